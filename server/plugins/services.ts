@@ -1,0 +1,91 @@
+/** The typed doors through which the admin layer (REST, command line, dashboard) talks to running plugins. */
+import type { Message } from "../core/message.ts";
+
+export interface PluginServices {
+  emqx_retainer: RetainerService;
+  emqx_auth_username: AccountService;
+  emqx_auth_clientid: AccountService;
+  emqx_delayed_publish: DelayedService;
+  emqx_recon: ReconService;
+  emqx_reloader: ReloaderService;
+}
+export type ServiceName = keyof PluginServices;
+
+export interface RetainedQuery {
+  /** From 1. */
+  page: number;
+  limit: number;
+  /** Part of the topic. */
+  like?: string;
+  /** MQTT topic filter. */
+  filter?: string;
+}
+
+export interface RetainerService {
+  /** Retained messages now, those of $SYS included. */
+  readonly count: number;
+  /** Highest count since the start. */
+  readonly max: number;
+  /** In order of storing. `count` is the number of all rows that fit. */
+  list(query: RetainedQuery): { rows: Message[]; count: number };
+  get(topic: string): Message | undefined;
+  /** false = there was none. */
+  delete(topic: string): boolean;
+  /** Delete everything a topic filter matches; returns how many. */
+  deleteMatching(filter: string): number;
+  /** Returns how many there were. */
+  clear(): number;
+  topics(): string[];
+}
+
+export type AccountResult = "ok" | "existed" | "not_found";
+
+/** Names with passwords; only hashes are kept. */
+export interface AccountService {
+  list(): string[];
+  /** The hash itself is never given away. */
+  get(name: string): { name: string; kind: string } | undefined;
+  add(name: string, password: string): Promise<AccountResult>;
+  update(name: string, password: string): Promise<AccountResult>;
+  /** false = there was none. */
+  remove(name: string): boolean;
+}
+
+export interface DelayedRowView {
+  id: number;
+  /** Unix ms. */
+  dueAt: number;
+  message: Message;
+}
+export interface DelayedService {
+  readonly count: number;
+  /** Next due first. */
+  list(): DelayedRowView[];
+  /** false = no such id. */
+  cancel(id: number): boolean;
+  /** Publish now instead of later; false = no such id. */
+  sendNow(id: number): boolean;
+}
+
+/** Names and figures as `recon` prints them; sizes in bytes. */
+export type ReconRows = [name: string, value: number | string][];
+
+export interface ReconService {
+  /** `recon memory`. */
+  memory(): ReconRows;
+  /** `recon allocated`: live objects on the heap by type, most first. */
+  allocated(): ReconRows;
+  /** `recon node_stats`: event loop delay, throughput of the heap, hook handlers. */
+  nodeStats(): ReconRows;
+  /** `recon bin_leak`: bytes that a collection frees, by kind of memory. */
+  binLeak(): ReconRows;
+  /** Collect now; returns the freed bytes of the heap. */
+  gc(): number;
+  /** Write a heap snapshot for a browser's memory tool; returns its size in bytes. */
+  heapSnapshot(path: string): Promise<number>;
+}
+
+export interface ReloaderService {
+  /** Returns what was reloaded, in words; [] = nothing had changed. */
+  reloadNow(): Promise<string[]>;
+}
