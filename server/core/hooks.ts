@@ -1,0 +1,152 @@
+/**
+ * Hook points: where plugins hang on the core. A point with no handler costs one length check.
+ * Notifications (`run`) go to every handler; a handler that throws is logged, counted and skipped.
+ * Folds (`client.authenticate`, `client.check_acl`, `message.publish`) are run by their owners; there a throw denies.
+ */
+import type { AclStep, Action, AuthStep, ClientInfo, Credentials, SubscribeOptions } from "./types.ts";
+import type { Message } from "./message.ts";
+import type { Log } from "./ports.ts";
+
+export interface SubscribeTopic {
+  filter: string;
+  options: SubscribeOptions;
+}
+
+/** Every hook point with its handler's type. Names are those of EMQ X 3.1. */
+export interface HookPoints {
+  /** Fold. First non-null answer decides. May be asynchronous: then this connection alone waits. */
+  "client.authenticate": (client: ClientInfo, credentials: Credentials) => AuthStep | Promise<AuthStep>;
+  /** Fold. First non-null answer decides. `topic` is what the client named, without mountpoint. */
+  "client.check_acl": (client: ClientInfo, action: Action, topic: string) => AclStep | Promise<AclStep>;
+  "client.connected": (client: ClientInfo, connackCode: number) => void;
+  "client.disconnected": (client: ClientInfo, reason: string) => void;
+  /** May change filters and options in place, or remove entries, before the subscription is made. */
+  "client.subscribe": (client: ClientInfo, topics: SubscribeTopic[]) => void;
+  "client.unsubscribe": (client: ClientInfo, filters: string[]) => void;
+  "session.created": (clientId: string) => void;
+  "session.resumed": (clientId: string) => void;
+  /** `isNew` = false when it replaced a subscription with the same filter (Retain Handling 1). */
+  "session.subscribed": (clientId: string, filter: string, options: SubscribeOptions, isNew: boolean) => void;
+  "session.unsubscribed": (clientId: string, filter: string) => void;
+  "session.terminated": (clientId: string, reason: string) => void;
+  /** Fold. Return the message (changed or not), or null to stop it silently. */
+  "message.publish": (message: Message) => Message | null;
+  "message.delivered": (clientId: string, message: Message) => void;
+  "message.acked": (clientId: string, message: Message) => void;
+  /** reason: "no_subscribers", "queue_full", "expired", … */
+  "message.dropped": (message: Message, reason: string, clientId: string | null) => void;
+}
+export type HookPoint = keyof HookPoints;
+
+/**
+ * Narrows a `message.publish` handler to the messages it cares for, so that all others stay on the fast path:
+ * `retained` = only messages with the retain flag, `prefix` = only topics that begin so.
+ */
+export interface HookFilter {
+  retained?: boolean;
+  prefix?: string;
+}
+
+export interface HookHandler<P extends HookPoint> {
+  readonly id: string;
+  readonly priority: number;
+  readonly filter: HookFilter | null;
+  readonly fn: HookPoints[P];
+  failures: number;
+}
+
+const POINTS: readonly HookPoint[] = [
+  "client.authenticate",
+  "client.check_acl",
+  "client.connected",
+  "client.disconnected",
+  "client.subscribe",
+  "client.unsubscribe",
+  "session.created",
+  "session.resumed",
+  "session.subscribed",
+  "session.unsubscribed",
+  "session.terminated",
+  "message.publish",
+  "message.delivered",
+  "message.acked",
+  "message.dropped",
+];
+
+export class Hooks {
+  /** Handlers by point, highest priority first. The arrays live for ever: callers may keep them. */
+  readonly at: { readonly [P in HookPoint]: HookHandler<P>[] };
+
+  /** `message.publish` handlers without a filter: while there is one, every message takes the slow path. */
+  unfilteredPublish = 0;
+  /** Prefixes some `message.publish` handler waits for. */
+  publishPrefixes: readonly string[] = [];
+
+  constructor(private readonly log: Log) {
+    this.at = Object.fromEntries(POINTS.map((p) => [p, []])) as unknown as { [P in HookPoint]: HookHandler<P>[] };
+  }
+
+  /** Register under an id (a plugin's name); the same id on the same point replaces. Returns the function that takes it back. */
+  add<P extends HookPoint>(point: P, id: string, fn: HookPoints[P], priority = 0, filter: HookFilter | null = null): () => void {
+    const list = this.at[point] as HookHandler<P>[] | undefined;
+    if (!list) throw new Error(`unknown hook point ${point}`);
+    this.remove(point, id);
+    const handler: HookHandler<P> = { id, priority, filter, fn, failures: 0 };
+    const i = list.findIndex((h) => h.priority < priority);
+    list.splice(i < 0 ? list.length : i, 0, handler);
+    this.#summarize();
+    return () => {
+      const k = list.indexOf(handler);
+      if (k >= 0) list.splice(k, 1);
+      this.#summarize();
+    };
+  }
+
+  remove(point: HookPoint, id: string): void {
+    const list = this.at[point] as { id: string }[];
+    const k = list.findIndex((h) => h.id === id);
+    if (k >= 0) list.splice(k, 1);
+    this.#summarize();
+  }
+
+  #summarize(): void {
+    const list = this.at["message.publish"];
+    this.unfilteredPublish = list.filter((h) => h.filter === null).length;
+    this.publishPrefixes = list.flatMap((h) => (h.filter?.prefix === undefined ? [] : [h.filter.prefix]));
+  }
+
+  /** Run the `message.publish` fold. null = stopped. A handler that throws stops the message (logged): nothing unchecked passes. */
+  publish(message: Message): Message | null {
+    let m: Message | null = message;
+    for (const h of this.at["message.publish"].slice()) {
+      if (h.filter !== null) {
+        if (h.filter.retained === true && !m.retain) continue;
+        if (h.filter.prefix !== undefined && !m.topic.startsWith(h.filter.prefix)) continue;
+      }
+      try {
+        m = h.fn(m);
+      } catch (err) {
+        this.failed("message.publish", h, err);
+        return null;
+      }
+      if (m === null) return null;
+    }
+    return m;
+  }
+
+  /** Notify every handler of a point; errors stay here. Check `at[point].length` first on hot paths. */
+  run<P extends HookPoint>(point: P, ...args: Parameters<HookPoints[P]>): void {
+    for (const h of this.at[point].slice()) {
+      try {
+        (h.fn as (...a: unknown[]) => unknown)(...args);
+      } catch (err) {
+        this.failed(point, h, err);
+      }
+    }
+  }
+
+  failed<P extends HookPoint>(point: P, handler: HookHandler<P>, err: unknown): void {
+    handler.failures++;
+    this.log.error("hook handler failed", { point, handler: handler.id, failures: handler.failures, error: String(err) });
+  }
+}

@@ -1,0 +1,85 @@
+/** An application message on its way through the broker. One object is shared by all its receivers. */
+import { copyBytes } from "../lib/bytes.ts";
+import type { PublishProperties, QoS } from "../mqtt/types.ts";
+
+const SLAB = 64 * 1024;
+
+/** Where payloads that outlive the input chunk are copied to, many to one buffer. */
+export class Slab {
+  #buf: Uint8Array = Buffer.allocUnsafeSlow(SLAB);
+  #used = 0;
+
+  /** Copy the payload of `m` out of the chunk it came in, so that the chunk (up to 512 KiB) is not kept alive by it. */
+  keep(m: Message): void {
+    const n = m.payloadEnd - m.payloadStart;
+    let at = 0;
+    let buf: Uint8Array;
+    if (n > SLAB / 8) buf = Buffer.allocUnsafeSlow(n);
+    else {
+      if (this.#used + n > SLAB) {
+        this.#buf = Buffer.allocUnsafeSlow(SLAB);
+        this.#used = 0;
+      }
+      buf = this.#buf;
+      at = this.#used;
+      this.#used += n;
+    }
+    copyBytes(m.buf, buf, at, m.payloadStart, m.payloadEnd);
+    m.buf = buf;
+    m.payloadStart = at;
+    m.payloadEnd = at + n;
+    m.owned = true;
+  }
+}
+
+export class Message {
+  /** Set by the session journal: row id and number of deliveries that still need it. 0 = not stored. */
+  storeId = 0;
+  storeRefs = 0;
+  /** Encoded forms shared by receivers, filled on first use (deliver.ts). */
+  encoded: (Uint8Array | undefined)[] | null = null;
+  /** The bytes that hold the payload, and where it lies in them. */
+  buf: Uint8Array;
+  payloadStart = 0;
+  payloadEnd: number;
+  /** False while `buf` is the input chunk: `Slab.keep` before anything keeps the message. */
+  owned = true;
+
+  constructor(
+    public topic: string,
+    payload: Uint8Array,
+    public qos: QoS,
+    public retain: boolean,
+    /** Client id of the publisher; "" for the broker itself. */
+    public from: string,
+    public username: string | null,
+    /** Unix ms. */
+    public timestamp: number,
+    /** Unix ms; 0 = never. */
+    public expiresAt: number,
+    public properties: PublishProperties | null,
+  ) {
+    this.buf = payload;
+    this.payloadEnd = payload.length;
+  }
+
+  get payload(): Uint8Array {
+    if (this.payloadStart === 0 && this.payloadEnd === this.buf.length) return this.buf;
+    return this.buf.subarray(this.payloadStart, this.payloadEnd);
+  }
+
+  /** A copy with some fields replaced; the journal's marks and the encoded forms are not taken along. */
+  with(change: { topic?: string; payload?: Uint8Array; qos?: QoS; retain?: boolean }): Message {
+    return new Message(
+      change.topic ?? this.topic,
+      change.payload ?? this.payload,
+      change.qos ?? this.qos,
+      change.retain ?? this.retain,
+      this.from,
+      this.username,
+      this.timestamp,
+      this.expiresAt,
+      this.properties,
+    );
+  }
+}

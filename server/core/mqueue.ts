@@ -1,0 +1,119 @@
+/**
+ * Messages that wait for a session: offline, inflight window full, or a slow reader. Bounded; the oldest of the lowest priority
+ * goes first when it is full (EMQ X 3.1: emqx_mqueue drops the oldest of the full priority).
+ */
+import type { QoS } from "../mqtt/types.ts";
+import type { Message } from "./message.ts";
+import type { ShareGroup } from "./shared.ts";
+
+export interface QueueItem {
+  message: Message;
+  qos: QoS;
+  retain: boolean;
+  /** The journal's number of this delivery; 0 = not journalled (QoS 0 of a transient session). */
+  seq: number;
+  subIds: number[] | null;
+  share: ShareGroup | null;
+}
+
+/** First in, first out, without shifting the array on every take. */
+class Fifo {
+  #items: (QueueItem | null)[] = [];
+  #head = 0;
+
+  get length(): number {
+    return this.#items.length - this.#head;
+  }
+  push(item: QueueItem): void {
+    this.#items.push(item);
+  }
+  shift(): QueueItem | null {
+    if (this.#head >= this.#items.length) return null;
+    const item = this.#items[this.#head] as QueueItem;
+    this.#items[this.#head++] = null;
+    if (this.#head > 64 && this.#head * 2 > this.#items.length) {
+      this.#items = this.#items.slice(this.#head);
+      this.#head = 0;
+    }
+    return item;
+  }
+  unshift(item: QueueItem): void {
+    if (this.#head > 0) this.#items[--this.#head] = item;
+    else this.#items.unshift(item);
+  }
+  peek(): QueueItem | null {
+    return this.#items[this.#head] ?? null;
+  }
+  *[Symbol.iterator](): Generator<QueueItem> {
+    for (let i = this.#head; i < this.#items.length; i++) yield this.#items[i] as QueueItem;
+  }
+}
+
+export interface MqueueLimits {
+  maxMqueueLen: number;
+  mqueuePriorities: ReadonlyMap<string, number> | null;
+  mqueueDefaultPriority: "highest" | "lowest";
+}
+
+export class Mqueue {
+  length = 0;
+  /** Without priorities: one queue. */
+  readonly #plain = new Fifo();
+  /** Priority -> queue, highest first. */
+  #byPriority: Map<number, Fifo> | null = null;
+
+  constructor(private readonly limits: MqueueLimits) {}
+
+  /** Append. Returns the item that had to go, or null. */
+  push(item: QueueItem): QueueItem | null {
+    const fifo = this.#fifoFor(item.message.topic);
+    fifo.push(item);
+    this.length++;
+    const max = this.limits.maxMqueueLen;
+    if (max === 0 || this.length <= max) return null;
+    this.length--;
+    return this.#lowest().shift();
+  }
+
+  shift(): QueueItem | null {
+    const fifo = this.#highest();
+    const item = fifo.shift();
+    if (item !== null) this.length--;
+    return item;
+  }
+
+  peek(): QueueItem | null {
+    return this.#highest().peek();
+  }
+
+  *[Symbol.iterator](): Generator<QueueItem> {
+    if (this.#byPriority !== null) for (const fifo of this.#byPriority.values()) yield* fifo;
+    yield* this.#plain;
+  }
+
+  #fifoFor(topic: string): Fifo {
+    const table = this.limits.mqueuePriorities;
+    if (table === null || table.size === 0) return this.#plain;
+    const priority = table.get(topic) ?? (this.limits.mqueueDefaultPriority === "highest" ? Number.POSITIVE_INFINITY : 0);
+    this.#byPriority ??= new Map();
+    let fifo = this.#byPriority.get(priority);
+    if (!fifo) {
+      fifo = new Fifo();
+      this.#byPriority.set(priority, fifo);
+      this.#byPriority = new Map([...this.#byPriority].sort((a, b) => b[0] - a[0]));
+    }
+    return fifo;
+  }
+
+  #highest(): Fifo {
+    if (this.#byPriority !== null) for (const fifo of this.#byPriority.values()) if (fifo.length > 0) return fifo;
+    return this.#plain;
+  }
+
+  #lowest(): Fifo {
+    if (this.#plain.length > 0 || this.#byPriority === null) return this.#plain;
+    let found = this.#plain;
+    for (const fifo of this.#byPriority.values()) if (fifo.length > 0) found = fifo;
+    return found;
+  }
+}

@@ -1,0 +1,264 @@
+/** What the core asks of the world. Each port has a memory twin in tests/support. */
+import type { PublishProperties, QoS, ProtocolVersion, WillPacket } from "../mqtt/types.ts";
+import type { Message } from "./message.ts";
+
+export interface Clock {
+  /** Unix time in ms. */
+  now(): number;
+  /** Monotonic ms, for durations. */
+  mono(): number;
+}
+
+export interface Log {
+  error(message: string, fields?: Record<string, unknown>): void;
+  warn(message: string, fields?: Record<string, unknown>): void;
+  info(message: string, fields?: Record<string, unknown>): void;
+  debug(message: string, fields?: Record<string, unknown>): void;
+}
+
+export interface Random {
+  /** [0, 1). */
+  next(): number;
+  /** `n` random bytes as lower-case hex. */
+  hex(n: number): string;
+}
+
+/** The socket as the channel sees it. Implemented by the listeners, and by a recorder in tests. */
+export interface Transport {
+  readonly ip: string;
+  readonly port: number;
+  /**
+   * Hand bytes to the kernel, now. Returns how many were taken (the rest is the caller's to keep until `Channel.onDrain`), -1 when closed.
+   * The bytes must have been copied or sent when it returns: the caller reuses the buffer.
+   */
+  write(buf: Uint8Array, offset: number, length: number): number;
+  /** Close slowly: everything written is sent, then half-close, drain about a second, close. */
+  end(): void;
+  /** Close at once. */
+  destroy(): void;
+  /** Stop and go on reading from the peer. */
+  pause(): void;
+  resume(): void;
+}
+
+/** What a listener tells the core about a new connection. */
+export interface ListenerInfo {
+  /** "mqtt:tcp", "mqtt:ssl", "mqtt:ws", "mqtt:wss". */
+  readonly protocol: string;
+  readonly name: string;
+  readonly isWebSocket: boolean;
+  /** Name of the zone its clients belong to. */
+  readonly zone: string;
+  /** What of a client's certificate replaces its user name; "" = nothing. */
+  readonly peerCertAsUsername: "cn" | "dn" | "crt" | "";
+  /** Reason -> count of connections that ended other than by DISCONNECT. Counted by the core (`Channel`). */
+  readonly shutdowns: Map<string, number>;
+}
+
+export interface StoredSubscription {
+  filter: string;
+  qos: QoS;
+  nl: boolean;
+  rap: boolean;
+  rh: 0 | 1 | 2;
+  subId: number;
+}
+
+export interface StoredMessage {
+  topic: string;
+  payload: Uint8Array;
+  qos: QoS;
+  retain: boolean;
+  from: string;
+  username: string | null;
+  /** Unix ms. */
+  timestamp: number;
+  /** Unix ms; 0 = never. */
+  expiresAt: number;
+  properties: PublishProperties | null;
+}
+
+/** queued = not sent; sent = waits for PUBACK/PUBREC; released = PUBREC came, waits for PUBCOMP. */
+export type DeliveryState = "queued" | "sent" | "released";
+
+export interface StoredDelivery {
+  seq: number;
+  qos: QoS;
+  state: DeliveryState;
+  /** 0 while queued. */
+  packetId: number;
+  subIds: number[] | null;
+  /** Ready for use, `storeId` and `storeRefs` set. One message queued for many sessions loads as one object. */
+  message: Message;
+  retain: boolean;
+}
+
+export interface SessionMeta {
+  clientId: string;
+  username: string | null;
+  version: ProtocolVersion;
+  zone: string;
+  mountpoint: string;
+  cleanStart: boolean;
+  isSuper: boolean;
+  ip: string;
+  /** Unix ms. */
+  createdAt: number;
+  /** Seconds; 0xFFFFFFFF = never. */
+  expiry: number;
+  /** Unix ms; 0 while connected. */
+  disconnectedAt: number;
+  will: WillPacket | null;
+}
+
+export interface StoredSession {
+  key: number;
+  meta: SessionMeta;
+  subscriptions: StoredSubscription[];
+  /** In order of seq. */
+  deliveries: StoredDelivery[];
+  awaitingRel: { packetId: number; since: number }[];
+}
+
+/**
+ * Journal of the persistent sessions (those that outlive their connection). Memory is the truth while running; the journal is
+ * read once at start. Calls only append to the write batch; `Store.commit` makes the batch durable in one transaction.
+ */
+export interface SessionStore {
+  load(): StoredSession[];
+  /** Create (key 0) or replace the meta data; returns the key for the other calls. A removed session's key is not used again. */
+  open(key: number, meta: SessionMeta): number;
+  /** Everything of the session goes. Call `done` for each delivery it still holds, before or after: messages are shared. */
+  remove(key: number): void;
+  subscribe(key: number, s: StoredSubscription): void;
+  unsubscribe(key: number, filter: string): void;
+  /** Record a delivery; the message itself is written once however many sessions queue it. packetId 0 = queued. */
+  enqueue(key: number, seq: number, message: Message, qos: QoS, packetId: number, subIds: number[] | null, retain: boolean): void;
+  /** queued -> sent. */
+  sent(key: number, seq: number, packetId: number): void;
+  /** sent -> released (PUBREC received). */
+  released(key: number, seq: number): void;
+  /** Acknowledged, expired or dropped. `message` as given to enqueue. */
+  done(key: number, seq: number, message: Message): void;
+  awaitRel(key: number, packetId: number, since: number): void;
+  relDone(key: number, packetId: number): void;
+}
+
+export interface RetainedStore {
+  /** Sees everything put before, like every `load` here. */
+  load(): Iterable<StoredMessage>;
+  put(m: StoredMessage): void;
+  delete(topic: string): void;
+  clear(): void;
+}
+
+export interface BannedRow {
+  who: string;
+  as: "client_id" | "username" | "ip_address";
+  reason: string | null;
+  desc: string | null;
+  by: string | null;
+  /** Unix seconds; null = for ever. */
+  until: number | null;
+}
+export interface BannedStore {
+  load(): BannedRow[];
+  put(row: BannedRow): void;
+  delete(as: BannedRow["as"], who: string): void;
+}
+
+export interface AppRow {
+  appId: string;
+  secret: string;
+  name: string | null;
+  desc: string | null;
+  status: boolean;
+  /** Unix seconds; null = never. */
+  expired: number | null;
+}
+export interface UserRow {
+  username: string;
+  /** argon2id in PHC form. */
+  passwordHash: string;
+  tags: string | null;
+}
+export interface AccountRow {
+  name: string;
+  /** "plain", "md5", "sha", "sha256", "argon2id": the kind in force when the row was written. */
+  kind: string;
+  salt: string;
+  hash: string;
+}
+/** A small table in memory with write-through: look-ups never touch the disk. Rows are keyed by `key(row)`. */
+export interface TableStore<Row> {
+  get(key: string): Row | undefined;
+  put(row: Row): void;
+  delete(key: string): boolean;
+  all(): Row[];
+  readonly size: number;
+}
+
+export interface KvStore {
+  get(key: string): string | undefined;
+  set(key: string, value: string): void;
+  delete(key: string): void;
+  entries(): [string, string][];
+}
+
+export interface DelayedRow {
+  id: number;
+  /** Unix ms. */
+  dueAt: number;
+  message: StoredMessage;
+}
+export interface DelayedStore {
+  load(): DelayedRow[];
+  put(row: DelayedRow): void;
+  delete(id: number): void;
+}
+
+/** One-minute points of the main counters and gauges. */
+export interface MonitorPoint {
+  /** Unix ms, start of the minute. */
+  at: number;
+  values: Record<string, number>;
+}
+export interface MonitorStore {
+  add(point: MonitorPoint): void;
+  /** Oldest first. */
+  range(from: number, to: number): MonitorPoint[];
+  prune(before: number): void;
+}
+
+export interface AlarmRow {
+  id: string;
+  desc: string;
+  /** Unix ms. */
+  raisedAt: number;
+  clearedAt: number;
+}
+export interface AlarmStore {
+  add(row: AlarmRow): void;
+  /** Newest first. */
+  history(limit: number): AlarmRow[];
+  clear(): void;
+}
+
+/** Everything that survives the process, behind one write batch. */
+export interface Store {
+  readonly sessions: SessionStore;
+  readonly retained: RetainedStore;
+  readonly banned: BannedStore;
+  readonly apps: TableStore<AppRow>;
+  readonly users: TableStore<UserRow>;
+  accounts(plugin: string): TableStore<AccountRow>;
+  kv(namespace: string): KvStore;
+  readonly delayed: DelayedStore;
+  readonly monitor: MonitorStore;
+  readonly alarms: AlarmStore;
+  /** True while the batch holds writes. A plain field: read on the hot path. */
+  pending: boolean;
+  /** Write the batch in one transaction; returns when it is with the kernel (`normal`) or on disk (`always`). Throws when the disk fails. */
+  commit(): void;
+  close(): void;
+}

@@ -1,0 +1,154 @@
+/** What outlives a connection: subscriptions, the inflight window, the queue [MQTT-4.1.0-1]. Rare parts are made on first use. */
+import type { ZoneConfig } from "../config/types.ts";
+import type { ProtocolVersion, WillPacket } from "../mqtt/types.ts";
+import type { Channel } from "./channel.ts";
+import { Inflight } from "./inflight.ts";
+import type { Message } from "./message.ts";
+import { Mqueue } from "./mqueue.ts";
+import type { SessionMeta } from "./ports.ts";
+import type { Subscription } from "./subscription.ts";
+
+export const NEVER_EXPIRES = 0xffffffff;
+const IDS_MAX = 65535;
+
+export class Session {
+  channel: Channel | null = null;
+  /** In-process subscriber (virtual_client.ts) instead of a channel. */
+  receive: ((m: Message, filter: string) => void) | null = null;
+  username: string | null = null;
+  mountpoint = "";
+  isSuper = false;
+  ip = "";
+  /** Flag of the CONNECT that created the session; false once it has been resumed (EMQ X 3.1). */
+  cleanStart = true;
+  /** Seconds it lives without a connection; 0 = ends with it, 0xFFFFFFFF = for ever. */
+  expiry = 0;
+  /** Unix ms; 0 while connected. */
+  disconnectedAt = 0;
+  /** Receive Maximum of the client; 0 = not sent. */
+  receiveMaximum = 0;
+  terminated = false;
+  /** Key in the journal; 0 = not journalled (ends with its connection). */
+  storeKey = 0;
+  /** Number of the last journalled delivery. */
+  seq = 0;
+  inflight: Inflight | null = null;
+  mqueue: Mqueue | null = null;
+  /** Packet identifiers of incoming QoS 2 messages that wait for PUBREL -> arrival (Unix ms). */
+  awaitingRel: Map<number, number> | null = null;
+  mqueueDropped = 0;
+  deliverCount = 0;
+  enqueueCount = 0;
+  /** Will kept while the session waits for its delay to pass. */
+  pendingWill: WillPacket | null = null;
+  cancelWill: (() => void) | null = null;
+  cancelExpiry: (() => void) | null = null;
+  #subs: Subscription | Map<string, Subscription> | null = null;
+
+  constructor(
+    readonly clientId: string,
+    public zone: ZoneConfig,
+    public version: ProtocolVersion,
+    /** Unix ms. */
+    readonly createdAt: number,
+  ) {}
+
+  /** Outlives its connection. */
+  get persistent(): boolean {
+    return this.expiry > 0;
+  }
+
+  /** Can take a message now. */
+  get reachable(): boolean {
+    return this.receive !== null || (this.channel !== null && this.channel.ready && !this.channel.out.blocked);
+  }
+
+  get subscriptionCount(): number {
+    const s = this.#subs;
+    return s === null ? 0 : s instanceof Map ? s.size : 1;
+  }
+
+  subscriptions(): Iterable<Subscription> {
+    const s = this.#subs;
+    return s === null ? [] : s instanceof Map ? s.values() : [s];
+  }
+
+  /** By the filter as written, `$share/` prefix included. */
+  subscription(fullFilter: string): Subscription | undefined {
+    const s = this.#subs;
+    if (s === null) return undefined;
+    if (s instanceof Map) return s.get(fullFilter);
+    return s.fullFilter === fullFilter ? s : undefined;
+  }
+
+  addSubscription(sub: Subscription): void {
+    const s = this.#subs;
+    if (s === null) this.#subs = sub;
+    else if (s instanceof Map) s.set(sub.fullFilter, sub);
+    else
+      this.#subs = new Map([
+        [s.fullFilter, s],
+        [sub.fullFilter, sub],
+      ]);
+  }
+
+  removeSubscription(sub: Subscription): void {
+    const s = this.#subs;
+    if (s instanceof Map) {
+      s.delete(sub.fullFilter);
+      if (s.size === 0) this.#subs = null;
+    } else if (s === sub) this.#subs = null;
+  }
+
+  clearSubscriptions(): void {
+    this.#subs = null;
+  }
+
+  get inflightLen(): number {
+    return this.inflight?.count ?? 0;
+  }
+  /** Own limit of the zone, and never more than the client's Receive Maximum [MQTT-3.3.4-9]. */
+  get maxInflight(): number {
+    const zone = this.zone.maxInflight === 0 ? IDS_MAX : this.zone.maxInflight;
+    if (this.version !== 5) return zone;
+    return this.receiveMaximum === 0 ? IDS_MAX : this.receiveMaximum;
+  }
+  get mqueueLen(): number {
+    return this.mqueue?.length ?? 0;
+  }
+  get maxMqueue(): number {
+    return this.zone.maxMqueueLen;
+  }
+  get awaitingRelLen(): number {
+    return this.awaitingRel?.size ?? 0;
+  }
+  get maxAwaitingRel(): number {
+    return this.zone.maxAwaitingRel;
+  }
+
+  window(): Inflight {
+    this.inflight ??= new Inflight();
+    return this.inflight;
+  }
+  queue(): Mqueue {
+    this.mqueue ??= new Mqueue(this.zone);
+    return this.mqueue;
+  }
+
+  meta(will: WillPacket | null): SessionMeta {
+    return {
+      clientId: this.clientId,
+      username: this.username,
+      version: this.version,
+      zone: this.zone.name,
+      mountpoint: this.mountpoint,
+      cleanStart: this.cleanStart,
+      isSuper: this.isSuper,
+      ip: this.ip,
+      createdAt: this.createdAt,
+      expiry: this.expiry,
+      disconnectedAt: this.disconnectedAt,
+      will,
+    };
+  }
+}
