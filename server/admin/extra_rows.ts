@@ -1,0 +1,205 @@
+/** Rows and requests of what EMQ X 3.1 had not, and the request bodies of publish and subscribe. Same conventions as rows.ts. */
+import type { Code, Encoding } from "./rows.ts";
+
+export interface PublishRequest {
+  /** Comma list. */
+  topic?: string;
+  topics?: string;
+  payload?: string;
+  qos?: 0 | 1 | 2;
+  retain?: boolean;
+  client_id?: string;
+  encoding?: Encoding;
+  properties?: MessageProperties;
+}
+export interface SubscribeRequest {
+  client_id: string;
+  topic?: string;
+  topics?: string;
+  qos?: 0 | 1 | 2;
+}
+export interface UnsubscribeRequest {
+  client_id: string;
+  topic: string;
+}
+export interface BatchResult {
+  code: Code;
+  message?: string;
+  client_id?: string;
+  topic?: string;
+}
+
+/** MQTT 5 PUBLISH properties. */
+export interface MessageProperties {
+  payload_format?: 0 | 1;
+  /** Seconds. */
+  message_expiry?: number;
+  content_type?: string;
+  response_topic?: string;
+  /** Base64. */
+  correlation_data?: string;
+  user_properties?: [string, string][];
+}
+/** Event `message` of `GET /mqtt/subscribe`; event `subscribed` ({topics, qos}) comes first, comments keep the line alive. */
+export interface LiveMessage {
+  topic: string;
+  payload: string;
+  /** `plain` when the bytes are UTF-8 (unless base64 was asked for). */
+  encoding: Encoding;
+  qos: 0 | 1 | 2;
+  retain: boolean;
+  /** Unix ms. */
+  ts: number;
+  from: string;
+  properties?: MessageProperties;
+}
+
+export interface Retained {
+  topic: string;
+  qos: 0 | 1 | 2;
+  payload_size: number;
+  from: string;
+  ts_ms: number;
+  /** 0 = never. */
+  expires_at_ms: number;
+}
+export interface RetainedMessage extends Retained {
+  payload: string;
+  encoding: Encoding;
+  properties?: MessageProperties;
+}
+export interface Delayed {
+  id: number;
+  topic: string;
+  qos: 0 | 1 | 2;
+  retain: boolean;
+  from: string;
+  payload_size: number;
+  due_at_ms: number;
+}
+
+/** Gauges, and rates per second averaged over the point's interval. */
+export interface MonitorPoint {
+  at_ms: number;
+  connections: number;
+  sessions: number;
+  subscriptions: number;
+  topics: number;
+  retained: number;
+  /** Messages per second from clients, to clients, dropped. */
+  received: number;
+  sent: number;
+  dropped: number;
+  bytes_received: number;
+  bytes_sent: number;
+  /** Resident memory in bytes. */
+  memory: number;
+  /** Per cent of one core. */
+  cpu: number;
+  /** ms. */
+  loop_delay: number;
+}
+export interface MonitorCurrent {
+  now_ms: number;
+  interval_ms: number;
+  /** Newest values, as in the last sample. */
+  current: MonitorPoint;
+  /** Oldest first. */
+  samples: MonitorPoint[];
+}
+export interface MonitorHistory {
+  from_ms: number;
+  to_ms: number;
+  /** Seconds. */
+  step: number;
+  points: MonitorPoint[];
+}
+
+export interface ExplainRequest {
+  client_id: string;
+  username?: string;
+  password?: string;
+  ip_address?: string;
+  /** Default "external". */
+  zone?: string;
+  action?: "publish" | "subscribe";
+  topic?: string;
+}
+export interface ExplainStep {
+  /** "banned", "allow_anonymous", "acl_nomatch", "superuser" or the plugin's name. */
+  step: string;
+  verdict: "allow" | "deny" | "ignore" | "error";
+  /** True for the step that decided. */
+  final: boolean;
+  why: string;
+  /** Duration in ms. */
+  ms: number;
+}
+export interface ExplainResult {
+  authentication: { allow: boolean; is_super: boolean; steps: ExplainStep[] };
+  /** null when no action and topic were given, or the client would not get in. */
+  acl: { allow: boolean; steps: ExplainStep[] } | null;
+}
+
+export interface Setting {
+  key: string;
+  value: string;
+  default: string;
+  /** "integer", "duration", "bytesize", "flag", "percent", "string", "enum", … */
+  type: string;
+  doc: string;
+  origin: "default" | "file" | "env" | "flag" | "api";
+  /** A change acts at once; otherwise after a restart. */
+  live: boolean;
+  /** "emqx" or the plugin it belongs to. */
+  app: string;
+  enum?: string[];
+  /** The value is shown as "******". */
+  secret?: boolean;
+}
+export interface SettingsApplied {
+  /** Keys in force now. */
+  applied: string[];
+  /** Keys in force after a restart. */
+  restart: string[];
+}
+
+export interface AclCacheEntry {
+  topic: string;
+  action: "publish" | "subscribe";
+  verdict: "allow" | "deny";
+  age_ms: number;
+}
+
+export interface TopicTree {
+  prefix: string;
+  nodes: TopicNode[];
+  truncated: boolean;
+}
+export interface TopicNode {
+  /** One level, e.g. "b" or "+". */
+  name: string;
+  /** Prefix and name joined. */
+  topic: string;
+  /** Filters in the route table at or below this node. */
+  routes: number;
+  /** Retained messages at or below this node. */
+  retained: number;
+  /** There are levels below. */
+  children: boolean;
+  /** The node itself is a subscribed filter. */
+  is_route: boolean;
+}
+
+export interface TraceRequest {
+  kind: "client" | "topic";
+  what: string;
+  file?: string;
+  level?: string;
+}
+export type Trace = Required<TraceRequest>;
+export interface Account {
+  username?: string;
+  clientid?: string;
+  password: string;
+}

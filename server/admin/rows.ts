@@ -1,0 +1,304 @@
+/**
+ * What the admin functions give and take: plain rows, as they travel on the wire. `api/contract.ts` shows them to the dashboard.
+ *
+ * Unset values of EMQ X 3.1's own fields are the string "undefined", never null. `…_at` is local server time `YYYY-MM-DD HH:MM:SS`,
+ * `…_ms` Unix milliseconds (0 = not yet). Fields under "Extras" are ours; the others are EMQ X 3.1's.
+ */
+
+/** 0 success · 102 unknown · 103 wrong user name or password · 104 empty · 105 no such user · 106 admin stays · 107 missing · 108 bad value · 109 not JSON · 112 client not online · 113 user exists · 114 old password wrong · 115 bad topic. */
+export type Code = 0 | 101 | 102 | 103 | 104 | 105 | 106 | 107 | 108 | 109 | 110 | 111 | 112 | 113 | 114 | 115;
+export type Unset = "undefined";
+export type Encoding = "plain" | "base64";
+/** Rows in the table, or matches of the filter. */
+export interface Meta {
+  page: number;
+  limit: number;
+  count: number;
+}
+
+/** One entry of `GET /`. */
+export interface RouteEntry {
+  name: string;
+  method: string;
+  path: string;
+  descr: string;
+}
+
+export interface BrokerInfo {
+  node_status: "Running";
+  version: string;
+  sysdescr: string;
+  uptime: string;
+  datetime: string;
+  /** Runtime, "R1.4.5/bun". */
+  otp_release: string;
+  /** Extras. */
+  product: string;
+  product_version: string;
+}
+export interface Broker extends BrokerInfo {
+  node: string;
+}
+
+export interface NodeInfo {
+  name: string;
+  connections: number;
+  load1: string;
+  load5: string;
+  load15: string;
+  max_fds: number;
+  /** Bytes here, text with a unit ("76.45M") in the list. */
+  memory_total: number;
+  memory_used: number;
+  process_available: number;
+  process_used: number;
+  node_status: "Running";
+  otp_release: string;
+  uptime: string;
+  version: string;
+  /** Extras. */
+  uptime_ms: number;
+  rss: number;
+  heap_used: number;
+  /** Per cent of one core over the last seconds. */
+  cpu: number;
+  /** ms the event loop was late, largest of the last seconds. */
+  loop_delay: number;
+  /** System memory in bytes. */
+  os_memory_total: number;
+  os_memory_free: number;
+  cores: number;
+}
+export type NodeRow = Omit<NodeInfo, "memory_total" | "memory_used"> & { node: string; memory_total: string; memory_used: string };
+
+export interface Connection {
+  client_id: string;
+  username: string;
+  node: string;
+  ipaddress: string;
+  port: number;
+  proto_name: "MQTT" | "MQIsdp";
+  proto_ver: 3 | 4 | 5;
+  clean_start: boolean;
+  /** Seconds. */
+  keepalive: number;
+  connected_at: string;
+  is_bridge: boolean;
+  zone: string;
+  peercert: string;
+  is_super: boolean;
+  mountpoint: string;
+  will_topic: string;
+  conn_mod: "emqx_connection" | "emqx_ws_connection";
+  recv_oct: number;
+  recv_cnt: number;
+  recv_pkt: number;
+  recv_msg: number;
+  send_oct: number;
+  send_cnt: number;
+  send_pkt: number;
+  send_msg: number;
+  /** Bytes waiting for the socket. */
+  send_pend: number;
+  mailbox_len: number;
+  heap_size: number;
+  reductions: number;
+  /** Extras. */
+  connected_at_ms: number;
+  listener: string;
+  subscriptions_count: number;
+  inflight_len: number;
+  mqueue_len: number;
+}
+
+export interface Session {
+  client_id: string;
+  node: string;
+  username: string;
+  clean_start: boolean;
+  binding: "local" | "remote";
+  created_at: string;
+  /** Seconds. */
+  expiry_interval: number;
+  subscriptions_count: number;
+  max_subscriptions: number;
+  inflight_len: number;
+  max_inflight: number;
+  mqueue_len: number;
+  max_mqueue: number;
+  mqueue_dropped: number;
+  awaiting_rel_len: number;
+  max_awaiting_rel: number;
+  deliver_msg: number;
+  enqueue_msg: number;
+  mailbox_len: number;
+  heap_size: number;
+  reductions: number;
+  /** Extras. */
+  connected: boolean;
+  created_at_ms: number;
+  disconnected_at_ms: number;
+}
+
+export interface Subscription {
+  client_id: string;
+  node: string;
+  /** Without `$share/<group>/` or `$queue/`. */
+  topic: string;
+  qos: 0 | 1 | 2;
+  /** Extras. Group name, "$queue" for queue subscriptions. */
+  share: string | Unset;
+  nl: boolean;
+  rap: boolean;
+  rh: 0 | 1 | 2;
+  sub_id: number;
+}
+
+export interface Route {
+  topic: string;
+  node: string;
+}
+
+export interface Plugin {
+  name: string;
+  version: string;
+  description: string;
+  active: boolean;
+}
+export interface NodePlugins {
+  node: string;
+  plugins: Plugin[];
+}
+
+export interface PluginConfigRow {
+  key: string;
+  /** Text as configured; "" when only the default is in force. */
+  value: string;
+  desc: string;
+  required: boolean;
+  /** Extras: what a form needs. */
+  type: string;
+  default: string;
+  enum?: string[];
+  secret?: boolean;
+}
+
+export interface ConfigItem {
+  key: string;
+  value: string;
+  /** Misspelt as in 3.1. */
+  datatpye: string;
+  datatype: string;
+  app: string;
+}
+export interface NodeConfigs {
+  node: string;
+  config: ConfigItem[];
+}
+
+export interface Listener {
+  protocol: string;
+  listen_on: string;
+  acceptors: number;
+  max_conns: number;
+  current_conns: number;
+  /** `[]` when empty. */
+  shutdown_count: [] | Record<string, number>;
+  /** Extras. */
+  name: string;
+  running: boolean;
+}
+export interface NodeListeners {
+  node: string;
+  listeners: Listener[];
+}
+
+/** The 43 counters of 3.1 by name ("messages/received"), and a few more. */
+export type Metrics = Record<string, number>;
+export interface NodeMetrics {
+  node: string;
+  metrics: Metrics;
+}
+/** "connections/count", "connections/max", … beside `node`. */
+export type Stats = Record<string, number>;
+export type NodeStats = { node: string } & Record<string, number | string>;
+
+export interface Alarm {
+  id: string;
+  desc: string | { severity: string; title: string; summary: string; timestamp: string };
+  /** Extra. */
+  raised_at_ms: number;
+}
+export interface NodeAlarms {
+  node: string;
+  alarms: Alarm[];
+}
+export interface AlarmHistory {
+  id: string;
+  desc: string;
+  raised_at_ms: number;
+  clear_at_ms: number;
+  clear_at: string;
+}
+export interface NodeAlarmHistory {
+  node: string;
+  alarms: AlarmHistory[];
+}
+
+export type BannedAs = "client_id" | "username" | "ip_address";
+export interface Banned {
+  who: string;
+  as: BannedAs;
+  reason: string;
+  desc: string;
+  by: string;
+  /** Unix seconds. */
+  until: number | Unset;
+}
+/** POST /banned: answers the body as received. `kick: true` (extra) also closes matching connections. Addresses may be CIDR. */
+export interface BannedRequest {
+  who: string;
+  as: BannedAs;
+  reason?: string;
+  desc?: string;
+  by?: string;
+  until?: number;
+  kick?: boolean;
+}
+
+export interface AppRow {
+  app_id: string;
+  name: string;
+  desc: string;
+  status: boolean;
+  /** Unix seconds. */
+  expired: number | Unset;
+}
+/** `GET /apps/:appid`: `[]` when unknown. */
+export interface App extends AppRow {
+  secret: string;
+}
+export interface AppRequest {
+  app_id: string;
+  name?: string;
+  secret?: string;
+  desc?: string;
+  status?: boolean;
+  expired?: number | null;
+}
+
+export interface User {
+  username: string;
+  tags: string;
+}
+export interface WhoAmI {
+  kind: "user" | "app" | "ctl";
+  name: string;
+  tags: string;
+  /** The default password still stands. */
+  must_change_password: boolean;
+  node: string;
+  version: string;
+  product: string;
+  product_version: string;
+}
