@@ -1,0 +1,105 @@
+/**
+ * UTF-8 on the wire (section 1.5.4). The bytes are checked by hand because no built-in decoder has MQTT's rules: the usual ones
+ * replace what is invalid, drop a leading BOM [MQTT-1.5.4-3], and accept U+0000.
+ */
+
+// Engine natives behind Buffer; they take any Uint8Array as receiver and cost half of TextDecoder/TextEncoder.
+const { latin1Slice, utf8Slice, utf8Write } = Buffer.prototype;
+
+/** What the bytes of a string are: refused, one byte per character, or longer sequences as well. */
+const INVALID = 0;
+const ASCII = 1;
+const WIDE = 2;
+
+/** End of the longest valid multi-byte sequence starting at `i` (lead byte >= 0x80), or 0 when it is ill-formed (RFC 3629). */
+function sequenceEnd(buf: Uint8Array, i: number, end: number): number {
+  const a = buf[i] as number;
+  const n = a < 0xc2 ? 0 : a < 0xe0 ? 2 : a < 0xf0 ? 3 : a < 0xf5 ? 4 : 0;
+  if (n === 0 || i + n > end) return 0;
+  const b = buf[i + 1] as number;
+  if ((b & 0xc0) !== 0x80) return 0;
+  if (n === 2) return i + 2;
+  if (((buf[i + 2] as number) & 0xc0) !== 0x80) return 0;
+  // Overlong forms, and surrogates U+D800..U+DFFF [MQTT-1.5.4-1].
+  if ((a === 0xe0 && b < 0xa0) || (a === 0xed && b > 0x9f)) return 0;
+  if (n === 3) return i + 3;
+  if (((buf[i + 3] as number) & 0xc0) !== 0x80) return 0;
+  // Overlong forms, and code points over U+10FFFF.
+  return (a === 0xf0 && b < 0x90) || (a === 0xf4 && b > 0x8f) ? 0 : i + 4;
+}
+
+/** Control characters U+0080..U+009F and the non-characters: valid UTF-8 that a receiver may refuse (section 1.5.4), and we do. */
+function unwanted(buf: Uint8Array, i: number, n: number): boolean {
+  const a = buf[i] as number;
+  const b = buf[i + 1] as number;
+  if (n === 2) return a === 0xc2 && b < 0xa0;
+  const c = buf[i + 2] as number;
+  if (n === 3) {
+    // U+FDD0..U+FDEF are EF B7 90..AF, U+FFFE and U+FFFF are EF BF BE..BF.
+    return a === 0xef && ((b === 0xb7 && c >= 0x90 && c <= 0xaf) || (b === 0xbf && c >= 0xbe));
+  }
+  return (b & 0x0f) === 0x0f && c === 0xbf && (buf[i + 3] as number) >= 0xbe;
+}
+
+function classify(buf: Uint8Array, start: number, end: number): number {
+  let kind = ASCII;
+  let i = start;
+  while (i < end) {
+    const c = buf[i] as number;
+    if (c < 0x80) {
+      // U+0000 must be refused [MQTT-1.5.4-2]; the other control characters may be, and are.
+      if (c < 0x20 || c === 0x7f) return INVALID;
+      i++;
+      continue;
+    }
+    const next = sequenceEnd(buf, i, end);
+    if (next === 0 || unwanted(buf, i, next - i)) return INVALID;
+    kind = WIDE;
+    i = next;
+  }
+  return kind;
+}
+
+/** May these bytes stand as a UTF-8 Encoded String of MQTT? Refuses ill-formed UTF-8, surrogates, control and non-characters. */
+export function validUtf8(buf: Uint8Array, start: number, end: number): boolean {
+  return classify(buf, start, end) !== INVALID;
+}
+
+/** Well-formed UTF-8 in Unicode's sense, any character allowed: the rule for payloads with Payload Format Indicator 1. */
+export function wellFormedUtf8(buf: Uint8Array, start: number, end: number): boolean {
+  let i = start;
+  while (i < end) {
+    if ((buf[i] as number) < 0x80) {
+      i++;
+      continue;
+    }
+    i = sequenceEnd(buf, i, end);
+    if (i === 0) return false;
+  }
+  return true;
+}
+
+/** Bytes that were found valid -> string. A BOM is kept as U+FEFF [MQTT-1.5.4-3]. */
+export function decodeUtf8(buf: Uint8Array, start: number, end: number): string {
+  for (let i = start; i < end; i++) {
+    if ((buf[i] as number) >= 0x80) return utf8Slice.call(buf, start, end);
+  }
+  return latin1Slice.call(buf, start, end);
+}
+
+/** Check and decode in one pass; null = refused (see `validUtf8`). */
+export function readUtf8(buf: Uint8Array, start: number, end: number): string | null {
+  const kind = classify(buf, start, end);
+  if (kind === INVALID) return null;
+  return kind === ASCII ? latin1Slice.call(buf, start, end) : utf8Slice.call(buf, start, end);
+}
+
+/** Bytes that `writeUtf8` will need. */
+export function utf8Length(s: string): number {
+  return Buffer.byteLength(s);
+}
+
+/** Writes the string at `at`; the caller has made room. Returns bytes written. */
+export function writeUtf8(out: Uint8Array, at: number, s: string): number {
+  return utf8Write.call(out, s, at, out.length - at);
+}
