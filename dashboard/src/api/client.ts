@@ -1,0 +1,113 @@
+/** Every call the dashboard makes, typed by the server's contract. Models use this; components never do. */
+import type * as C from "../../../server/api/contract.ts";
+import { envelopeError } from "./http.ts";
+import type { ApiRequest, Query, Transport } from "./transport.ts";
+
+export type * from "../../../server/api/contract.ts";
+
+export interface Rows<T> {
+  rows: T[];
+  count: number;
+}
+
+const seg = encodeURIComponent;
+
+export type Api = ReturnType<typeof createApi>;
+
+export function createApi(transport: Transport) {
+  async function data<T>(request: ApiRequest): Promise<T> {
+    const body = (await transport.send(request)) as Partial<C.Data<T>> | null;
+    if (body?.code !== 0) throw envelopeError(body);
+    return body.data as T;
+  }
+  async function page<T>(path: string, query: Query, signal?: AbortSignal): Promise<Rows<T>> {
+    const body = (await transport.send({ method: "GET", path, query, ...(signal ? { signal } : {}) })) as Partial<C.Page<T>> | null;
+    if (body?.code !== 0 || !body.data) throw envelopeError(body);
+    return { rows: body.data, count: body.meta?.count ?? body.data.length };
+  }
+  const get = <T>(path: string, query?: Query): Promise<T> => data<T>({ method: "GET", path, ...(query ? { query } : {}) });
+  const post = <T>(path: string, body: unknown): Promise<T> => data<T>({ method: "POST", path, body });
+  const put = <T>(path: string, body?: unknown): Promise<T> => data<T>({ method: "PUT", path, ...(body === undefined ? {} : { body }) });
+  const del = <T>(path: string, extra: Pick<ApiRequest, "query" | "body"> = {}): Promise<T> => data<T>({ method: "DELETE", path, ...extra });
+  const first = <T>(rows: T[]): T | null => rows[0] ?? null;
+
+  return {
+    transport,
+    auth: (username: string, password: string) => post<void>("/auth", { username, password }),
+    whoami: () => get<C.WhoAmI>("/whoami"),
+    changePassword: (name: string, old_pwd: string, new_pwd: string) => put<void>(`/change_pwd/${seg(name)}`, { old_pwd, new_pwd }),
+
+    brokers: () => get<C.Broker[]>("/brokers"),
+    nodes: () => get<C.NodeRow[]>("/nodes"),
+    node: (name: string) => get<C.NodeInfo>(`/nodes/${seg(name)}`),
+    stats: () => get<C.NodeStats[]>("/stats"),
+    metrics: () => get<C.NodeMetrics[]>("/metrics"),
+    monitorCurrent: (since: number) => get<C.MonitorCurrent>("/monitor/current", { since }),
+    monitor: (from: number, to: number, step: number) => get<C.MonitorHistory>("/monitor", { from, to, step }),
+
+    connections: (q: Query) => page<C.Connection>("/connections", q),
+    connection: async (id: string) => first(await get<C.Connection[]>(`/connections/${seg(id)}`)),
+    kick: (id: string) => del<void>(`/connections/${seg(id)}`),
+    kickMany: (client_ids: string[]) => del<{ kicked: string[]; not_found: string[] }>("/connections", { body: { client_ids } }),
+    aclCache: (id: string) => get<C.AclCacheEntry[]>(`/connections/${seg(id)}/acl`),
+    cleanAclCache: (id: string) => del<void>(`/connections/${seg(id)}/acl`),
+
+    sessions: (q: Query) => page<C.Session>("/sessions", q),
+    session: async (id: string) => first(await get<C.Session[]>(`/sessions/${seg(id)}`)),
+    dropSession: (id: string) => del<void>(`/sessions/persistent/${seg(id)}`),
+
+    subscriptions: (q: Query) => page<C.Subscription>("/subscriptions", q),
+    clientSubscriptions: (id: string) => get<C.Subscription[]>(`/subscriptions/${seg(id)}`),
+    subscribe: (r: C.SubscribeRequest) => post<void>("/mqtt/subscribe", r),
+    unsubscribe: (r: C.UnsubscribeRequest) => post<void>("/mqtt/unsubscribe", r),
+    publish: (r: C.PublishRequest) => post<void>("/mqtt/publish", r),
+    live: (topic: string, onEvent: (e: { event: string; data: string }) => void, signal: AbortSignal, qos = 0) =>
+      transport.stream("/mqtt/subscribe", { topic, qos }, onEvent, signal),
+
+    routes: (q: Query) => page<C.Route>("/routes", q),
+    topicTree: (prefix: string, limit: number) => get<C.TopicTree>("/topics/tree", { prefix, limit }),
+    retained: (q: Query) => page<C.Retained>("/retained", q),
+    retainedMessage: (topic: string) => get<C.RetainedMessage>(`/retained/${seg(topic)}`, { encoding: "base64" }),
+    deleteRetained: (topic: string) => del<void>(`/retained/${seg(topic)}`),
+    deleteRetainedAll: (filter: string) => del<{ deleted: number }>("/retained", { query: { _filter: filter } }),
+    delayed: (q: Query) => page<C.Delayed>("/delayed", q),
+    deleteDelayed: (id: number) => del<void>(`/delayed/${id}`),
+    sendDelayed: (id: number) => post<void>(`/delayed/${id}/send`, {}),
+
+    plugins: () => get<C.NodePlugins[]>("/plugins"),
+    pluginAction: (node: string, name: string, action: "load" | "unload" | "reload") =>
+      put<void>(`/nodes/${seg(node)}/plugins/${seg(name)}/${action}`),
+    pluginConfig: (node: string, name: string) => get<C.PluginConfigRow[]>(`/nodes/${seg(node)}/plugin_configs/${seg(name)}`),
+    savePluginConfig: (node: string, name: string, values: Record<string, string>) =>
+      put<void>(`/nodes/${seg(node)}/plugin_configs/${seg(name)}`, values),
+
+    listeners: () => get<C.NodeListeners[]>("/listeners"),
+    listenerAction: (node: string, protocol: string, port: string, action: "start" | "stop" | "restart") =>
+      put<void>(`/nodes/${seg(node)}/listeners/${seg(protocol)}/${port}/${action}`),
+
+    alarms: () => get<C.NodeAlarms[]>("/alarms/present"),
+    alarmHistory: () => get<C.NodeAlarmHistory[]>("/alarms/history", { limit: 200 }),
+    clearAlarmHistory: () => del<void>("/alarms/history"),
+
+    banned: (q: Query) => page<C.Banned>("/banned", q),
+    ban: (r: C.BannedRequest) => post<unknown>("/banned", r),
+    unban: (as: C.BannedAs, who: string) => del<void>(`/banned/${seg(who)}`, { query: { as } }),
+
+    apps: () => get<C.AppRow[]>("/apps"),
+    app: (id: string) => get<C.App | []>(`/apps/${seg(id)}`),
+    createApp: (r: C.AppRequest) => post<{ secret: string }>("/apps", r),
+    updateApp: (id: string, r: Omit<C.AppRequest, "app_id">) => put<void>(`/apps/${seg(id)}`, r),
+    deleteApp: (id: string) => del<void>(`/apps/${seg(id)}`),
+
+    users: () => get<C.User[]>("/users"),
+    createUser: (username: string, password: string, tags: string) => post<void>("/users", { username, password, tags }),
+    updateUser: (name: string, tags: string) => put<void>(`/users/${seg(name)}`, { tags }),
+    deleteUser: (name: string) => del<void>(`/users/${seg(name)}`),
+
+    settings: () => get<C.Setting[]>("/settings"),
+    saveSettings: (values: Record<string, string | null>) => put<C.SettingsApplied>("/settings", values),
+
+    explain: (r: C.ExplainRequest) => post<C.ExplainResult>("/explain", r),
+    openapi: () => transport.send({ method: "GET", path: "/openapi.json" }),
+  };
+}
