@@ -107,6 +107,7 @@ export class Metrics {
   willsPublished = 0;
 
   private retained: () => number = () => 0;
+  private readonly counted = new Map<string, number>();
 
   /** Who knows the number of retained messages (the retainer). */
   setRetained(provider: () => number): void {
@@ -118,9 +119,10 @@ export class Metrics {
     return NAMES;
   }
 
-  /** Value of one of the 43 metrics or of ours; undefined when there is no such name. */
+  /** Value of any metric, one of the 43 or not; undefined when there is no such name. */
   get(name: string): number | undefined {
-    return READERS.get(name)?.(this);
+    const reader = READERS.get(name);
+    return reader ? reader(this) : this.counted.get(name);
   }
 
   /** All 43 in the order of `names`. */
@@ -128,9 +130,16 @@ export class Metrics {
     return read(this, STANDARD);
   }
 
-  /** BaoMQ's own counters; never mixed with the 43. */
+  /** BaoMQ's own counters and those of plugins; never mixed with the 43. */
   extra(): Record<string, number> {
-    return read(this, EXTRA);
+    const out = read(this, EXTRA);
+    for (const [name, n] of this.counted) out[name] = n;
+    return out;
+  }
+
+  /** A counter of a plugin's own, e.g. "delayed/published"; it comes into being at its first count. */
+  count(name: string, by = 1): void {
+    this.counted.set(name, (this.counted.get(name) ?? 0) + by);
   }
 
   retainedCount(): number {
