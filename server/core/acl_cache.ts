@@ -21,12 +21,12 @@ export interface AclCacheRow {
 export class AclCache {
   /** Generation of the rules the verdicts were made under; a newer one empties the cache. */
   private generation = 0;
-  // One table per action: a look-up needs no key to be put together. Oldest first.
-  private readonly publish = new Map<string, Entry>();
-  private readonly subscribe = new Map<string, Entry>();
+  // One table per action, oldest first: a look-up needs no key to be put together. Made on first use: most clients do one of the two.
+  private publish: Map<string, Entry> | null = null;
+  private subscribe: Map<string, Entry> | null = null;
 
   get size(): number {
-    return this.publish.size + this.subscribe.size;
+    return (this.publish?.size ?? 0) + (this.subscribe?.size ?? 0);
   }
 
   get(action: Action, topic: string, now: number, ttlMs: number, generation: number): AclVerdict | undefined {
@@ -35,11 +35,11 @@ export class AclCache {
       this.generation = generation;
       return undefined;
     }
-    const table = this.table(action);
-    const e = table.get(topic);
+    const table = action === "publish" ? this.publish : this.subscribe;
+    const e = table?.get(topic);
     if (e === undefined) return undefined;
     if (now - e.at < ttlMs) return e.verdict;
-    table.delete(topic);
+    table?.delete(topic);
     return undefined;
   }
 
@@ -55,37 +55,44 @@ export class AclCache {
 
   /** Forget what is known of a topic; returns how many verdicts that were. */
   drop(topic: string): number {
-    return Number(this.publish.delete(topic)) + Number(this.subscribe.delete(topic));
+    return Number(this.publish?.delete(topic) ?? false) + Number(this.subscribe?.delete(topic) ?? false);
   }
 
   clear(): void {
-    this.publish.clear();
-    this.subscribe.clear();
+    this.publish = null;
+    this.subscribe = null;
   }
 
   /** Verdicts still in force, oldest first within an action. */
   list(now: number, ttlMs: number): AclCacheRow[] {
     const rows: AclCacheRow[] = [];
-    for (const action of ["publish", "subscribe"] as const) {
-      for (const [topic, e] of this.table(action)) {
+    const add = (action: Action, table: Map<string, Entry> | null): void => {
+      for (const [topic, e] of table ?? []) {
         if (now - e.at < ttlMs) rows.push({ action, topic, verdict: e.verdict, age: now - e.at });
       }
-    }
+    };
+    add("publish", this.publish);
+    add("subscribe", this.subscribe);
     return rows;
   }
 
   private table(action: Action): Map<string, Entry> {
-    return action === "publish" ? this.publish : this.subscribe;
+    if (action === "publish") {
+      this.publish ??= new Map();
+      return this.publish;
+    }
+    this.subscribe ??= new Map();
+    return this.subscribe;
   }
 
   private evict(): void {
-    const p = first(this.publish);
-    const s = first(this.subscribe);
-    if (p && (!s || p[1].at <= s[1].at)) this.publish.delete(p[0]);
-    else if (s) this.subscribe.delete(s[0]);
+    const p = oldest(this.publish);
+    const s = oldest(this.subscribe);
+    if (p && (!s || p[1].at <= s[1].at)) this.publish?.delete(p[0]);
+    else if (s) this.subscribe?.delete(s[0]);
   }
 }
 
-function first(table: Map<string, Entry>): [string, Entry] | undefined {
-  return table.entries().next().value;
+function oldest(table: Map<string, Entry> | null): [string, Entry] | undefined {
+  return table?.entries().next().value;
 }
