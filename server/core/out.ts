@@ -105,6 +105,11 @@ export class Out {
     return at;
   }
 
+  /** Give back the last `n` reserved bytes. */
+  unreserve(n: number): void {
+    this.#sl -= n;
+  }
+
   get staging(): Uint8Array {
     return this.#st as Uint8Array;
   }

@@ -1,5 +1,6 @@
 /** What outlives a connection: subscriptions, the inflight window, the queue [MQTT-4.1.0-1]. Rare parts are made on first use. */
 import type { ZoneConfig } from "../config/types.ts";
+import { parseSharedFilter } from "../mqtt/topic.ts";
 import type { ProtocolVersion, WillPacket } from "../mqtt/types.ts";
 import type { Channel } from "./channel.ts";
 import { Inflight } from "./inflight.ts";
@@ -151,4 +152,12 @@ export class Session {
       will,
     };
   }
+}
+
+/** A filter with the mountpoint put in front, behind `$share/<group>/` or `$queue/` if there is one. */
+export function mountFilter(mountpoint: string, fullFilter: string): string {
+  if (mountpoint === "") return fullFilter;
+  const shared = parseSharedFilter(fullFilter);
+  if (shared === null || shared.group === null) return mountpoint + fullFilter;
+  return fullFilter.slice(0, fullFilter.length - shared.filter.length) + mountpoint + shared.filter;
 }

@@ -49,6 +49,9 @@ export type AuthStep =
   | { allow: true; isSuper?: boolean; mountpoint?: string; why?: string }
   | { allow: false; code: number; why: string };
 
+/** Outcome of the whole authentication fold. */
+export type AuthResult = { allow: true; isSuper: boolean; mountpoint?: string } | { allow: false; code: number; why: string };
+
 /** Answer of one step of the ACL fold; null = pass on. */
 export type AclStep = null | { verdict: AclVerdict; why?: string };
 

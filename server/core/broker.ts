@@ -1,0 +1,352 @@
+/** The broker: everything the core holds, put together. No socket, no clock, no disk of its own: those are ports. */
+import type { NodeConfig, ZoneConfig } from "../config/types.ts";
+import { parseSharedFilter } from "../mqtt/topic.ts";
+import { RC } from "../mqtt/reason_codes.ts";
+import type { Access } from "./access.ts";
+import type { Alarms } from "./alarms.ts";
+import type { Banned } from "./banned.ts";
+import { Channel } from "./channel.ts";
+import { Delivery, Frame } from "./deliver.ts";
+import type { Flapping } from "./flapping.ts";
+import { Hooks } from "./hooks.ts";
+import { Message, Slab } from "./message.ts";
+import { Metrics } from "./metrics.ts";
+import { OutPool } from "./out.ts";
+import type { Clock, ListenerInfo, Log, Random, Store, StoredMessage, Transport } from "./ports.ts";
+import { Registry } from "./registry.ts";
+import { Router } from "./router.ts";
+import type { Session } from "./session.ts";
+import { Timers, Wheel } from "./timers.ts";
+import type { Tracer } from "./tracer.ts";
+import type { AuthMethod, PeerCertificate, SubscribeOptions } from "./types.ts";
+import { VirtualClient } from "./virtual_client.ts";
+
+export interface BrokerOptions {
+  node: NodeConfig;
+  zones: ReadonlyMap<string, ZoneConfig>;
+  clock: Clock;
+  log: Log;
+  random: Random;
+  store: Store;
+  hooks: Hooks;
+  metrics: Metrics;
+  access: Access;
+  banned: Banned;
+  flapping: Flapping;
+  alarms: Alarms;
+  /** Run `fn` when this turn of the event loop is over (setImmediate): the journal's group commit. */
+  defer(fn: () => void): void;
+}
+
+export class Broker {
+  readonly node: NodeConfig;
+  readonly zones: ReadonlyMap<string, ZoneConfig>;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly random: Random;
+  readonly store: Store;
+  readonly hooks: Hooks;
+  readonly metrics: Metrics;
+  readonly access: Access;
+  readonly banned: Banned;
+  readonly flapping: Flapping;
+  readonly alarms: Alarms;
+  readonly router = new Router();
+  readonly pool = new OutPool();
+  readonly slab = new Slab();
+  readonly frame = new Frame();
+  readonly delivery = new Delivery(this);
+  readonly registry = new Registry(this);
+  readonly authMethods = new Map<string, AuthMethod>();
+  readonly virtualSessions = new Set<Session>();
+  /** Clients connected now. */
+  connections = 0;
+  /** Unix ms, refreshed at the start of every piece of work. */
+  now: number;
+  /** null = nobody traces. */
+  tracer: Tracer | null = null;
+  /** Channels that have said their last word: ended after the next flush. */
+  closing: Channel[] = [];
+  readonly #timers = new Timers();
+  readonly #wheel: Wheel<Channel>;
+  readonly #opening = new Set<Channel>();
+  #deferred = false;
+  #storeFailed = false;
+  readonly #defer: (fn: () => void) => void;
+  readonly #restored = new WeakMap<StoredMessage, Message>();
+
+  constructor(o: BrokerOptions) {
+    this.node = o.node;
+    this.zones = o.zones;
+    this.clock = o.clock;
+    this.log = o.log;
+    this.random = o.random;
+    this.store = o.store;
+    this.hooks = o.hooks;
+    this.metrics = o.metrics;
+    this.access = o.access;
+    this.banned = o.banned;
+    this.flapping = o.flapping;
+    this.alarms = o.alarms;
+    this.#defer = o.defer;
+    this.now = o.clock.now();
+    this.#wheel = new Wheel(this.now);
+  }
+
+  get sessions(): Map<string, Session> {
+    return this.registry.sessions;
+  }
+
+  /** Take the time for the work that begins now. */
+  beat(): void {
+    this.now = this.clock.now();
+  }
+
+  /** The zone of that name; a listener may name one nobody configured: then it has the external zone's settings. */
+  zone(name: string): ZoneConfig {
+    return this.zones.get(name) ?? (this.zones.get("external") as ZoneConfig);
+  }
+
+  // ---- connections
+
+  accept(transport: Transport, listener: ListenerInfo, cert: PeerCertificate | null): Channel {
+    this.beat();
+    const ch = new Channel(this, transport, listener, cert);
+    this.plan(ch, this.now + this.zone(listener.zone).idleTimeoutMs);
+    return ch;
+  }
+
+  /** Look at a channel again at that time. */
+  plan(ch: Channel, at: number): void {
+    this.#wheel.plan(ch, at);
+  }
+
+  planRetry(ch: Channel): void {
+    const zone = ch.client?.zone;
+    if (zone === undefined || zone.retryIntervalMs === 0) return;
+    this.plan(ch, this.now + zone.retryIntervalMs);
+  }
+
+  /** Keep alive, CONNECT in time, redelivery to 3.x clients, QoS 2 messages never released. */
+  #visit(ch: Channel): void {
+    const now = this.now;
+    if (ch.phase === "closed") return;
+    if (ch.phase !== "connected") {
+      const zone = this.zone(ch.listener.zone);
+      // The clock of CONNECT starts with the connection, not with its last byte: a trickle must not keep it open.
+      if (ch.openedAt + zone.idleTimeoutMs <= now) ch.close(RC.KEEP_ALIVE_TIMEOUT, "idle_timeout");
+      else this.plan(ch, ch.openedAt + zone.idleTimeoutMs);
+      return;
+    }
+    if (ch.keepaliveMs > 0) {
+      if (ch.lastRecv + ch.keepaliveMs <= now) {
+        this.metrics.keepaliveTimeouts++;
+        ch.close(RC.KEEP_ALIVE_TIMEOUT, "keepalive_timeout");
+        return;
+      }
+      this.plan(ch, ch.lastRecv + ch.keepaliveMs);
+    }
+    this.#retry(ch, ch.session as Session);
+  }
+
+  #retry(ch: Channel, session: Session): void {
+    const { zone } = session;
+    if (session.inflight !== null && session.inflight.count > 0 && zone.retryIntervalMs > 0) {
+      // 5.0 forbids redelivery on a living connection [MQTT-4.4.0-1]; EMQ X does it for 3.x.
+      if (ch.version !== 5 && !ch.out.blocked) this.delivery.resend(session, ch, this.now - zone.retryIntervalMs);
+      this.plan(ch, this.now + zone.retryIntervalMs);
+    }
+    const waiting = session.awaitingRel;
+    if (waiting === null || waiting.size === 0 || zone.awaitRelTimeoutMs === 0) return;
+    for (const [id, since] of waiting) {
+      if (since + zone.awaitRelTimeoutMs > this.now) break;
+      waiting.delete(id);
+      this.metrics.qos2Expired++;
+      if (session.storeKey !== 0) this.store.sessions.relDone(session.storeKey, id);
+    }
+  }
+
+  /** May publishers' frames be forwarded without anybody looking at each delivery? */
+  get rawAllowed(): boolean {
+    return this.tracer === null && this.hooks.at["message.delivered"].length === 0;
+  }
+
+  /** Nobody has to see this message before it is delivered. */
+  plainPublish(topic: string): boolean {
+    const hooks = this.hooks;
+    if (hooks.unfilteredPublish > 0 || this.tracer !== null) return false;
+    const prefixes = hooks.publishPrefixes;
+    for (let i = 0; i < prefixes.length; i++) if (topic.startsWith(prefixes[i] as string)) return false;
+    return true;
+  }
+
+  /** Call after a change of what `rawAllowed` looks at (tracer, message.delivered handlers). */
+  refreshRaw(): void {
+    const allowed = this.rawAllowed;
+    for (const s of this.sessions.values()) s.channel?.refreshRaw(allowed);
+  }
+
+  assignClientId(): string {
+    let id: string;
+    do id = `baomq_${this.random.hex(8)}`;
+    while (this.sessions.has(id));
+    return id;
+  }
+
+  // ---- messages
+
+  /** The `message.publish` hooks. null = a hook has taken the message. */
+  filter(m: Message): Message | null {
+    if (this.tracer !== null) this.tracer.published(m);
+    if (this.hooks.at["message.publish"].length === 0) return m;
+    if (!m.retain && this.plainPublish(m.topic)) return m;
+    if (!m.owned) this.slab.keep(m);
+    return this.hooks.publish(m);
+  }
+
+  /** Publish as the broker: API, plugins, wills, `$SYS`. Returns the number of receivers. */
+  publish(m: Message): number {
+    this.metrics.internalPublished++;
+    const final = this.filter(m);
+    if (final === null) return 0;
+    const route = this.router.route(final.topic);
+    const n = this.delivery.dispatch(route, final);
+    if (n === 0 && route.empty) this.noSubscribers(final);
+    return n;
+  }
+
+  noSubscribers(m: Message): void {
+    if (m.topic.startsWith("$SYS/")) return;
+    this.metrics.messagesDropped++;
+    if (this.hooks.at["message.dropped"].length > 0) this.hooks.run("message.dropped", m, "no_subscribers", null);
+  }
+
+  /** To one session, e.g. a retained message; `retain` as it is to be shown. */
+  deliverTo(session: Session, m: Message, o: SubscribeOptions, retain: boolean): void {
+    const qos = m.qos < o.qos ? m.qos : o.qos;
+    this.delivery.send(session, m, qos, retain, o.subId > 0 ? [o.subId] : null, null, m.topic);
+  }
+
+  /** The message of a journalled delivery; one object however many sessions wait for it. */
+  restored(row: StoredMessage): Message {
+    let m = this.#restored.get(row);
+    if (m === undefined) {
+      m = new Message(row.topic, row.payload, row.qos, row.retain, row.from, row.username, row.timestamp, row.expiresAt, row.properties);
+      m.storeId = row.storeId ?? 0;
+      this.#restored.set(row, m);
+    }
+    m.storeRefs++;
+    return m;
+  }
+
+  // ---- commands
+
+  /** Disconnect a client; its will is published. False = not connected. */
+  kick(clientId: string, reason = "kicked"): boolean {
+    const ch = this.sessions.get(clientId)?.channel ?? null;
+    if (ch === null) return false;
+    this.metrics.clientsKicked++;
+    ch.close(RC.ADMINISTRATIVE_ACTION, reason);
+    return true;
+  }
+
+  /** Subscribe on behalf of a session, offline ones too. `filter` must be valid. False = no such session. */
+  subscribe(clientId: string, filter: string, o: SubscribeOptions): boolean {
+    const session = this.sessions.get(clientId);
+    if (session === undefined || parseSharedFilter(filter) === null) return false;
+    const isNew = this.registry.subscribe(session, filter, o);
+    this.hooks.run("session.subscribed", clientId, session.mountpoint + filter, o, isNew);
+    return true;
+  }
+
+  /** null = no such session; false = was not subscribed. */
+  unsubscribe(clientId: string, filter: string): boolean | null {
+    const session = this.sessions.get(clientId);
+    return session === undefined ? null : this.registry.unsubscribe(session, filter);
+  }
+
+  /** End a session and its connection. False = no such session. */
+  dropSession(clientId: string): boolean {
+    const session = this.sessions.get(clientId);
+    if (session === undefined) return false;
+    session.channel?.close(RC.ADMINISTRATIVE_ACTION, "kicked");
+    this.registry.terminate(session, "dropped");
+    return true;
+  }
+
+  attach(clientId: string, onMessage: (m: Message, filter: string) => void): VirtualClient {
+    return new VirtualClient(this, clientId, onMessage);
+  }
+
+  /** The node stops: every MQTT 5 client hears why. */
+  shutdown(): void {
+    this.beat();
+    for (const s of [...this.sessions.values()]) s.channel?.close(RC.SERVER_SHUTTING_DOWN, "server_shutting_down");
+    this.flush();
+  }
+
+  // ---- time
+
+  /** Coarse timer (100 ms); output is flushed after it. Returns cancel. */
+  after(ms: number, fn: () => void): () => void {
+    return this.#timers.add(this.now + ms, fn);
+  }
+
+  /** Called by the composition root every 100 ms. */
+  tick(): void {
+    this.beat();
+    if (this.#storeFailed) this.#commit();
+    this.#timers.run(this.now, (err) => this.log.error("timer failed", { error: err instanceof Error ? (err.stack ?? err.message) : String(err) }));
+    this.#wheel.run(this.now, (ch) => this.#visit(ch));
+    this.flush();
+  }
+
+  // ---- output
+
+  /** Write what was gathered. While the journal has writes to commit, everything leaves after the commit, once per turn. */
+  flush(): void {
+    if (this.store.pending && !this.#storeFailed) {
+      if (this.#deferred) return;
+      this.#deferred = true;
+      this.#defer(() => {
+        this.#deferred = false;
+        this.#commit();
+        this.#flushNow();
+      });
+      return;
+    }
+    this.#flushNow();
+  }
+
+  #flushNow(): void {
+    this.pool.flushAll();
+    if (this.closing.length === 0) return;
+    const list = this.closing;
+    this.closing = [];
+    for (const ch of list) {
+      ch.out.transport.end();
+    }
+  }
+
+  /** A failing disk must not acknowledge: connections with unsent acknowledgements are cut, their clients will send again. */
+  #commit(): void {
+    if (!this.store.pending) return;
+    try {
+      this.store.commit();
+      if (this.#storeFailed) {
+        this.#storeFailed = false;
+        this.alarms.clear("storage_failed");
+        this.log.warn("data can be stored again");
+      }
+    } catch (err) {
+      if (!this.#storeFailed) this.log.error("data cannot be stored; clients that wait for acknowledgements are disconnected", { error: String(err) });
+      this.#storeFailed = true;
+      this.alarms.set("storage_failed", String(err));
+      for (const out of this.pool.dirty) {
+        if (!out.holdsAcks) continue;
+        out.close();
+        out.transport.destroy();
+      }
+    }
+  }
+}

@@ -1,0 +1,472 @@
+/**
+ * The protocol state machine of one connection: bytes in, bytes out, no socket.
+ *
+ * Packets are handled one after another in the order they came. When a handler has to wait (an authentication back end), the
+ * connection alone waits: reading pauses, and what had come already is kept until the answer is there.
+ */
+import { copyBytes } from "../lib/bytes.ts";
+import { writeAck } from "../mqtt/acks.ts";
+import * as T from "../mqtt/frame.ts";
+import { bodyStart, checkFlags, frameLength } from "../mqtt/frame.ts";
+import { encodeDisconnect } from "../mqtt/packets/disconnect.ts";
+import { RC, reasonName } from "../mqtt/reason_codes.ts";
+import type { ProtocolVersion, WillPacket } from "../mqtt/types.ts";
+import type { AclCache } from "./acl_cache.ts";
+import type { Broker } from "./broker.ts";
+import type { Frame } from "./deliver.ts";
+import { handleAck } from "./handle/ack.ts";
+import { handleAuth } from "./handle/auth.ts";
+import { handleConnect } from "./handle/connect.ts";
+import { handleDisconnect } from "./handle/disconnect.ts";
+import { handlePing } from "./handle/ping.ts";
+import { handlePublish } from "./handle/publish.ts";
+import { handleSubscribe } from "./handle/subscribe.ts";
+import { handleUnsubscribe } from "./handle/unsubscribe.ts";
+import { Message } from "./message.ts";
+import { Out } from "./out.ts";
+import type { ListenerInfo, Transport } from "./ports.ts";
+import type { Route } from "./router.ts";
+import { mountFilter, type Session } from "./session.ts";
+import type { ClientInfo, PeerCertificate } from "./types.ts";
+
+/** A cut packet's buffer grows with what arrives, never by what its header claims. */
+const PARTIAL_MIN = 256;
+
+export type Phase = "opening" | "connecting" | "connected" | "closed";
+
+export class Channel {
+  phase: Phase = "opening";
+  readonly out: Out;
+  session: Session | null = null;
+  client: ClientInfo | null = null;
+  version: ProtocolVersion = 4;
+  /** 4 or 5 when a publisher's frame of that form may be forwarded to this client as it is; 0 = never. */
+  rawForm = 0;
+  /** Would be written raw if nobody looked on (tracer, message.delivered). */
+  plainReceiver = false;
+  /** Its frames may be forwarded: no mountpoint changes their topics. */
+  rawSource = false;
+  /** Largest packet the client takes; 0 = any. */
+  maxPacket = 0;
+  /** Topic -> alias, towards the client; null = it takes none. */
+  aliases: Map<string, number> | null = null;
+  aliasesMax = 0;
+  /** Alias -> topic, from the client. */
+  inAliases: Map<number, string> | null = null;
+  /** May reason strings be sent [MQTT-3.1.2-29]? */
+  problemInfo = true;
+  will: WillPacket | null = null;
+  /** Unix ms; time of CONNECT. */
+  connectedAt = 0;
+  /** Unix ms of the last byte from the client. */
+  lastRecv: number;
+  /** Unix ms; the transport's connection. */
+  readonly openedAt: number;
+  /** Silence after which the client is gone, ms; 0 = never. */
+  keepaliveMs = 0;
+  visitAt = 0;
+  /** Last topic of a PUBLISH, as sent, and where it leads. */
+  lastTopic: Uint8Array | null = null;
+  route: Route | null = null;
+  /** The route was allowed by the ACL until then (Unix ms), as of that generation of the rules. */
+  allowedUntil = 0;
+  allowedGeneration = 0;
+  aclCache: AclCache | null = null;
+  /** State of enhanced authentication. */
+  authMethod: string | null = null;
+  authState: Record<string, unknown> | null = null;
+  /** Tokens left for the zone's publish limit, and when they were counted. */
+  publishTokens = -1;
+  publishTokensAt = 0;
+
+  recvOct = 0;
+  recvCnt = 0;
+  recvPkt = 0;
+  recvMsg = 0;
+  sendMsg = 0;
+  /** Packets sent that are no PUBLISH. */
+  sendOther = 0;
+
+  #partial: Uint8Array | null = null;
+  #partialLength = 0;
+  #waiting = false;
+  /** Reading is paused: waiting, slowed down, or the client does not read its answers. */
+  #paused = 0;
+  #rest: Uint8Array[] | null = null;
+
+  constructor(
+    readonly broker: Broker,
+    transport: Transport,
+    readonly listener: ListenerInfo,
+    readonly cert: PeerCertificate | null,
+  ) {
+    this.out = new Out(transport, broker.pool);
+    this.lastRecv = this.openedAt = broker.now;
+  }
+
+  /** Take note of whether raw forwarding is allowed on this node now. */
+  refreshRaw(allowed: boolean): void {
+    this.rawForm = this.plainReceiver && allowed && this.phase !== "closed" ? (this.version === 5 ? 5 : 4) : 0;
+  }
+
+  /** Connected, and messages may go out. */
+  get ready(): boolean {
+    return this.phase === "connected";
+  }
+  get sendOct(): number {
+    return this.out.bytes;
+  }
+  get sendCnt(): number {
+    return this.out.writes;
+  }
+  get sendPkt(): number {
+    return this.sendMsg + this.sendOther;
+  }
+  get sendPend(): number {
+    return this.out.pending;
+  }
+
+  /** Bytes from the peer. The channel may keep views of `chunk`. */
+  onData(chunk: Uint8Array): void {
+    if (this.phase === "closed") return;
+    const broker = this.broker;
+    broker.beat();
+    this.lastRecv = broker.now;
+    this.recvOct += chunk.length;
+    this.recvCnt++;
+    broker.metrics.bytesReceived += chunk.length;
+    if (this.#waiting) this.#keepRest(chunk);
+    else this.#guarded(chunk);
+    broker.flush();
+  }
+
+  /** The transport takes bytes again. */
+  onDrain(): void {
+    if (!this.out.drained()) return;
+    this.#resumeReading(2);
+    if (this.session !== null) {
+      this.broker.beat();
+      this.broker.delivery.pump(this.session);
+      this.broker.flush();
+    }
+  }
+
+  /** The transport is gone. */
+  onClose(reason: string): void {
+    if (this.phase === "closed") return;
+    this.broker.beat();
+    this.#shut(reason, true);
+    this.broker.flush();
+  }
+
+  /** A bug in a handler must cost one connection, not the process. */
+  #guarded(chunk: Uint8Array): void {
+    try {
+      this.#process(chunk);
+    } catch (err) {
+      this.#failed(err);
+    }
+  }
+
+  #failed(err: unknown): void {
+    this.broker.log.error("packet handler failed", { clientid: this.client?.clientId, error: err instanceof Error ? (err.stack ?? err.message) : String(err) });
+    this.close(RC.UNSPECIFIED_ERROR, "internal_error");
+  }
+
+  #process(chunk: Uint8Array): void {
+    let buf = chunk;
+    let pos = 0;
+    if (this.#partial !== null) {
+      pos = this.#completePartial(chunk);
+      if (pos < 0) {
+        buf = this.#joined(chunk);
+        pos = 0;
+      }
+      if (this.phase === "closed") return;
+      if (this.#waiting) {
+        if (pos < chunk.length) this.#keepRest(chunk.subarray(pos));
+        return;
+      }
+    }
+    const end = buf.length;
+    const limit = this.client?.zone.maxPacketSize ?? this.broker.zone(this.listener.zone).maxPacketSize;
+    while (pos < end) {
+      const n = frameLength(buf, pos, end, this.phase === "opening" ? 0 : this.version);
+      if (n < 0) {
+        this.malformed(RC.MALFORMED_PACKET, "remaining length");
+        return;
+      }
+      if (n > limit && limit > 0) {
+        this.malformed(RC.PACKET_TOO_LARGE, `packet of ${n} bytes, limit ${limit}`);
+        return;
+      }
+      if (n === 0 || pos + n > end) {
+        this.#keepPartial(buf, pos, end, n);
+        return;
+      }
+      this.#packet(buf, pos, pos + n);
+      pos += n;
+      if (this.phase === ("closed" as Phase)) return;
+      if (this.#waiting) {
+        if (pos < end) this.#keepRest(buf.subarray(pos, end));
+        return;
+      }
+    }
+  }
+
+  #packet(buf: Uint8Array, pos: number, end: number): void {
+    const first = buf[pos] as number;
+    const type = first >> 4;
+    const body = bodyStart(buf, pos);
+    this.recvPkt++;
+    if (this.phase === "connected") {
+      if (type === T.PUBLISH) {
+        this.#wait(handlePublish(this, buf, pos, body, end));
+        return;
+      }
+      if (!checkFlags(first)) {
+        this.malformed(RC.MALFORMED_PACKET, "flags of the fixed header");
+        return;
+      }
+      this.#dispatch(type, buf, body, end);
+      return;
+    }
+    if (!checkFlags(first)) this.malformed(RC.MALFORMED_PACKET, "flags of the fixed header");
+    else if (this.phase === "opening" && type === T.CONNECT) this.#wait(handleConnect(this, buf, body, end));
+    else if (this.phase === "connecting" && type === T.AUTH) this.#wait(handleAuth(this, buf, body, end));
+    // The first packet must be CONNECT [MQTT-3.1.0-1].
+    else this.malformed(RC.PROTOCOL_ERROR, "first packet is not CONNECT");
+  }
+
+  #dispatch(type: number, buf: Uint8Array, body: number, end: number): void {
+    switch (type) {
+      case T.PUBACK:
+      case T.PUBREC:
+      case T.PUBREL:
+      case T.PUBCOMP:
+        handleAck(this, type, buf, body, end);
+        return;
+      case T.SUBSCRIBE:
+        this.#wait(handleSubscribe(this, buf, body, end));
+        return;
+      case T.UNSUBSCRIBE:
+        handleUnsubscribe(this, buf, body, end);
+        return;
+      case T.PINGREQ:
+        handlePing(this, body, end);
+        return;
+      case T.DISCONNECT:
+        handleDisconnect(this, buf, body, end);
+        return;
+      case T.AUTH:
+        this.#wait(handleAuth(this, buf, body, end));
+        return;
+      case T.CONNECT:
+        // A second CONNECT is a protocol violation [MQTT-3.1.0-2].
+        this.malformed(RC.PROTOCOL_ERROR, "second CONNECT");
+        return;
+      default:
+        this.malformed(RC.PROTOCOL_ERROR, "packet type only a server may send");
+    }
+  }
+
+  /** Nothing more is handled before the promise has settled. */
+  #wait(p: void | Promise<void>): void {
+    if (p === undefined) return;
+    this.#waiting = true;
+    this.#pauseReading(1);
+    const done = (): void => {
+      this.#waiting = false;
+      if (this.phase !== "closed") {
+        this.broker.beat();
+        const rest = this.#rest;
+        this.#rest = null;
+        if (rest !== null) {
+          for (const chunk of rest) {
+            if (this.#waiting) this.#keepRest(chunk);
+            else if (this.phase !== ("closed" as Phase)) this.#guarded(chunk);
+          }
+        }
+        if (!this.#waiting) this.#resumeReading(1);
+      }
+      this.broker.flush();
+    };
+    p.then(done, (err) => {
+      this.#failed(err);
+      done();
+    });
+  }
+
+  #keepRest(chunk: Uint8Array): void {
+    if (this.#rest === null) this.#rest = [chunk];
+    else this.#rest.push(chunk);
+  }
+
+  /** Reasons to pause are bits: 1 = a handler waits, 2 = the client does not read, 4 = publish limit. */
+  #pauseReading(bit: number): void {
+    if (this.#paused === 0) this.out.transport.pause();
+    this.#paused |= bit;
+  }
+  #resumeReading(bit: number): void {
+    if ((this.#paused & bit) === 0) return;
+    this.#paused &= ~bit;
+    if (this.#paused === 0 && this.phase !== "closed") this.out.transport.resume();
+  }
+
+  /** Stop reading from this client for a while (publish limit, `zone.*.publish_limit`). */
+  slowDown(ms: number): void {
+    if ((this.#paused & 4) !== 0) return;
+    this.#pauseReading(4);
+    this.broker.after(ms, () => this.#resumeReading(4));
+  }
+
+  // ---- cut packets
+
+  #keepPartial(buf: Uint8Array, pos: number, end: number, total: number): void {
+    const have = end - pos;
+    const size = total === 0 ? 8 : Math.min(total, Math.max(PARTIAL_MIN, have * 2));
+    const part = Buffer.allocUnsafeSlow(size);
+    copyBytes(buf, part, 0, pos, end);
+    this.#partial = part;
+    this.#partialLength = have;
+  }
+
+  /** Take the rest of the cut packet from the chunk and handle it. Returns the position behind it; -1 = header still unknown. */
+  #completePartial(chunk: Uint8Array): number {
+    const have = this.#partialLength;
+    let part = this.#partial as Uint8Array;
+    const total = frameLength(part, 0, have, this.phase === "opening" ? 0 : this.version);
+    if (total <= 0) return -1;
+    const take = Math.min(total - have, chunk.length);
+    if (have + take > part.length) {
+      const grown = Buffer.allocUnsafeSlow(Math.min(total, Math.max(have + take, part.length * 2)));
+      copyBytes(part, grown, 0, 0, have);
+      part = grown;
+      this.#partial = part;
+    }
+    copyBytes(chunk, part, have, 0, take);
+    this.#partialLength = have + take;
+    if (this.#partialLength < total) return chunk.length;
+    this.#partial = null;
+    this.#packet(part, 0, total);
+    return take;
+  }
+
+  /** The cut packet had not even its length: go on with both pieces as one. */
+  #joined(chunk: Uint8Array): Uint8Array {
+    const have = this.#partialLength;
+    const whole = Buffer.allocUnsafeSlow(have + chunk.length);
+    copyBytes(this.#partial as Uint8Array, whole, 0, 0, have);
+    copyBytes(chunk, whole, have, 0, chunk.length);
+    this.#partial = null;
+    return whole;
+  }
+
+  // ---- out
+
+  /** PUBACK, PUBREC, PUBREL or PUBCOMP. Its bytes leave with the next flush, after the journal's commit. */
+  sendAck(type: number, packetId: number, code: number): void {
+    const at = this.out.reserve(5);
+    const n = writeAck(this.out.staging, at, type, packetId, code, this.version);
+    this.out.unreserve(5 - n);
+    this.out.holdsAcks = true;
+    this.sendOther++;
+    const metrics = this.broker.metrics;
+    if (type === T.PUBACK) metrics.pubackSent++;
+    else if (type === T.PUBREC) metrics.pubrecSent++;
+    else if (type === T.PUBREL) metrics.pubrelSent++;
+    else metrics.pubcompSent++;
+    if (this.out.blocked) this.#pauseReading(2);
+  }
+
+  sendPubrel(packetId: number, code: number): void {
+    this.sendAck(T.PUBREL, packetId, code);
+  }
+
+  /** Any other packet. */
+  sendPacket(bytes: Uint8Array): void {
+    this.out.copy(bytes, 0, bytes.length);
+    this.sendOther++;
+    if (this.out.blocked) this.#pauseReading(2);
+  }
+
+  /** The topic as the client knows it. */
+  unmount(topic: string): string {
+    const prefix = this.client?.mountpoint ?? "";
+    return prefix !== "" && topic.startsWith(prefix) ? topic.slice(prefix.length) : topic;
+  }
+
+  /** A filter of the client's with its mountpoint, behind the share prefix if there is one. */
+  mount(fullFilter: string): string {
+    return mountFilter(this.client?.mountpoint ?? "", fullFilter);
+  }
+
+  /** The message of the frame in hand; its payload still lies in the chunk. */
+  messageOf(topic: string, frame: Frame): Message {
+    const client = this.client as ClientInfo;
+    const now = this.broker.now;
+    const expiry = frame.properties?.messageExpiry;
+    const m = new Message(
+      topic,
+      frame.buf,
+      frame.qos,
+      frame.retain,
+      client.clientId,
+      client.username,
+      now,
+      expiry === undefined ? 0 : now + expiry * 1000,
+      frame.properties,
+    );
+    m.payloadStart = frame.payloadStart;
+    m.payloadEnd = frame.end;
+    m.owned = false;
+    return m;
+  }
+
+  // ---- the end
+
+  /** The bytes are no valid MQTT, or break a rule of the protocol: say why where the version can, and close. */
+  malformed(code: number, why: string): void {
+    this.broker.metrics.malformed++;
+    this.close(code, reasonName(code), why);
+  }
+
+  /** End the connection: reason to the client (5.0), shutdown reason for the statistics, will by the rules. */
+  close(code: number, reason: string, why?: string): void {
+    if (this.phase === "closed") return;
+    if (this.phase === "connected" && this.version === 5) {
+      const text = this.problemInfo && why !== undefined ? { reasonString: why } : undefined;
+      this.sendPacket(encodeDisconnect(5, code, text));
+      this.broker.metrics.disconnectSent++;
+    }
+    if (why !== undefined) this.broker.log.info("connection closed", { clientid: this.client?.clientId, ip: this.out.transport.ip, reason, why });
+    this.#shut(reason, true);
+    this.broker.closing.push(this);
+  }
+
+  /** The client said DISCONNECT: no will (unless it asked for it), not counted as a shutdown. */
+  leave(withWill: boolean): void {
+    if (this.phase === "closed") return;
+    if (!withWill) this.will = null;
+    this.#shut("normal", false);
+    this.broker.closing.push(this);
+  }
+
+  /** Refused before it was connected: CONNACK is written already. */
+  refuse(reason: string): void {
+    if (this.phase === "closed") return;
+    this.#shut(reason, true);
+    this.broker.closing.push(this);
+  }
+
+  #shut(reason: string, counted: boolean): void {
+    const wasConnected = this.phase === "connected";
+    this.phase = "closed";
+    this.rawForm = 0;
+    this.visitAt = 0;
+    this.#partial = null;
+    this.#rest = null;
+    if (counted) this.listener.shutdowns.set(reason, (this.listener.shutdowns.get(reason) ?? 0) + 1);
+    if (wasConnected) this.broker.registry.detach(this, reason);
+  }
+}

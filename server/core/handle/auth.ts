@@ -1,0 +1,77 @@
+/** AUTH (section 3.15) and enhanced authentication (section 4.12). */
+import { decodeAuth, encodeAuth } from "../../mqtt/packets/auth.ts";
+import { RC } from "../../mqtt/reason_codes.ts";
+import { type ConnectPacket, ProtocolError } from "../../mqtt/types.ts";
+import type { Channel } from "../channel.ts";
+import type { AuthExchange, ClientInfo } from "../types.ts";
+import { authenticated, refuse } from "./connect.ts";
+
+/** CONNECT named an authentication method. */
+export function beginAuth(ch: Channel, p: ConnectPacket, client: ClientInfo): void | Promise<void> {
+  const method = ch.broker.authMethods.get(p.authMethod as string);
+  if (method === undefined) {
+    refuse(ch, { code: RC.BAD_AUTHENTICATION_METHOD, why: `authentication method ${p.authMethod} is not supported` });
+    return;
+  }
+  ch.authMethod = method.name;
+  ch.authState = { connect: p };
+  return step(ch, client, p.authData);
+}
+
+export function handleAuth(ch: Channel, buf: Uint8Array, body: number, end: number): void | Promise<void> {
+  if (ch.version !== 5) {
+    ch.malformed(RC.PROTOCOL_ERROR, "AUTH needs MQTT 5.0");
+    return;
+  }
+  const p = decodeAuth(buf, body, end);
+  if (p instanceof ProtocolError) {
+    ch.malformed(p.code, p.why);
+    return;
+  }
+  ch.broker.metrics.authReceived++;
+  // No AUTH without a method in CONNECT [MQTT-4.12.0-7], and never another one [MQTT-4.12.0-5].
+  if (ch.authMethod === null || p.method !== ch.authMethod) {
+    if (ch.phase === "connecting") refuse(ch, { code: RC.BAD_AUTHENTICATION_METHOD, why: "not the method of CONNECT" });
+    else ch.malformed(RC.PROTOCOL_ERROR, "not the authentication method of CONNECT");
+    return;
+  }
+  if (p.code === RC.REAUTHENTICATE && ch.ready) ch.authState = {};
+  else if (p.code !== RC.CONTINUE_AUTHENTICATION || ch.authState === null) {
+    ch.malformed(RC.PROTOCOL_ERROR, "AUTH out of turn");
+    return;
+  }
+  return step(ch, ch.client as ClientInfo, p.data);
+}
+
+function step(ch: Channel, client: ClientInfo, data: Uint8Array | null): void | Promise<void> {
+  const method = ch.broker.authMethods.get(ch.authMethod as string);
+  if (method === undefined || ch.authState === null) {
+    ch.close(RC.UNSPECIFIED_ERROR, "authentication_method_gone");
+    return;
+  }
+  const answer = method.step(client, data, ch.authState);
+  return answer instanceof Promise ? answer.then((a) => apply(ch, client, a)) : apply(ch, client, answer);
+}
+
+function apply(ch: Channel, client: ClientInfo, a: AuthExchange): void | Promise<void> {
+  if (ch.phase === "closed") return;
+  const method = ch.authMethod as string;
+  if (a.status === "continue") {
+    ch.sendPacket(encodeAuth({ code: RC.CONTINUE_AUTHENTICATION, method, data: a.data }));
+    ch.broker.metrics.authSent++;
+    return;
+  }
+  const connect = ch.authState?.["connect"] as ConnectPacket | undefined;
+  ch.authState = null;
+  if (ch.phase === "connecting" && connect !== undefined) {
+    if (a.status === "failure") ch.broker.metrics.authFailure++;
+    else ch.broker.metrics.authSuccess++;
+    return authenticated(ch, connect, client, a.status === "failure" ? { allow: false, code: a.code, why: a.why } : { allow: true, isSuper: a.isSuper ?? false }, a.status === "success" ? a.data : null);
+  }
+  if (a.status === "failure") {
+    ch.close(a.code, "reauthentication_failed", a.why);
+    return;
+  }
+  ch.sendPacket(encodeAuth({ code: RC.SUCCESS, method, data: a.data }));
+  ch.broker.metrics.authSent++;
+}

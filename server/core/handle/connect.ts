@@ -1,0 +1,207 @@
+/** CONNECT (section 3.1): a pipeline of named steps; the first that refuses ends it with a CONNACK. */
+import { fill } from "../../lib/template.ts";
+import { decodeConnect } from "../../mqtt/packets/connect.ts";
+import { encodeConnack } from "../../mqtt/packets/connack.ts";
+import { RC, reasonName } from "../../mqtt/reason_codes.ts";
+import { topicLevels, validTopicName } from "../../mqtt/topic.ts";
+import { type ConnackProperties, type ConnectPacket, ProtocolError } from "../../mqtt/types.ts";
+import type { Channel } from "../channel.ts";
+import { NEVER_EXPIRES, type Session } from "../session.ts";
+import type { AclVerdict, AuthResult, ClientInfo } from "../types.ts";
+import { beginAuth } from "./auth.ts";
+
+/** A refusal: reason code of 5.0 (mapped for 3.x), and words for the log and the reason string. */
+export interface Refusal {
+  code: number;
+  why: string;
+}
+
+export function handleConnect(ch: Channel, buf: Uint8Array, body: number, end: number): void | Promise<void> {
+  const p = decodeConnect(buf, body, end);
+  ch.broker.metrics.connect++;
+  if (p instanceof ProtocolError) {
+    // Only a wrong level gets an answer in 3.x [MQTT-3.1.2-2]; anything else malformed is closed [MQTT-3.1.4-1].
+    if (p.code === RC.UNSUPPORTED_PROTOCOL_VERSION) refuse(ch, { code: p.code, why: p.why });
+    else ch.malformed(p.code, p.why);
+    return;
+  }
+  ch.phase = "connecting";
+  ch.version = p.version;
+  ch.problemInfo = p.requestProblemInfo;
+  const client = describe(ch, p);
+  ch.client = client;
+  const no = checkClientId(p, client) ?? checkBanned(ch, client) ?? checkWill(p, client);
+  // From here on it has a name [MQTT-3.1.3-6]: the access chain and its plugins see it.
+  if (client.clientId === "") client.clientId = ch.broker.assignClientId();
+  if (no !== null) {
+    refuse(ch, no);
+    return;
+  }
+  if (p.authMethod !== null) return beginAuth(ch, p, client);
+  const answer = ch.broker.access.authenticate(client, { password: p.password });
+  if (answer instanceof Promise) return answer.then((a) => authenticated(ch, p, client, a, null));
+  return authenticated(ch, p, client, answer, null);
+}
+
+/** After authentication, basic or enhanced. `authData` goes into CONNACK. */
+export function authenticated(
+  ch: Channel,
+  p: ConnectPacket,
+  client: ClientInfo,
+  answer: AuthResult,
+  authData: Uint8Array | null,
+): void | Promise<void> {
+  if (ch.phase !== "connecting") return;
+  if (!answer.allow) {
+    refuse(ch, { code: answer.code, why: answer.why });
+    return;
+  }
+  client.isSuper = answer.isSuper;
+  const mount = answer.mountpoint ?? client.zone.mountpoint;
+  client.mountpoint = mount === "" ? "" : fill(mount, { c: client.clientId, u: client.username ?? "" });
+  if (p.will === null) {
+    accept(ch, p, client, authData);
+    return;
+  }
+  const verdict = ch.broker.access.checkAcl(client, "publish", p.will.topic);
+  const decide = (v: AclVerdict): void => {
+    if (ch.phase !== "connecting") return;
+    if (v === "deny") refuse(ch, { code: RC.NOT_AUTHORIZED, why: "will topic denied by the access rules" });
+    else accept(ch, p, client, authData);
+  };
+  return verdict instanceof Promise ? verdict.then(decide) : decide(verdict);
+}
+
+/** Who is it? Certificate, zone, address; the identifiers as the zone wants them. */
+function describe(ch: Channel, p: ConnectPacket): ClientInfo {
+  const { broker, listener, cert } = ch;
+  const zone = broker.zone(listener.zone);
+  let username = p.username;
+  const part = listener.peerCertAsUsername;
+  if (part !== "" && cert !== null) username = part === "cn" ? cert.cn : part === "dn" ? cert.dn : cert.raw;
+  let clientId = p.clientId;
+  if (zone.useUsernameAsClientid && username !== null && username !== "") clientId = username;
+  return {
+    clientId,
+    username,
+    ip: ch.out.transport.ip,
+    port: ch.out.transport.port,
+    version: p.version,
+    protocolName: p.protocolName,
+    zone,
+    listener: listener.protocol,
+    isSuper: false,
+    mountpoint: "",
+    cleanStart: p.cleanStart,
+    keepalive: p.keepalive,
+    isBridge: p.isBridge,
+    cert,
+  };
+}
+
+/** Empty identifiers: 3.1 never, 3.1.1 with a clean session only [MQTT-3.1.3-8], 5.0 always (one is assigned). */
+function checkClientId(p: ConnectPacket, client: ClientInfo): Refusal | null {
+  if (client.clientId === "" && (p.version === 3 || (p.version === 4 && !p.cleanStart))) {
+    return { code: RC.CLIENT_IDENTIFIER_NOT_VALID, why: "empty client identifier" };
+  }
+  // EMQ X 3.1 held nobody to the 23 characters of MQTT 3.1; the zone's limit counts for all versions.
+  if (Buffer.byteLength(client.clientId) > client.zone.maxClientidLen) {
+    return { code: RC.CLIENT_IDENTIFIER_NOT_VALID, why: `client identifier longer than ${client.zone.maxClientidLen} bytes` };
+  }
+  return null;
+}
+
+function checkBanned(ch: Channel, client: ClientInfo): Refusal | null {
+  const { banned, metrics } = ch.broker;
+  if (!client.zone.enableBan || banned.check(client) === null) return null;
+  metrics.bannedRefused++;
+  return { code: RC.BANNED, why: "banned" };
+}
+
+function checkWill(p: ConnectPacket, client: ClientInfo): Refusal | null {
+  const { will } = p;
+  if (will === null) return null;
+  const { zone } = client;
+  if (!validTopicName(will.topic)) return { code: RC.TOPIC_NAME_INVALID, why: "will topic" };
+  if (zone.maxTopicLevels > 0 && topicLevels(will.topic) > zone.maxTopicLevels) return { code: RC.TOPIC_NAME_INVALID, why: "too many levels in the will topic" };
+  if (will.qos > zone.maxQosAllowed) return { code: RC.QOS_NOT_SUPPORTED, why: `will QoS, maximum ${zone.maxQosAllowed}` };
+  if (will.retain && !zone.retainAvailable) return { code: RC.RETAIN_NOT_SUPPORTED, why: "retained will" };
+  return null;
+}
+
+export function refuse(ch: Channel, no: Refusal): void {
+  const { broker } = ch;
+  const props = ch.version === 5 && ch.problemInfo ? { reasonString: no.why } : null;
+  ch.sendPacket(encodeConnack(ch.version, false, no.code, props));
+  broker.metrics.connack++;
+  const reason = no.code === RC.BANNED && ch.version !== 5 ? "unauthorized_client" : reasonName(no.code);
+  broker.log.info("connection refused", { clientid: ch.client?.clientId, username: ch.client?.username, ip: ch.out.transport.ip, reason, why: no.why });
+  ch.refuse(reason);
+}
+
+function accept(ch: Channel, p: ConnectPacket, client: ClientInfo, authData: Uint8Array | null): void {
+  const { broker } = ch;
+  const { zone } = client;
+  const expiry = p.version === 5 ? p.sessionExpiry : p.cleanStart ? 0 : Math.max(1, Math.floor(zone.sessionExpiryIntervalMs / 1000));
+  ch.connectedAt = broker.now;
+  ch.will = p.will;
+  setUp(ch, p, client);
+  const { session, present } = broker.registry.open(ch, client, p, expiry);
+  ch.session = session;
+  ch.phase = "connected";
+  broker.connections++;
+  broker.metrics.clientsConnected++;
+  ch.sendPacket(encodeConnack(p.version, present, RC.SUCCESS, p.version === 5 ? connackProperties(p, client, authData) : null));
+  broker.metrics.connack++;
+  planKeepalive(ch, p, client);
+  broker.hooks.run("client.connected", client, RC.SUCCESS);
+  if (present) resume(ch, session);
+}
+
+/** What of the client's wishes decides how it is written to. */
+function setUp(ch: Channel, p: ConnectPacket, client: ClientInfo): void {
+  const { zone } = client;
+  ch.maxPacket = p.maximumPacketSize;
+  ch.aliasesMax = p.topicAliasMaximum;
+  if (p.topicAliasMaximum > 0) ch.aliases = new Map();
+  ch.rawSource = client.mountpoint === "";
+  ch.plainReceiver = client.mountpoint === "" && ch.aliases === null && ch.maxPacket === 0 && !zone.upgradeQos && !zone.ignoreLoopDeliver;
+  ch.refreshRaw(ch.broker.rawAllowed);
+}
+
+/** Redelivery first, in the original order, then what is queued [MQTT-4.4.0-1]. */
+function resume(ch: Channel, session: Session): void {
+  const { delivery } = ch.broker;
+  delivery.resend(session, ch, Number.POSITIVE_INFINITY);
+  if (session.inflight !== null) ch.broker.planRetry(ch);
+  delivery.pump(session);
+}
+
+function planKeepalive(ch: Channel, p: ConnectPacket, client: ClientInfo): void {
+  const seconds = p.version === 5 && client.zone.serverKeepalive > 0 ? client.zone.serverKeepalive : p.keepalive;
+  // keepalive * 2 * backoff: with the default 0.75 the one and a half of [MQTT-3.1.2-22].
+  ch.keepaliveMs = Math.round(seconds * 2000 * client.zone.keepaliveBackoff);
+  if (ch.keepaliveMs > 0) ch.broker.plan(ch, ch.lastRecv + ch.keepaliveMs);
+}
+
+function connackProperties(p: ConnectPacket, client: ClientInfo, authData: Uint8Array | null): ConnackProperties {
+  const { zone } = client;
+  const props: ConnackProperties = {};
+  if (zone.maxAwaitingRel > 0 && zone.maxAwaitingRel < 65535) props.receiveMaximum = zone.maxAwaitingRel;
+  if (zone.maxQosAllowed < 2) props.maximumQos = zone.maxQosAllowed as 0 | 1;
+  props.retainAvailable = zone.retainAvailable;
+  if (zone.maxPacketSize > 0) props.maximumPacketSize = zone.maxPacketSize;
+  if (client.clientId !== p.clientId) props.assignedClientId = client.clientId;
+  if (zone.maxTopicAlias > 0) props.topicAliasMaximum = zone.maxTopicAlias;
+  props.wildcardSubscription = zone.wildcardSubscription;
+  props.subscriptionIds = true;
+  props.sharedSubscription = zone.sharedSubscription;
+  if (zone.serverKeepalive > 0) props.serverKeepalive = zone.serverKeepalive;
+  if (p.requestResponseInfo) props.responseInfo = `response/${client.clientId}`;
+  if (p.sessionExpiry > NEVER_EXPIRES) props.sessionExpiry = NEVER_EXPIRES;
+  if (p.authMethod !== null) {
+    props.authMethod = p.authMethod;
+    if (authData !== null) props.authData = authData;
+  }
+  return props;
+}

@@ -1,0 +1,25 @@
+/** DISCONNECT from a client (section 3.14). */
+import { decodeDisconnect } from "../../mqtt/packets/disconnect.ts";
+import { RC } from "../../mqtt/reason_codes.ts";
+import { ProtocolError } from "../../mqtt/types.ts";
+import type { Channel } from "../channel.ts";
+import type { Session } from "../session.ts";
+
+export function handleDisconnect(ch: Channel, buf: Uint8Array, body: number, end: number): void {
+  const p = decodeDisconnect(buf, body, end, ch.version);
+  if (p instanceof ProtocolError) {
+    ch.malformed(p.code, p.why);
+    return;
+  }
+  ch.broker.metrics.disconnectReceived++;
+  const session = ch.session as Session;
+  if (p.sessionExpiry !== undefined) {
+    // A session that was to end with its connection must not be made to last now [MQTT-3.14.2-2].
+    if (session.expiry === 0 && p.sessionExpiry > 0) {
+      ch.malformed(RC.PROTOCOL_ERROR, "session expiry interval was 0 in CONNECT");
+      return;
+    }
+    ch.broker.registry.setExpiry(session, p.sessionExpiry);
+  }
+  ch.leave(p.code !== RC.NORMAL_DISCONNECTION);
+}

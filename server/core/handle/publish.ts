@@ -1,0 +1,241 @@
+/** PUBLISH from a client (section 3.3). The hot path: see the design notes on what it must not do. */
+import { sameBytes } from "../../lib/bytes.ts";
+import { PUBACK, PUBREC } from "../../mqtt/frame.ts";
+import { readPublish, readPublishProperties } from "../../mqtt/publish.ts";
+import { RC } from "../../mqtt/reason_codes.ts";
+import { topicLevels, validTopicName } from "../../mqtt/topic.ts";
+import { ProtocolError } from "../../mqtt/types.ts";
+import { readUtf8, wellFormedUtf8 } from "../../mqtt/utf8.ts";
+import { checkAcl, freshUntil } from "../acl_check.ts";
+import type { Channel } from "../channel.ts";
+import type { Frame } from "../deliver.ts";
+import type { Message } from "../message.ts";
+import type { Route } from "../router.ts";
+import type { Session } from "../session.ts";
+import type { AclVerdict, ClientInfo } from "../types.ts";
+
+export function handlePublish(ch: Channel, buf: Uint8Array, pos: number, body: number, end: number): void | Promise<void> {
+  const broker = ch.broker;
+  const f = broker.frame;
+  const bad = readPublish(buf, pos, body, end, ch.version, f);
+  if (bad !== 0) {
+    ch.malformed(bad, "PUBLISH");
+    return;
+  }
+  f.buf = buf;
+  f.start = pos;
+  f.properties = null;
+  ch.recvMsg++;
+  const metrics = broker.metrics;
+  if (f.qos === 0) metrics.qos0Received++;
+  else if (f.qos === 1) metrics.qos1Received++;
+  else metrics.qos2Received++;
+
+  const known = ch.lastTopic;
+  let route: Route | null = null;
+  if (f.propsEnd === f.propsStart && known !== null && sameBytes(known, buf, f.topicStart, f.topicEnd)) {
+    route = ch.route as Route;
+    if (route.generation !== broker.router.generation) {
+      route = broker.router.route(route.topic);
+      ch.route = route;
+    }
+  } else {
+    route = resolve(ch, f);
+    if (route === null) return;
+  }
+  const zone = (ch.client as ClientInfo).zone;
+  if ((f.qos !== 0 && f.qos > zone.maxQosAllowed) || (f.retain && !zone.retainAvailable)) {
+    const code = f.qos > zone.maxQosAllowed ? RC.QOS_NOT_SUPPORTED : RC.RETAIN_NOT_SUPPORTED;
+    metrics.publishRefused++;
+    ch.malformed(code, "PUBLISH beyond what CONNACK allowed");
+    return;
+  }
+  if (zone.publishLimit !== null) limit(ch);
+  if (broker.now < ch.allowedUntil && ch.allowedGeneration === broker.access.generation) {
+    accept(ch, route, f);
+    return;
+  }
+  return check(ch, route, f);
+}
+
+/** The route of the packet's topic: alias, UTF-8, form and limits. null = refused, the connection is closed. */
+function resolve(ch: Channel, f: Frame): Route | null {
+  if (f.propsEnd > f.propsStart) {
+    const p = readPublishProperties(f.buf, f.propsStart, f.propsEnd);
+    if (p instanceof ProtocolError) return refuse(ch, p.code, p.why);
+    f.properties = p;
+    // [MQTT-3.3.2-6]: the payload must be what its indicator says.
+    if (p.payloadFormat === 1 && !wellFormedUtf8(f.buf, f.payloadStart, f.end)) return refuse(ch, RC.PAYLOAD_FORMAT_INVALID, "payload is not UTF-8");
+    if (p.topicAlias !== undefined) return aliased(ch, f, p.topicAlias);
+  }
+  if (f.topicEnd === f.topicStart) return refuse(ch, RC.PROTOCOL_ERROR, "no topic and no topic alias");
+  if (ch.lastTopic !== null && sameBytes(ch.lastTopic, f.buf, f.topicStart, f.topicEnd)) {
+    const route = ch.broker.router.route((ch.route as Route).topic);
+    ch.route = route;
+    return route;
+  }
+  const topic = readUtf8(f.buf, f.topicStart, f.topicEnd);
+  if (topic === null) return refuse(ch, RC.MALFORMED_PACKET, "topic is not UTF-8");
+  return named(ch, topic, f);
+}
+
+function aliased(ch: Channel, f: Frame, alias: number): Route | null {
+  const max = (ch.client as ClientInfo).zone.maxTopicAlias;
+  // [MQTT-3.3.2-9]
+  if (alias > max) return refuse(ch, RC.TOPIC_ALIAS_INVALID, `topic alias ${alias}, maximum ${max}`);
+  if (f.topicEnd > f.topicStart) {
+    const topic = readUtf8(f.buf, f.topicStart, f.topicEnd);
+    if (topic === null) return refuse(ch, RC.MALFORMED_PACKET, "topic is not UTF-8");
+    const route = named(ch, topic, null);
+    if (route === null) return null;
+    ch.inAliases ??= new Map();
+    ch.inAliases.set(alias, topic);
+    return route;
+  }
+  const topic = ch.inAliases?.get(alias);
+  if (topic === undefined) return refuse(ch, RC.PROTOCOL_ERROR, `topic alias ${alias} is not set`);
+  return named(ch, topic, null);
+}
+
+/** Check the name once, remember it for the next packet. */
+function named(ch: Channel, topic: string, f: Frame | null): Route | null {
+  const { zone, mountpoint } = ch.client as ClientInfo;
+  if (!validTopicName(topic) || topic.startsWith("$share/") || topic.startsWith("$queue/")) return refuse(ch, RC.TOPIC_NAME_INVALID, "topic name");
+  if (zone.maxTopicLevels > 0 && topicLevels(topic) > zone.maxTopicLevels) return refuse(ch, RC.TOPIC_NAME_INVALID, `more than ${zone.maxTopicLevels} topic levels`);
+  const route = ch.broker.router.route(mountpoint + topic);
+  ch.allowedUntil = 0;
+  ch.route = route;
+  // A copy: the chunk must not be kept alive by it.
+  ch.lastTopic = f === null ? Buffer.from(topic) : mountpoint === "" ? route.bytes : Buffer.from(topic);
+  return route;
+}
+
+function refuse(ch: Channel, code: number, why: string): null {
+  ch.broker.metrics.publishRefused++;
+  ch.malformed(code, why);
+  return null;
+}
+
+/** `zone.*.publish_limit = count,interval`: beyond it the client's socket is not read for a while (EMQ X 3.1). */
+function limit(ch: Channel): void {
+  const { broker } = ch;
+  const spec = (ch.client as ClientInfo).zone.publishLimit;
+  if (spec === null) return;
+  const now = broker.now;
+  const rate = spec.count / spec.intervalMs;
+  if (ch.publishTokens < 0) ch.publishTokens = spec.count;
+  else ch.publishTokens = Math.min(spec.count, ch.publishTokens + (now - ch.publishTokensAt) * rate);
+  ch.publishTokensAt = now;
+  ch.publishTokens--;
+  if (ch.publishTokens >= 1) return;
+  broker.metrics.publishLimited++;
+  ch.slowDown(Math.max(100, Math.ceil((1 - ch.publishTokens) / rate)));
+}
+
+/** Ask the access chain. Its answer for this topic holds for as long as the ACL cache would keep it. */
+function check(ch: Channel, route: Route, f: Frame): void | Promise<void> {
+  const verdict = checkAcl(ch, "publish", ch.unmount(route.topic));
+  if (verdict === "allow") {
+    ch.allowedUntil = freshUntil(ch);
+    ch.allowedGeneration = ch.broker.access.generation;
+    accept(ch, route, f);
+    return;
+  }
+  if (verdict === "deny") {
+    denied(ch, f.qos, f.packetId);
+    return;
+  }
+  // The frame is reused by other connections while this one waits: take the message out of it.
+  const m = ch.messageOf(route.topic, f);
+  ch.broker.slab.keep(m);
+  const id = f.packetId;
+  return verdict.then((v: AclVerdict) => {
+    if (!ch.ready) return;
+    if (v === "deny") denied(ch, m.qos, id);
+    else if (m.qos !== 2 || firstTime(ch, id)) publish(ch, ch.broker.router.route(m.topic), m, id);
+  });
+}
+
+function denied(ch: Channel, qos: number, packetId: number): void {
+  const { metrics } = ch.broker;
+  metrics.publishDenied++;
+  if ((ch.client as ClientInfo).zone.aclDenyAction === "disconnect") {
+    ch.close(RC.NOT_AUTHORIZED, "not_authorized", "PUBLISH denied by the access rules");
+    return;
+  }
+  const code = ch.version === 5 ? RC.NOT_AUTHORIZED : RC.SUCCESS;
+  if (qos === 1) ch.sendAck(PUBACK, packetId, code);
+  else if (qos === 2) {
+    // 3.x has no way to say no: the handshake runs its course, the message goes nowhere.
+    if (ch.version !== 5) swallow(ch, packetId);
+    ch.sendAck(PUBREC, packetId, code);
+  }
+}
+
+/** Remember the identifier so that its PUBREL finds the handshake it expects. */
+function swallow(ch: Channel, packetId: number): void {
+  const session = ch.session as Session;
+  session.awaitingRel ??= new Map();
+  session.awaitingRel.set(packetId, ch.broker.now);
+}
+
+function accept(ch: Channel, route: Route, f: Frame): void {
+  const broker = ch.broker;
+  if (f.qos === 2 && !firstTime(ch, f.packetId)) return;
+  const alias = f.properties?.topicAlias !== undefined;
+  const plain = !alias && ch.rawSource;
+  if (f.qos === 0 && !f.retain && plain && broker.plainPublish(route.topic)) {
+    const n = broker.delivery.dispatchFrame(route, ch, f);
+    if (n === 0 && route.empty) broker.noSubscribers(ch.messageOf(route.topic, f));
+    return;
+  }
+  const m = ch.messageOf(route.topic, f);
+  const src = broker.delivery.source;
+  // The client's own bytes may serve as they are: same topic, same properties.
+  if (plain && m.expiresAt === 0) {
+    src.message = m;
+    src.buf = f.buf;
+    src.start = f.start;
+    src.end = f.end;
+    src.idOffset = f.topicEnd - f.start;
+    src.form = ch.version === 5 ? 5 : 4;
+  }
+  publish(ch, route, m, f.packetId);
+  src.message = null;
+}
+
+/** False for a QoS 2 message that came before and is not released yet: acknowledged again, not delivered again [MQTT-4.3.3-10]. */
+function firstTime(ch: Channel, packetId: number): boolean {
+  const session = ch.session as Session;
+  const { metrics, now, store } = ch.broker;
+  const waiting = session.awaitingRel;
+  if (waiting?.has(packetId) === true) {
+    ch.sendAck(PUBREC, packetId, RC.SUCCESS);
+    return false;
+  }
+  const max = session.zone.maxAwaitingRel;
+  if (max > 0 && waiting !== null && waiting.size >= max) {
+    // The Receive Maximum of CONNACK [MQTT-3.3.4-9]; a 3.x client sends the message again after it has reconnected.
+    metrics.qos2Dropped++;
+    ch.close(RC.RECEIVE_MAXIMUM_EXCEEDED, "receive_maximum_exceeded", `more than ${max} QoS 2 messages await PUBREL`);
+    return false;
+  }
+  session.awaitingRel ??= new Map();
+  session.awaitingRel.set(packetId, now);
+  if (session.storeKey !== 0) store.sessions.awaitRel(session.storeKey, packetId, now);
+  return true;
+}
+
+/** Hooks, acknowledgement, delivery. The acknowledgement is put out first: a client that hears itself sees it first. */
+function publish(ch: Channel, route: Route, m: Message, packetId: number): void {
+  const broker = ch.broker;
+  const final = broker.filter(m);
+  const to = final === null || final.topic === route.topic ? route : broker.router.route(final.topic);
+  if (m.qos > 0) {
+    const code = ch.version === 5 && final !== null && to.empty ? RC.NO_MATCHING_SUBSCRIBERS : RC.SUCCESS;
+    ch.sendAck(m.qos === 1 ? PUBACK : PUBREC, packetId, code);
+  }
+  if (final === null) return;
+  const n = broker.delivery.dispatch(to, final);
+  if (n === 0 && to.empty) broker.noSubscribers(final);
+}

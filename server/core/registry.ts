@@ -1,0 +1,305 @@
+/** Who is here: opening, resuming, taking over, detaching and ending sessions, and their subscriptions. */
+import { RC } from "../mqtt/reason_codes.ts";
+import { parseSharedFilter } from "../mqtt/topic.ts";
+import type { ConnectPacket, WillPacket } from "../mqtt/types.ts";
+import type { Broker } from "./broker.ts";
+import type { Channel } from "./channel.ts";
+import { Message } from "./message.ts";
+import type { StoredDelivery, StoredMessage, StoredSubscription } from "./ports.ts";
+import { mountFilter, NEVER_EXPIRES, Session } from "./session.ts";
+import type { ShareGroup } from "./shared.ts";
+import { Subscription } from "./subscription.ts";
+import type { ClientInfo, SubscribeOptions } from "./types.ts";
+
+export class Registry {
+  /** Every session by client id, in order of creation; offline ones included. */
+  readonly sessions = new Map<string, Session>();
+  /** Sessions that outlive their connection. */
+  persistentCount = 0;
+
+  constructor(private readonly broker: Broker) {}
+
+  /** The session of a new connection [MQTT-3.1.2-4 to -6]. Whoever held the client id is disconnected first [MQTT-3.1.4-3]. */
+  open(ch: Channel, client: ClientInfo, p: ConnectPacket, expiry: number): { session: Session; present: boolean } {
+    const { broker } = this;
+    const old = this.sessions.get(client.clientId);
+    if (old?.channel) {
+      broker.metrics.sessionsTakenOver++;
+      // The will of the old connection waits no longer than the old session's end.
+      old.channel.close(RC.SESSION_TAKEN_OVER, p.cleanStart ? "discard" : "conflict");
+    }
+    const alive = this.sessions.get(client.clientId);
+    const present = alive !== undefined && !p.cleanStart && alive.receive === null;
+    if (alive !== undefined && !present) {
+      broker.metrics.sessionsDiscarded++;
+      this.terminate(alive, "discarded");
+    }
+    const session = present ? alive : new Session(client.clientId, client.zone, client.version, broker.now);
+    this.#attach(session, ch, client, p, expiry, present);
+    const { hooks, metrics } = broker;
+    if (present) {
+      metrics.sessionsResumed++;
+      hooks.run("session.resumed", client.clientId);
+    } else {
+      metrics.sessionsCreated++;
+      this.sessions.set(client.clientId, session);
+      hooks.run("session.created", client.clientId);
+    }
+    return { session, present };
+  }
+
+  #attach(session: Session, ch: Channel, client: ClientInfo, p: ConnectPacket, expiry: number, present: boolean): void {
+    session.cancelExpiry?.();
+    session.cancelExpiry = null;
+    // A will that waited for its delay is not sent when the client comes back in time [MQTT-3.1.3-9].
+    session.cancelWill?.();
+    session.cancelWill = null;
+    session.pendingWill = null;
+    session.channel = ch;
+    session.version = client.version;
+    session.zone = client.zone;
+    session.username = client.username;
+    session.mountpoint = client.mountpoint;
+    session.isSuper = client.isSuper;
+    session.ip = client.ip;
+    session.receiveMaximum = p.receiveMaximum;
+    session.disconnectedAt = 0;
+    session.cleanStart = present ? false : p.cleanStart;
+    this.setExpiry(session, expiry, true);
+  }
+
+  /** Change how long the session lives without its connection; journals it when it is to outlive it. */
+  setExpiry(session: Session, expiry: number, always = false): void {
+    const { store } = this.broker;
+    const was = session.persistent;
+    if (!always && session.expiry === expiry) return;
+    session.expiry = expiry;
+    if (session.persistent && (!was || session.storeKey === 0)) this.#journal(session);
+    else if (session.persistent) store.sessions.open(session.storeKey, session.meta(session.channel?.will ?? null));
+    else if (session.storeKey !== 0) {
+      store.sessions.remove(session.storeKey);
+      session.storeKey = 0;
+      this.persistentCount--;
+    }
+  }
+
+  /** Begin to journal a session with all it has. */
+  #journal(session: Session): void {
+    if (session.storeKey !== 0) return;
+    const { sessions } = this.broker.store;
+    this.persistentCount++;
+    session.storeKey = sessions.open(0, session.meta(session.channel?.will ?? null));
+    for (const s of session.subscriptions()) sessions.subscribe(session.storeKey, stored(s));
+    for (const [id, since] of session.awaitingRel ?? []) sessions.awaitRel(session.storeKey, id, since);
+  }
+
+  /** The connection of a channel has ended: will, then the session's own fate. */
+  detach(ch: Channel, reason: string): void {
+    const { broker } = this;
+    const session = ch.session as Session;
+    const client = ch.client as ClientInfo;
+    broker.connections--;
+    broker.metrics.clientsDisconnected++;
+    session.channel = null;
+    session.disconnectedAt = broker.now;
+    const will = ch.will;
+    ch.will = null;
+    if (session.persistent) this.#away(session, will);
+    else {
+      if (will !== null) this.#publishWill(session, will);
+      this.terminate(session, reason);
+    }
+    broker.hooks.run("client.disconnected", client, reason);
+  }
+
+  /** The client is away: the will waits for its delay at most, the session for its expiry. */
+  #away(session: Session, will: WillPacket | null): void {
+    const { broker } = this;
+    if (session.expiry !== NEVER_EXPIRES) {
+      session.cancelExpiry = broker.after(session.expiry * 1000, () => this.#expire(session));
+    }
+    if (will === null) {
+      broker.store.sessions.open(session.storeKey, session.meta(null));
+      return;
+    }
+    if (will.delay === 0) {
+      this.#publishWill(session, will);
+      broker.store.sessions.open(session.storeKey, session.meta(null));
+      return;
+    }
+    session.pendingWill = will;
+    broker.store.sessions.open(session.storeKey, session.meta(will));
+    session.cancelWill = broker.after(will.delay * 1000, () => this.#willDue(session));
+  }
+
+  #willDue(session: Session): void {
+    const will = session.pendingWill;
+    session.pendingWill = null;
+    session.cancelWill = null;
+    if (will === null || session.terminated) return;
+    this.#publishWill(session, will);
+    if (session.storeKey !== 0) this.broker.store.sessions.open(session.storeKey, session.meta(null));
+  }
+
+  #expire(session: Session): void {
+    session.cancelExpiry = null;
+    if (!session.terminated && session.channel === null) this.terminate(session, "expired");
+  }
+
+  #publishWill(session: Session, will: WillPacket): void {
+    const { broker } = this;
+    const expiry = will.properties?.messageExpiry;
+    const m = new Message(
+      session.mountpoint + will.topic,
+      will.payload,
+      will.qos,
+      will.retain,
+      session.clientId,
+      session.username,
+      broker.now,
+      expiry === undefined ? 0 : broker.now + expiry * 1000,
+      will.properties,
+    );
+    broker.metrics.willsPublished++;
+    broker.publish(m);
+  }
+
+  /** End a session for good: subscriptions, queue, journal. What a shared subscription gave it goes to another member. */
+  terminate(session: Session, reason: string): void {
+    if (session.terminated) return;
+    const { broker } = this;
+    session.terminated = true;
+    session.cancelExpiry?.();
+    session.cancelWill?.();
+    session.cancelExpiry = session.cancelWill = null;
+    const will = session.pendingWill;
+    session.pendingWill = null;
+    for (const s of session.subscriptions()) broker.router.remove(s);
+    session.clearSubscriptions();
+    if (this.sessions.get(session.clientId) === session) this.sessions.delete(session.clientId);
+    if (session.storeKey !== 0) {
+      broker.store.sessions.remove(session.storeKey);
+      session.storeKey = 0;
+      this.persistentCount--;
+    }
+    this.#redispatch(session);
+    session.inflight = null;
+    session.mqueue = null;
+    // The session's end is the latest time for its will [MQTT-3.1.2-10].
+    if (will !== null) this.#publishWill(session, will);
+    broker.metrics.sessionsTerminated++;
+    broker.hooks.run("session.terminated", session.clientId, reason);
+  }
+
+  #redispatch(session: Session): void {
+    const lost: { share: ShareGroup; m: Message }[] = [];
+    const w = session.inflight;
+    if (w !== null) {
+      for (const n of w.positions()) {
+        const share = w.share(n);
+        if (share !== null && !w.released(n)) lost.push({ share, m: w.message(n) });
+      }
+    }
+    if (session.mqueue !== null) for (const item of session.mqueue) if (item.share !== null) lost.push({ share: item.share, m: item.message });
+    const { node, random, delivery } = this.broker;
+    for (const { share, m } of lost) {
+      const s = share.pick(node.sharedStrategy, m.from, random, session);
+      if (s !== null) delivery.toSubscription(s, m);
+    }
+  }
+
+  /** Subscribe a session; `filter` without mountpoint, with `$share/…` if any. Returns whether the subscription is new. */
+  subscribe(session: Session, filter: string, options: SubscribeOptions): boolean {
+    const { broker } = this;
+    const full = mountFilter(session.mountpoint, filter);
+    const known = session.subscription(full);
+    if (known !== undefined) {
+      known.set(options);
+      broker.router.updated(known);
+      if (session.storeKey !== 0) broker.store.sessions.subscribe(session.storeKey, stored(known));
+      return false;
+    }
+    const parsed = parseSharedFilter(full);
+    if (parsed === null) throw new Error(`invalid topic filter ${full}`);
+    const s = new Subscription(session, parsed.filter, parsed.group, options);
+    session.addSubscription(s);
+    broker.router.add(s);
+    if (session.storeKey !== 0) broker.store.sessions.subscribe(session.storeKey, stored(s));
+    return true;
+  }
+
+  /** False = it was not subscribed. */
+  unsubscribe(session: Session, filter: string): boolean {
+    const { broker } = this;
+    const s = session.subscription(mountFilter(session.mountpoint, filter));
+    if (s === undefined) return false;
+    session.removeSubscription(s);
+    broker.router.remove(s);
+    if (session.storeKey !== 0) broker.store.sessions.unsubscribe(session.storeKey, s.fullFilter);
+    broker.hooks.run("session.unsubscribed", session.clientId, s.fullFilter);
+    return true;
+  }
+
+  /** Bring back what the journal kept; called once before the listeners open. */
+  restore(): number {
+    const { broker } = this;
+    let n = 0;
+    for (const row of broker.store.sessions.load()) {
+      const zone = broker.zone(row.meta.zone);
+      const session = new Session(row.meta.clientId, zone, row.meta.version, row.meta.createdAt);
+      session.storeKey = row.key;
+      session.username = row.meta.username;
+      session.mountpoint = row.meta.mountpoint;
+      session.isSuper = row.meta.isSuper;
+      session.ip = row.meta.ip;
+      session.cleanStart = row.meta.cleanStart;
+      session.expiry = row.meta.expiry;
+      // A crash left it marked as connected: its client went away now.
+      const crashed = row.meta.disconnectedAt === 0;
+      session.disconnectedAt = crashed ? broker.now : row.meta.disconnectedAt;
+      this.sessions.set(session.clientId, session);
+      this.persistentCount++;
+      for (const s of row.subscriptions) this.#restoreSubscription(session, s);
+      restoreDeliveries(session, row.deliveries, (m) => broker.restored(m));
+      for (const a of row.awaitingRel) {
+        session.awaitingRel ??= new Map();
+        session.awaitingRel.set(a.packetId, a.since);
+      }
+      if (session.expiry !== NEVER_EXPIRES) {
+        const left = session.disconnectedAt + session.expiry * 1000 - broker.now;
+        session.cancelExpiry = broker.after(Math.max(0, left), () => this.#expire(session));
+      }
+      if (row.meta.will !== null) {
+        session.pendingWill = row.meta.will;
+        const due = session.disconnectedAt + row.meta.will.delay * 1000 - broker.now;
+        session.cancelWill = broker.after(Math.max(0, due), () => this.#willDue(session));
+      }
+      n++;
+    }
+    return n;
+  }
+
+  #restoreSubscription(session: Session, row: StoredSubscription): void {
+    const parsed = parseSharedFilter(row.filter);
+    if (parsed === null) return;
+    const s = new Subscription(session, parsed.filter, parsed.group, row);
+    session.addSubscription(s);
+    this.broker.router.add(s);
+  }
+}
+
+function stored(s: Subscription): StoredSubscription {
+  return { filter: s.fullFilter, qos: s.qos, nl: s.nl, rap: s.rap, rh: s.rh, subId: s.subId };
+}
+
+function restoreDeliveries(session: Session, rows: StoredDelivery[], message: (m: StoredMessage) => Message): void {
+  for (const d of rows) {
+    session.seq = Math.max(session.seq, d.seq);
+    const m = message(d.message);
+    if (d.state !== "queued") session.window().restore(d.packetId, m, d.qos, d.retain, d.seq, d.state === "released", d.subIds);
+    else {
+      session.queue().push({ message: m, qos: d.qos, retain: d.retain, seq: d.seq, subIds: d.subIds, share: null });
+      session.enqueueCount++;
+    }
+  }
+}
