@@ -1,5 +1,5 @@
 /** What the core asks of the world. Each port has a memory twin in tests/support. */
-import type { PublishProperties, QoS, ProtocolVersion, WillPacket } from "../mqtt/types.ts";
+import type { ProtocolVersion, PublishProperties, QoS, WillPacket } from "../mqtt/types.ts";
 import type { Message } from "./message.ts";
 
 export interface Clock {
@@ -76,6 +76,8 @@ export interface StoredMessage {
   /** Unix ms; 0 = never. */
   expiresAt: number;
   properties: PublishProperties | null;
+  /** Set by `SessionStore.load`: what `Message.storeId` of the message made from this must be. */
+  storeId?: number;
 }
 
 /** queued = not sent; sent = waits for PUBACK/PUBREC; released = PUBREC came, waits for PUBCOMP. */
@@ -88,8 +90,8 @@ export interface StoredDelivery {
   /** 0 while queued. */
   packetId: number;
   subIds: number[] | null;
-  /** Ready for use, `storeId` and `storeRefs` set. One message queued for many sessions loads as one object. */
-  message: Message;
+  /** One object however many sessions it is queued for: the deliveries that name it are its `Message.storeRefs`. */
+  message: StoredMessage;
   retain: boolean;
 }
 
@@ -132,7 +134,10 @@ export interface SessionStore {
   remove(key: number): void;
   subscribe(key: number, s: StoredSubscription): void;
   unsubscribe(key: number, filter: string): void;
-  /** Record a delivery; the message itself is written once however many sessions queue it. packetId 0 = queued. */
+  /**
+   * Record a delivery; the message itself is written once however many sessions queue it. packetId 0 = queued. `seq` > 0, once per
+   * delivery: `sent` moves it on. A `seq` of 0 in the calls below means "not journalled" and is ignored.
+   */
   enqueue(key: number, seq: number, message: Message, qos: QoS, packetId: number, subIds: number[] | null, retain: boolean): void;
   /** queued -> sent. */
   sent(key: number, seq: number, packetId: number): void;

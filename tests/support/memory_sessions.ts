@@ -1,5 +1,5 @@
 /** The journal of sessions of the memory twin, and the "disk" its parts write to. See memory_store.ts. */
-import { Message } from "../../server/core/message.ts";
+import type { Message } from "../../server/core/message.ts";
 import type {
   AlarmRow,
   DeliveryState,
@@ -71,8 +71,6 @@ export const copyMessage = (m: StoredMessage): StoredMessage => ({
   expiresAt: m.expiresAt,
   properties: structuredClone(m.properties),
 });
-const revive = (m: StoredMessage): Message =>
-  new Message(m.topic, m.payload, m.qos, m.retain, m.from, m.username, m.timestamp, m.expiresAt, structuredClone(m.properties));
 
 export class MemorySessions implements SessionStore {
   private nextKey: number;
@@ -93,12 +91,10 @@ export class MemorySessions implements SessionStore {
   load(): StoredSession[] {
     this.owner.commit();
     const { sessions, messages } = this.owner.disk;
-    const objects = new Map<number, Message>();
-    const messageOf = (id: number): Message => {
-      const m = objects.get(id) ?? revive(messages.get(id) as StoredMessage);
+    const objects = new Map<number, StoredMessage>();
+    const messageOf = (id: number): StoredMessage => {
+      const m = objects.get(id) ?? { ...copyMessage(messages.get(id) as StoredMessage), storeId: id };
       objects.set(id, m);
-      m.storeId = id;
-      m.storeRefs++;
       return m;
     };
     const out = [...sessions].map(([key, s]) => ({
@@ -143,6 +139,7 @@ export class MemorySessions implements SessionStore {
 
   enqueue(key: number, seq: number, message: Message, qos: QoS, packetId: number, subIds: number[] | null, retain: boolean): void {
     const seqs = this.live.get(key);
+    if (seq <= 0) this.owner.misuse(`enqueue of ${key} without a seq`);
     if (seqs?.has(seq)) this.owner.misuse(`second enqueue of ${key}/${seq}`);
     seqs?.add(seq);
     if (message.storeId === 0) {
@@ -161,6 +158,7 @@ export class MemorySessions implements SessionStore {
   }
 
   sent(key: number, seq: number, packetId: number): void {
+    if (seq <= 0) return;
     this.known(key, seq, "sent");
     this.change(key, (s) => {
       const row = s.deliveries.get(seq);
@@ -169,6 +167,7 @@ export class MemorySessions implements SessionStore {
   }
 
   released(key: number, seq: number): void {
+    if (seq <= 0) return;
     this.known(key, seq, "released");
     this.change(key, (s) => {
       const row = s.deliveries.get(seq);
@@ -177,6 +176,7 @@ export class MemorySessions implements SessionStore {
   }
 
   done(key: number, seq: number, message: Message): void {
+    if (seq <= 0) return;
     const seqs = this.live.get(key);
     if (seqs && !seqs.delete(seq)) {
       this.owner.misuse(`done of the unknown delivery ${key}/${seq}`);
