@@ -38,6 +38,11 @@ export interface BrokerOptions {
   defer(fn: () => void): void;
 }
 
+/** From so many pieces of work in one turn on, output waits for the turn's end. */
+const BUSY_CALLS = 3;
+/** While it does not, every so many pieces of work one turn is watched. */
+const BUSY_PROBE = 16;
+
 export class Broker {
   readonly node: NodeConfig;
   readonly zones: ReadonlyMap<string, ZoneConfig>;
@@ -71,6 +76,9 @@ export class Broker {
   readonly #wheel: Wheel<Channel>;
   readonly #opening = new Set<Channel>();
   #deferred = false;
+  /** Pieces of work since the last look, and whether the last turn had many. */
+  #work = 0;
+  #busy = false;
   #storeFailed = false;
   readonly #defer: (fn: () => void) => void;
   readonly #restored = new WeakMap<StoredMessage, Message>();
@@ -303,20 +311,30 @@ export class Broker {
 
   // ---- output
 
-  /** Write what was gathered. While the journal has writes to commit, everything leaves after the commit, once per turn. */
+  /**
+   * Write what was gathered: at once while little happens, and once per turn of the event loop while many connections talk
+   * (their output gathers, so a write carries more) or while the journal has something to commit first.
+   */
   flush(): void {
-    if (this.store.pending && !this.#storeFailed) {
-      if (this.#deferred) return;
-      this.#deferred = true;
-      this.#defer(() => {
-        this.#deferred = false;
-        this.#commit();
-        this.#flushNow();
-      });
-      return;
+    this.#work++;
+    if (this.#deferred) return;
+    if (!this.#busy && (!this.store.pending || this.#storeFailed)) {
+      this.#flushNow();
+      if (this.#work < BUSY_PROBE) return;
     }
-    this.#flushNow();
+    this.#deferred = true;
+    this.#work = 0;
+    this.#defer(this.#endOfTurn);
   }
+
+  /** Runs after everything that was ready in this turn. */
+  readonly #endOfTurn = (): void => {
+    this.#deferred = false;
+    this.#busy = this.#work >= BUSY_CALLS;
+    this.#work = 0;
+    if (this.store.pending) this.#commit();
+    this.#flushNow();
+  };
 
   #flushNow(): void {
     this.pool.flushAll();

@@ -1,5 +1,4 @@
 /** CONNECT (section 3.1): a pipeline of named steps; the first that refuses ends it with a CONNACK. */
-import { fill } from "../../lib/template.ts";
 import { decodeConnect } from "../../mqtt/packets/connect.ts";
 import { encodeConnack } from "../../mqtt/packets/connack.ts";
 import { RC, reasonName } from "../../mqtt/reason_codes.ts";
@@ -58,7 +57,7 @@ export function authenticated(
   }
   client.isSuper = answer.isSuper;
   const mount = answer.mountpoint ?? client.zone.mountpoint;
-  client.mountpoint = mount === "" ? "" : fill(mount, { c: client.clientId, u: client.username ?? "" });
+  client.mountpoint = mount.replaceAll("%c", client.clientId).replaceAll("%u", client.username ?? "");
   if (p.will === null) {
     accept(ch, p, client, authData);
     return;
