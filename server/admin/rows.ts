@@ -213,11 +213,14 @@ export interface NodeListeners {
   listeners: Listener[];
 }
 
-/** The 43 counters of 3.1 by name ("messages/received"), and a few more. */
+/** Counters by name ("messages/received"). */
 export type Metrics = Record<string, number>;
 export interface NodeMetrics {
   node: string;
+  /** The 43 of EMQ X 3.1. */
   metrics: Metrics;
+  /** Ours. */
+  extra: Metrics;
 }
 /** "connections/count", "connections/max", … beside `node`. */
 export type Stats = Record<string, number>;

@@ -1,0 +1,60 @@
+/** Accounts of MQTT clients kept by emqx_auth_username and emqx_auth_clientid. */
+import type { AccountService } from "../plugins/services.ts";
+import { type AdminDeps, AdminError } from "./deps.ts";
+
+export type AccountPlugin = "emqx_auth_username" | "emqx_auth_clientid";
+
+/** The words of EMQ X 3.1, misspelt differently in each plugin. */
+const WORDS = {
+  emqx_auth_username: { field: "username", existed: "existed", unknown: "noexisted" },
+  emqx_auth_clientid: { field: "clientid", existed: "exitsted", unknown: "noexitsted" },
+} as const;
+
+/** Instead of the hash: a hash invites guessing. */
+const HIDDEN = "******";
+
+export function createAccounts({ broker, plugins }: AdminDeps, plugin: AccountPlugin) {
+  const words = WORDS[plugin];
+
+  function service(): AccountService {
+    const running = plugins.service(plugin);
+    if (!running) throw new AdminError(102, `${plugin} is not running`);
+    return running;
+  }
+
+  /** 3.1 answers the name of the bad field. */
+  const required = (value: unknown, field: string): string => {
+    if (typeof value !== "string" || value === "") throw new AdminError(107, field);
+    return value;
+  };
+
+  return {
+    list: (): string[] => service().list(),
+
+    /** @throws AdminError 102 */
+    lookup(name: string): Record<string, string> {
+      const account = service().get(name);
+      if (!account) throw new AdminError(102, words.unknown);
+      return { [words.field]: account.name, password: HIDDEN, password_hash: account.kind };
+    },
+
+    /** @throws AdminError 102, 107 */
+    async add(name: unknown, password: unknown): Promise<void> {
+      const result = await service().add(required(name, words.field), required(password, "password"));
+      broker.flush();
+      if (result !== "ok") throw new AdminError(102, words.existed);
+    },
+
+    /** @throws AdminError 102, 107 */
+    async update(name: string, password: unknown): Promise<void> {
+      const result = await service().update(name, required(password, "password"));
+      broker.flush();
+      if (result !== "ok") throw new AdminError(102, words.unknown);
+    },
+
+    remove(name: string): void {
+      service().remove(name);
+      broker.flush();
+    },
+  };
+}

@@ -1,0 +1,111 @@
+/** Applications: who may call the management API. */
+import type { AppRow as StoredApp } from "../core/ports.ts";
+import { type AdminDeps, AdminError } from "./deps.ts";
+import type { App, AppRow } from "./rows.ts";
+import { orUndefined } from "./text.ts";
+
+/** Length of a generated secret; as long as those of EMQ X 3.1. */
+const SECRET_LENGTH = 47;
+
+/** Fields as received; undefined = not sent. */
+export interface AppFields {
+  name?: unknown;
+  desc?: unknown;
+  status?: unknown;
+  expired?: unknown;
+}
+
+function text(value: unknown, name: string): string | null {
+  if (value === null || value === "undefined") return null;
+  if (typeof value === "string") return value;
+  throw new AdminError(108, `value of '${name}' must be a string`);
+}
+
+function status(value: unknown): boolean {
+  // What an unset status was shown as by EMQ X 3.1: a client that sends the row back must not lock the application out.
+  if (value === null || value === "undefined") return true;
+  if (typeof value === "boolean") return value;
+  throw new AdminError(108, "value of 'status' must be true or false");
+}
+
+function expired(value: unknown): number | null {
+  if (value === null || value === "undefined") return null;
+  if (typeof value === "number" && Number.isFinite(value)) return value;
+  throw new AdminError(108, "value of 'expired' must be a number (Unix seconds)");
+}
+
+function merge(old: StoredApp, f: AppFields): StoredApp {
+  return {
+    ...old,
+    name: f.name === undefined ? old.name : text(f.name, "name"),
+    desc: f.desc === undefined ? old.desc : text(f.desc, "desc"),
+    status: f.status === undefined ? old.status : status(f.status),
+    expired: f.expired === undefined ? old.expired : expired(f.expired),
+  };
+}
+
+function shown(app: StoredApp): AppRow {
+  return {
+    app_id: app.appId,
+    name: orUndefined(app.name),
+    desc: orUndefined(app.desc),
+    status: app.status,
+    expired: app.expired ?? "undefined",
+  };
+}
+
+export function createApps({ broker, system }: AdminDeps) {
+  const { apps } = broker.store;
+  let defaultSecret = "";
+
+  function save(app: StoredApp): void {
+    apps.put(app);
+    broker.flush();
+  }
+
+  return {
+    /** Secret of applications created without one; "" = a random one each. */
+    setDefaultSecret(secret: string): void {
+      defaultSecret = secret;
+    },
+
+    list: (): AppRow[] => apps.all().map(shown),
+
+    lookup(id: string): App | null {
+      const app = apps.get(id);
+      if (!app) return null;
+      const { app_id, ...rest } = shown(app);
+      return { app_id, secret: app.secret, ...rest };
+    },
+
+    /** Returns the secret. @throws AdminError 102 `alread_existed` (sic), 107, 108 */
+    add(id: unknown, secret: unknown, fields: AppFields): string {
+      if (typeof id !== "string" || id === "") throw new AdminError(107, "missing mandatory params: ['app_id']");
+      if (secret !== undefined && typeof secret !== "string") throw new AdminError(108, "value of 'secret' must be a string");
+      if (apps.get(id)) throw new AdminError(102, "alread_existed");
+      const own = secret || defaultSecret || system.secret(SECRET_LENGTH);
+      save(merge({ appId: id, secret: own, name: null, desc: null, status: true, expired: null }, fields));
+      return own;
+    },
+
+    /** Fields not given stay as they are. @throws AdminError 102 `ont_found` (sic), 108 */
+    update(id: string, fields: AppFields): void {
+      const old = apps.get(id);
+      if (!old) throw new AdminError(102, "ont_found");
+      save(merge(old, fields));
+    },
+
+    remove(id: string): void {
+      apps.delete(id);
+      broker.flush();
+    },
+
+    /** Existing, enabled, not expired, right secret? The secrets are compared in constant time. */
+    check(id: string, secret: string): boolean {
+      const app = apps.get(id);
+      const equal = system.digest(app?.secret ?? "") === system.digest(secret);
+      if (!app || !equal || !app.status) return false;
+      return app.expired === null || app.expired >= Math.floor(broker.clock.now() / 1000);
+    },
+  };
+}

@@ -1,0 +1,148 @@
+/** Connected clients. */
+import type { Channel } from "../core/channel.ts";
+import type { Session } from "../core/session.ts";
+import type { ClientInfo } from "../core/types.ts";
+import { formatLocalTime } from "../lib/time_format.ts";
+import { type AdminDeps, AdminError } from "./deps.ts";
+import type { AclCacheEntry } from "./extra_rows.ts";
+import { fromIterable, type Listed, list, listQuery, type Query, rowOf, type Table } from "./query.ts";
+import type { Connection } from "./rows.ts";
+import { orUndefined } from "./text.ts";
+
+/** A connected client: the three objects its row is read from. */
+interface Item {
+  client: ClientInfo;
+  channel: Channel;
+  session: Session;
+}
+
+const peercert = ({ client }: Item): string => {
+  if (client.cert !== null) return client.cert.dn;
+  return client.listener === "mqtt:tcp" ? "nossl" : "undefined";
+};
+
+function tableOf(node: string): Table<Item, Connection> {
+  return {
+    fields: {
+      client_id: (c) => c.client.clientId,
+      username: (c) => orUndefined(c.client.username),
+      node: () => node,
+      ipaddress: (c) => c.client.ip,
+      port: (c) => c.client.port,
+      proto_name: (c) => c.client.protocolName,
+      proto_ver: (c) => c.client.version,
+      clean_start: (c) => c.client.cleanStart,
+      keepalive: (c) => c.client.keepalive,
+      connected_at: (c) => formatLocalTime(c.channel.connectedAt),
+      is_bridge: (c) => c.client.isBridge,
+      zone: (c) => c.client.zone.name,
+      peercert,
+      is_super: (c) => c.client.isSuper,
+      mountpoint: (c) => c.client.mountpoint || "undefined",
+      will_topic: (c) => orUndefined(c.channel.will?.topic),
+      conn_mod: (c) => (c.channel.listener.isWebSocket ? "emqx_ws_connection" : "emqx_connection"),
+      recv_oct: (c) => c.channel.recvOct,
+      recv_cnt: (c) => c.channel.recvCnt,
+      recv_pkt: (c) => c.channel.recvPkt,
+      recv_msg: (c) => c.channel.recvMsg,
+      send_oct: (c) => c.channel.sendOct,
+      send_cnt: (c) => c.channel.sendCnt,
+      send_pkt: (c) => c.channel.sendPkt,
+      send_msg: (c) => c.channel.sendMsg,
+      send_pend: (c) => c.channel.sendPend,
+      mailbox_len: () => 0,
+      heap_size: () => 0,
+      reductions: () => 0,
+      connected_at_ms: (c) => c.channel.connectedAt,
+      listener: (c) => c.client.listener,
+      subscriptions_count: (c) => c.session.subscriptionCount,
+      inflight_len: (c) => c.session.inflightLen,
+      mqueue_len: (c) => c.session.mqueueLen,
+    },
+    aliases: { ip_address: "ipaddress" },
+    exact: ["client_id", "username", "ip_address", "ipaddress", "proto_ver", "clean_start", "zone", "is_super", "listener", "conn_mod"],
+    like: ["client_id", "username", "ip_address", "ipaddress"],
+  };
+}
+
+function itemOf(session: Session | undefined): Item | null {
+  const channel = session?.channel;
+  if (!session || !channel?.client || !channel.ready) return null;
+  return { client: channel.client, channel, session };
+}
+
+export interface Kicked {
+  kicked: string[];
+  not_found: string[];
+}
+
+export function createConnections({ broker }: AdminDeps, limits: { maxRows: number }) {
+  const table = tableOf(broker.node.nodeName);
+  const mono = (): number => broker.clock.mono();
+
+  function* connected(): Generator<Item> {
+    for (const session of broker.sessions.values()) {
+      const item = itemOf(session);
+      if (item) yield item;
+    }
+  }
+
+  function channelOf(clientId: string): Channel {
+    const item = itemOf(broker.sessions.get(clientId));
+    if (!item) throw new AdminError(112, "not_found");
+    return item.channel;
+  }
+
+  return {
+    list(query: Query): Promise<Listed<Connection>> {
+      const q = listQuery(query, table, limits.maxRows);
+      const one = query.client_id;
+      // The client id is the table's key: no walk for it.
+      const source =
+        one === undefined ? fromIterable(connected) : fromIterable(() => [itemOf(broker.sessions.get(one))].filter((c) => c !== null));
+      return list(table, source, broker.connections, q, mono);
+    },
+
+    lookup(clientId: string): Connection[] {
+      const item = itemOf(broker.sessions.get(clientId));
+      return item ? [rowOf(table, item)] : [];
+    },
+
+    /** Every connection of a user name. There is no index by user name (it would cost memory in every node): a walk in slices. */
+    async byUsername(username: string): Promise<Connection[]> {
+      const found = await list(table, fromIterable(connected), 0, listQuery({ username }, table, Number.MAX_SAFE_INTEGER), mono);
+      return found.rows;
+    },
+
+    /** @throws AdminError 112 when not connected. */
+    kick(clientId: string): void {
+      const done = broker.kick(clientId);
+      broker.flush();
+      if (!done) throw new AdminError(112, "not_found");
+    },
+
+    kickAll(clientIds: readonly string[]): Kicked {
+      const result: Kicked = { kicked: [], not_found: [] };
+      for (const id of clientIds) (broker.kick(id) ? result.kicked : result.not_found).push(id);
+      broker.flush();
+      return result;
+    },
+
+    /** Forget what is cached of a topic, or everything. @throws AdminError 112 when not connected. */
+    cleanAclCache(clientId: string, topic?: string): void {
+      const channel = channelOf(clientId);
+      if (topic === undefined) channel.aclCache?.clear();
+      else channel.aclCache?.drop(topic);
+      // The channel remembers the verdict of its last topic outside the cache.
+      channel.allowedUntil = 0;
+    },
+
+    /** @throws AdminError 112 when not connected. */
+    aclCache(clientId: string): AclCacheEntry[] {
+      const channel = channelOf(clientId);
+      const ttl = channel.client?.zone.aclCacheTtlMs ?? 0;
+      const rows = channel.aclCache?.list(broker.clock.now(), ttl) ?? [];
+      return rows.map((r) => ({ topic: r.topic, action: r.action, verdict: r.verdict, age_ms: r.age }));
+    },
+  };
+}

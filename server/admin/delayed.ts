@@ -1,0 +1,43 @@
+/** Messages that wait for their time (`$delayed/…`). */
+import type { DelayedRowView, DelayedService } from "../plugins/services.ts";
+import { type AdminDeps, AdminError } from "./deps.ts";
+import type { Delayed } from "./extra_rows.ts";
+import { fromIterable, type Listed, list, listQuery, type Query, type Table } from "./query.ts";
+
+const table: Table<DelayedRowView, Delayed> = {
+  fields: {
+    id: (d) => d.id,
+    topic: (d) => d.message.topic,
+    qos: (d) => d.message.qos,
+    retain: (d) => d.message.retain,
+    from: (d) => d.message.from,
+    payload_size: (d) => d.message.payloadEnd - d.message.payloadStart,
+    due_at_ms: (d) => d.dueAt,
+  },
+  exact: ["id", "topic", "from"],
+  like: ["topic", "from"],
+};
+
+export function createDelayed({ broker, plugins }: AdminDeps, limits: { maxRows: number }) {
+  const running = (): DelayedService | undefined => plugins.service("emqx_delayed_publish");
+
+  function act(id: string, command: (service: DelayedService, id: number) => boolean): void {
+    const service = running();
+    if (!service) throw new AdminError(102, "emqx_delayed_publish is not running");
+    const done = /^\d+$/.test(id) && command(service, Number(id));
+    broker.flush();
+    if (!done) throw new AdminError(102, "not_found");
+  }
+
+  return {
+    list(query: Query): Promise<Listed<Delayed>> {
+      const service = running();
+      const source = fromIterable(() => service?.list() ?? []);
+      return list(table, source, service?.count ?? 0, listQuery(query, table, limits.maxRows), () => broker.clock.mono());
+    },
+    /** @throws AdminError 102 */
+    remove: (id: string): void => act(id, (service, n) => service.cancel(n)),
+    /** @throws AdminError 102 */
+    send: (id: string): void => act(id, (service, n) => service.sendNow(n)),
+  };
+}

@@ -1,0 +1,85 @@
+/** What the admin layer works on, and the two things it asks of the process it runs in. */
+import type { Broker } from "../core/broker.ts";
+import type { Log } from "../core/ports.ts";
+import type { Stats } from "../core/stats.ts";
+import type { ConfigView } from "./config_view.ts";
+import type { Trace } from "./extra_rows.ts";
+import type { PluginsView } from "./plugins_view.ts";
+import type { Code, Listener } from "./rows.ts";
+
+/** A command's refusal, as the API shows it: `{code, message}`. */
+export class AdminError extends Error {
+  override readonly name = "AdminError";
+  constructor(
+    readonly code: Exclude<Code, 0>,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** Where listeners are seen and switched. The MQTT ones and the HTTP ones each come with their own view. */
+export interface ListenersView {
+  list(): Listener[];
+  /** false = there is no such listener. `listenOn` as in the list, or the bare port. Rejects when the port cannot be opened. */
+  start(protocol: string, listenOn: string): Promise<boolean>;
+  stop(protocol: string, listenOn: string): Promise<boolean>;
+}
+
+/** The process and its machine; implemented beside the HTTP server, because the admin layer knows no runtime. */
+export interface System {
+  /** "1.4.5" */
+  readonly runtimeVersion: string;
+  readonly cores: number;
+  /** 1, 5 and 15 minutes. */
+  load(): readonly [number, number, number];
+  /** Bytes. */
+  memory(): { rss: number; heapUsed: number; heapTotal: number; external: number; osTotal: number; osFree: number };
+  /** Soft limit of open files. */
+  readonly maxFds: number;
+  /** Microseconds of CPU the process has used. */
+  cpu(): number;
+  /** Share of the disk of the data directory in use, 0 to 100; null = unknown. */
+  diskUsed(): Promise<number | null>;
+  /** `n` random letters and digits. */
+  secret(n: number): string;
+  hashPassword(password: string): Promise<string>;
+  verifyPassword(password: string, hash: string): Promise<boolean>;
+  /** Keyed hash, the key lives as long as the process: equal texts have equal digests, comparing them tells nothing about the texts. */
+  digest(text: string): string;
+}
+
+/** Levels and traces of the log; absent where the program offers none. */
+export interface LogControl {
+  readonly levels: readonly string[];
+  level(): string;
+  setLevel(level: string): void;
+  handlers(): { id: string; level: string; destination: string }[];
+  /** false = no such handler. */
+  setHandlerLevel(id: string, level: string): boolean;
+}
+
+/** Traces to files in the log directory; absent where the program offers none. */
+export interface TraceControl {
+  list(): Trace[];
+  /** false = there is one already. */
+  start(trace: Trace): boolean;
+  /** false = there was none. */
+  stop(kind: Trace["kind"], what: string): boolean;
+}
+
+export interface AdminDeps {
+  broker: Broker;
+  stats: Stats;
+  plugins: PluginsView;
+  config: ConfigView;
+  listeners: ListenersView;
+  system: System;
+  log: Log;
+  /** Of the product itself, beside the version of EMQ X it stands in for. */
+  product: { name: string; version: string };
+  logControl?: LogControl;
+  traceControl?: TraceControl;
+  /** Empty the ACL caches and read acl.conf again. */
+  reloadAcl?: () => void;
+}

@@ -1,0 +1,79 @@
+/**
+ * The one door through which REST API, command line and dashboard see and change the broker. Functions return plain rows; a command that is
+ * refused throws `AdminError`. Only this layer knows which nodes there are: `hasNode` says whether a name is one of them.
+ */
+import { createAccounts } from "./accounts.ts";
+import { createAlarms } from "./alarms.ts";
+import { createApps } from "./apps.ts";
+import { createBanned } from "./banned.ts";
+import { createConnections } from "./connections.ts";
+import { createDelayed } from "./delayed.ts";
+import type { AdminDeps } from "./deps.ts";
+import { createExplain } from "./explain.ts";
+import { createListeners } from "./listeners.ts";
+import { createMetrics } from "./metrics.ts";
+import { createMonitor } from "./monitor.ts";
+import { createNodes } from "./nodes.ts";
+import { createPlugins } from "./plugins.ts";
+import { createPubSub } from "./pubsub.ts";
+import { createRetained } from "./retained.ts";
+import { createRoutes } from "./routes.ts";
+import { createRuntime } from "./runtime.ts";
+import { createSessions } from "./sessions.ts";
+import { createSubscriptions } from "./subscriptions.ts";
+import { createTopics } from "./topics.ts";
+import { createTraces } from "./traces.ts";
+import { createUsers } from "./users.ts";
+
+export type { AdminDeps, ListenersView, LogControl, System } from "./deps.ts";
+export { AdminError } from "./deps.ts";
+
+/** Rows of a list when the caller names no limit (`management.max_row_limit`). */
+const MAX_ROWS = 10_000;
+
+export type Admin = ReturnType<typeof createAdmin>;
+
+export function createAdmin(deps: AdminDeps) {
+  const limits = { maxRows: MAX_ROWS };
+  const monitor = createMonitor(deps);
+  const node = deps.broker.node.nodeName;
+  const listeners = createListeners(deps);
+  return {
+    node,
+    version: deps.broker.node.apiVersion,
+    product: deps.product,
+    system: deps.system,
+    limits,
+    now: (): number => deps.broker.clock.now(),
+    hasNode: (name: string): boolean => name === node,
+    nodes: createNodes(deps, listeners.list, monitor.live),
+    connections: createConnections(deps, limits),
+    sessions: createSessions(deps, limits),
+    subscriptions: createSubscriptions(deps, limits),
+    routes: createRoutes(deps, limits),
+    topics: createTopics(deps),
+    pubsub: createPubSub(deps),
+    plugins: createPlugins(deps),
+    settings: deps.config,
+    listeners,
+    metrics: createMetrics(deps),
+    monitor,
+    alarms: createAlarms(deps),
+    banned: createBanned(deps, limits),
+    apps: createApps(deps),
+    users: createUsers(deps),
+    retained: createRetained(deps, limits),
+    delayed: createDelayed(deps, limits),
+    authUsername: createAccounts(deps, "emqx_auth_username"),
+    authClientid: createAccounts(deps, "emqx_auth_clientid"),
+    explain: createExplain(deps),
+    runtime: createRuntime(deps),
+    traces: createTraces(deps),
+    start(): void {
+      monitor.start();
+    },
+    stop(): void {
+      monitor.stop();
+    },
+  };
+}

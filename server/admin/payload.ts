@@ -1,0 +1,71 @@
+/** Payloads and MQTT 5 properties as JSON, and back. */
+import type { PublishProperties } from "../mqtt/types.ts";
+import { AdminError } from "./deps.ts";
+import type { MessageProperties } from "./extra_rows.ts";
+import type { Encoding } from "./rows.ts";
+
+const strict = (): TextDecoder => new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const CHUNK = 0x8000;
+
+export function toBase64(bytes: Uint8Array): string {
+  let binary = "";
+  for (let i = 0; i < bytes.length; i += CHUNK) binary += String.fromCharCode(...bytes.subarray(i, i + CHUNK));
+  return btoa(binary);
+}
+
+/** @throws AdminError 108 */
+export function fromBase64(text: string, name: string): Uint8Array {
+  try {
+    return Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+  } catch {
+    throw new AdminError(108, `value of '${name}' must be base64`);
+  }
+}
+
+export type WantedEncoding = Encoding | "auto";
+
+/** What `encoding=` asks for. @throws AdminError 108 */
+export function wantedEncoding(text: string | undefined): WantedEncoding {
+  if (text === undefined || text === "" || text === "auto") return "auto";
+  if (text === "plain" || text === "base64") return text;
+  throw new AdminError(108, "value of 'encoding' must be one of: ['plain', 'base64', 'auto']");
+}
+
+/** `auto`: plain when the bytes are UTF-8, else base64. `plain` shows other bytes as U+FFFD. */
+export function encodePayload(bytes: Uint8Array, wanted: WantedEncoding): { payload: string; encoding: Encoding } {
+  if (wanted === "base64") return { payload: toBase64(bytes), encoding: "base64" };
+  if (wanted === "plain") return { payload: new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes), encoding: "plain" };
+  try {
+    return { payload: strict().decode(bytes), encoding: "plain" };
+  } catch {
+    return { payload: toBase64(bytes), encoding: "base64" };
+  }
+}
+
+/** undefined when there are none. */
+export function showProperties(p: PublishProperties | null): MessageProperties | undefined {
+  if (p === null) return undefined;
+  const shown: MessageProperties = {
+    ...(p.payloadFormat !== undefined && { payload_format: p.payloadFormat }),
+    ...(p.messageExpiry !== undefined && { message_expiry: p.messageExpiry }),
+    ...(p.contentType !== undefined && { content_type: p.contentType }),
+    ...(p.responseTopic !== undefined && { response_topic: p.responseTopic }),
+    ...(p.correlationData !== undefined && { correlation_data: toBase64(p.correlationData) }),
+    ...(p.userProperties !== undefined && { user_properties: p.userProperties }),
+  };
+  return Object.keys(shown).length > 0 ? shown : undefined;
+}
+
+/** @throws AdminError 108 */
+export function readProperties(p: MessageProperties | undefined): PublishProperties | null {
+  if (p === undefined) return null;
+  const read: PublishProperties = {
+    ...(p.payload_format !== undefined && { payloadFormat: p.payload_format }),
+    ...(p.message_expiry !== undefined && { messageExpiry: p.message_expiry }),
+    ...(p.content_type !== undefined && { contentType: p.content_type }),
+    ...(p.response_topic !== undefined && { responseTopic: p.response_topic }),
+    ...(p.correlation_data !== undefined && { correlationData: fromBase64(p.correlation_data, "properties.correlation_data") }),
+    ...(p.user_properties !== undefined && { userProperties: p.user_properties }),
+  };
+  return Object.keys(read).length > 0 ? read : null;
+}

@@ -1,0 +1,92 @@
+/** Retained messages; there are none while the retainer does not run. */
+import type { Message } from "../core/message.ts";
+import { validTopicFilter } from "../mqtt/topic.ts";
+import type { RetainerService } from "../plugins/services.ts";
+import { type AdminDeps, AdminError } from "./deps.ts";
+import type { Retained, RetainedMessage } from "./extra_rows.ts";
+import { encodePayload, showProperties, type WantedEncoding } from "./payload.ts";
+import { fromIterable, type Listed, list, listQuery, type Query, rowOf, type Table } from "./query.ts";
+
+const table: Table<Message, Retained> = {
+  fields: {
+    topic: (m) => m.topic,
+    qos: (m) => m.qos,
+    payload_size: (m) => m.payloadEnd - m.payloadStart,
+    from: (m) => m.from,
+    ts_ms: (m) => m.timestamp,
+    expires_at_ms: (m) => m.expiresAt,
+  },
+  exact: ["topic", "qos", "from"],
+  like: ["topic", "from"],
+};
+
+export function createRetained({ broker, plugins }: AdminDeps, limits: { maxRows: number }) {
+  const running = (): RetainerService | undefined => plugins.service("emqx_retainer");
+
+  function service(): RetainerService {
+    const retainer = running();
+    if (!retainer) throw new AdminError(102, "emqx_retainer is not running");
+    return retainer;
+  }
+
+  const filterOf = (text: string): string => {
+    if (!validTopicFilter(text)) throw new AdminError(115, "bad_topic");
+    return text;
+  };
+
+  return {
+    /** The page comes from the retainer's own index unless it has to be sorted or filtered by a field. @throws AdminError 108, 115 */
+    list(query: Query): Promise<Listed<Retained>> {
+      const q = listQuery(query, table, limits.maxRows);
+      const retainer = running();
+      const filter = query._filter === undefined ? {} : { filter: filterOf(query._filter) };
+      const all = { page: 1, limit: Number.MAX_SAFE_INTEGER };
+      if (!retainer)
+        return list(
+          table,
+          fromIterable<Message>(() => []),
+          0,
+          q,
+          () => broker.clock.mono(),
+        );
+      if (q.filters.length > 0 || q.sort !== null) {
+        const source = fromIterable(() => retainer.list({ ...all, ...filter }).rows);
+        return list(table, source, retainer.count, q, () => broker.clock.mono());
+      }
+      const page = retainer.list({ page: Math.max(q.page, 1), limit: q.limit, ...filter });
+      return Promise.resolve({ rows: page.rows.map((m) => rowOf(table, m)), meta: { page: q.page, limit: q.limit, count: page.count } });
+    },
+
+    /** @throws AdminError 102 */
+    lookup(topic: string, encoding: WantedEncoding): RetainedMessage {
+      const m = service().get(topic);
+      if (!m) throw new AdminError(102, "not_found");
+      const properties = showProperties(m.properties);
+      return { ...rowOf(table, m), ...encodePayload(m.payload, encoding), ...(properties && { properties }) };
+    },
+
+    /** @throws AdminError 102 */
+    remove(topic: string): void {
+      const done = service().delete(topic);
+      broker.flush();
+      if (!done) throw new AdminError(102, "not_found");
+    },
+
+    /** Everything a topic filter selects; returns how many. @throws AdminError 102, 115 */
+    removeMatching(filter: string): number {
+      const deleted = service().deleteMatching(filterOf(filter));
+      broker.flush();
+      return deleted;
+    },
+
+    count: (): number => running()?.count ?? 0,
+    topics: (): string[] => service().topics(),
+
+    /** Returns how many there were. @throws AdminError 102 */
+    clear(): number {
+      const n = service().clear();
+      broker.flush();
+      return n;
+    },
+  };
+}

@@ -1,0 +1,123 @@
+/** Users of the dashboard. */
+import { type AdminDeps, AdminError } from "./deps.ts";
+import type { User } from "./rows.ts";
+import { orUndefined } from "./text.ts";
+
+/** What everybody knows: who has it may come from this machine alone. */
+const WELL_KNOWN = "public";
+/** Never deleted, whatever the configured default user is called (EMQ X 3.1). */
+const ADMIN = "admin";
+
+export type Login = "ok" | "unknown_user" | "wrong_password";
+
+function required(value: unknown, message: string): string {
+  if (value === undefined || value === null || value === "") throw new AdminError(104, message);
+  if (typeof value !== "string") throw new AdminError(108, "user name and password must be strings");
+  return value;
+}
+
+function tagsOf(value: unknown): string | null {
+  if (value === undefined || value === null) return null;
+  if (typeof value === "string") return value;
+  throw new AdminError(108, "value of 'tags' must be a string");
+}
+
+export function createUsers({ broker, system }: AdminDeps) {
+  const { users } = broker.store;
+  /** Users whose password is the well-known one. */
+  const weak = broker.store.kv("weak_passwords");
+  /** Digests of user name and password that were verified, so that a request costs no argon2. */
+  let verified = new Map<string, string>();
+  let generation = 0;
+
+  async function store(username: string, password: string, tags: string | null): Promise<void> {
+    const passwordHash = await system.hashPassword(password);
+    users.put({ username, passwordHash, tags });
+    if (password === WELL_KNOWN) weak.set(username, "1");
+    else weak.delete(username);
+    forget();
+  }
+
+  function forget(): void {
+    verified = new Map();
+    generation++;
+    broker.flush();
+  }
+
+  async function login(username: string, password: string): Promise<Login> {
+    const user = users.get(username);
+    if (!user) return "unknown_user";
+    const key = system.digest(`${username}\0${password}`);
+    if (verified.get(key) === username) return "ok";
+    const then = generation;
+    if (!(await system.verifyPassword(password, user.passwordHash))) return "wrong_password";
+    // Changed while the hash was computed: this answer may be out of date.
+    if (then === generation) verified.set(key, username);
+    return "ok";
+  }
+
+  return {
+    list: (): User[] => users.all().map((u) => ({ username: u.username, tags: orUndefined(u.tags) })),
+
+    tags: (username: string): string => orUndefined(users.get(username)?.tags),
+
+    login,
+
+    /** Is the password known to have been verified? Then asking costs next to nothing and cannot be used to guess. */
+    isVerified: (username: string, password: string): boolean =>
+      users.get(username) !== undefined && verified.get(system.digest(`${username}\0${password}`)) === username,
+
+    /** The password everybody knows still stands. */
+    mustChange: (username: string): boolean => weak.get(username) !== undefined,
+
+    /** Make the default user when it does not exist. */
+    async ensure(username: string, password: string): Promise<void> {
+      if (!users.get(username)) await store(username, password, "administrator");
+    },
+
+    /** @throws AdminError 104, 108, 113 */
+    async add(username: unknown, password: unknown, tags: unknown): Promise<void> {
+      const name = required(username, "Username or password undefined");
+      const secret = required(password, "Username or password undefined");
+      const remark = tagsOf(tags);
+      if (users.get(name)) throw new AdminError(113, "Username Already Exist");
+      await store(name, secret, remark);
+    },
+
+    /** @throws AdminError 105, 108 */
+    update(username: string, tags: unknown): void {
+      const user = users.get(username);
+      if (!user) throw new AdminError(105, "Username Not Found");
+      users.put({ ...user, tags: tagsOf(tags) });
+      broker.flush();
+    },
+
+    /** @throws AdminError 105, 106 */
+    remove(username: string): void {
+      if (username === ADMIN) throw new AdminError(106, "Cannot delete admin");
+      if (!users.delete(username)) throw new AdminError(105, "Username Not Found");
+      weak.delete(username);
+      forget();
+    },
+
+    /** @throws AdminError 104, 105, 107, 108, 114 */
+    async changePassword(username: string, oldPassword: unknown, newPassword: unknown): Promise<void> {
+      if (oldPassword === undefined || oldPassword === null) throw new AdminError(104, "Password undefined");
+      if (newPassword === undefined || newPassword === null) throw new AdminError(107, "missing mandatory params: ['new_pwd']");
+      if (typeof oldPassword !== "string" || typeof newPassword !== "string") throw new AdminError(108, "passwords must be strings");
+      const result = await login(username, oldPassword);
+      if (result === "unknown_user") throw new AdminError(105, "Username Not Found");
+      if (result === "wrong_password") throw new AdminError(114, "Password Error");
+      const user = users.get(username);
+      if (user) await store(username, newPassword, user.tags);
+    },
+
+    /** Without asking for the old one: for the machine's owner, at the command line. @throws AdminError 105, 108 */
+    async setPassword(username: string, password: unknown): Promise<void> {
+      const user = users.get(username);
+      if (!user) throw new AdminError(105, "Username Not Found");
+      if (typeof password !== "string" || password === "") throw new AdminError(108, "the password must not be empty");
+      await store(username, password, user.tags);
+    },
+  };
+}

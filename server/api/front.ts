@@ -1,0 +1,85 @@
+/**
+ * The path of a request, read raw: split on `/`, empty segments dropped, percent escapes left as they are. What a framework does with paths
+ * (joining `//`, decoding `%2F`) would change which topic or client is meant.
+ */
+
+/** Where the path is the rest of the request's path, whatever slashes it has: `/routes//test` is the topic `/test`. */
+const REST_AFTER: Readonly<Record<string, number>> = { routes: 1, retained: 1 };
+
+export type Target =
+  /** A percent escape is broken. */
+  | { kind: "malformed" }
+  /** `/api/v3` itself. */
+  | { kind: "root" }
+  /** Below `/api/v3`: the canonical path (each segment encoded) and its decoded segments. */
+  | { kind: "api"; path: string; segments: string[] }
+  | { kind: "other"; path: string };
+
+const BROKEN_ESCAPE = /%(?![0-9a-fA-F]{2})/;
+const PREFIX = "/api/v3";
+
+/** Path and query of a URL as it came, without the fragment some clients send. */
+export function splitUrl(url: string): { path: string; search: string } {
+  const host = url.indexOf("://");
+  const start = url.indexOf("/", host < 0 ? 0 : host + 3);
+  if (start < 0) return { path: "/", search: "" };
+  const hash = url.indexOf("#", start);
+  const whole = hash < 0 ? url.slice(start) : url.slice(start, hash);
+  const q = whole.indexOf("?");
+  return q < 0 ? { path: whole, search: "" } : { path: whole.slice(0, q), search: whole.slice(q + 1) };
+}
+
+/** Percent-decoding that never fails: bytes that are not UTF-8 become U+FFFD. `+` stays. */
+export function decodeSegment(text: string): string {
+  if (!text.includes("%")) return text;
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    const bytes = new TextEncoder().encode(text);
+    const out: number[] = [];
+    for (let i = 0; i < bytes.length; i++) {
+      if (bytes[i] === 0x25) {
+        out.push(Number.parseInt(text.slice(0, 0) + String.fromCharCode(bytes[i + 1] ?? 0, bytes[i + 2] ?? 0), 16));
+        i += 2;
+      } else out.push(bytes[i] as number);
+    }
+    return new TextDecoder().decode(Uint8Array.from(out));
+  }
+}
+
+export function target(path: string): Target {
+  if (BROKEN_ESCAPE.test(path)) return { kind: "malformed" };
+  if (path === PREFIX || path === `${PREFIX}/`) return { kind: "root" };
+  const raw = path.split("/");
+  const places: number[] = [];
+  for (let i = 0; i < raw.length; i++) if (raw[i] !== "") places.push(i);
+  if (raw[places[0] ?? 0] !== "api" || raw[places[1] ?? 0] !== "v3") return { kind: "other", path };
+  const own = places.slice(2);
+  const segments = own.map((i) => decodeSegment(raw[i] as string));
+  const rest = REST_AFTER[segments[0] ?? ""];
+  const at = own[0] ?? 0;
+  if (rest !== undefined && segments.length > 1) segments.splice(rest, segments.length, decodeSegment(raw.slice(at + rest).join("/")));
+  // A topic behind a client id: `/connections/:clientid/acl/a/b`.
+  else if (segments[0] === "connections" && segments[2] === "acl" && segments.length > 4) {
+    segments.splice(3, segments.length, decodeSegment(raw.slice(own[3]).join("/")));
+  }
+  return { kind: "api", path: `${PREFIX}/${segments.map(encodeURIComponent).join("/")}`, segments };
+}
+
+/** Form-decoded pairs, in order; the first of a name counts. A key without `=` has the value "true" (EMQ X 3.1). */
+export function parseQuery(search: string): Record<string, string> {
+  const query: Record<string, string> = Object.create(null) as Record<string, string>;
+  if (search === "") return query;
+  for (const pair of search.split("&")) {
+    if (pair === "") continue;
+    const eq = pair.indexOf("=");
+    const name = decodeForm(eq < 0 ? pair : pair.slice(0, eq));
+    if (!(name in query)) query[name] = eq < 0 ? "true" : decodeForm(pair.slice(eq + 1));
+  }
+  return query;
+}
+
+function decodeForm(text: string): string {
+  const spaced = text.includes("+") ? text.replaceAll("+", " ") : text;
+  return BROKEN_ESCAPE.test(spaced) ? spaced : decodeSegment(spaced);
+}

@@ -1,0 +1,70 @@
+/** What a route is: one row, from which its handler, its entry in the list of routes and its part of the OpenAPI document are made. */
+import type { Static, TObject, TSchema } from "@sinclair/typebox";
+import type { Admin } from "../admin/index.ts";
+import type { Query } from "../admin/query.ts";
+import type { Code } from "./contract.ts";
+
+/** Where the API is served: 8080, 18083, or the socket of the command line. */
+export type Kind = "management" | "dashboard" | "ctl";
+
+export interface Caller {
+  kind: "app" | "user" | "ctl";
+  name: string;
+}
+
+export interface Call<Body = Record<string, unknown>> {
+  readonly admin: Admin;
+  readonly caller: Caller;
+  /** Address of the peer; "" at the socket. */
+  readonly address: string;
+  readonly server: Kind;
+  /** Path parameters, percent-decoded. */
+  readonly path: Readonly<Record<string, string>>;
+  readonly query: Query;
+  /** Fields of the body, those of the query in front of them. */
+  readonly params: Body;
+  /** The JSON of the body as it came; undefined = none. */
+  readonly json: unknown;
+  readonly request: Request;
+  /** No idle time-out for this request: it streams. */
+  keepOpen(): void;
+}
+
+export interface RouteDef<Body extends TObject = TObject> {
+  readonly name: string;
+  readonly method: "GET" | "POST" | "PUT" | "DELETE";
+  /** Below `/api/v3`, as the list of routes shows it. */
+  readonly path: string;
+  readonly descr: string;
+  /** Default: everywhere. */
+  readonly on?: readonly Kind[];
+  /** Without credentials. */
+  readonly open?: true;
+  /** 404 while this plugin does not run. */
+  readonly plugin?: string;
+  readonly query?: TObject;
+  readonly body?: Body;
+  /** The body may be an array: then it is not taken as fields. */
+  readonly array?: TSchema;
+  /** Code and message for fields whose type is wrong, where it is not 108. */
+  readonly errors?: Readonly<Record<string, { code: Exclude<Code, 0>; message: string }>>;
+  /** `data` of the answer; undefined = none. */
+  readonly data?: TSchema;
+  /** `data` is a list with `meta`. */
+  readonly paged?: true;
+  /** Content type when the answer is not the JSON envelope. */
+  readonly type?: string;
+  handle(call: Call<Static<Body>>): Response | Promise<Response>;
+}
+
+export type AnyRoute = Omit<RouteDef, "handle"> & { handle(call: Call): Response | Promise<Response> };
+
+/** Types the handler's parameters by the body's schema. */
+export function route<Body extends TObject>(def: RouteDef<Body>): AnyRoute {
+  return def as unknown as AnyRoute;
+}
+
+/** Segments of a route's path. */
+export function segmentsOf(path: string): string[] {
+  return path.split("/").filter((s) => s !== "");
+}
