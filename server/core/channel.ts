@@ -68,9 +68,9 @@ export class Channel {
   /** Last topic of a PUBLISH, as sent, and where it leads. */
   lastTopic: Uint8Array | null = null;
   route: Route | null = null;
-  /** The route was allowed by the ACL until then (Unix ms), as of that generation of the rules. */
+  /** The route was allowed by the ACL until then (Unix ms), as of that epoch of the rules. */
   allowedUntil = 0;
-  allowedGeneration = 0;
+  allowedEpoch = 0;
   aclCache: AclCache | null = null;
   /** State of enhanced authentication. */
   authMethod: string | null = null;

@@ -57,7 +57,7 @@ function apply(ch: Channel, client: ClientInfo, a: AuthExchange): void | Promise
   if (ch.phase === "closed") return;
   const method = ch.authMethod as string;
   if (a.status === "continue") {
-    ch.sendPacket(encodeAuth({ code: RC.CONTINUE_AUTHENTICATION, method, data: a.data }));
+    ch.sendPacket(encodeAuth(RC.CONTINUE_AUTHENTICATION, method, a.data));
     ch.broker.metrics.authSent++;
     return;
   }
@@ -72,6 +72,6 @@ function apply(ch: Channel, client: ClientInfo, a: AuthExchange): void | Promise
     ch.close(a.code, "reauthentication_failed", a.why);
     return;
   }
-  ch.sendPacket(encodeAuth({ code: RC.SUCCESS, method, data: a.data }));
+  ch.sendPacket(encodeAuth(RC.SUCCESS, method, a.data));
   ch.broker.metrics.authSent++;
 }

@@ -6,7 +6,6 @@ import { RC } from "../../mqtt/reason_codes.ts";
 import { topicLevels, validTopicName } from "../../mqtt/topic.ts";
 import { ProtocolError } from "../../mqtt/types.ts";
 import { readUtf8, wellFormedUtf8 } from "../../mqtt/utf8.ts";
-import { checkAcl, freshUntil } from "../acl_check.ts";
 import type { Channel } from "../channel.ts";
 import type { Frame } from "../deliver.ts";
 import type { Message } from "../message.ts";
@@ -51,7 +50,7 @@ export function handlePublish(ch: Channel, buf: Uint8Array, pos: number, body: n
     return;
   }
   if (zone.publishLimit !== null) limit(ch);
-  if (broker.now < ch.allowedUntil && ch.allowedGeneration === broker.access.generation) {
+  if (broker.now < ch.allowedUntil && ch.allowedEpoch === broker.access.epoch) {
     accept(ch, route, f);
     return;
   }
@@ -134,10 +133,11 @@ function limit(ch: Channel): void {
 
 /** Ask the access chain. Its answer for this topic holds for as long as the ACL cache would keep it. */
 function check(ch: Channel, route: Route, f: Frame): void | Promise<void> {
-  const verdict = checkAcl(ch, "publish", ch.unmount(route.topic));
+  const { access, now } = ch.broker;
+  const verdict = access.checkCached(ch, "publish", ch.unmount(route.topic), now);
   if (verdict === "allow") {
-    ch.allowedUntil = freshUntil(ch);
-    ch.allowedGeneration = ch.broker.access.generation;
+    ch.allowedUntil = access.freshUntil(ch.client as ClientInfo, now);
+    ch.allowedEpoch = access.epoch;
     accept(ch, route, f);
     return;
   }

@@ -4,7 +4,6 @@ import { decodeSubscribe } from "../../mqtt/packets/subscribe.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
 import { hasWildcard, parseSharedFilter, topicLevels } from "../../mqtt/topic.ts";
 import { ProtocolError, type SubscribePacket } from "../../mqtt/types.ts";
-import { checkAcl } from "../acl_check.ts";
 import type { Channel } from "../channel.ts";
 import type { SubscribeTopic } from "../hooks.ts";
 import type { Session } from "../session.ts";
@@ -58,7 +57,7 @@ function forbidden(ch: Channel, t: SubscribeTopic): number {
 /** The ACL sees the filter without its share group, as the client knows it. */
 function ask(ch: Channel, filter: string): AclVerdict | Promise<AclVerdict> {
   const bare = parseSharedFilter(filter)?.filter ?? filter;
-  return checkAcl(ch, "subscribe", bare);
+  return ch.broker.access.checkCached(ch, "subscribe", bare, ch.broker.now);
 }
 
 function finish(ch: Channel, p: SubscribePacket, topics: SubscribeTopic[], codes: number[], verdicts: AclVerdict[]): void {
