@@ -92,7 +92,7 @@ export function topicMatches(topic: string, filter: string): boolean {
     } else if (t < topic.length && topic.charCodeAt(t) === c) {
       t++;
     } else {
-      // "a/#" selects "a" too [MQTT-4.7.1-2]: the parent level is part of a multi-level wildcard.
+      // "a/#" selects "a" too: a multi-level wildcard includes the parent level (4.7.1.2).
       return t === topic.length && c === SLASH && f === filter.length - 2 && filter.charCodeAt(f + 1) === HASH;
     }
   }

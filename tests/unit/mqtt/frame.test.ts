@@ -1,0 +1,46 @@
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { bodyStart, checkFlags, frameLength, MAX_VAR_INT, varIntSize, writeVarInt } from "../../../server/mqtt/frame.ts";
+import { FRAME_ROWS, GOOD_FIRST_BYTES } from "../../packets/frames.ts";
+
+describe("frameLength", () => {
+  for (const row of FRAME_ROWS) {
+    test(row.name, () => {
+      const stream = new Uint8Array(row.bytes.length + 16).fill(0x7f);
+      stream.set(row.bytes, 5);
+      const end = 5 + row.bytes.length;
+      expect(frameLength(stream, 5, end)).toBe(row.length);
+      expect(frameLength(stream, 5, end, 5)).toBe(row.length);
+      for (const version of [0, 3, 4] as const) expect(frameLength(stream, 5, end, version)).toBe(row.lengthV3 ?? row.length);
+    });
+  }
+
+  test("every length is found again, and the body where it begins", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: MAX_VAR_INT }), (value) => {
+        const out = new Uint8Array(5);
+        const end = writeVarInt(out, 1, value);
+        expect(end - 1).toBe(varIntSize(value));
+        expect(frameLength(out, 0, end)).toBe(end + value);
+        expect(bodyStart(out, 0)).toBe(end);
+        for (let cut = 0; cut < end; cut++) expect(frameLength(out, 0, cut)).toBe(0);
+      }),
+    );
+  });
+
+  test("never looks behind the end", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 8 }), fc.uint8Array({ minLength: 6, maxLength: 6 }), (head, tail) => {
+        const joined = new Uint8Array([...head, ...tail]);
+        expect(frameLength(joined, 0, head.length)).toBe(frameLength(head, 0, head.length));
+      }),
+    );
+  });
+});
+
+describe("checkFlags", () => {
+  test("[MQTT-2.1.3-1] accepts the flags of the table and no others", () => {
+    const accepted = Array.from({ length: 256 }, (_, byte) => byte).filter(checkFlags);
+    expect(accepted).toEqual([...GOOD_FIRST_BYTES]);
+  });
+});
