@@ -19,6 +19,8 @@ export interface AclCacheRow {
 }
 
 export class AclCache {
+  /** When the verdict that `get` found last had been made, ms. */
+  hitAt = 0;
   /** Generation of the rules the verdicts were made under; a newer one empties the cache. */
   private generation = 0;
   // One table per action, oldest first: a look-up needs no key to be put together. Made on first use: most clients do one of the two.
@@ -38,7 +40,10 @@ export class AclCache {
     const table = action === "publish" ? this.publish : this.subscribe;
     const e = table?.get(topic);
     if (e === undefined) return undefined;
-    if (now - e.at < ttlMs) return e.verdict;
+    if (now - e.at < ttlMs) {
+      this.hitAt = e.at;
+      return e.verdict;
+    }
     table?.delete(topic);
     return undefined;
   }
