@@ -3,7 +3,7 @@ import { Access, type AclHolder } from "../../../server/core/access.ts";
 import { Hooks } from "../../../server/core/hooks.ts";
 import { Metrics } from "../../../server/core/metrics.ts";
 import type { AclStep, Action, AuthResult, AuthStep, ClientInfo, Credentials } from "../../../server/core/types.ts";
-import { aClient, aZone, recordingLog } from "../../support/access.ts";
+import { aClient, aZone, recordingLog, silentLog } from "../../support/access.ts";
 
 const PASSWORD: Credentials = { password: new TextEncoder().encode("secret") };
 const NONE: Credentials = { password: null };
