@@ -37,10 +37,6 @@ class Fifo {
     }
     return item;
   }
-  unshift(item: QueueItem): void {
-    if (this.#head > 0) this.#items[--this.#head] = item;
-    else this.#items.unshift(item);
-  }
   peek(): QueueItem | null {
     return this.#items[this.#head] ?? null;
   }

@@ -1,0 +1,61 @@
+/** A zone with the defaults of EMQ X 3.1's external zone, for tests of the core. */
+import type { NodeConfig, ZoneConfig } from "../../server/config/types.ts";
+
+export function testZone(change: Partial<ZoneConfig> = {}): ZoneConfig {
+  return {
+    name: "external",
+    idleTimeoutMs: 15_000,
+    publishLimit: null,
+    allowAnonymous: true,
+    aclNomatch: "allow",
+    enableAcl: true,
+    enableBan: true,
+    enableStats: true,
+    aclDenyAction: "ignore",
+    enableAclCache: true,
+    aclCacheMaxSize: 32,
+    aclCacheTtlMs: 60_000,
+    maxPacketSize: 1024 * 1024,
+    maxClientidLen: 65535,
+    maxTopicLevels: 0,
+    maxQosAllowed: 2,
+    maxTopicAlias: 0,
+    retainAvailable: true,
+    wildcardSubscription: true,
+    sharedSubscription: true,
+    serverKeepalive: 0,
+    keepaliveBackoff: 0.75,
+    maxSubscriptions: 0,
+    upgradeQos: false,
+    maxInflight: 32,
+    retryIntervalMs: 20_000,
+    maxAwaitingRel: 100,
+    awaitRelTimeoutMs: 300_000,
+    sessionExpiryIntervalMs: 7_200_000,
+    maxMqueueLen: 1000,
+    mqueuePriorities: null,
+    mqueueDefaultPriority: "highest",
+    mqueueStoreQos0: true,
+    enableFlappingDetect: false,
+    flappingThreshold: { count: 10, intervalMs: 60_000 },
+    flappingBannedExpiryMs: 3_600_000,
+    mountpoint: "",
+    useUsernameAsClientid: false,
+    ignoreLoopDeliver: false,
+    ...change,
+  };
+}
+
+export function testNode(change: Partial<NodeConfig> = {}): NodeConfig {
+  return {
+    nodeName: "emqx@127.0.0.1",
+    apiVersion: "v3.1.0",
+    sysIntervalMs: 60_000,
+    sharedStrategy: "random",
+    presence: true,
+    presenceQos: 1,
+    autoSubscribe: [],
+    rewrite: [],
+    ...change,
+  };
+}

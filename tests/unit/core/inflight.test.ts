@@ -1,0 +1,71 @@
+import { describe, expect, test } from "bun:test";
+import { Inflight } from "../../../server/core/inflight.ts";
+import { Message } from "../../../server/core/message.ts";
+
+const m = new Message("t", new Uint8Array(1), 1, false, "", null, 0, 0, null);
+const push = (w: Inflight): number => w.push(m, 1, false, 0, 0, null, null);
+
+describe("Inflight", () => {
+  test("packet identifiers count up from 1 and never are 0 [MQTT-2.2.1-3]", () => {
+    const w = new Inflight();
+    expect([push(w), push(w), push(w)]).toEqual([1, 2, 3]);
+    for (let i = 4; i <= 70_000; i++) {
+      const id = push(w);
+      expect(id).toBeGreaterThan(0);
+      expect(id).toBeLessThan(65536);
+      w.remove(w.find(id));
+    }
+    expect(w.count).toBe(3);
+  });
+
+  test("grows beyond its first size and keeps every entry", () => {
+    const w = new Inflight(16);
+    const ids = Array.from({ length: 1000 }, () => push(w));
+    expect(w.count).toBe(1000);
+    for (const id of ids) expect(w.packetId(w.find(id))).toBe(id);
+  });
+
+  test("finds nothing that was acknowledged, never sent, or 0", () => {
+    const w = new Inflight();
+    push(w);
+    push(w);
+    w.remove(w.find(1));
+    expect(w.find(1)).toBe(-1);
+    expect(w.find(3)).toBe(-1);
+    expect(w.find(0)).toBe(-1);
+    expect(w.find(2)).toBeGreaterThanOrEqual(0);
+  });
+
+  test("acknowledged out of order: order and identifiers of the rest stay", () => {
+    const w = new Inflight();
+    for (let i = 0; i < 5; i++) push(w);
+    w.remove(w.find(3));
+    w.remove(w.find(1));
+    expect([...w.positions()].map((n) => w.packetId(n))).toEqual([2, 4, 5]);
+    expect(push(w)).toBe(6);
+  });
+
+  test("restored entries keep their identifiers, gaps and states; new ones follow", () => {
+    const w = new Inflight();
+    w.restore(65534, m, 2, true, 7, true, [9]);
+    w.restore(2, m, 1, false, 8, false, null);
+    const first = w.find(65534);
+    expect(w.released(first)).toBe(true);
+    expect(w.qos(first)).toBe(2);
+    expect(w.retain(first)).toBe(true);
+    expect(w.subIds(first)).toEqual([9]);
+    expect(w.seq(w.find(2))).toBe(8);
+    expect(w.find(65535)).toBe(-1);
+    expect(w.count).toBe(2);
+    expect(push(w)).toBe(3);
+  });
+
+  test("exhausted when one entry blocks all identifiers", () => {
+    const w = new Inflight();
+    push(w);
+    for (let i = 0; i < 65534; i++) w.remove(w.find(push(w)));
+    expect(w.exhausted).toBe(true);
+    w.remove(w.find(1));
+    expect(w.exhausted).toBe(false);
+  });
+});
