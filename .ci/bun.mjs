@@ -18,10 +18,10 @@ const isGood = (bun) => {
 };
 const find = () => {
   if (process.versions.bun && rank(process.versions.bun) >= rank(wanted)) return process.execPath;
-  // The pinned one first. node_modules/@oven works even when npm did not run bun's install script.
+  // The pinned one first. The install script of npm's package moves it from @oven to bun/bin; where npm did not run it, it still lies in @oven.
   const oven = join(root, "node_modules", "@oven");
   const inside = existsSync(oven) ? readdirSync(oven).map((d) => join(oven, d, "bin", `bun${exe}`)) : [];
-  return [...inside, "bun"].find(isGood);
+  return [join(root, "node_modules", "bun", "bin", "bun.exe"), ...inside, "bun"].find(isGood);
 };
 
 /** Runs to the end; signals are passed on. A terminal's Ctrl-C reaches the child by itself, as they share a process group. */
