@@ -2,7 +2,7 @@
 import mqttPacket, { type IConnectPacket, type Packet } from "mqtt-packet";
 import type { NodeConfig, ZoneConfig } from "../../server/config/types.ts";
 import { Access } from "../../server/core/access.ts";
-import { Alarms } from "../../server/core/alarms.ts";
+import type { Alarms } from "../../server/core/alarms.ts";
 import { Banned } from "../../server/core/banned.ts";
 import { Broker } from "../../server/core/broker.ts";
 import type { Channel } from "../../server/core/channel.ts";
@@ -159,7 +159,7 @@ export class TestKit {
   readonly zone: ZoneConfig;
   readonly internal: ZoneConfig;
   readonly node: NodeConfig;
-  readonly alarms: Alarms;
+  readonly alarms = new AlarmsRecorder();
   readonly banned: Banned;
   readonly store: Store;
   readonly #deferred: (() => void)[] = [];
@@ -178,7 +178,6 @@ export class TestKit {
     this.internal = testZone({ name: "internal", enableAcl: false, enableBan: false });
     this.node = testNode(options.node);
     this.store = options.store ?? memoryStore();
-    this.alarms = makeAlarms(this);
     this.banned = new Banned(this.store.banned, this.clock);
     let ids = 0;
     this.broker = new Broker({
@@ -196,7 +195,7 @@ export class TestKit {
       access: this.access,
       banned: this.banned,
       flapping: new Flapping(this.banned, this.clock, this.log, this.metrics),
-      alarms: this.alarms,
+      alarms: this.alarms as unknown as Alarms,
       defer: (fn) => this.#deferred.push(fn),
     });
   }
@@ -225,6 +224,13 @@ export class TestKit {
   }
 }
 
-function makeAlarms(kit: TestKit): Alarms {
-  return new Alarms({ clock: kit.clock, store: kit.store.alarms, publish: () => {} } as never);
+/** What the broker asks of the alarms, recorded. */
+export class AlarmsRecorder {
+  readonly present = new Map<string, string>();
+  set(id: string, desc: string): void {
+    this.present.set(id, desc);
+  }
+  clear(id: string): void {
+    this.present.delete(id);
+  }
 }
