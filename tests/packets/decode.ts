@@ -66,7 +66,8 @@ export function decodeAt(buf: Uint8Array, pos: number, end: number, version: Pro
     case frame.DISCONNECT:
       return decodeDisconnect(buf, body, stop, version);
     case frame.AUTH:
-      return decodeAuth(buf, body, stop);
+      // Type 15 is reserved in 3.x.
+      return version === 5 ? decodeAuth(buf, body, stop) : new ProtocolError(RC.MALFORMED_PACKET, "AUTH is of 5.0");
     case frame.PINGREQ:
       return length === 2 ? "ping" : new ProtocolError(RC.MALFORMED_PACKET, "bytes left over");
     default:

@@ -67,5 +67,6 @@ export const AUTH_ROWS: readonly DecodeRow<AuthPacket>[] = [
   badAuth("data without method", "18 {16 0001 61}", RC.PROTOCOL_ERROR),
   badAuth("method twice", '18 {15 "m" 15 "m"}', RC.PROTOCOL_ERROR),
   badAuth("property of another packet (2.2.2.2)", '18 {15 "m" 11 00000001}', RC.MALFORMED_PACKET),
+  { name: "3.1.1 has no AUTH: type 15 is reserved", version: 4, bytes: packet(0xf0, '18 {15 "m"}'), error: RC.MALFORMED_PACKET },
   badAuth("bytes left over", '18 {15 "m"} 00', RC.MALFORMED_PACKET),
 ];
