@@ -1,0 +1,62 @@
+import type { ComponentChildren } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+
+interface MenuProps {
+  /** The button's content. */
+  button: ComponentChildren;
+  label: string;
+  class?: string;
+  up?: boolean;
+  /** Keep it open on clicks inside (check boxes). */
+  sticky?: boolean;
+  children: ComponentChildren;
+}
+
+/** A button with a list under it; arrow keys move, Escape and a click elsewhere close. */
+export function Menu({ button, label, class: className = "btn", up = false, sticky = false, children }: MenuProps) {
+  const [open, setOpen] = useState(false);
+  const ref = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (!open) return;
+    const root = ref.current;
+    const items = (): HTMLElement[] => [...(root?.querySelectorAll<HTMLElement>(".menu-list :is(a, button, input)") ?? [])];
+    items()[0]?.focus();
+    const outside = (e: Event): void => {
+      if (!root?.contains(e.target as Node)) setOpen(false);
+    };
+    const keys = (e: KeyboardEvent): void => {
+      if (e.key === "Escape") {
+        setOpen(false);
+        root?.querySelector<HTMLElement>(":scope > button")?.focus();
+      }
+      const step = e.key === "ArrowDown" ? 1 : e.key === "ArrowUp" ? -1 : 0;
+      if (step === 0) return;
+      e.preventDefault();
+      const all = items();
+      const at = all.indexOf(document.activeElement as HTMLElement);
+      all[(at + step + all.length) % all.length]?.focus();
+    };
+    document.addEventListener("pointerdown", outside);
+    document.addEventListener("focusin", outside);
+    root?.addEventListener("keydown", keys);
+    return () => {
+      document.removeEventListener("pointerdown", outside);
+      document.removeEventListener("focusin", outside);
+      root?.removeEventListener("keydown", keys);
+    };
+  }, [open]);
+  return (
+    <div class="menu" ref={ref}>
+      <button type="button" class={className} aria-label={label} title={label} aria-expanded={open} onClick={() => setOpen(!open)}>
+        {button}
+      </button>
+      {open ? (
+        // biome-ignore lint/a11y/noStaticElementInteractions: closes after a choice; the choices themselves are buttons and links
+        // biome-ignore lint/a11y/useKeyWithClickEvents: the keyboard's Enter arrives as a click of the inner button
+        <div class={up ? "menu-list up" : "menu-list"} onClick={() => sticky || setOpen(false)}>
+          {children}
+        </div>
+      ) : null}
+    </div>
+  );
+}

@@ -1,0 +1,149 @@
+import { Ban, MonitorSmartphone, Unplug, X } from "lucide";
+import type { Connection } from "../api/client.ts";
+import { CopyButton, Page, Tag, Time, Value } from "../components/basics.tsx";
+import { useApp, useModel } from "../components/context.ts";
+import { type Column, DataTable } from "../components/DataTable.tsx";
+import { FilterSearch } from "../components/FilterSearch.tsx";
+import { Icon } from "../components/Icon.tsx";
+import { bytes, integer } from "../lib/format.ts";
+import { createClients } from "../models/clients.ts";
+import { link } from "../models/router.ts";
+import type { PageProps } from "../routes.tsx";
+import { ClientPage } from "./ClientPage.tsx";
+
+export const VERSIONS: Readonly<Record<number, string>> = { 3: "3.1", 4: "3.1.1", 5: "5.0" };
+
+export function ClientsPage({ rest }: PageProps) {
+  const id = rest[0];
+  return id === undefined ? <Clients /> : <ClientPage id={id} />;
+}
+
+function Clients() {
+  const { i18n } = useApp();
+  const { t } = i18n;
+  const lang = i18n.lang.value;
+  const model = useModel(createClients);
+  const { table } = model;
+  const columns: Column<Connection>[] = [
+    {
+      id: "client_id",
+      label: t("field.clientId"),
+      sort: "client_id",
+      lead: true,
+      clip: true,
+      cell: (c) => (
+        <a class="key" href={link("clients", c.client_id)} title={c.client_id}>
+          {c.client_id}
+        </a>
+      ),
+    },
+    { id: "username", label: t("field.username"), sort: "username", clip: true, cell: (c) => <Value of={c.username} /> },
+    { id: "ipaddress", label: t("field.address"), sort: "ipaddress", cell: (c) => <span class="mono small">{`${c.ipaddress}:${c.port}`}</span> },
+    { id: "listener", label: t("field.listener"), sort: "listener", wideOnly: true, cell: (c) => <Tag>{c.listener}</Tag> },
+    { id: "proto_ver", label: t("field.version"), sort: "proto_ver", cell: (c) => <>MQTT {VERSIONS[c.proto_ver] ?? c.proto_ver}</> },
+    { id: "keepalive", label: t("field.keepalive"), sort: "keepalive", num: true, off: true, cell: (c) => `${c.keepalive} s` },
+    { id: "clean_start", label: t("field.cleanStart"), sort: "clean_start", off: true, cell: (c) => t(c.clean_start ? "yes" : "no") },
+    { id: "zone", label: t("field.zone"), sort: "zone", off: true, cell: (c) => c.zone },
+    { id: "subscriptions", label: t("field.subscriptions"), sort: "subscriptions_count", num: true, cell: (c) => integer(c.subscriptions_count, lang) },
+    { id: "mqueue", label: t("field.queued"), sort: "mqueue_len", num: true, off: true, cell: (c) => integer(c.mqueue_len, lang) },
+    { id: "inflight", label: t("field.inflight"), sort: "inflight_len", num: true, off: true, cell: (c) => integer(c.inflight_len, lang) },
+    { id: "recv_msg", label: t("field.msgIn"), sort: "recv_msg", num: true, cell: (c) => integer(c.recv_msg, lang) },
+    { id: "send_msg", label: t("field.msgOut"), sort: "send_msg", num: true, cell: (c) => integer(c.send_msg, lang) },
+    { id: "recv_oct", label: t("field.bytesIn"), sort: "recv_oct", num: true, off: true, cell: (c) => bytes(c.recv_oct, lang) },
+    { id: "send_oct", label: t("field.bytesOut"), sort: "send_oct", num: true, off: true, cell: (c) => bytes(c.send_oct, lang) },
+    { id: "connected_at", label: t("field.connected"), sort: "connected_at_ms", cell: (c) => <Time ms={c.connected_at_ms} /> },
+  ];
+  const selected = [...table.selected.value];
+  return (
+    <Page title={t("page.clients")} lead={t("clients.lead")}>
+      <DataTable
+        id="clients"
+        label={t("page.clients")}
+        model={table}
+        columns={columns}
+        rowKey={(c) => c.client_id}
+        pick={(c) => c.client_id}
+        toolbar={
+          <>
+            <FilterSearch
+              model={table}
+              label={t("table.searchIn")}
+              fields={[
+                ["id", t("field.clientId")],
+                ["user", t("field.username")],
+                ["ip", t("field.address")],
+              ]}
+            />
+            <select class="select" aria-label={t("field.version")} value={table.filters.value.ver ?? ""} onChange={(e) => table.setFilter("ver", e.currentTarget.value)}>
+              <option value="">{t("clients.anyVersion")}</option>
+              {Object.entries(VERSIONS).map(([v, text]) => (
+                <option key={v} value={v}>
+                  MQTT {text}
+                </option>
+              ))}
+            </select>
+          </>
+        }
+        actions={(c) => (
+          <>
+            <button type="button" class="btn small icon ghost" aria-label={t("clients.banOne", { id: c.client_id })} title={t("banned.ban")} onClick={() => void model.ban(c.client_id)}>
+              <Icon of={Ban} size={15} />
+            </button>
+            <button
+              type="button"
+              class="btn small icon ghost danger"
+              aria-label={t("clients.kickOne", { id: c.client_id })}
+              title={t("clients.kick")}
+              onClick={() => void model.kick([c.client_id])}
+            >
+              <Icon of={Unplug} size={15} />
+            </button>
+          </>
+        )}
+        empty={{
+          icon: MonitorSmartphone,
+          title: t("clients.empty"),
+          children: <TryIt />,
+          actions: (
+            <a class="btn primary" href="#/websocket">
+              {t("clients.emptyAction")}
+            </a>
+          ),
+        }}
+      />
+      {selected.length > 0 ? (
+        <div class="selection-bar" role="region" aria-label={t("table.selected", { n: selected.length })}>
+          <span>{t("table.selected", { n: selected.length })}</span>
+          <button type="button" class="btn danger" onClick={() => void model.kick(selected)}>
+            <Icon of={Unplug} /> {t("clients.kick")}
+          </button>
+          <button
+            type="button"
+            class="btn icon ghost"
+            aria-label={t("table.unpick")}
+            onClick={() => {
+              table.selected.value = new Set();
+            }}
+          >
+            <Icon of={X} />
+          </button>
+        </div>
+      ) : null}
+    </Page>
+  );
+}
+
+/** What to type to see a first client. */
+function TryIt() {
+  const { t } = useApp().i18n;
+  const command = `mosquitto_sub -h ${location.hostname || "localhost"} -t 'hello/#' -v`;
+  return (
+    <>
+      <p>{t("clients.emptyText")}</p>
+      <div class="row">
+        <pre class="grow">{command}</pre>
+        <CopyButton text={command} />
+      </div>
+    </>
+  );
+}

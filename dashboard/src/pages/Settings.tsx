@@ -1,0 +1,127 @@
+import { Pencil, RotateCcw, SearchX, Zap } from "lucide";
+import { useState } from "preact/hooks";
+import type { Setting } from "../api/client.ts";
+import { Empty, Failed, Loading, Page, Tag } from "../components/basics.tsx";
+import { ConfigInput } from "../components/ConfigInput.tsx";
+import { useApp, useModel } from "../components/context.ts";
+import { Dialog } from "../components/Dialog.tsx";
+import { Field, SearchBox, Segments } from "../components/form.tsx";
+import { Icon } from "../components/Icon.tsx";
+import { createSettings, type SettingsModel, type Show } from "../models/settings.ts";
+import "../styles/settings.css";
+
+export function Settings() {
+  const { router, i18n } = useApp();
+  const { t } = i18n;
+  const model = useModel(createSettings);
+  const [editing, setEditing] = useState<Setting | null>(null);
+  const { q = "", show = "all" } = router.place.value.query;
+  const error = model.list.error.value;
+  const groups = model.groups.value;
+  return (
+    <Page title={t("page.settings")} lead={t("settings.lead")}>
+      <div class="toolbar">
+        <SearchBox value={q} label={t("settings.search")} onSearch={(text) => router.patch({ q: text })} />
+        <Segments<Show>
+          label={t("settings.show")}
+          value={show as Show}
+          onChange={(s) => router.patch({ show: s === "all" ? null : s })}
+          options={[
+            ["all", t("settings.all")],
+            ["changed", t("settings.changed")],
+            ["live", t("settings.live")],
+          ]}
+        />
+      </div>
+      {model.waiting.value.size > 0 ? (
+        <p class="banner warn" role="status">
+          {t("settings.restart", { keys: [...model.waiting.value].join(", ") })}
+        </p>
+      ) : null}
+      {!model.list.data.value ? (
+        <div class="card">{error ? <Failed error={error} retry={() => void model.list.refresh()} /> : <Loading rows={9} />}</div>
+      ) : groups.length === 0 ? (
+        <div class="card">
+          <Empty icon={SearchX} title={t("table.noMatch")} />
+        </div>
+      ) : (
+        <div class="settings">
+          <nav class="settings-nav" aria-label={t("settings.groups")}>
+            {groups.map(([name, rows]) => (
+              <button key={name} type="button" onClick={() => document.getElementById(`group-${name}`)?.scrollIntoView({ behavior: "smooth", block: "start" })}>
+                <span class="mono ellipsis">{name}</span> <span class="muted">{rows.length}</span>
+              </button>
+            ))}
+          </nav>
+          <div class="stack">
+            {groups.map(([name, rows]) => (
+              <section key={name} class="card settings-group" id={`group-${name}`} aria-label={name}>
+                <header>
+                  <h2 class="mono">{name}</h2>
+                </header>
+                {rows.map((s) => (
+                  <Row key={s.key} setting={s} onEdit={() => setEditing(s)} model={model} />
+                ))}
+              </section>
+            ))}
+          </div>
+        </div>
+      )}
+      {editing ? <Edit setting={editing} model={model} onClose={() => setEditing(null)} /> : null}
+    </Page>
+  );
+}
+
+const ORIGIN_TONES: Readonly<Record<Setting["origin"], string>> = { default: "", file: "info", env: "info", flag: "info", api: "accent" };
+
+function Row({ setting: s, onEdit, model }: { setting: Setting; onEdit: () => void; model: SettingsModel }) {
+  const { t } = useApp().i18n;
+  return (
+    <div class="conf">
+      <div>
+        <span class="mono key">{s.key}</span>
+        <p class="muted small">{s.doc}</p>
+      </div>
+      <code class={s.value === "" ? "muted" : ""}>{s.value === "" ? t("config.unset") : s.value}</code>
+      <div class="row conf-tags">
+        {s.live ? (
+          <span class="accent-icon" title={t("settings.liveText")}>
+            <Icon of={Zap} size={14} />
+            <span class="sr">{t("settings.liveText")}</span>
+          </span>
+        ) : null}
+        <Tag tone={ORIGIN_TONES[s.origin]} title={t("settings.defaultIs", { value: s.default === "" ? t("config.unset") : s.default })}>
+          {t(`origin.${s.origin}`)}
+        </Tag>
+        {s.origin === "api" ? (
+          <button type="button" class="btn small icon ghost" aria-label={t("settings.resetOne", { key: s.key })} title={t("settings.reset")} onClick={() => void model.save(s, null)}>
+            <Icon of={RotateCcw} size={14} />
+          </button>
+        ) : null}
+        <button type="button" class="btn small icon ghost" aria-label={t("settings.editOne", { key: s.key })} title={t("action.edit")} onClick={onEdit}>
+          <Icon of={Pencil} size={14} />
+        </button>
+      </div>
+    </div>
+  );
+}
+
+function Edit({ setting: s, model, onClose }: { setting: Setting; model: SettingsModel; onClose: () => void }) {
+  const { t } = useApp().i18n;
+  const [value, setValue] = useState(s.secret ? "" : s.value);
+  const [bad, setBad] = useState("");
+  const save = async (): Promise<boolean> => {
+    const problem = await model.save(s, value);
+    setBad(problem ?? "");
+    return problem === null;
+  };
+  return (
+    <Dialog title={s.key} yes={t("action.save")} onClose={onClose} onYes={save} disabled={value === s.value} width={520}>
+      {s.doc === "" ? null : <p class="soft">{s.doc}</p>}
+      <Field label={t("settings.value", { type: s.type })} bad={bad} hint={t("settings.defaultIs", { value: s.default === "" ? t("config.unset") : s.default })}>
+        {(id) => <ConfigInput id={id} label={s.key} type={s.type} value={value} placeholder={s.default} options={s.enum} secret={s.secret} onChange={setValue} />}
+      </Field>
+      <p class="muted small">{t(s.live ? "settings.liveText" : "settings.restartText")}</p>
+    </Dialog>
+  );
+}
