@@ -4,8 +4,6 @@ import { checkProperties } from "./properties.ts";
 import { RC } from "./reason_codes.ts";
 import { ProtocolError, type ProtocolVersion } from "./types.ts";
 
-export { checkFlags } from "./frame.ts";
-
 /** Reason codes a receiver of the message may answer with, PUBACK and PUBREC alike [MQTT-3.4.2-1], [MQTT-3.5.2-1]. */
 function allowedCode(type: number, code: number): boolean {
   if (code === RC.SUCCESS) return true;

@@ -229,10 +229,11 @@ function writeValue(out: Uint8Array, at: number, e: Entry, value: unknown): numb
 
 /** Calls `visit` for each value to be written, in the order of the object's keys. */
 function eachValue(properties: Properties, visit: (e: Entry, value: unknown) => void): void {
-  for (const [name, value] of Object.entries(properties)) {
+  for (const name in properties) {
+    const value = properties[name as keyof Properties];
     const e = BY_NAME.get(name);
     if (e === undefined || value === undefined) continue;
-    if (e.repeatable.length > 0) for (const one of value as unknown[]) visit(e, one);
+    if (e.repeatable.length > 0) for (const one of value as unknown as unknown[]) visit(e, one);
     else visit(e, value);
   }
 }
