@@ -162,7 +162,7 @@ export class Broker {
     if (session.inflight !== null && session.inflight.count > 0 && zone.retryIntervalMs > 0) {
       // 5.0 forbids redelivery on a living connection [MQTT-4.4.0-1]; EMQ X does it for 3.x.
       if (ch.version !== 5 && !ch.out.blocked) this.delivery.resend(session, ch, this.now - zone.retryIntervalMs);
-      this.plan(ch, this.now + zone.retryIntervalMs);
+      this.plan(ch, session.inflight.oldest + zone.retryIntervalMs);
     }
     const waiting = session.awaitingRel;
     if (waiting === null || waiting.size === 0 || zone.awaitRelTimeoutMs === 0) return;

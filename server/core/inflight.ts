@@ -99,6 +99,11 @@ export class Inflight {
     return (n % IDS) + 1;
   }
 
+  /** When the entry at the head was sent last; only while there is one. */
+  get oldest(): number {
+    return this.#times[this.#head & this.#mask] as number;
+  }
+
   touch(n: number, now: number): void {
     this.#times[n & this.#mask] = now;
   }
