@@ -17,7 +17,7 @@ describe("CONNECT", () => {
   test("empty client identifiers: 3.1 refused, 3.1.1 only with a clean session, 5.0 assigned [MQTT-3.1.3-6 to -9]", () => {
     const kit = new TestKit();
     expect(kit.client(3).raw([0x10, 14, 0, 6, ...Buffer.from("MQIsdp"), 3, 2, 0, 0, 0, 0]).take()).toMatchObject([{ cmd: "connack", returnCode: 2 }]);
-    expect(kit.client(4).connect("", { clean: false }).take()).toMatchObject([{ cmd: "connack", returnCode: 2 }]);
+    expect(kit.client(4).raw([0x10, 12, 0, 4, ...Buffer.from("MQTT"), 4, 0, 0, 0, 0, 0]).take()).toMatchObject([{ cmd: "connack", returnCode: 2 }]);
     expect(kit.client(4).connect("").take()).toMatchObject([{ cmd: "connack", returnCode: 0 }]);
     const [ack] = kit.client(5).connect("").take() as { reasonCode: number; properties: { assignedClientIdentifier: string } }[];
     expect(ack?.reasonCode).toBe(0);
@@ -132,7 +132,7 @@ describe("CONNECT", () => {
     const kit = new TestKit();
     const w = kit.connected("w");
     w.subscribe("will", 1).take();
-    const c = kit.client(5).connect("c", { keepalive: 2, ...will() });
+    const c = kit.client(5).connect("c", { keepalive: 2, ...(will() as object) });
     c.take();
     kit.pass(2500);
     c.send({ cmd: "pingreq" });
