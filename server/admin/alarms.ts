@@ -9,10 +9,10 @@ const HISTORY_ROWS = 1000;
 export function createAlarms({ broker }: AdminDeps) {
   const node = broker.node.nodeName;
 
-  const list = (): Alarm[] => broker.alarms.list().map((a) => ({ id: a.id, desc: a.desc, raised_at_ms: a.raisedAt }));
+  const list = (): Alarm[] => broker.alarms.present().map((a) => ({ id: a.id, desc: a.desc, raised_at_ms: a.raisedAt }));
 
   const history = (limit = HISTORY_ROWS): AlarmHistory[] =>
-    broker.store.alarms.history(limit).map((a) => ({
+    broker.alarms.history(limit).map((a) => ({
       id: a.id,
       desc: a.desc,
       clear_at: formatLocalTime(a.clearedAt),

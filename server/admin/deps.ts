@@ -2,8 +2,8 @@
 import type { Broker } from "../core/broker.ts";
 import type { Log } from "../core/ports.ts";
 import type { Stats } from "../core/stats.ts";
+import type { Tracer, TraceSink } from "../core/tracer.ts";
 import type { ConfigView } from "./config_view.ts";
-import type { Trace } from "./extra_rows.ts";
 import type { PluginsView } from "./plugins_view.ts";
 import type { Code, Listener } from "./rows.ts";
 
@@ -18,12 +18,30 @@ export class AdminError extends Error {
   }
 }
 
-/** Where listeners are seen and switched. The MQTT ones and the HTTP ones each come with their own view. */
-export interface ListenersView {
+/** The MQTT listeners, as far as this layer goes. */
+export interface MqttListeners {
+  list(): readonly {
+    readonly protocol: string;
+    readonly name: string;
+    readonly listenOn: string;
+    readonly port: number;
+    readonly running: boolean;
+    readonly acceptors: number;
+    readonly maxConns: number;
+    readonly currentConns: number;
+    readonly shutdownCount: ReadonlyMap<string, number>;
+  }[];
+  /** false = there is none, or it does not run. */
+  stopOne(protocol: string, port: number): boolean;
+  /** Close and open. false = there is none. Rejects when the port cannot be opened. */
+  restartOne(protocol: string, port: number): Promise<boolean>;
+}
+
+/** The listeners of the API itself. */
+export interface HttpListeners {
   list(): Listener[];
-  /** false = there is no such listener. `listenOn` as in the list, or the bare port. Rejects when the port cannot be opened. */
-  start(protocol: string, listenOn: string): Promise<boolean>;
-  stop(protocol: string, listenOn: string): Promise<boolean>;
+  stopOne(protocol: string, port: number): boolean;
+  startOne(protocol: string, port: number): boolean;
 }
 
 /** The process and its machine; implemented beside the HTTP server, because the admin layer knows no runtime. */
@@ -59,13 +77,11 @@ export interface LogControl {
   setHandlerLevel(id: string, level: string): boolean;
 }
 
-/** Traces to files in the log directory; absent where the program offers none. */
+/** Traces to files; absent where the program offers none. */
 export interface TraceControl {
-  list(): Trace[];
-  /** false = there is one already. */
-  start(trace: Trace): boolean;
-  /** false = there was none. */
-  stop(kind: Trace["kind"], what: string): boolean;
+  readonly tracer: Tracer;
+  /** A file in the log directory. */
+  open(file: string): TraceSink;
 }
 
 export interface AdminDeps {
@@ -73,13 +89,13 @@ export interface AdminDeps {
   stats: Stats;
   plugins: PluginsView;
   config: ConfigView;
-  listeners: ListenersView;
+  listeners: MqttListeners;
   system: System;
   log: Log;
   /** Of the product itself, beside the version of EMQ X it stands in for. */
   product: { name: string; version: string };
   logControl?: LogControl;
-  traceControl?: TraceControl;
+  traces?: TraceControl;
   /** Empty the ACL caches and read acl.conf again. */
   reloadAcl?: () => void;
 }

@@ -1,36 +1,76 @@
 /** Listeners of all kinds: MQTT, and those of this API itself. */
-import { type AdminDeps, AdminError, type ListenersView } from "./deps.ts";
+import { type AdminDeps, AdminError, type HttpListeners, type MqttListeners } from "./deps.ts";
 import type { Listener, NodeListeners } from "./rows.ts";
 
 export type ListenerCommand = "start" | "stop" | "restart";
 
-const plain = (l: Listener): boolean => l.protocol === "mqtt:tcp" || l.protocol === "mqtt:ssl";
+/** One listener and what can be done with it. */
+interface Handle {
+  row: Listener;
+  port: number;
+  stop(): boolean | Promise<boolean>;
+  start(): boolean | Promise<boolean>;
+}
+
+const plain = (l: Handle): boolean => l.row.protocol === "mqtt:tcp" || l.row.protocol === "mqtt:ssl";
+
+function mqttHandles(listeners: MqttListeners): Handle[] {
+  return listeners.list().map((l) => {
+    // EMQ X shows WebSocket listeners by their port alone, and never counts what they lost.
+    const web = l.protocol === "mqtt:ws" || l.protocol === "mqtt:wss";
+    return {
+      row: {
+        protocol: l.protocol,
+        listen_on: web ? String(l.port) : l.listenOn,
+        acceptors: l.acceptors,
+        max_conns: l.maxConns,
+        current_conns: l.currentConns,
+        shutdown_count: l.shutdownCount.size === 0 ? [] : Object.fromEntries(l.shutdownCount),
+        name: l.name,
+        running: l.running,
+      },
+      port: l.port,
+      stop: () => listeners.stopOne(l.protocol, l.port),
+      // Opening again is all a stopped listener needs.
+      start: () => (l.running ? false : listeners.restartOne(l.protocol, l.port)),
+    };
+  });
+}
+
+function httpHandles(listeners: HttpListeners): Handle[] {
+  return listeners.list().map((row) => ({
+    row,
+    port: Number(row.listen_on),
+    stop: () => listeners.stopOne(row.protocol, Number(row.listen_on)),
+    start: () => listeners.startOne(row.protocol, Number(row.listen_on)),
+  }));
+}
 
 export function createListeners({ broker, listeners }: AdminDeps) {
-  const views: ListenersView[] = [listeners];
+  let http: HttpListeners | null = null;
 
   /** TCP and TLS first, then those over HTTP by name (EMQ X 3.1). */
-  function list(): Listener[] {
-    const rows = views.flatMap((v) => v.list());
-    const http = rows.filter((l) => !plain(l)).sort((a, b) => (a.protocol < b.protocol ? -1 : a.protocol > b.protocol ? 1 : 0));
-    return [...rows.filter(plain), ...http];
+  function handles(): Handle[] {
+    const all = [...mqttHandles(listeners), ...(http ? httpHandles(http) : [])];
+    const web = all
+      .filter((l) => !plain(l))
+      .sort((a, b) => (a.row.protocol < b.row.protocol ? -1 : a.row.protocol > b.row.protocol ? 1 : 0));
+    return [...all.filter(plain), ...web];
   }
 
-  /** The one that is meant, by its whole address or by its port. */
-  function find(protocol: string, listenOn: string): { view: ListenersView; listener: Listener } {
-    for (const view of views) {
-      const listener = view
-        .list()
-        .find((l) => l.protocol === protocol && (l.listen_on === listenOn || l.listen_on.endsWith(`:${listenOn}`)));
-      if (listener) return { view, listener };
-    }
-    throw new AdminError(102, "not_found");
+  const list = (): Listener[] => handles().map((h) => h.row);
+
+  /** `listenOn` as in the list, or the bare port. */
+  function find(protocol: string, listenOn: string): Handle {
+    const found = handles().find((h) => h.row.protocol === protocol && (h.row.listen_on === listenOn || String(h.port) === listenOn));
+    if (!found) throw new AdminError(102, "not_found");
+    return found;
   }
 
   return {
-    /** Add the listeners of another part of the program. */
-    attach(view: ListenersView): void {
-      views.push(view);
+    /** The HTTP server tells of its own listeners. */
+    setHttp(view: HttpListeners): void {
+      http = view;
     },
 
     list,
@@ -38,10 +78,9 @@ export function createListeners({ broker, listeners }: AdminDeps) {
 
     /** @throws AdminError 102 */
     async command(protocol: string, listenOn: string, command: ListenerCommand): Promise<void> {
-      const { view, listener } = find(protocol, listenOn);
       try {
-        if (command !== "start" && !(await view.stop(protocol, listener.listen_on))) throw new AdminError(102, "not_started");
-        if (command !== "stop" && !(await view.start(protocol, listener.listen_on))) throw new AdminError(102, "already_started");
+        if (command !== "start" && !(await find(protocol, listenOn).stop())) throw new AdminError(102, "not_started");
+        if (command !== "stop" && !(await find(protocol, listenOn).start())) throw new AdminError(102, "already_started");
       } catch (err) {
         if (err instanceof AdminError) throw err;
         throw new AdminError(102, err instanceof Error ? err.message : String(err));

@@ -226,9 +226,10 @@ export interface NodeMetrics {
 export type Stats = Record<string, number>;
 export type NodeStats = { node: string } & Record<string, number | string>;
 
+export type AlarmDesc = string | { severity: string; title: string; summary: string; timestamp: string };
 export interface Alarm {
   id: string;
-  desc: string | { severity: string; title: string; summary: string; timestamp: string };
+  desc: AlarmDesc;
   /** Extra. */
   raised_at_ms: number;
 }
@@ -238,7 +239,7 @@ export interface NodeAlarms {
 }
 export interface AlarmHistory {
   id: string;
-  desc: string;
+  desc: AlarmDesc;
   raised_at_ms: number;
   clear_at_ms: number;
   clear_at: string;

@@ -1,4 +1,6 @@
 /** Traces: what one client or one topic does, written to a file. */
+import { TRACE_LEVELS, type TraceLevel } from "../core/tracer.ts";
+import { validTopicFilter } from "../mqtt/topic.ts";
 import { type AdminDeps, AdminError, type TraceControl } from "./deps.ts";
 import type { Trace } from "./extra_rows.ts";
 
@@ -10,34 +12,50 @@ export interface TraceParams {
   level?: unknown;
 }
 
+const quoted = (words: readonly string[]): string => words.map((w) => `'${w}'`).join(", ");
+
 function kindOf(value: unknown): Trace["kind"] {
   if (value === "client" || value === "topic") return value;
   throw new AdminError(108, "value of 'kind' must be one of: ['client', 'topic']");
 }
 
-export function createTraces({ traceControl }: AdminDeps) {
+function levelOf(value: unknown): TraceLevel {
+  const level = TRACE_LEVELS.find((l) => l === (value ?? "debug"));
+  if (!level) throw new AdminError(108, `value of 'level' must be one of: [${quoted(TRACE_LEVELS)}]`);
+  return level;
+}
+
+/** Inside the log directory only: the name comes from the network. */
+function fileOf(value: unknown, kind: Trace["kind"]): string {
+  if (value === undefined || value === null || value === "") return `trace-${kind}.log`;
+  if (typeof value === "string" && /^[\w-][\w.-]*$/.test(value)) return value;
+  throw new AdminError(108, "value of 'file' must be a plain file name");
+}
+
+export function createTraces({ traces }: AdminDeps) {
   function control(): TraceControl {
-    if (!traceControl) throw new AdminError(102, "traces are not available here");
-    return traceControl;
+    if (!traces) throw new AdminError(102, "traces are not available here");
+    return traces;
   }
 
   return {
-    list: (): Trace[] => traceControl?.list() ?? [],
+    list: (): Trace[] => (traces?.tracer.list() ?? []).map((t) => ({ ...t })),
 
     /** @throws AdminError 102, 107, 108 */
     start(params: TraceParams): void {
+      const { what } = params;
       const kind = kindOf(params.kind);
-      if (typeof params.what !== "string" || params.what === "") throw new AdminError(107, "missing mandatory params: ['what']");
-      const file = typeof params.file === "string" && params.file !== "" ? params.file : `trace-${kind}.log`;
-      // Inside the log directory only: the name comes from the network.
-      if (!/^[\w.-]+$/.test(file) || file.startsWith(".")) throw new AdminError(108, "value of 'file' must be a plain file name");
-      const level = typeof params.level === "string" ? params.level : "debug";
-      if (!control().start({ kind, what: params.what, file, level })) throw new AdminError(102, "already_existed");
+      if (typeof what !== "string" || what === "") throw new AdminError(107, "missing mandatory params: ['what']");
+      if (kind === "topic" && !validTopicFilter(what)) throw new AdminError(115, "bad_topic");
+      const row: Trace = { kind, what, file: fileOf(params.file, kind), level: levelOf(params.level) };
+      const { tracer, open } = control();
+      if (tracer.list().some((t) => t.kind === kind && t.what === what)) throw new AdminError(102, "already_existed");
+      tracer.start({ ...row, level: levelOf(row.level) }, open(row.file));
     },
 
     /** @throws AdminError 102, 108 */
     stop(kind: string, what: string): void {
-      if (!control().stop(kindOf(kind), what)) throw new AdminError(102, "not_found");
+      if (!control().tracer.stop(kindOf(kind), what)) throw new AdminError(102, "not_found");
     },
   };
 }

@@ -62,6 +62,9 @@ export function createUsers({ broker, system }: AdminDeps) {
     tags: (username: string): string => orUndefined(users.get(username)?.tags),
 
     login,
+    exists: (username: string): boolean => users.get(username) !== undefined,
+    /** Changes whenever a user or a password does. */
+    generation: (): number => generation,
 
     /** Is the password known to have been verified? Then asking costs next to nothing and cannot be used to guess. */
     isVerified: (username: string, password: string): boolean =>

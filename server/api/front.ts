@@ -3,20 +3,18 @@
  * (joining `//`, decoding `%2F`) would change which topic or client is meant.
  */
 
-/** Where the path is the rest of the request's path, whatever slashes it has: `/routes//test` is the topic `/test`. */
-const REST_AFTER: Readonly<Record<string, number>> = { routes: 1, retained: 1 };
-
 export type Target =
   /** A percent escape is broken. */
   | { kind: "malformed" }
   /** `/api/v3` itself. */
   | { kind: "root" }
-  /** Below `/api/v3`: the canonical path (each segment encoded) and its decoded segments. */
+  /** Below `/api/v3`: a path without empty segments, and its segments decoded. */
   | { kind: "api"; path: string; segments: string[] }
   | { kind: "other"; path: string };
 
 const BROKEN_ESCAPE = /%(?![0-9a-fA-F]{2})/;
 const PREFIX = "/api/v3";
+const PERCENT = 0x25;
 
 /** Path and query of a URL as it came, without the fragment some clients send. */
 export function splitUrl(url: string): { path: string; search: string } {
@@ -35,16 +33,21 @@ export function decodeSegment(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    const bytes = new TextEncoder().encode(text);
-    const out: number[] = [];
-    for (let i = 0; i < bytes.length; i++) {
-      if (bytes[i] === 0x25) {
-        out.push(Number.parseInt(text.slice(0, 0) + String.fromCharCode(bytes[i + 1] ?? 0, bytes[i + 2] ?? 0), 16));
-        i += 2;
-      } else out.push(bytes[i] as number);
-    }
-    return new TextDecoder().decode(Uint8Array.from(out));
+    return decodeBytes(text);
   }
+}
+
+function decodeBytes(text: string): string {
+  const bytes = new TextEncoder().encode(text);
+  const out: number[] = [];
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = bytes[i] as number;
+    if (byte === PERCENT) {
+      out.push(Number.parseInt(String.fromCharCode(bytes[i + 1] ?? 0, bytes[i + 2] ?? 0), 16));
+      i += 2;
+    } else out.push(byte);
+  }
+  return new TextDecoder().decode(Uint8Array.from(out));
 }
 
 export function target(path: string): Target {
@@ -56,14 +59,17 @@ export function target(path: string): Target {
   if (raw[places[0] ?? 0] !== "api" || raw[places[1] ?? 0] !== "v3") return { kind: "other", path };
   const own = places.slice(2);
   const segments = own.map((i) => decodeSegment(raw[i] as string));
-  const rest = REST_AFTER[segments[0] ?? ""];
-  const at = own[0] ?? 0;
-  if (rest !== undefined && segments.length > 1) segments.splice(rest, segments.length, decodeSegment(raw.slice(at + rest).join("/")));
-  // A topic behind a client id: `/connections/:clientid/acl/a/b`.
-  else if (segments[0] === "connections" && segments[2] === "acl" && segments.length > 4) {
-    segments.splice(3, segments.length, decodeSegment(raw.slice(own[3]).join("/")));
-  }
-  return { kind: "api", path: `${PREFIX}/${segments.map(encodeURIComponent).join("/")}`, segments };
+  const at = restAt(segments);
+  if (at > 0) segments.splice(at, segments.length, decodeSegment(raw.slice((own[at - 1] ?? 0) + 1).join("/")));
+  // As it came when nothing had to be put right: the canonical form may spell `@` and `:` differently.
+  const straight = at === 0 && places.length === raw.length - 1;
+  return { kind: "api", path: straight ? path : `${PREFIX}/${segments.map(encodeURIComponent).join("/")}`, segments };
+}
+
+/** Place of the segment that takes the rest of the path, whatever slashes it has (`/routes//test` is the topic `/test`); 0 = none. */
+function restAt(segments: readonly string[]): number {
+  if ((segments[0] === "routes" || segments[0] === "retained") && segments.length > 1) return 1;
+  return segments[0] === "connections" && segments[2] === "acl" && segments.length > 3 ? 3 : 0;
 }
 
 /** Form-decoded pairs, in order; the first of a name counts. A key without `=` has the value "true" (EMQ X 3.1). */

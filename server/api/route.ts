@@ -26,6 +26,8 @@ export interface Call<Body = Record<string, unknown>> {
   /** The JSON of the body as it came; undefined = none. */
   readonly json: unknown;
   readonly request: Request;
+  /** `POST /auth`. */
+  login(username: unknown, password: unknown): Promise<Response>;
   /** No idle time-out for this request: it streams. */
   keepOpen(): void;
 }

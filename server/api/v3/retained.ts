@@ -1,0 +1,97 @@
+/** Messages the broker holds: retained and delayed ones; topics as a tree. */
+import { Type } from "@sinclair/typebox";
+import { AdminError } from "../../admin/index.ts";
+import { wantedEncoding } from "../../admin/payload.ts";
+import { data, ok, page } from "../reply.ts";
+import { type AnyRoute, route } from "../route.ts";
+import * as S from "../schemas.ts";
+
+const TREE_LIMIT = 200;
+const filter = Type.String({ description: "MQTT topic filter" });
+
+export const retainedRoutes: readonly AnyRoute[] = [
+  route({
+    name: "list_retained",
+    method: "GET",
+    path: "/retained",
+    descr: "List retained messages",
+    query: Type.Intersect([
+      S.filters(["topic", "qos", "from"], ["topic", "from"]),
+      Type.Object({ _filter: Type.Optional(filter) }),
+    ]) as never,
+    data: S.list(S.retained),
+    paged: true,
+    handle: async ({ admin, query }) => page(await admin.retained.list(query)),
+  }),
+  route({
+    name: "clean_retained",
+    method: "DELETE",
+    path: "/retained",
+    descr: "Delete the retained messages a topic filter selects",
+    body: Type.Object({ _filter: filter }),
+    data: Type.Object({ deleted: S.int }),
+    handle: ({ admin, params }) => data({ deleted: admin.retained.removeMatching(params._filter) }),
+  }),
+  route({
+    name: "lookup_retained",
+    method: "GET",
+    path: "/retained/:topic",
+    descr: "A retained message with its payload",
+    query: Type.Object({ encoding: Type.Optional(Type.String({ description: "plain, base64 or auto" })) }),
+    data: S.retainedMessage,
+    handle: ({ admin, path, query }) => data(admin.retained.lookup(path.topic ?? "", wantedEncoding(query.encoding))),
+  }),
+  route({
+    name: "delete_retained",
+    method: "DELETE",
+    path: "/retained/:topic",
+    descr: "Delete a retained message",
+    handle: ({ admin, path }) => {
+      admin.retained.remove(path.topic ?? "");
+      return ok();
+    },
+  }),
+  route({
+    name: "list_delayed",
+    method: "GET",
+    path: "/delayed",
+    descr: "List messages that wait for their time",
+    query: S.filters(["id", "topic", "from"], ["topic", "from"]),
+    data: S.list(S.delayed),
+    paged: true,
+    handle: async ({ admin, query }) => page(await admin.delayed.list(query)),
+  }),
+  route({
+    name: "delete_delayed",
+    method: "DELETE",
+    path: "/delayed/:id",
+    descr: "Cancel a delayed message",
+    handle: ({ admin, path }) => {
+      admin.delayed.remove(path.id ?? "");
+      return ok();
+    },
+  }),
+  route({
+    name: "send_delayed",
+    method: "POST",
+    path: "/delayed/:id/send",
+    descr: "Publish a delayed message now",
+    handle: ({ admin, path }) => {
+      admin.delayed.send(path.id ?? "");
+      return ok();
+    },
+  }),
+  route({
+    name: "topic_tree",
+    method: "GET",
+    path: "/topics/tree",
+    descr: "One level of the tree of subscribed and retained topics",
+    query: Type.Object({ prefix: Type.Optional(S.text), limit: Type.Optional(S.int) }),
+    data: S.topicTree,
+    handle: async ({ admin, query }) => {
+      const limit = Number(query.limit ?? TREE_LIMIT);
+      if (!Number.isInteger(limit) || limit < 1) throw new AdminError(108, "value of 'limit' must be a number greater than 0");
+      return data(await admin.topics.tree(query.prefix ?? "", limit));
+    },
+  }),
+];
