@@ -37,6 +37,11 @@ describe("CONNECT", () => {
     const c = kit.client(4).raw([0x10, 12, 0, 4, ...Buffer.from("MQTT"), 9, 2, 0, 0, 0, 0]);
     expect(c.take()).toMatchObject([{ cmd: "connack" }]);
     expect(c.transport.ended).toBe(true);
+    const five = kit.client(5).raw([0x10, 13, 0, 4, ...Buffer.from("MQTT"), 5, 3, 0, 0, 0, 0, 0]);
+    expect(five.take()).toMatchObject([{ cmd: "connack", reasonCode: 0x81 }]);
+    const http = kit.client(4).raw(Buffer.from("GET / HTTP/1.1\r\n\r\n"));
+    expect(http.transport.chunks).toEqual([]);
+    expect(http.transport.ended).toBe(true);
   });
 
   test("the bridge bit of the protocol level is taken and remembered", () => {

@@ -1,9 +1,9 @@
 /** CONNECT (section 3.1): a pipeline of named steps; the first that refuses ends it with a CONNACK. */
-import { decodeConnect } from "../../mqtt/packets/connect.ts";
+import { answerVersion, decodeConnect } from "../../mqtt/packets/connect.ts";
 import { encodeConnack } from "../../mqtt/packets/connack.ts";
 import { RC, reasonName } from "../../mqtt/reason_codes.ts";
 import { topicLevels, validTopicName } from "../../mqtt/topic.ts";
-import { type ConnackProperties, type ConnectPacket, ProtocolError } from "../../mqtt/types.ts";
+import { type ConnackProperties, type ConnectPacket, ProtocolError, type ProtocolVersion } from "../../mqtt/types.ts";
 import type { Channel } from "../channel.ts";
 import { NEVER_EXPIRES, type Session } from "../session.ts";
 import type { AclVerdict, AuthResult, ClientInfo } from "../types.ts";
@@ -19,9 +19,7 @@ export function handleConnect(ch: Channel, buf: Uint8Array, body: number, end: n
   const p = decodeConnect(buf, body, end);
   ch.broker.metrics.connect++;
   if (p instanceof ProtocolError) {
-    // Only a wrong level gets an answer in 3.x [MQTT-3.1.2-2]; anything else malformed is closed [MQTT-3.1.4-1].
-    if (p.code === RC.UNSUPPORTED_PROTOCOL_VERSION) refuse(ch, { code: p.code, why: p.why });
-    else ch.malformed(p.code, p.why);
+    malformed(ch, p, answerVersion(buf, body, end));
     return;
   }
   ch.phase = "connecting";
@@ -40,6 +38,15 @@ export function handleConnect(ch: Channel, buf: Uint8Array, body: number, end: n
   const answer = ch.broker.access.authenticate(client, { password: p.password });
   if (answer instanceof Promise) return answer.then((a) => authenticated(ch, p, client, a, null));
   return authenticated(ch, p, client, answer, null);
+}
+
+/** 5.0 hears why [MQTT-3.1.4-2]; 3.x only when its level is the fault [MQTT-3.1.2-2]; what is no MQTT at all, nothing. */
+function malformed(ch: Channel, p: ProtocolError, version: ProtocolVersion | 0): void {
+  if (version === 5 || (version !== 0 && p.code === RC.UNSUPPORTED_PROTOCOL_VERSION)) {
+    ch.version = version;
+    ch.broker.metrics.malformed++;
+    refuse(ch, { code: p.code, why: p.why });
+  } else ch.malformed(p.code, p.why);
 }
 
 /** After authentication, basic or enhanced. `authData` goes into CONNACK. */

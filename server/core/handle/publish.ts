@@ -63,7 +63,7 @@ function resolve(ch: Channel, f: Frame): Route | null {
     const p = readPublishProperties(f.buf, f.propsStart, f.propsEnd);
     if (p instanceof ProtocolError) return refuse(ch, p.code, p.why);
     f.properties = p;
-    // [MQTT-3.3.2-6]: the payload must be what its indicator says.
+    // The payload must be what its indicator says (section 3.3.2.3.2).
     if (p.payloadFormat === 1 && !wellFormedUtf8(f.buf, f.payloadStart, f.end)) return refuse(ch, RC.PAYLOAD_FORMAT_INVALID, "payload is not UTF-8");
     if (p.topicAlias !== undefined) return aliased(ch, f, p.topicAlias);
   }
