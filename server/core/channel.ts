@@ -190,6 +190,11 @@ export class Channel {
     }
     const end = buf.length;
     const limit = this.client?.zone.maxPacketSize ?? this.broker.zone(this.listener.zone).maxPacketSize;
+    // Seen at the first byte: whoever speaks another protocol (HTTP on the wrong port) need not send on until the "packet" is full.
+    if (this.phase === "opening" && buf[0] !== T.CONNECT << 4) {
+      this.malformed(RC.PROTOCOL_ERROR, "first packet is not CONNECT");
+      return;
+    }
     while (pos < end) {
       const n = frameLength(buf, pos, end, this.phase === "opening" ? 0 : this.version);
       if (n < 0) {
