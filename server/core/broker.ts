@@ -1,16 +1,16 @@
 /** The broker: everything the core holds, put together. No socket, no clock, no disk of its own: those are ports. */
 import type { NodeConfig, ZoneConfig } from "../config/types.ts";
-import { parseSharedFilter } from "../mqtt/topic.ts";
 import { RC } from "../mqtt/reason_codes.ts";
+import { parseSharedFilter } from "../mqtt/topic.ts";
 import type { Access } from "./access.ts";
 import type { Alarms } from "./alarms.ts";
 import type { Banned } from "./banned.ts";
 import { Channel } from "./channel.ts";
 import { Delivery, Frame } from "./deliver.ts";
 import type { Flapping } from "./flapping.ts";
-import { Hooks } from "./hooks.ts";
+import type { Hooks } from "./hooks.ts";
 import { Message, Slab } from "./message.ts";
-import { Metrics } from "./metrics.ts";
+import type { Metrics } from "./metrics.ts";
 import { OutPool } from "./out.ts";
 import type { Clock, ListenerInfo, Log, Random, Store, StoredMessage, Transport } from "./ports.ts";
 import { Registry } from "./registry.ts";
@@ -304,7 +304,9 @@ export class Broker {
   tick(): void {
     this.beat();
     if (this.#storeFailed) this.#commit();
-    this.#timers.run(this.now, (err) => this.log.error("timer failed", { error: err instanceof Error ? (err.stack ?? err.message) : String(err) }));
+    this.#timers.run(this.now, (err) =>
+      this.log.error("timer failed", { error: err instanceof Error ? (err.stack ?? err.message) : String(err) }),
+    );
     this.#wheel.run(this.now, (ch) => this.#visit(ch));
     this.flush();
   }
@@ -357,7 +359,8 @@ export class Broker {
         this.log.warn("data can be stored again");
       }
     } catch (err) {
-      if (!this.#storeFailed) this.log.error("data cannot be stored; clients that wait for acknowledgements are disconnected", { error: String(err) });
+      if (!this.#storeFailed)
+        this.log.error("data cannot be stored; clients that wait for acknowledgements are disconnected", { error: String(err) });
       this.#storeFailed = true;
       this.alarms.set("storage_failed", String(err));
       for (const out of this.pool.dirty) {

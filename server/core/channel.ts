@@ -4,7 +4,6 @@
  * Packets are handled one after another in the order they came. When a handler has to wait (an authentication back end), the
  * connection alone waits: reading pauses, and what had come already is kept until the answer is there.
  */
-import { copyBytes } from "../lib/bytes.ts";
 import { writeAck } from "../mqtt/acks.ts";
 import * as T from "../mqtt/frame.ts";
 import { bodyStart, checkFlags, frameLength } from "../mqtt/frame.ts";
@@ -13,24 +12,16 @@ import { RC, reasonName } from "../mqtt/reason_codes.ts";
 import type { ProtocolVersion, WillPacket } from "../mqtt/types.ts";
 import type { AclCache } from "./acl_cache.ts";
 import type { Broker } from "./broker.ts";
-import type { Frame } from "./deliver.ts";
-import { handleAck } from "./handle/ack.ts";
+import { CutPacket } from "./cut_packet.ts";
 import { handleAuth } from "./handle/auth.ts";
 import { handleConnect } from "./handle/connect.ts";
-import { handleDisconnect } from "./handle/disconnect.ts";
-import { handlePing } from "./handle/ping.ts";
+import { handlePacket } from "./handle/index.ts";
 import { handlePublish } from "./handle/publish.ts";
-import { handleSubscribe } from "./handle/subscribe.ts";
-import { handleUnsubscribe } from "./handle/unsubscribe.ts";
-import { Message } from "./message.ts";
 import { Out } from "./out.ts";
 import type { ListenerInfo, Transport } from "./ports.ts";
 import type { Route } from "./router.ts";
 import { mountFilter, type Session } from "./session.ts";
 import type { ClientInfo, PeerCertificate } from "./types.ts";
-
-/** A cut packet's buffer grows with what arrives, never by what its header claims. */
-const PARTIAL_MIN = 256;
 
 export type Phase = "opening" | "connecting" | "connected" | "closed";
 
@@ -87,8 +78,7 @@ export class Channel {
   /** Packets sent that are no PUBLISH. */
   sendOther = 0;
 
-  #partial: Uint8Array | null = null;
-  #partialLength = 0;
+  #partial: CutPacket | null = null;
   #waiting = false;
   /** Reading is paused: waiting, slowed down, or the client does not read its answers. */
   #paused = 0;
@@ -169,7 +159,10 @@ export class Channel {
   }
 
   #failed(err: unknown): void {
-    this.broker.log.error("packet handler failed", { clientid: this.client?.clientId, error: err instanceof Error ? (err.stack ?? err.message) : String(err) });
+    this.broker.log.error("packet handler failed", {
+      clientid: this.client?.clientId,
+      error: err instanceof Error ? (err.stack ?? err.message) : String(err),
+    });
     this.close(RC.UNSPECIFIED_ERROR, "internal_error");
   }
 
@@ -177,9 +170,10 @@ export class Channel {
     let buf = chunk;
     let pos = 0;
     if (this.#partial !== null) {
-      pos = this.#completePartial(chunk);
+      pos = this.#completePartial(this.#partial, chunk);
       if (pos < 0) {
-        buf = this.#joined(chunk);
+        buf = this.#partial.joined(chunk);
+        this.#partial = null;
         pos = 0;
       }
       if (this.phase === "closed") return;
@@ -206,7 +200,7 @@ export class Channel {
         return;
       }
       if (n === 0 || pos + n > end) {
-        this.#keepPartial(buf, pos, end, n);
+        this.#partial = new CutPacket(buf, pos, end, n);
         return;
       }
       this.#packet(buf, pos, pos + n);
@@ -233,7 +227,7 @@ export class Channel {
         this.malformed(RC.MALFORMED_PACKET, "flags of the fixed header");
         return;
       }
-      this.#dispatch(type, buf, body, end);
+      this.#wait(handlePacket(this, type, buf, body, end));
       return;
     }
     if (!checkFlags(first)) this.malformed(RC.MALFORMED_PACKET, "flags of the fixed header");
@@ -241,38 +235,6 @@ export class Channel {
     else if (this.phase === "connecting" && type === T.AUTH) this.#wait(handleAuth(this, buf, body, end));
     // The first packet must be CONNECT [MQTT-3.1.0-1].
     else this.malformed(RC.PROTOCOL_ERROR, "first packet is not CONNECT");
-  }
-
-  #dispatch(type: number, buf: Uint8Array, body: number, end: number): void {
-    switch (type) {
-      case T.PUBACK:
-      case T.PUBREC:
-      case T.PUBREL:
-      case T.PUBCOMP:
-        handleAck(this, type, buf, body, end);
-        return;
-      case T.SUBSCRIBE:
-        this.#wait(handleSubscribe(this, buf, body, end));
-        return;
-      case T.UNSUBSCRIBE:
-        handleUnsubscribe(this, buf, body, end);
-        return;
-      case T.PINGREQ:
-        handlePing(this, body, end);
-        return;
-      case T.DISCONNECT:
-        handleDisconnect(this, buf, body, end);
-        return;
-      case T.AUTH:
-        this.#wait(handleAuth(this, buf, body, end));
-        return;
-      case T.CONNECT:
-        // A second CONNECT is a protocol violation [MQTT-3.1.0-2].
-        this.malformed(RC.PROTOCOL_ERROR, "second CONNECT");
-        return;
-      default:
-        this.malformed(RC.PROTOCOL_ERROR, "packet type only a server may send");
-    }
   }
 
   /** Nothing more is handled before the promise has settled. */
@@ -325,46 +287,15 @@ export class Channel {
     this.broker.after(ms, () => this.#resumeReading(4));
   }
 
-  // ---- cut packets
-
-  #keepPartial(buf: Uint8Array, pos: number, end: number, total: number): void {
-    const have = end - pos;
-    const size = total === 0 ? 8 : Math.min(total, Math.max(PARTIAL_MIN, have * 2));
-    const part = Buffer.allocUnsafeSlow(size);
-    copyBytes(buf, part, 0, pos, end);
-    this.#partial = part;
-    this.#partialLength = have;
-  }
-
-  /** Take the rest of the cut packet from the chunk and handle it. Returns the position behind it; -1 = header still unknown. */
-  #completePartial(chunk: Uint8Array): number {
-    const have = this.#partialLength;
-    let part = this.#partial as Uint8Array;
-    const total = frameLength(part, 0, have, this.phase === "opening" ? 0 : this.version);
+  /** Go on with the cut packet. Returns the position behind it in the chunk; -1 = its length is still unknown. */
+  #completePartial(cut: CutPacket, chunk: Uint8Array): number {
+    const total = cut.total(this.phase === "opening" ? 0 : this.version);
     if (total <= 0) return -1;
-    const take = Math.min(total - have, chunk.length);
-    if (have + take > part.length) {
-      const grown = Buffer.allocUnsafeSlow(Math.min(total, Math.max(have + take, part.length * 2)));
-      copyBytes(part, grown, 0, 0, have);
-      part = grown;
-      this.#partial = part;
-    }
-    copyBytes(chunk, part, have, 0, take);
-    this.#partialLength = have + take;
-    if (this.#partialLength < total) return chunk.length;
+    const n = cut.take(chunk, total);
+    if (!cut.whole(total)) return chunk.length;
     this.#partial = null;
-    this.#packet(part, 0, total);
-    return take;
-  }
-
-  /** The cut packet had not even its length: go on with both pieces as one. */
-  #joined(chunk: Uint8Array): Uint8Array {
-    const have = this.#partialLength;
-    const whole = Buffer.allocUnsafeSlow(have + chunk.length);
-    copyBytes(this.#partial as Uint8Array, whole, 0, 0, have);
-    copyBytes(chunk, whole, have, 0, chunk.length);
-    this.#partial = null;
-    return whole;
+    this.#packet(cut.bytes, 0, total);
+    return n;
   }
 
   // ---- out
@@ -406,28 +337,6 @@ export class Channel {
     return mountFilter(this.client?.mountpoint ?? "", fullFilter);
   }
 
-  /** The message of the frame in hand; its payload still lies in the chunk. */
-  messageOf(topic: string, frame: Frame): Message {
-    const client = this.client as ClientInfo;
-    const now = this.broker.now;
-    const expiry = frame.properties?.messageExpiry;
-    const m = new Message(
-      topic,
-      frame.buf,
-      frame.qos,
-      frame.retain,
-      client.clientId,
-      client.username,
-      now,
-      expiry === undefined ? 0 : now + expiry * 1000,
-      frame.properties,
-    );
-    m.payloadStart = frame.payloadStart;
-    m.payloadEnd = frame.end;
-    m.owned = false;
-    return m;
-  }
-
   // ---- the end
 
   /** The bytes are no valid MQTT, or break a rule of the protocol: say why where the version can, and close. */
@@ -444,7 +353,8 @@ export class Channel {
       this.sendPacket(encodeDisconnect(5, code, text));
       this.broker.metrics.disconnectSent++;
     }
-    if (why !== undefined) this.broker.log.info("connection closed", { clientid: this.client?.clientId, ip: this.out.transport.ip, reason, why });
+    if (why !== undefined)
+      this.broker.log.info("connection closed", { clientid: this.client?.clientId, ip: this.out.transport.ip, reason, why });
     this.#shut(reason, true);
     this.broker.closing.push(this);
   }

@@ -10,12 +10,13 @@ import { encodePublish, PublishView, publishPacketIdOffset } from "../mqtt/publi
 import type { PublishProperties, QoS } from "../mqtt/types.ts";
 import type { Broker } from "./broker.ts";
 import type { Channel } from "./channel.ts";
-import type { Message } from "./message.ts";
+import { Message } from "./message.ts";
 import type { Mqueue, QueueItem } from "./mqueue.ts";
 import { combined, type Route } from "./router.ts";
 import type { Session } from "./session.ts";
 import type { ShareGroup } from "./shared.ts";
 import type { Subscription } from "./subscription.ts";
+import type { ClientInfo } from "./types.ts";
 
 /** Room that the staging buffer always has for one piece. */
 const PIECE_MAX = 60 * 1024;
@@ -66,7 +67,7 @@ export class Delivery {
       const s = subs[i] as Subscription;
       const to = s.session.channel;
       if (to === null || to.rawForm !== form || s.subIds !== null || s.nl) {
-        m ??= ch.messageOf(route.topic, frame);
+        m ??= messageOf(ch, route.topic, frame);
         n += this.toSubscription(s, m);
       } else if (to.out.blocked) {
         metrics.dropSlowReader++;
@@ -80,7 +81,7 @@ export class Delivery {
     }
     if (route.sys) metrics.sysSent += raw;
     else metrics.qos0Sent += raw;
-    if (route.shares !== null) n += this.#toGroups(route.shares, m ?? ch.messageOf(route.topic, frame));
+    if (route.shares !== null) n += this.#toGroups(route.shares, m ?? messageOf(ch, route.topic, frame));
     return n + raw;
   }
 
@@ -316,7 +317,16 @@ export class Delivery {
     return e;
   }
 
-  #encodeOwn(ch: Channel, m: Message, qos: QoS, retain: boolean, dup: boolean, id: number, subIds: number[] | null, alias: boolean): Uint8Array {
+  #encodeOwn(
+    ch: Channel,
+    m: Message,
+    qos: QoS,
+    retain: boolean,
+    dup: boolean,
+    id: number,
+    subIds: number[] | null,
+    alias: boolean,
+  ): Uint8Array {
     const topic = ch.unmount(m.topic);
     const own = topic === m.topic ? m : { topic, payload: m.payload, properties: m.properties };
     let expiry = -1;
@@ -350,4 +360,17 @@ function writePatched(ch: Channel, bytes: Uint8Array, qos: QoS, id: number): voi
   const copy = Buffer.from(bytes);
   copy.writeUInt16BE(id, offset);
   ch.out.copy(copy, 0, n);
+}
+
+/** The message of the frame in hand; its payload still lies in the chunk. */
+export function messageOf(ch: Channel, topic: string, frame: Frame): Message {
+  const client = ch.client as ClientInfo;
+  const { now } = ch.broker;
+  const expiry = frame.properties?.messageExpiry;
+  const expiresAt = expiry === undefined ? 0 : now + expiry * 1000;
+  const m = new Message(topic, frame.buf, frame.qos, frame.retain, client.clientId, client.username, now, expiresAt, frame.properties);
+  m.payloadStart = frame.payloadStart;
+  m.payloadEnd = frame.end;
+  m.owned = false;
+  return m;
 }

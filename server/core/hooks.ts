@@ -3,9 +3,10 @@
  * Notifications (`run`) go to every handler; a handler that throws is logged, counted and skipped.
  * Folds (`client.authenticate`, `client.check_acl`, `message.publish`) are run by their owners; there a throw denies.
  */
-import type { AclStep, Action, AuthStep, ClientInfo, Credentials, SubscribeOptions } from "./types.ts";
+
 import type { Message } from "./message.ts";
 import type { Log } from "./ports.ts";
+import type { AclStep, Action, AuthStep, ClientInfo, Credentials, SubscribeOptions } from "./types.ts";
 
 export interface SubscribeTopic {
   filter: string;

@@ -60,7 +60,7 @@ export class Inflight {
     if (this.count === 0) this.#head = this.#tail = packetId - 1;
     else while ((this.#tail % IDS) + 1 !== packetId && this.#tail - this.#head < IDS) this.#hole();
     this.push(m, qos, retain, seq, 0, subIds, null);
-    if (released) this.#flags[(this.#tail - 1) & this.#mask]! |= F_RELEASED;
+    if (released) this.release(this.#tail - 1, 0);
   }
 
   /** Position of a packet identifier, -1 when it is not in flight. */
@@ -109,7 +109,7 @@ export class Inflight {
   }
 
   release(n: number, now: number): void {
-    this.#flags[n & this.#mask]! |= F_RELEASED;
+    this.#flags[n & this.#mask] = (this.#flags[n & this.#mask] as number) | F_RELEASED;
     this.#times[n & this.#mask] = now;
   }
 

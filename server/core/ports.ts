@@ -119,6 +119,7 @@ export interface StoredSession {
   subscriptions: StoredSubscription[];
   /** In order of seq. */
   deliveries: StoredDelivery[];
+  /** In order of since. */
   awaitingRel: { packetId: number; since: number }[];
 }
 

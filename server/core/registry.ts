@@ -200,7 +200,8 @@ export class Registry {
         if (share !== null && !w.released(n)) lost.push({ share, m: w.message(n) });
       }
     }
-    if (session.mqueue !== null) for (const item of session.mqueue) if (item.share !== null) lost.push({ share: item.share, m: item.message });
+    if (session.mqueue !== null)
+      for (const item of session.mqueue) if (item.share !== null) lost.push({ share: item.share, m: item.message });
     const { node, random, delivery } = this.broker;
     for (const { share, m } of lost) {
       const s = share.pick(node.sharedStrategy, m.from, random, session);

@@ -7,8 +7,8 @@
  */
 import { hasWildcard } from "../mqtt/topic.ts";
 import type { QoS } from "../mqtt/types.ts";
-import { ShareGroup } from "./shared.ts";
 import type { Session } from "./session.ts";
+import { ShareGroup } from "./shared.ts";
 import { Subscription } from "./subscription.ts";
 import { Trie } from "./trie.ts";
 

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { TestKit } from "../support/test_broker.ts";
 
-const will = (more: Record<string, unknown> = {}): never => ({ will: { topic: "will", payload: Buffer.from("gone"), qos: 1, retain: false, ...more } }) as never;
+const will = (more: Record<string, unknown> = {}): never =>
+  ({ will: { topic: "will", payload: Buffer.from("gone"), qos: 1, retain: false, ...more } }) as never;
 
 describe("CONNECT", () => {
   test("the first packet must be CONNECT, and only the first [MQTT-3.1.0-1], [MQTT-3.1.0-2]", () => {
@@ -16,8 +17,18 @@ describe("CONNECT", () => {
 
   test("empty client identifiers: 3.1 refused, 3.1.1 only with a clean session, 5.0 assigned [MQTT-3.1.3-6 to -9]", () => {
     const kit = new TestKit();
-    expect(kit.client(3).raw([0x10, 14, 0, 6, ...Buffer.from("MQIsdp"), 3, 2, 0, 0, 0, 0]).take()).toMatchObject([{ cmd: "connack", returnCode: 2 }]);
-    expect(kit.client(4).raw([0x10, 12, 0, 4, ...Buffer.from("MQTT"), 4, 0, 0, 0, 0, 0]).take()).toMatchObject([{ cmd: "connack", returnCode: 2 }]);
+    expect(
+      kit
+        .client(3)
+        .raw([0x10, 14, 0, 6, ...Buffer.from("MQIsdp"), 3, 2, 0, 0, 0, 0])
+        .take(),
+    ).toMatchObject([{ cmd: "connack", returnCode: 2 }]);
+    expect(
+      kit
+        .client(4)
+        .raw([0x10, 12, 0, 4, ...Buffer.from("MQTT"), 4, 0, 0, 0, 0, 0])
+        .take(),
+    ).toMatchObject([{ cmd: "connack", returnCode: 2 }]);
     expect(kit.client(4).connect("").take()).toMatchObject([{ cmd: "connack", returnCode: 0 }]);
     const [ack] = kit.client(5).connect("").take() as { reasonCode: number; properties: { assignedClientIdentifier: string } }[];
     expect(ack?.reasonCode).toBe(0);
@@ -71,7 +82,10 @@ describe("CONNECT", () => {
 
   test("response information is given when asked for [MQTT-3.1.2-28]", () => {
     const kit = new TestKit();
-    const [yes] = kit.client(5).connect("r", { properties: { requestResponseInformation: true } }).take() as { properties: Record<string, unknown> }[];
+    const [yes] = kit
+      .client(5)
+      .connect("r", { properties: { requestResponseInformation: true } })
+      .take() as { properties: Record<string, unknown> }[];
     const [no] = kit.client(5).connect("s").take() as { properties: Record<string, unknown> }[];
     expect(yes?.properties["responseInformation"]).toBe("response/r");
     expect(no?.properties["responseInformation"]).toBeUndefined();
@@ -79,16 +93,35 @@ describe("CONNECT", () => {
 
   test("authentication: refused by the chain with its code, mapped for 3.x", () => {
     const kit = new TestKit();
-    kit.hooks.add("client.authenticate", "test", (c) => (c.username === "good" ? { allow: true } : { allow: false, code: 0x86, why: "no" }));
-    expect(kit.client(4).connect("a", { username: "bad", password: Buffer.from("x") }).take()).toMatchObject([{ returnCode: 4 }]);
-    expect(kit.client(5).connect("a", { username: "bad", password: Buffer.from("x") }).take()).toMatchObject([{ reasonCode: 0x86 }]);
-    expect(kit.client(4).connect("a", { username: "good", password: Buffer.from("x") }).take()).toMatchObject([{ returnCode: 0 }]);
+    kit.hooks.add("client.authenticate", "test", (c) =>
+      c.username === "good" ? { allow: true } : { allow: false, code: 0x86, why: "no" },
+    );
+    expect(
+      kit
+        .client(4)
+        .connect("a", { username: "bad", password: Buffer.from("x") })
+        .take(),
+    ).toMatchObject([{ returnCode: 4 }]);
+    expect(
+      kit
+        .client(5)
+        .connect("a", { username: "bad", password: Buffer.from("x") })
+        .take(),
+    ).toMatchObject([{ reasonCode: 0x86 }]);
+    expect(
+      kit
+        .client(4)
+        .connect("a", { username: "good", password: Buffer.from("x") })
+        .take(),
+    ).toMatchObject([{ returnCode: 0 }]);
   });
 
   test("an asynchronous answer makes this connection wait, in order, and no other", async () => {
     const kit = new TestKit();
     let let_in = (): void => {};
-    kit.hooks.add("client.authenticate", "slow", (c) => (c.username === "slow" ? new Promise((r) => (let_in = () => r({ allow: true }))) : null));
+    kit.hooks.add("client.authenticate", "slow", (c) =>
+      c.username === "slow" ? new Promise((r) => (let_in = () => r({ allow: true }))) : null,
+    );
     const slow = kit.client(4).connect("slow", { username: "slow", password: Buffer.from("x") });
     slow.subscribe("t", 1);
     expect(slow.take()).toEqual([]);
@@ -173,7 +206,11 @@ describe("will", () => {
     const kit = new TestKit();
     const w = kit.connected("w");
     w.subscribe("will", 1).take();
-    const options = { clean: false, properties: { sessionExpiryInterval: 100 }, ...(will({ properties: { willDelayInterval: 5 } }) as object) };
+    const options = {
+      clean: false,
+      properties: { sessionExpiryInterval: 100 },
+      ...(will({ properties: { willDelayInterval: 5 } }) as object),
+    };
     kit.connected("a", 5, options as never).drop();
     kit.pass(4000);
     const back = kit.connected("a", 5, options as never);
@@ -190,7 +227,13 @@ describe("will", () => {
     const kit = new TestKit();
     const w = kit.connected("w");
     w.subscribe("will", 1).take();
-    kit.connected("a", 5, { clean: false, properties: { sessionExpiryInterval: 2 }, ...(will({ properties: { willDelayInterval: 50 } }) as object) } as never).drop();
+    kit
+      .connected("a", 5, {
+        clean: false,
+        properties: { sessionExpiryInterval: 2 },
+        ...(will({ properties: { willDelayInterval: 50 } }) as object),
+      } as never)
+      .drop();
     kit.pass(2500);
     expect(w.messages()).toHaveLength(1);
   });
@@ -199,9 +242,7 @@ describe("will", () => {
     const kit = new TestKit();
     const w = kit.connected("w", 5);
     w.subscribe("will", 1).take();
-    kit
-      .connected("a", 5, will({ properties: { contentType: "text/plain", userProperties: { k: ["1", "2"], l: "3" } } }))
-      .drop();
+    kit.connected("a", 5, will({ properties: { contentType: "text/plain", userProperties: { k: ["1", "2"], l: "3" } } })).drop();
     expect(w.messages()[0]?.properties).toMatchObject({ contentType: "text/plain", userProperties: { k: ["1", "2"], l: "3" } });
   });
 
@@ -217,7 +258,12 @@ describe("will", () => {
   test("a will beyond the limits is refused in CONNACK", () => {
     const kit = new TestKit({ zone: { maxQosAllowed: 0, retainAvailable: false } });
     expect(kit.client(5).connect("a", will()).take()).toMatchObject([{ reasonCode: 0x9b }]);
-    expect(kit.client(5).connect("a", will({ qos: 0, retain: true })).take()).toMatchObject([{ reasonCode: 0x9a }]);
+    expect(
+      kit
+        .client(5)
+        .connect("a", will({ qos: 0, retain: true }))
+        .take(),
+    ).toMatchObject([{ reasonCode: 0x9a }]);
   });
 });
 
@@ -231,19 +277,26 @@ describe("enhanced authentication [MQTT-4.12]", () => {
           state["asked"] = true;
           return { status: "continue", data: Buffer.from("name?") };
         }
-        return Buffer.from(data ?? []).toString() === "me" ? { status: "success", data: Buffer.from("hello"), isSuper: true } : { status: "failure", code: 0x87, why: "not you" };
+        return Buffer.from(data ?? []).toString() === "me"
+          ? { status: "success", data: Buffer.from("hello"), isSuper: true }
+          : { status: "failure", code: 0x87, why: "not you" };
       },
     });
     return kit;
   };
   const connect = { properties: { authenticationMethod: "TWO-STEP" } };
-  const auth = (data: string, reasonCode = 0x18): never => ({ cmd: "auth", reasonCode, properties: { authenticationMethod: "TWO-STEP", authenticationData: Buffer.from(data) } }) as never;
+  const auth = (data: string, reasonCode = 0x18): never =>
+    ({ cmd: "auth", reasonCode, properties: { authenticationMethod: "TWO-STEP", authenticationData: Buffer.from(data) } }) as never;
 
   test("challenge and answer, then CONNACK with the method's data", () => {
     const c = kitWithMethod().client(5).connect("c", connect);
     expect(c.take()).toMatchObject([{ cmd: "auth", reasonCode: 0x18 }]);
     c.send(auth("me"));
-    const [ack] = c.take() as { cmd: string; reasonCode: number; properties: { authenticationMethod: string; authenticationData: Buffer } }[];
+    const [ack] = c.take() as {
+      cmd: string;
+      reasonCode: number;
+      properties: { authenticationMethod: string; authenticationData: Buffer };
+    }[];
     expect(ack).toMatchObject({ cmd: "connack", reasonCode: 0, properties: { authenticationMethod: "TWO-STEP" } });
     expect(String(ack?.properties.authenticationData)).toBe("hello");
     expect(c.channel.client?.isSuper).toBe(true);
@@ -253,7 +306,12 @@ describe("enhanced authentication [MQTT-4.12]", () => {
     const c = kitWithMethod().client(5).connect("c", connect);
     c.take();
     expect(c.send(auth("you")).take()).toMatchObject([{ cmd: "connack", reasonCode: 0x87 }]);
-    expect(kitWithMethod().client(5).connect("c", { properties: { authenticationMethod: "X" } }).take()).toMatchObject([{ cmd: "connack", reasonCode: 0x8c }]);
+    expect(
+      kitWithMethod()
+        .client(5)
+        .connect("c", { properties: { authenticationMethod: "X" } })
+        .take(),
+    ).toMatchObject([{ cmd: "connack", reasonCode: 0x8c }]);
     const d = kitWithMethod().connected("d", 5);
     expect(d.send(auth("me")).take()).toMatchObject([{ cmd: "disconnect", reasonCode: 0x82 }]);
   });

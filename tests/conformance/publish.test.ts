@@ -83,7 +83,12 @@ describe("PUBLISH, QoS 0, 1, 2", () => {
       { cmd: "pubrel", messageId: 7, reasonCode: 0x92 },
       { cmd: "pubcomp", messageId: 8, reasonCode: 0x92 },
     ]);
-    expect(kit.metrics.all()).toMatchObject({ "packets/pubrec/missed": 1, "packets/pubrel/missed": 1, "packets/puback/missed": 1, "packets/pubcomp/missed": 1 });
+    expect(kit.metrics.all()).toMatchObject({
+      "packets/pubrec/missed": 1,
+      "packets/pubrel/missed": 1,
+      "packets/puback/missed": 1,
+      "packets/pubcomp/missed": 1,
+    });
   });
 
   test("PUBACK of 5.0 says when nobody subscribes [MQTT-3.4.2.1]", () => {

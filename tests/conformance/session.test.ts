@@ -30,7 +30,13 @@ describe("sessions", () => {
     const none = new TestKit({ zone: { mqueueStoreQos0: false } });
     none.connected("s", 4, { clean: false }).subscribe("t", 2).disconnect();
     none.connected("p").publish("t", "0").publish("t", "1", 1);
-    expect(none.client(4).connect("s", { clean: false }).messages().map((m) => m.payload)).toEqual(["1"]);
+    expect(
+      none
+        .client(4)
+        .connect("s", { clean: false })
+        .messages()
+        .map((m) => m.payload),
+    ).toEqual(["1"]);
   });
 
   test("unacknowledged messages come again with DUP and the same identifier, PUBREL where PUBREC was seen [MQTT-4.4.0-1]", () => {
@@ -116,7 +122,13 @@ describe("sessions", () => {
     const p = kit.connected("p");
     for (let i = 1; i <= 4; i++) p.publish("t", String(i), 1, { messageId: i });
     expect(kit.broker.sessions.get("s")?.mqueueDropped).toBe(2);
-    expect(kit.client(4).connect("s", { clean: false }).messages().map((m) => m.payload)).toEqual(["3", "4"]);
+    expect(
+      kit
+        .client(4)
+        .connect("s", { clean: false })
+        .messages()
+        .map((m) => m.payload),
+    ).toEqual(["3", "4"]);
   });
 
   test("a reader that does not read: QoS 1 waits in its session, QoS 0 is dropped, others are unharmed, and it gets the rest later", () => {
@@ -202,7 +214,11 @@ describe("kept through a crash", () => {
     expect(after.broker.registry.restore()).toBe(2);
     expect([...after.broker.router.topics()]).toEqual(["t"]);
     const again = after.client(5).connect("s", forever);
-    expect(again.take().map((x) => [x.cmd, x.messageId ?? null, (x as { dup?: boolean }).dup ?? null, String((x as { payload?: Buffer }).payload ?? "")])).toEqual([
+    expect(
+      again
+        .take()
+        .map((x) => [x.cmd, x.messageId ?? null, (x as { dup?: boolean }).dup ?? null, String((x as { payload?: Buffer }).payload ?? "")]),
+    ).toEqual([
       ["connack", null, false, ""],
       ["publish", 1, true, "inflight"],
       ["pubrel", 2, false, ""],

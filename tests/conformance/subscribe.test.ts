@@ -31,7 +31,9 @@ describe("SUBSCRIBE and UNSUBSCRIBE", () => {
   });
 
   test("limits of the zone: wildcard, shared, QoS, levels, count", () => {
-    const kit = new TestKit({ zone: { wildcardSubscription: false, sharedSubscription: false, maxQosAllowed: 1, maxTopicLevels: 2, maxSubscriptions: 1 } });
+    const kit = new TestKit({
+      zone: { wildcardSubscription: false, sharedSubscription: false, maxQosAllowed: 1, maxTopicLevels: 2, maxSubscriptions: 1 },
+    });
     const c = kit.connected("c", 5);
     const ask = (topic: string): unknown => codes(c.subscribe(topic, 2).take());
     expect(ask("a/+")).toEqual([0xa2]);
@@ -200,7 +202,13 @@ describe("shared subscriptions", () => {
     expect(on.messages()).toHaveLength(2);
     on.disconnect();
     p.publish("t", "3", 1);
-    expect(kit.client(4).connect("off", { clean: false }).messages().map((m) => m.payload)).toContain("3");
+    expect(
+      kit
+        .client(4)
+        .connect("off", { clean: false })
+        .messages()
+        .map((m) => m.payload),
+    ).toContain("3");
   });
 });
 

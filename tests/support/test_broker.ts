@@ -122,7 +122,16 @@ export class TestClient {
     } as Packet);
   }
   publish(topic: string, payload: string | Buffer = "x", qos: 0 | 1 | 2 = 0, more: Record<string, unknown> = {}): this {
-    return this.send({ cmd: "publish", topic, payload, qos, dup: false, retain: false, ...(qos > 0 ? { messageId: 1 } : {}), ...more } as Packet);
+    return this.send({
+      cmd: "publish",
+      topic,
+      payload,
+      qos,
+      dup: false,
+      retain: false,
+      ...(qos > 0 ? { messageId: 1 } : {}),
+      ...more,
+    } as Packet);
   }
   disconnect(): this {
     return this.send({ cmd: "disconnect" });
@@ -138,7 +147,15 @@ export class TestClient {
     return this.received.splice(0);
   }
   /** As `take`, PUBLISH only. */
-  messages(): { topic: string; payload: string; qos: number; retain: boolean; dup: boolean; messageId?: number; properties?: Record<string, unknown> }[] {
+  messages(): {
+    topic: string;
+    payload: string;
+    qos: number;
+    retain: boolean;
+    dup: boolean;
+    messageId?: number;
+    properties?: Record<string, unknown>;
+  }[] {
     return this.take()
       .filter((p) => p.cmd === "publish")
       .map((p) => ({ ...p, payload: p.payload.toString() })) as never;
@@ -172,7 +189,9 @@ export class TestKit {
     shutdowns: new Map(),
   };
 
-  constructor(options: { zone?: Partial<ZoneConfig>; node?: Partial<NodeConfig>; store?: Store; clock?: TestClock; random?: () => number } = {}) {
+  constructor(
+    options: { zone?: Partial<ZoneConfig>; node?: Partial<NodeConfig>; store?: Store; clock?: TestClock; random?: () => number } = {},
+  ) {
     this.clock = options.clock ?? new TestClock();
     this.zone = testZone(options.zone);
     this.internal = testZone({ name: "internal", enableAcl: false, enableBan: false });

@@ -66,7 +66,13 @@ function apply(ch: Channel, client: ClientInfo, a: AuthExchange): void | Promise
   if (ch.phase === "connecting" && connect !== undefined) {
     if (a.status === "failure") ch.broker.metrics.authFailure++;
     else ch.broker.metrics.authSuccess++;
-    return authenticated(ch, connect, client, a.status === "failure" ? { allow: false, code: a.code, why: a.why } : { allow: true, isSuper: a.isSuper ?? false }, a.status === "success" ? a.data : null);
+    return authenticated(
+      ch,
+      connect,
+      client,
+      a.status === "failure" ? { allow: false, code: a.code, why: a.why } : { allow: true, isSuper: a.isSuper ?? false },
+      a.status === "success" ? a.data : null,
+    );
   }
   if (a.status === "failure") {
     ch.close(a.code, "reauthentication_failed", a.why);

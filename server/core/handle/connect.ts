@@ -1,6 +1,7 @@
 /** CONNECT (section 3.1): a pipeline of named steps; the first that refuses ends it with a CONNACK. */
-import { answerVersion, decodeConnect } from "../../mqtt/packets/connect.ts";
+
 import { encodeConnack } from "../../mqtt/packets/connack.ts";
+import { answerVersion, decodeConnect } from "../../mqtt/packets/connect.ts";
 import { RC, reasonName } from "../../mqtt/reason_codes.ts";
 import { topicLevels, validTopicName } from "../../mqtt/topic.ts";
 import { type ConnackProperties, type ConnectPacket, ProtocolError, type ProtocolVersion } from "../../mqtt/types.ts";
@@ -129,7 +130,8 @@ function checkWill(p: ConnectPacket, client: ClientInfo): Refusal | null {
   if (will === null) return null;
   const { zone } = client;
   if (!validTopicName(will.topic)) return { code: RC.TOPIC_NAME_INVALID, why: "will topic" };
-  if (zone.maxTopicLevels > 0 && topicLevels(will.topic) > zone.maxTopicLevels) return { code: RC.TOPIC_NAME_INVALID, why: "too many levels in the will topic" };
+  if (zone.maxTopicLevels > 0 && topicLevels(will.topic) > zone.maxTopicLevels)
+    return { code: RC.TOPIC_NAME_INVALID, why: "too many levels in the will topic" };
   if (will.qos > zone.maxQosAllowed) return { code: RC.QOS_NOT_SUPPORTED, why: `will QoS, maximum ${zone.maxQosAllowed}` };
   if (will.retain && !zone.retainAvailable) return { code: RC.RETAIN_NOT_SUPPORTED, why: "retained will" };
   return null;
@@ -141,7 +143,13 @@ export function refuse(ch: Channel, no: Refusal): void {
   ch.sendPacket(encodeConnack(ch.version, false, no.code, props));
   broker.metrics.connack++;
   const reason = no.code === RC.BANNED && ch.version !== 5 ? "unauthorized_client" : reasonName(no.code);
-  broker.log.info("connection refused", { clientid: ch.client?.clientId, username: ch.client?.username, ip: ch.out.transport.ip, reason, why: no.why });
+  broker.log.info("connection refused", {
+    clientid: ch.client?.clientId,
+    username: ch.client?.username,
+    ip: ch.out.transport.ip,
+    reason,
+    why: no.why,
+  });
   ch.refuse(reason);
 }
 

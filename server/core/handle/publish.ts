@@ -7,7 +7,7 @@ import { topicLevels, validTopicName } from "../../mqtt/topic.ts";
 import { ProtocolError } from "../../mqtt/types.ts";
 import { readUtf8, wellFormedUtf8 } from "../../mqtt/utf8.ts";
 import type { Channel } from "../channel.ts";
-import type { Frame } from "../deliver.ts";
+import { type Frame, messageOf } from "../deliver.ts";
 import type { Message } from "../message.ts";
 import type { Route } from "../router.ts";
 import type { Session } from "../session.ts";
@@ -64,7 +64,8 @@ function resolve(ch: Channel, f: Frame): Route | null {
     if (p instanceof ProtocolError) return refuse(ch, p.code, p.why);
     f.properties = p;
     // The payload must be what its indicator says (section 3.3.2.3.2).
-    if (p.payloadFormat === 1 && !wellFormedUtf8(f.buf, f.payloadStart, f.end)) return refuse(ch, RC.PAYLOAD_FORMAT_INVALID, "payload is not UTF-8");
+    if (p.payloadFormat === 1 && !wellFormedUtf8(f.buf, f.payloadStart, f.end))
+      return refuse(ch, RC.PAYLOAD_FORMAT_INVALID, "payload is not UTF-8");
     if (p.topicAlias !== undefined) return aliased(ch, f, p.topicAlias);
   }
   if (f.topicEnd === f.topicStart) return refuse(ch, RC.PROTOCOL_ERROR, "no topic and no topic alias");
@@ -99,8 +100,10 @@ function aliased(ch: Channel, f: Frame, alias: number): Route | null {
 /** Check the name once, remember it for the next packet. */
 function named(ch: Channel, topic: string, f: Frame | null): Route | null {
   const { zone, mountpoint } = ch.client as ClientInfo;
-  if (!validTopicName(topic) || topic.startsWith("$share/") || topic.startsWith("$queue/")) return refuse(ch, RC.TOPIC_NAME_INVALID, "topic name");
-  if (zone.maxTopicLevels > 0 && topicLevels(topic) > zone.maxTopicLevels) return refuse(ch, RC.TOPIC_NAME_INVALID, `more than ${zone.maxTopicLevels} topic levels`);
+  if (!validTopicName(topic) || topic.startsWith("$share/") || topic.startsWith("$queue/"))
+    return refuse(ch, RC.TOPIC_NAME_INVALID, "topic name");
+  if (zone.maxTopicLevels > 0 && topicLevels(topic) > zone.maxTopicLevels)
+    return refuse(ch, RC.TOPIC_NAME_INVALID, `more than ${zone.maxTopicLevels} topic levels`);
   const route = ch.broker.router.route(mountpoint + topic);
   ch.allowedUntil = 0;
   ch.route = route;
@@ -146,7 +149,7 @@ function check(ch: Channel, route: Route, f: Frame): void | Promise<void> {
     return;
   }
   // The frame is reused by other connections while this one waits: take the message out of it.
-  const m = ch.messageOf(route.topic, f);
+  const m = messageOf(ch, route.topic, f);
   ch.broker.slab.keep(m);
   const id = f.packetId;
   return verdict.then((v: AclVerdict) => {
@@ -186,10 +189,10 @@ function accept(ch: Channel, route: Route, f: Frame): void {
   const plain = !alias && ch.rawSource;
   if (f.qos === 0 && !f.retain && plain && broker.plainPublish(route.topic)) {
     const n = broker.delivery.dispatchFrame(route, ch, f);
-    if (n === 0 && route.empty) broker.noSubscribers(ch.messageOf(route.topic, f));
+    if (n === 0 && route.empty) broker.noSubscribers(messageOf(ch, route.topic, f));
     return;
   }
-  const m = ch.messageOf(route.topic, f);
+  const m = messageOf(ch, route.topic, f);
   const src = broker.delivery.source;
   // The client's own bytes may serve as they are: same topic, same properties.
   if (plain && m.expiresAt === 0) {

@@ -3,7 +3,14 @@ import { Message } from "../../../server/core/message.ts";
 import { Mqueue, type QueueItem } from "../../../server/core/mqueue.ts";
 
 function item(topic: string): QueueItem {
-  return { message: new Message(topic, new Uint8Array(0), 1, false, "", null, 0, 0, null), qos: 1, retain: false, seq: 0, subIds: null, share: null };
+  return {
+    message: new Message(topic, new Uint8Array(0), 1, false, "", null, 0, 0, null),
+    qos: 1,
+    retain: false,
+    seq: 0,
+    subIds: null,
+    share: null,
+  };
 }
 const limits = (max: number, priorities: Record<string, number> | null = null, other: "highest" | "lowest" = "highest") => ({
   maxMqueueLen: max,

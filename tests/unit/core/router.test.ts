@@ -6,12 +6,22 @@ import { testZone } from "../../support/zone.ts";
 
 const zone = testZone();
 const session = (id: string): Session => new Session(id, zone, 5, 0);
-function sub(router: Router, s: Session, filter: string, qos: 0 | 1 | 2 = 0, more: { nl?: boolean; subId?: number; group?: string } = {}): Subscription {
+function sub(
+  router: Router,
+  s: Session,
+  filter: string,
+  qos: 0 | 1 | 2 = 0,
+  more: { nl?: boolean; subId?: number; group?: string } = {},
+): Subscription {
   const x = new Subscription(s, filter, more.group ?? null, { qos, nl: more.nl ?? false, rap: false, rh: 0, subId: more.subId ?? 0 });
   router.add(x);
   return x;
 }
-const ids = (router: Router, topic: string): string[] => router.route(topic).subs.map((s) => s.session.clientId).sort();
+const ids = (router: Router, topic: string): string[] =>
+  router
+    .route(topic)
+    .subs.map((s) => s.session.clientId)
+    .sort();
 
 describe("Router", () => {
   test("matches exact filters, + and #, and the parent of a/#", () => {
