@@ -1,5 +1,5 @@
 /** Rows and requests of what EMQ X 3.1 had not, and the request bodies of publish and subscribe. Same conventions as rows.ts. */
-import type { Code, Encoding } from "./rows.ts";
+import type { Code, Encoding, Origin } from "./rows.ts";
 
 export interface PublishRequest {
   /** Comma list. */
@@ -148,7 +148,7 @@ export interface Setting {
   /** "integer", "duration", "bytesize", "flag", "percent", "string", "enum", … */
   type: string;
   doc: string;
-  origin: "default" | "file" | "env" | "flag" | "api";
+  origin: Origin;
   /** A change acts at once; otherwise after a restart. */
   live: boolean;
   /** "emqx" or the plugin it belongs to. */

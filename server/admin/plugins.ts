@@ -1,51 +1,61 @@
 /** Plugins: which run, and how they are configured. */
 import { type AdminDeps, AdminError } from "./deps.ts";
+import { commandError, configError, settingError } from "./plugins_view.ts";
 import type { ConfigItem, NodeConfigs, NodePlugins, Plugin, PluginConfigRow } from "./rows.ts";
 
 export function createPlugins({ broker, plugins }: AdminDeps) {
   const node = broker.node.nodeName;
 
-  /** Plugins write to the store and publish when they start: let it out. */
-  async function flushed<T>(work: Promise<T>): Promise<T> {
+  async function translated(work: Promise<void>, words: (err: unknown) => unknown): Promise<void> {
     try {
-      return await work;
+      await work;
+    } catch (err) {
+      throw words(err);
     } finally {
+      // Plugins write to the store and publish when they start: let it out.
       broker.flush();
     }
   }
 
+  const list = (): Plugin[] =>
+    plugins.list().map((p) => ({
+      name: p.name,
+      version: p.version,
+      description: p.description,
+      active: p.active,
+      required: p.required,
+      error: p.error ?? "undefined",
+      failures: p.failures,
+    }));
+
   return {
     has: (name: string): boolean => plugins.has(name),
     isRunning: (name: string): boolean => plugins.isRunning(name),
-    list: (): Plugin[] => plugins.list(),
-    all: (): NodePlugins[] => [{ node, plugins: plugins.list() }],
+    list,
+    all: (): NodePlugins[] => [{ node, plugins: list() }],
 
-    /** @throws AdminError 102 already_started, not_found */
-    load: (name: string): Promise<void> => flushed(plugins.load(name)),
+    /** @throws AdminError 102 already_started, not_found, or why it does not start */
+    load: (name: string): Promise<void> => translated(plugins.load(name), commandError),
     /** @throws AdminError 102 not_started, not_found, or that the plugin is required */
-    unload: (name: string): Promise<void> => flushed(plugins.unload(name)),
+    unload: (name: string): Promise<void> => translated(plugins.unload(name), commandError),
     /** @throws AdminError 102 */
-    reload: (name: string): Promise<void> => flushed(plugins.reload(name)),
+    reload: (name: string): Promise<void> => translated(plugins.reload(name), commandError),
 
     configs: (): ConfigItem[] => plugins.liveItems(),
     allConfigs: (): NodeConfigs[] => [{ node, config: plugins.liveItems() }],
 
-    /** One setting of a running plugin, at once and until it is set again. @throws AdminError 102, 107, 108 */
+    /** One setting of a running plugin, at once. @throws AdminError 102, 107, 108 */
     setConfig(plugin: string, key: unknown, value: unknown): Promise<void> {
       const missing = [key === undefined ? "'key'" : "", value === undefined ? "'value'" : ""].filter((n) => n !== "");
       if (missing.length > 0) throw new AdminError(107, `missing mandatory params: [${missing.join(", ")}]`);
       if (typeof key !== "string" || typeof value !== "string") throw new AdminError(108, "'key' and 'value' must be strings");
-      return flushed(plugins.setLive(plugin, key, value));
+      return translated(plugins.setLive(plugin, key, value), settingError);
     },
 
     pluginConfig: (plugin: string): PluginConfigRow[] => plugins.configRows(plugin),
 
     /** The whole set; keys left out fall back to their defaults. @throws AdminError 102 */
-    replacePluginConfig(plugin: string, values: Readonly<Record<string, unknown>>): Promise<void> {
-      for (const [key, value] of Object.entries(values)) {
-        if (typeof value !== "string") throw new AdminError(102, `unknown_error: value of '${key}' must be a string`);
-      }
-      return flushed(plugins.replaceConfig(plugin, values as Readonly<Record<string, string>>));
-    },
+    replacePluginConfig: (plugin: string, values: Readonly<Record<string, unknown>>): Promise<void> =>
+      translated(plugins.replaceConfig(plugin, values), configError),
   };
 }

@@ -1,20 +1,26 @@
-/** What the admin layer needs of the plugin manager. */
-import type { PluginServices } from "../plugins/services.ts";
-import type { ConfigItem, Plugin, PluginConfigRow } from "./rows.ts";
+/** What the admin layer needs of the plugin manager, and its refusals in the words of the API. */
+import type { PluginError, PluginManager } from "../plugins/manager.ts";
+import { AdminError } from "./deps.ts";
 
-export type PluginOutcome = "ok" | "already_started" | "not_started" | "not_found" | "refused";
+export type PluginsView = Pick<
+  PluginManager,
+  "list" | "has" | "isRunning" | "load" | "unload" | "reload" | "service" | "liveItems" | "setLive" | "configRows" | "replaceConfig"
+>;
 
-export interface PluginsView {
-  list(): Plugin[];
-  has(name: string): boolean;
-  isRunning(name: string): boolean;
-  load(name: string): Promise<void>;
-  unload(name: string): Promise<void>;
-  reload(name: string): Promise<void>;
-  service<N extends keyof PluginServices>(name: N): PluginServices[N] | undefined;
-  /** Keys that may be set while running, with their values in base units. */
-  liveItems(): ConfigItem[];
-  setLive(plugin: string, key: string, value: string): Promise<void>;
-  configRows(plugin: string): PluginConfigRow[];
-  replaceConfig(plugin: string, values: Readonly<Record<string, string>>): Promise<void>;
+/** By name: importing the class would pull the manager into whoever uses this layer. */
+export function isPluginError(err: unknown): err is PluginError {
+  return err instanceof Error && err.name === "PluginError";
+}
+
+/** Loading and unloading: 102 with the manager's word (EMQ X 3.1's document). */
+export function commandError(err: unknown): unknown {
+  return isPluginError(err) ? new AdminError(102, err.message) : err;
+}
+/** One setting: a value of the wrong form is 108. */
+export function settingError(err: unknown): unknown {
+  return isPluginError(err) && err.kind === "bad_value" ? new AdminError(108, err.message) : commandError(err);
+}
+/** The whole set: EMQ X 3.1's `unknown_error`, and which key it was. */
+export function configError(err: unknown): unknown {
+  return isPluginError(err) ? new AdminError(102, `unknown_error: ${err.message}`) : err;
 }

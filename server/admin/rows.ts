@@ -8,6 +8,8 @@
 /** 0 success · 102 unknown · 103 wrong user name or password · 104 empty · 105 no such user · 106 admin stays · 107 missing · 108 bad value · 109 not JSON · 112 client not online · 113 user exists · 114 old password wrong · 115 bad topic. */
 export type Code = 0 | 101 | 102 | 103 | 104 | 105 | 106 | 107 | 108 | 109 | 110 | 111 | 112 | 113 | 114 | 115;
 export type Unset = "undefined";
+/** Where a value in force comes from. */
+export type Origin = "default" | "file" | "env" | "flag" | "api";
 export type Encoding = "plain" | "base64";
 /** Rows in the table, or matches of the filter. */
 export interface Meta {
@@ -164,6 +166,12 @@ export interface Plugin {
   version: string;
   description: string;
   active: boolean;
+  /** Extras. Cannot be unloaded. */
+  required: boolean;
+  /** Why it does not run, or what failed last. */
+  error: string | Unset;
+  /** How often something of it failed since it was loaded. */
+  failures: number;
 }
 export interface NodePlugins {
   node: string;
@@ -180,7 +188,13 @@ export interface PluginConfigRow {
   type: string;
   default: string;
   enum?: string[];
+  /** The value is shown as "******"; sent back, that leaves it as it is. */
   secret?: boolean;
+  /** What the key is for. */
+  doc: string;
+  origin: Origin;
+  /** May be set by `PUT /configs/:app` without a restart of the plugin. */
+  live: boolean;
 }
 
 export interface ConfigItem {

@@ -146,7 +146,7 @@ export const subscription = row<C.Subscription>({
 });
 export const routeRow = row<C.Route>({ topic: text, node: text });
 
-export const plugin = row<C.Plugin>({ name: text, version: text, description: text, active: flag });
+export const plugin = row<C.Plugin>({ name: text, version: text, description: text, active: flag, required: flag, error: text, failures: int });
 export const nodePlugins = row<C.NodePlugins>({ node: text, plugins: list(plugin) });
 export const pluginConfigRow = row<C.PluginConfigRow>({
   key: text,
@@ -157,6 +157,9 @@ export const pluginConfigRow = row<C.PluginConfigRow>({
   default: text,
   enum: Type.Optional(list(text)),
   secret: Type.Optional(flag),
+  doc: text,
+  origin: text,
+  live: flag,
 });
 export const configItem = row<C.ConfigItem>({ key: text, value: text, datatpye: text, datatype: text, app: text });
 export const nodeConfigs = row<C.NodeConfigs>({ node: text, config: list(configItem) });
