@@ -71,6 +71,10 @@ export class Alarms {
     return this.raised.has(id);
   }
 
+  get(id: string): PresentAlarm | undefined {
+    return this.raised.get(id);
+  }
+
   /** Raised now, in order of raising. */
   present(): PresentAlarm[] {
     return [...this.raised.values()];
