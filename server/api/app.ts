@@ -87,7 +87,9 @@ export function createApp(admin: Admin, log: Log, incoming: WeakMap<Request, Inc
   // First of all: it covers the routes added after it only.
   const app = new Elysia({ normalize: false, handler: { standardHostname: false } }).onError(
     { as: "global" },
-    ({ code, error, request }) => {
+    ({ code, error, request, set }) => {
+    // Answers below bring their own status; what the framework has set already would win.
+    set.status = 200;
       const from = incoming.get(request);
       if (code === "NOT_FOUND") return notFound();
       if (code === "PARSE") return badRequest();

@@ -35,12 +35,23 @@ export function empty(status: number): Response {
 export const notFound = (): Response => text("Not found.", 404);
 export const badRequest = (): Response => text("Bad Request", 400);
 
-/** 401 as cowboy's REST library sent it: no content type. */
+/** A text without content type, as cowboy sent it: only a stream goes out without one. */
+function untyped(body: string, status: number, headers: Record<string, string>): Response {
+  const bytes = new TextEncoder().encode(body);
+  const stream = new ReadableStream<Uint8Array>({
+    start(controller) {
+      controller.enqueue(bytes);
+      controller.close();
+    },
+  });
+  return new Response(stream, { status, headers: { ...headers, "content-length": String(bytes.length) } });
+}
+
 export function unauthorized(retryAfterSeconds?: number): Response {
-  const body = new TextEncoder().encode(retryAfterSeconds === undefined ? "UNAUTHORIZED" : "UNAUTHORIZED: too many failed logins, wait");
-  const headers: Record<string, string> = { "www-authenticate": 'Basic Realm="minirest-server"' };
-  if (retryAfterSeconds !== undefined) headers["retry-after"] = String(retryAfterSeconds);
-  return new Response(body, { status: 401, headers });
+  const headers = { "www-authenticate": 'Basic Realm="minirest-server"' };
+  if (retryAfterSeconds === undefined) return untyped("UNAUTHORIZED", 401, headers);
+  const body = `UNAUTHORIZED: too many failed logins from this address, try again in ${retryAfterSeconds} seconds`;
+  return untyped(body, 401, { ...headers, "retry-after": String(retryAfterSeconds) });
 }
 
 function envelope(rows: string, meta: Meta): string {

@@ -127,6 +127,8 @@ export function createHttp(deps: HttpDeps) {
     const address = kind === "ctl" ? "" : (server.requestIP(request)?.address ?? "");
     const pass = (caller: Caller): Response | Promise<Response> => {
       if (to.kind === "root" && request.method !== "GET") return badRequest();
+      // No route has an automatic HEAD (EMQ X 3.1); the framework would make one of every GET.
+      if (request.method === "HEAD") return notFound();
       // `/api/v3//` is no route, though its segments are those of the root (EMQ X 3.1).
       if (to.kind === "api" && segments.length === 0) return notFound();
       const where = { path: to.kind === "root" ? "/api/v3/" : to.path, segments, search };
