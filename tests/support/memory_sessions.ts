@@ -102,7 +102,7 @@ export class MemorySessions implements SessionStore {
       meta: structuredClone(s.meta),
       subscriptions: [...s.subscriptions.values()].map((x) => ({ ...x })),
       deliveries: [...s.deliveries.values()].sort((a, b) => a.seq - b.seq).map((d) => ({ ...d, message: messageOf(d.message) })),
-      awaitingRel: [...s.awaitingRel].map(([packetId, since]) => ({ packetId, since })),
+      awaitingRel: [...s.awaitingRel].map(([packetId, since]) => ({ packetId, since })).sort((a, b) => a.since - b.since),
     }));
     for (const id of messages.keys()) if (!objects.has(id)) messages.delete(id);
     return out.sort((a, b) => a.key - b.key);

@@ -188,7 +188,7 @@ class MemoryAlarms implements AlarmStore {
   }
 
   history(limit: number): AlarmRow[] {
-    return this.rows.toReversed().slice(0, limit);
+    return this.rows.toReversed().slice(0, Math.max(0, limit));
   }
 
   clear(): void {

@@ -1,0 +1,30 @@
+/** A copy of the whole database as one file, made while it is in use. */
+import { closeSync, fdatasyncSync, openSync, rmSync } from "node:fs";
+import { dirname } from "node:path";
+import type { Connection } from "./connection.ts";
+import { StoreError, textOf } from "./errors.ts";
+import { putInPlace, syncDirectory } from "./files.ts";
+
+/**
+ * `path` must not exist. It appears complete or not at all; as baomq.db in a data directory it can be started from.
+ * @throws StoreError
+ */
+export function backup(c: Connection, path: string): void {
+  const draft = `${path}.new-${process.pid}`;
+  try {
+    // SQLite fills an empty file, which is the way to give it our permissions.
+    const fd = openSync(draft, "wx", 0o600);
+    try {
+      c.rows("VACUUM INTO ?", draft);
+      fdatasyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    if (!putInPlace(draft, path)) throw new Error("there is such a file already");
+    syncDirectory(dirname(path));
+  } catch (err) {
+    throw new StoreError("access", `backup ${path} cannot be written: ${textOf(err)}`, err);
+  } finally {
+    rmSync(draft, { force: true });
+  }
+}

@@ -1,0 +1,49 @@
+/** Messages that wait for their time ($delayed). */
+import type { Statement } from "bun:sqlite";
+import type { DelayedRow, DelayedStore } from "../core/ports.ts";
+import { Changes } from "./changes.ts";
+import { MESSAGE_COLUMNS, type MessageColumns, packFlags, packProperties, readMessage } from "./codec.ts";
+import type { Connection } from "./connection.ts";
+import type { Owner } from "./part.ts";
+
+type Put = [number, number, string, Uint8Array, number, string, string | null, number, number, string | null];
+
+export class SqliteDelayed extends Changes<number, DelayedRow> implements DelayedStore {
+  readonly #put: Statement<unknown, Put>;
+  readonly #delete: Statement<unknown, [number]>;
+
+  constructor(
+    private readonly c: Connection,
+    owner: Owner,
+  ) {
+    super(owner);
+    this.#put = c.prepare(`REPLACE INTO delayed (id, due_at, ${MESSAGE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+    this.#delete = c.prepare("DELETE FROM delayed WHERE id = ?");
+  }
+
+  /** By due time. */
+  load(): DelayedRow[] {
+    return this.read(() => {
+      const rows = this.c.rows<MessageColumns & { id: number; due_at: number }>("SELECT * FROM delayed ORDER BY due_at, id");
+      return rows.map((r) => ({ id: r.id, dueAt: r.due_at, message: readMessage(r) }));
+    });
+  }
+
+  /** The message must not change until the next commit. */
+  put(row: DelayedRow): void {
+    this.change(row.id, { ...row });
+  }
+
+  delete(id: number): void {
+    this.change(id, null);
+  }
+
+  protected override putRow(id: number, { dueAt, message: m }: DelayedRow): void {
+    const flags = packFlags(m.qos, m.retain);
+    this.#put.run(id, dueAt, m.topic, m.payload, flags, m.from, m.username, m.timestamp, m.expiresAt, packProperties(m.properties));
+  }
+
+  protected override deleteRow(id: number): void {
+    this.#delete.run(id);
+  }
+}

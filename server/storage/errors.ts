@@ -1,0 +1,65 @@
+/** What storage refuses, in words for the operator: the file, what is wrong with it, what to do. */
+
+export type StoreErrorCode =
+  /** Another process has the data directory. */
+  | "locked"
+  /** Not readable as a database, or readable only in part. */
+  | "damaged"
+  /** Written by a newer version. */
+  | "newer"
+  /** A database, but not ours. */
+  | "foreign"
+  /** Directory or file cannot be created, read or written. */
+  | "access"
+  /** A batch could not be written; it is kept. */
+  | "write";
+
+export class StoreError extends Error {
+  override readonly name = "StoreError";
+
+  constructor(
+    readonly code: StoreErrorCode,
+    message: string,
+    cause?: unknown,
+  ) {
+    super(message, { cause });
+  }
+}
+
+/** SQLite's result code by name ("SQLITE_BUSY"), or the system's ("EACCES"); "" when there is none. */
+export function codeOf(err: unknown): string {
+  const code = (err as { code?: unknown } | null)?.code;
+  return typeof code === "string" ? code : "";
+}
+
+export function textOf(err: unknown): string {
+  return err instanceof Error ? err.message : String(err);
+}
+
+export function damaged(file: string, what: string, cause?: unknown): StoreError {
+  return new StoreError(
+    "damaged",
+    `${file} is damaged (${what}): move it and ${file}-wal to another place, then put a backup in its place or start without one, empty`,
+    cause,
+  );
+}
+
+/** The clear form of an error met while reading `file`. */
+export function readError(file: string, err: unknown): StoreError {
+  if (err instanceof StoreError) return err;
+  const code = codeOf(err);
+  if (code === "SQLITE_NOTADB") return damaged(file, "it is not a database", err);
+  if (code.startsWith("SQLITE_CORRUPT") || err instanceof SyntaxError) return damaged(file, textOf(err), err);
+  if (code.startsWith("SQLITE_FULL")) return new StoreError("access", `${file} cannot be opened: the disk is full`, err);
+  return new StoreError("access", `${file} cannot be read: ${textOf(err)}`, err);
+}
+
+/** The clear form of a failed commit. */
+export function writeError(file: string, err: unknown): StoreError {
+  const code = codeOf(err);
+  let why = textOf(err);
+  if (code.startsWith("SQLITE_FULL")) why = "the disk is full";
+  else if (code.startsWith("SQLITE_IOERR")) why = `input/output error (${code})`;
+  else if (code.startsWith("SQLITE_READONLY")) why = "the file or its disk is read-only";
+  return new StoreError("write", `${file} cannot be written: ${why}. The data is kept in memory and written when that works again`, err);
+}

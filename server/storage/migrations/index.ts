@@ -1,0 +1,4 @@
+/** The data formats, oldest first: entry n-1 brings a file from format n-1 to n. Never change an entry that was released; add one. */
+import { initial } from "./001_initial.ts";
+
+export const MIGRATIONS: readonly string[] = [initial];

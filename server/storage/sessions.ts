@@ -1,0 +1,194 @@
+/** The journal of persistent sessions: calls append to the batch, `write` brings its net effect to the file. */
+import type { SQLQueryBindings, Statement } from "bun:sqlite";
+import type { Message } from "../core/message.ts";
+import type { Log, SessionMeta, SessionStore, StoredSession, StoredSubscription } from "../core/ports.ts";
+import type { QoS } from "../mqtt/types.ts";
+import { packOptions, packWill } from "./codec.ts";
+import type { Connection } from "./connection.ts";
+import { DeliveryRows } from "./delivery_rows.ts";
+import { MessageRows } from "./message_rows.ts";
+import type { Owner, Part } from "./part.ts";
+import { RelRows } from "./rel_rows.ts";
+import { loadSessions } from "./session_load.ts";
+
+const SESSION_TABLES = ["subscriptions", "deliveries", "awaiting_rel"] as const;
+/** In place of options: the subscription goes. */
+const UNSUBSCRIBE = -1;
+
+export class SqliteSessions implements SessionStore, Part {
+  dirty = false;
+  readonly #messages: MessageRows;
+  readonly #deliveries: DeliveryRows;
+  readonly #rels: RelRows;
+  readonly #putSession: Statement<unknown, SQLQueryBindings[]>;
+  readonly #removals: Statement<unknown, [number]>[];
+  readonly #putSub: Statement<unknown, [number, string, number, number]>;
+  readonly #deleteSub: Statement<unknown, [number, string]>;
+  #nextKey: number;
+  /** Sessions created in this batch have keys from here on: there is nothing in the file to remove. */
+  #firstFresh: number;
+  readonly #opened = new Map<number, SessionMeta>();
+  readonly #removed = new Set<number>();
+  /** Columns of the subscription changes, in order. */
+  #subKey: number[] = [];
+  #subFilter: string[] = [];
+  #subOptions: number[] = [];
+  #subId: number[] = [];
+
+  constructor(
+    private readonly c: Connection,
+    private readonly owner: Owner,
+    private readonly log: Log,
+  ) {
+    this.#messages = new MessageRows(c);
+    this.#deliveries = new DeliveryRows(c, this.#messages);
+    this.#rels = new RelRows(c);
+    this.#putSession = c.prepare(
+      "REPLACE INTO sessions (key, client_id, username, version, zone, mountpoint, clean_start, is_super, ip, created_at, expiry, " +
+        "disconnected_at, will, will_payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    );
+    this.#removals = [
+      c.prepare("DELETE FROM sessions WHERE key = ?"),
+      ...SESSION_TABLES.map((t) => c.prepare<unknown, [number]>(`DELETE FROM ${t} WHERE session = ?`)),
+    ];
+    this.#putSub = c.prepare("REPLACE INTO subscriptions (session, filter, options, sub_id) VALUES (?, ?, ?, ?)");
+    this.#deleteSub = c.prepare("DELETE FROM subscriptions WHERE session = ? AND filter = ?");
+    this.#nextKey = Number(c.value("SELECT coalesce(max(key), 0) FROM sessions")) + 1;
+    this.#firstFresh = this.#nextKey;
+  }
+
+  load(): StoredSession[] {
+    this.owner.commit();
+    try {
+      return loadSessions(this.c, this.log);
+    } catch (err) {
+      throw this.owner.readError(err);
+    }
+  }
+
+  open(key: number, meta: SessionMeta): number {
+    const k = key > 0 && !this.#removed.has(key) ? key : this.#nextKey++;
+    this.#opened.set(k, { ...meta });
+    this.#touch();
+    return k;
+  }
+
+  remove(key: number): void {
+    this.#opened.delete(key);
+    this.#removed.add(key);
+    this.#touch();
+  }
+
+  subscribe(key: number, s: StoredSubscription): void {
+    this.#subscription(key, s.filter, packOptions(s), s.subId);
+  }
+
+  unsubscribe(key: number, filter: string): void {
+    this.#subscription(key, filter, UNSUBSCRIBE, 0);
+  }
+
+  enqueue(key: number, seq: number, message: Message, qos: QoS, packetId: number, subIds: number[] | null, retain: boolean): void {
+    this.#deliveries.enqueue(key, seq, message, qos, packetId, subIds, retain);
+    this.#touch();
+  }
+
+  sent(key: number, seq: number, packetId: number): void {
+    if (seq <= 0) return;
+    this.#deliveries.sent(key, seq, packetId);
+    this.#touch();
+  }
+
+  released(key: number, seq: number): void {
+    if (seq <= 0) return;
+    this.#deliveries.released(key, seq);
+    this.#touch();
+  }
+
+  done(key: number, seq: number, message: Message): void {
+    if (seq <= 0) return;
+    this.#deliveries.done(key, seq, message);
+    this.#touch();
+  }
+
+  awaitRel(key: number, packetId: number, since: number): void {
+    this.#rels.awaitRel(key, packetId, since);
+    this.#touch();
+  }
+
+  relDone(key: number, packetId: number): void {
+    this.#rels.relDone(key, packetId);
+    this.#touch();
+  }
+
+  write(): void {
+    const removed = this.#removed;
+    for (const key of removed) {
+      if (key < this.#firstFresh) for (const s of this.#removals) s.run(key);
+    }
+    for (const [key, meta] of this.#opened) this.#writeSession(key, meta);
+    this.#writeSubscriptions();
+    this.#messages.insertRows();
+    this.#deliveries.write(removed);
+    this.#messages.deleteRows();
+    this.#rels.write(removed);
+  }
+
+  written(): void {
+    this.dirty = false;
+    this.#firstFresh = this.#nextKey;
+    this.#opened.clear();
+    this.#removed.clear();
+    if (this.#subKey.length > 0) {
+      this.#subKey = [];
+      this.#subFilter = [];
+      this.#subOptions = [];
+      this.#subId = [];
+    }
+    this.#messages.written();
+    this.#deliveries.written();
+    this.#rels.written();
+  }
+
+  #touch(): void {
+    this.dirty = true;
+    this.owner.pending = true;
+  }
+
+  #subscription(key: number, filter: string, options: number, subId: number): void {
+    this.#subKey.push(key);
+    this.#subFilter.push(filter);
+    this.#subOptions.push(options);
+    this.#subId.push(subId);
+    this.#touch();
+  }
+
+  #writeSubscriptions(): void {
+    for (let i = 0; i < this.#subKey.length; i++) {
+      const key = this.#subKey[i] as number;
+      if (this.#removed.has(key)) continue;
+      const filter = this.#subFilter[i] as string;
+      const options = this.#subOptions[i] as number;
+      if (options === UNSUBSCRIBE) this.#deleteSub.run(key, filter);
+      else this.#putSub.run(key, filter, options, this.#subId[i] as number);
+    }
+  }
+
+  #writeSession(key: number, m: SessionMeta): void {
+    this.#putSession.run(
+      key,
+      m.clientId,
+      m.username,
+      m.version,
+      m.zone,
+      m.mountpoint,
+      m.cleanStart ? 1 : 0,
+      m.isSuper ? 1 : 0,
+      m.ip,
+      m.createdAt,
+      m.expiry,
+      m.disconnectedAt,
+      packWill(m.will),
+      m.will?.payload ?? null,
+    );
+  }
+}
