@@ -116,7 +116,8 @@ export class Monitors {
   /** The event loop stood still for so long, ms. Called by `tick`, or by whoever measures it better. */
   stalled(ms: number): void {
     const limit = this.o.settings.longScheduleMs;
-    if (limit <= 0 || ms < limit) return;
+    // Written so that a limit that is no number is off, too.
+    if (!(limit > 0) || ms < limit) return;
     const { alarms, clock, nodeName } = this.o;
     const now = clock.mono();
     this.lastStall = now;
@@ -128,7 +129,7 @@ export class Monitors {
   }
 
   private due(what: keyof Monitors["last"], intervalMs: number, now: number): boolean {
-    if (intervalMs <= 0 || now - this.last[what] < intervalMs) return false;
+    if (!(intervalMs > 0) || now - this.last[what] < intervalMs) return false;
     this.last[what] = now;
     return true;
   }
