@@ -1,0 +1,160 @@
+/** The composition root: an ordered list of start steps; a stop runs it backwards. */
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { type Admin, createAdmin } from "../admin/index.ts";
+import { createHttp, type Http } from "../api/server.ts";
+import { createSystem } from "../api/system.ts";
+import type { Config } from "../config/config.ts";
+import type { Broker } from "../core/broker.ts";
+import { buildInfo } from "../lib/build_info.ts";
+import { systemClock } from "../lib/clock.ts";
+import type { Logger } from "../lib/log.ts";
+import { systemRandom } from "../lib/random.ts";
+import { Listeners } from "../listeners/index.ts";
+import { selfSignedFiles } from "../listeners/self_signed.ts";
+import { PLUGINS } from "../plugins/index.ts";
+import { PluginManager } from "../plugins/manager.ts";
+import { createPluginBroker } from "../plugins/plugin_broker.ts";
+import { openStore, type SqliteStore } from "../storage/sqlite.ts";
+import { buildCore, type Core } from "./core.ts";
+import { createLogControl, createTraces } from "./logging.ts";
+import { createReload } from "./reload.ts";
+import { createSettings, pluginTexts, restoreSettings } from "./settings.ts";
+import { startTicking } from "./ticking.ts";
+
+/** Name of the command line's socket in the data directory. */
+export const CTL_SOCKET = "ctl.sock";
+
+export interface NodeOptions {
+  config: Config;
+  log: Logger;
+  dataDir: string;
+}
+
+export interface RunningNode {
+  readonly config: Config;
+  readonly broker: Broker;
+  readonly admin: Admin;
+  readonly http: Http;
+  readonly listeners: Listeners;
+  readonly plugins: PluginManager;
+  readonly store: SqliteStore;
+  readonly dataDir: string;
+  /** Clients are told, data is flushed, ports are closed. */
+  stop(): Promise<void>;
+}
+
+/** Start a node: store, core, sessions, plugins (retained messages, APIs), listeners last. Throws one clear line when it cannot. */
+export async function startNode(o: NodeOptions): Promise<RunningNode> {
+  const { config, log } = o;
+  const dataDir = resolve(o.dataDir);
+  const undo: (() => void | Promise<void>)[] = [];
+  const stop = async (): Promise<void> => {
+    for (let step = undo.pop(); step; step = undo.pop()) {
+      try {
+        await step();
+      } catch (err) {
+        log.error("stopping failed", { error: err instanceof Error ? (err.stack ?? err.message) : String(err) });
+      }
+    }
+  };
+  try {
+    const store = openStore({ dir: dataDir, sync: syncOf(config), log });
+    undo.push(() => store.close());
+    restoreSettings(config, store, log);
+    const core = buildCore(config, store, log, systemClock, systemRandom);
+    const { broker } = core;
+    const restored = broker.registry.restore();
+    if (restored > 0) log.info("sessions restored", { sessions: restored });
+    const listeners = new Listeners({ accept: (t, l, cert) => broker.accept(t, l, cert), log, clock: systemClock, dataDir });
+    const parts = await openManagement(o, dataDir, core, store, listeners, undo);
+    undo.push(startTicking(core, config, dataDir, listeners));
+    undo.push(() => {
+      broker.flush();
+      store.commit();
+    });
+    await listeners.start(config.listeners());
+    undo.push(async () => {
+      listeners.close();
+      broker.shutdown();
+      await listeners.stop();
+    });
+    return { config, broker, listeners, store, dataDir, stop, ...parts };
+  } catch (err) {
+    await stop();
+    throw err;
+  }
+}
+
+/** Plugins, admin layer and HTTP: they refer to each other, so they are made together. */
+async function openManagement(
+  o: NodeOptions,
+  dataDir: string,
+  core: Core,
+  store: SqliteStore,
+  listeners: Listeners,
+  undo: (() => void | Promise<void>)[],
+) {
+  const { config, log } = o;
+  const { broker } = core;
+  const system = createSystem(dataDir);
+  let http: Http | undefined;
+  const reload = createReload(config, core, listeners, log);
+  const plugins = new PluginManager({
+    plugins: PLUGINS,
+    settings: pluginTexts(config),
+    expandPluginsDir: String(config.get("plugins.expand_plugins_dir")),
+    broker: createPluginBroker(broker),
+    store,
+    clock: systemClock,
+    log,
+    dataDir,
+    host: {
+      http: {
+        start: (which, settings) => (http as Http).start(which as "management", settings as never),
+        stop: (which) => (http as Http).stop(which),
+      },
+      reload,
+    },
+  });
+  const admin = createAdmin({
+    broker,
+    stats: core.stats,
+    plugins,
+    config: createSettings(config, store, core, plugins),
+    listeners,
+    system,
+    log,
+    product: { name: "BaoMQ", version: buildInfo.version },
+    logControl: createLogControl(o.log),
+    traces: createTraces(broker, config, log),
+    reloadAcl: () => core.reloadAcl(),
+  });
+  http = createHttp({ admin, log, dashboardDir: dashboardDir(), selfSigned: () => selfSignedPair(dataDir) });
+  const opened = http;
+  undo.push(() => opened.stopAll());
+  undo.push(() => plugins.stopAll());
+  for (const failed of await plugins.startAll()) {
+    if (failed.required) throw new Error(failed.error);
+  }
+  opened.startCtl(join(dataDir, CTL_SOCKET));
+  admin.start();
+  undo.push(() => admin.stop());
+  return { admin, http: opened, plugins };
+}
+
+function syncOf(config: Config): "always" | "normal" {
+  return config.get("storage.sync") === "always" ? "always" : "normal";
+}
+
+/** Inside the executable the dashboard lies beside the code; from source it is where the build puts it. */
+function dashboardDir(): string {
+  const embedded = join(import.meta.dir, "dashboard");
+  return Bun.isStandaloneExecutable || existsSync(embedded) ? embedded : resolve(import.meta.dir, "../../dist/dashboard");
+}
+
+async function selfSignedPair(dataDir: string): Promise<{ key: string; cert: string }> {
+  const files = await selfSignedFiles(dataDir, systemClock.now());
+  const [key, cert] = await Promise.all([Bun.file(files.keyfile).text(), Bun.file(files.certfile).text()]);
+  return { key, cert };
+}

@@ -1,0 +1,38 @@
+/** What `emqx_reloader` and `ctl` reload while the node runs: access rules and certificates. */
+import { statSync } from "node:fs";
+import type { Config } from "../config/config.ts";
+import type { Log } from "../core/ports.ts";
+import type { Listeners } from "../listeners/index.ts";
+import type { Core } from "./core.ts";
+
+export function createReload(config: Config, core: Core, listeners: Listeners, log: Log): () => Promise<string[]> {
+  let aclStamp = stampOf(String(config.get("acl_file")));
+  return async () => {
+    const done: string[] = [];
+    const stamp = stampOf(String(config.get("acl_file")));
+    if (stamp !== aclStamp) {
+      aclStamp = stamp;
+      try {
+        core.reloadAcl();
+        done.push(`access rules (${config.get("acl_file")})`);
+      } catch (err) {
+        log.error("access rules stay as they were", { error: err instanceof Error ? err.message : String(err) });
+      }
+    }
+    for (const r of await listeners.reloadCertificates()) {
+      if (r.error !== null) log.error("certificate stays as it was", { listener: r.listener, error: r.error });
+      else if (r.changed) done.push(`certificate of ${r.listener}`);
+    }
+    return done;
+  };
+}
+
+/** Changes when the file does; "" = there is none. */
+function stampOf(file: string): string {
+  try {
+    const s = statSync(file);
+    return `${s.ino}:${s.size}:${s.mtimeMs}`;
+  } catch {
+    return "";
+  }
+}
