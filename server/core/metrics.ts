@@ -49,7 +49,7 @@ export class Metrics {
 
   /** Published, but nobody subscribes (not under `$SYS/`). Overflow of a queue is `dropQueueFull`. */
   messagesDropped = 0;
-  /** Found expired when it was to be (re)delivered. */
+  /** Found expired when it was to be (re)delivered; the drop of a delivery with that cause, too. */
   messagesExpired = 0;
   /** Sent on to another node. */
   messagesForward = 0;
@@ -67,7 +67,6 @@ export class Metrics {
   dropQos0Offline = 0;
   dropNoLocal = 0;
   dropTooLarge = 0;
-  dropExpired = 0;
 
   /** PUBLISH refused by the ACL, by a limit of the zone, or slowed by the publish limit. */
   publishDenied = 0;
@@ -232,7 +231,7 @@ const EXTRA: Table = [
   ["delivery/dropped/qos0_offline", (m) => m.dropQos0Offline],
   ["delivery/dropped/no_local", (m) => m.dropNoLocal],
   ["delivery/dropped/too_large", (m) => m.dropTooLarge],
-  ["delivery/dropped/expired", (m) => m.dropExpired],
+  ["delivery/dropped/expired", (m) => m.messagesExpired],
   ["packets/malformed", (m) => m.malformed],
   ["packets/publish/denied", (m) => m.publishDenied],
   ["packets/publish/refused", (m) => m.publishRefused],
