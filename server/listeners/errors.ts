@@ -1,0 +1,33 @@
+/** Refusals to start that a person has to read: one line that names the listener and what to do. */
+
+export class ListenerError extends Error {
+  constructor(
+    /** "listener.tcp.external" */
+    readonly listener: string,
+    readonly why: string,
+  ) {
+    super(`${listener}: ${why}`);
+    this.name = "ListenerError";
+  }
+}
+
+/** Why a port could not be opened. `key` is e.g. "listener.tcp.external". */
+export function bindError(key: string, host: string, port: number, err: unknown): ListenerError {
+  const { code, message } = err as { code?: string; message?: string };
+  const where = `${host.includes(":") ? `[${host}]` : host}:${port}`;
+  const another = `set another address with ${key} = <ip>:<port>`;
+  switch (code) {
+    case "EADDRINUSE":
+      return new ListenerError(key, `port ${port} is already in use (${where}); stop the program that holds it, or ${another}`);
+    case "EACCES":
+    case "EPERM":
+      return new ListenerError(
+        key,
+        `no permission to listen on ${where}; ports below 1024 need root or CAP_NET_BIND_SERVICE, or ${another}`,
+      );
+    case "EADDRNOTAVAIL":
+      return new ListenerError(key, `${host} is not an address of this machine; ${another}`);
+    default:
+      return new ListenerError(key, `cannot listen on ${where}: ${(message ?? String(err)).split("\n", 1)[0]}`);
+  }
+}

@@ -1,0 +1,181 @@
+/** All MQTT listeners of the node. */
+import type { ListenerConfig } from "../config/types.ts";
+import { ConnectionBudget } from "./limits.ts";
+import { Listener, type ListenerDeps } from "./listener.ts";
+import { messageOf, stampOf } from "./tls.ts";
+
+export { ListenerError } from "./errors.ts";
+export type { ChannelLike } from "./link.ts";
+export type { ListenerDeps } from "./listener.ts";
+
+/** How often the certificate files are looked at. */
+const WATCH_MS = 10_000;
+/** Time for the slow close of all connections at the end. */
+const STOP_MS = 1500;
+
+/** One listener as the management interface shows it. */
+export interface ListenerRow {
+  /** "mqtt:tcp", "mqtt:ssl", "mqtt:ws", "mqtt:wss". */
+  protocol: string;
+  name: string;
+  zone: string;
+  /** As configured, WebSocket by the port alone; with the real port when port 0 was configured. */
+  listenOn: string;
+  port: number;
+  /** False after `stopOne`. */
+  running: boolean;
+  acceptors: number;
+  maxConns: number;
+  currentConns: number;
+  /** Reason -> connections that ended other than by DISCONNECT. The live map. */
+  shutdownCount: ReadonlyMap<string, number>;
+  /** Connections let in since start. */
+  accepted: number;
+  /** Cause -> connections that were not let in, or never became a client's. */
+  rejected: ReadonlyMap<string, number>;
+}
+
+export interface CertificateReload {
+  /** e.g. "listener.ssl.external" */
+  listener: string;
+  changed: boolean;
+  /** Why the new files could not be used; the old certificate stays. null = fine. */
+  error: string | null;
+}
+
+export class Listeners {
+  readonly budget: ConnectionBudget;
+  #all: Listener[] = [];
+  #watch: ReturnType<typeof setInterval> | null = null;
+  /** Listener -> state of its files at the last attempt that failed: told once, not every ten seconds. */
+  readonly #failedAt = new Map<Listener, string>();
+
+  constructor(
+    private readonly deps: ListenerDeps,
+    budget?: ConnectionBudget,
+  ) {
+    this.budget = budget ?? ConnectionBudget.forThisProcess();
+  }
+
+  /** Open all ports. Throws ListenerError (one line for a person) when one cannot be opened; then none is. */
+  async start(configs: readonly ListenerConfig[]): Promise<void> {
+    this.#all = configs.map((c) => new Listener(c, this.deps, this.budget));
+    try {
+      // One after the other: two TLS listeners would make the self-signed certificate twice.
+      for (const l of this.#all) await this.#open(l);
+    } catch (err) {
+      await this.stop();
+      throw err;
+    }
+    if (this.#all.some((l) => l.secure)) {
+      this.#watch = setInterval(() => void this.#checkFiles(), WATCH_MS);
+      this.#watch.unref();
+    }
+  }
+
+  async #open(l: Listener): Promise<void> {
+    await l.start();
+    const { maxConnections, host } = l.config;
+    this.deps.log.info("listening", { listener: l.key, address: `${host}:${l.port}` });
+    if (maxConnections > this.budget.max) {
+      this.deps.log.debug("max_connections is above the limit of open files", { listener: l.key, maxConnections, usable: this.budget.max });
+    }
+  }
+
+  /** No new connections from here on; the present ones stay. First step of a clean stop. */
+  close(): void {
+    for (const l of this.#all) l.close();
+  }
+
+  /** Close everything; returns when the last connection is gone, after 1.5 s at most. */
+  async stop(): Promise<void> {
+    if (this.#watch !== null) clearInterval(this.#watch);
+    this.#watch = null;
+    for (const l of this.#all) l.dismiss();
+    const until = this.deps.clock.mono() + STOP_MS;
+    while (this.#all.some((l) => l.current > 0) && this.deps.clock.mono() < until) await Bun.sleep(10);
+    for (const l of this.#all) l.cutOff();
+  }
+
+  /** "mqtt:tcp" or "tcp"; the port, or the address as in `list()`. */
+  #find(protocol: string, address: number | string): Listener | undefined {
+    const name = protocol.startsWith("mqtt:") ? protocol : `mqtt:${protocol}`;
+    return this.#all.find((l) => l.info.protocol === name && (l.port === Number(address) || listenOn(l) === address));
+  }
+
+  /** Close one listener; its clients are told, their connections close within a second. False = there is none, or it is stopped. */
+  stopOne(protocol: string, address: number | string): boolean {
+    const l = this.#find(protocol, address);
+    if (l === undefined || !l.open) return false;
+    l.dismiss();
+    this.deps.log.info("listener stopped", { listener: l.key });
+    return true;
+  }
+
+  /** Open a stopped listener again. False = there is none, or it is open. Throws ListenerError as `start` does. */
+  async startOne(protocol: string, address: number | string): Promise<boolean> {
+    const l = this.#find(protocol, address);
+    if (l === undefined || l.open) return false;
+    await this.#open(l);
+    return true;
+  }
+
+  /** `stopOne` if it is open, then `startOne`. False = there is none. */
+  async restartOne(protocol: string, address: number | string): Promise<boolean> {
+    this.stopOne(protocol, address);
+    return await this.startOne(protocol, address);
+  }
+
+  /** Use certificate files that have changed; connections stay as they are. */
+  async reloadCertificates(): Promise<CertificateReload[]> {
+    const rows: CertificateReload[] = [];
+    for (const l of this.#all) if (l.secure && l.open) rows.push(await this.#reload(l));
+    return rows;
+  }
+
+  async #reload(l: Listener): Promise<CertificateReload> {
+    try {
+      const changed = await l.reloadCertificate();
+      this.#failedAt.delete(l);
+      if (changed) this.deps.log.info("certificate reloaded", { listener: l.key });
+      return { listener: l.key, changed, error: null };
+    } catch (err) {
+      this.deps.log.error("certificate not reloaded, the old one stays in use", { listener: l.key, error: messageOf(err) });
+      return { listener: l.key, changed: false, error: messageOf(err) };
+    }
+  }
+
+  /** A key and its certificate are seldom replaced in the same moment: a failed attempt is repeated when the files change again. */
+  async #checkFiles(): Promise<void> {
+    for (const l of this.#all) {
+      if (l.tls === null || !l.open) continue;
+      const stamp = stampOf(l.tls.files);
+      if (stamp === l.tls.stamp || stamp === this.#failedAt.get(l)) continue;
+      const row = await this.#reload(l);
+      if (row.error !== null) this.#failedAt.set(l, stamp);
+    }
+  }
+
+  list(): ListenerRow[] {
+    return this.#all.map((l) => ({
+      protocol: l.info.protocol,
+      name: l.info.name,
+      zone: l.info.zone,
+      listenOn: listenOn(l),
+      port: l.port,
+      running: l.open,
+      acceptors: l.config.acceptors,
+      maxConns: l.config.maxConnections,
+      currentConns: l.current,
+      shutdownCount: l.info.shutdowns,
+      accepted: l.accepted,
+      rejected: l.rejections,
+    }));
+  }
+}
+
+/** EMQ X 3.1 shows WebSocket listeners by their port only. */
+function listenOn(l: Listener): string {
+  if (l.info.isWebSocket) return String(l.port);
+  return l.config.port === 0 ? l.config.listenOn.replace(/(^|:)0$/, `$1${l.port}`) : l.config.listenOn;
+}

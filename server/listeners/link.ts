@@ -1,0 +1,41 @@
+/**
+ * How the pieces of a connection stand on each other: socket, [PROXY header], [TLS behind a proxy], [WebSocket], channel.
+ * Each piece is a `ChannelLike` to the one below and a `Link` to the one above.
+ */
+
+import type { ListenerInfo, Transport } from "../core/ports.ts";
+import type { PeerCertificate } from "../core/types.ts";
+
+/** What the listeners need of a channel; `core/channel.ts` has these methods. */
+export interface ChannelLike {
+  /** Bytes from the peer. The chunk is the channel's: it is never reused. */
+  onData(chunk: Uint8Array): void;
+  /** The transport takes bytes again. May come without a short write before. */
+  onDrain(): void;
+  /** The transport is gone. At most once, and not after the channel itself said `end()` or `destroy()`. */
+  onClose(reason: string): void;
+  /** Say good-bye in the protocol's own way (a listener is being stopped). */
+  close?(code: number, reason: string): void;
+}
+
+export type Accept = (transport: Transport, listener: ListenerInfo, cert: PeerCertificate | null) => ChannelLike;
+
+/** A transport whose upper side can be exchanged, and which can still be in its opening phase. */
+export interface Link extends Transport {
+  ip: string;
+  port: number;
+  channel: ChannelLike;
+  /** What is awaited now must be over in `ms`, or the connection is dropped for `reason`. `settled()` takes it back. */
+  expectWithin(ms: number, reason: string): void;
+  /** The opening phase is over: from here on the channel decides. */
+  settled(): void;
+  /** Drop the connection now and tell the channel `reason`. */
+  abort(reason: string): void;
+}
+
+/** The upper side of a link that has none (yet, or any more). */
+export const NOBODY: ChannelLike = {
+  onData() {},
+  onDrain() {},
+  onClose() {},
+};

@@ -1,0 +1,356 @@
+/** One configured listener: who is let in, what each connection is built of, and how its port is opened and reopened. */
+import type { ListenerConfig } from "../config/types.ts";
+import type { Clock, ListenerInfo, Log } from "../core/ports.ts";
+import type { PeerCertificate } from "../core/types.ts";
+import { Connection } from "./connection.ts";
+import { Deadlines } from "./deadlines.ts";
+import { bindError, ListenerError } from "./errors.ts";
+import { type AccessCheck, Bucket, type ConnectionBudget, compileAccess, plainIp } from "./limits.ts";
+import type { Accept, ChannelLike, Link } from "./link.ts";
+import { ProxyGate } from "./proxy_protocol.ts";
+import { loadTls, messageOf, peerCertificate, stampOf, type TlsMaterial, type TlsPeer } from "./tls.ts";
+import { TlsLayer } from "./tls_layer.ts";
+import { Scratch, WsHandshake, type WsLink, type WsRules } from "./ws.ts";
+
+/** A connection that says nothing after an HTTP port was opened for it. */
+const WS_HANDSHAKE_MS = 10_000;
+/** How long a peer is drained after we have said our last word. */
+const LINGER_MS = 1000;
+/** Silence after which the kernel asks whether the peer is still there: clients without keep alive would stay for ever. */
+const TCP_KEEPALIVE_MS = 300_000;
+/** Refused connections are told to the log once in this time. */
+const WARN_EVERY_MS = 10_000;
+/** MQTT reason code "Server shutting down". */
+const SERVER_SHUTTING_DOWN = 0x8b;
+const DEFAULT_MAX_PACKET = 1024 * 1024;
+
+export interface ListenerDeps {
+  accept: Accept;
+  log: Log;
+  clock: Clock;
+  /** Where the self-signed certificate is kept. */
+  dataDir: string;
+  /** Largest MQTT packet of a zone, bytes; bounds a WebSocket frame when `max_frame_size` does not. */
+  maxPacketSize?: (zone: string) => number;
+  /** Write what the channels have gathered (`Broker.flush`). */
+  flush?: () => void;
+}
+
+type Socket = Bun.Socket<Connection | undefined>;
+type Handlers = Bun.SocketHandler<Connection | undefined>;
+export class Listener {
+  readonly info: ListenerInfo;
+  readonly key: string;
+  readonly deadlines: Deadlines<Connection>;
+  /** Connections whose reading stands still because of the rate limit. */
+  readonly slowed: Deadlines<Connection>;
+  readonly lingerMs = LINGER_MS;
+  /** Connections now, refused ones not counted; and how many there have been. */
+  current = 0;
+  accepted = 0;
+  readonly rejections = new Map<string, number>();
+  /** The real port, also when 0 was configured. */
+  port: number;
+  tls: TlsMaterial | null = null;
+  #first: Connection | null = null;
+  #server: Bun.TCPSocketListener<Connection | undefined> | null = null;
+  #rate: Bucket | null;
+  readonly #access: AccessCheck | null;
+  readonly #scratch = new Scratch();
+  #warnedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(
+    readonly config: ListenerConfig,
+    private readonly deps: ListenerDeps,
+    private readonly budget: ConnectionBudget,
+  ) {
+    this.key = `listener.${config.kind}.${config.name}`;
+    this.port = config.port;
+    this.info = {
+      protocol: `mqtt:${config.kind}`,
+      name: config.name,
+      isWebSocket: config.kind === "ws" || config.kind === "wss",
+      zone: config.zone,
+      peerCertAsUsername: config.peerCertAsUsername,
+      shutdowns: new Map(),
+    };
+    this.#access = this.#compileAccess();
+    this.#rate = config.maxConnRate > 0 ? new Bucket(config.maxConnRate, config.maxConnRate, this.now()) : null;
+    this.deadlines = new Deadlines(deps.clock, (c) => c.expired());
+    this.slowed = new Deadlines(deps.clock, (c) => c.paid());
+  }
+
+  #compileAccess(): AccessCheck | null {
+    try {
+      return compileAccess(this.config.access);
+    } catch (err) {
+      throw new ListenerError(this.key, `access: ${messageOf(err)}`);
+    }
+  }
+
+  now(): number {
+    return this.deps.clock.mono();
+  }
+
+  get secure(): boolean {
+    return this.config.tls !== null;
+  }
+  get open(): boolean {
+    return this.#server !== null;
+  }
+
+  // ---- the port
+
+  async start(): Promise<void> {
+    if (this.secure) this.tls = await loadTls(this.config, this.deps.dataDir, this.deps.clock.now());
+    // The port of a TLS listener is opened a second time when its certificate changes, which needs reusePort. Another process
+    // with reusePort would share the port unnoticed, so it is tried without first.
+    const reusable = this.secure && !this.config.proxyProtocol;
+    if (reusable && this.port !== 0) this.#bind(false).stop(true);
+    this.#server = this.#bind(reusable);
+    this.port = this.#server.port;
+  }
+
+  #bind(reusePort: boolean): Bun.TCPSocketListener<Connection | undefined> {
+    const { host, proxyProtocol } = this.config;
+    const tls = proxyProtocol || this.tls === null ? {} : { tls: this.tls.options };
+    // reusePort works, but is missing from Bun's types.
+    const options = { hostname: host, port: this.port, reusePort, socket: this.#handlers(), ...tls };
+    try {
+      return Bun.listen<Connection | undefined>(options);
+    } catch (err) {
+      throw bindError(this.key, host, this.port, err);
+    }
+  }
+
+  /**
+   * Read the certificate files again; new connections get the new certificate, old ones stay. Bun cannot exchange the
+   * certificate of a listener: a second one is opened beside it, then the first is closed without its connections.
+   * Returns false when nothing had changed. Throws ListenerError and goes on as before when the new files are no good.
+   */
+  async reloadCertificate(): Promise<boolean> {
+    const old = this.tls;
+    if (old === null || this.#server === null || stampOf(old.files) === old.stamp) return false;
+    const fresh = await loadTls(this.config, this.deps.dataDir, this.deps.clock.now());
+    const before = this.#server;
+    if (before === null) return false;
+    this.tls = fresh;
+    if (this.config.proxyProtocol) return true;
+    try {
+      this.#server = this.#bind(true);
+    } catch (err) {
+      this.tls = old;
+      throw err;
+    }
+    before.stop(false);
+    return true;
+  }
+
+  /** No new connections; the present ones stay. */
+  close(): void {
+    this.#server?.stop(false);
+    this.#server = null;
+  }
+
+  /** No new connections, and good-bye to the present ones: each in its protocol's way, then slowly closed. */
+  dismiss(): void {
+    this.close();
+    for (const c of this.#connections()) c.channel.close?.(SERVER_SHUTTING_DOWN, "listener_stopped");
+    this.deps.flush?.();
+    for (const c of this.#connections()) c.end();
+  }
+
+  /** Whoever is still there is cut off. Only at the end of the node. */
+  cutOff(): void {
+    for (const c of this.#connections()) c.destroy();
+    this.deadlines.stop();
+    this.slowed.stop();
+  }
+
+  #connections(): Connection[] {
+    const all: Connection[] = [];
+    for (let c = this.#first; c !== null; c = c.next) all.push(c);
+    return all;
+  }
+
+  // ---- a connection's way
+
+  #handlers(): Handlers {
+    const base: Handlers = {
+      open: (s) => this.#opened(s),
+      data(s, chunk) {
+        (s.data as Connection).channel.onData(chunk);
+      },
+      drain(s) {
+        s.data?.drained();
+      },
+      close(s, err) {
+        s.data?.closed(err);
+      },
+      error: (s, err) => this.#failed(s, err),
+    };
+    if (this.config.rateLimit !== null) {
+      base.data = (s, chunk) => {
+        const c = s.data as Connection;
+        c.channel.onData(chunk);
+        if (c.meter !== null) c.charge(c.meter, chunk.length);
+      };
+    }
+    if (this.secure && !this.config.proxyProtocol) {
+      base.handshake = (s, ok, err) => {
+        if (s.data === undefined) return;
+        if (!ok) {
+          this.deps.log.debug("TLS handshake failed", { listener: this.key, ip: s.data.ip, error: err === null ? "" : messageOf(err) });
+          s.data.because("tls_error");
+        } else this.#secured(s.data, s as unknown as TlsPeer);
+      };
+    }
+    return base;
+  }
+
+  #opened(s: Socket): void {
+    const ip = plainIp(s.remoteAddress);
+    const refusal = this.#refusal(ip);
+    if (refusal !== "") {
+      this.rejected(refusal, ip);
+      s.terminate();
+      return;
+    }
+    const c = new Connection(this, s, ip, s.remotePort);
+    s.data = c;
+    this.#link(c);
+    // Bun has switched TCP_NODELAY on.
+    if (!this.config.nodelay) s.setNoDelay(false);
+    s.setKeepAlive(true, TCP_KEEPALIVE_MS);
+    const limit = this.config.rateLimit;
+    if (limit !== null) c.meter = new Bucket(limit.rate, limit.burst, this.now());
+    if (this.config.proxyProtocol) this.#awaitProxy(c);
+    else if (this.tls !== null) c.expectWithin(this.#handshakeMs(), "tls_handshake_timeout");
+    else this.#begin(c, null);
+  }
+
+  /** Why a newcomer is not let in; "" = it is. The rules look at the socket's own address, as in EMQ X 3.1. */
+  #refusal(ip: string): string {
+    if (this.budget.open >= this.budget.max) return "open_files";
+    if (this.current >= this.config.maxConnections) return "max_connections";
+    if (this.#access !== null && !this.#access(ip)) return "access";
+    if (this.#rate !== null && !this.#rate.take(1, this.now())) return "conn_rate";
+    return "";
+  }
+
+  #awaitProxy(c: Connection): void {
+    c.expectWithin(this.config.proxyProtocolTimeoutMs, "proxy_protocol_timeout");
+    c.channel = new ProxyGate(
+      c,
+      (link, rest) => this.#proxied(link, rest),
+      (why) => this.deps.log.debug("bad PROXY protocol header", { listener: this.key, ip: c.ip, why }),
+    );
+  }
+
+  #proxied(link: Link, rest: Uint8Array): void {
+    if (this.tls === null) {
+      this.#begin(link, null);
+    } else {
+      link.expectWithin(this.#handshakeMs(), "tls_handshake_timeout");
+      link.channel = new TlsLayer(
+        link,
+        this.tls,
+        [this.info.isWebSocket ? "http/1.1" : "mqtt"],
+        (layer, socket) => this.#secured(layer, socket as unknown as TlsPeer),
+        (why) => this.deps.log.debug("TLS handshake failed", { listener: this.key, ip: link.ip, error: why }),
+      );
+    }
+    if (rest.length > 0) link.channel.onData(rest);
+  }
+
+  #handshakeMs(): number {
+    return this.config.tls?.handshakeTimeoutMs ?? WS_HANDSHAKE_MS;
+  }
+
+  #secured(link: Link, socket: TlsPeer): void {
+    const cert = peerCertificate(socket, this.tls as TlsMaterial, this.config.peerCertAsUsername === "crt");
+    if (cert === "invalid") {
+      this.deps.log.debug("client certificate not accepted", { listener: this.key, ip: link.ip });
+      link.abort("peer_certificate");
+    } else this.#begin(link, cert);
+  }
+
+  /** TLS and proxies are dealt with: WebSocket, or straight to the channel. */
+  #begin(link: Link, cert: PeerCertificate | null): void {
+    if (!this.info.isWebSocket) {
+      link.settled();
+      link.channel = this.deps.accept(link, this.info, cert);
+      return;
+    }
+    link.expectWithin(WS_HANDSHAKE_MS, "ws_handshake_timeout");
+    link.channel = new WsHandshake(
+      link,
+      this.#wsRules(),
+      this.#scratch,
+      (ws: WsLink): ChannelLike => this.deps.accept(ws, this.info, cert),
+      (r) => {
+        this.deps.log.debug("WebSocket refused", { listener: this.key, ip: link.ip, status: r.status, why: r.text });
+        this.rejected("ws_refused", link.ip);
+      },
+    );
+  }
+
+  #wsRules(): WsRules {
+    const c = this.config;
+    // A frame may carry more than one packet.
+    const fallback = Math.max(64 * 1024, 2 * (this.deps.maxPacketSize?.(c.zone) ?? DEFAULT_MAX_PACKET));
+    return {
+      path: c.mqttPath,
+      verifyProtocol: c.verifyProtocolHeader,
+      compress: c.compress,
+      addressHeader: c.proxyAddressHeader,
+      portHeader: c.proxyPortHeader,
+      maxFrame: c.maxFrameSize > 0 ? c.maxFrameSize : fallback,
+    };
+  }
+
+  /** Either TLS broke, or one of our own handlers threw: a bug must cost one connection, not the process. */
+  #failed(s: Socket, err: Error): void {
+    const c = s.data;
+    if (String((err as { code?: unknown }).code ?? "").startsWith("ERR_SSL")) {
+      c?.because("tls_error");
+      return;
+    }
+    this.deps.log.error("connection failed", { listener: this.key, ip: c?.ip, error: err.stack ?? err.message });
+    if (c === undefined) s.terminate();
+    else c.abort("internal_error");
+  }
+
+  // ---- books
+
+  #link(c: Connection): void {
+    c.next = this.#first;
+    if (this.#first !== null) this.#first.prev = c;
+    this.#first = c;
+    this.current++;
+    this.accepted++;
+    this.budget.open++;
+  }
+
+  /** A connection is closed. */
+  forget(c: Connection): void {
+    if (c.prev !== null) c.prev.next = c.next;
+    else this.#first = c.next;
+    if (c.next !== null) c.next.prev = c.prev;
+    c.prev = c.next = null;
+    this.current--;
+    this.budget.open--;
+    this.deadlines.clear(c);
+    if (c.meter !== null) this.slowed.clear(c);
+  }
+
+  /** Count a connection that never became a client's. */
+  rejected(reason: string, ip: string): void {
+    const count = (this.rejections.get(reason) ?? 0) + 1;
+    this.rejections.set(reason, count);
+    const limits = reason === "open_files" || reason === "max_connections" || reason === "conn_rate";
+    if (!limits || this.now() - this.#warnedAt < WARN_EVERY_MS) return;
+    this.#warnedAt = this.now();
+    this.deps.log.warn("connections refused", { listener: this.key, reason, ip, count, connections: this.current });
+  }
+}

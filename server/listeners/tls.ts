@@ -1,0 +1,206 @@
+/** TLS settings of a listener, its certificate files, and what is known of a client by its certificate. */
+import { readFileSync, statSync } from "node:fs";
+import { createSecureContext, type SecureContext } from "node:tls";
+import type { ListenerConfig, TlsConfig } from "../config/types.ts";
+import type { PeerCertificate } from "../core/types.ts";
+import { ListenerError } from "./errors.ts";
+import { selfSignedFiles } from "./self_signed.ts";
+
+/** Bit of each version in the number TLS gives it, and OpenSSL's option that switches it off. */
+const VERSIONS: readonly { name: string; wire: number; off: number }[] = [
+  { name: "tlsv1", wire: 0x0301, off: 0x04000000 },
+  { name: "tlsv1.1", wire: 0x0302, off: 0x10000000 },
+  { name: "tlsv1.2", wire: 0x0303, off: 0x08000000 },
+  { name: "tlsv1.3", wire: 0x0304, off: 0x20000000 },
+];
+
+/** ALPN identification sequence of MQTT, in wire form (length before name). */
+const ALPN_MQTT = "\x04mqtt";
+const ALPN_HTTP = "\x08http/1.1";
+
+/** Everything a TLS handshake needs, read and checked. */
+export interface TlsMaterial {
+  options: Bun.TLSOptions;
+  /** For TLS over something that is no plain socket; made when first asked for. */
+  context(): SecureContext;
+  requestCert: boolean;
+  /** A client without a valid certificate is refused. */
+  mustHaveCert: boolean;
+  /** Files it was read from, and their state then. */
+  files: readonly string[];
+  stamp: string;
+}
+
+/** Read the files and check that they make a usable context. Throws ListenerError. */
+export async function loadTls(l: ListenerConfig, dataDir: string, now: number): Promise<TlsMaterial> {
+  const label = `listener.${l.kind}.${l.name}`;
+  const cfg = l.tls as TlsConfig;
+  const { keyfile, certfile } = await certificateFiles(label, cfg, dataDir, now);
+  const files = cfg.cacertfile === "" ? [keyfile, certfile] : [keyfile, certfile, cfg.cacertfile];
+  const stamp = stampOf(files);
+  if (cfg.verifyPeer && cfg.cacertfile === "") {
+    throw new ListenerError(label, "verify = verify_peer needs the authority that signed the clients' certificates: set cacertfile");
+  }
+  const key = readPem(label, "keyfile", keyfile);
+  const cert = readPem(label, "certfile", certfile);
+  const ca = cfg.cacertfile === "" ? undefined : readPem(label, "cacertfile", cfg.cacertfile);
+  const versions = versionRange(label, cfg.versions);
+  const ciphers = cipherList(cfg.ciphers);
+  const mustHaveCert = cfg.verifyPeer && cfg.failIfNoPeerCert;
+  const make = (): SecureContext =>
+    createSecureContext({ key, cert, ...(ca ? { ca } : {}), ...(ciphers ? { ciphers } : {}), ...nodeVersions(versions) });
+  const context = checked(label, files, make);
+  return {
+    // minVersion and maxVersion are taken (as numbers) but missing from Bun's types.
+    options: {
+      key,
+      cert,
+      ...(ca ? { ca } : {}),
+      ...(ciphers ? { ciphers } : {}),
+      ...versions,
+      requestCert: cfg.verifyPeer,
+      rejectUnauthorized: mustHaveCert,
+      ALPNProtocols: l.kind === "wss" ? ALPN_HTTP : ALPN_MQTT,
+    } as Bun.TLSOptions,
+    context: () => context,
+    requestCert: cfg.verifyPeer,
+    mustHaveCert,
+    files,
+    stamp,
+  };
+}
+
+async function certificateFiles(
+  label: string,
+  cfg: TlsConfig,
+  dataDir: string,
+  now: number,
+): Promise<{ keyfile: string; certfile: string }> {
+  if (cfg.keyfile !== "" && cfg.certfile !== "") return cfg;
+  if (cfg.keyfile !== "" || cfg.certfile !== "") {
+    const missing = cfg.keyfile === "" ? "keyfile" : "certfile";
+    throw new ListenerError(label, `${missing} is not set, but its counterpart is: set both, or none for a self-signed certificate`);
+  }
+  try {
+    return await selfSignedFiles(dataDir, now);
+  } catch (err) {
+    throw new ListenerError(label, `cannot make a self-signed certificate in ${dataDir}/certs: ${messageOf(err)}`);
+  }
+}
+
+/** A bad certificate is told at start, not at the first handshake. */
+function checked(label: string, files: readonly string[], make: () => SecureContext): SecureContext {
+  try {
+    return make();
+  } catch (err) {
+    const text = messageOf(err);
+    if (text.includes("KEY_VALUES_MISMATCH"))
+      throw new ListenerError(label, `the key in ${files[0]} does not belong to the certificate in ${files[1]}`);
+    if (/cipher|INVALID_COMMAND|NO_CIPHER/i.test(text)) throw new ListenerError(label, "ciphers names no cipher that this build knows");
+    throw new ListenerError(label, `${files.join(", ")}: no usable certificate and key in PEM form (${text})`);
+  }
+}
+
+function readPem(label: string, key: string, path: string): string {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (err) {
+    const code = (err as { code?: string }).code;
+    const why = code === "ENOENT" ? "does not exist" : code === "EACCES" ? "may not be read by this user" : messageOf(err);
+    throw new ListenerError(label, `${key} ${path} ${why}`);
+  }
+  if (!text.includes("-----BEGIN ")) throw new ListenerError(label, `${key} ${path} is not in PEM form`);
+  return text;
+}
+
+interface VersionOptions {
+  minVersion?: number;
+  maxVersion?: number;
+  secureOptions?: number;
+}
+
+/** The named versions; a gap between them is switched off by its own option. */
+export function versionRange(label: string, names: readonly string[]): VersionOptions {
+  if (names.length === 0) return {};
+  for (const name of names) {
+    if (!VERSIONS.some((v) => v.name === name)) {
+      throw new ListenerError(label, `tls_versions: "${name}" is not one of ${VERSIONS.map((v) => v.name).join(", ")}`);
+    }
+  }
+  const wanted = VERSIONS.filter((v) => names.includes(v.name));
+  const min = wanted[0]?.wire ?? 0;
+  const max = wanted.at(-1)?.wire ?? 0;
+  const off = VERSIONS.filter((v) => v.wire > min && v.wire < max && !names.includes(v.name)).reduce((bits, v) => bits | v.off, 0);
+  return { minVersion: min, maxVersion: max, ...(off !== 0 ? { secureOptions: off } : {}) };
+}
+
+function nodeVersions(v: VersionOptions): object {
+  const name = (wire: number): string => (wire === 0x0301 ? "TLSv1" : `TLSv1.${wire - 0x0301}`);
+  return {
+    ...(v.minVersion === undefined ? {} : { minVersion: name(v.minVersion) }),
+    ...(v.maxVersion === undefined ? {} : { maxVersion: name(v.maxVersion) }),
+    ...(v.secureOptions === undefined ? {} : { secureOptions: v.secureOptions }),
+  };
+}
+
+/** OpenSSL's separator; TLS 1.3 suites are always on and not part of its list. */
+function cipherList(text: string): string {
+  return text
+    .split(/[\s,:]+/)
+    .filter((c) => c !== "" && !c.startsWith("TLS_AES_") && !c.startsWith("TLS_CHACHA20_"))
+    .join(":");
+}
+
+/** Changes when one of the files does. Missing files count as a state of their own. */
+export function stampOf(files: readonly string[]): string {
+  return files
+    .map((f) => {
+      const s = statSync(f, { throwIfNoEntry: false });
+      return s === undefined ? "-" : `${s.mtimeMs}/${s.size}/${s.ino}`;
+    })
+    .join(" ");
+}
+
+/** What Bun's and node's TLS sockets have in common. */
+export interface TlsPeer {
+  readonly authorized: boolean;
+  getPeerCertificate(): unknown;
+}
+
+/**
+ * The client's certificate; null = it gave none, "invalid" = it gave one (or should have) that our authority did not sign.
+ * A handshake counts as successful even then.
+ */
+export function peerCertificate(socket: TlsPeer, tls: TlsMaterial, wantRaw: boolean): PeerCertificate | null | "invalid" {
+  if (!tls.requestCert) return null;
+  const cert = socket.getPeerCertificate() as { subject?: Record<string, string | string[]>; raw?: Uint8Array } | null | undefined;
+  const given = cert?.raw !== undefined;
+  if (!socket.authorized) return given || tls.mustHaveCert ? "invalid" : null;
+  if (!given) return null;
+  const subject = cert.subject ?? {};
+  return {
+    cn: [subject.CN ?? ""].flat().at(-1) ?? "",
+    dn: distinguishedName(subject),
+    raw: wantRaw ? Buffer.from(cert.raw as Uint8Array).toString("base64") : "",
+  };
+}
+
+/** RFC 4514: most specific part first. */
+function distinguishedName(subject: Record<string, string | string[]>): string {
+  return Object.entries(subject)
+    .flatMap(([type, value]) => [value].flat().map((v) => `${type}=${escapeDn(v)}`))
+    .reverse()
+    .join(",");
+}
+
+function escapeDn(value: string): string {
+  return value
+    .replace(/[,+"\\<>;]/g, "\\$&")
+    .replace(/^[ #]/, "\\$&")
+    .replace(/ $/, "\\ ");
+}
+
+export function messageOf(err: unknown): string {
+  return (err instanceof Error ? err.message : String(err)).split("\n", 1)[0] ?? "";
+}

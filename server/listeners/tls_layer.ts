@@ -1,0 +1,154 @@
+/**
+ * TLS inside a connection whose first bytes were a PROXY header. Bun can only start TLS on a socket from which nothing was read,
+ * and the header comes in one read with the first TLS record: so the record layer runs on a stream that we feed.
+ */
+import { Duplex } from "node:stream";
+import { TLSSocket } from "node:tls";
+import { type ChannelLike, type Link, NOBODY } from "./link.ts";
+import type { TlsMaterial } from "./tls.ts";
+
+/** Plain bytes that may wait for encryption and the socket. */
+const HIGH_WATER = 256 * 1024;
+
+/** The encrypted side. */
+class Records extends Duplex {
+  #rest: Uint8Array | null = null;
+  #written: ((err?: Error | null) => void) | null = null;
+
+  constructor(private readonly link: Link) {
+    super();
+  }
+
+  override _read(): void {
+    this.link.resume();
+  }
+
+  override _write(chunk: Uint8Array, _encoding: string, done: (err?: Error | null) => void): void {
+    this.#rest = chunk;
+    this.#written = done;
+    this.flush();
+  }
+
+  override _final(done: (err?: Error | null) => void): void {
+    this.link.end();
+    done();
+  }
+
+  override _destroy(err: Error | null, done: (err?: Error | null) => void): void {
+    this.#written = null;
+    done(err);
+  }
+
+  /** The socket takes bytes again. */
+  flush(): void {
+    const rest = this.#rest;
+    const done = this.#written;
+    if (rest === null || done === null) return;
+    const n = this.link.write(rest, 0, rest.length);
+    if (n >= 0 && n < rest.length) {
+      this.#rest = rest.subarray(n);
+      return;
+    }
+    this.#rest = null;
+    this.#written = null;
+    done(n < 0 ? new Error("closed") : null);
+  }
+}
+
+export class TlsLayer implements Link, ChannelLike {
+  channel: ChannelLike = NOBODY;
+  readonly #records: Records;
+  readonly #tls: TLSSocket;
+  #ended = false;
+
+  constructor(
+    private readonly link: Link,
+    tls: TlsMaterial,
+    alpn: readonly string[],
+    /** The handshake is done; verification of the client's certificate is up to the caller. */
+    secured: (layer: TlsLayer, socket: TLSSocket) => void,
+    failed: (why: string) => void,
+  ) {
+    this.#records = new Records(link);
+    this.#records.on("error", () => {});
+    this.#tls = new TLSSocket(this.#records as never, {
+      isServer: true,
+      secureContext: tls.context(),
+      requestCert: tls.requestCert,
+      rejectUnauthorized: false,
+      ALPNProtocols: [...alpn],
+    });
+    this.#tls.on("secure", () => secured(this, this.#tls));
+    this.#tls.on("data", (chunk: Uint8Array) => this.channel.onData(chunk));
+    this.#tls.on("drain", () => this.channel.onDrain());
+    this.#tls.on("error", (err) => {
+      failed(err.message);
+      this.link.abort("tls_error");
+    });
+    // close_notify of the peer: it will not read our answer either.
+    this.#tls.on("end", () => this.link.abort("closed"));
+  }
+
+  get ip(): string {
+    return this.link.ip;
+  }
+  get port(): number {
+    return this.link.port;
+  }
+
+  // ---- from the socket
+
+  onData(chunk: Uint8Array): void {
+    if (!this.#records.push(chunk)) this.link.pause();
+  }
+  onDrain(): void {
+    this.#records.flush();
+  }
+  onClose(reason: string): void {
+    const channel = this.channel;
+    this.channel = NOBODY;
+    this.#records.destroy();
+    this.#tls.destroy();
+    channel.onClose(reason);
+  }
+
+  // ---- for the layer above
+
+  write(buf: Uint8Array, offset: number, length: number): number {
+    if (this.#ended || this.#tls.destroyed) return -1;
+    if (this.#tls.writableLength >= HIGH_WATER && this.#tls.writableNeedDrain) return 0;
+    // The stream keeps what it cannot encrypt at once.
+    this.#tls.write(Buffer.from(buf.subarray(offset, offset + length)));
+    return length;
+  }
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.channel = NOBODY;
+    // A peer that reads nothing would keep the stream from ever finishing.
+    this.link.expectWithin(2000, "closed");
+    this.#tls.end();
+  }
+  destroy(): void {
+    this.#ended = true;
+    this.channel = NOBODY;
+    this.link.destroy();
+    this.#tls.destroy();
+    this.#records.destroy();
+  }
+  pause(): void {
+    this.#tls.pause();
+  }
+  resume(): void {
+    this.#tls.resume();
+  }
+  expectWithin(ms: number, reason: string): void {
+    this.link.expectWithin(ms, reason);
+  }
+  settled(): void {
+    this.link.settled();
+  }
+  abort(reason: string): void {
+    this.link.abort(reason);
+  }
+}

@@ -1,0 +1,300 @@
+/**
+ * MQTT over WebSocket. The protocol is spoken here, on the same sockets as TCP and TLS, and not by Bun.serve: that one gives no
+ * client certificate, no PROXY header, and accepts without asking, so that idle HTTP connections could use up all descriptors.
+ */
+import { constants, deflateRawSync, inflateRawSync } from "node:zlib";
+import { copyBytes } from "../lib/bytes.ts";
+import { formatIp, parseIp } from "../lib/cidr.ts";
+import { type ChannelLike, type Link, NOBODY } from "./link.ts";
+import { BINARY, closeFrame, FrameReader, type FrameSink, frameOf, headerSize, PONG, writeHeader } from "./ws_frames.ts";
+import { answerUpgrade, type HttpRefusal, listOf, parseRequest, refusalText, type UpgradeRules } from "./ws_request.ts";
+
+/** Longest payload of one outgoing frame: what the core writes in one flush. */
+const MAX_FRAME = 64 * 1024;
+/** Smaller messages do not get shorter by compression. */
+const COMPRESS_FROM = 128;
+/** A message compressed without a context ends in an empty block, which is not sent (RFC 7692 section 7.2.1). */
+const TAIL = Buffer.from([0x00, 0x00, 0xff, 0xff]);
+const CLOSE_MS = 2000;
+/** Close codes: RFC 6455 section 7.4.1. */
+const NORMAL = 1000;
+const INVALID_DATA = 1007;
+
+export interface WsRules extends UpgradeRules {
+  /** Header with the client's address, as set by a trusted proxy; "" = none. */
+  addressHeader: string;
+  portHeader: string;
+  /** Longest payload of a frame, bytes. */
+  maxFrame: number;
+}
+
+/** Reasons of `ChannelLike.onClose` by close code. */
+const REASONS: Record<number, string> = { 1003: "ws_text_frame", 1007: "ws_bad_compression", 1009: "ws_frame_too_large" };
+
+/** Waits for the HTTP request, answers it, and puts the WebSocket in its own place. */
+export class WsHandshake implements ChannelLike {
+  #head: Uint8Array | null = null;
+
+  constructor(
+    private readonly link: Link,
+    private readonly rules: WsRules,
+    private readonly scratch: Scratch,
+    /** Gets the WebSocket and gives the channel for it. */
+    private readonly opened: (ws: WsLink) => ChannelLike,
+    private readonly refused: (refusal: HttpRefusal) => void,
+  ) {}
+
+  onData(chunk: Uint8Array): void {
+    const head = this.#head === null ? chunk : Buffer.concat([this.#head, chunk]);
+    const parsed = parseRequest(head);
+    if (parsed.state === "incomplete") {
+      this.#head = head;
+      return;
+    }
+    if (parsed.state === "bad") {
+      this.#refuse(parsed.refusal);
+      return;
+    }
+    const { request } = parsed;
+    const answer = answerUpgrade(request, this.rules);
+    if (!answer.ok) {
+      this.#refuse(answer.refusal);
+      return;
+    }
+    const bytes = Buffer.from(answer.upgrade.answer, "latin1");
+    // A fresh socket takes a few hundred bytes; one that does not is of no use.
+    if (this.link.write(bytes, 0, bytes.length) !== bytes.length) {
+      this.link.abort("ws_handshake_error");
+      return;
+    }
+    const { ip, port } = forwardedFor(request.headers, this.rules) ?? this.link;
+    this.link.settled();
+    const ws = new WsLink(this.link, ip, port, this.rules.maxFrame, answer.upgrade.compress, this.scratch);
+    this.link.channel = ws;
+    ws.channel = this.opened(ws);
+    // A client may send frames before it has seen the answer.
+    if (request.length < head.length) ws.onData(head.subarray(request.length));
+  }
+  onDrain(): void {}
+  onClose(): void {}
+
+  #refuse(refusal: HttpRefusal): void {
+    this.refused(refusal);
+    const bytes = Buffer.from(refusalText(refusal), "utf8");
+    this.link.write(bytes, 0, bytes.length);
+    this.link.end();
+  }
+}
+
+/** The first address of the configured header. null = not configured, not there or no address. */
+function forwardedFor(headers: ReadonlyMap<string, string>, rules: WsRules): { ip: string; port: number } | null {
+  if (rules.addressHeader === "") return null;
+  const first = listOf(headers.get(rules.addressHeader.toLowerCase()))[0] ?? "";
+  // Some proxies add the port: 10.0.0.1:1234, [::1]:1234.
+  const bare = /^\[([^\]]+)\](?::\d+)?$/.exec(first)?.[1] ?? /^([\d.]+):\d+$/.exec(first)?.[1] ?? first;
+  const ip = parseIp(bare);
+  if (ip === null) return null;
+  const port = Number(listOf(headers.get(rules.portHeader.toLowerCase()))[0] ?? 0);
+  return { ip: formatIp(ip), port: Number.isInteger(port) && port > 0 && port < 65536 ? port : 0 };
+}
+
+/** Frames are put together here, one at a time; shared by all connections. */
+export class Scratch {
+  readonly bytes = Buffer.allocUnsafeSlow(MAX_FRAME + 16);
+}
+
+/** An open WebSocket: a transport for the channel, whose bytes travel in binary frames. */
+export class WsLink implements Link, ChannelLike, FrameSink {
+  channel: ChannelLike = NOBODY;
+  readonly #reader: FrameReader;
+  /** Rest of a frame whose start the kernel has taken: nothing else may go out before it. */
+  #rest: Uint8Array | null = null;
+  /** Answer to the last ping, while it waits for room. */
+  #pong: Uint8Array | null = null;
+  /** Close frame that waits for room. */
+  #goodbye: Uint8Array | null = null;
+  #closing = false;
+
+  constructor(
+    private readonly link: Link,
+    public ip: string,
+    public port: number,
+    private readonly maxFrame: number,
+    private readonly compress: boolean,
+    private readonly scratch: Scratch,
+  ) {
+    this.#reader = new FrameReader(this, maxFrame, compress);
+  }
+
+  // ---- from the socket
+
+  onData(chunk: Uint8Array): void {
+    if (!this.#closing) this.#reader.read(chunk);
+  }
+
+  onDrain(): void {
+    if (!this.#flush()) return;
+    if (this.#goodbye !== null) this.#leave();
+    else this.channel.onDrain();
+  }
+
+  onClose(reason: string): void {
+    this.#closing = true;
+    this.#reader.stop();
+    const channel = this.channel;
+    this.channel = NOBODY;
+    channel.onClose(reason);
+  }
+
+  // ---- from the frame reader
+
+  onBytes(bytes: Uint8Array): void {
+    this.channel.onData(bytes);
+  }
+
+  onCompressed(message: Uint8Array): void {
+    if (this.#closing) return;
+    let plain: Uint8Array;
+    try {
+      const options = { maxOutputLength: this.maxFrame, finishFlush: constants.Z_SYNC_FLUSH };
+      plain = inflateRawSync(Buffer.concat([message, TAIL]), options);
+    } catch (err) {
+      const tooLarge = (err as { code?: string }).code === "ERR_BUFFER_TOO_LARGE";
+      this.onViolation(
+        tooLarge ? 1009 : INVALID_DATA,
+        tooLarge ? `message longer than ${this.maxFrame} bytes` : "message cannot be decompressed",
+      );
+      return;
+    }
+    if (plain.length > 0) this.channel.onData(plain);
+  }
+
+  onPing(payload: Uint8Array): void {
+    if (this.#closing) return;
+    // Only the most recent ping needs an answer (RFC 6455 section 5.5.3).
+    this.#pong = frameOf(PONG, payload);
+    this.#flush();
+  }
+
+  onPeerClose(code: number): void {
+    this.#fail("closed", code === 1005 ? NORMAL : code, "");
+  }
+
+  onViolation(code: number, why: string): void {
+    this.#fail(REASONS[code] ?? "ws_protocol_error", code, why);
+  }
+
+  /** The channel hears of it now, not after the slow close. */
+  #fail(reason: string, code: number, why: string): void {
+    if (this.#closing) return;
+    const channel = this.channel;
+    this.#close(code, why);
+    channel.onClose(reason);
+  }
+
+  // ---- for the channel
+
+  write(buf: Uint8Array, offset: number, length: number): number {
+    if (this.#closing) return -1;
+    let done = 0;
+    while (done < length && this.#rest === null) {
+      const n = Math.min(length - done, MAX_FRAME);
+      const taken = this.#writeFrame(buf, offset + done, n);
+      if (taken < 0) return -1;
+      if (taken === 0) break;
+      done += n;
+    }
+    return done;
+  }
+
+  /** Returns the bytes of the frame that the kernel took; the rest of a frame once begun is kept here. */
+  #writeFrame(buf: Uint8Array, offset: number, length: number): number {
+    if (this.compress && length >= COMPRESS_FROM) return this.#writeCompressed(buf.subarray(offset, offset + length));
+    const out = this.scratch.bytes;
+    const at = writeHeader(out, 0, BINARY, length, false);
+    copyBytes(buf, out, at, offset, offset + length);
+    return this.#send(out, at + length);
+  }
+
+  #writeCompressed(plain: Uint8Array): number {
+    const packed = deflateRawSync(plain, { finishFlush: constants.Z_SYNC_FLUSH });
+    const length = packed.length - TAIL.length;
+    const out = Buffer.allocUnsafe(headerSize(length) + length);
+    const at = writeHeader(out, 0, BINARY, length, true);
+    copyBytes(packed, out, at, 0, length);
+    return this.#send(out, out.length);
+  }
+
+  #send(bytes: Uint8Array, length: number): number {
+    const n = this.link.write(bytes, 0, length);
+    if (n > 0 && n < length) this.#rest = bytes.slice(n, length);
+    return n;
+  }
+
+  /** Send what waits: the rest of a frame, then a pong. False = there is still something. */
+  #flush(): boolean {
+    if (this.#rest !== null) {
+      const rest = this.#rest;
+      this.#rest = null;
+      const n = this.link.write(rest, 0, rest.length);
+      if (n < 0) return false;
+      if (n < rest.length) {
+        this.#rest = rest.subarray(n);
+        return false;
+      }
+    }
+    if (this.#pong !== null && !this.#closing) {
+      const n = this.#send(this.#pong, this.#pong.length);
+      if (n === 0) return false;
+      this.#pong = null;
+    }
+    return this.#rest === null;
+  }
+
+  end(): void {
+    this.#close(NORMAL, "");
+  }
+
+  destroy(): void {
+    this.#closing = true;
+    this.#reader.stop();
+    this.channel = NOBODY;
+    this.link.destroy();
+  }
+
+  #close(code: number, why: string): void {
+    if (this.#closing) return;
+    this.#closing = true;
+    this.#reader.stop();
+    this.channel = NOBODY;
+    this.#goodbye = closeFrame(code, why);
+    this.#leave();
+  }
+
+  /** Close frame, then the slow close of the socket, once an unfinished frame is out. */
+  #leave(): void {
+    if (this.#rest !== null) {
+      this.link.expectWithin(CLOSE_MS, "closed");
+      return;
+    }
+    if (this.#goodbye !== null) this.link.write(this.#goodbye, 0, this.#goodbye.length);
+    this.#goodbye = null;
+    this.link.end();
+  }
+
+  pause(): void {
+    this.link.pause();
+  }
+  resume(): void {
+    this.link.resume();
+  }
+  expectWithin(ms: number, reason: string): void {
+    this.link.expectWithin(ms, reason);
+  }
+  settled(): void {
+    this.link.settled();
+  }
+  abort(reason: string): void {
+    this.link.abort(reason);
+  }
+}
