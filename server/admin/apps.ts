@@ -63,6 +63,12 @@ export function createApps({ broker, system }: AdminDeps) {
     broker.flush();
   }
 
+  function valid(id: string, secret: string): boolean {
+    const app = apps.get(id);
+    if (!app || app.secret !== secret || !app.status) return false;
+    return app.expired === null || app.expired >= Math.floor(broker.clock.now() / 1000);
+  }
+
   return {
     /** Secret of applications created without one; "" = a random one each. */
     setDefaultSecret(secret: string): void {
@@ -102,10 +108,11 @@ export function createApps({ broker, system }: AdminDeps) {
 
     /** Existing, enabled, not expired, right secret? The secrets are compared in constant time. */
     check(id: string, secret: string): boolean {
-      const app = apps.get(id);
-      const equal = system.digest(app?.secret ?? "") === system.digest(secret);
-      if (!app || !equal || !app.status) return false;
-      return app.expired === null || app.expired >= Math.floor(broker.clock.now() / 1000);
+      const equal = system.digest(apps.get(id)?.secret ?? "") === system.digest(secret);
+      return equal && valid(id, secret);
     },
+
+    /** The same for credentials that were right before: their secret may be compared in any time. */
+    stillValid: valid,
   };
 }

@@ -5,6 +5,7 @@ import { Elysia } from "elysia";
 import { type Admin, AdminError } from "../admin/index.ts";
 import type { Query } from "../admin/query.ts";
 import type { Log } from "../core/ports.ts";
+import type { Peer } from "./auth.ts";
 import { BadBody, mergeParams, readJson } from "./body.ts";
 import { openApiPath } from "./openapi.ts";
 import { badRequest, failure, notFound } from "./reply.ts";
@@ -17,7 +18,7 @@ const PREFIX = "/api/v3";
 export interface Incoming {
   readonly kind: Kind;
   readonly caller: Caller;
-  readonly address: string;
+  readonly peer: Peer;
   /** Decoded, below `/api/v3`. */
   readonly segments: readonly string[];
   readonly query: Query;
@@ -73,9 +74,9 @@ export function createApp(admin: Admin, log: Log, incoming: WeakMap<Request, Inc
       const path = read(from.segments);
       if (withNode && !admin.hasNode(path.node ?? "")) return notFound();
       if (route.plugin && !admin.plugins.isRunning(route.plugin)) return notFound();
-      const { caller, address, query, json, login, keepOpen } = from;
+      const { caller, query, json, login, keepOpen } = from;
       const params = from.params ?? {};
-      const call: Call = { admin, caller, address, server: from.kind, path, query, params, json, request, login, keepOpen };
+      const call: Call = { admin, caller, server: from.kind, path, query, params, json, request, login, keepOpen };
       try {
         return await route.handle(call);
       } catch (err) {
@@ -88,8 +89,8 @@ export function createApp(admin: Admin, log: Log, incoming: WeakMap<Request, Inc
   const app = new Elysia({ normalize: false, handler: { standardHostname: false } }).onError(
     { as: "global" },
     ({ code, error, request, set }) => {
-    // Answers below bring their own status; what the framework has set already would win.
-    set.status = 200;
+      // Answers below bring their own status; what the framework has set already would win.
+      set.status = 200;
       const from = incoming.get(request);
       if (code === "NOT_FOUND") return notFound();
       if (code === "PARSE") return badRequest();

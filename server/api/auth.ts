@@ -8,7 +8,8 @@ const FAILURES_MAX = 20;
 const WINDOW_MS = 60_000;
 /** Addresses watched; the oldest is forgotten first. */
 const ADDRESSES_MAX = 10_000;
-const WRONG_MAX = 1000;
+/** Credentials remembered, right or wrong. */
+const KEPT_MAX = 1000;
 
 const DEFAULT_PASSWORD =
   "The default password still stands: it is accepted from this machine alone. Log in there (http://127.0.0.1:18083) and change it, or set one at the command line (ctl admins passwd).";
@@ -78,7 +79,8 @@ export function isLocal(address: string, headers: Headers): boolean {
 }
 
 export interface Peer {
-  readonly address: string;
+  /** Asked for only when it matters. */
+  address(): string;
   readonly headers: Headers;
 }
 /** The caller, or the answer that refuses it. */
@@ -87,71 +89,89 @@ export type Verdict = Caller | Response;
 export function createAuth(admin: Admin) {
   const { apps, users, system } = admin;
   const guards = { app: new LoginGuard(admin.now), user: new LoginGuard(admin.now) };
-  /** Digests of application credentials that were right once: a guessing neighbour does not lock them out. */
-  const knownApps = new Set<string>();
+  /** Credentials that were right, by the keyed digest of their header: no parsing and no password hash for them. */
+  const right = { app: new Map<string, Basic>(), user: new Map<string, Basic>() };
   /** Digests of user credentials that were wrong: sent again, they cost nothing and count once. */
   let wrong = new Set<string>();
-  let wrongSince = -1;
+  let generation = -1;
 
-  const digest = (b: Basic): string => system.digest(`${b.name}\0${b.secret}`);
+  /** Users or passwords have changed: what was found out before may be wrong. */
+  function refresh(): void {
+    if (generation === users.generation()) return;
+    generation = users.generation();
+    wrong = new Set();
+    right.user.clear();
+  }
 
-  function app(basic: Basic, peer: Peer): Verdict {
-    const key = digest(basic);
-    const known = knownApps.has(key);
-    const wait = known ? 0 : guards.app.wait(peer.address);
+  function remember(kind: "app" | "user", key: string, basic: Basic): void {
+    if (right[kind].size >= KEPT_MAX) right[kind].clear();
+    right[kind].set(key, basic);
+  }
+
+  function app(key: string, header: string, peer: Peer): Verdict {
+    const known = right.app.get(key);
+    if (known && apps.stillValid(known.name, known.secret)) return { kind: "app", name: known.name };
+    right.app.delete(key);
+    const basic = parseBasic(header);
+    if (!basic) return unauthorized();
+    const wait = guards.app.wait(peer.address());
     if (wait > 0) return unauthorized(wait);
     if (apps.check(basic.name, basic.secret)) {
-      if (knownApps.size >= WRONG_MAX) knownApps.clear();
-      knownApps.add(key);
+      remember("app", key, basic);
       return { kind: "app", name: basic.name };
     }
-    knownApps.delete(key);
-    if (!known) guards.app.failed(peer.address);
+    // An application that was switched off is no guess.
+    if (!known) guards.app.failed(peer.address());
     return unauthorized();
   }
 
   /** Everybody knows that password: it counts on this machine alone. */
   function allowed(name: string, peer: Peer): Verdict {
-    if (users.mustChange(name) && !isLocal(peer.address, peer.headers)) return text(DEFAULT_PASSWORD, 403);
+    if (users.mustChange(name) && !isLocal(peer.address(), peer.headers)) return text(DEFAULT_PASSWORD, 403);
     return { kind: "user", name };
   }
 
   type Tried = { result: "ok" | "wrong_password" | "unknown_user" } | { wait: number };
 
   async function tryUser(basic: Basic, peer: Peer): Promise<Tried> {
-    if (users.isVerified(basic.name, basic.secret)) return { result: "ok" };
-    const key = digest(basic);
-    if (wrongSince !== users.generation()) {
-      wrong = new Set();
-      wrongSince = users.generation();
-    }
+    refresh();
+    const key = system.digest(`${basic.name}\0${basic.secret}`);
     if (wrong.has(key)) return { result: users.exists(basic.name) ? "wrong_password" : "unknown_user" };
-    const wait = guards.user.wait(peer.address);
+    const wait = guards.user.wait(peer.address());
     if (wait > 0) return { wait };
     const result = await users.login(basic.name, basic.secret);
     if (result === "ok") {
-      guards.user.succeeded(peer.address);
+      guards.user.succeeded(peer.address());
       return { result };
     }
-    guards.user.failed(peer.address);
-    if (wrong.size >= WRONG_MAX) wrong.clear();
+    guards.user.failed(peer.address());
+    refresh();
+    if (wrong.size >= KEPT_MAX) wrong.clear();
     wrong.add(key);
     return { result };
   }
 
-  async function user(basic: Basic, peer: Peer): Promise<Verdict> {
+  async function user(key: string, header: string, peer: Peer): Promise<Verdict> {
+    const basic = parseBasic(header);
+    if (!basic) return unauthorized();
     const tried = await tryUser(basic, peer);
     if ("wait" in tried) return unauthorized(tried.wait);
-    return tried.result === "ok" ? allowed(basic.name, peer) : unauthorized();
+    if (tried.result !== "ok") return unauthorized();
+    // Not when something has changed meanwhile: the next request asks again.
+    if (generation === users.generation()) remember("user", key, basic);
+    return allowed(basic.name, peer);
   }
 
   return {
     check(kind: Kind, peer: Peer): Verdict | Promise<Verdict> {
       if (kind === "ctl") return { kind: "ctl", name: "ctl" };
-      const basic = parseBasic(peer.headers.get("authorization"));
-      if (!basic) return unauthorized();
-      if (kind === "management") return app(basic, peer);
-      return users.isVerified(basic.name, basic.secret) ? allowed(basic.name, peer) : user(basic, peer);
+      const header = peer.headers.get("authorization");
+      if (header === null) return unauthorized();
+      const key = system.digest(header);
+      if (kind === "management") return app(key, header, peer);
+      refresh();
+      const known = right.user.get(key);
+      return known ? allowed(known.name, peer) : user(key, header, peer);
     },
 
     /** `POST /auth`. @throws AdminError 103, 104, 108 */

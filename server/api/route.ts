@@ -15,8 +15,6 @@ export interface Caller {
 export interface Call<Body = Record<string, unknown>> {
   readonly admin: Admin;
   readonly caller: Caller;
-  /** Address of the peer; "" at the socket. */
-  readonly address: string;
   readonly server: Kind;
   /** Path parameters, percent-decoded. */
   readonly path: Readonly<Record<string, string>>;

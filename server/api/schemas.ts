@@ -146,7 +146,15 @@ export const subscription = row<C.Subscription>({
 });
 export const routeRow = row<C.Route>({ topic: text, node: text });
 
-export const plugin = row<C.Plugin>({ name: text, version: text, description: text, active: flag, required: flag, error: text, failures: int });
+export const plugin = row<C.Plugin>({
+  name: text,
+  version: text,
+  description: text,
+  active: flag,
+  required: flag,
+  error: text,
+  failures: int,
+});
 export const nodePlugins = row<C.NodePlugins>({ node: text, plugins: list(plugin) });
 export const pluginConfigRow = row<C.PluginConfigRow>({
   key: text,

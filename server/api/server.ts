@@ -3,7 +3,7 @@ import { chmodSync, existsSync, unlinkSync } from "node:fs";
 import type { Admin } from "../admin/index.ts";
 import type { Log } from "../core/ports.ts";
 import { createApp, type Incoming } from "./app.ts";
-import { createAuth } from "./auth.ts";
+import { createAuth, type Peer } from "./auth.ts";
 import type { Listener } from "./contract.ts";
 import { parseQuery, splitUrl, target } from "./front.ts";
 import { badRequest, empty, notFound, text } from "./reply.ts";
@@ -97,7 +97,7 @@ export function createHttp(deps: HttpDeps) {
     server: Server,
     where: { path: string; segments: readonly string[]; search: string },
     caller: Caller,
-    address: string,
+    peer: Peer,
   ) {
     const { path, segments, search } = where;
     // Rewriting is for crooked paths only: it costs a second request object.
@@ -106,10 +106,10 @@ export function createHttp(deps: HttpDeps) {
     incoming.set(final, {
       kind,
       caller,
-      address,
+      peer,
       segments,
       query: parseQuery(search),
-      login: (username, password) => auth.login(username, password, { address, headers: request.headers }),
+      login: (username, password) => auth.login(username, password, peer),
       keepOpen: () => server.timeout(request, 0),
     });
     return app.fetch(final);
@@ -124,7 +124,7 @@ export function createHttp(deps: HttpDeps) {
     if (to.kind === "malformed") return empty(400);
     if (to.kind === "other") return other(kind, path, request);
     const segments = to.kind === "root" ? [] : to.segments;
-    const address = kind === "ctl" ? "" : (server.requestIP(request)?.address ?? "");
+    const peer: Peer = { address: () => server.requestIP(request)?.address ?? "", headers: request.headers };
     const pass = (caller: Caller): Response | Promise<Response> => {
       if (to.kind === "root" && request.method !== "GET") return badRequest();
       // No route has an automatic HEAD (EMQ X 3.1); the framework would make one of every GET.
@@ -132,10 +132,10 @@ export function createHttp(deps: HttpDeps) {
       // `/api/v3//` is no route, though its segments are those of the root (EMQ X 3.1).
       if (to.kind === "api" && segments.length === 0) return notFound();
       const where = { path: to.kind === "root" ? "/api/v3/" : to.path, segments, search };
-      return route(kind, request, server, where, caller, address);
+      return route(kind, request, server, where, caller, peer);
     };
     if (isLogin(kind, request.method, segments)) return pass({ kind: "user", name: "" });
-    const verdict = auth.check(kind, { address, headers: request.headers });
+    const verdict = auth.check(kind, peer);
     if (verdict instanceof Promise) return verdict.then((v) => (v instanceof Response ? v : pass(v)));
     return verdict instanceof Response ? verdict : pass(verdict);
   }
