@@ -30,7 +30,7 @@ function fingerprint(patterns: string[]): string {
 
 async function run(command: string[]): Promise<void> {
   const child = Bun.spawn(command, { cwd: ROOT, stdout: "pipe", stderr: "pipe" });
-  const [out, err, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
+  const [out, err, code] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text(), child.exited]);
   if (code !== 0) throw new Error(`${command.slice(0, 3).join(" ")} failed\n${out}${err}`);
 }
 
