@@ -1,21 +1,19 @@
 /**
  * What a plugin is: a manifest. The config table types `ctx.config`; a misspelt key or hook point does not compile;
- * everything registered through the context is taken back when the plugin is unloaded.
+ * everything registered through the context is taken back when the plugin is unloaded. See plugin_template for a worked example.
  */
-import type { HookPoint, HookPoints } from "../core/hooks.ts";
+import type { HookFilter, HookPoint, HookPoints } from "../core/hooks.ts";
 import type { Message } from "../core/message.ts";
 import type { Clock, KvStore, Log, Store } from "../core/ports.ts";
-import type { SubscribeOptions } from "../core/types.ts";
-import type { ConfigEntry } from "../lib/config_entry.ts";
+import type { AclVerdict, Action, ClientInfo, SubscribeOptions } from "../core/types.ts";
+import type { ConfigTable, ValueOf, ValuesOf } from "../lib/config_entry.ts";
+import type { QoS } from "../mqtt/types.ts";
 import type { PluginServices } from "./services.ts";
 
-export type { PluginServices } from "./services.ts";
+export type * from "./services.ts";
+export type { ConfigTable, ValueOf, ValuesOf };
 
-/** Full key ("retainer.max_payload_size") -> how its text is read, its default and its documentation. */
-export type ConfigTable = Readonly<Record<string, ConfigEntry<unknown>>>;
-/** The values of a config table. One object as long as the plugin runs: a live change is seen at the next read. */
-export type ConfigOf<C extends ConfigTable> = { readonly [K in keyof C]: C[K] extends ConfigEntry<infer T> ? T : never };
-
+// biome-ignore lint/suspicious/noConfusingVoidType: it is the return type of `start`
 type ServiceOf<N extends string> = N extends keyof PluginServices ? PluginServices[N] : void;
 
 export interface PluginManifest<N extends string, C extends ConfigTable> {
@@ -30,32 +28,39 @@ export interface PluginManifest<N extends string, C extends ConfigTable> {
   /** Running at the first start; later the last explicit load or unload decides. */
   readonly activeByDefault: boolean;
   readonly config: C;
-  /** Keys that EMQ X 3.1 does not ship in the plugin's configuration file: shown with an empty value until somebody sets them. */
-  readonly optional?: readonly (keyof C & string)[];
-  /** Keys that `PUT /configs/:app` may set while the plugin runs, with their type's name as 3.1 shows it. */
+  /** Keys that `PUT /configs/:app` sets while the plugin runs, with their type's name as 3.1 shows it. */
   readonly liveKeys?: { readonly [K in keyof C & string]?: string };
   /** Start; what is returned is the typed door for the admin layer. A throw leaves the plugin inactive with the error shown. */
   start(ctx: PluginContext<C>): ServiceOf<N> | Promise<ServiceOf<N>>;
 }
 
 /** A plugin whose types are forgotten: what the manager handles. */
-export type AnyPlugin = Omit<PluginManifest<string, ConfigTable>, "start" | "liveKeys"> & {
+export interface AnyPlugin {
+  readonly name: string;
+  readonly description: string;
+  readonly version: string;
+  readonly required?: boolean;
+  readonly activeByDefault: boolean;
+  readonly config: ConfigTable;
   readonly liveKeys?: Readonly<Record<string, string>>;
   start(ctx: PluginContext<ConfigTable>): unknown;
-};
+}
 
 export function definePlugin<const N extends string, const C extends ConfigTable>(manifest: PluginManifest<N, C>): AnyPlugin {
   return manifest as unknown as AnyPlugin;
 }
 
-/** Options of `ctx.hook`. Higher priority runs first; default 0. */
-export interface HookOptions {
+/** Higher priority runs first; default 0. The filter (message.publish only) keeps all other messages on the fast path. */
+export interface HookOptions extends HookFilter {
   priority?: number;
 }
 
 export interface PluginContext<C extends ConfigTable = ConfigTable> {
   readonly name: string;
-  readonly config: ConfigOf<C>;
+  /** One object as long as the plugin runs: a live change is seen at the next read. */
+  readonly config: ValuesOf<C>;
+  /** Values of a key with a `$name` part: what stands for the part -> value, in order of the keys. */
+  many<K extends keyof C & string>(key: K): ReadonlyMap<string, ValueOf<C[K]>>;
   readonly store: Store;
   /** The plugin's own key-value table, kept on disk. */
   readonly kv: KvStore;
@@ -63,11 +68,11 @@ export interface PluginContext<C extends ConfigTable = ConfigTable> {
   readonly clock: Clock;
   readonly broker: PluginBroker;
   readonly host: Host;
-  /** Directory for the node's data; it exists. */
+  /** Directory of the node's data; it exists. */
   readonly dataDir: string;
   /** Hang on a hook point; taken back on unload. */
   hook<P extends HookPoint>(point: P, fn: HookPoints[P], options?: HookOptions): void;
-  /** Timers that end with the plugin (coarse, 100 ms). Returns cancel. */
+  /** Timers that end with the plugin (coarse, 100 ms). Return cancel. */
   after(ms: number, fn: () => void): () => void;
   every(ms: number, fn: () => void): () => void;
   /** Run when the plugin is unloaded or the node stops; last registered first. */
@@ -78,13 +83,14 @@ export interface PluginContext<C extends ConfigTable = ConfigTable> {
 export interface PluginSession {
   readonly clientId: string;
   readonly username: string | null;
+  /** `sendPend`: bytes that wait for the client to read. */
   readonly channel: { readonly sendPend: number } | null;
   readonly mqueueLen: number;
   /** 0 = no limit. */
   readonly maxMqueue: number;
 }
 
-/** What plugins may use of the broker. */
+/** What plugins may use of the broker. Output and disk writes of what they do leave in the same turn or the next one. */
 export interface PluginBroker {
   readonly nodeName: string;
   /** Publish as the broker: hooks, retained messages and routing as for any client. Returns the number of receivers. */
@@ -92,16 +98,21 @@ export interface PluginBroker {
   /** Deliver to one session, with the retain flag as given. */
   deliverTo(session: PluginSession, message: Message, options: SubscribeOptions, retain: boolean): void;
   session(clientId: string): PluginSession | undefined;
+  readonly sessionCount: number;
   readonly connections: number;
-  /** Names and handlers of every hook point, for diagnosis. */
-  hookHandlers(): { point: string; handler: string; failures: number }[];
-  /** Next turn of the event loop, before which other connections get theirs; output is flushed after it. */
+  /** The whole ACL chain of a client, e.g. for a topic hidden in another one. */
+  checkAcl(client: ClientInfo, action: Action, topic: string): AclVerdict | Promise<AclVerdict>;
+  /** Handlers of every hook point, for diagnosis. */
+  hookHandlers(): { point: HookPoint; handler: string; failures: number }[];
+  /** In a later turn of the event loop: the connections get theirs first. */
   soon(fn: () => void): void;
-  /** Coarse timers (100 ms); output is flushed after each. Return cancel. Prefer `ctx.after`, which ends with the plugin. */
+  /** Coarse timers (100 ms). Return cancel. Prefer `ctx.after`, which ends with the plugin. */
   after(ms: number, fn: () => void): () => void;
   every(ms: number, fn: () => void): () => void;
   /** Add to a counter of the plugin's own, e.g. "delayed/published". */
   count(name: string, by?: number): void;
+  /** Who knows the number of retained messages; null = nobody, it is 0. */
+  setRetained(count: (() => number) | null): void;
 }
 
 /** What the program that embeds the broker offers to plugins that stand for a part of it. */
@@ -117,12 +128,16 @@ export interface Host {
 }
 
 export interface HttpListenerSettings {
-  /** Where it listens. */
   host: string;
   port: number;
+  /** As the configuration says it: "8080" or "127.0.0.1:8080". */
+  listenOn: string;
+  acceptors: number;
   maxClients: number;
   backlog: number;
   sendTimeoutMs: number;
+  /** Access rules in order of their number; first match wins, none matching = allow. */
+  access: { allow: boolean; cidr: string }[];
   /** null = plain HTTP. */
   tls: HttpTlsSettings | null;
 }
@@ -147,4 +162,14 @@ export interface ManagementSettings {
 export interface DashboardSettings {
   listeners: HttpListenerSettings[];
   defaultUser: { login: string; password: string };
+}
+
+/** A copy that may be kept for long: it holds on to no input buffer. */
+export function ownCopy(m: Message, change: { topic?: string; qos?: QoS; retain?: boolean } = {}): Message {
+  const copy = m.with({ ...change, payload: Uint8Array.from(m.payload) });
+  if (m.properties !== null) {
+    const { topicAlias: _alias, subscriptionIds: _ids, correlationData, ...rest } = m.properties;
+    copy.properties = { ...rest, ...(correlationData && { correlationData: Uint8Array.from(correlationData) }) };
+  }
+  return copy;
 }

@@ -1,0 +1,55 @@
+/** What emqx_auth_username and emqx_auth_clientid share: a table of names with hashed passwords, and the question asked at CONNECT. */
+import type { AccountRow, TableStore } from "../../core/ports.ts";
+import type { AuthStep } from "../../core/types.ts";
+import { RC } from "../../mqtt/reason_codes.ts";
+import type { AccountResult, AccountService } from "../plugin.ts";
+import { type HashKind, hashPassword, PasswordCheck } from "./password.ts";
+
+export interface Accounts extends AccountService {
+  /** null = not known here: the next plugin, or `allow_anonymous`, decides (EMQ X 3.1). */
+  check(name: string | null, password: Uint8Array | null): AuthStep | Promise<AuthStep>;
+}
+
+const ALLOW: AuthStep = { allow: true };
+const DENY: AuthStep = { allow: false, code: RC.BAD_USERNAME_OR_PASSWORD, why: "password_error" };
+
+/** `kind` is asked for each new row: the setting may change while the plugin runs. */
+export function createAccounts(table: TableStore<AccountRow>, kind: () => HashKind): Accounts {
+  const passwords = new PasswordCheck();
+
+  return {
+    list: () => table.all().map((row) => row.name),
+
+    get(name) {
+      const row = table.get(name);
+      return row && { name: row.name, kind: row.kind };
+    },
+
+    async add(name, password): Promise<AccountResult> {
+      if (table.get(name)) return "existed";
+      const row = await hashPassword(name, password, kind());
+      // Somebody else may have been faster while the hash was made.
+      if (table.get(name)) return "existed";
+      table.put(row);
+      return "ok";
+    },
+
+    async update(name, password): Promise<AccountResult> {
+      if (!table.get(name)) return "not_found";
+      const row = await hashPassword(name, password, kind());
+      if (!table.get(name)) return "not_found";
+      table.put(row);
+      return "ok";
+    },
+
+    remove: (name) => table.delete(name),
+
+    check(name, password) {
+      if (name === null || name === "" || password === null) return null;
+      const row = table.get(name);
+      if (row === undefined) return null;
+      const ok = passwords.verify(row, password);
+      return typeof ok === "boolean" ? (ok ? ALLOW : DENY) : ok.then((good) => (good ? ALLOW : DENY));
+    },
+  };
+}

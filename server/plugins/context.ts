@@ -1,0 +1,149 @@
+/** The context a running plugin works in, and the list of all it registered. */
+import type { HookPoint, HookPoints } from "../core/hooks.ts";
+import type { Clock, Log, Store } from "../core/ports.ts";
+import type { AnyPlugin, ConfigTable, HookOptions, Host, PluginContext } from "./plugin.ts";
+import type { ManagedBroker } from "./plugin_broker.ts";
+
+export interface ContextParts {
+  broker: ManagedBroker;
+  store: Store;
+  clock: Clock;
+  log: Log;
+  host: Host;
+  dataDir: string;
+}
+
+/** A plugin between start and unload. */
+export interface Running {
+  readonly ctx: PluginContext<ConfigTable>;
+  /** Live changes are written here; `ctx.config` is the same object. */
+  readonly values: Record<string, unknown>;
+  service: unknown;
+  /** Take back everything, last registered first. Errors are reported, the rest still runs. */
+  close(): Promise<void>;
+}
+
+export interface ContextWishes {
+  values: Record<string, unknown>;
+  many(key: string): ReadonlyMap<string, unknown>;
+  /** Something of the plugin's threw. */
+  failed(where: string, err: unknown): void;
+}
+
+export function createContext(plugin: AnyPlugin, parts: ContextParts, wishes: ContextWishes): Running {
+  const { broker } = parts;
+  const { failed } = wishes;
+  const undo = new Set<() => void | Promise<void>>();
+  const hooks = new Map<HookPoint, number>();
+  let closed = false;
+
+  /** Later registrations of a plugin that is gone (an answer that came late) do nothing. */
+  function keep(take: () => () => void | Promise<void>): () => void {
+    if (closed) return () => {};
+    const back = take();
+    undo.add(back);
+    return () => {
+      undo.delete(back);
+      void back();
+    };
+  }
+
+  /** A hook that throws denies or is skipped, as its owner decides; here it is noted whose it was, and slips are made harmless. */
+  function watched<P extends HookPoint>(point: P, fn: HookPoints[P]): HookPoints[P] {
+    const inner = fn as (a?: unknown, b?: unknown, c?: unknown, d?: unknown) => unknown;
+    const rethrow = (err: unknown): never => {
+      failed(point, err);
+      throw err;
+    };
+    const settle = (result: Promise<unknown>): unknown => {
+      if (point === "client.authenticate" || point === "client.check_acl") return result.catch(rethrow);
+      result.catch((err) => failed(point, err));
+      // An answer that comes too late is none: what was to be checked must not pass.
+      if (point === "message.publish") throw new Error("message.publish cannot wait for a promise");
+      return undefined;
+    };
+    const outer = (a?: unknown, b?: unknown, c?: unknown, d?: unknown): unknown => {
+      try {
+        const result = inner(a, b, c, d);
+        if (result instanceof Promise) return settle(result);
+        // A forgotten `return message` means: unchanged.
+        return result === undefined && point === "message.publish" ? a : result;
+      } catch (err) {
+        return rethrow(err);
+      }
+    };
+    return outer as HookPoints[P];
+  }
+
+  function timer(fn: () => void): () => void {
+    return () => {
+      try {
+        fn();
+      } catch (err) {
+        failed("timer", err);
+      }
+    };
+  }
+
+  const ctx: PluginContext<ConfigTable> = {
+    name: plugin.name,
+    config: wishes.values,
+    many: (key) => wishes.many(key) as ReadonlyMap<string, never>,
+    store: parts.store,
+    kv: parts.store.kv(`plugin/${plugin.name}`),
+    log: prefixed(parts.log, plugin.name),
+    clock: parts.clock,
+    broker,
+    host: parts.host,
+    dataDir: parts.dataDir,
+
+    hook(point, fn, options: HookOptions = {}) {
+      // One id per handler: the same id on the same point would replace.
+      const before = hooks.get(point) ?? 0;
+      hooks.set(point, before + 1);
+      const id = before === 0 ? plugin.name : `${plugin.name}#${before + 1}`;
+      const { priority = 0, ...filter } = options;
+      const narrowed = Object.keys(filter).length > 0 ? filter : null;
+      keep(() => broker.hook(point, id, watched(point, fn), priority, narrowed));
+    },
+    after(ms, fn) {
+      const cancel = keep(() =>
+        broker.after(ms, () => {
+          cancel();
+          timer(fn)();
+        }),
+      );
+      return cancel;
+    },
+    every: (ms, fn) => keep(() => broker.every(ms, timer(fn))),
+    closing(fn) {
+      keep(() => fn);
+    },
+  };
+
+  return {
+    ctx,
+    values: wishes.values,
+    service: undefined,
+    async close() {
+      closed = true;
+      for (const back of [...undo].reverse()) {
+        undo.delete(back);
+        try {
+          await back();
+        } catch (err) {
+          failed("close", err);
+        }
+      }
+    },
+  };
+}
+
+function prefixed(log: Log, plugin: string): Log {
+  return {
+    error: (message, fields) => log.error(message, { plugin, ...fields }),
+    warn: (message, fields) => log.warn(message, { plugin, ...fields }),
+    info: (message, fields) => log.info(message, { plugin, ...fields }),
+    debug: (message, fields) => log.debug(message, { plugin, ...fields }),
+  };
+}

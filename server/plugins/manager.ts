@@ -1,0 +1,350 @@
+/**
+ * Loads and unloads plugins, and keeps what was decided about them: explicit loads and unloads and settings survive a restart.
+ * A plugin that fails never takes the broker down: its error is logged, kept and shown.
+ */
+
+import { type ContextParts, createContext, type Running } from "./context.ts";
+import { type ExternalFile, externalFiles, importExternal } from "./external.ts";
+import type { AnyPlugin, PluginServices } from "./plugin.ts";
+import type { ServiceName } from "./services.ts";
+import { type PluginConfigRow, PluginError, PluginSettings, type SettingSource } from "./settings.ts";
+
+export type { ManagedBroker } from "./plugin_broker.ts";
+export { type PluginConfigRow, PluginError, type PluginErrorKind, type SettingSource, type SettingText } from "./settings.ts";
+
+export interface PluginManagerOptions extends ContextParts {
+  plugins: readonly AnyPlugin[];
+  /** Plugin keys as written in files, environment and flags; other keys are ignored. */
+  settings: SettingSource;
+  /** `plugins.expand_plugins_dir`; "" = no plugins of other people. */
+  expandPluginsDir: string;
+  /** How long after the answer a required plugin is restarted with new settings, ms: it may be serving that answer. Default 500. */
+  restartDelayMs?: number;
+}
+
+/** One row of the plugin list. */
+export interface PluginRow {
+  name: string;
+  version: string;
+  description: string;
+  active: boolean;
+  /** Extras: why it does not run or what failed last, and how often something of it failed. */
+  error: string | null;
+  failures: number;
+  required: boolean;
+  /** Path of a plugin that is not built in. */
+  file: string | null;
+}
+
+/** One row of `GET /configs`. */
+export interface LiveConfigRow {
+  key: string;
+  /** In base units (bytes, ms). */
+  value: string;
+  /** Misspelt as in 3.1. */
+  datatpye: string;
+  datatype: string;
+  app: string;
+}
+
+interface Slot {
+  plugin: AnyPlugin;
+  settings: PluginSettings;
+  readonly file: ExternalFile | null;
+  running: Running | null;
+  error: string | null;
+  failures: number;
+}
+
+const REPORT_EVERY = 1000;
+
+export class PluginManager {
+  private readonly slots = new Map<string, Slot>();
+  private readonly kv;
+  /** One change at a time. */
+  private queue: Promise<unknown> = Promise.resolve();
+  private settings: SettingSource;
+
+  constructor(private readonly o: PluginManagerOptions) {
+    this.kv = o.store.kv("plugins");
+    this.settings = o.settings;
+    for (const plugin of o.plugins) this.add(plugin, null);
+  }
+
+  private add(plugin: AnyPlugin, file: ExternalFile | null): Slot {
+    const settings = new PluginSettings(plugin, this.settings, this.kv);
+    const slot: Slot = { plugin, settings, file, running: null, error: null, failures: 0 };
+    this.slots.set(plugin.name, slot);
+    return slot;
+  }
+
+  /** Find the plugins of other people and start all that should run. Returns those that did not, with the reason. */
+  async startAll(): Promise<{ name: string; required: boolean; error: string }[]> {
+    for (const file of externalFiles(this.o.expandPluginsDir)) await this.discover(file);
+    const failed: { name: string; required: boolean; error: string }[] = [];
+    for (const slot of this.sorted()) {
+      const { name, required = false } = slot.plugin;
+      const wanted = required || (this.kv.get(`state/${name}`) ?? (slot.plugin.activeByDefault ? "loaded" : "unloaded")) === "loaded";
+      if (wanted && slot.error === null) await this.exclusive(() => this.start(slot)).catch(() => {});
+      if (wanted && slot.error !== null) failed.push({ name, required, error: slot.error });
+    }
+    return failed;
+  }
+
+  private async discover(file: ExternalFile): Promise<void> {
+    const { log } = this.o;
+    try {
+      const plugin = await importExternal(file);
+      const taken = this.slots.get(plugin.name);
+      if (taken) throw new Error(`the name ${plugin.name} is taken by ${taken.file?.path ?? "a built-in plugin"}`);
+      this.add(plugin, file);
+    } catch (err) {
+      const error = words(err);
+      log.error("plugin file cannot be used", { file: file.path, error });
+      const name = this.slots.has(file.stem) ? `${file.stem} (${file.path})` : file.stem;
+      const broken = {
+        name,
+        description: `Cannot be used: ${file.path}`,
+        version: "",
+        activeByDefault: false,
+        config: {},
+        start: () => {},
+      };
+      this.add(broken, file).error = error;
+    }
+  }
+
+  /** Unload everything; what is to run at the next start stays as it is. */
+  async stopAll(): Promise<void> {
+    for (const slot of this.sorted().reverse()) await this.exclusive(() => this.stop(slot));
+  }
+
+  // ---- what there is
+
+  list(): PluginRow[] {
+    return this.sorted().map(({ plugin, running, error, failures, file }) => ({
+      name: plugin.name,
+      version: plugin.version,
+      description: plugin.description,
+      active: running !== null,
+      error,
+      failures,
+      required: plugin.required ?? false,
+      file: file?.path ?? null,
+    }));
+  }
+
+  has(name: string): boolean {
+    return this.slots.has(name);
+  }
+  isRunning(name: string): boolean {
+    return this.slots.get(name)?.running != null;
+  }
+
+  /** The door of a running plugin. */
+  service<N extends ServiceName>(name: N): PluginServices[N] | undefined {
+    return this.slots.get(name)?.running?.service as PluginServices[N] | undefined;
+  }
+
+  // ---- load and unload; each rejects with a PluginError
+
+  load(name: string): Promise<void> {
+    return this.exclusive(async () => {
+      const slot = await this.fresh(this.find(name));
+      if (slot.running) throw new PluginError("already_started");
+      await this.start(slot);
+      this.remember(slot, "loaded");
+    });
+  }
+
+  unload(name: string): Promise<void> {
+    return this.exclusive(async () => {
+      const slot = this.find(name);
+      if (slot.plugin.required) throw new PluginError("refused", `refused: ${name} serves this interface and cannot be unloaded`);
+      if (!slot.running) throw new PluginError("not_started");
+      await this.stop(slot);
+      slot.error = null;
+      this.remember(slot, "unloaded");
+    });
+  }
+
+  /** Stop it if it runs, start it. A plugin of other people is read again from its file. */
+  reload(name: string): Promise<void> {
+    return this.exclusive(async () => {
+      const found = this.find(name);
+      await this.stop(found);
+      const slot = await this.fresh(found);
+      await this.start(slot);
+      this.remember(slot, "loaded");
+    });
+  }
+
+  private find(name: string): Slot {
+    const slot = this.slots.get(name);
+    if (!slot) throw new PluginError("not_found");
+    return slot;
+  }
+
+  /** Of a plugin from a file: as the file is now. */
+  private async fresh(slot: Slot): Promise<Slot> {
+    if (slot.file === null || slot.running) return slot;
+    let plugin: AnyPlugin;
+    try {
+      plugin = await importExternal(slot.file);
+    } catch (err) {
+      slot.error = words(err);
+      this.o.log.error("plugin file cannot be used", { file: slot.file.path, error: slot.error });
+      throw new PluginError("failed", slot.error);
+    }
+    if (plugin.name !== slot.plugin.name && this.slots.has(plugin.name)) {
+      throw new PluginError("failed", `${slot.file.path}: the name ${plugin.name} is taken`);
+    }
+    this.slots.delete(slot.plugin.name);
+    return this.add(plugin, slot.file);
+  }
+
+  private async start(slot: Slot): Promise<void> {
+    const { plugin, settings } = slot;
+    let running: Running | null = null;
+    try {
+      running = createContext(plugin, this.o, {
+        values: settings.values(),
+        many: (key) => settings.many(key),
+        failed: (where, err) => this.failed(slot, where, err),
+      });
+      running.service = await plugin.start(running.ctx);
+      slot.running = running;
+      slot.error = null;
+      slot.failures = 0;
+      this.o.log.info("plugin loaded", { plugin: plugin.name });
+    } catch (err) {
+      await running?.close();
+      slot.error = words(err);
+      this.o.log.error("plugin does not start", { plugin: plugin.name, error: slot.error });
+      throw err instanceof PluginError ? err : new PluginError("failed", slot.error);
+    } finally {
+      this.o.broker.flush();
+    }
+  }
+
+  private async stop(slot: Slot): Promise<void> {
+    const { running } = slot;
+    if (!running) return;
+    slot.running = null;
+    await running.close();
+    this.o.log.info("plugin unloaded", { plugin: slot.plugin.name });
+    this.o.broker.flush();
+  }
+
+  private failed(slot: Slot, where: string, err: unknown): void {
+    slot.failures++;
+    slot.error = `${where}: ${words(err)}`;
+    // Hooks fail as often as clients act: the first of a thousand tells it all. (The hook chain itself logs each.)
+    if (where === "timer" || where === "close" || slot.failures % REPORT_EVERY === 1) {
+      this.o.log.error("plugin failed", { plugin: slot.plugin.name, where, failures: slot.failures, error: words(err) });
+    }
+  }
+
+  private remember(slot: Slot, state: "loaded" | "unloaded"): void {
+    this.kv.set(`state/${slot.plugin.name}`, state);
+    this.o.broker.flush();
+  }
+
+  // ---- settings
+
+  configRows(name: string): PluginConfigRow[] {
+    return this.find(name).settings.rows();
+  }
+
+  /** Put these texts in place of the configuration file's, for good, and restart the plugin if it runs. null = the file's again. */
+  replaceConfig(name: string, texts: Readonly<Record<string, unknown>> | null): Promise<void> {
+    return this.exclusive(async () => {
+      const slot = this.find(name);
+      const restore = slot.settings.replace(texts);
+      this.o.broker.flush();
+      if (!slot.running) return;
+      if (!slot.plugin.required) return this.restart(slot, restore);
+      this.o.broker.after(this.o.restartDelayMs ?? 500, () => {
+        this.exclusive(() => this.restart(slot, restore)).catch(() => {});
+      });
+    });
+  }
+
+  /** With the settings as they are now; when it does not start with them, with those of before. */
+  private async restart(slot: Slot, restore: () => void): Promise<void> {
+    await this.stop(slot);
+    try {
+      await this.start(slot);
+    } catch (err) {
+      restore();
+      const error = slot.error;
+      await this.start(slot).catch(() => {});
+      slot.error = error;
+      throw err;
+    }
+  }
+
+  /** The live keys of all running plugins, in order of their names. */
+  liveItems(): LiveConfigRow[] {
+    const rows: LiveConfigRow[] = [];
+    for (const { plugin, running } of this.sorted()) {
+      for (const [key, datatype] of Object.entries((running && plugin.liveKeys) ?? {})) {
+        rows.push({ key, value: plainText(running?.values[key]), datatpye: datatype, datatype, app: plugin.name });
+      }
+    }
+    return rows.sort((a, b) => (a.key < b.key ? -1 : 1));
+  }
+
+  /** Set a live key of a running plugin: at once, and for good. */
+  setLive(app: string, key: string, text: string): Promise<void> {
+    return this.exclusive(() => {
+      const slot = this.find(app);
+      if (!slot.running) throw new PluginError("not_started", `${app} is not running`);
+      slot.running.values[key] = slot.settings.setLive(key, text);
+      this.o.broker.flush();
+    });
+  }
+
+  /** The configuration was read again: live keys change in place, plugins with other changes are restarted. Returns the changed keys. */
+  updateSettings(source: SettingSource): Promise<string[]> {
+    return this.exclusive(async () => {
+      const before = this.settings;
+      this.settings = source;
+      const all: string[] = [];
+      for (const slot of this.sorted()) {
+        const changed = slot.settings.refresh(source);
+        if (changed.length === 0) continue;
+        all.push(...changed);
+        const { running } = slot;
+        if (!running) continue;
+        if (changed.every((key) => slot.plugin.liveKeys?.[key] !== undefined)) {
+          try {
+            for (const key of changed) running.values[key] = slot.settings.value(key);
+          } catch (err) {
+            this.failed(slot, "config", err);
+          }
+        } else await this.restart(slot, () => slot.settings.refresh(before)).catch(() => {});
+      }
+      return all;
+    });
+  }
+
+  private sorted(): Slot[] {
+    return [...this.slots.values()].sort((a, b) => (a.plugin.name < b.plugin.name ? -1 : 1));
+  }
+
+  private exclusive<T>(fn: () => T | Promise<T>): Promise<T> {
+    const turn = this.queue.then(fn);
+    this.queue = turn.catch(() => {});
+    return turn;
+  }
+}
+
+function words(err: unknown): string {
+  return err instanceof Error ? err.message : String(err);
+}
+
+function plainText(value: unknown): string {
+  if (value === null || value === undefined) return "";
+  return typeof value === "object" ? JSON.stringify(value) : String(value);
+}

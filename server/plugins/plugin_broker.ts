@@ -1,0 +1,94 @@
+/** The core's broker as plugins and their manager see it. Everything a plugin does is flushed in the same turn or the next one. */
+import type { Broker } from "../core/broker.ts";
+import type { HookFilter, HookPoint, HookPoints } from "../core/hooks.ts";
+import type { Session } from "../core/session.ts";
+import type { PluginBroker } from "./plugin.ts";
+
+/** What the manager needs beyond what plugins may use. */
+export interface ManagedBroker extends PluginBroker {
+  /** Register a hook and tell whoever relies on its absence. Returns the function that takes it back. */
+  hook<P extends HookPoint>(point: P, id: string, fn: HookPoints[P], priority: number, filter: HookFilter | null): () => void;
+  /** Commit what was written and send what was gathered, soon. */
+  flush(): void;
+}
+
+export function createPluginBroker(broker: Broker): ManagedBroker {
+  let flushing = false;
+
+  /** Plugins act at any time, also when no data callback or tick will flush after them. */
+  function flush(): void {
+    if (flushing) return;
+    flushing = true;
+    setImmediate(() => {
+      flushing = false;
+      broker.flush();
+    });
+  }
+
+  function hooksChanged(point: HookPoint): void {
+    if (point === "message.delivered") broker.refreshRaw();
+    else if (point === "client.check_acl") broker.access.invalidate();
+  }
+
+  return {
+    nodeName: broker.node.nodeName,
+
+    publish(message) {
+      flush();
+      return broker.publish(message);
+    },
+    deliverTo(session, message, options, retain) {
+      flush();
+      broker.deliverTo(session as Session, message, options, retain);
+    },
+    session: (clientId) => broker.sessions.get(clientId),
+    get sessionCount() {
+      return broker.sessions.size;
+    },
+    get connections() {
+      return broker.connections;
+    },
+    checkAcl: (client, action, topic) => broker.access.checkAcl(client, action, topic),
+
+    hookHandlers: () =>
+      (Object.keys(broker.hooks.at) as HookPoint[]).flatMap((point) =>
+        broker.hooks.at[point].map((h) => ({ point, handler: h.id, failures: h.failures })),
+      ),
+
+    soon(fn) {
+      setImmediate(() => {
+        broker.beat();
+        try {
+          fn();
+        } catch (err) {
+          broker.log.error("plugin failed", { error: err instanceof Error ? (err.stack ?? err.message) : String(err) });
+        }
+        broker.flush();
+      });
+    },
+    after: (ms, fn) => broker.after(ms, fn),
+    every(ms, fn) {
+      let cancel: () => void;
+      const arm = (): void => {
+        cancel = broker.after(ms, () => {
+          arm();
+          fn();
+        });
+      };
+      arm();
+      return () => cancel();
+    },
+    count: (name, by = 1) => broker.metrics.count(name, by),
+    setRetained: (count) => broker.metrics.setRetained(count ?? (() => 0)),
+
+    hook(point, id, fn, priority, filter) {
+      const remove = broker.hooks.add(point, id, fn, priority, filter);
+      hooksChanged(point);
+      return () => {
+        remove();
+        hooksChanged(point);
+      };
+    },
+    flush,
+  };
+}

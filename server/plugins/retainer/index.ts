@@ -1,0 +1,203 @@
+/** Retained messages (section 3.3.1.3 of MQTT 5.0) as the plugin emqx_retainer of EMQ X 3.1. */
+import { Message } from "../../core/message.ts";
+import { bytes, type Entry as ConfigEntry, duration, integer, oneOf } from "../../lib/config_entry.ts";
+import { topicMatches } from "../../mqtt/topic.ts";
+import { definePlugin, ownCopy, type PluginContext, type RetainedQuery, type RetainerService } from "../plugin.ts";
+import { type Entry, isSys, RetainedIndex } from "./retained_index.ts";
+import { RetainedSender } from "./sender.ts";
+
+/** 3.1's type "integer, duration": a bare number is in milliseconds. */
+function lenientDuration(def: string, doc: string): ConfigEntry<number> {
+  const entry = duration(def, doc);
+  return { ...entry, parse: (text) => (/^\s*\d+\s*$/.test(text) ? Number(text) : entry.parse(text)) };
+}
+
+const config = {
+  "retainer.storage_type": oneOf(
+    ["ram", "disc", "disc_only"],
+    "disc",
+    "Where retained messages live: ram = in memory only, lost at a restart; disc = in memory and on disk (disc_only is the same here).",
+  ),
+  "retainer.max_retained_messages": integer(0, "Most topics that may have a retained message, those under $SYS not counted; 0 = no limit."),
+  "retainer.max_payload_size": bytes("1MB", "A message with a larger payload is delivered, but not retained."),
+  "retainer.expiry_interval": lenientDuration(
+    "0",
+    "Age at which retained messages are dropped; 0 = never. A message's own expiry (MQTT 5) goes before; $SYS never expires.",
+  ),
+};
+
+/** Last of all publish hooks: what the others have made of the message is kept. */
+const PRIORITY = -100;
+const SWEEP_MS = 1000;
+const SWEEP_ENTRIES = 10_000;
+const WARN_EVERY_MS = 60_000;
+
+export const retainer = definePlugin({
+  name: "emqx_retainer",
+  description: "EMQ X Retainer",
+  version: "v3.1.0",
+  activeByDefault: true,
+  config,
+  liveKeys: {
+    "retainer.expiry_interval": "integer, duration",
+    "retainer.max_payload_size": "bytesize",
+    "retainer.max_retained_messages": "integer",
+  },
+  start(ctx) {
+    const store = new RetainedMessages(ctx);
+    const sender = new RetainedSender({ index: store.index, broker: ctx.broker, after: ctx.after, fresh: (e) => store.fresh(e) });
+    ctx.hook(
+      "message.publish",
+      (m) => {
+        store.keep(m);
+        return m;
+      },
+      { priority: PRIORITY, retained: true },
+    );
+    ctx.hook("session.subscribed", (clientId, filter, options, isNew) => {
+      if (options.rh === 2 || (options.rh === 1 && !isNew) || isShared(filter)) return;
+      sender.send(clientId, filter, options);
+    });
+    ctx.hook("session.unsubscribed", (clientId, filter) => sender.cancel(clientId, filter));
+    ctx.every(SWEEP_MS, () => store.sweep());
+    ctx.broker.setRetained(() => store.count);
+    ctx.closing(() => {
+      sender.close();
+      ctx.broker.setRetained(null);
+    });
+    return store;
+  },
+});
+
+/** Shared subscriptions get no retained messages (4.8.2 of MQTT 5.0). */
+function isShared(filter: string): boolean {
+  return filter.startsWith("$share/") || filter.startsWith("$queue/");
+}
+
+class RetainedMessages implements RetainerService {
+  readonly index = new RetainedIndex();
+  max = 0;
+  private readonly disc: boolean;
+  private cursor: Iterator<Entry> | null = null;
+  private warnedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(private readonly ctx: PluginContext<typeof config>) {
+    this.disc = ctx.config["retainer.storage_type"] !== "ram";
+    const stored = ctx.store.retained;
+    // What memory alone holds ends with it; old rows would come back as if they were news.
+    if (!this.disc) stored.clear();
+    else this.load();
+  }
+
+  private load(): void {
+    const rows = [...this.ctx.store.retained.load()].sort((a, b) => a.timestamp - b.timestamp);
+    for (const r of rows) {
+      this.index.set(new Message(r.topic, r.payload, r.qos, true, r.from, r.username, r.timestamp, r.expiresAt, r.properties));
+    }
+    this.max = this.index.size;
+  }
+
+  get count(): number {
+    return this.index.size;
+  }
+
+  /** A published message with the retain flag. An empty one takes the topic's message away [MQTT-3.3.1-6, -7]. */
+  keep(m: Message): void {
+    const size = m.payloadEnd - m.payloadStart;
+    if (size === 0) {
+      this.delete(m.topic);
+      return;
+    }
+    const limit = this.ctx.config["retainer.max_retained_messages"];
+    if (size > this.ctx.config["retainer.max_payload_size"]) {
+      this.refused(m, "larger than retainer.max_payload_size", "too_large");
+    } else if (limit > 0 && this.index.ordinary >= limit && !isSys(m.topic) && !this.index.get(m.topic)) {
+      this.refused(m, "as many as retainer.max_retained_messages allows", "full");
+    } else {
+      const own = ownCopy(m, { retain: true });
+      this.index.set(own);
+      if (this.index.size > this.max) this.max = this.index.size;
+      if (this.disc && !isSys(m.topic)) this.ctx.store.retained.put(own);
+    }
+  }
+
+  private refused(m: Message, why: string, counter: string): void {
+    this.ctx.broker.count(`retained/refused/${counter}`);
+    const now = this.ctx.clock.mono();
+    if (now - this.warnedAt < WARN_EVERY_MS) return;
+    this.warnedAt = now;
+    this.ctx.log.warn("message not retained", { topic: m.topic, from: m.from, why, size: m.payloadEnd - m.payloadStart });
+  }
+
+  /** False = it has expired; then it is gone. */
+  fresh(e: Entry): boolean {
+    const m = e.message;
+    const interval = this.ctx.config["retainer.expiry_interval"];
+    const end = m.expiresAt > 0 ? m.expiresAt : interval > 0 && !isSys(m.topic) ? m.timestamp + interval : Number.POSITIVE_INFINITY;
+    if (this.ctx.clock.now() < end) return true;
+    this.delete(m.topic);
+    this.ctx.broker.count("retained/expired");
+    return false;
+  }
+
+  /** A part of all messages at a time: what nobody asks for expires too. */
+  sweep(): void {
+    for (let i = 0; i < SWEEP_ENTRIES; i++) {
+      this.cursor ??= this.index.entries();
+      const { value: entry, done } = this.cursor.next();
+      if (done) {
+        this.cursor = null;
+        return;
+      }
+      this.fresh(entry);
+    }
+  }
+
+  get(topic: string): Message | undefined {
+    const entry = this.index.get(topic);
+    return entry && this.fresh(entry) ? entry.message : undefined;
+  }
+
+  list({ page, limit, like, filter }: RetainedQuery): { rows: Message[]; count: number } {
+    const rows: Message[] = [];
+    const skip = (page - 1) * limit;
+    let count = 0;
+    for (const entry of filter === undefined ? this.index.entries() : this.select(filter)) {
+      const m = entry.message;
+      if (like !== undefined && !m.topic.includes(like)) continue;
+      if (count >= skip && rows.length < limit) rows.push(m);
+      count++;
+      if (like === undefined && filter === undefined && rows.length >= limit) break;
+    }
+    return { rows, count: like === undefined && filter === undefined ? this.index.size : count };
+  }
+
+  private *select(filter: string): Iterable<Entry> {
+    const found = this.index.match(filter, { found: 10_000, visited: 100_000 });
+    if (found) yield* found;
+    else for (const entry of this.index.entries()) if (topicMatches(entry.message.topic, filter)) yield entry;
+  }
+
+  delete(topic: string): boolean {
+    if (!this.index.delete(topic)) return false;
+    if (this.disc && !isSys(topic)) this.ctx.store.retained.delete(topic);
+    return true;
+  }
+
+  deleteMatching(filter: string): number {
+    const topics = [...this.select(filter)].map((e) => e.message.topic);
+    for (const topic of topics) this.delete(topic);
+    return topics.length;
+  }
+
+  clear(): number {
+    const n = this.index.size;
+    this.index.clear();
+    if (this.disc) this.ctx.store.retained.clear();
+    return n;
+  }
+
+  topics(): string[] {
+    return this.index.topics();
+  }
+}
