@@ -57,7 +57,7 @@ export class Broker {
   readonly flapping: Flapping;
   readonly alarms: Alarms;
   readonly router = new Router();
-  readonly pool = new OutPool();
+  readonly pool: OutPool;
   readonly slab = new Slab();
   readonly frame = new Frame();
   readonly delivery = new Delivery(this);
@@ -92,6 +92,7 @@ export class Broker {
     this.store = o.store;
     this.hooks = o.hooks;
     this.metrics = o.metrics;
+    this.pool = new OutPool(o.metrics);
     this.access = o.access;
     this.banned = o.banned;
     this.flapping = o.flapping;

@@ -15,6 +15,9 @@ const LOW_WATER = 256 * 1024;
 
 /** Connections with something to write, and the staging buffers they borrow while they are dirty. */
 export class OutPool {
+  /** `counter.bytesSent`: all bytes the kernel took, of all connections. */
+  constructor(readonly counter: { bytesSent: number }) {}
+
   dirty: Out[] = [];
   readonly #small: Uint8Array[] = [];
   readonly #large: Uint8Array[] = [];
@@ -156,6 +159,7 @@ export class Out {
       }
       this.#backlogBytes -= n;
       this.bytes += n;
+      this.pool.counter.bytesSent += n;
       if (n > 0) this.writes++;
       if (n < b.length) {
         list[i] = b.subarray(n);
@@ -264,6 +268,7 @@ export class Out {
       return;
     }
     this.bytes += n;
+    this.pool.counter.bytesSent += n;
     this.writes++;
     if (n < end - start) this.#keep(buf, start + n, end);
   }

@@ -55,7 +55,9 @@ export function buildCore(config: Config, store: Store, log: Log, clock: Clock, 
   const acl = registerAclFile(hooks, aclText(config), () => access.invalidate());
   const rewrite = installRewrite(hooks, node);
   const auto = installAutoSubscribe(hooks, node, (id, filter, o) => void broker.subscribe(id, filter, o));
-  hooks.add("client.connected", "flapping", (client) => void flapping.note(client));
+  hooks.add("client.connected", "flapping", (client) => {
+    if (flapping.note(client)) broker.kick(client.clientId, "flapping");
+  });
   hooks.add("client.disconnected", "flapping", (client) => void flapping.note(client));
   const nodes = (): string[] => [node.nodeName];
   const sys = new SysTopics({ node, clock, metrics, stats, sysdescr: "EMQ X Broker", nodes, publish: (m) => void broker.publish(m) });

@@ -1,8 +1,9 @@
 /** Settings changed through the API or dashboard: validated, applied where they can be, and kept for the next start. */
-import { AdminError } from "../admin/index.ts";
+
 import type { ConfigView } from "../admin/config_view.ts";
 import type { Setting } from "../admin/extra_rows.ts";
-import { type Config, type ConfigRow } from "../config/config.ts";
+import { AdminError } from "../admin/index.ts";
+import type { Config, ConfigRow } from "../config/config.ts";
 import type { Log, Store } from "../core/ports.ts";
 import type { PluginManager, SettingText } from "../plugins/manager.ts";
 import type { Core } from "./core.ts";
@@ -30,7 +31,13 @@ export function pluginTexts(config: Config): ReadonlyMap<string, SettingText> {
 export function createSettings(config: Config, store: Store, core: Core, plugins: PluginManager): ConfigView {
   const kv = store.kv(NAMESPACE);
   return {
-    list: () => [...config.entries().filter((r) => r.app === "emqx").map(toSetting), ...pluginSettings(plugins)],
+    list: () => [
+      ...config
+        .entries()
+        .filter((r) => r.app === "emqx")
+        .map(toSetting),
+      ...pluginSettings(plugins),
+    ],
 
     async apply(changes) {
       const rows = new Map(config.entries().map((r) => [r.key, r]));

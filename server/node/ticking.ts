@@ -1,7 +1,7 @@
 /** What happens by the clock: timers and keep alive every 100 ms, maxima, sweeps and monitors every second. */
 import { createOsReadings } from "../admin/os_readings.ts";
 import type { Config } from "../config/config.ts";
-import { Monitors, type MonitorSettings } from "../core/monitors.ts";
+import { type MonitorSettings, Monitors } from "../core/monitors.ts";
 import { systemClock } from "../lib/clock.ts";
 import type { Listeners } from "../listeners/index.ts";
 import type { Core } from "./core.ts";
