@@ -32,8 +32,6 @@ export type Table = "sessions" | "messages" | "retained" | "banned" | "delayed" 
 export class Disk {
   readonly tables = new Map<Table, Map<string | number, unknown>>();
   alarms: AlarmRow[] = [];
-  nextKey = 1;
-  nextMessage = 1;
 
   table<K extends string | number, Row>(name: Table): Map<K, Row> {
     const t = this.tables.get(name) ?? new Map();
@@ -72,6 +70,12 @@ export const copyMessage = (m: StoredMessage): StoredMessage => ({
   properties: structuredClone(m.properties),
 });
 
+function nextAfter(ids: Iterable<number>): number {
+  let max = 0;
+  for (const id of ids) max = Math.max(max, id);
+  return max + 1;
+}
+
 export class MemorySessions implements SessionStore {
   private nextKey: number;
   private nextMessage: number;
@@ -80,8 +84,8 @@ export class MemorySessions implements SessionStore {
   private readonly rels = new Set<string>();
 
   constructor(private readonly owner: Owner) {
-    this.nextKey = owner.disk.nextKey;
-    this.nextMessage = owner.disk.nextMessage;
+    this.nextKey = nextAfter(owner.disk.sessions.keys());
+    this.nextMessage = nextAfter(owner.disk.messages.keys());
     for (const [key, s] of owner.disk.sessions) {
       this.live.set(key, new Set(s.deliveries.keys()));
       for (const id of s.awaitingRel.keys()) this.rels.add(`${key}/${id}`);
@@ -117,7 +121,6 @@ export class MemorySessions implements SessionStore {
       const had = d.sessions.get(k);
       if (had) had.meta = copy;
       else d.sessions.set(k, { meta: copy, subscriptions: new Map(), deliveries: new Map(), awaitingRel: new Map() });
-      d.nextKey = Math.max(d.nextKey, k + 1);
     });
     return k;
   }
@@ -146,10 +149,7 @@ export class MemorySessions implements SessionStore {
       const id = this.nextMessage++;
       const copy = copyMessage(message);
       message.storeId = id;
-      this.owner.add((d) => {
-        d.messages.set(id, copy);
-        d.nextMessage = Math.max(d.nextMessage, id + 1);
-      });
+      this.owner.add((d) => d.messages.set(id, copy));
     }
     message.storeRefs++;
     const state: DeliveryState = packetId === 0 ? "queued" : "sent";

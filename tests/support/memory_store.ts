@@ -279,8 +279,6 @@ export class MemoryStore implements Store {
     const next = new Disk();
     for (const [name, rows] of disk.tables) next.tables.set(name, rows);
     next.alarms = disk.alarms;
-    next.nextKey = this.disk.nextKey;
-    next.nextMessage = this.disk.nextMessage;
     return new MemoryStore(next);
   }
 
