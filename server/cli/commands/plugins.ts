@@ -1,0 +1,98 @@
+/** Plugins and listeners. */
+import type { Listener, Plugin, PluginConfigRow } from "../../api/contract.ts";
+import { ApiError, path } from "../client.ts";
+import { type Command, type Context, Refused, subcommands, take } from "../command.ts";
+
+async function listPlugins(ctx: Context): Promise<void> {
+  const plugins = await ctx.api.get<Plugin[]>(`/nodes/${await ctx.api.node()}/plugins`);
+  ctx.show(
+    plugins,
+    plugins.map((p) => `Plugin(${p.name}, version=${p.version}, description=${p.description}, active=${p.active})`),
+  );
+}
+
+const command = (verb: "load" | "unload" | "reload") => async (ctx: Context, args: readonly string[]) => {
+  const [plugin = ""] = take(args, 1);
+  try {
+    await ctx.api.call("PUT", path`/nodes/${await ctx.api.node()}/plugins/${plugin}/${verb}`);
+  } catch (err) {
+    if (!(err instanceof ApiError)) throw err;
+    throw new Refused(`${verb} plugin error: ${err.code === 404 ? "not_found" : err.message}`);
+  }
+  ctx.show({ plugin, done: verb }, [`Plugin ${plugin} ${verb}ed successfully.`]);
+};
+
+async function config(ctx: Context, args: readonly string[]): Promise<void> {
+  const [plugin = ""] = take(args, 1);
+  const rows = await ctx.api.get<PluginConfigRow[]>(path`/nodes/${await ctx.api.node()}/plugin_configs/${plugin}`);
+  const lines = rows.map((r) => (r.required ? `${r.key} = ${r.value}` : `## ${r.key} = ${r.default}`));
+  ctx.show(rows, lines);
+}
+
+/** As Erlang prints a property list. */
+const counts = (c: Listener["shutdown_count"]): string =>
+  `[${Object.entries(c)
+    .map(([reason, n]) => `{${reason},${n}}`)
+    .join(",")}]`;
+
+function listenerLines(l: Listener): string[] {
+  const where = l.listen_on.includes(":") ? l.listen_on : `0.0.0.0:${l.listen_on}`;
+  const figures = {
+    acceptors: l.acceptors,
+    max_conns: l.max_conns,
+    current_conn: l.current_conns,
+    shutdown_count: counts(l.shutdown_count),
+  };
+  return [
+    `listener on ${l.protocol}:${where}${l.running ? "" : " (stopped)"}`,
+    ...Object.entries(figures).map(([k, v]) => `  ${k.padEnd(16)}: ${v}`),
+  ];
+}
+
+async function listListeners(ctx: Context): Promise<void> {
+  const rows = await ctx.api.get<Listener[]>(`/nodes/${await ctx.api.node()}/listeners`);
+  ctx.show(rows, rows.flatMap(listenerLines));
+}
+
+const DONE = { stop: "Stop", start: "Start", restart: "Restart" } as const;
+
+const listenerCommand = (verb: keyof typeof DONE) => async (ctx: Context, args: readonly string[]) => {
+  const [protocol = "", port = ""] = take(args, 2);
+  try {
+    await ctx.api.call("PUT", path`/nodes/${await ctx.api.node()}/listeners/${protocol}/${port}/${verb}`);
+  } catch (err) {
+    if (err instanceof ApiError) throw new Refused(`Failed to ${verb} ${protocol} listener on ${port}, error: ${err.message}`);
+    throw err;
+  }
+  ctx.show({ protocol, port, done: verb }, [`${DONE[verb]} ${protocol} listener on ${port} successfully.`]);
+};
+
+export const pluginCommands: readonly Command[] = [
+  {
+    name: "plugins",
+    usage: [
+      ["plugins list", "Show loaded plugins"],
+      ["plugins load <Plugin>", "Load plugin"],
+      ["plugins unload <Plugin>", "Unload plugin"],
+      ["plugins reload <Plugin>", "Reload plugin"],
+      ["plugins config <Plugin>", "Show the configuration of a plugin"],
+    ],
+    run: subcommands({ list: listPlugins, load: command("load"), unload: command("unload"), reload: command("reload"), config }),
+  },
+  {
+    name: "listeners",
+    usage: [
+      ["listeners", "List listeners"],
+      ["listeners stop <Proto> <Port>", "Stop a listener"],
+      ["listeners start <Proto> <Port>", "Start a stopped listener"],
+      ["listeners restart <Proto> <Port>", "Restart a listener"],
+    ],
+    run: subcommands({
+      "": listListeners,
+      list: listListeners,
+      stop: listenerCommand("stop"),
+      start: listenerCommand("start"),
+      restart: listenerCommand("restart"),
+    }),
+  },
+];
