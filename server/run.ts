@@ -5,8 +5,8 @@ import { type Config, ConfigErrors, loadConfig, sampleConfig } from "./config/co
 import { buildInfo } from "./lib/build_info.ts";
 import type { Logger } from "./lib/log.ts";
 import { openLog } from "./lib/open_log.ts";
-import { logOptions } from "./node/log_options.ts";
 import { type RunningNode, startNode } from "./node/index.ts";
+import { logOptions } from "./node/log_options.ts";
 import { pluginTables } from "./plugins/index.ts";
 
 const DEFAULT_FILE = "etc/emqx.conf";
@@ -145,7 +145,13 @@ function tell(node: RunningNode, log: Logger, ms: number): void {
   const { config, listeners, http } = node;
   const mqtt = listeners.list().map((l) => `${l.protocol}:${l.port}`);
   const web = http.list().map((l) => `${l.protocol}:${l.listen_on}`);
-  log.notice("BaoMQ is running", { version: buildInfo.version, node: config.node().nodeName, ms, listeners: [...mqtt, ...web], data: node.dataDir });
+  log.notice("BaoMQ is running", {
+    version: buildInfo.version,
+    node: config.node().nodeName,
+    ms,
+    listeners: [...mqtt, ...web],
+    data: node.dataDir,
+  });
   const dashboard = http.list().find((l) => l.protocol.endsWith(":dashboard"));
   if (dashboard !== undefined) log.notice("dashboard", { open: `http://127.0.0.1:${dashboard.listen_on.replace(/^.*:/, "")}/` });
   if (config.zones().get("external")?.allowAnonymous === true) {

@@ -92,7 +92,15 @@ function CurrentPage() {
   }, [where]);
   if (!route)
     return (
-      <Empty icon={Compass} title={t("notFound.title")} actions={<a class="btn" href="#/">{t("notFound.home")}</a>}>
+      <Empty
+        icon={Compass}
+        title={t("notFound.title")}
+        actions={
+          <a class="btn" href="#/">
+            {t("notFound.home")}
+          </a>
+        }
+      >
         <p>{t("notFound.text")}</p>
       </Empty>
     );

@@ -48,7 +48,13 @@ export const GROUP_TITLES: Readonly<Record<Group, TextKey>> = {
 };
 
 export const ROUTES: readonly PageRoute[] = [
-  { path: "", title: "page.overview", icon: LayoutDashboard, group: "watch", load: async () => (await import("./pages/Overview.tsx")).Overview },
+  {
+    path: "",
+    title: "page.overview",
+    icon: LayoutDashboard,
+    group: "watch",
+    load: async () => (await import("./pages/Overview.tsx")).Overview,
+  },
   {
     path: "clients",
     title: "page.clients",
@@ -56,7 +62,13 @@ export const ROUTES: readonly PageRoute[] = [
     group: "watch",
     load: async () => (await import("./pages/Clients.tsx")).ClientsPage,
   },
-  { path: "sessions", title: "page.sessions", icon: Unplug, group: "watch", load: async () => (await import("./pages/Sessions.tsx")).Sessions },
+  {
+    path: "sessions",
+    title: "page.sessions",
+    icon: Unplug,
+    group: "watch",
+    load: async () => (await import("./pages/Sessions.tsx")).Sessions,
+  },
   {
     path: "subscriptions",
     title: "page.subscriptions",
@@ -65,7 +77,13 @@ export const ROUTES: readonly PageRoute[] = [
     load: async () => (await import("./pages/Subscriptions.tsx")).Subscriptions,
   },
   { path: "topics", title: "page.topics", icon: ListTree, group: "watch", load: async () => (await import("./pages/Topics.tsx")).Topics },
-  { path: "retained", title: "page.retained", icon: Pin, group: "watch", load: async () => (await import("./pages/Retained.tsx")).RetainedPage },
+  {
+    path: "retained",
+    title: "page.retained",
+    icon: Pin,
+    group: "watch",
+    load: async () => (await import("./pages/Retained.tsx")).RetainedPage,
+  },
   { path: "alarms", title: "page.alarms", icon: Bell, group: "watch", load: async () => (await import("./pages/Alarms.tsx")).Alarms },
   { path: "banned", title: "page.banned", icon: Ban, group: "access", load: async () => (await import("./pages/Banned.tsx")).BannedPage },
   { path: "apps", title: "page.apps", icon: KeyRound, group: "access", load: async () => (await import("./pages/Apps.tsx")).Apps },
@@ -77,8 +95,20 @@ export const ROUTES: readonly PageRoute[] = [
     group: "access",
     load: async () => (await import("./pages/Explain.tsx")).Explain,
   },
-  { path: "plugins", title: "page.plugins", icon: Puzzle, group: "system", load: async () => (await import("./pages/Plugins.tsx")).PluginsPage },
-  { path: "listeners", title: "page.listeners", icon: Radio, group: "system", load: async () => (await import("./pages/Listeners.tsx")).Listeners },
+  {
+    path: "plugins",
+    title: "page.plugins",
+    icon: Puzzle,
+    group: "system",
+    load: async () => (await import("./pages/Plugins.tsx")).PluginsPage,
+  },
+  {
+    path: "listeners",
+    title: "page.listeners",
+    icon: Radio,
+    group: "system",
+    load: async () => (await import("./pages/Listeners.tsx")).Listeners,
+  },
   {
     path: "settings",
     title: "page.settings",

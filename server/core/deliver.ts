@@ -164,11 +164,13 @@ export class Delivery {
     }
     if (!m.owned) broker.slab.keep(m);
     const journalled = session.storeKey !== 0;
-    if (journalled && seq === 0) seq = ++session.seq;
+    const queued = seq > 0;
+    if (journalled && !queued) seq = ++session.seq;
     const fresh = session.inflight === null;
     const id = session.window().push(m, qos, retain, seq, broker.now, subIds, share);
     if (fresh) broker.planRetry(ch);
-    if (journalled) broker.store.sessions.enqueue(session.storeKey, seq, m, qos, id, subIds, retain);
+    if (journalled && queued) broker.store.sessions.sent(session.storeKey, seq, id);
+    else if (journalled) broker.store.sessions.enqueue(session.storeKey, seq, m, qos, id, subIds, retain);
     this.#write(session, ch, m, qos, retain, false, id, subIds);
     return 1;
   }

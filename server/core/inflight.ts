@@ -86,6 +86,9 @@ export class Inflight {
   seq(n: number): number {
     return this.#seqs[n & this.#mask] as number;
   }
+  setSeq(n: number, seq: number): void {
+    this.#seqs[n & this.#mask] = seq;
+  }
   sentAt(n: number): number {
     return this.#times[n & this.#mask] as number;
   }

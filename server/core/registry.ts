@@ -4,8 +4,9 @@ import { parseSharedFilter } from "../mqtt/topic.ts";
 import type { ConnectPacket, WillPacket } from "../mqtt/types.ts";
 import type { Broker } from "./broker.ts";
 import type { Channel } from "./channel.ts";
+import type { Inflight } from "./inflight.ts";
 import { Message } from "./message.ts";
-import type { StoredDelivery, StoredMessage, StoredSubscription } from "./ports.ts";
+import type { SessionStore, StoredDelivery, StoredMessage, StoredSubscription } from "./ports.ts";
 import { mountFilter, NEVER_EXPIRES, Session } from "./session.ts";
 import type { ShareGroup } from "./shared.ts";
 import { Subscription } from "./subscription.ts";
@@ -76,11 +77,7 @@ export class Registry {
     session.expiry = expiry;
     if (session.persistent && (!was || session.storeKey === 0)) this.#journal(session);
     else if (session.persistent) store.sessions.open(session.storeKey, session.meta(session.channel?.will ?? null));
-    else if (session.storeKey !== 0) {
-      store.sessions.remove(session.storeKey);
-      session.storeKey = 0;
-      this.persistentCount--;
-    }
+    else if (session.storeKey !== 0) this.#forget(session);
   }
 
   /** Begin to journal a session with all it has. */
@@ -91,6 +88,34 @@ export class Registry {
     session.storeKey = sessions.open(0, session.meta(session.channel?.will ?? null));
     for (const s of session.subscriptions()) sessions.subscribe(session.storeKey, stored(s));
     for (const [id, since] of session.awaitingRel ?? []) sessions.awaitRel(session.storeKey, id, since);
+    const w = session.inflight;
+    for (const n of w?.positions() ?? []) {
+      (w as Inflight).setSeq(n, ++session.seq);
+      journalInflight(sessions, session, w as Inflight, n);
+    }
+    for (const item of session.mqueue ?? []) {
+      if (item.qos === 0) continue;
+      item.seq = ++session.seq;
+      sessions.enqueue(session.storeKey, item.seq, item.message, item.qos, 0, item.subIds, item.retain);
+    }
+  }
+
+  /** The journal forgets a session. Messages are shared: each delivery gives up its own. */
+  #forget(session: Session): void {
+    const { sessions } = this.broker.store;
+    const key = session.storeKey;
+    const w = session.inflight;
+    for (const n of w?.positions() ?? []) {
+      sessions.done(key, (w as Inflight).seq(n), (w as Inflight).message(n));
+      (w as Inflight).setSeq(n, 0);
+    }
+    for (const item of session.mqueue ?? []) {
+      sessions.done(key, item.seq, item.message);
+      item.seq = 0;
+    }
+    sessions.remove(key);
+    session.storeKey = 0;
+    this.persistentCount--;
   }
 
   /** The connection of a channel has ended: will, then the session's own fate. */
@@ -177,11 +202,7 @@ export class Registry {
     for (const s of session.subscriptions()) broker.router.remove(s);
     session.clearSubscriptions();
     if (this.sessions.get(session.clientId) === session) this.sessions.delete(session.clientId);
-    if (session.storeKey !== 0) {
-      broker.store.sessions.remove(session.storeKey);
-      session.storeKey = 0;
-      this.persistentCount--;
-    }
+    if (session.storeKey !== 0) this.#forget(session);
     this.#redispatch(session);
     session.inflight = null;
     session.mqueue = null;
@@ -287,6 +308,11 @@ export class Registry {
     session.addSubscription(s);
     this.broker.router.add(s);
   }
+}
+
+function journalInflight(sessions: SessionStore, session: Session, w: Inflight, n: number): void {
+  sessions.enqueue(session.storeKey, w.seq(n), w.message(n), w.qos(n), w.packetId(n), w.subIds(n), w.retain(n));
+  if (w.released(n)) sessions.released(session.storeKey, w.seq(n));
 }
 
 function stored(s: Subscription): StoredSubscription {

@@ -13,11 +13,10 @@ export interface Wire {
   resume(): void;
 }
 
-const OPENING = 0;
-const OPEN = 1;
+const OPEN = 0;
 /** Half-closed by us; what still comes is thrown away until the peer closes or the linger time is over. */
-const CLOSING = 2;
-const CLOSED = 3;
+const CLOSING = 1;
+const CLOSED = 2;
 
 const PAUSED_BY_CHANNEL = 1;
 const PAUSED_BY_RATE = 2;
@@ -29,9 +28,13 @@ export class Connection implements Link {
   next: Connection | null = null;
   /** Present when the listener has a rate limit. */
   meter: Bucket | null = null;
-  private state = OPENING;
+  private state = OPEN;
+  /** It is no client's yet. */
+  private opening = true;
   /** Why it ends when we or the deadline end it; "" = the peer does. */
   private reason = "";
+  /** What is awaited, told as the reason when it does not come; "" = nothing. */
+  private awaited = "";
   private aborted = false;
   private blocked = false;
   private paused = 0;
@@ -42,10 +45,6 @@ export class Connection implements Link {
     public ip: string,
     public port: number,
   ) {}
-
-  get opening(): boolean {
-    return this.state === OPENING;
-  }
 
   // ---- for the layer above
 
@@ -60,7 +59,7 @@ export class Connection implements Link {
   #stuck(progress: boolean): void {
     if (this.blocked && !progress) return;
     this.blocked = true;
-    if (this.reason !== "") return;
+    if (this.awaited !== "") return;
     const { sendTimeoutMs, sendTimeoutClose } = this.listener.config;
     if (sendTimeoutClose && sendTimeoutMs > 0) this.listener.deadlines.set(this, sendTimeoutMs);
   }
@@ -93,15 +92,19 @@ export class Connection implements Link {
 
   expectWithin(ms: number, reason: string): void {
     if (this.state >= CLOSING) return;
-    this.reason = reason;
+    this.awaited = reason;
     this.listener.deadlines.set(this, ms);
   }
 
   settled(): void {
-    if (this.state !== OPENING) return;
-    if (this.reason !== "") this.listener.deadlines.clear(this);
-    this.state = OPEN;
-    this.reason = "";
+    this.opening = false;
+    if (this.awaited === "") return;
+    this.awaited = "";
+    this.listener.deadlines.clear(this);
+  }
+
+  because(reason: string): void {
+    if (!this.aborted) this.reason = reason;
   }
 
   abort(reason: string): void {
@@ -117,7 +120,7 @@ export class Connection implements Link {
   drained(): void {
     if (this.blocked) {
       this.blocked = false;
-      if (this.state === OPEN && this.reason === "") this.listener.deadlines.clear(this);
+      if (this.state === OPEN && this.awaited === "") this.listener.deadlines.clear(this);
     }
     this.channel.onDrain();
   }
@@ -125,22 +128,17 @@ export class Connection implements Link {
   /** Called by the shared deadlines. */
   expired(): void {
     if (this.state === CLOSING) this.wire.close();
-    else this.abort(this.reason || "send_timeout");
-  }
-
-  /** The reason that `closed` will report, when the event that tells it comes before. */
-  because(reason: string): void {
-    if (!this.aborted) this.reason = reason;
+    else this.abort(this.awaited || "send_timeout");
   }
 
   closed(error: Error | undefined): void {
     if (this.state === CLOSED) return;
     const reason = this.reason || (error === undefined ? "closed" : "tcp_error");
-    const { channel, state } = this;
+    const { channel } = this;
     this.state = CLOSED;
     this.channel = NOBODY;
     this.listener.forget(this);
-    if (state === OPENING) this.listener.rejected(reason, this.ip);
+    if (this.opening) this.listener.rejected(reason, this.ip);
     channel.onClose(reason);
   }
 

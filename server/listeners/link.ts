@@ -29,6 +29,8 @@ export interface Link extends Transport {
   expectWithin(ms: number, reason: string): void;
   /** The opening phase is over: from here on the channel decides. */
   settled(): void;
+  /** What to tell when it closes, whoever closes it. */
+  because(reason: string): void;
   /** Drop the connection now and tell the channel `reason`. */
   abort(reason: string): void;
 }

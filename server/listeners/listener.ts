@@ -288,10 +288,7 @@ export class Listener {
       this.#wsRules(),
       this.#scratch,
       (ws: WsLink): ChannelLike => this.deps.accept(ws, this.info, cert),
-      (r) => {
-        this.deps.log.debug("WebSocket refused", { listener: this.key, ip: link.ip, status: r.status, why: r.text });
-        this.rejected("ws_refused", link.ip);
-      },
+      (r) => this.deps.log.debug("WebSocket refused", { listener: this.key, ip: link.ip, status: r.status, why: r.text }),
     );
   }
 

@@ -15,7 +15,11 @@ class Records extends Duplex {
   #rest: Uint8Array | null = null;
   #written: ((err?: Error | null) => void) | null = null;
 
-  constructor(private readonly link: Link) {
+  constructor(
+    private readonly link: Link,
+    /** Everything was written, close_notify included. */
+    private readonly finished: () => void,
+  ) {
     super();
   }
 
@@ -30,7 +34,7 @@ class Records extends Duplex {
   }
 
   override _final(done: (err?: Error | null) => void): void {
-    this.link.end();
+    this.finished();
     done();
   }
 
@@ -69,7 +73,10 @@ export class TlsLayer implements Link, ChannelLike {
     secured: (layer: TlsLayer, socket: TLSSocket) => void,
     failed: (why: string) => void,
   ) {
-    this.#records = new Records(link);
+    this.#records = new Records(link, () => {
+      // The stream also ends itself when the peer does: then there is more to do than to close slowly.
+      if (this.#ended) link.end();
+    });
     this.#records.on("error", () => {});
     this.#tls = new TLSSocket(this.#records as never, {
       isServer: true,
@@ -85,8 +92,11 @@ export class TlsLayer implements Link, ChannelLike {
       failed(err.message);
       this.link.abort("tls_error");
     });
-    // close_notify of the peer: it will not read our answer either.
+    // close_notify of the peer: it will not read an answer either.
     this.#tls.on("end", () => this.link.abort("closed"));
+    this.#tls.on("close", () => {
+      if (!this.#ended) this.link.abort("closed");
+    });
   }
 
   get ip(): string {
@@ -147,6 +157,9 @@ export class TlsLayer implements Link, ChannelLike {
   }
   settled(): void {
     this.link.settled();
+  }
+  because(reason: string): void {
+    this.link.because(reason);
   }
   abort(reason: string): void {
     this.link.abort(reason);

@@ -82,6 +82,7 @@ export class WsHandshake implements ChannelLike {
     this.refused(refusal);
     const bytes = Buffer.from(refusalText(refusal), "utf8");
     this.link.write(bytes, 0, bytes.length);
+    this.link.because("ws_refused");
     this.link.end();
   }
 }
@@ -293,6 +294,9 @@ export class WsLink implements Link, ChannelLike, FrameSink {
   }
   settled(): void {
     this.link.settled();
+  }
+  because(reason: string): void {
+    this.link.because(reason);
   }
   abort(reason: string): void {
     this.link.abort(reason);

@@ -28,7 +28,8 @@ export function createApi(transport: Transport) {
   const get = <T>(path: string, query?: Query): Promise<T> => data<T>({ method: "GET", path, ...(query ? { query } : {}) });
   const post = <T>(path: string, body: unknown): Promise<T> => data<T>({ method: "POST", path, body });
   const put = <T>(path: string, body?: unknown): Promise<T> => data<T>({ method: "PUT", path, ...(body === undefined ? {} : { body }) });
-  const del = <T>(path: string, extra: Pick<ApiRequest, "query" | "body"> = {}): Promise<T> => data<T>({ method: "DELETE", path, ...extra });
+  const del = <T>(path: string, extra: Pick<ApiRequest, "query" | "body"> = {}): Promise<T> =>
+    data<T>({ method: "DELETE", path, ...extra });
   const first = <T>(rows: T[]): T | null => rows[0] ?? null;
 
   return {

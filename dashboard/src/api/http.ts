@@ -54,7 +54,12 @@ export function createHttpTransport({ base, authorization, fetch: doFetch = (...
     async stream(path, query, onEvent, signal) {
       let response: Response;
       try {
-        response = await doFetch(`${base}${path}${queryText(query)}`, { headers: headers(false), signal, cache: "no-store", credentials: "omit" });
+        response = await doFetch(`${base}${path}${queryText(query)}`, {
+          headers: headers(false),
+          signal,
+          cache: "no-store",
+          credentials: "omit",
+        });
       } catch (e) {
         if (signal.aborted) return;
         throw new ApiError("network", String(e), 0);
@@ -99,7 +104,11 @@ function parse(text: string, status: number): unknown {
 /** The API answers errors with HTTP 200 and `{code, message}`. */
 export function envelopeError(body: unknown): ApiError {
   const b = body as { code?: unknown; message?: unknown } | null;
-  return new ApiError("code", typeof b?.message === "string" ? b.message : String(b?.message ?? ""), typeof b?.code === "number" ? b.code : 102);
+  return new ApiError(
+    "code",
+    typeof b?.message === "string" ? b.message : String(b?.message ?? ""),
+    typeof b?.code === "number" ? b.code : 102,
+  );
 }
 
 /** Feeds on chunks of `text/event-stream`; a chunk may end anywhere. */

@@ -43,7 +43,11 @@ export function Chart({ label, times, series, format, height = 190, sync, from, 
     const build = (): void => {
       plot.current?.destroy();
       const size = { width: Math.max(120, el.clientWidth), height };
-      plot.current = new uPlot(options({ ...size, names: series.map((s) => s.label), latest: () => latest.current, lang: i18n.lang.peek(), sync }), dataOf(times, series), el);
+      plot.current = new uPlot(
+        options({ ...size, names: series.map((s) => s.label), latest: () => latest.current, lang: i18n.lang.peek(), sync }),
+        dataOf(times, series),
+        el,
+      );
     };
     build();
     const resize = new ResizeObserver(() => plot.current?.setSize({ width: Math.max(120, el.clientWidth), height }));
@@ -73,7 +77,15 @@ export function Legend({ series, format }: { series: readonly Series[]; format: 
       {series.map((s, i) => (
         <span key={s.label}>
           <svg width="18" height="8" aria-hidden="true">
-            <line x1="0" y1="4" x2="18" y2="4" stroke-width="2.2" class={`stroke-${i + 1}`} stroke-dasharray={(DASHES[i] ?? []).join(" ")} />
+            <line
+              x1="0"
+              y1="4"
+              x2="18"
+              y2="4"
+              stroke-width="2.2"
+              class={`stroke-${i + 1}`}
+              stroke-dasharray={(DASHES[i] ?? []).join(" ")}
+            />
           </svg>
           {s.label} <b>{format(s.values.at(-1) ?? 0)}</b>
         </span>

@@ -24,7 +24,15 @@ export function ConfigInput({ id, label, type, value, placeholder, options, secr
     // A file may say "yes" where the form offers "on": keep what is there.
     const all = value === "" || choices.includes(value) ? choices : [value, ...choices];
     return (
-      <select id={id} class="select" aria-label={id ? undefined : label} aria-describedby={described} disabled={disabled} value={value} onChange={(e) => onChange(e.currentTarget.value)}>
+      <select
+        id={id}
+        class="select"
+        aria-label={id ? undefined : label}
+        aria-describedby={described}
+        disabled={disabled}
+        value={value}
+        onChange={(e) => onChange(e.currentTarget.value)}
+      >
         <option value="">{placeholder === "" ? t("config.unset") : t("config.default", { value: placeholder })}</option>
         {all.map((c) => (
           <option key={c} value={c}>

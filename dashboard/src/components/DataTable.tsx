@@ -66,7 +66,16 @@ export function DataTable<T>({ id, label, model, columns, rowKey, actions, pick,
         {toolbar}
         <span class="spacer" />
         {canChoose ? (
-          <Menu label={t("table.columns")} class="btn ghost" sticky button={<><Icon of={Columns3} /> {t("table.columns")}</>}>
+          <Menu
+            label={t("table.columns")}
+            class="btn ghost"
+            sticky
+            button={
+              <>
+                <Icon of={Columns3} /> {t("table.columns")}
+              </>
+            }
+          >
             {columns
               .filter((c) => !c.lead)
               .map((c) => (
@@ -136,8 +145,9 @@ function Rows<T>({ label, model, rows, columns, rowKey, actions, pick }: RowsPro
   const all = ids.length > 0 && ids.every((i) => selected.has(i));
   const choose = (list: readonly string[], on: boolean): void => {
     const next = new Set(selected);
-    for (const i of list) if (on) next.add(i);
-    else next.delete(i);
+    for (const i of list)
+      if (on) next.add(i);
+      else next.delete(i);
     model.selected.value = next;
   };
   return (
@@ -228,9 +238,7 @@ const Skeleton = ({ columns }: { columns: number }) => (
           <tr key={r}>
             {Array.from({ length: columns }, (_, c) => (
               <td key={c}>
-                <span class="skeleton" style={{ width: `${40 + ((r * 7 + c * 13) % 45)}%` }}>
-                   
-                </span>
+                <span class="skeleton" style={{ width: `${40 + ((r * 7 + c * 13) % 45)}%` }}></span>
               </td>
             ))}
           </tr>
@@ -257,19 +265,33 @@ function Pager<T>({ model }: { model: TableModel<T> }) {
       <label class="row">
         <span>{t("table.perPage")}</span>
         <select class="select small" value={String(limit)} onChange={(e) => model.setLimit(Number(e.currentTarget.value))}>
-          {[...new Set([...LIMITS, limit])].sort((a, b) => a - b).map((n) => (
-            <option key={n} value={String(n)}>
-              {n}
-            </option>
-          ))}
+          {[...new Set([...LIMITS, limit])]
+            .sort((a, b) => a - b)
+            .map((n) => (
+              <option key={n} value={String(n)}>
+                {n}
+              </option>
+            ))}
         </select>
       </label>
       <div class="row">
-        <button type="button" class="btn small icon" aria-label={t("table.previous")} disabled={page <= 1} onClick={() => model.setPage(page - 1)}>
+        <button
+          type="button"
+          class="btn small icon"
+          aria-label={t("table.previous")}
+          disabled={page <= 1}
+          onClick={() => model.setPage(page - 1)}
+        >
           <Icon of={ChevronLeft} />
         </button>
         <span>{t("table.page", { page, last })}</span>
-        <button type="button" class="btn small icon" aria-label={t("table.next")} disabled={page >= last} onClick={() => model.setPage(page + 1)}>
+        <button
+          type="button"
+          class="btn small icon"
+          aria-label={t("table.next")}
+          disabled={page >= last}
+          onClick={() => model.setPage(page + 1)}
+        >
           <Icon of={ChevronRight} />
         </button>
       </div>

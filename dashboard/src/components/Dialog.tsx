@@ -21,7 +21,18 @@ interface DialogProps {
 }
 
 /** A modal dialog on the browser's own `<dialog>`: focus stays inside, Escape closes, focus returns. */
-export function Dialog({ title, onClose, children, yes, danger = false, disabled = false, onYes, width = 460, no, class: className }: DialogProps) {
+export function Dialog({
+  title,
+  onClose,
+  children,
+  yes,
+  danger = false,
+  disabled = false,
+  onYes,
+  width = 460,
+  no,
+  class: className,
+}: DialogProps) {
   const { t } = useApp().i18n;
   const ref = useRef<HTMLDialogElement>(null);
   const titleId = useId();

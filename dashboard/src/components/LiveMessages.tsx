@@ -30,7 +30,9 @@ export function LiveMessages({ title, lead, topics, auto = false }: Props) {
       <header>
         <h2>{title}</h2>
         {running ? (
-          <Status tone={model.connected.value ? "ok" : "warn"}>{model.connected.value ? t("live.count", { n: model.total.value }) : t("live.connecting")}</Status>
+          <Status tone={model.connected.value ? "ok" : "warn"}>
+            {model.connected.value ? t("live.count", { n: model.total.value }) : t("live.connecting")}
+          </Status>
         ) : null}
         <ViewChoice view={view} onChange={setView} />
         <button

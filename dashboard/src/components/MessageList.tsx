@@ -11,7 +11,12 @@ const VIEWS: readonly PayloadView[] = ["auto", "json", "text", "hex", "base64"];
 export function ViewChoice({ view, onChange }: { view: PayloadView; onChange: (v: PayloadView) => void }) {
   const { t } = useApp().i18n;
   return (
-    <select class="select small auto" aria-label={t("payload.view")} value={view} onChange={(e) => onChange(e.currentTarget.value as PayloadView)}>
+    <select
+      class="select small auto"
+      aria-label={t("payload.view")}
+      value={view}
+      onChange={(e) => onChange(e.currentTarget.value as PayloadView)}
+    >
       {VIEWS.map((v) => (
         <option key={v} value={v}>
           {t(`payload.${v}`)}

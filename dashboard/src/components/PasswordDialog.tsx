@@ -25,8 +25,22 @@ export function PasswordDialog({ onClose }: { onClose: () => void }) {
   const short = next !== "" && next.length < MIN_PASSWORD;
   const differ = again !== "" && again !== next;
   return (
-    <Dialog title={t("password.change")} yes={t("password.change")} onClose={onClose} onYes={save} disabled={next.length < MIN_PASSWORD || next !== again || old === ""}>
-      <TextField label={t("password.old")} type="password" autocomplete="current-password" value={old} onInput={setOld} bad={bad} autofocus />
+    <Dialog
+      title={t("password.change")}
+      yes={t("password.change")}
+      onClose={onClose}
+      onYes={save}
+      disabled={next.length < MIN_PASSWORD || next !== again || old === ""}
+    >
+      <TextField
+        label={t("password.old")}
+        type="password"
+        autocomplete="current-password"
+        value={old}
+        onInput={setOld}
+        bad={bad}
+        autofocus
+      />
       <TextField
         label={t("password.new")}
         type="password"

@@ -76,14 +76,27 @@ export function PublishForm({ v5, onPublish }: { v5: boolean; onPublish: (p: Omi
     await onPublish({ topic: f.topic, payload, qos: Number(f.qos) as QoS, retain: f.retain, ...(v5 ? { props: propsOf(f) } : {}) });
     setBusy(false);
   };
-  const pair = (i: number, at: 0 | 1, value: string): void => set({ user: f.user.map((p, j) => (j === i ? (at === 0 ? [value, p[1]] : [p[0], value]) : p)) });
+  const pair = (i: number, at: 0 | 1, value: string): void =>
+    set({ user: f.user.map((p, j) => (j === i ? (at === 0 ? [value, p[1]] : [p[0], value]) : p)) });
   return (
     <form class="form" onSubmit={(e) => void submit(e)}>
       <TextField label={t("field.topic")} value={f.topic} onInput={(topic) => set({ topic })} bad={wrong ? t(wrong) : undefined} mono />
-      <TextField label={t("field.payload")} value={f.payload} onInput={(text) => set({ payload: text })} rows={4} bad={payload ? undefined : t("payload.bad", { encoding: f.encoding })} mono />
+      <TextField
+        label={t("field.payload")}
+        value={f.payload}
+        onInput={(text) => set({ payload: text })}
+        rows={4}
+        bad={payload ? undefined : t("payload.bad", { encoding: f.encoding })}
+        mono
+      />
       {v5 && more ? (
         <div class="form two">
-          <TextField label={t("prop.contentType")} value={f.contentType} onInput={(contentType) => set({ contentType })} placeholder="application/json" />
+          <TextField
+            label={t("prop.contentType")}
+            value={f.contentType}
+            onInput={(contentType) => set({ contentType })}
+            placeholder="application/json"
+          />
           <TextField label={t("prop.expiry")} type="number" value={f.expiry} onInput={(expiry) => set({ expiry })} />
           <TextField label={t("prop.responseTopic")} value={f.responseTopic} onInput={(responseTopic) => set({ responseTopic })} mono />
           <TextField label={t("prop.correlation")} value={f.correlation} onInput={(correlation) => set({ correlation })} mono />
@@ -92,9 +105,26 @@ export function PublishForm({ v5, onPublish }: { v5: boolean; onPublish: (p: Omi
             {f.user.map(([k, v], i) => (
               // biome-ignore lint/suspicious/noArrayIndexKey: pairs have no identity but their place
               <div class="pair" key={i}>
-                <input class="input" aria-label={t("prop.userKey")} placeholder={t("prop.userKey")} value={k} onInput={(e) => pair(i, 0, e.currentTarget.value)} />
-                <input class="input" aria-label={t("prop.userValue")} placeholder={t("prop.userValue")} value={v} onInput={(e) => pair(i, 1, e.currentTarget.value)} />
-                <button type="button" class="btn icon ghost" aria-label={t("action.delete")} onClick={() => set({ user: f.user.filter((_, j) => j !== i) })}>
+                <input
+                  class="input"
+                  aria-label={t("prop.userKey")}
+                  placeholder={t("prop.userKey")}
+                  value={k}
+                  onInput={(e) => pair(i, 0, e.currentTarget.value)}
+                />
+                <input
+                  class="input"
+                  aria-label={t("prop.userValue")}
+                  placeholder={t("prop.userValue")}
+                  value={v}
+                  onInput={(e) => pair(i, 1, e.currentTarget.value)}
+                />
+                <button
+                  type="button"
+                  class="btn icon ghost"
+                  aria-label={t("action.delete")}
+                  onClick={() => set({ user: f.user.filter((_, j) => j !== i) })}
+                >
                   <Icon of={X} size={14} />
                 </button>
               </div>

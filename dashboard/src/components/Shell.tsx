@@ -1,4 +1,18 @@
-import { Bell, ChevronsUpDown, CirclePause, CirclePlay, KeyRound, Languages, LogOut, Menu as MenuIcon, Moon, Search, Sun, SunMoon, WifiOff } from "lucide";
+import {
+  Bell,
+  ChevronsUpDown,
+  CirclePause,
+  CirclePlay,
+  KeyRound,
+  Languages,
+  LogOut,
+  Menu as MenuIcon,
+  Moon,
+  Search,
+  Sun,
+  SunMoon,
+  WifiOff,
+} from "lucide";
 import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { link } from "../models/router.ts";
@@ -48,7 +62,13 @@ export function Shell({ children, onSearch, onPassword, alarms }: ShellProps) {
           <UserMenu onPassword={onPassword} />
         </div>
       </aside>
-      <button type="button" class={open ? "scrim open" : "scrim"} aria-label={t("nav.close")} tabIndex={open ? 0 : -1} onClick={() => setOpen(false)} />
+      <button
+        type="button"
+        class={open ? "scrim open" : "scrim"}
+        aria-label={t("nav.close")}
+        tabIndex={open ? 0 : -1}
+        onClick={() => setOpen(false)}
+      />
       <div class="main">
         <TopBar onSearch={onSearch} alarms={alarms} menuOpen={open} onMenu={() => setOpen(!open)} />
         <main class="content" id="content" tabIndex={-1}>
@@ -82,7 +102,14 @@ function TopBar({ onSearch, alarms, menuOpen, onMenu }: TopBarProps) {
   }, []);
   return (
     <header class={scrolled ? "topbar scrolled" : "topbar"}>
-      <button type="button" class="btn ghost icon menu-button" aria-label={t("nav.open")} aria-expanded={menuOpen} aria-controls="sidebar" onClick={onMenu}>
+      <button
+        type="button"
+        class="btn ghost icon menu-button"
+        aria-label={t("nav.open")}
+        aria-expanded={menuOpen}
+        aria-controls="sidebar"
+        onClick={onMenu}
+      >
         <Icon of={MenuIcon} size={18} />
       </button>
       <button type="button" class="searchbox" onClick={onSearch} aria-label={t("palette.open")}>
@@ -93,7 +120,12 @@ function TopBar({ onSearch, alarms, menuOpen, onMenu }: TopBarProps) {
       <span class="grow" />
       <LinkPill />
       {alarms > 0 ? (
-        <a class="btn ghost icon danger" href="#/alarms" aria-label={t("alarms.banner", { n: alarms })} title={t("alarms.banner", { n: alarms })}>
+        <a
+          class="btn ghost icon danger"
+          href="#/alarms"
+          aria-label={t("alarms.banner", { n: alarms })}
+          title={t("alarms.banner", { n: alarms })}
+        >
           <Icon of={Bell} />
         </a>
       ) : null}

@@ -37,7 +37,9 @@ export function SimpleTable<T>({ label, rows, columns, rowKey, actions }: Props<
                 <td
                   key={c.id}
                   data-label={c.label}
-                  class={[c.num ? "num nowrap" : "", c.lead ? "lead" : "", c.clip ? "clip" : "", c.wideOnly ? "wide-only" : ""].filter(Boolean).join(" ")}
+                  class={[c.num ? "num nowrap" : "", c.lead ? "lead" : "", c.clip ? "clip" : "", c.wideOnly ? "wide-only" : ""]
+                    .filter(Boolean)
+                    .join(" ")}
                 >
                   {c.clip ? <span>{c.cell(row)}</span> : c.cell(row)}
                 </td>

@@ -22,7 +22,13 @@ export function SubscribeDialog({ onClose, onSubscribe }: Props) {
   const [qos, setQos] = useState<"0" | "1" | "2">("0");
   const wrong = filterError(topic);
   return (
-    <Dialog title={t("client.subscribe")} yes={t("client.subscribe")} disabled={wrong !== null} onClose={onClose} onYes={() => onSubscribe(topic, Number(qos) as 0 | 1 | 2)}>
+    <Dialog
+      title={t("client.subscribe")}
+      yes={t("client.subscribe")}
+      disabled={wrong !== null}
+      onClose={onClose}
+      onYes={() => onSubscribe(topic, Number(qos) as 0 | 1 | 2)}
+    >
       <TextField
         label={t("field.filter")}
         value={topic}

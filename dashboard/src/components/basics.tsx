@@ -79,9 +79,7 @@ export function Loading({ rows = 5 }: { rows?: number }) {
     <div class="stack" style={{ padding: "18px" }} aria-busy="true">
       <span class="sr">{i18n.t("state.loading")}</span>
       {Array.from({ length: rows }, (_, i) => (
-        <span key={i} class="skeleton" style={{ width: `${88 - ((i * 17) % 40)}%` }}>
-           
-        </span>
+        <span key={i} class="skeleton" style={{ width: `${88 - ((i * 17) % 40)}%` }}></span>
       ))}
     </div>
   );

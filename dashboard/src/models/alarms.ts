@@ -20,7 +20,8 @@ export interface AlarmText {
 
 /** Plain alarms carry text, structured ones a severity; "[]" is the empty text of EMQ X. */
 export function alarmText(a: Pick<Alarm, "id" | "desc">): AlarmText {
-  if (typeof a.desc === "object") return { title: a.desc.title, detail: a.desc.summary, severity: /error|critical/.test(a.desc.severity) ? "danger" : "warn" };
+  if (typeof a.desc === "object")
+    return { title: a.desc.title, detail: a.desc.summary, severity: /error|critical/.test(a.desc.severity) ? "danger" : "warn" };
   return { title: a.id, detail: a.desc === "[]" ? "" : a.desc, severity: "warn" };
 }
 

@@ -19,7 +19,8 @@ export interface AppsModel {
 export const proposeId = (random: (n: number) => Uint8Array = (n) => crypto.getRandomValues(new Uint8Array(n))): string =>
   [...random(7)].map((b) => b.toString(16).padStart(2, "0")).join("");
 
-export const appExpired = (row: Pick<AppRow, "expired">, nowMs: number): boolean => typeof row.expired === "number" && row.expired * 1000 < nowMs;
+export const appExpired = (row: Pick<AppRow, "expired">, nowMs: number): boolean =>
+  typeof row.expired === "number" && row.expired * 1000 < nowMs;
 
 export function createApps(app: App): AppsModel {
   const { api, i18n, link, notices } = app;
@@ -38,7 +39,12 @@ export function createApps(app: App): AppsModel {
     },
     async update(row, changes) {
       const next = { ...row, ...changes };
-      const body = { name: next.name, desc: next.desc, status: next.status, expired: typeof next.expired === "number" ? next.expired : null };
+      const body = {
+        name: next.name,
+        desc: next.desc,
+        status: next.status,
+        expired: typeof next.expired === "number" ? next.expired : null,
+      };
       const done = await app.act(() => api.updateApp(row.app_id, body), i18n.t("done.saved"));
       void list.refresh();
       return done;
@@ -51,7 +57,15 @@ export function createApps(app: App): AppsModel {
     },
     async remove(row) {
       const { t } = i18n;
-      if (!(await notices.ask({ title: t("apps.deleteOne", { id: row.app_id }), text: t("apps.deleteText"), yes: t("action.delete"), danger: true }))) return;
+      if (
+        !(await notices.ask({
+          title: t("apps.deleteOne", { id: row.app_id }),
+          text: t("apps.deleteText"),
+          yes: t("action.delete"),
+          danger: true,
+        }))
+      )
+        return;
       await app.act(() => api.deleteApp(row.app_id), t("apps.deleted", { id: row.app_id }));
       void list.refresh();
     },

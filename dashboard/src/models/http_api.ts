@@ -82,7 +82,16 @@ export function operationsOf(doc: Document): Operation[] {
 function paramsOf(path: string, raw: RawOperation): Param[] {
   const listed = (raw.parameters ?? []).flatMap((p): Param[] =>
     p.in === "path" || p.in === "query"
-      ? [{ name: p.name, in: p.in, required: p.required ?? p.in === "path", description: p.description ?? p.schema?.description ?? "", type: typeOf(p.schema), options: (p.schema?.enum ?? []).map(String) }]
+      ? [
+          {
+            name: p.name,
+            in: p.in,
+            required: p.required ?? p.in === "path",
+            description: p.description ?? p.schema?.description ?? "",
+            type: typeOf(p.schema),
+            options: (p.schema?.enum ?? []).map(String),
+          },
+        ]
       : [],
   );
   // A document may leave path parameters undescribed; the path itself names them.
@@ -120,7 +129,10 @@ function exampleOf(schema: Schema | undefined, doc: Document, depth: number): un
 }
 
 /** Path with its parameters filled in (percent-encoded), and the query. */
-export function fillPath(op: Pick<Operation, "path" | "params">, values: Readonly<Record<string, string>>): { path: string; query: Record<string, string> } {
+export function fillPath(
+  op: Pick<Operation, "path" | "params">,
+  values: Readonly<Record<string, string>>,
+): { path: string; query: Record<string, string> } {
   const path = op.path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(values[name] ?? ""));
   const query = Object.fromEntries(op.params.filter((p) => p.in === "query" && values[p.name]).map((p) => [p.name, values[p.name] ?? ""]));
   return { path, query };

@@ -20,7 +20,16 @@ export function createListeners(app: App): ListenersModel {
     async act(node, l, action) {
       const { t } = i18n;
       const name = `${l.protocol} ${l.listen_on}`;
-      if (action !== "start" && !(await notices.ask({ title: t(`listeners.${action}One`, { name }), text: t("listeners.stopText", { n: l.current_conns }), yes: t(`listeners.${action}`), danger: true }))) return;
+      if (
+        action !== "start" &&
+        !(await notices.ask({
+          title: t(`listeners.${action}One`, { name }),
+          text: t("listeners.stopText", { n: l.current_conns }),
+          yes: t(`listeners.${action}`),
+          danger: true,
+        }))
+      )
+        return;
       await app.act(() => api.listenerAction(node, l.protocol, portOf(l), action), t("done.saved"));
       void list.refresh();
     },

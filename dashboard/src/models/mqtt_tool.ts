@@ -68,7 +68,8 @@ const KEEP = 500;
 
 export const randomId = (): string => `mqttjs_${Math.random().toString(16).slice(2, 12)}`;
 
-export const defaultUrl = (secure: boolean, host: string): string => `${secure ? "wss" : "ws"}://${host || "localhost"}:${secure ? 8084 : 8083}/mqtt`;
+export const defaultUrl = (secure: boolean, host: string): string =>
+  `${secure ? "wss" : "ws"}://${host || "localhost"}:${secure ? 8084 : 8083}/mqtt`;
 
 const tools = new WeakMap<App, Tool>();
 
@@ -87,7 +88,12 @@ export function createTool(app: App, url: string, open: OpenSocket): Tool {
   let next = 1;
   const add = (): Connection => {
     const id = next++;
-    const c = createConnection(app, id, { url, version: 5, clientId: randomId(), username: "", password: "", keepalive: 60, clean: true, sessionExpiry: 0, will: null }, open);
+    const c = createConnection(
+      app,
+      id,
+      { url, version: 5, clientId: randomId(), username: "", password: "", keepalive: 60, clean: true, sessionExpiry: 0, will: null },
+      open,
+    );
     batch(() => {
       connections.value = [...connections.peek(), c];
       active.value = id;
@@ -166,7 +172,8 @@ function createConnection(app: App, id: number, initial: ToolOptions, open: Open
             note.value = why === "unreachable" ? i18n.t("mqtt.unreachable", { url: o.url }) : why === "ended" ? "" : why;
           });
         },
-        message: (p) => keep({ direction: "in", topic: p.topic, payload: p.payload, qos: p.qos, retain: p.retain, from: "", extra: propsText(p.props) }),
+        message: (p) =>
+          keep({ direction: "in", topic: p.topic, payload: p.payload, qos: p.qos, retain: p.retain, from: "", extra: propsText(p.props) }),
       });
       client = mine;
     },
@@ -175,7 +182,8 @@ function createConnection(app: App, id: number, initial: ToolOptions, open: Open
       const code = await client?.subscribe(filter, o);
       if (code === undefined) return;
       if (code >= 128) notices.bad(i18n.t("mqtt.refused", { topic: filter, reason: reason(code) }));
-      else subscriptions.value = [...subscriptions.peek().filter((s) => s.filter !== filter), { filter, options: { ...o, qos: code as QoS } }];
+      else
+        subscriptions.value = [...subscriptions.peek().filter((s) => s.filter !== filter), { filter, options: { ...o, qos: code as QoS } }];
     },
     async unsubscribe(filter) {
       await client?.unsubscribe(filter);
@@ -189,7 +197,15 @@ function createConnection(app: App, id: number, initial: ToolOptions, open: Open
         return false;
       }
       const note16 = code === 16 ? i18n.t("mqtt.nobody") : "";
-      keep({ direction: "out", topic: p.topic, payload: p.payload, qos: p.qos, retain: p.retain, from: "", extra: [propsText(p.props), note16].filter(Boolean).join(" · ") });
+      keep({
+        direction: "out",
+        topic: p.topic,
+        payload: p.payload,
+        qos: p.qos,
+        retain: p.retain,
+        from: "",
+        extra: [propsText(p.props), note16].filter(Boolean).join(" · "),
+      });
       return true;
     },
   };
@@ -209,7 +225,8 @@ const connectOf = (o: ToolOptions) => ({
 /** What the broker told in CONNACK, in the specification's words. */
 function grantedText(sessionPresent: boolean, props: Props): string {
   const parts = [`session present: ${sessionPresent}`];
-  for (const [k, v] of Object.entries(props)) if (typeof v === "string" || typeof v === "number") parts.push(`${k.replace(/[A-Z]/g, (c) => ` ${c.toLowerCase()}`)}: ${v}`);
+  for (const [k, v] of Object.entries(props))
+    if (typeof v === "string" || typeof v === "number") parts.push(`${k.replace(/[A-Z]/g, (c) => ` ${c.toLowerCase()}`)}: ${v}`);
   return parts.join(" · ");
 }
 

@@ -32,7 +32,12 @@ export function createPlugins(app: App): PluginsModel {
     async toggle(node, p) {
       const { t } = i18n;
       if (!p.active) return act(node, p.name, "load", t("plugins.loaded", { name: p.name }));
-      const yes = await notices.ask({ title: t("plugins.unloadOne", { name: p.name }), text: t("plugins.unloadText"), yes: t("plugins.unload"), danger: true });
+      const yes = await notices.ask({
+        title: t("plugins.unloadOne", { name: p.name }),
+        text: t("plugins.unloadText"),
+        yes: t("plugins.unload"),
+        danger: true,
+      });
       if (yes) await act(node, p.name, "unload", t("plugins.unloaded", { name: p.name }));
     },
     reload: (node, p) => act(node, p.name, "reload", i18n.t("plugins.reloaded", { name: p.name })),
@@ -66,7 +71,10 @@ export function fullSet(rows: readonly PluginConfigRow[], edits: Readonly<Record
 export function createPluginConfig(app: App, node: string, name: string): PluginConfigModel {
   const { api, i18n, link } = app;
   const rows = createLive(() => api.pluginConfig(node, name), { link, every: 0 });
-  const plugin = createLive(async () => (await api.plugins()).find((n) => n.node === node)?.plugins.find((p) => p.name === name) ?? null, { link, every: 8000 });
+  const plugin = createLive(async () => (await api.plugins()).find((n) => n.node === node)?.plugins.find((p) => p.name === name) ?? null, {
+    link,
+    every: 8000,
+  });
   const edits = signal<Readonly<Record<string, string>>>({});
   const problem = signal("");
   return {

@@ -54,7 +54,16 @@ export function createRetained(app: App): RetainedModel {
     async removeAll(filter) {
       const { t } = i18n;
       const count = table.count.peek();
-      if (!(await notices.ask({ title: t("retained.deleteMany", { n: count }), text: t("retained.deleteText", { filter }), yes: t("action.delete"), danger: true, typed: filter }))) return;
+      if (
+        !(await notices.ask({
+          title: t("retained.deleteMany", { n: count }),
+          text: t("retained.deleteText", { filter }),
+          yes: t("action.delete"),
+          danger: true,
+          typed: filter,
+        }))
+      )
+        return;
       let deleted = 0;
       const ok = await app.act(async () => {
         deleted = (await api.deleteRetainedAll(filter)).deleted;
@@ -80,12 +89,25 @@ export interface DelayedModel {
 
 export function createDelayed(app: App): DelayedModel {
   const { api, i18n, notices } = app;
-  const table = createTable<Delayed>(app, { fetch: (q) => api.delayed(q), filters: { topic: (v) => ({ _like_topic: v }) }, sort: "due_at_ms", every: 3000 });
+  const table = createTable<Delayed>(app, {
+    fetch: (q) => api.delayed(q),
+    filters: { topic: (v) => ({ _like_topic: v }) },
+    sort: "due_at_ms",
+    every: 3000,
+  });
   return {
     table,
     async remove(d) {
       const { t } = i18n;
-      if (!(await notices.ask({ title: t("delayed.deleteOne", { topic: d.topic }), text: t("delayed.deleteText"), yes: t("action.delete"), danger: true }))) return;
+      if (
+        !(await notices.ask({
+          title: t("delayed.deleteOne", { topic: d.topic }),
+          text: t("delayed.deleteText"),
+          yes: t("action.delete"),
+          danger: true,
+        }))
+      )
+        return;
       await app.act(() => api.deleteDelayed(d.id), t("delayed.deleted"));
       void table.live.refresh();
     },

@@ -31,7 +31,8 @@ export interface RouterWindow {
 export function link(...parts: (string | Patch)[]): string {
   const path: string[] = [];
   let query: Patch = {};
-  for (const p of parts) if (typeof p === "string") path.push(encodeURIComponent(p));
+  for (const p of parts)
+    if (typeof p === "string") path.push(encodeURIComponent(p));
     else query = p;
   return `#/${path.join("/")}${queryOf(query)}`;
 }

@@ -22,7 +22,15 @@ export function createSessions(app: App): Sessions {
     table,
     async drop(id) {
       const { t } = app.i18n;
-      if (!(await app.notices.ask({ title: t("sessions.dropOne", { id }), text: t("sessions.dropText"), yes: t("action.delete"), danger: true }))) return;
+      if (
+        !(await app.notices.ask({
+          title: t("sessions.dropOne", { id }),
+          text: t("sessions.dropText"),
+          yes: t("action.delete"),
+          danger: true,
+        }))
+      )
+        return;
       await app.act(() => app.api.dropSession(id), t("sessions.dropped", { id }));
       void table.live.refresh();
     },

@@ -23,7 +23,8 @@ export function groupOf(key: string): string {
   const parts = key.split(".");
   if (parts.length === 1) return "general";
   const [first, second, third] = parts;
-  if ((first === "zone" || first === "listener") && second && third) return first === "listener" && parts.length > 3 ? `listener.${second}.${third}` : `${first}.${second}`;
+  if ((first === "zone" || first === "listener") && second && third)
+    return first === "listener" && parts.length > 3 ? `listener.${second}.${third}` : `${first}.${second}`;
   return first ?? key;
 }
 

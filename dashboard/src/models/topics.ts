@@ -24,7 +24,10 @@ export function createTree(app: App): TreeModel {
   // The open branches are read again together with the root.
   const root = createLive(
     async () => {
-      const [top, ...branches] = await Promise.all([api.topicTree("", LIMIT), ...[...open.peek().keys()].map((topic) => api.topicTree(topic, LIMIT))]);
+      const [top, ...branches] = await Promise.all([
+        api.topicTree("", LIMIT),
+        ...[...open.peek().keys()].map((topic) => api.topicTree(topic, LIMIT)),
+      ]);
       for (const b of branches) if (open.peek().has(b.prefix)) put(b.prefix, b);
       return top;
     },

@@ -34,7 +34,10 @@ export function createUsers(app: App): UsersModel {
     },
     async remove(name) {
       const { t } = i18n;
-      if (!(await notices.ask({ title: t("users.deleteOne", { name }), text: t("users.deleteText"), yes: t("action.delete"), danger: true }))) return;
+      if (
+        !(await notices.ask({ title: t("users.deleteOne", { name }), text: t("users.deleteText"), yes: t("action.delete"), danger: true }))
+      )
+        return;
       await changed(() => api.deleteUser(name), t("users.deleted", { name }));
     },
     dispose: () => list.dispose(),

@@ -52,4 +52,5 @@ const CONNACK_V3: Readonly<Record<number, string>> = {
 
 export const reason = (code: number): string => `${V5[code] ?? "Unknown reason"} (0x${code.toString(16).padStart(2, "0")})`;
 
-export const connackReason = (code: number, version: number): string => (version < 5 && CONNACK_V3[code] ? `${CONNACK_V3[code]} (${code})` : reason(code));
+export const connackReason = (code: number, version: number): string =>
+  version < 5 && CONNACK_V3[code] ? `${CONNACK_V3[code]} (${code})` : reason(code);

@@ -37,7 +37,12 @@ export function About() {
             <div class="body">
               <Pairs
                 of={[
-                  [t("field.node"), <span key="n" class="mono">{node?.name ?? session.who.value?.node}</span>],
+                  [
+                    t("field.node"),
+                    <span key="n" class="mono">
+                      {node?.name ?? session.who.value?.node}
+                    </span>,
+                  ],
                   [t("about.version"), broker ? `${broker.product} ${broker.product_version}` : ""],
                   [t("about.compatible"), broker ? `EMQ X ${broker.version}` : ""],
                   [t("about.runtime"), broker?.otp_release ?? ""],

@@ -23,7 +23,11 @@ export function Alarms() {
             {standing.length > 0 ? <Tag tone="danger">{standing.length}</Tag> : null}
           </header>
           {!present ? (
-            failed ? <Failed error={failed} retry={() => void model.present.refresh()} /> : <Loading rows={2} />
+            failed ? (
+              <Failed error={failed} retry={() => void model.present.refresh()} />
+            ) : (
+              <Loading rows={2} />
+            )
           ) : standing.length === 0 ? (
             <Empty icon={CircleCheck} title={t("alarms.none")}>
               <p>{t("alarms.noneText")}</p>
@@ -69,10 +73,20 @@ export function Alarms() {
               rowKey={(a) => `${a.node} ${a.id} ${a.raised_at_ms}`}
               columns={[
                 { id: "id", label: t("alarms.alarm"), lead: true, cell: (a) => <span class="key mono">{a.id}</span> },
-                { id: "desc", label: t("field.description"), clip: true, cell: (a) => <span title={alarmText(a).detail}>{alarmText(a).detail}</span> },
+                {
+                  id: "desc",
+                  label: t("field.description"),
+                  clip: true,
+                  cell: (a) => <span title={alarmText(a).detail}>{alarmText(a).detail}</span>,
+                },
                 { id: "from", label: t("alarms.raised"), cell: (a) => <Time ms={a.raised_at_ms} /> },
                 { id: "to", label: t("alarms.ended"), cell: (a) => <Time ms={a.clear_at_ms} /> },
-                { id: "for", label: t("alarms.lasted"), num: true, cell: (a) => duration((a.clear_at_ms - a.raised_at_ms) / 1000, i18n.lang.value) },
+                {
+                  id: "for",
+                  label: t("alarms.lasted"),
+                  num: true,
+                  cell: (a) => duration((a.clear_at_ms - a.raised_at_ms) / 1000, i18n.lang.value),
+                },
                 { id: "node", label: t("field.node"), wideOnly: true, cell: (a) => <span class="mono small">{a.node}</span> },
               ]}
             />

@@ -25,7 +25,11 @@ export function Apps() {
     <Page title={t("page.apps")} lead={t("apps.lead")} actions={add}>
       <div class="table-card">
         {!rows ? (
-          error ? <Failed error={error} retry={() => void model.list.refresh()} /> : <Loading />
+          error ? (
+            <Failed error={error} retry={() => void model.list.refresh()} />
+          ) : (
+            <Loading />
+          )
         ) : rows.length === 0 ? (
           <Empty icon={KeyRound} title={t("apps.empty")} actions={add}>
             <p>{t("apps.emptyText")}</p>
@@ -52,23 +56,55 @@ export function Apps() {
                 id: "expired",
                 label: t("field.expires"),
                 cell: (a) =>
-                  typeof a.expired === "number" ? appExpired(a, Date.now()) ? <Tag tone="danger">{t("apps.expired")}</Tag> : <Time ms={a.expired * 1000} /> : t("never"),
+                  typeof a.expired === "number" ? (
+                    appExpired(a, Date.now()) ? (
+                      <Tag tone="danger">{t("apps.expired")}</Tag>
+                    ) : (
+                      <Time ms={a.expired * 1000} />
+                    )
+                  ) : (
+                    t("never")
+                  ),
               },
               {
                 id: "status",
                 label: t("apps.enabled"),
-                cell: (a) => <Switch label={t("apps.enable", { id: a.app_id })} checked={a.status} onChange={(on) => void model.update(a, { status: on })} />,
+                cell: (a) => (
+                  <Switch
+                    label={t("apps.enable", { id: a.app_id })}
+                    checked={a.status}
+                    onChange={(on) => void model.update(a, { status: on })}
+                  />
+                ),
               },
             ]}
             actions={(a) => (
               <>
-                <button type="button" class="btn small icon ghost" aria-label={t("apps.secretOf", { id: a.app_id })} title={t("apps.showSecret")} onClick={() => void model.reveal(a.app_id)}>
+                <button
+                  type="button"
+                  class="btn small icon ghost"
+                  aria-label={t("apps.secretOf", { id: a.app_id })}
+                  title={t("apps.showSecret")}
+                  onClick={() => void model.reveal(a.app_id)}
+                >
                   <Icon of={Eye} size={15} />
                 </button>
-                <button type="button" class="btn small icon ghost" aria-label={t("apps.editOne", { id: a.app_id })} title={t("action.edit")} onClick={() => setEditing(a)}>
+                <button
+                  type="button"
+                  class="btn small icon ghost"
+                  aria-label={t("apps.editOne", { id: a.app_id })}
+                  title={t("action.edit")}
+                  onClick={() => setEditing(a)}
+                >
                   <Icon of={Pencil} size={15} />
                 </button>
-                <button type="button" class="btn small icon ghost danger" aria-label={t("apps.deleteOne", { id: a.app_id })} title={t("action.delete")} onClick={() => void model.remove(a)}>
+                <button
+                  type="button"
+                  class="btn small icon ghost danger"
+                  aria-label={t("apps.deleteOne", { id: a.app_id })}
+                  title={t("action.delete")}
+                  onClick={() => void model.remove(a)}
+                >
                   <Icon of={Trash2} size={15} />
                 </button>
               </>
@@ -101,7 +137,13 @@ function Edit({ row, model, onClose }: { row: AppRow | null; model: AppsModel; o
       ? model.update(row, { name, desc, expired: expired ?? "undefined" })
       : model.create({ app_id: id.trim(), name, desc, status: true, ...(expired === null ? {} : { expired }) });
   return (
-    <Dialog title={row ? t("apps.editOne", { id: row.app_id }) : t("apps.add")} yes={t(row ? "action.save" : "action.create")} disabled={id.trim() === "" || name.trim() === ""} onClose={onClose} onYes={save}>
+    <Dialog
+      title={row ? t("apps.editOne", { id: row.app_id }) : t("apps.add")}
+      yes={t(row ? "action.save" : "action.create")}
+      disabled={id.trim() === "" || name.trim() === ""}
+      onClose={onClose}
+      onYes={save}
+    >
       <TextField label="AppID" value={id} onInput={setId} disabled={row !== null} hint={row ? "" : t("apps.idHint")} mono />
       <TextField label={t("field.name")} value={name} onInput={setName} placeholder={t("apps.namePlaceholder")} autofocus required />
       <TextField label={t("field.expires")} type="datetime-local" value={until} onInput={setUntil} hint={t("apps.expiresHint")} />

@@ -28,7 +28,18 @@ export function BannedPage() {
         model={model.table}
         rowKey={(b) => `${b.as} ${b.who}`}
         columns={[
-          { id: "who", label: t("banned.who"), sort: "who", lead: true, clip: true, cell: (b) => <span class="key" title={b.who}>{b.who}</span> },
+          {
+            id: "who",
+            label: t("banned.who"),
+            sort: "who",
+            lead: true,
+            clip: true,
+            cell: (b) => (
+              <span class="key" title={b.who}>
+                {b.who}
+              </span>
+            ),
+          },
           { id: "as", label: t("banned.as"), sort: "as", cell: (b) => <Tag>{kind(b.as)}</Tag> },
           { id: "reason", label: t("banned.reason"), sort: "reason", clip: true, cell: (b) => <Value of={b.reason} /> },
           { id: "by", label: t("banned.by"), sort: "by", clip: true, cell: (b) => <Value of={b.by} /> },
@@ -49,7 +60,12 @@ export function BannedPage() {
                 ["reason", t("banned.reason")],
               ]}
             />
-            <select class="select" aria-label={t("banned.as")} value={model.table.filters.value.as ?? ""} onChange={(e) => model.table.setFilter("as", e.currentTarget.value)}>
+            <select
+              class="select"
+              aria-label={t("banned.as")}
+              value={model.table.filters.value.as ?? ""}
+              onChange={(e) => model.table.setFilter("as", e.currentTarget.value)}
+            >
               <option value="">{t("banned.any")}</option>
               {(["client_id", "username", "ip_address"] as const).map((as) => (
                 <option key={as} value={as}>
@@ -104,8 +120,21 @@ function Add({ model, onClose }: { model: BannedModel; onClose: () => void }) {
           ["ip_address", t("banned.ip_address")],
         ]}
       />
-      <TextField label={t(`banned.${as}`)} value={who} onInput={setWho} placeholder={as === "ip_address" ? "192.0.2.7" : ""} hint={as === "ip_address" ? t("banned.cidr") : ""} mono autofocus />
-      <SelectField label={t("banned.term")} value={term} onChange={setTerm} options={(Object.keys(TERMS) as Term[]).map((k) => [k, t(`term.${k}`)] as const)} />
+      <TextField
+        label={t(`banned.${as}`)}
+        value={who}
+        onInput={setWho}
+        placeholder={as === "ip_address" ? "192.0.2.7" : ""}
+        hint={as === "ip_address" ? t("banned.cidr") : ""}
+        mono
+        autofocus
+      />
+      <SelectField
+        label={t("banned.term")}
+        value={term}
+        onChange={setTerm}
+        options={(Object.keys(TERMS) as Term[]).map((k) => [k, t(`term.${k}`)] as const)}
+      />
       <TextField label={t("banned.reason")} value={reason} onInput={setReason} placeholder={t("optional")} />
       <Check label={t("banned.kick")} checked={kick} onChange={setKick} />
       <p class="muted small row">

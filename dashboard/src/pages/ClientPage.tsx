@@ -37,10 +37,22 @@ export function ClientPage({ id }: { id: string }) {
       actions={<Actions id={id} model={model} />}
     >
       {!data ? (
-        model.live.error.value ? <Failed error={model.live.error.value} retry={() => void model.live.refresh()} /> : <Loading />
+        model.live.error.value ? (
+          <Failed error={model.live.error.value} retry={() => void model.live.refresh()} />
+        ) : (
+          <Loading />
+        )
       ) : model.gone.value ? (
         <div class="card">
-          <Empty icon={Ghost} title={t("client.gone")} actions={<a class="btn" href="#/clients">{t("page.clients")}</a>}>
+          <Empty
+            icon={Ghost}
+            title={t("client.gone")}
+            actions={
+              <a class="btn" href="#/clients">
+                {t("page.clients")}
+              </a>
+            }
+          >
             <p>{t("client.goneText")}</p>
           </Empty>
         </div>
@@ -126,12 +138,28 @@ function SessionCard({ s }: { s: Session }) {
           of={[
             [t("field.created"), <Time key="t" ms={s.created_at_ms} />],
             ...(s.connected ? [] : [[t("field.disconnected"), <Time key="d" ms={s.disconnected_at_ms} />] as const]),
-            [t("field.expiry"), s.expiry_interval >= 4_294_967_295 ? t("never") : s.expiry_interval === 0 ? t("client.expiryZero") : duration(s.expiry_interval, lang)],
+            [
+              t("field.expiry"),
+              s.expiry_interval >= 4_294_967_295
+                ? t("never")
+                : s.expiry_interval === 0
+                  ? t("client.expiryZero")
+                  : duration(s.expiry_interval, lang),
+            ],
             [t("field.subscriptions"), of(s.subscriptions_count, s.max_subscriptions)],
             [t("field.inflight"), of(s.inflight_len, s.max_inflight)],
             [t("field.queued"), of(s.mqueue_len, s.max_mqueue)],
             [t("field.awaiting"), of(s.awaiting_rel_len, s.max_awaiting_rel)],
-            [t("field.dropped"), s.mqueue_dropped > 0 ? <Tag key="x" tone="warn">{integer(s.mqueue_dropped, lang)}</Tag> : "0"],
+            [
+              t("field.dropped"),
+              s.mqueue_dropped > 0 ? (
+                <Tag key="x" tone="warn">
+                  {integer(s.mqueue_dropped, lang)}
+                </Tag>
+              ) : (
+                "0"
+              ),
+            ],
             [t("field.delivered"), integer(s.deliver_msg, lang)],
             [t("field.enqueued"), integer(s.enqueue_msg, lang)],
           ]}
@@ -217,7 +245,13 @@ function Subscriptions({ model }: { model: ClientDetail }) {
             { id: "rh", label: t("field.rh"), wideOnly: true, cell: (s) => s.rh },
           ]}
           actions={(s) => (
-            <button type="button" class="btn small icon ghost danger" aria-label={t("client.unsubscribeFrom", { topic: s.topic })} title={t("client.unsubscribe")} onClick={() => void model.unsubscribe(s)}>
+            <button
+              type="button"
+              class="btn small icon ghost danger"
+              aria-label={t("client.unsubscribeFrom", { topic: s.topic })}
+              title={t("client.unsubscribe")}
+              onClick={() => void model.unsubscribe(s)}
+            >
               <Icon of={Trash2} size={15} />
             </button>
           )}

@@ -38,13 +38,24 @@ function Clients() {
       ),
     },
     { id: "username", label: t("field.username"), sort: "username", clip: true, cell: (c) => <Value of={c.username} /> },
-    { id: "ipaddress", label: t("field.address"), sort: "ipaddress", cell: (c) => <span class="mono small">{`${c.ipaddress}:${c.port}`}</span> },
+    {
+      id: "ipaddress",
+      label: t("field.address"),
+      sort: "ipaddress",
+      cell: (c) => <span class="mono small">{`${c.ipaddress}:${c.port}`}</span>,
+    },
     { id: "listener", label: t("field.listener"), sort: "listener", wideOnly: true, cell: (c) => <Tag>{c.listener}</Tag> },
     { id: "proto_ver", label: t("field.version"), sort: "proto_ver", cell: (c) => <>MQTT {VERSIONS[c.proto_ver] ?? c.proto_ver}</> },
     { id: "keepalive", label: t("field.keepalive"), sort: "keepalive", num: true, off: true, cell: (c) => `${c.keepalive} s` },
     { id: "clean_start", label: t("field.cleanStart"), sort: "clean_start", off: true, cell: (c) => t(c.clean_start ? "yes" : "no") },
     { id: "zone", label: t("field.zone"), sort: "zone", off: true, cell: (c) => c.zone },
-    { id: "subscriptions", label: t("field.subscriptions"), sort: "subscriptions_count", num: true, cell: (c) => integer(c.subscriptions_count, lang) },
+    {
+      id: "subscriptions",
+      label: t("field.subscriptions"),
+      sort: "subscriptions_count",
+      num: true,
+      cell: (c) => integer(c.subscriptions_count, lang),
+    },
     { id: "mqueue", label: t("field.queued"), sort: "mqueue_len", num: true, off: true, cell: (c) => integer(c.mqueue_len, lang) },
     { id: "inflight", label: t("field.inflight"), sort: "inflight_len", num: true, off: true, cell: (c) => integer(c.inflight_len, lang) },
     { id: "recv_msg", label: t("field.msgIn"), sort: "recv_msg", num: true, cell: (c) => integer(c.recv_msg, lang) },
@@ -74,7 +85,12 @@ function Clients() {
                 ["ip", t("field.address")],
               ]}
             />
-            <select class="select" aria-label={t("field.version")} value={table.filters.value.ver ?? ""} onChange={(e) => table.setFilter("ver", e.currentTarget.value)}>
+            <select
+              class="select"
+              aria-label={t("field.version")}
+              value={table.filters.value.ver ?? ""}
+              onChange={(e) => table.setFilter("ver", e.currentTarget.value)}
+            >
               <option value="">{t("clients.anyVersion")}</option>
               {Object.entries(VERSIONS).map(([v, text]) => (
                 <option key={v} value={v}>
@@ -86,7 +102,13 @@ function Clients() {
         }
         actions={(c) => (
           <>
-            <button type="button" class="btn small icon ghost" aria-label={t("clients.banOne", { id: c.client_id })} title={t("banned.ban")} onClick={() => void model.ban(c.client_id)}>
+            <button
+              type="button"
+              class="btn small icon ghost"
+              aria-label={t("clients.banOne", { id: c.client_id })}
+              title={t("banned.ban")}
+              onClick={() => void model.ban(c.client_id)}
+            >
               <Icon of={Ban} size={15} />
             </button>
             <button

@@ -41,7 +41,14 @@ export function Explain() {
         <form class="card pad form" onSubmit={run}>
           <TextField label={t("field.clientId")} value={id} onInput={setId} mono required autofocus />
           <TextField label={t("field.username")} value={user} onInput={setUser} placeholder={t("optional")} />
-          <TextField label={t("login.password")} type="password" autocomplete="off" value={password} onInput={setPassword} placeholder={t("optional")} />
+          <TextField
+            label={t("login.password")}
+            type="password"
+            autocomplete="off"
+            value={password}
+            onInput={setPassword}
+            placeholder={t("optional")}
+          />
           <TextField label={t("field.address")} value={ip} onInput={setIp} placeholder="127.0.0.1" mono />
           <SelectField
             label={t("explain.action")}
@@ -72,7 +79,14 @@ export function Explain() {
                 steps={result.authentication.steps}
                 note={result.authentication.is_super ? t("client.super") : ""}
               />
-              {result.acl ? <Verdict title={t(action === "publish" ? "explain.mayPublish" : "explain.maySubscribe", { topic })} allow={result.acl.allow} steps={result.acl.steps} note="" /> : null}
+              {result.acl ? (
+                <Verdict
+                  title={t(action === "publish" ? "explain.mayPublish" : "explain.maySubscribe", { topic })}
+                  allow={result.acl.allow}
+                  steps={result.acl.steps}
+                  note=""
+                />
+              ) : null}
             </>
           ) : error ? null : (
             <div class="card">

@@ -107,7 +107,11 @@ function TryIt({ op, model }: { op: Operation; model: HttpApiModel }) {
   const submit = async (e: Event): Promise<void> => {
     e.preventDefault();
     if (badBody || missing) return;
-    if (op.method === "DELETE" && !(await notices.ask({ title: `${op.method} ${op.path}`, text: t("api.deleteText"), yes: t("api.send"), danger: true }))) return;
+    if (
+      op.method === "DELETE" &&
+      !(await notices.ask({ title: `${op.method} ${op.path}`, text: t("api.deleteText"), yes: t("api.send"), danger: true }))
+    )
+      return;
     await model.send(op, values, body);
   };
   const { path, query } = fillPath(op, values);
@@ -140,7 +144,17 @@ function TryIt({ op, model }: { op: Operation; model: HttpApiModel }) {
           </div>
           {op.body === null ? null : (
             <Field label={t("api.body")} bad={badBody ? t("payload.bad", { encoding: "JSON" }) : undefined}>
-              {(id, d) => <textarea id={id} aria-describedby={d} class="input mono" rows={Math.min(14, body.split("\n").length + 1)} value={body} spellcheck={false} onInput={(e) => setBody(e.currentTarget.value)} />}
+              {(id, d) => (
+                <textarea
+                  id={id}
+                  aria-describedby={d}
+                  class="input mono"
+                  rows={Math.min(14, body.split("\n").length + 1)}
+                  value={body}
+                  spellcheck={false}
+                  onInput={(e) => setBody(e.currentTarget.value)}
+                />
+              )}
             </Field>
           )}
           <div class="row secret-line">
@@ -148,7 +162,11 @@ function TryIt({ op, model }: { op: Operation; model: HttpApiModel }) {
             <CopyButton text={curl} />
           </div>
           <div class="row">
-            <button type="submit" class={op.method === "DELETE" ? "btn primary danger" : "btn primary"} disabled={badBody || missing || model.busy.value}>
+            <button
+              type="submit"
+              class={op.method === "DELETE" ? "btn primary danger" : "btn primary"}
+              disabled={badBody || missing || model.busy.value}
+            >
               <Icon of={model.busy.value ? Loader : Send} spin={model.busy.value} /> {t("api.send")}
             </button>
             {missing ? <span class="muted small">{t("api.missing")}</span> : null}

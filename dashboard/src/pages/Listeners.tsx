@@ -38,8 +38,16 @@ export function Listeners() {
                   ),
                 },
                 { id: "on", label: t("listeners.address"), cell: (l) => <span class="mono">{l.listen_on}</span> },
-                { id: "state", label: t("field.state"), cell: (l) => <Status tone={l.running ? "ok" : "off"}>{t(l.running ? "state.running" : "state.stopped")}</Status> },
-                { id: "conns", label: t("overview.connections"), cell: (l) => <Fill now={l.current_conns} max={l.max_conns} lang={lang} /> },
+                {
+                  id: "state",
+                  label: t("field.state"),
+                  cell: (l) => <Status tone={l.running ? "ok" : "off"}>{t(l.running ? "state.running" : "state.stopped")}</Status>,
+                },
+                {
+                  id: "conns",
+                  label: t("overview.connections"),
+                  cell: (l) => <Fill now={l.current_conns} max={l.max_conns} lang={lang} />,
+                },
                 { id: "acceptors", label: t("listeners.acceptors"), num: true, wideOnly: true, cell: (l) => l.acceptors },
                 { id: "closed", label: t("listeners.closed"), wideOnly: true, cell: (l) => <Closed of={l.shutdown_count} /> },
               ]}
@@ -47,7 +55,13 @@ export function Listeners() {
                 l.protocol.startsWith("http") ? null : (
                   <>
                     {l.running ? (
-                      <button type="button" class="btn small icon ghost" aria-label={t("listeners.restartOne", { name: `${l.protocol} ${l.listen_on}` })} title={t("listeners.restart")} onClick={() => void model.act(n.node, l, "restart")}>
+                      <button
+                        type="button"
+                        class="btn small icon ghost"
+                        aria-label={t("listeners.restartOne", { name: `${l.protocol} ${l.listen_on}` })}
+                        title={t("listeners.restart")}
+                        onClick={() => void model.act(n.node, l, "restart")}
+                      >
                         <Icon of={RotateCw} size={15} />
                       </button>
                     ) : null}

@@ -104,14 +104,30 @@ function NewPassword() {
     if (error) setBad(explainError(error));
     else notices.ok(t("password.changed"));
   };
-  const problem = next !== "" && next.length < MIN_PASSWORD ? t("password.short", { min: MIN_PASSWORD }) : next !== "" && next === old ? t("password.same") : "";
+  const problem =
+    next !== "" && next.length < MIN_PASSWORD
+      ? t("password.short", { min: MIN_PASSWORD })
+      : next !== "" && next === old
+        ? t("password.same")
+        : "";
   return (
     <form class="form" onSubmit={(e) => void submit(e)}>
       <h1>{t("password.first")}</h1>
       <p class="soft">{t("password.firstText")}</p>
       <input type="text" class="sr" autocomplete="username" value={session.who.value?.name} readOnly tabIndex={-1} aria-hidden="true" />
-      {bad === "" ? null : <TextField label={t("password.old")} type="password" autocomplete="current-password" value={old} onInput={setOld} bad={bad} />}
-      <TextField label={t("password.new")} type="password" autocomplete="new-password" value={next} onInput={setNext} bad={problem} hint={t("password.hint", { min: MIN_PASSWORD })} autofocus />
+      {bad === "" ? null : (
+        <TextField label={t("password.old")} type="password" autocomplete="current-password" value={old} onInput={setOld} bad={bad} />
+      )}
+      <TextField
+        label={t("password.new")}
+        type="password"
+        autocomplete="new-password"
+        value={next}
+        onInput={setNext}
+        bad={problem}
+        hint={t("password.hint", { min: MIN_PASSWORD })}
+        autofocus
+      />
       <TextField
         label={t("password.again")}
         type="password"

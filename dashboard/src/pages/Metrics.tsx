@@ -30,7 +30,9 @@ export function MetricsPage() {
                   {rows.map(([name, value]) => (
                     <div key={name}>
                       <dt class="mono small">{name.slice(group.length + 1)}</dt>
-                      <dd class="num">{group === "bytes" ? <span title={integer(value, lang)}>{bytes(value, lang)}</span> : integer(value, lang)}</dd>
+                      <dd class="num">
+                        {group === "bytes" ? <span title={integer(value, lang)}>{bytes(value, lang)}</span> : integer(value, lang)}
+                      </dd>
                     </div>
                   ))}
                 </dl>

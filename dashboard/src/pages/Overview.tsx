@@ -23,7 +23,11 @@ export function Overview() {
         <a class="banner danger" href="#/alarms">
           <Icon of={BellRing} />
           <span>
-            {t("alarms.banner", { n: standing.length })}: {standing.map((a) => a.id).slice(0, 3).join(", ")}
+            {t("alarms.banner", { n: standing.length })}:{" "}
+            {standing
+              .map((a) => a.id)
+              .slice(0, 3)
+              .join(", ")}
           </span>
         </a>
       ) : null}
@@ -190,16 +194,34 @@ function NodeCard({ node, product }: { node: NodeRow; product: string | undefine
       <div class="row">
         <Icon of={Server} size={18} />
         <h3 class="mono">{node.name}</h3>
-        <Status tone={node.node_status === "Running" ? "ok" : "warn"}>{t(node.node_status === "Running" ? "state.running" : "state.stopped")}</Status>
+        <Status tone={node.node_status === "Running" ? "ok" : "warn"}>
+          {t(node.node_status === "Running" ? "state.running" : "state.stopped")}
+        </Status>
         <Tag>{product ? `BaoMQ ${product}` : node.version}</Tag>
         <span class="muted small">{t("node.up", { time: duration(node.uptime_ms / 1000, lang) })}</span>
       </div>
       <div class="node-figures">
-        <Figure name={t("node.cpu")} value={percent(node.cpu, lang)} meter={node.cpu} tone={tone(node.cpu)} sub={t("node.load", { load: `${node.load1} · ${node.load5} · ${node.load15}` })} />
+        <Figure
+          name={t("node.cpu")}
+          value={percent(node.cpu, lang)}
+          meter={node.cpu}
+          tone={tone(node.cpu)}
+          sub={t("node.load", { load: `${node.load1} · ${node.load5} · ${node.load15}` })}
+        />
         <Figure name={t("node.memory")} value={bytes(node.rss, lang)} sub={t("node.heap", { heap: bytes(node.heap_used, lang) })} />
-        <Figure name={t("node.system")} value={percent(share, lang)} meter={share} tone={tone(share)} sub={t("node.of", { used: bytes(used, lang), total: bytes(node.os_memory_total, lang) })} />
+        <Figure
+          name={t("node.system")}
+          value={percent(share, lang)}
+          meter={share}
+          tone={tone(share)}
+          sub={t("node.of", { used: bytes(used, lang), total: bytes(node.os_memory_total, lang) })}
+        />
         <Figure name={t("node.loop")} value={`${compact(node.loop_delay, lang)} ms`} sub={t("node.loopSub")} />
-        <Figure name={t("overview.connections")} value={integer(node.connections, lang)} sub={t("node.fds", { n: integer(node.max_fds, lang) })} />
+        <Figure
+          name={t("overview.connections")}
+          value={integer(node.connections, lang)}
+          sub={t("node.fds", { n: integer(node.max_fds, lang) })}
+        />
       </div>
     </article>
   );

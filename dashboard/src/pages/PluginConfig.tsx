@@ -88,7 +88,16 @@ function Row({ row, model }: { row: PluginConfigRow; model: PluginConfigModel })
       </div>
       <div class="row setting-value">
         <div class="grow">
-          <ConfigInput id={id} label={row.key} type={row.type} value={value} placeholder={row.default} options={row.enum} secret={row.secret} onChange={(v) => model.edit(row, v)} />
+          <ConfigInput
+            id={id}
+            label={row.key}
+            type={row.type}
+            value={value}
+            placeholder={row.default}
+            options={row.enum}
+            secret={row.secret}
+            onChange={(v) => model.edit(row, v)}
+          />
         </div>
         <button
           type="button"

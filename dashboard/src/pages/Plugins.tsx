@@ -73,7 +73,12 @@ function Plugins() {
                     >
                       <Icon of={RotateCw} size={15} spin={model.busy.value.has(p.name)} />
                     </button>
-                    <a class="btn small icon ghost" href={link("plugins", n.node, p.name)} aria-label={t("plugins.settingsOf", { name: p.name })} title={t("page.settings")}>
+                    <a
+                      class="btn small icon ghost"
+                      href={link("plugins", n.node, p.name)}
+                      aria-label={t("plugins.settingsOf", { name: p.name })}
+                      title={t("page.settings")}
+                    >
                       <Icon of={Settings2} size={15} />
                     </a>
                     <Switch

@@ -76,7 +76,13 @@ function RetainedList({ adding, onAdded }: { adding: boolean; onAdded: () => voi
           { id: "qos", label: "QoS", sort: "qos", num: true, cell: (r) => r.qos },
           { id: "from", label: t("field.from"), sort: "from", clip: true, cell: (r) => <Value of={r.from} /> },
           { id: "ts", label: t("field.published"), sort: "ts_ms", cell: (r) => <Time ms={r.ts_ms} /> },
-          { id: "expires", label: t("field.expires"), sort: "expires_at_ms", wideOnly: true, cell: (r) => <Time ms={r.expires_at_ms} none={t("never")} relative /> },
+          {
+            id: "expires",
+            label: t("field.expires"),
+            sort: "expires_at_ms",
+            wideOnly: true,
+            cell: (r) => <Time ms={r.expires_at_ms} none={t("never")} relative />,
+          },
         ]}
         toolbar={
           <>
@@ -96,7 +102,13 @@ function RetainedList({ adding, onAdded }: { adding: boolean; onAdded: () => voi
           </>
         }
         actions={(r) => (
-          <button type="button" class="btn small icon ghost danger" aria-label={t("retained.deleteOne", { topic: r.topic })} title={t("action.delete")} onClick={() => void model.remove(r.topic)}>
+          <button
+            type="button"
+            class="btn small icon ghost danger"
+            aria-label={t("retained.deleteOne", { topic: r.topic })}
+            title={t("action.delete")}
+            onClick={() => void model.remove(r.topic)}
+          >
             <Icon of={Trash2} size={15} />
           </button>
         )}
@@ -155,8 +167,21 @@ function Add({ model, onClose }: { model: RetainedModel; onClose: () => void }) 
   const [qos, setQos] = useState<"0" | "1" | "2">("1");
   const wrong = topicError(topic);
   return (
-    <Dialog title={t("retained.add")} yes={t("mqtt.publish")} disabled={wrong !== null || payload === ""} onClose={onClose} onYes={() => model.publish(topic, payload, Number(qos) as 0 | 1 | 2)}>
-      <TextField label={t("field.topic")} value={topic} onInput={setTopic} bad={topic !== "" && wrong ? t(wrong) : undefined} mono autofocus />
+    <Dialog
+      title={t("retained.add")}
+      yes={t("mqtt.publish")}
+      disabled={wrong !== null || payload === ""}
+      onClose={onClose}
+      onYes={() => model.publish(topic, payload, Number(qos) as 0 | 1 | 2)}
+    >
+      <TextField
+        label={t("field.topic")}
+        value={topic}
+        onInput={setTopic}
+        bad={topic !== "" && wrong ? t(wrong) : undefined}
+        mono
+        autofocus
+      />
       <TextField label={t("field.payload")} value={payload} onInput={setPayload} rows={4} mono />
       <SelectField label="QoS" value={qos} options={QOS} onChange={setQos} />
     </Dialog>
@@ -174,7 +199,14 @@ function DelayedList() {
       model={model.table}
       rowKey={(d) => String(d.id)}
       columns={[
-        { id: "topic", label: t("field.topic"), sort: "topic", lead: true, clip: true, cell: (d) => <span class="key mono">{d.topic}</span> },
+        {
+          id: "topic",
+          label: t("field.topic"),
+          sort: "topic",
+          lead: true,
+          clip: true,
+          cell: (d) => <span class="key mono">{d.topic}</span>,
+        },
         { id: "due", label: t("delayed.due"), sort: "due_at_ms", cell: (d) => <Time ms={d.due_at_ms} relative /> },
         { id: "qos", label: "QoS", num: true, cell: (d) => d.qos },
         { id: "size", label: t("field.size"), num: true, sort: "payload_size", cell: (d) => bytes(d.payload_size, i18n.lang.value) },
@@ -183,10 +215,22 @@ function DelayedList() {
       toolbar={<FilterSearch model={model.table} label={t("table.searchIn")} fields={[["topic", t("field.topic")]]} />}
       actions={(d) => (
         <>
-          <button type="button" class="btn small icon ghost" aria-label={t("delayed.sendOne", { topic: d.topic })} title={t("delayed.send")} onClick={() => void model.send(d)}>
+          <button
+            type="button"
+            class="btn small icon ghost"
+            aria-label={t("delayed.sendOne", { topic: d.topic })}
+            title={t("delayed.send")}
+            onClick={() => void model.send(d)}
+          >
             <Icon of={Send} size={15} />
           </button>
-          <button type="button" class="btn small icon ghost danger" aria-label={t("delayed.deleteOne", { topic: d.topic })} title={t("action.delete")} onClick={() => void model.remove(d)}>
+          <button
+            type="button"
+            class="btn small icon ghost danger"
+            aria-label={t("delayed.deleteOne", { topic: d.topic })}
+            title={t("action.delete")}
+            onClick={() => void model.remove(d)}
+          >
             <Icon of={Trash2} size={15} />
           </button>
         </>

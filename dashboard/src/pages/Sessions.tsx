@@ -15,7 +15,8 @@ export function Sessions() {
   const lang = i18n.lang.value;
   const model = useModel(createSessions);
   const { table } = model;
-  const expiry = (s: Session): string => (s.expiry_interval >= 4_294_967_295 ? t("never") : s.expiry_interval === 0 ? t("sessions.ends") : duration(s.expiry_interval, lang));
+  const expiry = (s: Session): string =>
+    s.expiry_interval >= 4_294_967_295 ? t("never") : s.expiry_interval === 0 ? t("sessions.ends") : duration(s.expiry_interval, lang);
   const columns: Column<Session>[] = [
     {
       id: "client_id",
@@ -38,7 +39,13 @@ export function Sessions() {
     { id: "username", label: t("field.username"), sort: "username", clip: true, off: true, cell: (s) => <Value of={s.username} /> },
     { id: "clean", label: t("field.cleanStart"), sort: "clean_start", wideOnly: true, cell: (s) => t(s.clean_start ? "yes" : "no") },
     { id: "expiry", label: t("field.expiry"), sort: "expiry_interval", num: true, cell: expiry },
-    { id: "subs", label: t("field.subscriptions"), sort: "subscriptions_count", num: true, cell: (s) => integer(s.subscriptions_count, lang) },
+    {
+      id: "subs",
+      label: t("field.subscriptions"),
+      sort: "subscriptions_count",
+      num: true,
+      cell: (s) => integer(s.subscriptions_count, lang),
+    },
     { id: "inflight", label: t("field.inflight"), sort: "inflight_len", num: true, cell: (s) => integer(s.inflight_len, lang) },
     { id: "queued", label: t("field.queued"), sort: "mqueue_len", num: true, cell: (s) => integer(s.mqueue_len, lang) },
     {
@@ -70,7 +77,12 @@ export function Sessions() {
                 ["user", t("field.username")],
               ]}
             />
-            <select class="select" aria-label={t("field.state")} value={table.filters.value.on ?? ""} onChange={(e) => table.setFilter("on", e.currentTarget.value)}>
+            <select
+              class="select"
+              aria-label={t("field.state")}
+              value={table.filters.value.on ?? ""}
+              onChange={(e) => table.setFilter("on", e.currentTarget.value)}
+            >
               <option value="">{t("sessions.any")}</option>
               <option value="true">{t("state.connected")}</option>
               <option value="false">{t("state.offline")}</option>
@@ -79,7 +91,13 @@ export function Sessions() {
         }
         actions={(s) =>
           s.connected ? null : (
-            <button type="button" class="btn small icon ghost danger" aria-label={t("sessions.dropOne", { id: s.client_id })} title={t("sessions.drop")} onClick={() => void model.drop(s.client_id)}>
+            <button
+              type="button"
+              class="btn small icon ghost danger"
+              aria-label={t("sessions.dropOne", { id: s.client_id })}
+              title={t("sessions.drop")}
+              onClick={() => void model.drop(s.client_id)}
+            >
               <Icon of={Trash2} size={15} />
             </button>
           )

@@ -48,7 +48,11 @@ export function Settings() {
         <div class="settings">
           <nav class="settings-nav" aria-label={t("settings.groups")}>
             {groups.map(([name, rows]) => (
-              <button key={name} type="button" onClick={() => document.getElementById(`group-${name}`)?.scrollIntoView({ behavior: "smooth", block: "start" })}>
+              <button
+                key={name}
+                type="button"
+                onClick={() => document.getElementById(`group-${name}`)?.scrollIntoView({ behavior: "smooth", block: "start" })}
+              >
                 <span class="mono ellipsis">{name}</span> <span class="muted">{rows.length}</span>
               </button>
             ))}
@@ -94,11 +98,23 @@ function Row({ setting: s, onEdit, model }: { setting: Setting; onEdit: () => vo
           {t(`origin.${s.origin}`)}
         </Tag>
         {s.origin === "api" ? (
-          <button type="button" class="btn small icon ghost" aria-label={t("settings.resetOne", { key: s.key })} title={t("settings.reset")} onClick={() => void model.save(s, null)}>
+          <button
+            type="button"
+            class="btn small icon ghost"
+            aria-label={t("settings.resetOne", { key: s.key })}
+            title={t("settings.reset")}
+            onClick={() => void model.save(s, null)}
+          >
             <Icon of={RotateCcw} size={14} />
           </button>
         ) : null}
-        <button type="button" class="btn small icon ghost" aria-label={t("settings.editOne", { key: s.key })} title={t("action.edit")} onClick={onEdit}>
+        <button
+          type="button"
+          class="btn small icon ghost"
+          aria-label={t("settings.editOne", { key: s.key })}
+          title={t("action.edit")}
+          onClick={onEdit}
+        >
           <Icon of={Pencil} size={14} />
         </button>
       </div>
@@ -118,8 +134,23 @@ function Edit({ setting: s, model, onClose }: { setting: Setting; model: Setting
   return (
     <Dialog title={s.key} yes={t("action.save")} onClose={onClose} onYes={save} disabled={value === s.value} width={520}>
       {s.doc === "" ? null : <p class="soft">{s.doc}</p>}
-      <Field label={t("settings.value", { type: s.type })} bad={bad} hint={t("settings.defaultIs", { value: s.default === "" ? t("config.unset") : s.default })}>
-        {(id) => <ConfigInput id={id} label={s.key} type={s.type} value={value} placeholder={s.default} options={s.enum} secret={s.secret} onChange={setValue} />}
+      <Field
+        label={t("settings.value", { type: s.type })}
+        bad={bad}
+        hint={t("settings.defaultIs", { value: s.default === "" ? t("config.unset") : s.default })}
+      >
+        {(id) => (
+          <ConfigInput
+            id={id}
+            label={s.key}
+            type={s.type}
+            value={value}
+            placeholder={s.default}
+            options={s.enum}
+            secret={s.secret}
+            onChange={setValue}
+          />
+        )}
       </Field>
       <p class="muted small">{t(s.live ? "settings.liveText" : "settings.restartText")}</p>
     </Dialog>

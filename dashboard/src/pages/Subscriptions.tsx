@@ -44,7 +44,12 @@ export function Subscriptions() {
       ),
     },
     { id: "qos", label: "QoS", sort: "qos", num: true, cell: (s) => s.qos },
-    { id: "share", label: t("field.share"), sort: "share", cell: (s) => (isSet(s.share) ? <Tag tone="accent">{s.share}</Tag> : <span class="muted">–</span>) },
+    {
+      id: "share",
+      label: t("field.share"),
+      sort: "share",
+      cell: (s) => (isSet(s.share) ? <Tag tone="accent">{s.share}</Tag> : <span class="muted">–</span>),
+    },
     { id: "nl", label: t("field.noLocal"), off: true, cell: (s) => t(s.nl ? "yes" : "no") },
     { id: "rap", label: t("field.rap"), off: true, cell: (s) => t(s.rap ? "yes" : "no") },
     { id: "rh", label: t("field.rh"), num: true, off: true, cell: (s) => s.rh },
@@ -76,7 +81,12 @@ export function Subscriptions() {
                 ["id", t("field.clientId")],
               ]}
             />
-            <select class="select" aria-label="QoS" value={model.table.filters.value.qos ?? ""} onChange={(e) => model.table.setFilter("qos", e.currentTarget.value)}>
+            <select
+              class="select"
+              aria-label="QoS"
+              value={model.table.filters.value.qos ?? ""}
+              onChange={(e) => model.table.setFilter("qos", e.currentTarget.value)}
+            >
               <option value="">{t("subscriptions.anyQos")}</option>
               {QOS.map(([q]) => (
                 <option key={q} value={q}>
@@ -87,7 +97,13 @@ export function Subscriptions() {
           </>
         }
         actions={(s) => (
-          <button type="button" class="btn small icon ghost danger" aria-label={t("client.unsubscribeFrom", { topic: s.topic })} title={t("client.unsubscribe")} onClick={() => void model.remove(s)}>
+          <button
+            type="button"
+            class="btn small icon ghost danger"
+            aria-label={t("client.unsubscribeFrom", { topic: s.topic })}
+            title={t("client.unsubscribe")}
+            onClick={() => void model.remove(s)}
+          >
             <Icon of={Trash2} size={15} />
           </button>
         )}
@@ -105,9 +121,23 @@ function Add({ model, onClose }: { model: Model; onClose: () => void }) {
   const [qos, setQos] = useState<"0" | "1" | "2">("0");
   const wrong = filterError(topic);
   return (
-    <Dialog title={t("subscriptions.add")} yes={t("client.subscribe")} disabled={id === "" || wrong !== null} onClose={onClose} onYes={() => model.add(id, topic, Number(qos) as 0 | 1 | 2)}>
+    <Dialog
+      title={t("subscriptions.add")}
+      yes={t("client.subscribe")}
+      disabled={id === "" || wrong !== null}
+      onClose={onClose}
+      onYes={() => model.add(id, topic, Number(qos) as 0 | 1 | 2)}
+    >
       <TextField label={t("field.clientId")} value={id} onInput={setId} hint={t("subscriptions.addHint")} mono autofocus />
-      <TextField label={t("field.filter")} value={topic} onInput={setTopic} placeholder="sensors/+/temperature" hint={t("topic.hint")} bad={topic !== "" && wrong ? t(wrong) : undefined} mono />
+      <TextField
+        label={t("field.filter")}
+        value={topic}
+        onInput={setTopic}
+        placeholder="sensors/+/temperature"
+        hint={t("topic.hint")}
+        bad={topic !== "" && wrong ? t(wrong) : undefined}
+        mono
+      />
       <SelectField label="QoS" value={qos} options={QOS} onChange={setQos} />
     </Dialog>
   );

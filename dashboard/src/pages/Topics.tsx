@@ -126,7 +126,13 @@ function treeKeys(e: KeyboardEvent): void {
   if (e.key === "ArrowDown") items[i + 1]?.focus();
   else if (e.key === "ArrowUp") items[i - 1]?.focus();
   else if (e.key === "ArrowRight" && expanded === "true") items[i + 1]?.focus();
-  else if (e.key === "Enter" || e.key === " " || (e.key === "ArrowRight" && expanded === "false") || (e.key === "ArrowLeft" && expanded === "true")) at.click();
+  else if (
+    e.key === "Enter" ||
+    e.key === " " ||
+    (e.key === "ArrowRight" && expanded === "false") ||
+    (e.key === "ArrowLeft" && expanded === "true")
+  )
+    at.click();
   else return;
   e.preventDefault();
 }

@@ -33,7 +33,11 @@ export function UsersPage() {
     >
       <div class="table-card">
         {!rows ? (
-          error ? <Failed error={error} retry={() => void model.list.refresh()} /> : <Loading />
+          error ? (
+            <Failed error={error} retry={() => void model.list.refresh()} />
+          ) : (
+            <Loading />
+          )
         ) : rows.length === 0 ? (
           <Empty icon={UserRound} title={t("users.empty")} />
         ) : (
@@ -60,10 +64,22 @@ export function UsersPage() {
             ]}
             actions={(u) => (
               <>
-                <button type="button" class="btn small icon ghost" aria-label={t("users.editOne", { name: u.username })} title={t("action.edit")} onClick={() => setOpen({ kind: "tags", user: u })}>
+                <button
+                  type="button"
+                  class="btn small icon ghost"
+                  aria-label={t("users.editOne", { name: u.username })}
+                  title={t("action.edit")}
+                  onClick={() => setOpen({ kind: "tags", user: u })}
+                >
                   <Icon of={Pencil} size={15} />
                 </button>
-                <button type="button" class="btn small icon ghost" aria-label={t("users.passwordOf", { name: u.username })} title={t("password.change")} onClick={() => setOpen({ kind: "password", user: u })}>
+                <button
+                  type="button"
+                  class="btn small icon ghost"
+                  aria-label={t("users.passwordOf", { name: u.username })}
+                  title={t("password.change")}
+                  onClick={() => setOpen({ kind: "password", user: u })}
+                >
                   <Icon of={KeyRound} size={15} />
                 </button>
                 <button
@@ -96,7 +112,13 @@ function Create({ model, onClose }: { model: UsersModel; onClose: () => void }) 
   const badName = name.includes(":") ? t("users.colon") : undefined;
   const short = password !== "" && password.length < MIN_PASSWORD;
   return (
-    <Dialog title={t("users.add")} yes={t("action.create")} disabled={name.trim() === "" || badName !== undefined || password.length < MIN_PASSWORD} onClose={onClose} onYes={() => model.create(name.trim(), password, tags)}>
+    <Dialog
+      title={t("users.add")}
+      yes={t("action.create")}
+      disabled={name.trim() === "" || badName !== undefined || password.length < MIN_PASSWORD}
+      onClose={onClose}
+      onYes={() => model.create(name.trim(), password, tags)}
+    >
       <TextField label={t("field.username")} value={name} onInput={setName} bad={badName} maxLength={64} autofocus required />
       <TextField
         label={t("login.password")}
@@ -118,7 +140,12 @@ function Tags({ model, user, onClose }: { model: UsersModel; user: User; onClose
   const { t } = useApp().i18n;
   const [tags, setTags] = useState(isSet(user.tags) ? user.tags : "");
   return (
-    <Dialog title={t("users.editOne", { name: user.username })} yes={t("action.save")} onClose={onClose} onYes={() => model.setTags(user.username, tags)}>
+    <Dialog
+      title={t("users.editOne", { name: user.username })}
+      yes={t("action.save")}
+      onClose={onClose}
+      onYes={() => model.setTags(user.username, tags)}
+    >
       <TextField label={t("field.remark")} value={tags} onInput={setTags} autofocus />
     </Dialog>
   );
@@ -130,9 +157,22 @@ function Password({ model, user, onClose }: { model: UsersModel; user: User; onC
   const [next, setNext] = useState("");
   const short = next !== "" && next.length < MIN_PASSWORD;
   return (
-    <Dialog title={t("users.passwordOf", { name: user.username })} yes={t("password.change")} disabled={old === "" || next.length < MIN_PASSWORD} onClose={onClose} onYes={() => model.setPassword(user.username, old, next)}>
+    <Dialog
+      title={t("users.passwordOf", { name: user.username })}
+      yes={t("password.change")}
+      disabled={old === "" || next.length < MIN_PASSWORD}
+      onClose={onClose}
+      onYes={() => model.setPassword(user.username, old, next)}
+    >
       <TextField label={t("password.old")} type="password" autocomplete="current-password" value={old} onInput={setOld} autofocus />
-      <TextField label={t("password.new")} type="password" autocomplete="new-password" value={next} onInput={setNext} bad={short ? t("password.short", { min: MIN_PASSWORD }) : undefined} />
+      <TextField
+        label={t("password.new")}
+        type="password"
+        autocomplete="new-password"
+        value={next}
+        onInput={setNext}
+        bad={short ? t("password.short", { min: MIN_PASSWORD }) : undefined}
+      />
     </Dialog>
   );
 }

@@ -42,7 +42,12 @@ export function WebSocketClient() {
               </Status>
             </button>
             {all.length > 1 ? (
-              <button type="button" class="btn small icon ghost" aria-label={t("mqtt.close", { id: c.options.value.clientId })} onClick={() => tool.remove(c)}>
+              <button
+                type="button"
+                class="btn small icon ghost"
+                aria-label={t("mqtt.close", { id: c.options.value.clientId })}
+                onClick={() => tool.remove(c)}
+              >
                 <Icon of={X} size={13} />
               </button>
             ) : null}
@@ -120,14 +125,33 @@ function ConnectCard({ c }: { c: Connection }) {
             ]}
           />
           <TextField label={t("field.username")} value={o.username} onInput={(username) => set({ username })} disabled={locked} />
-          <TextField label={t("login.password")} type="password" autocomplete="off" value={o.password} onInput={(password) => set({ password })} disabled={locked} />
+          <TextField
+            label={t("login.password")}
+            type="password"
+            autocomplete="off"
+            value={o.password}
+            onInput={(password) => set({ password })}
+            disabled={locked}
+          />
         </div>
         {more ? (
           <>
             <div class="form two">
-              <TextField label={t("field.keepalive")} type="number" value={String(o.keepalive)} onInput={(v) => set({ keepalive: Math.min(65_535, Math.max(0, Number(v) || 0)) })} disabled={locked} />
+              <TextField
+                label={t("field.keepalive")}
+                type="number"
+                value={String(o.keepalive)}
+                onInput={(v) => set({ keepalive: Math.min(65_535, Math.max(0, Number(v) || 0)) })}
+                disabled={locked}
+              />
               {o.version === 5 ? (
-                <TextField label={t("mqtt.sessionExpiry")} type="number" value={String(o.sessionExpiry)} onInput={(v) => set({ sessionExpiry: Math.max(0, Number(v) || 0) })} disabled={locked} />
+                <TextField
+                  label={t("mqtt.sessionExpiry")}
+                  type="number"
+                  value={String(o.sessionExpiry)}
+                  onInput={(v) => set({ sessionExpiry: Math.max(0, Number(v) || 0) })}
+                  disabled={locked}
+                />
               ) : null}
             </div>
             <Check label={t("field.cleanStart")} checked={o.clean} onChange={(clean) => set({ clean })} disabled={locked} />
@@ -187,7 +211,13 @@ function WillFields({ o, set, locked }: WillProps) {
             disabled={locked}
             mono
           />
-          <TextField label={t("field.payload")} value={new TextDecoder().decode(will.payload)} onInput={(p) => set({ will: { ...will, payload: utf8(p) } })} disabled={locked} mono />
+          <TextField
+            label={t("field.payload")}
+            value={new TextDecoder().decode(will.payload)}
+            onInput={(p) => set({ will: { ...will, payload: utf8(p) } })}
+            disabled={locked}
+            mono
+          />
         </div>
       ) : null}
     </>
@@ -241,7 +271,12 @@ function SubscribeCard({ c }: { c: Connection }) {
               <li key={s.filter} class="row sub">
                 <span class="mono grow">{s.filter}</span>
                 <Tag>QoS {s.options.qos}</Tag>
-                <button type="button" class="btn small icon ghost danger" aria-label={t("client.unsubscribeFrom", { topic: s.filter })} onClick={() => void c.unsubscribe(s.filter)}>
+                <button
+                  type="button"
+                  class="btn small icon ghost danger"
+                  aria-label={t("client.unsubscribeFrom", { topic: s.filter })}
+                  onClick={() => void c.unsubscribe(s.filter)}
+                >
                   <Icon of={X} size={14} />
                 </button>
               </li>
@@ -258,15 +293,30 @@ function Messages({ c }: { c: Connection }) {
   const [view, setView] = useState<PayloadView>("auto");
   const [only, setOnly] = useState<"" | "in" | "out">("");
   const [filter, setFilter] = useState("");
-  const shown = c.messages.value.filter((m) => (only === "" || m.direction === only) && (filter === "" || m.topic.includes(filter) || (filterError(filter) === null && matches(filter, m.topic))));
+  const shown = c.messages.value.filter(
+    (m) =>
+      (only === "" || m.direction === only) &&
+      (filter === "" || m.topic.includes(filter) || (filterError(filter) === null && matches(filter, m.topic))),
+  );
   const counts = c.counts.value;
   return (
     <section class="card" aria-label={t("mqtt.messages")}>
       <header>
         <h2>{t("mqtt.messages")}</h2>
         <span class="muted small">{t("mqtt.counts", { in: counts.in, out: counts.out })}</span>
-        <input class="input small topic-filter" aria-label={t("mqtt.filter")} placeholder={t("mqtt.filter")} value={filter} onInput={(e) => setFilter(e.currentTarget.value)} />
-        <select class="select small auto" aria-label={t("mqtt.direction")} value={only} onChange={(e) => setOnly(e.currentTarget.value as "" | "in" | "out")}>
+        <input
+          class="input small topic-filter"
+          aria-label={t("mqtt.filter")}
+          placeholder={t("mqtt.filter")}
+          value={filter}
+          onInput={(e) => setFilter(e.currentTarget.value)}
+        />
+        <select
+          class="select small auto"
+          aria-label={t("mqtt.direction")}
+          value={only}
+          onChange={(e) => setOnly(e.currentTarget.value as "" | "in" | "out")}
+        >
           <option value="">{t("mqtt.both")}</option>
           <option value="in">{t("mqtt.in")}</option>
           <option value="out">{t("mqtt.out")}</option>

@@ -169,7 +169,8 @@ function accept(ch: Channel, p: ConnectPacket, client: ClientInfo, authData: Uin
   broker.metrics.connack++;
   planKeepalive(ch, p, client);
   broker.hooks.run("client.connected", client, RC.SUCCESS);
-  if (present) resume(ch, session);
+  // A hook may have sent the client away already.
+  if (present && ch.ready) resume(ch, session);
 }
 
 /** What of the client's wishes decides how it is written to. */

@@ -1,0 +1,8 @@
+/** 简体中文. A missing or surplus key does not compile. */
+import type { Messages } from "./en.ts";
+import { manage } from "./zh/manage.ts";
+import { monitor } from "./zh/monitor.ts";
+import { shell } from "./zh/shell.ts";
+import { tools } from "./zh/tools.ts";
+
+export const zh: Messages = { ...shell, ...monitor, ...manage, ...tools };

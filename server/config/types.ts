@@ -1,0 +1,132 @@
+/** The shapes the rest of the server sees of the configuration: plain, resolved values (ms, bytes, seconds as named). */
+
+export type AclDenyAction = "ignore" | "disconnect";
+export type SharedStrategy = "random" | "round_robin" | "sticky" | "hash";
+export type Origin = "default" | "file" | "env" | "flag" | "api";
+
+/** `count` events in `intervalMs`, as in `10,1m`. */
+export interface RateSpec {
+  count: number;
+  intervalMs: number;
+}
+
+/**
+ * The settings of one zone: `mqtt.*` overridden by `zone.<name>.*`.
+ * One mutable object per zone lives as long as the node, so a live change is seen by every client of the zone.
+ */
+export interface ZoneConfig {
+  readonly name: string;
+  idleTimeoutMs: number;
+  publishLimit: RateSpec | null;
+  allowAnonymous: boolean;
+  aclNomatch: "allow" | "deny";
+  enableAcl: boolean;
+  enableBan: boolean;
+  enableStats: boolean;
+  aclDenyAction: AclDenyAction;
+  enableAclCache: boolean;
+  aclCacheMaxSize: number;
+  aclCacheTtlMs: number;
+  maxPacketSize: number;
+  maxClientidLen: number;
+  /** 0 = no limit. */
+  maxTopicLevels: number;
+  maxQosAllowed: 0 | 1 | 2;
+  /** Topic aliases a client may use towards the broker; 0 = none. */
+  maxTopicAlias: number;
+  retainAvailable: boolean;
+  wildcardSubscription: boolean;
+  sharedSubscription: boolean;
+  /** Seconds; 0 = the client's own keep alive stands. */
+  serverKeepalive: number;
+  /** A client is dropped after keepalive * 2 * backoff seconds of silence (0.75 -> 1.5). */
+  keepaliveBackoff: number;
+  /** 0 = no limit. */
+  maxSubscriptions: number;
+  upgradeQos: boolean;
+  /** 0 = no limit (65535). */
+  maxInflight: number;
+  retryIntervalMs: number;
+  /** 0 = no limit. */
+  maxAwaitingRel: number;
+  awaitRelTimeoutMs: number;
+  sessionExpiryIntervalMs: number;
+  /** 0 = no limit. */
+  maxMqueueLen: number;
+  /** Topic -> priority (1..255); null = none. */
+  mqueuePriorities: ReadonlyMap<string, number> | null;
+  mqueueDefaultPriority: "highest" | "lowest";
+  mqueueStoreQos0: boolean;
+  enableFlappingDetect: boolean;
+  flappingThreshold: RateSpec;
+  flappingBannedExpiryMs: number;
+  /** Template with %c and %u; "" = none. */
+  mountpoint: string;
+  useUsernameAsClientid: boolean;
+  ignoreLoopDeliver: boolean;
+}
+
+export type ListenerKind = "tcp" | "ssl" | "ws" | "wss";
+
+export interface TlsConfig {
+  keyfile: string;
+  certfile: string;
+  cacertfile: string;
+  verifyPeer: boolean;
+  failIfNoPeerCert: boolean;
+  /** e.g. ["tlsv1.3", "tlsv1.2"]; empty = the runtime's default. */
+  versions: string[];
+  /** OpenSSL cipher list; "" = default. */
+  ciphers: string;
+  handshakeTimeoutMs: number;
+}
+
+export interface ListenerConfig {
+  kind: ListenerKind;
+  /** The name in the key, e.g. "external". */
+  name: string;
+  host: string;
+  port: number;
+  /** As shown by the API: "0.0.0.0:1883" when an address was configured, "8883" when only a port was. */
+  listenOn: string;
+  zone: string;
+  acceptors: number;
+  maxConnections: number;
+  /** Connections per second; 0 = no limit. */
+  maxConnRate: number;
+  /** Access rules in order of their number; first match wins; none matching = allow. */
+  access: { allow: boolean; cidr: string }[];
+  /** Bytes per second and burst; null = none. */
+  rateLimit: { rate: number; burst: number } | null;
+  proxyProtocol: boolean;
+  proxyProtocolTimeoutMs: number;
+  peerCertAsUsername: "cn" | "dn" | "crt" | "";
+  backlog: number;
+  nodelay: boolean;
+  sendTimeoutMs: number;
+  sendTimeoutClose: boolean;
+  tls: TlsConfig | null;
+  /** WebSocket only. */
+  mqttPath: string;
+  verifyProtocolHeader: boolean;
+  proxyAddressHeader: string;
+  proxyPortHeader: string;
+  compress: boolean;
+  /** Bytes; 0 = the zone's max packet size decides. */
+  maxFrameSize: number;
+}
+
+/** Node-wide settings the core reads; mutable for live changes. */
+export interface NodeConfig {
+  nodeName: string;
+  /** "v3.1.0": what the management API reports as broker version (EMQ X 3.1 compatibility). */
+  apiVersion: string;
+  sysIntervalMs: number;
+  sharedStrategy: SharedStrategy;
+  presence: boolean;
+  presenceQos: 0 | 1 | 2;
+  /** module.subscription.N: auto-subscribe on connect; [] = off. */
+  autoSubscribe: { topic: string; qos: 0 | 1 | 2 }[];
+  /** module.rewrite.rule.N; [] = off. */
+  rewrite: { filter: string; re: RegExp; dest: string }[];
+}

@@ -1,0 +1,116 @@
+/** Messages published to `$delayed/<n>/<topic>` are kept on disk and go out when their time has come. EMQ X 3.1. */
+import { Message } from "../../core/message.ts";
+import type { AclStep } from "../../core/types.ts";
+import { integer } from "../../lib/config_entry.ts";
+import { type DelayedService, definePlugin, ownCopy } from "../plugin.ts";
+import { DelayQueue } from "./queue.ts";
+import { PREFIX, parseDelayed } from "./topic.ts";
+
+/** Before all other publish hooks: the message is theirs when it goes out, not now. */
+const PRIORITY = 100;
+const LOOK_MS = 100;
+/** Sent at one look; after a long stop thousands may be overdue. */
+const BURST = 1000;
+
+const REFUSED: AclStep = { verdict: "deny", why: "not a delayed topic" };
+const FULL: AclStep = { verdict: "deny", why: "no more delayed messages are taken" };
+const HIDDEN: AclStep = { verdict: "deny", why: "the topic behind the delay is denied" };
+
+export const delayedPublish = definePlugin({
+  name: "emqx_delayed_publish",
+  description: "EMQ X Delayed Publish",
+  version: "v3.1.0",
+  activeByDefault: false,
+  config: {
+    "delayed_publish.max_delayed_messages": integer(0, "Most messages that may wait; further ones are refused. 0 = no limit.", { required: false }),
+  },
+  start(ctx): DelayedService {
+    const { broker, clock } = ctx;
+    const stored = ctx.store.delayed;
+    const queue = new DelayQueue();
+    let lastId = 0;
+    for (const { id, dueAt, message: r } of stored.load()) {
+      lastId = Math.max(lastId, id);
+      const message = new Message(r.topic, r.payload, r.qos, r.retain, r.from, r.username, r.timestamp, r.expiresAt, r.properties);
+      queue.add({ id, dueAt, message });
+    }
+
+    function send(id: number, message: Message): void {
+      stored.delete(id);
+      broker.count("delayed/published");
+      // The time it takes to expire (MQTT 5) begins when it is published.
+      const waited = clock.now() - message.timestamp;
+      message.timestamp += waited;
+      if (message.expiresAt > 0) message.expiresAt += waited;
+      broker.publish(message);
+    }
+
+    function sendDue(): void {
+      const now = clock.now();
+      for (let n = 0; n < BURST; n++) {
+        const row = queue.take(now);
+        if (row === undefined) return;
+        send(row.id, row.message);
+      }
+    }
+
+    function full(): boolean {
+      const max = ctx.config["delayed_publish.max_delayed_messages"];
+      return max > 0 && queue.size >= max;
+    }
+
+    ctx.hook(
+      "message.publish",
+      (m) => {
+        const delayed = full() ? "as many as delayed_publish.max_delayed_messages allows" : parseDelayed(m.topic, clock.now());
+        if (typeof delayed === "string") {
+          broker.count("delayed/refused");
+          ctx.log.warn("delayed message refused", { topic: m.topic, from: m.from, why: delayed });
+          return null;
+        }
+        const row = { id: ++lastId, dueAt: delayed.dueAt, message: ownCopy(m, { topic: delayed.topic }) };
+        stored.put(row);
+        queue.add(row);
+        broker.count("delayed/received");
+        return null;
+      },
+      { priority: PRIORITY, prefix: PREFIX },
+    );
+
+    // Without this, `$delayed/0/secret` would be a way around the rules for `secret`; and a bad topic is refused where the client hears of it.
+    ctx.hook(
+      "client.check_acl",
+      (client, action, topic) => {
+        if (action !== "publish" || !topic.startsWith(PREFIX)) return null;
+        if (full()) return FULL;
+        const delayed = parseDelayed(topic, clock.now());
+        if (typeof delayed === "string") return REFUSED;
+        const verdict = broker.checkAcl(client, "publish", delayed.topic);
+        if (typeof verdict === "string") return verdict === "deny" ? HIDDEN : null;
+        return verdict.then((v) => (v === "deny" ? HIDDEN : null));
+      },
+      { priority: PRIORITY },
+    );
+
+    // What is overdue after a restart goes out with the first look, when the other plugins run: one of them keeps retained messages.
+    ctx.every(LOOK_MS, sendDue);
+
+    return {
+      get count() {
+        return queue.size;
+      },
+      list: () => queue.rows(),
+      cancel(id) {
+        if (!queue.cancel(id)) return false;
+        stored.delete(id);
+        return true;
+      },
+      sendNow(id) {
+        const row = queue.get(id);
+        if (!row || !queue.cancel(id)) return false;
+        send(id, row.message);
+        return true;
+      },
+    };
+  },
+});

@@ -1,0 +1,86 @@
+/**
+ * Logs every hook: an example to start from, and a help when something has to be traced.
+ *
+ * A plugin of your own needs none of our files. Put a .ts, .js or .mjs file into the directory `plugins.expand_plugins_dir`, its
+ * default export a manifest with the fields below, configuration keys as plain data:
+ *
+ *   export default {
+ *     name: "my_plugin",                       // shown in the list; load and unload by this name
+ *     description: "Says who comes and goes",
+ *     version: "v1.0.0",
+ *     activeByDefault: true,                   // run at the first start; later the last load or unload counts
+ *     config: {
+ *       // types: text secret flag integer number bytes duration percent address list enum (with `choices`)
+ *       "my_plugin.greeting": { type: "text", default: "hello", doc: "What it says." },
+ *     },
+ *     liveKeys: ["my_plugin.greeting"],        // may be set by PUT /api/v3/configs/my_plugin while it runs
+ *     start(ctx) {
+ *       ctx.hook("client.connected", (client) => ctx.log.info(ctx.config["my_plugin.greeting"], { clientid: client.clientId }));
+ *       const cancel = ctx.every(60_000, () => ctx.log.info("still here"));
+ *       ctx.closing(() => {});                 // hooks and timers are taken back without your doing
+ *     },
+ *   };
+ *
+ * What `ctx` offers is described in ../plugin.ts, the hook points and their arguments in ../../core/hooks.ts. Mind what a hook costs:
+ * a `message.publish` handler without a filter ({ prefix } or { retained: true }) and a `message.delivered` handler make the broker
+ * look at every single message, which it otherwise forwards as it came.
+ */
+import type { HookPoint } from "../../core/hooks.ts";
+import type { Message } from "../../core/message.ts";
+import type { ClientInfo } from "../../core/types.ts";
+import { definePlugin } from "../plugin.ts";
+
+export const pluginTemplate = definePlugin({
+  name: "emqx_plugin_template",
+  description: "EMQ X Plugin Template",
+  version: "v3.1.0",
+  activeByDefault: false,
+  config: {},
+  start(ctx) {
+    const say = (hook: HookPoint, fields: Record<string, unknown>): void => ctx.log.info(hook, fields);
+
+    // Two folds: the first answer that is not null decides, so an onlooker answers null. They may return a promise.
+    ctx.hook("client.authenticate", (client) => {
+      say("client.authenticate", about(client));
+      return null;
+    });
+    ctx.hook("client.check_acl", (client, action, topic) => {
+      say("client.check_acl", { ...about(client), action, topic });
+      return null;
+    });
+
+    ctx.hook("client.connected", (client, code) => say("client.connected", { ...about(client), code }));
+    ctx.hook("client.disconnected", (client, reason) => say("client.disconnected", { ...about(client), reason }));
+    // Filters and options may be changed in place, entries removed.
+    ctx.hook("client.subscribe", (client, topics) => {
+      say("client.subscribe", { ...about(client), filters: topics.map((t) => `${t.filter} (QoS ${t.options.qos})`).join(" ") });
+    });
+    ctx.hook("client.unsubscribe", (client, filters) => say("client.unsubscribe", { ...about(client), filters: filters.join(" ") }));
+
+    ctx.hook("session.created", (clientid) => say("session.created", { clientid }));
+    ctx.hook("session.resumed", (clientid) => say("session.resumed", { clientid }));
+    ctx.hook("session.subscribed", (clientid, filter, { qos }, isNew) => say("session.subscribed", { clientid, filter, qos, isNew }));
+    ctx.hook("session.unsubscribed", (clientid, filter) => say("session.unsubscribed", { clientid, filter }));
+    ctx.hook("session.terminated", (clientid, reason) => say("session.terminated", { clientid, reason }));
+
+    // Another fold: the message goes on as it is returned, changed or not; null stops it.
+    ctx.hook("message.publish", (message) => {
+      if (!message.topic.startsWith("$SYS/")) say("message.publish", of(message));
+      return message;
+    });
+    ctx.hook("message.delivered", (clientid, message) => {
+      if (!message.topic.startsWith("$SYS/")) say("message.delivered", { clientid, ...of(message) });
+    });
+    ctx.hook("message.acked", (clientid, message) => say("message.acked", { clientid, ...of(message) }));
+    ctx.hook("message.dropped", (message, reason, clientid) => say("message.dropped", { reason, clientid, ...of(message) }));
+  },
+});
+
+/** No password, no payload: logs are read by many. */
+function about(client: ClientInfo): Record<string, unknown> {
+  return { clientid: client.clientId, username: client.username, peer: `${client.ip}:${client.port}` };
+}
+
+function of(m: Message): Record<string, unknown> {
+  return { topic: m.topic, qos: m.qos, retain: m.retain, from: m.from, bytes: m.payloadEnd - m.payloadStart };
+}

@@ -1,0 +1,208 @@
+/**
+ * The compiled broker as a stranger would run it: the file alone in an empty directory, nothing in the environment, ports nobody
+ * else uses. Every test file installs its own copy and removes it at its end.
+ */
+import { copyFileSync, existsSync, linkSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { freePorts } from "./ports.ts";
+
+const BUILT = join(import.meta.dir, "../../dist", process.platform === "win32" ? "baomq.exe" : "baomq");
+/** What the log says when every listener is up. */
+const READY = /BaoMQ is running/;
+const START_MS = 20_000;
+
+export interface BrokerPorts {
+  tcp: number;
+  tls: number;
+  ws: number;
+  wss: number;
+  api: number;
+  dashboard: number;
+}
+
+export interface StartOptions {
+  /** Below the installation's directory. */
+  data?: string;
+  set?: Record<string, string>;
+  /** More words for the command line. */
+  args?: string[];
+  env?: Record<string, string>;
+  ports?: BrokerPorts;
+  cwd?: string;
+}
+
+export interface Outcome {
+  code: number;
+  stdout: string;
+  stderr: string;
+  ms: number;
+}
+
+export function newPorts(): BrokerPorts {
+  const [tcp = 0, tls = 0, ws = 0, wss = 0, api = 0, dashboard = 0] = freePorts(6);
+  return { tcp, tls, ws, wss, api, dashboard };
+}
+
+function settings(ports: BrokerPorts, more: Record<string, string>): string[] {
+  const all: Record<string, string> = {
+    "listener.tcp.external": `127.0.0.1:${ports.tcp}`,
+    "listener.tcp.internal": "127.0.0.1:0",
+    "listener.ssl.external": `127.0.0.1:${ports.tls}`,
+    "listener.ws.external": `127.0.0.1:${ports.ws}`,
+    "listener.wss.external": `127.0.0.1:${ports.wss}`,
+    "management.listener.http": String(ports.api),
+    "dashboard.listener.http": String(ports.dashboard),
+    "log.to": "console",
+    "log.level": "notice",
+    ...more,
+  };
+  return Object.entries(all).flatMap(([key, value]) => ["--set", `${key}=${value}`]);
+}
+
+/** A broker process that has said it is ready. */
+export class RunningBroker {
+  log = "";
+  errors = "";
+  /** ms from spawn to ready. */
+  readyMs = Number.NaN;
+
+  constructor(
+    readonly child: Bun.Subprocess<"ignore", "pipe", "pipe">,
+    readonly ports: BrokerPorts,
+    readonly dataDir: string,
+    private readonly again: () => Promise<RunningBroker>,
+  ) {}
+
+  get pid(): number {
+    return this.child.pid;
+  }
+
+  /** Resident memory, KiB. */
+  rss(): number {
+    return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${this.pid}/status`, "utf8"))?.[1] ?? Number.NaN);
+  }
+
+  /** Seconds of processor time used so far. */
+  cpu(): number {
+    const fields = readFileSync(`/proc/${this.pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
+    return (Number(fields[11]) + Number(fields[12])) / 100;
+  }
+
+  /** Ask it to stop; its exit code. */
+  async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<number> {
+    this.child.kill(signal);
+    const late = setTimeout(() => this.child.kill("SIGKILL"), 15_000);
+    const code = await this.child.exited;
+    clearTimeout(late);
+    return code;
+  }
+
+  /** `kill -9`. */
+  async crash(): Promise<void> {
+    this.child.kill("SIGKILL");
+    await this.child.exited;
+  }
+
+  /** A new process on the same data and ports; this one must have ended. */
+  restart(): Promise<RunningBroker> {
+    return this.again();
+  }
+}
+
+export class Installation {
+  readonly dir = mkdtempSync(join(tmpdir(), "baomq-e2e-"));
+  readonly path: string;
+  readonly #children = new Set<Bun.Subprocess>();
+
+  constructor() {
+    if (!existsSync(BUILT)) throw new Error("dist/baomq is missing: bun run build");
+    mkdirSync(join(this.dir, "bin"));
+    this.path = join(this.dir, "bin", "baomq");
+    try {
+      linkSync(BUILT, this.path);
+    } catch {
+      copyFileSync(BUILT, this.path);
+    }
+  }
+
+  #env(more: Record<string, string> = {}): Record<string, string> {
+    return { HOME: this.dir, TMPDIR: this.dir, ...more };
+  }
+
+  /** Runs it to its end; for commands, and for starts that must fail. */
+  async run(args: string[], options: { cwd?: string; env?: Record<string, string> } = {}): Promise<Outcome> {
+    const t0 = performance.now();
+    const child = Bun.spawn([this.path, ...args], {
+      cwd: options.cwd ?? this.dir,
+      env: this.#env(options.env),
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    this.#children.add(child);
+    const late = setTimeout(() => child.kill("SIGKILL"), START_MS);
+    const [stdout, stderr, code] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text(), child.exited]);
+    clearTimeout(late);
+    this.#children.delete(child);
+    return { code, stdout, stderr, ms: performance.now() - t0 };
+  }
+
+  /** The words `start` would use: for starts that must fail. */
+  startArgs(options: StartOptions & { ports: BrokerPorts }): string[] {
+    return ["start", "--data-dir", this.dataDir(options.data), ...settings(options.ports, options.set ?? {}), ...(options.args ?? [])];
+  }
+
+  dataDir(name = "data"): string {
+    return join(this.dir, name);
+  }
+
+  async start(options: StartOptions = {}): Promise<RunningBroker> {
+    const ports = options.ports ?? newPorts();
+    const t0 = performance.now();
+    const child = Bun.spawn([this.path, ...this.startArgs({ ...options, ports })], {
+      cwd: options.cwd ?? this.dir,
+      env: this.#env(options.env),
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    this.#children.add(child);
+    void child.exited.then(() => this.#children.delete(child));
+    const broker = new RunningBroker(child, ports, this.dataDir(options.data), () => this.start({ ...options, ports }));
+    await this.#ready(broker);
+    broker.readyMs = performance.now() - t0;
+    return broker;
+  }
+
+  /** Reads the log for as long as the process lives; resolves when it says it is ready. */
+  #ready(broker: RunningBroker): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const fail = (why: string): void => reject(new Error(`the broker ${why}\n${broker.errors}${broker.log}`));
+      const late = setTimeout(() => fail(`is not ready after ${START_MS} ms`), START_MS);
+      void collect(broker.child.stdout, (text) => {
+        broker.log += text;
+        if (!READY.test(broker.log)) return;
+        clearTimeout(late);
+        resolve();
+      });
+      const stderr = collect(broker.child.stderr, (text) => {
+        broker.errors += text;
+      });
+      void broker.child.exited.then(async (code) => {
+        await stderr;
+        clearTimeout(late);
+        fail(`ended with code ${code}`);
+      });
+    });
+  }
+
+  /** Ends what still runs, and removes everything. */
+  async remove(): Promise<void> {
+    const rest = [...this.#children];
+    for (const child of rest) child.kill("SIGKILL");
+    await Promise.all(rest.map((child) => child.exited));
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+}
+
+async function collect(stream: ReadableStream<Uint8Array>, add: (text: string) => void): Promise<void> {
+  const decoder = new TextDecoder();
+  for await (const chunk of stream) add(decoder.decode(chunk, { stream: true }));
+}
