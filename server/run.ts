@@ -1,7 +1,8 @@
 /** `baomq start` and `baomq config`: from the command line to a running node, and to one clear line when that fails. */
 import { existsSync, readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { type Config, ConfigErrors, loadConfig, sampleConfig } from "./config/config.ts";
+import { type Config, ConfigErrors, loadConfig } from "./config/config.ts";
+import { sampleConfig } from "./config/sample.ts";
 import { buildInfo } from "./lib/build_info.ts";
 import type { Logger } from "./lib/log.ts";
 import { openLog } from "./lib/open_log.ts";

@@ -29,7 +29,9 @@ export const dashboard = definePlugin({
     "dashboard.listener.https.keyfile": optional(text("etc/certs/key.pem", "Private key; unset: the generated one.")),
     "dashboard.listener.https.certfile": optional(text("etc/certs/cert.pem", "Certificate; unset: the generated one.")),
     "dashboard.listener.https.cacertfile": optional(text("etc/certs/cacert.pem", "Who may have signed a client's certificate.")),
-    "dashboard.listener.https.verify": optional(oneOf(["verify_peer", "verify_none"], "verify_peer", "Are clients asked for certificates?")),
+    "dashboard.listener.https.verify": optional(
+      oneOf(["verify_peer", "verify_none"], "verify_peer", "Are clients asked for certificates?"),
+    ),
     "dashboard.listener.https.fail_if_no_peer_cert": optional(flag("true", "Are clients without one refused?")),
     "dashboard.listener.https.ciphers": optional(text("ECDHE-ECDSA-AES256-GCM-SHA384", "Ciphers offered, in OpenSSL's form.")),
     "dashboard.listener.https.secure_renegotiate": tls("The runtime never renegotiates."),
@@ -38,7 +40,11 @@ export const dashboard = definePlugin({
   },
   async start(ctx) {
     const c = ctx.config;
-    const common = { backlog: BACKLOG, sendTimeoutMs: SEND_TIMEOUT_MS, access: accessRules(ctx.many("dashboard.listener.http.access.$id")) };
+    const common = {
+      backlog: BACKLOG,
+      sendTimeoutMs: SEND_TIMEOUT_MS,
+      access: accessRules(ctx.many("dashboard.listener.http.access.$id")),
+    };
     await ctx.host.http.start("dashboard", {
       listeners: [
         plainListener(c["dashboard.listener.http"], {

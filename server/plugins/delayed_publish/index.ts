@@ -22,7 +22,9 @@ export const delayedPublish = definePlugin({
   version: "v3.1.0",
   activeByDefault: false,
   config: {
-    "delayed_publish.max_delayed_messages": integer(0, "Most messages that may wait; further ones are refused. 0 = no limit.", { required: false }),
+    "delayed_publish.max_delayed_messages": integer(0, "Most messages that may wait; further ones are refused. 0 = no limit.", {
+      required: false,
+    }),
   },
   start(ctx): DelayedService {
     const { broker, clock } = ctx;

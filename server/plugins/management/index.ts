@@ -47,7 +47,9 @@ export const management = definePlugin({
     "management.listener.https.keyfile": optional(text("etc/certs/key.pem", "Private key; unset: the generated one.")),
     "management.listener.https.certfile": optional(text("etc/certs/cert.pem", "Certificate; unset: the generated one.")),
     "management.listener.https.cacertfile": optional(text("etc/certs/cacert.pem", "Who may have signed a client's certificate.")),
-    "management.listener.https.verify": optional(oneOf(["verify_peer", "verify_none"], "verify_peer", "Are clients asked for certificates?")),
+    "management.listener.https.verify": optional(
+      oneOf(["verify_peer", "verify_none"], "verify_peer", "Are clients asked for certificates?"),
+    ),
     "management.listener.https.fail_if_no_peer_cert": optional(flag("true", "Are clients without one refused?")),
   },
   async start(ctx) {

@@ -1,0 +1,138 @@
+/** The keys of the MQTT listeners. */
+
+import {
+  address,
+  byteRate,
+  bytes,
+  type ConfigTable,
+  duration,
+  type Entry,
+  flag,
+  ignored,
+  integer,
+  oneOf,
+  optional,
+  text,
+} from "../lib/config_entry.ts";
+import { type Address, ValueError } from "../lib/units.ts";
+import type { ListenerKind } from "./types.ts";
+
+const boot = { live: false };
+const RUNTIME = "The runtime and the system decide.";
+
+/** An address, or off. */
+function where(def: string, doc: string): Entry<Address | null> {
+  const e = address(def, doc);
+  return { ...e, expects: `${e.expects}, or off`, parse: (t) => (t.trim() === "off" ? null : e.parse(t)) };
+}
+
+/** "allow all", "deny 10.0.0.0/8" */
+function accessRule(): Entry<{ allow: boolean; cidr: string }> {
+  const expects = "allow or deny, and all, an address or a range, such as deny 10.0.0.0/8";
+  return {
+    ...text("allow all", "Who may connect; rules are tried in order of their number.", boot),
+    expects,
+    parse(t) {
+      const m = /^(allow|deny)\s+(all|[0-9a-fA-F.:]+(?:\/\d+)?)$/.exec(t.trim());
+      if (!m) throw new ValueError(t, expects);
+      return { allow: m[1] === "allow", cidr: m[2] as string };
+    },
+  };
+}
+
+interface Shipped {
+  acceptors: number;
+  max: number;
+  rate: number;
+  active: number;
+  zone?: string;
+  backlog?: number;
+  sendTimeout?: string;
+  nodelay?: "true" | "false";
+}
+
+function common(s: Shipped): ConfigTable {
+  return {
+    acceptors: integer(s.acceptors, "Shown only: one event loop accepts all connections.", { min: 1, ...boot }),
+    max_connections: integer(s.max, "Most connections at a time; never more than open files allow.", { min: 1, ...boot }),
+    max_conn_rate: integer(s.rate, "New connections a second; 0 = no limit.", boot),
+    active_n: ignored(String(s.active), RUNTIME),
+    zone: text(s.zone ?? "external", "Zone of its clients.", boot),
+    rate_limit: optional(byteRate("1024,4096", "Bytes a second read from a client, and burst.", boot)),
+    "access.$n": accessRule(),
+    proxy_protocol: flag("off", "Does a proxy in front tell the client's address (PROXY protocol 1 or 2)?", boot),
+    proxy_protocol_timeout: duration("3s", "Time for its header.", boot),
+    peer_cert_as_username: optional(oneOf(["cn", "dn", "crt"], "cn", "Part of the client's certificate that is its user name.", boot)),
+    backlog: integer(s.backlog ?? 1024, "Connections that may wait to be accepted.", { min: 1, ...boot }),
+    send_timeout: duration(s.sendTimeout ?? "15s", "A client that takes nothing for so long is cut off.", boot),
+    send_timeout_close: flag("on", "Is it?", boot),
+    recbuf: ignored("2KB", RUNTIME, { required: false }),
+    sndbuf: ignored("2KB", RUNTIME, { required: false }),
+    buffer: ignored("2KB", RUNTIME, { required: false }),
+    tune_buffer: ignored("off", RUNTIME, { required: false }),
+    nodelay: flag(s.nodelay ?? "true", "Send small packets at once?", boot),
+    reuseaddr: ignored("true", RUNTIME),
+  };
+}
+
+const TLS: ConfigTable = {
+  tls_versions: optional(text("tlsv1.3,tlsv1.2", "TLS versions offered.", boot)),
+  handshake_timeout: duration("15s", "Time for the TLS handshake.", boot),
+  keyfile: text("etc/certs/key.pem", "Private key; a self-signed pair is made while the default file does not exist.", boot),
+  certfile: text("etc/certs/cert.pem", "Certificate.", boot),
+  cacertfile: optional(text("etc/certs/cacert.pem", "Who may have signed a client's certificate.", boot)),
+  dhfile: ignored("", "Elliptic curves are used instead.", { required: false }),
+  verify: optional(oneOf(["verify_peer", "verify_none"], "verify_peer", "Are clients asked for certificates?", boot)),
+  fail_if_no_peer_cert: optional(flag("true", "Are clients without one refused?", boot)),
+  ciphers: optional(text("ECDHE-ECDSA-AES256-GCM-SHA384", "Ciphers offered, in OpenSSL's form.", boot)),
+  psk_ciphers: ignored("", "The runtime has no TLS-PSK.", { required: false }),
+  secure_renegotiate: ignored("off", RUNTIME, { required: false }),
+  reuse_sessions: ignored("on", RUNTIME, { required: false }),
+  honor_cipher_order: ignored("on", RUNTIME, { required: false }),
+};
+
+const DEFLATE = "level mem_level strategy server_context_takeover client_context_takeover server_max_window_bits client_max_window_bits";
+const WEB: ConfigTable = {
+  mqtt_path: text("/mqtt", "Path of the WebSocket.", boot),
+  verify_protocol_header: flag("on", "Must clients ask for the subprotocol mqtt?", boot),
+  proxy_address_header: optional(text("X-Forwarded-For", "Header in which a proxy in front tells the client's address.", boot)),
+  proxy_port_header: optional(text("X-Forwarded-Port", "Header in which it tells the port.", boot)),
+  compress: optional(flag("true", "Compress frames?", boot)),
+  ...Object.fromEntries(DEFLATE.split(" ").map((k) => [`deflate_opts.${k}`, ignored("", RUNTIME, { required: false })])),
+  idle_timeout: ignored("60s", "Keep alive and the zone's idle_timeout decide.", { required: false }),
+  max_frame_size: optional(bytes("0", "Largest frame; 0 = the zone's largest packet.", boot)),
+};
+
+const KINDS: Record<ListenerKind, ConfigTable> = {
+  tcp: common({ acceptors: 8, max: 1024000, rate: 1000, active: 100 }),
+  ssl: { ...common({ acceptors: 16, max: 102400, rate: 500, active: 100 }), ...TLS },
+  ws: { ...common({ acceptors: 4, max: 102400, rate: 1000, active: 100 }), ...WEB },
+  wss: { ...common({ acceptors: 4, max: 16, rate: 1000, active: 100 }), ...TLS, ...WEB },
+};
+const INTERNAL = common({
+  acceptors: 4,
+  max: 1024000,
+  rate: 1000,
+  active: 1000,
+  zone: "internal",
+  backlog: 512,
+  sendTimeout: "5s",
+  nodelay: "false",
+});
+
+const under = (prefix: string, table: ConfigTable): ConfigTable =>
+  Object.fromEntries(Object.entries(table).map(([k, e]) => [`${prefix}.${k}`, e]));
+
+export const LISTENER_KEYS: ConfigTable = {
+  "listener.tcp.external": where("0.0.0.0:1883", "Where MQTT clients connect."),
+  "listener.tcp.internal": where("127.0.0.1:11883", "Where services on this machine connect, without access rules."),
+  "listener.ssl.external": where("8883", "MQTT over TLS."),
+  "listener.ws.external": where("8083", "MQTT over WebSocket."),
+  "listener.wss.external": where("8084", "MQTT over WebSocket over TLS."),
+  ...under("listener.tcp.internal", INTERNAL),
+  ...Object.fromEntries((["tcp", "ssl", "ws", "wss"] as const).map((k) => [`listener.${k}.$name`, where("off", "A further listener.")])),
+  ...under("listener.tcp.$name", KINDS.tcp),
+  ...under("listener.ssl.$name", KINDS.ssl),
+  ...under("listener.ws.$name", KINDS.ws),
+  ...under("listener.wss.$name", KINDS.wss),
+};
