@@ -16,7 +16,7 @@ const DIST = join(ROOT, "dist");
 const ENTRY = "server/main.ts";
 const TARGETS = ["linux-x64", "linux-arm64", "linux-x64-musl", "linux-arm64-musl", "darwin-x64", "darwin-arm64", "windows-x64"];
 /** What the broker logs when every listener is up. */
-const READY = /\bready\b/;
+const READY = /BaoMQ is running/;
 
 /** One number for the content of everything the result depends on. */
 function fingerprint(patterns: string[]): string {

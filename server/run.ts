@@ -36,7 +36,8 @@ export async function run(command: "start" | "config", argv: string[]): Promise<
 /** Every fault of the configuration has its own line; of anything else, the message is the line. */
 function explain(err: unknown): string {
   if (err instanceof ConfigErrors) return err.errors.map((e) => e.message).join("\nbaomq: ");
-  return err instanceof Error ? err.message : String(err);
+  // One line, whatever a library put into its message.
+  return (err instanceof Error ? err.message : String(err)).replaceAll(/\s*\n\s*/g, "; ");
 }
 
 interface Options {

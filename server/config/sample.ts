@@ -16,7 +16,7 @@ export function sampleConfig(tables: readonly NamedTable[]): string {
     const head = app === "emqx" ? (pattern.split(".")[0] as string) : app;
     if (head !== group) lines.push("", `## ---- ${head}`);
     group = head;
-    lines.push("", ...wrap(`${entry.doc} Expected: ${entry.expects}.`), `# ${pattern} = ${entry.default}`);
+    lines.push("", ...wrap(`${entry.doc} Expected: ${entry.expects}.`), `# ${example(pattern)} = ${entry.default}`);
   }
   return `${lines.join("\n")}\n`;
 }
@@ -32,4 +32,9 @@ function wrap(words: string): string[] {
     line += ` ${word}`;
   }
   return [...lines, line];
+}
+
+/** Placeholders by the names that ship, so that a line works as it stands. */
+function example(pattern: string): string {
+  return pattern.replace("$name", "external").replace(/\$n\b|\$id\b/, "1");
 }

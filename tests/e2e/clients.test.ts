@@ -61,7 +61,8 @@ describe("mosquitto_pub and mosquitto_sub (skipped without mosquitto-clients, un
     const sub = mosquittoSub([...where, "-q", "1", "-t", "tools/will"], 1);
     await sub.ready;
     const dying = Bun.spawn(
-      ["mosquitto_sub", "-d", ...where, "-t", "x", "--will-topic", "tools/will", "--will-payload", "gone", "--will-qos", "1"],
+      // Line by line: into a pipe it would keep its words to itself.
+      ["stdbuf", "-oL", "mosquitto_sub", "-d", ...where, "-t", "x", "--will-topic", "tools/will", "--will-payload", "gone", "--will-qos", "1"],
       { stdio: ["ignore", "pipe", "ignore"] },
     );
     const reader = dying.stdout.getReader();
