@@ -52,6 +52,9 @@ function invalid(route: AnyRoute, params: Record<string, unknown>): Response {
   return failure(108, `value of '${name}': ${(first?.message ?? "wrong type").replace(/^Expected/, "expected")}`);
 }
 
+/** Unknown fields are ignored; the framework forbids them where a schema says nothing. */
+const open = (body: TObject): TObject => ({ ...body, additionalProperties: body.additionalProperties ?? true });
+
 export function createApp(admin: Admin, log: Log, incoming: WeakMap<Request, Incoming>) {
   function answer(err: unknown, request: Request): Response {
     if (err instanceof AdminError) return failure(err.code, err.message);
@@ -115,7 +118,7 @@ export function createApp(admin: Admin, log: Log, incoming: WeakMap<Request, Inc
     const detail = { summary: route.descr, operationId: route.name };
     const handle = async ({ request }: { request: Request }): Promise<Response> => run(request);
     if (route.method === "GET") app.route("GET", path, handle, { detail });
-    else app.route(route.method, path, handle, { parse, detail, ...(route.body && { body: route.body }) });
+    else app.route(route.method, path, handle, { parse, detail, ...(route.body && { body: open(route.body) }) });
   }
   return app;
 }

@@ -2,19 +2,25 @@
 import { chmodSync, existsSync, unlinkSync } from "node:fs";
 import type { Admin } from "../admin/index.ts";
 import type { Log } from "../core/ports.ts";
+import { cidrContains, parseCidr, parseIp } from "../lib/cidr.ts";
 import { createApp, type Incoming } from "./app.ts";
 import { createAuth, type Peer } from "./auth.ts";
 import type { Listener } from "./contract.ts";
 import { parseQuery, splitUrl, target } from "./front.ts";
 import { badRequest, empty, notFound, text } from "./reply.ts";
 import type { Caller, Kind } from "./route.ts";
-import { createStatic, noSuchFile, SECURITY_HEADERS } from "./static.ts";
+import { createStatic, noSuchFile } from "./static.ts";
 
 /** As the plugins emqx_management and emqx_dashboard configure it. */
 export interface HttpListenerOptions {
   host: string;
   port: number;
+  /** Shown only: one event loop accepts all connections. */
+  acceptors: number;
+  /** Most requests at a time. */
   maxClients: number;
+  /** First match wins; none matching = allow. */
+  access: readonly { allow: boolean; cidr: string }[];
   tls: HttpTlsOptions | null;
 }
 export interface HttpTlsOptions {
@@ -54,8 +60,6 @@ type Server = Bun.Server<undefined>;
 const REQUEST_MAX = 16 * 1024 * 1024;
 /** Seconds a connection may be idle. */
 const IDLE_S = 60;
-/** Connections a socket may hold that EMQ X's listener row calls acceptors. */
-const ACCEPTORS = { management: 2, dashboard: 4 } as const;
 
 interface Open {
   kind: "management" | "dashboard";
@@ -64,6 +68,19 @@ interface Open {
   /** null = stopped. */
   server: Server | null;
   port: number;
+}
+
+/** null = everybody may. */
+function accessRules(rules: HttpListenerOptions["access"]): ((address: string) => boolean) | null {
+  const ranges = rules.flatMap(({ allow, cidr }) => {
+    const range = parseCidr(cidr);
+    return range ? [{ allow, range }] : [];
+  });
+  if (ranges.length === 0) return null;
+  return (address) => {
+    const ip = parseIp(address);
+    return ranges.find((r) => ip !== null && cidrContains(r.range, ip))?.allow ?? true;
+  };
 }
 
 /** `[::1]` for an address with colons. */
@@ -140,10 +157,12 @@ export function createHttp(deps: HttpDeps) {
     return verdict instanceof Response ? verdict : pass(verdict);
   }
 
-  /** What a browser must not do with an answer of the API. */
-  function guarded(kind: Kind, maxClients: number): (request: Request, server: Server) => Response | Promise<Response> {
+  /** The limits of one listener in front of everything else. */
+  function guarded(kind: Kind, options: HttpListenerOptions): (request: Request, server: Server) => Response | Promise<Response> {
+    const allows = accessRules(options.access);
     return (request, server) => {
-      if (server.pendingRequests > maxClients) return text("Too many connections", 503, { "retry-after": "1" });
+      if (allows && !allows(server.requestIP(request)?.address ?? "")) return text("Forbidden", 403);
+      if (server.pendingRequests > options.maxClients) return text("Too many requests at a time", 503, { "retry-after": "1" });
       return handle(kind, request, server);
     };
   }
@@ -160,7 +179,7 @@ export function createHttp(deps: HttpDeps) {
   }
 
   function listen(l: Open): void {
-    const { host, maxClients } = l.options;
+    const { host } = l.options;
     try {
       l.server = Bun.serve({
         hostname: host,
@@ -169,7 +188,7 @@ export function createHttp(deps: HttpDeps) {
         idleTimeout: IDLE_S,
         development: false,
         ...(l.secure && { tls: l.secure }),
-        fetch: guarded(l.kind, maxClients),
+        fetch: guarded(l.kind, l.options),
         error(err) {
           log.error("request failed", { server: l.kind, error: err.stack ?? err.message });
           return text("Internal Error", 500);
@@ -258,7 +277,7 @@ export function createHttp(deps: HttpDeps) {
       open.map((l) => ({
         protocol: protocolOf(l),
         listen_on: String(l.port),
-        acceptors: ACCEPTORS[l.kind],
+        acceptors: l.options.acceptors,
         max_conns: l.options.maxClients,
         current_conns: l.server?.pendingRequests ?? 0,
         shutdown_count: [],
@@ -285,5 +304,4 @@ export function createHttp(deps: HttpDeps) {
   return http;
 }
 
-export { SECURITY_HEADERS };
 export type Http = ReturnType<typeof createHttp>;

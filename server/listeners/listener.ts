@@ -11,10 +11,9 @@ import { ProxyGate } from "./proxy_protocol.ts";
 import { loadTls, messageOf, peerCertificate, stampOf, type TlsMaterial, type TlsPeer } from "./tls.ts";
 import { TlsLayer } from "./tls_layer.ts";
 import { Scratch, WsHandshake, type WsLink, type WsRules } from "./ws.ts";
+import { type ServeLink, serveWebSocket, type WsOwner } from "./ws_serve.ts";
 
-/** A connection that says nothing after an HTTP port was opened for it. */
 const WS_HANDSHAKE_MS = 10_000;
-/** How long a peer is drained after we have said our last word. */
 const LINGER_MS = 1000;
 /** Silence after which the kernel asks whether the peer is still there: clients without keep alive would stay for ever. */
 const TCP_KEEPALIVE_MS = 300_000;
@@ -32,8 +31,16 @@ export interface ListenerDeps {
   dataDir: string;
   /** Largest MQTT packet of a zone, bytes; bounds a WebSocket frame when `max_frame_size` does not. */
   maxPacketSize?: (zone: string) => number;
+  /** Speak WebSocket on our own sockets everywhere, not only where Bun.serve cannot. */
+  ownWebSocket?: boolean;
   /** Write what the channels have gathered (`Broker.flush`). */
   flush?: () => void;
+}
+
+/** What a listener needs of whatever serves its port. */
+interface Port {
+  readonly port: number;
+  stop(closeConnections?: boolean): void;
 }
 
 type Socket = Bun.Socket<Connection | undefined>;
@@ -53,7 +60,9 @@ export class Listener {
   port: number;
   tls: TlsMaterial | null = null;
   #first: Connection | null = null;
-  #server: Bun.TCPSocketListener<Connection | undefined> | null = null;
+  #server: Port | null = null;
+  /** Connections of the WebSocket server, as a list. */
+  #firstWs: ServeLink | null = null;
   #rate: Bucket | null;
   readonly #access: AccessCheck | null;
   readonly #scratch = new Scratch();
@@ -111,8 +120,15 @@ export class Listener {
     this.port = this.#server.port;
   }
 
-  #bind(reusePort: boolean): Bun.TCPSocketListener<Connection | undefined> {
+  /** Bun.serve speaks WebSocket for us, unless the connection has to be looked at before or below HTTP. */
+  get #served(): boolean {
+    const { proxyProtocol, tls } = this.config;
+    return this.info.isWebSocket && !proxyProtocol && tls?.verifyPeer !== true && this.deps.ownWebSocket !== true;
+  }
+
+  #bind(reusePort: boolean): Port {
     const { host, proxyProtocol } = this.config;
+    if (this.#served) return this.#serve(reusePort);
     const tls = proxyProtocol || this.tls === null ? {} : { tls: this.tls.options };
     // reusePort works, but is missing from Bun's types.
     const options = { hostname: host, port: this.port, reusePort, socket: this.#handlers(), ...tls };
@@ -120,6 +136,34 @@ export class Listener {
       return Bun.listen<Connection | undefined>(options);
     } catch (err) {
       throw bindError(this.key, host, this.port, err);
+    }
+  }
+
+  #serve(reusePort: boolean): Port {
+    const owner: WsOwner = {
+      config: this.config,
+      refusal: (ip) => this.#refusal(ip),
+      rejected: (reason, ip) => this.rejected(reason, ip),
+      opened: (link) => {
+        link.next = this.#firstWs;
+        if (this.#firstWs !== null) this.#firstWs.prev = link;
+        this.#firstWs = link;
+        this.#count();
+        return this.deps.accept(link, this.info, null);
+      },
+      closed: (link) => {
+        if (link.prev !== null) link.prev.next = link.next;
+        else this.#firstWs = link.next;
+        if (link.next !== null) link.next.prev = link.prev;
+        this.current--;
+        this.budget.open--;
+      },
+    };
+    try {
+      const server = serveWebSocket(owner, this.port, reusePort, this.tls?.options ?? null, this.#wsRules().maxFrame);
+      return { port: server.port as number, stop: (all) => void server.stop(all) };
+    } catch (err) {
+      throw bindError(this.key, this.config.host, this.port, err);
     }
   }
 
@@ -167,9 +211,10 @@ export class Listener {
     this.slowed.stop();
   }
 
-  #connections(): Connection[] {
-    const all: Connection[] = [];
+  #connections(): (Connection | ServeLink)[] {
+    const all: (Connection | ServeLink)[] = [];
     for (let c = this.#first; c !== null; c = c.next) all.push(c);
+    for (let c = this.#firstWs; c !== null; c = c.next) all.push(c);
     return all;
   }
 
@@ -324,6 +369,10 @@ export class Listener {
     c.next = this.#first;
     if (this.#first !== null) this.#first.prev = c;
     this.#first = c;
+    this.#count();
+  }
+
+  #count(): void {
     this.current++;
     this.accepted++;
     this.budget.open++;

@@ -1,6 +1,6 @@
 /**
- * MQTT over WebSocket. The protocol is spoken here, on the same sockets as TCP and TLS, and not by Bun.serve: that one gives no
- * client certificate, no PROXY header, and accepts without asking, so that idle HTTP connections could use up all descriptors.
+ * MQTT over WebSocket spoken here, on the same sockets as TCP and TLS: for listeners with PROXY protocol or client certificates,
+ * which Bun.serve has not. All others are served by Bun.serve (ws_serve.ts).
  */
 import { constants, deflateRawSync, inflateRawSync } from "node:zlib";
 import { copyBytes } from "../lib/bytes.ts";

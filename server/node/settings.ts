@@ -52,8 +52,11 @@ export function createSettings(config: Config, store: Store, core: Core, plugins
         config.set(key, value, "api");
         if (value === null) kv.delete(key);
         else kv.set(key, value);
-        (rows.get(key)?.live === true ? applied : restart).push(key);
+        const row = rows.get(key);
+        // Plugins take their settings at once, the core where it can.
+        (row?.live === true || (row !== undefined && row.app !== "emqx") ? applied : restart).push(key);
       }
+      if (Object.keys(changes).some((key) => rows.get(key)?.app !== "emqx")) await plugins.updateSettings(pluginTexts(config));
       core.refresh();
       core.broker.flush();
       return { applied, restart };

@@ -1,7 +1,15 @@
 /** Lists of the made-up broker that hardly change: plugins, their settings, listeners, configuration. */
 import type { Listener, Plugin, PluginConfigRow, Setting } from "./client.ts";
 
-const plugin = (name: string, description: string, active = false): Plugin => ({ name, version: "v3.1.0", description, active });
+const plugin = (name: string, description: string, active = false): Plugin => ({
+  name,
+  version: "v3.1.0",
+  description,
+  active,
+  required: name === "emqx_management" || name === "emqx_dashboard",
+  error: "undefined",
+  failures: 0,
+});
 
 export const PLUGINS: readonly Plugin[] = [
   plugin("emqx_auth_clientid", "EMQ X Authentication with ClientId/Password"),
@@ -22,6 +30,9 @@ const row = (key: string, value: string, type: string, def: string, desc: string
   default: def,
   desc,
   required: value !== "",
+  doc: desc,
+  origin: value === "" || value === def ? "default" : "file",
+  live: key.startsWith("retainer."),
   ...(options ? { enum: options } : {}),
 });
 

@@ -5,12 +5,12 @@ export interface HttpOptions {
   base: string;
   /** The value of the Authorization header, or null when nobody is logged in. */
   authorization: () => string | null;
-  fetch?: typeof fetch;
+  fetch?: (url: string, init: RequestInit) => Promise<Response>;
 }
 
 const TIMEOUT_MS = 20_000;
 
-export function createHttpTransport({ base, authorization, fetch: doFetch = (...a) => fetch(...a) }: HttpOptions): Transport {
+export function createHttpTransport({ base, authorization, fetch: doFetch = (url, init) => fetch(url, init) }: HttpOptions): Transport {
   const headers = (body: boolean): Record<string, string> => {
     const auth = authorization();
     return {

@@ -44,10 +44,10 @@ export function ConfigInput({ id, label, type, value, placeholder, options, secr
   }
   return (
     <input
-      id={id}
+      {...(id ? { id } : {})}
       class="input mono"
       type={secret ? "password" : "text"}
-      inputMode={type === "integer" ? "numeric" : "text"}
+      inputMode={type === "integer" ? ("numeric" as const) : ("text" as const)}
       aria-label={id ? undefined : label}
       aria-describedby={described}
       autocomplete={secret ? "new-password" : "off"}

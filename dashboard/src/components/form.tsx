@@ -1,5 +1,5 @@
 import { Eye, EyeOff, Search, X } from "lucide";
-import type { ComponentChildren, JSX } from "preact";
+import type { ComponentChildren } from "preact";
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { useApp } from "./context.ts";
 import { Icon } from "./Icon.tsx";
@@ -10,14 +10,15 @@ interface FieldProps {
   /** What is wrong with the value; "" or undefined = nothing. */
   bad?: string | undefined;
   full?: boolean;
+  box?: { current: HTMLDivElement | null };
   children: (id: string, describedBy: string) => ComponentChildren;
 }
 
 /** Label, control, hint and error, tied together for screen readers. */
-export function Field({ label, hint, bad, full = false, children }: FieldProps) {
+export function Field({ label, hint, bad, full = false, box, children }: FieldProps) {
   const id = useId();
   return (
-    <div class={full ? "field full" : "field"}>
+    <div class={full ? "field full" : "field"} {...(box ? { ref: box } : {})}>
       <label for={id}>{label}</label>
       {children(id, `${id}-d`)}
       <span id={`${id}-d`} class={bad ? "bad" : "hint"} role={bad ? "alert" : undefined}>
@@ -48,27 +49,26 @@ interface TextProps {
 export function TextField({ label, value, onInput, hint, bad, full = false, type = "text", mono = false, rows, ...rest }: TextProps) {
   const { t } = useApp().i18n;
   const [shown, setShown] = useState(false);
-  const focus = useRef<HTMLInputElement & HTMLTextAreaElement>(null);
+  const box = useRef<HTMLDivElement>(null);
   useEffect(() => {
-    if (rest.autofocus) focus.current?.focus();
+    if (rest.autofocus) box.current?.querySelector<HTMLElement>("input, textarea")?.focus();
   }, [rest.autofocus]);
   return (
-    <Field label={label} hint={hint} bad={bad} full={full}>
+    <Field label={label} hint={hint} bad={bad} full={full} box={box}>
       {(id, describedBy) => {
         const common = {
           id,
-          ref: focus,
           class: mono ? "input mono" : "input",
           value,
           "aria-describedby": describedBy,
-          "aria-invalid": bad ? true : undefined,
+          "aria-invalid": Boolean(bad),
           spellcheck: false,
           autocapitalize: "off",
-          onInput: (e: JSX.TargetedEvent<HTMLInputElement | HTMLTextAreaElement>) => onInput(e.currentTarget.value),
-          placeholder: rest.placeholder,
-          required: rest.required,
-          disabled: rest.disabled,
-          maxLength: rest.maxLength,
+          onInput: (e: { currentTarget: HTMLInputElement | HTMLTextAreaElement }) => onInput(e.currentTarget.value),
+          placeholder: rest.placeholder ?? "",
+          required: rest.required ?? false,
+          disabled: rest.disabled ?? false,
+          ...(rest.maxLength === undefined ? {} : { maxLength: rest.maxLength }),
         };
         if (rows) return <textarea {...common} rows={rows} />;
         const input = <input {...common} type={shown ? "text" : type} autocomplete={rest.autocomplete ?? "off"} />;
@@ -159,7 +159,7 @@ const SEARCH_DELAY_MS = 250;
 export function SearchBox({ value, label, onSearch }: { value: string; label: string; onSearch: (text: string) => void }) {
   const { t } = useApp().i18n;
   const [text, setText] = useState(value);
-  const timer = useRef<ReturnType<typeof setTimeout>>();
+  const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
   const sent = useRef(value);
   useEffect(() => {
     if (value !== sent.current) {

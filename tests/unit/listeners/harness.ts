@@ -151,6 +151,8 @@ export async function serve(configs: ListenerConfig[], deps: Partial<ListenerDep
       log: { error: log("error"), warn: log("warn"), info: log("info"), debug: log("debug") },
       clock: { now: () => Date.now(), mono: () => performance.now() },
       dataDir,
+      // What Bun.serve serves has tests of its own.
+      ownWebSocket: deps.ownWebSocket ?? true,
       ...deps,
     },
     new ConnectionBudget(budget),

@@ -1,0 +1,155 @@
+/**
+ * MQTT over WebSocket on Bun.serve: the usual way. A listener that asks for what Bun.serve cannot give (PROXY protocol, client
+ * certificates) speaks WebSocket on its own socket instead (ws.ts).
+ */
+import type { ListenerConfig } from "../config/types.ts";
+import type { Transport } from "../core/ports.ts";
+import { formatIp, parseIp } from "../lib/cidr.ts";
+import { plainIp } from "./limits.ts";
+import { type ChannelLike, NOBODY } from "./link.ts";
+
+/** Unsent bytes from which on the channel keeps its output to itself. */
+const HIGH_WATER = 256 * 1024;
+const NORMAL = 1000;
+const UNSUPPORTED = 1003;
+const SUBPROTOCOLS: readonly string[] = ["mqtt", "mqttv3.1"];
+
+type Socket = Bun.ServerWebSocket<ServeLink>;
+
+/** The listener, as far as its WebSocket server needs it. */
+export interface WsOwner {
+  readonly config: ListenerConfig;
+  /** Why a newcomer is not let in; "" = it is. */
+  refusal(ip: string): string;
+  rejected(reason: string, ip: string): void;
+  /** A connection has come. Returns its channel. */
+  opened(link: ServeLink): ChannelLike;
+  closed(link: ServeLink): void;
+}
+
+/** One WebSocket as the channel's transport. */
+export class ServeLink implements Transport {
+  channel: ChannelLike = NOBODY;
+  next: ServeLink | null = null;
+  prev: ServeLink | null = null;
+  #ws: Socket | null = null;
+  #said = false;
+
+  constructor(
+    readonly ip: string,
+    readonly port: number,
+  ) {}
+
+  attach(ws: Socket): void {
+    this.#ws = ws;
+  }
+
+  write(buf: Uint8Array, offset: number, length: number): number {
+    const ws = this.#ws;
+    if (ws === null) return -1;
+    if (ws.getBufferedAmount() > HIGH_WATER) return 0;
+    // -1: taken, but waiting in the socket's own buffer; 0: not taken, the connection is going down.
+    return ws.sendBinary(buf.subarray(offset, offset + length)) === 0 ? -1 : length;
+  }
+  end(): void {
+    this.#said = true;
+    this.#ws?.close(NORMAL);
+  }
+  destroy(): void {
+    this.#said = true;
+    this.#ws?.terminate();
+  }
+  pause(): void {
+    this.#ws?.pause();
+  }
+  resume(): void {
+    this.#ws?.resume();
+  }
+  /** MQTT control packets travel in binary frames [MQTT-6.0.0-1]. */
+  refuseText(): void {
+    this.#ws?.close(UNSUPPORTED, "MQTT needs binary frames");
+  }
+  gone(code: number): void {
+    this.#ws = null;
+    const { channel } = this;
+    this.channel = NOBODY;
+    if (!this.#said) channel.onClose(code === UNSUPPORTED ? "ws_text_frame" : "closed");
+  }
+}
+
+/** Opens the port. Throws what Bun throws when it is taken. */
+export function serveWebSocket(
+  owner: WsOwner,
+  port: number,
+  reusePort: boolean,
+  tls: Bun.TLSOptions | null,
+  maxFrame: number,
+): Bun.Server<ServeLink> {
+  const { host, mqttPath, compress } = owner.config;
+  return Bun.serve<ServeLink>({
+    hostname: host,
+    port,
+    reusePort,
+    development: false,
+    ...(tls !== null && { tls }),
+    fetch: (request, server) => answer(owner, request, server, mqttPath),
+    websocket: {
+      maxPayloadLength: maxFrame,
+      backpressureLimit: 64 * 1024 * 1024,
+      // Keep alive is MQTT's affair.
+      idleTimeout: 0,
+      sendPings: false,
+      perMessageDeflate: compress,
+      open(ws) {
+        ws.data.attach(ws);
+        ws.data.channel = owner.opened(ws.data);
+      },
+      message(ws, message) {
+        if (typeof message === "string") ws.data.refuseText();
+        else ws.data.channel.onData(message);
+      },
+      drain(ws) {
+        ws.data.channel.onDrain();
+      },
+      close(ws, code) {
+        ws.data.gone(code);
+        owner.closed(ws.data);
+      },
+    },
+  });
+}
+
+const text = (status: number, words: string, headers: Record<string, string> = {}): Response =>
+  new Response(`${words}\n`, { status, headers: { "content-type": "text/plain", connection: "close", ...headers } });
+
+function answer(owner: WsOwner, request: Request, server: Bun.Server<ServeLink>, mqttPath: string): Response | undefined {
+  const from = server.requestIP(request);
+  const ip = plainIp(from?.address ?? "");
+  const refuse = (reason: string, response: Response): Response => {
+    owner.rejected(reason, ip);
+    return response;
+  };
+  if (new URL(request.url).pathname !== mqttPath) return refuse("ws_path", text(404, `MQTT over WebSocket is at ${mqttPath}.`));
+  if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
+    return refuse("ws_upgrade", text(426, "This is MQTT over WebSocket, not a web page.", { upgrade: "websocket" }));
+  }
+  const offered = (request.headers.get("sec-websocket-protocol") ?? "").split(",").map((p) => p.trim());
+  const protocol = offered.find((p) => SUBPROTOCOLS.includes(p));
+  if (protocol === undefined && owner.config.verifyProtocolHeader) {
+    return refuse("ws_subprotocol", text(400, "The client must ask for the subprotocol mqtt (Sec-WebSocket-Protocol)."));
+  }
+  const refusal = owner.refusal(ip);
+  if (refusal !== "") return refuse(refusal, text(503, "No more connections are taken now.", { "retry-after": "1" }));
+  const link = new ServeLink(...forwarded(owner.config, request, ip, from?.port ?? 0));
+  const headers = protocol === undefined ? {} : { "Sec-WebSocket-Protocol": protocol };
+  if (server.upgrade(request, { headers, data: link })) return undefined;
+  return refuse("ws_upgrade", text(400, "The WebSocket handshake is not valid."));
+}
+
+/** The client's address as a trusted proxy tells it, where the configuration names its headers. */
+function forwarded(config: ListenerConfig, request: Request, ip: string, port: number): [ip: string, port: number] {
+  const first = (name: string): string => (name === "" ? "" : (request.headers.get(name)?.split(",")[0]?.trim() ?? ""));
+  const told = parseIp(first(config.proxyAddressHeader));
+  const toldPort = Number(first(config.proxyPortHeader));
+  return [told === null ? ip : plainIp(formatIp(told)), Number.isInteger(toldPort) && toldPort > 0 && toldPort < 65536 ? toldPort : port];
+}
