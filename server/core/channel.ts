@@ -185,7 +185,7 @@ export class Channel {
     const end = buf.length;
     const limit = this.client?.zone.maxPacketSize ?? this.broker.zone(this.listener.zone).maxPacketSize;
     // Seen at the first byte: whoever speaks another protocol (HTTP on the wrong port) need not send on until the "packet" is full.
-    if (this.phase === "opening" && buf[0] !== T.CONNECT << 4) {
+    if (this.phase === "opening" && pos < end && buf[pos] !== T.CONNECT << 4) {
       this.malformed(RC.PROTOCOL_ERROR, "first packet is not CONNECT");
       return;
     }

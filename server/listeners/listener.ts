@@ -15,11 +15,9 @@ import { type ServeLink, serveWebSocket, type WsOwner } from "./ws_serve.ts";
 
 const WS_HANDSHAKE_MS = 10_000;
 const LINGER_MS = 1000;
-/** Silence after which the kernel asks whether the peer is still there: clients without keep alive would stay for ever. */
+/** Silence after which the kernel asks for clients without keep alive. */
 const TCP_KEEPALIVE_MS = 300_000;
-/** Refused connections are told to the log once in this time. */
 const WARN_EVERY_MS = 10_000;
-/** MQTT reason code "Server shutting down". */
 const SERVER_SHUTTING_DOWN = 0x8b;
 const DEFAULT_MAX_PACKET = 1024 * 1024;
 

@@ -55,6 +55,17 @@ describe("CONNECT", () => {
     expect(http.transport.ended).toBe(true);
   });
 
+  test("CONNECT cut at any place is one CONNECT [MQTT-6.0.0-3]", () => {
+    const bytes = [0x10, 13, 0, 4, ...Buffer.from("MQTT"), 4, 2, 0, 0, 0, 1, 98];
+    for (let cut = 1; cut < bytes.length; cut++) {
+      for (let second = cut; second < bytes.length; second++) {
+        const c = new TestKit().client(4);
+        for (const piece of [bytes.slice(0, cut), bytes.slice(cut, second), bytes.slice(second)]) if (piece.length > 0) c.raw(piece);
+        expect(c.take()).toMatchObject([{ cmd: "connack", returnCode: 0 }]);
+      }
+    }
+  });
+
   test("the bridge bit of the protocol level is taken and remembered", () => {
     const kit = new TestKit();
     const c = kit.client(4).raw([0x10, 13, 0, 4, ...Buffer.from("MQTT"), 0x84, 2, 0, 0, 0, 1, 98]);
