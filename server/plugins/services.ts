@@ -81,7 +81,7 @@ export interface ReconService {
   binLeak(): ReconRows;
   /** Collect now; returns the freed bytes of the heap. */
   gc(): number;
-  /** Write a heap snapshot for a browser's memory tool; returns its size in bytes. */
+  /** Write a heap snapshot for a browser's memory tool to a new file in the data directory; returns its size in bytes. */
   heapSnapshot(path: string): Promise<number>;
 }
 

@@ -1,12 +1,14 @@
-/** Diagnosis of the running process: memory, heap, event loop, hook handlers; and a collection of garbage now and then. */
+/** Diagnosis of the runtime, under the names of the `recon` commands of EMQ X 3.1, and a collection of garbage now and then. */
 import { heapStats } from "bun:jsc";
+import { writeFile } from "node:fs/promises";
+import { freemem, totalmem } from "node:os";
+import { isAbsolute, relative, resolve } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { duration } from "../../lib/config_entry.ts";
-import { definePlugin, type ReconService } from "../plugin.ts";
-import type { ReconRows } from "../services.ts";
+import { definePlugin, type ReconRows, type ReconService } from "../plugin.ts";
 
-const TOP = 20;
-const NS_PER_MS = 1e6;
+const LOOP_RESOLUTION_MS = 100;
+const TYPES_SHOWN = 30;
 
 export const recon = definePlugin({
   name: "emqx_recon",
@@ -14,61 +16,102 @@ export const recon = definePlugin({
   version: "v3.1.0",
   activeByDefault: true,
   config: {
-    "recon.gc_interval": duration("5m", "How often garbage is collected, besides when the runtime wants to; 0 = never.", {
+    "recon.gc_interval": duration("5m", "How often garbage is collected, beside what the runtime does on its own; 0 = never.", {
       desc: "Global GC Interval",
     }),
   },
   start(ctx): ReconService {
-    const delay = monitorEventLoopDelay({ resolution: 20 });
-    delay.enable();
-    ctx.closing(() => void delay.disable());
+    const { broker } = ctx;
+    const loop = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS });
+    loop.enable();
+    ctx.closing(() => {
+      loop.disable();
+    });
+    let collections = 0;
     const interval = ctx.config["recon.gc_interval"];
-    // Not synchronous: a full collection of a large heap must not stop the broker.
-    if (interval > 0) ctx.every(interval, () => void Bun.gc(false));
-    const memory = (): ReconRows => {
-      const m = process.memoryUsage();
-      const h = heapStats();
-      return [
-        ["usage/current (rss)", m.rss],
-        ["usage/heap_used", m.heapUsed],
-        ["usage/heap_total", m.heapTotal],
-        ["usage/external", m.external],
-        ["usage/array_buffers", m.arrayBuffers],
-        ["usage/heap_capacity", h.heapCapacity],
-        ["usage/extra_memory", h.extraMemorySize],
-        ["usage/objects", h.objectCount],
-      ];
-    };
-    function collect(): number {
-      const before = heapStats().heapSize;
-      Bun.gc(true);
-      return Math.max(0, before - heapStats().heapSize);
+    if (interval > 0) {
+      ctx.every(interval, () => {
+        collections++;
+        // Not at once: a full collection would stop the world for as long as it takes.
+        Bun.gc(false);
+      });
     }
+
     return {
-      memory,
-      allocated: () =>
-        Object.entries(heapStats().objectTypeCounts)
-          .sort((a, b) => b[1] - a[1])
-          .slice(0, TOP),
-      nodeStats: () => [
-        ["event_loop_delay/mean_ms", Number((delay.mean / NS_PER_MS).toFixed(3))],
-        ["event_loop_delay/p99_ms", Number((delay.percentile(99) / NS_PER_MS).toFixed(3))],
-        ["event_loop_delay/max_ms", Number((delay.max / NS_PER_MS).toFixed(3))],
-        ["connections", ctx.broker.connections],
-        ...ctx.broker.hookHandlers().map((h): [string, string] => [`hook/${h.point}`, `${h.handler} (${h.failures} failures)`]),
-      ],
-      binLeak() {
-        const before = process.memoryUsage();
-        const freed = collect();
-        const after = process.memoryUsage();
+      memory(): ReconRows {
+        const m = process.memoryUsage();
+        const usage = m.rss / totalmem();
         return [
-          ["heap", freed],
-          ["external", Math.max(0, before.external - after.external)],
-          ["array_buffers", Math.max(0, before.arrayBuffers - after.arrayBuffers)],
+          ["usage/current", usage.toFixed(4)],
+          ["rss/current", m.rss],
+          // ru_maxrss is in KiB.
+          ["rss/max", process.resourceUsage().maxRSS * 1024],
+          ["heap/used", m.heapUsed],
+          ["heap/total", m.heapTotal],
+          ["external/current", m.external],
+          ["array_buffers/current", m.arrayBuffers],
+          ["system/free", freemem()],
         ];
       },
-      gc: collect,
-      heapSnapshot: (path) => Bun.write(path, JSON.stringify(Bun.generateHeapSnapshot())),
+
+      allocated(): ReconRows {
+        const types = Object.entries(heapStats().objectTypeCounts);
+        return types.sort(([, a], [, b]) => b - a).slice(0, TYPES_SHOWN);
+      },
+
+      nodeStats(): ReconRows {
+        const heap = heapStats();
+        const cpu = process.cpuUsage();
+        const failing = broker.hookHandlers().map((h): [string, number] => [`hook/${h.point}/${h.handler}/failures`, h.failures]);
+        return [
+          ["uptime/s", Math.floor(process.uptime())],
+          ["cpu/user_ms", Math.round(cpu.user / 1000)],
+          ["cpu/system_ms", Math.round(cpu.system / 1000)],
+          ["loop_delay/mean_ms", milliseconds(loop.mean)],
+          ["loop_delay/max_ms", milliseconds(loop.max)],
+          ["heap/objects", heap.objectCount],
+          ["heap/protected_objects", heap.protectedObjectCount],
+          ["heap/capacity", heap.heapCapacity],
+          ["heap/extra", heap.extraMemorySize],
+          ["gc/by_interval", collections],
+          ["connections", broker.connections],
+          ["sessions", broker.sessionCount],
+          ...failing,
+        ];
+      },
+
+      binLeak(): ReconRows {
+        const before = process.memoryUsage();
+        Bun.gc(true);
+        const after = process.memoryUsage();
+        return [
+          ["heap/freed", before.heapUsed - after.heapUsed],
+          ["external/freed", before.external - after.external],
+          ["array_buffers/freed", before.arrayBuffers - after.arrayBuffers],
+          ["rss/freed", before.rss - after.rss],
+        ];
+      },
+
+      gc(): number {
+        const before = process.memoryUsage().heapUsed;
+        Bun.gc(true);
+        return Math.max(0, before - process.memoryUsage().heapUsed);
+      },
+
+      async heapSnapshot(path): Promise<number> {
+        const full = resolve(ctx.dataDir, path);
+        const inside = relative(ctx.dataDir, full);
+        if (inside === "" || inside.startsWith("..") || isAbsolute(inside)) throw new Error("expected a file in the data directory");
+        const snapshot = Bun.generateHeapSnapshot("v8");
+        // A snapshot holds everything the broker knows: for its own eyes only, and never over another file.
+        await writeFile(full, snapshot, { flag: "wx", mode: 0o600 });
+        return Buffer.byteLength(snapshot);
+      },
     };
   },
 });
+
+/** From nanoseconds; 0 while nothing was measured. */
+function milliseconds(ns: number): number {
+  return Number.isFinite(ns) ? Math.round(ns / 1e4) / 100 : 0;
+}
