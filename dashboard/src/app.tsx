@@ -1,3 +1,4 @@
+import { CircleAlert, Compass, FlaskConical } from "lucide";
 import type { ComponentType } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Empty, Loading } from "./components/basics.tsx";
@@ -11,9 +12,8 @@ import { Toasts } from "./components/Toasts.tsx";
 import type { App as AppModel } from "./models/app.ts";
 import { createLive } from "./models/live.ts";
 import { createPalette } from "./models/palette.ts";
-import { type PageProps, type PageRoute, routeOf } from "./routes.tsx";
-import { CircleAlert, Compass, FlaskConical } from "lucide";
 import { Login } from "./pages/Login.tsx";
+import { type PageProps, type PageRoute, routeOf } from "./routes.tsx";
 
 export function Root({ app }: { app: AppModel }) {
   return (

@@ -12,7 +12,7 @@ import type { Logger } from "../lib/log.ts";
 import { systemRandom } from "../lib/random.ts";
 import { Listeners } from "../listeners/index.ts";
 import { selfSignedFiles } from "../listeners/self_signed.ts";
-import { PLUGINS } from "../plugins/index.ts";
+import { plugins as builtIn } from "../plugins/index.ts";
 import { PluginManager } from "../plugins/manager.ts";
 import { createPluginBroker } from "../plugins/plugin_broker.ts";
 import { openStore, type SqliteStore } from "../storage/sqlite.ts";
@@ -101,7 +101,7 @@ async function openManagement(
   let http: Http | undefined;
   const reload = createReload(config, core, listeners, log);
   const plugins = new PluginManager({
-    plugins: PLUGINS,
+    plugins: builtIn,
     settings: pluginTexts(config),
     expandPluginsDir: String(config.get("plugins.expand_plugins_dir")),
     broker: createPluginBroker(broker),

@@ -4,7 +4,7 @@ import { authUsername } from "./auth_username/index.ts";
 import { dashboard } from "./dashboard/index.ts";
 import { delayedPublish } from "./delayed_publish/index.ts";
 import { management } from "./management/index.ts";
-import type { AnyPlugin } from "./plugin.ts";
+import type { AnyPlugin, ConfigTable } from "./plugin.ts";
 import { pluginTemplate } from "./plugin_template/index.ts";
 import { recon } from "./recon/index.ts";
 import { reloader } from "./reloader/index.ts";
@@ -21,3 +21,6 @@ export const plugins: readonly AnyPlugin[] = [
   reloader,
   retainer,
 ];
+
+/** Their configuration tables, for the loader. */
+export const pluginTables: readonly { app: string; table: ConfigTable }[] = plugins.map((p) => ({ app: p.name, table: p.config }));

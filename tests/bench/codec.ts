@@ -35,7 +35,14 @@ export function benchCodec(quick: boolean): string {
   const payload = Buffer.alloc(64, 7);
   const topic = "devices/sensor-17/temperature";
   const publish = mqttPacket.generate({ cmd: "publish", topic, payload, qos: 1, messageId: 7, dup: false, retain: false });
-  const connect = mqttPacket.generate({ cmd: "connect", protocolId: "MQTT", protocolVersion: 4, clean: true, clientId: "sensor-17", keepalive: 60 });
+  const connect = mqttPacket.generate({
+    cmd: "connect",
+    protocolId: "MQTT",
+    protocolVersion: 4,
+    clean: true,
+    clientId: "sensor-17",
+    keepalive: 60,
+  });
   const ack = Uint8Array.of(0x40, 2, 0, 7);
   const out = new Uint8Array(8);
   const view = new PublishView();
@@ -54,7 +61,11 @@ export function benchCodec(quick: boolean): string {
       rate(runs, () => mqttPacket.generate({ cmd: "publish", topic, payload, qos: 1, messageId: 7, dup: false, retain: false })),
     ],
     ["PUBACK in", rate(runs, () => readAck(ack, 2, 4, 4, PUBACK)), null],
-    ["PUBACK out", rate(runs, () => writeAck(out, 0, PUBACK, 7, 0, 4)), rate(runs, () => mqttPacket.generate({ cmd: "puback", messageId: 7 }))],
+    [
+      "PUBACK out",
+      rate(runs, () => writeAck(out, 0, PUBACK, 7, 0, 4)),
+      rate(runs, () => mqttPacket.generate({ cmd: "puback", messageId: 7 })),
+    ],
     ["CONNECT in", rate(runs, () => decodeConnect(connect, 2, connect.length)), rate(runs, () => parse(connect))],
   ];
   const show = (n: number | null): string => (n === null ? "–" : n.toFixed(n < 10 ? 2 : 1));

@@ -62,7 +62,21 @@ describe("mosquitto_pub and mosquitto_sub (skipped without mosquitto-clients, un
     await sub.ready;
     const dying = Bun.spawn(
       // Line by line: into a pipe it would keep its words to itself.
-      ["stdbuf", "-oL", "mosquitto_sub", "-d", ...where, "-t", "x", "--will-topic", "tools/will", "--will-payload", "gone", "--will-qos", "1"],
+      [
+        "stdbuf",
+        "-oL",
+        "mosquitto_sub",
+        "-d",
+        ...where,
+        "-t",
+        "x",
+        "--will-topic",
+        "tools/will",
+        "--will-payload",
+        "gone",
+        "--will-qos",
+        "1",
+      ],
       { stdio: ["ignore", "pipe", "ignore"] },
     );
     const reader = dying.stdout.getReader();

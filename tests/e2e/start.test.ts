@@ -23,7 +23,8 @@ describe("commands that end", () => {
   test("--help names every command", async () => {
     const r = await baomq.run(["--help"]);
     expect(r).toMatchObject({ code: 0, stderr: "" });
-    for (const word of ["start", "ctl", "config sample", "config check", "--config", "--data-dir", "--set"]) expect(r.stdout).toContain(word);
+    for (const word of ["start", "ctl", "config sample", "config check", "--config", "--data-dir", "--set"])
+      expect(r.stdout).toContain(word);
   });
 
   test("without a command: the help, on stderr, code 1", async () => {

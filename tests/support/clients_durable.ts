@@ -60,7 +60,15 @@ export class DurablePublisher {
   }
 
   #publish(id: number, n: number, dup: boolean): void {
-    this.#client?.send({ cmd: "publish", topic: this.topic, payload: String(n), qos: this.qos, dup, retain: false, messageId: id } as Packet);
+    this.#client?.send({
+      cmd: "publish",
+      topic: this.topic,
+      payload: String(n),
+      qos: this.qos,
+      dup,
+      retain: false,
+      messageId: id,
+    } as Packet);
   }
 
   #fill(): void {

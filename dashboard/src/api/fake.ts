@@ -1,6 +1,7 @@
 /** A broker that lives in memory and speaks the API's shapes: demo mode (`?demo`) and tests run on it. */
-import { basic } from "../models/session.ts";
+
 import { matches } from "../lib/topic.ts";
+import { basic } from "../models/session.ts";
 import { routesOf } from "./fake_routes.ts";
 import { createState, point, type State } from "./fake_state.ts";
 import { ApiError, type ApiRequest, type Query, queryText, type Transport } from "./transport.ts";

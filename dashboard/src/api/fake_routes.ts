@@ -1,9 +1,10 @@
 /** The routes of the made-up broker, one table. Only what the dashboard calls, with the API's envelopes, paging and error codes. */
-import { matches } from "../lib/topic.ts";
+
 import { toBase64, utf8 } from "../lib/payload.ts";
+import { matches } from "../lib/topic.ts";
 import type { Banned, ExplainResult, TopicNode } from "./client.ts";
-import { METRICS } from "./fake_static.ts";
 import { NODE, point, type State, subscription } from "./fake_state.ts";
+import { METRICS } from "./fake_static.ts";
 import type { Query } from "./transport.ts";
 
 export interface Call {

@@ -1,9 +1,9 @@
-import { memo } from "./memo.ts";
 import { bytes, exactTime, shortTime } from "../lib/format.ts";
 import { type PayloadView, show } from "../lib/payload.ts";
 import type { Seen } from "../models/live_messages.ts";
 import { CopyButton, Tag } from "./basics.tsx";
 import { useApp } from "./context.ts";
+import { memo } from "./memo.ts";
 import "../styles/messages.css";
 
 const VIEWS: readonly PayloadView[] = ["auto", "json", "text", "hex", "base64"];

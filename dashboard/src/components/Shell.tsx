@@ -15,8 +15,8 @@ import {
 } from "lucide";
 import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { link } from "../models/router.ts";
 import type { ThemeChoice } from "../models/prefs.ts";
+import { link } from "../models/router.ts";
 import { GROUP_TITLES, GROUPS, ROUTES } from "../routes.tsx";
 import { useApp } from "./context.ts";
 import { Icon, Logo } from "./Icon.tsx";

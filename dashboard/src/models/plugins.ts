@@ -1,5 +1,5 @@
 /** Plugins: run, stop, reload; and the settings of one. */
-import { type ReadonlySignal, type Signal, computed, signal } from "@preact/signals";
+import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { NodePlugins, Plugin, PluginConfigRow } from "../api/client.ts";
 import type { App } from "./app.ts";
 import { createLive, type Live } from "./live.ts";

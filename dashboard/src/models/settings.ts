@@ -1,5 +1,5 @@
 /** Every configuration key: its value, where the value comes from, and changing it (kept over restarts, with undo). */
-import { type ReadonlySignal, computed, signal } from "@preact/signals";
+import { computed, type ReadonlySignal, signal } from "@preact/signals";
 import type { Setting } from "../api/client.ts";
 import { asApiError } from "../api/transport.ts";
 import type { App } from "./app.ts";

@@ -1,6 +1,7 @@
 /** An MQTT client over WebSocket for the tool page: exact handshakes, keep alive, no reconnect of its own. */
-import * as packets from "./packets.ts";
+
 import type { Incoming, Publish, QoS, SubscribeOptions, Version } from "./packets.ts";
+import * as packets from "./packets.ts";
 import type { Props } from "./properties.ts";
 import { connackReason, reason } from "./reasons.ts";
 

@@ -7,8 +7,8 @@ import { Segments } from "../components/form.tsx";
 import { Icon } from "../components/Icon.tsx";
 import { bytes, compact, duration, integer, percent } from "../lib/format.ts";
 import type { TextKey } from "../models/i18n.ts";
-import { createOverview, type Overview as Model, RANGES } from "../models/overview.ts";
 import { createLive } from "../models/live.ts";
+import { createOverview, type Overview as Model, RANGES } from "../models/overview.ts";
 import "../styles/overview.css";
 
 export function Overview() {

@@ -11,8 +11,8 @@ import type { PayloadView } from "../lib/payload.ts";
 import { utf8 } from "../lib/payload.ts";
 import { filterError, matches, topicError } from "../lib/topic.ts";
 import { type Connection, defaultUrl, randomId, type ToolOptions, type ToolState, toolOf } from "../models/mqtt_tool.ts";
-import type { QoS } from "../mqtt/packets.ts";
 import type { SocketLike } from "../mqtt/client.ts";
+import type { QoS } from "../mqtt/packets.ts";
 import "../styles/tool.css";
 
 const openSocket = (url: string): SocketLike => new WebSocket(url, "mqtt") as unknown as SocketLike;
