@@ -6,6 +6,7 @@ import { AdminError } from "../admin/index.ts";
 import type { Config, ConfigRow } from "../config/config.ts";
 import type { Log, Store } from "../core/ports.ts";
 import type { PluginManager, SettingText } from "../plugins/manager.ts";
+import type { SqliteStore } from "../storage/sqlite.ts";
 import type { Core } from "./core.ts";
 
 const NAMESPACE = "settings";
@@ -28,7 +29,7 @@ export function pluginTexts(config: Config): ReadonlyMap<string, SettingText> {
   return texts;
 }
 
-export function createSettings(config: Config, store: Store, core: Core, plugins: PluginManager): ConfigView {
+export function createSettings(config: Config, store: SqliteStore, core: Core, plugins: PluginManager): ConfigView {
   const kv = store.kv(NAMESPACE);
   return {
     list: () => [
@@ -57,6 +58,7 @@ export function createSettings(config: Config, store: Store, core: Core, plugins
         (row?.live === true || (row !== undefined && row.app !== "emqx") ? applied : restart).push(key);
       }
       if (Object.keys(changes).some((key) => rows.get(key)?.app !== "emqx")) await plugins.updateSettings(pluginTexts(config));
+      store.setSync(config.get("storage.sync") === "always" ? "always" : "normal");
       core.refresh();
       core.broker.flush();
       return { applied, restart };

@@ -477,7 +477,8 @@ function openapi(routes: readonly FakeRoute[]): unknown {
   const paths: Record<string, Record<string, unknown>> = {};
   for (const r of routes) {
     const path = `/api/v3/${r.path.map((p) => (p.startsWith(":") ? `{${p.slice(1)}}` : p)).join("/")}`;
-    const op = (paths[path] ??= {});
+    const op = paths[path] ?? {};
+    paths[path] = op;
     op[r.method.toLowerCase()] = {
       summary: r.summary,
       tags: [r.path[0] === "nodes" ? (r.path[2] ?? "nodes") : r.path[0]],

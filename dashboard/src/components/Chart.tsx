@@ -36,7 +36,6 @@ export function Chart({ label, times, series, format, height = 190, sync, from, 
   latest.current = { format, from, to };
   const shape = series.map((s) => s.label).join("|");
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: data arrive through setData below; only a new shape or language rebuilds the plot
   useEffect(() => {
     const el = box.current;
     if (!el) return;

@@ -19,6 +19,8 @@ const FLAGS: Readonly<Record<string, readonly string[]>> = { flag: ["on", "off"]
 export function ConfigInput({ id, label, type, value, placeholder, options, secret, disabled = false, onChange }: Props) {
   const { t } = useApp().i18n;
   const choices = options ?? FLAGS[type];
+  // JSX types tie every input type to its own attributes; the ones used here fit both.
+  const kind = { type: secret ? "password" : "text" } as { type: "text" };
   const described = id ? `${id}-d` : undefined;
   if (choices) {
     // A file may say "yes" where the form offers "on": keep what is there.
@@ -46,7 +48,7 @@ export function ConfigInput({ id, label, type, value, placeholder, options, secr
     <input
       {...(id ? { id } : {})}
       class="input mono"
-      type={secret ? "password" : "text"}
+      {...kind}
       inputMode={type === "integer" ? ("numeric" as const) : ("text" as const)}
       aria-label={id ? undefined : label}
       aria-describedby={described}

@@ -151,7 +151,6 @@ function Rows<T>({ label, model, rows, columns, rowKey, actions, pick }: RowsPro
     model.selected.value = next;
   };
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard
     <div class={virtual ? "table-scroll virtual" : "table-scroll"} ref={scroller} tabIndex={virtual ? 0 : undefined}>
       <table class={virtual ? "data" : "data stackable"} aria-label={label} aria-rowcount={model.count.value}>
         <thead>
@@ -225,7 +224,7 @@ const cellClass = <T,>(c: Column<T>): string =>
   [c.num ? "num nowrap" : "", c.lead ? "lead" : "", c.clip ? "clip" : "", c.wideOnly ? "wide-only" : ""].filter(Boolean).join(" ");
 
 const Gap = ({ height, width }: { height: number; width: number }) => (
-  <tr aria-hidden="true">
+  <tr role="presentation">
     <td colSpan={width} style={{ height: `${height}px`, padding: 0 }} />
   </tr>
 );

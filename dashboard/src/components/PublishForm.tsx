@@ -103,7 +103,6 @@ export function PublishForm({ v5, onPublish }: { v5: boolean; onPublish: (p: Omi
           <fieldset class="full stack tight">
             <legend>{t("prop.user")}</legend>
             {f.user.map(([k, v], i) => (
-              // biome-ignore lint/suspicious/noArrayIndexKey: pairs have no identity but their place
               <div class="pair" key={i}>
                 <input
                   class="input"

@@ -63,7 +63,7 @@ export function TextField({ label, value, onInput, hint, bad, full = false, type
           "aria-describedby": describedBy,
           "aria-invalid": Boolean(bad),
           spellcheck: false,
-          autocapitalize: "off",
+          autocapitalize: "off" as const,
           onInput: (e: { currentTarget: HTMLInputElement | HTMLTextAreaElement }) => onInput(e.currentTarget.value),
           placeholder: rest.placeholder ?? "",
           required: rest.required ?? false,
@@ -71,7 +71,9 @@ export function TextField({ label, value, onInput, hint, bad, full = false, type
           ...(rest.maxLength === undefined ? {} : { maxLength: rest.maxLength }),
         };
         if (rows) return <textarea {...common} rows={rows} />;
-        const input = <input {...common} type={shown ? "text" : type} autocomplete={rest.autocomplete ?? "off"} />;
+        // JSX types tie every input type to its own attributes; the ones used here fit all of them.
+        const kind = { type: shown ? "text" : type } as { type: "text" };
+        const input = <input {...common} {...kind} autocomplete={rest.autocomplete ?? "off"} />;
         if (type !== "password") return input;
         const name = t(shown ? "action.hidePassword" : "action.showPassword");
         return (

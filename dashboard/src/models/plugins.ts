@@ -4,9 +4,6 @@ import type { NodePlugins, Plugin, PluginConfigRow } from "../api/client.ts";
 import type { App } from "./app.ts";
 import { createLive, type Live } from "./live.ts";
 
-/** They serve the very API that would stop them. */
-export const REQUIRED_PLUGINS: ReadonlySet<string> = new Set(["emqx_management", "emqx_dashboard"]);
-
 export interface PluginsModel {
   list: Live<NodePlugins[]>;
   /** Names under way. */

@@ -83,7 +83,7 @@ function Row({ row, model }: { row: PluginConfigRow; model: PluginConfigModel })
           {row.key}
         </label>
         <p class="muted small" id={`${id}-d`}>
-          {row.desc}
+          {row.doc || row.desc}
         </p>
       </div>
       <div class="row setting-value">

@@ -1,10 +1,11 @@
-import { Puzzle, RotateCw, SearchX, Settings2 } from "lucide";
+import { CircleAlert, Puzzle, RotateCw, SearchX, Settings2 } from "lucide";
 import type { Plugin } from "../api/client.ts";
 import { Empty, Failed, Loading, Page, Status, Tag } from "../components/basics.tsx";
 import { useApp, useModel } from "../components/context.ts";
 import { SearchBox, Segments, Switch } from "../components/form.tsx";
 import { Icon } from "../components/Icon.tsx";
-import { createPlugins, REQUIRED_PLUGINS } from "../models/plugins.ts";
+import { isSet } from "../lib/format.ts";
+import { createPlugins } from "../models/plugins.ts";
 import { link } from "../models/router.ts";
 import type { PageProps } from "../routes.tsx";
 import { PluginConfig } from "./PluginConfig.tsx";
@@ -59,6 +60,11 @@ function Plugins() {
                       {p.name}
                     </a>
                     <p class="soft">{p.description}</p>
+                    {isSet(p.error) ? (
+                      <p class="bad small row" role="alert">
+                        <Icon of={CircleAlert} size={13} /> {p.error}
+                      </p>
+                    ) : null}
                   </div>
                   <Tag>{p.version}</Tag>
                   <Status tone={p.active ? "ok" : "off"}>{t(p.active ? "state.running" : "state.stopped")}</Status>
@@ -68,7 +74,7 @@ function Plugins() {
                       class="btn small icon ghost"
                       aria-label={t("plugins.reloadOne", { name: p.name })}
                       title={t("plugins.reload")}
-                      disabled={!p.active || REQUIRED_PLUGINS.has(p.name) || model.busy.value.has(p.name)}
+                      disabled={!p.active || p.required || model.busy.value.has(p.name)}
                       onClick={() => void model.reload(n.node, p)}
                     >
                       <Icon of={RotateCw} size={15} spin={model.busy.value.has(p.name)} />
@@ -84,7 +90,7 @@ function Plugins() {
                     <Switch
                       label={t(p.active ? "plugins.unloadOne" : "plugins.loadOne", { name: p.name })}
                       checked={p.active}
-                      disabled={REQUIRED_PLUGINS.has(p.name) || model.busy.value.has(p.name)}
+                      disabled={p.required || model.busy.value.has(p.name)}
                       onChange={() => void model.toggle(n.node, p)}
                     />
                   </div>

@@ -1,0 +1,204 @@
+import { afterAll, describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ConfigErrors, type LoadOptions, loadConfig } from "../../../server/config/config.ts";
+import { sampleConfig } from "../../../server/config/sample.ts";
+import { pluginTables } from "../../../server/plugins/index.ts";
+
+const dir = mkdtempSync(join(tmpdir(), "baomq-config-"));
+afterAll(() => rmSync(dir, { recursive: true }));
+
+function load(text = "", o: Partial<LoadOptions> = {}) {
+  const file = join(dir, "emqx.conf");
+  writeFileSync(file, text);
+  return loadConfig({ tables: pluginTables, file, ...o });
+}
+function errors(text: string, o: Partial<LoadOptions> = {}): string[] {
+  try {
+    load(text, o);
+  } catch (err) {
+    if (err instanceof ConfigErrors) return err.errors.map((e) => e.message.replace(dir, "DIR"));
+    throw err;
+  }
+  return [];
+}
+
+describe("defaults", () => {
+  test("those EMQ X 3.1 shipped", () => {
+    const c = load();
+    const zone = c.zones().get("external");
+    expect(zone).toMatchObject({
+      idleTimeoutMs: 15_000,
+      maxPacketSize: 1_048_576,
+      maxInflight: 32,
+      retryIntervalMs: 20_000,
+      maxAwaitingRel: 100,
+      awaitRelTimeoutMs: 300_000,
+      sessionExpiryIntervalMs: 7_200_000,
+      maxMqueueLen: 1000,
+      mqueueStoreQos0: true,
+      keepaliveBackoff: 0.75,
+      enableAcl: true,
+      enableBan: true,
+      aclDenyAction: "ignore",
+      flappingThreshold: { count: 10, intervalMs: 60_000 },
+      publishLimit: null,
+      mountpoint: "",
+      allowAnonymous: true,
+    });
+    expect(c.zones().get("internal")).toMatchObject({ enableAcl: false, enableBan: false });
+    expect(c.listeners().map((l) => [l.kind, l.name, l.listenOn, l.zone, l.acceptors, l.maxConnections])).toEqual([
+      ["tcp", "external", "0.0.0.0:1883", "external", 8, 1024000],
+      ["tcp", "internal", "127.0.0.1:11883", "internal", 4, 1024000],
+      ["ssl", "external", "8883", "external", 16, 102400],
+      ["ws", "external", "8083", "external", 4, 102400],
+      ["wss", "external", "8084", "external", 4, 16],
+    ]);
+    expect(c.node()).toMatchObject({
+      nodeName: "emqx@127.0.0.1",
+      sysIntervalMs: 60_000,
+      sharedStrategy: "random",
+      presence: true,
+      presenceQos: 1,
+    });
+  });
+
+  test("certificates that are not there mean the generated pair; named ones are taken at their word", () => {
+    expect(
+      load()
+        .listeners()
+        .find((l) => l.kind === "ssl")?.tls,
+    ).toMatchObject({ keyfile: "", certfile: "" });
+    const named = load("listener.ssl.external.keyfile = /no/key.pem\nlistener.ssl.external.certfile = /no/cert.pem\n");
+    expect(named.listeners().find((l) => l.kind === "ssl")?.tls).toMatchObject({ keyfile: "/no/key.pem", certfile: "/no/cert.pem" });
+  });
+});
+
+describe("file", () => {
+  test("comments, blanks, quotes, values with = in them", () => {
+    const c = load(
+      '## words\n\n# acl_nomatch = deny\n acl_nomatch = deny  ## why\nnode.name = "a = b # c"\r\nzone.external.mqueue_priorities = a/b=10,c=1\n',
+    );
+    expect(c.get("acl_nomatch")).toBe("deny");
+    expect(c.get("node.name")).toBe("a = b # c");
+    expect([...(c.zones().get("external")?.mqueuePriorities ?? [])]).toEqual([
+      ["a/b", 10],
+      ["c", 1],
+    ]);
+  });
+
+  test("every fault at once, each with file, line, key, expectation, nearest key", () => {
+    expect(errors("mqtt.max_paket_size = 1MB\nmqtt.max_packet_size = huge\nrubbish\nzone.external.max_inflight = 70000\n")).toEqual([
+      'DIR/emqx.conf:3: expected key = value, found "rubbish"',
+      "DIR/emqx.conf:1: unknown key mqtt.max_paket_size; did you mean mqtt.max_packet_size?",
+      "DIR/emqx.conf:2: mqtt.max_packet_size = huge: expected a size such as 512, 64KB, 1MB or 1GB",
+      "DIR/emqx.conf:4: zone.external.max_inflight = 70000: expected a whole number from 0 to 65535",
+    ]);
+  });
+
+  test("secrets are not repeated in messages; a missing file is named; a listener's zone must exist", () => {
+    expect(errors("", { file: join(dir, "none.conf") })).toEqual([
+      "configuration file DIR/none.conf cannot be read: there is no such file",
+    ]);
+    expect(errors("listener.tcp.external.zone = nowhere\n")[0]).toContain("listener.tcp.external.zone = nowhere: there is no such zone");
+  });
+
+  test("keys of the Erlang VM, the cluster and bridges are taken and reported as ignored", () => {
+    const c = load(
+      "node.cookie = x\ncluster.discovery = manual\nbridge.aws.address = 127.0.0.1:1883\nbridge.aws.subscription.1.topic = t\n",
+    );
+    expect(c.ignored().map((i) => i.key)).toEqual([
+      "node.cookie",
+      "cluster.discovery",
+      "bridge.aws.address",
+      "bridge.aws.subscription.1.topic",
+    ]);
+  });
+});
+
+describe("who stands above whom", () => {
+  test("file < environment < flags < API, and back", () => {
+    const c = load("mqtt.max_packet_size = 1KB\n", {
+      env: { EMQX_MQTT__MAX_PACKET_SIZE: "2KB", BAOMQ_ACL_NOMATCH: "deny", EMQX_PORT_1883_TCP: "tcp://10.0.0.1:1883" },
+      flags: new Map([["mqtt.max_packet_size", "3KB"]]),
+    });
+    const zone = c.zones().get("external");
+    expect([c.get("mqtt.max_packet_size"), c.origin("mqtt.max_packet_size"), zone?.maxPacketSize]).toEqual([3072, "flag", 3072]);
+    expect([c.get("acl_nomatch"), c.origin("acl_nomatch")]).toEqual(["deny", "env"]);
+    expect(c.set("mqtt.max_packet_size", "4KB", "api")).toBeNull();
+    expect([zone?.maxPacketSize, c.origin("mqtt.max_packet_size")]).toEqual([4096, "api"]);
+    expect(c.set("mqtt.max_packet_size", "many", "api")).toContain("expected a size");
+    expect(zone?.maxPacketSize).toBe(4096);
+    c.set("mqtt.max_packet_size", null, "api");
+    expect([zone?.maxPacketSize, c.origin("mqtt.max_packet_size")]).toEqual([3072, "flag"]);
+  });
+
+  test("an environment key with __ that is none is a fault", () => {
+    expect(errors("", { env: { EMQX_MQTT__NO_SUCH: "1" } })[0]).toContain("EMQX_MQTT__NO_SUCH: unknown key mqtt.no_such");
+  });
+
+  test("a zone's own value stands above the node's; other zones and listeners come by name", () => {
+    const c = load(
+      "mqtt.max_qos_allowed = 1\nzone.factory.max_qos_allowed = 0\nzone.factory.mountpoint = f/%c/\nlistener.tcp.plant = 127.0.0.1:2883\nlistener.tcp.plant.zone = factory\nlistener.tcp.plant.access.2 = allow all\nlistener.tcp.plant.access.1 = deny 10.0.0.0/8\nlistener.tcp.internal = off\n",
+    );
+    expect(c.zones().get("external")?.maxQosAllowed).toBe(1);
+    expect(c.zones().get("factory")).toMatchObject({ maxQosAllowed: 0, mountpoint: "f/%c/" });
+    const plant = c.listeners().find((l) => l.name === "plant");
+    expect(plant).toMatchObject({
+      port: 2883,
+      zone: "factory",
+      access: [
+        { allow: false, cidr: "10.0.0.0/8" },
+        { allow: true, cidr: "all" },
+      ],
+    });
+    expect(c.listeners().some((l) => l.name === "internal")).toBe(false);
+  });
+
+  test("modules: rewriting rules and automatic subscriptions, in order of their numbers", () => {
+    const c = load(
+      "module.rewrite = on\nmodule.rewrite.rule.2 = y/# ^y/(.+)$ w/$1\nmodule.rewrite.rule.1 = x/# ^x/(.+)$ z/$1\nmodule.subscription = on\nmodule.subscription.1.topic = u/%u\nmodule.subscription.1.qos = 2\n",
+    );
+    expect(c.node().rewrite.map((r) => [r.filter, r.dest])).toEqual([
+      ["x/#", "z/$1"],
+      ["y/#", "w/$1"],
+    ]);
+    expect(c.node().autoSubscribe).toEqual([{ topic: "u/%u", qos: 2 }]);
+  });
+
+  test("whoever watches hears of changes below a prefix", () => {
+    const c = load();
+    const seen: string[] = [];
+    const stop = c.onChange("mqtt.", (key) => seen.push(key));
+    c.set("mqtt.max_topic_levels", "5", "api");
+    c.set("acl_nomatch", "deny", "api");
+    stop();
+    c.set("mqtt.max_topic_levels", "6", "api");
+    expect(seen).toEqual(["mqtt.max_topic_levels"]);
+  });
+});
+
+describe("sample", () => {
+  test("parses as it is, and with every line in force says the defaults", () => {
+    const sample = sampleConfig(pluginTables);
+    expect(errors(sample)).toEqual([]);
+    const inForce = sample.replaceAll(/^# (?!#)/gm, "");
+    expect(errors(inForce)).toEqual([]);
+    expect(load(inForce).get("zone.external.max_inflight")).toBe(32);
+  });
+
+  test("every key that is no secret of another system is in it, with words", () => {
+    const sample = sampleConfig(pluginTables);
+    for (const key of [
+      "storage.sync",
+      "listener.ssl.external.verify",
+      "retainer.max_payload_size",
+      "management.listener.http",
+      "dashboard.default_user.password",
+    ]) {
+      expect(sample).toContain(`# ${key} = `);
+    }
+    expect(sample).not.toContain("node.cookie");
+  });
+});
