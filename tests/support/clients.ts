@@ -48,7 +48,7 @@ export class RawClient {
     this.#parser.on("error", () => socket.destroy());
     socket.on("data", (chunk) => {
       this.received += chunk.length;
-      this.#parser.parse(chunk);
+      this.#parser.parse(chunk as Buffer);
     });
     socket.on("error", () => {});
     socket.on("close", () => {

@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 
 const ROOT = resolve(import.meta.dir, "../..");
-const files = [...new Bun.Glob("{server,dashboard/src}/**/*.{ts,tsx}").scanSync(ROOT)].sort();
+const files = ["server/**/*.ts", "dashboard/src/**/*.{ts,tsx}"].flatMap((g) => [...new Bun.Glob(g).scanSync(ROOT)]).sort();
 const text = new Map(files.map((f) => [f, readFileSync(join(ROOT, f), "utf8")]));
 
 interface Import {
@@ -45,6 +45,7 @@ const LAYERS: Record<string, readonly string[]> = {
 const COMPOSITION = ["server/node/", "server/main.ts", "server/run.ts"];
 
 test("the imports are really read: the net must not be empty", () => {
+  expect(files.length).toBeGreaterThan(200);
   expect(imports.length).toBeGreaterThan(files.length);
   expect(imports).toContainEqual({ from: "server/core/broker.ts", to: "server/core/channel.ts", typeOnly: false });
   expect(imports).toContainEqual({ from: "server/core/session.ts", to: "server/core/channel.ts", typeOnly: true });

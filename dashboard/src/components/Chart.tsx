@@ -17,6 +17,8 @@ interface Props {
   series: readonly Series[];
   format: (n: number) => string;
   height?: number;
+  /** Steps of the axis in powers of two. */
+  binary?: boolean;
   /** Several charts with one name share their cursor. */
   sync?: string;
   from: number;
@@ -26,9 +28,12 @@ interface Props {
 /** Hue and dash both tell the series apart. */
 const DASHES: readonly number[][] = [[], [6, 3], [2, 3], [9, 3, 2, 3]];
 
+/** 1 B … 8 TB, so that bytes have round marks. */
+const POWERS = Array.from({ length: 44 }, (_, i) => 2 ** i);
+
 const css = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-export function Chart({ label, times, series, format, height = 190, sync, from, to }: Props) {
+export function Chart({ label, times, series, format, height = 190, sync, from, to, binary = false }: Props) {
   const { i18n } = useApp();
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
@@ -103,9 +108,10 @@ interface Build {
   latest: () => { format: (n: number) => string; from: number; to: number };
   lang: string;
   sync: string | undefined;
+  binary: boolean;
 }
 
-function options({ width, height, names, latest, lang, sync }: Build): uPlot.Options {
+function options({ width, height, names, latest, lang, sync, binary }: Build): uPlot.Options {
   const axis: uPlot.Axis = {
     stroke: css("--chart-axis"),
     font: `11px ${css("--font")}`,
@@ -114,6 +120,7 @@ function options({ width, height, names, latest, lang, sync }: Build): uPlot.Opt
   };
   const long = (): boolean => latest().to - latest().from > 26 * 3_600_000;
   const clock = new Intl.DateTimeFormat(lang, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+  const exact = new Intl.DateTimeFormat(lang, { timeStyle: "medium", hourCycle: "h23" });
   const day = new Intl.DateTimeFormat(lang, { month: "short", day: "numeric" });
   const full = new Intl.DateTimeFormat(lang, { dateStyle: "medium", timeStyle: "medium" });
   return {
@@ -127,8 +134,8 @@ function options({ width, height, names, latest, lang, sync }: Build): uPlot.Opt
       y: { range: (_u, _min, max) => [0, max > 0 ? max * 1.15 : 1] },
     },
     axes: [
-      { ...axis, space: 70, values: (_u, marks) => marks.map((s) => (long() ? day : clock).format(s * 1000)) },
-      { ...axis, size: 54, space: 34, values: (_u, marks) => marks.map((n) => latest().format(n)) },
+      { ...axis, space: 74, size: 26, values: (_u, marks, _i, _s, step) => marks.map((s) => (long() ? day : step < 60 ? exact : clock).format(s * 1000)) },
+      { ...axis, size: 54, space: 34, ...(binary ? { incrs: POWERS } : {}), values: (_u, marks) => marks.map((n) => latest().format(n)) },
     ],
     series: [
       {},

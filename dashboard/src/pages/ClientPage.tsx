@@ -11,7 +11,7 @@ import { SubscribeDialog } from "../components/SubscribeDialog.tsx";
 import { bytes, compact, duration, integer, isSet } from "../lib/format.ts";
 import { type ClientDetail, createClientDetail, fullTopic } from "../models/client_detail.ts";
 import { link } from "../models/router.ts";
-import { VERSIONS } from "./Clients.tsx";
+import { VERSIONS } from "../models/versions.ts";
 
 export function ClientPage({ id }: { id: string }) {
   const { i18n } = useApp();

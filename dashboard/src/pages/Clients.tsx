@@ -8,10 +8,9 @@ import { Icon } from "../components/Icon.tsx";
 import { bytes, integer } from "../lib/format.ts";
 import { createClients } from "../models/clients.ts";
 import { link } from "../models/router.ts";
+import { VERSIONS } from "../models/versions.ts";
 import type { PageProps } from "../routes.tsx";
 import { ClientPage } from "./ClientPage.tsx";
-
-export const VERSIONS: Readonly<Record<number, string>> = { 3: "3.1", 4: "3.1.1", 5: "5.0" };
 
 export function ClientsPage({ rest }: PageProps) {
   const id = rest[0];
@@ -44,7 +43,7 @@ function Clients() {
       sort: "ipaddress",
       cell: (c) => <span class="mono small">{`${c.ipaddress}:${c.port}`}</span>,
     },
-    { id: "listener", label: t("field.listener"), sort: "listener", wideOnly: true, cell: (c) => <Tag>{c.listener}</Tag> },
+    { id: "listener", label: t("field.listener"), sort: "listener", off: true, cell: (c) => <Tag>{c.listener}</Tag> },
     { id: "proto_ver", label: t("field.version"), sort: "proto_ver", cell: (c) => <>MQTT {VERSIONS[c.proto_ver] ?? c.proto_ver}</> },
     { id: "keepalive", label: t("field.keepalive"), sort: "keepalive", num: true, off: true, cell: (c) => `${c.keepalive} s` },
     { id: "clean_start", label: t("field.cleanStart"), sort: "clean_start", off: true, cell: (c) => t(c.clean_start ? "yes" : "no") },

@@ -92,6 +92,7 @@ interface ChartSpec {
   title: TextKey;
   fields: readonly (readonly [keyof MonitorPoint, TextKey])[];
   format: (n: number, lang: string) => string;
+  binary?: boolean;
 }
 
 const CHARTS: readonly ChartSpec[] = [
@@ -120,11 +121,12 @@ const CHARTS: readonly ChartSpec[] = [
       ["bytes_sent", "chart.out"],
     ],
     format: bytes,
+    binary: true,
   },
   {
     title: "chart.load",
     fields: [
-      ["cpu", "node.cpu"],
+      ["cpu", "chart.cpu"],
       ["loop_delay", "chart.loop"],
     ],
     format: compact,
@@ -146,7 +148,7 @@ function Charts({ model }: { model: Model }) {
     );
   return (
     <div class="grid cols-2">
-      {CHARTS.map(({ title, fields, format }) => {
+      {CHARTS.map(({ title, fields, format, binary = false }) => {
         const series: Series[] = fields.map(([field, name]) => ({ label: t(name), values: points.map((p) => p[field]) }));
         const show = (n: number): string => format(n, lang);
         return (
@@ -156,7 +158,7 @@ function Charts({ model }: { model: Model }) {
               <Legend series={series} format={show} />
             </header>
             <div class="chart-body">
-              <Chart label={t(title)} times={times} series={series} format={show} from={from} to={to} sync="overview" />
+              <Chart label={t(title)} times={times} series={series} format={show} from={from} to={to} sync="overview" binary={binary} />
             </div>
           </section>
         );
