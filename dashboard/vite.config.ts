@@ -17,6 +17,8 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     reportCompressedSize: true,
     chunkSizeWarningLimit: 300,
+    // One file for the icons instead of one for each.
+    rolldownOptions: { output: { codeSplitting: { groups: [{ name: "icons", test: /node_modules[\\/]lucide/ }] } } },
   },
   server: { proxy: { "/api": process.env.BAOMQ_API ?? "http://127.0.0.1:18083" } },
 });

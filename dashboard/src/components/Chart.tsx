@@ -48,7 +48,7 @@ export function Chart({ label, times, series, format, height = 190, sync, from, 
       plot.current?.destroy();
       const size = { width: Math.max(120, el.clientWidth), height };
       plot.current = new uPlot(
-        options({ ...size, names: series.map((s) => s.label), latest: () => latest.current, lang: i18n.lang.peek(), sync }),
+        options({ ...size, names: series.map((s) => s.label), latest: () => latest.current, lang: i18n.lang.peek(), sync, binary }),
         dataOf(times, series),
         el,
       );
@@ -134,7 +134,12 @@ function options({ width, height, names, latest, lang, sync, binary }: Build): u
       y: { range: (_u, _min, max) => [0, max > 0 ? max * 1.15 : 1] },
     },
     axes: [
-      { ...axis, space: 74, size: 26, values: (_u, marks, _i, _s, step) => marks.map((s) => (long() ? day : step < 60 ? exact : clock).format(s * 1000)) },
+      {
+        ...axis,
+        space: 74,
+        size: 26,
+        values: (_u, marks, _i, _s, step) => marks.map((s) => (long() ? day : step < 60 ? exact : clock).format(s * 1000)),
+      },
       { ...axis, size: 54, space: 34, ...(binary ? { incrs: POWERS } : {}), values: (_u, marks) => marks.map((n) => latest().format(n)) },
     ],
     series: [

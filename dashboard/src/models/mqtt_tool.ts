@@ -4,7 +4,9 @@ import { createMqttClient, type MqttClient, type SocketLike } from "../mqtt/clie
 import type { Publish, QoS, SubscribeOptions, Version, Will } from "../mqtt/packets.ts";
 import type { Props } from "../mqtt/properties.ts";
 import { reason } from "../mqtt/reasons.ts";
+import type { Listener } from "../api/client.ts";
 import type { App } from "./app.ts";
+import { portOf } from "./listeners.ts";
 
 export interface ToolOptions {
   url: string;
@@ -60,6 +62,19 @@ export interface Tool {
   active: Signal<number>;
   add(): Connection;
   remove(c: Connection): void;
+  /** Fill in where this broker really listens, unless the person has typed an address. */
+  locate(secure: boolean, host: string): Promise<void>;
+}
+
+/** The address of a running WebSocket listener, the secure one on https pages (a page from https may not open ws:). */
+export function urlFrom(
+  listeners: readonly Pick<Listener, "protocol" | "listen_on" | "running">[],
+  secure: boolean,
+  host: string,
+): string | null {
+  const wanted = secure ? "mqtt:wss" : "mqtt:ws";
+  const l = listeners.find((x) => x.protocol === wanted && x.running);
+  return l ? `${secure ? "wss" : "ws"}://${host || "localhost"}:${portOf(l)}/mqtt` : null;
 }
 
 export type OpenSocket = (url: string) => SocketLike;
@@ -82,7 +97,8 @@ export function toolOf(app: App, url: string, open: OpenSocket): Tool {
   return tool;
 }
 
-export function createTool(app: App, url: string, open: OpenSocket): Tool {
+export function createTool(app: App, fallback: string, open: OpenSocket): Tool {
+  let url = fallback;
   const connections = signal<readonly Connection[]>([]);
   const active = signal(0);
   let next = 1;
@@ -113,6 +129,21 @@ export function createTool(app: App, url: string, open: OpenSocket): Tool {
         if (active.peek() === c.id) active.value = rest.at(-1)?.id ?? 0;
       });
       if (rest.length === 0) add();
+    },
+    async locate(secure, host) {
+      try {
+        const found = urlFrom(
+          (await app.api.listeners()).flatMap((n) => n.listeners),
+          secure,
+          host,
+        );
+        if (!found) return;
+        const old = url;
+        url = found;
+        for (const c of connections.peek()) if (c.options.peek().url === old) c.options.value = { ...c.options.peek(), url };
+      } catch {
+        // The usual port stays.
+      }
     },
   };
 }

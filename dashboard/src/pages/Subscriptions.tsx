@@ -53,7 +53,7 @@ export function Subscriptions() {
     { id: "nl", label: t("field.noLocal"), off: true, cell: (s) => t(s.nl ? "yes" : "no") },
     { id: "rap", label: t("field.rap"), off: true, cell: (s) => t(s.rap ? "yes" : "no") },
     { id: "rh", label: t("field.rh"), num: true, off: true, cell: (s) => s.rh },
-    { id: "node", label: t("field.node"), sort: "node", wideOnly: true, cell: (s) => <span class="mono small">{s.node}</span> },
+    { id: "node", label: t("field.node"), sort: "node", off: true, cell: (s) => <span class="mono small">{s.node}</span> },
   ];
   return (
     <Page

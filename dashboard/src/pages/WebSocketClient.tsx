@@ -1,5 +1,5 @@
 import { CircleAlert, Eraser, Plug, Plus, SquareTerminal, Unplug, X } from "lucide";
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { Empty, Page, Status, Tag, type Tone } from "../components/basics.tsx";
 import { useApp } from "../components/context.ts";
 import { Check, SelectField, TextField } from "../components/form.tsx";
@@ -22,6 +22,7 @@ export function WebSocketClient() {
   const { t } = app.i18n;
   const url = defaultUrl(location.protocol === "https:", location.hostname);
   const [tool] = useState(() => toolOf(app, url, openSocket));
+  useEffect(() => void tool.locate(location.protocol === "https:", location.hostname), [tool]);
   const all = tool.connections.value;
   const active = all.find((c) => c.id === tool.active.value) ?? all[0];
   return (
