@@ -58,10 +58,7 @@ describe("retained", () => {
       name: "part of a topic",
       method: "GET",
       path: "/retained?_like_topic=B",
-      check: (a) =>
-        expect(topics(a.json?.data)?.sort()).toEqual(
-          ["$SYS/brokers", `$SYS/brokers/${NODE}/sysdescr`, `$SYS/brokers/${NODE}/version`, "r/b/c", "r/bytes"].sort(),
-        ),
+      check: (a) => expect(topics(a.json?.data)?.filter((t) => !t.startsWith("$SYS/"))).toEqual(["r/b/c", "r/bytes"]),
     },
     {
       name: "by filter and part",

@@ -1,0 +1,333 @@
+/** The command line against a running node, by its socket and by URL. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { statSync } from "node:fs";
+import { join } from "node:path";
+import { ctl } from "../../server/cli/index.ts";
+import { APP, basic, closed, NODE, nextMessage, TestNode } from "./support/node.ts";
+
+let node: TestNode;
+beforeAll(async () => {
+  node = await TestNode.start();
+  for (const plugin of ["emqx_reloader", "emqx_delayed_publish"]) await node.ask("PUT", `/nodes/${NODE}/plugins/${plugin}/load`);
+});
+afterAll(() => node.stop());
+
+interface Ran {
+  code: number;
+  out: string;
+  err: string;
+}
+
+async function run(words: string, more: string[] = ["-d", join(node.dir, "data")]): Promise<Ran> {
+  let out = "";
+  let err = "";
+  const streams = { out: (t: string) => (out += t), err: (t: string) => (err += t) };
+  const code = await ctl(
+    [...words.split(" ").filter((w) => w !== ""), ...more],
+    { out: (t) => void streams.out(t), err: (t) => void streams.err(t) },
+    {},
+  );
+  return { code, out, err };
+}
+
+/** Succeeds and prints that. */
+async function prints(words: string, expected: string | RegExp): Promise<void> {
+  const { code, out, err } = await run(words);
+  expect({ words, code, err }).toEqual({ words, code: 0, err: "" });
+  if (typeof expected === "string") expect(out).toBe(`${expected}\n`);
+  else expect(out).toMatch(expected);
+}
+
+/** Refused, with exit code 1. */
+async function refuses(words: string, expected: string | RegExp): Promise<void> {
+  const { code, out } = await run(words);
+  expect({ words, code }).toEqual({ words, code: 1 });
+  if (typeof expected === "string") expect(out).toBe(`${expected}\n`);
+  else expect(out).toMatch(expected);
+}
+
+describe("reaching a node", () => {
+  test("the socket is the owner's alone", () => {
+    expect(statSync(node.socket).mode & 0o777).toBe(0o600);
+  });
+
+  test("by URL and application", async () => {
+    const by = ["--url", node.url(""), "--app", APP.id, "--secret", APP.secret];
+    expect((await run("status", by)).out).toBe(`Node '${NODE}' is started\nemqx v3.1.0 is running\n`);
+    expect((await run("clients list", [`--url=${node.url("/")}`, `--app=${APP.id}`, `--secret=${APP.secret}`])).code).toBe(0);
+  });
+
+  test("no node, wrong credentials, nobody at that port: exit code 2, a line that tells", async () => {
+    const none = await run("status", ["-d", "/nonexistent"]);
+    expect(none).toMatchObject({ code: 2, out: "" });
+    expect(none.err).toMatch(/no node is running.*--data-dir/);
+    expect(await run("status", ["--url", node.url(""), "--app", "x", "--secret", "y"])).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/credentials/),
+    });
+    expect(await run("status", ["--url", "http://127.0.0.1:1"])).toMatchObject({
+      code: 2,
+      err: expect.stringMatching(/cannot be reached/),
+    });
+    expect((await run("status --url", [])).code).toBe(1);
+  });
+});
+
+describe("usage", () => {
+  test("no command, an unknown one: all usages", async () => {
+    const help = await run("");
+    expect(help.code).toBe(0);
+    expect(help.out.split("\n")).toContain(`clients kick <ClientId>${" ".repeat(25)}# Kick out a client`);
+    const unknown = await run("explode");
+    expect(unknown.code).toBe(1);
+    expect(unknown.out).toBe(help.out);
+  });
+
+  test("wrong arguments: the command's own usage, which contains its name", async () => {
+    const commands = [
+      "cluster",
+      "clients",
+      "sessions",
+      "routes",
+      "subscriptions",
+      "plugins",
+      "log",
+      "trace",
+      "acl",
+      "mgmt",
+      "admins",
+      "retainer",
+      "users",
+      "clientid",
+      "recon",
+      "banned",
+      "settings",
+      "alarms",
+      "delayed",
+      "publish",
+      "completion",
+    ];
+    for (const c of commands) {
+      const { code, out } = await run(`${c} nonsense with too many words here`);
+      expect(code).toBe(1);
+      for (const line of out.trimEnd().split("\n")) expect(line).toMatch(new RegExp(`^${c} .*# `));
+    }
+    await refuses("clients show", /^clients list/);
+    await refuses("vm nope", /^vm all/);
+  });
+
+  test("completion scripts are complete and run", async () => {
+    for (const shell of ["bash", "zsh", "fish"]) await prints(`completion ${shell}`, /subscriptions/);
+    await refuses("completion csh", /^completion/);
+    const { out } = await run("completion bash");
+    const script = `${out}\nCOMP_WORDS=(baomq ctl clients ""); COMP_CWORD=3; _baomq; echo "\${COMPREPLY[@]}"`;
+    const bash = Bun.spawnSync(["bash", "-c", script]);
+    expect(bash.stdout.toString().trim()).toBe("list show kick");
+  });
+});
+
+describe("the node", () => {
+  test("status, broker, cluster, vm", async () => {
+    await prints("status", `Node '${NODE}' is started\nemqx v3.1.0 is running`);
+    await prints("broker", /^sysdescr {2}: EMQ X Broker\nversion {3}: v3\.1\.0\nuptime {4}: .+\ndatetime {2}: \d{4}-/);
+    await prints("broker stats", /^connections\/count {13}: \d+$/m);
+    await prints("broker metrics", /^bytes\/received {10}: \d+$/m);
+    await prints("cluster status", `Cluster status: #{running_nodes => ['${NODE}'],stopped_nodes => []}`);
+    for (const c of ["cluster join x@y", "cluster leave", "cluster force-leave x@y"]) await refuses(c, /Error: /);
+    for (const what of ["", "all", "load", "memory", "process", "io", "ports"])
+      await prints(`vm ${what}`, /^(cpu|memory|process|io|ports)\/\w+ *: /);
+    await prints("mnesia", /SQLite/);
+    await prints("recon memory", /: \d+/);
+    await prints("recon node_stats", /./);
+    await prints("recon gc", /^freed/);
+    await refuses("recon remote_load x", /not applicable/);
+    await prints("reload", /^(Nothing has changed\.|reloaded: )/);
+  });
+
+  test("--json", async () => {
+    expect(JSON.parse((await run("--json broker stats")).out)).toMatchObject({ "connections/count": expect.any(Number) });
+    expect(JSON.parse((await run("clients list --json")).out)).toEqual([]);
+    expect(JSON.parse((await run("status --json")).out)).toMatchObject({ node: NODE, status: "running" });
+  });
+
+  test("log and trace", async () => {
+    await prints("log set-level alert", "alert");
+    await prints("log primary-level", "alert");
+    await prints("log primary-level critical", "critical");
+    await prints("log handlers list", /^LogHandler\(id=console, level=\w+, destination=.+\)$/m);
+    await prints("log handlers set-level console critical", "critical");
+    await refuses("log set-level loud", /\[error\]/);
+    await refuses("log handlers set-level nope error", /\[error\]/);
+    await prints("trace start client abc c.log", "trace client abc successfully");
+    await prints("trace start topic a/# t.log error", "trace topic a/# successfully");
+    await prints("trace list", 'Trace(client=abc, level=debug, destination="c.log")\nTrace(topic=a/#, level=error, destination="t.log")');
+    await refuses("trace start client abc c.log", /already/);
+    await prints("trace stop client abc", "stop tracing client abc successfully");
+    await prints("trace stop topic a/#", "stop tracing topic a/# successfully");
+    await refuses("trace stop topic a/#", /not_found/);
+    await prints("acl reload", "ok");
+  });
+
+  test("listeners", async () => {
+    await prints(
+      "listeners",
+      /^listener on mqtt:tcp:127\.0\.0\.1:\d+\n {2}acceptors {7}: 8\n {2}max_conns {7}: 1024000\n {2}current_conn {4}: 0\n {2}shutdown_count {2}: \[\]\n/m,
+    );
+    const port = node.mqttPort("mqtt:wss");
+    await prints(`listeners stop mqtt:wss ${port}`, `Stop mqtt:wss listener on ${port} successfully.`);
+    await refuses(`listeners stop mqtt:wss ${port}`, /Failed to stop.*not_started/);
+    await prints(`listeners start mqtt:wss ${port}`, `Start mqtt:wss listener on ${port} successfully.`);
+  });
+
+  test("plugins", async () => {
+    await prints("plugins list", /^Plugin\(emqx_retainer, version=v3\.1\.0, description=EMQ X Retainer, active=true\)$/m);
+    await prints("plugins unload emqx_recon", "Plugin emqx_recon unloaded successfully.");
+    await refuses("plugins unload emqx_recon", "unload plugin error: not_started");
+    await refuses("recon memory", /plugins load emqx_recon/);
+    await prints("plugins load emqx_recon", "Plugin emqx_recon loaded successfully.");
+    await refuses("plugins load emqx_recon", "load plugin error: already_started");
+    await prints("plugins reload emqx_recon", "Plugin emqx_recon reloaded successfully.");
+    await refuses("plugins load emqx_nosuch", "load plugin error: not_found");
+    await refuses("plugins unload emqx_management", /refused/);
+    await prints("plugins config emqx_reloader", /^reloader\.interval = 60s$/m);
+  });
+
+  test("settings", async () => {
+    await prints("settings set zone.external.max_inflight 9", "zone.external.max_inflight: in force now");
+    await prints("settings show zone.external.max_inflight", /^zone\.external\.max_inflight = 9\n[\s\S]*origin: api/);
+    await prints("settings list max_inflight", /^zone\.external\.max_inflight = 9 {2}# api$/m);
+    await prints("settings reset zone.external.max_inflight", /in force now/);
+    await refuses("settings set zone.external.max_inflight many", /zone\.external\.max_inflight/);
+    await refuses("settings show nope", "Not Found.");
+  });
+});
+
+describe("clients", () => {
+  test("clients, sessions, routes, subscriptions", async () => {
+    const client = await node.mqtt("cli c/1", { username: "bob" });
+    const end = closed(client);
+    await prints(
+      "clients list",
+      /^Connection\(cli c\/1, clean_start=true, username=bob, peername=127\.0\.0\.1:\d+, connected_at=\d{10}\)$/m,
+    );
+    const show = await ctlWords("clients", "show", "cli c/1");
+    expect(show.out).toMatch(/^Connection\(cli c\/1, /);
+    await prints(
+      "sessions list",
+      /^Session\(cli c\/1, clean_start=true, expiry_interval=0, subscriptions_count=0, max_inflight=32, inflight=0, mqueue_len=0, mqueue_dropped=0, awaiting_rel=0, deliver_msg=0, enqueue_msg=0, created_at=\d{10}\)$/m,
+    );
+    expect((await ctlWords("subscriptions", "add", "cli c/1", "a/b", "1")).out).toBe("ok\n");
+    expect((await ctlWords("subscriptions", "add", "cli c/1", "$share/g/s", "0")).out).toBe("ok\n");
+    await prints("subscriptions list", "cli c/1 -> a/b\ncli c/1 -> $share/g/s");
+    expect((await ctlWords("subscriptions", "show", "cli c/1")).out).toBe("cli c/1 -> a/b\ncli c/1 -> $share/g/s\n");
+    await prints("routes list", `a/b -> ${NODE}\ns -> ${NODE}`);
+    await prints("routes show a/b", `a/b -> ${NODE}`);
+    const came = nextMessage(client);
+    await prints("publish a/b hello 1", "ok");
+    expect((await came).payload.toString()).toBe("hello");
+    expect((await ctlWords("subscriptions", "del", "cli c/1", "a/b")).out).toBe("ok\n");
+    await refuses("routes show a/b", "Not Found.");
+    await refuses("subscriptions add nobody t 1", "Error: Session not found!");
+    await refuses("subscriptions del nobody t", "Error: Session not found!");
+    await refuses("subscriptions add x t 3", "QoS should be 0, 1, 2");
+    expect((await ctlWords("clients", "kick", "cli c/1")).out).toBe("ok\n");
+    await end;
+    await refuses("clients show gone", "Not Found.");
+    expect((await ctlWords("clients", "kick", "cli c/1")).out).toBe("Not Found.\n");
+    await refuses("sessions show gone", "Not Found.");
+  });
+
+  /** Words that hold blanks. */
+  async function ctlWords(...words: string[]): Promise<Ran> {
+    let out = "";
+    const code = await ctl([...words, "-d", join(node.dir, "data")], { out: (t) => void (out += t), err: () => {} }, {});
+    return { code, out, err: "" };
+  }
+});
+
+describe("access", () => {
+  test("mgmt: an application works as soon as it is there", async () => {
+    const { out } = await run("mgmt insert cliapp Name");
+    const secret = /^AppSecret: (\w+)\n$/.exec(out)?.[1] ?? "";
+    expect((await node.ask("GET", "/brokers", { authorization: basic("cliapp", secret) })).status).toBe(200);
+    await refuses("mgmt insert cliapp Name", "Error: alread_existed");
+    await prints("mgmt list", /^app_id: cliapp, name: Name, desc: Application user, status: true, expired: undefined$/m);
+    await prints(
+      "mgmt lookup cliapp",
+      `app_id: cliapp\nsecret: ${secret}\nname: Name\ndesc: Application user\nstatus: true\nexpired: undefined`,
+    );
+    await prints("mgmt update cliapp false", "update successfully.");
+    expect((await node.ask("GET", "/brokers", { authorization: basic("cliapp", secret) })).status).toBe(401);
+    await refuses("mgmt update nosuch true", "Error: ont_found");
+    await refuses("mgmt update cliapp maybe", /^mgmt list/);
+    await prints("mgmt delete cliapp", "ok");
+    await refuses("mgmt lookup cliapp", "Not Found.");
+  });
+
+  test("admins", async () => {
+    await prints("admins add ann secret viewer", "ok");
+    await refuses("admins add ann secret", "Error: Username Already Exist");
+    await prints("admins list", "User(admin, tags=administrator)\nUser(ann, tags=viewer)");
+    await prints("admins passwd ann other", "ok");
+    expect((await node.ask("GET", "/brokers", { as: "user", authorization: basic("ann", "other") })).status).toBe(200);
+    await refuses("admins passwd nobody x", "Error: Username Not Found");
+    await prints("admins del ann", "ok");
+    await refuses("admins del ann", "Error: Username Not Found");
+    await refuses("admins del admin", "Error: Cannot delete admin");
+  });
+
+  test("accounts: a hint while the plugin is off", async () => {
+    for (const [name, plugin] of [
+      ["users", "emqx_auth_username"],
+      ["clientid", "emqx_auth_clientid"],
+    ]) {
+      await refuses(`${name} list`, `${plugin} is not running: plugins load ${plugin}`);
+      await run(`plugins load ${plugin}`);
+      await prints(`${name} add one secret`, "ok");
+      await refuses(`${name} add one secret`, /Error: ex/);
+      await prints(`${name} list`, /^User\((username|clientid)=one\)\n$/);
+      await prints(`${name} update one other`, "ok");
+      await prints(`${name} del one`, "ok");
+      await run(`plugins unload ${plugin}`);
+    }
+  });
+
+  test("banned and explain", async () => {
+    await prints("banned add client_id evil 3600 because", "ok");
+    await prints("banned list", /^Banned\(client_id=evil, reason=because, by=ctl, until=\d{10}\)$/m);
+    const denied = await run("explain evil");
+    expect(denied.out).toMatch(/^authentication: deny\n[\s\S]*\* banned/);
+    await prints("banned del client_id evil", "ok");
+    await prints("explain evil - - publish a/b", /^authentication: allow\n[\s\S]*acl: allow\n/);
+    await refuses("banned add nonsense evil", /Error: value of 'as'/);
+  });
+});
+
+describe("messages", () => {
+  test("retainer", async () => {
+    for (const t of ["k/1", "k/2", "k/3"]) await prints(`publish ${t} x 0 --retain`, "ok");
+    await prints("retainer topics", /^k\/1$/m);
+    const total = Number(/\d+/.exec((await run("retainer info")).out)?.[0]);
+    expect(total).toBeGreaterThanOrEqual(3);
+    await prints("retainer clean k/1", "Cleaned 1 retained messages");
+    await prints("retainer clean k/1", "Cleaned 0 retained messages");
+    await prints("retainer clean k/+", "Cleaned 2 retained messages");
+    await prints("retainer clean", /^Cleaned \d+ retained messages$/m);
+    await prints("retainer info", "retained/total: 0");
+  });
+
+  test("delayed", async () => {
+    await prints("publish $delayed/1000/x/y later", "ok");
+    const id = /Delayed\((\d+), topic=x\/y, qos=0, due_at=\d{10}\)/.exec((await run("delayed list")).out)?.[1] ?? "";
+    await prints(`delayed send ${id}`, "ok");
+    await refuses(`delayed del ${id}`, "Error: not_found");
+  });
+
+  test("alarms", async () => {
+    node.node.broker.alarms.set("cli_test", "now");
+    await prints("alarms list", /^Alarm\(cli_test, desc=now, raised_at=\d{10}\)$/m);
+    node.node.broker.alarms.clear("cli_test");
+    await prints("alarms history", /^Alarm\(cli_test, desc=now, cleared at /m);
+    await prints("alarms clean", "ok");
+  });
+});

@@ -1,0 +1,84 @@
+/** One table makes them all: the list of routes, the OpenAPI document and the handlers are the same set. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import type { RouteEntry } from "../../server/api/contract.ts";
+import { openApiPath } from "../../server/api/openapi.ts";
+import type { Kind } from "../../server/api/route.ts";
+import { routesOn } from "../../server/api/v3/index.ts";
+import { type Door, NODE, TestNode } from "./support/node.ts";
+
+interface OpenApi {
+  openapi: string;
+  paths: Record<
+    string,
+    Record<
+      string,
+      { operationId: string; parameters: { name: string; in: string; schema: object }[]; responses: object; requestBody?: object }
+    >
+  >;
+  components: { schemas: object };
+}
+
+const DOORS: Readonly<Record<Kind, Door>> = { management: "app", dashboard: "user", ctl: "ctl" };
+let node: TestNode;
+beforeAll(async () => {
+  node = await TestNode.start();
+  for (const plugin of ["emqx_auth_username", "emqx_auth_clientid", "emqx_delayed_publish", "emqx_reloader"]) {
+    await node.ask("PUT", `/nodes/${NODE}/plugins/${plugin}/load`);
+  }
+});
+afterAll(() => node.stop());
+
+for (const kind of ["management", "dashboard", "ctl"] as const) {
+  const as = DOORS[kind];
+  describe(kind, () => {
+    const key = (method: string, path: string): string => `${method} ${openApiPath(path)}`;
+
+    test("the list of routes is that of the table, each pair once", async () => {
+      const listed = (await node.get<RouteEntry[]>("/", { as })).map((r) => key(r.method, r.path));
+      expect(new Set(listed).size).toBe(listed.length);
+      expect(listed.sort()).toEqual(
+        routesOn(kind)
+          .map((r) => key(r.method, r.path))
+          .sort(),
+      );
+    });
+
+    test("so is the OpenAPI document, and the root", async () => {
+      const doc = JSON.parse((await node.ask("GET", "/openapi.json", { as })).text) as OpenApi;
+      expect(doc.openapi).toBe("3.1.0");
+      const described = Object.entries(doc.paths).flatMap(([path, methods]) =>
+        Object.keys(methods).map((m) => `${m.toUpperCase()} ${path}`),
+      );
+      const listed = (await node.get<RouteEntry[]>("/", { as })).map((r) => key(r.method, r.path));
+      expect(described.sort()).toEqual([...listed, "GET /"].sort());
+    });
+
+    test("every described operation is complete", async () => {
+      const doc = JSON.parse((await node.ask("GET", "/openapi.json", { as })).text) as OpenApi;
+      const ids = new Set<string>();
+      for (const [path, methods] of Object.entries(doc.paths)) {
+        for (const o of Object.values(methods)) {
+          expect(ids.has(o.operationId)).toBe(false);
+          ids.add(o.operationId);
+          const named = o.parameters.filter((p) => p.in === "path").map((p) => `{${p.name}}`);
+          expect([...path.matchAll(/\{\w+\}/g)].map((m) => m[0])).toEqual(named);
+          expect(Object.keys(o.responses)).toContain("200");
+        }
+      }
+    });
+
+    test("every route has a handler", async () => {
+      for (const r of routesOn(kind)) {
+        // What would end the test itself, or never end.
+        if (["reload_plugin", "reload_plugin_everywhere", "mqtt_listen", "stop_listener", "restart_listener"].includes(r.name)) continue;
+        const path = `/${r.path
+          .split("/")
+          .filter((s) => s !== "")
+          .map((s) => (s === ":node" ? NODE : s === ":plugin" || s === ":app" ? "emqx_plugin_template" : s.startsWith(":") ? "nosuch" : s))
+          .join("/")}`;
+        const answer = await node.ask(r.method, path, { as, ...(r.method !== "GET" && { body: {} }) });
+        expect(`${r.method} ${path} ${answer.status}`).toBe(`${r.method} ${path} 200`);
+      }
+    });
+  });
+}
