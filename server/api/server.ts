@@ -117,8 +117,9 @@ export function createHttp(deps: HttpDeps) {
     peer: Peer,
   ) {
     const { path, segments, search } = where;
-    // Rewriting is for crooked paths only: it costs a second request object.
-    const straight = splitUrl(request.url).path === path;
+    // Rewriting is for crooked paths (it costs a second request object), and for https: the framework finds the path at a place
+    // that fits `http://` only.
+    const straight = request.url.startsWith("http://") && splitUrl(request.url).path === path;
     const final = straight ? request : new Request(`http://localhost${path}${search === "" ? "" : `?${search}`}`, request);
     incoming.set(final, {
       kind,

@@ -18,17 +18,18 @@ interface Ran {
   err: string;
 }
 
-async function run(words: string, more: string[] = ["-d", join(node.dir, "data")]): Promise<Ran> {
-  let out = "";
-  let err = "";
-  const streams = { out: (t: string) => (out += t), err: (t: string) => (err += t) };
-  const code = await ctl(
-    [...words.split(" ").filter((w) => w !== ""), ...more],
-    { out: (t) => void streams.out(t), err: (t) => void streams.err(t) },
-    {},
-  );
-  return { code, out, err };
+async function runWords(words: readonly string[], more: readonly string[] = ["-d", join(node.dir, "data")]): Promise<Ran> {
+  const out: string[] = [];
+  const err: string[] = [];
+  const code = await ctl([...words, ...more], { out: (t) => void out.push(t), err: (t) => void err.push(t) }, {});
+  return { code, out: out.join(""), err: err.join("") };
 }
+
+const run = (line: string, more?: readonly string[]): Promise<Ran> =>
+  runWords(
+    line.split(" ").filter((w) => w !== ""),
+    more,
+  );
 
 /** Succeeds and prints that. */
 async function prints(words: string, expected: string | RegExp): Promise<void> {
@@ -210,39 +211,32 @@ describe("clients", () => {
       "clients list",
       /^Connection\(cli c\/1, clean_start=true, username=bob, peername=127\.0\.0\.1:\d+, connected_at=\d{10}\)$/m,
     );
-    const show = await ctlWords("clients", "show", "cli c/1");
+    const show = await runWords(["clients", "show", "cli c/1"]);
     expect(show.out).toMatch(/^Connection\(cli c\/1, /);
     await prints(
       "sessions list",
       /^Session\(cli c\/1, clean_start=true, expiry_interval=0, subscriptions_count=0, max_inflight=32, inflight=0, mqueue_len=0, mqueue_dropped=0, awaiting_rel=0, deliver_msg=0, enqueue_msg=0, created_at=\d{10}\)$/m,
     );
-    expect((await ctlWords("subscriptions", "add", "cli c/1", "a/b", "1")).out).toBe("ok\n");
-    expect((await ctlWords("subscriptions", "add", "cli c/1", "$share/g/s", "0")).out).toBe("ok\n");
+    expect((await runWords(["subscriptions", "add", "cli c/1", "a/b", "1"])).out).toBe("ok\n");
+    expect((await runWords(["subscriptions", "add", "cli c/1", "$share/g/s", "0"])).out).toBe("ok\n");
     await prints("subscriptions list", "cli c/1 -> a/b\ncli c/1 -> $share/g/s");
-    expect((await ctlWords("subscriptions", "show", "cli c/1")).out).toBe("cli c/1 -> a/b\ncli c/1 -> $share/g/s\n");
+    expect((await runWords(["subscriptions", "show", "cli c/1"])).out).toBe("cli c/1 -> a/b\ncli c/1 -> $share/g/s\n");
     await prints("routes list", `a/b -> ${NODE}\ns -> ${NODE}`);
     await prints("routes show a/b", `a/b -> ${NODE}`);
     const came = nextMessage(client);
     await prints("publish a/b hello 1", "ok");
     expect((await came).payload.toString()).toBe("hello");
-    expect((await ctlWords("subscriptions", "del", "cli c/1", "a/b")).out).toBe("ok\n");
+    expect((await runWords(["subscriptions", "del", "cli c/1", "a/b"])).out).toBe("ok\n");
     await refuses("routes show a/b", "Not Found.");
     await refuses("subscriptions add nobody t 1", "Error: Session not found!");
     await refuses("subscriptions del nobody t", "Error: Session not found!");
     await refuses("subscriptions add x t 3", "QoS should be 0, 1, 2");
-    expect((await ctlWords("clients", "kick", "cli c/1")).out).toBe("ok\n");
+    expect((await runWords(["clients", "kick", "cli c/1"])).out).toBe("ok\n");
     await end;
     await refuses("clients show gone", "Not Found.");
-    expect((await ctlWords("clients", "kick", "cli c/1")).out).toBe("Not Found.\n");
+    expect((await runWords(["clients", "kick", "cli c/1"])).out).toBe("Not Found.\n");
     await refuses("sessions show gone", "Not Found.");
   });
-
-  /** Words that hold blanks. */
-  async function ctlWords(...words: string[]): Promise<Ran> {
-    let out = "";
-    const code = await ctl([...words, "-d", join(node.dir, "data")], { out: (t) => void (out += t), err: () => {} }, {});
-    return { code, out, err: "" };
-  }
 });
 
 describe("access", () => {

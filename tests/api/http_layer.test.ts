@@ -137,3 +137,49 @@ describe("failed logins", () => {
     }
   });
 });
+
+describe("listeners of the API", () => {
+  test("https with the generated certificate", async () => {
+    const own = await TestNode.start({ "management.listener.https": "127.0.0.1:0", "dashboard.listener.https": "127.0.0.1:0" });
+    try {
+      for (const [protocol, name, secret] of [
+        ["https:management", APP.id, APP.secret],
+        ["https:dashboard", ADMIN.login, ADMIN.password],
+      ] as const) {
+        const port = own.node.http.list().find((l) => l.protocol === protocol)?.listen_on;
+        const init = { headers: { authorization: basic(name, secret) }, tls: { rejectUnauthorized: false } };
+        const answer = await fetch(`https://127.0.0.1:${port}/api/v3/brokers`, init as RequestInit);
+        expect(answer.status).toBe(200);
+      }
+    } finally {
+      await own.stop();
+    }
+  });
+
+  test("access rules", async () => {
+    const own = await TestNode.start({
+      "dashboard.listener.http.access.1": "allow 10.0.0.0/8",
+      "dashboard.listener.http.access.2": "deny all",
+    });
+    try {
+      expect(await own.ask("GET", "/brokers", { as: "user" })).toMatchObject({ status: 403, text: "Forbidden" });
+      expect((await own.ask("GET", "/brokers")).status).toBe(200);
+    } finally {
+      await own.stop();
+    }
+  });
+
+  test("max_clients: more requests at a time are told to come again", async () => {
+    const own = await TestNode.start({ "management.listener.http.max_clients": "1" });
+    try {
+      expect((await own.ask("GET", "/brokers")).status).toBe(200);
+      const open = await fetch(own.url("/api/v3/mqtt/subscribe?topic=a"), { headers: { authorization: basic(APP.id, APP.secret) } });
+      const busy = await own.ask("GET", "/brokers");
+      expect(busy.status).toBe(503);
+      expect(busy.headers.get("retry-after")).toBe("1");
+      await open.body?.cancel();
+    } finally {
+      await own.stop();
+    }
+  });
+});
