@@ -228,15 +228,13 @@ function UserMenu({ onPassword }: { onPassword: () => void }) {
   return (
     <Menu
       up
-      label={t("nav.account", { name: who.name })}
+      label={t("nav.account", { name: `${who.name} ${who.node}` })}
       class="btn ghost wide user"
       button={
         <>
-          <span class="avatar" aria-hidden="true">
-            {[...who.name][0]?.toUpperCase()}
-          </span>
+          <span class="avatar" aria-hidden="true" data-letter={[...who.name][0]?.toUpperCase()} />
           <span class="grow ellipsis">
-            {who.name}
+            {`${who.name} `}
             <span class="muted small ellipsis">{who.node}</span>
           </span>
           <Icon of={ChevronsUpDown} size={14} />

@@ -1,10 +1,10 @@
 /** Connections of the WebSocket client. They live with the tab, not with the page: look elsewhere and come back. */
 import { batch, type Signal, signal } from "@preact/signals";
+import type { Listener } from "../api/client.ts";
 import { createMqttClient, type MqttClient, type SocketLike } from "../mqtt/client.ts";
 import type { Publish, QoS, SubscribeOptions, Version, Will } from "../mqtt/packets.ts";
 import type { Props } from "../mqtt/properties.ts";
 import { reason } from "../mqtt/reasons.ts";
-import type { Listener } from "../api/client.ts";
 import type { App } from "./app.ts";
 import { portOf } from "./listeners.ts";
 

@@ -27,13 +27,12 @@ export function WebSocketClient() {
   const active = all.find((c) => c.id === tool.active.value) ?? all[0];
   return (
     <Page title={t("page.websocket")} lead={t("mqtt.lead")}>
-      <div class="tool-tabs" role="tablist" aria-label={t("mqtt.connections")}>
+      <div class="tool-tabs" role="group" aria-label={t("mqtt.connections")}>
         {all.map((c) => (
-          <span key={c.id} class={c === active ? "tool-tab on" : "tool-tab"} role="presentation">
+          <span key={c.id} class={c === active ? "tool-tab on" : "tool-tab"}>
             <button
               type="button"
-              role="tab"
-              aria-selected={c === active}
+              aria-pressed={c === active}
               onClick={() => {
                 tool.active.value = c.id;
               }}

@@ -1,0 +1,91 @@
+/** A headless Chromium on the dashboard of a running broker, and what a person does in it, in few words. */
+import { existsSync } from "node:fs";
+import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+
+const PATHS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+const FLAGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+/** Slow shared machines: patience costs nothing when things are quick. */
+const WAIT_MS = 20_000;
+
+export const PASSWORD = "a much better one";
+
+export const chromiumPath = (): string | undefined => process.env.CHROMIUM ?? PATHS.find((p) => existsSync(p));
+
+export interface Look {
+  theme?: "light" | "dark";
+  lang?: "en" | "zh";
+  width?: number;
+}
+
+export class Surfer {
+  /** Errors of the page's console and uncaught exceptions; a clean run leaves none. */
+  readonly problems: string[] = [];
+
+  private constructor(
+    private readonly browser: Browser,
+    private readonly base: string,
+  ) {}
+
+  static async open(port: number): Promise<Surfer> {
+    const executablePath = chromiumPath();
+    if (!executablePath) throw new Error("chromium is missing");
+    return new Surfer(await chromium.launch({ executablePath, args: FLAGS }), `http://127.0.0.1:${port}/`);
+  }
+
+  close(): Promise<void> {
+    return this.browser.close();
+  }
+
+  /** A new person: nothing remembered, at the door. */
+  async visit({ theme = "light", lang = "en", width = 1440 }: Look = {}): Promise<Page> {
+    const context: BrowserContext = await this.browser.newContext({
+      viewport: { width, height: 900 },
+      colorScheme: theme,
+      locale: lang === "zh" ? "zh-CN" : "en-GB",
+    });
+    context.setDefaultTimeout(WAIT_MS);
+    const page = await context.newPage();
+    page.on("pageerror", (e) => this.problems.push(`${e.message}`));
+    page.on("console", (m) => {
+      // A refused request is also told in the console; whether it was expected is for the test to say.
+      if (m.type() === "error" && !m.text().includes("Failed to load resource")) this.problems.push(m.text());
+    });
+    await page.goto(this.base);
+    await page.waitForSelector(".login-card");
+    return page;
+  }
+
+  async login(page: Page, name: string, password: string): Promise<void> {
+    await page.fill("input[autocomplete=username]", name);
+    await page.fill("input[autocomplete=current-password]", password);
+    await page.click("button[type=submit]");
+  }
+
+  /** At the door, through it, inside. */
+  async inside(look: Look = {}): Promise<Page> {
+    const page = await this.visit(look);
+    await this.login(page, "admin", PASSWORD);
+    await page.waitForSelector(".shell");
+    return page;
+  }
+}
+
+export async function go(page: Page, path: string): Promise<void> {
+  await page.evaluate((p) => {
+    location.hash = `#/${p}`;
+  }, path);
+  await page.waitForSelector(".page-head h1");
+}
+
+/** Press the button of the question that stands open. */
+export const agree = (page: Page): Promise<void> => page.click("dialog[open] button[type=submit]");
+
+export const toast = (page: Page, text: string | RegExp): Promise<void> => page.locator(".toast", { hasText: text }).first().waitFor();

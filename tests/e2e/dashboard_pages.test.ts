@@ -1,0 +1,135 @@
+/** Every page of the dashboard in both themes, both languages and at phone width: drawn, no wider than the screen, no serious axe fault. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import type { Page } from "playwright-core";
+import { jsClient } from "../support/clients.ts";
+import { Installation, type RunningBroker } from "../support/executable.ts";
+import { chromiumPath, go, type Look, PASSWORD, Surfer } from "./dashboard_browser.ts";
+
+const PAGES = [
+  "",
+  "clients",
+  "clients/page-client",
+  "sessions",
+  "subscriptions",
+  "topics?look=a%2F%23",
+  "topics?view=list",
+  "retained",
+  "retained?tab=delayed",
+  "alarms",
+  "banned",
+  "apps",
+  "users",
+  "explain",
+  "plugins",
+  "plugins/emqx%40127.0.0.1/emqx_retainer",
+  "listeners",
+  "settings",
+  "metrics",
+  "websocket",
+  "api?op=post%20%2Fmqtt%2Fpublish",
+  "about",
+];
+
+const LOOKS: Required<Look>[] = [
+  { theme: "light", lang: "en", width: 1440 },
+  { theme: "dark", lang: "zh", width: 1440 },
+  { theme: "light", lang: "zh", width: 375 },
+  { theme: "dark", lang: "en", width: 375 },
+];
+
+const AXE = readFileSync(new URL("../../node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
+
+interface AxeResult {
+  violations: { id: string; impact: string; nodes: { html: string }[] }[];
+}
+
+async function faults(page: Page): Promise<string[]> {
+  // Evaluated by the debugger, so the page's Content-Security-Policy stays as it is.
+  await page.evaluate(AXE);
+  const result = await page.evaluate(async () => {
+    const { axe } = globalThis as unknown as { axe: { run: (o: object) => Promise<AxeResult> } };
+    return axe.run({ resultTypes: ["violations"] });
+  });
+  return result.violations
+    .filter((v) => v.impact === "serious" || v.impact === "critical")
+    .map((v) => `${v.id}: ${v.nodes[0]?.html.slice(0, 160)}`);
+}
+
+const browser = chromiumPath() || process.env.CI ? describe : describe.skip;
+
+browser("dashboard pages", () => {
+  let baomq: Installation;
+  let broker: RunningBroker;
+  let surfer: Surfer;
+  let client: Awaited<ReturnType<typeof jsClient>>["client"];
+
+  beforeAll(async () => {
+    baomq = new Installation();
+    broker = await baomq.start();
+    const auth = { authorization: `Basic ${btoa("admin:public")}` };
+    const body = JSON.stringify({ old_pwd: "public", new_pwd: PASSWORD });
+    await fetch(`http://127.0.0.1:${broker.ports.dashboard}/api/v3/change_pwd/admin`, { method: "PUT", headers: auth, body });
+    ({ client } = await jsClient(`mqtt://127.0.0.1:${broker.ports.tcp}`, { clientId: "page-client" }));
+    await client.subscribeAsync("a/b", { qos: 1 });
+    await client.publishAsync("a/kept", "1", { retain: true, qos: 1 });
+    surfer = await Surfer.open(broker.ports.dashboard);
+  });
+  afterAll(async () => {
+    client.end(true);
+    await surfer.close();
+    await broker.stop();
+    await baomq.remove();
+  });
+
+  for (const look of LOOKS)
+    test(`${look.theme}, ${look.lang}, ${look.width} px`, async () => {
+      const page = await surfer.visit(look);
+      expect(await faults(page)).toEqual([]);
+      await surfer.login(page, "admin", PASSWORD);
+      await page.waitForSelector(".shell");
+      expect(await page.evaluate(() => [document.documentElement.dataset.theme, document.documentElement.lang])).toEqual([
+        look.theme,
+        look.lang === "zh" ? "zh-CN" : "en",
+      ]);
+      const found: string[] = [];
+      for (const path of PAGES) {
+        await go(page, path);
+        await page.waitForFunction(() => !document.querySelector("#content [aria-busy=true], .skeleton"));
+        const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+        if (wide > 0) found.push(`#/${path} is ${wide} px too wide`);
+        for (const f of await faults(page)) found.push(`#/${path} ${f}`);
+      }
+      expect(found).toEqual([]);
+      await page.context().close();
+    }, 120_000);
+
+  test("no page said anything on the console", () => {
+    expect(surfer.problems).toEqual([]);
+  });
+
+  test("strict headers, hashed assets cached for ever, first load small", async () => {
+    const base = `http://127.0.0.1:${broker.ports.dashboard}`;
+    const index = await fetch(base);
+    const csp = index.headers.get("content-security-policy") ?? "";
+    expect(csp).not.toContain("unsafe");
+    expect(csp).toContain("frame-ancestors 'none'");
+    expect(index.headers.get("x-content-type-options")).toBe("nosniff");
+    const html = await index.text();
+    expect(html).not.toMatch(/<script(?![^>]*\bsrc=)/);
+    expect(html).not.toMatch(/https?:\/\//);
+    const page = await surfer.visit();
+    let bytes = 0;
+    const session = await page.context().newCDPSession(page);
+    await session.send("Network.enable");
+    session.on("Network.loadingFinished", (e) => {
+      bytes += e.encodedDataLength;
+    });
+    await page.reload();
+    await surfer.login(page, "admin", PASSWORD);
+    await page.locator(".chart canvas").first().waitFor();
+    expect(bytes).toBeGreaterThan(20_000);
+    expect(bytes).toBeLessThan(150_000);
+    await page.context().close();
+  });
+});
