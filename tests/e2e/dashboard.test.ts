@@ -97,7 +97,7 @@ browser("dashboard", () => {
     );
     await go(page, "clients?id=fleet");
     await page.locator(".pager", { hasText: "1–2 of 2" }).waitFor();
-    const closed = clients.slice(0, 2).map(({ client }) => new Promise((r) => client.once("close", r)));
+    const closed = clients.slice(0, 2).map(({ client }) => new Promise<void>((r) => client.once("close", () => r())));
     await page.locator("thead input[type=checkbox]").check();
     await page.locator(".selection-bar .btn.danger").click();
     await agree(page);
