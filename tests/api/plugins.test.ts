@@ -1,5 +1,7 @@
 /** Plugins, their configuration, live settings, every setting. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import type { ConfigItem, NodePlugins, Plugin, PluginConfigRow, Setting } from "../../server/api/contract.ts";
 import { NODE, TestNode } from "./support/node.ts";
 import { scenarios, unauthorized, wrongMethod } from "./support/table.ts";
@@ -239,8 +241,6 @@ describe("settings", () => {
 });
 
 test("settings, plugin states and configurations survive a restart", async () => {
-  const { mkdtempSync, rmSync } = await import("node:fs");
-  const { tmpdir } = await import("node:os");
   const dir = mkdtempSync(`${tmpdir()}/baomq-api-`);
   try {
     const before = await TestNode.start({}, dir);
