@@ -4,7 +4,8 @@ import { useEffect, useRef, useState } from "preact/hooks";
 interface MenuProps {
   /** The button's content. */
   button: ComponentChildren;
-  label: string;
+  /** For screen readers and the tooltip; absent when the button's own text is its name. */
+  label?: string;
   class?: string;
   up?: boolean;
   /** Keep it open on clicks inside (check boxes). */
@@ -47,7 +48,13 @@ export function Menu({ button, label, class: className = "btn", up = false, stic
   }, [open]);
   return (
     <div class="menu" ref={ref}>
-      <button type="button" class={className} aria-label={label} title={label} aria-expanded={open} onClick={() => setOpen(!open)}>
+      <button
+        type="button"
+        class={className}
+        {...(label ? { "aria-label": label, title: label } : {})}
+        aria-expanded={open}
+        onClick={() => setOpen(!open)}
+      >
         {button}
       </button>
       {open ? (

@@ -228,7 +228,6 @@ function UserMenu({ onPassword }: { onPassword: () => void }) {
   return (
     <Menu
       up
-      label={t("nav.account", { name: `${who.name} ${who.node}` })}
       class="btn ghost wide user"
       button={
         <>

@@ -48,7 +48,7 @@ function Tree() {
   const root = model.root.data.value;
   const error = model.root.error.value;
   return (
-    <div class="card tree" role="tree" aria-label={t("topics.tree")} onKeyDown={treeKeys}>
+    <div class="card tree" {...(root?.nodes.length ? { role: "tree", "aria-label": t("topics.tree") } : {})} onKeyDown={treeKeys}>
       {!root ? error ? <Failed error={error} retry={() => void model.root.refresh()} /> : <Loading /> : null}
       {root?.nodes.length === 0 ? (
         <Empty icon={ListTree} title={t("topics.empty")}>
@@ -81,7 +81,6 @@ function Branch({ node, model, depth }: { node: TopicNode; model: TreeModel; dep
         aria-level={depth + 1}
         aria-expanded={node.children ? open : undefined}
         aria-selected={looking}
-        aria-label={`${node.topic}, ${t("topics.routes", { n: node.routes })}`}
         style={indent}
         onClick={() => (node.children ? model.toggle(node.topic) : router.patch({ look: node.topic }))}
       >

@@ -9,7 +9,6 @@ export const shell = {
   "nav.skip": "Skip to the content",
   "nav.open": "Open the menu",
   "nav.close": "Close the menu",
-  "nav.account": "Account of {name}",
   "nav.watch": "Monitor",
   "nav.access": "Access",
   "nav.system": "System",

@@ -9,7 +9,6 @@ export const shell = {
   "nav.skip": "跳到正文",
   "nav.open": "打开菜单",
   "nav.close": "关闭菜单",
-  "nav.account": "{name} 的账户",
   "nav.watch": "监控",
   "nav.access": "访问控制",
   "nav.system": "系统",
