@@ -83,14 +83,20 @@ function sorting<T>(text: string | undefined, getter: (name: string) => Getter<T
   return { get, descending };
 }
 
-/** The rows of a table in its own order. `skip` items are left out first: a table that can do that fast does. */
-export type Source<T> = (skip: number) => Iterable<T>;
+/**
+ * The rows of a table in its own order. `skip` items are left out first: a table that can do that fast does. A null is no row but a moment
+ * to look at the clock: skipping takes its time too.
+ */
+export type Source<T> = (skip: number) => Iterable<T | null>;
+
+/** Skipped items between two looks at the clock. */
+export const SKIP_STRIDE = 512;
 
 export function fromIterable<T>(make: () => Iterable<T>): Source<T> {
   return function* (skip) {
     for (const item of make()) {
-      if (skip > 0) skip--;
-      else yield item;
+      if (skip === 0) yield item;
+      else if (--skip % SKIP_STRIDE === 0) yield null;
     }
   };
 }
@@ -132,8 +138,8 @@ async function window<T>(source: Source<T>, start: number, limit: number, slices
   const items: T[] = [];
   for (const item of source(start)) {
     if (items.length >= limit) break;
-    items.push(item);
-    if (slices.due()) await slices.rest();
+    if (item !== null) items.push(item);
+    if (item === null ? slices.over() : slices.due()) await slices.rest();
   }
   return { items, count: items.length };
 }
@@ -144,7 +150,7 @@ async function search<T>(source: Source<T>, start: number, query: ListQuery<T>, 
   let count = 0;
   for (const item of source(0)) {
     if (slices.due()) await slices.rest();
-    if (!query.filters.every((f) => f.matches(item))) continue;
+    if (item === null || !query.filters.every((f) => f.matches(item))) continue;
     if (best) {
       best.add(item);
       if (best.full) await best.shrink(slices);

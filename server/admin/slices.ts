@@ -16,6 +16,11 @@ export class Slices {
   due(): boolean {
     if (++this.#count < STRIDE) return false;
     this.#count = 0;
+    return this.over();
+  }
+
+  /** The same without counting: for whoever does much between two calls. */
+  over(): boolean {
     return this.mono() - this.#since >= SLICE_MS;
   }
 

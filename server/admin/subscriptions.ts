@@ -1,7 +1,7 @@
 /** Subscriptions: one row for each session and filter. */
 import type { Subscription as CoreSubscription } from "../core/subscription.ts";
 import type { AdminDeps } from "./deps.ts";
-import { fromIterable, type Listed, list, listQuery, type Query, rowOf, type Table } from "./query.ts";
+import { fromIterable, type Listed, list, listQuery, type Query, rowOf, SKIP_STRIDE, type Source, type Table } from "./query.ts";
 import type { Subscription } from "./rows.ts";
 
 function tableOf(node: string): Table<CoreSubscription, Subscription> {
@@ -26,10 +26,12 @@ export function createSubscriptions({ broker }: AdminDeps, limits: { maxRows: nu
   const table = tableOf(broker.node.nodeName);
 
   /** Whole sessions are skipped by their count, so that a late page does not walk every row before it. */
-  function* all(skip: number): Generator<CoreSubscription> {
+  function* all(skip: number): Generator<CoreSubscription | null> {
+    let skipped = 0;
     for (const session of broker.sessions.values()) {
       if (skip >= session.subscriptionCount) {
         skip -= session.subscriptionCount;
+        if (++skipped % SKIP_STRIDE === 0) yield null;
         continue;
       }
       for (const s of session.subscriptions()) {
@@ -55,7 +57,7 @@ export function createSubscriptions({ broker }: AdminDeps, limits: { maxRows: nu
   return {
     list(query: Query): Promise<Listed<Subscription>> {
       const { client_id: clientId, topic } = query;
-      let source = all as (skip: number) => Iterable<CoreSubscription>;
+      let source: Source<CoreSubscription> = all;
       if (clientId !== undefined) source = fromIterable(() => of(clientId));
       else if (topic !== undefined) source = fromIterable(() => ofFilter(topic));
       const q = listQuery(query, table, limits.maxRows);

@@ -1,7 +1,7 @@
 /** Subscribed filters and retained topics as a tree, one level at a time. */
 import type { AdminDeps } from "./deps.ts";
 import type { TopicNode, TopicTree } from "./extra_rows.ts";
-import { Slices } from "./slices.ts";
+import { Slices, sortSliced } from "./slices.ts";
 
 const LIMIT_MAX = 1000;
 
@@ -38,7 +38,7 @@ export function createTopics({ broker, plugins }: AdminDeps) {
         const n = node(topic);
         if (n) n.retained++;
       }
-      const sorted = [...nodes.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+      const sorted = await sortSliced([...nodes.values()], (a, b) => (a.name < b.name ? -1 : 1), slices);
       const max = Math.min(limit, LIMIT_MAX);
       return { prefix, nodes: sorted.slice(0, max), truncated: sorted.length > max };
     },

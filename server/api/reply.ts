@@ -5,8 +5,12 @@ import type { Failure, Meta } from "./contract.ts";
 
 const JSON_HEADERS = { "content-type": "application/json" };
 const TEXT_HEADERS = { "content-type": "text/plain" };
-/** Lists longer than this are put into text in slices. */
+/** Lists longer than this are put into bytes in slices … */
 const SLICED_FROM = 200;
+/** … of about so many characters. */
+const PIECE = 64 * 1024;
+
+const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 export function ok(headers?: Record<string, string>): Response {
   return new Response('{"code":0}', { headers: headers ? { ...JSON_HEADERS, ...headers } : JSON_HEADERS });
@@ -35,23 +39,12 @@ export function empty(status: number): Response {
 export const notFound = (): Response => text("Not found.", 404);
 export const badRequest = (): Response => text("Bad Request", 400);
 
-/** A text without content type, as cowboy sent it: only a stream goes out without one. */
-function untyped(body: string, status: number, headers: Record<string, string>): Response {
-  const bytes = new TextEncoder().encode(body);
-  const stream = new ReadableStream<Uint8Array>({
-    start(controller) {
-      controller.enqueue(bytes);
-      controller.close();
-    },
-  });
-  return new Response(stream, { status, headers: { ...headers, "content-length": String(bytes.length) } });
-}
-
+/** 401 has no content type, as cowboy sent it: only a stream goes out without one. */
 export function unauthorized(retryAfterSeconds?: number): Response {
   const headers = { "www-authenticate": 'Basic Realm="minirest-server"' };
-  if (retryAfterSeconds === undefined) return untyped("UNAUTHORIZED", 401, headers);
+  if (retryAfterSeconds === undefined) return pieces([encode("UNAUTHORIZED")], 401, headers);
   const body = `UNAUTHORIZED: too many failed logins from this address, try again in ${retryAfterSeconds} seconds`;
-  return untyped(body, 401, { ...headers, "retry-after": String(retryAfterSeconds) });
+  return pieces([encode(body)], 401, { ...headers, "retry-after": String(retryAfterSeconds) });
 }
 
 function envelope(rows: string, meta: Meta): string {
@@ -62,11 +55,37 @@ function envelope(rows: string, meta: Meta): string {
 export async function page<Row>(listed: Listed<Row>): Promise<Response> {
   const { rows, meta } = listed;
   if (rows.length <= SLICED_FROM) return new Response(envelope(JSON.stringify(rows), meta), { headers: JSON_HEADERS });
+  return pieces(await encoded(rows, meta), 200, JSON_HEADERS);
+}
+
+/** Piece by piece, with its length: a body of megabytes in one piece would be copied at one go. */
+function pieces(list: readonly Uint8Array[], status: number, headers: Record<string, string>): Response {
+  let next = 0;
+  const stream = new ReadableStream<Uint8Array>({
+    pull(controller) {
+      const piece = list[next++];
+      if (piece) controller.enqueue(piece);
+      else controller.close();
+    },
+  });
+  const length = list.reduce((n, p) => n + p.length, 0);
+  return new Response(stream, { status, headers: { ...headers, "content-length": String(length) } });
+}
+
+/** The bytes in pieces, so that no step takes long. */
+async function encoded(rows: readonly unknown[], meta: Meta): Promise<Uint8Array[]> {
   const slices = new Slices(() => performance.now());
-  const parts: string[] = [];
-  for (const row of rows) {
-    parts.push(JSON.stringify(row));
-    if (slices.due()) await slices.rest();
+  const list: Uint8Array[] = [];
+  const [head = "", tail = ""] = envelope("[\n]", meta).split("\n");
+  let text = head;
+  for (const [i, row] of rows.entries()) {
+    text += i === 0 ? JSON.stringify(row) : `,${JSON.stringify(row)}`;
+    if (text.length > PIECE) {
+      list.push(encode(text));
+      text = "";
+      if (slices.over()) await slices.rest();
+    }
   }
-  return new Response(envelope(`[${parts.join(",")}]`, meta), { headers: JSON_HEADERS });
+  list.push(encode(text + tail));
+  return list;
 }

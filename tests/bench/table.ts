@@ -37,7 +37,13 @@ export function complaint(r: LoadResult): string {
 export function figures(s: Scenario, broker: string, all: readonly Measurement[]): number[] {
   const rounds = all.filter((m) => m.scenario === s.id && m.broker === broker && m.result.error === undefined);
   const columns: number[][] = [];
-  for (const m of rounds) s.figures(m.result).forEach((v, i) => (columns[i] ??= []).push(v ?? Number.NaN));
+  for (const m of rounds) {
+    for (const [i, v] of s.figures(m.result).entries()) {
+      const column = columns[i] ?? [];
+      column.push(v ?? Number.NaN);
+      columns[i] = column;
+    }
+  }
   return columns.map(median);
 }
 

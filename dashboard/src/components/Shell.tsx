@@ -112,10 +112,10 @@ function TopBar({ onSearch, alarms, menuOpen, onMenu }: TopBarProps) {
       >
         <Icon of={MenuIcon} size={18} />
       </button>
-      <button type="button" class="searchbox" onClick={onSearch} aria-label={t("palette.open")}>
+      <button type="button" class="searchbox" onClick={onSearch}>
         <Icon of={Search} size={15} />
         <span>{t("palette.open")}</span>
-        <kbd>{/Mac|iP/.test(navigator.platform) ? "⌘K" : "Ctrl K"}</kbd>
+        <kbd aria-hidden="true">{/Mac|iP/.test(navigator.platform) ? "⌘K" : "Ctrl K"}</kbd>
       </button>
       <span class="grow" />
       <LinkPill />
