@@ -188,6 +188,8 @@ export function createHttp(deps: HttpDeps) {
         maxRequestBodySize: REQUEST_MAX,
         idleTimeout: IDLE_S,
         development: false,
+        // Said aloud: with `development: false` alone Bun 1.4 shares a port that somebody else listens on.
+        reusePort: false,
         ...(l.secure && { tls: l.secure }),
         fetch: guarded(l.kind, l.options),
         error(err) {
