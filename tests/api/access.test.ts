@@ -179,7 +179,7 @@ describe("accounts of the auth plugins", () => {
           field === "username" ? { clientId: "acc", username: "some/one", password } : { clientId: "some/one", username: "u", password };
         const good = await node.mqtt(options("new").clientId, options("new"));
         await good.endAsync();
-        expect(node.mqtt(options("secret").clientId, options("secret"))).rejects.toThrow();
+        await expect(node.mqtt(options("secret").clientId, options("secret"))).rejects.toThrow();
       });
 
       scenarios(it, [

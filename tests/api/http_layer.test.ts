@@ -158,7 +158,7 @@ describe("listeners of the API", () => {
 
   test("a port in use is named", async () => {
     const port = node.port("app");
-    expect(TestNode.start({ "dashboard.listener.http": `127.0.0.1:${port}` })).rejects.toThrow(
+    await expect(TestNode.start({ "dashboard.listener.http": `127.0.0.1:${port}` })).rejects.toThrow(
       `dashboard listener cannot open 127.0.0.1:${port}: the port is in use`,
     );
   });

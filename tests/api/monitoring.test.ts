@@ -153,7 +153,7 @@ describe("listeners", () => {
     const port = node.port("user");
     const put = (verb: string) => node.ask("PUT", `/nodes/${NODE}/listeners/http:dashboard/${port}/${verb}`);
     expect((await put("stop")).text).toBe('{"code":0}');
-    expect(fetch(`http://127.0.0.1:${port}/`, { keepalive: false })).rejects.toThrow();
+    await expect(fetch(`http://127.0.0.1:${port}/`, { keepalive: false })).rejects.toThrow();
     expect((await put("start")).text).toBe('{"code":0}');
     expect((await node.ask("GET", "/brokers", { as: "user" })).status).toBe(200);
   });

@@ -14,7 +14,7 @@ describe("JSON", () => {
 
   test("anything else is refused", async () => {
     for (const body of ["{", "a=b", Uint8Array.from([0x22, 0xff, 0x22]), "x".repeat(8 * 1024 * 1024 + 1)]) {
-      expect(readJson(request(body))).rejects.toBeInstanceOf(BadBody);
+      await expect(readJson(request(body))).rejects.toBeInstanceOf(BadBody);
     }
   });
 });
