@@ -3,6 +3,8 @@ import { describe, expect, test } from "bun:test";
 import { createEventParser } from "../../dashboard/src/api/http.ts";
 import { ApiError, queryText } from "../../dashboard/src/api/transport.ts";
 import { encodePayload, propsOf } from "../../dashboard/src/components/PublishForm.tsx";
+import { accountKind, createAccounts } from "../../dashboard/src/models/accounts.ts";
+import { addressesOf } from "../../dashboard/src/models/addresses.ts";
 import { alarmText } from "../../dashboard/src/models/alarms.ts";
 import { appExpired, createApps, proposeId } from "../../dashboard/src/models/apps.ts";
 import { createBanned } from "../../dashboard/src/models/banned.ts";
@@ -254,6 +256,39 @@ describe("access", () => {
     expect(await model.setPassword("admin", "public", "next-password")).toBe(true);
     expect(await app.api.users()).toHaveLength(3);
     model.dispose();
+  });
+});
+
+describe("accounts of the authentication plugins", () => {
+  test("created, told when double, deleted after a question", async () => {
+    const { app } = await loggedIn();
+    const model = createAccounts(app, "username");
+    await settle();
+    expect(model.names.data.value).toEqual(["sensors", "gateway"]);
+    expect(model.anonymous.data.value).toBe(false);
+    expect(await model.create("plc", "x")).toBe(true);
+    expect(await model.create("plc", "x")).toBe(false);
+    const gone = model.remove("plc");
+    app.notices.answer(true);
+    await gone;
+    await settle();
+    expect(model.names.data.value).toEqual(["sensors", "gateway"]);
+    expect([accountKind("emqx_auth_username"), accountKind("emqx_auth_clientid"), accountKind("emqx_recon")]).toEqual([
+      "username",
+      "clientid",
+      null,
+    ]);
+    model.dispose();
+  });
+
+  test("commands name the ports this broker really has", () => {
+    const list = [
+      { protocol: "mqtt:tcp", listen_on: "127.0.0.1:11883", name: "internal" },
+      { protocol: "mqtt:tcp", listen_on: "0.0.0.0:1884", name: "external" },
+      { protocol: "http:management", listen_on: "8081", name: "management" },
+    ];
+    expect(addressesOf(list, "h")).toEqual({ api: "http://h:8081/api/v3", mqtt: "-h h -p 1884" });
+    expect(addressesOf([], "h")).toEqual({ api: "http://h:8080/api/v3", mqtt: "-h h" });
   });
 });
 

@@ -166,6 +166,19 @@ browser("dashboard", () => {
     await go(page, "plugins?q=auth_username");
     await page.locator("input[role=switch]").click();
     await toast(page, "is running");
+    await page.locator("a.key", { hasText: "emqx_auth_username" }).click();
+    await page.locator("button", { hasText: "New account" }).click();
+    await page.locator("dialog input").nth(0).fill("sensor");
+    await page.locator("dialog input").nth(1).fill("secret");
+    await agree(page);
+    await page.locator("td .key", { hasText: "sensor" }).waitFor();
+    const wrong = jsClient(tcp(), { username: "sensor", password: "no", reconnectPeriod: 0 }).then(
+      () => "let in",
+      () => "refused",
+    );
+    expect(await wrong).toBe("refused");
+    const { client } = await jsClient(tcp(), { username: "sensor", password: "secret", reconnectPeriod: 0 });
+    client.end(true);
     await go(page, `plugins/${encodeURIComponent("emqx@127.0.0.1")}/emqx_retainer`);
     const row = page.locator(".setting", { hasText: "retainer.max_retained_messages" });
     await row.locator("input").fill("many");

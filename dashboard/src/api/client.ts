@@ -10,6 +10,9 @@ export interface Rows<T> {
   count: number;
 }
 
+/** What an authentication plugin's accounts are named by, as in its routes. */
+export type AccountKind = "username" | "clientid";
+
 const seg = encodeURIComponent;
 
 export type Api = ReturnType<typeof createApi>;
@@ -81,6 +84,11 @@ export function createApi(transport: Transport) {
     pluginConfig: (node: string, name: string) => get<C.PluginConfigRow[]>(`/nodes/${seg(node)}/plugin_configs/${seg(name)}`),
     savePluginConfig: (node: string, name: string, values: Record<string, string>) =>
       put<void>(`/nodes/${seg(node)}/plugin_configs/${seg(name)}`, values),
+
+    accounts: (kind: AccountKind) => get<string[]>(`/auth_${kind}`),
+    createAccount: (kind: AccountKind, name: string, password: string) => post<void>(`/auth_${kind}`, { [kind]: name, password }),
+    setAccountPassword: (kind: AccountKind, name: string, password: string) => put<void>(`/auth_${kind}/${seg(name)}`, { password }),
+    deleteAccount: (kind: AccountKind, name: string) => del<void>(`/auth_${kind}/${seg(name)}`),
 
     listeners: () => get<C.NodeListeners[]>("/listeners"),
     listenerAction: (node: string, protocol: string, port: string, action: "start" | "stop" | "restart") =>

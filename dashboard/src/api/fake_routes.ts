@@ -374,6 +374,22 @@ function system(s: State, on: On): void {
     for (const row of rows) row.value = text(body[row.key]);
     return ok;
   });
+  for (const kind of ["username", "clientid"] as const) {
+    const names = s.accounts[kind];
+    on("GET", `/auth_${kind}`, "Accounts", () => data([...names]));
+    on("POST", `/auth_${kind}`, "Create an account", ({ body }) => {
+      if (names.has(text(body[kind]))) return fail(102, "existed");
+      names.add(text(body[kind]));
+      return ok;
+    });
+    on("PUT", `/auth_${kind}/:name`, "Change an account's password", ({ params }) =>
+      names.has(params.name ?? "") ? ok : fail(102, "noexisted"),
+    );
+    on("DELETE", `/auth_${kind}/:name`, "Delete an account", ({ params }) => {
+      names.delete(params.name ?? "");
+      return ok;
+    });
+  }
   on("GET", "/listeners", "Listeners", () => data([{ node: NODE, listeners: s.listeners }]));
   for (const action of ["start", "stop", "restart"] as const)
     on("PUT", `/nodes/:node/listeners/:protocol/:port/${action}`, `${action} a listener`, ({ params }) => {

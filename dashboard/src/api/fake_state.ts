@@ -177,6 +177,7 @@ export function createState(now: () => number, size: number, defaultPassword: bo
     alarms: [{ id: "system_memory_high_watermark", desc: "76.2 %", raised_at_ms: start - 1_260_000 }],
     plugins: PLUGINS.map((p) => ({ ...p })),
     configs: new Map(Object.entries(CONFIGS).map(([name, rows]) => [name, rows.map((r) => ({ ...r }))])),
+    accounts: { username: new Set(["sensors", "gateway"]), clientid: new Set<string>() },
     listeners: LISTENERS.map((l) => ({ ...l })),
     settings: SETTINGS.map((s) => ({ ...s })),
   };

@@ -1,6 +1,6 @@
 import { Loader, X } from "lucide";
 import type { ComponentChildren } from "preact";
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { useApp } from "./context.ts";
 import { Icon } from "./Icon.tsx";
 
@@ -37,7 +37,8 @@ export function Dialog({
   const ref = useRef<HTMLDialogElement>(null);
   const titleId = useId();
   const [busy, setBusy] = useState(false);
-  useEffect(() => {
+  // Open before the fields inside ask for the focus.
+  useLayoutEffect(() => {
     const dialog = ref.current;
     const before = document.activeElement;
     dialog?.showModal();

@@ -1,5 +1,5 @@
 import { ArrowRight, ListTree, MonitorSmartphone, Search, Sparkles } from "lucide";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import type { TextKey } from "../models/i18n.ts";
 import type { Hit, Palette as PaletteModel } from "../models/palette.ts";
 import { useApp } from "./context.ts";
@@ -16,7 +16,8 @@ export function Palette({ model }: { model: PaletteModel }) {
   const { t } = useApp().i18n;
   const ref = useRef<HTMLDialogElement>(null);
   const open = model.open.value;
-  useEffect(() => {
+  // Before the next key stroke, so that none is lost.
+  useLayoutEffect(() => {
     if (open) ref.current?.showModal();
     else ref.current?.close();
   }, [open]);

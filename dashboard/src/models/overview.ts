@@ -67,7 +67,10 @@ export function createOverview(app: App): Overview {
     points,
     window: computed(() => {
       const to = Math.max(points.value.at(-1)?.at_ms ?? 0, live.data.value?.now_ms ?? Date.now());
-      return { from: to - SPANS[range.value].ms, to };
+      const { ms, step } = SPANS[range.value];
+      // A broker that has just started: its few samples fill the width instead of hiding at the edge.
+      const first = step === 0 ? (points.value[0]?.at_ms ?? 0) : 0;
+      return { from: Math.max(to - ms, Math.min(first, to - MINUTE)), to };
     }),
     current: computed(() => live.data.value?.current),
     live,

@@ -3,6 +3,7 @@ import { CopyButton, Page, Pairs } from "../components/basics.tsx";
 import { useApp, useModel } from "../components/context.ts";
 import { Icon, Logo } from "../components/Icon.tsx";
 import { duration } from "../lib/format.ts";
+import { createAddresses } from "../models/addresses.ts";
 import { createLive } from "../models/live.ts";
 import "../styles/about.css";
 
@@ -13,10 +14,10 @@ export function About() {
   const brokers = useModel((a) => createLive(() => a.api.brokers(), { link: a.link, every: 30_000 }));
   const broker = brokers.data.value?.[0];
   const node = nodes.data.value?.[0];
-  const host = location.hostname || "localhost";
+  const { mqtt } = useModel((a) => createAddresses(a, location.hostname));
   const commands = [
-    [t("about.subscribe"), `mosquitto_sub -h ${host} -t 'hello/#' -v`],
-    [t("about.publish"), `mosquitto_pub -h ${host} -t hello/world -m 'Hi!'`],
+    [t("about.subscribe"), `mosquitto_sub ${mqtt.value} -t 'hello/#' -v`],
+    [t("about.publish"), `mosquitto_pub ${mqtt.value} -t hello/world -m 'Hi!'`],
     [t("about.cli"), "baomq ctl status"],
   ] as const;
   return (

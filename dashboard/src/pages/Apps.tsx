@@ -8,6 +8,7 @@ import { Switch, TextField } from "../components/form.tsx";
 import { Icon } from "../components/Icon.tsx";
 import { SimpleTable } from "../components/SimpleTable.tsx";
 import { isSet } from "../lib/format.ts";
+import { createAddresses } from "../models/addresses.ts";
 import { type AppsModel, appExpired, createApps, proposeId } from "../models/apps.ts";
 
 export function Apps() {
@@ -154,7 +155,8 @@ function Edit({ row, model, onClose }: { row: AppRow | null; model: AppsModel; o
 
 function Secret({ model, shown }: { model: AppsModel; shown: { app_id: string; secret: string; fresh: boolean } }) {
   const { t } = useApp().i18n;
-  const command = `curl -u '${shown.app_id}:${shown.secret}' http://${location.hostname || "localhost"}:8080/api/v3/nodes`;
+  const { api } = useModel((a) => createAddresses(a, location.hostname));
+  const command = `curl -u '${shown.app_id}:${shown.secret}' ${api.value}/nodes`;
   return (
     <Dialog
       title={t(shown.fresh ? "apps.created" : "apps.secret")}

@@ -6,6 +6,7 @@ import { type Column, DataTable } from "../components/DataTable.tsx";
 import { FilterSearch } from "../components/FilterSearch.tsx";
 import { Icon } from "../components/Icon.tsx";
 import { bytes, integer } from "../lib/format.ts";
+import { createAddresses } from "../models/addresses.ts";
 import { createClients } from "../models/clients.ts";
 import { link } from "../models/router.ts";
 import { VERSIONS } from "../models/versions.ts";
@@ -157,7 +158,8 @@ function Clients() {
 /** What to type to see a first client. */
 function TryIt() {
   const { t } = useApp().i18n;
-  const command = `mosquitto_sub -h ${location.hostname || "localhost"} -t 'hello/#' -v`;
+  const addresses = useModel((a) => createAddresses(a, location.hostname));
+  const command = `mosquitto_sub ${addresses.mqtt.value} -t 'hello/#' -v`;
   return (
     <>
       <p>{t("clients.emptyText")}</p>

@@ -6,6 +6,7 @@ import { useApp, useModel } from "../components/context.ts";
 import { Field, SearchBox, TextField } from "../components/form.tsx";
 import { Icon } from "../components/Icon.tsx";
 import { bytes } from "../lib/format.ts";
+import { createAddresses } from "../models/addresses.ts";
 import { createHttpApi, fillPath, type HttpApiModel, type Operation } from "../models/http_api.ts";
 import "../styles/http_api.css";
 
@@ -114,10 +115,11 @@ function TryIt({ op, model }: { op: Operation; model: HttpApiModel }) {
       return;
     await model.send(op, values, body);
   };
+  const { api } = useModel((a) => createAddresses(a, location.hostname));
   const { path, query } = fillPath(op, values);
   const q = new URLSearchParams(query).toString();
   const quoted = body.replaceAll("'", "'\\''");
-  const curl = `curl -u 'APP_ID:APP_SECRET'${op.method === "GET" ? "" : ` -X ${op.method}`} 'http://${location.hostname || "localhost"}:8080/api/v3${path}${q ? `?${q}` : ""}'${op.body !== null && body.trim() !== "" ? ` -d '${quoted}'` : ""}`;
+  const curl = `curl -u 'APP_ID:APP_SECRET'${op.method === "GET" ? "" : ` -X ${op.method}`} '${api.value}${path}${q ? `?${q}` : ""}'${op.body !== null && body.trim() !== "" ? ` -d '${quoted}'` : ""}`;
   const error = model.error.value;
   return (
     <>

@@ -1,10 +1,12 @@
 import { ChevronLeft, RotateCcw, Settings2 } from "lucide";
 import { useId } from "preact/hooks";
 import type { PluginConfigRow } from "../api/client.ts";
+import { Accounts } from "../components/Accounts.tsx";
 import { Empty, Failed, Loading, Page, Status, Tag } from "../components/basics.tsx";
 import { ConfigInput } from "../components/ConfigInput.tsx";
 import { useApp, useModel } from "../components/context.ts";
 import { Icon } from "../components/Icon.tsx";
+import { accountKind } from "../models/accounts.ts";
 import { createPluginConfig, type PluginConfigModel } from "../models/plugins.ts";
 
 export function PluginConfig({ node, name }: { node: string; name: string }) {
@@ -20,6 +22,7 @@ export function PluginConfig({ node, name }: { node: string; name: string }) {
   // Wildcard keys (`web.hook.rule.$name`) stand for many: they belong into the file.
   const plain = rows?.filter((r) => !r.key.includes("$")) ?? [];
   const wild = rows?.filter((r) => r.key.includes("$")) ?? [];
+  const kind = plugin?.active ? accountKind(name) : null;
   return (
     <Page
       title={name}
@@ -31,6 +34,7 @@ export function PluginConfig({ node, name }: { node: string; name: string }) {
       }
       actions={plugin ? <Status tone={plugin.active ? "ok" : "off"}>{t(plugin.active ? "state.running" : "state.stopped")}</Status> : null}
     >
+      {kind ? <Accounts kind={kind} /> : null}
       {!rows ? (
         <div class="card">{error ? <Failed error={error} retry={() => void model.rows.refresh()} /> : <Loading />}</div>
       ) : rows.length === 0 ? (

@@ -28,7 +28,7 @@ export const manage = {
   "term.month": "30 days",
   "term.forever": "For good",
 
-  "apps.lead": "Keys for programs that use the REST API on port 8080.",
+  "apps.lead": "Keys for programs that use the REST API.",
   "apps.add": "New application",
   "apps.idHint": "Any text; it is what the program sends as user name.",
   "apps.namePlaceholder": "What it is for",
@@ -96,6 +96,17 @@ export const manage = {
   "plugins.wildcards": "Settings that stand for many are written in the configuration file:",
   "plugins.saveText": "A running plugin is restarted with the new settings; MQTT connections stay.",
   "plugins.saved": "Settings saved",
+
+  "plugins.anonymous": "allow_anonymous is on: clients that no plugin knows are let in all the same. Turn it off to require an account.",
+  "accounts.title": "Accounts",
+  "accounts.lead": "Names and passwords that MQTT clients may connect with.",
+  "accounts.add": "New account",
+  "accounts.empty": "No accounts yet.",
+  "accounts.created": "Account {name} created",
+  "accounts.deleted": "Account {name} deleted",
+  "accounts.deleteOne": "Delete the account {name}?",
+  "accounts.deleteText": "Clients that use it are refused the next time they connect.",
+  "accounts.password": "Set a new password for {name}",
 
   "config.unset": "(not set)",
   "config.default": "Default: {value}",

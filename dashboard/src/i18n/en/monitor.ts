@@ -93,7 +93,7 @@ export const monitor = {
   "clients.banOne": "Ban {id}?",
   "clients.banText": "The client is disconnected and cannot come back until the ban is lifted on the page “Banned”.",
   "clients.empty": "Nobody is connected yet",
-  "clients.emptyText": "Point a client at this machine, port 1883, for example:",
+  "clients.emptyText": "Point a client at this machine, for example:",
   "clients.emptyAction": "Open the built-in client",
 
   "client.connection": "Connection",

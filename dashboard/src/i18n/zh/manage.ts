@@ -28,7 +28,7 @@ export const manage = {
   "term.month": "30 天",
   "term.forever": "永久",
 
-  "apps.lead": "供程序访问 8080 端口 REST API 的密钥。",
+  "apps.lead": "供程序访问 REST API 的密钥。",
   "apps.add": "新建应用",
   "apps.idHint": "任意文本，程序以它作为用户名。",
   "apps.namePlaceholder": "用途",
@@ -95,6 +95,17 @@ export const manage = {
   "plugins.wildcards": "以下通配配置项请在配置文件中设置：",
   "plugins.saveText": "运行中的插件会以新配置重启，MQTT 连接不受影响。",
   "plugins.saved": "配置已保存",
+
+  "plugins.anonymous": "allow_anonymous 处于开启状态：插件不认识的客户端仍会被允许连接。关闭后才必须使用账号。",
+  "accounts.title": "账号",
+  "accounts.lead": "MQTT 客户端连接时使用的名称和密码。",
+  "accounts.add": "新建账号",
+  "accounts.empty": "还没有账号。",
+  "accounts.created": "账号 {name} 已创建",
+  "accounts.deleted": "账号 {name} 已删除",
+  "accounts.deleteOne": "删除账号 {name}？",
+  "accounts.deleteText": "使用此账号的客户端下次连接时将被拒绝。",
+  "accounts.password": "为 {name} 设置新密码",
 
   "config.unset": "（未设置）",
   "config.default": "默认：{value}",

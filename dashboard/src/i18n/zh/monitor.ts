@@ -92,7 +92,7 @@ export const monitor = {
   "clients.banOne": "封禁 {id}？",
   "clients.banText": "客户端将被断开，在“黑名单”页面解除之前无法再次连接。",
   "clients.empty": "还没有客户端连接",
-  "clients.emptyText": "让客户端连接到本机 1883 端口，例如：",
+  "clients.emptyText": "让客户端连接到本机，例如：",
   "clients.emptyAction": "打开内置客户端",
 
   "client.connection": "连接",

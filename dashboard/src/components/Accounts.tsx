@@ -1,0 +1,104 @@
+import { KeyRound, Plus, Trash2, TriangleAlert } from "lucide";
+import { useState } from "preact/hooks";
+import type { AccountKind } from "../api/client.ts";
+import { type AccountsModel, createAccounts } from "../models/accounts.ts";
+import { useApp, useModel } from "./context.ts";
+import { Dialog } from "./Dialog.tsx";
+import { TextField } from "./form.tsx";
+import { Icon } from "./Icon.tsx";
+import { SimpleTable } from "./SimpleTable.tsx";
+
+/** The accounts of an authentication plugin, on its page. */
+export function Accounts({ kind }: { kind: AccountKind }) {
+  const { t } = useApp().i18n;
+  const model = useModel((app) => createAccounts(app, kind));
+  const [open, setOpen] = useState<{ name: string | null } | null>(null);
+  const names = model.names.data.value ?? [];
+  return (
+    <>
+      {model.anonymous.data.value ? (
+        <a class="banner warn" href="#/settings?q=allow_anonymous">
+          <Icon of={TriangleAlert} /> <span>{t("plugins.anonymous")}</span>
+        </a>
+      ) : null}
+      <section class="card plugins">
+        <header>
+          <h2>{t("accounts.title")}</h2>
+          <button type="button" class="btn small" onClick={() => setOpen({ name: null })}>
+            <Icon of={Plus} size={14} /> {t("accounts.add")}
+          </button>
+        </header>
+        {names.length === 0 ? (
+          <p class="body muted">
+            {t("accounts.lead")} {t("accounts.empty")}
+          </p>
+        ) : (
+          <SimpleTable
+            label={t("accounts.title")}
+            rows={names}
+            rowKey={(n) => n}
+            columns={[
+              {
+                id: "name",
+                label: t(kind === "username" ? "field.username" : "field.clientId"),
+                lead: true,
+                cell: (n) => <span class="key">{n}</span>,
+              },
+            ]}
+            actions={(n) => (
+              <>
+                <button
+                  type="button"
+                  class="btn small icon ghost"
+                  aria-label={t("accounts.password", { name: n })}
+                  title={t("password.change")}
+                  onClick={() => setOpen({ name: n })}
+                >
+                  <Icon of={KeyRound} size={15} />
+                </button>
+                <button
+                  type="button"
+                  class="btn small icon ghost danger"
+                  aria-label={t("accounts.deleteOne", { name: n })}
+                  title={t("action.delete")}
+                  onClick={() => void model.remove(n)}
+                >
+                  <Icon of={Trash2} size={15} />
+                </button>
+              </>
+            )}
+          />
+        )}
+      </section>
+      {open ? <Edit kind={kind} name={open.name} model={model} onClose={() => setOpen(null)} /> : null}
+    </>
+  );
+}
+
+function Edit({ kind, name, model, onClose }: { kind: AccountKind; name: string | null; model: AccountsModel; onClose: () => void }) {
+  const { t } = useApp().i18n;
+  const [text, setText] = useState(name ?? "");
+  const [password, setPassword] = useState("");
+  const save = (): Promise<boolean> => (name === null ? model.create(text, password) : model.setPassword(name, password));
+  return (
+    <Dialog
+      title={name === null ? t("accounts.add") : t("accounts.password", { name })}
+      yes={t(name === null ? "action.create" : "action.save")}
+      disabled={text === "" || password === ""}
+      onClose={onClose}
+      onYes={save}
+    >
+      {name === null ? (
+        <TextField label={t(kind === "username" ? "field.username" : "field.clientId")} value={text} onInput={setText} autofocus />
+      ) : null}
+      <TextField
+        label={t("login.password")}
+        type="password"
+        autocomplete="new-password"
+        value={password}
+        onInput={setPassword}
+        autofocus={name !== null}
+      />
+    </Dialog>
+  );
+}
