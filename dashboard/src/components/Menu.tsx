@@ -58,8 +58,6 @@ export function Menu({ button, label, class: className = "btn", up = false, stic
         {button}
       </button>
       {open ? (
-        // biome-ignore lint/a11y/noStaticElementInteractions: closes after a choice; the choices themselves are buttons and links
-        // biome-ignore lint/a11y/useKeyWithClickEvents: the keyboard's Enter arrives as a click of the inner button
         <div class={up ? "menu-list up" : "menu-list"} onClick={() => sticky || setOpen(false)}>
           {children}
         </div>

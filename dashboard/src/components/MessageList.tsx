@@ -34,7 +34,6 @@ export interface Listed extends Seen {
 
 export function MessageList({ messages, view }: { messages: readonly Listed[]; view: PayloadView }) {
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard
     <div class="messages" role="log" tabIndex={0} aria-live="off">
       {messages.map((m) => (
         <Message key={m.id} message={m} view={view} />

@@ -39,7 +39,6 @@ export function Palette({ model }: { model: PaletteModel }) {
     e.preventDefault();
   };
   return (
-    // biome-ignore lint/a11y/useKeyWithClickEvents: a click on the backdrop closes; Escape does the same by keyboard
     <dialog ref={ref} class="palette" aria-label={t("palette.open")} onClose={close} onClick={(e) => e.target === ref.current && close()}>
       {open ? (
         <div class="dialog-body">
@@ -62,7 +61,6 @@ export function Palette({ model }: { model: PaletteModel }) {
             }}
             onKeyDown={keys}
           />
-          {/* biome-ignore lint/a11y/noNoninteractiveElementToInteractiveRole: the combobox pattern */}
           <ul id="palette-list" role="listbox" aria-label={t("palette.results")}>
             {hits.map((hit, i) => (
               <>
@@ -71,7 +69,6 @@ export function Palette({ model }: { model: PaletteModel }) {
                     {t(KINDS[hit.kind].title)}
                   </li>
                 )}
-                {/* biome-ignore lint/a11y/useKeyWithClickEvents: keys are handled by the input */}
                 <li
                   key={`${hit.kind}-${hit.text}`}
                   id={`hit-${i}`}

@@ -100,7 +100,7 @@ export function Time({ ms, relative = false, none = "–" }: { ms: number; relat
 }
 
 /** A value of the API that may be unset. */
-export const Value = ({ of }: { of: unknown }) => (isSet(of) ? <>{String(of)}</> : <span class="muted">–</span>);
+export const Value = ({ of }: { of: unknown }) => (isSet(of) ? <span>{String(of)}</span> : <span class="muted">–</span>);
 
 export type Tone = "ok" | "warn" | "danger" | "off";
 

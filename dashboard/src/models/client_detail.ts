@@ -1,11 +1,13 @@
 /** One client: its connection, session, subscriptions, and its traffic as it happens. */
 import { computed, type ReadonlySignal, signal } from "@preact/signals";
-import type { Connection, Session, Subscription } from "../api/client.ts";
+import type { AclCacheEntry, Connection, Session, Subscription } from "../api/client.ts";
 import type { App } from "./app.ts";
 import { createLive, type Live } from "./live.ts";
 
 export interface ClientDetail {
   live: Live<{ connection: Connection | null; session: Session | null; subscriptions: Subscription[] }>;
+  /** Remembered ACL decisions; empty while it is offline. */
+  acl: Live<AclCacheEntry[]>;
   /** Per second, since the page was opened. */
   traffic: ReadonlySignal<{ times: readonly number[]; received: readonly number[]; sent: readonly number[] }>;
   /** Neither connection nor session. */
@@ -41,6 +43,7 @@ export function createClientDetail(app: App, id: string): ClientDetail {
     },
     { link: app.link, every: EVERY_MS },
   );
+  const acl = createLive<AclCacheEntry[]>(() => api.aclCache(id).catch(() => []), { link: app.link, every: 5000 });
   const stop = live.data.subscribe((d) => {
     const c = d?.connection;
     if (c) points.value = [...points.peek(), { at: Date.now(), received: c.recv_msg, sent: c.send_msg }].slice(-KEEP);
@@ -50,6 +53,7 @@ export function createClientDetail(app: App, id: string): ClientDetail {
 
   return {
     live,
+    acl,
     traffic: computed(() => rates(points.value)),
     gone: computed(() => live.data.value !== undefined && !live.data.value.connection && !live.data.value.session),
     async kick() {
@@ -83,10 +87,12 @@ export function createClientDetail(app: App, id: string): ClientDetail {
     },
     async cleanAcl() {
       await app.act(() => api.cleanAclCache(id), i18n.t("client.aclCleaned"));
+      void acl.refresh();
     },
     dispose() {
       stop();
       live.dispose();
+      acl.dispose();
     },
   };
 }

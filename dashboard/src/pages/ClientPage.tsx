@@ -64,6 +64,7 @@ export function ClientPage({ id }: { id: string }) {
           </div>
           {data.connection ? <Traffic model={model} c={data.connection} /> : null}
           <Subscriptions model={model} />
+          {data.connection ? <AclCache model={model} /> : null}
           {data.subscriptions.length > 0 ? (
             <LiveMessages title={t("client.messages")} lead={t("client.messagesText")} topics={data.subscriptions.map((s) => s.topic)} />
           ) : null}
@@ -205,6 +206,43 @@ function Traffic({ model, c }: { model: ClientDetail; c: Connection }) {
           </div>
         ))}
       </div>
+    </section>
+  );
+}
+
+function AclCache({ model }: { model: ClientDetail }) {
+  const { i18n } = useApp();
+  const { t } = i18n;
+  const rows = model.acl.data.value ?? [];
+  return (
+    <section class="card">
+      <header>
+        <h2>{t("client.acl")}</h2>
+        {rows.length > 0 ? (
+          <button type="button" class="btn small" onClick={() => void model.cleanAcl()}>
+            {t("client.aclClean")}
+          </button>
+        ) : null}
+      </header>
+      {rows.length === 0 ? (
+        <p class="body muted">{t("client.aclText")}</p>
+      ) : (
+        <SimpleTable
+          label={t("client.acl")}
+          rows={rows}
+          rowKey={(r) => `${r.action} ${r.topic}`}
+          columns={[
+            { id: "topic", label: t("field.topic"), lead: true, clip: true, cell: (r) => <span class="mono">{r.topic}</span> },
+            { id: "action", label: t("field.action"), cell: (r) => t(`mqtt.${r.action}`) },
+            {
+              id: "verdict",
+              label: t("field.verdict"),
+              cell: (r) => <Tag tone={r.verdict === "allow" ? "ok" : "danger"}>{t(`explain.${r.verdict}`)}</Tag>,
+            },
+            { id: "age", label: t("field.age"), num: true, cell: (r) => duration(r.age_ms / 1000, i18n.lang.value) },
+          ]}
+        />
+      )}
     </section>
   );
 }

@@ -208,7 +208,6 @@ function Answer({ of }: { of: RawAnswer }) {
         </span>
         <CopyButton text={text} />
       </header>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard */}
       <pre class="code flat" tabIndex={0}>
         {text === "" ? t("payload.empty") : text.length > 200_000 ? `${text.slice(0, 200_000)}\n…` : text}
       </pre>

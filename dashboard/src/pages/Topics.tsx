@@ -73,7 +73,6 @@ function Branch({ node, model, depth }: { node: TopicNode; model: TreeModel; dep
   const indent = { paddingInlineStart: `${10 + depth * 20}px` };
   return (
     <>
-      {/* biome-ignore lint/a11y/useKeyWithClickEvents: keys are handled once, by the tree */}
       <div
         class="leaf"
         role="treeitem"
