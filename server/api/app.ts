@@ -97,7 +97,8 @@ export function createApp(admin: Admin, log: Log, incoming: WeakMap<Request, Inc
       const from = incoming.get(request);
       if (code === "NOT_FOUND") return notFound();
       if (code === "PARSE") return badRequest();
-      if (code === "VALIDATION" && from?.route) return invalid(from.route, from.params ?? {});
+      // By the schema, not by the code: the framework cannot make its own validation error of every value.
+      if (from?.route?.body && !Value.Check(open(from.route.body), from.params)) return invalid(from.route, from.params ?? {});
       return answer(error, request);
     },
   );

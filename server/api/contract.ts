@@ -51,6 +51,9 @@
  * | GET, POST /trace; DELETE /trace/:kind/:what               | TraceRequest                                   | Trace[], –, – |
  * | GET /auth_username, GET, PUT, DELETE /auth_username/:username; POST /auth_username | {username, password}     | string[], Account; 404 while the plugin is off |
  * | GET /auth_clientid, …                                    | {clientid, password}                           | the same |
+ * | GET, PUT /log                                            | {level, handler?}                              | {level, levels, handlers: {id, level, destination}[]}, – |
+ * | GET /vm/:topic, GET /recon/:topic                        | all, load, memory, …; memory, allocated, …, gc | [name, number or text][] |
+ * | PUT /acl/reload, PUT /reload                             |                                                | –, string[] (what was read again) |
  * | GET /whoami                                              |                                                | WhoAmI |
  * | GET /openapi.json                                        |                                                | OpenAPI 3.1 document, no envelope |
  * | GET /prometheus/metrics                                  |                                                | Prometheus text |
