@@ -11,7 +11,7 @@ import { ProxyGate } from "./proxy_protocol.ts";
 import { loadTls, messageOf, peerCertificate, stampOf, type TlsMaterial, type TlsPeer } from "./tls.ts";
 import { TlsLayer } from "./tls_layer.ts";
 import { Scratch, WsHandshake, type WsLink, type WsRules } from "./ws.ts";
-import { type ServeLink, serveWebSocket, type WsOwner } from "./ws_serve.ts";
+import { type ServeLink, ServeLinks, serveWebSocket, type WsOwner } from "./ws_serve.ts";
 
 const WS_HANDSHAKE_MS = 10_000;
 const LINGER_MS = 1000;
@@ -59,8 +59,7 @@ export class Listener {
   tls: TlsMaterial | null = null;
   #first: Connection | null = null;
   #server: Port | null = null;
-  /** Connections of the WebSocket server, as a list. */
-  #firstWs: ServeLink | null = null;
+  readonly #served: ServeLinks;
   #rate: Bucket | null;
   readonly #access: AccessCheck | null;
   readonly #scratch = new Scratch();
@@ -85,6 +84,7 @@ export class Listener {
     this.#rate = config.maxConnRate > 0 ? new Bucket(config.maxConnRate, config.maxConnRate, this.now()) : null;
     this.deadlines = new Deadlines(deps.clock, (c) => c.expired());
     this.slowed = new Deadlines(deps.clock, (c) => c.paid());
+    this.#served = new ServeLinks(deps.clock, config);
   }
 
   #compileAccess(): AccessCheck | null {
@@ -119,14 +119,14 @@ export class Listener {
   }
 
   /** Bun.serve speaks WebSocket for us, unless the connection has to be looked at before or below HTTP. */
-  get #served(): boolean {
-    const { proxyProtocol, tls } = this.config;
-    return this.info.isWebSocket && !proxyProtocol && tls?.verifyPeer !== true && this.deps.ownWebSocket !== true;
+  get #byBun(): boolean {
+    const { proxyProtocol, tls, rateLimit } = this.config;
+    return this.info.isWebSocket && !proxyProtocol && rateLimit === null && tls?.verifyPeer !== true && this.deps.ownWebSocket !== true;
   }
 
   #bind(reusePort: boolean): Port {
     const { host, proxyProtocol } = this.config;
-    if (this.#served) return this.#serve(reusePort);
+    if (this.#byBun) return this.#serve(reusePort);
     const tls = proxyProtocol || this.tls === null ? {} : { tls: this.tls.options };
     // reusePort works, but is missing from Bun's types.
     const options = { hostname: host, port: this.port, reusePort, socket: this.#handlers(), ...tls };
@@ -142,19 +142,18 @@ export class Listener {
       config: this.config,
       refusal: (ip) => this.#refusal(ip),
       rejected: (reason, ip) => this.rejected(reason, ip),
+      links: this.#served,
       opened: (link) => {
-        link.next = this.#firstWs;
-        if (this.#firstWs !== null) this.#firstWs.prev = link;
-        this.#firstWs = link;
         this.#count();
         return this.deps.accept(link, this.info, null);
       },
-      closed: (link) => {
-        if (link.prev !== null) link.prev.next = link.next;
-        else this.#firstWs = link.next;
-        if (link.next !== null) link.next.prev = link.prev;
+      closed: () => {
         this.current--;
         this.budget.open--;
+      },
+      failed: (link, err) => {
+        this.deps.log.error("connection failed", { listener: this.key, ip: link.ip, error: err.stack ?? err.message });
+        link.abort("internal_error");
       },
     };
     try {
@@ -207,12 +206,12 @@ export class Listener {
     for (const c of this.#connections()) c.destroy();
     this.deadlines.stop();
     this.slowed.stop();
+    this.#served.stop();
   }
 
   #connections(): (Connection | ServeLink)[] {
-    const all: (Connection | ServeLink)[] = [];
+    const all: (Connection | ServeLink)[] = this.#served.all();
     for (let c = this.#first; c !== null; c = c.next) all.push(c);
-    for (let c = this.#firstWs; c !== null; c = c.next) all.push(c);
     return all;
   }
 

@@ -3,8 +3,9 @@
  * certificates) speaks WebSocket on its own socket instead (ws.ts).
  */
 import type { ListenerConfig } from "../config/types.ts";
-import type { Transport } from "../core/ports.ts";
+import type { Clock, Transport } from "../core/ports.ts";
 import { formatIp, parseIp } from "../lib/cidr.ts";
+import { Deadlines } from "./deadlines.ts";
 import { plainIp } from "./limits.ts";
 import { type ChannelLike, NOBODY } from "./link.ts";
 
@@ -12,6 +13,9 @@ import { type ChannelLike, NOBODY } from "./link.ts";
 const HIGH_WATER = 256 * 1024;
 const NORMAL = 1000;
 const UNSUPPORTED = 1003;
+const ABNORMAL = 1006;
+/** Smaller messages do not get shorter by compression. */
+const COMPRESS_FROM = 128;
 const SUBPROTOCOLS: readonly string[] = ["mqtt", "mqttv3.1"];
 
 type Socket = Bun.ServerWebSocket<ServeLink>;
@@ -24,7 +28,10 @@ export interface WsOwner {
   rejected(reason: string, ip: string): void;
   /** A connection has come. Returns its channel. */
   opened(link: ServeLink): ChannelLike;
-  closed(link: ServeLink): void;
+  closed(): void;
+  readonly links: ServeLinks;
+  /** One of our own handlers threw. */
+  failed(link: ServeLink, err: Error): void;
 }
 
 /** One WebSocket as the channel's transport. */
@@ -34,8 +41,12 @@ export class ServeLink implements Transport {
   prev: ServeLink | null = null;
   #ws: Socket | null = null;
   #said = false;
+  /** Why we cut it off; "" = we do not. */
+  #reason = "";
+  #stuck = false;
 
   constructor(
+    private readonly owner: WsOwner,
     readonly ip: string,
     readonly port: number,
   ) {}
@@ -47,9 +58,25 @@ export class ServeLink implements Transport {
   write(buf: Uint8Array, offset: number, length: number): number {
     const ws = this.#ws;
     if (ws === null) return -1;
-    if (ws.getBufferedAmount() > HIGH_WATER) return 0;
+    if (ws.getBufferedAmount() > HIGH_WATER) {
+      if (!this.#stuck) this.owner.links.stuck(this);
+      this.#stuck = true;
+      return 0;
+    }
     // -1: taken, but waiting in the socket's own buffer; 0: not taken, the connection is going down.
-    return ws.sendBinary(buf.subarray(offset, offset + length)) === 0 ? -1 : length;
+    const compress = this.owner.config.compress && length >= COMPRESS_FROM;
+    return ws.sendBinary(buf.subarray(offset, offset + length), compress) === 0 ? -1 : length;
+  }
+  /** The socket's own buffer is empty again. */
+  drained(): void {
+    if (this.#stuck) this.owner.links.moves(this);
+    this.#stuck = false;
+    this.channel.onDrain();
+  }
+  /** Cut off, and the channel is told why. */
+  abort(reason: string): void {
+    this.#reason = reason;
+    this.#ws?.terminate();
   }
   end(): void {
     this.#said = true;
@@ -69,12 +96,59 @@ export class ServeLink implements Transport {
   refuseText(): void {
     this.#ws?.close(UNSUPPORTED, "MQTT needs binary frames");
   }
-  gone(code: number): void {
+  gone(code: number, why: string): void {
     this.#ws = null;
     const { channel } = this;
     this.channel = NOBODY;
-    if (!this.#said) channel.onClose(code === UNSUPPORTED ? "ws_text_frame" : "closed");
+    if (!this.#said) channel.onClose(this.#reason || reasonOf(code, why));
   }
+}
+
+/** The open WebSockets of a listener, and those of them that take nothing. */
+export class ServeLinks {
+  #first: ServeLink | null = null;
+  readonly #stuck: Deadlines<ServeLink>;
+
+  constructor(
+    clock: Clock,
+    private readonly config: ListenerConfig,
+  ) {
+    this.#stuck = new Deadlines(clock, (link) => link.abort("send_timeout"));
+  }
+
+  add(link: ServeLink): void {
+    link.next = this.#first;
+    if (this.#first !== null) this.#first.prev = link;
+    this.#first = link;
+  }
+  remove(link: ServeLink): void {
+    if (link.prev !== null) link.prev.next = link.next;
+    else this.#first = link.next;
+    if (link.next !== null) link.next.prev = link.prev;
+    this.#stuck.clear(link);
+  }
+  all(): ServeLink[] {
+    const list: ServeLink[] = [];
+    for (let link = this.#first; link !== null; link = link.next) list.push(link);
+    return list;
+  }
+  stuck(link: ServeLink): void {
+    const { sendTimeoutMs, sendTimeoutClose } = this.config;
+    if (sendTimeoutClose && sendTimeoutMs > 0) this.#stuck.set(link, sendTimeoutMs);
+  }
+  moves(link: ServeLink): void {
+    this.#stuck.clear(link);
+  }
+  stop(): void {
+    this.#stuck.stop();
+  }
+}
+
+/** Bun reports its own refusals as 1006 with a text. */
+function reasonOf(code: number, why: string): string {
+  if (code === UNSUPPORTED) return "ws_text_frame";
+  if (code !== ABNORMAL || why === "") return "closed";
+  return why.includes("too big") ? "ws_frame_too_large" : "ws_protocol_error";
 }
 
 /** Opens the port. Throws what Bun throws when it is taken. */
@@ -102,6 +176,7 @@ export function serveWebSocket(
       perMessageDeflate: compress,
       open(ws) {
         ws.data.attach(ws);
+        owner.links.add(ws.data);
         ws.data.channel = owner.opened(ws.data);
       },
       message(ws, message) {
@@ -109,11 +184,16 @@ export function serveWebSocket(
         else ws.data.channel.onData(message);
       },
       drain(ws) {
-        ws.data.channel.onDrain();
+        ws.data.drained();
       },
-      close(ws, code) {
-        ws.data.gone(code);
-        owner.closed(ws.data);
+      close(ws, code, why) {
+        owner.links.remove(ws.data);
+        owner.closed();
+        ws.data.gone(code, why);
+      },
+      // Without this handler an exception would end the process.
+      error(err, ws) {
+        owner.failed(ws.data, err);
       },
     },
   });
@@ -140,7 +220,7 @@ function answer(owner: WsOwner, request: Request, server: Bun.Server<ServeLink>,
   }
   const refusal = owner.refusal(ip);
   if (refusal !== "") return refuse(refusal, text(503, "No more connections are taken now.", { "retry-after": "1" }));
-  const link = new ServeLink(...forwarded(owner.config, request, ip, from?.port ?? 0));
+  const link = new ServeLink(owner, ...forwarded(owner.config, request, ip, from?.port ?? 0));
   const headers = protocol === undefined ? {} : { "Sec-WebSocket-Protocol": protocol };
   if (server.upgrade(request, { headers, data: link })) return undefined;
   return refuse("ws_upgrade", text(400, "The WebSocket handshake is not valid."));

@@ -66,7 +66,14 @@ export async function startNode(o: NodeOptions): Promise<RunningNode> {
     const { broker } = core;
     const restored = broker.registry.restore();
     if (restored > 0) log.info("sessions restored", { sessions: restored });
-    const listeners = new Listeners({ accept: (t, l, cert) => broker.accept(t, l, cert), log, clock: systemClock, dataDir });
+    const listeners = new Listeners({
+      accept: (t, l, cert) => broker.accept(t, l, cert),
+      log,
+      clock: systemClock,
+      dataDir,
+      maxPacketSize: (zone) => broker.zone(zone).maxPacketSize,
+      flush: () => broker.flush(),
+    });
     const parts = await openManagement(o, dataDir, core, store, listeners, undo);
     undo.push(startTicking(core, config, dataDir, listeners));
     undo.push(() => {

@@ -1,5 +1,7 @@
-import { describe, expect, test } from "bun:test";
-import { config, serve, until } from "./harness.ts";
+import { afterEach, describe, expect, test } from "bun:test";
+import { config, connect, serve, stopAll, until } from "./harness.ts";
+
+afterEach(stopAll);
 
 async function open(change: Parameters<typeof config>[0] = {}) {
   const f = await serve([config({ kind: "ws", ...change })], { ownWebSocket: false });
@@ -94,5 +96,61 @@ describe("WebSocket by Bun.serve", () => {
     await connected(new WebSocket(url, { headers } as never));
     await until(() => f.channels.length === 1);
     expect([f.channels[0]?.transport.ip, f.channels[0]?.transport.port]).toEqual(["203.0.113.9", 4711]);
+  });
+
+  test("a frame too large, and an exception in the channel, cost that connection alone", async () => {
+    const { f, url } = await open({ maxFrameSize: 1000 });
+    const ws = new WebSocket(url, ["mqtt"]);
+    await connected(ws);
+    await until(() => f.channels.length === 1);
+    ws.send(new Uint8Array(1001));
+    await until(() => f.channels[0]?.reason !== null);
+    expect(f.channels[0]?.reason).toBe("ws_frame_too_large");
+    const second = new WebSocket(url, ["mqtt"]);
+    await connected(second);
+    const ch = await f.channel(1);
+    ch.react = () => {
+      throw new Error("boom");
+    };
+    second.send(new Uint8Array(1));
+    await until(() => ch.reason !== null);
+    expect(ch.reason).toBe("internal_error");
+    expect(f.logs.join("\n")).toContain("boom");
+    expect(f.listeners.list()[0]?.currentConns).toBe(0);
+  });
+
+  test("send_timeout, and back-pressure before it", async () => {
+    const { f, http } = await open({ sendTimeoutMs: 200 });
+    const c = await connect(Number(new URL(http).port));
+    c.socket.write(
+      "GET /mqtt HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n" +
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n",
+    );
+    const ch = await f.channel();
+    c.socket.pause();
+    const piece = Buffer.alloc(64 * 1024);
+    let taken = 0;
+    while (ch.transport.write(piece, 0, piece.length) > 0) taken += piece.length;
+    expect(taken).toBeGreaterThan(256 * 1024);
+    await until(() => ch.reason !== null);
+    expect(ch.reason).toBe("send_timeout");
+  });
+
+  test("much data both ways, compressed and not; drain goes on where a write stopped", async () => {
+    for (const compress of [false, true]) {
+      const { f, url } = await open({ compress });
+      const ws = new WebSocket(url, ["mqtt"]);
+      await connected(ws);
+      const ch = await f.channel();
+      const got: Buffer[] = [];
+      ws.onmessage = (e) => void got.push(Buffer.from(e.data as ArrayBuffer));
+      const bytes = Buffer.from("0123456789".repeat(30_000));
+      ws.send(bytes);
+      await until(() => ch.bytes.length === bytes.length);
+      expect(ch.bytes.equals(bytes)).toBe(true);
+      await ch.sendAll(bytes);
+      await until(() => Buffer.concat(got).length === bytes.length);
+      expect(Buffer.concat(got).equals(bytes)).toBe(true);
+    }
   });
 });
