@@ -10,8 +10,10 @@
  *     config: { "my_plugin.greeting": { type: "text", default: "hello", doc: "What it says." } },
  *     start(ctx) { ctx.hook("client.connected", (client) => ctx.log.info(ctx.config["my_plugin.greeting"], { clientid: client.clientId })); },
  *   };
+ *
+ * Its keys are set through the API, or in a file of the same name beside it (my_plugin.conf), as `key = value` lines.
  */
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, resolve, sep } from "node:path";
 import * as entries from "../lib/config_entry.ts";
@@ -54,6 +56,21 @@ export async function importExternal(file: ExternalFile): Promise<AnyPlugin> {
     throw new Error(wordsOf(err));
   }
   return manifestOf(module.default);
+}
+
+/** The `key = value` lines beside the plugin; a key the plugin does not know is an error. @throws Error with file and line */
+export function settingsBeside(file: ExternalFile, plugin: AnyPlugin): Map<string, { text: string; origin: "file" }> {
+  const path = join(dirname(file.path), `${file.stem}.conf`);
+  const out = new Map<string, { text: string; origin: "file" }>();
+  if (!existsSync(path)) return out;
+  for (const [i, line] of readFileSync(path, "utf8").split(/\r?\n/).entries()) {
+    if (/^\s*(?:#.*)?$/.test(line)) continue;
+    const [, key, text] = /^\s*([\w.-]+)\s*=\s*(.*?)\s*$/.exec(line) ?? [];
+    if (key === undefined || text === undefined) throw new Error(`${path}:${i + 1}: expected key = value`);
+    if (!(key in plugin.config)) throw new Error(`${path}:${i + 1}: ${plugin.name} has no key ${key}`);
+    out.set(key, { text, origin: "file" });
+  }
+  return out;
 }
 
 /** Modules below the file's directory are read again at the next import: a changed plugin takes effect with load or reload. */

@@ -4,7 +4,7 @@
  */
 
 import { type ContextParts, createContext, type Running } from "./context.ts";
-import { type ExternalFile, externalFiles, importExternal } from "./external.ts";
+import { type ExternalFile, externalFiles, importExternal, settingsBeside } from "./external.ts";
 import type { AnyPlugin, PluginServices } from "./plugin.ts";
 import type { ServiceName } from "./services.ts";
 import { type PluginConfigRow, PluginError, PluginSettings, type SettingSource } from "./settings.ts";
@@ -72,10 +72,14 @@ export class PluginManager {
   }
 
   private add(plugin: AnyPlugin, file: ExternalFile | null): Slot {
-    const settings = new PluginSettings(plugin, this.settings, this.kv);
+    const settings = new PluginSettings(plugin, this.sourceFor(plugin, file), this.kv);
     const slot: Slot = { plugin, settings, file, running: null, error: null, failures: 0 };
     this.slots.set(plugin.name, slot);
     return slot;
+  }
+
+  private sourceFor(plugin: AnyPlugin, file: ExternalFile | null): SettingSource {
+    return file === null ? this.settings : new Map([...settingsBeside(file, plugin), ...this.settings]);
   }
 
   /** Find the plugins of other people and start all that should run. Returns those that did not, with the reason. */
@@ -188,19 +192,18 @@ export class PluginManager {
   /** Of a plugin from a file: as the file is now. */
   private async fresh(slot: Slot): Promise<Slot> {
     if (slot.file === null || slot.running) return slot;
-    let plugin: AnyPlugin;
     try {
-      plugin = await importExternal(slot.file);
+      const plugin = await importExternal(slot.file);
+      const taken = this.slots.get(plugin.name);
+      if (taken && taken !== slot) throw new Error(`the name ${plugin.name} is taken`);
+      const fresh = this.add(plugin, slot.file);
+      if (plugin.name !== slot.plugin.name) this.slots.delete(slot.plugin.name);
+      return fresh;
     } catch (err) {
       slot.error = words(err);
       this.o.log.error("plugin file cannot be used", { file: slot.file.path, error: slot.error });
       throw new PluginError("failed", slot.error);
     }
-    if (plugin.name !== slot.plugin.name && this.slots.has(plugin.name)) {
-      throw new PluginError("failed", `${slot.file.path}: the name ${plugin.name} is taken`);
-    }
-    this.slots.delete(slot.plugin.name);
-    return this.add(plugin, slot.file);
   }
 
   private async start(slot: Slot): Promise<void> {
@@ -262,16 +265,19 @@ export class PluginManager {
       const slot = this.find(name);
       const restore = slot.settings.replace(texts);
       this.o.broker.flush();
-      if (!slot.running) return;
-      if (!slot.plugin.required) return this.restart(slot, restore);
-      this.o.broker.after(this.o.restartDelayMs ?? 500, () => {
-        this.exclusive(() => this.restart(slot, restore)).catch(() => {});
-      });
+      if (slot.running) await this.restart(slot, restore);
     });
   }
 
-  /** With the settings as they are now; when it does not start with them, with those of before. */
+  /** With the settings as they are now; when it does not start with them, with those of before. A required plugin a little later. */
   private async restart(slot: Slot, restore: () => void): Promise<void> {
+    if (!slot.plugin.required) return this.restartNow(slot, restore);
+    this.o.broker.after(this.o.restartDelayMs ?? 500, () => {
+      this.exclusive(() => this.restartNow(slot, restore)).catch(() => {});
+    });
+  }
+
+  private async restartNow(slot: Slot, restore: () => void): Promise<void> {
     await this.stop(slot);
     try {
       await this.start(slot);
@@ -308,25 +314,28 @@ export class PluginManager {
   /** The configuration was read again: live keys change in place, plugins with other changes are restarted. Returns the changed keys. */
   updateSettings(source: SettingSource): Promise<string[]> {
     return this.exclusive(async () => {
-      const before = this.settings;
       this.settings = source;
       const all: string[] = [];
       for (const slot of this.sorted()) {
-        const changed = slot.settings.refresh(source);
-        if (changed.length === 0) continue;
-        all.push(...changed);
-        const { running } = slot;
-        if (!running) continue;
-        if (changed.every((key) => slot.plugin.liveKeys?.[key] !== undefined)) {
-          try {
-            for (const key of changed) running.values[key] = slot.settings.value(key);
-          } catch (err) {
-            this.failed(slot, "config", err);
-          }
-        } else await this.restart(slot, () => slot.settings.refresh(before)).catch(() => {});
+        try {
+          all.push(...(await this.update(slot)));
+        } catch (err) {
+          this.failed(slot, "config", err);
+        }
       }
       return all;
     });
+  }
+
+  private async update(slot: Slot): Promise<string[]> {
+    const { plugin, settings, running } = slot;
+    const before = settings.source;
+    const changed = settings.refresh(this.sourceFor(plugin, slot.file));
+    if (changed.length === 0 || !running) return changed;
+    if (changed.some((key) => plugin.liveKeys?.[key] === undefined)) {
+      await this.restart(slot, () => settings.refresh(before));
+    } else for (const key of changed) running.values[key] = settings.value(key);
+    return changed;
   }
 
   private sorted(): Slot[] {

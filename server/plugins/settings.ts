@@ -53,10 +53,15 @@ export class PluginSettings {
 
   constructor(
     private readonly plugin: AnyPlugin,
-    private source: SettingSource,
+    private written: SettingSource,
     private readonly kv: KvStore,
   ) {
     this.table = plugin.config;
+  }
+
+  /** As files and environment have it. */
+  get source(): SettingSource {
+    return this.written;
   }
 
   /** Text and origin in force; null = nothing but the default. */
@@ -68,7 +73,7 @@ export class PluginSettings {
       const text = put[key];
       return text === undefined ? null : { text, origin: "api" };
     }
-    return this.source.get(key) ?? null;
+    return this.written.get(key) ?? null;
   }
 
   /** Every key's value. @throws PluginError naming the first bad one. */
@@ -93,7 +98,7 @@ export class PluginSettings {
     const found: [string, unknown][] = [];
     const like = wildcard(key);
     const put = this.put();
-    const texts = put ? Object.entries(put) : [...this.source].map(([k, s]): [string, string] => [k, s.text]);
+    const texts = put ? Object.entries(put) : [...this.written].map(([k, s]): [string, string] => [k, s.text]);
     for (const [k, text] of texts) {
       const part = like?.exec(k)?.[1];
       if (part !== undefined) found.push([part, this.parse(key, text, k)]);
@@ -184,7 +189,7 @@ export class PluginSettings {
     const wild = (): string => JSON.stringify(Object.keys(this.table).map((k) => (wildcard(k) ? [...this.many(k)] : 0)));
     const before = Object.keys(this.table).map(text);
     const wildBefore = wild();
-    this.source = source;
+    this.written = source;
     const changed = Object.keys(this.table).filter((key, i) => text(key) !== before[i]);
     if (wild() !== wildBefore) changed.push(...Object.keys(this.table).filter((k) => wildcard(k)));
     return changed;

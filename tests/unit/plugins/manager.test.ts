@@ -1,0 +1,380 @@
+import { describe, expect, test } from "bun:test";
+import { Message } from "../../../server/core/message.ts";
+import { duration, integer, optional, secret, text } from "../../../server/lib/config_entry.ts";
+import { PluginError } from "../../../server/plugins/manager.ts";
+import { type AnyPlugin, definePlugin, type PluginContext } from "../../../server/plugins/plugin.ts";
+import { TestKit } from "../../support/test_broker.ts";
+import { manage, running, texts, turns } from "./harness.ts";
+
+/** What a plugin's start was given, each time it started. */
+interface Probe {
+  plugin: AnyPlugin;
+  starts: PluginContext[];
+  closed: string[];
+}
+
+function probe(name = "probe", change: Partial<AnyPlugin> = {}, body: (ctx: PluginContext) => void = () => {}): Probe {
+  const starts: PluginContext[] = [];
+  const closed: string[] = [];
+  const plugin: AnyPlugin = {
+    name,
+    description: "A probe",
+    version: "v3.1.0",
+    activeByDefault: false,
+    config: {
+      "probe.limit": integer(5, "A limit."),
+      "probe.pause": duration("10s", "A pause."),
+      "probe.word": optional(text("word", "A word.")),
+      "probe.key": secret("public", "A secret."),
+      "probe.rule.$n": optional(text("rule", "Rules.")),
+    },
+    liveKeys: { "probe.limit": "integer" },
+    start(ctx) {
+      starts.push(ctx);
+      ctx.closing(() => void closed.push("first"));
+      ctx.closing(async () => void closed.push("second"));
+      body(ctx);
+    },
+    ...change,
+  };
+  return { plugin, starts, closed };
+}
+
+const failure = async (work: Promise<unknown>): Promise<PluginError> => {
+  const err = await work.then(
+    () => new Error("it did not fail"),
+    (e: unknown) => e,
+  );
+  expect(err).toBeInstanceOf(PluginError);
+  return err as PluginError;
+};
+const message = (topic: string, retain = false): Message => new Message(topic, new Uint8Array([1]), 0, retain, "c", null, 0, 0, null);
+
+describe("load and unload", () => {
+  test("rows in order of names, with what the API shows", () => {
+    const { manager } = manage([probe("zz").plugin, probe("aa").plugin]);
+    expect(manager.list().map((r) => r.name)).toEqual(["aa", "zz"]);
+    expect(manager.list()[0]).toEqual({
+      name: "aa",
+      version: "v3.1.0",
+      description: "A probe",
+      active: false,
+      error: null,
+      failures: 0,
+      required: false,
+      file: null,
+    });
+  });
+
+  test("the words of EMQ X 3.1 for what cannot be done", async () => {
+    const { manager } = manage([probe().plugin]);
+    expect((await failure(manager.unload("probe"))).message).toBe("not_started");
+    await manager.load("probe");
+    expect((await failure(manager.load("probe"))).message).toBe("already_started");
+    for (const verb of ["load", "unload", "reload"] as const) expect((await failure(manager[verb]("nope"))).message).toBe("not_found");
+    expect(manager.has("probe") && manager.isRunning("probe")).toBe(true);
+  });
+
+  test("a required plugin starts whatever was remembered, and stays", async () => {
+    const { manager, kit } = manage([probe("probe", { required: true }).plugin]);
+    kit.store.kv("plugins").set("state/probe", "unloaded");
+    expect(await manager.startAll()).toEqual([]);
+    expect((await failure(manager.unload("probe"))).message).toStartWith("refused: ");
+    expect(manager.isRunning("probe")).toBe(true);
+  });
+
+  test("what was loaded and unloaded is remembered; the others follow their default", async () => {
+    const kit = new TestKit();
+    const set = () => [
+      probe("off").plugin,
+      probe("on", { activeByDefault: true }).plugin,
+      probe("stays", { activeByDefault: true }).plugin,
+    ];
+    const first = manage(set(), { kit }).manager;
+    await first.startAll();
+    expect(first.list().map((r) => r.active)).toEqual([false, true, true]);
+    await first.load("off");
+    await first.unload("on");
+    await first.stopAll();
+    const second = manage(set(), { kit }).manager;
+    await second.startAll();
+    expect(second.list().map((r) => r.active)).toEqual([true, false, true]);
+  });
+
+  test("everything registered is taken back, last first", async () => {
+    let ticks = 0;
+    const p = probe("probe", {}, (ctx) => {
+      ctx.hook("message.publish", () => null, { prefix: "stop/" });
+      ctx.hook("message.publish", (m) => m);
+      ctx.hook("client.connected", () => {});
+      ctx.every(100, () => void ticks++);
+      ctx.after(100, () => {
+        ticks += 10;
+      });
+      ctx.closing(() => void p.closed.push("third"));
+    });
+    const { manager, kit } = await running(p.plugin);
+    expect(kit.hooks.at["message.publish"].map((h) => h.id)).toEqual(["probe", "probe#2"]);
+    expect(kit.broker.publish(message("stop/x"))).toBe(0);
+    kit.pass(300);
+    expect(ticks).toBe(13);
+    await manager.unload("probe");
+    for (const handlers of Object.values(kit.hooks.at)) expect(handlers).toEqual([]);
+    kit.pass(500);
+    expect(ticks).toBe(13);
+    expect(p.closed).toEqual(["third", "second", "first"]);
+    // An answer that comes late registers nothing any more.
+    p.starts[0]?.hook("client.connected", () => {});
+    expect(kit.hooks.at["client.connected"]).toEqual([]);
+  });
+
+  test("a cancelled timer does not fire, and `every` can be cancelled from within", async () => {
+    const fired: string[] = [];
+    const { kit } = await running(
+      probe("probe", {}, (ctx) => {
+        ctx.after(200, () => fired.push("never"))();
+        const stop = ctx.every(100, () => {
+          fired.push("once");
+          stop();
+        });
+      }).plugin,
+    );
+    kit.pass(1000);
+    expect(fired).toEqual(["once"]);
+  });
+
+  test("the service is there while the plugin runs", async () => {
+    const door = { reloadNow: async () => ["x"] };
+    const plugin = definePlugin({
+      name: "emqx_reloader",
+      description: "",
+      version: "",
+      activeByDefault: true,
+      config: {},
+      start: () => door,
+    });
+    const { manager } = manage([plugin]);
+    expect(manager.service("emqx_reloader")).toBeUndefined();
+    await manager.startAll();
+    expect(manager.service("emqx_reloader")).toBe(door);
+    await manager.unload("emqx_reloader");
+    expect(manager.service("emqx_reloader")).toBeUndefined();
+    expect(manager.service("emqx_retainer")).toBeUndefined();
+  });
+});
+
+describe("plugins that fail", () => {
+  test("a start that throws: inactive, error shown, what it had registered is gone, others run", async () => {
+    const bad = probe("bad", { activeByDefault: true }, (ctx) => {
+      ctx.hook("client.connected", () => {});
+      throw new Error("no such database");
+    });
+    const { manager, kit } = manage([bad.plugin, probe("good", { activeByDefault: true }).plugin]);
+    expect(await manager.startAll()).toEqual([{ name: "bad", required: false, error: "no such database" }]);
+    expect(manager.list().map((r) => [r.name, r.active, r.error])).toEqual([
+      ["bad", false, "no such database"],
+      ["good", true, null],
+    ]);
+    expect(kit.hooks.at["client.connected"]).toEqual([]);
+    expect(bad.closed).toEqual(["second", "first"]);
+    expect((await failure(manager.load("bad"))).kind).toBe("failed");
+  });
+
+  test("a start that rejects is a start that throws", async () => {
+    const { manager } = manage([probe("bad", { start: () => Promise.reject(new Error("later")) }).plugin]);
+    expect((await failure(manager.load("bad"))).message).toBe("later");
+  });
+
+  test("a hook, a timer and a close that throw are noted and harm nobody", async () => {
+    let publishing: unknown = null;
+    const { manager, kit } = await running(
+      probe("bad", {}, (ctx) => {
+        ctx.hook("client.connected", () => {
+          throw new Error("hook");
+        });
+        ctx.hook("client.disconnected", async () => {
+          throw new Error("late hook");
+        });
+        ctx.hook("message.publish", () => publishing as Message, { prefix: "p/" });
+        ctx.every(100, () => {
+          throw new Error("timer");
+        });
+        ctx.closing(() => {
+          throw new Error("close");
+        });
+      }).plugin,
+    );
+    const client = kit.connected("c");
+    expect(manager.list()[0]).toMatchObject({ active: true, error: "client.connected: hook", failures: 1 });
+    kit.pass(300);
+    expect(manager.list()[0]).toMatchObject({ error: "timer: timer", failures: 4 });
+    client.disconnect();
+    await turns(kit);
+    expect(manager.list()[0]).toMatchObject({ error: "client.disconnected: late hook", failures: 5 });
+    // A forgotten return passes the message on; a promise stops it.
+    const got = kit.connected("d");
+    got.subscribe("p/#").take();
+    publishing = undefined;
+    expect(kit.broker.publish(message("p/1"))).toBe(1);
+    publishing = Promise.resolve(message("p/2"));
+    expect(kit.broker.publish(message("p/2"))).toBe(0);
+    await manager.unload("bad");
+    expect(manager.list()[0]).toMatchObject({ active: false });
+    expect(kit.log.errors.some((l) => l.includes('"where":"close"'))).toBe(true);
+  });
+
+  test("an authentication that rejects denies, and is noted", async () => {
+    const { manager, kit } = await running(
+      probe("auth", {}, (ctx) => ctx.hook("client.authenticate", () => Promise.reject(new Error("database down")))).plugin,
+    );
+    const c = kit.client(5).connect("c", { username: "u" });
+    await turns(kit);
+    expect(c.take()).toMatchObject([{ cmd: "connack", reasonCode: 0x88 }]);
+    expect(manager.list()[0]).toMatchObject({ error: "client.authenticate: database down", failures: 1 });
+  });
+});
+
+describe("settings", () => {
+  test("ctx.config has the values of file and defaults, ctx.many those of numbered keys in order", async () => {
+    const p = probe();
+    await running(p.plugin, { settings: { "probe.limit": "7", "probe.rule.10": "b", "probe.rule.2": "a", "other.key": "x" } });
+    const ctx = p.starts[0] as PluginContext;
+    expect(ctx.config).toMatchObject({ "probe.limit": 7, "probe.pause": 10_000, "probe.word": null, "probe.key": "public" });
+    expect([...ctx.many("probe.rule.$n")]).toEqual([
+      ["2", "a"],
+      ["10", "b"],
+    ]);
+  });
+
+  test("a bad value from a file: the plugin does not start, the key is named", async () => {
+    const { manager } = manage([probe().plugin], { settings: { "probe.pause": "soon" } });
+    const err = await failure(manager.load("probe"));
+    expect(err.kind).toBe("bad_value");
+    expect(err.message).toStartWith("probe.pause: expected a duration");
+  });
+
+  test("rows: what 3.1's file has is required, optional keys are empty, the wildcard stands for itself", () => {
+    const { manager } = manage([probe().plugin], { settings: { "probe.limit": "7" } });
+    const rows = manager.configRows("probe");
+    expect(rows.map((r) => [r.key, r.value, r.required, r.origin])).toEqual([
+      ["probe.limit", "7", true, "file"],
+      ["probe.pause", "10s", true, "default"],
+      ["probe.key", "public", true, "default"],
+      ["probe.word", "", false, "default"],
+      ["probe.rule.$n", "", false, "default"],
+    ]);
+    expect(rows[0]).toMatchObject({ desc: "", type: "integer", default: "5", live: true, doc: "A limit." });
+    expect(rows[2]).toMatchObject({ secret: true, live: false });
+  });
+
+  test("replaceConfig replaces the whole set, restarts, and survives a restart of the node", async () => {
+    const p = probe();
+    const { manager, kit } = await running(p.plugin, { settings: { "probe.limit": "7", "probe.word": "hi" } });
+    await manager.replaceConfig("probe", { "probe.pause": "1m", "probe.rule.1": "r" });
+    expect(p.starts).toHaveLength(2);
+    expect(p.starts[1]?.config).toMatchObject({ "probe.limit": 5, "probe.pause": 60_000, "probe.word": null });
+    expect([...(p.starts[1] as PluginContext).many("probe.rule.$n")]).toEqual([["1", "r"]]);
+    expect(manager.configRows("probe").map((r) => [r.key, r.value, r.required, r.origin])).toEqual([
+      ["probe.pause", "1m", true, "api"],
+      ["probe.limit", "", false, "default"],
+      ["probe.word", "", false, "default"],
+      ["probe.key", "", false, "default"],
+      ["probe.rule.$n", "", false, "default"],
+    ]);
+    const again = probe();
+    const next = await running(again.plugin, { kit, settings: { "probe.limit": "7" } });
+    expect(again.starts[0]?.config).toMatchObject({ "probe.limit": 5, "probe.pause": 60_000 });
+    await next.manager.replaceConfig("probe", null);
+    expect(again.starts[1]?.config).toMatchObject({ "probe.limit": 7, "probe.pause": 10_000 });
+  });
+
+  test("a bad set changes nothing and names the key", async () => {
+    const p = probe();
+    const { manager } = await running(p.plugin);
+    for (const [set, key] of [
+      [{ "probe.pause": "1m", "probe.nope": "1" }, "probe.nope"],
+      [{ "probe.pause": "1m", "probe.limit": "many" }, "probe.limit"],
+      [{ "probe.pause": "1m", "probe.limit": 3 as unknown as string }, "probe.limit"],
+      [{ "probe.rule.x": "not a number" }, "probe.rule.x"],
+    ] as const) {
+      expect((await failure(manager.replaceConfig("probe", set))).message).toContain(key);
+    }
+    expect((await failure(manager.replaceConfig("nope", {}))).kind).toBe("not_found");
+    expect(p.starts).toHaveLength(1);
+    expect(manager.configRows("probe")[0]).toMatchObject({ key: "probe.limit", origin: "default" });
+  });
+
+  test("a secret is hidden once it is not the default, and stays when its stars are sent back", async () => {
+    const p = probe();
+    const { manager } = await running(p.plugin);
+    await manager.replaceConfig("probe", { "probe.key": "s3cret" });
+    expect(manager.configRows("probe")[0]).toMatchObject({ key: "probe.key", value: "******" });
+    await manager.replaceConfig("probe", { "probe.key": "******", "probe.limit": "1" });
+    expect(p.starts[2]?.config).toMatchObject({ "probe.key": "s3cret", "probe.limit": 1 });
+  });
+
+  test("when it does not start with the new set, the old one is back in force", async () => {
+    const p = probe("probe", {}, (ctx) => {
+      if (ctx.config["probe.word"] === "bad") throw new Error("word refused");
+    });
+    const { manager } = await running(p.plugin, { settings: { "probe.limit": "7" } });
+    expect((await failure(manager.replaceConfig("probe", { "probe.word": "bad" }))).message).toBe("word refused");
+    expect(manager.list()[0]).toMatchObject({ active: true, error: "word refused" });
+    expect(p.starts.at(-1)?.config).toMatchObject({ "probe.limit": 7, "probe.word": null });
+  });
+
+  test("a required plugin is restarted a little later: it may be answering", async () => {
+    const p = probe("probe", { required: true });
+    const { manager, kit } = await running(p.plugin);
+    await manager.replaceConfig("probe", { "probe.limit": "1" });
+    expect(p.starts).toHaveLength(1);
+    kit.pass(600);
+    // The next turn in the queue comes after the restart.
+    await manager.updateSettings(texts({}));
+    expect(p.starts).toHaveLength(2);
+  });
+
+  test("live keys: set at once, in base units, kept, and only while the plugin runs", async () => {
+    const p = probe();
+    const { manager, kit } = manage([p.plugin]);
+    expect(manager.liveItems()).toEqual([]);
+    expect((await failure(manager.setLive("probe", "probe.limit", "9"))).kind).toBe("not_started");
+    await manager.load("probe");
+    await manager.setLive("probe", "probe.limit", "9");
+    expect(p.starts[0]?.config).toMatchObject({ "probe.limit": 9 });
+    expect(manager.liveItems()).toEqual([{ key: "probe.limit", value: "9", datatpye: "integer", datatype: "integer", app: "probe" }]);
+    expect(manager.configRows("probe")[0]).toMatchObject({ key: "probe.limit", value: "9", origin: "api", required: true });
+    expect((await failure(manager.setLive("probe", "probe.pause", "1s"))).kind).toBe("unknown_key");
+    expect((await failure(manager.setLive("probe", "probe.limit", "x"))).kind).toBe("bad_value");
+    expect((await failure(manager.setLive("nope", "probe.limit", "1"))).kind).toBe("not_found");
+    const again = probe();
+    await running(again.plugin, { kit });
+    expect(again.starts[0]?.config).toMatchObject({ "probe.limit": 9 });
+  });
+
+  test("files read again: live keys change in place, others restart the plugin, those set by the API stay", async () => {
+    const p = probe();
+    const { manager } = await running(p.plugin);
+    expect(await manager.updateSettings(texts({ "probe.limit": "8" }))).toEqual(["probe.limit"]);
+    expect(p.starts).toHaveLength(1);
+    expect(p.starts[0]?.config).toMatchObject({ "probe.limit": 8 });
+    expect(await manager.updateSettings(texts({ "probe.limit": "8", "probe.word": "new" }))).toEqual(["probe.word"]);
+    expect(p.starts).toHaveLength(2);
+    expect(await manager.updateSettings(texts({ "probe.limit": "8", "probe.word": "new", "probe.rule.1": "r" }))).toEqual([
+      "probe.rule.$n",
+    ]);
+    await manager.replaceConfig("probe", { "probe.word": "mine" });
+    expect(await manager.updateSettings(texts({ "probe.limit": "3" }))).toEqual([]);
+    expect(p.starts.at(-1)?.config).toMatchObject({ "probe.limit": 5, "probe.word": "mine" });
+  });
+
+  test("files read again with what the plugin does not take: it runs on as before", async () => {
+    const p = probe("probe", {}, (ctx) => {
+      if (ctx.config["probe.word"] === "bad") throw new Error("word refused");
+    });
+    const { manager } = await running(p.plugin, { settings: { "probe.word": "good" } });
+    expect(await manager.updateSettings(texts({ "probe.word": "bad" }))).toEqual([]);
+    expect(manager.list()[0]).toMatchObject({ active: true, error: "config: word refused" });
+    expect(p.starts.at(-1)?.config).toMatchObject({ "probe.word": "good" });
+  });
+});
