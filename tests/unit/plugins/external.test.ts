@@ -1,0 +1,182 @@
+import { describe, expect, test } from "bun:test";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { externalFiles, importExternal } from "../../../server/plugins/external.ts";
+import { type Managed, manage, tempDir } from "./harness.ts";
+
+const dirs: string[] = [];
+function dirWith(files: Record<string, string>): string {
+  const dir = tempDir();
+  dirs.push(dir);
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(dir, name), text);
+  return dir;
+}
+process.on("exit", () => {
+  for (const dir of dirs) rmSync(dir, { recursive: true, force: true });
+});
+
+/** A plugin in TypeScript that answers with its greeting, typed and with a helper of its own. */
+const GREETER = `
+import { word } from "./lib/word.ts";
+interface Seen { clients: string[] }
+const seen: Seen = { clients: [] };
+export default {
+  name: "greeter",
+  description: "Greets",
+  version: "v1.2.3",
+  activeByDefault: true,
+  seen,
+  config: {
+    "greeter.text": { type: "text", default: "hello", doc: "What it says." },
+    "greeter.pause": { type: "duration", default: "5s" },
+    "greeter.kind": { type: "enum", choices: ["a", "b"], default: "b" },
+    "greeter.on": { type: "flag", default: true },
+    "greeter.max": { type: "integer", default: 3, min: 1 },
+    "greeter.free": { type: "bytes" },
+  },
+  liveKeys: ["greeter.text"],
+  start(ctx: any) {
+    ctx.hook("client.connected", (client: any) => ctx.log.info(word() + " " + ctx.config["greeter.text"], { clientid: client.clientId, config: { ...ctx.config } }));
+  },
+};`;
+
+function greeterDir(extra: Record<string, string> = {}): string {
+  const dir = dirWith({ "greeter.ts": GREETER, ...extra });
+  mkdirSync(join(dir, "lib"));
+  writeFileSync(join(dir, "lib", "word.ts"), "export const word = (): string => 'first';");
+  return dir;
+}
+const greetings = ({ kit }: Managed): string[] =>
+  kit.log.lines.filter((l) => l.fields?.plugin === "greeter" && l.fields.clientid).map((l) => l.message);
+const row = ({ manager }: Managed, name: string) => manager.list().find((r) => r.name === name);
+
+describe("a plugin from a file", () => {
+  test("runs, with its keys read by type", async () => {
+    const m = manage([], { expandPluginsDir: greeterDir() });
+    expect(await m.manager.startAll()).toEqual([]);
+    expect(row(m, "greeter")).toMatchObject({
+      active: true,
+      version: "v1.2.3",
+      description: "Greets",
+      file: expect.stringMatching(/greeter\.ts$/),
+    });
+    m.kit.connected("me");
+    expect(greetings(m)).toEqual(["first hello"]);
+    expect(m.kit.log.lines.at(-1)?.fields?.config).toEqual({
+      "greeter.text": "hello",
+      "greeter.pause": 5000,
+      "greeter.kind": "b",
+      "greeter.on": true,
+      "greeter.max": 3,
+      "greeter.free": null,
+    });
+    expect(m.manager.liveItems().map((i) => i.key)).toEqual(["greeter.text"]);
+    expect(m.manager.configRows("greeter").find((r) => r.key === "greeter.kind")).toMatchObject({ enum: ["a", "b"], type: "enum" });
+    await m.manager.unload("greeter");
+    m.kit.connected("you");
+    expect(greetings(m)).toHaveLength(1);
+  });
+
+  test("a reload takes the file, and what it imports, as they are now", async () => {
+    const dir = greeterDir();
+    const m = manage([], { expandPluginsDir: dir });
+    await m.manager.startAll();
+    writeFileSync(join(dir, "lib", "word.ts"), "export const word = (): string => 'second';");
+    writeFileSync(join(dir, "greeter.ts"), GREETER.replace('"hello"', '"again"').replace("v1.2.3", "v2.0.0"));
+    await m.manager.reload("greeter");
+    m.kit.connected("me");
+    expect(greetings(m)).toEqual(["second again"]);
+    expect(row(m, "greeter")).toMatchObject({ version: "v2.0.0", active: true });
+  });
+
+  test("settings in the .conf beside it; a bad one is told with file and line", async () => {
+    const dir = greeterDir({ "greeter.conf": "## mine\n\ngreeter.text = from the file\ngreeter.free = 2KB\n" });
+    const m = manage([], { expandPluginsDir: dir });
+    await m.manager.startAll();
+    m.kit.connected("me");
+    expect(greetings(m)).toEqual(["first from the file"]);
+    expect(m.manager.configRows("greeter").find((r) => r.key === "greeter.free")).toMatchObject({
+      value: "2KB",
+      origin: "file",
+      required: true,
+    });
+    writeFileSync(join(dir, "greeter.conf"), "greeter.text = x\ngreeter.nope = 1\n");
+    await expect(m.manager.reload("greeter")).rejects.toThrow(/greeter\.conf:2: greeter has no key greeter\.nope/);
+    expect(row(m, "greeter")).toMatchObject({ active: false, error: expect.stringContaining("greeter.conf:2") });
+    writeFileSync(join(dir, "greeter.conf"), "greeter.pause = soon\n");
+    await expect(m.manager.load("greeter")).rejects.toThrow(/greeter\.pause: expected a duration/);
+    writeFileSync(join(dir, "greeter.conf"), "");
+    await m.manager.load("greeter");
+    expect(row(m, "greeter")).toMatchObject({ active: true, error: null });
+  });
+
+  test("not active by default: listed, and loaded on demand, also after a restart", async () => {
+    const dir = dirWith({ "quiet.mjs": "export default { name: 'quiet', start() {} };" });
+    const first = manage([], { expandPluginsDir: dir });
+    await first.manager.startAll();
+    expect(row(first, "quiet")).toMatchObject({ active: false, error: null });
+    await first.manager.load("quiet");
+    const second = manage([], { expandPluginsDir: dir, kit: first.kit });
+    await second.manager.startAll();
+    expect(row(second, "quiet")).toMatchObject({ active: true });
+  });
+});
+
+describe("a file that is no plugin", () => {
+  const bad: Record<string, [text: string, why: RegExp]> = {
+    syntax: ["export default { name: 'x' start }", /line 1/],
+    "no-default": ["export const x = 1;", /no default export/],
+    "no-start": ["export default { name: 'x' };", /start: expected a function/],
+    "no-name": ["export default { start() {} };", /name:/],
+    throws: ["throw new Error('at import');", /at import/],
+    missing: ["import './not-there.ts'; export default { name: 'x', start() {} };", /not-there/],
+    type: ["export default { name: 'x', config: { k: { type: 'colour' } }, start() {} };", /k has an unknown type/],
+    default: ["export default { name: 'x', config: { k: { type: 'integer', default: 'no' } }, start() {} };", /k: the default is wrong/],
+    live: ["export default { name: 'x', liveKeys: ['k'], start() {} };", /k is no key/],
+  };
+  for (const [name, [text, why]] of Object.entries(bad)) {
+    test(`${name}: listed as inactive with the reason, logged with the file's name`, async () => {
+      const m = manage([], { expandPluginsDir: dirWith({ [`${name}.ts`]: text }) });
+      await m.manager.startAll();
+      expect(row(m, name)).toMatchObject({ active: false, error: expect.stringMatching(why) });
+      expect(m.kit.log.errors).toEqual([expect.stringContaining(`${name}.ts`)]);
+      await expect(m.manager.load(name)).rejects.toThrow(why);
+      expect(m.manager.has(name)).toBe(true);
+    });
+  }
+
+  test("once repaired it loads under its own name", async () => {
+    const dir = dirWith({ "late.js": "export default 5;" });
+    const m = manage([], { expandPluginsDir: dir });
+    await m.manager.startAll();
+    writeFileSync(join(dir, "late.js"), "export default { name: 'repaired', start() {} };");
+    await m.manager.load("late");
+    expect(m.manager.list().map((r) => [r.name, r.active, r.error])).toEqual([["repaired", true, null]]);
+  });
+
+  test("a name that is taken stays with its owner", async () => {
+    const text = "export default { name: 'same', start() {} };";
+    const m = manage([], { expandPluginsDir: dirWith({ "a.js": text, "same.js": text }) });
+    await m.manager.startAll();
+    expect(m.manager.list().map((r) => [r.name.replace(/ .*/, ""), r.error === null])).toEqual([
+      ["same", true],
+      ["same", false],
+    ]);
+    expect(m.kit.log.errors).toEqual([expect.stringContaining("same is taken")]);
+  });
+});
+
+test("only *.ts, *.js and *.mjs files are plugins; a directory that is not there is none", () => {
+  const dir = dirWith({ "b.js": "", "a.ts": "", "c.mjs": "", "types.d.ts": "", "readme.md": "", ".hidden.js": "", "a.conf": "" });
+  mkdirSync(join(dir, "folder.ts"));
+  expect(externalFiles(dir).map((f) => f.stem)).toEqual(["a", "b", "c"]);
+  expect(externalFiles(join(dir, "nowhere"))).toEqual([]);
+  expect(externalFiles("")).toEqual([]);
+});
+
+test("`this` in start is the manifest", async () => {
+  const dir = dirWith({ "own.js": "export default { name: 'own', tone: 7, start() { if (this.tone !== 7) throw new Error('lost'); } };" });
+  const [file] = externalFiles(dir);
+  const plugin = await importExternal(file as NonNullable<typeof file>);
+  expect(plugin.start({} as never)).toBeUndefined();
+});

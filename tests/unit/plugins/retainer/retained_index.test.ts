@@ -1,0 +1,94 @@
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { Message } from "../../../../server/core/message.ts";
+import { topicMatches } from "../../../../server/mqtt/topic.ts";
+import { RetainedIndex } from "../../../../server/plugins/retainer/retained_index.ts";
+
+const message = (topic: string, text = "x"): Message => new Message(topic, Buffer.from(text), 0, true, "c", null, 0, 0, null);
+const ALL = { found: Number.POSITIVE_INFINITY, visited: Number.POSITIVE_INFINITY };
+function indexOf(...topics: string[]): RetainedIndex {
+  const index = new RetainedIndex();
+  for (const t of topics) index.set(message(t));
+  return index;
+}
+const match = (index: RetainedIndex, filter: string): string[] | undefined => index.match(filter, ALL)?.map((e) => e.message.topic);
+
+describe("matching", () => {
+  const index = indexOf("a", "a/b", "a/b/c", "a/", "/a", "", "b/b", "$SYS/x", "$SYS/x/y", "x//y");
+  for (const [filter, topics] of [
+    ["a", ["a"]],
+    ["nope", []],
+    ["a/#", ["a", "a/b", "a/b/c", "a/"]],
+    ["a/+", ["a/b", "a/"]],
+    ["+", ["a", ""]],
+    ["+/b", ["a/b", "b/b"]],
+    ["#", ["a", "a/b", "a/b/c", "a/", "/a", "", "b/b", "x//y"]],
+    ["+/#", ["a", "a/b", "a/b/c", "a/", "/a", "", "b/b", "x//y"]],
+    ["/#", ["/a", ""]],
+    ["$SYS/#", ["$SYS/x", "$SYS/x/y"]],
+    ["$SYS/+", ["$SYS/x"]],
+    ["+/x", []],
+    ["x/+/y", ["x//y"]],
+    ["a/b/c/#", ["a/b/c"]],
+    ["a/+/+", ["a/b/c"]],
+  ] as const) {
+    test(`${filter} selects ${topics.length}`, () => expect(match(index, filter)).toEqual([...topics]));
+  }
+
+  test("whatever the topics and the filter: what topicMatches says, in order of storing", () => {
+    const level = fc.constantFrom("a", "b", "", "$a", "ü");
+    const topic = fc.array(level, { minLength: 1, maxLength: 4 }).map((l) => l.join("/"));
+    const filter = fc
+      .tuple(fc.array(fc.oneof(level, fc.constant("+")), { minLength: 1, maxLength: 4 }), fc.boolean())
+      .map(([l, hash]) => (hash ? [...l, "#"] : l).join("/"));
+    fc.assert(
+      fc.property(fc.uniqueArray(topic), fc.array(topic), fc.oneof(filter, fc.constant("#")), (topics, gone, f) => {
+        const index = indexOf(...topics);
+        const left = new Set(topics);
+        for (const t of gone) expect(index.delete(t)).toBe(left.delete(t));
+        expect(match(index, f)).toEqual([...left].filter((t) => topicMatches(t, f)));
+        expect(index.size).toBe(left.size);
+      }),
+      { numRuns: 300, seed: 7 },
+    );
+  });
+});
+
+test("a replaced message moves to the end of the order and keeps one place", () => {
+  const index = indexOf("a", "b", "c");
+  index.set(message("a", "new"));
+  expect(index.topics()).toEqual(["b", "c", "a"]);
+  expect(index.size).toBe(3);
+  expect(index.get("a")?.message.payload).toEqual(Buffer.from("new"));
+  expect(index.get("a")?.seq).toBe(index.seq);
+});
+
+test("the order is live: an iterator sees what is stored and misses what is deleted while it is under way", () => {
+  const index = indexOf("a", "b", "c");
+  const seen: string[] = [];
+  for (const e of index.entries()) {
+    seen.push(e.message.topic);
+    if (e.message.topic === "a") {
+      index.delete("b");
+      index.set(message("d"));
+    }
+  }
+  expect(seen).toEqual(["a", "c", "d"]);
+});
+
+test("$SYS is not counted among the ordinary ones; clear empties everything", () => {
+  const index = indexOf("a", "$SYS/b", "$SYSTEM");
+  expect([index.size, index.ordinary]).toEqual([3, 2]);
+  index.delete("$SYS/b");
+  expect([index.size, index.ordinary]).toEqual([2, 2]);
+  index.clear();
+  expect([index.size, index.ordinary, index.get("a"), match(index, "#")]).toEqual([0, 0, undefined, []]);
+});
+
+test("a look-up beyond its budget gives up, an exact one never needs any", () => {
+  const index = indexOf(...Array.from({ length: 100 }, (_, i) => `t/${i}/x`));
+  expect(index.match("t/#", { found: 99, visited: 1000 })).toBeNull();
+  expect(index.match("t/#", { found: 100, visited: 1000 })).toHaveLength(100);
+  expect(index.match("t/+/nothing", { found: 100, visited: 50 })).toBeNull();
+  expect(index.match("t/5/x", { found: 0, visited: 0 })).toHaveLength(1);
+});

@@ -1,0 +1,245 @@
+import { describe, expect, test } from "bun:test";
+import { Message } from "../../../../server/core/message.ts";
+import type { StoredMessage } from "../../../../server/core/ports.ts";
+import type { RetainerService } from "../../../../server/plugins/plugin.ts";
+import { retainer } from "../../../../server/plugins/retainer/index.ts";
+import type { MemoryStore } from "../../../support/memory_store.ts";
+import { type TestClient, TestKit } from "../../../support/test_broker.ts";
+import { type Managed, running, turns } from "../harness.ts";
+
+interface Kept extends Managed {
+  service: RetainerService;
+  /** Connected publisher. */
+  from: TestClient;
+}
+async function start(settings: Record<string, string> = {}, kit = new TestKit()): Promise<Kept> {
+  const m = await running(retainer, { settings, kit });
+  const service = m.manager.service("emqx_retainer") as RetainerService;
+  return { ...m, service, from: m.kit.connected("publisher", 5) };
+}
+const retain = (c: TestClient, topic: string, payload: string | Buffer = "x", qos: 0 | 1 | 2 = 0, more: Record<string, unknown> = {}) =>
+  c.publish(topic, payload, qos, { retain: true, ...more });
+const stored = (kit: TestKit): StoredMessage[] => {
+  kit.store.commit();
+  return [...kit.store.retained.load()];
+};
+const topicsOf = (c: TestClient): string[] => c.messages().map((m) => m.topic);
+
+describe("keeping", () => {
+  test("the last retained message of a topic, with what came with it, and the publisher's chunk let go", async () => {
+    const { service, from, kit } = await start();
+    retain(from, "a/b", "old");
+    from.publish("a/b", "not retained");
+    const properties = { correlationData: Buffer.from([1, 2]), userProperties: { k: "v" }, contentType: "t" };
+    retain(from, "a/b", "new", 1, { properties });
+    const m = service.get("a/b") as Message;
+    expect([Buffer.from(m.payload).toString(), m.qos, m.retain, m.from]).toEqual(["new", 1, true, "publisher"]);
+    expect(m.properties).toEqual({ correlationData: Uint8Array.of(1, 2), userProperties: [["k", "v"]], contentType: "t" });
+    expect(m.payload.buffer.byteLength).toBe(3);
+    expect(service.count).toBe(1);
+    expect(stored(kit).map((r) => [r.topic, Buffer.from(r.payload).toString()])).toEqual([["a/b", "new"]]);
+  });
+
+  test("an empty payload takes it away, and still reaches subscribers [MQTT-3.3.1-6]", async () => {
+    const { service, from, kit } = await start();
+    const live = kit.connected("live").subscribe("a");
+    live.take();
+    retain(from, "a", "x");
+    retain(from, "a", "");
+    expect(service.get("a")).toBeUndefined();
+    expect(stored(kit)).toEqual([]);
+    expect(live.messages().map((m) => [m.payload, m.retain])).toEqual([
+      ["x", false],
+      ["", false],
+    ]);
+  });
+
+  test("exactly max_retained_messages topics, replacing allowed, $SYS not counted", async () => {
+    const { service, from, kit } = await start({ "retainer.max_retained_messages": "2" });
+    kit.broker.publish(new Message("$SYS/brokers", Buffer.from("n"), 0, true, "", null, kit.clock.time, 0, null));
+    for (const t of ["a", "b", "c"]) retain(from, t, "1");
+    retain(from, "a", "2");
+    expect(service.topics().sort()).toEqual(["$SYS/brokers", "a", "b"]);
+    expect(Buffer.from(service.get("a")?.payload ?? []).toString()).toBe("2");
+    retain(from, "b", "");
+    retain(from, "c", "1");
+    expect(service.topics()).toContain("c");
+    expect(kit.metrics.get("retained/refused/full")).toBe(1);
+    expect(kit.log.lines.filter((l) => l.message === "message not retained")).toHaveLength(1);
+  });
+
+  test("a payload above max_payload_size is delivered, not kept; the limit itself is kept", async () => {
+    const { service, from, kit } = await start({ "retainer.max_payload_size": "4" });
+    const live = kit.connected("live").subscribe("#");
+    live.take();
+    retain(from, "small", "1234");
+    retain(from, "large", "12345");
+    expect(service.topics()).toEqual(["small"]);
+    expect(topicsOf(live)).toEqual(["small", "large"]);
+    expect(kit.metrics.get("retained/refused/too_large")).toBe(1);
+  });
+
+  test("limits set while running count from the next message on", async () => {
+    const { service, from, manager } = await start();
+    retain(from, "a", "12345");
+    await manager.setLive("emqx_retainer", "retainer.max_payload_size", "2");
+    await manager.setLive("emqx_retainer", "retainer.max_retained_messages", "2");
+    for (const [t, text] of [
+      ["b", "123"],
+      ["c", "12"],
+      ["d", "1"],
+    ] as const)
+      retain(from, t, text);
+    expect(service.topics()).toEqual(["a", "c"]);
+  });
+});
+
+describe("on disk", () => {
+  test("what was committed is there after a crash, in order of time; $SYS is not written", async () => {
+    const { from, kit } = await start();
+    for (const t of ["z", "m", "a"]) {
+      retain(from, t, t);
+      kit.pass(100);
+    }
+    retain(from, "m", "m2");
+    kit.broker.publish(new Message("$SYS/x", Buffer.from("n"), 0, true, "", null, 0, 0, null));
+    kit.store.commit();
+    const next = await start({}, new TestKit({ store: (kit.store as MemoryStore).crash(), clock: kit.clock }));
+    expect(next.service.topics()).toEqual(["z", "a", "m"]);
+    expect([next.service.count, next.service.max]).toEqual([3, 3]);
+    const late = next.kit.connected("late").subscribe("#");
+    expect(late.messages().map((m) => [m.topic, m.payload, m.retain])).toEqual([
+      ["z", "z", true],
+      ["a", "a", true],
+      ["m", "m2", true],
+    ]);
+  });
+
+  test("ram: nothing is written, and what an earlier disc left is gone", async () => {
+    const { from, kit } = await start();
+    retain(from, "old");
+    kit.store.commit();
+    const next = await start({ "retainer.storage_type": "ram" }, new TestKit({ store: (kit.store as MemoryStore).crash() }));
+    retain(next.from, "new");
+    expect(next.service.topics()).toEqual(["new"]);
+    expect(stored(next.kit)).toEqual([]);
+  });
+});
+
+describe("expiry", () => {
+  test("a message's own expiry goes before the setting, $SYS has none", async () => {
+    const { service, from, kit } = await start({ "retainer.expiry_interval": "10s" });
+    retain(from, "by-setting");
+    retain(from, "sooner", "x", 0, { properties: { messageExpiryInterval: 5 } });
+    retain(from, "later", "x", 0, { properties: { messageExpiryInterval: 30 } });
+    kit.broker.publish(new Message("$SYS/x", Buffer.from("n"), 0, true, "", null, kit.clock.time, 0, null));
+    const left = (): string[] => ["by-setting", "sooner", "later", "$SYS/x"].filter((t) => service.get(t) !== undefined);
+    kit.clock.time += 4999;
+    expect(left()).toEqual(["by-setting", "sooner", "later", "$SYS/x"]);
+    kit.clock.time += 1;
+    expect(left()).toEqual(["by-setting", "later", "$SYS/x"]);
+    kit.clock.time += 5000;
+    expect(left()).toEqual(["later", "$SYS/x"]);
+    kit.clock.time += 20_000;
+    expect(left()).toEqual(["$SYS/x"]);
+    expect(stored(kit)).toEqual([]);
+    expect(kit.metrics.get("retained/expired")).toBe(3);
+  });
+
+  test("what nobody asks for is swept away", async () => {
+    const { service, from, kit } = await start();
+    for (let i = 0; i < 50; i++) retain(from, `t/${i}`, "x", 0, { properties: { messageExpiryInterval: (i % 2) + 1 } });
+    kit.pass(3000);
+    expect(service.count).toBe(0);
+    expect(service.max).toBe(50);
+  });
+
+  test("an expired one is not sent, a living one tells what is left of its time [MQTT-3.3.2-6]", async () => {
+    const { from, kit } = await start();
+    retain(from, "dead", "x", 0, { properties: { messageExpiryInterval: 2 } });
+    retain(from, "alive", "x", 0, { properties: { messageExpiryInterval: 60 } });
+    kit.clock.time += 10_000;
+    const late = kit.connected("late", 5).subscribe("#");
+    expect(late.messages()).toMatchObject([{ topic: "alive", properties: { messageExpiryInterval: 50 } }]);
+  });
+});
+
+describe("sending to new subscribers", () => {
+  test("after SUBACK, with the retain flag, at the lower QoS, with the subscription's identifier", async () => {
+    const { from, kit } = await start();
+    retain(from, "q/2", "x", 2, { messageId: 9 });
+    from.send({ cmd: "pubrel", messageId: 9 });
+    const late = kit.connected("late", 5).subscribe("q/+", 1, { subId: 7, rap: false });
+    const packets = late.take();
+    expect(packets.map((p) => p.cmd)).toEqual(["suback", "publish"]);
+    expect(packets[1]).toMatchObject({ retain: true, qos: 1, properties: { subscriptionIdentifier: 7 } });
+  });
+
+  test("retain handling: 0 always, 1 for a new subscription, 2 never [MQTT-3.3.1-9 to -11]", async () => {
+    const { from, kit } = await start();
+    retain(from, "t");
+    const c = kit.connected("c", 5);
+    const again = (rh: number): number => c.subscribe("t", 0, { rh }).messages().length;
+    expect([again(2), again(1), again(0), again(0), again(1)]).toEqual([0, 0, 1, 1, 0]);
+    expect(kit.connected("d", 5).subscribe("t", 0, { rh: 1 }).messages()).toHaveLength(1);
+  });
+
+  test("none for shared subscriptions, none of one's own with No Local, none of $SYS for #", async () => {
+    const { from, kit } = await start();
+    retain(from, "t");
+    kit.broker.publish(new Message("$SYS/x", Buffer.from("n"), 0, true, "", null, 0, 0, null));
+    expect(topicsOf(kit.connected("shared", 5).subscribe("$share/g/t"))).toEqual([]);
+    expect(topicsOf(kit.connected("queue").subscribe("$queue/t"))).toEqual([]);
+    expect(topicsOf(from.subscribe("t", 0, { nl: true }))).toEqual([]);
+    expect(topicsOf(kit.connected("all").subscribe("#"))).toEqual(["t"]);
+    expect(topicsOf(kit.connected("sys").subscribe("$SYS/#"))).toEqual(["$SYS/x"]);
+  });
+
+  test("a mountpoint keeps clients apart", async () => {
+    const kit = new TestKit({ zone: { mountpoint: "home/" } });
+    const { from, service } = await start({}, kit);
+    retain(from, "t");
+    kit.broker.publish(new Message("t", Buffer.from("other"), 0, true, "", null, 0, 0, null));
+    expect(service.topics()).toEqual(["home/t", "t"]);
+    expect(kit.connected("c").subscribe("#").messages()).toMatchObject([{ topic: "t", payload: "x" }]);
+  });
+
+  test("the node's number of retained messages is ours while we run", async () => {
+    const { from, kit, manager } = await start();
+    retain(from, "t");
+    expect(kit.metrics.get("messages/retained")).toBe(1);
+    await manager.unload("emqx_retainer");
+    expect(kit.metrics.get("messages/retained")).toBe(0);
+    retain(from, "u");
+    expect(kit.connected("c").subscribe("#").messages()).toEqual([]);
+    await manager.load("emqx_retainer");
+    expect(topicsOf(kit.connected("d").subscribe("#"))).toEqual(["t"]);
+  });
+});
+
+describe("the admin's door", () => {
+  test("pages, parts of topics, filters; deletes reach the disk", async () => {
+    const { service, from, kit } = await start();
+    for (const t of ["a/1", "a/2", "b/1", "b/2", "c"]) retain(from, t);
+    const list = (q: Partial<Parameters<RetainerService["list"]>[0]>) => {
+      const { rows, count } = service.list({ page: 1, limit: 10, ...q });
+      return [rows.map((m) => m.topic), count];
+    };
+    expect(list({})).toEqual([["a/1", "a/2", "b/1", "b/2", "c"], 5]);
+    expect(list({ page: 2, limit: 2 })).toEqual([["b/1", "b/2"], 5]);
+    expect(list({ page: 9, limit: 2 })).toEqual([[], 5]);
+    expect(list({ like: "/1" })).toEqual([["a/1", "b/1"], 2]);
+    expect(list({ filter: "+/2", limit: 1 })).toEqual([["a/2"], 2]);
+    expect(list({ filter: "a/#", like: "2" })).toEqual([["a/2"], 1]);
+    expect([service.delete("c"), service.delete("c"), service.deleteMatching("a/#"), service.deleteMatching("a/#")]).toEqual([
+      true,
+      false,
+      2,
+      0,
+    ]);
+    expect(stored(kit).map((r) => r.topic)).toEqual(["b/1", "b/2"]);
+    expect([service.clear(), service.clear(), service.count]).toEqual([2, 0, 0]);
+    expect(stored(kit)).toEqual([]);
+    await turns(kit);
+  });
+});
