@@ -1,0 +1,143 @@
+/** emqx_auth_username and emqx_auth_clientid, and the hashes they share. */
+
+import { describe, expect, test } from "bun:test";
+import { createHash } from "node:crypto";
+import { HASH_KINDS, hashPassword, PasswordCheck } from "../../../server/plugins/_auth/password.ts";
+import { authClientid } from "../../../server/plugins/auth_clientid/index.ts";
+import { authUsername } from "../../../server/plugins/auth_username/index.ts";
+import type { AccountService } from "../../../server/plugins/plugin.ts";
+import type { MemoryStore } from "../../support/memory_store.ts";
+import { TestKit } from "../../support/test_broker.ts";
+import { running, turns, type Wishes } from "./harness.ts";
+
+const bytes = (text: string): Uint8Array => Buffer.from(text);
+
+describe("hashes", () => {
+  for (const kind of HASH_KINDS) {
+    test(`${kind}: right, wrong, empty, longer, with other bytes`, async () => {
+      const check = new PasswordCheck();
+      const row = await hashPassword("u", "pässword", kind);
+      expect(row).toMatchObject({ name: "u", kind });
+      expect(await check.verify(row, bytes("pässword"))).toBe(true);
+      for (const wrong of ["", "p", "pässwor", "pässword ", "PÄSSWORD"]) expect(await check.verify(row, bytes(wrong))).toBe(false);
+      expect(await check.verify(row, Uint8Array.of(0xff, 0))).toBe(false);
+      // Known answers are asked again, and other rows are not meant.
+      expect(await check.verify(row, bytes("pässword"))).toBe(true);
+      const other = await hashPassword("v", "other", kind);
+      expect(await check.verify(other, bytes("pässword"))).toBe(false);
+    });
+  }
+
+  test("sha256 is H(salt ‖ password) in hex, as in EMQ X 3.1; salts are long and differ", async () => {
+    const [a, b] = await Promise.all([hashPassword("u", "p", "sha256"), hashPassword("u", "p", "sha256")]);
+    expect(a.hash).toBe(createHash("sha256").update(`${a.salt}p`).digest("hex"));
+    expect(a.salt).toHaveLength(32);
+    expect(a.salt).not.toBe(b.salt);
+  });
+
+  test("argon2id answers at once when the same password was right before", async () => {
+    const check = new PasswordCheck();
+    const row = await hashPassword("u", "p", "argon2id");
+    expect(row.hash).toStartWith("$argon2id$");
+    expect(check.verify(row, bytes("p"))).toBeInstanceOf(Promise);
+    await check.verify(row, bytes("p"));
+    expect(check.verify(row, bytes("p"))).toBe(true);
+    expect(check.verify(row, bytes("q"))).toBeInstanceOf(Promise);
+  });
+
+  test("a kind nobody knows is never right", () => {
+    expect(new PasswordCheck().verify({ name: "u", kind: "rot13", salt: "", hash: "p" }, bytes("p"))).toBe(false);
+  });
+});
+
+for (const [plugin, key, connect] of [
+  [
+    authUsername,
+    "auth.user.password_hash",
+    (kit: TestKit, name: string, password?: string) => kit.client(5).connect("some-client", auth(name, password)),
+  ],
+  [
+    authClientid,
+    "auth.client.password_hash",
+    (kit: TestKit, name: string, password?: string) => kit.client(5).connect(name, auth("some-user", password)),
+  ],
+] as const) {
+  const name = plugin.name as "emqx_auth_username" | "emqx_auth_clientid";
+  const start = async (wishes: Wishes = {}) => {
+    const m = await running(plugin, wishes);
+    const service = m.manager.service(name) as AccountService;
+    const reason = async (who: string, password?: string): Promise<number> => {
+      const c = connect(m.kit, who, password);
+      await turns(m.kit);
+      for (let i = 0; i < 1000; i++) {
+        const [packet] = c.take();
+        if (packet?.cmd === "connack") return packet.reasonCode ?? -1;
+        await Bun.sleep(1);
+      }
+      return -1;
+    };
+    return { ...m, service, reason };
+  };
+
+  describe(name, () => {
+    test("right in, wrong out with 0x86, unknown as allow_anonymous says", async () => {
+      const kit = new TestKit();
+      const { service, reason } = await start({ kit });
+      expect(await service.add("u", "secret")).toBe("ok");
+      expect(await reason("u", "secret")).toBe(0);
+      expect(await reason("u", "Secret")).toBe(0x86);
+      expect(await reason("u", "")).toBe(0x86);
+      expect(await reason("stranger", "x")).toBe(0);
+      kit.zone.allowAnonymous = false;
+      expect(await reason("stranger", "x")).toBe(0x87);
+      expect(await reason("u", "secret")).toBe(0);
+      // Without a password the plugin has nothing to say.
+      expect(await reason("u")).toBe(0x87);
+    });
+
+    test("list, get, add, update, remove", async () => {
+      const { service, reason } = await start();
+      expect(await service.add("b", "1")).toBe("ok");
+      expect(await service.add("a", "1")).toBe("ok");
+      expect(await service.add("a", "2")).toBe("existed");
+      expect(await service.update("c", "2")).toBe("not_found");
+      expect(await reason("a", "1")).toBe(0);
+      expect(await service.update("a", "2")).toBe("ok");
+      expect([await reason("a", "1"), await reason("a", "2")]).toEqual([0x86, 0]);
+      expect(service.list().sort()).toEqual(["a", "b"]);
+      expect(service.get("a")).toEqual({ name: "a", kind: "sha256" });
+      expect(service.get("c")).toBeUndefined();
+      expect([service.remove("a"), service.remove("a")]).toEqual([true, false]);
+      expect(await reason("a", "1")).toBe(0);
+    });
+
+    test("two at once: one adds, the other finds it existing", async () => {
+      const { service } = await start({ settings: { [key]: "argon2id" } });
+      expect((await Promise.all([service.add("u", "1"), service.add("u", "2")])).sort()).toEqual(["existed", "ok"]);
+    });
+
+    test("a change of password_hash holds for new rows and leaves the old ones good", async () => {
+      const { service, reason, manager } = await start();
+      await service.add("old", "1");
+      await manager.setLive(name, key, "argon2id");
+      await service.add("new", "1");
+      expect([service.get("old")?.kind, service.get("new")?.kind]).toEqual(["sha256", "argon2id"]);
+      expect([await reason("old", "1"), await reason("new", "1"), await reason("new", "2")]).toEqual([0, 0, 0x86]);
+      expect(manager.liveItems()).toEqual([{ key, value: "argon2id", datatpye: "enum", datatype: "enum", app: name }]);
+    });
+
+    test("accounts survive a crash, and are asked no more once the plugin is unloaded", async () => {
+      const { service, kit, manager, reason } = await start();
+      await service.add("u", "1");
+      kit.store.commit();
+      const next = await start({ kit: new TestKit({ store: (kit.store as MemoryStore).crash() }) });
+      expect([await next.reason("u", "1"), await next.reason("u", "2")]).toEqual([0, 0x86]);
+      await manager.unload(name);
+      expect(await reason("u", "2")).toBe(0);
+    });
+  });
+}
+
+function auth(username: string, password?: string) {
+  return { username, ...(password !== undefined && { password: Buffer.from(password) }) };
+}

@@ -1,0 +1,187 @@
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { Message } from "../../../../server/core/message.ts";
+import { delayedPublish } from "../../../../server/plugins/delayed_publish/index.ts";
+import { DelayQueue } from "../../../../server/plugins/delayed_publish/queue.ts";
+import type { DelayedService } from "../../../../server/plugins/plugin.ts";
+import { retainer } from "../../../../server/plugins/retainer/index.ts";
+import type { MemoryStore } from "../../../support/memory_store.ts";
+import { type TestClient, TestKit } from "../../../support/test_broker.ts";
+import { manage, running, type Wishes } from "../harness.ts";
+
+async function start(wishes: Wishes = {}) {
+  const m = await running(delayedPublish, wishes);
+  const service = m.manager.service("emqx_delayed_publish") as DelayedService;
+  const from = m.kit.connected("publisher", 5);
+  const to = m.kit.connected("subscriber", 5).subscribe("#", 2);
+  to.take();
+  return { ...m, service, from, to };
+}
+const got = (c: TestClient): [topic: string, payload: string][] => c.messages().map((m) => [m.topic, m.payload]);
+
+test("the queue gives what is due, in order of time and then of arrival", () => {
+  fc.assert(
+    fc.property(fc.array(fc.tuple(fc.nat(50), fc.boolean())), (rows) => {
+      const queue = new DelayQueue();
+      const message = new Message("t", Buffer.from("x"), 0, false, "", null, 0, 0, null);
+      rows.forEach(([dueAt], id) => {
+        queue.add({ id, dueAt, message });
+      });
+      const left = rows.map(([dueAt, stays], id) => ({ id, dueAt, stays })).filter((r) => r.stays || !queue.cancel(r.id));
+      const sorted = left.sort((a, b) => a.dueAt - b.dueAt || a.id - b.id).map((r) => r.id);
+      expect(queue.rows().map((r) => r.id)).toEqual(sorted);
+      const due = sorted.filter((id) => (rows[id]?.[0] ?? 0) <= 25);
+      for (const id of due) expect(queue.take(25)?.id).toBe(id);
+      expect(queue.take(25)).toBeUndefined();
+      expect(queue.size).toBe(sorted.length - due.length);
+    }),
+    { numRuns: 200, seed: 3 },
+  );
+});
+
+describe("delayed messages", () => {
+  test("come when they are due, in that order, not before, as they were published", async () => {
+    const { kit, from, to, service } = await start();
+    from.publish("$delayed/2/b", "second", 1, { messageId: 5, properties: { contentType: "text" } });
+    from.publish("$delayed/1/a", "first");
+    from.publish("plain", "now");
+    expect(got(to)).toEqual([["plain", "now"]]);
+    expect(service.list().map((d) => [d.message.topic, d.dueAt - kit.clock.time])).toEqual([
+      ["a", 1000],
+      ["b", 2000],
+    ]);
+    kit.pass(900);
+    expect(got(to)).toEqual([]);
+    kit.pass(200);
+    expect(got(to)).toEqual([["a", "first"]]);
+    kit.pass(1000);
+    expect(to.messages()).toMatchObject([{ topic: "b", payload: "second", qos: 1, retain: false, properties: { contentType: "text" } }]);
+    expect(service.count).toBe(0);
+    expect([...kit.store.delayed.load()]).toEqual([]);
+  });
+
+  test("QoS 1 is acknowledged with success when it is taken", async () => {
+    const { from } = await start();
+    from.publish("$delayed/9/x", "x", 1, { messageId: 5 });
+    expect(from.take()).toMatchObject([{ cmd: "puback", messageId: 5, reasonCode: 0 }]);
+  });
+
+  test("survive a crash; what is overdue then goes out at once", async () => {
+    const first = await start();
+    first.from.publish("$delayed/5/soon", "1").publish("$delayed/600/late", "2");
+    first.kit.store.commit();
+    first.kit.clock.time += 60_000;
+    const kit = new TestKit({ store: (first.kit.store as MemoryStore).crash(), clock: first.kit.clock });
+    const { to, service, from } = await start({ kit });
+    kit.pass(100);
+    expect(got(to)).toEqual([["soon", "1"]]);
+    from.publish("$delayed/1/new", "3");
+    expect(service.list().map((d) => d.message.topic)).toEqual(["new", "late"]);
+    expect(new Set(service.list().map((d) => d.id)).size).toBe(2);
+    kit.pass(540_100);
+    expect(got(to)).toEqual([
+      ["new", "3"],
+      ["late", "2"],
+    ]);
+  });
+
+  test("many that are overdue go out in parts", async () => {
+    const { kit, from, service, to } = await start();
+    for (let i = 0; i < 2500; i++) from.publish("$delayed/1/x", String(i));
+    kit.clock.time += 5000;
+    kit.pass(100);
+    expect(service.count).toBe(1500);
+    kit.pass(200);
+    expect(service.count).toBe(0);
+    expect(got(to)).toHaveLength(2500);
+  });
+
+  test("the message's expiry begins when it is published", async () => {
+    const { kit, from, to } = await start();
+    from.publish("$delayed/10/x", "x", 0, { properties: { messageExpiryInterval: 5 } });
+    kit.pass(10_200);
+    expect(to.messages()).toMatchObject([{ topic: "x", properties: { messageExpiryInterval: 5 } }]);
+  });
+
+  test("a retained one is retained when it is due, not before", async () => {
+    const kit = new TestKit();
+    const { manager } = manage([delayedPublish, retainer], { kit });
+    await manager.startAll();
+    await manager.load("emqx_delayed_publish");
+    kit.connected("p").publish("$delayed/1/state", "on", 0, { retain: true });
+    const retained = manager.service("emqx_retainer");
+    expect(retained?.topics()).toEqual([]);
+    kit.pass(1200);
+    expect(retained?.topics()).toEqual(["state"]);
+  });
+
+  test("cancelled and sent early through the admin's door", async () => {
+    const { kit, from, to, service } = await start();
+    from.publish("$delayed/9/a", "a").publish("$delayed/9/b", "b").publish("$delayed/9/c", "c");
+    const [a, b] = service.list().map((d) => d.id) as [number, number];
+    expect([service.cancel(a), service.cancel(a), service.sendNow(a)]).toEqual([true, false, false]);
+    expect([service.sendNow(b), service.sendNow(b), service.cancel(b)]).toEqual([true, false, false]);
+    kit.broker.flush();
+    kit.settle();
+    expect(got(to)).toEqual([["b", "b"]]);
+    expect([...kit.store.delayed.load()]).toHaveLength(1);
+    kit.pass(10_000);
+    expect(got(to)).toEqual([["c", "c"]]);
+  });
+});
+
+describe("refusals", () => {
+  test("a bad topic is refused with 0x87, logged as no fault of a hook, and reaches nobody", async () => {
+    const { kit, from, to, manager } = await start();
+    from.publish("$delayed/soon/x", "x", 1, { messageId: 5 });
+    expect(from.take()).toMatchObject([{ cmd: "puback", reasonCode: 0x87 }]);
+    kit.pass(1000);
+    expect(got(to)).toEqual([]);
+    expect(kit.log.errors).toEqual([]);
+    expect(manager.list()[0]?.failures).toBe(0);
+  });
+
+  test("the API's own publish of a bad one goes nowhere", async () => {
+    const { kit, service } = await start();
+    expect(kit.broker.publish(new Message("$delayed/x/y", Buffer.from("x"), 0, false, "api", null, 0, 0, null))).toBe(0);
+    expect([service.count, kit.metrics.get("delayed/refused")]).toEqual([0, 1]);
+  });
+
+  test("what the rules deny, a delay does not allow", async () => {
+    const { kit, from, service } = await start();
+    kit.hooks.add("client.check_acl", "rules", (_c, _a, topic) => (topic.startsWith("secret/") ? { verdict: "deny" } : null));
+    from.publish("$delayed/1/secret/x", "x", 1, { messageId: 5 });
+    expect(from.take()).toMatchObject([{ cmd: "puback", reasonCode: 0x87 }]);
+    kit.hooks.add("client.check_acl", "slow", async (_c, _a, topic) => (topic === "slow" ? { verdict: "deny" } : null));
+    from.publish("$delayed/1/slow", "x", 1, { messageId: 6 });
+    await Bun.sleep(1);
+    kit.settle();
+    expect(from.take()).toMatchObject([{ cmd: "puback", messageId: 6, reasonCode: 0x87 }]);
+    expect(service.count).toBe(0);
+    // And a rule about the delayed topic itself still counts.
+    kit.hooks.add("client.check_acl", "no-delays", (_c, _a, topic) => (topic.startsWith("$delayed/") ? { verdict: "deny" } : null));
+    from.publish("$delayed/1/open", "x", 1, { messageId: 7 });
+    await Bun.sleep(1);
+    kit.settle();
+    expect(from.take()).toMatchObject([{ cmd: "puback", messageId: 7, reasonCode: 0x87 }]);
+  });
+
+  test("no more than max_delayed_messages wait", async () => {
+    const { from, service } = await start({ settings: { "delayed_publish.max_delayed_messages": "2" } });
+    for (let id = 1; id <= 3; id++) from.publish(`$delayed/9/${id}`, "x", 1, { messageId: id });
+    expect(from.take()).toMatchObject([{ reasonCode: 0 }, { reasonCode: 0 }, { reasonCode: 0x87 }]);
+    expect(service.count).toBe(2);
+  });
+
+  test("unloaded: nothing goes out, and it comes after the next load", async () => {
+    const { kit, from, to, manager } = await start();
+    from.publish("$delayed/1/x", "kept");
+    await manager.unload("emqx_delayed_publish");
+    kit.pass(2000);
+    from.publish("$delayed/1/y", "plain");
+    expect(got(to)).toEqual([]);
+    await manager.load("emqx_delayed_publish");
+    kit.pass(200);
+    expect(got(to)).toEqual([["x", "kept"]]);
+  });
+});
