@@ -1,6 +1,6 @@
 /** emqx_auth_username and emqx_auth_clientid, and the hashes they share. */
 
-import { describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { HASH_KINDS, hashPassword, PasswordCheck } from "../../../server/plugins/_auth/password.ts";
 import { authClientid } from "../../../server/plugins/auth_clientid/index.ts";
@@ -8,7 +8,9 @@ import { authUsername } from "../../../server/plugins/auth_username/index.ts";
 import type { AccountService } from "../../../server/plugins/plugin.ts";
 import type { MemoryStore } from "../../support/memory_store.ts";
 import { TestKit } from "../../support/test_broker.ts";
-import { running, turns, type Wishes } from "./harness.ts";
+import { removeTempDirs, running, turns, type Wishes } from "./harness.ts";
+
+afterAll(removeTempDirs);
 
 const bytes = (text: string): Uint8Array => Buffer.from(text);
 

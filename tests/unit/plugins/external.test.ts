@@ -1,19 +1,16 @@
-import { describe, expect, test } from "bun:test";
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { afterAll, describe, expect, test } from "bun:test";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { externalFiles, importExternal } from "../../../server/plugins/external.ts";
-import { type Managed, manage, tempDir } from "./harness.ts";
+import { type Managed, manage, removeTempDirs, tempDir } from "./harness.ts";
 
-const dirs: string[] = [];
+afterAll(removeTempDirs);
+
 function dirWith(files: Record<string, string>): string {
   const dir = tempDir();
-  dirs.push(dir);
   for (const [name, text] of Object.entries(files)) writeFileSync(join(dir, name), text);
   return dir;
 }
-process.on("exit", () => {
-  for (const dir of dirs) rmSync(dir, { recursive: true, force: true });
-});
 
 /** A plugin in TypeScript that answers with its greeting, typed and with a helper of its own. */
 const GREETER = `

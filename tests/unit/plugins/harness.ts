@@ -1,5 +1,5 @@
 /** Plugins under a real manager and a real core in memory. */
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PluginManager, type PluginManagerOptions, type SettingSource } from "../../../server/plugins/manager.ts";
@@ -68,8 +68,17 @@ export async function running(plugin: AnyPlugin, wishes: Wishes = {}): Promise<M
   return m;
 }
 
+const dirs = new Set<string>();
+
+/** Goes with `afterAll(removeTempDirs)`. */
 export function tempDir(): string {
-  return mkdtempSync(join(tmpdir(), "baomq-plugins-"));
+  const dir = mkdtempSync(join(tmpdir(), "baomq-plugins-"));
+  dirs.add(dir);
+  return dir;
+}
+export function removeTempDirs(): void {
+  for (const dir of dirs) rmSync(dir, { recursive: true, force: true });
+  dirs.clear();
 }
 
 /** Let what was put off to later turns of the event loop happen, then flush. */

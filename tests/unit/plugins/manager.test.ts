@@ -1,10 +1,12 @@
-import { describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, test } from "bun:test";
 import { Message } from "../../../server/core/message.ts";
 import { duration, integer, optional, secret, text } from "../../../server/lib/config_entry.ts";
 import { PluginError } from "../../../server/plugins/manager.ts";
 import { type AnyPlugin, definePlugin, type PluginContext } from "../../../server/plugins/plugin.ts";
 import { TestKit } from "../../support/test_broker.ts";
-import { manage, running, texts, turns } from "./harness.ts";
+import { manage, removeTempDirs, running, texts, turns } from "./harness.ts";
+
+afterAll(removeTempDirs);
 
 /** What a plugin's start was given, each time it started. */
 interface Probe {

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { Message } from "../../../../server/core/message.ts";
 import { delayedPublish } from "../../../../server/plugins/delayed_publish/index.ts";
@@ -7,7 +7,9 @@ import type { DelayedService } from "../../../../server/plugins/plugin.ts";
 import { retainer } from "../../../../server/plugins/retainer/index.ts";
 import type { MemoryStore } from "../../../support/memory_store.ts";
 import { type TestClient, TestKit } from "../../../support/test_broker.ts";
-import { manage, running, type Wishes } from "../harness.ts";
+import { manage, removeTempDirs, running, type Wishes } from "../harness.ts";
+
+afterAll(removeTempDirs);
 
 async function start(wishes: Wishes = {}) {
   const m = await running(delayedPublish, wishes);

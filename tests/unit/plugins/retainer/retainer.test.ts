@@ -1,11 +1,13 @@
-import { describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, test } from "bun:test";
 import { Message } from "../../../../server/core/message.ts";
 import type { StoredMessage } from "../../../../server/core/ports.ts";
 import type { RetainerService } from "../../../../server/plugins/plugin.ts";
 import { retainer } from "../../../../server/plugins/retainer/index.ts";
 import type { MemoryStore } from "../../../support/memory_store.ts";
 import { type TestClient, TestKit } from "../../../support/test_broker.ts";
-import { type Managed, running, turns } from "../harness.ts";
+import { type Managed, removeTempDirs, running, turns } from "../harness.ts";
+
+afterAll(removeTempDirs);
 
 interface Kept extends Managed {
   service: RetainerService;

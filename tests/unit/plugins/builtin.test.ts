@@ -1,0 +1,304 @@
+/** The list of plugins, and the small ones: management, dashboard, recon, reloader, plugin_template. */
+import { afterAll, describe, expect, test } from "bun:test";
+import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Message } from "../../../server/core/message.ts";
+import { dashboard } from "../../../server/plugins/dashboard/index.ts";
+import { plugins, pluginTables } from "../../../server/plugins/index.ts";
+import { management } from "../../../server/plugins/management/index.ts";
+import type { DashboardSettings, ManagementSettings, ReconService } from "../../../server/plugins/plugin.ts";
+import { pluginTemplate } from "../../../server/plugins/plugin_template/index.ts";
+import { recon } from "../../../server/plugins/recon/index.ts";
+import { reloader } from "../../../server/plugins/reloader/index.ts";
+import { manage, removeTempDirs, running, tempDir, texts, turns } from "./harness.ts";
+
+const DIR = tempDir();
+afterAll(removeTempDirs);
+
+describe("the list", () => {
+  test("names, descriptions and versions of the EMQ X 3.1 document, in order", () => {
+    expect(plugins.map((p) => `${p.name} ${p.version} ${p.description}`)).toEqual([
+      "emqx_auth_clientid v3.1.0 EMQ X Authentication with ClientId/Password",
+      "emqx_auth_username v3.1.0 EMQ X Authentication with Username and Password",
+      "emqx_dashboard v3.1.0 EMQ X Web Dashboard",
+      "emqx_delayed_publish v3.1.0 EMQ X Delayed Publish",
+      "emqx_management v3.1.0 EMQ X Management API and CLI",
+      "emqx_plugin_template v3.1.0 EMQ X Plugin Template",
+      "emqx_recon v3.1.0 EMQ X Recon Plugin",
+      "emqx_reloader v3.1.0 EMQ X Reloader Plugin",
+      "emqx_retainer v3.1.0 EMQ X Retainer",
+    ]);
+  });
+
+  test("every default parses, every live key is a key, no key has two owners", () => {
+    const seen = new Set<string>();
+    for (const { table } of pluginTables) {
+      for (const [key, entry] of Object.entries(table)) {
+        expect(seen.has(key)).toBe(false);
+        seen.add(key);
+        expect(entry.doc).not.toBe("");
+        expect(() => entry.parse(entry.optional && entry.default === "" ? "" : entry.default)).not.toThrow();
+      }
+    }
+    for (const p of plugins) for (const key of Object.keys(p.liveKeys ?? {})) expect(key in p.config).toBe(true);
+  });
+
+  test("required keys are those of 3.1's files, with its values", () => {
+    const { manager } = manage(plugins);
+    const shipped = (name: string): Record<string, string> =>
+      Object.fromEntries(manager.configRows(name).flatMap((r) => (r.required ? [[r.key, r.value]] : [])));
+    expect(shipped("emqx_auth_username")).toEqual({ "auth.user.password_hash": "sha256" });
+    expect(shipped("emqx_auth_clientid")).toEqual({ "auth.client.password_hash": "sha256" });
+    expect(shipped("emqx_recon")).toEqual({ "recon.gc_interval": "5m" });
+    expect(shipped("emqx_reloader")).toEqual({ "reloader.interval": "60s", "reloader.logfile": "reloader.log" });
+    expect(shipped("emqx_delayed_publish")).toEqual({});
+    expect(manager.configRows("emqx_plugin_template")).toEqual([]);
+    // But for the storage: kept on disk here.
+    expect(shipped("emqx_retainer")).toEqual({
+      "retainer.storage_type": "disc",
+      "retainer.max_retained_messages": "0",
+      "retainer.max_payload_size": "1MB",
+      "retainer.expiry_interval": "0",
+    });
+    expect(shipped("emqx_management")).toEqual({
+      "management.max_row_limit": "10000",
+      "management.listener.http": "8080",
+      "management.listener.http.acceptors": "2",
+      "management.listener.http.max_clients": "512",
+      "management.listener.http.backlog": "512",
+      "management.listener.http.send_timeout": "15s",
+      "management.listener.http.send_timeout_close": "on",
+    });
+    expect(shipped("emqx_dashboard")).toEqual({
+      "dashboard.default_user.login": "admin",
+      "dashboard.default_user.password": "public",
+      "dashboard.listener.http": "18083",
+      "dashboard.listener.http.acceptors": "4",
+      "dashboard.listener.http.max_clients": "512",
+    });
+    expect(manager.configRows("emqx_recon")[0]?.desc).toBe("Global GC Interval");
+  });
+});
+
+describe("emqx_management", () => {
+  test("opens its port, and closes it", async () => {
+    const { manager, host } = await running(management);
+    expect(host.calls).toEqual([
+      [
+        "start management",
+        {
+          listeners: [
+            {
+              host: "0.0.0.0",
+              port: 8080,
+              listenOn: "8080",
+              acceptors: 2,
+              maxClients: 512,
+              backlog: 512,
+              sendTimeoutMs: 15_000,
+              access: [],
+              tls: null,
+            },
+          ],
+          maxRowLimit: 10_000,
+          defaultSecret: "",
+          defaultApplication: null,
+        },
+      ],
+    ]);
+    await manager.stopAll();
+    expect(host.calls.at(-1)).toEqual(["stop management", null]);
+  });
+
+  test("https, first application and its secret", async () => {
+    const { host } = await running(management, {
+      settings: {
+        "management.listener.http": "127.0.0.1:9090",
+        "management.listener.https": "8081",
+        "management.listener.https.verify": "verify_peer",
+        "management.listener.https.certfile": "c.pem",
+        "management.application.default_secret": "dflt",
+        "management.default_application.id": "first",
+      },
+    });
+    const settings = host.calls[0]?.[1] as ManagementSettings;
+    expect(settings.listeners[0]).toMatchObject({ host: "127.0.0.1", port: 9090, listenOn: "127.0.0.1:9090" });
+    expect(settings.listeners[1]).toMatchObject({
+      port: 8081,
+      maxClients: 64,
+      backlog: 1024,
+      tls: { certfile: "c.pem", keyfile: "", verifyPeer: true, failIfNoPeerCert: false, versions: [], ciphers: "" },
+    });
+    expect(settings).toMatchObject({ defaultSecret: "dflt", defaultApplication: { id: "first", secret: "dflt" } });
+  });
+
+  test("a port that cannot be had is told at the start", async () => {
+    const { manager, host } = manage([management]);
+    host.refusing = true;
+    expect(await manager.startAll()).toEqual([{ name: "emqx_management", required: true, error: "port 8080 is in use" }]);
+  });
+});
+
+describe("emqx_dashboard", () => {
+  test("access rules in order, https with its versions, the first user", async () => {
+    const { host } = await running(dashboard, {
+      settings: {
+        "dashboard.listener.http.access.2": "deny all",
+        "dashboard.listener.http.access.1": "allow 10.0.0.0/8",
+        "dashboard.listener.https": "18084",
+        "dashboard.listener.https.tls_versions": "tlsv1.3, tlsv1.2",
+        "dashboard.default_user.login": "boss",
+      },
+    });
+    const settings = host.calls[0]?.[1] as DashboardSettings;
+    expect(settings.defaultUser).toEqual({ login: "boss", password: "public" });
+    expect(settings.listeners.map((l) => l.port)).toEqual([18083, 18084]);
+    expect(settings.listeners[0]?.access).toEqual([
+      { allow: true, cidr: "10.0.0.0/8" },
+      { allow: false, cidr: "0.0.0.0/0" },
+      { allow: false, cidr: "::/0" },
+    ]);
+    expect(settings.listeners[1]?.tls?.versions).toEqual(["tlsv1.3", "tlsv1.2"]);
+  });
+
+  test("a rule that is none", async () => {
+    const { manager } = manage([dashboard], { settings: { "dashboard.listener.http.access.1": "let me in" } });
+    expect(await manager.startAll()).toMatchObject([
+      { error: expect.stringMatching(/^dashboard\.listener\.http\.access\.1: expected a rule/) },
+    ]);
+  });
+});
+
+describe("emqx_recon", () => {
+  test("figures under 3.1's names", async () => {
+    const { manager } = await running(recon);
+    const service = manager.service("emqx_recon") as ReconService;
+    const memory = Object.fromEntries(service.memory());
+    expect(Object.keys(memory)).toHaveLength(8);
+    expect(memory["rss/max"]).toBeGreaterThanOrEqual(Number(memory["rss/current"]) * 0.5);
+    expect(memory).toMatchObject({ "usage/current": expect.stringMatching(/^0\.\d+$/), "rss/current": expect.any(Number) });
+    const allocated = service.allocated();
+    expect(allocated.length).toBeGreaterThan(5);
+    expect(allocated.map(([, n]) => n)).toEqual(allocated.map(([, n]) => n).sort((a, b) => Number(b) - Number(a)));
+    const stats = Object.fromEntries(service.nodeStats());
+    expect(stats).toMatchObject({
+      connections: 0,
+      sessions: 0,
+      "loop_delay/mean_ms": expect.any(Number),
+      "heap/objects": expect.any(Number),
+    });
+    expect(service.binLeak().map(([name]) => name)).toEqual(["heap/freed", "external/freed", "array_buffers/freed", "rss/freed"]);
+    expect(service.gc()).toBeGreaterThanOrEqual(0);
+  });
+
+  test("collects by the interval, and not at all with 0", async () => {
+    const count = async (interval: string): Promise<unknown> => {
+      const { manager, kit } = await running(recon, { settings: { "recon.gc_interval": interval } });
+      kit.pass(3000);
+      return Object.fromEntries(manager.service("emqx_recon")?.nodeStats() ?? [])["gc/by_interval"];
+    };
+    expect([await count("1s"), await count("0")]).toEqual([3, 0]);
+  });
+
+  test("a heap snapshot goes to a new file in the data directory, nowhere else", async () => {
+    const { manager } = await running(recon, { dataDir: DIR });
+    const service = manager.service("emqx_recon") as ReconService;
+    const size = await service.heapSnapshot("one.heapsnapshot");
+    const file = join(DIR, "one.heapsnapshot");
+    expect(statSync(file).size).toBe(size);
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    expect(JSON.parse(readFileSync(file, "utf8"))).toHaveProperty("snapshot");
+    await expect(service.heapSnapshot("one.heapsnapshot")).rejects.toThrow(/EEXIST/);
+    for (const path of ["../out", "/tmp/out.heapsnapshot", ".", ""])
+      await expect(service.heapSnapshot(path)).rejects.toThrow(/data directory/);
+  });
+});
+
+describe("emqx_reloader", () => {
+  test("asks the host by the interval and on demand, and notes what was reloaded", async () => {
+    const { manager, host, kit, dataDir } = await running(reloader, {
+      settings: { "reloader.interval": "1s", "reloader.logfile": "log/r.log" },
+    });
+    for (let i = 0; i < 2; i++) {
+      kit.pass(1000);
+      await turns(kit);
+    }
+    expect(host.calls).toHaveLength(2);
+    host.reloaded = ["certificate of mqtt:ssl", "access rules"];
+    expect(await manager.service("emqx_reloader")?.reloadNow()).toEqual(["certificate of mqtt:ssl", "access rules"]);
+    const lines = readFileSync(join(dataDir, "log/r.log"), "utf8").trimEnd().split("\n");
+    expect(lines.map((l) => l.replace(/^\S+ /, ""))).toEqual(["certificate of mqtt:ssl", "access rules"]);
+    expect(Date.parse(lines[0]?.split(" ")[0] ?? "")).toBe(kit.clock.time);
+  });
+
+  test("a reload that fails is logged and tried again", async () => {
+    const { host, kit, manager } = await running(reloader, { settings: { "reloader.interval": "1s" } });
+    host.reload = () => {
+      throw new Error("emqx.conf:3: unknown key");
+    };
+    kit.pass(2000);
+    await turns(kit);
+    expect(kit.log.errors).toHaveLength(2);
+    expect(kit.log.errors[0]).toContain("emqx.conf:3");
+    await expect(manager.service("emqx_reloader")?.reloadNow() as Promise<unknown>).rejects.toThrow("unknown key");
+  });
+
+  test("0 = only when asked; no file outside the data directory", async () => {
+    const { host, kit, manager } = await running(reloader, { settings: { "reloader.interval": "0", "reloader.logfile": "" } });
+    kit.pass(10_000);
+    expect(host.calls).toEqual([]);
+    host.reloaded = ["x"];
+    expect(await manager.service("emqx_reloader")?.reloadNow()).toEqual(["x"]);
+    for (const path of ["../r.log", "/tmp/r.log"]) {
+      await expect(manager.replaceConfig("emqx_reloader", { "reloader.logfile": path })).rejects.toThrow(/in the data directory/);
+    }
+    expect(manager.isRunning("emqx_reloader")).toBe(true);
+  });
+});
+
+describe("emqx_plugin_template", () => {
+  test("tells every hook of a client's life, without passwords and payloads, and changes nothing", async () => {
+    const { kit } = await running(pluginTemplate);
+    const c = kit.client(5).connect("me", { username: "u", password: Buffer.from("s3cret") });
+    c.subscribe("t", 1).publish("t", "payl0ad", 1);
+    const got = c.take().find((p) => p.cmd === "publish");
+    c.send({ cmd: "puback", messageId: got?.messageId ?? 0 });
+    kit.broker.publish(new Message("nobody", Buffer.from("payl0ad"), 0, false, "", null, 0, 0, null));
+    c.send({ cmd: "unsubscribe", messageId: 3, unsubscriptions: ["t"] }).disconnect();
+    const lines = kit.log.lines.filter((l) => l.fields?.plugin === "emqx_plugin_template" && l.message !== "plugin loaded");
+    expect(new Set(lines.map((l) => l.message))).toEqual(
+      new Set([
+        "client.authenticate",
+        "session.created",
+        "client.connected",
+        "client.subscribe",
+        "client.check_acl",
+        "session.subscribed",
+        "message.publish",
+        "message.delivered",
+        "message.acked",
+        "message.dropped",
+        "client.unsubscribe",
+        "session.unsubscribed",
+        "client.disconnected",
+        "session.terminated",
+      ]),
+    );
+    expect(JSON.stringify(lines)).not.toMatch(/s3cret|payl0ad/);
+    expect(got).toMatchObject({ topic: "t", payload: Buffer.from("payl0ad") });
+  });
+
+  test("the example in its comment is a plugin that works", async () => {
+    const source = readFileSync(join(import.meta.dir, "../../../server/plugins/plugin_template/index.ts"), "utf8");
+    const example = /^ \* {3}(export default \{[\s\S]*?^ \* {3}\};)/m.exec(source)?.[1]?.replace(/^ \* ?/gm, "") ?? "";
+    const dir = join(DIR, "example");
+    mkdirSync(dir);
+    writeFileSync(join(dir, "my_plugin.js"), example);
+    const { manager, kit } = manage([], { expandPluginsDir: dir });
+    expect(await manager.startAll()).toEqual([]);
+    kit.connected("c");
+    kit.pass(60_000);
+    expect(kit.log.lines.map((l) => l.message)).toEqual(expect.arrayContaining(["hello", "still here"]));
+    expect(await manager.updateSettings(texts({}))).toEqual([]);
+  });
+});
