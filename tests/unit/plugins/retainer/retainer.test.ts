@@ -206,6 +206,22 @@ describe("sending to new subscribers", () => {
     expect(kit.connected("c").subscribe("#").messages()).toMatchObject([{ topic: "t", payload: "x" }]);
   });
 
+  test("subscribed on behalf of a client: mounted as its own filters are, shared ones still get none; offline, they wait in the queue", async () => {
+    const kit = new TestKit({ zone: { mountpoint: "home/" } });
+    const { from } = await start({}, kit);
+    retain(from, "t", "x", 1, { messageId: 4 });
+    const options = { qos: 1, nl: false, rap: false, rh: 0, subId: 0 } as const;
+    const c = kit.connected("c", 4, { clean: false });
+    kit.broker.subscribe("c", "$share/g/t", options);
+    kit.broker.subscribe("c", "+", options);
+    kit.broker.flush();
+    kit.settle();
+    expect(topicsOf(c)).toEqual(["t"]);
+    c.disconnect();
+    kit.broker.subscribe("c", "#", options);
+    expect(topicsOf(kit.client().connect("c", { clean: false }))).toEqual(["t", "t"]);
+  });
+
   test("the node's number of retained messages is ours while we run", async () => {
     const { from, kit, manager } = await start();
     retain(from, "t");
