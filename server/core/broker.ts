@@ -15,7 +15,7 @@ import { OutPool } from "./out.ts";
 import type { Clock, ListenerInfo, Log, Random, Store, StoredMessage, Transport } from "./ports.ts";
 import { Registry } from "./registry.ts";
 import { Router } from "./router.ts";
-import type { Session } from "./session.ts";
+import { mountFilter, type Session } from "./session.ts";
 import { Timers, Wheel } from "./timers.ts";
 import type { Tracer } from "./tracer.ts";
 import type { AuthMethod, PeerCertificate, SubscribeOptions } from "./types.ts";
@@ -264,7 +264,7 @@ export class Broker {
     const session = this.sessions.get(clientId);
     if (session === undefined || parseSharedFilter(filter) === null) return false;
     const isNew = this.registry.subscribe(session, filter, o);
-    this.hooks.run("session.subscribed", clientId, session.mountpoint + filter, o, isNew);
+    this.hooks.run("session.subscribed", clientId, mountFilter(session.mountpoint, filter), o, isNew);
     return true;
   }
 
