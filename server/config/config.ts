@@ -46,8 +46,8 @@ export function loadConfig(o: LoadOptions): Config {
   const main = o.file === null ? [] : readFile(o.file, errors);
   const env = readEnvironment(o.env ?? {}, (k) => keys.find(k) !== undefined);
   const flags = [...(o.flags ?? [])].map(([key, text]): Written => ({ key, text, origin: "flag", where: `--set ${key}` }));
+  const config = new Config(keys, o);
   const etcDir = [...main, ...env, ...flags].findLast((w) => w.key === "plugins.etc_dir")?.text ?? "etc/plugins/";
-  const config = new Config(keys);
   for (const w of [...readDirectory(etcDir, errors), ...main, ...env, ...flags]) {
     const error = config.write(w);
     if (error !== null) errors.push(error);
@@ -64,7 +64,10 @@ export class Config {
   readonly #node = { apiVersion: API_VERSION } as NodeConfig;
   readonly #watchers = new Set<{ prefix: string; fn: (key: string) => void }>();
 
-  constructor(readonly keys: Keys) {}
+  constructor(
+    readonly keys: Keys,
+    private readonly loaded: LoadOptions,
+  ) {}
 
   // ---- values
 
@@ -119,6 +122,21 @@ export class Config {
     this.resolve([]);
     for (const w of this.#watchers) if (key.startsWith(w.prefix)) w.fn(key);
     return null;
+  }
+
+  /**
+   * Read the configuration files again; environment, flags and the API's changes stand above them as before. Returns the keys whose
+   * value is another one now. @throws ConfigErrors when a file is bad; then everything stays as it was.
+   */
+  reread(): string[] {
+    const fresh = loadConfig(this.loaded);
+    const before = new Map([...this.written(), ...fresh.written()].map((key) => [key, this.raw(key)]));
+    this.#layers["file"] = fresh.#layers["file"] as Map<string, string>;
+    this.#values.clear();
+    this.resolve([]);
+    const changed = [...before].filter(([key, text]) => this.raw(key) !== text).map(([key]) => key);
+    for (const key of changed) for (const w of this.#watchers) if (key.startsWith(w.prefix)) w.fn(key);
+    return changed;
   }
 
   /** Take over one line of a source, without resolving. */

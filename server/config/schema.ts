@@ -184,7 +184,11 @@ export const CORE_KEYS: ConfigTable = {
   "module.rewrite.rule.$n": rewriteRule(),
   "plugins.etc_dir": text("etc/plugins/", "Directory of the plugins' configuration files (*.conf).", boot),
   "plugins.loaded_file": ignored("data/loaded_plugins", "What is loaded is kept in the data directory's database."),
-  "plugins.expand_plugins_dir": text("plugins/", "Directory of your own plugins (*.ts, *.js).", boot),
+  "plugins.expand_plugins_dir": text(
+    "plugins/",
+    "Directory of your own plugins (*.ts, *.js), under the data directory; every file in it is run.",
+    boot,
+  ),
   "broker.sys_interval": duration("1m", "How often the $SYS topics are published; 0 = never."),
   "broker.shared_subscription_strategy": oneOf(
     ["random", "round_robin", "sticky", "hash"],

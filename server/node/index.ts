@@ -106,11 +106,12 @@ async function openManagement(
   const { broker } = core;
   const system = createSystem(dataDir);
   let http: Http | undefined;
-  const reload = createReload(config, core, listeners, log);
-  const plugins = new PluginManager({
+  const reload = createReload(config, core, listeners, log, async () => plugins.updateSettings(pluginTexts(config)));
+  const plugins: PluginManager = new PluginManager({
     plugins: builtIn,
     settings: pluginTexts(config),
-    expandPluginsDir: String(config.get("plugins.expand_plugins_dir")),
+    // Under the data directory: every file there is run, and the working directory may be anybody's.
+    expandPluginsDir: resolve(dataDir, String(config.get("plugins.expand_plugins_dir"))),
     broker: createPluginBroker(broker),
     store,
     clock: systemClock,

@@ -1,14 +1,31 @@
-/** What `emqx_reloader` and `ctl` reload while the node runs: access rules and certificates. */
+/** What `emqx_reloader` reloads while the node runs: configuration files, access rules, certificates. */
 import { statSync } from "node:fs";
 import type { Config } from "../config/config.ts";
 import type { Log } from "../core/ports.ts";
 import type { Listeners } from "../listeners/index.ts";
 import type { Core } from "./core.ts";
 
-export function createReload(config: Config, core: Core, listeners: Listeners, log: Log): () => Promise<string[]> {
+/** `changed` hears of other values from the files: the plugins have theirs from there too. */
+export function createReload(
+  config: Config,
+  core: Core,
+  listeners: Listeners,
+  log: Log,
+  changed: () => Promise<unknown>,
+): () => Promise<string[]> {
   let aclStamp = stampOf(String(config.get("acl_file")));
   return async () => {
     const done: string[] = [];
+    try {
+      const keys = config.reread();
+      if (keys.length > 0) {
+        core.refresh();
+        await changed();
+        done.push(`settings ${keys.join(", ")}`);
+      }
+    } catch (err) {
+      log.error("configuration stays as it was", { error: err instanceof Error ? err.message : String(err) });
+    }
     const stamp = stampOf(String(config.get("acl_file")));
     if (stamp !== aclStamp) {
       aclStamp = stamp;

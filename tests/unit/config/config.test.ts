@@ -179,6 +179,24 @@ describe("who stands above whom", () => {
   });
 });
 
+describe("files read again", () => {
+  test("changed, new and removed lines count; what stands above stays; a bad file changes nothing", () => {
+    const flags = new Map([["mqtt.max_topic_levels", "9"]]);
+    const c = load("mqtt.max_packet_size = 1KB\nmqtt.max_topic_levels = 3\nacl_nomatch = deny\n", { flags });
+    const zone = c.zones().get("external");
+    const seen: string[] = [];
+    c.onChange("mqtt.", (key) => seen.push(key));
+    writeFileSync(join(dir, "emqx.conf"), "mqtt.max_packet_size = 2KB\nmqtt.max_topic_levels = 4\nmqtt.max_qos_allowed = 1\n");
+    expect(c.reread().sort()).toEqual(["acl_nomatch", "mqtt.max_packet_size", "mqtt.max_qos_allowed"]);
+    expect(zone).toMatchObject({ maxPacketSize: 2048, maxTopicLevels: 9, maxQosAllowed: 1, aclNomatch: "allow" });
+    expect(seen.sort()).toEqual(["mqtt.max_packet_size", "mqtt.max_qos_allowed"]);
+    expect(c.reread()).toEqual([]);
+    writeFileSync(join(dir, "emqx.conf"), "mqtt.max_packet_size = 4KB\nrubbish\n");
+    expect(() => c.reread()).toThrow(ConfigErrors);
+    expect(zone?.maxPacketSize).toBe(2048);
+  });
+});
+
 describe("sample", () => {
   test("parses as it is, and with every line in force says the defaults", () => {
     const sample = sampleConfig(pluginTables);
