@@ -110,8 +110,7 @@ async function openManagement(
   const plugins: PluginManager = new PluginManager({
     plugins: builtIn,
     settings: pluginTexts(config),
-    // Under the data directory: every file there is run, and the working directory may be anybody's.
-    expandPluginsDir: resolve(dataDir, String(config.get("plugins.expand_plugins_dir"))),
+    expandPluginsDir: pluginsDir(config, dataDir),
     broker: createPluginBroker(broker),
     store,
     clock: systemClock,
@@ -149,6 +148,12 @@ async function openManagement(
   admin.start();
   undo.push(() => admin.stop());
   return { admin, http: opened, plugins };
+}
+
+/** Under the data directory: every file there is run, and the working directory may be anybody's. "" = no plugins of other people. */
+function pluginsDir(config: Config, dataDir: string): string {
+  const dir = String(config.get("plugins.expand_plugins_dir"));
+  return dir === "" ? "" : resolve(dataDir, dir);
 }
 
 function syncOf(config: Config): "always" | "normal" {
