@@ -1,0 +1,112 @@
+/** The compressed trie against the plain definition of matching, and at its limits. */
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { Trie } from "../../../server/core/trie.ts";
+import { topicMatches } from "../../../server/mqtt/topic.ts";
+
+interface Value {
+  path: string;
+}
+
+const NO_LIMIT = { found: Number.POSITIVE_INFINITY, visited: Number.POSITIVE_INFINITY };
+const level = fc.constantFrom("a", "b", "ab", "", "$x", "abc");
+const topic = fc.array(level, { minLength: 1, maxLength: 6 }).map((l) => l.join("/"));
+const filter = fc
+  .tuple(fc.array(fc.oneof(level, fc.constant("+")), { minLength: 0, maxLength: 5 }), fc.constantFrom("#", "+", "a"))
+  .map(([levels, last]) => [...levels, last].join("/"));
+
+const paths = (found: readonly Value[] | null): string[] | null => found?.map((v) => v.path).sort() ?? null;
+
+/** Adds all, takes every `drop`th away again; what is in it then. */
+function filled(all: readonly string[], drop: number): { trie: Trie<Value>; there: string[] } {
+  const trie = new Trie<Value>();
+  for (const path of all) trie.set(path, { path });
+  const gone = new Set(all.filter((_, i) => i % drop === 0));
+  for (const path of gone) {
+    trie.delete(path);
+    trie.delete(path);
+  }
+  return { trie, there: [...new Set(all)].filter((p) => !gone.has(p)) };
+}
+
+describe("against the definition", () => {
+  test("filters that match a topic", () => {
+    fc.assert(
+      fc.property(
+        fc.array(filter, { maxLength: 30 }),
+        fc.integer({ min: 2, max: 5 }),
+        fc.array(topic, { maxLength: 10 }),
+        (filters, drop, topics) => {
+          const { trie, there } = filled(filters, drop);
+          expect(trie.size).toBe(there.length);
+          for (const t of topics) expect(paths(trie.match(t))).toEqual(there.filter((f) => topicMatches(t, f)).sort());
+        },
+      ),
+      { numRuns: 2000 },
+    );
+  });
+
+  test("topics that a filter selects", () => {
+    fc.assert(
+      fc.property(
+        fc.array(topic, { maxLength: 30 }),
+        fc.integer({ min: 2, max: 5 }),
+        fc.array(filter, { maxLength: 10 }),
+        (topics, drop, filters) => {
+          const { trie, there } = filled(topics, drop);
+          for (const f of filters) expect(paths(trie.select(f, NO_LIMIT))).toEqual(there.filter((t) => topicMatches(t, f)).sort());
+        },
+      ),
+      { numRuns: 2000 },
+    );
+  });
+
+  test("empty again after everything is taken away", () => {
+    fc.assert(
+      fc.property(fc.uniqueArray(filter, { maxLength: 30 }), fc.array(topic, { maxLength: 5 }), (filters, topics) => {
+        const { trie } = filled(filters, 1);
+        expect(trie.size).toBe(0);
+        for (const t of topics) expect(trie.match(t)).toEqual([]);
+      }),
+    );
+  });
+});
+
+describe("limits", () => {
+  const deep = "/".repeat(65_535);
+
+  test("as many levels as a topic can have", () => {
+    const trie = new Trie<Value>();
+    const filters = ["#", `+${deep}`, `${deep}#`, "+/".repeat(32_000), `${"+/".repeat(32_000)}#`, "+/".repeat(32_001)];
+    for (const path of filters) trie.set(path, { path });
+    expect(paths(trie.match("a/".repeat(32_000)))).toEqual(["#", "+/".repeat(32_000), `${"+/".repeat(32_000)}#`].sort());
+    expect(paths(trie.match(deep))).toEqual(["#", `+${deep}`, `${deep}#`, `${"+/".repeat(32_000)}#`].sort());
+    for (const path of filters) trie.delete(path);
+    expect(trie.size).toBe(0);
+    trie.set(deep, { path: deep });
+    expect(trie.select("#", NO_LIMIT)).toHaveLength(1);
+    expect(trie.select(`${"+/".repeat(65_535)}+`, NO_LIMIT)).toHaveLength(1);
+  });
+
+  test("a hundred filters of full length are a few megabytes", () => {
+    const trie = new Trie<Value>();
+    const before = heap();
+    for (let i = 0; i < 100; i++) trie.set(`${i}/${"+/".repeat(32_000)}#`, { path: "" });
+    expect(trie.size).toBe(100);
+    expect(heap() - before).toBeLessThan(30 * 1024 * 1024);
+  });
+
+  test("a look-up stops at its budget", () => {
+    const trie = new Trie<Value>();
+    for (let i = 0; i < 100; i++) trie.set(`t/${i}/x`, { path: `t/${i}/x` });
+    expect(trie.select("t/#", { found: 100, visited: 1000 })).toHaveLength(100);
+    expect(trie.select("t/#", { found: 99, visited: 1000 })).toBeNull();
+    expect(trie.select("t/#", { found: 100, visited: 50 })).toBeNull();
+    expect(trie.select("t/5/+", { found: 1, visited: 5 })).toHaveLength(1);
+  });
+});
+
+function heap(): number {
+  Bun.gc(true);
+  return process.memoryUsage().heapUsed;
+}
