@@ -12,8 +12,9 @@ import { ShareGroup } from "./shared.ts";
 import { Subscription } from "./subscription.ts";
 import { Trie } from "./trie.ts";
 
-/** Cached topics; when full the cache starts again (topics in use come back with their next message). */
+/** Cached topics, and characters in them; when full the cache starts again (topics in use come back with their next message). */
 const ROUTES_MAX = 100_000;
+const ROUTE_CHARS_MAX = 16 * 1024 * 1024;
 
 class FilterEntry {
   readonly subs: Subscription[] = [];
@@ -64,6 +65,7 @@ export class Router {
   /** Every filter, in order of creation. */
   readonly #filters = new Map<string, FilterEntry>();
   #routes = new Map<string, Route>();
+  #routeChars = 0;
 
   /** Distinct topic filters (rows of EMQ X's route table). */
   get size(): number {
@@ -144,8 +146,9 @@ export class Router {
     route.generation = this.generation;
     this.#resolve(route);
     if (known === undefined) {
-      if (this.#routes.size >= ROUTES_MAX) this.#forget();
+      if (this.#routes.size >= ROUTES_MAX || this.#routeChars > ROUTE_CHARS_MAX) this.#forget();
       this.#routes.set(topic, route);
+      this.#routeChars += topic.length;
     }
     return route;
   }
@@ -153,6 +156,7 @@ export class Router {
   #forget(): void {
     for (const r of this.#routes.values()) r.generation = 0;
     this.#routes = new Map();
+    this.#routeChars = 0;
   }
 
   #resolve(route: Route): void {
@@ -210,6 +214,7 @@ export class Router {
     if (route !== undefined) {
       route.generation = 0;
       this.#routes.delete(topic);
+      this.#routeChars -= topic.length;
     }
   }
 }

@@ -127,4 +127,16 @@ describe("Router", () => {
     expect(ids(r, "mine/1")).toEqual(["me"]);
     expect(r.size).toBe(20_001);
   });
+
+  test("the longest topics do not fill the memory", () => {
+    const r = new Router();
+    const heap = (): number => {
+      Bun.gc(true);
+      return process.memoryUsage().heapUsed + process.memoryUsage().external;
+    };
+    const before = heap();
+    for (let i = 0; i < 3000; i++) r.route(`${i}/${"x".repeat(60_000)}`);
+    expect(heap() - before).toBeLessThan(100 * 1024 * 1024);
+    expect(r.route("short").empty).toBe(true);
+  });
 });
