@@ -130,6 +130,11 @@ export class Broker {
     this.#wheel.plan(ch, at);
   }
 
+  /** It is closed: nothing more to look at. */
+  unplan(ch: Channel): void {
+    this.#wheel.remove(ch);
+  }
+
   planRetry(ch: Channel): void {
     const zone = ch.client?.zone;
     if (zone === undefined || zone.retryIntervalMs === 0) return;

@@ -55,6 +55,7 @@ export class Channel {
   readonly openedAt: number;
   /** Silence after which the client is gone, ms; 0 = never. */
   keepaliveMs = 0;
+  /** Of the broker's wheel. */
   visitAt = 0;
   /** Last topic of a PUBLISH, as sent, and where it leads. */
   lastTopic: Uint8Array | null = null;
@@ -378,7 +379,7 @@ export class Channel {
     const wasConnected = this.phase === "connected";
     this.phase = "closed";
     this.rawForm = 0;
-    this.visitAt = 0;
+    this.broker.unplan(this);
     this.#partial = null;
     this.#rest = null;
     if (counted) this.listener.shutdowns.set(reason, (this.listener.shutdowns.get(reason) ?? 0) + 1);

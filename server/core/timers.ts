@@ -6,9 +6,19 @@ interface Entry {
   fn: (() => void) | null;
 }
 
+/** From so many cancelled entries on they are cleared away once they are the majority. */
+const CLEAR_FROM = 1024;
+
 export class Timers {
-  readonly #heap: Entry[] = [];
+  #heap: Entry[] = [];
   #order = 0;
+  /** Entries that wait for nothing any more. */
+  #cancelled = 0;
+
+  /** Entries held, cancelled ones included. */
+  get size(): number {
+    return this.#heap.length;
+  }
 
   /** Run `fn` at `at` (ms of the same clock as `run`). Returns the function that cancels it. */
   add(at: number, fn: () => void): () => void {
@@ -16,8 +26,19 @@ export class Timers {
     this.#heap.push(e);
     this.#up(this.#heap.length - 1);
     return () => {
+      if (e.fn === null) return;
       e.fn = null;
+      this.#cancelled++;
+      this.#clear();
     };
+  }
+
+  /** A session that comes and goes leaves a timer of hours or years each time: they must not wait for their hour. */
+  #clear(): void {
+    if (this.#cancelled < CLEAR_FROM || this.#cancelled * 2 < this.#heap.length) return;
+    // A sorted array is a heap.
+    this.#heap = this.#heap.filter((e) => e.fn !== null).sort((a, b) => (before(a, b) ? -1 : 1));
+    this.#cancelled = 0;
   }
 
   /** Run everything that is due; errors go to `failed`, the rest still runs. */
@@ -26,9 +47,15 @@ export class Timers {
       const top = this.#heap[0];
       if (top === undefined || top.at > now) return;
       this.#pop();
-      if (top.fn === null) continue;
+      const fn = top.fn;
+      if (fn === null) {
+        this.#cancelled--;
+        continue;
+      }
+      // To cancel it from here on means nothing.
+      top.fn = null;
       try {
-        top.fn();
+        fn();
       } catch (err) {
         failed(err);
       }
@@ -69,7 +96,7 @@ function before(a: Entry, b: Entry): boolean {
 }
 
 interface Visitable {
-  /** Slot time of the visit that counts; older ones are ignored. 0 = none. */
+  /** Time of the slot it is in; 0 = in none. Owned by the wheel. */
   visitAt: number;
 }
 
@@ -78,7 +105,7 @@ const SLOTS = 512;
 
 /** One check per connection now and then (keep alive, retries), without a timer each: a wheel of half-second slots. */
 export class Wheel<T extends Visitable> {
-  readonly #slots: T[][] = Array.from({ length: SLOTS }, () => []);
+  readonly #slots: Set<T>[] = Array.from({ length: SLOTS }, () => new Set());
   #done: number;
 
   constructor(now: number) {
@@ -93,8 +120,20 @@ export class Wheel<T extends Visitable> {
     if (slot - this.#done >= SLOTS) slot = this.#done + SLOTS - 1;
     const time = slot * SLOT_MS;
     if (t.visitAt !== 0 && t.visitAt <= time) return;
+    this.remove(t);
     t.visitAt = time;
-    (this.#slots[slot % SLOTS] as T[]).push(t);
+    this.#slot(time).add(t);
+  }
+
+  /** No visit any more. What is closed must not wait here for its time: with what hangs on it, it is kilobytes. */
+  remove(t: T): void {
+    if (t.visitAt === 0) return;
+    this.#slot(t.visitAt).delete(t);
+    t.visitAt = 0;
+  }
+
+  #slot(time: number): Set<T> {
+    return this.#slots[(time / SLOT_MS) % SLOTS] as Set<T>;
   }
 
   run(now: number, visit: (t: T) => void): void {
@@ -103,12 +142,12 @@ export class Wheel<T extends Visitable> {
     while (this.#done < until) {
       this.#done++;
       const k = this.#done % SLOTS;
-      const list = this.#slots[k] as T[];
-      if (list.length === 0) continue;
-      this.#slots[k] = [];
-      const time = this.#done * SLOT_MS;
-      for (const t of list) {
-        if (t.visitAt === 0 || t.visitAt > time) continue;
+      const due = this.#slots[k] as Set<T>;
+      if (due.size === 0) continue;
+      this.#slots[k] = new Set();
+      for (const t of due) {
+        // Removed meanwhile by another one's visit.
+        if (t.visitAt === 0) continue;
         t.visitAt = 0;
         visit(t);
       }
