@@ -1,11 +1,15 @@
 /**
  * `bun run fuzz [--short] [--seconds N] [--seed N] [--target NAME]`: every target for N seconds (10) with a seed of its own making,
- * or with `--short` only the few thousand inputs of the smoke test. The planted bugs come first: if they are not found, nothing
+ * or with `--short` only the few thousand inputs of the smoke test. The decoders first, then `wire`: the executable, running, over
+ * TCP and WebSocket (`--from N --seed N` plays its attack number N again). The planted bugs come first: if they are not found, nothing
  * else counts. Exit code 1 on any failure, with the input in hex and the seed to play it again.
  */
 import { parseArgs } from "node:util";
+import { Installation } from "../support/executable.ts";
 import { describeFailure, type Failure, fuzz, type Target } from "./fuzz.ts";
 import { CANARIES, TARGETS } from "./targets.ts";
+import { describeWireFailure, fuzzWire } from "./wire.ts";
+import { startTarget } from "./wire_broker.ts";
 
 const { values } = parseArgs({
   options: {
@@ -13,6 +17,7 @@ const { values } = parseArgs({
     seconds: { type: "string", default: "10" },
     seed: { type: "string", default: String(Date.now() % 1_000_000) },
     target: { type: "string" },
+    from: { type: "string" },
   },
 });
 const seed = Number(values.seed);
@@ -32,16 +37,37 @@ for (const canary of CANARIES) {
   console.error(`${canary.name}: the planted bug was not found, the fuzzer is blind (seed ${seed})`);
   process.exit(1);
 }
-const chosen = TARGETS.filter((t) => values.target === undefined || t.name.includes(values.target));
-if (chosen.length === 0) {
-  console.error(`no target is called ${values.target}; there are: ${TARGETS.map((t) => t.name).join(", ")}`);
+/** The attack that is to be played again, or as many as the time allows. */
+async function runWire(): Promise<string | null> {
+  const baomq = new Installation();
+  try {
+    const { target } = await startTarget(baomq);
+    const again = values.from === undefined ? {} : { from: Number(values.from) };
+    const attacks = values.from !== undefined ? 1 : values.short ? 3000 : Number.POSITIVE_INFINITY;
+    const deadline = values.short || values.from !== undefined ? {} : { deadline: performance.now() + seconds * 1000 };
+    const failure = await fuzzWire(target, { seed, attacks, ...deadline, ...again });
+    return failure === null ? null : describeWireFailure(failure);
+  } finally {
+    await baomq.remove();
+  }
+}
+
+const isWanted = (name: string): boolean => values.target === undefined || name.includes(values.target);
+const chosen = TARGETS.filter((t) => isWanted(t.name));
+const wire = isWanted("wire");
+if (chosen.length === 0 && !wire) {
+  console.error(`no target is called ${values.target}; there are: ${TARGETS.map((t) => t.name).join(", ")}, wire`);
   process.exit(2);
 }
 let failures = 0;
+function report(name: string, failure: string | null): void {
+  if (failure !== null) failures++;
+  console.log(failure === null ? `ok    ${name}` : `FAIL  ${failure}`);
+}
 for (const target of chosen) {
   const failure = run(target);
-  if (failure !== null) failures++;
-  console.log(failure === null ? `ok    ${target.name}` : `FAIL  ${describeFailure(failure)}`);
+  report(target.name, failure && describeFailure(failure));
 }
-console.log(`${chosen.length - failures} targets passed, ${failures} failed, seed ${seed}`);
+if (wire) report("wire", await runWire());
+console.log(`${chosen.length + (wire ? 1 : 0) - failures} targets passed, ${failures} failed, seed ${seed}`);
 process.exit(failures > 0 ? 1 : 0);
