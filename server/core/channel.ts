@@ -68,7 +68,7 @@ export class Channel {
   authMethod: string | null = null;
   authState: Record<string, unknown> | null = null;
   /** Tokens left for the zone's publish limit, and when they were counted. */
-  publishTokens = -1;
+  publishTokens = 0;
   publishTokensAt = 0;
 
   recvOct = 0;

@@ -125,7 +125,8 @@ function limit(ch: Channel): void {
   if (spec === null) return;
   const now = broker.now;
   const rate = spec.count / spec.intervalMs;
-  if (ch.publishTokens < 0) ch.publishTokens = spec.count;
+  // Below zero is a debt: a chunk may have held more than was left.
+  if (ch.publishTokensAt === 0) ch.publishTokens = spec.count;
   else ch.publishTokens = Math.min(spec.count, ch.publishTokens + (now - ch.publishTokensAt) * rate);
   ch.publishTokensAt = now;
   ch.publishTokens--;
