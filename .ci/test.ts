@@ -8,7 +8,14 @@ const report = join(dir, "junit.xml");
 const wanted = process.argv.slice(2);
 const run = Bun.spawn(
   // Tests over sockets and a browser share two cores: one that misses its time is tried again, and shows in the output.
-  [process.execPath, "test", "--retry=2", "--reporter=junit", `--reporter-outfile=${report}`, ...(wanted.length > 0 ? wanted : ["./tests"])],
+  [
+    process.execPath,
+    "test",
+    "--retry=2",
+    "--reporter=junit",
+    `--reporter-outfile=${report}`,
+    ...(wanted.length > 0 ? wanted : ["./tests"]),
+  ],
   { stdio: ["ignore", "inherit", "inherit"] },
 );
 const code = await run.exited;

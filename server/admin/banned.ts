@@ -1,5 +1,5 @@
 /** Who is kept out. */
-import { BANNED_KINDS, canonicalName } from "../core/banned.ts";
+import { BANNED_KINDS, canonicalName } from "../core/access/banned.ts";
 import type { BannedRow } from "../core/ports.ts";
 import { type AdminDeps, AdminError } from "./deps.ts";
 import { fromIterable, type Listed, list, listQuery, type Query, type Table } from "./query.ts";

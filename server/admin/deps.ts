@@ -1,8 +1,8 @@
 /** What the admin layer works on, and the two things it asks of the process it runs in. */
 import type { Broker } from "../core/broker.ts";
 import type { Log } from "../core/ports.ts";
-import type { Stats } from "../core/stats.ts";
-import type { Tracer, TraceSink } from "../core/tracer.ts";
+import type { Stats } from "../core/watch/stats.ts";
+import type { Tracer, TraceSink } from "../core/watch/tracer.ts";
 import type { ConfigView } from "./config_view.ts";
 import type { PluginsView } from "./plugins_view.ts";
 import type { Code, Listener } from "./rows.ts";

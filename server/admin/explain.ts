@@ -1,5 +1,5 @@
 /** Why a client would be let in or kept out: the core's own chain, asked without effects on anybody. */
-import { explain } from "../core/explain.ts";
+import { explain } from "../core/access/explain.ts";
 import type { ClientInfo } from "../core/types.ts";
 import { type AdminDeps, AdminError } from "./deps.ts";
 import type { ExplainRequest, ExplainResult } from "./extra_rows.ts";

@@ -1,5 +1,5 @@
 /** Traces: what one client or one topic does, written to a file. */
-import { TRACE_LEVELS, type TraceLevel } from "../core/tracer.ts";
+import { TRACE_LEVELS, type TraceLevel } from "../core/watch/tracer.ts";
 import { validTopicFilter } from "../mqtt/topic.ts";
 import { type AdminDeps, AdminError, type TraceControl } from "./deps.ts";
 import type { Trace } from "./extra_rows.ts";

@@ -2,24 +2,24 @@
 import type { NodeConfig, ZoneConfig } from "../config/types.ts";
 import { RC } from "../mqtt/reason_codes.ts";
 import { parseSharedFilter } from "../mqtt/topic.ts";
-import type { Access } from "./access.ts";
-import type { Alarms } from "./alarms.ts";
-import type { Banned } from "./banned.ts";
+import type { Access } from "./access/access.ts";
+import type { Banned } from "./access/banned.ts";
+import type { Flapping } from "./access/flapping.ts";
 import { Channel } from "./channel.ts";
 import { Delivery, Frame } from "./deliver.ts";
-import type { Flapping } from "./flapping.ts";
 import type { Hooks } from "./hooks.ts";
 import { Message, Slab } from "./message.ts";
-import type { Metrics } from "./metrics.ts";
 import { OutPool } from "./out.ts";
 import type { Clock, ListenerInfo, Log, Random, Store, StoredMessage, Transport } from "./ports.ts";
 import { Registry } from "./registry.ts";
 import { Router } from "./router.ts";
 import { mountFilter, type Session } from "./session.ts";
 import { Timers, Wheel } from "./timers.ts";
-import type { Tracer } from "./tracer.ts";
 import type { AuthMethod, PeerCertificate, SubscribeOptions } from "./types.ts";
 import { VirtualClient } from "./virtual_client.ts";
+import type { Alarms } from "./watch/alarms.ts";
+import type { Metrics } from "./watch/metrics.ts";
+import type { Tracer } from "./watch/tracer.ts";
 
 export interface BrokerOptions {
   node: NodeConfig;

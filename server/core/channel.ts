@@ -4,13 +4,14 @@
  * Packets are handled one after another in the order they came. When a handler has to wait (an authentication back end), the
  * connection alone waits: reading pauses, and what had come already is kept until the answer is there.
  */
-import { writeAck } from "../mqtt/acks.ts";
+
 import * as T from "../mqtt/frame.ts";
 import { bodyStart, checkFlags, frameLength } from "../mqtt/frame.ts";
+import { writeAck } from "../mqtt/packets/acks.ts";
 import { encodeDisconnect } from "../mqtt/packets/disconnect.ts";
 import { RC, reasonName } from "../mqtt/reason_codes.ts";
 import type { ProtocolVersion, WillPacket } from "../mqtt/types.ts";
-import type { AclCache } from "./acl_cache.ts";
+import type { AclCache } from "./access/acl_cache.ts";
 import type { Broker } from "./broker.ts";
 import { CutPacket } from "./cut_packet.ts";
 import { handleAuth } from "./handle/auth.ts";

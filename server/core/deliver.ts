@@ -6,7 +6,7 @@
  */
 import { copyBytes } from "../lib/bytes.ts";
 import { PUBLISH } from "../mqtt/frame.ts";
-import { encodePublish, PublishView, publishPacketIdOffset } from "../mqtt/publish.ts";
+import { encodePublish, PublishView, publishPacketIdOffset } from "../mqtt/packets/publish.ts";
 import type { PublishProperties, QoS } from "../mqtt/types.ts";
 import type { Broker } from "./broker.ts";
 import type { Channel } from "./channel.ts";

@@ -1,6 +1,6 @@
 /** Who may connect, how many, how fast. */
-import { readFileSync } from "node:fs";
 import { type Cidr, cidrContains, parseCidr, parseIp } from "../lib/cidr.ts";
+import { openFileLimit } from "../machine/open_files.ts";
 
 /**
  * Connections of all listeners together. Bun spins at the limit of open files instead of waiting, so the last descriptors are
@@ -19,18 +19,6 @@ export class ConnectionBudget {
 /** Descriptors kept back: an eighth, 32 to 1024. */
 export function reserveOf(limit: number): number {
   return Number.isFinite(limit) ? Math.min(1024, Math.max(32, Math.floor(limit / 8))) : 0;
-}
-
-/** Soft limit of open files (Bun has already raised it to the hard one); Infinity where it cannot be read. */
-export function openFileLimit(): number {
-  try {
-    const soft = /^Max open files\s+(\S+)/m.exec(readFileSync("/proc/self/limits", "utf8"))?.[1];
-    return soft === undefined || soft === "unlimited" ? Number.POSITIVE_INFINITY : Number(soft);
-  } catch {
-    const report = process.report?.getReport() as { userLimits?: { open_files?: { soft?: unknown } } } | undefined;
-    const soft = Number(report?.userLimits?.open_files?.soft);
-    return soft > 0 ? soft : Number.POSITIVE_INFINITY;
-  }
 }
 
 /** Token bucket over time given by the caller in ms: `rate` per second, at most `burst` saved up. */

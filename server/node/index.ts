@@ -3,20 +3,21 @@ import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { type Admin, createAdmin } from "../admin/index.ts";
 import { createHttp, type Http } from "../api/server.ts";
-import { createSystem } from "../api/system.ts";
 import type { Config } from "../config/config.ts";
 import type { Broker } from "../core/broker.ts";
+import { buildCore, type Core } from "../core/core.ts";
 import { buildInfo } from "../lib/build_info.ts";
 import { systemClock } from "../lib/clock.ts";
 import type { Logger } from "../lib/log.ts";
 import { systemRandom } from "../lib/random.ts";
 import { Listeners } from "../listeners/index.ts";
 import { selfSignedFiles } from "../listeners/self_signed.ts";
+import { createSystem } from "../machine/machine.ts";
 import { plugins as builtIn } from "../plugins/index.ts";
 import { PluginManager } from "../plugins/manager.ts";
 import { createPluginBroker } from "../plugins/plugin_broker.ts";
 import { openStore, type SqliteStore } from "../storage/sqlite.ts";
-import { buildCore, type Core } from "./core.ts";
+import { aclText } from "./acl_text.ts";
 import { createLogControl, createTraces } from "./logging.ts";
 import { createReload } from "./reload.ts";
 import { createSettings, pluginTexts, restoreSettings } from "./settings.ts";
@@ -62,7 +63,16 @@ export async function startNode(o: NodeOptions): Promise<RunningNode> {
     const store = openStore({ dir: dataDir, sync: syncOf(config), log });
     undo.push(() => store.close());
     restoreSettings(config, store, log);
-    const core = buildCore(config, store, log, systemClock, systemRandom);
+    const core = buildCore({
+      node: config.node(),
+      zones: config.zones(),
+      store,
+      log,
+      clock: systemClock,
+      random: systemRandom,
+      defer: (fn) => void setImmediate(fn),
+      aclText: () => aclText(config),
+    });
     const { broker } = core;
     const restored = broker.registry.restore();
     if (restored > 0) log.info("sessions restored", { sessions: restored });

@@ -4,7 +4,7 @@ import type { LogControl, TraceControl } from "../admin/index.ts";
 import type { Config } from "../config/config.ts";
 import type { Broker } from "../core/broker.ts";
 import type { Log } from "../core/ports.ts";
-import { Tracer } from "../core/tracer.ts";
+import { Tracer } from "../core/watch/tracer.ts";
 import { systemClock } from "../lib/clock.ts";
 import { isLogLevel, LOG_LEVELS, type Logger } from "../lib/log.ts";
 import { RotatingFile } from "../lib/log_file.ts";

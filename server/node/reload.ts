@@ -1,9 +1,9 @@
 /** What `emqx_reloader` reloads while the node runs: configuration files, access rules, certificates. */
 import { statSync } from "node:fs";
 import type { Config } from "../config/config.ts";
+import type { Core } from "../core/core.ts";
 import type { Log } from "../core/ports.ts";
 import type { Listeners } from "../listeners/index.ts";
-import type { Core } from "./core.ts";
 
 /** `changed` hears of other values from the files: the plugins have theirs from there too. */
 export function createReload(

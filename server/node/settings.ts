@@ -4,10 +4,10 @@ import type { ConfigView } from "../admin/config_view.ts";
 import type { Setting } from "../admin/extra_rows.ts";
 import { AdminError } from "../admin/index.ts";
 import type { Config, ConfigRow } from "../config/config.ts";
+import type { Core } from "../core/core.ts";
 import type { Log, Store } from "../core/ports.ts";
 import type { PluginManager, SettingText } from "../plugins/manager.ts";
 import type { SqliteStore } from "../storage/sqlite.ts";
-import type { Core } from "./core.ts";
 
 const NAMESPACE = "settings";
 const HIDDEN = "******";

@@ -1,16 +1,17 @@
 /** What happens by the clock: timers and keep alive every 100 ms, maxima, sweeps and monitors every second. */
-import { createOsReadings } from "../admin/os_readings.ts";
+
 import type { Config } from "../config/config.ts";
-import { type MonitorSettings, Monitors } from "../core/monitors.ts";
+import type { Core } from "../core/core.ts";
+import { type MonitorSettings, Monitors } from "../core/watch/monitors.ts";
 import { systemClock } from "../lib/clock.ts";
 import type { Listeners } from "../listeners/index.ts";
-import type { Core } from "./core.ts";
+import { createOsReadings } from "../machine/readings.ts";
 
 const TICK_MS = 100;
 const SECOND = 10;
 
 export function startTicking(core: Core, config: Config, dataDir: string, listeners: Listeners): () => void {
-  const { broker, stats, sys } = core;
+  const { broker, sys } = core;
   const settings = monitorSettings(config);
   const stopWatching = config.onChange("", () => Object.assign(settings, monitorSettings(config)));
   const monitors = new Monitors({
@@ -28,11 +29,7 @@ export function startTicking(core: Core, config: Config, dataDir: string, listen
     broker.tick();
     sys.tick();
     monitors.tick();
-    if (++n % SECOND === 0) {
-      stats.sample();
-      broker.banned.sweep();
-      broker.flapping.sweep();
-    }
+    if (++n % SECOND === 0) core.sweep();
     broker.flush();
   }, TICK_MS);
   return () => {

@@ -1,9 +1,9 @@
 /** The wire codecs alone: packets per second, in place, beside mqtt-packet where it does the same work. */
 import mqttPacket from "mqtt-packet";
-import { readAck, writeAck } from "../../server/mqtt/acks.ts";
 import { bodyStart, frameLength, PUBACK } from "../../server/mqtt/frame.ts";
+import { readAck, writeAck } from "../../server/mqtt/packets/acks.ts";
 import { decodeConnect } from "../../server/mqtt/packets/connect.ts";
-import { encodePublish, PublishView, readPublish } from "../../server/mqtt/publish.ts";
+import { encodePublish, PublishView, readPublish } from "../../server/mqtt/packets/publish.ts";
 import { machine, median, toMarkdown } from "./table.ts";
 
 const INNER = 1000;

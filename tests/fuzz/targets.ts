@@ -1,7 +1,7 @@
 /** What is fuzzed: the decoders, each with the rule that its results must keep. Seeds are the packet tables. */
 import { parser } from "mqtt-packet";
 import { frameLength, PUBLISH } from "../../server/mqtt/frame.ts";
-import { encodePublish } from "../../server/mqtt/publish.ts";
+import { encodePublish } from "../../server/mqtt/packets/publish.ts";
 import { parseSharedFilter, topicLevels, topicMatches, validTopicFilter, validTopicName } from "../../server/mqtt/topic.ts";
 import { ProtocolError, type ProtocolVersion } from "../../server/mqtt/types.ts";
 import { readUtf8, validUtf8, wellFormedUtf8 } from "../../server/mqtt/utf8.ts";

@@ -1,12 +1,13 @@
 /** One door to all decoders: what tests, fuzzers and benches call with a whole packet, as the channel would. */
-import { readAck } from "../../server/mqtt/acks.ts";
+
 import * as frame from "../../server/mqtt/frame.ts";
+import { readAck } from "../../server/mqtt/packets/acks.ts";
 import { decodeAuth } from "../../server/mqtt/packets/auth.ts";
 import { decodeConnect } from "../../server/mqtt/packets/connect.ts";
 import { decodeDisconnect } from "../../server/mqtt/packets/disconnect.ts";
+import { PublishView, readPublish, readPublishProperties } from "../../server/mqtt/packets/publish.ts";
 import { decodeSubscribe } from "../../server/mqtt/packets/subscribe.ts";
 import { decodeUnsubscribe } from "../../server/mqtt/packets/unsubscribe.ts";
-import { PublishView, readPublish, readPublishProperties } from "../../server/mqtt/publish.ts";
 import { RC } from "../../server/mqtt/reason_codes.ts";
 import { validTopicName } from "../../server/mqtt/topic.ts";
 import { ProtocolError, type ProtocolVersion, type PublishProperties } from "../../server/mqtt/types.ts";

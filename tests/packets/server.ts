@@ -1,12 +1,13 @@
 /** What the server sends: arguments of our encoders and the packets that must come out. */
-import type { writeAck } from "../../server/mqtt/acks.ts";
+
 import { PUBACK, PUBCOMP, PUBREC, PUBREL } from "../../server/mqtt/frame.ts";
+import type { writeAck } from "../../server/mqtt/packets/acks.ts";
 import type { encodeAuth } from "../../server/mqtt/packets/auth.ts";
 import type { encodeConnack } from "../../server/mqtt/packets/connack.ts";
 import type { encodeDisconnect } from "../../server/mqtt/packets/disconnect.ts";
+import type { encodePublish } from "../../server/mqtt/packets/publish.ts";
 import type { encodeSuback } from "../../server/mqtt/packets/suback.ts";
 import type { encodeUnsuback } from "../../server/mqtt/packets/unsuback.ts";
-import type { encodePublish } from "../../server/mqtt/publish.ts";
 import { RC } from "../../server/mqtt/reason_codes.ts";
 import type { ProtocolVersion } from "../../server/mqtt/types.ts";
 import type { EncodeRow } from "./types.ts";

@@ -1,15 +1,15 @@
 /** The whole core in memory: a clock that only moves when told, transports that record, a store that can be crashed. */
 import mqttPacket, { type IConnectPacket, type Packet } from "mqtt-packet";
 import type { NodeConfig, ZoneConfig } from "../../server/config/types.ts";
-import { Access } from "../../server/core/access.ts";
-import type { Alarms } from "../../server/core/alarms.ts";
-import { Banned } from "../../server/core/banned.ts";
-import { Broker } from "../../server/core/broker.ts";
+import type { Access } from "../../server/core/access/access.ts";
+import type { Banned } from "../../server/core/access/banned.ts";
+import type { Broker } from "../../server/core/broker.ts";
 import type { Channel } from "../../server/core/channel.ts";
-import { Flapping } from "../../server/core/flapping.ts";
-import { Hooks } from "../../server/core/hooks.ts";
-import { Metrics } from "../../server/core/metrics.ts";
+import { buildCore, type Core } from "../../server/core/core.ts";
+import type { Hooks } from "../../server/core/hooks.ts";
 import type { ListenerInfo, Log, Store, Transport } from "../../server/core/ports.ts";
+import type { Alarms } from "../../server/core/watch/alarms.ts";
+import type { Metrics } from "../../server/core/watch/metrics.ts";
 import { memoryStore } from "./memory_store.ts";
 import { testNode, testZone } from "./zone.ts";
 
@@ -166,18 +166,29 @@ export class TestClient {
   }
 }
 
+export interface TestKitOptions {
+  zone?: Partial<ZoneConfig>;
+  node?: Partial<NodeConfig>;
+  store?: Store;
+  clock?: TestClock;
+  random?: () => number;
+  /** Text of acl.conf; "" = no rules. */
+  acl?: string;
+}
+
 export class TestKit {
   readonly clock: TestClock;
   readonly log = new TestLog();
-  readonly metrics = new Metrics();
-  readonly hooks = new Hooks(this.log);
-  readonly access = new Access(this.hooks, this.metrics);
+  readonly core: Core;
   readonly broker: Broker;
+  readonly hooks: Hooks;
+  readonly metrics: Metrics;
+  readonly access: Access;
+  readonly alarms: Alarms;
+  readonly banned: Banned;
   readonly zone: ZoneConfig;
   readonly internal: ZoneConfig;
   readonly node: NodeConfig;
-  readonly alarms = new AlarmsRecorder();
-  readonly banned: Banned;
   readonly store: Store;
   readonly #deferred: (() => void)[] = [];
   readonly listener: ListenerInfo = {
@@ -189,17 +200,14 @@ export class TestKit {
     shutdowns: new Map(),
   };
 
-  constructor(
-    options: { zone?: Partial<ZoneConfig>; node?: Partial<NodeConfig>; store?: Store; clock?: TestClock; random?: () => number } = {},
-  ) {
+  constructor(options: TestKitOptions = {}) {
     this.clock = options.clock ?? new TestClock();
     this.zone = testZone(options.zone);
     this.internal = testZone({ name: "internal", enableAcl: false, enableBan: false });
     this.node = testNode(options.node);
     this.store = options.store ?? memoryStore();
-    this.banned = new Banned(this.store.banned, this.clock);
     let ids = 0;
-    this.broker = new Broker({
+    this.core = buildCore({
       node: this.node,
       zones: new Map([
         ["external", this.zone],
@@ -209,14 +217,16 @@ export class TestKit {
       log: this.log,
       random: { next: options.random ?? (() => 0), hex: (n) => (++ids).toString(16).padStart(2 * n, "0") },
       store: this.store,
-      hooks: this.hooks,
-      metrics: this.metrics,
-      access: this.access,
-      banned: this.banned,
-      flapping: new Flapping(this.banned, this.clock, this.log, this.metrics),
-      alarms: this.alarms as unknown as Alarms,
       defer: (fn) => this.#deferred.push(fn),
+      aclText: () => options.acl ?? "",
     });
+    const { broker } = this.core;
+    this.broker = broker;
+    this.hooks = broker.hooks;
+    this.metrics = broker.metrics;
+    this.access = broker.access;
+    this.alarms = broker.alarms;
+    this.banned = broker.banned;
   }
 
   client(version: 3 | 4 | 5 = 4, ip?: string): TestClient {
@@ -240,16 +250,5 @@ export class TestKit {
       this.broker.tick();
       this.settle();
     }
-  }
-}
-
-/** What the broker asks of the alarms, recorded. */
-export class AlarmsRecorder {
-  readonly present = new Map<string, string>();
-  set(id: string, desc: string): void {
-    this.present.set(id, desc);
-  }
-  clear(id: string): void {
-    this.present.delete(id);
   }
 }

@@ -1,6 +1,7 @@
 /** PUBACK, PUBREC, PUBREL, PUBCOMP from a client (sections 3.4 to 3.7, and the handshakes of 4.3). */
-import { readAck } from "../../mqtt/acks.ts";
+
 import { PUBACK, PUBCOMP, PUBREC } from "../../mqtt/frame.ts";
+import { readAck } from "../../mqtt/packets/acks.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
 import type { Channel } from "../channel.ts";
 import type { Inflight } from "../inflight.ts";

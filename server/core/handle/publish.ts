@@ -1,7 +1,7 @@
 /** PUBLISH from a client (section 3.3). The hot path: see the design notes on what it must not do. */
 import { sameBytes } from "../../lib/bytes.ts";
 import { PUBACK, PUBREC } from "../../mqtt/frame.ts";
-import { readPublish, readPublishProperties } from "../../mqtt/publish.ts";
+import { readPublish, readPublishProperties } from "../../mqtt/packets/publish.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
 import { topicLevels, validTopicName } from "../../mqtt/topic.ts";
 import { ProtocolError } from "../../mqtt/types.ts";

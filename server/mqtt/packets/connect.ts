@@ -3,12 +3,12 @@
  * loses the order of user properties, and takes several times as long, which connect storms would pay for.
  */
 import { type Properties, readProperties } from "../properties.ts";
-import { checkResponseTopic } from "../publish.ts";
 import { Reader } from "../reader.ts";
 import { RC } from "../reason_codes.ts";
 import { validTopicName } from "../topic.ts";
 import { type ConnectPacket, ProtocolError, type ProtocolVersion, type QoS, type WillPacket } from "../types.ts";
 import { wellFormedUtf8 } from "../utf8.ts";
+import { checkResponseTopic } from "./publish.ts";
 
 const RESERVED = 0x01;
 const CLEAN_START = 0x02;

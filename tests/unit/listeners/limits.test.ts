@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { Deadlines } from "../../../server/listeners/deadlines.ts";
-import { Bucket, ConnectionBudget, compileAccess, openFileLimit, plainIp, reserveOf } from "../../../server/listeners/limits.ts";
+import { Bucket, ConnectionBudget, compileAccess, plainIp, reserveOf } from "../../../server/listeners/limits.ts";
+import { openFileLimit } from "../../../server/machine/open_files.ts";
 
 describe("token bucket", () => {
   test("take: the burst at once, then the rate", () => {

@@ -1,14 +1,14 @@
 /** Every row of the packet tables, decoded or encoded. */
 import { describe, expect, test } from "bun:test";
-import { writeAck } from "../../../server/mqtt/acks.ts";
 import { DISCONNECT, PUBACK, PUBCOMP, PUBREC, PUBREL } from "../../../server/mqtt/frame.ts";
+import { writeAck } from "../../../server/mqtt/packets/acks.ts";
 import { encodeAuth } from "../../../server/mqtt/packets/auth.ts";
 import { encodeConnack } from "../../../server/mqtt/packets/connack.ts";
 import { encodeDisconnect } from "../../../server/mqtt/packets/disconnect.ts";
 import { PINGRESP } from "../../../server/mqtt/packets/ping.ts";
+import { encodePublish, publishPacketIdOffset } from "../../../server/mqtt/packets/publish.ts";
 import { encodeSuback } from "../../../server/mqtt/packets/suback.ts";
 import { encodeUnsuback } from "../../../server/mqtt/packets/unsuback.ts";
-import { encodePublish, publishPacketIdOffset } from "../../../server/mqtt/publish.ts";
 import { ProtocolError } from "../../../server/mqtt/types.ts";
 import { decode, decodeAt } from "../../packets/decode.ts";
 import { CLIENT_ROWS, CLIENT_TABLES } from "../../packets/index.ts";

@@ -1,0 +1,187 @@
+/**
+ * Why may, or may not, a client come in and do that? Walks the same steps as CONNECT and the access chain and tells each step's
+ * verdict. Nothing is counted, cached or banned by it; the plugins' back ends are really asked.
+ */
+import { hasWildcard, parseSharedFilter, topicLevels, validTopicName } from "../../mqtt/topic.ts";
+import type { Hooks } from "../hooks.ts";
+import type { Clock } from "../ports.ts";
+import type { Action, ClientInfo, Credentials } from "../types.ts";
+import type { Banned } from "./banned.ts";
+import type { Flapping } from "./flapping.ts";
+
+export interface ExplainDeps {
+  readonly hooks: Hooks;
+  readonly banned: Banned;
+  readonly flapping: Flapping;
+  readonly clock: Clock;
+}
+
+export interface ExplainStep {
+  /** "limits", "banned", "flapping", "allow_anonymous", "superuser", "enable_acl", "acl_nomatch", or the handler's id. */
+  step: string;
+  /** ignore = not decided here, the next step is asked. */
+  verdict: "allow" | "deny" | "ignore" | "error";
+  /** True for the step that decided. */
+  final: boolean;
+  why: string;
+  /** How long the step took, ms. */
+  ms: number;
+}
+
+export interface ExplainResult {
+  authentication: { allow: boolean; isSuper: boolean; steps: ExplainStep[] };
+  /** null when nothing was asked, or the client does not get in. */
+  acl: { allow: boolean; steps: ExplainStep[] } | null;
+}
+
+export interface ExplainRequest {
+  action: Action;
+  topic: string;
+}
+
+export async function explain(
+  deps: ExplainDeps,
+  client: ClientInfo,
+  credentials: Credentials,
+  request: ExplainRequest | null = null,
+): Promise<ExplainResult> {
+  // A copy: handlers may write to the client they are shown.
+  const subject = { ...client, isSuper: false };
+  const who = new Trail(deps.clock);
+  const isSuper = await authentication(deps, who, subject, credentials);
+  const allow = who.decision === "allow";
+  const result: ExplainResult = { authentication: { allow, isSuper, steps: who.steps }, acl: null };
+  if (!allow || request === null) return result;
+  const acl = new Trail(deps.clock);
+  await access(deps, acl, { ...subject, isSuper }, request);
+  result.acl = { allow: acl.decision === "allow", steps: acl.steps };
+  return result;
+}
+
+/** The steps taken so far. The first one that decides is final. */
+class Trail {
+  readonly steps: ExplainStep[] = [];
+  decision: "allow" | "deny" | null = null;
+  private since: number;
+
+  constructor(private readonly clock: Clock) {
+    this.since = clock.mono();
+  }
+
+  /** Returns true when that decided. */
+  add(step: string, verdict: ExplainStep["verdict"], why: string): boolean {
+    const now = this.clock.mono();
+    const final = verdict !== "ignore";
+    this.steps.push({ step, verdict, final, why, ms: now - this.since });
+    this.since = now;
+    if (final) this.decision = verdict === "allow" ? "allow" : "deny";
+    return final;
+  }
+}
+
+/** Returns whether the client is a super user. */
+async function authentication(deps: ExplainDeps, trail: Trail, client: ClientInfo, credentials: Credentials): Promise<boolean> {
+  if (clientLimits(trail, client) || bans(deps, trail, client)) return false;
+  flapping(deps, trail, client);
+  if (client.username === null && credentials.password === null) {
+    anonymous(trail, client, "no user name and no password: authentication plugins are not asked");
+    return false;
+  }
+  for (const h of deps.hooks.at["client.authenticate"].slice()) {
+    try {
+      const step = (await h.fn(client, credentials)) ?? null;
+      if (step === null) trail.add(h.id, "ignore", "has no answer for this client");
+      else if (step.allow !== true) return !trail.add(h.id, "deny", step.why ?? "refused");
+      else return trail.add(h.id, "allow", step.why ?? "accepted") && step.isSuper === true;
+    } catch (err) {
+      return !trail.add(h.id, "error", `failed, so the client is refused: ${String(err)}`);
+    }
+  }
+  const asked = deps.hooks.at["client.authenticate"].length;
+  anonymous(trail, client, asked === 0 ? "no authentication plugin is active" : "no authentication plugin knows this client");
+  return false;
+}
+
+function clientLimits(trail: Trail, client: ClientInfo): boolean {
+  const { zone, clientId } = client;
+  const bytes = new TextEncoder().encode(clientId).length;
+  if (bytes > zone.maxClientidLen) {
+    return trail.add("limits", "deny", `client id of ${bytes} bytes; zone ${zone.name} allows ${zone.maxClientidLen}`);
+  }
+  return trail.add("limits", "ignore", `client id within the limit of zone ${zone.name}`);
+}
+
+function bans(deps: ExplainDeps, trail: Trail, client: ClientInfo): boolean {
+  if (!client.zone.enableBan) return trail.add("banned", "ignore", `enable_ban is off in zone ${client.zone.name}`);
+  const ban = deps.banned.check(client);
+  if (ban === null) return trail.add("banned", "ignore", "not banned");
+  const end = ban.until === null ? "for ever" : `for ${Math.max(0, Math.ceil(ban.until - deps.clock.now() / 1000))} more seconds`;
+  const by = ban.by === null ? "" : `, by ${ban.by}`;
+  return trail.add("banned", "deny", `${ban.as} ${ban.who} is banned ${end}${by}${ban.reason === null ? "" : `: ${ban.reason}`}`);
+}
+
+function flapping(deps: ExplainDeps, trail: Trail, client: ClientInfo): void {
+  const { zone } = client;
+  const { count, intervalMs } = zone.flappingThreshold;
+  const why = zone.enableFlappingDetect
+    ? `came or went ${deps.flapping.count(client.clientId)} times lately; more than ${count} within ${intervalMs / 1000} s bans`
+    : `enable_flapping_detect is off in zone ${zone.name}`;
+  trail.add("flapping", "ignore", why);
+}
+
+function anonymous(trail: Trail, client: ClientInfo, why: string): void {
+  const { zone } = client;
+  trail.add(
+    "allow_anonymous",
+    zone.allowAnonymous ? "allow" : "deny",
+    `${why}; allow_anonymous is ${zone.allowAnonymous ? "on" : "off"} in zone ${zone.name}`,
+  );
+}
+
+async function access(deps: ExplainDeps, trail: Trail, client: ClientInfo, request: ExplainRequest): Promise<void> {
+  const { zone } = client;
+  const topic = topicLimits(trail, client, request);
+  if (topic === null) return;
+  if (client.isSuper) {
+    trail.add("superuser", "allow", "super users may do everything");
+    return;
+  }
+  if (!zone.enableAcl) {
+    trail.add("enable_acl", "allow", `enable_acl is off in zone ${zone.name}`);
+    return;
+  }
+  for (const h of deps.hooks.at["client.check_acl"].slice()) {
+    try {
+      const step = (await h.fn(client, request.action, topic)) ?? null;
+      if (step === null) trail.add(h.id, "ignore", "has no rule for this");
+      else {
+        trail.add(h.id, step.verdict === "allow" ? "allow" : "deny", step.why ?? (step.verdict === "allow" ? "allowed" : "denied"));
+        return;
+      }
+    } catch (err) {
+      trail.add(h.id, "error", `failed, so it is denied: ${String(err)}`);
+      return;
+    }
+  }
+  trail.add("acl_nomatch", zone.aclNomatch, `nobody has a rule for this; acl_nomatch is ${zone.aclNomatch} in zone ${zone.name}`);
+}
+
+/** The topic as the chain is asked for it (without share group); null = refused already. */
+function topicLimits(trail: Trail, client: ClientInfo, { action, topic }: ExplainRequest): string | null {
+  const { zone } = client;
+  const parsed = action === "subscribe" ? parseSharedFilter(topic) : null;
+  const bare = parsed?.filter ?? topic;
+  const no = (why: string): null => {
+    trail.add("limits", "deny", why);
+    return null;
+  };
+  if (action === "publish" && !validTopicName(topic)) return no("not a valid topic name");
+  if (action === "subscribe" && parsed === null) return no("not a valid topic filter");
+  if (zone.maxTopicLevels > 0 && topicLevels(bare) > zone.maxTopicLevels)
+    return no(`zone ${zone.name} allows ${zone.maxTopicLevels} topic levels`);
+  if (parsed?.group != null && !zone.sharedSubscription) return no(`shared_subscription is off in zone ${zone.name}`);
+  if (action === "subscribe" && !zone.wildcardSubscription && hasWildcard(bare))
+    return no(`wildcard_subscription is off in zone ${zone.name}`);
+  trail.add("limits", "ignore", `within the limits of zone ${zone.name}`);
+  return bare;
+}

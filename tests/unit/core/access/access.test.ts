@@ -1,0 +1,276 @@
+import { describe, expect, test } from "bun:test";
+import { Access, type AclHolder } from "../../../../server/core/access/access.ts";
+import { Hooks } from "../../../../server/core/hooks.ts";
+import type { AclStep, Action, AuthResult, AuthStep, ClientInfo, Credentials } from "../../../../server/core/types.ts";
+import { Metrics } from "../../../../server/core/watch/metrics.ts";
+import { aClient, aZone, recordingLog, silentLog } from "../../../support/access.ts";
+
+const PASSWORD: Credentials = { password: new TextEncoder().encode("secret") };
+const NONE: Credentials = { password: null };
+
+function setUp() {
+  const log = recordingLog();
+  const hooks = new Hooks(log);
+  const metrics = new Metrics();
+  return { log, hooks, metrics, access: new Access(hooks, metrics) };
+}
+const code = (r: AuthResult | Promise<AuthResult>): number | "allow" | "promise" =>
+  r instanceof Promise ? "promise" : r.allow ? "allow" : r.code;
+
+describe("authentication", () => {
+  test("without user name and password allow_anonymous alone decides", () => {
+    const { hooks, access, metrics } = setUp();
+    let asked = 0;
+    hooks.add("client.authenticate", "p", () => {
+      asked++;
+      return { allow: true };
+    });
+    const on = aClient({ username: null });
+    const off = aClient({ username: null, zone: aZone({ allowAnonymous: false }) });
+    expect(code(access.authenticate(on, NONE))).toBe("allow");
+    expect(code(access.authenticate(off, NONE))).toBe(0x87);
+    expect(asked).toBe(0);
+    expect([metrics.authSuccess, metrics.authAnonymous, metrics.authFailure]).toEqual([1, 1, 1]);
+  });
+
+  test("a user name alone, or a password alone, is asked for", () => {
+    const { hooks, access } = setUp();
+    hooks.add("client.authenticate", "p", () => ({ allow: false, code: 0x86, why: "no" }));
+    expect(code(access.authenticate(aClient({}), NONE))).toBe(0x86);
+    expect(code(access.authenticate(aClient({ username: null }), PASSWORD))).toBe(0x86);
+    expect(code(access.authenticate(aClient({ username: "" }), NONE))).toBe(0x86);
+  });
+
+  test("the first answer decides, in order of priority", () => {
+    const { hooks, access } = setUp();
+    const asked: string[] = [];
+    const step = (id: string, answer: AuthStep) => () => {
+      asked.push(id);
+      return answer;
+    };
+    hooks.add("client.authenticate", "late", step("late", { allow: true }), -1);
+    hooks.add("client.authenticate", "first", step("first", null), 10);
+    hooks.add("client.authenticate", "second", step("second", { allow: false, code: 0x86, why: "wrong" }));
+    expect(access.authenticate(aClient({}), PASSWORD)).toEqual({ allow: false, code: 0x86, why: "wrong" });
+    expect(asked).toEqual(["first", "second"]);
+  });
+
+  test("nobody answers: the zone's allow_anonymous", () => {
+    const { hooks, access, metrics } = setUp();
+    hooks.add("client.authenticate", "p", () => null);
+    expect(code(access.authenticate(aClient({}), PASSWORD))).toBe("allow");
+    expect(code(access.authenticate(aClient({ zone: aZone({ allowAnonymous: false }) }), PASSWORD))).toBe(0x87);
+    expect(metrics.authAnonymous).toBe(1);
+  });
+
+  test("super user and mountpoint are passed on", () => {
+    const { hooks, access, metrics } = setUp();
+    hooks.add("client.authenticate", "p", () => ({ allow: true, isSuper: true, mountpoint: "x/%c/" }));
+    expect(access.authenticate(aClient({}), PASSWORD)).toEqual({ allow: true, isSuper: true, mountpoint: "x/%c/" });
+    hooks.add("client.authenticate", "p", () => ({ allow: true }));
+    expect(access.authenticate(aClient({}), PASSWORD)).toEqual({ allow: true, isSuper: false });
+    expect([metrics.authSuccess, metrics.authAnonymous]).toEqual([2, 0]);
+  });
+
+  test("a handler that throws refuses, is logged and counted; no later one is asked", () => {
+    const { hooks, access, metrics, log } = setUp();
+    hooks.add("client.authenticate", "broken", () => {
+      throw new Error("boom");
+    });
+    hooks.add("client.authenticate", "yes", () => ({ allow: true }), -1);
+    expect(code(access.authenticate(aClient({}), PASSWORD))).toBe(0x88);
+    expect(metrics.authError).toBe(1);
+    expect(hooks.at["client.authenticate"][0]?.failures).toBe(1);
+    expect(log.lines).toHaveLength(1);
+  });
+
+  test("an answer that is no answer refuses", () => {
+    const { hooks, access } = setUp();
+    for (const nonsense of [{}, "yes", 1, { allow: "true" }, true]) {
+      hooks.add("client.authenticate", "js", (() => nonsense) as never);
+      expect(code(access.authenticate(aClient({}), PASSWORD))).toBe(0x87);
+    }
+    hooks.add("client.authenticate", "js", (() => undefined) as never);
+    expect(code(access.authenticate(aClient({}), PASSWORD))).toBe("allow");
+  });
+
+  test("a promise makes the rest asynchronous, with the same rules", async () => {
+    const { hooks, access, metrics } = setUp();
+    hooks.add("client.authenticate", "sync", () => null, 10);
+    hooks.add("client.authenticate", "async", async () => null, 5);
+    hooks.add("client.authenticate", "end", () => ({ allow: false, code: 0x86, why: "no" }));
+    const r = access.authenticate(aClient({}), PASSWORD);
+    expect(r).toBeInstanceOf(Promise);
+    expect(await r).toEqual({ allow: false, code: 0x86, why: "no" });
+    hooks.remove("client.authenticate", "end");
+    expect(code(await access.authenticate(aClient({}), PASSWORD))).toBe("allow");
+    hooks.add("client.authenticate", "rejects", () => Promise.reject(new Error("down")), 1);
+    expect(code(await access.authenticate(aClient({}), PASSWORD))).toBe(0x88);
+    hooks.add(
+      "client.authenticate",
+      "rejects",
+      () => {
+        throw new Error("down");
+      },
+      1,
+    );
+    expect(code(await access.authenticate(aClient({}), PASSWORD))).toBe(0x88);
+    expect(metrics.authError).toBe(2);
+  });
+
+  test("a handler that is taken away while another is waited for is still asked: the fold is that of its beginning", async () => {
+    const { hooks, access } = setUp();
+    let answer: (s: AuthStep) => void = () => {};
+    hooks.add("client.authenticate", "slow", () => new Promise<AuthStep>((done) => (answer = done)), 5);
+    hooks.add("client.authenticate", "guard", () => ({ allow: false, code: 0x86, why: "no" }));
+    const r = access.authenticate(aClient({}), PASSWORD);
+    hooks.remove("client.authenticate", "guard");
+    answer(null);
+    expect(code(await r)).toBe(0x86);
+  });
+});
+
+describe("ACL", () => {
+  test("super users and zones without ACL are not asked", () => {
+    const { hooks, access, metrics } = setUp();
+    hooks.add("client.check_acl", "p", () => ({ verdict: "deny" }));
+    expect(access.checkAcl(aClient({ isSuper: true }), "publish", "a")).toBe("allow");
+    expect(access.checkAcl(aClient({ zone: aZone({ enableAcl: false }) }), "publish", "a")).toBe("allow");
+    expect(access.checkAcl(aClient({}), "publish", "a")).toBe("deny");
+    expect([metrics.aclAllow, metrics.aclDeny]).toEqual([0, 1]);
+  });
+
+  test("the first answer decides; none: acl_nomatch", () => {
+    const { hooks, access } = setUp();
+    const deny = aClient({ zone: aZone({ aclNomatch: "deny" }) });
+    expect(access.checkAcl(aClient({}), "publish", "a")).toBe("allow");
+    expect(access.checkAcl(deny, "publish", "a")).toBe("deny");
+    hooks.add("client.check_acl", "one", (_c, action) => (action === "publish" ? { verdict: "allow" } : null), 1);
+    hooks.add("client.check_acl", "two", () => ({ verdict: "deny" }));
+    expect(access.checkAcl(deny, "publish", "a")).toBe("allow");
+    expect(access.checkAcl(aClient({}), "subscribe", "a")).toBe("deny");
+  });
+
+  test("failures and nonsense deny", async () => {
+    const { hooks, access, metrics } = setUp();
+    hooks.add("client.check_acl", "p", () => {
+      throw new Error("boom");
+    });
+    expect(access.checkAcl(aClient({}), "publish", "a")).toBe("deny");
+    hooks.add("client.check_acl", "p", (() => ({ verdict: "perhaps" })) as never);
+    expect(access.checkAcl(aClient({}), "publish", "a")).toBe("deny");
+    hooks.add("client.check_acl", "p", () => Promise.reject(new Error("down")));
+    expect(await access.checkAcl(aClient({}), "publish", "a")).toBe("deny");
+    expect(metrics.aclError).toBe(2);
+    expect(metrics.aclDeny).toBe(3);
+  });
+
+  test("asynchronous handlers", async () => {
+    const { hooks, access } = setUp();
+    hooks.add("client.check_acl", "async", async () => null, 1);
+    const verdict = access.checkAcl(aClient({}), "publish", "a");
+    expect(verdict).toBeInstanceOf(Promise);
+    expect(await verdict).toBe("allow");
+    hooks.add("client.check_acl", "end", () => ({ verdict: "deny" }));
+    expect(await access.checkAcl(aClient({}), "publish", "a")).toBe("deny");
+  });
+});
+
+function withCache(answer: AclStep | Promise<AclStep> = { verdict: "allow" }) {
+  const hooks = new Hooks(silentLog);
+  const metrics = new Metrics();
+  const state = { asked: 0, answer };
+  hooks.add("client.check_acl", "p", () => {
+    state.asked++;
+    return state.answer;
+  });
+  const access = new Access(hooks, metrics);
+  const holder: AclHolder & { readonly client: ClientInfo } = { client: aClient({}), aclCache: null };
+  const time = { now: 0 };
+  const check = (action: Action, topic: string) => access.checkCached(holder, action, topic, time.now);
+  const fresh = () => access.freshUntil(holder.client, time.now);
+  return { hooks, metrics, state, access, holder, time, check, fresh };
+}
+
+describe("checks of a connected client", () => {
+  test("ask once per topic and action while the verdict is fresh", () => {
+    const { time, check, fresh, metrics, state } = withCache();
+    time.now = 1000;
+    expect(check("publish", "a")).toBe("allow");
+    expect(fresh()).toBe(61_000);
+    time.now = 31_000;
+    expect(check("publish", "a")).toBe("allow");
+    expect(state.asked).toBe(1);
+    expect(fresh()).toBe(61_000);
+    expect(check("subscribe", "a")).toBe("allow");
+    time.now = 61_000;
+    expect(check("publish", "a")).toBe("allow");
+    expect(state.asked).toBe(3);
+    expect([metrics.aclCacheHit, metrics.aclCacheMiss]).toEqual([1, 3]);
+  });
+
+  test("without a cache every check asks, and nothing may be reused", () => {
+    const { holder, check, fresh, state } = withCache();
+    holder.client.zone.enableAclCache = false;
+    check("publish", "a");
+    check("publish", "a");
+    expect(state.asked).toBe(2);
+    expect(holder.aclCache).toBeNull();
+    expect(fresh()).toBe(0);
+  });
+
+  test("who is not asked has no cache, and is looked at again after a second", () => {
+    const { time, holder, check, fresh, state } = withCache({ verdict: "deny" });
+    time.now = 5;
+    holder.client.isSuper = true;
+    expect(check("publish", "a")).toBe("allow");
+    expect(fresh()).toBe(1005);
+    holder.client.isSuper = false;
+    holder.client.zone.enableAcl = false;
+    expect(check("publish", "a")).toBe("allow");
+    expect(fresh()).toBe(1005);
+    expect(holder.aclCache).toBeNull();
+    expect(state.asked).toBe(0);
+  });
+
+  test("new rules make every kept verdict void", () => {
+    const { access, check, state } = withCache();
+    check("publish", "a");
+    const before = access.epoch;
+    access.invalidate();
+    expect(access.epoch).not.toBe(before);
+    state.answer = { verdict: "deny" };
+    expect(check("publish", "a")).toBe("deny");
+    expect(check("publish", "a")).toBe("deny");
+    expect(state.asked).toBe(2);
+  });
+
+  test("a denial by a failure is not kept", async () => {
+    const { hooks, check, fresh, metrics } = withCache();
+    let broken = true;
+    hooks.add("client.check_acl", "p", () => {
+      if (broken) throw new Error("down");
+      return { verdict: "allow" };
+    });
+    expect(check("publish", "a")).toBe("deny");
+    expect(fresh()).toBe(0);
+    broken = false;
+    expect(check("publish", "a")).toBe("allow");
+    hooks.add("client.check_acl", "p", () => Promise.reject(new Error("down")));
+    expect(await check("publish", "b")).toBe("deny");
+    expect(check("publish", "b")).toBeInstanceOf(Promise);
+    expect(metrics.aclError).toBeGreaterThan(1);
+  });
+
+  test("promised verdicts are kept when they come, unless the rules changed meanwhile", async () => {
+    const { access, check, state } = withCache(Promise.resolve({ verdict: "deny" }));
+    expect(await check("publish", "a")).toBe("deny");
+    expect(check("publish", "a")).toBe("deny");
+    expect(state.asked).toBe(1);
+    const pending = check("publish", "b");
+    access.invalidate();
+    await pending;
+    expect(check("publish", "b")).toBeInstanceOf(Promise);
+    expect(state.asked).toBe(3);
+  });
+});

@@ -1,0 +1,148 @@
+import { describe, expect, test } from "bun:test";
+import { registerAclFile } from "../../../../server/core/access/acl_file.ts";
+import { Banned } from "../../../../server/core/access/banned.ts";
+import { type ExplainRequest, type ExplainStep, explain } from "../../../../server/core/access/explain.ts";
+import { Flapping } from "../../../../server/core/access/flapping.ts";
+import { Hooks } from "../../../../server/core/hooks.ts";
+import type { ClientInfo } from "../../../../server/core/types.ts";
+import { Metrics } from "../../../../server/core/watch/metrics.ts";
+import { aClient, aZone, FakeClock, silentLog } from "../../../support/access.ts";
+
+const PASSWORD = { password: new Uint8Array(1) };
+function setUp() {
+  const clock = new FakeClock();
+  const hooks = new Hooks(silentLog);
+  const metrics = new Metrics();
+  const banned = new Banned({ load: () => [], put() {}, delete() {} }, clock);
+  const flapping = new Flapping(banned, clock, silentLog, metrics);
+  return { clock, hooks, metrics, banned, flapping };
+}
+const short = (steps: readonly ExplainStep[] | undefined): string[] =>
+  (steps ?? []).map((s) => `${s.step}:${s.verdict}${s.final ? "!" : ""}`);
+const PUBLISH: ExplainRequest = { action: "publish", topic: "a/b" };
+
+describe("explain authentication", () => {
+  test("no credentials", async () => {
+    const r = await explain(setUp(), aClient({ username: null }), { password: null });
+    expect(r.authentication.allow).toBe(true);
+    expect(short(r.authentication.steps)).toEqual(["limits:ignore", "banned:ignore", "flapping:ignore", "allow_anonymous:allow!"]);
+    expect(r.acl).toBeNull();
+  });
+
+  test("every handler up to the one that decides", async () => {
+    const s = setUp();
+    s.hooks.add("client.authenticate", "one", async () => null, 3);
+    s.hooks.add("client.authenticate", "two", () => ({ allow: false, code: 0x86, why: "wrong password" }), 2);
+    s.hooks.add("client.authenticate", "three", () => ({ allow: true }), 1);
+    const r = await explain(s, aClient({}), PASSWORD, PUBLISH);
+    expect(short(r.authentication.steps).slice(3)).toEqual(["one:ignore", "two:deny!"]);
+    expect(r.authentication.steps.at(-1)?.why).toBe("wrong password");
+    expect(r.authentication.allow).toBe(false);
+    expect(r.acl).toBeNull();
+  });
+
+  test("a ban, with its end and its author", async () => {
+    const s = setUp();
+    s.banned.add({ who: "joe", as: "username", reason: "spam", desc: null, by: "admin", until: s.clock.ms / 1000 + 90 });
+    const r = await explain(s, aClient({}), PASSWORD);
+    expect(short(r.authentication.steps)).toEqual(["limits:ignore", "banned:deny!"]);
+    expect(r.authentication.steps[1]?.why).toBe("username joe is banned for 90 more seconds, by admin: spam");
+    const off = await explain(s, aClient({ zone: aZone({ enableBan: false }) }), PASSWORD);
+    expect(off.authentication.allow).toBe(true);
+  });
+
+  test("limits of the zone", async () => {
+    const r = await explain(setUp(), aClient({ clientId: "toolong", zone: aZone({ maxClientidLen: 3 }) }), PASSWORD);
+    expect(short(r.authentication.steps)).toEqual(["limits:deny!"]);
+  });
+
+  test("an error in a handler", async () => {
+    const s = setUp();
+    s.hooks.add("client.authenticate", "down", () => Promise.reject(new Error("no database")));
+    const r = await explain(s, aClient({}), PASSWORD);
+    expect(r.authentication.steps.at(-1)).toMatchObject({ step: "down", verdict: "error", final: true });
+    expect(r.authentication.steps.at(-1)?.why).toContain("no database");
+    expect(r.authentication.allow).toBe(false);
+  });
+
+  test("nobody knows the client", async () => {
+    const s = setUp();
+    s.hooks.add("client.authenticate", "p", () => null);
+    const r = await explain(s, aClient({ zone: aZone({ allowAnonymous: false }) }), PASSWORD);
+    expect(r.authentication.steps.at(-1)).toMatchObject({ step: "allow_anonymous", verdict: "deny", final: true });
+    expect(r.authentication.steps.at(-1)?.why).toContain("no authentication plugin knows this client");
+  });
+});
+
+describe("explain ACL", () => {
+  const acl = async (s: ReturnType<typeof setUp>, client: Partial<ClientInfo>, request: ExplainRequest) =>
+    (await explain(s, aClient(client), PASSWORD, request)).acl;
+
+  test("the rule that decides", async () => {
+    const s = setUp();
+    s.hooks.add("client.check_acl", "plugin", () => null);
+    registerAclFile(s.hooks, '{allow, {user, "ann"}, publish, ["a/#"]}.\n{deny, all, publish, ["a/#"]}.');
+    const r = await acl(s, {}, PUBLISH);
+    expect(r?.allow).toBe(false);
+    expect(short(r?.steps)).toEqual(["limits:ignore", "plugin:ignore", "acl_file:deny!"]);
+    expect(r?.steps.at(-1)?.why).toBe('rule in line 2: {deny, all, publish, ["a/#"]}');
+    expect((await acl(s, { username: "ann" }, PUBLISH))?.allow).toBe(true);
+    expect(short((await acl(s, {}, { action: "publish", topic: "x" }))?.steps).at(-1)).toBe("acl_nomatch:allow!");
+  });
+
+  test("super users, and zones without ACL", async () => {
+    const s = setUp();
+    s.hooks.add("client.check_acl", "plugin", () => ({ verdict: "deny" }));
+    expect(short((await acl(s, { zone: aZone({ enableAcl: false }) }, PUBLISH))?.steps).at(-1)).toBe("enable_acl:allow!");
+    s.hooks.add("client.authenticate", "p", () => ({ allow: true, isSuper: true }));
+    const r = await explain(s, aClient({}), PASSWORD, PUBLISH);
+    expect(r.authentication.isSuper).toBe(true);
+    expect(short(r.acl?.steps).at(-1)).toBe("superuser:allow!");
+  });
+
+  test("limits on topics", async () => {
+    const s = setUp();
+    const refused = async (request: ExplainRequest, zone = aZone()): Promise<string> => {
+      const r = await acl(s, { zone }, request);
+      expect(r?.allow).toBe(false);
+      return r?.steps[0]?.why ?? "";
+    };
+    expect(await refused({ action: "publish", topic: "a/#" })).toContain("topic name");
+    expect(await refused({ action: "subscribe", topic: "a/#/b" })).toContain("topic filter");
+    expect(await refused({ action: "subscribe", topic: "a/b/c" }, aZone({ maxTopicLevels: 2 }))).toContain("2 topic levels");
+    expect(await refused({ action: "subscribe", topic: "$share/g/a" }, aZone({ sharedSubscription: false }))).toContain(
+      "shared_subscription",
+    );
+    expect(await refused({ action: "subscribe", topic: "a/+" }, aZone({ wildcardSubscription: false }))).toContain("wildcard_subscription");
+  });
+
+  test("the chain is asked for the filter without its share group", async () => {
+    const s = setUp();
+    const asked: string[] = [];
+    s.hooks.add("client.check_acl", "p", (_c, _a, topic) => {
+      asked.push(topic);
+      return null;
+    });
+    await acl(s, {}, { action: "subscribe", topic: "$share/g/a/+" });
+    await acl(s, {}, { action: "subscribe", topic: "$queue/b" });
+    expect(asked).toEqual(["a/+", "b"]);
+  });
+
+  test("nothing is counted, nobody's object is changed", async () => {
+    const s = setUp();
+    s.hooks.add("client.authenticate", "p", (c) => {
+      c.isSuper = true;
+      return { allow: true, isSuper: true };
+    });
+    s.hooks.add("client.check_acl", "down", () => {
+      throw new Error("x");
+    });
+    const before = s.metrics.extra();
+    const client = aClient({});
+    await explain(s, client, PASSWORD, PUBLISH);
+    expect(client.isSuper).toBe(false);
+    expect(s.metrics.extra()).toEqual(before);
+    expect(s.hooks.at["client.check_acl"][0]?.failures).toBe(0);
+    expect(s.flapping.size).toBe(0);
+  });
+});

@@ -1,0 +1,111 @@
+import { describe, expect, test } from "bun:test";
+import type { AlarmRow } from "../../../../server/core/ports.ts";
+import { Alarms } from "../../../../server/core/watch/alarms.ts";
+import { formatLocalTime } from "../../../../server/lib/time_format.ts";
+import { FakeClock, recordingLog } from "../../../support/access.ts";
+
+function setUp() {
+  const clock = new FakeClock();
+  const log = recordingLog();
+  const rows: AlarmRow[] = [];
+  const store = {
+    add: (r: AlarmRow) => void rows.unshift(r),
+    history: (n: number) => rows.slice(0, n),
+    clear: () => void rows.splice(0),
+  };
+  const alarms = new Alarms({ nodeName: "emqx@127.0.0.1" }, store, clock, log);
+  const told: { topic: string; payload: string; retain: boolean }[] = [];
+  alarms.publishTo((m) => told.push({ topic: m.topic, payload: new TextDecoder().decode(m.payload), retain: m.retain }));
+  return { clock, log, rows, alarms, told };
+}
+const PREFIX = "$SYS/brokers/emqx@127.0.0.1/alarms";
+
+describe("alarms", () => {
+  test("set and clear, with their events", () => {
+    const { alarms, told, clock } = setUp();
+    alarms.set("cpu_high_watermark", "82.6");
+    const raisedAt = clock.ms;
+    expect(alarms.present()).toEqual([{ id: "cpu_high_watermark", desc: "82.6", raisedAt }]);
+    expect(alarms.has("cpu_high_watermark")).toBe(true);
+    clock.forward(5000);
+    expect(alarms.clear("cpu_high_watermark")).toBe(true);
+    expect(alarms.present()).toEqual([]);
+    expect(alarms.history()).toEqual([{ id: "cpu_high_watermark", desc: "82.6", raisedAt, clearedAt: raisedAt + 5000 }]);
+    expect(told).toEqual([
+      { topic: `${PREFIX}/cpu_high_watermark/alert`, payload: '{"id":"cpu_high_watermark","desc":"82.6"}', retain: false },
+      { topic: `${PREFIX}/cpu_high_watermark/clear`, payload: "", retain: false },
+    ]);
+  });
+
+  test("clearing what is not raised does nothing", () => {
+    const { alarms, told, rows } = setUp();
+    expect(alarms.clear("x")).toBe(false);
+    expect(told).toEqual([]);
+    expect(rows).toEqual([]);
+  });
+
+  test("set twice: one alarm with the new description and the first time", () => {
+    const { alarms, clock, told, log } = setUp();
+    const raisedAt = clock.ms;
+    alarms.set("a", "1");
+    alarms.set("b", "x");
+    clock.forward(1000);
+    alarms.set("a", "2");
+    expect(alarms.present()).toEqual([
+      { id: "a", desc: "2", raisedAt },
+      { id: "b", desc: "x", raisedAt },
+    ]);
+    expect(told).toHaveLength(3);
+    expect(log.lines).toHaveLength(2);
+  });
+
+  test("structured descriptions: local time in the API, seconds in the event, an object in the history", () => {
+    const { alarms, clock, told } = setUp();
+    alarms.set("p", { severity: "error", title: "t", summary: "s" });
+    const desc = { severity: "error", title: "t", summary: "s", timestamp: formatLocalTime(clock.ms) } as const;
+    expect(alarms.present()[0]?.desc).toEqual(desc);
+    expect(JSON.parse(told[0]?.payload ?? "")).toEqual({
+      id: "p",
+      desc: { severity: "error", title: "t", summary: "s", ts: Math.floor(clock.ms / 1000) },
+    });
+    alarms.clear("p");
+    expect(alarms.history()[0]?.desc).toEqual(desc);
+  });
+
+  test("texts that look like JSON stay texts", () => {
+    const { alarms } = setUp();
+    for (const [id, text] of [
+      ["a", '{"x":1}'],
+      ["b", '{"severity": broken'],
+    ] as const) {
+      alarms.set(id, text);
+      alarms.clear(id);
+      expect(alarms.history()[0]?.desc).toBe(text);
+    }
+  });
+
+  test("ids with wildcards make a proper topic", () => {
+    const { alarms, told } = setUp();
+    alarms.set('{disk_almost_full,"/a+b#"}', "[]");
+    expect(told[0]?.topic).toBe(`${PREFIX}/{disk_almost_full,"/a_b_"}/alert`);
+  });
+
+  test("a failing publish does not lose the alarm", () => {
+    const { alarms, log } = setUp();
+    alarms.publishTo(() => {
+      throw new Error("down");
+    });
+    alarms.set("a", "1");
+    expect(alarms.present()).toHaveLength(1);
+    expect(log.lines.at(-1)?.level).toBe("error");
+  });
+
+  test("history is limited", () => {
+    const { alarms } = setUp();
+    for (const id of ["a", "b", "c"]) {
+      alarms.set(id, "");
+      alarms.clear(id);
+    }
+    expect(alarms.history(2).map((r) => r.id)).toEqual(["c", "b"]);
+  });
+});
