@@ -136,6 +136,16 @@ export const CORE_KEYS: ConfigTable = {
     "normal",
     "normal: acknowledged messages survive a crash of the process; always: also a loss of power, at the price of one disk sync per turn.",
   ),
+  "storage.on_error": oneOf(
+    ["refuse", "accept"],
+    "refuse",
+    "While the disk cannot be written. refuse: what would have to be stored is not acknowledged (MQTT 5 hears Quota exceeded); " +
+      "accept: it is, from memory, and lost if the process ends before the disk works again.",
+  ),
+  "storage.pending_limit": bytes(
+    "64MB",
+    "While the disk cannot be written: most data that waits for it in memory; beyond it new data is refused.",
+  ),
   ...all(
     "node",
     "cookie heartbeat async_threads process_limit max_ports dist_buffer_size max_ets_tables fullsweep_after crash_dump",

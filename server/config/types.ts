@@ -123,6 +123,10 @@ export interface NodeConfig {
   apiVersion: string;
   sysIntervalMs: number;
   sharedStrategy: SharedStrategy;
+  /** What happens to what would have to be stored while the disk fails. */
+  storageOnError: "refuse" | "accept";
+  /** Bytes of changes that may wait for a failing disk. */
+  storagePendingLimit: number;
   presence: boolean;
   presenceQos: 0 | 1 | 2;
   /** module.subscription.N: auto-subscribe on connect; [] = off. */

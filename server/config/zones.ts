@@ -61,6 +61,8 @@ export function fillNode(config: Config, node: NodeConfig): void {
   node.nodeName = String(config.get("node.name"));
   node.sysIntervalMs = Number(config.get("broker.sys_interval"));
   node.sharedStrategy = config.get("broker.shared_subscription_strategy") as SharedStrategy;
+  node.storageOnError = config.get("storage.on_error") as NodeConfig["storageOnError"];
+  node.storagePendingLimit = Number(config.get("storage.pending_limit"));
   node.presence = config.get("module.presence") === true;
   node.presenceQos = Number(config.get("module.presence.qos")) as 0 | 1 | 2;
   node.autoSubscribe =

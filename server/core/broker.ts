@@ -7,9 +7,10 @@ import type { Banned } from "./access/banned.ts";
 import type { Flapping } from "./access/flapping.ts";
 import { Channel } from "./channel.ts";
 import { Delivery, Frame } from "./deliver.ts";
+import { Durability } from "./durability.ts";
 import type { Hooks } from "./hooks.ts";
 import { Message, Slab } from "./message.ts";
-import { OutPool } from "./out.ts";
+import { Output } from "./output.ts";
 import type { Clock, ListenerInfo, Log, Random, Store, StoredMessage, Transport } from "./ports.ts";
 import { Registry } from "./registry.ts";
 import { Router } from "./router.ts";
@@ -38,11 +39,6 @@ export interface BrokerOptions {
   defer(fn: () => void): void;
 }
 
-/** From so many pieces of work in one turn on, output waits for the turn's end. */
-const BUSY_CALLS = 3;
-/** While it does not, every so many pieces of work one turn is watched. */
-const BUSY_PROBE = 16;
-
 export class Broker {
   readonly node: NodeConfig;
   readonly zones: ReadonlyMap<string, ZoneConfig>;
@@ -57,10 +53,11 @@ export class Broker {
   readonly flapping: Flapping;
   readonly alarms: Alarms;
   readonly router = new Router();
-  readonly pool: OutPool;
+  readonly output: Output;
   readonly slab = new Slab();
   readonly frame = new Frame();
   readonly delivery = new Delivery(this);
+  readonly durability = new Durability(this);
   readonly registry = new Registry(this);
   readonly authMethods = new Map<string, AuthMethod>();
   readonly virtualSessions = new Set<Session>();
@@ -70,17 +67,9 @@ export class Broker {
   now: number;
   /** null = nobody traces. */
   tracer: Tracer | null = null;
-  /** Channels that have said their last word: ended after the next flush. */
-  closing: Channel[] = [];
   readonly #timers = new Timers();
   readonly #wheel: Wheel<Channel>;
   readonly #opening = new Set<Channel>();
-  #deferred = false;
-  /** Pieces of work since the last look, and whether the last turn had many. */
-  #work = 0;
-  #busy = false;
-  #storeFailed = false;
-  readonly #defer: (fn: () => void) => void;
   readonly #restored = new WeakMap<StoredMessage, Message>();
 
   constructor(o: BrokerOptions) {
@@ -92,12 +81,11 @@ export class Broker {
     this.store = o.store;
     this.hooks = o.hooks;
     this.metrics = o.metrics;
-    this.pool = new OutPool(o.metrics);
+    this.output = new Output(this, o.defer);
     this.access = o.access;
     this.banned = o.banned;
     this.flapping = o.flapping;
     this.alarms = o.alarms;
-    this.#defer = o.defer;
     this.now = o.clock.now();
     this.#wheel = new Wheel(this.now);
   }
@@ -133,6 +121,7 @@ export class Broker {
   /** It is closed: nothing more to look at. */
   unplan(ch: Channel): void {
     this.#wheel.remove(ch);
+    this.durability.forget(ch);
   }
 
   planRetry(ch: Channel): void {
@@ -295,7 +284,8 @@ export class Broker {
   /** The node stops: every MQTT 5 client hears why. */
   shutdown(): void {
     this.beat();
-    for (const s of [...this.sessions.values()]) s.channel?.close(RC.SERVER_SHUTTING_DOWN, "server_shutting_down");
+    for (const { channel: ch } of [...this.sessions.values()])
+      if (ch !== null) this.guard(ch, () => ch.close(RC.SERVER_SHUTTING_DOWN, "server_shutting_down"));
     this.flush();
   }
 
@@ -309,71 +299,23 @@ export class Broker {
   /** Called by the composition root every 100 ms. */
   tick(): void {
     this.beat();
-    if (this.#storeFailed) this.#commit();
+    this.durability.retry();
     this.#timers.run(this.now, (err) =>
       this.log.error("timer failed", { error: err instanceof Error ? (err.stack ?? err.message) : String(err) }),
     );
-    this.#wheel.run(this.now, (ch) => this.#visit(ch));
+    this.#wheel.run(this.now, (ch) => this.guard(ch, () => this.#visit(ch)));
     this.flush();
   }
 
   // ---- output
 
-  /**
-   * Write what was gathered: at once while little happens, and once per turn of the event loop while many connections talk
-   * (their output gathers, so a write carries more) or while the journal has something to commit first.
-   */
+  /** Write what was gathered: at once, or at the end of the event loop's turn. */
   flush(): void {
-    this.#work++;
-    if (this.#deferred) return;
-    if (!this.#busy && (!this.store.pending || this.#storeFailed)) {
-      this.#flushNow();
-      if (this.#work < BUSY_PROBE) return;
-    }
-    this.#deferred = true;
-    this.#work = 0;
-    this.#defer(this.#endOfTurn);
+    this.output.flush();
   }
 
-  /** Runs after everything that was ready in this turn. */
-  readonly #endOfTurn = (): void => {
-    this.#deferred = false;
-    this.#busy = this.#work >= BUSY_CALLS;
-    this.#work = 0;
-    if (this.store.pending) this.#commit();
-    this.#flushNow();
-  };
-
-  #flushNow(): void {
-    this.pool.flushAll();
-    if (this.closing.length === 0) return;
-    const list = this.closing;
-    this.closing = [];
-    for (const ch of list) {
-      ch.out.transport.end();
-    }
-  }
-
-  /** A failing disk must not acknowledge: connections with unsent acknowledgements are cut, their clients will send again. */
-  #commit(): void {
-    if (!this.store.pending) return;
-    try {
-      this.store.commit();
-      if (this.#storeFailed) {
-        this.#storeFailed = false;
-        this.alarms.clear("storage_failed");
-        this.log.warn("data can be stored again");
-      }
-    } catch (err) {
-      if (!this.#storeFailed)
-        this.log.error("data cannot be stored; clients that wait for acknowledgements are disconnected", { error: String(err) });
-      this.#storeFailed = true;
-      this.alarms.set("storage_failed", String(err));
-      for (const out of this.pool.dirty) {
-        if (!out.holdsAcks) continue;
-        out.close();
-        out.transport.destroy();
-      }
-    }
+  /** One connection's failure is its own: whoever loops over many goes on. */
+  guard(ch: Channel, fn: (ch: Channel) => void): void {
+    this.output.guard(ch, fn);
   }
 }

@@ -92,7 +92,7 @@ export class Channel {
     readonly listener: ListenerInfo,
     readonly cert: PeerCertificate | null,
   ) {
-    this.out = new Out(transport, broker.pool);
+    this.out = new Out(transport, broker.output.pool, this);
     this.lastRecv = this.openedAt = broker.now;
   }
 
@@ -135,16 +135,21 @@ export class Channel {
   /** The transport takes bytes again. */
   onDrain(): void {
     if (!this.out.drained()) return;
+    this.onRoom();
+    this.broker.flush();
+  }
+
+  /** The peer has read enough to be sent more. */
+  onRoom(): void {
     this.#resumeReading(2);
-    if (this.session !== null) {
-      this.broker.beat();
-      this.broker.delivery.pump(this.session);
-      this.broker.flush();
-    }
+    if (this.session === null) return;
+    this.broker.beat();
+    this.broker.delivery.pump(this.session);
   }
 
   /** The transport is gone. */
   onClose(reason: string): void {
+    this.out.close();
     if (this.phase === "closed") return;
     this.broker.beat();
     this.#shut(reason, true);
@@ -179,10 +184,6 @@ export class Channel {
         pos = 0;
       }
       if (this.phase === "closed") return;
-      if (this.#waiting) {
-        if (pos < chunk.length) this.#keepRest(chunk.subarray(pos));
-        return;
-      }
     }
     const end = buf.length;
     const limit = this.client?.zone.maxPacketSize ?? this.broker.zone(this.listener.zone).maxPacketSize;
@@ -192,6 +193,10 @@ export class Channel {
       return;
     }
     while (pos < end) {
+      if (this.#waiting) {
+        this.#keepRest(buf.subarray(pos, end));
+        return;
+      }
       const n = frameLength(buf, pos, end, this.phase === "opening" ? 0 : this.version);
       if (n < 0) {
         this.malformed(RC.MALFORMED_PACKET, "remaining length");
@@ -208,10 +213,6 @@ export class Channel {
       this.#packet(buf, pos, pos + n);
       pos += n;
       if (this.phase === ("closed" as Phase)) return;
-      if (this.#waiting) {
-        if (pos < end) this.#keepRest(buf.subarray(pos, end));
-        return;
-      }
     }
   }
 
@@ -267,8 +268,8 @@ export class Channel {
   }
 
   #keepRest(chunk: Uint8Array): void {
-    if (this.#rest === null) this.#rest = [chunk];
-    else this.#rest.push(chunk);
+    this.#rest ??= [];
+    this.#rest.push(chunk);
   }
 
   /** Reasons to pause are bits: 1 = a handler waits, 2 = the client does not read, 4 = publish limit. */
@@ -317,8 +318,10 @@ export class Channel {
     if (this.out.blocked) this.#pauseReading(2);
   }
 
-  sendPubrel(packetId: number, code: number): void {
-    this.sendAck(T.PUBREL, packetId, code);
+  /** A packet that tells of what the journal keeps (CONNACK, SUBACK, UNSUBACK): not before the commit. */
+  sendPromise(bytes: Uint8Array): void {
+    this.sendPacket(bytes);
+    if (this.session !== null && this.session.storeKey !== 0) this.out.holdsAcks = true;
   }
 
   /** Any other packet. */
@@ -357,23 +360,30 @@ export class Channel {
     }
     if (why !== undefined)
       this.broker.log.info("connection closed", { clientid: this.client?.clientId, ip: this.out.transport.ip, reason, why });
-    this.#shut(reason, true);
-    this.broker.closing.push(this);
+    this.end(reason);
   }
 
   /** The client said DISCONNECT: no will (unless it asked for it), not counted as a shutdown. */
   leave(withWill: boolean): void {
-    if (this.phase === "closed") return;
     if (!withWill) this.will = null;
-    this.#shut("normal", false);
-    this.broker.closing.push(this);
+    this.end("normal", false);
   }
 
-  /** Refused before it was connected: CONNACK is written already. */
-  refuse(reason: string): void {
+  /** What is written already is the last word, e.g. a CONNACK that refuses. */
+  end(reason: string, counted = true): void {
     if (this.phase === "closed") return;
-    this.#shut(reason, true);
-    this.broker.closing.push(this);
+    this.#shut(reason, counted);
+    this.broker.output.endSoon(this);
+  }
+
+  /** End the connection at once: what was not written yet never will be. */
+  cut(reason: string): void {
+    this.out.close();
+    try {
+      this.out.transport.destroy();
+    } finally {
+      if (this.phase !== "closed") this.#shut(reason, true);
+    }
   }
 
   #shut(reason: string, counted: boolean): void {

@@ -5,7 +5,7 @@
  * shared by all receivers that take it, and a form of a receiver's own (topic alias, subscription identifiers, expiry).
  */
 import { copyBytes } from "../lib/bytes.ts";
-import { PUBLISH } from "../mqtt/frame.ts";
+import { PUBLISH, PUBREL } from "../mqtt/frame.ts";
 import { encodePublish, PublishView, publishPacketIdOffset } from "../mqtt/packets/publish.ts";
 import type { PublishProperties, QoS } from "../mqtt/types.ts";
 import type { Broker } from "./broker.ts";
@@ -124,6 +124,11 @@ export class Delivery {
       session.deliverCount++;
       return 1;
     }
+    if (qos > 0 && this.broker.durability.full && session.storeKey !== 0) {
+      this.broker.metrics.dropUnkept++;
+      this.#dropped(m, "storage_failed", session);
+      return 0;
+    }
     const ch = session.channel;
     if (ch === null || !ch.ready) return this.#queue(session, m, qos, retain, subIds, share);
     if (qos === 0) {
@@ -226,7 +231,7 @@ export class Delivery {
     const now = this.broker.now;
     for (const n of w.positions()) {
       if (w.sentAt(n) > sentBefore) continue;
-      if (w.released(n)) ch.sendPubrel(w.packetId(n), 0);
+      if (w.released(n)) this.broker.durability.acknowledge(ch, PUBREL, w.packetId(n), 0);
       else {
         const m = w.message(n);
         if (m.expiresAt > 0 && m.expiresAt <= now && w.sentAt(n) === 0) {

@@ -52,6 +52,8 @@ export function testNode(change: Partial<NodeConfig> = {}): NodeConfig {
     apiVersion: "v3.1.0",
     sysIntervalMs: 60_000,
     sharedStrategy: "random",
+    storageOnError: "refuse",
+    storagePendingLimit: 64 * 1024 * 1024,
     presence: true,
     presenceQos: 1,
     autoSubscribe: [],

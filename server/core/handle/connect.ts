@@ -150,13 +150,17 @@ export function refuse(ch: Channel, no: Refusal): void {
     reason,
     why: no.why,
   });
-  ch.refuse(reason);
+  ch.end(reason);
 }
 
 function accept(ch: Channel, p: ConnectPacket, client: ClientInfo, authData: Uint8Array | null): void {
   const { broker } = ch;
   const { zone } = client;
   const expiry = p.version === 5 ? p.sessionExpiry : p.cleanStart ? 0 : Math.max(1, Math.floor(zone.sessionExpiryIntervalMs / 1000));
+  if (!broker.durability.mayOpen(client.clientId, p.cleanStart, expiry)) {
+    refuse(ch, { code: RC.QUOTA_EXCEEDED, why: "sessions cannot be stored now" });
+    return;
+  }
   ch.connectedAt = broker.now;
   ch.will = p.will;
   setUp(ch, p, client);
@@ -165,7 +169,7 @@ function accept(ch: Channel, p: ConnectPacket, client: ClientInfo, authData: Uin
   ch.phase = "connected";
   broker.connections++;
   broker.metrics.clientsConnected++;
-  ch.sendPacket(encodeConnack(p.version, present, RC.SUCCESS, p.version === 5 ? connackProperties(p, client, authData) : null));
+  ch.sendPromise(encodeConnack(p.version, present, RC.SUCCESS, p.version === 5 ? connackProperties(p, client, authData) : null));
   broker.metrics.connack++;
   planKeepalive(ch, p, client);
   broker.hooks.run("client.connected", client, RC.SUCCESS);

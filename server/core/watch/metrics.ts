@@ -96,6 +96,10 @@ export class Metrics {
   /** Ended by the API or command line. */
   clientsKicked = 0;
   keepaliveTimeouts = 0;
+  /** Times the store began to fail; what was refused meanwhile because it could not be kept; deliveries dropped because too much waited. */
+  storageFailures = 0;
+  storageRefused = 0;
+  dropUnkept = 0;
   sessionsCreated = 0;
   sessionsResumed = 0;
   /** Taken over by a new connection with the same client id. */
@@ -231,6 +235,7 @@ const EXTRA: Table = [
   ["delivery/dropped/qos0_offline", (m) => m.dropQos0Offline],
   ["delivery/dropped/no_local", (m) => m.dropNoLocal],
   ["delivery/dropped/too_large", (m) => m.dropTooLarge],
+  ["delivery/dropped/storage_failed", (m) => m.dropUnkept],
   ["delivery/dropped/expired", (m) => m.messagesExpired],
   ["packets/malformed", (m) => m.malformed],
   ["packets/publish/denied", (m) => m.publishDenied],
@@ -262,6 +267,8 @@ const EXTRA: Table = [
   ["sessions/taken_over", (m) => m.sessionsTakenOver],
   ["sessions/discarded", (m) => m.sessionsDiscarded],
   ["sessions/terminated", (m) => m.sessionsTerminated],
+  ["storage/failures", (m) => m.storageFailures],
+  ["storage/refused", (m) => m.storageRefused],
 ];
 
 const NAMES: readonly string[] = STANDARD.map(([name]) => name);
