@@ -5,6 +5,7 @@
  * connection alone waits: reading pauses, and what had come already is kept until the answer is there.
  */
 
+import { type MonoMs, NO_MONO, type WallMs } from "../lib/time.ts";
 import * as T from "../mqtt/frame.ts";
 import { bodyStart, checkFlags, frameLength } from "../mqtt/frame.ts";
 import { writeAck } from "../mqtt/packets/acks.ts";
@@ -48,12 +49,12 @@ export class Channel {
   /** May reason strings be sent [MQTT-3.1.2-29]? */
   problemInfo = true;
   will: WillPacket | null = null;
-  /** Unix ms; time of CONNECT. */
-  connectedAt = 0;
-  /** Unix ms of the last byte from the client. */
-  lastRecv: number;
-  /** Unix ms; the transport's connection. */
-  readonly openedAt: number;
+  /** Time of CONNECT. */
+  connectedAt = 0 as WallMs;
+  /** The last byte from the client. */
+  lastRecv: MonoMs;
+  /** The transport's connection. */
+  readonly openedAt: MonoMs;
   /** Silence after which the client is gone, ms; 0 = never. */
   keepaliveMs = 0;
   /** Of the broker's wheel. */
@@ -61,8 +62,8 @@ export class Channel {
   /** Last topic of a PUBLISH, as sent, and where it leads. */
   lastTopic: Uint8Array | null = null;
   route: Route | null = null;
-  /** The route was allowed by the ACL until then (Unix ms), as of that epoch of the rules. */
-  allowedUntil = 0;
+  /** The route was allowed by the ACL until then, as of that epoch of the rules. */
+  allowedUntil = NO_MONO;
   allowedEpoch = 0;
   aclCache: AclCache | null = null;
   /** State of enhanced authentication. */
@@ -70,7 +71,7 @@ export class Channel {
   authState: Record<string, unknown> | null = null;
   /** Tokens left for the zone's publish limit, and when they were counted. */
   publishTokens = 0;
-  publishTokensAt = 0;
+  publishTokensAt = NO_MONO;
 
   recvOct = 0;
   recvCnt = 0;
@@ -93,7 +94,7 @@ export class Channel {
     readonly cert: PeerCertificate | null,
   ) {
     this.out = new Out(transport, broker.pool);
-    this.lastRecv = this.openedAt = broker.now;
+    this.lastRecv = this.openedAt = broker.mono;
   }
 
   /** Take note of whether raw forwarding is allowed on this node now. */
@@ -123,7 +124,7 @@ export class Channel {
     if (this.phase === "closed") return;
     const broker = this.broker;
     broker.beat();
-    this.lastRecv = broker.now;
+    this.lastRecv = broker.mono;
     this.recvOct += chunk.length;
     this.recvCnt++;
     broker.metrics.bytesReceived += chunk.length;

@@ -5,11 +5,13 @@
  * shared by all receivers that take it, and a form of a receiver's own (topic alias, subscription identifiers, expiry).
  */
 import { copyBytes } from "../lib/bytes.ts";
+import { between, later, type MonoMs, NO_MONO } from "../lib/time.ts";
 import { PUBLISH } from "../mqtt/frame.ts";
 import { encodePublish, PublishView, publishPacketIdOffset } from "../mqtt/packets/publish.ts";
 import type { PublishProperties, QoS } from "../mqtt/types.ts";
 import type { Broker } from "./broker.ts";
 import type { Channel } from "./channel.ts";
+import { planRetry } from "./keepalive.ts";
 import { Message } from "./message.ts";
 import type { Mqueue, QueueItem } from "./mqueue.ts";
 import { combined, type Route } from "./router.ts";
@@ -167,8 +169,8 @@ export class Delivery {
     const queued = seq > 0;
     if (journalled && !queued) seq = ++session.seq;
     const fresh = session.inflight === null;
-    const id = session.window().push(m, qos, retain, seq, broker.now, subIds, share);
-    if (fresh) broker.planRetry(ch);
+    const id = session.window().push(m, qos, retain, seq, broker.mono, subIds, share);
+    if (fresh) planRetry(ch);
     if (journalled && queued) broker.store.sessions.sent(session.storeKey, seq, id);
     else if (journalled) broker.store.sessions.enqueue(session.storeKey, seq, m, qos, id, subIds, retain);
     this.#write(session, ch, m, qos, retain, false, id, subIds);
@@ -210,7 +212,7 @@ export class Delivery {
       if (next.qos > 0 && !this.#windowOpen(session)) return;
       q.shift();
       const m = next.message;
-      if (m.expiresAt > 0 && m.expiresAt <= this.broker.now) {
+      if (m.expired(this.broker.mono)) {
         this.#expired(session, m, next.seq);
         continue;
       }
@@ -220,16 +222,16 @@ export class Delivery {
   }
 
   /** Send everything unacknowledged again, in order, with DUP and the same identifiers [MQTT-4.4.0-1]. */
-  resend(session: Session, ch: Channel, sentBefore: number): void {
+  resend(session: Session, ch: Channel, sentBefore: MonoMs): void {
     const w = session.inflight;
     if (w === null) return;
-    const now = this.broker.now;
+    const now = this.broker.mono;
     for (const n of w.positions()) {
       if (w.sentAt(n) > sentBefore) continue;
       if (w.released(n)) ch.sendPubrel(w.packetId(n), 0);
       else {
         const m = w.message(n);
-        if (m.expiresAt > 0 && m.expiresAt <= now && w.sentAt(n) === 0) {
+        if (w.sentAt(n) === NO_MONO && m.expired(now)) {
           this.#expired(session, m, w.seq(n));
           w.remove(n);
           continue;
@@ -260,7 +262,7 @@ export class Delivery {
     const src = this.source;
     if (src.message === m && ch.rawForm === src.form && qos === m.qos && retain === m.retain && !dup && subIds === null) {
       this.#writeSource(ch, src, qos, retain, id);
-    } else if (ch.rawForm !== 0 && subIds === null && !dup && (m.expiresAt === 0 || ch.version !== 5)) {
+    } else if (ch.rawForm !== 0 && subIds === null && !dup && (!m.expires || ch.version !== 5)) {
       writePatched(ch, this.#shared(m, ch.version === 5, qos, retain), qos, id);
     } else {
       const own = this.#encodeOwn(ch, m, qos, retain, dup, id, subIds, true);
@@ -332,7 +334,7 @@ export class Delivery {
     const topic = ch.unmount(m.topic);
     const own = topic === m.topic ? m : { topic, payload: m.payload, properties: m.properties };
     let expiry = -1;
-    if (ch.version === 5 && m.expiresAt > 0) expiry = Math.max(1, Math.ceil((m.expiresAt - this.broker.now) / 1000));
+    if (ch.version === 5 && m.expires) expiry = Math.max(1, Math.ceil(between(this.broker.mono, m.deadline) / 1000));
     if (!alias || ch.aliases === null) return encodePublish(ch.version, own, qos, retain, dup, id, subIds, expiry, 0, true);
     const known = ch.aliases.get(topic);
     if (known !== undefined) return encodePublish(ch.version, own, qos, retain, dup, id, subIds, expiry, known, false);
@@ -367,10 +369,11 @@ function writePatched(ch: Channel, bytes: Uint8Array, qos: QoS, id: number): voi
 /** The message of the frame in hand; its payload still lies in the chunk. */
 export function messageOf(ch: Channel, topic: string, frame: Frame): Message {
   const client = ch.client as ClientInfo;
-  const { now } = ch.broker;
+  const { now, mono } = ch.broker;
   const expiry = frame.properties?.messageExpiry;
   const expiresAt = expiry === undefined ? 0 : now + expiry * 1000;
   const m = new Message(topic, frame.buf, frame.qos, frame.retain, client.clientId, client.username, now, expiresAt, frame.properties);
+  if (expiry !== undefined) m.deadline = later(mono, expiry * 1000);
   m.payloadStart = frame.payloadStart;
   m.payloadEnd = frame.end;
   m.owned = false;

@@ -4,6 +4,7 @@
  * A ring in parallel arrays: packet identifiers count up from 1, so an identifier is a position and neither sending nor
  * acknowledging allocates. Acknowledged entries in the middle stay as holes until the head has passed them.
  */
+import { type MonoMs, NO_MONO } from "../lib/time.ts";
 import type { QoS } from "../mqtt/types.ts";
 import type { Message } from "./message.ts";
 import type { ShareGroup } from "./shared.ts";
@@ -41,7 +42,7 @@ export class Inflight {
   }
 
   /** Append and return the packet identifier. `seq` is the journal's number of the delivery. */
-  push(m: Message, qos: QoS, retain: boolean, seq: number, now: number, subIds: number[] | null, share: ShareGroup | null): number {
+  push(m: Message, qos: QoS, retain: boolean, seq: number, now: MonoMs, subIds: number[] | null, share: ShareGroup | null): number {
     if (this.#tail - this.#head > this.#mask) this.#grow();
     const n = this.#tail++;
     const i = n & this.#mask;
@@ -59,8 +60,8 @@ export class Inflight {
   restore(packetId: number, m: Message, qos: QoS, retain: boolean, seq: number, released: boolean, subIds: number[] | null): void {
     if (this.count === 0) this.#head = this.#tail = packetId - 1;
     else while ((this.#tail % IDS) + 1 !== packetId && this.#tail - this.#head < IDS) this.#hole();
-    this.push(m, qos, retain, seq, 0, subIds, null);
-    if (released) this.release(this.#tail - 1, 0);
+    this.push(m, qos, retain, seq, NO_MONO, subIds, null);
+    if (released) this.release(this.#tail - 1, NO_MONO);
   }
 
   /** Position of a packet identifier, -1 when it is not in flight. */
@@ -89,8 +90,8 @@ export class Inflight {
   setSeq(n: number, seq: number): void {
     this.#seqs[n & this.#mask] = seq;
   }
-  sentAt(n: number): number {
-    return this.#times[n & this.#mask] as number;
+  sentAt(n: number): MonoMs {
+    return this.#times[n & this.#mask] as MonoMs;
   }
   subIds(n: number): number[] | null {
     return this.#subIds === null ? null : (this.#subIds[n & this.#mask] ?? null);
@@ -103,15 +104,15 @@ export class Inflight {
   }
 
   /** When the entry at the head was sent last; only while there is one. */
-  get oldest(): number {
-    return this.#times[this.#head & this.#mask] as number;
+  get oldest(): MonoMs {
+    return this.#times[this.#head & this.#mask] as MonoMs;
   }
 
-  touch(n: number, now: number): void {
+  touch(n: number, now: MonoMs): void {
     this.#times[n & this.#mask] = now;
   }
 
-  release(n: number, now: number): void {
+  release(n: number, now: MonoMs): void {
     this.#flags[n & this.#mask] = (this.#flags[n & this.#mask] as number) | F_RELEASED;
     this.#times[n & this.#mask] = now;
   }

@@ -1,5 +1,6 @@
 /** What outlives a connection: subscriptions, the inflight window, the queue [MQTT-4.1.0-1]. Rare parts are made on first use. */
 import type { ZoneConfig } from "../config/types.ts";
+import type { MonoMs, WallMs } from "../lib/time.ts";
 import { parseSharedFilter } from "../mqtt/topic.ts";
 import type { ProtocolVersion, WillPacket } from "../mqtt/types.ts";
 import type { Channel } from "./channel.ts";
@@ -24,8 +25,8 @@ export class Session {
   cleanStart = true;
   /** Seconds it lives without a connection; 0 = ends with it, 0xFFFFFFFF = for ever. */
   expiry = 0;
-  /** Unix ms; 0 while connected. */
-  disconnectedAt = 0;
+  /** 0 while connected. */
+  disconnectedAt = 0 as WallMs;
   /** Receive Maximum of the client; 0 = not sent. */
   receiveMaximum = 0;
   terminated = false;
@@ -35,8 +36,8 @@ export class Session {
   seq = 0;
   inflight: Inflight | null = null;
   mqueue: Mqueue | null = null;
-  /** Packet identifiers of incoming QoS 2 messages that wait for PUBREL -> arrival (Unix ms). */
-  awaitingRel: Map<number, number> | null = null;
+  /** Packet identifiers of incoming QoS 2 messages that wait for PUBREL -> since when, oldest first. */
+  awaitingRel: Map<number, MonoMs> | null = null;
   mqueueDropped = 0;
   deliverCount = 0;
   enqueueCount = 0;
@@ -50,8 +51,7 @@ export class Session {
     readonly clientId: string,
     public zone: ZoneConfig,
     public version: ProtocolVersion,
-    /** Unix ms. */
-    readonly createdAt: number,
+    readonly createdAt: WallMs,
   ) {}
 
   /** Outlives its connection. */

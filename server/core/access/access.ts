@@ -4,6 +4,7 @@
  *
  * Both are synchronous as long as the handlers are: only a handler that returns a promise makes the connection wait.
  */
+import { later, type MonoMs, NO_MONO } from "../../lib/time.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
 import type { HookHandler, Hooks } from "../hooks.ts";
 import type { AclStep, AclVerdict, Action, AuthResult, AuthStep, ClientInfo, Credentials } from "../types.ts";
@@ -31,7 +32,7 @@ export class Access {
   /** Goes up when verdicts may have become different. Whoever keeps a verdict keeps the epoch with it. */
   epoch = 0;
   /** When the verdict that `checkCached` gave last stops to hold, ms. */
-  private lastValidUntil = 0;
+  private lastValidUntil = NO_MONO;
 
   constructor(
     private readonly hooks: Hooks,
@@ -132,20 +133,20 @@ export class Access {
   }
 
   /** As `checkAcl`, with the connection's cache. A verdict that came about by a failure is not kept. */
-  checkCached(holder: AclHolder, action: Action, topic: string, now: number): AclVerdict | Promise<AclVerdict> {
+  checkCached(holder: AclHolder, action: Action, topic: string, now: MonoMs): AclVerdict | Promise<AclVerdict> {
     const client = holder.client as ClientInfo;
     const { zone } = client;
     if (client.isSuper || !zone.enableAcl || this.hooks.at["client.check_acl"].length === 0) {
-      this.lastValidUntil = now + UNASKED_MS;
+      this.lastValidUntil = later(now, UNASKED_MS);
       return this.checkAcl(client, action, topic);
     }
-    this.lastValidUntil = 0;
+    this.lastValidUntil = NO_MONO;
     if (!zone.enableAclCache || zone.aclCacheMaxSize <= 0) return this.checkAcl(client, action, topic);
     holder.aclCache ??= new AclCache();
     const known = holder.aclCache.get(action, topic, now, zone.aclCacheTtlMs, this.epoch);
     if (known !== undefined) {
       this.metrics.aclCacheHit++;
-      this.lastValidUntil = holder.aclCache.hitAt + zone.aclCacheTtlMs;
+      this.lastValidUntil = later(holder.aclCache.hitAt, zone.aclCacheTtlMs);
       return known;
     }
     this.metrics.aclCacheMiss++;
@@ -153,11 +154,11 @@ export class Access {
   }
 
   /** Until when (ms) the verdict that `checkCached` has just given synchronously may be used again without asking, while `epoch` stands. */
-  freshUntil(_client: ClientInfo, _now: number): number {
+  freshUntil(_client: ClientInfo, _now: MonoMs): MonoMs {
     return this.lastValidUntil;
   }
 
-  private checkAndKeep(cache: AclCache, client: ClientInfo, action: Action, topic: string, now: number): AclVerdict | Promise<AclVerdict> {
+  private checkAndKeep(cache: AclCache, client: ClientInfo, action: Action, topic: string, now: MonoMs): AclVerdict | Promise<AclVerdict> {
     const { epoch } = this;
     const errors = this.metrics.aclError;
     const verdict = this.checkAcl(client, action, topic);
@@ -166,7 +167,7 @@ export class Access {
       return v;
     };
     if (verdict instanceof Promise) return verdict.then(keep);
-    if (this.metrics.aclError === errors) this.lastValidUntil = now + client.zone.aclCacheTtlMs;
+    if (this.metrics.aclError === errors) this.lastValidUntil = later(now, client.zone.aclCacheTtlMs);
     return keep(verdict);
   }
 

@@ -32,7 +32,7 @@ function puback(ch: Channel, session: Session, id: number): void {
 }
 
 function pubrec(ch: Channel, session: Session, id: number, code: number): void {
-  const { metrics, store, now } = ch.broker;
+  const { metrics, store, mono } = ch.broker;
   metrics.pubrecReceived++;
   const w = session.inflight;
   const n = w === null ? -1 : w.find(id);
@@ -49,7 +49,7 @@ function pubrec(ch: Channel, session: Session, id: number, code: number): void {
     return;
   }
   if (!window.released(n)) {
-    window.release(n, now);
+    window.release(n, mono);
     if (session.storeKey !== 0) store.sessions.released(session.storeKey, window.seq(n));
   }
   ch.sendPubrel(id, RC.SUCCESS);

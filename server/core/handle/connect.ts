@@ -6,6 +6,7 @@ import { RC, reasonName } from "../../mqtt/reason_codes.ts";
 import { topicLevels, validTopicName } from "../../mqtt/topic.ts";
 import { type ConnackProperties, type ConnectPacket, ProtocolError, type ProtocolVersion } from "../../mqtt/types.ts";
 import type { Channel } from "../channel.ts";
+import { planKeepalive, planRetry, renewAwaitRel } from "../keepalive.ts";
 import { NEVER_EXPIRES, type Session } from "../session.ts";
 import type { AclVerdict, AuthResult, ClientInfo } from "../types.ts";
 import { beginAuth } from "./auth.ts";
@@ -187,16 +188,10 @@ function setUp(ch: Channel, p: ConnectPacket, client: ClientInfo): void {
 /** Redelivery first, in the original order, then what is queued [MQTT-4.4.0-1]. */
 function resume(ch: Channel, session: Session): void {
   const { delivery } = ch.broker;
-  delivery.resend(session, ch, Number.POSITIVE_INFINITY);
-  if (session.inflight !== null) ch.broker.planRetry(ch);
+  delivery.resend(session, ch, ch.broker.mono);
+  if (session.inflight !== null) planRetry(ch);
+  renewAwaitRel(ch, session);
   delivery.pump(session);
-}
-
-function planKeepalive(ch: Channel, p: ConnectPacket, client: ClientInfo): void {
-  const seconds = p.version === 5 && client.zone.serverKeepalive > 0 ? client.zone.serverKeepalive : p.keepalive;
-  // keepalive * 2 * backoff: with the default 0.75 the one and a half of [MQTT-3.1.2-22].
-  ch.keepaliveMs = Math.round(seconds * 2000 * client.zone.keepaliveBackoff);
-  if (ch.keepaliveMs > 0) ch.broker.plan(ch, ch.lastRecv + ch.keepaliveMs);
 }
 
 function connackProperties(p: ConnectPacket, client: ClientInfo, authData: Uint8Array | null): ConnackProperties {

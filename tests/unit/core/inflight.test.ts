@@ -1,9 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import { Inflight } from "../../../server/core/inflight.ts";
 import { Message } from "../../../server/core/message.ts";
+import { mono } from "../../support/time.ts";
 
 const m = new Message("t", new Uint8Array(1), 1, false, "", null, 0, 0, null);
-const push = (w: Inflight): number => w.push(m, 1, false, 0, 0, null, null);
+const push = (w: Inflight): number => w.push(m, 1, false, 0, mono(0), null, null);
 
 describe("Inflight", () => {
   test("packet identifiers count up from 1 and never are 0 [MQTT-2.2.1-3]", () => {

@@ -2,10 +2,11 @@ import { describe, expect, test } from "bun:test";
 import { Router } from "../../../server/core/router.ts";
 import { Session } from "../../../server/core/session.ts";
 import { Subscription } from "../../../server/core/subscription.ts";
+import { wall } from "../../support/time.ts";
 import { testZone } from "../../support/zone.ts";
 
 const zone = testZone();
-const session = (id: string): Session => new Session(id, zone, 5, 0);
+const session = (id: string): Session => new Session(id, zone, 5, wall(0));
 function sub(
   router: Router,
   s: Session,

@@ -1,4 +1,5 @@
 /** Real sockets around `Listeners`, a recording channel instead of the core's, and certificates made on the spot. */
+
 import { mkdtempSync, writeFileSync } from "node:fs";
 import net from "node:net";
 import { tmpdir } from "node:os";
@@ -6,6 +7,7 @@ import { join } from "node:path";
 import type { ListenerConfig, TlsConfig } from "../../../server/config/types.ts";
 import type { ListenerInfo, Transport } from "../../../server/core/ports.ts";
 import type { PeerCertificate } from "../../../server/core/types.ts";
+import { systemClock } from "../../../server/lib/clock.ts";
 import { type ChannelLike, type ListenerDeps, Listeners } from "../../../server/listeners/index.ts";
 import { ConnectionBudget } from "../../../server/listeners/limits.ts";
 
@@ -149,7 +151,7 @@ export async function serve(configs: ListenerConfig[], deps: Partial<ListenerDep
         return r;
       },
       log: { error: log("error"), warn: log("warn"), info: log("info"), debug: log("debug") },
-      clock: { now: () => Date.now(), mono: () => performance.now() },
+      clock: systemClock,
       dataDir,
       // What Bun.serve serves has tests of its own.
       ownWebSocket: deps.ownWebSocket ?? true,

@@ -4,6 +4,7 @@ import { Hooks } from "../../../../server/core/hooks.ts";
 import type { AclStep, Action, AuthResult, AuthStep, ClientInfo, Credentials } from "../../../../server/core/types.ts";
 import { Metrics } from "../../../../server/core/watch/metrics.ts";
 import { aClient, aZone, recordingLog, silentLog } from "../../../support/access.ts";
+import { mono } from "../../../support/time.ts";
 
 const PASSWORD: Credentials = { password: new TextEncoder().encode("secret") };
 const NONE: Credentials = { password: null };
@@ -187,8 +188,9 @@ function withCache(answer: AclStep | Promise<AclStep> = { verdict: "allow" }) {
   const access = new Access(hooks, metrics);
   const holder: AclHolder & { readonly client: ClientInfo } = { client: aClient({}), aclCache: null };
   const time = { now: 0 };
-  const check = (action: Action, topic: string) => access.checkCached(holder, action, topic, time.now);
-  const fresh = () => access.freshUntil(holder.client, time.now);
+  const at = () => mono(time.now);
+  const check = (action: Action, topic: string) => access.checkCached(holder, action, topic, at());
+  const fresh = (): number => access.freshUntil(holder.client, at());
   return { hooks, metrics, state, access, holder, time, check, fresh };
 }
 
