@@ -62,7 +62,7 @@ function options(argv: string[]): Options {
     throw new UsageError(`${err instanceof Error ? err.message : String(err)} (baomq --help shows what there is)`);
   }
   const flags = new Map<string, string>();
-  for (const pair of (values["set"] as string[] | undefined) ?? []) {
+  for (const pair of (values.set as string[] | undefined) ?? []) {
     const at = pair.indexOf("=");
     if (at < 1) throw new UsageError(`--set ${pair}: expected KEY=VALUE`);
     flags.set(pair.slice(0, at).trim(), pair.slice(at + 1).trim());
@@ -71,7 +71,7 @@ function options(argv: string[]): Options {
   if (password !== null) flags.set("dashboard.default_user.password", password);
   const dataDir = values["data-dir"] as string | undefined;
   if (dataDir !== undefined) flags.set("node.data_dir", dataDir);
-  const file = (values["config"] as string | undefined) ?? (existsSync(DEFAULT_FILE) ? DEFAULT_FILE : null);
+  const file = (values.config as string | undefined) ?? (existsSync(DEFAULT_FILE) ? DEFAULT_FILE : null);
   const config = loadConfig({ tables: pluginTables, file, env: process.env, flags });
   return { config, dataDir: String(config.get("node.data_dir")) };
 }

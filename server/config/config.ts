@@ -131,7 +131,7 @@ export class Config {
   reread(): string[] {
     const fresh = loadConfig(this.loaded);
     const before = new Map([...this.written(), ...fresh.written()].map((key) => [key, this.raw(key)]));
-    this.#layers["file"] = fresh.#layers["file"] as Map<string, string>;
+    this.#layers.file = fresh.#layers.file as Map<string, string>;
     this.#values.clear();
     this.resolve([]);
     const changed = [...before].filter(([key, text]) => this.raw(key) !== text).map(([key]) => key);

@@ -3,6 +3,7 @@ import type { NodeConfig, ZoneConfig } from "../config/types.ts";
 import { between, later, type MonoMs, type WallMs } from "../lib/time.ts";
 import { RC } from "../mqtt/reason_codes.ts";
 import { parseSharedFilter } from "../mqtt/topic.ts";
+import type { QoS } from "../mqtt/types.ts";
 import type { Access } from "./access/access.ts";
 import type { Banned } from "./access/banned.ts";
 import type { Flapping } from "./access/flapping.ts";
@@ -80,7 +81,6 @@ export class Broker {
   closing: Channel[] = [];
   readonly #timers = new Timers();
   readonly #wheel: Wheel<Channel>;
-  readonly #opening = new Set<Channel>();
   #deferred = false;
   /** Pieces of work since the last look, and whether the last turn had many. */
   #work = 0;
@@ -205,7 +205,7 @@ export class Broker {
 
   /** To one session, e.g. a retained message; `retain` as it is to be shown. */
   deliverTo(session: Session, m: Message, o: SubscribeOptions, retain: boolean): void {
-    const qos = m.qos < o.qos ? m.qos : o.qos;
+    const qos = Math.min(m.qos, o.qos) as QoS;
     this.delivery.send(session, m, qos, retain, o.subId > 0 ? [o.subId] : null, null, m.topic);
   }
 

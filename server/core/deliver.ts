@@ -97,7 +97,7 @@ export class Delivery {
       }
       s = own;
     }
-    const qos = session.zone.upgradeQos ? (Math.max(m.qos, s.qos) as QoS) : m.qos < s.qos ? m.qos : s.qos;
+    const qos = session.zone.upgradeQos ? (Math.max(m.qos, s.qos) as QoS) : (Math.min(m.qos, s.qos) as QoS);
     return this.send(session, m, qos, s.rap && m.retain, s.subIds, s.share, s.filter);
   }
 

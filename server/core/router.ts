@@ -240,7 +240,7 @@ function combine(a: Subscription, b: Subscription): Subscription {
 /** The stand-in for overlapping subscriptions of one session. */
 export function combined(parts: Subscription[]): Subscription {
   const first = parts[0] as Subscription;
-  const qos = parts.reduce<QoS>((max, p) => (p.qos > max ? p.qos : max), 0);
+  const qos = parts.reduce<QoS>((max, p) => Math.max(p.qos, max) as QoS, 0);
   const s = new Subscription(first.session, first.filter, null, {
     qos,
     nl: parts.every((p) => p.nl),

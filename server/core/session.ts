@@ -61,7 +61,7 @@ export class Session {
 
   /** Can take a message now. */
   get reachable(): boolean {
-    return this.receive !== null || (this.channel !== null && this.channel.ready && !this.channel.out.blocked);
+    return this.receive !== null || (this.channel?.ready === true && !this.channel.out.blocked);
   }
 
   get subscriptionCount(): number {

@@ -98,8 +98,8 @@ describe("CONNECT", () => {
       .connect("r", { properties: { requestResponseInformation: true } })
       .take() as { properties: Record<string, unknown> }[];
     const [no] = kit.client(5).connect("s").take() as { properties: Record<string, unknown> }[];
-    expect(yes?.properties["responseInformation"]).toBe("response/r");
-    expect(no?.properties["responseInformation"]).toBeUndefined();
+    expect(yes?.properties.responseInformation).toBe("response/r");
+    expect(no?.properties.responseInformation).toBeUndefined();
   });
 
   test("authentication: refused by the chain with its code, mapped for 3.x", () => {
@@ -284,8 +284,8 @@ describe("enhanced authentication [MQTT-4.12]", () => {
     kit.broker.authMethods.set("TWO-STEP", {
       name: "TWO-STEP",
       step: (_client, data, state) => {
-        if (state["asked"] !== true) {
-          state["asked"] = true;
+        if (state.asked !== true) {
+          state.asked = true;
           return { status: "continue", data: Buffer.from("name?") };
         }
         return Buffer.from(data ?? []).toString() === "me"
