@@ -3,11 +3,10 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { Page } from "playwright-core";
 import { jsClient, until } from "../support/clients.ts";
 import { Installation, type RunningBroker } from "../support/executable.ts";
-import { agree, chromiumPath, go, PASSWORD, Surfer, toast } from "./dashboard_browser.ts";
+import { CHROMIUM, needing } from "../support/peers.ts";
+import { agree, go, PASSWORD, Surfer, toast } from "./dashboard_browser.ts";
 
-const browser = chromiumPath() || process.env.CI ? describe : describe.skip;
-
-browser("dashboard", () => {
+needing(CHROMIUM, describe)("dashboard", () => {
   let baomq: Installation;
   let broker: RunningBroker;
   let surfer: Surfer;

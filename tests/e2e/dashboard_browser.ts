@@ -1,8 +1,7 @@
 /** A headless Chromium on the dashboard of a running broker, and what a person does in it, in few words. */
-import { existsSync } from "node:fs";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import { CHROMIUM } from "../support/peers.ts";
 
-const PATHS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 const FLAGS = [
   "--no-sandbox",
   "--disable-gpu",
@@ -16,8 +15,6 @@ const FLAGS = [
 const WAIT_MS = 20_000;
 
 export const PASSWORD = "a much better one";
-
-export const chromiumPath = (): string | undefined => process.env.CHROMIUM ?? PATHS.find((p) => existsSync(p));
 
 export interface Look {
   theme?: "light" | "dark";
@@ -35,8 +32,8 @@ export class Surfer {
   ) {}
 
   static async open(port: number): Promise<Surfer> {
-    const executablePath = chromiumPath();
-    if (!executablePath) throw new Error("chromium is missing");
+    const executablePath = CHROMIUM.find();
+    if (executablePath === null) throw new Error("Chromium is missing");
     return new Surfer(await chromium.launch({ executablePath, args: FLAGS }), `http://127.0.0.1:${port}/`);
   }
 

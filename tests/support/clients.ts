@@ -142,8 +142,6 @@ export async function jsClient(url: string, options: IClientOptions = {}): Promi
   return { client, received };
 }
 
-export const hasMosquittoClients = (): boolean => Bun.which("mosquitto_pub") !== null && Bun.which("mosquitto_sub") !== null;
-
 async function finished(child: Bun.Subprocess<"ignore", "pipe", "pipe">): Promise<{ code: number; stdout: string; stderr: string }> {
   const [stdout, stderr, code] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text(), child.exited]);
   return { code, stdout, stderr };
