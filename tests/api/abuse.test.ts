@@ -87,14 +87,14 @@ for (const [kind, as] of [
         await harmless(r.method, path, as, JSON.stringify(Object.fromEntries(fields.map((f) => [f, value]))));
       }
     }
-  }, 60_000);
+  });
 
   test(`${kind}: segments and queries`, async () => {
     for (const r of routes) {
       for (const segment of SEGMENTS) await harmless(r.method, pathOf(r.path, segment), as);
       for (const query of QUERIES) await harmless(r.method, `${pathOf(r.path, "nobody")}?${query}`, as);
     }
-  }, 60_000);
+  });
 }
 
 test("the node still serves", async () => {

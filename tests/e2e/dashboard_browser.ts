@@ -1,6 +1,8 @@
 /** A headless Chromium on the dashboard of a running broker, and what a person does in it, in few words. */
+
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
 import { CHROMIUM } from "../support/peers.ts";
+import { PATIENCE_MS } from "../support/until.ts";
 
 const FLAGS = [
   "--no-sandbox",
@@ -11,9 +13,6 @@ const FLAGS = [
   "--disable-component-update",
   "--disable-sync",
 ];
-/** Slow shared machines: patience costs nothing when things are quick. */
-const WAIT_MS = 20_000;
-
 export const PASSWORD = "a much better one";
 
 export interface Look {
@@ -48,7 +47,7 @@ export class Surfer {
       colorScheme: theme,
       locale: lang === "zh" ? "zh-CN" : "en-GB",
     });
-    context.setDefaultTimeout(WAIT_MS);
+    context.setDefaultTimeout(PATIENCE_MS);
     const page = await context.newPage();
     page.on("pageerror", (e) => this.problems.push(`${e.message}`));
     page.on("console", (m) => {
