@@ -16,7 +16,7 @@ const plain = (l: Handle): boolean => l.row.protocol === "mqtt:tcp" || l.row.pro
 
 function mqttHandles(listeners: MqttListeners): Handle[] {
   return listeners.list().map((l) => {
-    // EMQ X shows WebSocket listeners by their port alone, and never counts what they lost.
+    // EMQ X 3.1 shows WebSocket listeners by their port alone, and never counts why their connections ended.
     const web = l.protocol === "mqtt:ws" || l.protocol === "mqtt:wss";
     return {
       row: {
@@ -25,7 +25,7 @@ function mqttHandles(listeners: MqttListeners): Handle[] {
         acceptors: l.acceptors,
         max_conns: l.maxConns,
         current_conns: l.currentConns,
-        shutdown_count: l.shutdownCount.size === 0 ? [] : Object.fromEntries(l.shutdownCount),
+        shutdown_count: web || l.shutdownCount.size === 0 ? [] : Object.fromEntries(l.shutdownCount),
         name: l.name,
         running: l.running,
       },

@@ -130,6 +130,16 @@ describe("listeners", () => {
     expect((await row())?.shutdown_count).toEqual({ kicked: 1 });
   });
 
+  test("WebSocket listeners count nothing, as with EMQ X 3.1: []", async () => {
+    const ws = mqtt.connect(`ws://127.0.0.1:${node.mqttPort("mqtt:ws")}/mqtt`, { clientId: "ws-counted", reconnectPeriod: 0 });
+    ws.on("error", () => {});
+    await new Promise((resolve) => ws.once("connect", resolve));
+    const end = closed(ws);
+    await node.ask("DELETE", "/connections/ws-counted");
+    await end;
+    expect((await list()).find((l) => l.protocol === "mqtt:ws")?.shutdown_count).toEqual([]);
+  });
+
   test("a listener is stopped, started, restarted", async () => {
     const port = node.mqttPort();
     const put = (verb: string, at: string | number = port, protocol = "mqtt:tcp") =>
