@@ -1,4 +1,5 @@
 /** Accounts of MQTT clients kept by emqx_auth_username and emqx_auth_clientid. */
+import { MASK } from "../lib/mask.ts";
 import type { AccountService } from "../plugins/services.ts";
 import { type AdminDeps, AdminError } from "./deps.ts";
 
@@ -9,9 +10,6 @@ const WORDS = {
   emqx_auth_username: { field: "username", existed: "existed", unknown: "noexisted" },
   emqx_auth_clientid: { field: "clientid", existed: "exitsted", unknown: "noexitsted" },
 } as const;
-
-/** Instead of the hash: a hash invites guessing. */
-const HIDDEN = "******";
 
 export function createAccounts({ broker, plugins }: AdminDeps, plugin: AccountPlugin) {
   const words = WORDS[plugin];
@@ -35,7 +33,8 @@ export function createAccounts({ broker, plugins }: AdminDeps, plugin: AccountPl
     lookup(name: string): Record<string, string> {
       const account = service().get(name);
       if (!account) throw new AdminError(102, words.unknown);
-      return { [words.field]: account.name, password: HIDDEN, password_hash: account.kind };
+      // EMQ X 3.1 showed the hash: that invites guessing.
+      return { [words.field]: account.name, password: MASK, password_hash: account.kind };
     },
 
     /** @throws AdminError 102, 107 */

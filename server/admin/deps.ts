@@ -44,7 +44,7 @@ export interface HttpListeners {
   startOne(protocol: string, port: number): boolean;
 }
 
-/** The process and its machine; implemented beside the HTTP server, because the admin layer knows no runtime. */
+/** The process and its machine; implemented in machine/, because what it takes (Bun, node:os) is not for the admin layer. */
 export interface System {
   /** "1.4.5" */
   readonly runtimeVersion: string;
@@ -57,8 +57,6 @@ export interface System {
   readonly maxFds: number;
   /** Microseconds of CPU the process has used. */
   cpu(): number;
-  /** Share of the disk of the data directory in use, 0 to 100; null = unknown. */
-  diskUsed(): Promise<number | null>;
   /** `n` random letters and digits. */
   secret(n: number): string;
   hashPassword(password: string): Promise<string>;

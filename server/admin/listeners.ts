@@ -1,4 +1,6 @@
 /** Listeners of all kinds: MQTT, and those of this API itself. */
+
+import { wordsOf } from "../lib/errors.ts";
 import { type AdminDeps, AdminError, type HttpListeners, type MqttListeners } from "./deps.ts";
 import type { Listener, NodeListeners } from "./rows.ts";
 
@@ -83,7 +85,7 @@ export function createListeners({ broker, listeners }: AdminDeps) {
         if (command !== "stop" && !(await find(protocol, listenOn).start())) throw new AdminError(102, "already_started");
       } catch (err) {
         if (err instanceof AdminError) throw err;
-        throw new AdminError(102, err instanceof Error ? err.message : String(err));
+        throw new AdminError(102, wordsOf(err));
       }
     },
   };

@@ -5,6 +5,7 @@ import { Elysia } from "elysia";
 import { type Admin, AdminError } from "../admin/index.ts";
 import type { Query } from "../admin/query.ts";
 import type { Log } from "../core/ports.ts";
+import { stackOf } from "../lib/errors.ts";
 import type { Peer } from "./auth.ts";
 import { BadBody, mergeParams, readJson } from "./body.ts";
 import { openApiPath } from "./openapi.ts";
@@ -63,7 +64,7 @@ export function createApp(admin: Admin, log: Log, incoming: WeakMap<Request, Inc
     log.error("request failed", {
       method: request.method,
       url: request.url,
-      error: err instanceof Error ? (err.stack ?? err.message) : String(err),
+      error: stackOf(err),
     });
     return failure(102, "internal_error");
   }

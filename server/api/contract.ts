@@ -67,9 +67,6 @@ import type { Code, Meta } from "../admin/rows.ts";
 export type * from "../admin/extra_rows.ts";
 export type * from "../admin/rows.ts";
 
-export interface Ok {
-  code: 0;
-}
 export interface Data<T> {
   code: 0;
   data: T;

@@ -6,8 +6,9 @@ import type { Broker } from "../core/broker.ts";
 import type { Log } from "../core/ports.ts";
 import { Tracer } from "../core/watch/tracer.ts";
 import { systemClock } from "../lib/clock.ts";
-import { isLogLevel, LOG_LEVELS, type Logger } from "../lib/log.ts";
+import type { Logger } from "../lib/log.ts";
 import { RotatingFile } from "../lib/log_file.ts";
+import { isLogLevel, LOG_LEVELS } from "../lib/log_levels.ts";
 
 /** One trace may fill so much of the disk. */
 const TRACE_BYTES = 64 * 1024 * 1024;
