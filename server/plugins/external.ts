@@ -119,7 +119,7 @@ function tableOf(value: unknown): ConfigTable {
 
 function liveKeysOf(value: unknown, config: ConfigTable): Record<string, string> {
   const keys = Array.isArray(value) ? value : Object.keys(value as object);
-  for (const key of keys) if (!(String(key) in config)) throw new Error(`liveKeys: ${key} is no key of config`);
+  for (const key of keys) if (!Object.hasOwn(config, String(key))) throw new Error(`liveKeys: ${key} is no key of config`);
   return Object.fromEntries(keys.map((key) => [key, config[key]?.type ?? ""]));
 }
 
