@@ -78,7 +78,7 @@ export interface LogControl {
 /** Traces to files; absent where the program offers none. */
 export interface TraceControl {
   readonly tracer: Tracer;
-  /** A file in the log directory. */
+  /** A file in the log directory. @throws Error, in words, when it lies elsewhere or is not the file of a trace */
   open(file: string): TraceSink;
 }
 

@@ -1,29 +1,51 @@
 /** Diagnosis for the command line: figures of the runtime, levels of the log, traces, rules read again. */
 import type { ReconRows, ReconService } from "../plugins/services.ts";
-import { type AdminDeps, AdminError, type LogControl } from "./deps.ts";
+import { type AdminDeps, AdminError, type LogControl, type System } from "./deps.ts";
+import type { Listener } from "./rows.ts";
 
 export const VM_TOPICS = ["load", "memory", "process", "io", "ports"] as const;
 export type VmTopic = (typeof VM_TOPICS)[number];
 export const RECON_TOPICS = ["memory", "allocated", "bin_leak", "node_stats", "gc"] as const;
 export type ReconTopic = (typeof RECON_TOPICS)[number];
 
-export function createRuntime(deps: AdminDeps) {
+/** The names of EMQ X 3.1 first, in its order; ours after them. Atoms, code and ets are Erlang's, and nothing here. */
+function memoryRows({ rss, heapTotal, heapUsed, external, osTotal, osFree }: ReturnType<System["memory"]>): ReconRows {
+  return [
+    ["memory/total", rss],
+    ["memory/processes", heapTotal],
+    ["memory/processes_used", heapUsed],
+    ["memory/system", Math.max(rss - heapTotal, 0)],
+    ["memory/atom", 0],
+    ["memory/atom_used", 0],
+    ["memory/binary", external],
+    ["memory/code", 0],
+    ["memory/ets", 0],
+    ["memory/os_total", osTotal],
+    ["memory/os_free", osFree],
+  ];
+}
+
+export function createRuntime(deps: AdminDeps, listeners: () => readonly Listener[], processes: () => { used: number; limit: number }) {
   const { broker, system, plugins } = deps;
+
+  /** Sockets that listen, and those of whoever is connected. */
+  const sockets = (): number => listeners().reduce((n, l) => n + l.current_conns + Number(l.running), 0);
 
   const vm: Record<VmTopic, () => ReconRows> = {
     load: () => system.load().map((n, i) => [`cpu/load${[1, 5, 15][i]}`, n.toFixed(2)]),
-    memory: () => Object.entries(system.memory()).map(([name, n]) => [`memory/${name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`)}`, n]),
+    memory: () => memoryRows(system.memory()),
     process: () => [
-      ["process/limit", system.maxFds],
-      ["process/count", broker.connections + broker.sessions.size],
+      ["process/limit", processes().limit],
+      ["process/count", processes().used],
     ],
     io: () => [
       ["io/max_fds", system.maxFds],
+      ["io/active_fds", sockets()],
       ["io/bytes_received", broker.metrics.bytesReceived],
       ["io/bytes_sent", broker.metrics.bytesSent],
     ],
     ports: () => [
-      ["ports/count", deps.listeners.list().length],
+      ["ports/count", sockets()],
       ["ports/limit", system.maxFds],
     ],
   };

@@ -1,5 +1,6 @@
 /** Traces: what one client or one topic does, written to a file. */
-import { TRACE_LEVELS, type TraceLevel } from "../core/watch/tracer.ts";
+import { TRACE_LEVELS, type TraceLevel, type TraceSink } from "../core/watch/tracer.ts";
+import { wordsOf } from "../lib/errors.ts";
 import { validTopicFilter } from "../mqtt/topic.ts";
 import { type AdminDeps, AdminError, type TraceControl } from "./deps.ts";
 import type { Trace } from "./extra_rows.ts";
@@ -12,6 +13,9 @@ export interface TraceParams {
   level?: unknown;
 }
 
+/** Longest name of a file, in characters. */
+const FILE_MAX = 1024;
+
 const quoted = (words: readonly string[]): string => words.map((w) => `'${w}'`).join(", ");
 
 function kindOf(value: unknown): Trace["kind"] {
@@ -20,22 +24,30 @@ function kindOf(value: unknown): Trace["kind"] {
 }
 
 function levelOf(value: unknown): TraceLevel {
-  const level = TRACE_LEVELS.find((l) => l === (value ?? "debug"));
+  const level = TRACE_LEVELS.find((l) => l === (value ?? "all"));
   if (!level) throw new AdminError(108, `value of 'level' must be one of: [${quoted(TRACE_LEVELS)}]`);
   return level;
 }
 
-/** Inside the log directory only: the name comes from the network. */
+/** Where it may lie is for whoever opens it to say. */
 function fileOf(value: unknown, kind: Trace["kind"]): string {
   if (value === undefined || value === null || value === "") return `trace-${kind}.log`;
-  if (typeof value === "string" && /^[\w-][\w.-]*$/.test(value)) return value;
-  throw new AdminError(108, "value of 'file' must be a plain file name");
+  if (typeof value === "string" && value.length <= FILE_MAX && !/\p{Cc}/u.test(value)) return value;
+  throw new AdminError(108, "value of 'file' must be a file in the log directory");
 }
 
 export function createTraces({ traces }: AdminDeps) {
   function control(): TraceControl {
     if (!traces) throw new AdminError(102, "traces are not available here");
     return traces;
+  }
+
+  function open(control: TraceControl, file: string): TraceSink {
+    try {
+      return control.open(file);
+    } catch (err) {
+      throw new AdminError(108, `value of 'file': ${wordsOf(err)}`);
+    }
   }
 
   return {
@@ -48,9 +60,10 @@ export function createTraces({ traces }: AdminDeps) {
       if (typeof what !== "string" || what === "") throw new AdminError(107, "missing mandatory params: ['what']");
       if (kind === "topic" && !validTopicFilter(what)) throw new AdminError(115, "bad_topic");
       const row: Trace = { kind, what, file: fileOf(params.file, kind), level: levelOf(params.level) };
-      const { tracer, open } = control();
+      const traces = control();
+      const { tracer } = traces;
       if (tracer.list().some((t) => t.kind === kind && t.what === what)) throw new AdminError(102, "already_existed");
-      tracer.start({ ...row, level: levelOf(row.level) }, open(row.file));
+      tracer.start({ ...row, level: levelOf(row.level) }, open(traces, row.file));
     },
 
     /** @throws AdminError 102, 108 */

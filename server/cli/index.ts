@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { CTL_SOCKET } from "../lib/ctl_socket.ts";
 import { ApiError, Client, type Target, Unreachable } from "./client.ts";
 import { type Command, type Context, EXIT, Refused, take, UsageError, usageLines } from "./command.ts";
+import { absentCommands } from "./commands/absent.ts";
 import { accessCommands } from "./commands/access.ts";
 import { clientCommands } from "./commands/clients.ts";
 import { logCommands } from "./commands/log.ts";
@@ -35,6 +36,7 @@ const COMMANDS: readonly Command[] = [
   ...logCommands,
   ...accessCommands,
   ...messageCommands,
+  ...absentCommands,
   completionCommand,
 ];
 
