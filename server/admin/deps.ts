@@ -3,11 +3,12 @@ import type { Broker } from "../core/broker.ts";
 import type { Log } from "../core/ports.ts";
 import type { Stats } from "../core/watch/stats.ts";
 import type { Tracer, TraceSink } from "../core/watch/tracer.ts";
+import type { Code } from "./codes.ts";
 import type { ConfigView } from "./config_view.ts";
 import type { PluginsView } from "./plugins_view.ts";
-import type { Code, Listener } from "./rows.ts";
+import type { Listener } from "./rows.ts";
 
-/** A command's refusal, as the API shows it: `{code, message}`. */
+/** A command's refusal, as the API shows it: `{code, message}`. Codes: codes.ts; words many have in common: refusals.ts. */
 export class AdminError extends Error {
   override readonly name = "AdminError";
   constructor(

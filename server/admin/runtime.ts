@@ -1,6 +1,8 @@
 /** Diagnosis for the command line: figures of the runtime, levels of the log, traces, rules read again. */
 import type { ReconRows, ReconService } from "../plugins/services.ts";
+import { CODE } from "./codes.ts";
 import { type AdminDeps, AdminError, type LogControl, type System } from "./deps.ts";
+import { notFound, notOneOf, notRunning } from "./refusals.ts";
 import type { Listener } from "./rows.ts";
 
 export const VM_TOPICS = ["load", "memory", "process", "io", "ports"] as const;
@@ -59,14 +61,14 @@ export function createRuntime(deps: AdminDeps, listeners: () => readonly Listene
   };
 
   function logControl(): LogControl {
-    if (!deps.logControl) throw new AdminError(102, "the log cannot be controlled here");
+    if (!deps.logControl) throw new AdminError(CODE.UNKNOWN, "the log cannot be controlled here");
     return deps.logControl;
   }
 
   function levelOf(value: unknown): string {
     const { levels } = logControl();
     if (typeof value === "string" && levels.includes(value)) return value;
-    throw new AdminError(108, `value of 'level' must be one of: [${levels.map((l) => `'${l}'`).join(", ")}]`);
+    throw notOneOf("level", levels);
   }
 
   return {
@@ -75,7 +77,7 @@ export function createRuntime(deps: AdminDeps, listeners: () => readonly Listene
     /** @throws AdminError 102 while emqx_recon does not run */
     recon(topic: ReconTopic): ReconRows {
       const service = plugins.service("emqx_recon");
-      if (!service) throw new AdminError(102, "emqx_recon is not running");
+      if (!service) throw notRunning("emqx_recon");
       return recon[topic](service);
     },
 
@@ -86,7 +88,7 @@ export function createRuntime(deps: AdminDeps, listeners: () => readonly Listene
     setLogLevel(level: unknown, handler: string | undefined): void {
       const wanted = levelOf(level);
       if (handler === undefined) logControl().setLevel(wanted);
-      else if (!logControl().setHandlerLevel(handler, wanted)) throw new AdminError(102, "not_found");
+      else if (!logControl().setHandlerLevel(handler, wanted)) throw notFound();
     },
 
     reloadAcl(): void {
@@ -98,7 +100,7 @@ export function createRuntime(deps: AdminDeps, listeners: () => readonly Listene
     async reload(): Promise<string[]> {
       const service = plugins.service("emqx_reloader");
       if (service) return service.reloadNow();
-      throw new AdminError(102, "emqx_reloader is not running");
+      throw notRunning("emqx_reloader");
     },
   };
 }
