@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 import { type Config, ConfigErrors, loadConfig } from "./config/config.ts";
 import { sampleConfig } from "./config/sample.ts";
 import { buildInfo } from "./lib/build_info.ts";
+import { stackOf, wordsOf } from "./lib/errors.ts";
 import type { Logger } from "./lib/log.ts";
 import { openLog } from "./lib/open_log.ts";
 import { type RunningNode, startNode } from "./node/index.ts";
@@ -37,7 +38,7 @@ export async function run(command: "start" | "config", argv: string[]): Promise<
 function explain(err: unknown): string {
   if (err instanceof ConfigErrors) return err.errors.map((e) => e.message).join("\nbaomq: ");
   // One line, whatever a library put into its message.
-  return (err instanceof Error ? err.message : String(err)).replaceAll(/\s*\n\s*/g, "; ");
+  return wordsOf(err).replaceAll(/\s*\n\s*/g, "; ");
 }
 
 interface Options {
@@ -59,7 +60,7 @@ function options(argv: string[]): Options {
       },
     }).values as typeof values;
   } catch (err) {
-    throw new UsageError(`${err instanceof Error ? err.message : String(err)} (baomq --help shows what there is)`);
+    throw new UsageError(`${wordsOf(err)} (baomq --help shows what there is)`);
   }
   const flags = new Map<string, string>();
   for (const pair of (values.set as string[] | undefined) ?? []) {
@@ -84,7 +85,7 @@ function adminPassword(values: Record<string, unknown>): string | null {
   try {
     return readFileSync(file, "utf8").trim();
   } catch (err) {
-    throw new UsageError(`--admin-password-file ${file} cannot be read: ${err instanceof Error ? err.message : String(err)}`);
+    throw new UsageError(`--admin-password-file ${file} cannot be read: ${wordsOf(err)}`);
   }
 }
 
@@ -137,9 +138,8 @@ function signalled(): Promise<string> {
 
 /** A bug somewhere must not stop the broker: it is logged, with its stack, and service goes on. */
 function catchStrays(log: Logger): void {
-  const words = (err: unknown): string => (err instanceof Error ? (err.stack ?? err.message) : String(err));
-  process.on("uncaughtException", (err) => log.critical("uncaught error", { error: words(err) }));
-  process.on("unhandledRejection", (err) => log.critical("unhandled rejection", { error: words(err) }));
+  process.on("uncaughtException", (err) => log.critical("uncaught error", { error: stackOf(err) }));
+  process.on("unhandledRejection", (err) => log.critical("unhandled rejection", { error: stackOf(err) }));
 }
 
 /** Who can connect where, and what to do next. */

@@ -1,6 +1,7 @@
 /** Where settings are written: files (`key = value`, `##` comments) and the environment. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { wordsOf } from "../lib/errors.ts";
 import type { Origin } from "./types.ts";
 
 /** One setting as somebody wrote it. */
@@ -31,7 +32,7 @@ export function readFile(file: string, errors: ConfigError[]): Written[] {
     textOfFile = readFileSync(file, "utf8");
   } catch (err) {
     const code = (err as { code?: string }).code;
-    const why = code === "ENOENT" ? "there is no such file" : code === "EACCES" ? "permission denied" : String(err);
+    const why = code === "ENOENT" ? "there is no such file" : code === "EACCES" ? "permission denied" : wordsOf(err);
     errors.push(new ConfigError(`configuration file ${file} cannot be read: ${why}`));
     return [];
   }

@@ -29,7 +29,7 @@ export class Registry {
     if (old?.channel) {
       broker.metrics.sessionsTakenOver++;
       // The will of the old connection waits no longer than the old session's end.
-      old.channel.close(RC.SESSION_TAKEN_OVER, p.cleanStart ? "discard" : "conflict");
+      old.channel.close(RC.SESSION_TAKEN_OVER, p.cleanStart ? "discarded" : "conflict");
     }
     const alive = this.sessions.get(client.clientId);
     const present = alive !== undefined && !p.cleanStart && alive.receive === null;

@@ -2,13 +2,14 @@
 import type { ListenerConfig } from "../config/types.ts";
 import type { Clock, ListenerInfo, Log } from "../core/ports.ts";
 import type { PeerCertificate } from "../core/types.ts";
+import { lineOf } from "../lib/errors.ts";
 import { Connection } from "./connection.ts";
 import { Deadlines } from "./deadlines.ts";
 import { bindError, ListenerError } from "./errors.ts";
 import { type AccessCheck, Bucket, type ConnectionBudget, compileAccess, plainIp } from "./limits.ts";
 import type { Accept, ChannelLike, Link } from "./link.ts";
 import { ProxyGate } from "./proxy_protocol.ts";
-import { loadTls, messageOf, peerCertificate, stampOf, type TlsMaterial, type TlsPeer } from "./tls.ts";
+import { loadTls, peerCertificate, stampOf, type TlsMaterial, type TlsPeer } from "./tls.ts";
 import { TlsLayer } from "./tls_layer.ts";
 import { Scratch, WsHandshake, type WsLink, type WsRules } from "./ws.ts";
 import { type ServeLink, ServeLinks, serveWebSocket, type WsOwner } from "./ws_serve.ts";
@@ -91,7 +92,7 @@ export class Listener {
     try {
       return compileAccess(this.config.access);
     } catch (err) {
-      throw new ListenerError(this.key, `access: ${messageOf(err)}`);
+      throw new ListenerError(this.key, `access: ${lineOf(err)}`);
     }
   }
 
@@ -242,7 +243,7 @@ export class Listener {
       base.handshake = (s, ok, err) => {
         if (s.data === undefined) return;
         if (!ok) {
-          this.deps.log.debug("TLS handshake failed", { listener: this.key, ip: s.data.ip, error: err === null ? "" : messageOf(err) });
+          this.deps.log.debug("TLS handshake failed", { listener: this.key, ip: s.data.ip, error: err === null ? "" : lineOf(err) });
           s.data.because("tls_error");
         } else this.#secured(s.data, s as unknown as TlsPeer);
       };

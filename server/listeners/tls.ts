@@ -3,6 +3,7 @@ import { readFileSync, statSync } from "node:fs";
 import { createSecureContext, type SecureContext } from "node:tls";
 import type { ListenerConfig, TlsConfig } from "../config/types.ts";
 import type { PeerCertificate } from "../core/types.ts";
+import { lineOf } from "../lib/errors.ts";
 import { ListenerError } from "./errors.ts";
 import { selfSignedFiles } from "./self_signed.ts";
 
@@ -84,7 +85,7 @@ async function certificateFiles(
   try {
     return await selfSignedFiles(dataDir, now);
   } catch (err) {
-    throw new ListenerError(label, `cannot make a self-signed certificate in ${dataDir}/certs: ${messageOf(err)}`);
+    throw new ListenerError(label, `cannot make a self-signed certificate in ${dataDir}/certs: ${lineOf(err)}`);
   }
 }
 
@@ -93,7 +94,7 @@ function checked(label: string, files: readonly string[], make: () => SecureCont
   try {
     return make();
   } catch (err) {
-    const text = messageOf(err);
+    const text = lineOf(err);
     if (text.includes("KEY_VALUES_MISMATCH"))
       throw new ListenerError(label, `the key in ${files[0]} does not belong to the certificate in ${files[1]}`);
     if (/cipher|INVALID_COMMAND|NO_CIPHER/i.test(text)) throw new ListenerError(label, "ciphers names no cipher that this build knows");
@@ -107,7 +108,7 @@ function readPem(label: string, key: string, path: string): string {
     text = readFileSync(path, "utf8");
   } catch (err) {
     const code = (err as { code?: string }).code;
-    const why = code === "ENOENT" ? "does not exist" : code === "EACCES" ? "may not be read by this user" : messageOf(err);
+    const why = code === "ENOENT" ? "does not exist" : code === "EACCES" ? "may not be read by this user" : lineOf(err);
     throw new ListenerError(label, `${key} ${path} ${why}`);
   }
   if (!text.includes("-----BEGIN ")) throw new ListenerError(label, `${key} ${path} is not in PEM form`);
@@ -199,8 +200,4 @@ function escapeDn(value: string): string {
     .replace(/[,+"\\<>;]/g, "\\$&")
     .replace(/^[ #]/, "\\$&")
     .replace(/ $/, "\\ ");
-}
-
-export function messageOf(err: unknown): string {
-  return (err instanceof Error ? err.message : String(err)).split("\n", 1)[0] ?? "";
 }

@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import type { Config } from "../config/config.ts";
 import { DEFAULT_ACL } from "../core/access/acl_file.ts";
+import { wordsOf } from "../lib/errors.ts";
 
 /** `acl_file`; the rules EMQ X 3.1 shipped when the file is the default one and not there. */
 export function aclText(config: Config): string {
@@ -10,6 +11,6 @@ export function aclText(config: Config): string {
   try {
     return readFileSync(file, "utf8");
   } catch (err) {
-    throw new Error(`acl_file = ${file} cannot be read: ${err instanceof Error ? err.message : String(err)}`);
+    throw new Error(`acl_file = ${file} cannot be read: ${wordsOf(err)}`);
   }
 }

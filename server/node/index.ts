@@ -8,6 +8,8 @@ import type { Broker } from "../core/broker.ts";
 import { buildCore, type Core } from "../core/core.ts";
 import { buildInfo } from "../lib/build_info.ts";
 import { systemClock } from "../lib/clock.ts";
+import { CTL_SOCKET } from "../lib/ctl_socket.ts";
+import { stackOf } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { systemRandom } from "../lib/random.ts";
 import { Listeners } from "../listeners/index.ts";
@@ -22,9 +24,6 @@ import { createLogControl, createTraces } from "./logging.ts";
 import { createReload } from "./reload.ts";
 import { createSettings, pluginTexts, restoreSettings } from "./settings.ts";
 import { startTicking } from "./ticking.ts";
-
-/** Name of the command line's socket in the data directory. */
-export const CTL_SOCKET = "ctl.sock";
 
 export interface NodeOptions {
   config: Config;
@@ -55,7 +54,7 @@ export async function startNode(o: NodeOptions): Promise<RunningNode> {
       try {
         await step();
       } catch (err) {
-        log.error("stopping failed", { error: err instanceof Error ? (err.stack ?? err.message) : String(err) });
+        log.error("stopping failed", { error: stackOf(err) });
       }
     }
   };
@@ -114,7 +113,7 @@ async function openManagement(
 ) {
   const { config, log } = o;
   const { broker } = core;
-  const system = createSystem(dataDir);
+  const system = createSystem();
   let http: Http | undefined;
   const reload = createReload(config, core, listeners, log, async () => plugins.updateSettings(pluginTexts(config)));
   const plugins: PluginManager = new PluginManager({

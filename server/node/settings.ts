@@ -1,5 +1,6 @@
 /** Settings changed through the API or dashboard: validated, applied where they can be, and kept for the next start. */
 
+import { CODE } from "../admin/codes.ts";
 import type { ConfigView } from "../admin/config_view.ts";
 import type { Setting } from "../admin/extra_rows.ts";
 import { AdminError } from "../admin/index.ts";
@@ -46,7 +47,7 @@ export function createSettings(config: Config, store: SqliteStore, core: Core, p
       const restart: string[] = [];
       for (const [key, value] of Object.entries(changes)) {
         const error = config.check(key, value);
-        if (error !== null) throw new AdminError(108, error);
+        if (error !== null) throw new AdminError(CODE.BAD_PARAMETER, error);
       }
       for (const [key, value] of Object.entries(changes)) {
         if (value === HIDDEN) continue;

@@ -3,6 +3,7 @@
  * A plugin that fails never takes the broker down: its error is logged, kept and shown.
  */
 
+import { wordsOf } from "../lib/errors.ts";
 import { type ContextParts, createContext, type Running } from "./context.ts";
 import { type ExternalFile, externalFiles, importExternal, settingsBeside } from "./external.ts";
 import type { AnyPlugin, PluginServices } from "./plugin.ts";
@@ -103,7 +104,7 @@ export class PluginManager {
       if (taken) throw new Error(`the name ${plugin.name} is taken by ${taken.file?.path ?? "a built-in plugin"}`);
       this.add(plugin, file);
     } catch (err) {
-      const error = words(err);
+      const error = wordsOf(err);
       log.error("plugin file cannot be used", { file: file.path, error });
       const name = this.slots.has(file.stem) ? `${file.stem} (${file.path})` : file.stem;
       const broken = {
@@ -200,7 +201,7 @@ export class PluginManager {
       if (plugin.name !== slot.plugin.name) this.slots.delete(slot.plugin.name);
       return fresh;
     } catch (err) {
-      slot.error = words(err);
+      slot.error = wordsOf(err);
       this.o.log.error("plugin file cannot be used", { file: slot.file.path, error: slot.error });
       throw new PluginError("failed", slot.error);
     }
@@ -222,7 +223,7 @@ export class PluginManager {
       this.o.log.info("plugin loaded", { plugin: plugin.name });
     } catch (err) {
       await running?.close();
-      slot.error = words(err);
+      slot.error = wordsOf(err);
       this.o.log.error("plugin does not start", { plugin: plugin.name, error: slot.error });
       throw err instanceof PluginError ? err : new PluginError("failed", slot.error);
     } finally {
@@ -241,10 +242,10 @@ export class PluginManager {
 
   private failed(slot: Slot, where: string, err: unknown): void {
     slot.failures++;
-    slot.error = `${where}: ${words(err)}`;
+    slot.error = `${where}: ${wordsOf(err)}`;
     // Hooks fail as often as clients act: the first of a thousand tells it all. (The hook chain itself logs each.)
     if (where === "timer" || where === "close" || slot.failures % REPORT_EVERY === 1) {
-      this.o.log.error("plugin failed", { plugin: slot.plugin.name, where, failures: slot.failures, error: words(err) });
+      this.o.log.error("plugin failed", { plugin: slot.plugin.name, where, failures: slot.failures, error: wordsOf(err) });
     }
   }
 
@@ -347,10 +348,6 @@ export class PluginManager {
     this.queue = turn.catch(() => {});
     return turn;
   }
-}
-
-function words(err: unknown): string {
-  return err instanceof Error ? err.message : String(err);
 }
 
 function plainText(value: unknown): string {

@@ -118,7 +118,7 @@ export class PluginSettings {
 
   /** The table's key that a written key belongs to. @throws PluginError unknown_key */
   private keyOf(written: string): string {
-    if (written in this.table) return written;
+    if (Object.hasOwn(this.table, written)) return written;
     const like = Object.keys(this.table).find((k) => wildcard(k)?.test(written));
     if (like === undefined) throw new PluginError("unknown_key", `${this.plugin.name} has no key ${written}`);
     return like;
@@ -175,7 +175,7 @@ export class PluginSettings {
 
   /** Set one live key; returns its value. @throws PluginError, then nothing is changed. */
   setLive(key: string, text: string): unknown {
-    if (this.plugin.liveKeys?.[key] === undefined) {
+    if (!Object.hasOwn(this.plugin.liveKeys ?? {}, key)) {
       throw new PluginError("unknown_key", `${key} is no key of ${this.plugin.name} that can be set while it runs`);
     }
     const value = this.parse(key, text);

@@ -2,7 +2,7 @@
 
 import { encodeConnack } from "../../mqtt/packets/connack.ts";
 import { answerVersion, decodeConnect } from "../../mqtt/packets/connect.ts";
-import { RC, reasonName } from "../../mqtt/reason_codes.ts";
+import { RC, refusalName } from "../../mqtt/reason_codes.ts";
 import { topicLevels, validTopicName } from "../../mqtt/topic.ts";
 import { type ConnackProperties, type ConnectPacket, ProtocolError, type ProtocolVersion } from "../../mqtt/types.ts";
 import type { Channel } from "../channel.ts";
@@ -143,7 +143,7 @@ export function refuse(ch: Channel, no: Refusal): void {
   const props = ch.version === 5 && ch.problemInfo ? { reasonString: no.why } : null;
   ch.sendPacket(encodeConnack(ch.version, false, no.code, props));
   broker.metrics.connack++;
-  const reason = no.code === RC.BANNED && ch.version !== 5 ? "unauthorized_client" : reasonName(no.code);
+  const reason = refusalName(ch.version, no.code);
   broker.log.info("connection refused", {
     clientid: ch.client?.clientId,
     username: ch.client?.username,
