@@ -12,6 +12,8 @@ export interface Accounts extends AccountService {
 
 const ALLOW: AuthStep = { allow: true };
 const DENY: AuthStep = { allow: false, code: RC.BAD_USERNAME_OR_PASSWORD, why: "password_error" };
+/** The name is an account's: to leave the password out must not be a way round it. */
+const NO_PASSWORD: AuthStep = { allow: false, code: RC.BAD_USERNAME_OR_PASSWORD, why: "no_password" };
 
 /** `kind` is asked for each new row: the setting may change while the plugin runs. */
 export function createAccounts(table: TableStore<AccountRow>, kind: () => HashKind): Accounts {
@@ -45,9 +47,10 @@ export function createAccounts(table: TableStore<AccountRow>, kind: () => HashKi
     remove: (name) => table.delete(name),
 
     check(name, password) {
-      if (name === null || name === "" || password === null) return null;
+      if (name === null || name === "") return null;
       const row = table.get(name);
       if (row === undefined) return null;
+      if (password === null) return NO_PASSWORD;
       const ok = passwords.verify(row, password);
       return typeof ok === "boolean" ? (ok ? ALLOW : DENY) : ok.then((good) => (good ? ALLOW : DENY));
     },

@@ -19,7 +19,7 @@ export const authClientid = definePlugin({
   liveKeys: { "auth.client.password_hash": "enum" },
   start(ctx) {
     const accounts = createAccounts(ctx.store.accounts(ctx.name), () => ctx.config["auth.client.password_hash"]);
-    ctx.hook("client.authenticate", (client, { password }) => accounts.check(client.clientId, password));
+    ctx.hook("client.authenticate", (client, { password }) => accounts.check(client.clientId, password), { anonymous: true });
     return accounts;
   },
 });

@@ -2,6 +2,7 @@
 
 import { afterAll, describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
+import type { IConnectPacket } from "mqtt-packet";
 import { HASH_KINDS, hashPassword, PasswordCheck } from "../../../server/plugins/_auth/password.ts";
 import { authClientid } from "../../../server/plugins/auth_clientid/index.ts";
 import { authUsername } from "../../../server/plugins/auth_username/index.ts";
@@ -93,9 +94,32 @@ for (const [plugin, key, connect] of [
       kit.zone.allowAnonymous = false;
       expect(await reason("stranger", "x")).toBe(0x87);
       expect(await reason("u", "secret")).toBe(0);
-      // Without a password the plugin has nothing to say.
-      expect(await reason("u")).toBe(0x87);
     });
+
+    for (const version of [3, 4, 5] as const) {
+      test(`MQTT ${version}: a listed account without a password is refused although anonymous clients are let in`, async () => {
+        const { kit, service } = await start();
+        await service.add("u", "secret");
+        const refused = version === 5 ? 0x86 : 4;
+        const answer = (clientId: string, options: Partial<IConnectPacket>): unknown => {
+          const [packet] = kit.client(version).connect(clientId, options).take();
+          return packet?.cmd === "connack" ? (packet.reasonCode ?? packet.returnCode) : packet;
+        };
+        if (plugin === authUsername) {
+          expect(answer("c1", { username: "u" })).toBe(refused);
+          expect(answer("c2", { username: "stranger" })).toBe(0);
+        } else {
+          expect(answer("u", { username: "anybody" })).toBe(refused);
+          // mosquitto_sub -i u: neither user name nor password, and still it names the account.
+          expect(answer("u", {})).toBe(refused);
+          expect(answer("stranger", { username: "anybody" })).toBe(0);
+        }
+        expect(answer("c3", {})).toBe(0);
+        kit.zone.allowAnonymous = false;
+        expect(answer("u", { username: "u" })).toBe(refused);
+        expect(answer("c3", {})).toBe(version === 5 ? 0x87 : 5);
+      });
+    }
 
     test("list, get, add, update, remove", async () => {
       const { service, reason } = await start();
