@@ -6,6 +6,7 @@ import { parseSharedFilter } from "../mqtt/topic.ts";
 import type { Access } from "./access/access.ts";
 import type { Banned } from "./access/banned.ts";
 import type { Flapping } from "./access/flapping.ts";
+import type { Guesses } from "./access/guesses.ts";
 import { Channel } from "./channel.ts";
 import { Delivery, Frame } from "./deliver.ts";
 import type { Hooks } from "./hooks.ts";
@@ -35,6 +36,7 @@ export interface BrokerOptions {
   access: Access;
   banned: Banned;
   flapping: Flapping;
+  guesses: Guesses;
   alarms: Alarms;
   /** Run `fn` when this turn of the event loop is over (setImmediate): the journal's group commit. */
   defer(fn: () => void): void;
@@ -59,6 +61,7 @@ export class Broker {
   readonly access: Access;
   readonly banned: Banned;
   readonly flapping: Flapping;
+  readonly guesses: Guesses;
   readonly alarms: Alarms;
   readonly router = new Router();
   readonly pool: OutPool;
@@ -103,6 +106,7 @@ export class Broker {
     this.access = o.access;
     this.banned = o.banned;
     this.flapping = o.flapping;
+    this.guesses = o.guesses;
     this.alarms = o.alarms;
     this.#defer = o.defer;
     this.now = o.clock.now();

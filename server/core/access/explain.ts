@@ -9,16 +9,18 @@ import type { Action, ClientInfo, Credentials } from "../types.ts";
 import { askedAbout } from "./access.ts";
 import type { Banned } from "./banned.ts";
 import type { Flapping } from "./flapping.ts";
+import type { Guesses } from "./guesses.ts";
 
 export interface ExplainDeps {
   readonly hooks: Hooks;
   readonly banned: Banned;
   readonly flapping: Flapping;
+  readonly guesses: Guesses;
   readonly clock: Clock;
 }
 
 export interface ExplainStep {
-  /** "limits", "banned", "flapping", "allow_anonymous", "superuser", "enable_acl", "acl_nomatch", or the handler's id. */
+  /** "limits", "banned", "flapping", "auth_failure_limit", "allow_anonymous", "superuser", "enable_acl", "acl_nomatch", or the handler's id. */
   step: string;
   /** ignore = not decided here, the next step is asked. */
   verdict: "allow" | "deny" | "ignore" | "error";
@@ -84,6 +86,9 @@ class Trail {
 async function authentication(deps: ExplainDeps, trail: Trail, client: ClientInfo, credentials: Credentials): Promise<boolean> {
   if (clientLimits(trail, client) || bans(deps, trail, client)) return false;
   flapping(deps, trail, client);
+  if (credentials.password !== null && deps.guesses.refuses(client)) {
+    return !trail.add("auth_failure_limit", "deny", "too many failed authentications from its address lately");
+  }
   const handlers = askedAbout(deps.hooks.at["client.authenticate"].slice(), client, credentials);
   for (const h of handlers) {
     try {

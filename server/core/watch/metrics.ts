@@ -83,6 +83,9 @@ export class Metrics {
   /** Let in because of `allow_anonymous` alone; also part of `authSuccess`. */
   authAnonymous = 0;
   authError = 0;
+  /** Not asked for credentials after too many failures; and made to wait because of them. */
+  authLimited = 0;
+  authDelayed = 0;
   aclAllow = 0;
   aclDeny = 0;
   aclCacheHit = 0;
@@ -246,6 +249,8 @@ const EXTRA: Table = [
   ["access/auth/failure", (m) => m.authFailure],
   ["access/auth/anonymous", (m) => m.authAnonymous],
   ["access/auth/error", (m) => m.authError],
+  ["access/auth/limited", (m) => m.authLimited],
+  ["access/auth/delayed", (m) => m.authDelayed],
   ["access/acl/allow", (m) => m.aclAllow],
   ["access/acl/deny", (m) => m.aclDeny],
   ["access/acl/cache_hit", (m) => m.aclCacheHit],

@@ -3,6 +3,8 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import type { IConnectPacket } from "mqtt-packet";
+import { createAccounts } from "../../../server/plugins/_auth/accounts.ts";
+import { HashQueue } from "../../../server/plugins/_auth/hash_queue.ts";
 import { HASH_KINDS, hashPassword, PasswordCheck } from "../../../server/plugins/_auth/password.ts";
 import { authClientid } from "../../../server/plugins/auth_clientid/index.ts";
 import { authUsername } from "../../../server/plugins/auth_username/index.ts";
@@ -46,6 +48,51 @@ describe("hashes", () => {
     await check.verify(row, bytes("p"));
     expect(check.verify(row, bytes("p"))).toBe(true);
     expect(check.verify(row, bytes("q"))).toBeInstanceOf(Promise);
+  });
+
+  test("slow checks run a few at a time, a bounded number waits, and whoever comes then hears that the server is busy", async () => {
+    const queue = new HashQueue(2, 3);
+    const log: string[] = [];
+    const open: (() => void)[] = [];
+    const job = (name: string) => (): Promise<string> => {
+      log.push(name);
+      return new Promise((done) => open.push(() => done(name)));
+    };
+    const jobs = ["a", "b", "c", "d", "e", "f"].map((name) => queue.run(job(name)));
+    expect(log).toEqual(["a", "b"]);
+    expect(jobs[5]).toBeNull();
+    expect(queue.size).toBe(5);
+    open[0]?.();
+    expect(await jobs[0]).toBe("a");
+    await Bun.sleep(0);
+    expect(log).toEqual(["a", "b", "c"]);
+    for (let i = 1; i < 5; i++) {
+      open[i]?.();
+      await jobs[i];
+      await Bun.sleep(0);
+    }
+    expect(log).toEqual(["a", "b", "c", "d", "e"]);
+    expect(queue.size).toBe(0);
+    // One that fails makes room as well.
+    await expect(queue.run(() => Promise.reject(new Error("no")))).rejects.toThrow("no");
+    expect(queue.size).toBe(0);
+  });
+
+  test("a full queue is told with 0x89 and counted", async () => {
+    const row = await hashPassword("u", "p", "argon2id");
+    const counted: string[] = [];
+    const table = new TestKit().store.accounts("p");
+    table.put(row);
+    const accounts = createAccounts(
+      table,
+      () => "argon2id",
+      (name) => counted.push(name),
+      new PasswordCheck(new HashQueue(1, 0)),
+    );
+    const first = accounts.check("u", bytes("p"));
+    expect(accounts.check("u", bytes("p"))).toMatchObject({ allow: false, code: 0x89 });
+    expect(counted).toEqual(["access/auth/busy"]);
+    expect(await first).toMatchObject({ allow: true });
   });
 
   test("a kind nobody knows is never right", () => {
