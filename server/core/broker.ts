@@ -12,6 +12,7 @@ import { Delivery, Frame } from "./deliver.ts";
 import type { Hooks } from "./hooks.ts";
 import { visit } from "./keepalive.ts";
 import { Message, Slab } from "./message.ts";
+import { Openings } from "./openings.ts";
 import { OutPool } from "./out.ts";
 import type { Clock, ListenerInfo, Log, Random, Store, StoredMessage, Transport } from "./ports.ts";
 import { Registry } from "./registry.ts";
@@ -62,6 +63,7 @@ export class Broker {
   readonly banned: Banned;
   readonly flapping: Flapping;
   readonly guesses: Guesses;
+  readonly openings: Openings;
   readonly alarms: Alarms;
   readonly router = new Router();
   readonly pool: OutPool;
@@ -83,7 +85,6 @@ export class Broker {
   closing: Channel[] = [];
   readonly #timers = new Timers();
   readonly #wheel: Wheel<Channel>;
-  readonly #opening = new Set<Channel>();
   #deferred = false;
   /** Pieces of work since the last look, and whether the last turn had many. */
   #work = 0;
@@ -107,6 +108,7 @@ export class Broker {
     this.banned = o.banned;
     this.flapping = o.flapping;
     this.guesses = o.guesses;
+    this.openings = new Openings(o.metrics);
     this.alarms = o.alarms;
     this.#defer = o.defer;
     this.now = o.clock.now();

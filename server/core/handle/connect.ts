@@ -69,6 +69,11 @@ function countGuess(ch: Channel, p: ConnectPacket, client: ClientInfo, answer: A
   else if (answer.code !== RC.SERVER_UNAVAILABLE && answer.code !== RC.SERVER_BUSY) ch.broker.guesses.failed(client);
 }
 
+/** A CONNECT beyond what is taken: `end` may be before its own. */
+export function connectTooLarge(ch: Channel, buf: Uint8Array, body: number, end: number, why: string): void {
+  malformed(ch, new ProtocolError(RC.PACKET_TOO_LARGE, why), answerVersion(buf, body, end));
+}
+
 /** 5.0 hears why [MQTT-3.1.4-2]; 3.x only when its level is the fault [MQTT-3.1.2-2]; what is no MQTT at all, nothing. */
 function malformed(ch: Channel, p: ProtocolError, version: ProtocolVersion | 0): void {
   if (version === 5 || (version !== 0 && p.code === RC.UNSUPPORTED_PROTOCOL_VERSION)) {

@@ -10,6 +10,8 @@ export class Metrics {
   bytesSent = 0;
 
   connect = 0;
+  /** Connections closed because half-sent CONNECT packets took too much memory. */
+  connectDropped = 0;
   /** Refusals included. */
   connack = 0;
   /** PUBLISH from clients; not those of the API, wills or `$SYS`. */
@@ -235,6 +237,7 @@ const EXTRA: Table = [
   ["delivery/dropped/no_local", (m) => m.dropNoLocal],
   ["delivery/dropped/too_large", (m) => m.dropTooLarge],
   ["delivery/dropped/expired", (m) => m.messagesExpired],
+  ["packets/connect/dropped", (m) => m.connectDropped],
   ["packets/malformed", (m) => m.malformed],
   ["packets/publish/denied", (m) => m.publishDenied],
   ["packets/publish/refused", (m) => m.publishRefused],
