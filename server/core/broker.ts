@@ -7,11 +7,13 @@ import type { QoS } from "../mqtt/types.ts";
 import type { Access } from "./access/access.ts";
 import type { Banned } from "./access/banned.ts";
 import type { Flapping } from "./access/flapping.ts";
+import type { Guesses } from "./access/guesses.ts";
 import { Channel } from "./channel.ts";
 import { Delivery, Frame } from "./deliver.ts";
 import type { Hooks } from "./hooks.ts";
 import { visit } from "./keepalive.ts";
 import { Message, Slab } from "./message.ts";
+import { Openings } from "./openings.ts";
 import { OutPool } from "./out.ts";
 import type { Clock, ListenerInfo, Log, Random, Store, StoredMessage, Transport } from "./ports.ts";
 import { Registry } from "./registry.ts";
@@ -36,6 +38,7 @@ export interface BrokerOptions {
   access: Access;
   banned: Banned;
   flapping: Flapping;
+  guesses: Guesses;
   alarms: Alarms;
   /** Run `fn` when this turn of the event loop is over (setImmediate): the journal's group commit. */
   defer(fn: () => void): void;
@@ -60,6 +63,8 @@ export class Broker {
   readonly access: Access;
   readonly banned: Banned;
   readonly flapping: Flapping;
+  readonly guesses: Guesses;
+  readonly openings: Openings;
   readonly alarms: Alarms;
   readonly router = new Router();
   readonly pool: OutPool;
@@ -103,6 +108,8 @@ export class Broker {
     this.access = o.access;
     this.banned = o.banned;
     this.flapping = o.flapping;
+    this.guesses = o.guesses;
+    this.openings = new Openings(o.metrics);
     this.alarms = o.alarms;
     this.#defer = o.defer;
     this.now = o.clock.now();

@@ -41,12 +41,14 @@ export interface HookPoints {
 export type HookPoint = keyof HookPoints;
 
 /**
- * Narrows a `message.publish` handler to the messages it cares for, so that all others stay on the fast path:
- * `retained` = only messages with the retain flag, `prefix` = only topics that begin so.
+ * Narrows or widens what a handler is asked. `message.publish`: `retained` = only messages with the retain flag, `prefix` = only
+ * topics that begin so; all other messages stay on the fast path. `client.authenticate`: `anonymous` = also clients with neither
+ * user name nor password (EMQ X 3.1 asked nobody about those).
  */
 export interface HookFilter {
   retained?: boolean;
   prefix?: string;
+  anonymous?: boolean;
 }
 
 export interface HookHandler<P extends HookPoint> {

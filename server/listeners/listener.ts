@@ -274,6 +274,7 @@ export class Listener {
 
   /** Why a newcomer is not let in; "" = it is. The rules look at the socket's own address, as in EMQ X 3.1. */
   #refusal(ip: string): string {
+    if (ip === "") return "reset";
     if (this.budget.open >= this.budget.max) return "open_files";
     if (this.current >= this.config.maxConnections) return "max_connections";
     if (this.#access !== null && !this.#access(ip)) return "access";

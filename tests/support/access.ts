@@ -82,6 +82,7 @@ export function aZone(changes: Partial<ZoneConfig> = {}): ZoneConfig {
     enableFlappingDetect: false,
     flappingThreshold: { count: 10, intervalMs: 60_000 },
     flappingBannedExpiryMs: 3_600_000,
+    authFailureLimit: { count: 30, intervalMs: 60_000 },
     mountpoint: "",
     useUsernameAsClientid: false,
     ignoreLoopDeliver: false,

@@ -36,10 +36,42 @@ export function handleConnect(ch: Channel, buf: Uint8Array, body: number, end: n
     refuse(ch, no);
     return;
   }
-  if (p.authMethod !== null) return beginAuth(ch, p, client);
-  const answer = ch.broker.access.authenticate(client, { password: p.password });
-  if (answer instanceof Promise) return answer.then((a) => authenticated(ch, p, client, a, null));
-  return authenticated(ch, p, client, answer, null);
+  // Who shows nothing guesses nothing.
+  if (p.password === null && p.authMethod === null) return ask(ch, p, client);
+  const { broker } = ch;
+  const admitted = broker.guesses.admit(client, (ms) => new Promise((done) => void broker.after(ms, done)));
+  return admitted instanceof Promise ? admitted.then((yes) => enter(ch, p, client, yes)) : enter(ch, p, client, admitted);
+}
+
+/** The credentials may be looked at, or not any more. */
+function enter(ch: Channel, p: ConnectPacket, client: ClientInfo, admitted: boolean): void | Promise<void> {
+  if (ch.phase !== "connecting") return;
+  if (admitted) return p.authMethod === null ? ask(ch, p, client) : beginAuth(ch, p, client);
+  refuse(ch, { code: RC.CONNECTION_RATE_EXCEEDED, why: "too many failed authentications" });
+}
+
+/** User name and password, or neither: the access chain decides. */
+function ask(ch: Channel, p: ConnectPacket, client: ClientInfo): void | Promise<void> {
+  const { access, guesses } = ch.broker;
+  const answer = access.authenticate(client, { password: p.password });
+  if (!(answer instanceof Promise)) return authenticated(ch, p, client, answer, null);
+  guesses.pending(client);
+  return answer.then((a) => {
+    guesses.settled(client);
+    return authenticated(ch, p, client, a, null);
+  });
+}
+
+/** A wrong password counts, a back end that is down does not. */
+function countGuess(ch: Channel, p: ConnectPacket, client: ClientInfo, answer: AuthResult): void {
+  if (p.password === null && p.authMethod === null) return;
+  if (answer.allow) ch.broker.guesses.passed(client);
+  else if (answer.code !== RC.SERVER_UNAVAILABLE && answer.code !== RC.SERVER_BUSY) ch.broker.guesses.failed(client);
+}
+
+/** A CONNECT beyond what is taken: `end` may be before its own. */
+export function connectTooLarge(ch: Channel, buf: Uint8Array, body: number, end: number, why: string): void {
+  malformed(ch, new ProtocolError(RC.PACKET_TOO_LARGE, why), answerVersion(buf, body, end));
 }
 
 /** 5.0 hears why [MQTT-3.1.4-2]; 3.x only when its level is the fault [MQTT-3.1.2-2]; what is no MQTT at all, nothing. */
@@ -59,6 +91,8 @@ export function authenticated(
   answer: AuthResult,
   authData: Uint8Array | null,
 ): void | Promise<void> {
+  // Also when the client has not waited for the answer.
+  countGuess(ch, p, client, answer);
   if (ch.phase !== "connecting") return;
   if (!answer.allow) {
     refuse(ch, { code: answer.code, why: answer.why });

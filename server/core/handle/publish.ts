@@ -140,22 +140,22 @@ function limit(ch: Channel): void {
 /** Ask the access chain. Its answer for this topic holds for as long as the ACL cache would keep it. */
 function check(ch: Channel, route: Route, f: Frame): void | Promise<void> {
   const { access, mono } = ch.broker;
-  const verdict = access.checkCached(ch, "publish", ch.unmount(route.topic), mono);
-  if (verdict === "allow") {
-    ch.allowedUntil = access.freshUntil(ch.client as ClientInfo, mono);
+  const answer = access.checkCached(ch, "publish", ch.unmount(route.topic), mono);
+  if (!(answer instanceof Promise)) {
+    if (answer.verdict === "deny") {
+      denied(ch, f.qos, f.packetId);
+      return;
+    }
+    ch.allowedUntil = answer.until;
     ch.allowedEpoch = access.epoch;
     accept(ch, route, f);
-    return;
-  }
-  if (verdict === "deny") {
-    denied(ch, f.qos, f.packetId);
     return;
   }
   // The frame is reused by other connections while this one waits: take the message out of it.
   const m = messageOf(ch, route.topic, f);
   ch.broker.slab.keep(m);
   const id = f.packetId;
-  return verdict.then((v: AclVerdict) => {
+  return answer.then((v: AclVerdict) => {
     if (!ch.ready) return;
     if (v === "deny") denied(ch, m.qos, id);
     else if (m.qos !== 2 || firstTime(ch, id)) publish(ch, ch.broker.router.route(m.topic), m, id);
