@@ -14,6 +14,7 @@ import type { Clock, ListenerInfo, Log, Random, Store, StoredMessage, Transport 
 import { Registry } from "./registry.ts";
 import { Router } from "./router.ts";
 import { mountFilter, type Session } from "./session.ts";
+import { termsOf } from "./terms.ts";
 import { Timers, Wheel } from "./timers.ts";
 import type { AuthMethod, PeerCertificate, SubscribeOptions } from "./types.ts";
 import { VirtualClient } from "./virtual_client.ts";
@@ -167,7 +168,7 @@ export class Broker {
     const { zone } = session;
     if (session.inflight !== null && session.inflight.count > 0 && zone.retryIntervalMs > 0) {
       // 5.0 forbids redelivery on a living connection [MQTT-4.4.0-1]; EMQ X does it for 3.x.
-      if (ch.version !== 5 && !ch.out.blocked) this.delivery.resend(session, ch, this.now - zone.retryIntervalMs);
+      if (ch.version !== 5 && !ch.out.blocked) this.delivery.retry(session, ch, this.now - zone.retryIntervalMs);
       this.plan(ch, session.inflight.oldest + zone.retryIntervalMs);
     }
     const waiting = session.awaitingRel;
@@ -237,8 +238,8 @@ export class Broker {
 
   /** To one session, e.g. a retained message; `retain` as it is to be shown. */
   deliverTo(session: Session, m: Message, o: SubscribeOptions, retain: boolean): void {
-    const qos = m.qos < o.qos ? m.qos : o.qos;
-    this.delivery.send(session, m, qos, retain, o.subId > 0 ? [o.subId] : null, null, m.topic);
+    const terms = termsOf(session.qosOf(m.qos, o.qos), retain, o.subId > 0 ? [o.subId] : null, null);
+    this.delivery.send(session, m, terms, m.topic);
   }
 
   /** The message of a journalled delivery; one object however many sessions wait for it. */

@@ -186,10 +186,8 @@ function setUp(ch: Channel, p: ConnectPacket, client: ClientInfo): void {
 
 /** Redelivery first, in the original order, then what is queued [MQTT-4.4.0-1]. */
 function resume(ch: Channel, session: Session): void {
-  const { delivery } = ch.broker;
-  delivery.resend(session, ch, Number.POSITIVE_INFINITY);
   if (session.inflight !== null) ch.broker.planRetry(ch);
-  delivery.pump(session);
+  ch.broker.delivery.resume(session);
 }
 
 function planKeepalive(ch: Channel, p: ConnectPacket, client: ClientInfo): void {
