@@ -3,7 +3,6 @@ import type { NodeConfig, ZoneConfig } from "../config/types.ts";
 import { between, later, type MonoMs, type WallMs } from "../lib/time.ts";
 import { RC } from "../mqtt/reason_codes.ts";
 import { parseSharedFilter } from "../mqtt/topic.ts";
-import type { QoS } from "../mqtt/types.ts";
 import type { Access } from "./access/access.ts";
 import type { Banned } from "./access/banned.ts";
 import type { Flapping } from "./access/flapping.ts";
@@ -19,6 +18,7 @@ import type { Clock, ListenerInfo, Log, Random, Store, StoredMessage, Transport 
 import { Registry } from "./registry.ts";
 import { Router } from "./router.ts";
 import { mountFilter, type Session } from "./session.ts";
+import { termsOf } from "./terms.ts";
 import { Timers, Wheel } from "./timers.ts";
 import type { AuthMethod, PeerCertificate, SubscribeOptions } from "./types.ts";
 import { VirtualClient } from "./virtual_client.ts";
@@ -212,8 +212,8 @@ export class Broker {
 
   /** To one session, e.g. a retained message; `retain` as it is to be shown. */
   deliverTo(session: Session, m: Message, o: SubscribeOptions, retain: boolean): void {
-    const qos = Math.min(m.qos, o.qos) as QoS;
-    this.delivery.send(session, m, qos, retain, o.subId > 0 ? [o.subId] : null, null, m.topic);
+    const terms = termsOf(session.qosOf(m.qos, o.qos), retain, o.subId > 0 ? [o.subId] : null, null);
+    this.delivery.send(session, m, terms, m.topic);
   }
 
   /** The message of a journalled delivery; one object however many sessions wait for it. */

@@ -221,11 +221,9 @@ function setUp(ch: Channel, p: ConnectPacket, client: ClientInfo): void {
 
 /** Redelivery first, in the original order, then what is queued [MQTT-4.4.0-1]. */
 function resume(ch: Channel, session: Session): void {
-  const { delivery } = ch.broker;
-  delivery.resend(session, ch, ch.broker.mono);
   if (session.inflight !== null) planRetry(ch);
   renewAwaitRel(ch, session);
-  delivery.pump(session);
+  ch.broker.delivery.resume(session);
 }
 
 function connackProperties(p: ConnectPacket, client: ClientInfo, authData: Uint8Array | null): ConnackProperties {
