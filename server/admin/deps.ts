@@ -3,7 +3,7 @@ import type { Broker } from "../core/broker.ts";
 import type { Log } from "../core/ports.ts";
 import type { Stats } from "../core/watch/stats.ts";
 import type { Tracer, TraceSink } from "../core/watch/tracer.ts";
-import type { ConfigView } from "./config_view.ts";
+import type { SettingsPorts } from "./config_view.ts";
 import type { PluginsView } from "./plugins_view.ts";
 import type { Code, Listener } from "./rows.ts";
 
@@ -88,7 +88,7 @@ export interface AdminDeps {
   broker: Broker;
   stats: Stats;
   plugins: PluginsView;
-  config: ConfigView;
+  settings: SettingsPorts;
   listeners: MqttListeners;
   system: System;
   log: Log;

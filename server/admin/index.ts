@@ -20,6 +20,7 @@ import { createRetained } from "./retained.ts";
 import { createRoutes } from "./routes.ts";
 import { createRuntime } from "./runtime.ts";
 import { createSessions } from "./sessions.ts";
+import { createSettings } from "./settings.ts";
 import { createSubscriptions } from "./subscriptions.ts";
 import { createTopics } from "./topics.ts";
 import { createTraces } from "./traces.ts";
@@ -38,6 +39,7 @@ export function createAdmin(deps: AdminDeps) {
   const monitor = createMonitor(deps);
   const node = deps.broker.node.nodeName;
   const listeners = createListeners(deps);
+  const settings = createSettings(deps.settings, deps.plugins, deps.broker.alarms);
   return {
     node,
     version: deps.broker.node.apiVersion,
@@ -53,8 +55,8 @@ export function createAdmin(deps: AdminDeps) {
     routes: createRoutes(deps, limits),
     topics: createTopics(deps),
     pubsub: createPubSub(deps),
-    plugins: createPlugins(deps),
-    settings: deps.config,
+    plugins: createPlugins(deps, settings),
+    settings,
     listeners,
     metrics: createMetrics(deps),
     monitor,
@@ -70,6 +72,7 @@ export function createAdmin(deps: AdminDeps) {
     runtime: createRuntime(deps),
     traces: createTraces(deps),
     start(): void {
+      settings.start();
       monitor.start();
     },
     stop(): void {

@@ -1,9 +1,11 @@
 /** Plugins: which run, and how they are configured. */
+import type { SettingChanges } from "../plugins/settings.ts";
 import { type AdminDeps, AdminError } from "./deps.ts";
 import { commandError, configError, settingError } from "./plugins_view.ts";
 import type { ConfigItem, NodeConfigs, NodePlugins, Plugin, PluginConfigRow } from "./rows.ts";
+import type { Settings } from "./settings.ts";
 
-export function createPlugins({ broker, plugins }: AdminDeps) {
+export function createPlugins({ broker, plugins }: AdminDeps, settings: Pick<Settings, "commit">) {
   const node = broker.node.nodeName;
 
   async function translated(work: Promise<void>, words: (err: unknown) => unknown): Promise<void> {
@@ -16,6 +18,8 @@ export function createPlugins({ broker, plugins }: AdminDeps) {
       broker.flush();
     }
   }
+
+  const committed = async (changes: () => SettingChanges): Promise<void> => void (await settings.commit(changes()));
 
   const list = (): Plugin[] =>
     plugins.list().map((p) => ({
@@ -49,13 +53,19 @@ export function createPlugins({ broker, plugins }: AdminDeps) {
       const missing = [key === undefined ? "'key'" : "", value === undefined ? "'value'" : ""].filter((n) => n !== "");
       if (missing.length > 0) throw new AdminError(107, `missing mandatory params: [${missing.join(", ")}]`);
       if (typeof key !== "string" || typeof value !== "string") throw new AdminError(108, "'key' and 'value' must be strings");
-      return translated(plugins.setLive(plugin, key, value), settingError);
+      return translated(
+        committed(() => plugins.liveChange(plugin, key, value)),
+        settingError,
+      );
     },
 
     pluginConfig: (plugin: string): PluginConfigRow[] => plugins.configRows(plugin),
 
     /** The whole set; keys left out fall back to their defaults. @throws AdminError 102 */
     replacePluginConfig: (plugin: string, values: Readonly<Record<string, unknown>>): Promise<void> =>
-      translated(plugins.replaceConfig(plugin, values), configError),
+      translated(
+        committed(() => plugins.replacement(plugin, values)),
+        configError,
+      ),
   };
 }

@@ -67,8 +67,13 @@ export function createRuntime(deps: AdminDeps) {
       else if (!logControl().setHandlerLevel(handler, wanted)) throw new AdminError(102, "not_found");
     },
 
+    /** @throws AdminError 102 that says what is wrong with the file; the rules stay as they were */
     reloadAcl(): void {
-      deps.reloadAcl?.();
+      try {
+        deps.reloadAcl?.();
+      } catch (err) {
+        throw new AdminError(102, `the access rules stay as they were: ${err instanceof Error ? err.message : String(err)}`);
+      }
       broker.access.invalidate();
     },
 

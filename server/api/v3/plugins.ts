@@ -1,6 +1,7 @@
 /** Plugins, their configuration, and the settings that may be changed while they run. */
 import { Type } from "@sinclair/typebox";
 import { AdminError } from "../../admin/index.ts";
+import { isQueryWord } from "../body.ts";
 import { data, notFound, ok } from "../reply.ts";
 import { type AnyRoute, type Call, route } from "../route.ts";
 import * as S from "../schemas.ts";
@@ -46,7 +47,7 @@ async function setConfig(call: Call): Promise<Response> {
 
 /** `{}` is refused, no body at all means: everything as by default (EMQ X 3.1). */
 const replaceConfig = known(async ({ admin, json, params }, plugin) => {
-  const given = Object.fromEntries(Object.entries(params).filter(([key]) => !key.startsWith("_")));
+  const given = Object.fromEntries(Object.entries(params).filter(([key]) => !isQueryWord(key)));
   if (Object.keys(given).length === 0 && json !== undefined) throw new AdminError(102, "unknown_error");
   await admin.plugins.replacePluginConfig(plugin, given);
   return ok();
