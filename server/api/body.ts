@@ -45,6 +45,11 @@ export function mergeParams(query: Readonly<Record<string, string>>, json: unkno
   return params;
 }
 
+/** `_page`, `_sort` and the like, which steer lists; never a key of anything. */
+export function isQueryWord(name: string): boolean {
+  return /^_[a-z]/.test(name);
+}
+
 /** Plain assignment would take `__proto__` for something else. */
 function define(params: Record<string, unknown>, name: string, value: unknown): void {
   if (name === "__proto__") Object.defineProperty(params, name, { value, enumerable: true, configurable: true, writable: true });

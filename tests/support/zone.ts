@@ -10,7 +10,6 @@ export function testZone(change: Partial<ZoneConfig> = {}): ZoneConfig {
     aclNomatch: "allow",
     enableAcl: true,
     enableBan: true,
-    enableStats: true,
     aclDenyAction: "ignore",
     enableAclCache: true,
     aclCacheMaxSize: 32,

@@ -192,9 +192,9 @@ for (const [plugin, key, connect] of [
     });
 
     test("a change of password_hash holds for new rows and leaves the old ones good", async () => {
-      const { service, reason, manager } = await start();
+      const { service, reason, manager, setLive } = await start();
       await service.add("old", "1");
-      await manager.setLive(name, key, "argon2id");
+      await setLive(name, key, "argon2id");
       await service.add("new", "1");
       expect([service.get("old")?.kind, service.get("new")?.kind]).toEqual(["sha256", "argon2id"]);
       expect([await reason("old", "1"), await reason("new", "1"), await reason("new", "2")]).toEqual([0, 0, 0x86]);
