@@ -10,6 +10,7 @@
  * How it is refused: MQTT 5 hears Quota exceeded. 3.x has no word for it, and a connection that is closed comes back with the same message at
  * once; so it gets no acknowledgement, and when data can be stored again the connection is closed: the client sends again [MQTT-4.4.0-1].
  */
+import { between, later, type MonoMs, NO_MONO, reached } from "../lib/time.ts";
 import { PUBACK, PUBREC } from "../mqtt/frame.ts";
 import { RC } from "../mqtt/reason_codes.ts";
 import type { QoS } from "../mqtt/types.ts";
@@ -28,7 +29,7 @@ export class Durability {
   refusing = false;
   /** As much waits for the disk as may: nothing more is appended for new messages, whoever publishes them. */
   full = false;
-  #retryAt = 0;
+  #retryAt: MonoMs = NO_MONO;
   #refused = 0;
   /** Acknowledgements that wait: type and packet identifier in one number -> reason code. */
   readonly #owed = new Map<Channel, Map<number, number>>();
@@ -55,14 +56,14 @@ export class Durability {
     if (!this.failed) return;
     const { clock, store } = this.broker;
     const began = clock.mono();
-    if (began >= this.#retryAt) {
+    if (reached(this.#retryAt, began)) {
       try {
         store.commit();
         this.#works();
         return;
       } catch {
         const ended = clock.mono();
-        this.#retryAt = ended + (ended - began) * RETRY_SHARE;
+        this.#retryAt = later(ended, between(began, ended) * RETRY_SHARE);
       }
     }
     this.measure();
@@ -79,7 +80,7 @@ export class Durability {
     const { alarms, log, metrics, node } = this.broker;
     this.failed = true;
     this.#refused = 0;
-    this.#retryAt = 0;
+    this.#retryAt = NO_MONO;
     metrics.storageFailures++;
     const then =
       node.storageOnError === "accept"

@@ -26,7 +26,7 @@ export function handleUnsubscribe(ch: Channel, buf: Uint8Array, body: number, en
     return;
   }
   const codes = p.filters.map((filter) => (may ? unsubscribe(ch, filter) : RC.IMPLEMENTATION_SPECIFIC_ERROR));
-  ch.sendPromise(encodeUnsuback(ch.version, p.packetId, codes));
+  ch.sendPacket(encodeUnsuback(ch.version, p.packetId, codes), true);
   broker.metrics.unsuback++;
 }
 
