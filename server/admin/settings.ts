@@ -25,6 +25,8 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
   /** One change at a time: each is judged by what the ones before it left. */
   let last: Promise<unknown> = Promise.resolve();
 
+  const rowsByKey = (): Map<string, ConfigRow> => new Map(layers.entries().map((r) => [r.key, r]));
+
   function tellAside(): void {
     if (aside.size === 0) alarms.clear(ASIDE_ALARM);
     else {
@@ -54,7 +56,7 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
   }
 
   async function change(changes: SettingChanges): Promise<SettingsApplied> {
-    const rows = new Map(layers.entries().map((r) => [r.key, r]));
+    const rows = rowsByKey();
     const real = checked(changes, rows);
     const before = new Map([...real.keys()].map((key) => [key, layers.override(key)]));
     layers.change(real);
@@ -68,8 +70,10 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
     for (const key of real.keys()) aside.delete(key);
     tellAside();
     ports.changed();
+    // A listener's name may be new, or gone.
+    const now = rowsByKey();
     const inForce = (key: string): boolean => {
-      const row = rows.get(key);
+      const row = now.get(key) ?? rows.get(key);
       return row === undefined || row.live || row.app !== "emqx";
     };
     const keys = [...changes.keys()];

@@ -209,8 +209,9 @@ export class Config {
   /** Returns what is wrong with it, where that keeps the node from starting. */
   takePluginFile(file: PluginFile): ConfigError[] {
     const owner = this.keys.app(file.app);
-    const isForeign = file.app.startsWith("emqx_") || !file.lines.some((w) => this.keys.knowsFirst(w.key.split(".")[0] as string));
-    if (owner === undefined && file.errors.length === 0 && isForeign) {
+    const isReadable = file.errors.length === 0 && file.lines.length > 0;
+    const knowsNoKey = !file.lines.some((w) => this.keys.knowsFirst(w.key.split(".")[0] as string));
+    if (owner === undefined && (file.app.startsWith("emqx_") || (isReadable && knowsNoKey))) {
       this.foreignFiles.push(file.path);
       return [];
     }

@@ -90,15 +90,23 @@ function brokenLog(config: Config, concerned: Keys): SettingProblem[] {
 
 /** Of a file that need not be there, in a directory that need not be there either. */
 function whyNotWritable(file: string): string | null {
-  for (let path = resolve(file); ; path = dirname(path)) {
-    const stat = statSync(path, { throwIfNoEntry: false });
-    if (stat === undefined && path !== dirname(path)) continue;
-    try {
-      accessSync(path, constants.W_OK);
-    } catch (err) {
-      return whyUnreadable(err);
-    }
-    if (stat?.isDirectory() === (path === resolve(file))) return path === resolve(file) ? "it is a directory" : `${path} is no directory`;
+  const wanted = resolve(file);
+  let path = wanted;
+  // The root is always there.
+  while (kindOf(path) === "nothing") path = dirname(path);
+  if (kindOf(path) !== (path === wanted ? "file" : "directory")) return path === wanted ? "it is no file" : `${path} is no directory`;
+  try {
+    accessSync(path, constants.W_OK);
     return null;
+  } catch (err) {
+    return whyUnreadable(err);
+  }
+}
+
+function kindOf(path: string): "file" | "directory" | "nothing" {
+  try {
+    return statSync(path).isDirectory() ? "directory" : "file";
+  } catch {
+    return "nothing";
   }
 }
