@@ -17,7 +17,8 @@ export const recon = definePlugin({
   activeByDefault: true,
   config: {
     "recon.gc_interval": duration("5m", "How often garbage is collected, beside what the runtime does on its own; 0 = never.", {
-      desc: "Global GC Interval",
+      // Word for word as 3.1 answers: its schema's annotation is part of the text.
+      desc: "Global GC Interval{@configurable}",
     }),
   },
   start(ctx): ReconService {
