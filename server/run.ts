@@ -1,7 +1,9 @@
 /** `baomq start` and `baomq config`: from the command line to a running node, and to one clear line when that fails. */
 import { type Config, ConfigErrors } from "./config/config.ts";
 import { buildInfo } from "./lib/build_info.ts";
-import { LOG_LEVELS, type Logger } from "./lib/log.ts";
+import { stackOf, wordsOf } from "./lib/errors.ts";
+import type { Logger } from "./lib/log.ts";
+import { LOG_LEVELS } from "./lib/log_levels.ts";
 import { openLog } from "./lib/open_log.ts";
 import { ListenerError } from "./listeners/errors.ts";
 import { located } from "./node/checks.ts";
@@ -26,7 +28,7 @@ export async function run(command: "start" | "config", argv: string[]): Promise<
 function explain(err: unknown): string {
   if (err instanceof ConfigErrors) return err.errors.map((e) => e.message).join("\nbaomq: ");
   // One line, whatever a library put into its message.
-  return (err instanceof Error ? err.message : String(err)).replaceAll(/\s*\n\s*/g, "; ");
+  return wordsOf(err).replaceAll(/\s*\n\s*/g, "; ");
 }
 
 async function start(argv: string[]): Promise<number> {
@@ -90,9 +92,8 @@ function signalled(): Promise<string> {
 
 /** A bug somewhere must not stop the broker: it is logged, with its stack, and service goes on. */
 function catchStrays(log: Logger): void {
-  const words = (err: unknown): string => (err instanceof Error ? (err.stack ?? err.message) : String(err));
-  process.on("uncaughtException", (err) => log.critical("uncaught error", { error: words(err) }));
-  process.on("unhandledRejection", (err) => log.critical("unhandled rejection", { error: words(err) }));
+  process.on("uncaughtException", (err) => log.critical("uncaught error", { error: stackOf(err) }));
+  process.on("unhandledRejection", (err) => log.critical("unhandled rejection", { error: stackOf(err) }));
 }
 
 /** Who can connect where, and what to do next. */

@@ -1,5 +1,6 @@
 /** Rows and requests of what EMQ X 3.1 had not, and the request bodies of publish and subscribe. Same conventions as rows.ts. */
-import type { Code, Encoding, Origin } from "./rows.ts";
+import type { Code } from "./codes.ts";
+import type { Encoding, Origin } from "./rows.ts";
 
 export interface PublishRequest {
   /** Comma list. */

@@ -39,6 +39,7 @@ export function createAdmin(deps: AdminDeps) {
   const monitor = createMonitor(deps);
   const node = deps.broker.node.nodeName;
   const listeners = createListeners(deps);
+  const nodes = createNodes(deps, listeners.list, monitor.live);
   const settings = createSettings(deps.settings, deps.plugins, deps.broker.alarms);
   return {
     node,
@@ -48,7 +49,7 @@ export function createAdmin(deps: AdminDeps) {
     limits,
     now: (): number => deps.broker.clock.now(),
     hasNode: (name: string): boolean => name === node,
-    nodes: createNodes(deps, listeners.list, monitor.live),
+    nodes,
     connections: createConnections(deps, limits),
     sessions: createSessions(deps, limits),
     subscriptions: createSubscriptions(deps, limits),
@@ -69,7 +70,7 @@ export function createAdmin(deps: AdminDeps) {
     authUsername: createAccounts(deps, "emqx_auth_username"),
     authClientid: createAccounts(deps, "emqx_auth_clientid"),
     explain: createExplain(deps),
-    runtime: createRuntime(deps),
+    runtime: createRuntime(deps, listeners.list, nodes.processes),
     traces: createTraces(deps),
     start(): void {
       settings.start();

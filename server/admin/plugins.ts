@@ -1,7 +1,9 @@
 /** Plugins: which run, and how they are configured. */
 import type { SettingChanges } from "../plugins/settings.ts";
+import { CODE } from "./codes.ts";
 import { type AdminDeps, AdminError } from "./deps.ts";
 import { commandError, configError, settingError } from "./plugins_view.ts";
+import { missing } from "./refusals.ts";
 import type { ConfigItem, NodeConfigs, NodePlugins, Plugin, PluginConfigRow } from "./rows.ts";
 import type { Settings } from "./settings.ts";
 
@@ -50,9 +52,10 @@ export function createPlugins({ broker, plugins }: AdminDeps, settings: Pick<Set
 
     /** One setting of a running plugin, at once. @throws AdminError 102, 107, 108 */
     setConfig(plugin: string, key: unknown, value: unknown): Promise<void> {
-      const missing = [key === undefined ? "'key'" : "", value === undefined ? "'value'" : ""].filter((n) => n !== "");
-      if (missing.length > 0) throw new AdminError(107, `missing mandatory params: [${missing.join(", ")}]`);
-      if (typeof key !== "string" || typeof value !== "string") throw new AdminError(108, "'key' and 'value' must be strings");
+      const absent = Object.entries({ key, value }).filter(([, v]) => v === undefined);
+      if (absent.length > 0) throw missing(...absent.map(([name]) => name));
+      if (typeof key !== "string" || typeof value !== "string")
+        throw new AdminError(CODE.BAD_PARAMETER, "'key' and 'value' must be strings");
       return translated(
         committed(() => plugins.liveChange(plugin, key, value)),
         settingError,

@@ -2,14 +2,16 @@
  * Settings changed through the API: looked at as a whole before anything is touched, put into force, and only then kept. A change
  * that is refused, by us or by the plugin it is for, leaves everything as it was.
  */
+
 import type { ConfigRow } from "../config/types.ts";
+import { MASK } from "../lib/mask.ts";
 import type { PluginConfigRow, SettingChanges } from "../plugins/settings.ts";
+import { CODE } from "./codes.ts";
 import type { SettingsPorts } from "./config_view.ts";
 import { AdminError } from "./deps.ts";
 import type { Setting, SettingsApplied } from "./extra_rows.ts";
 import type { PluginsView } from "./plugins_view.ts";
 
-const HIDDEN = "******";
 /** Raised while the node runs without values that were set through the API. */
 export const ASIDE_ALARM = "settings_set_aside";
 
@@ -41,17 +43,17 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
     for (const [key, text] of changes) {
       const isTakenBack = text === undefined && (layers.override(key) !== undefined || aside.has(key));
       const error = isTakenBack ? null : layers.checkOverride(key, text ?? null);
-      if (error !== null) throw new AdminError(108, error);
-      if (text === HIDDEN && rows.get(key)?.secret === true) continue;
+      if (error !== null) throw new AdminError(CODE.BAD_PARAMETER, error);
+      if (text === MASK && rows.get(key)?.secret === true) continue;
       const by = layers.fixedBy(key);
       if (typeof text === "string" && by !== null) {
         if (text === layers.raw(key)) continue;
-        throw new AdminError(108, `${key} is set ${by}, which stands above what is changed here: change it there`);
+        throw new AdminError(CODE.BAD_PARAMETER, `${key} is set ${by}, which stands above what is changed here: change it there`);
       }
       if (text !== layers.override(key) || aside.has(key)) real.set(key, text);
     }
     const problems = ports.problems(real);
-    if (problems.length > 0) throw new AdminError(108, problems.map((p) => p.message).join("; "));
+    if (problems.length > 0) throw new AdminError(CODE.BAD_PARAMETER, problems.map((p) => p.message).join("; "));
     return real;
   }
 
@@ -64,7 +66,7 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
     if (refused.size > 0) {
       layers.change(before);
       await plugins.updateSettings();
-      throw new AdminError(102, [...refused].map(([plugin, why]) => `${plugin} does not run with it: ${why}`).join("; "));
+      throw new AdminError(CODE.UNKNOWN, [...refused].map(([plugin, why]) => `${plugin} does not run with it: ${why}`).join("; "));
     }
     ports.keep(real);
     for (const key of real.keys()) aside.delete(key);
@@ -91,7 +93,7 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
     const by = layers.fixedBy(key);
     const text = left?.text ?? (by === null ? undefined : layers.override(key));
     if (left === undefined && (by === null || text === undefined)) return undefined;
-    const value = secret && text ? HIDDEN : (text ?? "");
+    const value = secret && text ? MASK : (text ?? "");
     return { value, why: left?.why ?? `${key} is set ${by}, which stands above it` };
   }
 
@@ -99,7 +101,7 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
     const rest = unused(r.key, r.secret);
     return {
       key: r.key,
-      value: r.secret && r.value !== "" ? HIDDEN : r.value,
+      value: r.secret && r.value !== "" ? MASK : r.value,
       default: r.default,
       type: r.type,
       doc: r.doc,

@@ -1,6 +1,9 @@
 /** Bodies: JSON whatever the content type says, and its fields joined with those of the query. */
 import type { TObject, TSchema } from "@sinclair/typebox";
+import { parseJson } from "./json.ts";
 
+/** Arrays and objects within each other; no route needs more than a handful. */
+const DEPTH_MAX = 64;
 /** Longer bodies are not read. */
 export const BODY_MAX = 8 * 1024 * 1024;
 
@@ -17,7 +20,7 @@ export async function readJson(request: Request): Promise<unknown> {
   if (bytes.length > BODY_MAX) throw new BadBody();
   try {
     // Strict: a topic must not silently become another one.
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)) as unknown;
+    return parseJson(new TextDecoder("utf-8", { fatal: true }).decode(bytes), DEPTH_MAX);
   } catch {
     throw new BadBody();
   }

@@ -1,5 +1,6 @@
 /** The configuration: file, then the API's changes, then environment, then flags; each value knows where it is from. */
 import { existsSync } from "node:fs";
+import { MASK } from "../lib/mask.ts";
 import { ValueError } from "../lib/units.ts";
 import { type KeyRow, Keys, type NamedTable } from "./keys.ts";
 import { listenersOf } from "./listeners.ts";
@@ -141,7 +142,7 @@ export class Config {
       return null;
     } catch (err) {
       if (!(err instanceof ValueError)) throw err;
-      return `${key} = ${row.entry.type === "secret" ? "******" : text}: expected ${row.entry.expects}`;
+      return `${key} = ${row.entry.type === "secret" ? MASK : text}: expected ${row.entry.expects}`;
     }
   }
 

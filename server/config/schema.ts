@@ -18,8 +18,8 @@ import {
   rate,
   text,
 } from "../lib/config_entry.ts";
-import { LOG_LEVELS } from "../lib/log.ts";
-import { EXPECTS_DURATION, parseDuration, ValueError } from "../lib/units.ts";
+import { LOG_LEVELS } from "../lib/log_levels.ts";
+import { EXPECTS_DURATION, parseDuration, type Rate, ValueError } from "../lib/units.ts";
 import { LISTENER_KEYS } from "./schema_listeners.ts";
 
 const ERLANG = "It configures the Erlang VM, which is not here.";
@@ -57,6 +57,12 @@ function priorities(): Entry<ReadonlyMap<string, number> | null> {
       return table;
     },
   };
+}
+
+/** "30,1m" or "off". */
+function rateOrOff(def: string, doc: string): Entry<Rate | null> {
+  const base = rate(def, doc);
+  return { ...base, expects: `off, or ${base.expects}`, parse: (t) => (t.trim().toLowerCase() === "off" ? null : base.parse(t)) };
 }
 
 /** "x/# ^x/y/(.+)$ z/y/$1" */
@@ -129,6 +135,10 @@ const ZONE: ConfigTable = {
   enable_flapping_detect: flag("off", "Are clients that come and go too often banned for a while?"),
   flapping_threshold: rate("10, 1m", "How often is too often."),
   flapping_banned_expiry_interval: duration("1h", "How long such a ban lasts."),
+  auth_failure_limit: rateOrOff(
+    "30,1m",
+    "How often a client may fail to authenticate, counted per address and name; ten times that per address. Beyond it, it is not asked for a while. off = no limit.",
+  ),
   mountpoint: optional(text("devicebound/", "Put in front of all topics of the zone's clients; %c and %u are filled in.")),
   use_username_as_clientid: flag("false", "Is the user name taken as client identifier?"),
 };

@@ -90,6 +90,8 @@ export interface ZoneConfig {
   enableFlappingDetect: boolean;
   flappingThreshold: RateSpec;
   flappingBannedExpiryMs: number;
+  /** Failed authentications that are too many; null = no limit. */
+  authFailureLimit: RateSpec | null;
   /** Template with %c and %u; "" = none. */
   mountpoint: string;
   useUsernameAsClientid: boolean;

@@ -37,6 +37,7 @@ const FIELDS: readonly (readonly [field: keyof ZoneConfig, key: string, fallback
   ["enableFlappingDetect", "enable_flapping_detect"],
   ["flappingThreshold", "flapping_threshold"],
   ["flappingBannedExpiryMs", "flapping_banned_expiry_interval"],
+  ["authFailureLimit", "auth_failure_limit"],
   ["useUsernameAsClientid", "use_username_as_clientid"],
 ];
 

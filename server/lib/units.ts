@@ -68,14 +68,6 @@ export function parseBytes(text: string): number {
   return n;
 }
 
-export function printBytes(n: number): string {
-  if (n === 0) return "0";
-  if (n % 1024 ** 3 === 0) return `${n / 1024 ** 3}GB`;
-  if (n % 1024 ** 2 === 0) return `${n / 1024 ** 2}MB`;
-  if (n % 1024 === 0) return `${n / 1024}KB`;
-  return String(n);
-}
-
 export const EXPECTS_PERCENT = "a percentage such as 80%";
 
 /** 0 to 100. */
@@ -86,10 +78,6 @@ export function parsePercent(text: string): number {
   return n;
 }
 
-export function printPercent(n: number): string {
-  return `${n}%`;
-}
-
 export const EXPECTS_FLAG = "on or off (true or false)";
 
 export function parseFlag(text: string): boolean {
@@ -97,10 +85,6 @@ export function parseFlag(text: string): boolean {
   if (t === "on" || t === "true") return true;
   if (t === "off" || t === "false") return false;
   throw new ValueError(text, EXPECTS_FLAG);
-}
-
-export function printFlag(on: boolean): string {
-  return on ? "on" : "off";
 }
 
 export function expectsInteger(min: number, max: number): string {
@@ -150,10 +134,6 @@ export function parseRate(text: string): Rate {
   } catch (err) {
     throw err instanceof ValueError ? new ValueError(text, EXPECTS_RATE) : err;
   }
-}
-
-export function printRate(r: Rate): string {
-  return `${r.count},${printDuration(r.intervalMs)}`;
 }
 
 /** Bytes per second, and how many may come at once. */

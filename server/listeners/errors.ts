@@ -1,4 +1,5 @@
 /** Refusals to start that a person has to read: one line that names the listener and what to do. */
+import { lineOf } from "../lib/errors.ts";
 
 export class ListenerError extends Error {
   constructor(
@@ -13,7 +14,7 @@ export class ListenerError extends Error {
 
 /** Why a port could not be opened. `key` is e.g. "listener.tcp.external". */
 export function bindError(key: string, host: string, port: number, err: unknown): ListenerError {
-  const { code, message } = err as { code?: string; message?: string };
+  const { code } = err as { code?: string };
   const where = `${host.includes(":") ? `[${host}]` : host}:${port}`;
   switch (code) {
     case "EADDRINUSE":
@@ -27,6 +28,6 @@ export function bindError(key: string, host: string, port: number, err: unknown)
     case "EADDRNOTAVAIL":
       return new ListenerError(key, `${host} is not an address of this machine; set another address`);
     default:
-      return new ListenerError(key, `cannot listen on ${where}: ${(message ?? String(err)).split("\n", 1)[0]}`);
+      return new ListenerError(key, `cannot listen on ${where}: ${lineOf(err)}`);
   }
 }

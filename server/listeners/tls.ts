@@ -3,6 +3,7 @@ import { readFileSync, statSync } from "node:fs";
 import { createSecureContext, type SecureContext } from "node:tls";
 import type { ListenerConfig, TlsConfig } from "../config/types.ts";
 import type { PeerCertificate } from "../core/types.ts";
+import { lineOf } from "../lib/errors.ts";
 import { whyUnreadable } from "../lib/file_errors.ts";
 import { ListenerError } from "./errors.ts";
 import { selfSignedFiles } from "./self_signed.ts";
@@ -115,7 +116,7 @@ async function selfSigned(label: string, dataDir: string, now: number): Promise<
   try {
     return await selfSignedFiles(dataDir, now);
   } catch (err) {
-    throw new ListenerError(label, `cannot make a self-signed certificate in ${dataDir}/certs: ${messageOf(err)}`);
+    throw new ListenerError(label, `cannot make a self-signed certificate in ${dataDir}/certs: ${lineOf(err)}`);
   }
 }
 
@@ -124,7 +125,7 @@ function checked(label: string, cfg: TlsConfig, make: () => SecureContext): Secu
   try {
     return make();
   } catch (err) {
-    const text = messageOf(err);
+    const text = lineOf(err);
     if (text.includes("KEY_VALUES_MISMATCH"))
       throw new ListenerError(`${label}.keyfile`, `the key in ${cfg.keyfile} does not belong to the certificate in ${cfg.certfile}`);
     if (/cipher|INVALID_COMMAND|NO_CIPHER/i.test(text))
@@ -230,8 +231,4 @@ function escapeDn(value: string): string {
     .replace(/[,+"\\<>;]/g, "\\$&")
     .replace(/^[ #]/, "\\$&")
     .replace(/ $/, "\\ ");
-}
-
-export function messageOf(err: unknown): string {
-  return (err instanceof Error ? err.message : String(err)).split("\n", 1)[0] ?? "";
 }

@@ -8,6 +8,8 @@ import type { Broker } from "../core/broker.ts";
 import { buildCore, type Core } from "../core/core.ts";
 import { buildInfo } from "../lib/build_info.ts";
 import { systemClock } from "../lib/clock.ts";
+import { CTL_SOCKET } from "../lib/ctl_socket.ts";
+import { stackOf } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { systemRandom } from "../lib/random.ts";
 import { Listeners } from "../listeners/index.ts";
@@ -23,9 +25,6 @@ import { createLogControl, createTraces } from "./logging.ts";
 import { createReload } from "./reload.ts";
 import { type ApiLayer, restoreSettings, settingsPorts, syncOf } from "./settings.ts";
 import { startTicking } from "./ticking.ts";
-
-/** Name of the command line's socket in the data directory. */
-export const CTL_SOCKET = "ctl.sock";
 
 export interface NodeOptions {
   config: Config;
@@ -58,7 +57,7 @@ export async function startNode(o: NodeOptions): Promise<RunningNode> {
       try {
         await step();
       } catch (err) {
-        log.error("stopping failed", { error: err instanceof Error ? (err.stack ?? err.message) : String(err) });
+        log.error("stopping failed", { error: stackOf(err) });
       }
     }
   };
@@ -118,7 +117,7 @@ async function openManagement(
 ) {
   const { config, log } = o;
   const { broker } = core;
-  const system = createSystem(dataDir);
+  const system = createSystem();
   let http: Http | undefined;
   const reload = createReload(config, core, listeners, log, () => plugins);
   const firstLoaded = PluginManager.isDecided(store) ? null : loadedPlugins(config, dataDir, log);

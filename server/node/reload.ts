@@ -3,6 +3,7 @@ import { statSync } from "node:fs";
 import type { Config } from "../config/config.ts";
 import type { Core } from "../core/core.ts";
 import type { Log } from "../core/ports.ts";
+import { wordsOf } from "../lib/errors.ts";
 import type { Listeners } from "../listeners/index.ts";
 import type { PluginManager } from "../plugins/manager.ts";
 import { problemsOf } from "./checks.ts";
@@ -24,7 +25,7 @@ export function createReload(config: Config, core: Core, listeners: Listeners, l
         done.push(`settings ${keys.join(", ")}`);
       }
     } catch (err) {
-      log.error("configuration stays as it was", { error: err instanceof Error ? err.message : String(err) });
+      log.error("configuration stays as it was", { error: wordsOf(err) });
     }
     const stamp = stampOf(String(config.get("acl_file")));
     if (stamp !== aclStamp) {
@@ -33,7 +34,7 @@ export function createReload(config: Config, core: Core, listeners: Listeners, l
         core.reloadAcl();
         done.push(`access rules (${config.get("acl_file")})`);
       } catch (err) {
-        log.error("access rules stay as they were", { error: err instanceof Error ? err.message : String(err) });
+        log.error("access rules stay as they were", { error: wordsOf(err) });
       }
     }
     for (const r of await listeners.reloadCertificates()) {

@@ -17,6 +17,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, resolve, sep } from "node:path";
 import * as entries from "../lib/config_entry.ts";
+import { wordsOf } from "../lib/errors.ts";
 import type { AnyPlugin, ConfigTable } from "./plugin.ts";
 
 /** A configuration key as plain data. */
@@ -53,7 +54,7 @@ export async function importExternal(file: ExternalFile): Promise<AnyPlugin> {
   try {
     module = (await import(file.path)) as { default?: unknown };
   } catch (err) {
-    throw new Error(wordsOf(err));
+    throw new Error(complaintsOf(err));
   }
   return manifestOf(module.default);
 }
@@ -87,12 +88,13 @@ function forget(path: string): void {
 }
 
 /** What the loader says of a file that does not compile: all its complaints, with their places. */
-function wordsOf(err: unknown): string {
+function complaintsOf(err: unknown): string {
   const parts = err instanceof AggregateError ? err.errors : [err];
   return parts
-    .map((e: { message?: unknown; position?: { line?: number; column?: number } | null }) => {
+    .map((e: { position?: { line?: number; column?: number } | null } | null) => {
       const at = e?.position ? ` (line ${e.position.line}, column ${e.position.column})` : "";
-      return `${e?.message ?? String(e)}${at}`;
+      // The loader's complaints are no Errors, but have a message like them.
+      return `${wordsOf((e as { message?: unknown } | null)?.message ?? e)}${at}`;
     })
     .join("; ");
 }
@@ -165,7 +167,7 @@ function entryOf(key: string, plain: PlainEntry): entries.Entry<unknown> {
   try {
     entry.parse(def);
   } catch (err) {
-    throw new Error(`config: ${key}: the default is wrong: ${err instanceof Error ? err.message : String(err)}`);
+    throw new Error(`config: ${key}: the default is wrong: ${wordsOf(err)}`);
   }
   return entry;
 }

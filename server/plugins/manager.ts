@@ -4,6 +4,7 @@
  */
 
 import type { Store } from "../core/ports.ts";
+import { wordsOf } from "../lib/errors.ts";
 import { type ContextParts, createContext, type Running } from "./context.ts";
 import { type ExternalFile, externalFiles, importExternal, type LineBeside, linesBeside } from "./external.ts";
 import type { AnyPlugin, PluginServices } from "./plugin.ts";
@@ -140,7 +141,7 @@ export class PluginManager {
       if (taken) throw new Error(`the name ${plugin.name} is taken by ${taken.file?.path ?? "a built-in plugin"}`);
       this.take(plugin, file);
     } catch (err) {
-      const error = words(err);
+      const error = wordsOf(err);
       log.error("plugin file cannot be used", { file: file.path, error });
       const name = this.slots.has(file.stem) ? `${file.stem} (${file.path})` : file.stem;
       const broken = {
@@ -237,7 +238,7 @@ export class PluginManager {
       if (plugin.name !== slot.plugin.name) this.slots.delete(slot.plugin.name);
       return fresh;
     } catch (err) {
-      slot.error = words(err);
+      slot.error = wordsOf(err);
       this.o.log.error("plugin file cannot be used", { file: slot.file.path, error: slot.error });
       throw new PluginError("failed", slot.error);
     }
@@ -261,7 +262,7 @@ export class PluginManager {
       this.o.log.info("plugin loaded", { plugin: plugin.name });
     } catch (err) {
       await running?.close();
-      slot.error = words(err);
+      slot.error = wordsOf(err);
       this.o.log.error("plugin does not start", { plugin: plugin.name, error: slot.error });
       throw err instanceof PluginError ? err : new PluginError("failed", slot.error);
     } finally {
@@ -280,10 +281,10 @@ export class PluginManager {
 
   private failed(slot: Slot, where: string, err: unknown): void {
     slot.failures++;
-    slot.error = `${where}: ${words(err)}`;
+    slot.error = `${where}: ${wordsOf(err)}`;
     // Hooks fail as often as clients act: the first of a thousand tells it all. (The hook chain itself logs each.)
     if (where === "timer" || where === "close" || slot.failures % REPORT_EVERY === 1) {
-      this.o.log.error("plugin failed", { plugin: slot.plugin.name, where, failures: slot.failures, error: words(err) });
+      this.o.log.error("plugin failed", { plugin: slot.plugin.name, where, failures: slot.failures, error: wordsOf(err) });
     }
   }
 
@@ -344,7 +345,7 @@ export class PluginManager {
           update.changed.push(...(await this.update(slot)));
         } catch (err) {
           this.failed(slot, "config", err);
-          update.refused.set(slot.plugin.name, words(err));
+          update.refused.set(slot.plugin.name, wordsOf(err));
         }
       }
       return update;
@@ -370,10 +371,6 @@ export class PluginManager {
     this.queue = turn.catch(() => {});
     return turn;
   }
-}
-
-function words(err: unknown): string {
-  return err instanceof Error ? err.message : String(err);
 }
 
 function plainText(value: unknown): string {

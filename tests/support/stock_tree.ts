@@ -6,7 +6,7 @@ export type Release = "3.1.0" | "3.1.1" | "3.1.2" | "3.2.0";
 export const RELEASES: readonly Release[] = ["3.1.0", "3.1.1", "3.1.2", "3.2.0"];
 
 /** The lines in force in etc/emqx.conf of 3.1.0 (of the ciphers, two). */
-const SHIPPED = String.raw`
+const SHIPPED = `
 cluster.name = emqxcl
 cluster.discovery = manual
 cluster.autoheal = on
@@ -183,7 +183,7 @@ vm_mon.process_low_watermark = 60%
 `;
 
 /** The lines that stand commented out in one of the releases, with their examples. */
-const EXAMPLES = String.raw`
+const EXAMPLES = `
 cluster.static.seeds = emqx1@127.0.0.1,emqx2@127.0.0.1
 cluster.mcast.addr = 239.192.0.1
 cluster.mcast.ports = 4369,4370
@@ -342,7 +342,7 @@ zone.external.force_shutdown_policy = 8000|800MB
 `;
 
 /** Keys of the schema that no file shows, and other forms that it takes. */
-const SCHEMA_ONLY = String.raw`
+const SCHEMA_ONLY = `
 cluster.mcast.sndbuf = 16KB
 cluster.mcast.recbuf = 16KB
 cluster.mcast.buffer = 32KB

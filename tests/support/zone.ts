@@ -38,6 +38,7 @@ export function testZone(change: Partial<ZoneConfig> = {}): ZoneConfig {
     enableFlappingDetect: false,
     flappingThreshold: { count: 10, intervalMs: 60_000 },
     flappingBannedExpiryMs: 3_600_000,
+    authFailureLimit: { count: 30, intervalMs: 60_000 },
     mountpoint: "",
     useUsernameAsClientid: false,
     ignoreLoopDeliver: false,

@@ -58,7 +58,7 @@ describe("without configured certificates", () => {
     expect(x.checkHost(hostname())).toBe(hostname());
     expect(x.checkIP("127.0.0.1")).toBe("127.0.0.1");
     expect(x.checkIP("::1")).toBe("::1");
-    expect(Date.parse(x.validTo) - Date.now()).toBeGreaterThan(9.9 * 365.25 * 86_400_000);
+    expect(Date.parse(x.validTo) - f.clock.now()).toBeGreaterThan(9.9 * 365.25 * 86_400_000);
     expect(x.verify(x.publicKey)).toBe(true);
     const before = statSync(files[1] as string).mtimeMs;
     const again = await serve([config({ kind: "ssl" })], { dataDir: f.dataDir });
@@ -124,6 +124,8 @@ describe("a TLS connection", () => {
   test("a peer that says nothing is dropped after handshake_timeout, plain MQTT at once; no channel for either", async () => {
     const f = await serve([ssl({ handshakeTimeoutMs: 200 })]);
     const silent = await connect(f.port);
+    await until(() => f.listeners.list()[0]?.currentConns === 1);
+    f.clock.forward(200);
     await until(() => silent.closed() || silent.ended());
     const plain = await connect(f.port);
     plain.socket.write(Buffer.from("100c00044d5154540402003c0000", "hex"));
