@@ -24,6 +24,11 @@ export function problemsAtStart(config: Config): SettingProblem[] {
   return [...problemsOf(config), ...closedPorts(config, (key) => config.override(key) !== undefined && config.fixedBy(key) === null)];
 }
 
+/** Ports of one plugin that cannot be opened. */
+export function closedPortsOf(config: Config, plugin: string): SettingProblem[] {
+  return closedPorts(config, (key) => config.keys.find(key)?.app === plugin);
+}
+
 /** With the place where the value stands that is to be changed. */
 export function located(config: Config, { keys, message }: SettingProblem): string {
   const key = keys.find((k) => config.keys.find(k) !== undefined && config.origin(k) !== "default");

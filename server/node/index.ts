@@ -20,6 +20,7 @@ import { PluginManager } from "../plugins/manager.ts";
 import { createPluginBroker } from "../plugins/plugin_broker.ts";
 import { openStore, type SqliteStore } from "../storage/sqlite.ts";
 import { aclText } from "./acl_text.ts";
+import { closedPortsOf, located } from "./checks.ts";
 import { loadedPlugins } from "./loaded_plugins.ts";
 import { createLogControl, createTraces } from "./logging.ts";
 import { createReload } from "./reload.ts";
@@ -169,6 +170,8 @@ async function openManagement(
   undo.push(() => plugins.stopAll());
   for (const failed of await plugins.startAll()) {
     // A plugin whose file is wrong may be the one that keeps strangers out: the node does not start as if it were not there.
+    const [port] = closedPortsOf(config, failed.name);
+    if (failed.required && port !== undefined) throw new Error(located(config, port));
     if (failed.required || config.faults.has(failed.name)) throw new Error(failed.error);
   }
   if (config.strangers().length > 0) log.notice("settings of plugins that are not here are kept", { keys: config.strangers() });

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, spyOn, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { Config } from "../../../server/config/config.ts";
+import { Config, loadConfig } from "../../../server/config/config.ts";
 import { Keys } from "../../../server/config/keys.ts";
 import { CORE_KEYS } from "../../../server/config/schema.ts";
 import { plugins } from "../../../server/plugins/index.ts";
@@ -61,6 +61,20 @@ describe("keys of the node", () => {
     for (const [, e] of inert) expect(e.doc).toContain(`Without effect: ${e.inert}`);
     for (const [key, e] of Object.entries(CORE_KEYS)) if (/without effect/i.test(e.doc)) expect([key, e.inert]).not.toEqual([key, null]);
   });
+});
+
+test("a key without effect is told when it is set to something else than its default", () => {
+  const told = (text: string): string[] => {
+    const flags = new Map(text.split(" ").map((pair) => pair.split("=") as [string, string]));
+    return loadConfig({ tables: [], file: null, flags })
+      .ignored()
+      .map((i) => i.key);
+  };
+  expect(told("listener.tcp.external.backlog=1024 listener.tcp.external.acceptors=8 zone.external.enable_stats=on")).toEqual([]);
+  expect(told("listener.tcp.external.backlog=4096 listener.tcp.internal.backlog=512 zone.external.enable_stats=off")).toEqual([
+    "listener.tcp.external.backlog",
+    "zone.external.enable_stats",
+  ]);
 });
 
 describe("what is made of them", () => {
