@@ -101,7 +101,6 @@ export interface ZoneConfig {
 export type ListenerKind = "tcp" | "ssl" | "ws" | "wss";
 
 export const TLS_VERSIONS = ["tlsv1", "tlsv1.1", "tlsv1.2", "tlsv1.3"] as const;
-export type TlsVersion = (typeof TLS_VERSIONS)[number];
 
 export interface TlsConfig {
   keyfile: string;
@@ -110,7 +109,7 @@ export interface TlsConfig {
   verifyPeer: boolean;
   failIfNoPeerCert: boolean;
   /** e.g. ["tlsv1.3", "tlsv1.2"]; empty = the runtime's default. */
-  versions: readonly TlsVersion[];
+  versions: readonly string[];
   /** OpenSSL cipher list; "" = default. */
   ciphers: string;
   handshakeTimeoutMs: number;
