@@ -5,6 +5,7 @@
 
 import { CODE } from "./codes.ts";
 import { AdminError } from "./deps.ts";
+import type { Filters } from "./filters.ts";
 import { badValue } from "./refusals.ts";
 import type { Meta } from "./rows.ts";
 import { Slices, sortSliced } from "./slices.ts";
@@ -13,12 +14,10 @@ export type Value = string | number | boolean;
 type Getter<T> = (item: T) => Value | readonly unknown[] | Readonly<Record<string, unknown>>;
 
 /** How the items of a list become rows, and what may be asked of it. `fields` in the order of the row. */
-export interface Table<T, Row> {
+export interface Table<T, Row> extends Filters {
   readonly fields: { readonly [K in keyof Row & string]: (item: T) => Row[K] };
   /** Query names that differ from the field they filter: `ip_address` for `ipaddress`. */
   readonly aliases?: Readonly<Record<string, keyof Row & string>>;
-  readonly exact: readonly string[];
-  readonly like: readonly string[];
 }
 
 export interface Filter<T> {
