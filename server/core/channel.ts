@@ -20,8 +20,9 @@ import { handlePacket } from "./handle/index.ts";
 import { handlePublish } from "./handle/publish.ts";
 import { Out } from "./out.ts";
 import type { ListenerInfo, Transport } from "./ports.ts";
+import { Reading, SLOWED, UNREAD, WAITS } from "./reading.ts";
 import type { Route } from "./router.ts";
-import { mountFilter, type Session } from "./session.ts";
+import { mountFilter, type Session, unmountTopic } from "./session.ts";
 import type { ClientInfo, PeerCertificate } from "./types.ts";
 
 export type Phase = "opening" | "connecting" | "connected" | "closed";
@@ -82,8 +83,7 @@ export class Channel {
 
   #partial: CutPacket | null = null;
   #waiting = false;
-  /** Reading is paused: waiting, slowed down, or the client does not read its answers. */
-  #paused = 0;
+  readonly #reading: Reading;
   #rest: Uint8Array[] | null = null;
 
   constructor(
@@ -93,6 +93,7 @@ export class Channel {
     readonly cert: PeerCertificate | null,
   ) {
     this.out = new Out(transport, broker.pool);
+    this.#reading = new Reading(transport);
     this.lastRecv = this.openedAt = broker.now;
   }
 
@@ -135,7 +136,7 @@ export class Channel {
   /** The transport takes bytes again. */
   onDrain(): void {
     if (!this.out.drained()) return;
-    this.#resumeReading(2);
+    this.#reading.resume(UNREAD);
     if (this.session !== null) {
       this.broker.beat();
       this.broker.delivery.pump(this.session);
@@ -186,13 +187,15 @@ export class Channel {
     }
     const end = buf.length;
     const limit = this.client?.zone.maxPacketSize ?? this.broker.zone(this.listener.zone).maxPacketSize;
-    // Seen at the first byte: whoever speaks another protocol (HTTP on the wrong port) need not send on until the "packet" is full.
-    if (this.phase === "opening" && pos < end && buf[pos] !== T.CONNECT << 4) {
-      this.malformed(RC.PROTOCOL_ERROR, "first packet is not CONNECT");
-      return;
-    }
     while (pos < end) {
-      const n = frameLength(buf, pos, end, this.phase === "opening" ? 0 : this.version);
+      const version = this.phase === "opening" ? 0 : this.version;
+      // Seen at the first byte: whoever speaks another protocol (HTTP on the wrong port) need not send on until the "packet" is full.
+      if ((buf[pos] as number) >> 4 !== T.PUBLISH && !checkFlags(buf[pos] as number, version)) {
+        if (version === 0) this.malformed(RC.PROTOCOL_ERROR, "first packet is not CONNECT");
+        else this.malformed(RC.MALFORMED_PACKET, "type or flags of the fixed header");
+        return;
+      }
+      const n = frameLength(buf, pos, end, version);
       if (n < 0) {
         this.malformed(RC.MALFORMED_PACKET, "remaining length");
         return;
@@ -225,25 +228,19 @@ export class Channel {
         this.#wait(handlePublish(this, buf, pos, body, end));
         return;
       }
-      if (!checkFlags(first)) {
-        this.malformed(RC.MALFORMED_PACKET, "flags of the fixed header");
-        return;
-      }
       this.#wait(handlePacket(this, type, buf, body, end));
       return;
     }
-    if (!checkFlags(first)) this.malformed(RC.MALFORMED_PACKET, "flags of the fixed header");
-    else if (this.phase === "opening" && type === T.CONNECT) this.#wait(handleConnect(this, buf, body, end));
+    if (this.phase === "opening" && type === T.CONNECT) this.#wait(handleConnect(this, first & 15, buf, body, end));
     else if (this.phase === "connecting" && type === T.AUTH) this.#wait(handleAuth(this, buf, body, end));
-    // The first packet must be CONNECT [MQTT-3.1.0-1].
-    else this.malformed(RC.PROTOCOL_ERROR, "first packet is not CONNECT");
+    else this.malformed(RC.PROTOCOL_ERROR, "first packet is not CONNECT"); // [MQTT-3.1.0-1]
   }
 
   /** Nothing more is handled before the promise has settled. */
   #wait(p: void | Promise<void>): void {
     if (p === undefined) return;
     this.#waiting = true;
-    this.#pauseReading(1);
+    this.#reading.pause(WAITS);
     const done = (): void => {
       this.#waiting = false;
       if (this.phase !== "closed") {
@@ -256,7 +253,7 @@ export class Channel {
             else if (this.phase !== ("closed" as Phase)) this.#guarded(chunk);
           }
         }
-        if (!this.#waiting) this.#resumeReading(1);
+        if (!this.#waiting) this.#reading.resume(WAITS);
       }
       this.broker.flush();
     };
@@ -271,22 +268,11 @@ export class Channel {
     else this.#rest.push(chunk);
   }
 
-  /** Reasons to pause are bits: 1 = a handler waits, 2 = the client does not read, 4 = publish limit. */
-  #pauseReading(bit: number): void {
-    if (this.#paused === 0) this.out.transport.pause();
-    this.#paused |= bit;
-  }
-  #resumeReading(bit: number): void {
-    if ((this.#paused & bit) === 0) return;
-    this.#paused &= ~bit;
-    if (this.#paused === 0 && this.phase !== "closed") this.out.transport.resume();
-  }
-
-  /** Stop reading from this client for a while (publish limit, `zone.*.publish_limit`). */
+  /** Stop reading from this client for a while: it sends more than it may (`zone.*.publish_limit`, `max_awaiting_rel`). */
   slowDown(ms: number): void {
-    if ((this.#paused & 4) !== 0) return;
-    this.#pauseReading(4);
-    this.broker.after(ms, () => this.#resumeReading(4));
+    if (this.#reading.pausedFor(SLOWED)) return;
+    this.#reading.pause(SLOWED);
+    this.broker.after(ms, () => this.#reading.resume(SLOWED));
   }
 
   /** Go on with the cut packet. Returns the position behind it in the chunk; -1 = its length is still unknown. */
@@ -304,8 +290,14 @@ export class Channel {
 
   /** PUBACK, PUBREC, PUBREL or PUBCOMP. Its bytes leave with the next flush, after the journal's commit. */
   sendAck(type: number, packetId: number, code: number): void {
+    if (this.phase === "closed") return;
     const at = this.out.reserve(5);
     const n = writeAck(this.out.staging, at, type, packetId, code, this.version);
+    if (this.maxPacket > 0 && n > this.maxPacket) {
+      this.out.unreserve(5);
+      this.#unsendable(n);
+      return;
+    }
     this.out.unreserve(5 - n);
     this.out.holdsAcks = true;
     this.sendOther++;
@@ -314,24 +306,34 @@ export class Channel {
     else if (type === T.PUBREC) metrics.pubrecSent++;
     else if (type === T.PUBREL) metrics.pubrelSent++;
     else metrics.pubcompSent++;
-    if (this.out.blocked) this.#pauseReading(2);
+    if (this.out.blocked) this.#reading.pause(UNREAD);
   }
 
-  sendPubrel(packetId: number, code: number): void {
-    this.sendAck(T.PUBREL, packetId, code);
-  }
-
-  /** Any other packet. */
+  /** Any other packet. Nothing is written behind the last word. */
   sendPacket(bytes: Uint8Array): void {
+    if (this.phase === "closed") return;
+    if (!this.fits(bytes.length)) {
+      this.#unsendable(bytes.length);
+      return;
+    }
     this.out.copy(bytes, 0, bytes.length);
     this.sendOther++;
-    if (this.out.blocked) this.#pauseReading(2);
+    if (this.out.blocked) this.#reading.pause(UNREAD);
+  }
+
+  /** Does the client take a packet of so many bytes [MQTT-3.1.2-24]? */
+  fits(length: number): boolean {
+    return this.maxPacket === 0 || length <= this.maxPacket;
+  }
+
+  /** An answer the client waits for and does not take: without it, it cannot go on. */
+  #unsendable(length: number): void {
+    this.close(RC.PACKET_TOO_LARGE, "packet_too_large", `answer of ${length} bytes, the client takes ${this.maxPacket}`);
   }
 
   /** The topic as the client knows it. */
   unmount(topic: string): string {
-    const prefix = this.client?.mountpoint ?? "";
-    return prefix !== "" && topic.startsWith(prefix) ? topic.slice(prefix.length) : topic;
+    return unmountTopic(this.client?.mountpoint ?? "", topic);
   }
 
   /** A filter of the client's with its mountpoint, behind the share prefix if there is one. */
@@ -350,15 +352,20 @@ export class Channel {
   /** End the connection: reason to the client (5.0), shutdown reason for the statistics, will by the rules. */
   close(code: number, reason: string, why?: string): void {
     if (this.phase === "closed") return;
-    if (this.phase === "connected" && this.version === 5) {
-      const text = this.problemInfo && why !== undefined ? { reasonString: why } : undefined;
-      this.sendPacket(encodeDisconnect(5, code, text));
-      this.broker.metrics.disconnectSent++;
-    }
+    if (this.phase === "connected" && this.version === 5) this.#sendDisconnect(code, why);
     if (why !== undefined)
       this.broker.log.info("connection closed", { clientid: this.client?.clientId, ip: this.out.transport.ip, reason, why });
     this.#shut(reason, true);
     this.broker.closing.push(this);
+  }
+
+  /** The reason string goes only where it fits [MQTT-3.14.2-3], the packet too [MQTT-3.1.2-24]. */
+  #sendDisconnect(code: number, why: string | undefined): void {
+    let bytes = encodeDisconnect(5, code, this.problemInfo && why !== undefined ? { reasonString: why } : undefined);
+    if (!this.fits(bytes.length)) bytes = encodeDisconnect(5, code);
+    if (!this.fits(bytes.length)) return;
+    this.sendPacket(bytes);
+    this.broker.metrics.disconnectSent++;
   }
 
   /** The client said DISCONNECT: no will (unless it asked for it), not counted as a shutdown. */
@@ -380,6 +387,7 @@ export class Channel {
     const wasConnected = this.phase === "connected";
     this.phase = "closed";
     this.rawForm = 0;
+    this.#reading.close();
     this.broker.unplan(this);
     this.#partial = null;
     this.#rest = null;

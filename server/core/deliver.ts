@@ -1,6 +1,7 @@
 /**
  * From a matched message to its receivers: who gets it, now, later or not at all. In which bytes is writer.ts's business.
  */
+import { PUBREL } from "../mqtt/frame.ts";
 import { PublishView } from "../mqtt/packets/publish.ts";
 import type { PublishProperties, QoS } from "../mqtt/types.ts";
 import type { Broker } from "./broker.ts";
@@ -226,7 +227,7 @@ export class Delivery {
       if (!ch.ready || ch.out.blocked) return false;
       if (w.released(n)) {
         w.resent(n, now);
-        ch.sendPubrel(w.packetId(n), 0);
+        ch.sendAck(PUBREL, w.packetId(n), 0);
         continue;
       }
       if (w.sent >= session.maxInflight) return false;
@@ -262,7 +263,7 @@ export class Delivery {
       if (!ch.ready || (unsent >= 0 && n >= unsent)) return;
       if (w.sentAt(n) > sentBefore) continue;
       w.touch(n, now);
-      if (w.released(n)) ch.sendPubrel(w.packetId(n), 0);
+      if (w.released(n)) ch.sendAck(PUBREL, w.packetId(n), 0);
       else {
         const m = w.message(n);
         const bytes = this.#writer.encodeOwn(ch, m, w.terms(n), true, w.packetId(n));

@@ -16,8 +16,9 @@ export interface Refusal {
   why: string;
 }
 
-export function handleConnect(ch: Channel, buf: Uint8Array, body: number, end: number): void | Promise<void> {
-  const p = decodeConnect(buf, body, end);
+/** `headerFlags`: the lower half of the first byte. */
+export function handleConnect(ch: Channel, headerFlags: number, buf: Uint8Array, body: number, end: number): void | Promise<void> {
+  const p = decodeConnect(buf, body, end, headerFlags);
   ch.broker.metrics.connect++;
   if (p instanceof ProtocolError) {
     malformed(ch, p, answerVersion(buf, body, end));
@@ -26,6 +27,7 @@ export function handleConnect(ch: Channel, buf: Uint8Array, body: number, end: n
   ch.phase = "connecting";
   ch.version = p.version;
   ch.problemInfo = p.requestProblemInfo;
+  ch.maxPacket = p.maximumPacketSize;
   const client = describe(ch, p);
   ch.client = client;
   const no = checkClientId(p, client) ?? checkBanned(ch, client) ?? checkWill(p, client);
@@ -139,9 +141,13 @@ function checkWill(p: ConnectPacket, client: ClientInfo): Refusal | null {
 
 export function refuse(ch: Channel, no: Refusal): void {
   const { broker } = ch;
-  const props = ch.version === 5 && ch.problemInfo ? { reasonString: no.why } : null;
-  ch.sendPacket(encodeConnack(ch.version, false, no.code, props));
-  broker.metrics.connack++;
+  let bytes = encodeConnack(ch.version, false, no.code, ch.version === 5 && ch.problemInfo ? { reasonString: no.why } : null);
+  // [MQTT-3.2.2-19]
+  if (!ch.fits(bytes.length)) bytes = encodeConnack(ch.version, false, no.code, null);
+  if (ch.fits(bytes.length)) {
+    ch.sendPacket(bytes);
+    broker.metrics.connack++;
+  }
   const reason = no.code === RC.BANNED && ch.version !== 5 ? "unauthorized_client" : reasonName(no.code);
   broker.log.info("connection refused", {
     clientid: ch.client?.clientId,
@@ -157,6 +163,12 @@ function accept(ch: Channel, p: ConnectPacket, client: ClientInfo, authData: Uin
   const { broker } = ch;
   const { zone } = client;
   const expiry = p.version === 5 ? p.sessionExpiry : p.cleanStart ? 0 : Math.max(1, Math.floor(zone.sessionExpiryIntervalMs / 1000));
+  const props = p.version === 5 ? fittingProperties(ch, connackProperties(p, client, authData)) : null;
+  if (!ch.fits(encodeConnack(p.version, false, RC.SUCCESS, props).length)) {
+    // Nobody could tell it that it is connected.
+    refuse(ch, { code: RC.PACKET_TOO_LARGE, why: `CONNACK does not fit the client's ${ch.maxPacket} bytes` });
+    return;
+  }
   ch.connectedAt = broker.now;
   ch.will = p.will;
   setUp(ch, p, client);
@@ -165,18 +177,29 @@ function accept(ch: Channel, p: ConnectPacket, client: ClientInfo, authData: Uin
   ch.phase = "connected";
   broker.connections++;
   broker.metrics.clientsConnected++;
-  ch.sendPacket(encodeConnack(p.version, present, RC.SUCCESS, p.version === 5 ? connackProperties(p, client, authData) : null));
+  ch.sendPacket(encodeConnack(p.version, present, RC.SUCCESS, props));
   broker.metrics.connack++;
   planKeepalive(ch, p, client);
-  broker.hooks.run("client.connected", client, RC.SUCCESS);
-  // A hook may have sent the client away already.
+  // A hook may send the client away: then the next ones have nobody to hear of.
+  broker.hooks.run(present ? "session.resumed" : "session.created", session.clientId);
+  if (ch.ready) broker.hooks.run("client.connected", client, RC.SUCCESS);
   if (present && ch.ready) resume(ch, session);
+}
+
+/** For a client that takes small packets only: what says no more than its absence goes first. */
+function fittingProperties(ch: Channel, props: ConnackProperties): ConnackProperties {
+  if (ch.fits(encodeConnack(5, false, RC.SUCCESS, props).length)) return props;
+  const rest = { ...props };
+  delete rest.responseInfo;
+  for (const key of ["retainAvailable", "wildcardSubscription", "subscriptionIds", "sharedSubscription"] as const) {
+    if (rest[key] === true) delete rest[key];
+  }
+  return rest;
 }
 
 /** What of the client's wishes decides how it is written to. */
 function setUp(ch: Channel, p: ConnectPacket, client: ClientInfo): void {
   const { zone } = client;
-  ch.maxPacket = p.maximumPacketSize;
   ch.aliasesMax = p.topicAliasMaximum;
   if (p.topicAliasMaximum > 0) ch.aliases = new Map();
   ch.rawSource = client.mountpoint === "";
@@ -191,10 +214,20 @@ function resume(ch: Channel, session: Session): void {
 }
 
 function planKeepalive(ch: Channel, p: ConnectPacket, client: ClientInfo): void {
-  const seconds = p.version === 5 && client.zone.serverKeepalive > 0 ? client.zone.serverKeepalive : p.keepalive;
+  const seconds = p.version === 5 ? keepaliveFor(p, client) : p.keepalive;
   // keepalive * 2 * backoff: with the default 0.75 the one and a half of [MQTT-3.1.2-22].
   ch.keepaliveMs = Math.round(seconds * 2000 * client.zone.keepaliveBackoff);
   if (ch.keepaliveMs > 0) ch.broker.plan(ch, ch.lastRecv + ch.keepaliveMs);
+}
+
+/**
+ * What a client of 5.0 is held to, seconds: the zone's fixed value, or its own within the zone's maximum (0, for ever, is above any).
+ * 3.x clients cannot be told another value than theirs, so theirs stands.
+ */
+function keepaliveFor(p: ConnectPacket, client: ClientInfo): number {
+  const { serverKeepalive, maxServerKeepalive: max } = client.zone;
+  if (serverKeepalive > 0) return serverKeepalive;
+  return max > 0 && (p.keepalive === 0 || p.keepalive > max) ? max : p.keepalive;
 }
 
 function connackProperties(p: ConnectPacket, client: ClientInfo, authData: Uint8Array | null): ConnackProperties {
@@ -209,7 +242,9 @@ function connackProperties(p: ConnectPacket, client: ClientInfo, authData: Uint8
   props.wildcardSubscription = zone.wildcardSubscription;
   props.subscriptionIds = true;
   props.sharedSubscription = zone.sharedSubscription;
-  if (zone.serverKeepalive > 0) props.serverKeepalive = zone.serverKeepalive;
+  const keepalive = keepaliveFor(p, client);
+  // [MQTT-3.1.2-21]
+  if (zone.serverKeepalive > 0 || keepalive !== p.keepalive) props.serverKeepalive = keepalive;
   if (p.requestResponseInfo) props.responseInfo = `response/${client.clientId}`;
   if (p.sessionExpiry > NEVER_EXPIRES) props.sessionExpiry = NEVER_EXPIRES;
   if (p.authMethod !== null) {

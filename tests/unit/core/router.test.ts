@@ -266,7 +266,7 @@ describe("Router", () => {
     expect([r.size, r.subscriptionCount]).toEqual([0, 0]);
   });
 
-  test("the longest topics do not fill the memory", () => {
+  test("the longest topics do not fill the memory", async () => {
     const r = new Router();
     const heap = (): number => {
       Bun.gc(true);
@@ -274,6 +274,8 @@ describe("Router", () => {
     };
     const before = heap();
     for (let i = 0; i < 3000; i++) r.route(`${i}/${"x".repeat(60_000)}`);
+    // What is garbage is not always gone at the first collection.
+    for (let i = 0; i < 100 && heap() - before > 100 * 1024 * 1024; i++) await Bun.sleep(1);
     expect(heap() - before).toBeLessThan(100 * 1024 * 1024);
     expect(r.route("short").empty).toBe(true);
   });
