@@ -22,7 +22,7 @@ export interface Budget {
 export class Trie<T extends object> {
   readonly #root: Node<T> = { skip: null, children: null, value: null };
   size = 0;
-  /** Nodes that `match` has looked at so far. */
+  /** Nodes that `match` has looked at so far, and nodes and levels that `select` has. */
   steps = 0;
 
   set(path: string, value: T): void {
@@ -136,7 +136,9 @@ export class Trie<T extends object> {
     for (let node = nodes.pop(); node !== undefined; node = nodes.pop()) {
       const before = depths.pop() as number;
       const depth = selectSkip(node, levels, before);
-      visited += depth > before ? 1 + depth - before : 1;
+      const steps = depth > before ? 1 + depth - before : 1;
+      this.steps += steps;
+      visited += steps;
       if (visited > budget.visited) return null;
       if (depth === NO) continue;
       const level = depth === ALL ? "#" : levels[depth];
