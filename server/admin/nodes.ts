@@ -40,6 +40,8 @@ export function createNodes(deps: AdminDeps, listeners: () => readonly unknown[]
     const memory = system.memory();
     const [load1, load5, load15] = system.load();
     const { cpu, loopDelay } = live();
+    const { level, last } = broker.memory;
+    const kinds = broker.memory.bytes();
     // Erlang runs a process for each connection and each session; listeners and plugins are a handful more.
     const processes = broker.connections + broker.sessions.size + listeners().length;
     return {
@@ -65,6 +67,12 @@ export function createNodes(deps: AdminDeps, listeners: () => readonly unknown[]
       os_memory_total: memory.osTotal,
       os_memory_free: memory.osFree,
       cores: system.cores,
+      memory_limit: last.limit,
+      memory_level: level,
+      memory_queues: kinds.queues,
+      memory_retained: kinds.retained,
+      memory_sessions: kinds.sessions,
+      memory_buffers: kinds.buffers,
     };
   }
 

@@ -1,6 +1,6 @@
 /** The broker: everything the core holds, put together. No socket, no clock, no disk of its own: those are ports. */
 import type { NodeConfig, ZoneConfig } from "../config/types.ts";
-import { between, later, type MonoMs, type WallMs } from "../lib/time.ts";
+import { between, later, type MonoMs, NO_MONO, type WallMs } from "../lib/time.ts";
 import { RC } from "../mqtt/reason_codes.ts";
 import { parseSharedFilter } from "../mqtt/topic.ts";
 import type { Access } from "./access/access.ts";
@@ -9,6 +9,7 @@ import type { Flapping } from "./access/flapping.ts";
 import type { Guesses } from "./access/guesses.ts";
 import { Channel } from "./channel.ts";
 import { Delivery, Frame } from "./deliver.ts";
+import { Held } from "./held.ts";
 import type { Hooks } from "./hooks.ts";
 import { visit } from "./keepalive.ts";
 import { Message, Slab } from "./message.ts";
@@ -22,6 +23,7 @@ import { Timers, Wheel } from "./timers.ts";
 import type { AuthMethod, PeerCertificate, SubscribeOptions } from "./types.ts";
 import { VirtualClient } from "./virtual_client.ts";
 import type { Alarms } from "./watch/alarms.ts";
+import { Memory } from "./watch/memory.ts";
 import type { Metrics } from "./watch/metrics.ts";
 import type { Tracer } from "./watch/tracer.ts";
 
@@ -45,6 +47,8 @@ export interface BrokerOptions {
 
 /** From so many pieces of work in one turn on, output waits for the turn's end. */
 const BUSY_CALLS = 3;
+/** So much of a turn may go into long chunks, ms. */
+const TURN_MS = 15;
 /** While it does not, every so many pieces of work one turn is watched. */
 const BUSY_PROBE = 16;
 /** Ticks come every 100 ms; so long without one, and the process was halted. */
@@ -68,6 +72,8 @@ export class Broker {
   readonly router = new Router();
   readonly pool: OutPool;
   readonly slab = new Slab();
+  readonly held = new Held();
+  readonly memory: Memory;
   readonly frame = new Frame();
   readonly delivery = new Delivery(this);
   readonly registry = new Registry(this);
@@ -75,6 +81,8 @@ export class Broker {
   readonly virtualSessions = new Set<Session>();
   /** Clients connected now. */
   connections = 0;
+  /** Input of all connections that waits for its rest, or for its turn. */
+  inputBytes = 0;
   /** What time it is, refreshed at the start of every piece of work. For what is stored or shown. */
   now: WallMs;
   /** The same moment for every duration. */
@@ -86,6 +94,11 @@ export class Broker {
   readonly #timers = new Timers();
   readonly #wheel: Wheel<Channel>;
   #deferred = false;
+  /** When this turn of the event loop was looked at first. */
+  #turnAt = NO_MONO;
+  readonly #turnOver = (): void => {
+    this.#turnAt = NO_MONO;
+  };
   /** Pieces of work since the last look, and whether the last turn had many. */
   #work = 0;
   #busy = false;
@@ -109,6 +122,7 @@ export class Broker {
     this.flapping = o.flapping;
     this.guesses = o.guesses;
     this.openings = new Openings(o.metrics);
+    this.memory = new Memory({ settings: o.node, held: this.held, alarms: o.alarms, clock: o.clock, log: o.log });
     this.alarms = o.alarms;
     this.#defer = o.defer;
     this.now = o.clock.now();
@@ -292,6 +306,20 @@ export class Broker {
     if (between(this.#tickedAt, this.mono) < HALT_MS) this.#wheel.run(this.mono, visit);
     this.#tickedAt = this.mono;
     this.flush();
+  }
+
+  /** Has this turn of the event loop had its share of work? Then what is left of a long chunk waits for `nextTurn`. */
+  get turnSpent(): boolean {
+    const now = this.clock.mono();
+    if (this.#turnAt === NO_MONO) {
+      this.#turnAt = now;
+      this.#defer(this.#turnOver);
+    }
+    return between(this.#turnAt, now) > TURN_MS;
+  }
+
+  nextTurn(): Promise<void> {
+    return new Promise((done) => this.#defer(done));
   }
 
   // ---- output

@@ -16,11 +16,11 @@ import type { AclCache } from "./access/acl_cache.ts";
 import type { Broker } from "./broker.ts";
 import { CutPacket } from "./cut_packet.ts";
 import { handleAuth } from "./handle/auth.ts";
-import { connectTooLarge, handleConnect } from "./handle/connect.ts";
+import { handleConnect, refusePacket } from "./handle/connect.ts";
 import { handlePacket } from "./handle/index.ts";
 import { handlePublish } from "./handle/publish.ts";
 import { Intake, PAUSED } from "./intake.ts";
-import { OPENING_PACKET_MAX } from "./openings.ts";
+import { packetLimit } from "./openings.ts";
 import { Out } from "./out.ts";
 import type { ListenerInfo, Transport } from "./ports.ts";
 import type { Route } from "./router.ts";
@@ -86,7 +86,9 @@ export class Channel {
   #partial: CutPacket | null = null;
   /** A handler waits: what comes meanwhile is kept. */
   #waiting = false;
-  readonly #intake: Intake;
+  /** Bytes of input that wait, as told last. */
+  #held = 0;
+  readonly intake: Intake;
 
   constructor(
     readonly broker: Broker,
@@ -95,7 +97,7 @@ export class Channel {
     readonly cert: PeerCertificate | null,
   ) {
     this.out = new Out(transport, broker.pool);
-    this.#intake = new Intake(transport);
+    this.intake = new Intake(transport);
     this.lastRecv = this.openedAt = broker.mono;
   }
 
@@ -131,16 +133,20 @@ export class Channel {
     this.recvCnt++;
     broker.metrics.bytesReceived += chunk.length;
     const opening = this.phase !== "connected";
-    if (this.#waiting) this.#intake.keep(chunk);
+    const messages = this.recvMsg;
+    if (this.#waiting) this.intake.keep(chunk);
     else this.#guarded(chunk);
-    if (opening) this.#tellHeld();
+    if (opening || this.#waiting || this.#partial !== null || this.#held !== 0) this.#tellHeld();
+    if (broker.memory.short && (this.recvMsg !== messages || this.#partial !== null)) {
+      this.slowDown(broker.memory.pauseFor(chunk.length), PAUSED.MEMORY);
+    }
     broker.flush();
   }
 
   /** The transport takes bytes again. */
   onDrain(): void {
     if (!this.out.drained()) return;
-    this.#intake.resume(PAUSED.UNREAD);
+    this.intake.resume(PAUSED.UNREAD);
     if (this.session !== null) {
       this.broker.beat();
       this.broker.delivery.pump(this.session);
@@ -156,10 +162,13 @@ export class Channel {
     this.broker.flush();
   }
 
-  /** Before it is connected, a client's bytes count towards the budget of all such. */
+  /** Input that waits counts, and before the client is connected also towards the budget of all such. */
   #tellHeld(): void {
-    const counts = this.phase === "opening" || this.phase === "connecting";
-    this.broker.openings.hold(this, counts ? (this.#partial?.held ?? 0) + this.#intake.bytes : 0);
+    const { broker, phase } = this;
+    const held = (this.#partial?.held ?? 0) + this.intake.bytes;
+    broker.inputBytes += held - this.#held;
+    this.#held = held;
+    broker.openings.hold(this, phase === "opening" || phase === "connecting" ? held : 0);
   }
 
   /** A bug in a handler must cost one connection, not the process. */
@@ -191,25 +200,25 @@ export class Channel {
       }
       if (this.phase === "closed") return;
       if (this.#waiting) {
-        if (pos < chunk.length) this.#intake.keep(chunk.subarray(pos));
+        if (pos < chunk.length) this.intake.keep(chunk.subarray(pos));
         return;
       }
     }
     const end = buf.length;
-    let limit = this.#packetLimit();
+    let limit = packetLimit(this);
     // Seen at the first byte: whoever speaks another protocol (HTTP on the wrong port) need not send on until the "packet" is full.
     if (this.phase === "opening" && pos < end && buf[pos] !== T.CONNECT << 4) {
       this.malformed(RC.PROTOCOL_ERROR, "first packet is not CONNECT");
       return;
     }
-    while (pos < end) {
+    for (let packets = 1; pos < end; packets++) {
       const n = frameLength(buf, pos, end, this.phase === "opening" ? 0 : this.version);
       if (n < 0) {
         this.malformed(RC.MALFORMED_PACKET, "remaining length");
         return;
       }
       if (n > limit) {
-        this.#tooLarge(buf, pos, end, `packet of ${n} bytes, limit ${limit}`);
+        refusePacket(this, buf, pos, end, `packet of ${n} bytes, limit ${limit}`);
         return;
       }
       if (n === 0 || pos + n > end) {
@@ -220,24 +229,14 @@ export class Channel {
       this.#packet(buf, pos, pos + n);
       pos += n;
       if (this.phase === ("closed" as Phase)) return;
-      if (opening) limit = this.#packetLimit();
+      if (opening) limit = packetLimit(this);
+      // The others get their turn in the midst of a long chunk.
+      if ((packets & 7) === 0 && pos < end && !this.#waiting && this.broker.turnSpent) this.#wait(this.broker.nextTurn());
       if (this.#waiting) {
-        if (pos < end) this.#intake.keep(buf.subarray(pos, end));
+        if (pos < end) this.intake.keep(buf.subarray(pos, end));
         return;
       }
     }
-  }
-
-  /** Bytes; whoever has not said yet who he is may not send much. */
-  #packetLimit(): number {
-    const zone = this.client?.zone ?? this.broker.zone(this.listener.zone);
-    const max = zone.maxPacketSize > 0 ? zone.maxPacketSize : Number.POSITIVE_INFINITY;
-    return this.phase === "connected" ? max : Math.min(max, OPENING_PACKET_MAX);
-  }
-
-  #tooLarge(buf: Uint8Array, pos: number, end: number, why: string): void {
-    if (this.phase === "opening") connectTooLarge(this, buf, bodyStart(buf, pos), end, why);
-    else this.malformed(RC.PACKET_TOO_LARGE, why);
   }
 
   #packet(buf: Uint8Array, pos: number, end: number): void {
@@ -268,16 +267,16 @@ export class Channel {
   #wait(p: void | Promise<void>): void {
     if (p === undefined) return;
     this.#waiting = true;
-    this.#intake.pause(PAUSED.HANDLER);
+    this.intake.pause(PAUSED.HANDLER);
     const done = (): void => {
       this.#waiting = false;
       if (this.phase !== "closed") {
         this.broker.beat();
-        for (const chunk of this.#intake.take()) {
-          if (this.#waiting) this.#intake.keep(chunk);
+        for (const chunk of this.intake.take()) {
+          if (this.#waiting) this.intake.keep(chunk);
           else if (this.phase !== ("closed" as Phase)) this.#guarded(chunk);
         }
-        if (!this.#waiting) this.#intake.resume(PAUSED.HANDLER);
+        if (!this.#waiting) this.intake.resume(PAUSED.HANDLER);
         this.#tellHeld();
       }
       this.broker.flush();
@@ -288,11 +287,11 @@ export class Channel {
     });
   }
 
-  /** Stop reading from this client for a while (publish limit, `zone.*.publish_limit`). */
-  slowDown(ms: number): void {
-    if (this.#intake.paused(PAUSED.LIMIT)) return;
-    this.#intake.pause(PAUSED.LIMIT);
-    this.broker.after(ms, () => this.#intake.resume(PAUSED.LIMIT));
+  /** Stop reading from this client for a while (`zone.*.publish_limit`, or memory is short). */
+  slowDown(ms: number, why: number = PAUSED.LIMIT): void {
+    if (ms <= 0 || this.intake.paused(why)) return;
+    this.intake.pause(why);
+    this.broker.after(ms, () => this.intake.resume(why));
   }
 
   /** Go on with the cut packet. Returns the position behind it in the chunk; -1 = its length is still unknown. */
@@ -320,7 +319,7 @@ export class Channel {
     else if (type === T.PUBREC) metrics.pubrecSent++;
     else if (type === T.PUBREL) metrics.pubrelSent++;
     else metrics.pubcompSent++;
-    if (this.out.blocked) this.#intake.pause(PAUSED.UNREAD);
+    if (this.out.blocked) this.intake.pause(PAUSED.UNREAD);
   }
 
   sendPubrel(packetId: number, code: number): void {
@@ -331,7 +330,7 @@ export class Channel {
   sendPacket(bytes: Uint8Array): void {
     this.out.copy(bytes, 0, bytes.length);
     this.sendOther++;
-    if (this.out.blocked) this.#intake.pause(PAUSED.UNREAD);
+    if (this.out.blocked) this.intake.pause(PAUSED.UNREAD);
   }
 
   /** The topic as the client knows it. */
@@ -388,8 +387,8 @@ export class Channel {
     this.rawForm = 0;
     this.broker.unplan(this);
     this.#partial = null;
-    this.#intake.close();
-    if (!wasConnected) this.#tellHeld();
+    this.intake.close();
+    this.#tellHeld();
     if (counted) this.listener.shutdowns.set(reason, (this.listener.shutdowns.get(reason) ?? 0) + 1);
     if (wasConnected) this.broker.registry.detach(this, reason);
   }

@@ -6,6 +6,7 @@
  */
 import { type MonoMs, NO_MONO } from "../lib/time.ts";
 import type { QoS } from "../mqtt/types.ts";
+import { Held } from "./held.ts";
 import type { Message } from "./message.ts";
 import type { ShareGroup } from "./shared.ts";
 
@@ -28,7 +29,10 @@ export class Inflight {
   #subIds: (number[] | null)[] | null = null;
   #shares: (ShareGroup | null)[] | null = null;
 
-  constructor(capacity = 16) {
+  constructor(
+    capacity = 16,
+    private readonly held = new Held(),
+  ) {
     this.#mask = capacity - 1;
     this.#messages = new Array<Message | null>(capacity).fill(null);
     this.#flags = new Uint8Array(capacity);
@@ -47,6 +51,7 @@ export class Inflight {
     const n = this.#tail++;
     const i = n & this.#mask;
     this.#messages[i] = m;
+    this.held.add(m);
     this.#flags[i] = qos | (retain ? F_RETAIN : 0);
     this.#seqs[i] = seq;
     this.#times[i] = now;
@@ -120,11 +125,17 @@ export class Inflight {
   remove(n: number): void {
     const i = n & this.#mask;
     this.#flags[i] = 0;
+    this.held.remove(this.#messages[i] as Message);
     this.#messages[i] = null;
     if (this.#subIds !== null) this.#subIds[i] = null;
     if (this.#shares !== null) this.#shares[i] = null;
     this.count--;
     while (this.#head < this.#tail && this.#flags[this.#head & this.#mask] === 0) this.#head++;
+  }
+
+  /** Nobody waits for them any more. */
+  clear(): void {
+    for (let n = this.#head; n < this.#tail; n++) if (this.#flags[n & this.#mask] !== 0) this.remove(n);
   }
 
   /** Positions in order of sending. Entries may be removed while iterating. */

@@ -19,6 +19,8 @@ export class OutPool {
   constructor(readonly counter: { bytesSent: number }) {}
 
   dirty: Out[] = [];
+  /** Bytes that wait in backlogs, of all connections. */
+  backlog = 0;
   readonly #small: Uint8Array[] = [];
   readonly #large: Uint8Array[] = [];
 
@@ -158,6 +160,7 @@ export class Out {
         return false;
       }
       this.#backlogBytes -= n;
+      this.pool.backlog -= n;
       this.bytes += n;
       this.pool.counter.bytesSent += n;
       if (n > 0) this.writes++;
@@ -194,6 +197,7 @@ export class Out {
       this.#st = null;
     }
     this.#backlog = null;
+    this.pool.backlog -= this.#backlogBytes;
     this.#backlogBytes = 0;
   }
 
@@ -279,6 +283,7 @@ export class Out {
     if (this.#backlog === null) this.#backlog = [copy];
     else this.#backlog.push(copy);
     this.#backlogBytes += copy.length;
+    this.pool.backlog += copy.length;
     if (this.#backlogBytes > HIGH_WATER) this.blocked = true;
   }
 }

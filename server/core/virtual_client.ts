@@ -14,7 +14,7 @@ export class VirtualClient {
   ) {
     const old = broker.sessions.get(clientId);
     if (old !== undefined) throw new Error(`client id ${clientId} is in use`);
-    this.#session = new Session(clientId, broker.zone("internal"), 5, broker.now);
+    this.#session = new Session(clientId, broker.zone("internal"), 5, broker.now, broker.held);
     this.#session.receive = (m, filter) => {
       try {
         onMessage(m, filter);

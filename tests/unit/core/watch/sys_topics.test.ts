@@ -13,6 +13,8 @@ const PREFIX = "$SYS/brokers/emqx@127.0.0.1/";
 function setUp(changes: Partial<NodeConfig> = {}) {
   const node: NodeConfig = {
     nodeName: "emqx@127.0.0.1",
+    memoryHighWatermark: 70,
+    memoryLimit: 0,
     apiVersion: "v3.1.0",
     sysIntervalMs: 60_000,
     sharedStrategy: "random",
