@@ -48,7 +48,7 @@ export interface BrokerOptions {
 /** From so many pieces of work in one turn on, output waits for the turn's end. */
 const BUSY_CALLS = 3;
 /** So much of a turn may go into long chunks, ms. */
-const TURN_MS = 15;
+const TURN_MS = 10;
 /** While it does not, every so many pieces of work one turn is watched. */
 const BUSY_PROBE = 16;
 /** Ticks come every 100 ms; so long without one, and the process was halted. */
@@ -122,7 +122,15 @@ export class Broker {
     this.flapping = o.flapping;
     this.guesses = o.guesses;
     this.openings = new Openings(o.metrics);
-    this.memory = new Memory({ settings: o.node, held: this.held, alarms: o.alarms, clock: o.clock, log: o.log });
+    this.memory = new Memory({
+      settings: o.node,
+      held: this.held,
+      output: this.pool,
+      input: o.metrics,
+      alarms: o.alarms,
+      clock: o.clock,
+      log: o.log,
+    });
     this.alarms = o.alarms;
     this.#defer = o.defer;
     this.now = o.clock.now();
@@ -308,8 +316,12 @@ export class Broker {
     this.flush();
   }
 
-  /** Has this turn of the event loop had its share of work? Then what is left of a long chunk waits for `nextTurn`. */
-  get turnSpent(): boolean {
+  /**
+   * Has this turn of the event loop had its share of work, or made as much output as may wait? Then what is left of a chunk, of which
+   * `bytes` have been handled, waits for `nextTurn`.
+   */
+  turnSpent(bytes: number): boolean {
+    if (bytes * this.pool.dirty.length > this.pool.budget) return true;
     const now = this.clock.mono();
     if (this.#turnAt === NO_MONO) {
       this.#turnAt = now;

@@ -132,6 +132,7 @@ export class Channel {
     this.recvOct += chunk.length;
     this.recvCnt++;
     broker.metrics.bytesReceived += chunk.length;
+    if (broker.metrics.bytesReceived >= broker.memory.checkAt) broker.memory.check();
     const opening = this.phase !== "connected";
     const messages = this.recvMsg;
     if (this.#waiting) this.intake.keep(chunk);
@@ -211,6 +212,7 @@ export class Channel {
       this.malformed(RC.PROTOCOL_ERROR, "first packet is not CONNECT");
       return;
     }
+    const start = pos;
     for (let packets = 1; pos < end; packets++) {
       const n = frameLength(buf, pos, end, this.phase === "opening" ? 0 : this.version);
       if (n < 0) {
@@ -230,8 +232,10 @@ export class Channel {
       pos += n;
       if (this.phase === ("closed" as Phase)) return;
       if (opening) limit = packetLimit(this);
-      // The others get their turn in the midst of a long chunk.
-      if ((packets & 7) === 0 && pos < end && !this.#waiting && this.broker.turnSpent) this.#wait(this.broker.nextTurn());
+      // The others get their turn in the midst of a long chunk; it is looked at after every eighth packet, or a large one.
+      if (((packets & 7) === 0 || n > 8192) && pos < end && !this.#waiting && this.broker.turnSpent(pos - start)) {
+        this.#wait(this.broker.nextTurn());
+      }
       if (this.#waiting) {
         if (pos < end) this.intake.keep(buf.subarray(pos, end));
         return;

@@ -21,6 +21,8 @@ export class OutPool {
   dirty: Out[] = [];
   /** Bytes that wait in backlogs, of all connections. */
   backlog = 0;
+  /** Beyond so many of them a connection is blocked by the first byte that its kernel does not take. */
+  budget = Number.POSITIVE_INFINITY;
   readonly #small: Uint8Array[] = [];
   readonly #large: Uint8Array[] = [];
 
@@ -284,6 +286,6 @@ export class Out {
     else this.#backlog.push(copy);
     this.#backlogBytes += copy.length;
     this.pool.backlog += copy.length;
-    if (this.#backlogBytes > HIGH_WATER) this.blocked = true;
+    if (this.#backlogBytes > (this.pool.backlog > this.pool.budget ? 0 : HIGH_WATER)) this.blocked = true;
   }
 }

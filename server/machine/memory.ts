@@ -12,11 +12,10 @@ export function createMemoryReadings(): MemoryReadings {
   let readings = 0;
   return {
     read() {
-      const rss = process.memoryUsage.rss();
       if (group !== null || readings++ % LOOK_EVERY === 0) group = cgroupMemory();
-      // What others of the same group use is gone too.
-      if (group !== null && group.total < machine) return { used: Math.max(rss, group.used), limit: group.total, container: true };
-      return { used: rss, limit: machine, container: false };
+      // What others of the same group use is gone too; what of the program's file is in memory costs nothing.
+      if (group !== null && group.total < machine) return { used: group.used, limit: group.total, container: true };
+      return { used: process.memoryUsage.rss(), limit: machine, container: false };
     },
     collect: () => void Bun.gc(false),
   };

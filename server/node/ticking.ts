@@ -25,10 +25,10 @@ export function startTicking(core: Core, config: Config, dataDir: string, listen
     publish: (m) => void broker.publish(m),
     tickMs: TICK_MS,
   });
-  const memory = createMemoryReadings();
+  broker.memory.watch(createMemoryReadings());
   let n = 0;
   const timer = setInterval(() => {
-    broker.memory.check(memory);
+    broker.memory.check();
     broker.tick();
     sys.tick();
     monitors.tick();

@@ -32,6 +32,10 @@ export interface MemoryOptions {
   /** `memoryHighWatermark`: per cent, 0 = off. `memoryLimit`: bytes, 0 = what the machine or the container has. Live. */
   readonly settings: { readonly memoryHighWatermark: number; readonly memoryLimit: number };
   readonly held: Held;
+  /** Unsent output: its share of the memory there is. */
+  readonly output: { budget: number };
+  /** Where the bytes from clients are counted. */
+  readonly input: { readonly bytesReceived: number };
   readonly alarms: Alarms;
   readonly clock: Clock;
   readonly log: Log;
@@ -48,6 +52,10 @@ const COLLECT_EVERY_MS = 1000;
 const ALARM_AFTER_MS = 1000;
 /** What all publishers together may send, bytes per second. */
 const RATE: Record<MemoryLevel, number> = { normal: Number.POSITIVE_INFINITY, high: 8 * 1024 * 1024, critical: 1024 * 1024 };
+/** What may wait for clients that do not read, as part of the limit. */
+const OUTPUT_SHARE = 1 / 8;
+/** After so much input, as part of the limit, memory is looked at before the next tick. */
+const INPUT_SHARE = 1 / 32;
 /** No publisher stands still for longer at a time, ms. */
 const PAUSE_MAX = 10_000;
 
@@ -55,8 +63,11 @@ export class Memory {
   level: MemoryLevel = "normal";
   /** Nothing new may be kept. A plain field: read for every chunk. */
   short = false;
+  /** When so many bytes have come in all, call `check`. A plain field: read for every chunk. */
+  checkAt = Number.POSITIVE_INFINITY;
   /** The last reading. */
   last: MemoryReading = { used: 0, limit: 0, container: false };
+  #readings: MemoryReadings | null = null;
   readonly #kinds = new Map<MemoryKind, () => number>();
   #since: MonoMs;
   #collectAt: MonoMs;
@@ -78,12 +89,22 @@ export class Memory {
     return Object.fromEntries(MEMORY_KINDS.map((kind) => [kind, this.#kinds.get(kind)?.() ?? 0])) as Record<MemoryKind, number>;
   }
 
-  /** Read and judge. Call at every tick: memory can be filled fast. */
-  check(readings: MemoryReadings): void {
+  /** From now on memory is read there. */
+  watch(readings: MemoryReadings): void {
+    this.#readings = readings;
+    this.check();
+  }
+
+  /** Read and judge. Call at every tick, and at `checkAt`: memory can be filled fast. */
+  check(): void {
+    const readings = this.#readings;
+    if (readings === null) return;
     const { memoryHighWatermark, memoryLimit } = this.o.settings;
     this.last = readings.read();
     if (memoryLimit > 0 && (this.last.limit === 0 || memoryLimit < this.last.limit)) this.last.limit = memoryLimit;
     const { used, limit } = this.last;
+    this.checkAt = limit === 0 ? Number.POSITIVE_INFINITY : this.o.input.bytesReceived + limit * INPUT_SHARE;
+    this.o.output.budget = limit === 0 ? Number.POSITIVE_INFINITY : limit * OUTPUT_SHARE;
     const off = memoryHighWatermark === 0 || limit === 0;
     const high = off ? Number.POSITIVE_INFINITY : (limit * memoryHighWatermark) / 100;
     const now = this.o.clock.mono();

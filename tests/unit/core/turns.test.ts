@@ -79,6 +79,21 @@ describe("a long chunk", () => {
     expect(kit.broker.inputBytes).toBe(0);
   });
 
+  test("is cut too before its output to many is more than may wait", async () => {
+    const kit = new TestKit();
+    kit.broker.pool.budget = 1_000_000;
+    for (let i = 0; i < 10; i++) kit.connected(`s${i}`).subscribe("t");
+    const large = mqttPacket.generate({ cmd: "publish", topic: "t", payload: Buffer.alloc(40_000), qos: 0, dup: false, retain: false });
+    const p = kit.connected("p");
+    p.channel.onData(Buffer.concat(Array.from({ length: 10 }, () => large)));
+    expect(kit.metrics.qos0Received).toBe(3);
+    for (let turns = 0; p.transport.paused; turns++) {
+      expect(turns).toBeLessThan(10);
+      await turn(kit);
+    }
+    expect(kit.metrics.qos0Received).toBe(10);
+  });
+
   test("while time stands still nothing is cut", () => {
     const kit = new TestKit();
     const s = kit.connected("s").subscribe("#");

@@ -23,11 +23,12 @@ class Gauge implements MemoryReadings {
 }
 
 function setUp(kit = new TestKit(), gauge = new Gauge()) {
+  kit.broker.memory.watch(gauge);
   /** Let the node look at so many MiB, in ticks, for a time. */
   const at = (mib: number, ms = 100): string => {
     gauge.used = mib * MIB;
     for (let t = 0; t < ms; t += 100) {
-      kit.broker.memory.check(gauge);
+      kit.broker.memory.check();
       kit.pass(100);
     }
     return kit.broker.memory.level;
@@ -183,6 +184,37 @@ describe("above the watermark", () => {
     expect(c.transport.ended).toBe(false);
     kit.pass(60_000);
     expect(c.transport.ended).toBe(true);
+  });
+
+  test("much input is looked at before the next tick", () => {
+    const { kit, gauge } = setUp();
+    const c = kit.connected("c");
+    gauge.used = 900 * MIB;
+    for (let i = 0; i < 31; i++) c.publish("t", Buffer.alloc(MIB - 100));
+    expect(kit.broker.memory.level).toBe("normal");
+    c.publish("t", Buffer.alloc(MIB - 100));
+    expect(kit.broker.memory.level).toBe("critical");
+  });
+
+  test("clients that do not read hold an eighth of the memory together, and then nothing more than what is under way", () => {
+    const { kit } = setUp(new TestKit(), new Gauge(16 * MIB));
+    const deaf = Array.from({ length: 20 }, (_, i) => kit.connected(`d${i}`).subscribe("t"));
+    for (const d of deaf) d.transport.room = 0;
+    const p = kit.connected("p");
+    for (let i = 0; i < 100; i++) p.publish("t", Buffer.alloc(100_000));
+    expect(kit.broker.memory.bytes().buffers).toBeGreaterThan(2 * MIB - 100_000);
+    expect(kit.broker.memory.bytes().buffers).toBeLessThan(2 * MIB + 20 * 101_000);
+    expect(kit.metrics.dropSlowReader).toBeGreaterThan(1000);
+    for (const d of deaf) {
+      d.transport.room = Number.POSITIVE_INFINITY;
+      d.channel.onDrain();
+    }
+    kit.settle();
+    expect(kit.broker.memory.bytes().buffers).toBe(0);
+    p.publish("t", "again");
+    expect(deaf.every((d) => d.messages().at(-1)?.payload === "again")).toBe(true);
+    deaf[0]?.drop();
+    expect(kit.broker.memory.bytes().buffers).toBe(0);
   });
 
   test("critical: queues do not grow, the oldest goes and is counted", () => {

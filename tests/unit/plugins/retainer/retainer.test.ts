@@ -91,7 +91,7 @@ describe("keeping", () => {
     retain(from, "a", "12345");
     retain(from, "b", "1");
     expect(kit.broker.memory.bytes().retained).toBeGreaterThan(0);
-    kit.broker.memory.check({ read: () => ({ used: 80, limit: 100, container: false }), collect() {} });
+    kit.broker.memory.watch({ read: () => ({ used: 80, limit: 100, container: false }), collect() {} });
     retain(from, "new", "1");
     retain(from, "a", "123");
     retain(from, "a", "123456789");
