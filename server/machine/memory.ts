@@ -3,8 +3,8 @@ import { totalmem } from "node:os";
 import type { MemoryReadings } from "../core/watch/memory.ts";
 import { cgroupMemory, type MemoryUse } from "./cgroup.ts";
 
-/** Where there is no limit, one is looked for again after so many readings. */
-const LOOK_EVERY = 100;
+/** Where there is no limit, one is looked for again after so many readings: about a second. */
+const LOOK_EVERY = 10;
 
 export function createMemoryReadings(): MemoryReadings {
   const machine = totalmem();
