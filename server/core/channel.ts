@@ -96,7 +96,7 @@ export class Channel {
     readonly listener: ListenerInfo,
     readonly cert: PeerCertificate | null,
   ) {
-    this.out = new Out(transport, broker.pool);
+    this.out = new Out(transport, broker.output.pool, this);
     this.intake = new Intake(transport);
     this.lastRecv = this.openedAt = broker.mono;
   }
@@ -147,16 +147,21 @@ export class Channel {
   /** The transport takes bytes again. */
   onDrain(): void {
     if (!this.out.drained()) return;
+    this.onRoom();
+    this.broker.flush();
+  }
+
+  /** The peer has read enough to be sent more. */
+  onRoom(): void {
     this.intake.resume(PAUSED.UNREAD);
-    if (this.session !== null) {
-      this.broker.beat();
-      this.broker.delivery.pump(this.session);
-      this.broker.flush();
-    }
+    if (this.session === null) return;
+    this.broker.beat();
+    this.broker.delivery.pump(this.session);
   }
 
   /** The transport is gone. */
   onClose(reason: string): void {
+    this.out.close();
     if (this.phase === "closed") return;
     this.broker.beat();
     this.#shut(reason, true);
@@ -233,8 +238,8 @@ export class Channel {
       if (this.phase === ("closed" as Phase)) return;
       if (opening) limit = packetLimit(this);
       // The others get their turn in the midst of a long chunk; it is looked at after every eighth packet, or a large one.
-      if (((packets & 7) === 0 || n > 8192) && pos < end && !this.#waiting && this.broker.turnSpent(pos - start)) {
-        this.#wait(this.broker.nextTurn());
+      if (((packets & 7) === 0 || n > 8192) && pos < end && !this.#waiting && this.broker.turn.spent(pos - start)) {
+        this.#wait(this.broker.turn.next());
       }
       if (this.#waiting) {
         if (pos < end) this.intake.keep(buf.subarray(pos, end));
@@ -318,21 +323,14 @@ export class Channel {
     this.out.unreserve(5 - n);
     this.out.holdsAcks = true;
     this.sendOther++;
-    const metrics = this.broker.metrics;
-    if (type === T.PUBACK) metrics.pubackSent++;
-    else if (type === T.PUBREC) metrics.pubrecSent++;
-    else if (type === T.PUBREL) metrics.pubrelSent++;
-    else metrics.pubcompSent++;
+    this.broker.metrics.ackSent(type);
     if (this.out.blocked) this.intake.pause(PAUSED.UNREAD);
   }
 
-  sendPubrel(packetId: number, code: number): void {
-    this.sendAck(T.PUBREL, packetId, code);
-  }
-
-  /** Any other packet. */
-  sendPacket(bytes: Uint8Array): void {
+  /** Any other packet. A promise tells of what the journal may keep (CONNACK, SUBACK, UNSUBACK): not before the commit. */
+  sendPacket(bytes: Uint8Array, promise = false): void {
     this.out.copy(bytes, 0, bytes.length);
+    if (promise && this.session !== null && this.session.storeKey !== 0) this.out.holdsAcks = true;
     this.sendOther++;
     if (this.out.blocked) this.intake.pause(PAUSED.UNREAD);
   }
@@ -366,23 +364,24 @@ export class Channel {
     }
     if (why !== undefined)
       this.broker.log.info("connection closed", { clientid: this.client?.clientId, ip: this.out.transport.ip, reason, why });
-    this.#shut(reason, true);
-    this.broker.closing.push(this);
+    this.end(reason);
   }
 
-  /** The client said DISCONNECT: no will (unless it asked for it), not counted as a shutdown. */
-  leave(withWill: boolean): void {
+  /** What is written already is the last word, e.g. a CONNACK that refuses; a DISCONNECT of the client is not counted as a shutdown. */
+  end(reason: string, counted = true): void {
     if (this.phase === "closed") return;
-    if (!withWill) this.will = null;
-    this.#shut("normal", false);
-    this.broker.closing.push(this);
+    this.#shut(reason, counted);
+    this.broker.output.endSoon(this);
   }
 
-  /** Refused before it was connected: CONNACK is written already. */
-  refuse(reason: string): void {
-    if (this.phase === "closed") return;
-    this.#shut(reason, true);
-    this.broker.closing.push(this);
+  /** End the connection at once: what was not written yet never will be. */
+  cut(reason: string): void {
+    this.out.close();
+    try {
+      this.out.transport.destroy();
+    } finally {
+      if (this.phase !== "closed") this.#shut(reason, true);
+    }
   }
 
   #shut(reason: string, counted: boolean): void {

@@ -105,9 +105,9 @@ const SUBSCRIPTION_BYTES = 900;
 
 /** What holds memory; the retainer tells for itself. */
 function measureMemory(broker: Broker): void {
-  const { memory, registry, router, pool } = broker;
+  const { memory, registry, router, output } = broker;
   memory.provide("sessions", () => registry.sessions.size * SESSION_BYTES + router.subscriptionCount * SUBSCRIPTION_BYTES);
-  memory.provide("buffers", () => pool.backlog + broker.inputBytes);
+  memory.provide("buffers", () => output.pool.backlog + broker.inputBytes);
 }
 
 /** Where the numbers of `GET /stats` come from: each is read when it is asked for. */

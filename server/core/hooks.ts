@@ -4,6 +4,7 @@
  * Folds (`client.authenticate`, `client.check_acl`, `message.publish`) are run by their owners; there a throw denies.
  */
 
+import { wordsOf } from "../lib/errors.ts";
 import type { Message } from "./message.ts";
 import type { Log } from "./ports.ts";
 import type { AclStep, Action, AuthStep, ClientInfo, Credentials, SubscribeOptions } from "./types.ts";
@@ -150,6 +151,6 @@ export class Hooks {
 
   failed<P extends HookPoint>(point: P, handler: HookHandler<P>, err: unknown): void {
     handler.failures++;
-    this.log.error("hook handler failed", { point, handler: handler.id, failures: handler.failures, error: String(err) });
+    this.log.error("hook handler failed", { point, handler: handler.id, failures: handler.failures, error: wordsOf(err) });
   }
 }

@@ -2,13 +2,14 @@
 import type { ListenerConfig } from "../config/types.ts";
 import type { ListenerInfo } from "../core/ports.ts";
 import type { PeerCertificate } from "../core/types.ts";
+import { lineOf } from "../lib/errors.ts";
 import { Connection } from "./connection.ts";
 import { Deadlines } from "./deadlines.ts";
 import { bindError, ListenerError } from "./errors.ts";
 import { type AccessCheck, Bucket, type ConnectionBudget, compileAccess, plainIp } from "./limits.ts";
 import type { ChannelLike, Link, ListenerDeps } from "./link.ts";
 import { ProxyGate } from "./proxy_protocol.ts";
-import { loadTls, messageOf, peerCertificate, stampOf, type TlsMaterial, type TlsPeer } from "./tls.ts";
+import { loadTls, peerCertificate, stampOf, type TlsMaterial, type TlsPeer } from "./tls.ts";
 import { TlsLayer } from "./tls_layer.ts";
 import { Scratch, WsHandshake, type WsLink, type WsRules } from "./ws.ts";
 import { type ServeLink, ServeLinks, serveWebSocket, type WsOwner } from "./ws_serve.ts";
@@ -29,6 +30,7 @@ interface Port {
 
 type Socket = Bun.Socket<Connection | undefined>;
 type Handlers = Bun.SocketHandler<Connection | undefined>;
+
 export class Listener {
   readonly info: ListenerInfo;
   readonly key: string;
@@ -77,7 +79,7 @@ export class Listener {
     try {
       return compileAccess(this.config.access);
     } catch (err) {
-      throw new ListenerError(this.key, `access: ${messageOf(err)}`);
+      throw new ListenerError(this.key, `access: ${lineOf(err)}`);
     }
   }
 
@@ -228,7 +230,7 @@ export class Listener {
       base.handshake = (s, ok, err) => {
         if (s.data === undefined) return;
         if (!ok) {
-          this.deps.log.debug("TLS handshake failed", { listener: this.key, ip: s.data.ip, error: err === null ? "" : messageOf(err) });
+          this.deps.log.debug("TLS handshake failed", { listener: this.key, ip: s.data.ip, error: err === null ? "" : lineOf(err) });
           s.data.because("tls_error");
         } else this.#secured(s.data, s as unknown as TlsPeer);
       };

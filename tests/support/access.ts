@@ -53,7 +53,6 @@ export function aZone(changes: Partial<ZoneConfig> = {}): ZoneConfig {
     aclNomatch: "allow",
     enableAcl: true,
     enableBan: true,
-    enableStats: true,
     aclDenyAction: "ignore",
     enableAclCache: true,
     aclCacheMaxSize: 32,

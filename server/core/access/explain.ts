@@ -2,6 +2,8 @@
  * Why may, or may not, a client come in and do that? Walks the same steps as CONNECT and the access chain and tells each step's
  * verdict. Nothing is counted, cached or banned by it; the plugins' back ends are really asked.
  */
+
+import { wordsOf } from "../../lib/errors.ts";
 import { hasWildcard, parseSharedFilter, topicLevels, validTopicName } from "../../mqtt/topic.ts";
 import type { Hooks } from "../hooks.ts";
 import type { Clock } from "../ports.ts";
@@ -97,7 +99,7 @@ async function authentication(deps: ExplainDeps, trail: Trail, client: ClientInf
       else if (step.allow !== true) return !trail.add(h.id, "deny", step.why ?? "refused");
       else return trail.add(h.id, "allow", step.why ?? "accepted") && step.isSuper === true;
     } catch (err) {
-      return !trail.add(h.id, "error", `failed, so the client is refused: ${String(err)}`);
+      return !trail.add(h.id, "error", `failed, so the client is refused: ${wordsOf(err)}`);
     }
   }
   anonymous(trail, client, unknownBecause(handlers.length, deps.hooks.at["client.authenticate"].length));
@@ -166,7 +168,7 @@ async function access(deps: ExplainDeps, trail: Trail, client: ClientInfo, reque
         return;
       }
     } catch (err) {
-      trail.add(h.id, "error", `failed, so it is denied: ${String(err)}`);
+      trail.add(h.id, "error", `failed, so it is denied: ${wordsOf(err)}`);
       return;
     }
   }

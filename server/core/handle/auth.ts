@@ -65,7 +65,7 @@ function apply(ch: Channel, client: ClientInfo, a: AuthExchange): void | Promise
     ch.broker.metrics.authSent++;
     return;
   }
-  const connect = ch.authState?.["connect"] as ConnectPacket | undefined;
+  const connect = ch.authState?.connect as ConnectPacket | undefined;
   ch.authState = null;
   if (ch.phase === "connecting" && connect !== undefined) {
     if (a.status === "failure") ch.broker.metrics.authFailure++;

@@ -3,7 +3,7 @@
 import { bodyStart } from "../../mqtt/frame.ts";
 import { encodeConnack } from "../../mqtt/packets/connack.ts";
 import { answerVersion, decodeConnect } from "../../mqtt/packets/connect.ts";
-import { RC, reasonName } from "../../mqtt/reason_codes.ts";
+import { RC, refusalName } from "../../mqtt/reason_codes.ts";
 import { topicLevels, validTopicName } from "../../mqtt/topic.ts";
 import { type ConnackProperties, type ConnectPacket, ProtocolError, type ProtocolVersion } from "../../mqtt/types.ts";
 import type { Channel } from "../channel.ts";
@@ -180,7 +180,7 @@ export function refuse(ch: Channel, no: Refusal): void {
   const props = ch.version === 5 && ch.problemInfo ? { reasonString: no.why } : null;
   ch.sendPacket(encodeConnack(ch.version, false, no.code, props));
   broker.metrics.connack++;
-  const reason = no.code === RC.BANNED && ch.version !== 5 ? "unauthorized_client" : reasonName(no.code);
+  const reason = refusalName(ch.version, no.code);
   broker.log.info("connection refused", {
     clientid: ch.client?.clientId,
     username: ch.client?.username,
@@ -188,7 +188,7 @@ export function refuse(ch: Channel, no: Refusal): void {
     reason,
     why: no.why,
   });
-  ch.refuse(reason);
+  ch.end(reason);
 }
 
 function accept(ch: Channel, p: ConnectPacket, client: ClientInfo, authData: Uint8Array | null): void {
@@ -201,6 +201,10 @@ function accept(ch: Channel, p: ConnectPacket, client: ClientInfo, authData: Uin
     return;
   }
   const expiry = p.version === 5 ? p.sessionExpiry : p.cleanStart ? 0 : Math.max(1, Math.floor(zone.sessionExpiryIntervalMs / 1000));
+  if (!broker.durability.mayOpen(client.clientId, p.cleanStart, expiry)) {
+    refuse(ch, { code: RC.QUOTA_EXCEEDED, why: "sessions cannot be stored now" });
+    return;
+  }
   ch.connectedAt = broker.now;
   ch.will = p.will;
   setUp(ch, p, client);
@@ -209,7 +213,7 @@ function accept(ch: Channel, p: ConnectPacket, client: ClientInfo, authData: Uin
   ch.phase = "connected";
   broker.connections++;
   broker.metrics.clientsConnected++;
-  ch.sendPacket(encodeConnack(p.version, present, RC.SUCCESS, p.version === 5 ? connackProperties(p, client, authData) : null));
+  ch.sendPacket(encodeConnack(p.version, present, RC.SUCCESS, p.version === 5 ? connackProperties(p, client, authData) : null), true);
   broker.metrics.connack++;
   planKeepalive(ch, p, client);
   broker.hooks.run("client.connected", client, RC.SUCCESS);
@@ -230,11 +234,9 @@ function setUp(ch: Channel, p: ConnectPacket, client: ClientInfo): void {
 
 /** Redelivery first, in the original order, then what is queued [MQTT-4.4.0-1]. */
 function resume(ch: Channel, session: Session): void {
-  const { delivery } = ch.broker;
-  delivery.resend(session, ch, ch.broker.mono);
   if (session.inflight !== null) planRetry(ch);
   renewAwaitRel(ch, session);
-  delivery.pump(session);
+  ch.broker.delivery.resume(session);
 }
 
 function connackProperties(p: ConnectPacket, client: ClientInfo, authData: Uint8Array | null): ConnackProperties {

@@ -2,15 +2,13 @@ import { describe, expect, test } from "bun:test";
 import { Held } from "../../../server/core/held.ts";
 import { Message } from "../../../server/core/message.ts";
 import { Mqueue, type QueueItem } from "../../../server/core/mqueue.ts";
+import { plainTerms } from "../../../server/core/terms.ts";
 
 function item(topic: string, payload = 0): QueueItem {
   return {
     message: new Message(topic, new Uint8Array(payload), 1, false, "", null, 0, 0, null),
-    qos: 1,
-    retain: false,
+    terms: plainTerms(1, false),
     seq: 0,
-    subIds: null,
-    share: null,
   };
 }
 const limits = (max: number, priorities: Record<string, number> | null = null, other: "highest" | "lowest" = "highest") => ({

@@ -55,7 +55,7 @@ describe("a long chunk", () => {
     s.take();
     a.channel.onData(publishes("a", 40));
     b.channel.onData(publishes("b", 40));
-    kit.broker.pool.flushAll();
+    kit.broker.output.pool.flushAll();
     expect(s.messages().filter((m) => m.topic === "b")).toHaveLength(8);
     for (let turns = 0; a.transport.paused || b.transport.paused; turns++) {
       expect(turns).toBeLessThan(30);
@@ -81,7 +81,7 @@ describe("a long chunk", () => {
 
   test("is cut too before its output to many is more than may wait", async () => {
     const kit = new TestKit();
-    kit.broker.pool.budget = 1_000_000;
+    kit.broker.output.pool.budget = 1_000_000;
     for (let i = 0; i < 10; i++) kit.connected(`s${i}`).subscribe("t");
     const large = mqttPacket.generate({ cmd: "publish", topic: "t", payload: Buffer.alloc(40_000), qos: 0, dup: false, retain: false });
     const p = kit.connected("p");

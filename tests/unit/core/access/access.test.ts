@@ -38,10 +38,27 @@ describe("authentication", () => {
     const { hooks, access } = setUp();
     const asked: string[] = [];
     hooks.add("client.authenticate", "later", () => Promise.resolve(null).finally(() => asked.push("later")), 2, { anonymous: true });
-    hooks.add("client.authenticate", "other", () => (asked.push("other"), { allow: true }), 1);
-    hooks.add("client.authenticate", "names", () => (asked.push("names"), { allow: false, code: 0x86, why: "listed" }), 0, {
-      anonymous: true,
-    });
+    hooks.add(
+      "client.authenticate",
+      "other",
+      () => {
+        asked.push("other");
+        return { allow: true };
+      },
+      1,
+    );
+    hooks.add(
+      "client.authenticate",
+      "names",
+      () => {
+        asked.push("names");
+        return { allow: false, code: 0x86, why: "listed" };
+      },
+      0,
+      {
+        anonymous: true,
+      },
+    );
     expect(code(await access.authenticate(aClient({ username: null }), NONE))).toBe(0x86);
     expect(asked).toEqual(["later", "names"]);
   });

@@ -33,7 +33,10 @@ describe("explain authentication", () => {
   test("too many wrong passwords before: nobody is asked", async () => {
     const s = setUp();
     let asked = 0;
-    s.hooks.add("client.authenticate", "one", () => (asked++, null));
+    s.hooks.add("client.authenticate", "one", () => {
+      asked++;
+      return null;
+    });
     for (let i = 0; i < 30; i++) s.guesses.failed(aClient());
     const r = await explain(s, aClient(), PASSWORD);
     expect(short(r.authentication.steps)).toEqual(["limits:ignore", "banned:ignore", "flapping:ignore", "auth_failure_limit:deny!"]);

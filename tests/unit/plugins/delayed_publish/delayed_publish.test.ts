@@ -8,7 +8,7 @@ import { retainer } from "../../../../server/plugins/retainer/index.ts";
 import type { MemoryStore } from "../../../support/memory_store.ts";
 import { type TestClient, TestKit } from "../../../support/test_broker.ts";
 import { mono, wall } from "../../../support/time.ts";
-import { manage, removeTempDirs, running, type Wishes } from "../harness.ts";
+import { manage, removeTempDirs, running, turns, type Wishes } from "../harness.ts";
 
 afterAll(removeTempDirs);
 
@@ -188,15 +188,13 @@ describe("refusals", () => {
     expect(from.take()).toMatchObject([{ cmd: "puback", reasonCode: 0x87 }]);
     kit.hooks.add("client.check_acl", "slow", async (_c, _a, topic) => (topic === "slow" ? { verdict: "deny" } : null));
     from.publish("$delayed/1/slow", "x", 1, { messageId: 6 });
-    await Bun.sleep(1);
-    kit.settle();
+    await turns(kit);
     expect(from.take()).toMatchObject([{ cmd: "puback", messageId: 6, reasonCode: 0x87 }]);
     expect(service.count).toBe(0);
     // And a rule about the delayed topic itself still counts.
     kit.hooks.add("client.check_acl", "no-delays", (_c, _a, topic) => (topic.startsWith("$delayed/") ? { verdict: "deny" } : null));
     from.publish("$delayed/1/open", "x", 1, { messageId: 7 });
-    await Bun.sleep(1);
-    kit.settle();
+    await turns(kit);
     expect(from.take()).toMatchObject([{ cmd: "puback", messageId: 7, reasonCode: 0x87 }]);
   });
 
