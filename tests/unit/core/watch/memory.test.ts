@@ -129,7 +129,7 @@ describe("above the watermark", () => {
     const old = kit.client().connect("old", { clean: false });
     expect(codeOf(old)).toBe(0);
     expect(kit.metrics.extra()["sessions/refused"]).toBe(3);
-    expect(Object.fromEntries(kit.listener.shutdowns)).toMatchObject({ quota_exceeded: 1, server_unavailable: 2 });
+    expect(Object.fromEntries(kit.listener.shutdowns)).toMatchObject({ quota_exceeded: 1, server_unavaliable: 2 });
     at(100);
     expect(codeOf(kit.client(4).connect("new4"))).toBe(0);
   });
