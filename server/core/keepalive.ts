@@ -41,7 +41,7 @@ function redeliver(ch: Channel, session: Session): void {
   const { retryIntervalMs } = session.zone;
   const w = session.inflight;
   if (w === null || w.count === 0 || retryIntervalMs === 0) return;
-  if (ch.version !== 5 && !ch.out.blocked) broker.delivery.resend(session, ch, later(broker.mono, -retryIntervalMs));
+  if (ch.version !== 5 && !ch.out.blocked) broker.delivery.retry(session, ch, later(broker.mono, -retryIntervalMs));
   if (w.count > 0) broker.plan(ch, later(w.oldest, retryIntervalMs));
 }
 

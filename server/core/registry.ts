@@ -11,6 +11,7 @@ import type { SessionStore, StoredDelivery, StoredMessage, StoredSubscription } 
 import { mountFilter, NEVER_EXPIRES, Session } from "./session.ts";
 import type { ShareGroup } from "./shared.ts";
 import { Subscription } from "./subscription.ts";
+import { termsOf } from "./terms.ts";
 import type { ClientInfo, SubscribeOptions } from "./types.ts";
 import { holdWill, publishWill, takeWill } from "./will.ts";
 
@@ -29,7 +30,7 @@ export class Registry {
     if (old?.channel) {
       broker.metrics.sessionsTakenOver++;
       // The will of the old connection waits no longer than the old session's end.
-      old.channel.close(RC.SESSION_TAKEN_OVER, p.cleanStart ? "discard" : "conflict");
+      old.channel.close(RC.SESSION_TAKEN_OVER, p.cleanStart ? "discarded" : "conflict");
     }
     const alive = this.sessions.get(client.clientId);
     const present = alive !== undefined && !p.cleanStart && alive.receive === null;
@@ -95,9 +96,10 @@ export class Registry {
       journalInflight(sessions, session, w as Inflight, n);
     }
     for (const item of session.mqueue ?? []) {
-      if (item.qos === 0) continue;
+      const { qos, subIds, retain } = item.terms;
+      if (qos === 0) continue;
       item.seq = ++session.seq;
-      sessions.enqueue(session.storeKey, item.seq, item.message, item.qos, 0, item.subIds, item.retain);
+      sessions.enqueue(session.storeKey, item.seq, item.message, qos, 0, subIds, retain);
     }
   }
 
@@ -181,12 +183,12 @@ export class Registry {
     const w = session.inflight;
     if (w !== null) {
       for (const n of w.positions()) {
-        const share = w.share(n);
+        const { share } = w.terms(n);
         if (share !== null && !w.released(n)) lost.push({ share, m: w.message(n) });
       }
     }
     if (session.mqueue !== null)
-      for (const item of session.mqueue) if (item.share !== null) lost.push({ share: item.share, m: item.message });
+      for (const { terms, message } of session.mqueue) if (terms.share !== null) lost.push({ share: terms.share, m: message });
     const { node, random, delivery } = this.broker;
     for (const { share, m } of lost) {
       const s = share.pick(node.sharedStrategy, m.from, random, session);
@@ -279,7 +281,8 @@ function remaining(seconds: number, session: Session, now: WallMs): number {
 }
 
 function journalInflight(sessions: SessionStore, session: Session, w: Inflight, n: number): void {
-  sessions.enqueue(session.storeKey, w.seq(n), w.message(n), w.qos(n), w.packetId(n), w.subIds(n), w.retain(n));
+  const { qos, subIds, retain } = w.terms(n);
+  sessions.enqueue(session.storeKey, w.seq(n), w.message(n), qos, w.packetId(n), subIds, retain);
   if (w.released(n)) sessions.released(session.storeKey, w.seq(n));
 }
 
@@ -291,9 +294,10 @@ function restoreDeliveries(session: Session, rows: StoredDelivery[], message: (m
   for (const d of rows) {
     session.seq = Math.max(session.seq, d.seq);
     const m = message(d.message);
-    if (d.state !== "queued") session.window().restore(d.packetId, m, d.qos, d.retain, d.seq, d.state === "released", d.subIds);
+    const terms = termsOf(d.qos, d.retain, d.subIds, null);
+    if (d.state !== "queued") session.window().restore(d.packetId, m, terms, d.seq, d.state === "released");
     else {
-      session.queue().push({ message: m, qos: d.qos, retain: d.retain, seq: d.seq, subIds: d.subIds, share: null });
+      session.queue().push({ message: m, terms, seq: d.seq });
       session.enqueueCount++;
     }
   }

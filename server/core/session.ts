@@ -2,7 +2,7 @@
 import type { ZoneConfig } from "../config/types.ts";
 import type { MonoMs, WallMs } from "../lib/time.ts";
 import { parseSharedFilter } from "../mqtt/topic.ts";
-import type { ProtocolVersion, WillPacket } from "../mqtt/types.ts";
+import type { ProtocolVersion, QoS, WillPacket } from "../mqtt/types.ts";
 import type { Channel } from "./channel.ts";
 import { Inflight } from "./inflight.ts";
 import type { Message } from "./message.ts";
@@ -45,6 +45,9 @@ export class Session {
   pendingWill: WillPacket | null = null;
   cancelWill: (() => void) | null = null;
   cancelExpiry: (() => void) | null = null;
+  /** The router's: the list being merged, and the place of this session in it. */
+  mergeMark = 0;
+  mergeAt = 0;
   #subs: Subscription | Map<string, Subscription> | null = null;
 
   constructor(
@@ -108,11 +111,18 @@ export class Session {
   get inflightLen(): number {
     return this.inflight?.count ?? 0;
   }
-  /** Own limit of the zone, and never more than the client's Receive Maximum [MQTT-3.3.4-9]. */
+  /**
+   * As in EMQ X 3.1: MQTT 5 clients say themselves how much they take (Receive Maximum, 65,535 when they do not [MQTT-3.3.4-9]),
+   * the zone's `max_inflight` stands for all others.
+   */
   get maxInflight(): number {
-    const zone = this.zone.maxInflight === 0 ? IDS_MAX : this.zone.maxInflight;
-    if (this.version !== 5) return zone;
-    return this.receiveMaximum === 0 ? IDS_MAX : this.receiveMaximum;
+    const max = this.version === 5 ? this.receiveMaximum : this.zone.maxInflight;
+    return max === 0 ? IDS_MAX : max;
+  }
+  /** QoS of a message of QoS `published` for a subscription of QoS `wanted` [MQTT-3.8.4-8], or by the zone's `upgrade_qos`. */
+  qosOf(published: QoS, wanted: QoS): QoS {
+    if (this.zone.upgradeQos) return published > wanted ? published : wanted;
+    return published < wanted ? published : wanted;
   }
   get mqueueLen(): number {
     return this.mqueue?.length ?? 0;

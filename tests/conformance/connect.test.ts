@@ -125,6 +125,11 @@ describe("CONNECT", () => {
         .connect("a", { username: "good", password: Buffer.from("x") })
         .take(),
     ).toMatchObject([{ returnCode: 0 }]);
+    // Counted under the words of EMQ X 3.1, which differ by version.
+    expect([...kit.listener.shutdowns]).toEqual([
+      ["malformed_username_or_password", 1],
+      ["bad_username_or_password", 1],
+    ]);
   });
 
   test("an asynchronous answer makes this connection wait, in order, and no other", async () => {

@@ -1,6 +1,6 @@
 /** PUBACK, PUBREC, PUBREL, PUBCOMP from a client (sections 3.4 to 3.7, and the handshakes of 4.3). */
 
-import { PUBACK, PUBCOMP, PUBREC } from "../../mqtt/frame.ts";
+import { PUBACK, PUBCOMP, PUBREC, PUBREL } from "../../mqtt/frame.ts";
 import { readAck } from "../../mqtt/packets/acks.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
 import type { Channel } from "../channel.ts";
@@ -39,7 +39,7 @@ function pubrec(ch: Channel, session: Session, id: number, code: number): void {
   if (n < 0 || (w as Inflight).qos(n) !== 2) {
     metrics.pubrecMissed++;
     // Unknown here, but the client waits for the handshake's next step.
-    if (code < 0x80) ch.sendPubrel(id, RC.PACKET_IDENTIFIER_NOT_FOUND);
+    if (code < 0x80) ch.sendAck(PUBREL, id, RC.PACKET_IDENTIFIER_NOT_FOUND);
     return;
   }
   const window = w as Inflight;
@@ -52,7 +52,7 @@ function pubrec(ch: Channel, session: Session, id: number, code: number): void {
     window.release(n, mono);
     if (session.storeKey !== 0) store.sessions.released(session.storeKey, window.seq(n));
   }
-  ch.sendPubrel(id, RC.SUCCESS);
+  ch.broker.durability.acknowledge(ch, PUBREL, id, RC.SUCCESS);
 }
 
 function pubcomp(ch: Channel, session: Session, id: number): void {
@@ -70,11 +70,11 @@ function pubrel(ch: Channel, session: Session, id: number): void {
   metrics.pubrelReceived++;
   if (session.awaitingRel?.delete(id) === true) {
     if (session.storeKey !== 0) store.sessions.relDone(session.storeKey, id);
-    ch.sendAck(PUBCOMP, id, RC.SUCCESS);
+    ch.broker.durability.acknowledge(ch, PUBCOMP, id, RC.SUCCESS);
     return;
   }
   metrics.pubrelMissed++;
-  ch.sendAck(PUBCOMP, id, RC.PACKET_IDENTIFIER_NOT_FOUND);
+  ch.broker.durability.acknowledge(ch, PUBCOMP, id, RC.PACKET_IDENTIFIER_NOT_FOUND);
 }
 
 function finish(ch: Channel, session: Session, w: Inflight, n: number): void {
@@ -83,5 +83,5 @@ function finish(ch: Channel, session: Session, w: Inflight, n: number): void {
   if (session.storeKey !== 0) broker.store.sessions.done(session.storeKey, w.seq(n), m);
   w.remove(n);
   if (broker.hooks.at["message.acked"].length > 0) broker.hooks.run("message.acked", session.clientId, m);
-  if (session.mqueue !== null) broker.delivery.pump(session);
+  broker.delivery.pump(session);
 }

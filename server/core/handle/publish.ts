@@ -5,7 +5,7 @@ import { PUBACK, PUBREC } from "../../mqtt/frame.ts";
 import { readPublish, readPublishProperties } from "../../mqtt/packets/publish.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
 import { topicLevels, validTopicName } from "../../mqtt/topic.ts";
-import { ProtocolError } from "../../mqtt/types.ts";
+import { ProtocolError, type QoS } from "../../mqtt/types.ts";
 import { readUtf8, wellFormedUtf8 } from "../../mqtt/utf8.ts";
 import type { Channel } from "../channel.ts";
 import { type Frame, messageOf } from "../deliver.ts";
@@ -140,24 +140,25 @@ function limit(ch: Channel): void {
 /** Ask the access chain. Its answer for this topic holds for as long as the ACL cache would keep it. */
 function check(ch: Channel, route: Route, f: Frame): void | Promise<void> {
   const { access, mono } = ch.broker;
-  const verdict = access.checkCached(ch, "publish", ch.unmount(route.topic), mono);
-  if (verdict === "allow") {
-    ch.allowedUntil = access.freshUntil(ch.client as ClientInfo, mono);
+  const answer = access.checkCached(ch, "publish", ch.unmount(route.topic), mono);
+  if (!(answer instanceof Promise)) {
+    if (answer.verdict === "deny") {
+      denied(ch, f.qos, f.packetId);
+      return;
+    }
+    ch.allowedUntil = answer.until;
     ch.allowedEpoch = access.epoch;
     accept(ch, route, f);
-    return;
-  }
-  if (verdict === "deny") {
-    denied(ch, f.qos, f.packetId);
     return;
   }
   // The frame is reused by other connections while this one waits: take the message out of it.
   const m = messageOf(ch, route.topic, f);
   ch.broker.slab.keep(m);
   const id = f.packetId;
-  return verdict.then((v: AclVerdict) => {
+  return answer.then((v: AclVerdict) => {
     if (!ch.ready) return;
     if (v === "deny") denied(ch, m.qos, id);
+    else if (ch.broker.durability.refusing && unkept(ch, ch.broker.router.route(m.topic), m.qos, m.retain, id)) return;
     else if (m.qos !== 2 || firstTime(ch, id)) publish(ch, ch.broker.router.route(m.topic), m, id);
   });
 }
@@ -188,6 +189,7 @@ function swallow(ch: Channel, packetId: number): void {
 
 function accept(ch: Channel, route: Route, f: Frame): void {
   const broker = ch.broker;
+  if (broker.durability.refusing && unkept(ch, route, f.qos, f.retain, f.packetId)) return;
   if (f.qos === 2 && !firstTime(ch, f.packetId)) return;
   const alias = f.properties?.topicAlias !== undefined;
   const plain = !alias && ch.rawSource;
@@ -211,13 +213,23 @@ function accept(ch: Channel, route: Route, f: Frame): void {
   src.message = null;
 }
 
+/** The disk fails and the message would have to be kept: true = it was refused. */
+function unkept(ch: Channel, route: Route, qos: QoS, retain: boolean, packetId: number): boolean {
+  const { durability } = ch.broker;
+  // Already taken, and waiting for its PUBREL.
+  if (qos === 2 && ch.session?.awaitingRel?.has(packetId) === true) return false;
+  if (!durability.mustKeep(ch, route, qos, retain)) return false;
+  durability.refusePublish(ch, qos, packetId);
+  return true;
+}
+
 /** False for a QoS 2 message that came before and is not released yet: acknowledged again, not delivered again [MQTT-4.3.3-10]. */
 function firstTime(ch: Channel, packetId: number): boolean {
   const session = ch.session as Session;
   const { metrics, mono, now, store } = ch.broker;
   const waiting = session.awaitingRel;
   if (waiting?.has(packetId) === true) {
-    ch.sendAck(PUBREC, packetId, RC.SUCCESS);
+    ch.broker.durability.acknowledge(ch, PUBREC, packetId, RC.SUCCESS);
     return false;
   }
   const max = session.zone.maxAwaitingRel;
@@ -239,6 +251,12 @@ function publish(ch: Channel, route: Route, m: Message, packetId: number): void 
   const broker = ch.broker;
   const final = broker.filter(m);
   const to = final === null || final.topic === route.topic ? route : broker.router.route(final.topic);
+  if (to !== route && broker.durability.refusing && broker.durability.mustKeep(ch, to, m.qos, m.retain)) {
+    // A hook has sent it where it would have to be kept.
+    ch.session?.awaitingRel?.delete(packetId);
+    broker.durability.refusePublish(ch, m.qos, packetId);
+    return;
+  }
   if (m.qos > 0) {
     const code = ch.version === 5 && final !== null && to.empty ? RC.NO_MATCHING_SUBSCRIBERS : RC.SUCCESS;
     ch.sendAck(m.qos === 1 ? PUBACK : PUBREC, packetId, code);

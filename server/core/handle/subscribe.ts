@@ -52,7 +52,8 @@ function forbidden(ch: Channel, filter: string): number {
 /** The ACL sees the filter without its share group, as the client knows it. */
 function ask(ch: Channel, filter: string): AclVerdict | Promise<AclVerdict> {
   const bare = parseSharedFilter(filter)?.filter ?? filter;
-  return ch.broker.access.checkCached(ch, "subscribe", bare, ch.broker.mono);
+  const answer = ch.broker.access.checkCached(ch, "subscribe", bare, ch.broker.mono);
+  return answer instanceof Promise ? answer : answer.verdict;
 }
 
 function judge(ch: Channel, p: SubscribePacket, requests: Request[], verdicts: AclVerdict[]): void {
@@ -72,7 +73,7 @@ function judge(ch: Channel, p: SubscribePacket, requests: Request[], verdicts: A
   const made = allowed.filter((t) => subscribe(ch, t as Partial<Request> & SubscribeTopic));
   // A hook took it out: the client hears that it has no such subscription.
   const codes = requests.map((r) => (r.code === -1 ? RC.NOT_AUTHORIZED : r.code));
-  ch.sendPacket(encodeSuback(ch.version, p.packetId, codes));
+  ch.sendPacket(encodeSuback(ch.version, p.packetId, codes), true);
   broker.metrics.suback++;
   announce(ch, made as Made[]);
 }
@@ -91,6 +92,10 @@ function subscribe(ch: Channel, t: SubscribeTopic & Partial<Request> & Partial<M
   }
   t.isNew = session.subscription(ch.mount(t.filter)) === undefined;
   if (t.isNew && zone.maxSubscriptions > 0 && session.subscriptionCount >= zone.maxSubscriptions) {
+    t.code = RC.QUOTA_EXCEEDED;
+    return false;
+  }
+  if (!ch.broker.durability.mayChange(ch)) {
     t.code = RC.QUOTA_EXCEEDED;
     return false;
   }

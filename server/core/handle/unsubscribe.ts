@@ -19,8 +19,14 @@ export function handleUnsubscribe(ch: Channel, buf: Uint8Array, body: number, en
   const filters = p.filters;
   const hooks = broker.hooks;
   if (hooks.at["client.unsubscribe"].length > 0) hooks.run("client.unsubscribe", ch.client as ClientInfo, filters);
-  const codes = p.filters.map((filter) => unsubscribe(ch, filter));
-  ch.sendPacket(encodeUnsuback(ch.version, p.packetId, codes));
+  const may = broker.durability.mayChange(ch);
+  if (!may && ch.version !== 5) {
+    // Its UNSUBACK has no codes.
+    broker.durability.leaveUnanswered(ch);
+    return;
+  }
+  const codes = p.filters.map((filter) => (may ? unsubscribe(ch, filter) : RC.IMPLEMENTATION_SPECIFIC_ERROR));
+  ch.sendPacket(encodeUnsuback(ch.version, p.packetId, codes), true);
   broker.metrics.unsuback++;
 }
 

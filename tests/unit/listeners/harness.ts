@@ -33,7 +33,6 @@ export function config(over: Partial<ListenerConfig> = {}): ListenerConfig {
     proxyProtocol: false,
     proxyProtocolTimeoutMs: 3000,
     peerCertAsUsername: "",
-    backlog: 1024,
     nodelay: true,
     sendTimeoutMs: 15000,
     sendTimeoutClose: true,

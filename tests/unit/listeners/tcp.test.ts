@@ -16,6 +16,37 @@ function pattern(n: number): Buffer {
 
 const rejected = (l: Listeners, cause: string): number => l.list()[0]?.rejected.get(cause) ?? 0;
 
+/** Health checks and port scans do so: connect, and reset before the other side has looked. */
+const RESETS = `
+const net = require("node:net");
+for (let i = 0; i < 20; i++) {
+  const s = net.connect(Number(process.argv.at(-1)), "127.0.0.1", () => s.resetAndDestroy());
+  s.on("error", () => {});
+}`;
+
+describe("a connection that is reset before it is accepted", () => {
+  for (const [name, over, deps] of [
+    ["tcp", {}, {}],
+    ["tls", { kind: "ssl" }, {}],
+    ["behind a proxy", { proxyProtocol: true }, {}],
+    ["ws on our own sockets", { kind: "ws" }, {}],
+    ["ws", { kind: "ws" }, { ownWebSocket: false }],
+    ["wss", { kind: "wss" }, { ownWebSocket: false }],
+  ] as const) {
+    test(`is counted once, and no error: ${name}`, async () => {
+      const f = await serve([config(over)], deps);
+      // The child runs to its end while this thread stands still: all of them lie dead in the backlog when it looks.
+      expect(Bun.spawnSync([process.execPath, "-e", RESETS, String(f.port)]).exitCode).toBe(0);
+      const c = await connect(f.port);
+      // Bun.serve tells us of a connection when its request is there: those have none.
+      if (!("ownWebSocket" in deps)) await until(() => rejected(f.listeners, "reset") === 20, "20 counted");
+      c.socket.destroy();
+      await until(() => f.listeners.budget.open === 0 && f.listeners.list()[0]?.currentConns === 0, "all gone");
+      expect(f.logs.filter((line) => /^(error|warn)/.test(line))).toEqual([]);
+    });
+  }
+});
+
 describe("a connection", () => {
   test("bytes go both ways, and the listener's row counts it", async () => {
     const f = await serve([config()]);
@@ -306,7 +337,7 @@ describe("start and stop", () => {
     const failure = await serve([free, taken]).catch((e: unknown) => e);
     expect(failure).toBeInstanceOf(ListenerError);
     expect((failure as Error).message).toBe(
-      `listener.tcp.taken: port ${first.port} is already in use (127.0.0.1:${first.port}); stop the program that holds it, or set another address with listener.tcp.taken = <ip>:<port>`,
+      `listener.tcp.taken: port ${first.port} is already in use (127.0.0.1:${first.port}); stop the program that holds it, or set another address`,
     );
   });
 
