@@ -3,7 +3,7 @@ import { type Config, ConfigErrors } from "./config/config.ts";
 import { buildInfo } from "./lib/build_info.ts";
 import { stackOf, wordsOf } from "./lib/errors.ts";
 import type { Logger } from "./lib/log.ts";
-import { LOG_LEVELS } from "./lib/log_levels.ts";
+import { LOG_LEVELS } from "./lib/log.ts";
 import { openLog } from "./lib/open_log.ts";
 import { ListenerError } from "./listeners/errors.ts";
 import { located } from "./node/checks.ts";

@@ -18,7 +18,7 @@ import {
   rate,
   text,
 } from "../lib/config_entry.ts";
-import { LOG_LEVELS } from "../lib/log_levels.ts";
+import { LOG_LEVELS } from "../lib/log.ts";
 import { EXPECTS_DURATION, parseDuration, type Rate, ValueError } from "../lib/units.ts";
 import { LISTENER_KEYS } from "./schema_listeners.ts";
 
