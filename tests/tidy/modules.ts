@@ -17,6 +17,7 @@ export interface Import {
 export interface Export {
   file: string;
   name: string;
+  isType: boolean;
 }
 export interface Tree {
   files: string[];
@@ -50,7 +51,7 @@ export function readTree(globs: readonly string[]): Tree {
     for (const e of module.staticExports.flatMap((s) => s.entries)) {
       if (e.moduleRequest) add(e.moduleRequest.value, [e], e.isType);
       const name = e.exportName.kind === "Default" ? "default" : e.exportName.name;
-      if (name) tree.exports.push({ file, name });
+      if (name) tree.exports.push({ file, name, isType: e.isType });
     }
     for (const [whole, spec = ""] of text.matchAll(INLINE))
       if (!/^\s*(?:\/\/|\*)/.test(whole)) add(spec, [{ importName: { kind: "All", name: null }, isType: false }], false);
