@@ -69,6 +69,8 @@ export interface ZoneConfig {
   sharedSubscription: boolean;
   /** Seconds; 0 = the client's own keep alive stands. */
   serverKeepalive: number;
+  /** Seconds a client may ask for; 0 = any. */
+  maxServerKeepalive: number;
   /** A client is dropped after keepalive * 2 * backoff seconds of silence (0.75 -> 1.5). */
   keepaliveBackoff: number;
   /** 0 = no limit. */

@@ -273,6 +273,17 @@ export class Broker {
     return this.#timers.add(later(this.mono, Math.max(1, ms)), fn);
   }
 
+  /** For the rest of a long piece of work: others have their turn first. What was done so far is committed and sent. */
+  nextTurn(): Promise<void> {
+    return new Promise((done) =>
+      this.output.defer(() => {
+        this.beat();
+        this.flush();
+        done();
+      }),
+    );
+  }
+
   /** Called by the composition root every 100 ms. */
   tick(): void {
     this.beat();

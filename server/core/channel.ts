@@ -24,7 +24,7 @@ import { OPENING_PACKET_MAX } from "./openings.ts";
 import { Out } from "./out.ts";
 import type { ListenerInfo, Transport } from "./ports.ts";
 import type { Route } from "./router.ts";
-import { mountFilter, type Session } from "./session.ts";
+import { mountFilter, type Session, unmountTopic } from "./session.ts";
 import type { ClientInfo, PeerCertificate } from "./types.ts";
 
 export type Phase = "opening" | "connecting" | "connected" | "closed";
@@ -202,13 +202,15 @@ export class Channel {
     }
     const end = buf.length;
     let limit = this.#packetLimit();
-    // Seen at the first byte: whoever speaks another protocol (HTTP on the wrong port) need not send on until the "packet" is full.
-    if (this.phase === "opening" && pos < end && buf[pos] !== T.CONNECT << 4) {
-      this.malformed(RC.PROTOCOL_ERROR, "first packet is not CONNECT");
-      return;
-    }
     while (pos < end) {
-      const n = frameLength(buf, pos, end, this.phase === "opening" ? 0 : this.version);
+      const version = this.phase === "opening" ? 0 : this.version;
+      // Seen at the first byte: whoever speaks another protocol (HTTP on the wrong port) need not send on until the "packet" is full.
+      if ((buf[pos] as number) >> 4 !== T.PUBLISH && !checkFlags(buf[pos] as number, version)) {
+        if (version === 0) this.malformed(RC.PROTOCOL_ERROR, "first packet is not CONNECT");
+        else this.malformed(RC.MALFORMED_PACKET, "type or flags of the fixed header");
+        return;
+      }
+      const n = frameLength(buf, pos, end, version);
       if (n < 0) {
         this.malformed(RC.MALFORMED_PACKET, "remaining length");
         return;
@@ -255,18 +257,12 @@ export class Channel {
         this.#wait(handlePublish(this, buf, pos, body, end));
         return;
       }
-      if (!checkFlags(first)) {
-        this.malformed(RC.MALFORMED_PACKET, "flags of the fixed header");
-        return;
-      }
       this.#wait(handlePacket(this, type, buf, body, end));
       return;
     }
-    if (!checkFlags(first)) this.malformed(RC.MALFORMED_PACKET, "flags of the fixed header");
-    else if (this.phase === "opening" && type === T.CONNECT) this.#wait(handleConnect(this, buf, body, end));
+    if (this.phase === "opening" && type === T.CONNECT) this.#wait(handleConnect(this, first & 15, buf, body, end));
     else if (this.phase === "connecting" && type === T.AUTH) this.#wait(handleAuth(this, buf, body, end));
-    // The first packet must be CONNECT [MQTT-3.1.0-1].
-    else this.malformed(RC.PROTOCOL_ERROR, "first packet is not CONNECT");
+    else this.malformed(RC.PROTOCOL_ERROR, "first packet is not CONNECT"); // [MQTT-3.1.0-1]
   }
 
   /** Nothing more is handled before the promise has settled. */
@@ -293,7 +289,7 @@ export class Channel {
     });
   }
 
-  /** Stop reading from this client for a while (publish limit, `zone.*.publish_limit`). */
+  /** Stop reading from this client for a while: it sends more than it may (`zone.*.publish_limit`, `max_awaiting_rel`). */
   slowDown(ms: number): void {
     if (this.#intake.paused(PAUSED.LIMIT)) return;
     this.#intake.pause(PAUSED.LIMIT);
@@ -315,8 +311,14 @@ export class Channel {
 
   /** PUBACK, PUBREC, PUBREL or PUBCOMP. Its bytes leave with the next flush, after the journal's commit. */
   sendAck(type: number, packetId: number, code: number): void {
+    if (this.phase === "closed") return;
     const at = this.out.reserve(5);
     const n = writeAck(this.out.staging, at, type, packetId, code, this.version);
+    if (this.maxPacket > 0 && n > this.maxPacket) {
+      this.out.unreserve(5);
+      this.#unsendable(n);
+      return;
+    }
     this.out.unreserve(5 - n);
     this.out.holdsAcks = true;
     this.sendOther++;
@@ -324,18 +326,35 @@ export class Channel {
     if (this.out.blocked) this.#intake.pause(PAUSED.UNREAD);
   }
 
-  /** Any other packet. A promise tells of what the journal may keep (CONNACK, SUBACK, UNSUBACK): not before the commit. */
+  /**
+   * Any other packet. A promise tells of what the journal may keep (CONNACK, SUBACK, UNSUBACK): not before the commit. Nothing is
+   * written behind the last word.
+   */
   sendPacket(bytes: Uint8Array, promise = false): void {
+    if (this.phase === "closed") return;
+    if (!this.fits(bytes.length)) {
+      this.#unsendable(bytes.length);
+      return;
+    }
     this.out.copy(bytes, 0, bytes.length);
     if (promise && this.session !== null && this.session.storeKey !== 0) this.out.holdsAcks = true;
     this.sendOther++;
     if (this.out.blocked) this.#intake.pause(PAUSED.UNREAD);
   }
 
+  /** Does the client take a packet of so many bytes [MQTT-3.1.2-24]? */
+  fits(length: number): boolean {
+    return this.maxPacket === 0 || length <= this.maxPacket;
+  }
+
+  /** An answer the client waits for and does not take: without it, it cannot go on. */
+  #unsendable(length: number): void {
+    this.close(RC.PACKET_TOO_LARGE, "packet_too_large", `answer of ${length} bytes, the client takes ${this.maxPacket}`);
+  }
+
   /** The topic as the client knows it. */
   unmount(topic: string): string {
-    const prefix = this.client?.mountpoint ?? "";
-    return prefix !== "" && topic.startsWith(prefix) ? topic.slice(prefix.length) : topic;
+    return unmountTopic(this.client?.mountpoint ?? "", topic);
   }
 
   /** A filter of the client's with its mountpoint, behind the share prefix if there is one. */
@@ -354,14 +373,19 @@ export class Channel {
   /** End the connection: reason to the client (5.0), shutdown reason for the statistics, will by the rules. */
   close(code: number, reason: string, why?: string): void {
     if (this.phase === "closed") return;
-    if (this.phase === "connected" && this.version === 5) {
-      const text = this.problemInfo && why !== undefined ? { reasonString: why } : undefined;
-      this.sendPacket(encodeDisconnect(5, code, text));
-      this.broker.metrics.disconnectSent++;
-    }
+    if (this.phase === "connected" && this.version === 5) this.#sendDisconnect(code, why);
     if (why !== undefined)
       this.broker.log.info("connection closed", { clientid: this.client?.clientId, ip: this.out.transport.ip, reason, why });
     this.end(reason);
+  }
+
+  /** The reason string goes only where it fits [MQTT-3.14.2-3], the packet too [MQTT-3.1.2-24]. */
+  #sendDisconnect(code: number, why: string | undefined): void {
+    let bytes = encodeDisconnect(5, code, this.problemInfo && why !== undefined ? { reasonString: why } : undefined);
+    if (!this.fits(bytes.length)) bytes = encodeDisconnect(5, code);
+    if (!this.fits(bytes.length)) return;
+    this.sendPacket(bytes);
+    this.broker.metrics.disconnectSent++;
   }
 
   /** What is written already is the last word, e.g. a CONNACK that refuses; a DISCONNECT of the client is not counted as a shutdown. */

@@ -73,7 +73,7 @@ export class Delivery {
     for (let i = 0; i < subs.length; i++) {
       const s = subs[i] as Subscription;
       const to = s.session.channel;
-      if (to === null || to.rawForm !== form || s.subIds !== null || s.nl || to.out.blocked) {
+      if (to === null || to.rawForm !== form || s.subIds !== null || s.nl || to.out.blocked || s.index < 0) {
         m ??= messageOf(ch, route.topic, frame);
         if (s.index >= 0) n += this.toSubscription(s, m);
       } else {
