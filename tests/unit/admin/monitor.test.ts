@@ -134,21 +134,6 @@ describe("minutes", () => {
     expect(monitor.history(start + MINUTE, start + MINUTE, undefined).points).toHaveLength(1);
     expect(monitor.history(start + MINUTE + 1, start + 2 * MINUTE, undefined).points).toEqual([]);
   });
-
-  test("a week of them: older ones go at the full hour", () => {
-    const hour = Math.ceil(kit.clock.time / 3_600_000) * 3_600_000;
-    const week = 7 * 24 * 3_600_000;
-    for (const at of [hour - week - MINUTE, hour - week, hour - MINUTE]) kit.broker.store.monitor.add({ at, values: { received: 1 } });
-    kit.clock.time = hour;
-    pass(31);
-    const kept = points().map((p) => p.at - hour);
-    expect(kept[0]).toBe(-week);
-    expect(kept.at(-1)).toBe(0);
-    // At another minute nothing goes.
-    kit.broker.store.monitor.add({ at: hour - week - MINUTE, values: { received: 1 } });
-    pass(30);
-    expect(points().some((p) => p.at === hour - week - MINUTE)).toBe(true);
-  });
 });
 
 describe("steps of the history", () => {
