@@ -203,7 +203,7 @@ export class Delivery {
     const ch = session.channel;
     if (ch === null || !ch.ready) return;
     const w = session.inflight;
-    if (w !== null && w.behind && !this.#sendAgain(session, ch, w)) return;
+    if (w?.behind && !this.#sendAgain(session, ch, w)) return;
     const q = session.mqueue;
     if (q === null) return;
     while (q.length > 0 && ch.ready && !ch.out.blocked) {

@@ -36,7 +36,16 @@ describe("filters of message.publish handlers", () => {
     const p = kit.connected("p");
     const seen: string[] = [];
     const untyped = { retained: false } as unknown as { retained?: true };
-    kit.hooks.add("message.publish", "test", (m) => (seen.push(m.topic), m), 0, untyped);
+    kit.hooks.add(
+      "message.publish",
+      "test",
+      (m) => {
+        seen.push(m.topic);
+        return m;
+      },
+      0,
+      untyped,
+    );
     p.publish("t", "x").publish("r", "x", 0, { retain: true });
     expect(seen).toEqual(["t", "r"]);
   });
