@@ -31,6 +31,8 @@ export interface Todo {
   type: 4 | 5 | 6 | 7;
   pid: number;
   d: Delivery | null;
+  /** The client's own message or PUBREL, again after a reconnect. */
+  resend?: true;
 }
 
 /** An answer that is owed to the client. */

@@ -9,6 +9,11 @@ export class DelayQueue {
     return this.waiting.size;
   }
 
+  /** Rows in memory, cancelled ones included. */
+  get held(): number {
+    return this.heap.length;
+  }
+
   get(id: number): DelayedRowView | undefined {
     return this.waiting.get(id);
   }

@@ -6,7 +6,7 @@ import type { SentProps } from "../encode.ts";
 import { violate } from "../violation.ts";
 import { payloadOf } from "./payload.ts";
 import { matches } from "./topics.ts";
-import { type Delivery, type Msg, Session, type Share, type Sub } from "./types.ts";
+import { type Delivery, type Msg, orderKey, Session, type Share, type Sub } from "./types.ts";
 
 export interface NewMessage {
   from: string;
@@ -150,7 +150,7 @@ export class Model {
     if (same === undefined) s.byN.set(m.n, [d]);
     else same.push(d);
     if (via === "live") {
-      const key = `${m.from}|${m.topic}|${qos}`;
+      const key = orderKey(d);
       const o = s.order.get(key);
       if (o === undefined) s.order.set(key, { list: [d], from: 0 });
       else o.list.push(d);
@@ -177,7 +177,7 @@ export class Model {
 
   create(id: string, version: Session["version"]): Session {
     const s = new Session(id, version);
-    s.createdEv = this.ev;
+    s.changedEv = this.ev;
     this.sessions.set(id, s);
     return s;
   }

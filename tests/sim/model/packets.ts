@@ -82,6 +82,7 @@ function connect(model: Model, conn: Conn, sent: Sent & { kind: "connect" }, out
   s.will = null;
   s.conn = conn;
   s.connNo++;
+  s.changedEv = model.ev;
   s.version = fields.version;
   s.endsAt = Number.POSITIVE_INFINITY;
   s.expiry = fields.version === 5 ? (fields.expiry ?? 0) : fields.clean ? 0 : Math.max(1, Math.floor(model.zone.sessionExpiryIntervalMs / 1000));
@@ -189,8 +190,10 @@ function publish(model: Model, conn: Conn, sent: Sent & { kind: "publish" }, out
     answer([0], true);
     return;
   }
+  const before = model.retained.get(m.topic)?.at(-1);
+  const keeps = m.retain && model.retainer && !doubtful && (m.payload.length > 0 || (before?.sure === true && before.n >= 0));
   const any = sent.delay !== undefined ? false : model.publish(m, doubtful);
-  const durable = kept(model, m) || (m.retain && model.retainer && !doubtful) || (m.qos === 2 && s.persistent);
+  const durable = kept(model, m) || keeps || (m.qos === 2 && s.persistent);
   answer(doubtful ? null : any ? [0] : [0x10], durable);
 }
 
@@ -219,8 +222,9 @@ function ack(model: Model, conn: Conn, sent: Sent & { kind: "ack" }): void {
       return;
     }
     s.recs.add(pid);
+    const fresh = d !== undefined && d.qos === 2 && !d.rec;
     if (d !== undefined && d.qos === 2) d.rec = true;
-    conn.expect("pubrel", pid, { ev: model.ev, may: conn.doubtful || model.storeFails, durable: d !== undefined && s.persistent });
+    conn.expect("pubrel", pid, { ev: model.ev, may: conn.doubtful || model.storeFails, durable: fresh && s.persistent });
   } else {
     conn.outstanding.delete(pid);
     if (d?.rec === true) settle(model, d);
@@ -235,6 +239,7 @@ function disconnect(model: Model, conn: Conn, sent: Sent & { kind: "disconnect" 
       return;
     }
     s.expiry = sent.expiry;
+    s.changedEv = model.ev;
   }
   conn.mustClose = { why: "client left", codes: [] };
   model.closed(conn, sent.code === 0);

@@ -4,7 +4,7 @@ import { DecodeError, type Received } from "../decode.ts";
 import { violate } from "../violation.ts";
 import type { Model } from "./model.ts";
 import { numberOf } from "./payload.ts";
-import type { Delivery, Msg, Session, Share } from "./types.ts";
+import { type Delivery, type Msg, orderKey, type Session, type Share } from "./types.ts";
 
 type Publish = Received & { type: "publish" };
 
@@ -37,7 +37,7 @@ function packet(model: Model, conn: Conn, p: Received, committed: number): void 
     case "publish":
       return published(model, conn, p);
     case "connack":
-      return connack(model, conn, p);
+      return connack(conn, p);
     case "suback":
     case "unsuback":
       return answered(model, conn, p.type, p.id, p.codes, committed);
@@ -58,13 +58,13 @@ function packet(model: Model, conn: Conn, p: Received, committed: number): void 
       return;
     }
     case "pubrel":
-      return released(model, conn, p.id, committed);
+      return released(conn, p.id, committed);
     case "disconnect":
       return disconnected(conn, p.code);
   }
 }
 
-function connack(model: Model, conn: Conn, p: Received & { type: "connack" }): void {
+function connack(conn: Conn, p: Received & { type: "connack" }): void {
   if (conn.connack >= 0) violate("connack_twice", conn.name);
   conn.connack = p.code;
   const e = conn.expected.get("connack")?.shift();
@@ -76,13 +76,10 @@ function connack(model: Model, conn: Conn, p: Received & { type: "connack" }): v
   if (p.code !== 0) return;
   if (e.present !== null && e.present !== p.present && !e.may) violate("session_present", `${conn.name}: session present ${p.present}, expected ${e.present}`);
   const { client } = conn;
-  if ((conn.version === 3 ? conn.session?.connNo !== 1 : p.present) === false) client.forget(conn.no);
-  else for (const [pid, o] of client.outgoing) if (o.on < conn.no) conn.todo.push({ type: o.released ? 6 : 4, pid, d: RESEND });
-  void model;
+  const present = conn.version === 3 ? conn.session?.connNo !== 1 : p.present;
+  if (!present) client.forget(conn.no);
+  else for (const [pid, o] of client.outgoing) if (o.on < conn.no) conn.todo.push({ type: o.released ? 6 : 4, pid, d: null, resend: true });
 }
-
-/** In a todo: not an acknowledgement, but the message itself again. */
-export const RESEND = { resend: true } as unknown as Delivery;
 
 function answered(model: Model, conn: Conn, type: string, id: number, codes: readonly number[], committed: number): void {
   const list = conn.expected.get(type) ?? [];
@@ -115,7 +112,7 @@ function answered(model: Model, conn: Conn, type: string, id: number, codes: rea
   if (refused && e.m !== null) for (const s of model.sessions.values()) for (const d of s.byN.get(e.m.n) ?? []) d.must = false;
 }
 
-function released(model: Model, conn: Conn, pid: number, committed: number): void {
+function released(conn: Conn, pid: number, committed: number): void {
   const list = conn.expected.get("pubrel");
   const at = list?.findIndex((e) => e.id === pid) ?? -1;
   const s = conn.session as Session;
@@ -127,7 +124,6 @@ function released(model: Model, conn: Conn, pid: number, committed: number): voi
   const { incoming } = conn.client;
   conn.todo.push({ type: 7, pid, d: s.inflight.get(pid) ?? null });
   incoming.delete(pid);
-  void model;
 }
 
 function disconnected(conn: Conn, code: number): void {
@@ -172,7 +168,7 @@ function published(model: Model, conn: Conn, p: Publish): void {
   inOrder(conn, s, d);
   if (p.dup && !d.again && (d.firstConn >= s.connNo || conn !== s.conn)) violate("dup_first", `${conn.name}: message ${m.n} came with DUP, but never before`);
   if (p.qos === 0) d.state = "done";
-  else took(model, conn, s, d, p);
+  else took(conn, s, d, p);
 }
 
 function messageOf(model: Model, s: Session, topic: string, p: Publish): Msg | null {
@@ -202,7 +198,7 @@ function again(model: Model, conn: Conn, s: Session, m: Msg, p: Publish): boolea
   d.again = false;
   d.state = "seen";
   d.pid = p.id;
-  took(model, conn, s, d, p);
+  took(conn, s, d, p);
   return true;
 }
 
@@ -254,17 +250,14 @@ function takeShare(model: Model, x: Share, s: Session, p: Publish): Delivery {
 /** Earlier ones of the same publisher, topic and QoS cannot come any more [MQTT-4.6.0-6]. */
 function inOrder(conn: Conn, s: Session, d: Delivery): void {
   if (d.via !== "live" || d.loose) return;
-  const o = s.order.get(`${d.m.from}|${d.m.topic}|${d.qos}`);
-  if (o === undefined) return;
-  for (; o.from < o.list.length; o.from++) {
+  const o = s.order.get(orderKey(d));
+  const at = o?.list.indexOf(d) ?? -1;
+  if (o === undefined || at < o.from) return;
+  for (; o.from < at; o.from++) {
     const x = o.list[o.from] as Delivery;
-    if (x === d) continue;
-    if (x.state !== "waiting") continue;
-    if (o.list.indexOf(d) < o.from) return;
-    if (x.ev > d.ev || o.list.indexOf(x) > o.list.indexOf(d)) return;
+    if (x.state !== "waiting" || x.loose) continue;
     if (x.must) violate("order", `${conn.name}: message ${d.m.n} to ${d.m.topic} came, ${x.m.n} before it did not`);
-    x.state = x.loose ? "waiting" : "skipped";
-    if (x.loose) continue;
+    x.state = "skipped";
     s.waiting.delete(x);
   }
 }
@@ -284,7 +277,7 @@ function forwarded(model: Model, conn: Conn, m: Msg, p: Publish): void {
 }
 
 /** QoS 1 and 2: the client notes it and owes an acknowledgement. */
-function took(model: Model, conn: Conn, s: Session, d: Delivery, p: Publish): void {
+function took(conn: Conn, s: Session, d: Delivery, p: Publish): void {
   const other = s.inflight.get(p.id);
   if (other !== undefined && other !== d && other.state === "seen" && !other.again) violate("identifier_in_use", `${conn.name}: identifier ${p.id} of message ${d.m.n} belongs to message ${other.m.n}`);
   d.pid = p.id;
@@ -299,5 +292,4 @@ function took(model: Model, conn: Conn, s: Session, d: Delivery, p: Publish): vo
     else if (incoming.get(p.id) !== d.m.n) violate("identifier_in_use", `${conn.name}: identifier ${p.id} was not released and comes with another message`);
     conn.todo.push({ type: 5, pid: p.id, d });
   }
-  void model;
 }

@@ -106,7 +106,8 @@ export class Session {
   readonly recs = new Set<number>();
   /** A hook or command interfered in this event: what it is given now cannot be foretold. */
   disturbed = false;
-  createdEv = 0;
+  /** Event in which it was made, resumed, or its expiry changed. */
+  changedEv = 0;
   ended = false;
 
   constructor(
@@ -117,4 +118,8 @@ export class Session {
   get persistent(): boolean {
     return this.expiry > 0;
   }
+}
+
+export function orderKey(d: Delivery): string {
+  return `${d.m.from}|${d.m.topic}|${d.qos}`;
 }

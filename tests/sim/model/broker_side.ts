@@ -1,0 +1,73 @@
+/** What the broker does by itself, and what nobody can foretell: the model looks, and takes over. */
+import type { Broker } from "../../../server/core/broker.ts";
+import type { Conn } from "../conn.ts";
+import { violate } from "../violation.ts";
+import type { Model } from "./model.ts";
+import type { Msg, Session, Sub } from "./types.ts";
+
+/** A will, a delayed message or a hook's message goes out now. */
+export function brokerPublished(model: Model, n: number): void {
+  const m = model.msgs[n] as Msg;
+  if (m.kind === "will") will(model, m);
+  else if (m.kind === "delayed") delayed(model, m);
+  else model.publish(m);
+}
+
+function will(model: Model, m: Msg): void {
+  const now = model.clock.monotonic;
+  const s = [...model.sessions.values()].find((x) => x.will?.n === m.n);
+  const state = model.wills.get(m.n);
+  if (s?.will != null) {
+    if (!s.will.loose && now < s.will.due && now < s.endsAt && !s.disturbed) violate("will_early", `will ${m.n} of ${m.from} was published ${s.will.due - now} ms too early`);
+    s.will = null;
+  } else if (state !== "unsure" && state !== "set") violate("will_unexpected", `will ${m.n} of ${m.from} was published; it is ${state}`);
+  model.wills.set(m.n, "sent");
+  model.publish(m);
+}
+
+function delayed(model: Model, m: Msg): void {
+  const d = model.delayed.get(m.n);
+  if (d === undefined || (d.out && d.must)) {
+    violate("delayed_unexpected", `delayed message ${m.n} was published${d === undefined ? " without having been sent" : " twice"}`);
+    return;
+  }
+  if (model.clock.wall < d.dueWall && model.clock.monotonic < d.dueMono) violate("delayed_early", `delayed message ${m.n} came ${d.dueMono - model.clock.monotonic} ms too early`);
+  d.out = true;
+  model.publish(m, !d.must);
+}
+
+/** The broker's own session stands for the truth. */
+export function resync(model: Model, broker: Broker, conns: readonly Conn[], id: string): void {
+  const real = broker.sessions.get(id);
+  let s = model.session(id);
+  if (real === undefined) {
+    if (s !== undefined) {
+      const { conn } = s;
+      if (conn !== null) {
+        model.closed(conn, true);
+      }
+      if (!s.ended) model.end(s);
+      s.disturbed = false;
+    }
+    return;
+  }
+  s ??= model.create(id, real.version);
+  s.disturbed = false;
+  syncSubs(s, real.subscriptions(), model.ev);
+  if (real.channel === null && s.conn !== null) model.closed(s.conn, false);
+  else if (real.channel !== null && s.conn === null) {
+    const conn = conns.find((c) => c.channel === real.channel);
+    if (conn !== undefined) {
+      s.conn = conn;
+      conn.session = s;
+    }
+  }
+  s.expiry = real.expiry;
+}
+
+export function syncSubs(s: Session, real: Iterable<Pick<Sub, "qos" | "nl" | "rap" | "rh" | "filter" | "group"> & { fullFilter: string; subId: number }>, ev: number): void {
+  s.subs.clear();
+  for (const x of real) {
+    s.subs.set(x.fullFilter, { full: x.fullFilter, filter: x.filter, group: x.group, qos: x.qos, nl: x.nl, rap: x.rap, rh: x.rh, id: x.subId, ev });
+  }
+}
