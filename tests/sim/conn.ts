@@ -92,6 +92,7 @@ export class Conn {
     readonly transport: SimTransport,
     readonly channel: Channel,
     readonly opened: number,
+    private readonly shutdowns: ReadonlyMap<string, number>,
   ) {
     this.lastRecv = opened;
   }
@@ -101,6 +102,10 @@ export class Conn {
   }
   get name(): string {
     return `${this.client.id}#${this.no}`;
+  }
+  /** Why the broker says it ended. */
+  get reason(): string {
+    return [...this.shutdowns.keys()].join(" ");
   }
   get live(): boolean {
     return this.phase !== "closed" && !this.gone && !this.transport.closed;

@@ -63,14 +63,6 @@ export class World implements Outside {
   #turn: (() => void)[] = [];
   #inEvent = false;
   readonly #random: Rng;
-  readonly listener: ListenerInfo = {
-    protocol: "mqtt:tcp",
-    name: "external",
-    isWebSocket: false,
-    zone: "external",
-    peerCertAsUsername: "",
-    shutdowns: new Map(),
-  };
 
   constructor(
     readonly setup: Setup,
@@ -245,7 +237,7 @@ export class World implements Outside {
       }
       const ends = closed || (c.channel.phase === "closed" && !c.gone);
       if (!ends || c.phase === "closed") continue;
-      if (c.mayClose === "" && !this.model.storeFails) violate("unexpected_close", `${c.name} (version ${c.version}) was closed; ${[...this.listener.shutdowns.keys()].join(" ")}`);
+      if (c.mayClose === "" && !this.model.storeFails) violate("unexpected_close", `${c.name} (version ${c.version}) was closed: ${c.reason}`);
       this.model.closed(c, false);
     }
   }
@@ -284,10 +276,11 @@ export class World implements Outside {
 
   accept(client: Client): Conn {
     const transport = new SimTransport("10.0.0.1", 40_000 + this.conns.length, () => this.model.committed);
+    const listener: ListenerInfo = { protocol: "mqtt:tcp", name: "external", isWebSocket: false, zone: "external", peerCertAsUsername: "", shutdowns: new Map() };
     let conn!: Conn;
     this.event(() => {
-      const channel = this.broker.accept(transport, this.listener, null);
-      conn = new Conn(this.conns.length, client, transport, channel, this.clock.monotonic);
+      const channel = this.broker.accept(transport, listener, null);
+      conn = new Conn(this.conns.length, client, transport, channel, this.clock.monotonic, listener.shutdowns);
       this.conns.push(conn);
     });
     client.conn = conn;

@@ -173,7 +173,10 @@ function published(model: Model, conn: Conn, p: Publish): void {
 
 function messageOf(model: Model, s: Session, topic: string, p: Publish): Msg | null {
   if (p.payload.length > 0) return model.msgs[numberOf(p.payload)] ?? null;
-  for (const d of s.waiting) if (d.m.payload.length === 0 && d.m.topic === topic) return d.m;
+  // An empty payload does not say whose it is: the first that can be meant.
+  const waiting = [...s.byN.values()].flat().filter((d) => d.state === "waiting" && d.m.payload.length === 0 && d.m.topic === topic);
+  const meant = waiting.find((d) => d.qos === p.qos && d.retain === p.retain) ?? waiting[0];
+  if (meant !== undefined && !(p.dup && s.inflight.get(p.id)?.m.topic === topic)) return meant.m;
   if (p.id > 0) {
     const d = s.inflight.get(p.id);
     if (d !== undefined && d.m.payload.length === 0) return d.m;
@@ -269,7 +272,7 @@ function forwarded(model: Model, conn: Conn, m: Msg, p: Publish): void {
   if (conn.version !== 5 || p.props === null) return;
   const left = p.props.values.get(2) as number | undefined;
   if ((left === undefined) !== (m.props.messageExpiry === undefined)) violate("properties", `${conn.name}: message ${m.n}: expiry interval ${left}, published with ${m.props.messageExpiry}`);
-  if (left !== undefined && left > (m.props.messageExpiry as number)) violate("properties", `${conn.name}: message ${m.n}: expiry interval grew to ${left}`);
+  if (left !== undefined && left > Math.max(1, m.props.messageExpiry as number)) violate("properties", `${conn.name}: message ${m.n}: expiry interval grew to ${left}`);
   const { user } = p.props;
   const correlation = p.props.values.get(9) as Buffer | undefined;
   if ((m.props.user === undefined ? user.length !== 0 : user.length !== 1 || user[0]?.[0] !== m.props.user[0] || user[0]?.[1] !== m.props.user[1]) || correlation?.toString() !== m.props.correlation || p.props.values.get(8) !== m.props.responseTopic)
