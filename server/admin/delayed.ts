@@ -1,8 +1,9 @@
 /** Messages that wait for their time (`$delayed/…`). */
 import type { DelayedRowView, DelayedService } from "../plugins/services.ts";
-import { type AdminDeps, AdminError } from "./deps.ts";
+import type { AdminDeps } from "./deps.ts";
 import type { Delayed } from "./extra_rows.ts";
 import { fromIterable, type Listed, list, listQuery, type Query, type Table } from "./query.ts";
+import { notFound, notRunning } from "./refusals.ts";
 
 const table: Table<DelayedRowView, Delayed> = {
   fields: {
@@ -23,10 +24,10 @@ export function createDelayed({ broker, plugins }: AdminDeps, limits: { maxRows:
 
   function act(id: string, command: (service: DelayedService, id: number) => boolean): void {
     const service = running();
-    if (!service) throw new AdminError(102, "emqx_delayed_publish is not running");
+    if (!service) throw notRunning("emqx_delayed_publish");
     const done = /^\d+$/.test(id) && command(service, Number(id));
     broker.flush();
-    if (!done) throw new AdminError(102, "not_found");
+    if (!done) throw notFound();
   }
 
   return {

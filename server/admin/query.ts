@@ -2,7 +2,10 @@
  * Lists: paging, filters, sorting over tables of any size. A page without filter walks the table's own order up to it; filters and sorting
  * walk the whole table in slices, and keep no more than the page needs.
  */
+
+import { CODE } from "./codes.ts";
 import { AdminError } from "./deps.ts";
+import { badValue } from "./refusals.ts";
 import type { Meta } from "./rows.ts";
 import { Slices, sortSliced } from "./slices.ts";
 
@@ -41,7 +44,7 @@ function integer(query: Query, name: string, fallback: number): number {
   const text = query[name];
   if (text === undefined) return fallback;
   const n = Number(text);
-  if (!INTEGER.test(text) || !Number.isSafeInteger(n)) throw new AdminError(108, `value of '${name}' must be an integer`);
+  if (!INTEGER.test(text) || !Number.isSafeInteger(n)) throw badValue(name, "an integer");
   return n;
 }
 
@@ -49,7 +52,7 @@ function integer(query: Query, name: string, fallback: number): number {
 export function paging(query: Query, defaultLimit: number): { page: number; limit: number } {
   const page = integer(query, "_page", 1);
   const limit = integer(query, "_limit", defaultLimit);
-  if (limit < 1) throw new AdminError(108, "value of '_limit' must be greater than 0");
+  if (limit < 1) throw badValue("_limit", "greater than 0");
   return { page, limit };
 }
 
@@ -79,7 +82,7 @@ function sorting<T>(text: string | undefined, getter: (name: string) => Getter<T
   const descending = text.startsWith("-");
   const name = descending ? text.slice(1) : text;
   const get = getter(name);
-  if (!get) throw new AdminError(108, `cannot sort by '${name}'`);
+  if (!get) throw new AdminError(CODE.BAD_PARAMETER, `cannot sort by '${name}'`);
   return { get, descending };
 }
 

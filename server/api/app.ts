@@ -2,9 +2,12 @@
 import type { TObject } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import { Elysia } from "elysia";
+import { CODE } from "../admin/codes.ts";
 import { type Admin, AdminError } from "../admin/index.ts";
 import type { Query } from "../admin/query.ts";
+import { missing } from "../admin/refusals.ts";
 import type { Log } from "../core/ports.ts";
+import { stackOf } from "../lib/errors.ts";
 import type { Peer } from "./auth.ts";
 import { BadBody, mergeParams, readJson } from "./body.ts";
 import { openApiPath } from "./openapi.ts";
@@ -40,16 +43,18 @@ function pathReader(path: string): (segments: readonly string[]) => Record<strin
   };
 }
 
+const refusal = (err: AdminError): Response => failure(err.code, err.message);
+
 /** Code and message for parameters their schema refuses. */
 function invalid(route: AnyRoute, params: Record<string, unknown>): Response {
   const schema = route.body as TObject;
-  const missing = (schema.required ?? []).filter((name) => params[name] === undefined);
-  if (missing.length > 0) return failure(107, `missing mandatory params: [${missing.map((n) => `'${n}'`).join(", ")}]`);
+  const absent = (schema.required ?? []).filter((name) => params[name] === undefined);
+  if (absent.length > 0) return refusal(missing(...absent));
   const first = Value.Errors(schema, params).First();
   const name = first?.path.split("/")[1] ?? "";
-  const special = route.errors?.[name];
+  const special = route.errors !== undefined && Object.hasOwn(route.errors, name) ? route.errors[name] : undefined;
   if (special) return failure(special.code, special.message);
-  return failure(108, `value of '${name}': ${(first?.message ?? "wrong type").replace(/^Expected/, "expected")}`);
+  return failure(CODE.BAD_PARAMETER, `value of '${name}': ${(first?.message ?? "wrong type").replace(/^Expected/, "expected")}`);
 }
 
 /** Unknown fields are ignored; the framework forbids them where a schema says nothing. */
@@ -57,15 +62,15 @@ const open = (body: TObject): TObject => ({ ...body, additionalProperties: body.
 
 export function createApp(admin: Admin, log: Log, incoming: WeakMap<Request, Incoming>) {
   function answer(err: unknown, request: Request): Response {
-    if (err instanceof AdminError) return failure(err.code, err.message);
+    if (err instanceof AdminError) return refusal(err);
     if (err instanceof BadBody) return badRequest();
     // Never a 500: a client of EMQ X 3.1 treats an answer with a code as an error like any other.
     log.error("request failed", {
       method: request.method,
       url: request.url,
-      error: err instanceof Error ? (err.stack ?? err.message) : String(err),
+      error: stackOf(err),
     });
-    return failure(102, "internal_error");
+    return failure(CODE.UNKNOWN, "internal_error");
   }
 
   function handler(route: AnyRoute): (request: Request) => Promise<Response> {

@@ -1,6 +1,9 @@
 /** Bodies: JSON whatever the content type says, and its fields joined with those of the query. */
 import type { TObject, TSchema } from "@sinclair/typebox";
+import { parseJson } from "./json.ts";
 
+/** Arrays and objects within each other; no route needs more than a handful. */
+const DEPTH_MAX = 64;
 /** Longer bodies are not read. */
 export const BODY_MAX = 8 * 1024 * 1024;
 
@@ -17,7 +20,7 @@ export async function readJson(request: Request): Promise<unknown> {
   if (bytes.length > BODY_MAX) throw new BadBody();
   try {
     // Strict: a topic must not silently become another one.
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)) as unknown;
+    return parseJson(new TextDecoder("utf-8", { fatal: true }).decode(bytes), DEPTH_MAX);
   } catch {
     throw new BadBody();
   }
@@ -40,6 +43,11 @@ export function mergeParams(query: Readonly<Record<string, string>>, json: unkno
   if (json === undefined || Array.isArray(json)) return params;
   for (const [name, value] of Object.entries(json)) if (!Object.hasOwn(params, name)) define(params, name, value);
   return params;
+}
+
+/** `_page`, `_sort` and the like, which steer lists; never a key of anything. */
+export function isQueryWord(name: string): boolean {
+  return /^_[a-z]/.test(name);
 }
 
 /** Plain assignment would take `__proto__` for something else. */

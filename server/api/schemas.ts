@@ -267,6 +267,7 @@ export const setting = row<C.Setting>({
   app: text,
   enum: Type.Optional(list(text)),
   secret: Type.Optional(flag),
+  unused: Type.Optional(Type.Object({ value: text, why: text })),
 });
 export const settingsApplied = row<C.SettingsApplied>({ applied: list(text), restart: list(text) });
 export const aclCacheEntry = row<C.AclCacheEntry>({ topic: text, action: text, verdict: text, age_ms: int });

@@ -3,6 +3,7 @@ import { chmodSync, existsSync, unlinkSync } from "node:fs";
 import type { Admin } from "../admin/index.ts";
 import type { Log } from "../core/ports.ts";
 import { cidrContains, parseCidr, parseIp } from "../lib/cidr.ts";
+import { wordsOf } from "../lib/errors.ts";
 import { createApp, type Incoming } from "./app.ts";
 import { createAuth, type Peer } from "./auth.ts";
 import type { Listener } from "./contract.ts";
@@ -198,8 +199,7 @@ export function createHttp(deps: HttpDeps) {
         },
       });
     } catch (err) {
-      const why =
-        (err as { code?: string }).code === "EADDRINUSE" ? "the port is in use" : err instanceof Error ? err.message : String(err);
+      const why = (err as { code?: string }).code === "EADDRINUSE" ? "the port is in use" : wordsOf(err);
       throw new Error(`${l.kind} listener cannot open ${shown(host, l.port)}: ${why}`);
     }
     l.port = l.server.port ?? l.port;

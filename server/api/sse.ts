@@ -1,4 +1,5 @@
 /** Server-Sent Events (WHATWG). */
+import { CODE } from "../admin/codes.ts";
 import { AdminError } from "../admin/index.ts";
 import type { Call } from "./route.ts";
 
@@ -39,7 +40,7 @@ export function eventStream(call: Call, open: (send: Send) => () => void): Respo
   };
   if (call.request.signal.aborted) {
     end();
-    throw new AdminError(102, "the client has gone");
+    throw new AdminError(CODE.UNKNOWN, "the client has gone");
   }
   call.request.signal.addEventListener("abort", end, { once: true });
   call.keepOpen();

@@ -22,7 +22,6 @@ const FIELDS: readonly (readonly [field: keyof ZoneConfig, key: string, fallback
   ["publishLimit", "publish_limit"],
   ["enableAcl", "enable_acl"],
   ["enableBan", "enable_ban"],
-  ["enableStats", "enable_stats"],
   ["keepaliveBackoff", "keepalive_backoff"],
   ["maxSubscriptions", "max_subscriptions"],
   ["upgradeQos", "upgrade_qos"],
@@ -38,6 +37,7 @@ const FIELDS: readonly (readonly [field: keyof ZoneConfig, key: string, fallback
   ["enableFlappingDetect", "enable_flapping_detect"],
   ["flappingThreshold", "flapping_threshold"],
   ["flappingBannedExpiryMs", "flapping_banned_expiry_interval"],
+  ["authFailureLimit", "auth_failure_limit"],
   ["useUsernameAsClientid", "use_username_as_clientid"],
 ];
 
@@ -66,12 +66,12 @@ export function fillNode(config: Config, node: NodeConfig): void {
   node.autoSubscribe =
     config.get("module.subscription") !== true
       ? []
-      : config.numbers("module.subscription").map((n) => ({
+      : config.ids("module.subscription").map((n) => ({
           topic: String(config.get(`module.subscription.${n}.topic`)),
           qos: Number(config.get(`module.subscription.${n}.qos`)) as 0 | 1 | 2,
         }));
   node.rewrite =
     config.get("module.rewrite") !== true
       ? []
-      : config.numbers("module.rewrite.rule").map((n) => config.get(`module.rewrite.rule.${n}`) as NodeConfig["rewrite"][number]);
+      : config.ids("module.rewrite.rule").map((n) => config.get(`module.rewrite.rule.${n}`) as NodeConfig["rewrite"][number]);
 }

@@ -4,6 +4,7 @@
  * Folds (`client.authenticate`, `client.check_acl`, `message.publish`) are run by their owners; there a throw denies.
  */
 
+import { wordsOf } from "../lib/errors.ts";
 import type { Message } from "./message.ts";
 import type { Log } from "./ports.ts";
 import type { AclStep, Action, AuthStep, ClientInfo, Credentials, SubscribeOptions } from "./types.ts";
@@ -40,12 +41,14 @@ export interface HookPoints {
 export type HookPoint = keyof HookPoints;
 
 /**
- * Narrows a `message.publish` handler to the messages it cares for, so that all others stay on the fast path:
- * `retained` = only messages with the retain flag, `prefix` = only topics that begin so.
+ * Narrows or widens what a handler is asked. `message.publish`: `retained` = only messages with the retain flag, `prefix` = only
+ * topics that begin so; all other messages stay on the fast path. `client.authenticate`: `anonymous` = also clients with neither
+ * user name nor password (EMQ X 3.1 asked nobody about those).
  */
 export interface HookFilter {
   retained?: boolean;
   prefix?: string;
+  anonymous?: boolean;
 }
 
 export interface HookHandler<P extends HookPoint> {
@@ -148,6 +151,6 @@ export class Hooks {
 
   failed<P extends HookPoint>(point: P, handler: HookHandler<P>, err: unknown): void {
     handler.failures++;
-    this.log.error("hook handler failed", { point, handler: handler.id, failures: handler.failures, error: String(err) });
+    this.log.error("hook handler failed", { point, handler: handler.id, failures: handler.failures, error: wordsOf(err) });
   }
 }

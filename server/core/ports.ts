@@ -1,12 +1,14 @@
 /** What the core asks of the world. Each port has a memory twin in tests/support. */
+
+import type { MonoMs, WallMs } from "../lib/time.ts";
 import type { ProtocolVersion, PublishProperties, QoS, WillPacket } from "../mqtt/types.ts";
 import type { Message } from "./message.ts";
 
 export interface Clock {
-  /** Unix time in ms. */
-  now(): number;
-  /** Monotonic ms, for durations. */
-  mono(): number;
+  /** For what is stored or shown. May jump both ways. */
+  now(): WallMs;
+  /** For every duration. */
+  mono(): MonoMs;
 }
 
 export interface Log {

@@ -22,6 +22,8 @@ export interface Budget {
 export class Trie<T extends object> {
   readonly #root: Node<T> = { skip: null, children: null, value: null };
   size = 0;
+  /** Nodes that `match` has looked at so far. */
+  steps = 0;
 
   set(path: string, value: T): void {
     let node = this.#root;
@@ -89,7 +91,9 @@ export class Trie<T extends object> {
     const levels = topic.split("/");
     const nodes: Node<T>[] = [this.#root];
     const depths: number[] = [0];
+    let steps = 0;
     for (let node = nodes.pop(); node !== undefined; node = nodes.pop()) {
+      steps++;
       const depth = matchSkip(node, levels, depths.pop() as number, found);
       if (depth < 0) continue;
       const children = node.children;
@@ -118,6 +122,7 @@ export class Trie<T extends object> {
         depths.push(depth + 1);
       }
     }
+    this.steps += steps;
     return found;
   }
 

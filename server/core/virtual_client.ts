@@ -1,4 +1,6 @@
 /** A subscriber inside the process: no socket, no protocol, no limits of its own. For event streams and plugins. */
+
+import { wordsOf } from "../lib/errors.ts";
 import type { Broker } from "./broker.ts";
 import type { Message } from "./message.ts";
 import { Session } from "./session.ts";
@@ -19,7 +21,7 @@ export class VirtualClient {
       try {
         onMessage(m, filter);
       } catch (err) {
-        broker.log.error("virtual client failed", { clientid: clientId, error: String(err) });
+        broker.log.error("virtual client failed", { clientid: clientId, error: wordsOf(err) });
       }
     };
     broker.virtualSessions.add(this.#session);

@@ -17,9 +17,6 @@ export const PINGRESP = 13;
 export const DISCONNECT = 14;
 export const AUTH = 15;
 
-/** Largest value of a Variable Byte Integer (table 1-1). */
-export const MAX_VAR_INT = 268_435_455;
-
 /**
  * Total bytes of the packet at `pos`, fixed header included; may exceed `end - pos`. 0 = the header is not complete yet,
  * -1 = malformed: a fifth length byte, or more bytes than needed. The latter is a rule of 5.0 only [MQTT-1.5.5-1] (3.x has none,

@@ -8,6 +8,8 @@ import type { Broker } from "../core/broker.ts";
 import { buildCore, type Core } from "../core/core.ts";
 import { buildInfo } from "../lib/build_info.ts";
 import { systemClock } from "../lib/clock.ts";
+import { CTL_SOCKET } from "../lib/ctl_socket.ts";
+import { stackOf } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { systemRandom } from "../lib/random.ts";
 import { Listeners } from "../listeners/index.ts";
@@ -18,13 +20,11 @@ import { PluginManager } from "../plugins/manager.ts";
 import { createPluginBroker } from "../plugins/plugin_broker.ts";
 import { openStore, type SqliteStore } from "../storage/sqlite.ts";
 import { aclText } from "./acl_text.ts";
+import { loadedPlugins } from "./loaded_plugins.ts";
 import { createLogControl, createTraces } from "./logging.ts";
 import { createReload } from "./reload.ts";
-import { createSettings, pluginTexts, restoreSettings } from "./settings.ts";
+import { type ApiLayer, restoreSettings, settingsPorts, syncOf } from "./settings.ts";
 import { startTicking } from "./ticking.ts";
-
-/** Name of the command line's socket in the data directory. */
-export const CTL_SOCKET = "ctl.sock";
 
 export interface NodeOptions {
   config: Config;
@@ -55,14 +55,14 @@ export async function startNode(o: NodeOptions): Promise<RunningNode> {
       try {
         await step();
       } catch (err) {
-        log.error("stopping failed", { error: err instanceof Error ? (err.stack ?? err.message) : String(err) });
+        log.error("stopping failed", { error: stackOf(err) });
       }
     }
   };
   try {
     const store = openStore({ dir: dataDir, sync: syncOf(config), log });
     undo.push(() => store.close());
-    restoreSettings(config, store, log);
+    const layer = restoreSettings(config, store, log);
     const core = buildCore({
       node: config.node(),
       zones: config.zones(),
@@ -84,7 +84,7 @@ export async function startNode(o: NodeOptions): Promise<RunningNode> {
       maxPacketSize: (zone) => broker.zone(zone).maxPacketSize,
       flush: () => broker.flush(),
     });
-    const parts = await openManagement(o, dataDir, core, store, listeners, undo);
+    const parts = await openManagement(o, dataDir, core, store, layer, listeners, undo);
     undo.push(startTicking(core, config, dataDir, listeners));
     undo.push(() => {
       broker.flush();
@@ -109,17 +109,23 @@ async function openManagement(
   dataDir: string,
   core: Core,
   store: SqliteStore,
+  layer: ApiLayer,
   listeners: Listeners,
   undo: (() => void | Promise<void>)[],
 ) {
   const { config, log } = o;
   const { broker } = core;
-  const system = createSystem(dataDir);
+  const system = createSystem();
   let http: Http | undefined;
-  const reload = createReload(config, core, listeners, log, async () => plugins.updateSettings(pluginTexts(config)));
+  const reload = createReload(config, core, listeners, log, () => plugins);
   const plugins: PluginManager = new PluginManager({
     plugins: builtIn,
-    settings: pluginTexts(config),
+    configuration: {
+      texts: (plugin) => config.texts(plugin),
+      adopt: ({ name, config: table }, lines) => config.adopt({ app: name, table }, lines),
+      fault: (plugin) => config.faults.get(plugin) ?? null,
+    },
+    firstLoaded: firstLoaded(config, store, dataDir, log),
     expandPluginsDir: pluginsDir(config, dataDir),
     broker: createPluginBroker(broker),
     store,
@@ -134,11 +140,18 @@ async function openManagement(
       reload,
     },
   });
+  const openPorts = (): number[] => [
+    ...listeners
+      .list()
+      .filter((l) => l.running)
+      .map((l) => l.port),
+    ...(http?.list() ?? []).filter((l) => l.running).map((l) => Number(l.listen_on)),
+  ];
   const admin = createAdmin({
     broker,
     stats: core.stats,
     plugins,
-    config: createSettings(config, store, core, plugins),
+    settings: settingsPorts(config, layer, store, core, openPorts),
     listeners,
     system,
     log,
@@ -152,8 +165,10 @@ async function openManagement(
   undo.push(() => opened.stopAll());
   undo.push(() => plugins.stopAll());
   for (const failed of await plugins.startAll()) {
-    if (failed.required) throw new Error(failed.error);
+    // A plugin whose file is wrong may be the one that keeps strangers out: the node does not start as if it were not there.
+    if (failed.required || config.faults.has(failed.name)) throw new Error(failed.error);
   }
+  if (config.strangers().length > 0) log.notice("settings of plugins that are not here are kept", { keys: config.strangers() });
   opened.startCtl(join(dataDir, CTL_SOCKET));
   admin.start();
   undo.push(() => admin.stop());
@@ -166,8 +181,13 @@ function pluginsDir(config: Config, dataDir: string): string {
   return dir === "" ? "" : resolve(dataDir, dir);
 }
 
-function syncOf(config: Config): "always" | "normal" {
-  return config.get("storage.sync") === "always" ? "always" : "normal";
+/** At the first start on a data directory, the tree that this node takes over says which plugins run. */
+function firstLoaded(config: Config, store: SqliteStore, dataDir: string, log: Logger): ReadonlySet<string> | null {
+  if (PluginManager.isDecided(store)) return null;
+  const names = loadedPlugins(config, dataDir, log);
+  const missing = [...(names ?? [])].filter((name) => !builtIn.some((p) => p.name === name));
+  if (missing.length > 0) log.notice("plugins that were loaded are not part of this build", { plugins: missing });
+  return names;
 }
 
 /** Inside the executable the dashboard lies beside the code; from source it is where the build puts it. */

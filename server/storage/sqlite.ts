@@ -1,6 +1,7 @@
 /** The Store port on one SQLite file. */
 import type { Statement } from "bun:sqlite";
 import type { AccountRow, AppRow, KvStore, Log, Store, TableStore, UserRow } from "../core/ports.ts";
+import { wordsOf } from "../lib/errors.ts";
 import { accounts } from "./accounts.ts";
 import { SqliteAlarms } from "./alarms.ts";
 import { apps } from "./apps.ts";
@@ -152,7 +153,7 @@ export class SqliteStore implements Store, Owner {
     try {
       if (this.c.inTransaction) this.c.exec("ROLLBACK");
     } catch (err) {
-      this.o.log.error("rollback failed", { error: String(err) });
+      this.o.log.error("rollback failed", { error: wordsOf(err) });
     }
   }
 

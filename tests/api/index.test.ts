@@ -15,7 +15,7 @@ interface OpenApi {
       { operationId: string; parameters: { name: string; in: string; schema: object }[]; responses: object; requestBody?: object }
     >
   >;
-  components: { schemas: object };
+  components: { schemas: { Failure: { properties: { code: { oneOf: { const: number; title: string }[] } } } } };
 }
 
 const DOORS: Readonly<Record<Kind, Door>> = { management: "app", dashboard: "user", ctl: "ctl" };
@@ -46,6 +46,9 @@ for (const kind of ["management", "dashboard", "ctl"] as const) {
     test("so is the OpenAPI document, and the root", async () => {
       const doc = JSON.parse((await node.ask("GET", "/openapi.json", { as })).text) as OpenApi;
       expect(doc.openapi).toBe("3.1.0");
+      const codes = doc.components.schemas.Failure.properties.code.oneOf;
+      expect(codes.map((c) => c.const)).toEqual([102, 103, 104, 105, 106, 107, 108, 112, 113, 114, 115]);
+      expect(codes.every((c) => c.title !== "")).toBe(true);
       const described = Object.entries(doc.paths).flatMap(([path, methods]) =>
         Object.keys(methods).map((m) => `${m.toUpperCase()} ${path}`),
       );

@@ -108,10 +108,10 @@ describe("sessions", () => {
     expect(fresh.take()).toMatchObject([{ cmd: "connack", sessionPresent: false }]);
     expect(kit.broker.connections).toBe(1);
     expect(kit.broker.router.size).toBe(0);
-    expect([...kit.listener.shutdowns]).toEqual([["discard", 1]]);
+    expect([...kit.listener.shutdowns]).toEqual([["discarded", 1]]);
     kit.client(5).connect("c", { clean: false });
     expect([...kit.listener.shutdowns]).toEqual([
-      ["discard", 1],
+      ["discarded", 1],
       ["conflict", 1],
     ]);
   });

@@ -78,7 +78,7 @@ describe("SUBSCRIBE and UNSUBSCRIBE", () => {
     c.subscribe("t", 2, { nl: true, subId: 1 }).take();
     c.subscribe("+", 1, { subId: 2 }).take();
     c.publish("t", "own", 2);
-    expect(c.messages().map((m) => [m.payload, m.qos, m.properties?.["subscriptionIdentifier"]])).toEqual([["own", 1, 2]]);
+    expect(c.messages().map((m) => [m.payload, m.qos, m.properties?.subscriptionIdentifier])).toEqual([["own", 1, 2]]);
   });
 
   test("Retain As Published [MQTT-3.3.1-12], [MQTT-3.3.1-13]", () => {
@@ -100,7 +100,7 @@ describe("SUBSCRIBE and UNSUBSCRIBE", () => {
     kit.connected("p", 5).publish("a/b", "x", 1);
     const got = c.messages();
     expect(got).toHaveLength(1);
-    expect([got[0]?.properties?.["subscriptionIdentifier"]].flat().sort()).toEqual([10, 20]);
+    expect([got[0]?.properties?.subscriptionIdentifier].flat().sort()).toEqual([10, 20]);
   });
 
   test("subscribing again replaces the options [MQTT-3.8.4-3]", () => {

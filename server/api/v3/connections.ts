@@ -47,11 +47,12 @@ export const connectionRoutes: readonly AnyRoute[] = [
     ...rows,
     handle: lookup,
   }),
+  // The two descriptions stand as EMQ X 3.1 has them: swapped, and with a blank at the end.
   route({
     name: "lookup_connection_via_username",
     method: "GET",
     path: "/connection/username/:username",
-    descr: "Lookup connections of a user name in the cluster",
+    descr: "Lookup a connection via username on a node ",
     ...rows,
     handle: byUsername,
   }),
@@ -59,7 +60,7 @@ export const connectionRoutes: readonly AnyRoute[] = [
     name: "lookup_node_connection_via_username",
     method: "GET",
     path: "/nodes/:node/connection/username/:username",
-    descr: "Lookup connections of a user name on a node",
+    descr: "Lookup a connection via username in the cluster ",
     ...rows,
     handle: byUsername,
   }),

@@ -1,7 +1,7 @@
 /** Messages the broker holds: retained and delayed ones; topics as a tree. */
 import { Type } from "@sinclair/typebox";
-import { AdminError } from "../../admin/index.ts";
 import { wantedEncoding } from "../../admin/payload.ts";
+import { badValue } from "../../admin/refusals.ts";
 import { data, ok, page } from "../reply.ts";
 import { type AnyRoute, route } from "../route.ts";
 import * as S from "../schemas.ts";
@@ -90,7 +90,7 @@ export const retainedRoutes: readonly AnyRoute[] = [
     data: S.topicTree,
     handle: async ({ admin, query }) => {
       const limit = Number(query.limit ?? TREE_LIMIT);
-      if (!Number.isInteger(limit) || limit < 1) throw new AdminError(108, "value of 'limit' must be a number greater than 0");
+      if (!Number.isInteger(limit) || limit < 1) throw badValue("limit", "a number greater than 0");
       return data(await admin.topics.tree(query.prefix ?? "", limit));
     },
   }),

@@ -32,7 +32,7 @@ function puback(ch: Channel, session: Session, id: number): void {
 }
 
 function pubrec(ch: Channel, session: Session, id: number, code: number): void {
-  const { metrics, store, now } = ch.broker;
+  const { metrics, store, mono } = ch.broker;
   metrics.pubrecReceived++;
   const w = session.inflight;
   const n = w === null ? -1 : w.find(id);
@@ -49,7 +49,7 @@ function pubrec(ch: Channel, session: Session, id: number, code: number): void {
     return;
   }
   if (!window.released(n)) {
-    window.release(n, now);
+    window.release(n, mono);
     if (session.storeKey !== 0) store.sessions.released(session.storeKey, window.seq(n));
   }
   ch.sendPubrel(id, RC.SUCCESS);
@@ -83,5 +83,5 @@ function finish(ch: Channel, session: Session, w: Inflight, n: number): void {
   if (session.storeKey !== 0) broker.store.sessions.done(session.storeKey, w.seq(n), m);
   w.remove(n);
   if (broker.hooks.at["message.acked"].length > 0) broker.hooks.run("message.acked", session.clientId, m);
-  if (session.mqueue !== null) broker.delivery.pump(session);
+  broker.delivery.pump(session);
 }

@@ -2,10 +2,11 @@
 
 import { encodeConnack } from "../../mqtt/packets/connack.ts";
 import { answerVersion, decodeConnect } from "../../mqtt/packets/connect.ts";
-import { RC, reasonName } from "../../mqtt/reason_codes.ts";
+import { RC, refusalName } from "../../mqtt/reason_codes.ts";
 import { topicLevels, validTopicName } from "../../mqtt/topic.ts";
 import { type ConnackProperties, type ConnectPacket, ProtocolError, type ProtocolVersion } from "../../mqtt/types.ts";
 import type { Channel } from "../channel.ts";
+import { planKeepalive, planRetry, renewAwaitRel } from "../keepalive.ts";
 import { NEVER_EXPIRES, type Session } from "../session.ts";
 import type { AclVerdict, AuthResult, ClientInfo } from "../types.ts";
 import { beginAuth } from "./auth.ts";
@@ -35,10 +36,42 @@ export function handleConnect(ch: Channel, buf: Uint8Array, body: number, end: n
     refuse(ch, no);
     return;
   }
-  if (p.authMethod !== null) return beginAuth(ch, p, client);
-  const answer = ch.broker.access.authenticate(client, { password: p.password });
-  if (answer instanceof Promise) return answer.then((a) => authenticated(ch, p, client, a, null));
-  return authenticated(ch, p, client, answer, null);
+  // Who shows nothing guesses nothing.
+  if (p.password === null && p.authMethod === null) return ask(ch, p, client);
+  const { broker } = ch;
+  const admitted = broker.guesses.admit(client, (ms) => new Promise((done) => void broker.after(ms, done)));
+  return admitted instanceof Promise ? admitted.then((yes) => enter(ch, p, client, yes)) : enter(ch, p, client, admitted);
+}
+
+/** The credentials may be looked at, or not any more. */
+function enter(ch: Channel, p: ConnectPacket, client: ClientInfo, admitted: boolean): void | Promise<void> {
+  if (ch.phase !== "connecting") return;
+  if (admitted) return p.authMethod === null ? ask(ch, p, client) : beginAuth(ch, p, client);
+  refuse(ch, { code: RC.CONNECTION_RATE_EXCEEDED, why: "too many failed authentications" });
+}
+
+/** User name and password, or neither: the access chain decides. */
+function ask(ch: Channel, p: ConnectPacket, client: ClientInfo): void | Promise<void> {
+  const { access, guesses } = ch.broker;
+  const answer = access.authenticate(client, { password: p.password });
+  if (!(answer instanceof Promise)) return authenticated(ch, p, client, answer, null);
+  guesses.pending(client);
+  return answer.then((a) => {
+    guesses.settled(client);
+    return authenticated(ch, p, client, a, null);
+  });
+}
+
+/** A wrong password counts, a back end that is down does not. */
+function countGuess(ch: Channel, p: ConnectPacket, client: ClientInfo, answer: AuthResult): void {
+  if (p.password === null && p.authMethod === null) return;
+  if (answer.allow) ch.broker.guesses.passed(client);
+  else if (answer.code !== RC.SERVER_UNAVAILABLE && answer.code !== RC.SERVER_BUSY) ch.broker.guesses.failed(client);
+}
+
+/** A CONNECT beyond what is taken: `end` may be before its own. */
+export function connectTooLarge(ch: Channel, buf: Uint8Array, body: number, end: number, why: string): void {
+  malformed(ch, new ProtocolError(RC.PACKET_TOO_LARGE, why), answerVersion(buf, body, end));
 }
 
 /** 5.0 hears why [MQTT-3.1.4-2]; 3.x only when its level is the fault [MQTT-3.1.2-2]; what is no MQTT at all, nothing. */
@@ -58,6 +91,8 @@ export function authenticated(
   answer: AuthResult,
   authData: Uint8Array | null,
 ): void | Promise<void> {
+  // Also when the client has not waited for the answer.
+  countGuess(ch, p, client, answer);
   if (ch.phase !== "connecting") return;
   if (!answer.allow) {
     refuse(ch, { code: answer.code, why: answer.why });
@@ -142,7 +177,7 @@ export function refuse(ch: Channel, no: Refusal): void {
   const props = ch.version === 5 && ch.problemInfo ? { reasonString: no.why } : null;
   ch.sendPacket(encodeConnack(ch.version, false, no.code, props));
   broker.metrics.connack++;
-  const reason = no.code === RC.BANNED && ch.version !== 5 ? "unauthorized_client" : reasonName(no.code);
+  const reason = refusalName(ch.version, no.code);
   broker.log.info("connection refused", {
     clientid: ch.client?.clientId,
     username: ch.client?.username,
@@ -186,17 +221,9 @@ function setUp(ch: Channel, p: ConnectPacket, client: ClientInfo): void {
 
 /** Redelivery first, in the original order, then what is queued [MQTT-4.4.0-1]. */
 function resume(ch: Channel, session: Session): void {
-  const { delivery } = ch.broker;
-  delivery.resend(session, ch, Number.POSITIVE_INFINITY);
-  if (session.inflight !== null) ch.broker.planRetry(ch);
-  delivery.pump(session);
-}
-
-function planKeepalive(ch: Channel, p: ConnectPacket, client: ClientInfo): void {
-  const seconds = p.version === 5 && client.zone.serverKeepalive > 0 ? client.zone.serverKeepalive : p.keepalive;
-  // keepalive * 2 * backoff: with the default 0.75 the one and a half of [MQTT-3.1.2-22].
-  ch.keepaliveMs = Math.round(seconds * 2000 * client.zone.keepaliveBackoff);
-  if (ch.keepaliveMs > 0) ch.broker.plan(ch, ch.lastRecv + ch.keepaliveMs);
+  if (session.inflight !== null) planRetry(ch);
+  renewAwaitRel(ch, session);
+  ch.broker.delivery.resume(session);
 }
 
 function connackProperties(p: ConnectPacket, client: ClientInfo, authData: Uint8Array | null): ConnackProperties {

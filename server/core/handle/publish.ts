@@ -1,5 +1,6 @@
 /** PUBLISH from a client (section 3.3). The hot path: see the design notes on what it must not do. */
 import { sameBytes } from "../../lib/bytes.ts";
+import { between, NO_MONO } from "../../lib/time.ts";
 import { PUBACK, PUBREC } from "../../mqtt/frame.ts";
 import { readPublish, readPublishProperties } from "../../mqtt/packets/publish.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
@@ -8,6 +9,7 @@ import { ProtocolError } from "../../mqtt/types.ts";
 import { readUtf8, wellFormedUtf8 } from "../../mqtt/utf8.ts";
 import type { Channel } from "../channel.ts";
 import { type Frame, messageOf } from "../deliver.ts";
+import { planAwaitRel } from "../keepalive.ts";
 import type { Message } from "../message.ts";
 import type { Route } from "../router.ts";
 import type { Session } from "../session.ts";
@@ -50,7 +52,7 @@ export function handlePublish(ch: Channel, buf: Uint8Array, pos: number, body: n
     return;
   }
   if (zone.publishLimit !== null) limit(ch);
-  if (broker.now < ch.allowedUntil && ch.allowedEpoch === broker.access.epoch) {
+  if (broker.mono < ch.allowedUntil && ch.allowedEpoch === broker.access.epoch) {
     accept(ch, route, f);
     return;
   }
@@ -105,7 +107,7 @@ function named(ch: Channel, topic: string, f: Frame | null): Route | null {
   if (zone.maxTopicLevels > 0 && topicLevels(topic) > zone.maxTopicLevels)
     return refuse(ch, RC.TOPIC_NAME_INVALID, `more than ${zone.maxTopicLevels} topic levels`);
   const route = ch.broker.router.route(mountpoint + topic);
-  ch.allowedUntil = 0;
+  ch.allowedUntil = NO_MONO;
   ch.route = route;
   // A copy: the chunk must not be kept alive by it.
   ch.lastTopic = f === null ? Buffer.from(topic) : mountpoint === "" ? route.bytes : Buffer.from(topic);
@@ -123,11 +125,11 @@ function limit(ch: Channel): void {
   const { broker } = ch;
   const spec = (ch.client as ClientInfo).zone.publishLimit;
   if (spec === null) return;
-  const now = broker.now;
+  const now = broker.mono;
   const rate = spec.count / spec.intervalMs;
   // Below zero is a debt: a chunk may have held more than was left.
-  if (ch.publishTokensAt === 0) ch.publishTokens = spec.count;
-  else ch.publishTokens = Math.min(spec.count, ch.publishTokens + (now - ch.publishTokensAt) * rate);
+  if (ch.publishTokensAt === NO_MONO) ch.publishTokens = spec.count;
+  else ch.publishTokens = Math.min(spec.count, ch.publishTokens + between(ch.publishTokensAt, now) * rate);
   ch.publishTokensAt = now;
   ch.publishTokens--;
   if (ch.publishTokens >= 1) return;
@@ -137,23 +139,23 @@ function limit(ch: Channel): void {
 
 /** Ask the access chain. Its answer for this topic holds for as long as the ACL cache would keep it. */
 function check(ch: Channel, route: Route, f: Frame): void | Promise<void> {
-  const { access, now } = ch.broker;
-  const verdict = access.checkCached(ch, "publish", ch.unmount(route.topic), now);
-  if (verdict === "allow") {
-    ch.allowedUntil = access.freshUntil(ch.client as ClientInfo, now);
+  const { access, mono } = ch.broker;
+  const answer = access.checkCached(ch, "publish", ch.unmount(route.topic), mono);
+  if (!(answer instanceof Promise)) {
+    if (answer.verdict === "deny") {
+      denied(ch, f.qos, f.packetId);
+      return;
+    }
+    ch.allowedUntil = answer.until;
     ch.allowedEpoch = access.epoch;
     accept(ch, route, f);
-    return;
-  }
-  if (verdict === "deny") {
-    denied(ch, f.qos, f.packetId);
     return;
   }
   // The frame is reused by other connections while this one waits: take the message out of it.
   const m = messageOf(ch, route.topic, f);
   ch.broker.slab.keep(m);
   const id = f.packetId;
-  return verdict.then((v: AclVerdict) => {
+  return answer.then((v: AclVerdict) => {
     if (!ch.ready) return;
     if (v === "deny") denied(ch, m.qos, id);
     else if (m.qos !== 2 || firstTime(ch, id)) publish(ch, ch.broker.router.route(m.topic), m, id);
@@ -180,7 +182,8 @@ function denied(ch: Channel, qos: number, packetId: number): void {
 function swallow(ch: Channel, packetId: number): void {
   const session = ch.session as Session;
   session.awaitingRel ??= new Map();
-  session.awaitingRel.set(packetId, ch.broker.now);
+  session.awaitingRel.set(packetId, ch.broker.mono);
+  if (session.awaitingRel.size === 1) planAwaitRel(ch);
 }
 
 function accept(ch: Channel, route: Route, f: Frame): void {
@@ -211,7 +214,7 @@ function accept(ch: Channel, route: Route, f: Frame): void {
 /** False for a QoS 2 message that came before and is not released yet: acknowledged again, not delivered again [MQTT-4.3.3-10]. */
 function firstTime(ch: Channel, packetId: number): boolean {
   const session = ch.session as Session;
-  const { metrics, now, store } = ch.broker;
+  const { metrics, mono, now, store } = ch.broker;
   const waiting = session.awaitingRel;
   if (waiting?.has(packetId) === true) {
     ch.sendAck(PUBREC, packetId, RC.SUCCESS);
@@ -225,7 +228,8 @@ function firstTime(ch: Channel, packetId: number): boolean {
     return false;
   }
   session.awaitingRel ??= new Map();
-  session.awaitingRel.set(packetId, now);
+  session.awaitingRel.set(packetId, mono);
+  if (session.awaitingRel.size === 1) planAwaitRel(ch);
   if (session.storeKey !== 0) store.sessions.awaitRel(session.storeKey, packetId, now);
   return true;
 }

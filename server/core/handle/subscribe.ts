@@ -52,7 +52,8 @@ function forbidden(ch: Channel, filter: string): number {
 /** The ACL sees the filter without its share group, as the client knows it. */
 function ask(ch: Channel, filter: string): AclVerdict | Promise<AclVerdict> {
   const bare = parseSharedFilter(filter)?.filter ?? filter;
-  return ch.broker.access.checkCached(ch, "subscribe", bare, ch.broker.now);
+  const answer = ch.broker.access.checkCached(ch, "subscribe", bare, ch.broker.mono);
+  return answer instanceof Promise ? answer : answer.verdict;
 }
 
 function judge(ch: Channel, p: SubscribePacket, requests: Request[], verdicts: AclVerdict[]): void {

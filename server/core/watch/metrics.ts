@@ -10,6 +10,8 @@ export class Metrics {
   bytesSent = 0;
 
   connect = 0;
+  /** Connections closed because half-sent CONNECT packets took too much memory. */
+  connectDropped = 0;
   /** Refusals included. */
   connack = 0;
   /** PUBLISH from clients; not those of the API, wills or `$SYS`. */
@@ -83,6 +85,9 @@ export class Metrics {
   /** Let in because of `allow_anonymous` alone; also part of `authSuccess`. */
   authAnonymous = 0;
   authError = 0;
+  /** Not asked for credentials after too many failures; and made to wait because of them. */
+  authLimited = 0;
+  authDelayed = 0;
   aclAllow = 0;
   aclDeny = 0;
   aclCacheHit = 0;
@@ -232,6 +237,7 @@ const EXTRA: Table = [
   ["delivery/dropped/no_local", (m) => m.dropNoLocal],
   ["delivery/dropped/too_large", (m) => m.dropTooLarge],
   ["delivery/dropped/expired", (m) => m.messagesExpired],
+  ["packets/connect/dropped", (m) => m.connectDropped],
   ["packets/malformed", (m) => m.malformed],
   ["packets/publish/denied", (m) => m.publishDenied],
   ["packets/publish/refused", (m) => m.publishRefused],
@@ -246,6 +252,8 @@ const EXTRA: Table = [
   ["access/auth/failure", (m) => m.authFailure],
   ["access/auth/anonymous", (m) => m.authAnonymous],
   ["access/auth/error", (m) => m.authError],
+  ["access/auth/limited", (m) => m.authLimited],
+  ["access/auth/delayed", (m) => m.authDelayed],
   ["access/acl/allow", (m) => m.aclAllow],
   ["access/acl/deny", (m) => m.aclDeny],
   ["access/acl/cache_hit", (m) => m.aclCacheHit],

@@ -1,9 +1,11 @@
 import { describe, expect, test } from "bun:test";
 import { Inflight } from "../../../server/core/inflight.ts";
 import { Message } from "../../../server/core/message.ts";
+import { plainTerms, termsOf } from "../../../server/core/terms.ts";
+import { mono } from "../../support/time.ts";
 
 const m = new Message("t", new Uint8Array(1), 1, false, "", null, 0, 0, null);
-const push = (w: Inflight): number => w.push(m, 1, false, 0, 0, null, null);
+const push = (w: Inflight): number => w.push(m, plainTerms(1, false), 0, mono(0));
 
 describe("Inflight", () => {
   test("packet identifiers count up from 1 and never are 0 [MQTT-2.2.1-3]", () => {
@@ -47,13 +49,12 @@ describe("Inflight", () => {
 
   test("restored entries keep their identifiers, gaps and states; new ones follow", () => {
     const w = new Inflight();
-    w.restore(65534, m, 2, true, 7, true, [9]);
-    w.restore(2, m, 1, false, 8, false, null);
+    w.restore(65534, m, termsOf(2, true, [9], null), 7, true);
+    w.restore(2, m, plainTerms(1, false), 8, false);
     const first = w.find(65534);
     expect(w.released(first)).toBe(true);
     expect(w.qos(first)).toBe(2);
-    expect(w.retain(first)).toBe(true);
-    expect(w.subIds(first)).toEqual([9]);
+    expect(w.terms(first)).toEqual({ qos: 2, retain: true, subIds: [9], share: null });
     expect(w.seq(w.find(2))).toBe(8);
     expect(w.find(65535)).toBe(-1);
     expect(w.count).toBe(2);

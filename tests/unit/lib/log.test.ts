@@ -2,9 +2,10 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type LogEvent, Logger, type LogHandler, type LogLevel } from "../../../server/lib/log.ts";
+import { type LogEvent, Logger, type LogHandler } from "../../../server/lib/log.ts";
 import { RotatingFile } from "../../../server/lib/log_file.ts";
 import { jsonFormat, textFormat } from "../../../server/lib/log_format.ts";
+import type { LogLevel } from "../../../server/lib/log_levels.ts";
 import { type LogOptions, openLog } from "../../../server/lib/open_log.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "baomq-log-"));
@@ -185,6 +186,19 @@ describe("files", () => {
     for (const line of ["11111111\n", "22222222\n"]) f.write(line, true);
     f.close();
     expect([read(path), existsSync(`${path}.1`)]).toEqual(["22222222\n", false]);
+  });
+
+  test("every file begins with its head, the one after a rotation too", () => {
+    const path = join(dir, "head.log");
+    const open = () => new RotatingFile(path, 14, 1, "# h\n");
+    const f = open();
+    f.write("1111111\n", true);
+    expect(read(path)).toBe("# h\n1111111\n");
+    f.write("2222222\n", true);
+    f.close();
+    expect(read(path)).toBe("# h\n2222222\n");
+    open().close();
+    expect(read(path)).toBe("# h\n2222222\n");
   });
 
   test("an existing file goes on, its size counted", () => {

@@ -82,10 +82,10 @@ describe("keeping", () => {
   });
 
   test("limits set while running count from the next message on", async () => {
-    const { service, from, manager } = await start();
+    const { service, from, setLive } = await start();
     retain(from, "a", "12345");
-    await manager.setLive("emqx_retainer", "retainer.max_payload_size", "2");
-    await manager.setLive("emqx_retainer", "retainer.max_retained_messages", "2");
+    await setLive("emqx_retainer", "retainer.max_payload_size", "2");
+    await setLive("emqx_retainer", "retainer.max_retained_messages", "2");
     for (const [t, text] of [
       ["b", "123"],
       ["c", "12"],

@@ -4,6 +4,7 @@ import type { SubscribeOptions } from "../../../../server/core/types.ts";
 import type { PluginBroker, PluginSession } from "../../../../server/plugins/plugin.ts";
 import { type Entry, RetainedIndex } from "../../../../server/plugins/retainer/retained_index.ts";
 import { RetainedSender } from "../../../../server/plugins/retainer/sender.ts";
+import { mono } from "../../../support/time.ts";
 
 const QOS1: SubscribeOptions = { qos: 1, nl: false, rap: false, rh: 0, subId: 0 };
 
@@ -45,7 +46,7 @@ class Bench {
   }
 
   store(n: number, prefix = "t"): this {
-    for (let i = 0; i < n; i++) this.index.set(new Message(`${prefix}/${i}`, Buffer.from("x"), 1, true, "from", null, i, 0, null));
+    for (let i = 0; i < n; i++) this.index.set(new Message(`${prefix}/${i}`, Buffer.from("x"), 1, true, "from", null, i, 0, null), mono(0));
     return this;
   }
   session(clientId: string, o: Partial<FakeSession> = {}): FakeSession {
@@ -108,7 +109,7 @@ describe("slices", () => {
 
   test("looking through many messages that do not fit is sliced as well", () => {
     const b = new Bench().store(30_000);
-    b.index.set(new Message("t/last/x", Buffer.from("x"), 0, true, "", null, 0, 0, null));
+    b.index.set(new Message("t/last/x", Buffer.from("x"), 0, true, "", null, 0, 0, null), mono(0));
     const s = b.session("c");
     b.sender.send("c", "+/+/x", QOS1);
     expect(s.got).toEqual([]);
@@ -118,7 +119,7 @@ describe("slices", () => {
 
   test("large payloads end a slice early", () => {
     const b = new Bench();
-    for (let i = 0; i < 10; i++) b.index.set(new Message(`t/${i}`, Buffer.alloc(100_000), 0, true, "", null, 0, 0, null));
+    for (let i = 0; i < 10; i++) b.index.set(new Message(`t/${i}`, Buffer.alloc(100_000), 0, true, "", null, 0, 0, null), mono(0));
     const s = b.session("c");
     b.sender.send("c", "#", QOS1);
     expect(s.got).toHaveLength(3);
@@ -219,7 +220,8 @@ describe("what ends it", () => {
 });
 
 describe("changes while it is under way", () => {
-  const publish = (b: Bench, topic: string): void => b.index.set(new Message(topic, Buffer.from("new"), 0, true, "", null, 0, 0, null));
+  const publish = (b: Bench, topic: string): void =>
+    b.index.set(new Message(topic, Buffer.from("new"), 0, true, "", null, 0, 0, null), mono(0));
   for (const [kind, n, filter] of [
     ["looked up at once", 900, "t/#"],
     ["walked through", 6000, "#"],
