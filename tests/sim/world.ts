@@ -121,7 +121,7 @@ export class World implements Outside {
     const nothing = (): void => {};
     this.plugins = new PluginManager({
       plugins: [delayedPublish, retainer],
-      settings: new Map(),
+      configuration: { texts: () => new Map(), adopt: nothing, fault: () => null },
       expandPluginsDir: "",
       broker: this.managed,
       store: this.store,

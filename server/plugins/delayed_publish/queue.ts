@@ -22,11 +22,6 @@ export class DelayQueue {
     return this.#byDelay.held + this.#byTime.held;
   }
 
-  /** Rows in memory, cancelled ones included. */
-  get held(): number {
-    return this.heap.length;
-  }
-
   get(id: number): DelayedRowView | undefined {
     return this.#waiting.get(id)?.entry.value;
   }
