@@ -117,7 +117,7 @@ function publish(w: World, s: StepOf<"pub">): void {
     const props: E.SentProps = v5
       ? { ...(s.expiry !== undefined ? { messageExpiry: s.expiry } : {}), ...(s.user === true ? { user: ["k", `v${i}`], correlation: `c${i}`, responseTopic: "r" } : {}) }
       : {};
-    const m = w.model.message({ from: client.id, topic: s.t, qos: s.q, retain: s.r, size: s.size, props, kind: s.delay === undefined ? "client" : "delayed" });
+    const m = w.model.message({ from: client.id, topic: s.t, qos: s.q, retain: s.r, size: s.delay === undefined ? s.size : Math.max(20, s.size), props, kind: s.delay === undefined ? "client" : "delayed" });
     const topic = s.delay === undefined ? s.t : `$delayed/${s.delay}/${s.t}`;
     const pid = s.q > 0 ? client.pid() : 0;
     if (pid > 0) client.outgoing.set(pid, { m, topic, delay: s.delay, refuse: false, released: false, on: conn.no });

@@ -13,7 +13,7 @@ export function calm(w: World): void {
   w.store.fails = false;
   w.zone.maxMqueueLen = 0;
   w.pass(100, 100);
-  for (const a of w.awaited.splice(0)) w.event(a.answer);
+  w.answerAll();
   w.endTurn();
   // Who has vanished is noticed now.
   for (const c of w.conns) if (!c.gone && (c.transport.gone || c.silent || c.transport.closed || c.client.conn !== c)) w.close(c);
@@ -63,7 +63,7 @@ function comeBack(w: World): void {
     c.decoder.version = s.version;
     c.put(E.connect(fields), { kind: "connect", fields, will: null, refuse: false });
     w.feed(c);
-    for (const a of w.awaited.splice(0)) w.event(a.answer);
+    w.answerAll();
   }
 }
 
@@ -76,7 +76,7 @@ function quiet(w: World): void {
       if (c.transport.paused) continue;
       w.feed(c);
     }
-    for (const a of w.awaited.splice(0)) w.event(a.answer);
+    w.answerAll();
     w.endTurn();
     const before = w.model.ev;
     answer(w);
@@ -111,28 +111,21 @@ function owed(w: World): void {
   }
   for (const s of model.sessions.values()) {
     if (s.conn === null || !listens(s.conn)) continue;
-    const max = s.conn.fields?.maxPacket ?? 0;
     for (const d of s.waiting) {
-      if (!d.must || model.maybeExpired(d.m) || (max > 0 && largest(d.m.payload.length, d.m.topic, d.ids) > max) || w.everSmall(s, largest(d.m.payload.length, d.m.topic, d.ids))) continue;
+      if (!d.must || model.maybeExpired(d.m)) continue;
       violate("lost", `${s.id} did not get message ${d.m.n} of ${d.m.from || "the broker"} to ${d.m.topic} (QoS ${d.qos}, ${d.m.payload.length} bytes, ${d.via})`);
     }
   }
   for (const list of model.shares.values()) {
     for (const x of list) {
       if (!x.must || x.taken !== null || model.maybeExpired(x.m)) continue;
-      const size = largest(x.m.payload.length, x.m.topic, [1]);
-      if ([...x.members.keys()].some((s) => w.everSmall(s, size) || s.conn === null || !listens(s.conn))) continue;
+      if ([...x.members.keys()].some((m) => m.conn === null || !listens(m.conn))) continue;
       violate("lost_shared", `nobody of ${x.key} got message ${x.m.n} to ${x.m.topic}`);
     }
   }
   for (const d of model.delayed.values()) {
     if (d.must && !d.out && w.delayedRuns() && w.clock.monotonic > d.dueMono && w.clock.wall > d.dueWall) violate("lost_delayed", `delayed message ${d.m.n} was never published`);
   }
-}
-
-/** More than the packet can take with everything the broker may add. */
-export function largest(payload: number, topic: string, ids: readonly number[]): number {
-  return payload + Buffer.byteLength(topic) + 60 + ids.length * 5;
 }
 
 function leave(w: World): void {

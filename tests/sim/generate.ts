@@ -203,7 +203,7 @@ class Generator {
   }
 
   #pass(): Step {
-    return this.r.weighted<Step>([[4, { k: "pass", ms: 300, tick: 100 }], [3, { k: "pass", ms: 2000, tick: 100 }], [2, { k: "pass", ms: 6000, tick: 100 }], [1, { k: "pass", ms: 30_000, tick: 500 }], [0.3, { k: "pass", ms: 400_000, tick: 10_000 }]]);
+    return this.r.weighted<Step>([[4, { k: "pass", ms: 300, tick: 100 }], [3, { k: "pass", ms: 2000, tick: 100 }], [2, { k: "pass", ms: 6000, tick: 100 }], [1, { k: "pass", ms: 30_000, tick: 500 }], [0.3, { k: "pass", ms: 400_000, tick: 900 }]]);
   }
 
   #api(): Step[] {

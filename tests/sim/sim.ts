@@ -3,7 +3,7 @@ import { apply } from "./apply.ts";
 import { calm } from "./calm.ts";
 import { generate, type History } from "./generate.ts";
 import { between } from "./invariants.ts";
-import { Violation } from "./violation.ts";
+import { leftOut, Violation } from "./violation.ts";
 import { World } from "./world.ts";
 
 export interface Finding {
@@ -27,6 +27,7 @@ export function run(history: History, o: RunOptions = {}): Finding | null {
     for (; at < history.steps.length; at++) {
       const step = history.steps[at];
       if (step === undefined) break;
+      if (leftOut(step)) continue;
       o.trace?.(at, world);
       apply(world, step);
       if (step.more !== true) between(world);

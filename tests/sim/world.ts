@@ -20,7 +20,6 @@ import { DENIED, type Outside, process, SLOW } from "./model/packets.ts";
 import { numberOf } from "./model/payload.ts";
 import { read } from "./model/receive.ts";
 import { restored } from "./model/restore.ts";
-import type { Session } from "./model/types.ts";
 import { PoolWatch } from "./pool_watch.ts";
 import { Rng } from "./rng.ts";
 import { type Disk, memoryDisk, SimStore, sqliteDisk } from "./store.ts";
@@ -29,6 +28,7 @@ import { SimTransport } from "./transport.ts";
 import { violate } from "./violation.ts";
 
 interface Awaited {
+  kind: "connect" | "publish" | "subscribe";
   conn: Conn | undefined;
   topic: string | null;
   answer: () => void;
@@ -166,19 +166,19 @@ export class World implements Outside {
       );
     }
     managed.hook("client.authenticate", "sim", (client) => this.#authenticate(client), 10, null);
-    if (this.acl) managed.hook("client.check_acl", "sim", (client, _action, topic) => this.#allow(client, topic), 10, null);
+    if (this.acl) managed.hook("client.check_acl", "sim", (client, action, topic) => this.#allow(client, action, topic), 10, null);
   }
 
   #authenticate(client: ClientInfo): AuthStep | Promise<AuthStep> {
     if (client.username === "bad") return { allow: false, code: 0x87, why: "simulated" };
     if (client.username !== "slow") return null;
-    return new Promise((done) => this.awaited.push({ conn: this.#connOf(client), topic: null, answer: () => done({ allow: true }) }));
+    return new Promise((done) => this.awaited.push({ kind: "connect", conn: this.#connOf(client), topic: null, answer: () => done({ allow: true }) }));
   }
 
-  #allow(client: ClientInfo, topic: string): AclStep | Promise<AclStep> {
+  #allow(client: ClientInfo, action: "publish" | "subscribe", topic: string): AclStep | Promise<AclStep> {
     if (topic.startsWith(DENIED)) return { verdict: "deny" };
     if (!topic.startsWith(SLOW)) return null;
-    return new Promise((done) => this.awaited.push({ conn: this.#connOf(client), topic, answer: () => done({ verdict: "allow" }) }));
+    return new Promise((done) => this.awaited.push({ kind: action, conn: this.#connOf(client), topic, answer: () => done({ verdict: "allow" }) }));
   }
 
   #connOf(client: ClientInfo): Conn | undefined {
@@ -188,7 +188,7 @@ export class World implements Outside {
   // ---- what the model asks
 
   waits(conn: Conn, sent: Sent): boolean {
-    const open = (topic: string | null): boolean => this.awaited.some((a) => a.conn === conn && a.topic === topic);
+    const open = (topic: string | null): boolean => this.awaited.some((a) => a.conn === conn && a.kind === sent.kind && a.topic === topic);
     if (sent.kind === "connect") return open(null);
     if (sent.kind === "publish") return open(sent.m.topic);
     if (sent.kind === "subscribe") return sent.requests.some((r) => open(bare(r.filter)));
@@ -270,6 +270,11 @@ export class World implements Outside {
 
   readAll(): void {
     for (const c of this.conns) read(this.model, c);
+  }
+
+  /** Everything that is awaited is answered, one after another. */
+  answerAll(): void {
+    for (let a = this.awaited.shift(); a !== undefined; a = this.awaited.shift()) this.event(a.answer);
   }
 
   // ---- connections
@@ -414,11 +419,6 @@ export class World implements Outside {
   /** The model takes over what the broker has, where nobody can foretell it. */
   resync(clientId: string): void {
     resync(this.model, this.broker, this.conns, clientId);
-  }
-
-  /** Some connection of this client took no packets of that size. */
-  everSmall(s: Session, size: number): boolean {
-    return this.conns.some((c) => c.client.id === s.id && (c.fields?.maxPacket ?? 0) > 0 && size > (c.fields?.maxPacket as number));
   }
 
   /** Everything is put away. */

@@ -44,8 +44,12 @@ export function resync(model: Model, broker: Broker, conns: readonly Conn[], id:
     if (s !== undefined) {
       const { conn } = s;
       if (conn !== null) {
+        if (conn.will !== null) model.wills.set(conn.will.m.n, "unsure");
+        conn.will = null;
         model.closed(conn, true);
       }
+      if (s.will !== null) model.wills.set(s.will.n, "unsure");
+      s.will = null;
       if (!s.ended) model.end(s);
       s.disturbed = false;
     }
@@ -54,6 +58,10 @@ export function resync(model: Model, broker: Broker, conns: readonly Conn[], id:
   s ??= model.create(id, real.version);
   s.disturbed = false;
   syncSubs(s, real.subscriptions(), model.ev);
+  if (real.channel === null && s.conn?.will != null) {
+    model.wills.set(s.conn.will.m.n, "unsure");
+    s.conn.will = null;
+  }
   if (real.channel === null && s.conn !== null) model.closed(s.conn, false);
   else if (real.channel !== null && s.conn === null) {
     const conn = conns.find((c) => c.channel === real.channel);

@@ -103,11 +103,15 @@ export class Model {
     this.shares.set(m.n, list);
     let share = list.find((x) => x.key === key && x.taken === null && !x.passedOn);
     if (share === undefined) {
-      share = { m, key, members: new Map(), taken: null, must: !doubtful, why: "", passedOn: false };
+      share = { m, key, members: new Map(), taken: null, must: !doubtful, why: "", passedOn: false, loose: doubtful };
       list.push(share);
     }
     share.members.set(s, { ...sub });
-    if (s.disturbed) share.must = false;
+    if (s.disturbed) {
+      share.must = false;
+      share.loose = true;
+    }
+    if (tooLarge(s, m, 1)) letOffShare(share, "too large");
     const qos = this.effective(m.qos, sub.qos);
     if (qos === 0 && !this.takesQos0(s)) share.must = false;
     else if (qos > 0 && s.conn === null && !s.persistent) share.must = false;
@@ -134,6 +138,7 @@ export class Model {
       d.loose = true;
     } else if (qos === 0 && !this.takesQos0(s)) letOff(d, "QoS 0 to somebody who does not read");
     else if (s.conn === null && !s.persistent) letOff(d, "no session");
+    else if (tooLarge(s, m, ids.length)) letOff(d, "too large");
     s.waiting.add(d);
     this.crowd(s);
     return d;
@@ -180,6 +185,12 @@ export class Model {
     s.changedEv = this.ev;
     this.sessions.set(id, s);
     return s;
+  }
+
+  /** Connected (again): what is too large for this connection is dropped. */
+  attached(s: Session): void {
+    for (const d of s.waiting) if (tooLarge(s, d.m, d.ids.length)) letOff(d, "too large");
+    for (const list of this.shares.values()) for (const x of list) if (x.taken === null && x.members.has(s) && tooLarge(s, x.m, 1)) letOffShare(x, "too large");
   }
 
   /** The connection is over: will, then the session's own fate. */
@@ -242,7 +253,6 @@ export class Model {
         if (x.taken !== null && (x.taken.s !== s || x.taken.state === "done" || x.taken.rec)) continue;
         x.passedOn = true;
         x.taken = null;
-        x.members.delete(s);
         for (const [o, sub] of group(x.key)) x.members.set(o, sub);
         if (x.members.size === 0 || x.m.qos === 0) letOffShare(x, "its member has gone");
         else letOffShare(x, "passed on");
@@ -269,6 +279,12 @@ export class Model {
     }
     return out;
   }
+}
+
+/** More than the packet can take with everything the broker may add. */
+function tooLarge(s: Session, m: Msg, ids: number): boolean {
+  const max = s.conn?.fields?.maxPacket ?? 0;
+  return max > 0 && m.payload.length + Buffer.byteLength(m.topic) + 60 + ids * 5 + (m.props.user === undefined ? 0 : 30) > max;
 }
 
 export function letOff(d: Delivery, why: string): void {

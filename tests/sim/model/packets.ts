@@ -88,6 +88,7 @@ function connect(model: Model, conn: Conn, sent: Sent & { kind: "connect" }, out
   s.expiry = fields.version === 5 ? (fields.expiry ?? 0) : fields.clean ? 0 : Math.max(1, Math.floor(model.zone.sessionExpiryIntervalMs / 1000));
   conn.session = s;
   conn.phase = "connected";
+  model.attached(s);
   conn.keepaliveMs = Math.round(fields.keepalive * 2000 * model.zone.keepaliveBackoff);
   if (sent.will !== null && fields.will !== undefined) {
     conn.will = { m: sent.will, delay: fields.will.delay };

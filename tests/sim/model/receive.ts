@@ -58,7 +58,7 @@ function packet(model: Model, conn: Conn, p: Received, committed: number): void 
       return;
     }
     case "pubrel":
-      return released(conn, p.id, committed);
+      return released(model, conn, p.id, committed);
     case "disconnect":
       return disconnected(conn, p.code);
   }
@@ -104,22 +104,20 @@ function answered(model: Model, conn: Conn, type: string, id: number, codes: rea
   const bad = e.each !== null ? codes.length !== e.each.length || codes.some((c, i) => !ok(c, e.each?.[i])) : codes.some((c) => !ok(c, e.codes));
   if (bad && !e.may) violate("answer_code", `${conn.name}: ${type} ${id} says ${codes.join(" ")}, expected ${JSON.stringify(e.each ?? e.codes)}`);
   const refused = (codes[0] ?? 0) >= 0x80;
-  if (e.durable && !refused && e.ev > committed && e.ev > model.committed) {
-    violate(model.storeFails || model.everFailed ? "ack_while_store_fails" : "ack_before_commit", `${conn.name}: ${type} ${id} left before what it promises was committed`);
-  } else if (e.durable && !refused && e.ev > committed) {
-    violate("ack_before_commit", `${conn.name}: ${type} ${id} left before what it promises was committed`);
+  if (e.durable && !refused && e.ev > committed) {
+    violate(`ack_before_commit${model.everFailed ? "_failing" : ""}`, `${conn.name}: ${type} ${id} left before what it promises was committed`);
   }
   if (refused && e.m !== null) for (const s of model.sessions.values()) for (const d of s.byN.get(e.m.n) ?? []) d.must = false;
 }
 
-function released(conn: Conn, pid: number, committed: number): void {
+function released(model: Model, conn: Conn, pid: number, committed: number): void {
   const list = conn.expected.get("pubrel");
   const at = list?.findIndex((e) => e.id === pid) ?? -1;
   const s = conn.session as Session;
   if (at >= 0) {
     const e = (list as Expected[])[at] as Expected;
     list?.splice(at, 1);
-    if (e.durable && e.ev > committed) violate("ack_before_commit", `${conn.name}: PUBREL ${pid} left before PUBREC was committed`);
+    if (e.durable && e.ev > committed) violate(`ack_before_commit${model.everFailed ? "_failing" : ""}`, `${conn.name}: PUBREL ${pid} left before PUBREC was committed`);
   } else if (!s.recs.has(pid)) violate("pubrel_unexpected", `${conn.name}: PUBREL ${pid}, but no PUBREC was sent for it`);
   const { incoming } = conn.client;
   conn.todo.push({ type: 7, pid, d: s.inflight.get(pid) ?? null });
@@ -174,7 +172,7 @@ function published(model: Model, conn: Conn, p: Publish): void {
 function messageOf(model: Model, s: Session, topic: string, p: Publish): Msg | null {
   if (p.payload.length > 0) return model.msgs[numberOf(p.payload)] ?? null;
   // An empty payload does not say whose it is: the first that can be meant.
-  const waiting = [...s.byN.values()].flat().filter((d) => d.state === "waiting" && d.m.payload.length === 0 && d.m.topic === topic);
+  const waiting = [...s.byN.values()].flat().filter((d) => d.state === "waiting" && d.m.payload.length === 0 && d.m.topic === topic).sort((a, b) => Number(b.must) - Number(a.must));
   const meant = waiting.find((d) => d.qos === p.qos && d.retain === p.retain) ?? waiting[0];
   if (meant !== undefined && !(p.dup && s.inflight.get(p.id)?.m.topic === topic)) return meant.m;
   if (p.id > 0) {
@@ -238,7 +236,7 @@ function first(model: Model, conn: Conn, s: Session, m: Msg, p: Publish): Delive
 function shareFits(model: Model, x: Share, s: Session, conn: Conn, p: Publish): boolean {
   const sub = x.members.get(s);
   if (sub === undefined) return false;
-  if (!x.must || x.passedOn) return true;
+  if (x.loose || x.passedOn) return true;
   if (model.effective(x.m.qos, sub.qos) !== p.qos || p.retain !== (x.m.retain && sub.rap)) return false;
   return conn.version !== 5 || s.version !== 5 || same(sub.id > 0 ? [sub.id] : [], p.props?.subIds ?? []);
 }

@@ -74,6 +74,8 @@ export interface Share {
   why: string;
   /** Some member's session has ended with it: another one may have been given it. */
   passedOn: boolean;
+  /** Attributes cannot be foretold. */
+  loose: boolean;
 }
 
 export interface PendingWill {
