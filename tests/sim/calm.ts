@@ -124,7 +124,7 @@ function owed(w: World): void {
     }
   }
   for (const d of model.delayed.values()) {
-    if (d.must && !d.out && w.delayedRuns() && w.clock.monotonic > d.dueMono && w.clock.wall > d.dueWall) violate("lost_delayed", `delayed message ${d.m.n} was never published`);
+    if (d.must && d.copies > 0 && w.delayedRuns() && w.clock.monotonic > d.dueMono && w.clock.wall > d.dueWall) violate("lost_delayed", `delayed message ${d.m.n} was never published`);
   }
 }
 

@@ -10,10 +10,20 @@ export interface Known {
   readonly why: string;
 }
 
+const breaks =
+  (...kinds: string[]) =>
+  (s: Step): boolean =>
+    s.k === "bad" && kinds.includes(s.what);
+
 export const KNOWN: readonly Known[] = [
   {
     rule: "exception_escapes",
     without: (s) => s.k === "net" && s.mode === "throw",
     why: "a write that throws ends the loop over the connections",
   },
+  { rule: "not_closed", only: /malformed filter/, without: breaks("filter", "unfilter"), why: "malformed filters are answered, not closed" },
+  { rule: "unexpected_close", only: /topic_name_invalid/, without: breaks("share_pub"), why: "PUBLISH to $share/ closes the connection" },
+  { rule: "too_large", why: "Maximum Packet Size counts for PUBLISH only" },
+  { rule: "ack_before_commit_failing", without: (s) => s.k === "store", why: "acknowledgements leave while the disk fails" },
+  { rule: "count_connections", why: "a connection cut because the disk fails stays connected for the core" },
 ];

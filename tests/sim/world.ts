@@ -336,6 +336,7 @@ export class World implements Outside {
 
   pass(ms: number, tick: number): void {
     const { broker, core, model } = this;
+    this.endTurn();
     const ticks = Math.ceil(ms / tick);
     for (let i = 0; i < ticks; i++) {
       this.clock.pass(tick);

@@ -24,7 +24,7 @@ export class Model {
   readonly shares = new Map<number, Share[]>();
   /** Topic -> what is retained, all versions; the last one counts. `n` -1 = nothing. */
   readonly retained = new Map<string, { n: number; ev: number; sure: boolean }[]>();
-  readonly delayed = new Map<number, { m: Msg; dueWall: number; dueMono: number; ev: number; must: boolean; out: boolean }>();
+  readonly delayed = new Map<number, { m: Msg; dueWall: number; dueMono: number; ev: number; must: boolean; copies: number }>();
   /** Sessions that ended: a kill may bring them back. */
   graves: { s: Session; ev: number }[] = [];
   /** Wills by message: what has become of them. */

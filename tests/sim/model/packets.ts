@@ -187,12 +187,13 @@ function publish(model: Model, conn: Conn, sent: Sent & { kind: "publish" }, out
   }
   if (sent.delay !== undefined && out.delayedRuns()) {
     const ms = sent.delay * 1000;
-    model.delayed.set(m.n, { m, dueWall: model.clock.wall + ms, dueMono: model.clock.monotonic + ms, ev: model.ev, must: !doubtful, out: false });
+    const copies = (model.delayed.get(m.n)?.copies ?? 0) + 1;
+    model.delayed.set(m.n, { m, copies, dueWall: model.clock.wall + ms, dueMono: model.clock.monotonic + ms, ev: model.ev, must: !doubtful });
     answer([0], true);
     return;
   }
   const before = model.retained.get(m.topic)?.at(-1);
-  const keeps = m.retain && model.retainer && !doubtful && (m.payload.length > 0 || (before?.sure === true && before.n >= 0));
+  const keeps = m.retain && model.retainer && !doubtful && (m.payload.length > 0 || (before?.sure === true && before.n >= 0 && !model.maybeExpired(model.msgs[before.n] as Msg)));
   const any = sent.delay !== undefined ? false : model.publish(m, doubtful);
   const durable = kept(model, m) || keeps || (m.qos === 2 && s.persistent);
   answer(doubtful ? null : any ? [0] : [0x10], durable);

@@ -163,7 +163,7 @@ function published(model: Model, conn: Conn, p: Publish): void {
   d.state = "seen";
   d.seenOn = conn;
   d.seenAt = model.clock.monotonic;
-  inOrder(conn, s, d);
+  inOrder(model, conn, s, d);
   if (p.dup && !d.again && (d.firstConn >= s.connNo || conn !== s.conn)) violate("dup_first", `${conn.name}: message ${m.n} came with DUP, but never before`);
   if (p.qos === 0) d.state = "done";
   else took(conn, s, d, p);
@@ -179,7 +179,7 @@ function messageOf(model: Model, s: Session, topic: string, p: Publish): Msg | n
     const d = s.inflight.get(p.id);
     if (d !== undefined && d.m.payload.length === 0) return d.m;
   }
-  for (const list of model.shares.values()) for (const x of list) if (x.m.payload.length === 0 && x.m.topic === topic && x.taken === null && x.members.has(s)) return x.m;
+  for (const list of model.shares.values()) for (const x of list) if (x.m.payload.length === 0 && x.m.topic === topic && x.members.has(s) && x.taken?.s !== s) return x.m;
   for (const [n] of s.byN) if ((model.msgs[n] as Msg).payload.length === 0 && (model.msgs[n] as Msg).topic === topic) return model.msgs[n] as Msg;
   return null;
 }
@@ -216,9 +216,11 @@ function same(a: readonly number[], b: readonly number[]): boolean {
 
 function first(model: Model, conn: Conn, s: Session, m: Msg, p: Publish): Delivery | null {
   const list = s.byN.get(m.n) ?? [];
-  const d = list.find((x) => x.state === "waiting" && fits(x, conn, p));
+  const fitting = list.filter((x) => x.state === "waiting" && fits(x, conn, p));
+  const d = fitting.find((x) => x.must) ?? fitting[0];
   if (d !== undefined) return d;
-  const share = (model.shares.get(m.n) ?? []).find((x) => x.taken === null && x.members.has(s) && shareFits(model, x, s, conn, p));
+  const shares = model.shares.get(m.n) ?? [];
+  const share = shares.find((x) => x.taken === null && x.members.has(s) && shareFits(model, x, s, conn, p)) ?? exchanged(shares, s);
   if (share !== undefined) return takeShare(model, share, s, p);
   const wrong = list.find((x) => x.state === "waiting");
   const told = `QoS ${p.qos} retain ${p.retain} identifiers ${p.props?.subIds.join(",") ?? ""}`;
@@ -231,6 +233,20 @@ function first(model: Model, conn: Conn, s: Session, m: Msg, p: Publish): Delive
   else if ((model.shares.get(m.n) ?? []).some((x) => x.members.has(s))) violate("share_twice", `${conn.name}: message ${m.n} to ${m.topic} had another member of the group already`);
   else violate("not_for_you", `${conn.name}: message ${m.n} of ${m.from} to ${m.topic} (${told}) is none of its business; it subscribes to ${[...s.subs.keys()].join(" ")}`);
   return null;
+}
+
+/** The copy of a member of two groups may have been booked for the wrong one: it is the other's, and this one is free. */
+function exchanged(shares: readonly Share[], s: Session): Share | undefined {
+  for (const x of shares) {
+    const { taken } = x;
+    if (taken === null || taken.s === s || !x.members.has(s)) continue;
+    const other = shares.find((y) => y.taken === null && y.members.has(taken.s));
+    if (other === undefined) continue;
+    other.taken = taken;
+    x.taken = null;
+    return x;
+  }
+  return undefined;
 }
 
 function shareFits(model: Model, x: Share, s: Session, conn: Conn, p: Publish): boolean {
@@ -249,7 +265,7 @@ function takeShare(model: Model, x: Share, s: Session, p: Publish): Delivery {
 }
 
 /** Earlier ones of the same publisher, topic and QoS cannot come any more [MQTT-4.6.0-6]. */
-function inOrder(conn: Conn, s: Session, d: Delivery): void {
+function inOrder(model: Model, conn: Conn, s: Session, d: Delivery): void {
   if (d.via !== "live" || d.loose) return;
   const o = s.order.get(orderKey(d));
   const at = o?.list.indexOf(d) ?? -1;
@@ -257,7 +273,7 @@ function inOrder(conn: Conn, s: Session, d: Delivery): void {
   for (; o.from < at; o.from++) {
     const x = o.list[o.from] as Delivery;
     if (x.state !== "waiting" || x.loose) continue;
-    if (x.must) violate("order", `${conn.name}: message ${d.m.n} to ${d.m.topic} came, ${x.m.n} before it did not`);
+    if (x.must && !model.maybeExpired(x.m)) violate("order", `${conn.name}: message ${d.m.n} to ${d.m.topic} came, ${x.m.n} before it did not`);
     x.state = "skipped";
     s.waiting.delete(x);
   }

@@ -44,7 +44,7 @@ export function restored(world: World): void {
   }
   for (const d of model.delayed.values()) {
     if (d.ev > model.committed) d.must = false;
-    if (d.out) d.must = false;
+    if (d.copies === 0) d.must = false;
   }
 }
 
