@@ -66,6 +66,7 @@ export class Chaos {
     const s = this.world.model.session(id);
     if (s !== undefined) {
       s.disturbed = true;
+      s.disturbedIn.add(this.world.model.ev);
       for (const d of s.waiting) {
         if (d.must && d.ev === this.world.model.ev) d.must = false;
       }

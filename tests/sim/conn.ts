@@ -77,6 +77,7 @@ export class Conn {
   will: { m: Msg; delay: number } | null = null;
   lastRecv: number;
   keepaliveMs = 0;
+  connectedAt = 0;
   connack = -1;
   todo: Todo[] = [];
   fedBytes = 0;

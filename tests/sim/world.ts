@@ -370,7 +370,7 @@ export class World implements Outside {
     const slack = 1000 + tick;
     for (const c of this.conns) {
       if (c.phase === "closed" || c.gone || c.transport.closed || c.silent || c.transport.gone) continue;
-      if (c.phase === "connected" && c.keepaliveMs > 0 && now > c.lastRecv + c.keepaliveMs + slack) violate("keepalive_late", `${c.name} is silent for ${now - c.lastRecv} ms, allowed are ${c.keepaliveMs}`);
+      if (c.phase === "connected" && c.keepaliveMs > 0 && now > Math.max(c.lastRecv, c.connectedAt) + c.keepaliveMs + slack) violate("keepalive_late", `${c.name} is silent for ${now - c.lastRecv} ms, allowed are ${c.keepaliveMs}`);
       if (c.phase !== "connected" && now > c.opened + this.zone.idleTimeoutMs + slack) violate("idle_late", `${c.name} has been open for ${now - c.opened} ms without CONNECT`);
     }
     for (const s of [...model.sessions.values()]) {

@@ -56,6 +56,7 @@ export function resync(model: Model, broker: Broker, conns: readonly Conn[], id:
     return;
   }
   s ??= model.create(id, real.version);
+  s.disturbedIn.add(model.ev);
   s.disturbed = false;
   syncSubs(s, real.subscriptions(), model.ev);
   if (real.channel === null && s.conn?.will != null) {

@@ -50,12 +50,13 @@ export class Model {
     const n = this.msgs.length;
     const payload = o.size === 0 ? Buffer.alloc(0) : payloadOf(n, o.from, o.topic, o.size);
     const { size: _, ...rest } = o;
-    const m: Msg = { props: {}, ...rest, n, payload, wall: 0, mono: 0, expiresWall: 0, expiresMono: 0 };
+    const m: Msg = { props: {}, ...rest, n, payload, ev: 0, wall: 0, mono: 0, expiresWall: 0, expiresMono: 0 };
     this.msgs.push(m);
     return m;
   }
 
   stamp(m: Msg): void {
+    m.ev = this.ev;
     m.wall = this.clock.wall;
     m.mono = this.clock.monotonic;
     const s = m.props.messageExpiry;
@@ -111,6 +112,7 @@ export class Model {
       share.must = false;
       share.loose = true;
     }
+    if (m.payload.length === 0) letOffShare(share, "empty payloads look alike");
     if (tooLarge(s, m, 1)) letOffShare(share, "too large");
     const qos = this.effective(m.qos, sub.qos);
     if (qos === 0 && !this.takesQos0(s)) share.must = false;
@@ -139,6 +141,7 @@ export class Model {
     } else if (qos === 0 && !this.takesQos0(s)) letOff(d, "QoS 0 to somebody who does not read");
     else if (s.conn === null && !s.persistent) letOff(d, "no session");
     else if (tooLarge(s, m, ids.length)) letOff(d, "too large");
+    if (m.payload.length === 0) letOff(d, "empty payloads look alike");
     s.waiting.add(d);
     this.crowd(s);
     return d;

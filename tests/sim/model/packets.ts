@@ -88,6 +88,7 @@ function connect(model: Model, conn: Conn, sent: Sent & { kind: "connect" }, out
   s.expiry = fields.version === 5 ? (fields.expiry ?? 0) : fields.clean ? 0 : Math.max(1, Math.floor(model.zone.sessionExpiryIntervalMs / 1000));
   conn.session = s;
   conn.phase = "connected";
+  conn.connectedAt = model.clock.monotonic;
   model.attached(s);
   conn.keepaliveMs = Math.round(fields.keepalive * 2000 * model.zone.keepaliveBackoff);
   if (sent.will !== null && fields.will !== undefined) {
@@ -209,7 +210,11 @@ function ack(model: Model, conn: Conn, sent: Sent & { kind: "ack" }): void {
   const s = conn.session as Session;
   const { pid, type, code } = sent;
   if (type === 6) {
-    const had = s.awaitingRel.delete(pid);
+    const since = s.awaitingRel.get(pid);
+    const limit = model.zone.awaitRelTimeoutMs;
+    // Past its time the broker may have given it up: then there is nothing to write.
+    const had = since !== undefined && (limit === 0 || model.clock.monotonic < since.at + limit);
+    s.awaitingRel.delete(pid);
     conn.expect("pubcomp", pid, { codes: had && !conn.doubtful ? [0, 0x92] : null, ev: model.ev, may: conn.doubtful || model.storeFails, durable: had && s.persistent });
     return;
   }

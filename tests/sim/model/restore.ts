@@ -43,7 +43,10 @@ export function restored(world: World): void {
     model.retained.set(topic, last === undefined ? [{ n: -1, ev: 0, sure: true }] : [{ ...last, sure: last.sure && !newer }]);
   }
   for (const d of model.delayed.values()) {
-    if (d.ev > model.committed) d.must = false;
+    if (d.ev > model.committed) {
+      d.must = false;
+      d.copies = Math.max(0, d.copies - 1);
+    }
     if (d.copies === 0) d.must = false;
   }
 }

@@ -15,6 +15,8 @@ export interface Msg {
   readonly kind: "client" | "will" | "api" | "delayed";
   /** When it was published last, on both hands of the clock, and when it expires on them (0 = never). */
   wall: number;
+  /** Event in which that was. */
+  ev: number;
   mono: number;
   expiresWall: number;
   expiresMono: number;
@@ -108,6 +110,8 @@ export class Session {
   readonly recs = new Set<number>();
   /** A hook or command interfered in this event: what it is given now cannot be foretold. */
   disturbed = false;
+  /** Events in which that happened. */
+  readonly disturbedIn = new Set<number>();
   /** Event in which it was made, resumed, or its expiry changed. */
   changedEv = 0;
   ended = false;
