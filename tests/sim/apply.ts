@@ -102,7 +102,7 @@ function connect(w: World, s: StepOf<"connect">): void {
   conn.fields = fields;
   conn.decoder.version = s.v;
   client.lastConnect = fields;
-  conn.put(E.connect(fields), { kind: "connect", fields, will: m, refuse: s.auth === "bad" });
+  conn.put(E.connect(fields), { kind: "connect", fields, will: m, refuse: s.auth === "bad" ? true : undefined });
 }
 
 function publish(w: World, s: StepOf<"pub">): void {

@@ -61,7 +61,7 @@ function comeBack(w: World): void {
     };
     c.fields = fields;
     c.decoder.version = s.version;
-    c.put(E.connect(fields), { kind: "connect", fields, will: null, refuse: false });
+    c.put(E.connect(fields), { kind: "connect", fields, will: null, refuse: undefined });
     w.feed(c);
     w.answerAll();
   }

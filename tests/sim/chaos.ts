@@ -44,6 +44,7 @@ export class Chaos {
     }
     if (step.act === "pub") {
       const m = model.message({ from: "", topic: step.t.replace(/[+#]/g, "a"), qos: 1, retain: false, size: 20, kind: "api" });
+      m.inHook = true;
       model.published.push(m.n);
       broker.publish(new Message(m.topic, m.payload, 1, false, "", null, world.clock.now(), 0, null));
       return;

@@ -7,7 +7,7 @@ import type { SimTransport } from "./transport.ts";
 
 /** A packet of the client, as data for the model. */
 export type Sent =
-  | { kind: "connect"; fields: ConnectFields; will: Msg | null; refuse: boolean }
+  | { kind: "connect"; fields: ConnectFields; will: Msg | null; refuse: boolean | undefined }
   | { kind: "subscribe"; id: number; requests: readonly Request[]; subId: number }
   | { kind: "unsubscribe"; id: number; filters: readonly string[] }
   /** `delay`: seconds, by the topic `$delayed/…`. `refuse`: to a topic that takes no messages (`$share/…`). */

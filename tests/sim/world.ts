@@ -238,6 +238,7 @@ export class World implements Outside {
       const ends = closed || (c.channel.phase === "closed" && !c.gone);
       if (!ends || c.phase === "closed") continue;
       if (c.mayClose === "" && !this.model.storeFails) violate("unexpected_close", `${c.name} (version ${c.version}) was closed: ${c.reason}`);
+      c.session?.disturbedIn.add(this.model.ev);
       this.model.closed(c, false);
     }
   }
@@ -420,6 +421,10 @@ export class World implements Outside {
   /** The model takes over what the broker has, where nobody can foretell it. */
   resync(clientId: string): void {
     resync(this.model, this.broker, this.conns, clientId);
+  }
+
+  clientNamed(id: string): Client | undefined {
+    return this.clients.find((c) => c.id === id);
   }
 
   /** Everything is put away. */

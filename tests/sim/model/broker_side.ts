@@ -10,7 +10,7 @@ export function brokerPublished(model: Model, n: number): void {
   const m = model.msgs[n] as Msg;
   if (m.kind === "will") will(model, m);
   else if (m.kind === "delayed") delayed(model, m);
-  else model.publish(m);
+  else model.publish(m, m.inHook);
 }
 
 function will(model: Model, m: Msg): void {

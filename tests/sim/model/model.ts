@@ -50,7 +50,7 @@ export class Model {
     const n = this.msgs.length;
     const payload = o.size === 0 ? Buffer.alloc(0) : payloadOf(n, o.from, o.topic, o.size);
     const { size: _, ...rest } = o;
-    const m: Msg = { props: {}, ...rest, n, payload, ev: 0, wall: 0, mono: 0, expiresWall: 0, expiresMono: 0 };
+    const m: Msg = { props: {}, ...rest, n, payload, inHook: false, ev: 0, wall: 0, mono: 0, expiresWall: 0, expiresMono: 0 };
     this.msgs.push(m);
     return m;
   }
@@ -102,9 +102,9 @@ export class Model {
     const key = `${sub.group}/${sub.filter}`;
     const list = this.shares.get(m.n) ?? [];
     this.shares.set(m.n, list);
-    let share = list.find((x) => x.key === key && x.taken === null && !x.passedOn);
+    let share = list.find((x) => x.key === key && x.ev === this.ev);
     if (share === undefined) {
-      share = { m, key, members: new Map(), taken: null, must: !doubtful, why: "", passedOn: false, loose: doubtful };
+      share = { m, key, ev: this.ev, members: new Map(), taken: null, must: !doubtful, why: "", passedOn: false, loose: doubtful };
       list.push(share);
     }
     share.members.set(s, { ...sub });

@@ -23,6 +23,7 @@ export function process(model: Model, conn: Conn, out: Outside): void {
   for (;;) {
     const sent = conn.queue[0];
     if (sent === undefined || conn.phase === "closed") break;
+    if (sent.kind === "connect") sent.refuse ??= out.banned(sent.fields.clientId);
     if (out.waits(conn, sent)) return;
     conn.queue.shift();
     one(model, conn, sent, out);
@@ -59,7 +60,7 @@ function close(model: Model, conn: Conn, why: string, codes: readonly number[]):
 
 function connect(model: Model, conn: Conn, sent: Sent & { kind: "connect" }, out: Outside): void {
   const { fields } = sent;
-  if (sent.refuse || out.banned(fields.clientId)) {
+  if (sent.refuse === true) {
     conn.expect("connack", 0, { codes: null, ev: model.ev });
     conn.mustClose = { why: "refused", codes: [] };
     conn.phase = "closed";

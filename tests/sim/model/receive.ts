@@ -35,7 +35,7 @@ function packet(model: Model, conn: Conn, p: Received, committed: number): void 
   if (conn.connack < 0 && p.type !== "connack") violate("before_connack", `${conn.name} got ${p.type} before CONNACK`);
   switch (p.type) {
     case "publish":
-      return published(model, conn, p);
+      return published(model, conn, p, committed);
     case "connack":
       return connack(conn, p);
     case "suback":
@@ -141,7 +141,7 @@ function topicOf(conn: Conn, p: Publish): string {
   return topic ?? "";
 }
 
-function published(model: Model, conn: Conn, p: Publish): void {
+function published(model: Model, conn: Conn, p: Publish, committed: number): void {
   const topic = topicOf(conn, p);
   const s = conn.session;
   if (s === null) {
@@ -158,7 +158,8 @@ function published(model: Model, conn: Conn, p: Publish): void {
   if (p.qos > 0 && again(model, conn, s, m, p)) return;
   const d = first(model, conn, s, m, p);
   if (d === null) return;
-  forwarded(model, conn, m, p);
+  if (p.qos === 2 && s.persistent && d.via === "live" && d.ev > committed) violate(`publish_before_commit${model.everFailed ? "_failing" : ""}`, `${conn.name}: message ${m.n} of QoS 2 left before it was committed`);
+  if (p.payload.length > 0) forwarded(model, conn, m, p);
   s.waiting.delete(d);
   d.state = "seen";
   d.seenOn = conn;
@@ -224,7 +225,7 @@ function first(model: Model, conn: Conn, s: Session, m: Msg, p: Publish): Delive
   const share = shares.find((x) => x.taken === null && x.members.has(s) && shareFits(model, x, s, conn, p)) ?? exchanged(shares, s);
   if (share !== undefined) return takeShare(model, share, s, p);
   // Empty payloads look alike; and what a hook did in the middle of it, nobody can foretell.
-  if (m.payload.length === 0 || s.disturbedIn.has(m.ev) || shares.some((x) => x.passedOn && x.members.has(s))) return model.delivery(s, m, p.qos, p.retain, [], "share");
+  if (m.payload.length === 0 || m.inHook || s.disturbedIn.has(m.ev) || shares.some((x) => x.passedOn && x.members.has(s))) return model.delivery(s, m, p.qos, p.retain, [], "share");
   const wrong = list.find((x) => x.state === "waiting");
   const told = `QoS ${p.qos} retain ${p.retain} identifiers ${p.props?.subIds.join(",") ?? ""}`;
   if (wrong !== undefined) {

@@ -79,7 +79,12 @@ function lived(world: World, s: Session): void {
     for (const d of list) {
       if (d.state === "done" ? d.doneEv > model.committed : d.state === "skipped") d.again = true;
       else if (d.state === "waiting" && (d.qos === 0 || d.via === "retained" || d.ev > model.committed)) letOff(d, "kill before it was stored");
-      else if (d.state === "seen") d.again = true;
+      else if (d.state === "seen" && d.ev > model.committed) {
+        // Forgotten: if its publisher sends it again, it is a new one.
+        d.state = "done";
+        s.inflight.delete(d.pid);
+        if (d.qos === 2) world.clientNamed(s.id)?.incoming.delete(d.pid);
+      } else if (d.state === "seen") d.again = true;
     }
   }
   for (const [pid, w] of s.awaitingRel) if (w.ev > model.committed) s.awaitingRel.delete(pid);

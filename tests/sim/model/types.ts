@@ -17,6 +17,8 @@ export interface Msg {
   wall: number;
   /** Event in which that was. */
   ev: number;
+  /** Published by a hook in the middle of something else: who is subscribed at that moment cannot be foretold. */
+  inHook: boolean;
   mono: number;
   expiresWall: number;
   expiresMono: number;
@@ -70,6 +72,7 @@ export interface Delivery {
 export interface Share {
   readonly m: Msg;
   readonly key: string;
+  readonly ev: number;
   readonly members: Map<Session, Sub>;
   taken: Delivery | null;
   must: boolean;
