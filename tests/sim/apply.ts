@@ -302,9 +302,7 @@ const DOERS: Doers = {
   plugin: (w, s) => w.command(s.op, s.name),
   hook: (w, s) => w.chaos.plant(s),
   resolve(w, s) {
-    if (w.awaited.length === 0) return;
-    const [a] = w.awaited.splice(s.i % w.awaited.length, 1);
-    if (a !== undefined) w.event(a.answer);
+    w.answer(s.i);
   },
   many,
   turn: (w) => w.someTurn(),

@@ -78,6 +78,8 @@ export class Conn {
   lastRecv: number;
   keepaliveMs = 0;
   connectedAt = 0;
+  /** All that its first unprocessed packet waited for has been answered. */
+  headFree = false;
   connack = -1;
   todo: Todo[] = [];
   fedBytes = 0;

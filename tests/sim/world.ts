@@ -275,7 +275,14 @@ export class World implements Outside {
 
   /** Everything that is awaited is answered, one after another. */
   answerAll(): void {
-    for (let a = this.awaited.shift(); a !== undefined; a = this.awaited.shift()) this.event(a.answer);
+    while (this.awaited.length > 0) this.answer(0);
+  }
+
+  answer(i: number): void {
+    const [a] = this.awaited.splice(i % this.awaited.length, 1);
+    if (a === undefined) return;
+    if (a.conn !== undefined && !this.awaited.some((b) => b.conn === a.conn)) a.conn.headFree = true;
+    this.event(a.answer);
   }
 
   // ---- connections

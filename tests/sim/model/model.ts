@@ -152,7 +152,7 @@ export class Model {
     const d: Delivery = {
       s, m, qos, retain, ids, via, firstConn,
       must: true, why: "", loose: false, state: "waiting", pid: 0, rec: false,
-      seenOn: null, seenAt: 0, ev: this.ev, doneEv: 0, again: false,
+      seenOn: null, seenAt: 0, ev: this.ev, doneEv: 0, again: false, seenEv: 0, unsent: false,
     }; // biome-ignore format: one thing
     const same = s.byN.get(m.n);
     if (same === undefined) s.byN.set(m.n, [d]);

@@ -24,7 +24,8 @@ export function process(model: Model, conn: Conn, out: Outside): void {
     const sent = conn.queue[0];
     if (sent === undefined || conn.phase === "closed") break;
     if (sent.kind === "connect") sent.refuse ??= out.banned(sent.fields.clientId);
-    if (out.waits(conn, sent)) return;
+    if (!conn.headFree && out.waits(conn, sent)) return;
+    conn.headFree = false;
     conn.queue.shift();
     one(model, conn, sent, out);
   }
@@ -166,7 +167,7 @@ function publish(model: Model, conn: Conn, sent: Sent & { kind: "publish" }, out
     if (m.qos > 0) conn.expect(type, pid, { codes: conn.version === 5 && !may ? codes : null, may, ev: model.ev, durable, m });
   };
   const swallow = (): void => {
-    if (m.qos === 2 && conn.version !== 5) s.awaitingRel.set(pid, { at: model.clock.monotonic, ev: model.ev, m: m.n });
+    if (m.qos === 2 && conn.version !== 5) s.awaitingRel.set(pid, { at: model.clock.monotonic, ev: model.ev, m: m.n, unsure: may });
   };
   if (sent.refuse === true || (out.acl && m.topic.startsWith(DENIED))) {
     swallow();
@@ -178,14 +179,14 @@ function publish(model: Model, conn: Conn, sent: Sent & { kind: "publish" }, out
     const waits = s.awaitingRel.get(pid);
     if (waits !== undefined) {
       const limit = model.zone.awaitRelTimeoutMs;
-      if (limit === 0 || model.clock.monotonic < waits.at + limit) {
+      if (!waits.unsure && (limit === 0 || model.clock.monotonic < waits.at + limit)) {
         answer([0], false);
         return;
       }
       // It may have been given up meanwhile.
       doubtful = true;
     }
-    s.awaitingRel.set(pid, { at: model.clock.monotonic, ev: model.ev, m: m.n });
+    s.awaitingRel.set(pid, { at: model.clock.monotonic, ev: model.ev, m: m.n, unsure: may });
   }
   if (sent.delay !== undefined && out.delayedRuns()) {
     const ms = sent.delay * 1000;

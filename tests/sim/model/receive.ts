@@ -162,6 +162,7 @@ function published(model: Model, conn: Conn, p: Publish, committed: number): voi
   if (p.payload.length > 0) forwarded(model, conn, m, p);
   s.waiting.delete(d);
   d.state = "seen";
+  d.seenEv = model.ev;
   d.seenOn = conn;
   d.seenAt = model.clock.monotonic;
   inOrder(model, conn, s, d);
@@ -188,9 +189,10 @@ function messageOf(model: Model, s: Session, topic: string, p: Publish): Msg | n
 
 /** A message that was sent before and is not acknowledged to the end: the same identifier, with DUP, on a later connection. */
 function again(model: Model, conn: Conn, s: Session, m: Msg, p: Publish): boolean {
-  const d = (s.byN.get(m.n) ?? []).find((x) => (x.state === "seen" && x.pid === p.id) || (x.again && x.state === "done"));
+  const d = (s.byN.get(m.n) ?? []).find((x) => (x.state === "seen" && (x.pid === p.id || x.unsent)) || (x.again && x.state === "done"));
   if (d === undefined || (d.state === "done" && !p.dup)) return false;
-  if (!p.dup) violate("no_dup", `${conn.name}: message ${m.n} came again without DUP`);
+  if (!p.dup && d.unsent && p.qos === 2) violate("publish_before_commit", `${conn.name}: message ${m.n} of QoS 2 came twice, it had left before that was committed`);
+  else if (!p.dup && !d.unsent) violate("no_dup", `${conn.name}: message ${m.n} came again without DUP`);
   if (d.seenOn === conn && d.state === "seen") {
     if (conn.version === 5) violate("resent_live", `${conn.name}: message ${m.n} came again on a living connection [MQTT-4.4.0-1]`);
     else if (!conn.transport.everFull && model.clock.monotonic - d.seenAt < model.zone.retryIntervalMs - 100 && d.seenAt > 0)
@@ -198,7 +200,8 @@ function again(model: Model, conn: Conn, s: Session, m: Msg, p: Publish): boolea
   }
   d.seenOn = conn;
   d.seenAt = model.clock.monotonic;
-  d.again = false;
+  d.again = d.unsent = false;
+  d.seenEv = model.ev;
   d.state = "seen";
   d.pid = p.id;
   took(conn, s, d, p);
@@ -222,7 +225,8 @@ function first(model: Model, conn: Conn, s: Session, m: Msg, p: Publish): Delive
   const d = fitting.find((x) => x.must) ?? fitting[0];
   if (d !== undefined) return d;
   const shares = model.shares.get(m.n) ?? [];
-  const share = shares.find((x) => x.taken === null && x.members.has(s) && shareFits(model, x, s, conn, p)) ?? exchanged(shares, s);
+  const open = shares.filter((x) => x.taken === null && x.members.has(s) && shareFits(model, x, s, conn, p));
+  const share = open.find((x) => x.must) ?? open[0] ?? exchanged(shares, s);
   if (share !== undefined) return takeShare(model, share, s, p);
   // Empty payloads look alike; and what a hook did in the middle of it, nobody can foretell.
   if (m.payload.length === 0 || m.inHook || s.disturbedIn.has(m.ev) || shares.some((x) => x.passedOn && x.members.has(s))) return model.delivery(s, m, p.qos, p.retain, [], "share");

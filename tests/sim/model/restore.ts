@@ -84,7 +84,10 @@ function lived(world: World, s: Session): void {
         d.state = "done";
         s.inflight.delete(d.pid);
         if (d.qos === 2) world.clientNamed(s.id)?.incoming.delete(d.pid);
-      } else if (d.state === "seen") d.again = true;
+      } else if (d.state === "seen") {
+        d.again = true;
+        d.unsent = d.seenEv > model.committed;
+      }
     }
   }
   for (const [pid, w] of s.awaitingRel) if (w.ev > model.committed) s.awaitingRel.delete(pid);

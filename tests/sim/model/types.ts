@@ -66,6 +66,9 @@ export interface Delivery {
   doneEv: number;
   /** The broker may have forgotten that this was acknowledged (kill before the commit). */
   again: boolean;
+  seenEv: number;
+  /** The broker may have forgotten that it was sent (kill before the commit). */
+  unsent: boolean;
 }
 
 /** One message for one group: exactly one member gets it. */
@@ -106,7 +109,7 @@ export class Session {
   endsAt = Number.POSITIVE_INFINITY;
   will: PendingWill | null = null;
   /** Packet identifiers of QoS 2 messages of this client that await PUBREL -> when (monotonic) and in which event. */
-  readonly awaitingRel = new Map<number, { at: number; ev: number; m: number }>();
+  readonly awaitingRel = new Map<number, { at: number; ev: number; m: number; unsure: boolean }>();
   /** What the client has in hand, by packet identifier. */
   readonly inflight = new Map<number, Delivery>();
   /** Packet identifiers this client has sent a PUBREC for. */
