@@ -50,7 +50,7 @@ export class Model {
     const n = this.msgs.length;
     const payload = o.size === 0 ? Buffer.alloc(0) : payloadOf(n, o.from, o.topic, o.size);
     const { size: _, ...rest } = o;
-    const m: Msg = { props: {}, ...rest, n, payload, inHook: false, ev: 0, wall: 0, mono: 0, expiresWall: 0, expiresMono: 0 };
+    const m: Msg = { props: {}, ...rest, n, payload, times: 0, inHook: false, ev: 0, wall: 0, mono: 0, expiresWall: 0, expiresMono: 0 };
     this.msgs.push(m);
     return m;
   }
@@ -72,6 +72,7 @@ export class Model {
   /** A message is published now: retained, and owed to everybody whose subscriptions match. True = somebody subscribes to it. */
   publish(m: Msg, doubtful = false): boolean {
     this.stamp(m);
+    m.times++;
     if (m.retain && this.retainer) this.keep(m, doubtful);
     let any = false;
     for (const s of this.sessions.values()) {
@@ -102,19 +103,19 @@ export class Model {
     const key = `${sub.group}/${sub.filter}`;
     const list = this.shares.get(m.n) ?? [];
     this.shares.set(m.n, list);
-    let share = list.find((x) => x.key === key && x.ev === this.ev);
+    let share = list.find((x) => x.key === key && x.times === m.times);
     if (share === undefined) {
-      share = { m, key, ev: this.ev, members: new Map(), taken: null, must: !doubtful, why: "", passedOn: false, loose: doubtful };
+      share = { m, key, times: m.times, members: new Map(), taken: null, must: !doubtful, why: "", passedOn: false, loose: doubtful };
       list.push(share);
     }
-    share.members.set(s, { ...sub });
+    const qos = this.effective(m.qos, sub.qos);
+    share.members.set(s, { ...sub, gets: qos });
     if (s.disturbed) {
       share.must = false;
       share.loose = true;
     }
     if (m.payload.length === 0) letOffShare(share, "empty payloads look alike");
     if (tooLarge(s, m, 1)) letOffShare(share, "too large");
-    const qos = this.effective(m.qos, sub.qos);
     if (qos === 0 && !this.takesQos0(s)) share.must = false;
     else if (qos > 0 && s.conn === null && !s.persistent) share.must = false;
     this.crowd(s);
@@ -208,7 +209,7 @@ export class Model {
     for (const list of this.shares.values())
       for (const x of list) {
         const sub = x.taken === null ? x.members.get(s) : undefined;
-        if (sub !== undefined && this.effective(x.m.qos, sub.qos) === 0) letOffShare(x, "connection ended");
+        if (sub?.gets === 0) letOffShare(x, "connection ended");
       }
     const will = clean ? null : conn.will;
     if (conn.will !== null && clean) this.wills.set(conn.will.m.n, "off");
@@ -256,7 +257,7 @@ export class Model {
         if (x.taken !== null && (x.taken.s !== s || x.taken.state === "done" || x.taken.rec)) continue;
         x.passedOn = true;
         x.taken = null;
-        for (const [o, sub] of group(x.key)) x.members.set(o, sub);
+        for (const [o, sub] of group(x.key)) x.members.set(o, { ...sub, gets: this.effective(x.m.qos, sub.qos) });
         if (x.members.size === 0 || x.m.qos === 0) letOffShare(x, "its member has gone");
         else letOffShare(x, "passed on");
       }

@@ -222,10 +222,15 @@ function same(a: readonly number[], b: readonly number[]): boolean {
 function first(model: Model, conn: Conn, s: Session, m: Msg, p: Publish): Delivery | null {
   const list = s.byN.get(m.n) ?? [];
   const fitting = list.filter((x) => x.state === "waiting" && fits(x, conn, p));
-  const d = fitting.find((x) => x.must) ?? fitting[0];
-  if (d !== undefined) return d;
+  const d = fitting[0];
+  if (d !== undefined) {
+    // Of two copies the first has come; the second may stay away if the first might have.
+    const owed = fitting.find((x) => x.must);
+    if (owed !== undefined && owed !== d) owed.must = false;
+    return d;
+  }
   const shares = model.shares.get(m.n) ?? [];
-  const open = shares.filter((x) => x.taken === null && x.members.has(s) && shareFits(model, x, s, conn, p));
+  const open = shares.filter((x) => x.taken === null && x.members.has(s) && shareFits(x, s, conn, p));
   const share = open.find((x) => x.must) ?? open[0] ?? exchanged(shares, s);
   if (share !== undefined) return takeShare(model, share, s, p);
   // Empty payloads look alike; and what a hook did in the middle of it, nobody can foretell.
@@ -257,11 +262,11 @@ function exchanged(shares: readonly Share[], s: Session): Share | undefined {
   return undefined;
 }
 
-function shareFits(model: Model, x: Share, s: Session, conn: Conn, p: Publish): boolean {
+function shareFits(x: Share, s: Session, conn: Conn, p: Publish): boolean {
   const sub = x.members.get(s);
   if (sub === undefined) return false;
   if (x.loose || x.passedOn) return true;
-  if (model.effective(x.m.qos, sub.qos) !== p.qos || p.retain !== (x.m.retain && sub.rap)) return false;
+  if (sub.gets !== p.qos || p.retain !== (x.m.retain && sub.rap)) return false;
   return conn.version !== 5 || s.version !== 5 || same(sub.id > 0 ? [sub.id] : [], p.props?.subIds ?? []);
 }
 

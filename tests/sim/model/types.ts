@@ -15,6 +15,8 @@ export interface Msg {
   readonly kind: "client" | "will" | "api" | "delayed";
   /** When it was published last, on both hands of the clock, and when it expires on them (0 = never). */
   wall: number;
+  /** How often it was published (again by a client that got no acknowledgement). */
+  times: number;
   /** Event in which that was. */
   ev: number;
   /** Published by a hook in the middle of something else: who is subscribed at that moment cannot be foretold. */
@@ -75,8 +77,10 @@ export interface Delivery {
 export interface Share {
   readonly m: Msg;
   readonly key: string;
-  readonly ev: number;
-  readonly members: Map<Session, Sub>;
+  /** Which publication of the message it was. */
+  readonly times: number;
+  /** With the QoS each would get it with. */
+  readonly members: Map<Session, Sub & { gets: number }>;
   taken: Delivery | null;
   must: boolean;
   why: string;
