@@ -7,6 +7,7 @@ import { NO_MONO } from "../lib/time.ts";
 import { formatLocalTime } from "../lib/time_format.ts";
 import type { AdminDeps } from "./deps.ts";
 import type { AclCacheEntry } from "./extra_rows.ts";
+import { FILTERS } from "./filters.ts";
 import { fromIterable, type Listed, list, listQuery, type Query, rowOf, type Table } from "./query.ts";
 import { offline } from "./refusals.ts";
 import type { Connection } from "./rows.ts";
@@ -63,8 +64,7 @@ function tableOf(node: string): Table<Item, Connection> {
       mqueue_len: (c) => c.session.mqueueLen,
     },
     aliases: { ip_address: "ipaddress" },
-    exact: ["client_id", "username", "ip_address", "ipaddress", "proto_ver", "clean_start", "zone", "is_super", "listener", "conn_mod"],
-    like: ["client_id", "username", "ip_address", "ipaddress"],
+    ...FILTERS.connections,
   };
 }
 

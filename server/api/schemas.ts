@@ -1,5 +1,6 @@
 /** JSON schemas of the contract's rows, for the OpenAPI document. The compiler checks that each names exactly the fields of its type. */
 import { type TSchema, Type } from "@sinclair/typebox";
+import type { Filters } from "../admin/filters.ts";
 import type * as C from "./contract.ts";
 
 /** Every field of a row, in order. */
@@ -282,7 +283,7 @@ export const pageQuery = {
   _sort: Type.Optional(Type.String({ description: "A field of the row, with - in front for descending" })),
 };
 /** `page query` with the filters a list has. */
-export function filters(exact: readonly string[], like: readonly string[]) {
+export function filters({ exact, like }: Filters) {
   const names = [...exact, ...like.map((n) => `_like_${n}`)];
   return Type.Object({ ...pageQuery, ...Object.fromEntries(names.map((n) => [n, Type.Optional(text)])) });
 }

@@ -18,7 +18,7 @@ import {
   rate,
   text,
 } from "../lib/config_entry.ts";
-import { LOG_LEVELS } from "../lib/log_levels.ts";
+import { LOG_LEVELS } from "../lib/log.ts";
 import { EXPECTS_DURATION, parseDuration, type Rate, ValueError } from "../lib/units.ts";
 import { LISTENER_KEYS } from "./schema_listeners.ts";
 
@@ -95,6 +95,11 @@ const MQTT = {
   retain_available: flag("true", "May clients publish retained messages?"),
   wildcard_subscription: flag("true", "May clients subscribe with wildcards?"),
   shared_subscription: flag("true", "May clients use shared subscriptions?"),
+  max_server_keepalive: integer(
+    0,
+    "Longest keep alive of an MQTT 5 client, seconds: one that asks for more, or for none, is told this one; MQTT 3 clients keep theirs; 0 = no limit.",
+    { max: 65535 },
+  ),
   ignore_loop_deliver: flag("false", "Do clients not get what they published themselves?"),
 } as const satisfies ConfigTable;
 
@@ -125,7 +130,11 @@ const ZONE: ConfigTable = {
   upgrade_qos: flag("off", "Deliver with the higher of the publisher's and the subscriber's QoS?"),
   max_inflight: integer(32, "Most QoS 1 and 2 messages on their way to a client at a time; 0 = no limit.", { max: 65535 }),
   retry_interval: duration("20s", "Unacknowledged messages are sent to MQTT 3 clients again after this time; 0 = only on reconnect."),
-  max_awaiting_rel: integer(100, "Most QoS 2 messages of a client that wait for PUBREL; 0 = no limit.", { max: 65535 }),
+  max_awaiting_rel: integer(
+    100,
+    "Most QoS 2 messages of a client that wait for PUBREL: MQTT 5 clients are held to it, MQTT 3 clients beyond it are read slowly; 0 = no limit.",
+    { max: 65535 },
+  ),
   await_rel_timeout: duration("300s", "A QoS 2 message that is not released within this time is forgotten."),
   session_expiry_interval: duration("2h", "How long a session of an MQTT 3 client without clean session is kept."),
   max_mqueue_len: integer(1000, "Most queued messages of a session; the oldest goes when it is full; 0 = no limit."),
@@ -162,6 +171,16 @@ export const CORE_KEYS: ConfigTable = {
     ["always", "normal"],
     "normal",
     "normal: acknowledged messages survive a crash of the process; always: also a loss of power, at the price of one disk sync per turn.",
+  ),
+  "storage.on_error": oneOf(
+    ["refuse", "accept"],
+    "refuse",
+    "While the disk cannot be written. refuse: what would have to be stored is not acknowledged (MQTT 5 hears Quota exceeded); " +
+      "accept: it is, from memory, and lost if the process ends before the disk works again.",
+  ),
+  "storage.pending_limit": bytes(
+    "64MB",
+    "While the disk cannot be written: most data that waits for it in memory; beyond it new data is refused.",
   ),
   ...all(
     "node",

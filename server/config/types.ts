@@ -69,6 +69,8 @@ export interface ZoneConfig {
   sharedSubscription: boolean;
   /** Seconds; 0 = the client's own keep alive stands. */
   serverKeepalive: number;
+  /** Seconds a client may ask for; 0 = any. */
+  maxServerKeepalive: number;
   /** A client is dropped after keepalive * 2 * backoff seconds of silence (0.75 -> 1.5). */
   keepaliveBackoff: number;
   /** 0 = no limit. */
@@ -101,7 +103,6 @@ export interface ZoneConfig {
 export type ListenerKind = "tcp" | "ssl" | "ws" | "wss";
 
 export const TLS_VERSIONS = ["tlsv1", "tlsv1.1", "tlsv1.2", "tlsv1.3"] as const;
-export type TlsVersion = (typeof TLS_VERSIONS)[number];
 
 export interface TlsConfig {
   keyfile: string;
@@ -110,7 +111,7 @@ export interface TlsConfig {
   verifyPeer: boolean;
   failIfNoPeerCert: boolean;
   /** e.g. ["tlsv1.3", "tlsv1.2"]; empty = the runtime's default. */
-  versions: readonly TlsVersion[];
+  versions: readonly string[];
   /** OpenSSL cipher list; "" = default. */
   ciphers: string;
   handshakeTimeoutMs: number;
@@ -157,6 +158,10 @@ export interface NodeConfig {
   apiVersion: string;
   sysIntervalMs: number;
   sharedStrategy: SharedStrategy;
+  /** What happens to what would have to be stored while the disk fails. */
+  storageOnError: "refuse" | "accept";
+  /** Bytes of changes that may wait for a failing disk. */
+  storagePendingLimit: number;
   presence: boolean;
   presenceQos: 0 | 1 | 2;
   /** module.subscription.N: auto-subscribe on connect; [] = off. */

@@ -12,6 +12,7 @@ const FIELDS: readonly (readonly [field: keyof ZoneConfig, key: string, fallback
   ["retainAvailable", "retain_available", "mqtt.retain_available"],
   ["wildcardSubscription", "wildcard_subscription", "mqtt.wildcard_subscription"],
   ["sharedSubscription", "shared_subscription", "mqtt.shared_subscription"],
+  ["maxServerKeepalive", "max_server_keepalive", "mqtt.max_server_keepalive"],
   ["ignoreLoopDeliver", "ignore_loop_deliver", "mqtt.ignore_loop_deliver"],
   ["allowAnonymous", "allow_anonymous", "allow_anonymous"],
   ["aclNomatch", "acl_nomatch", "acl_nomatch"],
@@ -61,6 +62,8 @@ export function fillNode(config: Config, node: NodeConfig): void {
   node.nodeName = String(config.get("node.name"));
   node.sysIntervalMs = Number(config.get("broker.sys_interval"));
   node.sharedStrategy = config.get("broker.shared_subscription_strategy") as SharedStrategy;
+  node.storageOnError = config.get("storage.on_error") as NodeConfig["storageOnError"];
+  node.storagePendingLimit = Number(config.get("storage.pending_limit"));
   node.presence = config.get("module.presence") === true;
   node.presenceQos = Number(config.get("module.presence.qos")) as 0 | 1 | 2;
   node.autoSubscribe =

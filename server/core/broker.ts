@@ -9,11 +9,12 @@ import type { Flapping } from "./access/flapping.ts";
 import type { Guesses } from "./access/guesses.ts";
 import { Channel } from "./channel.ts";
 import { Delivery, Frame } from "./deliver.ts";
+import { Durability } from "./durability.ts";
 import type { Hooks } from "./hooks.ts";
 import { visit } from "./keepalive.ts";
 import { Message, Slab } from "./message.ts";
 import { Openings } from "./openings.ts";
-import { OutPool } from "./out.ts";
+import { Output } from "./output.ts";
 import type { Clock, ListenerInfo, Log, Random, Store, StoredMessage, Transport } from "./ports.ts";
 import { Registry } from "./registry.ts";
 import { Router } from "./router.ts";
@@ -44,10 +45,6 @@ export interface BrokerOptions {
   defer(fn: () => void): void;
 }
 
-/** From so many pieces of work in one turn on, output waits for the turn's end. */
-const BUSY_CALLS = 3;
-/** While it does not, every so many pieces of work one turn is watched. */
-const BUSY_PROBE = 16;
 /** Ticks come every 100 ms; so long without one, and the process was halted. */
 const HALT_MS = 2000;
 
@@ -67,10 +64,11 @@ export class Broker {
   readonly openings: Openings;
   readonly alarms: Alarms;
   readonly router = new Router();
-  readonly pool: OutPool;
+  readonly output: Output;
   readonly slab = new Slab();
   readonly frame = new Frame();
   readonly delivery = new Delivery(this);
+  readonly durability = new Durability(this);
   readonly registry = new Registry(this);
   readonly authMethods = new Map<string, AuthMethod>();
   readonly virtualSessions = new Set<Session>();
@@ -82,17 +80,9 @@ export class Broker {
   mono: MonoMs;
   /** null = nobody traces. */
   tracer: Tracer | null = null;
-  /** Channels that have said their last word: ended after the next flush. */
-  closing: Channel[] = [];
   readonly #timers = new Timers();
   readonly #wheel: Wheel<Channel>;
-  #deferred = false;
-  /** Pieces of work since the last look, and whether the last turn had many. */
-  #work = 0;
-  #busy = false;
-  #storeFailed = false;
   #tickedAt: MonoMs;
-  readonly #defer: (fn: () => void) => void;
   readonly #restored = new WeakMap<StoredMessage, Message>();
 
   constructor(o: BrokerOptions) {
@@ -104,14 +94,13 @@ export class Broker {
     this.store = o.store;
     this.hooks = o.hooks;
     this.metrics = o.metrics;
-    this.pool = new OutPool(o.metrics);
+    this.output = new Output(this, o.defer);
     this.access = o.access;
     this.banned = o.banned;
     this.flapping = o.flapping;
     this.guesses = o.guesses;
     this.openings = new Openings(o.metrics);
     this.alarms = o.alarms;
-    this.#defer = o.defer;
     this.now = o.clock.now();
     this.mono = o.clock.mono();
     this.#tickedAt = this.mono;
@@ -150,6 +139,7 @@ export class Broker {
   /** It is closed: nothing more to look at. */
   unplan(ch: Channel): void {
     this.#wheel.remove(ch);
+    this.durability.forget(ch);
   }
 
   /** May publishers' frames be forwarded without anybody looking at each delivery? */
@@ -276,7 +266,8 @@ export class Broker {
   /** The node stops: every MQTT 5 client hears why. */
   shutdown(): void {
     this.beat();
-    for (const s of [...this.sessions.values()]) s.channel?.close(RC.SERVER_SHUTTING_DOWN, "server_shutting_down");
+    for (const { channel: ch } of [...this.sessions.values()])
+      if (ch !== null) this.guard(ch, () => ch.close(RC.SERVER_SHUTTING_DOWN, "server_shutting_down"));
     this.flush();
   }
 
@@ -287,76 +278,39 @@ export class Broker {
     return this.#timers.add(later(this.mono, Math.max(1, ms)), fn);
   }
 
+  /** For the rest of a long piece of work: others have their turn first. What was done so far is committed and sent. */
+  nextTurn(): Promise<void> {
+    return new Promise((done) =>
+      this.output.defer(() => {
+        this.beat();
+        this.flush();
+        done();
+      }),
+    );
+  }
+
   /** Called by the composition root every 100 ms. */
   tick(): void {
     this.beat();
-    if (this.#storeFailed) this.#commit();
+    this.durability.retry();
     this.#timers.run(this.mono, (err) =>
       this.log.error("timer failed", { error: err instanceof Error ? (err.stack ?? err.message) : String(err) }),
     );
     // After a halt of the process (suspended, starved) what clients have sent meanwhile is read before their silence is judged.
-    if (between(this.#tickedAt, this.mono) < HALT_MS) this.#wheel.run(this.mono, visit);
+    if (between(this.#tickedAt, this.mono) < HALT_MS) this.#wheel.run(this.mono, (ch) => this.guard(ch, visit));
     this.#tickedAt = this.mono;
     this.flush();
   }
 
   // ---- output
 
-  /**
-   * Write what was gathered: at once while little happens, and once per turn of the event loop while many connections talk
-   * (their output gathers, so a write carries more) or while the journal has something to commit first.
-   */
+  /** Write what was gathered: at once, or at the end of the event loop's turn. */
   flush(): void {
-    this.#work++;
-    if (this.#deferred) return;
-    if (!this.#busy && (!this.store.pending || this.#storeFailed)) {
-      this.#flushNow();
-      if (this.#work < BUSY_PROBE) return;
-    }
-    this.#deferred = true;
-    this.#work = 0;
-    this.#defer(this.#endOfTurn);
+    this.output.flush();
   }
 
-  /** Runs after everything that was ready in this turn. */
-  readonly #endOfTurn = (): void => {
-    this.#deferred = false;
-    this.#busy = this.#work >= BUSY_CALLS;
-    this.#work = 0;
-    if (this.store.pending) this.#commit();
-    this.#flushNow();
-  };
-
-  #flushNow(): void {
-    this.pool.flushAll();
-    if (this.closing.length === 0) return;
-    const list = this.closing;
-    this.closing = [];
-    for (const ch of list) {
-      ch.out.transport.end();
-    }
-  }
-
-  /** A failing disk must not acknowledge: connections with unsent acknowledgements are cut, their clients will send again. */
-  #commit(): void {
-    if (!this.store.pending) return;
-    try {
-      this.store.commit();
-      if (this.#storeFailed) {
-        this.#storeFailed = false;
-        this.alarms.clear("storage_failed");
-        this.log.warn("data can be stored again");
-      }
-    } catch (err) {
-      if (!this.#storeFailed)
-        this.log.error("data cannot be stored; clients that wait for acknowledgements are disconnected", { error: String(err) });
-      this.#storeFailed = true;
-      this.alarms.set("storage_failed", String(err));
-      for (const out of this.pool.dirty) {
-        if (!out.holdsAcks) continue;
-        out.close();
-        out.transport.destroy();
-      }
-    }
+  /** One connection's failure is its own: whoever loops over many goes on. */
+  guard(ch: Channel, fn: (ch: Channel) => void): void {
+    this.output.guard(ch, fn);
   }
 }

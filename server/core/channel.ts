@@ -24,7 +24,7 @@ import { OPENING_PACKET_MAX } from "./openings.ts";
 import { Out } from "./out.ts";
 import type { ListenerInfo, Transport } from "./ports.ts";
 import type { Route } from "./router.ts";
-import { mountFilter, type Session } from "./session.ts";
+import { mountFilter, type Session, unmountTopic } from "./session.ts";
 import type { ClientInfo, PeerCertificate } from "./types.ts";
 
 export type Phase = "opening" | "connecting" | "connected" | "closed";
@@ -94,7 +94,7 @@ export class Channel {
     readonly listener: ListenerInfo,
     readonly cert: PeerCertificate | null,
   ) {
-    this.out = new Out(transport, broker.pool);
+    this.out = new Out(transport, broker.output.pool, this);
     this.#intake = new Intake(transport);
     this.lastRecv = this.openedAt = broker.mono;
   }
@@ -140,16 +140,21 @@ export class Channel {
   /** The transport takes bytes again. */
   onDrain(): void {
     if (!this.out.drained()) return;
+    this.onRoom();
+    this.broker.flush();
+  }
+
+  /** The peer has read enough to be sent more. */
+  onRoom(): void {
     this.#intake.resume(PAUSED.UNREAD);
-    if (this.session !== null) {
-      this.broker.beat();
-      this.broker.delivery.pump(this.session);
-      this.broker.flush();
-    }
+    if (this.session === null) return;
+    this.broker.beat();
+    this.broker.delivery.pump(this.session);
   }
 
   /** The transport is gone. */
   onClose(reason: string): void {
+    this.out.close();
     if (this.phase === "closed") return;
     this.broker.beat();
     this.#shut(reason, true);
@@ -197,13 +202,15 @@ export class Channel {
     }
     const end = buf.length;
     let limit = this.#packetLimit();
-    // Seen at the first byte: whoever speaks another protocol (HTTP on the wrong port) need not send on until the "packet" is full.
-    if (this.phase === "opening" && pos < end && buf[pos] !== T.CONNECT << 4) {
-      this.malformed(RC.PROTOCOL_ERROR, "first packet is not CONNECT");
-      return;
-    }
     while (pos < end) {
-      const n = frameLength(buf, pos, end, this.phase === "opening" ? 0 : this.version);
+      const version = this.phase === "opening" ? 0 : this.version;
+      // Seen at the first byte: whoever speaks another protocol (HTTP on the wrong port) need not send on until the "packet" is full.
+      if ((buf[pos] as number) >> 4 !== T.PUBLISH && !checkFlags(buf[pos] as number, version)) {
+        if (version === 0) this.malformed(RC.PROTOCOL_ERROR, "first packet is not CONNECT");
+        else this.malformed(RC.MALFORMED_PACKET, "type or flags of the fixed header");
+        return;
+      }
+      const n = frameLength(buf, pos, end, version);
       if (n < 0) {
         this.malformed(RC.MALFORMED_PACKET, "remaining length");
         return;
@@ -250,18 +257,12 @@ export class Channel {
         this.#wait(handlePublish(this, buf, pos, body, end));
         return;
       }
-      if (!checkFlags(first)) {
-        this.malformed(RC.MALFORMED_PACKET, "flags of the fixed header");
-        return;
-      }
       this.#wait(handlePacket(this, type, buf, body, end));
       return;
     }
-    if (!checkFlags(first)) this.malformed(RC.MALFORMED_PACKET, "flags of the fixed header");
-    else if (this.phase === "opening" && type === T.CONNECT) this.#wait(handleConnect(this, buf, body, end));
+    if (this.phase === "opening" && type === T.CONNECT) this.#wait(handleConnect(this, first & 15, buf, body, end));
     else if (this.phase === "connecting" && type === T.AUTH) this.#wait(handleAuth(this, buf, body, end));
-    // The first packet must be CONNECT [MQTT-3.1.0-1].
-    else this.malformed(RC.PROTOCOL_ERROR, "first packet is not CONNECT");
+    else this.malformed(RC.PROTOCOL_ERROR, "first packet is not CONNECT"); // [MQTT-3.1.0-1]
   }
 
   /** Nothing more is handled before the promise has settled. */
@@ -288,7 +289,7 @@ export class Channel {
     });
   }
 
-  /** Stop reading from this client for a while (publish limit, `zone.*.publish_limit`). */
+  /** Stop reading from this client for a while: it sends more than it may (`zone.*.publish_limit`, `max_awaiting_rel`). */
   slowDown(ms: number): void {
     if (this.#intake.paused(PAUSED.LIMIT)) return;
     this.#intake.pause(PAUSED.LIMIT);
@@ -310,34 +311,50 @@ export class Channel {
 
   /** PUBACK, PUBREC, PUBREL or PUBCOMP. Its bytes leave with the next flush, after the journal's commit. */
   sendAck(type: number, packetId: number, code: number): void {
+    if (this.phase === "closed") return;
     const at = this.out.reserve(5);
     const n = writeAck(this.out.staging, at, type, packetId, code, this.version);
+    if (this.maxPacket > 0 && n > this.maxPacket) {
+      this.out.unreserve(5);
+      this.#unsendable(n);
+      return;
+    }
     this.out.unreserve(5 - n);
     this.out.holdsAcks = true;
     this.sendOther++;
-    const metrics = this.broker.metrics;
-    if (type === T.PUBACK) metrics.pubackSent++;
-    else if (type === T.PUBREC) metrics.pubrecSent++;
-    else if (type === T.PUBREL) metrics.pubrelSent++;
-    else metrics.pubcompSent++;
+    this.broker.metrics.ackSent(type);
     if (this.out.blocked) this.#intake.pause(PAUSED.UNREAD);
   }
 
-  sendPubrel(packetId: number, code: number): void {
-    this.sendAck(T.PUBREL, packetId, code);
-  }
-
-  /** Any other packet. */
-  sendPacket(bytes: Uint8Array): void {
+  /**
+   * Any other packet. A promise tells of what the journal may keep (CONNACK, SUBACK, UNSUBACK): not before the commit. Nothing is
+   * written behind the last word.
+   */
+  sendPacket(bytes: Uint8Array, promise = false): void {
+    if (this.phase === "closed") return;
+    if (!this.fits(bytes.length)) {
+      this.#unsendable(bytes.length);
+      return;
+    }
     this.out.copy(bytes, 0, bytes.length);
+    if (promise && this.session !== null && this.session.storeKey !== 0) this.out.holdsAcks = true;
     this.sendOther++;
     if (this.out.blocked) this.#intake.pause(PAUSED.UNREAD);
+  }
+
+  /** Does the client take a packet of so many bytes [MQTT-3.1.2-24]? */
+  fits(length: number): boolean {
+    return this.maxPacket === 0 || length <= this.maxPacket;
+  }
+
+  /** An answer the client waits for and does not take: without it, it cannot go on. */
+  #unsendable(length: number): void {
+    this.close(RC.PACKET_TOO_LARGE, "packet_too_large", `answer of ${length} bytes, the client takes ${this.maxPacket}`);
   }
 
   /** The topic as the client knows it. */
   unmount(topic: string): string {
-    const prefix = this.client?.mountpoint ?? "";
-    return prefix !== "" && topic.startsWith(prefix) ? topic.slice(prefix.length) : topic;
+    return unmountTopic(this.client?.mountpoint ?? "", topic);
   }
 
   /** A filter of the client's with its mountpoint, behind the share prefix if there is one. */
@@ -356,30 +373,36 @@ export class Channel {
   /** End the connection: reason to the client (5.0), shutdown reason for the statistics, will by the rules. */
   close(code: number, reason: string, why?: string): void {
     if (this.phase === "closed") return;
-    if (this.phase === "connected" && this.version === 5) {
-      const text = this.problemInfo && why !== undefined ? { reasonString: why } : undefined;
-      this.sendPacket(encodeDisconnect(5, code, text));
-      this.broker.metrics.disconnectSent++;
-    }
+    if (this.phase === "connected" && this.version === 5) this.#sendDisconnect(code, why);
     if (why !== undefined)
       this.broker.log.info("connection closed", { clientid: this.client?.clientId, ip: this.out.transport.ip, reason, why });
-    this.#shut(reason, true);
-    this.broker.closing.push(this);
+    this.end(reason);
   }
 
-  /** The client said DISCONNECT: no will (unless it asked for it), not counted as a shutdown. */
-  leave(withWill: boolean): void {
-    if (this.phase === "closed") return;
-    if (!withWill) this.will = null;
-    this.#shut("normal", false);
-    this.broker.closing.push(this);
+  /** The reason string goes only where it fits [MQTT-3.14.2-3], the packet too [MQTT-3.1.2-24]. */
+  #sendDisconnect(code: number, why: string | undefined): void {
+    let bytes = encodeDisconnect(5, code, this.problemInfo && why !== undefined ? { reasonString: why } : undefined);
+    if (!this.fits(bytes.length)) bytes = encodeDisconnect(5, code);
+    if (!this.fits(bytes.length)) return;
+    this.sendPacket(bytes);
+    this.broker.metrics.disconnectSent++;
   }
 
-  /** Refused before it was connected: CONNACK is written already. */
-  refuse(reason: string): void {
+  /** What is written already is the last word, e.g. a CONNACK that refuses; a DISCONNECT of the client is not counted as a shutdown. */
+  end(reason: string, counted = true): void {
     if (this.phase === "closed") return;
-    this.#shut(reason, true);
-    this.broker.closing.push(this);
+    this.#shut(reason, counted);
+    this.broker.output.endSoon(this);
+  }
+
+  /** End the connection at once: what was not written yet never will be. */
+  cut(reason: string): void {
+    this.out.close();
+    try {
+      this.out.transport.destroy();
+    } finally {
+      if (this.phase !== "closed") this.#shut(reason, true);
+    }
   }
 
   #shut(reason: string, counted: boolean): void {

@@ -2,6 +2,7 @@
  * From a matched message to its receivers: who gets it, now, later or not at all. In which bytes is writer.ts's business.
  */
 import { later, type MonoMs, NO_MONO } from "../lib/time.ts";
+import { PUBREL } from "../mqtt/frame.ts";
 import { PublishView } from "../mqtt/packets/publish.ts";
 import type { PublishProperties, QoS } from "../mqtt/types.ts";
 import type { Broker } from "./broker.ts";
@@ -72,7 +73,7 @@ export class Delivery {
     for (let i = 0; i < subs.length; i++) {
       const s = subs[i] as Subscription;
       const to = s.session.channel;
-      if (to === null || to.rawForm !== form || s.subIds !== null || s.nl || to.out.blocked) {
+      if (to === null || to.rawForm !== form || s.subIds !== null || s.nl || to.out.blocked || s.index < 0) {
         m ??= messageOf(ch, route.topic, frame);
         if (s.index >= 0) n += this.toSubscription(s, m);
       } else {
@@ -118,6 +119,11 @@ export class Delivery {
       session.receive(m, filter);
       session.deliverCount++;
       return 1;
+    }
+    if (terms.qos > 0 && this.broker.durability.full && session.storeKey !== 0) {
+      this.broker.metrics.dropUnkept++;
+      this.#dropped(m, "storage_failed", session);
+      return 0;
     }
     const ch = session.channel;
     if (ch === null || !ch.ready) return this.#queue(session, m, terms);
@@ -228,7 +234,7 @@ export class Delivery {
       if (!ch.ready || ch.out.blocked) return false;
       if (w.released(n)) {
         w.resent(n, now);
-        ch.sendPubrel(w.packetId(n), 0);
+        this.broker.durability.acknowledge(ch, PUBREL, w.packetId(n), 0);
         continue;
       }
       if (w.sent >= session.maxInflight) return false;
@@ -264,7 +270,7 @@ export class Delivery {
       if (!ch.ready || (unsent >= 0 && n >= unsent)) return;
       if (w.sentAt(n) > sentBefore) continue;
       w.touch(n, now);
-      if (w.released(n)) ch.sendPubrel(w.packetId(n), 0);
+      if (w.released(n)) this.broker.durability.acknowledge(ch, PUBREL, w.packetId(n), 0);
       else {
         const m = w.message(n);
         const bytes = this.#writer.encodeOwn(ch, m, w.terms(n), true, w.packetId(n));

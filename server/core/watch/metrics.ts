@@ -5,6 +5,8 @@
  * Who counts what: a packet is counted as received when it has been decoded, before any check; as sent when it goes to the
  * output buffer. A PUBLISH under `$SYS/` counts in `sysSent` alone, so that it is part of no sum.
  */
+import { PUBACK, PUBREC, PUBREL } from "../../mqtt/frame.ts";
+
 export class Metrics {
   bytesReceived = 0;
   bytesSent = 0;
@@ -101,6 +103,10 @@ export class Metrics {
   /** Ended by the API or command line. */
   clientsKicked = 0;
   keepaliveTimeouts = 0;
+  /** Times the store began to fail; what was refused meanwhile because it could not be kept; deliveries dropped because too much waited. */
+  storageFailures = 0;
+  storageRefused = 0;
+  dropUnkept = 0;
   sessionsCreated = 0;
   sessionsResumed = 0;
   /** Taken over by a new connection with the same client id. */
@@ -112,6 +118,14 @@ export class Metrics {
 
   private retained: () => number = () => 0;
   private readonly counted = new Map<string, number>();
+
+  /** PUBACK, PUBREC, PUBREL or PUBCOMP went to a client. */
+  ackSent(type: number): void {
+    if (type === PUBACK) this.pubackSent++;
+    else if (type === PUBREC) this.pubrecSent++;
+    else if (type === PUBREL) this.pubrelSent++;
+    else this.pubcompSent++;
+  }
 
   /** Who knows the number of retained messages (the retainer). */
   setRetained(provider: () => number): void {
@@ -236,6 +250,7 @@ const EXTRA: Table = [
   ["delivery/dropped/qos0_offline", (m) => m.dropQos0Offline],
   ["delivery/dropped/no_local", (m) => m.dropNoLocal],
   ["delivery/dropped/too_large", (m) => m.dropTooLarge],
+  ["delivery/dropped/storage_failed", (m) => m.dropUnkept],
   ["delivery/dropped/expired", (m) => m.messagesExpired],
   ["packets/connect/dropped", (m) => m.connectDropped],
   ["packets/malformed", (m) => m.malformed],
@@ -270,6 +285,8 @@ const EXTRA: Table = [
   ["sessions/taken_over", (m) => m.sessionsTakenOver],
   ["sessions/discarded", (m) => m.sessionsDiscarded],
   ["sessions/terminated", (m) => m.sessionsTerminated],
+  ["storage/failures", (m) => m.storageFailures],
+  ["storage/refused", (m) => m.storageRefused],
 ];
 
 const NAMES: readonly string[] = STANDARD.map(([name]) => name);
