@@ -75,6 +75,8 @@ export class Conn {
   readonly aliasesIn = new Map<number, string>();
   readonly aliasesOut = new Map<number, string>();
   will: { m: Msg; delay: number } | null = null;
+  /** Of a CONNECT that the broker may have refused. */
+  pendingWill: { m: Msg; delay: number } | null = null;
   lastRecv: number;
   keepaliveMs = 0;
   connectedAt = 0;

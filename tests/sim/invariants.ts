@@ -62,7 +62,7 @@ export function settled(w: World): void {
     if (broker.metrics.bytesSent !== sent) violate("count_bytes", `bytes/sent ${broker.metrics.bytesSent}, taken were ${sent}`);
     if (broker.metrics.bytesReceived !== received) violate("count_bytes", `bytes/received ${broker.metrics.bytesReceived}, sent were ${received}`);
   }
-  if (broker.pool.dirty.length > 0) violate("left_dirty", `${broker.pool.dirty.length} connections are dirty, nobody will write them`);
+  if (broker.output.pool.dirty.length > 0) violate("left_dirty", `${broker.output.pool.dirty.length} connections are dirty, nobody will write them`);
 }
 
 /** Everybody has gone and nothing was to last. */

@@ -106,6 +106,9 @@ export class SimStore implements Store {
   set pending(value: boolean) {
     this.inner.pending = value;
   }
+  get bytes(): number {
+    return this.inner.bytes;
+  }
   commit(): void {
     if (!this.inner.pending) return;
     if (this.fails) {

@@ -115,7 +115,7 @@ export class World implements Outside {
       aclText: () => "",
     });
     this.broker = this.core.broker;
-    this.pool = new PoolWatch(this.broker.pool);
+    this.pool = new PoolWatch(this.broker.output.pool);
     this.broker.registry.restore();
     this.managed = createPluginBroker(this.broker, (fn) => this.#turn.push(fn));
     const nothing = (): void => {};
@@ -216,10 +216,15 @@ export class World implements Outside {
       violate("exception_escapes", err instanceof Error ? (err.stack ?? err.message) : String(err));
     }
     if (conn !== null && conn.transport.closed && conn.mayClose !== "") conn.doubtful = true;
+    for (const c of this.conns) if (c.phase !== "closed" && c.channel.phase === "closed" && this.#excused(c)) this.chaos.disturb(c.client.id);
     if (conn !== null) process(model, conn, this);
     for (const c of this.conns) if (c !== conn && c.queue.length > 0) process(model, c, this);
     after();
+    // What is refused while the disk fails, the broker decides.
+    if (model.storeFails) for (const c of this.clients) this.chaos.disturb(c.id);
     this.chaos.settle();
+    for (const c of this.conns) if (c.phase === "connecting" && c.channel.phase === "closed") c.phase = "closed";
+    if (conn !== null && conn.queue.length > 0) process(model, conn, this);
     this.#closed();
     for (const n of model.published.splice(0)) brokerPublished(model, n);
     this.#inEvent = false;
@@ -227,12 +232,20 @@ export class World implements Outside {
     if (!this.store.pending) model.committed = model.ev;
   }
 
+  /** Ends that no rule of the protocol asks for, but that are right. */
+  #excused(c: Conn): boolean {
+    const max = c.fields?.maxPacket ?? 0;
+    // What has to be said does not fit into what the client takes.
+    if (c.reason === "packet_too_large" && max > 0 && max < 300) return true;
+    return this.model.everFailed && c.reason.startsWith("storage");
+  }
+
   /** Whom the broker has closed: it must, it may, or it must not. */
-  #closed(): void {
+  #closed(over = false): void {
     for (const c of this.conns) {
       const { closed } = c.transport;
       if (c.mustClose !== null) {
-        if (!closed && !c.gone && !this.broker.closing.includes(c.channel)) violate("not_closed", `${c.name} was to be closed: ${c.mustClose.why}`);
+        if (!closed && !c.gone && over) violate("not_closed", `${c.name} was to be closed: ${c.mustClose.why}`);
         continue;
       }
       const ends = closed || (c.channel.phase === "closed" && !c.gone);
@@ -250,6 +263,7 @@ export class World implements Outside {
       this.someTurn();
     }
     if (!this.store.pending && !this.store.fails) this.model.committed = this.model.ev;
+    this.#closed(true);
     this.readAll();
     for (const c of this.conns) {
       for (const b of c.poison) b.fill(0xee);

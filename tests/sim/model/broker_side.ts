@@ -59,19 +59,33 @@ export function resync(model: Model, broker: Broker, conns: readonly Conn[], id:
   s.disturbedIn.add(model.ev);
   s.disturbed = false;
   syncSubs(s, real.subscriptions(), model.ev);
-  if (real.channel === null && s.conn?.will != null) {
-    model.wills.set(s.conn.will.m.n, "unsure");
+  const conn = real.channel === null ? null : (conns.find((c) => c.channel === real.channel) ?? null);
+  if (s.conn !== null && s.conn !== conn) {
+    if (s.conn.will !== null) model.wills.set(s.conn.will.m.n, "unsure");
     s.conn.will = null;
-  }
-  if (real.channel === null && s.conn !== null) model.closed(s.conn, false);
-  else if (real.channel !== null && s.conn === null) {
-    const conn = conns.find((c) => c.channel === real.channel);
-    if (conn !== undefined) {
-      s.conn = conn;
-      conn.session = s;
+    s.conn.mayClose ||= "taken over";
+    model.closed(s.conn, false);
+    if (s.ended) {
+      s = model.create(id, real.version);
+      syncSubs(s, real.subscriptions(), model.ev);
     }
   }
+  if (conn !== null && s.conn === null) {
+    s.conn = conn;
+    s.connNo++;
+    s.endsAt = Number.POSITIVE_INFINITY;
+    s.version = real.version;
+    conn.session = s;
+    conn.phase = "connected";
+    conn.connectedAt = model.clock.monotonic;
+    conn.keepaliveMs = conn.channel.keepaliveMs;
+    conn.will = conn.pendingWill;
+    if (conn.will !== null) model.wills.set(conn.will.m.n, "set");
+    model.attached(s);
+  }
   s.expiry = real.expiry;
+  s.changedEv = model.ev;
+  if (conn === null && s.endsAt === Number.POSITIVE_INFINITY && s.expiry !== 0xffffffff) s.endsAt = model.clock.monotonic + s.expiry * 1000;
 }
 
 export function syncSubs(s: Session, real: Iterable<Pick<Sub, "qos" | "nl" | "rap" | "rh" | "filter" | "group"> & { fullFilter: string; subId: number }>, ev: number): void {

@@ -215,13 +215,13 @@ export class Model {
     if (conn.will !== null && clean) this.wills.set(conn.will.m.n, "off");
     conn.will = null;
     if (!s.persistent) {
-      if (will !== null) this.willNow(will.m, conn.doubtful);
+      if (will !== null) this.willNow(will.m, conn.doubtful || this.storeFails);
       this.end(s);
       return;
     }
     s.endsAt = s.expiry === 0xffffffff ? Number.POSITIVE_INFINITY : this.clock.monotonic + s.expiry * 1000;
     if (will === null) return;
-    if (will.delay === 0) this.willNow(will.m, conn.doubtful);
+    if (will.delay === 0) this.willNow(will.m, conn.doubtful || this.storeFails);
     else {
       s.will = { n: will.m.n, due: this.clock.monotonic + will.delay * 1000, loose: false };
       this.wills.set(will.m.n, "due");

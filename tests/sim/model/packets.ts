@@ -22,7 +22,7 @@ export interface Outside {
 export function process(model: Model, conn: Conn, out: Outside): void {
   for (;;) {
     const sent = conn.queue[0];
-    if (sent === undefined || conn.phase === "closed") break;
+    if (sent === undefined || conn.phase === "closed" || (conn.phase === "connecting" && sent.kind !== "connect")) break;
     if (sent.kind === "connect") sent.refuse ??= out.banned(sent.fields.clientId);
     if (!conn.headFree && out.waits(conn, sent)) return;
     conn.headFree = false;
@@ -67,6 +67,13 @@ function connect(model: Model, conn: Conn, sent: Sent & { kind: "connect" }, out
     conn.phase = "closed";
     return;
   }
+  if (model.storeFails || conn.doubtful) {
+    // Whether it is let in, the broker decides; the model looks when the event is over.
+    conn.expect("connack", 0, { codes: null, ev: model.ev, may: true });
+    conn.pendingWill = sent.will === null || fields.will === undefined ? null : { m: sent.will, delay: fields.will.delay };
+    conn.phase = "connecting";
+    return;
+  }
   let s = model.session(fields.clientId);
   const old = s?.conn ?? null;
   if (old !== null) {
@@ -97,7 +104,7 @@ function connect(model: Model, conn: Conn, sent: Sent & { kind: "connect" }, out
     conn.will = { m: sent.will, delay: fields.will.delay };
     model.wills.set(sent.will.n, "set");
   }
-  conn.expect("connack", 0, { codes: [0], present: fields.version === 3 ? null : present, ev: model.ev });
+  conn.expect("connack", 0, { codes: [0], present: fields.version === 3 ? null : present, ev: model.ev, may: conn.doubtful || model.storeFails });
 }
 
 function subscribe(model: Model, conn: Conn, sent: Sent & { kind: "subscribe" }, out: Outside): void {
@@ -116,7 +123,7 @@ function subscribe(model: Model, conn: Conn, sent: Sent & { kind: "subscribe" },
     s.subs.set(r.filter, sub);
     made.push({ sub, isNew: known === undefined });
   }
-  conn.expect("suback", sent.id, { each, ev: model.ev, may: conn.doubtful });
+  conn.expect("suback", sent.id, { each, ev: model.ev, may: conn.doubtful || model.storeFails });
   if (model.retainer) for (const x of made) owedRetained(model, s, x.sub, x.isNew);
 }
 
@@ -141,7 +148,7 @@ function unsubscribe(model: Model, conn: Conn, sent: Sent & { kind: "unsubscribe
     if (known !== undefined) dropSub(s, known);
     return [known === undefined ? 0x11 : 0];
   });
-  conn.expect("unsuback", sent.id, { each: conn.version === 5 ? each : null, ev: model.ev, may: conn.doubtful });
+  conn.expect("unsuback", sent.id, { each: conn.version === 5 ? each : null, ev: model.ev, may: conn.doubtful || model.storeFails });
 }
 
 export function dropSub(s: Session, sub: Sub): void {

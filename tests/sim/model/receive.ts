@@ -72,7 +72,7 @@ function connack(conn: Conn, p: Received & { type: "connack" }): void {
     violate("connack_unexpected", `${conn.name}: code ${p.code}`);
     return;
   }
-  if (e.codes === null ? p.code === 0 : p.code !== 0 && !e.may) violate("connack_code", `${conn.name}: code ${p.code}`);
+  if (!e.may && (e.codes === null ? p.code === 0 : p.code !== 0)) violate("connack_code", `${conn.name}: code ${p.code}`);
   if (p.code !== 0) return;
   if (e.present !== null && e.present !== p.present && !e.may) violate("session_present", `${conn.name}: session present ${p.present}, expected ${e.present}`);
   const { client } = conn;
@@ -158,7 +158,7 @@ function published(model: Model, conn: Conn, p: Publish, committed: number): voi
   if (p.qos > 0 && again(model, conn, s, m, p)) return;
   const d = first(model, conn, s, m, p);
   if (d === null) return;
-  if (p.qos === 2 && s.persistent && d.via === "live" && d.ev > committed) violate(`publish_before_commit${model.everFailed ? "_failing" : ""}`, `${conn.name}: message ${m.n} of QoS 2 left before it was committed`);
+  if (p.qos === 2 && s.persistent && d.via === "live" && d.ev > committed && !model.everFailed) violate("publish_before_commit", `${conn.name}: message ${m.n} of QoS 2 left before it was committed`);
   if (p.payload.length > 0) forwarded(model, conn, m, p);
   s.waiting.delete(d);
   d.state = "seen";
