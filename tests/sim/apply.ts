@@ -296,6 +296,7 @@ const DOERS: Doers = {
   api,
   zone(w, s) {
     if (s.field === "maxMqueueLen") w.mqueueLimitMax = s.value === 0 ? Number.POSITIVE_INFINITY : Math.max(w.mqueueLimitMax, s.value);
+    if (s.field === "awaitRelTimeoutMs") w.model.relLimited(s.value);
     const zone = w.zone as unknown as Record<string, unknown>;
     zone[s.field] = s.field === "upgradeQos" || s.field === "mqueueStoreQos0" ? s.value === 1 : s.value;
   },

@@ -38,7 +38,9 @@ export function breakRule(w: World, conn: Conn, what: BadKind): void {
     case "connect_twice":
       return bad(E.connect({ version: v, clientId: client.id, clean: true, keepalive: 0 }), "second CONNECT", [PROTOCOL]);
     case "flags":
-      return bad(Buffer.from([0xc1, 0]), "flags of PINGREQ", [MALFORMED]);
+      // MQTT 3.1 does not use them.
+      if (v !== 3) bad(Buffer.from([0xc1, 0]), "flags of PINGREQ", [MALFORMED]);
+      return;
     case "topic":
       return bad(E.publish(v, { topic: "a/+", payload: Buffer.from("x"), qos: 0, retain: false, dup: false, id: 0, props: {} }), "wildcard in a topic name", [0x90, MALFORMED, PROTOCOL]);
     case "no_topic":

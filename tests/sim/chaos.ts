@@ -61,7 +61,7 @@ export class Chaos {
     this.#disturbed.add(id);
     for (const c of this.world.conns) {
       if (c.client.id !== id || c.phase === "closed") continue;
-      c.mayClose = "a hook interfered";
+      c.mayClose ||= "a hook interfered";
       c.doubtful = true;
     }
     const s = this.world.model.session(id);

@@ -272,15 +272,7 @@ export class World implements Outside {
   }
 
   someTurn(): void {
-    for (const fn of this.#turn.splice(0)) {
-      try {
-        fn();
-        drainMicrotasks();
-      } catch (err) {
-        violate("exception_escapes", err instanceof Error ? (err.stack ?? err.message) : String(err));
-      }
-    }
-    this.#closed();
+    for (const fn of this.#turn.splice(0)) this.event(fn);
   }
 
   readAll(): void {

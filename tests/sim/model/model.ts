@@ -36,13 +36,22 @@ export class Model {
   published: number[] = [];
   retainer = true;
   storeFails = false;
+  /** The shortest time after which a QoS 2 message without PUBREL may have been given up so far; Infinity = never. */
+  relLimit = Number.POSITIVE_INFINITY;
   /** Some commit failed since the start. */
   everFailed = false;
 
   constructor(
     readonly clock: SimClock,
     readonly zone: ZoneConfig,
-  ) {}
+  ) {
+    this.relLimited(zone.awaitRelTimeoutMs);
+  }
+
+  /** The time the broker waits for PUBREL has changed. */
+  relLimited(ms: number): void {
+    if (ms > 0) this.relLimit = Math.min(this.relLimit, ms);
+  }
 
   // ---- messages
 

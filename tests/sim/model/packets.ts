@@ -70,6 +70,7 @@ function connect(model: Model, conn: Conn, sent: Sent & { kind: "connect" }, out
   if (model.storeFails || conn.doubtful) {
     // Whether it is let in, the broker decides; the model looks when the event is over.
     conn.expect("connack", 0, { codes: null, ev: model.ev, may: true });
+    if (sent.will !== null) model.wills.set(sent.will.n, "unsure");
     conn.pendingWill = sent.will === null || fields.will === undefined ? null : { m: sent.will, delay: fields.will.delay };
     conn.phase = "connecting";
     return;
@@ -185,8 +186,7 @@ function publish(model: Model, conn: Conn, sent: Sent & { kind: "publish" }, out
   if (m.qos === 2) {
     const waits = s.awaitingRel.get(pid);
     if (waits !== undefined) {
-      const limit = model.zone.awaitRelTimeoutMs;
-      if (!waits.unsure && (limit === 0 || model.clock.monotonic < waits.at + limit)) {
+      if (!waits.unsure && model.clock.monotonic < waits.at + model.relLimit) {
         answer([0], false);
         return;
       }
@@ -220,9 +220,8 @@ function ack(model: Model, conn: Conn, sent: Sent & { kind: "ack" }): void {
   const { pid, type, code } = sent;
   if (type === 6) {
     const since = s.awaitingRel.get(pid);
-    const limit = model.zone.awaitRelTimeoutMs;
     // Past its time the broker may have given it up: then there is nothing to write.
-    const had = since !== undefined && (limit === 0 || model.clock.monotonic < since.at + limit);
+    const had = since !== undefined && model.clock.monotonic < since.at + model.relLimit;
     s.awaitingRel.delete(pid);
     conn.expect("pubcomp", pid, { codes: had && !conn.doubtful ? [0, 0x92] : null, ev: model.ev, may: conn.doubtful || model.storeFails, durable: had && s.persistent });
     return;
