@@ -30,6 +30,8 @@ export interface StartOptions {
   env?: Record<string, string>;
   ports?: BrokerPorts;
   cwd?: string;
+  /** No file may grow beyond so many blocks (512 or 1024 bytes, by shell). */
+  fileBlocks?: number;
 }
 
 export interface Outcome {
@@ -164,7 +166,10 @@ export class Installation {
   async start(options: StartOptions = {}): Promise<RunningBroker> {
     const ports = options.ports ?? newPorts();
     const t0 = performance.now();
-    const child = Bun.spawn([this.path, ...this.startArgs({ ...options, ports })], {
+    const command = [this.path, ...this.startArgs({ ...options, ports })];
+    // Without the signal a write beyond the limit fails, as on a full disk. The limit can be lifted from outside.
+    const limited = ["sh", "-c", `trap '' XFSZ; ulimit -S -f ${options.fileBlocks}; exec "$0" "$@"`, ...command];
+    const child = Bun.spawn(options.fileBlocks === undefined ? command : limited, {
       cwd: options.cwd ?? this.dir,
       env: this.#env(options.env),
       stdio: ["ignore", "pipe", "pipe"],
