@@ -3,7 +3,7 @@ import { type Config, ConfigErrors } from "./config/config.ts";
 import { buildInfo } from "./lib/build_info.ts";
 import { stackOf, wordsOf } from "./lib/errors.ts";
 import type { Logger } from "./lib/log.ts";
-import { LOG_LEVELS } from "./lib/log_levels.ts";
+import { LOG_LEVELS } from "./lib/log.ts";
 import { openLog } from "./lib/open_log.ts";
 import { ListenerError } from "./listeners/errors.ts";
 import { located } from "./node/checks.ts";
@@ -58,9 +58,21 @@ async function start(argv: string[]): Promise<number> {
 function tellIgnored(config: Config, log: Logger): void {
   const ignored = config.ignored();
   if (ignored.length > 0) log.notice("settings without a meaning here are ignored", { keys: ignored.map((i) => i.key) });
-  if (config.foreignFiles.length > 0)
-    log.notice("files of plugins that are not part of this build are kept", { files: config.foreignFiles });
-  for (const [plugin, why] of config.faults) log.notice("a plugin's file is wrong: it cannot be loaded", { plugin, why });
+  const { foreignFiles, faults } = config;
+  if (foreignFiles.length > 0) {
+    log.notice("files of plugins that are not part of this build are kept", { files: foreignFiles });
+    aloud(log, `files of plugins that are not part of this build are kept: ${foreignFiles.join(", ")}`);
+  }
+  for (const [plugin, why] of faults) log.notice("a plugin's file is wrong: it cannot be loaded", { plugin, why });
+}
+
+/**
+ * With EMQ X's own file (log.level = error) nobody would see a notice: what must be seen at the start is said on stderr then. Not on
+ * stdout, which belongs to the log: it may be JSON for a machine.
+ */
+function aloud(log: Logger, line: string): void {
+  const isSeen = log.handlers().some((h) => h.id === "console" && LOG_LEVELS.indexOf(h.level) <= LOG_LEVELS.indexOf("notice"));
+  if (!isSeen) process.stderr.write(`baomq: ${line}\n`);
 }
 
 /** Resolves with the first signal's name; the second one ends the process at once. */
@@ -96,12 +108,12 @@ function tell(node: RunningNode, log: Logger, ms: number): void {
     listeners: [...mqtt, ...web],
     data: node.dataDir,
   });
-  // With EMQ X's own file (log.level = error) nobody would see that. Not on stdout, which belongs to the log: it may be JSON for a machine.
-  const isSeen = log.handlers().some((h) => h.id === "console" && LOG_LEVELS.indexOf(h.level) <= LOG_LEVELS.indexOf("notice"));
-  if (!isSeen)
-    process.stderr.write(
-      `BaoMQ ${buildInfo.version} is running (${[...mqtt, ...web].join(", ")}; log.level = ${config.raw("log.level")})\n`,
-    );
+  aloud(log, `BaoMQ ${buildInfo.version} is running (${[...mqtt, ...web].join(", ")}; log.level = ${config.raw("log.level")})`);
+  if (node.missingPlugins.length > 0) {
+    // One of them may have kept strangers out.
+    log.warn("plugins that ran before are not part of this build", { plugins: node.missingPlugins });
+    aloud(log, `plugins that ran before are not part of this build: ${node.missingPlugins.join(", ")}`);
+  }
   const dashboard = http.list().find((l) => l.protocol.endsWith(":dashboard"));
   if (dashboard !== undefined) log.notice("dashboard", { open: `http://127.0.0.1:${dashboard.listen_on.replace(/^.*:/, "")}/` });
   if (config.zones().get("external")?.allowAnonymous === true) {

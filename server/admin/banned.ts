@@ -2,6 +2,7 @@
 import { BANNED_KINDS, canonicalName } from "../core/access/banned.ts";
 import type { BannedRow } from "../core/ports.ts";
 import type { AdminDeps } from "./deps.ts";
+import { FILTERS } from "./filters.ts";
 import { fromIterable, type Listed, list, listQuery, type Query, type Table } from "./query.ts";
 import { badValue, missing, notOneOf, optionalText } from "./refusals.ts";
 import type { Banned, BannedAs } from "./rows.ts";
@@ -17,8 +18,7 @@ const table: Table<BannedRow, Banned> = {
     by: (b) => orUndefined(b.by),
     until: (b) => b.until ?? "undefined",
   },
-  exact: ["who", "as", "by"],
-  like: ["who", "reason", "desc"],
+  ...FILTERS.banned,
 };
 
 /** Fields as received. */

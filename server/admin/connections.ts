@@ -7,6 +7,7 @@ import { NO_MONO } from "../lib/time.ts";
 import { formatLocalTime } from "../lib/time_format.ts";
 import type { AdminDeps } from "./deps.ts";
 import type { AclCacheEntry } from "./extra_rows.ts";
+import { FILTERS } from "./filters.ts";
 import { fromIterable, type Listed, list, listQuery, type Query, rowOf, type Table } from "./query.ts";
 import { offline } from "./refusals.ts";
 import type { Connection } from "./rows.ts";
@@ -48,9 +49,9 @@ function tableOf(node: string): Table<Item, Connection> {
       recv_cnt: (c) => c.channel.recvCnt,
       recv_pkt: (c) => c.channel.recvPkt,
       recv_msg: (c) => c.channel.recvMsg,
-      send_oct: (c) => c.channel.sendOct,
-      send_cnt: (c) => c.channel.sendCnt,
-      send_pkt: (c) => c.channel.sendPkt,
+      send_oct: (c) => c.channel.out.bytes,
+      send_cnt: (c) => c.channel.out.writes,
+      send_pkt: (c) => c.channel.sendMsg + c.channel.sendOther,
       send_msg: (c) => c.channel.sendMsg,
       send_pend: (c) => c.channel.sendPend,
       mailbox_len: () => 0,
@@ -63,8 +64,7 @@ function tableOf(node: string): Table<Item, Connection> {
       mqueue_len: (c) => c.session.mqueueLen,
     },
     aliases: { ip_address: "ipaddress" },
-    exact: ["client_id", "username", "ip_address", "ipaddress", "proto_ver", "clean_start", "zone", "is_super", "listener", "conn_mod"],
-    like: ["client_id", "username", "ip_address", "ipaddress"],
+    ...FILTERS.connections,
   };
 }
 

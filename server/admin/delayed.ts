@@ -2,6 +2,7 @@
 import type { DelayedRowView, DelayedService } from "../plugins/services.ts";
 import type { AdminDeps } from "./deps.ts";
 import type { Delayed } from "./extra_rows.ts";
+import { FILTERS } from "./filters.ts";
 import { fromIterable, type Listed, list, listQuery, type Query, type Table } from "./query.ts";
 import { notFound, notRunning } from "./refusals.ts";
 
@@ -15,8 +16,7 @@ const table: Table<DelayedRowView, Delayed> = {
     payload_size: (d) => d.message.payloadEnd - d.message.payloadStart,
     due_at_ms: (d) => d.dueAt,
   },
-  exact: ["id", "topic", "from"],
-  like: ["topic", "from"],
+  ...FILTERS.delayed,
 };
 
 export function createDelayed({ broker, plugins }: AdminDeps, limits: { maxRows: number }) {

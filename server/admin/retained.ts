@@ -4,6 +4,7 @@ import { validTopicFilter } from "../mqtt/topic.ts";
 import type { RetainerService } from "../plugins/services.ts";
 import type { AdminDeps } from "./deps.ts";
 import type { Retained, RetainedMessage } from "./extra_rows.ts";
+import { FILTERS } from "./filters.ts";
 import { encodePayload, showProperties, type WantedEncoding } from "./payload.ts";
 import { fromIterable, type Listed, list, listQuery, type Query, rowOf, type Table } from "./query.ts";
 import { badTopic, notFound, notRunning } from "./refusals.ts";
@@ -17,8 +18,7 @@ const table: Table<Message, Retained> = {
     ts_ms: (m) => m.timestamp,
     expires_at_ms: (m) => m.expiresAt,
   },
-  exact: ["topic", "qos", "from"],
-  like: ["topic", "from"],
+  ...FILTERS.retained,
 };
 
 export function createRetained({ broker, plugins }: AdminDeps, limits: { maxRows: number }) {
@@ -78,16 +78,6 @@ export function createRetained({ broker, plugins }: AdminDeps, limits: { maxRows
       const deleted = service().deleteMatching(filterOf(filter));
       broker.flush();
       return deleted;
-    },
-
-    count: (): number => running()?.count ?? 0,
-    topics: (): string[] => service().topics(),
-
-    /** Returns how many there were. @throws AdminError 102 */
-    clear(): number {
-      const n = service().clear();
-      broker.flush();
-      return n;
     },
   };
 }

@@ -3,6 +3,7 @@ import type { Session as CoreSession } from "../core/session.ts";
 import { formatLocalTime } from "../lib/time_format.ts";
 import { CODE } from "./codes.ts";
 import { type AdminDeps, AdminError } from "./deps.ts";
+import { FILTERS } from "./filters.ts";
 import { fromIterable, type Listed, list, listQuery, type Query, rowOf, type Table } from "./query.ts";
 import { notFound } from "./refusals.ts";
 import type { Session } from "./rows.ts";
@@ -36,8 +37,7 @@ function tableOf(node: string): Table<CoreSession, Session> {
       created_at_ms: (s) => s.createdAt,
       disconnected_at_ms: (s) => s.disconnectedAt,
     },
-    exact: ["client_id", "username", "clean_start", "connected"],
-    like: ["client_id", "username"],
+    ...FILTERS.sessions,
   };
 }
 

@@ -4,6 +4,7 @@
  */
 
 import type { ConfigRow } from "../config/types.ts";
+import { MASK } from "../lib/mask.ts";
 import type { PluginConfigRow, SettingChanges } from "../plugins/settings.ts";
 import { CODE } from "./codes.ts";
 import type { SettingsPorts } from "./config_view.ts";
@@ -11,9 +12,8 @@ import { AdminError } from "./deps.ts";
 import type { Setting, SettingsApplied } from "./extra_rows.ts";
 import type { PluginsView } from "./plugins_view.ts";
 
-const HIDDEN = "******";
 /** Raised while the node runs without values that were set through the API. */
-export const ASIDE_ALARM = "settings_set_aside";
+const ASIDE_ALARM = "settings_set_aside";
 
 interface Alarms {
   set(id: string, desc: { severity: "error"; title: string; summary: string }): void;
@@ -26,6 +26,8 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
   const { layers, aside } = ports;
   /** One change at a time: each is judged by what the ones before it left. */
   let last: Promise<unknown> = Promise.resolve();
+
+  const rowsByKey = (): Map<string, ConfigRow> => new Map(layers.entries().map((r) => [r.key, r]));
 
   function tellAside(): void {
     if (aside.size === 0) alarms.clear(ASIDE_ALARM);
@@ -42,7 +44,7 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
       const isTakenBack = text === undefined && (layers.override(key) !== undefined || aside.has(key));
       const error = isTakenBack ? null : layers.checkOverride(key, text ?? null);
       if (error !== null) throw new AdminError(CODE.BAD_PARAMETER, error);
-      if (text === HIDDEN && rows.get(key)?.secret === true) continue;
+      if (text === MASK && rows.get(key)?.secret === true) continue;
       const by = layers.fixedBy(key);
       if (typeof text === "string" && by !== null) {
         if (text === layers.raw(key)) continue;
@@ -56,7 +58,7 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
   }
 
   async function change(changes: SettingChanges): Promise<SettingsApplied> {
-    const rows = new Map(layers.entries().map((r) => [r.key, r]));
+    const rows = rowsByKey();
     const real = checked(changes, rows);
     const before = new Map([...real.keys()].map((key) => [key, layers.override(key)]));
     layers.change(real);
@@ -70,8 +72,10 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
     for (const key of real.keys()) aside.delete(key);
     tellAside();
     ports.changed();
+    // A listener's name may be new, or gone.
+    const now = rowsByKey();
     const inForce = (key: string): boolean => {
-      const row = rows.get(key);
+      const row = now.get(key) ?? rows.get(key);
       return row === undefined || row.live || row.app !== "emqx";
     };
     const keys = [...changes.keys()];
@@ -89,7 +93,7 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
     const by = layers.fixedBy(key);
     const text = left?.text ?? (by === null ? undefined : layers.override(key));
     if (left === undefined && (by === null || text === undefined)) return undefined;
-    const value = secret && text ? HIDDEN : (text ?? "");
+    const value = secret && text ? MASK : (text ?? "");
     return { value, why: left?.why ?? `${key} is set ${by}, which stands above it` };
   }
 
@@ -97,7 +101,7 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
     const rest = unused(r.key, r.secret);
     return {
       key: r.key,
-      value: r.secret && r.value !== "" ? HIDDEN : r.value,
+      value: r.secret && r.value !== "" ? MASK : r.value,
       default: r.default,
       type: r.type,
       doc: r.doc,

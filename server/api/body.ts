@@ -5,7 +5,7 @@ import { parseJson } from "./json.ts";
 /** Arrays and objects within each other; no route needs more than a handful. */
 const DEPTH_MAX = 64;
 /** Longer bodies are not read. */
-export const BODY_MAX = 8 * 1024 * 1024;
+const BODY_MAX = 8 * 1024 * 1024;
 
 /** The body is not JSON, not UTF-8, too long, or JSON that has no fields. */
 export class BadBody extends Error {}

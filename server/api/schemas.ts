@@ -1,5 +1,6 @@
 /** JSON schemas of the contract's rows, for the OpenAPI document. The compiler checks that each names exactly the fields of its type. */
 import { type TSchema, Type } from "@sinclair/typebox";
+import type { Filters } from "../admin/filters.ts";
 import type * as C from "./contract.ts";
 
 /** Every field of a row, in order. */
@@ -14,6 +15,7 @@ const qos = Type.Union([Type.Literal(0), Type.Literal(1), Type.Literal(2)]);
 const time = Type.String({ description: "Local time, YYYY-MM-DD HH:MM:SS" });
 const unixMs = Type.Integer({ description: "Unix milliseconds; 0 = not yet" });
 const orUnset = (schema: TSchema): TSchema => Type.Union([schema, Type.Literal("undefined")]);
+const memoryLevel = Type.Union([Type.Literal("normal"), Type.Literal("high"), Type.Literal("critical")]);
 const encoding = Type.Union([Type.Literal("plain"), Type.Literal("base64")]);
 const counters = Type.Record(Type.String(), Type.Integer());
 export const list = (schema: TSchema): TSchema => Type.Array(schema);
@@ -65,6 +67,12 @@ const nodeFields: Fields<C.NodeInfo> = {
   os_memory_total: int,
   os_memory_free: int,
   cores: int,
+  memory_limit: int,
+  memory_level: memoryLevel,
+  memory_queues: int,
+  memory_retained: int,
+  memory_sessions: int,
+  memory_buffers: int,
 };
 export const nodeInfo = row<C.NodeInfo>(nodeFields);
 export const nodeRow = row<C.NodeRow>({ node: text, ...nodeFields, memory_total: text, memory_used: text });
@@ -282,7 +290,7 @@ export const pageQuery = {
   _sort: Type.Optional(Type.String({ description: "A field of the row, with - in front for descending" })),
 };
 /** `page query` with the filters a list has. */
-export function filters(exact: readonly string[], like: readonly string[]) {
+export function filters({ exact, like }: Filters) {
   const names = [...exact, ...like.map((n) => `_like_${n}`)];
   return Type.Object({ ...pageQuery, ...Object.fromEntries(names.map((n) => [n, Type.Optional(text)])) });
 }

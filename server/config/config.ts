@@ -1,5 +1,6 @@
 /** The configuration: file, then the API's changes, then environment, then flags; each value knows where it is from. */
 import { existsSync } from "node:fs";
+import { MASK } from "../lib/mask.ts";
 import { ValueError } from "../lib/units.ts";
 import { type KeyRow, Keys, type NamedTable } from "./keys.ts";
 import { listenersOf } from "./listeners.ts";
@@ -141,7 +142,7 @@ export class Config {
       return null;
     } catch (err) {
       if (!(err instanceof ValueError)) throw err;
-      return `${key} = ${row.entry.type === "secret" ? "******" : text}: expected ${row.entry.expects}`;
+      return `${key} = ${row.entry.type === "secret" ? MASK : text}: expected ${row.entry.expects}`;
     }
   }
 
@@ -209,8 +210,9 @@ export class Config {
   /** Returns what is wrong with it, where that keeps the node from starting. */
   takePluginFile(file: PluginFile): ConfigError[] {
     const owner = this.keys.app(file.app);
-    const isForeign = file.app.startsWith("emqx_") || !file.lines.some((w) => this.keys.knowsFirst(w.key.split(".")[0] as string));
-    if (owner === undefined && file.errors.length === 0 && isForeign) {
+    const isReadable = file.errors.length === 0 && file.lines.length > 0;
+    const knowsNoKey = !file.lines.some((w) => this.keys.knowsFirst(w.key.split(".")[0] as string));
+    if (owner === undefined && (file.app.startsWith("emqx_") || (isReadable && knowsNoKey))) {
       this.foreignFiles.push(file.path);
       return [];
     }

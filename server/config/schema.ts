@@ -18,7 +18,7 @@ import {
   rate,
   text,
 } from "../lib/config_entry.ts";
-import { LOG_LEVELS } from "../lib/log_levels.ts";
+import { LOG_LEVELS } from "../lib/log.ts";
 import { EXPECTS_DURATION, parseDuration, type Rate, ValueError } from "../lib/units.ts";
 import { LISTENER_KEYS } from "./schema_listeners.ts";
 
@@ -95,6 +95,11 @@ const MQTT = {
   retain_available: flag("true", "May clients publish retained messages?"),
   wildcard_subscription: flag("true", "May clients subscribe with wildcards?"),
   shared_subscription: flag("true", "May clients use shared subscriptions?"),
+  max_server_keepalive: integer(
+    0,
+    "Longest keep alive of an MQTT 5 client, seconds: one that asks for more, or for none, is told this one; MQTT 3 clients keep theirs; 0 = no limit.",
+    { max: 65535 },
+  ),
   ignore_loop_deliver: flag("false", "Do clients not get what they published themselves?"),
 } as const satisfies ConfigTable;
 
@@ -125,10 +130,18 @@ const ZONE: ConfigTable = {
   upgrade_qos: flag("off", "Deliver with the higher of the publisher's and the subscriber's QoS?"),
   max_inflight: integer(32, "Most QoS 1 and 2 messages on their way to a client at a time; 0 = no limit.", { max: 65535 }),
   retry_interval: duration("20s", "Unacknowledged messages are sent to MQTT 3 clients again after this time; 0 = only on reconnect."),
-  max_awaiting_rel: integer(100, "Most QoS 2 messages of a client that wait for PUBREL; 0 = no limit.", { max: 65535 }),
+  max_awaiting_rel: integer(
+    100,
+    "Most QoS 2 messages of a client that wait for PUBREL: MQTT 5 clients are held to it, MQTT 3 clients beyond it are read slowly; 0 = no limit.",
+    { max: 65535 },
+  ),
   await_rel_timeout: duration("300s", "A QoS 2 message that is not released within this time is forgotten."),
   session_expiry_interval: duration("2h", "How long a session of an MQTT 3 client without clean session is kept."),
   max_mqueue_len: integer(1000, "Most queued messages of a session; the oldest goes when it is full; 0 = no limit."),
+  max_mqueue_bytes: bytes(
+    "64MB",
+    "Most memory a session's queued messages may take; the oldest goes when it is more; 0 = no limit. (EMQ X 3.1 had none.)",
+  ),
   mqueue_priorities: priorities(),
   mqueue_default_priority: oneOf(["highest", "lowest"], "highest", "Priority of topics that mqueue_priorities does not name."),
   mqueue_store_qos0: flag("true", "Are QoS 0 messages queued too?"),
@@ -158,6 +171,12 @@ const BRIDGE_KEYS =
 export const CORE_KEYS: ConfigTable = {
   "node.name": text("emqx@127.0.0.1", "Name of this node, as scripts and $SYS topics know it.", boot),
   "node.data_dir": text("data", "Directory for data, generated certificates and the command line's socket.", early),
+  "node.memory_high_watermark": percent(
+    "70%",
+    "Above this share of the memory there is, no new sessions and retained messages are taken and publishers are read slowly; 0% = never.",
+    { required: false },
+  ),
+  "node.memory_limit": bytes("0", "The memory there is for this node; 0 = that of the machine, or of the container.", { required: false }),
   "storage.sync": oneOf(
     ["always", "normal"],
     "normal",

@@ -69,6 +69,8 @@ export interface ZoneConfig {
   sharedSubscription: boolean;
   /** Seconds; 0 = the client's own keep alive stands. */
   serverKeepalive: number;
+  /** Seconds a client may ask for; 0 = any. */
+  maxServerKeepalive: number;
   /** A client is dropped after keepalive * 2 * backoff seconds of silence (0.75 -> 1.5). */
   keepaliveBackoff: number;
   /** 0 = no limit. */
@@ -83,6 +85,8 @@ export interface ZoneConfig {
   sessionExpiryIntervalMs: number;
   /** 0 = no limit. */
   maxMqueueLen: number;
+  /** 0 = no limit. */
+  maxMqueueBytes: number;
   /** Topic -> priority (1..255); null = none. */
   mqueuePriorities: ReadonlyMap<string, number> | null;
   mqueueDefaultPriority: "highest" | "lowest";
@@ -101,7 +105,6 @@ export interface ZoneConfig {
 export type ListenerKind = "tcp" | "ssl" | "ws" | "wss";
 
 export const TLS_VERSIONS = ["tlsv1", "tlsv1.1", "tlsv1.2", "tlsv1.3"] as const;
-export type TlsVersion = (typeof TLS_VERSIONS)[number];
 
 export interface TlsConfig {
   keyfile: string;
@@ -110,7 +113,7 @@ export interface TlsConfig {
   verifyPeer: boolean;
   failIfNoPeerCert: boolean;
   /** e.g. ["tlsv1.3", "tlsv1.2"]; empty = the runtime's default. */
-  versions: readonly TlsVersion[];
+  versions: readonly string[];
   /** OpenSSL cipher list; "" = default. */
   ciphers: string;
   handshakeTimeoutMs: number;
@@ -153,6 +156,10 @@ export interface ListenerConfig {
 /** Node-wide settings the core reads; mutable for live changes. */
 export interface NodeConfig {
   nodeName: string;
+  /** Per cent of the memory there is; 0 = never. */
+  memoryHighWatermark: number;
+  /** Bytes; 0 = what the machine or the container has. */
+  memoryLimit: number;
   /** "v3.1.0": what the management API reports as broker version (EMQ X 3.1 compatibility). */
   apiVersion: string;
   sysIntervalMs: number;

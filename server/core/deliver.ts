@@ -73,7 +73,7 @@ export class Delivery {
     for (let i = 0; i < subs.length; i++) {
       const s = subs[i] as Subscription;
       const to = s.session.channel;
-      if (to === null || to.rawForm !== form || s.subIds !== null || s.nl || to.out.blocked) {
+      if (to === null || to.rawForm !== form || s.subIds !== null || s.nl || to.out.blocked || s.index < 0) {
         m ??= messageOf(ch, route.topic, frame);
         if (s.index >= 0) n += this.toSubscription(s, m);
       } else {
@@ -189,14 +189,19 @@ export class Delivery {
       broker.store.sessions.enqueue(session.storeKey, item.seq, m, qos, 0, terms.subIds, terms.retain);
     }
     session.enqueueCount++;
-    const out = session.queue().push(item);
-    if (out !== null) {
-      session.mqueueDropped++;
-      broker.metrics.dropQueueFull++;
-      if (out.seq > 0) broker.store.sessions.done(session.storeKey, out.seq, out.message);
-      this.#dropped(out.message, "queue_full", session);
-    }
+    const queue = session.queue();
+    queue.push(item);
+    for (let out = queue.overflow(); out !== null; out = queue.overflow()) this.#overflowed(session, out);
     return 1;
+  }
+
+  #overflowed(session: Session, out: QueueItem): void {
+    const { metrics, store, held } = this.broker;
+    session.mqueueDropped++;
+    if (held.full) metrics.dropMemory++;
+    else metrics.dropQueueFull++;
+    if (out.seq > 0) store.sessions.done(session.storeKey, out.seq, out.message);
+    this.#dropped(out.message, held.full ? "memory" : "queue_full", session);
   }
 
   /** The session has a connection again: what is unacknowledged first, then what is queued. */

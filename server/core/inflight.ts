@@ -9,6 +9,7 @@
  */
 import { type MonoMs, NO_MONO } from "../lib/time.ts";
 import type { QoS } from "../mqtt/types.ts";
+import { Held } from "./held.ts";
 import type { Message } from "./message.ts";
 import type { Terms } from "./terms.ts";
 
@@ -38,7 +39,10 @@ export class Inflight {
   #seqs: Float64Array;
   #times: Float64Array;
 
-  constructor(capacity = 16) {
+  constructor(
+    capacity = 16,
+    private readonly held = new Held(),
+  ) {
     this.#mask = capacity - 1;
     this.#messages = new Array<Message | null>(capacity).fill(null);
     this.#terms = new Array<Terms | null>(capacity).fill(null);
@@ -144,11 +148,17 @@ export class Inflight {
     const i = n & this.#mask;
     if (((this.#flags[i] as number) & F_SENT) !== 0) this.sent--;
     this.#flags[i] = 0;
+    this.held.remove(this.#messages[i] as Message);
     this.#messages[i] = null;
     this.#terms[i] = null;
     this.count--;
     while (this.#head < this.#tail && this.#flags[this.#head & this.#mask] === 0) this.#head++;
     if (this.#next < this.#head) this.#next = this.#head;
+  }
+
+  /** Nobody waits for them any more. */
+  clear(): void {
+    for (let n = this.#head; n < this.#tail; n++) if (this.#flags[n & this.#mask] !== 0) this.remove(n);
   }
 
   /** Positions in order of sending. Entries may be removed while iterating. */
@@ -161,6 +171,7 @@ export class Inflight {
     const n = this.#tail++;
     const i = n & this.#mask;
     this.#messages[i] = m;
+    this.held.add(m);
     this.#terms[i] = terms;
     this.#flags[i] = F_USED;
     this.#seqs[i] = seq;

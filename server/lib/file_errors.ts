@@ -1,4 +1,5 @@
 /** Why a file cannot be read or written, in words that read on after its name. */
+import { lineOf } from "./errors.ts";
 
 const WORDS: ReadonlyMap<string, string> = new Map([
   ["ENOENT", "there is no such file"],
@@ -9,6 +10,5 @@ const WORDS: ReadonlyMap<string, string> = new Map([
 ]);
 
 export function whyUnreadable(err: unknown): string {
-  const { code = "", message } = err as { code?: string; message?: string };
-  return WORDS.get(code) ?? (message ?? String(err)).split("\n", 1)[0] ?? "";
+  return WORDS.get((err as { code?: string } | null)?.code ?? "") ?? lineOf(err);
 }

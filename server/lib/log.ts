@@ -2,8 +2,10 @@
  * The log: one event a line, a message and named fields. Text for people or JSON for machines, to any number of handlers, each
  * with its own level. Logging never throws, and values of fields whose name says "secret" are not written.
  */
-import { LOG_LEVELS, type LogLevel } from "./log_levels.ts";
 
+/** From least to most severe, as in EMQ X 3.1 (syslog's words). */
+export const LOG_LEVELS = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
 export type LogFields = Readonly<Record<string, unknown>>;
 
 export interface LogEvent {
@@ -37,6 +39,10 @@ export interface LoggerOptions {
 
 const rankOf = (level: LogLevel): number => LOG_LEVELS.indexOf(level);
 const URGENT = rankOf("error");
+
+export function isLogLevel(text: string): text is LogLevel {
+  return (LOG_LEVELS as readonly string[]).includes(text);
+}
 
 export class Logger {
   /** Lines that a handler could not write. */

@@ -1,9 +1,8 @@
 /** Opens the log with the handlers that the configuration asks for. */
 import { join } from "node:path";
-import { Logger, type LogHandler } from "./log.ts";
+import { LOG_LEVELS, Logger, type LogHandler, type LogLevel } from "./log.ts";
 import { RotatingFile } from "./log_file.ts";
 import { jsonFormat, textFormat } from "./log_format.ts";
-import { LOG_LEVELS, type LogLevel } from "./log_levels.ts";
 
 export interface LogOptions {
   to: "off" | "file" | "console" | "both";

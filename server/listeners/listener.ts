@@ -380,6 +380,7 @@ export class Listener {
   rejected(reason: string, ip: string): void {
     const count = (this.rejections.get(reason) ?? 0) + 1;
     this.rejections.set(reason, count);
+    this.deps.rejected?.(reason);
     const limits = reason === "open_files" || reason === "max_connections" || reason === "conn_rate";
     if (!limits || this.now() - this.#warnedAt < WARN_EVERY_MS) return;
     this.#warnedAt = this.now();

@@ -66,8 +66,14 @@ export async function loadTls(l: ListenerConfig, dataDir: string, now: number): 
 /** Would a listener start with these settings? `label` is its key. Throws ListenerError whose `listener` is the key at fault. */
 export function checkTls(label: string, cfg: TlsConfig): void {
   checkPair(label, cfg);
-  if (cfg.keyfile !== "") contextOf(label, cfg);
-  else if (cfg.cacertfile !== "") readPem(label, "cacertfile", cfg.cacertfile);
+  if (cfg.keyfile !== "") {
+    contextOf(label, cfg);
+    return;
+  }
+  const ca = cfg.cacertfile === "" ? {} : { ca: readPem(label, "cacertfile", cfg.cacertfile) };
+  const ciphers = cipherList(cfg.ciphers);
+  const versions = nodeVersions(versionRange(label, cfg.versions));
+  checked(label, cfg, () => createSecureContext({ ...ca, ...(ciphers ? { ciphers } : {}), ...versions }));
 }
 
 function checkPair(label: string, cfg: TlsConfig): void {

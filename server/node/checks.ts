@@ -24,6 +24,11 @@ export function problemsAtStart(config: Config): SettingProblem[] {
   return [...problemsOf(config), ...closedPorts(config, (key) => config.override(key) !== undefined && config.fixedBy(key) === null)];
 }
 
+/** Ports of one plugin that cannot be opened. */
+export function closedPortsOf(config: Config, plugin: string): SettingProblem[] {
+  return closedPorts(config, (key) => config.keys.find(key)?.app === plugin);
+}
+
 /** With the place where the value stands that is to be changed. */
 export function located(config: Config, { keys, message }: SettingProblem): string {
   const key = keys.find((k) => config.keys.find(k) !== undefined && config.origin(k) !== "default");
@@ -90,15 +95,23 @@ function brokenLog(config: Config, concerned: Keys): SettingProblem[] {
 
 /** Of a file that need not be there, in a directory that need not be there either. */
 function whyNotWritable(file: string): string | null {
-  for (let path = resolve(file); ; path = dirname(path)) {
-    const stat = statSync(path, { throwIfNoEntry: false });
-    if (stat === undefined && path !== dirname(path)) continue;
-    try {
-      accessSync(path, constants.W_OK);
-    } catch (err) {
-      return whyUnreadable(err);
-    }
-    if (stat?.isDirectory() === (path === resolve(file))) return path === resolve(file) ? "it is a directory" : `${path} is no directory`;
+  const wanted = resolve(file);
+  let path = wanted;
+  // The root is always there.
+  while (kindOf(path) === "nothing") path = dirname(path);
+  if (kindOf(path) !== (path === wanted ? "file" : "directory")) return path === wanted ? "it is no file" : `${path} is no directory`;
+  try {
+    accessSync(path, constants.W_OK);
     return null;
+  } catch (err) {
+    return whyUnreadable(err);
+  }
+}
+
+function kindOf(path: string): "file" | "directory" | "nothing" {
+  try {
+    return statSync(path).isDirectory() ? "directory" : "file";
+  } catch {
+    return "nothing";
   }
 }

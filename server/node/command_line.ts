@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { type Config, loadConfig } from "../config/config.ts";
+import { wordsOf } from "../lib/errors.ts";
 import { whyUnreadable } from "../lib/file_errors.ts";
 import { pluginTables } from "../plugins/index.ts";
 
@@ -50,7 +51,7 @@ function parse(argv: string[], takesWords: boolean) {
     });
     return { values, words: positionals };
   } catch (err) {
-    throw new UsageError(`${err instanceof Error ? err.message : String(err)} (baomq --help shows what there is)`);
+    throw new UsageError(`${wordsOf(err)} (baomq --help shows what there is)`);
   }
 }
 

@@ -20,6 +20,7 @@ import { PluginManager } from "../plugins/manager.ts";
 import { createPluginBroker } from "../plugins/plugin_broker.ts";
 import { openStore, type SqliteStore } from "../storage/sqlite.ts";
 import { aclText } from "./acl_text.ts";
+import { closedPortsOf, located } from "./checks.ts";
 import { loadedPlugins } from "./loaded_plugins.ts";
 import { createLogControl, createTraces } from "./logging.ts";
 import { createReload } from "./reload.ts";
@@ -41,6 +42,8 @@ export interface RunningNode {
   readonly plugins: PluginManager;
   readonly store: SqliteStore;
   readonly dataDir: string;
+  /** Plugins that ran in the tree this node has just taken over, and are not part of this build. */
+  readonly missingPlugins: readonly string[];
   /** Clients are told, data is flushed, ports are closed. */
   stop(): Promise<void>;
 }
@@ -86,6 +89,7 @@ export async function startNode(o: NodeOptions): Promise<RunningNode> {
       clock: systemClock,
       dataDir,
       maxPacketSize: (zone) => broker.zone(zone).maxPacketSize,
+      rejected: (reason) => broker.metrics.count(`connections/rejected/${reason}`),
       flush: () => broker.flush(),
     });
     const parts = await openManagement(o, dataDir, core, store, layer, listeners, undo);
@@ -122,6 +126,7 @@ async function openManagement(
   const system = createSystem();
   let http: Http | undefined;
   const reload = createReload(config, core, listeners, log, () => plugins);
+  const firstLoaded = PluginManager.isDecided(store) ? null : loadedPlugins(config, dataDir, log);
   const plugins: PluginManager = new PluginManager({
     plugins: builtIn,
     configuration: {
@@ -129,7 +134,7 @@ async function openManagement(
       adopt: ({ name, config: table }, lines) => config.adopt({ app: name, table }, lines),
       fault: (plugin) => config.faults.get(plugin) ?? null,
     },
-    firstLoaded: firstLoaded(config, store, dataDir, log),
+    firstLoaded,
     expandPluginsDir: pluginsDir(config, dataDir),
     broker: createPluginBroker(broker),
     store,
@@ -170,28 +175,22 @@ async function openManagement(
   undo.push(() => plugins.stopAll());
   for (const failed of await plugins.startAll()) {
     // A plugin whose file is wrong may be the one that keeps strangers out: the node does not start as if it were not there.
+    const [port] = closedPortsOf(config, failed.name);
+    if (failed.required && port !== undefined) throw new Error(located(config, port));
     if (failed.required || config.faults.has(failed.name)) throw new Error(failed.error);
   }
   if (config.strangers().length > 0) log.notice("settings of plugins that are not here are kept", { keys: config.strangers() });
   opened.startCtl(join(dataDir, CTL_SOCKET));
   admin.start();
   undo.push(() => admin.stop());
-  return { admin, http: opened, plugins };
+  const missingPlugins = [...(firstLoaded ?? [])].filter((name) => !plugins.has(name));
+  return { admin, http: opened, plugins, missingPlugins };
 }
 
 /** Under the data directory: every file there is run, and the working directory may be anybody's. "" = no plugins of other people. */
 function pluginsDir(config: Config, dataDir: string): string {
   const dir = String(config.get("plugins.expand_plugins_dir"));
   return dir === "" ? "" : resolve(dataDir, dir);
-}
-
-/** At the first start on a data directory, the tree that this node takes over says which plugins run. */
-function firstLoaded(config: Config, store: SqliteStore, dataDir: string, log: Logger): ReadonlySet<string> | null {
-  if (PluginManager.isDecided(store)) return null;
-  const names = loadedPlugins(config, dataDir, log);
-  const missing = [...(names ?? [])].filter((name) => !builtIn.some((p) => p.name === name));
-  if (missing.length > 0) log.notice("plugins that were loaded are not part of this build", { plugins: missing });
-  return names;
 }
 
 /** Inside the executable the dashboard lies beside the code; from source it is where the build puts it. */

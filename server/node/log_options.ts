@@ -1,6 +1,6 @@
 /** The `log.*` keys as the log wants them. */
 import type { Config } from "../config/config.ts";
-import { LOG_LEVELS, type LogLevel } from "../lib/log_levels.ts";
+import { LOG_LEVELS, type LogLevel } from "../lib/log.ts";
 import type { LogOptions } from "../lib/open_log.ts";
 
 export function logOptions(config: Config): LogOptions {

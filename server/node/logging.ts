@@ -5,8 +5,7 @@ import type { Broker } from "../core/broker.ts";
 import type { Log } from "../core/ports.ts";
 import { Tracer } from "../core/watch/tracer.ts";
 import { systemClock } from "../lib/clock.ts";
-import type { Logger } from "../lib/log.ts";
-import { isLogLevel, LOG_LEVELS } from "../lib/log_levels.ts";
+import { isLogLevel, LOG_LEVELS, type Logger } from "../lib/log.ts";
 import { openTraceFile } from "./trace_file.ts";
 
 export function createLogControl(log: Logger): LogControl {

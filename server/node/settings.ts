@@ -4,6 +4,7 @@ import { type Config, ConfigError, ConfigErrors } from "../config/config.ts";
 import { Overrides, takeOverrides } from "../config/overrides.ts";
 import type { Core } from "../core/core.ts";
 import type { Logger } from "../lib/log.ts";
+import { MASK } from "../lib/mask.ts";
 import { reopenLog } from "../lib/open_log.ts";
 import type { SqliteStore } from "../storage/sqlite.ts";
 import { located, problemsAtStart, problemsOf, problemsOfChange } from "./checks.ts";
@@ -27,7 +28,7 @@ export function restoreSettings(config: Config, store: SqliteStore, log: Logger)
   store.setSync(syncOf(config));
   if (config.entries().some((r) => r.key.startsWith("log.") && r.origin === "api")) reopenLog(log, logOptions(config));
   for (const [key, { text, why }] of aside) {
-    const value = config.keys.find(key)?.entry.type === "secret" ? "******" : (text ?? "");
+    const value = config.keys.find(key)?.entry.type === "secret" ? MASK : (text ?? "");
     log.error("a setting made through the API is not used; what lies below it is in force", { key, value, why, now: config.raw(key) });
   }
   return { overrides, aside };

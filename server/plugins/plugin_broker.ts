@@ -80,7 +80,13 @@ export function createPluginBroker(broker: Broker): ManagedBroker {
       return () => cancel();
     },
     count: (name, by = 1) => broker.metrics.count(name, by),
-    setRetained: (count) => broker.metrics.setRetained(count ?? (() => 0)),
+    setRetained(figures) {
+      broker.metrics.setRetained(figures === null ? () => 0 : figures.count);
+      broker.memory.provide("retained", figures === null ? () => 0 : figures.bytes);
+    },
+    get memoryShort() {
+      return broker.memory.short;
+    },
 
     hook(point, id, fn, priority, filter) {
       const remove = broker.hooks.add(point, id, fn, priority, filter);

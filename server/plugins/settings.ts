@@ -3,6 +3,7 @@
  * is the configuration's affair: it says for each key what stands on top.
  */
 import type { Origin, SettingText } from "../config/types.ts";
+import { MASK } from "../lib/mask.ts";
 import { ValueError } from "../lib/units.ts";
 import type { AnyPlugin, ConfigTable } from "./plugin.ts";
 
@@ -40,9 +41,6 @@ export class PluginError extends Error {
     super(message);
   }
 }
-
-/** Shown instead of a secret; sent back, it leaves the secret as it is. */
-const HIDDEN = "******";
 
 /** What a change of settings comes to: a text, null = as by default whatever the files say, undefined = what lies below. */
 export type SettingChanges = ReadonlyMap<string, string | null | undefined>;
@@ -117,7 +115,7 @@ export class PluginSettings {
       // Where the shipped file of 3.1 has a line, ours would have the default.
       const required = given !== null || (!this.written.has(key) && entry.required && !entry.optional);
       const secret = entry.type === "secret";
-      const value = given === null ? (required ? entry.default : "") : secret && given.text !== "" ? HIDDEN : given.text;
+      const value = given === null ? (required ? entry.default : "") : secret && given.text !== "" ? MASK : given.text;
       rows.push({
         key,
         value,
@@ -151,7 +149,7 @@ export class PluginSettings {
     for (const [written, given] of Object.entries(texts ?? {})) {
       const key = this.keyOf(written);
       if (typeof given !== "string") throw new PluginError("bad_value", `${written}: expected text`);
-      const isKept = this.table.get(key)?.type === "secret" && given === HIDDEN;
+      const isKept = this.table.get(key)?.type === "secret" && given === MASK;
       const text = isKept ? (this.given(written)?.text ?? this.table.get(key)?.default ?? "") : given;
       this.parse(key, text, written);
       changes.set(written, text);

@@ -1,5 +1,6 @@
 /** One table makes them all: the list of routes, the OpenAPI document and the handlers are the same set. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { FILTERS } from "../../server/admin/filters.ts";
 import type { RouteEntry } from "../../server/api/contract.ts";
 import { openApiPath } from "../../server/api/openapi.ts";
 import type { Kind } from "../../server/api/route.ts";
@@ -54,6 +55,15 @@ for (const kind of ["management", "dashboard", "ctl"] as const) {
       );
       const listed = (await node.get<RouteEntry[]>("/", { as })).map((r) => key(r.method, r.path));
       expect(described.sort()).toEqual([...listed, "GET /"].sort());
+    });
+
+    test("every list describes its filters, and no others", async () => {
+      const doc = JSON.parse((await node.ask("GET", "/openapi.json", { as })).text) as OpenApi;
+      for (const [name, { exact, like }] of Object.entries(FILTERS)) {
+        const described = doc.paths[`/${name}`]?.get?.parameters.map((p) => p.name) ?? [];
+        const own = name === "retained" ? ["_filter"] : [];
+        expect(described.sort()).toEqual(["_page", "_limit", "_sort", ...exact, ...like.map((n) => `_like_${n}`), ...own].sort());
+      }
     });
 
     test("every described operation is complete", async () => {

@@ -9,8 +9,8 @@ import { freePorts } from "./ports.ts";
 import { PATIENCE_MS } from "./until.ts";
 
 const BUILT = join(import.meta.dir, "../../dist", process.platform === "win32" ? "baomq.exe" : "baomq");
-/** What the log says when every listener is up. */
-const READY = /BaoMQ is running/;
+/** What the log says when every listener is up; stderr when the log does not show it. */
+const READY = /BaoMQ (?:\S+ )?is running/;
 
 export interface BrokerPorts {
   tcp: number;
@@ -163,20 +163,30 @@ export class Installation {
     return join(this.dir, name);
   }
 
-  async start(options: StartOptions = {}): Promise<RunningBroker> {
+  start(options: StartOptions = {}): Promise<RunningBroker> {
     const ports = options.ports ?? newPorts();
+    const again = (): Promise<RunningBroker> => this.start({ ...options, ports });
+    const args = this.startArgs({ ...options, ports });
+    return this.#spawn(ports, this.dataDir(options.data), args, options.cwd ?? this.dir, options.env ?? {}, again, options.fileBlocks);
+  }
+
+  async #spawn(
+    ports: BrokerPorts,
+    dataDir: string,
+    args: string[],
+    cwd: string,
+    env: Record<string, string>,
+    again: () => Promise<RunningBroker>,
+    fileBlocks?: number,
+  ): Promise<RunningBroker> {
     const t0 = performance.now();
-    const command = [this.path, ...this.startArgs({ ...options, ports })];
+    const command = [this.path, ...args];
     // Without the signal a write beyond the limit fails, as on a full disk. The limit can be lifted from outside.
-    const limited = ["sh", "-c", `trap '' XFSZ; ulimit -S -f ${options.fileBlocks}; exec "$0" "$@"`, ...command];
-    const child = Bun.spawn(options.fileBlocks === undefined ? command : limited, {
-      cwd: options.cwd ?? this.dir,
-      env: this.#env(options.env),
-      stdio: ["ignore", "pipe", "pipe"],
-    });
+    const limited = ["sh", "-c", `trap '' XFSZ; ulimit -S -f ${fileBlocks}; exec "$0" "$@"`, ...command];
+    const child = Bun.spawn(fileBlocks === undefined ? command : limited, { cwd, env: this.#env(env), stdio: ["ignore", "pipe", "pipe"] });
     this.#children.add(child);
     void child.exited.then(() => this.#children.delete(child));
-    const broker = new RunningBroker(child, ports, this.dataDir(options.data), () => this.start({ ...options, ports }));
+    const broker = new RunningBroker(child, ports, dataDir, again);
     await this.#ready(broker);
     broker.readyMs = performance.now() - t0;
     broker.readyBusyMs = broker.busyMs();
@@ -188,14 +198,18 @@ export class Installation {
     return new Promise((resolve, reject) => {
       const fail = (why: string): void => reject(new Error(`the broker ${why}\n${broker.errors}${broker.log}`));
       const late = setTimeout(() => fail(`is not ready after ${PATIENCE_MS} ms`), PATIENCE_MS);
-      void collect(broker.child.stdout, (text) => {
-        broker.log += text;
-        if (!READY.test(broker.log)) return;
+      const ready = (output: string): void => {
+        if (!READY.test(output)) return;
         clearTimeout(late);
         resolve();
+      };
+      void collect(broker.child.stdout, (text) => {
+        broker.log += text;
+        ready(broker.log);
       });
       const stderr = collect(broker.child.stderr, (text) => {
         broker.errors += text;
+        ready(broker.errors);
       });
       void broker.child.exited.then(async (code) => {
         await stderr;
@@ -203,6 +217,19 @@ export class Installation {
         fail(`ended with code ${code}`);
       });
     });
+  }
+
+  /** In a directory that holds a configuration of its own. */
+  startIn(cwd: string, ports: BrokerPorts, args: string[]): Promise<RunningBroker> {
+    return this.#spawn(ports, join(cwd, "data"), args, cwd, {}, () => this.startIn(cwd, ports, args));
+  }
+
+  /** With these words only, and no ports but those of the configuration. */
+  async startPlain(data: string, args: string[], env: Record<string, string> = {}): Promise<RunningBroker> {
+    const dataDir = this.dataDir(data);
+    return this.#spawn(newPorts(), dataDir, ["start", "--data-dir", dataDir, ...args], this.dir, env, () =>
+      this.startPlain(data, args, env),
+    );
   }
 
   /** Ends what still runs, and removes everything. */

@@ -23,6 +23,7 @@ export function testZone(change: Partial<ZoneConfig> = {}): ZoneConfig {
     wildcardSubscription: true,
     sharedSubscription: true,
     serverKeepalive: 0,
+    maxServerKeepalive: 0,
     keepaliveBackoff: 0.75,
     maxSubscriptions: 0,
     upgradeQos: false,
@@ -32,6 +33,7 @@ export function testZone(change: Partial<ZoneConfig> = {}): ZoneConfig {
     awaitRelTimeoutMs: 300_000,
     sessionExpiryIntervalMs: 7_200_000,
     maxMqueueLen: 1000,
+    maxMqueueBytes: 64 * 1024 * 1024,
     mqueuePriorities: null,
     mqueueDefaultPriority: "highest",
     mqueueStoreQos0: true,
@@ -49,6 +51,8 @@ export function testZone(change: Partial<ZoneConfig> = {}): ZoneConfig {
 export function testNode(change: Partial<NodeConfig> = {}): NodeConfig {
   return {
     nodeName: "emqx@127.0.0.1",
+    memoryHighWatermark: 70,
+    memoryLimit: 0,
     apiVersion: "v3.1.0",
     sysIntervalMs: 60_000,
     sharedStrategy: "random",

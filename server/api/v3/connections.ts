@@ -1,13 +1,11 @@
 /** Connected clients. */
 import { Type } from "@sinclair/typebox";
+import { FILTERS } from "../../admin/filters.ts";
 import { data, ok, page } from "../reply.ts";
 import { type AnyRoute, type Call, route } from "../route.ts";
 import * as S from "../schemas.ts";
 
-const query = S.filters(
-  ["client_id", "username", "ip_address", "proto_ver", "clean_start", "zone", "is_super", "listener", "conn_mod"],
-  ["client_id", "username", "ip_address"],
-);
+const query = S.filters(FILTERS.connections);
 const listed = { query, data: S.list(S.connection), paged: true } as const;
 const rows = { data: S.list(S.connection) } as const;
 const list = async ({ admin, query: q }: Call): Promise<Response> => page(await admin.connections.list(q));

@@ -1,5 +1,6 @@
 /** Messages the broker holds: retained and delayed ones; topics as a tree. */
 import { Type } from "@sinclair/typebox";
+import { FILTERS } from "../../admin/filters.ts";
 import { wantedEncoding } from "../../admin/payload.ts";
 import { badValue } from "../../admin/refusals.ts";
 import { data, ok, page } from "../reply.ts";
@@ -15,10 +16,7 @@ export const retainedRoutes: readonly AnyRoute[] = [
     method: "GET",
     path: "/retained",
     descr: "List retained messages",
-    query: Type.Intersect([
-      S.filters(["topic", "qos", "from"], ["topic", "from"]),
-      Type.Object({ _filter: Type.Optional(filter) }),
-    ]) as never,
+    query: Type.Object({ ...S.filters(FILTERS.retained).properties, _filter: Type.Optional(filter) }),
     data: S.list(S.retained),
     paged: true,
     handle: async ({ admin, query }) => page(await admin.retained.list(query)),
@@ -56,7 +54,7 @@ export const retainedRoutes: readonly AnyRoute[] = [
     method: "GET",
     path: "/delayed",
     descr: "List messages that wait for their time",
-    query: S.filters(["id", "topic", "from"], ["topic", "from"]),
+    query: S.filters(FILTERS.delayed),
     data: S.list(S.delayed),
     paged: true,
     handle: async ({ admin, query }) => page(await admin.delayed.list(query)),

@@ -3,7 +3,7 @@
  * comparison with null.
  */
 import { wordsOf } from "../../lib/errors.ts";
-import { LOG_LEVELS, type LogLevel } from "../../lib/log_levels.ts";
+import { LOG_LEVELS, type LogLevel } from "../../lib/log.ts";
 import { formatLocalTimeMs } from "../../lib/time_format.ts";
 import { topicMatches } from "../../mqtt/topic.ts";
 import type { Message } from "../message.ts";

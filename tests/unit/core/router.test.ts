@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { Held } from "../../../server/core/held.ts";
 import { Router } from "../../../server/core/router.ts";
 import { Session } from "../../../server/core/session.ts";
 import { Subscription } from "../../../server/core/subscription.ts";
@@ -7,7 +8,7 @@ import { wall } from "../../support/time.ts";
 import { testZone } from "../../support/zone.ts";
 
 const zone = testZone();
-const session = (id: string): Session => new Session(id, zone, 5, wall(0));
+const session = (id: string): Session => new Session(id, zone, 5, wall(0), new Held());
 function sub(
   router: Router,
   s: Session,

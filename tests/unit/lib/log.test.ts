@@ -2,10 +2,9 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type LogEvent, Logger, type LogHandler } from "../../../server/lib/log.ts";
+import { type LogEvent, Logger, type LogHandler, type LogLevel } from "../../../server/lib/log.ts";
 import { RotatingFile } from "../../../server/lib/log_file.ts";
 import { jsonFormat, textFormat } from "../../../server/lib/log_format.ts";
-import type { LogLevel } from "../../../server/lib/log_levels.ts";
 import { type LogOptions, openLog } from "../../../server/lib/open_log.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "baomq-log-"));

@@ -145,6 +145,12 @@ describe("a TLS connection", () => {
     const only13 = await serve([ssl({ versions: ["tlsv1.3"] })]);
     expect((await secure(only13.port)).tls.getProtocol()).toBe("TLSv1.3");
     expect((await secure(only13.port, { maxVersion: "TLSv1.2" })).error()).not.toBe("");
+    // Whoever serves the port: the runtime's own WebSocket server, ours, and TLS behind a PROXY header.
+    for (const more of [{ kind: "wss" }, { kind: "wss", rateLimit: { rate: 1e6, burst: 1e6 } }] as const) {
+      const web = await serve([ssl({ versions: ["tlsv1.3"] }, more)]);
+      expect((await secure(web.port)).tls.getProtocol()).toBe("TLSv1.3");
+      expect((await secure(web.port, { maxVersion: "TLSv1.2" })).error()).not.toBe("");
+    }
     expect(versionRange("l", [])).toEqual({});
     expect(versionRange("l", ["tlsv1.3", "tlsv1.1"])).toEqual({ minVersion: 0x0302, maxVersion: 0x0304, secureOptions: 0x08000000 });
     expect(() => versionRange("l", ["sslv3"])).toThrow('l.tls_versions: "sslv3" is not one of tlsv1, tlsv1.1, tlsv1.2, tlsv1.3');

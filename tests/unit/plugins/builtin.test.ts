@@ -76,7 +76,7 @@ describe("the list", () => {
       "dashboard.listener.http.acceptors": "4",
       "dashboard.listener.http.max_clients": "512",
     });
-    expect(manager.configRows("emqx_recon")[0]?.desc).toBe("Global GC Interval");
+    expect(manager.configRows("emqx_recon")[0]?.desc).toBe("Global GC Interval{@configurable}");
   });
 });
 
