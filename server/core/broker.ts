@@ -249,7 +249,7 @@ export class Broker {
     const ch = this.sessions.get(clientId)?.channel ?? null;
     if (ch === null) return false;
     this.metrics.clientsKicked++;
-    ch.close(RC.ADMINISTRATIVE_ACTION, reason);
+    this.guard(ch, () => ch.close(RC.ADMINISTRATIVE_ACTION, reason));
     return true;
   }
 

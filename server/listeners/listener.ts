@@ -2,7 +2,7 @@
 import type { ListenerConfig } from "../config/types.ts";
 import type { ListenerInfo } from "../core/ports.ts";
 import type { PeerCertificate } from "../core/types.ts";
-import { lineOf } from "../lib/errors.ts";
+import { lineOf, stackOf } from "../lib/errors.ts";
 import { Connection } from "./connection.ts";
 import { Deadlines } from "./deadlines.ts";
 import { bindError, ListenerError } from "./errors.ts";
@@ -184,23 +184,30 @@ export class Listener {
   /** No new connections, and good-bye to the present ones: each in its protocol's way, then slowly closed. */
   dismiss(): void {
     this.close();
-    for (const c of this.#connections()) c.channel.close?.(SERVER_SHUTTING_DOWN, "listener_stopped");
+    this.#each((c) => c.channel.close?.(SERVER_SHUTTING_DOWN, "listener_stopped"));
     this.deps.flush?.();
-    for (const c of this.#connections()) c.end();
+    this.#each((c) => c.end());
   }
 
   /** Whoever is still there is cut off. Only at the end of the node. */
   cutOff(): void {
-    for (const c of this.#connections()) c.destroy();
+    this.#each((c) => c.destroy());
     this.deadlines.stop();
     this.slowed.stop();
     this.#served.stop();
   }
 
-  #connections(): (Connection | ServeLink)[] {
+  /** With every connection, whatever happens to one of them. */
+  #each(fn: (c: Connection | ServeLink) => void): void {
     const all: (Connection | ServeLink)[] = this.#served.all();
     for (let c = this.#first; c !== null; c = c.next) all.push(c);
-    return all;
+    for (const c of all) {
+      try {
+        fn(c);
+      } catch (err) {
+        this.deps.log.error("connection failed", { listener: this.key, ip: c.ip, error: stackOf(err) });
+      }
+    }
   }
 
   // ---- a connection's way

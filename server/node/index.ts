@@ -79,6 +79,10 @@ export async function startNode(o: NodeOptions): Promise<RunningNode> {
     const { broker } = core;
     const restored = broker.registry.restore();
     if (restored > 0) log.info("sessions restored", { sessions: restored });
+    if (store.damage.length > 0) {
+      broker.metrics.storageDamaged += store.damage.length;
+      broker.alarms.set("storage_damaged", store.damage.join(" "));
+    }
     const listeners = new Listeners({
       accept: (t, l, cert) => broker.accept(t, l, cert),
       log,
