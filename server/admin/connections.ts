@@ -1,7 +1,9 @@
 /** Connected clients. */
+
 import type { Channel } from "../core/channel.ts";
 import type { Session } from "../core/session.ts";
 import type { ClientInfo } from "../core/types.ts";
+import { NO_MONO } from "../lib/time.ts";
 import { formatLocalTime } from "../lib/time_format.ts";
 import type { AdminDeps } from "./deps.ts";
 import type { AclCacheEntry } from "./extra_rows.ts";
@@ -47,9 +49,9 @@ function tableOf(node: string): Table<Item, Connection> {
       recv_cnt: (c) => c.channel.recvCnt,
       recv_pkt: (c) => c.channel.recvPkt,
       recv_msg: (c) => c.channel.recvMsg,
-      send_oct: (c) => c.channel.sendOct,
-      send_cnt: (c) => c.channel.sendCnt,
-      send_pkt: (c) => c.channel.sendPkt,
+      send_oct: (c) => c.channel.out.bytes,
+      send_cnt: (c) => c.channel.out.writes,
+      send_pkt: (c) => c.channel.sendMsg + c.channel.sendOther,
       send_msg: (c) => c.channel.sendMsg,
       send_pend: (c) => c.channel.sendPend,
       mailbox_len: () => 0,
@@ -135,14 +137,14 @@ export function createConnections({ broker }: AdminDeps, limits: { maxRows: numb
       if (topic === undefined) channel.aclCache?.clear();
       else channel.aclCache?.drop(topic);
       // The channel remembers the verdict of its last topic outside the cache.
-      channel.allowedUntil = 0;
+      channel.allowedUntil = NO_MONO;
     },
 
     /** @throws AdminError 112 when not connected. */
     aclCache(clientId: string): AclCacheEntry[] {
       const channel = channelOf(clientId);
       const ttl = channel.client?.zone.aclCacheTtlMs ?? 0;
-      const rows = channel.aclCache?.list(broker.clock.now(), ttl) ?? [];
+      const rows = channel.aclCache?.list(broker.clock.mono(), ttl) ?? [];
       return rows.map((r) => ({ topic: r.topic, action: r.action, verdict: r.verdict, age_ms: r.age }));
     },
   };

@@ -4,7 +4,7 @@ import type { Log } from "../core/ports.ts";
 import type { Stats } from "../core/watch/stats.ts";
 import type { Tracer, TraceSink } from "../core/watch/tracer.ts";
 import type { Code } from "./codes.ts";
-import type { ConfigView } from "./config_view.ts";
+import type { SettingsPorts } from "./config_view.ts";
 import type { PluginsView } from "./plugins_view.ts";
 import type { Listener } from "./rows.ts";
 
@@ -87,7 +87,7 @@ export interface AdminDeps {
   broker: Broker;
   stats: Stats;
   plugins: PluginsView;
-  config: ConfigView;
+  settings: SettingsPorts;
   listeners: MqttListeners;
   system: System;
   log: Log;

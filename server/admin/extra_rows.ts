@@ -157,6 +157,8 @@ export interface Setting {
   enum?: string[];
   /** The value is shown as "******". */
   secret?: boolean;
+  /** What was set through the API and is not in force, and why: the node did not start with it, or environment or flag stand above. */
+  unused?: { value: string; why: string };
 }
 export interface SettingsApplied {
   /** Keys in force now. */

@@ -20,12 +20,13 @@ import { createRetained } from "./retained.ts";
 import { createRoutes } from "./routes.ts";
 import { createRuntime } from "./runtime.ts";
 import { createSessions } from "./sessions.ts";
+import { createSettings } from "./settings.ts";
 import { createSubscriptions } from "./subscriptions.ts";
 import { createTopics } from "./topics.ts";
 import { createTraces } from "./traces.ts";
 import { createUsers } from "./users.ts";
 
-export type { AdminDeps, HttpListeners, LogControl, MqttListeners, System, TraceControl } from "./deps.ts";
+export type { AdminDeps, LogControl, System, TraceControl } from "./deps.ts";
 export { AdminError } from "./deps.ts";
 
 /** Rows of a list when the caller names no limit (`management.max_row_limit`). */
@@ -39,6 +40,7 @@ export function createAdmin(deps: AdminDeps) {
   const node = deps.broker.node.nodeName;
   const listeners = createListeners(deps);
   const nodes = createNodes(deps, listeners.list, monitor.live);
+  const settings = createSettings(deps.settings, deps.plugins, deps.broker.alarms);
   return {
     node,
     version: deps.broker.node.apiVersion,
@@ -54,8 +56,8 @@ export function createAdmin(deps: AdminDeps) {
     routes: createRoutes(deps, limits),
     topics: createTopics(deps),
     pubsub: createPubSub(deps),
-    plugins: createPlugins(deps),
-    settings: deps.config,
+    plugins: createPlugins(deps, settings),
+    settings,
     listeners,
     metrics: createMetrics(deps),
     monitor,
@@ -71,6 +73,7 @@ export function createAdmin(deps: AdminDeps) {
     runtime: createRuntime(deps, listeners.list, nodes.processes),
     traces: createTraces(deps),
     start(): void {
+      settings.start();
       monitor.start();
     },
     stop(): void {

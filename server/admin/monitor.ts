@@ -73,7 +73,7 @@ export function createMonitor(deps: AdminDeps) {
     return {
       received: m.qos0Received + m.qos1Received + m.qos2Received,
       sent: m.qos0Sent + m.qos1Sent + m.qos2Sent,
-      dropped: m.messagesDropped + m.dropQueueFull + m.dropSlowReader + m.messagesExpired,
+      dropped: m.messagesDropped + m.dropQueueFull + m.dropMemory + m.dropSlowReader + m.messagesExpired,
       bytesReceived: m.bytesReceived,
       bytesSent: m.bytesSent,
       cpu: system.cpu(),

@@ -5,11 +5,22 @@ import { AdminError } from "./deps.ts";
 
 export type PluginsView = Pick<
   PluginManager,
-  "list" | "has" | "isRunning" | "load" | "unload" | "reload" | "service" | "liveItems" | "setLive" | "configRows" | "replaceConfig"
+  | "list"
+  | "has"
+  | "isRunning"
+  | "load"
+  | "unload"
+  | "reload"
+  | "service"
+  | "liveItems"
+  | "liveChange"
+  | "configRows"
+  | "replacement"
+  | "updateSettings"
 >;
 
 /** By name: importing the class would pull the manager into whoever uses this layer. */
-export function isPluginError(err: unknown): err is PluginError {
+function isPluginError(err: unknown): err is PluginError {
   return err instanceof Error && err.name === "PluginError";
 }
 
@@ -23,5 +34,5 @@ export function settingError(err: unknown): unknown {
 }
 /** The whole set: EMQ X 3.1's `unknown_error`, and which key it was. */
 export function configError(err: unknown): unknown {
-  return isPluginError(err) ? new AdminError(CODE.UNKNOWN, `unknown_error: ${err.message}`) : err;
+  return isPluginError(err) || err instanceof AdminError ? new AdminError(CODE.UNKNOWN, `unknown_error: ${err.message}`) : err;
 }

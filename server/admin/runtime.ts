@@ -1,4 +1,5 @@
 /** Diagnosis for the command line: figures of the runtime, levels of the log, traces, rules read again. */
+import { wordsOf } from "../lib/errors.ts";
 import type { ReconRows, ReconService } from "../plugins/services.ts";
 import { CODE } from "./codes.ts";
 import { type AdminDeps, AdminError, type LogControl, type System } from "./deps.ts";
@@ -91,8 +92,13 @@ export function createRuntime(deps: AdminDeps, listeners: () => readonly Listene
       else if (!logControl().setHandlerLevel(handler, wanted)) throw notFound();
     },
 
+    /** @throws AdminError 102 that says what is wrong with the file; the rules stay as they were */
     reloadAcl(): void {
-      deps.reloadAcl?.();
+      try {
+        deps.reloadAcl?.();
+      } catch (err) {
+        throw new AdminError(CODE.UNKNOWN, `the access rules stay as they were: ${wordsOf(err)}`);
+      }
       broker.access.invalidate();
     },
 

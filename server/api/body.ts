@@ -5,7 +5,7 @@ import { parseJson } from "./json.ts";
 /** Arrays and objects within each other; no route needs more than a handful. */
 const DEPTH_MAX = 64;
 /** Longer bodies are not read. */
-export const BODY_MAX = 8 * 1024 * 1024;
+const BODY_MAX = 8 * 1024 * 1024;
 
 /** The body is not JSON, not UTF-8, too long, or JSON that has no fields. */
 export class BadBody extends Error {}
@@ -43,6 +43,11 @@ export function mergeParams(query: Readonly<Record<string, string>>, json: unkno
   if (json === undefined || Array.isArray(json)) return params;
   for (const [name, value] of Object.entries(json)) if (!Object.hasOwn(params, name)) define(params, name, value);
   return params;
+}
+
+/** `_page`, `_sort` and the like, which steer lists; never a key of anything. */
+export function isQueryWord(name: string): boolean {
+  return /^_[a-z]/.test(name);
 }
 
 /** Plain assignment would take `__proto__` for something else. */

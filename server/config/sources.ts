@@ -1,7 +1,7 @@
 /** Where settings are written: files (`key = value`, `##` comments) and the environment. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { wordsOf } from "../lib/errors.ts";
+import { whyUnreadable } from "../lib/file_errors.ts";
 import type { Origin } from "./types.ts";
 
 /** One setting as somebody wrote it. */
@@ -9,7 +9,7 @@ export interface Written {
   key: string;
   text: string;
   origin: Origin;
-  /** For messages: "etc/emqx.conf:12", "EMQX_MQTT__MAX_PACKET_SIZE", "--set". */
+  /** For messages: "etc/emqx.conf:12", "EMQX_MQTT__MAX_PACKET_SIZE", "--set mqtt.max_packet_size". */
   where: string;
 }
 
@@ -25,21 +25,19 @@ export class ConfigErrors extends Error {
   }
 }
 
-/** @throws ConfigError when the file cannot be read */
+/** The lines of a file; what is wrong with it goes to `errors`. */
 export function readFile(file: string, errors: ConfigError[]): Written[] {
   let textOfFile: string;
   try {
     textOfFile = readFileSync(file, "utf8");
   } catch (err) {
-    const code = (err as { code?: string }).code;
-    const why = code === "ENOENT" ? "there is no such file" : code === "EACCES" ? "permission denied" : wordsOf(err);
-    errors.push(new ConfigError(`configuration file ${file} cannot be read: ${why}`));
+    errors.push(new ConfigError(`configuration file ${file} cannot be read: ${whyUnreadable(err)}`));
     return [];
   }
   return parseFile(file, textOfFile, errors);
 }
 
-export function parseFile(file: string, content: string, errors: ConfigError[]): Written[] {
+function parseFile(file: string, content: string, errors: ConfigError[]): Written[] {
   const rows: Written[] = [];
   for (const [i, raw] of content
     .replace(/^\uFEFF/, "")
@@ -65,8 +63,17 @@ function unquoted(t: string): string {
   return t.replace(/\s+##.*$/, "").trim();
 }
 
+/** One file of the plugins' directory. */
+export interface PluginFile {
+  path: string;
+  /** The plugin it is for, going by its name: "emqx_retainer" of emqx_retainer.conf. */
+  app: string;
+  lines: Written[];
+  errors: ConfigError[];
+}
+
 /** The plugins' files, when the directory is there. */
-export function readDirectory(dir: string, errors: ConfigError[]): Written[] {
+export function readDirectory(dir: string): PluginFile[] {
   let names: string[];
   try {
     names = readdirSync(dir)
@@ -75,7 +82,11 @@ export function readDirectory(dir: string, errors: ConfigError[]): Written[] {
   } catch {
     return [];
   }
-  return names.flatMap((n) => readFile(join(dir, n), errors));
+  return names.map((name) => {
+    const path = join(dir, name);
+    const errors: ConfigError[] = [];
+    return { path, app: name.replace(/\.conf$/, ""), lines: readFile(path, errors), errors };
+  });
 }
 
 const PREFIXES = ["EMQX_", "BAOMQ_"];

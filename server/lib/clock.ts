@@ -1,8 +1,7 @@
-/** The time, as the core's port asks for it. */
+/** The time, as the core asks for it. */
+import type { MonoMs, WallMs } from "./time.ts";
 
 export const systemClock = {
-  /** Unix time in ms. */
-  now: (): number => Date.now(),
-  /** Monotonic ms, for durations. */
-  mono: (): number => performance.now(),
+  now: (): WallMs => Date.now() as WallMs,
+  mono: (): MonoMs => performance.now() as MonoMs,
 };

@@ -40,29 +40,22 @@ export function parseDuration(text: string): number {
   return Math.round(ms);
 }
 
-/** The largest unit that divides: 90000 -> "90s", 3600000 -> "1h". */
-export function printDuration(ms: number): string {
-  if (ms === 0) return "0s";
-  const [unit, size] = DURATION_UNITS.find(([, n]) => ms % n === 0) ?? ["ms", 1];
-  return `${ms / size}${unit}`;
-}
-
-const BYTE_UNITS: Readonly<Record<string, number>> = {
-  "": 1,
-  b: 1,
-  k: 1024,
-  kb: 1024,
-  m: 1024 ** 2,
-  mb: 1024 ** 2,
-  g: 1024 ** 3,
-  gb: 1024 ** 3,
-};
+const BYTE_UNITS: ReadonlyMap<string, number> = new Map([
+  ["", 1],
+  ["b", 1],
+  ["k", 1024],
+  ["kb", 1024],
+  ["m", 1024 ** 2],
+  ["mb", 1024 ** 2],
+  ["g", 1024 ** 3],
+  ["gb", 1024 ** 3],
+]);
 export const EXPECTS_BYTES = "a size such as 512, 64KB, 1MB or 1GB";
 
 /** Bytes; KB = 1024. */
 export function parseBytes(text: string): number {
   const m = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/.exec(text.trim().toLowerCase());
-  const size = BYTE_UNITS[m?.[2] ?? "?"];
+  const size = BYTE_UNITS.get(m?.[2] ?? "?");
   const n = Math.round(Number(m?.[1]) * (size ?? Number.NaN));
   if (!Number.isSafeInteger(n)) throw new ValueError(text, EXPECTS_BYTES);
   return n;

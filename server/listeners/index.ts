@@ -2,12 +2,11 @@
 import type { ListenerConfig } from "../config/types.ts";
 import { lineOf } from "../lib/errors.ts";
 import { ConnectionBudget } from "./limits.ts";
-import { Listener, type ListenerDeps } from "./listener.ts";
+import type { ListenerDeps } from "./link.ts";
+import { Listener } from "./listener.ts";
 import { stampOf } from "./tls.ts";
 
-export { ListenerError } from "./errors.ts";
-export type { ChannelLike } from "./link.ts";
-export type { ListenerDeps } from "./listener.ts";
+export type { ListenerDeps } from "./link.ts";
 
 /** How often the certificate files are looked at. */
 const WATCH_MS = 10_000;

@@ -3,7 +3,7 @@
  * Each piece is a `ChannelLike` to the one below and a `Link` to the one above.
  */
 
-import type { ListenerInfo, Transport } from "../core/ports.ts";
+import type { Clock, ListenerInfo, Log, Transport } from "../core/ports.ts";
 import type { PeerCertificate } from "../core/types.ts";
 
 /** What the listeners need of a channel; `core/channel.ts` has these methods. */
@@ -19,6 +19,22 @@ export interface ChannelLike {
 }
 
 export type Accept = (transport: Transport, listener: ListenerInfo, cert: PeerCertificate | null) => ChannelLike;
+
+export interface ListenerDeps {
+  accept: Accept;
+  log: Log;
+  clock: Clock;
+  /** Where the self-signed certificate is kept. */
+  dataDir: string;
+  /** Largest MQTT packet of a zone, bytes; bounds a WebSocket frame when `max_frame_size` does not. */
+  maxPacketSize?: (zone: string) => number;
+  /** Speak WebSocket on our own sockets everywhere, not only where Bun.serve cannot. */
+  ownWebSocket?: boolean;
+  /** A connection was not let in, or never became a client's. */
+  rejected?: (reason: string) => void;
+  /** Write what the channels have gathered (`Broker.flush`). */
+  flush?: () => void;
+}
 
 /** A transport whose upper side can be exchanged, and which can still be in its opening phase. */
 export interface Link extends Transport {
@@ -41,3 +57,17 @@ export const NOBODY: ChannelLike = {
   onDrain() {},
   onClose() {},
 };
+
+export interface ListenerDeps {
+  accept: Accept;
+  log: Log;
+  clock: Clock;
+  /** Where the self-signed certificate is kept. */
+  dataDir: string;
+  /** Largest MQTT packet of a zone, bytes; bounds a WebSocket frame when `max_frame_size` does not. */
+  maxPacketSize?: (zone: string) => number;
+  /** Speak WebSocket on our own sockets everywhere, not only where Bun.serve cannot. */
+  ownWebSocket?: boolean;
+  /** Write what the channels have gathered (`Broker.flush`). */
+  flush?: () => void;
+}

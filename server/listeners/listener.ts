@@ -1,13 +1,13 @@
 /** One configured listener: who is let in, what each connection is built of, and how its port is opened and reopened. */
 import type { ListenerConfig } from "../config/types.ts";
-import type { Clock, ListenerInfo, Log } from "../core/ports.ts";
+import type { ListenerInfo } from "../core/ports.ts";
 import type { PeerCertificate } from "../core/types.ts";
 import { lineOf } from "../lib/errors.ts";
 import { Connection } from "./connection.ts";
 import { Deadlines } from "./deadlines.ts";
 import { bindError, ListenerError } from "./errors.ts";
 import { type AccessCheck, Bucket, type ConnectionBudget, compileAccess, plainIp } from "./limits.ts";
-import type { Accept, ChannelLike, Link } from "./link.ts";
+import type { ChannelLike, Link, ListenerDeps } from "./link.ts";
 import { ProxyGate } from "./proxy_protocol.ts";
 import { loadTls, peerCertificate, stampOf, type TlsMaterial, type TlsPeer } from "./tls.ts";
 import { TlsLayer } from "./tls_layer.ts";
@@ -22,20 +22,6 @@ const WARN_EVERY_MS = 10_000;
 const SERVER_SHUTTING_DOWN = 0x8b;
 const DEFAULT_MAX_PACKET = 1024 * 1024;
 
-export interface ListenerDeps {
-  accept: Accept;
-  log: Log;
-  clock: Clock;
-  /** Where the self-signed certificate is kept. */
-  dataDir: string;
-  /** Largest MQTT packet of a zone, bytes; bounds a WebSocket frame when `max_frame_size` does not. */
-  maxPacketSize?: (zone: string) => number;
-  /** Speak WebSocket on our own sockets everywhere, not only where Bun.serve cannot. */
-  ownWebSocket?: boolean;
-  /** Write what the channels have gathered (`Broker.flush`). */
-  flush?: () => void;
-}
-
 /** What a listener needs of whatever serves its port. */
 interface Port {
   readonly port: number;
@@ -44,6 +30,7 @@ interface Port {
 
 type Socket = Bun.Socket<Connection | undefined>;
 type Handlers = Bun.SocketHandler<Connection | undefined>;
+
 export class Listener {
   readonly info: ListenerInfo;
   readonly key: string;
@@ -274,6 +261,7 @@ export class Listener {
 
   /** Why a newcomer is not let in; "" = it is. The rules look at the socket's own address, as in EMQ X 3.1. */
   #refusal(ip: string): string {
+    if (ip === "") return "reset";
     if (this.budget.open >= this.budget.max) return "open_files";
     if (this.current >= this.config.maxConnections) return "max_connections";
     if (this.#access !== null && !this.#access(ip)) return "access";
@@ -392,6 +380,7 @@ export class Listener {
   rejected(reason: string, ip: string): void {
     const count = (this.rejections.get(reason) ?? 0) + 1;
     this.rejections.set(reason, count);
+    this.deps.rejected?.(reason);
     const limits = reason === "open_files" || reason === "max_connections" || reason === "conn_rate";
     if (!limits || this.now() - this.#warnedAt < WARN_EVERY_MS) return;
     this.#warnedAt = this.now();

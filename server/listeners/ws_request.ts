@@ -1,7 +1,7 @@
 /** The HTTP request that asks for a WebSocket (RFC 6455 section 4), and the answers to it. */
 
 /** Request line and headers; more is refused. */
-export const MAX_HEAD = 8 * 1024;
+const MAX_HEAD = 8 * 1024;
 
 export interface HttpRequest {
   method: string;
@@ -65,7 +65,7 @@ export function listOf(value: string | undefined): string[] {
     .filter((v) => v !== "");
 }
 
-export const SUBPROTOCOLS: readonly string[] = ["mqtt", "mqttv3.1"];
+const SUBPROTOCOLS: readonly string[] = ["mqtt", "mqttv3.1"];
 
 export interface UpgradeRules {
   path: string;

@@ -59,19 +59,25 @@ export async function importExternal(file: ExternalFile): Promise<AnyPlugin> {
   return manifestOf(module.default);
 }
 
-/** The `key = value` lines beside the plugin; a key the plugin does not know is an error. @throws Error with file and line */
-export function settingsBeside(file: ExternalFile, plugin: AnyPlugin): Map<string, { text: string; origin: "file" }> {
+export interface LineBeside {
+  key: string;
+  text: string;
+  /** "dir/my_plugin.conf:3" */
+  where: string;
+}
+
+/** The `key = value` lines of the file of the same name beside the plugin. @throws Error with file and line */
+export function linesBeside(file: ExternalFile): LineBeside[] {
   const path = join(dirname(file.path), `${file.stem}.conf`);
-  const out = new Map<string, { text: string; origin: "file" }>();
-  if (!existsSync(path)) return out;
-  for (const [i, line] of readFileSync(path, "utf8").split(/\r?\n/).entries()) {
-    if (/^\s*(?:#.*)?$/.test(line)) continue;
-    const [, key, text] = /^\s*([\w.-]+)\s*=\s*(.*?)\s*$/.exec(line) ?? [];
-    if (key === undefined || text === undefined) throw new Error(`${path}:${i + 1}: expected key = value`);
-    if (!Object.hasOwn(plugin.config, key)) throw new Error(`${path}:${i + 1}: ${plugin.name} has no key ${key}`);
-    out.set(key, { text, origin: "file" });
-  }
-  return out;
+  if (!existsSync(path)) return [];
+  return readFileSync(path, "utf8")
+    .split(/\r?\n/)
+    .flatMap((line, i) => {
+      if (/^\s*(?:#.*)?$/.test(line)) return [];
+      const [, key, text] = /^\s*([\w.-]+)\s*=\s*(.*?)\s*$/.exec(line) ?? [];
+      if (key === undefined || text === undefined) throw new Error(`${path}:${i + 1}: expected key = value`);
+      return [{ key, text, where: `${path}:${i + 1}` }];
+    });
 }
 
 /** Modules below the file's directory are read again at the next import: a changed plugin takes effect with load or reload. */

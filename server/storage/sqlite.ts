@@ -83,6 +83,12 @@ export class SqliteStore implements Store, Owner {
     this.#applySync();
   }
 
+  get bytes(): number {
+    let n = 0;
+    for (const p of this.#parts) n += p.bytes;
+    return n;
+  }
+
   accounts(plugin: string): TableStore<AccountRow> {
     const known = this.#accounts.get(plugin);
     if (known) return known;

@@ -2,6 +2,7 @@
 import { Type } from "@sinclair/typebox";
 import { CODE } from "../../admin/codes.ts";
 import { AdminError } from "../../admin/index.ts";
+import { isQueryWord } from "../body.ts";
 import { data, notFound, ok } from "../reply.ts";
 import { type AnyRoute, type Call, route } from "../route.ts";
 import * as S from "../schemas.ts";
@@ -47,7 +48,7 @@ async function setConfig(call: Call): Promise<Response> {
 
 /** `{}` is refused, no body at all means: everything as by default (EMQ X 3.1). */
 const replaceConfig = known(async ({ admin, json, params }, plugin) => {
-  const given = Object.fromEntries(Object.entries(params).filter(([key]) => !key.startsWith("_")));
+  const given = Object.fromEntries(Object.entries(params).filter(([key]) => !isQueryWord(key)));
   if (Object.keys(given).length === 0 && json !== undefined) throw new AdminError(CODE.UNKNOWN, "unknown_error");
   await admin.plugins.replacePluginConfig(plugin, given);
   return ok();

@@ -4,6 +4,7 @@ import { CODE } from "../../admin/codes.ts";
 import { AdminError } from "../../admin/index.ts";
 import { badValue, notOneOf } from "../../admin/refusals.ts";
 import { RECON_TOPICS, VM_TOPICS } from "../../admin/runtime.ts";
+import { isQueryWord } from "../body.ts";
 import { data, ok } from "../reply.ts";
 import { type AnyRoute, type Call, route } from "../route.ts";
 import * as S from "../schemas.ts";
@@ -20,14 +21,14 @@ function listSettings({ admin, query }: Call): Response {
 }
 
 async function changeSettings({ admin, params }: Call): Promise<Response> {
-  const changes: Record<string, string | null> = {};
+  const changes = new Map<string, string | null>();
   for (const [key, value] of Object.entries(params)) {
-    if (key.startsWith("_")) continue;
-    if (value === null || typeof value === "string") changes[key] = value;
-    else if (typeof value === "number" || typeof value === "boolean") changes[key] = String(value);
+    if (isQueryWord(key)) continue;
+    if (value === null || typeof value === "string") changes.set(key, value);
+    else if (typeof value === "number" || typeof value === "boolean") changes.set(key, String(value));
     else throw badValue(key, "text or null");
   }
-  if (Object.keys(changes).length === 0) throw new AdminError(CODE.MISSING_PARAMETER, "no setting was given");
+  if (changes.size === 0) throw new AdminError(CODE.MISSING_PARAMETER, "no setting was given");
   return data(await admin.settings.apply(changes));
 }
 

@@ -1,13 +1,23 @@
 /** What the configuration tables of emqx_management and emqx_dashboard have in common: an HTTP listener and an optional HTTPS one. */
+
+import { parseCidr } from "../../lib/cidr.ts";
 import { optional, pattern } from "../../lib/config_entry.ts";
-import type { Address } from "../../lib/units.ts";
+import { type Address, ValueError } from "../../lib/units.ts";
 import type { HttpListenerSettings, HttpTlsSettings } from "../plugin.ts";
 
 const ACCESS = /^\s*(allow|deny)\s+(all|[0-9a-fA-F:.]+(?:\/\d{1,3})?)\s*$/;
 
 /** `allow 192.168.0.0/24`, `deny all` */
 export function accessRule(doc: string) {
-  return optional(pattern("allow 192.168.0.0/24", ACCESS, "a rule such as allow 192.168.0.0/24 or deny all", doc));
+  const expects = "a rule such as allow 192.168.0.0/24 or deny all";
+  const form = pattern("allow 192.168.0.0/24", ACCESS, expects, doc);
+  const parse = (t: string): string => {
+    const range = ACCESS.exec(t)?.[2] ?? "";
+    // A rule that means nothing must not be passed over: it may be the one that keeps somebody out.
+    if (range !== "all" && parseCidr(range) === null) throw new ValueError(t, expects);
+    return t;
+  };
+  return optional({ ...form, parse });
 }
 
 /** Rules in order of their names, as the listeners take them. */

@@ -1,5 +1,5 @@
 /** The management API on its own port, for applications. Stands for the HTTP server, which the program itself provides. */
-import { address, duration, flag, ignored, integer, oneOf, optional, secret, text } from "../../lib/config_entry.ts";
+import { address, duration, flag, ignored, inert, integer, oneOf, optional, secret, text } from "../../lib/config_entry.ts";
 import { plainListener, tlsListener } from "../_http/listeners.ts";
 import { definePlugin } from "../plugin.ts";
 
@@ -20,7 +20,7 @@ export const management = definePlugin({
     "management.listener.http.max_clients": integer(512, "Most requests at a time.", { min: 1 }),
     "management.listener.http.backlog": integer(512, "Connections that may wait to be accepted.", { min: 1 }),
     "management.listener.http.send_timeout": duration("15s", "A client that does not read its answer for so long is cut off."),
-    "management.listener.http.send_timeout_close": flag("on", "Without effect: a timed-out connection is always closed."),
+    "management.listener.http.send_timeout_close": inert(flag("on", "Is it?"), "a timed-out connection is always closed."),
     "management.application.default_secret": optional(
       secret("public", "Secret of applications created without one; unset: a random one each."),
     ),
@@ -38,7 +38,7 @@ export const management = definePlugin({
     "management.listener.https.max_clients": integer(64, "Most requests at a time.", { min: 1, ...off }),
     "management.listener.https.backlog": integer(1024, "Connections that may wait to be accepted.", { min: 1, ...off }),
     "management.listener.https.send_timeout": duration("15s", "As for http.", off),
-    "management.listener.https.send_timeout_close": flag("on", "As for http.", off),
+    "management.listener.https.send_timeout_close": inert(flag("on", "As for http.", off), "a timed-out connection is always closed."),
     "management.listener.https.recbuf": tuning(),
     "management.listener.https.sndbuf": tuning(),
     "management.listener.https.buffer": tuning(),

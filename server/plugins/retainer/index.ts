@@ -1,6 +1,7 @@
 /** Retained messages (section 3.3.1.3 of MQTT 5.0) as the plugin emqx_retainer of EMQ X 3.1. */
 import { Message } from "../../core/message.ts";
 import { bytes, type Entry as ConfigEntry, duration, integer, oneOf } from "../../lib/config_entry.ts";
+import { between, later } from "../../lib/time.ts";
 import { topicMatches } from "../../mqtt/topic.ts";
 import { definePlugin, ownCopy, type PluginContext, type RetainedQuery, type RetainerService } from "../plugin.ts";
 import { type Entry, isSys, RetainedIndex } from "./retained_index.ts";
@@ -19,6 +20,11 @@ const config = {
     "Where retained messages live: ram = in memory only, lost at a restart; disc = in memory and on disk (disc_only is the same here).",
   ),
   "retainer.max_retained_messages": integer(0, "Most topics that may have a retained message, those under $SYS not counted; 0 = no limit."),
+  "retainer.max_retained_bytes": bytes(
+    "0",
+    "Most memory that retained messages may take; beyond it messages are delivered, but not retained. 0 = no limit but the node's.",
+    { required: false },
+  ),
   "retainer.max_payload_size": bytes("1MB", "A message with a larger payload is delivered, but not retained."),
   "retainer.expiry_interval": lenientDuration(
     "0",
@@ -60,7 +66,7 @@ export const retainer = definePlugin({
     });
     ctx.hook("session.unsubscribed", (clientId, filter) => sender.cancel(clientId, filter));
     ctx.every(SWEEP_MS, () => store.sweep());
-    ctx.broker.setRetained(() => store.count);
+    ctx.broker.setRetained({ count: () => store.count, bytes: () => store.index.bytes });
     ctx.closing(() => {
       sender.close();
       ctx.broker.setRetained(null);
@@ -91,8 +97,11 @@ class RetainedMessages implements RetainerService {
 
   private load(): void {
     const rows = [...this.ctx.store.retained.load()].sort((a, b) => a.timestamp - b.timestamp);
+    const now = this.ctx.clock.now();
+    const mono = this.ctx.clock.mono();
     for (const r of rows) {
-      this.index.set(new Message(r.topic, r.payload, r.qos, true, r.from, r.username, r.timestamp, r.expiresAt, r.properties));
+      const m = new Message(r.topic, r.payload, r.qos, true, r.from, r.username, r.timestamp, r.expiresAt, r.properties);
+      this.index.set(m.dated(now, mono), later(mono, -Math.max(0, now - r.timestamp)));
     }
     this.max = this.index.size;
   }
@@ -108,17 +117,31 @@ class RetainedMessages implements RetainerService {
       this.delete(m.topic);
       return;
     }
-    const limit = this.ctx.config["retainer.max_retained_messages"];
     if (size > this.ctx.config["retainer.max_payload_size"]) {
       this.refused(m, "larger than retainer.max_payload_size", "too_large");
-    } else if (limit > 0 && this.index.ordinary >= limit && !isSys(m.topic) && !this.index.get(m.topic)) {
+    } else if (this.tooMany(m)) {
       this.refused(m, "as many as retainer.max_retained_messages allows", "full");
+    } else if (this.tooMuch(m)) {
+      this.refused(m, "as much as retainer.max_retained_bytes allows", "full");
+    } else if (this.ctx.broker.memoryShort && this.index.growth(m) > 0 && !isSys(m.topic)) {
+      this.refused(m, "the node has no memory to spare", "memory");
     } else {
       const own = ownCopy(m, { retain: true });
-      this.index.set(own);
+      this.index.set(own, this.ctx.clock.mono());
       if (this.index.size > this.max) this.max = this.index.size;
       if (this.disc && !isSys(m.topic)) this.ctx.store.retained.put(own);
     }
+  }
+
+  private tooMany({ topic }: Message): boolean {
+    const limit = this.ctx.config["retainer.max_retained_messages"];
+    return limit > 0 && this.index.ordinary >= limit && !isSys(topic) && !this.index.get(topic);
+  }
+
+  private tooMuch(m: Message): boolean {
+    const limit = this.ctx.config["retainer.max_retained_bytes"];
+    const growth = this.index.growth(m);
+    return limit > 0 && growth > 0 && this.index.bytes + growth > limit && !isSys(m.topic);
   }
 
   private refused(m: Message, why: string, counter: string): void {
@@ -133,8 +156,9 @@ class RetainedMessages implements RetainerService {
   fresh(e: Entry): boolean {
     const m = e.message;
     const interval = this.ctx.config["retainer.expiry_interval"];
-    const end = m.expiresAt > 0 ? m.expiresAt : interval > 0 && !isSys(m.topic) ? m.timestamp + interval : Number.POSITIVE_INFINITY;
-    if (this.ctx.clock.now() < end) return true;
+    const now = this.ctx.clock.mono();
+    const old = m.expires ? m.expired(now) : interval > 0 && !isSys(m.topic) && between(e.since, now) >= interval;
+    if (!old) return true;
     this.delete(m.topic);
     this.ctx.broker.count("retained/expired");
     return false;

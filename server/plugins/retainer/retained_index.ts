@@ -4,13 +4,19 @@
  */
 import type { Message } from "../../core/message.ts";
 import { type Budget, Trie } from "../../core/trie.ts";
+import type { MonoMs } from "../../lib/time.ts";
 import { hasWildcard } from "../../mqtt/topic.ts";
 
 export interface Entry {
   message: Message;
+  /** Since when it is retained; before the start of the process, if it was. */
+  since: MonoMs;
   /** Counts the storings: a later message has a higher one. */
   seq: number;
 }
+
+/** An entry, its place by topic and its place by levels. */
+const ENTRY_BYTES = 400;
 
 export class RetainedIndex {
   private readonly byTopic = new Map<string, Entry>();
@@ -19,9 +25,16 @@ export class RetainedIndex {
   seq = 0;
   /** Messages not under $SYS: those the limit counts. */
   ordinary = 0;
+  /** Memory that the messages take, those under $SYS too. */
+  bytes = 0;
 
   get size(): number {
     return this.byTopic.size;
+  }
+
+  /** Topics and branches that `match` has looked at so far. */
+  get steps(): number {
+    return this.byLevels.steps;
   }
 
   get(topic: string): Entry | undefined {
@@ -37,14 +50,23 @@ export class RetainedIndex {
     return [...this.byTopic.keys()];
   }
 
-  set(m: Message): void {
+  /** Bytes that keeping it takes more than now; less than nothing when the one it replaces is larger. */
+  growth(m: Message): number {
+    const before = this.byTopic.get(m.topic);
+    return before === undefined ? ENTRY_BYTES + m.size : m.size - before.message.size;
+  }
+
+  set(m: Message, since: MonoMs): void {
     let entry = this.byTopic.get(m.topic);
+    this.bytes += ENTRY_BYTES + m.size;
     if (entry) {
+      this.bytes -= ENTRY_BYTES + entry.message.size;
       // To the end of the order.
       this.byTopic.delete(m.topic);
       entry.message = m;
+      entry.since = since;
     } else {
-      entry = { message: m, seq: 0 };
+      entry = { message: m, since, seq: 0 };
       this.byLevels.set(m.topic, entry);
       if (!isSys(m.topic)) this.ordinary++;
     }
@@ -53,7 +75,10 @@ export class RetainedIndex {
   }
 
   delete(topic: string): boolean {
-    if (!this.byTopic.delete(topic)) return false;
+    const entry = this.byTopic.get(topic);
+    if (entry === undefined) return false;
+    this.byTopic.delete(topic);
+    this.bytes -= ENTRY_BYTES + entry.message.size;
     if (!isSys(topic)) this.ordinary--;
     this.byLevels.delete(topic);
     return true;
@@ -63,6 +88,7 @@ export class RetainedIndex {
     this.byTopic.clear();
     this.byLevels = new Trie();
     this.ordinary = 0;
+    this.bytes = 0;
   }
 
   /** What the filter selects, oldest first; null when finding it takes more than the budget. */

@@ -105,7 +105,7 @@ describe("a plugin from a file", () => {
       await expect(m.manager.reload("greeter")).rejects.toThrow(`greeter.conf:1: greeter has no key ${name}`);
     }
     writeFileSync(join(dir, "greeter.conf"), "greeter.pause = soon\n");
-    await expect(m.manager.load("greeter")).rejects.toThrow(/greeter\.pause: expected a duration/);
+    await expect(m.manager.load("greeter")).rejects.toThrow(/greeter\.conf:1: greeter\.pause = soon: expected a duration/);
     writeFileSync(join(dir, "greeter.conf"), "");
     await m.manager.load("greeter");
     expect(row(m, "greeter")).toMatchObject({ active: true, error: null });

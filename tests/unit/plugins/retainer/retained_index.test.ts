@@ -3,12 +3,13 @@ import fc from "fast-check";
 import { Message } from "../../../../server/core/message.ts";
 import { topicMatches } from "../../../../server/mqtt/topic.ts";
 import { RetainedIndex } from "../../../../server/plugins/retainer/retained_index.ts";
+import { mono } from "../../../support/time.ts";
 
 const message = (topic: string, text = "x"): Message => new Message(topic, Buffer.from(text), 0, true, "c", null, 0, 0, null);
 const ALL = { found: Number.POSITIVE_INFINITY, visited: Number.POSITIVE_INFINITY };
 function indexOf(...topics: string[]): RetainedIndex {
   const index = new RetainedIndex();
-  for (const t of topics) index.set(message(t));
+  for (const t of topics) index.set(message(t), mono(0));
   return index;
 }
 const match = (index: RetainedIndex, filter: string): string[] | undefined => index.match(filter, ALL)?.map((e) => e.message.topic);
@@ -56,7 +57,7 @@ describe("matching", () => {
 
 test("a replaced message moves to the end of the order and keeps one place", () => {
   const index = indexOf("a", "b", "c");
-  index.set(message("a", "new"));
+  index.set(message("a", "new"), mono(0));
   expect(index.topics()).toEqual(["b", "c", "a"]);
   expect(index.size).toBe(3);
   expect(index.get("a")?.message.payload).toEqual(Buffer.from("new"));
@@ -70,7 +71,7 @@ test("the order is live: an iterator sees what is stored and misses what is dele
     seen.push(e.message.topic);
     if (e.message.topic === "a") {
       index.delete("b");
-      index.set(message("d"));
+      index.set(message("d"), mono(0));
     }
   }
   expect(seen).toEqual(["a", "c", "d"]);
@@ -91,4 +92,23 @@ test("a look-up beyond its budget gives up, an exact one never needs any", () =>
   expect(index.match("t/#", { found: 100, visited: 1000 })).toHaveLength(100);
   expect(index.match("t/+/nothing", { found: 100, visited: 50 })).toBeNull();
   expect(index.match("t/5/x", { found: 0, visited: 0 })).toHaveLength(1);
+});
+
+test("its bytes are those of the messages in it", () => {
+  const index = new RetainedIndex();
+  const bytes = (): number => index.bytes;
+  index.set(message("a", "x".repeat(1000)), mono(0));
+  const one = bytes();
+  expect(one).toBeGreaterThan(1000);
+  index.set(message("a", "x".repeat(10)), mono(0));
+  expect(bytes()).toBe(one - 990);
+  index.set(message("b"), mono(0));
+  index.delete("b");
+  index.delete("nobody");
+  expect(bytes()).toBe(one - 990);
+  index.delete("a");
+  expect(bytes()).toBe(0);
+  index.set(message("c"), mono(0));
+  index.clear();
+  expect(bytes()).toBe(0);
 });

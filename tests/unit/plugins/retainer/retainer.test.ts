@@ -70,6 +70,40 @@ describe("keeping", () => {
     expect(kit.log.lines.filter((l) => l.message === "message not retained")).toHaveLength(1);
   });
 
+  test("beyond max_retained_bytes messages are delivered, not kept; smaller ones in the place of old ones are", async () => {
+    const { service, from, kit } = await start({ "retainer.max_retained_bytes": "3KB" });
+    const live = kit.connected("live").subscribe("#");
+    live.take();
+    for (const t of ["a", "b", "c"]) retain(from, t, Buffer.alloc(1000));
+    expect(service.topics()).toEqual(["a"]);
+    retain(from, "a", Buffer.alloc(900));
+    retain(from, "b", Buffer.alloc(500));
+    expect(topicsOf(live)).toEqual(["a", "b", "c", "a", "b"]);
+    expect(service.topics()).toEqual(["a", "b"]);
+    expect(kit.metrics.get("retained/refused/full")).toBe(2);
+    retain(from, "a", "");
+    retain(from, "c", Buffer.alloc(1000));
+    expect(service.topics()).toEqual(["b", "c"]);
+  });
+
+  test("no memory to spare: nothing new is kept, what does not grow is replaced, anything may be taken away", async () => {
+    const { service, from, kit, manager } = await start();
+    retain(from, "a", "12345");
+    retain(from, "b", "1");
+    expect(kit.broker.memory.bytes().retained).toBeGreaterThan(0);
+    kit.broker.memory.watch({ read: () => ({ used: 80, limit: 100, container: false }), collect() {} });
+    retain(from, "new", "1");
+    retain(from, "a", "123");
+    retain(from, "a", "123456789");
+    retain(from, "b", "");
+    expect(service.topics()).toEqual(["a"]);
+    expect(Buffer.from(service.get("a")?.payload ?? []).toString()).toBe("123");
+    expect(kit.metrics.get("retained/refused/memory")).toBe(2);
+    expect(kit.log.errors).toEqual([]);
+    await manager.unload("emqx_retainer");
+    expect(kit.broker.memory.bytes().retained).toBe(0);
+  });
+
   test("a payload above max_payload_size is delivered, not kept; the limit itself is kept", async () => {
     const { service, from, kit } = await start({ "retainer.max_payload_size": "4" });
     const live = kit.connected("live").subscribe("#");
@@ -82,10 +116,10 @@ describe("keeping", () => {
   });
 
   test("limits set while running count from the next message on", async () => {
-    const { service, from, manager } = await start();
+    const { service, from, setLive } = await start();
     retain(from, "a", "12345");
-    await manager.setLive("emqx_retainer", "retainer.max_payload_size", "2");
-    await manager.setLive("emqx_retainer", "retainer.max_retained_messages", "2");
+    await setLive("emqx_retainer", "retainer.max_payload_size", "2");
+    await setLive("emqx_retainer", "retainer.max_retained_messages", "2");
     for (const [t, text] of [
       ["b", "123"],
       ["c", "12"],
@@ -259,5 +293,46 @@ describe("the admin's door", () => {
     expect([service.clear(), service.clear(), service.count]).toEqual([2, 0, 0]);
     expect(stored(kit)).toEqual([]);
     await turns(kit);
+  });
+});
+
+describe("who gets retained messages at SUBSCRIBE", () => {
+  const ask = async (topic: string, rh: 0 | 1 | 2, times: number): Promise<number[]> => {
+    const { kit, from } = await start();
+    retain(from, "a", "x");
+    const c = kit.connected("c", 5);
+    return Array.from({ length: times }, () => c.subscribe(topic, 0, { rh }).messages().length);
+  };
+
+  test("Retain Handling 0 each time, 1 for a new subscription, 2 never [MQTT-3.3.1-9], [MQTT-3.3.1-10], [MQTT-3.3.1-11]", async () => {
+    expect(await ask("a", 0, 3)).toEqual([1, 1, 1]);
+    expect(await ask("a", 1, 3)).toEqual([1, 0, 0]);
+    expect(await ask("a", 2, 3)).toEqual([0, 0, 0]);
+  });
+
+  test("shared subscriptions never (4.8.2)", async () => {
+    expect(await ask("$share/g/a", 0, 2)).toEqual([0, 0]);
+    expect(await ask("$queue/a", 0, 2)).toEqual([0, 0]);
+    // Not even when the broker itself keeps a message under such a name.
+    const { kit } = await start();
+    for (const topic of ["$share/g/b", "$queue/b"]) {
+      kit.broker.publish(new Message(topic, Buffer.from("x"), 0, true, "", null, 0, 0, null));
+      expect(kit.connected("d", 5).subscribe(topic).messages()).toEqual([]);
+    }
+  });
+
+  test("upgrade_qos counts for them as for all others", async () => {
+    for (const [upgradeQos, qos] of [
+      [false, [0, 1, 1]],
+      [true, [2, 2, 2]],
+    ] as const) {
+      const { kit, from } = await start({}, new TestKit({ zone: { upgradeQos } }));
+      retain(from, "t/0", "x", 0);
+      retain(from, "t/1", "x", 1);
+      retain(from, "t/2", "x", 2, { messageId: 2 });
+      const c = kit.connected("c", 5);
+      const seen = [2, 2, 1].map((wanted, i) => c.subscribe(`t/${i}`, wanted as 1 | 2).messages()[0]?.qos as number);
+      expect(seen).toEqual([...qos]);
+    }
   });
 });
