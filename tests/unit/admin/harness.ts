@@ -1,8 +1,10 @@
 /** The admin layer over a core in memory and the plugins of the build. */
 import { afterAll } from "bun:test";
 import { type Admin, type AdminDeps, createAdmin } from "../../../server/admin/index.ts";
+import { loadConfig } from "../../../server/config/config.ts";
+import { Overrides } from "../../../server/config/overrides.ts";
 import { createSystem } from "../../../server/machine/machine.ts";
-import { plugins } from "../../../server/plugins/index.ts";
+import { plugins, pluginTables } from "../../../server/plugins/index.ts";
 import type { PluginManager } from "../../../server/plugins/manager.ts";
 import { type MemoryStore, memoryStore } from "../../support/memory_store.ts";
 import { TestKit } from "../../support/test_broker.ts";
@@ -27,11 +29,21 @@ export async function administer(more: Partial<AdminDeps> = {}, store = memorySt
   }
   kit.broker.flush();
   kit.settle();
+  const overrides = new Overrides((namespace) => store.kv(namespace));
   const admin = createAdmin({
     broker: kit.broker,
     stats: kit.core.stats,
     plugins: manager,
-    config: { list: () => [], apply: () => Promise.resolve({ applied: [], restart: [] }) },
+    settings: {
+      layers: loadConfig({ tables: pluginTables, file: null, env: {}, flags: new Map() }),
+      aside: new Map(),
+      problems: () => [],
+      keep: (changes) => overrides.write(changes),
+      changed() {
+        kit.core.refresh();
+        kit.broker.flush();
+      },
+    },
     listeners: { list: () => [], stopOne: () => false, restartOne: () => Promise.resolve(false) },
     system: createSystem(),
     log: kit.log,
