@@ -23,7 +23,13 @@ export function breakRule(w: World, conn: Conn, what: BadKind): void {
       const m = w.model.message({ from: client.id, topic, qos, retain: false, size: 20, kind: "client" });
       const pid = qos > 0 ? client.pid() : 0;
       if (pid > 0) client.outgoing.set(pid, { m, topic, delay: undefined, refuse: true, released: false, on: conn.no });
-      conn.put(E.publish(v, { topic, payload: m.payload, qos, retain: false, dup: false, id: pid, props: {} }), { kind: "publish", m, pid, dup: false, refuse: true });
+      conn.put(E.publish(v, { topic, payload: m.payload, qos, retain: false, dup: false, id: pid, props: {} }), {
+        kind: "publish",
+        m,
+        pid,
+        dup: false,
+        refuse: true,
+      });
       return;
     }
     case "wrong_ack": {
@@ -42,14 +48,32 @@ export function breakRule(w: World, conn: Conn, what: BadKind): void {
       if (v !== 3) bad(Buffer.from([0xc1, 0]), "flags of PINGREQ", [MALFORMED]);
       return;
     case "topic":
-      return bad(E.publish(v, { topic: "a/+", payload: Buffer.from("x"), qos: 0, retain: false, dup: false, id: 0, props: {} }), "wildcard in a topic name", [0x90, MALFORMED, PROTOCOL]);
+      return bad(
+        E.publish(v, { topic: "a/+", payload: Buffer.from("x"), qos: 0, retain: false, dup: false, id: 0, props: {} }),
+        "wildcard in a topic name",
+        [0x90, MALFORMED, PROTOCOL],
+      );
     case "no_topic":
-      return bad(E.publish(v, { topic: "", payload: Buffer.from("x"), qos: 0, retain: false, dup: false, id: 0, props: {} }), "no topic", [0x90, MALFORMED, PROTOCOL]);
+      return bad(E.publish(v, { topic: "", payload: Buffer.from("x"), qos: 0, retain: false, dup: false, id: 0, props: {} }), "no topic", [
+        0x90,
+        MALFORMED,
+        PROTOCOL,
+      ]);
     case "alias_unknown":
-      if (v === 5) bad(E.publish(v, { topic: "", payload: Buffer.from("x"), qos: 0, retain: false, dup: false, id: 0, props: { topicAlias: 77 } }), "unknown topic alias", [0x94, PROTOCOL]);
+      if (v === 5)
+        bad(
+          E.publish(v, { topic: "", payload: Buffer.from("x"), qos: 0, retain: false, dup: false, id: 0, props: { topicAlias: 77 } }),
+          "unknown topic alias",
+          [0x94, PROTOCOL],
+        );
       return;
     case "nl_shared":
-      if (v === 5) bad(E.subscribe(v, 7, [{ filter: "$share/g/a", qos: 0, nl: true, rap: false, rh: 0 }], 0), "No Local on a shared subscription [MQTT-3.8.3-4]", [PROTOCOL, MALFORMED]);
+      if (v === 5)
+        bad(
+          E.subscribe(v, 7, [{ filter: "$share/g/a", qos: 0, nl: true, rap: false, rh: 0 }], 0),
+          "No Local on a shared subscription [MQTT-3.8.3-4]",
+          [PROTOCOL, MALFORMED],
+        );
       return;
     case "server_packet":
       return bad(Buffer.from([0xd0, 0]), "PINGRESP from a client", [PROTOCOL, MALFORMED]);

@@ -113,7 +113,10 @@ function owed(w: World): void {
     if (s.conn === null || !listens(s.conn)) continue;
     for (const d of s.waiting) {
       if (!d.must || model.maybeExpired(d.m)) continue;
-      violate("lost", `${s.id} did not get message ${d.m.n} of ${d.m.from || "the broker"} to ${d.m.topic} (QoS ${d.qos}, ${d.m.payload.length} bytes, ${d.via})`);
+      violate(
+        "lost",
+        `${s.id} did not get message ${d.m.n} of ${d.m.from || "the broker"} to ${d.m.topic} (QoS ${d.qos}, ${d.m.payload.length} bytes, ${d.via})`,
+      );
     }
   }
   for (const list of model.shares.values()) {
@@ -124,7 +127,8 @@ function owed(w: World): void {
     }
   }
   for (const d of model.delayed.values()) {
-    if (d.must && d.copies > 0 && w.delayedRuns() && w.clock.monotonic > d.dueMono && w.clock.wall > d.dueWall) violate("lost_delayed", `delayed message ${d.m.n} was never published`);
+    if (d.must && d.copies > 0 && w.delayedRuns() && w.clock.monotonic > d.dueMono && w.clock.wall > d.dueWall)
+      violate("lost_delayed", `delayed message ${d.m.n} was never published`);
   }
 }
 
