@@ -41,3 +41,9 @@ export const NOBODY: ChannelLike = {
   onDrain() {},
   onClose() {},
 };
+
+/** What a listener needs of whatever serves its port. */
+export interface Port {
+  readonly port: number;
+  stop(closeConnections?: boolean): void;
+}

@@ -1,7 +1,7 @@
 /** TLS settings of a listener, its certificate files, and what is known of a client by its certificate. */
 import { readFileSync, statSync } from "node:fs";
 import { createSecureContext, type SecureContext } from "node:tls";
-import type { ListenerConfig, TlsConfig } from "../config/types.ts";
+import type { TlsConfig } from "../config/types.ts";
 import type { PeerCertificate } from "../core/types.ts";
 import { ListenerError } from "./errors.ts";
 import { selfSignedFiles } from "./self_signed.ts";
@@ -14,9 +14,8 @@ const VERSIONS: readonly { name: string; wire: number; off: number }[] = [
   { name: "tlsv1.3", wire: 0x0304, off: 0x20000000 },
 ];
 
-/** ALPN identification sequence of MQTT, in wire form (length before name). */
-const ALPN_MQTT = "\x04mqtt";
-const ALPN_HTTP = "\x08http/1.1";
+/** What is spoken inside TLS, by its ALPN identification sequence. */
+export type Alpn = "mqtt" | "http/1.1";
 
 /** Everything a TLS handshake needs, read and checked. */
 export interface TlsMaterial {
@@ -31,10 +30,10 @@ export interface TlsMaterial {
   stamp: string;
 }
 
-/** Read the files and check that they make a usable context. Throws ListenerError. */
-export async function loadTls(l: ListenerConfig, dataDir: string, now: number): Promise<TlsMaterial> {
-  const label = `listener.${l.kind}.${l.name}`;
-  const cfg = l.tls as TlsConfig;
+type Config = Omit<TlsConfig, "handshakeTimeoutMs">;
+
+/** Read the files and check that they make a usable context. `label` is the listener's key. Throws ListenerError. */
+export async function loadTls(label: string, cfg: Config, alpn: Alpn, dataDir: string, now: number): Promise<TlsMaterial> {
   const { keyfile, certfile } = await certificateFiles(label, cfg, dataDir, now);
   const files = cfg.cacertfile === "" ? [keyfile, certfile] : [keyfile, certfile, cfg.cacertfile];
   const stamp = stampOf(files);
@@ -60,7 +59,8 @@ export async function loadTls(l: ListenerConfig, dataDir: string, now: number): 
       ...versions,
       requestCert: cfg.verifyPeer,
       rejectUnauthorized: mustHaveCert,
-      ALPNProtocols: l.kind === "wss" ? ALPN_HTTP : ALPN_MQTT,
+      // In wire form: length before name.
+      ALPNProtocols: String.fromCharCode(alpn.length) + alpn,
     } as Bun.TLSOptions,
     context: () => context,
     requestCert: cfg.verifyPeer,
@@ -70,12 +70,7 @@ export async function loadTls(l: ListenerConfig, dataDir: string, now: number): 
   };
 }
 
-async function certificateFiles(
-  label: string,
-  cfg: TlsConfig,
-  dataDir: string,
-  now: number,
-): Promise<{ keyfile: string; certfile: string }> {
+async function certificateFiles(label: string, cfg: Config, dataDir: string, now: number): Promise<{ keyfile: string; certfile: string }> {
   if (cfg.keyfile !== "" && cfg.certfile !== "") return cfg;
   if (cfg.keyfile !== "" || cfg.certfile !== "") {
     const missing = cfg.keyfile === "" ? "keyfile" : "certfile";

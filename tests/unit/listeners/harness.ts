@@ -39,6 +39,7 @@ export function config(over: Partial<ListenerConfig> = {}): ListenerConfig {
     proxyPortHeader: "",
     compress: false,
     maxFrameSize: 0,
+    allowOrigins: [],
     ...over,
   };
 }
