@@ -39,7 +39,7 @@ const LAYERS: Record<string, readonly string[]> = {
   "server/listeners": ["server/lib", "server/mqtt", "server/core", "server/config/types.ts", "server/machine/open_files.ts"],
   "server/plugins": ["server/lib", "server/mqtt", "server/core", "server/config/types.ts"],
   "server/admin": ["server/lib", "server/core", "server/mqtt", "server/config/types.ts", "server/plugins"],
-  "server/api": ["server/lib", "server/admin", "server/core/ports.ts"],
+  "server/api": ["server/lib", "server/admin", "server/core/ports.ts", "server/config/types.ts"],
   "server/cli": ["server/lib", "server/admin", "server/api/contract.ts"],
   "dashboard/src": ["server/api/contract.ts"],
 };

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { HttpServerConfig } from "../../../server/config/types.ts";
 import { PluginManager, type PluginManagerOptions, type SettingSource } from "../../../server/plugins/manager.ts";
 import type { AnyPlugin, Host } from "../../../server/plugins/plugin.ts";
 import { createPluginBroker } from "../../../server/plugins/plugin_broker.ts";
@@ -13,7 +14,7 @@ export class HostRecorder implements Host {
   reloaded: string[] = [];
   refusing = false;
   readonly http = {
-    start: (which: string, settings: unknown): void => {
+    start: ({ which, ...settings }: HttpServerConfig): void => {
       if (this.refusing) throw new Error("port 8080 is in use");
       this.calls.push([`start ${which}`, structuredClone(settings)]);
     },
