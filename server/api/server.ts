@@ -42,7 +42,7 @@ export function createHttp({ admin, log, dashboardDir, tls }: HttpDeps) {
     if (kind === "management" && (path === "/status" || path === "/status/"))
       return path === "/status" ? status(request) : text("Not found.", 400);
     if (kind !== "dashboard") return empty(404);
-    return files.serve(path, request) ?? noSuchFile();
+    return files.serve(path, request).then((file: Response | null) => file ?? noSuchFile());
   }
 
   /** The body of somebody who is known. */
