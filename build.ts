@@ -46,7 +46,7 @@ async function refresh(output: string, inputs: string, force: boolean, make: () 
 }
 
 function buildDashboard(force: boolean): Promise<boolean> {
-  const inputs = fingerprint(["dashboard/**/*", "server/api/contract.ts", "bun.lock", "build.ts"]);
+  const inputs = fingerprint(["dashboard/**/*", "server/api/contract.ts", "package-lock.json", "build.ts"]);
   return refresh("dashboard", inputs, force, async () => {
     await run([process.execPath, "node_modules/vite/bin/vite.js", "build", "dashboard"]);
     compress(join(DIST, "dashboard"));
@@ -71,7 +71,7 @@ function gitCommit(): string {
 /** `target` null = this machine. */
 function buildExecutable(target: string | null, force: boolean): Promise<boolean> {
   const name = `baomq${target ? `-${target}` : ""}${(target ?? process.platform).startsWith("win") ? ".exe" : ""}`;
-  const inputs = fingerprint(["server/**/*", "dist/dashboard/**/*", "package.json", "bun.lock", "build.ts"]);
+  const inputs = fingerprint(["server/**/*", "dist/dashboard/**/*", "package.json", "package-lock.json", "build.ts"]);
   const define = (key: string, value: string) => ["--define", `${key}=${JSON.stringify(value)}`];
   return refresh(name, inputs, force, async () => {
     await run([

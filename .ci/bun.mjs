@@ -11,7 +11,9 @@ const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 const wanted = manifest.devDependencies.bun;
 const exe = process.platform === "win32" ? ".exe" : "";
 
+/** @param {string} version */
 const rank = (version) => version.split(".").reduce((sum, n) => sum * 1000 + Number.parseInt(n, 10), 0);
+/** @param {string} bun */
 const isGood = (bun) => {
   const r = spawnSync(bun, ["--version"], { encoding: "utf8" });
   return r.status === 0 && rank(r.stdout.trim()) >= rank(wanted);
@@ -24,11 +26,18 @@ const find = () => {
   return [join(root, "node_modules", "bun", "bin", "bun.exe"), ...inside, "bun"].find(isGood);
 };
 
-/** Runs to the end; signals are passed on. A terminal's Ctrl-C reaches the child by itself, as they share a process group. */
+/**
+ * Runs to the end; signals are passed on. A terminal's Ctrl-C reaches the child by itself, as they share a process group.
+ * @param {string} command
+ * @param {string[]} args
+ * @returns {Promise<number>}
+ */
 const run = (command, args) =>
   new Promise((resolve) => {
     const child = spawn(command, args, { stdio: "inherit", cwd: root, shell: process.platform === "win32" && command === "npm" });
+    /** @param {NodeJS.Signals} signal */
     const relay = (signal) => (signal === "SIGINT" && process.stdin.isTTY) || child.kill(signal);
+    /** @type {NodeJS.Signals[]} */
     const signals = ["SIGINT", "SIGTERM", "SIGHUP"];
     for (const s of signals) process.on(s, relay);
     child.on("error", (err) => {
@@ -41,19 +50,26 @@ const run = (command, args) =>
     });
   });
 
-/** The lockfile that was last installed is remembered, so that a pulled change is installed too. */
+/**
+ * Exactly what package-lock.json says, by Bun or by npm: both read it, both refuse one that package.json does not agree with. What was
+ * installed last is remembered, so that a pulled change is installed too.
+ * @param {string | undefined} bun
+ */
 const install = async (bun) => {
-  const lock = createHash("sha256")
-    .update(readFileSync(join(root, "bun.lock")))
-    .digest("hex");
+  const hash = createHash("sha256");
+  for (const file of ["package.json", "package-lock.json"]) hash.update(readFileSync(join(root, file)));
+  const wanted = hash.digest("hex");
   const stamp = join(root, "node_modules", ".installed");
-  if (existsSync(stamp) && readFileSync(stamp, "utf8") === lock) return 0;
-  const code = bun ? await run(bun, ["install", "--frozen-lockfile"]) : await run("npm", ["install", "--no-audit", "--no-fund"]);
-  if (code === 0) writeFileSync(stamp, lock);
+  if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return 0;
+  const code = bun ? await run(bun, ["install", "--frozen-lockfile"]) : await run("npm", ["ci", "--no-audit", "--no-fund"]);
+  if (code === 0) writeFileSync(stamp, wanted);
   return code;
 };
 
-/** Each step is a script for Bun with its arguments; one that starts with "=" is a program of ours. The first failure ends the list. */
+/**
+ * Each step is a script for Bun with its arguments; one that starts with "=" is a program of ours. The first failure ends the list.
+ * @type {Record<string, (args: string[]) => [string, ...string[]][]>}
+ */
 const steps = {
   start: (args) => [
     ["build.ts", "--quiet"],
@@ -62,9 +78,9 @@ const steps = {
   dev: (args) => [[".ci/dev.ts", ...args]],
   test: (args) => [
     ["build.ts", "--quiet"],
-    [".ci/test.ts", ...args],
+    ["tests/run.ts", ...args],
   ],
-  ok: () => [["run", "lint"], ["run", "types"], ["build.ts", "--quiet"], [".ci/test.ts"], ["tests/fuzz/run.ts", "--short"]],
+  ok: () => [[".ci/ok.ts"]],
 };
 
 const main = async () => {
@@ -79,7 +95,8 @@ const main = async () => {
     return 1;
   }
   const [name = "", ...args] = process.argv.slice(2);
-  for (const [file, ...rest] of Object.hasOwn(steps, name) ? steps[name](args) : [[name, ...args]]) {
+  const list = Object.hasOwn(steps, name) ? steps[name]?.(args) : undefined;
+  for (const [file, ...rest] of list ?? [[name, ...args]]) {
     const code = file.startsWith("=") ? await run(join(root, file.slice(1)) + exe, rest) : await run(bun, [file, ...rest]);
     if (code) return code;
   }

@@ -8,13 +8,14 @@ const HELP = `BaoMQ ${buildInfo.version}: MQTT broker with REST API and dashboar
   baomq start [--config FILE] [--data-dir DIR] [--set KEY=VALUE …]   run the broker
   baomq ctl <command> …            manage a running broker (baomq ctl help)
   baomq config sample              print the whole commented configuration
-  baomq config check [--config FILE] [--set KEY=VALUE …]   check a configuration, change nothing
+  baomq config check [--config FILE] [--data-dir DIR] [--set KEY=VALUE …]   check a configuration, change nothing
+  baomq config unset KEY … | --all [--data-dir DIR]   take back what was set through the API, while the broker does not run
   baomq --version | --help
 
-Options of start and config check:
+Options of start and config:
   -c, --config FILE         configuration file (default etc/emqx.conf if it is there)
   -d, --data-dir DIR        directory for data, certificates and the command line's socket (default data)
-  -s, --set KEY=VALUE       one setting; stands above file and environment
+  -s, --set KEY=VALUE       one setting; stands above file, API and environment
       --admin-password TEXT password of the dashboard user admin at the first start
       --admin-password-file FILE   the same, read from a file
 

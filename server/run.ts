@@ -1,32 +1,23 @@
 /** `baomq start` and `baomq config`: from the command line to a running node, and to one clear line when that fails. */
-import { existsSync, readFileSync } from "node:fs";
-import { parseArgs } from "node:util";
-import { type Config, ConfigErrors, loadConfig } from "./config/config.ts";
-import { sampleConfig } from "./config/sample.ts";
+import { type Config, ConfigErrors } from "./config/config.ts";
 import { buildInfo } from "./lib/build_info.ts";
+import { stackOf, wordsOf } from "./lib/errors.ts";
 import type { Logger } from "./lib/log.ts";
+import { LOG_LEVELS } from "./lib/log.ts";
 import { openLog } from "./lib/open_log.ts";
+import { ListenerError } from "./listeners/errors.ts";
+import { located } from "./node/checks.ts";
+import { optionsOf } from "./node/command_line.ts";
+import { configCommand } from "./node/config_command.ts";
 import { type RunningNode, startNode } from "./node/index.ts";
 import { logOptions } from "./node/log_options.ts";
-import { pluginTables } from "./plugins/index.ts";
 
-const DEFAULT_FILE = "etc/emqx.conf";
 /** A stop that takes longer is cut short. */
 const STOP_MS = 10_000;
 
-/** Wrong words on the command line. */
-class UsageError extends Error {}
-
 export async function run(command: "start" | "config", argv: string[]): Promise<number> {
   try {
-    if (command === "start") return await start(argv);
-    const [what, ...rest] = argv;
-    if (what === "sample") {
-      process.stdout.write(sampleConfig(pluginTables));
-      return 0;
-    }
-    if (what === "check") return check(rest);
-    throw new UsageError(`config ${what ?? ""}: expected sample or check`);
+    return command === "start" ? await start(argv) : configCommand(argv);
   } catch (err) {
     process.stderr.write(`baomq: ${explain(err)}\n`);
     return 1;
@@ -37,70 +28,14 @@ export async function run(command: "start" | "config", argv: string[]): Promise<
 function explain(err: unknown): string {
   if (err instanceof ConfigErrors) return err.errors.map((e) => e.message).join("\nbaomq: ");
   // One line, whatever a library put into its message.
-  return (err instanceof Error ? err.message : String(err)).replaceAll(/\s*\n\s*/g, "; ");
-}
-
-interface Options {
-  config: Config;
-  dataDir: string;
-}
-
-function options(argv: string[]): Options {
-  let values: Record<string, string | string[] | undefined>;
-  try {
-    values = parseArgs({
-      args: argv,
-      options: {
-        config: { type: "string", short: "c" },
-        "data-dir": { type: "string", short: "d" },
-        set: { type: "string", short: "s", multiple: true },
-        "admin-password": { type: "string" },
-        "admin-password-file": { type: "string" },
-      },
-    }).values as typeof values;
-  } catch (err) {
-    throw new UsageError(`${err instanceof Error ? err.message : String(err)} (baomq --help shows what there is)`);
-  }
-  const flags = new Map<string, string>();
-  for (const pair of (values["set"] as string[] | undefined) ?? []) {
-    const at = pair.indexOf("=");
-    if (at < 1) throw new UsageError(`--set ${pair}: expected KEY=VALUE`);
-    flags.set(pair.slice(0, at).trim(), pair.slice(at + 1).trim());
-  }
-  const password = adminPassword(values);
-  if (password !== null) flags.set("dashboard.default_user.password", password);
-  const dataDir = values["data-dir"] as string | undefined;
-  if (dataDir !== undefined) flags.set("node.data_dir", dataDir);
-  const file = (values["config"] as string | undefined) ?? (existsSync(DEFAULT_FILE) ? DEFAULT_FILE : null);
-  const config = loadConfig({ tables: pluginTables, file, env: process.env, flags });
-  return { config, dataDir: String(config.get("node.data_dir")) };
-}
-
-function adminPassword(values: Record<string, unknown>): string | null {
-  const text = values["admin-password"];
-  const file = values["admin-password-file"];
-  if (typeof text === "string") return text;
-  if (typeof file !== "string") return null;
-  try {
-    return readFileSync(file, "utf8").trim();
-  } catch (err) {
-    throw new UsageError(`--admin-password-file ${file} cannot be read: ${err instanceof Error ? err.message : String(err)}`);
-  }
-}
-
-function check(argv: string[]): number {
-  const { config } = options(argv);
-  for (const { key, reason } of config.ignored()) process.stdout.write(`ignored: ${key} (${reason})\n`);
-  process.stdout.write("The configuration is good.\n");
-  return 0;
+  return wordsOf(err).replaceAll(/\s*\n\s*/g, "; ");
 }
 
 async function start(argv: string[]): Promise<number> {
   const began = performance.now();
-  const { config, dataDir } = options(argv);
+  const { config, dataDir } = optionsOf(argv);
   const log = openLog(logOptions(config));
-  const ignored = config.ignored();
-  if (ignored.length > 0) log.notice("settings without a meaning here are ignored", { keys: ignored.map((i) => i.key) });
+  tellIgnored(config, log);
   catchStrays(log);
   const stopping = signalled();
   let node: RunningNode;
@@ -108,7 +43,7 @@ async function start(argv: string[]): Promise<number> {
     node = await startNode({ config, log, dataDir });
   } catch (err) {
     log.close();
-    throw err;
+    throw err instanceof ListenerError ? new Error(located(config, { keys: [err.listener], message: err.message })) : err;
   }
   tell(node, log, Math.round(performance.now() - began));
   log.notice("stopping", { signal: await stopping });
@@ -118,6 +53,26 @@ async function start(argv: string[]): Promise<number> {
   log.notice("stopped");
   log.close();
   return 0;
+}
+
+function tellIgnored(config: Config, log: Logger): void {
+  const ignored = config.ignored();
+  if (ignored.length > 0) log.notice("settings without a meaning here are ignored", { keys: ignored.map((i) => i.key) });
+  const { foreignFiles, faults } = config;
+  if (foreignFiles.length > 0) {
+    log.notice("files of plugins that are not part of this build are kept", { files: foreignFiles });
+    aloud(log, `files of plugins that are not part of this build are kept: ${foreignFiles.join(", ")}`);
+  }
+  for (const [plugin, why] of faults) log.notice("a plugin's file is wrong: it cannot be loaded", { plugin, why });
+}
+
+/**
+ * With EMQ X's own file (log.level = error) nobody would see a notice: what must be seen at the start is said on stderr then. Not on
+ * stdout, which belongs to the log: it may be JSON for a machine.
+ */
+function aloud(log: Logger, line: string): void {
+  const isSeen = log.handlers().some((h) => h.id === "console" && LOG_LEVELS.indexOf(h.level) <= LOG_LEVELS.indexOf("notice"));
+  if (!isSeen) process.stderr.write(`baomq: ${line}\n`);
 }
 
 /** Resolves with the first signal's name; the second one ends the process at once. */
@@ -137,9 +92,8 @@ function signalled(): Promise<string> {
 
 /** A bug somewhere must not stop the broker: it is logged, with its stack, and service goes on. */
 function catchStrays(log: Logger): void {
-  const words = (err: unknown): string => (err instanceof Error ? (err.stack ?? err.message) : String(err));
-  process.on("uncaughtException", (err) => log.critical("uncaught error", { error: words(err) }));
-  process.on("unhandledRejection", (err) => log.critical("unhandled rejection", { error: words(err) }));
+  process.on("uncaughtException", (err) => log.critical("uncaught error", { error: stackOf(err) }));
+  process.on("unhandledRejection", (err) => log.critical("unhandled rejection", { error: stackOf(err) }));
 }
 
 /** Who can connect where, and what to do next. */
@@ -154,6 +108,12 @@ function tell(node: RunningNode, log: Logger, ms: number): void {
     listeners: [...mqtt, ...web],
     data: node.dataDir,
   });
+  aloud(log, `BaoMQ ${buildInfo.version} is running (${[...mqtt, ...web].join(", ")}; log.level = ${config.raw("log.level")})`);
+  if (node.missingPlugins.length > 0) {
+    // One of them may have kept strangers out.
+    log.warn("plugins that ran before are not part of this build", { plugins: node.missingPlugins });
+    aloud(log, `plugins that ran before are not part of this build: ${node.missingPlugins.join(", ")}`);
+  }
   const dashboard = http.list().find((l) => l.protocol.endsWith(":dashboard"));
   if (dashboard !== undefined) log.notice("dashboard", { open: `http://127.0.0.1:${dashboard.listen_on.replace(/^.*:/, "")}/` });
   if (config.zones().get("external")?.allowAnonymous === true) {

@@ -1,6 +1,8 @@
 /** Applications: who may call the management API. */
 import type { AppRow as StoredApp } from "../core/ports.ts";
+import { CODE } from "./codes.ts";
 import { type AdminDeps, AdminError } from "./deps.ts";
+import { badValue, missing, optionalText } from "./refusals.ts";
 import type { App, AppRow } from "./rows.ts";
 import { orUndefined } from "./text.ts";
 
@@ -15,30 +17,24 @@ export interface AppFields {
   expired?: unknown;
 }
 
-function text(value: unknown, name: string): string | null {
-  if (value === null || value === "undefined") return null;
-  if (typeof value === "string") return value;
-  throw new AdminError(108, `value of '${name}' must be a string`);
-}
-
 function status(value: unknown): boolean {
   // What an unset status was shown as by EMQ X 3.1: a client that sends the row back must not lock the application out.
   if (value === null || value === "undefined") return true;
   if (typeof value === "boolean") return value;
-  throw new AdminError(108, "value of 'status' must be true or false");
+  throw badValue("status", "true or false");
 }
 
 function expired(value: unknown): number | null {
   if (value === null || value === "undefined") return null;
   if (typeof value === "number" && Number.isFinite(value)) return value;
-  throw new AdminError(108, "value of 'expired' must be a number (Unix seconds)");
+  throw badValue("expired", "a number (Unix seconds)");
 }
 
 function merge(old: StoredApp, f: AppFields): StoredApp {
   return {
     ...old,
-    name: f.name === undefined ? old.name : text(f.name, "name"),
-    desc: f.desc === undefined ? old.desc : text(f.desc, "desc"),
+    name: f.name === undefined ? old.name : optionalText(f.name, "name"),
+    desc: f.desc === undefined ? old.desc : optionalText(f.desc, "desc"),
     status: f.status === undefined ? old.status : status(f.status),
     expired: f.expired === undefined ? old.expired : expired(f.expired),
   };
@@ -86,9 +82,9 @@ export function createApps({ broker, system }: AdminDeps) {
 
     /** Returns the secret. @throws AdminError 102 `alread_existed` (sic), 107, 108 */
     add(id: unknown, secret: unknown, fields: AppFields): string {
-      if (typeof id !== "string" || id === "") throw new AdminError(107, "missing mandatory params: ['app_id']");
-      if (secret !== undefined && typeof secret !== "string") throw new AdminError(108, "value of 'secret' must be a string");
-      if (apps.get(id)) throw new AdminError(102, "alread_existed");
+      if (typeof id !== "string" || id === "") throw missing("app_id");
+      if (secret !== undefined && typeof secret !== "string") throw badValue("secret", "a string");
+      if (apps.get(id)) throw new AdminError(CODE.UNKNOWN, "alread_existed");
       const own = secret || defaultSecret || system.secret(SECRET_LENGTH);
       save(merge({ appId: id, secret: own, name: null, desc: null, status: true, expired: null }, fields));
       return own;
@@ -97,7 +93,7 @@ export function createApps({ broker, system }: AdminDeps) {
     /** Fields not given stay as they are. @throws AdminError 102 `ont_found` (sic), 108 */
     update(id: string, fields: AppFields): void {
       const old = apps.get(id);
-      if (!old) throw new AdminError(102, "ont_found");
+      if (!old) throw new AdminError(CODE.UNKNOWN, "ont_found");
       save(merge(old, fields));
     },
 

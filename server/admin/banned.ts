@@ -1,8 +1,10 @@
 /** Who is kept out. */
 import { BANNED_KINDS, canonicalName } from "../core/access/banned.ts";
 import type { BannedRow } from "../core/ports.ts";
-import { type AdminDeps, AdminError } from "./deps.ts";
+import type { AdminDeps } from "./deps.ts";
+import { FILTERS } from "./filters.ts";
 import { fromIterable, type Listed, list, listQuery, type Query, type Table } from "./query.ts";
+import { badValue, missing, notOneOf, optionalText } from "./refusals.ts";
 import type { Banned, BannedAs } from "./rows.ts";
 import { Slices } from "./slices.ts";
 import { orUndefined } from "./text.ts";
@@ -16,8 +18,7 @@ const table: Table<BannedRow, Banned> = {
     by: (b) => orUndefined(b.by),
     until: (b) => b.until ?? "undefined",
   },
-  exact: ["who", "as", "by"],
-  like: ["who", "reason", "desc"],
+  ...FILTERS.banned,
 };
 
 /** Fields as received. */
@@ -31,32 +32,30 @@ export interface BannedParams {
   kick?: unknown;
 }
 
-const missing = (names: readonly string[]): AdminError =>
-  new AdminError(107, `missing mandatory params: [${names.map((n) => `'${n}'`).join(", ")}]`);
-
 function kindOf(value: unknown): BannedAs {
   const kind = BANNED_KINDS.find((k) => k === value);
-  if (!kind) throw new AdminError(108, `value of 'as' must be one of: [${BANNED_KINDS.map((k) => `'${k}'`).join(", ")}]`);
+  if (!kind) throw notOneOf("as", BANNED_KINDS);
   return kind;
-}
-
-function textOf(value: unknown, name: string): string | null {
-  if (value === undefined || value === null || value === "undefined") return null;
-  if (typeof value === "string") return value;
-  throw new AdminError(108, `value of '${name}' must be a string`);
 }
 
 function rowOf(params: BannedParams): BannedRow {
   const { who, until } = params;
-  if (who === undefined || params.as === undefined) throw missing(["who", "as"]);
+  if (who === undefined || params.as === undefined) throw missing("who", "as");
   const as = kindOf(params.as);
-  if (typeof who !== "string" || who === "") throw new AdminError(108, "value of 'who' must be a string");
-  if (canonicalName(as, who) === null) throw new AdminError(108, "value of 'who' must be an IP address or a range such as 10.0.0.0/8");
+  if (typeof who !== "string" || who === "") throw badValue("who", "a string");
+  if (canonicalName(as, who) === null) throw badValue("who", "an IP address or a range such as 10.0.0.0/8");
   const ends = until === undefined || until === null || until === "undefined" ? null : until;
   if (ends !== null && (typeof ends !== "number" || !Number.isFinite(ends))) {
-    throw new AdminError(108, "value of 'until' must be a number (Unix seconds)");
+    throw badValue("until", "a number (Unix seconds)");
   }
-  return { who, as, reason: textOf(params.reason, "reason"), desc: textOf(params.desc, "desc"), by: textOf(params.by, "by"), until: ends };
+  return {
+    who,
+    as,
+    reason: optionalText(params.reason, "reason"),
+    desc: optionalText(params.desc, "desc"),
+    by: optionalText(params.by, "by"),
+    until: ends,
+  };
 }
 
 export function createBanned({ broker }: AdminDeps, limits: { maxRows: number }) {
@@ -94,7 +93,7 @@ export function createBanned({ broker }: AdminDeps, limits: { maxRows: number })
 
     /** @throws AdminError 107, 108 */
     remove(who: string, as: unknown): void {
-      if (as === undefined) throw missing(["as"]);
+      if (as === undefined) throw missing("as");
       broker.banned.remove(kindOf(as), who);
       broker.flush();
     },

@@ -1,9 +1,29 @@
-/** What the admin layer needs of the configuration: every key with where its value comes from, and changing them. */
-import type { Setting, SettingsApplied } from "./extra_rows.ts";
+/** What the admin layer needs of the configuration and of the program around it to show and change settings. */
+import type { ConfigRow, SettingProblem } from "../config/types.ts";
+import type { SettingChanges } from "../plugins/settings.ts";
 
-export interface ConfigView {
-  /** Secrets are shown as "******". */
-  list(): Setting[];
-  /** All or nothing, kept over a restart; null = back to what file, environment or default say. @throws AdminError 108, naming the key. */
-  apply(changes: Readonly<Record<string, string | null>>): Promise<SettingsApplied>;
+/** The configuration with its layers: default, file, API, environment, flags; later ones stand above earlier ones. */
+export interface ConfigLayers {
+  entries(): ConfigRow[];
+  /** What is wrong with a value for a key; null = nothing. */
+  checkOverride(key: string, text: string | null): string | null;
+  /** As text, in force. */
+  raw(key: string): string;
+  /** What the API's layer says, in force or not; undefined = nothing, null = as by default. */
+  override(key: string): string | null | undefined;
+  /** Environment or flag that stands above the API's layer, in words; null = none. */
+  fixedBy(key: string): string | null;
+  change(changes: SettingChanges): void;
+}
+
+export interface SettingsPorts {
+  layers: ConfigLayers;
+  /** Values of the API's layer that the node did not start with, and why. What is changed or taken back leaves it. */
+  aside: Map<string, { text: string | null; why: string }>;
+  /** What would keep the node from starting with these changes. */
+  problems(changes: SettingChanges): SettingProblem[];
+  /** Write to the store. */
+  keep(changes: SettingChanges): void;
+  /** The core follows. */
+  changed(): void;
 }

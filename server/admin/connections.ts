@@ -1,11 +1,15 @@
 /** Connected clients. */
+
 import type { Channel } from "../core/channel.ts";
 import type { Session } from "../core/session.ts";
 import type { ClientInfo } from "../core/types.ts";
+import { NO_MONO } from "../lib/time.ts";
 import { formatLocalTime } from "../lib/time_format.ts";
-import { type AdminDeps, AdminError } from "./deps.ts";
+import type { AdminDeps } from "./deps.ts";
 import type { AclCacheEntry } from "./extra_rows.ts";
+import { FILTERS } from "./filters.ts";
 import { fromIterable, type Listed, list, listQuery, type Query, rowOf, type Table } from "./query.ts";
+import { offline } from "./refusals.ts";
 import type { Connection } from "./rows.ts";
 import { orUndefined } from "./text.ts";
 
@@ -60,8 +64,7 @@ function tableOf(node: string): Table<Item, Connection> {
       mqueue_len: (c) => c.session.mqueueLen,
     },
     aliases: { ip_address: "ipaddress" },
-    exact: ["client_id", "username", "ip_address", "ipaddress", "proto_ver", "clean_start", "zone", "is_super", "listener", "conn_mod"],
-    like: ["client_id", "username", "ip_address", "ipaddress"],
+    ...FILTERS.connections,
   };
 }
 
@@ -89,7 +92,7 @@ export function createConnections({ broker }: AdminDeps, limits: { maxRows: numb
 
   function channelOf(clientId: string): Channel {
     const item = itemOf(broker.sessions.get(clientId));
-    if (!item) throw new AdminError(112, "not_found");
+    if (!item) throw offline("not_found");
     return item.channel;
   }
 
@@ -118,7 +121,7 @@ export function createConnections({ broker }: AdminDeps, limits: { maxRows: numb
     kick(clientId: string): void {
       const done = broker.kick(clientId);
       broker.flush();
-      if (!done) throw new AdminError(112, "not_found");
+      if (!done) throw offline("not_found");
     },
 
     kickAll(clientIds: readonly string[]): Kicked {
@@ -134,14 +137,14 @@ export function createConnections({ broker }: AdminDeps, limits: { maxRows: numb
       if (topic === undefined) channel.aclCache?.clear();
       else channel.aclCache?.drop(topic);
       // The channel remembers the verdict of its last topic outside the cache.
-      channel.allowedUntil = 0;
+      channel.allowedUntil = NO_MONO;
     },
 
     /** @throws AdminError 112 when not connected. */
     aclCache(clientId: string): AclCacheEntry[] {
       const channel = channelOf(clientId);
       const ttl = channel.client?.zone.aclCacheTtlMs ?? 0;
-      const rows = channel.aclCache?.list(broker.clock.now(), ttl) ?? [];
+      const rows = channel.aclCache?.list(broker.clock.mono(), ttl) ?? [];
       return rows.map((r) => ({ topic: r.topic, action: r.action, verdict: r.verdict, age_ms: r.age }));
     },
   };

@@ -1,8 +1,10 @@
 /** Messages that wait for their time (`$delayed/…`). */
 import type { DelayedRowView, DelayedService } from "../plugins/services.ts";
-import { type AdminDeps, AdminError } from "./deps.ts";
+import type { AdminDeps } from "./deps.ts";
 import type { Delayed } from "./extra_rows.ts";
+import { FILTERS } from "./filters.ts";
 import { fromIterable, type Listed, list, listQuery, type Query, type Table } from "./query.ts";
+import { notFound, notRunning } from "./refusals.ts";
 
 const table: Table<DelayedRowView, Delayed> = {
   fields: {
@@ -14,8 +16,7 @@ const table: Table<DelayedRowView, Delayed> = {
     payload_size: (d) => d.message.payloadEnd - d.message.payloadStart,
     due_at_ms: (d) => d.dueAt,
   },
-  exact: ["id", "topic", "from"],
-  like: ["topic", "from"],
+  ...FILTERS.delayed,
 };
 
 export function createDelayed({ broker, plugins }: AdminDeps, limits: { maxRows: number }) {
@@ -23,10 +24,10 @@ export function createDelayed({ broker, plugins }: AdminDeps, limits: { maxRows:
 
   function act(id: string, command: (service: DelayedService, id: number) => boolean): void {
     const service = running();
-    if (!service) throw new AdminError(102, "emqx_delayed_publish is not running");
+    if (!service) throw notRunning("emqx_delayed_publish");
     const done = /^\d+$/.test(id) && command(service, Number(id));
     broker.flush();
-    if (!done) throw new AdminError(102, "not_found");
+    if (!done) throw notFound();
   }
 
   return {

@@ -3,11 +3,12 @@ import type { Broker } from "../core/broker.ts";
 import type { Log } from "../core/ports.ts";
 import type { Stats } from "../core/watch/stats.ts";
 import type { Tracer, TraceSink } from "../core/watch/tracer.ts";
-import type { ConfigView } from "./config_view.ts";
+import type { Code } from "./codes.ts";
+import type { SettingsPorts } from "./config_view.ts";
 import type { PluginsView } from "./plugins_view.ts";
-import type { Code, Listener } from "./rows.ts";
+import type { Listener } from "./rows.ts";
 
-/** A command's refusal, as the API shows it: `{code, message}`. */
+/** A command's refusal, as the API shows it: `{code, message}`. Codes: codes.ts; words many have in common: refusals.ts. */
 export class AdminError extends Error {
   override readonly name = "AdminError";
   constructor(
@@ -44,7 +45,7 @@ export interface HttpListeners {
   startOne(protocol: string, port: number): boolean;
 }
 
-/** The process and its machine; implemented beside the HTTP server, because the admin layer knows no runtime. */
+/** The process and its machine; implemented in machine/, because what it takes (Bun, node:os) is not for the admin layer. */
 export interface System {
   /** "1.4.5" */
   readonly runtimeVersion: string;
@@ -57,8 +58,6 @@ export interface System {
   readonly maxFds: number;
   /** Microseconds of CPU the process has used. */
   cpu(): number;
-  /** Share of the disk of the data directory in use, 0 to 100; null = unknown. */
-  diskUsed(): Promise<number | null>;
   /** `n` random letters and digits. */
   secret(n: number): string;
   /** Few at a time: both reject with QueueFull when too many wait already. */
@@ -81,7 +80,7 @@ export interface LogControl {
 /** Traces to files; absent where the program offers none. */
 export interface TraceControl {
   readonly tracer: Tracer;
-  /** A file in the log directory. */
+  /** A file in the log directory. @throws Error, in words, when it lies elsewhere or is not the file of a trace */
   open(file: string): TraceSink;
 }
 
@@ -89,7 +88,7 @@ export interface AdminDeps {
   broker: Broker;
   stats: Stats;
   plugins: PluginsView;
-  config: ConfigView;
+  settings: SettingsPorts;
   listeners: MqttListeners;
   system: System;
   log: Log;

@@ -1,13 +1,14 @@
 /** Why a client would be let in or kept out: the core's own chain, asked without effects on anybody. */
 import { explain } from "../core/access/explain.ts";
 import type { ClientInfo } from "../core/types.ts";
+import { CODE } from "./codes.ts";
 import { type AdminDeps, AdminError } from "./deps.ts";
 import type { ExplainRequest, ExplainResult } from "./extra_rows.ts";
 
 export function createExplain({ broker }: AdminDeps) {
   function clientOf(request: ExplainRequest): ClientInfo {
     const zone = broker.zones.get(request.zone ?? "external");
-    if (!zone) throw new AdminError(108, `there is no zone '${request.zone}'`);
+    if (!zone) throw new AdminError(CODE.BAD_PARAMETER, `there is no zone '${request.zone}'`);
     return {
       clientId: request.client_id,
       username: request.username ?? null,

@@ -1,5 +1,6 @@
 /** Rows and requests of what EMQ X 3.1 had not, and the request bodies of publish and subscribe. Same conventions as rows.ts. */
-import type { Code, Encoding, Origin } from "./rows.ts";
+import type { Code } from "./codes.ts";
+import type { Encoding, Origin } from "./rows.ts";
 
 export interface PublishRequest {
   /** Comma list. */
@@ -156,6 +157,8 @@ export interface Setting {
   enum?: string[];
   /** The value is shown as "******". */
   secret?: boolean;
+  /** What was set through the API and is not in force, and why: the node did not start with it, or environment or flag stand above. */
+  unused?: { value: string; why: string };
 }
 export interface SettingsApplied {
   /** Keys in force now. */

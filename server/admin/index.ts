@@ -20,6 +20,7 @@ import { createRetained } from "./retained.ts";
 import { createRoutes } from "./routes.ts";
 import { createRuntime } from "./runtime.ts";
 import { createSessions } from "./sessions.ts";
+import { createSettings } from "./settings.ts";
 import { createSubscriptions } from "./subscriptions.ts";
 import { createTopics } from "./topics.ts";
 import { createTraces } from "./traces.ts";
@@ -38,6 +39,8 @@ export function createAdmin(deps: AdminDeps) {
   const monitor = createMonitor(deps);
   const node = deps.broker.node.nodeName;
   const listeners = createListeners(deps);
+  const nodes = createNodes(deps, listeners.list, monitor.live);
+  const settings = createSettings(deps.settings, deps.plugins, deps.broker.alarms);
   return {
     node,
     version: deps.broker.node.apiVersion,
@@ -46,15 +49,15 @@ export function createAdmin(deps: AdminDeps) {
     limits,
     now: (): number => deps.broker.clock.now(),
     hasNode: (name: string): boolean => name === node,
-    nodes: createNodes(deps, listeners.list, monitor.live),
+    nodes,
     connections: createConnections(deps, limits),
     sessions: createSessions(deps, limits),
     subscriptions: createSubscriptions(deps, limits),
     routes: createRoutes(deps, limits),
     topics: createTopics(deps),
     pubsub: createPubSub(deps),
-    plugins: createPlugins(deps),
-    settings: deps.config,
+    plugins: createPlugins(deps, settings),
+    settings,
     listeners,
     metrics: createMetrics(deps),
     monitor,
@@ -67,9 +70,10 @@ export function createAdmin(deps: AdminDeps) {
     authUsername: createAccounts(deps, "emqx_auth_username"),
     authClientid: createAccounts(deps, "emqx_auth_clientid"),
     explain: createExplain(deps),
-    runtime: createRuntime(deps),
+    runtime: createRuntime(deps, listeners.list, nodes.processes),
     traces: createTraces(deps),
     start(): void {
+      settings.start();
       monitor.start();
     },
     stop(): void {

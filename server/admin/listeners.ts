@@ -1,5 +1,9 @@
 /** Listeners of all kinds: MQTT, and those of this API itself. */
+
+import { wordsOf } from "../lib/errors.ts";
+import { CODE } from "./codes.ts";
 import { type AdminDeps, AdminError, type HttpListeners, type MqttListeners } from "./deps.ts";
+import { notFound } from "./refusals.ts";
 import type { Listener, NodeListeners } from "./rows.ts";
 
 export type ListenerCommand = "start" | "stop" | "restart";
@@ -16,7 +20,7 @@ const plain = (l: Handle): boolean => l.row.protocol === "mqtt:tcp" || l.row.pro
 
 function mqttHandles(listeners: MqttListeners): Handle[] {
   return listeners.list().map((l) => {
-    // EMQ X shows WebSocket listeners by their port alone, and never counts what they lost.
+    // EMQ X 3.1 shows WebSocket listeners by their port alone, and never counts why their connections ended.
     const web = l.protocol === "mqtt:ws" || l.protocol === "mqtt:wss";
     return {
       row: {
@@ -25,7 +29,7 @@ function mqttHandles(listeners: MqttListeners): Handle[] {
         acceptors: l.acceptors,
         max_conns: l.maxConns,
         current_conns: l.currentConns,
-        shutdown_count: l.shutdownCount.size === 0 ? [] : Object.fromEntries(l.shutdownCount),
+        shutdown_count: web || l.shutdownCount.size === 0 ? [] : Object.fromEntries(l.shutdownCount),
         name: l.name,
         running: l.running,
       },
@@ -63,7 +67,7 @@ export function createListeners({ broker, listeners }: AdminDeps) {
   /** `listenOn` as in the list, or the bare port. */
   function find(protocol: string, listenOn: string): Handle {
     const found = handles().find((h) => h.row.protocol === protocol && (h.row.listen_on === listenOn || String(h.port) === listenOn));
-    if (!found) throw new AdminError(102, "not_found");
+    if (!found) throw notFound();
     return found;
   }
 
@@ -79,11 +83,11 @@ export function createListeners({ broker, listeners }: AdminDeps) {
     /** @throws AdminError 102 */
     async command(protocol: string, listenOn: string, command: ListenerCommand): Promise<void> {
       try {
-        if (command !== "start" && !(await find(protocol, listenOn).stop())) throw new AdminError(102, "not_started");
-        if (command !== "stop" && !(await find(protocol, listenOn).start())) throw new AdminError(102, "already_started");
+        if (command !== "start" && !(await find(protocol, listenOn).stop())) throw new AdminError(CODE.UNKNOWN, "not_started");
+        if (command !== "stop" && !(await find(protocol, listenOn).start())) throw new AdminError(CODE.UNKNOWN, "already_started");
       } catch (err) {
         if (err instanceof AdminError) throw err;
-        throw new AdminError(102, err instanceof Error ? err.message : String(err));
+        throw new AdminError(CODE.UNKNOWN, wordsOf(err));
       }
     },
   };

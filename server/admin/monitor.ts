@@ -1,7 +1,9 @@
 /** Rates and gauges over time: a sample every two seconds for the last quarter of an hour, and one-minute points kept on disk for a week. */
 import type { MonitorPoint as StoredPoint } from "../core/ports.ts";
+import { CODE } from "./codes.ts";
 import { type AdminDeps, AdminError } from "./deps.ts";
 import type { MonitorCurrent, MonitorHistory, MonitorPoint } from "./extra_rows.ts";
+import { badValue } from "./refusals.ts";
 
 const INTERVAL_MS = 2000;
 const SAMPLES = 450;
@@ -169,8 +171,8 @@ export function createMonitor(deps: AdminDeps) {
 
     /** `step` in seconds, a multiple of 60; undefined = as fine as the span allows. The minute under way is its last point. @throws AdminError 108 */
     history(from: number, to: number, step: number | undefined): MonitorHistory {
-      if (to < from) throw new AdminError(108, "value of 'to' must not be less than 'from'");
-      if (step !== undefined && (step < 60 || step % 60 !== 0)) throw new AdminError(108, "value of 'step' must be a multiple of 60");
+      if (to < from) throw new AdminError(CODE.BAD_PARAMETER, "value of 'to' must not be less than 'from'");
+      if (step !== undefined && (step < 60 || step % 60 !== 0)) throw badValue("step", "a multiple of 60");
       const span = to - Math.max(from, to - KEPT_MS);
       const finest = Math.max(1, Math.ceil(span / MINUTE_MS / POINTS_MAX)) * 60;
       const used = Math.max(step ?? 0, finest);

@@ -36,12 +36,17 @@ export function createNodes(deps: AdminDeps, listeners: () => readonly unknown[]
     };
   }
 
+  /** Erlang runs a process for each connection and each session; listeners and plugins are a handful more. */
+  function processes(): { used: number; limit: number } {
+    const used = broker.connections + broker.sessions.size + listeners().length;
+    return { used, limit: Math.max(PROCESS_LIMIT, 2 * used) };
+  }
+
   function node1(): NodeInfo {
     const memory = system.memory();
     const [load1, load5, load15] = system.load();
     const { cpu, loopDelay } = live();
-    // Erlang runs a process for each connection and each session; listeners and plugins are a handful more.
-    const processes = broker.connections + broker.sessions.size + listeners().length;
+    const { used, limit } = processes();
     return {
       connections: broker.connections,
       load1: load1.toFixed(2),
@@ -53,8 +58,8 @@ export function createNodes(deps: AdminDeps, listeners: () => readonly unknown[]
       name,
       node_status: "Running",
       otp_release: runtime,
-      process_available: Math.max(PROCESS_LIMIT, 2 * processes),
-      process_used: processes,
+      process_available: limit,
+      process_used: used,
       uptime: formatUptime(uptimeMs() / 1000),
       version: broker.node.apiVersion,
       uptime_ms: Math.floor(uptimeMs()),
@@ -70,6 +75,7 @@ export function createNodes(deps: AdminDeps, listeners: () => readonly unknown[]
 
   return {
     name,
+    processes,
     brokers: (): Broker[] => [{ node: name, ...broker1() }],
     broker: broker1,
     node: node1,

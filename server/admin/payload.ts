@@ -1,7 +1,7 @@
 /** Payloads and MQTT 5 properties as JSON, and back. */
 import type { PublishProperties } from "../mqtt/types.ts";
-import { AdminError } from "./deps.ts";
 import type { MessageProperties } from "./extra_rows.ts";
+import { badValue, notOneOf } from "./refusals.ts";
 import type { Encoding } from "./rows.ts";
 
 const strict = (): TextDecoder => new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -18,7 +18,7 @@ export function fromBase64(text: string, name: string): Uint8Array {
   try {
     return Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
   } catch {
-    throw new AdminError(108, `value of '${name}' must be base64`);
+    throw badValue(name, "base64");
   }
 }
 
@@ -28,7 +28,7 @@ export type WantedEncoding = Encoding | "auto";
 export function wantedEncoding(text: string | undefined): WantedEncoding {
   if (text === undefined || text === "" || text === "auto") return "auto";
   if (text === "plain" || text === "base64") return text;
-  throw new AdminError(108, "value of 'encoding' must be one of: ['plain', 'base64', 'auto']");
+  throw notOneOf("encoding", ["plain", "base64", "auto"]);
 }
 
 /** `auto`: plain when the bytes are UTF-8, else base64. `plain` shows other bytes as U+FFFD. */

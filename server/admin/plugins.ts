@@ -1,9 +1,13 @@
 /** Plugins: which run, and how they are configured. */
+import type { SettingChanges } from "../plugins/settings.ts";
+import { CODE } from "./codes.ts";
 import { type AdminDeps, AdminError } from "./deps.ts";
 import { commandError, configError, settingError } from "./plugins_view.ts";
+import { missing } from "./refusals.ts";
 import type { ConfigItem, NodeConfigs, NodePlugins, Plugin, PluginConfigRow } from "./rows.ts";
+import type { Settings } from "./settings.ts";
 
-export function createPlugins({ broker, plugins }: AdminDeps) {
+export function createPlugins({ broker, plugins }: AdminDeps, settings: Pick<Settings, "commit">) {
   const node = broker.node.nodeName;
 
   async function translated(work: Promise<void>, words: (err: unknown) => unknown): Promise<void> {
@@ -16,6 +20,8 @@ export function createPlugins({ broker, plugins }: AdminDeps) {
       broker.flush();
     }
   }
+
+  const committed = async (changes: () => SettingChanges): Promise<void> => void (await settings.commit(changes()));
 
   const list = (): Plugin[] =>
     plugins.list().map((p) => ({
@@ -46,16 +52,23 @@ export function createPlugins({ broker, plugins }: AdminDeps) {
 
     /** One setting of a running plugin, at once. @throws AdminError 102, 107, 108 */
     setConfig(plugin: string, key: unknown, value: unknown): Promise<void> {
-      const missing = [key === undefined ? "'key'" : "", value === undefined ? "'value'" : ""].filter((n) => n !== "");
-      if (missing.length > 0) throw new AdminError(107, `missing mandatory params: [${missing.join(", ")}]`);
-      if (typeof key !== "string" || typeof value !== "string") throw new AdminError(108, "'key' and 'value' must be strings");
-      return translated(plugins.setLive(plugin, key, value), settingError);
+      const absent = Object.entries({ key, value }).filter(([, v]) => v === undefined);
+      if (absent.length > 0) throw missing(...absent.map(([name]) => name));
+      if (typeof key !== "string" || typeof value !== "string")
+        throw new AdminError(CODE.BAD_PARAMETER, "'key' and 'value' must be strings");
+      return translated(
+        committed(() => plugins.liveChange(plugin, key, value)),
+        settingError,
+      );
     },
 
     pluginConfig: (plugin: string): PluginConfigRow[] => plugins.configRows(plugin),
 
     /** The whole set; keys left out fall back to their defaults. @throws AdminError 102 */
     replacePluginConfig: (plugin: string, values: Readonly<Record<string, unknown>>): Promise<void> =>
-      translated(plugins.replaceConfig(plugin, values), configError),
+      translated(
+        committed(() => plugins.replacement(plugin, values)),
+        configError,
+      ),
   };
 }

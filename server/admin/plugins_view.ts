@@ -1,10 +1,22 @@
 /** What the admin layer needs of the plugin manager, and its refusals in the words of the API. */
 import type { PluginError, PluginManager } from "../plugins/manager.ts";
+import { CODE } from "./codes.ts";
 import { AdminError } from "./deps.ts";
 
 export type PluginsView = Pick<
   PluginManager,
-  "list" | "has" | "isRunning" | "load" | "unload" | "reload" | "service" | "liveItems" | "setLive" | "configRows" | "replaceConfig"
+  | "list"
+  | "has"
+  | "isRunning"
+  | "load"
+  | "unload"
+  | "reload"
+  | "service"
+  | "liveItems"
+  | "liveChange"
+  | "configRows"
+  | "replacement"
+  | "updateSettings"
 >;
 
 /** By name: importing the class would pull the manager into whoever uses this layer. */
@@ -14,13 +26,13 @@ export function isPluginError(err: unknown): err is PluginError {
 
 /** Loading and unloading: 102 with the manager's word (EMQ X 3.1's document). */
 export function commandError(err: unknown): unknown {
-  return isPluginError(err) ? new AdminError(102, err.message) : err;
+  return isPluginError(err) ? new AdminError(CODE.UNKNOWN, err.message) : err;
 }
 /** One setting: a value of the wrong form is 108. */
 export function settingError(err: unknown): unknown {
-  return isPluginError(err) && err.kind === "bad_value" ? new AdminError(108, err.message) : commandError(err);
+  return isPluginError(err) && err.kind === "bad_value" ? new AdminError(CODE.BAD_PARAMETER, err.message) : commandError(err);
 }
 /** The whole set: EMQ X 3.1's `unknown_error`, and which key it was. */
 export function configError(err: unknown): unknown {
-  return isPluginError(err) ? new AdminError(102, `unknown_error: ${err.message}`) : err;
+  return isPluginError(err) || err instanceof AdminError ? new AdminError(CODE.UNKNOWN, `unknown_error: ${err.message}`) : err;
 }

@@ -5,6 +5,7 @@ import type { QoS } from "../mqtt/types.ts";
 import { type AdminDeps, AdminError } from "./deps.ts";
 import type { BatchResult, LiveMessage, MessageProperties } from "./extra_rows.ts";
 import { encodePayload, fromBase64, readProperties, showProperties, type WantedEncoding } from "./payload.ts";
+import { badTopic, badValue, notOneOf, offline } from "./refusals.ts";
 
 /** Longest topic the API takes, in bytes (EMQ X 3.1). */
 const TOPIC_MAX = 4096;
@@ -21,12 +22,10 @@ export interface PubSubParams {
   properties?: MessageProperties;
 }
 
-const badTopic = (): AdminError => new AdminError(115, "bad_topic");
-
 function readQos(value: unknown): QoS {
   if (value === undefined) return 0;
   if (value === 0 || value === 1 || value === 2) return value;
-  throw new AdminError(108, "value of 'qos' must be one of: [0, 1, 2]");
+  throw notOneOf("qos", [0, 1, 2]);
 }
 
 /** `topic` (or else `topics`), a comma-separated list. @throws AdminError 115 */
@@ -56,10 +55,10 @@ function publishTopics(params: PubSubParams): string[] {
 /** Text as it is; numbers, flags, arrays and objects as their JSON. @throws AdminError 108 */
 function payloadBytes(value: unknown, encoding: unknown): Uint8Array {
   if (encoding !== undefined && encoding !== "plain" && encoding !== "base64") {
-    throw new AdminError(108, "value of 'encoding' must be one of: ['plain', 'base64']");
+    throw notOneOf("encoding", ["plain", "base64"]);
   }
   if (value === undefined) return new Uint8Array(0);
-  if (value === null) throw new AdminError(108, "value of 'payload' must be a string");
+  if (value === null) throw badValue("payload", "a string");
   const text = typeof value === "string" ? value : JSON.stringify(value);
   return encoding === "base64" ? fromBase64(text, "payload") : new TextEncoder().encode(text);
 }
@@ -74,7 +73,7 @@ export function createPubSub({ broker, plugins }: AdminDeps) {
 
   const sessionOf = (params: PubSubParams) => {
     const session = typeof params.client_id === "string" ? broker.sessions.get(params.client_id) : undefined;
-    if (!session) throw new AdminError(112, "session_not_found");
+    if (!session) throw offline("session_not_found");
     return session;
   };
 

@@ -2,20 +2,20 @@
  * Lists: paging, filters, sorting over tables of any size. A page without filter walks the table's own order up to it; filters and sorting
  * walk the whole table in slices, and keep no more than the page needs.
  */
-import { AdminError } from "./deps.ts";
-import type { Meta } from "./rows.ts";
-import { Slices, sortSliced } from "./slices.ts";
 
-export type Value = string | number | boolean;
-type Getter<T> = (item: T) => Value | readonly unknown[] | Readonly<Record<string, unknown>>;
+import { Best, type Getter } from "./best.ts";
+import { CODE } from "./codes.ts";
+import { AdminError } from "./deps.ts";
+import type { Filters } from "./filters.ts";
+import { badValue } from "./refusals.ts";
+import type { Meta } from "./rows.ts";
+import { Slices } from "./slices.ts";
 
 /** How the items of a list become rows, and what may be asked of it. `fields` in the order of the row. */
-export interface Table<T, Row> {
+export interface Table<T, Row> extends Filters {
   readonly fields: { readonly [K in keyof Row & string]: (item: T) => Row[K] };
   /** Query names that differ from the field they filter: `ip_address` for `ipaddress`. */
   readonly aliases?: Readonly<Record<string, keyof Row & string>>;
-  readonly exact: readonly string[];
-  readonly like: readonly string[];
 }
 
 export interface Filter<T> {
@@ -41,7 +41,7 @@ function integer(query: Query, name: string, fallback: number): number {
   const text = query[name];
   if (text === undefined) return fallback;
   const n = Number(text);
-  if (!INTEGER.test(text) || !Number.isSafeInteger(n)) throw new AdminError(108, `value of '${name}' must be an integer`);
+  if (!INTEGER.test(text) || !Number.isSafeInteger(n)) throw badValue(name, "an integer");
   return n;
 }
 
@@ -49,7 +49,7 @@ function integer(query: Query, name: string, fallback: number): number {
 export function paging(query: Query, defaultLimit: number): { page: number; limit: number } {
   const page = integer(query, "_page", 1);
   const limit = integer(query, "_limit", defaultLimit);
-  if (limit < 1) throw new AdminError(108, "value of '_limit' must be greater than 0");
+  if (limit < 1) throw badValue("_limit", "greater than 0");
   return { page, limit };
 }
 
@@ -79,7 +79,7 @@ function sorting<T>(text: string | undefined, getter: (name: string) => Getter<T
   const descending = text.startsWith("-");
   const name = descending ? text.slice(1) : text;
   const get = getter(name);
-  if (!get) throw new AdminError(108, `cannot sort by '${name}'`);
+  if (!get) throw new AdminError(CODE.BAD_PARAMETER, `cannot sort by '${name}'`);
   return { get, descending };
 }
 
@@ -160,47 +160,4 @@ async function search<T>(source: Source<T>, start: number, query: ListQuery<T>, 
   if (!best) return { items, count };
   await best.shrink(slices);
   return { items: best.items().slice(start), count };
-}
-
-type Sortable = { item: unknown; key: Value };
-
-/** The first `keep` items by order of a key; holds at most twice as many. */
-class Best<T> {
-  #kept: Sortable[] = [];
-  /** Once `keep` items are known: the last of them. Nothing at or after it can enter. */
-  #bound: Sortable | null = null;
-  readonly #room: number;
-
-  constructor(
-    private readonly keep: number,
-    private readonly get: Getter<T>,
-    private readonly descending: boolean,
-  ) {
-    this.#room = Math.max(2 * keep, 4096);
-  }
-
-  get full(): boolean {
-    return this.#kept.length >= this.#room;
-  }
-
-  add(item: T): void {
-    const value = this.get(item);
-    const entry: Sortable = { item, key: typeof value === "object" ? JSON.stringify(value) : value };
-    if (this.#bound !== null && this.#compare(entry, this.#bound) >= 0) return;
-    this.#kept.push(entry);
-  }
-
-  async shrink(slices: Slices): Promise<void> {
-    this.#kept = (await sortSliced(this.#kept, (a, b) => this.#compare(a, b), slices)).slice(0, this.keep);
-    if (this.#kept.length === this.keep) this.#bound = this.#kept[this.keep - 1] ?? null;
-  }
-
-  items(): T[] {
-    return this.#kept.map((e) => e.item as T);
-  }
-
-  #compare(a: Sortable, b: Sortable): number {
-    const order = a.key < b.key ? -1 : a.key > b.key ? 1 : 0;
-    return this.descending ? -order : order;
-  }
 }

@@ -2,10 +2,12 @@
 import type { Message } from "../core/message.ts";
 import { validTopicFilter } from "../mqtt/topic.ts";
 import type { RetainerService } from "../plugins/services.ts";
-import { type AdminDeps, AdminError } from "./deps.ts";
+import type { AdminDeps } from "./deps.ts";
 import type { Retained, RetainedMessage } from "./extra_rows.ts";
+import { FILTERS } from "./filters.ts";
 import { encodePayload, showProperties, type WantedEncoding } from "./payload.ts";
 import { fromIterable, type Listed, list, listQuery, type Query, rowOf, type Table } from "./query.ts";
+import { badTopic, notFound, notRunning } from "./refusals.ts";
 
 const table: Table<Message, Retained> = {
   fields: {
@@ -16,8 +18,7 @@ const table: Table<Message, Retained> = {
     ts_ms: (m) => m.timestamp,
     expires_at_ms: (m) => m.expiresAt,
   },
-  exact: ["topic", "qos", "from"],
-  like: ["topic", "from"],
+  ...FILTERS.retained,
 };
 
 export function createRetained({ broker, plugins }: AdminDeps, limits: { maxRows: number }) {
@@ -25,12 +26,12 @@ export function createRetained({ broker, plugins }: AdminDeps, limits: { maxRows
 
   function service(): RetainerService {
     const retainer = running();
-    if (!retainer) throw new AdminError(102, "emqx_retainer is not running");
+    if (!retainer) throw notRunning("emqx_retainer");
     return retainer;
   }
 
   const filterOf = (text: string): string => {
-    if (!validTopicFilter(text)) throw new AdminError(115, "bad_topic");
+    if (!validTopicFilter(text)) throw badTopic();
     return text;
   };
 
@@ -60,7 +61,7 @@ export function createRetained({ broker, plugins }: AdminDeps, limits: { maxRows
     /** @throws AdminError 102 */
     lookup(topic: string, encoding: WantedEncoding): RetainedMessage {
       const m = service().get(topic);
-      if (!m) throw new AdminError(102, "not_found");
+      if (!m) throw notFound();
       const properties = showProperties(m.properties);
       return { ...rowOf(table, m), ...encodePayload(m.payload, encoding), ...(properties && { properties }) };
     },
@@ -69,7 +70,7 @@ export function createRetained({ broker, plugins }: AdminDeps, limits: { maxRows
     remove(topic: string): void {
       const done = service().delete(topic);
       broker.flush();
-      if (!done) throw new AdminError(102, "not_found");
+      if (!done) throw notFound();
     },
 
     /** Everything a topic filter selects; returns how many. @throws AdminError 102, 115 */

@@ -1,13 +1,13 @@
 /** The route table: distinct topic filters that somebody subscribes to. */
 import type { AdminDeps } from "./deps.ts";
+import { FILTERS } from "./filters.ts";
 import { fromIterable, type Listed, list, listQuery, type Query, rowOf, type Table } from "./query.ts";
 import type { Route } from "./rows.ts";
 
 export function createRoutes({ broker }: AdminDeps, limits: { maxRows: number }) {
   const table: Table<string, Route> = {
     fields: { topic: (topic) => topic, node: () => broker.node.nodeName },
-    exact: ["topic"],
-    like: ["topic"],
+    ...FILTERS.routes,
   };
 
   return {

@@ -5,8 +5,6 @@
  * `…_ms` Unix milliseconds (0 = not yet). Fields under "Extras" are ours; the others are EMQ X 3.1's.
  */
 
-/** 0 success · 102 unknown · 103 wrong user name or password · 104 empty · 105 no such user · 106 admin stays · 107 missing · 108 bad value · 109 not JSON · 112 client not online · 113 user exists · 114 old password wrong · 115 bad topic. */
-export type Code = 0 | 101 | 102 | 103 | 104 | 105 | 106 | 107 | 108 | 109 | 110 | 111 | 112 | 113 | 114 | 115;
 export type Unset = "undefined";
 /** Where a value in force comes from. */
 export type Origin = "default" | "file" | "env" | "flag" | "api";
@@ -32,7 +30,7 @@ export interface BrokerInfo {
   sysdescr: string;
   uptime: string;
   datetime: string;
-  /** Runtime, "R1.4.5/bun". */
+  /** Runtime, "R1/1.4.5". */
   otp_release: string;
   /** Extras. */
   product: string;

@@ -1,29 +1,54 @@
 /** Diagnosis for the command line: figures of the runtime, levels of the log, traces, rules read again. */
+import { wordsOf } from "../lib/errors.ts";
 import type { ReconRows, ReconService } from "../plugins/services.ts";
-import { type AdminDeps, AdminError, type LogControl } from "./deps.ts";
+import { CODE } from "./codes.ts";
+import { type AdminDeps, AdminError, type LogControl, type System } from "./deps.ts";
+import { notFound, notOneOf, notRunning } from "./refusals.ts";
+import type { Listener } from "./rows.ts";
 
 export const VM_TOPICS = ["load", "memory", "process", "io", "ports"] as const;
 export type VmTopic = (typeof VM_TOPICS)[number];
 export const RECON_TOPICS = ["memory", "allocated", "bin_leak", "node_stats", "gc"] as const;
 export type ReconTopic = (typeof RECON_TOPICS)[number];
 
-export function createRuntime(deps: AdminDeps) {
+/** The names of EMQ X 3.1 first, in its order; ours after them. Atoms, code and ets are Erlang's, and nothing here. */
+function memoryRows({ rss, heapTotal, heapUsed, external, osTotal, osFree }: ReturnType<System["memory"]>): ReconRows {
+  return [
+    ["memory/total", rss],
+    ["memory/processes", heapTotal],
+    ["memory/processes_used", heapUsed],
+    ["memory/system", Math.max(rss - heapTotal, 0)],
+    ["memory/atom", 0],
+    ["memory/atom_used", 0],
+    ["memory/binary", external],
+    ["memory/code", 0],
+    ["memory/ets", 0],
+    ["memory/os_total", osTotal],
+    ["memory/os_free", osFree],
+  ];
+}
+
+export function createRuntime(deps: AdminDeps, listeners: () => readonly Listener[], processes: () => { used: number; limit: number }) {
   const { broker, system, plugins } = deps;
+
+  /** Sockets that listen, and those of whoever is connected. */
+  const sockets = (): number => listeners().reduce((n, l) => n + l.current_conns + Number(l.running), 0);
 
   const vm: Record<VmTopic, () => ReconRows> = {
     load: () => system.load().map((n, i) => [`cpu/load${[1, 5, 15][i]}`, n.toFixed(2)]),
-    memory: () => Object.entries(system.memory()).map(([name, n]) => [`memory/${name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`)}`, n]),
+    memory: () => memoryRows(system.memory()),
     process: () => [
-      ["process/limit", system.maxFds],
-      ["process/count", broker.connections + broker.sessions.size],
+      ["process/limit", processes().limit],
+      ["process/count", processes().used],
     ],
     io: () => [
       ["io/max_fds", system.maxFds],
+      ["io/active_fds", sockets()],
       ["io/bytes_received", broker.metrics.bytesReceived],
       ["io/bytes_sent", broker.metrics.bytesSent],
     ],
     ports: () => [
-      ["ports/count", deps.listeners.list().length],
+      ["ports/count", sockets()],
       ["ports/limit", system.maxFds],
     ],
   };
@@ -37,14 +62,14 @@ export function createRuntime(deps: AdminDeps) {
   };
 
   function logControl(): LogControl {
-    if (!deps.logControl) throw new AdminError(102, "the log cannot be controlled here");
+    if (!deps.logControl) throw new AdminError(CODE.UNKNOWN, "the log cannot be controlled here");
     return deps.logControl;
   }
 
   function levelOf(value: unknown): string {
     const { levels } = logControl();
     if (typeof value === "string" && levels.includes(value)) return value;
-    throw new AdminError(108, `value of 'level' must be one of: [${levels.map((l) => `'${l}'`).join(", ")}]`);
+    throw notOneOf("level", levels);
   }
 
   return {
@@ -53,7 +78,7 @@ export function createRuntime(deps: AdminDeps) {
     /** @throws AdminError 102 while emqx_recon does not run */
     recon(topic: ReconTopic): ReconRows {
       const service = plugins.service("emqx_recon");
-      if (!service) throw new AdminError(102, "emqx_recon is not running");
+      if (!service) throw notRunning("emqx_recon");
       return recon[topic](service);
     },
 
@@ -64,11 +89,16 @@ export function createRuntime(deps: AdminDeps) {
     setLogLevel(level: unknown, handler: string | undefined): void {
       const wanted = levelOf(level);
       if (handler === undefined) logControl().setLevel(wanted);
-      else if (!logControl().setHandlerLevel(handler, wanted)) throw new AdminError(102, "not_found");
+      else if (!logControl().setHandlerLevel(handler, wanted)) throw notFound();
     },
 
+    /** @throws AdminError 102 that says what is wrong with the file; the rules stay as they were */
     reloadAcl(): void {
-      deps.reloadAcl?.();
+      try {
+        deps.reloadAcl?.();
+      } catch (err) {
+        throw new AdminError(CODE.UNKNOWN, `the access rules stay as they were: ${wordsOf(err)}`);
+      }
       broker.access.invalidate();
     },
 
@@ -76,7 +106,7 @@ export function createRuntime(deps: AdminDeps) {
     async reload(): Promise<string[]> {
       const service = plugins.service("emqx_reloader");
       if (service) return service.reloadNow();
-      throw new AdminError(102, "emqx_reloader is not running");
+      throw notRunning("emqx_reloader");
     },
   };
 }

@@ -1,8 +1,11 @@
 /** Sessions, those of absent clients included. */
 import type { Session as CoreSession } from "../core/session.ts";
 import { formatLocalTime } from "../lib/time_format.ts";
+import { CODE } from "./codes.ts";
 import { type AdminDeps, AdminError } from "./deps.ts";
+import { FILTERS } from "./filters.ts";
 import { fromIterable, type Listed, list, listQuery, type Query, rowOf, type Table } from "./query.ts";
+import { notFound } from "./refusals.ts";
 import type { Session } from "./rows.ts";
 import { orUndefined } from "./text.ts";
 
@@ -34,8 +37,7 @@ function tableOf(node: string): Table<CoreSession, Session> {
       created_at_ms: (s) => s.createdAt,
       disconnected_at_ms: (s) => s.disconnectedAt,
     },
-    exact: ["client_id", "username", "clean_start", "connected"],
-    like: ["client_id", "username"],
+    ...FILTERS.sessions,
   };
 }
 
@@ -60,8 +62,8 @@ export function createSessions({ broker }: AdminDeps, limits: { maxRows: number 
     /** Throw away the session of an absent client. @throws AdminError 102 */
     remove(clientId: string): void {
       const session = broker.sessions.get(clientId);
-      if (!session) throw new AdminError(102, "not_found");
-      if (session.channel !== null) throw new AdminError(102, "running_session");
+      if (!session) throw notFound();
+      if (session.channel !== null) throw new AdminError(CODE.UNKNOWN, "running_session");
       broker.dropSession(clientId);
       broker.flush();
     },

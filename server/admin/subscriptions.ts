@@ -1,6 +1,7 @@
 /** Subscriptions: one row for each session and filter. */
 import type { Subscription as CoreSubscription } from "../core/subscription.ts";
 import type { AdminDeps } from "./deps.ts";
+import { FILTERS } from "./filters.ts";
 import { fromIterable, type Listed, list, listQuery, type Query, rowOf, SKIP_STRIDE, type Source, type Table } from "./query.ts";
 import type { Subscription } from "./rows.ts";
 
@@ -17,8 +18,7 @@ function tableOf(node: string): Table<CoreSubscription, Subscription> {
       rh: (s) => s.rh,
       sub_id: (s) => s.subId,
     },
-    exact: ["client_id", "topic", "qos", "share"],
-    like: ["client_id", "topic"],
+    ...FILTERS.subscriptions,
   };
 }
 

@@ -1,8 +1,11 @@
 /** Traces: what one client or one topic does, written to a file. */
-import { TRACE_LEVELS, type TraceLevel } from "../core/watch/tracer.ts";
+import { TRACE_LEVELS, type TraceLevel, type TraceSink } from "../core/watch/tracer.ts";
+import { wordsOf } from "../lib/errors.ts";
 import { validTopicFilter } from "../mqtt/topic.ts";
+import { CODE } from "./codes.ts";
 import { type AdminDeps, AdminError, type TraceControl } from "./deps.ts";
 import type { Trace } from "./extra_rows.ts";
+import { badTopic, badValue, missing, notFound, notOneOf } from "./refusals.ts";
 
 /** Fields as received. */
 export interface TraceParams {
@@ -12,30 +15,39 @@ export interface TraceParams {
   level?: unknown;
 }
 
-const quoted = (words: readonly string[]): string => words.map((w) => `'${w}'`).join(", ");
+/** Longest name of a file, in characters. */
+const FILE_MAX = 1024;
 
 function kindOf(value: unknown): Trace["kind"] {
   if (value === "client" || value === "topic") return value;
-  throw new AdminError(108, "value of 'kind' must be one of: ['client', 'topic']");
+  throw notOneOf("kind", ["client", "topic"]);
 }
 
 function levelOf(value: unknown): TraceLevel {
-  const level = TRACE_LEVELS.find((l) => l === (value ?? "debug"));
-  if (!level) throw new AdminError(108, `value of 'level' must be one of: [${quoted(TRACE_LEVELS)}]`);
+  const level = TRACE_LEVELS.find((l) => l === (value ?? "all"));
+  if (!level) throw notOneOf("level", TRACE_LEVELS);
   return level;
 }
 
-/** Inside the log directory only: the name comes from the network. */
+/** Where it may lie is for whoever opens it to say. */
 function fileOf(value: unknown, kind: Trace["kind"]): string {
   if (value === undefined || value === null || value === "") return `trace-${kind}.log`;
-  if (typeof value === "string" && /^[\w-][\w.-]*$/.test(value)) return value;
-  throw new AdminError(108, "value of 'file' must be a plain file name");
+  if (typeof value === "string" && value.length <= FILE_MAX && !/\p{Cc}/u.test(value)) return value;
+  throw badValue("file", "a file in the log directory");
 }
 
 export function createTraces({ traces }: AdminDeps) {
   function control(): TraceControl {
-    if (!traces) throw new AdminError(102, "traces are not available here");
+    if (!traces) throw new AdminError(CODE.UNKNOWN, "traces are not available here");
     return traces;
+  }
+
+  function open(control: TraceControl, file: string): TraceSink {
+    try {
+      return control.open(file);
+    } catch (err) {
+      throw new AdminError(CODE.BAD_PARAMETER, `value of 'file': ${wordsOf(err)}`);
+    }
   }
 
   return {
@@ -45,17 +57,18 @@ export function createTraces({ traces }: AdminDeps) {
     start(params: TraceParams): void {
       const { what } = params;
       const kind = kindOf(params.kind);
-      if (typeof what !== "string" || what === "") throw new AdminError(107, "missing mandatory params: ['what']");
-      if (kind === "topic" && !validTopicFilter(what)) throw new AdminError(115, "bad_topic");
+      if (typeof what !== "string" || what === "") throw missing("what");
+      if (kind === "topic" && !validTopicFilter(what)) throw badTopic();
       const row: Trace = { kind, what, file: fileOf(params.file, kind), level: levelOf(params.level) };
-      const { tracer, open } = control();
-      if (tracer.list().some((t) => t.kind === kind && t.what === what)) throw new AdminError(102, "already_existed");
-      tracer.start({ ...row, level: levelOf(row.level) }, open(row.file));
+      const traces = control();
+      const { tracer } = traces;
+      if (tracer.list().some((t) => t.kind === kind && t.what === what)) throw new AdminError(CODE.UNKNOWN, "already_existed");
+      tracer.start({ ...row, level: levelOf(row.level) }, open(traces, row.file));
     },
 
     /** @throws AdminError 102, 108 */
     stop(kind: string, what: string): void {
-      if (!control().tracer.stop(kindOf(kind), what)) throw new AdminError(102, "not_found");
+      if (!control().tracer.stop(kindOf(kind), what)) throw notFound();
     },
   };
 }

@@ -1,5 +1,8 @@
 /** Users of the dashboard. */
+
+import { CODE } from "./codes.ts";
 import { type AdminDeps, AdminError } from "./deps.ts";
+import { missing, optionalText } from "./refusals.ts";
 import type { User } from "./rows.ts";
 import { orUndefined } from "./text.ts";
 
@@ -11,15 +14,9 @@ const ADMIN = "admin";
 export type Login = "ok" | "unknown_user" | "wrong_password";
 
 function required(value: unknown, message: string): string {
-  if (value === undefined || value === null || value === "") throw new AdminError(104, message);
-  if (typeof value !== "string") throw new AdminError(108, "user name and password must be strings");
+  if (value === undefined || value === null || value === "") throw new AdminError(CODE.EMPTY_CREDENTIALS, message);
+  if (typeof value !== "string") throw new AdminError(CODE.BAD_PARAMETER, "user name and password must be strings");
   return value;
-}
-
-function tagsOf(value: unknown): string | null {
-  if (value === undefined || value === null) return null;
-  if (typeof value === "string") return value;
-  throw new AdminError(108, "value of 'tags' must be a string");
 }
 
 export function createUsers({ broker, system }: AdminDeps) {
@@ -70,35 +67,36 @@ export function createUsers({ broker, system }: AdminDeps) {
     async add(username: unknown, password: unknown, tags: unknown): Promise<void> {
       const name = required(username, "Username or password undefined");
       const secret = required(password, "Username or password undefined");
-      const remark = tagsOf(tags);
-      if (users.get(name)) throw new AdminError(113, "Username Already Exist");
+      const remark = optionalText(tags, "tags");
+      if (users.get(name)) throw new AdminError(CODE.USER_EXISTS, "Username Already Exist");
       await store(name, secret, remark);
     },
 
     /** @throws AdminError 105, 108 */
     update(username: string, tags: unknown): void {
       const user = users.get(username);
-      if (!user) throw new AdminError(105, "Username Not Found");
-      users.put({ ...user, tags: tagsOf(tags) });
+      if (!user) throw new AdminError(CODE.NO_SUCH_USER, "Username Not Found");
+      users.put({ ...user, tags: optionalText(tags, "tags") });
       broker.flush();
     },
 
     /** @throws AdminError 105, 106 */
     remove(username: string): void {
-      if (username === ADMIN) throw new AdminError(106, "Cannot delete admin");
-      if (!users.delete(username)) throw new AdminError(105, "Username Not Found");
+      if (username === ADMIN) throw new AdminError(CODE.ADMIN_STAYS, "Cannot delete admin");
+      if (!users.delete(username)) throw new AdminError(CODE.NO_SUCH_USER, "Username Not Found");
       weak.delete(username);
       changed();
     },
 
     /** @throws AdminError 104, 105, 107, 108, 114 */
     async changePassword(username: string, oldPassword: unknown, newPassword: unknown): Promise<void> {
-      if (oldPassword === undefined || oldPassword === null) throw new AdminError(104, "Password undefined");
-      if (newPassword === undefined || newPassword === null) throw new AdminError(107, "missing mandatory params: ['new_pwd']");
-      if (typeof oldPassword !== "string" || typeof newPassword !== "string") throw new AdminError(108, "passwords must be strings");
+      if (oldPassword === undefined || oldPassword === null) throw new AdminError(CODE.EMPTY_CREDENTIALS, "Password undefined");
+      if (newPassword === undefined || newPassword === null) throw missing("new_pwd");
+      if (typeof oldPassword !== "string" || typeof newPassword !== "string")
+        throw new AdminError(CODE.BAD_PARAMETER, "passwords must be strings");
       const result = await login(username, oldPassword);
-      if (result === "unknown_user") throw new AdminError(105, "Username Not Found");
-      if (result === "wrong_password") throw new AdminError(114, "Password Error");
+      if (result === "unknown_user") throw new AdminError(CODE.NO_SUCH_USER, "Username Not Found");
+      if (result === "wrong_password") throw new AdminError(CODE.WRONG_OLD_PASSWORD, "Password Error");
       const user = users.get(username);
       if (user) await store(username, newPassword, user.tags);
     },
@@ -106,8 +104,8 @@ export function createUsers({ broker, system }: AdminDeps) {
     /** Without asking for the old one: for the machine's owner, at the command line. @throws AdminError 105, 108 */
     async setPassword(username: string, password: unknown): Promise<void> {
       const user = users.get(username);
-      if (!user) throw new AdminError(105, "Username Not Found");
-      if (typeof password !== "string" || password === "") throw new AdminError(108, "the password must not be empty");
+      if (!user) throw new AdminError(CODE.NO_SUCH_USER, "Username Not Found");
+      if (typeof password !== "string" || password === "") throw new AdminError(CODE.BAD_PARAMETER, "the password must not be empty");
       await store(username, password, user.tags);
     },
   };

@@ -3,11 +3,14 @@ import type { TObject } from "@sinclair/typebox";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
 import { Value } from "@sinclair/typebox/value";
 import { Elysia } from "elysia";
+import { CODE } from "../admin/codes.ts";
 import { type Admin, AdminError } from "../admin/index.ts";
 import type { Query } from "../admin/query.ts";
+import { missing } from "../admin/refusals.ts";
 import type { Log } from "../core/ports.ts";
+import { stackOf } from "../lib/errors.ts";
 import { QueueFull } from "../lib/work_queue.ts";
-import { BadBody, LateBody, mergeParams, parseJson } from "./body.ts";
+import { BadBody, jsonOf, LateBody, mergeParams } from "./body.ts";
 import { Busy } from "./gate.ts";
 import { openApiPath } from "./openapi.ts";
 import { badRequest, busy, failure, notFound, text } from "./reply.ts";
@@ -58,21 +61,23 @@ function checkerOf({ body }: AnyRoute): (params: Record<string, unknown>) => boo
   };
 }
 
+const refusal = (err: AdminError): Response => failure(err.code, err.message);
+
 /** Code and message for parameters their schema refuses. */
 function invalid(route: AnyRoute, params: Record<string, unknown>): Response {
   const schema = route.body as TObject;
-  const missing = (schema.required ?? []).filter((name) => params[name] === undefined);
-  if (missing.length > 0) return failure(107, `missing mandatory params: [${missing.map((n) => `'${n}'`).join(", ")}]`);
+  const absent = (schema.required ?? []).filter((name) => params[name] === undefined);
+  if (absent.length > 0) return refusal(missing(...absent));
   const first = Value.Errors(schema, params).First();
   const name = first?.path.split("/")[1] ?? "";
-  const special = route.errors?.[name];
+  const special = route.errors !== undefined && Object.hasOwn(route.errors, name) ? route.errors[name] : undefined;
   if (special) return failure(special.code, special.message);
-  return failure(108, `value of '${name}': ${(first?.message ?? "wrong type").replace(/^Expected/, "expected")}`);
+  return failure(CODE.BAD_PARAMETER, `value of '${name}': ${(first?.message ?? "wrong type").replace(/^Expected/, "expected")}`);
 }
 
 export function createApp(admin: Admin, log: Log, incoming: WeakMap<Request, Incoming>) {
   function answer(err: unknown, request: Request): Response {
-    if (err instanceof AdminError) return failure(err.code, err.message);
+    if (err instanceof AdminError) return refusal(err);
     if (err instanceof BadBody) return badRequest();
     if (err instanceof Busy || err instanceof QueueFull) return busy(`Busy: ${err.message}`);
     // The rest is not waited for.
@@ -81,9 +86,9 @@ export function createApp(admin: Admin, log: Log, incoming: WeakMap<Request, Inc
     log.error("request failed", {
       method: request.method,
       url: request.url,
-      error: err instanceof Error ? (err.stack ?? err.message) : String(err),
+      error: stackOf(err),
     });
-    return failure(102, "internal_error");
+    return failure(CODE.UNKNOWN, "internal_error");
   }
 
   function handler(route: AnyRoute): (request: Request) => Promise<Response> {
@@ -95,7 +100,7 @@ export function createApp(admin: Admin, log: Log, incoming: WeakMap<Request, Inc
       if (!from || (route.on && !route.on.includes(from.kind))) return notFound();
       const { caller, query, login, stream } = from;
       try {
-        const json = route.method === "GET" ? undefined : parseJson(await from.read(request));
+        const json = route.method === "GET" ? undefined : jsonOf(await from.read(request));
         const params = route.method === "GET" ? {} : mergeParams(query, json, route.body);
         if (route.method !== "GET" && !fits(params)) return invalid(route, params);
         const path = read(from.segments);

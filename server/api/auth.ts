@@ -1,4 +1,5 @@
 /** Who is asking: Basic credentials of applications (8080) and of dashboard users (18083). No cookies, no tokens, no sessions. */
+import { CODE } from "../admin/codes.ts";
 import { type Admin, AdminError } from "../admin/index.ts";
 import { QueueFull } from "../lib/work_queue.ts";
 import { mayChallenge } from "./front.ts";
@@ -155,14 +156,15 @@ export function createAuth(admin: Pick<Admin, "apps" | "users" | "system">, now:
 
     /** `POST /auth`. @throws AdminError 103, 104, 108 */
     async login(username: unknown, password: unknown, peer: Peer): Promise<Response> {
-      if (username === undefined || username === null) throw new AdminError(104, "Username undefined");
-      if (password === undefined || password === null) throw new AdminError(104, "Password undefined");
-      if (typeof username !== "string" || typeof password !== "string") throw new AdminError(108, "user name and password must be strings");
+      if (username === undefined || username === null) throw new AdminError(CODE.EMPTY_CREDENTIALS, "Username undefined");
+      if (password === undefined || password === null) throw new AdminError(CODE.EMPTY_CREDENTIALS, "Password undefined");
+      if (typeof username !== "string" || typeof password !== "string")
+        throw new AdminError(CODE.BAD_PARAMETER, "user name and password must be strings");
       const tried = await tryUser({ name: username, secret: password }, peer);
       if (tried === "busy") return busy(BUSY);
       if ("wait" in tried) return refused(peer, tried.wait);
-      if (tried.result === "unknown_user") return failure(103, "Username Not Found");
-      if (tried.result === "wrong_password") return failure(103, "Password Error");
+      if (tried.result === "unknown_user") return failure(CODE.WRONG_CREDENTIALS, "Username Not Found");
+      if (tried.result === "wrong_password") return failure(CODE.WRONG_CREDENTIALS, "Password Error");
       const verdict = allowed(username, peer);
       return verdict instanceof Response ? verdict : ok();
     },

@@ -1,5 +1,6 @@
 /** Bodies: how much of one is read, JSON, and its fields joined with those of the query. */
 import type { TObject, TSchema } from "@sinclair/typebox";
+import { parseJson } from "./json.ts";
 
 /** Bytes of a body; longer ones are not read. */
 export const BODY_MAX = 8 * 1024 * 1024;
@@ -56,12 +57,12 @@ export async function readCarefully(request: Request, max: number, stop: AbortSi
 export const announced = (request: Request): number => Number(request.headers.get("content-length") ?? 0);
 
 /** undefined when there is none. @throws BadBody */
-export function parseJson(bytes: Uint8Array): unknown {
+export function jsonOf(bytes: Uint8Array): unknown {
   if (bytes.length === 0) return undefined;
   if (!isModest(bytes)) throw new BadBody();
   try {
     // Strict: a topic must not silently become another one.
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)) as unknown;
+    return parseJson(new TextDecoder("utf-8", { fatal: true }).decode(bytes), DEPTH_MAX);
   } catch {
     throw new BadBody();
   }
@@ -118,6 +119,11 @@ export function mergeParams(query: Readonly<Record<string, string>>, json: unkno
   if (json === undefined || Array.isArray(json)) return params;
   for (const [name, value] of Object.entries(json)) if (!Object.hasOwn(params, name)) define(params, name, value);
   return params;
+}
+
+/** `_page`, `_sort` and the like, which steer lists; never a key of anything. */
+export function isQueryWord(name: string): boolean {
+  return /^_[a-z]/.test(name);
 }
 
 /** Plain assignment would take `__proto__` for something else. */

@@ -1,25 +1,16 @@
 /**
  * The wire contract of `/api/v3`: types only, the one server file the dashboard may import.
  *
- * Envelope: every JSON answer is HTTP 200 with `{code, data?, meta?}` or `{code, message}`; `code` 0 = success. 400, 401 and 404 are
- * plain text (401: `UNAUTHORIZED`; 404: `Not found.`). Unset values of EMQ X 3.1's own fields are the string `"undefined"`, never null.
+ * Envelope: every JSON answer is HTTP 200 with `{code, data?, meta?}` or `{code, message}`; `code` 0 = success, the others are the table in
+ * `admin/codes.ts`. 400, 401 and 404 are plain text (401: `UNAUTHORIZED`; 404: `Not found.`). Unset values of EMQ X 3.1's own fields are the
+ * string `"undefined"`, never null.
  * Times ending in `_at` are local server time `YYYY-MM-DD HH:MM:SS`; numbers ending in `_ms` are Unix milliseconds (0 = not yet).
  * A path segment is percent-encoded by the caller (`encodeURIComponent`) and decoded once by the server. A trailing slash never matters.
  * Every body field may be given in the query instead; the query wins. Unknown query keys (`_=123`) are ignored.
  *
  * Paged lists (`Page<T>`): `_page` (1), `_limit` (10000). Filters are ANDed: `field=value` is exact, `_like_field=text` is a
  * case-insensitive "contains", `_sort=field` or `_sort=-field` (descending). With a filter `meta.count` is the number of matches. Order without
- * `_sort` is that of creation.
- *
- * | list          | exact filters                                                                      | `_like_`                      | sort |
- * |---------------|------------------------------------------------------------------------------------|-------------------------------|------|
- * | connections   | client_id username ip_address proto_ver clean_start zone is_super listener conn_mod | client_id username ip_address | any field of the row |
- * | sessions      | client_id username clean_start connected                                           | client_id username            | any field of the row |
- * | subscriptions | client_id topic qos share                                                          | client_id topic               | any field of the row |
- * | routes        | topic                                                                              | topic                         | topic |
- * | banned        | who as                                                                             | who reason                    | any field of the row |
- * | retained      | topic qos; `_filter` = MQTT topic filter                                           | topic                         | any field of the row |
- * | delayed       | topic                                                                              | topic                         | any field of the row |
+ * `_sort` is that of creation. Any field of a row can be sorted by; which can be filtered by is FILTERS in `admin/filters.ts`.
  *
  * Routes beyond the EMQ X 3.1 document:
  *
@@ -65,14 +56,13 @@
  * While the default password stands and the caller is not on this machine: HTTP 403, text/plain, an explanation.
  */
 
-import type { Code, Meta } from "../admin/rows.ts";
+import type { Code } from "../admin/codes.ts";
+import type { Meta } from "../admin/rows.ts";
 
+export type { Code } from "../admin/codes.ts";
 export type * from "../admin/extra_rows.ts";
 export type * from "../admin/rows.ts";
 
-export interface Ok {
-  code: 0;
-}
 export interface Data<T> {
   code: 0;
   data: T;

@@ -1,5 +1,6 @@
 /** The OpenAPI 3.1 document, made from the same rows as the handlers. */
 import type { TSchema } from "@sinclair/typebox";
+import { CODE, CODES } from "../admin/codes.ts";
 import { type AnyRoute, type Kind, segmentsOf } from "./route.ts";
 
 interface Parameter {
@@ -9,7 +10,12 @@ interface Parameter {
   schema: unknown;
 }
 
-const failure = { type: "object", required: ["code", "message"], properties: { code: { type: "integer" }, message: { type: "string" } } };
+/** Every code a refusal here may have, with what it means and who sends it. */
+const code = {
+  type: "integer",
+  oneOf: CODES.filter((c) => c.code !== CODE.SUCCESS && c.sent !== "").map((c) => ({ const: c.code, title: c.words, description: c.sent })),
+};
+const failure = { type: "object", required: ["code", "message"], properties: { code, message: { type: "string" } } };
 const meta = {
   type: "object",
   required: ["page", "limit", "count"],

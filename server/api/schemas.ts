@@ -1,5 +1,6 @@
 /** JSON schemas of the contract's rows, for the OpenAPI document. The compiler checks that each names exactly the fields of its type. */
 import { type TSchema, Type } from "@sinclair/typebox";
+import type { Filters } from "../admin/filters.ts";
 import type * as C from "./contract.ts";
 
 /** Every field of a row, in order. */
@@ -267,6 +268,7 @@ export const setting = row<C.Setting>({
   app: text,
   enum: Type.Optional(list(text)),
   secret: Type.Optional(flag),
+  unused: Type.Optional(Type.Object({ value: text, why: text })),
 });
 export const settingsApplied = row<C.SettingsApplied>({ applied: list(text), restart: list(text) });
 export const aclCacheEntry = row<C.AclCacheEntry>({ topic: text, action: text, verdict: text, age_ms: int });
@@ -281,7 +283,7 @@ export const pageQuery = {
   _sort: Type.Optional(Type.String({ description: "A field of the row, with - in front for descending" })),
 };
 /** `page query` with the filters a list has. */
-export function filters(exact: readonly string[], like: readonly string[]) {
+export function filters({ exact, like }: Filters) {
   const names = [...exact, ...like.map((n) => `_like_${n}`)];
   return Type.Object({ ...pageQuery, ...Object.fromEntries(names.map((n) => [n, Type.Optional(text)])) });
 }

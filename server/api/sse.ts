@@ -1,4 +1,5 @@
 /** Server-Sent Events (WHATWG). */
+import { CODE } from "../admin/codes.ts";
 import { AdminError } from "../admin/index.ts";
 import { streamed } from "./reply.ts";
 import type { Call } from "./route.ts";
@@ -18,7 +19,7 @@ export function eventStream(
   open: (send: Send) => () => void,
   { lookMs = LOOK_MS }: { lookMs?: number } = {},
 ): Response {
-  if (call.request.signal.aborted) throw new AdminError(102, "the client has gone");
+  if (call.request.signal.aborted) throw new AdminError(CODE.UNKNOWN, "the client has gone");
   const cut = call.stream();
   const reader = new Reader();
   const stop = open((event, value) => reader.send(event, JSON.stringify(value)));

@@ -54,8 +54,7 @@ function accepts(header: string, encoding: string): boolean {
 
 /** By weak comparison (RFC 9110 section 13.1.2). */
 const isCurrent = (ifNoneMatch: string | null, etag: string): boolean =>
-  ifNoneMatch !== null &&
-  ifNoneMatch.split(",").some((tag) => {
+  (ifNoneMatch ?? "").split(",").some((tag) => {
     const t = tag.trim();
     return t === "*" || t.replace(/^W\//, "") === etag;
   });

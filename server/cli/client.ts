@@ -1,6 +1,7 @@
 /** The way to a running node: its socket in the data directory, or its URL with the credentials of an application. */
 import { existsSync } from "node:fs";
 import type { Data, Failure, Meta, Page } from "../api/contract.ts";
+import { wordsOf } from "../lib/errors.ts";
 
 export type Target = { socket: string } | { url: string; app: string; secret: string };
 
@@ -92,7 +93,7 @@ export class Client {
       return await fetch(`${base}/api/v3${where}`, init);
     } catch (err) {
       const to = "socket" in target ? target.socket : target.url;
-      throw new Unreachable(`the node cannot be reached at ${to}: ${err instanceof Error ? err.message : String(err)}`);
+      throw new Unreachable(`the node cannot be reached at ${to}: ${wordsOf(err)}`);
     }
   }
 }

@@ -1,7 +1,9 @@
 /** `baomq ctl …`: commands against a running node, in the words of `emqx_ctl`. */
 import { join } from "node:path";
+import { CTL_SOCKET } from "../lib/ctl_socket.ts";
 import { ApiError, Client, type Target, Unreachable } from "./client.ts";
 import { type Command, type Context, EXIT, Refused, take, UsageError, usageLines } from "./command.ts";
+import { absentCommands } from "./commands/absent.ts";
 import { accessCommands } from "./commands/access.ts";
 import { clientCommands } from "./commands/clients.ts";
 import { logCommands } from "./commands/log.ts";
@@ -9,9 +11,6 @@ import { messageCommands } from "./commands/messages.ts";
 import { nodeCommands } from "./commands/node.ts";
 import { pluginCommands } from "./commands/plugins.ts";
 import { completion, SHELLS } from "./completion.ts";
-
-/** In the data directory of the node. */
-const SOCKET = "ctl.sock";
 
 const OPTIONS = `Options, anywhere on the line:
   --json                    answers as JSON
@@ -37,6 +36,7 @@ const COMMANDS: readonly Command[] = [
   ...logCommands,
   ...accessCommands,
   ...messageCommands,
+  ...absentCommands,
   completionCommand,
 ];
 
@@ -89,7 +89,7 @@ function parse(argv: readonly string[], env: Readonly<Record<string, string | un
     }
   }
   const { url, app = "", secret = "", dir = "data" } = values;
-  return { words, json, target: url === undefined ? { socket: join(dir, SOCKET) } : { url, app, secret } };
+  return { words, json, target: url === undefined ? { socket: join(dir, CTL_SOCKET) } : { url, app, secret } };
 }
 
 /** Run one command; returns the exit code. */

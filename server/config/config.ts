@@ -1,15 +1,17 @@
-/** The configuration: file, then environment, then flags, then what was changed through the API; each value knows where it is from. */
+/** The configuration: file, then the API's changes, then environment, then flags; each value knows where it is from. */
 import { existsSync } from "node:fs";
+import { MASK } from "../lib/mask.ts";
 import { ValueError } from "../lib/units.ts";
 import { type KeyRow, Keys, type NamedTable } from "./keys.ts";
 import { listenersOf } from "./listeners.ts";
 import { CORE_KEYS } from "./schema.ts";
-import { ConfigError, ConfigErrors, readDirectory, readEnvironment, readFile, type Written } from "./sources.ts";
-import type { ListenerConfig, NodeConfig, Origin, ZoneConfig } from "./types.ts";
+import { ConfigError, ConfigErrors, type PluginFile, readDirectory, readEnvironment, readFile, type Written } from "./sources.ts";
+import type { ConfigRow, ListenerConfig, NodeConfig, Origin, SettingText, ZoneConfig } from "./types.ts";
 import { fillNode, fillZone } from "./zones.ts";
 
 export type { NamedTable } from "./keys.ts";
 export { ConfigError, ConfigErrors } from "./sources.ts";
+export type { ConfigRow } from "./types.ts";
 
 export interface LoadOptions {
   /** The plugins' tables. */
@@ -20,24 +22,19 @@ export interface LoadOptions {
   flags?: ReadonlyMap<string, string>;
 }
 
-export interface ConfigRow {
-  key: string;
-  /** As text; "" = unset. */
-  value: string;
-  default: string;
-  type: string;
-  expects: string;
-  doc: string;
-  origin: Origin;
-  live: boolean;
-  app: string;
-  choices: readonly string[] | null;
-  secret: boolean;
-}
-
-/** Later ones stand above earlier ones. */
-const LAYERS: readonly Origin[] = ["file", "env", "flag", "api"];
+/** Later ones stand above earlier ones. What whoever starts the node says with environment and flags, nobody overrules from a browser. */
+const LAYERS = ["beside", "file", "api", "env", "flag"] as const;
+type Layer = (typeof LAYERS)[number];
+/** "beside": the file beside a plugin that is not built in. */
+const ORIGIN: Readonly<Record<Layer, Origin>> = { beside: "file", file: "file", api: "api", env: "env", flag: "flag" };
 const API_VERSION = "v3.1.0";
+
+interface Given {
+  /** null = as by default, whatever lower layers say. */
+  text: string | null;
+  /** In words, e.g. "etc/emqx.conf:12". */
+  where: string;
+}
 
 /** @throws ConfigErrors */
 export function loadConfig(o: LoadOptions): Config {
@@ -48,17 +45,24 @@ export function loadConfig(o: LoadOptions): Config {
   const flags = [...(o.flags ?? [])].map(([key, text]): Written => ({ key, text, origin: "flag", where: `--set ${key}` }));
   const config = new Config(keys, o);
   const etcDir = [...main, ...env, ...flags].findLast((w) => w.key === "plugins.etc_dir")?.text ?? "etc/plugins/";
-  for (const w of [...readDirectory(etcDir, errors), ...main, ...env, ...flags]) {
+  for (const file of readDirectory(etcDir)) errors.push(...config.takePluginFile(file));
+  for (const w of [...main, ...env, ...flags]) {
     const error = config.write(w);
     if (error !== null) errors.push(error);
   }
-  if (errors.length === 0) config.resolve(errors);
   if (errors.length > 0) throw new ConfigErrors(errors);
+  config.resolve();
   return config;
 }
 
 export class Config {
-  readonly #layers: Record<string, Map<string, string>> = Object.fromEntries(LAYERS.map((l) => [l, new Map()]));
+  /** Files of the plugins' directory that nobody here can read: plugins that are not part of this build. */
+  readonly foreignFiles: string[] = [];
+  /** Plugins the node can do without -> what is wrong with their files. It counts when they are to run. */
+  readonly faults = new Map<string, string>();
+  readonly #layers: Record<Layer, Map<string, Given>>;
+  /** The API's words on keys that nobody knows (yet): those of plugins that are not built in are known when they are found. */
+  readonly #strangers: Map<string, string | null>;
   readonly #values = new Map<string, unknown>();
   readonly #zones = new Map<string, ZoneConfig>();
   readonly #node = { apiVersion: API_VERSION } as NodeConfig;
@@ -67,7 +71,12 @@ export class Config {
   constructor(
     readonly keys: Keys,
     private readonly loaded: LoadOptions,
-  ) {}
+    from: Config | null = null,
+  ) {
+    const layers = LAYERS.map((l) => [l, new Map(from === null ? [] : from.#layers[l])]);
+    this.#layers = Object.fromEntries(layers) as Record<Layer, Map<string, Given>>;
+    this.#strangers = new Map(from === null ? [] : from.#strangers);
+  }
 
   // ---- values
 
@@ -79,14 +88,40 @@ export class Config {
 
   /** As text; the default when nobody set it, "" for an unset optional key. */
   raw(key: string): string {
-    const origin = this.origin(key);
-    if (origin !== "default") return (this.#layers[origin] as Map<string, string>).get(key) as string;
+    const text = this.#given(key)?.text ?? null;
+    if (text !== null) return text;
     const { entry } = this.#row(key);
     return entry.optional ? "" : entry.default;
   }
 
   origin(key: string): Origin {
-    return LAYERS.findLast((l) => (this.#layers[l] as Map<string, string>).has(key)) ?? "default";
+    const layer = this.#topLayer(key);
+    return layer === undefined || this.#layers[layer].get(key)?.text === null ? "default" : ORIGIN[layer];
+  }
+
+  /** Where the value in force was written, in words that read on after "is set". */
+  where(key: string): string {
+    return this.#given(key)?.where ?? "by default";
+  }
+
+  /** What the API's layer says of a key, in force or not; undefined = nothing, null = as by default. */
+  override(key: string): string | null | undefined {
+    const given = this.#layers.api.get(key);
+    return given === undefined ? this.#strangers.get(key) : given.text;
+  }
+
+  /** The environment or a flag stands above the API's layer; where it was written. null = neither. */
+  fixedBy(key: string): string | null {
+    return (this.#layers.flag.get(key) ?? this.#layers.env.get(key))?.where ?? null;
+  }
+
+  #topLayer(key: string): Layer | undefined {
+    return LAYERS.findLast((l) => this.#layers[l].has(key));
+  }
+
+  #given(key: string): Given | undefined {
+    const layer = this.#topLayer(key);
+    return layer === undefined ? undefined : this.#layers[layer].get(key);
   }
 
   #row(key: string): KeyRow {
@@ -107,44 +142,99 @@ export class Config {
       return null;
     } catch (err) {
       if (!(err instanceof ValueError)) throw err;
-      return `${key} = ${row.entry.type === "secret" ? "******" : text}: expected ${row.entry.expects}`;
+      return `${key} = ${row.entry.type === "secret" ? MASK : text}: expected ${row.entry.expects}`;
     }
   }
 
-  /** Set (or, with null, unset) in a layer. Zones and node settings follow at once. Returns what is wrong, or null. */
-  set(key: string, text: string | null, origin: Exclude<Origin, "default">): string | null {
-    const error = this.check(key, text);
-    if (error !== null) return error;
-    const layer = this.#layers[origin] as Map<string, string>;
-    if (text === null) layer.delete(key);
-    else layer.set(key, text);
-    this.#values.clear();
-    this.resolve([]);
-    for (const w of this.#watchers) if (key.startsWith(w.prefix)) w.fn(key);
-    return null;
+  /** As `check`, for a value of the API's layer. */
+  checkOverride(key: string, text: string | null): string | null {
+    const isEarly = this.keys.find(key)?.entry.early === true && text !== null;
+    const early = `${key} is needed before anything kept in the data directory is read: set it in the configuration file, environment or by --set`;
+    return isEarly ? early : this.check(key, text);
   }
 
   /**
-   * Read the configuration files again; environment, flags and the API's changes stand above them as before. Returns the keys whose
-   * value is another one now. @throws ConfigErrors when a file is bad; then everything stays as it was.
+   * The API's layer says something else of these keys: a text, null = as by default, undefined = nothing any more. Zones, node
+   * settings and watchers follow at once. The values must have been checked.
    */
-  reread(): string[] {
-    const fresh = loadConfig(this.loaded);
-    const before = new Map([...this.written(), ...fresh.written()].map((key) => [key, this.raw(key)]));
-    this.#layers["file"] = fresh.#layers["file"] as Map<string, string>;
+  change(changes: ReadonlyMap<string, string | null | undefined>): void {
+    for (const [key, text] of changes) this.#override(key, text);
     this.#values.clear();
-    this.resolve([]);
+    this.resolve();
+    for (const key of changes.keys()) for (const w of this.#watchers) if (key.startsWith(w.prefix)) w.fn(key);
+  }
+
+  #override(key: string, text: string | null | undefined): void {
+    this.#layers.api.delete(key);
+    this.#strangers.delete(key);
+    if (text === undefined) return;
+    if (this.keys.find(key) === undefined) this.#strangers.set(key, text);
+    else this.#layers.api.set(key, { text, where: "through the API" });
+  }
+
+  /** A configuration as this one would be with the changes; nobody else sees it. */
+  with(changes: ReadonlyMap<string, string | null | undefined>): Config {
+    const copy = new Config(this.keys, this.loaded, this);
+    copy.change(changes);
+    return copy;
+  }
+
+  /**
+   * Read the configuration files again; what stands above them stays. Returns the keys whose value is another one now.
+   * @throws ConfigErrors when a file is bad (that of a plugin: when it runs); then everything stays as it was.
+   */
+  reread(runs: (plugin: string) => boolean): string[] {
+    const fresh = loadConfig(this.loaded);
+    const faults = [...fresh.faults].filter(([app]) => runs(app));
+    if (faults.length > 0) throw new ConfigErrors(faults.map(([, words]) => new ConfigError(words)));
+    const before = new Map([...this.written(), ...fresh.written()].map((key) => [key, this.raw(key)]));
+    this.#layers.file = fresh.#layers.file;
+    this.faults.clear();
+    for (const [app, words] of fresh.faults) this.faults.set(app, words);
+    this.#values.clear();
+    this.resolve();
     const changed = [...before].filter(([key, text]) => this.raw(key) !== text).map(([key]) => key);
     for (const key of changed) for (const w of this.#watchers) if (key.startsWith(w.prefix)) w.fn(key);
     return changed;
   }
 
   /** Take over one line of a source, without resolving. */
-  write(w: Written): ConfigError | null {
+  write(w: Written, layer: Layer = w.origin === "default" ? "file" : w.origin): ConfigError | null {
     const error = this.check(w.key, w.text);
     if (error !== null) return new ConfigError(`${w.where}: ${error}`);
-    (this.#layers[w.origin] as Map<string, string>).set(w.key, w.text);
+    const where = w.origin === "file" ? `in ${w.where}` : w.origin === "env" ? `by ${w.where} in the environment` : `by ${w.where}`;
+    this.#layers[layer].set(w.key, { text: w.text, where });
     return null;
+  }
+
+  /** Returns what is wrong with it, where that keeps the node from starting. */
+  takePluginFile(file: PluginFile): ConfigError[] {
+    const owner = this.keys.app(file.app);
+    const isReadable = file.errors.length === 0 && file.lines.length > 0;
+    const knowsNoKey = !file.lines.some((w) => this.keys.knowsFirst(w.key.split(".")[0] as string));
+    if (owner === undefined && (file.app.startsWith("emqx_") || (isReadable && knowsNoKey))) {
+      this.foreignFiles.push(file.path);
+      return [];
+    }
+    const errors = [...file.errors, ...file.lines.flatMap((w) => this.write(w) ?? [])];
+    if (errors.length === 0 || owner === undefined || owner.required === true) return errors;
+    this.faults.set(file.app, errors.map((e) => e.message).join("; "));
+    return [];
+  }
+
+  /** A plugin that is not built in has come, with the lines of the file beside it. @throws ConfigErrors */
+  adopt(table: NamedTable, lines: readonly Omit<Written, "origin">[]): void {
+    const own = new Keys([table]);
+    const errors = lines.filter((w) => own.find(w.key) === undefined);
+    if (errors.length > 0) throw new ConfigErrors(errors.map((w) => new ConfigError(`${w.where}: ${table.app} has no key ${w.key}`)));
+    this.keys.adopt(table);
+    for (const key of this.#layers.beside.keys()) if (own.find(key) !== undefined) this.#layers.beside.delete(key);
+    for (const w of lines) {
+      const error = this.write({ ...w, origin: "file" }, "beside");
+      if (error !== null) throw new ConfigErrors([error]);
+    }
+    for (const [key, text] of this.#strangers) if (text === null || this.check(key, text) === null) this.#override(key, text);
+    this.#values.clear();
   }
 
   /** Hear of every change of a key that begins so. Returns the function that ends it. */
@@ -157,19 +247,13 @@ export class Config {
   // ---- views
 
   /** Bring zones and node settings up to date; the objects stay the same, so everybody sees it. */
-  resolve(errors: ConfigError[]): void {
+  resolve(): void {
     for (const name of new Set(["external", "internal", ...this.#namesOf("zone", 1)])) {
       const zone = this.#zones.get(name) ?? ({ name } as ZoneConfig);
       fillZone(this, zone);
       this.#zones.set(name, zone);
     }
     fillNode(this, this.#node);
-    for (const l of this.listeners()) {
-      if (!this.#zones.has(l.zone))
-        errors.push(
-          new ConfigError(`listener.${l.kind}.${l.name}.zone = ${l.zone}: there is no such zone; set zone.${l.zone}.* or use external`),
-        );
-    }
   }
 
   zones(): ReadonlyMap<string, ZoneConfig> {
@@ -182,26 +266,42 @@ export class Config {
     return listenersOf(this, existsSync);
   }
 
-  /** Keys somebody set, of all layers. */
+  /** Known keys somebody set, of all layers. */
   written(): Set<string> {
-    return new Set(LAYERS.flatMap((l) => [...(this.#layers[l] as Map<string, string>).keys()]));
+    return new Set(LAYERS.flatMap((l) => [...this.#layers[l].keys()]));
   }
 
-  /** Keys that were set and have no meaning here. */
+  /** What was said of one application's keys, by text. */
+  texts(app: string): Map<string, SettingText> {
+    const texts = new Map<string, SettingText>();
+    for (const key of this.written()) {
+      const layer = this.#topLayer(key) as Layer;
+      if (this.#row(key).app !== app) continue;
+      texts.set(key, { text: this.#layers[layer].get(key)?.text ?? null, origin: ORIGIN[layer] });
+    }
+    return texts;
+  }
+
+  /** Keys of the API's layer that nobody knows, e.g. of a plugin that is gone. */
+  strangers(): string[] {
+    return [...this.#strangers.keys()];
+  }
+
+  /** Keys that were set, to something else than their default, and have no meaning here. */
   ignored(): { key: string; reason: string }[] {
     return [...this.written()].flatMap((key) => {
-      const reason = this.#row(key).entry.ignored;
+      const { entry } = this.#row(key);
+      const reason = entry.ignored ?? (this.raw(key) === entry.default ? null : entry.inert);
       return reason === null ? [] : [{ key, reason }];
     });
   }
 
   /** Every concrete key: placeholders are filled with the names there are. */
   entries(): ConfigRow[] {
-    const seen = new Map<string, ConfigRow>();
-    const written = this.written();
-    for (const row of this.keys.rows) for (const key of this.#concrete(row.pattern)) if (!seen.has(key)) seen.set(key, this.#describe(key));
-    for (const key of written) if (!seen.has(key)) seen.set(key, this.#describe(key));
-    return [...seen.values()].filter((r) => this.#row(r.key).entry.ignored === null);
+    const names = new Map(["tcp", "ssl", "ws", "wss"].map((kind) => [`listener.${kind}`, this.listenerNames(kind)]));
+    names.set("zone", [...this.#zones.keys()]);
+    const keys = new Set([...this.keys.rows.flatMap((row) => concrete(row.pattern, names)), ...this.written()]);
+    return [...keys].filter((key) => this.#row(key).entry.ignored === null).map((key) => this.#describe(key));
   }
 
   #describe(key: string): ConfigRow {
@@ -221,30 +321,14 @@ export class Config {
     };
   }
 
-  #concrete(pattern: string): string[] {
-    if (!pattern.includes("$")) return [pattern];
-    if (pattern.includes("$n.") || pattern.endsWith("$n") || pattern.includes("$id")) return [];
-    const parts = pattern.split(".");
-    if (parts[0] === "zone") return [...this.#zones.keys()].map((n) => pattern.replace("$name", n));
-    if (parts[0] !== "listener") return [];
-    const names = new Set(this.#namesOf(`listener.${parts[1]}`, 2));
-    names.add("external");
-    if (parts[1] === "tcp") names.add("internal");
-    return [...names].map((n) => pattern.replace("$name", n));
-  }
-
   #namesOf(prefix: string, index: number): string[] {
     return [...this.written()].filter((k) => k.startsWith(`${prefix}.`)).map((k) => k.split(".")[index] as string);
   }
 
-  /** Numbers of rows such as module.rewrite.rule.N that are set, in order. */
-  numbers(prefix: string): number[] {
-    const found = new Set<number>();
-    for (const key of this.written()) {
-      const n = key.startsWith(`${prefix}.`) ? Number(key.slice(prefix.length + 1).split(".")[0]) : Number.NaN;
-      if (Number.isInteger(n)) found.add(n);
-    }
-    return [...found].sort((a, b) => a - b);
+  /** What stands for the `$id` of rows such as module.rewrite.rule.$id that are set, numbers by their size. */
+  ids(prefix: string): string[] {
+    const found = new Set(this.#namesOf(prefix, prefix.split(".").length));
+    return [...found].sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
   }
 
   /** Names of the listeners of a kind that are set or shipped. */
@@ -253,6 +337,14 @@ export class Config {
     for (const n of this.#namesOf(`listener.${kind}`, 2)) names.add(n);
     return [...names];
   }
+}
+
+/** The keys a row of the table stands for now, by the names that fill its placeholder. */
+function concrete(pattern: string, names: ReadonlyMap<string, readonly string[]>): string[] {
+  if (!pattern.includes("$")) return [pattern];
+  const [prefix, rest] = pattern.split(".$name");
+  if (rest === undefined || rest.includes("$")) return [];
+  return (names.get(prefix as string) ?? []).map((name) => `${prefix}.${name}${rest}`);
 }
 
 function unknown(keys: Keys, key: string): string {

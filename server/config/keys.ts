@@ -13,32 +13,54 @@ export interface KeyRow {
 export interface NamedTable {
   app: string;
   table: ConfigTable;
+  /** The node does not start without this plugin. */
+  required?: boolean;
 }
 
 export class Keys {
-  readonly rows: KeyRow[] = [];
-  readonly #exact = new Map<string, KeyRow>();
-  readonly #patterns: { row: KeyRow; re: RegExp }[] = [];
+  #tables: readonly NamedTable[];
+  #rows: KeyRow[] = [];
+  #exact = new Map<string, KeyRow>();
+  #patterns: { row: KeyRow; re: RegExp }[] = [];
 
   constructor(tables: readonly NamedTable[]) {
-    for (const { app, table } of tables) {
-      for (const [pattern, entry] of Object.entries(table)) {
-        const row = { pattern, entry, app };
-        this.rows.push(row);
-        if (!pattern.includes("$")) this.#exact.set(pattern, row);
-        else this.#patterns.push({ row, re: regexOf(pattern) });
-      }
-    }
+    this.#tables = tables;
+    this.#index();
+  }
+
+  #index(): void {
+    this.#rows = this.#tables.flatMap(({ app, table }) => Object.entries(table).map(([pattern, entry]) => ({ pattern, entry, app })));
+    this.#exact = new Map(this.#rows.filter((r) => !r.pattern.includes("$")).map((r) => [r.pattern, r]));
+    this.#patterns = this.#rows.filter((r) => r.pattern.includes("$")).map((row) => ({ row, re: regexOf(row.pattern) }));
+  }
+
+  /** Put an application's table in place of the one it had. */
+  adopt(table: NamedTable): void {
+    this.#tables = [...this.#tables.filter((t) => t.app !== table.app), table];
+    this.#index();
+  }
+
+  get rows(): readonly KeyRow[] {
+    return this.#rows;
+  }
+
+  app(name: string): NamedTable | undefined {
+    return this.#tables.find((t) => t.app === name);
   }
 
   find(key: string): KeyRow | undefined {
     return this.#exact.get(key) ?? this.#patterns.find((p) => p.re.test(key))?.row;
   }
 
+  /** Does any key begin with this part? */
+  knowsFirst(part: string): boolean {
+    return this.#rows.some((r) => r.pattern.split(".")[0] === part);
+  }
+
   /** The known key that is most like an unknown one; placeholders are filled with the unknown key's own parts. */
   nearest(key: string): string | null {
     const parts = key.split(".");
-    const candidates = this.rows.map(({ pattern }) =>
+    const candidates = this.#rows.map(({ pattern }) =>
       pattern
         .split(".")
         .map((p, i) => (p.startsWith("$") ? (parts[i] ?? p) : p))
@@ -48,7 +70,8 @@ export class Keys {
   }
 }
 
-function regexOf(pattern: string): RegExp {
-  const parts = pattern.split(".").map((p) => (p === "$n" ? "\\d+" : p.startsWith("$") ? "[^.]+" : p.replace(/[^\w]/g, "\\$&")));
+/** "a.$name.b" -> what fits it, the parts in question captured; `$n` is digits only. */
+export function regexOf(pattern: string): RegExp {
+  const parts = pattern.split(".").map((p) => (p === "$n" ? "(\\d+)" : p.startsWith("$") ? "([^.]+)" : p.replace(/[^\w]/g, "\\$&")));
   return new RegExp(`^${parts.join("\\.")}$`);
 }

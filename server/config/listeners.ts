@@ -29,12 +29,11 @@ function listener(config: Config, kind: ListenerKind, name: string, exists: (fil
       acceptors: n("acceptors"),
       maxConnections: n("max_connections"),
       maxConnRate: n("max_conn_rate"),
-      access: config.numbers(`${prefix}.access`).map((i) => of(`access.${i}`) as { allow: boolean; cidr: string }),
+      access: config.ids(`${prefix}.access`).map((i) => of(`access.${i}`) as { allow: boolean; cidr: string }),
       rateLimit: of("rate_limit") as ListenerConfig["rateLimit"],
       proxyProtocol: of("proxy_protocol") === true,
       proxyProtocolTimeoutMs: n("proxy_protocol_timeout"),
       peerCertAsUsername: (of("peer_cert_as_username") ?? "") as ListenerConfig["peerCertAsUsername"],
-      backlog: n("backlog"),
       nodelay: of("nodelay") === true,
       sendTimeoutMs: n("send_timeout"),
       sendTimeoutClose: of("send_timeout_close") === true,
@@ -57,14 +56,13 @@ function tls(config: Config, prefix: string, exists: (file: string) => boolean):
     const path = String(of(key) ?? "");
     return config.origin(`${prefix}.${key}`) === "default" && !exists(path) ? "" : path;
   };
-  const versions = String(of("tls_versions") ?? "");
   return {
     keyfile: file("keyfile"),
     certfile: file("certfile"),
     cacertfile: String(of("cacertfile") ?? ""),
     verifyPeer: of("verify") === "verify_peer",
     failIfNoPeerCert: of("fail_if_no_peer_cert") === true,
-    versions: versions === "" ? [] : versions.split(",").map((v) => v.trim()),
+    versions: (of("tls_versions") as TlsConfig["versions"] | null) ?? [],
     ciphers: String(of("ciphers") ?? "").replaceAll(",", ":"),
     handshakeTimeoutMs: Number(of("handshake_timeout")),
   };

@@ -9,6 +9,7 @@ import {
   type Entry,
   flag,
   ignored,
+  inert,
   integer,
   number,
   oneOf,
@@ -17,19 +18,30 @@ import {
   rate,
   text,
 } from "../lib/config_entry.ts";
-import { ValueError } from "../lib/units.ts";
+import { LOG_LEVELS } from "../lib/log.ts";
+import { EXPECTS_DURATION, parseDuration, type Rate, ValueError } from "../lib/units.ts";
 import { LISTENER_KEYS } from "./schema_listeners.ts";
 
 const ERLANG = "It configures the Erlang VM, which is not here.";
 const CLUSTER = "This build runs as a single node.";
 const BRIDGE = "MQTT bridges are not part of this build.";
-const LEVELS = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"] as const;
+const OTP_LOG = "The log of the Erlang VM, which is not here; log.level and log.to decide.";
 const boot = { live: false };
+const early = { live: false, early: true };
+
+/** "240ms"; a bare number is ms, as EMQ X 3.1.0 shipped it. */
+function bareDuration(def: string, doc: string): Entry<number> {
+  return {
+    ...duration(def, doc),
+    expects: `${EXPECTS_DURATION}, or a number of ms`,
+    parse: (t) => (/^\s*\d+\s*$/.test(t) ? Number(t) : parseDuration(t)),
+  };
+}
 
 /** "topic=10,other=5" or "none". */
 function priorities(): Entry<ReadonlyMap<string, number> | null> {
-  const expects = "none, or topics with priorities 1 to 255, such as alarms/#=255,status=10";
-  const base = text("none", "Topics whose queued messages go out first.");
+  const expects = "none, or topics (exact ones, no filters) with priorities 0 to 255, such as alarm/fire=255,status=10";
+  const base = text("none", "Topics whose queued messages go out first. Exact topics: a wildcard in one means nothing.");
   return {
     ...base,
     expects,
@@ -39,12 +51,18 @@ function priorities(): Entry<ReadonlyMap<string, number> | null> {
       for (const pair of t.split(",")) {
         const at = pair.lastIndexOf("=");
         const n = Number(pair.slice(at + 1));
-        if (at < 1 || !Number.isInteger(n) || n < 1 || n > 255) throw new ValueError(t, expects);
+        if (at < 1 || !Number.isInteger(n) || n < 0 || n > 255) throw new ValueError(t, expects);
         table.set(pair.slice(0, at).trim(), n);
       }
       return table;
     },
   };
+}
+
+/** "30,1m" or "off". */
+function rateOrOff(def: string, doc: string): Entry<Rate | null> {
+  const base = rate(def, doc);
+  return { ...base, expects: `off, or ${base.expects}`, parse: (t) => (t.trim().toLowerCase() === "off" ? null : base.parse(t)) };
 }
 
 /** "x/# ^x/y/(.+)$ z/y/$1" */
@@ -77,6 +95,11 @@ const MQTT = {
   retain_available: flag("true", "May clients publish retained messages?"),
   wildcard_subscription: flag("true", "May clients subscribe with wildcards?"),
   shared_subscription: flag("true", "May clients use shared subscriptions?"),
+  max_server_keepalive: integer(
+    0,
+    "Longest keep alive of an MQTT 5 client, seconds: one that asks for more, or for none, is told this one; MQTT 3 clients keep theirs; 0 = no limit.",
+    { max: 65535 },
+  ),
   ignore_loop_deliver: flag("false", "Do clients not get what they published themselves?"),
 } as const satisfies ConfigTable;
 
@@ -91,9 +114,14 @@ const ZONE: ConfigTable = {
   publish_limit: optional(rate("10,1m", "Messages a client may publish in a time; beyond it, its connection is read more slowly.")),
   enable_acl: flag("on", "Are the access rules asked?"),
   enable_ban: flag("on", "Are bans enforced?"),
-  enable_stats: flag("on", "Without effect: statistics cost nothing here."),
+  enable_stats: inert(flag("on", "Are statistics of connections and sessions kept?"), "they cost nothing here and are always kept."),
   acl_deny_action: oneOf(["ignore", "disconnect"], "ignore", "What happens to a client that does what the rules deny."),
   force_gc_policy: ignored("1000|1MB", ERLANG),
+  force_shutdown_policy: ignored(
+    "8000|800MB",
+    "Clients have no process of their own: max_mqueue_len bounds what waits for one, and send_timeout cuts off whoever takes nothing.",
+    { required: false },
+  ),
   server_keepalive: optional(
     integer(0, "Keep alive told to MQTT 5 clients instead of their own, seconds; 0 = theirs stands.", { max: 65535 }),
   ),
@@ -102,7 +130,11 @@ const ZONE: ConfigTable = {
   upgrade_qos: flag("off", "Deliver with the higher of the publisher's and the subscriber's QoS?"),
   max_inflight: integer(32, "Most QoS 1 and 2 messages on their way to a client at a time; 0 = no limit.", { max: 65535 }),
   retry_interval: duration("20s", "Unacknowledged messages are sent to MQTT 3 clients again after this time; 0 = only on reconnect."),
-  max_awaiting_rel: integer(100, "Most QoS 2 messages of a client that wait for PUBREL; 0 = no limit.", { max: 65535 }),
+  max_awaiting_rel: integer(
+    100,
+    "Most QoS 2 messages of a client that wait for PUBREL: MQTT 5 clients are held to it, MQTT 3 clients beyond it are read slowly; 0 = no limit.",
+    { max: 65535 },
+  ),
   await_rel_timeout: duration("300s", "A QoS 2 message that is not released within this time is forgotten."),
   session_expiry_interval: duration("2h", "How long a session of an MQTT 3 client without clean session is kept."),
   max_mqueue_len: integer(1000, "Most queued messages of a session; the oldest goes when it is full; 0 = no limit."),
@@ -112,6 +144,10 @@ const ZONE: ConfigTable = {
   enable_flapping_detect: flag("off", "Are clients that come and go too often banned for a while?"),
   flapping_threshold: rate("10, 1m", "How often is too often."),
   flapping_banned_expiry_interval: duration("1h", "How long such a ban lasts."),
+  auth_failure_limit: rateOrOff(
+    "30,1m",
+    "How often a client may fail to authenticate, counted per address and name; ten times that per address. Beyond it, it is not asked for a while. off = no limit.",
+  ),
   mountpoint: optional(text("devicebound/", "Put in front of all topics of the zone's clients; %c and %u are filled in.")),
   use_username_as_clientid: flag("false", "Is the user name taken as client identifier?"),
 };
@@ -125,16 +161,26 @@ const all = (prefix: string, keys: string, reason: string): ConfigTable =>
 
 const BRIDGE_KEYS =
   "address proto_ver client_id clean_start username password mountpoint forwards ssl cacertfile certfile keyfile ciphers psk_ciphers " +
-  "keepalive tls_versions subscription.$n.topic subscription.$n.qos start_type reconnect_interval retry_interval max_inflight_batches " +
+  "keepalive tls_versions subscription.$id.topic subscription.$id.qos start_type reconnect_interval retry_interval max_inflight_batches " +
   "queue.batch_count_limit queue.batch_bytes_limit queue.batch_size queue.replayq_dir queue.replayq_seg_bytes";
 
 export const CORE_KEYS: ConfigTable = {
   "node.name": text("emqx@127.0.0.1", "Name of this node, as scripts and $SYS topics know it.", boot),
-  "node.data_dir": text("data", "Directory for data, generated certificates and the command line's socket.", boot),
+  "node.data_dir": text("data", "Directory for data, generated certificates and the command line's socket.", early),
   "storage.sync": oneOf(
     ["always", "normal"],
     "normal",
     "normal: acknowledged messages survive a crash of the process; always: also a loss of power, at the price of one disk sync per turn.",
+  ),
+  "storage.on_error": oneOf(
+    ["refuse", "accept"],
+    "refuse",
+    "While the disk cannot be written. refuse: what would have to be stored is not acknowledged (MQTT 5 hears Quota exceeded); " +
+      "accept: it is, from memory, and lost if the process ends before the disk works again.",
+  ),
+  "storage.pending_limit": bytes(
+    "64MB",
+    "While the disk cannot be written: most data that waits for it in memory; beyond it new data is refused.",
   ),
   ...all(
     "node",
@@ -145,6 +191,7 @@ export const CORE_KEYS: ConfigTable = {
   ...all("rpc", "tcp_server_port tcp_client_port connect_timeout send_timeout authentication_timeout call_receive_timeout", ERLANG),
   ...all("rpc", "socket_keepalive_idle socket_keepalive_interval socket_keepalive_count", ERLANG),
   ...all("cluster", "name discovery autoheal autoclean static.seeds mcast.addr mcast.ports mcast.iface mcast.ttl mcast.loop", CLUSTER),
+  ...all("cluster", "mcast.sndbuf mcast.recbuf mcast.buffer", CLUSTER),
   ...all(
     "cluster",
     "dns.name dns.app etcd.server etcd.prefix etcd.node_ttl etcd.ssl.keyfile etcd.ssl.certfile etcd.ssl.cacertfile",
@@ -153,15 +200,26 @@ export const CORE_KEYS: ConfigTable = {
   ...all("cluster", "k8s.apiserver k8s.service_name k8s.address_type k8s.app_name k8s.namespace", CLUSTER),
   ...all("bridge.$name", BRIDGE_KEYS, BRIDGE),
   "log.to": oneOf(["off", "file", "console", "both"], "console", "Where the log goes. (EMQ X 3.1 shipped both.)", boot),
-  "log.level": oneOf(LEVELS, "notice", "Least severe events that are logged. (EMQ X 3.1 shipped error.)", boot),
+  "log.level": oneOf([...LOG_LEVELS, "all"], "notice", "Least severe events that are logged. (EMQ X 3.1 shipped error.)", boot),
   "log.format": oneOf(["text", "json"], "text", "One line an event: text for people, json for machines.", boot),
   "log.dir": text("log", "Directory of the log files.", boot),
   "log.file": text("emqx.log", "Name of the log file.", boot),
   "log.chars_limit": integer(1024, "Longest line; -1 = no limit.", { min: -1, ...boot }),
   "log.rotation.size": bytes("10MB", "A log file is put aside at this size.", boot),
   "log.rotation.count": integer(5, "How many are kept.", { min: 1, ...boot }),
-  "log.info.file": optional(text("info.log", "A further file for events of level info and above.", boot)),
-  "log.error.file": optional(text("error.log", "A further file for events of level error and above.", boot)),
+  ...Object.fromEntries(
+    LOG_LEVELS.map((level) => [
+      `log.${level}.file`,
+      optional(
+        text(`${level}.log`, `A further file for events of level ${level} and above.`, {
+          ...boot,
+          hidden: level !== "info" && level !== "error",
+        }),
+      ),
+    ]),
+  ),
+  ...all("log", "primary_level primary_log_level logger_sasl_compatible sasl error_logger", OTP_LOG),
+  ...all("lager", "handlers crash_log", OTP_LOG),
   allow_anonymous: flag("true", "May clients nobody knows come in?"),
   acl_nomatch: oneOf(["allow", "deny"], "allow", "What is done with what no access rule names."),
   acl_file: text("etc/acl.conf", "The access rules; built-in ones while the default file does not exist.", boot),
@@ -178,12 +236,17 @@ export const CORE_KEYS: ConfigTable = {
   "module.presence": flag("on", "Tell on $SYS topics who connects and disconnects?"),
   "module.presence.qos": qos(1, "QoS of these messages."),
   "module.subscription": flag("off", "Subscribe clients to module.subscription.N topics when they connect?"),
-  "module.subscription.$n.topic": text("$client/%c", "A topic filter; %c and %u are filled in."),
-  "module.subscription.$n.qos": qos(1, "Its QoS."),
+  "module.subscription.$id.topic": text("$client/%c", "A topic filter; %c and %u are filled in."),
+  "module.subscription.$id.qos": qos(1, "Its QoS."),
   "module.rewrite": flag("off", "Apply the rewriting rules?"),
-  "module.rewrite.rule.$n": rewriteRule(),
-  "plugins.etc_dir": text("etc/plugins/", "Directory of the plugins' configuration files (*.conf).", boot),
-  "plugins.loaded_file": ignored("data/loaded_plugins", "What is loaded is kept in the data directory's database."),
+  "module.rewrite.rule.$id": rewriteRule(),
+  "plugins.etc_dir": text("etc/plugins/", "Directory of the plugins' configuration files (*.conf).", early),
+  "plugins.loaded_file": text(
+    "data/loaded_plugins",
+    "Which plugins run, at the first start on a data directory (EMQ X's own file; default: in the data directory). From then on the " +
+      "data directory's database keeps it.",
+    early,
+  ),
   "plugins.expand_plugins_dir": text(
     "plugins/",
     "Directory of your own plugins (*.ts, *.js), under the data directory; every file in it is run.",
@@ -200,7 +263,7 @@ export const CORE_KEYS: ConfigTable = {
   "broker.shared_dispatch_ack_enabled": ignored("false", "Unacknowledged messages of a member that goes are always given to another."),
   "broker.route_batch_clean": ignored("off", CLUSTER),
   "sysmon.long_gc": ignored("false", ERLANG),
-  "sysmon.long_schedule": integer(240, "An event loop that stands still for longer raises an alarm, ms; 0 = never."),
+  "sysmon.long_schedule": bareDuration("240ms", "An event loop that stands still for longer raises an alarm; 0 = never."),
   "sysmon.large_heap": ignored("8MB", ERLANG),
   "sysmon.busy_port": ignored("false", ERLANG),
   "sysmon.busy_dist_port": ignored("true", ERLANG),

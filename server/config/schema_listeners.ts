@@ -1,5 +1,6 @@
 /** The keys of the MQTT listeners. */
 
+import { parseCidr } from "../lib/cidr.ts";
 import {
   address,
   byteRate,
@@ -9,15 +10,17 @@ import {
   type Entry,
   flag,
   ignored,
+  inert,
   integer,
   list,
+  listOf,
   oneOf,
   optional,
   text,
 } from "../lib/config_entry.ts";
 import { isOriginRule } from "../lib/origin.ts";
 import { type Address, ValueError } from "../lib/units.ts";
-import type { ListenerKind } from "./types.ts";
+import { type ListenerKind, TLS_VERSIONS } from "./types.ts";
 
 const boot = { live: false };
 const RUNTIME = "The runtime and the system decide.";
@@ -35,8 +38,8 @@ function accessRule(): Entry<{ allow: boolean; cidr: string }> {
     ...text("allow all", "Who may connect; rules are tried in order of their number.", boot),
     expects,
     parse(t) {
-      const m = /^(allow|deny)\s+(all|[0-9a-fA-F.:]+(?:\/\d+)?)$/.exec(t.trim());
-      if (!m) throw new ValueError(t, expects);
+      const m = /^(allow|deny)\s+(\S+)$/.exec(t.trim());
+      if (!m || (m[2] !== "all" && parseCidr(m[2] as string) === null)) throw new ValueError(t, expects);
       return { allow: m[1] === "allow", cidr: m[2] as string };
     },
   };
@@ -69,17 +72,23 @@ interface Shipped {
 
 function common(s: Shipped): ConfigTable {
   return {
-    acceptors: integer(s.acceptors, "Shown only: one event loop accepts all connections.", { min: 1, ...boot }),
+    acceptors: inert(
+      integer(s.acceptors, "Processes that accept connections.", { min: 1, ...boot }),
+      "one event loop accepts them all; the number is only shown.",
+    ),
     max_connections: integer(s.max, "Most connections at a time; never more than open files allow.", { min: 1, ...boot }),
     max_conn_rate: integer(s.rate, "New connections a second; 0 = no limit.", boot),
     active_n: ignored(String(s.active), RUNTIME),
     zone: text(s.zone ?? "external", "Zone of its clients.", boot),
     rate_limit: optional(byteRate("1024,4096", "Bytes a second read from a client, and burst.", boot)),
-    "access.$n": accessRule(),
+    "access.$id": accessRule(),
     proxy_protocol: flag("off", "Does a proxy in front tell the client's address (PROXY protocol 1 or 2)?", boot),
     proxy_protocol_timeout: duration("3s", "Time for its header.", boot),
     peer_cert_as_username: optional(oneOf(["cn", "dn", "crt"], "cn", "Part of the client's certificate that is its user name.", boot)),
-    backlog: integer(s.backlog ?? 1024, "Connections that may wait to be accepted.", { min: 1, ...boot }),
+    backlog: inert(
+      integer(s.backlog ?? 1024, "Connections that may wait to be accepted.", { min: 1, ...boot }),
+      "the runtime has its own length, 512.",
+    ),
     send_timeout: duration(s.sendTimeout ?? "15s", "A client that takes nothing for so long is cut off.", boot),
     send_timeout_close: flag("on", "Is it?", boot),
     recbuf: ignored("2KB", RUNTIME, { required: false }),
@@ -92,7 +101,7 @@ function common(s: Shipped): ConfigTable {
 }
 
 const TLS: ConfigTable = {
-  tls_versions: optional(text("tlsv1.3,tlsv1.2", "TLS versions offered.", boot)),
+  tls_versions: optional(listOf(TLS_VERSIONS, "tlsv1.3,tlsv1.2", "TLS versions offered.", boot)),
   handshake_timeout: duration("15s", "Time for the TLS handshake.", boot),
   keyfile: text("etc/certs/key.pem", "Private key; a self-signed pair is made while the default file does not exist.", boot),
   certfile: text("etc/certs/cert.pem", "Certificate.", boot),

@@ -1,6 +1,7 @@
 /** Where settings are written: files (`key = value`, `##` comments) and the environment. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { whyUnreadable } from "../lib/file_errors.ts";
 import type { Origin } from "./types.ts";
 
 /** One setting as somebody wrote it. */
@@ -8,7 +9,7 @@ export interface Written {
   key: string;
   text: string;
   origin: Origin;
-  /** For messages: "etc/emqx.conf:12", "EMQX_MQTT__MAX_PACKET_SIZE", "--set". */
+  /** For messages: "etc/emqx.conf:12", "EMQX_MQTT__MAX_PACKET_SIZE", "--set mqtt.max_packet_size". */
   where: string;
 }
 
@@ -24,15 +25,13 @@ export class ConfigErrors extends Error {
   }
 }
 
-/** @throws ConfigError when the file cannot be read */
+/** The lines of a file; what is wrong with it goes to `errors`. */
 export function readFile(file: string, errors: ConfigError[]): Written[] {
   let textOfFile: string;
   try {
     textOfFile = readFileSync(file, "utf8");
   } catch (err) {
-    const code = (err as { code?: string }).code;
-    const why = code === "ENOENT" ? "there is no such file" : code === "EACCES" ? "permission denied" : String(err);
-    errors.push(new ConfigError(`configuration file ${file} cannot be read: ${why}`));
+    errors.push(new ConfigError(`configuration file ${file} cannot be read: ${whyUnreadable(err)}`));
     return [];
   }
   return parseFile(file, textOfFile, errors);
@@ -64,8 +63,17 @@ function unquoted(t: string): string {
   return t.replace(/\s+##.*$/, "").trim();
 }
 
+/** One file of the plugins' directory. */
+export interface PluginFile {
+  path: string;
+  /** The plugin it is for, going by its name: "emqx_retainer" of emqx_retainer.conf. */
+  app: string;
+  lines: Written[];
+  errors: ConfigError[];
+}
+
 /** The plugins' files, when the directory is there. */
-export function readDirectory(dir: string, errors: ConfigError[]): Written[] {
+export function readDirectory(dir: string): PluginFile[] {
   let names: string[];
   try {
     names = readdirSync(dir)
@@ -74,7 +82,11 @@ export function readDirectory(dir: string, errors: ConfigError[]): Written[] {
   } catch {
     return [];
   }
-  return names.flatMap((n) => readFile(join(dir, n), errors));
+  return names.map((name) => {
+    const path = join(dir, name);
+    const errors: ConfigError[] = [];
+    return { path, app: name.replace(/\.conf$/, ""), lines: readFile(path, errors), errors };
+  });
 }
 
 const PREFIXES = ["EMQX_", "BAOMQ_"];

@@ -4,6 +4,37 @@ export type AclDenyAction = "ignore" | "disconnect";
 export type SharedStrategy = "random" | "round_robin" | "sticky" | "hash";
 export type Origin = "default" | "file" | "env" | "flag" | "api";
 
+/** What was written for a key, and where. */
+export interface SettingText {
+  /** null = as by default, whatever lower layers say. */
+  text: string | null;
+  origin: Origin;
+}
+
+/** One key with its words. */
+export interface ConfigRow {
+  key: string;
+  /** As text; "" = unset. */
+  value: string;
+  default: string;
+  type: string;
+  expects: string;
+  doc: string;
+  origin: Origin;
+  live: boolean;
+  app: string;
+  choices: readonly string[] | null;
+  secret: boolean;
+}
+
+/** What would keep a node from starting with its settings. */
+export interface SettingProblem {
+  /** Whose values are at fault; one of them is to be changed. */
+  keys: readonly string[];
+  /** One line: key, value, what was expected. */
+  message: string;
+}
+
 /** `count` events in `intervalMs`, as in `10,1m`. */
 export interface RateSpec {
   count: number;
@@ -22,7 +53,6 @@ export interface ZoneConfig {
   aclNomatch: "allow" | "deny";
   enableAcl: boolean;
   enableBan: boolean;
-  enableStats: boolean;
   aclDenyAction: AclDenyAction;
   enableAclCache: boolean;
   aclCacheMaxSize: number;
@@ -39,6 +69,8 @@ export interface ZoneConfig {
   sharedSubscription: boolean;
   /** Seconds; 0 = the client's own keep alive stands. */
   serverKeepalive: number;
+  /** Seconds a client may ask for; 0 = any. */
+  maxServerKeepalive: number;
   /** A client is dropped after keepalive * 2 * backoff seconds of silence (0.75 -> 1.5). */
   keepaliveBackoff: number;
   /** 0 = no limit. */
@@ -60,6 +92,8 @@ export interface ZoneConfig {
   enableFlappingDetect: boolean;
   flappingThreshold: RateSpec;
   flappingBannedExpiryMs: number;
+  /** Failed authentications that are too many; null = no limit. */
+  authFailureLimit: RateSpec | null;
   /** Template with %c and %u; "" = none. */
   mountpoint: string;
   useUsernameAsClientid: boolean;
@@ -68,6 +102,8 @@ export interface ZoneConfig {
 
 export type ListenerKind = "tcp" | "ssl" | "ws" | "wss";
 
+export const TLS_VERSIONS = ["tlsv1", "tlsv1.1", "tlsv1.2", "tlsv1.3"] as const;
+
 export interface TlsConfig {
   keyfile: string;
   certfile: string;
@@ -75,7 +111,7 @@ export interface TlsConfig {
   verifyPeer: boolean;
   failIfNoPeerCert: boolean;
   /** e.g. ["tlsv1.3", "tlsv1.2"]; empty = the runtime's default. */
-  versions: string[];
+  versions: readonly string[];
   /** OpenSSL cipher list; "" = default. */
   ciphers: string;
   handshakeTimeoutMs: number;
@@ -101,7 +137,6 @@ export interface ListenerConfig {
   proxyProtocol: boolean;
   proxyProtocolTimeoutMs: number;
   peerCertAsUsername: "cn" | "dn" | "crt" | "";
-  backlog: number;
   nodelay: boolean;
   sendTimeoutMs: number;
   sendTimeoutClose: boolean;
@@ -162,6 +197,10 @@ export interface NodeConfig {
   apiVersion: string;
   sysIntervalMs: number;
   sharedStrategy: SharedStrategy;
+  /** What happens to what would have to be stored while the disk fails. */
+  storageOnError: "refuse" | "accept";
+  /** Bytes of changes that may wait for a failing disk. */
+  storagePendingLimit: number;
   presence: boolean;
   presenceQos: 0 | 1 | 2;
   /** module.subscription.N: auto-subscribe on connect; [] = off. */

@@ -12,6 +12,7 @@ const FIELDS: readonly (readonly [field: keyof ZoneConfig, key: string, fallback
   ["retainAvailable", "retain_available", "mqtt.retain_available"],
   ["wildcardSubscription", "wildcard_subscription", "mqtt.wildcard_subscription"],
   ["sharedSubscription", "shared_subscription", "mqtt.shared_subscription"],
+  ["maxServerKeepalive", "max_server_keepalive", "mqtt.max_server_keepalive"],
   ["ignoreLoopDeliver", "ignore_loop_deliver", "mqtt.ignore_loop_deliver"],
   ["allowAnonymous", "allow_anonymous", "allow_anonymous"],
   ["aclNomatch", "acl_nomatch", "acl_nomatch"],
@@ -22,7 +23,6 @@ const FIELDS: readonly (readonly [field: keyof ZoneConfig, key: string, fallback
   ["publishLimit", "publish_limit"],
   ["enableAcl", "enable_acl"],
   ["enableBan", "enable_ban"],
-  ["enableStats", "enable_stats"],
   ["keepaliveBackoff", "keepalive_backoff"],
   ["maxSubscriptions", "max_subscriptions"],
   ["upgradeQos", "upgrade_qos"],
@@ -38,6 +38,7 @@ const FIELDS: readonly (readonly [field: keyof ZoneConfig, key: string, fallback
   ["enableFlappingDetect", "enable_flapping_detect"],
   ["flappingThreshold", "flapping_threshold"],
   ["flappingBannedExpiryMs", "flapping_banned_expiry_interval"],
+  ["authFailureLimit", "auth_failure_limit"],
   ["useUsernameAsClientid", "use_username_as_clientid"],
 ];
 
@@ -61,17 +62,19 @@ export function fillNode(config: Config, node: NodeConfig): void {
   node.nodeName = String(config.get("node.name"));
   node.sysIntervalMs = Number(config.get("broker.sys_interval"));
   node.sharedStrategy = config.get("broker.shared_subscription_strategy") as SharedStrategy;
+  node.storageOnError = config.get("storage.on_error") as NodeConfig["storageOnError"];
+  node.storagePendingLimit = Number(config.get("storage.pending_limit"));
   node.presence = config.get("module.presence") === true;
   node.presenceQos = Number(config.get("module.presence.qos")) as 0 | 1 | 2;
   node.autoSubscribe =
     config.get("module.subscription") !== true
       ? []
-      : config.numbers("module.subscription").map((n) => ({
+      : config.ids("module.subscription").map((n) => ({
           topic: String(config.get(`module.subscription.${n}.topic`)),
           qos: Number(config.get(`module.subscription.${n}.qos`)) as 0 | 1 | 2,
         }));
   node.rewrite =
     config.get("module.rewrite") !== true
       ? []
-      : config.numbers("module.rewrite.rule").map((n) => config.get(`module.rewrite.rule.${n}`) as NodeConfig["rewrite"][number]);
+      : config.ids("module.rewrite.rule").map((n) => config.get(`module.rewrite.rule.${n}`) as NodeConfig["rewrite"][number]);
 }

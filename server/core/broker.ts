@@ -1,19 +1,25 @@
 /** The broker: everything the core holds, put together. No socket, no clock, no disk of its own: those are ports. */
 import type { NodeConfig, ZoneConfig } from "../config/types.ts";
+import { between, later, type MonoMs, type WallMs } from "../lib/time.ts";
 import { RC } from "../mqtt/reason_codes.ts";
 import { parseSharedFilter } from "../mqtt/topic.ts";
 import type { Access } from "./access/access.ts";
 import type { Banned } from "./access/banned.ts";
 import type { Flapping } from "./access/flapping.ts";
+import type { Guesses } from "./access/guesses.ts";
 import { Channel } from "./channel.ts";
 import { Delivery, Frame } from "./deliver.ts";
+import { Durability } from "./durability.ts";
 import type { Hooks } from "./hooks.ts";
+import { visit } from "./keepalive.ts";
 import { Message, Slab } from "./message.ts";
-import { OutPool } from "./out.ts";
+import { Openings } from "./openings.ts";
+import { Output } from "./output.ts";
 import type { Clock, ListenerInfo, Log, Random, Store, StoredMessage, Transport } from "./ports.ts";
 import { Registry } from "./registry.ts";
 import { Router } from "./router.ts";
 import { mountFilter, type Session } from "./session.ts";
+import { termsOf } from "./terms.ts";
 import { Timers, Wheel } from "./timers.ts";
 import type { AuthMethod, PeerCertificate, SubscribeOptions } from "./types.ts";
 import { VirtualClient } from "./virtual_client.ts";
@@ -33,15 +39,14 @@ export interface BrokerOptions {
   access: Access;
   banned: Banned;
   flapping: Flapping;
+  guesses: Guesses;
   alarms: Alarms;
   /** Run `fn` when this turn of the event loop is over (setImmediate): the journal's group commit. */
   defer(fn: () => void): void;
 }
 
-/** From so many pieces of work in one turn on, output waits for the turn's end. */
-const BUSY_CALLS = 3;
-/** While it does not, every so many pieces of work one turn is watched. */
-const BUSY_PROBE = 16;
+/** Ticks come every 100 ms; so long without one, and the process was halted. */
+const HALT_MS = 2000;
 
 export class Broker {
   readonly node: NodeConfig;
@@ -55,32 +60,29 @@ export class Broker {
   readonly access: Access;
   readonly banned: Banned;
   readonly flapping: Flapping;
+  readonly guesses: Guesses;
+  readonly openings: Openings;
   readonly alarms: Alarms;
   readonly router = new Router();
-  readonly pool: OutPool;
+  readonly output: Output;
   readonly slab = new Slab();
   readonly frame = new Frame();
   readonly delivery = new Delivery(this);
+  readonly durability = new Durability(this);
   readonly registry = new Registry(this);
   readonly authMethods = new Map<string, AuthMethod>();
   readonly virtualSessions = new Set<Session>();
   /** Clients connected now. */
   connections = 0;
-  /** Unix ms, refreshed at the start of every piece of work. */
-  now: number;
+  /** What time it is, refreshed at the start of every piece of work. For what is stored or shown. */
+  now: WallMs;
+  /** The same moment for every duration. */
+  mono: MonoMs;
   /** null = nobody traces. */
   tracer: Tracer | null = null;
-  /** Channels that have said their last word: ended after the next flush. */
-  closing: Channel[] = [];
   readonly #timers = new Timers();
   readonly #wheel: Wheel<Channel>;
-  readonly #opening = new Set<Channel>();
-  #deferred = false;
-  /** Pieces of work since the last look, and whether the last turn had many. */
-  #work = 0;
-  #busy = false;
-  #storeFailed = false;
-  readonly #defer: (fn: () => void) => void;
+  #tickedAt: MonoMs;
   readonly #restored = new WeakMap<StoredMessage, Message>();
 
   constructor(o: BrokerOptions) {
@@ -92,14 +94,17 @@ export class Broker {
     this.store = o.store;
     this.hooks = o.hooks;
     this.metrics = o.metrics;
-    this.pool = new OutPool(o.metrics);
+    this.output = new Output(this, o.defer);
     this.access = o.access;
     this.banned = o.banned;
     this.flapping = o.flapping;
+    this.guesses = o.guesses;
+    this.openings = new Openings(o.metrics);
     this.alarms = o.alarms;
-    this.#defer = o.defer;
     this.now = o.clock.now();
-    this.#wheel = new Wheel(this.now);
+    this.mono = o.clock.mono();
+    this.#tickedAt = this.mono;
+    this.#wheel = new Wheel(this.mono);
   }
 
   get sessions(): Map<string, Session> {
@@ -109,6 +114,7 @@ export class Broker {
   /** Take the time for the work that begins now. */
   beat(): void {
     this.now = this.clock.now();
+    this.mono = this.clock.mono();
   }
 
   /** The zone of that name; a listener may name one nobody configured: then it has the external zone's settings. */
@@ -121,63 +127,19 @@ export class Broker {
   accept(transport: Transport, listener: ListenerInfo, cert: PeerCertificate | null): Channel {
     this.beat();
     const ch = new Channel(this, transport, listener, cert);
-    this.plan(ch, this.now + this.zone(listener.zone).idleTimeoutMs);
+    this.plan(ch, later(this.mono, this.zone(listener.zone).idleTimeoutMs));
     return ch;
   }
 
   /** Look at a channel again at that time. */
-  plan(ch: Channel, at: number): void {
+  plan(ch: Channel, at: MonoMs): void {
     this.#wheel.plan(ch, at);
   }
 
   /** It is closed: nothing more to look at. */
   unplan(ch: Channel): void {
     this.#wheel.remove(ch);
-  }
-
-  planRetry(ch: Channel): void {
-    const zone = ch.client?.zone;
-    if (zone === undefined || zone.retryIntervalMs === 0) return;
-    this.plan(ch, this.now + zone.retryIntervalMs);
-  }
-
-  /** Keep alive, CONNECT in time, redelivery to 3.x clients, QoS 2 messages never released. */
-  #visit(ch: Channel): void {
-    const now = this.now;
-    if (ch.phase === "closed") return;
-    if (ch.phase !== "connected") {
-      const zone = this.zone(ch.listener.zone);
-      // The clock of CONNECT starts with the connection, not with its last byte: a trickle must not keep it open.
-      if (ch.openedAt + zone.idleTimeoutMs <= now) ch.close(RC.KEEP_ALIVE_TIMEOUT, "idle_timeout");
-      else this.plan(ch, ch.openedAt + zone.idleTimeoutMs);
-      return;
-    }
-    if (ch.keepaliveMs > 0) {
-      if (ch.lastRecv + ch.keepaliveMs <= now) {
-        this.metrics.keepaliveTimeouts++;
-        ch.close(RC.KEEP_ALIVE_TIMEOUT, "keepalive_timeout");
-        return;
-      }
-      this.plan(ch, ch.lastRecv + ch.keepaliveMs);
-    }
-    this.#retry(ch, ch.session as Session);
-  }
-
-  #retry(ch: Channel, session: Session): void {
-    const { zone } = session;
-    if (session.inflight !== null && session.inflight.count > 0 && zone.retryIntervalMs > 0) {
-      // 5.0 forbids redelivery on a living connection [MQTT-4.4.0-1]; EMQ X does it for 3.x.
-      if (ch.version !== 5 && !ch.out.blocked) this.delivery.resend(session, ch, this.now - zone.retryIntervalMs);
-      this.plan(ch, session.inflight.oldest + zone.retryIntervalMs);
-    }
-    const waiting = session.awaitingRel;
-    if (waiting === null || waiting.size === 0 || zone.awaitRelTimeoutMs === 0) return;
-    for (const [id, since] of waiting) {
-      if (since + zone.awaitRelTimeoutMs > this.now) break;
-      waiting.delete(id);
-      this.metrics.qos2Expired++;
-      if (session.storeKey !== 0) this.store.sessions.relDone(session.storeKey, id);
-    }
+    this.durability.forget(ch);
   }
 
   /** May publishers' frames be forwarded without anybody looking at each delivery? */
@@ -215,12 +177,15 @@ export class Broker {
     if (this.hooks.at["message.publish"].length === 0) return m;
     if (!m.retain && this.plainPublish(m.topic)) return m;
     if (!m.owned) this.slab.keep(m);
-    return this.hooks.publish(m);
+    const final = this.hooks.publish(m);
+    if (final !== null && final !== m) final.dated(this.now, this.mono);
+    return final;
   }
 
   /** Publish as the broker: API, plugins, wills, `$SYS`. Returns the number of receivers. */
   publish(m: Message): number {
     this.metrics.internalPublished++;
+    m.dated(this.now, this.mono);
     const final = this.filter(m);
     if (final === null) return 0;
     const route = this.router.route(final.topic);
@@ -237,8 +202,8 @@ export class Broker {
 
   /** To one session, e.g. a retained message; `retain` as it is to be shown. */
   deliverTo(session: Session, m: Message, o: SubscribeOptions, retain: boolean): void {
-    const qos = m.qos < o.qos ? m.qos : o.qos;
-    this.delivery.send(session, m, qos, retain, o.subId > 0 ? [o.subId] : null, null, m.topic);
+    const terms = termsOf(session.qosOf(m.qos, o.qos), retain, o.subId > 0 ? [o.subId] : null, null);
+    this.delivery.send(session, m, terms, m.topic);
   }
 
   /** The message of a journalled delivery; one object however many sessions wait for it. */
@@ -247,6 +212,7 @@ export class Broker {
     if (m === undefined) {
       m = new Message(row.topic, row.payload, row.qos, row.retain, row.from, row.username, row.timestamp, row.expiresAt, row.properties);
       m.storeId = row.storeId ?? 0;
+      m.dated(this.now, this.mono);
       this.#restored.set(row, m);
     }
     m.storeRefs++;
@@ -295,85 +261,51 @@ export class Broker {
   /** The node stops: every MQTT 5 client hears why. */
   shutdown(): void {
     this.beat();
-    for (const s of [...this.sessions.values()]) s.channel?.close(RC.SERVER_SHUTTING_DOWN, "server_shutting_down");
+    for (const { channel: ch } of [...this.sessions.values()])
+      if (ch !== null) this.guard(ch, () => ch.close(RC.SERVER_SHUTTING_DOWN, "server_shutting_down"));
     this.flush();
   }
 
   // ---- time
 
-  /** Coarse timer (100 ms); output is flushed after it. Returns cancel. */
+  /** Coarse timer (100 ms); output is flushed after it. Not before the next tick, also with 0. Returns cancel. */
   after(ms: number, fn: () => void): () => void {
-    return this.#timers.add(this.now + ms, fn);
+    return this.#timers.add(later(this.mono, Math.max(1, ms)), fn);
+  }
+
+  /** For the rest of a long piece of work: others have their turn first. What was done so far is committed and sent. */
+  nextTurn(): Promise<void> {
+    return new Promise((done) =>
+      this.output.defer(() => {
+        this.beat();
+        this.flush();
+        done();
+      }),
+    );
   }
 
   /** Called by the composition root every 100 ms. */
   tick(): void {
     this.beat();
-    if (this.#storeFailed) this.#commit();
-    this.#timers.run(this.now, (err) =>
+    this.durability.retry();
+    this.#timers.run(this.mono, (err) =>
       this.log.error("timer failed", { error: err instanceof Error ? (err.stack ?? err.message) : String(err) }),
     );
-    this.#wheel.run(this.now, (ch) => this.#visit(ch));
+    // After a halt of the process (suspended, starved) what clients have sent meanwhile is read before their silence is judged.
+    if (between(this.#tickedAt, this.mono) < HALT_MS) this.#wheel.run(this.mono, (ch) => this.guard(ch, visit));
+    this.#tickedAt = this.mono;
     this.flush();
   }
 
   // ---- output
 
-  /**
-   * Write what was gathered: at once while little happens, and once per turn of the event loop while many connections talk
-   * (their output gathers, so a write carries more) or while the journal has something to commit first.
-   */
+  /** Write what was gathered: at once, or at the end of the event loop's turn. */
   flush(): void {
-    this.#work++;
-    if (this.#deferred) return;
-    if (!this.#busy && (!this.store.pending || this.#storeFailed)) {
-      this.#flushNow();
-      if (this.#work < BUSY_PROBE) return;
-    }
-    this.#deferred = true;
-    this.#work = 0;
-    this.#defer(this.#endOfTurn);
+    this.output.flush();
   }
 
-  /** Runs after everything that was ready in this turn. */
-  readonly #endOfTurn = (): void => {
-    this.#deferred = false;
-    this.#busy = this.#work >= BUSY_CALLS;
-    this.#work = 0;
-    if (this.store.pending) this.#commit();
-    this.#flushNow();
-  };
-
-  #flushNow(): void {
-    this.pool.flushAll();
-    if (this.closing.length === 0) return;
-    const list = this.closing;
-    this.closing = [];
-    for (const ch of list) {
-      ch.out.transport.end();
-    }
-  }
-
-  /** A failing disk must not acknowledge: connections with unsent acknowledgements are cut, their clients will send again. */
-  #commit(): void {
-    if (!this.store.pending) return;
-    try {
-      this.store.commit();
-      if (this.#storeFailed) {
-        this.#storeFailed = false;
-        this.alarms.clear("storage_failed");
-        this.log.warn("data can be stored again");
-      }
-    } catch (err) {
-      if (!this.#storeFailed)
-        this.log.error("data cannot be stored; clients that wait for acknowledgements are disconnected", { error: String(err) });
-      this.#storeFailed = true;
-      this.alarms.set("storage_failed", String(err));
-      for (const out of this.pool.dirty) {
-        if (!out.holdsAcks) continue;
-        out.close();
-        out.transport.destroy();
-      }
-    }
+  /** One connection's failure is its own: whoever loops over many goes on. */
+  guard(ch: Channel, fn: (ch: Channel) => void): void {
+    this.output.guard(ch, fn);
   }
 }

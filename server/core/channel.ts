@@ -5,6 +5,7 @@
  * connection alone waits: reading pauses, and what had come already is kept until the answer is there.
  */
 
+import { type MonoMs, NO_MONO, type WallMs } from "../lib/time.ts";
 import * as T from "../mqtt/frame.ts";
 import { bodyStart, checkFlags, frameLength } from "../mqtt/frame.ts";
 import { writeAck } from "../mqtt/packets/acks.ts";
@@ -15,13 +16,15 @@ import type { AclCache } from "./access/acl_cache.ts";
 import type { Broker } from "./broker.ts";
 import { CutPacket } from "./cut_packet.ts";
 import { handleAuth } from "./handle/auth.ts";
-import { handleConnect } from "./handle/connect.ts";
+import { connectTooLarge, handleConnect } from "./handle/connect.ts";
 import { handlePacket } from "./handle/index.ts";
 import { handlePublish } from "./handle/publish.ts";
+import { Intake, PAUSED } from "./intake.ts";
+import { OPENING_PACKET_MAX } from "./openings.ts";
 import { Out } from "./out.ts";
 import type { ListenerInfo, Transport } from "./ports.ts";
 import type { Route } from "./router.ts";
-import { mountFilter, type Session } from "./session.ts";
+import { mountFilter, type Session, unmountTopic } from "./session.ts";
 import type { ClientInfo, PeerCertificate } from "./types.ts";
 
 export type Phase = "opening" | "connecting" | "connected" | "closed";
@@ -48,12 +51,12 @@ export class Channel {
   /** May reason strings be sent [MQTT-3.1.2-29]? */
   problemInfo = true;
   will: WillPacket | null = null;
-  /** Unix ms; time of CONNECT. */
-  connectedAt = 0;
-  /** Unix ms of the last byte from the client. */
-  lastRecv: number;
-  /** Unix ms; the transport's connection. */
-  readonly openedAt: number;
+  /** Time of CONNECT. */
+  connectedAt = 0 as WallMs;
+  /** The last byte from the client. */
+  lastRecv: MonoMs;
+  /** The transport's connection. */
+  readonly openedAt: MonoMs;
   /** Silence after which the client is gone, ms; 0 = never. */
   keepaliveMs = 0;
   /** Of the broker's wheel. */
@@ -61,8 +64,8 @@ export class Channel {
   /** Last topic of a PUBLISH, as sent, and where it leads. */
   lastTopic: Uint8Array | null = null;
   route: Route | null = null;
-  /** The route was allowed by the ACL until then (Unix ms), as of that epoch of the rules. */
-  allowedUntil = 0;
+  /** The route was allowed by the ACL until then, as of that epoch of the rules. */
+  allowedUntil = NO_MONO;
   allowedEpoch = 0;
   aclCache: AclCache | null = null;
   /** State of enhanced authentication. */
@@ -70,7 +73,7 @@ export class Channel {
   authState: Record<string, unknown> | null = null;
   /** Tokens left for the zone's publish limit, and when they were counted. */
   publishTokens = 0;
-  publishTokensAt = 0;
+  publishTokensAt = NO_MONO;
 
   recvOct = 0;
   recvCnt = 0;
@@ -81,10 +84,9 @@ export class Channel {
   sendOther = 0;
 
   #partial: CutPacket | null = null;
+  /** A handler waits: what comes meanwhile is kept. */
   #waiting = false;
-  /** Reading is paused: waiting, slowed down, or the client does not read its answers. */
-  #paused = 0;
-  #rest: Uint8Array[] | null = null;
+  readonly #intake: Intake;
 
   constructor(
     readonly broker: Broker,
@@ -92,8 +94,9 @@ export class Channel {
     readonly listener: ListenerInfo,
     readonly cert: PeerCertificate | null,
   ) {
-    this.out = new Out(transport, broker.pool);
-    this.lastRecv = this.openedAt = broker.now;
+    this.out = new Out(transport, broker.output.pool, this);
+    this.#intake = new Intake(transport);
+    this.lastRecv = this.openedAt = broker.mono;
   }
 
   /** Take note of whether raw forwarding is allowed on this node now. */
@@ -123,32 +126,45 @@ export class Channel {
     if (this.phase === "closed") return;
     const broker = this.broker;
     broker.beat();
-    this.lastRecv = broker.now;
+    this.lastRecv = broker.mono;
     this.recvOct += chunk.length;
     this.recvCnt++;
     broker.metrics.bytesReceived += chunk.length;
-    if (this.#waiting) this.#keepRest(chunk);
+    const opening = this.phase !== "connected";
+    if (this.#waiting) this.#intake.keep(chunk);
     else this.#guarded(chunk);
+    if (opening) this.#tellHeld();
     broker.flush();
   }
 
   /** The transport takes bytes again. */
   onDrain(): void {
     if (!this.out.drained()) return;
-    this.#resumeReading(2);
-    if (this.session !== null) {
-      this.broker.beat();
-      this.broker.delivery.pump(this.session);
-      this.broker.flush();
-    }
+    this.onRoom();
+    this.broker.flush();
+  }
+
+  /** The peer has read enough to be sent more. */
+  onRoom(): void {
+    this.#intake.resume(PAUSED.UNREAD);
+    if (this.session === null) return;
+    this.broker.beat();
+    this.broker.delivery.pump(this.session);
   }
 
   /** The transport is gone. */
   onClose(reason: string): void {
+    this.out.close();
     if (this.phase === "closed") return;
     this.broker.beat();
     this.#shut(reason, true);
     this.broker.flush();
+  }
+
+  /** Before it is connected, a client's bytes count towards the budget of all such. */
+  #tellHeld(): void {
+    const counts = this.phase === "opening" || this.phase === "connecting";
+    this.broker.openings.hold(this, counts ? (this.#partial?.held ?? 0) + this.#intake.bytes : 0);
   }
 
   /** A bug in a handler must cost one connection, not the process. */
@@ -180,39 +196,55 @@ export class Channel {
       }
       if (this.phase === "closed") return;
       if (this.#waiting) {
-        if (pos < chunk.length) this.#keepRest(chunk.subarray(pos));
+        if (pos < chunk.length) this.#intake.keep(chunk.subarray(pos));
         return;
       }
     }
     const end = buf.length;
-    const limit = this.client?.zone.maxPacketSize ?? this.broker.zone(this.listener.zone).maxPacketSize;
-    // Seen at the first byte: whoever speaks another protocol (HTTP on the wrong port) need not send on until the "packet" is full.
-    if (this.phase === "opening" && pos < end && buf[pos] !== T.CONNECT << 4) {
-      this.malformed(RC.PROTOCOL_ERROR, "first packet is not CONNECT");
-      return;
-    }
+    let limit = this.#packetLimit();
     while (pos < end) {
-      const n = frameLength(buf, pos, end, this.phase === "opening" ? 0 : this.version);
+      const version = this.phase === "opening" ? 0 : this.version;
+      // Seen at the first byte: whoever speaks another protocol (HTTP on the wrong port) need not send on until the "packet" is full.
+      if ((buf[pos] as number) >> 4 !== T.PUBLISH && !checkFlags(buf[pos] as number, version)) {
+        if (version === 0) this.malformed(RC.PROTOCOL_ERROR, "first packet is not CONNECT");
+        else this.malformed(RC.MALFORMED_PACKET, "type or flags of the fixed header");
+        return;
+      }
+      const n = frameLength(buf, pos, end, version);
       if (n < 0) {
         this.malformed(RC.MALFORMED_PACKET, "remaining length");
         return;
       }
-      if (n > limit && limit > 0) {
-        this.malformed(RC.PACKET_TOO_LARGE, `packet of ${n} bytes, limit ${limit}`);
+      if (n > limit) {
+        this.#tooLarge(buf, pos, end, `packet of ${n} bytes, limit ${limit}`);
         return;
       }
       if (n === 0 || pos + n > end) {
         this.#partial = new CutPacket(buf, pos, end, n);
         return;
       }
+      const opening = this.phase !== "connected";
       this.#packet(buf, pos, pos + n);
       pos += n;
       if (this.phase === ("closed" as Phase)) return;
+      if (opening) limit = this.#packetLimit();
       if (this.#waiting) {
-        if (pos < end) this.#keepRest(buf.subarray(pos, end));
+        if (pos < end) this.#intake.keep(buf.subarray(pos, end));
         return;
       }
     }
+  }
+
+  /** Bytes; whoever has not said yet who he is may not send much. */
+  #packetLimit(): number {
+    const zone = this.client?.zone ?? this.broker.zone(this.listener.zone);
+    const max = zone.maxPacketSize > 0 ? zone.maxPacketSize : Number.POSITIVE_INFINITY;
+    return this.phase === "connected" ? max : Math.min(max, OPENING_PACKET_MAX);
+  }
+
+  #tooLarge(buf: Uint8Array, pos: number, end: number, why: string): void {
+    if (this.phase === "opening") connectTooLarge(this, buf, bodyStart(buf, pos), end, why);
+    else this.malformed(RC.PACKET_TOO_LARGE, why);
   }
 
   #packet(buf: Uint8Array, pos: number, end: number): void {
@@ -225,38 +257,29 @@ export class Channel {
         this.#wait(handlePublish(this, buf, pos, body, end));
         return;
       }
-      if (!checkFlags(first)) {
-        this.malformed(RC.MALFORMED_PACKET, "flags of the fixed header");
-        return;
-      }
       this.#wait(handlePacket(this, type, buf, body, end));
       return;
     }
-    if (!checkFlags(first)) this.malformed(RC.MALFORMED_PACKET, "flags of the fixed header");
-    else if (this.phase === "opening" && type === T.CONNECT) this.#wait(handleConnect(this, buf, body, end));
+    if (this.phase === "opening" && type === T.CONNECT) this.#wait(handleConnect(this, first & 15, buf, body, end));
     else if (this.phase === "connecting" && type === T.AUTH) this.#wait(handleAuth(this, buf, body, end));
-    // The first packet must be CONNECT [MQTT-3.1.0-1].
-    else this.malformed(RC.PROTOCOL_ERROR, "first packet is not CONNECT");
+    else this.malformed(RC.PROTOCOL_ERROR, "first packet is not CONNECT"); // [MQTT-3.1.0-1]
   }
 
   /** Nothing more is handled before the promise has settled. */
   #wait(p: void | Promise<void>): void {
     if (p === undefined) return;
     this.#waiting = true;
-    this.#pauseReading(1);
+    this.#intake.pause(PAUSED.HANDLER);
     const done = (): void => {
       this.#waiting = false;
       if (this.phase !== "closed") {
         this.broker.beat();
-        const rest = this.#rest;
-        this.#rest = null;
-        if (rest !== null) {
-          for (const chunk of rest) {
-            if (this.#waiting) this.#keepRest(chunk);
-            else if (this.phase !== ("closed" as Phase)) this.#guarded(chunk);
-          }
+        for (const chunk of this.#intake.take()) {
+          if (this.#waiting) this.#intake.keep(chunk);
+          else if (this.phase !== ("closed" as Phase)) this.#guarded(chunk);
         }
-        if (!this.#waiting) this.#resumeReading(1);
+        if (!this.#waiting) this.#intake.resume(PAUSED.HANDLER);
+        this.#tellHeld();
       }
       this.broker.flush();
     };
@@ -266,27 +289,11 @@ export class Channel {
     });
   }
 
-  #keepRest(chunk: Uint8Array): void {
-    if (this.#rest === null) this.#rest = [chunk];
-    else this.#rest.push(chunk);
-  }
-
-  /** Reasons to pause are bits: 1 = a handler waits, 2 = the client does not read, 4 = publish limit. */
-  #pauseReading(bit: number): void {
-    if (this.#paused === 0) this.out.transport.pause();
-    this.#paused |= bit;
-  }
-  #resumeReading(bit: number): void {
-    if ((this.#paused & bit) === 0) return;
-    this.#paused &= ~bit;
-    if (this.#paused === 0 && this.phase !== "closed") this.out.transport.resume();
-  }
-
-  /** Stop reading from this client for a while (publish limit, `zone.*.publish_limit`). */
+  /** Stop reading from this client for a while: it sends more than it may (`zone.*.publish_limit`, `max_awaiting_rel`). */
   slowDown(ms: number): void {
-    if ((this.#paused & 4) !== 0) return;
-    this.#pauseReading(4);
-    this.broker.after(ms, () => this.#resumeReading(4));
+    if (this.#intake.paused(PAUSED.LIMIT)) return;
+    this.#intake.pause(PAUSED.LIMIT);
+    this.broker.after(ms, () => this.#intake.resume(PAUSED.LIMIT));
   }
 
   /** Go on with the cut packet. Returns the position behind it in the chunk; -1 = its length is still unknown. */
@@ -304,34 +311,50 @@ export class Channel {
 
   /** PUBACK, PUBREC, PUBREL or PUBCOMP. Its bytes leave with the next flush, after the journal's commit. */
   sendAck(type: number, packetId: number, code: number): void {
+    if (this.phase === "closed") return;
     const at = this.out.reserve(5);
     const n = writeAck(this.out.staging, at, type, packetId, code, this.version);
+    if (this.maxPacket > 0 && n > this.maxPacket) {
+      this.out.unreserve(5);
+      this.#unsendable(n);
+      return;
+    }
     this.out.unreserve(5 - n);
     this.out.holdsAcks = true;
     this.sendOther++;
-    const metrics = this.broker.metrics;
-    if (type === T.PUBACK) metrics.pubackSent++;
-    else if (type === T.PUBREC) metrics.pubrecSent++;
-    else if (type === T.PUBREL) metrics.pubrelSent++;
-    else metrics.pubcompSent++;
-    if (this.out.blocked) this.#pauseReading(2);
+    this.broker.metrics.ackSent(type);
+    if (this.out.blocked) this.#intake.pause(PAUSED.UNREAD);
   }
 
-  sendPubrel(packetId: number, code: number): void {
-    this.sendAck(T.PUBREL, packetId, code);
-  }
-
-  /** Any other packet. */
-  sendPacket(bytes: Uint8Array): void {
+  /**
+   * Any other packet. A promise tells of what the journal may keep (CONNACK, SUBACK, UNSUBACK): not before the commit. Nothing is
+   * written behind the last word.
+   */
+  sendPacket(bytes: Uint8Array, promise = false): void {
+    if (this.phase === "closed") return;
+    if (!this.fits(bytes.length)) {
+      this.#unsendable(bytes.length);
+      return;
+    }
     this.out.copy(bytes, 0, bytes.length);
+    if (promise && this.session !== null && this.session.storeKey !== 0) this.out.holdsAcks = true;
     this.sendOther++;
-    if (this.out.blocked) this.#pauseReading(2);
+    if (this.out.blocked) this.#intake.pause(PAUSED.UNREAD);
+  }
+
+  /** Does the client take a packet of so many bytes [MQTT-3.1.2-24]? */
+  fits(length: number): boolean {
+    return this.maxPacket === 0 || length <= this.maxPacket;
+  }
+
+  /** An answer the client waits for and does not take: without it, it cannot go on. */
+  #unsendable(length: number): void {
+    this.close(RC.PACKET_TOO_LARGE, "packet_too_large", `answer of ${length} bytes, the client takes ${this.maxPacket}`);
   }
 
   /** The topic as the client knows it. */
   unmount(topic: string): string {
-    const prefix = this.client?.mountpoint ?? "";
-    return prefix !== "" && topic.startsWith(prefix) ? topic.slice(prefix.length) : topic;
+    return unmountTopic(this.client?.mountpoint ?? "", topic);
   }
 
   /** A filter of the client's with its mountpoint, behind the share prefix if there is one. */
@@ -350,30 +373,36 @@ export class Channel {
   /** End the connection: reason to the client (5.0), shutdown reason for the statistics, will by the rules. */
   close(code: number, reason: string, why?: string): void {
     if (this.phase === "closed") return;
-    if (this.phase === "connected" && this.version === 5) {
-      const text = this.problemInfo && why !== undefined ? { reasonString: why } : undefined;
-      this.sendPacket(encodeDisconnect(5, code, text));
-      this.broker.metrics.disconnectSent++;
-    }
+    if (this.phase === "connected" && this.version === 5) this.#sendDisconnect(code, why);
     if (why !== undefined)
       this.broker.log.info("connection closed", { clientid: this.client?.clientId, ip: this.out.transport.ip, reason, why });
-    this.#shut(reason, true);
-    this.broker.closing.push(this);
+    this.end(reason);
   }
 
-  /** The client said DISCONNECT: no will (unless it asked for it), not counted as a shutdown. */
-  leave(withWill: boolean): void {
-    if (this.phase === "closed") return;
-    if (!withWill) this.will = null;
-    this.#shut("normal", false);
-    this.broker.closing.push(this);
+  /** The reason string goes only where it fits [MQTT-3.14.2-3], the packet too [MQTT-3.1.2-24]. */
+  #sendDisconnect(code: number, why: string | undefined): void {
+    let bytes = encodeDisconnect(5, code, this.problemInfo && why !== undefined ? { reasonString: why } : undefined);
+    if (!this.fits(bytes.length)) bytes = encodeDisconnect(5, code);
+    if (!this.fits(bytes.length)) return;
+    this.sendPacket(bytes);
+    this.broker.metrics.disconnectSent++;
   }
 
-  /** Refused before it was connected: CONNACK is written already. */
-  refuse(reason: string): void {
+  /** What is written already is the last word, e.g. a CONNACK that refuses; a DISCONNECT of the client is not counted as a shutdown. */
+  end(reason: string, counted = true): void {
     if (this.phase === "closed") return;
-    this.#shut(reason, true);
-    this.broker.closing.push(this);
+    this.#shut(reason, counted);
+    this.broker.output.endSoon(this);
+  }
+
+  /** End the connection at once: what was not written yet never will be. */
+  cut(reason: string): void {
+    this.out.close();
+    try {
+      this.out.transport.destroy();
+    } finally {
+      if (this.phase !== "closed") this.#shut(reason, true);
+    }
   }
 
   #shut(reason: string, counted: boolean): void {
@@ -382,7 +411,8 @@ export class Channel {
     this.rawForm = 0;
     this.broker.unplan(this);
     this.#partial = null;
-    this.#rest = null;
+    this.#intake.close();
+    if (!wasConnected) this.#tellHeld();
     if (counted) this.listener.shutdowns.set(reason, (this.listener.shutdowns.get(reason) ?? 0) + 1);
     if (wasConnected) this.broker.registry.detach(this, reason);
   }

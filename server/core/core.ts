@@ -4,6 +4,7 @@ import { Access } from "./access/access.ts";
 import { type AclFile, registerAclFile } from "./access/acl_file.ts";
 import { Banned } from "./access/banned.ts";
 import { Flapping } from "./access/flapping.ts";
+import { Guesses } from "./access/guesses.ts";
 import { installAutoSubscribe } from "./auto_subscribe.ts";
 import { Broker } from "./broker.ts";
 import { Hooks } from "./hooks.ts";
@@ -61,6 +62,7 @@ export function buildCore(o: CoreOptions): Core {
     access,
     banned,
     flapping,
+    guesses: new Guesses(clock, log, metrics),
     alarms,
     defer: o.defer,
   });

@@ -18,6 +18,11 @@ export class CutPacket {
     this.#length = have;
   }
 
+  /** Memory it takes, bytes. */
+  get held(): number {
+    return this.#buf.length;
+  }
+
   /** Bytes gathered; the packet once it is whole. */
   get bytes(): Uint8Array {
     return this.#buf;

@@ -1,25 +1,23 @@
 /**
- * From a matched message to the output buffers and queues of its receivers.
- *
- * Three ways out, cheapest first: the publisher's own bytes (same protocol form, nothing to change), a form encoded once and
- * shared by all receivers that take it, and a form of a receiver's own (topic alias, subscription identifiers, expiry).
+ * From a matched message to its receivers: who gets it, now, later or not at all. In which bytes is writer.ts's business.
  */
-import { copyBytes } from "../lib/bytes.ts";
-import { PUBLISH } from "../mqtt/frame.ts";
-import { encodePublish, PublishView, publishPacketIdOffset } from "../mqtt/packets/publish.ts";
+import { later, type MonoMs, NO_MONO } from "../lib/time.ts";
+import { PUBREL } from "../mqtt/frame.ts";
+import { PublishView } from "../mqtt/packets/publish.ts";
 import type { PublishProperties, QoS } from "../mqtt/types.ts";
 import type { Broker } from "./broker.ts";
 import type { Channel } from "./channel.ts";
+import type { Inflight } from "./inflight.ts";
+import { planRetry } from "./keepalive.ts";
 import { Message } from "./message.ts";
-import type { Mqueue, QueueItem } from "./mqueue.ts";
-import { combined, type Route } from "./router.ts";
+import type { QueueItem } from "./mqueue.ts";
+import type { Route } from "./router.ts";
 import type { Session } from "./session.ts";
 import type { ShareGroup } from "./shared.ts";
 import type { Subscription } from "./subscription.ts";
+import type { Terms } from "./terms.ts";
 import type { ClientInfo } from "./types.ts";
-
-/** Room that the staging buffer always has for one piece. */
-const PIECE_MAX = 60 * 1024;
+import { Source, Writer, writePatched } from "./writer.ts";
 
 /** The PUBLISH in hand, and where its parts lie. One object, filled anew for each packet. */
 export class Frame extends PublishView {
@@ -28,34 +26,43 @@ export class Frame extends PublishView {
   properties: PublishProperties | null = null;
 }
 
-/** The frame a message came in, while its chunk is being processed. */
-export class Source {
-  message: Message | null = null;
-  buf: Uint8Array = new Uint8Array(0);
-  start = 0;
-  end = 0;
-  /** Offset of the packet identifier from `start`. */
-  idOffset = 0;
-  /** 5 or 4: the protocol form of the frame. */
-  form = 0;
-}
-
 export class Delivery {
   readonly source = new Source();
+  readonly #writer = new Writer(this.source);
 
   constructor(private readonly broker: Broker) {}
 
   /** Every receiver of a route. Returns how many sessions took it (queued counts). */
   dispatch(route: Route, m: Message): number {
-    let n = 0;
+    const { router } = this.broker;
     const subs = route.subs;
-    for (let i = 0; i < subs.length; i++) n += this.toSubscription(subs[i] as Subscription, m);
-    if (route.shares !== null) n += this.#toGroups(route.shares, m);
+    let n = 0;
+    router.enter();
+    try {
+      for (let i = 0; i < subs.length; i++) {
+        const s = subs[i] as Subscription;
+        // Gone while we were on our way: a hook or a virtual client has ended it.
+        if (s.index >= 0) n += this.toSubscription(s, m);
+      }
+      if (route.shares !== null) n += this.#toGroups(route.shares, m);
+    } finally {
+      router.leave();
+    }
     return n;
   }
 
   /** QoS 0 without retain: the frame itself goes out where it can; only the other receivers need a message object. */
   dispatchFrame(route: Route, ch: Channel, frame: Frame): number {
+    const { router } = this.broker;
+    router.enter();
+    try {
+      return this.#dispatchFrame(route, ch, frame);
+    } finally {
+      router.leave();
+    }
+  }
+
+  #dispatchFrame(route: Route, ch: Channel, frame: Frame): number {
     const subs = route.subs;
     const form = ch.version === 5 ? 5 : 4;
     const { buf, start, end } = frame;
@@ -66,12 +73,9 @@ export class Delivery {
     for (let i = 0; i < subs.length; i++) {
       const s = subs[i] as Subscription;
       const to = s.session.channel;
-      if (to === null || to.rawForm !== form || s.subIds !== null || s.nl) {
+      if (to === null || to.rawForm !== form || s.subIds !== null || s.nl || to.out.blocked || s.index < 0) {
         m ??= messageOf(ch, route.topic, frame);
-        n += this.toSubscription(s, m);
-      } else if (to.out.blocked) {
-        metrics.dropSlowReader++;
-        s.session.mqueueDropped++;
+        if (s.index >= 0) n += this.toSubscription(s, m);
       } else {
         to.out.run(buf, start, end);
         to.sendMsg++;
@@ -87,24 +91,15 @@ export class Delivery {
 
   toSubscription(s: Subscription, m: Message): number {
     const session = s.session;
-    if (m.from === session.clientId && (s.nl || s.parts !== null || session.zone.ignoreLoopDeliver)) {
-      const own = this.#ownCopy(s);
+    if (m.from === session.clientId && session.receive === null) {
+      const own = ownCopy(s);
       if (own === null) {
         this.broker.metrics.dropNoLocal++;
         return 0;
       }
       s = own;
     }
-    const qos = session.zone.upgradeQos ? (Math.max(m.qos, s.qos) as QoS) : m.qos < s.qos ? m.qos : s.qos;
-    return this.send(session, m, qos, s.rap && m.retain, s.subIds, s.share, s.filter);
-  }
-
-  /** What a session gets of its own message: nothing by No Local [MQTT-3.8.3-3], unless another subscription asks for it. */
-  #ownCopy(s: Subscription): Subscription | null {
-    if (s.session.zone.ignoreLoopDeliver) return null;
-    if (s.parts === null) return s.nl ? null : s;
-    const parts = s.parts.filter((p) => !p.nl);
-    return parts.length === 0 ? null : combined(parts);
+    return this.send(session, m, s.terms(session.qosOf(m.qos, s.qos), s.rap && m.retain), s.filter);
   }
 
   #toGroups(groups: readonly ShareGroup[], m: Message): number {
@@ -118,76 +113,80 @@ export class Delivery {
   }
 
   /** One message to one session: written, queued or dropped by its limits. 1 = taken. */
-  send(session: Session, m: Message, qos: QoS, retain: boolean, subIds: number[] | null, share: ShareGroup | null, filter: string): number {
+  send(session: Session, m: Message, terms: Terms, filter: string): number {
     if (session.receive !== null) {
+      if (session.terminated) return 0;
       session.receive(m, filter);
       session.deliverCount++;
       return 1;
     }
+    if (terms.qos > 0 && this.broker.durability.full && session.storeKey !== 0) {
+      this.broker.metrics.dropUnkept++;
+      this.#dropped(m, "storage_failed", session);
+      return 0;
+    }
     const ch = session.channel;
-    if (ch === null || !ch.ready) return this.#queue(session, m, qos, retain, subIds, share);
-    if (qos === 0) {
+    if (ch === null || !ch.ready) return this.#queue(session, m, terms);
+    if (terms.qos === 0) {
       if (ch.out.blocked) {
         this.broker.metrics.dropSlowReader++;
         session.mqueueDropped++;
         this.#dropped(m, "slow_reader", session);
         return 0;
       }
-      return this.#write(session, ch, m, 0, retain, false, 0, subIds) ? 1 : 0;
+      return this.#write(session, ch, m, terms, 0) ? 1 : 0;
     }
-    if (session.mqueueLen > 0 || ch.out.blocked || !this.#windowOpen(session)) return this.#queue(session, m, qos, retain, subIds, share);
-    return this.#start(session, ch, m, qos, retain, subIds, share, 0);
+    if (session.mqueueLen > 0 || ch.out.blocked || !this.#windowOpen(session)) return this.#queue(session, m, terms);
+    return this.#start(session, ch, m, terms, 0);
   }
 
+  /** May one more message go out? Not before those that an earlier connection left unacknowledged. */
   #windowOpen(session: Session): boolean {
     const w = session.inflight;
-    return w === null || (w.count < session.maxInflight && !w.exhausted);
+    return w === null || (w.sent < session.maxInflight && !w.exhausted && w.unsent < 0);
   }
 
   /** Put into the inflight window and write. `seq` > 0: a queued delivery that is already journalled. */
-  #start(
-    session: Session,
-    ch: Channel,
-    m: Message,
-    qos: QoS,
-    retain: boolean,
-    subIds: number[] | null,
-    share: ShareGroup | null,
-    seq: number,
-  ): number {
+  #start(session: Session, ch: Channel, m: Message, terms: Terms, seq: number): number {
     const broker = this.broker;
-    if (ch.maxPacket > 0 && this.#tooLarge(ch, m, qos, retain, subIds)) {
-      if (seq > 0) broker.store.sessions.done(session.storeKey, seq, m);
-      broker.metrics.dropTooLarge++;
-      this.#dropped(m, "too_large", session);
+    // The size must be known before an identifier is spent on it.
+    const own = ch.maxPacket > 0 ? this.#writer.encodeOwn(ch, m, terms, false, 0) : null;
+    if (own !== null && own.length > ch.maxPacket) {
+      this.#tooLarge(session, m, seq);
       return 0;
     }
     if (!m.owned) broker.slab.keep(m);
-    const journalled = session.storeKey !== 0;
+    const { sessions } = broker.store;
+    const key = session.storeKey;
     const queued = seq > 0;
-    if (journalled && !queued) seq = ++session.seq;
+    if (key !== 0 && !queued) seq = ++session.seq;
     const fresh = session.inflight === null;
-    const id = session.window().push(m, qos, retain, seq, broker.now, subIds, share);
-    if (fresh) broker.planRetry(ch);
-    if (journalled && queued) broker.store.sessions.sent(session.storeKey, seq, id);
-    else if (journalled) broker.store.sessions.enqueue(session.storeKey, seq, m, qos, id, subIds, retain);
-    this.#write(session, ch, m, qos, retain, false, id, subIds);
+    const id = session.window().push(m, terms, seq, broker.mono);
+    if (fresh) planRetry(ch);
+    if (key !== 0 && queued) sessions.sent(key, seq, id);
+    else if (key !== 0) sessions.enqueue(key, seq, m, terms.qos, id, terms.subIds, terms.retain);
+    if (own === null) this.#write(session, ch, m, terms, id);
+    else {
+      writePatched(ch, own, terms.qos, id);
+      this.#count(session, ch, m, terms.qos);
+    }
     return 1;
   }
 
-  #queue(session: Session, m: Message, qos: QoS, retain: boolean, subIds: number[] | null, share: ShareGroup | null): number {
+  #queue(session: Session, m: Message, terms: Terms): number {
     const broker = this.broker;
     if (session.terminated) return 0;
+    const { qos } = terms;
     if (qos === 0 && !session.zone.mqueueStoreQos0) {
       broker.metrics.dropQos0Offline++;
       this.#dropped(m, "qos0_offline", session);
       return 0;
     }
     if (!m.owned) broker.slab.keep(m);
-    const item: QueueItem = { message: m, qos, retain, seq: 0, subIds, share };
+    const item: QueueItem = { message: m, terms, seq: 0 };
     if (session.storeKey !== 0 && qos > 0) {
       item.seq = ++session.seq;
-      broker.store.sessions.enqueue(session.storeKey, item.seq, m, qos, 0, subIds, retain);
+      broker.store.sessions.enqueue(session.storeKey, item.seq, m, qos, 0, terms.subIds, terms.retain);
     }
     session.enqueueCount++;
     const out = session.queue().push(item);
@@ -200,43 +199,84 @@ export class Delivery {
     return 1;
   }
 
-  /** Move queued messages into the window while it is open and the peer reads. */
+  /** The session has a connection again: what is unacknowledged first, then what is queued. */
+  resume(session: Session): void {
+    session.inflight?.restart();
+    this.pump(session);
+  }
+
+  /** Send what waits, in order, while the window is open and the peer reads. A hook may end the connection in the middle. */
   pump(session: Session): void {
-    const q: Mqueue | null = session.mqueue;
     const ch = session.channel;
-    if (q === null || ch === null || !ch.ready) return;
-    while (q.length > 0 && !ch.out.blocked) {
+    if (ch === null || !ch.ready) return;
+    const w = session.inflight;
+    if (w !== null && w.unsent >= 0 && !this.#sendAgain(session, ch, w)) return;
+    const q = session.mqueue;
+    if (q === null) return;
+    while (q.length > 0 && ch.ready && !ch.out.blocked) {
       const next = q.peek() as QueueItem;
-      if (next.qos > 0 && !this.#windowOpen(session)) return;
+      const { message: m, terms } = next;
+      if (terms.qos > 0 && !this.#windowOpen(session)) return;
       q.shift();
-      const m = next.message;
-      if (m.expiresAt > 0 && m.expiresAt <= this.broker.now) {
-        this.#expired(session, m, next.seq);
-        continue;
-      }
-      if (next.qos === 0) this.#write(session, ch, m, 0, next.retain, false, 0, next.subIds);
-      else this.#start(session, ch, m, next.qos, next.retain, next.subIds, next.share, next.seq);
+      if (m.expired(this.broker.mono)) this.#expired(session, m, next.seq);
+      else if (terms.qos === 0) this.#write(session, ch, m, terms, 0);
+      else this.#start(session, ch, m, terms, next.seq);
     }
   }
 
-  /** Send everything unacknowledged again, in order, with DUP and the same identifiers [MQTT-4.4.0-1]. */
-  resend(session: Session, ch: Channel, sentBefore: number): void {
+  /**
+   * After a reconnect: everything unacknowledged again, in order, with DUP and the same identifiers [MQTT-4.4.0-1], no more PUBLISH
+   * packets at a time than the client takes now [MQTT-3.3.4-9]. True = all have been sent.
+   */
+  #sendAgain(session: Session, ch: Channel, w: Inflight): boolean {
+    const now = this.broker.mono;
+    for (let n = w.unsent; n >= 0; n = w.unsent) {
+      if (!ch.ready || ch.out.blocked) return false;
+      if (w.released(n)) {
+        w.resent(n, now);
+        this.broker.durability.acknowledge(ch, PUBREL, w.packetId(n), 0);
+        continue;
+      }
+      if (w.sent >= session.maxInflight) return false;
+      const m = w.message(n);
+      const seq = w.seq(n);
+      if (w.sentAt(n) === NO_MONO && m.expired(now)) {
+        w.remove(n);
+        this.#expired(session, m, seq);
+        continue;
+      }
+      const terms = w.terms(n);
+      const bytes = this.#writer.encodeOwn(ch, m, terms, true, w.packetId(n));
+      if (ch.maxPacket > 0 && bytes.length > ch.maxPacket) {
+        // As if it had been delivered [MQTT-3.1.2-25].
+        w.remove(n);
+        this.#tooLarge(session, m, seq);
+        continue;
+      }
+      w.resent(n, now);
+      ch.out.copy(bytes, 0, bytes.length);
+      this.#count(session, ch, m, terms.qos);
+    }
+    return true;
+  }
+
+  /** On a living connection of 3.x: what was sent at `sentBefore` or earlier and is still unacknowledged, again. */
+  retry(session: Session, ch: Channel, sentBefore: MonoMs): void {
     const w = session.inflight;
     if (w === null) return;
-    const now = this.broker.now;
+    const now = this.broker.mono;
+    const unsent = w.unsent;
     for (const n of w.positions()) {
+      if (!ch.ready || (unsent >= 0 && n >= unsent)) return;
       if (w.sentAt(n) > sentBefore) continue;
-      if (w.released(n)) ch.sendPubrel(w.packetId(n), 0);
+      w.touch(n, now);
+      if (w.released(n)) this.broker.durability.acknowledge(ch, PUBREL, w.packetId(n), 0);
       else {
         const m = w.message(n);
-        if (m.expiresAt > 0 && m.expiresAt <= now && w.sentAt(n) === 0) {
-          this.#expired(session, m, w.seq(n));
-          w.remove(n);
-          continue;
-        }
-        this.#write(session, ch, m, w.qos(n), w.retain(n), true, w.packetId(n), w.subIds(n));
+        const bytes = this.#writer.encodeOwn(ch, m, w.terms(n), true, w.packetId(n));
+        ch.out.copy(bytes, 0, bytes.length);
+        this.#count(session, ch, m, w.qos(n));
       }
-      w.touch(n, now);
     }
   }
 
@@ -246,32 +286,25 @@ export class Delivery {
     this.#dropped(m, "expired", session);
   }
 
+  /** Larger than the client's Maximum Packet Size: not sent, and done with [MQTT-3.1.2-24], [MQTT-3.1.2-25]. */
+  #tooLarge(session: Session, m: Message, seq: number): void {
+    this.broker.metrics.dropTooLarge++;
+    if (seq > 0) this.broker.store.sessions.done(session.storeKey, seq, m);
+    this.#dropped(m, "too_large", session);
+  }
+
   #dropped(m: Message, reason: string, session: Session): void {
     const hooks = this.broker.hooks;
     if (hooks.at["message.dropped"].length > 0) hooks.run("message.dropped", m, reason, session.clientId);
   }
 
-  #tooLarge(ch: Channel, m: Message, qos: QoS, retain: boolean, subIds: number[] | null): boolean {
-    return this.#encodeOwn(ch, m, qos, retain, false, 0, subIds, false).length > ch.maxPacket;
-  }
-
-  /** False = not written (too large for the client). */
-  #write(session: Session, ch: Channel, m: Message, qos: QoS, retain: boolean, dup: boolean, id: number, subIds: number[] | null): boolean {
-    const src = this.source;
-    if (src.message === m && ch.rawForm === src.form && qos === m.qos && retain === m.retain && !dup && subIds === null) {
-      this.#writeSource(ch, src, qos, retain, id);
-    } else if (ch.rawForm !== 0 && subIds === null && !dup && (m.expiresAt === 0 || ch.version !== 5)) {
-      writePatched(ch, this.#shared(m, ch.version === 5, qos, retain), qos, id);
-    } else {
-      const own = this.#encodeOwn(ch, m, qos, retain, dup, id, subIds, true);
-      if (ch.maxPacket > 0 && own.length > ch.maxPacket) {
-        this.broker.metrics.dropTooLarge++;
-        this.#dropped(m, "too_large", session);
-        return false;
-      }
-      ch.out.copy(own, 0, own.length);
+  /** Written for the first time. False = too large for the client. */
+  #write(session: Session, ch: Channel, m: Message, terms: Terms, id: number): boolean {
+    if (!this.#writer.write(ch, m, terms, id)) {
+      this.#tooLarge(session, m, 0);
+      return false;
     }
-    this.#count(session, ch, m, qos);
+    this.#count(session, ch, m, terms.qos);
     return true;
   }
 
@@ -286,91 +319,22 @@ export class Delivery {
     if (hooks.at["message.delivered"].length > 0) hooks.run("message.delivered", session.clientId, m);
     if (this.broker.tracer !== null) this.broker.tracer.delivered(session.clientId, m);
   }
-
-  /** The publisher's bytes with DUP cleared [MQTT-3.3.1-3] and the receiver's own packet identifier. */
-  #writeSource(ch: Channel, src: Source, qos: QoS, retain: boolean, id: number): void {
-    const n = src.end - src.start;
-    const first = (PUBLISH << 4) | (qos << 1) | (retain ? 1 : 0);
-    if (n <= PIECE_MAX) {
-      const at = ch.out.reserve(n);
-      const st = ch.out.staging;
-      copyBytes(src.buf, st, at, src.start, src.end);
-      st[at] = first;
-      if (qos > 0) {
-        st[at + src.idOffset] = id >> 8;
-        st[at + src.idOffset + 1] = id & 255;
-      }
-      return;
-    }
-    const copy = Buffer.from(src.buf.subarray(src.start, src.end));
-    copy[0] = first;
-    if (qos > 0) copy.writeUInt16BE(id, src.idOffset);
-    ch.out.copy(copy, 0, n);
-  }
-
-  #shared(m: Message, v5: boolean, qos: QoS, retain: boolean): Uint8Array {
-    const i = (v5 ? 6 : 0) + qos * 2 + (retain ? 1 : 0);
-    m.encoded ??= new Array<Uint8Array | undefined>(12);
-    let e = m.encoded[i];
-    if (e === undefined) {
-      e = encodePublish(v5 ? 5 : 4, m, qos, retain, false, 0, null, -1, 0, true);
-      m.encoded[i] = e;
-    }
-    return e;
-  }
-
-  #encodeOwn(
-    ch: Channel,
-    m: Message,
-    qos: QoS,
-    retain: boolean,
-    dup: boolean,
-    id: number,
-    subIds: number[] | null,
-    alias: boolean,
-  ): Uint8Array {
-    const topic = ch.unmount(m.topic);
-    const own = topic === m.topic ? m : { topic, payload: m.payload, properties: m.properties };
-    let expiry = -1;
-    if (ch.version === 5 && m.expiresAt > 0) expiry = Math.max(1, Math.ceil((m.expiresAt - this.broker.now) / 1000));
-    if (!alias || ch.aliases === null) return encodePublish(ch.version, own, qos, retain, dup, id, subIds, expiry, 0, true);
-    const known = ch.aliases.get(topic);
-    if (known !== undefined) return encodePublish(ch.version, own, qos, retain, dup, id, subIds, expiry, known, false);
-    if (ch.aliases.size >= ch.aliasesMax) return encodePublish(ch.version, own, qos, retain, dup, id, subIds, expiry, 0, true);
-    const fresh = ch.aliases.size + 1;
-    const bytes = encodePublish(ch.version, own, qos, retain, dup, id, subIds, expiry, fresh, true);
-    if (ch.maxPacket === 0 || bytes.length <= ch.maxPacket) ch.aliases.set(topic, fresh);
-    return bytes;
-  }
 }
 
-function writePatched(ch: Channel, bytes: Uint8Array, qos: QoS, id: number): void {
-  const n = bytes.length;
-  if (qos === 0) {
-    ch.out.copy(bytes, 0, n);
-    return;
-  }
-  const offset = publishPacketIdOffset(bytes);
-  if (n <= PIECE_MAX) {
-    const at = ch.out.reserve(n);
-    const st = ch.out.staging;
-    copyBytes(bytes, st, at, 0, n);
-    st[at + offset] = id >> 8;
-    st[at + offset + 1] = id & 255;
-    return;
-  }
-  const copy = Buffer.from(bytes);
-  copy.writeUInt16BE(id, offset);
-  ch.out.copy(copy, 0, n);
+/** What a session gets of its own message: nothing by No Local [MQTT-3.8.3-3], unless another subscription asks for it. */
+function ownCopy(s: Subscription): Subscription | null {
+  if (s.nl || s.session.zone.ignoreLoopDeliver) return null;
+  return s.ownCopy ?? s;
 }
 
 /** The message of the frame in hand; its payload still lies in the chunk. */
 export function messageOf(ch: Channel, topic: string, frame: Frame): Message {
   const client = ch.client as ClientInfo;
-  const { now } = ch.broker;
+  const { now, mono } = ch.broker;
   const expiry = frame.properties?.messageExpiry;
   const expiresAt = expiry === undefined ? 0 : now + expiry * 1000;
   const m = new Message(topic, frame.buf, frame.qos, frame.retain, client.clientId, client.username, now, expiresAt, frame.properties);
+  if (expiry !== undefined) m.deadline = later(mono, expiry * 1000);
   m.payloadStart = frame.payloadStart;
   m.payloadEnd = frame.end;
   m.owned = false;

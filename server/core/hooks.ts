@@ -4,6 +4,7 @@
  * Folds (`client.authenticate`, `client.check_acl`, `message.publish`) are run by their owners; there a throw denies.
  */
 
+import { wordsOf } from "../lib/errors.ts";
 import type { Message } from "./message.ts";
 import type { Log } from "./ports.ts";
 import type { AclStep, Action, AuthStep, ClientInfo, Credentials, SubscribeOptions } from "./types.ts";
@@ -40,12 +41,14 @@ export interface HookPoints {
 export type HookPoint = keyof HookPoints;
 
 /**
- * Narrows a `message.publish` handler to the messages it cares for, so that all others stay on the fast path:
- * `retained` = only messages with the retain flag, `prefix` = only topics that begin so.
+ * Narrows or widens what a handler is asked. `message.publish`: `retained` = only messages with the retain flag, `prefix` = only
+ * topics that begin so; all other messages stay on the fast path. `client.authenticate`: `anonymous` = also clients with neither
+ * user name nor password (EMQ X 3.1 asked nobody about those).
  */
 export interface HookFilter {
-  retained?: boolean;
+  retained?: true;
   prefix?: string;
+  anonymous?: boolean;
 }
 
 export interface HookHandler<P extends HookPoint> {
@@ -92,7 +95,9 @@ export class Hooks {
     const list = this.at[point] as HookHandler<P>[] | undefined;
     if (!list) throw new Error(`unknown hook point ${point}`);
     this.remove(point, id);
-    const handler: HookHandler<P> = { id, priority, filter, fn, failures: 0 };
+    // Plugins from files are not held to the types: `retained: false` narrows nothing.
+    const narrows = filter !== null && (filter.retained === true || filter.prefix !== undefined || filter.anonymous === true);
+    const handler: HookHandler<P> = { id, priority, filter: narrows ? filter : null, fn, failures: 0 };
     const i = list.findIndex((h) => h.priority < priority);
     list.splice(i < 0 ? list.length : i, 0, handler);
     this.#summarize();
@@ -148,6 +153,6 @@ export class Hooks {
 
   failed<P extends HookPoint>(point: P, handler: HookHandler<P>, err: unknown): void {
     handler.failures++;
-    this.log.error("hook handler failed", { point, handler: handler.id, failures: handler.failures, error: String(err) });
+    this.log.error("hook handler failed", { point, handler: handler.id, failures: handler.failures, error: wordsOf(err) });
   }
 }

@@ -3,33 +3,45 @@
  *
  * A ring in parallel arrays: packet identifiers count up from 1, so an identifier is a position and neither sending nor
  * acknowledging allocates. Acknowledged entries in the middle stay as holes until the head has passed them.
+ *
+ * An entry outlives its connection. A new connection begins at the head again (`restart`): behind `#next` lie those it has not
+ * been sent yet.
  */
+import { type MonoMs, NO_MONO } from "../lib/time.ts";
 import type { QoS } from "../mqtt/types.ts";
 import type { Message } from "./message.ts";
-import type { ShareGroup } from "./shared.ts";
+import type { Terms } from "./terms.ts";
 
 const IDS = 65535;
-const F_QOS = 3;
+const F_USED = 1;
 /** PUBREC received: waits for PUBCOMP; the message itself is not needed any more, only its identifier. */
-const F_RELEASED = 4;
-const F_RETAIN = 8;
+const F_RELEASED = 2;
+/** Its PUBLISH went out on this connection: it counts against the client's Receive Maximum (section 4.9). */
+const F_SENT = 4;
 
 export class Inflight {
   /** Entries in the ring that are not holes. */
   count = 0;
+  /**
+   * PUBLISH packets of this connection that wait for PUBACK or PUBCOMP. A PUBREL sent again after a reconnect is not among them:
+   * the send quota of section 4.9 begins anew with each connection and only a PUBLISH takes from it.
+   */
+  sent = 0;
   #head = 0;
   #tail = 0;
+  /** The first entry that this connection has not been sent. */
+  #next = 0;
   #mask: number;
   #messages: (Message | null)[];
+  #terms: (Terms | null)[];
   #flags: Uint8Array;
   #seqs: Float64Array;
   #times: Float64Array;
-  #subIds: (number[] | null)[] | null = null;
-  #shares: (ShareGroup | null)[] | null = null;
 
   constructor(capacity = 16) {
     this.#mask = capacity - 1;
     this.#messages = new Array<Message | null>(capacity).fill(null);
+    this.#terms = new Array<Terms | null>(capacity).fill(null);
     this.#flags = new Uint8Array(capacity);
     this.#seqs = new Float64Array(capacity);
     this.#times = new Float64Array(capacity);
@@ -40,27 +52,44 @@ export class Inflight {
     return this.#tail - this.#head >= IDS;
   }
 
-  /** Append and return the packet identifier. `seq` is the journal's number of the delivery. */
-  push(m: Message, qos: QoS, retain: boolean, seq: number, now: number, subIds: number[] | null, share: ShareGroup | null): number {
-    if (this.#tail - this.#head > this.#mask) this.#grow();
-    const n = this.#tail++;
-    const i = n & this.#mask;
-    this.#messages[i] = m;
-    this.#flags[i] = qos | (retain ? F_RETAIN : 0);
-    this.#seqs[i] = seq;
-    this.#times[i] = now;
-    if (subIds !== null) this.#lazySubIds()[i] = subIds;
-    if (share !== null) this.#lazyShares()[i] = share;
-    this.count++;
+  /** Append what is sent now and return the packet identifier. `seq` is the journal's number of the delivery. */
+  push(m: Message, terms: Terms, seq: number, now: MonoMs): number {
+    const n = this.#append(m, terms, seq, now);
+    this.#flags[n & this.#mask] = F_USED | F_SENT;
+    this.sent++;
+    this.#next = this.#tail;
     return (n % IDS) + 1;
   }
 
   /** Put back an entry loaded from the journal; calls must come in order of sending. */
-  restore(packetId: number, m: Message, qos: QoS, retain: boolean, seq: number, released: boolean, subIds: number[] | null): void {
-    if (this.count === 0) this.#head = this.#tail = packetId - 1;
+  restore(packetId: number, m: Message, terms: Terms, seq: number, released: boolean): void {
+    if (this.count === 0) this.#head = this.#tail = this.#next = packetId - 1;
     else while ((this.#tail % IDS) + 1 !== packetId && this.#tail - this.#head < IDS) this.#hole();
-    this.push(m, qos, retain, seq, 0, subIds, null);
-    if (released) this.release(this.#tail - 1, 0);
+    const n = this.#append(m, terms, seq, NO_MONO);
+    if (released) this.release(n, NO_MONO);
+  }
+
+  /** A new connection: nothing has been sent on it. */
+  restart(): void {
+    this.sent = 0;
+    this.#next = this.#head;
+    for (let n = this.#head; n < this.#tail; n++) this.#flags[n & this.#mask] = (this.#flags[n & this.#mask] as number) & ~F_SENT;
+  }
+
+  /** Position of the first entry that this connection has not been sent; -1 = it has been sent all. */
+  get unsent(): number {
+    while (this.#next < this.#tail && this.#flags[this.#next & this.#mask] === 0) this.#next++;
+    return this.#next < this.#tail ? this.#next : -1;
+  }
+
+  /** The entry at `unsent` goes out now: its PUBREL if it is released, else its PUBLISH. */
+  resent(n: number, now: MonoMs): void {
+    const i = n & this.#mask;
+    this.#next = n + 1;
+    this.#times[i] = now;
+    if (((this.#flags[i] as number) & F_RELEASED) !== 0) return;
+    this.#flags[i] = (this.#flags[i] as number) | F_SENT;
+    this.sent++;
   }
 
   /** Position of a packet identifier, -1 when it is not in flight. */
@@ -72,10 +101,10 @@ export class Inflight {
   }
 
   qos(n: number): QoS {
-    return ((this.#flags[n & this.#mask] as number) & F_QOS) as QoS;
+    return this.terms(n).qos;
   }
-  retain(n: number): boolean {
-    return ((this.#flags[n & this.#mask] as number) & F_RETAIN) !== 0;
+  terms(n: number): Terms {
+    return this.#terms[n & this.#mask] as Terms;
   }
   released(n: number): boolean {
     return ((this.#flags[n & this.#mask] as number) & F_RELEASED) !== 0;
@@ -89,41 +118,37 @@ export class Inflight {
   setSeq(n: number, seq: number): void {
     this.#seqs[n & this.#mask] = seq;
   }
-  sentAt(n: number): number {
-    return this.#times[n & this.#mask] as number;
-  }
-  subIds(n: number): number[] | null {
-    return this.#subIds === null ? null : (this.#subIds[n & this.#mask] ?? null);
-  }
-  share(n: number): ShareGroup | null {
-    return this.#shares === null ? null : (this.#shares[n & this.#mask] ?? null);
+  /** When it was sent last; 0 = before the node started. */
+  sentAt(n: number): MonoMs {
+    return this.#times[n & this.#mask] as MonoMs;
   }
   packetId(n: number): number {
     return (n % IDS) + 1;
   }
 
   /** When the entry at the head was sent last; only while there is one. */
-  get oldest(): number {
-    return this.#times[this.#head & this.#mask] as number;
+  get oldest(): MonoMs {
+    return this.#times[this.#head & this.#mask] as MonoMs;
   }
 
-  touch(n: number, now: number): void {
+  touch(n: number, now: MonoMs): void {
     this.#times[n & this.#mask] = now;
   }
 
-  release(n: number, now: number): void {
+  release(n: number, now: MonoMs): void {
     this.#flags[n & this.#mask] = (this.#flags[n & this.#mask] as number) | F_RELEASED;
     this.#times[n & this.#mask] = now;
   }
 
   remove(n: number): void {
     const i = n & this.#mask;
+    if (((this.#flags[i] as number) & F_SENT) !== 0) this.sent--;
     this.#flags[i] = 0;
     this.#messages[i] = null;
-    if (this.#subIds !== null) this.#subIds[i] = null;
-    if (this.#shares !== null) this.#shares[i] = null;
+    this.#terms[i] = null;
     this.count--;
     while (this.#head < this.#tail && this.#flags[this.#head & this.#mask] === 0) this.#head++;
+    if (this.#next < this.#head) this.#next = this.#head;
   }
 
   /** Positions in order of sending. Entries may be removed while iterating. */
@@ -131,42 +156,42 @@ export class Inflight {
     for (let n = this.#head; n < this.#tail; n++) if (n >= this.#head && this.#flags[n & this.#mask] !== 0) yield n;
   }
 
+  #append(m: Message, terms: Terms, seq: number, now: MonoMs): number {
+    if (this.#tail - this.#head > this.#mask) this.#grow();
+    const n = this.#tail++;
+    const i = n & this.#mask;
+    this.#messages[i] = m;
+    this.#terms[i] = terms;
+    this.#flags[i] = F_USED;
+    this.#seqs[i] = seq;
+    this.#times[i] = now;
+    this.count++;
+    return n;
+  }
+
   #hole(): void {
     if (this.#tail - this.#head > this.#mask) this.#grow();
     this.#flags[this.#tail++ & this.#mask] = 0;
-  }
-
-  #lazySubIds(): (number[] | null)[] {
-    this.#subIds ??= new Array<number[] | null>(this.#mask + 1).fill(null);
-    return this.#subIds;
-  }
-  #lazyShares(): (ShareGroup | null)[] {
-    this.#shares ??= new Array<ShareGroup | null>(this.#mask + 1).fill(null);
-    return this.#shares;
   }
 
   #grow(): void {
     const size = (this.#mask + 1) * 2;
     const next = new Inflight(size);
     const mask = size - 1;
-    if (this.#subIds !== null) next.#lazySubIds();
-    if (this.#shares !== null) next.#lazyShares();
     for (let n = this.#head; n < this.#tail; n++) {
       const from = n & this.#mask;
       const to = n & mask;
       next.#messages[to] = this.#messages[from] as Message | null;
+      next.#terms[to] = this.#terms[from] as Terms | null;
       next.#flags[to] = this.#flags[from] as number;
       next.#seqs[to] = this.#seqs[from] as number;
       next.#times[to] = this.#times[from] as number;
-      if (this.#subIds !== null) (next.#subIds as (number[] | null)[])[to] = this.#subIds[from] as number[] | null;
-      if (this.#shares !== null) (next.#shares as (ShareGroup | null)[])[to] = this.#shares[from] as ShareGroup | null;
     }
     this.#mask = mask;
     this.#messages = next.#messages;
+    this.#terms = next.#terms;
     this.#flags = next.#flags;
     this.#seqs = next.#seqs;
     this.#times = next.#times;
-    this.#subIds = next.#subIds;
-    this.#shares = next.#shares;
   }
 }

@@ -1,5 +1,6 @@
 /** An application message on its way through the broker. One object is shared by all its receivers. */
 import { copyBytes } from "../lib/bytes.ts";
+import { later, type MonoMs, NO_MONO, reached, type WallMs } from "../lib/time.ts";
 import type { PublishProperties, QoS } from "../mqtt/types.ts";
 
 const SLAB = 64 * 1024;
@@ -36,6 +37,8 @@ export class Message {
   /** Set by the session journal: row id and number of deliveries that still need it. 0 = not stored. */
   storeId = 0;
   storeRefs = 0;
+  /** When it expires [MQTT-3.3.2-5]; NO_MONO = never. Set when the message is taken in. */
+  deadline = NO_MONO;
   /** Encoded forms shared by receivers, filled on first use (deliver.ts). */
   encoded: (Uint8Array | undefined)[] | null = null;
   /** The bytes that hold the payload, and where it lies in them. */
@@ -55,12 +58,28 @@ export class Message {
     public username: string | null,
     /** Unix ms. */
     public timestamp: number,
-    /** Unix ms; 0 = never. */
+    /** Unix ms; 0 = never. As stored and shown: what judges is `deadline`. */
     public expiresAt: number,
     public properties: PublishProperties | null,
   ) {
     this.buf = payload;
     this.payloadEnd = payload.length;
+  }
+
+  /** Take `expiresAt` over into the deadline, if there is none yet. */
+  dated(now: WallMs, mono: MonoMs): this {
+    // A deadline that happens to be 0 is as long past as -1.
+    if (this.expiresAt > 0 && this.deadline === NO_MONO) this.deadline = (later(mono, this.expiresAt - now) || -1) as MonoMs;
+    return this;
+  }
+
+  get expires(): boolean {
+    return this.deadline !== NO_MONO;
+  }
+
+  /** Its time is over [MQTT-3.3.2-5]. */
+  expired(mono: MonoMs): boolean {
+    return this.deadline !== NO_MONO && reached(this.deadline, mono);
   }
 
   get payload(): Uint8Array {
@@ -70,7 +89,7 @@ export class Message {
 
   /** A copy with some fields replaced; the journal's marks and the encoded forms are not taken along. */
   with(change: { topic?: string; payload?: Uint8Array; qos?: QoS; retain?: boolean }): Message {
-    return new Message(
+    const m = new Message(
       change.topic ?? this.topic,
       change.payload ?? this.payload,
       change.qos ?? this.qos,
@@ -81,5 +100,7 @@ export class Message {
       this.expiresAt,
       this.properties,
     );
+    m.deadline = this.deadline;
+    return m;
   }
 }

@@ -2,18 +2,14 @@
  * Messages that wait for a session: offline, inflight window full, or a slow reader. Bounded; the oldest of the lowest priority
  * goes first when it is full (EMQ X 3.1: emqx_mqueue drops the oldest of the full priority).
  */
-import type { QoS } from "../mqtt/types.ts";
 import type { Message } from "./message.ts";
-import type { ShareGroup } from "./shared.ts";
+import type { Terms } from "./terms.ts";
 
 export interface QueueItem {
   message: Message;
-  qos: QoS;
-  retain: boolean;
+  terms: Terms;
   /** The journal's number of this delivery; 0 = not journalled (QoS 0 of a transient session). */
   seq: number;
-  subIds: number[] | null;
-  share: ShareGroup | null;
 }
 
 /** First in, first out, without shifting the array on every take. */

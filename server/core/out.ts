@@ -1,10 +1,22 @@
 /**
- * Outgoing bytes of one connection. While input is processed, bytes gather here; every dirty connection is written once per flush.
+ * Outgoing bytes of one connection. While input is processed, bytes gather here; every connection that has some is written once per flush.
  *
- * Two forms: a *run* (consecutive bytes of the input chunk in hand, forwarded without a copy) and *staging* (a pooled buffer for
- * everything else). What the kernel does not take moves to the backlog, which is bounded by the callers through `blocked`.
+ * | state     | in the pool's list | holds                                   | bytes put in go to                             |
+ * | --------- | ------------------ | --------------------------------------- | ---------------------------------------------- |
+ * | clean     | no                 | no run, no staging buffer               | make it gathering                              |
+ * | gathering | yes                | a run, or a staging buffer, or both     | the run, the staging buffer                    |
+ * | closed    | perhaps still      | nothing at all                          | nowhere: the staging buffer is the pool's sink |
+ *
+ * Beside them, in `clean` and `gathering`, the backlog: what the kernel did not take, and behind it what is kept back for the commit. It is
+ * bounded by the callers through `blocked`.
+ *
+ * A staging buffer has one owner. It is taken from the pool for one connection, and whoever writes it takes it out of the connection first:
+ * what happens while the transport writes (it may turn out to be gone) finds no buffer to give back a second time.
+ *
+ * A *run* is consecutive bytes of the input chunk in hand, forwarded without a copy. Order on the wire: backlog, staging, run.
  */
 import { copyBytes } from "../lib/bytes.ts";
+import { Backlog } from "./backlog.ts";
 import type { Transport } from "./ports.ts";
 
 const SMALL = 4 * 1024;
@@ -13,14 +25,31 @@ const LARGE = 64 * 1024;
 export const HIGH_WATER = 1024 * 1024;
 const LOW_WATER = 256 * 1024;
 
-/** Connections with something to write, and the staging buffers they borrow while they are dirty. */
-export class OutPool {
-  /** `counter.bytesSent`: all bytes the kernel took, of all connections. */
-  constructor(readonly counter: { bytesSent: number }) {}
+type State = 0 | 1 | 2;
+const CLEAN = 0;
+const GATHERING = 1;
+const CLOSED = 2;
 
+/** Whose bytes they are. */
+export interface OutOwner {
+  /** A flush has brought it below the low-water mark again. */
+  onRoom(): void;
+}
+
+/** Connections with something to write, and the staging buffers they borrow while they have. */
+export class OutPool {
   dirty: Out[] = [];
+  /** What closed connections are still sent: never read. */
+  readonly sink: Uint8Array = Buffer.allocUnsafeSlow(LARGE);
   readonly #small: Uint8Array[] = [];
   readonly #large: Uint8Array[] = [];
+
+  constructor(
+    /** `bytesSent`: all bytes the kernel took, of all connections. */
+    readonly counter: { bytesSent: number },
+    /** An exception of a transport or of ours: it costs this connection, which is closed already. Called once for each. */
+    readonly failed: (out: Out, err: unknown) => void,
+  ) {}
 
   take(size: number): Uint8Array {
     if (size <= SMALL) return this.#small.pop() ?? Buffer.allocUnsafeSlow(SMALL);
@@ -33,14 +62,28 @@ export class OutPool {
     } else if (this.#large.length < 64) this.#large.push(buf);
   }
 
+  /** Free buffers of the kind that `take(size)` gives. */
+  idle(size: number): number {
+    return size <= SMALL ? this.#small.length : this.#large.length;
+  }
+
+  /** Every connection in the list is written, whatever happens to one of them. */
   flushAll(): void {
     const list = this.dirty;
     if (list.length === 0) return;
     this.dirty = [];
-    for (let i = 0; i < list.length; i++) (list[i] as Out).flush();
+    for (let i = 0; i < list.length; i++) this.#flush(list[i] as Out);
     if (this.dirty.length === 0 && list.length < 4096) {
       list.length = 0;
       this.dirty = list;
+    }
+  }
+
+  #flush(out: Out): void {
+    try {
+      if (out.flush()) out.owner.onRoom();
+    } catch (err) {
+      out.fail(err);
     }
   }
 }
@@ -48,41 +91,46 @@ export class OutPool {
 export class Out {
   /** More than HIGH_WATER bytes wait for the peer. */
   blocked = false;
-  closed = false;
-  /** Acknowledgements of QoS 1/2 are among the unflushed bytes: they may only leave after the journal's commit. */
+  /** Among the unflushed bytes is a promise (acknowledgement of QoS 1/2 …): they may only leave after the journal's commit. */
   holdsAcks = false;
   /** Bytes accepted by the transport, and successful writes. */
   bytes = 0;
   writes = 0;
-  #isDirty = false;
+  #state: State = CLEAN;
   #seg: Uint8Array | null = null;
   #s0 = 0;
   #s1 = 0;
   #st: Uint8Array | null = null;
   #sl = 0;
-  #backlog: Uint8Array[] | null = null;
-  /** The backlog holds bytes that were kept back for the commit, not refused by the kernel: no drain event will come for them. */
-  #held = false;
-  #backlogBytes = 0;
+  #backlog: Backlog | null = null;
+  /** Bytes at the backlog's end that are kept back for the commit, not refused by the kernel: no drain event will come for them. */
+  #held = 0;
 
   constructor(
     readonly transport: Transport,
     private readonly pool: OutPool,
+    readonly owner: OutOwner,
   ) {}
+
+  get closed(): boolean {
+    return this.#state === CLOSED;
+  }
 
   /** Bytes not yet taken by the kernel. */
   get pending(): number {
-    return this.#backlogBytes + this.#sl + (this.#s1 - this.#s0);
+    return (this.#backlog === null ? 0 : this.#backlog.bytes) + this.#sl + (this.#s1 - this.#s0);
   }
+
+  // ---- gathering
 
   /** Forward bytes of the input chunk in hand. They must stay valid until the flush that ends this chunk's processing. */
   run(buf: Uint8Array, start: number, end: number): void {
-    if (!this.#isDirty) this.#mark();
+    if (this.#state !== GATHERING && !this.#gather()) return;
     if (this.#seg === buf && this.#s1 === start) {
       this.#s1 = end;
       return;
     }
-    if (this.#seg !== null) this.#stageRun();
+    if (this.#seg !== null && !this.#stageRun()) return;
     this.#seg = buf;
     this.#s0 = start;
     this.#s1 = end;
@@ -90,8 +138,8 @@ export class Out {
 
   /** Append a copy of the bytes. */
   copy(buf: Uint8Array, start: number, end: number): void {
-    if (!this.#isDirty) this.#mark();
-    if (this.#seg !== null) this.#stageRun();
+    if (this.#state !== GATHERING && !this.#gather()) return;
+    if (this.#seg !== null && !this.#stageRun()) return;
     this.#stage(buf, start, end);
   }
 
@@ -100,9 +148,9 @@ export class Out {
    * Usage: `const at = out.reserve(4); const b = out.staging; b[at] = …`.
    */
   reserve(n: number): number {
-    if (!this.#isDirty) this.#mark();
-    if (this.#seg !== null) this.#stageRun();
-    this.#room(n);
+    if (this.#state !== GATHERING && !this.#gather()) return 0;
+    if (this.#seg !== null && !this.#stageRun()) return 0;
+    if (!this.#room(n)) return 0;
     const at = this.#sl;
     this.#sl += n;
     return at;
@@ -110,175 +158,203 @@ export class Out {
 
   /** Give back the last `n` reserved bytes. */
   unreserve(n: number): void {
-    this.#sl -= n;
+    if (this.#state === GATHERING) this.#sl -= n;
   }
 
   get staging(): Uint8Array {
-    return this.#st as Uint8Array;
+    return this.#st ?? this.pool.sink;
   }
 
-  /** Write everything gathered since the last flush; the rest goes to the backlog. */
-  flush(): void {
-    this.#isDirty = false;
-    this.holdsAcks = false;
-    if (this.closed) {
-      this.#drop();
-      return;
-    }
-    if (this.#seg !== null) {
-      if (this.#sl === 0) {
-        this.#write(this.#seg, this.#s0, this.#s1);
-        this.#seg = null;
-        this.#s0 = this.#s1 = 0;
-        return;
-      }
-      this.#stageRun();
-    }
-    if (this.#held) {
-      this.#held = false;
-      this.drained();
-    }
-    this.#writeStaging();
-    if (this.#st !== null) {
-      this.pool.give(this.#st);
-      this.#st = null;
-    }
-  }
-
-  /** The transport can take more. Returns true when the connection has just come below the low-water mark. */
-  drained(): boolean {
-    const list = this.#backlog;
-    if (list === null || this.closed) return false;
-    let i = 0;
-    for (; i < list.length; i++) {
-      const b = list[i] as Uint8Array;
-      const n = this.transport.write(b, 0, b.length);
-      if (n < 0) {
-        this.close();
-        return false;
-      }
-      this.#backlogBytes -= n;
-      this.bytes += n;
-      this.pool.counter.bytesSent += n;
-      if (n > 0) this.writes++;
-      if (n < b.length) {
-        list[i] = b.subarray(n);
-        break;
-      }
-    }
-    if (i === list.length) this.#backlog = null;
-    else if (i > 0) list.splice(0, i);
-    if (this.blocked && this.#backlogBytes < LOW_WATER) {
-      this.blocked = false;
-      return true;
-    }
-    return false;
-  }
-
-  /** Forget what was not written yet (unacknowledged batch after a failed commit) and stop writing. */
-  close(): void {
-    this.closed = true;
-    if (!this.#isDirty) this.#drop();
-  }
-
-  #mark(): void {
-    this.#isDirty = true;
+  /** Into the list. False = closed: there is nothing to gather for. */
+  #gather(): boolean {
+    if (this.#state === CLOSED) return false;
+    this.#state = GATHERING;
     this.pool.dirty.push(this);
+    return true;
   }
 
-  #drop(): void {
-    this.#seg = null;
-    this.#s0 = this.#s1 = this.#sl = 0;
-    if (this.#st !== null) {
-      this.pool.give(this.#st);
-      this.#st = null;
-    }
-    this.#backlog = null;
-    this.#backlogBytes = 0;
-  }
-
-  #stageRun(): void {
+  /** The run becomes a copy, since something else comes behind it. False = closed meanwhile. */
+  #stageRun(): boolean {
     const seg = this.#seg as Uint8Array;
     const s0 = this.#s0;
     const s1 = this.#s1;
     this.#seg = null;
     this.#s0 = this.#s1 = 0;
-    this.#stage(seg, s0, s1);
+    return this.#stage(seg, s0, s1);
   }
 
-  #stage(buf: Uint8Array, start: number, end: number): void {
+  /** False = closed meanwhile. */
+  #stage(buf: Uint8Array, start: number, end: number): boolean {
     const n = end - start;
     if (n > LARGE) {
-      this.#writeStaging();
-      if (this.#held) this.#keep(buf, start, end);
-      else this.#write(buf, start, end);
-      return;
+      this.#spill();
+      this.#leave(buf, start, end);
+      return this.#state !== CLOSED;
     }
-    this.#room(n);
+    if (!this.#room(n)) return false;
     const st = this.#st as Uint8Array;
     if (n < 24) {
       let at = this.#sl;
       for (let i = start; i < end; i++) st[at++] = buf[i] as number;
     } else copyBytes(buf, st, this.#sl, start, end);
     this.#sl += n;
+    return true;
   }
 
-  /** Make sure the staging buffer has room for n bytes: grow it, or write it out when it is full. */
-  #room(n: number): void {
+  /** Make sure the staging buffer has room for n bytes: grow it, or write it out when it is full. False = closed meanwhile. */
+  #room(n: number): boolean {
     const st = this.#st;
     if (st === null) {
       this.#st = this.pool.take(n);
-      return;
+      return true;
     }
-    if (this.#sl + n <= st.length) return;
-    if (st.length === SMALL && this.#sl + n <= LARGE) {
-      const big = this.pool.take(LARGE);
-      copyBytes(st, big, 0, 0, this.#sl);
-      this.pool.give(st);
-      this.#st = big;
-      return;
+    if (this.#sl + n <= st.length) return true;
+    if (this.#sl + n <= LARGE) this.#grow(st);
+    else {
+      this.#spill();
+      if (this.#state === CLOSED) return false;
+      if (n > (this.#st as Uint8Array).length) this.#grow(this.#st as Uint8Array);
     }
-    this.#writeStaging();
-    if (n > st.length) {
-      this.pool.give(st);
-      this.#st = this.pool.take(n);
-    }
+    return true;
   }
 
-  #writeStaging(): void {
-    if (this.#sl === 0) return;
-    const st = this.#st as Uint8Array;
+  #grow(st: Uint8Array): void {
+    const big = this.pool.take(LARGE);
+    copyBytes(st, big, 0, 0, this.#sl);
+    this.#st = big;
+    this.pool.give(st);
+  }
+
+  /** The staging buffer is full before the turn is over. */
+  #spill(): void {
+    const st = this.#st;
     const n = this.#sl;
+    if (st === null || n === 0) return;
+    this.#st = null;
     this.#sl = 0;
-    if (this.holdsAcks) {
-      this.#held = true;
-      this.#keep(st, 0, n);
-    } else this.#write(st, 0, n);
+    this.#leave(st, 0, n);
+    if (this.#state === GATHERING && this.#st === null) this.#st = st;
+    else this.pool.give(st);
+  }
+
+  /** To the kernel before the flush, unless a promise is among them. */
+  #leave(buf: Uint8Array, start: number, end: number): void {
+    if (!this.holdsAcks && this.#held === 0) {
+      this.#write(buf, start, end);
+      return;
+    }
+    if (this.#state === CLOSED) return;
+    this.#keep(buf, start, end);
+    this.#held += end - start;
+  }
+
+  // ---- writing
+
+  /**
+   * Write everything gathered since the last flush; the rest goes to the backlog. Returns true when the connection has just come below
+   * the low-water mark.
+   */
+  flush(): boolean {
+    if (this.#seg !== null && this.#sl > 0) this.#stageRun();
+    if (this.#state !== GATHERING) return false;
+    const st = this.#st;
+    const sl = this.#sl;
+    const seg = this.#seg;
+    const s0 = this.#s0;
+    const s1 = this.#s1;
+    this.#state = CLEAN;
+    this.holdsAcks = false;
+    this.#st = this.#seg = null;
+    this.#sl = this.#s0 = this.#s1 = 0;
+    if (this.#held > 0) {
+      this.#held = 0;
+      this.#writeBacklog();
+    }
+    if (seg !== null) this.#write(seg, s0, s1);
+    else if (sl > 0) this.#write(st as Uint8Array, 0, sl);
+    if (st !== null) this.pool.give(st);
+    return this.blocked && this.#lowered();
+  }
+
+  /** The transport can take more. Returns true when the connection has just come below the low-water mark. */
+  drained(): boolean {
+    if (this.#backlog === null) return false;
+    this.#writeBacklog();
+    return this.blocked && this.#lowered();
+  }
+
+  #lowered(): boolean {
+    if (this.#state === CLOSED || (this.#backlog !== null && this.#backlog.bytes >= LOW_WATER)) return false;
+    this.blocked = false;
+    return true;
   }
 
   #write(buf: Uint8Array, start: number, end: number): void {
-    if (this.closed) return;
+    if (this.#state === CLOSED) return;
     if (this.#backlog !== null) {
       this.#keep(buf, start, end);
       return;
     }
-    const n = this.transport.write(buf, start, end - start);
-    if (n < 0) {
-      this.close();
-      return;
+    const n = this.#send(buf, start, end - start);
+    if (n >= 0 && n < end - start) this.#keep(buf, start + n, end);
+  }
+
+  /** As much of the backlog as the kernel takes; what is held stays. */
+  #writeBacklog(): void {
+    const list = this.#backlog;
+    if (list === null) return;
+    while (list.bytes > this.#held) {
+      const n = Math.min(list.run, list.bytes - this.#held);
+      const taken = this.#send(list.first, list.start, n);
+      if (taken < 0) return;
+      list.drop(taken);
+      if (taken < n) return;
     }
-    this.bytes += n;
-    this.pool.counter.bytesSent += n;
-    this.writes++;
-    if (n < end - start) this.#keep(buf, start + n, end);
+    if (list.bytes === 0) this.#backlog = null;
   }
 
   #keep(buf: Uint8Array, start: number, end: number): void {
-    const copy = Buffer.allocUnsafeSlow(end - start);
-    copyBytes(buf, copy, 0, start, end);
-    if (this.#backlog === null) this.#backlog = [copy];
-    else this.#backlog.push(copy);
-    this.#backlogBytes += copy.length;
-    if (this.#backlogBytes > HIGH_WATER) this.blocked = true;
+    this.#backlog ??= new Backlog();
+    this.#backlog.push(buf, start, end);
+    if (this.#backlog.bytes > HIGH_WATER) this.blocked = true;
+  }
+
+  /** Hand bytes to the transport. -1 = it is gone, or was while it wrote: everything is dropped. One that throws counts as gone. */
+  #send(buf: Uint8Array, start: number, length: number): number {
+    let n: number;
+    try {
+      n = this.transport.write(buf, start, length);
+    } catch (err) {
+      this.fail(err);
+      return -1;
+    }
+    if (this.#state === CLOSED) return -1;
+    if (n < 0) {
+      this.close();
+      return -1;
+    }
+    this.bytes += n;
+    this.pool.counter.bytesSent += n;
+    if (n > 0) this.writes++;
+    return n;
+  }
+
+  // ---- the end
+
+  /** Forget what was not written yet, and write no more. */
+  close(): void {
+    this.#state = CLOSED;
+    const st = this.#st;
+    this.#seg = this.#st = this.#backlog = null;
+    this.#s0 = this.#s1 = this.#sl = this.#held = 0;
+    this.holdsAcks = false;
+    if (st !== null) this.pool.give(st);
+  }
+
+  /** Close because of an exception, and say so. */
+  fail(err: unknown): void {
+    if (this.#state === CLOSED) return;
+    this.close();
+    this.pool.failed(this, err);
   }
 }

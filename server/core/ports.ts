@@ -1,12 +1,14 @@
 /** What the core asks of the world. Each port has a memory twin in tests/support. */
+
+import type { MonoMs, WallMs } from "../lib/time.ts";
 import type { ProtocolVersion, PublishProperties, QoS, WillPacket } from "../mqtt/types.ts";
 import type { Message } from "./message.ts";
 
 export interface Clock {
-  /** Unix time in ms. */
-  now(): number;
-  /** Monotonic ms, for durations. */
-  mono(): number;
+  /** For what is stored or shown. May jump both ways. */
+  now(): WallMs;
+  /** For every duration. */
+  mono(): MonoMs;
 }
 
 export interface Log {
@@ -29,7 +31,7 @@ export interface Transport {
   readonly port: number;
   /**
    * Hand bytes to the kernel, now. Returns how many were taken (the rest is the caller's to keep until `Channel.onDrain`), -1 when closed.
-   * The bytes must have been copied or sent when it returns: the caller reuses the buffer.
+   * The bytes must have been copied or sent when it returns: the caller reuses the buffer. One that throws counts as closed.
    */
   write(buf: Uint8Array, offset: number, length: number): number;
   /** Close slowly: everything written is sent, then half-close, drain about a second, close. */
@@ -264,6 +266,8 @@ export interface Store {
   readonly alarms: AlarmStore;
   /** True while the batch holds writes. A plain field: read on the hot path. */
   pending: boolean;
+  /** Memory that the batch holds, bytes, about: what came and went within it counts nothing. */
+  readonly bytes: number;
   /** Write the batch in one transaction; returns when it is with the kernel (`normal`) or on disk (`always`). Throws when the disk fails. */
   commit(): void;
   close(): void;

@@ -1,16 +1,22 @@
 /** Who is here: opening, resuming, taking over, detaching and ending sessions, and their subscriptions. */
+import { between, type WallMs } from "../lib/time.ts";
 import { RC } from "../mqtt/reason_codes.ts";
 import { parseSharedFilter } from "../mqtt/topic.ts";
 import type { ConnectPacket, WillPacket } from "../mqtt/types.ts";
 import type { Broker } from "./broker.ts";
 import type { Channel } from "./channel.ts";
 import type { Inflight } from "./inflight.ts";
-import { Message } from "./message.ts";
+import type { Message } from "./message.ts";
 import type { SessionStore, StoredDelivery, StoredMessage, StoredSubscription } from "./ports.ts";
 import { mountFilter, NEVER_EXPIRES, Session } from "./session.ts";
 import type { ShareGroup } from "./shared.ts";
 import { Subscription } from "./subscription.ts";
+import { termsOf } from "./terms.ts";
 import type { ClientInfo, SubscribeOptions } from "./types.ts";
+import { holdWill, publishWill, takeWill } from "./will.ts";
+
+/** Subscriptions of an ended session that are taken out of the router in one turn of the event loop. */
+const UNROUTE_SLICE = 1000;
 
 export class Registry {
   /** Every session by client id, in order of creation; offline ones included. */
@@ -20,31 +26,30 @@ export class Registry {
 
   constructor(private readonly broker: Broker) {}
 
-  /** The session of a new connection [MQTT-3.1.2-4 to -6]. Whoever held the client id is disconnected first [MQTT-3.1.4-3]. */
+  /**
+   * The session of a new connection [MQTT-3.1.2-4 to -6]. Whoever held the client id is disconnected first [MQTT-3.1.4-3]. The
+   * caller runs session.created or session.resumed, once the client is connected and can be sent away again.
+   */
   open(ch: Channel, client: ClientInfo, p: ConnectPacket, expiry: number): { session: Session; present: boolean } {
     const { broker } = this;
     const old = this.sessions.get(client.clientId);
     if (old?.channel) {
       broker.metrics.sessionsTakenOver++;
       // The will of the old connection waits no longer than the old session's end.
-      old.channel.close(RC.SESSION_TAKEN_OVER, p.cleanStart ? "discard" : "conflict");
+      old.channel.close(RC.SESSION_TAKEN_OVER, p.cleanStart ? "discarded" : "conflict");
     }
     const alive = this.sessions.get(client.clientId);
-    const present = alive !== undefined && !p.cleanStart && alive.receive === null;
+    const present = alive !== undefined && !p.cleanStart;
     if (alive !== undefined && !present) {
       broker.metrics.sessionsDiscarded++;
       this.terminate(alive, "discarded");
     }
     const session = present ? alive : new Session(client.clientId, client.zone, client.version, broker.now);
     this.#attach(session, ch, client, p, expiry, present);
-    const { hooks, metrics } = broker;
-    if (present) {
-      metrics.sessionsResumed++;
-      hooks.run("session.resumed", client.clientId);
-    } else {
-      metrics.sessionsCreated++;
+    if (present) broker.metrics.sessionsResumed++;
+    else {
+      broker.metrics.sessionsCreated++;
       this.sessions.set(client.clientId, session);
-      hooks.run("session.created", client.clientId);
     }
     return { session, present };
   }
@@ -53,9 +58,7 @@ export class Registry {
     session.cancelExpiry?.();
     session.cancelExpiry = null;
     // A will that waited for its delay is not sent when the client comes back in time [MQTT-3.1.3-9].
-    session.cancelWill?.();
-    session.cancelWill = null;
-    session.pendingWill = null;
+    takeWill(session);
     session.channel = ch;
     session.version = client.version;
     session.zone = client.zone;
@@ -64,7 +67,7 @@ export class Registry {
     session.isSuper = client.isSuper;
     session.ip = client.ip;
     session.receiveMaximum = p.receiveMaximum;
-    session.disconnectedAt = 0;
+    session.disconnectedAt = 0 as WallMs;
     session.cleanStart = present ? false : p.cleanStart;
     this.setExpiry(session, expiry, true);
   }
@@ -87,16 +90,18 @@ export class Registry {
     this.persistentCount++;
     session.storeKey = sessions.open(0, session.meta(session.channel?.will ?? null));
     for (const s of session.subscriptions()) sessions.subscribe(session.storeKey, stored(s));
-    for (const [id, since] of session.awaitingRel ?? []) sessions.awaitRel(session.storeKey, id, since);
+    for (const [id, since] of session.awaitingRel ?? [])
+      sessions.awaitRel(session.storeKey, id, this.broker.now - between(since, this.broker.mono));
     const w = session.inflight;
     for (const n of w?.positions() ?? []) {
       (w as Inflight).setSeq(n, ++session.seq);
       journalInflight(sessions, session, w as Inflight, n);
     }
     for (const item of session.mqueue ?? []) {
-      if (item.qos === 0) continue;
+      const { qos, subIds, retain } = item.terms;
+      if (qos === 0) continue;
       item.seq = ++session.seq;
-      sessions.enqueue(session.storeKey, item.seq, item.message, item.qos, 0, item.subIds, item.retain);
+      sessions.enqueue(session.storeKey, item.seq, item.message, qos, 0, subIds, retain);
     }
   }
 
@@ -131,7 +136,7 @@ export class Registry {
     ch.will = null;
     if (session.persistent) this.#away(session, will);
     else {
-      if (will !== null) this.#publishWill(session, will);
+      if (will !== null) publishWill(broker, session, will);
       this.terminate(session, reason);
     }
     broker.hooks.run("client.disconnected", client, reason);
@@ -143,50 +148,16 @@ export class Registry {
     if (session.expiry !== NEVER_EXPIRES) {
       session.cancelExpiry = broker.after(session.expiry * 1000, () => this.#expire(session));
     }
-    if (will === null) {
-      broker.store.sessions.open(session.storeKey, session.meta(null));
-      return;
-    }
-    if (will.delay === 0) {
-      this.#publishWill(session, will);
-      broker.store.sessions.open(session.storeKey, session.meta(null));
-      return;
-    }
-    session.pendingWill = will;
-    broker.store.sessions.open(session.storeKey, session.meta(will));
-    session.cancelWill = broker.after(will.delay * 1000, () => this.#willDue(session));
-  }
-
-  #willDue(session: Session): void {
-    const will = session.pendingWill;
-    session.pendingWill = null;
-    session.cancelWill = null;
-    if (will === null || session.terminated) return;
-    this.#publishWill(session, will);
-    if (session.storeKey !== 0) this.broker.store.sessions.open(session.storeKey, session.meta(null));
+    const delayed = will !== null && will.delay > 0 ? will : null;
+    if (delayed !== null) holdWill(broker, session, delayed, delayed.delay * 1000);
+    else if (will !== null) publishWill(broker, session, will);
+    // A hook may have ended it.
+    if (!session.terminated) broker.store.sessions.open(session.storeKey, session.meta(delayed));
   }
 
   #expire(session: Session): void {
     session.cancelExpiry = null;
     if (!session.terminated && session.channel === null) this.terminate(session, "expired");
-  }
-
-  #publishWill(session: Session, will: WillPacket): void {
-    const { broker } = this;
-    const expiry = will.properties?.messageExpiry;
-    const m = new Message(
-      session.mountpoint + will.topic,
-      will.payload,
-      will.qos,
-      will.retain,
-      session.clientId,
-      session.username,
-      broker.now,
-      expiry === undefined ? 0 : broker.now + expiry * 1000,
-      will.properties,
-    );
-    broker.metrics.willsPublished++;
-    broker.publish(m);
   }
 
   /** End a session for good: subscriptions, queue, journal. What a shared subscription gave it goes to another member. */
@@ -195,21 +166,31 @@ export class Registry {
     const { broker } = this;
     session.terminated = true;
     session.cancelExpiry?.();
-    session.cancelWill?.();
-    session.cancelExpiry = session.cancelWill = null;
-    const will = session.pendingWill;
-    session.pendingWill = null;
-    for (const s of session.subscriptions()) broker.router.remove(s);
+    session.cancelExpiry = null;
+    const will = takeWill(session);
+    this.#unroute(session.subscriptions()[Symbol.iterator]());
     session.clearSubscriptions();
     if (this.sessions.get(session.clientId) === session) this.sessions.delete(session.clientId);
     if (session.storeKey !== 0) this.#forget(session);
     this.#redispatch(session);
     session.inflight = null;
     session.mqueue = null;
+    if (session.receive !== null) return;
     // The session's end is the latest time for its will [MQTT-3.1.2-10].
-    if (will !== null) this.#publishWill(session, will);
+    if (will !== null) publishWill(broker, session, will);
     broker.metrics.sessionsTerminated++;
     broker.hooks.run("session.terminated", session.clientId, reason);
+  }
+
+  /** A part of the subscriptions in each turn: a session may have hundreds of thousands. To the ended session nothing is delivered. */
+  #unroute(subs: Iterator<Subscription>): void {
+    const { broker } = this;
+    for (let i = 0; i < UNROUTE_SLICE; i++) {
+      const next = subs.next();
+      if (next.done) return;
+      broker.router.remove(next.value);
+    }
+    void broker.nextTurn().then(() => this.#unroute(subs));
   }
 
   #redispatch(session: Session): void {
@@ -217,16 +198,17 @@ export class Registry {
     const w = session.inflight;
     if (w !== null) {
       for (const n of w.positions()) {
-        const share = w.share(n);
+        const { share } = w.terms(n);
         if (share !== null && !w.released(n)) lost.push({ share, m: w.message(n) });
       }
     }
     if (session.mqueue !== null)
-      for (const item of session.mqueue) if (item.share !== null) lost.push({ share: item.share, m: item.message });
-    const { node, random, delivery } = this.broker;
+      for (const { terms, message } of session.mqueue) if (terms.share !== null) lost.push({ share: terms.share, m: message });
+    const { node, random, delivery, router } = this.broker;
     for (const { share, m } of lost) {
-      const s = share.pick(node.sharedStrategy, m.from, random, session);
-      if (s !== null) delivery.toSubscription(s, m);
+      // The group may have been empty in the meantime: then it is another one.
+      const s = router.group(share.filter, share.name)?.pick(node.sharedStrategy, m.from, random, session);
+      if (s) delivery.toSubscription(s, m);
     }
   }
 
@@ -258,7 +240,7 @@ export class Registry {
     session.removeSubscription(s);
     broker.router.remove(s);
     if (session.storeKey !== 0) broker.store.sessions.unsubscribe(session.storeKey, s.fullFilter);
-    broker.hooks.run("session.unsubscribed", session.clientId, s.fullFilter);
+    if (session.receive === null) broker.hooks.run("session.unsubscribed", session.clientId, s.fullFilter);
     return true;
   }
 
@@ -268,7 +250,7 @@ export class Registry {
     let n = 0;
     for (const row of broker.store.sessions.load()) {
       const zone = broker.zone(row.meta.zone);
-      const session = new Session(row.meta.clientId, zone, row.meta.version, row.meta.createdAt);
+      const session = new Session(row.meta.clientId, zone, row.meta.version, row.meta.createdAt as WallMs);
       session.storeKey = row.key;
       session.username = row.meta.username;
       session.mountpoint = row.meta.mountpoint;
@@ -278,23 +260,21 @@ export class Registry {
       session.expiry = row.meta.expiry;
       // A crash left it marked as connected: its client went away now.
       const crashed = row.meta.disconnectedAt === 0;
-      session.disconnectedAt = crashed ? broker.now : row.meta.disconnectedAt;
+      session.disconnectedAt = crashed ? broker.now : (row.meta.disconnectedAt as WallMs);
       this.sessions.set(session.clientId, session);
       this.persistentCount++;
       for (const s of row.subscriptions) this.#restoreSubscription(session, s);
       restoreDeliveries(session, row.deliveries, (m) => broker.restored(m));
       for (const a of row.awaitingRel) {
         session.awaitingRel ??= new Map();
-        session.awaitingRel.set(a.packetId, a.since);
+        // Its time runs anew from the client's return.
+        session.awaitingRel.set(a.packetId, broker.mono);
       }
       if (session.expiry !== NEVER_EXPIRES) {
-        const left = session.disconnectedAt + session.expiry * 1000 - broker.now;
-        session.cancelExpiry = broker.after(Math.max(0, left), () => this.#expire(session));
+        session.cancelExpiry = broker.after(remaining(session.expiry, session, broker.now), () => this.#expire(session));
       }
       if (row.meta.will !== null) {
-        session.pendingWill = row.meta.will;
-        const due = session.disconnectedAt + row.meta.will.delay * 1000 - broker.now;
-        session.cancelWill = broker.after(Math.max(0, due), () => this.#willDue(session));
+        holdWill(broker, session, row.meta.will, remaining(row.meta.will.delay, session, broker.now));
       }
       n++;
     }
@@ -310,8 +290,15 @@ export class Registry {
   }
 }
 
+/** Ms that are left of `seconds` since the client went away; a clock that was set back meanwhile makes it no more than the whole. */
+function remaining(seconds: number, session: Session, now: WallMs): number {
+  const gone = Math.max(0, between(session.disconnectedAt, now));
+  return Math.max(0, seconds * 1000 - gone);
+}
+
 function journalInflight(sessions: SessionStore, session: Session, w: Inflight, n: number): void {
-  sessions.enqueue(session.storeKey, w.seq(n), w.message(n), w.qos(n), w.packetId(n), w.subIds(n), w.retain(n));
+  const { qos, subIds, retain } = w.terms(n);
+  sessions.enqueue(session.storeKey, w.seq(n), w.message(n), qos, w.packetId(n), subIds, retain);
   if (w.released(n)) sessions.released(session.storeKey, w.seq(n));
 }
 
@@ -323,9 +310,10 @@ function restoreDeliveries(session: Session, rows: StoredDelivery[], message: (m
   for (const d of rows) {
     session.seq = Math.max(session.seq, d.seq);
     const m = message(d.message);
-    if (d.state !== "queued") session.window().restore(d.packetId, m, d.qos, d.retain, d.seq, d.state === "released", d.subIds);
+    const terms = termsOf(d.qos, d.retain, d.subIds, null);
+    if (d.state !== "queued") session.window().restore(d.packetId, m, terms, d.seq, d.state === "released");
     else {
-      session.queue().push({ message: m, qos: d.qos, retain: d.retain, seq: d.seq, subIds: d.subIds, share: null });
+      session.queue().push({ message: m, terms, seq: d.seq });
       session.enqueueCount++;
     }
   }

@@ -2,49 +2,42 @@
  * Which subscriptions a topic name reaches.
  *
  * Filters without wildcards sit in a map, those with wildcards in a trie; either way a filter is one entry with the list of its
- * subscriptions. The result for a topic name is a `Route`, cached: it refers to the entries' own lists, so subscribers coming and
- * going on a known filter change nothing; a new or removed filter drops what it could change.
+ * subscriptions. The result for a topic name is a `Route`, cached: it refers to the entry's own list, or to a merged one where
+ * several filters match (merged.ts). Every change moves `generation` on, and a route is looked at again when it is used next: only
+ * where a filter that matches its topic has come or gone is it made anew.
  */
-import { hasWildcard } from "../mqtt/topic.ts";
-import type { QoS } from "../mqtt/types.ts";
-import type { Session } from "./session.ts";
+import { hasWildcard, topicMatches } from "../mqtt/topic.ts";
+import { FilterEntry, type Merged, MergedLists } from "./merged.ts";
 import { ShareGroup } from "./shared.ts";
-import { Subscription } from "./subscription.ts";
+import type { Subscription } from "./subscription.ts";
 import { Trie } from "./trie.ts";
 
 /** Cached topics, and characters in them; when full the cache starts again (topics in use come back with their next message). */
 const ROUTES_MAX = 100_000;
 const ROUTE_CHARS_MAX = 16 * 1024 * 1024;
+/** So many wildcard filters that came or went last are kept. A route that is further behind is made anew. */
+const RECENT = 1024;
 
-class FilterEntry {
-  readonly subs: Subscription[] = [];
-  groups: Map<string, ShareGroup> | null = null;
-  /** Some cached route has merged this entry's list with another: changes here must drop it. */
-  merged = false;
-
-  constructor(readonly filter: string) {}
-
-  get empty(): boolean {
-    return this.subs.length === 0 && this.groups === null;
-  }
-}
+const NONE: readonly Subscription[] = [];
 
 export class Route {
   readonly bytes: Uint8Array;
-  /** Subscriptions that each get a copy: an entry's live list, or a merged one. */
-  subs: readonly Subscription[];
-  /** Entries whose groups each get one copy; null = none. */
-  shares: readonly ShareGroup[] | null;
+  /** Subscriptions that each get a copy. Valid until something changes; walk it between `Router.enter` and `leave`. */
+  subs: readonly Subscription[] = NONE;
+  /** Groups that each get one copy; null = none. */
+  shares: readonly ShareGroup[] | null = null;
   readonly sys: boolean;
+  /** A route is valid while its generation is the router's; 0 = it has been dropped. */
+  generation = 0;
+  /** How many wildcard filters had come and gone when it was made, or looked at last. */
+  changes = 0;
+  /** Steps it took to find what matches. */
+  cost = 0;
+  /** Whose list `subs` is: of one filter, of several, or nobody's. */
+  source: FilterEntry | Merged | null = null;
 
-  constructor(
-    readonly topic: string,
-    /** A route is valid while its generation is the router's. */
-    public generation: number,
-  ) {
+  constructor(readonly topic: string) {
     this.bytes = Buffer.from(topic);
-    this.subs = NONE;
-    this.shares = null;
     this.sys = topic.startsWith("$SYS/");
   }
 
@@ -53,19 +46,32 @@ export class Route {
   }
 }
 
-const NONE: readonly Subscription[] = [];
-
 export class Router {
-  /** Changes when any wildcard filter comes or goes, or a merged list changes. */
+  /** Changes with everything that may change a route. */
   generation = 1;
   subscriptionCount = 0;
   sharedCount = 0;
+  /** Work done so far: filters compared, branches looked at, subscriptions merged. For tests: what one packet costs is bounded. */
+  steps = 0;
   readonly #exact = new Map<string, FilterEntry>();
   readonly #wild = new Trie<FilterEntry>();
   /** Every filter, in order of creation. */
   readonly #filters = new Map<string, FilterEntry>();
+  readonly #merged = new MergedLists();
   #routes = new Map<string, Route>();
   #routeChars = 0;
+  #entryIds = 0;
+  /** Wildcard filters that came, went or changed their groups: how many, and the last `RECENT` of them. */
+  #changes = 0;
+  readonly #recent: string[] = new Array<string>(RECENT).fill("");
+  /** Dispatches in progress, one inside another when a hook or a virtual client publishes. */
+  #walking = 0;
+  #walk = 0;
+
+  /** Characters in the cached topics. */
+  get cachedChars(): number {
+    return this.#routeChars;
+  }
 
   /** Distinct topic filters (rows of EMQ X's route table). */
   get size(): number {
@@ -88,6 +94,11 @@ export class Router {
     if (entry.groups !== null) for (const g of entry.groups.values()) yield* g.members;
   }
 
+  /** The group of that name as it is now: it is another object after it has been empty. */
+  group(filter: string, name: string): ShareGroup | null {
+    return this.#filters.get(filter)?.groups?.get(name) ?? null;
+  }
+
   add(s: Subscription): void {
     this.subscriptionCount++;
     const entry = this.#filters.get(s.filter) ?? this.#create(s.filter);
@@ -98,14 +109,15 @@ export class Router {
       if (!g) {
         g = new ShareGroup(s.group, s.filter);
         entry.groups.set(s.group, g);
-        this.#changed(entry);
+        this.#changed(entry.filter);
       }
       g.add(s);
       return;
     }
-    s.index = entry.subs.length;
-    entry.subs.push(s);
-    if (entry.merged) this.generation++;
+    const subs = this.#writable(entry);
+    s.index = subs.length;
+    subs.push(s);
+    this.#touched(entry);
   }
 
   remove(s: Subscription): void {
@@ -119,93 +131,145 @@ export class Router {
       if (g.members.length === 0) {
         entry.groups?.delete(s.group);
         if (entry.groups?.size === 0) entry.groups = null;
-        this.#changed(entry);
+        this.#changed(entry.filter);
       }
     } else {
-      const last = entry.subs.pop() as Subscription;
+      const subs = this.#writable(entry);
+      const last = subs.pop() as Subscription;
       if (last !== s) {
-        entry.subs[s.index] = last;
+        subs[s.index] = last;
         last.index = s.index;
       }
       s.index = -1;
-      if (entry.merged) this.generation++;
+      this.#touched(entry);
     }
     if (entry.empty) this.#destroy(entry);
   }
 
   /** The options of a subscription changed. */
   updated(s: Subscription): void {
-    if (this.#filters.get(s.filter)?.merged) this.generation++;
+    const entry = this.#filters.get(s.filter);
+    if (entry !== undefined) this.#touched(entry);
   }
 
   /** The route of a valid topic name; never null. */
   route(topic: string): Route {
     const known = this.#routes.get(topic);
     if (known !== undefined && known.generation === this.generation) return known;
-    const route = known ?? new Route(topic, this.generation);
-    route.generation = this.generation;
-    this.#resolve(route);
-    if (known === undefined) {
-      if (this.#routes.size >= ROUTES_MAX || this.#routeChars > ROUTE_CHARS_MAX) this.#forget();
-      this.#routes.set(topic, route);
-      this.#routeChars += topic.length;
-    }
+    if (this.#merged.full || (known === undefined && this.#full)) this.#forget();
+    const route = this.#routes.get(topic) ?? this.#remember(topic);
+    this.#refresh(route);
     return route;
+  }
+
+  get #full(): boolean {
+    return this.#routes.size >= ROUTES_MAX || this.#routeChars > ROUTE_CHARS_MAX;
+  }
+
+  #remember(topic: string): Route {
+    const route = new Route(topic);
+    this.#routes.set(topic, route);
+    this.#routeChars += topic.length;
+    return route;
+  }
+
+  /** A dispatch begins: until `leave`, the lists of routes are not changed in place. */
+  enter(): void {
+    this.#walking++;
+    this.#walk++;
+  }
+
+  leave(): void {
+    this.#walking--;
+  }
+
+  /** The entry's list, to be changed: a copy while somebody may be walking it. */
+  #writable(entry: FilterEntry): Subscription[] {
+    if (this.#walking > 0 && entry.copiedIn !== this.#walk) {
+      entry.subs = entry.subs.slice();
+      entry.copiedIn = this.#walk;
+      this.generation++;
+    }
+    return entry.subs;
+  }
+
+  #touched(entry: FilterEntry): void {
+    if (!entry.merged) return;
+    entry.version++;
+    this.generation++;
   }
 
   #forget(): void {
     for (const r of this.#routes.values()) r.generation = 0;
     this.#routes = new Map();
     this.#routeChars = 0;
+    this.#merged.clear();
+  }
+
+  #refresh(route: Route): void {
+    if (route.generation === 0 || this.#concerned(route)) this.#resolve(route);
+    const { source } = route;
+    if (source !== null && !(source instanceof FilterEntry)) this.steps += source.refresh();
+    route.subs = source === null ? NONE : source.subs;
+    route.changes = this.#changes;
+    route.generation = this.generation;
+  }
+
+  /** Has a wildcard filter that matches the route's topic come or gone since it was looked at? Yes too where asking costs more than anew. */
+  #concerned(route: Route): boolean {
+    const behind = this.#changes - route.changes;
+    if (behind > RECENT || behind > route.cost) return true;
+    for (let i = 1; i <= behind; i++) {
+      this.steps++;
+      if (topicMatches(route.topic, this.#recent[(this.#changes - i) % RECENT] as string)) return true;
+    }
+    return false;
   }
 
   #resolve(route: Route): void {
+    const before = this.#wild.steps;
     const entries = this.#wild.match(route.topic);
     const exact = this.#exact.get(route.topic);
     if (exact) entries.push(exact);
-    const lists = entries.filter((e) => e.subs.length > 0 || entries.length === 1);
-    if (entries.length === 0) route.subs = NONE;
-    else if (entries.length === 1) route.subs = (entries[0] as FilterEntry).subs;
-    else {
-      for (const e of entries) e.merged = true;
-      route.subs = lists.length === 0 ? NONE : merge(lists.map((e) => e.subs));
-    }
+    route.cost = this.#wild.steps - before + entries.length;
+    this.steps += route.cost;
+    route.source = entries.length > 1 ? this.#merged.of(entries) : (entries[0] ?? null);
     let shares: ShareGroup[] | null = null;
     for (const e of entries) {
       if (e.groups === null) continue;
       shares ??= [];
-      shares.push(...e.groups.values());
+      for (const g of e.groups.values()) shares.push(g);
     }
+    if (shares !== null) this.steps += shares.length;
     route.shares = shares;
   }
 
   #create(filter: string): FilterEntry {
-    const entry = new FilterEntry(filter);
+    const entry = new FilterEntry(filter, ++this.#entryIds);
     this.#filters.set(filter, entry);
-    if (hasWildcard(filter)) {
-      this.#wild.set(filter, entry);
-      this.generation++;
-    } else {
-      this.#exact.set(filter, entry);
-      this.#dropRoute(filter);
-    }
+    if (hasWildcard(filter)) this.#wild.set(filter, entry);
+    else this.#exact.set(filter, entry);
+    this.#changed(filter);
     return entry;
   }
 
   #destroy(entry: FilterEntry): void {
-    this.#filters.delete(entry.filter);
-    if (hasWildcard(entry.filter)) {
-      this.#wild.delete(entry.filter);
-      this.generation++;
-    } else {
-      this.#exact.delete(entry.filter);
-      this.#dropRoute(entry.filter);
-    }
+    const { filter } = entry;
+    this.#filters.delete(filter);
+    if (hasWildcard(filter)) this.#wild.delete(filter);
+    else this.#exact.delete(filter);
+    this.#changed(filter);
   }
 
-  #changed(entry: FilterEntry): void {
-    if (hasWildcard(entry.filter)) this.generation++;
-    else this.#dropRoute(entry.filter);
+  /** A filter came or went, or one of its groups: routes that it matches are to be made anew. */
+  #changed(filter: string): void {
+    if (!hasWildcard(filter)) {
+      this.#dropRoute(filter);
+      return;
+    }
+    this.#recent[this.#changes % RECENT] = filter;
+    this.#changes++;
+    this.generation++;
   }
 
   /** Generation 0 tells whoever keeps the route that it is stale. */
@@ -217,39 +281,4 @@ export class Router {
       this.#routeChars -= topic.length;
     }
   }
-}
-
-/** One list of several, each session once [MQTT-3.3.5-1]: highest QoS, all subscription identifiers. */
-function merge(lists: Subscription[][]): Subscription[] {
-  const bySession = new Map<Session, Subscription>();
-  for (const list of lists) {
-    for (const s of list) {
-      const seen = bySession.get(s.session);
-      if (seen === undefined) bySession.set(s.session, s);
-      else bySession.set(s.session, combine(seen, s));
-    }
-  }
-  return [...bySession.values()];
-}
-
-function combine(a: Subscription, b: Subscription): Subscription {
-  const parts = [...(a.parts ?? [a]), b];
-  return combined(parts);
-}
-
-/** The stand-in for overlapping subscriptions of one session. */
-export function combined(parts: Subscription[]): Subscription {
-  const first = parts[0] as Subscription;
-  const qos = parts.reduce<QoS>((max, p) => (p.qos > max ? p.qos : max), 0);
-  const s = new Subscription(first.session, first.filter, null, {
-    qos,
-    nl: parts.every((p) => p.nl),
-    rap: parts.some((p) => p.rap),
-    rh: 0,
-    subId: 0,
-  });
-  const ids = parts.flatMap((p) => p.subIds ?? []);
-  s.subIds = ids.length > 0 ? ids : null;
-  s.parts = parts;
-  return s;
 }

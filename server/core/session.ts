@@ -1,7 +1,8 @@
 /** What outlives a connection: subscriptions, the inflight window, the queue [MQTT-4.1.0-1]. Rare parts are made on first use. */
 import type { ZoneConfig } from "../config/types.ts";
+import type { MonoMs, WallMs } from "../lib/time.ts";
 import { parseSharedFilter } from "../mqtt/topic.ts";
-import type { ProtocolVersion, WillPacket } from "../mqtt/types.ts";
+import type { ProtocolVersion, QoS, WillPacket } from "../mqtt/types.ts";
 import type { Channel } from "./channel.ts";
 import { Inflight } from "./inflight.ts";
 import type { Message } from "./message.ts";
@@ -24,8 +25,8 @@ export class Session {
   cleanStart = true;
   /** Seconds it lives without a connection; 0 = ends with it, 0xFFFFFFFF = for ever. */
   expiry = 0;
-  /** Unix ms; 0 while connected. */
-  disconnectedAt = 0;
+  /** 0 while connected. */
+  disconnectedAt = 0 as WallMs;
   /** Receive Maximum of the client; 0 = not sent. */
   receiveMaximum = 0;
   terminated = false;
@@ -35,8 +36,8 @@ export class Session {
   seq = 0;
   inflight: Inflight | null = null;
   mqueue: Mqueue | null = null;
-  /** Packet identifiers of incoming QoS 2 messages that wait for PUBREL -> arrival (Unix ms). */
-  awaitingRel: Map<number, number> | null = null;
+  /** Packet identifiers of incoming QoS 2 messages that wait for PUBREL -> since when, oldest first. */
+  awaitingRel: Map<number, MonoMs> | null = null;
   mqueueDropped = 0;
   deliverCount = 0;
   enqueueCount = 0;
@@ -44,14 +45,16 @@ export class Session {
   pendingWill: WillPacket | null = null;
   cancelWill: (() => void) | null = null;
   cancelExpiry: (() => void) | null = null;
+  /** The router's: the list being merged, and the place of this session in it. */
+  mergeMark = 0;
+  mergeAt = 0;
   #subs: Subscription | Map<string, Subscription> | null = null;
 
   constructor(
     readonly clientId: string,
     public zone: ZoneConfig,
     public version: ProtocolVersion,
-    /** Unix ms. */
-    readonly createdAt: number,
+    readonly createdAt: WallMs,
   ) {}
 
   /** Outlives its connection. */
@@ -61,7 +64,7 @@ export class Session {
 
   /** Can take a message now. */
   get reachable(): boolean {
-    return this.receive !== null || (this.channel !== null && this.channel.ready && !this.channel.out.blocked);
+    return this.receive !== null || (this.channel?.ready === true && !this.channel.out.blocked);
   }
 
   get subscriptionCount(): number {
@@ -108,11 +111,18 @@ export class Session {
   get inflightLen(): number {
     return this.inflight?.count ?? 0;
   }
-  /** Own limit of the zone, and never more than the client's Receive Maximum [MQTT-3.3.4-9]. */
+  /**
+   * As in EMQ X 3.1: MQTT 5 clients say themselves how much they take (Receive Maximum, 65,535 when they do not [MQTT-3.3.4-9]),
+   * the zone's `max_inflight` stands for all others.
+   */
   get maxInflight(): number {
-    const zone = this.zone.maxInflight === 0 ? IDS_MAX : this.zone.maxInflight;
-    if (this.version !== 5) return zone;
-    return this.receiveMaximum === 0 ? IDS_MAX : this.receiveMaximum;
+    const max = this.version === 5 ? this.receiveMaximum : this.zone.maxInflight;
+    return max === 0 ? IDS_MAX : max;
+  }
+  /** QoS of a message of QoS `published` for a subscription of QoS `wanted` [MQTT-3.8.4-8], or by the zone's `upgrade_qos`. */
+  qosOf(published: QoS, wanted: QoS): QoS {
+    if (this.zone.upgradeQos) return published > wanted ? published : wanted;
+    return published < wanted ? published : wanted;
   }
   get mqueueLen(): number {
     return this.mqueue?.length ?? 0;
@@ -160,4 +170,9 @@ export function mountFilter(mountpoint: string, fullFilter: string): string {
   const shared = parseSharedFilter(fullFilter);
   if (shared === null || shared.group === null) return mountpoint + fullFilter;
   return fullFilter.slice(0, fullFilter.length - shared.filter.length) + mountpoint + shared.filter;
+}
+
+/** A topic as the clients of that mountpoint know it. */
+export function unmountTopic(mountpoint: string, topic: string): string {
+  return mountpoint !== "" && topic.startsWith(mountpoint) ? topic.slice(mountpoint.length) : topic;
 }

@@ -5,6 +5,7 @@ import type { Subscription } from "./subscription.ts";
 
 export class ShareGroup {
   readonly members: Subscription[] = [];
+  /** Whose turn it is by `round_robin`: the one behind the last that got a message. */
   #next = 0;
   #sticky: Subscription | null = null;
 
@@ -40,12 +41,16 @@ export class ShareGroup {
       const s = this.members[(start + k) % n] as Subscription;
       if (usable(s, except)) {
         if (strategy === "sticky") this.#sticky = s;
+        this.#next = start + k + 1;
         return s;
       }
     }
     for (let k = 0; k < n; k++) {
       const s = this.members[(start + k) % n] as Subscription;
-      if (s.session !== except && !s.session.terminated) return s;
+      if (s.session !== except && !s.session.terminated) {
+        this.#next = start + k + 1;
+        return s;
+      }
     }
     return null;
   }
@@ -53,8 +58,7 @@ export class ShareGroup {
   #start(strategy: SharedStrategy, publisher: string, random: Random, n: number): number {
     switch (strategy) {
       case "round_robin":
-        this.#next = (this.#next + 1) % n;
-        return this.#next;
+        return this.#next % n;
       case "hash":
         return hash(publisher) % n;
       default:

@@ -1,6 +1,6 @@
 /** Values that travel through the core: who a client is, what it asks, what the access chain answers. */
 import type { ZoneConfig } from "../config/types.ts";
-import type { AuthPacket, ProtocolVersion, QoS, UserProperty } from "../mqtt/types.ts";
+import type { ProtocolVersion, QoS } from "../mqtt/types.ts";
 
 /** What is known of a connected client; the same object for its whole connection. */
 export interface ClientInfo {
@@ -77,5 +77,3 @@ export interface SubscribeOptions {
   /** Subscription identifier; 0 = none. */
   subId: number;
 }
-
-export type { AuthPacket, UserProperty };

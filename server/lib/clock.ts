@@ -1,13 +1,7 @@
 /** The time, as the core asks for it. */
+import type { MonoMs, WallMs } from "./time.ts";
 
-export interface Clock {
-  /** Unix time in ms. */
-  now(): number;
-  /** Monotonic ms, for durations. */
-  mono(): number;
-}
-
-export const systemClock: Clock = {
-  now: () => Date.now(),
-  mono: () => performance.now(),
+export const systemClock = {
+  now: (): WallMs => Date.now() as WallMs,
+  mono: (): MonoMs => performance.now() as MonoMs,
 };

@@ -53,6 +53,8 @@ export type EntryType =
 export interface EntryOptions {
   /** False: a change takes effect at the next start. Default true. */
   live?: boolean;
+  /** True: needed before the store is open, so that what the API keeps there cannot change it. Default false. */
+  early?: boolean;
   /** False: the key has a default but does not stand in the shipped file (the API lists it as not required). Default true. */
   required?: boolean;
   /** True: never listed by the API's plugin configuration. */
@@ -71,12 +73,15 @@ export interface Entry<T> {
   readonly optional: boolean;
   readonly doc: string;
   readonly live: boolean;
+  readonly early: boolean;
   readonly required: boolean;
   readonly hidden: boolean;
   readonly desc: string;
   readonly choices: readonly string[] | null;
-  /** Why the key has no effect here; null when it has one. */
+  /** Why the key has no effect here and is not shown among the settings; null when it has one. */
   readonly ignored: string | null;
+  /** Why the key, though checked and shown, changes nothing here; null when it does. */
+  readonly inert: string | null;
   /** @throws ValueError */
   parse(text: string): T;
 }
@@ -102,11 +107,13 @@ function entry<T>(spec: Spec<T>, def: string, doc: string, o: EntryOptions): Ent
     optional: false,
     doc,
     live: o.live ?? true,
+    early: o.early ?? false,
     required: o.required ?? true,
     hidden: o.hidden ?? false,
     desc: o.desc ?? "",
     choices: spec.choices ?? null,
     ignored: null,
+    inert: null,
     parse: spec.parse,
   };
 }
@@ -119,6 +126,11 @@ export function optional<T>(e: Entry<T>): Entry<T | null> {
 /** Accepted because EMQ X 3.1 has the key, without effect here. `default` is what 3.1 shipped. */
 export function ignored(def: string, reason: string, o: EntryOptions = {}): Entry<string> {
   return { ...entry({ type: "text", expects: "any text", parse: (t) => t }, def, reason, { live: false, ...o }), ignored: reason };
+}
+
+/** Checked and shown as EMQ X 3.1 did, because its answers and forms have the key, but without effect; its words say why. */
+export function inert<T>(e: Entry<T>, reason: string): Entry<T> {
+  return { ...e, doc: `${e.doc} Without effect: ${reason}`.trim(), inert: reason };
 }
 
 export function text(def: string, doc: string, o: EntryOptions = {}): Entry<string> {
@@ -187,6 +199,17 @@ export function address(def: string, doc: string, o: EntryOptions = {}): Entry<A
 /** Comma-separated. */
 export function list(def: string, doc: string, o: EntryOptions = {}): Entry<string[]> {
   return entry({ type: "list", expects: "a comma-separated list", parse: parseList }, def, doc, o);
+}
+
+/** Comma-separated words of a fixed list; at least one. */
+export function listOf<const C extends string>(choices: readonly C[], def: string, doc: string, o: EntryOptions = {}): Entry<C[]> {
+  const expects = `one or more of ${choices.join(", ")}, with commas between them`;
+  const parse = (t: string) => {
+    const words = parseList(t.toLowerCase()).map((w) => choices.find((c) => c === w));
+    if (words.length === 0 || words.includes(undefined)) throw new ValueError(t, expects);
+    return words as C[];
+  };
+  return entry({ type: "list", expects, parse }, def, doc, o);
 }
 
 export function oneOf<const C extends string>(choices: readonly C[], def: C, doc: string, o: EntryOptions = {}): Entry<C> {

@@ -116,6 +116,13 @@ export class Logger {
     return true;
   }
 
+  /** Close the handlers there are, and go on with others. */
+  replace(level: LogLevel, handlers: LogHandler[]): void {
+    this.close();
+    this.options.handlers = handlers;
+    this.level = level;
+  }
+
   close(): void {
     for (const h of this.options.handlers) {
       try {

@@ -13,17 +13,18 @@ export class RotatingFile {
   #timer: ReturnType<typeof setTimeout> | null = null;
 
   /**
-   * `maxBytes` of one file and `count` of files, the current one included. Makes the directory.
+   * `maxBytes` of one file and `count` of files, the current one included; every file begins with `head`. Makes the directory.
    * @throws when the file cannot be opened, e.g. EACCES
    */
   constructor(
     readonly path: string,
     private readonly maxBytes: number,
     private readonly count: number,
+    private readonly head = "",
   ) {
     mkdirSync(dirname(path), { recursive: true });
     this.#fd = openSync(path, "a", 0o640);
-    this.#size = fstatSync(this.#fd).size;
+    this.#size = this.#begin();
   }
 
   /** @throws when the disk fails; what was waiting is lost then, as a log must not fill the memory. */
@@ -53,6 +54,12 @@ export class RotatingFile {
     }
   }
 
+  /** Bytes of the file, its head included. */
+  #begin(): number {
+    const { size } = fstatSync(this.#fd);
+    return size > 0 || this.head === "" ? size : writeSync(this.#fd, this.head);
+  }
+
   #later(): ReturnType<typeof setTimeout> {
     const timer = setTimeout(() => {
       try {
@@ -76,6 +83,6 @@ export class RotatingFile {
     const next = openSync(this.path, this.count > 1 ? "a" : "w", 0o640);
     closeSync(this.#fd);
     this.#fd = next;
-    this.#size = fstatSync(next).size;
+    this.#size = this.#begin();
   }
 }

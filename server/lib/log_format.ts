@@ -1,8 +1,8 @@
 /** How an event of the log becomes a line. */
 import type { LogFields, LogFormat } from "./log.ts";
+import { MASK } from "./mask.ts";
 
 const SECRET = /pass(?:word|wd|phrase)?$|password|secret|token|cookie|authorization|api_?key|private_?key/i;
-const HIDDEN = "******";
 /** Objects nested deeper are not written. */
 const MAX_DEPTH = 4;
 const MAX_ITEMS = 100;
@@ -29,7 +29,7 @@ export function jsonFormat(limit: number): LogFormat {
 function safeEntries(fields: LogFields | undefined): [string, unknown][] {
   if (fields === undefined) return [];
   return Object.keys(fields)
-    .map((key): [string, unknown] => [key, SECRET.test(key) ? HIDDEN : plain(() => fields[key], MAX_DEPTH)])
+    .map((key): [string, unknown] => [key, SECRET.test(key) ? MASK : plain(() => fields[key], MAX_DEPTH)])
     .filter(([, value]) => value !== undefined);
 }
 
@@ -48,7 +48,7 @@ function plain(get: () => unknown, depth: number): unknown {
     if (value instanceof Map) return plain(() => Object.fromEntries(value), depth);
     if (value instanceof Set || Array.isArray(value)) return [...value].slice(0, MAX_ITEMS).map((v: unknown) => plain(() => v, depth - 1));
     const keys = Object.keys(value).slice(0, MAX_ITEMS);
-    return Object.fromEntries(keys.map((k) => [k, SECRET.test(k) ? HIDDEN : plain(() => (value as LogFields)[k], depth - 1)]));
+    return Object.fromEntries(keys.map((k) => [k, SECRET.test(k) ? MASK : plain(() => (value as LogFields)[k], depth - 1)]));
   } catch (err) {
     return `<unreadable: ${err instanceof Error ? err.message : "error"}>`;
   }

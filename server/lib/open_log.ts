@@ -28,6 +28,18 @@ export interface ConsoleStream {
 
 /** `console` and `now` (Unix ms) are given by tests. @throws when a log file cannot be opened */
 export function openLog(o: LogOptions, console: ConsoleStream = process.stdout, now: () => number = Date.now): Logger {
+  const handlers = openHandlers(o, console);
+  // The primary level is the lowest any handler wants; it can be raised above them all while running.
+  return new Logger({ level: lowest(handlers, o.level), handlers, now });
+}
+
+/** Other options for a log that is in use. @throws when a log file cannot be opened; then it stays as it was */
+export function reopenLog(log: Logger, o: LogOptions, console: ConsoleStream = process.stdout): void {
+  const handlers = openHandlers(o, console);
+  log.replace(lowest(handlers, o.level), handlers);
+}
+
+function openHandlers(o: LogOptions, console: ConsoleStream): LogHandler[] {
   const format = o.format === "json" ? jsonFormat(o.charsLimit) : textFormat(o.charsLimit);
   const handlers: LogHandler[] = [];
   const file = (id: string, name: string, level: LogLevel): LogHandler => {
@@ -42,8 +54,7 @@ export function openLog(o: LogOptions, console: ConsoleStream = process.stdout, 
   }
   if (o.to === "file" || o.to === "both") handlers.push(file("file", o.file, o.level));
   if (o.to !== "off") for (const f of o.levelFiles) handlers.push(file(`${f.level}_file`, f.file, f.level));
-  // The primary level is the lowest any handler wants; it can be raised above them all while running.
-  return new Logger({ level: lowest(handlers, o.level), handlers, now });
+  return handlers;
 }
 
 function lowest(handlers: readonly LogHandler[], level: LogLevel): LogLevel {

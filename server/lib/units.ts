@@ -47,33 +47,25 @@ export function printDuration(ms: number): string {
   return `${ms / size}${unit}`;
 }
 
-const BYTE_UNITS: Readonly<Record<string, number>> = {
-  "": 1,
-  b: 1,
-  k: 1024,
-  kb: 1024,
-  m: 1024 ** 2,
-  mb: 1024 ** 2,
-  g: 1024 ** 3,
-  gb: 1024 ** 3,
-};
+const BYTE_UNITS: ReadonlyMap<string, number> = new Map([
+  ["", 1],
+  ["b", 1],
+  ["k", 1024],
+  ["kb", 1024],
+  ["m", 1024 ** 2],
+  ["mb", 1024 ** 2],
+  ["g", 1024 ** 3],
+  ["gb", 1024 ** 3],
+]);
 export const EXPECTS_BYTES = "a size such as 512, 64KB, 1MB or 1GB";
 
 /** Bytes; KB = 1024. */
 export function parseBytes(text: string): number {
   const m = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/.exec(text.trim().toLowerCase());
-  const size = BYTE_UNITS[m?.[2] ?? "?"];
+  const size = BYTE_UNITS.get(m?.[2] ?? "?");
   const n = Math.round(Number(m?.[1]) * (size ?? Number.NaN));
   if (!Number.isSafeInteger(n)) throw new ValueError(text, EXPECTS_BYTES);
   return n;
-}
-
-export function printBytes(n: number): string {
-  if (n === 0) return "0";
-  if (n % 1024 ** 3 === 0) return `${n / 1024 ** 3}GB`;
-  if (n % 1024 ** 2 === 0) return `${n / 1024 ** 2}MB`;
-  if (n % 1024 === 0) return `${n / 1024}KB`;
-  return String(n);
 }
 
 export const EXPECTS_PERCENT = "a percentage such as 80%";
@@ -86,10 +78,6 @@ export function parsePercent(text: string): number {
   return n;
 }
 
-export function printPercent(n: number): string {
-  return `${n}%`;
-}
-
 export const EXPECTS_FLAG = "on or off (true or false)";
 
 export function parseFlag(text: string): boolean {
@@ -97,10 +85,6 @@ export function parseFlag(text: string): boolean {
   if (t === "on" || t === "true") return true;
   if (t === "off" || t === "false") return false;
   throw new ValueError(text, EXPECTS_FLAG);
-}
-
-export function printFlag(on: boolean): string {
-  return on ? "on" : "off";
 }
 
 export function expectsInteger(min: number, max: number): string {
@@ -150,10 +134,6 @@ export function parseRate(text: string): Rate {
   } catch (err) {
     throw err instanceof ValueError ? new ValueError(text, EXPECTS_RATE) : err;
   }
-}
-
-export function printRate(r: Rate): string {
-  return `${r.count},${printDuration(r.intervalMs)}`;
 }
 
 /** Bytes per second, and how many may come at once. */

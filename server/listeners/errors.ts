@@ -1,8 +1,9 @@
 /** Refusals to start that a person has to read: one line that names the listener and what to do. */
+import { lineOf } from "../lib/errors.ts";
 
 export class ListenerError extends Error {
   constructor(
-    /** "listener.tcp.external" */
+    /** Key at fault: "listener.tcp.external" or one below it. */
     readonly listener: string,
     readonly why: string,
   ) {
@@ -13,21 +14,20 @@ export class ListenerError extends Error {
 
 /** Why a port could not be opened. `key` is e.g. "listener.tcp.external". */
 export function bindError(key: string, host: string, port: number, err: unknown): ListenerError {
-  const { code, message } = err as { code?: string; message?: string };
+  const { code } = err as { code?: string };
   const where = `${host.includes(":") ? `[${host}]` : host}:${port}`;
-  const another = `set another address with ${key} = <ip>:<port>`;
   switch (code) {
     case "EADDRINUSE":
-      return new ListenerError(key, `port ${port} is already in use (${where}); stop the program that holds it, or ${another}`);
+      return new ListenerError(key, `port ${port} is already in use (${where}); stop the program that holds it, or set another address`);
     case "EACCES":
     case "EPERM":
       return new ListenerError(
         key,
-        `no permission to listen on ${where}; ports below 1024 need root or CAP_NET_BIND_SERVICE, or ${another}`,
+        `no permission to listen on ${where}; ports below 1024 need root or CAP_NET_BIND_SERVICE, or set another address`,
       );
     case "EADDRNOTAVAIL":
-      return new ListenerError(key, `${host} is not an address of this machine; ${another}`);
+      return new ListenerError(key, `${host} is not an address of this machine; set another address`);
     default:
-      return new ListenerError(key, `cannot listen on ${where}: ${(message ?? String(err)).split("\n", 1)[0]}`);
+      return new ListenerError(key, `cannot listen on ${where}: ${lineOf(err)}`);
   }
 }

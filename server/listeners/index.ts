@@ -1,12 +1,13 @@
 /** All MQTT listeners of the node. */
 import type { ListenerConfig } from "../config/types.ts";
+import { lineOf } from "../lib/errors.ts";
 import { ConnectionBudget } from "./limits.ts";
-import { Listener, type ListenerDeps } from "./listener.ts";
-import { messageOf, stampOf } from "./tls.ts";
+import type { ListenerDeps } from "./link.ts";
+import { Listener } from "./listener.ts";
+import { stampOf } from "./tls.ts";
 
 export { ListenerError } from "./errors.ts";
-export type { ChannelLike } from "./link.ts";
-export type { ListenerDeps } from "./listener.ts";
+export type { ChannelLike, ListenerDeps } from "./link.ts";
 
 /** How often the certificate files are looked at. */
 const WATCH_MS = 10_000;
@@ -140,8 +141,8 @@ export class Listeners {
       if (changed) this.deps.log.info("certificate reloaded", { listener: l.key });
       return { listener: l.key, changed, error: null };
     } catch (err) {
-      this.deps.log.error("certificate not reloaded, the old one stays in use", { listener: l.key, error: messageOf(err) });
-      return { listener: l.key, changed: false, error: messageOf(err) };
+      this.deps.log.error("certificate not reloaded, the old one stays in use", { listener: l.key, error: lineOf(err) });
+      return { listener: l.key, changed: false, error: lineOf(err) };
     }
   }
 

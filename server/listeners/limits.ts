@@ -82,7 +82,8 @@ function rangeOf(text: string): Cidr | null {
   return range;
 }
 
-/** IPv4-mapped IPv6 addresses (dual-stack listeners) are shown as IPv4. */
-export function plainIp(ip: string): string {
+/** IPv4-mapped IPv6 addresses (dual-stack listeners) are shown as IPv4. "" = none: a peer that has reset already has no address. */
+export function plainIp(ip: string | undefined): string {
+  if (ip === undefined) return "";
   return ip.startsWith("::ffff:") && ip.includes(".") ? ip.slice(7) : ip;
 }

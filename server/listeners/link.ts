@@ -3,7 +3,7 @@
  * Each piece is a `ChannelLike` to the one below and a `Link` to the one above.
  */
 
-import type { ListenerInfo, Transport } from "../core/ports.ts";
+import type { Clock, ListenerInfo, Log, Transport } from "../core/ports.ts";
 import type { PeerCertificate } from "../core/types.ts";
 
 /** What the listeners need of a channel; `core/channel.ts` has these methods. */
@@ -46,4 +46,18 @@ export const NOBODY: ChannelLike = {
 export interface Port {
   readonly port: number;
   stop(closeConnections?: boolean): void;
+}
+
+export interface ListenerDeps {
+  accept: Accept;
+  log: Log;
+  clock: Clock;
+  /** Where the self-signed certificate is kept. */
+  dataDir: string;
+  /** Largest MQTT packet of a zone, bytes; bounds a WebSocket frame when `max_frame_size` does not. */
+  maxPacketSize?: (zone: string) => number;
+  /** Speak WebSocket on our own sockets everywhere, not only where Bun.serve cannot. */
+  ownWebSocket?: boolean;
+  /** Write what the channels have gathered (`Broker.flush`). */
+  flush?: () => void;
 }

@@ -1,15 +1,16 @@
 /** One configured listener: who is let in, what each connection is built of, and how its port is opened and reopened. */
 import type { ListenerConfig } from "../config/types.ts";
-import type { Clock, ListenerInfo, Log } from "../core/ports.ts";
+import type { ListenerInfo } from "../core/ports.ts";
 import type { PeerCertificate } from "../core/types.ts";
+import { lineOf } from "../lib/errors.ts";
 import { type OriginCheck, originCheck } from "../lib/origin.ts";
 import { Connection } from "./connection.ts";
 import { Deadlines } from "./deadlines.ts";
 import { bindError, ListenerError } from "./errors.ts";
 import { type AccessCheck, Bucket, type ConnectionBudget, compileAccess, plainIp } from "./limits.ts";
-import type { Accept, ChannelLike, Link, Port } from "./link.ts";
+import type { ChannelLike, Link, ListenerDeps, Port } from "./link.ts";
 import { ProxyGate } from "./proxy_protocol.ts";
-import { loadTls, messageOf, peerCertificate, stampOf, type TlsMaterial, type TlsPeer } from "./tls.ts";
+import { loadTls, peerCertificate, stampOf, type TlsMaterial, type TlsPeer } from "./tls.ts";
 import { TlsLayer } from "./tls_layer.ts";
 import { Scratch, WsHandshake, type WsLink, type WsRules, wsRules } from "./ws.ts";
 import { type ServeLink, ServeLinks, serveWebSocket, type WsOwner } from "./ws_serve.ts";
@@ -23,22 +24,9 @@ const WARN_EVERY_MS = 10_000;
 const TOLD: ReadonlySet<string> = new Set(["open_files", "max_connections", "conn_rate", "ws_origin"]);
 const SERVER_SHUTTING_DOWN = 0x8b;
 
-export interface ListenerDeps {
-  accept: Accept;
-  log: Log;
-  clock: Clock;
-  /** Where the self-signed certificate is kept. */
-  dataDir: string;
-  /** Largest MQTT packet of a zone, bytes; bounds a WebSocket frame when `max_frame_size` does not. */
-  maxPacketSize?: (zone: string) => number;
-  /** Speak WebSocket on our own sockets everywhere, not only where Bun.serve cannot. */
-  ownWebSocket?: boolean;
-  /** Write what the channels have gathered (`Broker.flush`). */
-  flush?: () => void;
-}
-
 type Socket = Bun.Socket<Connection | undefined>;
 type Handlers = Bun.SocketHandler<Connection | undefined>;
+
 export class Listener {
   readonly info: ListenerInfo;
   readonly key: string;
@@ -89,7 +77,7 @@ export class Listener {
     try {
       return compileAccess(this.config.access);
     } catch (err) {
-      throw new ListenerError(this.key, `access: ${messageOf(err)}`);
+      throw new ListenerError(this.key, `access: ${lineOf(err)}`);
     }
   }
 
@@ -248,7 +236,7 @@ export class Listener {
       base.handshake = (s, ok, err) => {
         if (s.data === undefined) return;
         if (!ok) {
-          this.deps.log.debug("TLS handshake failed", { listener: this.key, ip: s.data.ip, error: err === null ? "" : messageOf(err) });
+          this.deps.log.debug("TLS handshake failed", { listener: this.key, ip: s.data.ip, error: err === null ? "" : lineOf(err) });
           s.data.because("tls_error");
         } else this.#secured(s.data, s as unknown as TlsPeer);
       };
@@ -279,6 +267,7 @@ export class Listener {
 
   /** Why a newcomer is not let in; "" = it is. The rules look at the socket's own address, as in EMQ X 3.1. */
   #refusal(ip: string): string {
+    if (ip === "") return "reset";
     if (this.budget.open >= this.budget.max) return "open_files";
     if (this.current >= this.config.maxConnections) return "max_connections";
     if (this.#access !== null && !this.#access(ip)) return "access";

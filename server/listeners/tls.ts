@@ -3,6 +3,8 @@ import { readFileSync, statSync } from "node:fs";
 import { createSecureContext, type SecureContext } from "node:tls";
 import type { TlsConfig } from "../config/types.ts";
 import type { PeerCertificate } from "../core/types.ts";
+import { lineOf } from "../lib/errors.ts";
+import { whyUnreadable } from "../lib/file_errors.ts";
 import { ListenerError } from "./errors.ts";
 import { selfSignedFiles } from "./self_signed.ts";
 
@@ -34,21 +36,12 @@ type Config = Omit<TlsConfig, "handshakeTimeoutMs">;
 
 /** Read the files and check that they make a usable context. `label` is the listener's key. Throws ListenerError. */
 export async function loadTls(label: string, cfg: Config, alpn: Alpn, dataDir: string, now: number): Promise<TlsMaterial> {
-  const { keyfile, certfile } = await certificateFiles(label, cfg, dataDir, now);
-  const files = cfg.cacertfile === "" ? [keyfile, certfile] : [keyfile, certfile, cfg.cacertfile];
+  checkPair(label, cfg);
+  const pair = cfg.keyfile === "" ? await selfSigned(label, dataDir, now) : cfg;
+  const files = cfg.cacertfile === "" ? [pair.keyfile, pair.certfile] : [pair.keyfile, pair.certfile, cfg.cacertfile];
   const stamp = stampOf(files);
-  if (cfg.verifyPeer && cfg.cacertfile === "") {
-    throw new ListenerError(label, "verify = verify_peer needs the authority that signed the clients' certificates: set cacertfile");
-  }
-  const key = readPem(label, "keyfile", keyfile);
-  const cert = readPem(label, "certfile", certfile);
-  const ca = cfg.cacertfile === "" ? undefined : readPem(label, "cacertfile", cfg.cacertfile);
-  const versions = versionRange(label, cfg.versions);
-  const ciphers = cipherList(cfg.ciphers);
+  const { context, key, cert, ca, ciphers, versions } = contextOf(label, { ...cfg, keyfile: pair.keyfile, certfile: pair.certfile });
   const mustHaveCert = cfg.verifyPeer && cfg.failIfNoPeerCert;
-  const make = (): SecureContext =>
-    createSecureContext({ key, cert, ...(ca ? { ca } : {}), ...(ciphers ? { ciphers } : {}), ...nodeVersions(versions) });
-  const context = checked(label, files, make);
   return {
     // minVersion and maxVersion are taken (as numbers) but missing from Bun's types.
     options: {
@@ -70,29 +63,75 @@ export async function loadTls(label: string, cfg: Config, alpn: Alpn, dataDir: s
   };
 }
 
-async function certificateFiles(label: string, cfg: Config, dataDir: string, now: number): Promise<{ keyfile: string; certfile: string }> {
-  if (cfg.keyfile !== "" && cfg.certfile !== "") return cfg;
-  if (cfg.keyfile !== "" || cfg.certfile !== "") {
-    const missing = cfg.keyfile === "" ? "keyfile" : "certfile";
-    throw new ListenerError(label, `${missing} is not set, but its counterpart is: set both, or none for a self-signed certificate`);
+/** Would a listener start with these settings? `label` is its key. Throws ListenerError whose `listener` is the key at fault. */
+export function checkTls(label: string, cfg: Config): void {
+  checkPair(label, cfg);
+  if (cfg.keyfile !== "") {
+    contextOf(label, cfg);
+    return;
   }
+  const ca = cfg.cacertfile === "" ? {} : { ca: readPem(label, "cacertfile", cfg.cacertfile) };
+  const ciphers = cipherList(cfg.ciphers);
+  const versions = nodeVersions(versionRange(label, cfg.versions));
+  checked(label, cfg, () => createSecureContext({ ...ca, ...(ciphers ? { ciphers } : {}), ...versions }));
+}
+
+function checkPair(label: string, cfg: Config): void {
+  if ((cfg.keyfile === "") !== (cfg.certfile === "")) {
+    const [missing, there] = cfg.keyfile === "" ? ["keyfile", "certfile"] : ["certfile", "keyfile"];
+    throw new ListenerError(
+      `${label}.${there}`,
+      `${label}.${missing} is not set, but its counterpart is: set both, or none for a self-signed certificate`,
+    );
+  }
+  if (cfg.verifyPeer && cfg.cacertfile === "") {
+    throw new ListenerError(
+      `${label}.verify`,
+      `verify_peer needs the authority that signed the clients' certificates: set ${label}.cacertfile`,
+    );
+  }
+}
+
+interface Context {
+  context: SecureContext;
+  key: string;
+  cert: string;
+  ca: string | undefined;
+  ciphers: string;
+  versions: VersionOptions;
+}
+
+function contextOf(label: string, cfg: Config): Context {
+  const key = readPem(label, "keyfile", cfg.keyfile);
+  const cert = readPem(label, "certfile", cfg.certfile);
+  const ca = cfg.cacertfile === "" ? undefined : readPem(label, "cacertfile", cfg.cacertfile);
+  const versions = versionRange(label, cfg.versions);
+  const ciphers = cipherList(cfg.ciphers);
+  const make = (): SecureContext =>
+    createSecureContext({ key, cert, ...(ca ? { ca } : {}), ...(ciphers ? { ciphers } : {}), ...nodeVersions(versions) });
+  return { context: checked(label, cfg, make), key, cert, ca, ciphers, versions };
+}
+
+async function selfSigned(label: string, dataDir: string, now: number): Promise<{ keyfile: string; certfile: string }> {
   try {
     return await selfSignedFiles(dataDir, now);
   } catch (err) {
-    throw new ListenerError(label, `cannot make a self-signed certificate in ${dataDir}/certs: ${messageOf(err)}`);
+    throw new ListenerError(label, `cannot make a self-signed certificate in ${dataDir}/certs: ${lineOf(err)}`);
   }
 }
 
 /** A bad certificate is told at start, not at the first handshake. */
-function checked(label: string, files: readonly string[], make: () => SecureContext): SecureContext {
+function checked(label: string, cfg: Config, make: () => SecureContext): SecureContext {
   try {
     return make();
   } catch (err) {
-    const text = messageOf(err);
+    const text = lineOf(err);
     if (text.includes("KEY_VALUES_MISMATCH"))
-      throw new ListenerError(label, `the key in ${files[0]} does not belong to the certificate in ${files[1]}`);
-    if (/cipher|INVALID_COMMAND|NO_CIPHER/i.test(text)) throw new ListenerError(label, "ciphers names no cipher that this build knows");
-    throw new ListenerError(label, `${files.join(", ")}: no usable certificate and key in PEM form (${text})`);
+      throw new ListenerError(`${label}.keyfile`, `the key in ${cfg.keyfile} does not belong to the certificate in ${cfg.certfile}`);
+    if (/cipher|INVALID_COMMAND|NO_CIPHER/i.test(text))
+      throw new ListenerError(`${label}.ciphers`, `${cfg.ciphers} names no cipher that this build knows`);
+    const files = [cfg.keyfile, cfg.certfile, cfg.cacertfile].filter((f) => f !== "");
+    throw new ListenerError(`${label}.keyfile`, `${files.join(", ")}: no usable certificate and key in PEM form (${text})`);
   }
 }
 
@@ -101,11 +140,9 @@ function readPem(label: string, key: string, path: string): string {
   try {
     text = readFileSync(path, "utf8");
   } catch (err) {
-    const code = (err as { code?: string }).code;
-    const why = code === "ENOENT" ? "does not exist" : code === "EACCES" ? "may not be read by this user" : messageOf(err);
-    throw new ListenerError(label, `${key} ${path} ${why}`);
+    throw new ListenerError(`${label}.${key}`, `expected a file in PEM form, but ${path} cannot be read: ${whyUnreadable(err)}`);
   }
-  if (!text.includes("-----BEGIN ")) throw new ListenerError(label, `${key} ${path} is not in PEM form`);
+  if (!text.includes("-----BEGIN ")) throw new ListenerError(`${label}.${key}`, `${path} is not in PEM form`);
   return text;
 }
 
@@ -120,7 +157,7 @@ export function versionRange(label: string, names: readonly string[]): VersionOp
   if (names.length === 0) return {};
   for (const name of names) {
     if (!VERSIONS.some((v) => v.name === name)) {
-      throw new ListenerError(label, `tls_versions: "${name}" is not one of ${VERSIONS.map((v) => v.name).join(", ")}`);
+      throw new ListenerError(`${label}.tls_versions`, `"${name}" is not one of ${VERSIONS.map((v) => v.name).join(", ")}`);
     }
   }
   const wanted = VERSIONS.filter((v) => names.includes(v.name));
@@ -194,8 +231,4 @@ function escapeDn(value: string): string {
     .replace(/[,+"\\<>;]/g, "\\$&")
     .replace(/^[ #]/, "\\$&")
     .replace(/ $/, "\\ ");
-}
-
-export function messageOf(err: unknown): string {
-  return (err instanceof Error ? err.message : String(err)).split("\n", 1)[0] ?? "";
 }

@@ -206,7 +206,7 @@ const text = (status: number, words: string, headers: Record<string, string> = {
 
 function answer(owner: WsOwner, request: Request, server: Bun.Server<ServeLink>, mqttPath: string): Response | undefined {
   const from = server.requestIP(request);
-  const ip = plainIp(from?.address ?? "");
+  const ip = plainIp(from?.address);
   const refuse = (reason: string, response: Response): Response => {
     owner.rejected(reason, ip);
     return response;

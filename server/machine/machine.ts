@@ -1,5 +1,4 @@
 /** The process and its machine, as the admin layer asks for them. */
-import { statfs } from "node:fs/promises";
 import { availableParallelism, freemem, loadavg, totalmem } from "node:os";
 import type { System } from "../admin/index.ts";
 import { WorkQueue } from "../lib/work_queue.ts";
@@ -22,7 +21,7 @@ function softLimitOfFiles(): number {
 /** Bun refuses to hash an empty password; EMQ X allowed one. */
 const hashable = (password: string): string => (password === "" ? "\0" : password);
 
-export function createSystem(dataDir: string): System {
+export function createSystem(): System {
   const key = crypto.getRandomValues(new Uint8Array(32));
   const hashing = new WorkQueue(HASHES_AT_ONCE, HASHES_WAITING);
   return {
@@ -40,14 +39,6 @@ export function createSystem(dataDir: string): System {
     cpu() {
       const { user, system } = process.cpuUsage();
       return user + system;
-    },
-    async diskUsed() {
-      try {
-        const { blocks, bavail } = await statfs(dataDir);
-        return blocks === 0 ? null : 1 - bavail / blocks;
-      } catch {
-        return null;
-      }
     },
     secret(n) {
       let out = "";

@@ -17,9 +17,6 @@ export const PINGRESP = 13;
 export const DISCONNECT = 14;
 export const AUTH = 15;
 
-/** Largest value of a Variable Byte Integer (table 1-1). */
-export const MAX_VAR_INT = 268_435_455;
-
 /**
  * Total bytes of the packet at `pos`, fixed header included; may exceed `end - pos`. 0 = the header is not complete yet,
  * -1 = malformed: a fifth length byte, or more bytes than needed. The latter is a rule of 5.0 only [MQTT-1.5.5-1] (3.x has none,
@@ -68,13 +65,19 @@ export function writeVarInt(out: Uint8Array, at: number, value: number): number 
 }
 
 /**
- * Are the flags of the fixed header those the specification wants for this type [MQTT-2.1.3-1]? PUBLISH always passes
- * (`readPublish` looks at its QoS), type 0 never.
+ * Are the flags of the fixed header those the specification wants for this type [MQTT-2.1.3-1], and is it a type at all? PUBLISH
+ * always passes (`readPublish` looks at its QoS), type 0 never. MQTT 3.1 "does not use" the flags that later versions reserve, and
+ * sends PUBREL, SUBSCRIBE and UNSUBSCRIBE with QoS 1 and perhaps DUP (its section 2.1). `version` 0: CONNECT, whose own version
+ * decides, is yet to come.
  */
-export function checkFlags(firstByte: number): boolean {
+export function checkFlags(firstByte: number, version: ProtocolVersion | 0): boolean {
   const type = firstByte >> 4;
   const flags = firstByte & 0x0f;
+  if (version === 0) return type === CONNECT;
   if (type === PUBLISH) return true;
-  if (type === PUBREL || type === SUBSCRIBE || type === UNSUBSCRIBE) return flags === 2;
-  return type !== 0 && flags === 0;
+  // 3.x ends with DISCONNECT.
+  if (type === 0 || (type === AUTH && version !== 5)) return false;
+  const second = type === PUBREL || type === SUBSCRIBE || type === UNSUBSCRIBE ? 2 : 0;
+  if (version === 3) return second === 0 || (flags & 6) === second;
+  return flags === second;
 }

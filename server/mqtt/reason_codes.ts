@@ -128,6 +128,21 @@ export function connackCodeV3(code5: number): number {
   return CONNACK_V3_OF.get(code5) ?? CONNACK_V3.SERVER_UNAVAILABLE;
 }
 
+/** Words of EMQ X 3.1 for the return codes of a 3.x CONNACK; the fourth word is its spelling. */
+const REFUSALS_V3: readonly string[] = [
+  "connection_accepted",
+  "unacceptable_protocol_version",
+  "client_identifier_not_valid",
+  "server_unavaliable",
+  "malformed_username_or_password",
+  "unauthorized_client",
+];
+
+/** Why a CONNECT was refused, as EMQ X 3.1 counts it for a client of this version: 3.x clients are told less, and counted so. */
+export function refusalName(version: number, code5: number): string {
+  return version === 5 ? reasonName(code5) : (REFUSALS_V3[connackCodeV3(code5)] ?? "unknown_error");
+}
+
 /** SUBACK reason code 5.0 -> return code of 3.1.1: 0, 1, 2, or 0x80 for every failure [MQTT-3.9.3-2]. */
 export function subackCodeV3(code5: number): number {
   return code5 <= 2 ? code5 : 0x80;

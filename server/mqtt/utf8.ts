@@ -79,15 +79,7 @@ export function wellFormedUtf8(buf: Uint8Array, start: number, end: number): boo
   return true;
 }
 
-/** Bytes that were found valid -> string. A BOM is kept as U+FEFF [MQTT-1.5.4-3]. */
-export function decodeUtf8(buf: Uint8Array, start: number, end: number): string {
-  for (let i = start; i < end; i++) {
-    if ((buf[i] as number) >= 0x80) return utf8Slice.call(buf, start, end);
-  }
-  return latin1Slice.call(buf, start, end);
-}
-
-/** Check and decode in one pass; null = refused (see `validUtf8`). */
+/** Check and decode in one pass; null = refused (see `validUtf8`). A BOM is kept as U+FEFF [MQTT-1.5.4-3]. */
 export function readUtf8(buf: Uint8Array, start: number, end: number): string | null {
   const kind = classify(buf, start, end);
   if (kind === INVALID) return null;

@@ -9,6 +9,8 @@ import type { Broker } from "../core/broker.ts";
 import { buildCore, type Core } from "../core/core.ts";
 import { buildInfo } from "../lib/build_info.ts";
 import { systemClock } from "../lib/clock.ts";
+import { CTL_SOCKET } from "../lib/ctl_socket.ts";
+import { stackOf } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { systemRandom } from "../lib/random.ts";
 import { Listeners } from "../listeners/index.ts";
@@ -19,13 +21,12 @@ import { PluginManager } from "../plugins/manager.ts";
 import { createPluginBroker } from "../plugins/plugin_broker.ts";
 import { openStore, type SqliteStore } from "../storage/sqlite.ts";
 import { aclText } from "./acl_text.ts";
+import { closedPortsOf, located } from "./checks.ts";
+import { loadedPlugins } from "./loaded_plugins.ts";
 import { createLogControl, createTraces } from "./logging.ts";
 import { createReload } from "./reload.ts";
-import { createSettings, pluginTexts, restoreSettings } from "./settings.ts";
+import { type ApiLayer, restoreSettings, settingsPorts, syncOf } from "./settings.ts";
 import { startTicking } from "./ticking.ts";
-
-/** Name of the command line's socket in the data directory. */
-export const CTL_SOCKET = "ctl.sock";
 
 export interface NodeOptions {
   config: Config;
@@ -42,6 +43,8 @@ export interface RunningNode {
   readonly plugins: PluginManager;
   readonly store: SqliteStore;
   readonly dataDir: string;
+  /** Plugins that ran in the tree this node has just taken over, and are not part of this build. */
+  readonly missingPlugins: readonly string[];
   /** Clients are told, data is flushed, ports are closed. */
   stop(): Promise<void>;
 }
@@ -56,14 +59,14 @@ export async function startNode(o: NodeOptions): Promise<RunningNode> {
       try {
         await step();
       } catch (err) {
-        log.error("stopping failed", { error: err instanceof Error ? (err.stack ?? err.message) : String(err) });
+        log.error("stopping failed", { error: stackOf(err) });
       }
     }
   };
   try {
     const store = openStore({ dir: dataDir, sync: syncOf(config), log });
     undo.push(() => store.close());
-    restoreSettings(config, store, log);
+    const layer = restoreSettings(config, store, log);
     const core = buildCore({
       node: config.node(),
       zones: config.zones(),
@@ -85,7 +88,7 @@ export async function startNode(o: NodeOptions): Promise<RunningNode> {
       maxPacketSize: (zone) => broker.zone(zone).maxPacketSize,
       flush: () => broker.flush(),
     });
-    const parts = await openManagement(o, dataDir, core, store, listeners, undo);
+    const parts = await openManagement(o, dataDir, core, store, layer, listeners, undo);
     undo.push(startTicking(core, config, dataDir, listeners));
     undo.push(() => {
       broker.flush();
@@ -110,17 +113,24 @@ async function openManagement(
   dataDir: string,
   core: Core,
   store: SqliteStore,
+  layer: ApiLayer,
   listeners: Listeners,
   undo: (() => void | Promise<void>)[],
 ) {
   const { config, log } = o;
   const { broker } = core;
-  const system = createSystem(dataDir);
+  const system = createSystem();
   let http: Http | undefined;
-  const reload = createReload(config, core, listeners, log, async () => plugins.updateSettings(pluginTexts(config)));
+  const reload = createReload(config, core, listeners, log, () => plugins);
+  const firstLoaded = PluginManager.isDecided(store) ? null : loadedPlugins(config, dataDir, log);
   const plugins: PluginManager = new PluginManager({
     plugins: builtIn,
-    settings: pluginTexts(config),
+    configuration: {
+      texts: (plugin) => config.texts(plugin),
+      adopt: ({ name, config: table }, lines) => config.adopt({ app: name, table }, lines),
+      fault: (plugin) => config.faults.get(plugin) ?? null,
+    },
+    firstLoaded,
     expandPluginsDir: pluginsDir(config, dataDir),
     broker: createPluginBroker(broker),
     store,
@@ -135,11 +145,18 @@ async function openManagement(
       reload,
     },
   });
+  const openPorts = (): number[] => [
+    ...listeners
+      .list()
+      .filter((l) => l.running)
+      .map((l) => l.port),
+    ...(http?.list() ?? []).filter((l) => l.running).map((l) => Number(l.listen_on)),
+  ];
   const admin = createAdmin({
     broker,
     stats: core.stats,
     plugins,
-    config: createSettings(config, store, core, plugins),
+    settings: settingsPorts(config, layer, store, core, openPorts),
     listeners,
     system,
     log,
@@ -154,22 +171,23 @@ async function openManagement(
   undo.push(() => opened.stopAll());
   undo.push(() => plugins.stopAll());
   for (const failed of await plugins.startAll()) {
-    if (failed.required) throw new Error(failed.error);
+    // A plugin whose file is wrong may be the one that keeps strangers out: the node does not start as if it were not there.
+    const [port] = closedPortsOf(config, failed.name);
+    if (failed.required && port !== undefined) throw new Error(located(config, port));
+    if (failed.required || config.faults.has(failed.name)) throw new Error(failed.error);
   }
+  if (config.strangers().length > 0) log.notice("settings of plugins that are not here are kept", { keys: config.strangers() });
   opened.startCtl(join(dataDir, CTL_SOCKET));
   admin.start();
   undo.push(() => admin.stop());
-  return { admin, http: opened, plugins };
+  const missingPlugins = [...(firstLoaded ?? [])].filter((name) => !plugins.has(name));
+  return { admin, http: opened, plugins, missingPlugins };
 }
 
 /** Under the data directory: every file there is run, and the working directory may be anybody's. "" = no plugins of other people. */
 function pluginsDir(config: Config, dataDir: string): string {
   const dir = String(config.get("plugins.expand_plugins_dir"));
   return dir === "" ? "" : resolve(dataDir, dir);
-}
-
-function syncOf(config: Config): "always" | "normal" {
-  return config.get("storage.sync") === "always" ? "always" : "normal";
 }
 
 /** Inside the executable the dashboard lies beside the code; from source it is where the build puts it. */

@@ -1,17 +1,18 @@
 /** The `log.*` keys as the log wants them. */
 import type { Config } from "../config/config.ts";
-import type { LogLevel } from "../lib/log.ts";
+import { LOG_LEVELS, type LogLevel } from "../lib/log.ts";
 import type { LogOptions } from "../lib/open_log.ts";
 
 export function logOptions(config: Config): LogOptions {
   const text = (key: string): string => String(config.get(key) ?? "");
-  const levelFiles = (["info", "error"] as const).flatMap((level) => {
+  const levelFiles = LOG_LEVELS.flatMap((level) => {
     const file = text(`log.${level}.file`);
-    return file === "" ? [] : [{ level: level as LogLevel, file }];
+    return file === "" ? [] : [{ level, file }];
   });
+  const level = text("log.level");
   return {
     to: text("log.to") as LogOptions["to"],
-    level: text("log.level") as LogLevel,
+    level: level === "all" ? "debug" : (level as LogLevel),
     format: text("log.format") as LogOptions["format"],
     dir: text("log.dir"),
     file: text("log.file"),

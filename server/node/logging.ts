@@ -1,5 +1,4 @@
 /** Log levels and traces, as the admin layer sees them. */
-import { join } from "node:path";
 import type { LogControl, TraceControl } from "../admin/index.ts";
 import type { Config } from "../config/config.ts";
 import type { Broker } from "../core/broker.ts";
@@ -7,10 +6,7 @@ import type { Log } from "../core/ports.ts";
 import { Tracer } from "../core/watch/tracer.ts";
 import { systemClock } from "../lib/clock.ts";
 import { isLogLevel, LOG_LEVELS, type Logger } from "../lib/log.ts";
-import { RotatingFile } from "../lib/log_file.ts";
-
-/** One trace may fill so much of the disk. */
-const TRACE_BYTES = 64 * 1024 * 1024;
+import { openTraceFile } from "./trace_file.ts";
 
 export function createLogControl(log: Logger): LogControl {
   return {
@@ -33,9 +29,6 @@ export function createTraces(broker: Broker, config: Config, log: Log): TraceCon
   });
   return {
     tracer,
-    open(file) {
-      const out = new RotatingFile(join(String(config.get("log.dir")), file), TRACE_BYTES, 1);
-      return { line: (text) => out.write(`${text}\n`, false), close: () => out.close() };
-    },
+    open: (file) => openTraceFile(file, String(config.get("log.dir"))),
   };
 }

@@ -3,28 +3,29 @@ import { statSync } from "node:fs";
 import type { Config } from "../config/config.ts";
 import type { Core } from "../core/core.ts";
 import type { Log } from "../core/ports.ts";
+import { wordsOf } from "../lib/errors.ts";
 import type { Listeners } from "../listeners/index.ts";
+import type { PluginManager } from "../plugins/manager.ts";
+import { problemsOf } from "./checks.ts";
 
-/** `changed` hears of other values from the files: the plugins have theirs from there too. */
-export function createReload(
-  config: Config,
-  core: Core,
-  listeners: Listeners,
-  log: Log,
-  changed: () => Promise<unknown>,
-): () => Promise<string[]> {
+type Plugins = Pick<PluginManager, "isRunning" | "updateSettings">;
+
+/** The plugins have their settings from the files too; they come after this function is made. */
+export function createReload(config: Config, core: Core, listeners: Listeners, log: Log, plugins: () => Plugins): () => Promise<string[]> {
   let aclStamp = stampOf(String(config.get("acl_file")));
   return async () => {
     const done: string[] = [];
     try {
-      const keys = config.reread();
+      const keys = config.reread((plugin) => plugins().isRunning(plugin));
       if (keys.length > 0) {
         core.refresh();
-        await changed();
+        await plugins().updateSettings();
+        // What acts after a restart only is told now, while somebody is looking.
+        for (const { message } of problemsOf(config)) log.error("the node would not start with this configuration", { why: message });
         done.push(`settings ${keys.join(", ")}`);
       }
     } catch (err) {
-      log.error("configuration stays as it was", { error: err instanceof Error ? err.message : String(err) });
+      log.error("configuration stays as it was", { error: wordsOf(err) });
     }
     const stamp = stampOf(String(config.get("acl_file")));
     if (stamp !== aclStamp) {
@@ -33,7 +34,7 @@ export function createReload(
         core.reloadAcl();
         done.push(`access rules (${config.get("acl_file")})`);
       } catch (err) {
-        log.error("access rules stay as they were", { error: err instanceof Error ? err.message : String(err) });
+        log.error("access rules stay as they were", { error: wordsOf(err) });
       }
     }
     for (const r of await listeners.reloadCertificates()) {

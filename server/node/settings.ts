@@ -1,100 +1,62 @@
-/** Settings changed through the API or dashboard: validated, applied where they can be, and kept for the next start. */
-
-import type { ConfigView } from "../admin/config_view.ts";
-import type { Setting } from "../admin/extra_rows.ts";
-import { AdminError } from "../admin/index.ts";
-import type { Config, ConfigRow } from "../config/config.ts";
+/** The API's layer of the configuration: taken over at the start, and what a change of it touches. */
+import type { SettingsPorts } from "../admin/config_view.ts";
+import { type Config, ConfigError, ConfigErrors } from "../config/config.ts";
+import { Overrides, takeOverrides } from "../config/overrides.ts";
 import type { Core } from "../core/core.ts";
-import type { Log, Store } from "../core/ports.ts";
-import type { PluginManager, SettingText } from "../plugins/manager.ts";
+import type { Logger } from "../lib/log.ts";
+import { MASK } from "../lib/mask.ts";
+import { reopenLog } from "../lib/open_log.ts";
 import type { SqliteStore } from "../storage/sqlite.ts";
+import { located, problemsAtStart, problemsOf, problemsOfChange } from "./checks.ts";
+import { logOptions } from "./log_options.ts";
 
-const NAMESPACE = "settings";
-const HIDDEN = "******";
-
-/** What was changed through the API in earlier runs, put on top of file and environment. A key that is gone is left alone, and told. */
-export function restoreSettings(config: Config, store: Store, log: Log): void {
-  for (const [key, text] of store.kv(NAMESPACE).entries()) {
-    const error = config.set(key, text, "api");
-    if (error !== null) log.warn("a setting made through the API is not used any more", { key, error });
-  }
+export interface ApiLayer {
+  overrides: Overrides;
+  /** Values the node starts without. */
+  aside: SettingsPorts["aside"];
 }
 
-/** The plugins' keys as files, environment and flags have them. */
-export function pluginTexts(config: Config): ReadonlyMap<string, SettingText> {
-  const texts = new Map<string, SettingText>();
-  for (const row of config.entries()) {
-    if (row.app !== "emqx" && row.origin !== "default") texts.set(row.key, { text: config.raw(row.key), origin: row.origin });
+/**
+ * What was changed through the API in earlier runs, as far as the node starts with it. The rest is kept, and told.
+ * @throws ConfigErrors for what is wrong without it
+ */
+export function restoreSettings(config: Config, store: SqliteStore, log: Logger): ApiLayer {
+  const overrides = new Overrides((namespace) => store.kv(namespace));
+  const aside = takeOverrides(config, overrides.read(), problemsAtStart);
+  const wrong = problemsOf(config);
+  if (wrong.length > 0) throw new ConfigErrors(wrong.map((p) => new ConfigError(located(config, p))));
+  store.setSync(syncOf(config));
+  if (config.entries().some((r) => r.key.startsWith("log.") && r.origin === "api")) reopenLog(log, logOptions(config));
+  for (const [key, { text, why }] of aside) {
+    const value = config.keys.find(key)?.entry.type === "secret" ? MASK : (text ?? "");
+    log.error("a setting made through the API is not used; what lies below it is in force", { key, value, why, now: config.raw(key) });
   }
-  return texts;
+  return { overrides, aside };
 }
 
-export function createSettings(config: Config, store: SqliteStore, core: Core, plugins: PluginManager): ConfigView {
-  const kv = store.kv(NAMESPACE);
+/** `ports`: those this node has open. */
+export function settingsPorts(config: Config, layer: ApiLayer, store: SqliteStore, core: Core, ports: () => number[]): SettingsPorts {
   return {
-    list: () => [
-      ...config
-        .entries()
-        .filter((r) => r.app === "emqx")
-        .map(toSetting),
-      ...pluginSettings(plugins),
-    ],
-
-    async apply(changes) {
-      const rows = new Map(config.entries().map((r) => [r.key, r]));
-      const applied: string[] = [];
-      const restart: string[] = [];
-      for (const [key, value] of Object.entries(changes)) {
-        const error = config.check(key, value);
-        if (error !== null) throw new AdminError(108, error);
-      }
-      for (const [key, value] of Object.entries(changes)) {
-        if (value === HIDDEN) continue;
-        config.set(key, value, "api");
-        if (value === null) kv.delete(key);
-        else kv.set(key, value);
-        const row = rows.get(key);
-        // Plugins take their settings at once, the core where it can.
-        (row?.live === true || (row !== undefined && row.app !== "emqx") ? applied : restart).push(key);
-      }
-      if (Object.keys(changes).some((key) => rows.get(key)?.app !== "emqx")) await plugins.updateSettings(pluginTexts(config));
-      store.setSync(config.get("storage.sync") === "always" ? "always" : "normal");
+    layers: config,
+    aside: layer.aside,
+    problems(changes) {
+      const open = new Set(ports());
+      return problemsOfChange(
+        config,
+        config.with(changes),
+        (key) => changes.has(key),
+        (port) => port !== 0 && open.has(port),
+      );
+    },
+    keep: (changes) => layer.overrides.write(changes),
+    changed() {
+      store.setSync(syncOf(config));
       core.refresh();
       core.broker.flush();
-      return { applied, restart };
     },
   };
 }
 
-function toSetting(row: ConfigRow): Setting {
-  return {
-    key: row.key,
-    value: row.secret && row.value !== "" ? HIDDEN : row.value,
-    default: row.default,
-    type: row.type,
-    doc: row.doc,
-    origin: row.origin,
-    live: row.live,
-    app: row.app,
-    ...(row.choices !== null && { enum: [...row.choices] }),
-    ...(row.secret && { secret: true }),
-  };
-}
-
-/** Read only here: a plugin's settings are changed where the plugin is. */
-function pluginSettings(plugins: PluginManager): Setting[] {
-  return plugins.list().flatMap((p) =>
-    plugins.configRows(p.name).map((r) => ({
-      key: r.key,
-      value: r.value,
-      default: r.default,
-      type: r.type,
-      doc: r.doc,
-      origin: r.origin,
-      live: r.live,
-      app: p.name,
-      ...(r.enum !== undefined && { enum: r.enum }),
-      ...(r.secret === true && { secret: true }),
-    })),
-  );
+export function syncOf(config: Config): "always" | "normal" {
+  return config.get("storage.sync") === "always" ? "always" : "normal";
 }

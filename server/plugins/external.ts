@@ -17,6 +17,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, resolve, sep } from "node:path";
 import * as entries from "../lib/config_entry.ts";
+import { wordsOf } from "../lib/errors.ts";
 import type { AnyPlugin, ConfigTable } from "./plugin.ts";
 
 /** A configuration key as plain data. */
@@ -53,24 +54,30 @@ export async function importExternal(file: ExternalFile): Promise<AnyPlugin> {
   try {
     module = (await import(file.path)) as { default?: unknown };
   } catch (err) {
-    throw new Error(wordsOf(err));
+    throw new Error(complaintsOf(err));
   }
   return manifestOf(module.default);
 }
 
-/** The `key = value` lines beside the plugin; a key the plugin does not know is an error. @throws Error with file and line */
-export function settingsBeside(file: ExternalFile, plugin: AnyPlugin): Map<string, { text: string; origin: "file" }> {
+export interface LineBeside {
+  key: string;
+  text: string;
+  /** "dir/my_plugin.conf:3" */
+  where: string;
+}
+
+/** The `key = value` lines of the file of the same name beside the plugin. @throws Error with file and line */
+export function linesBeside(file: ExternalFile): LineBeside[] {
   const path = join(dirname(file.path), `${file.stem}.conf`);
-  const out = new Map<string, { text: string; origin: "file" }>();
-  if (!existsSync(path)) return out;
-  for (const [i, line] of readFileSync(path, "utf8").split(/\r?\n/).entries()) {
-    if (/^\s*(?:#.*)?$/.test(line)) continue;
-    const [, key, text] = /^\s*([\w.-]+)\s*=\s*(.*?)\s*$/.exec(line) ?? [];
-    if (key === undefined || text === undefined) throw new Error(`${path}:${i + 1}: expected key = value`);
-    if (!(key in plugin.config)) throw new Error(`${path}:${i + 1}: ${plugin.name} has no key ${key}`);
-    out.set(key, { text, origin: "file" });
-  }
-  return out;
+  if (!existsSync(path)) return [];
+  return readFileSync(path, "utf8")
+    .split(/\r?\n/)
+    .flatMap((line, i) => {
+      if (/^\s*(?:#.*)?$/.test(line)) return [];
+      const [, key, text] = /^\s*([\w.-]+)\s*=\s*(.*?)\s*$/.exec(line) ?? [];
+      if (key === undefined || text === undefined) throw new Error(`${path}:${i + 1}: expected key = value`);
+      return [{ key, text, where: `${path}:${i + 1}` }];
+    });
 }
 
 /** Modules below the file's directory are read again at the next import: a changed plugin takes effect with load or reload. */
@@ -81,12 +88,13 @@ function forget(path: string): void {
 }
 
 /** What the loader says of a file that does not compile: all its complaints, with their places. */
-function wordsOf(err: unknown): string {
+function complaintsOf(err: unknown): string {
   const parts = err instanceof AggregateError ? err.errors : [err];
   return parts
-    .map((e: { message?: unknown; position?: { line?: number; column?: number } | null }) => {
+    .map((e: { position?: { line?: number; column?: number } | null } | null) => {
       const at = e?.position ? ` (line ${e.position.line}, column ${e.position.column})` : "";
-      return `${e?.message ?? String(e)}${at}`;
+      // The loader's complaints are no Errors, but have a message like them.
+      return `${wordsOf((e as { message?: unknown } | null)?.message ?? e)}${at}`;
     })
     .join("; ");
 }
@@ -117,7 +125,7 @@ function tableOf(value: unknown): ConfigTable {
 
 function liveKeysOf(value: unknown, config: ConfigTable): Record<string, string> {
   const keys = Array.isArray(value) ? value : Object.keys(value as object);
-  for (const key of keys) if (!(String(key) in config)) throw new Error(`liveKeys: ${key} is no key of config`);
+  for (const key of keys) if (!Object.hasOwn(config, String(key))) throw new Error(`liveKeys: ${key} is no key of config`);
   return Object.fromEntries(keys.map((key) => [key, config[key]?.type ?? ""]));
 }
 
@@ -159,7 +167,7 @@ function entryOf(key: string, plain: PlainEntry): entries.Entry<unknown> {
   try {
     entry.parse(def);
   } catch (err) {
-    throw new Error(`config: ${key}: the default is wrong: ${err instanceof Error ? err.message : String(err)}`);
+    throw new Error(`config: ${key}: the default is wrong: ${wordsOf(err)}`);
   }
   return entry;
 }

@@ -23,4 +23,8 @@ export const plugins: readonly AnyPlugin[] = [
 ];
 
 /** Their configuration tables, for the loader. */
-export const pluginTables: readonly { app: string; table: ConfigTable }[] = plugins.map((p) => ({ app: p.name, table: p.config }));
+export const pluginTables: readonly { app: string; table: ConfigTable; required: boolean }[] = plugins.map((p) => ({
+  app: p.name,
+  table: p.config,
+  required: p.required ?? false,
+}));

@@ -3,23 +3,42 @@
  * A plugin that fails never takes the broker down: its error is logged, kept and shown.
  */
 
+import type { Store } from "../core/ports.ts";
+import { wordsOf } from "../lib/errors.ts";
 import { type ContextParts, createContext, type Running } from "./context.ts";
-import { type ExternalFile, externalFiles, importExternal, settingsBeside } from "./external.ts";
+import { type ExternalFile, externalFiles, importExternal, type LineBeside, linesBeside } from "./external.ts";
 import type { AnyPlugin, PluginServices } from "./plugin.ts";
 import type { ServiceName } from "./services.ts";
-import { type PluginConfigRow, PluginError, PluginSettings, type SettingSource } from "./settings.ts";
+import { type PluginConfigRow, PluginError, PluginSettings, type SettingChanges, type SettingSource } from "./settings.ts";
 
 export type { ManagedBroker } from "./plugin_broker.ts";
-export { type PluginConfigRow, PluginError, type PluginErrorKind, type SettingSource, type SettingText } from "./settings.ts";
+export { type PluginConfigRow, PluginError, type PluginErrorKind, type SettingChanges, type SettingSource } from "./settings.ts";
+
+/** The configuration, as far as plugins go. */
+export interface PluginConfiguration {
+  /** What anybody said about the keys of a plugin. */
+  texts(plugin: string): SettingSource;
+  /** A plugin that is not built in has come (again), with the lines of the file beside it. @throws Error naming file and line */
+  adopt(plugin: AnyPlugin, lines: readonly LineBeside[]): void;
+  /** What is wrong with the plugin's own configuration file; null = nothing. */
+  fault(plugin: string): string | null;
+}
 
 export interface PluginManagerOptions extends ContextParts {
   plugins: readonly AnyPlugin[];
-  /** Plugin keys as written in files, environment and flags; other keys are ignored. */
-  settings: SettingSource;
+  configuration: PluginConfiguration;
   /** `plugins.expand_plugins_dir`; "" = no plugins of other people. */
   expandPluginsDir: string;
-  /** How long after the answer a required plugin is restarted with new settings, ms: it may be serving that answer. Default 500. */
-  restartDelayMs?: number;
+  /** What runs at the first start on a data directory; null = what does by default. */
+  firstLoaded?: ReadonlySet<string> | null;
+}
+
+/** What came of new settings. */
+export interface SettingsUpdate {
+  /** Keys with another value now. */
+  changed: string[];
+  /** Plugin -> why it goes on with its old settings. */
+  refused: Map<string, string>;
 }
 
 /** One row of the plugin list. */
@@ -63,28 +82,29 @@ export class PluginManager {
   private readonly kv;
   /** One change at a time. */
   private queue: Promise<unknown> = Promise.resolve();
-  private settings: SettingSource;
 
   constructor(private readonly o: PluginManagerOptions) {
     this.kv = o.store.kv("plugins");
-    this.settings = o.settings;
     for (const plugin of o.plugins) this.add(plugin, null);
   }
 
   private add(plugin: AnyPlugin, file: ExternalFile | null): Slot {
-    const settings = new PluginSettings(plugin, this.sourceFor(plugin, file), this.kv);
+    const settings = new PluginSettings(plugin, this.o.configuration.texts(plugin.name));
     const slot: Slot = { plugin, settings, file, running: null, error: null, failures: 0 };
     this.slots.set(plugin.name, slot);
     return slot;
   }
 
-  private sourceFor(plugin: AnyPlugin, file: ExternalFile | null): SettingSource {
-    return file === null ? this.settings : new Map([...settingsBeside(file, plugin), ...this.settings]);
+  /** A plugin of other people, as its file is now. @throws Error */
+  private take(plugin: AnyPlugin, file: ExternalFile): Slot {
+    this.o.configuration.adopt(plugin, linesBeside(file));
+    return this.add(plugin, file);
   }
 
   /** Find the plugins of other people and start all that should run. Returns those that did not, with the reason. */
   async startAll(): Promise<{ name: string; required: boolean; error: string }[]> {
     for (const file of externalFiles(this.o.expandPluginsDir)) await this.discover(file);
+    this.decideFirst();
     const failed: { name: string; required: boolean; error: string }[] = [];
     for (const slot of this.sorted()) {
       const { name, required = false } = slot.plugin;
@@ -95,15 +115,33 @@ export class PluginManager {
     return failed;
   }
 
+  /** Has this data directory a plugin that was loaded or unloaded explicitly? */
+  static isDecided(store: Pick<Store, "kv">): boolean {
+    return store
+      .kv("plugins")
+      .entries()
+      .some(([key]) => key.startsWith("state/"));
+  }
+
+  /** At the first start on a data directory, what was loaded in the tree it stands in for is taken over. */
+  private decideFirst(): void {
+    const { firstLoaded = null } = this.o;
+    if (firstLoaded === null || PluginManager.isDecided(this.o.store)) return;
+    for (const slot of this.slots.values()) {
+      // Plugins that EMQ X never had are not in its list.
+      if (slot.file === null) this.kv.set(`state/${slot.plugin.name}`, firstLoaded.has(slot.plugin.name) ? "loaded" : "unloaded");
+    }
+  }
+
   private async discover(file: ExternalFile): Promise<void> {
     const { log } = this.o;
     try {
       const plugin = await importExternal(file);
       const taken = this.slots.get(plugin.name);
       if (taken) throw new Error(`the name ${plugin.name} is taken by ${taken.file?.path ?? "a built-in plugin"}`);
-      this.add(plugin, file);
+      this.take(plugin, file);
     } catch (err) {
-      const error = words(err);
+      const error = wordsOf(err);
       log.error("plugin file cannot be used", { file: file.path, error });
       const name = this.slots.has(file.stem) ? `${file.stem} (${file.path})` : file.stem;
       const broken = {
@@ -196,11 +234,11 @@ export class PluginManager {
       const plugin = await importExternal(slot.file);
       const taken = this.slots.get(plugin.name);
       if (taken && taken !== slot) throw new Error(`the name ${plugin.name} is taken`);
-      const fresh = this.add(plugin, slot.file);
+      const fresh = this.take(plugin, slot.file);
       if (plugin.name !== slot.plugin.name) this.slots.delete(slot.plugin.name);
       return fresh;
     } catch (err) {
-      slot.error = words(err);
+      slot.error = wordsOf(err);
       this.o.log.error("plugin file cannot be used", { file: slot.file.path, error: slot.error });
       throw new PluginError("failed", slot.error);
     }
@@ -210,6 +248,8 @@ export class PluginManager {
     const { plugin, settings } = slot;
     let running: Running | null = null;
     try {
+      const fault = this.o.configuration.fault(plugin.name);
+      if (fault !== null) throw new PluginError("failed", fault);
       running = createContext(plugin, this.o, {
         values: settings.values(),
         many: (key) => settings.many(key),
@@ -222,7 +262,7 @@ export class PluginManager {
       this.o.log.info("plugin loaded", { plugin: plugin.name });
     } catch (err) {
       await running?.close();
-      slot.error = words(err);
+      slot.error = wordsOf(err);
       this.o.log.error("plugin does not start", { plugin: plugin.name, error: slot.error });
       throw err instanceof PluginError ? err : new PluginError("failed", slot.error);
     } finally {
@@ -241,10 +281,10 @@ export class PluginManager {
 
   private failed(slot: Slot, where: string, err: unknown): void {
     slot.failures++;
-    slot.error = `${where}: ${words(err)}`;
+    slot.error = `${where}: ${wordsOf(err)}`;
     // Hooks fail as often as clients act: the first of a thousand tells it all. (The hook chain itself logs each.)
     if (where === "timer" || where === "close" || slot.failures % REPORT_EVERY === 1) {
-      this.o.log.error("plugin failed", { plugin: slot.plugin.name, where, failures: slot.failures, error: words(err) });
+      this.o.log.error("plugin failed", { plugin: slot.plugin.name, where, failures: slot.failures, error: wordsOf(err) });
     }
   }
 
@@ -259,25 +299,20 @@ export class PluginManager {
     return this.find(name).settings.rows();
   }
 
-  /** Put these texts in place of the configuration file's, for good, and restart the plugin if it runs. null = the file's again. */
-  replaceConfig(name: string, texts: Readonly<Record<string, unknown>> | null): Promise<void> {
-    return this.exclusive(async () => {
-      const slot = this.find(name);
-      const restore = slot.settings.replace(texts);
-      this.o.broker.flush();
-      if (slot.running) await this.restart(slot, restore);
-    });
+  /** What it takes to put these texts in place of the configuration file's. null = the file's again. @throws PluginError */
+  replacement(name: string, texts: Readonly<Record<string, unknown>> | null): SettingChanges {
+    return this.find(name).settings.replacement(texts);
   }
 
-  /** With the settings as they are now; when it does not start with them, with those of before. A required plugin a little later. */
+  /** What it takes to set a live key of a running plugin. @throws PluginError */
+  liveChange(app: string, key: string, text: string): SettingChanges {
+    const slot = this.find(app);
+    if (!slot.running) throw new PluginError("not_started", `${app} is not running`);
+    return slot.settings.liveChange(key, text);
+  }
+
+  /** With the settings as they are now; when it does not start with them, with those of before. */
   private async restart(slot: Slot, restore: () => void): Promise<void> {
-    if (!slot.plugin.required) return this.restartNow(slot, restore);
-    this.o.broker.after(this.o.restartDelayMs ?? 500, () => {
-      this.exclusive(() => this.restartNow(slot, restore)).catch(() => {});
-    });
-  }
-
-  private async restartNow(slot: Slot, restore: () => void): Promise<void> {
     await this.stop(slot);
     try {
       await this.start(slot);
@@ -301,40 +336,29 @@ export class PluginManager {
     return rows.sort((a, b) => (a.key < b.key ? -1 : 1));
   }
 
-  /** Set a live key of a running plugin: at once, and for good. */
-  setLive(app: string, key: string, text: string): Promise<void> {
-    return this.exclusive(() => {
-      const slot = this.find(app);
-      if (!slot.running) throw new PluginError("not_started", `${app} is not running`);
-      slot.running.values[key] = slot.settings.setLive(key, text);
-      this.o.broker.flush();
-    });
-  }
-
-  /** The configuration was read again: live keys change in place, plugins with other changes are restarted. Returns the changed keys. */
-  updateSettings(source: SettingSource): Promise<string[]> {
+  /** The configuration says something else: live keys change in place, plugins with other changes are restarted. */
+  updateSettings(): Promise<SettingsUpdate> {
     return this.exclusive(async () => {
-      this.settings = source;
-      const all: string[] = [];
+      const update: SettingsUpdate = { changed: [], refused: new Map() };
       for (const slot of this.sorted()) {
         try {
-          all.push(...(await this.update(slot)));
+          update.changed.push(...(await this.update(slot)));
         } catch (err) {
           this.failed(slot, "config", err);
+          update.refused.set(slot.plugin.name, wordsOf(err));
         }
       }
-      return all;
+      return update;
     });
   }
 
   private async update(slot: Slot): Promise<string[]> {
     const { plugin, settings, running } = slot;
     const before = settings.source;
-    const changed = settings.refresh(this.sourceFor(plugin, slot.file));
+    const changed = settings.refresh(this.o.configuration.texts(plugin.name));
     if (changed.length === 0 || !running) return changed;
-    if (changed.some((key) => plugin.liveKeys?.[key] === undefined)) {
-      await this.restart(slot, () => settings.refresh(before));
-    } else for (const key of changed) running.values[key] = settings.value(key);
+    if (changed.some((key) => !settings.isLive(key))) await this.restart(slot, () => settings.refresh(before));
+    else for (const key of changed) running.values[key] = settings.value(key);
     return changed;
   }
 
@@ -347,10 +371,6 @@ export class PluginManager {
     this.queue = turn.catch(() => {});
     return turn;
   }
-}
-
-function words(err: unknown): string {
-  return err instanceof Error ? err.message : String(err);
 }
 
 function plainText(value: unknown): string {

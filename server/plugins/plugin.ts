@@ -51,7 +51,7 @@ export function definePlugin<const N extends string, const C extends ConfigTable
   return manifest as unknown as AnyPlugin;
 }
 
-/** Higher priority runs first; default 0. The filter (message.publish only) keeps all other messages on the fast path. */
+/** Higher priority runs first; default 0. */
 export interface HookOptions extends HookFilter {
   priority?: number;
 }

@@ -2,6 +2,7 @@
 import type { Broker } from "../core/broker.ts";
 import type { HookFilter, HookPoint, HookPoints } from "../core/hooks.ts";
 import type { Session } from "../core/session.ts";
+import { stackOf } from "../lib/errors.ts";
 import type { PluginBroker } from "./plugin.ts";
 
 /** What the manager needs beyond what plugins may use. */
@@ -61,7 +62,7 @@ export function createPluginBroker(broker: Broker): ManagedBroker {
         try {
           fn();
         } catch (err) {
-          broker.log.error("plugin failed", { error: err instanceof Error ? (err.stack ?? err.message) : String(err) });
+          broker.log.error("plugin failed", { error: stackOf(err) });
         }
         broker.flush();
       });

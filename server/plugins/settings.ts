@@ -1,18 +1,15 @@
 /**
- * The values of one plugin's keys and where each comes from. Layers, later ones win: default, file or environment, what
- * `PUT plugin_configs` put in place of the file (all keys at once), what `PUT /configs/:app` set one by one.
+ * The values of one plugin's keys, and what a change through the API comes to. Whose word counts (file, API, environment, flag)
+ * is the configuration's affair: it says for each key what stands on top.
  */
-import type { Origin } from "../config/types.ts";
-import type { KvStore } from "../core/ports.ts";
+import type { Origin, SettingText } from "../config/types.ts";
+import { MASK } from "../lib/mask.ts";
 import { ValueError } from "../lib/units.ts";
 import type { AnyPlugin, ConfigTable } from "./plugin.ts";
 
-export interface SettingText {
-  text: string;
-  origin: Origin;
-}
-/** Keys as written in files, environment and flags; those of other owners are ignored. */
+/** The keys of one plugin that anybody said something about. */
 export type SettingSource = ReadonlyMap<string, SettingText>;
+type Entry = ConfigTable[string];
 
 /** One row of `GET plugin_configs`. */
 export interface PluginConfigRow {
@@ -45,51 +42,39 @@ export class PluginError extends Error {
   }
 }
 
-/** Shown instead of a secret; sent back, it leaves the secret as it is. */
-const HIDDEN = "******";
+/** What a change of settings comes to: a text, null = as by default whatever the files say, undefined = what lies below. */
+export type SettingChanges = ReadonlyMap<string, string | null | undefined>;
 
 export class PluginSettings {
-  private readonly table: ConfigTable;
+  private readonly table: ReadonlyMap<string, Entry>;
 
   constructor(
     private readonly plugin: AnyPlugin,
     private written: SettingSource,
-    private readonly kv: KvStore,
   ) {
-    this.table = plugin.config;
+    this.table = new Map(Object.entries(plugin.config));
   }
 
-  /** As files and environment have it. */
+  /** As it stands in files, environment, flags and the API's layer. */
   get source(): SettingSource {
     return this.written;
   }
 
   /** Text and origin in force; null = nothing but the default. */
-  private given(key: string): SettingText | null {
-    const live = this.live()[key];
-    if (live !== undefined) return { text: live, origin: "api" };
-    const put = this.put();
-    if (put !== null) {
-      const text = put[key];
-      return text === undefined ? null : { text, origin: "api" };
-    }
-    return this.written.get(key) ?? null;
+  private given(key: string): { text: string; origin: Origin } | null {
+    const found = this.written.get(key);
+    return found === undefined || found.text === null ? null : { text: found.text, origin: found.origin };
   }
 
   /** Every key's value. @throws PluginError naming the first bad one. */
   values(): Record<string, unknown> {
-    const out: Record<string, unknown> = {};
-    for (const key of Object.keys(this.table)) out[key] = this.value(key);
-    return out;
+    return Object.fromEntries([...this.table.keys()].map((key) => [key, this.value(key)]));
   }
 
   value(key: string): unknown {
     const given = this.given(key);
-    return given === null ? this.fallback(key) : this.parse(key, given.text);
-  }
-
-  private fallback(key: string): unknown {
-    const entry = this.table[key];
+    if (given !== null) return this.parse(key, given.text);
+    const entry = this.table.get(key);
     return entry?.parse(entry.optional ? "" : entry.default);
   }
 
@@ -97,11 +82,9 @@ export class PluginSettings {
   many(key: string): Map<string, unknown> {
     const found: [string, unknown][] = [];
     const like = wildcard(key);
-    const put = this.put();
-    const texts = put ? Object.entries(put) : [...this.written].map(([k, s]): [string, string] => [k, s.text]);
-    for (const [k, text] of texts) {
+    for (const [k, { text }] of this.written) {
       const part = like?.exec(k)?.[1];
-      if (part !== undefined) found.push([part, this.parse(key, text, k)]);
+      if (part !== undefined && text !== null) found.push([part, this.parse(key, text, k)]);
     }
     return new Map(found.sort(([a], [b]) => a.localeCompare(b, "en", { numeric: true })));
   }
@@ -109,7 +92,7 @@ export class PluginSettings {
   /** @throws PluginError bad_value */
   private parse(key: string, text: string, shownAs: string = key): unknown {
     try {
-      return this.table[key]?.parse(text);
+      return this.table.get(key)?.parse(text);
     } catch (err) {
       if (err instanceof ValueError) throw new PluginError("bad_value", `${shownAs}: ${err.message}`);
       throw err;
@@ -118,22 +101,21 @@ export class PluginSettings {
 
   /** The table's key that a written key belongs to. @throws PluginError unknown_key */
   private keyOf(written: string): string {
-    if (written in this.table) return written;
-    const like = Object.keys(this.table).find((k) => wildcard(k)?.test(written));
+    if (this.table.has(written)) return written;
+    const like = [...this.table.keys()].find((k) => wildcard(k)?.test(written));
     if (like === undefined) throw new PluginError("unknown_key", `${this.plugin.name} has no key ${written}`);
     return like;
   }
 
   rows(): PluginConfigRow[] {
-    const put = this.put();
     const rows: PluginConfigRow[] = [];
-    for (const [key, entry] of Object.entries(this.table)) {
+    for (const [key, entry] of this.table) {
       if (entry.hidden) continue;
       const given = this.given(key);
       // Where the shipped file of 3.1 has a line, ours would have the default.
-      const required = given !== null || (put === null && entry.required && !entry.optional);
+      const required = given !== null || (!this.written.has(key) && entry.required && !entry.optional);
       const secret = entry.type === "secret";
-      const value = given === null ? (required ? entry.default : "") : secret && given.text !== "" ? HIDDEN : given.text;
+      const value = given === null ? (required ? entry.default : "") : secret && given.text !== "" ? MASK : given.text;
       rows.push({
         key,
         value,
@@ -145,70 +127,51 @@ export class PluginSettings {
         ...(secret && { secret }),
         doc: entry.doc,
         origin: given?.origin ?? "default",
-        live: this.plugin.liveKeys?.[key] !== undefined,
+        live: this.isLive(key),
       });
     }
     return rows.sort((a, b) => Number(b.required) - Number(a.required));
   }
 
+  /** Is the key set in place while the plugin runs? */
+  isLive(key: string): boolean {
+    return Object.hasOwn(this.plugin.liveKeys ?? {}, key);
+  }
+
   /**
-   * Put all keys in place of the file's; keys left out fall back to their defaults. null = the file's again.
-   * Returns the function that restores what was before. @throws PluginError, then nothing is changed.
+   * What it takes to put these texts in place of the file's: keys left out fall back to their defaults. null = the file's again.
+   * @throws PluginError naming the first key that is not one, or whose value is bad
    */
-  replace(texts: Readonly<Record<string, unknown>> | null): () => void {
-    const before = { put: this.kv.get(this.id("config")), live: this.kv.get(this.id("live")) };
-    const checked: Record<string, string> = {};
+  replacement(texts: Readonly<Record<string, unknown>> | null): SettingChanges {
+    const changes = new Map<string, string | null | undefined>();
+    const mine = [...this.table.keys()].filter((key) => wildcard(key) === null);
+    for (const key of new Set([...mine, ...this.written.keys()])) changes.set(key, texts === null ? undefined : null);
     for (const [written, given] of Object.entries(texts ?? {})) {
       const key = this.keyOf(written);
       if (typeof given !== "string") throw new PluginError("bad_value", `${written}: expected text`);
-      const kept = this.table[key]?.type === "secret" && given === HIDDEN ? (this.given(written)?.text ?? this.table[key].default) : given;
-      this.parse(key, kept, written);
-      checked[written] = kept;
+      const isKept = this.table.get(key)?.type === "secret" && given === MASK;
+      const text = isKept ? (this.given(written)?.text ?? this.table.get(key)?.default ?? "") : given;
+      this.parse(key, text, written);
+      changes.set(written, text);
     }
-    this.set("config", texts === null ? undefined : JSON.stringify(checked));
-    this.set("live", undefined);
-    return () => {
-      this.set("config", before.put);
-      this.set("live", before.live);
-    };
+    return changes;
   }
 
-  /** Set one live key; returns its value. @throws PluginError, then nothing is changed. */
-  setLive(key: string, text: string): unknown {
-    if (this.plugin.liveKeys?.[key] === undefined) {
-      throw new PluginError("unknown_key", `${key} is no key of ${this.plugin.name} that can be set while it runs`);
-    }
-    const value = this.parse(key, text);
-    this.set("live", JSON.stringify({ ...this.live(), [key]: text }));
-    return value;
+  /** What it takes to set one live key. @throws PluginError */
+  liveChange(key: string, text: string): SettingChanges {
+    if (!this.isLive(key)) throw new PluginError("unknown_key", `${key} is no key of ${this.plugin.name} that can be set while it runs`);
+    this.parse(key, text);
+    return new Map([[key, text]]);
   }
 
-  /** The files were read again. Returns the keys whose text in force has changed. */
+  /** Other texts are in force. Returns the keys of the table whose text has changed. */
   refresh(source: SettingSource): string[] {
     const text = (key: string): string | undefined => this.given(key)?.text;
-    const wild = (): string => JSON.stringify(Object.keys(this.table).map((k) => (wildcard(k) ? [...this.many(k)] : 0)));
-    const before = Object.keys(this.table).map(text);
-    const wildBefore = wild();
+    const wild = (key: string): string => JSON.stringify([...this.written].filter(([k, w]) => w.text !== null && wildcard(key)?.test(k)));
+    const keys = [...this.table.keys()];
+    const before = keys.map((key) => (wildcard(key) === null ? text(key) : wild(key)));
     this.written = source;
-    const changed = Object.keys(this.table).filter((key, i) => text(key) !== before[i]);
-    if (wild() !== wildBefore) changed.push(...Object.keys(this.table).filter((k) => wildcard(k)));
-    return changed;
-  }
-
-  private put(): Record<string, string> | null {
-    const text = this.kv.get(this.id("config"));
-    return text === undefined ? null : (JSON.parse(text) as Record<string, string>);
-  }
-  private live(): Record<string, string> {
-    const text = this.kv.get(this.id("live"));
-    return text === undefined ? {} : (JSON.parse(text) as Record<string, string>);
-  }
-  private id(what: string): string {
-    return `${what}/${this.plugin.name}`;
-  }
-  private set(what: string, text: string | undefined): void {
-    if (text === undefined) this.kv.delete(this.id(what));
-    else this.kv.set(this.id(what), text);
+    return keys.filter((key, i) => (wildcard(key) === null ? text(key) : wild(key)) !== before[i]);
   }
 }
 

@@ -5,6 +5,8 @@ import type { Connection } from "./connection.ts";
 import type { Owner, Part } from "./part.ts";
 
 const KEPT = 1000;
+/** Memory of a row, about. */
+const ROW_BYTES = 300;
 
 interface Columns {
   seq: number;
@@ -34,6 +36,10 @@ export class SqliteAlarms implements AlarmStore, Part {
     this.#rows = c
       .rows<Columns>("SELECT * FROM alarms ORDER BY seq")
       .map((r) => ({ id: r.id, desc: r.description, raisedAt: r.raised_at, clearedAt: r.cleared_at }));
+  }
+
+  get bytes(): number {
+    return this.#fresh * ROW_BYTES;
   }
 
   add(row: AlarmRow): void {

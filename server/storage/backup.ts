@@ -1,8 +1,9 @@
 /** A copy of the whole database as one file, made while it is in use. */
 import { closeSync, fdatasyncSync, openSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
+import { wordsOf } from "../lib/errors.ts";
 import type { Connection } from "./connection.ts";
-import { StoreError, textOf } from "./errors.ts";
+import { StoreError } from "./errors.ts";
 import { putInPlace, syncDirectory } from "./files.ts";
 
 /**
@@ -23,7 +24,7 @@ export function backup(c: Connection, path: string): void {
     if (!putInPlace(draft, path)) throw new Error("there is such a file already");
     syncDirectory(dirname(path));
   } catch (err) {
-    throw new StoreError("access", `backup ${path} cannot be written: ${textOf(err)}`, err);
+    throw new StoreError("access", `backup ${path} cannot be written: ${wordsOf(err)}`, err);
   } finally {
     rmSync(draft, { force: true });
   }

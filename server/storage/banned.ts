@@ -1,7 +1,7 @@
 /** Bans by client id, user name or address. */
 import type { Statement } from "bun:sqlite";
 import type { BannedRow, BannedStore } from "../core/ports.ts";
-import { Changes } from "./changes.ts";
+import { Changes, mayBeThere } from "./changes.ts";
 import type { Connection } from "./connection.ts";
 import type { Owner } from "./part.ts";
 
@@ -19,6 +19,7 @@ type Nullable = string | null;
 export class SqliteBanned extends Changes<string, BannedRow> implements BannedStore {
   readonly #put: Statement<unknown, [string, string, Nullable, Nullable, Nullable, number | null]>;
   readonly #delete: Statement<unknown, [string, string]>;
+  readonly #find: Statement<unknown, [string, string]>;
 
   constructor(
     private readonly c: Connection,
@@ -27,6 +28,7 @@ export class SqliteBanned extends Changes<string, BannedRow> implements BannedSt
     super(owner);
     this.#put = c.prepare("REPLACE INTO banned (kind, who, reason, description, by, until) VALUES (?, ?, ?, ?, ?, ?)");
     this.#delete = c.prepare("DELETE FROM banned WHERE kind = ? AND who = ?");
+    this.#find = c.prepare("SELECT 1 FROM banned WHERE kind = ? AND who = ?");
   }
 
   load(): BannedRow[] {
@@ -46,8 +48,16 @@ export class SqliteBanned extends Changes<string, BannedRow> implements BannedSt
     this.#put.run(r.as, r.who, r.reason, r.desc, r.by, r.until);
   }
 
-  protected override deleteRow(key: string): void {
-    const slash = key.indexOf("/");
-    this.#delete.run(key.slice(0, slash), key.slice(slash + 1));
+  protected override inFile(key: string): boolean {
+    return mayBeThere(this.#find, ...split(key));
   }
+
+  protected override deleteRow(key: string): void {
+    this.#delete.run(...split(key));
+  }
+}
+
+function split(key: string): [kind: string, who: string] {
+  const slash = key.indexOf("/");
+  return [key.slice(0, slash), key.slice(slash + 1)];
 }

@@ -16,6 +16,11 @@ export interface MessageColumns {
   properties: string | null;
 }
 
+/** Memory of a message that waits to be written, about. */
+export function messageBytes(m: StoredMessage): number {
+  return m.payload.length + 2 * m.topic.length + 200;
+}
+
 /** Bits 0-1 QoS, bit 2 retain. */
 export function packFlags(qos: QoS, retain: boolean): number {
   return retain ? qos | 4 : qos;

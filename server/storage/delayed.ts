@@ -1,8 +1,8 @@
 /** Messages that wait for their time ($delayed). */
 import type { Statement } from "bun:sqlite";
 import type { DelayedRow, DelayedStore } from "../core/ports.ts";
-import { Changes } from "./changes.ts";
-import { MESSAGE_COLUMNS, type MessageColumns, packFlags, packProperties, readMessage } from "./codec.ts";
+import { Changes, mayBeThere } from "./changes.ts";
+import { MESSAGE_COLUMNS, type MessageColumns, messageBytes, packFlags, packProperties, readMessage } from "./codec.ts";
 import type { Connection } from "./connection.ts";
 import type { Owner } from "./part.ts";
 
@@ -11,6 +11,7 @@ type Put = [number, number, string, Uint8Array, number, string, string | null, n
 export class SqliteDelayed extends Changes<number, DelayedRow> implements DelayedStore {
   readonly #put: Statement<unknown, Put>;
   readonly #delete: Statement<unknown, [number]>;
+  readonly #find: Statement<unknown, [number]>;
 
   constructor(
     private readonly c: Connection,
@@ -19,6 +20,7 @@ export class SqliteDelayed extends Changes<number, DelayedRow> implements Delaye
     super(owner);
     this.#put = c.prepare(`REPLACE INTO delayed (id, due_at, ${MESSAGE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
     this.#delete = c.prepare("DELETE FROM delayed WHERE id = ?");
+    this.#find = c.prepare("SELECT 1 FROM delayed WHERE id = ?");
   }
 
   /** By due time. */
@@ -36,6 +38,14 @@ export class SqliteDelayed extends Changes<number, DelayedRow> implements Delaye
 
   delete(id: number): void {
     this.change(id, null);
+  }
+
+  protected override inFile(id: number): boolean {
+    return mayBeThere(this.#find, id);
+  }
+
+  protected override sizeOf({ message }: DelayedRow): number {
+    return messageBytes(message);
   }
 
   protected override putRow(id: number, { dueAt, message: m }: DelayedRow): void {

@@ -1,6 +1,6 @@
 /**
  * Deliveries of the journal. The batch holds one entry per delivery, its net effect: what was enqueued and is done within one batch is
- * never written.
+ * never written, and leaves the batch again when it is most of it. So a batch that waits for a failing disk stays as small as what there is.
  */
 import type { Statement } from "bun:sqlite";
 import type { Message } from "../core/message.ts";
@@ -15,11 +15,9 @@ import { Slots } from "./slots.ts";
 const NONE = 0;
 /** A new row. */
 const INSERT = 1;
-/** A row that may replace one of the file. */
-const REPLACE = 2;
 /** A change of state of a row of the file. */
-const UPDATE = 3;
-const DELETE = 4;
+const UPDATE = 2;
+const DELETE = 3;
 
 const STATES: readonly DeliveryState[] = ["queued", "sent", "released"];
 const SENT = 1 << 3;
@@ -31,12 +29,19 @@ export function stateOf(flags: number): DeliveryState {
   return STATES[flags >> 3] ?? "queued";
 }
 
+/** From so many entries without an effect on they are cleared away once they are the majority. */
+const CLEAR_FROM = 1024;
+/** Memory of an entry, about: five columns, and a pair with its place in the table. */
+const ENTRY_BYTES = 100;
+
 export class DeliveryRows {
   readonly #put: Statement<unknown, [number, number, number, number, number, string | null]>;
   readonly #update: Statement<unknown, [number, number, number, number, number]>;
   readonly #delete: Statement<unknown, [number, number]>;
   readonly #messages: MessageRows;
-  readonly #slots = new Slots();
+  #slots = new Slots();
+  /** Entries of NONE. */
+  #none = 0;
   /** Columns of the batch, by slot. */
   #op: number[] = [];
   #flags: number[] = [];
@@ -54,13 +59,10 @@ export class DeliveryRows {
   }
 
   enqueue(key: number, seq: number, m: Message, qos: QoS, packetId: number, subIds: number[] | null, retain: boolean): void {
+    // Once per delivery: there is no row of that seq, nor will there be another.
     const s = this.#slot(key, seq);
-    const op = this.#op[s] as number;
-    // Enqueued before and still there: the same delivery moves on, the message is held already.
-    const again = op === INSERT || op === REPLACE || op === UPDATE;
-    if (!again) this.#message[s] = this.#messages.hold(m);
-    else if (op === UPDATE) this.#message[s] = m.storeId;
-    this.#op[s] = op === NONE || op === INSERT ? INSERT : REPLACE;
+    this.#turn(s, INSERT);
+    this.#message[s] = this.#messages.hold(m);
     this.#flags[s] = packetId === 0 ? packFlags(qos, retain) : packFlags(qos, retain) | SENT;
     this.#packet[s] = packetId;
     this.#subIds[s] = subIds;
@@ -78,10 +80,38 @@ export class DeliveryRows {
     const before = this.#slots.n;
     const s = this.#slot(key, seq);
     const op = this.#op[s] as number;
-    if (s === before || op === REPLACE || op === UPDATE) this.#op[s] = DELETE;
-    else if (op === INSERT) this.#op[s] = NONE;
+    if (s === before || op === UPDATE) this.#turn(s, DELETE);
+    else if (op === INSERT) this.#turn(s, NONE);
     else return;
     this.#messages.release(m);
+    if (this.#none >= CLEAR_FROM && this.#none * 2 > this.#slots.n) this.#clear();
+  }
+
+  /** Entries of the batch. */
+  get size(): number {
+    return this.#slots.n;
+  }
+  get bytes(): number {
+    return this.#slots.n * ENTRY_BYTES;
+  }
+
+  /** Entries without an effect leave; the others move up. */
+  #clear(): void {
+    const old = this.#slots;
+    this.#slots = new Slots();
+    let to = 0;
+    for (let s = 0; s < old.n; s++) {
+      if (this.#op[s] === NONE) continue;
+      this.#slots.claim(old.a(s), old.b(s));
+      this.#op[to] = this.#op[s] as number;
+      this.#flags[to] = this.#flags[s] as number;
+      this.#packet[to] = this.#packet[s] as number;
+      this.#message[to] = this.#message[s] as number;
+      this.#subIds[to] = this.#subIds[s] ?? null;
+      to++;
+    }
+    for (const column of [this.#op, this.#flags, this.#packet, this.#message, this.#subIds]) column.length = to;
+    this.#none = 0;
   }
 
   /** Rows of the sessions in `removed` are gone already. */
@@ -102,6 +132,7 @@ export class DeliveryRows {
   written(): void {
     if (this.#slots.n === 0) return;
     this.#slots.clear();
+    this.#none = 0;
     this.#op = [];
     this.#flags = [];
     this.#packet = [];
@@ -113,10 +144,16 @@ export class DeliveryRows {
     const before = this.#slots.n;
     const s = this.#slot(key, seq);
     const op = this.#op[s] as number;
-    if (s === before) this.#op[s] = UPDATE;
+    if (s === before) this.#turn(s, UPDATE);
     else if (op === NONE || op === DELETE) return;
     this.#flags[s] = ((this.#flags[s] as number) & FLAGS) | state;
     if (packetId !== 0) this.#packet[s] = packetId;
+  }
+
+  #turn(s: number, op: number): void {
+    if (this.#op[s] === NONE) this.#none--;
+    if (op === NONE) this.#none++;
+    this.#op[s] = op;
   }
 
   #slot(key: number, seq: number): number {
@@ -124,6 +161,7 @@ export class DeliveryRows {
     const s = this.#slots.claim(key, seq);
     if (s === before) {
       this.#op.push(NONE);
+      this.#none++;
       this.#flags.push(0);
       this.#packet.push(0);
       this.#message.push(0);

@@ -1,4 +1,5 @@
 /** What storage refuses, in words for the operator: the file, what is wrong with it, what to do. */
+import { wordsOf } from "../lib/errors.ts";
 
 export type StoreErrorCode =
   /** Another process has the data directory. */
@@ -32,10 +33,6 @@ export function codeOf(err: unknown): string {
   return typeof code === "string" ? code : "";
 }
 
-export function textOf(err: unknown): string {
-  return err instanceof Error ? err.message : String(err);
-}
-
 export function damaged(file: string, what: string, cause?: unknown): StoreError {
   return new StoreError(
     "damaged",
@@ -49,15 +46,15 @@ export function readError(file: string, err: unknown): StoreError {
   if (err instanceof StoreError) return err;
   const code = codeOf(err);
   if (code === "SQLITE_NOTADB") return damaged(file, "it is not a database", err);
-  if (code.startsWith("SQLITE_CORRUPT") || err instanceof SyntaxError) return damaged(file, textOf(err), err);
+  if (code.startsWith("SQLITE_CORRUPT") || err instanceof SyntaxError) return damaged(file, wordsOf(err), err);
   if (code.startsWith("SQLITE_FULL")) return new StoreError("access", `${file} cannot be opened: the disk is full`, err);
-  return new StoreError("access", `${file} cannot be read: ${textOf(err)}`, err);
+  return new StoreError("access", `${file} cannot be read: ${wordsOf(err)}`, err);
 }
 
 /** The clear form of a failed commit. */
 export function writeError(file: string, err: unknown): StoreError {
   const code = codeOf(err);
-  let why = textOf(err);
+  let why = wordsOf(err);
   if (code.startsWith("SQLITE_FULL")) why = "the disk is full";
   else if (code.startsWith("SQLITE_IOERR")) why = `input/output error (${code})`;
   else if (code.startsWith("SQLITE_READONLY")) why = "the file or its disk is read-only";

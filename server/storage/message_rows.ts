@@ -13,7 +13,11 @@ export class MessageRows {
   /** Id of the first message of the batch; it stands at index 0 of `#fresh`. null = no delivery needs it any more. */
   #firstFresh: number;
   #fresh: (Message | null)[] = [];
+  /** Ids of this batch that no delivery needs any more: the next messages get them, so a batch that waits for a failing disk does not grow. */
+  #free: number[] = [];
   #deleted: number[] = [];
+  /** Of the messages in `#fresh`. */
+  #freshBytes = 0;
 
   constructor(c: Connection) {
     this.#insert = c.prepare(`INSERT INTO messages (id, ${MESSAGE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`);
@@ -25,9 +29,10 @@ export class MessageRows {
   /** One more delivery needs the message; returns its id. */
   hold(m: Message): number {
     if (m.storeId === 0) {
-      m.storeId = this.#nextId++;
+      m.storeId = this.#free.pop() ?? this.#nextId++;
       m.storeRefs = 0;
-      this.#fresh.push(m);
+      this.#fresh[m.storeId - this.#firstFresh] = m;
+      this.#freshBytes += bytesOf(m);
     }
     m.storeRefs++;
     return m.storeId;
@@ -39,8 +44,20 @@ export class MessageRows {
     if (id === 0 || --m.storeRefs > 0) return;
     m.storeId = 0;
     m.storeRefs = 0;
-    if (id >= this.#firstFresh) this.#fresh[id - this.#firstFresh] = null;
-    else this.#deleted.push(id);
+    if (id < this.#firstFresh) this.#deleted.push(id);
+    else {
+      this.#fresh[id - this.#firstFresh] = null;
+      this.#free.push(id);
+      this.#freshBytes -= bytesOf(m);
+    }
+  }
+
+  /** Messages of the batch, those that need no row included. */
+  get size(): number {
+    return this.#fresh.length;
+  }
+  get bytes(): number {
+    return this.#freshBytes + (this.#fresh.length + this.#deleted.length) * 16;
   }
 
   insertRows(): void {
@@ -61,7 +78,14 @@ export class MessageRows {
 
   written(): void {
     if (this.#fresh.length > 0) this.#fresh = [];
+    if (this.#free.length > 0) this.#free = [];
+    this.#freshBytes = 0;
     if (this.#deleted.length > 0) this.#deleted = [];
     this.#firstFresh = this.#nextId;
   }
+}
+
+/** Memory of a message that waits, about. */
+function bytesOf(m: Message): number {
+  return m.payloadEnd - m.payloadStart + 2 * m.topic.length + 200;
 }

@@ -42,7 +42,7 @@ export class SqliteMonitor extends Changes<number, string> implements MonitorSto
 
   prune(before: number): void {
     this.#before = Math.max(this.#before, before);
-    for (const at of this.changes.keys()) if (at < before) this.changes.delete(at);
+    for (const at of this.changes.keys()) if (at < before) this.withdraw(at);
     this.owner.pending = true;
   }
 
@@ -54,6 +54,10 @@ export class SqliteMonitor extends Changes<number, string> implements MonitorSto
   override written(): void {
     super.written();
     this.#before = Number.NEGATIVE_INFINITY;
+  }
+
+  protected override sizeOf(points: string): number {
+    return 2 * points.length;
   }
 
   protected override putRow(at: number, points: string): void {

@@ -2,8 +2,9 @@
 import { accessSync, closeSync, constants, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Log } from "../core/ports.ts";
+import { wordsOf } from "../lib/errors.ts";
 import { Connection } from "./connection.ts";
-import { codeOf, damaged, readError, StoreError, textOf } from "./errors.ts";
+import { codeOf, damaged, readError, StoreError } from "./errors.ts";
 import { putInPlace, sizeOf, syncDirectory } from "./files.ts";
 import { MIGRATIONS } from "./migrations/index.ts";
 
@@ -55,7 +56,7 @@ function makeDirectory(dir: string): void {
     mkdirSync(dir, { recursive: true, mode: 0o700 });
     accessSync(dir, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (err) {
-    const why = codeOf(err) === "EEXIST" ? "a file of that name is in the way" : textOf(err);
+    const why = codeOf(err) === "EEXIST" ? "a file of that name is in the way" : wordsOf(err);
     throw new StoreError("access", `data directory ${dir} cannot be used: ${why}`, err);
   }
 }
@@ -64,7 +65,7 @@ function checkAccess(file: string): void {
   try {
     accessSync(file, constants.R_OK | constants.W_OK);
   } catch (err) {
-    throw new StoreError("access", `${file} cannot be read and written: ${textOf(err)}. Give it to the user that runs the broker`, err);
+    throw new StoreError("access", `${file} cannot be read and written: ${wordsOf(err)}. Give it to the user that runs the broker`, err);
   }
 }
 
@@ -83,7 +84,7 @@ function create(file: string): void {
     // If another process was faster, its file is as good.
     putInPlace(draft, file);
   } catch (err) {
-    throw new StoreError("access", `${file} cannot be created: ${textOf(err)}`, err);
+    throw new StoreError("access", `${file} cannot be created: ${wordsOf(err)}`, err);
   } finally {
     rmSync(draft, { force: true });
   }

@@ -13,6 +13,8 @@ export interface Owner {
 /** One store's share of the batch. `write` runs inside the transaction and may run again after a failure; `written` forgets the batch. */
 export interface Part {
   readonly dirty: boolean;
+  /** Memory of its share, about. */
+  readonly bytes: number;
   write(): void;
   written(): void;
 }

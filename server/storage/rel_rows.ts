@@ -8,10 +8,16 @@ const INSERT = 1;
 const REPLACE = 2;
 const DELETE = 3;
 
+/** As in delivery_rows.ts. */
+const CLEAR_FROM = 1024;
+const ENTRY_BYTES = 60;
+
 export class RelRows {
   readonly #put: Statement<unknown, [number, number, number]>;
   readonly #delete: Statement<unknown, [number, number]>;
-  readonly #slots = new Slots();
+  #slots = new Slots();
+  /** Entries of NONE. */
+  #none = 0;
   #op: number[] = [];
   #since: number[] = [];
 
@@ -24,6 +30,7 @@ export class RelRows {
     const before = this.#slots.n;
     const s = this.#slots.claim(key, packetId);
     const op = this.#op[s];
+    if (s !== before && op === NONE) this.#none--;
     this.#op[s] = s === before || op === NONE || op === INSERT ? INSERT : REPLACE;
     this.#since[s] = since;
   }
@@ -31,7 +38,37 @@ export class RelRows {
   relDone(key: number, packetId: number): void {
     const before = this.#slots.n;
     const s = this.#slots.claim(key, packetId);
-    this.#op[s] = s !== before && (this.#op[s] === INSERT || this.#op[s] === NONE) ? NONE : DELETE;
+    if (s !== before && this.#op[s] === NONE) return;
+    if (s === before || this.#op[s] !== INSERT) {
+      this.#op[s] = DELETE;
+      return;
+    }
+    this.#op[s] = NONE;
+    if (++this.#none >= CLEAR_FROM && this.#none * 2 > this.#slots.n) this.#clear();
+  }
+
+  /** Entries of the batch. */
+  get size(): number {
+    return this.#slots.n;
+  }
+  get bytes(): number {
+    return this.#slots.n * ENTRY_BYTES;
+  }
+
+  /** Entries without an effect leave; the others move up. */
+  #clear(): void {
+    const old = this.#slots;
+    this.#slots = new Slots();
+    let to = 0;
+    for (let s = 0; s < old.n; s++) {
+      if (this.#op[s] === NONE) continue;
+      this.#slots.claim(old.a(s), old.b(s));
+      this.#op[to] = this.#op[s] as number;
+      this.#since[to] = this.#since[s] as number;
+      to++;
+    }
+    this.#op.length = this.#since.length = to;
+    this.#none = 0;
   }
 
   write(removed: ReadonlySet<number>): void {
@@ -47,6 +84,7 @@ export class RelRows {
   written(): void {
     if (this.#slots.n === 0) return;
     this.#slots.clear();
+    this.#none = 0;
     this.#op = [];
     this.#since = [];
   }

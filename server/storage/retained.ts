@@ -1,8 +1,8 @@
 /** Retained messages by topic. */
 import type { Statement } from "bun:sqlite";
 import type { RetainedStore, StoredMessage } from "../core/ports.ts";
-import { Changes } from "./changes.ts";
-import { MESSAGE_COLUMNS, type MessageColumns, packFlags, packProperties, readMessage } from "./codec.ts";
+import { Changes, mayBeThere } from "./changes.ts";
+import { MESSAGE_COLUMNS, type MessageColumns, messageBytes, packFlags, packProperties, readMessage } from "./codec.ts";
 import type { Connection } from "./connection.ts";
 import type { Owner } from "./part.ts";
 
@@ -16,6 +16,7 @@ export class SqliteRetained extends Changes<string, StoredMessage> implements Re
   readonly #put: Statement<unknown, Put>;
   readonly #delete: Statement<unknown, [string]>;
   readonly #clear: Statement<unknown, []>;
+  readonly #find: Statement<unknown, [string]>;
   readonly #chunk: Statement<Row, [number]>;
 
   constructor(c: Connection, owner: Owner) {
@@ -29,6 +30,7 @@ export class SqliteRetained extends Changes<string, StoredMessage> implements Re
     );
     this.#delete = c.prepare("DELETE FROM retained WHERE topic = ?");
     this.#clear = c.prepare("DELETE FROM retained");
+    this.#find = c.prepare("SELECT 1 FROM retained WHERE topic = ?");
     this.#chunk = c.prepare(`SELECT id, ${MESSAGE_COLUMNS} FROM retained WHERE id > ? ORDER BY id LIMIT ${CHUNK}`);
   }
 
@@ -53,6 +55,14 @@ export class SqliteRetained extends Changes<string, StoredMessage> implements Re
 
   clear(): void {
     this.changeAll();
+  }
+
+  protected override inFile(topic: string): boolean {
+    return mayBeThere(this.#find, topic);
+  }
+
+  protected override sizeOf(m: StoredMessage): number {
+    return messageBytes(m);
   }
 
   protected override putRow(topic: string, m: StoredMessage): void {

@@ -1,10 +1,10 @@
 /** Read the whole journal at start: each table once, in key order, merged. Leftovers that nothing refers to are swept. */
 import type { Log, SessionMeta, StoredDelivery, StoredMessage, StoredSession, StoredSubscription } from "../core/ports.ts";
+import { wordsOf } from "../lib/errors.ts";
 import type { ProtocolVersion, QoS } from "../mqtt/types.ts";
 import { MESSAGE_COLUMNS, type MessageColumns, readMessage, readSubscription, readWill } from "./codec.ts";
 import type { Connection } from "./connection.ts";
 import { stateOf } from "./delivery_rows.ts";
-import { textOf } from "./errors.ts";
 
 interface SessionColumns {
   key: number;
@@ -167,6 +167,6 @@ function sweep(c: Connection, log: Log, left: Leftovers, keys: number[]): void {
       c.exec("DELETE FROM messages WHERE id NOT IN (SELECT message FROM deliveries)");
     });
   } catch (err) {
-    log.warn("leftovers in the database could not be swept", { file: c.file, error: textOf(err) });
+    log.warn("leftovers in the database could not be swept", { file: c.file, error: wordsOf(err) });
   }
 }

@@ -14,6 +14,14 @@ import { loadSessions } from "./session_load.ts";
 const SESSION_TABLES = ["subscriptions", "deliveries", "awaiting_rel"] as const;
 /** In place of options: the subscription goes. */
 const UNSUBSCRIBE = -1;
+/** Memory of a changed subscription and of a changed session, about; what they point to is extra. */
+const SUBSCRIPTION_BYTES = 150;
+const SESSION_BYTES = 400;
+
+interface SubscriptionChange {
+  options: number;
+  subId: number;
+}
 
 export class SqliteSessions implements SessionStore, Part {
   dirty = false;
@@ -29,11 +37,9 @@ export class SqliteSessions implements SessionStore, Part {
   #firstFresh: number;
   readonly #opened = new Map<number, SessionMeta>();
   readonly #removed = new Set<number>();
-  /** Columns of the subscription changes, in order. */
-  #subKey: number[] = [];
-  #subFilter: string[] = [];
-  #subOptions: number[] = [];
-  #subId: number[] = [];
+  /** Session -> filter -> what is to be in the file. */
+  readonly #subs = new Map<number, Map<string, SubscriptionChange>>();
+  #subBytes = 0;
 
   constructor(
     private readonly c: Connection,
@@ -75,6 +81,8 @@ export class SqliteSessions implements SessionStore, Part {
 
   remove(key: number): void {
     this.#opened.delete(key);
+    for (const filter of this.#subs.get(key)?.keys() ?? []) this.#subBytes -= subscriptionBytes(filter);
+    this.#subs.delete(key);
     this.#removed.add(key);
     this.#touch();
   }
@@ -120,6 +128,18 @@ export class SqliteSessions implements SessionStore, Part {
     this.#touch();
   }
 
+  get bytes(): number {
+    const sessions = (this.#opened.size + this.#removed.size) * SESSION_BYTES;
+    return sessions + this.#subBytes + this.#messages.bytes + this.#deliveries.bytes + this.#rels.bytes;
+  }
+
+  /** Entries of the batch by table; for whoever asks what it holds. */
+  get batch(): { deliveries: number; messages: number; awaitingRel: number; subscriptions: number } {
+    let subscriptions = 0;
+    for (const changes of this.#subs.values()) subscriptions += changes.size;
+    return { deliveries: this.#deliveries.size, messages: this.#messages.size, awaitingRel: this.#rels.size, subscriptions };
+  }
+
   write(): void {
     const removed = this.#removed;
     for (const key of removed) {
@@ -138,12 +158,8 @@ export class SqliteSessions implements SessionStore, Part {
     this.#firstFresh = this.#nextKey;
     this.#opened.clear();
     this.#removed.clear();
-    if (this.#subKey.length > 0) {
-      this.#subKey = [];
-      this.#subFilter = [];
-      this.#subOptions = [];
-      this.#subId = [];
-    }
+    this.#subs.clear();
+    this.#subBytes = 0;
     this.#messages.written();
     this.#deliveries.written();
     this.#rels.written();
@@ -155,21 +171,28 @@ export class SqliteSessions implements SessionStore, Part {
   }
 
   #subscription(key: number, filter: string, options: number, subId: number): void {
-    this.#subKey.push(key);
-    this.#subFilter.push(filter);
-    this.#subOptions.push(options);
-    this.#subId.push(subId);
     this.#touch();
+    if (this.#removed.has(key)) return;
+    let changes = this.#subs.get(key);
+    if (changes === undefined) {
+      changes = new Map();
+      this.#subs.set(key, changes);
+    }
+    if (!changes.has(filter)) this.#subBytes += subscriptionBytes(filter);
+    // There is nothing of a new session's in the file.
+    if (options !== UNSUBSCRIBE || key < this.#firstFresh) changes.set(filter, { options, subId });
+    else {
+      changes.delete(filter);
+      this.#subBytes -= subscriptionBytes(filter);
+    }
   }
 
   #writeSubscriptions(): void {
-    for (let i = 0; i < this.#subKey.length; i++) {
-      const key = this.#subKey[i] as number;
-      if (this.#removed.has(key)) continue;
-      const filter = this.#subFilter[i] as string;
-      const options = this.#subOptions[i] as number;
-      if (options === UNSUBSCRIBE) this.#deleteSub.run(key, filter);
-      else this.#putSub.run(key, filter, options, this.#subId[i] as number);
+    for (const [key, changes] of this.#subs) {
+      for (const [filter, c] of changes) {
+        if (c.options === UNSUBSCRIBE) this.#deleteSub.run(key, filter);
+        else this.#putSub.run(key, filter, c.options, c.subId);
+      }
     }
   }
 
@@ -191,4 +214,8 @@ export class SqliteSessions implements SessionStore, Part {
       m.will?.payload ?? null,
     );
   }
+}
+
+function subscriptionBytes(filter: string): number {
+  return SUBSCRIPTION_BYTES + 2 * filter.length;
 }

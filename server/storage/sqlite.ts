@@ -1,6 +1,7 @@
 /** The Store port on one SQLite file. */
 import type { Statement } from "bun:sqlite";
 import type { AccountRow, AppRow, KvStore, Log, Store, TableStore, UserRow } from "../core/ports.ts";
+import { wordsOf } from "../lib/errors.ts";
 import { accounts } from "./accounts.ts";
 import { SqliteAlarms } from "./alarms.ts";
 import { apps } from "./apps.ts";
@@ -82,6 +83,12 @@ export class SqliteStore implements Store, Owner {
     this.#applySync();
   }
 
+  get bytes(): number {
+    let n = 0;
+    for (const p of this.#parts) n += p.bytes;
+    return n;
+  }
+
   accounts(plugin: string): TableStore<AccountRow> {
     const known = this.#accounts.get(plugin);
     if (known) return known;
@@ -152,7 +159,7 @@ export class SqliteStore implements Store, Owner {
     try {
       if (this.c.inTransaction) this.c.exec("ROLLBACK");
     } catch (err) {
-      this.o.log.error("rollback failed", { error: String(err) });
+      this.o.log.error("rollback failed", { error: wordsOf(err) });
     }
   }
 

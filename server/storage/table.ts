@@ -1,7 +1,7 @@
 /** A small table held in memory, written through: look-ups never touch the file. */
 import type { SQLQueryBindings, Statement } from "bun:sqlite";
 import type { TableStore } from "../core/ports.ts";
-import { Changes } from "./changes.ts";
+import { Changes, mayBeThere } from "./changes.ts";
 import type { Connection } from "./connection.ts";
 import type { Owner } from "./part.ts";
 
@@ -24,6 +24,7 @@ export class SqliteTable<Row extends object, Columns> extends Changes<string, Ro
   readonly #rows = new Map<string, Row>();
   readonly #put: Statement<unknown, SQLQueryBindings[]>;
   readonly #delete: Statement<unknown, SQLQueryBindings[]>;
+  readonly #find: Statement<unknown, SQLQueryBindings[]>;
 
   constructor(
     c: Connection,
@@ -35,7 +36,9 @@ export class SqliteTable<Row extends object, Columns> extends Changes<string, Ro
     const lead = [...spec.scopeColumns, spec.keyColumn];
     const all = [...lead, ...spec.columns];
     this.#put = c.prepare(`REPLACE INTO ${spec.table} (${all.join(", ")}) VALUES (${all.map(() => "?").join(", ")})`);
-    this.#delete = c.prepare(`DELETE FROM ${spec.table} WHERE ${lead.map((x) => `${x} = ?`).join(" AND ")}`);
+    const row = lead.map((x) => `${x} = ?`).join(" AND ");
+    this.#delete = c.prepare(`DELETE FROM ${spec.table} WHERE ${row}`);
+    this.#find = c.prepare(`SELECT 1 FROM ${spec.table} WHERE ${row}`);
     const where = spec.scopeColumns.map((x) => `${x} = ?`).join(" AND ") || "true";
     try {
       for (const r of c.rows<Columns>(`SELECT * FROM ${spec.table} WHERE ${where} ORDER BY ${spec.keyColumn}`, ...scope)) {
@@ -70,6 +73,10 @@ export class SqliteTable<Row extends object, Columns> extends Changes<string, Ro
 
   get size(): number {
     return this.#rows.size;
+  }
+
+  protected override inFile(key: string): boolean {
+    return mayBeThere(this.#find, ...this.scope, key);
   }
 
   protected override putRow(key: string, row: Row): void {

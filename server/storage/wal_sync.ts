@@ -4,7 +4,7 @@
  */
 import { closeSync, fdatasync, fdatasyncSync, openSync } from "node:fs";
 import type { Log } from "../core/ports.ts";
-import { textOf } from "./errors.ts";
+import { wordsOf } from "../lib/errors.ts";
 
 const DELAY_MS = 1000;
 
@@ -51,7 +51,7 @@ export class WalSync {
     fdatasync(this.#fd, (err) => {
       this.#running = false;
       if (this.#closed) closeSync(this.#fd);
-      if (err && !this.#failed) this.log.error("the database's journal could not be brought to the disk", { error: textOf(err) });
+      if (err && !this.#failed) this.log.error("the database's journal could not be brought to the disk", { error: wordsOf(err) });
       this.#failed = Boolean(err);
     });
   }

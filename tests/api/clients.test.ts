@@ -215,6 +215,28 @@ describe("connections", () => {
     expect((await node.ask("DELETE", "/connections/cached/acl")).text).toBe('{"code":0}');
     await client.endAsync();
   });
+
+  test("a cleaned cache is asked again at the very next PUBLISH, also to the topic that was published to last", async () => {
+    const client = await node.mqtt("asked-again", { protocolVersion: 5 });
+    let asked = 0;
+    const { hooks } = node.node.broker;
+    const takeBack = hooks.add("client.check_acl", "count", (c) => {
+      if (c.clientId === "asked-again") asked++;
+      return null;
+    });
+    const publish = () => client.publishAsync("again/x", "1", { qos: 1 });
+    for (const [path, times] of [
+      [null, 1],
+      [null, 1],
+      ["/connections/asked-again/acl/again%2Fx", 2],
+      ["/connections/asked-again/acl", 3],
+    ] as const) {
+      if (path !== null) expect((await node.ask("DELETE", path)).text).toBe('{"code":0}');
+      await publish();
+      expect(asked).toBe(times);
+    }
+    takeBack();
+  });
 });
 
 describe("sessions", () => {

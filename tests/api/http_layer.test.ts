@@ -1,6 +1,6 @@
 /** What holds for every route: paths, credentials, bodies, plain-text errors. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { ADMIN, APP, basic, NODE, TestNode } from "./support/node.ts";
+import { ADMIN, APP, basic, NODE, nextMessage, TestNode } from "./support/node.ts";
 import { scenarios } from "./support/table.ts";
 
 let node: TestNode;
@@ -119,9 +119,24 @@ describe("bodies", () => {
     { name: "all in the query", ...at, path: "/mqtt/publish?topic=http/q&payload=a+b%20c&qos=1", ok: true },
     { name: "unknown fields", ...at, body: { topic: "http/u", nonsense: { a: [1] }, properties: { zzz: 1 } }, ok: true },
     { name: "__proto__ is a name like others", ...at, raw: '{"__proto__":{"topic":"x"}}', code: 115 },
+    { name: "nested deeper than any field", ...bad, raw: `{"topic":"x","payload":${"[".repeat(200)}${"]".repeat(200)}}` },
+    { name: "nested without end", ...bad, raw: "[".repeat(100_000) },
     { name: "stray body of a PUT", method: "PUT", path: `/nodes/${NODE}/plugins/emqx_recon/load`, raw: "{", status: 400 },
     { name: "body of a GET is not read", method: "GET", path: "/brokers", code: 0 },
   ]);
+});
+
+describe("names that come twice", () => {
+  test("the first counts, at every depth", async () => {
+    const client = await node.mqtt("twice");
+    await client.subscribeAsync("twice/#");
+    const came = nextMessage(client);
+    await node.ask("POST", "/mqtt/publish", { raw: '{"topic":"twice/1","topic":"twice/2","payload":{"a":1,"a":2},"payload":"y"}' });
+    expect(await came).toMatchObject({ topic: "twice/1", payload: Buffer.from('{"a":1}') });
+    const next = nextMessage(client);
+    await node.ask("POST", "/mqtt/publish_batch", { raw: '[{"topic":"twice/3","topic":"twice/4","payload":"z"}]' });
+    expect(await next).toMatchObject({ topic: "twice/3" });
+  });
 });
 
 describe("failed logins", () => {
@@ -163,7 +178,7 @@ describe("listeners of the API", () => {
   test("a port in use is named", async () => {
     const port = node.port("app");
     await expect(TestNode.start({ "dashboard.listener.http": `127.0.0.1:${port}` })).rejects.toThrow(
-      `dashboard listener cannot open 127.0.0.1:${port}: the port is in use`,
+      `dashboard.listener.http: port ${port} is already in use`,
     );
   });
 

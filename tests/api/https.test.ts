@@ -101,9 +101,9 @@ for (const [kind, authorization] of PORTS) {
     test("what is no good is told at the start, with the key", async () => {
       const key = `${kind}.listener.https`;
       const start = (settings: Record<string, string>) => on(kind, settings, async () => {});
-      await expect(start({ ".tls_versions": "tlsv1.4" })).rejects.toThrow(`${key}: tls_versions: "tlsv1.4" is not one of`);
+      await expect(start({ ".tls_versions": "tlsv1.4" })).rejects.toThrow(`${key}.tls_versions = tlsv1.4: expected one or more of`);
       await expect(start({ ".keyfile": "/nowhere.pem", ".certfile": "/nowhere.pem" })).rejects.toThrow(
-        `${key}: keyfile /nowhere.pem does not exist`,
+        `${key}.keyfile: expected a file in PEM form, but /nowhere.pem cannot be read`,
       );
     });
   });

@@ -1,5 +1,6 @@
 /** One table makes them all: the list of routes, the OpenAPI document and the handlers are the same set. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { FILTERS } from "../../server/admin/filters.ts";
 import type { RouteEntry } from "../../server/api/contract.ts";
 import { openApiPath } from "../../server/api/openapi.ts";
 import type { Kind } from "../../server/api/route.ts";
@@ -15,7 +16,7 @@ interface OpenApi {
       { operationId: string; parameters: { name: string; in: string; schema: object }[]; responses: object; requestBody?: object }
     >
   >;
-  components: { schemas: object };
+  components: { schemas: { Failure: { properties: { code: { oneOf: { const: number; title: string }[] } } } } };
 }
 
 const DOORS: Readonly<Record<Kind, Door>> = { management: "app", dashboard: "user", ctl: "ctl" };
@@ -46,11 +47,23 @@ for (const kind of ["management", "dashboard", "ctl"] as const) {
     test("so is the OpenAPI document, and the root", async () => {
       const doc = JSON.parse((await node.ask("GET", "/openapi.json", { as })).text) as OpenApi;
       expect(doc.openapi).toBe("3.1.0");
+      const codes = doc.components.schemas.Failure.properties.code.oneOf;
+      expect(codes.map((c) => c.const)).toEqual([102, 103, 104, 105, 106, 107, 108, 112, 113, 114, 115]);
+      expect(codes.every((c) => c.title !== "")).toBe(true);
       const described = Object.entries(doc.paths).flatMap(([path, methods]) =>
         Object.keys(methods).map((m) => `${m.toUpperCase()} ${path}`),
       );
       const listed = (await node.get<RouteEntry[]>("/", { as })).map((r) => key(r.method, r.path));
       expect(described.sort()).toEqual([...listed, "GET /"].sort());
+    });
+
+    test("every list describes its filters, and no others", async () => {
+      const doc = JSON.parse((await node.ask("GET", "/openapi.json", { as })).text) as OpenApi;
+      for (const [name, { exact, like }] of Object.entries(FILTERS)) {
+        const described = doc.paths[`/${name}`]?.get?.parameters.map((p) => p.name) ?? [];
+        const own = name === "retained" ? ["_filter"] : [];
+        expect(described.sort()).toEqual(["_page", "_limit", "_sort", ...exact, ...like.map((n) => `_like_${n}`), ...own].sort());
+      }
     });
 
     test("every described operation is complete", async () => {

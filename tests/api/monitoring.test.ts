@@ -130,6 +130,16 @@ describe("listeners", () => {
     expect((await row())?.shutdown_count).toEqual({ kicked: 1 });
   });
 
+  test("WebSocket listeners count nothing, as with EMQ X 3.1: []", async () => {
+    const ws = mqtt.connect(`ws://127.0.0.1:${node.mqttPort("mqtt:ws")}/mqtt`, { clientId: "ws-counted", reconnectPeriod: 0 });
+    ws.on("error", () => {});
+    await new Promise((resolve) => ws.once("connect", resolve));
+    const end = closed(ws);
+    await node.ask("DELETE", "/connections/ws-counted");
+    await end;
+    expect((await list()).find((l) => l.protocol === "mqtt:ws")?.shutdown_count).toEqual([]);
+  });
+
   test("a listener is stopped, started, restarted", async () => {
     const port = node.mqttPort();
     const put = (verb: string, at: string | number = port, protocol = "mqtt:tcp") =>
@@ -323,7 +333,7 @@ describe("monitor", () => {
 describe("diagnosis", () => {
   test("figures of the runtime", async () => {
     const rows = await node.get<[string, number | string][]>("/vm/all");
-    for (const name of ["cpu/load1", "memory/rss", "process/count", "io/max_fds", "ports/count"])
+    for (const name of ["cpu/load1", "memory/total", "process/count", "io/active_fds", "ports/count"])
       expect(rows.map(([n]) => n)).toContain(name);
     expect((await node.get<unknown[]>("/recon/memory")).length).toBeGreaterThan(3);
   });
@@ -333,7 +343,12 @@ describe("diagnosis", () => {
     { name: "nothing", ...trace({}), code: 108 },
     { name: "no name", ...trace({ kind: "client" }), code: 107 },
     { name: "bad filter", ...trace({ kind: "topic", what: "a#" }), code: 115 },
-    { name: "a file elsewhere", ...trace({ kind: "client", what: "x", file: "../x" }), code: 108 },
+    ...["../x", "/etc/passwd", "log/../../x", "a\nb", "x".repeat(2000), 5].map((file) => ({
+      name: "a file elsewhere, or none",
+      ...trace({ kind: "client", what: "x", file }),
+      code: 108,
+      message: /^value of 'file'/,
+    })),
     { name: "unknown level", ...trace({ kind: "client", what: "x", level: "loud" }), code: 108 },
     { name: "stop what is not traced", method: "DELETE", path: "/trace/client/x", code: 102, message: "not_found" },
     { name: "unknown log level", method: "PUT", path: "/log", body: { level: "loud" }, code: 108 },
@@ -343,7 +358,7 @@ describe("diagnosis", () => {
   test("a trace follows a topic into its file", async () => {
     expect((await node.ask("POST", "/trace", { body: { kind: "topic", what: "tr/#", file: "tr.log" } })).text).toBe('{"code":0}');
     expect((await node.ask("POST", "/trace", { body: { kind: "topic", what: "tr/#" } })).json?.code).toBe(102);
-    expect(await node.get<Trace[]>("/trace")).toEqual([{ kind: "topic", what: "tr/#", file: "tr.log", level: "debug" }]);
+    expect(await node.get<Trace[]>("/trace")).toEqual([{ kind: "topic", what: "tr/#", file: "tr.log", level: "all" }]);
     await node.ask("POST", "/mqtt/publish", { body: { topic: "tr/1", payload: "traced payload" } });
     expect((await node.ask("DELETE", "/trace/topic/tr%2F%23")).text).toBe('{"code":0}');
     expect(await node.get<unknown>("/trace")).toEqual([]);

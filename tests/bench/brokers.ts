@@ -33,11 +33,11 @@ function outputOf(command: string[]): string {
 
 const versionIn = (text: string): string => /\d+\.\d+(?:\.\d+)?/.exec(text)?.[0] ?? "?";
 
-function baomq(): Contestant | null {
-  if (!existsSync(EXECUTABLE)) return null;
+function baomq(name: string, executable: string): Contestant {
+  if (!existsSync(executable)) throw new Error(`${executable} is missing: bun run build`);
   return {
-    name: "BaoMQ",
-    version: versionIn(outputOf([EXECUTABLE, "--version"])),
+    name,
+    version: versionIn(outputOf([executable, "--version"])),
     webSocket: true,
     command(dir, ports) {
       const set = {
@@ -52,7 +52,7 @@ function baomq(): Contestant | null {
         "listener.tcp.external.max_conn_rate": "1000000",
         "log.to": "console",
       };
-      return [EXECUTABLE, "start", "--data-dir", join(dir, "data"), ...Object.entries(set).flatMap(([k, v]) => ["--set", `${k}=${v}`])];
+      return [executable, "start", "--data-dir", join(dir, "data"), ...Object.entries(set).flatMap(([k, v]) => ["--set", `${k}=${v}`])];
     },
   };
 }
@@ -122,11 +122,10 @@ function emqx(): Contestant | null {
   };
 }
 
-/** BaoMQ first. Throws when it is not built. */
-export function contestants(): Contestant[] {
-  const own = baomq();
-  if (own === null) throw new Error("dist/baomq is missing: bun run build");
-  return [own, ...[mosquitto(true), mosquitto(false), flashmq(), nanomq(), emqx()].filter((c) => c !== null)];
+/** BaoMQ first, then another build of it (`base`: its executable), if there is one. Throws when one is missing. */
+export function contestants(base?: string): Contestant[] {
+  const own = [baomq("BaoMQ", EXECUTABLE), ...(base === undefined ? [] : [baomq("base", base)])];
+  return [...own, ...[mosquitto(true), mosquitto(false), flashmq(), nanomq(), emqx()].filter((c) => c !== null)];
 }
 
 /** Starts a broker on core 0 and returns when it accepts connections. */

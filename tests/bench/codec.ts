@@ -49,6 +49,8 @@ export function benchCodec(quick: boolean): string {
   const message = { topic, payload, properties: null };
   const hundred = Buffer.concat(new Array<Buffer>(100).fill(publish));
 
+  const header = { qos: 1, retain: false, dup: false, packetId: 7, subIds: null, messageExpiry: -1, alias: 0, sendTopic: true } as const;
+
   const rows: [string, number, number | null][] = [
     [
       "PUBLISH in",
@@ -57,7 +59,7 @@ export function benchCodec(quick: boolean): string {
     ],
     [
       "PUBLISH out",
-      rate(runs, () => encodePublish(4, message, 1, false, false, 7, null, -1, 0, true)),
+      rate(runs, () => encodePublish(4, message, header)),
       rate(runs, () => mqttPacket.generate({ cmd: "publish", topic, payload, qos: 1, messageId: 7, dup: false, retain: false })),
     ],
     ["PUBACK in", rate(runs, () => readAck(ack, 2, 4, 4, PUBACK)), null],

@@ -5,6 +5,7 @@
  *   bun run bench wire matching codec scale      the parts by name
  *   --quick                            one short round          --rounds N (3)   --seconds T (3)
  *   --only pairs0,fanin                scenarios by name        --brokers baomq,mosquitto
+ *   --base FILE            another build of BaoMQ, to compare with: its executable
  *   --json FILE                        every measurement, for machines
  *
  * The broker runs on core 0, the generator on core 1. Throughput is messages delivered per second of the broker's own processor
@@ -27,6 +28,7 @@ const { values, positionals } = parseArgs({
     seconds: { type: "string" },
     only: { type: "string" },
     brokers: { type: "string" },
+    base: { type: "string" },
     json: { type: "string" },
   },
 });
@@ -62,7 +64,7 @@ async function measure(generator: string, s: Scenario, c: Contestant): Promise<L
 
 async function benchWire(): Promise<string> {
   const generator = compileGenerator();
-  const brokers = chosen(contestants(), values.brokers, (c) => c.name, "broker");
+  const brokers = chosen(contestants(values.base), values.brokers, (c) => c.name, "broker");
   const scenarios = chosen(SCENARIOS, values.only, (s) => s.id, "scenario");
   const all: Measurement[] = [];
   // Interleaved, so that a noisy minute of the machine hits everybody.

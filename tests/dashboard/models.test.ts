@@ -1,4 +1,5 @@
 /** The models over the in-memory broker: what a page would show and do. */
+
 import { describe, expect, test } from "bun:test";
 import { createEventParser } from "../../dashboard/src/api/http.ts";
 import { ApiError, queryText } from "../../dashboard/src/api/transport.ts";
@@ -22,6 +23,7 @@ import { createRetained } from "../../dashboard/src/models/retained.ts";
 import { createSettings, groupOf } from "../../dashboard/src/models/settings.ts";
 import { createTree } from "../../dashboard/src/models/topics.ts";
 import { createUsers } from "../../dashboard/src/models/users.ts";
+import { until } from "../support/until.ts";
 import { loggedIn, NOW, settle } from "./support.ts";
 
 describe("lists", () => {
@@ -172,7 +174,7 @@ describe("messages", () => {
     const { app } = await loggedIn();
     const model = createLiveMessages(app);
     model.start(["plant-1/#"]);
-    while (model.messages.value.length === 0) await new Promise((r) => setTimeout(r, 20));
+    await until(() => model.messages.value.length > 0, "a message");
     expect(model.messages.value[0]?.topic).toStartWith("plant-1/");
     expect(model.connected.value).toBe(true);
     model.stop();
@@ -388,7 +390,7 @@ describe("system", () => {
     const { app } = await loggedIn();
     const palette = createPalette(app);
     palette.query.value = "back";
-    while (!palette.hits.value.some((h) => h.kind === "client")) await new Promise((r) => setTimeout(r, 20));
+    await until(() => palette.hits.value.some((h) => h.kind === "client"), "a client among the hits");
     const hit = palette.hits.value.find((h) => h.text === "backend-ingest");
     expect(hit?.href).toBe("#/clients/backend-ingest");
     if (hit) palette.choose(hit);

@@ -6,6 +6,8 @@ import { connectPacket, RawClient, until } from "../support/clients.ts";
 import { Installation, type RunningBroker } from "../support/executable.ts";
 
 const MB = 1024;
+/** A healthy client waits so long at most for what the broker does for the others, ms of processor time; 5 to 40 are usual. */
+const WORST_MS = 500;
 
 let baomq: Installation;
 let broker: RunningBroker;
@@ -23,7 +25,10 @@ async function start(data: string, set: Record<string, string> = {}): Promise<nu
   return broker.ports.tcp;
 }
 
-/** A pair of clients that sends itself a QoS 1 message now and then; the longest time one took, ms. */
+/**
+ * A client that sends itself a QoS 1 message now and then. How long one took is measured in what the broker did meanwhile, ms of its
+ * processor time: how long it was kept waiting by others, whatever else the machine has to do.
+ */
 class Healthy {
   worst = 0;
   rounds = 0;
@@ -40,11 +45,11 @@ class Healthy {
 
   async #run(c: RawClient): Promise<void> {
     while (!this.#stopped) {
-      const t0 = performance.now();
+      const before = broker.busyMs();
       c.publish("healthy/own", "x", 1, 1);
       const p = await c.next("publish");
       c.send({ cmd: "puback", messageId: p.messageId ?? 0 } as Packet);
-      this.worst = Math.max(this.worst, performance.now() - t0);
+      this.worst = Math.max(this.worst, broker.busyMs() - before);
       this.rounds++;
       await Bun.sleep(10);
     }
@@ -61,25 +66,23 @@ class Healthy {
 const publishBytes = (topic: string, payload: Buffer, qos: 0 | 1 = 0): Buffer =>
   mqttPacket.generate({ cmd: "publish", topic, payload, qos, dup: false, retain: false, ...(qos === 1 ? { messageId: 1 } : {}) } as Packet);
 
-/** Writes as fast as the broker reads, until `bytes` are with it or the time is over. */
-async function pour(c: RawClient, chunk: Buffer, bytes: number, ms: number): Promise<number> {
-  const end = performance.now() + ms;
-  let sent = 0;
-  while (sent < bytes && performance.now() < end && !c.closed) {
+/** Writes as fast as the broker reads, until it is enough. */
+async function pour(c: RawClient, chunk: Buffer, enough: () => boolean): Promise<void> {
+  while (!enough() && !c.closed) {
     if (c.socket.writableLength > 4 * 1024 * 1024) {
       await Bun.sleep(1);
       continue;
     }
     c.socket.write(chunk);
-    sent += chunk.length;
     await Bun.sleep(0);
   }
-  return sent;
 }
+/** Bytes that have left this process. */
+const gone = (c: RawClient): number => c.socket.bytesWritten - c.socket.writableLength;
 
 describe("slow readers", () => {
   test("a subscriber that stops reading: QoS 0 for it is dropped, the others get all", async () => {
-    const port = await start("slow", { "listener.tcp.external.send_timeout": "60s" });
+    const port = await start("slow", { "listener.tcp.external.send_timeout": "10m" });
     const healthy = await Healthy.open(port);
     const slow = await RawClient.connected(port, "slow");
     await slow.subscribe("flood");
@@ -100,12 +103,12 @@ describe("slow readers", () => {
     await until(() => received === count, "every message at the other subscriber");
     expect(broker.rss() - before).toBeLessThan(60 * MB);
     await healthy.stop();
-    expect(healthy.worst).toBeLessThan(2000);
+    expect(healthy.worst).toBeLessThan(WORST_MS);
     // It is alive again as soon as it reads.
     slow.socket.resume();
     await slow.ping();
     for (const c of [slow, other, publisher]) c.drop();
-  }, 60_000);
+  });
 
   test("a QoS 1 subscriber that never acknowledges: its window, then its queue, then the oldest go", async () => {
     const port = await start("window", { "zone.external.max_mqueue_len": "500", "zone.external.max_inflight": "20" });
@@ -128,6 +131,7 @@ describe("slow readers", () => {
     expect(sent).toBe(20);
     expect(broker.rss() - before).toBeLessThan(100 * MB);
     await healthy.stop();
+    expect(healthy.worst).toBeLessThan(WORST_MS);
     greedy.drop();
     // The newest 500 are what is left, after the window.
     const back = await RawClient.connected(port, "greedy", 4, { clean: false });
@@ -141,7 +145,7 @@ describe("slow readers", () => {
     await until(() => again === 520, "window and queue");
     back.drop();
     publisher.drop();
-  }, 60_000);
+  });
 
   test("a client that asks and does not read the answers is not read any more", async () => {
     const port = await start("ping");
@@ -150,14 +154,23 @@ describe("slow readers", () => {
     rude.socket.pause();
     const before = broker.rss();
     const pings = Buffer.alloc(64 * 1024, Buffer.from([0xc0, 0]));
-    await pour(rude, pings, 200 * 1024 * 1024, 1500);
-    // What it could send is bounded by the buffers on the way.
-    await Bun.sleep(200);
+    // Until nothing of it is read during twenty rounds of the healthy one: what it can send is bounded by the buffers on the way.
+    let read = -1;
+    let since = 0;
+    await pour(rude, pings, () => {
+      if (gone(rude) !== read) {
+        read = gone(rude);
+        since = healthy.rounds;
+      }
+      return healthy.rounds - since >= 20;
+    });
+    expect(rude.closed).toBe(false);
+    expect(read).toBeLessThan(64 * 1024 * 1024);
     expect(broker.rss() - before).toBeLessThan(60 * MB);
     await healthy.stop();
-    expect(healthy.worst).toBeLessThan(2000);
+    expect(healthy.worst).toBeLessThan(WORST_MS);
     rude.drop();
-  }, 60_000);
+  });
 });
 
 describe("floods", () => {
@@ -170,13 +183,14 @@ describe("floods", () => {
     const before = broker.rss();
     const publishers = await Promise.all(Array.from({ length: 4 }, (_, i) => RawClient.connected(port, `flood${i}`)));
     const chunks = ["all", "nobody"].map((t) => Buffer.concat(new Array<Buffer>(300).fill(publishBytes(t, Buffer.alloc(200, 1)))));
-    await Promise.all(publishers.map((p, i) => pour(p, chunks[i % 2] as Buffer, Number.POSITIVE_INFINITY, 2000)));
+    const enough = (): boolean => healthy.rounds >= 50 && publishers.every((p) => gone(p) >= 20 * 1024 * 1024);
+    await Promise.all(publishers.map((p, i) => pour(p, chunks[i % 2] as Buffer, enough)));
+    expect(publishers.some((p) => p.closed)).toBe(false);
     expect(broker.rss() - before).toBeLessThan(120 * MB);
     await healthy.stop();
-    expect(healthy.rounds).toBeGreaterThan(10);
-    expect(healthy.worst).toBeLessThan(3000);
+    expect(healthy.worst).toBeLessThan(WORST_MS);
     for (const c of [...publishers, reader]) c.drop();
-  }, 60_000);
+  });
 
   test("publish_limit slows a client down to its rate and nobody else", async () => {
     const port = await start("limit", { "zone.external.publish_limit": "100,1s" });
@@ -186,7 +200,7 @@ describe("floods", () => {
     const t0 = performance.now();
     fast.send(Buffer.concat(new Array<Buffer>(300).fill(publishBytes("limited", Buffer.from("x"), 1))));
     const other = await RawClient.connected(port, "other");
-    await other.ping(1000);
+    await other.ping();
     // What came in one piece is handled; what comes after it has to wait until the rate is kept.
     for (let n = 300; n < 303; n++) {
       await until(() => acks === n, `acknowledgement ${n}`);
@@ -196,7 +210,7 @@ describe("floods", () => {
     expect(performance.now() - t0).toBeGreaterThan(1800);
     fast.drop();
     other.drop();
-  }, 60_000);
+  });
 
   test("retained messages by the thousand, and a subscriber to all of them", async () => {
     const port = await start("retained");
@@ -225,10 +239,10 @@ describe("floods", () => {
     all.send(connectPacket(4, "all"), { cmd: "subscribe", messageId: 1, subscriptions: [{ topic: "retained/#", qos: 0 }] } as Packet);
     await until(() => seen === count, "every retained message");
     await healthy.stop();
-    expect(healthy.worst).toBeLessThan(2000);
+    expect(healthy.worst).toBeLessThan(WORST_MS);
     all.drop();
     publisher.drop();
-  }, 60_000);
+  });
 });
 
 describe("connections", () => {
@@ -248,12 +262,13 @@ describe("connections", () => {
     await Bun.sleep(1000);
     expect(broker.cpu() - cpu).toBeLessThan(0.5);
     await healthy.stop();
+    expect(healthy.worst).toBeLessThan(WORST_MS);
     for (const c of idle) c.drop();
     // All of them gone, and the broker does what it did before.
     const after = await RawClient.connected(port, "after");
     await after.ping();
     after.drop();
-  }, 60_000);
+  });
 
   test("a storm of them, coming and going", async () => {
     const port = await start("storm");
@@ -270,29 +285,28 @@ describe("connections", () => {
     await Promise.all(Array.from({ length: 20 }, (_, i) => storm(`s${i}`)));
     expect(broker.rss() - settled).toBeLessThan(40 * MB);
     await healthy.stop();
-    expect(healthy.worst).toBeLessThan(3000);
-  }, 60_000);
+    expect(healthy.worst).toBeLessThan(WORST_MS);
+  });
 
   test("slowloris: a CONNECT byte by byte, a connection that says nothing, half a TLS or HTTP greeting", async () => {
     const port = await start("loris", { "zone.external.idle_timeout": "1s", "listener.ssl.external.handshake_timeout": "1s" });
     const silent = await RawClient.open(port);
     const trickle = await RawClient.open(port);
-    const bytes = mqttPacket.generate(connectPacket(4, "x".repeat(200)));
+    // A minute until it is whole: the idle connection is cut long before.
+    const bytes = mqttPacket.generate(connectPacket(4, "x".repeat(600)));
     let at = 0;
     const timer = setInterval(() => {
       if (!trickle.closed && at < bytes.length) trickle.send(bytes.subarray(at, ++at));
     }, 100);
     const tls = await RawClient.open(broker.ports.tls);
     tls.send(Buffer.from([0x16, 3, 1, 2, 0, 1]));
-    const t0 = performance.now();
-    await Promise.all([silent, trickle, tls].map((c) => c.whenClosed(10_000)));
+    await Promise.all([silent, trickle, tls].map((c) => c.whenClosed()));
     clearInterval(timer);
     expect(at).toBeLessThan(bytes.length);
-    expect(performance.now() - t0).toBeLessThan(6000);
     const good = await RawClient.connected(port, "good");
     await good.ping();
     for (const c of [silent, trickle, tls, good]) c.drop();
-  }, 60_000);
+  });
 
   test("more than max_connections: refused, those who are there stay", async () => {
     const port = await start("max", { "listener.tcp.external.max_connections": "20" });
@@ -309,5 +323,5 @@ describe("connections", () => {
     for (let i = 0; i < 100 && again === null; i++) again = await RawClient.connected(port, "again").catch(() => null);
     expect(again).not.toBeNull();
     for (const c of [...inside, again]) c?.drop();
-  }, 60_000);
+  });
 });

@@ -2,8 +2,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { hasMosquittoClients, jsClient, mosquittoPub, mosquittoSub, until } from "../support/clients.ts";
+import { jsClient, mosquittoPub, mosquittoSub, until } from "../support/clients.ts";
 import { Installation, type RunningBroker } from "../support/executable.ts";
+import { MOSQUITTO_CLIENTS, needing } from "../support/peers.ts";
 
 let baomq: Installation;
 let broker: RunningBroker;
@@ -19,10 +20,9 @@ afterAll(async () => {
 
 const caFile = (): string => join(broker.dataDir, "certs", "cert.pem");
 
-// A developer's machine may lack them; where the gate is decided they must be there, and then a failure says so.
-const mosquitto = hasMosquittoClients() || process.env.CI ? test : test.skip;
+const mosquitto = needing(MOSQUITTO_CLIENTS, test);
 
-describe("mosquitto_pub and mosquitto_sub (skipped without mosquitto-clients, unless CI is set)", () => {
+describe("mosquitto_pub and mosquitto_sub", () => {
   const ways: [string, () => string[]][] = [
     ["tcp", () => ["-p", String(broker.ports.tcp)]],
     ["tls with the generated certificate", () => ["-p", String(broker.ports.tls), "--cafile", caFile()]],

@@ -1,8 +1,9 @@
 /** A headless Chromium on the dashboard of a running broker, and what a person does in it, in few words. */
-import { existsSync } from "node:fs";
-import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
 
-const PATHS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import { CHROMIUM } from "../support/peers.ts";
+import { PATIENCE_MS } from "../support/until.ts";
+
 const FLAGS = [
   "--no-sandbox",
   "--disable-gpu",
@@ -12,12 +13,7 @@ const FLAGS = [
   "--disable-component-update",
   "--disable-sync",
 ];
-/** Slow shared machines: patience costs nothing when things are quick. */
-const WAIT_MS = 20_000;
-
 export const PASSWORD = "a much better one";
-
-export const chromiumPath = (): string | undefined => process.env.CHROMIUM ?? PATHS.find((p) => existsSync(p));
 
 export interface Look {
   theme?: "light" | "dark";
@@ -35,8 +31,8 @@ export class Surfer {
   ) {}
 
   static async open(port: number): Promise<Surfer> {
-    const executablePath = chromiumPath();
-    if (!executablePath) throw new Error("chromium is missing");
+    const executablePath = CHROMIUM.find();
+    if (executablePath === null) throw new Error("Chromium is missing");
     return new Surfer(await chromium.launch({ executablePath, args: FLAGS }), `http://127.0.0.1:${port}/`);
   }
 
@@ -51,7 +47,7 @@ export class Surfer {
       colorScheme: theme,
       locale: lang === "zh" ? "zh-CN" : "en-GB",
     });
-    context.setDefaultTimeout(WAIT_MS);
+    context.setDefaultTimeout(PATIENCE_MS);
     const page = await context.newPage();
     page.on("pageerror", (e) => this.problems.push(`${e.message}`));
     page.on("console", (m) => {

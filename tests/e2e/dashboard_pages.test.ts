@@ -4,7 +4,8 @@ import { readFileSync } from "node:fs";
 import type { Page } from "playwright-core";
 import { jsClient } from "../support/clients.ts";
 import { Installation, type RunningBroker } from "../support/executable.ts";
-import { chromiumPath, go, type Look, PASSWORD, Surfer } from "./dashboard_browser.ts";
+import { CHROMIUM, needing } from "../support/peers.ts";
+import { go, type Look, PASSWORD, Surfer } from "./dashboard_browser.ts";
 
 const PAGES = [
   "",
@@ -56,9 +57,7 @@ async function faults(page: Page): Promise<string[]> {
     .map((v) => `${v.id}: ${v.nodes[0]?.html.slice(0, 160)}`);
 }
 
-const browser = chromiumPath() || process.env.CI ? describe : describe.skip;
-
-browser("dashboard pages", () => {
+needing(CHROMIUM, describe)("dashboard pages", () => {
   let baomq: Installation;
   let broker: RunningBroker;
   let surfer: Surfer;
@@ -102,7 +101,7 @@ browser("dashboard pages", () => {
       }
       expect(found).toEqual([]);
       await page.context().close();
-    }, 120_000);
+    }, 600_000);
 
   test("no page said anything on the console", () => {
     expect(surfer.problems).toEqual([]);

@@ -69,7 +69,7 @@ describe("the machine", () => {
     const ports = { ...newPorts(), tcp: other.port };
     const r = await baomq.run(baomq.startArgs({ ports }));
     other.stop(true);
-    expectOneLine(r, "listener.tcp.external", String(other.port), /in use/);
+    expectOneLine(r, "listener.tcp.external", String(other.port), /in use/, "listener.tcp.external is set by --set listener.tcp.external)");
   });
 
   test("HTTP port in use", async () => {
@@ -77,7 +77,7 @@ describe("the machine", () => {
     const ports = { ...newPorts(), api: other.port };
     const r = await baomq.run(baomq.startArgs({ ports }));
     other.stop(true);
-    expectOneLine(r, String(other.port), /in use/);
+    expectOneLine(r, `management.listener.http: port ${other.port}`, /in use/, "management.listener.http is set by --set");
   });
 
   test("data directory that cannot be made", async () => {

@@ -64,17 +64,19 @@ describe("commands that end", () => {
 describe("start", () => {
   test("every listener is up, and how long it takes", async () => {
     const first = await baomq.start({ data: "fresh" });
-    for (const port of Object.values(first.ports)) await waitForPort(port, 5000);
+    for (const port of Object.values(first.ports)) await waitForPort(port);
     expect(await first.stop()).toBe(0);
     const times: number[] = [];
+    const busy: number[] = [];
     for (let i = 0; i < 3; i++) {
       const again = await first.restart();
       times.push(Math.round(again.readyMs));
+      busy.push(again.readyBusyMs);
       expect(await again.stop()).toBe(0);
     }
     console.log(`ready after ${Math.round(first.readyMs)} ms with an empty data directory, then ${times.join(", ")} ms`);
-    // The budget is 200 ms; on a machine that others use only a great excess means something.
-    expect(Math.min(...times)).toBeLessThan(2000);
+    // The budget is 200 ms. Judged by the processor's time: the clock's depends on what else the machine does.
+    expect(Math.min(...busy)).toBeLessThan(400);
   });
 
   test(".env and bunfig.toml of the working directory are not read", async () => {

@@ -58,9 +58,9 @@ function checkRoundTrip(input: Uint8Array): void {
   for (const version of VERSIONS) {
     const got = decode(input, version) as PublishValue | ProtocolError | null;
     if (got === null || got instanceof ProtocolError || (input[0] as number) >> 4 !== PUBLISH) continue;
-    const { topic, qos, dup, retain, packetId, properties } = got;
-    const alias = properties.topicAlias ?? 0;
-    const again = encodePublish(version, got, qos, retain, dup, packetId, null, properties.messageExpiry ?? -1, alias, topic !== "");
+    const { topic, properties } = got;
+    const header = { messageExpiry: properties.messageExpiry ?? -1, alias: properties.topicAlias ?? 0, sendTopic: topic !== "" };
+    const again = encodePublish(version, got, { ...got, ...header, subIds: null });
     same(decode(again, version), got, "sent on");
   }
 }

@@ -2,7 +2,9 @@
  * Fuzzes a running broker over TCP and WebSocket. After each batch a healthy client must be served, memory must be within its bound
  * and the log without errors. An attack follows from the seed and its number: a failure can be played again alone.
  */
+
 import mqttPacket, { type Packet } from "mqtt-packet";
+import { PATIENCE_MS } from "../support/until.ts";
 import { Rng } from "./mutate.ts";
 import { ATTACKS, connectBytes, type Ports } from "./wire_attacks.ts";
 import { Link } from "./wire_link.ts";
@@ -37,7 +39,7 @@ const BATCH = 100;
 const AT_ONCE = 10;
 /** What the broker may grow by, KiB: buffers, JIT code and garbage that is not collected yet. */
 const GROWTH_MAX = 200 * 1024;
-const HEALTHY_MS = 10_000;
+const HEALTHY_MS = PATIENCE_MS;
 
 function chosen(rng: Rng): (typeof ATTACKS)[number] {
   let at = rng.below(ATTACKS.reduce((sum, [, weight]) => sum + weight, 0));

@@ -1,9 +1,11 @@
 /** What the fuzzer does to a broker: each attack has a connection of its own, and follows from its random numbers alone. */
+
 import { CONNECT, DISCONNECT, frameLength, PINGREQ, PUBLISH } from "../../server/mqtt/frame.ts";
 import { ProtocolError, type ProtocolVersion } from "../../server/mqtt/types.ts";
 import { decode } from "../packets/decode.ts";
 import { CLIENT_ROWS } from "../packets/index.ts";
 import { bytes, packet, varInt } from "../packets/wire.ts";
+import { PATIENCE_MS } from "../support/until.ts";
 import { mutate, type Rng } from "./mutate.ts";
 import { Link, type Way, wsFrame } from "./wire_link.ts";
 
@@ -17,7 +19,7 @@ export type Attack = (ports: Ports, rng: Rng, id: string) => Promise<void>;
 
 const SEEDS = CLIENT_ROWS.map((r) => r.bytes).filter((b) => b.length < 2000);
 const PING = Uint8Array.of(PINGREQ << 4, 0);
-const ANSWER_MS = 10_000;
+const ANSWER_MS = PATIENCE_MS;
 
 const hex = (b: Uint8Array): string => Buffer.from(b.subarray(0, 200)).toString("hex") + (b.length > 200 ? `… (${b.length} bytes)` : "");
 const wayOf = (rng: Rng): Way => (rng.below(3) === 0 ? "ws" : "tcp");

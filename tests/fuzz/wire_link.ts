@@ -1,7 +1,9 @@
 /** One connection of the fuzzer: TCP, or WebSocket with frames of its own making, and what came back on it. */
+
 import { connect, type Socket } from "node:net";
 import mqttPacket, { type Packet } from "mqtt-packet";
 import type { ProtocolVersion } from "../../server/mqtt/types.ts";
+import { PATIENCE_MS } from "../support/until.ts";
 
 export type Way = "tcp" | "ws";
 
@@ -104,7 +106,7 @@ export class Link {
     const link = new Link(socket, way, version);
     if (way === "tcp" || bare) return link;
     link.raw(Buffer.from(UPGRADE));
-    if (!(await link.until(() => link.http.includes("\r\n\r\n"), 10_000))) throw new Error("no answer to the WebSocket upgrade");
+    if (!(await link.until(() => link.http.includes("\r\n\r\n"), PATIENCE_MS))) throw new Error("no answer to the WebSocket upgrade");
     if (!link.http.startsWith("HTTP/1.1 101")) throw new Error(`WebSocket refused: ${link.http.slice(0, 60)}`);
     return link;
   }

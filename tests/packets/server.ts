@@ -5,7 +5,7 @@ import type { writeAck } from "../../server/mqtt/packets/acks.ts";
 import type { encodeAuth } from "../../server/mqtt/packets/auth.ts";
 import type { encodeConnack } from "../../server/mqtt/packets/connack.ts";
 import type { encodeDisconnect } from "../../server/mqtt/packets/disconnect.ts";
-import type { encodePublish } from "../../server/mqtt/packets/publish.ts";
+import type { encodePublish, PublishHeader } from "../../server/mqtt/packets/publish.ts";
 import type { encodeSuback } from "../../server/mqtt/packets/suback.ts";
 import type { encodeUnsuback } from "../../server/mqtt/packets/unsuback.ts";
 import { RC } from "../../server/mqtt/reason_codes.ts";
@@ -135,8 +135,23 @@ export const SERVER_ACK_ROWS: readonly EncodeRow<AckArgs>[] = [
 ];
 
 type PublishArgs = Args<typeof encodePublish>;
-function publish(name: string, args: PublishArgs, first: number, notation: string): EncodeRow<PublishArgs> {
-  return { name, version: args[0], args, bytes: packet(first, notation) };
+export const PUBLISH_HEADER: PublishHeader = {
+  qos: 0,
+  retain: false,
+  dup: false,
+  packetId: 0,
+  subIds: null,
+  messageExpiry: -1,
+  alias: 0,
+  sendTopic: true,
+};
+function publish(
+  name: string,
+  [version, m, header]: [PublishArgs[0], PublishArgs[1], Partial<PublishHeader>],
+  first: number,
+  notation: string,
+): EncodeRow<PublishArgs> {
+  return { name, version, args: [version, m, { ...PUBLISH_HEADER, ...header }], bytes: packet(first, notation) };
 }
 
 const HI = { topic: "a/b", payload: bytes("'hi'"), properties: null };
@@ -157,52 +172,41 @@ const RICH: PublishArgs[1] = {
 };
 
 export const SERVER_PUBLISH_ROWS: readonly EncodeRow<PublishArgs>[] = [
-  publish("QoS 0", [4, HI, 0, false, false, 0, null, -1, 0, true], 0x30, `"a/b" 'hi'`),
-  publish("QoS 0 retained in 3.1", [3, HI, 0, true, false, 0, null, -1, 0, true], 0x31, `"a/b" 'hi'`),
-  publish("QoS 1", [4, HI, 1, false, false, 258, null, -1, 0, true], 0x32, `"a/b" 0102 'hi'`),
-  publish("[MQTT-3.3.1-1] QoS 1 sent again", [4, HI, 1, false, true, 1, null, -1, 0, true], 0x3a, `"a/b" 0001 'hi'`),
-  publish("QoS 2 retained", [4, HI, 2, true, false, 65535, null, -1, 0, true], 0x35, `"a/b" ffff 'hi'`),
-  publish("3.1.1 has no properties", [4, RICH, 0, false, false, 0, [1], 60, 5, true], 0x30, `"a/b" 'hi'`),
-  publish("3.1.1 has no alias: the topic is sent", [4, HI, 0, false, false, 0, null, -1, 5, false], 0x30, `"a/b" 'hi'`),
-  publish("5.0 QoS 0", [5, HI, 0, false, false, 0, null, -1, 0, true], 0x30, `"a/b" {} 'hi'`),
-  publish("5.0 QoS 1", [5, HI, 1, false, false, 1, null, -1, 0, true], 0x32, `"a/b" 0001 {} 'hi'`),
-  publish("5.0 message expiry left", [5, HI, 0, false, false, 0, null, 59, 0, true], 0x30, `"a/b" {02 0000003b} 'hi'`),
-  publish("5.0 message expiry 0", [5, HI, 0, false, false, 0, null, 0, 0, true], 0x30, `"a/b" {02 00000000} 'hi'`),
-  publish("5.0 message expiry, largest", [5, HI, 0, false, false, 0, null, 0xffffffff, 0, true], 0x30, `"a/b" {02 ffffffff} 'hi'`),
-  publish("5.0 new alias", [5, HI, 0, false, false, 0, null, -1, 3, true], 0x30, `"a/b" {23 0003} 'hi'`),
-  publish("5.0 known alias", [5, HI, 0, false, false, 0, null, -1, 3, false], 0x30, `"" {23 0003} 'hi'`),
-  publish("5.0 subscription identifiers", [5, HI, 0, false, false, 0, [1, 300], -1, 0, true], 0x30, `"a/b" {0b 01 0b ac02} 'hi'`),
+  publish("QoS 0", [4, HI, {}], 0x30, `"a/b" 'hi'`),
+  publish("QoS 0 retained in 3.1", [3, HI, { retain: true }], 0x31, `"a/b" 'hi'`),
+  publish("QoS 1", [4, HI, { qos: 1, packetId: 258 }], 0x32, `"a/b" 0102 'hi'`),
+  publish("[MQTT-3.3.1-1] QoS 1 sent again", [4, HI, { qos: 1, dup: true, packetId: 1 }], 0x3a, `"a/b" 0001 'hi'`),
+  publish("QoS 2 retained", [4, HI, { qos: 2, retain: true, packetId: 65535 }], 0x35, `"a/b" ffff 'hi'`),
+  publish("3.1.1 has no properties", [4, RICH, { subIds: [1], messageExpiry: 60, alias: 5 }], 0x30, `"a/b" 'hi'`),
+  publish("3.1.1 has no alias: the topic is sent", [4, HI, { alias: 5, sendTopic: false }], 0x30, `"a/b" 'hi'`),
+  publish("5.0 QoS 0", [5, HI, {}], 0x30, `"a/b" {} 'hi'`),
+  publish("5.0 QoS 1", [5, HI, { qos: 1, packetId: 1 }], 0x32, `"a/b" 0001 {} 'hi'`),
+  publish("5.0 message expiry left", [5, HI, { messageExpiry: 59 }], 0x30, `"a/b" {02 0000003b} 'hi'`),
+  publish("5.0 message expiry 0", [5, HI, { messageExpiry: 0 }], 0x30, `"a/b" {02 00000000} 'hi'`),
+  publish("5.0 message expiry, largest", [5, HI, { messageExpiry: 0xffffffff }], 0x30, `"a/b" {02 ffffffff} 'hi'`),
+  publish("5.0 new alias", [5, HI, { alias: 3 }], 0x30, `"a/b" {23 0003} 'hi'`),
+  publish("5.0 known alias", [5, HI, { alias: 3, sendTopic: false }], 0x30, `"" {23 0003} 'hi'`),
+  publish("5.0 subscription identifiers", [5, HI, { subIds: [1, 300] }], 0x30, `"a/b" {0b 01 0b ac02} 'hi'`),
   publish(
     "5.0 [MQTT-3.3.2-18] properties of the message unaltered",
-    [5, RICH, 0, false, false, 0, null, -1, 0, true],
+    [5, RICH, {}],
     0x30,
     `"a/b" {01 01 03 "t" 08 "r" 09 0002 00ff 26 "b" "1" 26 "a" "2" 26 "b" "1"} 'hi'`,
   ),
   publish(
     "5.0 everything",
-    [5, RICH, 2, true, true, 7, [2], 1, 9, true],
+    [5, RICH, { qos: 2, retain: true, dup: true, packetId: 7, subIds: [2], messageExpiry: 1, alias: 9 }],
     0x3d,
     `"a/b" 0007 {02 00000001 23 0009 0b 02 01 01 03 "t" 08 "r" 09 0002 00ff 26 "b" "1" 26 "a" "2" 26 "b" "1"} 'hi'`,
   ),
   publish(
     "5.0 the message's own expiry, alias and identifiers do not go out",
-    [
-      5,
-      { ...HI, properties: { messageExpiry: 99, topicAlias: 8, subscriptionIds: [5], payloadFormat: 0 } },
-      0,
-      false,
-      false,
-      0,
-      null,
-      -1,
-      0,
-      true,
-    ],
+    [5, { ...HI, properties: { messageExpiry: 99, topicAlias: 8, subscriptionIds: [5], payloadFormat: 0 } }, {}],
     0x30,
     `"a/b" {01 00} 'hi'`,
   ),
-  publish("topic in UTF-8", [4, { ...HI, topic: "温/é/🚀" }, 0, false, false, 0, null, -1, 0, true], 0x30, `"温/é/🚀" 'hi'`),
-  publish("empty payload", [4, { ...HI, payload: new Uint8Array() }, 0, true, false, 0, null, -1, 0, true], 0x31, '"a/b"'),
+  publish("topic in UTF-8", [4, { ...HI, topic: "温/é/🚀" }, {}], 0x30, `"温/é/🚀" 'hi'`),
+  publish("empty payload", [4, { ...HI, payload: new Uint8Array() }, { retain: true }], 0x31, '"a/b"'),
 ];
 
 /** PINGRESP is one constant. */

@@ -2,6 +2,7 @@
 import type { ZoneConfig } from "../../server/config/types.ts";
 import type { Clock, Log } from "../../server/core/ports.ts";
 import type { ClientInfo } from "../../server/core/types.ts";
+import type { MonoMs, WallMs } from "../../server/lib/time.ts";
 
 export const silentLog: Log = { error() {}, warn() {}, info() {}, debug() {} };
 
@@ -22,16 +23,22 @@ export function recordingLog(): Log & { readonly lines: LogLine[] } {
   return { lines, error: at("error"), warn: at("warn"), info: at("info"), debug: at("debug") };
 }
 
-/** Stands still until told. */
+/** Stands still until told. Its two hands are far apart, so that one taken for the other is noticed. */
 export class FakeClock implements Clock {
+  #mono = 1_000_000;
   constructor(public ms = 1_557_144_000_000) {}
-  now(): number {
-    return this.ms;
+  now(): WallMs {
+    return this.ms as WallMs;
   }
-  mono(): number {
-    return this.ms;
+  mono(): MonoMs {
+    return this.#mono as MonoMs;
   }
   forward(ms: number): void {
+    this.ms += ms;
+    this.#mono += ms;
+  }
+  /** Somebody sets the wall clock. */
+  jump(ms: number): void {
     this.ms += ms;
   }
 }
@@ -46,7 +53,6 @@ export function aZone(changes: Partial<ZoneConfig> = {}): ZoneConfig {
     aclNomatch: "allow",
     enableAcl: true,
     enableBan: true,
-    enableStats: true,
     aclDenyAction: "ignore",
     enableAclCache: true,
     aclCacheMaxSize: 32,
@@ -60,6 +66,7 @@ export function aZone(changes: Partial<ZoneConfig> = {}): ZoneConfig {
     wildcardSubscription: true,
     sharedSubscription: true,
     serverKeepalive: 0,
+    maxServerKeepalive: 0,
     keepaliveBackoff: 0.75,
     maxSubscriptions: 0,
     upgradeQos: false,
@@ -75,6 +82,7 @@ export function aZone(changes: Partial<ZoneConfig> = {}): ZoneConfig {
     enableFlappingDetect: false,
     flappingThreshold: { count: 10, intervalMs: 60_000 },
     flappingBannedExpiryMs: 3_600_000,
+    authFailureLimit: { count: 30, intervalMs: 60_000 },
     mountpoint: "",
     useUsernameAsClientid: false,
     ignoreLoopDeliver: false,

@@ -2,17 +2,9 @@
 import { connect as netConnect, type Socket } from "node:net";
 import mqttJs, { type IClientOptions, type MqttClient } from "mqtt";
 import mqttPacket, { type IConnectPacket, type Packet } from "mqtt-packet";
+import { PATIENCE_MS, until } from "./until.ts";
 
-const WAIT_MS = 15_000;
-
-/** Resolves when `there()` holds; looks often, and gives up with `what` in the message. */
-export async function until(there: () => boolean, what: string, ms = WAIT_MS): Promise<void> {
-  const end = performance.now() + ms;
-  while (!there()) {
-    if (performance.now() > end) throw new Error(`not within ${ms} ms: ${what}`);
-    await Bun.sleep(5);
-  }
-}
+export { until };
 
 export const connectPacket = (version: 3 | 4 | 5, clientId: string, more: Partial<IConnectPacket> = {}): IConnectPacket =>
   ({
@@ -87,7 +79,7 @@ export class RawClient {
   }
 
   /** The next packet of that kind; those before it are thrown away. */
-  async next<K extends Kind>(kind: K, ms = WAIT_MS): Promise<Of<K>> {
+  async next<K extends Kind>(kind: K, ms = PATIENCE_MS): Promise<Of<K>> {
     for (;;) {
       await until(() => this.inbox.length > 0 || this.closed, `${kind} on ${this.version === 5 ? "a 5.0" : "a 3.x"} connection`, ms);
       const p = this.inbox.shift();
@@ -107,12 +99,12 @@ export class RawClient {
   }
 
   /** PINGREQ answered: the broker serves this connection. */
-  async ping(ms = WAIT_MS): Promise<void> {
+  async ping(ms = PATIENCE_MS): Promise<void> {
     this.send({ cmd: "pingreq" });
     await this.next("pingresp", ms);
   }
 
-  whenClosed(ms = WAIT_MS): Promise<void> {
+  whenClosed(ms = PATIENCE_MS): Promise<void> {
     return until(() => this.closed, "the broker closes the connection", ms);
   }
 
@@ -131,7 +123,7 @@ export interface Received {
 /** mqtt.js, connected once, with what it has received. */
 export async function jsClient(url: string, options: IClientOptions = {}): Promise<{ client: MqttClient; received: Received[] }> {
   const received: Received[] = [];
-  const client = mqttJs.connect(url, { reconnectPeriod: 0, connectTimeout: WAIT_MS, ...options });
+  const client = mqttJs.connect(url, { reconnectPeriod: 0, connectTimeout: PATIENCE_MS, ...options });
   client.on("message", (topic, payload, p) => received.push({ topic, payload: payload.toString(), qos: p.qos, retain: p.retain }));
   await new Promise<void>((resolve, reject) => {
     client.once("connect", () => resolve());
@@ -141,8 +133,6 @@ export async function jsClient(url: string, options: IClientOptions = {}): Promi
   client.on("error", () => {});
   return { client, received };
 }
-
-export const hasMosquittoClients = (): boolean => Bun.which("mosquitto_pub") !== null && Bun.which("mosquitto_sub") !== null;
 
 async function finished(child: Bun.Subprocess<"ignore", "pipe", "pipe">): Promise<{ code: number; stdout: string; stderr: string }> {
   const [stdout, stderr, code] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text(), child.exited]);
@@ -155,7 +145,19 @@ export function mosquittoPub(args: string[]): Promise<{ code: number; stdout: st
 
 /** mosquitto_sub that ends by itself after `count` messages; `ready` when the broker has confirmed the subscription. */
 export function mosquittoSub(args: string[], count: number): { ready: Promise<void>; messages: Promise<string[]> } {
-  const command = ["stdbuf", "-oL", "mosquitto_sub", "-d", "-C", String(count), "-W", "20", "-F", "message:%t:%q:%r:%p", ...args];
+  const command = [
+    "stdbuf",
+    "-oL",
+    "mosquitto_sub",
+    "-d",
+    "-C",
+    String(count),
+    "-W",
+    String(PATIENCE_MS / 1000),
+    "-F",
+    "message:%t:%q:%r:%p",
+    ...args,
+  ];
   const child = Bun.spawn(Bun.which("stdbuf") === null ? command.slice(2) : command, { stdio: ["ignore", "pipe", "pipe"] });
   let out = "";
   let err = "";

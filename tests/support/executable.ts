@@ -6,11 +6,11 @@ import { copyFileSync, existsSync, linkSync, mkdirSync, mkdtempSync, readFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePorts } from "./ports.ts";
+import { PATIENCE_MS } from "./until.ts";
 
 const BUILT = join(import.meta.dir, "../../dist", process.platform === "win32" ? "baomq.exe" : "baomq");
-/** What the log says when every listener is up. */
-const READY = /BaoMQ is running/;
-const START_MS = 20_000;
+/** What the log says when every listener is up; stderr when the log does not show it. */
+const READY = /BaoMQ (?:\S+ )?is running/;
 
 export interface BrokerPorts {
   tcp: number;
@@ -64,8 +64,9 @@ function settings(ports: BrokerPorts, more: Record<string, string>): string[] {
 export class RunningBroker {
   log = "";
   errors = "";
-  /** ms from spawn to ready. */
+  /** ms from spawn to ready, and of processor time until then. */
   readyMs = Number.NaN;
+  readyBusyMs = Number.NaN;
 
   constructor(
     readonly child: Bun.Subprocess<"ignore", "pipe", "pipe">,
@@ -83,16 +84,21 @@ export class RunningBroker {
     return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${this.pid}/status`, "utf8"))?.[1] ?? Number.NaN);
   }
 
-  /** Seconds of processor time used so far. */
+  /** Seconds of processor time used so far, all threads. */
   cpu(): number {
     const fields = readFileSync(`/proc/${this.pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
     return (Number(fields[11]) + Number(fields[12])) / 100;
   }
 
+  /** Ms of processor time its event loop has used so far: unlike the clock's time, no more on a busy machine. */
+  busyMs(): number {
+    return Number(readFileSync(`/proc/${this.pid}/schedstat`, "utf8").split(" ")[0]) / 1e6;
+  }
+
   /** Ask it to stop; its exit code. */
   async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<number> {
     this.child.kill(signal);
-    const late = setTimeout(() => this.child.kill("SIGKILL"), 15_000);
+    const late = setTimeout(() => this.child.kill("SIGKILL"), PATIENCE_MS);
     const code = await this.child.exited;
     clearTimeout(late);
     return code;
@@ -139,7 +145,7 @@ export class Installation {
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.#children.add(child);
-    const late = setTimeout(() => child.kill("SIGKILL"), START_MS);
+    const late = setTimeout(() => child.kill("SIGKILL"), PATIENCE_MS);
     const [stdout, stderr, code] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text(), child.exited]);
     clearTimeout(late);
     this.#children.delete(child);
@@ -155,19 +161,29 @@ export class Installation {
     return join(this.dir, name);
   }
 
-  async start(options: StartOptions = {}): Promise<RunningBroker> {
+  start(options: StartOptions = {}): Promise<RunningBroker> {
     const ports = options.ports ?? newPorts();
+    const again = (): Promise<RunningBroker> => this.start({ ...options, ports });
+    const args = this.startArgs({ ...options, ports });
+    return this.#spawn(ports, this.dataDir(options.data), args, options.cwd ?? this.dir, options.env ?? {}, again);
+  }
+
+  async #spawn(
+    ports: BrokerPorts,
+    dataDir: string,
+    args: string[],
+    cwd: string,
+    env: Record<string, string>,
+    again: () => Promise<RunningBroker>,
+  ): Promise<RunningBroker> {
     const t0 = performance.now();
-    const child = Bun.spawn([this.path, ...this.startArgs({ ...options, ports })], {
-      cwd: options.cwd ?? this.dir,
-      env: this.#env(options.env),
-      stdio: ["ignore", "pipe", "pipe"],
-    });
+    const child = Bun.spawn([this.path, ...args], { cwd, env: this.#env(env), stdio: ["ignore", "pipe", "pipe"] });
     this.#children.add(child);
     void child.exited.then(() => this.#children.delete(child));
-    const broker = new RunningBroker(child, ports, this.dataDir(options.data), () => this.start({ ...options, ports }));
+    const broker = new RunningBroker(child, ports, dataDir, again);
     await this.#ready(broker);
     broker.readyMs = performance.now() - t0;
+    broker.readyBusyMs = broker.busyMs();
     return broker;
   }
 
@@ -175,15 +191,19 @@ export class Installation {
   #ready(broker: RunningBroker): Promise<void> {
     return new Promise((resolve, reject) => {
       const fail = (why: string): void => reject(new Error(`the broker ${why}\n${broker.errors}${broker.log}`));
-      const late = setTimeout(() => fail(`is not ready after ${START_MS} ms`), START_MS);
-      void collect(broker.child.stdout, (text) => {
-        broker.log += text;
-        if (!READY.test(broker.log)) return;
+      const late = setTimeout(() => fail(`is not ready after ${PATIENCE_MS} ms`), PATIENCE_MS);
+      const ready = (output: string): void => {
+        if (!READY.test(output)) return;
         clearTimeout(late);
         resolve();
+      };
+      void collect(broker.child.stdout, (text) => {
+        broker.log += text;
+        ready(broker.log);
       });
       const stderr = collect(broker.child.stderr, (text) => {
         broker.errors += text;
+        ready(broker.errors);
       });
       void broker.child.exited.then(async (code) => {
         await stderr;
@@ -191,6 +211,19 @@ export class Installation {
         fail(`ended with code ${code}`);
       });
     });
+  }
+
+  /** In a directory that holds a configuration of its own. */
+  startIn(cwd: string, ports: BrokerPorts, args: string[]): Promise<RunningBroker> {
+    return this.#spawn(ports, join(cwd, "data"), args, cwd, {}, () => this.startIn(cwd, ports, args));
+  }
+
+  /** With these words only, and no ports but those of the configuration. */
+  async startPlain(data: string, args: string[], env: Record<string, string> = {}): Promise<RunningBroker> {
+    const dataDir = this.dataDir(data);
+    return this.#spawn(newPorts(), dataDir, ["start", "--data-dir", dataDir, ...args], this.dir, env, () =>
+      this.startPlain(data, args, env),
+    );
   }
 
   /** Ends what still runs, and removes everything. */

@@ -213,6 +213,10 @@ export class MemoryStore implements Store {
   readonly monitor: MonitorStore;
   readonly alarms: AlarmStore;
   pending = false;
+  /** About; every op of the batch counts, also what came and went within it. */
+  get bytes(): number {
+    return this.batch.length * 100;
+  }
   /** How many times a batch was really written. */
   commits = 0;
   /** While set, `commit` throws it and keeps the batch, as a full disk would. */

@@ -1,4 +1,5 @@
 /** Ports that tests may use, and waiting for them. */
+import { PATIENCE_MS } from "./until.ts";
 
 /** Below the range that the kernel hands out to clients, so that no connection of another test takes one in between. */
 const FIRST = 20_000;
@@ -33,8 +34,8 @@ async function accepts(port: number): Promise<boolean> {
   }
 }
 
-/** Resolves when 127.0.0.1:`port` accepts connections; throws after `ms`. */
-export async function waitForPort(port: number, ms: number): Promise<void> {
+/** Resolves when 127.0.0.1:`port` accepts connections. */
+export async function waitForPort(port: number, ms = PATIENCE_MS): Promise<void> {
   const until = performance.now() + ms;
   while (!(await accepts(port))) {
     if (performance.now() > until) throw new Error(`nobody listens on port ${port} after ${ms} ms`);

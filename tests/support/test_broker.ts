@@ -10,13 +10,27 @@ import type { Hooks } from "../../server/core/hooks.ts";
 import type { ListenerInfo, Log, Store, Transport } from "../../server/core/ports.ts";
 import type { Alarms } from "../../server/core/watch/alarms.ts";
 import type { Metrics } from "../../server/core/watch/metrics.ts";
+import type { MonoMs, WallMs } from "../../server/lib/time.ts";
 import { memoryStore } from "./memory_store.ts";
 import { testNode, testZone } from "./zone.ts";
 
+/** Two hands that move together, until somebody sets the wall clock (`jump`). */
 export class TestClock {
-  time = 1_700_000_000_000;
-  now = (): number => this.time;
-  mono = (): number => this.time;
+  #wall = 1_700_000_000_000;
+  #mono = 1_000_000;
+  /** Unix ms; to set it lets time pass. */
+  get time(): number {
+    return this.#wall;
+  }
+  set time(ms: number) {
+    this.#mono += ms - this.#wall;
+    this.#wall = ms;
+  }
+  jump(ms: number): void {
+    this.#wall += ms;
+  }
+  now = (): WallMs => this.#wall as WallMs;
+  mono = (): MonoMs => this.#mono as MonoMs;
 }
 
 /** Keeps what was logged, so that tests can demand silence. */

@@ -97,7 +97,12 @@ function Row({ setting: s, onEdit, model }: { setting: Setting; onEdit: () => vo
         <Tag tone={ORIGIN_TONES[s.origin]} title={t("settings.defaultIs", { value: s.default === "" ? t("config.unset") : s.default })}>
           {t(`origin.${s.origin}`)}
         </Tag>
-        {s.origin === "api" ? (
+        {s.unused ? (
+          <Tag tone="warn" title={s.unused.why}>
+            {t("settings.unused", { value: s.unused.value === "" ? t("config.unset") : s.unused.value })}
+          </Tag>
+        ) : null}
+        {s.origin === "api" || s.unused ? (
           <button
             type="button"
             class="btn small icon ghost"

@@ -1,5 +1,6 @@
 /** Who is kept out, and why somebody would be. */
 import { Type } from "@sinclair/typebox";
+import { FILTERS } from "../../admin/filters.ts";
 import { data, ok, page } from "../reply.ts";
 import { type AnyRoute, route } from "../route.ts";
 import * as S from "../schemas.ts";
@@ -12,7 +13,7 @@ export const bannedRoutes: readonly AnyRoute[] = [
     method: "GET",
     path: "/banned/",
     descr: "List banned",
-    query: S.filters(["who", "as", "by"], ["who", "reason", "desc"]),
+    query: S.filters(FILTERS.banned),
     data: S.list(S.banned),
     paged: true,
     handle: async ({ admin, query }) => page(await admin.banned.list(query)),

@@ -1,13 +1,11 @@
 /** Connected clients. */
 import { Type } from "@sinclair/typebox";
+import { FILTERS } from "../../admin/filters.ts";
 import { data, ok, page } from "../reply.ts";
 import { type AnyRoute, type Call, route } from "../route.ts";
 import * as S from "../schemas.ts";
 
-const query = S.filters(
-  ["client_id", "username", "ip_address", "proto_ver", "clean_start", "zone", "is_super", "listener", "conn_mod"],
-  ["client_id", "username", "ip_address"],
-);
+const query = S.filters(FILTERS.connections);
 const listed = { query, data: S.list(S.connection), paged: true } as const;
 const rows = { data: S.list(S.connection) } as const;
 const list = async ({ admin, query: q }: Call): Promise<Response> => page(await admin.connections.list(q));
@@ -47,11 +45,12 @@ export const connectionRoutes: readonly AnyRoute[] = [
     ...rows,
     handle: lookup,
   }),
+  // The two descriptions stand as EMQ X 3.1 has them: swapped, and with a blank at the end.
   route({
     name: "lookup_connection_via_username",
     method: "GET",
     path: "/connection/username/:username",
-    descr: "Lookup connections of a user name in the cluster",
+    descr: "Lookup a connection via username on a node ",
     ...rows,
     handle: byUsername,
   }),
@@ -59,7 +58,7 @@ export const connectionRoutes: readonly AnyRoute[] = [
     name: "lookup_node_connection_via_username",
     method: "GET",
     path: "/nodes/:node/connection/username/:username",
-    descr: "Lookup connections of a user name on a node",
+    descr: "Lookup a connection via username in the cluster ",
     ...rows,
     handle: byUsername,
   }),

@@ -1,8 +1,8 @@
 /** Listeners, counters, alarms, and figures over time. */
 import { Type } from "@sinclair/typebox";
-import { AdminError } from "../../admin/index.ts";
 import type { ListenerCommand } from "../../admin/listeners.ts";
 import type { Query } from "../../admin/query.ts";
+import { badValue } from "../../admin/refusals.ts";
 import { prometheusText } from "../prometheus.ts";
 import { data, ok } from "../reply.ts";
 import { type AnyRoute, type Call, route } from "../route.ts";
@@ -15,7 +15,7 @@ function numberOf(query: Query, name: string): number | undefined {
   const text = query[name];
   if (text === undefined || text === "") return undefined;
   const n = Number(text);
-  if (!Number.isFinite(n) || n < 0) throw new AdminError(108, `value of '${name}' must be a number`);
+  if (!Number.isFinite(n) || n < 0) throw badValue(name, "a number");
   return Math.floor(n);
 }
 

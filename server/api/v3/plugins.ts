@@ -1,6 +1,8 @@
 /** Plugins, their configuration, and the settings that may be changed while they run. */
 import { Type } from "@sinclair/typebox";
+import { CODE } from "../../admin/codes.ts";
 import { AdminError } from "../../admin/index.ts";
+import { isQueryWord } from "../body.ts";
 import { data, notFound, ok } from "../reply.ts";
 import { type AnyRoute, type Call, route } from "../route.ts";
 import * as S from "../schemas.ts";
@@ -39,15 +41,15 @@ async function setConfig(call: Call): Promise<Response> {
   const { admin, params, path } = call;
   const app = path.app ?? "";
   if (app !== "emqx" && !admin.plugins.has(app)) return notFound();
-  if (app === "emqx") throw new AdminError(102, "no key of emqx can be set here");
+  if (app === "emqx") throw new AdminError(CODE.UNKNOWN, "no key of emqx can be set here");
   await admin.plugins.setConfig(app, params.key, params.value);
   return ok();
 }
 
 /** `{}` is refused, no body at all means: everything as by default (EMQ X 3.1). */
 const replaceConfig = known(async ({ admin, json, params }, plugin) => {
-  const given = Object.fromEntries(Object.entries(params).filter(([key]) => !key.startsWith("_")));
-  if (Object.keys(given).length === 0 && json !== undefined) throw new AdminError(102, "unknown_error");
+  const given = Object.fromEntries(Object.entries(params).filter(([key]) => !isQueryWord(key)));
+  if (Object.keys(given).length === 0 && json !== undefined) throw new AdminError(CODE.UNKNOWN, "unknown_error");
   await admin.plugins.replacePluginConfig(plugin, given);
   return ok();
 });

@@ -1,5 +1,6 @@
 /** Publish, subscribe and unsubscribe; messages as they come. */
 import { Type } from "@sinclair/typebox";
+import { CODE } from "../../admin/codes.ts";
 import { wantedEncoding } from "../../admin/payload.ts";
 import { data, ok } from "../reply.ts";
 import { type AnyRoute, type Call, route } from "../route.ts";
@@ -24,7 +25,7 @@ const publishBody = Type.Object({
 });
 const subscribeBody = Type.Object({ client_id: Type.Optional(Type.Unknown()), ...topics, qos });
 const unsubscribeBody = Type.Object({ client_id: Type.Optional(Type.Unknown()), topic: Type.Optional(Type.String()) });
-const badTopic = { code: 115, message: "bad_topic" } as const;
+const badTopic = { code: CODE.BAD_TOPIC, message: "bad_topic" } as const;
 const errors = { topic: badTopic, topics: badTopic };
 
 /** Elements that are no objects have no topic. */

@@ -1,7 +1,8 @@
 /** Messages the broker holds: retained and delayed ones; topics as a tree. */
 import { Type } from "@sinclair/typebox";
-import { AdminError } from "../../admin/index.ts";
+import { FILTERS } from "../../admin/filters.ts";
 import { wantedEncoding } from "../../admin/payload.ts";
+import { badValue } from "../../admin/refusals.ts";
 import { data, ok, page } from "../reply.ts";
 import { type AnyRoute, route } from "../route.ts";
 import * as S from "../schemas.ts";
@@ -15,10 +16,7 @@ export const retainedRoutes: readonly AnyRoute[] = [
     method: "GET",
     path: "/retained",
     descr: "List retained messages",
-    query: Type.Intersect([
-      S.filters(["topic", "qos", "from"], ["topic", "from"]),
-      Type.Object({ _filter: Type.Optional(filter) }),
-    ]) as never,
+    query: Type.Object({ ...S.filters(FILTERS.retained).properties, _filter: Type.Optional(filter) }),
     data: S.list(S.retained),
     paged: true,
     handle: async ({ admin, query }) => page(await admin.retained.list(query)),
@@ -56,7 +54,7 @@ export const retainedRoutes: readonly AnyRoute[] = [
     method: "GET",
     path: "/delayed",
     descr: "List messages that wait for their time",
-    query: S.filters(["id", "topic", "from"], ["topic", "from"]),
+    query: S.filters(FILTERS.delayed),
     data: S.list(S.delayed),
     paged: true,
     handle: async ({ admin, query }) => page(await admin.delayed.list(query)),
@@ -90,7 +88,7 @@ export const retainedRoutes: readonly AnyRoute[] = [
     data: S.topicTree,
     handle: async ({ admin, query }) => {
       const limit = Number(query.limit ?? TREE_LIMIT);
-      if (!Number.isInteger(limit) || limit < 1) throw new AdminError(108, "value of 'limit' must be a number greater than 0");
+      if (!Number.isInteger(limit) || limit < 1) throw badValue("limit", "a number greater than 0");
       return data(await admin.topics.tree(query.prefix ?? "", limit));
     },
   }),

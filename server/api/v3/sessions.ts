@@ -1,15 +1,17 @@
 /** Sessions, subscriptions and the route table. */
+
+import { FILTERS } from "../../admin/filters.ts";
 import { data, ok, page } from "../reply.ts";
 import { type AnyRoute, type Call, route } from "../route.ts";
 import * as S from "../schemas.ts";
 
 const sessionList = {
-  query: S.filters(["client_id", "username", "clean_start", "connected"], ["client_id", "username"]),
+  query: S.filters(FILTERS.sessions),
   data: S.list(S.session),
   paged: true,
 } as const;
 const subscriptionList = {
-  query: S.filters(["client_id", "topic", "qos", "share"], ["client_id", "topic"]),
+  query: S.filters(FILTERS.subscriptions),
   data: S.list(S.subscription),
   paged: true,
 } as const;
@@ -113,7 +115,7 @@ export const sessionRoutes: readonly AnyRoute[] = [
     method: "GET",
     path: "/routes/",
     descr: "List routes",
-    query: S.filters(["topic"], ["topic"]),
+    query: S.filters(FILTERS.routes),
     data: S.list(S.routeRow),
     paged: true,
     handle: async ({ admin, query }) => page(await admin.routes.list(query)),

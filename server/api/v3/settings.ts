@@ -1,7 +1,10 @@
 /** Every key of the configuration; traces, log and figures of the runtime. */
 import { Type } from "@sinclair/typebox";
+import { CODE } from "../../admin/codes.ts";
 import { AdminError } from "../../admin/index.ts";
+import { badValue, notOneOf } from "../../admin/refusals.ts";
 import { RECON_TOPICS, VM_TOPICS } from "../../admin/runtime.ts";
+import { isQueryWord } from "../body.ts";
 import { data, ok } from "../reply.ts";
 import { type AnyRoute, type Call, route } from "../route.ts";
 import * as S from "../schemas.ts";
@@ -18,21 +21,21 @@ function listSettings({ admin, query }: Call): Response {
 }
 
 async function changeSettings({ admin, params }: Call): Promise<Response> {
-  const changes: Record<string, string | null> = {};
+  const changes = new Map<string, string | null>();
   for (const [key, value] of Object.entries(params)) {
-    if (key.startsWith("_")) continue;
-    if (value === null || typeof value === "string") changes[key] = value;
-    else if (typeof value === "number" || typeof value === "boolean") changes[key] = String(value);
-    else throw new AdminError(108, `value of '${key}' must be text or null`);
+    if (isQueryWord(key)) continue;
+    if (value === null || typeof value === "string") changes.set(key, value);
+    else if (typeof value === "number" || typeof value === "boolean") changes.set(key, String(value));
+    else throw badValue(key, "text or null");
   }
-  if (Object.keys(changes).length === 0) throw new AdminError(107, "no setting was given");
+  if (changes.size === 0) throw new AdminError(CODE.MISSING_PARAMETER, "no setting was given");
   return data(await admin.settings.apply(changes));
 }
 
-/** One of a fixed list of words. @throws AdminError 108 */
-function word<W extends string>(words: readonly W[], text: string | undefined): W {
+/** What figures are asked for. @throws AdminError 108 */
+function topicOf<W extends string>(words: readonly W[], text: string | undefined): W {
   const found = words.find((w) => w === text);
-  if (!found) throw new AdminError(108, `must be one of: [${words.map((w) => `'${w}'`).join(", ")}]`);
+  if (!found) throw notOneOf("topic", words);
   return found;
 }
 
@@ -113,7 +116,7 @@ export const settingRoutes: readonly AnyRoute[] = [
     path: "/vm/:topic",
     descr: "Figures of the runtime: all, load, memory, process, io or ports",
     data: figures,
-    handle: ({ admin, path }) => data(admin.runtime.vm(path.topic === "all" ? VM_TOPICS : [word(VM_TOPICS, path.topic)])),
+    handle: ({ admin, path }) => data(admin.runtime.vm(path.topic === "all" ? VM_TOPICS : [topicOf(VM_TOPICS, path.topic)])),
   }),
   route({
     name: "get_recon",
@@ -122,7 +125,7 @@ export const settingRoutes: readonly AnyRoute[] = [
     descr: "Diagnosis of the runtime: memory, allocated, bin_leak, node_stats or gc",
     plugin: "emqx_recon",
     data: figures,
-    handle: ({ admin, path }) => data(admin.runtime.recon(word(RECON_TOPICS, path.topic))),
+    handle: ({ admin, path }) => data(admin.runtime.recon(topicOf(RECON_TOPICS, path.topic))),
   }),
   route({
     name: "reload_acl",

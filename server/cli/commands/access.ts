@@ -15,10 +15,18 @@ async function refusing<T>(call: Promise<T>): Promise<T> {
 
 const pairs = (row: object): string[] => Object.entries(row).map(([k, v]) => `${k}: ${v}`);
 
+/** What may be said of an application: EMQ X 3.1 took any word, and none but `true` let it in; its own examples say `stop`. */
+const STATUS: Readonly<Record<string, boolean>> = { true: true, start: true, false: false, stop: false };
+
 const mgmt = subcommands({
   async list(ctx, args) {
     take(args, 0);
-    const apps = await ctx.api.get<AppRow[]>("/apps");
+    const apps: App[] = [];
+    // The list of the API has no secrets, that of EMQ X 3.1's command line has.
+    for (const { app_id } of await ctx.api.get<AppRow[]>("/apps")) {
+      const app = await ctx.api.get<App | []>(path`/apps/${app_id}`);
+      if (!Array.isArray(app)) apps.push(app);
+    }
     ctx.show(
       apps,
       apps.map((a) => pairs(a).join(", ")),
@@ -32,10 +40,11 @@ const mgmt = subcommands({
     ctx.show({ app_id, secret }, [`AppSecret: ${secret}`]);
   },
   async update(ctx, args) {
-    const [id = "", status = ""] = take(args, 2);
-    if (status !== "true" && status !== "false") throw new UsageError();
-    await refusing(ctx.api.call("PUT", path`/apps/${id}`, { status: status === "true" }));
-    ctx.show({ app_id: id, status: status === "true" }, ["update successfully."]);
+    const [id = "", word = ""] = take(args, 2);
+    if (!Object.hasOwn(STATUS, word)) throw new UsageError();
+    const status = STATUS[word];
+    await refusing(ctx.api.call("PUT", path`/apps/${id}`, { status }));
+    ctx.show({ app_id: id, status }, ["update successfully."]);
   },
   async lookup(ctx, args) {
     const [id = ""] = take(args, 1);
@@ -115,7 +124,7 @@ async function explain(ctx: Context, args: readonly string[]): Promise<void> {
 
 /** `users` and `clientid`: accounts of MQTT clients, kept by a plugin. */
 function accounts(name: "users" | "clientid", plugin: string, where: string, field: "username" | "clientid"): Command {
-  const shown = field === "username" ? "Username" : "ClientId";
+  const [shown, one, many] = field === "username" ? ["Username", "User", "users"] : ["ClientId", "ClientId", "ClientId"];
   const ofPlugin = async <T>(call: Promise<T>): Promise<T> => {
     try {
       return await refusing(call);
@@ -127,19 +136,16 @@ function accounts(name: "users" | "clientid", plugin: string, where: string, fie
   return {
     name,
     usage: [
-      [`${name} list`, `List ${field} accounts`],
-      [`${name} add <${shown}> <Password>`, `Add ${field} account`],
-      [`${name} update <${shown}> <NewPassword>`, `Update the password of a ${field} account`],
-      [`${name} del <${shown}>`, `Delete ${field} account`],
+      [`${name} list`, `List ${many}`],
+      [`${name} add <${shown}> <Password>`, `Add ${one}`],
+      [`${name} update <${shown}> <NewPassword>`, `Update ${one}`],
+      [`${name} del <${shown}>`, `Delete ${one}`],
     ],
     run: subcommands({
       async list(ctx, args) {
         take(args, 0);
         const names = await ofPlugin(ctx.api.get<string[]>(where));
-        ctx.show(
-          names,
-          names.map((n) => `User(${field}=${n})`),
-        );
+        ctx.show(names, names);
       },
       async add(ctx, args) {
         const [account, password] = take(args, 2);

@@ -1,4 +1,6 @@
 /** Clients, sessions, routes, subscriptions. */
+
+import { CODE } from "../../admin/codes.ts";
 import type { Connection, Route, Session, Subscription } from "../../api/contract.ts";
 import { ApiError, path } from "../client.ts";
 import { type Command, type Context, Refused, subcommands, take, UsageError } from "../command.ts";
@@ -65,7 +67,7 @@ async function kick(ctx: Context, args: readonly string[]): Promise<void> {
   try {
     await ctx.api.call("DELETE", path`/connections/${id}`);
   } catch (err) {
-    throw err instanceof ApiError && err.code === 112 ? new Refused("Not Found.") : err;
+    throw err instanceof ApiError && err.code === CODE.CLIENT_OFFLINE ? new Refused("Not Found.") : err;
   }
   ctx.show({ kicked: id }, ["ok"]);
 }
@@ -74,7 +76,7 @@ async function changeSubscription(ctx: Context, verb: "subscribe" | "unsubscribe
   try {
     await ctx.api.call("POST", `/mqtt/${verb}`, body);
   } catch (err) {
-    throw err instanceof ApiError && err.code === 112 ? new Refused("Error: Session not found!") : err;
+    throw err instanceof ApiError && err.code === CODE.CLIENT_OFFLINE ? new Refused("Error: Session not found!") : err;
   }
   ctx.show({ ok: true }, ["ok"]);
 }

@@ -13,7 +13,8 @@ async function setLevel(ctx: Context, level: string, handler?: string): Promise<
   try {
     await ctx.api.call("PUT", "/log", handler === undefined ? { level } : { level, handler });
   } catch (err) {
-    if (err instanceof ApiError) throw new Refused(`[error] ${err.message}`);
+    const what = handler === undefined ? "set overall log level failed: " : "";
+    if (err instanceof ApiError) throw new Refused(`[error] ${what}${err.message}`);
     throw err;
   }
   ctx.show({ level, ...(handler !== undefined && { handler }) }, [level]);
@@ -44,15 +45,18 @@ const log = subcommands({
   handlers,
 });
 
+/** How EMQ X 3.1 names in its answers what is traced. */
+const WHO: Readonly<Record<Trace["kind"], string>> = { client: "client_id", topic: "topic" };
+
 async function traces(ctx: Context): Promise<void> {
   const rows = await ctx.api.get<Trace[]>("/trace");
   ctx.show(
     rows,
-    rows.map((t) => `Trace(${t.kind}=${t.what}, level=${t.level}, destination="${t.file}")`),
+    rows.map((t) => `Trace(${WHO[t.kind]}=${t.what}, level=${t.level}, destination="${t.file}")`),
   );
 }
 
-const kindOf = (word: string | undefined): string => {
+const kindOf = (word: string | undefined): Trace["kind"] => {
   if (word !== "client" && word !== "topic") throw new UsageError();
   return word;
 };
@@ -63,10 +67,10 @@ async function startTrace(ctx: Context, args: readonly string[]): Promise<void> 
   try {
     await ctx.api.call("POST", "/trace", { kind, what, file, ...(level !== undefined && { level }) });
   } catch (err) {
-    if (err instanceof ApiError) throw new Refused(`[error] trace ${kind} ${what}: ${err.message}`);
+    if (err instanceof ApiError) throw new Refused(`[error] trace ${WHO[kind]} ${what}: ${err.message}`);
     throw err;
   }
-  ctx.show({ kind, what, file }, [`trace ${kind} ${what} successfully`]);
+  ctx.show({ kind, what, file }, [`trace ${WHO[kind]} ${what} successfully`]);
 }
 
 async function stopTrace(ctx: Context, args: readonly string[]): Promise<void> {
@@ -75,10 +79,10 @@ async function stopTrace(ctx: Context, args: readonly string[]): Promise<void> {
   try {
     await ctx.api.call("DELETE", path`/trace/${kind}/${what}`);
   } catch (err) {
-    if (err instanceof ApiError) throw new Refused(`[error] stop tracing ${kind} ${what}: ${err.message}`);
+    if (err instanceof ApiError) throw new Refused(`[error] stop tracing ${WHO[kind]} ${what}: ${err.message}`);
     throw err;
   }
-  ctx.show({ kind, what }, [`stop tracing ${kind} ${what} successfully`]);
+  ctx.show({ kind, what }, [`stop tracing ${WHO[kind]} ${what} successfully`]);
 }
 
 /** A plugin's command while the plugin is off. */
@@ -124,7 +128,7 @@ export const logCommands: readonly Command[] = [
   },
   {
     name: "acl",
-    usage: [["acl reload", "Reload etc/acl.conf"]],
+    usage: [["acl reload", "reload etc/acl.conf"]],
     run: subcommands({
       async reload(ctx) {
         await ctx.api.call("PUT", "/acl/reload");

@@ -110,7 +110,10 @@ const settings = subcommands({
     const rows = await ctx.api.get<Setting[]>(path`/settings?_like_key=${part}`);
     ctx.show(
       rows,
-      rows.map((s) => `${s.key} = ${s.value}${s.origin === "default" ? "" : `  # ${s.origin}`}`),
+      rows.map(
+        (s) =>
+          `${s.key} = ${s.value}${s.origin === "default" ? "" : `  # ${s.origin}`}${s.unused ? `  # not in force: ${s.unused.value}` : ""}`,
+      ),
     );
   },
   async show(ctx, args) {
@@ -125,6 +128,7 @@ const settings = subcommands({
       `default: ${found.default}`,
       `origin: ${found.origin}`,
       `change: ${found.live ? "acts at once" : "acts after a restart"}`,
+      ...(found.unused ? [`not in force: ${found.unused.value} (${found.unused.why})`] : []),
     ]);
   },
   set(ctx, args) {

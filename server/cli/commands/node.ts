@@ -29,13 +29,14 @@ async function broker(ctx: Context): Promise<void> {
 
 async function clusterStatus(ctx: Context): Promise<void> {
   const node = await ctx.api.node();
-  ctx.show({ running_nodes: [node], stopped_nodes: [] }, [`Cluster status: #{running_nodes => ['${node}'],stopped_nodes => []}`]);
+  ctx.show({ running_nodes: [node], stopped_nodes: [] }, [`Cluster status: [{running_nodes,['${node}']}]`]);
 }
 
 /** Not there yet: said, instead of pretending. */
-async function noCluster(): Promise<void> {
-  throw new Refused("Error: this node runs alone; there is no cluster to join or leave");
-}
+const noCluster = (words: string, args: number) => async (_: Context, given: readonly string[]) => {
+  take(given, args);
+  throw new Refused(words);
+};
 
 const VM = ["all", "load", "memory", "process", "io", "ports"];
 
@@ -58,7 +59,12 @@ export const nodeCommands: readonly Command[] = [
       ["cluster force-leave <Node>", "Force the node leave from cluster"],
       ["cluster status", "Cluster status"],
     ],
-    run: subcommands({ join: noCluster, leave: noCluster, "force-leave": noCluster, status: clusterStatus }),
+    run: subcommands({
+      join: noCluster("Failed to join the cluster: this node can only run alone", 1),
+      leave: noCluster("Failed to leave the cluster: node_not_in_cluster", 0),
+      "force-leave": noCluster("Failed to remove the node from cluster: node_not_in_cluster", 1),
+      status: clusterStatus,
+    }),
   },
   {
     name: "vm",
@@ -74,7 +80,9 @@ export const nodeCommands: readonly Command[] = [
       const [what = "all"] = take(args, 0, 1);
       if (!VM.includes(what)) throw new UsageError();
       const rows = await ctx.api.get<[string, number | string][]>(`/vm/${what}`);
-      ctx.show(Object.fromEntries(rows), columns(rows, 20));
+      // The columns of EMQ X 3.1: those of the ports are narrower.
+      const lines = rows.flatMap((row) => columns([row], row[0].startsWith("ports/") ? 22 : 24));
+      ctx.show(Object.fromEntries(rows), lines);
     },
   },
   {

@@ -11,15 +11,23 @@ async function listPlugins(ctx: Context): Promise<void> {
   );
 }
 
+const isRequired = async (ctx: Context, name: string): Promise<boolean> =>
+  (await ctx.api.get<Plugin[]>(`/nodes/${await ctx.api.node()}/plugins`)).some((p) => p.name === name && p.required);
+
+const FAILED = { load: "load", unload: "unload", reload: "Reload" } as const;
+
 const command = (verb: "load" | "unload" | "reload") => async (ctx: Context, args: readonly string[]) => {
   const [plugin = ""] = take(args, 1);
   try {
     await ctx.api.call("PUT", path`/nodes/${await ctx.api.node()}/plugins/${plugin}/${verb}`);
   } catch (err) {
     if (!(err instanceof ApiError)) throw err;
-    throw new Refused(`${verb} plugin error: ${err.code === 404 ? "not_found" : err.message}`);
+    // With the blank that EMQ X 3.1 prints at its end.
+    if (verb === "unload" && (await isRequired(ctx, plugin))) throw new Refused(`Plugin ${plugin} can not be unloaded `);
+    throw new Refused(`${FAILED[verb]} plugin error: ${err.code === 404 ? "not_found" : err.message}`);
   }
-  ctx.show({ plugin, done: verb }, [`Plugin ${plugin} ${verb}ed successfully.`]);
+  const done = `Plugin ${plugin} ${verb}ed successfully.`;
+  ctx.show({ plugin, done: verb }, verb === "load" ? [`Start apps: [${plugin}]`, done] : [done]);
 };
 
 async function config(ctx: Context, args: readonly string[]): Promise<void> {
@@ -36,7 +44,6 @@ const counts = (c: Listener["shutdown_count"]): string =>
     .join(",")}]`;
 
 function listenerLines(l: Listener): string[] {
-  const where = l.listen_on.includes(":") ? l.listen_on : `0.0.0.0:${l.listen_on}`;
   const figures = {
     acceptors: l.acceptors,
     max_conns: l.max_conns,
@@ -44,7 +51,7 @@ function listenerLines(l: Listener): string[] {
     shutdown_count: counts(l.shutdown_count),
   };
   return [
-    `listener on ${l.protocol}:${where}${l.running ? "" : " (stopped)"}`,
+    `listener on ${l.protocol}:${l.listen_on}${l.running ? "" : " (stopped)"}`,
     ...Object.entries(figures).map(([k, v]) => `  ${k.padEnd(16)}: ${v}`),
   ];
 }
@@ -61,7 +68,7 @@ const listenerCommand = (verb: keyof typeof DONE) => async (ctx: Context, args: 
   try {
     await ctx.api.call("PUT", path`/nodes/${await ctx.api.node()}/listeners/${protocol}/${port}/${verb}`);
   } catch (err) {
-    if (err instanceof ApiError) throw new Refused(`Failed to ${verb} ${protocol} listener on ${port}, error: ${err.message}`);
+    if (err instanceof ApiError) throw new Refused(`Failed to ${verb} ${protocol} listener on ${port}, error:${err.message}`);
     throw err;
   }
   ctx.show({ protocol, port, done: verb }, [`${DONE[verb]} ${protocol} listener on ${port} successfully.`]);

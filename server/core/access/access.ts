@@ -4,6 +4,7 @@
  *
  * Both are synchronous as long as the handlers are: only a handler that returns a promise makes the connection wait.
  */
+import { later, type MonoMs, NO_MONO } from "../../lib/time.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
 import type { HookHandler, Hooks } from "../hooks.ts";
 import type { AclStep, AclVerdict, Action, AuthResult, AuthStep, ClientInfo, Credentials } from "../types.ts";
@@ -21,17 +22,33 @@ type AclHandler = HookHandler<"client.check_acl">;
 
 /** Where nothing is asked (super user, ACL off), a verdict stands for so long before the settings are looked at again, ms. */
 const UNASKED_MS = 1000;
+/** An ACL verdict, and until when it may be used again without asking while `epoch` stands; `NO_MONO` = not at all. */
+export interface TimedVerdict {
+  verdict: AclVerdict;
+  until: MonoMs;
+}
+
 const ALLOWED: AuthResult = { allow: true, isSuper: false };
 const NO_ANONYMOUS: AuthResult = { allow: false, code: RC.NOT_AUTHORIZED, why: "no user name and password, and allow_anonymous is off" };
 const UNKNOWN: AuthResult = { allow: false, code: RC.NOT_AUTHORIZED, why: "nobody knows this client, and allow_anonymous is off" };
 const FAILED: AuthResult = { allow: false, code: RC.SERVER_UNAVAILABLE, why: "authentication failed on the server's side" };
 const NO_ANSWER: AuthResult = { allow: false, code: RC.NOT_AUTHORIZED, why: "an authentication handler gave no valid answer" };
 
+/** Neither user name nor password. */
+export function isAnonymous(client: ClientInfo, credentials: Credentials): boolean {
+  return client.username === null && credentials.password === null;
+}
+
+/** The handlers that are asked about this client. */
+export function askedAbout(handlers: readonly AuthHandler[], client: ClientInfo, credentials: Credentials): readonly AuthHandler[] {
+  return isAnonymous(client, credentials) ? handlers.filter((h) => h.filter?.anonymous === true) : handlers;
+}
+
 export class Access {
   /** Goes up when verdicts may have become different. Whoever keeps a verdict keeps the epoch with it. */
   epoch = 0;
-  /** When the verdict that `checkCached` gave last stops to hold, ms. */
-  private lastValidUntil = 0;
+  /** What `checkCached` answers with: one object, so that nothing is allocated for a verdict. */
+  private readonly timed: TimedVerdict = { verdict: "deny", until: NO_MONO };
 
   constructor(
     private readonly hooks: Hooks,
@@ -45,10 +62,9 @@ export class Access {
 
   // ---- authentication
 
-  /** Without user name and password the zone's `allow_anonymous` alone decides; no hook is asked. */
+  /** A client with neither user name nor password is shown to the handlers alone that ask for such; then `allow_anonymous` decides. */
   authenticate(client: ClientInfo, credentials: Credentials): AuthResult | Promise<AuthResult> {
-    if (client.username === null && credentials.password === null) return this.anonymous(client, NO_ANONYMOUS);
-    const handlers = this.hooks.at["client.authenticate"];
+    const handlers = askedAbout(this.hooks.at["client.authenticate"], client, credentials);
     for (let i = 0; i < handlers.length; i++) {
       const h = handlers[i] as AuthHandler;
       let step: AuthStep | Promise<AuthStep>;
@@ -61,7 +77,7 @@ export class Access {
       const result = this.authDecided(step);
       if (result !== null) return result;
     }
-    return this.anonymous(client, UNKNOWN);
+    return this.nobodyKnows(client, credentials);
   }
 
   /** The rest of the fold once a handler has returned a promise. `handlers[0]` is the one that is waited for. */
@@ -79,7 +95,7 @@ export class Access {
         return this.authFailed(h, err);
       }
     }
-    return this.anonymous(client, UNKNOWN);
+    return this.nobodyKnows(client, credentials);
   }
 
   /** null = not decided yet. A plugin in plain JavaScript may answer anything: what is no clear yes is a no. */
@@ -94,10 +110,10 @@ export class Access {
     return step.allow === false ? step : NO_ANSWER;
   }
 
-  private anonymous(client: ClientInfo, refusal: AuthResult): AuthResult {
+  private nobodyKnows(client: ClientInfo, credentials: Credentials): AuthResult {
     if (!client.zone.allowAnonymous) {
       this.metrics.authFailure++;
-      return refusal;
+      return isAnonymous(client, credentials) ? NO_ANONYMOUS : UNKNOWN;
     }
     this.metrics.authSuccess++;
     this.metrics.authAnonymous++;
@@ -131,33 +147,42 @@ export class Access {
     return this.count(client.zone.aclNomatch);
   }
 
-  /** As `checkAcl`, with the connection's cache. A verdict that came about by a failure is not kept. */
-  checkCached(holder: AclHolder, action: Action, topic: string, now: number): AclVerdict | Promise<AclVerdict> {
+  /**
+   * As `checkAcl`, with the connection's cache. A verdict that came about by a failure is not kept.
+   * A verdict given at once is the same object at every call: read it before the next one.
+   */
+  checkCached(holder: AclHolder, action: Action, topic: string, now: MonoMs): Readonly<TimedVerdict> | Promise<AclVerdict> {
     const client = holder.client as ClientInfo;
     const { zone } = client;
     if (client.isSuper || !zone.enableAcl || this.hooks.at["client.check_acl"].length === 0) {
-      this.lastValidUntil = now + UNASKED_MS;
-      return this.checkAcl(client, action, topic);
+      return this.answer(this.checkAcl(client, action, topic), later(now, UNASKED_MS));
     }
-    this.lastValidUntil = 0;
-    if (!zone.enableAclCache || zone.aclCacheMaxSize <= 0) return this.checkAcl(client, action, topic);
+    if (!zone.enableAclCache || zone.aclCacheMaxSize <= 0) return this.answer(this.checkAcl(client, action, topic), NO_MONO);
     holder.aclCache ??= new AclCache();
     const known = holder.aclCache.get(action, topic, now, zone.aclCacheTtlMs, this.epoch);
     if (known !== undefined) {
       this.metrics.aclCacheHit++;
-      this.lastValidUntil = holder.aclCache.hitAt + zone.aclCacheTtlMs;
-      return known;
+      return this.answer(known, later(holder.aclCache.hitAt, zone.aclCacheTtlMs));
     }
     this.metrics.aclCacheMiss++;
     return this.checkAndKeep(holder.aclCache, client, action, topic, now);
   }
 
-  /** Until when (ms) the verdict that `checkCached` has just given synchronously may be used again without asking, while `epoch` stands. */
-  freshUntil(_client: ClientInfo, _now: number): number {
-    return this.lastValidUntil;
+  /** Fill in the one answer object. A promise is passed on: what it brings later is valid for this once. */
+  private answer(verdict: AclVerdict | Promise<AclVerdict>, until: MonoMs): Readonly<TimedVerdict> | Promise<AclVerdict> {
+    if (verdict instanceof Promise) return verdict;
+    this.timed.verdict = verdict;
+    this.timed.until = until;
+    return this.timed;
   }
 
-  private checkAndKeep(cache: AclCache, client: ClientInfo, action: Action, topic: string, now: number): AclVerdict | Promise<AclVerdict> {
+  private checkAndKeep(
+    cache: AclCache,
+    client: ClientInfo,
+    action: Action,
+    topic: string,
+    now: MonoMs,
+  ): Readonly<TimedVerdict> | Promise<AclVerdict> {
     const { epoch } = this;
     const errors = this.metrics.aclError;
     const verdict = this.checkAcl(client, action, topic);
@@ -166,8 +191,7 @@ export class Access {
       return v;
     };
     if (verdict instanceof Promise) return verdict.then(keep);
-    if (this.metrics.aclError === errors) this.lastValidUntil = now + client.zone.aclCacheTtlMs;
-    return keep(verdict);
+    return this.answer(keep(verdict), this.metrics.aclError === errors ? later(now, client.zone.aclCacheTtlMs) : NO_MONO);
   }
 
   private async checkLater(

@@ -2,12 +2,12 @@
  * ACL verdicts of one connection. Made on the first check, so that a client that never publishes has none.
  * Bounded by size (the oldest verdict goes first) and by age.
  */
+import { between, type MonoMs, NO_MONO } from "../../lib/time.ts";
 import type { AclVerdict, Action } from "../types.ts";
 
 interface Entry {
   readonly verdict: AclVerdict;
-  /** Clock of the caller, ms. */
-  readonly at: number;
+  readonly at: MonoMs;
 }
 
 export interface AclCacheRow {
@@ -19,8 +19,8 @@ export interface AclCacheRow {
 }
 
 export class AclCache {
-  /** When the verdict that `get` found last had been made, ms. */
-  hitAt = 0;
+  /** When the verdict that `get` found last had been made. */
+  hitAt = NO_MONO;
   /** Generation of the rules the verdicts were made under; a newer one empties the cache. */
   private generation = 0;
   // One table per action, oldest first: a look-up needs no key to be put together. Made on first use: most clients do one of the two.
@@ -31,7 +31,7 @@ export class AclCache {
     return (this.publish?.size ?? 0) + (this.subscribe?.size ?? 0);
   }
 
-  get(action: Action, topic: string, now: number, ttlMs: number, generation: number): AclVerdict | undefined {
+  get(action: Action, topic: string, now: MonoMs, ttlMs: number, generation: number): AclVerdict | undefined {
     if (generation !== this.generation) {
       this.clear();
       this.generation = generation;
@@ -40,7 +40,7 @@ export class AclCache {
     const table = action === "publish" ? this.publish : this.subscribe;
     const e = table?.get(topic);
     if (e === undefined) return undefined;
-    if (now - e.at < ttlMs) {
+    if (between(e.at, now) < ttlMs) {
       this.hitAt = e.at;
       return e.verdict;
     }
@@ -49,7 +49,7 @@ export class AclCache {
   }
 
   /** `generation` is that of the rules when the check began: a verdict made under older rules is not kept. */
-  put(action: Action, topic: string, verdict: AclVerdict, now: number, maxSize: number, generation: number): void {
+  put(action: Action, topic: string, verdict: AclVerdict, now: MonoMs, maxSize: number, generation: number): void {
     if (maxSize <= 0 || generation !== this.generation) return;
     const table = this.table(action);
     // Deleted first, so that the table stays in order of age.
@@ -69,11 +69,11 @@ export class AclCache {
   }
 
   /** Verdicts still in force, oldest first within an action. */
-  list(now: number, ttlMs: number): AclCacheRow[] {
+  list(now: MonoMs, ttlMs: number): AclCacheRow[] {
     const rows: AclCacheRow[] = [];
     const add = (action: Action, table: Map<string, Entry> | null): void => {
       for (const [topic, e] of table ?? []) {
-        if (now - e.at < ttlMs) rows.push({ action, topic, verdict: e.verdict, age: now - e.at });
+        if (between(e.at, now) < ttlMs) rows.push({ action, topic, verdict: e.verdict, age: between(e.at, now) });
       }
     };
     add("publish", this.publish);

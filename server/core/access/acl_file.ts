@@ -67,7 +67,6 @@ interface CompiledStep {
 export class AclFile {
   private current: readonly AclRule[] = [];
   private readonly steps: Record<Action, readonly CompiledStep[]> = { publish: [], subscribe: [] };
-  private readonly takeBack: () => void;
 
   /** `changed` is told when verdicts may have become different (caches). */
   constructor(
@@ -76,7 +75,7 @@ export class AclFile {
     private readonly changed: () => void,
   ) {
     this.use(parseAclRules(text));
-    this.takeBack = hooks.add("client.check_acl", ACL_FILE_HANDLER, (c, action, topic) => this.check(c, action, topic), PRIORITY);
+    hooks.add("client.check_acl", ACL_FILE_HANDLER, (c, action, topic) => this.check(c, action, topic), PRIORITY);
   }
 
   get rules(): readonly AclRule[] {
@@ -86,11 +85,6 @@ export class AclFile {
   /** Replace the rules. Throws `TermError` and keeps the old ones when the text is bad. */
   reload(text: string): void {
     this.use(parseAclRules(text));
-    this.changed();
-  }
-
-  unregister(): void {
-    this.takeBack();
     this.changed();
   }
 

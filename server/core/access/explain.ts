@@ -2,22 +2,27 @@
  * Why may, or may not, a client come in and do that? Walks the same steps as CONNECT and the access chain and tells each step's
  * verdict. Nothing is counted, cached or banned by it; the plugins' back ends are really asked.
  */
+
+import { wordsOf } from "../../lib/errors.ts";
 import { hasWildcard, parseSharedFilter, topicLevels, validTopicName } from "../../mqtt/topic.ts";
 import type { Hooks } from "../hooks.ts";
 import type { Clock } from "../ports.ts";
 import type { Action, ClientInfo, Credentials } from "../types.ts";
+import { askedAbout } from "./access.ts";
 import type { Banned } from "./banned.ts";
 import type { Flapping } from "./flapping.ts";
+import type { Guesses } from "./guesses.ts";
 
 export interface ExplainDeps {
   readonly hooks: Hooks;
   readonly banned: Banned;
   readonly flapping: Flapping;
+  readonly guesses: Guesses;
   readonly clock: Clock;
 }
 
 export interface ExplainStep {
-  /** "limits", "banned", "flapping", "allow_anonymous", "superuser", "enable_acl", "acl_nomatch", or the handler's id. */
+  /** "limits", "banned", "flapping", "auth_failure_limit", "allow_anonymous", "superuser", "enable_acl", "acl_nomatch", or the handler's id. */
   step: string;
   /** ignore = not decided here, the next step is asked. */
   verdict: "allow" | "deny" | "ignore" | "error";
@@ -83,23 +88,27 @@ class Trail {
 async function authentication(deps: ExplainDeps, trail: Trail, client: ClientInfo, credentials: Credentials): Promise<boolean> {
   if (clientLimits(trail, client) || bans(deps, trail, client)) return false;
   flapping(deps, trail, client);
-  if (client.username === null && credentials.password === null) {
-    anonymous(trail, client, "no user name and no password: authentication plugins are not asked");
-    return false;
+  if (credentials.password !== null && deps.guesses.refuses(client)) {
+    return !trail.add("auth_failure_limit", "deny", "too many failed authentications from its address lately");
   }
-  for (const h of deps.hooks.at["client.authenticate"].slice()) {
+  const handlers = askedAbout(deps.hooks.at["client.authenticate"].slice(), client, credentials);
+  for (const h of handlers) {
     try {
       const step = (await h.fn(client, credentials)) ?? null;
       if (step === null) trail.add(h.id, "ignore", "has no answer for this client");
       else if (step.allow !== true) return !trail.add(h.id, "deny", step.why ?? "refused");
       else return trail.add(h.id, "allow", step.why ?? "accepted") && step.isSuper === true;
     } catch (err) {
-      return !trail.add(h.id, "error", `failed, so the client is refused: ${String(err)}`);
+      return !trail.add(h.id, "error", `failed, so the client is refused: ${wordsOf(err)}`);
     }
   }
-  const asked = deps.hooks.at["client.authenticate"].length;
-  anonymous(trail, client, asked === 0 ? "no authentication plugin is active" : "no authentication plugin knows this client");
+  anonymous(trail, client, unknownBecause(handlers.length, deps.hooks.at["client.authenticate"].length));
   return false;
+}
+
+function unknownBecause(asked: number, active: number): string {
+  if (active === 0) return "no authentication plugin is active";
+  return asked === 0 ? "no user name and no password: authentication plugins are not asked" : "no authentication plugin knows this client";
 }
 
 function clientLimits(trail: Trail, client: ClientInfo): boolean {
@@ -159,7 +168,7 @@ async function access(deps: ExplainDeps, trail: Trail, client: ClientInfo, reque
         return;
       }
     } catch (err) {
-      trail.add(h.id, "error", `failed, so it is denied: ${String(err)}`);
+      trail.add(h.id, "error", `failed, so it is denied: ${wordsOf(err)}`);
       return;
     }
   }

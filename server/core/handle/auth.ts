@@ -54,14 +54,18 @@ function step(ch: Channel, client: ClientInfo, data: Uint8Array | null): void | 
 }
 
 function apply(ch: Channel, client: ClientInfo, a: AuthExchange): void | Promise<void> {
-  if (ch.phase === "closed") return;
+  if (ch.phase === "closed") {
+    // To hang up early must not make a guess free.
+    if (a.status === "failure") ch.broker.guesses.failed(client);
+    return;
+  }
   const method = ch.authMethod as string;
   if (a.status === "continue") {
     ch.sendPacket(encodeAuth(RC.CONTINUE_AUTHENTICATION, method, a.data));
     ch.broker.metrics.authSent++;
     return;
   }
-  const connect = ch.authState?.["connect"] as ConnectPacket | undefined;
+  const connect = ch.authState?.connect as ConnectPacket | undefined;
   ch.authState = null;
   if (ch.phase === "connecting" && connect !== undefined) {
     if (a.status === "failure") ch.broker.metrics.authFailure++;
@@ -75,6 +79,7 @@ function apply(ch: Channel, client: ClientInfo, a: AuthExchange): void | Promise
     );
   }
   if (a.status === "failure") {
+    ch.broker.guesses.failed(client);
     ch.close(a.code, "reauthentication_failed", a.why);
     return;
   }

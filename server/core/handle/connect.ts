@@ -2,10 +2,11 @@
 
 import { encodeConnack } from "../../mqtt/packets/connack.ts";
 import { answerVersion, decodeConnect } from "../../mqtt/packets/connect.ts";
-import { RC, reasonName } from "../../mqtt/reason_codes.ts";
+import { RC, refusalName } from "../../mqtt/reason_codes.ts";
 import { topicLevels, validTopicName } from "../../mqtt/topic.ts";
 import { type ConnackProperties, type ConnectPacket, ProtocolError, type ProtocolVersion } from "../../mqtt/types.ts";
 import type { Channel } from "../channel.ts";
+import { keepaliveFor, planKeepalive, planRetry, renewAwaitRel } from "../keepalive.ts";
 import { NEVER_EXPIRES, type Session } from "../session.ts";
 import type { AclVerdict, AuthResult, ClientInfo } from "../types.ts";
 import { beginAuth } from "./auth.ts";
@@ -16,8 +17,9 @@ export interface Refusal {
   why: string;
 }
 
-export function handleConnect(ch: Channel, buf: Uint8Array, body: number, end: number): void | Promise<void> {
-  const p = decodeConnect(buf, body, end);
+/** `headerFlags`: the lower half of the first byte. */
+export function handleConnect(ch: Channel, headerFlags: number, buf: Uint8Array, body: number, end: number): void | Promise<void> {
+  const p = decodeConnect(buf, body, end, headerFlags);
   ch.broker.metrics.connect++;
   if (p instanceof ProtocolError) {
     malformed(ch, p, answerVersion(buf, body, end));
@@ -26,6 +28,7 @@ export function handleConnect(ch: Channel, buf: Uint8Array, body: number, end: n
   ch.phase = "connecting";
   ch.version = p.version;
   ch.problemInfo = p.requestProblemInfo;
+  ch.maxPacket = p.maximumPacketSize;
   const client = describe(ch, p);
   ch.client = client;
   const no = checkClientId(p, client) ?? checkBanned(ch, client) ?? checkWill(p, client);
@@ -35,10 +38,42 @@ export function handleConnect(ch: Channel, buf: Uint8Array, body: number, end: n
     refuse(ch, no);
     return;
   }
-  if (p.authMethod !== null) return beginAuth(ch, p, client);
-  const answer = ch.broker.access.authenticate(client, { password: p.password });
-  if (answer instanceof Promise) return answer.then((a) => authenticated(ch, p, client, a, null));
-  return authenticated(ch, p, client, answer, null);
+  // Who shows nothing guesses nothing.
+  if (p.password === null && p.authMethod === null) return ask(ch, p, client);
+  const { broker } = ch;
+  const admitted = broker.guesses.admit(client, (ms) => new Promise((done) => void broker.after(ms, done)));
+  return admitted instanceof Promise ? admitted.then((yes) => enter(ch, p, client, yes)) : enter(ch, p, client, admitted);
+}
+
+/** The credentials may be looked at, or not any more. */
+function enter(ch: Channel, p: ConnectPacket, client: ClientInfo, admitted: boolean): void | Promise<void> {
+  if (ch.phase !== "connecting") return;
+  if (admitted) return p.authMethod === null ? ask(ch, p, client) : beginAuth(ch, p, client);
+  refuse(ch, { code: RC.CONNECTION_RATE_EXCEEDED, why: "too many failed authentications" });
+}
+
+/** User name and password, or neither: the access chain decides. */
+function ask(ch: Channel, p: ConnectPacket, client: ClientInfo): void | Promise<void> {
+  const { access, guesses } = ch.broker;
+  const answer = access.authenticate(client, { password: p.password });
+  if (!(answer instanceof Promise)) return authenticated(ch, p, client, answer, null);
+  guesses.pending(client);
+  return answer.then((a) => {
+    guesses.settled(client);
+    return authenticated(ch, p, client, a, null);
+  });
+}
+
+/** A wrong password counts, a back end that is down does not. */
+function countGuess(ch: Channel, p: ConnectPacket, client: ClientInfo, answer: AuthResult): void {
+  if (p.password === null && p.authMethod === null) return;
+  if (answer.allow) ch.broker.guesses.passed(client);
+  else if (answer.code !== RC.SERVER_UNAVAILABLE && answer.code !== RC.SERVER_BUSY) ch.broker.guesses.failed(client);
+}
+
+/** A CONNECT beyond what is taken: `end` may be before its own. */
+export function connectTooLarge(ch: Channel, buf: Uint8Array, body: number, end: number, why: string): void {
+  malformed(ch, new ProtocolError(RC.PACKET_TOO_LARGE, why), answerVersion(buf, body, end));
 }
 
 /** 5.0 hears why [MQTT-3.1.4-2]; 3.x only when its level is the fault [MQTT-3.1.2-2]; what is no MQTT at all, nothing. */
@@ -58,6 +93,8 @@ export function authenticated(
   answer: AuthResult,
   authData: Uint8Array | null,
 ): void | Promise<void> {
+  // Also when the client has not waited for the answer.
+  countGuess(ch, p, client, answer);
   if (ch.phase !== "connecting") return;
   if (!answer.allow) {
     refuse(ch, { code: answer.code, why: answer.why });
@@ -139,10 +176,14 @@ function checkWill(p: ConnectPacket, client: ClientInfo): Refusal | null {
 
 export function refuse(ch: Channel, no: Refusal): void {
   const { broker } = ch;
-  const props = ch.version === 5 && ch.problemInfo ? { reasonString: no.why } : null;
-  ch.sendPacket(encodeConnack(ch.version, false, no.code, props));
-  broker.metrics.connack++;
-  const reason = no.code === RC.BANNED && ch.version !== 5 ? "unauthorized_client" : reasonName(no.code);
+  let bytes = encodeConnack(ch.version, false, no.code, ch.version === 5 && ch.problemInfo ? { reasonString: no.why } : null);
+  // [MQTT-3.2.2-19]
+  if (!ch.fits(bytes.length)) bytes = encodeConnack(ch.version, false, no.code, null);
+  if (ch.fits(bytes.length)) {
+    ch.sendPacket(bytes);
+    broker.metrics.connack++;
+  }
+  const reason = refusalName(ch.version, no.code);
   broker.log.info("connection refused", {
     clientid: ch.client?.clientId,
     username: ch.client?.username,
@@ -150,13 +191,23 @@ export function refuse(ch: Channel, no: Refusal): void {
     reason,
     why: no.why,
   });
-  ch.refuse(reason);
+  ch.end(reason);
 }
 
 function accept(ch: Channel, p: ConnectPacket, client: ClientInfo, authData: Uint8Array | null): void {
   const { broker } = ch;
   const { zone } = client;
   const expiry = p.version === 5 ? p.sessionExpiry : p.cleanStart ? 0 : Math.max(1, Math.floor(zone.sessionExpiryIntervalMs / 1000));
+  if (!broker.durability.mayOpen(client.clientId, p.cleanStart, expiry)) {
+    refuse(ch, { code: RC.QUOTA_EXCEEDED, why: "sessions cannot be stored now" });
+    return;
+  }
+  const props = p.version === 5 ? fittingProperties(ch, connackProperties(p, client, authData)) : null;
+  if (!ch.fits(encodeConnack(p.version, false, RC.SUCCESS, props).length)) {
+    // Nobody could tell it that it is connected.
+    refuse(ch, { code: RC.PACKET_TOO_LARGE, why: `CONNACK does not fit the client's ${ch.maxPacket} bytes` });
+    return;
+  }
   ch.connectedAt = broker.now;
   ch.will = p.will;
   setUp(ch, p, client);
@@ -165,18 +216,29 @@ function accept(ch: Channel, p: ConnectPacket, client: ClientInfo, authData: Uin
   ch.phase = "connected";
   broker.connections++;
   broker.metrics.clientsConnected++;
-  ch.sendPacket(encodeConnack(p.version, present, RC.SUCCESS, p.version === 5 ? connackProperties(p, client, authData) : null));
+  ch.sendPacket(encodeConnack(p.version, present, RC.SUCCESS, props), true);
   broker.metrics.connack++;
   planKeepalive(ch, p, client);
-  broker.hooks.run("client.connected", client, RC.SUCCESS);
-  // A hook may have sent the client away already.
+  // A hook may send the client away: then the next ones have nobody to hear of.
+  broker.hooks.run(present ? "session.resumed" : "session.created", session.clientId);
+  if (ch.ready) broker.hooks.run("client.connected", client, RC.SUCCESS);
   if (present && ch.ready) resume(ch, session);
+}
+
+/** For a client that takes small packets only: what says no more than its absence goes first. */
+function fittingProperties(ch: Channel, props: ConnackProperties): ConnackProperties {
+  if (ch.fits(encodeConnack(5, false, RC.SUCCESS, props).length)) return props;
+  const rest = { ...props };
+  delete rest.responseInfo;
+  for (const key of ["retainAvailable", "wildcardSubscription", "subscriptionIds", "sharedSubscription"] as const) {
+    if (rest[key] === true) delete rest[key];
+  }
+  return rest;
 }
 
 /** What of the client's wishes decides how it is written to. */
 function setUp(ch: Channel, p: ConnectPacket, client: ClientInfo): void {
   const { zone } = client;
-  ch.maxPacket = p.maximumPacketSize;
   ch.aliasesMax = p.topicAliasMaximum;
   if (p.topicAliasMaximum > 0) ch.aliases = new Map();
   ch.rawSource = client.mountpoint === "";
@@ -186,17 +248,9 @@ function setUp(ch: Channel, p: ConnectPacket, client: ClientInfo): void {
 
 /** Redelivery first, in the original order, then what is queued [MQTT-4.4.0-1]. */
 function resume(ch: Channel, session: Session): void {
-  const { delivery } = ch.broker;
-  delivery.resend(session, ch, Number.POSITIVE_INFINITY);
-  if (session.inflight !== null) ch.broker.planRetry(ch);
-  delivery.pump(session);
-}
-
-function planKeepalive(ch: Channel, p: ConnectPacket, client: ClientInfo): void {
-  const seconds = p.version === 5 && client.zone.serverKeepalive > 0 ? client.zone.serverKeepalive : p.keepalive;
-  // keepalive * 2 * backoff: with the default 0.75 the one and a half of [MQTT-3.1.2-22].
-  ch.keepaliveMs = Math.round(seconds * 2000 * client.zone.keepaliveBackoff);
-  if (ch.keepaliveMs > 0) ch.broker.plan(ch, ch.lastRecv + ch.keepaliveMs);
+  if (session.inflight !== null) planRetry(ch);
+  renewAwaitRel(ch, session);
+  ch.broker.delivery.resume(session);
 }
 
 function connackProperties(p: ConnectPacket, client: ClientInfo, authData: Uint8Array | null): ConnackProperties {
@@ -211,7 +265,9 @@ function connackProperties(p: ConnectPacket, client: ClientInfo, authData: Uint8
   props.wildcardSubscription = zone.wildcardSubscription;
   props.subscriptionIds = true;
   props.sharedSubscription = zone.sharedSubscription;
-  if (zone.serverKeepalive > 0) props.serverKeepalive = zone.serverKeepalive;
+  const keepalive = keepaliveFor(p, client);
+  // [MQTT-3.1.2-21]
+  if (zone.serverKeepalive > 0 || keepalive !== p.keepalive) props.serverKeepalive = keepalive;
   if (p.requestResponseInfo) props.responseInfo = `response/${client.clientId}`;
   if (p.sessionExpiry > NEVER_EXPIRES) props.sessionExpiry = NEVER_EXPIRES;
   if (p.authMethod !== null) {

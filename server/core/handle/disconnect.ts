@@ -21,5 +21,7 @@ export function handleDisconnect(ch: Channel, buf: Uint8Array, body: number, end
     }
     ch.broker.registry.setExpiry(session, p.sessionExpiry);
   }
-  ch.leave(p.code !== RC.NORMAL_DISCONNECTION);
+  // No will, unless it asks for it.
+  if (p.code === RC.NORMAL_DISCONNECTION) ch.will = null;
+  ch.end("normal", false);
 }

@@ -1,5 +1,6 @@
 /** Alarms: what is wrong now, and what was. Raising and clearing is told under `$SYS/brokers/<node>/alarms/<id>/`. */
 import type { NodeConfig } from "../../config/types.ts";
+import { wordsOf } from "../../lib/errors.ts";
 import { formatLocalTime } from "../../lib/time_format.ts";
 import type { Message } from "../message.ts";
 import type { AlarmStore, Clock, Log } from "../ports.ts";
@@ -90,7 +91,7 @@ export class Alarms {
       this.publish(sysMessage(sysTopic(this.node.nodeName, `alarms/${id}/${what}`), payload, now));
     } catch (err) {
       // An alarm is often raised because something fails already.
-      this.log.error("alarm could not be published", { id, error: String(err) });
+      this.log.error("alarm could not be published", { id, error: wordsOf(err) });
     }
   }
 }

@@ -5,11 +5,15 @@
  * Who counts what: a packet is counted as received when it has been decoded, before any check; as sent when it goes to the
  * output buffer. A PUBLISH under `$SYS/` counts in `sysSent` alone, so that it is part of no sum.
  */
+import { PUBACK, PUBREC, PUBREL } from "../../mqtt/frame.ts";
+
 export class Metrics {
   bytesReceived = 0;
   bytesSent = 0;
 
   connect = 0;
+  /** Connections closed because half-sent CONNECT packets took too much memory. */
+  connectDropped = 0;
   /** Refusals included. */
   connack = 0;
   /** PUBLISH from clients; not those of the API, wills or `$SYS`. */
@@ -83,6 +87,9 @@ export class Metrics {
   /** Let in because of `allow_anonymous` alone; also part of `authSuccess`. */
   authAnonymous = 0;
   authError = 0;
+  /** Not asked for credentials after too many failures; and made to wait because of them. */
+  authLimited = 0;
+  authDelayed = 0;
   aclAllow = 0;
   aclDeny = 0;
   aclCacheHit = 0;
@@ -96,6 +103,10 @@ export class Metrics {
   /** Ended by the API or command line. */
   clientsKicked = 0;
   keepaliveTimeouts = 0;
+  /** Times the store began to fail; what was refused meanwhile because it could not be kept; deliveries dropped because too much waited. */
+  storageFailures = 0;
+  storageRefused = 0;
+  dropUnkept = 0;
   sessionsCreated = 0;
   sessionsResumed = 0;
   /** Taken over by a new connection with the same client id. */
@@ -107,6 +118,14 @@ export class Metrics {
 
   private retained: () => number = () => 0;
   private readonly counted = new Map<string, number>();
+
+  /** PUBACK, PUBREC, PUBREL or PUBCOMP went to a client. */
+  ackSent(type: number): void {
+    if (type === PUBACK) this.pubackSent++;
+    else if (type === PUBREC) this.pubrecSent++;
+    else if (type === PUBREL) this.pubrelSent++;
+    else this.pubcompSent++;
+  }
 
   /** Who knows the number of retained messages (the retainer). */
   setRetained(provider: () => number): void {
@@ -231,7 +250,9 @@ const EXTRA: Table = [
   ["delivery/dropped/qos0_offline", (m) => m.dropQos0Offline],
   ["delivery/dropped/no_local", (m) => m.dropNoLocal],
   ["delivery/dropped/too_large", (m) => m.dropTooLarge],
+  ["delivery/dropped/storage_failed", (m) => m.dropUnkept],
   ["delivery/dropped/expired", (m) => m.messagesExpired],
+  ["packets/connect/dropped", (m) => m.connectDropped],
   ["packets/malformed", (m) => m.malformed],
   ["packets/publish/denied", (m) => m.publishDenied],
   ["packets/publish/refused", (m) => m.publishRefused],
@@ -246,6 +267,8 @@ const EXTRA: Table = [
   ["access/auth/failure", (m) => m.authFailure],
   ["access/auth/anonymous", (m) => m.authAnonymous],
   ["access/auth/error", (m) => m.authError],
+  ["access/auth/limited", (m) => m.authLimited],
+  ["access/auth/delayed", (m) => m.authDelayed],
   ["access/acl/allow", (m) => m.aclAllow],
   ["access/acl/deny", (m) => m.aclDeny],
   ["access/acl/cache_hit", (m) => m.aclCacheHit],
@@ -262,6 +285,8 @@ const EXTRA: Table = [
   ["sessions/taken_over", (m) => m.sessionsTakenOver],
   ["sessions/discarded", (m) => m.sessionsDiscarded],
   ["sessions/terminated", (m) => m.sessionsTerminated],
+  ["storage/failures", (m) => m.storageFailures],
+  ["storage/refused", (m) => m.storageRefused],
 ];
 
 const NAMES: readonly string[] = STANDARD.map(([name]) => name);

@@ -2,6 +2,8 @@
  * Follow one client or one topic into a file. The broker holds a tracer only while somebody traces: otherwise tracing costs a
  * comparison with null.
  */
+import { wordsOf } from "../../lib/errors.ts";
+import { LOG_LEVELS, type LogLevel } from "../../lib/log.ts";
 import { formatLocalTimeMs } from "../../lib/time_format.ts";
 import { topicMatches } from "../../mqtt/topic.ts";
 import type { Message } from "../message.ts";
@@ -15,8 +17,8 @@ export interface TraceSink {
   close(): void;
 }
 
-/** Least first. */
-export const TRACE_LEVELS = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"] as const;
+/** Least first; "all" is what EMQ X 3.1 calls a trace without a level. */
+export const TRACE_LEVELS = ["all", ...LOG_LEVELS] as const;
 export type TraceLevel = (typeof TRACE_LEVELS)[number];
 
 export interface TraceRow {
@@ -72,7 +74,7 @@ export class Tracer {
     try {
       trace.sink.close();
     } catch (err) {
-      this.log.warn("trace could not be closed", { kind, what, error: String(err) });
+      this.log.warn("trace could not be closed", { kind, what, error: wordsOf(err) });
     }
     this.changed(this.active);
     return true;
@@ -97,12 +99,12 @@ export class Tracer {
   }
 
   /** Anything else about a client: connected, subscribed, a packet in or out. */
-  event(clientId: string, text: string, level: TraceLevel = "debug"): void {
+  event(clientId: string, text: string, level: LogLevel = "debug"): void {
     const trace = this.clients.get(clientId);
     if (trace) this.write(trace, level, clientId, text);
   }
 
-  private message(level: TraceLevel, clientId: string, m: Message, verb: string): void {
+  private message(level: LogLevel, clientId: string, m: Message, verb: string): void {
     const client = this.clients.get(clientId);
     const topics = [...this.topics.values()].filter((t) => topicMatches(m.topic, t.row.what));
     if (!client && topics.length === 0) return;
@@ -111,12 +113,12 @@ export class Tracer {
     for (const t of topics) this.write(t, level, clientId, text);
   }
 
-  private write(trace: Trace, level: TraceLevel, clientId: string, text: string): void {
+  private write(trace: Trace, level: LogLevel, clientId: string, text: string): void {
     if (TRACE_LEVELS.indexOf(level) < trace.rank) return;
     try {
       trace.sink.line(`${formatLocalTimeMs(this.clock.now())} [${level}] ${clientId === "" ? "broker" : printable(clientId)} ${text}`);
     } catch (err) {
-      this.log.error("trace stopped: its file cannot be written", { ...trace.row, error: String(err) });
+      this.log.error("trace stopped: its file cannot be written", { ...trace.row, error: wordsOf(err) });
       this.stop(trace.row.kind, trace.row.what);
     }
   }

@@ -177,32 +177,35 @@ function writeMessageProperties(out: Uint8Array, at: number, p: PublishPropertie
   return i;
 }
 
-/**
- * One PUBLISH in a buffer of its exact size. `packetId` counts with QoS 1 and 2 only. `messageExpiry`: seconds left, -1 = none.
- * `alias`: 0 = none. `sendTopic` false: zero-length topic, the receiver knows the alias. 3.x ignores all four of the properties.
- */
-export function encodePublish(
-  version: ProtocolVersion,
-  m: OutgoingMessage,
-  qos: QoS,
-  retain: boolean,
-  dup: boolean,
-  packetId: number,
-  subIds: number[] | null,
-  messageExpiry: number,
-  alias: number,
-  sendTopic: boolean,
-): Uint8Array {
-  const topic = sendTopic || version !== 5 ? m.topic : "";
+/** What of a PUBLISH belongs to its receiver. 3.x has neither of the last four. */
+export interface PublishHeader {
+  qos: QoS;
+  retain: boolean;
+  dup: boolean;
+  /** Counts with QoS 1 and 2 only. */
+  packetId: number;
+  subIds: number[] | null;
+  /** Seconds left; -1 = none. */
+  messageExpiry: number;
+  /** 0 = none. */
+  alias: number;
+  /** False: zero-length topic, the receiver knows the alias. */
+  sendTopic: boolean;
+}
+
+/** One PUBLISH in a buffer of its exact size. */
+export function encodePublish(version: ProtocolVersion, m: OutgoingMessage, h: PublishHeader): Uint8Array {
+  const { qos, subIds, messageExpiry, alias } = h;
+  const topic = h.sendTopic || version !== 5 ? m.topic : "";
   const topicLength = utf8Length(topic);
   const propsLength = version === 5 ? outgoingPropertiesSize(m.properties, subIds, messageExpiry, alias) : 0;
   const length = 2 + topicLength + (qos > 0 ? 2 : 0) + (version === 5 ? varIntSize(propsLength) + propsLength : 0) + m.payload.length;
   const out = new Uint8Array(1 + varIntSize(length) + length);
-  out[0] = 0x30 | (dup ? 8 : 0) | (qos << 1) | (retain ? 1 : 0);
+  out[0] = 0x30 | (h.dup ? 8 : 0) | (qos << 1) | (h.retain ? 1 : 0);
   let at = writeVarInt(out, 1, length);
   at = writeU16(out, at, topicLength);
   if (topicLength > 0) at += writeUtf8(out, at, topic);
-  if (qos > 0) at = writeU16(out, at, packetId);
+  if (qos > 0) at = writeU16(out, at, h.packetId);
   if (version === 5) {
     at = writeVarInt(out, at, propsLength);
     if (propsLength > 0) {

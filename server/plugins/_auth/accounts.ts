@@ -12,11 +12,19 @@ export interface Accounts extends AccountService {
 
 const ALLOW: AuthStep = { allow: true };
 const DENY: AuthStep = { allow: false, code: RC.BAD_USERNAME_OR_PASSWORD, why: "password_error" };
+/** The name is an account's: to leave the password out must not be a way round it. */
+const NO_PASSWORD: AuthStep = { allow: false, code: RC.BAD_USERNAME_OR_PASSWORD, why: "no_password" };
 
-/** `kind` is asked for each new row: the setting may change while the plugin runs. */
-export function createAccounts(table: TableStore<AccountRow>, kind: () => HashKind): Accounts {
-  const passwords = new PasswordCheck();
+/** The answer would come too late. */
+const BUSY: AuthStep = { allow: false, code: RC.SERVER_BUSY, why: "too many passwords are being checked" };
 
+/** `kind` is asked for each new row: the setting may change while the plugin runs. `count`: a counter of the broker's. */
+export function createAccounts(
+  table: TableStore<AccountRow>,
+  kind: () => HashKind,
+  count: (metric: string) => void,
+  passwords = new PasswordCheck(),
+): Accounts {
   return {
     list: () => table.all().map((row) => row.name),
 
@@ -45,10 +53,15 @@ export function createAccounts(table: TableStore<AccountRow>, kind: () => HashKi
     remove: (name) => table.delete(name),
 
     check(name, password) {
-      if (name === null || name === "" || password === null) return null;
+      if (name === null || name === "") return null;
       const row = table.get(name);
       if (row === undefined) return null;
+      if (password === null) return NO_PASSWORD;
       const ok = passwords.verify(row, password);
+      if (ok === null) {
+        count("access/auth/busy");
+        return BUSY;
+      }
       return typeof ok === "boolean" ? (ok ? ALLOW : DENY) : ok.then((good) => (good ? ALLOW : DENY));
     },
   };

@@ -4,6 +4,7 @@
  */
 import { createHash, createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import type { AccountRow } from "../../core/ports.ts";
+import { HashQueue } from "./hash_queue.ts";
 
 /** Those of EMQ X 3.1, and argon2id. */
 export const HASH_KINDS = ["plain", "md5", "sha", "sha256", "argon2id"] as const;
@@ -42,13 +43,18 @@ export class PasswordCheck {
   private readonly key = randomBytes(32);
   private readonly good = new Set<string>();
 
-  /** Synchronous for all kinds but argon2id, and for that too when the same password was right before. */
-  verify(row: AccountRow, password: Uint8Array): boolean | Promise<boolean> {
+  constructor(private readonly queue = new HashQueue()) {}
+
+  /**
+   * Synchronous for all kinds but argon2id, and for that too when the same password was right before.
+   * null = too many slow checks wait already.
+   */
+  verify(row: AccountRow, password: Uint8Array): boolean | Promise<boolean> | null {
     if (row.kind === "plain") return same(row.hash, password);
     if (row.kind in DIGESTS) return same(row.hash, digest(row.kind, row.salt, password));
     if (row.kind !== "argon2id") return false;
     const id = createHmac("sha256", this.key).update(row.hash).update("\0").update(password).digest("base64");
-    return this.good.has(id) || this.slow(row, password, id);
+    return this.good.has(id) || this.queue.run(() => this.slow(row, password, id));
   }
 
   private async slow(row: AccountRow, password: Uint8Array, id: string): Promise<boolean> {

@@ -1,14 +1,22 @@
 /** What the configuration tables of emqx_management and emqx_dashboard have in common: an HTTP listener and an optional HTTPS one. */
-import type { HttpListenerConfig, HttpTlsConfig } from "../../config/types.ts";
+import { type HttpListenerConfig, type HttpTlsConfig, TLS_VERSIONS } from "../../config/types.ts";
 import { parseCidr } from "../../lib/cidr.ts";
-import { type Entry, ignored, list, optional, pattern } from "../../lib/config_entry.ts";
+import { type Entry, inert, integer, list, listOf, optional, pattern } from "../../lib/config_entry.ts";
 import { type Address, ValueError } from "../../lib/units.ts";
 
 const ACCESS = /^\s*(allow|deny)\s+(all|[0-9a-fA-F:.]+(?:\/\d{1,3})?)\s*$/;
 
 /** `allow 192.168.0.0/24`, `deny all` */
 export function accessRule(doc: string) {
-  return optional(pattern("allow 192.168.0.0/24", ACCESS, "a rule such as allow 192.168.0.0/24 or deny all", doc));
+  const expects = "a rule such as allow 192.168.0.0/24 or deny all";
+  const form = pattern("allow 192.168.0.0/24", ACCESS, expects, doc);
+  const parse = (t: string): string => {
+    const range = ACCESS.exec(t)?.[2] ?? "";
+    // A rule that means nothing must not be passed over: it may be the one that keeps somebody out.
+    if (range !== "all" && parseCidr(range) === null) throw new ValueError(t, expects);
+    return t;
+  };
+  return optional({ ...form, parse });
 }
 
 /** Rules in order of their names, as the listeners take them. */
@@ -36,11 +44,11 @@ export function trustedProxies(): Entry<string[] | null> {
   return optional({ ...e, expects, parse });
 }
 
-/** The runtime decides how many connections may wait to be accepted. */
-export const backlog = (shipped: string, o: { required?: boolean } = {}): Entry<string> =>
-  ignored(shipped, "The runtime's own length (512) stands.", o);
+/** Connections that may wait to be accepted: the runtime takes no number. */
+export const backlog = (shipped: number, o: { required?: boolean } = {}): Entry<number> =>
+  inert(integer(shipped, "Connections that may wait to be accepted.", { min: 1, ...o }), "the runtime's own length (512) stands.");
 
-export const TLS_VERSIONS = optional(list("tlsv1.3,tlsv1.2", "TLS versions offered; unset: 1.2 and 1.3."));
+export const tlsVersions = () => optional(listOf(TLS_VERSIONS, "tlsv1.3,tlsv1.2", "TLS versions offered; unset: 1.2 and 1.3."));
 
 type Plain = Omit<HttpListenerConfig, "host" | "port" | "listenOn" | "tls">;
 

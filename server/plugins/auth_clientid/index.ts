@@ -18,8 +18,8 @@ export const authClientid = definePlugin({
   },
   liveKeys: { "auth.client.password_hash": "enum" },
   start(ctx) {
-    const accounts = createAccounts(ctx.store.accounts(ctx.name), () => ctx.config["auth.client.password_hash"]);
-    ctx.hook("client.authenticate", (client, { password }) => accounts.check(client.clientId, password));
+    const accounts = createAccounts(ctx.store.accounts(ctx.name), () => ctx.config["auth.client.password_hash"], ctx.broker.count);
+    ctx.hook("client.authenticate", (client, { password }) => accounts.check(client.clientId, password), { anonymous: true });
     return accounts;
   },
 });

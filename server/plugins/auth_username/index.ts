@@ -14,7 +14,7 @@ export const authUsername = definePlugin({
   },
   liveKeys: { "auth.user.password_hash": "enum" },
   start(ctx) {
-    const accounts = createAccounts(ctx.store.accounts(ctx.name), () => ctx.config["auth.user.password_hash"]);
+    const accounts = createAccounts(ctx.store.accounts(ctx.name), () => ctx.config["auth.user.password_hash"], ctx.broker.count);
     ctx.hook("client.authenticate", (client, { password }) => accounts.check(client.username, password));
     return accounts;
   },

@@ -1,6 +1,6 @@
 /** The dashboard and its API on their own port, for people. Stands for the HTTP server, which the program itself provides. */
 import { address, flag, ignored, integer, oneOf, optional, secret, text } from "../../lib/config_entry.ts";
-import { accessRule, accessRules, plainListener, TLS_VERSIONS, tlsListener, trustedProxies } from "../_http/listeners.ts";
+import { accessRule, accessRules, plainListener, tlsListener, tlsVersions, trustedProxies } from "../_http/listeners.ts";
 import { definePlugin } from "../plugin.ts";
 
 /** 3.1 had no key for it here. */
@@ -25,7 +25,7 @@ export const dashboard = definePlugin({
     "dashboard.listener.https": optional(address("18084", "Where the dashboard listens with TLS; unset: nowhere.")),
     "dashboard.listener.https.acceptors": integer(8, "Shown only.", { min: 1, ...off }),
     "dashboard.listener.https.max_clients": integer(64, "Most requests at a time.", { min: 1, ...off }),
-    "dashboard.listener.https.tls_versions": TLS_VERSIONS,
+    "dashboard.listener.https.tls_versions": tlsVersions(),
     "dashboard.listener.https.dhfile": tls("Elliptic curves are used instead."),
     "dashboard.listener.https.keyfile": optional(text("etc/certs/key.pem", "Private key; unset: the generated one.")),
     "dashboard.listener.https.certfile": optional(text("etc/certs/cert.pem", "Certificate; unset: the generated one.")),

@@ -2,6 +2,7 @@
 import { Message } from "../../core/message.ts";
 import type { AclStep } from "../../core/types.ts";
 import { integer } from "../../lib/config_entry.ts";
+import { later, NO_MONO } from "../../lib/time.ts";
 import { type DelayedService, definePlugin, ownCopy } from "../plugin.ts";
 import { DelayQueue } from "./queue.ts";
 import { PREFIX, parseDelayed } from "./topic.ts";
@@ -34,23 +35,26 @@ export const delayedPublish = definePlugin({
     for (const { id, dueAt, message: r } of stored.load()) {
       lastId = Math.max(lastId, id);
       const message = new Message(r.topic, r.payload, r.qos, r.retain, r.from, r.username, r.timestamp, r.expiresAt, r.properties);
-      queue.add({ id, dueAt, message });
+      // What kind it was is not kept: after a restart what is left of the time runs on the monotonic clock.
+      queue.addDelay({ id, dueAt, message }, later(clock.mono(), dueAt - clock.now()));
     }
 
     function send(id: number, message: Message): void {
       stored.delete(id);
       broker.count("delayed/published");
       // The time it takes to expire (MQTT 5) begins when it is published.
-      const waited = clock.now() - message.timestamp;
-      message.timestamp += waited;
-      if (message.expiresAt > 0) message.expiresAt += waited;
+      const now = clock.now();
+      if (message.expiresAt > 0) message.expiresAt += now - message.timestamp;
+      message.timestamp = now;
+      message.deadline = NO_MONO;
       broker.publish(message);
     }
 
     function sendDue(): void {
       const now = clock.now();
+      const mono = clock.mono();
       for (let n = 0; n < BURST; n++) {
-        const row = queue.take(now);
+        const row = queue.take(now, mono);
         if (row === undefined) return;
         send(row.id, row.message);
       }
@@ -72,7 +76,8 @@ export const delayedPublish = definePlugin({
         }
         const row = { id: ++lastId, dueAt: delayed.dueAt, message: ownCopy(m, { topic: delayed.topic }) };
         stored.put(row);
-        queue.add(row);
+        if (delayed.byTime) queue.addTime(row);
+        else queue.addDelay(row, later(clock.mono(), delayed.dueAt - clock.now()));
         broker.count("delayed/received");
         return null;
       },

@@ -1,69 +1,64 @@
-/** What waits for its time: a binary heap, next due on top, with look-up by id. */
+/**
+ * What waits for its time, with look-up by id. A delay in seconds runs on the monotonic clock, a time of day on the wall clock:
+ * somebody who sets the clock moves the second kind only.
+ */
+import { Heap, type HeapEntry } from "../../lib/heap.ts";
+import type { MonoMs, WallMs } from "../../lib/time.ts";
 import type { DelayedRowView } from "../plugin.ts";
 
+type Waiting = { entry: HeapEntry<DelayedRowView>; heap: Heap<DelayedRowView> };
+
 export class DelayQueue {
-  private readonly heap: DelayedRowView[] = [];
-  private readonly waiting = new Map<number, DelayedRowView>();
+  readonly #byDelay = new Heap<DelayedRowView>();
+  readonly #byTime = new Heap<DelayedRowView>();
+  readonly #waiting = new Map<number, Waiting>();
 
   get size(): number {
-    return this.waiting.size;
+    return this.#waiting.size;
+  }
+
+  /** Rows held, cancelled ones that still lie in the heaps included. */
+  get held(): number {
+    return this.#byDelay.held + this.#byTime.held;
   }
 
   get(id: number): DelayedRowView | undefined {
-    return this.waiting.get(id);
+    return this.#waiting.get(id)?.entry.value;
   }
 
-  add(row: DelayedRowView): void {
-    const h = this.heap;
-    this.waiting.set(row.id, row);
-    let i = h.push(row) - 1;
-    while (i > 0) {
-      const parent = (i - 1) >> 1;
-      if (!before(row, h[parent] as DelayedRowView)) break;
-      h[i] = h[parent] as DelayedRowView;
-      i = parent;
-    }
-    h[i] = row;
+  /** Due at that point of the monotonic clock; `row.dueAt` is what is shown. */
+  addDelay(row: DelayedRowView, at: MonoMs): void {
+    this.#add(this.#byDelay, row, at);
   }
 
-  /** Cancelled rows leave the heap when they come to its top. */
+  /** Due at `row.dueAt` of the wall clock. */
+  addTime(row: DelayedRowView): void {
+    this.#add(this.#byTime, row, row.dueAt);
+  }
+
+  /** False = it does not wait. */
   cancel(id: number): boolean {
-    return this.waiting.delete(id);
+    const w = this.#waiting.get(id);
+    return w !== undefined && this.#waiting.delete(id) && w.heap.cancel(w.entry);
   }
 
   /** Take the next row that is due. */
-  take(now: number): DelayedRowView | undefined {
-    for (;;) {
-      const top = this.heap[0];
-      if (top === undefined || top.dueAt > now) return undefined;
-      this.pop();
-      if (this.waiting.get(top.id) === top) {
-        this.waiting.delete(top.id);
-        return top;
-      }
-    }
+  take(now: WallMs, mono: MonoMs): DelayedRowView | undefined {
+    const a = this.#byDelay.due(mono);
+    const b = this.#byTime.due(now);
+    const aFirst = a !== undefined && (b === undefined || before(a.value, b.value));
+    const row = (aFirst ? this.#byDelay.take(mono) : this.#byTime.take(now))?.value;
+    if (row !== undefined) this.#waiting.delete(row.id);
+    return row;
   }
 
   /** Next due first. */
   rows(): DelayedRowView[] {
-    return [...this.waiting.values()].sort((a, b) => (before(a, b) ? -1 : 1));
+    return [...this.#waiting.values()].map((w) => w.entry.value).sort((a, b) => (before(a, b) ? -1 : 1));
   }
 
-  private pop(): void {
-    const h = this.heap;
-    const last = h.pop() as DelayedRowView;
-    const n = h.length;
-    if (n === 0) return;
-    let i = 0;
-    for (;;) {
-      let child = 2 * i + 1;
-      if (child >= n) break;
-      if (child + 1 < n && before(h[child + 1] as DelayedRowView, h[child] as DelayedRowView)) child++;
-      if (!before(h[child] as DelayedRowView, last)) break;
-      h[i] = h[child] as DelayedRowView;
-      i = child;
-    }
-    h[i] = last;
+  #add(heap: Heap<DelayedRowView>, row: DelayedRowView, at: number): void {
+    this.#waiting.set(row.id, { heap, entry: heap.add(at, row.id, row) });
   }
 }
 

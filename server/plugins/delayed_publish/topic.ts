@@ -9,6 +9,8 @@ export interface Delayed {
   topic: string;
   /** Unix ms. */
   dueAt: number;
+  /** It is a time of day, not a delay from now. */
+  byTime: boolean;
 }
 
 /** What is wrong with the topic is told in words. `now` is Unix ms. */
@@ -20,8 +22,8 @@ export function parseDelayed(full: string, now: number): Delayed | string {
   // A delayed message that becomes a delayed message could go round for ever.
   if (!validTopicName(topic) || topic.startsWith(PREFIX)) return "no topic that can be published to behind the delay";
   const n = Number(number);
-  if (n < MAX_DELAY_S) return { topic, dueAt: now + n * 1000 };
+  if (n < MAX_DELAY_S) return { topic, dueAt: now + n * 1000, byTime: false };
   const dueAt = n * 1000;
   if (dueAt - now > MAX_DELAY_S * 1000) return `more than ${MAX_DELAY_S} seconds ahead`;
-  return { topic, dueAt };
+  return { topic, dueAt, byTime: true };
 }

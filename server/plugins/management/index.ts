@@ -1,6 +1,6 @@
 /** The management API on its own port, for applications. Stands for the HTTP server, which the program itself provides. */
-import { address, duration, flag, ignored, integer, oneOf, optional, secret, text } from "../../lib/config_entry.ts";
-import { backlog, plainListener, TLS_VERSIONS, tlsListener, trustedProxies } from "../_http/listeners.ts";
+import { address, duration, flag, ignored, inert, integer, oneOf, optional, secret, text } from "../../lib/config_entry.ts";
+import { backlog, plainListener, tlsListener, tlsVersions, trustedProxies } from "../_http/listeners.ts";
 import { definePlugin } from "../plugin.ts";
 
 /** Without effect; 3.1 had the key in its schema, not in its file. */
@@ -19,12 +19,12 @@ export const management = definePlugin({
     "management.listener.http": address("8080", "Where the management API listens."),
     "management.listener.http.acceptors": integer(2, "Shown only: one event loop accepts all connections.", { min: 1 }),
     "management.listener.http.max_clients": integer(512, "Most requests at a time.", { min: 1 }),
-    "management.listener.http.backlog": backlog("512"),
+    "management.listener.http.backlog": backlog(512),
     "management.listener.http.send_timeout": duration(
       "15s",
       "A client that does not read its answer for so long is cut off (a few seconds later; at most 255s), and so is one that asks nothing more.",
     ),
-    "management.listener.http.send_timeout_close": flag("on", "Without effect: a timed-out connection is always closed."),
+    "management.listener.http.send_timeout_close": inert(flag("on", "Is it?"), "a timed-out connection is always closed."),
     "management.application.default_secret": optional(
       secret("public", "Secret of applications created without one; unset: a random one each."),
     ),
@@ -40,9 +40,9 @@ export const management = definePlugin({
     "management.listener.https": optional(address("8081", "Where the management API listens with TLS; unset: nowhere.")),
     "management.listener.https.acceptors": integer(8, "Shown only.", { min: 1, ...off }),
     "management.listener.https.max_clients": integer(64, "Most requests at a time.", { min: 1, ...off }),
-    "management.listener.https.backlog": backlog("1024", off),
+    "management.listener.https.backlog": backlog(1024, off),
     "management.listener.https.send_timeout": duration("15s", "As for http.", off),
-    "management.listener.https.send_timeout_close": flag("on", "As for http.", off),
+    "management.listener.https.send_timeout_close": inert(flag("on", "As for http.", off), "a timed-out connection is always closed."),
     "management.listener.https.recbuf": tuning(),
     "management.listener.https.sndbuf": tuning(),
     "management.listener.https.buffer": tuning(),
@@ -55,7 +55,7 @@ export const management = definePlugin({
       oneOf(["verify_peer", "verify_none"], "verify_peer", "Are clients asked for certificates?"),
     ),
     "management.listener.https.fail_if_no_peer_cert": optional(flag("true", "Are clients without one refused?")),
-    "management.listener.https.tls_versions": TLS_VERSIONS,
+    "management.listener.https.tls_versions": tlsVersions(),
     "management.listener.https.ciphers": optional(text("ECDHE-ECDSA-AES256-GCM-SHA384", "Ciphers offered, in OpenSSL's form.")),
   },
   async start(ctx) {

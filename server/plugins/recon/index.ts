@@ -16,8 +16,10 @@ export const recon = definePlugin({
   version: "v3.1.0",
   activeByDefault: true,
   config: {
+    // EMQ X 3.1 showed "Global GC Interval{@configurable}": a mark of its schema language that slipped into the text.
     "recon.gc_interval": duration("5m", "How often garbage is collected, beside what the runtime does on its own; 0 = never.", {
-      desc: "Global GC Interval",
+      // Word for word as 3.1 answers: its schema's annotation is part of the text.
+      desc: "Global GC Interval{@configurable}",
     }),
   },
   start(ctx): ReconService {

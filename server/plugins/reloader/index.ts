@@ -2,6 +2,7 @@
 import { appendFileSync, mkdirSync } from "node:fs";
 import { dirname, isAbsolute, relative, resolve } from "node:path";
 import { duration, text } from "../../lib/config_entry.ts";
+import { wordsOf } from "../../lib/errors.ts";
 import { definePlugin, type ReloaderService } from "../plugin.ts";
 
 export const reloader = definePlugin({
@@ -44,7 +45,7 @@ export const reloader = definePlugin({
     const interval = ctx.config["reloader.interval"];
     if (interval > 0) {
       ctx.every(interval, () => {
-        reloadNow().catch((err: unknown) => ctx.log.error("reload failed", { error: err instanceof Error ? err.message : String(err) }));
+        reloadNow().catch((err: unknown) => ctx.log.error("reload failed", { error: wordsOf(err) }));
       });
     }
     return { reloadNow };

@@ -1,6 +1,7 @@
 /** Retained messages (section 3.3.1.3 of MQTT 5.0) as the plugin emqx_retainer of EMQ X 3.1. */
 import { Message } from "../../core/message.ts";
 import { bytes, type Entry as ConfigEntry, duration, integer, oneOf } from "../../lib/config_entry.ts";
+import { between, later } from "../../lib/time.ts";
 import { topicMatches } from "../../mqtt/topic.ts";
 import { definePlugin, ownCopy, type PluginContext, type RetainedQuery, type RetainerService } from "../plugin.ts";
 import { type Entry, isSys, RetainedIndex } from "./retained_index.ts";
@@ -91,8 +92,11 @@ class RetainedMessages implements RetainerService {
 
   private load(): void {
     const rows = [...this.ctx.store.retained.load()].sort((a, b) => a.timestamp - b.timestamp);
+    const now = this.ctx.clock.now();
+    const mono = this.ctx.clock.mono();
     for (const r of rows) {
-      this.index.set(new Message(r.topic, r.payload, r.qos, true, r.from, r.username, r.timestamp, r.expiresAt, r.properties));
+      const m = new Message(r.topic, r.payload, r.qos, true, r.from, r.username, r.timestamp, r.expiresAt, r.properties);
+      this.index.set(m.dated(now, mono), later(mono, -Math.max(0, now - r.timestamp)));
     }
     this.max = this.index.size;
   }
@@ -115,7 +119,7 @@ class RetainedMessages implements RetainerService {
       this.refused(m, "as many as retainer.max_retained_messages allows", "full");
     } else {
       const own = ownCopy(m, { retain: true });
-      this.index.set(own);
+      this.index.set(own, this.ctx.clock.mono());
       if (this.index.size > this.max) this.max = this.index.size;
       if (this.disc && !isSys(m.topic)) this.ctx.store.retained.put(own);
     }
@@ -133,8 +137,9 @@ class RetainedMessages implements RetainerService {
   fresh(e: Entry): boolean {
     const m = e.message;
     const interval = this.ctx.config["retainer.expiry_interval"];
-    const end = m.expiresAt > 0 ? m.expiresAt : interval > 0 && !isSys(m.topic) ? m.timestamp + interval : Number.POSITIVE_INFINITY;
-    if (this.ctx.clock.now() < end) return true;
+    const now = this.ctx.clock.mono();
+    const old = m.expires ? m.expired(now) : interval > 0 && !isSys(m.topic) && between(e.since, now) >= interval;
+    if (!old) return true;
     this.delete(m.topic);
     this.ctx.broker.count("retained/expired");
     return false;

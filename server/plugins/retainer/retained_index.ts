@@ -4,10 +4,13 @@
  */
 import type { Message } from "../../core/message.ts";
 import { type Budget, Trie } from "../../core/trie.ts";
+import type { MonoMs } from "../../lib/time.ts";
 import { hasWildcard } from "../../mqtt/topic.ts";
 
 export interface Entry {
   message: Message;
+  /** Since when it is retained; before the start of the process, if it was. */
+  since: MonoMs;
   /** Counts the storings: a later message has a higher one. */
   seq: number;
 }
@@ -24,6 +27,11 @@ export class RetainedIndex {
     return this.byTopic.size;
   }
 
+  /** Topics and branches that `match` has looked at so far. */
+  get steps(): number {
+    return this.byLevels.steps;
+  }
+
   get(topic: string): Entry | undefined {
     return this.byTopic.get(topic);
   }
@@ -37,14 +45,15 @@ export class RetainedIndex {
     return [...this.byTopic.keys()];
   }
 
-  set(m: Message): void {
+  set(m: Message, since: MonoMs): void {
     let entry = this.byTopic.get(m.topic);
     if (entry) {
       // To the end of the order.
       this.byTopic.delete(m.topic);
       entry.message = m;
+      entry.since = since;
     } else {
-      entry = { message: m, seq: 0 };
+      entry = { message: m, since, seq: 0 };
       this.byLevels.set(m.topic, entry);
       if (!isSys(m.topic)) this.ordinary++;
     }

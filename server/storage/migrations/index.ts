@@ -1,4 +1,5 @@
 /** The data formats, oldest first: entry n-1 brings a file from format n-1 to n. Never change an entry that was released; add one. */
 import { initial } from "./001_initial.ts";
+import { settings } from "./002_settings.ts";
 
-export const MIGRATIONS: readonly string[] = [initial];
+export const MIGRATIONS: readonly string[] = [initial, settings];

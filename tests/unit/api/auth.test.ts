@@ -40,7 +40,7 @@ class World {
 
   #valid(id: string, secret: string): boolean {
     const app = this.apps.get(id);
-    return app !== undefined && app.on && app.secret === secret;
+    return app?.on === true && app.secret === secret;
   }
 
   /** 200 = let in. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { Type } from "@sinclair/typebox";
-import { BadBody, isModest, LateBody, mergeParams, parseJson, readAll, readCarefully } from "../../../server/api/body.ts";
+import { BadBody, isModest, jsonOf, LateBody, mergeParams, readAll, readCarefully } from "../../../server/api/body.ts";
 
 const request = (body: BodyInit | null, headers: Record<string, string> = {}): Request =>
   new Request("http://x/", { method: "POST", body, headers });
@@ -9,39 +9,37 @@ const nested = (levels: number): string => "[".repeat(levels) + "]".repeat(level
 
 describe("JSON", () => {
   test("whatever the content type; nothing is nothing", () => {
-    expect(parseJson(bytes('{"a":1}'))).toEqual({ a: 1 });
-    expect(parseJson(bytes('\ufeff{"a":1}'))).toEqual({ a: 1 });
-    expect(parseJson(bytes(""))).toBeUndefined();
+    expect(jsonOf(bytes('{"a":1}'))).toEqual({ a: 1 });
+    expect(jsonOf(bytes('\ufeff{"a":1}'))).toEqual({ a: 1 });
+    expect(jsonOf(bytes(""))).toBeUndefined();
   });
 
   test("anything else is refused", () => {
-    for (const body of [bytes("{"), bytes("a=b"), Uint8Array.from([0x22, 0xff, 0x22])]) expect(() => parseJson(body)).toThrow(BadBody);
+    for (const body of [bytes("{"), bytes("a=b"), Uint8Array.from([0x22, 0xff, 0x22])]) expect(() => jsonOf(body)).toThrow(BadBody);
   });
 
   test("64 levels, and no more", () => {
-    expect(parseJson(bytes(nested(64)))).toBeArray();
-    expect(() => parseJson(bytes(nested(65)))).toThrow(BadBody);
-    expect(() => parseJson(bytes(`{"a":`.repeat(65)))).toThrow(BadBody);
+    expect(jsonOf(bytes(nested(64)))).toBeArray();
+    expect(() => jsonOf(bytes(nested(65)))).toThrow(BadBody);
+    expect(() => jsonOf(bytes(`{"a":`.repeat(65)))).toThrow(BadBody);
     // Side by side is not in each other.
-    expect(parseJson(bytes(`[${Array(1000).fill("[]").join(",")}]`))).toHaveLength(1000);
+    expect(jsonOf(bytes(`[${Array(1000).fill("[]").join(",")}]`))).toHaveLength(1000);
   });
 
   test("brackets in strings are no levels, whatever is escaped there", () => {
     const texts = ["[".repeat(100), `\\${"{".repeat(100)}`, `"${"[".repeat(100)}"`, `\\"${"[".repeat(100)}\\`, "\\".repeat(99)];
-    expect(parseJson(bytes(JSON.stringify(texts)))).toEqual(texts);
-    expect(() => parseJson(bytes(`["\\\\",${nested(64)}]`))).toThrow(BadBody);
+    expect(jsonOf(bytes(JSON.stringify(texts)))).toEqual(texts);
+    expect(() => jsonOf(bytes(`["\\\\",${nested(64)}]`))).toThrow(BadBody);
   });
 
   test("so many values", () => {
-    expect(parseJson(bytes(`[${"1,".repeat(199_998)}1]`))).toHaveLength(199_999);
-    expect(() => parseJson(bytes(`[${"1,".repeat(200_000)}1]`))).toThrow(BadBody);
+    expect(jsonOf(bytes(`[${"1,".repeat(199_998)}1]`))).toHaveLength(199_999);
+    expect(() => jsonOf(bytes(`[${"1,".repeat(200_000)}1]`))).toThrow(BadBody);
   });
 
-  test("a body that is nothing but depth is told apart in one pass", () => {
+  test("a body that is nothing but depth is told apart by its first bytes", () => {
     const deep = bytes("[".repeat(8_000_000));
-    const t0 = performance.now();
     expect(isModest(deep)).toBe(false);
-    expect(performance.now() - t0).toBeLessThan(50);
   });
 });
 

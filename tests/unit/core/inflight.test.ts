@@ -1,9 +1,11 @@
 import { describe, expect, test } from "bun:test";
 import { Inflight } from "../../../server/core/inflight.ts";
 import { Message } from "../../../server/core/message.ts";
+import { plainTerms, termsOf } from "../../../server/core/terms.ts";
+import { mono } from "../../support/time.ts";
 
 const m = new Message("t", new Uint8Array(1), 1, false, "", null, 0, 0, null);
-const push = (w: Inflight): number => w.push(m, 1, false, 0, 0, null, null);
+const push = (w: Inflight): number => w.push(m, plainTerms(1, false), 0, mono(0));
 
 describe("Inflight", () => {
   test("packet identifiers count up from 1 and never are 0 [MQTT-2.2.1-3]", () => {
@@ -23,6 +25,57 @@ describe("Inflight", () => {
     const ids = Array.from({ length: 1000 }, () => push(w));
     expect(w.count).toBe(1000);
     for (const id of ids) expect(w.packetId(w.find(id))).toBe(id);
+  });
+
+  test("grows with everything each entry has", () => {
+    const w = new Inflight(16);
+    const terms = termsOf(2, true, [3], null);
+    for (let i = 1; i <= 40; i++) w.push(m, terms, 100 + i, mono(1000 + i));
+    w.release(w.find(2), mono(5000));
+    for (let i = 41; i <= 100; i++) w.push(m, plainTerms(1, false), 100 + i, mono(1000 + i));
+    for (let i = 1; i <= 100; i++) {
+      const n = w.find(i);
+      expect([w.seq(n), w.sentAt(n), w.released(n), w.qos(n)]).toEqual([100 + i, i === 2 ? 5000 : 1000 + i, i === 2, i <= 40 ? 2 : 1]);
+      expect(w.message(n)).toBe(m);
+    }
+    expect(w.oldest).toBe(mono(1001));
+    w.remove(w.find(1));
+    expect(w.oldest).toBe(mono(5000));
+  });
+
+  test("after a reconnect: unsent from the head on, in order, holes left out; what is sent counts until it is done", () => {
+    const w = new Inflight();
+    for (let i = 0; i < 5; i++) push(w);
+    expect([w.unsent, w.sent]).toEqual([-1, 5]);
+    w.remove(w.find(2));
+    w.release(w.find(3), mono(0));
+    w.restart();
+    expect([w.sent, w.count]).toEqual([0, 4]);
+    const order: number[] = [];
+    for (let n = w.unsent; n >= 0; n = w.unsent) {
+      order.push(w.packetId(n));
+      w.resent(n, mono(7));
+    }
+    expect(order).toEqual([1, 3, 4, 5]);
+    // The released one is not among them.
+    expect(w.sent).toBe(3);
+    w.remove(w.find(3));
+    expect(w.sent).toBe(3);
+    for (const id of [1, 4, 5]) w.remove(w.find(id));
+    expect([w.sent, w.count]).toEqual([0, 0]);
+  });
+
+  test("an entry acknowledged before it was sent again is passed over", () => {
+    const w = new Inflight();
+    for (let i = 0; i < 3; i++) push(w);
+    w.restart();
+    w.remove(w.find(1));
+    w.remove(w.find(2));
+    expect(w.packetId(w.unsent)).toBe(3);
+    w.remove(w.find(3));
+    expect([w.unsent, w.sent]).toEqual([-1, 0]);
+    expect(push(w)).toBe(4);
+    expect(w.unsent).toBe(-1);
   });
 
   test("finds nothing that was acknowledged, never sent, or 0", () => {
@@ -47,13 +100,12 @@ describe("Inflight", () => {
 
   test("restored entries keep their identifiers, gaps and states; new ones follow", () => {
     const w = new Inflight();
-    w.restore(65534, m, 2, true, 7, true, [9]);
-    w.restore(2, m, 1, false, 8, false, null);
+    w.restore(65534, m, termsOf(2, true, [9], null), 7, true);
+    w.restore(2, m, plainTerms(1, false), 8, false);
     const first = w.find(65534);
     expect(w.released(first)).toBe(true);
     expect(w.qos(first)).toBe(2);
-    expect(w.retain(first)).toBe(true);
-    expect(w.subIds(first)).toEqual([9]);
+    expect(w.terms(first)).toEqual({ qos: 2, retain: true, subIds: [9], share: null });
     expect(w.seq(w.find(2))).toBe(8);
     expect(w.find(65535)).toBe(-1);
     expect(w.count).toBe(2);

@@ -1,15 +1,13 @@
 import { describe, expect, test } from "bun:test";
 import { Message } from "../../../server/core/message.ts";
 import { Mqueue, type QueueItem } from "../../../server/core/mqueue.ts";
+import { plainTerms } from "../../../server/core/terms.ts";
 
 function item(topic: string): QueueItem {
   return {
     message: new Message(topic, new Uint8Array(0), 1, false, "", null, 0, 0, null),
-    qos: 1,
-    retain: false,
+    terms: plainTerms(1, false),
     seq: 0,
-    subIds: null,
-    share: null,
   };
 }
 const limits = (max: number, priorities: Record<string, number> | null = null, other: "highest" | "lowest" = "highest") => ({

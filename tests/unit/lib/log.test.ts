@@ -187,6 +187,19 @@ describe("files", () => {
     expect([read(path), existsSync(`${path}.1`)]).toEqual(["22222222\n", false]);
   });
 
+  test("every file begins with its head, the one after a rotation too", () => {
+    const path = join(dir, "head.log");
+    const open = () => new RotatingFile(path, 14, 1, "# h\n");
+    const f = open();
+    f.write("1111111\n", true);
+    expect(read(path)).toBe("# h\n1111111\n");
+    f.write("2222222\n", true);
+    f.close();
+    expect(read(path)).toBe("# h\n2222222\n");
+    open().close();
+    expect(read(path)).toBe("# h\n2222222\n");
+  });
+
   test("an existing file goes on, its size counted", () => {
     const path = join(dir, "old.log");
     writeFileSync(path, "12345678\n");

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { systemClock } from "../../../server/lib/clock.ts";
-import { seededRandom, systemRandom } from "../../../server/lib/random.ts";
+import { systemRandom } from "../../../server/lib/random.ts";
+import { seededRandom } from "../../support/random.ts";
 
 test("the same seed gives the same numbers", () => {
   const [a, b] = [seededRandom(7), seededRandom(7)];

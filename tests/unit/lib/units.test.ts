@@ -10,11 +10,7 @@ import {
   parseNumber,
   parsePercent,
   parseRate,
-  printBytes,
   printDuration,
-  printFlag,
-  printPercent,
-  printRate,
   ValueError,
 } from "../../../server/lib/units.ts";
 
@@ -67,21 +63,17 @@ describe("sizes", () => {
   test.each(["", "MB", "1TB", "-1", "1,5MB", "1MBs", "99999999999GB"])("%j is none", (text) => {
     expect(expected(() => parseBytes(text))).toBe("a size such as 512, 64KB, 1MB or 1GB");
   });
-
-  test.each(["0", "1000", "64KB", "1MB", "3GB"])("%s is printed as read", (text) => expect(printBytes(parseBytes(text))).toBe(text));
 });
 
 test("percentages", () => {
   expect(parsePercent("80%")).toBe(80);
   expect(parsePercent("0.5%")).toBe(0.5);
-  expect(printPercent(80)).toBe("80%");
   for (const text of ["80", "101%", "%", "-1%"]) expect(expected(() => parsePercent(text))).toBe("a percentage such as 80%");
 });
 
 test("flags", () => {
   expect(["on", "true", "ON", " True "].map(parseFlag)).toEqual([true, true, true, true]);
   expect(["off", "false"].map(parseFlag)).toEqual([false, false]);
-  expect(printFlag(parseFlag("on"))).toBe("on");
   for (const text of ["", "yes", "1"]) expect(expected(() => parseFlag(text))).toBe("on or off (true or false)");
 });
 
@@ -108,7 +100,6 @@ test("lists", () => {
 test("rates", () => {
   expect(parseRate("10,1m")).toEqual({ count: 10, intervalMs: 60_000 });
   expect(parseRate("10, 1m")).toEqual({ count: 10, intervalMs: 60_000 });
-  expect(printRate(parseRate("10, 1m"))).toBe("10,1m");
   for (const text of ["10", "10,", "0,1m", "10,0s", "1m,10", "1,1m,1"]) {
     expect(expected(() => parseRate(text))).toBe("a count and an interval, such as 10,1m");
   }

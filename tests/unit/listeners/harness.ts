@@ -1,4 +1,5 @@
 /** Real sockets around `Listeners`, a recording channel instead of the core's, and certificates made on the spot. */
+
 import { mkdtempSync, writeFileSync } from "node:fs";
 import net from "node:net";
 import { tmpdir } from "node:os";
@@ -8,6 +9,10 @@ import type { ListenerInfo, Transport } from "../../../server/core/ports.ts";
 import type { PeerCertificate } from "../../../server/core/types.ts";
 import { type ChannelLike, type ListenerDeps, Listeners } from "../../../server/listeners/index.ts";
 import { ConnectionBudget } from "../../../server/listeners/limits.ts";
+import { FakeClock } from "../../support/access.ts";
+import { until } from "../../support/until.ts";
+
+export { until };
 
 export const tempDir = (): string => mkdtempSync(join(tmpdir(), "listeners-"));
 
@@ -28,7 +33,6 @@ export function config(over: Partial<ListenerConfig> = {}): ListenerConfig {
     proxyProtocol: false,
     proxyProtocolTimeoutMs: 3000,
     peerCertAsUsername: "",
-    backlog: 1024,
     nodelay: true,
     sendTimeoutMs: 15000,
     sendTimeoutClose: true,
@@ -56,15 +60,6 @@ export function tlsConfig(over: Partial<TlsConfig> = {}): TlsConfig {
     handshakeTimeoutMs: 15000,
     ...over,
   };
-}
-
-/** Resolves when `condition` holds; fails after five seconds. Events are not at hand for counters. */
-export async function until(condition: () => boolean, what = "condition"): Promise<void> {
-  const end = Date.now() + 5000;
-  while (!condition()) {
-    if (Date.now() > end) throw new Error(`${what}: not within 5 s`);
-    await Bun.sleep(2);
-  }
 }
 
 export class Recorder implements ChannelLike {
@@ -124,6 +119,8 @@ export class Recorder implements ChannelLike {
 
 export interface Fixture {
   listeners: Listeners;
+  /** Every deadline is on it, and it stands still until told: nothing runs out because the machine is slow. */
+  clock: FakeClock;
   channels: Recorder[];
   logs: string[];
   port: number;
@@ -132,11 +129,12 @@ export interface Fixture {
   channel(n?: number): Promise<Recorder>;
 }
 
-const running: Listeners[] = [];
+const running: { listeners: Listeners; clock: FakeClock }[] = [];
 
 /** Listeners that are stopped by `stopAll` after the test. */
 export async function serve(configs: ListenerConfig[], deps: Partial<ListenerDeps> = {}, budget = 10_000): Promise<Fixture> {
   const channels: Recorder[] = [];
+  const clock = new FakeClock();
   const logs: string[] = [];
   const dataDir = deps.dataDir ?? tempDir();
   const log = (level: string) => (message: string, fields?: Record<string, unknown>) => {
@@ -150,7 +148,7 @@ export async function serve(configs: ListenerConfig[], deps: Partial<ListenerDep
         return r;
       },
       log: { error: log("error"), warn: log("warn"), info: log("info"), debug: log("debug") },
-      clock: { now: () => Date.now(), mono: () => performance.now() },
+      clock,
       dataDir,
       // What Bun.serve serves has tests of its own.
       ownWebSocket: deps.ownWebSocket ?? true,
@@ -159,9 +157,10 @@ export async function serve(configs: ListenerConfig[], deps: Partial<ListenerDep
     new ConnectionBudget(budget),
   );
   await listeners.start(configs);
-  running.push(listeners);
+  running.push({ listeners, clock });
   return {
     listeners,
+    clock,
     channels,
     logs,
     dataDir,
@@ -173,9 +172,26 @@ export async function serve(configs: ListenerConfig[], deps: Partial<ListenerDep
   };
 }
 
+/** `work`, while time goes on for these listeners. */
+async function whileTimePasses(clocks: readonly FakeClock[], work: () => Promise<void>): Promise<void> {
+  const hand = setInterval(() => {
+    for (const clock of clocks) clock.forward(10);
+  }, 10);
+  await work().finally(() => clearInterval(hand));
+}
+
+/** As `Listeners.stop`, which gives connections some time to end. */
+export const stop = (f: Fixture): Promise<void> => whileTimePasses([f.clock], () => f.listeners.stop());
+
 export async function stopAll(): Promise<void> {
   for (const c of clients.splice(0)) c.destroy();
-  for (const l of running.splice(0)) await l.stop();
+  const all = running.splice(0);
+  await whileTimePasses(
+    all.map((r) => r.clock),
+    async () => {
+      for (const r of all) await r.listeners.stop();
+    },
+  );
 }
 
 /** What a client saw. */
@@ -222,6 +238,15 @@ export async function connect(port: number, host = "127.0.0.1"): Promise<Client>
   const client = watch(socket);
   await until(() => socket.readyState === "open" || client.error() !== "" || client.closed(), "connect");
   return client;
+}
+
+/** Each piece is written in a turn of its own, so that the other end reads it alone. */
+export async function trickle(c: Client, bytes: Uint8Array, size: number): Promise<void> {
+  c.socket.setNoDelay(true);
+  for (let i = 0; i < bytes.length; i += size) {
+    await new Promise((written) => c.socket.write(bytes.subarray(i, i + size), written));
+    await new Promise((turn) => setImmediate(turn));
+  }
 }
 
 // ---- certificates

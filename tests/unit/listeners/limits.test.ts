@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { Deadlines } from "../../../server/listeners/deadlines.ts";
 import { Bucket, ConnectionBudget, compileAccess, plainIp, reserveOf } from "../../../server/listeners/limits.ts";
 import { openFileLimit } from "../../../server/machine/open_files.ts";
+import { mono, wall } from "../../support/time.ts";
 
 describe("token bucket", () => {
   test("take: the burst at once, then the rate", () => {
@@ -60,7 +61,7 @@ describe("access rules", () => {
 test("deadlines: told once, replaced, taken back", () => {
   let now = 0;
   const due: string[] = [];
-  const d = new Deadlines<string>({ now: () => now, mono: () => now }, (item) => due.push(item));
+  const d = new Deadlines<string>({ now: () => wall(now), mono: () => mono(now) }, (item) => due.push(item));
   d.set("a", 100);
   d.set("b", 100);
   d.set("c", 100);

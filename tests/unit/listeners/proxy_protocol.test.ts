@@ -3,7 +3,7 @@ import net from "node:net";
 import tls from "node:tls";
 import type { ListenerConfig } from "../../../server/config/types.ts";
 import { parseProxyHeader } from "../../../server/listeners/proxy_protocol.ts";
-import { certificate, config, connect, type Pair, serve, stopAll, tempDir, tlsConfig, until, watch } from "./harness.ts";
+import { certificate, config, connect, type Pair, serve, stopAll, tempDir, tlsConfig, trickle, until, watch } from "./harness.ts";
 
 afterEach(stopAll);
 
@@ -87,10 +87,7 @@ describe("over a connection", () => {
     test(`${name}: byte by byte`, async () => {
       const f = await serve([proxied()]);
       const c = await connect(f.port);
-      for (const byte of [...header, ...Buffer.from("hi")]) {
-        c.socket.write(Buffer.from([byte]));
-        await Bun.sleep(1);
-      }
+      await trickle(c, Buffer.concat([header, Buffer.from("hi")]), 1);
       const ch = await f.channel();
       await until(() => ch.text === "hi");
       expect(ch.transport.ip).toBe("192.0.2.7");
@@ -112,6 +109,8 @@ describe("over a connection", () => {
     const silent = await connect(f.port);
     const half = await connect(f.port);
     half.socket.write("PROXY TCP4 ");
+    await until(() => bad.closed() && f.listeners.list()[0]?.currentConns === 2);
+    f.clock.forward(150);
     await until(() => bad.closed() && silent.closed() && half.closed());
     expect(f.channels.length).toBe(0);
     const row = f.listeners.list()[0];
@@ -125,7 +124,10 @@ describe("over a connection", () => {
     const c = await connect(f.port);
     c.socket.write(V1);
     const ch = await f.channel();
-    await Bun.sleep(300);
+    const silent = await connect(f.port);
+    await until(() => f.listeners.list()[0]?.currentConns === 2);
+    f.clock.forward(100);
+    await until(() => silent.closed());
     expect(ch.reason).toBeNull();
     c.socket.end();
     await until(() => ch.reason === "closed");
@@ -250,7 +252,13 @@ describe("in front of TLS", () => {
     plain.socket.write(Buffer.from("100c00044d5154540402003c0000", "hex"));
     const silent = await connect(f.port);
     silent.socket.write(V1);
-    await until(() => (plain.closed() || plain.ended()) && (silent.closed() || silent.ended()));
+    await until(() => plain.closed() || plain.ended());
+    await until(() => f.listeners.list()[0]?.currentConns === 1);
+    // Its handshake may begin only now: then the deadline is a new one.
+    await until(() => {
+      f.clock.forward(100);
+      return silent.closed() || silent.ended();
+    });
     expect(f.channels.length).toBe(0);
     await until(() => f.listeners.list()[0]?.currentConns === 0);
     expect([...(f.listeners.list()[0]?.rejected ?? [])].sort()).toEqual([

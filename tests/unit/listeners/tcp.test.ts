@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { bindError, ListenerError } from "../../../server/listeners/errors.ts";
 import type { Listeners } from "../../../server/listeners/index.ts";
-import { config, connect, type Recorder, serve, stopAll, until } from "./harness.ts";
+import { config, connect, type Recorder, serve, stop, stopAll, until } from "./harness.ts";
 
 afterEach(stopAll);
 
@@ -15,6 +15,37 @@ function pattern(n: number): Buffer {
 }
 
 const rejected = (l: Listeners, cause: string): number => l.list()[0]?.rejected.get(cause) ?? 0;
+
+/** Health checks and port scans do so: connect, and reset before the other side has looked. */
+const RESETS = `
+const net = require("node:net");
+for (let i = 0; i < 20; i++) {
+  const s = net.connect(Number(process.argv.at(-1)), "127.0.0.1", () => s.resetAndDestroy());
+  s.on("error", () => {});
+}`;
+
+describe("a connection that is reset before it is accepted", () => {
+  for (const [name, over, deps] of [
+    ["tcp", {}, {}],
+    ["tls", { kind: "ssl" }, {}],
+    ["behind a proxy", { proxyProtocol: true }, {}],
+    ["ws on our own sockets", { kind: "ws" }, {}],
+    ["ws", { kind: "ws" }, { ownWebSocket: false }],
+    ["wss", { kind: "wss" }, { ownWebSocket: false }],
+  ] as const) {
+    test(`is counted once, and no error: ${name}`, async () => {
+      const f = await serve([config(over)], deps);
+      // The child runs to its end while this thread stands still: all of them lie dead in the backlog when it looks.
+      expect(Bun.spawnSync([process.execPath, "-e", RESETS, String(f.port)]).exitCode).toBe(0);
+      const c = await connect(f.port);
+      // Bun.serve tells us of a connection when its request is there: those have none.
+      if (!("ownWebSocket" in deps)) await until(() => rejected(f.listeners, "reset") === 20, "20 counted");
+      c.socket.destroy();
+      await until(() => f.listeners.budget.open === 0 && f.listeners.list()[0]?.currentConns === 0, "all gone");
+      expect(f.logs.filter((line) => /^(error|warn)/.test(line))).toEqual([]);
+    });
+  }
+});
 
 describe("a connection", () => {
   test("bytes go both ways, and the listener's row counts it", async () => {
@@ -74,16 +105,15 @@ describe("a connection", () => {
     await until(() => ch.chunks.length > 0);
     const last = pattern(200_000);
     expect(ch.transport.write(last, 0, last.length)).toBe(last.length);
-    const at = performance.now();
     ch.transport.end();
     const seen = ch.chunks.length;
     await until(() => c.ended());
     expect(c.received().equals(last)).toBe(true);
     expect(c.error()).toBe("");
     expect(f.listeners.list()[0]?.currentConns).toBe(1);
+    f.clock.forward(1000);
     await until(() => f.listeners.list()[0]?.currentConns === 0, "linger");
     clearInterval(flood);
-    expect(performance.now() - at).toBeGreaterThan(900);
     expect(ch.chunks.length).toBe(seen);
     expect(ch.reason).toBeNull();
   });
@@ -93,10 +123,10 @@ describe("a connection", () => {
     const c = await connect(f.port);
     const ch = await f.channel();
     c.socket.on("end", () => c.socket.end());
-    const at = performance.now();
     ch.transport.end();
+    // Time stands still: it is not the deadline that ends it.
     await until(() => f.listeners.list()[0]?.currentConns === 0);
-    expect(performance.now() - at).toBeLessThan(800);
+    expect(c.error()).toBe("");
   });
 
   test("destroy() closes at once and says nothing more to the channel", async () => {
@@ -133,17 +163,23 @@ describe("a connection", () => {
     const ch = await f.channel();
     c.socket.pause();
     ch.transport.write(pattern(HUGE), 0, HUGE);
+    f.clock.forward(200);
     await until(() => ch.reason !== null);
     expect(ch.reason).toBe("send_timeout");
   });
 
   test("send_timeout_close = off: it may stay", async () => {
-    const f = await serve([config({ sendTimeoutMs: 100, sendTimeoutClose: false })]);
+    const f = await serve([config({ sendTimeoutMs: 200, sendTimeoutClose: false })]);
     const c = await connect(f.port);
     const ch = await f.channel();
     c.socket.pause();
     ch.transport.write(pattern(HUGE), 0, HUGE);
-    await Bun.sleep(400);
+    const ended = await connect(f.port);
+    (await f.channel(1)).transport.end();
+    f.clock.forward(60_000);
+    // The deadlines have been looked at: that of a connection that lingers is over.
+    await until(() => f.listeners.list()[0]?.currentConns === 1);
+    expect(ended.ended()).toBe(true);
     expect(ch.reason).toBeNull();
   });
 
@@ -153,7 +189,11 @@ describe("a connection", () => {
     const ch = await f.channel();
     ch.transport.pause();
     c.socket.write("one");
-    await Bun.sleep(50);
+    // What was sent later on another connection has been read.
+    const other = await connect(f.port);
+    other.socket.write("two");
+    const ch2 = await f.channel(1);
+    await until(() => ch2.text === "two");
     expect(ch.text).toBe("");
     ch.transport.resume();
     await until(() => ch.text === "one");
@@ -226,9 +266,11 @@ describe("limits", () => {
     const f = await serve([config({ maxConnRate: 3 })]);
     const all = await Promise.all(Array.from({ length: 10 }, () => connect(f.port)));
     await until(() => all.filter((c) => c.closed()).length + f.channels.length >= 10);
-    expect(f.channels.length).toBeGreaterThanOrEqual(3);
-    expect(f.channels.length).toBeLessThan(10);
-    expect(rejected(f.listeners, "conn_rate")).toBe(10 - f.channels.length);
+    expect(f.channels.length).toBe(3);
+    expect(rejected(f.listeners, "conn_rate")).toBe(7);
+    f.clock.forward(1000);
+    await connect(f.port);
+    expect(await f.channel(3)).toBeDefined();
   });
 
   test("access rules: the first that matches decides", async () => {
@@ -247,17 +289,19 @@ describe("limits", () => {
     const f = await serve([config({ rateLimit: { rate: 200_000, burst: 50_000 } })]);
     const c = await connect(f.port);
     const ch = await f.channel();
-    const at = performance.now();
-    // Small writes, so that one read does not bring everything.
-    for (let i = 0; i < 100; i++) {
+    // Small writes, so that one read does not bring everything. What is above the burst has to be paid for with time.
+    let passed = 0;
+    for (let sent = 2000; sent <= 200_000; sent += 2000) {
       c.socket.write(Buffer.alloc(2000));
-      if (i % 5 === 0) await Bun.sleep(1);
+      await until(() => {
+        if (ch.bytes.length === sent) return true;
+        f.clock.forward(1);
+        passed++;
+        return false;
+      });
     }
-    await until(() => ch.bytes.length === 200_000);
-    c.socket.write("end");
-    await until(() => ch.text.endsWith("end"));
-    // 200 kB at 200 kB/s, 50 kB of them at once.
-    expect(performance.now() - at).toBeGreaterThan(650);
+    // 200 kB at 200 kB/s, 50 kB of them at once; the last write is paid for only before the next one.
+    expect(passed).toBeGreaterThanOrEqual(740);
     expect(ch.reason).toBeNull();
   });
 
@@ -269,7 +313,14 @@ describe("limits", () => {
     c.socket.write(Buffer.alloc(2000));
     await until(() => ch.bytes.length > 0);
     c.socket.write("more");
-    await Bun.sleep(400);
+    // Another one that had to pay is read again, so time has passed for both.
+    const other = await connect(f.port);
+    const ch2 = await f.channel(1);
+    other.socket.write(Buffer.alloc(2000));
+    await until(() => ch2.bytes.length === 2000);
+    other.socket.write("more");
+    f.clock.forward(1000);
+    await until(() => ch2.text.endsWith("more"));
     expect(ch.text.includes("more")).toBe(false);
     ch.react = null;
     ch.transport.resume();
@@ -286,7 +337,7 @@ describe("start and stop", () => {
     const failure = await serve([free, taken]).catch((e: unknown) => e);
     expect(failure).toBeInstanceOf(ListenerError);
     expect((failure as Error).message).toBe(
-      `listener.tcp.taken: port ${first.port} is already in use (127.0.0.1:${first.port}); stop the program that holds it, or set another address with listener.tcp.taken = <ip>:<port>`,
+      `listener.tcp.taken: port ${first.port} is already in use (127.0.0.1:${first.port}); stop the program that holds it, or set another address`,
     );
   });
 
@@ -337,7 +388,7 @@ describe("start and stop", () => {
     const c = await connect(f.port);
     const ch: Recorder = await f.channel();
     ch.send("bye");
-    await f.listeners.stop();
+    await stop(f);
     expect(flushed).toBe(1);
     expect(f.listeners.list()[0]?.currentConns).toBe(0);
     expect(f.listeners.budget.open).toBe(0);

@@ -58,7 +58,7 @@ describe("without configured certificates", () => {
     expect(x.checkHost(hostname())).toBe(hostname());
     expect(x.checkIP("127.0.0.1")).toBe("127.0.0.1");
     expect(x.checkIP("::1")).toBe("::1");
-    expect(Date.parse(x.validTo) - Date.now()).toBeGreaterThan(9.9 * 365.25 * 86_400_000);
+    expect(Date.parse(x.validTo) - f.clock.now()).toBeGreaterThan(9.9 * 365.25 * 86_400_000);
     expect(x.verify(x.publicKey)).toBe(true);
     const before = statSync(files[1] as string).mtimeMs;
     const again = await serve([config({ kind: "ssl" })], { dataDir: f.dataDir });
@@ -124,6 +124,8 @@ describe("a TLS connection", () => {
   test("a peer that says nothing is dropped after handshake_timeout, plain MQTT at once; no channel for either", async () => {
     const f = await serve([ssl({ handshakeTimeoutMs: 200 })]);
     const silent = await connect(f.port);
+    await until(() => f.listeners.list()[0]?.currentConns === 1);
+    f.clock.forward(200);
     await until(() => silent.closed() || silent.ended());
     const plain = await connect(f.port);
     plain.socket.write(Buffer.from("100c00044d5154540402003c0000", "hex"));
@@ -143,9 +145,15 @@ describe("a TLS connection", () => {
     const only13 = await serve([ssl({ versions: ["tlsv1.3"] })]);
     expect((await secure(only13.port)).tls.getProtocol()).toBe("TLSv1.3");
     expect((await secure(only13.port, { maxVersion: "TLSv1.2" })).error()).not.toBe("");
+    // Whoever serves the port: the runtime's own WebSocket server, ours, and TLS behind a PROXY header.
+    for (const more of [{ kind: "wss" }, { kind: "wss", rateLimit: { rate: 1e6, burst: 1e6 } }] as const) {
+      const web = await serve([ssl({ versions: ["tlsv1.3"] }, more)]);
+      expect((await secure(web.port)).tls.getProtocol()).toBe("TLSv1.3");
+      expect((await secure(web.port, { maxVersion: "TLSv1.2" })).error()).not.toBe("");
+    }
     expect(versionRange("l", [])).toEqual({});
     expect(versionRange("l", ["tlsv1.3", "tlsv1.1"])).toEqual({ minVersion: 0x0302, maxVersion: 0x0304, secureOptions: 0x08000000 });
-    expect(() => versionRange("l", ["sslv3"])).toThrow('l: tls_versions: "sslv3" is not one of tlsv1, tlsv1.1, tlsv1.2, tlsv1.3');
+    expect(() => versionRange("l", ["sslv3"])).toThrow('l.tls_versions: "sslv3" is not one of tlsv1, tlsv1.1, tlsv1.2, tlsv1.3');
   });
 });
 
@@ -238,13 +246,15 @@ describe("bad files are told at start", () => {
     const junk = join(dir, "junk.pem");
     writeFileSync(junk, "-----BEGIN CERTIFICATE-----\nnope\n-----END CERTIFICATE-----\n");
     writeFileSync(join(dir, "text"), "hello");
-    expect(await message({ keyfile: "/nowhere/key.pem" })).toBe("listener.ssl.external: keyfile /nowhere/key.pem does not exist");
+    expect(await message({ keyfile: "/nowhere/key.pem" })).toBe(
+      "listener.ssl.external.keyfile: expected a file in PEM form, but /nowhere/key.pem cannot be read: there is no such file",
+    );
     expect(await message({ certfile: join(dir, "text") })).toContain("is not in PEM form");
     expect(await message({ certfile: junk })).toContain("no usable certificate and key in PEM form");
     expect(await message({ keyfile: second.keyfile })).toContain("does not belong to the certificate");
     expect(await message({ keyfile: "" })).toContain("keyfile is not set");
-    expect(await message({ verifyPeer: true })).toContain("set cacertfile");
-    expect(await message({ ciphers: "NOPE" })).toContain("ciphers names no cipher");
+    expect(await message({ verifyPeer: true })).toContain("set listener.ssl.external.cacertfile");
+    expect(await message({ ciphers: "NOPE" })).toContain("listener.ssl.external.ciphers: NOPE names no cipher");
     for (const text of [await message({ certfile: junk })]) expect(text).not.toContain("\n");
   });
 });

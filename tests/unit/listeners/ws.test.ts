@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from "bun:test";
 import { deflateRawSync, inflateRawSync } from "node:zlib";
 import type { ListenerConfig } from "../../../server/config/types.ts";
 import { writeHeader } from "../../../server/listeners/ws_frames.ts";
-import { type Client, config, connect, type Fixture, serve, stopAll, until } from "./harness.ts";
+import { type Client, config, connect, type Fixture, serve, stopAll, trickle, until } from "./harness.ts";
 
 afterEach(stopAll);
 
@@ -101,10 +101,7 @@ describe("the request", () => {
     const f = await serve([ws()]);
     const c = await connect(f.port);
     const all = Buffer.concat([Buffer.from(request()), frame(2, "hello")]);
-    for (let i = 0; i < all.length; i += 7) {
-      c.socket.write(all.subarray(i, i + 7));
-      await Bun.sleep(0);
-    }
+    await trickle(c, all, 7);
     const ch = await f.channel();
     await until(() => ch.text === "hello");
     const d = await connect(f.port);
@@ -307,8 +304,7 @@ describe("an open WebSocket", () => {
     for (let i = 0; i < bytes.length; i++) bytes[i] = (i * 7 + (i >> 11)) & 0xff;
     c.socket.pause();
     const sent = ch.sendAll(bytes);
-    for (let i = 0; i < 5; i++) c.socket.write(frame(9, `ping ${i}`));
-    await Bun.sleep(50);
+    for (let i = 0; i < 5; i++) await new Promise((written) => c.socket.write(frame(9, `ping ${i}`), written));
     c.socket.resume();
     await sent;
     await until(() => data(c).length === bytes.length);
@@ -342,6 +338,7 @@ describe("an open WebSocket", () => {
     const piece = Buffer.alloc(50_000, "p");
     while (ch.transport.write(piece, 0, piece.length) > 0);
     ch.transport.end();
+    f.clock.forward(2000);
     await until(() => f.listeners.list()[0]?.currentConns === 0);
     expect(ch.reason).toBeNull();
   });

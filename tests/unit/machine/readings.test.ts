@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { tmpdir } from "node:os";
 import { cpuMeter, createOsReadings, systemMemory } from "../../../server/machine/readings.ts";
+import { PATIENCE_MS } from "../../support/until.ts";
 
 const isShare = (n: number | null): boolean => n !== null && n >= 0 && n <= 100;
 
@@ -10,7 +11,7 @@ describe("readings of the operating system", () => {
     expect(cpu()).toBeNull();
     // The kernel counts in hundredths of a second; work until it has counted.
     let share: number | null = null;
-    const end = performance.now() + 5000;
+    const end = performance.now() + PATIENCE_MS;
     while (share === null && performance.now() < end) share = cpu();
     expect(isShare(share)).toBe(true);
   });

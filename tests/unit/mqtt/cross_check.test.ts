@@ -92,7 +92,7 @@ describe("PUBLISH", () => {
   }
 
   function ours(m: Sample<typeof model>): Uint8Array {
-    return encodePublish(m.version, m, m.qos, m.retain, m.dup && m.qos > 0, m.packetId, null, m.messageExpiry, m.alias, true);
+    return encodePublish(m.version, m, { ...m, dup: m.dup && m.qos > 0, subIds: null, sendTopic: true });
   }
 
   test("what we encode we decode", () => {

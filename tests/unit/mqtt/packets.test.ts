@@ -15,6 +15,7 @@ import { CLIENT_ROWS, CLIENT_TABLES } from "../../packets/index.ts";
 import {
   CONNACK_ROWS,
   PINGRESP_BYTES,
+  PUBLISH_HEADER,
   SERVER_ACK_ROWS,
   SERVER_AUTH_ROWS,
   SERVER_DISCONNECT_ROWS,
@@ -108,7 +109,7 @@ describe("packet identifier of an encoded PUBLISH", () => {
     for (const size of [0, 100, 200, 20_000]) {
       for (const version of [4, 5] as const) {
         const m = { topic: `t/${"x".repeat(size)}`, payload: new Uint8Array(size), properties: null };
-        const out = encodePublish(version, m, 1, false, false, 0xabcd, null, -1, 0, true);
+        const out = encodePublish(version, m, { ...PUBLISH_HEADER, qos: 1, packetId: 0xabcd });
         const at = publishPacketIdOffset(out);
         expect([out[at], out[at + 1]]).toEqual([0xab, 0xcd]);
       }

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { connackCodeV3, RC, reasonName, subackCodeV3 } from "../../../server/mqtt/reason_codes.ts";
+import { connackCodeV3, RC, reasonName, refusalName, subackCodeV3 } from "../../../server/mqtt/reason_codes.ts";
 
 test("every code has a word of its own", () => {
   const codes = new Set<number>(Object.values(RC));
@@ -20,6 +20,30 @@ test("CONNACK codes for 3.x: refusals stay refusals, within 1..5", () => {
     if (code === RC.SUCCESS) expect(old).toBe(0);
     else expect(old >= 1 && old <= 5).toBe(true);
   }
+});
+
+test("a refused CONNECT is counted under the word of the code its client was sent, spelt as EMQ X 3.1 spelt it", () => {
+  const words = (version: number) =>
+    [RC.UNSUPPORTED_PROTOCOL_VERSION, RC.CLIENT_IDENTIFIER_NOT_VALID, RC.BAD_USERNAME_OR_PASSWORD, RC.NOT_AUTHORIZED, RC.BANNED].map((c) =>
+      refusalName(version, c),
+    );
+  const old = [
+    "unacceptable_protocol_version",
+    "client_identifier_not_valid",
+    "malformed_username_or_password",
+    "unauthorized_client",
+    "unauthorized_client",
+  ];
+  expect(words(3)).toEqual(old);
+  expect(words(4)).toEqual(old);
+  expect(words(5)).toEqual([
+    "unsupported_protocol_version",
+    "client_identifier_not_valid",
+    "bad_username_or_password",
+    "not_authorized",
+    "banned",
+  ]);
+  expect(refusalName(4, RC.QUOTA_EXCEEDED)).toBe("server_unavaliable");
 });
 
 test("3.1.1 [MQTT-3.9.3-2] SUBACK codes are 0, 1, 2 and 0x80", () => {

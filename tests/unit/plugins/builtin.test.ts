@@ -11,7 +11,7 @@ import type { ReconService } from "../../../server/plugins/plugin.ts";
 import { pluginTemplate } from "../../../server/plugins/plugin_template/index.ts";
 import { recon } from "../../../server/plugins/recon/index.ts";
 import { reloader } from "../../../server/plugins/reloader/index.ts";
-import { manage, removeTempDirs, running, tempDir, texts, turns } from "./harness.ts";
+import { manage, removeTempDirs, running, tempDir, turns } from "./harness.ts";
 
 const DIR = tempDir();
 afterAll(removeTempDirs);
@@ -77,7 +77,7 @@ describe("the list", () => {
       "dashboard.listener.http.acceptors": "4",
       "dashboard.listener.http.max_clients": "512",
     });
-    expect(manager.configRows("emqx_recon")[0]?.desc).toBe("Global GC Interval");
+    expect(manager.configRows("emqx_recon")[0]?.desc).toBe("Global GC Interval{@configurable}");
   });
 });
 
@@ -165,17 +165,17 @@ describe("emqx_dashboard", () => {
     const { host } = await running(dashboard, { settings: { "dashboard.trusted_proxies": "127.0.0.1, 10.0.0.0/8" } });
     const settings = host.calls[0]?.[1] as DashboardConfig;
     expect(settings.listeners[0]?.trustedProxies).toEqual(["127.0.0.1", "10.0.0.0/8"]);
-    const { manager } = manage([dashboard], { settings: { "dashboard.trusted_proxies": "my-proxy" } });
-    expect(await manager.startAll()).toMatchObject([
-      { error: expect.stringMatching(/^dashboard\.trusted_proxies: expected addresses and ranges/) },
-    ]);
+    expect(() => manage([dashboard], { settings: { "dashboard.trusted_proxies": "my-proxy" } })).toThrow(
+      "dashboard.trusted_proxies = my-proxy: expected addresses and ranges",
+    );
   });
 
-  test("a rule that is none", async () => {
-    const { manager } = manage([dashboard], { settings: { "dashboard.listener.http.access.1": "let me in" } });
-    expect(await manager.startAll()).toMatchObject([
-      { error: expect.stringMatching(/^dashboard\.listener\.http\.access\.1: expected a rule/) },
-    ]);
+  test("a rule that is none keeps the node from starting", () => {
+    for (const rule of ["let me in", "allow 10.0.0.0/99"]) {
+      expect(() => manage([dashboard], { settings: { "dashboard.listener.http.access.1": rule } })).toThrow(
+        `emqx_dashboard.conf:1: dashboard.listener.http.access.1 = ${rule}: expected a rule`,
+      );
+    }
   });
 });
 
@@ -254,13 +254,15 @@ describe("emqx_reloader", () => {
   });
 
   test("0 = only when asked; no file outside the data directory", async () => {
-    const { host, kit, manager } = await running(reloader, { settings: { "reloader.interval": "0", "reloader.logfile": "" } });
+    const { host, kit, manager, replaceConfig } = await running(reloader, {
+      settings: { "reloader.interval": "0", "reloader.logfile": "" },
+    });
     kit.pass(10_000);
     expect(host.calls).toEqual([]);
     host.reloaded = ["x"];
     expect(await manager.service("emqx_reloader")?.reloadNow()).toEqual(["x"]);
     for (const path of ["../r.log", "/tmp/r.log"]) {
-      await expect(manager.replaceConfig("emqx_reloader", { "reloader.logfile": path })).rejects.toThrow(/in the data directory/);
+      await expect(replaceConfig("emqx_reloader", { "reloader.logfile": path })).rejects.toThrow(/in the data directory/);
     }
     expect(manager.isRunning("emqx_reloader")).toBe(true);
   });
@@ -309,6 +311,6 @@ describe("emqx_plugin_template", () => {
     kit.connected("c");
     kit.pass(60_000);
     expect(kit.log.lines.map((l) => l.message)).toEqual(expect.arrayContaining(["hello", "still here"]));
-    expect(await manager.updateSettings(texts({}))).toEqual([]);
+    expect(await manager.updateSettings()).toEqual({ changed: [], refused: new Map() });
   });
 });

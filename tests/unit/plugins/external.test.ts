@@ -100,8 +100,12 @@ describe("a plugin from a file", () => {
     writeFileSync(join(dir, "greeter.conf"), "greeter.text = x\ngreeter.nope = 1\n");
     await expect(m.manager.reload("greeter")).rejects.toThrow(/greeter\.conf:2: greeter has no key greeter\.nope/);
     expect(row(m, "greeter")).toMatchObject({ active: false, error: expect.stringContaining("greeter.conf:2") });
+    for (const name of ["constructor", "toString", "__proto__"]) {
+      writeFileSync(join(dir, "greeter.conf"), `${name} = x\n`);
+      await expect(m.manager.reload("greeter")).rejects.toThrow(`greeter.conf:1: greeter has no key ${name}`);
+    }
     writeFileSync(join(dir, "greeter.conf"), "greeter.pause = soon\n");
-    await expect(m.manager.load("greeter")).rejects.toThrow(/greeter\.pause: expected a duration/);
+    await expect(m.manager.load("greeter")).rejects.toThrow(/greeter\.conf:1: greeter\.pause = soon: expected a duration/);
     writeFileSync(join(dir, "greeter.conf"), "");
     await m.manager.load("greeter");
     expect(row(m, "greeter")).toMatchObject({ active: true, error: null });

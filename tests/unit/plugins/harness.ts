@@ -1,9 +1,12 @@
 /** Plugins under a real manager and a real core in memory. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createSettings, type Settings } from "../../../server/admin/settings.ts";
+import { type Config, loadConfig } from "../../../server/config/config.ts";
+import { Overrides, takeOverrides } from "../../../server/config/overrides.ts";
 import type { HttpServerConfig } from "../../../server/config/types.ts";
-import { PluginManager, type PluginManagerOptions, type SettingSource } from "../../../server/plugins/manager.ts";
+import { PluginManager, type PluginManagerOptions, type SettingChanges, type SettingsUpdate } from "../../../server/plugins/manager.ts";
 import type { AnyPlugin, Host } from "../../../server/plugins/plugin.ts";
 import { createPluginBroker } from "../../../server/plugins/plugin_broker.ts";
 import { TestKit } from "../../support/test_broker.ts";
@@ -33,23 +36,50 @@ export interface Managed {
   manager: PluginManager;
   host: HostRecorder;
   dataDir: string;
+  config: Config;
+  settings: Settings;
+  /** As `PUT plugin_configs`. */
+  replaceConfig(plugin: string, texts: Readonly<Record<string, unknown>> | null): Promise<unknown>;
+  /** As `PUT /configs/:app`. */
+  setLive(plugin: string, key: string, text: string): Promise<unknown>;
+  /** Other lines in the first plugin's configuration file, which is read again. */
+  reread(texts: Record<string, string>): Promise<SettingsUpdate>;
 }
 
-export interface Wishes extends Partial<Pick<PluginManagerOptions, "expandPluginsDir" | "dataDir">> {
+export interface Wishes extends Partial<Pick<PluginManagerOptions, "expandPluginsDir" | "dataDir" | "firstLoaded">> {
+  /** Lines of the first plugin's configuration file. */
   settings?: Record<string, string>;
+  flags?: Record<string, string>;
   kit?: TestKit;
 }
 
-export const texts = (o: Record<string, string>): SettingSource =>
-  new Map(Object.entries(o).map(([key, text]) => [key, { text, origin: "file" as const }]));
+const linesOf = (texts: Record<string, string>): string =>
+  Object.entries(texts)
+    .map(([key, text]) => `${key} = ${text}\n`)
+    .join("");
 
-export function manage(plugins: readonly AnyPlugin[], { settings = {}, kit = new TestKit(), ...more }: Wishes = {}): Managed {
+export function manage(plugins: readonly AnyPlugin[], { settings = {}, flags = {}, kit = new TestKit(), ...more }: Wishes = {}): Managed {
   const host = new HostRecorder();
   const dataDir = more.dataDir ?? tempDir();
+  const etc = tempDir();
+  const file = join(etc, `${plugins[0]?.name ?? "none"}.conf`);
+  writeFileSync(file, linesOf(settings));
+  const config = loadConfig({
+    tables: plugins.map((p) => ({ app: p.name, table: p.config, required: p.required ?? false })),
+    file: null,
+    flags: new Map(Object.entries({ "plugins.etc_dir": etc, ...flags })),
+  });
+  const overrides = new Overrides((namespace) => kit.store.kv(namespace));
+  const aside = takeOverrides(config, overrides.read(), () => []);
   const manager = new PluginManager({
     plugins,
-    settings: texts(settings),
+    configuration: {
+      texts: (plugin) => config.texts(plugin),
+      adopt: (plugin, lines) => config.adopt({ app: plugin.name, table: plugin.config }, lines),
+      fault: (plugin) => config.faults.get(plugin) ?? null,
+    },
     expandPluginsDir: more.expandPluginsDir ?? "",
+    firstLoaded: more.firstLoaded ?? null,
     broker: createPluginBroker(kit.broker),
     store: kit.store,
     clock: kit.clock,
@@ -57,7 +87,29 @@ export function manage(plugins: readonly AnyPlugin[], { settings = {}, kit = new
     host,
     dataDir,
   });
-  return { kit, manager, host, dataDir };
+  const ports = {
+    layers: config,
+    aside,
+    problems: () => [],
+    keep: (changes: SettingChanges) => overrides.write(changes),
+    changed: () => kit.broker.flush(),
+  };
+  const made = createSettings(ports, manager, kit.broker.alarms);
+  return {
+    kit,
+    manager,
+    host,
+    dataDir,
+    config,
+    settings: made,
+    replaceConfig: async (plugin, texts) => made.commit(manager.replacement(plugin, texts)),
+    setLive: async (plugin, key, text) => made.commit(manager.liveChange(plugin, key, text)),
+    async reread(texts) {
+      writeFileSync(file, linesOf(texts));
+      config.reread((plugin) => manager.isRunning(plugin));
+      return manager.updateSettings();
+    },
+  };
 }
 
 /** A manager with one plugin, which runs. */

@@ -4,7 +4,7 @@ import { duration, integer, optional, secret, text } from "../../../server/lib/c
 import { PluginError } from "../../../server/plugins/manager.ts";
 import { type AnyPlugin, definePlugin, type PluginContext } from "../../../server/plugins/plugin.ts";
 import { TestKit } from "../../support/test_broker.ts";
-import { manage, removeTempDirs, running, texts, turns } from "./harness.ts";
+import { manage, removeTempDirs, running, turns } from "./harness.ts";
 
 afterAll(removeTempDirs);
 
@@ -101,6 +101,28 @@ describe("load and unload", () => {
     const second = manage(set(), { kit }).manager;
     await second.startAll();
     expect(second.list().map((r) => r.active)).toEqual([true, false, true]);
+  });
+
+  test("at the first start on a data directory another list decides; later what was loaded and unloaded", async () => {
+    const kit = new TestKit();
+    const set = () => [
+      probe("listed").plugin,
+      probe("default", { activeByDefault: true }).plugin,
+      probe("must", { required: true }).plugin,
+    ];
+    const firstLoaded = new Set(["listed", "unknown"]);
+    const active = async (): Promise<string[]> => {
+      const { manager } = manage(set(), { kit, firstLoaded });
+      await manager.startAll();
+      return manager.list().flatMap((r) => (r.active ? [r.name] : []));
+    };
+    expect(await active()).toEqual(["listed", "must"]);
+    const { manager } = manage(set(), { kit });
+    await manager.load("default");
+    expect(await active()).toEqual(["default", "listed", "must"]);
+    const fresh = manage(set(), { firstLoaded: null }).manager;
+    await fresh.startAll();
+    expect(fresh.list().flatMap((r) => (r.active ? [r.name] : []))).toEqual(["default", "must"]);
   });
 
   test("everything registered is taken back, last first", async () => {
@@ -239,7 +261,7 @@ describe("plugins that fail", () => {
 describe("settings", () => {
   test("ctx.config has the values of file and defaults, ctx.many those of numbered keys in order", async () => {
     const p = probe();
-    await running(p.plugin, { settings: { "probe.limit": "7", "probe.rule.10": "b", "probe.rule.2": "a", "other.key": "x" } });
+    await running(p.plugin, { settings: { "probe.limit": "7", "probe.rule.10": "b", "probe.rule.2": "a" } });
     const ctx = p.starts[0] as PluginContext;
     expect(ctx.config).toMatchObject({ "probe.limit": 7, "probe.pause": 10_000, "probe.word": null, "probe.key": "public" });
     expect([...ctx.many("probe.rule.$n")]).toEqual([
@@ -251,8 +273,9 @@ describe("settings", () => {
   test("a bad value from a file: the plugin does not start, the key is named", async () => {
     const { manager } = manage([probe().plugin], { settings: { "probe.pause": "soon" } });
     const err = await failure(manager.load("probe"));
-    expect(err.kind).toBe("bad_value");
-    expect(err.message).toStartWith("probe.pause: expected a duration");
+    expect(err.kind).toBe("failed");
+    expect(err.message).toMatch(/\/probe\.conf:1: probe\.pause = soon: expected a duration/);
+    expect(manager.list()[0]).toMatchObject({ active: false });
   });
 
   test("rows: what 3.1's file has is required, optional keys are empty, the wildcard stands for itself", () => {
@@ -271,8 +294,8 @@ describe("settings", () => {
 
   test("replaceConfig replaces the whole set, restarts, and survives a restart of the node", async () => {
     const p = probe();
-    const { manager, kit } = await running(p.plugin, { settings: { "probe.limit": "7", "probe.word": "hi" } });
-    await manager.replaceConfig("probe", { "probe.pause": "1m", "probe.rule.1": "r" });
+    const { manager, kit, replaceConfig } = await running(p.plugin, { settings: { "probe.limit": "7", "probe.word": "hi" } });
+    await replaceConfig("probe", { "probe.pause": "1m", "probe.rule.1": "r" });
     expect(p.starts).toHaveLength(2);
     expect(p.starts[1]?.config).toMatchObject({ "probe.limit": 5, "probe.pause": 60_000, "probe.word": null });
     expect([...(p.starts[1] as PluginContext).many("probe.rule.$n")]).toEqual([["1", "r"]]);
@@ -286,69 +309,94 @@ describe("settings", () => {
     const again = probe();
     const next = await running(again.plugin, { kit, settings: { "probe.limit": "7" } });
     expect(again.starts[0]?.config).toMatchObject({ "probe.limit": 5, "probe.pause": 60_000 });
-    await next.manager.replaceConfig("probe", null);
+    await next.replaceConfig("probe", null);
     expect(again.starts[1]?.config).toMatchObject({ "probe.limit": 7, "probe.pause": 10_000 });
   });
 
   test("a bad set changes nothing and names the key", async () => {
     const p = probe();
-    const { manager } = await running(p.plugin);
+    const { manager, replaceConfig } = await running(p.plugin);
     for (const [set, key] of [
       [{ "probe.pause": "1m", "probe.nope": "1" }, "probe.nope"],
       [{ "probe.pause": "1m", "probe.limit": "many" }, "probe.limit"],
       [{ "probe.pause": "1m", "probe.limit": 3 as unknown as string }, "probe.limit"],
       [{ "probe.rule.x": "not a number" }, "probe.rule.x"],
     ] as const) {
-      expect((await failure(manager.replaceConfig("probe", set))).message).toContain(key);
+      expect((await failure(replaceConfig("probe", set))).message).toContain(key);
     }
-    expect((await failure(manager.replaceConfig("nope", {}))).kind).toBe("not_found");
+    expect((await failure(replaceConfig("nope", {}))).kind).toBe("not_found");
     expect(p.starts).toHaveLength(1);
     expect(manager.configRows("probe")[0]).toMatchObject({ key: "probe.limit", origin: "default" });
   });
 
   test("a secret is hidden once it is not the default, and stays when its stars are sent back", async () => {
     const p = probe();
-    const { manager } = await running(p.plugin);
-    await manager.replaceConfig("probe", { "probe.key": "s3cret" });
+    const { manager, replaceConfig } = await running(p.plugin);
+    await replaceConfig("probe", { "probe.key": "s3cret" });
     expect(manager.configRows("probe")[0]).toMatchObject({ key: "probe.key", value: "******" });
-    await manager.replaceConfig("probe", { "probe.key": "******", "probe.limit": "1" });
-    expect(p.starts[2]?.config).toMatchObject({ "probe.key": "s3cret", "probe.limit": 1 });
+    await replaceConfig("probe", { "probe.key": "******", "probe.limit": "1" });
+    expect(p.starts.at(-1)?.config).toMatchObject({ "probe.key": "s3cret", "probe.limit": 1 });
   });
 
   test("when it does not start with the new set, the old one is back in force", async () => {
     const p = probe("probe", {}, (ctx) => {
       if (ctx.config["probe.word"] === "bad") throw new Error("word refused");
     });
-    const { manager } = await running(p.plugin, { settings: { "probe.limit": "7" } });
-    expect((await failure(manager.replaceConfig("probe", { "probe.word": "bad" }))).message).toBe("word refused");
-    expect(manager.list()[0]).toMatchObject({ active: true, error: "word refused" });
+    const { manager, replaceConfig, config, kit } = await running(p.plugin, { settings: { "probe.limit": "7" } });
+    await expect(replaceConfig("probe", { "probe.word": "bad" })).rejects.toThrow("probe does not run with it: word refused");
+    expect(manager.list()[0]).toMatchObject({ active: true, error: "config: word refused" });
     expect(p.starts.at(-1)?.config).toMatchObject({ "probe.limit": 7, "probe.word": null });
+    expect([config.raw("probe.limit"), config.raw("probe.word"), config.override("probe.word")]).toEqual(["7", "", undefined]);
+    expect(kit.store.kv("settings").entries()).toEqual([]);
   });
 
-  test("a required plugin is restarted a little later: it may be answering", async () => {
-    const p = probe("probe", { required: true });
-    const { manager, kit } = await running(p.plugin);
-    await manager.replaceConfig("probe", { "probe.limit": "1" });
-    expect(p.starts).toHaveLength(1);
-    kit.pass(600);
-    // The next turn in the queue comes after the restart.
-    await manager.updateSettings(texts({}));
-    expect(p.starts).toHaveLength(2);
+  test("a required plugin is restarted before the answer: whether it runs is part of it", async () => {
+    const p = probe("probe", { required: true }, (ctx) => {
+      if (ctx.config["probe.word"] === "bad") throw new Error("word refused");
+    });
+    const { manager, replaceConfig } = await running(p.plugin);
+    await replaceConfig("probe", { "probe.pause": "1s" });
+    expect(p.starts.map((ctx) => ctx.config["probe.pause"])).toEqual([10_000, 1000]);
+    await expect(replaceConfig("probe", { "probe.word": "bad" })).rejects.toThrow("word refused");
+    expect(manager.isRunning("probe")).toBe(true);
+    expect(p.starts.at(-1)?.config).toMatchObject({ "probe.pause": 1000, "probe.word": null });
+  });
+
+  test("environment and flags stand above what the API says", async () => {
+    const p = probe();
+    const { manager, replaceConfig, setLive } = await running(p.plugin, { flags: { "probe.limit": "8", "probe.word": "flag" } });
+    await replaceConfig("probe", { "probe.pause": "1m", "probe.limit": "8" });
+    expect(p.starts.at(-1)?.config).toMatchObject({ "probe.limit": 8, "probe.pause": 60_000, "probe.word": "flag" });
+    expect(manager.configRows("probe").find((r) => r.key === "probe.word")).toMatchObject({ value: "flag", origin: "flag" });
+    await expect(replaceConfig("probe", { "probe.word": "mine" })).rejects.toThrow(
+      "probe.word is set by --set probe.word, which stands above",
+    );
+    await expect(setLive("probe", "probe.limit", "9")).rejects.toThrow("probe.limit is set by --set probe.limit");
+    expect(p.starts.at(-1)?.config).toMatchObject({ "probe.limit": 8, "probe.pause": 60_000, "probe.word": "flag" });
+  });
+
+  test("names that every object has are keys of no plugin", async () => {
+    const { replaceConfig, setLive } = await running(probe().plugin);
+    for (const name of ["constructor", "toString", "hasOwnProperty", "valueOf", "__proto__", "probe.constructor"]) {
+      const set = JSON.parse(`{"${name}":"1"}`) as Record<string, unknown>;
+      expect(await failure(replaceConfig("probe", set))).toMatchObject({ kind: "unknown_key", message: `probe has no key ${name}` });
+      expect((await failure(setLive("probe", name, "1"))).kind).toBe("unknown_key");
+    }
   });
 
   test("live keys: set at once, in base units, kept, and only while the plugin runs", async () => {
     const p = probe();
-    const { manager, kit } = manage([p.plugin]);
+    const { manager, kit, setLive } = manage([p.plugin]);
     expect(manager.liveItems()).toEqual([]);
-    expect((await failure(manager.setLive("probe", "probe.limit", "9"))).kind).toBe("not_started");
+    expect((await failure(setLive("probe", "probe.limit", "9"))).kind).toBe("not_started");
     await manager.load("probe");
-    await manager.setLive("probe", "probe.limit", "9");
+    await setLive("probe", "probe.limit", "9");
     expect(p.starts[0]?.config).toMatchObject({ "probe.limit": 9 });
     expect(manager.liveItems()).toEqual([{ key: "probe.limit", value: "9", datatpye: "integer", datatype: "integer", app: "probe" }]);
     expect(manager.configRows("probe")[0]).toMatchObject({ key: "probe.limit", value: "9", origin: "api", required: true });
-    expect((await failure(manager.setLive("probe", "probe.pause", "1s"))).kind).toBe("unknown_key");
-    expect((await failure(manager.setLive("probe", "probe.limit", "x"))).kind).toBe("bad_value");
-    expect((await failure(manager.setLive("nope", "probe.limit", "1"))).kind).toBe("not_found");
+    expect((await failure(setLive("probe", "probe.pause", "1s"))).kind).toBe("unknown_key");
+    expect((await failure(setLive("probe", "probe.limit", "x"))).kind).toBe("bad_value");
+    expect((await failure(setLive("nope", "probe.limit", "1"))).kind).toBe("not_found");
     const again = probe();
     await running(again.plugin, { kit });
     expect(again.starts[0]?.config).toMatchObject({ "probe.limit": 9 });
@@ -356,17 +404,16 @@ describe("settings", () => {
 
   test("files read again: live keys change in place, others restart the plugin, those set by the API stay", async () => {
     const p = probe();
-    const { manager } = await running(p.plugin);
-    expect(await manager.updateSettings(texts({ "probe.limit": "8" }))).toEqual(["probe.limit"]);
+    const { reread, replaceConfig } = await running(p.plugin);
+    const changed = async (texts: Record<string, string>): Promise<string[]> => (await reread(texts)).changed;
+    expect(await changed({ "probe.limit": "8" })).toEqual(["probe.limit"]);
     expect(p.starts).toHaveLength(1);
     expect(p.starts[0]?.config).toMatchObject({ "probe.limit": 8 });
-    expect(await manager.updateSettings(texts({ "probe.limit": "8", "probe.word": "new" }))).toEqual(["probe.word"]);
+    expect(await changed({ "probe.limit": "8", "probe.word": "new" })).toEqual(["probe.word"]);
     expect(p.starts).toHaveLength(2);
-    expect(await manager.updateSettings(texts({ "probe.limit": "8", "probe.word": "new", "probe.rule.1": "r" }))).toEqual([
-      "probe.rule.$n",
-    ]);
-    await manager.replaceConfig("probe", { "probe.word": "mine" });
-    expect(await manager.updateSettings(texts({ "probe.limit": "3" }))).toEqual([]);
+    expect(await changed({ "probe.limit": "8", "probe.word": "new", "probe.rule.1": "r" })).toEqual(["probe.rule.$n"]);
+    await replaceConfig("probe", { "probe.word": "mine" });
+    expect(await changed({ "probe.limit": "3" })).toEqual([]);
     expect(p.starts.at(-1)?.config).toMatchObject({ "probe.limit": 5, "probe.word": "mine" });
   });
 
@@ -374,9 +421,18 @@ describe("settings", () => {
     const p = probe("probe", {}, (ctx) => {
       if (ctx.config["probe.word"] === "bad") throw new Error("word refused");
     });
-    const { manager } = await running(p.plugin, { settings: { "probe.word": "good" } });
-    expect(await manager.updateSettings(texts({ "probe.word": "bad" }))).toEqual([]);
+    const { manager, reread } = await running(p.plugin, { settings: { "probe.word": "good" } });
+    const { changed, refused } = await reread({ "probe.word": "bad" });
+    expect([changed, [...refused]]).toEqual([[], [["probe", "word refused"]]]);
     expect(manager.list()[0]).toMatchObject({ active: true, error: "config: word refused" });
     expect(p.starts.at(-1)?.config).toMatchObject({ "probe.word": "good" });
+    // A file that is wrong while its plugin runs changes nothing; while it does not run, it keeps it from starting.
+    await expect(reread({ "probe.limit": "many" })).rejects.toThrow("probe.limit = many: expected a whole number");
+    expect(p.starts.at(-1)?.config).toMatchObject({ "probe.limit": 5, "probe.word": "good" });
+    await manager.unload("probe");
+    await reread({ "probe.limit": "many" });
+    expect((await failure(manager.load("probe"))).message).toContain("probe.conf:1: probe.limit = many");
+    await reread({});
+    await manager.load("probe");
   });
 });

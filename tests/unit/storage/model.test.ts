@@ -146,11 +146,18 @@ class Twin {
   }
 }
 
-/** Without the order of subscriptions, which no one relies on. */
+/** Without the order of subscriptions, which no one relies on, and with messages numbered as they are met: a store may number them as it likes. */
 function view(sessions: StoredSession[]): unknown {
+  const met = new Map<number, number>();
+  const number = (id: number): number => {
+    if (!met.has(id)) met.set(id, met.size + 1);
+    return met.get(id) as number;
+  };
+  const deliveries = (s: StoredSession) =>
+    s.deliveries.map((d) => ({ ...d, message: { ...d.message, storeId: number(d.message.storeId as number) } }));
   const rels = (s: StoredSession) => s.awaitingRel.toSorted((x, y) => x.packetId - y.packetId);
   const subs = (s: StoredSession) => s.subscriptions.toSorted((x, y) => (x.filter < y.filter ? -1 : 1));
-  return sessions.map((s) => ({ ...s, awaitingRel: rels(s), subscriptions: subs(s) }));
+  return sessions.map((s) => ({ ...s, deliveries: deliveries(s), awaitingRel: rels(s), subscriptions: subs(s) }));
 }
 
 test(`${SEEDS} random journals of ${STEPS} steps with crashes`, () => {

@@ -15,6 +15,7 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
+import { MIGRATIONS } from "../../../server/storage/migrations/index.ts";
 import { openStore, StoreError } from "../../../server/storage/sqlite.ts";
 import { bytes, message, meta, row } from "./fixtures.ts";
 import { copyFiles, counts, inside, LogRecorder, newDir, openIn } from "./sqlite_harness.ts";
@@ -140,10 +141,31 @@ test("a newer format is refused and left as it is", () => {
   edit(dir, (d) => d.run("PRAGMA user_version = 99"));
   const err = refusal(dir);
   expect(err.code).toBe("newer");
-  expect(err.message).toContain(`${db(dir)} was written by a newer version (data format 99, this program knows 1): use the newer version`);
-  edit(dir, (d) => d.run("PRAGMA user_version = 1"));
+  expect(err.message).toContain(
+    `${db(dir)} was written by a newer version (data format 99, this program knows ${MIGRATIONS.length}): use the newer version`,
+  );
+  edit(dir, (d) => d.run("PRAGMA user_version = 2"));
   const store = openIn(dir);
   expect(store.sessions.load()[0]?.deliveries).toHaveLength(200);
+  store.close();
+});
+
+test("settings of plugins kept in the form of before are one row each", () => {
+  const dir = filled();
+  edit(dir, (d) => {
+    d.run("PRAGMA user_version = 1");
+    const put = d.prepare("INSERT INTO kv (namespace, key, value) VALUES ('plugins', ?, ?)");
+    put.run("config/emqx_retainer", JSON.stringify({ "retainer.max_payload_size": "2MB", "retainer.expiry_interval": "1h" }));
+    put.run("live/emqx_retainer", JSON.stringify({ "retainer.max_payload_size": "3MB" }));
+    put.run("state/emqx_retainer", "loaded");
+    put.finalize();
+  });
+  const store = openIn(dir);
+  expect(store.kv("settings").entries()).toEqual([
+    ["retainer.expiry_interval", "1h"],
+    ["retainer.max_payload_size", "3MB"],
+  ]);
+  expect(store.kv("plugins").entries()).toEqual([["state/emqx_retainer", "loaded"]]);
   store.close();
 });
 

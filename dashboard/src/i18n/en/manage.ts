@@ -139,6 +139,7 @@ export const manage = {
   "settings.restart": "Acts after a restart of the broker: {keys}",
   "settings.saved": "{key} saved; it acts now",
   "settings.savedRestart": "{key} saved; it acts after a restart",
+  "settings.unused": "not in force: {value}",
   "settings.editOne": "Edit {key}",
   "settings.reset": "Back to file or default",
   "settings.resetOne": "Set {key} back to file or default",

@@ -137,6 +137,7 @@ export const manage = {
   "settings.restart": "以下配置在重启后生效：{keys}",
   "settings.saved": "{key} 已保存并生效",
   "settings.savedRestart": "{key} 已保存，重启后生效",
+  "settings.unused": "未生效：{value}",
   "settings.editOne": "编辑 {key}",
   "settings.reset": "恢复为文件值或默认值",
   "settings.resetOne": "将 {key} 恢复为文件值或默认值",

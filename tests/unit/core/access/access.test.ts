@@ -1,9 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import { Access, type AclHolder } from "../../../../server/core/access/access.ts";
 import { Hooks } from "../../../../server/core/hooks.ts";
-import type { AclStep, Action, AuthResult, AuthStep, ClientInfo, Credentials } from "../../../../server/core/types.ts";
+import type { AclStep, AclVerdict, Action, AuthResult, AuthStep, ClientInfo, Credentials } from "../../../../server/core/types.ts";
 import { Metrics } from "../../../../server/core/watch/metrics.ts";
 import { aClient, aZone, recordingLog, silentLog } from "../../../support/access.ts";
+import { mono } from "../../../support/time.ts";
 
 const PASSWORD: Credentials = { password: new TextEncoder().encode("secret") };
 const NONE: Credentials = { password: null };
@@ -31,6 +32,35 @@ describe("authentication", () => {
     expect(code(access.authenticate(off, NONE))).toBe(0x87);
     expect(asked).toBe(0);
     expect([metrics.authSuccess, metrics.authAnonymous, metrics.authFailure]).toEqual([1, 1, 1]);
+  });
+
+  test("a handler may ask to see anonymous clients too, also behind one that answers later", async () => {
+    const { hooks, access } = setUp();
+    const asked: string[] = [];
+    hooks.add("client.authenticate", "later", () => Promise.resolve(null).finally(() => asked.push("later")), 2, { anonymous: true });
+    hooks.add(
+      "client.authenticate",
+      "other",
+      () => {
+        asked.push("other");
+        return { allow: true };
+      },
+      1,
+    );
+    hooks.add(
+      "client.authenticate",
+      "names",
+      () => {
+        asked.push("names");
+        return { allow: false, code: 0x86, why: "listed" };
+      },
+      0,
+      {
+        anonymous: true,
+      },
+    );
+    expect(code(await access.authenticate(aClient({ username: null }), NONE))).toBe(0x86);
+    expect(asked).toEqual(["later", "names"]);
   });
 
   test("a user name alone, or a password alone, is asked for", () => {
@@ -187,8 +217,15 @@ function withCache(answer: AclStep | Promise<AclStep> = { verdict: "allow" }) {
   const access = new Access(hooks, metrics);
   const holder: AclHolder & { readonly client: ClientInfo } = { client: aClient({}), aclCache: null };
   const time = { now: 0 };
-  const check = (action: Action, topic: string) => access.checkCached(holder, action, topic, time.now);
-  const fresh = () => access.freshUntil(holder.client, time.now);
+  let until: number = Number.NaN;
+  const check = (action: Action, topic: string): AclVerdict | Promise<AclVerdict> => {
+    const answer = access.checkCached(holder, action, topic, mono(time.now));
+    if (answer instanceof Promise) return answer;
+    until = answer.until;
+    return answer.verdict;
+  };
+  /** Of the last verdict that was given at once. */
+  const fresh = () => until;
   return { hooks, metrics, state, access, holder, time, check, fresh };
 }
 

@@ -3,6 +3,7 @@ import { registerAclFile } from "../../../../server/core/access/acl_file.ts";
 import { Banned } from "../../../../server/core/access/banned.ts";
 import { type ExplainRequest, type ExplainStep, explain } from "../../../../server/core/access/explain.ts";
 import { Flapping } from "../../../../server/core/access/flapping.ts";
+import { Guesses } from "../../../../server/core/access/guesses.ts";
 import { Hooks } from "../../../../server/core/hooks.ts";
 import type { ClientInfo } from "../../../../server/core/types.ts";
 import { Metrics } from "../../../../server/core/watch/metrics.ts";
@@ -15,7 +16,7 @@ function setUp() {
   const metrics = new Metrics();
   const banned = new Banned({ load: () => [], put() {}, delete() {} }, clock);
   const flapping = new Flapping(banned, clock, silentLog, metrics);
-  return { clock, hooks, metrics, banned, flapping };
+  return { clock, hooks, metrics, banned, flapping, guesses: new Guesses(clock, silentLog, metrics) };
 }
 const short = (steps: readonly ExplainStep[] | undefined): string[] =>
   (steps ?? []).map((s) => `${s.step}:${s.verdict}${s.final ? "!" : ""}`);
@@ -27,6 +28,21 @@ describe("explain authentication", () => {
     expect(r.authentication.allow).toBe(true);
     expect(short(r.authentication.steps)).toEqual(["limits:ignore", "banned:ignore", "flapping:ignore", "allow_anonymous:allow!"]);
     expect(r.acl).toBeNull();
+  });
+
+  test("too many wrong passwords before: nobody is asked", async () => {
+    const s = setUp();
+    let asked = 0;
+    s.hooks.add("client.authenticate", "one", () => {
+      asked++;
+      return null;
+    });
+    for (let i = 0; i < 30; i++) s.guesses.failed(aClient());
+    const r = await explain(s, aClient(), PASSWORD);
+    expect(short(r.authentication.steps)).toEqual(["limits:ignore", "banned:ignore", "flapping:ignore", "auth_failure_limit:deny!"]);
+    expect(r.authentication.allow).toBe(false);
+    expect(asked).toBe(0);
+    expect((await explain(s, aClient({ ip: "10.0.0.9" }), PASSWORD)).authentication.allow).toBe(true);
   });
 
   test("every handler up to the one that decides", async () => {

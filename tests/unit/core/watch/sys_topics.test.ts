@@ -7,21 +7,12 @@ import { Stats } from "../../../../server/core/watch/stats.ts";
 import { SysTopics } from "../../../../server/core/watch/sys_topics.ts";
 import { formatLocalTime } from "../../../../server/lib/time_format.ts";
 import { aClient, FakeClock, silentLog } from "../../../support/access.ts";
+import { testNode } from "../../../support/zone.ts";
 
 const PREFIX = "$SYS/brokers/emqx@127.0.0.1/";
 
 function setUp(changes: Partial<NodeConfig> = {}) {
-  const node: NodeConfig = {
-    nodeName: "emqx@127.0.0.1",
-    apiVersion: "v3.1.0",
-    sysIntervalMs: 60_000,
-    sharedStrategy: "random",
-    presence: true,
-    presenceQos: 1,
-    autoSubscribe: [],
-    rewrite: [],
-    ...changes,
-  };
+  const node = testNode(changes);
   const clock = new FakeClock();
   const metrics = new Metrics();
   const stats = new Stats();

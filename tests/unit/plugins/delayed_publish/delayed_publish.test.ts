@@ -7,7 +7,8 @@ import type { DelayedService } from "../../../../server/plugins/plugin.ts";
 import { retainer } from "../../../../server/plugins/retainer/index.ts";
 import type { MemoryStore } from "../../../support/memory_store.ts";
 import { type TestClient, TestKit } from "../../../support/test_broker.ts";
-import { manage, removeTempDirs, running, type Wishes } from "../harness.ts";
+import { mono, wall } from "../../../support/time.ts";
+import { manage, removeTempDirs, running, turns, type Wishes } from "../harness.ts";
 
 afterAll(removeTempDirs);
 
@@ -23,25 +24,56 @@ const got = (c: TestClient): [topic: string, payload: string][] => c.messages().
 
 test("the queue gives what is due, in order of time and then of arrival", () => {
   fc.assert(
-    fc.property(fc.array(fc.tuple(fc.nat(50), fc.boolean())), (rows) => {
+    fc.property(fc.array(fc.tuple(fc.nat(50), fc.boolean(), fc.boolean())), (rows) => {
       const queue = new DelayQueue();
       const message = new Message("t", Buffer.from("x"), 0, false, "", null, 0, 0, null);
-      rows.forEach(([dueAt], id) => {
-        queue.add({ id, dueAt, message });
+      rows.forEach(([dueAt, , byTime], id) => {
+        if (byTime) queue.addTime({ id, dueAt, message });
+        else queue.addDelay({ id, dueAt, message }, mono(1000 + dueAt));
       });
       const left = rows.map(([dueAt, stays], id) => ({ id, dueAt, stays })).filter((r) => r.stays || !queue.cancel(r.id));
       const sorted = left.sort((a, b) => a.dueAt - b.dueAt || a.id - b.id).map((r) => r.id);
       expect(queue.rows().map((r) => r.id)).toEqual(sorted);
       const due = sorted.filter((id) => (rows[id]?.[0] ?? 0) <= 25);
-      for (const id of due) expect(queue.take(25)?.id).toBe(id);
-      expect(queue.take(25)).toBeUndefined();
+      for (const id of due) expect(queue.take(wall(25), mono(1025))?.id).toBe(id);
+      expect(queue.take(wall(25), mono(1025))).toBeUndefined();
       expect(queue.size).toBe(sorted.length - due.length);
     }),
     { numRuns: 200, seed: 3 },
   );
 });
 
+test("cancelled rows do not wait in memory for their time", () => {
+  const queue = new DelayQueue();
+  const message = new Message("t", Buffer.from("x"), 0, false, "", null, 0, 0, null);
+  for (let id = 0; id < 100_000; id++) {
+    queue.addDelay({ id, dueAt: 1e12 + id, message }, mono(1e9 + id));
+    queue.cancel(id);
+  }
+  expect(queue.size).toBe(0);
+  expect(queue.held).toBeLessThan(2500);
+  expect(queue.cancel(5)).toBe(false);
+});
+
 describe("delayed messages", () => {
+  test("a delay runs on though somebody sets the clock; a time of day moves with it", async () => {
+    const { kit, from, to } = await start();
+    const noon = Math.floor(kit.clock.time / 1000) + 3600;
+    from.publish("$delayed/2/delay", "1").publish(`$delayed/${noon}/day`, "2");
+    kit.clock.jump(3_500_000);
+    kit.pass(1000);
+    expect(got(to)).toEqual([]);
+    kit.pass(1100);
+    expect(got(to)).toEqual([["delay", "1"]]);
+    kit.clock.jump(-7_200_000);
+    from.publish("$delayed/3/back", "3");
+    kit.pass(3200);
+    expect(got(to)).toEqual([["back", "3"]]);
+    kit.clock.jump(7_300_000);
+    kit.pass(100);
+    expect(got(to)).toEqual([["day", "2"]]);
+  });
+
   test("come when they are due, in that order, not before, as they were published", async () => {
     const { kit, from, to, service } = await start();
     from.publish("$delayed/2/b", "second", 1, { messageId: 5, properties: { contentType: "text" } });
@@ -156,15 +188,13 @@ describe("refusals", () => {
     expect(from.take()).toMatchObject([{ cmd: "puback", reasonCode: 0x87 }]);
     kit.hooks.add("client.check_acl", "slow", async (_c, _a, topic) => (topic === "slow" ? { verdict: "deny" } : null));
     from.publish("$delayed/1/slow", "x", 1, { messageId: 6 });
-    await Bun.sleep(1);
-    kit.settle();
+    await turns(kit);
     expect(from.take()).toMatchObject([{ cmd: "puback", messageId: 6, reasonCode: 0x87 }]);
     expect(service.count).toBe(0);
     // And a rule about the delayed topic itself still counts.
     kit.hooks.add("client.check_acl", "no-delays", (_c, _a, topic) => (topic.startsWith("$delayed/") ? { verdict: "deny" } : null));
     from.publish("$delayed/1/open", "x", 1, { messageId: 7 });
-    await Bun.sleep(1);
-    kit.settle();
+    await turns(kit);
     expect(from.take()).toMatchObject([{ cmd: "puback", messageId: 7, reasonCode: 0x87 }]);
   });
 

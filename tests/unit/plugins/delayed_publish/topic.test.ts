@@ -14,7 +14,7 @@ describe("$delayed/<n>/<topic>", () => {
     ["the farthest time of day", NOW_S + MAX_DELAY_S, NOW + MAX_DELAY_S * 1000],
     ["4294967 is a time in 1970", MAX_DELAY_S, MAX_DELAY_S * 1000],
   ] as const) {
-    test(name, () => expect(parseDelayed(`$delayed/${n}/a/b`, NOW)).toEqual({ topic: "a/b", dueAt: due }));
+    test(name, () => expect(parseDelayed(`$delayed/${n}/a/b`, NOW)).toEqual({ topic: "a/b", dueAt: due, byTime: n >= MAX_DELAY_S }));
   }
 
   test("the topic is taken as it is", () => {

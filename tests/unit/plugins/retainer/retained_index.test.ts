@@ -3,12 +3,13 @@ import fc from "fast-check";
 import { Message } from "../../../../server/core/message.ts";
 import { topicMatches } from "../../../../server/mqtt/topic.ts";
 import { RetainedIndex } from "../../../../server/plugins/retainer/retained_index.ts";
+import { mono } from "../../../support/time.ts";
 
 const message = (topic: string, text = "x"): Message => new Message(topic, Buffer.from(text), 0, true, "c", null, 0, 0, null);
 const ALL = { found: Number.POSITIVE_INFINITY, visited: Number.POSITIVE_INFINITY };
 function indexOf(...topics: string[]): RetainedIndex {
   const index = new RetainedIndex();
-  for (const t of topics) index.set(message(t));
+  for (const t of topics) index.set(message(t), mono(0));
   return index;
 }
 const match = (index: RetainedIndex, filter: string): string[] | undefined => index.match(filter, ALL)?.map((e) => e.message.topic);
@@ -56,7 +57,7 @@ describe("matching", () => {
 
 test("a replaced message moves to the end of the order and keeps one place", () => {
   const index = indexOf("a", "b", "c");
-  index.set(message("a", "new"));
+  index.set(message("a", "new"), mono(0));
   expect(index.topics()).toEqual(["b", "c", "a"]);
   expect(index.size).toBe(3);
   expect(index.get("a")?.message.payload).toEqual(Buffer.from("new"));
@@ -70,7 +71,7 @@ test("the order is live: an iterator sees what is stored and misses what is dele
     seen.push(e.message.topic);
     if (e.message.topic === "a") {
       index.delete("b");
-      index.set(message("d"));
+      index.set(message("d"), mono(0));
     }
   }
   expect(seen).toEqual(["a", "c", "d"]);

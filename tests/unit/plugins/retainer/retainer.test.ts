@@ -82,10 +82,10 @@ describe("keeping", () => {
   });
 
   test("limits set while running count from the next message on", async () => {
-    const { service, from, manager } = await start();
+    const { service, from, setLive } = await start();
     retain(from, "a", "12345");
-    await manager.setLive("emqx_retainer", "retainer.max_payload_size", "2");
-    await manager.setLive("emqx_retainer", "retainer.max_retained_messages", "2");
+    await setLive("emqx_retainer", "retainer.max_payload_size", "2");
+    await setLive("emqx_retainer", "retainer.max_retained_messages", "2");
     for (const [t, text] of [
       ["b", "123"],
       ["c", "12"],
@@ -259,5 +259,40 @@ describe("the admin's door", () => {
     expect([service.clear(), service.clear(), service.count]).toEqual([2, 0, 0]);
     expect(stored(kit)).toEqual([]);
     await turns(kit);
+  });
+});
+
+describe("who gets retained messages at SUBSCRIBE", () => {
+  const ask = async (topic: string, rh: 0 | 1 | 2, times: number): Promise<number[]> => {
+    const { kit, from } = await start();
+    retain(from, "a", "x");
+    const c = kit.connected("c", 5);
+    return Array.from({ length: times }, () => c.subscribe(topic, 0, { rh }).messages().length);
+  };
+
+  test("Retain Handling 0 each time, 1 for a new subscription, 2 never [MQTT-3.3.1-9], [MQTT-3.3.1-10], [MQTT-3.3.1-11]", async () => {
+    expect(await ask("a", 0, 3)).toEqual([1, 1, 1]);
+    expect(await ask("a", 1, 3)).toEqual([1, 0, 0]);
+    expect(await ask("a", 2, 3)).toEqual([0, 0, 0]);
+  });
+
+  test("shared subscriptions never (4.8.2)", async () => {
+    expect(await ask("$share/g/a", 0, 2)).toEqual([0, 0]);
+    expect(await ask("$queue/a", 0, 2)).toEqual([0, 0]);
+  });
+
+  test("upgrade_qos counts for them as for all others", async () => {
+    for (const [upgradeQos, qos] of [
+      [false, [0, 1, 1]],
+      [true, [2, 2, 2]],
+    ] as const) {
+      const { kit, from } = await start({}, new TestKit({ zone: { upgradeQos } }));
+      retain(from, "t/0", "x", 0);
+      retain(from, "t/1", "x", 1);
+      retain(from, "t/2", "x", 2, { messageId: 2 });
+      const c = kit.connected("c", 5);
+      const seen = [2, 2, 1].map((wanted, i) => c.subscribe(`t/${i}`, wanted as 1 | 2).messages()[0]?.qos as number);
+      expect(seen).toEqual([...qos]);
+    }
   });
 });

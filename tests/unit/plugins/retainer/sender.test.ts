@@ -4,6 +4,7 @@ import type { SubscribeOptions } from "../../../../server/core/types.ts";
 import type { PluginBroker, PluginSession } from "../../../../server/plugins/plugin.ts";
 import { type Entry, RetainedIndex } from "../../../../server/plugins/retainer/retained_index.ts";
 import { RetainedSender } from "../../../../server/plugins/retainer/sender.ts";
+import { mono } from "../../../support/time.ts";
 
 const QOS1: SubscribeOptions = { qos: 1, nl: false, rap: false, rh: 0, subId: 0 };
 
@@ -45,7 +46,7 @@ class Bench {
   }
 
   store(n: number, prefix = "t"): this {
-    for (let i = 0; i < n; i++) this.index.set(new Message(`${prefix}/${i}`, Buffer.from("x"), 1, true, "from", null, i, 0, null));
+    for (let i = 0; i < n; i++) this.index.set(new Message(`${prefix}/${i}`, Buffer.from("x"), 1, true, "from", null, i, 0, null), mono(0));
     return this;
   }
   session(clientId: string, o: Partial<FakeSession> = {}): FakeSession {
@@ -72,6 +73,21 @@ class Bench {
 const topics = (n: number, prefix = "t"): string[] => Array.from({ length: n }, (_, i) => `${prefix}/${i}`);
 
 describe("slices", () => {
+  test("hundreds of filters that each select everything hold nobody up: a few are served at once, the rest in turns of their own", () => {
+    const b = new Bench().store(20_000);
+    const s = b.session("c", { maxMqueue: 0 });
+    for (let i = 0; i < 200; i++) b.sender.send("c", `${"+/".repeat(i % 3)}#`, QOS1);
+    for (let i = 0; i < 200; i++) b.sender.send("c", `t/+/${i}/#`, QOS1);
+    const before = b.index.steps;
+    expect(before).toBeLessThan(50_000);
+    expect(b.later).toHaveLength(1);
+    b.turn();
+    expect(b.index.steps - before).toBeLessThan(11_000);
+    b.run();
+    expect(b.sender.pending).toBe(0);
+    expect(s.got.length).toBeGreaterThan(20_000);
+  });
+
   test("few messages go at once, in order", () => {
     const b = new Bench().store(400);
     const s = b.session("c");
@@ -108,7 +124,7 @@ describe("slices", () => {
 
   test("looking through many messages that do not fit is sliced as well", () => {
     const b = new Bench().store(30_000);
-    b.index.set(new Message("t/last/x", Buffer.from("x"), 0, true, "", null, 0, 0, null));
+    b.index.set(new Message("t/last/x", Buffer.from("x"), 0, true, "", null, 0, 0, null), mono(0));
     const s = b.session("c");
     b.sender.send("c", "+/+/x", QOS1);
     expect(s.got).toEqual([]);
@@ -118,7 +134,7 @@ describe("slices", () => {
 
   test("large payloads end a slice early", () => {
     const b = new Bench();
-    for (let i = 0; i < 10; i++) b.index.set(new Message(`t/${i}`, Buffer.alloc(100_000), 0, true, "", null, 0, 0, null));
+    for (let i = 0; i < 10; i++) b.index.set(new Message(`t/${i}`, Buffer.alloc(100_000), 0, true, "", null, 0, 0, null), mono(0));
     const s = b.session("c");
     b.sender.send("c", "#", QOS1);
     expect(s.got).toHaveLength(3);
@@ -219,7 +235,8 @@ describe("what ends it", () => {
 });
 
 describe("changes while it is under way", () => {
-  const publish = (b: Bench, topic: string): void => b.index.set(new Message(topic, Buffer.from("new"), 0, true, "", null, 0, 0, null));
+  const publish = (b: Bench, topic: string): void =>
+    b.index.set(new Message(topic, Buffer.from("new"), 0, true, "", null, 0, 0, null), mono(0));
   for (const [kind, n, filter] of [
     ["looked up at once", 900, "t/#"],
     ["walked through", 6000, "#"],

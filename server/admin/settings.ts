@@ -1,0 +1,157 @@
+/**
+ * Settings changed through the API: looked at as a whole before anything is touched, put into force, and only then kept. A change
+ * that is refused, by us or by the plugin it is for, leaves everything as it was.
+ */
+
+import type { ConfigRow } from "../config/types.ts";
+import { MASK } from "../lib/mask.ts";
+import type { PluginConfigRow, SettingChanges } from "../plugins/settings.ts";
+import { CODE } from "./codes.ts";
+import type { SettingsPorts } from "./config_view.ts";
+import { AdminError } from "./deps.ts";
+import type { Setting, SettingsApplied } from "./extra_rows.ts";
+import type { PluginsView } from "./plugins_view.ts";
+
+/** Raised while the node runs without values that were set through the API. */
+export const ASIDE_ALARM = "settings_set_aside";
+
+interface Alarms {
+  set(id: string, desc: { severity: "error"; title: string; summary: string }): void;
+  clear(id: string): boolean;
+}
+
+export type Settings = ReturnType<typeof createSettings>;
+
+export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarms: Alarms) {
+  const { layers, aside } = ports;
+  /** One change at a time: each is judged by what the ones before it left. */
+  let last: Promise<unknown> = Promise.resolve();
+
+  const rowsByKey = (): Map<string, ConfigRow> => new Map(layers.entries().map((r) => [r.key, r]));
+
+  function tellAside(): void {
+    if (aside.size === 0) alarms.clear(ASIDE_ALARM);
+    else {
+      const summary = [...aside.values()].map((a) => a.why).join("; ");
+      alarms.set(ASIDE_ALARM, { severity: "error", title: "Settings made through the API are not in force", summary });
+    }
+  }
+
+  /** What really changes. @throws AdminError 108, naming key, value and what was expected */
+  function checked(changes: SettingChanges, rows: ReadonlyMap<string, ConfigRow>): Map<string, string | null | undefined> {
+    const real = new Map<string, string | null | undefined>();
+    for (const [key, text] of changes) {
+      const isTakenBack = text === undefined && (layers.override(key) !== undefined || aside.has(key));
+      const error = isTakenBack ? null : layers.checkOverride(key, text ?? null);
+      if (error !== null) throw new AdminError(CODE.BAD_PARAMETER, error);
+      if (text === MASK && rows.get(key)?.secret === true) continue;
+      const by = layers.fixedBy(key);
+      if (typeof text === "string" && by !== null) {
+        if (text === layers.raw(key)) continue;
+        throw new AdminError(CODE.BAD_PARAMETER, `${key} is set ${by}, which stands above what is changed here: change it there`);
+      }
+      if (text !== layers.override(key) || aside.has(key)) real.set(key, text);
+    }
+    const problems = ports.problems(real);
+    if (problems.length > 0) throw new AdminError(CODE.BAD_PARAMETER, problems.map((p) => p.message).join("; "));
+    return real;
+  }
+
+  async function change(changes: SettingChanges): Promise<SettingsApplied> {
+    const rows = rowsByKey();
+    const real = checked(changes, rows);
+    const before = new Map([...real.keys()].map((key) => [key, layers.override(key)]));
+    layers.change(real);
+    const { refused } = await plugins.updateSettings();
+    if (refused.size > 0) {
+      layers.change(before);
+      await plugins.updateSettings();
+      throw new AdminError(CODE.UNKNOWN, [...refused].map(([plugin, why]) => `${plugin} does not run with it: ${why}`).join("; "));
+    }
+    ports.keep(real);
+    for (const key of real.keys()) aside.delete(key);
+    tellAside();
+    ports.changed();
+    // A listener's name may be new, or gone.
+    const now = rowsByKey();
+    const inForce = (key: string): boolean => {
+      const row = now.get(key) ?? rows.get(key);
+      return row === undefined || row.live || row.app !== "emqx";
+    };
+    const keys = [...changes.keys()];
+    return { applied: keys.filter(inForce), restart: keys.filter((key) => !inForce(key)) };
+  }
+
+  function commit(changes: SettingChanges): Promise<SettingsApplied> {
+    const mine = last.then(() => change(changes));
+    last = mine.catch(() => {});
+    return mine;
+  }
+
+  function unused(key: string, secret: boolean): Setting["unused"] {
+    const left = aside.get(key);
+    const by = layers.fixedBy(key);
+    const text = left?.text ?? (by === null ? undefined : layers.override(key));
+    if (left === undefined && (by === null || text === undefined)) return undefined;
+    const value = secret && text ? MASK : (text ?? "");
+    return { value, why: left?.why ?? `${key} is set ${by}, which stands above it` };
+  }
+
+  function row(r: ConfigRow): Setting {
+    const rest = unused(r.key, r.secret);
+    return {
+      key: r.key,
+      value: r.secret && r.value !== "" ? MASK : r.value,
+      default: r.default,
+      type: r.type,
+      doc: r.doc,
+      origin: r.origin,
+      live: r.live,
+      app: r.app,
+      ...(r.choices !== null && { enum: [...r.choices] }),
+      ...(r.secret && { secret: true }),
+      ...(rest !== undefined && { unused: rest }),
+    };
+  }
+
+  function pluginRow(app: string, r: PluginConfigRow): Setting {
+    const rest = unused(r.key, r.secret === true);
+    return {
+      key: r.key,
+      value: r.value,
+      default: r.default,
+      type: r.type,
+      doc: r.doc,
+      origin: r.origin,
+      live: r.live,
+      app,
+      ...(r.enum !== undefined && { enum: r.enum }),
+      ...(r.secret === true && { secret: true }),
+      ...(rest !== undefined && { unused: rest }),
+    };
+  }
+
+  return {
+    /** Secrets are shown as "******". */
+    list: (): Setting[] => [
+      ...layers
+        .entries()
+        .filter((r) => r.app === "emqx")
+        .map(row),
+      ...plugins.list().flatMap((p) => plugins.configRows(p.name).map((r) => pluginRow(p.name, r))),
+    ],
+
+    /**
+     * All or nothing, kept over a restart; null = back to what the files or the default say.
+     * @throws AdminError 108 naming the key; 102 when a plugin does not run with it. Then nothing is changed.
+     */
+    apply: (changes: ReadonlyMap<string, string | null>): Promise<SettingsApplied> =>
+      commit(new Map([...changes].map(([key, text]) => [key, text ?? undefined]))),
+
+    /** As `apply`; here null = as by default, undefined = back to the files. */
+    commit,
+
+    /** Raise the alarm of values the node did not start with. */
+    start: tellAside,
+  };
+}

@@ -1,0 +1,83 @@
+/** The API's layer as the store keeps it: what was changed through the API, one row a key. */
+import type { Config } from "./config.ts";
+import type { SettingProblem } from "./types.ts";
+
+/** Namespaces of the store: key -> text, and keys that are as by default whatever the files say. */
+export const OVERRIDES = "settings";
+export const DEFAULTED = "settings/default";
+
+interface Rows {
+  set(key: string, value: string): void;
+  delete(key: string): void;
+  entries(): Iterable<[string, string]>;
+}
+/** null = as by default; undefined = taken back. */
+export type Changes = ReadonlyMap<string, string | null | undefined>;
+
+export class Overrides {
+  readonly #texts: Rows;
+  readonly #defaulted: Rows;
+
+  constructor(kv: (namespace: string) => Rows) {
+    this.#texts = kv(OVERRIDES);
+    this.#defaulted = kv(DEFAULTED);
+  }
+
+  read(): Map<string, string | null> {
+    return overridesOf([...this.#texts.entries()], [...this.#defaulted.entries()]);
+  }
+
+  write(changes: Changes): void {
+    for (const [key, text] of changes) {
+      this.#texts.delete(key);
+      this.#defaulted.delete(key);
+      if (text === null) this.#defaulted.set(key, "");
+      else if (text !== undefined) this.#texts.set(key, text);
+    }
+  }
+}
+
+export function overridesOf(texts: Iterable<[string, string]>, defaulted: Iterable<[string, string]>): Map<string, string | null> {
+  return new Map<string, string | null>([...[...defaulted].map(([key]): [string, null] => [key, null]), ...texts]);
+}
+
+/** A value of the API's layer that the node does without. */
+export interface SetAside {
+  /** As set; null = as by default. */
+  text: string | null;
+  why: string;
+}
+
+/**
+ * Put the API's layer into a configuration, as far as the node starts with it: a value that does not fit (any more), or with which
+ * `problems` finds something wrong, is left out, and what lies below stands in its place. Returns those, by key.
+ */
+export function takeOverrides(
+  config: Config,
+  overrides: ReadonlyMap<string, string | null>,
+  problems: (config: Config) => readonly SettingProblem[],
+): Map<string, SetAside> {
+  const aside = new Map<string, SetAside>();
+  const fitting = new Map<string, string | null>();
+  for (const [key, text] of overrides) {
+    // Keys that nobody knows wait for a plugin that is not built in.
+    const error = config.keys.find(key) === undefined ? null : config.checkOverride(key, text);
+    if (error === null) fitting.set(key, text);
+    else aside.set(key, { text, why: error });
+  }
+  config.change(fitting);
+  for (let culprit = find(config, problems); culprit !== null; culprit = find(config, problems)) {
+    aside.set(culprit.key, { text: overrides.get(culprit.key) ?? null, why: culprit.why });
+    config.change(new Map([[culprit.key, undefined]]));
+  }
+  return aside;
+}
+
+/** The first key to leave out. Each round leaves one less. */
+function find(config: Config, problems: (config: Config) => readonly SettingProblem[]): { key: string; why: string } | null {
+  for (const { keys, message } of problems(config)) {
+    const key = keys.find((k) => config.override(k) !== undefined && config.fixedBy(k) === null);
+    if (key !== undefined) return { key, why: message };
+  }
+  return null;
+}

@@ -1,0 +1,96 @@
+/** What values of the right form must be besides: rules over more than one key. What needs files or sockets is looked at elsewhere. */
+import type { Address } from "../lib/units.ts";
+import type { Config } from "./config.ts";
+import type { SettingProblem, TlsConfig } from "./types.ts";
+
+/** A key that opens a port. */
+export interface ListeningKey {
+  key: string;
+  address: Address;
+}
+/** A listener with TLS; `prefix` is its key, e.g. "listener.ssl.external". */
+export interface SecureListener {
+  prefix: string;
+  tls: TlsConfig;
+}
+
+const TLS_KEYS = ["keyfile", "certfile", "cacertfile", "verify", "fail_if_no_peer_cert", "tls_versions", "ciphers"];
+const HTTP_LISTENER = /^\w+\.listener\.(https?)$/;
+
+export function brokenRules(config: Config): SettingProblem[] {
+  return [...missingZones(config), ...sharedAddresses(config)];
+}
+
+function missingZones(config: Config): SettingProblem[] {
+  const zones = config.zones();
+  return config
+    .listeners()
+    .filter((l) => !zones.has(l.zone))
+    .map((l) => {
+      const key = `listener.${l.kind}.${l.name}.zone`;
+      const there = [...zones.keys()].join(", ");
+      return { keys: [key], message: `${key} = ${l.zone}: there is no such zone; expected one of ${there}, or set zone.${l.zone}.*` };
+    });
+}
+
+/** Two listeners cannot open one port. Port 0 is another one each time. */
+function sharedAddresses(config: Config): SettingProblem[] {
+  const all = listeningKeys(config);
+  return all.flatMap((a, i) =>
+    all
+      .slice(i + 1)
+      .filter((b) => overlap(a.address, b.address))
+      .map((b) => ({
+        keys: [b.key, a.key],
+        message: `${b.key} = ${b.address.text}: expected an address that no other listener has; ${a.key} = ${a.address.text} has it`,
+      })),
+  );
+}
+
+function overlap(a: Address, b: Address): boolean {
+  if (a.port === 0 || a.port !== b.port) return false;
+  const everywhere = (host: string): boolean => host === "0.0.0.0" || host === "::";
+  // "::" takes IPv4 too; an IPv6 address and 0.0.0.0 go side by side.
+  if (a.host === "0.0.0.0" && b.host.includes(":")) return b.host === "::";
+  if (b.host === "0.0.0.0" && a.host.includes(":")) return a.host === "::";
+  return a.host === b.host || everywhere(a.host) || everywhere(b.host);
+}
+
+/** All addresses the node will listen on: MQTT, and the HTTP servers of the plugins that cannot be unloaded. */
+export function listeningKeys(config: Config): ListeningKey[] {
+  const mqtt = config.listeners().map((l) => `listener.${l.kind}.${l.name}`);
+  return [...mqtt, ...httpKeys(config)].flatMap((key) => {
+    const address = config.get(key) as Address | null;
+    return address === null ? [] : [{ key, address }];
+  });
+}
+
+function httpKeys(config: Config): string[] {
+  return config.keys.rows.filter((r) => r.app !== "emqx" && HTTP_LISTENER.test(r.pattern)).map((r) => r.pattern);
+}
+
+/** Listeners with TLS that will be opened. */
+export function secureListeners(config: Config): SecureListener[] {
+  const mqtt = config.listeners().flatMap((l) => (l.tls === null ? [] : [{ prefix: `listener.${l.kind}.${l.name}`, tls: l.tls }]));
+  const http = httpKeys(config).filter((key) => key.endsWith(".https") && config.get(key) !== null);
+  return [...mqtt, ...http.map((prefix) => ({ prefix, tls: httpTls(config, prefix) }))];
+}
+
+function httpTls(config: Config, prefix: string): TlsConfig {
+  const of = (key: string): unknown => (config.keys.find(`${prefix}.${key}`) === undefined ? null : config.get(`${prefix}.${key}`));
+  return {
+    keyfile: String(of("keyfile") ?? ""),
+    certfile: String(of("certfile") ?? ""),
+    cacertfile: String(of("cacertfile") ?? ""),
+    verifyPeer: of("verify") === "verify_peer",
+    failIfNoPeerCert: of("fail_if_no_peer_cert") === true,
+    versions: (of("tls_versions") as TlsConfig["versions"] | null) ?? [],
+    ciphers: String(of("ciphers") ?? ""),
+    handshakeTimeoutMs: 0,
+  };
+}
+
+/** The keys that decide how a listener speaks TLS. */
+export function tlsKeys(config: Config, prefix: string): string[] {
+  return TLS_KEYS.map((k) => `${prefix}.${k}`).filter((key) => config.keys.find(key) !== undefined);
+}

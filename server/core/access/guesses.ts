@@ -1,0 +1,198 @@
+/**
+ * Whoever fails to authenticate too often is not asked any more for a while (zone setting `auth_failure_limit`), so that passwords
+ * cannot be tried by the thousand. Looked at before any password is hashed; failed authentications alone count.
+ *
+ * Three counts, because a lock that others can close is a way to keep somebody out:
+ * - an address and a name together (user name, client id): the limit. Only this address is refused this name.
+ * - an address, whatever the names: ten times the limit. Who came in from there before still comes in.
+ * - a name, whatever the addresses: beyond the limit an attempt waits a little, nobody is refused.
+ * An IPv6 network of 64 bits counts as one address. Counts leak evenly: after a burst of the limit, one more attempt per part of it.
+ */
+import { parseIp } from "../../lib/cidr.ts";
+import type { Clock, Log } from "../ports.ts";
+import type { ClientInfo } from "../types.ts";
+import type { Metrics } from "../watch/metrics.ts";
+
+/** Counts kept, about 200 bytes each; the one that failed longest ago goes first. */
+const MAX_COUNTS = 50_000;
+/** Clients remembered that came in; the one that did so longest ago goes first. */
+const MAX_KNOWN = 10_000;
+/** Attempts that wait at a time; further ones are refused. */
+const MAX_WAITING = 1000;
+/** Longer names share a count with those that begin alike: they must not make the tables large. */
+const NAME_MAX = 128;
+const ADDRESS_FACTOR = 10;
+/** How long an attempt on a name waits that is guessed at from everywhere, ms. */
+const NAME_DELAY_MS = 2000;
+/** While as many attempts as may fail are still being checked, the next one waits so long, ms. */
+const PENDING_DELAY_MS = 100;
+const WARN_EVERY_MS = 10_000;
+const REFUSED = -1;
+
+interface Count {
+  /** Failures, as of `at`; leaking since. */
+  level: number;
+  /** Monotonic ms. */
+  at: number;
+  /** Checks under way whose outcome is not known yet. */
+  pending: number;
+}
+
+export class Guesses {
+  /** Least recently failed first. */
+  readonly #counts = new Map<string, Count>();
+  readonly #known = new Set<string>();
+  #waiting = 0;
+  #warnedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly log: Log,
+    private readonly metrics: Metrics,
+    private readonly maxCounts = MAX_COUNTS,
+  ) {}
+
+  /** Counts kept now. */
+  get size(): number {
+    return this.#counts.size;
+  }
+
+  /** May this client's credentials be looked at? The promise waits (`sleep`, ms) for as long as the attempt has to. */
+  admit(client: ClientInfo, sleep: (ms: number) => Promise<void>): boolean | Promise<boolean> {
+    const wait = this.#wait(client, false);
+    if (wait === 0) return true;
+    if (wait === REFUSED || this.#waiting >= MAX_WAITING) return this.#refused(client);
+    return this.#later(client, wait, sleep);
+  }
+
+  /** Would it be refused now? Nothing is counted. */
+  refuses(client: ClientInfo): boolean {
+    return this.#wait(client, true) === REFUSED;
+  }
+
+  /** Its check takes time. `settled` when the outcome is known. */
+  pending(client: ClientInfo): void {
+    if (client.zone.authFailureLimit === null) return;
+    for (const key of pairs(client)) this.#count(key).pending++;
+  }
+
+  settled(client: ClientInfo): void {
+    for (const key of pairs(client)) {
+      const c = this.#counts.get(key);
+      if (c === undefined || c.pending === 0) continue;
+      c.pending--;
+      if (c.pending === 0 && c.level === 0) this.#counts.delete(key);
+    }
+  }
+
+  /** The credentials were wrong. */
+  failed(client: ClientInfo): void {
+    const limit = client.zone.authFailureLimit;
+    if (limit === null) return;
+    this.#known.delete(identity(client));
+    const now = this.clock.mono();
+    for (const key of [network(client.ip), ...pairs(client), ...names(client)]) {
+      const c = this.#count(key);
+      c.level = leaked(c, limit.count / limit.intervalMs, now) + 1;
+      c.at = now;
+      // The last to fail stands last.
+      this.#counts.delete(key);
+      this.#counts.set(key, c);
+    }
+    for (const key of this.#counts.keys()) {
+      if (this.#counts.size <= this.maxCounts) return;
+      this.#counts.delete(key);
+    }
+  }
+
+  /** The credentials were right. */
+  passed(client: ClientInfo): void {
+    if (client.zone.authFailureLimit === null) return;
+    const id = identity(client);
+    this.#known.delete(id);
+    this.#known.add(id);
+    for (const oldest of this.#known) {
+      if (this.#known.size <= MAX_KNOWN) return;
+      this.#known.delete(oldest);
+    }
+  }
+
+  async #later(client: ClientInfo, first: number, sleep: (ms: number) => Promise<void>): Promise<boolean> {
+    this.metrics.authDelayed++;
+    this.#waiting++;
+    let wait = first;
+    try {
+      for (; wait > 0; wait = this.#wait(client, true)) await sleep(wait);
+    } finally {
+      this.#waiting--;
+    }
+    return wait === 0 || this.#refused(client);
+  }
+
+  /** 0 = at once, `REFUSED`, or ms to wait. `waited`: the name's delay is served. */
+  #wait(client: ClientInfo, waited: boolean): number {
+    const limit = client.zone.authFailureLimit;
+    if (limit === null || this.#counts.size === 0 || this.#known.has(identity(client))) return 0;
+    const rate = limit.count / limit.intervalMs;
+    const now = this.clock.mono();
+    const level = (key: string): number => {
+      const c = this.#counts.get(key);
+      return c === undefined ? 0 : leaked(c, rate, now);
+    };
+    if (level(network(client.ip)) + 1 > limit.count * ADDRESS_FACTOR) return REFUSED;
+    let wait = 0;
+    for (const key of pairs(client)) {
+      const failed = level(key);
+      if (failed + 1 > limit.count) return REFUSED;
+      if (failed + (this.#counts.get(key)?.pending ?? 0) + 1 > limit.count) wait = PENDING_DELAY_MS;
+    }
+    if (wait === 0 && !waited && names(client).some((key) => level(key) + 1 > limit.count)) wait = NAME_DELAY_MS;
+    return wait;
+  }
+
+  #refused(client: ClientInfo): false {
+    this.metrics.authLimited++;
+    const now = this.clock.mono();
+    if (now - this.#warnedAt >= WARN_EVERY_MS) {
+      this.#warnedAt = now;
+      const { clientId, username, ip } = client;
+      this.log.warn("too many failed authentications: not asked for a while", { clientid: clientId, username, ip });
+    }
+    return false;
+  }
+
+  #count(key: string): Count {
+    let c = this.#counts.get(key);
+    if (c === undefined) {
+      c = { level: 0, at: this.clock.mono(), pending: 0 };
+      this.#counts.set(key, c);
+    }
+    return c;
+  }
+}
+
+function leaked(c: Count, rate: number, now: number): number {
+  return Math.max(0, c.level - (now - c.at) * rate);
+}
+
+/** IPv4 addresses as they are, IPv6 ones by the 64 bits a subscriber is given at least. */
+function network(ip: string): string {
+  if (!ip.includes(":")) return ip;
+  const bytes = parseIp(ip);
+  if (bytes === null) return ip;
+  return bytes.length === 16 ? bytes.subarray(0, 8).join(":") : bytes.join(".");
+}
+
+function names({ username, clientId }: ClientInfo): string[] {
+  const id = `c${clientId.slice(0, NAME_MAX)}`;
+  return username === null ? [id] : [`u${username.slice(0, NAME_MAX)}`, id];
+}
+
+function pairs(client: ClientInfo): string[] {
+  const from = network(client.ip);
+  return names(client).map((name) => `${from}\0${name}`);
+}
+
+function identity(client: ClientInfo): string {
+  return `${network(client.ip)}\0${names(client).join("\0")}`;
+}

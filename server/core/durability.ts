@@ -1,0 +1,181 @@
+/**
+ * What the journal has, and what may therefore be said. Nothing that promises leaves before the commit of what it promises:
+ *
+ * | state    | commit                | promises                                                                                          |
+ * | -------- | --------------------- | ------------------------------------------------------------------------------------------------- |
+ * | works    | at the turn's end     | leave after it                                                                                    |
+ * | refusing | retried by the clock  | none: what would have to be kept is refused, handshakes that began before wait for the next commit |
+ * | serving  | retried by the clock  | leave at once, from memory (`storage.on_error = accept`), until `storage.pending_limit` is reached |
+ *
+ * How it is refused: MQTT 5 hears Quota exceeded. 3.x has no word for it, and a connection that is closed comes back with the same message at
+ * once; so it gets no acknowledgement, and when data can be stored again the connection is closed: the client sends again [MQTT-4.4.0-1].
+ */
+import { between, later, type MonoMs, NO_MONO, reached } from "../lib/time.ts";
+import { PUBACK, PUBREC } from "../mqtt/frame.ts";
+import { RC } from "../mqtt/reason_codes.ts";
+import type { QoS } from "../mqtt/types.ts";
+import type { Broker } from "./broker.ts";
+import type { Channel } from "./channel.ts";
+import type { Route } from "./router.ts";
+import type { Subscription } from "./subscription.ts";
+
+/** A retry writes the whole batch: it may take one part in so many of the time. */
+const RETRY_SHARE = 20;
+
+export class Durability {
+  /** The last commit failed; what was appended since the one before waits in memory. */
+  failed = false;
+  /** What would have to be kept is refused. Looked at for each QoS 1 and 2 message. */
+  refusing = false;
+  /** As much waits for the disk as may: nothing more is appended for new messages, whoever publishes them. */
+  full = false;
+  #retryAt: MonoMs = NO_MONO;
+  #refused = 0;
+  /** Acknowledgements that wait: type and packet identifier in one number -> reason code. */
+  readonly #owed = new Map<Channel, Map<number, number>>();
+  /** Whoever was not answered. */
+  readonly #unanswered = new Set<Channel>();
+
+  constructor(private readonly broker: Broker) {}
+
+  /** Write what was appended. False = the disk failed just now: promises that wait to be sent must not be. */
+  commit(): boolean {
+    const { store } = this.broker;
+    if (this.failed || !store.pending) return true;
+    try {
+      store.commit();
+      return true;
+    } catch (err) {
+      this.#fails(err);
+      return this.broker.node.storageOnError === "accept";
+    }
+  }
+
+  /** Called by the clock, and after each turn while the disk fails. */
+  retry(): void {
+    if (!this.failed) return;
+    const { clock, store } = this.broker;
+    const began = clock.mono();
+    if (reached(this.#retryAt, began)) {
+      try {
+        store.commit();
+        this.#works();
+        return;
+      } catch {
+        const ended = clock.mono();
+        this.#retryAt = later(ended, between(began, ended) * RETRY_SHARE);
+      }
+    }
+    this.measure();
+  }
+
+  measure(): void {
+    if (!this.failed) return;
+    const { node, store } = this.broker;
+    this.full = store.bytes > node.storagePendingLimit;
+    this.refusing = this.full || node.storageOnError === "refuse";
+  }
+
+  #fails(err: unknown): void {
+    const { alarms, log, metrics, node } = this.broker;
+    this.failed = true;
+    this.#refused = 0;
+    this.#retryAt = NO_MONO;
+    metrics.storageFailures++;
+    const then =
+      node.storageOnError === "accept"
+        ? "service goes on from memory: what is acknowledged now is lost if the process ends"
+        : "clients that wait for acknowledgements are disconnected, and what would have to be stored is refused";
+    log.error(`data cannot be stored; ${then}`, { error: String(err) });
+    this.measure();
+    alarms.set("storage_failed", String(err));
+  }
+
+  #works(): void {
+    const { alarms, log } = this.broker;
+    this.failed = this.refusing = this.full = false;
+    alarms.clear("storage_failed");
+    log.warn("data can be stored again", { refused: this.#refused });
+    const owed = [...this.#owed];
+    const unanswered = [...this.#unanswered];
+    this.#owed.clear();
+    this.#unanswered.clear();
+    for (const [ch, acks] of owed) {
+      if (ch.ready) for (const [key, code] of acks) ch.sendAck(key >> 16, key & 0xffff, code);
+    }
+    for (const ch of unanswered) this.broker.guard(ch, () => ch.close(RC.SERVER_BUSY, "storage_failed"));
+  }
+
+  // ---- for the handlers
+
+  /** Would a client's message have to be kept? Only asked while `refusing`, or for QoS 0 while `full`. */
+  mustKeep(ch: Channel, route: Route, qos: QoS, retain: boolean): boolean {
+    if (qos === 0) return retain && this.full;
+    if (retain || (qos === 2 && ch.session !== null && ch.session.storeKey !== 0)) return true;
+    // Handlers of a topic of their own take messages to keep them: $delayed.
+    if (this.broker.hooks.publishPrefixes.some((p) => route.topic.startsWith(p))) return true;
+    if (route.subs.some(keeps)) return true;
+    return route.shares?.some((g) => g.members.some(keeps)) ?? false;
+  }
+
+  /** Refuse a message that cannot be kept: nobody gets it. */
+  refusePublish(ch: Channel, qos: QoS, packetId: number): void {
+    this.#count();
+    if (qos === 0) return;
+    if (ch.version === 5) ch.sendAck(qos === 1 ? PUBACK : PUBREC, packetId, RC.QUOTA_EXCEEDED);
+    else this.#unanswered.add(ch);
+  }
+
+  /** A change of a session that is kept cannot be: may it be made? False = refuse it. */
+  mayChange(ch: Channel): boolean {
+    if (!this.refusing || ch.session === null || ch.session.storeKey === 0) return true;
+    this.#count();
+    return false;
+  }
+
+  /** May this client have a session that outlives its connection? One that is there already goes on. */
+  mayOpen(clientId: string, cleanStart: boolean, expiry: number): boolean {
+    if (!this.refusing || expiry === 0) return true;
+    const known = this.broker.sessions.get(clientId);
+    if (!cleanStart && known !== undefined && known.storeKey !== 0) return true;
+    this.#count();
+    return false;
+  }
+
+  /** A 3.x client whose request gets no answer: it asks again when it has been disconnected. */
+  leaveUnanswered(ch: Channel): void {
+    this.#unanswered.add(ch);
+  }
+
+  /** PUBREC, PUBREL or PUBCOMP of a handshake that the journal keeps: the client waits for it while it cannot. */
+  acknowledge(ch: Channel, type: number, packetId: number, code: number): void {
+    if (!this.refusing || ch.session === null || ch.session.storeKey === 0) {
+      ch.sendAck(type, packetId, code);
+      return;
+    }
+    let acks = this.#owed.get(ch);
+    if (acks === undefined) {
+      acks = new Map();
+      this.#owed.set(ch, acks);
+    }
+    const key = (type << 16) | packetId;
+    // The first word counts: a repeated PUBREL finds nothing any more.
+    if (!acks.has(key)) acks.set(key, code);
+  }
+
+  /** The connection has ended. */
+  forget(ch: Channel): void {
+    if (!this.failed) return;
+    this.#owed.delete(ch);
+    this.#unanswered.delete(ch);
+  }
+
+  #count(): void {
+    this.#refused++;
+    this.broker.metrics.storageRefused++;
+  }
+}
+
+function keeps(s: Subscription): boolean {
+  return s.session.storeKey !== 0 && (s.qos > 0 || s.session.zone.upgradeQos);
+}

@@ -1,0 +1,120 @@
+/** When gathered output is written: commit first, then the bytes of all connections, then the end of those that have said their last word. */
+import type { Broker } from "./broker.ts";
+import type { Channel } from "./channel.ts";
+import { type Out, OutPool } from "./out.ts";
+
+/** From so many pieces of work in one turn on, output waits for the turn's end. */
+const BUSY_CALLS = 3;
+/** While it does not, every so many pieces of work one turn is watched. */
+const BUSY_PROBE = 16;
+
+export class Output {
+  readonly pool: OutPool;
+  /** Channels that have said their last word: ended after the next flush. */
+  #closing: Channel[] = [];
+  /** Those that failed: cut after the flush in hand. */
+  #broken: Channel[] = [];
+  /** Each of them is told once. */
+  readonly #failed = new WeakSet<Channel>();
+  #deferred = false;
+  #flushing = false;
+  /** Pieces of work since the last look, and whether the last turn had many. */
+  #work = 0;
+  #busy = false;
+
+  constructor(
+    private readonly broker: Broker,
+    /** Run `fn` when this turn of the event loop is over. */
+    readonly defer: (fn: () => void) => void,
+  ) {
+    this.pool = new OutPool(broker.metrics, (out, err) => this.#broke(ownerOf(out), err));
+  }
+
+  /** It is closed once everything is written. */
+  endSoon(ch: Channel): void {
+    this.#closing.push(ch);
+  }
+
+  /**
+   * Write what was gathered: at once while little happens, and once per turn of the event loop while many connections talk
+   * (their output gathers, so a write carries more) or while the journal has something to commit first.
+   */
+  flush(): void {
+    this.#work++;
+    if (this.#deferred) return;
+    const { store, durability } = this.broker;
+    if (!this.#busy && (!store.pending || durability.failed)) {
+      this.#flushNow();
+      if (this.#work < BUSY_PROBE) return;
+    }
+    this.#deferred = true;
+    this.#work = 0;
+    this.defer(this.#endOfTurn);
+  }
+
+  /** Runs after everything that was ready in this turn. */
+  readonly #endOfTurn = (): void => {
+    this.#deferred = false;
+    this.#busy = this.#work >= BUSY_CALLS;
+    this.#work = 0;
+    if (this.broker.store.pending && !this.broker.durability.commit()) this.#cutPromises();
+    this.#flushNow();
+  };
+
+  #flushNow(): void {
+    // A transport that ends while it is written to comes back here.
+    if (this.#flushing) return;
+    this.#flushing = true;
+    // Ends and new room may bring more to write: wills, queued messages.
+    do {
+      this.pool.flushAll();
+      if (this.#closing.length > 0 || this.#broken.length > 0) this.#endConnections();
+    } while (this.pool.dirty.length > 0);
+    this.#flushing = false;
+    if (this.broker.durability.failed) this.broker.durability.measure();
+  }
+
+  #endConnections(): void {
+    const closing = this.#closing;
+    const broken = this.#broken;
+    this.#closing = [];
+    this.#broken = [];
+    for (const ch of closing) this.guard(ch, end);
+    for (const ch of broken) this.guard(ch, cutBroken);
+  }
+
+  /** A failing disk must not acknowledge: connections with unsent acknowledgements are cut, their clients will send again. */
+  #cutPromises(): void {
+    for (const out of [...this.pool.dirty]) {
+      if (out.holdsAcks) this.guard(ownerOf(out), cutUnkept);
+    }
+  }
+
+  /** One connection's failure is its own: whoever loops over many goes on. */
+  guard(ch: Channel, fn: (ch: Channel) => void): void {
+    try {
+      fn(ch);
+    } catch (err) {
+      ch.out.close();
+      this.#broke(ch, err);
+    }
+  }
+
+  /** Logged, and ended after the flush in hand: whoever met it may be in the middle of something. */
+  #broke(ch: Channel, err: unknown): void {
+    if (this.#failed.has(ch)) return;
+    this.#failed.add(ch);
+    this.broker.log.error("connection failed", {
+      clientid: ch.client?.clientId,
+      ip: ch.out.transport.ip,
+      error: err instanceof Error ? (err.stack ?? err.message) : String(err),
+    });
+    this.#broken.push(ch);
+  }
+}
+
+/** Every `Out` of the broker is a channel's. */
+const ownerOf = (out: Out): Channel => out.owner as Channel;
+const end = (ch: Channel): void => ch.out.transport.end();
+const cutBroken = (ch: Channel): void => ch.cut("internal_error");
+const cutUnkept = (ch: Channel): void => ch.cut("storage_failed");

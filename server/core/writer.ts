@@ -1,0 +1,156 @@
+/**
+ * A message as bytes in the output buffer of a receiver.
+ *
+ * Three ways, cheapest first: the publisher's own bytes (same protocol form, nothing to change), a form encoded once and shared by
+ * all receivers that take it, and a form of a receiver's own (topic alias, subscription identifiers, expiry, DUP).
+ */
+import { copyBytes } from "../lib/bytes.ts";
+import { between } from "../lib/time.ts";
+import { PUBLISH } from "../mqtt/frame.ts";
+import { encodePublish, type OutgoingMessage, type PublishHeader, publishPacketIdOffset } from "../mqtt/packets/publish.ts";
+import type { ProtocolVersion, QoS } from "../mqtt/types.ts";
+import type { Channel } from "./channel.ts";
+import type { Message } from "./message.ts";
+import { plainTerms, type Terms } from "./terms.ts";
+
+/** Room that the staging buffer always has for one piece. */
+const PIECE_MAX = 60 * 1024;
+
+/** The frame a message came in, while its chunk is being processed. */
+export class Source {
+  message: Message | null = null;
+  buf: Uint8Array = new Uint8Array(0);
+  start = 0;
+  end = 0;
+  /** Offset of the packet identifier from `start`. */
+  idOffset = 0;
+  /** 5 or 4: the protocol form of the frame. */
+  form = 0;
+}
+
+export class Writer {
+  /** Filled anew for each packet that is encoded. */
+  readonly #header: PublishHeader = {
+    qos: 0,
+    retain: false,
+    dup: false,
+    packetId: 0,
+    subIds: null,
+    messageExpiry: -1,
+    alias: 0,
+    sendTopic: true,
+  };
+
+  constructor(private readonly source: Source) {}
+
+  /** For the first time to this receiver. False = larger than it takes, nothing is written. */
+  write(ch: Channel, m: Message, terms: Terms, id: number): boolean {
+    const src = this.source;
+    const { qos, retain, subIds } = terms;
+    if (src.message === m && ch.rawForm === src.form && qos === m.qos && retain === m.retain && subIds === null) {
+      writeSource(ch, src, qos, retain, id);
+    } else if (ch.rawForm !== 0 && subIds === null && (!m.expires || ch.version !== 5)) {
+      writePatched(ch, this.#shared(m, ch.version === 5, qos, retain), qos, id);
+    } else {
+      const own = this.encodeOwn(ch, m, terms, false, id);
+      if (ch.maxPacket > 0 && own.length > ch.maxPacket) return false;
+      ch.out.copy(own, 0, own.length);
+    }
+    return true;
+  }
+
+  /** Encoded once for all receivers that take this form; the packet identifier is theirs to fill in. */
+  #shared(m: Message, v5: boolean, qos: QoS, retain: boolean): Uint8Array {
+    const i = (v5 ? 6 : 0) + qos * 2 + (retain ? 1 : 0);
+    m.encoded ??= new Array<Uint8Array | undefined>(12);
+    let e = m.encoded[i];
+    if (e === undefined) {
+      e = this.#encode(v5 ? 5 : 4, m, plainTerms(qos, retain), false, 0, -1);
+      m.encoded[i] = e;
+    }
+    return e;
+  }
+
+  /** In the receiver's own form: topic without mountpoint, alias, time left, subscription identifiers. */
+  encodeOwn(ch: Channel, m: Message, terms: Terms, dup: boolean, id: number): Uint8Array {
+    const topic = ch.unmount(m.topic);
+    const own = topic === m.topic ? m : { topic, payload: m.payload, properties: m.properties };
+    let expiry = -1;
+    if (ch.version === 5 && m.expires) expiry = Math.max(1, Math.ceil(between(ch.broker.mono, m.deadline) / 1000));
+    const { aliases } = ch;
+    if (aliases === null) return this.#encode(ch.version, own, terms, dup, id, expiry);
+    const known = aliases.get(topic);
+    if (known !== undefined) return this.#encode(ch.version, own, terms, dup, id, expiry, known, false);
+    if (aliases.size >= ch.aliasesMax) return this.#encode(ch.version, own, terms, dup, id, expiry);
+    const fresh = aliases.size + 1;
+    const bytes = this.#encode(ch.version, own, terms, dup, id, expiry, fresh);
+    // The alias itself takes three bytes: too many for this client, perhaps.
+    if (ch.maxPacket > 0 && bytes.length > ch.maxPacket) return this.#encode(ch.version, own, terms, dup, id, expiry);
+    aliases.set(topic, fresh);
+    return bytes;
+  }
+
+  #encode(
+    version: ProtocolVersion,
+    m: OutgoingMessage,
+    terms: Terms,
+    dup: boolean,
+    id: number,
+    expiry: number,
+    alias = 0,
+    sendTopic = true,
+  ): Uint8Array {
+    const h = this.#header;
+    h.qos = terms.qos;
+    h.retain = terms.retain;
+    h.subIds = terms.subIds;
+    h.dup = dup;
+    h.packetId = id;
+    h.messageExpiry = expiry;
+    h.alias = alias;
+    h.sendTopic = sendTopic;
+    return encodePublish(version, m, h);
+  }
+}
+
+/** The publisher's bytes with DUP cleared [MQTT-3.3.1-3] and the receiver's own packet identifier. */
+function writeSource(ch: Channel, src: Source, qos: QoS, retain: boolean, id: number): void {
+  const n = src.end - src.start;
+  const first = (PUBLISH << 4) | (qos << 1) | (retain ? 1 : 0);
+  if (n <= PIECE_MAX) {
+    const at = ch.out.reserve(n);
+    const st = ch.out.staging;
+    copyBytes(src.buf, st, at, src.start, src.end);
+    st[at] = first;
+    if (qos > 0) {
+      st[at + src.idOffset] = id >> 8;
+      st[at + src.idOffset + 1] = id & 255;
+    }
+    return;
+  }
+  const copy = Buffer.from(src.buf.subarray(src.start, src.end));
+  copy[0] = first;
+  if (qos > 0) copy.writeUInt16BE(id, src.idOffset);
+  ch.out.copy(copy, 0, n);
+}
+
+/** Copies an encoded packet and puts the receiver's packet identifier in. */
+export function writePatched(ch: Channel, bytes: Uint8Array, qos: QoS, id: number): void {
+  const n = bytes.length;
+  if (qos === 0) {
+    ch.out.copy(bytes, 0, n);
+    return;
+  }
+  const offset = publishPacketIdOffset(bytes);
+  if (n <= PIECE_MAX) {
+    const at = ch.out.reserve(n);
+    const st = ch.out.staging;
+    copyBytes(bytes, st, at, 0, n);
+    st[at + offset] = id >> 8;
+    st[at + offset + 1] = id & 255;
+    return;
+  }
+  const copy = Buffer.from(bytes);
+  copy.writeUInt16BE(id, offset);
+  ch.out.copy(copy, 0, n);
+}

@@ -1,0 +1,112 @@
+/** The trees that EMQ X 3.1 and 3.2 unpack start unchanged: configuration, plugins' files, the list of loaded plugins, access rules. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { selfSignedFiles } from "../../server/listeners/self_signed.ts";
+import { Installation, newPorts, type RunningBroker } from "../support/executable.ts";
+import { waitForPort } from "../support/ports.ts";
+import { foreignPlugins, RELEASES, type Release, writeTree } from "../support/stock_tree.ts";
+
+let baomq: Installation;
+const scratch = mkdtempSync(join(tmpdir(), "baomq-pem-"));
+let pem: { key: string; cert: string };
+beforeAll(async () => {
+  baomq = new Installation();
+  const files = await selfSignedFiles(scratch, Date.now());
+  pem = { key: readFileSync(files.keyfile, "utf8"), cert: readFileSync(files.certfile, "utf8") };
+});
+afterAll(async () => {
+  rmSync(scratch, { recursive: true });
+  await baomq.remove();
+});
+
+function tree(name: string, release: Release, loaded?: readonly string[]): string {
+  const dir = join(baomq.dir, name);
+  mkdirSync(dir);
+  writeTree(dir, release, pem, loaded);
+  return dir;
+}
+
+/** In the tree, as its owner would; only the ports are others, because tests run side by side. */
+function start(cwd: string): Promise<RunningBroker> {
+  const p = newPorts();
+  const set = [
+    `listener.tcp.external=127.0.0.1:${p.tcp}`,
+    "listener.tcp.internal=127.0.0.1:0",
+    `listener.ssl.external=127.0.0.1:${p.tls}`,
+    `listener.ws.external=127.0.0.1:${p.ws}`,
+    `listener.wss.external=127.0.0.1:${p.wss}`,
+    `management.listener.http=127.0.0.1:${p.api}`,
+    `dashboard.listener.http=127.0.0.1:${p.dashboard}`,
+  ];
+  return baomq.startIn(cwd, p, ["start", ...set.flatMap((s) => ["--set", s])]);
+}
+
+async function activePlugins(cwd: string): Promise<string[]> {
+  const r = await baomq.run(["ctl", "plugins", "list", "--data-dir", join(cwd, "data")], { cwd });
+  return r.stdout.split("\n").flatMap((l) => /^Plugin\((\w+),.*active=true/.exec(l)?.[1] ?? []);
+}
+
+const OURS = ["emqx_dashboard", "emqx_management", "emqx_recon", "emqx_retainer"];
+
+describe("a stock tree", () => {
+  for (const release of RELEASES) {
+    test(`of ${release}: checked, started, every port open, and said aloud`, async () => {
+      const cwd = tree(`stock-${release}`, release);
+      const check = await baomq.run(["config", "check"], { cwd });
+      expect(check).toMatchObject({ code: 0, stderr: "" });
+      expect(check.stdout).toEndWith("The configuration is good.\n");
+      for (const name of foreignPlugins(release)) expect(check.stdout).toContain(`ignored: etc/plugins/${name}.conf (its plugin`);
+      const broker = await start(cwd);
+      for (const port of Object.values(broker.ports)) await waitForPort(port, 5000);
+      expect(await activePlugins(cwd)).toEqual(OURS);
+      expect(await broker.stop()).toBe(0);
+      const said = broker.errors.trim().split("\n");
+      expect(said).toHaveLength(3);
+      expect(said[0]).toBe(
+        `baomq: files of plugins that are not part of this build are kept: ${foreignPlugins(release)
+          .sort()
+          .map((name) => `etc/plugins/${name}.conf`)
+          .join(", ")}`,
+      );
+      expect(said[1]).toMatch(/^baomq: BaoMQ .* is running \(mqtt:tcp:\d+, .*http:management:\d+; log\.level = (?:error|warning)\)$/);
+      expect(said[2]).toBe("baomq: plugins that ran before are not part of this build: emqx_rule_engine");
+    });
+  }
+
+  test("plugins that were loaded run, from the first start on; later this node's own list decides", async () => {
+    const cwd = tree("auth", "3.1.0", ["emqx_management", "emqx_dashboard", "emqx_auth_username", "emqx_auth_mysql"]);
+    const broker = await start(cwd);
+    expect(await activePlugins(cwd)).toEqual(["emqx_auth_username", "emqx_dashboard", "emqx_management"]);
+    expect(broker.errors).toContain("plugins that ran before are not part of this build: emqx_auth_mysql");
+    await baomq.run(["ctl", "plugins", "unload", "emqx_auth_username"], { cwd });
+    expect(await broker.stop()).toBe(0);
+    const again = await start(cwd);
+    expect(await activePlugins(cwd)).toEqual(["emqx_dashboard", "emqx_management"]);
+    expect(again.errors).not.toContain("ran before");
+    expect(await again.stop()).toBe(0);
+  });
+
+  test("what is wrong in the file of a plugin that does not run is told; of one that runs, it keeps the node from starting", async () => {
+    const cwd = tree("faulty", "3.1.2");
+    const file = join(cwd, "etc/plugins/emqx_auth_username.conf");
+    writeFileSync(file, "auth.user.password_hash = rot13\n");
+    const check = await baomq.run(["config", "check"], { cwd });
+    expect(check.code).toBe(0);
+    expect(check.stdout).toContain(
+      "ignored: emqx_auth_username does not run, and would not: etc/plugins/emqx_auth_username.conf:1: auth.user.password_hash = rot13",
+    );
+    const broker = await start(cwd);
+    const load = await baomq.run(["ctl", "plugins", "load", "emqx_auth_username"], { cwd });
+    expect(load.stdout + load.stderr).toContain("emqx_auth_username.conf:1: auth.user.password_hash = rot13: expected");
+    expect(await broker.stop()).toBe(0);
+    const other = tree("faulty-loaded", "3.1.2", ["emqx_auth_username"]);
+    cpSync(file, join(other, "etc/plugins/emqx_auth_username.conf"));
+    for (const command of [["config", "check"], ["start"]]) {
+      const r = await baomq.run(command, { cwd: other });
+      expect(r.code).toBe(1);
+      expect(r.stderr).toContain("baomq: etc/plugins/emqx_auth_username.conf:1: auth.user.password_hash = rot13: expected");
+    }
+  });
+});

@@ -1,0 +1,70 @@
+import { describe, expect, test } from "bun:test";
+import { type Config, loadConfig } from "../../../server/config/config.ts";
+import { brokenRules, listeningKeys, secureListeners } from "../../../server/config/rules.ts";
+import { pluginTables } from "../../../server/plugins/index.ts";
+
+const load = (flags: Record<string, string> = {}): Config =>
+  loadConfig({ tables: pluginTables, file: null, flags: new Map(Object.entries(flags)) });
+
+test("the defaults break no rule", () => {
+  expect(brokenRules(load())).toEqual([]);
+  expect(listeningKeys(load()).map((l) => `${l.key} ${l.address.port}`)).toEqual([
+    "listener.tcp.external 1883",
+    "listener.tcp.internal 11883",
+    "listener.ssl.external 8883",
+    "listener.ws.external 8083",
+    "listener.wss.external 8084",
+    "dashboard.listener.http 18083",
+    "management.listener.http 8080",
+  ]);
+});
+
+test("a listener's zone must be there", () => {
+  const problems = brokenRules(load({ "listener.tcp.external.zone": "plant", "zone.other.max_inflight": "1" }));
+  expect(problems).toEqual([
+    {
+      keys: ["listener.tcp.external.zone"],
+      message: "listener.tcp.external.zone = plant: there is no such zone; expected one of external, internal, other, or set zone.plant.*",
+    },
+  ]);
+  expect(brokenRules(load({ "listener.tcp.external.zone": "plant", "zone.plant.max_inflight": "1" }))).toEqual([]);
+});
+
+describe("two listeners on one port", () => {
+  const cases: [a: string, b: string, clash: boolean][] = [
+    ["0.0.0.0:30001", "127.0.0.1:30001", true],
+    ["127.0.0.1:30001", "30001", true],
+    ["127.0.0.1:30001", "127.0.0.2:30001", false],
+    ["127.0.0.1:30001", "127.0.0.1:30001", true],
+    ["[::]:30001", "127.0.0.1:30001", true],
+    ["[::1]:30001", "0.0.0.0:30001", false],
+    ["[::]:30001", "0.0.0.0:30001", true],
+    ["127.0.0.1:0", "127.0.0.1:0", false],
+    ["30001", "30002", false],
+  ];
+  for (const [a, b, clash] of cases) {
+    test(`${a} and ${b}: ${clash ? "no" : "yes"}`, () => {
+      for (const [x, y] of [
+        ["listener.tcp.external", "management.listener.http"],
+        ["dashboard.listener.http", "listener.ws.external"],
+        ["management.listener.https", "dashboard.listener.http"],
+      ] as const) {
+        const problems = brokenRules(load({ [x]: a, [y]: b }));
+        expect(problems).toHaveLength(clash ? 1 : 0);
+        if (clash) expect(new Set(problems[0]?.keys)).toEqual(new Set([x, y]));
+        if (clash) for (const word of [x, y, a, b]) expect(problems[0]?.message).toContain(word);
+      }
+    });
+  }
+});
+
+test("listeners with TLS, those of the HTTP servers only where they are switched on", () => {
+  expect(secureListeners(load()).map((s) => s.prefix)).toEqual(["listener.ssl.external", "listener.wss.external"]);
+  const all = secureListeners(
+    load({ "management.listener.https": "8081", "management.listener.https.keyfile": "k", "listener.wss.external": "off" }),
+  );
+  expect(all.map((s) => [s.prefix, s.tls.keyfile])).toEqual([
+    ["listener.ssl.external", ""],
+    ["management.listener.https", "k"],
+  ]);
+});

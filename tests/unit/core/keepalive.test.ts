@@ -1,0 +1,175 @@
+import { describe, expect, test } from "bun:test";
+import { memoryStore } from "../../support/memory_store.ts";
+import { type TestClient, TestKit } from "../../support/test_broker.ts";
+
+const HOUR = 3_600_000;
+const isOpen = (c: TestClient): boolean => !c.transport.ended && !c.transport.destroyed;
+
+describe("somebody sets the wall clock", () => {
+  for (const jump of [HOUR, -HOUR]) {
+    const way = jump > 0 ? "forwards" : "backwards";
+
+    test(`an hour ${way}: who pings stays, who is silent goes, in its own time`, () => {
+      const kit = new TestKit();
+      const alive = kit.connected("alive", 4, { keepalive: 10 });
+      const silent = kit.connected("silent", 4, { keepalive: 10 });
+      kit.pass(9000);
+      alive.send({ cmd: "pingreq" });
+      kit.clock.jump(jump);
+      kit.pass(5900);
+      expect([isOpen(alive), isOpen(silent)]).toEqual([true, true]);
+      kit.pass(600);
+      expect([isOpen(alive), isOpen(silent)]).toEqual([true, false]);
+    });
+
+    test(`an hour ${way}: a connection without CONNECT is closed after idle_timeout`, () => {
+      const kit = new TestKit({ zone: { idleTimeoutMs: 15_000 } });
+      const c = kit.client();
+      kit.clock.jump(jump);
+      kit.pass(14_400);
+      expect(isOpen(c)).toBe(true);
+      kit.pass(700);
+      expect(isOpen(c)).toBe(false);
+      expect(kit.listener.shutdowns.get("idle_timeout")).toBe(1);
+    });
+
+    test(`an hour ${way}: redelivery to a 3.x client comes after retry_interval`, () => {
+      const kit = new TestKit({ zone: { retryIntervalMs: 20_000 } });
+      const c = kit.connected("r").subscribe("t", 1);
+      c.take();
+      kit.connected("p").publish("t", "x", 1);
+      expect(c.messages()).toHaveLength(1);
+      kit.clock.jump(jump);
+      kit.pass(19_000);
+      expect(c.messages()).toHaveLength(0);
+      kit.pass(1600);
+      expect(c.messages()).toMatchObject([{ payload: "x", dup: true }]);
+    });
+
+    test(`an hour ${way}: a publisher within its publish_limit is read on`, () => {
+      const kit = new TestKit({ zone: { publishLimit: { count: 10, intervalMs: 1000 } } });
+      const c = kit.connected("p");
+      c.publish("t");
+      kit.clock.jump(jump);
+      c.publish("t");
+      expect(c.transport.paused).toBe(false);
+      for (let i = 0; i < 20; i++) c.publish("t");
+      expect(c.transport.paused).toBe(true);
+      kit.pass(3000);
+      expect(c.transport.paused).toBe(false);
+    });
+
+    test(`an hour ${way}: an ACL verdict is kept for its time`, () => {
+      const kit = new TestKit({ zone: { aclCacheTtlMs: 60_000 } });
+      let asked = 0;
+      kit.hooks.add("client.check_acl", "t", () => {
+        asked++;
+        return { verdict: "allow" };
+      });
+      const c = kit.connected("p");
+      c.publish("t");
+      kit.clock.jump(jump);
+      c.publish("t");
+      expect(asked).toBe(1);
+      kit.pass(60_100);
+      c.publish("t");
+      expect(asked).toBe(2);
+    });
+
+    test(`an hour ${way}: a queued message expires after its own time`, () => {
+      const kit = new TestKit();
+      const away = kit.connected("away", 5, { clean: false, properties: { sessionExpiryInterval: 7200 } }).subscribe("t", 1);
+      away.drop();
+      const p = kit.connected("p", 5);
+      p.publish("t", "short", 1, { properties: { messageExpiryInterval: 10 } });
+      p.publish("t", "long", 1, { messageId: 2, properties: { messageExpiryInterval: 60 } });
+      kit.clock.jump(jump);
+      kit.pass(20_000);
+      const back = kit.client(5).connect("away", { clean: false, properties: { sessionExpiryInterval: 7200 } });
+      expect(back.messages()).toMatchObject([{ payload: "long", properties: { messageExpiryInterval: 40 } }]);
+    });
+
+    test(`an hour ${way}: session expiry and will delay run on`, () => {
+      const kit = new TestKit();
+      const watcher = kit.connected("watcher").subscribe("will/#");
+      watcher.take();
+      const will = { topic: "will/x", payload: Buffer.from("gone"), qos: 0 as const, retain: false, properties: { willDelayInterval: 5 } };
+      kit.connected("c", 5, { properties: { sessionExpiryInterval: 30 }, will }).drop();
+      kit.clock.jump(jump);
+      kit.pass(4800);
+      expect(watcher.messages()).toEqual([]);
+      kit.pass(300);
+      expect(watcher.messages()).toMatchObject([{ topic: "will/x", payload: "gone" }]);
+      expect(kit.broker.sessions.has("c")).toBe(true);
+      kit.pass(25_100);
+      expect(kit.broker.sessions.has("c")).toBe(false);
+    });
+  }
+});
+
+describe("looked at by the wheel", () => {
+  test("idle_timeout is judged at its very moment", () => {
+    const kit = new TestKit({ zone: { idleTimeoutMs: 2000 } });
+    const c = kit.client();
+    kit.pass(1900);
+    expect(isOpen(c)).toBe(true);
+    kit.pass(100);
+    expect(isOpen(c)).toBe(false);
+  });
+
+  test("after a halt of the process, what came meanwhile is read before silence is judged", () => {
+    const kit = new TestKit();
+    const c = kit.connected("c", 4, { keepalive: 10 });
+    const silent = kit.connected("silent", 4, { keepalive: 10 });
+    kit.clock.time += 60_000;
+    kit.broker.tick();
+    c.send({ cmd: "pingreq" });
+    kit.pass(600);
+    expect([isOpen(c), isOpen(silent)]).toEqual([true, false]);
+    expect(kit.metrics.keepaliveTimeouts).toBe(1);
+  });
+});
+
+describe("QoS 2 messages never released", () => {
+  test("are forgotten after await_rel_timeout, also without keep alive and with nothing in flight", () => {
+    const kit = new TestKit({ zone: { awaitRelTimeoutMs: 300_000 } });
+    const c = kit.connected("c", 4, { keepalive: 0 });
+    c.publish("t", "1", 2, { messageId: 1 });
+    kit.pass(100_000);
+    c.publish("t", "2", 2, { messageId: 2 });
+    const { session } = c.channel;
+    kit.pass(200_600);
+    expect([...(session?.awaitingRel?.keys() ?? [])]).toEqual([2]);
+    kit.pass(100_000);
+    expect(session?.awaitingRelLen).toBe(0);
+    expect(kit.metrics.qos2Expired).toBe(2);
+  });
+
+  test("the journal forgets them too", () => {
+    const store = memoryStore();
+    const kit = new TestKit({ store, zone: { awaitRelTimeoutMs: 10_000 } });
+    kit.connected("c", 4, { clean: false }).publish("t", "1", 2, { messageId: 9 });
+    kit.pass(11_000);
+    expect(store.problems).toEqual([]);
+    const next = new TestKit({ store: store.crash() });
+    next.broker.registry.restore();
+    expect(next.broker.sessions.get("c")?.awaitingRelLen).toBe(0);
+  });
+
+  test("a client that was away has the whole time again; what it sends again is no new message", () => {
+    const store = memoryStore();
+    const kit = new TestKit({ store, zone: { awaitRelTimeoutMs: 10_000 } });
+    const listener = kit.connected("l").subscribe("t", 0);
+    listener.take();
+    kit.connected("c", 4, { clean: false }).publish("t", "1", 2, { messageId: 9 }).drop();
+    kit.pass(60_000);
+    const c = kit.connected("c", 4, { clean: false });
+    c.publish("t", "1", 2, { messageId: 9, dup: true });
+    expect(listener.messages()).toHaveLength(1);
+    expect(c.take()).toMatchObject([{ cmd: "pubrec", messageId: 9 }]);
+    kit.pass(9000);
+    expect(c.channel.session?.awaitingRelLen).toBe(1);
+    kit.pass(2000);
+    expect(c.channel.session?.awaitingRelLen).toBe(0);
+  });
+});

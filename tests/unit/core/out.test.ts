@@ -1,0 +1,561 @@
+/** Bytes on their way out: every edge of the states, and a random life against a list of bytes. */
+import { describe, expect, test } from "bun:test";
+import { HIGH_WATER, Out, type OutOwner, OutPool } from "../../../server/core/out.ts";
+import type { Transport } from "../../../server/core/ports.ts";
+
+const KIB = 1024;
+const LARGE = 64 * KIB;
+
+class Peer implements Transport, OutOwner {
+  readonly ip = "127.0.0.1";
+  readonly port = 1;
+  /** What the kernel took. */
+  got: number[] = [];
+  writes: number[] = [];
+  /** Bytes it still takes; -1 = the peer is gone. */
+  room = Number.POSITIVE_INFINITY;
+  /** Called in the middle of a write, before it answers. */
+  meanwhile: (() => void) | null = null;
+  error: Error | null = null;
+  rooms = 0;
+  write(buf: Uint8Array, offset: number, length: number): number {
+    this.meanwhile?.();
+    if (this.error !== null) throw this.error;
+    if (this.room < 0) return -1;
+    const n = Math.min(length, this.room);
+    this.got.push(...buf.subarray(offset, offset + n));
+    this.room -= n;
+    this.writes.push(n);
+    return n;
+  }
+  onRoom(): void {
+    this.rooms++;
+  }
+  end(): void {}
+  destroy(): void {}
+  pause(): void {}
+  resume(): void {}
+}
+
+class Kit {
+  readonly counter = { bytesSent: 0 };
+  readonly failures: unknown[] = [];
+  readonly pool = new OutPool(this.counter, (_out, err) => this.failures.push(err));
+  readonly peer = new Peer();
+  readonly out = this.connection(this.peer);
+
+  connection(peer: Peer): Out {
+    return new Out(peer, this.pool, peer);
+  }
+  /** The buffers of a size that the pool holds; they are taken out of it. */
+  free(size: number): Uint8Array[] {
+    return Array.from({ length: this.pool.idle(size) }, () => this.pool.take(size));
+  }
+}
+
+const bytes = (n: number, from = 0): Uint8Array => Uint8Array.from({ length: n }, (_, i) => (from + i) % 251);
+const list = (b: Uint8Array, start = 0, end = b.length): number[] => [...b.subarray(start, end)];
+
+function ack(out: Out, value: number): void {
+  const at = out.reserve(5);
+  out.staging.set([0x40, 2, 0, value], at);
+  out.unreserve(1);
+  out.holdsAcks = true;
+}
+
+/** Whoever takes a buffer of the pool must be alone with it. */
+function expectAlone(kit: Kit): void {
+  const all = [...kit.free(1), ...kit.free(LARGE)];
+  expect(new Set(all).size).toBe(all.length);
+}
+
+describe("one flush, one write", () => {
+  test("consecutive bytes of a chunk are forwarded as they are, without a copy", () => {
+    const { out, pool, peer } = new Kit();
+    const chunk = bytes(300);
+    let seen: Uint8Array | null = null;
+    const write = peer.write.bind(peer);
+    peer.write = (b, o, n) => {
+      seen = b;
+      return write(b, o, n);
+    };
+    out.run(chunk, 10, 20);
+    out.run(chunk, 20, 60);
+    expect(out.pending).toBe(50);
+    pool.flushAll();
+    expect(seen).toBe(chunk as never);
+    expect([peer.writes, peer.got, out.pending, out.bytes, out.writes]).toEqual([[50], list(chunk, 10, 60), 0, 50, 1]);
+  });
+
+  test("run, copy, reserve, run: in this order", () => {
+    const { out, pool, peer } = new Kit();
+    const chunk = bytes(300);
+    out.run(chunk, 0, 30);
+    out.copy(bytes(100, 7), 0, 100);
+    ack(out, 9);
+    out.run(chunk, 200, 240);
+    out.run(chunk, 250, 260);
+    pool.flushAll();
+    const want = [...list(chunk, 0, 30), ...list(bytes(100, 7)), 0x40, 2, 0, 9, ...list(chunk, 200, 240), ...list(chunk, 250, 260)];
+    expect([peer.writes.length, peer.got]).toEqual([1, want]);
+  });
+
+  test("copies are copies: the source may change before the flush", () => {
+    const { out, pool, peer } = new Kit();
+    const source = bytes(100);
+    out.copy(source, 0, 100);
+    source.fill(1);
+    pool.flushAll();
+    expect(peer.got).toEqual(list(bytes(100)));
+  });
+
+  test("a connection with nothing to say is not written, and a second flush is nothing", () => {
+    const { out, pool, peer } = new Kit();
+    pool.flushAll();
+    out.copy(bytes(3), 0, 3);
+    pool.flushAll();
+    pool.flushAll();
+    out.flush();
+    expect(peer.writes).toEqual([3]);
+  });
+
+  test("what was reserved and given back is not sent", () => {
+    const { out, pool, peer } = new Kit();
+    out.reserve(10);
+    out.unreserve(10);
+    pool.flushAll();
+    expect(peer.writes).toEqual([]);
+  });
+
+  test("bytes of all connections are counted together", () => {
+    const kit = new Kit();
+    const other = new Peer();
+    kit.out.copy(bytes(3), 0, 3);
+    kit.connection(other).copy(bytes(4), 0, 4);
+    kit.pool.flushAll();
+    expect(kit.counter.bytesSent).toBe(7);
+  });
+});
+
+describe("the staging buffer", () => {
+  test("grows from 4 to 64 KiB, and what is in it stays", () => {
+    const kit = new Kit();
+    kit.out.copy(bytes(4000), 0, 4000);
+    const small = kit.out.staging;
+    kit.out.copy(bytes(4000, 1), 0, 4000);
+    expect([small.length, kit.out.staging.length]).toEqual([4 * KIB, LARGE]);
+    kit.pool.flushAll();
+    expect(kit.peer.got).toEqual([...list(bytes(4000)), ...list(bytes(4000, 1))]);
+    expectAlone(kit);
+  });
+
+  test("full before the flush: it is written, and used again", () => {
+    const kit = new Kit();
+    kit.out.copy(bytes(60_000), 0, 60_000);
+    const st = kit.out.staging;
+    kit.out.copy(bytes(6000), 0, 6000);
+    expect(kit.out.staging).toBe(st);
+    expect(kit.peer.writes).toEqual([60_000]);
+    kit.pool.flushAll();
+    expect(kit.peer.got).toEqual([...list(bytes(60_000)), ...list(bytes(6000))]);
+    expect(kit.free(LARGE)).toEqual([st]);
+  });
+
+  test("a small one that would not even grow enough gives way to a large one", () => {
+    const kit = new Kit();
+    kit.out.copy(bytes(3000), 0, 3000);
+    const small = kit.out.staging;
+    kit.out.copy(bytes(63_000), 0, 63_000);
+    expect(kit.peer.writes).toEqual([3000]);
+    kit.pool.flushAll();
+    expect(kit.peer.got).toEqual([...list(bytes(3000)), ...list(bytes(63_000))]);
+    expect(kit.free(1)).toEqual([small]);
+  });
+
+  test("a piece of more than 64 KiB goes by itself, in order", () => {
+    const kit = new Kit();
+    const piece = bytes(70_000, 5);
+    kit.out.copy(bytes(10), 0, 10);
+    kit.out.copy(piece, 0, 70_000);
+    kit.out.copy(bytes(10, 3), 0, 10);
+    kit.pool.flushAll();
+    expect(kit.peer.got).toEqual([...list(bytes(10)), ...list(piece), ...list(bytes(10, 3))]);
+    expect(kit.peer.writes).toEqual([10, 70_000, 10]);
+    expectAlone(kit);
+  });
+
+  test("nobody keeps one after the flush, also when a run is what is left", () => {
+    const kit = new Kit();
+    const chunk = bytes(100);
+    kit.out.copy(bytes(60_000), 0, 60_000);
+    // Written and empty, then only a run.
+    kit.out.copy(bytes(70_000), 0, 70_000);
+    kit.out.run(chunk, 0, 100);
+    kit.pool.flushAll();
+    expect(kit.free(LARGE)).toHaveLength(1);
+    expect(kit.peer.got.slice(-100)).toEqual(list(chunk));
+  });
+
+  test("many connections: each has its own while they gather, and the pool has them all afterwards", () => {
+    const kit = new Kit();
+    const peers = Array.from({ length: 50 }, () => new Peer());
+    const outs = peers.map((p) => kit.connection(p));
+    for (let round = 0; round < 3; round++) {
+      for (const [i, o] of outs.entries()) o.copy(bytes(30, i), 0, 30);
+      expect(new Set(outs.map((o) => o.staging)).size).toBe(50);
+      kit.pool.flushAll();
+    }
+    for (const [i, p] of peers.entries()) expect(p.got).toEqual([...list(bytes(30, i)), ...list(bytes(30, i)), ...list(bytes(30, i))]);
+    expect(kit.free(1)).toHaveLength(50);
+  });
+});
+
+describe("the peer is gone", () => {
+  /** What was gathered in one turn before the flush, by name. */
+  const GATHERED: Record<string, (o: Out) => void> = {
+    "a run": (o) => o.run(bytes(500), 0, 500),
+    "staged bytes": (o) => o.copy(bytes(500), 0, 500),
+    "staged bytes and a run": (o) => {
+      o.copy(bytes(500), 0, 500);
+      o.run(bytes(600), 0, 600);
+    },
+    "a small staging buffer, and a run it has no room for": (o) => {
+      o.copy(bytes(3000), 0, 3000);
+      o.run(bytes(63_000), 0, 63_000);
+    },
+    "a large staging buffer, and a run it has no room for": (o) => {
+      o.copy(bytes(40_000), 0, 40_000);
+      o.run(bytes(40_000), 0, 40_000);
+    },
+    "a piece above 64 KiB between small ones": (o) => {
+      o.copy(bytes(100), 0, 100);
+      o.copy(bytes(70_000), 0, 70_000);
+      o.run(bytes(100), 0, 100);
+      o.run(bytes(100), 50, 100);
+    },
+    acknowledgements: (o) => ack(o, 1),
+    "held acknowledgements": (o) => {
+      for (let i = 0; i < 40; i++) {
+        ack(o, i);
+        o.copy(bytes(4000), 0, 4000);
+      }
+    },
+  };
+  for (const [name, gather] of Object.entries(GATHERED)) {
+    for (const how of ["answers -1", "throws", "is closed in the middle of the write"]) {
+      test(`${name}; the transport ${how}: others are written, no buffer has two owners`, () => {
+        const kit = new Kit();
+        const before = new Peer();
+        const after = new Peer();
+        const outs = [kit.connection(before), kit.out, kit.connection(after)] as const;
+        const late = new Peer();
+        const third = kit.connection(late);
+        let taken = false;
+        if (how === "answers -1") kit.peer.room = -1;
+        if (how === "throws") kit.peer.error = new Error("broken pipe");
+        if (how === "is closed in the middle of the write") {
+          kit.peer.meanwhile = () => {
+            kit.peer.meanwhile = null;
+            kit.out.close();
+            // Another connection takes a buffer while this one's is still being written.
+            taken = true;
+            third.copy(bytes(40, 9), 0, 40);
+          };
+        }
+        outs[0].copy(bytes(20), 0, 20);
+        outs[2].copy(bytes(30), 0, 30);
+        gather(kit.out);
+        while (kit.pool.dirty.length > 0) kit.pool.flushAll();
+        expect(before.got).toEqual(list(bytes(20)));
+        expect(after.got).toEqual(list(bytes(30)));
+        expect(late.got).toEqual(taken ? list(bytes(40, 9)) : []);
+        expect([kit.out.closed, kit.out.pending]).toEqual([true, 0]);
+        expect(kit.failures).toEqual(how === "throws" ? [kit.peer.error] : []);
+        expectAlone(kit);
+        // It takes whatever comes and sends nothing of it.
+        kit.peer.room = Number.POSITIVE_INFINITY;
+        kit.peer.error = null;
+        kit.peer.got = [];
+        for (const more of Object.values(GATHERED)) more(kit.out);
+        kit.pool.flushAll();
+        expect([kit.peer.got, kit.out.pending, kit.out.drained()]).toEqual([[], 0, false]);
+        expectAlone(kit);
+      });
+    }
+  }
+
+  test("an exception of one flush is told once, and everybody behind it is written", () => {
+    const kit = new Kit();
+    const peers = Array.from({ length: 5 }, () => new Peer());
+    const outs = peers.map((p) => kit.connection(p));
+    (peers[1] as Peer).error = new Error("first");
+    (peers[3] as Peer).error = new Error("second");
+    for (let round = 0; round < 2; round++) {
+      for (const o of outs) o.copy(bytes(10), 0, 10);
+      kit.pool.flushAll();
+    }
+    expect(peers.map((p) => p.got.length)).toEqual([20, 0, 20, 0, 20]);
+    expect(kit.failures.map(String)).toEqual(["Error: first", "Error: second"]);
+  });
+
+  test("an exception of the owner costs that connection alone", () => {
+    const kit = new Kit();
+    const other = new Peer();
+    const second = kit.connection(other);
+    kit.peer.onRoom = () => {
+      throw new Error("pump");
+    };
+    kit.peer.room = 0;
+    for (let i = 0; i < 20; i++) {
+      ack(kit.out, i);
+      kit.out.copy(bytes(60_000), 0, 60_000);
+    }
+    expect(kit.out.blocked).toBe(true);
+    second.copy(bytes(10), 0, 10);
+    kit.peer.room = Number.POSITIVE_INFINITY;
+    kit.pool.flushAll();
+    expect([other.got.length, kit.out.closed, kit.failures.map(String)]).toEqual([10, true, ["Error: pump"]]);
+  });
+});
+
+describe("the kernel does not take everything", () => {
+  test("part: the rest comes with the drain event, before what is sent later", () => {
+    const { out, pool, peer } = new Kit();
+    peer.room = 40;
+    out.copy(bytes(100), 0, 100);
+    pool.flushAll();
+    expect([peer.got.length, out.pending]).toEqual([40, 60]);
+    out.copy(bytes(50, 9), 0, 50);
+    pool.flushAll();
+    expect(peer.writes).toEqual([40]);
+    peer.room = 70;
+    expect(out.drained()).toBe(false);
+    expect(out.pending).toBe(40);
+    peer.room = Number.POSITIVE_INFINITY;
+    out.drained();
+    expect([peer.got, out.pending]).toEqual([[...list(bytes(100)), ...list(bytes(50, 9))], 0]);
+    out.copy(bytes(5), 0, 5);
+    pool.flushAll();
+    expect(peer.writes.at(-1)).toBe(5);
+  });
+
+  test("nothing is no write", () => {
+    const { out, pool, peer } = new Kit();
+    peer.room = 0;
+    out.copy(bytes(10), 0, 10);
+    pool.flushAll();
+    expect([out.writes, out.bytes, out.pending]).toEqual([0, 0, 10]);
+  });
+
+  test("small packets to somebody who does not read cost their bytes: they leave in few writes", () => {
+    const { out, pool, peer } = new Kit();
+    peer.room = 0;
+    const want: number[] = [];
+    for (let i = 0; i < 2000; i++) {
+      out.copy(bytes(10, i), 0, 10);
+      want.push(...bytes(10, i));
+      pool.flushAll();
+    }
+    expect(out.pending).toBe(20_000);
+    peer.room = Number.POSITIVE_INFINITY;
+    peer.writes = [];
+    out.drained();
+    expect(peer.got).toEqual(want);
+    expect(peer.writes.length).toBeLessThan(10);
+  });
+
+  test("blocked above 1 MiB, until less than 256 KiB wait", () => {
+    const { out, pool, peer } = new Kit();
+    peer.room = 0;
+    const piece = bytes(64 * KIB);
+    while (out.pending < HIGH_WATER) {
+      expect(out.blocked).toBe(false);
+      out.copy(piece, 0, piece.length);
+      pool.flushAll();
+    }
+    expect([out.pending, out.blocked]).toEqual([HIGH_WATER, false]);
+    out.copy(piece, 0, 1);
+    pool.flushAll();
+    expect(out.blocked).toBe(true);
+    peer.room = 768 * KIB + 1;
+    expect([out.drained(), out.blocked, out.pending]).toEqual([false, true, 256 * KIB]);
+    peer.room = 1;
+    expect([out.drained(), out.blocked]).toEqual([true, false]);
+    peer.room = 1;
+    expect(out.drained()).toBe(false);
+    expect(peer.rooms).toBe(0);
+  });
+
+  test("gone while the backlog is written", () => {
+    const kit = new Kit();
+    kit.peer.room = 5;
+    kit.out.copy(bytes(10), 0, 10);
+    kit.pool.flushAll();
+    kit.peer.room = -1;
+    expect([kit.out.drained(), kit.out.closed, kit.out.pending]).toEqual([false, true, 0]);
+  });
+});
+
+describe("acknowledgements wait for the commit", () => {
+  /** More of them in one turn than the staging buffer holds. */
+  function flood(out: Out, n: number): number[] {
+    const want: number[] = [];
+    for (let i = 0; i < n; i++) {
+      ack(out, i % 200);
+      want.push(0x40, 2, 0, i % 200);
+    }
+    return want;
+  }
+
+  test("more than the staging buffer holds are kept back until the flush", () => {
+    const { out, pool, peer } = new Kit();
+    const want = flood(out, 20_000);
+    expect([peer.writes, out.pending]).toEqual([[], 80_000]);
+    pool.flushAll();
+    expect([peer.got, out.pending, out.holdsAcks]).toEqual([want, 0, false]);
+  });
+
+  test("a drain event before the turn's end does not let them out", () => {
+    const { out, pool, peer } = new Kit();
+    const want = flood(out, 20_000);
+    expect(out.drained()).toBe(false);
+    expect(peer.writes).toEqual([]);
+    pool.flushAll();
+    expect(peer.got).toEqual(want);
+  });
+
+  test("… but what was refused by the kernel before them", () => {
+    const { out, pool, peer } = new Kit();
+    peer.room = 0;
+    out.copy(bytes(100), 0, 100);
+    pool.flushAll();
+    const want = flood(out, 20_000);
+    peer.room = Number.POSITIVE_INFINITY;
+    out.drained();
+    expect(peer.got).toEqual(list(bytes(100)));
+    pool.flushAll();
+    expect(peer.got.slice(100)).toEqual(want);
+  });
+
+  test("also pieces above 64 KiB behind them, and what comes after those", () => {
+    const { out, pool, peer } = new Kit();
+    ack(out, 1);
+    const piece = bytes(70_000);
+    out.copy(piece, 0, piece.length);
+    ack(out, 2);
+    out.run(piece, 100, 50_000);
+    out.run(piece, 0, 60_000);
+    expect(peer.writes).toEqual([]);
+    pool.flushAll();
+    const want = [0x40, 2, 0, 1, ...piece, 0x40, 2, 0, 2, ...list(piece, 100, 50_000), ...list(piece, 0, 60_000)];
+    expect(peer.got).toEqual(want);
+  });
+
+  test("without acknowledgements a full staging buffer leaves at once", () => {
+    const { out, peer } = new Kit();
+    out.copy(bytes(40_000), 0, 40_000);
+    out.copy(bytes(40_000), 0, 40_000);
+    expect(peer.writes).toEqual([40_000]);
+  });
+
+  test("the next turn's bytes are not held by those of the last one", () => {
+    const { out, pool, peer } = new Kit();
+    flood(out, 20_000);
+    pool.flushAll();
+    peer.got = [];
+    out.copy(bytes(40_000), 0, 40_000);
+    out.copy(bytes(40_000), 0, 40_000);
+    expect(peer.got.length).toBe(40_000);
+  });
+
+  test("close forgets them", () => {
+    const kit = new Kit();
+    flood(kit.out, 20_000);
+    kit.out.close();
+    kit.pool.flushAll();
+    expect([kit.peer.writes, kit.out.pending, kit.out.holdsAcks]).toEqual([[], 0, false]);
+    expectAlone(kit);
+  });
+
+  test("so many that the connection counts as blocked: the flush that lets them out tells the owner", () => {
+    const { out, pool, peer } = new Kit();
+    flood(out, 300_000);
+    expect(out.blocked).toBe(true);
+    pool.flushAll();
+    expect([out.blocked, peer.rooms, out.pending]).toEqual([false, 1, 0]);
+  });
+
+  test("… and not while the kernel leaves too much behind", () => {
+    const { out, pool, peer } = new Kit();
+    flood(out, 300_000);
+    peer.room = 100_000;
+    pool.flushAll();
+    expect([out.blocked, peer.rooms]).toEqual([true, 0]);
+  });
+});
+
+describe("close", () => {
+  test("between gathering and flush: nothing is written, the buffer is back", () => {
+    const kit = new Kit();
+    kit.out.copy(bytes(10), 0, 10);
+    const st = kit.out.staging;
+    kit.out.close();
+    expect(kit.out.pending).toBe(0);
+    kit.pool.flushAll();
+    expect([kit.peer.writes, kit.free(1)]).toEqual([[], [st]]);
+  });
+
+  test("twice, and after a flush", () => {
+    const kit = new Kit();
+    kit.out.copy(bytes(10), 0, 10);
+    kit.pool.flushAll();
+    kit.out.close();
+    kit.out.close();
+    kit.out.fail(new Error("late"));
+    expect([kit.out.closed, kit.failures]).toEqual([true, []]);
+    expectAlone(kit);
+  });
+});
+
+test("a random life: every byte once and in order, whatever the kernel takes, no buffer with two owners", () => {
+  let x = 1;
+  const rnd = (n: number): number => {
+    x = (Math.imul(x, 1_664_525) + 1_013_904_223) >>> 0;
+    return Math.floor((x / 2 ** 32) * n);
+  };
+  const kit = new Kit();
+  const chunk = bytes(200_000);
+  const lives = Array.from({ length: 4 }, () => {
+    const peer = new Peer();
+    return { peer, out: kit.connection(peer), want: [] as number[] };
+  });
+  for (let step = 0; step < 3000; step++) {
+    const life = lives[rnd(4)] as (typeof lives)[0];
+    const { out, peer, want } = life;
+    const start = rnd(100_000);
+    const size = rnd(20) === 0 ? rnd(90_000) : rnd(300);
+    const what = rnd(10);
+    if (what < 3) {
+      out.run(chunk, start, start + size);
+      want.push(...list(chunk, start, start + size));
+    } else if (what < 6) {
+      out.copy(chunk, start, start + size);
+      want.push(...list(chunk, start, start + size));
+    } else if (what < 8) {
+      ack(out, step % 200);
+      want.push(0x40, 2, 0, step % 200);
+    } else if (what === 8) {
+      peer.room = [0, rnd(50_000), Number.POSITIVE_INFINITY][rnd(3)] as number;
+      out.drained();
+    } else if (rnd(3) === 0) kit.pool.flushAll();
+  }
+  for (const { out, peer, want } of lives) {
+    peer.room = Number.POSITIVE_INFINITY;
+    kit.pool.flushAll();
+    out.drained();
+    expect(Buffer.compare(Buffer.from(peer.got), Buffer.from(want))).toBe(0);
+    expect(out.pending).toBe(0);
+  }
+  expectAlone(kit);
+  expect(kit.failures).toEqual([]);
+});

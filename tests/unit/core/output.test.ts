@@ -1,0 +1,180 @@
+/** Loops over many connections: what happens to one of them is its own affair. */
+import { describe, expect, test } from "bun:test";
+import { type TestClient, TestKit } from "../../support/test_broker.ts";
+
+/** Connected, subscribed to `t`; everything so far is taken. */
+function subscribers(kit: TestKit, n: number): TestClient[] {
+  return Array.from({ length: n }, (_, i) => {
+    const c = kit.connected(`s${i}`, 4, { keepalive: 10 }).subscribe("t/#");
+    c.take();
+    return c;
+  });
+}
+
+const payloads = (c: TestClient): string[] => c.messages().map((m) => m.payload);
+
+describe("a transport that throws", () => {
+  test("is the end of its connection: logged once, its will is published, everybody else is written", () => {
+    const kit = new TestKit();
+    const all = subscribers(kit, 5);
+    const bad = kit.connected("bad", 4, { will: { topic: "t/will", payload: Buffer.from("gone"), qos: 0, retain: false } });
+    bad.subscribe("t/#");
+    bad.transport.write = () => {
+      throw new Error("write EPIPE");
+    };
+    kit.connected("p").publish("t/x", "first").publish("t/x", "second");
+    for (const c of all) expect(payloads(c)).toEqual(["first", "gone", "second"]);
+    expect(kit.log.errors).toHaveLength(1);
+    expect(kit.log.errors[0]).toContain("write EPIPE");
+    expect([bad.transport.destroyed, kit.broker.sessions.get("bad")]).toEqual([true, undefined]);
+    expect(kit.listener.shutdowns.get("internal_error")).toBe(1);
+  });
+
+  test("also when it throws while it is destroyed", () => {
+    const kit = new TestKit();
+    const all = subscribers(kit, 2);
+    const bad = kit.connected("bad").subscribe("t/#");
+    bad.transport.write = bad.transport.destroy = () => {
+      throw new Error("broken");
+    };
+    kit.connected("p").publish("t/x", "m");
+    for (const c of all) expect(payloads(c)).toEqual(["m"]);
+    expect([kit.log.errors.length, kit.broker.sessions.get("bad"), kit.broker.connections]).toEqual([1, undefined, 3]);
+  });
+
+  test("in the middle of a dispatch, when a receiver's buffer is full", () => {
+    const kit = new TestKit();
+    const all = subscribers(kit, 3);
+    (all[1] as TestClient).transport.write = () => {
+      throw new Error("broken");
+    };
+    const p = kit.connected("p");
+    for (const [i, size] of [40_000, 40_000, 10].entries()) p.publish("t/x", Buffer.alloc(size), 1, { messageId: i + 1 });
+    expect(p.take().map((x) => x.cmd)).toEqual(["puback", "puback", "puback"]);
+    expect([all[0], all[2]].map((c) => (c as TestClient).messages().length)).toEqual([3, 3]);
+    expect(kit.log.errors).toHaveLength(1);
+  });
+
+  test("the failed commit cuts everybody it concerns, whoever throws", () => {
+    const kit = new TestKit();
+    kit.connected("s", 4, { clean: false }).subscribe("t", 1).disconnect();
+    const publishers = ["a", "b", "c"].map((id) => kit.connected(id));
+    (publishers[0] as TestClient).transport.destroy = () => {
+      throw new Error("broken");
+    };
+    kit.store.commit = () => {
+      throw new Error("disk full");
+    };
+    for (const p of publishers) p.channel.onData(Buffer.from([0x32, 6, 0, 1, 0x74, 0, 1, 0x78]));
+    kit.settle();
+    expect(publishers.map((p) => p.take())).toEqual([[], [], []]);
+    expect(publishers.slice(1).map((p) => p.transport.destroyed)).toEqual([true, true]);
+    expect(kit.broker.connections).toBe(0);
+  });
+});
+
+describe("a connection that fails", () => {
+  const broken = (): never => {
+    throw new Error("broken");
+  };
+
+  test("while it is closed after its last word", () => {
+    const kit = new TestKit();
+    const all = subscribers(kit, 3);
+    for (const c of all.slice(0, 2)) c.transport.end = broken;
+    for (const c of all) c.channel.onData(Buffer.from([0xe0, 0]));
+    kit.broker.flush();
+    kit.settle();
+    expect(all.map((c) => [c.transport.ended, c.transport.destroyed])).toEqual([
+      [false, true],
+      [false, true],
+      [true, false],
+    ]);
+    expect(kit.log.errors).toHaveLength(2);
+  });
+
+  test("while the clock visits it", () => {
+    const kit = new TestKit();
+    const all = subscribers(kit, 4);
+    (all[1] as TestClient).channel.close = broken;
+    kit.pass(20_000);
+    expect(all.map((c) => c.transport.ended || c.transport.destroyed)).toEqual([true, true, true, true]);
+    expect(kit.broker.connections).toBe(0);
+    expect(kit.log.errors).toHaveLength(1);
+  });
+
+  test("while the node stops", () => {
+    const kit = new TestKit();
+    const all = subscribers(kit, 4);
+    (all[0] as TestClient).channel.close = broken;
+    kit.broker.shutdown();
+    kit.settle();
+    expect(all.map((c) => c.transport.ended || c.transport.destroyed)).toEqual([true, true, true, true]);
+    expect(kit.broker.connections).toBe(0);
+  });
+
+  test("while it is sent more after it has read again", () => {
+    const kit = new TestKit();
+    const all = subscribers(kit, 2);
+    (all[0] as TestClient).channel.onRoom = broken;
+    for (const c of all) c.transport.room = 0;
+    const p = kit.connected("p");
+    for (let i = 0; i < 20; i++) p.publish("t/x", Buffer.alloc(60_000));
+    for (const c of all) {
+      expect(c.channel.out.blocked).toBe(true);
+      c.transport.room = Number.POSITIVE_INFINITY;
+    }
+    expect(() => (all[0] as TestClient).channel.onDrain()).toThrow("broken");
+    (all[1] as TestClient).channel.onDrain();
+    p.publish("t/x", "again");
+    expect(payloads(all[1] as TestClient).at(-1)).toBe("again");
+  });
+});
+
+describe("a peer that is gone before the broker is told", () => {
+  test("while its bytes are written: it costs nobody else anything, in any order", () => {
+    const kit = new TestKit();
+    const all = subscribers(kit, 6);
+    const p = kit.connected("p");
+    const gone = new Set([1, 4]);
+    for (const i of gone) (all[i] as TestClient).transport.write = () => -1;
+    // As much as one read brings: 3000 bytes in the staging buffer, and a run that has no room behind them.
+    const chunk = Buffer.concat([publish("t/a", 3000, 1), publish("t/b", 63_000, 0)]);
+    for (let round = 0; round < 3; round++) {
+      p.channel.onData(chunk);
+      kit.settle();
+    }
+    for (const [i, c] of all.entries()) {
+      if (gone.has(i)) c.drop();
+      else expect(c.messages().map((m) => [m.topic, m.payload.length])).toEqual(three(["t/a", 3000], ["t/b", 63_000]));
+    }
+    expect(p.take().map((x) => x.cmd)).toEqual(["puback", "puback", "puback"]);
+    expect(kit.log.errors).toEqual([]);
+    // Everybody goes on to hear his own, and only that.
+    for (const [i, c] of all.entries()) if (!gone.has(i)) c.subscribe(`own/${i}`).take();
+    for (const [i] of all.entries()) p.channel.onData(publish(`own/${i}`, 100 + i, 1));
+    kit.settle();
+    for (const [i, c] of all.entries())
+      if (!gone.has(i)) expect(c.messages().map((m) => [m.topic, m.payload.length])).toEqual([[`own/${i}`, 100 + i]]);
+  });
+});
+
+function three<T>(...rows: T[]): T[] {
+  return [...rows, ...rows, ...rows];
+}
+
+function publish(topic: string, size: number, qos: 0 | 1): Buffer {
+  const body = 2 + topic.length + (qos > 0 ? 2 : 0) + size;
+  const length: number[] = [];
+  for (let n = body; ; n >>= 7) {
+    length.push(n > 127 ? (n & 127) | 128 : n);
+    if (n <= 127) break;
+  }
+  const id = qos > 0 ? [0, 1] : [];
+  return Buffer.concat([
+    Buffer.from([0x30 | (qos << 1), ...length, 0, topic.length]),
+    Buffer.from(topic),
+    Buffer.from(id),
+    Buffer.alloc(size),
+  ]);
+}
