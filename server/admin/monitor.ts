@@ -8,6 +8,7 @@ import { badValue } from "./refusals.ts";
 const INTERVAL_MS = 2000;
 const SAMPLES = 450;
 const MINUTE_MS = 60_000;
+/** As long as the store keeps them. */
 const KEPT_MS = 7 * 24 * 3_600_000;
 /** How often the loop's delay is looked at. */
 const PROBE_MS = 250;
@@ -72,7 +73,7 @@ export function createMonitor(deps: AdminDeps) {
     return {
       received: m.qos0Received + m.qos1Received + m.qos2Received,
       sent: m.qos0Sent + m.qos1Sent + m.qos2Sent,
-      dropped: m.messagesDropped + m.dropQueueFull + m.dropSlowReader + m.messagesExpired,
+      dropped: m.messagesDropped + m.dropQueueFull + m.dropMemory + m.dropSlowReader + m.messagesExpired,
       bytesReceived: m.bytesReceived,
       bytesSent: m.bytesSent,
       cpu: system.cpu(),
@@ -116,7 +117,6 @@ export function createMonitor(deps: AdminDeps) {
       const sum = summary(minuteAt, minute);
       if (sum) {
         store.add({ at: minuteAt, values: Object.fromEntries(NAMES.map((n) => [n, sum[n]])) });
-        if (minuteAt % 3_600_000 === 0) store.prune(minuteAt - KEPT_MS);
         broker.flush();
       }
       minute = [];

@@ -46,6 +46,8 @@ export function createNodes(deps: AdminDeps, listeners: () => readonly unknown[]
     const memory = system.memory();
     const [load1, load5, load15] = system.load();
     const { cpu, loopDelay } = live();
+    const { level, last } = broker.memory;
+    const kinds = broker.memory.bytes();
     const { used, limit } = processes();
     return {
       connections: broker.connections,
@@ -70,6 +72,12 @@ export function createNodes(deps: AdminDeps, listeners: () => readonly unknown[]
       os_memory_total: memory.osTotal,
       os_memory_free: memory.osFree,
       cores: system.cores,
+      memory_limit: last.limit,
+      memory_level: level,
+      memory_queues: kinds.queues,
+      memory_retained: kinds.retained,
+      memory_sessions: kinds.sessions,
+      memory_buffers: kinds.buffers,
     };
   }
 

@@ -68,6 +68,15 @@ export interface NodeInfo {
   os_memory_total: number;
   os_memory_free: number;
   cores: number;
+  /** What there is for this node, bytes: of the machine, the container or `node.memory_limit`; 0 = unknown. */
+  memory_limit: number;
+  /** `high`: above `node.memory_high_watermark`, nothing new is kept. `critical`: queues do not grow any more. */
+  memory_level: "normal" | "high" | "critical";
+  /** What holds memory, bytes. */
+  memory_queues: number;
+  memory_retained: number;
+  memory_sessions: number;
+  memory_buffers: number;
 }
 export type NodeRow = Omit<NodeInfo, "memory_total" | "memory_used"> & { node: string; memory_total: string; memory_used: string };
 

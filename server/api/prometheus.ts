@@ -25,6 +25,7 @@ class Page {
 /** Counters of plugins have the names their authors gave them. */
 const underscored = (name: string): string => name.replaceAll(/[^a-zA-Z0-9_]/g, "_");
 /** Gauges among the metrics. */
+const LEVELS = { normal: 0, high: 1, critical: 2 } as const;
 const GAUGES = new Set(["messages/retained"]);
 
 export function prometheusText(admin: Admin): string {
@@ -57,6 +58,12 @@ function process(page: Page, admin: Admin): void {
   page.add("baomq_uptime_seconds", "gauge", "Seconds since the start", n.uptime_ms / 1000);
   page.add("baomq_memory_resident_bytes", "gauge", "Resident memory", n.rss);
   page.add("baomq_memory_heap_used_bytes", "gauge", "Heap in use", n.heap_used);
+  page.add("baomq_memory_limit_bytes", "gauge", "Memory there is for this node; 0 = unknown", n.memory_limit);
+  page.add("baomq_memory_short", "gauge", "1 above node.memory_high_watermark, 2 when queues do not grow any more", LEVELS[n.memory_level]);
+  page.add("baomq_memory_queues_bytes", "gauge", "Messages that sessions hold", n.memory_queues);
+  page.add("baomq_memory_retained_bytes", "gauge", "Retained messages", n.memory_retained);
+  page.add("baomq_memory_sessions_bytes", "gauge", "Sessions and subscriptions", n.memory_sessions);
+  page.add("baomq_memory_buffers_bytes", "gauge", "Input and output that waits", n.memory_buffers);
   page.add("baomq_cpu_percent", "gauge", "CPU in use, per cent of a core", n.cpu);
   page.add("baomq_event_loop_delay_seconds", "gauge", "Largest delay of the event loop in the last seconds", n.loop_delay / 1000);
   page.add("baomq_max_fds", "gauge", "Limit of open files", n.max_fds);

@@ -15,6 +15,7 @@ const qos = Type.Union([Type.Literal(0), Type.Literal(1), Type.Literal(2)]);
 const time = Type.String({ description: "Local time, YYYY-MM-DD HH:MM:SS" });
 const unixMs = Type.Integer({ description: "Unix milliseconds; 0 = not yet" });
 const orUnset = (schema: TSchema): TSchema => Type.Union([schema, Type.Literal("undefined")]);
+const memoryLevel = Type.Union([Type.Literal("normal"), Type.Literal("high"), Type.Literal("critical")]);
 const encoding = Type.Union([Type.Literal("plain"), Type.Literal("base64")]);
 const counters = Type.Record(Type.String(), Type.Integer());
 export const list = (schema: TSchema): TSchema => Type.Array(schema);
@@ -66,6 +67,12 @@ const nodeFields: Fields<C.NodeInfo> = {
   os_memory_total: int,
   os_memory_free: int,
   cores: int,
+  memory_limit: int,
+  memory_level: memoryLevel,
+  memory_queues: int,
+  memory_retained: int,
+  memory_sessions: int,
+  memory_buffers: int,
 };
 export const nodeInfo = row<C.NodeInfo>(nodeFields);
 export const nodeRow = row<C.NodeRow>({ node: text, ...nodeFields, memory_total: text, memory_used: text });

@@ -9,7 +9,7 @@ import { Elysia } from "elysia";
 import { empty } from "./reply.ts";
 
 /** No script, style, frame or connection but our own; the broker's WebSocket may be on another port of this host. */
-export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
+const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   "content-security-policy":
     "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
   "x-content-type-options": "nosniff",

@@ -138,6 +138,10 @@ const ZONE: ConfigTable = {
   await_rel_timeout: duration("300s", "A QoS 2 message that is not released within this time is forgotten."),
   session_expiry_interval: duration("2h", "How long a session of an MQTT 3 client without clean session is kept."),
   max_mqueue_len: integer(1000, "Most queued messages of a session; the oldest goes when it is full; 0 = no limit."),
+  max_mqueue_bytes: bytes(
+    "64MB",
+    "Most memory a session's queued messages may take; the oldest goes when it is more; 0 = no limit. (EMQ X 3.1 had none.)",
+  ),
   mqueue_priorities: priorities(),
   mqueue_default_priority: oneOf(["highest", "lowest"], "highest", "Priority of topics that mqueue_priorities does not name."),
   mqueue_store_qos0: flag("true", "Are QoS 0 messages queued too?"),
@@ -167,6 +171,12 @@ const BRIDGE_KEYS =
 export const CORE_KEYS: ConfigTable = {
   "node.name": text("emqx@127.0.0.1", "Name of this node, as scripts and $SYS topics know it.", boot),
   "node.data_dir": text("data", "Directory for data, generated certificates and the command line's socket.", early),
+  "node.memory_high_watermark": percent(
+    "70%",
+    "Above this share of the memory there is, no new sessions and retained messages are taken and publishers are read slowly; 0% = never.",
+    { required: false },
+  ),
+  "node.memory_limit": bytes("0", "The memory there is for this node; 0 = that of the machine, or of the container.", { required: false }),
   "storage.sync": oneOf(
     ["always", "normal"],
     "normal",

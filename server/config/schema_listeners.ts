@@ -19,8 +19,9 @@ import {
   text,
 } from "../lib/config_entry.ts";
 import { isOriginRule } from "../lib/origin.ts";
+import { TLS_VERSIONS } from "../lib/tls_versions.ts";
 import { type Address, ValueError } from "../lib/units.ts";
-import { type ListenerKind, TLS_VERSIONS } from "./types.ts";
+import type { ListenerKind } from "./types.ts";
 
 const boot = { live: false };
 const RUNTIME = "The runtime and the system decide.";

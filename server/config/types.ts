@@ -85,6 +85,8 @@ export interface ZoneConfig {
   sessionExpiryIntervalMs: number;
   /** 0 = no limit. */
   maxMqueueLen: number;
+  /** 0 = no limit. */
+  maxMqueueBytes: number;
   /** Topic -> priority (1..255); null = none. */
   mqueuePriorities: ReadonlyMap<string, number> | null;
   mqueueDefaultPriority: "highest" | "lowest";
@@ -101,8 +103,6 @@ export interface ZoneConfig {
 }
 
 export type ListenerKind = "tcp" | "ssl" | "ws" | "wss";
-
-export const TLS_VERSIONS = ["tlsv1", "tlsv1.1", "tlsv1.2", "tlsv1.3"] as const;
 
 export interface TlsConfig {
   keyfile: string;
@@ -193,6 +193,10 @@ export type HttpServerConfig = ManagementConfig | DashboardConfig;
 /** Node-wide settings the core reads; mutable for live changes. */
 export interface NodeConfig {
   nodeName: string;
+  /** Per cent of the memory there is; 0 = never. */
+  memoryHighWatermark: number;
+  /** Bytes; 0 = what the machine or the container has. */
+  memoryLimit: number;
   /** "v3.1.0": what the management API reports as broker version (EMQ X 3.1 compatibility). */
   apiVersion: string;
   sysIntervalMs: number;

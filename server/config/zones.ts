@@ -32,6 +32,7 @@ const FIELDS: readonly (readonly [field: keyof ZoneConfig, key: string, fallback
   ["awaitRelTimeoutMs", "await_rel_timeout"],
   ["sessionExpiryIntervalMs", "session_expiry_interval"],
   ["maxMqueueLen", "max_mqueue_len"],
+  ["maxMqueueBytes", "max_mqueue_bytes"],
   ["mqueuePriorities", "mqueue_priorities"],
   ["mqueueDefaultPriority", "mqueue_default_priority"],
   ["mqueueStoreQos0", "mqueue_store_qos0"],
@@ -60,6 +61,8 @@ export function fillZone(config: Config, zone: ZoneConfig): void {
 
 export function fillNode(config: Config, node: NodeConfig): void {
   node.nodeName = String(config.get("node.name"));
+  node.memoryHighWatermark = Number(config.get("node.memory_high_watermark"));
+  node.memoryLimit = Number(config.get("node.memory_limit"));
   node.sysIntervalMs = Number(config.get("broker.sys_interval"));
   node.sharedStrategy = config.get("broker.shared_subscription_strategy") as SharedStrategy;
   node.storageOnError = config.get("storage.on_error") as NodeConfig["storageOnError"];

@@ -10,6 +10,7 @@ import type { Guesses } from "./access/guesses.ts";
 import { Channel } from "./channel.ts";
 import { Delivery, Frame } from "./deliver.ts";
 import { Durability } from "./durability.ts";
+import { Held } from "./held.ts";
 import type { Hooks } from "./hooks.ts";
 import { visit } from "./keepalive.ts";
 import { Message, Slab } from "./message.ts";
@@ -21,9 +22,11 @@ import { Router } from "./router.ts";
 import { mountFilter, type Session } from "./session.ts";
 import { termsOf } from "./terms.ts";
 import { Timers, Wheel } from "./timers.ts";
+import { Turn } from "./turn.ts";
 import type { AuthMethod, PeerCertificate, SubscribeOptions } from "./types.ts";
 import { VirtualClient } from "./virtual_client.ts";
 import type { Alarms } from "./watch/alarms.ts";
+import { Memory } from "./watch/memory.ts";
 import type { Metrics } from "./watch/metrics.ts";
 import type { Tracer } from "./watch/tracer.ts";
 
@@ -65,7 +68,10 @@ export class Broker {
   readonly alarms: Alarms;
   readonly router = new Router();
   readonly output: Output;
+  readonly turn: Turn;
   readonly slab = new Slab();
+  readonly held = new Held();
+  readonly memory: Memory;
   readonly frame = new Frame();
   readonly delivery = new Delivery(this);
   readonly durability = new Durability(this);
@@ -74,6 +80,8 @@ export class Broker {
   readonly virtualSessions = new Set<Session>();
   /** Clients connected now. */
   connections = 0;
+  /** Input of all connections that waits for its rest, or for its turn. */
+  inputBytes = 0;
   /** What time it is, refreshed at the start of every piece of work. For what is stored or shown. */
   now: WallMs;
   /** The same moment for every duration. */
@@ -95,11 +103,21 @@ export class Broker {
     this.hooks = o.hooks;
     this.metrics = o.metrics;
     this.output = new Output(this, o.defer);
+    this.turn = new Turn(o.clock, this.output.pool, o.defer);
     this.access = o.access;
     this.banned = o.banned;
     this.flapping = o.flapping;
     this.guesses = o.guesses;
     this.openings = new Openings(o.metrics);
+    this.memory = new Memory({
+      settings: o.node,
+      held: this.held,
+      output: this.output.pool,
+      input: o.metrics,
+      alarms: o.alarms,
+      clock: o.clock,
+      log: o.log,
+    });
     this.alarms = o.alarms;
     this.now = o.clock.now();
     this.mono = o.clock.mono();
@@ -167,6 +185,11 @@ export class Broker {
     do id = `baomq_${this.random.hex(8)}`;
     while (this.sessions.has(id));
     return id;
+  }
+
+  /** What waits for its time: timers, cancelled ones included, and connections to be looked at. */
+  get planned(): { timers: number; visits: number } {
+    return { timers: this.#timers.size, visits: this.#wheel.size };
   }
 
   // ---- messages
@@ -275,13 +298,10 @@ export class Broker {
 
   /** For the rest of a long piece of work: others have their turn first. What was done so far is committed and sent. */
   nextTurn(): Promise<void> {
-    return new Promise((done) =>
-      this.output.defer(() => {
-        this.beat();
-        this.flush();
-        done();
-      }),
-    );
+    return this.turn.next().then(() => {
+      this.beat();
+      this.flush();
+    });
   }
 
   /** Called by the composition root every 100 ms. */

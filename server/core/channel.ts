@@ -9,18 +9,18 @@ import { type MonoMs, NO_MONO, type WallMs } from "../lib/time.ts";
 import * as T from "../mqtt/frame.ts";
 import { bodyStart, checkFlags, frameLength } from "../mqtt/frame.ts";
 import { writeAck } from "../mqtt/packets/acks.ts";
-import { encodeDisconnect } from "../mqtt/packets/disconnect.ts";
 import { RC, reasonName } from "../mqtt/reason_codes.ts";
 import type { ProtocolVersion, WillPacket } from "../mqtt/types.ts";
 import type { AclCache } from "./access/acl_cache.ts";
 import type { Broker } from "./broker.ts";
 import { CutPacket } from "./cut_packet.ts";
 import { handleAuth } from "./handle/auth.ts";
-import { connectTooLarge, handleConnect } from "./handle/connect.ts";
+import { handleConnect, refusePacket } from "./handle/connect.ts";
+import { sendDisconnect, unsendable } from "./handle/disconnect.ts";
 import { handlePacket } from "./handle/index.ts";
 import { handlePublish } from "./handle/publish.ts";
 import { Intake, PAUSED } from "./intake.ts";
-import { OPENING_PACKET_MAX } from "./openings.ts";
+import { packetLimit } from "./openings.ts";
 import { Out } from "./out.ts";
 import type { ListenerInfo, Transport } from "./ports.ts";
 import type { Route } from "./router.ts";
@@ -86,7 +86,9 @@ export class Channel {
   #partial: CutPacket | null = null;
   /** A handler waits: what comes meanwhile is kept. */
   #waiting = false;
-  readonly #intake: Intake;
+  /** Bytes of input that wait, as told last. */
+  #held = 0;
+  readonly intake: Intake;
 
   constructor(
     readonly broker: Broker,
@@ -95,7 +97,7 @@ export class Channel {
     readonly cert: PeerCertificate | null,
   ) {
     this.out = new Out(transport, broker.output.pool, this);
-    this.#intake = new Intake(transport);
+    this.intake = new Intake(transport);
     this.lastRecv = this.openedAt = broker.mono;
   }
 
@@ -107,15 +109,6 @@ export class Channel {
   /** Connected, and messages may go out. */
   get ready(): boolean {
     return this.phase === "connected";
-  }
-  get sendOct(): number {
-    return this.out.bytes;
-  }
-  get sendCnt(): number {
-    return this.out.writes;
-  }
-  get sendPkt(): number {
-    return this.sendMsg + this.sendOther;
   }
   get sendPend(): number {
     return this.out.pending;
@@ -130,10 +123,15 @@ export class Channel {
     this.recvOct += chunk.length;
     this.recvCnt++;
     broker.metrics.bytesReceived += chunk.length;
+    if (broker.metrics.bytesReceived >= broker.memory.checkAt) broker.memory.check();
     const opening = this.phase !== "connected";
-    if (this.#waiting) this.#intake.keep(chunk);
+    const messages = this.recvMsg;
+    if (this.#waiting) this.intake.keep(chunk);
     else this.#guarded(chunk);
-    if (opening) this.#tellHeld();
+    if (opening || this.#waiting || this.#partial !== null || this.#held !== 0) this.#tellHeld();
+    if (broker.memory.short && (this.recvMsg !== messages || this.#partial !== null)) {
+      this.slowDown(broker.memory.pauseFor(chunk.length), PAUSED.MEMORY);
+    }
     broker.flush();
   }
 
@@ -146,7 +144,7 @@ export class Channel {
 
   /** The peer has read enough to be sent more. */
   onRoom(): void {
-    this.#intake.resume(PAUSED.UNREAD);
+    this.intake.resume(PAUSED.UNREAD);
     if (this.session === null) return;
     this.broker.beat();
     this.broker.delivery.pump(this.session);
@@ -161,10 +159,13 @@ export class Channel {
     this.broker.flush();
   }
 
-  /** Before it is connected, a client's bytes count towards the budget of all such. */
+  /** Input that waits counts, and before the client is connected also towards the budget of all such. */
   #tellHeld(): void {
-    const counts = this.phase === "opening" || this.phase === "connecting";
-    this.broker.openings.hold(this, counts ? (this.#partial?.held ?? 0) + this.#intake.bytes : 0);
+    const { broker, phase } = this;
+    const held = (this.#partial?.held ?? 0) + this.intake.bytes;
+    broker.inputBytes += held - this.#held;
+    this.#held = held;
+    broker.openings.hold(this, phase === "opening" || phase === "connecting" ? held : 0);
   }
 
   /** A bug in a handler must cost one connection, not the process. */
@@ -196,16 +197,17 @@ export class Channel {
       }
       if (this.phase === "closed") return;
       if (this.#waiting) {
-        if (pos < chunk.length) this.#intake.keep(chunk.subarray(pos));
+        if (pos < chunk.length) this.intake.keep(chunk.subarray(pos));
         return;
       }
     }
     const end = buf.length;
-    let limit = this.#packetLimit();
-    while (pos < end) {
+    let limit = packetLimit(this);
+    const start = pos;
+    for (let packets = 1; pos < end; packets++) {
       const version = this.phase === "opening" ? 0 : this.version;
       // Seen at the first byte: whoever speaks another protocol (HTTP on the wrong port) need not send on until the "packet" is full.
-      if ((buf[pos] as number) >> 4 !== T.PUBLISH && !checkFlags(buf[pos] as number, version)) {
+      if (!checkFlags(buf[pos] as number, version)) {
         if (version === 0) this.malformed(RC.PROTOCOL_ERROR, "first packet is not CONNECT");
         else this.malformed(RC.MALFORMED_PACKET, "type or flags of the fixed header");
         return;
@@ -216,7 +218,7 @@ export class Channel {
         return;
       }
       if (n > limit) {
-        this.#tooLarge(buf, pos, end, `packet of ${n} bytes, limit ${limit}`);
+        refusePacket(this, buf, pos, end, `packet of ${n} bytes, limit ${limit}`);
         return;
       }
       if (n === 0 || pos + n > end) {
@@ -227,24 +229,16 @@ export class Channel {
       this.#packet(buf, pos, pos + n);
       pos += n;
       if (this.phase === ("closed" as Phase)) return;
-      if (opening) limit = this.#packetLimit();
+      if (opening) limit = packetLimit(this);
+      // The others get their turn in the midst of a long chunk; it is looked at after every eighth packet, or a large one.
+      if (((packets & 7) === 0 || n > 8192) && pos < end && !this.#waiting && this.broker.turn.spent(pos - start)) {
+        this.#wait(this.broker.turn.next());
+      }
       if (this.#waiting) {
-        if (pos < end) this.#intake.keep(buf.subarray(pos, end));
+        if (pos < end) this.intake.keep(buf.subarray(pos, end));
         return;
       }
     }
-  }
-
-  /** Bytes; whoever has not said yet who he is may not send much. */
-  #packetLimit(): number {
-    const zone = this.client?.zone ?? this.broker.zone(this.listener.zone);
-    const max = zone.maxPacketSize > 0 ? zone.maxPacketSize : Number.POSITIVE_INFINITY;
-    return this.phase === "connected" ? max : Math.min(max, OPENING_PACKET_MAX);
-  }
-
-  #tooLarge(buf: Uint8Array, pos: number, end: number, why: string): void {
-    if (this.phase === "opening") connectTooLarge(this, buf, bodyStart(buf, pos), end, why);
-    else this.malformed(RC.PACKET_TOO_LARGE, why);
   }
 
   #packet(buf: Uint8Array, pos: number, end: number): void {
@@ -269,16 +263,16 @@ export class Channel {
   #wait(p: void | Promise<void>): void {
     if (p === undefined) return;
     this.#waiting = true;
-    this.#intake.pause(PAUSED.HANDLER);
+    this.intake.pause(PAUSED.HANDLER);
     const done = (): void => {
       this.#waiting = false;
       if (this.phase !== "closed") {
         this.broker.beat();
-        for (const chunk of this.#intake.take()) {
-          if (this.#waiting) this.#intake.keep(chunk);
+        for (const chunk of this.intake.take()) {
+          if (this.#waiting) this.intake.keep(chunk);
           else if (this.phase !== ("closed" as Phase)) this.#guarded(chunk);
         }
-        if (!this.#waiting) this.#intake.resume(PAUSED.HANDLER);
+        if (!this.#waiting) this.intake.resume(PAUSED.HANDLER);
         this.#tellHeld();
       }
       this.broker.flush();
@@ -289,11 +283,11 @@ export class Channel {
     });
   }
 
-  /** Stop reading from this client for a while: it sends more than it may (`zone.*.publish_limit`, `max_awaiting_rel`). */
-  slowDown(ms: number): void {
-    if (this.#intake.paused(PAUSED.LIMIT)) return;
-    this.#intake.pause(PAUSED.LIMIT);
-    this.broker.after(ms, () => this.#intake.resume(PAUSED.LIMIT));
+  /** Stop reading from this client for a while: it sends more than it may (`zone.*.publish_limit`, `max_awaiting_rel`), or memory is short. */
+  slowDown(ms: number, why: number = PAUSED.LIMIT): void {
+    if (ms <= 0 || this.intake.paused(why)) return;
+    this.intake.pause(why);
+    this.broker.after(ms, () => this.intake.resume(why));
   }
 
   /** Go on with the cut packet. Returns the position behind it in the chunk; -1 = its length is still unknown. */
@@ -316,14 +310,14 @@ export class Channel {
     const n = writeAck(this.out.staging, at, type, packetId, code, this.version);
     if (this.maxPacket > 0 && n > this.maxPacket) {
       this.out.unreserve(5);
-      this.#unsendable(n);
+      unsendable(this, n);
       return;
     }
     this.out.unreserve(5 - n);
     this.out.holdsAcks = true;
     this.sendOther++;
     this.broker.metrics.ackSent(type);
-    if (this.out.blocked) this.#intake.pause(PAUSED.UNREAD);
+    if (this.out.blocked) this.intake.pause(PAUSED.UNREAD);
   }
 
   /**
@@ -333,23 +327,18 @@ export class Channel {
   sendPacket(bytes: Uint8Array, promise = false): void {
     if (this.phase === "closed") return;
     if (!this.fits(bytes.length)) {
-      this.#unsendable(bytes.length);
+      unsendable(this, bytes.length);
       return;
     }
     this.out.copy(bytes, 0, bytes.length);
     if (promise && this.session !== null && this.session.storeKey !== 0) this.out.holdsAcks = true;
     this.sendOther++;
-    if (this.out.blocked) this.#intake.pause(PAUSED.UNREAD);
+    if (this.out.blocked) this.intake.pause(PAUSED.UNREAD);
   }
 
   /** Does the client take a packet of so many bytes [MQTT-3.1.2-24]? */
   fits(length: number): boolean {
     return this.maxPacket === 0 || length <= this.maxPacket;
-  }
-
-  /** An answer the client waits for and does not take: without it, it cannot go on. */
-  #unsendable(length: number): void {
-    this.close(RC.PACKET_TOO_LARGE, "packet_too_large", `answer of ${length} bytes, the client takes ${this.maxPacket}`);
   }
 
   /** The topic as the client knows it. */
@@ -373,19 +362,10 @@ export class Channel {
   /** End the connection: reason to the client (5.0), shutdown reason for the statistics, will by the rules. */
   close(code: number, reason: string, why?: string): void {
     if (this.phase === "closed") return;
-    if (this.phase === "connected" && this.version === 5) this.#sendDisconnect(code, why);
+    if (this.phase === "connected" && this.version === 5) sendDisconnect(this, code, why);
     if (why !== undefined)
       this.broker.log.info("connection closed", { clientid: this.client?.clientId, ip: this.out.transport.ip, reason, why });
     this.end(reason);
-  }
-
-  /** The reason string goes only where it fits [MQTT-3.14.2-3], the packet too [MQTT-3.1.2-24]. */
-  #sendDisconnect(code: number, why: string | undefined): void {
-    let bytes = encodeDisconnect(5, code, this.problemInfo && why !== undefined ? { reasonString: why } : undefined);
-    if (!this.fits(bytes.length)) bytes = encodeDisconnect(5, code);
-    if (!this.fits(bytes.length)) return;
-    this.sendPacket(bytes);
-    this.broker.metrics.disconnectSent++;
   }
 
   /** What is written already is the last word, e.g. a CONNACK that refuses; a DISCONNECT of the client is not counted as a shutdown. */
@@ -411,8 +391,8 @@ export class Channel {
     this.rawForm = 0;
     this.broker.unplan(this);
     this.#partial = null;
-    this.#intake.close();
-    if (!wasConnected) this.#tellHeld();
+    this.intake.close();
+    this.#tellHeld();
     if (counted) this.listener.shutdowns.set(reason, (this.listener.shutdowns.get(reason) ?? 0) + 1);
     if (wasConnected) this.broker.registry.detach(this, reason);
   }

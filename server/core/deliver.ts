@@ -143,7 +143,7 @@ export class Delivery {
   /** May one more message go out? Not before those that an earlier connection left unacknowledged. */
   #windowOpen(session: Session): boolean {
     const w = session.inflight;
-    return w === null || (w.sent < session.maxInflight && !w.exhausted && w.unsent < 0);
+    return w === null || (w.sent < session.maxInflight && !w.exhausted && !w.behind);
   }
 
   /** Put into the inflight window and write. `seq` > 0: a queued delivery that is already journalled. */
@@ -189,14 +189,19 @@ export class Delivery {
       broker.store.sessions.enqueue(session.storeKey, item.seq, m, qos, 0, terms.subIds, terms.retain);
     }
     session.enqueueCount++;
-    const out = session.queue().push(item);
-    if (out !== null) {
-      session.mqueueDropped++;
-      broker.metrics.dropQueueFull++;
-      if (out.seq > 0) broker.store.sessions.done(session.storeKey, out.seq, out.message);
-      this.#dropped(out.message, "queue_full", session);
-    }
+    const queue = session.queue();
+    queue.push(item);
+    for (let out = queue.overflow(); out !== null; out = queue.overflow()) this.#overflowed(session, out);
     return 1;
+  }
+
+  #overflowed(session: Session, out: QueueItem): void {
+    const { metrics, store, held } = this.broker;
+    session.mqueueDropped++;
+    if (held.full) metrics.dropMemory++;
+    else metrics.dropQueueFull++;
+    if (out.seq > 0) store.sessions.done(session.storeKey, out.seq, out.message);
+    this.#dropped(out.message, held.full ? "memory" : "queue_full", session);
   }
 
   /** The session has a connection again: what is unacknowledged first, then what is queued. */
@@ -210,7 +215,7 @@ export class Delivery {
     const ch = session.channel;
     if (ch === null || !ch.ready) return;
     const w = session.inflight;
-    if (w !== null && w.unsent >= 0 && !this.#sendAgain(session, ch, w)) return;
+    if (w?.behind && !this.#sendAgain(session, ch, w)) return;
     const q = session.mqueue;
     if (q === null) return;
     while (q.length > 0 && ch.ready && !ch.out.blocked) {

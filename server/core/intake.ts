@@ -9,8 +9,13 @@ export const PAUSED = {
   UNREAD: 2,
   /** It publishes faster than its zone allows. */
   LIMIT: 4,
-  CLOSED: 8,
+  /** The node has no memory to spare. */
+  MEMORY: 8,
+  CLOSED: 16,
 } as const;
+
+/** We do not listen: its silence says nothing about the client. */
+const OURS = PAUSED.HANDLER | PAUSED.LIMIT | PAUSED.MEMORY;
 
 export class Intake {
   #reasons = 0;
@@ -31,6 +36,10 @@ export class Intake {
 
   paused(reason: number): boolean {
     return (this.#reasons & reason) !== 0;
+  }
+
+  get deaf(): boolean {
+    return (this.#reasons & OURS) !== 0;
   }
 
   /** Bytes to be handled later. */

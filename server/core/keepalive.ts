@@ -15,6 +15,7 @@ export function visit(ch: Channel): void {
   }
   if (ch.keepaliveMs > 0) {
     const { broker } = ch;
+    if (ch.intake.deaf) ch.lastRecv = broker.mono;
     const end = later(ch.lastRecv, ch.keepaliveMs);
     if (reached(end, broker.mono)) {
       broker.metrics.keepaliveTimeouts++;

@@ -4,6 +4,9 @@ import { later, type MonoMs, NO_MONO, reached, type WallMs } from "../lib/time.t
 import type { PublishProperties, QoS } from "../mqtt/types.ts";
 
 const SLAB = 64 * 1024;
+/** The object itself and its small fields. */
+const MESSAGE_BYTES = 200;
+const PAIR_BYTES = 64;
 
 /** Where payloads that outlive the input chunk are copied to, many to one buffer. */
 export class Slab {
@@ -39,6 +42,10 @@ export class Message {
   storeRefs = 0;
   /** When it expires [MQTT-3.3.2-5]; NO_MONO = never. Set when the message is taken in. */
   deadline = NO_MONO;
+  /** Queues and windows of sessions that hold it, see `Held`. */
+  holders = 0;
+  /** `size` as it was when the first of them took it. */
+  heldBytes = 0;
   /** Encoded forms shared by receivers, filled on first use (deliver.ts). */
   encoded: (Uint8Array | undefined)[] | null = null;
   /** The bytes that hold the payload, and where it lies in them. */
@@ -82,6 +89,12 @@ export class Message {
     return this.deadline !== NO_MONO && reached(this.deadline, mono);
   }
 
+  /** Bytes of memory it takes, about. */
+  get size(): number {
+    const rest = this.properties === null ? 0 : propertiesSize(this.properties);
+    return MESSAGE_BYTES + this.topic.length + this.payloadEnd - this.payloadStart + rest;
+  }
+
   get payload(): Uint8Array {
     if (this.payloadStart === 0 && this.payloadEnd === this.buf.length) return this.buf;
     return this.buf.subarray(this.payloadStart, this.payloadEnd);
@@ -103,4 +116,10 @@ export class Message {
     m.deadline = this.deadline;
     return m;
   }
+}
+
+function propertiesSize(p: PublishProperties): number {
+  let n = PAIR_BYTES + (p.correlationData?.length ?? 0) + (p.responseTopic?.length ?? 0) + (p.contentType?.length ?? 0);
+  for (const [key, value] of p.userProperties ?? []) n += PAIR_BYTES + key.length + value.length;
+  return n;
 }

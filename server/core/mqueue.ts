@@ -2,6 +2,7 @@
  * Messages that wait for a session: offline, inflight window full, or a slow reader. Bounded; the oldest of the lowest priority
  * goes first when it is full (EMQ X 3.1: emqx_mqueue drops the oldest of the full priority).
  */
+import { Held } from "./held.ts";
 import type { Message } from "./message.ts";
 import type { Terms } from "./terms.ts";
 
@@ -43,34 +44,59 @@ class Fifo {
 
 export interface MqueueLimits {
   maxMqueueLen: number;
+  maxMqueueBytes: number;
   mqueuePriorities: ReadonlyMap<string, number> | null;
   mqueueDefaultPriority: "highest" | "lowest";
 }
 
 export class Mqueue {
   length = 0;
+  /** Sizes of the messages in it. */
+  bytes = 0;
+  /** What `bytes` may be after the last `push`. */
+  #allowed = 0;
   /** Without priorities: one queue. */
   readonly #plain = new Fifo();
   /** Priority -> queue, highest first. */
   #byPriority: Map<number, Fifo> | null = null;
 
-  constructor(private readonly limits: MqueueLimits) {}
+  constructor(
+    private readonly limits: MqueueLimits,
+    private readonly held = new Held(),
+  ) {}
 
-  /** Append. Returns the item that had to go, or null. */
-  push(item: QueueItem): QueueItem | null {
-    const fifo = this.#fifoFor(item.message.topic);
-    fifo.push(item);
+  /** Append. Then ask `overflow` until nothing has to go. */
+  push(item: QueueItem): void {
+    const max = this.limits.maxMqueueBytes === 0 ? Number.POSITIVE_INFINITY : this.limits.maxMqueueBytes;
+    this.#allowed = this.held.full ? Math.min(max, this.bytes) : max;
+    this.#fifoFor(item.message.topic).push(item);
+    this.held.add(item.message);
     this.length++;
+    this.bytes += item.message.heldBytes;
+  }
+
+  /** Take out what has to go, the oldest of the lowest priority, one at a time: the queue is too long or too large. null = it is not. */
+  overflow(): QueueItem | null {
     const max = this.limits.maxMqueueLen;
-    if (max === 0 || this.length <= max) return null;
-    this.length--;
-    return this.#lowest().shift();
+    if ((max === 0 || this.length <= max) && this.bytes <= this.#allowed) return null;
+    return this.#take(this.#lowest());
   }
 
   shift(): QueueItem | null {
-    const fifo = this.#highest();
+    return this.#take(this.#highest());
+  }
+
+  /** Nobody waits for them any more. */
+  clear(): void {
+    while (this.length > 0) this.shift();
+  }
+
+  #take(fifo: Fifo): QueueItem | null {
     const item = fifo.shift();
-    if (item !== null) this.length--;
+    if (item === null) return null;
+    this.length--;
+    this.bytes -= item.message.heldBytes;
+    this.held.remove(item.message);
     return item;
   }
 

@@ -7,7 +7,7 @@ import type { Channel } from "./channel.ts";
 import type { Metrics } from "./watch/metrics.ts";
 
 /** Largest packet before a client is connected, bytes. A zone may allow less. */
-export const OPENING_PACKET_MAX = 64 * 1024;
+const PACKET_MAX = 64 * 1024;
 const BUDGET = 16 * 1024 * 1024;
 
 export class Openings {
@@ -43,4 +43,11 @@ export class Openings {
       return;
     }
   }
+}
+
+/** The largest packet that is taken from a client now, bytes. */
+export function packetLimit(ch: Channel): number {
+  const zone = ch.client?.zone ?? ch.broker.zone(ch.listener.zone);
+  const max = zone.maxPacketSize > 0 ? zone.maxPacketSize : Number.POSITIVE_INFINITY;
+  return ch.phase === "connected" ? max : Math.min(max, PACKET_MAX);
 }

@@ -39,6 +39,10 @@ export interface OutOwner {
 /** Connections with something to write, and the staging buffers they borrow while they have. */
 export class OutPool {
   dirty: Out[] = [];
+  /** Bytes that wait in backlogs, of all connections. */
+  backlog = 0;
+  /** Beyond so many of them a connection is blocked by the first byte that its kernel does not take. */
+  budget = Number.POSITIVE_INFINITY;
   /** What closed connections are still sent: never read. */
   readonly sink: Uint8Array = Buffer.allocUnsafeSlow(LARGE);
   readonly #small: Uint8Array[] = [];
@@ -50,6 +54,10 @@ export class OutPool {
     /** An exception of a transport or of ours: it costs this connection, which is closed already. Called once for each. */
     readonly failed: (out: Out, err: unknown) => void,
   ) {}
+
+  get tight(): boolean {
+    return this.backlog > this.budget;
+  }
 
   take(size: number): Uint8Array {
     if (size <= SMALL) return this.#small.pop() ?? Buffer.allocUnsafeSlow(SMALL);
@@ -284,7 +292,7 @@ export class Out {
   }
 
   #lowered(): boolean {
-    if (this.#state === CLOSED || (this.#backlog !== null && this.#backlog.bytes >= LOW_WATER)) return false;
+    if (this.#state === CLOSED || (this.#backlog !== null && this.#backlog.bytes >= (this.pool.tight ? 1 : LOW_WATER))) return false;
     this.blocked = false;
     return true;
   }
@@ -308,6 +316,7 @@ export class Out {
       const taken = this.#send(list.first, list.start, n);
       if (taken < 0) return;
       list.drop(taken);
+      this.pool.backlog -= taken;
       if (taken < n) return;
     }
     if (list.bytes === 0) this.#backlog = null;
@@ -316,7 +325,8 @@ export class Out {
   #keep(buf: Uint8Array, start: number, end: number): void {
     this.#backlog ??= new Backlog();
     this.#backlog.push(buf, start, end);
-    if (this.#backlog.bytes > HIGH_WATER) this.blocked = true;
+    this.pool.backlog += end - start;
+    if (this.#backlog.bytes > (this.pool.tight ? 0 : HIGH_WATER)) this.blocked = true;
   }
 
   /** Hand bytes to the transport. -1 = it is gone, or was while it wrote: everything is dropped. One that throws counts as gone. */
@@ -345,6 +355,7 @@ export class Out {
   close(): void {
     this.#state = CLOSED;
     const st = this.#st;
+    if (this.#backlog !== null) this.pool.backlog -= this.#backlog.bytes;
     this.#seg = this.#st = this.#backlog = null;
     this.#s0 = this.#s1 = this.#sl = this.#held = 0;
     this.holdsAcks = false;

@@ -25,7 +25,7 @@ export class Output {
   constructor(
     private readonly broker: Broker,
     /** Run `fn` when this turn of the event loop is over. */
-    readonly defer: (fn: () => void) => void,
+    private readonly defer: (fn: () => void) => void,
   ) {
     this.pool = new OutPool(broker.metrics, (out, err) => this.#broke(ownerOf(out), err));
   }

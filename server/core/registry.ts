@@ -44,7 +44,7 @@ export class Registry {
       broker.metrics.sessionsDiscarded++;
       this.terminate(alive, "discarded");
     }
-    const session = present ? alive : new Session(client.clientId, client.zone, client.version, broker.now);
+    const session = present ? alive : new Session(client.clientId, client.zone, client.version, broker.now, broker.held);
     this.#attach(session, ch, client, p, expiry, present);
     if (present) broker.metrics.sessionsResumed++;
     else {
@@ -173,6 +173,8 @@ export class Registry {
     if (this.sessions.get(session.clientId) === session) this.sessions.delete(session.clientId);
     if (session.storeKey !== 0) this.#forget(session);
     this.#redispatch(session);
+    session.inflight?.clear();
+    session.mqueue?.clear();
     session.inflight = null;
     session.mqueue = null;
     if (session.receive !== null) return;
@@ -250,7 +252,7 @@ export class Registry {
     let n = 0;
     for (const row of broker.store.sessions.load()) {
       const zone = broker.zone(row.meta.zone);
-      const session = new Session(row.meta.clientId, zone, row.meta.version, row.meta.createdAt as WallMs);
+      const session = new Session(row.meta.clientId, zone, row.meta.version, row.meta.createdAt as WallMs, broker.held);
       session.storeKey = row.key;
       session.username = row.meta.username;
       session.mountpoint = row.meta.mountpoint;

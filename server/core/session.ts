@@ -4,6 +4,7 @@ import type { MonoMs, WallMs } from "../lib/time.ts";
 import { parseSharedFilter } from "../mqtt/topic.ts";
 import type { ProtocolVersion, QoS, WillPacket } from "../mqtt/types.ts";
 import type { Channel } from "./channel.ts";
+import type { Held } from "./held.ts";
 import { Inflight } from "./inflight.ts";
 import type { Message } from "./message.ts";
 import { Mqueue } from "./mqueue.ts";
@@ -55,6 +56,7 @@ export class Session {
     public zone: ZoneConfig,
     public version: ProtocolVersion,
     readonly createdAt: WallMs,
+    private readonly held: Held,
   ) {}
 
   /** Outlives its connection. */
@@ -138,11 +140,11 @@ export class Session {
   }
 
   window(): Inflight {
-    this.inflight ??= new Inflight();
+    this.inflight ??= new Inflight(16, this.held);
     return this.inflight;
   }
   queue(): Mqueue {
-    this.mqueue ??= new Mqueue(this.zone);
+    this.mqueue ??= new Mqueue(this.zone, this.held);
     return this.mqueue;
   }
 

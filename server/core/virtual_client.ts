@@ -18,7 +18,7 @@ export class VirtualClient {
     readonly clientId: string,
     onMessage: (m: Message, filter: string) => void,
   ) {
-    this.#session = new Session(clientId, broker.zone("internal"), 5, broker.now);
+    this.#session = new Session(clientId, broker.zone("internal"), 5, broker.now, broker.held);
     this.#session.receive = (m, filter) => {
       try {
         onMessage(m, filter);

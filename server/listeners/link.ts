@@ -20,6 +20,22 @@ export interface ChannelLike {
 
 export type Accept = (transport: Transport, listener: ListenerInfo, cert: PeerCertificate | null) => ChannelLike;
 
+export interface ListenerDeps {
+  accept: Accept;
+  log: Log;
+  clock: Clock;
+  /** Where the self-signed certificate is kept. */
+  dataDir: string;
+  /** Largest MQTT packet of a zone, bytes; bounds a WebSocket frame when `max_frame_size` does not. */
+  maxPacketSize?: (zone: string) => number;
+  /** Speak WebSocket on our own sockets everywhere, not only where Bun.serve cannot. */
+  ownWebSocket?: boolean;
+  /** A connection was not let in, or never became a client's. */
+  rejected?: (reason: string) => void;
+  /** Write what the channels have gathered (`Broker.flush`). */
+  flush?: () => void;
+}
+
 /** A transport whose upper side can be exchanged, and which can still be in its opening phase. */
 export interface Link extends Transport {
   ip: string;

@@ -379,6 +379,7 @@ export class Listener {
   rejected(reason: string, ip: string): void {
     const count = (this.rejections.get(reason) ?? 0) + 1;
     this.rejections.set(reason, count);
+    this.deps.rejected?.(reason);
     if (!TOLD.has(reason) || this.now() - this.#warnedAt < WARN_EVERY_MS) return;
     this.#warnedAt = this.now();
     this.deps.log.warn("connections refused", { listener: this.key, reason, ip, count, connections: this.current });

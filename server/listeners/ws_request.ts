@@ -2,7 +2,7 @@
 import type { OriginCheck } from "../lib/origin.ts";
 
 /** Request line and headers; more is refused. */
-export const MAX_HEAD = 8 * 1024;
+const MAX_HEAD = 8 * 1024;
 
 export interface HttpRequest {
   method: string;

@@ -5,15 +5,10 @@
 import { readFileSync, statfsSync } from "node:fs";
 import { cpus, freemem, totalmem } from "node:os";
 import type { Readings, Usage } from "../core/watch/monitors.ts";
+import { cgroupMemory, type MemoryUse } from "./cgroup.ts";
 
 /** cgroup v2, as a container sees its own. */
 const CGROUP = "/sys/fs/cgroup";
-
-export interface MemoryUse {
-  /** Bytes. In a container with a limit: that limit. */
-  total: number;
-  used: number;
-}
 
 /** `mounts`: directories whose disks are watched, e.g. the data directory. */
 export function createOsReadings(mounts: readonly string[]): Readings {
@@ -55,14 +50,11 @@ function cpuTimes(): { busy: number; all: number } {
   return { busy, all };
 }
 
-/** Memory that is in use and could not be given to a program that asks; caches are not in use. */
+/** Memory that is in use and could not be given to a program that asks; caches are not in use. In a container with a limit: the container's. */
 export function systemMemory(): MemoryUse {
-  const limit = number(read(`${CGROUP}/memory.max`));
   const machine = machineMemory();
-  if (limit === null || limit <= 0 || limit >= machine.total) return machine;
-  const current = number(read(`${CGROUP}/memory.current`)) ?? 0;
-  const cached = number(/^inactive_file (\d+)$/m.exec(read(`${CGROUP}/memory.stat`) ?? "")?.[1] ?? null) ?? 0;
-  return { total: limit, used: Math.max(0, current - cached) };
+  const group = cgroupMemory();
+  return group !== null && group.total < machine.total ? group : machine;
 }
 
 function machineMemory(): MemoryUse {

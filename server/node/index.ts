@@ -86,6 +86,7 @@ export async function startNode(o: NodeOptions): Promise<RunningNode> {
       clock: systemClock,
       dataDir,
       maxPacketSize: (zone) => broker.zone(zone).maxPacketSize,
+      rejected: (reason) => broker.metrics.count(`connections/rejected/${reason}`),
       flush: () => broker.flush(),
     });
     const parts = await openManagement(o, dataDir, core, store, layer, listeners, undo);

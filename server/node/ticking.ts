@@ -5,6 +5,7 @@ import type { Core } from "../core/core.ts";
 import { type MonitorSettings, Monitors } from "../core/watch/monitors.ts";
 import { systemClock } from "../lib/clock.ts";
 import type { Listeners } from "../listeners/index.ts";
+import { createMemoryReadings } from "../machine/memory.ts";
 import { createOsReadings } from "../machine/readings.ts";
 
 const TICK_MS = 100;
@@ -24,8 +25,10 @@ export function startTicking(core: Core, config: Config, dataDir: string, listen
     publish: (m) => void broker.publish(m),
     tickMs: TICK_MS,
   });
+  broker.memory.watch(createMemoryReadings());
   let n = 0;
   const timer = setInterval(() => {
+    broker.memory.check();
     broker.tick();
     sys.tick();
     monitors.tick();

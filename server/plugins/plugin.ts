@@ -112,8 +112,10 @@ export interface PluginBroker {
   every(ms: number, fn: () => void): () => void;
   /** Add to a counter of the plugin's own, e.g. "delayed/published". */
   count(name: string, by?: number): void;
-  /** Who knows the number of retained messages; null = nobody, it is 0. */
-  setRetained(count: (() => number) | null): void;
+  /** Who knows the number of retained messages and the bytes they take; null = nobody, there are none. */
+  setRetained(figures: { count(): number; bytes(): number } | null): void;
+  /** The node is above `node.memory_high_watermark`: nothing new is kept. */
+  readonly memoryShort: boolean;
 }
 
 /** What the program that embeds the broker offers to plugins that stand for a part of it. */

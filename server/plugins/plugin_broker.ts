@@ -13,14 +13,15 @@ export interface ManagedBroker extends PluginBroker {
   flush(): void;
 }
 
-export function createPluginBroker(broker: Broker): ManagedBroker {
+/** `later`: run in a later turn of the event loop. */
+export function createPluginBroker(broker: Broker, later: (fn: () => void) => void = setImmediate): ManagedBroker {
   let flushing = false;
 
   /** Plugins act at any time, also when no data callback or tick will flush after them. */
   function flush(): void {
     if (flushing) return;
     flushing = true;
-    setImmediate(() => {
+    later(() => {
       flushing = false;
       broker.flush();
     });
@@ -57,7 +58,7 @@ export function createPluginBroker(broker: Broker): ManagedBroker {
       ),
 
     soon(fn) {
-      setImmediate(() => {
+      later(() => {
         broker.beat();
         try {
           fn();
@@ -80,7 +81,13 @@ export function createPluginBroker(broker: Broker): ManagedBroker {
       return () => cancel();
     },
     count: (name, by = 1) => broker.metrics.count(name, by),
-    setRetained: (count) => broker.metrics.setRetained(count ?? (() => 0)),
+    setRetained(figures) {
+      broker.metrics.setRetained(figures === null ? () => 0 : figures.count);
+      broker.memory.provide("retained", figures === null ? () => 0 : figures.bytes);
+    },
+    get memoryShort() {
+      return broker.memory.short;
+    },
 
     hook(point, id, fn, priority, filter) {
       const remove = broker.hooks.add(point, id, fn, priority, filter);

@@ -76,6 +76,7 @@ export function aZone(changes: Partial<ZoneConfig> = {}): ZoneConfig {
     awaitRelTimeoutMs: 300_000,
     sessionExpiryIntervalMs: 7_200_000,
     maxMqueueLen: 1000,
+    maxMqueueBytes: 64 * 1024 * 1024,
     mqueuePriorities: null,
     mqueueDefaultPriority: "highest",
     mqueueStoreQos0: true,

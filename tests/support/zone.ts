@@ -33,6 +33,7 @@ export function testZone(change: Partial<ZoneConfig> = {}): ZoneConfig {
     awaitRelTimeoutMs: 300_000,
     sessionExpiryIntervalMs: 7_200_000,
     maxMqueueLen: 1000,
+    maxMqueueBytes: 64 * 1024 * 1024,
     mqueuePriorities: null,
     mqueueDefaultPriority: "highest",
     mqueueStoreQos0: true,
@@ -50,6 +51,8 @@ export function testZone(change: Partial<ZoneConfig> = {}): ZoneConfig {
 export function testNode(change: Partial<NodeConfig> = {}): NodeConfig {
   return {
     nodeName: "emqx@127.0.0.1",
+    memoryHighWatermark: 70,
+    memoryLimit: 0,
     apiVersion: "v3.1.0",
     sysIntervalMs: 60_000,
     sharedStrategy: "random",

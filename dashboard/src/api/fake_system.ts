@@ -48,6 +48,12 @@ export function system(s: State, on: On): void {
         os_memory_total: 8_320_000_000,
         os_memory_free: 1_980_000_000,
         cores: 4,
+        memory_limit: 8_320_000_000,
+        memory_level: "normal",
+        memory_queues: 1_240_000,
+        memory_retained: 310_000,
+        memory_sessions: 96_000,
+        memory_buffers: 0,
       },
     ]);
   });

@@ -9,6 +9,7 @@
  * An IPv6 network of 64 bits counts as one address. Counts leak evenly: after a burst of the limit, one more attempt per part of it.
  */
 import { parseIp } from "../../lib/cidr.ts";
+import { between, type MonoMs } from "../../lib/time.ts";
 import type { Clock, Log } from "../ports.ts";
 import type { ClientInfo } from "../types.ts";
 import type { Metrics } from "../watch/metrics.ts";
@@ -32,8 +33,7 @@ const REFUSED = -1;
 interface Count {
   /** Failures, as of `at`; leaking since. */
   level: number;
-  /** Monotonic ms. */
-  at: number;
+  at: MonoMs;
   /** Checks under way whose outcome is not known yet. */
   pending: number;
 }
@@ -171,8 +171,8 @@ export class Guesses {
   }
 }
 
-function leaked(c: Count, rate: number, now: number): number {
-  return Math.max(0, c.level - (now - c.at) * rate);
+function leaked(c: Count, rate: number, now: MonoMs): number {
+  return Math.max(0, c.level - between(c.at, now) * rate);
 }
 
 /** IPv4 addresses as they are, IPv6 ones by the 64 bits a subscriber is given at least. */

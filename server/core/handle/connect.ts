@@ -1,5 +1,6 @@
 /** CONNECT (section 3.1): a pipeline of named steps; the first that refuses ends it with a CONNACK. */
 
+import { bodyStart } from "../../mqtt/frame.ts";
 import { encodeConnack } from "../../mqtt/packets/connack.ts";
 import { answerVersion, decodeConnect } from "../../mqtt/packets/connect.ts";
 import { RC, refusalName } from "../../mqtt/reason_codes.ts";
@@ -71,9 +72,11 @@ function countGuess(ch: Channel, p: ConnectPacket, client: ClientInfo, answer: A
   else if (answer.code !== RC.SERVER_UNAVAILABLE && answer.code !== RC.SERVER_BUSY) ch.broker.guesses.failed(client);
 }
 
-/** A CONNECT beyond what is taken: `end` may be before its own. */
-export function connectTooLarge(ch: Channel, buf: Uint8Array, body: number, end: number, why: string): void {
-  malformed(ch, new ProtocolError(RC.PACKET_TOO_LARGE, why), answerVersion(buf, body, end));
+/** A packet beyond what is taken, of which `buf[pos, end)` has come. */
+export function refusePacket(ch: Channel, buf: Uint8Array, pos: number, end: number, why: string): void {
+  const no = new ProtocolError(RC.PACKET_TOO_LARGE, why);
+  if (ch.phase === "opening") malformed(ch, no, answerVersion(buf, bodyStart(buf, pos), end));
+  else ch.malformed(no.code, no.why);
 }
 
 /** 5.0 hears why [MQTT-3.1.4-2]; 3.x only when its level is the fault [MQTT-3.1.2-2]; what is no MQTT at all, nothing. */
@@ -197,6 +200,12 @@ export function refuse(ch: Channel, no: Refusal): void {
 function accept(ch: Channel, p: ConnectPacket, client: ClientInfo, authData: Uint8Array | null): void {
   const { broker } = ch;
   const { zone } = client;
+  // Who has a session already may come and empty it.
+  if (broker.memory.short && !broker.sessions.has(client.clientId)) {
+    broker.metrics.sessionsRefused++;
+    refuse(ch, { code: RC.QUOTA_EXCEEDED, why: "the node has no memory for new sessions" });
+    return;
+  }
   const expiry = p.version === 5 ? p.sessionExpiry : p.cleanStart ? 0 : Math.max(1, Math.floor(zone.sessionExpiryIntervalMs / 1000));
   if (!broker.durability.mayOpen(client.clientId, p.cleanStart, expiry)) {
     refuse(ch, { code: RC.QUOTA_EXCEEDED, why: "sessions cannot be stored now" });

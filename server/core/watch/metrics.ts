@@ -65,6 +65,8 @@ export class Metrics {
   // Ours from here on.
   /** Deliveries not made, by cause. */
   dropQueueFull = 0;
+  /** A queue could not grow because the node had no memory to spare. */
+  dropMemory = 0;
   /** QoS 0 to a client that does not read fast enough. */
   dropSlowReader = 0;
   /** QoS 0 for an offline session that keeps none. */
@@ -114,6 +116,8 @@ export class Metrics {
   /** Thrown away by a clean start. */
   sessionsDiscarded = 0;
   sessionsTerminated = 0;
+  /** Not created because the node had no memory to spare. */
+  sessionsRefused = 0;
   willsPublished = 0;
 
   private retained: () => number = () => 0;
@@ -246,6 +250,7 @@ const STANDARD: Table = [
 
 const EXTRA: Table = [
   ["delivery/dropped/queue_full", (m) => m.dropQueueFull],
+  ["delivery/dropped/memory", (m) => m.dropMemory],
   ["delivery/dropped/slow_reader", (m) => m.dropSlowReader],
   ["delivery/dropped/qos0_offline", (m) => m.dropQos0Offline],
   ["delivery/dropped/no_local", (m) => m.dropNoLocal],
@@ -285,6 +290,7 @@ const EXTRA: Table = [
   ["sessions/taken_over", (m) => m.sessionsTakenOver],
   ["sessions/discarded", (m) => m.sessionsDiscarded],
   ["sessions/terminated", (m) => m.sessionsTerminated],
+  ["sessions/refused", (m) => m.sessionsRefused],
   ["storage/failures", (m) => m.storageFailures],
   ["storage/refused", (m) => m.storageRefused],
 ];

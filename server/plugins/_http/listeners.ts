@@ -1,7 +1,8 @@
 /** What the configuration tables of emqx_management and emqx_dashboard have in common: an HTTP listener and an optional HTTPS one. */
-import { type HttpListenerConfig, type HttpTlsConfig, TLS_VERSIONS } from "../../config/types.ts";
+import type { HttpListenerConfig, HttpTlsConfig } from "../../config/types.ts";
 import { parseCidr } from "../../lib/cidr.ts";
 import { type Entry, inert, integer, list, listOf, optional, pattern } from "../../lib/config_entry.ts";
+import { TLS_VERSIONS } from "../../lib/tls_versions.ts";
 import { type Address, ValueError } from "../../lib/units.ts";
 
 const ACCESS = /^\s*(allow|deny)\s+(all|[0-9a-fA-F:.]+(?:\/\d{1,3})?)\s*$/;

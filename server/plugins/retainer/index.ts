@@ -20,6 +20,11 @@ const config = {
     "Where retained messages live: ram = in memory only, lost at a restart; disc = in memory and on disk (disc_only is the same here).",
   ),
   "retainer.max_retained_messages": integer(0, "Most topics that may have a retained message, those under $SYS not counted; 0 = no limit."),
+  "retainer.max_retained_bytes": bytes(
+    "0",
+    "Most memory that retained messages may take; beyond it messages are delivered, but not retained. 0 = no limit but the node's.",
+    { required: false },
+  ),
   "retainer.max_payload_size": bytes("1MB", "A message with a larger payload is delivered, but not retained."),
   "retainer.expiry_interval": lenientDuration(
     "0",
@@ -61,7 +66,7 @@ export const retainer = definePlugin({
     });
     ctx.hook("session.unsubscribed", (clientId, filter) => sender.cancel(clientId, filter));
     ctx.every(SWEEP_MS, () => store.sweep());
-    ctx.broker.setRetained(() => store.count);
+    ctx.broker.setRetained({ count: () => store.count, bytes: () => store.index.bytes });
     ctx.closing(() => {
       sender.close();
       ctx.broker.setRetained(null);
@@ -112,17 +117,31 @@ class RetainedMessages implements RetainerService {
       this.delete(m.topic);
       return;
     }
-    const limit = this.ctx.config["retainer.max_retained_messages"];
     if (size > this.ctx.config["retainer.max_payload_size"]) {
       this.refused(m, "larger than retainer.max_payload_size", "too_large");
-    } else if (limit > 0 && this.index.ordinary >= limit && !isSys(m.topic) && !this.index.get(m.topic)) {
+    } else if (this.tooMany(m)) {
       this.refused(m, "as many as retainer.max_retained_messages allows", "full");
+    } else if (this.tooMuch(m)) {
+      this.refused(m, "as much as retainer.max_retained_bytes allows", "full");
+    } else if (this.ctx.broker.memoryShort && this.index.growth(m) > 0 && !isSys(m.topic)) {
+      this.refused(m, "the node has no memory to spare", "memory");
     } else {
       const own = ownCopy(m, { retain: true });
       this.index.set(own, this.ctx.clock.mono());
       if (this.index.size > this.max) this.max = this.index.size;
       if (this.disc && !isSys(m.topic)) this.ctx.store.retained.put(own);
     }
+  }
+
+  private tooMany({ topic }: Message): boolean {
+    const limit = this.ctx.config["retainer.max_retained_messages"];
+    return limit > 0 && this.index.ordinary >= limit && !isSys(topic) && !this.index.get(topic);
+  }
+
+  private tooMuch(m: Message): boolean {
+    const limit = this.ctx.config["retainer.max_retained_bytes"];
+    const growth = this.index.growth(m);
+    return limit > 0 && growth > 0 && this.index.bytes + growth > limit && !isSys(m.topic);
   }
 
   private refused(m: Message, why: string, counter: string): void {

@@ -15,6 +15,9 @@ export interface Entry {
   seq: number;
 }
 
+/** An entry, its place by topic and its place by levels. */
+const ENTRY_BYTES = 400;
+
 export class RetainedIndex {
   private readonly byTopic = new Map<string, Entry>();
   private byLevels = new Trie<Entry>();
@@ -22,6 +25,8 @@ export class RetainedIndex {
   seq = 0;
   /** Messages not under $SYS: those the limit counts. */
   ordinary = 0;
+  /** Memory that the messages take, those under $SYS too. */
+  bytes = 0;
 
   get size(): number {
     return this.byTopic.size;
@@ -45,9 +50,17 @@ export class RetainedIndex {
     return [...this.byTopic.keys()];
   }
 
+  /** Bytes that keeping it takes more than now; less than nothing when the one it replaces is larger. */
+  growth(m: Message): number {
+    const before = this.byTopic.get(m.topic);
+    return before === undefined ? ENTRY_BYTES + m.size : m.size - before.message.size;
+  }
+
   set(m: Message, since: MonoMs): void {
     let entry = this.byTopic.get(m.topic);
+    this.bytes += ENTRY_BYTES + m.size;
     if (entry) {
+      this.bytes -= ENTRY_BYTES + entry.message.size;
       // To the end of the order.
       this.byTopic.delete(m.topic);
       entry.message = m;
@@ -62,7 +75,10 @@ export class RetainedIndex {
   }
 
   delete(topic: string): boolean {
-    if (!this.byTopic.delete(topic)) return false;
+    const entry = this.byTopic.get(topic);
+    if (entry === undefined) return false;
+    this.byTopic.delete(topic);
+    this.bytes -= ENTRY_BYTES + entry.message.size;
     if (!isSys(topic)) this.ordinary--;
     this.byLevels.delete(topic);
     return true;
@@ -72,6 +88,7 @@ export class RetainedIndex {
     this.byTopic.clear();
     this.byLevels = new Trie();
     this.ordinary = 0;
+    this.bytes = 0;
   }
 
   /** What the filter selects, oldest first; null when finding it takes more than the budget. */

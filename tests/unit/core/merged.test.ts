@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { Held } from "../../../server/core/held.ts";
 import { FilterEntry, MergedLists } from "../../../server/core/merged.ts";
 import { Session } from "../../../server/core/session.ts";
 import { Subscription } from "../../../server/core/subscription.ts";
@@ -12,7 +13,7 @@ function entry(filter: string, sessions: readonly Session[], options: { qos?: 0 
   for (const s of sessions) e.subs.push(new Subscription(s, filter, null, { qos: 0, nl: false, rap: false, rh: 0, subId: 0, ...options }));
   return e;
 }
-const session = (id: string): Session => new Session(id, zone, 5, wall(0));
+const session = (id: string): Session => new Session(id, zone, 5, wall(0), new Held());
 
 describe("merged lists", () => {
   test("each session once, in order of the filters; a session with one subscription keeps it", () => {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { Held } from "../../../server/core/held.ts";
 import { Session } from "../../../server/core/session.ts";
 import { ShareGroup } from "../../../server/core/shared.ts";
 import { Subscription } from "../../../server/core/subscription.ts";
@@ -11,7 +12,7 @@ const zone = testZone();
 function group(...online: boolean[]): { g: ShareGroup; members: Subscription[] } {
   const g = new ShareGroup("g", "t");
   const members = online.map((there, i) => {
-    const session = new Session("abcdef"[i] as string, zone, 5, wall(0));
+    const session = new Session("abcdef"[i] as string, zone, 5, wall(0), new Held());
     if (there) session.receive = () => {};
     const s = new Subscription(session, "t", "g", { qos: 0, nl: false, rap: false, rh: 0, subId: 0 });
     g.add(s);

@@ -93,3 +93,22 @@ test("a look-up beyond its budget gives up, an exact one never needs any", () =>
   expect(index.match("t/+/nothing", { found: 100, visited: 50 })).toBeNull();
   expect(index.match("t/5/x", { found: 0, visited: 0 })).toHaveLength(1);
 });
+
+test("its bytes are those of the messages in it", () => {
+  const index = new RetainedIndex();
+  const bytes = (): number => index.bytes;
+  index.set(message("a", "x".repeat(1000)), mono(0));
+  const one = bytes();
+  expect(one).toBeGreaterThan(1000);
+  index.set(message("a", "x".repeat(10)), mono(0));
+  expect(bytes()).toBe(one - 990);
+  index.set(message("b"), mono(0));
+  index.delete("b");
+  index.delete("nobody");
+  expect(bytes()).toBe(one - 990);
+  index.delete("a");
+  expect(bytes()).toBe(0);
+  index.set(message("c"), mono(0));
+  index.clear();
+  expect(bytes()).toBe(0);
+});

@@ -70,6 +70,40 @@ describe("keeping", () => {
     expect(kit.log.lines.filter((l) => l.message === "message not retained")).toHaveLength(1);
   });
 
+  test("beyond max_retained_bytes messages are delivered, not kept; smaller ones in the place of old ones are", async () => {
+    const { service, from, kit } = await start({ "retainer.max_retained_bytes": "3KB" });
+    const live = kit.connected("live").subscribe("#");
+    live.take();
+    for (const t of ["a", "b", "c"]) retain(from, t, Buffer.alloc(1000));
+    expect(service.topics()).toEqual(["a"]);
+    retain(from, "a", Buffer.alloc(900));
+    retain(from, "b", Buffer.alloc(500));
+    expect(topicsOf(live)).toEqual(["a", "b", "c", "a", "b"]);
+    expect(service.topics()).toEqual(["a", "b"]);
+    expect(kit.metrics.get("retained/refused/full")).toBe(2);
+    retain(from, "a", "");
+    retain(from, "c", Buffer.alloc(1000));
+    expect(service.topics()).toEqual(["b", "c"]);
+  });
+
+  test("no memory to spare: nothing new is kept, what does not grow is replaced, anything may be taken away", async () => {
+    const { service, from, kit, manager } = await start();
+    retain(from, "a", "12345");
+    retain(from, "b", "1");
+    expect(kit.broker.memory.bytes().retained).toBeGreaterThan(0);
+    kit.broker.memory.watch({ read: () => ({ used: 80, limit: 100, container: false }), collect() {} });
+    retain(from, "new", "1");
+    retain(from, "a", "123");
+    retain(from, "a", "123456789");
+    retain(from, "b", "");
+    expect(service.topics()).toEqual(["a"]);
+    expect(Buffer.from(service.get("a")?.payload ?? []).toString()).toBe("123");
+    expect(kit.metrics.get("retained/refused/memory")).toBe(2);
+    expect(kit.log.errors).toEqual([]);
+    await manager.unload("emqx_retainer");
+    expect(kit.broker.memory.bytes().retained).toBe(0);
+  });
+
   test("a payload above max_payload_size is delivered, not kept; the limit itself is kept", async () => {
     const { service, from, kit } = await start({ "retainer.max_payload_size": "4" });
     const live = kit.connected("live").subscribe("#");
@@ -279,6 +313,12 @@ describe("who gets retained messages at SUBSCRIBE", () => {
   test("shared subscriptions never (4.8.2)", async () => {
     expect(await ask("$share/g/a", 0, 2)).toEqual([0, 0]);
     expect(await ask("$queue/a", 0, 2)).toEqual([0, 0]);
+    // Not even when the broker itself keeps a message under such a name.
+    const { kit } = await start();
+    for (const topic of ["$share/g/b", "$queue/b"]) {
+      kit.broker.publish(new Message(topic, Buffer.from("x"), 0, true, "", null, 0, 0, null));
+      expect(kit.connected("d", 5).subscribe(topic).messages()).toEqual([]);
+    }
   });
 
   test("upgrade_qos counts for them as for all others", async () => {

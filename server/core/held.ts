@@ -1,0 +1,32 @@
+/**
+ * The messages that wait in sessions' queues and windows, in bytes. A message counts once however many sessions wait for it, so the
+ * figure is what they take of memory. Kept at every coming and going: two additions.
+ */
+import type { Message } from "./message.ts";
+
+/** A queue's or window's own part for each message. */
+const ENTRY_BYTES = 100;
+
+export class Held {
+  /** No queue may grow: there is no memory left to give. What a message adds, an older one must leave. */
+  full = false;
+  #messages = 0;
+  #entries = 0;
+
+  get bytes(): number {
+    return this.#messages + this.#entries * ENTRY_BYTES;
+  }
+
+  add(m: Message): void {
+    this.#entries++;
+    if (m.holders++ === 0) {
+      m.heldBytes = m.size;
+      this.#messages += m.heldBytes;
+    }
+  }
+
+  remove(m: Message): void {
+    this.#entries--;
+    if (--m.holders === 0) this.#messages -= m.heldBytes;
+  }
+}

@@ -1,0 +1,165 @@
+/**
+ * How much memory the node has left, and what it does when that becomes little. Above `node.memory_high_watermark` nothing new is
+ * kept (sessions, retained messages) and publishers are read slowly; half-way from there to the limit no queue grows any more and
+ * they are read very slowly. So the kernel never has to choose whom it kills.
+ */
+import { later, type MonoMs, reached } from "../../lib/time.ts";
+import type { Held } from "../held.ts";
+import type { Clock, Log } from "../ports.ts";
+import type { Alarms } from "./alarms.ts";
+
+/** What holds memory, by kind. */
+export const MEMORY_KINDS = ["queues", "retained", "sessions", "buffers"] as const;
+export type MemoryKind = (typeof MEMORY_KINDS)[number];
+
+export interface MemoryReading {
+  /** Bytes. `limit` 0 = unknown. */
+  used: number;
+  limit: number;
+  /** The limit is that of a container, not of the machine. */
+  container: boolean;
+}
+
+export interface MemoryReadings {
+  read(): MemoryReading;
+  /** Ask the runtime to give back what it does not need, when it finds the time. */
+  collect(): void;
+}
+
+export type MemoryLevel = "normal" | "high" | "critical";
+
+export interface MemoryOptions {
+  /** `memoryHighWatermark`: per cent, 0 = off. `memoryLimit`: bytes, 0 = what the machine or the container has. Live. */
+  readonly settings: { readonly memoryHighWatermark: number; readonly memoryLimit: number };
+  readonly held: Held;
+  /** Unsent output: its share of the memory there is. */
+  readonly output: { budget: number };
+  /** Where the bytes from clients are counted. */
+  readonly input: { readonly bytesReceived: number };
+  readonly alarms: Alarms;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+const ALARM = "node_memory_high_watermark";
+/** It is left below this part of the watermark. */
+const LOW = 0.9;
+/** From this part of it on the runtime is asked to collect its garbage … */
+const COLLECT_FROM = 0.8;
+/** … at most so often, ms: each time costs. */
+const COLLECT_EVERY_MS = 1000;
+/** Garbage may be gone in a moment: the alarm waits so long, ms. */
+const ALARM_AFTER_MS = 1000;
+/** What all publishers together may send, bytes per second. */
+const RATE: Record<MemoryLevel, number> = { normal: Number.POSITIVE_INFINITY, high: 8 * 1024 * 1024, critical: 1024 * 1024 };
+/** What may wait for clients that do not read, as part of the limit. */
+const OUTPUT_SHARE = 1 / 8;
+/** After so much input, as part of the limit, memory is looked at before the next tick. */
+const INPUT_SHARE = 1 / 32;
+/** No publisher stands still for longer at a time, ms. */
+const PAUSE_MAX = 10_000;
+
+export class Memory {
+  level: MemoryLevel = "normal";
+  /** Nothing new may be kept. A plain field: read for every chunk. */
+  short = false;
+  /** When so many bytes have come in all, call `check`. A plain field: read for every chunk. */
+  checkAt = Number.POSITIVE_INFINITY;
+  /** The last reading. */
+  last: MemoryReading = { used: 0, limit: 0, container: false };
+  #readings: MemoryReadings | null = null;
+  readonly #kinds = new Map<MemoryKind, () => number>();
+  #since: MonoMs;
+  #collectAt: MonoMs;
+  /** When what publishers have sent so far is paid for. */
+  #paidAt: MonoMs;
+
+  constructor(private readonly o: MemoryOptions) {
+    this.#since = this.#collectAt = this.#paidAt = o.clock.mono();
+    this.provide("queues", () => o.held.bytes);
+  }
+
+  /** Say how a kind is measured. */
+  provide(kind: MemoryKind, read: () => number): void {
+    this.#kinds.set(kind, read);
+  }
+
+  /** Bytes by kind, measured now. */
+  bytes(): Record<MemoryKind, number> {
+    return Object.fromEntries(MEMORY_KINDS.map((kind) => [kind, this.#kinds.get(kind)?.() ?? 0])) as Record<MemoryKind, number>;
+  }
+
+  /** From now on memory is read there. */
+  watch(readings: MemoryReadings): void {
+    this.#readings = readings;
+    this.check();
+  }
+
+  /** Read and judge. Call at every tick, and at `checkAt`: memory can be filled fast. */
+  check(): void {
+    const readings = this.#readings;
+    if (readings === null) return;
+    const { memoryHighWatermark, memoryLimit } = this.o.settings;
+    this.last = readings.read();
+    if (memoryLimit > 0 && (this.last.limit === 0 || memoryLimit < this.last.limit)) this.last.limit = memoryLimit;
+    const { used, limit } = this.last;
+    this.checkAt = limit === 0 ? Number.POSITIVE_INFINITY : this.o.input.bytesReceived + limit * INPUT_SHARE;
+    this.o.output.budget = limit === 0 ? Number.POSITIVE_INFINITY : limit * OUTPUT_SHARE;
+    const off = memoryHighWatermark === 0 || limit === 0;
+    const high = off ? Number.POSITIVE_INFINITY : (limit * memoryHighWatermark) / 100;
+    const now = this.o.clock.mono();
+    if (used >= high * COLLECT_FROM && reached(this.#collectAt, now)) {
+      this.#collectAt = later(now, COLLECT_EVERY_MS);
+      readings.collect();
+    }
+    this.#become(judge(this.level, used, high, limit), now);
+    if (this.short && !this.o.alarms.has(ALARM) && reached(later(this.#since, ALARM_AFTER_MS), now)) this.#raise();
+  }
+
+  /** A publisher has sent so many bytes: how long is it not read now, ms? 0 = read on. */
+  pauseFor(bytes: number): number {
+    const now = this.o.clock.mono();
+    const from = reached(this.#paidAt, now) ? now : this.#paidAt;
+    const wait = from - now + (bytes / RATE[this.level]) * 1000;
+    // Whoever waits longest pays no more than that: the debt must not outlive the shortage.
+    const paid = Math.min(PAUSE_MAX, wait);
+    this.#paidAt = later(now, paid);
+    return Math.ceil(paid);
+  }
+
+  #become(level: MemoryLevel, now: MonoMs): void {
+    if (level === this.level) return;
+    const { held, alarms, log } = this.o;
+    if (this.level === "normal") this.#since = now;
+    log.info("memory", { level, used: this.last.used, limit: this.last.limit });
+    this.level = level;
+    this.short = level !== "normal";
+    held.full = level === "critical";
+    if (!this.short) alarms.clear(ALARM);
+    else if (alarms.has(ALARM)) this.#raise();
+  }
+
+  #raise(): void {
+    const { used, limit, container } = this.last;
+    const percent = Math.round((used / limit) * 100);
+    const kinds = Object.entries(this.bytes()).sort((a, b) => b[1] - a[1]);
+    const of = container ? "the container" : "the machine";
+    this.o.alarms.set(
+      ALARM,
+      `${mib(used)} in use, ${percent} % of the ${mib(limit)} of ${of}, level ${this.level}: ${kinds.map(([kind, n]) => `${kind} ${mib(n)}`).join(", ")}`,
+    );
+  }
+}
+
+/** Between two marks things stay as they are: each is left some way below where it begins. */
+function judge(level: MemoryLevel, used: number, high: number, limit: number): MemoryLevel {
+  const critical = (high + limit) / 2;
+  if (used >= critical) return "critical";
+  if (level === "critical" && used >= (high + critical) / 2) return "critical";
+  if (used >= high) return "high";
+  return level !== "normal" && used >= high * LOW ? "high" : "normal";
+}
+
+function mib(bytes: number): string {
+  return `${(bytes / (1024 * 1024)).toFixed(1)} MB`;
+}

@@ -1,0 +1,105 @@
+/** One client's long chunk does not hold the turn: what is left of it waits, in order, until the others have had theirs. */
+import { describe, expect, test } from "bun:test";
+import mqttPacket from "mqtt-packet";
+import { TestKit } from "../../support/test_broker.ts";
+
+/** Each published message takes `ms` of the clock. */
+function slow(ms: number): TestKit {
+  const kit = new TestKit();
+  kit.hooks.add("message.publish", "slow", (m) => {
+    kit.clock.time += ms;
+    return m;
+  });
+  return kit;
+}
+const publishes = (topic: string, n: number): Buffer =>
+  Buffer.concat(
+    Array.from({ length: n }, (_, i) =>
+      mqttPacket.generate({ cmd: "publish", topic, payload: String(i), qos: 0, dup: false, retain: false }),
+    ),
+  );
+const turn = async (kit: TestKit): Promise<void> => {
+  kit.settle();
+  for (let i = 0; i < 5; i++) await Promise.resolve();
+};
+
+describe("a long chunk", () => {
+  test("is cut after its share of the turn; its connection is not read meanwhile, others are served, nothing is lost or reordered", async () => {
+    const kit = slow(1);
+    const s = kit.connected("s").subscribe("#");
+    const p = kit.connected("p");
+    s.take();
+    p.channel.onData(publishes("t", 100));
+    const seen = s.messages().map((m) => m.payload);
+    expect(seen.length).toBeGreaterThanOrEqual(8);
+    expect(seen.length).toBeLessThanOrEqual(32);
+    expect(p.transport.paused).toBe(true);
+    expect(kit.broker.inputBytes).toBeGreaterThan(0);
+    kit.connected("other").publish("o", "hello");
+    seen.push(...s.messages().map((m) => m.payload));
+    expect(seen).toContain("hello");
+    for (let turns = 0; p.transport.paused; turns++) {
+      expect(turns).toBeLessThan(30);
+      await turn(kit);
+      seen.push(...s.messages().map((m) => m.payload));
+    }
+    expect(seen.filter((x) => x !== "hello")).toEqual(Array.from({ length: 100 }, (_, i) => String(i)));
+    expect(kit.broker.inputBytes).toBe(0);
+    expect(kit.log.errors).toEqual([]);
+  });
+
+  test("in a turn in which others have worked already it gets eight packets", async () => {
+    const kit = slow(3);
+    const s = kit.connected("s").subscribe("#");
+    const [a, b] = [kit.connected("a"), kit.connected("b")];
+    s.take();
+    a.channel.onData(publishes("a", 40));
+    b.channel.onData(publishes("b", 40));
+    kit.broker.output.pool.flushAll();
+    expect(s.messages().filter((m) => m.topic === "b")).toHaveLength(8);
+    for (let turns = 0; a.transport.paused || b.transport.paused; turns++) {
+      expect(turns).toBeLessThan(30);
+      await turn(kit);
+    }
+    expect(kit.metrics.qos0Received).toBe(80);
+  });
+
+  test("a short one is never cut, and a client that leaves takes the rest of its chunk along", async () => {
+    const kit = slow(1000);
+    const p = kit.connected("p");
+    p.channel.onData(publishes("t", 7));
+    expect(p.transport.paused).toBe(false);
+    p.channel.onData(publishes("t", 100));
+    expect(p.transport.paused).toBe(true);
+    const before = kit.metrics.qos0Received;
+    p.drop();
+    await turn(kit);
+    await turn(kit);
+    expect(kit.metrics.qos0Received).toBe(before);
+    expect(kit.broker.inputBytes).toBe(0);
+  });
+
+  test("is cut too before its output to many is more than may wait", async () => {
+    const kit = new TestKit();
+    kit.broker.output.pool.budget = 1_000_000;
+    for (let i = 0; i < 10; i++) kit.connected(`s${i}`).subscribe("t");
+    const large = mqttPacket.generate({ cmd: "publish", topic: "t", payload: Buffer.alloc(40_000), qos: 0, dup: false, retain: false });
+    const p = kit.connected("p");
+    p.channel.onData(Buffer.concat(Array.from({ length: 10 }, () => large)));
+    expect(kit.metrics.qos0Received).toBe(3);
+    for (let turns = 0; p.transport.paused; turns++) {
+      expect(turns).toBeLessThan(10);
+      await turn(kit);
+    }
+    expect(kit.metrics.qos0Received).toBe(10);
+  });
+
+  test("while time stands still nothing is cut", () => {
+    const kit = new TestKit();
+    const s = kit.connected("s").subscribe("#");
+    s.take();
+    const p = kit.connected("p");
+    p.raw(publishes("t", 1000));
+    expect(s.messages()).toHaveLength(1000);
+  });
+});
