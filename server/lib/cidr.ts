@@ -150,7 +150,8 @@ const V6_NETWORK_BITS = 64;
 
 /** What limits count by: an IPv4 address, or the /64 of an IPv6 address ("2001:db8:1:2::/64"). Text that is no address is its own group. */
 export function networkOf(address: string): string {
-  const ip = parseIp(address);
+  // IPv4 has one spelling.
+  const ip = address.includes(":") ? parseIp(address) : null;
   if (ip === null) return address;
   return ip.length === 4 ? formatIp(ip) : `${formatIp(masked(ip, V6_NETWORK_BITS))}/${V6_NETWORK_BITS}`;
 }

@@ -37,6 +37,11 @@ describe("JSON", () => {
     expect(() => jsonOf(bytes(`[${"1,".repeat(200_000)}1]`))).toThrow(BadBody);
   });
 
+  test("by the bytes alone: before a parser sees them", () => {
+    expect([64, 65].map((levels) => isModest(bytes(nested(levels))))).toEqual([true, false]);
+    expect(isModest(bytes(`["${"[".repeat(100)}`))).toBe(true);
+  });
+
   test("a body that is nothing but depth is told apart by its first bytes", () => {
     const deep = bytes("[".repeat(8_000_000));
     expect(isModest(deep)).toBe(false);
