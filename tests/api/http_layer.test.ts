@@ -174,7 +174,7 @@ describe("listeners of the API", () => {
   test("a port in use is named", async () => {
     const port = node.port("app");
     await expect(TestNode.start({ "dashboard.listener.http": `127.0.0.1:${port}` })).rejects.toThrow(
-      `dashboard listener cannot open 127.0.0.1:${port}: the port is in use`,
+      `dashboard.listener.http: port ${port} is already in use (127.0.0.1:${port})`,
     );
   });
 
