@@ -187,6 +187,11 @@ export class Broker {
     return id;
   }
 
+  /** What waits for its time: timers, cancelled ones included, and connections to be looked at. */
+  get planned(): { timers: number; visits: number } {
+    return { timers: this.#timers.size, visits: this.#wheel.size };
+  }
+
   // ---- messages
 
   /** The `message.publish` hooks. null = a hook has taken the message. */

@@ -207,7 +207,7 @@ export class Channel {
     for (let packets = 1; pos < end; packets++) {
       const version = this.phase === "opening" ? 0 : this.version;
       // Seen at the first byte: whoever speaks another protocol (HTTP on the wrong port) need not send on until the "packet" is full.
-      if ((buf[pos] as number) >> 4 !== T.PUBLISH && !checkFlags(buf[pos] as number, version)) {
+      if (!checkFlags(buf[pos] as number, version)) {
         if (version === 0) this.malformed(RC.PROTOCOL_ERROR, "first packet is not CONNECT");
         else this.malformed(RC.MALFORMED_PACKET, "type or flags of the fixed header");
         return;
