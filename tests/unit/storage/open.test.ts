@@ -258,6 +258,19 @@ test("a backup is a whole store; it does not replace a file", () => {
   copy.close();
 });
 
+test("the journal is folded back in time, does not stay large, and the cache is bounded", () => {
+  const store = openIn(newDir());
+  const pragma = (name: string): unknown => inside(store).value(`PRAGMA ${name}`);
+  expect(["wal_autocheckpoint", "journal_size_limit", "cache_size", "locking_mode", "journal_mode"].map(pragma)).toEqual([
+    2000,
+    64 * 1024 * 1024,
+    -8000,
+    "exclusive",
+    "wal",
+  ]);
+  store.close();
+});
+
 test("the mode of writing can be changed while running", () => {
   const store = openIn(newDir());
   const mode = (): unknown => inside(store).value("PRAGMA synchronous");
