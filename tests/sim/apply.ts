@@ -299,6 +299,7 @@ const DOERS: Doers = {
     if (s.field === "awaitRelTimeoutMs") w.model.relLimited(s.value);
     const zone = w.zone as unknown as Record<string, unknown>;
     zone[s.field] = s.field === "upgradeQos" || s.field === "mqueueStoreQos0" ? s.value === 1 : s.value;
+    w.core.refresh();
   },
   plugin: (w, s) => w.command(s.op, s.name),
   hook: (w, s) => w.chaos.plant(s),

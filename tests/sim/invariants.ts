@@ -54,8 +54,8 @@ export function settled(w: World): void {
     const ch = c.channel;
     if (ch.sendPend > 0) violate("never_written", `${c.name}: ${ch.sendPend} bytes wait although its socket takes everything`);
     if (c.decoder.partial) violate("cut_packet", `${c.name} waits for the rest of a packet`);
-    if (ch.sendPkt !== c.readPackets) violate("count_packets", `${c.name}: ${ch.sendPkt} packets sent, ${c.readPackets} read`);
-    if (ch.sendOct !== c.readBytes) violate("count_bytes", `${c.name}: ${ch.sendOct} bytes sent, ${c.readBytes} read`);
+    if (ch.sendMsg + ch.sendOther !== c.readPackets) violate("count_packets", `${c.name}: ${ch.sendMsg + ch.sendOther} packets sent, ${c.readPackets} read`);
+    if (ch.out.bytes !== c.readBytes) violate("count_bytes", `${c.name}: ${ch.out.bytes} bytes sent, ${c.readBytes} read`);
     if (ch.recvOct !== c.fedBytes) violate("count_bytes", `${c.name}: ${ch.recvOct} bytes received, ${c.fedBytes} sent`);
   }
   if (w.kills === 0) {
