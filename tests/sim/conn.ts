@@ -82,6 +82,8 @@ export class Conn {
   connectedAt = 0;
   /** All that its first unprocessed packet waited for has been answered. */
   headFree = false;
+  /** Whether it was let in could not be foretold. */
+  unsure = false;
   connack = -1;
   todo: Todo[] = [];
   fedBytes = 0;

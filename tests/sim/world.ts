@@ -224,12 +224,16 @@ export class World implements Outside {
     if (model.storeFails) for (const c of this.clients) this.chaos.disturb(c.id);
     this.chaos.settle();
     for (const c of this.conns) if (c.phase === "connecting" && c.channel.phase === "closed") c.phase = "closed";
-    if (conn !== null && conn.queue.length > 0) process(model, conn, this);
+    if (conn !== null && conn.queue.length > 0 && conn.phase === "connected") {
+      process(model, conn, this);
+      if (conn.unsure) this.resync(conn.client.id);
+    }
     this.#closed();
     for (const n of model.published.splice(0)) brokerPublished(model, n);
     this.#inEvent = false;
     if (conn !== null) conn.doubtful = false;
     if (!this.store.pending) model.committed = model.ev;
+    for (const s of model.sessions.values()) s.real ??= this.broker.sessions.get(s.id) ?? null;
   }
 
   /** Ends that no rule of the protocol asks for, but that are right. */
@@ -372,6 +376,8 @@ export class World implements Outside {
     const now = this.clock.monotonic;
     for (const c of this.conns) {
       if (c.phase === "closed" || c.gone) continue;
+      // Who is not read from cannot be heard.
+      if (c.phase === "connected" && c.transport.paused) c.lastRecv = now;
       const late = c.phase === "connected" ? c.keepaliveMs > 0 && now >= c.lastRecv + c.keepaliveMs : now >= c.opened + this.zone.idleTimeoutMs;
       if (late && c.mayClose === "") c.mayClose = "silent";
     }

@@ -55,7 +55,17 @@ export function resync(model: Model, broker: Broker, conns: readonly Conn[], id:
     }
     return;
   }
+  if (s !== undefined && s.real !== null && s.real !== real) {
+    forgetWills(model, s);
+    if (s.conn !== null) {
+      s.conn.mayClose ||= "taken over";
+      model.closed(s.conn, true);
+    }
+    if (!s.ended) model.end(s);
+    s = undefined;
+  }
   s ??= model.create(id, real.version);
+  s.real = real;
   s.disturbedIn.add(model.ev);
   s.disturbed = false;
   syncSubs(s, real.subscriptions(), model.ev);
@@ -86,6 +96,13 @@ export function resync(model: Model, broker: Broker, conns: readonly Conn[], id:
   s.expiry = real.expiry;
   s.changedEv = model.ev;
   if (conn === null && s.endsAt === Number.POSITIVE_INFINITY && s.expiry !== 0xffffffff) s.endsAt = model.clock.monotonic + s.expiry * 1000;
+}
+
+/** Whether they are published, nobody can foretell. */
+function forgetWills(model: Model, s: Session): void {
+  for (const n of [s.will?.n, s.conn?.will?.m.n]) if (n !== undefined) model.wills.set(n, "unsure");
+  s.will = null;
+  if (s.conn !== null) s.conn.will = null;
 }
 
 export function syncSubs(s: Session, real: Iterable<Pick<Sub, "qos" | "nl" | "rap" | "rh" | "filter" | "group"> & { fullFilter: string; subId: number }>, ev: number): void {

@@ -79,7 +79,8 @@ export class Model {
   }
 
   /** A message is published now: retained, and owed to everybody whose subscriptions match. True = somebody subscribes to it. */
-  publish(m: Msg, doubtful = false): boolean {
+  publish(m: Msg, unsure = false): boolean {
+    const doubtful = unsure || this.storeFails;
     this.stamp(m);
     m.times++;
     if (m.retain && this.retainer) this.keep(m, doubtful);

@@ -73,6 +73,7 @@ function connect(model: Model, conn: Conn, sent: Sent & { kind: "connect" }, out
     if (sent.will !== null) model.wills.set(sent.will.n, "unsure");
     conn.pendingWill = sent.will === null || fields.will === undefined ? null : { m: sent.will, delay: fields.will.delay };
     conn.phase = "connecting";
+    conn.unsure = true;
     return;
   }
   let s = model.session(fields.clientId);

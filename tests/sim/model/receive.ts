@@ -145,6 +145,7 @@ function published(model: Model, conn: Conn, p: Publish, committed: number): voi
   const topic = topicOf(conn, p);
   const s = conn.session;
   if (s === null) {
+    if (conn.unsure) return;
     violate("not_for_you", `${conn.name} has no session and got a message to ${topic}`);
     return;
   }

@@ -31,6 +31,7 @@ export function restored(world: World): void {
       violate("session_ghost", `session ${id} is there after the restart, it had ended before`);
       continue;
     }
+    s.real = real;
     s.expiry = real.expiry;
     s.endsAt = real.expiry === 0xffffffff ? Number.POSITIVE_INFINITY : clock.monotonic + Math.max(0, real.disconnectedAt + real.expiry * 1000 - clock.wall);
     if (real.pendingWill !== null) s.will = loosened(model, s, real.pendingWill.payload);

@@ -124,6 +124,8 @@ export class Session {
   readonly disturbedIn = new Set<number>();
   /** Event in which it was made, resumed, or its expiry changed. */
   changedEv = 0;
+  /** The broker's object that stands for it: another one is another session. */
+  real: object | null = null;
   ended = false;
 
   constructor(
