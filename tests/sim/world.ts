@@ -73,7 +73,7 @@ export class World implements Outside {
     this.zone.sessionExpiryIntervalMs = setup.sessionExpiryMs;
     this.node = testNode({ sharedStrategy: setup.strategy });
     this.acl = setup.acl;
-    this.mqueueLimitMax = maxMqueueLen;
+    this.mqueueLimitMax = maxMqueueLen === 0 ? Number.POSITIVE_INFINITY : maxMqueueLen;
     this.#random = new Rng(setup.random);
     this.model = new Model(this.clock, this.zone);
     this.chaos = new Chaos(this);
@@ -269,6 +269,7 @@ export class World implements Outside {
     if (!this.store.pending && !this.store.fails) this.model.committed = this.model.ev;
     this.#closed(true);
     this.readAll();
+    for (const s of this.model.sessions.values()) s.turnBytes = 0;
     for (const c of this.conns) {
       for (const b of c.poison) b.fill(0xee);
       c.poison.length = 0;
@@ -377,7 +378,7 @@ export class World implements Outside {
     for (const c of this.conns) {
       if (c.phase === "closed" || c.gone) continue;
       // Who is not read from cannot be heard.
-      if (c.phase === "connected" && c.transport.paused) c.lastRecv = now;
+      if (c.transport.paused) c.deafAt = now;
       const late = c.phase === "connected" ? c.keepaliveMs > 0 && now >= c.lastRecv + c.keepaliveMs : now >= c.opened + this.zone.idleTimeoutMs;
       if (late && c.mayClose === "") c.mayClose = "silent";
     }
@@ -390,7 +391,7 @@ export class World implements Outside {
     const slack = 1000 + tick;
     for (const c of this.conns) {
       if (c.phase === "closed" || c.gone || c.transport.closed || c.silent || c.transport.gone) continue;
-      if (c.phase === "connected" && c.keepaliveMs > 0 && now > Math.max(c.lastRecv, c.connectedAt) + c.keepaliveMs + slack) violate("keepalive_late", `${c.name} is silent for ${now - c.lastRecv} ms, allowed are ${c.keepaliveMs}`);
+      if (c.phase === "connected" && c.keepaliveMs > 0 && now > Math.max(c.lastRecv, c.connectedAt, c.deafAt) + c.keepaliveMs + slack) violate("keepalive_late", `${c.name} is silent for ${now - c.lastRecv} ms, allowed are ${c.keepaliveMs}`);
       if (c.phase !== "connected" && now > c.opened + this.zone.idleTimeoutMs + slack) violate("idle_late", `${c.name} has been open for ${now - c.opened} ms without CONNECT`);
     }
     for (const s of [...model.sessions.values()]) {

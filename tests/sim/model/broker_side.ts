@@ -27,13 +27,15 @@ function will(model: Model, m: Msg): void {
 
 function delayed(model: Model, m: Msg): void {
   const d = model.delayed.get(m.n);
-  if (d === undefined || (d.copies === 0 && d.must)) {
+  if (d === undefined || d.copies === 0) {
     violate("delayed_unexpected", `delayed message ${m.n} was published${d === undefined ? " without having been sent" : " twice"}`);
     return;
   }
   if (model.clock.wall < d.dueWall && model.clock.monotonic < d.dueMono) violate("delayed_early", `delayed message ${m.n} came ${d.dueMono - model.clock.monotonic} ms too early`);
+  const sure = d.owed > 0;
   d.copies--;
-  model.publish(m, !d.must);
+  d.owed = Math.max(0, d.owed - 1);
+  model.publish(m, !sure);
 }
 
 /** The broker's own session stands for the truth. */

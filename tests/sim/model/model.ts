@@ -8,6 +8,9 @@ import { payloadOf } from "./payload.ts";
 import { matches } from "./topics.ts";
 import { type Delivery, type Msg, orderKey, Session, type Share, type Sub } from "./types.ts";
 
+/** So much for one client in one turn may pass for a slow reader: what is kept back for the commit counts as unread. */
+const MUCH = 500_000;
+
 export interface NewMessage {
   from: string;
   topic: string;
@@ -24,7 +27,7 @@ export class Model {
   readonly shares = new Map<number, Share[]>();
   /** Topic -> what is retained, all versions; the last one counts. `n` -1 = nothing. */
   readonly retained = new Map<string, { n: number; ev: number; sure: boolean }[]>();
-  readonly delayed = new Map<number, { m: Msg; dueWall: number; dueMono: number; ev: number; must: boolean; copies: number }>();
+  readonly delayed = new Map<number, { m: Msg; dueWall: number; dueMono: number; ev: number; owed: number; copies: number }>();
   /** Sessions that ended: a kill may bring them back. */
   graves: { s: Session; ev: number }[] = [];
   /** Wills by message: what has become of them. */
@@ -152,6 +155,8 @@ export class Model {
     } else if (qos === 0 && !this.takesQos0(s)) letOff(d, "QoS 0 to somebody who does not read");
     else if (s.conn === null && !s.persistent) letOff(d, "no session");
     else if (tooLarge(s, m, ids.length)) letOff(d, "too large");
+    s.turnBytes += m.payload.length;
+    if (s.turnBytes > MUCH) for (const x of [...s.waiting, d]) if (x.qos === 0) letOff(x, "much in one turn");
     if (m.payload.length === 0) letOff(d, "empty payloads look alike");
     s.waiting.add(d);
     this.crowd(s);
@@ -196,7 +201,7 @@ export class Model {
 
   create(id: string, version: Session["version"]): Session {
     const s = new Session(id, version);
-    s.changedEv = this.ev;
+    s.createdEv = s.changedEv = this.ev;
     this.sessions.set(id, s);
     return s;
   }

@@ -198,8 +198,10 @@ function publish(model: Model, conn: Conn, sent: Sent & { kind: "publish" }, out
   }
   if (sent.delay !== undefined && out.delayedRuns()) {
     const ms = sent.delay * 1000;
-    const copies = (model.delayed.get(m.n)?.copies ?? 0) + 1;
-    model.delayed.set(m.n, { m, copies, dueWall: model.clock.wall + ms, dueMono: model.clock.monotonic + ms, ev: model.ev, must: !doubtful });
+    const known = model.delayed.get(m.n);
+    const copies = (known?.copies ?? 0) + 1;
+    const owed = (known?.owed ?? 0) + (doubtful ? 0 : 1);
+    model.delayed.set(m.n, { m, copies, dueWall: model.clock.wall + ms, dueMono: model.clock.monotonic + ms, ev: model.ev, owed });
     answer([0], true);
     return;
   }
