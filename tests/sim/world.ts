@@ -318,6 +318,9 @@ export class World implements Outside {
       const k = piece > 0 ? Math.min(piece, n) : n;
       n -= k;
       const chunk = conn.take(k);
+      const cut = conn.wire[0];
+      // Seen to be wrong before it is whole.
+      if (cut?.sent.kind === "bad" && cut.at > 0) conn.mayClose ||= "bad bytes";
       conn.fedBytes += chunk.length;
       conn.lastRecv = this.clock.monotonic;
       this.event(() => conn.channel.onData(chunk), conn);

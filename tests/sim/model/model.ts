@@ -39,6 +39,8 @@ export class Model {
   published: number[] = [];
   retainer = true;
   storeFails = false;
+  /** The last event in which a hook interfered. */
+  disturbedEv = 0;
   /** The shortest time after which a QoS 2 message without PUBREL may have been given up so far; Infinity = never. */
   relLimit = Number.POSITIVE_INFINITY;
   /** Some commit failed since the start. */
@@ -127,6 +129,7 @@ export class Model {
       share.must = false;
       share.loose = true;
     }
+    if (this.much(s, m) && qos === 0) letOffShare(share, "much in one turn");
     if (m.payload.length === 0) letOffShare(share, "empty payloads look alike");
     if (tooLarge(s, m, 1)) letOffShare(share, "too large");
     if (qos === 0 && !this.takesQos0(s)) share.must = false;
@@ -138,6 +141,11 @@ export class Model {
     return this.zone.upgradeQos ? Math.max(qos, asked) : Math.min(qos, asked);
   }
 
+  private much(s: Session, m: Msg): boolean {
+    s.turnBytes += m.payload.length;
+    return s.turnBytes > MUCH;
+  }
+
   /** A QoS 0 message for it now cannot get lost on the way. */
   takesQos0(s: Session): boolean {
     const c = s.conn;
@@ -147,7 +155,7 @@ export class Model {
   /** This session is owed this message. */
   owe(s: Session, m: Msg, subs: readonly Sub[], via: "live" | "retained", retain: boolean, doubtful: boolean): Delivery {
     const qos = this.effective(m.qos, Math.max(...subs.map((x) => x.qos)));
-    const ids = s.version === 5 ? subs.map((x) => x.id).filter((id) => id > 0).sort((a, b) => a - b) : [];
+    const ids = subs.map((x) => x.id).filter((id) => id > 0).sort((a, b) => a - b);
     const d = this.delivery(s, m, qos, retain, ids, via);
     if (doubtful || s.disturbed) {
       letOff(d, "disturbed");
@@ -155,8 +163,7 @@ export class Model {
     } else if (qos === 0 && !this.takesQos0(s)) letOff(d, "QoS 0 to somebody who does not read");
     else if (s.conn === null && !s.persistent) letOff(d, "no session");
     else if (tooLarge(s, m, ids.length)) letOff(d, "too large");
-    s.turnBytes += m.payload.length;
-    if (s.turnBytes > MUCH) for (const x of [...s.waiting, d]) if (x.qos === 0) letOff(x, "much in one turn");
+    if (this.much(s, m)) for (const x of [...s.waiting, d]) if (x.qos === 0) letOff(x, "much in one turn");
     if (m.payload.length === 0) letOff(d, "empty payloads look alike");
     s.waiting.add(d);
     this.crowd(s);

@@ -209,7 +209,7 @@ function publish(model: Model, conn: Conn, sent: Sent & { kind: "publish" }, out
   const keeps = m.retain && model.retainer && !doubtful && (m.payload.length > 0 || (before?.sure === true && before.n >= 0 && !model.maybeExpired(model.msgs[before.n] as Msg)));
   const any = sent.delay !== undefined ? false : model.publish(m, doubtful);
   const durable = kept(model, m) || keeps || (m.qos === 2 && s.persistent);
-  answer(doubtful ? null : any ? [0] : [0x10], durable && !doubtful);
+  answer(doubtful || model.disturbedEv === model.ev ? null : any ? [0] : [0x10], durable && !doubtful);
 }
 
 export function settle(model: Model, d: Delivery): void {
