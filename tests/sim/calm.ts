@@ -11,6 +11,7 @@ const ROUNDS_MAX = 400;
 export function calm(w: World): void {
   w.chaos.stop();
   w.store.fails = false;
+  w.disk.fails(false);
   w.zone.maxMqueueLen = 0;
   w.pass(100, 100);
   w.answerAll();
@@ -113,10 +114,7 @@ function owed(w: World): void {
     if (s.conn === null || !listens(s.conn)) continue;
     for (const d of s.waiting) {
       if (!d.must || model.maybeExpired(d.m)) continue;
-      violate(
-        "lost",
-        `${s.id} did not get message ${d.m.n} of ${d.m.from || "the broker"} to ${d.m.topic} (QoS ${d.qos}, ${d.m.payload.length} bytes, ${d.via})`,
-      );
+      violate("lost", `${s.id} did not get message ${d.m.n} of ${d.m.from || "the broker"} to ${d.m.topic} (QoS ${d.qos}, ${d.m.payload.length} bytes, ${d.via})`);
     }
   }
   for (const list of model.shares.values()) {
@@ -127,8 +125,7 @@ function owed(w: World): void {
     }
   }
   for (const d of model.delayed.values()) {
-    if (d.must && d.copies > 0 && w.delayedRuns() && w.clock.monotonic > d.dueMono && w.clock.wall > d.dueWall)
-      violate("lost_delayed", `delayed message ${d.m.n} was never published`);
+    if (d.owed > 0 && w.delayedRuns() && w.clock.monotonic > d.dueMono && w.clock.wall > d.dueWall) violate("lost_delayed", `delayed message ${d.m.n} was never published`);
   }
 }
 

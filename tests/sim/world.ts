@@ -14,7 +14,6 @@ import { Chaos } from "./chaos.ts";
 import { SimClock } from "./clock.ts";
 import { Client, Conn, type Sent } from "./conn.ts";
 import type { Setup } from "./generate.ts";
-import { SimLog } from "./log.ts";
 import { brokerPublished, resync } from "./model/broker_side.ts";
 import { Model } from "./model/model.ts";
 import { DENIED, type Outside, process, SLOW } from "./model/packets.ts";
@@ -24,6 +23,7 @@ import { restored } from "./model/restore.ts";
 import { PoolWatch } from "./pool_watch.ts";
 import { Rng } from "./rng.ts";
 import { type Disk, memoryDisk, SimStore, sqliteDisk } from "./store.ts";
+import { SimLog } from "./log.ts";
 import { SimTransport } from "./transport.ts";
 import { violate } from "./violation.ts";
 
@@ -68,32 +68,12 @@ export class World implements Outside {
     readonly setup: Setup,
     o: WorldOptions = {},
   ) {
-    const {
-      maxInflight,
-      maxMqueueLen,
-      maxAwaitingRel,
-      maxTopicAlias,
-      retryIntervalMs,
-      awaitRelTimeoutMs,
-      upgradeQos,
-      mqueueStoreQos0,
-      idleTimeoutMs,
-    } = setup;
-    this.zone = testZone({
-      maxInflight,
-      maxMqueueLen,
-      maxAwaitingRel,
-      maxTopicAlias,
-      retryIntervalMs,
-      awaitRelTimeoutMs,
-      upgradeQos,
-      mqueueStoreQos0,
-      idleTimeoutMs,
-    });
+    const { maxInflight, maxMqueueLen, maxAwaitingRel, maxTopicAlias, retryIntervalMs, awaitRelTimeoutMs, upgradeQos, mqueueStoreQos0, idleTimeoutMs } = setup;
+    this.zone = testZone({ maxInflight, maxMqueueLen, maxAwaitingRel, maxTopicAlias, retryIntervalMs, awaitRelTimeoutMs, upgradeQos, mqueueStoreQos0, idleTimeoutMs });
     this.zone.sessionExpiryIntervalMs = setup.sessionExpiryMs;
     this.node = testNode({ sharedStrategy: setup.strategy });
     this.acl = setup.acl;
-    this.mqueueLimitMax = maxMqueueLen;
+    this.mqueueLimitMax = maxMqueueLen === 0 ? Number.POSITIVE_INFINITY : maxMqueueLen;
     this.#random = new Rng(setup.random);
     this.model = new Model(this.clock, this.zone);
     this.chaos = new Chaos(this);
@@ -192,17 +172,13 @@ export class World implements Outside {
   #authenticate(client: ClientInfo): AuthStep | Promise<AuthStep> {
     if (client.username === "bad") return { allow: false, code: 0x87, why: "simulated" };
     if (client.username !== "slow") return null;
-    return new Promise((done) =>
-      this.awaited.push({ kind: "connect", conn: this.#connOf(client), topic: null, answer: () => done({ allow: true }) }),
-    );
+    return new Promise((done) => this.awaited.push({ kind: "connect", conn: this.#connOf(client), topic: null, answer: () => done({ allow: true }) }));
   }
 
   #allow(client: ClientInfo, action: "publish" | "subscribe", topic: string): AclStep | Promise<AclStep> {
     if (topic.startsWith(DENIED)) return { verdict: "deny" };
     if (!topic.startsWith(SLOW)) return null;
-    return new Promise((done) =>
-      this.awaited.push({ kind: action, conn: this.#connOf(client), topic, answer: () => done({ verdict: "allow" }) }),
-    );
+    return new Promise((done) => this.awaited.push({ kind: action, conn: this.#connOf(client), topic, answer: () => done({ verdict: "allow" }) }));
   }
 
   #connOf(client: ClientInfo): Conn | undefined {
@@ -240,8 +216,7 @@ export class World implements Outside {
       violate("exception_escapes", err instanceof Error ? (err.stack ?? err.message) : String(err));
     }
     if (conn !== null && conn.transport.closed && conn.mayClose !== "") conn.doubtful = true;
-    for (const c of this.conns)
-      if (c.phase !== "closed" && c.channel.phase === "closed" && this.#excused(c)) this.chaos.disturb(c.client.id);
+    for (const c of this.conns) if (c.phase !== "closed" && c.channel.phase === "closed" && this.#excused(c)) this.chaos.disturb(c.client.id);
     if (conn !== null) process(model, conn, this);
     for (const c of this.conns) if (c !== conn && c.queue.length > 0) process(model, c, this);
     after();
@@ -249,12 +224,16 @@ export class World implements Outside {
     if (model.storeFails) for (const c of this.clients) this.chaos.disturb(c.id);
     this.chaos.settle();
     for (const c of this.conns) if (c.phase === "connecting" && c.channel.phase === "closed") c.phase = "closed";
-    if (conn !== null && conn.queue.length > 0) process(model, conn, this);
+    if (conn !== null && conn.queue.length > 0 && conn.phase === "connected") {
+      process(model, conn, this);
+      if (conn.unsure) this.resync(conn.client.id);
+    }
     this.#closed();
     for (const n of model.published.splice(0)) brokerPublished(model, n);
     this.#inEvent = false;
     if (conn !== null) conn.doubtful = false;
     if (!this.store.pending) model.committed = model.ev;
+    for (const s of model.sessions.values()) s.real ??= this.broker.sessions.get(s.id) ?? null;
   }
 
   /** Ends that no rule of the protocol asks for, but that are right. */
@@ -275,8 +254,7 @@ export class World implements Outside {
       }
       const ends = closed || (c.channel.phase === "closed" && !c.gone);
       if (!ends || c.phase === "closed") continue;
-      if (c.mayClose === "" && !this.model.storeFails)
-        violate("unexpected_close", `${c.name} (version ${c.version}) was closed: ${c.reason}`);
+      if (c.mayClose === "" && !this.model.storeFails) violate("unexpected_close", `${c.name} (version ${c.version}) was closed: ${c.reason}`);
       c.session?.disturbedIn.add(this.model.ev);
       this.model.closed(c, false);
     }
@@ -291,6 +269,7 @@ export class World implements Outside {
     if (!this.store.pending && !this.store.fails) this.model.committed = this.model.ev;
     this.#closed(true);
     this.readAll();
+    for (const s of this.model.sessions.values()) s.turnBytes = 0;
     for (const c of this.conns) {
       for (const b of c.poison) b.fill(0xee);
       c.poison.length = 0;
@@ -321,14 +300,7 @@ export class World implements Outside {
 
   accept(client: Client): Conn {
     const transport = new SimTransport("10.0.0.1", 40_000 + this.conns.length, () => this.model.committed);
-    const listener: ListenerInfo = {
-      protocol: "mqtt:tcp",
-      name: "external",
-      isWebSocket: false,
-      zone: "external",
-      peerCertAsUsername: "",
-      shutdowns: new Map(),
-    };
+    const listener: ListenerInfo = { protocol: "mqtt:tcp", name: "external", isWebSocket: false, zone: "external", peerCertAsUsername: "", shutdowns: new Map() };
     let conn!: Conn;
     this.event(() => {
       const channel = this.broker.accept(transport, listener, null);
@@ -346,6 +318,9 @@ export class World implements Outside {
       const k = piece > 0 ? Math.min(piece, n) : n;
       n -= k;
       const chunk = conn.take(k);
+      const cut = conn.wire[0];
+      // Seen to be wrong before it is whole.
+      if (cut?.sent.kind === "bad" && cut.at > 0) conn.mayClose ||= "bad bytes";
       conn.fedBytes += chunk.length;
       conn.lastRecv = this.clock.monotonic;
       this.event(() => conn.channel.onData(chunk), conn);
@@ -405,8 +380,9 @@ export class World implements Outside {
     const now = this.clock.monotonic;
     for (const c of this.conns) {
       if (c.phase === "closed" || c.gone) continue;
-      const late =
-        c.phase === "connected" ? c.keepaliveMs > 0 && now >= c.lastRecv + c.keepaliveMs : now >= c.opened + this.zone.idleTimeoutMs;
+      // Who is not read from cannot be heard.
+      if (c.transport.paused) c.deafAt = now;
+      const late = c.phase === "connected" ? c.keepaliveMs > 0 && now >= c.lastRecv + c.keepaliveMs : now >= c.opened + this.zone.idleTimeoutMs;
       if (late && c.mayClose === "") c.mayClose = "silent";
     }
   }
@@ -418,14 +394,11 @@ export class World implements Outside {
     const slack = 1000 + tick;
     for (const c of this.conns) {
       if (c.phase === "closed" || c.gone || c.transport.closed || c.silent || c.transport.gone) continue;
-      if (c.phase === "connected" && c.keepaliveMs > 0 && now > Math.max(c.lastRecv, c.connectedAt) + c.keepaliveMs + slack)
-        violate("keepalive_late", `${c.name} is silent for ${now - c.lastRecv} ms, allowed are ${c.keepaliveMs}`);
-      if (c.phase !== "connected" && now > c.opened + this.zone.idleTimeoutMs + slack)
-        violate("idle_late", `${c.name} has been open for ${now - c.opened} ms without CONNECT`);
+      if (c.phase === "connected" && c.keepaliveMs > 0 && now > Math.max(c.lastRecv, c.connectedAt, c.deafAt) + c.keepaliveMs + slack) violate("keepalive_late", `${c.name} is silent for ${now - c.lastRecv} ms, allowed are ${c.keepaliveMs}`);
+      if (c.phase !== "connected" && now > c.opened + this.zone.idleTimeoutMs + slack) violate("idle_late", `${c.name} has been open for ${now - c.opened} ms without CONNECT`);
     }
     for (const s of [...model.sessions.values()]) {
-      if (s.will !== null && !s.will.loose && now >= s.will.due)
-        violate("will_late", `will ${s.will.n} of ${s.id} was due ${now - s.will.due} ms ago`);
+      if (s.will !== null && !s.will.loose && now >= s.will.due) violate("will_late", `will ${s.will.n} of ${s.id} was due ${now - s.will.due} ms ago`);
       if (now >= s.endsAt) {
         if (this.broker.sessions.has(s.id)) {
           violate("session_late", `session ${s.id} was to end ${now - s.endsAt} ms ago`);
@@ -481,6 +454,7 @@ export class World implements Outside {
   remove(): void {
     this.disk.remove();
   }
+
 }
 
 function bare(filter: string): string {

@@ -18,8 +18,7 @@ function will(model: Model, m: Msg): void {
   const s = [...model.sessions.values()].find((x) => x.will?.n === m.n);
   const state = model.wills.get(m.n);
   if (s?.will != null) {
-    if (!s.will.loose && now < s.will.due && now < s.endsAt && !s.disturbed)
-      violate("will_early", `will ${m.n} of ${m.from} was published ${s.will.due - now} ms too early`);
+    if (!s.will.loose && now < s.will.due && now < s.endsAt && !s.disturbed) violate("will_early", `will ${m.n} of ${m.from} was published ${s.will.due - now} ms too early`);
     s.will = null;
   } else if (state !== "unsure" && state !== "set") violate("will_unexpected", `will ${m.n} of ${m.from} was published; it is ${state}`);
   model.wills.set(m.n, "sent");
@@ -28,14 +27,15 @@ function will(model: Model, m: Msg): void {
 
 function delayed(model: Model, m: Msg): void {
   const d = model.delayed.get(m.n);
-  if (d === undefined || (d.copies === 0 && d.must)) {
+  if (d === undefined || d.copies === 0) {
     violate("delayed_unexpected", `delayed message ${m.n} was published${d === undefined ? " without having been sent" : " twice"}`);
     return;
   }
-  if (model.clock.wall < d.dueWall && model.clock.monotonic < d.dueMono)
-    violate("delayed_early", `delayed message ${m.n} came ${d.dueMono - model.clock.monotonic} ms too early`);
+  if (model.clock.wall < d.dueWall && model.clock.monotonic < d.dueMono) violate("delayed_early", `delayed message ${m.n} came ${d.dueMono - model.clock.monotonic} ms too early`);
+  const sure = d.owed > 0;
   d.copies--;
-  model.publish(m, !d.must);
+  d.owed = Math.max(0, d.owed - 1);
+  model.publish(m, !sure);
 }
 
 /** The broker's own session stands for the truth. */
@@ -57,7 +57,17 @@ export function resync(model: Model, broker: Broker, conns: readonly Conn[], id:
     }
     return;
   }
+  if (s !== undefined && s.real !== null && s.real !== real) {
+    forgetWills(model, s);
+    if (s.conn !== null) {
+      s.conn.mayClose ||= "taken over";
+      model.closed(s.conn, true);
+    }
+    if (!s.ended) model.end(s);
+    s = undefined;
+  }
   s ??= model.create(id, real.version);
+  s.real = real;
   s.disturbedIn.add(model.ev);
   s.disturbed = false;
   syncSubs(s, real.subscriptions(), model.ev);
@@ -90,23 +100,16 @@ export function resync(model: Model, broker: Broker, conns: readonly Conn[], id:
   if (conn === null && s.endsAt === Number.POSITIVE_INFINITY && s.expiry !== 0xffffffff) s.endsAt = model.clock.monotonic + s.expiry * 1000;
 }
 
-export function syncSubs(
-  s: Session,
-  real: Iterable<Pick<Sub, "qos" | "nl" | "rap" | "rh" | "filter" | "group"> & { fullFilter: string; subId: number }>,
-  ev: number,
-): void {
+/** Whether they are published, nobody can foretell. */
+function forgetWills(model: Model, s: Session): void {
+  for (const n of [s.will?.n, s.conn?.will?.m.n]) if (n !== undefined) model.wills.set(n, "unsure");
+  s.will = null;
+  if (s.conn !== null) s.conn.will = null;
+}
+
+export function syncSubs(s: Session, real: Iterable<Pick<Sub, "qos" | "nl" | "rap" | "rh" | "filter" | "group"> & { fullFilter: string; subId: number }>, ev: number): void {
   s.subs.clear();
   for (const x of real) {
-    s.subs.set(x.fullFilter, {
-      full: x.fullFilter,
-      filter: x.filter,
-      group: x.group,
-      qos: x.qos,
-      nl: x.nl,
-      rap: x.rap,
-      rh: x.rh,
-      id: x.subId,
-      ev,
-    });
+    s.subs.set(x.fullFilter, { full: x.fullFilter, filter: x.filter, group: x.group, qos: x.qos, nl: x.nl, rap: x.rap, rh: x.rh, id: x.subId, ev });
   }
 }

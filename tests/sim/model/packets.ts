@@ -73,6 +73,7 @@ function connect(model: Model, conn: Conn, sent: Sent & { kind: "connect" }, out
     if (sent.will !== null) model.wills.set(sent.will.n, "unsure");
     conn.pendingWill = sent.will === null || fields.will === undefined ? null : { m: sent.will, delay: fields.will.delay };
     conn.phase = "connecting";
+    conn.unsure = true;
     return;
   }
   let s = model.session(fields.clientId);
@@ -95,8 +96,7 @@ function connect(model: Model, conn: Conn, sent: Sent & { kind: "connect" }, out
   s.changedEv = model.ev;
   s.version = fields.version;
   s.endsAt = Number.POSITIVE_INFINITY;
-  s.expiry =
-    fields.version === 5 ? (fields.expiry ?? 0) : fields.clean ? 0 : Math.max(1, Math.floor(model.zone.sessionExpiryIntervalMs / 1000));
+  s.expiry = fields.version === 5 ? (fields.expiry ?? 0) : fields.clean ? 0 : Math.max(1, Math.floor(model.zone.sessionExpiryIntervalMs / 1000));
   conn.session = s;
   conn.phase = "connected";
   conn.connectedAt = model.clock.monotonic;
@@ -106,12 +106,7 @@ function connect(model: Model, conn: Conn, sent: Sent & { kind: "connect" }, out
     conn.will = { m: sent.will, delay: fields.will.delay };
     model.wills.set(sent.will.n, "set");
   }
-  conn.expect("connack", 0, {
-    codes: [0],
-    present: fields.version === 3 ? null : present,
-    ev: model.ev,
-    may: conn.doubtful || model.storeFails,
-  });
+  conn.expect("connack", 0, { codes: [0], present: fields.version === 3 ? null : present, ev: model.ev, may: conn.doubtful || model.storeFails });
 }
 
 function subscribe(model: Model, conn: Conn, sent: Sent & { kind: "subscribe" }, out: Outside): void {
@@ -203,27 +198,18 @@ function publish(model: Model, conn: Conn, sent: Sent & { kind: "publish" }, out
   }
   if (sent.delay !== undefined && out.delayedRuns()) {
     const ms = sent.delay * 1000;
-    const copies = (model.delayed.get(m.n)?.copies ?? 0) + 1;
-    model.delayed.set(m.n, {
-      m,
-      copies,
-      dueWall: model.clock.wall + ms,
-      dueMono: model.clock.monotonic + ms,
-      ev: model.ev,
-      must: !doubtful,
-    });
+    const known = model.delayed.get(m.n);
+    const copies = (known?.copies ?? 0) + 1;
+    const owed = (known?.owed ?? 0) + (doubtful ? 0 : 1);
+    model.delayed.set(m.n, { m, copies, dueWall: model.clock.wall + ms, dueMono: model.clock.monotonic + ms, ev: model.ev, owed });
     answer([0], true);
     return;
   }
   const before = model.retained.get(m.topic)?.at(-1);
-  const keeps =
-    m.retain &&
-    model.retainer &&
-    !doubtful &&
-    (m.payload.length > 0 || (before?.sure === true && before.n >= 0 && !model.maybeExpired(model.msgs[before.n] as Msg)));
+  const keeps = m.retain && model.retainer && !doubtful && (m.payload.length > 0 || (before?.sure === true && before.n >= 0 && !model.maybeExpired(model.msgs[before.n] as Msg)));
   const any = sent.delay !== undefined ? false : model.publish(m, doubtful);
   const durable = kept(model, m) || keeps || (m.qos === 2 && s.persistent);
-  answer(doubtful ? null : any ? [0] : [0x10], durable && !doubtful);
+  answer(doubtful || model.disturbedEv === model.ev ? null : any ? [0] : [0x10], durable && !doubtful);
 }
 
 export function settle(model: Model, d: Delivery): void {
@@ -240,12 +226,7 @@ function ack(model: Model, conn: Conn, sent: Sent & { kind: "ack" }): void {
     // Past its time the broker may have given it up: then there is nothing to write.
     const had = since !== undefined && model.clock.monotonic < since.at + model.relLimit;
     s.awaitingRel.delete(pid);
-    conn.expect("pubcomp", pid, {
-      codes: had && !conn.doubtful ? [0, 0x92] : null,
-      ev: model.ev,
-      may: conn.doubtful || model.storeFails,
-      durable: had && s.persistent,
-    });
+    conn.expect("pubcomp", pid, { codes: had && !conn.doubtful ? [0, 0x92] : null, ev: model.ev, may: conn.doubtful || model.storeFails, durable: had && s.persistent });
     return;
   }
   const d = s.inflight.get(pid);
