@@ -114,7 +114,10 @@ function owed(w: World): void {
     if (s.conn === null || !listens(s.conn)) continue;
     for (const d of s.waiting) {
       if (!d.must || model.maybeExpired(d.m)) continue;
-      violate("lost", `${s.id} did not get message ${d.m.n} of ${d.m.from || "the broker"} to ${d.m.topic} (QoS ${d.qos}, ${d.m.payload.length} bytes, ${d.via})`);
+      violate(
+        "lost",
+        `${s.id} did not get message ${d.m.n} of ${d.m.from || "the broker"} to ${d.m.topic} (QoS ${d.qos}, ${d.m.payload.length} bytes, ${d.via})`,
+      );
     }
   }
   for (const list of model.shares.values()) {
@@ -125,7 +128,8 @@ function owed(w: World): void {
     }
   }
   for (const d of model.delayed.values()) {
-    if (d.owed > 0 && w.delayedRuns() && w.clock.monotonic > d.dueMono && w.clock.wall > d.dueWall) violate("lost_delayed", `delayed message ${d.m.n} was never published`);
+    if (d.owed > 0 && w.delayedRuns() && w.clock.monotonic > d.dueMono && w.clock.wall > d.dueWall)
+      violate("lost_delayed", `delayed message ${d.m.n} was never published`);
   }
 }
 

@@ -14,6 +14,7 @@ import { Chaos } from "./chaos.ts";
 import { SimClock } from "./clock.ts";
 import { Client, Conn, type Sent } from "./conn.ts";
 import type { Setup } from "./generate.ts";
+import { SimLog } from "./log.ts";
 import { brokerPublished, resync } from "./model/broker_side.ts";
 import { Model } from "./model/model.ts";
 import { DENIED, type Outside, process, SLOW } from "./model/packets.ts";
@@ -23,7 +24,6 @@ import { restored } from "./model/restore.ts";
 import { PoolWatch } from "./pool_watch.ts";
 import { Rng } from "./rng.ts";
 import { type Disk, memoryDisk, SimStore, sqliteDisk } from "./store.ts";
-import { SimLog } from "./log.ts";
 import { SimTransport } from "./transport.ts";
 import { violate } from "./violation.ts";
 
@@ -68,8 +68,28 @@ export class World implements Outside {
     readonly setup: Setup,
     o: WorldOptions = {},
   ) {
-    const { maxInflight, maxMqueueLen, maxAwaitingRel, maxTopicAlias, retryIntervalMs, awaitRelTimeoutMs, upgradeQos, mqueueStoreQos0, idleTimeoutMs } = setup;
-    this.zone = testZone({ maxInflight, maxMqueueLen, maxAwaitingRel, maxTopicAlias, retryIntervalMs, awaitRelTimeoutMs, upgradeQos, mqueueStoreQos0, idleTimeoutMs });
+    const {
+      maxInflight,
+      maxMqueueLen,
+      maxAwaitingRel,
+      maxTopicAlias,
+      retryIntervalMs,
+      awaitRelTimeoutMs,
+      upgradeQos,
+      mqueueStoreQos0,
+      idleTimeoutMs,
+    } = setup;
+    this.zone = testZone({
+      maxInflight,
+      maxMqueueLen,
+      maxAwaitingRel,
+      maxTopicAlias,
+      retryIntervalMs,
+      awaitRelTimeoutMs,
+      upgradeQos,
+      mqueueStoreQos0,
+      idleTimeoutMs,
+    });
     this.zone.sessionExpiryIntervalMs = setup.sessionExpiryMs;
     this.node = testNode({ sharedStrategy: setup.strategy });
     this.acl = setup.acl;
@@ -172,13 +192,17 @@ export class World implements Outside {
   #authenticate(client: ClientInfo): AuthStep | Promise<AuthStep> {
     if (client.username === "bad") return { allow: false, code: 0x87, why: "simulated" };
     if (client.username !== "slow") return null;
-    return new Promise((done) => this.awaited.push({ kind: "connect", conn: this.#connOf(client), topic: null, answer: () => done({ allow: true }) }));
+    return new Promise((done) =>
+      this.awaited.push({ kind: "connect", conn: this.#connOf(client), topic: null, answer: () => done({ allow: true }) }),
+    );
   }
 
   #allow(client: ClientInfo, action: "publish" | "subscribe", topic: string): AclStep | Promise<AclStep> {
     if (topic.startsWith(DENIED)) return { verdict: "deny" };
     if (!topic.startsWith(SLOW)) return null;
-    return new Promise((done) => this.awaited.push({ kind: action, conn: this.#connOf(client), topic, answer: () => done({ verdict: "allow" }) }));
+    return new Promise((done) =>
+      this.awaited.push({ kind: action, conn: this.#connOf(client), topic, answer: () => done({ verdict: "allow" }) }),
+    );
   }
 
   #connOf(client: ClientInfo): Conn | undefined {
@@ -216,7 +240,8 @@ export class World implements Outside {
       violate("exception_escapes", err instanceof Error ? (err.stack ?? err.message) : String(err));
     }
     if (conn !== null && conn.transport.closed && conn.mayClose !== "") conn.doubtful = true;
-    for (const c of this.conns) if (c.phase !== "closed" && c.channel.phase === "closed" && this.#excused(c)) this.chaos.disturb(c.client.id);
+    for (const c of this.conns)
+      if (c.phase !== "closed" && c.channel.phase === "closed" && this.#excused(c)) this.chaos.disturb(c.client.id);
     if (conn !== null) process(model, conn, this);
     for (const c of this.conns) if (c !== conn && c.queue.length > 0) process(model, c, this);
     after();
@@ -254,7 +279,8 @@ export class World implements Outside {
       }
       const ends = closed || (c.channel.phase === "closed" && !c.gone);
       if (!ends || c.phase === "closed") continue;
-      if (c.mayClose === "" && !this.model.storeFails) violate("unexpected_close", `${c.name} (version ${c.version}) was closed: ${c.reason}`);
+      if (c.mayClose === "" && !this.model.storeFails)
+        violate("unexpected_close", `${c.name} (version ${c.version}) was closed: ${c.reason}`);
       c.session?.disturbedIn.add(this.model.ev);
       this.model.closed(c, false);
     }
@@ -300,7 +326,14 @@ export class World implements Outside {
 
   accept(client: Client): Conn {
     const transport = new SimTransport("10.0.0.1", 40_000 + this.conns.length, () => this.model.committed);
-    const listener: ListenerInfo = { protocol: "mqtt:tcp", name: "external", isWebSocket: false, zone: "external", peerCertAsUsername: "", shutdowns: new Map() };
+    const listener: ListenerInfo = {
+      protocol: "mqtt:tcp",
+      name: "external",
+      isWebSocket: false,
+      zone: "external",
+      peerCertAsUsername: "",
+      shutdowns: new Map(),
+    };
     let conn!: Conn;
     this.event(() => {
       const channel = this.broker.accept(transport, listener, null);
@@ -382,7 +415,8 @@ export class World implements Outside {
       if (c.phase === "closed" || c.gone) continue;
       // Who is not read from cannot be heard.
       if (c.transport.paused) c.deafAt = now;
-      const late = c.phase === "connected" ? c.keepaliveMs > 0 && now >= c.lastRecv + c.keepaliveMs : now >= c.opened + this.zone.idleTimeoutMs;
+      const late =
+        c.phase === "connected" ? c.keepaliveMs > 0 && now >= c.lastRecv + c.keepaliveMs : now >= c.opened + this.zone.idleTimeoutMs;
       if (late && c.mayClose === "") c.mayClose = "silent";
     }
   }
@@ -394,11 +428,14 @@ export class World implements Outside {
     const slack = 1000 + tick;
     for (const c of this.conns) {
       if (c.phase === "closed" || c.gone || c.transport.closed || c.silent || c.transport.gone) continue;
-      if (c.phase === "connected" && c.keepaliveMs > 0 && now > Math.max(c.lastRecv, c.connectedAt, c.deafAt) + c.keepaliveMs + slack) violate("keepalive_late", `${c.name} is silent for ${now - c.lastRecv} ms, allowed are ${c.keepaliveMs}`);
-      if (c.phase !== "connected" && now > c.opened + this.zone.idleTimeoutMs + slack) violate("idle_late", `${c.name} has been open for ${now - c.opened} ms without CONNECT`);
+      if (c.phase === "connected" && c.keepaliveMs > 0 && now > Math.max(c.lastRecv, c.connectedAt, c.deafAt) + c.keepaliveMs + slack)
+        violate("keepalive_late", `${c.name} is silent for ${now - c.lastRecv} ms, allowed are ${c.keepaliveMs}`);
+      if (c.phase !== "connected" && now > c.opened + this.zone.idleTimeoutMs + slack)
+        violate("idle_late", `${c.name} has been open for ${now - c.opened} ms without CONNECT`);
     }
     for (const s of [...model.sessions.values()]) {
-      if (s.will !== null && !s.will.loose && now >= s.will.due) violate("will_late", `will ${s.will.n} of ${s.id} was due ${now - s.will.due} ms ago`);
+      if (s.will !== null && !s.will.loose && now >= s.will.due)
+        violate("will_late", `will ${s.will.n} of ${s.id} was due ${now - s.will.due} ms ago`);
       if (now >= s.endsAt) {
         if (this.broker.sessions.has(s.id)) {
           violate("session_late", `session ${s.id} was to end ${now - s.endsAt} ms ago`);
@@ -454,7 +491,6 @@ export class World implements Outside {
   remove(): void {
     this.disk.remove();
   }
-
 }
 
 function bare(filter: string): string {

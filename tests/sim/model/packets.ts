@@ -96,7 +96,8 @@ function connect(model: Model, conn: Conn, sent: Sent & { kind: "connect" }, out
   s.changedEv = model.ev;
   s.version = fields.version;
   s.endsAt = Number.POSITIVE_INFINITY;
-  s.expiry = fields.version === 5 ? (fields.expiry ?? 0) : fields.clean ? 0 : Math.max(1, Math.floor(model.zone.sessionExpiryIntervalMs / 1000));
+  s.expiry =
+    fields.version === 5 ? (fields.expiry ?? 0) : fields.clean ? 0 : Math.max(1, Math.floor(model.zone.sessionExpiryIntervalMs / 1000));
   conn.session = s;
   conn.phase = "connected";
   conn.connectedAt = model.clock.monotonic;
@@ -106,7 +107,12 @@ function connect(model: Model, conn: Conn, sent: Sent & { kind: "connect" }, out
     conn.will = { m: sent.will, delay: fields.will.delay };
     model.wills.set(sent.will.n, "set");
   }
-  conn.expect("connack", 0, { codes: [0], present: fields.version === 3 ? null : present, ev: model.ev, may: conn.doubtful || model.storeFails });
+  conn.expect("connack", 0, {
+    codes: [0],
+    present: fields.version === 3 ? null : present,
+    ev: model.ev,
+    may: conn.doubtful || model.storeFails,
+  });
 }
 
 function subscribe(model: Model, conn: Conn, sent: Sent & { kind: "subscribe" }, out: Outside): void {
@@ -206,7 +212,11 @@ function publish(model: Model, conn: Conn, sent: Sent & { kind: "publish" }, out
     return;
   }
   const before = model.retained.get(m.topic)?.at(-1);
-  const keeps = m.retain && model.retainer && !doubtful && (m.payload.length > 0 || (before?.sure === true && before.n >= 0 && !model.maybeExpired(model.msgs[before.n] as Msg)));
+  const keeps =
+    m.retain &&
+    model.retainer &&
+    !doubtful &&
+    (m.payload.length > 0 || (before?.sure === true && before.n >= 0 && !model.maybeExpired(model.msgs[before.n] as Msg)));
   const any = sent.delay !== undefined ? false : model.publish(m, doubtful);
   const durable = kept(model, m) || keeps || (m.qos === 2 && s.persistent);
   answer(doubtful || model.disturbedEv === model.ev ? null : any ? [0] : [0x10], durable && !doubtful);
@@ -226,7 +236,12 @@ function ack(model: Model, conn: Conn, sent: Sent & { kind: "ack" }): void {
     // Past its time the broker may have given it up: then there is nothing to write.
     const had = since !== undefined && model.clock.monotonic < since.at + model.relLimit;
     s.awaitingRel.delete(pid);
-    conn.expect("pubcomp", pid, { codes: had && !conn.doubtful ? [0, 0x92] : null, ev: model.ev, may: conn.doubtful || model.storeFails, durable: had && s.persistent });
+    conn.expect("pubcomp", pid, {
+      codes: had && !conn.doubtful ? [0, 0x92] : null,
+      ev: model.ev,
+      may: conn.doubtful || model.storeFails,
+      durable: had && s.persistent,
+    });
     return;
   }
   const d = s.inflight.get(pid);

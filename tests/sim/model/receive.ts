@@ -22,7 +22,10 @@ export function read(model: Model, conn: Conn): void {
       conn.decoder.feed(t.bytes, (p) => packet(model, conn, p, t.committed));
     } catch (err) {
       if (!(err instanceof DecodeError)) throw err;
-      violate("not_mqtt", `${conn.name} got bytes that are no MQTT ${conn.version}: ${err.message}; ${t.bytes.subarray(0, 80).toString("latin1")}`);
+      violate(
+        "not_mqtt",
+        `${conn.name} got bytes that are no MQTT ${conn.version}: ${err.message}; ${t.bytes.subarray(0, 80).toString("latin1")}`,
+      );
     }
   }
   taken.length = 0;
@@ -31,7 +34,11 @@ export function read(model: Model, conn: Conn): void {
 function packet(model: Model, conn: Conn, p: Received, committed: number): void {
   conn.readPackets++;
   const max = conn.fields?.maxPacket ?? 0;
-  if (max > 0 && p.size > max) violate(p.type === "publish" ? "too_large_publish" : "too_large", `${conn.name}: ${p.type} of ${p.size} bytes, Maximum Packet Size is ${max}`);
+  if (max > 0 && p.size > max)
+    violate(
+      p.type === "publish" ? "too_large_publish" : "too_large",
+      `${conn.name}: ${p.type} of ${p.size} bytes, Maximum Packet Size is ${max}`,
+    );
   if (conn.connack < 0 && p.type !== "connack") violate("before_connack", `${conn.name} got ${p.type} before CONNACK`);
   switch (p.type) {
     case "publish":
@@ -74,7 +81,8 @@ function connack(conn: Conn, p: Received & { type: "connack" }): void {
   }
   if (!e.may && (e.codes === null ? p.code === 0 : p.code !== 0)) violate("connack_code", `${conn.name}: code ${p.code}`);
   if (p.code !== 0) return;
-  if (e.present !== null && e.present !== p.present && !e.may) violate("session_present", `${conn.name}: session present ${p.present}, expected ${e.present}`);
+  if (e.present !== null && e.present !== p.present && !e.may)
+    violate("session_present", `${conn.name}: session present ${p.present}, expected ${e.present}`);
   const { client } = conn;
   const present = conn.version === 3 ? conn.session?.connNo !== 1 : p.present;
   if (!present) client.forget(conn.no);
@@ -101,12 +109,18 @@ function answered(model: Model, conn: Conn, type: string, id: number, codes: rea
     violate("answer_unexpected", `${conn.name}: ${type} ${id} answers nothing`);
     return;
   }
-  const ok = (code: number, allowed: readonly number[] | null | undefined): boolean => allowed === null || allowed === undefined || allowed.includes(code);
-  const bad = e.each !== null ? codes.length !== e.each.length || codes.some((c, i) => !ok(c, e.each?.[i])) : codes.some((c) => !ok(c, e.codes));
-  if (bad && !e.may) violate("answer_code", `${conn.name}: ${type} ${id} says ${codes.join(" ")}, expected ${JSON.stringify(e.each ?? e.codes)}`);
+  const ok = (code: number, allowed: readonly number[] | null | undefined): boolean =>
+    allowed === null || allowed === undefined || allowed.includes(code);
+  const bad =
+    e.each !== null ? codes.length !== e.each.length || codes.some((c, i) => !ok(c, e.each?.[i])) : codes.some((c) => !ok(c, e.codes));
+  if (bad && !e.may)
+    violate("answer_code", `${conn.name}: ${type} ${id} says ${codes.join(" ")}, expected ${JSON.stringify(e.each ?? e.codes)}`);
   const refused = (codes[0] ?? 0) >= 0x80;
   if (e.durable && !refused && e.ev > committed) {
-    violate(`ack_before_commit${model.everFailed ? "_failing" : ""}`, `${conn.name}: ${type} ${id} left before what it promises was committed`);
+    violate(
+      `ack_before_commit${model.everFailed ? "_failing" : ""}`,
+      `${conn.name}: ${type} ${id} left before what it promises was committed`,
+    );
   }
   if (refused && e.m !== null) for (const s of model.sessions.values()) for (const d of s.byN.get(e.m.n) ?? []) d.must = false;
 }
@@ -118,7 +132,8 @@ function released(model: Model, conn: Conn, pid: number, committed: number): voi
   if (at >= 0) {
     const e = (list as Expected[])[at] as Expected;
     list?.splice(at, 1);
-    if (e.durable && e.ev > committed) violate(`ack_before_commit${model.everFailed ? "_failing" : ""}`, `${conn.name}: PUBREL ${pid} left before PUBREC was committed`);
+    if (e.durable && e.ev > committed)
+      violate(`ack_before_commit${model.everFailed ? "_failing" : ""}`, `${conn.name}: PUBREL ${pid} left before PUBREC was committed`);
   } else if (!s.recs.has(pid)) violate("pubrel_unexpected", `${conn.name}: PUBREL ${pid}, but no PUBREC was sent for it`);
   const { incoming } = conn.client;
   conn.todo.push({ type: 7, pid, d: s.inflight.get(pid) ?? null });
@@ -127,7 +142,10 @@ function released(model: Model, conn: Conn, pid: number, committed: number): voi
 
 function disconnected(conn: Conn, code: number): void {
   if (conn.mustClose !== null && conn.mustClose.codes.length > 0 && !conn.mustClose.codes.includes(code) && conn.mayClose === "")
-    violate("disconnect_code", `${conn.name}: DISCONNECT ${code.toString(16)}, expected ${conn.mustClose.codes.map((c) => c.toString(16))} (${conn.mustClose.why})`);
+    violate(
+      "disconnect_code",
+      `${conn.name}: DISCONNECT ${code.toString(16)}, expected ${conn.mustClose.codes.map((c) => c.toString(16))} (${conn.mustClose.why})`,
+    );
 }
 
 // ---- PUBLISH
@@ -135,7 +153,8 @@ function disconnected(conn: Conn, code: number): void {
 function topicOf(conn: Conn, p: Publish): string {
   const alias = p.props?.values.get(35) as number | undefined;
   if (alias === undefined) return p.topic;
-  if (alias === 0 || alias > (conn.fields?.aliasMax ?? 0)) violate("alias", `${conn.name}: topic alias ${alias}, maximum ${conn.fields?.aliasMax ?? 0}`);
+  if (alias === 0 || alias > (conn.fields?.aliasMax ?? 0))
+    violate("alias", `${conn.name}: topic alias ${alias}, maximum ${conn.fields?.aliasMax ?? 0}`);
   if (p.topic !== "") conn.aliasesIn.set(alias, p.topic);
   const topic = conn.aliasesIn.get(alias);
   if (topic === undefined) violate("alias", `${conn.name}: topic alias ${alias} was never set`);
@@ -156,11 +175,16 @@ function published(model: Model, conn: Conn, p: Publish, committed: number): voi
     violate("foreign_bytes", `${conn.name} got to ${topic}: ${p.payload.subarray(0, 60).toString("latin1")}`);
     return;
   }
-  if (m.topic !== topic || !m.payload.equals(p.payload)) violate("foreign_bytes", `${conn.name}: message ${m.n} to ${m.topic} came as ${topic} with ${p.payload.length} of ${m.payload.length} bytes`);
+  if (m.topic !== topic || !m.payload.equals(p.payload))
+    violate(
+      "foreign_bytes",
+      `${conn.name}: message ${m.n} to ${m.topic} came as ${topic} with ${p.payload.length} of ${m.payload.length} bytes`,
+    );
   if (p.qos > 0 && again(model, conn, s, m, p)) return;
   const d = first(model, conn, s, m, p);
   if (d === null) return;
-  if (p.qos === 2 && s.persistent && d.via === "live" && d.ev > committed && !model.everFailed) violate("publish_before_commit", `${conn.name}: message ${m.n} of QoS 2 left before it was committed`);
+  if (p.qos === 2 && s.persistent && d.via === "live" && d.ev > committed && !model.everFailed)
+    violate("publish_before_commit", `${conn.name}: message ${m.n} of QoS 2 left before it was committed`);
   if (p.payload.length > 0) forwarded(model, conn, m, p);
   s.waiting.delete(d);
   d.state = "seen";
@@ -168,7 +192,8 @@ function published(model: Model, conn: Conn, p: Publish, committed: number): voi
   d.seenOn = conn;
   d.seenAt = model.clock.monotonic;
   inOrder(model, conn, s, d);
-  if (p.dup && !d.again && (d.firstConn >= s.connNo || conn !== s.conn)) violate("dup_first", `${conn.name}: message ${m.n} came with DUP, but never before`);
+  if (p.dup && !d.again && (d.firstConn >= s.connNo || conn !== s.conn))
+    violate("dup_first", `${conn.name}: message ${m.n} came with DUP, but never before`);
   if (p.qos === 0) d.state = "done";
   else took(conn, s, d, p);
 }
@@ -176,16 +201,21 @@ function published(model: Model, conn: Conn, p: Publish, committed: number): voi
 function messageOf(model: Model, s: Session, topic: string, p: Publish): Msg | null {
   if (p.payload.length > 0) return model.msgs[numberOf(p.payload)] ?? null;
   // An empty payload does not say whose it is: the first that can be meant.
-  const waiting = [...s.byN.values()].flat().filter((d) => d.state === "waiting" && d.m.payload.length === 0 && d.m.topic === topic).sort((a, b) => Number(b.must) - Number(a.must));
-  const meant = waiting.find((d) => d.qos === p.qos && d.retain === p.retain) ;
+  const waiting = [...s.byN.values()]
+    .flat()
+    .filter((d) => d.state === "waiting" && d.m.payload.length === 0 && d.m.topic === topic)
+    .sort((a, b) => Number(b.must) - Number(a.must));
+  const meant = waiting.find((d) => d.qos === p.qos && d.retain === p.retain);
   if (meant !== undefined && !(p.dup && s.inflight.get(p.id)?.m.topic === topic)) return meant.m;
   if (p.id > 0) {
     const d = s.inflight.get(p.id);
     if (d !== undefined && d.m.payload.length === 0) return d.m;
   }
-  for (const list of model.shares.values()) for (const x of list) if (x.m.payload.length === 0 && x.m.topic === topic && x.members.has(s) && x.taken?.s !== s) return x.m;
+  for (const list of model.shares.values())
+    for (const x of list) if (x.m.payload.length === 0 && x.m.topic === topic && x.members.has(s) && x.taken?.s !== s) return x.m;
   if (waiting[0] !== undefined) return waiting[0].m;
-  for (const [n] of s.byN) if ((model.msgs[n] as Msg).payload.length === 0 && (model.msgs[n] as Msg).topic === topic) return model.msgs[n] as Msg;
+  for (const [n] of s.byN)
+    if ((model.msgs[n] as Msg).payload.length === 0 && (model.msgs[n] as Msg).topic === topic) return model.msgs[n] as Msg;
   return null;
 }
 
@@ -193,7 +223,8 @@ function messageOf(model: Model, s: Session, topic: string, p: Publish): Msg | n
 function again(model: Model, conn: Conn, s: Session, m: Msg, p: Publish): boolean {
   const d = (s.byN.get(m.n) ?? []).find((x) => (x.state === "seen" && (x.pid === p.id || x.unsent)) || (x.again && x.state === "done"));
   if (d === undefined || (d.state === "done" && !p.dup)) return false;
-  if (!p.dup && d.unsent && p.qos === 2) violate("publish_before_commit", `${conn.name}: message ${m.n} of QoS 2 came twice, it had left before that was committed`);
+  if (!p.dup && d.unsent && p.qos === 2)
+    violate("publish_before_commit", `${conn.name}: message ${m.n} of QoS 2 came twice, it had left before that was committed`);
   else if (!p.dup && !d.unsent) violate("no_dup", `${conn.name}: message ${m.n} came again without DUP`);
   if (d.seenOn === conn && d.state === "seen") {
     if (conn.version === 5) violate("resent_live", `${conn.name}: message ${m.n} came again on a living connection [MQTT-4.4.0-1]`);
@@ -238,17 +269,31 @@ function first(model: Model, conn: Conn, s: Session, m: Msg, p: Publish): Delive
   const share = open.find((x) => x.must) ?? open[0] ?? exchanged(shares, s);
   if (share !== undefined) return takeShare(model, share, s, p);
   // Empty payloads look alike; and what a hook did in the middle of it, nobody can foretell.
-  if (m.payload.length === 0 || m.inHook || s.disturbedIn.has(m.ev) || shares.some((x) => (x.passedOn || x.loose) && x.members.has(s))) return model.delivery(s, m, p.qos, p.retain, [], "share");
+  if (m.payload.length === 0 || m.inHook || s.disturbedIn.has(m.ev) || shares.some((x) => (x.passedOn || x.loose) && x.members.has(s)))
+    return model.delivery(s, m, p.qos, p.retain, [], "share");
   const wrong = list.find((x) => x.state === "waiting");
   const told = `QoS ${p.qos} retain ${p.retain} identifiers ${p.props?.subIds.join(",") ?? ""}`;
   if (wrong !== undefined) {
-    violate("attributes", `${conn.name}: message ${m.n} to ${m.topic} came with ${told}; expected QoS ${wrong.qos} retain ${wrong.retain} identifiers ${wrong.ids.join(",")}`);
+    violate(
+      "attributes",
+      `${conn.name}: message ${m.n} to ${m.topic} came with ${told}; expected QoS ${wrong.qos} retain ${wrong.retain} identifiers ${wrong.ids.join(",")}`,
+    );
     return wrong;
   }
-  if (list.some((x) => x.state === "skipped")) violate("order", `${conn.name}: message ${m.n} of ${m.from} to ${m.topic} came after a later one`);
-  else if (list.length > 0) violate(p.qos === 2 ? "qos2_twice" : "twice", `${conn.name}: message ${m.n} of ${m.from} to ${m.topic} came again (${told}, identifier ${p.id}, dup ${p.dup})`);
-  else if ((model.shares.get(m.n) ?? []).some((x) => x.members.has(s))) violate("share_twice", `${conn.name}: message ${m.n} to ${m.topic} had another member of the group already`);
-  else violate("not_for_you", `${conn.name}: message ${m.n} of ${m.from} to ${m.topic} (${told}) is none of its business; it subscribes to ${[...s.subs.keys()].join(" ")}`);
+  if (list.some((x) => x.state === "skipped"))
+    violate("order", `${conn.name}: message ${m.n} of ${m.from} to ${m.topic} came after a later one`);
+  else if (list.length > 0)
+    violate(
+      p.qos === 2 ? "qos2_twice" : "twice",
+      `${conn.name}: message ${m.n} of ${m.from} to ${m.topic} came again (${told}, identifier ${p.id}, dup ${p.dup})`,
+    );
+  else if ((model.shares.get(m.n) ?? []).some((x) => x.members.has(s)))
+    violate("share_twice", `${conn.name}: message ${m.n} to ${m.topic} had another member of the group already`);
+  else
+    violate(
+      "not_for_you",
+      `${conn.name}: message ${m.n} of ${m.from} to ${m.topic} (${told}) is none of its business; it subscribes to ${[...s.subs.keys()].join(" ")}`,
+    );
   return null;
 }
 
@@ -302,7 +347,8 @@ function inOrder(model: Model, conn: Conn, s: Session, d: Delivery): void {
   for (; o.from < at; o.from++) {
     const x = o.list[o.from] as Delivery;
     if (x.state !== "waiting" || x.loose) continue;
-    if (x.must && !model.maybeExpired(x.m)) violate("order", `${conn.name}: message ${d.m.n} to ${d.m.topic} came, ${x.m.n} before it did not`);
+    if (x.must && !model.maybeExpired(x.m))
+      violate("order", `${conn.name}: message ${d.m.n} to ${d.m.topic} came, ${x.m.n} before it did not`);
     x.state = "skipped";
     s.waiting.delete(x);
   }
@@ -314,28 +360,42 @@ function forwarded(model: Model, conn: Conn, m: Msg, p: Publish): void {
     violate("expired", `${conn.name}: message ${m.n} came ${model.clock.monotonic - m.expiresMono} ms after it expired`);
   if (conn.version !== 5 || p.props === null) return;
   const left = p.props.values.get(2) as number | undefined;
-  if ((left === undefined) !== (m.props.messageExpiry === undefined)) violate("properties", `${conn.name}: message ${m.n}: expiry interval ${left}, published with ${m.props.messageExpiry}`);
-  if (left !== undefined && left > Math.max(1, m.props.messageExpiry as number)) violate("properties", `${conn.name}: message ${m.n}: expiry interval grew to ${left}`);
+  if ((left === undefined) !== (m.props.messageExpiry === undefined))
+    violate("properties", `${conn.name}: message ${m.n}: expiry interval ${left}, published with ${m.props.messageExpiry}`);
+  if (left !== undefined && left > Math.max(1, m.props.messageExpiry as number))
+    violate("properties", `${conn.name}: message ${m.n}: expiry interval grew to ${left}`);
   const { user } = p.props;
   const correlation = p.props.values.get(9) as Buffer | undefined;
-  if ((m.props.user === undefined ? user.length !== 0 : user.length !== 1 || user[0]?.[0] !== m.props.user[0] || user[0]?.[1] !== m.props.user[1]) || correlation?.toString() !== m.props.correlation || p.props.values.get(8) !== m.props.responseTopic)
-    violate("properties", `${conn.name}: message ${m.n}: user ${JSON.stringify(user)}, correlation ${correlation}, published with ${JSON.stringify(m.props)}`);
+  if (
+    (m.props.user === undefined
+      ? user.length !== 0
+      : user.length !== 1 || user[0]?.[0] !== m.props.user[0] || user[0]?.[1] !== m.props.user[1]) ||
+    correlation?.toString() !== m.props.correlation ||
+    p.props.values.get(8) !== m.props.responseTopic
+  )
+    violate(
+      "properties",
+      `${conn.name}: message ${m.n}: user ${JSON.stringify(user)}, correlation ${correlation}, published with ${JSON.stringify(m.props)}`,
+    );
 }
 
 /** QoS 1 and 2: the client notes it and owes an acknowledgement. */
 function took(conn: Conn, s: Session, d: Delivery, p: Publish): void {
   const other = s.inflight.get(p.id);
-  if (other !== undefined && other !== d && other.state === "seen" && !other.again) violate("identifier_in_use", `${conn.name}: identifier ${p.id} of message ${d.m.n} belongs to message ${other.m.n}`);
+  if (other !== undefined && other !== d && other.state === "seen" && !other.again)
+    violate("identifier_in_use", `${conn.name}: identifier ${p.id} of message ${d.m.n} belongs to message ${other.m.n}`);
   d.pid = p.id;
   s.inflight.set(p.id, d);
   conn.outstanding.add(p.id);
   const max = conn.version === 5 ? (conn.fields?.receiveMaximum ?? 65535) : 65535;
-  if (conn.outstanding.size > max) violate("receive_maximum", `${conn.name}: ${conn.outstanding.size} messages unacknowledged, Receive Maximum is ${max}`);
+  if (conn.outstanding.size > max)
+    violate("receive_maximum", `${conn.name}: ${conn.outstanding.size} messages unacknowledged, Receive Maximum is ${max}`);
   if (p.qos === 1) conn.todo.push({ type: 4, pid: p.id, d });
   else {
     const { incoming } = conn.client;
     if (!incoming.has(p.id)) incoming.set(p.id, d.m.n);
-    else if (incoming.get(p.id) !== d.m.n) violate("identifier_in_use", `${conn.name}: identifier ${p.id} was not released and comes with another message`);
+    else if (incoming.get(p.id) !== d.m.n)
+      violate("identifier_in_use", `${conn.name}: identifier ${p.id} was not released and comes with another message`);
     conn.todo.push({ type: 5, pid: p.id, d });
   }
 }
