@@ -35,7 +35,7 @@ function sessions(w: World): void {
     for (const [pid, since] of m.awaitingRel) {
       const limit = zone.awaitRelTimeoutMs;
       // Looked at about every half second, and at the next minute at the latest.
-      if (limit > 0 && m.conn !== null && clock.monotonic > since.at + limit + 60_000 && s.awaitingRelLen > 0 && s.awaitingRel?.has(pid) === true)
+      if (limit > 0 && m.conn !== null && clock.monotonic > Math.max(since.at, m.conn.connectedAt) + limit + 60_000 && s.awaitingRelLen > 0 && s.awaitingRel?.has(pid) === true)
         violate("await_rel_kept", `${s.clientId}: QoS 2 message ${pid} has awaited its PUBREL for ${clock.monotonic - since.at} ms, limit ${limit}`);
     }
     if (max > 0 && s.mqueueLen > Math.max(max, w.mqueueLimitMax)) violate("mqueue_bound", `${s.clientId} has ${s.mqueueLen} queued, limit ${max}`);

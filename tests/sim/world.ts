@@ -281,7 +281,9 @@ export class World implements Outside {
   }
 
   readAll(): void {
-    for (const c of this.conns) read(this.model, c);
+    // What a connection got before another one took its session over came first.
+    for (const c of this.conns) if (c.phase === "closed") read(this.model, c);
+    for (const c of this.conns) if (c.phase !== "closed") read(this.model, c);
   }
 
   /** Everything that is awaited is answered, one after another. */

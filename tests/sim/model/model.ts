@@ -175,7 +175,7 @@ export class Model {
     const d: Delivery = {
       s, m, qos, retain, ids, via, firstConn,
       must: true, why: "", loose: false, state: "waiting", pid: 0, rec: false,
-      seenOn: null, seenAt: 0, ev: this.ev, doneEv: 0, again: false, seenEv: 0, unsent: false,
+      seenOn: null, seenAt: 0, ev: this.ev, doneEv: 0, again: false, seenEv: 0, away: s.conn === null, unsent: false,
     }; // biome-ignore format: one thing
     const same = s.byN.get(m.n);
     if (same === undefined) s.byN.set(m.n, [d]);
@@ -288,7 +288,7 @@ export class Model {
     for (const d of s.waiting) letOff(d, "session ended");
     s.waiting.clear();
     if (this.sessions.get(s.id) === s) this.sessions.delete(s.id);
-    if (s.persistent) this.graves.push({ s, ev: this.ev });
+    this.graves.push({ s, ev: this.ev });
     const will = s.will;
     s.will = null;
     if (will !== null) this.willNow(this.msgs[will.n] as Msg, s.disturbed || will.loose);

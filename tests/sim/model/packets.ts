@@ -99,6 +99,7 @@ function connect(model: Model, conn: Conn, sent: Sent & { kind: "connect" }, out
   s.expiry = fields.version === 5 ? (fields.expiry ?? 0) : fields.clean ? 0 : Math.max(1, Math.floor(model.zone.sessionExpiryIntervalMs / 1000));
   conn.session = s;
   conn.phase = "connected";
+  conn.sessionNo = s.connNo;
   conn.connectedAt = model.clock.monotonic;
   model.attached(s);
   conn.keepaliveMs = Math.round(fields.keepalive * 2000 * model.zone.keepaliveBackoff);
@@ -202,7 +203,7 @@ function publish(model: Model, conn: Conn, sent: Sent & { kind: "publish" }, out
     const copies = (known?.copies ?? 0) + 1;
     const owed = (known?.owed ?? 0) + (doubtful ? 0 : 1);
     model.delayed.set(m.n, { m, copies, dueWall: model.clock.wall + ms, dueMono: model.clock.monotonic + ms, ev: model.ev, owed });
-    answer([0], true);
+    answer(doubtful ? null : [0], !doubtful);
     return;
   }
   const before = model.retained.get(m.topic)?.at(-1);

@@ -168,7 +168,7 @@ function published(model: Model, conn: Conn, p: Publish, committed: number): voi
   d.seenOn = conn;
   d.seenAt = model.clock.monotonic;
   inOrder(model, conn, s, d);
-  if (p.dup && !d.again && (d.firstConn >= s.connNo || conn !== s.conn)) violate("dup_first", `${conn.name}: message ${m.n} came with DUP, but never before`);
+  if (p.dup && !d.again && d.firstConn >= conn.sessionNo) violate("dup_first", `${conn.name}: message ${m.n} came with DUP, but never before`);
   if (p.qos === 0) d.state = "done";
   else took(conn, s, d, p);
 }
@@ -189,10 +189,20 @@ function messageOf(model: Model, s: Session, topic: string, p: Publish): Msg | n
   return null;
 }
 
+/** Redelivery to a 3.x client whose first copy, or whose acknowledgement, was on its way: both copies arrive. */
+function repeated(conn: Conn, s: Session, m: Msg, p: Publish): boolean {
+  if (!p.dup || conn.version === 5 || !conn.transport.everFull) return false;
+  const d = (s.byN.get(m.n) ?? []).find((x) => x.state === "done" && x.pid === p.id && x.seenOn === conn);
+  if (d === undefined) return false;
+  conn.todo.push({ type: p.qos === 1 ? 4 : 5, pid: p.id, d });
+  return true;
+}
+
 /** A message that was sent before and is not acknowledged to the end: the same identifier, with DUP, on a later connection. */
 function again(model: Model, conn: Conn, s: Session, m: Msg, p: Publish): boolean {
   const d = (s.byN.get(m.n) ?? []).find((x) => (x.state === "seen" && (x.pid === p.id || x.unsent)) || (x.again && x.state === "done"));
-  if (d === undefined || (d.state === "done" && !p.dup)) return false;
+  if (d === undefined) return repeated(conn, s, m, p);
+  if (d.state === "done" && !p.dup && !d.unsent) return false;
   if (!p.dup && d.unsent && p.qos === 2) violate("publish_before_commit", `${conn.name}: message ${m.n} of QoS 2 came twice, it had left before that was committed`);
   else if (!p.dup && !d.unsent) violate("no_dup", `${conn.name}: message ${m.n} came again without DUP`);
   if (d.seenOn === conn && d.state === "seen") {
@@ -245,7 +255,8 @@ function first(model: Model, conn: Conn, s: Session, m: Msg, p: Publish): Delive
     violate("attributes", `${conn.name}: message ${m.n} to ${m.topic} came with ${told}; expected QoS ${wrong.qos} retain ${wrong.retain} identifiers ${wrong.ids.join(",")}`);
     return wrong;
   }
-  if (list.some((x) => x.state === "skipped")) violate("order", `${conn.name}: message ${m.n} of ${m.from} to ${m.topic} came after a later one`);
+  const late = list.find((x) => x.state === "skipped");
+  if (late !== undefined) violate(late.qos === 0 && late.away ? "order_queued_qos0" : "order", `${conn.name}: message ${m.n} of ${m.from} to ${m.topic} came after a later one`);
   else if (list.length > 0) violate(p.qos === 2 ? "qos2_twice" : "twice", `${conn.name}: message ${m.n} of ${m.from} to ${m.topic} came again (${told}, identifier ${p.id}, dup ${p.dup})`);
   else if ((model.shares.get(m.n) ?? []).some((x) => x.members.has(s))) violate("share_twice", `${conn.name}: message ${m.n} to ${m.topic} had another member of the group already`);
   else violate("not_for_you", `${conn.name}: message ${m.n} of ${m.from} to ${m.topic} (${told}) is none of its business; it subscribes to ${[...s.subs.keys()].join(" ")}`);
@@ -302,7 +313,7 @@ function inOrder(model: Model, conn: Conn, s: Session, d: Delivery): void {
   for (; o.from < at; o.from++) {
     const x = o.list[o.from] as Delivery;
     if (x.state !== "waiting" || x.loose) continue;
-    if (x.must && !model.maybeExpired(x.m)) violate("order", `${conn.name}: message ${d.m.n} to ${d.m.topic} came, ${x.m.n} before it did not`);
+    if (x.must && !model.maybeExpired(x.m)) violate(x.qos === 0 && x.away ? "order_queued_qos0" : "order", `${conn.name}: message ${d.m.n} to ${d.m.topic} came, ${x.m.n} before it did not`);
     x.state = "skipped";
     s.waiting.delete(x);
   }
@@ -310,7 +321,7 @@ function inOrder(model: Model, conn: Conn, s: Session, d: Delivery): void {
 
 function forwarded(model: Model, conn: Conn, m: Msg, p: Publish): void {
   const limit = m.expiresWall;
-  if (limit > 0 && model.clock.wall >= limit + 1000 && model.clock.monotonic >= m.expiresMono + 1000 && !conn.transport.everFull)
+  if (limit > 0 && !p.dup && model.clock.wall >= limit + 1000 && model.clock.monotonic >= m.expiresMono + 1000 && !conn.transport.everFull)
     violate("expired", `${conn.name}: message ${m.n} came ${model.clock.monotonic - m.expiresMono} ms after it expired`);
   if (conn.version !== 5 || p.props === null) return;
   const left = p.props.values.get(2) as number | undefined;

@@ -80,8 +80,10 @@ function lived(world: World, s: Session): void {
     for (const sub of s.subs.values()) if (sub.ev <= model.committed && !names.has(sub.full)) violate("subscription_lost", `${s.id} is not subscribed to ${sub.full} after the restart`);
   for (const list of s.byN.values()) {
     for (const d of list) {
-      if (d.state === "done" ? d.doneEv > model.committed : d.state === "skipped") d.again = true;
-      else if (d.state === "waiting" && (d.qos === 0 || d.via === "retained" || d.ev > model.committed)) letOff(d, "kill before it was stored");
+      if (d.state === "done" ? d.doneEv > model.committed : d.state === "skipped") {
+        d.again = true;
+        d.unsent = d.seenEv > model.committed;
+      } else if (d.state === "waiting" && (d.qos === 0 || d.via === "retained" || d.ev > model.committed)) letOff(d, "kill before it was stored");
       else if (d.state === "seen" && d.ev > model.committed) {
         // Forgotten: if its publisher sends it again, it is a new one.
         d.state = "done";
