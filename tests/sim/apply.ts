@@ -1,13 +1,14 @@
 /** What each step does to the world. A step that makes no sense now (its client is away) does nothing. */
 import { Message } from "../../server/core/message.ts";
-import { type Client, Conn } from "./conn.ts";
-import * as E from "./encode.ts";
 import { breakRule } from "./bad.ts";
+import type { Client, Conn } from "./conn.ts";
+import * as E from "./encode.ts";
 import { many } from "./many.ts";
 import { dropSub, owedRetained } from "./model/packets.ts";
 import { parseFilter } from "./model/topics.ts";
 import type { Step, StepOf } from "./steps.ts";
 import { DISK_FULL } from "./store.ts";
+import { pass } from "./time.ts";
 import type { World } from "./world.ts";
 
 type Doers = { [K in Step["k"]]: (w: World, s: StepOf<K>) => void };
@@ -62,7 +63,6 @@ export function say(w: World, conn: Conn, i: number, n: number, code = 0): void 
     conn.put(E.ack(conn.version, t.type, t.pid, c), { kind: "ack", type: t.type, pid: t.pid, code: c, d: t.d });
     if (t.type === 5 && c >= 0x80) client.incoming.delete(t.pid);
   }
-  void w;
 }
 
 /** The client's own message, not acknowledged on an earlier connection: once more [MQTT-4.4.0-1]. */
@@ -76,16 +76,26 @@ function again(conn: Conn, pid: number): void {
   }
   const { m, topic, delay, refuse } = o;
   const props = conn.version === 5 ? m.props : {};
-  conn.put(E.publish(conn.version, { topic, payload: m.payload, qos: m.qos, retain: m.retain, dup: true, id: pid, props }), { kind: "publish", m, pid, dup: true, delay, refuse });
+  conn.put(E.publish(conn.version, { topic, payload: m.payload, qos: m.qos, retain: m.retain, dup: true, id: pid, props }), {
+    kind: "publish",
+    m,
+    pid,
+    dup: true,
+    delay,
+    refuse,
+  });
 }
 
 function connect(w: World, s: StepOf<"connect">): void {
   const client = clientOf(w, s.c);
-  const fresh = client.conn !== null && client.conn.live && client.conn.fields === null;
+  const fresh = client.conn?.live === true && client.conn.fields === null;
   const conn = fresh ? (client.conn as Conn) : w.accept(client);
   client.answering = s.how ?? "auto";
   client.holdsRel = s.holdsRel === true;
-  const m = s.will === undefined ? null : w.model.message({ from: client.id, topic: s.will.t, qos: s.will.q, retain: s.will.r, size: s.will.size, kind: "will" });
+  const m =
+    s.will === undefined
+      ? null
+      : w.model.message({ from: client.id, topic: s.will.t, qos: s.will.q, retain: s.will.r, size: s.will.size, kind: "will" });
   const fields: E.ConnectFields = {
     version: s.v,
     clientId: client.id,
@@ -93,7 +103,10 @@ function connect(w: World, s: StepOf<"connect">): void {
     keepalive: s.ka,
     username: s.auth,
     password: s.auth === undefined ? undefined : "x",
-    will: s.will === undefined || m === null ? undefined : { topic: s.will.t, payload: m.payload, qos: s.will.q, retain: s.will.r, delay: s.will.delay, props: {} },
+    will:
+      s.will === undefined || m === null
+        ? undefined
+        : { topic: s.will.t, payload: m.payload, qos: s.will.q, retain: s.will.r, delay: s.will.delay, props: {} },
     expiry: s.exp,
     receiveMaximum: s.rm,
     maxPacket: s.mps,
@@ -116,16 +129,35 @@ function publish(w: World, s: StepOf<"pub">): void {
     const max = w.zone.maxAwaitingRel;
     if (s.q > 0 && max > 0 && client.outgoing.size >= max) return;
     const props: E.SentProps = v5
-      ? { ...(s.expiry !== undefined ? { messageExpiry: s.expiry } : {}), ...(s.user === true ? { user: ["k", `v${i}`], correlation: `c${i}`, responseTopic: "r" } : {}) }
+      ? {
+          ...(s.expiry !== undefined ? { messageExpiry: s.expiry } : {}),
+          ...(s.user === true ? { user: ["k", `v${i}`], correlation: `c${i}`, responseTopic: "r" } : {}),
+        }
       : {};
-    const m = w.model.message({ from: client.id, topic: s.t, qos: s.q, retain: s.r, size: s.delay === undefined ? s.size : Math.max(20, s.size), props, kind: s.delay === undefined ? "client" : "delayed" });
+    const m = w.model.message({
+      from: client.id,
+      topic: s.t,
+      qos: s.q,
+      retain: s.r,
+      size: s.delay === undefined ? s.size : Math.max(20, s.size),
+      props,
+      kind: s.delay === undefined ? "client" : "delayed",
+    });
     const topic = s.delay === undefined ? s.t : `$delayed/${s.delay}/${s.t}`;
     const pid = s.q > 0 ? client.pid() : 0;
     if (pid > 0) client.outgoing.set(pid, { m, topic, delay: s.delay, refuse: false, released: false, on: conn.no });
     const alias = v5 && s.alias !== undefined && s.alias <= w.zone.maxTopicAlias ? s.alias : undefined;
     const known = alias !== undefined && conn.aliasesOut.get(alias) === topic;
     if (alias !== undefined) conn.aliasesOut.set(alias, topic);
-    const bytes = E.publish(conn.version, { topic: known ? "" : topic, payload: m.payload, qos: s.q, retain: s.r, dup: false, id: pid, props: { ...props, topicAlias: alias } });
+    const bytes = E.publish(conn.version, {
+      topic: known ? "" : topic,
+      payload: m.payload,
+      qos: s.q,
+      retain: s.r,
+      dup: false,
+      id: pid,
+      props: { ...props, topicAlias: alias },
+    });
     if (w.zone.maxPacketSize > 0 && bytes.length > w.zone.maxPacketSize) return;
     conn.put(bytes, { kind: "publish", m, pid, dup: false, delay: s.delay });
   }
@@ -218,7 +250,6 @@ function api(w: World, s: StepOf<"api">): void {
       return;
     }
   }
-  void conn;
 }
 
 const DOERS: Doers = {
@@ -230,7 +261,12 @@ const DOERS: Doers = {
     const conn = connected(w, s.c);
     if (conn === null) return;
     const id = conn.client.pid();
-    conn.put(E.subscribe(conn.version, id, s.subs, s.id), { kind: "subscribe", id, requests: conn.version === 5 ? s.subs : s.subs.map((r) => ({ ...r, nl: false, rap: false, rh: 0 })), subId: conn.version === 5 ? s.id : 0 });
+    conn.put(E.subscribe(conn.version, id, s.subs, s.id), {
+      kind: "subscribe",
+      id,
+      requests: conn.version === 5 ? s.subs : s.subs.map((r) => ({ ...r, nl: false, rap: false, rh: 0 })),
+      subId: conn.version === 5 ? s.id : 0,
+    });
   },
   unsub(w, s) {
     const conn = connected(w, s.c);
@@ -287,7 +323,7 @@ const DOERS: Doers = {
     const conn = connected(w, s.c);
     if (conn !== null) breakRule(w, conn, s.what);
   },
-  pass: (w, s) => w.pass(s.ms, s.tick),
+  pass: (w, s) => pass(w, s.ms, s.tick),
   jump: (w, s) => w.clock.jump(s.ms),
   store(w, s) {
     w.store.fails = s.fails;

@@ -31,10 +31,55 @@ export interface History {
 }
 
 const TOPICS = ["a", "a/b", "a/b/c", "b", "b/c", "x/y", "a//b", "/a", "$dollar/a", "d/1", "w/1", "s/1", "no/1"];
-const FILTERS = ["#", "+", "a/#", "a/+", "+/b", "a/b", "+/+/#", "a/b/c", "/+", "b", "b/#", "x/y", "d/#", "w/#", "s/#", "s/1", "$dollar/#", "no/#", "a"];
+const FILTERS = [
+  "#",
+  "+",
+  "a/#",
+  "a/+",
+  "+/b",
+  "a/b",
+  "+/+/#",
+  "a/b/c",
+  "/+",
+  "b",
+  "b/#",
+  "x/y",
+  "d/#",
+  "w/#",
+  "s/#",
+  "s/1",
+  "$dollar/#",
+  "no/#",
+  "a",
+];
 const SHARED = ["$share/g/a/#", "$share/g/b", "$share/h/#", "$queue/a/b", "$share/g/+/b", "$share/h/a", "$queue/#"];
-const BAD: BadKind[] = ["filter", "unfilter", "share_pub", "wrong_ack", "reserved", "connect_twice", "flags", "topic", "no_topic", "alias_unknown", "nl_shared", "server_packet", "dup31", "unused31"];
-const POINTS: ChaosPoint[] = ["message.delivered", "message.acked", "message.dropped", "client.connected", "client.disconnected", "session.created", "session.resumed", "session.subscribed", "session.unsubscribed", "session.terminated"];
+const BAD: BadKind[] = [
+  "filter",
+  "unfilter",
+  "share_pub",
+  "wrong_ack",
+  "reserved",
+  "connect_twice",
+  "flags",
+  "topic",
+  "no_topic",
+  "alias_unknown",
+  "nl_shared",
+  "server_packet",
+  "dup31",
+];
+const POINTS: ChaosPoint[] = [
+  "message.delivered",
+  "message.acked",
+  "message.dropped",
+  "client.connected",
+  "client.disconnected",
+  "session.created",
+  "session.resumed",
+  "session.subscribed",
+  "session.unsubscribed",
+  "session.terminated",
+];
 
 export function generate(seed: number, length: number): History {
   const r = new Rng(seed);
@@ -46,11 +91,24 @@ export function generate(seed: number, length: number): History {
 }
 
 function makeSetup(r: Rng): Setup {
-  const clients = r.weighted([[3, r.between(2, 4)], [4, r.between(4, 8)], [1, r.between(8, 24)]]);
+  const clients = r.weighted([
+    [3, r.between(2, 4)],
+    [4, r.between(4, 8)],
+    [1, r.between(8, 24)],
+  ]);
   const one = r.chance(0.3) ? r.pick([3, 4, 5] as const) : null;
   return {
     clients,
-    versions: Array.from({ length: clients }, () => one ?? r.weighted([[1, 3], [2, 4], [4, 5]] as const)),
+    versions: Array.from(
+      { length: clients },
+      () =>
+        one ??
+        r.weighted([
+          [1, 3],
+          [2, 4],
+          [4, 5],
+        ] as const),
+    ),
     acl: r.chance(0.4),
     strategy: r.pick(["random", "round_robin", "sticky", "hash"] as const),
     maxInflight: r.pick([0, 1, 2, 5, 32, 32]),
@@ -96,8 +154,40 @@ class Generator {
     this.#shared = r.chance(0.5) ? some(SHARED, r.between(1, 3)) : [];
     this.#more = r.pick([0, 0.2, 0.5, 0.8]);
     this.#hold = r.pick([0, 0.1, 0.5]);
-    this.#sizes = r.pick([[[1, 20]], [[8, 20], [2, 300], [1, 5000]], [[2, 20], [2, 4000], [2, 40_000], [3, 62_000]], [[1, 20], [2, 64_000], [1, 90_000]]]);
-    this.#qos = r.pick([[[1, 0]], [[1, 0], [2, 1], [2, 2]], [[1, 1]], [[1, 2]], [[3, 0], [1, 1], [1, 2]]]);
+    this.#sizes = r.pick([
+      [[1, 20]],
+      [
+        [8, 20],
+        [2, 300],
+        [1, 5000],
+      ],
+      [
+        [2, 20],
+        [2, 4000],
+        [2, 40_000],
+        [3, 62_000],
+      ],
+      [
+        [1, 20],
+        [2, 64_000],
+        [1, 90_000],
+      ],
+    ]);
+    this.#qos = r.pick([
+      [[1, 0]],
+      [
+        [1, 0],
+        [2, 1],
+        [2, 2],
+      ],
+      [[1, 1]],
+      [[1, 2]],
+      [
+        [3, 0],
+        [1, 1],
+        [1, 2],
+      ],
+    ]);
     this.#retain = r.pick([0, 0.1, 0.5]);
     this.#persistent = r.pick([0, 0.5, 0.9, 1]);
     this.#tight = r.pick([0, 0.2, 0.8]);
@@ -177,16 +267,38 @@ class Generator {
   #sub(c = this.#c()): Step[] {
     const { r } = this;
     const subs: Request[] = [];
-    for (let n = r.weighted([[5, 1], [2, 2], [1, 4]]); n > 0; n--) {
+    for (
+      let n = r.weighted([
+        [5, 1],
+        [2, 2],
+        [1, 4],
+      ]);
+      n > 0;
+      n--
+    ) {
       const shared = this.#shared.length > 0 && r.chance(0.4);
-      subs.push({ filter: r.pick(shared ? this.#shared : this.#filters), qos: r.chance(0.2) ? 0 : r.int(3), nl: !shared && r.chance(0.15), rap: r.chance(0.3), rh: r.weighted([[4, 0], [1, 1], [1, 2]]) });
+      subs.push({
+        filter: r.pick(shared ? this.#shared : this.#filters),
+        qos: r.chance(0.2) ? 0 : r.int(3),
+        nl: !shared && r.chance(0.15),
+        rap: r.chance(0.3),
+        rh: r.weighted([
+          [4, 0],
+          [1, 1],
+          [1, 2],
+        ]),
+      });
     }
     return [{ k: "sub", c, subs, id: r.chance(0.4) ? r.between(1, 300) : 0 }];
   }
 
   #pub(): Step[] {
     const { r } = this;
-    const n = r.weighted([[6, 1], [2, r.between(2, 5)], [1, r.between(5, 40)]]);
+    const n = r.weighted([
+      [6, 1],
+      [2, r.between(2, 5)],
+      [1, r.between(5, 40)],
+    ]);
     let size = r.weighted(this.#sizes);
     if (n > 8) size = Math.min(size, 5000);
     const retain = r.chance(this.#retain);
@@ -203,19 +315,58 @@ class Generator {
   }
 
   #pass(): Step {
-    return this.r.weighted<Step>([[4, { k: "pass", ms: 300, tick: 100 }], [3, { k: "pass", ms: 2000, tick: 100 }], [2, { k: "pass", ms: 6000, tick: 100 }], [1, { k: "pass", ms: 30_000, tick: 500 }], [0.3, { k: "pass", ms: 400_000, tick: 900 }]]);
+    return this.r.weighted<Step>([
+      [4, { k: "pass", ms: 300, tick: 100 }],
+      [3, { k: "pass", ms: 2000, tick: 100 }],
+      [2, { k: "pass", ms: 6000, tick: 100 }],
+      [1, { k: "pass", ms: 30_000, tick: 500 }],
+      [0.3, { k: "pass", ms: 400_000, tick: 900 }],
+    ]);
   }
 
   #api(): Step[] {
     const { r } = this;
-    const op = r.weighted([[5, "pub"], [2, "sub"], [1, "unsub"], [2, "kick"], [1, "drop"], [0.5, "ban"], [1, "unban"], [0.5, "sendNow"], [0.5, "cancel"]] as const);
-    return [{ k: "api", op, c: this.#c(), t: op === "sub" || op === "unsub" ? r.pick([...this.#filters, ...this.#shared]) : r.pick(this.#topics), q: r.int(3), r: r.chance(this.#retain) }];
+    const op = r.weighted([
+      [5, "pub"],
+      [2, "sub"],
+      [1, "unsub"],
+      [2, "kick"],
+      [1, "drop"],
+      [0.5, "ban"],
+      [1, "unban"],
+      [0.5, "sendNow"],
+      [0.5, "cancel"],
+    ] as const);
+    return [
+      {
+        k: "api",
+        op,
+        c: this.#c(),
+        t: op === "sub" || op === "unsub" ? r.pick([...this.#filters, ...this.#shared]) : r.pick(this.#topics),
+        q: r.int(3),
+        r: r.chance(this.#retain),
+      },
+    ];
   }
 
   #zone(): Step {
     const { r } = this;
-    const field = r.pick<ZoneField>(["maxInflight", "maxMqueueLen", "retryIntervalMs", "upgradeQos", "mqueueStoreQos0", "awaitRelTimeoutMs"]);
-    const value = { maxInflight: r.pick([0, 1, 3, 32]), maxMqueueLen: r.pick([0, 2, 20, 1000]), retryIntervalMs: r.pick([0, 2000, 20_000]), upgradeQos: r.int(2), mqueueStoreQos0: r.int(2), awaitRelTimeoutMs: r.pick([0, 3000]) }[field];
+    const field = r.pick<ZoneField>([
+      "maxInflight",
+      "maxMqueueLen",
+      "retryIntervalMs",
+      "upgradeQos",
+      "mqueueStoreQos0",
+      "awaitRelTimeoutMs",
+    ]);
+    const value = {
+      maxInflight: r.pick([0, 1, 3, 32]),
+      maxMqueueLen: r.pick([0, 2, 20, 1000]),
+      retryIntervalMs: r.pick([0, 2000, 20_000]),
+      upgradeQos: r.int(2),
+      mqueueStoreQos0: r.int(2),
+      awaitRelTimeoutMs: r.pick([0, 3000]),
+    }[field];
     return { k: "zone", field, value };
   }
 }

@@ -33,7 +33,8 @@ const whole = (text: string | undefined, name: string, fallback: number): number
 };
 const steps = whole(values.steps, "steps", 60);
 const from = whole(values.seed ?? values.from, "from", 1);
-const to = values.to !== undefined ? whole(values.to, "to", 0) : from + whole(values.count, "count", values.seed !== undefined ? 1 : 1000) - 1;
+const to =
+  values.to !== undefined ? whole(values.to, "to", 0) : from + whole(values.count, "count", values.seed !== undefined ? 1 : 1000) - 1;
 const options = { sqlite: values.store === "sqlite" };
 if (values.strict) strict();
 ignore(values.ignore.split(",").filter((x) => x !== ""));
@@ -52,7 +53,9 @@ for (let seed = from; seed <= to; seed++) {
   console.log(`seed ${seed}, step ${finding.at} of ${steps}: ${finding.rule}\n  ${finding.detail}`);
   if (!values["no-shrink"]) {
     const small = shrink(history, finding, options);
-    console.log(`made smaller to ${small.history.steps.length} steps (${small.runs} runs): ${small.finding.rule}\n  ${small.finding.detail}\n`);
+    console.log(
+      `made smaller to ${small.history.steps.length} steps (${small.runs} runs): ${small.finding.rule}\n  ${small.finding.detail}\n`,
+    );
     console.log(`setup   ${JSON.stringify(small.history.setup)}`);
     for (const [i, s] of small.history.steps.entries()) console.log(`${String(i).padStart(4)}  ${describe(s)}`);
     console.log(`\nagain: bun run sim --seed ${seed} --steps ${steps}${options.sqlite ? " --store sqlite" : ""}`);
@@ -60,7 +63,10 @@ for (let seed = from; seed <= to; seed++) {
   process.exit(1);
 }
 const seconds = (performance.now() - started) / 1000;
-for (const [rule, { seeds, detail }] of [...found].sort((a, b) => b[1].seeds.length - a[1].seeds.length)) console.log(`${rule.padEnd(22)} ${String(seeds.length).padStart(5)} seeds (${seeds.slice(0, 4)}): ${detail.slice(0, 300)}`);
+for (const [rule, { seeds, detail }] of [...found].sort((a, b) => b[1].seeds.length - a[1].seeds.length))
+  console.log(`${rule.padEnd(22)} ${String(seeds.length).padStart(5)} seeds (${seeds.slice(0, 4)}): ${detail.slice(0, 300)}`);
 const count = to - from + 1;
-console.log(`${count} seeds of ${steps} steps in ${seconds.toFixed(1)} s (${(count / seconds).toFixed(0)} a second), ${found.size} rules broken`);
+console.log(
+  `${count} seeds of ${steps} steps in ${seconds.toFixed(1)} s (${(count / seconds).toFixed(0)} a second), ${found.size} rules broken`,
+);
 process.exit(found.size > 0 ? 1 : 0);

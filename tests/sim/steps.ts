@@ -27,7 +27,19 @@ export type Step = (
   | { k: "open"; c: number }
   | { k: "sub"; c: number; subs: Request[]; id: number }
   | { k: "unsub"; c: number; fs: string[] }
-  | { k: "pub"; c: number; t: string; q: number; r: boolean; size: number; n: number; alias?: number; expiry?: number; user?: boolean; delay?: number }
+  | {
+      k: "pub";
+      c: number;
+      t: string;
+      q: number;
+      r: boolean;
+      size: number;
+      n: number;
+      alias?: number;
+      expiry?: number;
+      user?: boolean;
+      delay?: number;
+    }
   /** Say `n` of what is owed, from position `i` on. */
   | { k: "ack"; c: number; i: number; n: number; code?: number }
   | { k: "ping"; c: number }
@@ -43,7 +55,14 @@ export type Step = (
   | { k: "jump"; ms: number }
   | { k: "store"; fails: boolean }
   | { k: "kill" }
-  | { k: "api"; op: "pub" | "sub" | "unsub" | "kick" | "drop" | "ban" | "unban" | "sendNow" | "cancel"; c: number; t: string; q: number; r: boolean }
+  | {
+      k: "api";
+      op: "pub" | "sub" | "unsub" | "kick" | "drop" | "ban" | "unban" | "sendNow" | "cancel";
+      c: number;
+      t: string;
+      q: number;
+      r: boolean;
+    }
   | { k: "zone"; field: ZoneField; value: number }
   | { k: "plugin"; name: "emqx_retainer" | "emqx_delayed_publish"; op: "load" | "unload" | "reload" }
   | { k: "hook"; point: ChaosPoint; nth: number; act: "throw" | "kick" | "unsub" | "drop" | "pub" | "sub"; c: number; t: string }
@@ -72,8 +91,7 @@ export type BadKind =
   | "alias_unknown"
   | "nl_shared"
   | "server_packet"
-  | "dup31"
-  | "unused31";
+  | "dup31";
 
 export type ZoneField = "maxInflight" | "maxMqueueLen" | "retryIntervalMs" | "upgradeQos" | "mqueueStoreQos0" | "awaitRelTimeoutMs";
 export type ChaosPoint =

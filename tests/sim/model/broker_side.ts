@@ -18,7 +18,8 @@ function will(model: Model, m: Msg): void {
   const s = [...model.sessions.values()].find((x) => x.will?.n === m.n);
   const state = model.wills.get(m.n);
   if (s?.will != null) {
-    if (!s.will.loose && now < s.will.due && now < s.endsAt && !s.disturbed) violate("will_early", `will ${m.n} of ${m.from} was published ${s.will.due - now} ms too early`);
+    if (!s.will.loose && now < s.will.due && now < s.endsAt && !s.disturbed)
+      violate("will_early", `will ${m.n} of ${m.from} was published ${s.will.due - now} ms too early`);
     s.will = null;
   } else if (state !== "unsure" && state !== "set") violate("will_unexpected", `will ${m.n} of ${m.from} was published; it is ${state}`);
   model.wills.set(m.n, "sent");
@@ -31,7 +32,8 @@ function delayed(model: Model, m: Msg): void {
     violate("delayed_unexpected", `delayed message ${m.n} was published${d === undefined ? " without having been sent" : " twice"}`);
     return;
   }
-  if (model.clock.wall < d.dueWall && model.clock.monotonic < d.dueMono) violate("delayed_early", `delayed message ${m.n} came ${d.dueMono - model.clock.monotonic} ms too early`);
+  if (model.clock.wall < d.dueWall && model.clock.monotonic < d.dueMono)
+    violate("delayed_early", `delayed message ${m.n} came ${d.dueMono - model.clock.monotonic} ms too early`);
   const sure = d.owed > 0;
   d.copies--;
   d.owed = Math.max(0, d.owed - 1);
@@ -108,9 +110,23 @@ function forgetWills(model: Model, s: Session): void {
   if (s.conn !== null) s.conn.will = null;
 }
 
-export function syncSubs(s: Session, real: Iterable<Pick<Sub, "qos" | "nl" | "rap" | "rh" | "filter" | "group"> & { fullFilter: string; subId: number }>, ev: number): void {
+export function syncSubs(
+  s: Session,
+  real: Iterable<Pick<Sub, "qos" | "nl" | "rap" | "rh" | "filter" | "group"> & { fullFilter: string; subId: number }>,
+  ev: number,
+): void {
   s.subs.clear();
   for (const x of real) {
-    s.subs.set(x.fullFilter, { full: x.fullFilter, filter: x.filter, group: x.group, qos: x.qos, nl: x.nl, rap: x.rap, rh: x.rh, id: x.subId, ev });
+    s.subs.set(x.fullFilter, {
+      full: x.fullFilter,
+      filter: x.filter,
+      group: x.group,
+      qos: x.qos,
+      nl: x.nl,
+      rap: x.rap,
+      rh: x.rh,
+      id: x.subId,
+      ev,
+    });
   }
 }

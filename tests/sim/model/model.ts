@@ -149,13 +149,16 @@ export class Model {
   /** A QoS 0 message for it now cannot get lost on the way. */
   takesQos0(s: Session): boolean {
     const c = s.conn;
-    return c !== null && c.live && !c.silent && !c.transport.owesDrain && c.mayClose === "";
+    return c?.live === true && !c.silent && !c.transport.owesDrain && c.mayClose === "";
   }
 
   /** This session is owed this message. */
   owe(s: Session, m: Msg, subs: readonly Sub[], via: "live" | "retained", retain: boolean, doubtful: boolean): Delivery {
     const qos = this.effective(m.qos, Math.max(...subs.map((x) => x.qos)));
-    const ids = subs.map((x) => x.id).filter((id) => id > 0).sort((a, b) => a - b);
+    const ids = subs
+      .map((x) => x.id)
+      .filter((id) => id > 0)
+      .sort((a, b) => a - b);
     const d = this.delivery(s, m, qos, retain, ids, via);
     if (doubtful || s.disturbed) {
       letOff(d, "disturbed");
@@ -196,8 +199,7 @@ export class Model {
     for (const list of this.shares.values()) for (const x of list) if (x.taken === null && x.members.has(s)) shared++;
     if (max === 0 || s.waiting.size + shared <= max) return;
     for (const d of s.waiting) letOff(d, "queue full");
-    for (const list of this.shares.values())
-      for (const x of list) if (x.taken === null && x.members.has(s)) letOffShare(x, "queue full");
+    for (const list of this.shares.values()) for (const x of list) if (x.taken === null && x.members.has(s)) letOffShare(x, "queue full");
   }
 
   // ---- sessions
@@ -216,7 +218,8 @@ export class Model {
   /** Connected (again): what is too large for this connection is dropped. */
   attached(s: Session): void {
     for (const d of s.waiting) if (tooLarge(s, d.m, d.ids.length)) letOff(d, "too large");
-    for (const list of this.shares.values()) for (const x of list) if (x.taken === null && x.members.has(s) && tooLarge(s, x.m, 1)) letOffShare(x, "too large");
+    for (const list of this.shares.values())
+      for (const x of list) if (x.taken === null && x.members.has(s) && tooLarge(s, x.m, 1)) letOffShare(x, "too large");
   }
 
   /** The connection is over: will, then the session's own fate. */

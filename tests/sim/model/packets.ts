@@ -35,20 +35,26 @@ export function process(model: Model, conn: Conn, out: Outside): void {
 function one(model: Model, conn: Conn, sent: Sent, out: Outside): void {
   switch (sent.kind) {
     case "connect":
-      return connect(model, conn, sent, out);
+      connect(model, conn, sent);
+      return;
     case "subscribe":
-      return subscribe(model, conn, sent, out);
+      subscribe(model, conn, sent, out);
+      return;
     case "unsubscribe":
-      return unsubscribe(model, conn, sent);
+      unsubscribe(model, conn, sent);
+      return;
     case "publish":
-      return publish(model, conn, sent, out);
+      publish(model, conn, sent, out);
+      return;
     case "ack":
-      return ack(model, conn, sent);
+      ack(model, conn, sent);
+      return;
     case "ping":
       conn.expect("pingresp", 0, { ev: model.ev });
       return;
     case "disconnect":
-      return disconnect(model, conn, sent);
+      disconnect(model, conn, sent);
+      return;
     case "bad":
       close(model, conn, sent.why, sent.codes);
   }
@@ -59,7 +65,7 @@ function close(model: Model, conn: Conn, why: string, codes: readonly number[]):
   model.closed(conn, false);
 }
 
-function connect(model: Model, conn: Conn, sent: Sent & { kind: "connect" }, out: Outside): void {
+function connect(model: Model, conn: Conn, sent: Sent & { kind: "connect" }): void {
   const { fields } = sent;
   if (sent.refuse === true) {
     conn.expect("connack", 0, { codes: null, ev: model.ev });
@@ -96,7 +102,8 @@ function connect(model: Model, conn: Conn, sent: Sent & { kind: "connect" }, out
   s.changedEv = model.ev;
   s.version = fields.version;
   s.endsAt = Number.POSITIVE_INFINITY;
-  s.expiry = fields.version === 5 ? (fields.expiry ?? 0) : fields.clean ? 0 : Math.max(1, Math.floor(model.zone.sessionExpiryIntervalMs / 1000));
+  s.expiry =
+    fields.version === 5 ? (fields.expiry ?? 0) : fields.clean ? 0 : Math.max(1, Math.floor(model.zone.sessionExpiryIntervalMs / 1000));
   conn.session = s;
   conn.phase = "connected";
   conn.sessionNo = s.connNo;
@@ -107,7 +114,12 @@ function connect(model: Model, conn: Conn, sent: Sent & { kind: "connect" }, out
     conn.will = { m: sent.will, delay: fields.will.delay };
     model.wills.set(sent.will.n, "set");
   }
-  conn.expect("connack", 0, { codes: [0], present: fields.version === 3 ? null : present, ev: model.ev, may: conn.doubtful || model.storeFails });
+  conn.expect("connack", 0, {
+    codes: [0],
+    present: fields.version === 3 ? null : present,
+    ev: model.ev,
+    may: conn.doubtful || model.storeFails,
+  });
 }
 
 function subscribe(model: Model, conn: Conn, sent: Sent & { kind: "subscribe" }, out: Outside): void {
@@ -202,12 +214,23 @@ function publish(model: Model, conn: Conn, sent: Sent & { kind: "publish" }, out
     const known = model.delayed.get(m.n);
     const copies = (known?.copies ?? 0) + 1;
     const owed = (known?.owed ?? 0) + (doubtful ? 0 : 1);
-    model.delayed.set(m.n, { m, copies, dueWall: model.clock.wall + ms, dueMono: model.clock.monotonic + ms, ev: model.ev, owed });
+    model.delayed.set(m.n, {
+      m,
+      copies,
+      dueWall: Math.min(known?.dueWall ?? Number.POSITIVE_INFINITY, model.clock.wall + ms),
+      dueMono: Math.min(known?.dueMono ?? Number.POSITIVE_INFINITY, model.clock.monotonic + ms),
+      ev: model.ev,
+      owed,
+    });
     answer(doubtful ? null : [0], !doubtful);
     return;
   }
   const before = model.retained.get(m.topic)?.at(-1);
-  const keeps = m.retain && model.retainer && !doubtful && (m.payload.length > 0 || (before?.sure === true && before.n >= 0 && !model.maybeExpired(model.msgs[before.n] as Msg)));
+  const keeps =
+    m.retain &&
+    model.retainer &&
+    !doubtful &&
+    (m.payload.length > 0 || (before?.sure === true && before.n >= 0 && !model.maybeExpired(model.msgs[before.n] as Msg)));
   const any = sent.delay !== undefined ? false : model.publish(m, doubtful);
   const durable = kept(model, m) || keeps || (m.qos === 2 && s.persistent);
   answer(doubtful || model.disturbedEv === model.ev ? null : any ? [0] : [0x10], durable && !doubtful);
@@ -227,7 +250,12 @@ function ack(model: Model, conn: Conn, sent: Sent & { kind: "ack" }): void {
     // Past its time the broker may have given it up: then there is nothing to write.
     const had = since !== undefined && model.clock.monotonic < since.at + model.relLimit;
     s.awaitingRel.delete(pid);
-    conn.expect("pubcomp", pid, { codes: had && !conn.doubtful ? [0, 0x92] : null, ev: model.ev, may: conn.doubtful || model.storeFails, durable: had && s.persistent });
+    conn.expect("pubcomp", pid, {
+      codes: had && !conn.doubtful ? [0, 0x92] : null,
+      ev: model.ev,
+      may: conn.doubtful || model.storeFails,
+      durable: had && s.persistent,
+    });
     return;
   }
   const d = s.inflight.get(pid);
