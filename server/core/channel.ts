@@ -5,6 +5,7 @@
  * connection alone waits: reading pauses, and what had come already is kept until the answer is there.
  */
 
+import { stackOf } from "../lib/errors.ts";
 import { type MonoMs, NO_MONO, type WallMs } from "../lib/time.ts";
 import * as T from "../mqtt/frame.ts";
 import { bodyStart, checkFlags, frameLength } from "../mqtt/frame.ts";
@@ -180,10 +181,7 @@ export class Channel {
   }
 
   #failed(err: unknown): void {
-    this.broker.log.error("packet handler failed", {
-      clientid: this.client?.clientId,
-      error: err instanceof Error ? (err.stack ?? err.message) : String(err),
-    });
+    this.broker.log.error("packet handler failed", { clientid: this.client?.clientId, error: stackOf(err) });
     this.close(RC.UNSPECIFIED_ERROR, "internal_error");
   }
 
