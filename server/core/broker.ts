@@ -174,7 +174,7 @@ export class Broker {
     return true;
   }
 
-  /** Call after a change of what `rawAllowed` looks at (tracer, message.delivered handlers). */
+  /** Call after a change of what `rawAllowed` and `Channel.refreshRaw` look at (tracer, message.delivered handlers, zones). */
   refreshRaw(): void {
     const allowed = this.rawAllowed;
     for (const s of this.sessions.values()) s.channel?.refreshRaw(allowed);
@@ -249,7 +249,7 @@ export class Broker {
     const ch = this.sessions.get(clientId)?.channel ?? null;
     if (ch === null) return false;
     this.metrics.clientsKicked++;
-    ch.close(RC.ADMINISTRATIVE_ACTION, reason);
+    this.guard(ch, () => ch.close(RC.ADMINISTRATIVE_ACTION, reason));
     return true;
   }
 

@@ -101,9 +101,11 @@ export class Channel {
     this.lastRecv = this.openedAt = broker.mono;
   }
 
-  /** Take note of whether raw forwarding is allowed on this node now. */
+  /** Take note of whether raw forwarding is allowed on this node and in its zone now. */
   refreshRaw(allowed: boolean): void {
-    this.rawForm = this.plainReceiver && allowed && this.phase !== "closed" ? (this.version === 5 ? 5 : 4) : 0;
+    const zone = this.client?.zone;
+    const may = this.plainReceiver && allowed && zone?.upgradeQos === false && !zone.ignoreLoopDeliver && this.phase !== "closed";
+    this.rawForm = may ? (this.version === 5 ? 5 : 4) : 0;
   }
 
   /** Connected, and messages may go out. */

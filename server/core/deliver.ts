@@ -163,6 +163,8 @@ export class Delivery {
     const fresh = session.inflight === null;
     const id = session.window().push(m, terms, seq, broker.mono);
     if (fresh) planRetry(ch);
+    // A promise, too: after a restart that knows nothing of it, it would come again under another identifier [MQTT-4.3.3-10].
+    if (key !== 0 && terms.qos === 2) ch.out.holdsAcks = true;
     if (key !== 0 && queued) sessions.sent(key, seq, id);
     else if (key !== 0) sessions.enqueue(key, seq, m, terms.qos, id, terms.subIds, terms.retain);
     if (own === null) this.#write(session, ch, m, terms, id);

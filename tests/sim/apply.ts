@@ -7,6 +7,7 @@ import { many } from "./many.ts";
 import { dropSub, owedRetained } from "./model/packets.ts";
 import { parseFilter } from "./model/topics.ts";
 import type { Step, StepOf } from "./steps.ts";
+import { DISK_FULL } from "./store.ts";
 import type { World } from "./world.ts";
 
 type Doers = { [K in Step["k"]]: (w: World, s: StepOf<K>) => void };
@@ -245,7 +246,7 @@ function api(w: World, s: StepOf<"api">): void {
         d.dueWall = 0;
       }
       run(() => void (s.op === "cancel" ? service.cancel(row.id) : service.sendNow(row.id)));
-      if (s.op === "cancel" && d !== undefined) d.must = false;
+      if (s.op === "cancel" && d !== undefined) d.owed = 0;
       return;
     }
   }
@@ -327,7 +328,8 @@ const DOERS: Doers = {
   jump: (w, s) => w.clock.jump(s.ms),
   store(w, s) {
     w.store.fails = s.fails;
-    if (s.fails) w.log.allowed.add("data cannot be stored");
+    w.disk.fails(s.fails);
+    if (s.fails) for (const text of ["data cannot be stored", DISK_FULL]) w.log.allowed.add(text);
   },
   kill: (w) => w.kill(),
   api,
@@ -336,6 +338,7 @@ const DOERS: Doers = {
     if (s.field === "awaitRelTimeoutMs") w.model.relLimited(s.value);
     const zone = w.zone as unknown as Record<string, unknown>;
     zone[s.field] = s.field === "upgradeQos" || s.field === "mqueueStoreQos0" ? s.value === 1 : s.value;
+    w.core.refresh();
   },
   plugin: (w, s) => w.command(s.op, s.name),
   hook: (w, s) => w.chaos.plant(s),

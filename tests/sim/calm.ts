@@ -11,6 +11,7 @@ const ROUNDS_MAX = 400;
 export function calm(w: World): void {
   w.chaos.stop();
   w.store.fails = false;
+  w.disk.fails(false);
   w.zone.maxMqueueLen = 0;
   w.pass(100, 100);
   w.answerAll();
@@ -127,7 +128,7 @@ function owed(w: World): void {
     }
   }
   for (const d of model.delayed.values()) {
-    if (d.must && d.copies > 0 && w.delayedRuns() && w.clock.monotonic > d.dueMono && w.clock.wall > d.dueWall)
+    if (d.owed > 0 && w.delayedRuns() && w.clock.monotonic > d.dueMono && w.clock.wall > d.dueWall)
       violate("lost_delayed", `delayed message ${d.m.n} was never published`);
   }
 }

@@ -59,6 +59,7 @@ export class Chaos {
   /** What this session gets in this event cannot be foretold; its connection may be closed. */
   disturb(id: string): void {
     this.#disturbed.add(id);
+    this.world.model.disturbedEv = this.world.model.ev;
     for (const c of this.world.conns) {
       if (c.client.id !== id || c.phase === "closed") continue;
       c.mayClose ||= "a hook interfered";

@@ -80,8 +80,12 @@ export class Conn {
   lastRecv: number;
   keepaliveMs = 0;
   connectedAt = 0;
+  /** When the broker did not read from it last. */
+  deafAt = 0;
   /** All that its first unprocessed packet waited for has been answered. */
   headFree = false;
+  /** Whether it was let in could not be foretold. */
+  unsure = false;
   connack = -1;
   todo: Todo[] = [];
   fedBytes = 0;

@@ -7,9 +7,13 @@ import { openStore } from "../../server/storage/sqlite.ts";
 import { MemoryStore } from "../support/memory_store.ts";
 import type { SimLog } from "./log.ts";
 
+export const DISK_FULL = "simulated: the disk is full";
+
 /** What is behind: open it, and open it again after a kill. */
 export interface Disk {
   open(): Store;
+  /** The disk fails from now on, or works again. */
+  fails(on: boolean): void;
   /** What the next process finds; the old one is dead. */
   kill(): Store;
   /** Breaches of the port's contract. */
@@ -23,6 +27,9 @@ export function memoryDisk(): Disk {
   let store = new MemoryStore();
   return {
     open: () => store,
+    fails(on) {
+      store.failure = on ? new Error(DISK_FULL) : null;
+    },
     kill() {
       store = store.crash();
       return store;
@@ -41,6 +48,7 @@ export function sqliteDisk(log: SimLog): Disk {
   let store = open();
   return {
     open: () => store,
+    fails() {},
     kill() {
       const from = dir();
       n++;
@@ -113,7 +121,7 @@ export class SimStore implements Store {
     if (!this.inner.pending) return;
     if (this.fails) {
       this.failed();
-      throw new Error("simulated: the disk is full");
+      throw new Error(DISK_FULL);
     }
     this.inner.commit();
     this.committed();

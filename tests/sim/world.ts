@@ -93,7 +93,7 @@ export class World implements Outside {
     this.zone.sessionExpiryIntervalMs = setup.sessionExpiryMs;
     this.node = testNode({ sharedStrategy: setup.strategy });
     this.acl = setup.acl;
-    this.mqueueLimitMax = maxMqueueLen;
+    this.mqueueLimitMax = maxMqueueLen === 0 ? Number.POSITIVE_INFINITY : maxMqueueLen;
     this.#random = new Rng(setup.random);
     this.model = new Model(this.clock, this.zone);
     this.chaos = new Chaos(this);
@@ -249,12 +249,16 @@ export class World implements Outside {
     if (model.storeFails) for (const c of this.clients) this.chaos.disturb(c.id);
     this.chaos.settle();
     for (const c of this.conns) if (c.phase === "connecting" && c.channel.phase === "closed") c.phase = "closed";
-    if (conn !== null && conn.queue.length > 0) process(model, conn, this);
+    if (conn !== null && conn.queue.length > 0 && conn.phase === "connected") {
+      process(model, conn, this);
+      if (conn.unsure) this.resync(conn.client.id);
+    }
     this.#closed();
     for (const n of model.published.splice(0)) brokerPublished(model, n);
     this.#inEvent = false;
     if (conn !== null) conn.doubtful = false;
     if (!this.store.pending) model.committed = model.ev;
+    for (const s of model.sessions.values()) s.real ??= this.broker.sessions.get(s.id) ?? null;
   }
 
   /** Ends that no rule of the protocol asks for, but that are right. */
@@ -291,6 +295,7 @@ export class World implements Outside {
     if (!this.store.pending && !this.store.fails) this.model.committed = this.model.ev;
     this.#closed(true);
     this.readAll();
+    for (const s of this.model.sessions.values()) s.turnBytes = 0;
     for (const c of this.conns) {
       for (const b of c.poison) b.fill(0xee);
       c.poison.length = 0;
@@ -346,6 +351,9 @@ export class World implements Outside {
       const k = piece > 0 ? Math.min(piece, n) : n;
       n -= k;
       const chunk = conn.take(k);
+      const cut = conn.wire[0];
+      // Seen to be wrong before it is whole.
+      if (cut?.sent.kind === "bad" && cut.at > 0) conn.mayClose ||= "bad bytes";
       conn.fedBytes += chunk.length;
       conn.lastRecv = this.clock.monotonic;
       this.event(() => conn.channel.onData(chunk), conn);
@@ -405,6 +413,8 @@ export class World implements Outside {
     const now = this.clock.monotonic;
     for (const c of this.conns) {
       if (c.phase === "closed" || c.gone) continue;
+      // Who is not read from cannot be heard.
+      if (c.transport.paused) c.deafAt = now;
       const late =
         c.phase === "connected" ? c.keepaliveMs > 0 && now >= c.lastRecv + c.keepaliveMs : now >= c.opened + this.zone.idleTimeoutMs;
       if (late && c.mayClose === "") c.mayClose = "silent";
@@ -418,7 +428,7 @@ export class World implements Outside {
     const slack = 1000 + tick;
     for (const c of this.conns) {
       if (c.phase === "closed" || c.gone || c.transport.closed || c.silent || c.transport.gone) continue;
-      if (c.phase === "connected" && c.keepaliveMs > 0 && now > Math.max(c.lastRecv, c.connectedAt) + c.keepaliveMs + slack)
+      if (c.phase === "connected" && c.keepaliveMs > 0 && now > Math.max(c.lastRecv, c.connectedAt, c.deafAt) + c.keepaliveMs + slack)
         violate("keepalive_late", `${c.name} is silent for ${now - c.lastRecv} ms, allowed are ${c.keepaliveMs}`);
       if (c.phase !== "connected" && now > c.opened + this.zone.idleTimeoutMs + slack)
         violate("idle_late", `${c.name} has been open for ${now - c.opened} ms without CONNECT`);

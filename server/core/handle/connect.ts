@@ -247,11 +247,10 @@ function fittingProperties(ch: Channel, props: ConnackProperties): ConnackProper
 
 /** What of the client's wishes decides how it is written to. */
 function setUp(ch: Channel, p: ConnectPacket, client: ClientInfo): void {
-  const { zone } = client;
   ch.aliasesMax = p.topicAliasMaximum;
   if (p.topicAliasMaximum > 0) ch.aliases = new Map();
   ch.rawSource = client.mountpoint === "";
-  ch.plainReceiver = client.mountpoint === "" && ch.aliases === null && ch.maxPacket === 0 && !zone.upgradeQos && !zone.ignoreLoopDeliver;
+  ch.plainReceiver = client.mountpoint === "" && ch.aliases === null && ch.maxPacket === 0;
   ch.refreshRaw(ch.broker.rawAllowed);
 }
 

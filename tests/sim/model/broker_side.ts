@@ -28,14 +28,16 @@ function will(model: Model, m: Msg): void {
 
 function delayed(model: Model, m: Msg): void {
   const d = model.delayed.get(m.n);
-  if (d === undefined || (d.copies === 0 && d.must)) {
+  if (d === undefined || d.copies === 0) {
     violate("delayed_unexpected", `delayed message ${m.n} was published${d === undefined ? " without having been sent" : " twice"}`);
     return;
   }
   if (model.clock.wall < d.dueWall && model.clock.monotonic < d.dueMono)
     violate("delayed_early", `delayed message ${m.n} came ${d.dueMono - model.clock.monotonic} ms too early`);
+  const sure = d.owed > 0;
   d.copies--;
-  model.publish(m, !d.must);
+  d.owed = Math.max(0, d.owed - 1);
+  model.publish(m, !sure);
 }
 
 /** The broker's own session stands for the truth. */
@@ -57,7 +59,17 @@ export function resync(model: Model, broker: Broker, conns: readonly Conn[], id:
     }
     return;
   }
+  if (s !== undefined && s.real !== null && s.real !== real) {
+    forgetWills(model, s);
+    if (s.conn !== null) {
+      s.conn.mayClose ||= "taken over";
+      model.closed(s.conn, true);
+    }
+    if (!s.ended) model.end(s);
+    s = undefined;
+  }
   s ??= model.create(id, real.version);
+  s.real = real;
   s.disturbedIn.add(model.ev);
   s.disturbed = false;
   syncSubs(s, real.subscriptions(), model.ev);
@@ -88,6 +100,13 @@ export function resync(model: Model, broker: Broker, conns: readonly Conn[], id:
   s.expiry = real.expiry;
   s.changedEv = model.ev;
   if (conn === null && s.endsAt === Number.POSITIVE_INFINITY && s.expiry !== 0xffffffff) s.endsAt = model.clock.monotonic + s.expiry * 1000;
+}
+
+/** Whether they are published, nobody can foretell. */
+function forgetWills(model: Model, s: Session): void {
+  for (const n of [s.will?.n, s.conn?.will?.m.n]) if (n !== undefined) model.wills.set(n, "unsure");
+  s.will = null;
+  if (s.conn !== null) s.conn.will = null;
 }
 
 export function syncSubs(

@@ -8,6 +8,9 @@ import { payloadOf } from "./payload.ts";
 import { matches } from "./topics.ts";
 import { type Delivery, type Msg, orderKey, Session, type Share, type Sub } from "./types.ts";
 
+/** So much for one client in one turn may pass for a slow reader: what is kept back for the commit counts as unread. */
+const MUCH = 500_000;
+
 export interface NewMessage {
   from: string;
   topic: string;
@@ -24,7 +27,7 @@ export class Model {
   readonly shares = new Map<number, Share[]>();
   /** Topic -> what is retained, all versions; the last one counts. `n` -1 = nothing. */
   readonly retained = new Map<string, { n: number; ev: number; sure: boolean }[]>();
-  readonly delayed = new Map<number, { m: Msg; dueWall: number; dueMono: number; ev: number; must: boolean; copies: number }>();
+  readonly delayed = new Map<number, { m: Msg; dueWall: number; dueMono: number; ev: number; owed: number; copies: number }>();
   /** Sessions that ended: a kill may bring them back. */
   graves: { s: Session; ev: number }[] = [];
   /** Wills by message: what has become of them. */
@@ -36,6 +39,8 @@ export class Model {
   published: number[] = [];
   retainer = true;
   storeFails = false;
+  /** The last event in which a hook interfered. */
+  disturbedEv = 0;
   /** The shortest time after which a QoS 2 message without PUBREL may have been given up so far; Infinity = never. */
   relLimit = Number.POSITIVE_INFINITY;
   /** Some commit failed since the start. */
@@ -79,7 +84,8 @@ export class Model {
   }
 
   /** A message is published now: retained, and owed to everybody whose subscriptions match. True = somebody subscribes to it. */
-  publish(m: Msg, doubtful = false): boolean {
+  publish(m: Msg, unsure = false): boolean {
+    const doubtful = unsure || this.storeFails;
     this.stamp(m);
     m.times++;
     if (m.retain && this.retainer) this.keep(m, doubtful);
@@ -123,6 +129,7 @@ export class Model {
       share.must = false;
       share.loose = true;
     }
+    if (this.much(s, m) && qos === 0) letOffShare(share, "much in one turn");
     if (m.payload.length === 0) letOffShare(share, "empty payloads look alike");
     if (tooLarge(s, m, 1)) letOffShare(share, "too large");
     if (qos === 0 && !this.takesQos0(s)) share.must = false;
@@ -134,6 +141,11 @@ export class Model {
     return this.zone.upgradeQos ? Math.max(qos, asked) : Math.min(qos, asked);
   }
 
+  private much(s: Session, m: Msg): boolean {
+    s.turnBytes += m.payload.length;
+    return s.turnBytes > MUCH;
+  }
+
   /** A QoS 0 message for it now cannot get lost on the way. */
   takesQos0(s: Session): boolean {
     const c = s.conn;
@@ -143,13 +155,10 @@ export class Model {
   /** This session is owed this message. */
   owe(s: Session, m: Msg, subs: readonly Sub[], via: "live" | "retained", retain: boolean, doubtful: boolean): Delivery {
     const qos = this.effective(m.qos, Math.max(...subs.map((x) => x.qos)));
-    const ids =
-      s.version === 5
-        ? subs
-            .map((x) => x.id)
-            .filter((id) => id > 0)
-            .sort((a, b) => a - b)
-        : [];
+    const ids = subs
+      .map((x) => x.id)
+      .filter((id) => id > 0)
+      .sort((a, b) => a - b);
     const d = this.delivery(s, m, qos, retain, ids, via);
     if (doubtful || s.disturbed) {
       letOff(d, "disturbed");
@@ -157,6 +166,7 @@ export class Model {
     } else if (qos === 0 && !this.takesQos0(s)) letOff(d, "QoS 0 to somebody who does not read");
     else if (s.conn === null && !s.persistent) letOff(d, "no session");
     else if (tooLarge(s, m, ids.length)) letOff(d, "too large");
+    if (this.much(s, m)) for (const x of [...s.waiting, d]) if (x.qos === 0) letOff(x, "much in one turn");
     if (m.payload.length === 0) letOff(d, "empty payloads look alike");
     s.waiting.add(d);
     this.crowd(s);
@@ -200,7 +210,7 @@ export class Model {
 
   create(id: string, version: Session["version"]): Session {
     const s = new Session(id, version);
-    s.changedEv = this.ev;
+    s.createdEv = s.changedEv = this.ev;
     this.sessions.set(id, s);
     return s;
   }

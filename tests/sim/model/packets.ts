@@ -73,6 +73,7 @@ function connect(model: Model, conn: Conn, sent: Sent & { kind: "connect" }, out
     if (sent.will !== null) model.wills.set(sent.will.n, "unsure");
     conn.pendingWill = sent.will === null || fields.will === undefined ? null : { m: sent.will, delay: fields.will.delay };
     conn.phase = "connecting";
+    conn.unsure = true;
     return;
   }
   let s = model.session(fields.clientId);
@@ -203,15 +204,10 @@ function publish(model: Model, conn: Conn, sent: Sent & { kind: "publish" }, out
   }
   if (sent.delay !== undefined && out.delayedRuns()) {
     const ms = sent.delay * 1000;
-    const copies = (model.delayed.get(m.n)?.copies ?? 0) + 1;
-    model.delayed.set(m.n, {
-      m,
-      copies,
-      dueWall: model.clock.wall + ms,
-      dueMono: model.clock.monotonic + ms,
-      ev: model.ev,
-      must: !doubtful,
-    });
+    const known = model.delayed.get(m.n);
+    const copies = (known?.copies ?? 0) + 1;
+    const owed = (known?.owed ?? 0) + (doubtful ? 0 : 1);
+    model.delayed.set(m.n, { m, copies, dueWall: model.clock.wall + ms, dueMono: model.clock.monotonic + ms, ev: model.ev, owed });
     answer([0], true);
     return;
   }
@@ -223,7 +219,7 @@ function publish(model: Model, conn: Conn, sent: Sent & { kind: "publish" }, out
     (m.payload.length > 0 || (before?.sure === true && before.n >= 0 && !model.maybeExpired(model.msgs[before.n] as Msg)));
   const any = sent.delay !== undefined ? false : model.publish(m, doubtful);
   const durable = kept(model, m) || keeps || (m.qos === 2 && s.persistent);
-  answer(doubtful ? null : any ? [0] : [0x10], durable && !doubtful);
+  answer(doubtful || model.disturbedEv === model.ev ? null : any ? [0] : [0x10], durable && !doubtful);
 }
 
 export function settle(model: Model, d: Delivery): void {

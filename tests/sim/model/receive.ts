@@ -99,12 +99,13 @@ function answered(model: Model, conn: Conn, type: string, id: number, codes: rea
       e = next;
       break;
     }
-    if (!next.may) {
+    if (!next.may && !conn.unsure) {
       violate("answer_order", `${conn.name}: ${type} ${id} came, next was to be ${next.id}`);
       return;
     }
   }
   if (e === undefined) {
+    if (conn.unsure) return;
     violate("answer_unexpected", `${conn.name}: ${type} ${id} answers nothing`);
     return;
   }
@@ -164,6 +165,7 @@ function published(model: Model, conn: Conn, p: Publish, committed: number): voi
   const topic = topicOf(conn, p);
   const s = conn.session;
   if (s === null) {
+    if (conn.unsure) return;
     violate("not_for_you", `${conn.name} has no session and got a message to ${topic}`);
     return;
   }
@@ -234,6 +236,7 @@ function again(model: Model, conn: Conn, s: Session, m: Msg, p: Publish): boolea
   d.again = d.unsent = false;
   d.seenEv = model.ev;
   d.state = "seen";
+  if (d.pid !== p.id) s.inflight.delete(d.pid);
   d.pid = p.id;
   took(conn, s, d, p);
   return true;
@@ -242,7 +245,7 @@ function again(model: Model, conn: Conn, s: Session, m: Msg, p: Publish): boolea
 function fits(d: Delivery, conn: Conn, p: Publish): boolean {
   if (d.loose) return true;
   if (d.qos !== p.qos || d.retain !== p.retain) return false;
-  return conn.version !== 5 || d.s.version !== 5 || same(d.ids, p.props?.subIds ?? []);
+  return conn.version !== 5 || same(d.ids, p.props?.subIds ?? []);
 }
 
 function same(a: readonly number[], b: readonly number[]): boolean {
@@ -253,19 +256,20 @@ function same(a: readonly number[], b: readonly number[]): boolean {
 function first(model: Model, conn: Conn, s: Session, m: Msg, p: Publish): Delivery | null {
   const list = s.byN.get(m.n) ?? [];
   const fitting = list.filter((x) => x.state === "waiting" && fits(x, conn, p));
+  const shares = model.shares.get(m.n) ?? [];
+  const open = shares.filter((x) => x.taken === null && x.members.has(s) && shareFits(x, s, conn, p));
   const d = fitting[0];
-  if (d !== undefined) {
+  // A copy for its group looks the same: it is that one, if the other would be out of order.
+  if (d !== undefined && (open.length === 0 || isNext(s, d))) {
     // Of two copies the first has come; the second may stay away if the first might have.
     const owed = fitting.find((x) => x.must);
     if (owed !== undefined && owed !== d) owed.must = false;
     return d;
   }
-  const shares = model.shares.get(m.n) ?? [];
-  const open = shares.filter((x) => x.taken === null && x.members.has(s) && shareFits(x, s, conn, p));
   const share = open.find((x) => x.must) ?? open[0] ?? exchanged(shares, s);
   if (share !== undefined) return takeShare(model, share, s, p);
   // Empty payloads look alike; and what a hook did in the middle of it, nobody can foretell.
-  if (m.payload.length === 0 || m.inHook || s.disturbedIn.has(m.ev) || shares.some((x) => x.passedOn && x.members.has(s)))
+  if (m.payload.length === 0 || m.inHook || s.disturbedIn.has(m.ev) || shares.some((x) => (x.passedOn || x.loose) && x.members.has(s)))
     return model.delivery(s, m, p.qos, p.retain, [], "share");
   const wrong = list.find((x) => x.state === "waiting");
   const told = `QoS ${p.qos} retain ${p.retain} identifiers ${p.props?.subIds.join(",") ?? ""}`;
@@ -312,7 +316,7 @@ function shareFits(x: Share, s: Session, conn: Conn, p: Publish): boolean {
   if (sub === undefined) return false;
   if (x.loose || x.passedOn) return true;
   if (sub.gets !== p.qos || p.retain !== (x.m.retain && sub.rap)) return false;
-  return conn.version !== 5 || s.version !== 5 || same(sub.id > 0 ? [sub.id] : [], p.props?.subIds ?? []);
+  return conn.version !== 5 || same(sub.id > 0 ? [sub.id] : [], p.props?.subIds ?? []);
 }
 
 function takeShare(model: Model, x: Share, s: Session, p: Publish): Delivery {
@@ -320,6 +324,18 @@ function takeShare(model: Model, x: Share, s: Session, p: Publish): Delivery {
   x.taken = d;
   d.firstConn = 0;
   return d;
+}
+
+/** Nothing of the same publisher, topic and QoS waits before it. */
+function isNext(s: Session, d: Delivery): boolean {
+  const o = s.order.get(orderKey(d));
+  if (o === undefined || d.via !== "live") return true;
+  for (let i = o.from; i < o.list.length; i++) {
+    const x = o.list[i] as Delivery;
+    if (x === d) return true;
+    if (x.state === "waiting") return false;
+  }
+  return true;
 }
 
 /** Earlier ones of the same publisher, topic and QoS cannot come any more [MQTT-4.6.0-6]. */

@@ -17,20 +17,25 @@ export function restored(world: World): void {
     c.queue.length = 0;
     if (c.session?.conn === c) c.session.conn = null;
   }
-  for (const s of [...model.sessions.values()]) lived(world, s);
-  for (const { s, ev } of model.graves.splice(0)) {
-    if (ev > model.committed && !model.sessions.has(s.id) && broker.sessions.has(s.id)) {
-      s.ended = false;
-      model.sessions.set(s.id, s);
-      lived(world, s);
-    }
+  // Who had ended since the last commit is there again, instead of who came after.
+  for (const { s, ev } of model.graves.toReversed()) {
+    if (ev <= model.committed || s.createdEv > model.committed || !broker.sessions.has(s.id)) continue;
+    const now = model.sessions.get(s.id);
+    if (now !== undefined && now.createdEv <= model.committed) continue;
+    s.ended = false;
+    s.changedEv = ev;
+    for (const list of s.byN.values()) for (const d of list) if (d.state === "waiting") s.waiting.add(d);
+    model.sessions.set(s.id, s);
   }
+  model.graves = [];
+  for (const s of [...model.sessions.values()]) lived(world, s);
   for (const [id, real] of broker.sessions) {
     const s = model.sessions.get(id);
     if (s === undefined) {
       violate("session_ghost", `session ${id} is there after the restart, it had ended before`);
       continue;
     }
+    s.real = real;
     s.expiry = real.expiry;
     s.endsAt =
       real.expiry === 0xffffffff
@@ -46,11 +51,9 @@ export function restored(world: World): void {
     model.retained.set(topic, last === undefined ? [{ n: -1, ev: 0, sure: true }] : [{ ...last, sure: last.sure && !newer }]);
   }
   for (const d of model.delayed.values()) {
-    if (d.ev > model.committed) {
-      d.must = false;
-      d.copies = Math.max(0, d.copies - 1);
-    }
-    if (d.copies === 0) d.must = false;
+    if (d.ev > model.committed) d.owed = 0;
+    // What was published since the last commit comes once more.
+    d.copies++;
   }
 }
 

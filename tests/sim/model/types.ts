@@ -122,8 +122,13 @@ export class Session {
   disturbed = false;
   /** Events in which that happened. */
   readonly disturbedIn = new Set<number>();
+  createdEv = 0;
+  /** Bytes for it in this turn of the event loop. */
+  turnBytes = 0;
   /** Event in which it was made, resumed, or its expiry changed. */
   changedEv = 0;
+  /** The broker's object that stands for it: another one is another session. */
+  real: object | null = null;
   ended = false;
 
   constructor(

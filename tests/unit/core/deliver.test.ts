@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import mqttPacket from "mqtt-packet";
 import type { SubscribeOptions } from "../../../server/core/types.ts";
 import { type TestClient, TestKit } from "../../support/test_broker.ts";
 
@@ -250,4 +251,49 @@ describe("No Local, merged", () => {
       ["other", 2, [1, 2, 3]],
     ]);
   });
+});
+
+describe("what leaves before the commit", () => {
+  const bytesOf = (c: TestClient): number => c.transport.chunks.reduce((n, chunk) => n + chunk.length, 0);
+  const large = Buffer.alloc(90_000, "x");
+
+  for (const [qos, left] of [
+    [1, true],
+    [2, false],
+  ] as const) {
+    test(`a large PUBLISH of QoS ${qos} to a journalled session ${left ? "may" : "must not"}`, () => {
+      const kit = new TestKit();
+      const s = kit.connected("s", 5, persistent);
+      s.subscribe("t", 2).take();
+      const p = kit.connected("p", 5);
+      const before = bytesOf(s);
+      p.channel.onData(
+        mqttPacket.generate(
+          { cmd: "publish", topic: "t", payload: large, qos, messageId: 1, dup: false, retain: false },
+          { protocolVersion: 5 },
+        ),
+      );
+      expect(kit.store.pending).toBe(true);
+      expect(bytesOf(s) > before).toBe(left);
+      kit.settle();
+      expect(s.messages()).toHaveLength(1);
+    });
+  }
+});
+
+describe("settings of the zone that change", () => {
+  for (const [field, got] of [
+    ["upgradeQos", [[1], [1]]],
+    ["ignoreLoopDeliver", [[0], []]],
+  ] as const) {
+    test(`${field}: connections that are there already follow`, () => {
+      const kit = new TestKit();
+      const [a, p] = [kit.connected("a"), kit.connected("p")];
+      for (const c of [a, p]) c.subscribe("t", 1).take();
+      kit.zone[field] = true;
+      kit.core.refresh();
+      p.publish("t", "x", 0);
+      expect([a, p].map((c) => c.messages().map((m) => m.qos))).toEqual(got.map((x) => [...x]));
+    });
+  }
 });
