@@ -5,6 +5,7 @@
  * connection alone waits: reading pauses, and what had come already is kept until the answer is there.
  */
 
+import { stackOf } from "../lib/errors.ts";
 import { type MonoMs, NO_MONO, type WallMs } from "../lib/time.ts";
 import * as T from "../mqtt/frame.ts";
 import { bodyStart, checkFlags, frameLength } from "../mqtt/frame.ts";
@@ -187,10 +188,7 @@ export class Channel {
   }
 
   #failed(err: unknown): void {
-    this.broker.log.error("packet handler failed", {
-      clientid: this.client?.clientId,
-      error: err instanceof Error ? (err.stack ?? err.message) : String(err),
-    });
+    this.broker.log.error("packet handler failed", { clientid: this.client?.clientId, error: stackOf(err) });
     this.close(RC.UNSPECIFIED_ERROR, "internal_error");
   }
 
@@ -218,7 +216,8 @@ export class Channel {
       return;
     }
     const start = pos;
-    for (let packets = 1; pos < end; packets++) {
+    let look = start + 1024;
+    while (pos < end) {
       const n = frameLength(buf, pos, end, this.phase === "opening" ? 0 : this.version);
       if (n < 0) {
         this.malformed(RC.MALFORMED_PACKET, "remaining length");
@@ -237,15 +236,19 @@ export class Channel {
       pos += n;
       if (this.phase === ("closed" as Phase)) return;
       if (opening) limit = packetLimit(this);
-      // The others get their turn in the midst of a long chunk; it is looked at after every eighth packet, or a large one.
-      if (((packets & 7) === 0 || n > 8192) && pos < end && !this.#waiting && this.broker.turn.spent(pos - start)) {
-        this.#wait(this.broker.turn.next());
-      }
+      if (pos >= look && pos < end) look = this.#share(pos, start);
       if (this.#waiting) {
         if (pos < end) this.intake.keep(buf.subarray(pos, end));
         return;
       }
     }
+  }
+
+  /** The others get their turn in the midst of a long chunk. Returns where to look again. */
+  #share(pos: number, start: number): number {
+    const { turn } = this.broker;
+    if (!this.#waiting && turn.spent(pos - start)) this.#wait(turn.next());
+    return pos + turn.stride;
   }
 
   #packet(buf: Uint8Array, pos: number, end: number): void {

@@ -9,6 +9,8 @@ import type { Clock } from "./ports.ts";
 /** So much of a turn may go into long chunks, ms. */
 const SHARE_MS = 10;
 
+const MANY = 256;
+
 export class Turn {
   /** When this turn was looked at first. */
   #at = NO_MONO;
@@ -32,6 +34,11 @@ export class Turn {
       this.defer(this.#over);
     }
     return between(this.#at, now) > SHARE_MS;
+  }
+
+  /** Bytes of a chunk after which to look again: with output to many, each packet is work for many. */
+  get stride(): number {
+    return this.pool.dirty.length > MANY ? 1 : 4096;
   }
 
   next(): Promise<void> {
