@@ -26,7 +26,7 @@ import { createTopics } from "./topics.ts";
 import { createTraces } from "./traces.ts";
 import { createUsers } from "./users.ts";
 
-export type { AdminDeps, HttpListeners, LogControl, MqttListeners, System, TraceControl } from "./deps.ts";
+export type { AdminDeps, LogControl, System, TraceControl } from "./deps.ts";
 export { AdminError } from "./deps.ts";
 
 /** Rows of a list when the caller names no limit (`management.max_row_limit`). */

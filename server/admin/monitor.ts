@@ -8,6 +8,7 @@ import { badValue } from "./refusals.ts";
 const INTERVAL_MS = 2000;
 const SAMPLES = 450;
 const MINUTE_MS = 60_000;
+/** As long as the store keeps them. */
 const KEPT_MS = 7 * 24 * 3_600_000;
 /** How often the loop's delay is looked at. */
 const PROBE_MS = 250;
@@ -116,7 +117,6 @@ export function createMonitor(deps: AdminDeps) {
       const sum = summary(minuteAt, minute);
       if (sum) {
         store.add({ at: minuteAt, values: Object.fromEntries(NAMES.map((n) => [n, sum[n]])) });
-        if (minuteAt % 3_600_000 === 0) store.prune(minuteAt - KEPT_MS);
         broker.flush();
       }
       minute = [];

@@ -20,7 +20,7 @@ export type PluginsView = Pick<
 >;
 
 /** By name: importing the class would pull the manager into whoever uses this layer. */
-export function isPluginError(err: unknown): err is PluginError {
+function isPluginError(err: unknown): err is PluginError {
   return err instanceof Error && err.name === "PluginError";
 }
 

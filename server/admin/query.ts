@@ -46,7 +46,7 @@ function integer(query: Query, name: string, fallback: number): number {
 }
 
 /** `_page` and `_limit`. @throws AdminError 108 */
-export function paging(query: Query, defaultLimit: number): { page: number; limit: number } {
+function paging(query: Query, defaultLimit: number): { page: number; limit: number } {
   const page = integer(query, "_page", 1);
   const limit = integer(query, "_limit", defaultLimit);
   if (limit < 1) throw badValue("_limit", "greater than 0");

@@ -79,15 +79,5 @@ export function createRetained({ broker, plugins }: AdminDeps, limits: { maxRows
       broker.flush();
       return deleted;
     },
-
-    count: (): number => running()?.count ?? 0,
-    topics: (): string[] => service().topics(),
-
-    /** Returns how many there were. @throws AdminError 102 */
-    clear(): number {
-      const n = service().clear();
-      broker.flush();
-      return n;
-    },
   };
 }

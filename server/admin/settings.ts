@@ -13,7 +13,7 @@ import type { Setting, SettingsApplied } from "./extra_rows.ts";
 import type { PluginsView } from "./plugins_view.ts";
 
 /** Raised while the node runs without values that were set through the API. */
-export const ASIDE_ALARM = "settings_set_aside";
+const ASIDE_ALARM = "settings_set_aside";
 
 interface Alarms {
   set(id: string, desc: { severity: "error"; title: string; summary: string }): void;

@@ -71,7 +71,7 @@ export class Keys {
 }
 
 /** "a.$name.b" -> what fits it, the parts in question captured; `$n` is digits only. */
-export function regexOf(pattern: string): RegExp {
+function regexOf(pattern: string): RegExp {
   const parts = pattern.split(".").map((p) => (p === "$n" ? "(\\d+)" : p.startsWith("$") ? "([^.]+)" : p.replace(/[^\w]/g, "\\$&")));
   return new RegExp(`^${parts.join("\\.")}$`);
 }

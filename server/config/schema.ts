@@ -95,6 +95,11 @@ const MQTT = {
   retain_available: flag("true", "May clients publish retained messages?"),
   wildcard_subscription: flag("true", "May clients subscribe with wildcards?"),
   shared_subscription: flag("true", "May clients use shared subscriptions?"),
+  max_server_keepalive: integer(
+    0,
+    "Longest keep alive of an MQTT 5 client, seconds: one that asks for more, or for none, is told this one; MQTT 3 clients keep theirs; 0 = no limit.",
+    { max: 65535 },
+  ),
   ignore_loop_deliver: flag("false", "Do clients not get what they published themselves?"),
 } as const satisfies ConfigTable;
 
@@ -125,7 +130,11 @@ const ZONE: ConfigTable = {
   upgrade_qos: flag("off", "Deliver with the higher of the publisher's and the subscriber's QoS?"),
   max_inflight: integer(32, "Most QoS 1 and 2 messages on their way to a client at a time; 0 = no limit.", { max: 65535 }),
   retry_interval: duration("20s", "Unacknowledged messages are sent to MQTT 3 clients again after this time; 0 = only on reconnect."),
-  max_awaiting_rel: integer(100, "Most QoS 2 messages of a client that wait for PUBREL; 0 = no limit.", { max: 65535 }),
+  max_awaiting_rel: integer(
+    100,
+    "Most QoS 2 messages of a client that wait for PUBREL: MQTT 5 clients are held to it, MQTT 3 clients beyond it are read slowly; 0 = no limit.",
+    { max: 65535 },
+  ),
   await_rel_timeout: duration("300s", "A QoS 2 message that is not released within this time is forgotten."),
   session_expiry_interval: duration("2h", "How long a session of an MQTT 3 client without clean session is kept."),
   max_mqueue_len: integer(1000, "Most queued messages of a session; the oldest goes when it is full; 0 = no limit."),

@@ -37,7 +37,7 @@ export function readFile(file: string, errors: ConfigError[]): Written[] {
   return parseFile(file, textOfFile, errors);
 }
 
-export function parseFile(file: string, content: string, errors: ConfigError[]): Written[] {
+function parseFile(file: string, content: string, errors: ConfigError[]): Written[] {
   const rows: Written[] = [];
   for (const [i, raw] of content
     .replace(/^\uFEFF/, "")

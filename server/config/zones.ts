@@ -12,6 +12,7 @@ const FIELDS: readonly (readonly [field: keyof ZoneConfig, key: string, fallback
   ["retainAvailable", "retain_available", "mqtt.retain_available"],
   ["wildcardSubscription", "wildcard_subscription", "mqtt.wildcard_subscription"],
   ["sharedSubscription", "shared_subscription", "mqtt.shared_subscription"],
+  ["maxServerKeepalive", "max_server_keepalive", "mqtt.max_server_keepalive"],
   ["ignoreLoopDeliver", "ignore_loop_deliver", "mqtt.ignore_loop_deliver"],
   ["allowAnonymous", "allow_anonymous", "allow_anonymous"],
   ["aclNomatch", "acl_nomatch", "acl_nomatch"],

@@ -174,7 +174,7 @@ export class Broker {
     return true;
   }
 
-  /** Call after a change of what `rawAllowed` looks at (tracer, message.delivered handlers). */
+  /** Call after a change of what `rawAllowed` and `Channel.refreshRaw` look at (tracer, message.delivered handlers, zones). */
   refreshRaw(): void {
     const allowed = this.rawAllowed;
     for (const s of this.sessions.values()) s.channel?.refreshRaw(allowed);
@@ -185,6 +185,11 @@ export class Broker {
     do id = `baomq_${this.random.hex(8)}`;
     while (this.sessions.has(id));
     return id;
+  }
+
+  /** What waits for its time: timers, cancelled ones included, and connections to be looked at. */
+  get planned(): { timers: number; visits: number } {
+    return { timers: this.#timers.size, visits: this.#wheel.size };
   }
 
   // ---- messages
@@ -244,7 +249,7 @@ export class Broker {
     const ch = this.sessions.get(clientId)?.channel ?? null;
     if (ch === null) return false;
     this.metrics.clientsKicked++;
-    ch.close(RC.ADMINISTRATIVE_ACTION, reason);
+    this.guard(ch, () => ch.close(RC.ADMINISTRATIVE_ACTION, reason));
     return true;
   }
 
@@ -289,6 +294,14 @@ export class Broker {
   /** Coarse timer (100 ms); output is flushed after it. Not before the next tick, also with 0. Returns cancel. */
   after(ms: number, fn: () => void): () => void {
     return this.#timers.add(later(this.mono, Math.max(1, ms)), fn);
+  }
+
+  /** For the rest of a long piece of work: others have their turn first. What was done so far is committed and sent. */
+  nextTurn(): Promise<void> {
+    return this.turn.next().then(() => {
+      this.beat();
+      this.flush();
+    });
   }
 
   /** Called by the composition root every 100 ms. */

@@ -10,7 +10,6 @@ import { type MonoMs, NO_MONO, type WallMs } from "../lib/time.ts";
 import * as T from "../mqtt/frame.ts";
 import { bodyStart, checkFlags, frameLength } from "../mqtt/frame.ts";
 import { writeAck } from "../mqtt/packets/acks.ts";
-import { encodeDisconnect } from "../mqtt/packets/disconnect.ts";
 import { RC, reasonName } from "../mqtt/reason_codes.ts";
 import type { ProtocolVersion, WillPacket } from "../mqtt/types.ts";
 import type { AclCache } from "./access/acl_cache.ts";
@@ -18,6 +17,7 @@ import type { Broker } from "./broker.ts";
 import { CutPacket } from "./cut_packet.ts";
 import { handleAuth } from "./handle/auth.ts";
 import { handleConnect, refusePacket } from "./handle/connect.ts";
+import { sendDisconnect, unsendable } from "./handle/disconnect.ts";
 import { handlePacket } from "./handle/index.ts";
 import { handlePublish } from "./handle/publish.ts";
 import { Intake, PAUSED } from "./intake.ts";
@@ -25,7 +25,7 @@ import { packetLimit } from "./openings.ts";
 import { Out } from "./out.ts";
 import type { ListenerInfo, Transport } from "./ports.ts";
 import type { Route } from "./router.ts";
-import { mountFilter, type Session } from "./session.ts";
+import { mountFilter, type Session, unmountTopic } from "./session.ts";
 import type { ClientInfo, PeerCertificate } from "./types.ts";
 
 export type Phase = "opening" | "connecting" | "connected" | "closed";
@@ -102,23 +102,16 @@ export class Channel {
     this.lastRecv = this.openedAt = broker.mono;
   }
 
-  /** Take note of whether raw forwarding is allowed on this node now. */
+  /** Take note of whether raw forwarding is allowed on this node and in its zone now. */
   refreshRaw(allowed: boolean): void {
-    this.rawForm = this.plainReceiver && allowed && this.phase !== "closed" ? (this.version === 5 ? 5 : 4) : 0;
+    const zone = this.client?.zone;
+    const may = this.plainReceiver && allowed && zone?.upgradeQos === false && !zone.ignoreLoopDeliver && this.phase !== "closed";
+    this.rawForm = may ? (this.version === 5 ? 5 : 4) : 0;
   }
 
   /** Connected, and messages may go out. */
   get ready(): boolean {
     return this.phase === "connected";
-  }
-  get sendOct(): number {
-    return this.out.bytes;
-  }
-  get sendCnt(): number {
-    return this.out.writes;
-  }
-  get sendPkt(): number {
-    return this.sendMsg + this.sendOther;
   }
   get sendPend(): number {
     return this.out.pending;
@@ -210,15 +203,17 @@ export class Channel {
     }
     const end = buf.length;
     let limit = packetLimit(this);
-    // Seen at the first byte: whoever speaks another protocol (HTTP on the wrong port) need not send on until the "packet" is full.
-    if (this.phase === "opening" && pos < end && buf[pos] !== T.CONNECT << 4) {
-      this.malformed(RC.PROTOCOL_ERROR, "first packet is not CONNECT");
-      return;
-    }
     const start = pos;
     let look = start + 1024;
     while (pos < end) {
-      const n = frameLength(buf, pos, end, this.phase === "opening" ? 0 : this.version);
+      const version = this.phase === "opening" ? 0 : this.version;
+      // Seen at the first byte: whoever speaks another protocol (HTTP on the wrong port) need not send on until the "packet" is full.
+      if (!checkFlags(buf[pos] as number, version)) {
+        if (version === 0) this.malformed(RC.PROTOCOL_ERROR, "first packet is not CONNECT");
+        else this.malformed(RC.MALFORMED_PACKET, "type or flags of the fixed header");
+        return;
+      }
+      const n = frameLength(buf, pos, end, version);
       if (n < 0) {
         this.malformed(RC.MALFORMED_PACKET, "remaining length");
         return;
@@ -236,19 +231,15 @@ export class Channel {
       pos += n;
       if (this.phase === ("closed" as Phase)) return;
       if (opening) limit = packetLimit(this);
-      if (pos >= look && pos < end) look = this.#share(pos, start);
+      if (pos >= look && pos < end) {
+        look = this.broker.turn.look(pos, start);
+        if (look < 0 && !this.#waiting) this.#wait(this.broker.turn.next());
+      }
       if (this.#waiting) {
         if (pos < end) this.intake.keep(buf.subarray(pos, end));
         return;
       }
     }
-  }
-
-  /** The others get their turn in the midst of a long chunk. Returns where to look again. */
-  #share(pos: number, start: number): number {
-    const { turn } = this.broker;
-    if (!this.#waiting && turn.spent(pos - start)) this.#wait(turn.next());
-    return pos + turn.stride;
   }
 
   #packet(buf: Uint8Array, pos: number, end: number): void {
@@ -261,18 +252,12 @@ export class Channel {
         this.#wait(handlePublish(this, buf, pos, body, end));
         return;
       }
-      if (!checkFlags(first)) {
-        this.malformed(RC.MALFORMED_PACKET, "flags of the fixed header");
-        return;
-      }
       this.#wait(handlePacket(this, type, buf, body, end));
       return;
     }
-    if (!checkFlags(first)) this.malformed(RC.MALFORMED_PACKET, "flags of the fixed header");
-    else if (this.phase === "opening" && type === T.CONNECT) this.#wait(handleConnect(this, buf, body, end));
+    if (this.phase === "opening" && type === T.CONNECT) this.#wait(handleConnect(this, first & 15, buf, body, end));
     else if (this.phase === "connecting" && type === T.AUTH) this.#wait(handleAuth(this, buf, body, end));
-    // The first packet must be CONNECT [MQTT-3.1.0-1].
-    else this.malformed(RC.PROTOCOL_ERROR, "first packet is not CONNECT");
+    else this.malformed(RC.PROTOCOL_ERROR, "first packet is not CONNECT"); // [MQTT-3.1.0-1]
   }
 
   /** Nothing more is handled before the promise has settled. */
@@ -299,7 +284,7 @@ export class Channel {
     });
   }
 
-  /** Stop reading from this client for a while (`zone.*.publish_limit`, or memory is short). */
+  /** Stop reading from this client for a while: it sends more than it may (`zone.*.publish_limit`, `max_awaiting_rel`), or memory is short. */
   slowDown(ms: number, why: number = PAUSED.LIMIT): void {
     if (ms <= 0 || this.intake.paused(why)) return;
     this.intake.pause(why);
@@ -321,8 +306,14 @@ export class Channel {
 
   /** PUBACK, PUBREC, PUBREL or PUBCOMP. Its bytes leave with the next flush, after the journal's commit. */
   sendAck(type: number, packetId: number, code: number): void {
+    if (this.phase === "closed") return;
     const at = this.out.reserve(5);
     const n = writeAck(this.out.staging, at, type, packetId, code, this.version);
+    if (this.maxPacket > 0 && n > this.maxPacket) {
+      this.out.unreserve(5);
+      unsendable(this, n);
+      return;
+    }
     this.out.unreserve(5 - n);
     this.out.holdsAcks = true;
     this.sendOther++;
@@ -330,18 +321,30 @@ export class Channel {
     if (this.out.blocked) this.intake.pause(PAUSED.UNREAD);
   }
 
-  /** Any other packet. A promise tells of what the journal may keep (CONNACK, SUBACK, UNSUBACK): not before the commit. */
+  /**
+   * Any other packet. A promise tells of what the journal may keep (CONNACK, SUBACK, UNSUBACK): not before the commit. Nothing is
+   * written behind the last word.
+   */
   sendPacket(bytes: Uint8Array, promise = false): void {
+    if (this.phase === "closed") return;
+    if (!this.fits(bytes.length)) {
+      unsendable(this, bytes.length);
+      return;
+    }
     this.out.copy(bytes, 0, bytes.length);
     if (promise && this.session !== null && this.session.storeKey !== 0) this.out.holdsAcks = true;
     this.sendOther++;
     if (this.out.blocked) this.intake.pause(PAUSED.UNREAD);
   }
 
+  /** Does the client take a packet of so many bytes [MQTT-3.1.2-24]? */
+  fits(length: number): boolean {
+    return this.maxPacket === 0 || length <= this.maxPacket;
+  }
+
   /** The topic as the client knows it. */
   unmount(topic: string): string {
-    const prefix = this.client?.mountpoint ?? "";
-    return prefix !== "" && topic.startsWith(prefix) ? topic.slice(prefix.length) : topic;
+    return unmountTopic(this.client?.mountpoint ?? "", topic);
   }
 
   /** A filter of the client's with its mountpoint, behind the share prefix if there is one. */
@@ -360,11 +363,7 @@ export class Channel {
   /** End the connection: reason to the client (5.0), shutdown reason for the statistics, will by the rules. */
   close(code: number, reason: string, why?: string): void {
     if (this.phase === "closed") return;
-    if (this.phase === "connected" && this.version === 5) {
-      const text = this.problemInfo && why !== undefined ? { reasonString: why } : undefined;
-      this.sendPacket(encodeDisconnect(5, code, text));
-      this.broker.metrics.disconnectSent++;
-    }
+    if (this.phase === "connected" && this.version === 5) sendDisconnect(this, code, why);
     if (why !== undefined)
       this.broker.log.info("connection closed", { clientid: this.client?.clientId, ip: this.out.transport.ip, reason, why });
     this.end(reason);

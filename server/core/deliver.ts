@@ -73,7 +73,7 @@ export class Delivery {
     for (let i = 0; i < subs.length; i++) {
       const s = subs[i] as Subscription;
       const to = s.session.channel;
-      if (to === null || to.rawForm !== form || s.subIds !== null || s.nl || to.out.blocked) {
+      if (to === null || to.rawForm !== form || s.subIds !== null || s.nl || to.out.blocked || s.index < 0) {
         m ??= messageOf(ch, route.topic, frame);
         if (s.index >= 0) n += this.toSubscription(s, m);
       } else {
@@ -143,7 +143,7 @@ export class Delivery {
   /** May one more message go out? Not before those that an earlier connection left unacknowledged. */
   #windowOpen(session: Session): boolean {
     const w = session.inflight;
-    return w === null || (w.sent < session.maxInflight && !w.exhausted && w.unsent < 0);
+    return w === null || (w.sent < session.maxInflight && !w.exhausted && !w.behind);
   }
 
   /** Put into the inflight window and write. `seq` > 0: a queued delivery that is already journalled. */
@@ -163,6 +163,8 @@ export class Delivery {
     const fresh = session.inflight === null;
     const id = session.window().push(m, terms, seq, broker.mono);
     if (fresh) planRetry(ch);
+    // A promise, too: after a restart that knows nothing of it, it would come again under another identifier [MQTT-4.3.3-10].
+    if (key !== 0 && terms.qos === 2) ch.out.holdsAcks = true;
     if (key !== 0 && queued) sessions.sent(key, seq, id);
     else if (key !== 0) sessions.enqueue(key, seq, m, terms.qos, id, terms.subIds, terms.retain);
     if (own === null) this.#write(session, ch, m, terms, id);
@@ -215,7 +217,7 @@ export class Delivery {
     const ch = session.channel;
     if (ch === null || !ch.ready) return;
     const w = session.inflight;
-    if (w !== null && w.unsent >= 0 && !this.#sendAgain(session, ch, w)) return;
+    if (w?.behind && !this.#sendAgain(session, ch, w)) return;
     const q = session.mqueue;
     if (q === null) return;
     while (q.length > 0 && ch.ready && !ch.out.blocked) {

@@ -46,7 +46,7 @@ export type HookPoint = keyof HookPoints;
  * user name nor password (EMQ X 3.1 asked nobody about those).
  */
 export interface HookFilter {
-  retained?: boolean;
+  retained?: true;
   prefix?: string;
   anonymous?: boolean;
 }
@@ -95,7 +95,9 @@ export class Hooks {
     const list = this.at[point] as HookHandler<P>[] | undefined;
     if (!list) throw new Error(`unknown hook point ${point}`);
     this.remove(point, id);
-    const handler: HookHandler<P> = { id, priority, filter, fn, failures: 0 };
+    // Plugins from files are not held to the types: `retained: false` narrows nothing.
+    const narrows = filter !== null && (filter.retained === true || filter.prefix !== undefined || filter.anonymous === true);
+    const handler: HookHandler<P> = { id, priority, filter: narrows ? filter : null, fn, failures: 0 };
     const i = list.findIndex((h) => h.priority < priority);
     list.splice(i < 0 ? list.length : i, 0, handler);
     this.#summarize();

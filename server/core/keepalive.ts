@@ -65,10 +65,20 @@ function forgetUnreleased(ch: Channel, session: Session): void {
 
 /** CONNECT is accepted: how long may the client be silent? */
 export function planKeepalive(ch: Channel, p: ConnectPacket, client: ClientInfo): void {
-  const seconds = p.version === 5 && client.zone.serverKeepalive > 0 ? client.zone.serverKeepalive : p.keepalive;
+  const seconds = p.version === 5 ? keepaliveFor(p, client) : p.keepalive;
   // keepalive * 2 * backoff: with the default 0.75 the one and a half of [MQTT-3.1.2-22].
   ch.keepaliveMs = Math.round(seconds * 2000 * client.zone.keepaliveBackoff);
   if (ch.keepaliveMs > 0) ch.broker.plan(ch, later(ch.lastRecv, ch.keepaliveMs));
+}
+
+/**
+ * What a client of 5.0 is held to, seconds: the zone's fixed value, or its own within the zone's maximum (0, for ever, is above any).
+ * 3.x clients cannot be told another value than theirs, so theirs stands.
+ */
+export function keepaliveFor(p: ConnectPacket, client: ClientInfo): number {
+  const { serverKeepalive, maxServerKeepalive: max } = client.zone;
+  if (serverKeepalive > 0) return serverKeepalive;
+  return max > 0 && (p.keepalive === 0 || p.keepalive > max) ? max : p.keepalive;
 }
 
 /** The first message is in flight. */

@@ -15,6 +15,9 @@ import { termsOf } from "./terms.ts";
 import type { ClientInfo, SubscribeOptions } from "./types.ts";
 import { holdWill, publishWill, takeWill } from "./will.ts";
 
+/** Subscriptions of an ended session that are taken out of the router in one turn of the event loop. */
+const UNROUTE_SLICE = 1000;
+
 export class Registry {
   /** Every session by client id, in order of creation; offline ones included. */
   readonly sessions = new Map<string, Session>();
@@ -23,7 +26,10 @@ export class Registry {
 
   constructor(private readonly broker: Broker) {}
 
-  /** The session of a new connection [MQTT-3.1.2-4 to -6]. Whoever held the client id is disconnected first [MQTT-3.1.4-3]. */
+  /**
+   * The session of a new connection [MQTT-3.1.2-4 to -6]. Whoever held the client id is disconnected first [MQTT-3.1.4-3]. The
+   * caller runs session.created or session.resumed, once the client is connected and can be sent away again.
+   */
   open(ch: Channel, client: ClientInfo, p: ConnectPacket, expiry: number): { session: Session; present: boolean } {
     const { broker } = this;
     const old = this.sessions.get(client.clientId);
@@ -33,21 +39,17 @@ export class Registry {
       old.channel.close(RC.SESSION_TAKEN_OVER, p.cleanStart ? "discarded" : "conflict");
     }
     const alive = this.sessions.get(client.clientId);
-    const present = alive !== undefined && !p.cleanStart && alive.receive === null;
+    const present = alive !== undefined && !p.cleanStart;
     if (alive !== undefined && !present) {
       broker.metrics.sessionsDiscarded++;
       this.terminate(alive, "discarded");
     }
     const session = present ? alive : new Session(client.clientId, client.zone, client.version, broker.now, broker.held);
     this.#attach(session, ch, client, p, expiry, present);
-    const { hooks, metrics } = broker;
-    if (present) {
-      metrics.sessionsResumed++;
-      hooks.run("session.resumed", client.clientId);
-    } else {
-      metrics.sessionsCreated++;
+    if (present) broker.metrics.sessionsResumed++;
+    else {
+      broker.metrics.sessionsCreated++;
       this.sessions.set(client.clientId, session);
-      hooks.run("session.created", client.clientId);
     }
     return { session, present };
   }
@@ -147,9 +149,10 @@ export class Registry {
       session.cancelExpiry = broker.after(session.expiry * 1000, () => this.#expire(session));
     }
     const delayed = will !== null && will.delay > 0 ? will : null;
-    broker.store.sessions.open(session.storeKey, session.meta(delayed));
     if (delayed !== null) holdWill(broker, session, delayed, delayed.delay * 1000);
     else if (will !== null) publishWill(broker, session, will);
+    // A hook may have ended it.
+    if (!session.terminated) broker.store.sessions.open(session.storeKey, session.meta(delayed));
   }
 
   #expire(session: Session): void {
@@ -165,7 +168,7 @@ export class Registry {
     session.cancelExpiry?.();
     session.cancelExpiry = null;
     const will = takeWill(session);
-    for (const s of session.subscriptions()) broker.router.remove(s);
+    this.#unroute(session.subscriptions()[Symbol.iterator]());
     session.clearSubscriptions();
     if (this.sessions.get(session.clientId) === session) this.sessions.delete(session.clientId);
     if (session.storeKey !== 0) this.#forget(session);
@@ -174,10 +177,22 @@ export class Registry {
     session.mqueue?.clear();
     session.inflight = null;
     session.mqueue = null;
+    if (session.receive !== null) return;
     // The session's end is the latest time for its will [MQTT-3.1.2-10].
     if (will !== null) publishWill(broker, session, will);
     broker.metrics.sessionsTerminated++;
     broker.hooks.run("session.terminated", session.clientId, reason);
+  }
+
+  /** A part of the subscriptions in each turn: a session may have hundreds of thousands. To the ended session nothing is delivered. */
+  #unroute(subs: Iterator<Subscription>): void {
+    const { broker } = this;
+    for (let i = 0; i < UNROUTE_SLICE; i++) {
+      const next = subs.next();
+      if (next.done) return;
+      broker.router.remove(next.value);
+    }
+    void broker.nextTurn().then(() => this.#unroute(subs));
   }
 
   #redispatch(session: Session): void {
@@ -191,10 +206,11 @@ export class Registry {
     }
     if (session.mqueue !== null)
       for (const { terms, message } of session.mqueue) if (terms.share !== null) lost.push({ share: terms.share, m: message });
-    const { node, random, delivery } = this.broker;
+    const { node, random, delivery, router } = this.broker;
     for (const { share, m } of lost) {
-      const s = share.pick(node.sharedStrategy, m.from, random, session);
-      if (s !== null) delivery.toSubscription(s, m);
+      // The group may have been empty in the meantime: then it is another one.
+      const s = router.group(share.filter, share.name)?.pick(node.sharedStrategy, m.from, random, session);
+      if (s) delivery.toSubscription(s, m);
     }
   }
 
@@ -226,7 +242,7 @@ export class Registry {
     session.removeSubscription(s);
     broker.router.remove(s);
     if (session.storeKey !== 0) broker.store.sessions.unsubscribe(session.storeKey, s.fullFilter);
-    broker.hooks.run("session.unsubscribed", session.clientId, s.fullFilter);
+    if (session.receive === null) broker.hooks.run("session.unsubscribed", session.clientId, s.fullFilter);
     return true;
   }
 

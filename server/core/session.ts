@@ -173,3 +173,8 @@ export function mountFilter(mountpoint: string, fullFilter: string): string {
   if (shared === null || shared.group === null) return mountpoint + fullFilter;
   return fullFilter.slice(0, fullFilter.length - shared.filter.length) + mountpoint + shared.filter;
 }
+
+/** A topic as the clients of that mountpoint know it. */
+export function unmountTopic(mountpoint: string, topic: string): string {
+  return mountpoint !== "" && topic.startsWith(mountpoint) ? topic.slice(mountpoint.length) : topic;
+}

@@ -8,8 +8,59 @@
 interface Node<T> {
   /** Levels between the key in the parent and this node's own children and value, joined by "/"; null = none, "" = one empty level. */
   skip: string | null;
+  /** The one child that is no wildcard and its key, in place of a map that most nodes would make for one entry. */
+  key: string;
+  only: Node<T> | null;
+  /** Two or more children that are no wildcards. */
   children: Map<string, Node<T>> | null;
+  plus: Node<T> | null;
+  hash: Node<T> | null;
   value: T | null;
+}
+
+function newNode<T>(skip: string | null, value: T | null): Node<T> {
+  return { skip, key: "", only: null, children: null, plus: null, hash: null, value };
+}
+
+function childOf<T>(node: Node<T>, key: string): Node<T> | null {
+  if (key === "+") return node.plus;
+  if (key === "#") return node.hash;
+  if (node.only !== null) return node.key === key ? node.only : null;
+  return node.children === null ? null : (node.children.get(key) ?? null);
+}
+
+function setChild<T>(node: Node<T>, key: string, child: Node<T>): void {
+  if (key === "+") node.plus = child;
+  else if (key === "#") node.hash = child;
+  else if (node.children !== null) node.children.set(key, child);
+  else if (node.only === null || node.key === key) {
+    node.key = key;
+    node.only = child;
+  } else {
+    node.children = new Map([
+      [node.key, node.only],
+      [key, child],
+    ]);
+    node.only = null;
+  }
+}
+
+function removeChild<T>(node: Node<T>, key: string): void {
+  if (key === "+") node.plus = null;
+  else if (key === "#") node.hash = null;
+  else if (node.only !== null) node.only = null;
+  else if (node.children?.delete(key) === true && node.children.size === 1) {
+    for (const [k, child] of node.children) {
+      node.key = k;
+      node.only = child;
+    }
+    node.children = null;
+  }
+}
+
+function childCount<T>(node: Node<T>): number {
+  const literal = node.only !== null ? 1 : (node.children?.size ?? 0);
+  return literal + (node.plus === null ? 0 : 1) + (node.hash === null ? 0 : 1);
 }
 
 /** How much a look-up may do before it gives up. */
@@ -20,9 +71,9 @@ export interface Budget {
 }
 
 export class Trie<T extends object> {
-  readonly #root: Node<T> = { skip: null, children: null, value: null };
+  readonly #root: Node<T> = newNode<T>(null, null);
   size = 0;
-  /** Nodes that `match` has looked at so far. */
+  /** Nodes that `match` has looked at so far, and nodes and levels that `select` has. */
   steps = 0;
 
   set(path: string, value: T): void {
@@ -32,10 +83,9 @@ export class Trie<T extends object> {
     while (at >= 0) {
       const level = levelAt(path, at);
       const rest = behind(path, at + level.length);
-      node.children ??= new Map();
-      let next = node.children.get(level);
-      if (next === undefined) {
-        node.children.set(level, { skip: rest < 0 ? null : path.slice(rest), children: null, value });
+      let next = childOf(node, level);
+      if (next === null) {
+        setChild(node, level, newNode(rest < 0 ? null : path.slice(rest), value));
         this.size++;
         return;
       }
@@ -44,7 +94,7 @@ export class Trie<T extends object> {
         const same = commonLevels(next.skip, path, rest);
         if (same < next.skip.length) {
           next = split(next, same);
-          node.children.set(level, next);
+          setChild(node, level, next);
         }
         if (same >= 0) at = behind(path, rest + same);
       }
@@ -60,8 +110,8 @@ export class Trie<T extends object> {
     let node = this.#root;
     for (let at = 0; at >= 0; ) {
       const level = levelAt(path, at);
-      const next = node.children?.get(level);
-      if (next === undefined) return;
+      const next = childOf(node, level);
+      if (next === null) return;
       at = behind(path, at + level.length);
       if (next.skip !== null) {
         if (commonLevels(next.skip, path, at) !== next.skip.length) return;
@@ -74,13 +124,12 @@ export class Trie<T extends object> {
     if (node.value === null) return;
     node.value = null;
     this.size--;
-    if (node.children !== null) {
+    if (childCount(node) > 0) {
       join(node);
       return;
     }
     const parent = parents.pop() as Node<T>;
-    parent.children?.delete(keys.pop() as string);
-    if (parent.children?.size === 0) parent.children = null;
+    removeChild(parent, keys.pop() as string);
     if (parent !== this.#root && parent.value === null) join(parent);
   }
 
@@ -96,28 +145,26 @@ export class Trie<T extends object> {
       steps++;
       const depth = matchSkip(node, levels, depths.pop() as number, found);
       if (depth < 0) continue;
-      const children = node.children;
       // "a/#" matches "a" too: the multi-level wildcard includes the parent level.
       const hidden = depth === 0 && topic.charCodeAt(0) === 36;
-      const hash = hidden ? undefined : children?.get("#");
+      const hash = hidden ? null : node.hash;
       if (depth === levels.length) {
         if (node.value !== null) found.push(node.value);
-        if (hash?.value) found.push(hash.value);
+        if (hash !== null && hash.value !== null) found.push(hash.value);
         continue;
       }
-      if (children === null) continue;
       // Taken from the end: the exact level comes first.
-      if (hash !== undefined) {
+      if (hash !== null) {
         nodes.push(hash);
         depths.push(ALL);
       }
-      const plus = hidden ? undefined : children.get("+");
-      if (plus !== undefined) {
-        nodes.push(plus);
+      if (node.plus !== null && !hidden) {
+        nodes.push(node.plus);
         depths.push(depth + 1);
       }
-      const exact = children.get(levels[depth] as string);
-      if (exact !== undefined) {
+      const level = levels[depth] as string;
+      const exact = node.only !== null ? (node.key === level ? node.only : null) : (node.children?.get(level) ?? null);
+      if (exact !== null) {
         nodes.push(exact);
         depths.push(depth + 1);
       }
@@ -136,7 +183,9 @@ export class Trie<T extends object> {
     for (let node = nodes.pop(); node !== undefined; node = nodes.pop()) {
       const before = depths.pop() as number;
       const depth = selectSkip(node, levels, before);
-      visited += depth > before ? 1 + depth - before : 1;
+      const steps = depth > before ? 1 + depth - before : 1;
+      this.steps += steps;
+      visited += steps;
       if (visited > budget.visited) return null;
       if (depth === NO) continue;
       const level = depth === ALL ? "#" : levels[depth];
@@ -144,19 +193,24 @@ export class Trie<T extends object> {
         found.push(node.value);
         if (found.length > budget.found) return null;
       }
-      if (node.children === null || level === undefined) continue;
+      if (level === undefined) continue;
       if (level !== "+" && level !== "#") {
-        const next = node.children.get(level);
-        if (next === undefined) continue;
+        const next = childOf(node, level);
+        if (next === null) continue;
         nodes.push(next);
         depths.push(depth + 1);
         continue;
       }
-      for (const [name, next] of node.children) {
-        if (depth === 0 && name.startsWith("$")) continue;
+      const below = level === "#" ? ALL : depth + 1;
+      const take = (name: string, next: Node<T>): void => {
+        if (depth === 0 && name.startsWith("$")) return;
         nodes.push(next);
-        depths.push(level === "#" ? ALL : depth + 1);
-      }
+        depths.push(below);
+      };
+      if (node.only !== null) take(node.key, node.only);
+      if (node.children !== null) for (const [name, next] of node.children) take(name, next);
+      if (node.plus !== null) take("+", node.plus);
+      if (node.hash !== null) take("#", node.hash);
     }
     return found;
   }
@@ -226,14 +280,20 @@ function split<T>(node: Node<T>, same: number): Node<T> {
   const rest = same < 0 ? skip : skip.slice(same + 1);
   const key = levelAt(rest, 0);
   node.skip = key.length === rest.length ? null : rest.slice(key.length + 1);
-  return { skip: same < 0 ? null : skip.slice(0, same), children: new Map([[key, node]]), value: null };
+  const above = newNode<T>(same < 0 ? null : skip.slice(0, same), null);
+  setChild(above, key, node);
+  return above;
 }
 
 /** A node without a value and with one child becomes one with it. */
 function join<T>(node: Node<T>): void {
-  if (node.children?.size !== 1) return;
-  const [[key, child]] = [...node.children] as [[string, Node<T>]];
+  if (childCount(node) !== 1) return;
+  const [key, child] = node.plus !== null ? ["+", node.plus] : node.hash !== null ? ["#", node.hash] : [node.key, node.only as Node<T>];
   node.skip = [node.skip, key, child.skip].filter((s) => s !== null).join("/");
+  node.key = child.key;
+  node.only = child.only;
   node.children = child.children;
+  node.plus = child.plus;
+  node.hash = child.hash;
   node.value = child.value;
 }

@@ -10,6 +10,8 @@ import type { Clock } from "./ports.ts";
 const SHARE_MS = 10;
 
 const MANY = 256;
+/** Bytes of a chunk between two looks. */
+const STRIDE = 4096;
 
 export class Turn {
   /** When this turn was looked at first. */
@@ -25,20 +27,20 @@ export class Turn {
     private readonly defer: (fn: () => void) => void,
   ) {}
 
-  /** Has it had its share? `bytes` of the chunk in hand are done: every connection with output may have been sent all of them. */
-  spent(bytes: number): boolean {
-    if (bytes * this.pool.dirty.length > this.pool.budget) return true;
+  /**
+   * A chunk that began at `start` is handled up to `pos`. Where to look again; -1 = this turn has had its share.
+   * Every connection with output may have been sent all of it so far; with output to many, each packet is work for many.
+   */
+  look(pos: number, start: number): number {
+    const dirty = this.pool.dirty.length;
+    if ((pos - start) * dirty > this.pool.budget) return -1;
     const now = this.clock.mono();
     if (this.#at === NO_MONO) {
       this.#at = now;
       this.defer(this.#over);
     }
-    return between(this.#at, now) > SHARE_MS;
-  }
-
-  /** Bytes of a chunk after which to look again: with output to many, each packet is work for many. */
-  get stride(): number {
-    return this.pool.dirty.length > MANY ? 1 : 4096;
+    if (between(this.#at, now) > SHARE_MS) return -1;
+    return pos + (dirty > MANY ? 1 : STRIDE);
   }
 
   next(): Promise<void> {

@@ -1,5 +1,9 @@
-/** A subscriber inside the process: no socket, no protocol, no limits of its own. For event streams and plugins. */
-
+/**
+ * A subscriber inside the process: no socket, no protocol, no limits of its own. For event streams and plugins.
+ *
+ * Its client id is a label, in a space of its own: it is in nobody's way when a client, or another virtual one, has the same, and no
+ * session hook speaks of it.
+ */
 import { wordsOf } from "../lib/errors.ts";
 import type { Broker } from "./broker.ts";
 import type { Message } from "./message.ts";
@@ -14,8 +18,6 @@ export class VirtualClient {
     readonly clientId: string,
     onMessage: (m: Message, filter: string) => void,
   ) {
-    const old = broker.sessions.get(clientId);
-    if (old !== undefined) throw new Error(`client id ${clientId} is in use`);
     this.#session = new Session(clientId, broker.zone("internal"), 5, broker.now, broker.held);
     this.#session.receive = (m, filter) => {
       try {

@@ -40,13 +40,6 @@ export function parseDuration(text: string): number {
   return Math.round(ms);
 }
 
-/** The largest unit that divides: 90000 -> "90s", 3600000 -> "1h". */
-export function printDuration(ms: number): string {
-  if (ms === 0) return "0s";
-  const [unit, size] = DURATION_UNITS.find(([, n]) => ms % n === 0) ?? ["ms", 1];
-  return `${ms / size}${unit}`;
-}
-
 const BYTE_UNITS: ReadonlyMap<string, number> = new Map([
   ["", 1],
   ["b", 1],

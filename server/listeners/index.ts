@@ -6,8 +6,7 @@ import type { ListenerDeps } from "./link.ts";
 import { Listener } from "./listener.ts";
 import { stampOf } from "./tls.ts";
 
-export { ListenerError } from "./errors.ts";
-export type { ChannelLike, ListenerDeps } from "./link.ts";
+export type { ListenerDeps } from "./link.ts";
 
 /** How often the certificate files are looked at. */
 const WATCH_MS = 10_000;

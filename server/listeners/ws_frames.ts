@@ -4,11 +4,11 @@
  */
 import { copyBytes } from "../lib/bytes.ts";
 
-export const CONTINUATION = 0;
-export const TEXT = 1;
+const CONTINUATION = 0;
+const TEXT = 1;
 export const BINARY = 2;
-export const CLOSE = 8;
-export const PING = 9;
+const CLOSE = 8;
+const PING = 9;
 export const PONG = 10;
 
 const FIN = 0x80;

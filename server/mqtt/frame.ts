@@ -65,13 +65,30 @@ export function writeVarInt(out: Uint8Array, at: number, value: number): number 
 }
 
 /**
- * Are the flags of the fixed header those the specification wants for this type [MQTT-2.1.3-1]? PUBLISH always passes
- * (`readPublish` looks at its QoS), type 0 never.
+ * Are the flags of the fixed header those the specification wants for this type [MQTT-2.1.3-1], and is it a type at all? PUBLISH
+ * always passes (`readPublish` looks at its QoS), type 0 never. MQTT 3.1 "does not use" the flags that later versions reserve, and
+ * sends PUBREL, SUBSCRIBE and UNSUBSCRIBE with QoS 1 and perhaps DUP (its section 2.1). `version` 0: CONNECT, whose own version
+ * decides, is yet to come.
  */
-export function checkFlags(firstByte: number): boolean {
+export function checkFlags(firstByte: number, version: ProtocolVersion | 0): boolean {
+  return (GOOD[version] as Uint8Array)[firstByte] === 1;
+}
+
+function isGood(firstByte: number, version: ProtocolVersion | 0): boolean {
   const type = firstByte >> 4;
   const flags = firstByte & 0x0f;
+  if (version === 0) return type === CONNECT;
   if (type === PUBLISH) return true;
-  if (type === PUBREL || type === SUBSCRIBE || type === UNSUBSCRIBE) return flags === 2;
-  return type !== 0 && flags === 0;
+  // 3.x ends with DISCONNECT.
+  if (type === 0 || (type === AUTH && version !== 5)) return false;
+  const wanted = type === PUBREL || type === SUBSCRIBE || type === UNSUBSCRIBE ? 2 : 0;
+  if (version === 3) return wanted === 0 || (flags & 6) === wanted;
+  return flags === wanted;
+}
+
+/** The answers by version: one look for each packet that comes in. */
+const GOOD: Readonly<Record<ProtocolVersion | 0, Uint8Array>> = { 0: goodBytes(0), 3: goodBytes(3), 4: goodBytes(4), 5: goodBytes(5) };
+
+function goodBytes(version: ProtocolVersion | 0): Uint8Array {
+  return Uint8Array.from({ length: 256 }, (_, byte) => (isGood(byte, version) ? 1 : 0));
 }

@@ -101,7 +101,7 @@ export function reasonName(code: number): string {
 }
 
 /** Return codes of CONNACK in MQTT 3.1.1 (table 3.1). */
-export const CONNACK_V3 = {
+const CONNACK_V3 = {
   ACCEPTED: 0,
   UNACCEPTABLE_PROTOCOL_VERSION: 1,
   IDENTIFIER_REJECTED: 2,

@@ -11,8 +11,7 @@ import type { AnyPlugin, PluginServices } from "./plugin.ts";
 import type { ServiceName } from "./services.ts";
 import { type PluginConfigRow, PluginError, PluginSettings, type SettingChanges, type SettingSource } from "./settings.ts";
 
-export type { ManagedBroker } from "./plugin_broker.ts";
-export { type PluginConfigRow, PluginError, type PluginErrorKind, type SettingChanges, type SettingSource } from "./settings.ts";
+export { type PluginConfigRow, PluginError, type SettingChanges, type SettingSource } from "./settings.ts";
 
 /** The configuration, as far as plugins go. */
 export interface PluginConfiguration {

@@ -68,7 +68,7 @@ export function packProperties(p: PublishProperties | null): string | null {
   return JSON.stringify(json);
 }
 
-export function readProperties(text: string): PublishProperties {
+function readProperties(text: string): PublishProperties {
   const j = JSON.parse(text) as PropertiesJson;
   const p: PublishProperties = {};
   if (j.f !== undefined) p.payloadFormat = j.f;

@@ -60,8 +60,7 @@ export class DeliveryRows {
 
   enqueue(key: number, seq: number, m: Message, qos: QoS, packetId: number, subIds: number[] | null, retain: boolean): void {
     // Once per delivery: there is no row of that seq, nor will there be another.
-    const s = this.#slot(key, seq);
-    this.#turn(s, INSERT);
+    const s = this.#slot(key, seq, INSERT);
     this.#message[s] = this.#messages.hold(m);
     this.#flags[s] = packetId === 0 ? packFlags(qos, retain) : packFlags(qos, retain) | SENT;
     this.#packet[s] = packetId;
@@ -77,12 +76,14 @@ export class DeliveryRows {
   }
 
   done(key: number, seq: number, m: Message): void {
-    const before = this.#slots.n;
-    const s = this.#slot(key, seq);
-    const op = this.#op[s] as number;
-    if (s === before || op === UPDATE) this.#turn(s, DELETE);
-    else if (op === INSERT) this.#turn(s, NONE);
-    else return;
+    const known = this.#slots.n;
+    const s = this.#slot(key, seq, DELETE);
+    if (s < known) {
+      const op = this.#op[s] as number;
+      if (op === NONE || op === DELETE) return;
+      this.#op[s] = op === INSERT ? NONE : DELETE;
+      if (op === INSERT) this.#none++;
+    }
     this.#messages.release(m);
     if (this.#none >= CLEAR_FROM && this.#none * 2 > this.#slots.n) this.#clear();
   }
@@ -141,27 +142,19 @@ export class DeliveryRows {
   }
 
   #change(key: number, seq: number, state: number, packetId: number): void {
-    const before = this.#slots.n;
-    const s = this.#slot(key, seq);
+    const s = this.#slot(key, seq, UPDATE);
     const op = this.#op[s] as number;
-    if (s === before) this.#turn(s, UPDATE);
-    else if (op === NONE || op === DELETE) return;
+    if (op === NONE || op === DELETE) return;
     this.#flags[s] = ((this.#flags[s] as number) & FLAGS) | state;
     if (packetId !== 0) this.#packet[s] = packetId;
   }
 
-  #turn(s: number, op: number): void {
-    if (this.#op[s] === NONE) this.#none--;
-    if (op === NONE) this.#none++;
-    this.#op[s] = op;
-  }
-
-  #slot(key: number, seq: number): number {
-    const before = this.#slots.n;
+  /** The entry of a delivery; a new one has the effect `op`. */
+  #slot(key: number, seq: number, op: number): number {
+    const known = this.#slots.n;
     const s = this.#slots.claim(key, seq);
-    if (s === before) {
-      this.#op.push(NONE);
-      this.#none++;
+    if (s === known) {
+      this.#op.push(op);
       this.#flags.push(0);
       this.#packet.push(0);
       this.#message.push(0);

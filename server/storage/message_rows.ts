@@ -29,9 +29,14 @@ export class MessageRows {
   /** One more delivery needs the message; returns its id. */
   hold(m: Message): number {
     if (m.storeId === 0) {
-      m.storeId = this.#free.pop() ?? this.#nextId++;
+      if (this.#free.length === 0) {
+        m.storeId = this.#nextId++;
+        this.#fresh.push(m);
+      } else {
+        m.storeId = this.#free.pop() as number;
+        this.#fresh[m.storeId - this.#firstFresh] = m;
+      }
       m.storeRefs = 0;
-      this.#fresh[m.storeId - this.#firstFresh] = m;
       this.#freshBytes += bytesOf(m);
     }
     m.storeRefs++;

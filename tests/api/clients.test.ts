@@ -28,6 +28,12 @@ beforeAll(async () => {
 });
 afterAll(() => node.stop());
 
+/** Its session is no more when it resolves. */
+async function gone(client: MqttClient, id: string): Promise<void> {
+  await client.endAsync();
+  while (node.node.broker.sessions.has(id)) await Bun.sleep(1);
+}
+
 describe("refusals", () => {
   const routes = [
     "/connections",
@@ -213,7 +219,7 @@ describe("connections", () => {
     expect((await node.ask("DELETE", "/connections/cached/acl/cache/two")).text).toBe('{"code":0}');
     expect(await topics()).toEqual([]);
     expect((await node.ask("DELETE", "/connections/cached/acl")).text).toBe('{"code":0}');
-    await client.endAsync();
+    await gone(client, "cached");
   });
 
   test("a cleaned cache is asked again at the very next PUBLISH, also to the topic that was published to last", async () => {
@@ -236,6 +242,7 @@ describe("connections", () => {
       expect(asked).toBe(times);
     }
     takeBack();
+    await gone(client, "asked-again");
   });
 });
 

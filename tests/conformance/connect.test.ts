@@ -91,6 +91,89 @@ describe("CONNECT", () => {
     ]);
   });
 
+  test("max_server_keepalive: who asks for more, or for none, is told and held to it; 3.x keeps its own [MQTT-3.1.2-21]", () => {
+    const kit = new TestKit({ zone: { maxServerKeepalive: 100 } });
+    const asks = (version: 4 | 5, keepalive: number) => {
+      const c = kit.client(version).connect(`${version}/${keepalive}`, { keepalive });
+      const [ack] = c.take() as { properties?: Record<string, unknown> }[];
+      return [ack?.properties?.serverKeepAlive, c.channel.keepaliveMs];
+    };
+    expect(asks(5, 60)).toEqual([undefined, 90_000]);
+    expect(asks(5, 100)).toEqual([undefined, 150_000]);
+    expect(asks(5, 101)).toEqual([100, 150_000]);
+    expect(asks(5, 0)).toEqual([100, 150_000]);
+    expect(asks(4, 600)).toEqual([undefined, 900_000]);
+    expect(asks(4, 0)).toEqual([undefined, 0]);
+    // A fixed value goes before.
+    kit.zone.serverKeepalive = 300;
+    expect(asks(5, 10)).toEqual([300, 450_000]);
+  });
+
+  test("3.1 does not use the bits of CONNECT that later versions reserve", () => {
+    const body = [0, 6, ...Buffer.from("MQIsdp"), 3, 3, 0, 0, 0, 1, 97];
+    const c = new TestKit().client(3).raw([0x14, body.length, ...body]);
+    expect(c.take()).toMatchObject([{ cmd: "connack", returnCode: 0 }]);
+    const v4 = [0, 4, ...Buffer.from("MQTT"), 4, 2, 0, 0, 0, 1, 97];
+    const d = new TestKit().client(4).raw([0x14, v4.length, ...v4]);
+    expect(d.transport.ended).toBe(true);
+    expect(d.take()).toEqual([]);
+  });
+
+  test("a client's Maximum Packet Size counts for every packet [MQTT-3.1.2-24]", () => {
+    const kit = new TestKit({ zone: { maxTopicAlias: 7 } });
+    const connack = (maximumPacketSize: number, more: Record<string, unknown> = {}) => {
+      const c = kit.client(5).connect("c", { properties: { maximumPacketSize, requestResponseInformation: true, ...more } });
+      const bytes = c.transport.chunks.reduce((n, chunk) => n + chunk.length, 0);
+      expect(bytes).toBeLessThanOrEqual(maximumPacketSize);
+      return { bytes, ended: c.transport.ended, packets: c.take() as { reasonCode?: number; properties?: Record<string, unknown> }[] };
+    };
+    expect(connack(100).packets[0]?.properties).toMatchObject({ responseInformation: "response/c", retainAvailable: true });
+    // What may be left out is left out.
+    const small = connack(20);
+    expect(small).toMatchObject({ ended: false, packets: [{ reasonCode: 0 }] });
+    expect(small.packets[0]?.properties).toEqual({ receiveMaximum: 100, maximumPacketSize: 1048576, topicAliasMaximum: 7 });
+    // The rest must not be: the client hears why it cannot be let in, as long as that fits.
+    expect(connack(10)).toMatchObject({ ended: true, packets: [{ reasonCode: 0x95 }] });
+    expect(connack(4)).toMatchObject({ ended: true, packets: [] });
+    expect(kit.broker.sessions.size).toBe(1);
+  });
+
+  test("a reason string goes only where it fits [MQTT-3.2.2-19], [MQTT-3.14.2-3]", () => {
+    for (const [maximumPacketSize, text] of [
+      [100, "topic name"],
+      [16, undefined],
+    ] as const) {
+      const kit = new TestKit({ zone: { maxAwaitingRel: 0, maxPacketSize: 0 } });
+      const c = kit.connected("c", 5, { properties: { maximumPacketSize } });
+      c.raw([0x30, 6, 0, 3, ...Buffer.from("a/+"), 0]);
+      const [packet] = c.take() as { reasonCode: number; properties?: { reasonString?: string } }[];
+      expect(packet?.reasonCode).toBe(0x90);
+      expect(packet?.properties?.reasonString).toBe(text as string);
+      kit.banned.add({ who: "b", as: "client_id", reason: null, desc: null, by: null, until: null });
+      const [refused] = kit
+        .client(5)
+        .connect("b", { properties: { maximumPacketSize: maximumPacketSize - 6 } })
+        .take() as (typeof packet)[];
+      expect(refused?.reasonCode).toBe(0x8a);
+      expect(refused?.properties?.reasonString).toBe((text && "banned") as string);
+    }
+  });
+
+  test("an acknowledgement that does not fit ends the connection, without a DISCONNECT that does not fit either", () => {
+    const kit = new TestKit({ zone: { maxAwaitingRel: 0, maxPacketSize: 0 } });
+    const c = kit.connected("c", 5, { properties: { maximumPacketSize: 5 } });
+    c.publish("t", "x", 1);
+    expect(c.take()).toMatchObject([{ cmd: "puback", reasonCode: 0x10 }]);
+    c.channel.maxPacket = 4;
+    c.publish("t", "x", 1);
+    expect(c.take().map((p) => p.cmd)).toEqual(["disconnect"]);
+    const d = kit.connected("d", 5, { properties: { maximumPacketSize: 5 } });
+    d.channel.maxPacket = 2;
+    d.publish("t", "x", 1);
+    expect(d.take()).toEqual([]);
+    expect(d.transport.ended).toBe(true);
+  });
+
   test("response information is given when asked for [MQTT-3.1.2-28]", () => {
     const kit = new TestKit();
     const [yes] = kit

@@ -91,6 +91,67 @@ describe("PUBLISH, QoS 0, 1, 2", () => {
     });
   });
 
+  for (const version of [3, 4, 5] as const) {
+    test(`MQTT ${version}: an answer of the wrong kind is a protocol error (1.2), one that came twice is not`, () => {
+      const wrong: [string, 1 | 2, string[]][] = [
+        ["PUBREC for QoS 1", 1, ["pubrec"]],
+        ["PUBACK for QoS 2", 2, ["puback"]],
+        ["PUBCOMP for QoS 1", 1, ["pubcomp"]],
+        ["PUBCOMP before PUBREC", 2, ["pubcomp"]],
+        ["PUBACK behind PUBREC", 2, ["pubrec", "puback"]],
+      ];
+      const answer = (cmd: string): never => ({ cmd, messageId: 1, reasonCode: 0 }) as never;
+      for (const [name, qos, cmds] of wrong) {
+        const kit = new TestKit();
+        const s = kit.connected("s", version);
+        s.subscribe("t", 2).take();
+        kit.connected("p").publish("t", "x", qos);
+        for (const cmd of cmds) {
+          s.take();
+          expect(s.transport.ended).toBe(false);
+          s.send(answer(cmd));
+        }
+        expect([name, s.transport.ended]).toEqual([name, true]);
+        expect(s.take()).toMatchObject(version === 5 ? [{ cmd: "disconnect", reasonCode: 0x82 }] : []);
+      }
+      const kit = new TestKit();
+      const s = kit.connected("s", version);
+      s.subscribe("t", 2).take();
+      kit.connected("p").publish("t", "x", 2);
+      for (const cmd of ["pubrec", "pubrec", "pubcomp", "pubcomp", "puback"]) s.send(answer(cmd));
+      expect(s.transport.ended).toBe(false);
+      expect(kit.broker.sessions.get("s")?.inflightLen).toBe(0);
+    });
+  }
+
+  test("3.1: DUP on PUBREL, SUBSCRIBE and UNSUBSCRIBE (2.1 of 3.1)", () => {
+    const kit = new TestKit();
+    const c = kit.connected("c", 3);
+    c.publish("t", "x", 2, { messageId: 7 });
+    expect(c.take()).toMatchObject([{ cmd: "pubrec" }]);
+    c.raw([0x6a, 2, 0, 7]).raw([0x8a, 6, 0, 1, 0, 1, 97, 1]).raw([0xaa, 5, 0, 2, 0, 1, 97]);
+    expect(c.take().map((p) => p.cmd)).toEqual(["pubcomp", "suback", "unsuback"]);
+    for (const version of [4, 5] as const) {
+      const d = kit.connected("d", version).raw([0x6a, 2, 0, 7]);
+      expect(d.transport.ended).toBe(true);
+    }
+  });
+
+  test("a reserved packet type is refused at its first byte", () => {
+    for (const [version, first] of [
+      [3, 0x0a],
+      [4, 0x00],
+      [5, 0x0f],
+      [3, 0xf0],
+      [4, 0xf0],
+      [4, 0x63],
+    ] as const) {
+      const kit = new TestKit();
+      const c = kit.connected("c", version).raw([first]);
+      expect([version, first, c.transport.ended]).toEqual([version, first, true]);
+    }
+  });
+
   test("PUBACK of 5.0 says when nobody subscribes [MQTT-3.4.2.1]", () => {
     const kit = new TestKit();
     const p = kit.connected("p", 5);
@@ -110,13 +171,44 @@ describe("PUBLISH, QoS 0, 1, 2", () => {
     expect(c.take().map((p) => p.cmd)).toEqual(["pubrec", "publish"]);
   });
 
-  test("a PUBLISH to $share/… is refused, one to any other $ topic is not", () => {
-    const kit = new TestKit();
+  for (const version of [3, 4, 5] as const) {
+    test(`MQTT ${version}: a PUBLISH to $share/… or $queue/… goes nowhere, with an answer; one to any other $ topic is a message`, () => {
+      const kit = new TestKit();
+      const dropped: unknown[] = [];
+      kit.hooks.add("message.dropped", "test", (m, reason, id) => dropped.push([m.topic, reason, id]));
+      const watcher = kit.connected("w");
+      watcher.subscribe("#").subscribe("$queue/x").subscribe("$share/g/x").take();
+      const c = kit.connected("c", version);
+      const code = version === 5 ? { reasonCode: 0x87 } : {};
+      for (const topic of ["$share/g/x", "$queue/x"]) {
+        c.publish(topic, "x", 0).publish(topic, "x", 1, { messageId: 1 }).publish(topic, "x", 2, { messageId: 2 });
+        expect(c.take()).toMatchObject([
+          { cmd: "puback", messageId: 1, ...code },
+          { cmd: "pubrec", messageId: 2, ...code },
+        ]);
+        if (version !== 5) {
+          c.send({ cmd: "pubrel", messageId: 2 });
+          expect(c.take()).toMatchObject([{ cmd: "pubcomp", messageId: 2 }]);
+        }
+      }
+      expect(dropped).toHaveLength(6);
+      expect(dropped[0]).toEqual(["$share/g/x", "shared_topic", "c"]);
+      expect(kit.metrics.messagesDropped).toBe(6);
+      expect(watcher.take()).toEqual([]);
+      c.publish("$other/x", "x", 1);
+      expect(c.take()).toMatchObject([{ cmd: "puback" }]);
+      expect(c.transport.ended).toBe(false);
+    });
+  }
+
+  test("an alias for such a topic is one: its next use goes nowhere too", () => {
+    const kit = new TestKit({ zone: { maxTopicAlias: 2 } });
     const c = kit.connected("c", 5);
-    c.publish("$other/x", "x", 1);
-    expect(c.take()).toMatchObject([{ cmd: "puback" }]);
-    c.publish("$share/g/x", "x", 1);
-    expect(c.take()).toMatchObject([{ cmd: "disconnect", reasonCode: 0x90 }]);
+    c.publish("$share/g/x", "x", 1, { properties: { topicAlias: 1 } }).publish("", "x", 1, { messageId: 2, properties: { topicAlias: 1 } });
+    expect(c.take()).toMatchObject([
+      { cmd: "puback", reasonCode: 0x87 },
+      { cmd: "puback", reasonCode: 0x87 },
+    ]);
   });
 
   test("wildcards and emptiness in a topic name end the connection [MQTT-3.3.2-2]", () => {
@@ -267,6 +359,72 @@ describe("limits advertised and enforced", () => {
       ["disconnect", 0x93],
     ]);
     expect(kit.metrics.qos2Dropped).toBe(1);
+  });
+
+  test("the message beyond it was not taken: sent again later it is a new one", () => {
+    const kit = new TestKit({ zone: { maxAwaitingRel: 1 } });
+    const s = kit.connected("s");
+    s.subscribe("t").take();
+    const persistent = { clean: false, properties: { sessionExpiryInterval: 100 } };
+    kit.connected("c", 5, persistent).publish("t", "1", 2, { messageId: 1 }).publish("t", "2", 2, { messageId: 2 });
+    const c = kit.connected("c", 5, persistent);
+    c.send({ cmd: "pubrel", messageId: 1 }).publish("t", "2", 2, { messageId: 2, dup: true });
+    expect(s.messages().map((m) => m.payload)).toEqual(["1", "2"]);
+  });
+
+  for (const version of [3, 4] as const) {
+    test(`MQTT ${version}: more QoS 2 messages than max_awaiting_rel in one burst: all are taken, the client is read slowly`, () => {
+      const kit = new TestKit({ zone: { maxAwaitingRel: 100 } });
+      const s = kit.connected("s");
+      s.subscribe("t").take();
+      const c = kit.connected("c", version);
+      for (let i = 1; i <= 100; i++) c.publish("t", `${i}`, 2, { messageId: i });
+      expect(c.transport.paused).toBe(false);
+      for (let i = 101; i <= 500; i++) c.publish("t", `${i}`, 2, { messageId: i });
+      expect(c.transport.paused).toBe(true);
+      expect(c.take().map((p) => [p.cmd, p.messageId])).toEqual(Array.from({ length: 500 }, (_, i) => ["pubrec", i + 1]));
+      expect(s.messages().map((m) => m.payload)).toEqual(Array.from({ length: 500 }, (_, i) => `${i + 1}`));
+      // Its PUBRELs come behind: they are read all the same, a while later.
+      kit.pass(200);
+      expect(c.transport.paused).toBe(false);
+      for (let i = 1; i <= 500; i++) c.send({ cmd: "pubrel", messageId: i });
+      expect(c.take()).toHaveLength(500);
+      expect(kit.broker.sessions.get("c")?.awaitingRelLen).toBe(0);
+      expect(kit.metrics.qos2Dropped).toBe(0);
+    });
+  }
+
+  test("messages of a 3.x client without the right are bounded alike, and forgotten in time", () => {
+    const kit = new TestKit({ zone: { maxAwaitingRel: 2 } });
+    kit.hooks.add("client.check_acl", "test", () => ({ verdict: "deny" }));
+    const c = kit.connected("c", 4);
+    for (let i = 1; i <= 3; i++) c.publish("t", "x", 2, { messageId: i });
+    expect(c.take()).toHaveLength(3);
+    expect(c.transport.paused).toBe(true);
+    for (let i = 1; i <= 3; i++) c.send({ cmd: "pubrel", messageId: i });
+    expect(c.take().map((p) => p.cmd)).toEqual(["pubcomp", "pubcomp", "pubcomp"]);
+    expect(kit.metrics.all()["packets/pubrel/missed"]).toBe(0);
+  });
+
+  test("5.0 without the right: PUBREC 0x87 ends the handshake, its identifier is not remembered", () => {
+    const kit = new TestKit();
+    kit.hooks.add("client.check_acl", "test", () => ({ verdict: "deny" }));
+    const c = kit.connected("c", 5);
+    c.publish("t", "x", 2, { messageId: 9 });
+    expect(c.take()).toMatchObject([{ cmd: "pubrec", reasonCode: 0x87 }]);
+    expect(kit.broker.sessions.get("c")?.awaitingRelLen).toBe(0);
+  });
+
+  test("new rules count for the next message of a topic that was allowed before", () => {
+    const kit = new TestKit();
+    let verdict: "allow" | "deny" = "allow";
+    kit.hooks.add("client.check_acl", "test", () => ({ verdict }));
+    const c = kit.connected("c", 5);
+    const send = (): unknown => (c.publish("t", "x", 1).take()[0] as { reasonCode: number }).reasonCode;
+    expect([send(), send()]).toEqual([0x10, 0x10]);
+    verdict = "deny";
+    kit.access.invalidate();
+    expect(send()).toBe(0x87);
   });
 
   test("message expiry: the rest of it goes with the message, expired ones are not sent [MQTT-3.3.2-5], [MQTT-3.3.2-6]", () => {

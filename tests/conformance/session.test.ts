@@ -195,6 +195,192 @@ describe("sessions", () => {
   });
 });
 
+describe("a later connection that takes less", () => {
+  const puback = (messageId: number | undefined): never => ({ cmd: "puback", messageId, reasonCode: 0 }) as never;
+  const persistent = (more: Record<string, unknown> = {}): never =>
+    ({ clean: false, properties: { sessionExpiryInterval: 1000, ...more } }) as never;
+
+  /** A session with QoS 1 and 2 messages in flight, in turn, whose client is gone. */
+  function inFlight(kit: TestKit, n: number): void {
+    const s = kit.connected("s", 5, persistent());
+    s.subscribe("t", 2).take();
+    const p = kit.connected("p", 5);
+    for (let i = 1; i <= n; i++) p.publish("t", `${i}`, i % 2 === 0 ? 2 : 1, { messageId: i });
+    expect(s.messages()).toHaveLength(n);
+    s.drop();
+  }
+
+  test("Receive Maximum: no more than that again at a time, in order, new messages behind them [MQTT-3.3.4-9], [MQTT-4.4.0-1]", () => {
+    const kit = new TestKit();
+    inFlight(kit, 5);
+    const s = kit.client(5).connect("s", persistent({ receiveMaximum: 2 }));
+    const seen = s.messages();
+    expect(seen.map((m) => [m.payload, m.dup])).toEqual([
+      ["1", true],
+      ["2", true],
+    ]);
+    kit.connected("q", 5).publish("t", "new", 1).publish("t", "zero", 0);
+    // QoS 0 takes no part in this (section 4.9).
+    expect(s.messages().map((m) => m.payload)).toEqual(["zero"]);
+    s.send(puback(1));
+    expect(s.messages().map((m) => [m.payload, m.messageId, m.dup])).toEqual([["3", 3, true]]);
+    // PUBREC frees no room, PUBCOMP does.
+    s.send({ cmd: "pubrec", messageId: 2 });
+    expect(s.take()).toMatchObject([{ cmd: "pubrel", messageId: 2 }]);
+    s.send({ cmd: "pubcomp", messageId: 2 });
+    expect(s.messages().map((m) => m.payload)).toEqual(["4"]);
+    s.send(puback(3));
+    expect(s.messages().map((m) => m.payload)).toEqual(["5"]);
+    s.send(puback(5));
+    expect(s.messages().map((m) => [m.payload, m.messageId, m.dup])).toEqual([["new", 6, false]]);
+  });
+
+  test("a PUBREL sent again takes no room (section 4.9)", () => {
+    const kit = new TestKit();
+    const first = kit.connected("s", 5, persistent());
+    first.subscribe("t", 2).take();
+    const p = kit.connected("p", 5);
+    for (let i = 1; i <= 3; i++) p.publish("t", `${i}`, 2, { messageId: i });
+    first.send({ cmd: "pubrec", messageId: 1 }).send({ cmd: "pubrec", messageId: 2 });
+    first.drop();
+    const s = kit.client(5).connect("s", persistent({ receiveMaximum: 1 }));
+    expect(s.take().map((x) => [x.cmd, x.messageId ?? null])).toEqual([
+      ["connack", null],
+      ["pubrel", 1],
+      ["pubrel", 2],
+      ["publish", 3],
+    ]);
+    p.publish("t", "4", 1, { messageId: 4 });
+    // Their PUBCOMPs give back nothing that was not taken.
+    s.send({ cmd: "pubcomp", messageId: 1 }).send({ cmd: "pubcomp", messageId: 2 });
+    expect(s.take()).toEqual([]);
+    s.send({ cmd: "pubrec", messageId: 3 }).send({ cmd: "pubcomp", messageId: 3 });
+    expect(s.messages().map((m) => m.payload)).toEqual(["4"]);
+  });
+
+  test("a second reconnect in the middle begins again with what is left", () => {
+    const kit = new TestKit();
+    inFlight(kit, 4);
+    const s = kit.client(5).connect("s", persistent({ receiveMaximum: 2 }));
+    s.take();
+    s.send(puback(1));
+    expect(s.messages().map((m) => m.payload)).toEqual(["3"]);
+    s.drop();
+    const again = kit.client(5).connect("s", persistent({ receiveMaximum: 10 }));
+    expect(again.messages().map((m) => [m.payload, m.dup])).toEqual([
+      ["2", true],
+      ["3", true],
+      ["4", true],
+    ]);
+  });
+
+  test("a reader that does not read: the rest is sent again when it reads", () => {
+    const kit = new TestKit();
+    const s = kit.connected("s", 5, persistent());
+    s.subscribe("t", 1).take();
+    const p = kit.connected("p", 5);
+    const big = Buffer.alloc(200_000, 1);
+    for (let i = 1; i <= 12; i++) p.publish("t", big, 1, { messageId: i });
+    s.drop();
+    const again = kit.client(5);
+    again.transport.room = 1000;
+    again.connect("s", persistent());
+    for (let i = 13; i <= 15; i++) p.publish("t", big, 1, { messageId: i });
+    expect(again.channel.sendPend).toBeLessThan(1_500_000);
+    again.transport.room = Number.POSITIVE_INFINITY;
+    for (let i = 0; i < 10; i++) {
+      again.channel.onDrain();
+      kit.settle();
+    }
+    const seen = again.messages();
+    expect(seen.map((m) => m.messageId)).toEqual(Array.from({ length: 15 }, (_, i) => i + 1));
+    expect(seen.filter((m) => m.dup)).toHaveLength(12);
+  });
+
+  for (const keep of ["connected", "crashed"] as const) {
+    test(`Maximum Packet Size: what does not fit any more is done with, ${keep} [MQTT-3.1.2-24], [MQTT-3.1.2-25]`, () => {
+      const clock = new TestClock();
+      const store = new MemoryStore();
+      let kit = new TestKit({ store, clock });
+      const s = kit.connected("s", 5, persistent());
+      s.subscribe("t", 2).take();
+      const p = kit.connected("p", 5);
+      p.publish("t", Buffer.alloc(200), 1, { messageId: 1 }).publish("t", Buffer.alloc(200), 2, { messageId: 2 });
+      p.publish("t", "small", 1, { messageId: 3 });
+      s.drop();
+      if (keep === "crashed") {
+        kit = new TestKit({ store: store.crash(), clock });
+        kit.broker.registry.restore();
+      }
+      const dropped: unknown[] = [];
+      kit.hooks.add("message.dropped", "test", (_m, reason, id) => dropped.push([reason, id]));
+      const again = kit.client(5).connect("s", persistent({ receiveMaximum: 1, maximumPacketSize: 100 }));
+      expect(again.messages().map((m) => [m.payload, m.messageId])).toEqual([["small", 3]]);
+      expect(dropped).toEqual([
+        ["too_large", "s"],
+        ["too_large", "s"],
+      ]);
+      again.send(puback(3));
+      kit.connected("q", 5).publish("t", "next", 1);
+      expect(again.messages().map((m) => m.payload)).toEqual(["next"]);
+      again.send(puback(4));
+      again.drop();
+      // The journal knows nothing of it either.
+      const after = new TestKit({ store: (kit.store as MemoryStore).crash(), clock });
+      after.broker.registry.restore();
+      expect(after.broker.sessions.get("s")?.inflightLen).toBe(0);
+    });
+  }
+
+  test("a message that an alias would make too large goes without, and takes no room for ever", () => {
+    const kit = new TestKit();
+    const s = kit.connected("s", 5, { properties: { maximumPacketSize: 50, topicAliasMaximum: 5, receiveMaximum: 1 } });
+    s.subscribe("t", 1).take();
+    const p = kit.connected("p", 5);
+    // Fixed header 2, topic 3, identifier 2, property length 1: 42 bytes of payload make 50.
+    p.publish("t", Buffer.alloc(42), 1).publish("t", "next", 1);
+    expect(s.messages().map((m) => [m.payload.length, m.properties?.topicAlias])).toEqual([[42, undefined]]);
+    s.send(puback(1));
+    expect(s.messages().map((m) => [m.payload, m.properties?.topicAlias])).toEqual([["next", 1]]);
+  });
+
+  test("as in EMQ X 3.1: max_inflight of the zone for 3.x, Receive Maximum for 5.0", () => {
+    for (const [version, maxInflight, receiveMaximum, inWindow] of [
+      [4, 3, undefined, 3],
+      [4, 0, undefined, 40],
+      [5, 3, undefined, 40],
+      [5, 0, 7, 7],
+      [5, 3, 7, 7],
+    ] as const) {
+      const kit = new TestKit({ zone: { maxInflight } });
+      const s = kit.connected("s", version, receiveMaximum === undefined ? {} : { properties: { receiveMaximum } });
+      s.subscribe("t", 1).take();
+      const p = kit.connected("p");
+      for (let i = 1; i <= 40; i++) p.publish("t", "x", 1, { messageId: i });
+      expect([version, maxInflight, s.messages().length]).toEqual([version, maxInflight, inWindow]);
+    }
+  });
+
+  test("retry_interval sends again what is that old, and nothing younger", () => {
+    const kit = new TestKit();
+    const s = kit.connected("s", 4);
+    s.subscribe("t", 2).take();
+    const p = kit.connected("p");
+    p.publish("t", "old", 2, { messageId: 1 }).publish("t", "released", 2, { messageId: 2 });
+    s.send({ cmd: "pubrec", messageId: 2 });
+    kit.pass(15_000);
+    p.publish("t", "young", 1, { messageId: 3 });
+    s.take();
+    kit.pass(6000);
+    expect(s.take().map((x) => [x.cmd, x.messageId])).toEqual([
+      ["publish", 1],
+      ["pubrel", 2],
+    ]);
+    kit.pass(20_000);
+    expect(s.messages().map((m) => [m.payload, m.dup])).toContainEqual(["young", true]);
+  });
+});
+
 describe("kept through a crash", () => {
   test("sessions, subscriptions, queued and inflight messages, QoS 2 states come back; nothing acknowledged is lost or doubled", () => {
     const clock = new TestClock();

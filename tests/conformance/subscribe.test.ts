@@ -4,20 +4,123 @@ import { TestKit } from "../support/test_broker.ts";
 const codes = (packets: unknown[]): unknown => (packets[0] as { granted: unknown }).granted;
 
 describe("SUBSCRIBE and UNSUBSCRIBE", () => {
-  test("one code for each filter, in order [MQTT-3.8.4-6]; invalid filters 0x8F, 0x80 in 3.x", () => {
+  test("one code for each filter, in order [MQTT-3.8.4-6]; what the zone does not allow 0x8F, 0x80 in 3.x", () => {
     for (const version of [4, 5] as const) {
-      const kit = new TestKit();
+      const kit = new TestKit({ zone: { maxTopicLevels: 2 } });
       const c = kit.connected("c", version);
       c.send({
         cmd: "subscribe",
         messageId: 5,
         subscriptions: [
           { topic: "a", qos: 0, rh: 0 },
-          { topic: "a/#/b", qos: 1, rh: 0 },
+          { topic: "a/b/c", qos: 1, rh: 0 },
           { topic: "b", qos: 2, rh: 0 },
         ],
       } as never);
       expect(codes(c.take())).toEqual([0, version === 5 ? 0x8f : 0x80, 2]);
+    }
+  });
+
+  const malformed = [
+    "",
+    "a#",
+    "#/a",
+    "a/#/b",
+    "a+",
+    "a/+b",
+    "a/b+/c",
+    "$share/+/x",
+    "$share/#",
+    "$share/g/",
+    "$share//x",
+    "$share/g",
+    "$queue/",
+  ];
+  for (const version of [3, 4, 5] as const) {
+    test(`MQTT ${version}: malformed filters end the connection, in SUBSCRIBE and UNSUBSCRIBE [MQTT-4.7.1-1 to -3], [MQTT-4.7.3-1], [MQTT-4.8.2-1], [MQTT-4.8.2-2], [MQTT-4.13.1-1]`, () => {
+      for (const bad of malformed) {
+        const filters = ["good", bad].map((f) => [0, f.length, ...Buffer.from(f)]);
+        const properties = version === 5 ? [0] : [];
+        for (const [first, more] of [
+          [0x82, [0]],
+          [0xa2, []],
+        ] as const) {
+          const kit = new TestKit();
+          const c = kit.connected("c", version, { clean: false });
+          const body = [0, 1, ...properties, ...filters.flatMap((f) => [...f, ...more])];
+          c.raw([first, body.length, ...body]);
+          expect([bad, c.transport.ended]).toEqual([bad, true]);
+          expect(c.take()).toMatchObject(version === 5 ? [{ cmd: "disconnect", reasonCode: 0x8f }] : []);
+          // Nothing of it was done.
+          expect(kit.broker.router.size).toBe(0);
+        }
+      }
+    });
+  }
+
+  test("a packet of many filters takes several turns: others have theirs, and nothing is lost", async () => {
+    const kit = new TestKit();
+    const c = kit.connected("c", 5);
+    const topics = Array.from({ length: 1700 }, (_, i) => `f/${i}`);
+    const seen: string[] = [];
+    kit.hooks.add("session.subscribed", "test", (id, filter) => {
+      if (id === "c") seen.push(filter);
+    });
+    c.send({ cmd: "subscribe", messageId: 5, subscriptions: topics.map((topic) => ({ topic, qos: 1, rh: 0 })) } as never);
+    expect(kit.broker.router.size).toBe(500);
+    expect(c.take()).toEqual([]);
+    const other = kit.connected("other");
+    other.subscribe("x").take();
+    other.publish("x", "not held up");
+    expect(other.messages()).toHaveLength(1);
+    c.send({ cmd: "pingreq" });
+    const answers: unknown[] = [];
+    for (let turn = 0; turn < 100 && answers.length < 2; turn++) {
+      await Promise.resolve();
+      kit.settle();
+      answers.push(...c.take());
+    }
+    expect(answers).toMatchObject([{ cmd: "suback" }, { cmd: "pingresp" }]);
+    expect(codes(answers)).toEqual(topics.map(() => 1));
+    expect(seen).toEqual(topics);
+    c.send({ cmd: "unsubscribe", messageId: 6, unsubscriptions: topics });
+    for (let turn = 0; turn < 100 && answers.length < 3; turn++) {
+      await Promise.resolve();
+      kit.settle();
+      answers.push(...c.take());
+    }
+    expect(codes(answers.slice(2))).toEqual(topics.map(() => 0));
+    expect(kit.broker.router.size).toBe(1);
+    expect(kit.log.errors).toEqual([]);
+  });
+
+  test("a connection that ends in the middle of such a packet leaves the rest undone", async () => {
+    const kit = new TestKit();
+    const c = kit.connected("c", 4, { clean: false });
+    const topics = Array.from({ length: 1700 }, (_, i) => `f/${i}`);
+    for (const t of topics) kit.broker.subscribe("c", t, { qos: 0, nl: false, rap: false, rh: 0, subId: 0 });
+    c.send({ cmd: "unsubscribe", messageId: 6, unsubscriptions: topics });
+    c.drop();
+    for (let turn = 0; turn < 20; turn++) {
+      await Promise.resolve();
+      kit.settle();
+    }
+    expect(kit.broker.sessions.get("c")?.subscriptionCount).toBe(1200);
+  });
+
+  test("an answer larger than the client takes: nothing is done, 0x95 [MQTT-3.1.2-24]", () => {
+    for (const cmd of ["subscribe", "unsubscribe"] as const) {
+      const kit = new TestKit();
+      const c = kit.connected("c", 5, { clean: false, properties: { maximumPacketSize: 20, sessionExpiryInterval: 100 } });
+      const topics = Array.from({ length: 16 }, (_, i) => `f/${i}`);
+      const subscriptions = topics.map((topic) => ({ topic, qos: 1, rh: 0 }));
+      c.send({ cmd, messageId: 5, subscriptions: subscriptions.slice(1), unsubscriptions: topics.slice(1) } as never);
+      expect(c.take()).toMatchObject([{ cmd: cmd === "subscribe" ? "suback" : "unsuback" }]);
+      kit.broker.subscribe("c", "kept", { qos: 0, nl: false, rap: false, rh: 0, subId: 0 });
+      const before = kit.broker.router.size;
+      c.send({ cmd, messageId: 5, subscriptions, unsubscriptions: topics } as never);
+      expect(c.take()).toMatchObject([{ cmd: "disconnect", reasonCode: 0x95 }]);
+      expect(kit.broker.router.size).toBe(before);
     }
   });
 
@@ -149,6 +252,20 @@ describe("shared subscriptions", () => {
     return { kit, members };
   };
   const counts = (members: { messages(): unknown[] }[]): number[] => members.map((m) => m.messages().length);
+
+  test("round_robin begins with the first member, and goes on behind the last that got one", () => {
+    const { kit, members } = group("round_robin");
+    const p = kit.connected("p");
+    const turns: string[] = [];
+    const next = (): void => {
+      p.publish("t", "x");
+      for (const [i, m] of members.entries()) if (m.messages().length > 0) turns.push("abc"[i] as string);
+    };
+    for (let i = 0; i < 4; i++) next();
+    members[1]?.drop();
+    for (let i = 0; i < 4; i++) next();
+    expect(turns.join("")).toBe("abcacaca");
+  });
 
   test("each message goes to one member; 3.1.1 clients may share [MQTT-4.8.2-4]", () => {
     const { kit, members } = group("round_robin");

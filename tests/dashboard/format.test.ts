@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { bytes, compact, duration, integer, isSet, percent, relativeTime, shortTime } from "../../dashboard/src/lib/format.ts";
-import { asHex, asJson, asText, fromBase64, parseHex, preview, show, toBase64, utf8 } from "../../dashboard/src/lib/payload.ts";
+import { asHex, asJson, asText, fromBase64, parseHex, show, toBase64, utf8 } from "../../dashboard/src/lib/payload.ts";
 import { filterError, matches, topicError } from "../../dashboard/src/lib/topic.ts";
 
 describe("format", () => {
@@ -52,11 +52,6 @@ describe("payload", () => {
     expect(parseHex("abc")).toBeNull();
     expect(parseHex("zz")).toBeNull();
     expect(fromBase64(toBase64(binary))).toEqual(binary);
-  });
-  test("previews are one line", () => {
-    expect(preview(utf8("a\n  b"))).toBe("a b");
-    expect(preview(utf8("x".repeat(300)), 10)).toBe(`${"x".repeat(10)}…`);
-    expect(preview(binary)).toBe("00 ff 10 41");
   });
 });
 

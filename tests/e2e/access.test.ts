@@ -165,9 +165,9 @@ describe("memory", () => {
     await filling;
     expect(await alarmed()).toBe(true);
     const node = await api<Record<string, number | string>>("nodes/emqx@127.0.0.1");
-    expect(node["memory_limit"]).toBe(300 * 1024 * 1024);
-    expect(node["memory_level"]).not.toBe("normal");
-    expect(Number(node["memory_queues"]) + Number(node["memory_retained"])).toBeGreaterThan(50 * 1024 * 1024);
+    expect(node.memory_limit).toBe(300 * 1024 * 1024);
+    expect(node.memory_level).not.toBe("normal");
+    expect(Number(node.memory_queues) + Number(node.memory_retained)).toBeGreaterThan(50 * 1024 * 1024);
     expect(acknowledged).toBeGreaterThan(500);
     await expect(RawClient.connected(port, "new")).rejects.toThrow("CONNACK 3");
     await expect(RawClient.connected(port, "new5", 5)).rejects.toThrow(`CONNACK ${0x97}`);
@@ -180,7 +180,7 @@ describe("memory", () => {
       })
     ).text();
     expect(text).toContain("baomq_memory_queues_bytes 0\n");
-    const back = async (): Promise<boolean> => (await api<Record<string, string>>("nodes/emqx@127.0.0.1"))["memory_level"] === "normal";
+    const back = async (): Promise<boolean> => (await api<Record<string, string>>("nodes/emqx@127.0.0.1")).memory_level === "normal";
     for (let i = 0; i < 100 && !(await back()); i++) await Bun.sleep(100);
     expect(await back()).toBe(true);
     (await RawClient.connected(port, "new")).drop();

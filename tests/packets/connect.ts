@@ -69,6 +69,7 @@ export const CONNECT_ROWS: readonly DecodeRow<ConnectPacket>[] = [
   good("5.0 clean start off", 5, '"MQTT" 05 00 003c {} "c"', { ...V5, cleanStart: false }),
   bad("[MQTT-3.1.2-3] reserved flag", 4, '"MQTT" 04 03 003c "c"'),
   bad("[MQTT-3.1.2-3] reserved flag in 5.0", 5, '"MQTT" 05 03 003c {} "c"'),
+  good("3.1 does not use the reserved flag", 3, '"MQIsdp" 03 03 003c "c"', V3),
   bad("[MQTT-3.1.2-11] will QoS without a will", 4, '"MQTT" 04 0a 003c "c"'),
   bad("[MQTT-3.1.2-11] will QoS without a will in 5.0", 5, '"MQTT" 05 12 003c {} "c"'),
   bad("[MQTT-3.1.2-13] will retain without a will", 4, '"MQTT" 04 22 003c "c"'),

@@ -47,12 +47,12 @@ export function decodeAt(buf: Uint8Array, pos: number, end: number, version: Pro
   if (length < 0) return new ProtocolError(RC.MALFORMED_PACKET, "remaining length");
   if (length === 0 || length > end - pos) return null;
   const first = buf[pos] as number;
-  if (!frame.checkFlags(first)) return new ProtocolError(RC.MALFORMED_PACKET, "flags");
+  if (!frame.checkFlags(first, first >> 4 === frame.CONNECT ? 0 : version)) return new ProtocolError(RC.MALFORMED_PACKET, "flags");
   const body = frame.bodyStart(buf, pos);
   const stop = pos + length;
   switch (first >> 4) {
     case frame.CONNECT:
-      return decodeConnect(buf, body, stop);
+      return decodeConnect(buf, body, stop, first & 15);
     case frame.PUBLISH:
       return publishValue(buf, pos, body, stop, version);
     case frame.PUBACK:
@@ -67,8 +67,7 @@ export function decodeAt(buf: Uint8Array, pos: number, end: number, version: Pro
     case frame.DISCONNECT:
       return decodeDisconnect(buf, body, stop, version);
     case frame.AUTH:
-      // Type 15 is reserved in 3.x.
-      return version === 5 ? decodeAuth(buf, body, stop) : new ProtocolError(RC.MALFORMED_PACKET, "AUTH is of 5.0");
+      return decodeAuth(buf, body, stop);
     case frame.PINGREQ:
       return length === 2 ? "ping" : new ProtocolError(RC.MALFORMED_PACKET, "bytes left over");
     default:

@@ -23,6 +23,7 @@ export function testZone(change: Partial<ZoneConfig> = {}): ZoneConfig {
     wildcardSubscription: true,
     sharedSubscription: true,
     serverKeepalive: 0,
+    maxServerKeepalive: 0,
     keepaliveBackoff: 0.75,
     maxSubscriptions: 0,
     upgradeQos: false,

@@ -1,111 +1,22 @@
-/** The rules of the house that a program can check: who may import whom, no cycles, small files, nothing dead, no leftovers. */
+/** The rules of the house that a program can check: no cycles, small files, nothing dead, no leftovers. */
 import { describe, expect, test } from "bun:test";
-import { existsSync, readFileSync } from "node:fs";
-import { dirname, join, relative, resolve } from "node:path";
+import { relative } from "node:path";
+import { type Export, type Import, readTree } from "./modules.ts";
 
-const ROOT = resolve(import.meta.dir, "../..");
-const files = ["server/**/*.ts", "dashboard/src/**/*.{ts,tsx}"].flatMap((g) => [...new Bun.Glob(g).scanSync(ROOT)]).sort();
-const text = new Map(files.map((f) => [f, readFileSync(join(ROOT, f), "utf8")]));
-
-interface Import {
-  from: string;
-  to: string;
-  typeOnly: boolean;
-}
-const IMPORT = /(?:^|\n)\s*(?:import|export)\s+(type\s+)?(?:[^"';]*?\sfrom\s+)?["'](\.[^"']+)["']|import\(\s*["'](\.[^"']+)["']\s*\)/g;
-
-function importsOf(file: string): Import[] {
-  return [...(text.get(file) ?? "").matchAll(IMPORT)].map((m) => ({
-    from: file,
-    to: resolveImport(file, (m[2] ?? m[3]) as string),
-    typeOnly: m[1] !== undefined,
-  }));
-}
-function resolveImport(file: string, spec: string): string {
-  const base = join(dirname(file), spec);
-  for (const end of ["", ".ts", ".tsx", "/index.ts", "/index.tsx"]) if (text.has(base + end)) return base + end;
-  return base;
-}
-const imports = files.flatMap(importsOf);
-
-/** Folder -> folders (or files) it may import; itself always. The most exact row counts. */
-const LAYERS: Record<string, readonly string[]> = {
-  "server/lib": ["package.json"],
-  "server/mqtt": ["server/lib"],
-  "server/core": ["server/lib", "server/mqtt", "server/config/types.ts"],
-  "server/config": ["server/lib"],
-  "server/storage": ["server/lib", "server/core", "server/mqtt/types.ts"],
-  "server/machine": ["server/lib", "server/core", "server/admin"],
-  "server/listeners": ["server/lib", "server/mqtt", "server/core", "server/config/types.ts", "server/machine/open_files.ts"],
-  "server/plugins": ["server/lib", "server/mqtt", "server/core", "server/config/types.ts"],
-  "server/admin": ["server/lib", "server/core", "server/mqtt", "server/config/types.ts", "server/plugins"],
-  "server/api": ["server/lib", "server/admin", "server/core/ports.ts"],
-  "server/cli": ["server/lib", "server/admin", "server/api/contract.ts"],
-  "dashboard/src": ["server/api/contract.ts"],
-};
-const COMPOSITION = ["server/node/", "server/main.ts", "server/run.ts"];
-
-test("the imports are really read: the net must not be empty", () => {
-  expect(files.length).toBeGreaterThan(200);
-  expect(imports.length).toBeGreaterThan(files.length);
-  expect(imports).toContainEqual({ from: "server/core/broker.ts", to: "server/core/channel.ts", typeOnly: false });
-  expect(imports).toContainEqual({ from: "server/core/session.ts", to: "server/core/channel.ts", typeOnly: true });
-  expect(imports).toContainEqual({ from: "server/main.ts", to: "server/run.ts", typeOnly: false });
-});
-
-describe("layers", () => {
-  for (const [layer, allowed] of Object.entries(LAYERS)) {
-    test(`${layer} imports only ${allowed.join(", ") || "its own"}`, () => {
-      const wrong = imports
-        .filter((i) => i.from.startsWith(`${layer}/`) && !i.to.startsWith(`${layer}/`))
-        .filter((i) => !allowed.some((a) => i.to === a || i.to.startsWith(`${a}/`)))
-        .map((i) => `${i.from} -> ${i.to}`);
-      expect(wrong).toEqual([]);
-    });
-  }
-
-  test("nothing imports the composition root", () => {
-    const isRoot = (f: string): boolean => COMPOSITION.some((c) => f.startsWith(c));
-    expect(imports.filter((i) => isRoot(i.to) && !isRoot(i.from)).map((i) => `${i.from} -> ${i.to}`)).toEqual([]);
-  });
-
-  test("a plugin knows no other plugin", () => {
-    const own = (f: string): string => /^server\/plugins\/([^/]+)\//.exec(f)?.[1] ?? "";
-    const wrong = imports.filter((i) => {
-      const [a, b] = [own(i.from), own(i.to)];
-      return a !== "" && b !== "" && a !== b && !b.startsWith("_");
-    });
-    expect(wrong.map((i) => `${i.from} -> ${i.to}`)).toEqual([]);
-  });
-
-  test("the core knows no runtime: no Bun, node:*, timers, Date", () => {
-    const wrong: string[] = [];
-    for (const [file, source] of text) {
-      if (!file.startsWith("server/core/")) continue;
-      const code = source.replace(/\/\*[\s\S]*?\*\//g, "").replace(/\/\/.*$/gm, "");
-      for (const re of [/\bBun\./, /from "node:/, /from "bun/, /\bset(?:Timeout|Interval|Immediate)\(/, /\bDate\.now\b|new Date\b/]) {
-        if (re.test(code)) wrong.push(`${file}: ${re.source}`);
-      }
-    }
-    expect(wrong).toEqual([]);
-  });
-});
+const { files, text, imports, exports } = readTree(["server/**/*.ts", "dashboard/src/**/*.{ts,tsx}"]);
+const tests = readTree(["tests/**/*.ts", "build.ts", ".ci/*.ts"]);
+/** Where the program and the dashboard begin, and what the plugins of strangers import. */
+const ENTRIES = ["server/main.ts", "dashboard/src/main.tsx"];
 
 describe("files", () => {
-  /** Longer than 400 lines, with the reason. */
-  const LONG: Record<string, string> = {
-    "dashboard/src/i18n/en.ts": "one table of texts",
-    "dashboard/src/i18n/zh.ts": "one table of texts",
-    "dashboard/src/api/fake_routes.ts": "one table of answers for the demo",
-  };
   test("at most 400 lines", () => {
-    const long = files.filter((f) => (text.get(f) ?? "").split("\n").length > 401 && LONG[f] === undefined);
+    const long = files.filter((f) => (text.get(f) ?? "").split("\n").length > 401);
     expect(long.map((f) => `${f}: ${(text.get(f) ?? "").split("\n").length}`)).toEqual([]);
   });
 
   test("no values imported in a circle", () => {
     const graph = new Map<string, string[]>();
-    for (const i of imports) if (!i.typeOnly) graph.set(i.from, [...(graph.get(i.from) ?? []), i.to]);
+    for (const i of imports) if (i.isOurs && !i.typeOnly) graph.set(i.from, [...(graph.get(i.from) ?? []), i.to]);
     const state = new Map<string, "open" | "done">();
     const circles: string[] = [];
     const visit = (f: string, path: string[]): void => {
@@ -132,7 +43,7 @@ describe("files", () => {
       reached.add(f);
       for (const i of imports) if (i.from === f) walk(i.to);
     };
-    for (const entry of ["server/main.ts", "dashboard/src/main.tsx"]) if (existsSync(join(ROOT, entry))) walk(entry);
+    for (const entry of ENTRIES) walk(entry);
     expect(files.filter((f) => !reached.has(f) && !f.endsWith(".d.ts"))).toEqual([]);
   });
 
@@ -146,7 +57,25 @@ describe("files", () => {
   });
 
   test("imports carry their extension", () => {
-    const bare = imports.filter((i) => !/\.(?:tsx?|json|css|svg)$/.test(i.to)).map((i) => `${i.from} -> ${relative(".", i.to)}`);
+    const bare = imports
+      .filter((i) => i.isOurs && !/(?:\.(?:tsx?|json|css|svg)|^package\.json)$/.test(i.to))
+      .map((i) => `${i.from} -> ${relative(".", i.to)}`);
     expect(bare).toEqual([]);
+  });
+
+  /**
+   * A value that only its own file uses is not exported, and one that only a test uses is dead. What a file exports for its test it uses
+   * itself. A type may stand beside the value it describes; one that nobody names anywhere may not.
+   */
+  test("every export is used", () => {
+    const taken = (from: readonly Import[], e: Export): boolean =>
+      from.some((i) => i.to === e.file && i.from !== e.file && (i.names.includes(e.name) || i.names.includes("*")));
+    const usedAtHome = (e: Export): boolean =>
+      ((text.get(e.file) ?? "").match(new RegExp(`(?<![\\w$])${e.name.replaceAll("$", "\\$")}(?![\\w$])`, "g")) ?? []).length > 1;
+    const wrong = exports.filter((e) => {
+      if (ENTRIES.includes(e.file) || taken(imports, e)) return false;
+      return !(usedAtHome(e) && (e.isType || taken(tests.imports, e)));
+    });
+    expect(wrong.map((e) => `${e.file}: ${e.name}`)).toEqual([]);
   });
 });

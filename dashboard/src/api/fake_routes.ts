@@ -10,7 +10,7 @@ import type { Query } from "./transport.ts";
 type Row = object;
 
 /** Filters, sort and page as the contract says. */
-export function paged(rows: readonly Row[], query: Query): unknown {
+function paged(rows: readonly Row[], query: Query): unknown {
   let out = rows as readonly Record<string, unknown>[];
   for (const [name, wanted] of Object.entries(query)) {
     if (wanted === undefined || wanted === "") continue;

@@ -17,7 +17,7 @@ import { CONFIGS, LISTENERS, PLUGINS, SETTINGS } from "./fake_static.ts";
 export const NODE = "emqx@127.0.0.1";
 
 /** mulberry32: the same world at every start. */
-export function seeded(seed: number): () => number {
+function seeded(seed: number): () => number {
   let a = seed;
   return () => {
     a = (a + 0x6d2b79f5) | 0;

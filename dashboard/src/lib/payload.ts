@@ -60,11 +60,3 @@ export function parseHex(text: string): Uint8Array | null {
   if (digits.length % 2 !== 0 || /[^0-9a-f]/i.test(digits)) return null;
   return Uint8Array.from(digits.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
 }
-
-/** One line for a list. */
-export function preview(bytes: Uint8Array, max = 120): string {
-  const text = asText(bytes.subarray(0, max * 4))?.replace(/\s+/g, " ");
-  if (text !== undefined) return text.length > max ? `${text.slice(0, max)}…` : text;
-  const hex = [...bytes.subarray(0, 24)].map((b) => b.toString(16).padStart(2, "0")).join(" ");
-  return bytes.length > 24 ? `${hex} …` : hex;
-}

@@ -12,7 +12,7 @@ export interface BannedModel {
 }
 
 /** The request that makes a ban anew. */
-export const requestOf = (b: Banned): BannedRequest => ({
+const requestOf = (b: Banned): BannedRequest => ({
   who: b.who,
   as: b.as,
   ...(isSet(b.reason) ? { reason: b.reason } : {}),

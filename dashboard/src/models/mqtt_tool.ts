@@ -97,7 +97,7 @@ export function toolOf(app: App, url: string, open: OpenSocket): Tool {
   return tool;
 }
 
-export function createTool(app: App, fallback: string, open: OpenSocket): Tool {
+function createTool(app: App, fallback: string, open: OpenSocket): Tool {
   let url = fallback;
   const connections = signal<readonly Connection[]>([]);
   const active = signal(0);
@@ -261,7 +261,7 @@ function grantedText(sessionPresent: boolean, props: Props): string {
   return parts.join(" · ");
 }
 
-export function propsText(props: Props | undefined): string {
+function propsText(props: Props | undefined): string {
   const parts: string[] = [];
   for (const [k, v] of Object.entries(props ?? {})) {
     if (k === "user") for (const [name, value] of v as [string, string][]) parts.push(`${name}: ${value}`);

@@ -23,7 +23,7 @@ interface Saved {
   limit?: number;
 }
 
-export const PREFS_KEY = "baomq.prefs";
+const PREFS_KEY = "baomq.prefs";
 
 export function createPrefs(store: Store, browserLang: string): Prefs {
   const saved = load(store);

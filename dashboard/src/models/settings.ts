@@ -28,7 +28,7 @@ export function groupOf(key: string): string {
   return first ?? key;
 }
 
-export function groupSettings(all: readonly Setting[], q: string, show: Show): (readonly [string, readonly Setting[]])[] {
+function groupSettings(all: readonly Setting[], q: string, show: Show): (readonly [string, readonly Setting[]])[] {
   const words = q.toLowerCase().split(/\s+/).filter(Boolean);
   const groups = new Map<string, Setting[]>();
   for (const s of all) {

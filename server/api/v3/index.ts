@@ -24,7 +24,7 @@ export function routesOn(kind: Kind): AnyRoute[] {
 }
 
 /** `GET /api/v3/`; not in its own list (EMQ X 3.1). */
-export function routeList(kind: Kind): RouteEntry[] {
+function routeList(kind: Kind): RouteEntry[] {
   return routesOn(kind).map(({ name, method, path, descr }) => ({ name, method, path, descr }));
 }
 

@@ -35,7 +35,7 @@ const FAILED: AuthResult = { allow: false, code: RC.SERVER_UNAVAILABLE, why: "au
 const NO_ANSWER: AuthResult = { allow: false, code: RC.NOT_AUTHORIZED, why: "an authentication handler gave no valid answer" };
 
 /** Neither user name nor password. */
-export function isAnonymous(client: ClientInfo, credentials: Credentials): boolean {
+function isAnonymous(client: ClientInfo, credentials: Credentials): boolean {
   return client.username === null && credentials.password === null;
 }
 

@@ -12,7 +12,7 @@ import type { Hooks } from "../hooks.ts";
 import type { AclStep, AclVerdict, Action, ClientInfo } from "../types.ts";
 
 /** Id of the rules on the hook. */
-export const ACL_FILE_HANDLER = "acl_file";
+const ACL_FILE_HANDLER = "acl_file";
 /** Behind every plugin: the file is asked last. */
 const PRIORITY = -1000;
 

@@ -1,4 +1,7 @@
-/** PUBACK, PUBREC, PUBREL, PUBCOMP from a client (sections 3.4 to 3.7, and the handshakes of 4.3). */
+/**
+ * PUBACK, PUBREC, PUBREL, PUBCOMP from a client (sections 3.4 to 3.7, and the handshakes of 4.3). An identifier that is not in flight
+ * is tolerated, it may be an answer that came late; an answer that does not belong to the message's state is a Protocol Error (1.2).
+ */
 
 import { PUBACK, PUBCOMP, PUBREC, PUBREL } from "../../mqtt/frame.ts";
 import { readAck } from "../../mqtt/packets/acks.ts";
@@ -27,7 +30,8 @@ function puback(ch: Channel, session: Session, id: number): void {
   metrics.pubackReceived++;
   const w = session.inflight;
   const n = w === null ? -1 : w.find(id);
-  if (n < 0 || (w as Inflight).qos(n) !== 1) metrics.pubackMissed++;
+  if (n < 0) metrics.pubackMissed++;
+  else if ((w as Inflight).qos(n) !== 1) ch.malformed(RC.PROTOCOL_ERROR, "PUBACK for a QoS 2 message");
   else finish(ch, session, w as Inflight, n);
 }
 
@@ -36,13 +40,17 @@ function pubrec(ch: Channel, session: Session, id: number, code: number): void {
   metrics.pubrecReceived++;
   const w = session.inflight;
   const n = w === null ? -1 : w.find(id);
-  if (n < 0 || (w as Inflight).qos(n) !== 2) {
+  if (n < 0) {
     metrics.pubrecMissed++;
     // Unknown here, but the client waits for the handshake's next step.
     if (code < 0x80) ch.sendAck(PUBREL, id, RC.PACKET_IDENTIFIER_NOT_FOUND);
     return;
   }
   const window = w as Inflight;
+  if (window.qos(n) !== 2) {
+    ch.malformed(RC.PROTOCOL_ERROR, "PUBREC for a QoS 1 message");
+    return;
+  }
   if (code >= 0x80) {
     // The receiver refused: the identifier is free again [MQTT-4.3.3].
     finish(ch, session, window, n);
@@ -60,7 +68,8 @@ function pubcomp(ch: Channel, session: Session, id: number): void {
   metrics.pubcompReceived++;
   const w = session.inflight;
   const n = w === null ? -1 : w.find(id);
-  if (n < 0 || !(w as Inflight).released(n)) metrics.pubcompMissed++;
+  if (n < 0) metrics.pubcompMissed++;
+  else if (!(w as Inflight).released(n)) ch.malformed(RC.PROTOCOL_ERROR, "PUBCOMP before PUBREC");
   else finish(ch, session, w as Inflight, n);
 }
 
@@ -83,5 +92,5 @@ function finish(ch: Channel, session: Session, w: Inflight, n: number): void {
   if (session.storeKey !== 0) broker.store.sessions.done(session.storeKey, w.seq(n), m);
   w.remove(n);
   if (broker.hooks.at["message.acked"].length > 0) broker.hooks.run("message.acked", session.clientId, m);
-  broker.delivery.pump(session);
+  if (session.mqueue !== null || w.behind) broker.delivery.pump(session);
 }

@@ -7,7 +7,7 @@ import { RC, refusalName } from "../../mqtt/reason_codes.ts";
 import { topicLevels, validTopicName } from "../../mqtt/topic.ts";
 import { type ConnackProperties, type ConnectPacket, ProtocolError, type ProtocolVersion } from "../../mqtt/types.ts";
 import type { Channel } from "../channel.ts";
-import { planKeepalive, planRetry, renewAwaitRel } from "../keepalive.ts";
+import { keepaliveFor, planKeepalive, planRetry, renewAwaitRel } from "../keepalive.ts";
 import { NEVER_EXPIRES, type Session } from "../session.ts";
 import type { AclVerdict, AuthResult, ClientInfo } from "../types.ts";
 import { beginAuth } from "./auth.ts";
@@ -18,8 +18,9 @@ export interface Refusal {
   why: string;
 }
 
-export function handleConnect(ch: Channel, buf: Uint8Array, body: number, end: number): void | Promise<void> {
-  const p = decodeConnect(buf, body, end);
+/** `headerFlags`: the lower half of the first byte. */
+export function handleConnect(ch: Channel, headerFlags: number, buf: Uint8Array, body: number, end: number): void | Promise<void> {
+  const p = decodeConnect(buf, body, end, headerFlags);
   ch.broker.metrics.connect++;
   if (p instanceof ProtocolError) {
     malformed(ch, p, answerVersion(buf, body, end));
@@ -28,6 +29,7 @@ export function handleConnect(ch: Channel, buf: Uint8Array, body: number, end: n
   ch.phase = "connecting";
   ch.version = p.version;
   ch.problemInfo = p.requestProblemInfo;
+  ch.maxPacket = p.maximumPacketSize;
   const client = describe(ch, p);
   ch.client = client;
   const no = checkClientId(p, client) ?? checkBanned(ch, client) ?? checkWill(p, client);
@@ -177,9 +179,13 @@ function checkWill(p: ConnectPacket, client: ClientInfo): Refusal | null {
 
 export function refuse(ch: Channel, no: Refusal): void {
   const { broker } = ch;
-  const props = ch.version === 5 && ch.problemInfo ? { reasonString: no.why } : null;
-  ch.sendPacket(encodeConnack(ch.version, false, no.code, props));
-  broker.metrics.connack++;
+  let bytes = encodeConnack(ch.version, false, no.code, ch.version === 5 && ch.problemInfo ? { reasonString: no.why } : null);
+  // [MQTT-3.2.2-19]
+  if (!ch.fits(bytes.length)) bytes = encodeConnack(ch.version, false, no.code, null);
+  if (ch.fits(bytes.length)) {
+    ch.sendPacket(bytes);
+    broker.metrics.connack++;
+  }
   const reason = refusalName(ch.version, no.code);
   broker.log.info("connection refused", {
     clientid: ch.client?.clientId,
@@ -205,6 +211,12 @@ function accept(ch: Channel, p: ConnectPacket, client: ClientInfo, authData: Uin
     refuse(ch, { code: RC.QUOTA_EXCEEDED, why: "sessions cannot be stored now" });
     return;
   }
+  const props = p.version === 5 ? fittingProperties(ch, connackProperties(p, client, authData)) : null;
+  if (!ch.fits(encodeConnack(p.version, false, RC.SUCCESS, props).length)) {
+    // Nobody could tell it that it is connected.
+    refuse(ch, { code: RC.PACKET_TOO_LARGE, why: `CONNACK does not fit the client's ${ch.maxPacket} bytes` });
+    return;
+  }
   ch.connectedAt = broker.now;
   ch.will = p.will;
   setUp(ch, p, client);
@@ -213,22 +225,32 @@ function accept(ch: Channel, p: ConnectPacket, client: ClientInfo, authData: Uin
   ch.phase = "connected";
   broker.connections++;
   broker.metrics.clientsConnected++;
-  ch.sendPacket(encodeConnack(p.version, present, RC.SUCCESS, p.version === 5 ? connackProperties(p, client, authData) : null), true);
+  ch.sendPacket(encodeConnack(p.version, present, RC.SUCCESS, props), true);
   broker.metrics.connack++;
   planKeepalive(ch, p, client);
-  broker.hooks.run("client.connected", client, RC.SUCCESS);
-  // A hook may have sent the client away already.
+  // A hook may send the client away: then the next ones have nobody to hear of.
+  broker.hooks.run(present ? "session.resumed" : "session.created", session.clientId);
+  if (ch.ready) broker.hooks.run("client.connected", client, RC.SUCCESS);
   if (present && ch.ready) resume(ch, session);
+}
+
+/** For a client that takes small packets only: what says no more than its absence goes first. */
+function fittingProperties(ch: Channel, props: ConnackProperties): ConnackProperties {
+  if (ch.fits(encodeConnack(5, false, RC.SUCCESS, props).length)) return props;
+  const rest = { ...props };
+  delete rest.responseInfo;
+  for (const key of ["retainAvailable", "wildcardSubscription", "subscriptionIds", "sharedSubscription"] as const) {
+    if (rest[key] === true) delete rest[key];
+  }
+  return rest;
 }
 
 /** What of the client's wishes decides how it is written to. */
 function setUp(ch: Channel, p: ConnectPacket, client: ClientInfo): void {
-  const { zone } = client;
-  ch.maxPacket = p.maximumPacketSize;
   ch.aliasesMax = p.topicAliasMaximum;
   if (p.topicAliasMaximum > 0) ch.aliases = new Map();
   ch.rawSource = client.mountpoint === "";
-  ch.plainReceiver = client.mountpoint === "" && ch.aliases === null && ch.maxPacket === 0 && !zone.upgradeQos && !zone.ignoreLoopDeliver;
+  ch.plainReceiver = client.mountpoint === "" && ch.aliases === null && ch.maxPacket === 0;
   ch.refreshRaw(ch.broker.rawAllowed);
 }
 
@@ -251,7 +273,9 @@ function connackProperties(p: ConnectPacket, client: ClientInfo, authData: Uint8
   props.wildcardSubscription = zone.wildcardSubscription;
   props.subscriptionIds = true;
   props.sharedSubscription = zone.sharedSubscription;
-  if (zone.serverKeepalive > 0) props.serverKeepalive = zone.serverKeepalive;
+  const keepalive = keepaliveFor(p, client);
+  // [MQTT-3.1.2-21]
+  if (zone.serverKeepalive > 0 || keepalive !== p.keepalive) props.serverKeepalive = keepalive;
   if (p.requestResponseInfo) props.responseInfo = `response/${client.clientId}`;
   if (p.sessionExpiry > NEVER_EXPIRES) props.sessionExpiry = NEVER_EXPIRES;
   if (p.authMethod !== null) {

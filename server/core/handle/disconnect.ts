@@ -1,5 +1,5 @@
 /** DISCONNECT from a client (section 3.14). */
-import { decodeDisconnect } from "../../mqtt/packets/disconnect.ts";
+import { decodeDisconnect, encodeDisconnect } from "../../mqtt/packets/disconnect.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
 import { ProtocolError } from "../../mqtt/types.ts";
 import type { Channel } from "../channel.ts";
@@ -24,4 +24,18 @@ export function handleDisconnect(ch: Channel, buf: Uint8Array, body: number, end
   // No will, unless it asks for it.
   if (p.code === RC.NORMAL_DISCONNECTION) ch.will = null;
   ch.end("normal", false);
+}
+
+/** Ours, to a client of 5.0. The reason string goes only where it fits [MQTT-3.14.2-3], the packet too [MQTT-3.1.2-24]. */
+export function sendDisconnect(ch: Channel, code: number, why: string | undefined): void {
+  let bytes = encodeDisconnect(5, code, ch.problemInfo && why !== undefined ? { reasonString: why } : undefined);
+  if (!ch.fits(bytes.length)) bytes = encodeDisconnect(5, code);
+  if (!ch.fits(bytes.length)) return;
+  ch.sendPacket(bytes);
+  ch.broker.metrics.disconnectSent++;
+}
+
+/** An answer the client waits for is larger than it takes: without it, it cannot go on. */
+export function unsendable(ch: Channel, length: number): void {
+  ch.close(RC.PACKET_TOO_LARGE, "packet_too_large", `answer of ${length} bytes, the client takes ${ch.maxPacket}`);
 }

@@ -1,4 +1,4 @@
-/** PUBLISH from a client (section 3.3). The hot path: see the design notes on what it must not do. */
+/** PUBLISH from a client (section 3.3). The hot path: what a packet costs here, every message costs. */
 import { sameBytes } from "../../lib/bytes.ts";
 import { between, NO_MONO } from "../../lib/time.ts";
 import { PUBACK, PUBREC } from "../../mqtt/frame.ts";
@@ -14,6 +14,9 @@ import type { Message } from "../message.ts";
 import type { Route } from "../router.ts";
 import type { Session } from "../session.ts";
 import type { AclVerdict, ClientInfo } from "../types.ts";
+
+/** How long a client of 3.x is not read while too many of its QoS 2 messages wait for PUBREL. */
+const SLOW_MS = 100;
 
 export function handlePublish(ch: Channel, buf: Uint8Array, pos: number, body: number, end: number): void | Promise<void> {
   const broker = ch.broker;
@@ -59,7 +62,7 @@ export function handlePublish(ch: Channel, buf: Uint8Array, pos: number, body: n
   return check(ch, route, f);
 }
 
-/** The route of the packet's topic: alias, UTF-8, form and limits. null = refused, the connection is closed. */
+/** The route of the packet's topic: alias, UTF-8, form and limits. null = nowhere: the connection is closed, or the message dropped. */
 function resolve(ch: Channel, f: Frame): Route | null {
   if (f.propsEnd > f.propsStart) {
     const p = readPublishProperties(f.buf, f.propsStart, f.propsEnd);
@@ -78,7 +81,7 @@ function resolve(ch: Channel, f: Frame): Route | null {
   }
   const topic = readUtf8(f.buf, f.topicStart, f.topicEnd);
   if (topic === null) return refuse(ch, RC.MALFORMED_PACKET, "topic is not UTF-8");
-  return named(ch, topic, f);
+  return valid(ch, topic) ? named(ch, topic, f, true) : null;
 }
 
 function aliased(ch: Channel, f: Frame, alias: number): Route | null {
@@ -88,30 +91,47 @@ function aliased(ch: Channel, f: Frame, alias: number): Route | null {
   if (f.topicEnd > f.topicStart) {
     const topic = readUtf8(f.buf, f.topicStart, f.topicEnd);
     if (topic === null) return refuse(ch, RC.MALFORMED_PACKET, "topic is not UTF-8");
-    const route = named(ch, topic, null);
-    if (route === null) return null;
+    if (!valid(ch, topic)) return null;
     ch.inAliases ??= new Map();
     ch.inAliases.set(alias, topic);
-    return route;
+    return named(ch, topic, f, false);
   }
   const topic = ch.inAliases?.get(alias);
   if (topic === undefined) return refuse(ch, RC.PROTOCOL_ERROR, `topic alias ${alias} is not set`);
-  return named(ch, topic, null);
+  return named(ch, topic, f, false);
 }
 
-/** Check the name once, remember it for the next packet. */
-function named(ch: Channel, topic: string, f: Frame | null): Route | null {
-  const { zone, mountpoint } = ch.client as ClientInfo;
-  if (!validTopicName(topic) || topic.startsWith("$share/") || topic.startsWith("$queue/"))
-    return refuse(ch, RC.TOPIC_NAME_INVALID, "topic name");
-  if (zone.maxTopicLevels > 0 && topicLevels(topic) > zone.maxTopicLevels)
-    return refuse(ch, RC.TOPIC_NAME_INVALID, `more than ${zone.maxTopicLevels} topic levels`);
+/** False: refused, the connection is closed. */
+function valid(ch: Channel, topic: string): boolean {
+  const max = (ch.client as ClientInfo).zone.maxTopicLevels;
+  if (!validTopicName(topic)) refuse(ch, RC.TOPIC_NAME_INVALID, "topic name");
+  else if (max > 0 && topicLevels(topic) > max) refuse(ch, RC.TOPIC_NAME_INVALID, `more than ${max} topic levels`);
+  else return true;
+  return false;
+}
+
+/** A name that was checked: remember it for the next packet. `asSent`: the packet has the name itself, not an alias. */
+function named(ch: Channel, topic: string, f: Frame, asSent: boolean): Route | null {
+  if (topic.startsWith("$share/") || topic.startsWith("$queue/")) {
+    toGroup(ch, topic, f);
+    return null;
+  }
+  const { mountpoint } = ch.client as ClientInfo;
   const route = ch.broker.router.route(mountpoint + topic);
   ch.allowedUntil = NO_MONO;
   ch.route = route;
   // A copy: the chunk must not be kept alive by it.
-  ch.lastTopic = f === null ? Buffer.from(topic) : mountpoint === "" ? route.bytes : Buffer.from(topic);
+  ch.lastTopic = asSent && mountpoint === "" ? route.bytes : Buffer.from(topic);
   return route;
+}
+
+/** The name of a shared subscription is no topic anybody can subscribe to: dropped, with the answer of a publisher without the right. */
+function toGroup(ch: Channel, topic: string, f: Frame): void {
+  const { broker } = ch;
+  broker.metrics.messagesDropped++;
+  if (broker.hooks.at["message.dropped"].length > 0)
+    broker.hooks.run("message.dropped", messageOf(ch, topic, f), "shared_topic", (ch.client as ClientInfo).clientId);
+  answerDenied(ch, f.qos, f.packetId);
 }
 
 function refuse(ch: Channel, code: number, why: string): null {
@@ -170,6 +190,10 @@ function denied(ch: Channel, qos: number, packetId: number): void {
     ch.close(RC.NOT_AUTHORIZED, "not_authorized", "PUBLISH denied by the access rules");
     return;
   }
+  answerDenied(ch, qos, packetId);
+}
+
+function answerDenied(ch: Channel, qos: number, packetId: number): void {
   const code = ch.version === 5 ? RC.NOT_AUTHORIZED : RC.SUCCESS;
   if (qos === 1) ch.sendAck(PUBACK, packetId, code);
   else if (qos === 2) {
@@ -183,8 +207,26 @@ function denied(ch: Channel, qos: number, packetId: number): void {
 function swallow(ch: Channel, packetId: number): void {
   const session = ch.session as Session;
   session.awaitingRel ??= new Map();
-  session.awaitingRel.set(packetId, ch.broker.mono);
+  if (!session.awaitingRel.has(packetId)) {
+    session.awaitingRel.set(packetId, ch.broker.mono);
+    if (session.storeKey !== 0) ch.broker.store.sessions.awaitRel(session.storeKey, packetId, ch.broker.now);
+  }
   if (session.awaitingRel.size === 1) planAwaitRel(ch);
+  checkAwaiting(ch, session);
+}
+
+/**
+ * More QoS 2 messages wait for PUBREL than the zone wants. 5.0 was told its Receive Maximum in CONNACK: false, it must go
+ * [MQTT-3.3.4-9]. 3.x knows of no limit, and its PUBRELs come behind what it sends now: to hold messages back or to stop reading until
+ * they are released would be to wait for ever. A message that was taken costs no more than its identifier, of which there are
+ * 65,535, so all are taken, and the client is read slowly until it is below the limit.
+ */
+function checkAwaiting(ch: Channel, session: Session): boolean {
+  const max = session.zone.maxAwaitingRel;
+  if (max === 0 || session.awaitingRelLen <= max) return true;
+  if (ch.version === 5) return false;
+  ch.slowDown(SLOW_MS);
+  return true;
 }
 
 function accept(ch: Channel, route: Route, f: Frame): void {
@@ -226,22 +268,22 @@ function unkept(ch: Channel, route: Route, qos: QoS, retain: boolean, packetId: 
 /** False for a QoS 2 message that came before and is not released yet: acknowledged again, not delivered again [MQTT-4.3.3-10]. */
 function firstTime(ch: Channel, packetId: number): boolean {
   const session = ch.session as Session;
-  const { metrics, mono, now, store } = ch.broker;
+  const { durability, metrics, mono, now, store } = ch.broker;
+  session.awaitingRel ??= new Map();
   const waiting = session.awaitingRel;
-  if (waiting?.has(packetId) === true) {
-    ch.broker.durability.acknowledge(ch, PUBREC, packetId, RC.SUCCESS);
+  if (waiting.has(packetId)) {
+    durability.acknowledge(ch, PUBREC, packetId, RC.SUCCESS);
     return false;
   }
-  const max = session.zone.maxAwaitingRel;
-  if (max > 0 && waiting !== null && waiting.size >= max) {
-    // The Receive Maximum of CONNACK [MQTT-3.3.4-9]; a 3.x client sends the message again after it has reconnected.
+  waiting.set(packetId, mono);
+  if (!checkAwaiting(ch, session)) {
+    waiting.delete(packetId);
     metrics.qos2Dropped++;
+    const max = session.zone.maxAwaitingRel;
     ch.close(RC.RECEIVE_MAXIMUM_EXCEEDED, "receive_maximum_exceeded", `more than ${max} QoS 2 messages await PUBREL`);
     return false;
   }
-  session.awaitingRel ??= new Map();
-  session.awaitingRel.set(packetId, mono);
-  if (session.awaitingRel.size === 1) planAwaitRel(ch);
+  if (waiting.size === 1) planAwaitRel(ch);
   if (session.storeKey !== 0) store.sessions.awaitRel(session.storeKey, packetId, now);
   return true;
 }
@@ -250,12 +292,16 @@ function firstTime(ch: Channel, packetId: number): boolean {
 function publish(ch: Channel, route: Route, m: Message, packetId: number): void {
   const broker = ch.broker;
   const final = broker.filter(m);
-  const to = final === null || final.topic === route.topic ? route : broker.router.route(final.topic);
-  if (to !== route && broker.durability.refusing && broker.durability.mustKeep(ch, to, m.qos, m.retain)) {
-    // A hook has sent it where it would have to be kept.
-    ch.session?.awaitingRel?.delete(packetId);
-    broker.durability.refusePublish(ch, m.qos, packetId);
-    return;
+  let to = route;
+  // A hook has changed the topic, or who subscribes to it.
+  if (final !== null && (final.topic !== route.topic || route.generation !== broker.router.generation)) {
+    to = broker.router.route(final.topic);
+    // It would have to be kept there, and cannot be.
+    if (broker.durability.refusing && broker.durability.mustKeep(ch, to, m.qos, m.retain)) {
+      ch.session?.awaitingRel?.delete(packetId);
+      broker.durability.refusePublish(ch, m.qos, packetId);
+      return;
+    }
   }
   if (m.qos > 0) {
     const code = ch.version === 5 && final !== null && to.empty ? RC.NO_MATCHING_SUBSCRIBERS : RC.SUCCESS;

@@ -2,17 +2,20 @@
 import { encodeSuback } from "../../mqtt/packets/suback.ts";
 import { decodeSubscribe } from "../../mqtt/packets/subscribe.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
-import { hasWildcard, parseSharedFilter, topicLevels } from "../../mqtt/topic.ts";
-import { ProtocolError, type SubscribePacket } from "../../mqtt/types.ts";
+import { hasWildcard, parseSharedFilter, type SharedFilter, topicLevels } from "../../mqtt/topic.ts";
+import { ProtocolError, type SubscribePacket, type SubscribeRequest } from "../../mqtt/types.ts";
 import type { Channel } from "../channel.ts";
 import type { SubscribeTopic } from "../hooks.ts";
 import type { Session } from "../session.ts";
 import type { AclVerdict, ClientInfo } from "../types.ts";
+import { checkAnswer, checkFilters, inSlices } from "./filters.ts";
 
 /** One filter of the packet on its way to a code. */
 interface Request extends SubscribeTopic {
   /** Reason code; -1 = not decided. */
   code: number;
+  /** It replaced no subscription with the same filter. */
+  isNew: boolean;
 }
 
 export function handleSubscribe(ch: Channel, buf: Uint8Array, body: number, end: number): void | Promise<void> {
@@ -22,27 +25,35 @@ export function handleSubscribe(ch: Channel, buf: Uint8Array, body: number, end:
     return;
   }
   ch.broker.metrics.subscribe++;
-  const requests: Request[] = p.requests.map((r) => ({
-    filter: r.filter,
-    options: { qos: r.qos, nl: r.nl, rap: r.rap, rh: r.rh, subId: p.subscriptionId },
-    code: forbidden(ch, r.filter),
-  }));
-  // The rules judge what the client named; a rewriting hook comes after them.
-  const verdicts = requests.map((r) => (r.code === -1 ? ask(ch, r.filter) : "deny"));
-  if (verdicts.every((v) => typeof v === "string")) {
-    judge(ch, p, requests, verdicts as AclVerdict[]);
-    return;
-  }
-  return Promise.all(verdicts).then((all) => {
-    if (ch.ready) judge(ch, p, requests, all);
-  });
+  const filters = p.requests.map((r) => r.filter);
+  if (!checkFilters(ch, filters) || !checkAnswer(ch, filters.length)) return;
+  const codes: number[] = [];
+  const made: Request[] = [];
+  const slice = (from: number, to: number): void | Promise<void> => {
+    const requests = p.requests.slice(from, to).map((r) => request(ch, r, p.subscriptionId));
+    // The rules judge what the client named; a rewriting hook comes after them.
+    const verdicts = requests.map((r) => (r.code === -1 ? ask(ch, r.filter) : "deny"));
+    const decide = (all: AclVerdict[]): void => {
+      if (ch.ready) judge(ch, requests, all);
+      for (const r of requests) {
+        if (r.code <= 2) made.push(r);
+        codes.push(r.code);
+      }
+    };
+    return verdicts.every((v) => typeof v === "string") ? decide(verdicts as AclVerdict[]) : Promise.all(verdicts).then(decide);
+  };
+  return inSlices(ch, filters.length, slice, () => answer(ch, p, codes, made));
 }
 
-/** What the zone and the form of the filter forbid; -1 = nothing. */
+function request(ch: Channel, r: SubscribeRequest, subId: number): Request {
+  const { filter, qos, nl, rap, rh } = r;
+  return { filter, options: { qos, nl, rap, rh, subId }, code: forbidden(ch, filter), isNew: false };
+}
+
+/** What the zone forbids; -1 = nothing. The filter is a good one. */
 function forbidden(ch: Channel, filter: string): number {
   const { zone } = ch.client as ClientInfo;
-  const parsed = parseSharedFilter(filter);
-  if (parsed === null) return RC.TOPIC_FILTER_INVALID;
+  const parsed = parseSharedFilter(filter) as SharedFilter;
   if (zone.maxTopicLevels > 0 && topicLevels(parsed.filter) > zone.maxTopicLevels) return RC.TOPIC_FILTER_INVALID;
   if (parsed.group !== null && !zone.sharedSubscription) return RC.SHARED_SUBSCRIPTIONS_NOT_SUPPORTED;
   if (!zone.wildcardSubscription && hasWildcard(parsed.filter)) return RC.WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED;
@@ -56,7 +67,8 @@ function ask(ch: Channel, filter: string): AclVerdict | Promise<AclVerdict> {
   return answer instanceof Promise ? answer : answer.verdict;
 }
 
-function judge(ch: Channel, p: SubscribePacket, requests: Request[], verdicts: AclVerdict[]): void {
+/** Every request gets its code. */
+function judge(ch: Channel, requests: Request[], verdicts: AclVerdict[]): void {
   const { broker } = ch;
   const client = ch.client as ClientInfo;
   for (const [i, r] of requests.entries()) {
@@ -70,45 +82,46 @@ function judge(ch: Channel, p: SubscribePacket, requests: Request[], verdicts: A
   }
   const allowed: SubscribeTopic[] = requests.filter((r) => r.code === -1);
   if (broker.hooks.at["client.subscribe"].length > 0) broker.hooks.run("client.subscribe", client, allowed);
-  const made = allowed.filter((t) => subscribe(ch, t as Partial<Request> & SubscribeTopic));
+  // A hook may have sent the client away, with its session.
+  if (!ch.ready) return;
+  for (const t of allowed) subscribe(ch, t as Request);
   // A hook took it out: the client hears that it has no such subscription.
-  const codes = requests.map((r) => (r.code === -1 ? RC.NOT_AUTHORIZED : r.code));
-  ch.sendPacket(encodeSuback(ch.version, p.packetId, codes), true);
-  broker.metrics.suback++;
-  announce(ch, made as Made[]);
+  for (const r of requests) if (r.code === -1) r.code = RC.NOT_AUTHORIZED;
 }
 
-interface Made extends SubscribeTopic {
-  isNew: boolean;
-}
-
-/** Make one subscription; notes its code and whether it is new. False = the session may have no more, or a hook made it invalid. */
-function subscribe(ch: Channel, t: SubscribeTopic & Partial<Request> & Partial<Made>): boolean {
+/** Make one subscription; notes its code and whether it is new. */
+function subscribe(ch: Channel, t: Request): void {
   const session = ch.session as Session;
   const { zone } = ch.client as ClientInfo;
+  // A hook made another filter of it.
   if (parseSharedFilter(t.filter) === null) {
     t.code = RC.TOPIC_FILTER_INVALID;
-    return false;
+    return;
   }
   t.isNew = session.subscription(ch.mount(t.filter)) === undefined;
   if (t.isNew && zone.maxSubscriptions > 0 && session.subscriptionCount >= zone.maxSubscriptions) {
     t.code = RC.QUOTA_EXCEEDED;
-    return false;
+    return;
   }
   if (!ch.broker.durability.mayChange(ch)) {
     t.code = RC.QUOTA_EXCEEDED;
-    return false;
+    return;
   }
   if (t.options.qos > zone.maxQosAllowed) t.options.qos = zone.maxQosAllowed;
   ch.broker.registry.subscribe(session, t.filter, t.options);
   t.code = t.options.qos;
-  return true;
 }
 
-/** After SUBACK: retained messages come by this hook. */
-function announce(ch: Channel, made: Made[]): void {
-  const { hooks } = ch.broker;
+/** SUBACK; after it the retained messages, which come by session.subscribed. */
+function answer(ch: Channel, p: SubscribePacket, codes: number[], made: Request[]): void | Promise<void> {
+  const { broker } = ch;
+  ch.sendPacket(encodeSuback(ch.version, p.packetId, codes), true);
+  broker.metrics.suback++;
+  const { hooks } = broker;
   if (hooks.at["session.subscribed"].length === 0) return;
   const { clientId } = ch.session as Session;
-  for (const t of made) hooks.run("session.subscribed", clientId, ch.mount(t.filter), t.options, t.isNew);
+  const announce = (from: number, to: number): void => {
+    for (const t of made.slice(from, to)) hooks.run("session.subscribed", clientId, ch.mount(t.filter), t.options, t.isNew);
+  };
+  return inSlices(ch, made.length, announce, () => {});
 }

@@ -2,36 +2,43 @@
 import { encodeUnsuback } from "../../mqtt/packets/unsuback.ts";
 import { decodeUnsubscribe } from "../../mqtt/packets/unsubscribe.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
-import { parseSharedFilter } from "../../mqtt/topic.ts";
-import { ProtocolError } from "../../mqtt/types.ts";
+import { ProtocolError, type UnsubscribePacket } from "../../mqtt/types.ts";
 import type { Channel } from "../channel.ts";
 import type { Session } from "../session.ts";
 import type { ClientInfo } from "../types.ts";
+import { checkAnswer, checkFilters, inSlices } from "./filters.ts";
 
-export function handleUnsubscribe(ch: Channel, buf: Uint8Array, body: number, end: number): void {
+export function handleUnsubscribe(ch: Channel, buf: Uint8Array, body: number, end: number): void | Promise<void> {
   const p = decodeUnsubscribe(buf, body, end, ch.version);
   if (p instanceof ProtocolError) {
     ch.malformed(p.code, p.why);
     return;
   }
-  const broker = ch.broker;
+  const { broker } = ch;
   broker.metrics.unsubscribe++;
-  const filters = p.filters;
-  const hooks = broker.hooks;
-  if (hooks.at["client.unsubscribe"].length > 0) hooks.run("client.unsubscribe", ch.client as ClientInfo, filters);
+  if (!checkFilters(ch, p.filters) || !checkAnswer(ch, p.filters.length)) return;
   const may = broker.durability.mayChange(ch);
   if (!may && ch.version !== 5) {
     // Its UNSUBACK has no codes.
     broker.durability.leaveUnanswered(ch);
     return;
   }
-  const codes = p.filters.map((filter) => (may ? unsubscribe(ch, filter) : RC.IMPLEMENTATION_SPECIFIC_ERROR));
-  ch.sendPacket(encodeUnsuback(ch.version, p.packetId, codes), true);
-  broker.metrics.unsuback++;
+  const codes: number[] = [];
+  const slice = (from: number, to: number): void => {
+    const filters = p.filters.slice(from, to);
+    if (broker.hooks.at["client.unsubscribe"].length > 0) broker.hooks.run("client.unsubscribe", ch.client as ClientInfo, filters);
+    for (let i = 0; i < to - from; i++) codes.push(may ? unsubscribe(ch, filters[i]) : RC.IMPLEMENTATION_SPECIFIC_ERROR);
+  };
+  return inSlices(ch, p.filters.length, slice, () => answer(ch, p, codes));
 }
 
-function unsubscribe(ch: Channel, filter: string): number {
-  const parsed = parseSharedFilter(filter);
-  if (parsed === null) return RC.TOPIC_FILTER_INVALID;
+/** `filter` undefined: a hook took it out. */
+function unsubscribe(ch: Channel, filter: string | undefined): number {
+  if (filter === undefined) return RC.NO_SUBSCRIPTION_EXISTED;
   return ch.broker.registry.unsubscribe(ch.session as Session, filter) ? RC.SUCCESS : RC.NO_SUBSCRIPTION_EXISTED;
+}
+
+function answer(ch: Channel, p: UnsubscribePacket, codes: number[]): void {
+  ch.sendPacket(encodeUnsuback(ch.version, p.packetId, codes), true);
+  ch.broker.metrics.unsuback++;
 }

@@ -33,21 +33,6 @@ export interface MonitorSettings {
   longScheduleMs: number;
 }
 
-export const MONITOR_DEFAULTS: Readonly<MonitorSettings> = {
-  cpuCheckMs: 60_000,
-  cpuHigh: 80,
-  cpuLow: 60,
-  memCheckMs: 60_000,
-  sysmemHigh: 70,
-  procmemHigh: 5,
-  diskCheckMs: 1_800_000,
-  diskHigh: 80,
-  vmCheckMs: 30_000,
-  processHigh: 80,
-  processLow: 60,
-  longScheduleMs: 240,
-};
-
 export interface Usage {
   used: number;
   /** 0 = unknown or none. */

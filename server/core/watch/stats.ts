@@ -4,7 +4,7 @@
  */
 
 /** Gauges by name; each shows as `<name>/count` and `<name>/max`. */
-export const GAUGES = [
+const GAUGES = [
   "connections",
   "sessions",
   "sessions/persistent",

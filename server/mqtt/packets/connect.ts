@@ -46,8 +46,8 @@ function readVersion(r: Reader): ProtocolVersion | 0 {
 }
 
 function checkConnectFlags(r: Reader, version: ProtocolVersion, flags: number): void {
-  // [MQTT-3.1.2-3]
-  if ((flags & RESERVED) !== 0) r.fail(RC.MALFORMED_PACKET, "reserved connect flag is set");
+  // [MQTT-3.1.2-3]; 3.1 does not use the bit.
+  if (version !== 3 && (flags & RESERVED) !== 0) r.fail(RC.MALFORMED_PACKET, "reserved connect flag is set");
   const willQos = (flags >> 3) & 3;
   // [MQTT-3.1.2-12]
   if (willQos === 3) r.fail(RC.MALFORMED_PACKET, "will QoS is 3");
@@ -85,11 +85,13 @@ function present(r: Reader, version: ProtocolVersion, flags: number, flag: numbe
   return (flags & flag) !== 0 && !(version === 3 && r.pos === r.end);
 }
 
-/** `bodyStart`..`end`: the packet without its fixed header, whose flags are the caller's to check. */
-export function decodeConnect(buf: Uint8Array, bodyStart: number, end: number): ConnectPacket | ProtocolError {
+/** `bodyStart`..`end`: the packet without its fixed header. `headerFlags`: the lower half of its first byte. */
+export function decodeConnect(buf: Uint8Array, bodyStart: number, end: number, headerFlags = 0): ConnectPacket | ProtocolError {
   const r = new Reader(buf, bodyStart, end);
   const version = readVersion(r);
   if (version === 0) return r.error as ProtocolError;
+  // [MQTT-2.1.3-1]; 3.1 does not use them.
+  if (version !== 3 && headerFlags !== 0) return new ProtocolError(RC.MALFORMED_PACKET, "flags of the fixed header");
   // The version was not known when the length was read: more bytes than needed end in a zero [MQTT-1.5.5-1].
   if (version === 5 && buf[bodyStart - 1] === 0) return new ProtocolError(RC.MALFORMED_PACKET, "remaining length is not minimal");
   const isBridge = version !== 5 && (buf[r.pos - 1] as number) >= BRIDGE;

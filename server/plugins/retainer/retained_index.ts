@@ -32,6 +32,11 @@ export class RetainedIndex {
     return this.byTopic.size;
   }
 
+  /** Topics and branches that `match` has looked at so far. */
+  get steps(): number {
+    return this.byLevels.steps;
+  }
+
   get(topic: string): Entry | undefined {
     return this.byTopic.get(topic);
   }

@@ -13,6 +13,8 @@ const LOOKUP = { found: 1000, visited: 10_000 };
 const SLICE_MESSAGES = 500;
 const SLICE_BYTES = 256 * 1024;
 const SLICE_LOOKED_AT = 5000;
+/** So many topics may be looked at for subscriptions of one turn at once; those behind them wait for theirs. */
+const AT_ONCE = 20_000;
 /** A client with more unread bytes waits. */
 const UNREAD_MAX = 256 * 1024;
 /** Of a queue without limit, no more than this is filled. */
@@ -27,9 +29,10 @@ interface Job {
   readonly options: SubscribeOptions;
   /** Messages stored later reach the subscriber as live ones. */
   readonly until: number;
-  readonly entries: Iterator<Entry>;
+  /** null = not looked up yet. */
+  entries: Iterator<Entry> | null;
   /** The filter is yet to be applied to `entries`. */
-  readonly broad: boolean;
+  broad: boolean;
 }
 
 type Outcome = "done" | "more" | "pause";
@@ -46,6 +49,8 @@ export class RetainedSender {
   private readonly jobs = new Map<string, Job>();
   private turns: Job[] = [];
   private planned = false;
+  /** Topics looked at outside of turns of our own. */
+  private lookedAt = 0;
 
   constructor(private readonly p: SenderParts) {}
 
@@ -57,22 +62,30 @@ export class RetainedSender {
   send(clientId: string, filter: string, options: SubscribeOptions): void {
     const session = this.p.broker.session(clientId);
     if (!session) return;
-    const { index } = this.p;
-    const found = index.match(filter, LOOKUP);
-    const entries = found ? found.values() : index.entries();
     const job: Job = {
       id: `${clientId}\0${filter}`,
       session,
       channel: session.channel,
       filter,
       options,
-      until: index.seq,
-      entries,
-      broad: found === null,
+      until: this.p.index.seq,
+      entries: null,
+      broad: false,
     };
     // A repeated subscription starts anew.
     this.jobs.set(job.id, job);
-    this.run(job);
+    // One packet may bring hundreds of filters that each select everything.
+    if (this.lookedAt > AT_ONCE) this.queue(job);
+    else this.run(job);
+  }
+
+  private lookUp(job: Job): Iterator<Entry> {
+    const { index } = this.p;
+    const before = index.steps;
+    const found = index.match(job.filter, LOOKUP);
+    this.lookedAt += index.steps - before;
+    job.broad = found === null;
+    return found ? found.values() : index.entries();
   }
 
   /** The subscription has ended. */
@@ -102,6 +115,7 @@ export class RetainedSender {
     this.planned = true;
     this.p.broker.soon(() => {
       this.planned = false;
+      this.lookedAt = 0;
       const job = this.turns.shift();
       if (job) this.run(job);
       this.plan();
@@ -113,9 +127,11 @@ export class RetainedSender {
     const { broker, index, fresh } = this.p;
     // Gone, back again with another connection, unsubscribed or subscribed again.
     if (this.jobs.get(job.id) !== job || broker.session(session.clientId) !== session || session.channel !== job.channel) return "done";
+    job.entries ??= this.lookUp(job);
+    const end = this.lookedAt + SLICE_LOOKED_AT;
     let sent = 0;
     let bytes = 0;
-    for (let lookedAt = 0; lookedAt < SLICE_LOOKED_AT && sent < SLICE_MESSAGES && bytes < SLICE_BYTES; lookedAt++) {
+    for (; this.lookedAt < end && sent < SLICE_MESSAGES && bytes < SLICE_BYTES; this.lookedAt++) {
       // An offline session gets what its queue has room for, nobody takes from it.
       if (!hasRoom(session)) return session.channel === null ? "done" : "pause";
       const { value: entry, done } = job.entries.next();

@@ -27,6 +27,57 @@ describe("Inflight", () => {
     for (const id of ids) expect(w.packetId(w.find(id))).toBe(id);
   });
 
+  test("grows with everything each entry has", () => {
+    const w = new Inflight(16);
+    const terms = termsOf(2, true, [3], null);
+    for (let i = 1; i <= 40; i++) w.push(m, terms, 100 + i, mono(1000 + i));
+    w.release(w.find(2), mono(5000));
+    for (let i = 41; i <= 100; i++) w.push(m, plainTerms(1, false), 100 + i, mono(1000 + i));
+    for (let i = 1; i <= 100; i++) {
+      const n = w.find(i);
+      expect([w.seq(n), w.sentAt(n), w.released(n), w.qos(n)]).toEqual([100 + i, i === 2 ? 5000 : 1000 + i, i === 2, i <= 40 ? 2 : 1]);
+      expect(w.message(n)).toBe(m);
+    }
+    expect(w.oldest).toBe(mono(1001));
+    w.remove(w.find(1));
+    expect(w.oldest).toBe(mono(5000));
+  });
+
+  test("after a reconnect: unsent from the head on, in order, holes left out; what is sent counts until it is done", () => {
+    const w = new Inflight();
+    for (let i = 0; i < 5; i++) push(w);
+    expect([w.unsent, w.sent]).toEqual([-1, 5]);
+    w.remove(w.find(2));
+    w.release(w.find(3), mono(0));
+    w.restart();
+    expect([w.sent, w.count]).toEqual([0, 4]);
+    const order: number[] = [];
+    for (let n = w.unsent; n >= 0; n = w.unsent) {
+      order.push(w.packetId(n));
+      w.resent(n, mono(7));
+    }
+    expect(order).toEqual([1, 3, 4, 5]);
+    // The released one is not among them.
+    expect(w.sent).toBe(3);
+    w.remove(w.find(3));
+    expect(w.sent).toBe(3);
+    for (const id of [1, 4, 5]) w.remove(w.find(id));
+    expect([w.sent, w.count]).toEqual([0, 0]);
+  });
+
+  test("an entry acknowledged before it was sent again is passed over", () => {
+    const w = new Inflight();
+    for (let i = 0; i < 3; i++) push(w);
+    w.restart();
+    w.remove(w.find(1));
+    w.remove(w.find(2));
+    expect(w.packetId(w.unsent)).toBe(3);
+    w.remove(w.find(3));
+    expect([w.unsent, w.sent]).toEqual([-1, 0]);
+    expect(push(w)).toBe(4);
+    expect(w.unsent).toBe(-1);
+  });
+
   test("finds nothing that was acknowledged, never sent, or 0", () => {
     const w = new Inflight();
     push(w);

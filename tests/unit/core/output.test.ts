@@ -113,6 +113,15 @@ describe("a connection that fails", () => {
     expect(kit.broker.connections).toBe(0);
   });
 
+  test("while it is kicked", () => {
+    const kit = new TestKit();
+    const all = subscribers(kit, 2);
+    (all[0] as TestClient).channel.close = broken;
+    for (const id of ["s0", "s1"]) expect(kit.broker.kick(id)).toBe(true);
+    kit.broker.flush();
+    expect([all[0]?.transport.destroyed, all[1]?.transport.ended, kit.broker.connections]).toEqual([true, true, 0]);
+  });
+
   test("while it is sent more after it has read again", () => {
     const kit = new TestKit();
     const all = subscribers(kit, 2);

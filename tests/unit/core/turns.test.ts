@@ -15,7 +15,7 @@ function slow(ms: number): TestKit {
 const publishes = (topic: string, n: number): Buffer =>
   Buffer.concat(
     Array.from({ length: n }, (_, i) =>
-      mqttPacket.generate({ cmd: "publish", topic, payload: String(i).padEnd(120), qos: 0, dup: false, retain: false }),
+      mqttPacket.generate({ cmd: "publish", topic, payload: String(i).padEnd(126), qos: 0, dup: false, retain: false }),
     ),
   );
 const turn = async (kit: TestKit): Promise<void> => {
@@ -56,6 +56,7 @@ describe("a long chunk", () => {
     a.channel.onData(publishes("a", 40));
     b.channel.onData(publishes("b", 40));
     kit.broker.output.pool.flushAll();
+    // Of 131 bytes each.
     expect(s.messages().filter((m) => m.topic === "b")).toHaveLength(8);
     for (let turns = 0; a.transport.paused || b.transport.paused; turns++) {
       expect(turns).toBeLessThan(30);

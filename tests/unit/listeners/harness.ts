@@ -7,8 +7,9 @@ import { join } from "node:path";
 import type { ListenerConfig, TlsConfig } from "../../../server/config/types.ts";
 import type { ListenerInfo, Transport } from "../../../server/core/ports.ts";
 import type { PeerCertificate } from "../../../server/core/types.ts";
-import { type ChannelLike, type ListenerDeps, Listeners } from "../../../server/listeners/index.ts";
+import { type ListenerDeps, Listeners } from "../../../server/listeners/index.ts";
 import { ConnectionBudget } from "../../../server/listeners/limits.ts";
+import type { ChannelLike } from "../../../server/listeners/link.ts";
 import { FakeClock } from "../../support/access.ts";
 import { until } from "../../support/until.ts";
 
@@ -43,6 +44,7 @@ export function config(over: Partial<ListenerConfig> = {}): ListenerConfig {
     proxyPortHeader: "",
     compress: false,
     maxFrameSize: 0,
+    allowOrigins: [],
     ...over,
   };
 }

@@ -7,7 +7,7 @@ import { packet } from "../../packets/wire.ts";
 
 describe("in which version a refused CONNECT is answered", () => {
   const rows: [string, string, ProtocolVersion | 0][] = [
-    ["3.1", '"MQIsdp" 03 03 003c "c"', 3],
+    ["3.1", '"MQIsdp" 03 1e 003c "c" "w" "bye"', 3],
     ["another level of 3.1", '"MQIsdp" 09 02 003c "c"', 3],
     ["3.1.1", '"MQTT" 04 03 003c "c"', 4],
     ["3.1.1 bridge", '"MQTT" 84 03 003c "c"', 4],
@@ -25,6 +25,17 @@ describe("in which version a refused CONNECT is answered", () => {
       expect(decodeConnect(bytes, body, bytes.length)).toBeInstanceOf(ProtocolError);
       expect(answerVersion(bytes, body, bytes.length)).toBe(version);
     });
+  }
+});
+
+test("flags of the fixed header [MQTT-2.1.3-1]: 3.1 does not use them", () => {
+  for (const [notation, good] of [
+    ['"MQIsdp" 03 02 003c "c"', true],
+    ['"MQTT" 04 02 003c "c"', false],
+    ['"MQTT" 05 02 003c {} "c"', false],
+  ] as const) {
+    const bytes = packet(0x14, notation);
+    expect(decodeConnect(bytes, 2, bytes.length, 4) instanceof ProtocolError).toBe(!good);
   }
 });
 

@@ -42,8 +42,25 @@ describe("frameLength", () => {
 });
 
 describe("checkFlags", () => {
+  const accepted = (version: 0 | 3 | 4 | 5): number[] =>
+    Array.from({ length: 256 }, (_, byte) => byte).filter((b) => checkFlags(b, version));
+
   test("[MQTT-2.1.3-1] accepts the flags of the table and no others", () => {
-    const accepted = Array.from({ length: 256 }, (_, byte) => byte).filter(checkFlags);
-    expect(accepted).toEqual([...GOOD_FIRST_BYTES]);
+    expect(accepted(5)).toEqual([...GOOD_FIRST_BYTES]);
+  });
+
+  test("type 15 is reserved in 3.1.1", () => {
+    expect(accepted(4)).toEqual(GOOD_FIRST_BYTES.filter((b) => b !== 0xf0));
+  });
+
+  test("3.1 does not use the flags that later versions reserve; PUBREL, SUBSCRIBE, UNSUBSCRIBE have QoS 1", () => {
+    const any = (type: number): number[] => Array.from({ length: 16 }, (_, flags) => type * 16 + flags);
+    const qos1 = (type: number): number[] => [2, 3, 10, 11].map((flags) => type * 16 + flags);
+    const types = Array.from({ length: 14 }, (_, i) => i + 1);
+    expect(accepted(3)).toEqual(types.flatMap((type) => ([6, 8, 10].includes(type) ? qos1(type) : any(type))));
+  });
+
+  test("before the version is known: CONNECT, whose decoder looks at its flags", () => {
+    expect(accepted(0)).toEqual(Array.from({ length: 16 }, (_, flags) => 0x10 + flags));
   });
 });

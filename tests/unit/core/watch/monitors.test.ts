@@ -1,8 +1,23 @@
 import { describe, expect, test } from "bun:test";
 import type { Message } from "../../../../server/core/message.ts";
 import { Alarms } from "../../../../server/core/watch/alarms.ts";
-import { MONITOR_DEFAULTS, Monitors, type Readings, type Usage } from "../../../../server/core/watch/monitors.ts";
+import { type MonitorSettings, Monitors, type Readings, type Usage } from "../../../../server/core/watch/monitors.ts";
 import { FakeClock, silentLog } from "../../../support/access.ts";
+
+const SETTINGS: Readonly<MonitorSettings> = {
+  cpuCheckMs: 60_000,
+  cpuHigh: 80,
+  cpuLow: 60,
+  memCheckMs: 60_000,
+  sysmemHigh: 70,
+  procmemHigh: 5,
+  diskCheckMs: 1_800_000,
+  diskHigh: 80,
+  vmCheckMs: 30_000,
+  processHigh: 80,
+  processLow: 60,
+  longScheduleMs: 240,
+};
 
 const DISK = '{disk_almost_full,"/data"}';
 
@@ -27,7 +42,7 @@ function setUp() {
     disks: () => now.disks,
     processes: () => now.processes,
   };
-  const settings = { ...MONITOR_DEFAULTS };
+  const settings = { ...SETTINGS };
   const told: Message[] = [];
   const monitors = new Monitors({
     nodeName: "n",

@@ -295,3 +295,44 @@ describe("the admin's door", () => {
     await turns(kit);
   });
 });
+
+describe("who gets retained messages at SUBSCRIBE", () => {
+  const ask = async (topic: string, rh: 0 | 1 | 2, times: number): Promise<number[]> => {
+    const { kit, from } = await start();
+    retain(from, "a", "x");
+    const c = kit.connected("c", 5);
+    return Array.from({ length: times }, () => c.subscribe(topic, 0, { rh }).messages().length);
+  };
+
+  test("Retain Handling 0 each time, 1 for a new subscription, 2 never [MQTT-3.3.1-9], [MQTT-3.3.1-10], [MQTT-3.3.1-11]", async () => {
+    expect(await ask("a", 0, 3)).toEqual([1, 1, 1]);
+    expect(await ask("a", 1, 3)).toEqual([1, 0, 0]);
+    expect(await ask("a", 2, 3)).toEqual([0, 0, 0]);
+  });
+
+  test("shared subscriptions never (4.8.2)", async () => {
+    expect(await ask("$share/g/a", 0, 2)).toEqual([0, 0]);
+    expect(await ask("$queue/a", 0, 2)).toEqual([0, 0]);
+    // Not even when the broker itself keeps a message under such a name.
+    const { kit } = await start();
+    for (const topic of ["$share/g/b", "$queue/b"]) {
+      kit.broker.publish(new Message(topic, Buffer.from("x"), 0, true, "", null, 0, 0, null));
+      expect(kit.connected("d", 5).subscribe(topic).messages()).toEqual([]);
+    }
+  });
+
+  test("upgrade_qos counts for them as for all others", async () => {
+    for (const [upgradeQos, qos] of [
+      [false, [0, 1, 1]],
+      [true, [2, 2, 2]],
+    ] as const) {
+      const { kit, from } = await start({}, new TestKit({ zone: { upgradeQos } }));
+      retain(from, "t/0", "x", 0);
+      retain(from, "t/1", "x", 1);
+      retain(from, "t/2", "x", 2, { messageId: 2 });
+      const c = kit.connected("c", 5);
+      const seen = [2, 2, 1].map((wanted, i) => c.subscribe(`t/${i}`, wanted as 1 | 2).messages()[0]?.qos as number);
+      expect(seen).toEqual([...qos]);
+    }
+  });
+});

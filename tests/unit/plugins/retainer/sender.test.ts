@@ -73,6 +73,21 @@ class Bench {
 const topics = (n: number, prefix = "t"): string[] => Array.from({ length: n }, (_, i) => `${prefix}/${i}`);
 
 describe("slices", () => {
+  test("hundreds of filters that each select everything hold nobody up: a few are served at once, the rest in turns of their own", () => {
+    const b = new Bench().store(20_000);
+    const s = b.session("c", { maxMqueue: 0 });
+    for (let i = 0; i < 200; i++) b.sender.send("c", `${"+/".repeat(i % 3)}#`, QOS1);
+    for (let i = 0; i < 200; i++) b.sender.send("c", `t/+/${i}/#`, QOS1);
+    const before = b.index.steps;
+    expect(before).toBeLessThan(50_000);
+    expect(b.later).toHaveLength(1);
+    b.turn();
+    expect(b.index.steps - before).toBeLessThan(11_000);
+    b.run();
+    expect(b.sender.pending).toBe(0);
+    expect(s.got.length).toBeGreaterThan(20_000);
+  });
+
   test("few messages go at once, in order", () => {
     const b = new Bench().store(400);
     const s = b.session("c");

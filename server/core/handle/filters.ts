@@ -1,0 +1,56 @@
+/** What SUBSCRIBE and UNSUBSCRIBE have in common: a packet of many filters. */
+import { varIntSize } from "../../mqtt/frame.ts";
+import { RC } from "../../mqtt/reason_codes.ts";
+import { parseSharedFilter } from "../../mqtt/topic.ts";
+import type { Channel } from "../channel.ts";
+
+/** So many filters are handled in one turn of the event loop: a packet of 1 MB may hold 250,000. */
+const SLICE = 500;
+
+/** Malformed filters end the connection [MQTT-4.7.1-1], [MQTT-4.7.1-2], [MQTT-4.7.3-1], [MQTT-4.8.2-1], [MQTT-4.8.2-2]. False: it is closed. */
+export function checkFilters(ch: Channel, filters: readonly string[]): boolean {
+  for (const filter of filters) {
+    if (parseSharedFilter(filter) !== null) continue;
+    ch.malformed(RC.TOPIC_FILTER_INVALID, "malformed topic filter");
+    return false;
+  }
+  return true;
+}
+
+/** An answer with so many codes must fit [MQTT-3.1.2-24]: better nothing is done than that nobody hears of it. False: it is closed. */
+export function checkAnswer(ch: Channel, codes: number): boolean {
+  const length = 3 + codes;
+  if (ch.version !== 5 || ch.fits(1 + varIntSize(length) + length)) return true;
+  ch.close(RC.PACKET_TOO_LARGE, "packet_too_large", `the answer to ${codes} filters is larger than the client takes`);
+  return false;
+}
+
+/**
+ * `slice` for one part of `n` entries after the other, then `end`; a turn of the event loop between the parts, in which others have
+ * theirs. When the connection is closed in the meantime, the rest is left.
+ */
+export function inSlices(
+  ch: Channel,
+  n: number,
+  slice: (from: number, to: number) => void | Promise<void>,
+  end: () => void | Promise<void>,
+): void | Promise<void> {
+  if (n > SLICE) return sliced(ch, n, slice, end);
+  const waits = slice(0, n);
+  if (waits === undefined) return end();
+  return waits.then(() => (ch.ready ? end() : undefined));
+}
+
+async function sliced(
+  ch: Channel,
+  n: number,
+  slice: (from: number, to: number) => void | Promise<void>,
+  end: () => void | Promise<void>,
+): Promise<void> {
+  for (let from = 0; from < n; from += SLICE) {
+    await slice(from, Math.min(n, from + SLICE));
+    await ch.broker.nextTurn();
+    if (!ch.ready) return;
+  }
+  await end();
+}

@@ -1,0 +1,299 @@
+import { describe, expect, test } from "bun:test";
+import mqttPacket from "mqtt-packet";
+import type { SubscribeOptions } from "../../../server/core/types.ts";
+import { type TestClient, TestKit } from "../../support/test_broker.ts";
+
+const options = (qos: 0 | 1 | 2 = 0, more: Partial<SubscribeOptions> = {}): SubscribeOptions => ({
+  qos,
+  nl: false,
+  rap: false,
+  rh: 0,
+  subId: 0,
+  ...more,
+});
+const persistent: never = { clean: false, properties: { sessionExpiryInterval: 1000 } } as never;
+
+/** What a handler does to one client while a message is on its way to others. */
+const ACTS: Record<string, (kit: TestKit, id: string) => void> = {
+  unsubscribes: (kit, id) => void kit.broker.unsubscribe(id, "t"),
+  kicks: (kit, id) => void kit.broker.kick(id),
+  "drops the session": (kit, id) => void kit.broker.dropSession(id),
+};
+
+describe("a list that changes while it is walked", () => {
+  for (const [what, act] of Object.entries(ACTS)) {
+    for (const qos of [0, 1] as const) {
+      for (const overlap of [false, true]) {
+        test(`message.delivered ${what}, QoS ${qos}${overlap ? ", overlapping filters" : ""}: everybody else gets it, once`, () => {
+          const kit = new TestKit();
+          const clients = ["a", "b", "c", "d"].map((id) => {
+            const c = kit.connected(id, 5);
+            c.subscribe("t", qos).take();
+            if (overlap) c.subscribe("+", qos).take();
+            return c;
+          });
+          let done = false;
+          kit.hooks.add("message.delivered", "test", (id) => {
+            if (done || id !== "a") return;
+            done = true;
+            act(kit, "a");
+          });
+          kit.broker.refreshRaw();
+          const p = kit.connected("p", 5);
+          p.publish("t", "x", qos);
+          expect(clients.map((c) => c.messages().length)).toEqual([1, 1, 1, 1]);
+          expect(done).toBe(true);
+          p.publish("t", "y", qos);
+          const rest = what === "unsubscribes" && overlap ? 1 : 0;
+          expect(clients.map((c) => c.messages().length)).toEqual([rest, 1, 1, 1]);
+          expect(kit.log.errors).toEqual([]);
+        });
+      }
+      test(`message.delivered ${what} somebody who comes later, QoS ${qos}: that one gets nothing any more`, () => {
+        const kit = new TestKit();
+        const [a, b, c] = ["a", "b", "c"].map((id) => {
+          const x = kit.connected(id);
+          x.subscribe("t", qos).take();
+          return x;
+        }) as [TestClient, TestClient, TestClient];
+        kit.hooks.add("message.delivered", "test", (id) => {
+          if (id === "a") act(kit, "b");
+        });
+        kit.broker.refreshRaw();
+        kit.connected("p").publish("t", "x", qos);
+        expect([a, b, c].map((x) => x.messages().length)).toEqual([1, 0, 1]);
+        expect(kit.broker.router.subscriptionCount).toBe(2);
+      });
+    }
+  }
+
+  test("message.dropped unsubscribes: everybody else gets it", () => {
+    const kit = new TestKit({ zone: { mqueueStoreQos0: false } });
+    kit.connected("off", 4, { clean: false }).subscribe("t").disconnect();
+    const [b, c] = ["b", "c"].map((id) => kit.connected(id).subscribe("t")) as [TestClient, TestClient];
+    kit.hooks.add("message.dropped", "test", () => void kit.broker.unsubscribe("off", "t"));
+    kit.connected("p").publish("t", "x");
+    expect([b, c].map((x) => x.messages().length)).toEqual([1, 1]);
+  });
+
+  test("a virtual client that closes itself, or another one, in the middle", () => {
+    const kit = new TestKit();
+    const got: string[] = [];
+    const first = kit.broker.attach("v1", () => {
+      got.push("v1");
+      first.close();
+      second.close();
+    });
+    const second = kit.broker.attach("v2", () => got.push("v2"));
+    const third = kit.broker.attach("v3", () => got.push("v3"));
+    for (const v of [first, second, third]) v.subscribe("t", options());
+    const c = kit.connected("c");
+    c.subscribe("t").take();
+    const p = kit.connected("p");
+    p.publish("t", "x");
+    p.publish("t", "y");
+    expect(got).toEqual(["v1", "v3", "v3"]);
+    expect(c.messages()).toHaveLength(2);
+  });
+
+  test("a virtual client that subscribes others and publishes in the middle: nothing is lost, nothing doubled", () => {
+    const kit = new TestKit();
+    const clients = ["a", "b", "c"].map((id) => {
+      const x = kit.connected(id);
+      x.subscribe("t").take();
+      return x;
+    });
+    let depth = 0;
+    const v = kit.broker.attach("v", (m) => {
+      if (++depth > 2) return;
+      kit.broker.subscribe("late", "t", options());
+      kit.broker.unsubscribe(depth === 1 ? "a" : "b", "t");
+      kit.broker.publish(m.with({ payload: Buffer.from(`inner${depth}`) }));
+    });
+    const late = kit.connected("late");
+    v.subscribe("#", options());
+    kit.connected("p").publish("t", "outer");
+    // v is the first: a and b have ended before their turn, the inner messages reach the others first, the late one gets no outer one.
+    expect(late.messages().map((m) => m.payload)).toEqual(["inner2", "inner1"]);
+    expect(clients.map((x) => x.messages().map((m) => m.payload))).toEqual([[], [], ["inner2", "inner1", "outer"]]);
+    expect(kit.log.errors).toEqual([]);
+  });
+
+  test("a group whose members go while it is their turn", () => {
+    const kit = new TestKit({ node: { sharedStrategy: "round_robin" } });
+    for (const id of ["a", "b"]) kit.connected(id).subscribe("$share/g/t", 1).subscribe("$share/h/t", 1).take();
+    const seen: string[] = [];
+    kit.hooks.add("message.delivered", "test", (id) => {
+      seen.push(id);
+      kit.broker.unsubscribe("a", "$share/h/t");
+    });
+    kit.broker.refreshRaw();
+    kit.connected("p").publish("t", "x", 1);
+    expect(seen).toEqual(["a", "b"]);
+  });
+});
+
+describe("hooks that end what is being delivered to", () => {
+  test("message.delivered publishes to the same session while unacknowledged messages go out again: behind them", () => {
+    const kit = new TestKit();
+    const first = kit.connected("s", 5, persistent);
+    first.subscribe("t", 1).take();
+    const p = kit.connected("p", 5);
+    for (let i = 1; i <= 3; i++) p.publish("t", `${i}`, 1, { messageId: i });
+    first.drop();
+    let done = false;
+    kit.hooks.add("message.delivered", "test", (_id, m) => {
+      if (done) return;
+      done = true;
+      kit.broker.publish(m.with({ payload: Buffer.from("new") }));
+    });
+    const s = kit.client(5).connect("s", persistent);
+    expect(s.messages().map((m) => [m.payload, m.messageId])).toEqual([
+      ["1", 1],
+      ["2", 2],
+      ["3", 3],
+      ["new", 4],
+    ]);
+  });
+
+  for (const [what, act] of Object.entries(ACTS).slice(1)) {
+    test(`message.delivered ${what} while queued messages go out: no byte behind DISCONNECT, the rest is kept or ended with it`, () => {
+      const kit = new TestKit();
+      kit.connected("s", 5, persistent).subscribe("t", 1).disconnect();
+      const p = kit.connected("p", 5);
+      for (let i = 1; i <= 5; i++) p.publish("t", `${i}`, 1, { messageId: i });
+      let seen = 0;
+      kit.hooks.add("message.delivered", "test", (id) => {
+        if (id === "s" && ++seen === 2) act(kit, "s");
+      });
+      const s = kit.client(5).connect("s", persistent);
+      expect(s.take().map((x) => x.cmd)).toEqual(["connack", "publish", "publish", "disconnect"]);
+      const kept = what === "kicks" ? 5 : undefined;
+      const session = kit.broker.sessions.get("s");
+      expect(session && session.inflightLen + session.mqueueLen).toBe(kept as number);
+      seen = 10;
+      const again = kit.client(5).connect("s", persistent);
+      expect(again.messages().map((m) => m.payload)).toEqual(kept ? ["1", "2", "3", "4", "5"] : []);
+    });
+
+    test(`message.delivered ${what} while unacknowledged messages go out again`, () => {
+      const kit = new TestKit();
+      const first = kit.connected("s", 5, persistent);
+      first.subscribe("t", 1).take();
+      const p = kit.connected("p", 5);
+      for (let i = 1; i <= 4; i++) p.publish("t", `${i}`, 1, { messageId: i });
+      first.drop();
+      let seen = 0;
+      kit.hooks.add("message.delivered", "test", () => {
+        if (++seen === 2) act(kit, "s");
+      });
+      const s = kit.client(5).connect("s", persistent);
+      expect(s.take().map((x) => x.cmd)).toEqual(["connack", "publish", "publish", "disconnect"]);
+      expect(kit.broker.sessions.get("s")?.inflightLen).toBe(what === "kicks" ? 4 : (undefined as never));
+      expect(kit.log.errors).toEqual([]);
+    });
+
+    test(`message.acked ${what}: nothing goes out behind it`, () => {
+      const kit = new TestKit({ zone: { maxInflight: 1 } });
+      const s = kit.connected("s", 4, { clean: false });
+      s.subscribe("t", 1).take();
+      const p = kit.connected("p");
+      for (let i = 1; i <= 3; i++) p.publish("t", `${i}`, 1, { messageId: i });
+      kit.hooks.add("message.acked", "test", () => act(kit, "s"));
+      s.take();
+      s.send({ cmd: "puback", messageId: 1 });
+      expect(s.take()).toEqual([]);
+      expect(s.channel.phase).toBe("closed");
+      expect(kit.broker.sessions.get("s")?.mqueueLen).toBe(what === "kicks" ? 2 : (undefined as never));
+    });
+
+    test(`message.publish ${what} the publisher: its message reaches the others, it hears nothing behind DISCONNECT`, () => {
+      const kit = new TestKit();
+      const s = kit.connected("s");
+      s.subscribe("t", 2).take();
+      const p = kit.connected("p", 5);
+      kit.hooks.add("message.publish", "test", (m) => {
+        act(kit, "p");
+        return m;
+      });
+      p.publish("t", "x", 2);
+      expect(p.take().map((x) => x.cmd)).toEqual(["disconnect"]);
+      expect(s.messages()).toHaveLength(1);
+      expect(kit.log.errors).toEqual([]);
+    });
+  }
+
+  test("message.publish unsubscribes a receiver, or subscribes one: that counts for this message", () => {
+    const kit = new TestKit();
+    const [a, b] = ["a", "b"].map((id) => kit.connected(id)) as [TestClient, TestClient];
+    a.subscribe("t").subscribe("+").take();
+    const p = kit.connected("p");
+    kit.hooks.add("message.publish", "test", (m) => {
+      kit.broker.unsubscribe("a", "t");
+      kit.broker.unsubscribe("a", "+");
+      kit.broker.subscribe("b", "t", options());
+      return m;
+    });
+    p.publish("t", "x");
+    expect([a, b].map((x) => x.messages().length)).toEqual([0, 1]);
+  });
+});
+
+describe("No Local, merged", () => {
+  test("its own messages by the other filters, those of others by all", () => {
+    const kit = new TestKit();
+    const c = kit.connected("c", 5);
+    c.subscribe("t", 2, { nl: true, subId: 1 }).subscribe("+", 1, { subId: 2 }).subscribe("#", 0, { subId: 3, nl: true }).take();
+    c.publish("t", "own", 2);
+    kit.connected("d", 5).publish("t", "other", 2);
+    expect(c.messages().map((m) => [m.payload, m.qos, [m.properties?.subscriptionIdentifier].flat().toSorted()])).toEqual([
+      ["own", 1, [2]],
+      ["other", 2, [1, 2, 3]],
+    ]);
+  });
+});
+
+describe("what leaves before the commit", () => {
+  const bytesOf = (c: TestClient): number => c.transport.chunks.reduce((n, chunk) => n + chunk.length, 0);
+  const large = Buffer.alloc(90_000, "x");
+
+  for (const [qos, left] of [
+    [1, true],
+    [2, false],
+  ] as const) {
+    test(`a large PUBLISH of QoS ${qos} to a journalled session ${left ? "may" : "must not"}`, () => {
+      const kit = new TestKit();
+      const s = kit.connected("s", 5, persistent);
+      s.subscribe("t", 2).take();
+      const p = kit.connected("p", 5);
+      const before = bytesOf(s);
+      p.channel.onData(
+        mqttPacket.generate(
+          { cmd: "publish", topic: "t", payload: large, qos, messageId: 1, dup: false, retain: false },
+          { protocolVersion: 5 },
+        ),
+      );
+      expect(kit.store.pending).toBe(true);
+      expect(bytesOf(s) > before).toBe(left);
+      kit.settle();
+      expect(s.messages()).toHaveLength(1);
+    });
+  }
+});
+
+describe("settings of the zone that change", () => {
+  for (const [field, got] of [
+    ["upgradeQos", [[1], [1]]],
+    ["ignoreLoopDeliver", [[0], []]],
+  ] as const) {
+    test(`${field}: connections that are there already follow`, () => {
+      const kit = new TestKit();
+      const [a, p] = [kit.connected("a"), kit.connected("p")];
+      for (const c of [a, p]) c.subscribe("t", 1).take();
+      kit.zone[field] = true;
+      kit.core.refresh();
+      p.publish("t", "x", 0);
+      expect([a, p].map((c) => c.messages().map((m) => m.qos))).toEqual(got.map((x) => [...x]));
+    });
+  }
+});

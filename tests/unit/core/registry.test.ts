@@ -1,0 +1,156 @@
+import { describe, expect, test } from "bun:test";
+import type { HookPoint } from "../../../server/core/hooks.ts";
+import { TestKit } from "../../support/test_broker.ts";
+
+const options = { qos: 1, nl: false, rap: false, rh: 0, subId: 0 } as const;
+const persistent: never = { clean: false, properties: { sessionExpiryInterval: 1000 } } as never;
+
+/** Nothing is left of a client that is gone. */
+function gone(kit: TestKit, session: "kept" | "ended"): void {
+  expect(kit.broker.connections).toBe(0);
+  const s = kit.broker.sessions.get("c");
+  expect(s === undefined).toBe(session === "ended");
+  expect(s?.channel ?? null).toBeNull();
+  if (session === "ended") expect([kit.broker.router.size, kit.broker.router.subscriptionCount]).toEqual([0, 0]);
+  expect(kit.log.errors).toEqual([]);
+}
+
+describe("a hook that ends the client it is told of", () => {
+  const POINTS: HookPoint[] = [
+    "session.created",
+    "session.resumed",
+    "client.connected",
+    "client.subscribe",
+    "session.subscribed",
+    "client.unsubscribe",
+    "session.unsubscribed",
+  ];
+  for (const point of POINTS) {
+    for (const how of ["kicks", "drops the session"] as const) {
+      for (const kept of [false, true]) {
+        if (point === "session.resumed" && !kept) continue;
+        test(`${point} ${how}${kept ? ", persistent session" : ""}`, () => {
+          const kit = new TestKit();
+          const connect = kept ? persistent : {};
+          if (kept && point === "session.resumed") kit.connected("c", 5, persistent).disconnect();
+          let ended = 0;
+          let connected = 0;
+          if (point.startsWith("session.")) kit.hooks.add("client.connected", "count", () => connected++, 1);
+          kit.hooks.add(point, "test", () => {
+            if (ended++ > 0) return;
+            if (how === "kicks") kit.broker.kick("c");
+            else kit.broker.dropSession("c");
+          });
+          const c = kit.client(5).connect("c", connect);
+          c.subscribe("t", 1);
+          c.send({ cmd: "unsubscribe", messageId: 9, unsubscriptions: ["t"] });
+          expect(ended).toBeGreaterThan(0);
+          // Who is gone already is not told of as connected.
+          if (point === "session.created" || point === "session.resumed") expect(connected).toBe(0);
+          expect(c.channel.phase).toBe("closed");
+          expect(c.transport.ended).toBe(true);
+          const packets = c.take();
+          expect(packets.at(0)).toMatchObject({ cmd: "connack", reasonCode: 0 });
+          expect(packets.at(-1)).toMatchObject({ cmd: "disconnect", reasonCode: 0x98 });
+          expect(packets.filter((p) => p.cmd === "disconnect")).toHaveLength(1);
+          gone(kit, kept && how === "kicks" ? "kept" : "ended");
+          expect(kit.metrics.clientsConnected - kit.metrics.clientsDisconnected).toBe(0);
+          // The next one finds a broker in order.
+          const next = kit.client(5).connect("c");
+          next.subscribe("x", 1);
+          kit.connected("p").publish("x", "x", 1);
+          expect(next.messages()).toHaveLength(1);
+        });
+      }
+    }
+  }
+
+  test("client.disconnected and session.terminated may do it again", () => {
+    const kit = new TestKit();
+    for (const point of ["client.disconnected", "session.terminated"] as const)
+      kit.hooks.add(point, "test", () => {
+        kit.broker.kick("c");
+        kit.broker.dropSession("c");
+      });
+    const c = kit.connected("c", 5);
+    c.subscribe("t").take();
+    c.drop();
+    gone(kit, "ended");
+  });
+
+  test("session.created hears of a client that can be written to, behind its CONNACK", () => {
+    const kit = new TestKit();
+    kit.hooks.add("session.created", "test", (id) => {
+      kit.broker.subscribe(id, "t", options);
+      kit.broker.publish(
+        kit.broker.restored({
+          topic: "t",
+          payload: Buffer.from("hello"),
+          qos: 1,
+          retain: false,
+          from: "",
+          username: null,
+          timestamp: 0,
+          expiresAt: 0,
+          properties: null,
+        }),
+      );
+    });
+    expect(kit.client(5).connect("c").take()).toMatchObject([{ cmd: "connack" }, { cmd: "publish", topic: "t" }]);
+  });
+
+  test("a will's message that ends the session of its client leaves nothing in the journal", () => {
+    const kit = new TestKit();
+    kit.hooks.add("message.publish", "test", (m) => {
+      if (m.topic === "will") kit.broker.dropSession("c");
+      return m;
+    });
+    const c = kit.connected("c", 5, {
+      ...(persistent as object),
+      will: { topic: "will", payload: Buffer.from("x"), qos: 0, retain: false },
+    });
+    c.drop();
+    gone(kit, "ended");
+    kit.store.commit();
+    expect(kit.store.sessions.load()).toEqual([]);
+  });
+});
+
+describe("the end of a session", () => {
+  test("hundreds of thousands of subscriptions go in several turns, nothing is delivered meanwhile, and a new session is not touched", async () => {
+    const kit = new TestKit();
+    const c = kit.connected("c");
+    for (let i = 0; i < 3500; i++) kit.broker.subscribe("c", `f/${i}`, options);
+    kit.broker.subscribe("c", "f/+", options);
+    c.transport.room = 0;
+    c.channel.onClose("closed");
+    const { router } = kit.broker;
+    expect(router.size).toBe(2501);
+    const again = kit.connected("c");
+    again.subscribe("f/3400", 1).take();
+    const p = kit.connected("p", 5);
+    p.publish("f/3400", "x", 1).publish("f/3499", "x", 1, { messageId: 2 });
+    expect(again.messages()).toHaveLength(1);
+    for (let turn = 0; turn < 50 && router.size > 1; turn++) {
+      kit.settle();
+      await Promise.resolve();
+    }
+    expect([...router.topics()]).toEqual(["f/3400"]);
+    p.publish("f/3400", "x", 1, { messageId: 3 });
+    again.send({ cmd: "puback", messageId: 1 });
+    expect(again.messages()).toHaveLength(1);
+  });
+
+  test("a group that was empty in the meantime is found again: its message goes to the new members [MQTT-4.8.2-5]", () => {
+    const kit = new TestKit();
+    const a = kit.connected("a", 4);
+    a.subscribe("$share/g/t", 1).take();
+    kit.connected("p").publish("t", "x", 1);
+    expect(a.messages()).toHaveLength(1);
+    kit.broker.unsubscribe("a", "$share/g/t");
+    const b = kit.connected("b", 4);
+    b.subscribe("$share/g/t", 1).take();
+    a.drop();
+    expect(b.messages().map((m) => m.payload)).toEqual(["x"]);
+  });
+});
