@@ -204,7 +204,8 @@ export class Channel {
     const end = buf.length;
     let limit = packetLimit(this);
     const start = pos;
-    for (let packets = 1; pos < end; packets++) {
+    let look = start + 1024;
+    while (pos < end) {
       const version = this.phase === "opening" ? 0 : this.version;
       // Seen at the first byte: whoever speaks another protocol (HTTP on the wrong port) need not send on until the "packet" is full.
       if (!checkFlags(buf[pos] as number, version)) {
@@ -230,9 +231,9 @@ export class Channel {
       pos += n;
       if (this.phase === ("closed" as Phase)) return;
       if (opening) limit = packetLimit(this);
-      // The others get their turn in the midst of a long chunk; it is looked at after every eighth packet, or a large one.
-      if (((packets & 7) === 0 || n > 8192) && pos < end && !this.#waiting && this.broker.turn.spent(pos - start)) {
-        this.#wait(this.broker.turn.next());
+      if (pos >= look && pos < end) {
+        look = this.broker.turn.look(pos, start);
+        if (look < 0 && !this.#waiting) this.#wait(this.broker.turn.next());
       }
       if (this.#waiting) {
         if (pos < end) this.intake.keep(buf.subarray(pos, end));
