@@ -105,7 +105,9 @@ export class Channel {
   refreshRaw(allowed: boolean): void {
     const zone = this.client?.zone;
     const may = this.plainReceiver && allowed && zone?.upgradeQos === false && !zone.ignoreLoopDeliver && this.phase !== "closed";
-    this.rawForm = may ? (this.version === 5 ? 5 : 4) : 0;
+    // Queued messages of QoS 0 go first.
+    const waits = this.session?.mqueue != null && this.session.mqueue.qos0 > 0;
+    this.rawForm = may && !waits ? (this.version === 5 ? 5 : 4) : 0;
   }
 
   /** Connected, and messages may go out. */
