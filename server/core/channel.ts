@@ -101,13 +101,11 @@ export class Channel {
     this.lastRecv = this.openedAt = broker.mono;
   }
 
-  /** Take note of whether raw forwarding is allowed on this node and in its zone now. */
+  /** Take note of whether raw forwarding is allowed on this node and in its zone now. Queued messages of QoS 0 go first. */
   refreshRaw(allowed: boolean): void {
     const zone = this.client?.zone;
-    const may = this.plainReceiver && allowed && zone?.upgradeQos === false && !zone.ignoreLoopDeliver && this.phase !== "closed";
-    // Queued messages of QoS 0 go first.
-    const waits = this.session?.mqueue != null && this.session.mqueue.qos0 > 0;
-    this.rawForm = may && !waits ? (this.version === 5 ? 5 : 4) : 0;
+    const plain = this.plainReceiver && zone?.upgradeQos === false && !zone.ignoreLoopDeliver && (this.session?.mqueue?.qos0 ?? 0) === 0;
+    this.rawForm = !plain || !allowed || this.phase === "closed" ? 0 : this.version === 5 ? 5 : 4;
   }
 
   /** Connected, and messages may go out. */
