@@ -190,7 +190,7 @@ export class World implements Outside {
     } catch (err) {
       violate("exception_escapes", err instanceof Error ? (err.stack ?? err.message) : String(err));
     }
-    if (conn !== null && conn.transport.closed && conn.mayClose !== "") conn.doubtful = true;
+    if (conn?.transport.closed === true && conn.mayClose !== "") conn.doubtful = true;
     for (const c of this.conns)
       if (c.phase !== "closed" && c.channel.phase === "closed" && this.#excused(c)) this.chaos.disturb(c.client.id);
     if (conn !== null) process(model, conn, this);
