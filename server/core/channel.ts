@@ -4,7 +4,6 @@
  * Packets are handled one after another in the order they came. When a handler has to wait (an authentication back end), the
  * connection alone waits: reading pauses, and what had come already is kept until the answer is there.
  */
-
 import { type MonoMs, NO_MONO, type WallMs } from "../lib/time.ts";
 import * as T from "../mqtt/frame.ts";
 import { bodyStart, checkFlags, frameLength } from "../mqtt/frame.ts";

@@ -227,7 +227,7 @@ export class Delivery {
       const { message: m, terms } = next;
       if (terms.qos > 0 && !this.#windowOpen(session)) return;
       q.shift();
-      if (m.expired(this.broker.mono)) this.#expired(session, m, next.seq);
+      if (m.expired(this.broker.mono)) this.expired(session, m, next.seq);
       else if (terms.qos === 0) this.#write(session, ch, m, terms, 0);
       else this.#start(session, ch, m, terms, next.seq);
     }
@@ -251,7 +251,7 @@ export class Delivery {
       const seq = w.seq(n);
       if (w.sentAt(n) === NO_MONO && m.expired(now)) {
         w.remove(n);
-        this.#expired(session, m, seq);
+        this.expired(session, m, seq);
         continue;
       }
       const terms = w.terms(n);
@@ -289,7 +289,8 @@ export class Delivery {
     }
   }
 
-  #expired(session: Session, m: Message, seq: number): void {
+  /** Too late for this session. `seq` > 0: it is journalled. */
+  expired(session: Session, m: Message, seq: number): void {
     this.broker.metrics.messagesExpired++;
     if (seq > 0) this.broker.store.sessions.done(session.storeKey, seq, m);
     this.#dropped(m, "expired", session);
