@@ -201,6 +201,8 @@ export class World implements Outside {
     this.chaos.settle();
     for (const c of this.conns) if (c.phase === "connecting" && c.channel.phase === "closed") c.phase = "closed";
     if (conn !== null && conn.queue.length > 0 && conn.phase === "connected") {
+      const s = model.session(conn.client.id);
+      if (conn.unsure && s !== undefined) s.disturbed = true;
       process(model, conn, this);
       if (conn.unsure) this.resync(conn.client.id);
     }
