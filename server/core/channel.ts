@@ -4,8 +4,8 @@
  * Packets are handled one after another in the order they came. When a handler has to wait (an authentication back end), the
  * connection alone waits: reading pauses, and what had come already is kept until the answer is there.
  */
-
 import { stackOf } from "../lib/errors.ts";
+
 import { type MonoMs, NO_MONO, type WallMs } from "../lib/time.ts";
 import * as T from "../mqtt/frame.ts";
 import { bodyStart, checkFlags, frameLength } from "../mqtt/frame.ts";
@@ -102,11 +102,11 @@ export class Channel {
     this.lastRecv = this.openedAt = broker.mono;
   }
 
-  /** Take note of whether raw forwarding is allowed on this node and in its zone now. */
+  /** Take note of whether raw forwarding is allowed on this node and in its zone now. Queued messages of QoS 0 go first. */
   refreshRaw(allowed: boolean): void {
     const zone = this.client?.zone;
-    const may = this.plainReceiver && allowed && zone?.upgradeQos === false && !zone.ignoreLoopDeliver && this.phase !== "closed";
-    this.rawForm = may ? (this.version === 5 ? 5 : 4) : 0;
+    const plain = this.plainReceiver && zone?.upgradeQos === false && !zone.ignoreLoopDeliver && (this.session?.mqueue?.qos0 ?? 0) === 0;
+    this.rawForm = !plain || !allowed || this.phase === "closed" ? 0 : this.version === 5 ? 5 : 4;
   }
 
   /** Connected, and messages may go out. */

@@ -39,13 +39,13 @@ export function answer(w: World): void {
   for (const client of w.clients) {
     const { conn } = client;
     if (conn === null || conn.todo.length === 0 || client.answering !== "auto") continue;
-    say(w, conn, 0, Number.POSITIVE_INFINITY);
+    say(conn, 0, Number.POSITIVE_INFINITY);
     w.feed(conn);
   }
 }
 
 /** Put `n` of the owed answers from position `i` on the wire. */
-export function say(w: World, conn: Conn, i: number, n: number, code = 0): void {
+export function say(conn: Conn, i: number, n: number, code = 0): void {
   const { client } = conn;
   const { todo } = conn;
   if (todo.length === 0) return;
@@ -165,7 +165,7 @@ function publish(w: World, s: StepOf<"pub">): void {
 
 function api(w: World, s: StepOf<"api">): void {
   const { broker, model } = w;
-  const { id, conn } = clientOf(w, s.c);
+  const { id } = clientOf(w, s.c);
   const session = model.session(id);
   const options = { qos: s.q as 0 | 1 | 2, nl: false, rap: false, rh: 0 as const, subId: 0 };
   const run = (fn: () => void, after?: () => void): void =>
@@ -277,7 +277,7 @@ const DOERS: Doers = {
   pub: publish,
   ack(w, s) {
     const conn = connected(w, s.c);
-    if (conn !== null && conn.client.answering !== "never") say(w, conn, s.i, s.n, s.code);
+    if (conn !== null && conn.client.answering !== "never") say(conn, s.i, s.n, s.code);
   },
   ping(w, s) {
     const conn = connected(w, s.c);

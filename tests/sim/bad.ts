@@ -53,11 +53,12 @@ export function breakRule(w: World, conn: Conn, what: BadKind): void {
       if (v !== 3) bad(Buffer.from([0xc1, 0]), "flags of PINGREQ", [MALFORMED]);
       return;
     case "topic":
-      return bad(
+      bad(
         E.publish(v, { topic: "a/+", payload: Buffer.from("x"), qos: 0, retain: false, dup: false, id: 0, props: {} }),
         "wildcard in a topic name",
         [0x90, MALFORMED, PROTOCOL],
       );
+      return;
     case "no_topic":
       bad(E.publish(v, { topic: "", payload: Buffer.from("x"), qos: 0, retain: false, dup: false, id: 0, props: {} }), "no topic", [
         0x90,

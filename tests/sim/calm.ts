@@ -94,7 +94,7 @@ function quiet(w: World): void {
 function pingAll(w: World): void {
   for (const c of w.conns) {
     if (!c.live || c.phase !== "connected" || c.silent) continue;
-    say(w, c, 0, Number.POSITIVE_INFINITY);
+    say(c, 0, Number.POSITIVE_INFINITY);
     c.put(E.PINGREQ, { kind: "ping" });
     w.feed(c);
   }

@@ -190,7 +190,7 @@ export class World implements Outside {
     } catch (err) {
       violate("exception_escapes", err instanceof Error ? (err.stack ?? err.message) : String(err));
     }
-    if (conn !== null && conn.transport.closed && conn.mayClose !== "") conn.doubtful = true;
+    if (conn?.transport.closed === true && conn.mayClose !== "") conn.doubtful = true;
     for (const c of this.conns)
       if (c.phase !== "closed" && c.channel.phase === "closed" && this.#excused(c)) this.chaos.disturb(c.client.id);
     if (conn !== null) process(model, conn, this);
@@ -201,6 +201,8 @@ export class World implements Outside {
     this.chaos.settle();
     for (const c of this.conns) if (c.phase === "connecting" && c.channel.phase === "closed") c.phase = "closed";
     if (conn !== null && conn.queue.length > 0 && conn.phase === "connected") {
+      const s = model.session(conn.client.id);
+      if (conn.unsure && s !== undefined) s.disturbed = true;
       process(model, conn, this);
       if (conn.unsure) this.resync(conn.client.id);
     }

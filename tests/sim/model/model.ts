@@ -217,6 +217,9 @@ export class Model {
 
   /** Connected (again): what is too large for this connection is dropped. */
   attached(s: Session): void {
+    for (const d of s.waiting) s.turnBytes += d.m.payload.length;
+    for (const list of this.shares.values())
+      for (const x of list) if (x.taken === null && x.members.has(s)) s.turnBytes += x.m.payload.length;
     for (const d of s.waiting) if (tooLarge(s, d.m, d.ids.length)) letOff(d, "too large");
     for (const list of this.shares.values())
       for (const x of list) if (x.taken === null && x.members.has(s) && tooLarge(s, x.m, 1)) letOffShare(x, "too large");

@@ -137,7 +137,7 @@ function first(model: Model, conn: Conn, s: Session, m: Msg, p: Publish): Delive
   const share = open.find((x) => x.must) ?? open[0] ?? exchanged(shares, s);
   if (share !== undefined) return takeShare(model, share, s, p);
   // Empty payloads look alike; and what a hook did in the middle of it, nobody can foretell.
-  if (m.payload.length === 0 || m.inHook || s.disturbedIn.has(m.ev) || shares.some((x) => (x.passedOn || x.loose) && x.members.has(s)))
+  if (m.payload.length === 0 || m.inHook || s.disturbedIn.has(m.ev) || shares.some((x) => x.passedOn || (x.loose && x.members.has(s))))
     return model.delivery(s, m, p.qos, p.retain, [], "share");
   const wrong = list.find((x) => x.state === "waiting");
   const told = `QoS ${p.qos} retain ${p.retain} identifiers ${p.props?.subIds.join(",") ?? ""}`;
@@ -175,8 +175,12 @@ function exchanged(shares: readonly Share[], s: Session): Share | undefined {
     const { taken } = x;
     if (taken === null || taken.s === s || !x.members.has(s)) continue;
     const other = shares.find((y) => y.taken === null && y.members.has(taken.s));
-    if (other === undefined) continue;
-    other.taken = taken;
+    const own = taken.s.byN.get(taken.m.n)?.find((d) => d.state === "waiting" && d.qos === taken.qos);
+    if (other !== undefined) other.taken = taken;
+    else if (own !== undefined) {
+      own.state = taken.state;
+      taken.s.waiting.delete(own);
+    } else continue;
     x.taken = null;
     return x;
   }

@@ -87,8 +87,9 @@ function lived(world: World, s: Session): void {
   for (const list of s.byN.values()) {
     for (const d of list) {
       if (d.state === "done" ? d.doneEv > model.committed : d.state === "skipped") {
-        d.again = true;
-        d.unsent = d.seenEv > model.committed;
+        // Not if the message itself is forgotten: sent again by its publisher, it is a new one.
+        d.again = d.ev <= model.committed;
+        d.unsent = d.again && d.seenEv > model.committed;
       } else if (d.state === "waiting" && (d.qos === 0 || d.via === "retained" || d.ev > model.committed))
         letOff(d, "kill before it was stored");
       else if (d.state === "seen" && d.ev > model.committed) {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import mqttPacket from "mqtt-packet";
+import { Message } from "../../../server/core/message.ts";
 import type { SubscribeOptions } from "../../../server/core/types.ts";
 import { type TestClient, TestKit } from "../../support/test_broker.ts";
 
@@ -294,6 +295,41 @@ describe("settings of the zone that change", () => {
       kit.core.refresh();
       p.publish("t", "x", 0);
       expect([a, p].map((c) => c.messages().map((m) => m.qos))).toEqual(got.map((x) => [...x]));
+    });
+  }
+});
+
+describe("a client that comes back", () => {
+  test("a message that a hook publishes while it is connected is sent once, behind what was unacknowledged", () => {
+    const kit = new TestKit();
+    kit.connected("s", 5, persistent).subscribe("t", 1).drop();
+    const p = kit.connected("p", 5);
+    p.publish("t", "old", 1);
+    const first = kit.connected("s", 5, persistent);
+    expect(first.transport.chunks.length).toBeGreaterThan(0);
+    first.drop();
+    kit.hooks.add("client.connected", "test", (c) => {
+      if (c.clientId === "s") kit.broker.publish(new Message("t", Buffer.from("new"), 1, false, "", null, kit.broker.now, 0, null));
+    });
+    const again = kit.client(5).connect("s", persistent);
+    expect(again.messages().map((m) => [m.payload, m.dup])).toEqual([
+      ["old", true],
+      ["new", false],
+    ]);
+  });
+
+  for (const qos of [0, 1] as const) {
+    test(`QoS 0 published to it now (as QoS ${qos}) does not overtake QoS 0 that waits behind a full window`, () => {
+      const kit = new TestKit({ zone: { maxInflight: 1 } });
+      kit.connected("s", 4, { clean: false }).subscribe("a", 1).subscribe("t", 0).drop();
+      const p = kit.connected("p");
+      p.publish("a", "1", 1).publish("a", "2", 1).publish("t", "first", qos);
+      const s = kit.connected("s", 4, { clean: false });
+      p.publish("t", "second", qos);
+      s.send({ cmd: "puback", messageId: 1 });
+      expect(s.messages().map((m) => m.payload)).toEqual(["2", "first", "second"]);
+      p.publish("t", "third", qos);
+      expect(s.messages().map((m) => m.payload)).toEqual(["third"]);
     });
   }
 });

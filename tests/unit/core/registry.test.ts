@@ -153,4 +153,18 @@ describe("the end of a session", () => {
     a.drop();
     expect(b.messages().map((m) => m.payload)).toEqual(["x"]);
   });
+
+  test("what has expired meanwhile goes to nobody else", () => {
+    const kit = new TestKit();
+    const a = kit.connected("a", 5);
+    a.subscribe("$share/g/t", 1).take();
+    kit.connected("p", 5).publish("t", "x", 1, { properties: { messageExpiryInterval: 3 } });
+    expect(a.messages()).toHaveLength(1);
+    const b = kit.connected("b", 5);
+    b.subscribe("$share/g/t", 1).take();
+    kit.pass(4000);
+    a.drop();
+    expect(b.messages()).toEqual([]);
+    expect(kit.metrics.messagesExpired).toBe(1);
+  });
 });
