@@ -95,7 +95,6 @@ export class Output {
     try {
       fn(ch);
     } catch (err) {
-      ch.out.close();
       this.#broke(ch, err);
     }
   }
