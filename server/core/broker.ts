@@ -1,5 +1,7 @@
 /** The broker: everything the core holds, put together. No socket, no clock, no disk of its own: those are ports. */
+
 import type { NodeConfig, ZoneConfig } from "../config/types.ts";
+import { stackOf } from "../lib/errors.ts";
 import { between, later, type MonoMs, type WallMs } from "../lib/time.ts";
 import { RC } from "../mqtt/reason_codes.ts";
 import { parseSharedFilter } from "../mqtt/topic.ts";
@@ -174,7 +176,7 @@ export class Broker {
     return true;
   }
 
-  /** Call after a change of what `rawAllowed` looks at (tracer, message.delivered handlers). */
+  /** Call after a change of what `rawAllowed` and `Channel.refreshRaw` look at (tracer, message.delivered handlers, zones). */
   refreshRaw(): void {
     const allowed = this.rawAllowed;
     for (const s of this.sessions.values()) s.channel?.refreshRaw(allowed);
@@ -185,6 +187,11 @@ export class Broker {
     do id = `baomq_${this.random.hex(8)}`;
     while (this.sessions.has(id));
     return id;
+  }
+
+  /** What waits for its time: timers, cancelled ones included, and connections to be looked at. */
+  get planned(): { timers: number; visits: number } {
+    return { timers: this.#timers.size, visits: this.#wheel.size };
   }
 
   // ---- messages
@@ -303,9 +310,7 @@ export class Broker {
   tick(): void {
     this.beat();
     this.durability.retry();
-    this.#timers.run(this.mono, (err) =>
-      this.log.error("timer failed", { error: err instanceof Error ? (err.stack ?? err.message) : String(err) }),
-    );
+    this.#timers.run(this.mono, (err) => this.log.error("timer failed", { error: stackOf(err) }));
     // After a halt of the process (suspended, starved) what clients have sent meanwhile is read before their silence is judged.
     if (between(this.#tickedAt, this.mono) < HALT_MS) this.#wheel.run(this.mono, (ch) => this.guard(ch, visit));
     this.#tickedAt = this.mono;

@@ -90,6 +90,7 @@ export function buildCore(o: CoreOptions): Core {
       rewrite.refresh();
       auto.refresh();
       access.invalidate();
+      broker.refreshRaw();
     },
     sweep(): void {
       stats.sample();

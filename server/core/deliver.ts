@@ -10,7 +10,7 @@ import type { Channel } from "./channel.ts";
 import type { Inflight } from "./inflight.ts";
 import { planRetry } from "./keepalive.ts";
 import { Message } from "./message.ts";
-import type { QueueItem } from "./mqueue.ts";
+import type { Mqueue, QueueItem } from "./mqueue.ts";
 import type { Route } from "./router.ts";
 import type { Session } from "./session.ts";
 import type { ShareGroup } from "./shared.ts";
@@ -134,6 +134,8 @@ export class Delivery {
         this.#dropped(m, "slow_reader", session);
         return 0;
       }
+      // Not before those that came while the client was away and still wait behind a full window [MQTT-4.6.0-6].
+      if (session.mqueue !== null && session.mqueue.qos0 > 0 && session.zone.mqueueStoreQos0) return this.#queue(session, m, terms);
       return this.#write(session, ch, m, terms, 0) ? 1 : 0;
     }
     if (session.mqueueLen > 0 || ch.out.blocked || !this.#windowOpen(session)) return this.#queue(session, m, terms);
@@ -143,7 +145,7 @@ export class Delivery {
   /** May one more message go out? Not before those that an earlier connection left unacknowledged. */
   #windowOpen(session: Session): boolean {
     const w = session.inflight;
-    return w === null || (w.sent < session.maxInflight && !w.exhausted && w.unsent < 0);
+    return w === null || (w.sent < session.maxInflight && !w.exhausted && !w.behind);
   }
 
   /** Put into the inflight window and write. `seq` > 0: a queued delivery that is already journalled. */
@@ -163,6 +165,8 @@ export class Delivery {
     const fresh = session.inflight === null;
     const id = session.window().push(m, terms, seq, broker.mono);
     if (fresh) planRetry(ch);
+    // A promise, too: after a restart that knows nothing of it, it would come again under another identifier [MQTT-4.3.3-10].
+    if (key !== 0 && terms.qos === 2) ch.out.holdsAcks = true;
     if (key !== 0 && queued) sessions.sent(key, seq, id);
     else if (key !== 0) sessions.enqueue(key, seq, m, terms.qos, id, terms.subIds, terms.retain);
     if (own === null) this.#write(session, ch, m, terms, id);
@@ -204,26 +208,26 @@ export class Delivery {
     this.#dropped(out.message, held.full ? "memory" : "queue_full", session);
   }
 
-  /** The session has a connection again: what is unacknowledged first, then what is queued. */
-  resume(session: Session): void {
-    session.inflight?.restart();
-    this.pump(session);
-  }
-
   /** Send what waits, in order, while the window is open and the peer reads. A hook may end the connection in the middle. */
   pump(session: Session): void {
     const ch = session.channel;
     if (ch === null || !ch.ready) return;
     const w = session.inflight;
-    if (w !== null && w.unsent >= 0 && !this.#sendAgain(session, ch, w)) return;
+    if (w?.behind && !this.#sendAgain(session, ch, w)) return;
     const q = session.mqueue;
     if (q === null) return;
+    const { qos0 } = q;
+    this.#pumpQueue(session, ch, q);
+    if (qos0 > 0 && q.qos0 === 0) ch.refreshRaw(this.broker.rawAllowed);
+  }
+
+  #pumpQueue(session: Session, ch: Channel, q: Mqueue): void {
     while (q.length > 0 && ch.ready && !ch.out.blocked) {
       const next = q.peek() as QueueItem;
       const { message: m, terms } = next;
       if (terms.qos > 0 && !this.#windowOpen(session)) return;
       q.shift();
-      if (m.expired(this.broker.mono)) this.#expired(session, m, next.seq);
+      if (m.expired(this.broker.mono)) this.expired(session, m, next.seq);
       else if (terms.qos === 0) this.#write(session, ch, m, terms, 0);
       else this.#start(session, ch, m, terms, next.seq);
     }
@@ -247,7 +251,7 @@ export class Delivery {
       const seq = w.seq(n);
       if (w.sentAt(n) === NO_MONO && m.expired(now)) {
         w.remove(n);
-        this.#expired(session, m, seq);
+        this.expired(session, m, seq);
         continue;
       }
       const terms = w.terms(n);
@@ -285,7 +289,8 @@ export class Delivery {
     }
   }
 
-  #expired(session: Session, m: Message, seq: number): void {
+  /** Too late for this session. `seq` > 0: it is journalled. */
+  expired(session: Session, m: Message, seq: number): void {
     this.broker.metrics.messagesExpired++;
     if (seq > 0) this.broker.store.sessions.done(session.storeKey, seq, m);
     this.#dropped(m, "expired", session);

@@ -53,6 +53,8 @@ export class Mqueue {
   length = 0;
   /** Sizes of the messages in it. */
   bytes = 0;
+  /** How many of them are of QoS 0. */
+  qos0 = 0;
   /** What `bytes` may be after the last `push`. */
   #allowed = 0;
   /** Without priorities: one queue. */
@@ -73,6 +75,7 @@ export class Mqueue {
     this.held.add(item.message);
     this.length++;
     this.bytes += item.message.heldBytes;
+    if (item.terms.qos === 0) this.qos0++;
   }
 
   /** Take out what has to go, the oldest of the lowest priority, one at a time: the queue is too long or too large. null = it is not. */
@@ -96,6 +99,7 @@ export class Mqueue {
     if (item === null) return null;
     this.length--;
     this.bytes -= item.message.heldBytes;
+    if (item.terms.qos === 0) this.qos0--;
     this.held.remove(item.message);
     return item;
   }

@@ -206,8 +206,12 @@ export class Registry {
     }
     if (session.mqueue !== null)
       for (const { terms, message } of session.mqueue) if (terms.share !== null) lost.push({ share: terms.share, m: message });
-    const { node, random, delivery, router } = this.broker;
+    const { node, random, delivery, router, mono } = this.broker;
     for (const { share, m } of lost) {
+      if (m.expired(mono)) {
+        delivery.expired(session, m, 0);
+        continue;
+      }
       // The group may have been empty in the meantime: then it is another one.
       const s = router.group(share.filter, share.name)?.pick(node.sharedStrategy, m.from, random, session);
       if (s) delivery.toSubscription(s, m);

@@ -78,6 +78,11 @@ export class Router {
     return this.#filters.size;
   }
 
+  /** Topics whose routes are kept, and the characters counted for them: what the cache's bounds look at. */
+  get cached(): { topics: string[]; chars: number } {
+    return { topics: [...this.#routes.keys()], chars: this.#routeChars };
+  }
+
   topics(): IterableIterator<string> {
     return this.#filters.keys();
   }

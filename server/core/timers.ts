@@ -46,6 +46,11 @@ export class Wheel<T extends Visitable> {
     this.#done = Math.floor(now / SLOT_MS);
   }
 
+  /** Visits planned. */
+  get size(): number {
+    return this.#slots.reduce((n, slot) => n + slot.size, 0);
+  }
+
   /** Visit at or shortly after `at`, unless an earlier visit is already planned. */
   plan(t: T, at: MonoMs): void {
     let slot = Math.ceil(at / SLOT_MS);

@@ -13,14 +13,15 @@ export interface ManagedBroker extends PluginBroker {
   flush(): void;
 }
 
-export function createPluginBroker(broker: Broker): ManagedBroker {
+/** `later`: run in a later turn of the event loop. */
+export function createPluginBroker(broker: Broker, later: (fn: () => void) => void = setImmediate): ManagedBroker {
   let flushing = false;
 
   /** Plugins act at any time, also when no data callback or tick will flush after them. */
   function flush(): void {
     if (flushing) return;
     flushing = true;
-    setImmediate(() => {
+    later(() => {
       flushing = false;
       broker.flush();
     });
@@ -57,7 +58,7 @@ export function createPluginBroker(broker: Broker): ManagedBroker {
       ),
 
     soon(fn) {
-      setImmediate(() => {
+      later(() => {
         broker.beat();
         try {
           fn();

@@ -59,6 +59,8 @@ export interface DelayedRowView {
 }
 export interface DelayedService {
   readonly count: number;
+  /** Held in memory, cancelled ones that have not left it yet included. */
+  readonly held: number;
   /** Next due first. */
   list(): DelayedRowView[];
   /** false = no such id. */

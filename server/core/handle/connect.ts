@@ -223,6 +223,9 @@ function accept(ch: Channel, p: ConnectPacket, client: ClientInfo, authData: Uin
   const { session, present } = broker.registry.open(ch, client, p, expiry);
   ch.session = session;
   ch.phase = "connected";
+  ch.refreshRaw(broker.rawAllowed);
+  // What hooks publish from here on goes behind what an earlier connection left unacknowledged.
+  session.inflight?.restart();
   broker.connections++;
   broker.metrics.clientsConnected++;
   ch.sendPacket(encodeConnack(p.version, present, RC.SUCCESS, props), true);
@@ -247,19 +250,17 @@ function fittingProperties(ch: Channel, props: ConnackProperties): ConnackProper
 
 /** What of the client's wishes decides how it is written to. */
 function setUp(ch: Channel, p: ConnectPacket, client: ClientInfo): void {
-  const { zone } = client;
   ch.aliasesMax = p.topicAliasMaximum;
   if (p.topicAliasMaximum > 0) ch.aliases = new Map();
   ch.rawSource = client.mountpoint === "";
-  ch.plainReceiver = client.mountpoint === "" && ch.aliases === null && ch.maxPacket === 0 && !zone.upgradeQos && !zone.ignoreLoopDeliver;
-  ch.refreshRaw(ch.broker.rawAllowed);
+  ch.plainReceiver = client.mountpoint === "" && ch.aliases === null && ch.maxPacket === 0;
 }
 
 /** Redelivery first, in the original order, then what is queued [MQTT-4.4.0-1]. */
 function resume(ch: Channel, session: Session): void {
   if (session.inflight !== null) planRetry(ch);
   renewAwaitRel(ch, session);
-  ch.broker.delivery.resume(session);
+  ch.broker.delivery.pump(session);
 }
 
 function connackProperties(p: ConnectPacket, client: ClientInfo, authData: Uint8Array | null): ConnackProperties {

@@ -207,7 +207,10 @@ function answerDenied(ch: Channel, qos: number, packetId: number): void {
 function swallow(ch: Channel, packetId: number): void {
   const session = ch.session as Session;
   session.awaitingRel ??= new Map();
-  if (!session.awaitingRel.has(packetId)) session.awaitingRel.set(packetId, ch.broker.mono);
+  if (!session.awaitingRel.has(packetId)) {
+    session.awaitingRel.set(packetId, ch.broker.mono);
+    if (session.storeKey !== 0) ch.broker.store.sessions.awaitRel(session.storeKey, packetId, ch.broker.now);
+  }
   if (session.awaitingRel.size === 1) planAwaitRel(ch);
   checkAwaiting(ch, session);
 }

@@ -106,6 +106,9 @@ export const delayedPublish = definePlugin({
       get count() {
         return queue.size;
       },
+      get held() {
+        return queue.held;
+      },
       list: () => queue.rows(),
       cancel(id) {
         if (!queue.cancel(id)) return false;

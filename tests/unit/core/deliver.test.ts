@@ -1,4 +1,6 @@
 import { describe, expect, test } from "bun:test";
+import mqttPacket from "mqtt-packet";
+import { Message } from "../../../server/core/message.ts";
 import type { SubscribeOptions } from "../../../server/core/types.ts";
 import { type TestClient, TestKit } from "../../support/test_broker.ts";
 
@@ -133,6 +135,28 @@ describe("a list that changes while it is walked", () => {
 });
 
 describe("hooks that end what is being delivered to", () => {
+  test("message.delivered publishes to the same session while unacknowledged messages go out again: behind them", () => {
+    const kit = new TestKit();
+    const first = kit.connected("s", 5, persistent);
+    first.subscribe("t", 1).take();
+    const p = kit.connected("p", 5);
+    for (let i = 1; i <= 3; i++) p.publish("t", `${i}`, 1, { messageId: i });
+    first.drop();
+    let done = false;
+    kit.hooks.add("message.delivered", "test", (_id, m) => {
+      if (done) return;
+      done = true;
+      kit.broker.publish(m.with({ payload: Buffer.from("new") }));
+    });
+    const s = kit.client(5).connect("s", persistent);
+    expect(s.messages().map((m) => [m.payload, m.messageId])).toEqual([
+      ["1", 1],
+      ["2", 2],
+      ["3", 3],
+      ["new", 4],
+    ]);
+  });
+
   for (const [what, act] of Object.entries(ACTS).slice(1)) {
     test(`message.delivered ${what} while queued messages go out: no byte behind DISCONNECT, the rest is kept or ended with it`, () => {
       const kit = new TestKit();
@@ -204,13 +228,14 @@ describe("hooks that end what is being delivered to", () => {
     const kit = new TestKit();
     const [a, b] = ["a", "b"].map((id) => kit.connected(id)) as [TestClient, TestClient];
     a.subscribe("t").subscribe("+").take();
+    const p = kit.connected("p");
     kit.hooks.add("message.publish", "test", (m) => {
       kit.broker.unsubscribe("a", "t");
       kit.broker.unsubscribe("a", "+");
       kit.broker.subscribe("b", "t", options());
       return m;
     });
-    kit.connected("p").publish("t", "x");
+    p.publish("t", "x");
     expect([a, b].map((x) => x.messages().length)).toEqual([0, 1]);
   });
 });
@@ -227,4 +252,84 @@ describe("No Local, merged", () => {
       ["other", 2, [1, 2, 3]],
     ]);
   });
+});
+
+describe("what leaves before the commit", () => {
+  const bytesOf = (c: TestClient): number => c.transport.chunks.reduce((n, chunk) => n + chunk.length, 0);
+  const large = Buffer.alloc(90_000, "x");
+
+  for (const [qos, left] of [
+    [1, true],
+    [2, false],
+  ] as const) {
+    test(`a large PUBLISH of QoS ${qos} to a journalled session ${left ? "may" : "must not"}`, () => {
+      const kit = new TestKit();
+      const s = kit.connected("s", 5, persistent);
+      s.subscribe("t", 2).take();
+      const p = kit.connected("p", 5);
+      const before = bytesOf(s);
+      p.channel.onData(
+        mqttPacket.generate(
+          { cmd: "publish", topic: "t", payload: large, qos, messageId: 1, dup: false, retain: false },
+          { protocolVersion: 5 },
+        ),
+      );
+      expect(kit.store.pending).toBe(true);
+      expect(bytesOf(s) > before).toBe(left);
+      kit.settle();
+      expect(s.messages()).toHaveLength(1);
+    });
+  }
+});
+
+describe("settings of the zone that change", () => {
+  for (const [field, got] of [
+    ["upgradeQos", [[1], [1]]],
+    ["ignoreLoopDeliver", [[0], []]],
+  ] as const) {
+    test(`${field}: connections that are there already follow`, () => {
+      const kit = new TestKit();
+      const [a, p] = [kit.connected("a"), kit.connected("p")];
+      for (const c of [a, p]) c.subscribe("t", 1).take();
+      kit.zone[field] = true;
+      kit.core.refresh();
+      p.publish("t", "x", 0);
+      expect([a, p].map((c) => c.messages().map((m) => m.qos))).toEqual(got.map((x) => [...x]));
+    });
+  }
+});
+
+describe("a client that comes back", () => {
+  test("a message that a hook publishes while it is connected is sent once, behind what was unacknowledged", () => {
+    const kit = new TestKit();
+    kit.connected("s", 5, persistent).subscribe("t", 1).drop();
+    const p = kit.connected("p", 5);
+    p.publish("t", "old", 1);
+    const first = kit.connected("s", 5, persistent);
+    expect(first.transport.chunks.length).toBeGreaterThan(0);
+    first.drop();
+    kit.hooks.add("client.connected", "test", (c) => {
+      if (c.clientId === "s") kit.broker.publish(new Message("t", Buffer.from("new"), 1, false, "", null, kit.broker.now, 0, null));
+    });
+    const again = kit.client(5).connect("s", persistent);
+    expect(again.messages().map((m) => [m.payload, m.dup])).toEqual([
+      ["old", true],
+      ["new", false],
+    ]);
+  });
+
+  for (const qos of [0, 1] as const) {
+    test(`QoS 0 published to it now (as QoS ${qos}) does not overtake QoS 0 that waits behind a full window`, () => {
+      const kit = new TestKit({ zone: { maxInflight: 1 } });
+      kit.connected("s", 4, { clean: false }).subscribe("a", 1).subscribe("t", 0).drop();
+      const p = kit.connected("p");
+      p.publish("a", "1", 1).publish("a", "2", 1).publish("t", "first", qos);
+      const s = kit.connected("s", 4, { clean: false });
+      p.publish("t", "second", qos);
+      s.send({ cmd: "puback", messageId: 1 });
+      expect(s.messages().map((m) => m.payload)).toEqual(["2", "first", "second"]);
+      p.publish("t", "third", qos);
+      expect(s.messages().map((m) => m.payload)).toEqual(["third"]);
+    });
+  }
 });

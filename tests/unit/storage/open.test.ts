@@ -150,6 +150,12 @@ test("a newer format is refused and left as it is", () => {
   store.close();
 });
 
+test("a file without a data format is damaged, and left as it is", () => {
+  const dir = filled(1);
+  edit(dir, (d) => d.run("PRAGMA user_version = 0"));
+  expect(refusal(dir)).toMatchObject({ code: "damaged", message: expect.stringContaining("it has no data format") });
+});
+
 test("settings of plugins kept in the form of before are one row each", () => {
   const dir = filled();
   edit(dir, (d) => {
@@ -256,6 +262,19 @@ test("a backup is a whole store; it does not replace a file", () => {
   expect(copy.sessions.load()[0]?.deliveries).toHaveLength(10);
   expect([...copy.retained.load()]).toHaveLength(10);
   copy.close();
+});
+
+test("the journal is folded back in time, does not stay large, and the cache is bounded", () => {
+  const store = openIn(newDir());
+  const pragma = (name: string): unknown => inside(store).value(`PRAGMA ${name}`);
+  expect(["wal_autocheckpoint", "journal_size_limit", "cache_size", "locking_mode", "journal_mode"].map(pragma)).toEqual([
+    2000,
+    64 * 1024 * 1024,
+    -8000,
+    "exclusive",
+    "wal",
+  ]);
+  store.close();
 });
 
 test("the mode of writing can be changed while running", () => {

@@ -1,0 +1,63 @@
+/** One message that matches thousands of filters of one client: the work it makes is counted, and must grow no faster than they. */
+import { clientOf } from "./apply.ts";
+import * as E from "./encode.ts";
+import type { StepOf } from "./steps.ts";
+import { violate } from "./violation.ts";
+import type { World } from "./world.ts";
+
+const LEVELS = 10;
+/** Looks at one subscription's options while one message is routed. */
+const LOOKS_MAX = 30;
+
+export function many(w: World, s: StepOf<"many">): void {
+  const client = clientOf(w, s.c);
+  const { conn } = client;
+  if (
+    conn === null ||
+    !conn.live ||
+    conn.silent ||
+    conn.phase !== "connected" ||
+    conn.connack !== 0 ||
+    conn.wire.length > 0 ||
+    conn.transport.paused
+  )
+    return;
+  const requests = Array.from({ length: s.n }, (_, i) => ({
+    filter: `m/${Array.from({ length: LEVELS }, (_, bit) => ((i >> bit) & 1 ? "+" : "a")).join("/")}`,
+    qos: i % 2, nl: false, rap: false, rh: 0,
+  })); // biome-ignore format: one thing
+  const id = client.pid();
+  conn.put(E.subscribe(conn.version, id, requests, 0), { kind: "subscribe", id, requests, subId: 0 });
+  w.feed(conn);
+  const session = w.broker.sessions.get(client.id);
+  if (session === undefined || conn.phase !== "connected") return;
+  let looks = 0;
+  for (const sub of session.subscriptions()) {
+    let qos = sub.qos;
+    Object.defineProperty(sub, "qos", {
+      configurable: true,
+      enumerable: true,
+      get: () => {
+        looks++;
+        return qos;
+      },
+      set: (v) => {
+        qos = v;
+      },
+    });
+  }
+  const topic = `m/${Array.from({ length: LEVELS }, () => "a").join("/")}`;
+  const m = w.model.message({ from: client.id, topic, qos: 0, retain: false, size: 20, kind: "client" });
+  conn.put(E.publish(conn.version, { topic, payload: m.payload, qos: 0, retain: false, dup: false, id: 0, props: {} }), {
+    kind: "publish",
+    m,
+    pid: 0,
+    dup: false,
+  });
+  w.feed(conn);
+  if (looks > LOOKS_MAX * s.n + 1000)
+    violate("work", `one message to ${s.n} overlapping filters of one client took ${looks} looks at them`);
+  const un = client.pid();
+  const filters = requests.map((r) => r.filter);
+  conn.put(E.unsubscribe(conn.version, un, filters), { kind: "unsubscribe", id: un, filters });
+}

@@ -1,0 +1,293 @@
+/** The naive broker reads a client's packet: what must be answered, who is owed what, and who must be closed. */
+import type { Conn, Sent } from "../conn.ts";
+import { letOff, type Model } from "./model.ts";
+import { matches, parseFilter } from "./topics.ts";
+import type { Delivery, Msg, Session, Sub } from "./types.ts";
+
+/** Topics under it are denied by the access rules; under SLOW the answer comes later. */
+export const DENIED = "no/";
+export const SLOW = "s/";
+
+const NOT_AUTHORIZED = 0x87;
+
+export interface Outside {
+  /** Is the answer of the access chain for this packet still awaited? */
+  waits(conn: Conn, sent: Sent): boolean;
+  banned(clientId: string): boolean;
+  delayedRuns(): boolean;
+  acl: boolean;
+}
+
+/** All packets the broker has handled by now. */
+export function process(model: Model, conn: Conn, out: Outside): void {
+  for (;;) {
+    const sent = conn.queue[0];
+    if (sent === undefined || conn.phase === "closed" || (conn.phase === "connecting" && sent.kind !== "connect")) break;
+    if (sent.kind === "connect") sent.refuse ??= out.banned(sent.fields.clientId);
+    if (!conn.headFree && out.waits(conn, sent)) return;
+    conn.headFree = false;
+    conn.queue.shift();
+    one(model, conn, sent, out);
+  }
+  if (conn.phase === "closed") conn.queue.length = 0;
+}
+
+function one(model: Model, conn: Conn, sent: Sent, out: Outside): void {
+  switch (sent.kind) {
+    case "connect":
+      connect(model, conn, sent);
+      return;
+    case "subscribe":
+      subscribe(model, conn, sent, out);
+      return;
+    case "unsubscribe":
+      unsubscribe(model, conn, sent);
+      return;
+    case "publish":
+      publish(model, conn, sent, out);
+      return;
+    case "ack":
+      ack(model, conn, sent);
+      return;
+    case "ping":
+      conn.expect("pingresp", 0, { ev: model.ev });
+      return;
+    case "disconnect":
+      disconnect(model, conn, sent);
+      return;
+    case "bad":
+      close(model, conn, sent.why, sent.codes);
+  }
+}
+
+function close(model: Model, conn: Conn, why: string, codes: readonly number[]): void {
+  conn.mustClose = { why, codes };
+  model.closed(conn, false);
+}
+
+function connect(model: Model, conn: Conn, sent: Sent & { kind: "connect" }): void {
+  const { fields } = sent;
+  if (sent.refuse === true) {
+    conn.expect("connack", 0, { codes: null, ev: model.ev });
+    conn.mustClose = { why: "refused", codes: [] };
+    conn.phase = "closed";
+    return;
+  }
+  if (model.storeFails || conn.doubtful) {
+    // Whether it is let in, the broker decides; the model looks when the event is over.
+    conn.expect("connack", 0, { codes: null, ev: model.ev, may: true });
+    if (sent.will !== null) model.wills.set(sent.will.n, "unsure");
+    conn.pendingWill = sent.will === null || fields.will === undefined ? null : { m: sent.will, delay: fields.will.delay };
+    conn.phase = "connecting";
+    conn.unsure = true;
+    return;
+  }
+  let s = model.session(fields.clientId);
+  const old = s?.conn ?? null;
+  if (old !== null) {
+    old.mustClose = { why: "taken over", codes: [0x8e] };
+    model.closed(old, false);
+  }
+  s = model.session(fields.clientId);
+  if (s !== undefined && fields.clean) {
+    model.end(s);
+    s = undefined;
+  }
+  const present = s !== undefined;
+  s ??= model.create(fields.clientId, fields.version);
+  if (s.will !== null) model.wills.set(s.will.n, "off");
+  s.will = null;
+  s.conn = conn;
+  s.connNo++;
+  s.changedEv = model.ev;
+  s.version = fields.version;
+  s.endsAt = Number.POSITIVE_INFINITY;
+  s.expiry =
+    fields.version === 5 ? (fields.expiry ?? 0) : fields.clean ? 0 : Math.max(1, Math.floor(model.zone.sessionExpiryIntervalMs / 1000));
+  conn.session = s;
+  conn.phase = "connected";
+  conn.sessionNo = s.connNo;
+  conn.connectedAt = model.clock.monotonic;
+  model.attached(s);
+  conn.keepaliveMs = Math.round(fields.keepalive * 2000 * model.zone.keepaliveBackoff);
+  if (sent.will !== null && fields.will !== undefined) {
+    conn.will = { m: sent.will, delay: fields.will.delay };
+    model.wills.set(sent.will.n, "set");
+  }
+  conn.expect("connack", 0, {
+    codes: [0],
+    present: fields.version === 3 ? null : present,
+    ev: model.ev,
+    may: conn.doubtful || model.storeFails,
+  });
+}
+
+function subscribe(model: Model, conn: Conn, sent: Sent & { kind: "subscribe" }, out: Outside): void {
+  const s = conn.session as Session;
+  const each: number[][] = [];
+  const made: { sub: Sub; isNew: boolean }[] = [];
+  for (const r of sent.requests) {
+    const parsed = parseFilter(r.filter) as { group: string | null; filter: string };
+    if (out.acl && parsed.filter.startsWith(DENIED)) {
+      each.push([conn.version === 5 ? NOT_AUTHORIZED : 0x80]);
+      continue;
+    }
+    each.push([r.qos]);
+    const known = s.subs.get(r.filter);
+    const sub: Sub = { full: r.filter, ...parsed, qos: r.qos, nl: r.nl, rap: r.rap, rh: r.rh, id: sent.subId, ev: model.ev };
+    s.subs.set(r.filter, sub);
+    made.push({ sub, isNew: known === undefined });
+  }
+  conn.expect("suback", sent.id, { each, ev: model.ev, may: conn.doubtful || model.storeFails });
+  if (model.retainer) for (const x of made) owedRetained(model, s, x.sub, x.isNew);
+}
+
+/** Retained messages for a new subscription (3.3.1.3, Retain Handling 3.8.3.1). */
+export function owedRetained(model: Model, s: Session, sub: Sub, isNew: boolean): void {
+  if (sub.group !== null || sub.rh === 2 || (sub.rh === 1 && !isNew)) return;
+  // Sending for the same filter begins anew.
+  for (const d of s.waiting) if (d.via === "retained" && matches(d.m.topic, sub.filter)) letOff(d, "subscribed again");
+  for (const { m, sure } of model.retainedFor(sub.filter)) {
+    const d = model.owe(s, m, [sub], "retained", true, !sure);
+    // Whether No Local counts for retained messages, the specification does not say.
+    if (sub.nl && m.from === s.id) letOff(d, "own message");
+    if (s.conn === null) letOff(d, "away");
+    if (model.zone.maxMqueueLen > 0 && s.waiting.size * 2 >= model.zone.maxMqueueLen) letOff(d, "no room");
+  }
+}
+
+function unsubscribe(model: Model, conn: Conn, sent: Sent & { kind: "unsubscribe" }): void {
+  const s = conn.session as Session;
+  const each = sent.filters.map((f) => {
+    const known = s.subs.get(f);
+    if (known !== undefined) dropSub(s, known);
+    return [known === undefined ? 0x11 : 0];
+  });
+  conn.expect("unsuback", sent.id, { each: conn.version === 5 ? each : null, ev: model.ev, may: conn.doubtful || model.storeFails });
+}
+
+export function dropSub(s: Session, sub: Sub): void {
+  s.subs.delete(sub.full);
+  for (const d of s.waiting) if (d.via === "retained" && matches(d.m.topic, sub.filter)) letOff(d, "unsubscribed");
+}
+
+/** Is there somebody who must get it even after a kill? */
+function kept(model: Model, m: Msg): boolean {
+  for (const s of model.sessions.values()) {
+    if (!s.persistent) continue;
+    for (const d of s.byN.get(m.n) ?? []) if (d.qos > 0 && d.must && d.ev === model.ev) return true;
+  }
+  return false;
+}
+
+function publish(model: Model, conn: Conn, sent: Sent & { kind: "publish" }, out: Outside): void {
+  const s = conn.session as Session;
+  const { m, pid } = sent;
+  const type = m.qos === 1 ? "puback" : "pubrec";
+  const may = conn.doubtful || model.storeFails;
+  const answer = (codes: readonly number[] | null, durable: boolean): void => {
+    if (m.qos > 0) conn.expect(type, pid, { codes: conn.version === 5 && !may ? codes : null, may, ev: model.ev, durable, m });
+  };
+  const swallow = (): void => {
+    if (m.qos === 2 && conn.version !== 5) s.awaitingRel.set(pid, { at: model.clock.monotonic, ev: model.ev, m: m.n, unsure: may });
+  };
+  if (sent.refuse === true || (out.acl && m.topic.startsWith(DENIED))) {
+    swallow();
+    answer([NOT_AUTHORIZED], false);
+    return;
+  }
+  let doubtful = may;
+  if (m.qos === 2) {
+    const waits = s.awaitingRel.get(pid);
+    if (waits !== undefined) {
+      if (!waits.unsure && model.clock.monotonic < waits.at + model.relLimit) {
+        answer([0], false);
+        return;
+      }
+      // It may have been given up meanwhile.
+      doubtful = true;
+    }
+    s.awaitingRel.set(pid, { at: model.clock.monotonic, ev: model.ev, m: m.n, unsure: may });
+  }
+  if (sent.delay !== undefined && out.delayedRuns()) {
+    const ms = sent.delay * 1000;
+    const known = model.delayed.get(m.n);
+    const copies = (known?.copies ?? 0) + 1;
+    const owed = (known?.owed ?? 0) + (doubtful ? 0 : 1);
+    model.delayed.set(m.n, {
+      m,
+      copies,
+      dueWall: Math.min(known?.dueWall ?? Number.POSITIVE_INFINITY, model.clock.wall + ms),
+      dueMono: Math.min(known?.dueMono ?? Number.POSITIVE_INFINITY, model.clock.monotonic + ms),
+      ev: model.ev,
+      owed,
+    });
+    answer(doubtful ? null : [0], !doubtful);
+    return;
+  }
+  const before = model.retained.get(m.topic)?.at(-1);
+  const keeps =
+    m.retain &&
+    model.retainer &&
+    !doubtful &&
+    (m.payload.length > 0 || (before?.sure === true && before.n >= 0 && !model.maybeExpired(model.msgs[before.n] as Msg)));
+  const any = sent.delay !== undefined ? false : model.publish(m, doubtful);
+  const durable = kept(model, m) || keeps || (m.qos === 2 && s.persistent);
+  answer(doubtful || model.disturbedEv === model.ev ? null : any ? [0] : [0x10], durable && !doubtful);
+}
+
+export function settle(model: Model, d: Delivery): void {
+  d.state = "done";
+  d.doneEv = model.ev;
+  d.s.inflight.delete(d.pid);
+}
+
+function ack(model: Model, conn: Conn, sent: Sent & { kind: "ack" }): void {
+  const s = conn.session as Session;
+  const { pid, type, code } = sent;
+  if (type === 6) {
+    const since = s.awaitingRel.get(pid);
+    // Past its time the broker may have given it up: then there is nothing to write.
+    const had = since !== undefined && model.clock.monotonic < since.at + model.relLimit;
+    s.awaitingRel.delete(pid);
+    conn.expect("pubcomp", pid, {
+      codes: had && !conn.doubtful ? [0, 0x92] : null,
+      ev: model.ev,
+      may: conn.doubtful || model.storeFails,
+      durable: had && s.persistent,
+    });
+    return;
+  }
+  const d = s.inflight.get(pid);
+  if (type === 4) {
+    conn.outstanding.delete(pid);
+    if (d !== undefined && d.qos === 1) settle(model, d);
+  } else if (type === 5) {
+    if (code >= 0x80) {
+      conn.outstanding.delete(pid);
+      if (d !== undefined && d.qos === 2) settle(model, d);
+      return;
+    }
+    s.recs.add(pid);
+    const fresh = d !== undefined && d.qos === 2 && !d.rec;
+    if (d !== undefined && d.qos === 2) d.rec = true;
+    conn.expect("pubrel", pid, { ev: model.ev, may: conn.doubtful || model.storeFails, durable: fresh && s.persistent });
+  } else {
+    conn.outstanding.delete(pid);
+    if (d?.rec === true) settle(model, d);
+  }
+}
+
+function disconnect(model: Model, conn: Conn, sent: Sent & { kind: "disconnect" }): void {
+  const s = conn.session as Session;
+  if (sent.expiry !== undefined) {
+    if (s.expiry === 0 && sent.expiry > 0) {
+      close(model, conn, "session expiry was 0 in CONNECT", [0x82]);
+      return;
+    }
+    s.expiry = sent.expiry;
+    s.changedEv = model.ev;
+  }
+  conn.mustClose = { why: "client left", codes: [] };
+  model.closed(conn, sent.code === 0);
+}

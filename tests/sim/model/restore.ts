@@ -1,0 +1,107 @@
+/** After a kill: what was committed must be there, what was not may be. */
+import { violate } from "../violation.ts";
+import type { World } from "../world.ts";
+import { syncSubs } from "./broker_side.ts";
+import { letOff, letOffShare, type Model } from "./model.ts";
+import type { Session } from "./types.ts";
+
+export function restored(world: World): void {
+  const { model, broker, conns, clock } = world;
+  for (const c of conns) {
+    if (c.phase === "closed" && c.gone) continue;
+    if (c.will !== null) model.wills.set(c.will.m.n, "unsure");
+    c.phase = "closed";
+    c.gone = c.silent = true;
+    c.mustClose = null;
+    c.expected.clear();
+    c.queue.length = 0;
+    if (c.session?.conn === c) c.session.conn = null;
+  }
+  // Who had ended since the last commit is there again, instead of who came after.
+  for (const { s, ev } of model.graves.toReversed()) {
+    if (ev <= model.committed || s.createdEv > model.committed || !broker.sessions.has(s.id)) continue;
+    const now = model.sessions.get(s.id);
+    if (now !== undefined && now.createdEv <= model.committed) continue;
+    s.ended = false;
+    s.changedEv = ev;
+    for (const list of s.byN.values()) for (const d of list) if (d.state === "waiting") s.waiting.add(d);
+    model.sessions.set(s.id, s);
+  }
+  model.graves = [];
+  for (const s of [...model.sessions.values()]) lived(world, s);
+  for (const [id, real] of broker.sessions) {
+    const s = model.sessions.get(id);
+    if (s === undefined) {
+      violate("session_ghost", `session ${id} is there after the restart, it had ended before`);
+      continue;
+    }
+    s.real = real;
+    s.expiry = real.expiry;
+    s.endsAt =
+      real.expiry === 0xffffffff
+        ? Number.POSITIVE_INFINITY
+        : clock.monotonic + Math.max(0, real.disconnectedAt + real.expiry * 1000 - clock.wall);
+    if (real.pendingWill !== null) s.will = loosened(model, real.pendingWill.payload);
+    syncSubs(s, real.subscriptions(), model.committed);
+  }
+  for (const list of model.shares.values()) for (const x of list) if (x.taken === null) letOffShare(x, "kill");
+  for (const [topic, list] of model.retained) {
+    const last = list.findLast((v) => v.ev <= model.committed);
+    const newer = list[list.length - 1] !== last;
+    model.retained.set(topic, last === undefined ? [{ n: -1, ev: 0, sure: true }] : [{ ...last, sure: last.sure && !newer }]);
+  }
+  for (const d of model.delayed.values()) {
+    if (d.ev > model.committed) d.owed = 0;
+    // What was published since the last commit comes once more.
+    d.copies++;
+  }
+}
+
+function loosened(model: Model, payload: Uint8Array): Session["will"] {
+  const text = Buffer.from(payload).toString("latin1");
+  const n = Number(text.slice(0, text.indexOf("|")));
+  model.wills.set(n, "unsure");
+  return { n, due: 0, loose: true };
+}
+
+function lived(world: World, s: Session): void {
+  const { model, broker } = world;
+  const real = broker.sessions.get(s.id);
+  s.conn = null;
+  if (s.will !== null) model.wills.set(s.will.n, "unsure");
+  s.will = null;
+  if (real === undefined) {
+    if (s.persistent && s.changedEv <= model.committed && s.endsAt > model.clock.monotonic)
+      violate("session_lost", `session ${s.id} was committed and is not there after the restart`);
+    s.ended = true;
+    model.sessions.delete(s.id);
+    for (const d of s.waiting) letOff(d, "session lost");
+    s.waiting.clear();
+    return;
+  }
+  const names = new Set([...real.subscriptions()].map((x) => x.fullFilter));
+  if (s.changedEv <= model.committed)
+    for (const sub of s.subs.values())
+      if (sub.ev <= model.committed && !names.has(sub.full))
+        violate("subscription_lost", `${s.id} is not subscribed to ${sub.full} after the restart`);
+  for (const list of s.byN.values()) {
+    for (const d of list) {
+      if (d.state === "done" ? d.doneEv > model.committed : d.state === "skipped") {
+        // Not if the message itself is forgotten: sent again by its publisher, it is a new one.
+        d.again = d.ev <= model.committed;
+        d.unsent = d.again && d.seenEv > model.committed;
+      } else if (d.state === "waiting" && (d.qos === 0 || d.via === "retained" || d.ev > model.committed))
+        letOff(d, "kill before it was stored");
+      else if (d.state === "seen" && d.ev > model.committed) {
+        // Forgotten: if its publisher sends it again, it is a new one.
+        d.state = "done";
+        s.inflight.delete(d.pid);
+        if (d.qos === 2) world.clientNamed(s.id)?.incoming.delete(d.pid);
+      } else if (d.state === "seen") {
+        d.again = true;
+        d.unsent = d.seenEv > model.committed;
+      }
+    }
+  }
+  for (const [pid, w] of s.awaitingRel) if (w.ev > model.committed) s.awaitingRel.delete(pid);
+}

@@ -1,0 +1,396 @@
+/** One broker, its clients, their sockets, the disk and the clock: everything there is, in one hand. */
+import { drainMicrotasks } from "bun:jsc";
+import type { NodeConfig, ZoneConfig } from "../../server/config/types.ts";
+import type { Broker } from "../../server/core/broker.ts";
+import { buildCore, type Core } from "../../server/core/core.ts";
+import type { ListenerInfo } from "../../server/core/ports.ts";
+import { delayedPublish } from "../../server/plugins/delayed_publish/index.ts";
+import { PluginManager } from "../../server/plugins/manager.ts";
+import { createPluginBroker, type ManagedBroker } from "../../server/plugins/plugin_broker.ts";
+import { retainer } from "../../server/plugins/retainer/index.ts";
+import { testNode, testZone } from "../support/zone.ts";
+import { Chaos } from "./chaos.ts";
+import { SimClock } from "./clock.ts";
+import { Client, Conn, type Sent } from "./conn.ts";
+import type { Setup } from "./generate.ts";
+import { type Awaited, listen } from "./listen.ts";
+import { SimLog } from "./log.ts";
+import { brokerPublished, resync } from "./model/broker_side.ts";
+import { Model } from "./model/model.ts";
+import { type Outside, process } from "./model/packets.ts";
+import { read } from "./model/receive.ts";
+import { restored } from "./model/restore.ts";
+import { PoolWatch } from "./pool_watch.ts";
+import { Rng } from "./rng.ts";
+import { type Disk, memoryDisk, SimStore, sqliteDisk } from "./store.ts";
+import { SimTransport } from "./transport.ts";
+import { violate } from "./violation.ts";
+
+export interface WorldOptions {
+  sqlite?: boolean;
+}
+
+export class World implements Outside {
+  readonly clock = new SimClock();
+  readonly log = new SimLog();
+  readonly zone: ZoneConfig;
+  readonly node: NodeConfig;
+  readonly disk: Disk;
+  readonly model: Model;
+  readonly clients: Client[];
+  readonly conns: Conn[] = [];
+  readonly chaos: Chaos;
+  readonly bans = new Set<string>();
+  readonly acl: boolean;
+  store!: SimStore;
+  core!: Core;
+  broker!: Broker;
+  plugins!: PluginManager;
+  managed!: ManagedBroker;
+  pool!: PoolWatch;
+  awaited: Awaited[] = [];
+  kills = 0;
+  /** Highest bound of a session's queue so far: what was queued under it stays. */
+  mqueueLimitMax: number;
+  #turn: (() => void)[] = [];
+  #inEvent = false;
+  readonly #random: Rng;
+
+  constructor(
+    readonly setup: Setup,
+    o: WorldOptions = {},
+  ) {
+    const {
+      maxInflight,
+      maxMqueueLen,
+      maxAwaitingRel,
+      maxTopicAlias,
+      retryIntervalMs,
+      awaitRelTimeoutMs,
+      upgradeQos,
+      mqueueStoreQos0,
+      idleTimeoutMs,
+    } = setup;
+    this.zone = testZone({
+      maxInflight,
+      maxMqueueLen,
+      maxAwaitingRel,
+      maxTopicAlias,
+      retryIntervalMs,
+      awaitRelTimeoutMs,
+      upgradeQos,
+      mqueueStoreQos0,
+      idleTimeoutMs,
+    });
+    this.zone.sessionExpiryIntervalMs = setup.sessionExpiryMs;
+    this.node = testNode({ sharedStrategy: setup.strategy });
+    this.acl = setup.acl;
+    this.mqueueLimitMax = maxMqueueLen === 0 ? Number.POSITIVE_INFINITY : maxMqueueLen;
+    this.#random = new Rng(setup.random);
+    this.model = new Model(this.clock, this.zone);
+    this.chaos = new Chaos(this);
+    this.disk = o.sqlite === true ? sqliteDisk(this.log) : memoryDisk();
+    this.clients = setup.versions.map((v, i) => new Client(i, `c${i}`, v));
+    this.#compose(false);
+    if (!setup.retainer) this.#settle(this.plugins.unload("emqx_retainer"));
+    if (setup.delayed) this.#settle(this.plugins.load("emqx_delayed_publish"));
+    this.model.retainer = this.plugins.isRunning("emqx_retainer");
+    this.endTurn();
+    this.model.committed = this.model.ev;
+  }
+
+  /** As the node does it: store, core, sessions, plugins. */
+  #compose(killed: boolean): void {
+    const { model } = this;
+    this.store = new SimStore(
+      killed ? this.disk.kill() : this.disk.open(),
+      () => {
+        model.committed = this.#inEvent ? model.ev - 1 : model.ev;
+        model.storeFails = this.store.fails;
+      },
+      () => {
+        model.storeFails = model.everFailed = true;
+      },
+    );
+    let ids = 0;
+    this.core = buildCore({
+      node: this.node,
+      zones: new Map([
+        ["external", this.zone],
+        ["internal", testZone({ name: "internal", enableAcl: false, enableBan: false })],
+      ]),
+      clock: this.clock,
+      log: this.log,
+      random: { next: () => this.#random.next(), hex: (n) => (++ids).toString(16).padStart(2 * n, "0") },
+      store: this.store,
+      defer: (fn) => this.#turn.push(fn),
+      aclText: () => "",
+    });
+    this.broker = this.core.broker;
+    this.pool = new PoolWatch(this.broker.output.pool);
+    this.broker.registry.restore();
+    this.managed = createPluginBroker(this.broker, (fn) => this.#turn.push(fn));
+    const nothing = (): void => {};
+    this.plugins = new PluginManager({
+      plugins: [delayedPublish, retainer],
+      configuration: { texts: () => new Map(), adopt: nothing, fault: () => null },
+      expandPluginsDir: "",
+      broker: this.managed,
+      store: this.store,
+      clock: this.clock,
+      log: this.log,
+      dataDir: "/nonexistent",
+      host: { http: { start: nothing, stop: nothing }, reload: () => [] },
+    });
+    this.#settle(this.plugins.startAll());
+    listen(this);
+  }
+
+  #settle(p: Promise<unknown>): void {
+    let state = "open";
+    p.then(
+      () => {
+        state = "done";
+      },
+      (err) => {
+        state = String(err);
+      },
+    );
+    drainMicrotasks();
+    if (state === "open") throw new Error("the plugin manager waits for something outside");
+  }
+
+  // ---- what the model asks
+
+  waits(conn: Conn, sent: Sent): boolean {
+    const open = (topic: string | null): boolean => this.awaited.some((a) => a.conn === conn && a.kind === sent.kind && a.topic === topic);
+    if (sent.kind === "connect") return open(null);
+    if (sent.kind === "publish") return open(sent.m.topic);
+    if (sent.kind === "subscribe") return sent.requests.some((r) => open(bare(r.filter)));
+    return false;
+  }
+  banned(clientId: string): boolean {
+    return this.bans.has(clientId);
+  }
+  delayedRuns(): boolean {
+    return this.plugins.isRunning("emqx_delayed_publish");
+  }
+
+  // ---- events and turns
+
+  /** One callback of the event loop. Nothing the broker is called with may throw at whoever calls it. */
+  event(fn: () => void, conn: Conn | null = null, after: () => void = () => {}): void {
+    const { model } = this;
+    model.ev++;
+    model.published = [];
+    this.#inEvent = true;
+    try {
+      fn();
+      drainMicrotasks();
+    } catch (err) {
+      violate("exception_escapes", err instanceof Error ? (err.stack ?? err.message) : String(err));
+    }
+    if (conn?.transport.closed === true && conn.mayClose !== "") conn.doubtful = true;
+    for (const c of this.conns)
+      if (c.phase !== "closed" && c.channel.phase === "closed" && this.#excused(c)) this.chaos.disturb(c.client.id);
+    if (conn !== null) process(model, conn, this);
+    for (const c of this.conns) if (c !== conn && c.queue.length > 0) process(model, c, this);
+    after();
+    // What is refused while the disk fails, the broker decides.
+    if (model.storeFails) for (const c of this.clients) this.chaos.disturb(c.id);
+    this.chaos.settle();
+    for (const c of this.conns) if (c.phase === "connecting" && c.channel.phase === "closed") c.phase = "closed";
+    if (conn !== null && conn.queue.length > 0 && conn.phase === "connected") {
+      const s = model.session(conn.client.id);
+      if (conn.unsure && s !== undefined) s.disturbed = true;
+      process(model, conn, this);
+      if (conn.unsure) this.resync(conn.client.id);
+    }
+    this.#closed();
+    for (const n of model.published.splice(0)) brokerPublished(model, n);
+    this.#inEvent = false;
+    if (conn !== null) conn.doubtful = false;
+    if (!this.store.pending) model.committed = model.ev;
+    for (const s of model.sessions.values()) s.real ??= this.broker.sessions.get(s.id) ?? null;
+  }
+
+  /** Ends that no rule of the protocol asks for, but that are right. */
+  #excused(c: Conn): boolean {
+    const max = c.fields?.maxPacket ?? 0;
+    // What has to be said does not fit into what the client takes.
+    if (c.reason === "packet_too_large" && max > 0 && max < 300) return true;
+    return this.model.everFailed && c.reason.startsWith("storage");
+  }
+
+  /** Whom the broker has closed: it must, it may, or it must not. */
+  #closed(over = false): void {
+    for (const c of this.conns) {
+      const { closed } = c.transport;
+      if (c.mustClose !== null) {
+        if (!closed && !c.gone && over) violate("not_closed", `${c.name} was to be closed: ${c.mustClose.why}`);
+        continue;
+      }
+      const ends = closed || (c.channel.phase === "closed" && !c.gone);
+      if (!ends || c.phase === "closed") continue;
+      if (c.mayClose === "" && !this.model.storeFails)
+        violate("unexpected_close", `${c.name} (version ${c.version}) was closed: ${c.reason}`);
+      c.session?.disturbedIn.add(this.model.ev);
+      this.model.closed(c, false);
+    }
+  }
+
+  /** The rest of the turn: what was put off, and what that puts off. Then the clients read. */
+  endTurn(): void {
+    for (let round = 0; this.#turn.length > 0; round++) {
+      if (round > 1000) violate("endless_turn", "work is put off again and again");
+      this.someTurn();
+    }
+    if (!this.store.pending && !this.store.fails) this.model.committed = this.model.ev;
+    this.#closed(true);
+    this.readAll();
+    for (const s of this.model.sessions.values()) s.turnBytes = 0;
+    for (const c of this.conns) {
+      for (const b of c.poison) b.fill(0xee);
+      c.poison.length = 0;
+    }
+  }
+
+  someTurn(): void {
+    for (const fn of this.#turn.splice(0)) this.event(fn);
+  }
+
+  readAll(): void {
+    // What a connection got before another one took its session over came first.
+    for (const c of this.conns) if (c.phase === "closed") read(this.model, c);
+    for (const c of this.conns) if (c.phase !== "closed") read(this.model, c);
+  }
+
+  /** Everything that is awaited is answered, one after another. */
+  answerAll(): void {
+    while (this.awaited.length > 0) this.answer(0);
+  }
+
+  answer(i: number): void {
+    const [a] = this.awaited.splice(i % this.awaited.length, 1);
+    if (a === undefined) return;
+    if (a.conn !== undefined && !this.awaited.some((b) => b.conn === a.conn)) a.conn.headFree = true;
+    this.event(a.answer);
+  }
+
+  // ---- connections
+
+  accept(client: Client): Conn {
+    const transport = new SimTransport("10.0.0.1", 40_000 + this.conns.length, () => this.model.committed);
+    const listener: ListenerInfo = {
+      protocol: "mqtt:tcp",
+      name: "external",
+      isWebSocket: false,
+      zone: "external",
+      peerCertAsUsername: "",
+      shutdowns: new Map(),
+    };
+    let conn!: Conn;
+    this.event(() => {
+      const channel = this.broker.accept(transport, listener, null);
+      conn = new Conn(this.conns.length, client, transport, channel, this.clock.monotonic, listener.shutdowns);
+      this.conns.push(conn);
+    });
+    client.conn = conn;
+    return conn;
+  }
+
+  /** Hand over what is on the client's wire, in pieces; `left` bytes stay. */
+  feed(conn: Conn, piece = 0, left = 0): void {
+    let n = conn.pendingBytes - left;
+    while (n > 0 && conn.live && !conn.transport.paused && !conn.silent) {
+      const k = piece > 0 ? Math.min(piece, n) : n;
+      n -= k;
+      const chunk = conn.take(k);
+      const cut = conn.wire[0];
+      // Seen to be wrong before it is whole.
+      if (cut?.sent.kind === "bad" && cut.at > 0) conn.mayClose ||= "bad bytes";
+      conn.fedBytes += chunk.length;
+      conn.lastRecv = this.clock.monotonic;
+      this.event(() => conn.channel.onData(chunk), conn);
+      // While the connection waits for an answer it may keep what has come.
+      if (!this.awaited.some((a) => a.conn === conn)) conn.poison.push(chunk);
+    }
+  }
+
+  close(conn: Conn, reason = "closed"): void {
+    if (conn.gone) return;
+    // What the kernel has taken arrives before the end.
+    read(this.model, conn);
+    conn.silent = true;
+    this.event(
+      () => conn.channel.onClose(reason),
+      null,
+      () => {
+        conn.gone = true;
+        this.model.closed(conn, false);
+      },
+    );
+  }
+
+  drain(conn: Conn, room: number): void {
+    const t = conn.transport;
+    t.room = room;
+    if (!t.owesDrain || t.closed || conn.gone || t.gone || room === 0) return;
+    t.owesDrain = false;
+    this.event(() => conn.channel.onDrain(), conn);
+    // Only somebody who has just been refused hears of room again.
+    if (t.room === 0) t.owesDrain = true;
+  }
+
+  // ---- the end of the process
+
+  kill(): void {
+    this.readAll();
+    this.#turn = [];
+    this.awaited = [];
+    this.chaos.forget();
+    for (const c of this.conns) {
+      c.transport.gone = true;
+      for (const b of c.poison) b.fill(0xee);
+      c.poison.length = 0;
+    }
+    this.kills++;
+    this.model.ev++;
+    this.model.storeFails = false;
+    this.#compose(true);
+    restored(this);
+    this.bans.clear();
+    for (const row of this.broker.banned.list()) this.bans.add(row.who);
+    this.model.retainer = this.plugins.isRunning("emqx_retainer");
+    this.model.committed = this.model.ev;
+    this.endTurn();
+  }
+
+  command(what: "load" | "unload" | "reload", name: string): void {
+    this.event(() => {
+      this.plugins[what](name).catch(() => {});
+      drainMicrotasks();
+    });
+    this.model.retainer = this.plugins.isRunning("emqx_retainer");
+  }
+
+  /** The model takes over what the broker has, where nobody can foretell it. */
+  resync(clientId: string): void {
+    resync(this.model, this.broker, this.conns, clientId);
+  }
+
+  clientNamed(id: string): Client | undefined {
+    return this.clients.find((c) => c.id === id);
+  }
+
+  /** Everything is put away. */
+  remove(): void {
+    this.disk.remove();
+  }
+}
+
+function bare(filter: string): string {
+  if (filter.startsWith("$queue/")) return filter.slice(7);
+  if (!filter.startsWith("$share/")) return filter;
+  return filter.split("/").slice(2).join("/");
+}
