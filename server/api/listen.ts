@@ -1,7 +1,9 @@
 /** The HTTP listeners: opening and closing, TLS, and the socket of the command line. What is answered is decided in server.ts. */
+
 import { chmodSync, existsSync, unlinkSync } from "node:fs";
 import type { HttpListenerConfig, HttpTlsConfig } from "../config/types.ts";
 import type { Log } from "../core/ports.ts";
+import { wordsOf } from "../lib/errors.ts";
 import type { Listener } from "./contract.ts";
 import { Gate, type Limits, type Server, Visit } from "./gate.ts";
 import { text } from "./reply.ts";
@@ -76,8 +78,7 @@ export function createListen({ log, answer, tls }: ListenDeps) {
         ...(l.secure && { tls: l.secure }),
       });
     } catch (err) {
-      const why =
-        (err as { code?: string }).code === "EADDRINUSE" ? "the port is in use" : err instanceof Error ? err.message : String(err);
+      const why = (err as { code?: string }).code === "EADDRINUSE" ? "the port is in use" : wordsOf(err);
       throw new Error(`${l.kind} listener cannot open ${shown(host, l.port)}: ${why}`);
     }
     l.port = l.server.port ?? l.port;

@@ -8,6 +8,7 @@ import { dropSub, owedRetained } from "./model/packets.ts";
 import { parseFilter } from "./model/topics.ts";
 import type { Step, StepOf } from "./steps.ts";
 import { DISK_FULL } from "./store.ts";
+import { pass } from "./time.ts";
 import type { World } from "./world.ts";
 
 type Doers = { [K in Step["k"]]: (w: World, s: StepOf<K>) => void };
@@ -62,7 +63,6 @@ export function say(w: World, conn: Conn, i: number, n: number, code = 0): void 
     conn.put(E.ack(conn.version, t.type, t.pid, c), { kind: "ack", type: t.type, pid: t.pid, code: c, d: t.d });
     if (t.type === 5 && c >= 0x80) client.incoming.delete(t.pid);
   }
-  void w;
 }
 
 /** The client's own message, not acknowledged on an earlier connection: once more [MQTT-4.4.0-1]. */
@@ -88,7 +88,7 @@ function again(conn: Conn, pid: number): void {
 
 function connect(w: World, s: StepOf<"connect">): void {
   const client = clientOf(w, s.c);
-  const fresh = client.conn !== null && client.conn.live && client.conn.fields === null;
+  const fresh = client.conn?.live === true && client.conn.fields === null;
   const conn = fresh ? (client.conn as Conn) : w.accept(client);
   client.answering = s.how ?? "auto";
   client.holdsRel = s.holdsRel === true;
@@ -250,7 +250,6 @@ function api(w: World, s: StepOf<"api">): void {
       return;
     }
   }
-  void conn;
 }
 
 const DOERS: Doers = {
@@ -324,7 +323,7 @@ const DOERS: Doers = {
     const conn = connected(w, s.c);
     if (conn !== null) breakRule(w, conn, s.what);
   },
-  pass: (w, s) => w.pass(s.ms, s.tick),
+  pass: (w, s) => pass(w, s.ms, s.tick),
   jump: (w, s) => w.clock.jump(s.ms),
   store(w, s) {
     w.store.fails = s.fails;

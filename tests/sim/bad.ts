@@ -14,9 +14,11 @@ export function breakRule(w: World, conn: Conn, what: BadKind): void {
   const request = { filter, qos: 0, nl: false, rap: false, rh: 0 };
   switch (what) {
     case "filter":
-      return bad(E.subscribe(v, 7, [request], 0), `malformed filter ${JSON.stringify(filter)}`, [0x8f, MALFORMED, PROTOCOL]);
+      bad(E.subscribe(v, 7, [request], 0), `malformed filter ${JSON.stringify(filter)}`, [0x8f, MALFORMED, PROTOCOL]);
+      return;
     case "unfilter":
-      return bad(E.unsubscribe(v, 7, [filter]), `malformed filter ${JSON.stringify(filter)} in UNSUBSCRIBE`, [0x8f, MALFORMED, PROTOCOL]);
+      bad(E.unsubscribe(v, 7, [filter]), `malformed filter ${JSON.stringify(filter)} in UNSUBSCRIBE`, [0x8f, MALFORMED, PROTOCOL]);
+      return;
     case "share_pub": {
       const topic = client.index % 2 === 0 ? "$share/g/a" : "$queue/a";
       const qos = client.index % 3;
@@ -37,12 +39,15 @@ export function breakRule(w: World, conn: Conn, what: BadKind): void {
       if (conn.wire.length > 0 || conn.queue.length > 0 || conn.session?.conn !== conn) return;
       const d = [...conn.session.inflight.values()].find((x) => x.state === "seen" && x.seenOn === conn && !x.rec && !x.again);
       if (d === undefined || conn.connack !== 0) return;
-      return bad(E.ack(v, d.qos === 1 ? 5 : 4, d.pid), `acknowledgement of the wrong kind for QoS ${d.qos}`, [PROTOCOL]);
+      bad(E.ack(v, d.qos === 1 ? 5 : 4, d.pid), `acknowledgement of the wrong kind for QoS ${d.qos}`, [PROTOCOL]);
+      return;
     }
     case "reserved":
-      return bad(Buffer.from([0x00, 0]), "packet type 0", [MALFORMED, PROTOCOL]);
+      bad(Buffer.from([0x00, 0]), "packet type 0", [MALFORMED, PROTOCOL]);
+      return;
     case "connect_twice":
-      return bad(E.connect({ version: v, clientId: client.id, clean: true, keepalive: 0 }), "second CONNECT", [PROTOCOL]);
+      bad(E.connect({ version: v, clientId: client.id, clean: true, keepalive: 0 }), "second CONNECT", [PROTOCOL]);
+      return;
     case "flags":
       // MQTT 3.1 does not use them.
       if (v !== 3) bad(Buffer.from([0xc1, 0]), "flags of PINGREQ", [MALFORMED]);
@@ -54,11 +59,12 @@ export function breakRule(w: World, conn: Conn, what: BadKind): void {
         [0x90, MALFORMED, PROTOCOL],
       );
     case "no_topic":
-      return bad(E.publish(v, { topic: "", payload: Buffer.from("x"), qos: 0, retain: false, dup: false, id: 0, props: {} }), "no topic", [
+      bad(E.publish(v, { topic: "", payload: Buffer.from("x"), qos: 0, retain: false, dup: false, id: 0, props: {} }), "no topic", [
         0x90,
         MALFORMED,
         PROTOCOL,
       ]);
+      return;
     case "alias_unknown":
       if (v === 5)
         bad(
@@ -76,7 +82,8 @@ export function breakRule(w: World, conn: Conn, what: BadKind): void {
         );
       return;
     case "server_packet":
-      return bad(Buffer.from([0xd0, 0]), "PINGRESP from a client", [PROTOCOL, MALFORMED]);
+      bad(Buffer.from([0xd0, 0]), "PINGRESP from a client", [PROTOCOL, MALFORMED]);
+      return;
     case "dup31": {
       // MQTT 3.1 section 2.1 has a DUP flag on these.
       if (v !== 3) return;
@@ -88,7 +95,5 @@ export function breakRule(w: World, conn: Conn, what: BadKind): void {
       conn.put(E.ack(v, 6, 60_000, 0, true), { kind: "ack", type: 6, pid: 60_000, code: 0, d: null });
       return;
     }
-    case "unused31":
-      return;
   }
 }

@@ -3,6 +3,7 @@ import { answer, say } from "./apply.ts";
 import type { Conn } from "./conn.ts";
 import * as E from "./encode.ts";
 import { between, empty, settled } from "./invariants.ts";
+import { pass } from "./time.ts";
 import { violate } from "./violation.ts";
 import type { World } from "./world.ts";
 
@@ -13,7 +14,7 @@ export function calm(w: World): void {
   w.store.fails = false;
   w.disk.fails(false);
   w.zone.maxMqueueLen = 0;
-  w.pass(100, 100);
+  pass(w, 100, 100);
   w.answerAll();
   w.endTurn();
   // Who has vanished is noticed now.
@@ -30,7 +31,7 @@ export function calm(w: World): void {
   // Wills and delayed messages that are still to come.
   for (let i = 0; i < 8; i++) {
     pingAll(w);
-    w.pass(1000, 500);
+    pass(w, 1000, 500);
     quiet(w);
   }
   pingAll(w);
@@ -85,7 +86,7 @@ function quiet(w: World): void {
     const busy = w.conns.some((c) => c.live && !c.silent && (c.todo.length > 0 || c.pendingBytes > 0));
     if (w.model.ev === before && !busy) return;
     // Whoever is not read from (slowed down, waiting) needs time.
-    if (busy && w.model.ev === before) w.pass(200, 100);
+    if (busy && w.model.ev === before) pass(w, 200, 100);
   }
   violate("no_rest", "clients and broker do not come to rest");
 }
@@ -153,6 +154,6 @@ function leave(w: World): void {
       () => w.model.end(s),
     );
   }
-  w.pass(500, 100);
+  pass(w, 500, 100);
   between(w);
 }

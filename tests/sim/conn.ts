@@ -80,6 +80,8 @@ export class Conn {
   lastRecv: number;
   keepaliveMs = 0;
   connectedAt = 0;
+  /** Which connection of its session it is. */
+  sessionNo = 0;
   /** When the broker did not read from it last. */
   deafAt = 0;
   /** All that its first unprocessed packet waited for has been answered. */

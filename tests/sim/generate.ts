@@ -67,7 +67,6 @@ const BAD: BadKind[] = [
   "nl_shared",
   "server_packet",
   "dup31",
-  "unused31",
 ];
 const POINTS: ChaosPoint[] = [
   "message.delivered",

@@ -91,8 +91,7 @@ export type BadKind =
   | "alias_unknown"
   | "nl_shared"
   | "server_packet"
-  | "dup31"
-  | "unused31";
+  | "dup31";
 
 export type ZoneField = "maxInflight" | "maxMqueueLen" | "retryIntervalMs" | "upgradeQos" | "mqueueStoreQos0" | "awaitRelTimeoutMs";
 export type ChaosPoint =

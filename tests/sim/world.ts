@@ -4,7 +4,6 @@ import type { NodeConfig, ZoneConfig } from "../../server/config/types.ts";
 import type { Broker } from "../../server/core/broker.ts";
 import { buildCore, type Core } from "../../server/core/core.ts";
 import type { ListenerInfo } from "../../server/core/ports.ts";
-import type { AclStep, AuthStep, ClientInfo } from "../../server/core/types.ts";
 import { delayedPublish } from "../../server/plugins/delayed_publish/index.ts";
 import { PluginManager } from "../../server/plugins/manager.ts";
 import { createPluginBroker, type ManagedBroker } from "../../server/plugins/plugin_broker.ts";
@@ -14,11 +13,11 @@ import { Chaos } from "./chaos.ts";
 import { SimClock } from "./clock.ts";
 import { Client, Conn, type Sent } from "./conn.ts";
 import type { Setup } from "./generate.ts";
+import { type Awaited, listen } from "./listen.ts";
 import { SimLog } from "./log.ts";
 import { brokerPublished, resync } from "./model/broker_side.ts";
 import { Model } from "./model/model.ts";
-import { DENIED, type Outside, process, SLOW } from "./model/packets.ts";
-import { numberOf } from "./model/payload.ts";
+import { type Outside, process } from "./model/packets.ts";
 import { read } from "./model/receive.ts";
 import { restored } from "./model/restore.ts";
 import { PoolWatch } from "./pool_watch.ts";
@@ -26,13 +25,6 @@ import { Rng } from "./rng.ts";
 import { type Disk, memoryDisk, SimStore, sqliteDisk } from "./store.ts";
 import { SimTransport } from "./transport.ts";
 import { violate } from "./violation.ts";
-
-interface Awaited {
-  kind: "connect" | "publish" | "subscribe";
-  conn: Conn | undefined;
-  topic: string | null;
-  answer: () => void;
-}
 
 export interface WorldOptions {
   sqlite?: boolean;
@@ -151,7 +143,7 @@ export class World implements Outside {
       host: { http: { start: nothing, stop: nothing }, reload: () => [] },
     });
     this.#settle(this.plugins.startAll());
-    this.#listen();
+    listen(this);
   }
 
   #settle(p: Promise<unknown>): void {
@@ -166,47 +158,6 @@ export class World implements Outside {
     );
     drainMicrotasks();
     if (state === "open") throw new Error("the plugin manager waits for something outside");
-  }
-
-  /** What the model has to hear from inside: wills and delayed messages at the moment they go out; and the access chain. */
-  #listen(): void {
-    const { managed, model } = this;
-    for (const prefix of ["w/", "d/"]) {
-      managed.hook(
-        "message.publish",
-        `sim ${prefix}`,
-        (m) => {
-          const n = numberOf(m.payload);
-          const known = model.msgs[n];
-          if (known !== undefined && (known.kind === "will" || known.kind === "delayed")) model.published.push(n);
-          return m;
-        },
-        50,
-        { prefix },
-      );
-    }
-    managed.hook("client.authenticate", "sim", (client) => this.#authenticate(client), 10, null);
-    if (this.acl) managed.hook("client.check_acl", "sim", (client, action, topic) => this.#allow(client, action, topic), 10, null);
-  }
-
-  #authenticate(client: ClientInfo): AuthStep | Promise<AuthStep> {
-    if (client.username === "bad") return { allow: false, code: 0x87, why: "simulated" };
-    if (client.username !== "slow") return null;
-    return new Promise((done) =>
-      this.awaited.push({ kind: "connect", conn: this.#connOf(client), topic: null, answer: () => done({ allow: true }) }),
-    );
-  }
-
-  #allow(client: ClientInfo, action: "publish" | "subscribe", topic: string): AclStep | Promise<AclStep> {
-    if (topic.startsWith(DENIED)) return { verdict: "deny" };
-    if (!topic.startsWith(SLOW)) return null;
-    return new Promise((done) =>
-      this.awaited.push({ kind: action, conn: this.#connOf(client), topic, answer: () => done({ verdict: "allow" }) }),
-    );
-  }
-
-  #connOf(client: ClientInfo): Conn | undefined {
-    return this.conns.find((c) => c.channel.client === client);
   }
 
   // ---- what the model asks
@@ -307,7 +258,9 @@ export class World implements Outside {
   }
 
   readAll(): void {
-    for (const c of this.conns) read(this.model, c);
+    // What a connection got before another one took its session over came first.
+    for (const c of this.conns) if (c.phase === "closed") read(this.model, c);
+    for (const c of this.conns) if (c.phase !== "closed") read(this.model, c);
   }
 
   /** Everything that is awaited is answered, one after another. */
@@ -385,65 +338,6 @@ export class World implements Outside {
     this.event(() => conn.channel.onDrain(), conn);
     // Only somebody who has just been refused hears of room again.
     if (t.room === 0) t.owesDrain = true;
-  }
-
-  // ---- time
-
-  pass(ms: number, tick: number): void {
-    const { broker, core, model } = this;
-    this.endTurn();
-    const ticks = Math.ceil(ms / tick);
-    for (let i = 0; i < ticks; i++) {
-      this.clock.pass(tick);
-      this.#allowTimeouts();
-      this.event(() => {
-        broker.tick();
-        core.sys.tick();
-        if (this.clock.monotonic % 1000 < tick) core.sweep();
-        broker.flush();
-      });
-      this.#due(tick);
-      this.endTurn();
-    }
-    void model;
-  }
-
-  /** Who has been silent for too long may be closed from now on. */
-  #allowTimeouts(): void {
-    const now = this.clock.monotonic;
-    for (const c of this.conns) {
-      if (c.phase === "closed" || c.gone) continue;
-      // Who is not read from cannot be heard.
-      if (c.transport.paused) c.deafAt = now;
-      const late =
-        c.phase === "connected" ? c.keepaliveMs > 0 && now >= c.lastRecv + c.keepaliveMs : now >= c.opened + this.zone.idleTimeoutMs;
-      if (late && c.mayClose === "") c.mayClose = "silent";
-    }
-  }
-
-  /** What has to have happened by now. */
-  #due(tick: number): void {
-    const { model } = this;
-    const now = this.clock.monotonic;
-    const slack = 1000 + tick;
-    for (const c of this.conns) {
-      if (c.phase === "closed" || c.gone || c.transport.closed || c.silent || c.transport.gone) continue;
-      if (c.phase === "connected" && c.keepaliveMs > 0 && now > Math.max(c.lastRecv, c.connectedAt, c.deafAt) + c.keepaliveMs + slack)
-        violate("keepalive_late", `${c.name} is silent for ${now - c.lastRecv} ms, allowed are ${c.keepaliveMs}`);
-      if (c.phase !== "connected" && now > c.opened + this.zone.idleTimeoutMs + slack)
-        violate("idle_late", `${c.name} has been open for ${now - c.opened} ms without CONNECT`);
-    }
-    for (const s of [...model.sessions.values()]) {
-      if (s.will !== null && !s.will.loose && now >= s.will.due)
-        violate("will_late", `will ${s.will.n} of ${s.id} was due ${now - s.will.due} ms ago`);
-      if (now >= s.endsAt) {
-        if (this.broker.sessions.has(s.id)) {
-          violate("session_late", `session ${s.id} was to end ${now - s.endsAt} ms ago`);
-          continue;
-        }
-        model.end(s);
-      }
-    }
   }
 
   // ---- the end of the process

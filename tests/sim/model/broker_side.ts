@@ -91,6 +91,7 @@ export function resync(model: Model, broker: Broker, conns: readonly Conn[], id:
     s.version = real.version;
     conn.session = s;
     conn.phase = "connected";
+    conn.sessionNo = s.connNo;
     conn.connectedAt = model.clock.monotonic;
     conn.keepaliveMs = conn.channel.keepaliveMs;
     conn.will = conn.pendingWill;

@@ -149,7 +149,7 @@ export class Model {
   /** A QoS 0 message for it now cannot get lost on the way. */
   takesQos0(s: Session): boolean {
     const c = s.conn;
-    return c !== null && c.live && !c.silent && !c.transport.owesDrain && c.mayClose === "";
+    return c?.live === true && !c.silent && !c.transport.owesDrain && c.mayClose === "";
   }
 
   /** This session is owed this message. */
@@ -178,7 +178,7 @@ export class Model {
     const d: Delivery = {
       s, m, qos, retain, ids, via, firstConn,
       must: true, why: "", loose: false, state: "waiting", pid: 0, rec: false,
-      seenOn: null, seenAt: 0, ev: this.ev, doneEv: 0, again: false, seenEv: 0, unsent: false,
+      seenOn: null, seenAt: 0, ev: this.ev, doneEv: 0, again: false, seenEv: 0, away: s.conn === null, unsent: false,
     }; // biome-ignore format: one thing
     const same = s.byN.get(m.n);
     if (same === undefined) s.byN.set(m.n, [d]);
@@ -291,7 +291,7 @@ export class Model {
     for (const d of s.waiting) letOff(d, "session ended");
     s.waiting.clear();
     if (this.sessions.get(s.id) === s) this.sessions.delete(s.id);
-    if (s.persistent) this.graves.push({ s, ev: this.ev });
+    this.graves.push({ s, ev: this.ev });
     const will = s.will;
     s.will = null;
     if (will !== null) this.willNow(this.msgs[will.n] as Msg, s.disturbed || will.loose);

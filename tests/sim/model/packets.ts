@@ -35,20 +35,26 @@ export function process(model: Model, conn: Conn, out: Outside): void {
 function one(model: Model, conn: Conn, sent: Sent, out: Outside): void {
   switch (sent.kind) {
     case "connect":
-      return connect(model, conn, sent, out);
+      connect(model, conn, sent);
+      return;
     case "subscribe":
-      return subscribe(model, conn, sent, out);
+      subscribe(model, conn, sent, out);
+      return;
     case "unsubscribe":
-      return unsubscribe(model, conn, sent);
+      unsubscribe(model, conn, sent);
+      return;
     case "publish":
-      return publish(model, conn, sent, out);
+      publish(model, conn, sent, out);
+      return;
     case "ack":
-      return ack(model, conn, sent);
+      ack(model, conn, sent);
+      return;
     case "ping":
       conn.expect("pingresp", 0, { ev: model.ev });
       return;
     case "disconnect":
-      return disconnect(model, conn, sent);
+      disconnect(model, conn, sent);
+      return;
     case "bad":
       close(model, conn, sent.why, sent.codes);
   }
@@ -59,7 +65,7 @@ function close(model: Model, conn: Conn, why: string, codes: readonly number[]):
   model.closed(conn, false);
 }
 
-function connect(model: Model, conn: Conn, sent: Sent & { kind: "connect" }, out: Outside): void {
+function connect(model: Model, conn: Conn, sent: Sent & { kind: "connect" }): void {
   const { fields } = sent;
   if (sent.refuse === true) {
     conn.expect("connack", 0, { codes: null, ev: model.ev });
@@ -100,6 +106,7 @@ function connect(model: Model, conn: Conn, sent: Sent & { kind: "connect" }, out
     fields.version === 5 ? (fields.expiry ?? 0) : fields.clean ? 0 : Math.max(1, Math.floor(model.zone.sessionExpiryIntervalMs / 1000));
   conn.session = s;
   conn.phase = "connected";
+  conn.sessionNo = s.connNo;
   conn.connectedAt = model.clock.monotonic;
   model.attached(s);
   conn.keepaliveMs = Math.round(fields.keepalive * 2000 * model.zone.keepaliveBackoff);
@@ -207,8 +214,15 @@ function publish(model: Model, conn: Conn, sent: Sent & { kind: "publish" }, out
     const known = model.delayed.get(m.n);
     const copies = (known?.copies ?? 0) + 1;
     const owed = (known?.owed ?? 0) + (doubtful ? 0 : 1);
-    model.delayed.set(m.n, { m, copies, dueWall: model.clock.wall + ms, dueMono: model.clock.monotonic + ms, ev: model.ev, owed });
-    answer([0], true);
+    model.delayed.set(m.n, {
+      m,
+      copies,
+      dueWall: Math.min(known?.dueWall ?? Number.POSITIVE_INFINITY, model.clock.wall + ms),
+      dueMono: Math.min(known?.dueMono ?? Number.POSITIVE_INFINITY, model.clock.monotonic + ms),
+      ev: model.ev,
+      owed,
+    });
+    answer(doubtful ? null : [0], !doubtful);
     return;
   }
   const before = model.retained.get(m.topic)?.at(-1);

@@ -41,7 +41,7 @@ export function restored(world: World): void {
       real.expiry === 0xffffffff
         ? Number.POSITIVE_INFINITY
         : clock.monotonic + Math.max(0, real.disconnectedAt + real.expiry * 1000 - clock.wall);
-    if (real.pendingWill !== null) s.will = loosened(model, s, real.pendingWill.payload);
+    if (real.pendingWill !== null) s.will = loosened(model, real.pendingWill.payload);
     syncSubs(s, real.subscriptions(), model.committed);
   }
   for (const list of model.shares.values()) for (const x of list) if (x.taken === null) letOffShare(x, "kill");
@@ -57,7 +57,7 @@ export function restored(world: World): void {
   }
 }
 
-function loosened(model: Model, s: Session, payload: Uint8Array): Session["will"] {
+function loosened(model: Model, payload: Uint8Array): Session["will"] {
   const text = Buffer.from(payload).toString("latin1");
   const n = Number(text.slice(0, text.indexOf("|")));
   model.wills.set(n, "unsure");
@@ -86,8 +86,10 @@ function lived(world: World, s: Session): void {
         violate("subscription_lost", `${s.id} is not subscribed to ${sub.full} after the restart`);
   for (const list of s.byN.values()) {
     for (const d of list) {
-      if (d.state === "done" ? d.doneEv > model.committed : d.state === "skipped") d.again = true;
-      else if (d.state === "waiting" && (d.qos === 0 || d.via === "retained" || d.ev > model.committed))
+      if (d.state === "done" ? d.doneEv > model.committed : d.state === "skipped") {
+        d.again = true;
+        d.unsent = d.seenEv > model.committed;
+      } else if (d.state === "waiting" && (d.qos === 0 || d.via === "retained" || d.ev > model.committed))
         letOff(d, "kill before it was stored");
       else if (d.state === "seen" && d.ev > model.committed) {
         // Forgotten: if its publisher sends it again, it is a new one.

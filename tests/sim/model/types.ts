@@ -69,6 +69,8 @@ export interface Delivery {
   /** The broker may have forgotten that this was acknowledged (kill before the commit). */
   again: boolean;
   seenEv: number;
+  /** Its client was away when it was published. */
+  away: boolean;
   /** The broker may have forgotten that it was sent (kill before the commit). */
   unsent: boolean;
 }

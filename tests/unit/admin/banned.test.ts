@@ -16,6 +16,13 @@ describe("adding", () => {
     expect(rows).toEqual(["a", "b", "c"].map((who) => ({ who, ...unset }) as never));
   });
 
+  test("what is said is shown", async () => {
+    const { admin } = await administer();
+    const row = { who: "10.0.0.0/8", as: "ip_address", reason: "r", desc: "d", by: "b", until: 4102444800 } as const;
+    await admin.banned.add(row);
+    expect((await admin.banned.list({})).rows).toEqual([row]);
+  });
+
   test.each([
     [{}, 107, "missing mandatory params: ['who', 'as']"],
     [{ who: "x" }, 107, "missing mandatory params: ['who', 'as']"],

@@ -57,6 +57,21 @@ describe("connections", () => {
     expect((await admin.connections.list({ client_id: "nobody" })).meta.count).toBe(0);
   });
 
+  test("the list asked for one client id", async () => {
+    const { admin, kit } = await administer();
+    for (const id of ["a", "b"]) kit.connected(id);
+    for (const table of [admin.connections, admin.sessions]) {
+      const { rows, meta } = await table.list({ client_id: "b" });
+      expect([rows.map((r) => r.client_id), meta.count]).toEqual([["b"], 1]);
+    }
+    expect(admin.sessions.lookup("a")).toMatchObject([{ connected: true, binding: "local" }]);
+    kit.connected("t").subscribe("x/y");
+    expect((await admin.routes.list({ topic: "x/y" })).rows).toEqual([{ topic: "x/y", node: admin.node }]);
+    expect((await admin.routes.list({ topic: "x" })).rows).toEqual([]);
+    expect((await admin.routes.list({})).rows).toHaveLength(1);
+    expect([admin.routes.lookup("x/y"), admin.routes.lookup("x/+")]).toEqual([[{ topic: "x/y", node: admin.node }], []]);
+  });
+
   test("of a user name: all of them, however many, and nobody else's", async () => {
     const { admin, kit } = await administer();
     for (let i = 0; i < 50; i++) kit.connected(`c${i}`, 4, { username: i % 2 ? "odd" : "even", password: Buffer.from("x") });
@@ -135,8 +150,8 @@ describe("explain", () => {
   test("who is asked about: from this machine, in the external zone, no superuser, unless it is said", async () => {
     const { admin, kit } = await administer();
     const seen: object[] = [];
-    kit.hooks.add("client.authenticate", "look", (client) => {
-      seen.push({ ...client, zone: client.zone.name });
+    kit.hooks.add("client.authenticate", "look", (client, { password }) => {
+      seen.push({ ...client, zone: client.zone.name, secret: password === null ? null : new TextDecoder().decode(password) });
       return null;
     });
     await admin.explain({ client_id: "c", username: "u" });
@@ -152,8 +167,8 @@ describe("explain", () => {
       cert: null,
     };
     expect(seen).toEqual([
-      expect.objectContaining({ ...usual, ip: "127.0.0.1", zone: "external" }),
-      expect.objectContaining({ ...usual, ip: "10.0.0.9", zone: "internal" }),
+      expect.objectContaining({ ...usual, ip: "127.0.0.1", zone: "external", secret: null }),
+      expect.objectContaining({ ...usual, ip: "10.0.0.9", zone: "internal", secret: "p" }),
     ]);
     await expect(admin.explain({ client_id: "c", zone: "nowhere" })).rejects.toMatchObject({
       code: 108,

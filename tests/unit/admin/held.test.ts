@@ -8,12 +8,12 @@ test("a delayed message: its row, sent before its time, taken back", async () =>
   client.subscribe("t/#");
   client.take();
   admin.pubsub.publish({ topic: "$delayed/60/t/1", payload: "four", qos: 1, retain: true, client_id: "me" });
-  admin.pubsub.publish({ topic: "$delayed/90/t/2", payload: "xy" });
+  kit.connected("them", 5).publish("$delayed/90/t/2", "xy");
   const now = kit.clock.time;
   expect(await admin.delayed.list({})).toEqual({
     rows: [
       { id: 1, topic: "t/1", qos: 1, retain: true, from: "me", payload_size: 4, due_at_ms: now + 60_000 },
-      { id: 2, topic: "t/2", qos: 0, retain: false, from: "", payload_size: 2, due_at_ms: now + 90_000 },
+      { id: 2, topic: "t/2", qos: 0, retain: false, from: "them", payload_size: 2, due_at_ms: now + 90_000 },
     ],
     meta: { page: 1, limit: 10_000, count: 2 },
   });

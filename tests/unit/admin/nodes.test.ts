@@ -1,6 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import type { System } from "../../../server/admin/index.ts";
+import { Logger } from "../../../server/lib/log.ts";
 import { createSystem } from "../../../server/machine/machine.ts";
+import { createLogControl } from "../../../server/node/logging.ts";
 import { TestClient } from "../../support/test_broker.ts";
 import { administer } from "./harness.ts";
 
@@ -102,6 +104,7 @@ describe("figures of the runtime", () => {
       list: () => [
         { ...listener, currentConns: 4, shutdownCount },
         { ...listener, protocol: "mqtt:ws", port: 8083, listenOn: "0.0.0.0:8083", currentConns: 2, shutdownCount },
+        { ...listener, protocol: "mqtt:ssl", port: 8883, listenOn: "127.0.0.1:8883", currentConns: 0, shutdownCount },
         { ...listener, port: 1884, listenOn: "1884", running: false, currentConns: 0, shutdownCount: new Map<string, number>() },
       ],
       stopOne: () => false,
@@ -111,21 +114,40 @@ describe("figures of the runtime", () => {
     new TestClient(kit, 4, kit.listener).connect("c");
     expect(admin.runtime.vm(["io", "ports", "process"]).filter(([name]) => !name.startsWith("io/bytes"))).toEqual([
       ["io/max_fds", 1000],
-      ["io/active_fds", 8],
-      ["ports/count", 8],
+      ["io/active_fds", 9],
+      ["ports/count", 9],
       ["ports/limit", 1000],
       ["process/limit", 262_144],
-      ["process/count", 5],
+      ["process/count", 6],
     ]);
     expect(admin.listeners.list().map((l) => [l.protocol, l.listen_on, l.shutdown_count])).toEqual([
       ["mqtt:tcp", "1883", { closed: 3 }],
+      ["mqtt:ssl", "127.0.0.1:8883", { closed: 3 }],
       ["mqtt:tcp", "1884", []],
       ["mqtt:ws", "8083", []],
     ]);
+    await expect(admin.listeners.command("mqtt:ws", "0.0.0.0:8083", "stop")).rejects.toMatchObject({ message: "not_found" });
+    await expect(admin.listeners.command("mqtt:ssl", "127.0.0.1:8883", "stop")).rejects.toMatchObject({ message: "not_started" });
+    await expect(admin.listeners.command("mqtt:ssl", "8883", "stop")).rejects.toMatchObject({ message: "not_started" });
     await expect(admin.listeners.command("mqtt:tcp", "1884", "start")).rejects.toMatchObject({ code: 102, message: "port 1884 is in use" });
     await expect(admin.listeners.command("mqtt:tcp", "1883", "start")).rejects.toMatchObject({ message: "already_started" });
     await expect(admin.listeners.command("mqtt:tcp", "1883", "stop")).rejects.toMatchObject({ message: "not_started" });
     await expect(admin.listeners.command("mqtt:tcp", "5", "stop")).rejects.toMatchObject({ message: "not_found" });
     await expect(admin.listeners.command("mqtt:ssl", "1883", "restart")).rejects.toMatchObject({ message: "not_found" });
   });
+});
+
+test("levels of the log: of all, of one handler; nobody else's words", async () => {
+  const handler = { id: "console", to: "nowhere", level: "error" as const, format: () => "", write() {}, close() {} };
+  const logger = new Logger({ level: "error", handlers: [handler], now: () => 0 });
+  const { admin } = await administer({ logControl: createLogControl(logger) });
+  expect(admin.runtime.log()).toMatchObject({ level: "error", handlers: [{ id: "console", level: "error", destination: "nowhere" }] });
+  admin.runtime.setLogLevel("debug", "console");
+  expect(admin.runtime.log()).toMatchObject({ level: "error", handlers: [{ level: "debug" }] });
+  admin.runtime.setLogLevel("alert", undefined);
+  expect(admin.runtime.log().level).toBe("alert");
+  for (const bad of ["loud", "constructor", 5, undefined, null])
+    expect(() => admin.runtime.setLogLevel(bad, undefined)).toThrow(/^value of 'level' must be one of: \['debug', 'info'/);
+  expect(() => admin.runtime.setLogLevel("error", "nobody")).toThrow(expect.objectContaining({ code: 102, message: "not_found" }));
+  expect(admin.runtime.log().level).toBe("alert");
 });

@@ -55,3 +55,19 @@ test("rows of plugins: no error is undefined", async () => {
   for (const command of ["load", "unload", "reload"] as const)
     await expect(admin.plugins[command]("nosuch")).rejects.toMatchObject({ code: 102, message: "not_found" });
 });
+
+test("one setting of a running plugin: what is missing is named, both are texts", async () => {
+  const { admin } = await administer();
+  const set = (key: unknown, value: unknown) => async () => admin.plugins.setConfig("emqx_retainer", key, value);
+  for (const [key, value, code, message] of [
+    [undefined, undefined, 107, "missing mandatory params: ['key', 'value']"],
+    ["k", undefined, 107, "missing mandatory params: ['value']"],
+    [undefined, "v", 107, "missing mandatory params: ['key']"],
+    ["k", 5, 108, "'key' and 'value' must be strings"],
+    [5, "v", 108, "'key' and 'value' must be strings"],
+  ] as const)
+    await expect(set(key, value)).toThrow(expect.objectContaining({ code, message }));
+  await admin.plugins.setConfig("emqx_retainer", "retainer.max_payload_size", "2KB");
+  expect(admin.plugins.configs().map((c) => c.key)).toContain("retainer.max_payload_size");
+  expect(admin.plugins.allConfigs()).toEqual([{ node: admin.node, config: admin.plugins.configs() }]);
+});

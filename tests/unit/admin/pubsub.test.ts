@@ -180,8 +180,10 @@ describe("listening", () => {
     const old = { topic: "l/1", payload: "old", encoding: "plain", qos: 1, retain: true, ts: kit.clock.time, from: "me" };
     // Shared subscriptions get no retained messages [MQTT-4.8.2-7]: once, not twice.
     expect(seen).toEqual([{ ...old, properties: { content_type: "text" } }]);
-    admin.pubsub.publish({ topic: "l/2", payload: "new" });
+    admin.pubsub.publish({ topic: "l/2", payload: "new", retain: true });
     kit.settle();
+    // Retain as published.
+    expect(seen.slice(1).map((m) => (m as { retain: boolean }).retain)).toEqual([true, true]);
     expect(seen.slice(1).map((m) => (m as { topic: string }).topic)).toEqual(["l/2", "l/2"]);
     expect(seen[1]).not.toHaveProperty("properties");
     stream.stop();

@@ -150,6 +150,12 @@ test("a newer format is refused and left as it is", () => {
   store.close();
 });
 
+test("a file without a data format is damaged, and left as it is", () => {
+  const dir = filled(1);
+  edit(dir, (d) => d.run("PRAGMA user_version = 0"));
+  expect(refusal(dir)).toMatchObject({ code: "damaged", message: expect.stringContaining("it has no data format") });
+});
+
 test("settings of plugins kept in the form of before are one row each", () => {
   const dir = filled();
   edit(dir, (d) => {
