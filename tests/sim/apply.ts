@@ -3,7 +3,7 @@ import { Message } from "../../server/core/message.ts";
 import { breakRule } from "./bad.ts";
 import type { Client, Conn } from "./conn.ts";
 import * as E from "./encode.ts";
-import { many } from "./many.ts";
+import { cancelled, many } from "./many.ts";
 import { dropSub, owedRetained } from "./model/packets.ts";
 import { parseFilter } from "./model/topics.ts";
 import type { Step, StepOf } from "./steps.ts";
@@ -345,5 +345,6 @@ const DOERS: Doers = {
     w.answer(s.i);
   },
   many,
+  cancelled,
   turn: (w) => w.someTurn(),
 };

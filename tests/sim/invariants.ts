@@ -106,10 +106,6 @@ export function empty(w: World): void {
     violate("left_in_store", `everybody has gone, but the store has ${JSON.stringify(rows)}`);
   const { timers } = broker.planned;
   if (timers > 1100 + w.conns.length) violate("timers_grow", `${timers} timers are held`);
-  const delayed = w.plugins.service("emqx_delayed_publish");
-  const heap = delayed === undefined ? 0 : delayed.held;
-  if (delayed !== undefined && heap > 2 * delayed.count + 100)
-    violate("delayed_grow", `${heap} delayed messages are held, ${delayed.count} wait`);
   const { topics, chars } = broker.router.cached;
   if (chars !== topics.reduce((n, t) => n + t.length, 0))
     violate("route_chars", `${chars} characters counted in ${topics.length} cached routes`);
