@@ -24,7 +24,7 @@ import { PoolWatch } from "./pool_watch.ts";
 import { Rng } from "./rng.ts";
 import { type Disk, memoryDisk, SimStore, sqliteDisk } from "./store.ts";
 import { SimTransport } from "./transport.ts";
-import { violate } from "./violation.ts";
+import { surface, violate } from "./violation.ts";
 
 export interface WorldOptions {
   sqlite?: boolean;
@@ -188,8 +188,10 @@ export class World implements Outside {
       fn();
       drainMicrotasks();
     } catch (err) {
+      surface();
       violate("exception_escapes", err instanceof Error ? (err.stack ?? err.message) : String(err));
     }
+    surface();
     if (conn?.transport.closed === true && conn.mayClose !== "") conn.doubtful = true;
     for (const c of this.conns)
       if (c.phase !== "closed" && c.channel.phase === "closed" && this.#excused(c)) this.chaos.disturb(c.client.id);
