@@ -85,6 +85,8 @@ export function resync(model: Model, broker: Broker, conns: readonly Conn[], id:
     }
   }
   if (conn !== null && s.conn === null) {
+    if (s.will !== null) model.wills.set(s.will.n, "unsure");
+    s.will = null;
     s.conn = conn;
     s.connNo++;
     s.endsAt = Number.POSITIVE_INFINITY;

@@ -42,6 +42,7 @@ export class Model {
   /** The last event in which a hook interfered. */
   disturbedEv = 0;
   /** The shortest time after which a QoS 2 message without PUBREL may have been given up so far; Infinity = never. */
+  relSince = 0;
   relLimit = Number.POSITIVE_INFINITY;
   /** Some commit failed since the start. */
   everFailed = false;
@@ -55,6 +56,7 @@ export class Model {
 
   /** The time the broker waits for PUBREL has changed. */
   relLimited(ms: number): void {
+    this.relSince = this.clock.monotonic;
     if (ms > 0) this.relLimit = Math.min(this.relLimit, ms);
   }
 
@@ -266,7 +268,7 @@ export class Model {
     }
     this.published.splice(at, 1);
     this.wills.set(m.n, "sent");
-    this.publish(m);
+    this.publish(m, doubtful);
   }
 
   /** The session is over for good. What a group gave it goes to another member. */

@@ -136,9 +136,18 @@ function first(model: Model, conn: Conn, s: Session, m: Msg, p: Publish): Delive
   }
   const share = open.find((x) => x.must) ?? open[0] ?? exchanged(shares, s);
   if (share !== undefined) return takeShare(model, share, s, p);
-  // Empty payloads look alike; and what a hook did in the middle of it, nobody can foretell.
-  if (m.payload.length === 0 || m.inHook || s.disturbedIn.has(m.ev) || shares.some((x) => x.passedOn || (x.loose && x.members.has(s))))
-    return model.delivery(s, m, p.qos, p.retain, [], "share");
+  // Empty payloads look alike; and what a hook did in the middle of it, or a refusal, nobody can foretell.
+  if (
+    m.payload.length === 0 ||
+    m.inHook ||
+    conn.unsure ||
+    s.disturbedIn.has(m.ev) ||
+    shares.some((x) => x.passedOn || (x.loose && x.members.has(s)))
+  ) {
+    const d = model.delivery(s, m, p.qos, p.retain, [], "share");
+    d.firstConn = 0;
+    return d;
+  }
   const wrong = list.find((x) => x.state === "waiting");
   const told = `QoS ${p.qos} retain ${p.retain} identifiers ${p.props?.subIds.join(",") ?? ""}`;
   if (wrong !== undefined) {
@@ -202,14 +211,14 @@ function takeShare(model: Model, x: Share, s: Session, p: Publish): Delivery {
   return d;
 }
 
-/** Nothing of the same publisher, topic and QoS waits before it. */
+/** Nothing that has to come of the same publisher, topic and QoS waits before it. */
 function isNext(s: Session, d: Delivery): boolean {
   const o = s.order.get(orderKey(d));
   if (o === undefined || d.via !== "live") return true;
   for (let i = o.from; i < o.list.length; i++) {
     const x = o.list[i] as Delivery;
     if (x === d) return true;
-    if (x.state === "waiting") return false;
+    if (x.state === "waiting" && x.must) return false;
   }
   return true;
 }
