@@ -127,7 +127,7 @@ export class Model {
     }
     const qos = this.effective(m.qos, sub.qos);
     share.members.set(s, { ...sub, gets: qos });
-    if (s.disturbed) {
+    if (s.disturbed || s.disturbedIn.has(this.ev)) {
       share.must = false;
       share.loose = true;
     }
@@ -162,7 +162,7 @@ export class Model {
       .filter((id) => id > 0)
       .sort((a, b) => a - b);
     const d = this.delivery(s, m, qos, retain, ids, via);
-    if (doubtful || s.disturbed) {
+    if (doubtful || s.disturbed || s.disturbedIn.has(this.ev)) {
       letOff(d, "disturbed");
       d.loose = true;
     } else if (qos === 0 && !this.takesQos0(s)) letOff(d, "QoS 0 to somebody who does not read");

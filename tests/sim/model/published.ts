@@ -74,6 +74,7 @@ function messageOf(model: Model, s: Session, topic: string, p: Publish): Msg | n
   if (waiting[0] !== undefined) return waiting[0].m;
   for (const [n] of s.byN)
     if ((model.msgs[n] as Msg).payload.length === 0 && (model.msgs[n] as Msg).topic === topic) return model.msgs[n] as Msg;
+  if (s.disturbedIn.size > 0) return model.msgs.findLast((m) => m.payload.length === 0 && m.topic === topic) ?? null;
   return null;
 }
 
@@ -126,7 +127,8 @@ function first(model: Model, conn: Conn, s: Session, m: Msg, p: Publish): Delive
   const fitting = list.filter((x) => x.state === "waiting" && fits(x, conn, p));
   const shares = model.shares.get(m.n) ?? [];
   const open = shares.filter((x) => x.taken === null && x.members.has(s) && shareFits(x, s, conn, p));
-  const d = fitting[0];
+  // What is foretold goes before what may have any form.
+  const d = fitting.find((x) => !x.loose) ?? (open.some((x) => x.must) ? undefined : fitting[0]);
   // A copy for its group looks the same: it is that one, if the other would be out of order.
   if (d !== undefined && (open.length === 0 || isNext(s, d))) {
     // Of two copies the first has come; the second may stay away if the first might have.

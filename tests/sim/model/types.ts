@@ -69,6 +69,8 @@ export interface Delivery {
   /** The broker may have forgotten that this was acknowledged (kill before the commit). */
   again: boolean;
   seenEv: number;
+  /** It turned out to be the copy of a group. */
+  lent?: true;
   /** Its client was away when it was published. */
   away: boolean;
   /** The broker may have forgotten that it was sent (kill before the commit). */
