@@ -10,6 +10,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, wri
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { brotliCompressSync, gzipSync } from "node:zlib";
 
 const ROOT = import.meta.dir;
 const DIST = join(ROOT, "dist");
@@ -46,7 +47,20 @@ async function refresh(output: string, inputs: string, force: boolean, make: () 
 
 function buildDashboard(force: boolean): Promise<boolean> {
   const inputs = fingerprint(["dashboard/**/*", "server/api/contract.ts", "package-lock.json", "build.ts"]);
-  return refresh("dashboard", inputs, force, () => run([process.execPath, "node_modules/vite/bin/vite.js", "build", "dashboard"]));
+  return refresh("dashboard", inputs, force, async () => {
+    await run([process.execPath, "node_modules/vite/bin/vite.js", "build", "dashboard"]);
+    compress(join(DIST, "dashboard"));
+  });
+}
+
+/** Brotli and gzip beside each file that gets shorter by it: the broker never compresses what it has in it. */
+function compress(dir: string): void {
+  for (const name of new Bun.Glob("**/*.{html,js,css,svg,json,txt}").scanSync({ cwd: dir })) {
+    const file = join(dir, name);
+    const plain = readFileSync(file);
+    const packed = { br: brotliCompressSync(plain), gz: gzipSync(plain, { level: 9 }) };
+    for (const [ending, bytes] of Object.entries(packed)) if (bytes.length < plain.length) writeFileSync(`${file}.${ending}`, bytes);
+  }
 }
 
 function gitCommit(): string {

@@ -60,6 +60,7 @@ export interface System {
   cpu(): number;
   /** `n` random letters and digits. */
   secret(n: number): string;
+  /** Few at a time: both reject with QueueFull when too many wait already. */
   hashPassword(password: string): Promise<string>;
   verifyPassword(password: string, hash: string): Promise<boolean>;
   /** Keyed hash, the key lives as long as the process: equal texts have equal digests, comparing them tells nothing about the texts. */

@@ -1,5 +1,6 @@
-/** The Elysia application: every row of the route table becomes a route with its schema. */
+/** The Elysia application: every row of the route table becomes a route. */
 import type { TObject } from "@sinclair/typebox";
+import { TypeCompiler } from "@sinclair/typebox/compiler";
 import { Value } from "@sinclair/typebox/value";
 import { Elysia } from "elysia";
 import { CODE } from "../admin/codes.ts";
@@ -8,10 +9,11 @@ import type { Query } from "../admin/query.ts";
 import { missing } from "../admin/refusals.ts";
 import type { Log } from "../core/ports.ts";
 import { stackOf } from "../lib/errors.ts";
-import type { Peer } from "./auth.ts";
-import { BadBody, mergeParams, readJson } from "./body.ts";
+import { QueueFull } from "../lib/work_queue.ts";
+import { BadBody, jsonOf, LateBody, mergeParams } from "./body.ts";
+import { Busy } from "./gate.ts";
 import { openApiPath } from "./openapi.ts";
-import { badRequest, failure, notFound } from "./reply.ts";
+import { badRequest, busy, failure, notFound, text } from "./reply.ts";
 import { type AnyRoute, type Call, type Caller, type Kind, segmentsOf } from "./route.ts";
 import { ROUTES, rootRoute } from "./v3/index.ts";
 
@@ -21,16 +23,13 @@ const PREFIX = "/api/v3";
 export interface Incoming {
   readonly kind: Kind;
   readonly caller: Caller;
-  readonly peer: Peer;
   /** Decoded, below `/api/v3`. */
   readonly segments: readonly string[];
   readonly query: Query;
   readonly login: Call["login"];
-  keepOpen(): void;
-  /** Set as the request goes on. */
-  route?: AnyRoute;
-  json?: unknown;
-  params?: Record<string, unknown>;
+  readonly stream: Call["stream"];
+  /** The whole body, in the limits that hold for this caller. @throws BadBody, LateBody, Busy */
+  read(request: Request): Promise<Uint8Array>;
 }
 
 /** Path parameters by their places in the path. */
@@ -40,6 +39,25 @@ function pathReader(path: string): (segments: readonly string[]) => Record<strin
     const read: Record<string, string> = {};
     for (const [name, i] of places) read[name] = segments[i] ?? "";
     return read;
+  };
+}
+
+/** Unknown fields are ignored where a schema says nothing about them. */
+const open = (body: TObject): TObject => ({ ...body, additionalProperties: body.additionalProperties ?? true });
+
+/**
+ * Do parameters fit a route's schema? Not left to the framework: the error it makes of a body that does not fit takes time with the
+ * square of the body's depth. Compiled when first asked: starting the node does not wait for it.
+ */
+function checkerOf({ body }: AnyRoute): (params: Record<string, unknown>) => boolean {
+  if (body === undefined) return () => true;
+  let check: ((params: unknown) => boolean) | null = null;
+  return (params) => {
+    if (check === null) {
+      const compiled = TypeCompiler.Compile(open(body));
+      check = (value) => compiled.Check(value);
+    }
+    return check(params);
   };
 }
 
@@ -57,13 +75,13 @@ function invalid(route: AnyRoute, params: Record<string, unknown>): Response {
   return failure(CODE.BAD_PARAMETER, `value of '${name}': ${(first?.message ?? "wrong type").replace(/^Expected/, "expected")}`);
 }
 
-/** Unknown fields are ignored; the framework forbids them where a schema says nothing. */
-const open = (body: TObject): TObject => ({ ...body, additionalProperties: body.additionalProperties ?? true });
-
 export function createApp(admin: Admin, log: Log, incoming: WeakMap<Request, Incoming>) {
   function answer(err: unknown, request: Request): Response {
     if (err instanceof AdminError) return refusal(err);
     if (err instanceof BadBody) return badRequest();
+    if (err instanceof Busy || err instanceof QueueFull) return busy(`Busy: ${err.message}`);
+    // The rest is not waited for.
+    if (err instanceof LateBody) return text("Request Timeout", 408, { connection: "close" });
     // Never a 500: a client of EMQ X 3.1 treats an answer with a code as an error like any other.
     log.error("request failed", {
       method: request.method,
@@ -75,18 +93,20 @@ export function createApp(admin: Admin, log: Log, incoming: WeakMap<Request, Inc
 
   function handler(route: AnyRoute): (request: Request) => Promise<Response> {
     const read = pathReader(route.path);
+    const fits = checkerOf(route);
     const withNode = segmentsOf(route.path).includes(":node");
     return async (request) => {
       const from = incoming.get(request);
       if (!from || (route.on && !route.on.includes(from.kind))) return notFound();
-      const path = read(from.segments);
-      if (withNode && !admin.hasNode(path.node ?? "")) return notFound();
-      if (route.plugin && !admin.plugins.isRunning(route.plugin)) return notFound();
-      const { caller, query, json, login, keepOpen } = from;
-      const params = from.params ?? {};
-      const call: Call = { admin, caller, server: from.kind, path, query, params, json, request, login, keepOpen };
+      const { caller, query, login, stream } = from;
       try {
-        return await route.handle(call);
+        const json = route.method === "GET" ? undefined : jsonOf(await from.read(request));
+        const params = route.method === "GET" ? {} : mergeParams(query, json, route.body);
+        if (route.method !== "GET" && !fits(params)) return invalid(route, params);
+        const path = read(from.segments);
+        if (withNode && !admin.hasNode(path.node ?? "")) return notFound();
+        if (route.plugin && !admin.plugins.isRunning(route.plugin)) return notFound();
+        return await route.handle({ admin, caller, server: from.kind, path, query, params, json, request, login, stream });
       } catch (err) {
         return answer(err, request);
       }
@@ -99,32 +119,16 @@ export function createApp(admin: Admin, log: Log, incoming: WeakMap<Request, Inc
     ({ code, error, request, set }) => {
       // Answers below bring their own status; what the framework has set already would win.
       set.status = 200;
-      const from = incoming.get(request);
-      if (code === "NOT_FOUND") return notFound();
-      if (code === "PARSE") return badRequest();
-      // By the schema, not by the code: the framework cannot make its own validation error of every value.
-      if (from?.route?.body && !Value.Check(open(from.route.body), from.params)) return invalid(from.route, from.params ?? {});
-      return answer(error, request);
+      return code === "NOT_FOUND" ? notFound() : answer(error, request);
     },
   );
 
   for (const route of [rootRoute, ...ROUTES]) {
     const run = handler(route);
-    const parse = async ({ request }: { request: Request }): Promise<Record<string, unknown>> => {
-      const from = incoming.get(request);
-      if (!from) return {};
-      const json = await readJson(request);
-      const params = mergeParams(from.query, json, route.body);
-      from.route = route;
-      from.json = json;
-      from.params = params;
-      return params;
-    };
     const path = PREFIX + openApiPath(route.path).replaceAll("{", ":").replaceAll("}", "");
     const detail = { summary: route.descr, operationId: route.name };
-    const handle = async ({ request }: { request: Request }): Promise<Response> => run(request);
-    if (route.method === "GET") app.route("GET", path, handle, { detail });
-    else app.route(route.method, path, handle, { parse, detail, ...(route.body && { body: open(route.body) }) });
+    // Bodies are read by the route, when it is clear who is asking and how much may come.
+    app.route(route.method, path, ({ request }: { request: Request }): Promise<Response> => run(request), { detail, parse: "none" });
   }
   return app;
 }

@@ -1,58 +1,20 @@
 /** Who is asking: Basic credentials of applications (8080) and of dashboard users (18083). No cookies, no tokens, no sessions. */
 import { CODE } from "../admin/codes.ts";
 import { type Admin, AdminError } from "../admin/index.ts";
-import { failure, ok, text, unauthorized } from "./reply.ts";
+import { QueueFull } from "../lib/work_queue.ts";
+import { mayChallenge } from "./front.ts";
+import { LoginGuard } from "./login_guard.ts";
+import type { Peer } from "./peer.ts";
+import { busy, failure, ok, text, unauthorized } from "./reply.ts";
 import type { Caller, Kind } from "./route.ts";
 
-/** Failures from one address before its further guesses are refused, and for how long they count. */
-const FAILURES_MAX = 20;
-const WINDOW_MS = 60_000;
-/** Addresses watched; the oldest is forgotten first. */
-const ADDRESSES_MAX = 10_000;
 /** Credentials remembered, right or wrong. */
 const KEPT_MAX = 1000;
 
 const DEFAULT_PASSWORD =
   "The default password still stands: it is accepted from this machine alone. Log in there (http://127.0.0.1:18083) and change it, or set one at the command line (ctl admins passwd).";
 
-interface Watch {
-  failures: number;
-  since: number;
-}
-
-/** Counts failed logins by address. */
-export class LoginGuard {
-  readonly #watched = new Map<string, Watch>();
-
-  constructor(private readonly now: () => number) {}
-
-  /** Seconds to wait; 0 = may try. */
-  wait(address: string): number {
-    const w = this.#watched.get(address);
-    if (!w || w.failures < FAILURES_MAX) return 0;
-    const left = w.since + WINDOW_MS - this.now();
-    if (left > 0) return Math.ceil(left / 1000);
-    this.#watched.delete(address);
-    return 0;
-  }
-
-  failed(address: string): void {
-    const now = this.now();
-    let w = this.#watched.get(address);
-    if (!w || w.since + WINDOW_MS <= now) {
-      w = { failures: 0, since: now };
-      this.#watched.delete(address);
-      this.#watched.set(address, w);
-      const oldest = this.#watched.keys().next().value;
-      if (this.#watched.size > ADDRESSES_MAX && oldest !== undefined) this.#watched.delete(oldest);
-    }
-    w.failures++;
-  }
-
-  succeeded(address: string): void {
-    this.#watched.delete(address);
-  }
-}
+const BUSY = "Busy: too many passwords are being checked, try again in a second";
 
 interface Basic {
   name: string;
@@ -73,35 +35,33 @@ export function parseBasic(header: string | null): Basic | null {
   }
 }
 
-/** This machine itself, and no proxy on it that speaks for others. */
-export function isLocal(address: string, headers: Headers): boolean {
-  if (headers.has("x-forwarded-for") || headers.has("forwarded") || headers.has("x-real-ip")) return false;
-  return address === "::1" || address.startsWith("127.") || address.startsWith("::ffff:127.");
-}
-
-export interface Peer {
-  /** Asked for only when it matters. */
-  address(): string;
-  readonly headers: Headers;
-}
 /** The caller, or the answer that refuses it. */
 export type Verdict = Caller | Response;
 
-export function createAuth(admin: Admin) {
+type LoginResult = "ok" | "wrong_password" | "unknown_user";
+type Tried = { result: LoginResult } | { wait: number } | "busy";
+
+const refused = (peer: Peer, waitSeconds = 0): Response => unauthorized(mayChallenge(peer.headers), waitSeconds);
+
+/** `now` in ms, of a clock that nobody sets. */
+export function createAuth(admin: Pick<Admin, "apps" | "users" | "system">, now: () => number) {
   const { apps, users, system } = admin;
-  const guards = { app: new LoginGuard(admin.now), user: new LoginGuard(admin.now) };
+  const guards = { app: new LoginGuard(now), user: new LoginGuard(now) };
   /** Credentials that were right, by the keyed digest of their header: no parsing and no password hash for them. */
   const right = { app: new Map<string, Basic>(), user: new Map<string, Basic>() };
-  /** Digests of user credentials that were wrong: sent again, they cost nothing and count once. */
-  let wrong = new Set<string>();
+  /** Digests of credentials that were wrong: sent again, they tell nothing new and do not count. */
+  const wrong = { app: new Set<string>(), user: new Set<string>() };
+  /** What is being looked at: the same credentials at the same time are one question. */
+  const asked = new Map<string, Promise<Tried>>();
   let generation = -1;
 
   /** Users or passwords have changed: what was found out before may be wrong. */
   function refresh(): void {
     if (generation === users.generation()) return;
     generation = users.generation();
-    wrong = new Set();
+    wrong.user.clear();
     right.user.clear();
+    asked.clear();
   }
 
   function remember(kind: "app" | "user", key: string, basic: Basic): void {
@@ -109,57 +69,76 @@ export function createAuth(admin: Admin) {
     right[kind].set(key, basic);
   }
 
+  function rememberWrong(kind: "app" | "user", key: string): void {
+    if (wrong[kind].size >= KEPT_MAX) wrong[kind].clear();
+    wrong[kind].add(key);
+  }
+
   function app(key: string, header: string, peer: Peer): Verdict {
     const known = right.app.get(key);
     if (known && apps.stillValid(known.name, known.secret)) return { kind: "app", name: known.name };
-    right.app.delete(key);
-    const basic = parseBasic(header);
-    if (!basic) return unauthorized();
-    const wait = guards.app.wait(peer.address());
-    if (wait > 0) return unauthorized(wait);
-    if (apps.check(basic.name, basic.secret)) {
-      remember("app", key, basic);
-      return { kind: "app", name: basic.name };
+    const basic = known ?? parseBasic(header);
+    if (!basic) return refused(peer);
+    // An application that was switched off is no guess, and what was wrong once is no further one.
+    const counts = known === undefined && !wrong.app.has(key);
+    const wait = counts ? guards.app.guess(peer.address()) : 0;
+    if (wait > 0) return refused(peer, wait);
+    if (!apps.check(basic.name, basic.secret)) {
+      if (counts) rememberWrong("app", key);
+      return refused(peer);
     }
-    // An application that was switched off is no guess.
-    if (!known) guards.app.failed(peer.address());
-    return unauthorized();
+    if (counts) guards.app.takeBack(peer.address());
+    wrong.app.delete(key);
+    remember("app", key, basic);
+    return { kind: "app", name: basic.name };
   }
 
   /** Everybody knows that password: it counts on this machine alone. */
   function allowed(name: string, peer: Peer): Verdict {
-    if (users.mustChange(name) && !isLocal(peer.address(), peer.headers)) return text(DEFAULT_PASSWORD, 403);
+    if (users.mustChange(name) && !peer.isLocal()) return text(DEFAULT_PASSWORD, 403);
     return { kind: "user", name };
   }
 
-  type Tried = { result: "ok" | "wrong_password" | "unknown_user" } | { wait: number };
-
-  async function tryUser(basic: Basic, peer: Peer): Promise<Tried> {
+  function tryUser(basic: Basic, peer: Peer): Promise<Tried> {
     refresh();
     const key = system.digest(`${basic.name}\0${basic.secret}`);
-    if (wrong.has(key)) return { result: users.exists(basic.name) ? "wrong_password" : "unknown_user" };
-    const wait = guards.user.wait(peer.address());
-    if (wait > 0) return { wait };
-    const result = await users.login(basic.name, basic.secret);
-    if (result === "ok") {
-      guards.user.succeeded(peer.address());
-      return { result };
+    if (wrong.user.has(key)) return Promise.resolve({ result: users.exists(basic.name) ? "wrong_password" : "unknown_user" });
+    let question = asked.get(key);
+    if (question === undefined) {
+      const wait = guards.user.guess(peer.address());
+      if (wait > 0) return Promise.resolve({ wait });
+      question = evaluate(key, basic, peer).finally(() => {
+        if (asked.get(key) === question) asked.delete(key);
+      });
+      asked.set(key, question);
     }
-    guards.user.failed(peer.address());
-    refresh();
-    if (wrong.size >= KEPT_MAX) wrong.clear();
-    wrong.add(key);
-    return { result };
+    return question;
+  }
+
+  async function evaluate(key: string, basic: Basic, peer: Peer): Promise<Tried> {
+    const before = generation;
+    try {
+      const result = await users.login(basic.name, basic.secret);
+      if (result === "ok") guards.user.takeBack(peer.address());
+      // Not when something has changed meanwhile: the next request asks again.
+      else if (before === users.generation()) rememberWrong("user", key);
+      return { result };
+    } catch (err) {
+      guards.user.takeBack(peer.address());
+      if (err instanceof QueueFull) return "busy";
+      throw err;
+    }
   }
 
   async function user(key: string, header: string, peer: Peer): Promise<Verdict> {
     const basic = parseBasic(header);
-    if (!basic) return unauthorized();
+    if (!basic) return refused(peer);
+    const before = users.generation();
     const tried = await tryUser(basic, peer);
-    if ("wait" in tried) return unauthorized(tried.wait);
-    if (tried.result !== "ok") return unauthorized();
-    // Not when something has changed meanwhile: the next request asks again.
-    if (generation === users.generation()) remember("user", key, basic);
+    if (tried === "busy") return busy(BUSY);
+    if ("wait" in tried) return refused(peer, tried.wait);
+    if (tried.result !== "ok") return refused(peer);
+    if (before === users.generation()) remember("user", key, basic);
     return allowed(basic.name, peer);
   }
 
@@ -167,7 +146,7 @@ export function createAuth(admin: Admin) {
     check(kind: Kind, peer: Peer): Verdict | Promise<Verdict> {
       if (kind === "ctl") return { kind: "ctl", name: "ctl" };
       const header = peer.headers.get("authorization");
-      if (header === null) return unauthorized();
+      if (header === null) return refused(peer);
       const key = system.digest(header);
       if (kind === "management") return app(key, header, peer);
       refresh();
@@ -182,7 +161,8 @@ export function createAuth(admin: Admin) {
       if (typeof username !== "string" || typeof password !== "string")
         throw new AdminError(CODE.BAD_PARAMETER, "user name and password must be strings");
       const tried = await tryUser({ name: username, secret: password }, peer);
-      if ("wait" in tried) return unauthorized(tried.wait);
+      if (tried === "busy") return busy(BUSY);
+      if ("wait" in tried) return refused(peer, tried.wait);
       if (tried.result === "unknown_user") return failure(CODE.WRONG_CREDENTIALS, "Username Not Found");
       if (tried.result === "wrong_password") return failure(CODE.WRONG_CREDENTIALS, "Password Error");
       const verdict = allowed(username, peer);

@@ -1,29 +1,105 @@
-/** Bodies: JSON whatever the content type says, and its fields joined with those of the query. */
+/** Bodies: how much of one is read, JSON, and its fields joined with those of the query. */
 import type { TObject, TSchema } from "@sinclair/typebox";
 import { parseJson } from "./json.ts";
 
-/** Arrays and objects within each other; no route needs more than a handful. */
+/** Bytes of a body; longer ones are not read. */
+export const BODY_MAX = 8 * 1024 * 1024;
+/** The same before anybody is known: a name and a password. */
+export const LOGIN_BODY_MAX = 16 * 1024;
+/** Arrays and objects in each other. What comes later (parser, schemas, printing) goes down as deep as the body does. */
 const DEPTH_MAX = 64;
-/** Longer bodies are not read. */
-const BODY_MAX = 8 * 1024 * 1024;
+/** Values in a body: each costs the parser some hundred bytes, however short it is. */
+const VALUES_MAX = 200_000;
 
-/** The body is not JSON, not UTF-8, too long, or JSON that has no fields. */
+/** The body is not JSON, not UTF-8, too long, too deep, or JSON that has no fields. */
 export class BadBody extends Error {}
+/** The body did not come in time, or its sender has gone. */
+export class LateBody extends Error {}
 
-/** The parsed body; undefined when there is none. @throws BadBody */
-export async function readJson(request: Request): Promise<unknown> {
-  if (request.body === null) return undefined;
-  const announced = Number(request.headers.get("content-length") ?? 0);
-  if (announced > BODY_MAX) throw new BadBody();
-  const bytes = new Uint8Array(await request.arrayBuffer());
+/** @throws BadBody when it is longer than `max`, LateBody */
+export async function readAll(request: Request, max: number): Promise<Uint8Array> {
+  if (request.body === null) return new Uint8Array();
+  if (announced(request) > max) throw new BadBody();
+  const bytes = await request.bytes().catch(() => null);
+  if (bytes === null) throw new LateBody();
+  if (bytes.length > max) throw new BadBody();
+  return bytes;
+}
+
+/** Piece by piece, so that no more than `max` bytes are ever held. @throws BadBody, LateBody when `stop` is aborted before the end */
+export async function readCarefully(request: Request, max: number, stop: AbortSignal): Promise<Uint8Array> {
+  if (request.body === null) return new Uint8Array();
+  if (announced(request) > max) throw new BadBody();
+  const reader = request.body.getReader();
+  const stopped = new Promise<null>((resolve) => {
+    stop.addEventListener("abort", () => resolve(null), { once: true });
+    if (stop.aborted) resolve(null);
+  });
+  const pieces: Uint8Array[] = [];
+  let length = 0;
+  try {
+    for (;;) {
+      const next = await Promise.race([reader.read().catch(() => null), stopped]);
+      if (next === null) throw new LateBody();
+      if (next.done) return Buffer.concat(pieces);
+      length += next.value.length;
+      if (length > max) throw new BadBody();
+      pieces.push(next.value);
+    }
+  } catch (err) {
+    // Whoever waits for the rest is told that nobody wants it.
+    void reader.cancel().catch(() => {});
+    throw err;
+  }
+}
+
+/** Bytes the sender promises; 0 = it does not say. */
+export const announced = (request: Request): number => Number(request.headers.get("content-length") ?? 0);
+
+/** undefined when there is none. @throws BadBody */
+export function jsonOf(bytes: Uint8Array): unknown {
   if (bytes.length === 0) return undefined;
-  if (bytes.length > BODY_MAX) throw new BadBody();
+  if (!isModest(bytes)) throw new BadBody();
   try {
     // Strict: a topic must not silently become another one.
     return parseJson(new TextDecoder("utf-8", { fatal: true }).decode(bytes), DEPTH_MAX);
   } catch {
     throw new BadBody();
   }
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COMMA = 0x2c;
+const OPEN = [0x5b, 0x7b];
+const CLOSE = [0x5d, 0x7d];
+
+/** Neither too deep nor of too many values, by its bytes: whether it is JSON at all is not asked. One step a byte, strings are passed over. */
+export function isModest(bytes: Uint8Array): boolean {
+  let depth = 0;
+  let values = 0;
+  for (let i = 0; i < bytes.length; i++) {
+    const b = bytes[i] as number;
+    if (b === QUOTE) {
+      i = endOfString(bytes, i + 1);
+      if (i < 0) return true;
+    } else if (b === COMMA) {
+      if (++values >= VALUES_MAX) return false;
+    } else if (b === OPEN[0] || b === OPEN[1]) {
+      if (++depth > DEPTH_MAX) return false;
+    } else if (b === CLOSE[0] || b === CLOSE[1]) depth--;
+  }
+  return true;
+}
+
+/** Place of the quote that ends a string; -1 = nothing does. */
+function endOfString(bytes: Uint8Array, from: number): number {
+  for (let at = bytes.indexOf(QUOTE, from); at >= 0; at = bytes.indexOf(QUOTE, at + 1)) {
+    let escapes = 0;
+    while (at - 1 - escapes >= from && bytes[at - 1 - escapes] === BACKSLASH) escapes++;
+    if (escapes % 2 === 0) return at;
+  }
+  return -1;
 }
 
 /** Text of the query as the type its field has in a body. */

@@ -49,7 +49,10 @@
  * | GET /openapi.json                                        |                                                | OpenAPI 3.1 document, no envelope |
  * | GET /prometheus/metrics                                  |                                                | Prometheus text |
  *
- * POST /auth {username, password} is the only route open without credentials (port 18083). Wrong ones: code 103; too many: HTTP 401 with Retry-After.
+ * Plain text too: 403 for requests of a page of another origin, 408 for a log-in whose body does not come, 415 for a browser's body that is not
+ * application/json, 503 with Retry-After when a limit is in use. A body of more than 8 MiB, 64 levels or 200,000 values is 400 `Bad Request`.
+ *
+ * POST /auth {username, password} is the only route open without credentials (port 18083); its body has at most 16 KiB. Wrong ones: code 103; too many: HTTP 401 with Retry-After.
  * While the default password stands and the caller is not on this machine: HTTP 403, text/plain, an explanation.
  */
 

@@ -60,8 +60,15 @@ function operation(r: AnyRoute, operationId: string): unknown {
     ...(r.open && { security: [] }),
     responses: {
       "200": { description: "Success when `code` is 0", content },
-      ...(schema && { "400": { description: "The body is not JSON", content: { "text/plain": { schema: { const: "Bad Request" } } } } }),
+      ...(schema && {
+        "400": {
+          description: "The body is not JSON, or too long, too deep, of too many values",
+          content: { "text/plain": { schema: { const: "Bad Request" } } },
+        },
+      }),
       ...(!r.open && { "401": { description: "No or wrong credentials" } }),
+      "403": { description: "Asked by a page of another origin, or with the default password from elsewhere" },
+      "503": { description: "A limit is in use; Retry-After tells when to come again" },
       "404": { description: "No such route, node or plugin", content: { "text/plain": { schema: { const: "Not found." } } } },
     },
   };

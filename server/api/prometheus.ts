@@ -11,6 +11,7 @@ class Page {
   readonly #seen = new Set<string>();
 
   add(name: string, type: Type, help: string, value: number): void {
+    // Two names may become one: a page with a name twice is refused as a whole.
     if (this.#seen.has(name)) return;
     this.#seen.add(name);
     this.#lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, `${name} ${value}`);
@@ -21,7 +22,8 @@ class Page {
   }
 }
 
-const underscored = (name: string): string => name.replaceAll("/", "_");
+/** Counters of plugins have the names their authors gave them. */
+const underscored = (name: string): string => name.replaceAll(/[^a-zA-Z0-9_]/g, "_");
 /** Gauges among the metrics. */
 const LEVELS = { normal: 0, high: 1, critical: 2 } as const;
 const GAUGES = new Set(["messages/retained"]);

@@ -39,12 +39,35 @@ export function empty(status: number): Response {
 export const notFound = (): Response => text("Not found.", 404);
 export const badRequest = (): Response => text("Bad Request", 400);
 
+/** Come again later: something that has a limit is in use. */
+export const busy = (words: string): Response => text(words, 503, { "retry-after": "1" });
+
 /** 401 has no content type, as cowboy sent it: only a stream goes out without one. */
-export function unauthorized(retryAfterSeconds?: number): Response {
-  const headers = { "www-authenticate": 'Basic Realm="minirest-server"' };
-  if (retryAfterSeconds === undefined) return pieces([encode("UNAUTHORIZED")], 401, headers);
+export function unauthorized(challenge: boolean, retryAfterSeconds = 0): Response {
+  const headers: Record<string, string> = challenge ? { "www-authenticate": 'Basic Realm="minirest-server"' } : {};
+  if (retryAfterSeconds === 0) return pieces([encode("UNAUTHORIZED")], 401, headers);
   const body = `UNAUTHORIZED: too many failed logins from this address, try again in ${retryAfterSeconds} seconds`;
   return pieces([encode(body)], 401, { ...headers, "retry-after": String(retryAfterSeconds) });
+}
+
+const ends = new WeakMap<Response, Promise<void>>();
+
+/** Of an answer that goes out in pieces: resolves when the last one is on its way, or nobody wants it any more. */
+export const endOf = (response: Response): Promise<void> | undefined => ends.get(response);
+
+/** `source.cancel` is told when the client goes; the answer has ended then, or when the source closes. */
+export function streamed(
+  start: (ended: () => void) => { source: UnderlyingDefaultSource<Uint8Array>; strategy?: QueuingStrategy<Uint8Array> },
+  init: ResponseInit,
+): Response {
+  let ended = (): void => {};
+  const end = new Promise<void>((resolve) => {
+    ended = resolve;
+  });
+  const { source, strategy } = start(ended);
+  const response = new Response(new ReadableStream(source, strategy), init);
+  ends.set(response, end);
+  return response;
 }
 
 function envelope(rows: string, meta: Meta): string {
@@ -61,15 +84,23 @@ export async function page<Row>(listed: Listed<Row>): Promise<Response> {
 /** Piece by piece, with its length: a body of megabytes in one piece would be copied at one go. */
 function pieces(list: readonly Uint8Array[], status: number, headers: Record<string, string>): Response {
   let next = 0;
-  const stream = new ReadableStream<Uint8Array>({
-    pull(controller) {
-      const piece = list[next++];
-      if (piece) controller.enqueue(piece);
-      else controller.close();
-    },
-  });
   const length = list.reduce((n, p) => n + p.length, 0);
-  return new Response(stream, { status, headers: { ...headers, "content-length": String(length) } });
+  return streamed(
+    (ended) => ({
+      source: {
+        pull(controller) {
+          const piece = list[next++];
+          if (piece) controller.enqueue(piece);
+          else {
+            controller.close();
+            ended();
+          }
+        },
+        cancel: ended,
+      },
+    }),
+    { status, headers: { ...headers, "content-length": String(length) } },
+  );
 }
 
 /** The bytes in pieces, so that no step takes long. */

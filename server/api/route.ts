@@ -26,8 +26,8 @@ export interface Call<Body = Record<string, unknown>> {
   readonly request: Request;
   /** `POST /auth`. */
   login(username: unknown, password: unknown): Promise<Response>;
-  /** No idle time-out for this request: it streams. */
-  keepOpen(): void;
+  /** The answer goes on for as long as the client likes. Returns how to cut off one that does not read. @throws Busy */
+  stream(): () => void;
 }
 
 export interface RouteDef<Body extends TObject = TObject> {

@@ -1,100 +1,36 @@
 /** The HTTP servers: management (8080), dashboard (18083), and the socket of the command line. One application behind all of them. */
-import { chmodSync, existsSync, unlinkSync } from "node:fs";
 import type { Admin } from "../admin/index.ts";
+import type { HttpServerConfig } from "../config/types.ts";
 import type { Log } from "../core/ports.ts";
-import { cidrContains, parseCidr, parseIp } from "../lib/cidr.ts";
-import { wordsOf } from "../lib/errors.ts";
+import { networkOf } from "../lib/cidr.ts";
 import { createApp, type Incoming } from "./app.ts";
-import { createAuth, type Peer } from "./auth.ts";
-import type { Listener } from "./contract.ts";
-import { parseQuery, splitUrl, target } from "./front.ts";
-import { badRequest, empty, notFound, text } from "./reply.ts";
+import { createAuth } from "./auth.ts";
+import { announced, BODY_MAX, LOGIN_BODY_MAX, readAll, readCarefully } from "./body.ts";
+import { refusal } from "./front.ts";
+import { Busy, type Visit } from "./gate.ts";
+import { createListen, type ListenDeps } from "./listen.ts";
+import { badRequest, busy, empty, notFound, text } from "./reply.ts";
 import type { Caller, Kind } from "./route.ts";
 import { createStatic, noSuchFile } from "./static.ts";
-
-/** As the plugins emqx_management and emqx_dashboard configure it. */
-export interface HttpListenerOptions {
-  host: string;
-  port: number;
-  /** Shown only: one event loop accepts all connections. */
-  acceptors: number;
-  /** Most requests at a time. */
-  maxClients: number;
-  /** First match wins; none matching = allow. */
-  access: readonly { allow: boolean; cidr: string }[];
-  tls: HttpTlsOptions | null;
-}
-export interface HttpTlsOptions {
-  /** Empty = the generated self-signed pair. */
-  keyfile: string;
-  certfile: string;
-  cacertfile: string;
-  verifyPeer: boolean;
-  failIfNoPeerCert: boolean;
-  /** "tlsv1.3", "tlsv1.2", …; empty = the runtime's default. */
-  versions: string[];
-  ciphers: string;
-}
-export interface ManagementOptions {
-  listeners: readonly HttpListenerOptions[];
-  maxRowLimit: number;
-  defaultSecret: string;
-  defaultApplication: { id: string; secret: string } | null;
-}
-export interface DashboardOptions {
-  listeners: readonly HttpListenerOptions[];
-  defaultUser: { login: string; password: string };
-}
+import { parseQuery, splitUrl, type Target, target, wellFormed } from "./target.ts";
 
 export interface HttpDeps {
   admin: Admin;
   log: Log;
   /** Folder of the built dashboard. */
   dashboardDir: string;
-  /** Key and certificate (PEM) for https without configured files. */
-  selfSigned: () => Promise<{ key: string; cert: string }>;
+  tls: ListenDeps["tls"];
 }
 
-type Server = Bun.Server<undefined>;
+type Answer = Response | Promise<Response>;
+type Wanted = Extract<Target, { kind: "root" | "api" }>;
 
-/** Bytes of a body; longer ones are refused by the runtime itself. Bodies above `BODY_MAX` are answered with 400. */
-const REQUEST_MAX = 16 * 1024 * 1024;
-/** Seconds a connection may be idle. */
-const IDLE_S = 60;
-
-interface Open {
-  kind: "management" | "dashboard";
-  options: HttpListenerOptions;
-  secure: Bun.TLSOptions | null;
-  /** null = stopped. */
-  server: Server | null;
-  port: number;
-}
-
-/** null = everybody may. */
-function accessRules(rules: HttpListenerOptions["access"]): ((address: string) => boolean) | null {
-  const ranges = rules.flatMap(({ allow, cidr }) => {
-    const range = parseCidr(cidr);
-    return range ? [{ allow, range }] : [];
-  });
-  if (ranges.length === 0) return null;
-  return (address) => {
-    const ip = parseIp(address);
-    return ranges.find((r) => ip !== null && cidrContains(r.range, ip))?.allow ?? true;
-  };
-}
-
-/** `[::1]` for an address with colons. */
-const shown = (host: string, port: number): string => (host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`);
-
-export function createHttp(deps: HttpDeps) {
-  const { admin, log } = deps;
+export function createHttp({ admin, log, dashboardDir, tls }: HttpDeps) {
   const incoming = new WeakMap<Request, Incoming>();
   const app = createApp(admin, log, incoming);
-  const auth = createAuth(admin);
-  const files = createStatic(deps.dashboardDir);
-  let open: Open[] = [];
-  let ctl: { server: Server; path: string } | null = null;
+  const auth = createAuth(admin, () => performance.now());
+  const files = createStatic(dashboardDir);
+  const listen = createListen({ log, answer, tls });
 
   function status(request: Request): Response {
     if (request.method !== "GET") return text("Not found.", 400);
@@ -102,209 +38,113 @@ export function createHttp(deps: HttpDeps) {
   }
 
   /** Everything that is not `/api/v3`. */
-  function other(kind: Kind, path: string, request: Request): Response {
+  function other(kind: Kind, path: string, request: Request): Answer {
     if (kind === "management" && (path === "/status" || path === "/status/"))
       return path === "/status" ? status(request) : text("Not found.", 400);
     if (kind !== "dashboard") return empty(404);
-    return files.serve(path, request) ?? noSuchFile();
+    return files.serve(path, request).then((file: Response | null) => file ?? noSuchFile());
   }
 
-  function route(
-    kind: Kind,
-    request: Request,
-    server: Server,
-    where: { path: string; segments: readonly string[]; search: string },
-    caller: Caller,
-    peer: Peer,
-  ) {
-    const { path, segments, search } = where;
+  /** The body of somebody who is known. */
+  function read(visit: Visit, caller: Caller): Incoming["read"] {
+    return async (request) => {
+      if (request.body === null) return new Uint8Array();
+      const bytes = request.headers.has("content-length") ? Math.min(announced(request), BODY_MAX) : BODY_MAX;
+      visit.take(visit.gate.bodies, keyOf(caller), "Too many bytes are being received", bytes);
+      return readAll(request, BODY_MAX);
+    };
+  }
+
+  /** The body of somebody who is not. */
+  async function readLogin(visit: Visit, request: Request): Promise<Uint8Array> {
+    const place = visit.gate.logins.enter(networkOf(visit.peer.address()));
+    try {
+      return await readCarefully(request, LOGIN_BODY_MAX, place.signal);
+    } finally {
+      place.leave();
+    }
+  }
+
+  function route(visit: Visit, to: Wanted, search: string, caller: Caller | null): Answer {
+    const { request, peer } = visit;
+    const path = to.kind === "root" ? "/api/v3/" : to.path;
     // Rewriting is for crooked paths (it costs a second request object), and for https: the framework finds the path at a place
     // that fits `http://` only.
     const straight = request.url.startsWith("http://") && splitUrl(request.url).path === path;
     const final = straight ? request : new Request(`http://localhost${path}${search === "" ? "" : `?${search}`}`, request);
+    const known = caller ?? { kind: "user", name: "" };
     incoming.set(final, {
-      kind,
-      caller,
-      peer,
-      segments,
+      kind: visit.gate.kind,
+      caller: known,
+      segments: to.kind === "root" ? [] : to.segments,
       query: parseQuery(search),
+      read: caller === null ? (r) => readLogin(visit, r) : read(visit, caller),
       login: (username, password) => auth.login(username, password, peer),
-      keepOpen: () => server.timeout(request, 0),
+      stream: () => {
+        visit.stream(keyOf(known));
+        return () => visit.cut();
+      },
     });
     return app.fetch(final);
   }
 
-  const isLogin = (kind: Kind, method: string, segments: readonly string[]): boolean =>
-    kind === "dashboard" && method === "POST" && segments.length === 1 && segments[0] === "auth";
+  /** Who is asking is settled; null = that is what the request is about. */
+  function pass(visit: Visit, to: Wanted, search: string, caller: Caller | null): Answer {
+    const { method } = visit.request;
+    if (to.kind === "root" && method !== "GET") return badRequest();
+    // No route has an automatic HEAD (EMQ X 3.1); the framework would make one of every GET.
+    if (method === "HEAD") return notFound();
+    // `/api/v3//` is no route, though its segments are those of the root (EMQ X 3.1).
+    if (to.kind === "api" && to.segments.length === 0) return notFound();
+    if (!wellFormed(search)) return badRequest();
+    try {
+      if (caller !== null) visit.take(visit.gate.requests, keyOf(caller), "Too many requests at a time for one application or user");
+    } catch (err) {
+      if (err instanceof Busy) return busy(err.message);
+      throw err;
+    }
+    return route(visit, to, search, caller);
+  }
 
-  function handle(kind: Kind, request: Request, server: Server): Response | Promise<Response> {
+  /** From the headers alone: whoever is refused is refused before its body is read. */
+  function answer(visit: Visit): Answer {
+    const { gate, request, peer } = visit;
     const { path, search } = splitUrl(request.url);
     const to = target(path);
     if (to.kind === "malformed") return empty(400);
-    if (to.kind === "other") return other(kind, path, request);
-    const segments = to.kind === "root" ? [] : to.segments;
-    const peer: Peer = { address: () => server.requestIP(request)?.address ?? "", headers: request.headers };
-    const pass = (caller: Caller): Response | Promise<Response> => {
-      if (to.kind === "root" && request.method !== "GET") return badRequest();
-      // No route has an automatic HEAD (EMQ X 3.1); the framework would make one of every GET.
-      if (request.method === "HEAD") return notFound();
-      // `/api/v3//` is no route, though its segments are those of the root (EMQ X 3.1).
-      if (to.kind === "api" && segments.length === 0) return notFound();
-      const where = { path: to.kind === "root" ? "/api/v3/" : to.path, segments, search };
-      return route(kind, request, server, where, caller, peer);
-    };
-    if (isLogin(kind, request.method, segments)) return pass({ kind: "user", name: "" });
-    const verdict = auth.check(kind, peer);
-    if (verdict instanceof Promise) return verdict.then((v) => (v instanceof Response ? v : pass(v)));
-    return verdict instanceof Response ? verdict : pass(verdict);
-  }
-
-  /** The limits of one listener in front of everything else. */
-  function guarded(kind: Kind, options: HttpListenerOptions): (request: Request, server: Server) => Response | Promise<Response> {
-    const allows = accessRules(options.access);
-    return (request, server) => {
-      if (allows && !allows(server.requestIP(request)?.address ?? "")) return text("Forbidden", 403);
-      if (server.pendingRequests > options.maxClients) return text("Too many requests at a time", 503, { "retry-after": "1" });
-      return handle(kind, request, server);
-    };
-  }
-
-  async function tlsOf(o: HttpTlsOptions): Promise<Bun.TLSOptions> {
-    const files = o.keyfile !== "" && o.certfile !== "";
-    const pair = files ? { key: Bun.file(o.keyfile), cert: Bun.file(o.certfile) } : await deps.selfSigned();
-    return {
-      ...pair,
-      ...(o.cacertfile !== "" && { ca: Bun.file(o.cacertfile) }),
-      ...(o.verifyPeer && { requestCert: true, rejectUnauthorized: o.failIfNoPeerCert }),
-      ...(o.ciphers !== "" && { ciphers: o.ciphers }),
-    };
-  }
-
-  function listen(l: Open): void {
-    const { host } = l.options;
-    try {
-      l.server = Bun.serve({
-        hostname: host,
-        port: l.port,
-        maxRequestBodySize: REQUEST_MAX,
-        idleTimeout: IDLE_S,
-        development: false,
-        // Said aloud: with `development: false` alone Bun 1.4 shares a port that somebody else listens on.
-        reusePort: false,
-        ...(l.secure && { tls: l.secure }),
-        fetch: guarded(l.kind, l.options),
-        error(err) {
-          log.error("request failed", { server: l.kind, error: err.stack ?? err.message });
-          return text("Internal Error", 500);
-        },
-      });
-    } catch (err) {
-      const why = (err as { code?: string }).code === "EADDRINUSE" ? "the port is in use" : wordsOf(err);
-      throw new Error(`${l.kind} listener cannot open ${shown(host, l.port)}: ${why}`);
-    }
-    l.port = l.server.port ?? l.port;
-    log.info("listening", { listener: protocolOf(l), address: shown(host, l.port) });
-  }
-
-  const protocolOf = (l: Open): string => `${l.options.tls ? "https" : "http"}:${l.kind}`;
-  const find = (protocol: string, port: number): Open | undefined => open.find((l) => protocolOf(l) === protocol && l.port === port);
-
-  async function openAll(kind: Open["kind"], listeners: readonly HttpListenerOptions[]): Promise<void> {
-    await stop(kind);
-    try {
-      for (const options of listeners) {
-        const l: Open = { kind, options, secure: options.tls ? await tlsOf(options.tls) : null, server: null, port: options.port };
-        listen(l);
-        open.push(l);
-      }
-    } catch (err) {
-      await stop(kind);
-      throw err;
-    }
-  }
-
-  function start(kind: "management", options: ManagementOptions): Promise<void>;
-  function start(kind: "dashboard", options: DashboardOptions): Promise<void>;
-  async function start(kind: Open["kind"], options: ManagementOptions | DashboardOptions): Promise<void> {
-    if ("defaultUser" in options) {
-      await admin.users.ensure(options.defaultUser.login, options.defaultUser.password);
-    } else {
-      admin.limits.maxRows = options.maxRowLimit;
-      admin.apps.setDefaultSecret(options.defaultSecret);
-      const first = options.defaultApplication;
-      if (first && admin.apps.lookup(first.id) === null)
-        admin.apps.add(first.id, first.secret, { name: "Default", desc: "Application user" });
-    }
-    await openAll(kind, options.listeners);
-  }
-
-  /** The request that asked for it is answered before its server closes. */
-  async function stop(kind: Open["kind"]): Promise<void> {
-    const mine = open.filter((l) => l.kind === kind);
-    open = open.filter((l) => l.kind !== kind);
-    for (const l of mine) void l.server?.stop(false);
+    if (to.kind === "other") return other(gate.kind, path, request);
+    const refused = gate.kind === "ctl" ? null : refusal(peer);
+    if (refused) return refused;
+    if (isLogin(gate.kind, request.method, to)) return pass(visit, to, search, null);
+    const verdict = auth.check(gate.kind, peer);
+    if (verdict instanceof Promise) return verdict.then((v) => (v instanceof Response ? v : pass(visit, to, search, v)));
+    return verdict instanceof Response ? verdict : pass(visit, to, search, verdict);
   }
 
   const http = {
-    start,
-    stop,
+    ...listen,
 
-    /** The command line's socket: whoever may open it is the machine's owner. */
-    startCtl(path: string): void {
-      if (existsSync(path)) unlinkSync(path);
-      const before = process.umask(0o177);
-      try {
-        const server = Bun.serve({
-          unix: path,
-          maxRequestBodySize: REQUEST_MAX,
-          development: false,
-          fetch: (request, s) => handle("ctl", request, s as Server),
-        });
-        ctl = { server: server as Server, path };
-      } finally {
-        process.umask(before);
+    /** Open the listeners of the management API or the dashboard. Rejects when one cannot be opened, naming it. */
+    async start(config: HttpServerConfig): Promise<void> {
+      if (config.which === "dashboard") {
+        await admin.users.ensure(config.defaultUser.login, config.defaultUser.password);
+      } else {
+        admin.limits.maxRows = config.maxRowLimit;
+        admin.apps.setDefaultSecret(config.defaultSecret);
+        const first = config.defaultApplication;
+        if (first && admin.apps.lookup(first.id) === null)
+          admin.apps.add(first.id, first.secret, { name: "Default", desc: "Application user" });
       }
-      chmodSync(path, 0o600);
-    },
-
-    async stopAll(): Promise<void> {
-      for (const l of open) void l.server?.stop(true);
-      open = [];
-      if (ctl === null) return;
-      void ctl.server.stop(true);
-      if (existsSync(ctl.path)) unlinkSync(ctl.path);
-      ctl = null;
-    },
-
-    list: (): Listener[] =>
-      open.map((l) => ({
-        protocol: protocolOf(l),
-        listen_on: String(l.port),
-        acceptors: l.options.acceptors,
-        max_conns: l.options.maxClients,
-        current_conns: l.server?.pendingRequests ?? 0,
-        shutdown_count: [],
-        name: l.kind,
-        running: l.server !== null,
-      })),
-
-    stopOne(protocol: string, port: number): boolean {
-      const l = find(protocol, port);
-      if (!l?.server) return false;
-      void l.server.stop(false);
-      l.server = null;
-      return true;
-    },
-
-    startOne(protocol: string, port: number): boolean {
-      const l = find(protocol, port);
-      if (!l || l.server) return false;
-      listen(l);
-      return true;
+      await listen.openAll(config.which, config.listeners);
     },
   };
   admin.listeners.setHttp(http);
   return http;
 }
+
+const keyOf = (caller: Caller): string => `${caller.kind}:${caller.name}`;
+
+const isLogin = (kind: Kind, method: string, to: Wanted): boolean =>
+  kind === "dashboard" && method === "POST" && to.kind === "api" && to.segments.length === 1 && to.segments[0] === "auth";
 
 export type Http = ReturnType<typeof createHttp>;

@@ -1,29 +1,12 @@
-/** The dashboard's files: read once, kept compressed, with the headers a browser needs to trust and to cache them. */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { extname, join, sep } from "node:path";
+/**
+ * The dashboard's files, served by @elysiajs/static: which files there are, and what is in them, is its affair. What a browser needs to
+ * trust, cache and unpack them is added by a hook in front of it.
+ */
+import { existsSync } from "node:fs";
+import { extname, join } from "node:path";
+import { staticPlugin } from "@elysiajs/static";
+import { Elysia } from "elysia";
 import { empty } from "./reply.ts";
-
-const TYPES: Readonly<Record<string, string>> = {
-  ".html": "text/html; charset=utf-8",
-  ".js": "text/javascript; charset=utf-8",
-  ".mjs": "text/javascript; charset=utf-8",
-  ".css": "text/css; charset=utf-8",
-  ".json": "application/json; charset=utf-8",
-  ".webmanifest": "application/manifest+json; charset=utf-8",
-  ".svg": "image/svg+xml",
-  ".png": "image/png",
-  ".jpg": "image/jpeg",
-  ".webp": "image/webp",
-  ".avif": "image/avif",
-  ".ico": "image/x-icon",
-  ".woff2": "font/woff2",
-  ".woff": "font/woff",
-  ".txt": "text/plain; charset=utf-8",
-  ".map": "application/json; charset=utf-8",
-  ".wasm": "application/wasm",
-};
-const COMPRESSIBLE = /^(?:text\/|application\/(?:json|manifest)|image\/svg)/;
-const COMPRESS_FROM = 1024;
 
 /** No script, style, frame or connection but our own; the broker's WebSocket may be on another port of this host. */
 const SECURITY_HEADERS: Readonly<Record<string, string>> = {
@@ -37,74 +20,125 @@ const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   "permissions-policy": "camera=(), microphone=(), geolocation=()",
 };
 
-interface File {
-  plain: Uint8Array<ArrayBuffer>;
-  gzip: Uint8Array<ArrayBuffer> | null;
-  brotli: Uint8Array<ArrayBuffer> | null;
-  type: string;
-  etag: string;
-  /** Its name holds a hash of its content. */
-  immutable: boolean;
-}
+/** What the build lays beside a file, best first. */
+const ENCODINGS = [
+  { name: "br", ending: ".br" },
+  { name: "gzip", ending: ".gz" },
+] as const;
+type Encoding = (typeof ENCODINGS)[number];
 
 /** Vite puts a hash of eight or more characters before the ending. */
-const HASHED = /[-.][A-Za-z0-9_-]{8,}\.[a-z0-9]+$/;
+const HASHED = /^\/assets\/.*[-.][A-Za-z0-9_-]{8,}\.[a-z0-9]+$/;
+const FOR_EVER = "public, max-age=31536000, immutable";
+const FILES_MAX = 10_000;
 const MISSING = `<!doctype html><html lang="en"><meta charset="utf-8"><title>Dashboard</title><p>The dashboard has not been built. The API is at <a href="/api/v3/">/api/v3/</a>.</p></html>`;
 
-function fileOf(bytes: Uint8Array<ArrayBuffer>, name: string, brotli: Uint8Array<ArrayBuffer> | null): File {
-  const type = TYPES[extname(name)] ?? "application/octet-stream";
-  const worth = COMPRESSIBLE.test(type) && bytes.length >= COMPRESS_FROM;
-  const gzip = worth ? Bun.gzipSync(bytes, { level: 9 }) : null;
-  const etag = `"${Bun.hash(bytes).toString(36)}"`;
-  return { plain: bytes, gzip, brotli, type, etag, immutable: name.startsWith("/assets/") && HASHED.test(name) };
+/** One file as the hook knows it. */
+interface Entry {
+  path: string;
+  type: string;
+  tag: string;
+  encodings: readonly Encoding[];
 }
 
 export interface StaticFiles {
   /** null = there is no such file, and no page either. */
-  serve(path: string, request: Request): Response | null;
+  serve(path: string, request: Request): Promise<Response | null>;
 }
 
-export function createStatic(dir: string): StaticFiles {
-  let files: Map<string, File> | null = null;
+/** Does a list such as `gzip, br;q=0` take an encoding? */
+function accepts(header: string, encoding: string): boolean {
+  const element = header.split(",").find((e) => e.split(";")[0]?.trim().toLowerCase() === encoding);
+  return element !== undefined && !/;\s*q=0(?:\.0*)?\s*$/.test(element);
+}
 
-  /** On the first request: starting the node does not wait for it. */
-  function load(): Map<string, File> {
-    const loaded = new Map<string, File>();
-    const names = existsSync(dir) ? readdirSync(dir, { recursive: true, encoding: "utf8" }) : [];
-    for (const name of names) {
-      if (extname(name) === "" || /\.(?:gz|br)$/.test(name)) continue;
-      const path = join(dir, name);
-      const brotli = existsSync(`${path}.br`) ? new Uint8Array(readFileSync(`${path}.br`)) : null;
-      const url = `/${name.split(sep).join("/")}`;
-      loaded.set(url, fileOf(new Uint8Array(readFileSync(path)), url, brotli));
-    }
-    if (!loaded.has("/index.html")) loaded.set("/index.html", fileOf(new TextEncoder().encode(MISSING), "/index.html", null));
-    return loaded;
+/** By weak comparison (RFC 9110 section 13.1.2). */
+const isCurrent = (ifNoneMatch: string | null, etag: string): boolean =>
+  (ifNoneMatch ?? "").split(",").some((tag) => {
+    const t = tag.trim();
+    return t === "*" || t.replace(/^W\//, "") === etag;
+  });
+
+export function createStatic(dir: string): StaticFiles {
+  const entries = new Map<string, Entry>();
+
+  /** Of a path the plugin has a route for: looked at once, files do not change while we run. */
+  async function entryOf(url: string): Promise<Entry> {
+    const known = entries.get(url);
+    if (known) return known;
+    const path = join(dir, url);
+    const file = Bun.file(path);
+    const entry: Entry = {
+      path,
+      type: file.type.replace(";charset", "; charset"),
+      tag: Bun.hash(await file.bytes()).toString(36),
+      encodings: ENCODINGS.filter(({ ending }) => existsSync(path + ending)),
+    };
+    entries.set(url, entry);
+    return entry;
   }
 
-  function answer(file: File, request: Request): Response {
-    const cache = file.immutable ? "public, max-age=31536000, immutable" : "no-cache";
-    const headers: Record<string, string> = { ...SECURITY_HEADERS, "cache-control": cache, etag: file.etag, vary: "accept-encoding" };
-    if (request.headers.get("if-none-match")?.includes(file.etag)) return new Response(null, { status: 304, headers });
-    headers["content-type"] = file.type;
-    const accepted = request.headers.get("accept-encoding") ?? "";
-    if (file.brotli && /\bbr\b/.test(accepted)) return new Response(file.brotli, { headers: { ...headers, "content-encoding": "br" } });
-    if (file.gzip && /\bgzip\b/.test(accepted)) return new Response(file.gzip, { headers: { ...headers, "content-encoding": "gzip" } });
-    return new Response(file.plain, { headers });
+  /** On the first request: starting the node does not wait for it. */
+  async function load() {
+    if (!existsSync(join(dir, "index.html"))) return noDashboard();
+    const plugin = await staticPlugin({
+      assets: dir,
+      prefix: "",
+      alwaysStatic: true,
+      staticLimit: FILES_MAX,
+      indexHTML: false,
+      // Its own is not in quotes, and the same for all encodings.
+      etag: false,
+      ignorePatterns: [/\.(?:br|gz)$/],
+      silent: true,
+    });
+    return new Elysia({ handler: { standardHostname: false } })
+      .onBeforeHandle(async ({ path, request, set }) => {
+        const entry = await entryOf(path);
+        const accepted = request.headers.get("accept-encoding") ?? "";
+        const encoding = entry.encodings.find(({ name }) => accepts(accepted, name));
+        const etag = `"${entry.tag}${encoding?.ending.replace(".", "-") ?? ""}"`;
+        Object.assign(set.headers, SECURITY_HEADERS, {
+          "cache-control": HASHED.test(path) ? FOR_EVER : "no-cache",
+          "content-type": entry.type,
+          vary: "accept-encoding",
+          etag,
+        });
+        if (isCurrent(request.headers.get("if-none-match"), etag)) return new Response(null, { status: 304 });
+        if (encoding) {
+          const headers = { "content-type": entry.type, "content-encoding": encoding.name };
+          return new Response(Bun.file(entry.path + encoding.ending), { headers });
+        }
+        // The framework would say Content-Range of a whole page.
+        return extname(path) === ".html" ? new Response(Bun.file(entry.path)) : undefined;
+      })
+      .use(plugin);
+  }
+
+  let app: ReturnType<typeof load> | null = null;
+
+  async function get(path: string, request: Request): Promise<Response | null> {
+    app ??= load();
+    const { method, headers } = request;
+    const response = await (await app).handle(new Request(`http://localhost${path}`, { method, headers }));
+    return response.status === 404 ? null : response;
   }
 
   return {
-    serve(path, request) {
+    async serve(path, request) {
       if (request.method !== "GET" && request.method !== "HEAD") return null;
-      files ??= load();
-      const file = files.get(path === "/" ? "/index.html" : path);
-      if (file) return answer(file, request);
+      const file = await get(path === "/" ? "/index.html" : path, request);
+      if (file) return file;
       // A page of the application: it finds its way by the path.
       const page = (request.headers.get("accept") ?? "").includes("text/html") && extname(path) === "" && !path.startsWith("/api");
-      const index = files.get("/index.html");
-      return page && index ? answer(index, request) : null;
+      return page ? get("/index.html", request) : null;
     },
   };
+}
+
+function noDashboard() {
+  const headers = { ...SECURITY_HEADERS, "content-type": "text/html; charset=utf-8", "cache-control": "no-cache" };
+  return new Elysia({ handler: { standardHostname: false } }).get("/index.html", () => new Response(MISSING, { headers }));
 }
 
 export const noSuchFile = (): Response => empty(404);

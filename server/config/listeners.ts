@@ -44,6 +44,7 @@ function listener(config: Config, kind: ListenerKind, name: string, exists: (fil
       proxyPortHeader: web ? String(of("proxy_port_header") ?? "") : "",
       compress: web && of("compress") === true,
       maxFrameSize: web ? Number(of("max_frame_size") ?? 0) : 0,
+      allowOrigins: web ? ((of("allow_origins") ?? []) as string[]) : [],
     },
   ];
 }

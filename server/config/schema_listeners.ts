@@ -12,13 +12,16 @@ import {
   ignored,
   inert,
   integer,
+  list,
   listOf,
   oneOf,
   optional,
   text,
 } from "../lib/config_entry.ts";
+import { isOriginRule } from "../lib/origin.ts";
+import { TLS_VERSIONS } from "../lib/tls_versions.ts";
 import { type Address, ValueError } from "../lib/units.ts";
-import { type ListenerKind, TLS_VERSIONS } from "./types.ts";
+import type { ListenerKind } from "./types.ts";
 
 const boot = { live: false };
 const RUNTIME = "The runtime and the system decide.";
@@ -41,6 +44,20 @@ function accessRule(): Entry<{ allow: boolean; cidr: string }> {
       return { allow: m[1] === "allow", cidr: m[2] as string };
     },
   };
+}
+
+/** "https://app.example.com", "app.example.com", "null", "all" */
+function origins(): Entry<string[]> {
+  const doc =
+    "Web pages of other hosts that may connect: origins or hosts, separated by commas; null = pages without an origin, all = any. Pages of the same host may always (on any port), and so may clients that are no browsers.";
+  const e = list("https://app.example.com,other.example.com", doc, boot);
+  const expects = "origins or hosts separated by commas, such as https://app.example.com,other.example.com, or null, or all";
+  const parse = (t: string): string[] => {
+    const origins = e.parse(t);
+    if (!origins.every(isOriginRule)) throw new ValueError(t, expects);
+    return origins;
+  };
+  return { ...e, expects, parse };
 }
 
 interface Shipped {
@@ -110,6 +127,7 @@ const WEB: ConfigTable = {
   ...Object.fromEntries(DEFLATE.split(" ").map((k) => [`deflate_opts.${k}`, ignored("", RUNTIME, { required: false })])),
   idle_timeout: ignored("60s", "Keep alive and the zone's idle_timeout decide.", { required: false }),
   max_frame_size: optional(bytes("0", "Largest frame; 0 = the zone's largest packet.", boot)),
+  allow_origins: optional(origins()),
 };
 
 const KINDS: Record<ListenerKind, ConfigTable> = {

@@ -104,8 +104,6 @@ export interface ZoneConfig {
 
 export type ListenerKind = "tcp" | "ssl" | "ws" | "wss";
 
-export const TLS_VERSIONS = ["tlsv1", "tlsv1.1", "tlsv1.2", "tlsv1.3"] as const;
-
 export interface TlsConfig {
   keyfile: string;
   certfile: string;
@@ -151,7 +149,46 @@ export interface ListenerConfig {
   compress: boolean;
   /** Bytes; 0 = the zone's max packet size decides. */
   maxFrameSize: number;
+  /** Pages that may connect besides those of the same host: origins, hosts, "null", "all". */
+  allowOrigins: string[];
 }
+
+export type HttpTlsConfig = Omit<TlsConfig, "handshakeTimeoutMs">;
+
+/** A listener of the management API or the dashboard. */
+export interface HttpListenerConfig {
+  host: string;
+  port: number;
+  /** As the configuration says it: "8080" or "127.0.0.1:8080". */
+  listenOn: string;
+  /** Shown only: one event loop accepts all connections. */
+  acceptors: number;
+  /** Most requests at a time. */
+  maxClients: number;
+  /** A client that takes nothing of its answer for so long is cut off. */
+  sendTimeoutMs: number;
+  /** Access rules in order of their number; first match wins, none matching = allow. */
+  access: { allow: boolean; cidr: string }[];
+  /** Addresses and ranges of proxies that are believed when they tell whom they speak for. */
+  trustedProxies: string[];
+  /** null = plain HTTP. */
+  tls: HttpTlsConfig | null;
+}
+export interface ManagementConfig {
+  which: "management";
+  listeners: HttpListenerConfig[];
+  maxRowLimit: number;
+  /** Secret of applications created without one; "" = a random one each. */
+  defaultSecret: string;
+  /** Application made at start when it does not exist; null = none. */
+  defaultApplication: { id: string; secret: string } | null;
+}
+export interface DashboardConfig {
+  which: "dashboard";
+  listeners: HttpListenerConfig[];
+  defaultUser: { login: string; password: string };
+}
+export type HttpServerConfig = ManagementConfig | DashboardConfig;
 
 /** Node-wide settings the core reads; mutable for live changes. */
 export interface NodeConfig {

@@ -1,5 +1,7 @@
 /** The broker: everything the core holds, put together. No socket, no clock, no disk of its own: those are ports. */
+
 import type { NodeConfig, ZoneConfig } from "../config/types.ts";
+import { stackOf } from "../lib/errors.ts";
 import { between, later, type MonoMs, type WallMs } from "../lib/time.ts";
 import { RC } from "../mqtt/reason_codes.ts";
 import { parseSharedFilter } from "../mqtt/topic.ts";
@@ -249,7 +251,7 @@ export class Broker {
     const ch = this.sessions.get(clientId)?.channel ?? null;
     if (ch === null) return false;
     this.metrics.clientsKicked++;
-    ch.close(RC.ADMINISTRATIVE_ACTION, reason);
+    this.guard(ch, () => ch.close(RC.ADMINISTRATIVE_ACTION, reason));
     return true;
   }
 
@@ -308,9 +310,7 @@ export class Broker {
   tick(): void {
     this.beat();
     this.durability.retry();
-    this.#timers.run(this.mono, (err) =>
-      this.log.error("timer failed", { error: err instanceof Error ? (err.stack ?? err.message) : String(err) }),
-    );
+    this.#timers.run(this.mono, (err) => this.log.error("timer failed", { error: stackOf(err) }));
     // After a halt of the process (suspended, starved) what clients have sent meanwhile is read before their silence is judged.
     if (between(this.#tickedAt, this.mono) < HALT_MS) this.#wheel.run(this.mono, (ch) => this.guard(ch, visit));
     this.#tickedAt = this.mono;

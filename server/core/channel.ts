@@ -4,6 +4,8 @@
  * Packets are handled one after another in the order they came. When a handler has to wait (an authentication back end), the
  * connection alone waits: reading pauses, and what had come already is kept until the answer is there.
  */
+import { stackOf } from "../lib/errors.ts";
+
 import { type MonoMs, NO_MONO, type WallMs } from "../lib/time.ts";
 import * as T from "../mqtt/frame.ts";
 import { bodyStart, checkFlags, frameLength } from "../mqtt/frame.ts";
@@ -179,10 +181,7 @@ export class Channel {
   }
 
   #failed(err: unknown): void {
-    this.broker.log.error("packet handler failed", {
-      clientid: this.client?.clientId,
-      error: err instanceof Error ? (err.stack ?? err.message) : String(err),
-    });
+    this.broker.log.error("packet handler failed", { clientid: this.client?.clientId, error: stackOf(err) });
     this.close(RC.UNSPECIFIED_ERROR, "internal_error");
   }
 
@@ -205,10 +204,11 @@ export class Channel {
     const end = buf.length;
     let limit = packetLimit(this);
     const start = pos;
-    for (let packets = 1; pos < end; packets++) {
+    let look = start + 1024;
+    while (pos < end) {
       const version = this.phase === "opening" ? 0 : this.version;
       // Seen at the first byte: whoever speaks another protocol (HTTP on the wrong port) need not send on until the "packet" is full.
-      if ((buf[pos] as number) >> 4 !== T.PUBLISH && !checkFlags(buf[pos] as number, version)) {
+      if (!checkFlags(buf[pos] as number, version)) {
         if (version === 0) this.malformed(RC.PROTOCOL_ERROR, "first packet is not CONNECT");
         else this.malformed(RC.MALFORMED_PACKET, "type or flags of the fixed header");
         return;
@@ -231,9 +231,9 @@ export class Channel {
       pos += n;
       if (this.phase === ("closed" as Phase)) return;
       if (opening) limit = packetLimit(this);
-      // The others get their turn in the midst of a long chunk; it is looked at after every eighth packet, or a large one.
-      if (((packets & 7) === 0 || n > 8192) && pos < end && !this.#waiting && this.broker.turn.spent(pos - start)) {
-        this.#wait(this.broker.turn.next());
+      if (pos >= look && pos < end) {
+        look = this.broker.turn.look(pos, start);
+        if (look < 0 && !this.#waiting) this.#wait(this.broker.turn.next());
       }
       if (this.#waiting) {
         if (pos < end) this.intake.keep(buf.subarray(pos, end));

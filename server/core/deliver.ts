@@ -145,7 +145,7 @@ export class Delivery {
   /** May one more message go out? Not before those that an earlier connection left unacknowledged. */
   #windowOpen(session: Session): boolean {
     const w = session.inflight;
-    return w === null || (w.sent < session.maxInflight && !w.exhausted && w.unsent < 0);
+    return w === null || (w.sent < session.maxInflight && !w.exhausted && !w.behind);
   }
 
   /** Put into the inflight window and write. `seq` > 0: a queued delivery that is already journalled. */
@@ -213,7 +213,7 @@ export class Delivery {
     const ch = session.channel;
     if (ch === null || !ch.ready) return;
     const w = session.inflight;
-    if (w !== null && w.unsent >= 0 && !this.#sendAgain(session, ch, w)) return;
+    if (w?.behind && !this.#sendAgain(session, ch, w)) return;
     const q = session.mqueue;
     if (q === null) return;
     const { qos0 } = q;

@@ -4,8 +4,7 @@
  * A ring in parallel arrays: packet identifiers count up from 1, so an identifier is a position and neither sending nor
  * acknowledging allocates. Acknowledged entries in the middle stay as holes until the head has passed them.
  *
- * An entry outlives its connection. A new connection begins at the head again (`restart`): behind `#next` lie those it has not
- * been sent yet.
+ * An entry outlives its connection. A new connection begins at the head again (`restart`) and is `behind` until it has been sent all.
  */
 import { type MonoMs, NO_MONO } from "../lib/time.ts";
 import type { QoS } from "../mqtt/types.ts";
@@ -14,11 +13,12 @@ import type { Message } from "./message.ts";
 import type { Terms } from "./terms.ts";
 
 const IDS = 65535;
-const F_USED = 1;
+/** 1 or 2; 0 in holes. */
+const F_QOS = 3;
 /** PUBREC received: waits for PUBCOMP; the message itself is not needed any more, only its identifier. */
-const F_RELEASED = 2;
+const F_RELEASED = 4;
 /** Its PUBLISH went out on this connection: it counts against the client's Receive Maximum (section 4.9). */
-const F_SENT = 4;
+const F_SENT = 8;
 
 export class Inflight {
   /** Entries in the ring that are not holes. */
@@ -30,7 +30,9 @@ export class Inflight {
   sent = 0;
   #head = 0;
   #tail = 0;
-  /** The first entry that this connection has not been sent. */
+  /** This connection has not been sent all: nothing new goes out before the rest has. */
+  behind = false;
+  /** While it is behind: the first entry that it has not been sent. */
   #next = 0;
   #mask: number;
   #messages: (Message | null)[];
@@ -56,34 +58,36 @@ export class Inflight {
     return this.#tail - this.#head >= IDS;
   }
 
-  /** Append what is sent now and return the packet identifier. `seq` is the journal's number of the delivery. */
+  /** Append what is sent now and return the packet identifier; never while it is `behind`. `seq`: the journal's number of the delivery. */
   push(m: Message, terms: Terms, seq: number, now: MonoMs): number {
-    const n = this.#append(m, terms, seq, now);
-    this.#flags[n & this.#mask] = F_USED | F_SENT;
     this.sent++;
-    this.#next = this.#tail;
-    return (n % IDS) + 1;
+    return (this.#append(m, terms, seq, now, terms.qos | F_SENT) % IDS) + 1;
   }
 
   /** Put back an entry loaded from the journal; calls must come in order of sending. */
   restore(packetId: number, m: Message, terms: Terms, seq: number, released: boolean): void {
-    if (this.count === 0) this.#head = this.#tail = this.#next = packetId - 1;
+    if (this.count === 0) this.#head = this.#tail = packetId - 1;
     else while ((this.#tail % IDS) + 1 !== packetId && this.#tail - this.#head < IDS) this.#hole();
-    const n = this.#append(m, terms, seq, NO_MONO);
+    const n = this.#append(m, terms, seq, NO_MONO, terms.qos);
     if (released) this.release(n, NO_MONO);
   }
 
   /** A new connection: nothing has been sent on it. */
   restart(): void {
     this.sent = 0;
+    this.behind = this.count > 0;
     this.#next = this.#head;
     for (let n = this.#head; n < this.#tail; n++) this.#flags[n & this.#mask] = (this.#flags[n & this.#mask] as number) & ~F_SENT;
   }
 
-  /** Position of the first entry that this connection has not been sent; -1 = it has been sent all. */
+  /** While it is behind: position of the first entry that this connection has not been sent. -1 = it is not (any more). */
   get unsent(): number {
+    if (!this.behind) return -1;
+    if (this.#next < this.#head) this.#next = this.#head;
     while (this.#next < this.#tail && this.#flags[this.#next & this.#mask] === 0) this.#next++;
-    return this.#next < this.#tail ? this.#next : -1;
+    if (this.#next < this.#tail) return this.#next;
+    this.behind = false;
+    return -1;
   }
 
   /** The entry at `unsent` goes out now: its PUBREL if it is released, else its PUBLISH. */
@@ -105,7 +109,7 @@ export class Inflight {
   }
 
   qos(n: number): QoS {
-    return this.terms(n).qos;
+    return ((this.#flags[n & this.#mask] as number) & F_QOS) as QoS;
   }
   terms(n: number): Terms {
     return this.#terms[n & this.#mask] as Terms;
@@ -150,10 +154,8 @@ export class Inflight {
     this.#flags[i] = 0;
     this.held.remove(this.#messages[i] as Message);
     this.#messages[i] = null;
-    this.#terms[i] = null;
     this.count--;
     while (this.#head < this.#tail && this.#flags[this.#head & this.#mask] === 0) this.#head++;
-    if (this.#next < this.#head) this.#next = this.#head;
   }
 
   /** Nobody waits for them any more. */
@@ -166,14 +168,14 @@ export class Inflight {
     for (let n = this.#head; n < this.#tail; n++) if (n >= this.#head && this.#flags[n & this.#mask] !== 0) yield n;
   }
 
-  #append(m: Message, terms: Terms, seq: number, now: MonoMs): number {
+  #append(m: Message, terms: Terms, seq: number, now: MonoMs, flags: number): number {
     if (this.#tail - this.#head > this.#mask) this.#grow();
     const n = this.#tail++;
     const i = n & this.#mask;
     this.#messages[i] = m;
     this.held.add(m);
     this.#terms[i] = terms;
-    this.#flags[i] = F_USED;
+    this.#flags[i] = flags;
     this.#seqs[i] = seq;
     this.#times[i] = now;
     this.count++;

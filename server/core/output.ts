@@ -1,4 +1,5 @@
 /** When gathered output is written: commit first, then the bytes of all connections, then the end of those that have said their last word. */
+import { stackOf } from "../lib/errors.ts";
 import type { Broker } from "./broker.ts";
 import type { Channel } from "./channel.ts";
 import { type Out, OutPool } from "./out.ts";
@@ -95,7 +96,6 @@ export class Output {
     try {
       fn(ch);
     } catch (err) {
-      ch.out.close();
       this.#broke(ch, err);
     }
   }
@@ -107,7 +107,7 @@ export class Output {
     this.broker.log.error("connection failed", {
       clientid: ch.client?.clientId,
       ip: ch.out.transport.ip,
-      error: err instanceof Error ? (err.stack ?? err.message) : String(err),
+      error: stackOf(err),
     });
     this.#broken.push(ch);
   }

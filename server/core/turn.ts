@@ -9,6 +9,10 @@ import type { Clock } from "./ports.ts";
 /** So much of a turn may go into long chunks, ms. */
 const SHARE_MS = 10;
 
+const MANY = 256;
+/** Bytes of a chunk between two looks. */
+const STRIDE = 4096;
+
 export class Turn {
   /** When this turn was looked at first. */
   #at = NO_MONO;
@@ -23,15 +27,20 @@ export class Turn {
     private readonly defer: (fn: () => void) => void,
   ) {}
 
-  /** Has it had its share? `bytes` of the chunk in hand are done: every connection with output may have been sent all of them. */
-  spent(bytes: number): boolean {
-    if (bytes * this.pool.dirty.length > this.pool.budget) return true;
+  /**
+   * A chunk that began at `start` is handled up to `pos`. Where to look again; -1 = this turn has had its share.
+   * Every connection with output may have been sent all of it so far; with output to many, each packet is work for many.
+   */
+  look(pos: number, start: number): number {
+    const dirty = this.pool.dirty.length;
+    if ((pos - start) * dirty > this.pool.budget) return -1;
     const now = this.clock.mono();
     if (this.#at === NO_MONO) {
       this.#at = now;
       this.defer(this.#over);
     }
-    return between(this.#at, now) > SHARE_MS;
+    if (between(this.#at, now) > SHARE_MS) return -1;
+    return pos + (dirty > MANY ? 1 : STRIDE);
   }
 
   next(): Promise<void> {

@@ -144,3 +144,27 @@ export function cidrContains(range: Cidr, ip: IpBytes): boolean {
   }
   return true;
 }
+
+/** Bits of an IPv6 address that one customer of a provider has at least: whoever has one address of them has them all. */
+const V6_NETWORK_BITS = 64;
+
+/** What limits count by: an IPv4 address, or the /64 of an IPv6 address ("2001:db8:1:2::/64"). Text that is no address is its own group. */
+export function networkOf(address: string): string {
+  // IPv4 has one spelling.
+  const ip = address.includes(":") ? parseIp(address) : null;
+  if (ip === null) return address;
+  return ip.length === 4 ? formatIp(ip) : `${formatIp(masked(ip, V6_NETWORK_BITS))}/${V6_NETWORK_BITS}`;
+}
+
+/** This machine: 127.0.0.0/8, ::1. */
+export function isLoopback(address: string): boolean {
+  const ip = parseIp(address);
+  if (ip === null) return false;
+  return ip.length === 4 ? ip[0] === 127 : ip.every((b, i) => b === (i === 15 ? 1 : 0));
+}
+
+/** Does one of the ranges hold the address? */
+export function anyContains(ranges: readonly Cidr[], address: string): boolean {
+  const ip = ranges.length === 0 ? null : parseIp(address);
+  return ip !== null && ranges.some((r) => cidrContains(r, ip));
+}

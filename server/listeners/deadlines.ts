@@ -32,12 +32,19 @@ export class Deadlines<T> {
   /** Report what is due. */
   tick(): void {
     const now = this.clock.mono();
+    let failure: { err: unknown } | null = null;
     for (const [item, at] of this.#due) {
       if (at > now) continue;
       this.#due.delete(item);
-      this.expired(item);
+      try {
+        this.expired(item);
+      } catch (err) {
+        failure ??= { err };
+      }
     }
     if (this.#due.size === 0) this.stop();
+    // The others were not to miss theirs.
+    if (failure !== null) throw failure.err;
   }
 
   stop(): void {

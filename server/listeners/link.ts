@@ -58,6 +58,12 @@ export const NOBODY: ChannelLike = {
   onClose() {},
 };
 
+/** What a listener needs of whatever serves its port. */
+export interface Port {
+  readonly port: number;
+  stop(closeConnections?: boolean): void;
+}
+
 export interface ListenerDeps {
   accept: Accept;
   log: Log;

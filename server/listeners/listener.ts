@@ -2,16 +2,17 @@
 import type { ListenerConfig } from "../config/types.ts";
 import type { ListenerInfo } from "../core/ports.ts";
 import type { PeerCertificate } from "../core/types.ts";
-import { lineOf } from "../lib/errors.ts";
+import { lineOf, stackOf } from "../lib/errors.ts";
+import { type OriginCheck, originCheck } from "../lib/origin.ts";
 import { Connection } from "./connection.ts";
 import { Deadlines } from "./deadlines.ts";
 import { bindError, ListenerError } from "./errors.ts";
 import { type AccessCheck, Bucket, type ConnectionBudget, compileAccess, plainIp } from "./limits.ts";
-import type { ChannelLike, Link, ListenerDeps } from "./link.ts";
+import type { ChannelLike, Link, ListenerDeps, Port } from "./link.ts";
 import { ProxyGate } from "./proxy_protocol.ts";
 import { loadTls, peerCertificate, stampOf, type TlsMaterial, type TlsPeer } from "./tls.ts";
 import { TlsLayer } from "./tls_layer.ts";
-import { Scratch, WsHandshake, type WsLink, type WsRules } from "./ws.ts";
+import { Scratch, WsHandshake, type WsLink, type WsRules, wsRules } from "./ws.ts";
 import { type ServeLink, ServeLinks, serveWebSocket, type WsOwner } from "./ws_serve.ts";
 
 const WS_HANDSHAKE_MS = 10_000;
@@ -19,14 +20,9 @@ const LINGER_MS = 1000;
 /** Silence after which the kernel asks for clients without keep alive. */
 const TCP_KEEPALIVE_MS = 300_000;
 const WARN_EVERY_MS = 10_000;
+/** Reasons of refusals that the operator may want to do something about. */
+const TOLD: ReadonlySet<string> = new Set(["open_files", "max_connections", "conn_rate", "ws_origin"]);
 const SERVER_SHUTTING_DOWN = 0x8b;
-const DEFAULT_MAX_PACKET = 1024 * 1024;
-
-/** What a listener needs of whatever serves its port. */
-interface Port {
-  readonly port: number;
-  stop(closeConnections?: boolean): void;
-}
 
 type Socket = Bun.Socket<Connection | undefined>;
 type Handlers = Bun.SocketHandler<Connection | undefined>;
@@ -50,6 +46,7 @@ export class Listener {
   readonly #served: ServeLinks;
   #rate: Bucket | null;
   readonly #access: AccessCheck | null;
+  readonly #origins: OriginCheck;
   readonly #scratch = new Scratch();
   #warnedAt = Number.NEGATIVE_INFINITY;
 
@@ -69,6 +66,7 @@ export class Listener {
       shutdowns: new Map(),
     };
     this.#access = this.#compileAccess();
+    this.#origins = originCheck(config.allowOrigins);
     this.#rate = config.maxConnRate > 0 ? new Bucket(config.maxConnRate, config.maxConnRate, this.now()) : null;
     this.deadlines = new Deadlines(deps.clock, (c) => c.expired());
     this.slowed = new Deadlines(deps.clock, (c) => c.paid());
@@ -97,13 +95,20 @@ export class Listener {
   // ---- the port
 
   async start(): Promise<void> {
-    if (this.secure) this.tls = await loadTls(this.config, this.deps.dataDir, this.deps.clock.now());
+    this.tls = await this.#loadTls();
     // The port of a TLS listener is opened a second time when its certificate changes, which needs reusePort. Another process
     // with reusePort would share the port unnoticed, so it is tried without first.
     const reusable = this.secure && !this.config.proxyProtocol;
     if (reusable && this.port !== 0) this.#bind(false).stop(true);
     this.#server = this.#bind(reusable);
     this.port = this.#server.port;
+  }
+
+  /** null = no TLS. */
+  async #loadTls(): Promise<TlsMaterial | null> {
+    const { deps, info, key } = this;
+    const { tls } = this.config;
+    return tls && loadTls(key, tls, info.isWebSocket ? "http/1.1" : "mqtt", deps.dataDir, deps.clock.now());
   }
 
   /** Bun.serve speaks WebSocket for us, unless the connection has to be looked at before or below HTTP. */
@@ -128,6 +133,7 @@ export class Listener {
   #serve(reusePort: boolean): Port {
     const owner: WsOwner = {
       config: this.config,
+      origins: this.#origins,
       refusal: (ip) => this.#refusal(ip),
       rejected: (reason, ip) => this.rejected(reason, ip),
       links: this.#served,
@@ -160,9 +166,9 @@ export class Listener {
   async reloadCertificate(): Promise<boolean> {
     const old = this.tls;
     if (old === null || this.#server === null || stampOf(old.files) === old.stamp) return false;
-    const fresh = await loadTls(this.config, this.deps.dataDir, this.deps.clock.now());
+    const fresh = await this.#loadTls();
     const before = this.#server;
-    if (before === null) return false;
+    if (before === null || fresh === null) return false;
     this.tls = fresh;
     if (this.config.proxyProtocol) return true;
     try {
@@ -184,23 +190,30 @@ export class Listener {
   /** No new connections, and good-bye to the present ones: each in its protocol's way, then slowly closed. */
   dismiss(): void {
     this.close();
-    for (const c of this.#connections()) c.channel.close?.(SERVER_SHUTTING_DOWN, "listener_stopped");
+    this.#each((c) => c.channel.close?.(SERVER_SHUTTING_DOWN, "listener_stopped"));
     this.deps.flush?.();
-    for (const c of this.#connections()) c.end();
+    this.#each((c) => c.end());
   }
 
   /** Whoever is still there is cut off. Only at the end of the node. */
   cutOff(): void {
-    for (const c of this.#connections()) c.destroy();
+    this.#each((c) => c.destroy());
     this.deadlines.stop();
     this.slowed.stop();
     this.#served.stop();
   }
 
-  #connections(): (Connection | ServeLink)[] {
+  /** With every connection, whatever happens to one of them. */
+  #each(fn: (c: Connection | ServeLink) => void): void {
     const all: (Connection | ServeLink)[] = this.#served.all();
     for (let c = this.#first; c !== null; c = c.next) all.push(c);
-    return all;
+    for (const c of all) {
+      try {
+        fn(c);
+      } catch (err) {
+        this.deps.log.error("connection failed", { listener: this.key, ip: c.ip, error: stackOf(err) });
+      }
+    }
   }
 
   // ---- a connection's way
@@ -319,22 +332,15 @@ export class Listener {
       this.#wsRules(),
       this.#scratch,
       (ws: WsLink): ChannelLike => this.deps.accept(ws, this.info, cert),
-      (r) => this.deps.log.debug("WebSocket refused", { listener: this.key, ip: link.ip, status: r.status, why: r.text }),
+      (r) => {
+        if (r.status === 403) this.rejected("ws_origin", link.ip);
+        this.deps.log.debug("WebSocket refused", { listener: this.key, ip: link.ip, status: r.status, why: r.text });
+      },
     );
   }
 
   #wsRules(): WsRules {
-    const c = this.config;
-    // A frame may carry more than one packet.
-    const fallback = Math.max(64 * 1024, 2 * (this.deps.maxPacketSize?.(c.zone) ?? DEFAULT_MAX_PACKET));
-    return {
-      path: c.mqttPath,
-      verifyProtocol: c.verifyProtocolHeader,
-      compress: c.compress,
-      addressHeader: c.proxyAddressHeader,
-      portHeader: c.proxyPortHeader,
-      maxFrame: c.maxFrameSize > 0 ? c.maxFrameSize : fallback,
-    };
+    return wsRules(this.config, this.#origins, this.deps.maxPacketSize?.(this.config.zone));
   }
 
   /** Either TLS broke, or one of our own handlers threw: a bug must cost one connection, not the process. */
@@ -381,8 +387,7 @@ export class Listener {
     const count = (this.rejections.get(reason) ?? 0) + 1;
     this.rejections.set(reason, count);
     this.deps.rejected?.(reason);
-    const limits = reason === "open_files" || reason === "max_connections" || reason === "conn_rate";
-    if (!limits || this.now() - this.#warnedAt < WARN_EVERY_MS) return;
+    if (!TOLD.has(reason) || this.now() - this.#warnedAt < WARN_EVERY_MS) return;
     this.#warnedAt = this.now();
     this.deps.log.warn("connections refused", { listener: this.key, reason, ip, count, connections: this.current });
   }

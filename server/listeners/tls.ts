@@ -1,7 +1,7 @@
 /** TLS settings of a listener, its certificate files, and what is known of a client by its certificate. */
 import { readFileSync, statSync } from "node:fs";
 import { createSecureContext, type SecureContext } from "node:tls";
-import type { ListenerConfig, TlsConfig } from "../config/types.ts";
+import type { TlsConfig } from "../config/types.ts";
 import type { PeerCertificate } from "../core/types.ts";
 import { lineOf } from "../lib/errors.ts";
 import { whyUnreadable } from "../lib/file_errors.ts";
@@ -16,9 +16,8 @@ const VERSIONS: readonly { name: string; wire: number; off: number }[] = [
   { name: "tlsv1.3", wire: 0x0304, off: 0x20000000 },
 ];
 
-/** ALPN identification sequence of MQTT, in wire form (length before name). */
-const ALPN_MQTT = "\x04mqtt";
-const ALPN_HTTP = "\x08http/1.1";
+/** What is spoken inside TLS, by its ALPN identification sequence. */
+export type Alpn = "mqtt" | "http/1.1";
 
 /** Everything a TLS handshake needs, read and checked. */
 export interface TlsMaterial {
@@ -33,10 +32,10 @@ export interface TlsMaterial {
   stamp: string;
 }
 
-/** Read the files and check that they make a usable context. Throws ListenerError. */
-export async function loadTls(l: ListenerConfig, dataDir: string, now: number): Promise<TlsMaterial> {
-  const label = `listener.${l.kind}.${l.name}`;
-  const cfg = l.tls as TlsConfig;
+type Config = Omit<TlsConfig, "handshakeTimeoutMs">;
+
+/** Read the files and check that they make a usable context. `label` is the listener's key. Throws ListenerError. */
+export async function loadTls(label: string, cfg: Config, alpn: Alpn, dataDir: string, now: number): Promise<TlsMaterial> {
   checkPair(label, cfg);
   const pair = cfg.keyfile === "" ? await selfSigned(label, dataDir, now) : cfg;
   const files = cfg.cacertfile === "" ? [pair.keyfile, pair.certfile] : [pair.keyfile, pair.certfile, cfg.cacertfile];
@@ -53,7 +52,8 @@ export async function loadTls(l: ListenerConfig, dataDir: string, now: number): 
       ...versions,
       requestCert: cfg.verifyPeer,
       rejectUnauthorized: mustHaveCert,
-      ALPNProtocols: l.kind === "wss" ? ALPN_HTTP : ALPN_MQTT,
+      // In wire form: length before name.
+      ALPNProtocols: String.fromCharCode(alpn.length) + alpn,
     } as Bun.TLSOptions,
     context: () => context,
     requestCert: cfg.verifyPeer,
@@ -64,7 +64,7 @@ export async function loadTls(l: ListenerConfig, dataDir: string, now: number): 
 }
 
 /** Would a listener start with these settings? `label` is its key. Throws ListenerError whose `listener` is the key at fault. */
-export function checkTls(label: string, cfg: TlsConfig): void {
+export function checkTls(label: string, cfg: Config): void {
   checkPair(label, cfg);
   if (cfg.keyfile !== "") {
     contextOf(label, cfg);
@@ -76,7 +76,7 @@ export function checkTls(label: string, cfg: TlsConfig): void {
   checked(label, cfg, () => createSecureContext({ ...ca, ...(ciphers ? { ciphers } : {}), ...versions }));
 }
 
-function checkPair(label: string, cfg: TlsConfig): void {
+function checkPair(label: string, cfg: Config): void {
   if ((cfg.keyfile === "") !== (cfg.certfile === "")) {
     const [missing, there] = cfg.keyfile === "" ? ["keyfile", "certfile"] : ["certfile", "keyfile"];
     throw new ListenerError(
@@ -101,7 +101,7 @@ interface Context {
   versions: VersionOptions;
 }
 
-function contextOf(label: string, cfg: TlsConfig): Context {
+function contextOf(label: string, cfg: Config): Context {
   const key = readPem(label, "keyfile", cfg.keyfile);
   const cert = readPem(label, "certfile", cfg.certfile);
   const ca = cfg.cacertfile === "" ? undefined : readPem(label, "cacertfile", cfg.cacertfile);
@@ -121,7 +121,7 @@ async function selfSigned(label: string, dataDir: string, now: number): Promise<
 }
 
 /** A bad certificate is told at start, not at the first handshake. */
-function checked(label: string, cfg: TlsConfig, make: () => SecureContext): SecureContext {
+function checked(label: string, cfg: Config, make: () => SecureContext): SecureContext {
   try {
     return make();
   } catch (err) {

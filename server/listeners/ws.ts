@@ -3,8 +3,10 @@
  * which Bun.serve has not. All others are served by Bun.serve (ws_serve.ts).
  */
 import { constants, deflateRawSync, inflateRawSync } from "node:zlib";
+import type { ListenerConfig } from "../config/types.ts";
 import { copyBytes } from "../lib/bytes.ts";
 import { formatIp, parseIp } from "../lib/cidr.ts";
+import type { OriginCheck } from "../lib/origin.ts";
 import { type ChannelLike, type Link, NOBODY } from "./link.ts";
 import { BINARY, closeFrame, FrameReader, type FrameSink, frameOf, headerSize, PONG, writeHeader } from "./ws_frames.ts";
 import { answerUpgrade, type HttpRefusal, listOf, parseRequest, refusalText, type UpgradeRules } from "./ws_request.ts";
@@ -26,6 +28,24 @@ export interface WsRules extends UpgradeRules {
   portHeader: string;
   /** Longest payload of a frame, bytes. */
   maxFrame: number;
+}
+
+/** Bytes of a frame: at least so many, whatever the zone says. */
+const FRAME_MIN = 64 * 1024;
+/** Where no zone is known. */
+const DEFAULT_MAX_PACKET = 1024 * 1024;
+
+export function wsRules(c: ListenerConfig, origins: OriginCheck, maxPacket = DEFAULT_MAX_PACKET): WsRules {
+  return {
+    path: c.mqttPath,
+    verifyProtocol: c.verifyProtocolHeader,
+    compress: c.compress,
+    origins,
+    addressHeader: c.proxyAddressHeader,
+    portHeader: c.proxyPortHeader,
+    // A frame may carry more than one packet.
+    maxFrame: c.maxFrameSize > 0 ? c.maxFrameSize : Math.max(FRAME_MIN, 2 * maxPacket),
+  };
 }
 
 /** Reasons of `ChannelLike.onClose` by close code. */

@@ -1,4 +1,5 @@
 /** The HTTP request that asks for a WebSocket (RFC 6455 section 4), and the answers to it. */
+import type { OriginCheck } from "../lib/origin.ts";
 
 /** Request line and headers; more is refused. */
 const MAX_HEAD = 8 * 1024;
@@ -24,6 +25,7 @@ export type RequestState = { state: "incomplete" } | { state: "bad"; refusal: Ht
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const REASONS: Record<number, string> = {
   400: "Bad Request",
+  403: "Forbidden",
   404: "Not Found",
   405: "Method Not Allowed",
   426: "Upgrade Required",
@@ -65,14 +67,18 @@ export function listOf(value: string | undefined): string[] {
     .filter((v) => v !== "");
 }
 
-const SUBPROTOCOLS: readonly string[] = ["mqtt", "mqttv3.1"];
+export const SUBPROTOCOLS: readonly string[] = ["mqtt", "mqttv3.1"];
 
 export interface UpgradeRules {
   path: string;
   /** Refuse clients that offer none of our subprotocols. */
   verifyProtocol: boolean;
   compress: boolean;
+  origins: OriginCheck;
 }
+
+/** What a page of a host that may not connect is told. */
+export const FOREIGN_PAGE = "pages of another host may not connect; the listener's setting allow_origins lists those that may";
 
 export interface Upgrade {
   /** Bytes of the 101 answer. */
@@ -97,6 +103,7 @@ export function answerUpgrade(r: HttpRequest, rules: UpgradeRules): { ok: true; 
   if (r.headers.get("sec-websocket-version") !== "13") {
     return refuse(426, "WebSocket version 13 is needed", { Upgrade: "websocket", "Sec-WebSocket-Version": "13" });
   }
+  if (!rules.origins(r.headers.get("origin"), r.headers.get("host"), r.headers.get("sec-fetch-site"))) return refuse(403, FOREIGN_PAGE);
   const key = r.headers.get("sec-websocket-key") ?? "";
   if (!/^[A-Za-z0-9+/]{21}[AQgw]==$/.test(key)) return refuse(400, "Sec-WebSocket-Key is missing or not 16 bytes in base64");
   const offered = listOf(r.headers.get("sec-websocket-protocol"));

@@ -5,9 +5,11 @@
 import type { ListenerConfig } from "../config/types.ts";
 import type { Clock, Transport } from "../core/ports.ts";
 import { formatIp, parseIp } from "../lib/cidr.ts";
+import type { OriginCheck } from "../lib/origin.ts";
 import { Deadlines } from "./deadlines.ts";
 import { plainIp } from "./limits.ts";
 import { type ChannelLike, NOBODY } from "./link.ts";
+import { FOREIGN_PAGE, SUBPROTOCOLS } from "./ws_request.ts";
 
 /** Unsent bytes from which on the channel keeps its output to itself. */
 const HIGH_WATER = 256 * 1024;
@@ -16,13 +18,13 @@ const UNSUPPORTED = 1003;
 const ABNORMAL = 1006;
 /** Smaller messages do not get shorter by compression. */
 const COMPRESS_FROM = 128;
-const SUBPROTOCOLS: readonly string[] = ["mqtt", "mqttv3.1"];
 
 type Socket = Bun.ServerWebSocket<ServeLink>;
 
 /** The listener, as far as its WebSocket server needs it. */
 export interface WsOwner {
   readonly config: ListenerConfig;
+  readonly origins: OriginCheck;
   /** Why a newcomer is not let in; "" = it is. */
   refusal(ip: string): string;
   rejected(reason: string, ip: string): void;
@@ -213,6 +215,8 @@ function answer(owner: WsOwner, request: Request, server: Bun.Server<ServeLink>,
   if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
     return refuse("ws_upgrade", text(426, "This is MQTT over WebSocket, not a web page.", { upgrade: "websocket" }));
   }
+  const { headers: sent } = request;
+  if (!owner.origins(sent.get("origin"), sent.get("host"), sent.get("sec-fetch-site"))) return refuse("ws_origin", text(403, FOREIGN_PAGE));
   const offered = (request.headers.get("sec-websocket-protocol") ?? "").split(",").map((p) => p.trim());
   const protocol = offered.find((p) => SUBPROTOCOLS.includes(p));
   if (protocol === undefined && owner.config.verifyProtocolHeader) {

@@ -1,10 +1,14 @@
 /** The process and its machine, as the admin layer asks for them. */
 import { availableParallelism, freemem, loadavg, totalmem } from "node:os";
 import type { System } from "../admin/index.ts";
+import { WorkQueue } from "../lib/work_queue.ts";
 import { openFileLimit } from "./open_files.ts";
 
 /** OWASP's minimum for argon2id; some 40 ms on one core. */
 const ARGON2 = { algorithm: "argon2id", memoryCost: 19_456, timeCost: 2 } as const;
+/** Each takes a core and 19 MB: as many at a time as leave room for everything else, and so many waiting. */
+const HASHES_AT_ONCE = Math.max(1, Math.floor(availableParallelism() / 2));
+const HASHES_WAITING = 32;
 const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 /** Where the limit cannot be read. */
 const FDS_FALLBACK = 1024;
@@ -19,6 +23,7 @@ const hashable = (password: string): string => (password === "" ? "\0" : passwor
 
 export function createSystem(): System {
   const key = crypto.getRandomValues(new Uint8Array(32));
+  const hashing = new WorkQueue(HASHES_AT_ONCE, HASHES_WAITING);
   return {
     runtimeVersion: Bun.version,
     cores: availableParallelism(),
@@ -45,15 +50,16 @@ export function createSystem(): System {
       }
       return out;
     },
-    hashPassword: (password) => Bun.password.hash(hashable(password), ARGON2),
-    async verifyPassword(password, hash) {
-      try {
-        return await Bun.password.verify(hashable(password), hash);
-      } catch {
-        // A damaged hash lets nobody in.
-        return false;
-      }
-    },
+    hashPassword: (password) => hashing.run(() => Bun.password.hash(hashable(password), ARGON2)),
+    verifyPassword: (password, hash) =>
+      hashing.run(async () => {
+        try {
+          return await Bun.password.verify(hashable(password), hash);
+        } catch {
+          // A damaged hash lets nobody in.
+          return false;
+        }
+      }),
     digest: (text) => new Bun.CryptoHasher("sha256", key).update(text).digest("base64"),
   };
 }

@@ -71,13 +71,24 @@ export function writeVarInt(out: Uint8Array, at: number, value: number): number 
  * decides, is yet to come.
  */
 export function checkFlags(firstByte: number, version: ProtocolVersion | 0): boolean {
+  return (GOOD[version] as Uint8Array)[firstByte] === 1;
+}
+
+function isGood(firstByte: number, version: ProtocolVersion | 0): boolean {
   const type = firstByte >> 4;
   const flags = firstByte & 0x0f;
   if (version === 0) return type === CONNECT;
   if (type === PUBLISH) return true;
   // 3.x ends with DISCONNECT.
   if (type === 0 || (type === AUTH && version !== 5)) return false;
-  const second = type === PUBREL || type === SUBSCRIBE || type === UNSUBSCRIBE ? 2 : 0;
-  if (version === 3) return second === 0 || (flags & 6) === second;
-  return flags === second;
+  const wanted = type === PUBREL || type === SUBSCRIBE || type === UNSUBSCRIBE ? 2 : 0;
+  if (version === 3) return wanted === 0 || (flags & 6) === wanted;
+  return flags === wanted;
+}
+
+/** The answers by version: one look for each packet that comes in. */
+const GOOD: Readonly<Record<ProtocolVersion | 0, Uint8Array>> = { 0: goodBytes(0), 3: goodBytes(3), 4: goodBytes(4), 5: goodBytes(5) };
+
+function goodBytes(version: ProtocolVersion | 0): Uint8Array {
+  return Uint8Array.from({ length: 256 }, (_, byte) => (isGood(byte, version) ? 1 : 0));
 }

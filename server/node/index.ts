@@ -4,6 +4,7 @@ import { join, resolve } from "node:path";
 import { type Admin, createAdmin } from "../admin/index.ts";
 import { createHttp, type Http } from "../api/server.ts";
 import type { Config } from "../config/config.ts";
+import type { HttpTlsConfig } from "../config/types.ts";
 import type { Broker } from "../core/broker.ts";
 import { buildCore, type Core } from "../core/core.ts";
 import { buildInfo } from "../lib/build_info.ts";
@@ -13,7 +14,7 @@ import { stackOf } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { systemRandom } from "../lib/random.ts";
 import { Listeners } from "../listeners/index.ts";
-import { selfSignedFiles } from "../listeners/self_signed.ts";
+import { loadTls } from "../listeners/tls.ts";
 import { createSystem } from "../machine/machine.ts";
 import { plugins as builtIn } from "../plugins/index.ts";
 import { PluginManager } from "../plugins/manager.ts";
@@ -79,6 +80,10 @@ export async function startNode(o: NodeOptions): Promise<RunningNode> {
     const { broker } = core;
     const restored = broker.registry.restore();
     if (restored > 0) log.info("sessions restored", { sessions: restored });
+    if (store.damage.length > 0) {
+      broker.metrics.storageDamaged += store.damage.length;
+      broker.alarms.set("storage_damaged", store.damage.join(" "));
+    }
     const listeners = new Listeners({
       accept: (t, l, cert) => broker.accept(t, l, cert),
       log,
@@ -139,7 +144,7 @@ async function openManagement(
     dataDir,
     host: {
       http: {
-        start: (which, settings) => (http as Http).start(which as "management", settings as never),
+        start: (settings) => (http as Http).start(settings),
         stop: (which) => (http as Http).stop(which),
       },
       reload,
@@ -165,7 +170,8 @@ async function openManagement(
     traces: createTraces(broker, config, log),
     reloadAcl: () => core.reloadAcl(),
   });
-  http = createHttp({ admin, log, dashboardDir: dashboardDir(), selfSigned: () => selfSignedPair(dataDir) });
+  const tls = async (label: string, c: HttpTlsConfig) => (await loadTls(label, c, "http/1.1", dataDir, systemClock.now())).options;
+  http = createHttp({ admin, log, dashboardDir: dashboardDir(), tls });
   const opened = http;
   undo.push(() => opened.stopAll());
   undo.push(() => plugins.stopAll());
@@ -193,10 +199,4 @@ function pluginsDir(config: Config, dataDir: string): string {
 function dashboardDir(): string {
   const embedded = join(import.meta.dir, "dashboard");
   return Bun.isStandaloneExecutable || existsSync(embedded) ? embedded : resolve(import.meta.dir, "../../dist/dashboard");
-}
-
-async function selfSignedPair(dataDir: string): Promise<{ key: string; cert: string }> {
-  const files = await selfSignedFiles(dataDir, systemClock.now());
-  const [key, cert] = await Promise.all([Bun.file(files.keyfile).text(), Bun.file(files.certfile).text()]);
-  return { key, cert };
 }

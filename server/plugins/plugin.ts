@@ -2,6 +2,7 @@
  * What a plugin is: a manifest. The config table types `ctx.config`; a misspelt key or hook point does not compile;
  * everything registered through the context is taken back when the plugin is unloaded. See plugin_template for a worked example.
  */
+import type { HttpServerConfig } from "../config/types.ts";
 import type { HookFilter, HookPoint, HookPoints } from "../core/hooks.ts";
 import type { Message } from "../core/message.ts";
 import type { Clock, KvStore, Log, Store } from "../core/ports.ts";
@@ -121,49 +122,11 @@ export interface PluginBroker {
 export interface Host {
   readonly http: {
     /** Open the HTTP listeners of the management API or the dashboard. Rejects when a port cannot be opened, naming it. */
-    start(which: "management", settings: ManagementSettings): void | Promise<void>;
-    start(which: "dashboard", settings: DashboardSettings): void | Promise<void>;
-    stop(which: "management" | "dashboard"): void | Promise<void>;
+    start(config: HttpServerConfig): void | Promise<void>;
+    stop(which: HttpServerConfig["which"]): void | Promise<void>;
   };
   /** Re-read changed configuration files and certificates; tells what was reloaded, in words. */
   reload(): string[] | Promise<string[]>;
-}
-
-export interface HttpListenerSettings {
-  host: string;
-  port: number;
-  /** As the configuration says it: "8080" or "127.0.0.1:8080". */
-  listenOn: string;
-  acceptors: number;
-  maxClients: number;
-  backlog: number;
-  sendTimeoutMs: number;
-  /** Access rules in order of their number; first match wins, none matching = allow. */
-  access: { allow: boolean; cidr: string }[];
-  /** null = plain HTTP. */
-  tls: HttpTlsSettings | null;
-}
-export interface HttpTlsSettings {
-  /** Empty = the generated self-signed pair. */
-  keyfile: string;
-  certfile: string;
-  cacertfile: string;
-  verifyPeer: boolean;
-  failIfNoPeerCert: boolean;
-  versions: string[];
-  ciphers: string;
-}
-export interface ManagementSettings {
-  listeners: HttpListenerSettings[];
-  maxRowLimit: number;
-  /** Secret of applications created without one; "" = a random one each. */
-  defaultSecret: string;
-  /** Application made at start when it does not exist; null = none. */
-  defaultApplication: { id: string; secret: string } | null;
-}
-export interface DashboardSettings {
-  listeners: HttpListenerSettings[];
-  defaultUser: { login: string; password: string };
 }
 
 /** A copy that may be kept for long: it holds on to no input buffer. */

@@ -1,5 +1,5 @@
 /** Find or make the database file, take it for this process alone, check it, bring it to the present format. */
-import { accessSync, closeSync, constants, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { accessSync, closeSync, constants, copyFileSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Log } from "../core/ports.ts";
 import { wordsOf } from "../lib/errors.ts";
@@ -7,6 +7,8 @@ import { Connection } from "./connection.ts";
 import { codeOf, damaged, readError, StoreError } from "./errors.ts";
 import { putInPlace, sizeOf, syncDirectory } from "./files.ts";
 import { MIGRATIONS } from "./migrations/index.ts";
+import { breakSeal, seal } from "./seal.ts";
+import { checkWal, type WalState } from "./wal_check.ts";
 
 export const DB_NAME = "baomq.db";
 const PID_NAME = "baomq.pid";
@@ -18,8 +20,14 @@ const CHECK_ALWAYS = 16 * MIB;
 /** … and up to here after an unclean end. Larger files are only checked as far as they are read. */
 const CHECK_UNCLEAN = 256 * MIB;
 
+export interface Opened {
+  connection: Connection;
+  /** What was lost or changed, in words for the operator; empty = nothing. */
+  damage: string[];
+}
+
 /** @throws StoreError */
-export function openFile(dir: string, log: Log): Connection {
+export function openFile(dir: string, log: Log): Opened {
   makeDirectory(dir);
   const file = join(dir, DB_NAME);
   const size = sizeOf(file);
@@ -31,14 +39,18 @@ export function openFile(dir: string, log: Log): Connection {
   const c = lock(dir, file);
   try {
     const unclean = sizeOf(join(dir, PID_NAME)) >= 0;
-    check(c, sizeOf(file), unclean, log);
+    const journal = checkWal(`${file}-wal`);
+    const damage = damageOf(file, journal, log);
+    check(c, sizeOf(file), damage.length > 0 ? "all" : unclean ? "unclean" : "clean", log);
+    for (const what of damage) log.error("stored data is damaged", { what });
+    if (journal.state !== "whole") emptyWal(c, log);
     migrate(c, log);
     c.exec("PRAGMA wal_autocheckpoint = 2000");
     c.exec("PRAGMA journal_size_limit = 67108864");
     c.exec("PRAGMA cache_size = -8000");
     writeFileSync(join(dir, PID_NAME), `${process.pid}\n`, { mode: 0o600 });
     syncDirectory(dir);
-    return c;
+    return { connection: c, damage };
   } catch (err) {
     c.close();
     throw readError(file, err);
@@ -48,7 +60,50 @@ export function openFile(dir: string, log: Log): Connection {
 /** After the last commit of a clean stop: the next start sees that it was one. */
 export function closeFile(c: Connection, dir: string): void {
   c.close();
+  seal(c.file);
   rmSync(join(dir, PID_NAME), { force: true });
+}
+
+/** What SQLite does not tell: the end of a damaged journal, bytes changed within values. Nothing is written to the file before. */
+function damageOf(file: string, { state, at, commits, pages }: WalState, log: Log): string[] {
+  const found: string[] = [];
+  const wal = `${file}-wal`;
+  if (state === "unfinished") {
+    log.warn("the journal ends in a write that is not complete, as a crash leaves it; it is dropped", { file: wal, at, pages });
+  } else if (state === "damaged") {
+    const copy = keepCopy(wal);
+    found.push(
+      `the journal ${wal} is damaged at byte ${at}: up to ${commits} commits (${pages} pages) written after it are lost: sessions, queued and ` +
+        `retained messages and settings are as they were before. Check the disk${copy === "" ? "" : `; the damaged file is kept as ${copy}`}`,
+    );
+  }
+  if (breakSeal(file) === "broken") {
+    found.push(
+      `${file} has changed since it was closed: its structure is in order, but if nobody changed it, stored data is damaged. ` +
+        "Check the disk, and put back a backup if there is one",
+    );
+  }
+  return found;
+}
+
+/** New frames would be written over the damaged ones, and what lies behind those would look like damage for ever. */
+function emptyWal(c: Connection, log: Log): void {
+  try {
+    c.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+  } catch (err) {
+    log.warn("the journal could not be emptied", { file: c.file, error: wordsOf(err) });
+  }
+}
+
+/** "" = it could not be copied. */
+function keepCopy(wal: string): string {
+  const copy = `${wal}.damaged`;
+  try {
+    copyFileSync(wal, copy);
+    return copy;
+  } catch {
+    return "";
+  }
 }
 
 function makeDirectory(dir: string): void {
@@ -132,10 +187,11 @@ function holder(pidFile: string): number {
   }
 }
 
-function check(c: Connection, size: number, unclean: boolean, log: Log): void {
-  if (size > (unclean ? CHECK_UNCLEAN : CHECK_ALWAYS)) return;
+function check(c: Connection, size: number, reason: "clean" | "unclean" | "all", log: Log): void {
+  if (reason !== "all" && size > (reason === "unclean" ? CHECK_UNCLEAN : CHECK_ALWAYS)) return;
   const began = performance.now();
-  const answer = c.value("PRAGMA quick_check(1)");
+  // Damage was found: indexes are compared with their tables, too.
+  const answer = c.value(reason === "all" ? "PRAGMA integrity_check(1)" : "PRAGMA quick_check(1)");
   if (answer !== "ok") throw damaged(c.file, String(answer));
   log.debug("database checked", { file: c.file, bytes: size, ms: Math.round(performance.now() - began) });
 }

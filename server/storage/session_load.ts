@@ -45,12 +45,14 @@ interface Leftovers {
   sessions: number;
 }
 
-export function loadSessions(c: Connection, log: Log): StoredSession[] {
+/** `damage` gets what should not be: told in the log, too. */
+export function loadSessions(c: Connection, log: Log, damage: string[]): StoredSession[] {
   const left: Leftovers = { rows: 0, deliveries: 0, messages: 0, sessions: 0 };
   const sessions = readSessions(c, left);
   readSubscriptions(c, sessions, left);
   readDeliveries(c, sessions, left);
   readRels(c, sessions, left);
+  if (left.deliveries > 0) damage.push(`${left.deliveries} queued messages in ${c.file} have no body any more: they were dropped`);
   if (left.rows + left.deliveries + left.messages + left.sessions > 0) sweep(c, log, left, [...sessions.keys()]);
   return [...sessions.values()];
 }

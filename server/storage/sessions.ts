@@ -45,6 +45,7 @@ export class SqliteSessions implements SessionStore, Part {
     private readonly c: Connection,
     private readonly owner: Owner,
     private readonly log: Log,
+    private readonly damage: string[],
   ) {
     this.#messages = new MessageRows(c);
     this.#deliveries = new DeliveryRows(c, this.#messages);
@@ -66,7 +67,7 @@ export class SqliteSessions implements SessionStore, Part {
   load(): StoredSession[] {
     this.owner.commit();
     try {
-      return loadSessions(this.c, this.log);
+      return loadSessions(this.c, this.log, this.damage);
     } catch (err) {
       throw this.owner.readError(err);
     }

@@ -33,9 +33,9 @@ export interface StoreOptions {
 
 /** Open or create `baomq.db` in the data directory, for this process alone. @throws StoreError */
 export function openStore(o: StoreOptions): SqliteStore {
-  const c = openFile(o.dir, o.log);
+  const { connection: c, damage } = openFile(o.dir, o.log);
   try {
-    return new SqliteStore(c, o);
+    return new SqliteStore(c, o, damage);
   } catch (err) {
     c.close();
     throw readError(c.file, err);
@@ -65,9 +65,11 @@ export class SqliteStore implements Store, Owner {
   constructor(
     private readonly c: Connection,
     private readonly o: StoreOptions,
+    /** What was found damaged at the opening and when the sessions were read, in words for the operator; told in the log already. */
+    readonly damage: string[],
   ) {
     const table = { apps: apps(c, this), users: users(c, this) };
-    this.sessions = new SqliteSessions(c, this, o.log);
+    this.sessions = new SqliteSessions(c, this, o.log, damage);
     this.retained = new SqliteRetained(c, this);
     this.banned = new SqliteBanned(c, this);
     this.apps = table.apps;

@@ -71,6 +71,10 @@ describe("paths", () => {
     { name: "PATCH", method: "PATCH", path: "/brokers", ...unknown },
     { name: "POST on a GET route", method: "POST", path: "/brokers", body: {}, ...unknown },
     { name: "HEAD", method: "HEAD", path: "/brokers", status: 404 },
+    { name: "broken escape in the query", method: "GET", path: "/connections/?_page=%", status: 400, text: "Bad Request" },
+    { name: "broken escape in the query of a POST", method: "POST", path: "/mqtt/publish?topic=%zz", body: {}, status: 400 },
+    { name: "broken escape in the query, no credentials", method: "GET", path: "/brokers?x=%", authorization: null, status: 401 },
+    { name: "a rare method", method: "PROPFIND", path: "/brokers", ...unknown },
     { name: "stray parameters", method: "GET", path: "/brokers?_=1234&x=y", code: 0 },
     { name: "very long", method: "GET", path: `/connections/${"a".repeat(6000)}`, data: [] },
   ]);
@@ -174,7 +178,7 @@ describe("listeners of the API", () => {
   test("a port in use is named", async () => {
     const port = node.port("app");
     await expect(TestNode.start({ "dashboard.listener.http": `127.0.0.1:${port}` })).rejects.toThrow(
-      `dashboard listener cannot open 127.0.0.1:${port}: the port is in use`,
+      `dashboard.listener.http: port ${port} is already in use`,
     );
   });
 
@@ -186,6 +190,15 @@ describe("listeners of the API", () => {
     try {
       expect(await own.ask("GET", "/brokers", { as: "user" })).toMatchObject({ status: 403, text: "Forbidden" });
       expect((await own.ask("GET", "/brokers")).status).toBe(200);
+    } finally {
+      await own.stop();
+    }
+  });
+
+  test("access rules: whom none of them means may connect", async () => {
+    const own = await TestNode.start({ "dashboard.listener.http.access.1": "deny 10.0.0.0/8" });
+    try {
+      expect((await own.ask("GET", "/brokers", { as: "user" })).status).toBe(200);
     } finally {
       await own.stop();
     }

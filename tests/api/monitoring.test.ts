@@ -251,6 +251,22 @@ describe("metrics and stats", () => {
   });
 });
 
+test("Prometheus: counters of plugins, whatever they are called", async () => {
+  const { metrics } = node.node.broker;
+  metrics.count("mine/things", 3);
+  metrics.count("mine_things", 4);
+  metrics.count("mine-odd.näme");
+  const { text } = await node.ask("GET", "/prometheus/metrics");
+  expect(text.split("\n").filter((l) => l.includes("mine"))).toEqual([
+    "# HELP baomq_mine_things_total mine/things",
+    "# TYPE baomq_mine_things_total counter",
+    "baomq_mine_things_total 3",
+    "# HELP baomq_mine_odd_n_me_total mine-odd.näme",
+    "# TYPE baomq_mine_odd_n_me_total counter",
+    "baomq_mine_odd_n_me_total 1",
+  ]);
+});
+
 describe("alarms", () => {
   test("raised, shown, cleared, remembered, forgotten", async () => {
     const { alarms } = node.node.broker;

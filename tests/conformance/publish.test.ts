@@ -361,6 +361,17 @@ describe("limits advertised and enforced", () => {
     expect(kit.metrics.qos2Dropped).toBe(1);
   });
 
+  test("the message beyond it was not taken: sent again later it is a new one", () => {
+    const kit = new TestKit({ zone: { maxAwaitingRel: 1 } });
+    const s = kit.connected("s");
+    s.subscribe("t").take();
+    const persistent = { clean: false, properties: { sessionExpiryInterval: 100 } };
+    kit.connected("c", 5, persistent).publish("t", "1", 2, { messageId: 1 }).publish("t", "2", 2, { messageId: 2 });
+    const c = kit.connected("c", 5, persistent);
+    c.send({ cmd: "pubrel", messageId: 1 }).publish("t", "2", 2, { messageId: 2, dup: true });
+    expect(s.messages().map((m) => m.payload)).toEqual(["1", "2"]);
+  });
+
   for (const version of [3, 4] as const) {
     test(`MQTT ${version}: more QoS 2 messages than max_awaiting_rel in one burst: all are taken, the client is read slowly`, () => {
       const kit = new TestKit({ zone: { maxAwaitingRel: 100 } });

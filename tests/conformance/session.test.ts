@@ -264,6 +264,7 @@ describe("a later connection that takes less", () => {
     const s = kit.client(5).connect("s", persistent({ receiveMaximum: 2 }));
     s.take();
     s.send(puback(1));
+    expect(s.messages().map((m) => m.payload)).toEqual(["3"]);
     s.drop();
     const again = kit.client(5).connect("s", persistent({ receiveMaximum: 10 }));
     expect(again.messages().map((m) => [m.payload, m.dup])).toEqual([
@@ -279,22 +280,21 @@ describe("a later connection that takes less", () => {
     s.subscribe("t", 1).take();
     const p = kit.connected("p", 5);
     const big = Buffer.alloc(200_000, 1);
-    for (let i = 1; i <= 5; i++) p.publish("t", big, 1, { messageId: i });
+    for (let i = 1; i <= 12; i++) p.publish("t", big, 1, { messageId: i });
     s.drop();
     const again = kit.client(5);
     again.transport.room = 1000;
     again.connect("s", persistent());
-    for (let i = 6; i <= 12; i++) p.publish("t", big, 1, { messageId: i });
-    const more = kit.connected("more", 5);
-    for (let i = 1; i <= 4; i++) more.publish("t", big, 1, { messageId: i });
+    for (let i = 13; i <= 15; i++) p.publish("t", big, 1, { messageId: i });
     expect(again.channel.sendPend).toBeLessThan(1_500_000);
     again.transport.room = Number.POSITIVE_INFINITY;
-    again.channel.onDrain();
-    kit.settle();
+    for (let i = 0; i < 10; i++) {
+      again.channel.onDrain();
+      kit.settle();
+    }
     const seen = again.messages();
-    expect(seen.map((m) => m.messageId)).toEqual(seen.map((_, i) => i + 1));
-    expect(seen.filter((m) => m.dup)).toHaveLength(5);
-    expect(seen).toHaveLength(16);
+    expect(seen.map((m) => m.messageId)).toEqual(Array.from({ length: 15 }, (_, i) => i + 1));
+    expect(seen.filter((m) => m.dup)).toHaveLength(12);
   });
 
   for (const keep of ["connected", "crashed"] as const) {

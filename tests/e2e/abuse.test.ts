@@ -292,8 +292,8 @@ describe("connections", () => {
     const port = await start("loris", { "zone.external.idle_timeout": "1s", "listener.ssl.external.handshake_timeout": "1s" });
     const silent = await RawClient.open(port);
     const trickle = await RawClient.open(port);
-    // A minute until it is whole: the idle connection is cut long before.
-    const bytes = mqttPacket.generate(connectPacket(4, "x".repeat(600)));
+    // Minutes until it is whole: the idle connection is cut long before.
+    const bytes = mqttPacket.generate(connectPacket(4, "x".repeat(1500)));
     let at = 0;
     const timer = setInterval(() => {
       if (!trickle.closed && at < bytes.length) trickle.send(bytes.subarray(at, ++at));

@@ -59,12 +59,15 @@ describe("password guesses", () => {
       const port = await start(`guesses-${kind}`, { "listener.tcp.external.proxy_protocol": "on", "auth.user.password_hash": kind });
       await ctl("plugins", "load", "emqx_auth_username");
       await ctl("users", "add", "joe", "right");
+      const began = performance.now();
       for (let round = 0; round < 10; round++) {
         const codes = await Promise.all(Array.from({ length: 50 }, (_, i) => attempt(port, "10.6.6.6", `guess ${round} ${i}`)));
         expect(codes.every((c) => c === 4 || c === 3)).toBe(true);
       }
-      expect(await metric("access/auth/failure")).toBeLessThan(50);
-      expect(await metric("access/auth/limited")).toBeGreaterThan(450);
+      // 30 a minute, and those that were under way when the limit was reached.
+      const allowed = 30 + Math.ceil((performance.now() - began) / 2000) + 20;
+      expect(await metric("access/auth/failure")).toBeLessThan(allowed);
+      expect(await metric("access/auth/limited")).toBeGreaterThan(500 - allowed);
       expect(await attempt(port, "10.6.6.6", "right")).toBe(3);
       expect(await attempt(port, "10.0.0.7", "right")).toBe(0);
     });
@@ -129,6 +132,8 @@ describe("memory", () => {
       writeFileSync(join(GROUP, "memory.limit_in_bytes"), String(300 * 1024 * 1024));
       writeFileSync(join(GROUP, "cgroup.procs"), String(broker.pid));
     }
+    const limit = async (): Promise<unknown> => (await api<Record<string, unknown>>("nodes/emqx@127.0.0.1"))["memory_limit"];
+    for (let i = 0; i < 150 && (await limit()) !== 300 * 1024 * 1024; i++) await Bun.sleep(100);
     for (let i = 0; i < 20; i++) {
       const c = await RawClient.connected(port, `away${i}`, 4, { clean: false });
       await c.subscribe(`fill/${i}/#`, 1);
@@ -155,12 +160,12 @@ describe("memory", () => {
           messageId: (n % 60_000) + 1,
         });
         // The last one may wait for its turn longer than the test runs.
-        const ack = await c.next("puback", 30_000);
+        const ack = await c.next("puback");
         if (ack.cmd === "puback") acknowledged++;
       }
     };
     const filling = Promise.all(publishers.map(fill));
-    for (let i = 0; i < 150 && !(await alarmed()); i++) await Bun.sleep(200);
+    await until(alarmed, "the alarm");
     enough = acknowledged + 100;
     await filling;
     expect(await alarmed()).toBe(true);
@@ -181,8 +186,7 @@ describe("memory", () => {
     ).text();
     expect(text).toContain("baomq_memory_queues_bytes 0\n");
     const back = async (): Promise<boolean> => (await api<Record<string, string>>("nodes/emqx@127.0.0.1")).memory_level === "normal";
-    for (let i = 0; i < 100 && !(await back()); i++) await Bun.sleep(100);
-    expect(await back()).toBe(true);
+    await until(back, "the memory is given back");
     (await RawClient.connected(port, "new")).drop();
     for (const c of publishers) c.drop();
   });

@@ -30,7 +30,7 @@ describe("SIGTERM and SIGINT", () => {
 
   test("an open connection that says nothing does not hold up the stop", async () => {
     // It would not be cut off by itself before the patience of `stop` is over.
-    const broker = await baomq.start({ data: "silent", set: { "zone.external.idle_timeout": "10m" } });
+    const broker = await baomq.start({ data: "silent", set: { "zone.external.idle_timeout": "1h" } });
     const silent = await RawClient.open(broker.ports.tcp);
     expect(await broker.stop()).toBe(0);
     silent.drop();

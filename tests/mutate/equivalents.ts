@@ -8,4 +8,41 @@ export interface Equivalent {
   readonly reason: string;
 }
 
-export const EQUIVALENTS: readonly Equivalent[] = [];
+export const EQUIVALENTS: readonly Equivalent[] = [
+  {
+    file: "server/mqtt/utf8.ts",
+    line: "return kind;",
+    change: "kind -> null",
+    reason: "anything but INVALID and ASCII takes the general decoder, which gives the same text",
+  },
+  {
+    file: "server/mqtt/packets/connect.ts",
+    line: "return 0;",
+    change: "0 -> (0 + 1)",
+    reason: "the reader has refused the packet, the version is not looked at any more",
+  },
+  {
+    file: "server/mqtt/reader.ts",
+    line: "return at < 0 ? 0 : ((this.buf[at] as number) << 8) | (this.buf[at + 1] as number);",
+    change: "0 -> (0 + 1)",
+    reason: "the reader has refused the packet, what it returns is not looked at any more",
+  },
+  {
+    file: "server/mqtt/packets/publish.ts",
+    line: "if (bodyStart + 2 > end) return RC.MALFORMED_PACKET;",
+    change: "2 -> (2 - 1)",
+    reason: "the topic would end behind the packet, which is the same error two lines below",
+  },
+  {
+    file: "server/mqtt/packets/publish.ts",
+    line: "end = 0;",
+    change: "0 -> (0 + 1)",
+    reason: "written by readPublish before anybody reads it",
+  },
+  {
+    file: "server/mqtt/generate.ts",
+    line: "if (writeToStream.cacheNumbers) writeToStream.cacheNumbers = false;",
+    change: "writeToStream.cacheNumbers -> !(writeToStream.cacheNumbers)",
+    reason: "spares memory that a library would take, nothing else",
+  },
+];

@@ -74,7 +74,7 @@ const DECLARATIONS = new Set([
 ]);
 
 /** What is written to the log is not judged. */
-const LOGGING = /^(?:\w+\.|this\.#?\w+\.)*(?:log|logger)\??\.(?:debug|info|warn|error)\(/;
+const LOGGING = /^(?:#?\w+\.)*#?(?:log|logger)\??\.(?:debug|info|warn|error)\(/;
 
 const isText = (node: unknown): boolean =>
   isNode(node) &&

@@ -30,6 +30,8 @@ export interface StartOptions {
   env?: Record<string, string>;
   ports?: BrokerPorts;
   cwd?: string;
+  /** No file may grow beyond so many blocks (512 or 1024 bytes, by shell). */
+  fileBlocks?: number;
 }
 
 export interface Outcome {
@@ -165,7 +167,7 @@ export class Installation {
     const ports = options.ports ?? newPorts();
     const again = (): Promise<RunningBroker> => this.start({ ...options, ports });
     const args = this.startArgs({ ...options, ports });
-    return this.#spawn(ports, this.dataDir(options.data), args, options.cwd ?? this.dir, options.env ?? {}, again);
+    return this.#spawn(ports, this.dataDir(options.data), args, options.cwd ?? this.dir, options.env ?? {}, again, options.fileBlocks);
   }
 
   async #spawn(
@@ -175,9 +177,13 @@ export class Installation {
     cwd: string,
     env: Record<string, string>,
     again: () => Promise<RunningBroker>,
+    fileBlocks?: number,
   ): Promise<RunningBroker> {
     const t0 = performance.now();
-    const child = Bun.spawn([this.path, ...args], { cwd, env: this.#env(env), stdio: ["ignore", "pipe", "pipe"] });
+    const command = [this.path, ...args];
+    // Without the signal a write beyond the limit fails, as on a full disk. The limit can be lifted from outside.
+    const limited = ["sh", "-c", `trap '' XFSZ; ulimit -S -f ${fileBlocks}; exec "$0" "$@"`, ...command];
+    const child = Bun.spawn(fileBlocks === undefined ? command : limited, { cwd, env: this.#env(env), stdio: ["ignore", "pipe", "pipe"] });
     this.#children.add(child);
     void child.exited.then(() => this.#children.delete(child));
     const broker = new RunningBroker(child, ports, dataDir, again);

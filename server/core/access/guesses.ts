@@ -8,7 +8,7 @@
  * - a name, whatever the addresses: beyond the limit an attempt waits a little, nobody is refused.
  * An IPv6 network of 64 bits counts as one address. Counts leak evenly: after a burst of the limit, one more attempt per part of it.
  */
-import { parseIp } from "../../lib/cidr.ts";
+import { networkOf } from "../../lib/cidr.ts";
 import { between, type MonoMs } from "../../lib/time.ts";
 import type { Clock, Log } from "../ports.ts";
 import type { ClientInfo } from "../types.ts";
@@ -91,7 +91,7 @@ export class Guesses {
     if (limit === null) return;
     this.#known.delete(identity(client));
     const now = this.clock.mono();
-    for (const key of [network(client.ip), ...pairs(client), ...names(client)]) {
+    for (const key of [networkOf(client.ip), ...pairs(client), ...names(client)]) {
       const c = this.#count(key);
       c.level = leaked(c, limit.count / limit.intervalMs, now) + 1;
       c.at = now;
@@ -139,7 +139,7 @@ export class Guesses {
       const c = this.#counts.get(key);
       return c === undefined ? 0 : leaked(c, rate, now);
     };
-    if (level(network(client.ip)) + 1 > limit.count * ADDRESS_FACTOR) return REFUSED;
+    if (level(networkOf(client.ip)) + 1 > limit.count * ADDRESS_FACTOR) return REFUSED;
     let wait = 0;
     for (const key of pairs(client)) {
       const failed = level(key);
@@ -175,24 +175,16 @@ function leaked(c: Count, rate: number, now: MonoMs): number {
   return Math.max(0, c.level - between(c.at, now) * rate);
 }
 
-/** IPv4 addresses as they are, IPv6 ones by the 64 bits a subscriber is given at least. */
-function network(ip: string): string {
-  if (!ip.includes(":")) return ip;
-  const bytes = parseIp(ip);
-  if (bytes === null) return ip;
-  return bytes.length === 16 ? bytes.subarray(0, 8).join(":") : bytes.join(".");
-}
-
 function names({ username, clientId }: ClientInfo): string[] {
   const id = `c${clientId.slice(0, NAME_MAX)}`;
   return username === null ? [id] : [`u${username.slice(0, NAME_MAX)}`, id];
 }
 
 function pairs(client: ClientInfo): string[] {
-  const from = network(client.ip);
+  const from = networkOf(client.ip);
   return names(client).map((name) => `${from}\0${name}`);
 }
 
 function identity(client: ClientInfo): string {
-  return `${network(client.ip)}\0${names(client).join("\0")}`;
+  return `${networkOf(client.ip)}\0${names(client).join("\0")}`;
 }

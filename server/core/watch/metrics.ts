@@ -108,6 +108,8 @@ export class Metrics {
   /** Times the store began to fail; what was refused meanwhile because it could not be kept; deliveries dropped because too much waited. */
   storageFailures = 0;
   storageRefused = 0;
+  /** Damages of the stored data found at the start. */
+  storageDamaged = 0;
   dropUnkept = 0;
   sessionsCreated = 0;
   sessionsResumed = 0;
@@ -293,6 +295,7 @@ const EXTRA: Table = [
   ["sessions/refused", (m) => m.sessionsRefused],
   ["storage/failures", (m) => m.storageFailures],
   ["storage/refused", (m) => m.storageRefused],
+  ["storage/damaged", (m) => m.storageDamaged],
 ];
 
 const NAMES: readonly string[] = STANDARD.map(([name]) => name);

@@ -1,9 +1,9 @@
 /** What the configuration tables of emqx_management and emqx_dashboard have in common: an HTTP listener and an optional HTTPS one. */
-
+import type { HttpListenerConfig, HttpTlsConfig } from "../../config/types.ts";
 import { parseCidr } from "../../lib/cidr.ts";
-import { optional, pattern } from "../../lib/config_entry.ts";
+import { type Entry, inert, integer, list, listOf, optional, pattern } from "../../lib/config_entry.ts";
+import { TLS_VERSIONS } from "../../lib/tls_versions.ts";
 import { type Address, ValueError } from "../../lib/units.ts";
-import type { HttpListenerSettings, HttpTlsSettings } from "../plugin.ts";
 
 const ACCESS = /^\s*(allow|deny)\s+(all|[0-9a-fA-F:.]+(?:\/\d{1,3})?)\s*$/;
 
@@ -21,8 +21,8 @@ export function accessRule(doc: string) {
 }
 
 /** Rules in order of their names, as the listeners take them. */
-export function accessRules(rules: ReadonlyMap<string, string | null>): HttpListenerSettings["access"] {
-  const out: HttpListenerSettings["access"] = [];
+export function accessRules(rules: ReadonlyMap<string, string | null>): HttpListenerConfig["access"] {
+  const out: HttpListenerConfig["access"] = [];
   for (const rule of rules.values()) {
     const [, verdict, range] = ACCESS.exec(rule ?? "") ?? [];
     const ranges = range === "all" ? ["0.0.0.0/0", "::/0"] : range === undefined ? [] : [range];
@@ -31,9 +31,29 @@ export function accessRules(rules: ReadonlyMap<string, string | null>): HttpList
   return out;
 }
 
-type Plain = Omit<HttpListenerSettings, "host" | "port" | "listenOn" | "tls">;
+/** Proxies whose X-Forwarded-For, Forwarded and X-Forwarded-Host are believed. */
+export function trustedProxies(): Entry<string[] | null> {
+  const doc =
+    "Reverse proxies that are believed when they tell the client's address (X-Forwarded-For, Forwarded) and the name it asked for (X-Forwarded-Host); unset: none.";
+  const e = list("127.0.0.1,10.0.0.0/8", doc, { required: false });
+  const expects = "addresses and ranges separated by commas, such as 127.0.0.1,10.0.0.0/8";
+  const parse = (t: string): string[] => {
+    const ranges = e.parse(t);
+    if (ranges.some((r) => parseCidr(r) === null)) throw new ValueError(t, expects);
+    return ranges;
+  };
+  return optional({ ...e, expects, parse });
+}
 
-export function plainListener(at: Address, rest: Plain): HttpListenerSettings {
+/** Connections that may wait to be accepted: the runtime takes no number. */
+export const backlog = (shipped: number, o: { required?: boolean } = {}): Entry<number> =>
+  inert(integer(shipped, "Connections that may wait to be accepted.", { min: 1, ...o }), "the runtime's own length (512) stands.");
+
+export const tlsVersions = () => optional(listOf(TLS_VERSIONS, "tlsv1.3,tlsv1.2", "TLS versions offered; unset: 1.2 and 1.3."));
+
+type Plain = Omit<HttpListenerConfig, "host" | "port" | "listenOn" | "tls">;
+
+export function plainListener(at: Address, rest: Plain): HttpListenerConfig {
   return { host: at.host, port: at.port, listenOn: at.text, ...rest, tls: null };
 }
 
@@ -43,16 +63,16 @@ export interface TlsValues {
   cacertfile: string | null;
   verify: "verify_peer" | "verify_none" | null;
   failIfNoPeerCert: boolean | null;
-  versions?: string[] | null;
-  ciphers?: string | null;
+  versions: string[] | null;
+  ciphers: string | null;
 }
 
 /** [] while no HTTPS port is configured. */
-export function tlsListener(at: Address | null, rest: Plain, tls: TlsValues): HttpListenerSettings[] {
-  return at === null ? [] : [{ ...plainListener(at, rest), tls: tlsSettings(tls) }];
+export function tlsListener(at: Address | null, rest: Plain, tls: TlsValues): HttpListenerConfig[] {
+  return at === null ? [] : [{ ...plainListener(at, rest), tls: tlsConfig(tls) }];
 }
 
-function tlsSettings(v: TlsValues): HttpTlsSettings {
+function tlsConfig(v: TlsValues): HttpTlsConfig {
   return {
     keyfile: v.keyfile ?? "",
     certfile: v.certfile ?? "",

@@ -1,9 +1,9 @@
 /** The dashboard and its API on their own port, for people. Stands for the HTTP server, which the program itself provides. */
-import { address, flag, ignored, integer, list, oneOf, optional, secret, text } from "../../lib/config_entry.ts";
-import { accessRule, accessRules, plainListener, tlsListener } from "../_http/listeners.ts";
+import { address, flag, ignored, integer, oneOf, optional, secret, text } from "../../lib/config_entry.ts";
+import { accessRule, accessRules, plainListener, tlsListener, tlsVersions, trustedProxies } from "../_http/listeners.ts";
 import { definePlugin } from "../plugin.ts";
 
-const BACKLOG = 512;
+/** 3.1 had no key for it here. */
 const SEND_TIMEOUT_MS = 15_000;
 const tls = (reason: string) => ignored("", reason, { required: false });
 const off = { required: false };
@@ -17,6 +17,7 @@ export const dashboard = definePlugin({
   config: {
     "dashboard.default_user.login": text("admin", "User made at start when there is none of that name."),
     "dashboard.default_user.password": secret("public", "Its password. While it is public, it is accepted from this machine only."),
+    "dashboard.trusted_proxies": trustedProxies(),
     "dashboard.listener.http": address("18083", "Where the dashboard listens."),
     "dashboard.listener.http.acceptors": integer(4, "Shown only: one event loop accepts all connections.", { min: 1 }),
     "dashboard.listener.http.max_clients": integer(512, "Most requests at a time.", { min: 1 }),
@@ -24,7 +25,7 @@ export const dashboard = definePlugin({
     "dashboard.listener.https": optional(address("18084", "Where the dashboard listens with TLS; unset: nowhere.")),
     "dashboard.listener.https.acceptors": integer(8, "Shown only.", { min: 1, ...off }),
     "dashboard.listener.https.max_clients": integer(64, "Most requests at a time.", { min: 1, ...off }),
-    "dashboard.listener.https.tls_versions": optional(list("tlsv1.3,tlsv1.2", "TLS versions offered.")),
+    "dashboard.listener.https.tls_versions": tlsVersions(),
     "dashboard.listener.https.dhfile": tls("Elliptic curves are used instead."),
     "dashboard.listener.https.keyfile": optional(text("etc/certs/key.pem", "Private key; unset: the generated one.")),
     "dashboard.listener.https.certfile": optional(text("etc/certs/cert.pem", "Certificate; unset: the generated one.")),
@@ -41,11 +42,12 @@ export const dashboard = definePlugin({
   async start(ctx) {
     const c = ctx.config;
     const common = {
-      backlog: BACKLOG,
       sendTimeoutMs: SEND_TIMEOUT_MS,
       access: accessRules(ctx.many("dashboard.listener.http.access.$id")),
+      trustedProxies: c["dashboard.trusted_proxies"] ?? [],
     };
-    await ctx.host.http.start("dashboard", {
+    await ctx.host.http.start({
+      which: "dashboard",
       listeners: [
         plainListener(c["dashboard.listener.http"], {
           ...common,

@@ -1,71 +1,54 @@
-/** Paths and queries, read raw. */
+/** Requests that pages make with a browser's credentials. */
 import { describe, expect, test } from "bun:test";
-import { decodeSegment, parseQuery, splitUrl, target } from "../../../server/api/front.ts";
+import { mayChallenge, refusal } from "../../../server/api/front.ts";
+import { peerOf } from "../../../server/api/peer.ts";
 
-test("a URL in its parts", () => {
-  expect(splitUrl("http://h:1/a//b?x=1&y#z")).toEqual({ path: "/a//b", search: "x=1&y" });
-  expect(splitUrl("http://h")).toEqual({ path: "/", search: "" });
-  expect(splitUrl("http://h/a#?x")).toEqual({ path: "/a", search: "" });
-});
+const status = (headers: Record<string, string>): number | null =>
+  refusal(peerOf(() => "192.0.2.1", new Headers({ host: "broker.example:8080", ...headers }), []))?.status ?? null;
+const OWN = "http://broker.example:8080";
+const JSON_BODY = { "content-type": "application/json", "content-length": "2" };
 
-describe("targets", () => {
-  const segments = (path: string) => {
-    const t = target(path);
-    return t.kind === "api" ? t.segments : t.kind;
+describe("pages of others are refused", () => {
+  const foreign: Record<string, Record<string, string>> = {
+    "by Origin": { origin: "http://evil.example" },
+    "another port is another origin": { origin: "http://broker.example:8081" },
+    "an origin that hides": { origin: "null" },
+    "by Fetch Metadata": { "sec-fetch-site": "cross-site" },
+    "even when the origin fits": { "sec-fetch-site": "cross-site", origin: OWN },
+    "a neighbour": { "sec-fetch-site": "same-site", origin: "http://wiki.example" },
   };
-
-  test("segments, decoded once", () => {
-    expect(segments("/api/v3/brokers")).toEqual(["brokers"]);
-    expect(segments("//api///v3//brokers//")).toEqual(["brokers"]);
-    expect(segments("/api/v3/connections/a%2Fb%20%2525+")).toEqual(["connections", "a/b %25+"]);
-    expect(segments("/api/v3/nodes/emqx@127.0.0.1/plugins/")).toEqual(["nodes", "emqx@127.0.0.1", "plugins"]);
-  });
-
-  test("the rest of the path where a topic is meant", () => {
-    expect(segments("/api/v3/routes")).toEqual(["routes"]);
-    expect(segments("/api/v3/routes/")).toEqual(["routes"]);
-    expect(segments("/api/v3/routes//test")).toEqual(["routes", "/test"]);
-    expect(segments("/api/v3/routes/%2Ftest")).toEqual(["routes", "/test"]);
-    expect(segments("/api/v3/routes/a/b")).toEqual(["routes", "a/b"]);
-    expect(segments("/api/v3/routes/a%2Fb%2F%23")).toEqual(["routes", "a/b/#"]);
-    expect(segments("/api//v3/routes/a//b/")).toEqual(["routes", "a//b/"]);
-    expect(segments("/api/v3/retained/a/b")).toEqual(["retained", "a/b"]);
-    expect(segments("/api/v3/connections/c/acl/a/b")).toEqual(["connections", "c", "acl", "a/b"]);
-    expect(segments("/api/v3/connections/c/acl")).toEqual(["connections", "c", "acl"]);
-    expect(segments("/api/v3/connections/c/x/a/b")).toEqual(["connections", "c", "x", "a", "b"]);
-  });
-
-  test("a path is rewritten only when it has to be", () => {
-    const path = (p: string) => {
-      const t = target(p);
-      return t.kind === "api" ? t.path : t.kind;
-    };
-    expect(path("/api/v3/brokers/emqx@127.0.0.1")).toBe("/api/v3/brokers/emqx@127.0.0.1");
-    expect(path("/api/v3/brokers/emqx@127.0.0.1/")).toBe("/api/v3/brokers/emqx%40127.0.0.1");
-    expect(path("/api/v3/routes//a/b")).toBe("/api/v3/routes/%2Fa%2Fb");
-  });
-
-  test("root, elsewhere, broken", () => {
-    expect(["/api/v3", "/api/v3/", "/api/v3//", "/api", "/", "/api/v4/x", "/api/v3/%zz", "/%2"].map((p) => target(p).kind)).toEqual([
-      "root",
-      "root",
-      "api",
-      "other",
-      "other",
-      "other",
-      "malformed",
-      "malformed",
-    ]);
-  });
-
-  test("bytes that are no UTF-8", () => {
-    expect(decodeSegment("a%ffb")).toBe("a\ufffdb");
-    expect(decodeSegment("%C3%BC%ff")).toBe("ü\ufffd");
-  });
+  for (const [name, headers] of Object.entries(foreign)) test(name, () => expect(status({ ...JSON_BODY, ...headers })).toBe(403));
 });
 
-test("queries: form-decoded, the first of a name counts, a name alone is true", () => {
-  expect({ ...parseQuery("a=1&b=x+y%2Bz&a=2&c&=&d=") }).toEqual({ a: "1", b: "x y+z", c: "true", "": "", d: "" });
-  expect({ ...parseQuery("__proto__=x&a=%zz") }).toEqual(JSON.parse('{"__proto__":"x","a":"%zz"}'));
-  expect({ ...parseQuery("") }).toEqual({});
+describe("our own page and everybody who is no browser goes on", () => {
+  const fine: Record<string, Record<string, string>> = {
+    "no header at all": {},
+    "a script with any type": { "content-type": "text/plain", "content-length": "9" },
+    "curl -d": { "content-type": "application/x-www-form-urlencoded", "content-length": "9" },
+    "Node.js sends Sec-Fetch-Mode": { "sec-fetch-mode": "cors", "content-type": "text/plain", "content-length": "9" },
+    "our page": { origin: OWN, ...JSON_BODY },
+    "our page behind a proxy that changes Host": { origin: "https://outside.example", "sec-fetch-site": "same-origin", ...JSON_BODY },
+    "an address that was typed in": { "sec-fetch-site": "none", "sec-fetch-mode": "navigate" },
+    "a link of a neighbour": { "sec-fetch-site": "same-site", "sec-fetch-mode": "navigate" },
+    "no body, no type": { origin: OWN, "content-length": "0" },
+    "JSON of some kind": { origin: OWN, "content-type": "application/merge-patch+json; charset=utf-8", "content-length": "2" },
+  };
+  for (const [name, headers] of Object.entries(fine)) test(name, () => expect(status(headers)).toBeNull());
+});
+
+describe("from browsers JSON is taken as JSON only", () => {
+  for (const type of ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/jsonp", ""]) {
+    for (const sign of [{ origin: OWN }, { "sec-fetch-site": "same-origin" }]) {
+      test(`${type} with ${Object.keys(sign)}`, () => {
+        expect(status({ ...sign, "content-type": type, "content-length": "9" })).toBe(415);
+        expect(status({ ...sign, "content-type": type, "transfer-encoding": "chunked" })).toBe(415);
+      });
+    }
+  }
+});
+
+test("whose dialogue for a password would come up by itself is not asked for one", () => {
+  const may = (h: Record<string, string>): boolean => mayChallenge(new Headers(h));
+  expect([{}, { "sec-fetch-mode": "navigate" }].map(may)).toEqual([true, true]);
+  expect([{ "sec-fetch-mode": "cors" }, { "sec-fetch-mode": "no-cors" }, { origin: OWN }].map(may)).toEqual([false, false, false]);
 });

@@ -236,3 +236,13 @@ describe("sample", () => {
     expect(sample).not.toContain("node.cookie");
   });
 });
+
+test("pages that may open a WebSocket", () => {
+  const of = (text: string) => {
+    const config = loadConfig({ tables: [], file: null, flags: new Map([["listener.ws.external.allow_origins", text]]) });
+    return config.listeners().find((l) => l.kind === "ws")?.allowOrigins;
+  };
+  expect(of("")).toEqual([]);
+  expect(of("https://app.example.com, other.example:8080,null")).toEqual(["https://app.example.com", "other.example:8080", "null"]);
+  expect(() => of("https://app.example.com/path")).toThrow("expected origins or hosts separated by commas");
+});

@@ -135,6 +135,28 @@ describe("a list that changes while it is walked", () => {
 });
 
 describe("hooks that end what is being delivered to", () => {
+  test("message.delivered publishes to the same session while unacknowledged messages go out again: behind them", () => {
+    const kit = new TestKit();
+    const first = kit.connected("s", 5, persistent);
+    first.subscribe("t", 1).take();
+    const p = kit.connected("p", 5);
+    for (let i = 1; i <= 3; i++) p.publish("t", `${i}`, 1, { messageId: i });
+    first.drop();
+    let done = false;
+    kit.hooks.add("message.delivered", "test", (_id, m) => {
+      if (done) return;
+      done = true;
+      kit.broker.publish(m.with({ payload: Buffer.from("new") }));
+    });
+    const s = kit.client(5).connect("s", persistent);
+    expect(s.messages().map((m) => [m.payload, m.messageId])).toEqual([
+      ["1", 1],
+      ["2", 2],
+      ["3", 3],
+      ["new", 4],
+    ]);
+  });
+
   for (const [what, act] of Object.entries(ACTS).slice(1)) {
     test(`message.delivered ${what} while queued messages go out: no byte behind DISCONNECT, the rest is kept or ended with it`, () => {
       const kit = new TestKit();
@@ -206,13 +228,14 @@ describe("hooks that end what is being delivered to", () => {
     const kit = new TestKit();
     const [a, b] = ["a", "b"].map((id) => kit.connected(id)) as [TestClient, TestClient];
     a.subscribe("t").subscribe("+").take();
+    const p = kit.connected("p");
     kit.hooks.add("message.publish", "test", (m) => {
       kit.broker.unsubscribe("a", "t");
       kit.broker.unsubscribe("a", "+");
       kit.broker.subscribe("b", "t", options());
       return m;
     });
-    kit.connected("p").publish("t", "x");
+    p.publish("t", "x");
     expect([a, b].map((x) => x.messages().length)).toEqual([0, 1]);
   });
 });

@@ -1,5 +1,6 @@
 /** Loops over many connections: what happens to one of them is its own affair. */
 import { describe, expect, test } from "bun:test";
+import { Message } from "../../../server/core/message.ts";
 import { type TestClient, TestKit } from "../../support/test_broker.ts";
 
 /** Connected, subscribed to `t`; everything so far is taken. */
@@ -33,12 +34,14 @@ describe("a transport that throws", () => {
   test("also when it throws while it is destroyed", () => {
     const kit = new TestKit();
     const all = subscribers(kit, 2);
-    const bad = kit.connected("bad").subscribe("t/#");
+    const bad = kit.connected("bad", 4, { will: { topic: "t/will", payload: Buffer.from("gone"), qos: 0, retain: false } });
+    bad.subscribe("t/#");
     bad.transport.write = bad.transport.destroy = () => {
       throw new Error("broken");
     };
+    // The will is out with the same flush.
     kit.connected("p").publish("t/x", "m");
-    for (const c of all) expect(payloads(c)).toEqual(["m"]);
+    for (const c of all) expect(payloads(c)).toEqual(["m", "gone"]);
     expect([kit.log.errors.length, kit.broker.sessions.get("bad"), kit.broker.connections]).toEqual([1, undefined, 3]);
   });
 
@@ -113,6 +116,15 @@ describe("a connection that fails", () => {
     expect(kit.broker.connections).toBe(0);
   });
 
+  test("while it is kicked", () => {
+    const kit = new TestKit();
+    const all = subscribers(kit, 2);
+    (all[0] as TestClient).channel.close = broken;
+    for (const id of ["s0", "s1"]) expect(kit.broker.kick(id)).toBe(true);
+    kit.broker.flush();
+    expect([all[0]?.transport.destroyed, all[1]?.transport.ended, kit.broker.connections]).toEqual([true, true, 0]);
+  });
+
   test("while it is sent more after it has read again", () => {
     const kit = new TestKit();
     const all = subscribers(kit, 2);
@@ -129,6 +141,26 @@ describe("a connection that fails", () => {
     p.publish("t/x", "again");
     expect(payloads(all[1] as TestClient).at(-1)).toBe("again");
   });
+});
+
+test("a connection that ends while another one is written: whoever says good-bye in this flush still can", () => {
+  const kit = new TestKit();
+  const ended = kit.connected("ended");
+  const first = kit.connected("first").subscribe("t");
+  first.take();
+  const last = kit.connected("last", 5);
+  const write = first.transport.write.bind(first.transport);
+  first.transport.write = (b, o, n) => {
+    ended.channel.onClose("closed");
+    return write(b, o, n);
+  };
+  kit.broker.publish(new Message("t", Buffer.from("x"), 0, false, "", null, kit.broker.now, 0, null));
+  last.channel.close(0x98, "kicked");
+  kit.broker.flush();
+  kit.settle();
+  expect(first.messages()).toHaveLength(1);
+  expect(last.take()).toMatchObject([{ cmd: "disconnect", reasonCode: 0x98 }]);
+  expect(last.transport.ended).toBe(true);
 });
 
 describe("a peer that is gone before the broker is told", () => {

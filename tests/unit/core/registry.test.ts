@@ -34,6 +34,8 @@ describe("a hook that ends the client it is told of", () => {
           const connect = kept ? persistent : {};
           if (kept && point === "session.resumed") kit.connected("c", 5, persistent).disconnect();
           let ended = 0;
+          let connected = 0;
+          if (point.startsWith("session.")) kit.hooks.add("client.connected", "count", () => connected++, 1);
           kit.hooks.add(point, "test", () => {
             if (ended++ > 0) return;
             if (how === "kicks") kit.broker.kick("c");
@@ -43,6 +45,8 @@ describe("a hook that ends the client it is told of", () => {
           c.subscribe("t", 1);
           c.send({ cmd: "unsubscribe", messageId: 9, unsubscriptions: ["t"] });
           expect(ended).toBeGreaterThan(0);
+          // Who is gone already is not told of as connected.
+          if (point === "session.created" || point === "session.resumed") expect(connected).toBe(0);
           expect(c.channel.phase).toBe("closed");
           expect(c.transport.ended).toBe(true);
           const packets = c.take();

@@ -174,6 +174,39 @@ describe("Router", () => {
     expect(r.steps).toBe(again);
   });
 
+  test("a filter that came long ago is not forgotten, however many have come since", () => {
+    const r = new Router();
+    const s = session("s");
+    for (let i = 0; i < 2 ** 11; i++) sub(r, s, Array.from({ length: 11 }, (_, bit) => ((i >> bit) & 1 ? "+" : "a")).join("/"));
+    const topic = Array(11).fill("a").join("/");
+    expect(ids(r, topic)).toEqual(["s"]);
+    sub(r, session("new"), "a/#");
+    for (let i = 0; i < 1100; i++) sub(r, session("o"), `other/${i}/+`);
+    expect(ids(r, topic)).toEqual(["new", "s"]);
+  });
+
+  test("a route that is found quickly is found anew rather than compared with a thousand filters", () => {
+    const r = new Router();
+    sub(r, session("s"), "t");
+    expect(ids(r, "t")).toEqual(["s"]);
+    for (let i = 0; i < 1000; i++) sub(r, session("o"), `other/${i}/+`);
+    const before = r.steps;
+    expect(ids(r, "t")).toEqual(["s"]);
+    expect(r.steps - before).toBeLessThan(10);
+  });
+
+  test("lists of many subscribers are not kept for any number of topics", () => {
+    const r = new Router();
+    for (let i = 0; i < 50_000; i++) sub(r, session(`s${i}`), "#");
+    const kept = r.route("kept");
+    for (let i = 0; i < 85; i++) {
+      sub(r, session("e"), `t/${i}`);
+      r.route(`t/${i}`);
+    }
+    expect(r.route("kept")).not.toBe(kept);
+    expect(r.route("kept").subs).toHaveLength(50_000);
+  });
+
   test("topics that the same filters match share one list, which is made anew once", () => {
     const r = new Router();
     const monitor = sub(r, session("monitor"), "#");
@@ -266,6 +299,21 @@ describe("Router", () => {
     }
     for (const s of live.values()) r.remove(s);
     expect([r.size, r.subscriptionCount]).toEqual([0, 0]);
+  });
+
+  test("routes that were dropped are not counted any more: the cache stays", () => {
+    const r = new Router();
+    const kept = r.route("kept");
+    const long = "x".repeat(60_000);
+    for (let i = 0; i < 400; i++) {
+      r.route(long);
+      r.remove(sub(r, session("s"), long));
+    }
+    expect(r.route("kept")).toBe(kept);
+    // And those that are there are: the cache begins again before it holds 20 MB of names.
+    for (let i = 0; i < 400; i++) r.route(`${i}${long}`);
+    expect(r.route("kept")).not.toBe(kept);
+    expect(kept.generation).not.toBe(r.generation);
   });
 
   test("the longest topics do not fill the memory", () => {

@@ -15,7 +15,7 @@ function slow(ms: number): TestKit {
 const publishes = (topic: string, n: number): Buffer =>
   Buffer.concat(
     Array.from({ length: n }, (_, i) =>
-      mqttPacket.generate({ cmd: "publish", topic, payload: String(i), qos: 0, dup: false, retain: false }),
+      mqttPacket.generate({ cmd: "publish", topic, payload: String(i).padEnd(126), qos: 0, dup: false, retain: false }),
     ),
   );
 const turn = async (kit: TestKit): Promise<void> => {
@@ -30,25 +30,25 @@ describe("a long chunk", () => {
     const p = kit.connected("p");
     s.take();
     p.channel.onData(publishes("t", 100));
-    const seen = s.messages().map((m) => m.payload);
+    const seen = s.messages().map((m) => m.payload.trim());
     expect(seen.length).toBeGreaterThanOrEqual(8);
-    expect(seen.length).toBeLessThanOrEqual(32);
+    expect(seen.length).toBeLessThanOrEqual(48);
     expect(p.transport.paused).toBe(true);
     expect(kit.broker.inputBytes).toBeGreaterThan(0);
     kit.connected("other").publish("o", "hello");
-    seen.push(...s.messages().map((m) => m.payload));
+    seen.push(...s.messages().map((m) => m.payload.trim()));
     expect(seen).toContain("hello");
     for (let turns = 0; p.transport.paused; turns++) {
       expect(turns).toBeLessThan(30);
       await turn(kit);
-      seen.push(...s.messages().map((m) => m.payload));
+      seen.push(...s.messages().map((m) => m.payload.trim()));
     }
     expect(seen.filter((x) => x !== "hello")).toEqual(Array.from({ length: 100 }, (_, i) => String(i)));
     expect(kit.broker.inputBytes).toBe(0);
     expect(kit.log.errors).toEqual([]);
   });
 
-  test("in a turn in which others have worked already it gets eight packets", async () => {
+  test("in a turn in which others have worked already it gets a kilobyte", async () => {
     const kit = slow(3);
     const s = kit.connected("s").subscribe("#");
     const [a, b] = [kit.connected("a"), kit.connected("b")];
@@ -56,6 +56,7 @@ describe("a long chunk", () => {
     a.channel.onData(publishes("a", 40));
     b.channel.onData(publishes("b", 40));
     kit.broker.output.pool.flushAll();
+    // Of 131 bytes each.
     expect(s.messages().filter((m) => m.topic === "b")).toHaveLength(8);
     for (let turns = 0; a.transport.paused || b.transport.paused; turns++) {
       expect(turns).toBeLessThan(30);

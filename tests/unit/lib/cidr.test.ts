@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { cidrContains, formatIp, parseCidr, parseIp } from "../../../server/lib/cidr.ts";
+import { anyContains, type Cidr, cidrContains, formatIp, isLoopback, networkOf, parseCidr, parseIp } from "../../../server/lib/cidr.ts";
 
 const canonical = (text: string): string | null => {
   const ip = parseIp(text);
@@ -79,4 +79,25 @@ describe("ranges", () => {
     expect(inside("127.0.0.1", "127.0.0.2")).toBe(false);
     expect(inside("10.0.0.0/8", "::ffff:10.1.1.1")).toBe(true);
   });
+});
+
+test("what limits count by: an IPv4 address, the /64 of an IPv6 one", () => {
+  expect(networkOf("10.0.0.1")).toBe("10.0.0.1");
+  expect(networkOf("::ffff:10.0.0.1")).toBe("10.0.0.1");
+  expect(networkOf("2001:db8:1:2:3:4:5:6")).toBe("2001:db8:1:2::/64");
+  expect(networkOf("2001:db8:1:2::9")).toBe(networkOf("2001:0DB8:1:2:ffff::"));
+  expect(networkOf("2001:db8:1:3::9")).not.toBe(networkOf("2001:db8:1:2::9"));
+  expect(networkOf("nonsense")).toBe("nonsense");
+});
+
+test("this machine", () => {
+  for (const a of ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"]) expect([a, isLoopback(a)]).toEqual([a, true]);
+  for (const a of ["10.0.0.1", "::ffff:10.0.0.1", "fe80::1", "::", "::2", "", "1.127.0.1", "x"])
+    expect([a, isLoopback(a)]).toEqual([a, false]);
+});
+
+test("several ranges", () => {
+  const ranges = [parseCidr("10.0.0.0/8"), parseCidr("2001:db8::/32")] as Cidr[];
+  expect(["10.1.2.3", "2001:db8::1", "11.0.0.1", "::1", "x"].map((a) => anyContains(ranges, a))).toEqual([true, true, false, false, false]);
+  expect(anyContains([], "10.1.2.3")).toBe(false);
 });

@@ -44,6 +44,7 @@ export function config(over: Partial<ListenerConfig> = {}): ListenerConfig {
     proxyPortHeader: "",
     compress: false,
     maxFrameSize: 0,
+    allowOrigins: [],
     ...over,
   };
 }

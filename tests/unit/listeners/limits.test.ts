@@ -84,3 +84,18 @@ test("deadlines: told once, replaced, taken back", () => {
   d.tick();
   expect(due).toEqual(["a", "b"]);
 });
+
+test("deadlines: one that fails keeps no other from being told", () => {
+  let now = 0;
+  const due: string[] = [];
+  const d = new Deadlines<string>({ now: () => wall(now), mono: () => mono(now) }, (item) => {
+    if (item === "bad") throw new Error("broken");
+    due.push(item);
+  });
+  for (const item of ["a", "bad", "b"]) d.set(item, 100);
+  now = 100;
+  expect(() => d.tick()).toThrow("broken");
+  expect(due).toEqual(["a", "b"]);
+  expect(d.size).toBe(0);
+  d.stop();
+});

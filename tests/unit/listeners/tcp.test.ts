@@ -397,6 +397,27 @@ describe("start and stop", () => {
     expect((await connect(f.port)).error()).toBe("ECONNREFUSED");
   });
 
+  test("stop() says good-bye to everybody, also when one channel fails", async () => {
+    const told: number[] = [];
+    const f = await serve([config()]);
+    const peers = [];
+    for (let i = 0; i < 3; i++) {
+      peers.push(await connect(f.port));
+      const channel = await f.channel(i);
+      Object.assign(channel, {
+        close() {
+          told.push(i);
+          if (i === 1) throw new Error("broken");
+        },
+      });
+    }
+    await stop(f);
+    expect(told.sort()).toEqual([0, 1, 2]);
+    expect(f.listeners.list()[0]?.currentConns).toBe(0);
+    for (const p of peers) await until(() => p.ended() || p.closed());
+    expect(f.logs.filter((l) => l.startsWith("error connection failed"))).toHaveLength(1);
+  });
+
   test("close() keeps the connections", async () => {
     const f = await serve([config()]);
     const c = await connect(f.port);

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { createRequire } from "node:module";
 import { connackCodeV3, RC, reasonName, refusalName, subackCodeV3 } from "../../../server/mqtt/reason_codes.ts";
 
 test("every code has a word of its own", () => {
@@ -8,6 +9,19 @@ test("every code has a word of its own", () => {
   expect(new Set(names).size).toBe(codes.size);
   expect(names.filter((n) => !/^[a-z0-9_]+$/.test(n))).toEqual([]);
   expect(reasonName(0x7f)).toBe("unknown_error");
+});
+
+test("the codes are those of MQTT 5.0, section 2.4", () => {
+  const values = [...new Set<number>(Object.values(RC))].sort((a, b) => a - b);
+  const errors = Array.from({ length: 0xa2 - 0x80 + 1 }, (_, i) => 0x80 + i);
+  expect(values).toEqual([0x00, 0x01, 0x02, 0x04, 0x10, 0x11, 0x18, 0x19, ...errors]);
+  expect([RC.SUCCESS, RC.NORMAL_DISCONNECTION, RC.GRANTED_QOS_0]).toEqual([0, 0, 0]);
+  // An independent list tells which is which.
+  const theirs = createRequire(import.meta.url)("mqtt-packet/constants.js") as { MQTT5_DISCONNECT_CODES: Record<string, string> };
+  const named = Object.entries(theirs.MQTT5_DISCONNECT_CODES).filter(([code]) => Number(code) >= 0x80);
+  expect(named.length).toBeGreaterThan(25);
+  const ours: Readonly<Record<string, number>> = RC;
+  expect(named.filter(([code, name]) => ours[name.toUpperCase().replaceAll(" ", "_")] !== Number(code))).toEqual([]);
 });
 
 test("the words of EMQ X for the codes that people grep for", () => {

@@ -2,11 +2,12 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { DashboardConfig, ManagementConfig } from "../../../server/config/types.ts";
 import { Message } from "../../../server/core/message.ts";
 import { dashboard } from "../../../server/plugins/dashboard/index.ts";
 import { plugins, pluginTables } from "../../../server/plugins/index.ts";
 import { management } from "../../../server/plugins/management/index.ts";
-import type { DashboardSettings, ManagementSettings, ReconService } from "../../../server/plugins/plugin.ts";
+import type { ReconService } from "../../../server/plugins/plugin.ts";
 import { pluginTemplate } from "../../../server/plugins/plugin_template/index.ts";
 import { recon } from "../../../server/plugins/recon/index.ts";
 import { reloader } from "../../../server/plugins/reloader/index.ts";
@@ -94,9 +95,9 @@ describe("emqx_management", () => {
               listenOn: "8080",
               acceptors: 2,
               maxClients: 512,
-              backlog: 512,
               sendTimeoutMs: 15_000,
               access: [],
+              trustedProxies: [],
               tls: null,
             },
           ],
@@ -121,12 +122,11 @@ describe("emqx_management", () => {
         "management.default_application.id": "first",
       },
     });
-    const settings = host.calls[0]?.[1] as ManagementSettings;
+    const settings = host.calls[0]?.[1] as ManagementConfig;
     expect(settings.listeners[0]).toMatchObject({ host: "127.0.0.1", port: 9090, listenOn: "127.0.0.1:9090" });
     expect(settings.listeners[1]).toMatchObject({
       port: 8081,
       maxClients: 64,
-      backlog: 1024,
       tls: { certfile: "c.pem", keyfile: "", verifyPeer: true, failIfNoPeerCert: false, versions: [], ciphers: "" },
     });
     expect(settings).toMatchObject({ defaultSecret: "dflt", defaultApplication: { id: "first", secret: "dflt" } });
@@ -150,7 +150,7 @@ describe("emqx_dashboard", () => {
         "dashboard.default_user.login": "boss",
       },
     });
-    const settings = host.calls[0]?.[1] as DashboardSettings;
+    const settings = host.calls[0]?.[1] as DashboardConfig;
     expect(settings.defaultUser).toEqual({ login: "boss", password: "public" });
     expect(settings.listeners.map((l) => l.port)).toEqual([18083, 18084]);
     expect(settings.listeners[0]?.access).toEqual([
@@ -159,6 +159,15 @@ describe("emqx_dashboard", () => {
       { allow: false, cidr: "::/0" },
     ]);
     expect(settings.listeners[1]?.tls?.versions).toEqual(["tlsv1.3", "tlsv1.2"]);
+  });
+
+  test("proxies that are believed", async () => {
+    const { host } = await running(dashboard, { settings: { "dashboard.trusted_proxies": "127.0.0.1, 10.0.0.0/8" } });
+    const settings = host.calls[0]?.[1] as DashboardConfig;
+    expect(settings.listeners[0]?.trustedProxies).toEqual(["127.0.0.1", "10.0.0.0/8"]);
+    expect(() => manage([dashboard], { settings: { "dashboard.trusted_proxies": "my-proxy" } })).toThrow(
+      "dashboard.trusted_proxies = my-proxy: expected addresses and ranges",
+    );
   });
 
   test("a rule that is none keeps the node from starting", () => {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { createSettings, type Settings } from "../../../server/admin/settings.ts";
 import { type Config, loadConfig } from "../../../server/config/config.ts";
 import { Overrides, takeOverrides } from "../../../server/config/overrides.ts";
+import type { HttpServerConfig } from "../../../server/config/types.ts";
 import { PluginManager, type PluginManagerOptions, type SettingChanges, type SettingsUpdate } from "../../../server/plugins/manager.ts";
 import type { AnyPlugin, Host } from "../../../server/plugins/plugin.ts";
 import { createPluginBroker } from "../../../server/plugins/plugin_broker.ts";
@@ -16,7 +17,7 @@ export class HostRecorder implements Host {
   reloaded: string[] = [];
   refusing = false;
   readonly http = {
-    start: (which: string, settings: unknown): void => {
+    start: ({ which, ...settings }: HttpServerConfig): void => {
       if (this.refusing) throw new Error("port 8080 is in use");
       this.calls.push([`start ${which}`, structuredClone(settings)]);
     },

@@ -27,6 +27,62 @@ function works(store: SqliteStore): SqliteStore {
   return crash(store);
 }
 
+test("what waits is measured with its content: payloads, topics, filters, rows", () => {
+  const store = openIn(newDir());
+  const grows = (work: () => void): number => {
+    const before = store.bytes;
+    work();
+    return store.bytes - before;
+  };
+  const key = store.sessions.open(0, meta("a"));
+  const topic = "t".repeat(5000);
+  const within = (bytes: number, least: number): void => {
+    expect(bytes).toBeGreaterThanOrEqual(least);
+    expect(bytes).toBeLessThan(least + 1000);
+  };
+  within(
+    grows(() => store.sessions.enqueue(key, 1, message(topic, new Uint8Array(20_000)), 1, 0, null, false)),
+    30_000,
+  );
+  within(
+    grows(() => store.sessions.subscribe(key, subscription(topic))),
+    10_000,
+  );
+  within(
+    grows(() => store.retained.put(row(topic, new Uint8Array(20_000)))),
+    30_000,
+  );
+  const values = { ["x".repeat(5000)]: 1 };
+  within(
+    grows(() => store.monitor.add({ at: 1_800_000_000_000, values })),
+    10_000,
+  );
+  store.commit();
+  expect(store.bytes).toBe(0);
+  store.close();
+});
+
+test("a delivery without a number is not kept, so nothing about it is", () => {
+  const store = openIn(newDir());
+  const key = store.sessions.open(0, meta("a"));
+  store.sessions.sent(key, 0, 1);
+  store.sessions.released(key, 0);
+  store.sessions.done(key, 0, message("t"));
+  expect(store.sessions.batch.deliveries).toBe(0);
+  store.close();
+});
+
+test("a point that is too old when a newer one comes is not written behind it", () => {
+  const store = openIn(newDir());
+  const week = 7 * 86_400_000;
+  store.monitor.add({ at: 1000, values: { n: 1 } });
+  store.monitor.add({ at: 1001, values: { n: 2 } });
+  store.monitor.add({ at: 1001 + week, values: { n: 3 } });
+  store.commit();
+  expect(store.monitor.range(0, Number.MAX_SAFE_INTEGER).map((p) => p.at)).toEqual([1001, 1001 + week]);
+  store.close();
+});
+
 test("messages queued and acknowledged", () => {
   const { store, key } = failing();
   const before = store.bytes;

@@ -67,10 +67,10 @@ test.skipIf(process.platform === "win32")("directory 0700, files 0600, whatever 
   }
 });
 
-test("a clean end leaves one file", () => {
+test("a clean end leaves the file and its seal", () => {
   const dir = filled();
   const all = [...new Bun.Glob("**").scanSync({ cwd: dir, dot: true })];
-  expect(all).toEqual(["baomq.db"]);
+  expect(all.sort()).toEqual(["baomq.db", "baomq.db.seal"]);
 });
 
 test("a file that is not a database is refused and left as it is", () => {
@@ -150,6 +150,12 @@ test("a newer format is refused and left as it is", () => {
   store.close();
 });
 
+test("a file without a data format is damaged, and left as it is", () => {
+  const dir = filled(1);
+  edit(dir, (d) => d.run("PRAGMA user_version = 0"));
+  expect(refusal(dir)).toMatchObject({ code: "damaged", message: expect.stringContaining("it has no data format") });
+});
+
 test("settings of plugins kept in the form of before are one row each", () => {
   const dir = filled();
   edit(dir, (d) => {
@@ -226,8 +232,13 @@ test("leftovers are swept at load: they are told, and the rest is untouched", ()
   expect(sessions[0]?.deliveries.map((d) => d.seq)).toEqual([11, 12, 13, 14, 15, 16, 17, 18, 19]);
   expect(counts(store)).toEqual({ sessions: 1, subscriptions: 0, deliveries: 9, messages: 9, awaitingRel: 0 });
   expect(log.lines.filter((l) => !l.startsWith("debug"))).toEqual([
+    "error stored data is damaged",
     "error queued messages without a body were dropped",
     "warn leftovers of ended sessions were swept",
+  ]);
+  expect(store.damage.map((d) => d.slice(0, 40))).toEqual([
+    `${db(dir)} has changed`.slice(0, 40),
+    `1 queued messages in ${db(dir)}`.slice(0, 40),
   ]);
   log.lines.length = 0;
   expect(store.sessions.load()).toEqual(sessions);
@@ -251,6 +262,19 @@ test("a backup is a whole store; it does not replace a file", () => {
   expect(copy.sessions.load()[0]?.deliveries).toHaveLength(10);
   expect([...copy.retained.load()]).toHaveLength(10);
   copy.close();
+});
+
+test("the journal is folded back in time, does not stay large, and the cache is bounded", () => {
+  const store = openIn(newDir());
+  const pragma = (name: string): unknown => inside(store).value(`PRAGMA ${name}`);
+  expect(["wal_autocheckpoint", "journal_size_limit", "cache_size", "locking_mode", "journal_mode"].map(pragma)).toEqual([
+    2000,
+    64 * 1024 * 1024,
+    -8000,
+    "exclusive",
+    "wal",
+  ]);
+  store.close();
 });
 
 test("the mode of writing can be changed while running", () => {

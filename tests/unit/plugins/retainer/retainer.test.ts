@@ -313,6 +313,12 @@ describe("who gets retained messages at SUBSCRIBE", () => {
   test("shared subscriptions never (4.8.2)", async () => {
     expect(await ask("$share/g/a", 0, 2)).toEqual([0, 0]);
     expect(await ask("$queue/a", 0, 2)).toEqual([0, 0]);
+    // Not even when the broker itself keeps a message under such a name.
+    const { kit } = await start();
+    for (const topic of ["$share/g/b", "$queue/b"]) {
+      kit.broker.publish(new Message(topic, Buffer.from("x"), 0, true, "", null, 0, 0, null));
+      expect(kit.connected("d", 5).subscribe(topic).messages()).toEqual([]);
+    }
   });
 
   test("upgrade_qos counts for them as for all others", async () => {

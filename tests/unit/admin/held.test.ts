@@ -1,0 +1,69 @@
+/** Messages the broker holds: retained, delayed. */
+import { expect, test } from "bun:test";
+import { administer } from "./harness.ts";
+
+test("a delayed message: its row, sent before its time, taken back", async () => {
+  const { admin, kit } = await administer();
+  const client = kit.connected("c", 5);
+  client.subscribe("t/#");
+  client.take();
+  admin.pubsub.publish({ topic: "$delayed/60/t/1", payload: "four", qos: 1, retain: true, client_id: "me" });
+  kit.connected("them", 5).publish("$delayed/90/t/2", "xy");
+  const now = kit.clock.time;
+  expect(await admin.delayed.list({})).toEqual({
+    rows: [
+      { id: 1, topic: "t/1", qos: 1, retain: true, from: "me", payload_size: 4, due_at_ms: now + 60_000 },
+      { id: 2, topic: "t/2", qos: 0, retain: false, from: "them", payload_size: 2, due_at_ms: now + 90_000 },
+    ],
+    meta: { page: 1, limit: 10_000, count: 2 },
+  });
+  for (const id of ["3", "x", "", "1x", "-1", "1.0"]) {
+    expect(() => admin.delayed.send(id)).toThrow("not_found");
+    expect(() => admin.delayed.remove(id)).toThrow("not_found");
+  }
+  admin.delayed.send("1");
+  admin.delayed.remove("2");
+  kit.settle();
+  expect(client.messages().map((m) => m.topic)).toEqual(["t/1"]);
+  expect((await admin.delayed.list({})).rows).toEqual([]);
+  expect(() => admin.delayed.send("1")).toThrow("not_found");
+});
+
+test("retained messages: sizes, expiry, one with its payload", async () => {
+  const { admin, kit } = await administer();
+  const properties = { message_expiry: 10, content_type: "text/plain" };
+  admin.pubsub.publish({ topic: "r/1", payload: "héllo", retain: true, client_id: "me", properties });
+  admin.pubsub.publish({ topic: "r/2", payload: "/w==", encoding: "base64", retain: true, qos: 2 });
+  const row = { topic: "r/1", qos: 0, payload_size: 6, from: "me", ts_ms: kit.clock.time, expires_at_ms: kit.clock.time + 10_000 };
+  const { rows } = await admin.retained.list({ _filter: "r/#" });
+  expect(rows).toEqual([row, { topic: "r/2", qos: 2, payload_size: 1, from: "", ts_ms: kit.clock.time, expires_at_ms: 0 }] as never);
+  expect(admin.retained.lookup("r/1", "auto")).toEqual({ ...row, payload: "héllo", encoding: "plain", properties } as never);
+  expect(admin.retained.lookup("r/2", "auto")).toMatchObject({ payload: "/w==", encoding: "base64" });
+  expect(admin.retained.lookup("r/2", "auto")).not.toHaveProperty("properties");
+  expect(() => admin.retained.lookup("r/3", "auto")).toThrow("not_found");
+  expect(() => admin.retained.remove("r/3")).toThrow("not_found");
+  expect(() => admin.retained.removeMatching("a#")).toThrow("bad_topic");
+  await expect(async () => admin.retained.list({ _filter: "a#" })).toThrow("bad_topic");
+  expect(admin.retained.removeMatching("r/+")).toBe(2);
+});
+
+test("while their plugins are off: empty lists, and commands say why", async () => {
+  const { admin, manager } = await administer();
+  for (const name of ["emqx_retainer", "emqx_delayed_publish", "emqx_auth_username", "emqx_recon", "emqx_reloader"])
+    await manager.unload(name);
+  const empty = { rows: [], meta: { page: 2, limit: 5, count: 0 } };
+  for (const list of [admin.retained, admin.delayed]) expect(await list.list({ _page: "2", _limit: "5" })).toEqual(empty);
+  const off: readonly (readonly [plugin: string, command: () => unknown])[] = [
+    ["emqx_retainer", () => admin.retained.lookup("t", "auto")],
+    ["emqx_retainer", () => admin.retained.remove("t")],
+    ["emqx_retainer", () => admin.retained.removeMatching("#")],
+    ["emqx_delayed_publish", () => admin.delayed.send("1")],
+    ["emqx_delayed_publish", () => admin.delayed.remove("1")],
+    ["emqx_auth_username", () => admin.authUsername.list()],
+    ["emqx_recon", () => admin.runtime.recon("memory")],
+    ["emqx_reloader", () => admin.runtime.reload()],
+  ];
+  for (const [plugin, command] of off)
+    await expect(async () => command()).toThrow(expect.objectContaining({ code: 102, message: `${plugin} is not running` }));
+  expect(admin.authClientid.list()).toEqual([]);
+});

@@ -1,0 +1,204 @@
+import { describe, expect, test } from "bun:test";
+import type { PubSubParams } from "../../../server/admin/pubsub.ts";
+import { administer } from "./harness.ts";
+
+const LONG = "t".repeat(4097);
+
+describe("publish", () => {
+  test("to each name of a list; the number of receivers", async () => {
+    const { admin, kit } = await administer();
+    const a = kit.connected("a", 5);
+    const b = kit.connected("b", 5);
+    a.subscribe("x/#", 1);
+    b.subscribe("x/1");
+    for (const c of [a, b]) c.take();
+    expect(admin.pubsub.publish({ topic: "x/1,x/2,y", payload: "p", qos: 1 })).toBe(3);
+    kit.settle();
+    expect(a.messages().map((m) => [m.topic, m.payload, m.qos])).toEqual([
+      ["x/1", "p", 1],
+      ["x/2", "p", 1],
+    ]);
+    expect(b.messages().map((m) => [m.topic, m.qos])).toEqual([["x/1", 0]]);
+  });
+
+  test("topic goes before topics; names with wildcards are left out while one is left", async () => {
+    const { admin, kit } = await administer();
+    const all = kit.connected("all", 5);
+    all.subscribe("#");
+    all.take();
+    admin.pubsub.publish({ topic: "a", topics: "b" });
+    admin.pubsub.publish({ topics: "c" });
+    admin.pubsub.publish({ topic: "d,e/+,e/#" });
+    kit.settle();
+    expect(all.messages().map((m) => m.topic)).toEqual(["a", "c", "d"]);
+  });
+
+  test.each([
+    {},
+    { topic: "" },
+    { topic: "a," },
+    { topic: ",a" },
+    { topic: 5 },
+    { topic: null, topics: "b" },
+    { topic: "a/+" },
+    { topic: "a/#/b" },
+    { topic: "a,b#" },
+    { topic: LONG },
+    { topic: "é".repeat(2049) },
+    { topic: "a\u0000" },
+  ])("%j: bad_topic", async (params) => {
+    const { admin } = await administer();
+    expect(() => admin.pubsub.publish(params as PubSubParams)).toThrow(expect.objectContaining({ code: 115, message: "bad_topic" }));
+  });
+
+  test("the longest topic is 4096 bytes", async () => {
+    const { admin } = await administer();
+    for (const topic of [LONG.slice(1), "é".repeat(2048)]) expect(admin.pubsub.publish({ topic })).toBe(0);
+  });
+
+  test("payloads: text, JSON as its text, base64; nothing at all", async () => {
+    const { admin, kit } = await administer();
+    const client = kit.connected("c", 5);
+    client.subscribe("t");
+    client.take();
+    for (const payload of ["é", 5, true, [1, "a"], { a: 1 }, undefined]) admin.pubsub.publish({ topic: "t", payload });
+    admin.pubsub.publish({ topic: "t", payload: "aGk=", encoding: "base64" });
+    kit.settle();
+    expect(client.messages().map((m) => m.payload)).toEqual(["é", "5", "true", '[1,"a"]', '{"a":1}', "", "hi"]);
+    for (const [params, message] of [
+      [{ payload: null }, "value of 'payload' must be a string"],
+      [{ payload: "é", encoding: "base64" }, "value of 'payload' must be base64"],
+      [{ encoding: "hex" }, "value of 'encoding' must be one of: ['plain', 'base64']"],
+      [{ qos: 3 }, "value of 'qos' must be one of: [0, 1, 2]"],
+      [{ qos: "1" }, "value of 'qos' must be one of: [0, 1, 2]"],
+    ] as const)
+      expect(() => admin.pubsub.publish({ topic: "t", ...params })).toThrow(expect.objectContaining({ code: 108, message }));
+  });
+
+  test("retained only when true; expiry counts from now; the sender is named", async () => {
+    const { admin, kit } = await administer();
+    for (const [topic, retain] of [
+      ["no/1", 1],
+      ["no/2", "true"],
+      ["no/3", undefined],
+      ["yes", true],
+    ] as const)
+      admin.pubsub.publish({ topic, retain, payload: "x", client_id: topic === "yes" ? "me" : 5, properties: { message_expiry: 7 } });
+    const { rows } = await admin.retained.list({});
+    expect(rows.map((r) => [r.topic, r.from, r.expires_at_ms])).toEqual([["yes", "me", kit.clock.time + 7000]]);
+  });
+});
+
+describe("subscribe and unsubscribe on behalf of a session", () => {
+  test("filters of a list, at one QoS, also while the client is away", async () => {
+    const { admin, kit } = await administer();
+    kit.connected("c", 4, { clean: false }).send({ cmd: "disconnect" });
+    admin.pubsub.subscribe({ client_id: "c", topic: "a,$share/g/b,c/#", qos: 2 });
+    expect(admin.subscriptions.lookup("c").map((s) => [s.topic, s.share, s.qos, s.nl, s.rap, s.rh, s.sub_id])).toEqual([
+      ["a", "undefined", 2, false, false, 0, 0],
+      ["b", "g", 2, false, false, 0, 0],
+      ["c/#", "undefined", 2, false, false, 0, 0],
+    ]);
+    admin.pubsub.unsubscribe({ client_id: "c", topic: "a" });
+    // Not subscribed to: fine.
+    admin.pubsub.unsubscribe({ client_id: "c", topic: "nope" });
+    expect(admin.subscriptions.lookup("c").map((s) => s.topic)).toEqual(["b", "c/#"]);
+  });
+
+  test("a shared subscription is found by its bare filter, in every group", async () => {
+    const { admin, kit } = await administer();
+    kit.connected("c");
+    admin.pubsub.subscribe({ client_id: "c", topic: "$share/g/t,$share/h/t,$queue/t,$share/g/other" });
+    admin.pubsub.unsubscribe({ client_id: "c", topic: "t" });
+    expect(admin.subscriptions.lookup("c").map((s) => s.topic)).toEqual(["other"]);
+    admin.pubsub.subscribe({ client_id: "c", topic: "t,$share/g/t" });
+    admin.pubsub.unsubscribe({ client_id: "c", topic: "t" });
+    // The plain one goes first.
+    expect(admin.subscriptions.lookup("c").map((s) => [s.topic, s.share])).toEqual([
+      ["other", "g"],
+      ["t", "g"],
+    ]);
+    admin.pubsub.unsubscribe({ client_id: "c", topic: "$share/g/t" });
+    expect(admin.subscriptions.lookup("c").map((s) => s.topic)).toEqual(["other"]);
+  });
+
+  test("refusals: the topic is looked at first, then the QoS, then the client", async () => {
+    const { admin, kit } = await administer();
+    kit.connected("c");
+    for (const [params, code] of [
+      [{ client_id: "nobody", topic: "a#", qos: 9 }, 115],
+      [{ client_id: "nobody", topic: "a", qos: 9 }, 108],
+      [{ client_id: "nobody", topic: "a" }, 112],
+      [{ topic: "a" }, 112],
+      [{ client_id: 5, topic: "a" }, 112],
+      [{ client_id: "c", topic: "" }, 115],
+      [{ client_id: "c", topic: "a,$share/+/t" }, 115],
+    ] as const)
+      expect(() => admin.pubsub.subscribe(params)).toThrow(expect.objectContaining({ code }));
+    for (const [params, code] of [
+      [{ client_id: "nobody", topic: "a#" }, 115],
+      [{ client_id: "nobody", topic: "a" }, 112],
+      [{ client_id: "c" }, 115],
+      [{ client_id: "c", topic: 5 }, 115],
+    ] as const)
+      expect(() => admin.pubsub.unsubscribe(params)).toThrow(expect.objectContaining({ code }));
+    expect(admin.subscriptions.lookup("c")).toEqual([]);
+  });
+
+  test("batches: each element has its own answer; a fault of ours is none", async () => {
+    const { admin, kit } = await administer();
+    kit.connected("c");
+    expect(admin.pubsub.publishBatch([{ topic: "a" }, { topic: "a#" }, {}])).toEqual([
+      { code: 0, topic: "a" },
+      { code: 115, message: "bad_topic", topic: "a#" },
+      { code: 115, message: "bad_topic" },
+    ]);
+    expect(
+      admin.pubsub.subscribeBatch([
+        { client_id: "c", topic: "a" },
+        { client_id: "no", topic: "a" },
+      ]),
+    ).toEqual([
+      { code: 0, client_id: "c", topic: "a" },
+      { code: 112, message: "session_not_found", client_id: "no", topic: "a" },
+    ]);
+    expect(admin.pubsub.unsubscribeBatch([{ client_id: "c", topic: "a" }])).toEqual([{ code: 0, client_id: "c", topic: "a" }]);
+    kit.broker.publish = () => {
+      throw new RangeError("bug");
+    };
+    expect(() => admin.pubsub.publishBatch([{ topic: "a" }])).toThrow(RangeError);
+  });
+});
+
+describe("listening", () => {
+  test("retained messages first, then those that come; until it is stopped", async () => {
+    const { admin, kit } = await administer();
+    admin.pubsub.publish({ topic: "l/1", payload: "old", retain: true, qos: 1, client_id: "me", properties: { content_type: "text" } });
+    const seen: object[] = [];
+    const stream = admin.pubsub.listen({ topic: "l/#,$share/g/l/#", qos: 1 }, "auto", (m) => seen.push(m));
+    expect([stream.topics, stream.qos]).toEqual([["l/#", "$share/g/l/#"], 1]);
+    const old = { topic: "l/1", payload: "old", encoding: "plain", qos: 1, retain: true, ts: kit.clock.time, from: "me" };
+    // Shared subscriptions get no retained messages [MQTT-4.8.2-7]: once, not twice.
+    expect(seen).toEqual([{ ...old, properties: { content_type: "text" } }]);
+    admin.pubsub.publish({ topic: "l/2", payload: "new", retain: true });
+    kit.settle();
+    // Retain as published.
+    expect(seen.slice(1).map((m) => (m as { retain: boolean }).retain)).toEqual([true, true]);
+    expect(seen.slice(1).map((m) => (m as { topic: string }).topic)).toEqual(["l/2", "l/2"]);
+    expect(seen[1]).not.toHaveProperty("properties");
+    stream.stop();
+    admin.pubsub.publish({ topic: "l/3", payload: "late" });
+    kit.settle();
+    expect(seen).toHaveLength(3);
+  });
+
+  test("a bad filter, a bad QoS, no topic", async () => {
+    const { admin } = await administer();
+    for (const [params, code] of [
+      [{ topic: "a#" }, 115],
+      [{}, 115],
+      [{ topic: "a", qos: 3 }, 108],
+    ] as const)
+      expect(() => admin.pubsub.listen(params, "auto", () => {})).toThrow(expect.objectContaining({ code }));
+  });
+});
