@@ -66,13 +66,15 @@ export class Output {
     // A transport that ends while it is written to comes back here.
     if (this.#flushing) return;
     this.#flushing = true;
-    // Ends and new room may bring more to write: wills, queued messages.
+    const { store, durability } = this.broker;
+    // Ends and new room may bring more to write: wills, queued messages. What has to be committed before it leaves waits for that.
     do {
       this.pool.flushAll();
       if (this.#closing.length > 0 || this.#broken.length > 0) this.#endConnections();
-    } while (this.pool.dirty.length > 0);
+    } while (this.pool.dirty.length > 0 && (!store.pending || durability.failed));
     this.#flushing = false;
-    if (this.broker.durability.failed) this.broker.durability.measure();
+    if (this.pool.dirty.length > 0) this.flush();
+    if (durability.failed) durability.measure();
   }
 
   #endConnections(): void {
