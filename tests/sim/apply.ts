@@ -332,7 +332,6 @@ const DOERS: Doers = {
   jump: (w, s) => w.clock.jump(s.ms),
   store(w, s) {
     w.store.fails = s.fails;
-    w.disk.fails(s.fails);
     if (s.fails) for (const text of ["data cannot be stored", DISK_FULL]) w.log.allowed.add(text);
   },
   kill: (w) => w.kill(),

@@ -13,7 +13,6 @@ const ROUNDS_MAX = 400;
 export function calm(w: World): void {
   w.chaos.stop();
   w.store.fails = false;
-  w.disk.fails(false);
   w.zone.maxMqueueLen = 0;
   pass(w, 100, 100);
   w.answerAll();

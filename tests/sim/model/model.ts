@@ -176,7 +176,8 @@ export class Model {
   }
 
   delivery(s: Session, m: Msg, qos: number, retain: boolean, ids: number[], via: Delivery["via"]): Delivery {
-    const firstConn = s.conn === null ? s.connNo + 1 : s.connNo;
+    // Ended in this very event, it may have been sent it before.
+    const firstConn = s.conn === null && !s.disturbedIn.has(this.ev) ? s.connNo + 1 : s.connNo;
     const d: Delivery = {
       s, m, qos, retain, ids, via, firstConn,
       must: true, why: "", loose: false, state: "waiting", pid: 0, rec: false,

@@ -142,6 +142,7 @@ function first(model: Model, conn: Conn, s: Session, m: Msg, p: Publish): Delive
   if (
     m.payload.length === 0 ||
     m.inHook ||
+    (m.times === 0 && model.disturbedEv > 0) ||
     conn.unsure ||
     s.disturbedIn.has(m.ev) ||
     shares.some((x) => x.passedOn || (x.loose && x.members.has(s)))

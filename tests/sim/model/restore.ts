@@ -40,7 +40,7 @@ export function restored(world: World): void {
     s.endsAt =
       real.expiry === 0xffffffff
         ? Number.POSITIVE_INFINITY
-        : clock.monotonic + Math.max(0, real.disconnectedAt + real.expiry * 1000 - clock.wall);
+        : clock.monotonic + Math.min(real.expiry * 1000, Math.max(0, real.disconnectedAt + real.expiry * 1000 - clock.wall));
     if (real.pendingWill !== null) s.will = loosened(model, real.pendingWill.payload);
     syncSubs(s, real.subscriptions(), model.committed);
   }
