@@ -106,7 +106,6 @@ export class World implements Outside {
       killed ? this.disk.kill() : this.disk.open(),
       () => {
         model.committed = this.#inEvent ? model.ev - 1 : model.ev;
-        model.storeFails = this.store.fails;
       },
       () => {
         model.storeFails = model.everFailed = true;
@@ -213,7 +212,13 @@ export class World implements Outside {
     this.#inEvent = false;
     if (conn !== null) conn.doubtful = false;
     if (!this.store.pending) model.committed = model.ev;
-    for (const s of model.sessions.values()) s.real ??= this.broker.sessions.get(s.id) ?? null;
+    // Until the broker has noticed that the disk works again.
+    model.storeFails = this.broker.durability.failed;
+    for (const s of model.sessions.values()) {
+      const real = this.broker.sessions.get(s.id);
+      s.real ??= real ?? null;
+      s.awaySince = real?.disconnectedAt ?? 0;
+    }
   }
 
   /** Ends that no rule of the protocol asks for, but that are right. */

@@ -50,7 +50,7 @@ export function published(model: Model, conn: Conn, p: Publish, committed: numbe
   d.seenOn = conn;
   d.seenAt = model.clock.monotonic;
   inOrder(model, conn, s, d);
-  if (p.dup && !d.again && d.firstConn >= conn.sessionNo)
+  if (p.dup && !d.again && !m.inHook && d.firstConn >= conn.sessionNo)
     violate("dup_first", `${conn.name}: message ${m.n} came with DUP, but never before`);
   if (p.qos === 0) d.state = "done";
   else took(conn, s, d, p);
@@ -228,13 +228,13 @@ function isNext(s: Session, d: Delivery): boolean {
 
 /** Earlier ones of the same publisher, topic and QoS cannot come any more [MQTT-4.6.0-6]. */
 function inOrder(model: Model, conn: Conn, s: Session, d: Delivery): void {
-  if (d.via !== "live" || d.loose) return;
+  if (d.via !== "live" || d.loose || d.m.payload.length === 0) return;
   const o = s.order.get(orderKey(d));
   const at = o?.list.indexOf(d) ?? -1;
   if (o === undefined || at < o.from) return;
   for (; o.from < at; o.from++) {
     const x = o.list[o.from] as Delivery;
-    if (x.state !== "waiting" || x.loose) continue;
+    if (x.state !== "waiting" || x.loose || x.m.payload.length === 0) continue;
     if (x.must && !model.maybeExpired(x.m))
       violate(
         x.qos === 0 && x.away ? "order_queued_qos0" : "order",
