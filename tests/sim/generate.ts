@@ -321,12 +321,16 @@ class Generator {
   #burst(): Step[] {
     const { r } = this;
     const c = this.#c();
+    const to = this.#c();
     const t = r.pick(this.#topics);
-    const out: Step[] = r.chance(0.6) ? [{ k: "net", c: this.#c(), mode: r.pick(["gone", "full", "full"] as const), room: r.pick([0, 1, 3000, 65_000]) }] : [];
-    for (let n = r.between(2, 5); n > 0; n--) {
-      const size = r.weighted([[3, 20], [2, 1000], [2, 65_400], [1, 62_000], [1, 90_000]]);
-      out.push({ k: "pub", c, t, q: r.weighted([[3, 0], [2, 1], [1, 2]]), r: false, size, n: r.between(1, 3), ...(n > 1 ? { hold: true as const, more: true as const } : {}) });
-    }
+    const out: Step[] = [];
+    if (r.chance(0.5)) out.push({ k: "sub", c: to, subs: [{ filter: t, qos: r.int(3), nl: false, rap: false, rh: 2 }], id: 0 });
+    if (r.chance(0.7)) out.push({ k: "net", c: to, mode: r.pick(["gone", "gone", "full"] as const), room: r.pick([0, 1, 3000, 65_000]) });
+    const pub = (q: number, size: number, more: boolean): void => {
+      out.push({ k: "pub", c, t, q, r: false, size, n: more ? r.between(1, 3) : 1, ...(more ? { hold: true as const, more: true as const } : {}) });
+    };
+    for (let n = r.between(1, 4); n > 0; n--) pub(r.int(3), r.weighted([[5, 20], [3, 1000], [1, 65_400], [1, 62_000], [1, 90_000]]), true);
+    pub(r.chance(0.7) ? 0 : r.int(3), r.pick([20, 62_000, 65_400]), false);
     return out;
   } // biome-ignore format: a table
 

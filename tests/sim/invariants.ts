@@ -45,6 +45,7 @@ function sessions(w: World): void {
       if (
         limit > 0 &&
         m.conn !== null &&
+        since.at >= w.model.relSince &&
         clock.monotonic > Math.max(since.at, m.conn.connectedAt) + limit + 60_000 &&
         s.awaitingRelLen > 0 &&
         s.awaitingRel?.has(pid) === true

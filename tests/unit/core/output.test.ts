@@ -31,6 +31,26 @@ describe("a transport that throws", () => {
     expect(kit.listener.shutdowns.get("internal_error")).toBe(1);
   });
 
+  test("its will waits for the commit of those who keep it", () => {
+    const kit = new TestKit();
+    const s = kit.connected("s", 4, { clean: false });
+    s.subscribe("t/#", 2).take();
+    const pending: boolean[] = [];
+    const { write } = s.transport;
+    s.transport.write = (...args) => {
+      pending.push(kit.store.pending);
+      return write.apply(s.transport, args);
+    };
+    const bad = kit.connected("bad", 4, { will: { topic: "t/will", payload: Buffer.from("gone"), qos: 2, retain: false } });
+    bad.subscribe("x").take();
+    bad.transport.write = () => {
+      throw new Error("write EPIPE");
+    };
+    kit.connected("p").publish("x", "m");
+    expect(payloads(s)).toEqual(["gone"]);
+    expect(pending).toEqual([false]);
+  });
+
   test("also when it throws while it is destroyed", () => {
     const kit = new TestKit();
     const all = subscribers(kit, 2);
