@@ -28,6 +28,10 @@ function will(model: Model, m: Msg): void {
 
 function delayed(model: Model, m: Msg): void {
   const d = model.delayed.get(m.n);
+  if (d === undefined && model.disturbedEv > 0) {
+    model.publish(m, true);
+    return;
+  }
   if (d === undefined || d.copies === 0) {
     violate("delayed_unexpected", `delayed message ${m.n} was published${d === undefined ? " without having been sent" : " twice"}`);
     return;

@@ -72,6 +72,8 @@ export class Model {
   }
 
   stamp(m: Msg): void {
+    // Published again by its client: earlier copies have their own time.
+    if (this.maybeExpired(m)) for (const s of this.sessions.values()) for (const d of s.waiting) if (d.m === m) letOff(d, "expired");
     m.ev = this.ev;
     m.wall = this.clock.wall;
     m.mono = this.clock.monotonic;
@@ -285,7 +287,11 @@ export class Model {
     for (const list of this.shares.values()) {
       for (const x of list) {
         if (!x.members.has(s)) continue;
-        if (x.taken !== null && (x.taken.s !== s || x.taken.state === "done" || x.taken.rec)) continue;
+        if (x.taken !== null && (x.taken.s !== s || x.taken.state === "done" || x.taken.rec)) {
+          // Which of its copies was the group's, cannot be seen.
+          x.loose = true;
+          continue;
+        }
         x.passedOn = true;
         x.taken = null;
         for (const [o, sub] of group(x.key)) x.members.set(o, { ...sub, gets: this.effective(x.m.qos, sub.qos) });

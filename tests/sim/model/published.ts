@@ -74,7 +74,7 @@ function messageOf(model: Model, s: Session, topic: string, p: Publish): Msg | n
   if (waiting[0] !== undefined) return waiting[0].m;
   for (const [n] of s.byN)
     if ((model.msgs[n] as Msg).payload.length === 0 && (model.msgs[n] as Msg).topic === topic) return model.msgs[n] as Msg;
-  if (s.disturbedIn.size > 0) return model.msgs.findLast((m) => m.payload.length === 0 && m.topic === topic) ?? null;
+  if (model.disturbedEv > 0) return model.msgs.findLast((m) => m.payload.length === 0 && m.topic === topic) ?? null;
   return null;
 }
 
@@ -92,7 +92,7 @@ function again(model: Model, conn: Conn, s: Session, m: Msg, p: Publish): boolea
   const d = (s.byN.get(m.n) ?? []).find((x) => (x.state === "seen" && (x.pid === p.id || x.unsent)) || (x.again && x.state === "done"));
   if (d === undefined) return repeated(conn, s, m, p);
   if (d.state === "done" && !p.dup && !d.unsent) return false;
-  if (!p.dup && d.unsent && p.qos === 2)
+  if (!p.dup && d.unsent && p.qos === 2 && !model.everFailed)
     violate("publish_before_commit", `${conn.name}: message ${m.n} of QoS 2 came twice, it had left before that was committed`);
   else if (!p.dup && !d.unsent) violate("no_dup", `${conn.name}: message ${m.n} came again without DUP`);
   if (d.seenOn === conn && d.state === "seen") {
@@ -124,7 +124,9 @@ function same(a: readonly number[], b: readonly number[]): boolean {
 
 function first(model: Model, conn: Conn, s: Session, m: Msg, p: Publish): Delivery | null {
   const list = s.byN.get(m.n) ?? [];
-  const fitting = list.filter((x) => x.state === "waiting" && fits(x, conn, p));
+  let fitting = list.filter((x) => x.state === "waiting" && fits(x, conn, p));
+  // With DUP it is one that may have been sent before.
+  if (p.dup && fitting.some((x) => x.firstConn < conn.sessionNo)) fitting = fitting.filter((x) => x.firstConn < conn.sessionNo);
   const shares = model.shares.get(m.n) ?? [];
   const open = shares.filter((x) => x.taken === null && x.members.has(s) && shareFits(x, s, conn, p));
   // What is foretold goes before what may have any form.
@@ -160,6 +162,7 @@ function first(model: Model, conn: Conn, s: Session, m: Msg, p: Publish): Delive
     );
     return wrong;
   }
+  if (p.dup && s.disturbedIn.size > 0 && list.length > 0) return list[0] as Delivery;
   const late = list.find((x) => x.state === "skipped");
   if (late !== undefined)
     violate(

@@ -100,7 +100,7 @@ function lived(world: World, s: Session): void {
         if (d.qos === 2) world.clientNamed(s.id)?.incoming.delete(d.pid);
       } else if (d.state === "seen") {
         d.again = true;
-        d.unsent = d.seenEv > model.committed;
+        d.unsent ||= d.seenEv > model.committed;
       }
     }
   }
