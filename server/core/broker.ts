@@ -93,6 +93,8 @@ export class Broker {
   readonly #timers = new Timers();
   readonly #wheel: Wheel<Channel>;
   #tickedAt: MonoMs;
+  /** The wall clock less the monotonic one, ms. */
+  #wallAhead: number;
   readonly #restored = new WeakMap<StoredMessage, Message>();
 
   constructor(o: BrokerOptions) {
@@ -124,6 +126,7 @@ export class Broker {
     this.now = o.clock.now();
     this.mono = o.clock.mono();
     this.#tickedAt = this.mono;
+    this.#wallAhead = this.now - this.mono;
     this.#wheel = new Wheel(this.mono);
   }
 
@@ -131,10 +134,10 @@ export class Broker {
     return this.registry.sessions;
   }
 
-  /** Take the time for the work that begins now. */
+  /** Take the time for the work that begins now. One look at a clock: where the wall clock stands to it is looked at with every tick. */
   beat(): void {
-    this.now = this.clock.now();
     this.mono = this.clock.mono();
+    this.now = Math.floor(this.mono + this.#wallAhead) as WallMs;
   }
 
   /** The zone of that name; a listener may name one nobody configured: then it has the external zone's settings. */
@@ -308,6 +311,7 @@ export class Broker {
 
   /** Called by the composition root every 100 ms. */
   tick(): void {
+    this.#wallAhead = this.clock.now() - this.clock.mono();
     this.beat();
     this.durability.retry();
     this.#timers.run(this.mono, (err) => this.log.error("timer failed", { error: stackOf(err) }));

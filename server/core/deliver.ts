@@ -1,7 +1,7 @@
 /**
  * From a matched message to its receivers: who gets it, now, later or not at all. In which bytes is writer.ts's business.
  */
-import { later, type MonoMs, NO_MONO } from "../lib/time.ts";
+import { type MonoMs, NO_MONO } from "../lib/time.ts";
 import { PUBREL } from "../mqtt/frame.ts";
 import { PublishView } from "../mqtt/packets/publish.ts";
 import type { PublishProperties, QoS } from "../mqtt/types.ts";
@@ -349,7 +349,7 @@ export function messageOf(ch: Channel, topic: string, frame: Frame): Message {
   const expiry = frame.properties?.messageExpiry;
   const expiresAt = expiry === undefined ? 0 : now + expiry * 1000;
   const m = new Message(topic, frame.buf, frame.qos, frame.retain, client.clientId, client.username, now, expiresAt, frame.properties);
-  if (expiry !== undefined) m.deadline = later(mono, expiry * 1000);
+  if (expiry !== undefined) m.dated(now, mono);
   m.payloadStart = frame.payloadStart;
   m.payloadEnd = frame.end;
   m.owned = false;

@@ -73,10 +73,11 @@ export class Message {
     this.payloadEnd = payload.length;
   }
 
-  /** Take `expiresAt` over into the deadline, if there is none yet. */
+  /** Take `expiresAt` over into the deadline, if there is none yet. Never more than it had at first: the clock may have been set back. */
   dated(now: WallMs, mono: MonoMs): this {
+    const left = Math.min(this.expiresAt - now, this.expiresAt - this.timestamp);
     // A deadline that happens to be 0 is as long past as -1.
-    if (this.expiresAt > 0 && this.deadline === NO_MONO) this.deadline = (later(mono, this.expiresAt - now) || -1) as MonoMs;
+    if (this.expiresAt > 0 && this.deadline === NO_MONO) this.deadline = (later(mono, left) || -1) as MonoMs;
     return this;
   }
 

@@ -247,7 +247,7 @@ export class Out {
 
   /** To the kernel before the flush, unless a promise is among them. */
   #leave(buf: Uint8Array, start: number, end: number): void {
-    if (!this.holdsAcks && this.#held === 0) {
+    if (!this.holdsAcks) {
       this.#write(buf, start, end);
       return;
     }

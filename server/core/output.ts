@@ -43,14 +43,22 @@ export class Output {
   flush(): void {
     this.#work++;
     if (this.#deferred) return;
-    const { store, durability } = this.broker;
-    if (!this.#busy && (!store.pending || durability.failed)) {
+    if (!this.#busy && !this.#mustCommit) {
       this.#flushNow();
-      if (this.#work < BUSY_PROBE) return;
+      if (this.#deferred || this.#work < BUSY_PROBE) return;
     }
+    this.#flushLater();
+  }
+
+  #flushLater(): void {
     this.#deferred = true;
     this.#work = 0;
     this.defer(this.#endOfTurn);
+  }
+
+  /** The journal has something that must be committed before what it promises leaves. */
+  get #mustCommit(): boolean {
+    return this.broker.store.pending && !this.broker.durability.failed;
   }
 
   /** Runs after everything that was ready in this turn. */
@@ -66,12 +74,13 @@ export class Output {
     // A transport that ends while it is written to comes back here.
     if (this.#flushing) return;
     this.#flushing = true;
-    // Ends and new room may bring more to write: wills, queued messages.
+    // Ends and new room may bring more to write: wills, queued messages. What of it is journalled has its commit first.
     do {
       this.pool.flushAll();
       if (this.#closing.length > 0 || this.#broken.length > 0) this.#endConnections();
-    } while (this.pool.dirty.length > 0);
+    } while (this.pool.dirty.length > 0 && !this.#mustCommit);
     this.#flushing = false;
+    if (this.pool.dirty.length > 0 && !this.#deferred) this.#flushLater();
     if (this.broker.durability.failed) this.broker.durability.measure();
   }
 
@@ -96,7 +105,6 @@ export class Output {
     try {
       fn(ch);
     } catch (err) {
-      ch.out.close();
       this.#broke(ch, err);
     }
   }

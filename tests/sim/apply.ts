@@ -3,7 +3,7 @@ import { Message } from "../../server/core/message.ts";
 import { breakRule } from "./bad.ts";
 import type { Client, Conn } from "./conn.ts";
 import * as E from "./encode.ts";
-import { many } from "./many.ts";
+import { cancelled, many } from "./many.ts";
 import { dropSub, owedRetained } from "./model/packets.ts";
 import { parseFilter } from "./model/topics.ts";
 import type { Step, StepOf } from "./steps.ts";
@@ -69,6 +69,11 @@ export function say(conn: Conn, i: number, n: number, code = 0): void {
 function again(conn: Conn, pid: number): void {
   const o = conn.client.outgoing.get(pid);
   if (o === undefined || o.on === conn.no) return;
+  // In its older version it cannot say the same.
+  if (conn.version !== 5 && Object.keys(o.m.props).length > 0) {
+    conn.client.outgoing.delete(pid);
+    return;
+  }
   o.on = conn.no;
   if (o.released) {
     conn.put(E.ack(conn.version, 6, pid), { kind: "ack", type: 6, pid, code: 0, d: null });
@@ -327,7 +332,6 @@ const DOERS: Doers = {
   jump: (w, s) => w.clock.jump(s.ms),
   store(w, s) {
     w.store.fails = s.fails;
-    w.disk.fails(s.fails);
     if (s.fails) for (const text of ["data cannot be stored", DISK_FULL]) w.log.allowed.add(text);
   },
   kill: (w) => w.kill(),
@@ -345,5 +349,6 @@ const DOERS: Doers = {
     w.answer(s.i);
   },
   many,
+  cancelled,
   turn: (w) => w.someTurn(),
 };

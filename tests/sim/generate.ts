@@ -170,6 +170,7 @@ class Generator {
       [
         [1, 20],
         [2, 64_000],
+        [1, 65_400],
         [1, 90_000],
       ],
     ]);
@@ -215,6 +216,8 @@ class Generator {
       [on(0.2, 1), () => [{ k: "plugin", name: r.pick(["emqx_retainer", "emqx_delayed_publish"] as const), op: r.pick(["load", "unload", "reload"] as const) }]],
       [on(0.35, 3), () => [{ k: "hook", point: r.chance(0.5) ? "message.delivered" : r.pick(POINTS), nth: r.between(1, 4), act: r.pick(["throw", "kick", "unsub", "drop", "pub", "sub"] as const), c: this.#c(), t: r.pick([...this.#filters, ...this.#topics]) }]],
       [setup.acl ? 3 : 1, () => [{ k: "resolve", i: r.int(4) }]],
+      [on(0.5, 1.5), () => this.#burst()],
+      [on(0.01, 0.3), () => [{ k: "cancelled", n: 1500 }]],
       [on(0.02, 0.2), () => [{ k: "many", c: this.#c(), n: r.between(300, 800) }]],
       [on(0.3, 0.5), () => [{ k: "open", c: this.#c() }]],
     ]; // biome-ignore format: a table
@@ -313,6 +316,23 @@ class Generator {
       },
     ]; // biome-ignore format: one thing
   }
+
+  /** One chunk of messages small and large, of all QoS, while one of its receivers does not read or is gone. */
+  #burst(): Step[] {
+    const { r } = this;
+    const c = this.#c();
+    const to = this.#c();
+    const t = r.pick(this.#topics);
+    const out: Step[] = [];
+    if (r.chance(0.5)) out.push({ k: "sub", c: to, subs: [{ filter: t, qos: r.int(3), nl: false, rap: false, rh: 2 }], id: 0 });
+    if (r.chance(0.7)) out.push({ k: "net", c: to, mode: r.pick(["gone", "gone", "full"] as const), room: r.pick([0, 1, 3000, 65_000]) });
+    const pub = (q: number, size: number, more: boolean): void => {
+      out.push({ k: "pub", c, t, q, r: false, size, n: more ? r.between(1, 3) : 1, ...(more ? { hold: true as const, more: true as const } : {}) });
+    };
+    for (let n = r.between(1, 4); n > 0; n--) pub(r.int(3), r.weighted([[5, 20], [3, 1000], [1, 65_400], [1, 62_000], [1, 90_000]]), true);
+    pub(r.chance(0.7) ? 0 : r.int(3), r.pick([20, 62_000, 65_400]), false);
+    return out;
+  } // biome-ignore format: a table
 
   #pass(): Step {
     return this.r.weighted<Step>([

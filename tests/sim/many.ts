@@ -1,4 +1,5 @@
 /** One message that matches thousands of filters of one client: the work it makes is counted, and must grow no faster than they. */
+import { Message } from "../../server/core/message.ts";
 import { clientOf } from "./apply.ts";
 import * as E from "./encode.ts";
 import type { StepOf } from "./steps.ts";
@@ -6,6 +7,8 @@ import { violate } from "./violation.ts";
 import type { World } from "./world.ts";
 
 const LEVELS = 10;
+/** As many as are handled in one turn. */
+const FILTERS_MAX = 500;
 /** Looks at one subscription's options while one message is routed. */
 const LOOKS_MAX = 30;
 
@@ -22,7 +25,8 @@ export function many(w: World, s: StepOf<"many">): void {
     conn.transport.paused
   )
     return;
-  const requests = Array.from({ length: s.n }, (_, i) => ({
+  const n = Math.min(s.n, FILTERS_MAX);
+  const requests = Array.from({ length: n }, (_, i) => ({
     filter: `m/${Array.from({ length: LEVELS }, (_, bit) => ((i >> bit) & 1 ? "+" : "a")).join("/")}`,
     qos: i % 2, nl: false, rap: false, rh: 0,
   })); // biome-ignore format: one thing
@@ -55,9 +59,26 @@ export function many(w: World, s: StepOf<"many">): void {
     dup: false,
   });
   w.feed(conn);
-  if (looks > LOOKS_MAX * s.n + 1000)
-    violate("work", `one message to ${s.n} overlapping filters of one client took ${looks} looks at them`);
+  if (looks > LOOKS_MAX * n + 1000) violate("work", `one message to ${n} overlapping filters of one client took ${looks} looks at them`);
   const un = client.pid();
   const filters = requests.map((r) => r.filter);
   conn.put(E.unsubscribe(conn.version, un, filters), { kind: "unsubscribe", id: un, filters });
+}
+
+/** Delayed messages that are cancelled leave no trace: what is held follows what waits. */
+export function cancelled(w: World, s: StepOf<"cancelled">): void {
+  const service = w.plugins.service("emqx_delayed_publish");
+  if (service === undefined) return;
+  const before = service.count;
+  const known = new Set(service.list().map((row) => row.id));
+  w.event(() => {
+    w.broker.beat();
+    for (let i = 0; i < s.n; i++)
+      w.broker.publish(new Message("$delayed/4000000/never", Buffer.from("x"), 0, false, "", null, w.clock.now(), 0, null));
+    for (const row of service.list()) if (!known.has(row.id)) service.cancel(row.id);
+    w.broker.flush();
+  });
+  if (service.count !== before) violate("count_delayed", `${service.count} delayed messages wait, expected ${before}`);
+  // The heap clears itself from about a thousand on.
+  if (service.held > 2 * before + 1100) violate("delayed_grow", `${service.held} delayed messages are held, ${before} wait`);
 }

@@ -3,7 +3,7 @@ import { apply } from "./apply.ts";
 import { calm } from "./calm.ts";
 import { generate, type History } from "./generate.ts";
 import { between } from "./invariants.ts";
-import { leftOut, Violation } from "./violation.ts";
+import { forget, leftOut, Violation } from "./violation.ts";
 import { World } from "./world.ts";
 
 export interface Finding {
@@ -21,6 +21,7 @@ export interface RunOptions {
 
 export function run(history: History, o: RunOptions = {}): Finding | null {
   let at = 0;
+  forget();
   let world: World | null = null;
   try {
     world = new World(history.setup, o);

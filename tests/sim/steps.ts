@@ -69,6 +69,8 @@ export type Step = (
   | { k: "resolve"; i: number }
   /** One client, `n` overlapping filters, and a message that matches them all. */
   | { k: "many"; c: number; n: number }
+  /** So many delayed messages, all of them cancelled at once. */
+  | { k: "cancelled"; n: number }
   /** What else has to happen in this turn of the event loop. */
   | { k: "turn" }
 ) & {

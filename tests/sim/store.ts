@@ -12,8 +12,6 @@ export const DISK_FULL = "simulated: the disk is full";
 /** What is behind: open it, and open it again after a kill. */
 export interface Disk {
   open(): Store;
-  /** The disk fails from now on, or works again. */
-  fails(on: boolean): void;
   /** What the next process finds; the old one is dead. */
   kill(): Store;
   /** Breaches of the port's contract. */
@@ -27,9 +25,6 @@ export function memoryDisk(): Disk {
   let store = new MemoryStore();
   return {
     open: () => store,
-    fails(on) {
-      store.failure = on ? new Error(DISK_FULL) : null;
-    },
     kill() {
       store = store.crash();
       return store;
@@ -48,7 +43,6 @@ export function sqliteDisk(log: SimLog): Disk {
   let store = open();
   return {
     open: () => store,
-    fails() {},
     kill() {
       const from = dir();
       n++;
@@ -74,9 +68,21 @@ export class SimStore implements Store {
 
   constructor(
     private readonly inner: Store,
-    private readonly committed: () => void,
-    private readonly failed: () => void,
-  ) {}
+    committed: () => void,
+    failed: () => void,
+  ) {
+    // On the object itself: its own parts commit before they load.
+    const commit = inner.commit.bind(inner);
+    inner.commit = () => {
+      if (!inner.pending) return;
+      if (this.fails) {
+        failed();
+        throw new Error(DISK_FULL);
+      }
+      commit();
+      committed();
+    };
+  }
 
   get sessions() {
     return this.inner.sessions;
@@ -118,13 +124,7 @@ export class SimStore implements Store {
     return this.inner.bytes;
   }
   commit(): void {
-    if (!this.inner.pending) return;
-    if (this.fails) {
-      this.failed();
-      throw new Error(DISK_FULL);
-    }
     this.inner.commit();
-    this.committed();
   }
   close(): void {}
 }

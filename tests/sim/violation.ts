@@ -30,9 +30,23 @@ export function leftOut(step: Step): boolean {
   return false;
 }
 
+/** The first one of this history: the broker guards itself against exceptions, also against this one. */
+let raised: Violation | null = null;
+
+/** A new history begins. */
+export function forget(): void {
+  raised = null;
+}
+
+/** Throws again what the broker has caught. */
+export function surface(): void {
+  if (raised !== null) throw raised;
+}
+
 /** Throws, unless the fault is a known one. */
 export function violate(rule: string, detail: string): void {
   const known = off.get(rule);
   if (known !== undefined && (known.only === undefined || known.only.test(detail))) return;
-  throw new Violation(rule, detail);
+  raised ??= new Violation(rule, detail);
+  throw raised;
 }

@@ -24,7 +24,7 @@ import { PoolWatch } from "./pool_watch.ts";
 import { Rng } from "./rng.ts";
 import { type Disk, memoryDisk, SimStore, sqliteDisk } from "./store.ts";
 import { SimTransport } from "./transport.ts";
-import { violate } from "./violation.ts";
+import { surface, violate } from "./violation.ts";
 
 export interface WorldOptions {
   sqlite?: boolean;
@@ -106,7 +106,6 @@ export class World implements Outside {
       killed ? this.disk.kill() : this.disk.open(),
       () => {
         model.committed = this.#inEvent ? model.ev - 1 : model.ev;
-        model.storeFails = this.store.fails;
       },
       () => {
         model.storeFails = model.everFailed = true;
@@ -188,8 +187,10 @@ export class World implements Outside {
       fn();
       drainMicrotasks();
     } catch (err) {
+      surface();
       violate("exception_escapes", err instanceof Error ? (err.stack ?? err.message) : String(err));
     }
+    surface();
     if (conn?.transport.closed === true && conn.mayClose !== "") conn.doubtful = true;
     for (const c of this.conns)
       if (c.phase !== "closed" && c.channel.phase === "closed" && this.#excused(c)) this.chaos.disturb(c.client.id);
@@ -211,7 +212,13 @@ export class World implements Outside {
     this.#inEvent = false;
     if (conn !== null) conn.doubtful = false;
     if (!this.store.pending) model.committed = model.ev;
-    for (const s of model.sessions.values()) s.real ??= this.broker.sessions.get(s.id) ?? null;
+    // Until the broker has noticed that the disk works again.
+    model.storeFails = this.broker.durability.failed;
+    for (const s of model.sessions.values()) {
+      const real = this.broker.sessions.get(s.id);
+      s.real ??= real ?? null;
+      s.awaySince = real?.disconnectedAt ?? 0;
+    }
   }
 
   /** Ends that no rule of the protocol asks for, but that are right. */

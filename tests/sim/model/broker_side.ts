@@ -23,11 +23,15 @@ function will(model: Model, m: Msg): void {
     s.will = null;
   } else if (state !== "unsure" && state !== "set") violate("will_unexpected", `will ${m.n} of ${m.from} was published; it is ${state}`);
   model.wills.set(m.n, "sent");
-  model.publish(m);
+  model.publish(m, model.disturbedEv === model.ev);
 }
 
 function delayed(model: Model, m: Msg): void {
   const d = model.delayed.get(m.n);
+  if (d === undefined && model.disturbedEv > 0) {
+    model.publish(m, true);
+    return;
+  }
   if (d === undefined || d.copies === 0) {
     violate("delayed_unexpected", `delayed message ${m.n} was published${d === undefined ? " without having been sent" : " twice"}`);
     return;
@@ -37,7 +41,7 @@ function delayed(model: Model, m: Msg): void {
   const sure = d.owed > 0;
   d.copies--;
   d.owed = Math.max(0, d.owed - 1);
-  model.publish(m, !sure);
+  model.publish(m, !sure || model.disturbedEv === model.ev);
 }
 
 /** The broker's own session stands for the truth. */
@@ -85,6 +89,8 @@ export function resync(model: Model, broker: Broker, conns: readonly Conn[], id:
     }
   }
   if (conn !== null && s.conn === null) {
+    if (s.will !== null) model.wills.set(s.will.n, "unsure");
+    s.will = null;
     s.conn = conn;
     s.connNo++;
     s.endsAt = Number.POSITIVE_INFINITY;
@@ -100,7 +106,9 @@ export function resync(model: Model, broker: Broker, conns: readonly Conn[], id:
   }
   s.expiry = real.expiry;
   s.changedEv = model.ev;
-  if (conn === null && s.endsAt === Number.POSITIVE_INFINITY && s.expiry !== 0xffffffff) s.endsAt = model.clock.monotonic + s.expiry * 1000;
+  if (conn === null && s.expiry !== 0xffffffff && (s.endsAt === Number.POSITIVE_INFINITY || s.awaySince !== real.disconnectedAt))
+    s.endsAt = model.clock.monotonic + s.expiry * 1000;
+  s.awaySince = real.disconnectedAt;
 }
 
 /** Whether they are published, nobody can foretell. */

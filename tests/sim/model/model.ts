@@ -42,6 +42,7 @@ export class Model {
   /** The last event in which a hook interfered. */
   disturbedEv = 0;
   /** The shortest time after which a QoS 2 message without PUBREL may have been given up so far; Infinity = never. */
+  relSince = 0;
   relLimit = Number.POSITIVE_INFINITY;
   /** Some commit failed since the start. */
   everFailed = false;
@@ -55,6 +56,7 @@ export class Model {
 
   /** The time the broker waits for PUBREL has changed. */
   relLimited(ms: number): void {
+    this.relSince = this.clock.monotonic;
     if (ms > 0) this.relLimit = Math.min(this.relLimit, ms);
   }
 
@@ -70,6 +72,8 @@ export class Model {
   }
 
   stamp(m: Msg): void {
+    // Published again by its client: earlier copies have their own time.
+    if (this.maybeExpired(m)) for (const s of this.sessions.values()) for (const d of s.waiting) if (d.m === m) letOff(d, "expired");
     m.ev = this.ev;
     m.wall = this.clock.wall;
     m.mono = this.clock.monotonic;
@@ -125,7 +129,7 @@ export class Model {
     }
     const qos = this.effective(m.qos, sub.qos);
     share.members.set(s, { ...sub, gets: qos });
-    if (s.disturbed) {
+    if (s.disturbed || s.disturbedIn.has(this.ev)) {
       share.must = false;
       share.loose = true;
     }
@@ -160,7 +164,7 @@ export class Model {
       .filter((id) => id > 0)
       .sort((a, b) => a - b);
     const d = this.delivery(s, m, qos, retain, ids, via);
-    if (doubtful || s.disturbed) {
+    if (doubtful || s.disturbed || s.disturbedIn.has(this.ev)) {
       letOff(d, "disturbed");
       d.loose = true;
     } else if (qos === 0 && !this.takesQos0(s)) letOff(d, "QoS 0 to somebody who does not read");
@@ -174,7 +178,8 @@ export class Model {
   }
 
   delivery(s: Session, m: Msg, qos: number, retain: boolean, ids: number[], via: Delivery["via"]): Delivery {
-    const firstConn = s.conn === null ? s.connNo + 1 : s.connNo;
+    // Ended in this very event, it may have been sent it before.
+    const firstConn = s.conn === null && !s.disturbedIn.has(this.ev) ? s.connNo + 1 : s.connNo;
     const d: Delivery = {
       s, m, qos, retain, ids, via, firstConn,
       must: true, why: "", loose: false, state: "waiting", pid: 0, rec: false,
@@ -266,7 +271,7 @@ export class Model {
     }
     this.published.splice(at, 1);
     this.wills.set(m.n, "sent");
-    this.publish(m);
+    this.publish(m, doubtful);
   }
 
   /** The session is over for good. What a group gave it goes to another member. */
@@ -282,7 +287,11 @@ export class Model {
     for (const list of this.shares.values()) {
       for (const x of list) {
         if (!x.members.has(s)) continue;
-        if (x.taken !== null && (x.taken.s !== s || x.taken.state === "done" || x.taken.rec)) continue;
+        if (x.taken !== null && (x.taken.s !== s || x.taken.state === "done" || x.taken.rec)) {
+          // Which of its copies was the group's, cannot be seen.
+          x.loose = true;
+          continue;
+        }
         x.passedOn = true;
         x.taken = null;
         for (const [o, sub] of group(x.key)) x.members.set(o, { ...sub, gets: this.effective(x.m.qos, sub.qos) });

@@ -80,6 +80,9 @@ function connect(model: Model, conn: Conn, sent: Sent & { kind: "connect" }): vo
     conn.pendingWill = sent.will === null || fields.will === undefined ? null : { m: sent.will, delay: fields.will.delay };
     conn.phase = "connecting";
     conn.unsure = true;
+    // It may have been connected for a moment.
+    const known = model.session(fields.clientId);
+    if (known !== undefined) known.connNo++;
     return;
   }
   let s = model.session(fields.clientId);

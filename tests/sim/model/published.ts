@@ -50,7 +50,7 @@ export function published(model: Model, conn: Conn, p: Publish, committed: numbe
   d.seenOn = conn;
   d.seenAt = model.clock.monotonic;
   inOrder(model, conn, s, d);
-  if (p.dup && !d.again && d.firstConn >= conn.sessionNo)
+  if (p.dup && !d.again && !m.inHook && d.firstConn >= conn.sessionNo)
     violate("dup_first", `${conn.name}: message ${m.n} came with DUP, but never before`);
   if (p.qos === 0) d.state = "done";
   else took(conn, s, d, p);
@@ -74,6 +74,7 @@ function messageOf(model: Model, s: Session, topic: string, p: Publish): Msg | n
   if (waiting[0] !== undefined) return waiting[0].m;
   for (const [n] of s.byN)
     if ((model.msgs[n] as Msg).payload.length === 0 && (model.msgs[n] as Msg).topic === topic) return model.msgs[n] as Msg;
+  if (model.disturbedEv > 0) return model.msgs.findLast((m) => m.payload.length === 0 && m.topic === topic) ?? null;
   return null;
 }
 
@@ -91,7 +92,7 @@ function again(model: Model, conn: Conn, s: Session, m: Msg, p: Publish): boolea
   const d = (s.byN.get(m.n) ?? []).find((x) => (x.state === "seen" && (x.pid === p.id || x.unsent)) || (x.again && x.state === "done"));
   if (d === undefined) return repeated(conn, s, m, p);
   if (d.state === "done" && !p.dup && !d.unsent) return false;
-  if (!p.dup && d.unsent && p.qos === 2)
+  if (!p.dup && d.unsent && p.qos === 2 && !model.everFailed)
     violate("publish_before_commit", `${conn.name}: message ${m.n} of QoS 2 came twice, it had left before that was committed`);
   else if (!p.dup && !d.unsent) violate("no_dup", `${conn.name}: message ${m.n} came again without DUP`);
   if (d.seenOn === conn && d.state === "seen") {
@@ -123,10 +124,13 @@ function same(a: readonly number[], b: readonly number[]): boolean {
 
 function first(model: Model, conn: Conn, s: Session, m: Msg, p: Publish): Delivery | null {
   const list = s.byN.get(m.n) ?? [];
-  const fitting = list.filter((x) => x.state === "waiting" && fits(x, conn, p));
+  let fitting = list.filter((x) => x.state === "waiting" && fits(x, conn, p));
+  // With DUP it is one that may have been sent before.
+  if (p.dup && fitting.some((x) => x.firstConn < conn.sessionNo)) fitting = fitting.filter((x) => x.firstConn < conn.sessionNo);
   const shares = model.shares.get(m.n) ?? [];
   const open = shares.filter((x) => x.taken === null && x.members.has(s) && shareFits(x, s, conn, p));
-  const d = fitting[0];
+  // What is foretold goes before what may have any form.
+  const d = fitting.find((x) => !x.loose) ?? (open.some((x) => x.must) ? undefined : fitting[0]);
   // A copy for its group looks the same: it is that one, if the other would be out of order.
   if (d !== undefined && (open.length === 0 || isNext(s, d))) {
     // Of two copies the first has come; the second may stay away if the first might have.
@@ -136,9 +140,19 @@ function first(model: Model, conn: Conn, s: Session, m: Msg, p: Publish): Delive
   }
   const share = open.find((x) => x.must) ?? open[0] ?? exchanged(shares, s);
   if (share !== undefined) return takeShare(model, share, s, p);
-  // Empty payloads look alike; and what a hook did in the middle of it, nobody can foretell.
-  if (m.payload.length === 0 || m.inHook || s.disturbedIn.has(m.ev) || shares.some((x) => x.passedOn || (x.loose && x.members.has(s))))
-    return model.delivery(s, m, p.qos, p.retain, [], "share");
+  // Empty payloads look alike; and what a hook did in the middle of it, or a refusal, nobody can foretell.
+  if (
+    m.payload.length === 0 ||
+    m.inHook ||
+    (m.times === 0 && model.disturbedEv > 0) ||
+    conn.unsure ||
+    s.disturbedIn.has(m.ev) ||
+    shares.some((x) => x.passedOn || (x.loose && x.members.has(s)))
+  ) {
+    const d = model.delivery(s, m, p.qos, p.retain, [], "share");
+    d.firstConn = 0;
+    return d;
+  }
   const wrong = list.find((x) => x.state === "waiting");
   const told = `QoS ${p.qos} retain ${p.retain} identifiers ${p.props?.subIds.join(",") ?? ""}`;
   if (wrong !== undefined) {
@@ -148,6 +162,7 @@ function first(model: Model, conn: Conn, s: Session, m: Msg, p: Publish): Delive
     );
     return wrong;
   }
+  if (p.dup && s.disturbedIn.size > 0 && list.length > 0) return list[0] as Delivery;
   const late = list.find((x) => x.state === "skipped");
   if (late !== undefined)
     violate(
@@ -202,27 +217,27 @@ function takeShare(model: Model, x: Share, s: Session, p: Publish): Delivery {
   return d;
 }
 
-/** Nothing of the same publisher, topic and QoS waits before it. */
+/** Nothing that has to come of the same publisher, topic and QoS waits before it. */
 function isNext(s: Session, d: Delivery): boolean {
   const o = s.order.get(orderKey(d));
   if (o === undefined || d.via !== "live") return true;
   for (let i = o.from; i < o.list.length; i++) {
     const x = o.list[i] as Delivery;
     if (x === d) return true;
-    if (x.state === "waiting") return false;
+    if (x.state === "waiting" && x.must) return false;
   }
   return true;
 }
 
 /** Earlier ones of the same publisher, topic and QoS cannot come any more [MQTT-4.6.0-6]. */
 function inOrder(model: Model, conn: Conn, s: Session, d: Delivery): void {
-  if (d.via !== "live" || d.loose) return;
+  if (d.via !== "live" || d.loose || d.m.payload.length === 0) return;
   const o = s.order.get(orderKey(d));
   const at = o?.list.indexOf(d) ?? -1;
   if (o === undefined || at < o.from) return;
   for (; o.from < at; o.from++) {
     const x = o.list[o.from] as Delivery;
-    if (x.state !== "waiting" || x.loose) continue;
+    if (x.state !== "waiting" || x.loose || x.m.payload.length === 0) continue;
     if (x.must && !model.maybeExpired(x.m))
       violate(
         x.qos === 0 && x.away ? "order_queued_qos0" : "order",

@@ -4,7 +4,6 @@ import { DecodeError, type Received } from "../decode.ts";
 import { violate } from "../violation.ts";
 import type { Model } from "./model.ts";
 import { published } from "./published.ts";
-import type { Session } from "./types.ts";
 
 /** Everything the peer's side has taken since the last look. */
 export function read(model: Model, conn: Conn): void {
@@ -132,15 +131,16 @@ function answered(model: Model, conn: Conn, type: string, id: number, codes: rea
 function released(model: Model, conn: Conn, pid: number, committed: number): void {
   const list = conn.expected.get("pubrel");
   const at = list?.findIndex((e) => e.id === pid) ?? -1;
-  const s = conn.session as Session;
+  const s = conn.session;
   if (at >= 0) {
     const e = (list as Expected[])[at] as Expected;
     list?.splice(at, 1);
     if (e.durable && e.ev > committed)
       violate(`ack_before_commit${model.everFailed ? "_failing" : ""}`, `${conn.name}: PUBREL ${pid} left before PUBREC was committed`);
-  } else if (!s.recs.has(pid)) violate("pubrel_unexpected", `${conn.name}: PUBREL ${pid}, but no PUBREC was sent for it`);
+  } else if (s !== null && !conn.unsure && !s.recs.has(pid))
+    violate("pubrel_unexpected", `${conn.name}: PUBREL ${pid}, but no PUBREC was sent for it`);
   const { incoming } = conn.client;
-  conn.todo.push({ type: 7, pid, d: s.inflight.get(pid) ?? null });
+  conn.todo.push({ type: 7, pid, d: s?.inflight.get(pid) ?? null });
   incoming.delete(pid);
 }
 

@@ -40,7 +40,7 @@ export function restored(world: World): void {
     s.endsAt =
       real.expiry === 0xffffffff
         ? Number.POSITIVE_INFINITY
-        : clock.monotonic + Math.max(0, real.disconnectedAt + real.expiry * 1000 - clock.wall);
+        : clock.monotonic + Math.min(real.expiry * 1000, Math.max(0, real.disconnectedAt + real.expiry * 1000 - clock.wall));
     if (real.pendingWill !== null) s.will = loosened(model, real.pendingWill.payload);
     syncSubs(s, real.subscriptions(), model.committed);
   }
@@ -54,6 +54,7 @@ export function restored(world: World): void {
     if (d.ev > model.committed) d.owed = 0;
     // What was published since the last commit comes once more.
     d.copies++;
+    d.dueMono = model.clock.monotonic + Math.max(0, d.dueWall - model.clock.wall);
   }
 }
 
@@ -99,7 +100,7 @@ function lived(world: World, s: Session): void {
         if (d.qos === 2) world.clientNamed(s.id)?.incoming.delete(d.pid);
       } else if (d.state === "seen") {
         d.again = true;
-        d.unsent = d.seenEv > model.committed;
+        d.unsent ||= d.seenEv > model.committed;
       }
     }
   }

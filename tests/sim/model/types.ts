@@ -69,6 +69,8 @@ export interface Delivery {
   /** The broker may have forgotten that this was acknowledged (kill before the commit). */
   again: boolean;
   seenEv: number;
+  /** It turned out to be the copy of a group. */
+  lent?: true;
   /** Its client was away when it was published. */
   away: boolean;
   /** The broker may have forgotten that it was sent (kill before the commit). */
@@ -129,6 +131,8 @@ export class Session {
   turnBytes = 0;
   /** Event in which it was made, resumed, or its expiry changed. */
   changedEv = 0;
+  /** Wall time at which the broker says its client went. */
+  awaySince = 0;
   /** The broker's object that stands for it: another one is another session. */
   real: object | null = null;
   ended = false;

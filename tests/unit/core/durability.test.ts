@@ -160,9 +160,9 @@ describe("while the store fails: storage.on_error = refuse", () => {
     live.take();
     const p = kit.connected("p", 5);
     scene.fails();
-    p.publish("t", "0", 0).publish("u", "1", 1).publish("u", "2", 2);
+    p.publish("t", "0", 0).publish("u", "1", 1).publish("u", "2", 2).publish("r", "3", 0, { retain: true });
     expect(words(p)).toEqual(["puback", "pubrec"]);
-    expect(live.messages().map((m) => m.payload)).toEqual(["0", "1", "2"]);
+    expect(live.messages().map((m) => m.payload)).toEqual(["0", "1", "2", "3"]);
     expect(kit.metrics.get("storage/refused")).toBe(0);
   });
 
@@ -322,6 +322,9 @@ describe("while the store fails: storage.on_error = refuse", () => {
     const after = new TestKit({ store: store.crash() });
     after.broker.registry.restore();
     expect(after.broker.sessions.get("s")?.mqueueLen).toBe(1);
+    // The next time is counted anew.
+    scene.fails().works();
+    expect(kit.log.lines.at(-1)?.fields).toEqual({ refused: 0 });
   });
 
   test("a retry that takes long is not made again at once", () => {

@@ -43,6 +43,25 @@ class Kit {
   readonly pool = new OutPool(this.counter, (_out, err) => this.failures.push(err));
   readonly peer = new Peer();
   readonly out = this.connection(this.peer);
+  /** All buffers that were ever taken. */
+  readonly #all = new Set<Uint8Array>();
+
+  constructor() {
+    const take = this.pool.take.bind(this.pool);
+    this.pool.take = (size) => {
+      const b = take(size);
+      this.#all.add(b);
+      return b;
+    };
+  }
+
+  /** Every buffer is back in the pool, once. */
+  expectAllBack(): void {
+    const idle = [...this.free(1), ...this.free(LARGE)];
+    expect(new Set(idle)).toEqual(this.#all);
+    expect(idle.length).toBe(this.#all.size);
+    for (const b of idle) this.pool.give(b);
+  }
 
   connection(peer: Peer): Out {
     return new Out(peer, this.pool, peer);
@@ -61,12 +80,6 @@ function ack(out: Out, value: number): void {
   out.staging.set([0x40, 2, 0, value], at);
   out.unreserve(1);
   out.holdsAcks = true;
-}
-
-/** Whoever takes a buffer of the pool must be alone with it. */
-function expectAlone(kit: Kit): void {
-  const all = [...kit.free(1), ...kit.free(LARGE)];
-  expect(new Set(all).size).toBe(all.length);
 }
 
 describe("one flush, one write", () => {
@@ -146,7 +159,7 @@ describe("the staging buffer", () => {
     expect([small.length, kit.out.staging.length]).toEqual([4 * KIB, LARGE]);
     kit.pool.flushAll();
     expect(kit.peer.got).toEqual([...list(bytes(4000)), ...list(bytes(4000, 1))]);
-    expectAlone(kit);
+    kit.expectAllBack();
   });
 
   test("full before the flush: it is written, and used again", () => {
@@ -181,7 +194,7 @@ describe("the staging buffer", () => {
     kit.pool.flushAll();
     expect(kit.peer.got).toEqual([...list(bytes(10)), ...list(piece), ...list(bytes(10, 3))]);
     expect(kit.peer.writes).toEqual([10, 70_000, 10]);
-    expectAlone(kit);
+    kit.expectAllBack();
   });
 
   test("nobody keeps one after the flush, also when a run is what is left", () => {
@@ -256,6 +269,7 @@ describe("the peer is gone", () => {
         if (how === "is closed in the middle of the write") {
           kit.peer.meanwhile = () => {
             kit.peer.meanwhile = null;
+            kit.peer.room = 7;
             kit.out.close();
             // Another connection takes a buffer while this one's is still being written.
             taken = true;
@@ -271,7 +285,7 @@ describe("the peer is gone", () => {
         expect(late.got).toEqual(taken ? list(bytes(40, 9)) : []);
         expect([kit.out.closed, kit.out.pending]).toEqual([true, 0]);
         expect(kit.failures).toEqual(how === "throws" ? [kit.peer.error] : []);
-        expectAlone(kit);
+        kit.expectAllBack();
         // It takes whatever comes and sends nothing of it.
         kit.peer.room = Number.POSITIVE_INFINITY;
         kit.peer.error = null;
@@ -279,7 +293,7 @@ describe("the peer is gone", () => {
         for (const more of Object.values(GATHERED)) more(kit.out);
         kit.pool.flushAll();
         expect([kit.peer.got, kit.out.pending, kit.out.drained()]).toEqual([[], 0, false]);
-        expectAlone(kit);
+        kit.expectAllBack();
       });
     }
   }
@@ -474,7 +488,15 @@ describe("acknowledgements wait for the commit", () => {
     kit.out.close();
     kit.pool.flushAll();
     expect([kit.peer.writes, kit.out.pending, kit.out.holdsAcks]).toEqual([[], 0, false]);
-    expectAlone(kit);
+    kit.expectAllBack();
+  });
+
+  test("a peer that is gone when they are let out has no room for more", () => {
+    const { out, pool, peer } = new Kit();
+    flood(out, 300_000);
+    peer.room = -1;
+    pool.flushAll();
+    expect([out.closed, peer.rooms]).toEqual([true, 0]);
   });
 
   test("so many that the connection counts as blocked: the flush that lets them out tells the owner", () => {
@@ -513,7 +535,7 @@ describe("close", () => {
     kit.out.close();
     kit.out.fail(new Error("late"));
     expect([kit.out.closed, kit.failures]).toEqual([true, []]);
-    expectAlone(kit);
+    kit.expectAllBack();
   });
 });
 
@@ -556,6 +578,6 @@ test("a random life: every byte once and in order, whatever the kernel takes, no
     expect(Buffer.compare(Buffer.from(peer.got), Buffer.from(want))).toBe(0);
     expect(out.pending).toBe(0);
   }
-  expectAlone(kit);
+  kit.expectAllBack();
   expect(kit.failures).toEqual([]);
 });

@@ -1,5 +1,6 @@
 /** Loops over many connections: what happens to one of them is its own affair. */
 import { describe, expect, test } from "bun:test";
+import { Message } from "../../../server/core/message.ts";
 import { MemoryStore } from "../../support/memory_store.ts";
 import { type TestClient, TestKit } from "../../support/test_broker.ts";
 
@@ -31,15 +32,37 @@ describe("a transport that throws", () => {
     expect(kit.listener.shutdowns.get("internal_error")).toBe(1);
   });
 
+  test("its will waits for the commit of those who keep it", () => {
+    const kit = new TestKit();
+    const s = kit.connected("s", 4, { clean: false });
+    s.subscribe("t/#", 2).take();
+    const pending: boolean[] = [];
+    const { write } = s.transport;
+    s.transport.write = (...args) => {
+      pending.push(kit.store.pending);
+      return write.apply(s.transport, args);
+    };
+    const bad = kit.connected("bad", 4, { will: { topic: "t/will", payload: Buffer.from("gone"), qos: 2, retain: false } });
+    bad.subscribe("x").take();
+    bad.transport.write = () => {
+      throw new Error("write EPIPE");
+    };
+    kit.connected("p").publish("x", "m");
+    expect(payloads(s)).toEqual(["gone"]);
+    expect(pending).toEqual([false]);
+  });
+
   test("also when it throws while it is destroyed", () => {
     const kit = new TestKit();
     const all = subscribers(kit, 2);
-    const bad = kit.connected("bad").subscribe("t/#");
+    const bad = kit.connected("bad", 4, { will: { topic: "t/will", payload: Buffer.from("gone"), qos: 0, retain: false } });
+    bad.subscribe("t/#");
     bad.transport.write = bad.transport.destroy = () => {
       throw new Error("broken");
     };
+    // The will is out with the same flush.
     kit.connected("p").publish("t/x", "m");
-    for (const c of all) expect(payloads(c)).toEqual(["m"]);
+    for (const c of all) expect(payloads(c)).toEqual(["m", "gone"]);
     expect([kit.log.errors.length, kit.broker.sessions.get("bad"), kit.broker.connections]).toEqual([1, undefined, 3]);
   });
 
@@ -139,6 +162,26 @@ describe("a connection that fails", () => {
     p.publish("t/x", "again");
     expect(payloads(all[1] as TestClient).at(-1)).toBe("again");
   });
+});
+
+test("a connection that ends while another one is written: whoever says good-bye in this flush still can", () => {
+  const kit = new TestKit();
+  const ended = kit.connected("ended");
+  const first = kit.connected("first").subscribe("t");
+  first.take();
+  const last = kit.connected("last", 5);
+  const write = first.transport.write.bind(first.transport);
+  first.transport.write = (b, o, n) => {
+    ended.channel.onClose("closed");
+    return write(b, o, n);
+  };
+  kit.broker.publish(new Message("t", Buffer.from("x"), 0, false, "", null, kit.broker.now, 0, null));
+  last.channel.close(0x98, "kicked");
+  kit.broker.flush();
+  kit.settle();
+  expect(first.messages()).toHaveLength(1);
+  expect(last.take()).toMatchObject([{ cmd: "disconnect", reasonCode: 0x98 }]);
+  expect(last.transport.ended).toBe(true);
 });
 
 describe("a peer that is gone before the broker is told", () => {

@@ -154,6 +154,17 @@ test("a last frame whose head was written and whose page was not: told as what a
   });
 });
 
+test("the last commit damaged before its end is no unfinished write: all that follows was written", () => {
+  const dir = killed(10);
+  const all = frames(wal(dir));
+  const last = all.findLastIndex((f, n) => f.commit && n < all.length - 1);
+  flip(wal(dir), (all[last + 1] as { at: number }).at + 100);
+  const { told, damage, topics } = start(dir);
+  expect(told).toEqual(["error stored data is damaged"]);
+  expect(damage[0]).toContain("up to 1 commits");
+  expect(topics).toBe(9);
+});
+
 test("no journal, an empty one, one that is too short", () => {
   const dir = newDir();
   openIn(dir).close();
