@@ -54,6 +54,13 @@ describe("a change that would keep the node from starting", () => {
     await refused({ "log.error.file": long }, "log.dir", "the name is too long");
   });
 
+  test("a value that is no value", async () => {
+    for (const value of [[], {}, [1]])
+      expect((await put({ "mqtt.max_packet_size": value })).json?.message).toBe(
+        "value of 'mqtt.max_packet_size': expected string, number, boolean or null",
+      );
+  });
+
   test("a value that is more than a line, a node's name that is none", async () => {
     await refused({ "log.error.file": "a\0b" }, "log.error.file", "expected one line without control characters");
     await refused({ "plugins.expand_plugins_dir": "a\nb" }, "expected one line without control characters");
