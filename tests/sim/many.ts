@@ -59,8 +59,7 @@ export function many(w: World, s: StepOf<"many">): void {
     dup: false,
   });
   w.feed(conn);
-  if (looks > LOOKS_MAX * n + 1000)
-    violate("work", `one message to ${n} overlapping filters of one client took ${looks} looks at them`);
+  if (looks > LOOKS_MAX * n + 1000) violate("work", `one message to ${n} overlapping filters of one client took ${looks} looks at them`);
   const un = client.pid();
   const filters = requests.map((r) => r.filter);
   conn.put(E.unsubscribe(conn.version, un, filters), { kind: "unsubscribe", id: un, filters });
