@@ -345,6 +345,10 @@ const DOERS: Doers = {
   },
   plugin: (w, s) => w.command(s.op, s.name),
   hook: (w, s) => w.chaos.plant(s),
+  acl(w, s) {
+    w.denyMore = s.deny;
+    w.broker.access.invalidate();
+  },
   resolve(w, s) {
     w.answer(s.i);
   },

@@ -36,7 +36,7 @@ export function breakRule(w: World, conn: Conn, what: BadKind): void {
     }
     case "wrong_ack": {
       // Only what is in hand now: what waits on the wire may change it before this arrives.
-      if (conn.wire.length > 0 || conn.queue.length > 0 || conn.session?.conn !== conn) return;
+      if (conn.wire.length > 0 || conn.queue.length > 0 || conn.session?.conn !== conn || conn.session.disturbedIn.size > 0) return;
       const d = [...conn.session.inflight.values()].find((x) => x.state === "seen" && x.seenOn === conn && !x.rec && !x.again);
       if (d === undefined || conn.connack !== 0) return;
       bad(E.ack(v, d.qos === 1 ? 5 : 4, d.pid), `acknowledgement of the wrong kind for QoS ${d.qos}`, [PROTOCOL]);

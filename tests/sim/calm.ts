@@ -141,7 +141,8 @@ function rebooked(list: readonly Share[], x: Share, seen: Set<Share>): boolean {
   seen.add(x);
   for (const y of list) {
     if (y.taken === null || seen.has(y) || !x.members.has(y.taken.s)) continue;
-    if (y.must && !rebooked(list, y, seen)) continue;
+    const away = [...y.members.keys()].some((m) => m.conn === null || m.conn.silent || !m.conn.live);
+    if (y.must && !away && !rebooked(list, y, seen)) continue;
     x.taken = y.taken;
     y.taken = null;
     return true;

@@ -8,7 +8,7 @@ import type { SimTransport } from "./transport.ts";
 /** A packet of the client, as data for the model. */
 export type Sent =
   | { kind: "connect"; fields: ConnectFields; will: Msg | null; refuse: boolean | undefined }
-  | { kind: "subscribe"; id: number; requests: readonly Request[]; subId: number }
+  | { kind: "subscribe"; id: number; requests: readonly Request[]; subId: number; denied?: boolean[] }
   | { kind: "unsubscribe"; id: number; filters: readonly string[] }
   /** `delay`: seconds, by the topic `$delayed/…`. `refuse`: to a topic that takes no messages (`$share/…`). */
   | { kind: "publish"; m: Msg; pid: number; dup: boolean; delay?: number | undefined; refuse?: boolean | undefined }

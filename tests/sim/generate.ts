@@ -215,6 +215,7 @@ class Generator {
       [on(0.3, 1), () => [this.#zone()]],
       [on(0.2, 1), () => [{ k: "plugin", name: r.pick(["emqx_retainer", "emqx_delayed_publish"] as const), op: r.pick(["load", "unload", "reload"] as const) }]],
       [on(0.35, 3), () => [{ k: "hook", point: r.chance(0.5) ? "message.delivered" : r.pick(POINTS), nth: r.between(1, 4), act: r.pick(["throw", "kick", "unsub", "drop", "pub", "sub"] as const), c: this.#c(), t: r.pick([...this.#filters, ...this.#topics]) }]],
+      [setup.acl ? on(0.5, 2) : 0, () => [{ k: "acl", deny: r.chance(0.5) }]],
       [setup.acl ? 3 : 1, () => [{ k: "resolve", i: r.int(4) }]],
       [on(0.5, 1.5), () => this.#burst()],
       [on(0.01, 0.3), () => [{ k: "cancelled", n: 1500 }]],

@@ -1,7 +1,7 @@
 /** What the simulation hears and says inside the broker: wills and delayed messages as they go out, and the access chain. */
 import type { AclStep, AuthStep, ClientInfo } from "../../server/core/types.ts";
 import type { Conn } from "./conn.ts";
-import { DENIED, SLOW } from "./model/packets.ts";
+import { SLOW } from "./model/packets.ts";
 import { numberOf } from "./model/payload.ts";
 import type { World } from "./world.ts";
 
@@ -41,7 +41,7 @@ function authenticate(w: World, client: ClientInfo): AuthStep | Promise<AuthStep
 }
 
 function allow(w: World, client: ClientInfo, action: "publish" | "subscribe", topic: string): AclStep | Promise<AclStep> {
-  if (topic.startsWith(DENIED)) return { verdict: "deny" };
+  if (w.denies(topic)) return { verdict: "deny" };
   if (!topic.startsWith(SLOW)) return null;
   const conn = connOf(w, client);
   return new Promise((done) => w.awaited.push({ kind: action, conn, topic, answer: () => done({ verdict: "allow" }) }));

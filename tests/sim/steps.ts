@@ -66,6 +66,8 @@ export type Step = (
   | { k: "zone"; field: ZoneField; value: number }
   | { k: "plugin"; name: "emqx_retainer" | "emqx_delayed_publish"; op: "load" | "unload" | "reload" }
   | { k: "hook"; point: ChaosPoint; nth: number; act: "throw" | "kick" | "unsub" | "drop" | "pub" | "sub"; c: number; t: string }
+  /** The rules for topics under `x/` change. */
+  | { k: "acl"; deny: boolean }
   | { k: "resolve"; i: number }
   /** One client, `n` overlapping filters, and a message that matches them all. */
   | { k: "many"; c: number; n: number }

@@ -17,7 +17,7 @@ import { type Awaited, listen } from "./listen.ts";
 import { SimLog } from "./log.ts";
 import { brokerPublished, resync } from "./model/broker_side.ts";
 import { Model } from "./model/model.ts";
-import { type Outside, process } from "./model/packets.ts";
+import { CHANGED, DENIED, type Outside, process } from "./model/packets.ts";
 import { read } from "./model/receive.ts";
 import { restored } from "./model/restore.ts";
 import { PoolWatch } from "./pool_watch.ts";
@@ -42,6 +42,8 @@ export class World implements Outside {
   readonly chaos: Chaos;
   readonly bans = new Set<string>();
   readonly acl: boolean;
+  /** Topics under `x/` are denied, too. */
+  denyMore = false;
   store!: SimStore;
   core!: Core;
   broker!: Broker;
@@ -170,6 +172,9 @@ export class World implements Outside {
   }
   banned(clientId: string): boolean {
     return this.bans.has(clientId);
+  }
+  denies(topic: string): boolean {
+    return this.acl && (topic.startsWith(DENIED) || (this.denyMore && topic.startsWith(CHANGED)));
   }
   delayedRuns(): boolean {
     return this.plugins.isRunning("emqx_delayed_publish");

@@ -106,8 +106,8 @@ export function resync(model: Model, broker: Broker, conns: readonly Conn[], id:
   }
   s.expiry = real.expiry;
   s.changedEv = model.ev;
-  if (conn === null && s.expiry !== 0xffffffff && (s.endsAt === Number.POSITIVE_INFINITY || s.awaySince !== real.disconnectedAt))
-    s.endsAt = model.clock.monotonic + s.expiry * 1000;
+  if (conn === null && (s.endsAt === Number.POSITIVE_INFINITY || s.awaySince !== real.disconnectedAt))
+    s.endsAt = s.expiry === 0xffffffff ? Number.POSITIVE_INFINITY : model.clock.monotonic + s.expiry * 1000;
   s.awaySince = real.disconnectedAt;
 }
 

@@ -46,6 +46,8 @@ export class Model {
   relLimit = Number.POSITIVE_INFINITY;
   /** Some commit failed since the start. */
   everFailed = false;
+  /** The process was killed once. */
+  killed = false;
 
   constructor(
     readonly clock: SimClock,
@@ -256,7 +258,7 @@ export class Model {
     if (will === null) return;
     if (will.delay === 0) this.willNow(will.m, conn.doubtful || this.storeFails);
     else {
-      s.will = { n: will.m.n, due: this.clock.monotonic + will.delay * 1000, loose: false };
+      s.will = { n: will.m.n, due: this.clock.monotonic + will.delay * 1000, delay: will.delay, ev: this.ev, loose: false };
       this.wills.set(will.m.n, "due");
     }
   }

@@ -4,8 +4,9 @@ import { letOff, type Model } from "./model.ts";
 import { matches, parseFilter } from "./topics.ts";
 import type { Delivery, Msg, Session, Sub } from "./types.ts";
 
-/** Topics under it are denied by the access rules; under SLOW the answer comes later. */
+/** Topics under it are denied by the access rules, those under CHANGED now and then; under SLOW the answer comes later. */
 export const DENIED = "no/";
+export const CHANGED = "x/";
 export const SLOW = "s/";
 
 const NOT_AUTHORIZED = 0x87;
@@ -15,7 +16,8 @@ export interface Outside {
   waits(conn: Conn, sent: Sent): boolean;
   banned(clientId: string): boolean;
   delayedRuns(): boolean;
-  acl: boolean;
+  /** By the access rules, now. */
+  denies(topic: string): boolean;
 }
 
 /** All packets the broker has handled by now. */
@@ -24,6 +26,8 @@ export function process(model: Model, conn: Conn, out: Outside): void {
     const sent = conn.queue[0];
     if (sent === undefined || conn.phase === "closed" || (conn.phase === "connecting" && sent.kind !== "connect")) break;
     if (sent.kind === "connect") sent.refuse ??= out.banned(sent.fields.clientId);
+    // The rules are asked when the packet comes, whenever the answer does.
+    if (sent.kind === "subscribe") sent.denied ??= sent.requests.map((r) => out.denies(parseFilter(r.filter)?.filter ?? ""));
     if (!conn.headFree && out.waits(conn, sent)) return;
     conn.headFree = false;
     conn.queue.shift();
@@ -38,7 +42,7 @@ function one(model: Model, conn: Conn, sent: Sent, out: Outside): void {
       connect(model, conn, sent);
       return;
     case "subscribe":
-      subscribe(model, conn, sent, out);
+      subscribe(model, conn, sent);
       return;
     case "unsubscribe":
       unsubscribe(model, conn, sent);
@@ -125,13 +129,13 @@ function connect(model: Model, conn: Conn, sent: Sent & { kind: "connect" }): vo
   });
 }
 
-function subscribe(model: Model, conn: Conn, sent: Sent & { kind: "subscribe" }, out: Outside): void {
+function subscribe(model: Model, conn: Conn, sent: Sent & { kind: "subscribe" }): void {
   const s = conn.session as Session;
   const each: number[][] = [];
   const made: { sub: Sub; isNew: boolean }[] = [];
-  for (const r of sent.requests) {
+  for (const [i, r] of sent.requests.entries()) {
     const parsed = parseFilter(r.filter) as { group: string | null; filter: string };
-    if (out.acl && parsed.filter.startsWith(DENIED)) {
+    if (sent.denied?.[i] === true) {
       each.push([conn.version === 5 ? NOT_AUTHORIZED : 0x80]);
       continue;
     }
@@ -194,7 +198,7 @@ function publish(model: Model, conn: Conn, sent: Sent & { kind: "publish" }, out
   const swallow = (): void => {
     if (m.qos === 2 && conn.version !== 5) s.awaitingRel.set(pid, { at: model.clock.monotonic, ev: model.ev, m: m.n, unsure: may });
   };
-  if (sent.refuse === true || (out.acl && m.topic.startsWith(DENIED))) {
+  if (sent.refuse === true || out.denies(m.topic)) {
     swallow();
     answer([NOT_AUTHORIZED], false);
     return;
@@ -228,12 +232,7 @@ function publish(model: Model, conn: Conn, sent: Sent & { kind: "publish" }, out
     answer(doubtful ? null : [0], !doubtful);
     return;
   }
-  const before = model.retained.get(m.topic)?.at(-1);
-  const keeps =
-    m.retain &&
-    model.retainer &&
-    !doubtful &&
-    (m.payload.length > 0 || (before?.sure === true && before.n >= 0 && !model.maybeExpired(model.msgs[before.n] as Msg)));
+  const keeps = m.retain && model.retainer && !doubtful && m.payload.length > 0;
   const any = sent.delay !== undefined ? false : model.publish(m, doubtful);
   const durable = kept(model, m) || keeps || (m.qos === 2 && s.persistent);
   answer(doubtful || model.disturbedEv === model.ev ? null : any ? [0] : [0x10], durable && !doubtful);

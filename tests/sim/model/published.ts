@@ -147,7 +147,7 @@ function first(model: Model, conn: Conn, s: Session, m: Msg, p: Publish): Delive
     (m.times === 0 && model.disturbedEv > 0) ||
     conn.unsure ||
     s.disturbedIn.has(m.ev) ||
-    shares.some((x) => x.passedOn || (x.loose && x.members.has(s)))
+    shares.some((x) => x.passedOn || ((x.loose || model.killed) && x.members.has(s)))
   ) {
     const d = model.delivery(s, m, p.qos, p.retain, [], "share");
     d.firstConn = 0;

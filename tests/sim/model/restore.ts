@@ -7,9 +7,14 @@ import type { Session } from "./types.ts";
 
 export function restored(world: World): void {
   const { model, broker, conns, clock } = world;
+  /** Who was connected, as the journal knows it, and with what will. */
+  const killed = new Map<Session, Session["will"]>();
   for (const c of conns) {
     if (c.phase === "closed" && c.gone) continue;
     if (c.will !== null) model.wills.set(c.will.m.n, "unsure");
+    const s = c.session;
+    if (c.phase === "connected" && s !== null && s.conn === c && s.changedEv <= model.committed)
+      killed.set(s, c.will === null ? null : { n: c.will.m.n, due: 0, delay: c.will.delay, ev: 0, loose: false });
     c.phase = "closed";
     c.gone = c.silent = true;
     c.mustClose = null;
@@ -28,6 +33,12 @@ export function restored(world: World): void {
     model.sessions.set(s.id, s);
   }
   model.graves = [];
+  model.killed = true;
+  const wills = new Map<Session, Session["will"]>();
+  for (const s of model.sessions.values()) {
+    const kept = killed.get(s) ?? (s.will !== null && s.will.ev <= model.committed && !s.will.loose ? s.will : null);
+    if (kept !== null && s.changedEv <= model.committed) wills.set(s, kept);
+  }
   for (const s of [...model.sessions.values()]) lived(world, s);
   for (const [id, real] of broker.sessions) {
     const s = model.sessions.get(id);
@@ -41,7 +52,18 @@ export function restored(world: World): void {
       real.expiry === 0xffffffff
         ? Number.POSITIVE_INFINITY
         : clock.monotonic + Math.min(real.expiry * 1000, Math.max(0, real.disconnectedAt + real.expiry * 1000 - clock.wall));
-    if (real.pendingWill !== null) s.will = loosened(model, real.pendingWill.payload);
+    if (killed.has(s) && real.disconnectedAt !== clock.wall)
+      violate(
+        "away_since",
+        `${id} was connected when the process was killed, it counts as away for ${clock.wall - real.disconnectedAt} ms`,
+      );
+    const will = wills.get(s);
+    if (will != null) {
+      if (real.pendingWill === null) violate("will_forgotten", `will ${will.n} of ${id} was kept, and is not there after the restart`);
+      const left = Math.max(0, will.delay * 1000 - Math.max(0, clock.wall - real.disconnectedAt));
+      s.will = { ...will, due: clock.monotonic + left, loose: false };
+      model.wills.set(will.n, "due");
+    } else if (real.pendingWill !== null) s.will = loosened(model, real.pendingWill.payload);
     syncSubs(s, real.subscriptions(), model.committed);
   }
   for (const list of model.shares.values()) for (const x of list) if (x.taken === null) letOffShare(x, "kill");
@@ -62,7 +84,7 @@ function loosened(model: Model, payload: Uint8Array): Session["will"] {
   const text = Buffer.from(payload).toString("latin1");
   const n = Number(text.slice(0, text.indexOf("|")));
   model.wills.set(n, "unsure");
-  return { n, due: 0, loose: true };
+  return { n, due: 0, delay: 0, ev: 0, loose: true };
 }
 
 function lived(world: World, s: Session): void {
@@ -104,5 +126,10 @@ function lived(world: World, s: Session): void {
       }
     }
   }
-  for (const [pid, w] of s.awaitingRel) if (w.ev > model.committed) s.awaitingRel.delete(pid);
+  for (const [pid, w] of s.awaitingRel) {
+    if (w.ev <= model.committed) continue;
+    // It may stand for an earlier one that was given up, but not for good.
+    if (model.everFailed) w.unsure = true;
+    else s.awaitingRel.delete(pid);
+  }
 }

@@ -98,6 +98,9 @@ export interface PendingWill {
   n: number;
   /** Monotonic ms. */
   due: number;
+  /** Seconds, as in CONNECT. */
+  delay: number;
+  ev: number;
   /** The time cannot be foretold (restart). */
   loose: boolean;
 }
