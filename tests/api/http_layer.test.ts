@@ -204,6 +204,20 @@ describe("listeners of the API", () => {
     }
   });
 
+  test("access rules: the first that matches decides, none that matches allows", async () => {
+    const statusWith = async (...rules: string[]): Promise<number> => {
+      const own = await TestNode.start(Object.fromEntries(rules.map((rule, i) => [`dashboard.listener.http.access.${i + 1}`, rule])));
+      try {
+        return (await own.ask("GET", "/brokers", { as: "user" })).status;
+      } finally {
+        await own.stop();
+      }
+    };
+    expect(await statusWith("allow 127.0.0.0/8", "deny all")).toBe(200);
+    expect(await statusWith("deny 127.0.0.1", "allow all")).toBe(403);
+    expect(await statusWith("deny 10.0.0.0/8")).toBe(200);
+  });
+
   test("max_clients: more requests at a time are told to come again", async () => {
     const own = await TestNode.start({ "management.listener.http.max_clients": "1" });
     try {

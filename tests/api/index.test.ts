@@ -13,7 +13,14 @@ interface OpenApi {
     string,
     Record<
       string,
-      { operationId: string; parameters: { name: string; in: string; schema: object }[]; responses: object; requestBody?: object }
+      {
+        operationId: string;
+        tags: string[];
+        parameters: { name: string; in: string; required: boolean; schema: object }[];
+        responses: object;
+        requestBody?: { required: boolean; content: Record<string, unknown> };
+        security?: unknown[];
+      }
     >
   >;
   components: { schemas: { Failure: { properties: { code: { oneOf: { const: number; title: string }[] } } } } };
@@ -64,6 +71,38 @@ for (const kind of ["management", "dashboard", "ctl"] as const) {
         const own = name === "retained" ? ["_filter"] : [];
         expect(described.sort()).toEqual(["_page", "_limit", "_sort", ...exact, ...like.map((n) => `_like_${n}`), ...own].sort());
       }
+    });
+
+    test("what has to be sent is said: names in the path, bodies with fields that must be there", async () => {
+      const doc = JSON.parse((await node.ask("GET", "/openapi.json", { as })).text) as OpenApi;
+      const bodies = new Map<string, boolean>();
+      for (const r of routesOn(kind)) {
+        const o = doc.paths[openApiPath(r.path)]?.[r.method.toLowerCase()];
+        const query: readonly string[] = r.query?.required ?? [];
+        expect(o?.parameters.filter((p) => p.required).map((p) => p.name)).toEqual([
+          ...[...r.path.matchAll(/:(\w+)/g)].map((m) => m[1] as string),
+          ...query,
+        ]);
+        const schema = r.array ?? r.body;
+        expect(o?.requestBody === undefined).toBe(schema === undefined);
+        if (o?.requestBody) bodies.set(`${r.method} ${r.path}`, o.requestBody.required);
+        expect(o?.requestBody === undefined || Object.keys(o.requestBody.content).join() === "application/json").toBe(true);
+        expect(o?.security !== undefined).toBe(r.open === true);
+      }
+      expect([...bodies.values()]).toContain(true);
+      expect([...bodies.values()]).toContain(false);
+    });
+
+    test("operations are grouped by what they are about", async () => {
+      const doc = JSON.parse((await node.ask("GET", "/openapi.json", { as })).text) as OpenApi;
+      const tag = (path: string): string | undefined => doc.paths[path]?.get?.tags.join();
+      expect([tag("/nodes"), tag("/nodes/{node}"), tag("/nodes/{node}/plugins"), tag("/connections"), tag("/stats")]).toEqual([
+        "nodes",
+        "nodes",
+        "plugins",
+        "connections",
+        "stats",
+      ]);
     });
 
     test("every described operation is complete", async () => {

@@ -251,6 +251,25 @@ describe("metrics and stats", () => {
   });
 });
 
+test("Prometheus: the figures of the process are those of the node's row, in seconds and bytes", async () => {
+  const figures = async (): Promise<Map<string, number>> => {
+    const { text } = await node.ask("GET", "/prometheus/metrics");
+    const rows = text.split("\n").filter((l) => l !== "" && !l.startsWith("#"));
+    return new Map(rows.map((l) => [l.split(" ")[0] as string, Number(l.split(" ")[1])]));
+  };
+  const row = await node.get<Record<string, number | string>>(`/nodes/${NODE}`);
+  const page = await figures();
+  const of = (name: string): number => page.get(name) ?? Number.NaN;
+  expect(of("emqx_vm_cpu_use") + of("emqx_vm_cpu_idle")).toBe(100);
+  expect(of("baomq_uptime_seconds")).toBeGreaterThan(0);
+  expect(of("baomq_uptime_seconds")).toBeLessThan(Number(row.uptime_ms) / 1000 + 120);
+  expect(of("baomq_memory_short")).toBe(0);
+  expect(of("baomq_memory_limit_bytes")).toBe(Number(row.memory_limit));
+  expect(of("baomq_max_fds")).toBe(Number(row.max_fds));
+  // A few milliseconds; times a thousand instead of by it would be thousands.
+  expect(of("baomq_event_loop_delay_seconds")).toBeLessThan(120);
+});
+
 test("Prometheus: counters of plugins, whatever they are called", async () => {
   const { metrics } = node.node.broker;
   metrics.count("mine/things", 3);

@@ -45,4 +45,16 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     change: "writeToStream.cacheNumbers -> !(writeToStream.cacheNumbers)",
     reason: "spares memory that a library would take, nothing else",
   },
+  {
+    file: "server/mqtt/reader.ts",
+    line: "for (let shift = 0; shift <= 21; shift += 7) {",
+    change: "21 -> (21 + 1)",
+    reason: "shift is a multiple of 7",
+  },
+  {
+    file: "server/mqtt/packets/publish.ts",
+    line: "for (let shift = 0; shift <= 21; shift += 7) {",
+    change: "21 -> (21 + 1)",
+    reason: "shift is a multiple of 7",
+  },
 ];
