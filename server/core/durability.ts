@@ -10,6 +10,7 @@
  * How it is refused: MQTT 5 hears Quota exceeded. 3.x has no word for it, and a connection that is closed comes back with the same message at
  * once; so it gets no acknowledgement, and when data can be stored again the connection is closed: the client sends again [MQTT-4.4.0-1].
  */
+import { wordsOf } from "../lib/errors.ts";
 import { between, later, type MonoMs, NO_MONO, reached } from "../lib/time.ts";
 import { PUBACK, PUBREC } from "../mqtt/frame.ts";
 import { RC } from "../mqtt/reason_codes.ts";
@@ -98,9 +99,9 @@ export class Durability {
       node.storageOnError === "accept"
         ? "service goes on from memory: what is acknowledged now is lost if the process ends"
         : "clients that wait for acknowledgements are disconnected, and what would have to be stored is refused";
-    log.error(`data cannot be stored; ${then}`, { error: String(err) });
+    log.error(`data cannot be stored; ${then}`, { error: wordsOf(err) });
     this.measure();
-    alarms.set("storage_failed", String(err));
+    alarms.set("storage_failed", wordsOf(err));
   }
 
   #works(): void {

@@ -19,7 +19,7 @@ import { createSystem } from "../machine/machine.ts";
 import { plugins as builtIn } from "../plugins/index.ts";
 import { PluginManager } from "../plugins/manager.ts";
 import { createPluginBroker } from "../plugins/plugin_broker.ts";
-import { openStore, type SqliteStore } from "../storage/sqlite.ts";
+import { openStore, type SqliteStore, StoreError } from "../storage/sqlite.ts";
 import { aclText } from "./acl_text.ts";
 import { closedPortsOf, located } from "./checks.ts";
 import { loadedPlugins } from "./loaded_plugins.ts";
@@ -66,7 +66,7 @@ export async function startNode(o: NodeOptions): Promise<RunningNode> {
   };
   try {
     const store = openStore({ dir: dataDir, sync: syncOf(config), log });
-    undo.push(() => store.close());
+    undo.push(() => closeStore(store, log));
     const layer = restoreSettings(config, store, log);
     config.begin();
     const core = buildCore({
@@ -99,7 +99,8 @@ export async function startNode(o: NodeOptions): Promise<RunningNode> {
     undo.push(startTicking(core, config, dataDir, listeners));
     undo.push(() => {
       broker.flush();
-      store.commit();
+      // While the disk fails, closing the store is the last attempt.
+      if (!broker.durability.failed) store.commit();
     });
     await listeners.start(config.listeners());
     undo.push(async () => {
@@ -111,6 +112,16 @@ export async function startNode(o: NodeOptions): Promise<RunningNode> {
   } catch (err) {
     await stop();
     throw err;
+  }
+}
+
+function closeStore(store: SqliteStore, log: Logger): void {
+  const bytes = store.bytes;
+  try {
+    store.close();
+  } catch (err) {
+    if (!(err instanceof StoreError)) throw err;
+    log.error("what could not be stored is lost", { bytes, why: err.message });
   }
 }
 

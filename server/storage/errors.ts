@@ -53,10 +53,23 @@ export function readError(file: string, err: unknown): StoreError {
 
 /** The clear form of a failed commit. */
 export function writeError(file: string, err: unknown): StoreError {
+  return new StoreError(
+    "write",
+    `${file} cannot be written: ${whyUnwritten(err)}. The data is kept in memory and written when that works again`,
+    err,
+  );
+}
+
+/** The same for the commit after which there is no other one. `err`: that of `commit`. */
+export function lastError(file: string, err: unknown): StoreError {
+  return new StoreError("write", `${file} cannot be written: ${whyUnwritten((err as Error).cause)}`, err);
+}
+
+function whyUnwritten(err: unknown): string {
   const code = codeOf(err);
   let why = wordsOf(err);
   if (code.startsWith("SQLITE_FULL")) why = "the disk is full";
   else if (code.startsWith("SQLITE_IOERR")) why = `input/output error (${code})`;
   else if (code.startsWith("SQLITE_READONLY")) why = "the file or its disk is read-only";
-  return new StoreError("write", `${file} cannot be written: ${why}. The data is kept in memory and written when that works again`, err);
+  return why;
 }

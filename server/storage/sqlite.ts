@@ -9,7 +9,7 @@ import { backup } from "./backup.ts";
 import { SqliteBanned } from "./banned.ts";
 import type { Connection } from "./connection.ts";
 import { SqliteDelayed } from "./delayed.ts";
-import { readError, StoreError, writeError } from "./errors.ts";
+import { lastError, readError, StoreError, writeError } from "./errors.ts";
 import { SqliteKv } from "./kv.ts";
 import { SqliteMonitor } from "./monitor.ts";
 import { closeFile, openFile } from "./open.ts";
@@ -145,6 +145,8 @@ export class SqliteStore implements Store, Owner {
     if (this.#closed) return;
     try {
       this.commit();
+    } catch (err) {
+      throw lastError(this.c.file, err);
     } finally {
       this.#closed = true;
       this.#walSync.close();

@@ -86,6 +86,18 @@ describe.skipIf(process.platform === "win32")("a disk that is full", () => {
     expect(await broker.stop()).toBe(0);
   });
 
+  test("a stop meanwhile says once, without a stack, that what waited is lost", async () => {
+    const broker = await baomq.start({ data: "lost", set: SETTINGS, fileBlocks: 4000 });
+    await keptSession(broker.ports.tcp);
+    await fill(broker.ports.tcp);
+    expect(await ctl(broker, "alarms", "list")).toMatch(/storage_failed, desc=\S*baomq\.db cannot be written/);
+    expect(await broker.stop()).toBe(0);
+    const errors = broker.log.split("\n").filter((line) => line.includes("[error]"));
+    expect(errors).toHaveLength(2);
+    expect(errors[1]).toMatch(/what could not be stored is lost bytes=[1-9]\d* why="\S*baomq\.db cannot be written: .*"$/);
+    expect(errors[1]).not.toContain("kept in memory");
+  });
+
   test.skipIf(Bun.which("prlimit") === null)(
     "when there is room again, service is whole again, and everything taken is stored",
     async () => {

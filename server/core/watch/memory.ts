@@ -68,6 +68,8 @@ export class Memory {
   /** The last reading. */
   last: MemoryReading = { used: 0, limit: 0, container: false };
   #readings: MemoryReadings | null = null;
+  /** The limit is `node.memory_limit`. */
+  #isOwnLimit = false;
   readonly #kinds = new Map<MemoryKind, () => number>();
   #since: MonoMs;
   #collectAt: MonoMs;
@@ -101,7 +103,8 @@ export class Memory {
     if (readings === null) return;
     const { memoryHighWatermark, memoryLimit } = this.o.settings;
     this.last = readings.read();
-    if (memoryLimit > 0 && (this.last.limit === 0 || memoryLimit < this.last.limit)) this.last.limit = memoryLimit;
+    this.#isOwnLimit = memoryLimit > 0 && (this.last.limit === 0 || memoryLimit < this.last.limit);
+    if (this.#isOwnLimit) this.last.limit = memoryLimit;
     const { used, limit } = this.last;
     this.checkAt = limit === 0 ? Number.POSITIVE_INFINITY : this.o.input.bytesReceived + limit * INPUT_SHARE;
     this.o.output.budget = limit === 0 ? Number.POSITIVE_INFINITY : limit * OUTPUT_SHARE;
@@ -143,7 +146,7 @@ export class Memory {
     const { used, limit, container } = this.last;
     const percent = Math.round((used / limit) * 100);
     const kinds = Object.entries(this.bytes()).sort((a, b) => b[1] - a[1]);
-    const of = container ? "the container" : "the machine";
+    const of = this.#isOwnLimit ? "node.memory_limit" : container ? "the container" : "the machine";
     this.o.alarms.set(
       ALARM,
       `${mib(used)} in use, ${percent} % of the ${mib(limit)} of ${of}, level ${this.level}: ${kinds.map(([kind, n]) => `${kind} ${mib(n)}`).join(", ")}`,

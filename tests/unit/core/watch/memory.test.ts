@@ -98,6 +98,9 @@ describe("the alarm", () => {
     ]);
     at(260);
     expect(kit.alarms.present()[0]?.desc).toContain("level critical");
+    kit.node.memoryLimit = 280 * MIB;
+    at(200);
+    expect(kit.alarms.present()[0]?.desc).toStartWith("200.0 MB in use, 71 % of the 280.0 MB of node.memory_limit, level high: ");
     at(100);
     expect(kit.alarms.present()).toEqual([]);
     expect(kit.log.errors).toEqual([]);
