@@ -27,6 +27,7 @@ async function main(argv: string[]): Promise<number> {
   const called = basename(process.argv0).replace(/\.exe$/, "");
   if (called === "emqx_ctl" || called === "baomq_ctl") return (await import("./cli/index.ts")).ctl(argv);
   const [command, ...rest] = argv;
+  if ((command === "start" || command === "config") && rest.some((w) => w === "--help" || w === "-h")) return help();
   switch (command) {
     case "start":
     case "config":
@@ -43,8 +44,7 @@ async function main(argv: string[]): Promise<number> {
     case "--help":
     case "-h":
     case "help":
-      process.stdout.write(HELP);
-      return 0;
+      return help();
     case undefined:
       process.stderr.write(HELP);
       return 1;
@@ -52,6 +52,11 @@ async function main(argv: string[]): Promise<number> {
       process.stderr.write(`baomq: there is no command ${JSON.stringify(command)}; baomq --help shows what there is\n`);
       return 1;
   }
+}
+
+function help(): number {
+  process.stdout.write(HELP);
+  return 0;
 }
 
 process.exit(await main(process.argv.slice(2)));

@@ -1,5 +1,5 @@
 /** The Elysia application: every row of the route table becomes a route. */
-import type { TObject } from "@sinclair/typebox";
+import type { TObject, TSchema } from "@sinclair/typebox";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
 import { Value } from "@sinclair/typebox/value";
 import { Elysia } from "elysia";
@@ -72,7 +72,14 @@ function invalid(route: AnyRoute, params: Record<string, unknown>): Response {
   const name = first?.path.split("/")[1] ?? "";
   const special = route.errors !== undefined && Object.hasOwn(route.errors, name) ? route.errors[name] : undefined;
   if (special) return failure(special.code, special.message);
-  return failure(CODE.BAD_PARAMETER, `value of '${name}': ${(first?.message ?? "wrong type").replace(/^Expected/, "expected")}`);
+  return failure(CODE.BAD_PARAMETER, `value of '${name}': ${first === undefined ? "wrong type" : expectedBy(first)}`);
+}
+
+/** TypeBox's words; of several types, it says no more than that there are several. */
+function expectedBy({ message, schema }: { message: string; schema: TSchema }): string {
+  const types = ((schema.anyOf ?? []) as TSchema[]).map((s) => String(s.type));
+  if (types.length < 2 || types.includes("undefined")) return message.replace(/^Expected/, "expected");
+  return `expected ${types.slice(0, -1).join(", ")} or ${types.at(-1)}`;
 }
 
 export function createApp(admin: Admin, log: Log, incoming: WeakMap<Request, Incoming>) {

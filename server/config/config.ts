@@ -28,6 +28,8 @@ type Layer = (typeof LAYERS)[number];
 /** "beside": the file beside a plugin that is not built in. */
 const ORIGIN: Readonly<Record<Layer, Origin>> = { beside: "file", file: "file", api: "api", env: "env", flag: "flag" };
 const API_VERSION = "v3.1.0";
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for; tabs are harmless.
+const CONTROL = /[\0-\x08\x0a-\x1f\x7f]/;
 
 interface Given {
   /** null = as by default, whatever lower layers say. */
@@ -66,6 +68,7 @@ export class Config {
   readonly #values = new Map<string, unknown>();
   readonly #zones = new Map<string, ZoneConfig>();
   readonly #node = { apiVersion: API_VERSION } as NodeConfig;
+  #hasBegun = false;
   readonly #watchers = new Set<{ prefix: string; fn: (key: string) => void }>();
 
   constructor(
@@ -137,12 +140,15 @@ export class Config {
     const row = this.keys.find(key);
     if (row === undefined) return unknown(this.keys, key);
     if (text === null) return null;
+    const shown = row.entry.type === "secret" ? MASK : text;
+    // What no file could say; a file's name with NUL in it is refused by everybody who gets it.
+    if (CONTROL.test(text)) return `${key} = ${JSON.stringify(shown)}: expected one line without control characters`;
     try {
       row.entry.parse(text);
       return null;
     } catch (err) {
       if (!(err instanceof ValueError)) throw err;
-      return `${key} = ${row.entry.type === "secret" ? MASK : text}: expected ${row.entry.expects}`;
+      return `${key} = ${shown}: expected ${row.entry.expects}`;
     }
   }
 
@@ -253,7 +259,12 @@ export class Config {
       fillZone(this, zone);
       this.#zones.set(name, zone);
     }
-    fillNode(this, this.#node);
+    fillNode(this, this.#node, this.#hasBegun);
+  }
+
+  /** A node runs with it from now on: what it is called is no longer changed by `change`. */
+  begin(): void {
+    this.#hasBegun = true;
   }
 
   zones(): ReadonlyMap<string, ZoneConfig> {

@@ -14,6 +14,7 @@ import {
   number,
   oneOf,
   optional,
+  pattern,
   percent,
   rate,
   text,
@@ -169,7 +170,13 @@ const BRIDGE_KEYS =
   "queue.batch_count_limit queue.batch_bytes_limit queue.batch_size queue.replayq_dir queue.replayq_seg_bytes";
 
 export const CORE_KEYS: ConfigTable = {
-  "node.name": text("emqx@127.0.0.1", "Name of this node, as scripts and $SYS topics know it.", boot),
+  "node.name": pattern(
+    "emqx@127.0.0.1",
+    /^[^\s/+#]+$/,
+    "a name such as emqx@127.0.0.1, without spaces, slashes, + and #",
+    "Name of this node, as scripts and $SYS topics know it.",
+    boot,
+  ),
   "node.data_dir": text("data", "Directory for data, generated certificates and the command line's socket.", early),
   "node.memory_high_watermark": percent(
     "70%",

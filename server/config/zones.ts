@@ -59,8 +59,9 @@ export function fillZone(config: Config, zone: ZoneConfig): void {
   ) as ZoneConfig["aclDenyAction"];
 }
 
-export function fillNode(config: Config, node: NodeConfig): void {
-  node.nodeName = String(config.get("node.name"));
+/** `isRunning`: whoever asked for the node's name keeps it, so it stays until the next start. */
+export function fillNode(config: Config, node: NodeConfig, isRunning: boolean): void {
+  if (!isRunning) node.nodeName = String(config.get("node.name"));
   node.memoryHighWatermark = Number(config.get("node.memory_high_watermark"));
   node.memoryLimit = Number(config.get("node.memory_limit"));
   node.sysIntervalMs = Number(config.get("broker.sys_interval"));

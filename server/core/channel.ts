@@ -5,7 +5,6 @@
  * connection alone waits: reading pauses, and what had come already is kept until the answer is there.
  */
 import { stackOf } from "../lib/errors.ts";
-
 import { type MonoMs, NO_MONO, type WallMs } from "../lib/time.ts";
 import * as T from "../mqtt/frame.ts";
 import { bodyStart, checkFlags, frameLength } from "../mqtt/frame.ts";
@@ -98,7 +97,9 @@ export class Channel {
     readonly cert: PeerCertificate | null,
   ) {
     this.out = new Out(transport, broker.output.pool, this);
-    this.intake = new Intake(transport);
+    this.intake = new Intake(transport, () => {
+      this.lastRecv = broker.mono;
+    });
     this.lastRecv = this.openedAt = broker.mono;
   }
 
@@ -248,11 +249,8 @@ export class Channel {
     const body = bodyStart(buf, pos);
     this.recvPkt++;
     if (this.phase === "connected") {
-      if (type === T.PUBLISH) {
-        this.#wait(handlePublish(this, buf, pos, body, end));
-        return;
-      }
-      this.#wait(handlePacket(this, type, buf, body, end));
+      if (type === T.PUBLISH) this.#wait(handlePublish(this, buf, pos, body, end));
+      else this.#wait(handlePacket(this, type, buf, body, end));
       return;
     }
     if (this.phase === "opening" && type === T.CONNECT) this.#wait(handleConnect(this, first & 15, buf, body, end));
@@ -372,8 +370,8 @@ export class Channel {
   /** What is written already is the last word, e.g. a CONNACK that refuses; a DISCONNECT of the client is not counted as a shutdown. */
   end(reason: string, counted = true): void {
     if (this.phase === "closed") return;
-    this.#shut(reason, counted);
     this.broker.output.endSoon(this);
+    this.#shut(reason, counted);
   }
 
   /** End the connection at once: what was not written yet never will be. */

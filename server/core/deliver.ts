@@ -138,12 +138,16 @@ export class Delivery {
       if (session.mqueue !== null && session.mqueue.qos0 > 0 && session.zone.mqueueStoreQos0) return this.#queue(session, m, terms);
       return this.#write(session, ch, m, terms, 0) ? 1 : 0;
     }
-    if (session.mqueueLen > 0 || ch.out.blocked || !this.#windowOpen(session)) return this.#queue(session, m, terms);
+    if (session.mqueueLen > 0 || ch.out.blocked || !this.#mayStart(session, terms.qos)) return this.#queue(session, m, terms);
     return this.#start(session, ch, m, terms, 0);
   }
 
-  /** May one more message go out? Not before those that an earlier connection left unacknowledged. */
-  #windowOpen(session: Session): boolean {
+  /**
+   * May one more message go out? Not before those that an earlier connection left unacknowledged; and while the disk fails, of QoS 2
+   * nothing whose identifier the journal would not know after a restart [MQTT-4.3.3-10].
+   */
+  #mayStart(session: Session, qos: QoS): boolean {
+    if (qos === 2 && session.storeKey !== 0 && this.broker.durability.refusing) return false;
     const w = session.inflight;
     return w === null || (w.sent < session.maxInflight && !w.exhausted && !w.behind);
   }
@@ -162,9 +166,10 @@ export class Delivery {
     const key = session.storeKey;
     const queued = seq > 0;
     if (key !== 0 && !queued) seq = ++session.seq;
-    const fresh = session.inflight === null;
+    // Visits end with the last message in flight: the next one needs a plan again.
+    const idle = session.inflightLen === 0;
     const id = session.window().push(m, terms, seq, broker.mono);
-    if (fresh) planRetry(ch);
+    if (idle) planRetry(ch);
     // A promise, too: after a restart that knows nothing of it, it would come again under another identifier [MQTT-4.3.3-10].
     if (key !== 0 && terms.qos === 2) ch.out.holdsAcks = true;
     if (key !== 0 && queued) sessions.sent(key, seq, id);
@@ -225,7 +230,7 @@ export class Delivery {
     while (q.length > 0 && ch.ready && !ch.out.blocked) {
       const next = q.peek() as QueueItem;
       const { message: m, terms } = next;
-      if (terms.qos > 0 && !this.#windowOpen(session)) return;
+      if (terms.qos > 0 && !this.#mayStart(session, terms.qos)) return;
       q.shift();
       if (m.expired(this.broker.mono)) this.expired(session, m, next.seq);
       else if (terms.qos === 0) this.#write(session, ch, m, terms, 0);
@@ -276,7 +281,7 @@ export class Delivery {
     const now = this.broker.mono;
     const unsent = w.unsent;
     for (const n of w.positions()) {
-      if (!ch.ready || (unsent >= 0 && n >= unsent)) return;
+      if (!ch.ready || ch.out.blocked || (unsent >= 0 && n >= unsent)) return;
       if (w.sentAt(n) > sentBefore) continue;
       w.touch(n, now);
       if (w.released(n)) this.broker.durability.acknowledge(ch, PUBREL, w.packetId(n), 0);

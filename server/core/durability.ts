@@ -51,7 +51,7 @@ export class Durability {
     }
   }
 
-  /** Called by the clock, and after each turn while the disk fails. */
+  /** Called by the clock. */
   retry(): void {
     if (!this.failed) return;
     const { clock, store } = this.broker;
@@ -59,21 +59,33 @@ export class Durability {
     if (reached(this.#retryAt, began)) {
       try {
         store.commit();
-        this.#works();
-        return;
       } catch {
         const ended = clock.mono();
         this.#retryAt = later(ended, between(began, ended) * RETRY_SHARE);
+        this.measure();
+        return;
       }
+      this.#works();
+      return;
     }
     this.measure();
   }
 
+  /** Called after each turn, too, while the disk fails. */
   measure(): void {
     if (!this.failed) return;
     const { node, store } = this.broker;
+    const refused = this.refusing;
     this.full = store.bytes > node.storagePendingLimit;
     this.refusing = this.full || node.storageOnError === "refuse";
+    if (refused && !this.refusing) this.#goOn();
+  }
+
+  /** What was not sent because it could not be kept. */
+  #goOn(): void {
+    const { broker } = this;
+    for (const { channel: ch, mqueueLen } of [...broker.sessions.values()])
+      if (ch !== null && mqueueLen > 0) broker.guard(ch, () => ch.onRoom());
   }
 
   #fails(err: unknown): void {
@@ -101,9 +113,12 @@ export class Durability {
     this.#owed.clear();
     this.#unanswered.clear();
     for (const [ch, acks] of owed) {
-      if (ch.ready) for (const [key, code] of acks) ch.sendAck(key >> 16, key & 0xffff, code);
+      this.broker.guard(ch, () => {
+        for (const [key, code] of acks) ch.sendAck(key >> 16, key & 0xffff, code);
+      });
     }
     for (const ch of unanswered) this.broker.guard(ch, () => ch.close(RC.SERVER_BUSY, "storage_failed"));
+    this.#goOn();
   }
 
   // ---- for the handlers

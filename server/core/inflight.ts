@@ -20,6 +20,30 @@ const F_RELEASED = 4;
 /** Its PUBLISH went out on this connection: it counts against the client's Receive Maximum (section 4.9). */
 const F_SENT = 8;
 
+/**
+ * Entries of one window in the order they were sent. Queues with priorities send in another order than they were filled: then only the
+ * identifiers tell, which count up and begin behind the widest gap. `rows` come in the order in which the session got them.
+ */
+export function sendingOrder<Row extends { readonly packetId: number }>(rows: Row[], priorities: boolean): Row[] {
+  const ids = rows.map((r) => r.packetId);
+  if (!priorities && ids.reduce((n, id, i) => n + (i === 0 ? 0 : gap(ids[i - 1] as number, id)), 0) < IDS) return rows;
+  const sorted = rows.toSorted((a, b) => a.packetId - b.packetId);
+  let first = 0;
+  let widest = 0;
+  for (const [i, { packetId }] of sorted.entries()) {
+    const n = gap((sorted.at(i - 1) as Row).packetId, packetId);
+    if (n <= widest) continue;
+    widest = n;
+    first = i;
+  }
+  return [...sorted.slice(first), ...sorted.slice(0, first)];
+}
+
+/** How far one identifier lies behind another, counting up. */
+function gap(from: number, to: number): number {
+  return (to - from + IDS) % IDS;
+}
+
 export class Inflight {
   /** Entries in the ring that are not holes. */
   count = 0;

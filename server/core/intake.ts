@@ -1,4 +1,5 @@
 /** The input side of a connection: why its socket is not read now, and what had come before it stood still. */
+import { copyBytes } from "../lib/bytes.ts";
 import type { Transport } from "./ports.ts";
 
 /** Reasons not to read, as bits: reading goes on when the last one is gone. */
@@ -17,11 +18,23 @@ export const PAUSED = {
 /** We do not listen: its silence says nothing about the client. */
 const OURS = PAUSED.HANDLER | PAUSED.LIMIT | PAUSED.MEMORY;
 
+/** Smaller chunks are put together up to this size: a WebSocket client may send each byte in a frame of its own. */
+const PIECE = 4096;
+const PIECE_MIN = 256;
+
 export class Intake {
+  /** Bytes kept. */
+  bytes = 0;
   #reasons = 0;
   #kept: Uint8Array[] | null = null;
+  /** What the last of them is a part of, when it was put together here. */
+  #piece: Uint8Array | null = null;
 
-  constructor(private readonly transport: Transport) {}
+  constructor(
+    private readonly transport: Transport,
+    /** We listen again: what the client has sent meanwhile is still to be read, it has not been silent. */
+    private readonly listens: () => void = () => {},
+  ) {}
 
   pause(reason: number): void {
     if (this.#reasons === 0) this.transport.pause();
@@ -31,6 +44,7 @@ export class Intake {
   resume(reason: number): void {
     if ((this.#reasons & reason) === 0) return;
     this.#reasons &= ~reason;
+    if ((reason & OURS) !== 0) this.listens();
     if (this.#reasons === 0) this.transport.resume();
   }
 
@@ -44,27 +58,50 @@ export class Intake {
 
   /** Bytes to be handled later. */
   keep(chunk: Uint8Array): void {
-    if (this.#kept === null) this.#kept = [chunk];
-    else this.#kept.push(chunk);
+    if (this.paused(PAUSED.CLOSED)) return;
+    this.#kept ??= [];
+    this.bytes += chunk.length;
+    if (chunk.length < PIECE) {
+      this.#gather(this.#kept, chunk);
+      return;
+    }
+    this.#piece = null;
+    this.#kept.push(chunk);
+  }
+
+  #gather(kept: Uint8Array[], chunk: Uint8Array): void {
+    let have = 0;
+    let piece = this.#piece;
+    if (piece !== null) have = (kept.at(-1) as Uint8Array).length;
+    if (piece === null || have + chunk.length > PIECE) {
+      have = 0;
+      piece = Buffer.allocUnsafeSlow(Math.max(PIECE_MIN, chunk.length));
+      kept.push(piece);
+    } else if (have + chunk.length > piece.length) {
+      const grown = Buffer.allocUnsafeSlow(Math.min(PIECE, Math.max(piece.length * 2, have + chunk.length)));
+      copyBytes(piece, grown, 0, 0, have);
+      piece = grown;
+    }
+    copyBytes(chunk, piece, have, 0, chunk.length);
+    this.#piece = piece;
+    kept[kept.length - 1] = piece.subarray(0, have + chunk.length);
   }
 
   /** What was kept, in order; it is the caller's now. */
   take(): readonly Uint8Array[] {
     const kept = this.#kept ?? [];
-    this.#kept = null;
+    this.#forget();
     return kept;
   }
 
-  /** Bytes kept. */
-  get bytes(): number {
-    let n = 0;
-    if (this.#kept !== null) for (const chunk of this.#kept) n += chunk.length;
-    return n;
+  #forget(): void {
+    this.#kept = this.#piece = null;
+    this.bytes = 0;
   }
 
   /** Nothing is read or handled any more. The transport goes on reading as it likes: it drains a connection before it closes it. */
   close(): void {
-    this.#kept = null;
+    this.#forget();
     this.#reasons |= PAUSED.CLOSED;
   }
 }

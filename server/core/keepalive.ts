@@ -41,8 +41,8 @@ function redeliver(ch: Channel, session: Session): void {
   const { broker } = ch;
   const { retryIntervalMs } = session.zone;
   const w = session.inflight;
-  if (w === null || w.count === 0 || retryIntervalMs === 0) return;
-  if (ch.version !== 5 && !ch.out.blocked) broker.delivery.retry(session, ch, later(broker.mono, -retryIntervalMs));
+  if (ch.version === 5 || w === null || w.count === 0 || retryIntervalMs === 0) return;
+  if (!ch.out.blocked) broker.delivery.retry(session, ch, later(broker.mono, -retryIntervalMs));
   if (w.count > 0) broker.plan(ch, later(w.oldest, retryIntervalMs));
 }
 
@@ -83,6 +83,7 @@ export function keepaliveFor(p: ConnectPacket, client: ClientInfo): number {
 
 /** The first message is in flight. */
 export function planRetry(ch: Channel): void {
+  if (ch.version === 5) return;
   const interval = ch.client?.zone.retryIntervalMs ?? 0;
   if (interval > 0) ch.broker.plan(ch, later(ch.broker.mono, interval));
 }

@@ -5,13 +5,13 @@ import { parseSharedFilter } from "../mqtt/topic.ts";
 import type { ConnectPacket, WillPacket } from "../mqtt/types.ts";
 import type { Broker } from "./broker.ts";
 import type { Channel } from "./channel.ts";
-import type { Inflight } from "./inflight.ts";
+import { type Inflight, sendingOrder } from "./inflight.ts";
 import type { Message } from "./message.ts";
 import type { SessionStore, StoredDelivery, StoredMessage, StoredSubscription } from "./ports.ts";
 import { mountFilter, NEVER_EXPIRES, Session } from "./session.ts";
 import type { ShareGroup } from "./shared.ts";
 import { Subscription } from "./subscription.ts";
-import { termsOf } from "./terms.ts";
+import { type Terms, termsOf } from "./terms.ts";
 import type { ClientInfo, SubscribeOptions } from "./types.ts";
 import { holdWill, publishWill, takeWill } from "./will.ts";
 
@@ -313,14 +313,19 @@ function stored(s: Subscription): StoredSubscription {
 }
 
 function restoreDeliveries(session: Session, rows: StoredDelivery[], message: (m: StoredMessage) => Message): void {
+  const { mqueuePriorities } = session.zone;
+  const sent = rows.filter((d) => d.state !== "queued");
+  for (const d of sendingOrder(sent, mqueuePriorities !== null && mqueuePriorities.size > 0)) {
+    session.window().restore(d.packetId, message(d.message), restoredTerms(d), d.seq, d.state === "released");
+  }
   for (const d of rows) {
     session.seq = Math.max(session.seq, d.seq);
-    const m = message(d.message);
-    const terms = termsOf(d.qos, d.retain, d.subIds, null);
-    if (d.state !== "queued") session.window().restore(d.packetId, m, terms, d.seq, d.state === "released");
-    else {
-      session.queue().push({ message: m, terms, seq: d.seq });
-      session.enqueueCount++;
-    }
+    if (d.state !== "queued") continue;
+    session.queue().push({ message: message(d.message), terms: restoredTerms(d), seq: d.seq });
+    session.enqueueCount++;
   }
+}
+
+function restoredTerms(d: StoredDelivery): Terms {
+  return termsOf(d.qos, d.retain, d.subIds, null);
 }

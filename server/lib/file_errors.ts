@@ -7,6 +7,9 @@ const WORDS: ReadonlyMap<string, string> = new Map([
   ["ENOTDIR", "a part of its path is no directory"],
   ["EACCES", "this user has no permission"],
   ["EPERM", "this user has no permission"],
+  ["ENAMETOOLONG", "the name is too long"],
+  ["ELOOP", "its symbolic links go in a circle"],
+  ["EROFS", "its file system is read-only"],
 ]);
 
 export function whyUnreadable(err: unknown): string {

@@ -1,5 +1,5 @@
 /** What would keep the node from starting with a configuration: rules over several keys, files, ports. */
-import { accessSync, constants, statSync } from "node:fs";
+import { accessSync, constants, existsSync, readdirSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import type { Config } from "../config/config.ts";
 import { brokenRules, listeningKeys, secureListeners, tlsKeys } from "../config/rules.ts";
@@ -10,6 +10,7 @@ import { whyNotListen } from "../listeners/probe.ts";
 import { checkTls } from "../listeners/tls.ts";
 import { aclText } from "./acl_text.ts";
 import { logOptions } from "./log_options.ts";
+import { pluginsDir } from "./plugins_dir.ts";
 
 type Keys = (key: string) => boolean;
 const everyKey: Keys = () => true;
@@ -52,7 +53,8 @@ function closedPorts(config: Config, concerned: Keys, isOurs: (port: number) => 
 }
 
 function brokenFiles(config: Config, concerned: Keys): SettingProblem[] {
-  return [...brokenRulesFile(config, concerned), ...brokenCertificates(config, concerned), ...brokenLog(config, concerned)];
+  const rest = [...brokenCertificates(config, concerned), ...brokenLog(config, concerned)];
+  return [...brokenRulesFile(config, concerned), ...brokenPluginsDir(config, concerned), ...rest];
 }
 
 function brokenRulesFile(config: Config, concerned: Keys): SettingProblem[] {
@@ -62,6 +64,23 @@ function brokenRulesFile(config: Config, concerned: Keys): SettingProblem[] {
     return [];
   } catch (err) {
     return [{ keys: ["acl_file"], message: (err as Error).message }];
+  }
+}
+
+function brokenPluginsDir(config: Config, concerned: Keys): SettingProblem[] {
+  const key = "plugins.expand_plugins_dir";
+  const dir = pluginsDir(config, String(config.get("node.data_dir")));
+  if (!concerned(key) || dir === "" || !existsSync(dir)) return [];
+  try {
+    readdirSync(dir);
+    return [];
+  } catch (err) {
+    return [
+      {
+        keys: [key],
+        message: `${key} = ${config.raw(key)}: expected a directory of plugins, but it cannot be read: ${whyUnreadable(err)}`,
+      },
+    ];
   }
 }
 
@@ -81,7 +100,7 @@ function brokenCertificates(config: Config, concerned: Keys): SettingProblem[] {
 
 function brokenLog(config: Config, concerned: Keys): SettingProblem[] {
   const o = logOptions(config);
-  const keys = ["log.dir", "log.file", "log.to", ...o.levelFiles.map((f) => `log.${f.level}.file`)];
+  const keys = logKeys(config);
   if (!keys.some(concerned)) return [];
   const files = [...(o.to === "file" || o.to === "both" ? [o.file] : []), ...(o.to === "off" ? [] : o.levelFiles.map((f) => f.file))];
   return files.flatMap((name) => {
@@ -93,14 +112,19 @@ function brokenLog(config: Config, concerned: Keys): SettingProblem[] {
   });
 }
 
+/** The keys that decide which files are opened. */
+export function logKeys(config: Config): string[] {
+  return ["log.dir", "log.file", "log.to", ...logOptions(config).levelFiles.map((f) => `log.${f.level}.file`)];
+}
+
 /** Of a file that need not be there, in a directory that need not be there either. */
 function whyNotWritable(file: string): string | null {
   const wanted = resolve(file);
   let path = wanted;
-  // The root is always there.
-  while (kindOf(path) === "nothing") path = dirname(path);
-  if (kindOf(path) !== (path === wanted ? "file" : "directory")) return path === wanted ? "it is no file" : `${path} is no directory`;
   try {
+    // The root is always there.
+    while (kindOf(path) === "nothing") path = dirname(path);
+    if (kindOf(path) !== (path === wanted ? "file" : "directory")) return path === wanted ? "it is no file" : `${path} is no directory`;
     accessSync(path, constants.W_OK);
     return null;
   } catch (err) {
@@ -108,10 +132,12 @@ function whyNotWritable(file: string): string | null {
   }
 }
 
+/** @throws what the file system says of a path where nothing can be either */
 function kindOf(path: string): "file" | "directory" | "nothing" {
   try {
     return statSync(path).isDirectory() ? "directory" : "file";
-  } catch {
+  } catch (err) {
+    if (!["ENOENT", "ENOTDIR"].includes((err as { code?: string }).code ?? "")) throw err;
     return "nothing";
   }
 }

@@ -26,7 +26,7 @@ export function configCommand(argv: string[]): number {
     case "unset":
       return unset(rest);
     default:
-      throw new UsageError(`config ${what ?? ""}: expected sample, check or unset`);
+      throw new UsageError(`${what === undefined ? "config" : `config ${what}`}: expected sample, check or unset`);
   }
 }
 
@@ -99,7 +99,7 @@ function unset(argv: string[]): number {
   if (unknown.length > 0 || (keys.length === 0 && !isAll)) {
     const there = [...overrides.keys()].join(", ");
     const what = keys.length === 0 ? "expected a key, or --all" : `${unknown.join(", ")}: not set through the API`;
-    throw new UsageError(`config unset: ${what}; ${there === "" ? `nothing is, in ${dataDir}` : `set in ${dataDir}: ${there}`}`);
+    throw new UsageError(`config unset: ${what}; ${there === "" ? `nothing was set in ${dataDir}` : `set in ${dataDir}: ${there}`}`);
   }
   if (keys.length === 0) say(`Nothing was set through the API in ${dataDir}.`);
   else takeBack(dataDir, keys);

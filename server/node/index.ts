@@ -24,6 +24,7 @@ import { aclText } from "./acl_text.ts";
 import { closedPortsOf, located } from "./checks.ts";
 import { loadedPlugins } from "./loaded_plugins.ts";
 import { createLogControl, createTraces } from "./logging.ts";
+import { pluginsDir } from "./plugins_dir.ts";
 import { createReload } from "./reload.ts";
 import { type ApiLayer, restoreSettings, settingsPorts, syncOf } from "./settings.ts";
 import { startTicking } from "./ticking.ts";
@@ -67,6 +68,7 @@ export async function startNode(o: NodeOptions): Promise<RunningNode> {
     const store = openStore({ dir: dataDir, sync: syncOf(config), log });
     undo.push(() => store.close());
     const layer = restoreSettings(config, store, log);
+    config.begin();
     const core = buildCore({
       node: config.node(),
       zones: config.zones(),
@@ -187,12 +189,6 @@ async function openManagement(
   undo.push(() => admin.stop());
   const missingPlugins = [...(firstLoaded ?? [])].filter((name) => !plugins.has(name));
   return { admin, http: opened, plugins, missingPlugins };
-}
-
-/** Under the data directory: every file there is run, and the working directory may be anybody's. "" = no plugins of other people. */
-function pluginsDir(config: Config, dataDir: string): string {
-  const dir = String(config.get("plugins.expand_plugins_dir"));
-  return dir === "" ? "" : resolve(dataDir, dir);
 }
 
 /** Inside the executable the dashboard lies beside the code; from source it is where the build puts it. */

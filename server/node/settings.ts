@@ -2,12 +2,14 @@
 import type { SettingsPorts } from "../admin/config_view.ts";
 import { type Config, ConfigError, ConfigErrors } from "../config/config.ts";
 import { Overrides, takeOverrides } from "../config/overrides.ts";
+import type { SettingProblem } from "../config/types.ts";
 import type { Core } from "../core/core.ts";
+import { lineOf } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { MASK } from "../lib/mask.ts";
 import { reopenLog } from "../lib/open_log.ts";
 import type { SqliteStore } from "../storage/sqlite.ts";
-import { located, problemsAtStart, problemsOf, problemsOfChange } from "./checks.ts";
+import { located, logKeys, problemsAtStart, problemsOf, problemsOfChange } from "./checks.ts";
 import { logOptions } from "./log_options.ts";
 
 export interface ApiLayer {
@@ -22,16 +24,29 @@ export interface ApiLayer {
  */
 export function restoreSettings(config: Config, store: SqliteStore, log: Logger): ApiLayer {
   const overrides = new Overrides((namespace) => store.kv(namespace));
-  const aside = takeOverrides(config, overrides.read(), problemsAtStart);
+  const aside = takeOverrides(config, overrides.read(), (c) => {
+    const problems = problemsAtStart(c);
+    return problems.length > 0 ? problems : openApiLog(c, log);
+  });
   const wrong = problemsOf(config);
   if (wrong.length > 0) throw new ConfigErrors(wrong.map((p) => new ConfigError(located(config, p))));
   store.setSync(syncOf(config));
-  if (config.entries().some((r) => r.key.startsWith("log.") && r.origin === "api")) reopenLog(log, logOptions(config));
   for (const [key, { text, why }] of aside) {
     const value = config.keys.find(key)?.entry.type === "secret" ? MASK : (text ?? "");
     log.error("a setting made through the API is not used; what lies below it is in force", { key, value, why, now: config.raw(key) });
   }
   return { overrides, aside };
+}
+
+/** The log as the API's layer wants it. Whether its files can be opened is known for sure only by opening them. */
+function openApiLog(config: Config, log: Logger): SettingProblem[] {
+  if (!config.entries().some((r) => r.key.startsWith("log.") && r.origin === "api")) return [];
+  try {
+    reopenLog(log, logOptions(config));
+    return [];
+  } catch (err) {
+    return [{ keys: logKeys(config), message: `log.dir = ${config.raw("log.dir")}: the log cannot be opened: ${lineOf(err)}` }];
+  }
 }
 
 /** `ports`: those this node has open. */

@@ -182,6 +182,12 @@ describe("the node", () => {
   test("log and trace", async () => {
     await prints("log set-level alert", "alert");
     await prints("log primary-level", "alert");
+    // As EMQ X has it: set-level is for the handlers too, or "debug" would show nothing more; primary-level is not.
+    await prints("log handlers list", /^LogHandler\(id=console, level=alert, /);
+    await prints("log set-level debug", "debug");
+    await prints("log handlers list", /^LogHandler\(id=console, level=debug, /);
+    await prints("log primary-level alert", "alert");
+    await prints("log handlers list", /^LogHandler\(id=console, level=debug, /);
     await prints("log primary-level critical", "critical");
     await prints("log handlers list", /^LogHandler\(id=console, level=\w+, destination=.+\)$/m);
     await prints("log handlers set-level console critical", "critical");

@@ -49,6 +49,25 @@ describe("a change that would keep the node from starting", () => {
     await refused({ acl_file: at("bad.conf") }, "acl_file", "bad.conf: line 2, column");
   });
 
+  test("a log file whose name no file system takes", async () => {
+    const long = relative(join(node.dir, "log"), at("x".repeat(300)));
+    await refused({ "log.error.file": long }, "log.dir", "the name is too long");
+  });
+
+  test("a value that is no value", async () => {
+    for (const value of [[], {}, [1]])
+      expect((await put({ "mqtt.max_packet_size": value })).json?.message).toBe(
+        "value of 'mqtt.max_packet_size': expected string, number, boolean or null",
+      );
+  });
+
+  test("a value that is more than a line, a node's name that is none", async () => {
+    await refused({ "log.error.file": "a\0b" }, "log.error.file", "expected one line without control characters");
+    await refused({ "plugins.expand_plugins_dir": "a\nb" }, "expected one line without control characters");
+    for (const name of ["", "two words", "plant/1", "a+", "a#"])
+      await refused({ "node.name": name }, "expected a name such as emqx@127.0.0.1");
+  });
+
   test("an address of another machine, or of somebody else", async () => {
     const keys = ["listener.tcp.new", "listener.ws.new", "management.listener.https"];
     for (const key of keys) await refused({ [key]: "10.99.99.99:1883" }, `${key}: 10.99.99.99 is not an address of this machine`);

@@ -31,6 +31,12 @@ for (const way of ["tcp", "ws"] as const) {
   });
 }
 
+test("a second CONNECT with the flags of another packet is refused for either reason", async () => {
+  for (const way of ["tcp", "ws"] as const)
+    await judge(target.ports, way, 5, Buffer.from("1107000096000d0300", "hex"), "twice", new Rng(1));
+  expect(target.complaints()).toEqual([]);
+});
+
 test("3,000 attacks from a fixed seed", async () => {
   const failure = await fuzzWire(target, { seed: SEED, attacks: 3000 });
   expect(failure === null ? "" : describeWireFailure(failure)).toBe("");

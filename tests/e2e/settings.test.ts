@@ -1,6 +1,6 @@
 /** A setting made through the API never keeps the broker from starting; what is wrong is told, and can be taken back without it. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { NodeAlarms, Setting } from "../../server/api/contract.ts";
 import { Installation, newPorts, type RunningBroker } from "../support/executable.ts";
@@ -94,6 +94,30 @@ describe("what was good when it was set, and is not any more", () => {
     expect(await setting(third, "management.listener.http")).toMatchObject({ value: `127.0.0.1:${api}`, origin: "api" });
     expect(JSON.stringify(await ask(third, "GET", "/alarms/present"))).not.toContain("settings_set_aside");
     expect(await third.stop()).toBe(0);
+  });
+
+  test("a log that cannot be opened, plugins where none can be: started without them, told", async () => {
+    const [logs, link, own] = ["logs", "link", "own"].map((name) => join(baomq.dir, name)) as [string, string, string];
+    for (const dir of [logs, own]) mkdirSync(dir);
+    symlinkSync(logs, link);
+    const lines = args();
+    const first = await start("unopened", lines);
+    await ask(first, "PUT", "/settings", { "log.dir": link, "log.to": "both", "plugins.expand_plugins_dir": own });
+    const file = join(baomq.dir, "unopened.conf");
+    const why = `plugins.expand_plugins_dir = ${file}: expected a directory of plugins, but it cannot be read: a part of its path is no directory`;
+    await expect(ask(first, "PUT", "/settings", { "plugins.expand_plugins_dir": file })).rejects.toThrow(why);
+    expect(await first.stop()).toBe(0);
+
+    for (const dir of [logs, own]) rmSync(dir, { recursive: true });
+    writeFileSync(own, "no directory");
+    const second = await start("unopened", lines);
+    expect(await setting(second, "log.dir")).toMatchObject({
+      origin: "default",
+      unused: { value: link, why: expect.stringContaining(link) },
+    });
+    expect(await setting(second, "log.to")).toMatchObject({ value: "both", origin: "api" });
+    expect(await setting(second, "plugins.expand_plugins_dir")).toMatchObject({ origin: "default", unused: { value: own } });
+    expect(await second.stop()).toBe(0);
   });
 
   test("log settings made through the API are in force after the next start", async () => {

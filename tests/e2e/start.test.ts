@@ -22,6 +22,11 @@ describe("commands that end", () => {
 
   test("--help names every command", async () => {
     const r = await baomq.run(["--help"]);
+    for (const words of [
+      ["start", "--help"],
+      ["config", "-h"],
+    ])
+      expect(await baomq.run(words)).toMatchObject({ code: 0, stdout: r.stdout });
     expect(r).toMatchObject({ code: 0, stderr: "" });
     for (const word of ["start", "ctl", "config sample", "config check", "--config", "--data-dir", "--set"])
       expect(r.stdout).toContain(word);

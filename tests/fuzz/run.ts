@@ -1,6 +1,6 @@
 /**
  * `bun run fuzz [--short] [--seconds N] [--seed N] [--target NAME]`: every target for N seconds (10) with a seed of its own making,
- * or with `--short` only the few thousand inputs of the smoke test. The decoders first, then `wire`: the executable, running, over
+ * or with `--short` the few thousand inputs of the gate, always the same ones. The decoders first, then `wire`: the executable, running, over
  * TCP and WebSocket (`--from N --seed N` plays its attack number N again). The planted bugs come first: if they are not found, nothing
  * else counts. Exit code 1 on any failure, with the input in hex and the seed to play it again.
  */
@@ -15,12 +15,13 @@ const { values } = parseArgs({
   options: {
     short: { type: "boolean", default: false },
     seconds: { type: "string", default: "10" },
-    seed: { type: "string", default: String(Date.now() % 1_000_000) },
+    seed: { type: "string" },
     target: { type: "string" },
     from: { type: "string" },
   },
 });
-const seed = Number(values.seed);
+/** A change is not refused for what it did not do: the gate looks at the same inputs every time. */
+const seed = Number(values.seed ?? (values.short ? 1_000_001 : Date.now() % 1_000_000));
 const seconds = Number(values.seconds);
 if (!Number.isInteger(seed) || !(seconds > 0)) {
   console.error("--seed wants a whole number, --seconds a positive one");

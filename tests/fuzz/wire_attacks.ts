@@ -1,6 +1,6 @@
 /** What the fuzzer does to a broker: each attack has a connection of its own, and follows from its random numbers alone. */
 
-import { CONNECT, DISCONNECT, frameLength, PINGREQ, PUBLISH } from "../../server/mqtt/frame.ts";
+import { CONNECT, checkFlags, DISCONNECT, frameLength, PINGREQ, PUBLISH } from "../../server/mqtt/frame.ts";
 import { ProtocolError, type ProtocolVersion } from "../../server/mqtt/types.ts";
 import { decode } from "../packets/decode.ts";
 import { CLIENT_ROWS } from "../packets/index.ts";
@@ -97,8 +97,11 @@ async function judgeOn(link: Link, input: Uint8Array, rng: Rng): Promise<void> {
     return;
   }
   // A second CONNECT is a fault whatever is in it [MQTT-3.1.0-2].
-  if ((one[0] as number) >> 4 === CONNECT)
-    return await expectEnd(link, what, [0x82, ...(verdict instanceof ProtocolError ? [verdict.code] : [])]);
+  if ((one[0] as number) >> 4 === CONNECT) {
+    // The flags of its header are looked at before anything else [MQTT-2.1.3-1].
+    const flags = checkFlags(one[0] as number, version) ? [] : [0x81];
+    return await expectEnd(link, what, [0x82, ...flags, ...(verdict instanceof ProtocolError ? [verdict.code] : [])]);
+  }
   if (verdict instanceof ProtocolError) {
     // Topic and properties of a PUBLISH can both be wrong; which is seen first is nobody's business.
     const others = (one[0] as number) >> 4 === PUBLISH ? [0x81, 0x82, 0x90, 0x94, 0x99] : [];

@@ -9,7 +9,7 @@ interface LogView {
   handlers: { id: string; level: string; destination: string }[];
 }
 
-async function setLevel(ctx: Context, level: string, handler?: string): Promise<void> {
+async function put(ctx: Context, level: string, handler?: string): Promise<void> {
   try {
     await ctx.api.call("PUT", "/log", handler === undefined ? { level } : { level, handler });
   } catch (err) {
@@ -17,7 +17,20 @@ async function setLevel(ctx: Context, level: string, handler?: string): Promise<
     if (err instanceof ApiError) throw new Refused(`[error] ${what}${err.message}`);
     throw err;
   }
+}
+
+/** Of one handler, or of the log: what is below it is dropped, whatever its handlers say. */
+async function setLevel(ctx: Context, level: string, handler?: string): Promise<void> {
+  await put(ctx, level, handler);
   ctx.show({ level, ...(handler !== undefined && { handler }) }, [level]);
+}
+
+/** Of the log and all its handlers. */
+async function setAll(ctx: Context, level: string): Promise<void> {
+  await put(ctx, level);
+  const { handlers: rows } = await ctx.api.get<LogView>("/log");
+  for (const { id } of rows) await put(ctx, level, id);
+  ctx.show({ level }, [level]);
 }
 
 const handlers = subcommands({
@@ -35,7 +48,7 @@ const handlers = subcommands({
 });
 
 const log = subcommands({
-  "set-level": (ctx, args) => setLevel(ctx, take(args, 1)[0] ?? ""),
+  "set-level": (ctx, args) => setAll(ctx, take(args, 1)[0] ?? ""),
   async "primary-level"(ctx, args) {
     const [level] = take(args, 0, 1);
     if (level !== undefined) return setLevel(ctx, level);

@@ -24,6 +24,15 @@ function errors(text: string, o: Partial<LoadOptions> = {}): string[] {
   return [];
 }
 
+test("a running node keeps its name until the next start", () => {
+  const c = load();
+  c.change(new Map([["node.name", "before@127.0.0.1"]]));
+  c.begin();
+  c.change(new Map([["node.name", "plant@127.0.0.1"]]));
+  expect(c.node().nodeName).toBe("before@127.0.0.1");
+  expect(c.raw("node.name")).toBe("plant@127.0.0.1");
+});
+
 describe("defaults", () => {
   test("those EMQ X 3.1 shipped", () => {
     const c = load();
@@ -78,10 +87,10 @@ describe("defaults", () => {
 describe("file", () => {
   test("comments, blanks, quotes, values with = in them", () => {
     const c = load(
-      '## words\n\n# acl_nomatch = deny\n acl_nomatch = deny  ## why\nnode.name = "a = b # c"\r\nzone.external.mqueue_priorities = a/b=10,c=1\n',
+      '## words\n\n# acl_nomatch = deny\n acl_nomatch = deny  ## why\nacl_file = "a = b # c"\r\nzone.external.mqueue_priorities = a/b=10,c=1\n',
     );
     expect(c.get("acl_nomatch")).toBe("deny");
-    expect(c.get("node.name")).toBe("a = b # c");
+    expect(c.get("acl_file")).toBe("a = b # c");
     expect([...(c.zones().get("external")?.mqueuePriorities ?? [])]).toEqual([
       ["a/b", 10],
       ["c", 1],

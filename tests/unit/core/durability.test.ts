@@ -401,3 +401,42 @@ describe("storage.on_error = accept", () => {
     expect(words(p)).toEqual(["puback"]);
   });
 });
+
+describe("a QoS 2 message that waits for a client whose session is kept", () => {
+  const received = (c: TestClient): string[] => c.messages().map((m) => m.payload);
+  // A restart would not know its identifier, and send it again under another one [MQTT-4.3.3-10].
+  test("is not sent while the disk fails, but then; with what came behind it", () => {
+    const scene = new Scene().away("s", "t", 2);
+    const { kit } = scene;
+    kit.connected("p").publish("t", "1", 2).publish("t", "2", 1, { messageId: 2 });
+    scene.fails();
+    const c = kit.client().connect("s", { clean: false });
+    expect([received(c), scene.queued("s")]).toEqual([[], 2]);
+    scene.works();
+    expect(received(c)).toEqual(["1", "2"]);
+  });
+
+  test("… also one of the broker's own, to a client that is there", () => {
+    const scene = new Scene();
+    const { kit } = scene;
+    const c = kit.connected("s", 4, { clean: false }).subscribe("t", 2);
+    c.take();
+    scene.fails();
+    kit.connected("w", 4, { will: { topic: "t", payload: Buffer.from("w"), qos: 2, retain: false } }).drop();
+    expect(received(c)).toEqual([]);
+    scene.works();
+    expect(received(c)).toEqual(["w"]);
+  });
+
+  test("is sent when the switch is set to accept", () => {
+    const scene = new Scene().away("s", "t", 2);
+    const { kit } = scene;
+    kit.connected("p").publish("t", "1", 2);
+    scene.fails();
+    const c = kit.client().connect("s", { clean: false });
+    expect(received(c)).toEqual([]);
+    kit.node.storageOnError = "accept";
+    kit.pass(100);
+    expect(received(c)).toEqual(["1"]);
+  });
+});

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { Inflight } from "../../../server/core/inflight.ts";
+import { Inflight, sendingOrder } from "../../../server/core/inflight.ts";
 import { Message } from "../../../server/core/message.ts";
 import { plainTerms, termsOf } from "../../../server/core/terms.ts";
 import { mono } from "../../support/time.ts";
@@ -119,5 +119,30 @@ describe("Inflight", () => {
     expect(w.exhausted).toBe(true);
     w.remove(w.find(1));
     expect(w.exhausted).toBe(false);
+  });
+});
+
+describe("the order in which the entries of a stored window were sent", () => {
+  const order = (ids: number[], priorities: boolean): number[] =>
+    sendingOrder(
+      ids.map((packetId) => ({ packetId })),
+      priorities,
+    ).map((r) => r.packetId);
+
+  test("without priorities that in which they came, however wide the gaps, and past the last identifier", () => {
+    for (const ids of [[], [7], [1, 2, 3], [65534, 65535, 1, 2], [1, 40_000, 65_000], [65_000, 60_000]])
+      expect(order(ids, false)).toEqual(ids);
+  });
+
+  test("with priorities that of the identifiers, behind the widest gap", () => {
+    expect(order([], true)).toEqual([]);
+    expect(order([9], true)).toEqual([9]);
+    expect(order([2, 1], true)).toEqual([1, 2]);
+    expect(order([3, 1, 2], true)).toEqual([1, 2, 3]);
+    expect(order([1, 65534, 2, 65535], true)).toEqual([65534, 65535, 1, 2]);
+  });
+
+  test("… also when they have been switched off since", () => {
+    expect(order([2, 1, 3], false)).toEqual([1, 2, 3]);
   });
 });

@@ -39,4 +39,29 @@ describe("whether a connection is read", () => {
     intake.resume(PAUSED.LIMIT);
     expect([transport.paused, intake.bytes, intake.take()]).toEqual([true, 0, []]);
   });
+
+  test("small chunks are put together: what waits is few pieces, whatever it came in", () => {
+    const intake = new Intake(new TestTransport());
+    const all = Buffer.from(Array.from({ length: 20_000 }, (_, i) => i & 255));
+    const sizes = [1, 1, 3, 200, 60, 4095, 4096, 1, 5000, 2];
+    for (let at = 0, i = 0; at < all.length; i++) {
+      const n = sizes[i % sizes.length] as number;
+      intake.keep(all.subarray(at, at + n));
+      at += n;
+    }
+    expect(intake.bytes).toBe(all.length);
+    expect(Buffer.concat(intake.take())).toEqual(all);
+    for (let i = 0; i < all.length; i++) intake.keep(all.subarray(i, i + 1));
+    const pieces = intake.take();
+    expect(Buffer.concat(pieces)).toEqual(all);
+    expect(pieces.length).toBeLessThan(6);
+    expect([intake.bytes, intake.take()]).toEqual([0, []]);
+  });
+
+  test("nothing is kept for a closed one", () => {
+    const intake = new Intake(new TestTransport());
+    intake.close();
+    intake.keep(Buffer.from("x"));
+    expect([intake.bytes, intake.take()]).toEqual([0, []]);
+  });
 });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { HIGH_WATER } from "../../../server/core/out.ts";
 import { memoryStore } from "../../support/memory_store.ts";
 import { type TestClient, TestKit } from "../../support/test_broker.ts";
 
@@ -172,4 +173,59 @@ describe("QoS 2 messages never released", () => {
     kit.pass(2000);
     expect(c.channel.session?.awaitingRelLen).toBe(0);
   });
+});
+
+describe("redelivery to a 3.x client", () => {
+  test("of every message, also when it comes after a time without any in flight", () => {
+    const kit = new TestKit({ zone: { retryIntervalMs: 20_000 } });
+    const c = kit.connected("r").subscribe("t", 1);
+    c.take();
+    const p = kit.connected("p").publish("t", "1", 1);
+    c.send({ cmd: "puback", messageId: c.messages()[0]?.messageId as number });
+    kit.pass(25_000);
+    p.publish("t", "2", 1);
+    expect(c.messages()).toMatchObject([{ payload: "2", dup: false }]);
+    kit.pass(21_000);
+    expect(c.messages()).toMatchObject([{ payload: "2", dup: true }]);
+  });
+
+  test("no more at a time than it reads", () => {
+    const kit = new TestKit({ zone: { retryIntervalMs: 2000, maxInflight: 0 } });
+    const c = kit.connected("r").subscribe("t", 1);
+    const p = kit.connected("p");
+    for (let i = 0; i < 50; i++) p.publish("t", Buffer.alloc(100_000), 1);
+    c.take();
+    c.transport.room = 0;
+    kit.pass(3000);
+    expect(c.channel.out.blocked).toBe(true);
+    expect(c.channel.out.pending).toBeLessThan(HIGH_WATER + 101_000);
+    c.transport.room = Number.POSITIVE_INFINITY;
+    c.channel.onDrain();
+    kit.pass(1000);
+    expect(new Set(c.messages().map((m) => m.messageId)).size).toBe(50);
+  });
+
+  test("nobody looks after a 5.0 client's messages: they are not sent again [MQTT-4.4.0-1]", () => {
+    const kit = new TestKit({ zone: { retryIntervalMs: 2000 } });
+    kit.connected("r", 5).subscribe("t", 1);
+    kit.connected("p").publish("t", "x", 1);
+    kit.pass(20_000);
+    expect(kit.broker.planned.visits).toBe(0);
+  });
+});
+
+describe("a client that was not read", () => {
+  // The pause ends in the very tick in which its silence is judged, or around it.
+  for (const intervalMs of [1300, 1400, 1500, 1600, 1700]) {
+    test(`for ${intervalMs} ms by its publish_limit is not silent: what it sent is still to be read`, () => {
+      const kit = new TestKit({ zone: { publishLimit: { count: 1, intervalMs } } });
+      const c = kit.connected("p", 4, { keepalive: 1 });
+      c.publish("t").publish("t");
+      expect(c.transport.paused).toBe(true);
+      while (c.transport.paused) kit.pass(100);
+      expect(isOpen(c)).toBe(true);
+      kit.pass(3000);
+      expect(isOpen(c)).toBe(false);
+    });
+  }
 });

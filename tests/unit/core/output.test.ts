@@ -1,6 +1,7 @@
 /** Loops over many connections: what happens to one of them is its own affair. */
 import { describe, expect, test } from "bun:test";
 import { Message } from "../../../server/core/message.ts";
+import { MemoryStore } from "../../support/memory_store.ts";
 import { type TestClient, TestKit } from "../../support/test_broker.ts";
 
 /** Connected, subscribed to `t`; everything so far is taken. */
@@ -230,3 +231,17 @@ function publish(topic: string, size: number, qos: 0 | 1): Buffer {
     Buffer.alloc(size),
   ]);
 }
+
+test("a connection whose end fails half-way is closed all the same", () => {
+  const store = new MemoryStore();
+  const kit = new TestKit({ store });
+  const c = kit.connected("c", 4, { clean: false });
+  const { open } = store.sessions;
+  store.sessions.open = () => {
+    throw new Error("no room");
+  };
+  c.raw([0xff, 0xff]);
+  store.sessions.open = open;
+  expect(c.transport.ended).toBe(true);
+  expect(kit.log.errors).toHaveLength(1);
+});

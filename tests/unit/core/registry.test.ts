@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import type { HookPoint } from "../../../server/core/hooks.ts";
+import { memoryStore } from "../../support/memory_store.ts";
 import { TestKit } from "../../support/test_broker.ts";
 
 const options = { qos: 1, nl: false, rap: false, rh: 0, subId: 0 } as const;
@@ -167,4 +168,37 @@ describe("the end of a session", () => {
     expect(b.messages()).toEqual([]);
     expect(kit.metrics.messagesExpired).toBe(1);
   });
+});
+
+test("a window filled from a queue with priorities comes back with its identifiers and in its order", () => {
+  const store = memoryStore();
+  const zone = {
+    mqueuePriorities: new Map([
+      ["a", 1],
+      ["b", 3],
+      ["c", 2],
+    ]),
+  };
+  const kit = new TestKit({ store, zone });
+  const c = kit.connected("c", 4, { clean: false });
+  for (const topic of ["a", "b", "c"]) c.subscribe(topic, 1);
+  c.disconnect();
+  const p = kit.connected("p");
+  for (const topic of ["c", "b", "a"]) p.publish(topic, "x", 1);
+  const sent = (k: TestKit): unknown[] =>
+    k
+      .client()
+      .connect("c", { clean: false })
+      .messages()
+      .map((m) => [m.topic, m.messageId]);
+  const before = sent(kit);
+  expect(before).toEqual([
+    ["b", 1],
+    ["c", 2],
+    ["a", 3],
+  ]);
+  const next = new TestKit({ store: store.crash(), zone });
+  next.broker.registry.restore();
+  expect(next.broker.sessions.get("c")?.inflight?.exhausted).toBe(false);
+  expect(sent(next)).toEqual(before);
 });
