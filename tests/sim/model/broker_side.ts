@@ -104,9 +104,10 @@ export function resync(model: Model, broker: Broker, conns: readonly Conn[], id:
     if (conn.will !== null) model.wills.set(conn.will.m.n, "set");
     model.attached(s);
   }
+  const before = s.expiry;
   s.expiry = real.expiry;
   s.changedEv = model.ev;
-  if (conn === null && (s.endsAt === Number.POSITIVE_INFINITY || s.awaySince !== real.disconnectedAt))
+  if (conn === null && (s.endsAt === Number.POSITIVE_INFINITY || s.awaySince !== real.disconnectedAt || before !== s.expiry))
     s.endsAt = s.expiry === 0xffffffff ? Number.POSITIVE_INFINITY : model.clock.monotonic + s.expiry * 1000;
   s.awaySince = real.disconnectedAt;
 }

@@ -261,6 +261,11 @@ function ack(model: Model, conn: Conn, sent: Sent & { kind: "ack" }): void {
     return;
   }
   const d = s.inflight.get(pid);
+  if (conn.doubtful && d !== undefined) {
+    // Whether the broker came to read it, nobody knows.
+    d.again = true;
+    for (const x of model.shares.get(d.m.n) ?? []) x.passedOn ||= x.taken === d;
+  }
   if (type === 4) {
     conn.outstanding.delete(pid);
     if (d !== undefined && d.qos === 1) settle(model, d);

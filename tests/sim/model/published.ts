@@ -132,7 +132,8 @@ function first(model: Model, conn: Conn, s: Session, m: Msg, p: Publish): Delive
   // What is foretold goes before what may have any form.
   const d = fitting.find((x) => !x.loose) ?? (open.some((x) => x.must) ? undefined : fitting[0]);
   // A copy for its group looks the same: it is that one, if the other would be out of order.
-  if (d !== undefined && (open.length === 0 || isNext(s, d))) {
+  const again = !p.dup || d === undefined || d.firstConn < conn.sessionNo;
+  if (d !== undefined && (open.length === 0 || (again && isNext(s, d)))) {
     // Of two copies the first has come; the second may stay away if the first might have.
     const owed = fitting.find((x) => x.must);
     if (owed !== undefined && owed !== d) owed.must = false;
