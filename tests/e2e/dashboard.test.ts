@@ -302,4 +302,22 @@ needing(CHROMIUM, describe)("dashboard", () => {
     await page.locator(".topbar .status.ok").waitFor();
     await page.locator("h1", { hasText: "Overview" }).waitFor();
   });
+
+  test("on a phone: what is not in force and why, what holds the memory", async () => {
+    const key = "zone.external.max_inflight";
+    expect((await baomq.run(["ctl", "--data-dir", broker.dataDir, "settings", "set", key, "9"])).code).toBe(0);
+    await broker.stop();
+    broker = await baomq.start({ ports: broker.ports, set: { [key]: "7" } });
+    const phone = await surfer.inside({ width: 375 });
+    await go(phone, `settings?q=${key}`);
+    const row = phone.locator(".conf", { hasText: key }).first();
+    await row.locator(".conf-unused", { hasText: `not in force: 9 ${key} is set by --set ${key}, which stands above it` }).waitFor();
+    const value = await row.locator("code").boundingBox();
+    const edit = await row.locator("button").last().boundingBox();
+    expect(value?.height).toBeLessThan(30);
+    expect((edit?.x ?? 375) + (edit?.width ?? 0)).toBeLessThan(350);
+    await go(phone, "");
+    await phone.locator(".node-held", { hasText: /queued messages .+, retained messages .+, sessions .+, unsent bytes / }).waitFor();
+    await phone.context().close();
+  });
 });

@@ -184,11 +184,14 @@ function Nodes({ model }: { model: Model }) {
   );
 }
 
+const LEVEL_TONES = { normal: "", high: "warn", critical: "danger" } as const;
+
 function NodeCard({ node, product }: { node: NodeRow; product: string | undefined }) {
   const { i18n } = useApp();
   const { t } = i18n;
   const lang = i18n.lang.value;
   const used = node.os_memory_total - node.os_memory_free;
+  const heap = bytes(node.heap_used, lang);
   const share = node.os_memory_total > 0 ? (used / node.os_memory_total) * 100 : 0;
   const tone = (p: number): string => (p > 90 ? "danger" : p > 75 ? "warn" : "");
   return (
@@ -210,7 +213,13 @@ function NodeCard({ node, product }: { node: NodeRow; product: string | undefine
           tone={tone(node.cpu)}
           sub={t("node.load", { load: `${node.load1} · ${node.load5} · ${node.load15}` })}
         />
-        <Figure name={t("node.memory")} value={bytes(node.rss, lang)} sub={t("node.heap", { heap: bytes(node.heap_used, lang) })} />
+        <Figure
+          name={t("node.memory")}
+          value={bytes(node.rss, lang)}
+          sub={node.memory_limit > 0 ? t("node.ofLimit", { limit: bytes(node.memory_limit, lang), heap }) : t("node.heap", { heap })}
+          {...(node.memory_limit > 0 && { meter: (node.rss / node.memory_limit) * 100 })}
+          tone={LEVEL_TONES[node.memory_level]}
+        />
         <Figure
           name={t("node.system")}
           value={percent(share, lang)}
@@ -225,6 +234,19 @@ function NodeCard({ node, product }: { node: NodeRow; product: string | undefine
           sub={t("node.fds", { n: integer(node.max_fds, lang) })}
         />
       </div>
+      <p class="small node-held">
+        {node.memory_level === "normal" ? null : (
+          <Tag tone={LEVEL_TONES[node.memory_level]}>{t(node.memory_level === "high" ? "node.level.high" : "node.level.critical")}</Tag>
+        )}
+        <span class="muted">
+          {t("node.held", {
+            queues: bytes(node.memory_queues, lang),
+            retained: bytes(node.memory_retained, lang),
+            sessions: bytes(node.memory_sessions, lang),
+            buffers: bytes(node.memory_buffers, lang),
+          })}
+        </span>
+      </p>
     </article>
   );
 }

@@ -85,6 +85,11 @@ function Row({ setting: s, onEdit, model }: { setting: Setting; onEdit: () => vo
       <div>
         <span class="mono key">{s.key}</span>
         <p class="muted small">{s.doc}</p>
+        {s.unused ? (
+          <p class="conf-unused small">
+            <b>{t("settings.unused", { value: s.unused.value === "" ? t("config.unset") : s.unused.value })}</b> {s.unused.why}
+          </p>
+        ) : null}
       </div>
       <code class={s.value === "" ? "muted" : ""}>{s.value === "" ? t("config.unset") : s.value}</code>
       <div class="row conf-tags">
@@ -97,11 +102,6 @@ function Row({ setting: s, onEdit, model }: { setting: Setting; onEdit: () => vo
         <Tag tone={ORIGIN_TONES[s.origin]} title={t("settings.defaultIs", { value: s.default === "" ? t("config.unset") : s.default })}>
           {t(`origin.${s.origin}`)}
         </Tag>
-        {s.unused ? (
-          <Tag tone="warn" title={s.unused.why}>
-            {t("settings.unused", { value: s.unused.value === "" ? t("config.unset") : s.unused.value })}
-          </Tag>
-        ) : null}
         {s.origin === "api" || s.unused ? (
           <button
             type="button"
