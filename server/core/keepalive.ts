@@ -43,7 +43,7 @@ function redeliver(ch: Channel, session: Session): void {
   const w = session.inflight;
   if (ch.version === 5 || w === null || w.count === 0 || retryIntervalMs === 0) return;
   if (!ch.out.blocked) broker.delivery.retry(session, ch, later(broker.mono, -retryIntervalMs));
-  if (w.count > 0) broker.plan(ch, later(w.oldest, retryIntervalMs));
+  if (ch.phase === "connected" && w.count > 0) broker.plan(ch, later(w.oldest, retryIntervalMs));
 }
 
 /** `zone.*.await_rel_timeout`: an incoming QoS 2 message whose PUBREL does not come gives its identifier back. */

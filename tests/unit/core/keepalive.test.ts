@@ -205,6 +205,16 @@ describe("redelivery to a 3.x client", () => {
     expect(new Set(c.messages().map((m) => m.messageId)).size).toBe(50);
   });
 
+  test("a connection that a hook ends in the middle of it is not looked at again", () => {
+    const kit = new TestKit({ zone: { retryIntervalMs: 2000 } });
+    const c = kit.connected("r", 4, { clean: false }).subscribe("t", 1);
+    kit.connected("p").publish("t", "x", 1).drop();
+    kit.hooks.add("message.delivered", "kick", (clientId) => void kit.broker.kick(clientId));
+    kit.pass(3000);
+    expect(isOpen(c)).toBe(false);
+    expect(kit.broker.planned.visits).toBe(0);
+  });
+
   test("nobody looks after a 5.0 client's messages: they are not sent again [MQTT-4.4.0-1]", () => {
     const kit = new TestKit({ zone: { retryIntervalMs: 2000 } });
     kit.connected("r", 5).subscribe("t", 1);
