@@ -216,10 +216,15 @@ export class Broker {
     m.dated(this.now, this.mono);
     const final = this.filter(m);
     if (final === null) return 0;
-    const route = this.router.route(final.topic);
+    const route = final.topic.startsWith("$SYS/") ? this.router.once(final.topic) : this.router.route(final.topic);
     const n = this.delivery.dispatch(route, final);
     if (n === 0 && route.empty) this.noSubscribers(final);
     return n;
+  }
+
+  /** Does anybody get, or look at, a message without retain that the broker publishes there? */
+  heard(topic: string): boolean {
+    return !this.plainPublish(topic) || !this.router.once(topic).empty;
   }
 
   noSubscribers(m: Message): void {
@@ -313,6 +318,7 @@ export class Broker {
   tick(): void {
     this.#wallAhead = this.clock.now() - this.clock.mono();
     this.beat();
+    this.router.settled();
     this.durability.retry();
     this.#timers.run(this.mono, (err) => this.log.error("timer failed", { error: stackOf(err) }));
     // After a halt of the process (suspended, starved) what clients have sent meanwhile is read before their silence is judged.

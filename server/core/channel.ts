@@ -24,7 +24,7 @@ import { packetLimit } from "./openings.ts";
 import { Out } from "./out.ts";
 import type { ListenerInfo, Transport } from "./ports.ts";
 import type { Route } from "./router.ts";
-import { mountFilter, type Session, unmountTopic } from "./session.ts";
+import type { Session } from "./session.ts";
 import type { ClientInfo, PeerCertificate } from "./types.ts";
 
 export type Phase = "opening" | "connecting" | "connected" | "closed";
@@ -97,9 +97,7 @@ export class Channel {
     readonly cert: PeerCertificate | null,
   ) {
     this.out = new Out(transport, broker.output.pool, this);
-    this.intake = new Intake(transport, () => {
-      this.lastRecv = broker.mono;
-    });
+    this.intake = new Intake(transport, this);
     this.lastRecv = this.openedAt = broker.mono;
   }
 
@@ -154,6 +152,10 @@ export class Channel {
     this.broker.delivery.pump(this.session);
   }
 
+  listens(): void {
+    this.lastRecv = this.broker.mono;
+  }
+
   /** The transport is gone. */
   onClose(reason: string): void {
     this.out.close();
@@ -205,7 +207,8 @@ export class Channel {
     const end = buf.length;
     let limit = packetLimit(this);
     const start = pos;
-    let look = start + 1024;
+    const { turn, mono: began } = this.broker;
+    let look = turn.first(start, began);
     while (pos < end) {
       const version = this.phase === "opening" ? 0 : this.version;
       // Seen at the first byte: whoever speaks another protocol (HTTP on the wrong port) need not send on until the "packet" is full.
@@ -228,13 +231,14 @@ export class Channel {
         return;
       }
       const opening = this.phase !== "connected";
-      this.#packet(buf, pos, pos + n);
+      if (!opening && (buf[pos] as number) >> 4 === T.PUBLISH) this.#publish(buf, pos, pos + n);
+      else this.#packet(buf, pos, pos + n);
       pos += n;
       if (this.phase === ("closed" as Phase)) return;
       if (opening) limit = packetLimit(this);
       if (pos >= look && pos < end) {
-        look = this.broker.turn.look(pos, start);
-        if (look < 0 && !this.#waiting) this.#wait(this.broker.turn.next());
+        look = turn.look(pos, start, began);
+        if (look < 0 && !this.#waiting) this.#wait(turn.next());
       }
       if (this.#waiting) {
         if (pos < end) this.intake.keep(buf.subarray(pos, end));
@@ -243,17 +247,22 @@ export class Channel {
     }
   }
 
+  #publish(buf: Uint8Array, pos: number, end: number): void {
+    this.recvPkt++;
+    this.#wait(handlePublish(this, buf, pos, bodyStart(buf, pos), end));
+  }
+
   #packet(buf: Uint8Array, pos: number, end: number): void {
     const first = buf[pos] as number;
     const type = first >> 4;
-    const body = bodyStart(buf, pos);
-    this.recvPkt++;
-    if (this.phase === "connected") {
-      if (type === T.PUBLISH) this.#wait(handlePublish(this, buf, pos, body, end));
-      else this.#wait(handlePacket(this, type, buf, body, end));
+    if (this.phase === "connected" && type === T.PUBLISH) {
+      this.#publish(buf, pos, end);
       return;
     }
-    if (this.phase === "opening" && type === T.CONNECT) this.#wait(handleConnect(this, first & 15, buf, body, end));
+    const body = bodyStart(buf, pos);
+    this.recvPkt++;
+    if (this.phase === "connected") this.#wait(handlePacket(this, type, buf, body, end));
+    else if (this.phase === "opening" && type === T.CONNECT) this.#wait(handleConnect(this, first & 15, buf, body, end));
     else if (this.phase === "connecting" && type === T.AUTH) this.#wait(handleAuth(this, buf, body, end));
     else this.malformed(RC.PROTOCOL_ERROR, "first packet is not CONNECT"); // [MQTT-3.1.0-1]
   }
@@ -338,16 +347,6 @@ export class Channel {
   /** Does the client take a packet of so many bytes [MQTT-3.1.2-24]? */
   fits(length: number): boolean {
     return this.maxPacket === 0 || length <= this.maxPacket;
-  }
-
-  /** The topic as the client knows it. */
-  unmount(topic: string): string {
-    return unmountTopic(this.client?.mountpoint ?? "", topic);
-  }
-
-  /** A filter of the client's with its mountpoint, behind the share prefix if there is one. */
-  mount(fullFilter: string): string {
-    return mountFilter(this.client?.mountpoint ?? "", fullFilter);
   }
 
   // ---- the end

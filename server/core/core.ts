@@ -78,7 +78,16 @@ export function buildCore(o: CoreOptions): Core {
   });
   hooks.add("client.disconnected", "flapping", (client) => void flapping.note(client));
   const nodes = (): string[] => [node.nodeName];
-  const sys = new SysTopics({ node, clock, metrics, stats, sysdescr: "EMQ X Broker", nodes, publish: (m) => void broker.publish(m) });
+  const sys = new SysTopics({
+    node,
+    clock,
+    metrics,
+    stats,
+    sysdescr: "EMQ X Broker",
+    nodes,
+    publish: (m) => void broker.publish(m),
+    heard: (topic) => broker.heard(topic),
+  });
   sys.watchClients(hooks);
   return {
     broker,

@@ -38,38 +38,26 @@ export class Delivery {
     const subs = route.subs;
     let n = 0;
     router.enter();
-    try {
-      for (let i = 0; i < subs.length; i++) {
-        const s = subs[i] as Subscription;
-        // Gone while we were on our way: a hook or a virtual client has ended it.
-        if (s.index >= 0) n += this.toSubscription(s, m);
-      }
-      if (route.shares !== null) n += this.#toGroups(route.shares, m);
-    } finally {
-      router.leave();
+    for (let i = 0; i < subs.length; i++) {
+      const s = subs[i] as Subscription;
+      // Gone while we were on our way: a hook or a virtual client has ended it.
+      if (s.index >= 0) n += this.toSubscription(s, m);
     }
+    if (route.shares !== null) n += this.#toGroups(route.shares, m);
+    router.leave();
     return n;
   }
 
   /** QoS 0 without retain: the frame itself goes out where it can; only the other receivers need a message object. */
   dispatchFrame(route: Route, ch: Channel, frame: Frame): number {
-    const { router } = this.broker;
-    router.enter();
-    try {
-      return this.#dispatchFrame(route, ch, frame);
-    } finally {
-      router.leave();
-    }
-  }
-
-  #dispatchFrame(route: Route, ch: Channel, frame: Frame): number {
+    const { router, metrics } = this.broker;
     const subs = route.subs;
     const form = ch.version === 5 ? 5 : 4;
     const { buf, start, end } = frame;
-    const metrics = this.broker.metrics;
     let m: Message | null = null;
     let raw = 0;
     let n = 0;
+    router.enter();
     for (let i = 0; i < subs.length; i++) {
       const s = subs[i] as Subscription;
       const to = s.session.channel;
@@ -86,6 +74,7 @@ export class Delivery {
     if (route.sys) metrics.sysSent += raw;
     else metrics.qos0Sent += raw;
     if (route.shares !== null) n += this.#toGroups(route.shares, m ?? messageOf(ch, route.topic, frame));
+    router.leave();
     return n + raw;
   }
 

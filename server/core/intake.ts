@@ -22,6 +22,11 @@ const OURS = PAUSED.HANDLER | PAUSED.LIMIT | PAUSED.MEMORY;
 const PIECE = 4096;
 const PIECE_MIN = 256;
 
+export interface IntakeOwner {
+  /** We listen again: what the client has sent meanwhile is still to be read, it has not been silent. */
+  listens(): void;
+}
+
 export class Intake {
   /** Bytes kept. */
   bytes = 0;
@@ -32,8 +37,7 @@ export class Intake {
 
   constructor(
     private readonly transport: Transport,
-    /** We listen again: what the client has sent meanwhile is still to be read, it has not been silent. */
-    private readonly listens: () => void = () => {},
+    private readonly owner: IntakeOwner,
   ) {}
 
   pause(reason: number): void {
@@ -44,7 +48,7 @@ export class Intake {
   resume(reason: number): void {
     if ((this.#reasons & reason) === 0) return;
     this.#reasons &= ~reason;
-    if ((reason & OURS) !== 0) this.listens();
+    if ((reason & OURS) !== 0) this.owner.listens();
     if (this.#reasons === 0) this.transport.resume();
   }
 

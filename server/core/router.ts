@@ -21,7 +21,7 @@ const RECENT = 1024;
 const NONE: readonly Subscription[] = [];
 
 export class Route {
-  readonly bytes: Uint8Array;
+  #bytes: Uint8Array | null = null;
   /** Subscriptions that each get a copy. Valid until something changes; walk it between `Router.enter` and `leave`. */
   subs: readonly Subscription[] = NONE;
   /** Groups that each get one copy; null = none. */
@@ -37,8 +37,13 @@ export class Route {
   source: FilterEntry | Merged | null = null;
 
   constructor(readonly topic: string) {
-    this.bytes = Buffer.from(topic);
     this.sys = topic.startsWith("$SYS/");
+  }
+
+  /** The topic as it stands in a packet. */
+  get bytes(): Uint8Array {
+    this.#bytes ??= Buffer.from(this.topic);
+    return this.#bytes;
   }
 
   get empty(): boolean {
@@ -167,6 +172,16 @@ export class Router {
     return route;
   }
 
+  /** The route of a topic that nothing is published to again soon, e.g. a client's coming and going: used at once, and not kept. */
+  once(topic: string): Route {
+    const known = this.#routes.get(topic);
+    if (known !== undefined) return this.route(topic);
+    if (this.#merged.full) this.#forget();
+    const route = new Route(topic);
+    this.#refresh(route);
+    return route;
+  }
+
   get #full(): boolean {
     return this.#routes.size >= ROUTES_MAX || this.#routeChars > ROUTE_CHARS_MAX;
   }
@@ -178,7 +193,10 @@ export class Router {
     return route;
   }
 
-  /** A dispatch begins: until `leave`, the lists of routes are not changed in place. */
+  /**
+   * A dispatch begins: until `leave`, the lists of routes are not changed in place. One that an exception ends does not leave, since a
+   * `finally` costs every message: until the next `settled` lists are copied in vain, no more.
+   */
   enter(): void {
     this.#walking++;
     this.#walk++;
@@ -186,6 +204,11 @@ export class Router {
 
   leave(): void {
     this.#walking--;
+  }
+
+  /** No dispatch is in progress. */
+  settled(): void {
+    this.#walking = 0;
   }
 
   /** The entry's list, to be changed: a copy while somebody may be walking it. */

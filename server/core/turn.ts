@@ -2,20 +2,29 @@
  * A turn of the event loop is everybody's: what is left of one client's long chunk waits for the next one, once this turn has had its
  * share of work or made as much output as may wait.
  */
-import { between, NO_MONO } from "../lib/time.ts";
+import { between, type MonoMs, NO_MONO } from "../lib/time.ts";
 import type { OutPool } from "./out.ts";
 import type { Clock } from "./ports.ts";
 
 /** So much of a turn may go into long chunks, ms. */
 const SHARE_MS = 10;
 
-const MANY = 256;
-/** Bytes of a chunk between two looks. */
-const STRIDE = 4096;
+/** Between two looks at the clock: bytes of a chunk, and steps of work. */
+const STRIDE = 16 * 1024;
+const WORK = 1024;
+/** Bytes of a chunk that begins when the turn has had its share already. */
+const LEAST = 1024;
+/** Steps of a packet with hooks or look-ups behind it, and of one that is only a message to be stored or an answer. */
+export const PACKET_WORK = 32;
+export const SMALL_WORK = 2;
+/** A frame that is forwarded to no more than so many is not counted, which would cost more than it tells: its bytes are. */
+export const FEW = 16;
 
 export class Turn {
-  /** When this turn was looked at first. */
+  /** When the chunk began in which this turn was looked at first. */
   #at = NO_MONO;
+  /** Steps since the last look: deliveries, comparisons of filters, packets. */
+  #work = 0;
   readonly #over = (): void => {
     this.#at = NO_MONO;
   };
@@ -27,20 +36,34 @@ export class Turn {
     private readonly defer: (fn: () => void) => void,
   ) {}
 
+  /** A chunk begins at `start`, at the time `now`: where to look first. */
+  first(start: number, now: MonoMs): number {
+    return start + (this.#at !== NO_MONO && between(this.#at, now) > SHARE_MS ? LEAST : STRIDE);
+  }
+
   /**
-   * A chunk that began at `start` is handled up to `pos`. Where to look again; -1 = this turn has had its share.
-   * Every connection with output may have been sent all of it so far; with output to many, each packet is work for many.
+   * A chunk that began at `start`, at the time `began`, is handled up to `pos`. Where to look again; -1 = this turn has had its share.
+   * Every connection with output may have been sent all of it so far.
    */
-  look(pos: number, start: number): number {
-    const dirty = this.pool.dirty.length;
-    if ((pos - start) * dirty > this.pool.budget) return -1;
-    const now = this.clock.mono();
+  look(pos: number, start: number, began: MonoMs): number {
+    if ((pos - start) * this.pool.dirty.length > this.pool.budget) return -1;
+    return this.#hadShare(began) ? -1 : pos + STRIDE;
+  }
+
+  /** A packet of a chunk that began at the time `began` took so many steps. A promise: nothing more of that chunk before it settles. */
+  spend(steps: number, began: MonoMs): Promise<void> | undefined {
+    this.#work += steps;
+    if (this.#work <= WORK) return undefined;
+    return this.#hadShare(began) ? this.next() : undefined;
+  }
+
+  #hadShare(began: MonoMs): boolean {
+    this.#work = 0;
     if (this.#at === NO_MONO) {
-      this.#at = now;
+      this.#at = began;
       this.defer(this.#over);
     }
-    if (between(this.#at, now) > SHARE_MS) return -1;
-    return pos + (dirty > MANY ? 1 : STRIDE);
+    return between(this.#at, this.clock.mono()) > SHARE_MS;
   }
 
   next(): Promise<void> {

@@ -11,6 +11,7 @@ import { encodePublish, type OutgoingMessage, type PublishHeader, publishPacketI
 import type { ProtocolVersion, QoS } from "../mqtt/types.ts";
 import type { Channel } from "./channel.ts";
 import type { Message } from "./message.ts";
+import { unmountTopic } from "./session.ts";
 import { plainTerms, type Terms } from "./terms.ts";
 
 /** Room that the staging buffer always has for one piece. */
@@ -73,7 +74,7 @@ export class Writer {
 
   /** In the receiver's own form: topic without mountpoint, alias, time left, subscription identifiers. */
   encodeOwn(ch: Channel, m: Message, terms: Terms, dup: boolean, id: number): Uint8Array {
-    const topic = ch.unmount(m.topic);
+    const topic = unmountTopic(ch.client?.mountpoint ?? "", m.topic);
     const own = topic === m.topic ? m : { topic, payload: m.payload, properties: m.properties };
     let expiry = -1;
     if (ch.version === 5 && m.expires) expiry = Math.max(1, Math.ceil(between(ch.broker.mono, m.deadline) / 1000));

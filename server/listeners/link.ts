@@ -63,17 +63,3 @@ export interface Port {
   readonly port: number;
   stop(closeConnections?: boolean): void;
 }
-
-export interface ListenerDeps {
-  accept: Accept;
-  log: Log;
-  clock: Clock;
-  /** Where the self-signed certificate is kept. */
-  dataDir: string;
-  /** Largest MQTT packet of a zone, bytes; bounds a WebSocket frame when `max_frame_size` does not. */
-  maxPacketSize?: (zone: string) => number;
-  /** Speak WebSocket on our own sockets everywhere, not only where Bun.serve cannot. */
-  ownWebSocket?: boolean;
-  /** Write what the channels have gathered (`Broker.flush`). */
-  flush?: () => void;
-}

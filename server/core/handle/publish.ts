@@ -12,7 +12,8 @@ import { type Frame, messageOf } from "../deliver.ts";
 import { planAwaitRel } from "../keepalive.ts";
 import type { Message } from "../message.ts";
 import type { Route } from "../router.ts";
-import type { Session } from "../session.ts";
+import { type Session, unmountTopic } from "../session.ts";
+import { FEW, PACKET_WORK, SMALL_WORK } from "../turn.ts";
 import type { AclVerdict, ClientInfo } from "../types.ts";
 
 /** How long a client of 3.x is not read while too many of its QoS 2 messages wait for PUBREL. */
@@ -56,8 +57,12 @@ export function handlePublish(ch: Channel, buf: Uint8Array, pos: number, body: n
   }
   if (zone.publishLimit !== null) limit(ch);
   if (broker.mono < ch.allowedUntil && ch.allowedEpoch === broker.access.epoch) {
-    accept(ch, route, f);
-    return;
+    // Nobody has to see the message, and it is as the receivers take it: the way of most messages, kept short.
+    if (f.qos === 0 && !f.retain && ch.rawSource && f.properties === null && broker.plainPublish(route.topic)) {
+      const n = broker.delivery.dispatchFrame(route, ch, f);
+      return n > 0 && route.subs.length <= FEW ? undefined : forwarded(ch, route, f, n, 0);
+    }
+    return accept(ch, route, f, 0);
   }
   return check(ch, route, f);
 }
@@ -160,16 +165,15 @@ function limit(ch: Channel): void {
 /** Ask the access chain. Its answer for this topic holds for as long as the ACL cache would keep it. */
 function check(ch: Channel, route: Route, f: Frame): void | Promise<void> {
   const { access, mono } = ch.broker;
-  const answer = access.checkCached(ch, "publish", ch.unmount(route.topic), mono);
+  const answer = access.checkCached(ch, "publish", unmountTopic((ch.client as ClientInfo).mountpoint, route.topic), mono);
   if (!(answer instanceof Promise)) {
     if (answer.verdict === "deny") {
       denied(ch, f.qos, f.packetId);
-      return;
+      return ch.broker.turn.spend(PACKET_WORK + route.cost, mono);
     }
     ch.allowedUntil = answer.until;
     ch.allowedEpoch = access.epoch;
-    accept(ch, route, f);
-    return;
+    return accept(ch, route, f, route.cost);
   }
   // The frame is reused by other connections while this one waits: take the message out of it.
   const m = messageOf(ch, route.topic, f);
@@ -229,21 +233,32 @@ function checkAwaiting(ch: Channel, session: Session): boolean {
   return true;
 }
 
-function accept(ch: Channel, route: Route, f: Frame): void {
+/** `cost`: steps it took to come here. A promise: this turn of the event loop has had its share of work. */
+function accept(ch: Channel, route: Route, f: Frame, cost: number): void | Promise<void> {
+  const { broker } = ch;
+  if (f.qos === 0 && !f.retain && ch.rawSource && f.properties?.topicAlias === undefined && broker.plainPublish(route.topic))
+    return forwarded(ch, route, f, broker.delivery.dispatchFrame(route, ch, f), cost);
+  const { length } = route.subs;
+  take(ch, route, f);
+  const watched = broker.hooks.unfilteredPublish > 0 || !broker.rawAllowed;
+  return broker.turn.spend((watched ? PACKET_WORK : SMALL_WORK) + cost + length, broker.mono);
+}
+
+/** The frame has gone to `n` receivers. */
+function forwarded(ch: Channel, route: Route, f: Frame, n: number, cost: number): void | Promise<void> {
+  const { broker } = ch;
+  if (n === 0 && route.empty) broker.noSubscribers(messageOf(ch, route.topic, f));
+  return broker.turn.spend(SMALL_WORK + cost + route.subs.length, broker.mono);
+}
+
+function take(ch: Channel, route: Route, f: Frame): void {
   const broker = ch.broker;
   if (broker.durability.refusing && unkept(ch, route, f.qos, f.retain, f.packetId)) return;
   if (f.qos === 2 && !firstTime(ch, f.packetId)) return;
-  const alias = f.properties?.topicAlias !== undefined;
-  const plain = !alias && ch.rawSource;
-  if (f.qos === 0 && !f.retain && plain && broker.plainPublish(route.topic)) {
-    const n = broker.delivery.dispatchFrame(route, ch, f);
-    if (n === 0 && route.empty) broker.noSubscribers(messageOf(ch, route.topic, f));
-    return;
-  }
   const m = messageOf(ch, route.topic, f);
   const src = broker.delivery.source;
   // The client's own bytes may serve as they are: same topic, same properties.
-  if (plain && m.expiresAt === 0) {
+  if (ch.rawSource && f.properties?.topicAlias === undefined && m.expiresAt === 0) {
     src.message = m;
     src.buf = f.buf;
     src.start = f.start;

@@ -6,7 +6,7 @@ import { hasWildcard, parseSharedFilter, type SharedFilter, topicLevels } from "
 import { ProtocolError, type SubscribePacket, type SubscribeRequest } from "../../mqtt/types.ts";
 import type { Channel } from "../channel.ts";
 import type { SubscribeTopic } from "../hooks.ts";
-import type { Session } from "../session.ts";
+import { mountFilter, type Session } from "../session.ts";
 import type { AclVerdict, ClientInfo } from "../types.ts";
 import { checkAnswer, checkFilters, inSlices } from "./filters.ts";
 
@@ -98,7 +98,7 @@ function subscribe(ch: Channel, t: Request): void {
     t.code = RC.TOPIC_FILTER_INVALID;
     return;
   }
-  t.isNew = session.subscription(ch.mount(t.filter)) === undefined;
+  t.isNew = session.subscription(mountFilter(session.mountpoint, t.filter)) === undefined;
   if (t.isNew && zone.maxSubscriptions > 0 && session.subscriptionCount >= zone.maxSubscriptions) {
     t.code = RC.QUOTA_EXCEEDED;
     return;
@@ -119,9 +119,9 @@ function answer(ch: Channel, p: SubscribePacket, codes: number[], made: Request[
   broker.metrics.suback++;
   const { hooks } = broker;
   if (hooks.at["session.subscribed"].length === 0) return;
-  const { clientId } = ch.session as Session;
+  const { clientId, mountpoint } = ch.session as Session;
   const announce = (from: number, to: number): void => {
-    for (const t of made.slice(from, to)) hooks.run("session.subscribed", clientId, ch.mount(t.filter), t.options, t.isNew);
+    for (const t of made.slice(from, to)) hooks.run("session.subscribed", clientId, mountFilter(mountpoint, t.filter), t.options, t.isNew);
   };
   return inSlices(ch, made.length, announce, () => {});
 }

@@ -27,6 +27,8 @@ export interface SysTopicsOptions {
   /** Names of the running nodes, this one included. */
   readonly nodes: () => readonly string[];
   readonly publish: (m: Message) => void;
+  /** Does anybody get, or look at, what is published there? */
+  readonly heard: (topic: string) => boolean;
 }
 
 export class SysTopics {
@@ -86,7 +88,7 @@ export class SysTopics {
 
   private connected(client: ClientInfo, connack: number): void {
     if (!this.o.node.presence) return;
-    this.event(client, "connected", {
+    this.event(client, "connected", () => ({
       clean_start: client.cleanStart,
       proto_ver: client.version,
       proto_name: client.protocolName,
@@ -96,21 +98,24 @@ export class SysTopics {
       ipaddress: client.ip,
       connack,
       ts: this.seconds(),
-    });
+    }));
   }
 
   private disconnected(client: ClientInfo, reason: string): void {
     if (!this.o.node.presence) return;
-    this.event(client, "disconnected", { clientid: client.clientId, username: client.username ?? "undefined", reason, ts: this.seconds() });
+    this.event(client, "disconnected", () => ({
+      clientid: client.clientId,
+      username: client.username ?? "undefined",
+      reason,
+      ts: this.seconds(),
+    }));
   }
 
-  private event(client: ClientInfo, what: string, payload: Record<string, unknown>): void {
-    this.publish(
-      sysTopic(this.o.node.nodeName, `clients/${client.clientId}/${what}`),
-      JSON.stringify(payload),
-      this.o.node.presenceQos,
-      false,
-    );
+  /** Clients come and go by the thousand, and mostly nobody asks. */
+  private event(client: ClientInfo, what: string, payload: () => Record<string, unknown>): void {
+    const topic = sysTopic(this.o.node.nodeName, `clients/${client.clientId}/${what}`);
+    if (this.o.heard(topic)) this.publish(topic, JSON.stringify(payload()), this.o.node.presenceQos, false);
+    else this.o.metrics.internalPublished++;
   }
 
   private seconds(): number {

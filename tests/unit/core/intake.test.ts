@@ -2,10 +2,12 @@ import { describe, expect, test } from "bun:test";
 import { Intake, PAUSED } from "../../../server/core/intake.ts";
 import { TestTransport } from "../../support/test_broker.ts";
 
+const OWNER = { listens() {} };
+
 describe("whether a connection is read", () => {
   test("not while there is any reason to wait, again after the last", () => {
     const transport = new TestTransport();
-    const intake = new Intake(transport);
+    const intake = new Intake(transport, OWNER);
     for (const reason of [PAUSED.HANDLER, PAUSED.UNREAD, PAUSED.LIMIT]) intake.pause(reason);
     for (const reason of [PAUSED.LIMIT, PAUSED.HANDLER]) {
       intake.resume(reason);
@@ -17,7 +19,7 @@ describe("whether a connection is read", () => {
   });
 
   test("silence says nothing about the client while it is us who do not listen", () => {
-    const intake = new Intake(new TestTransport());
+    const intake = new Intake(new TestTransport(), OWNER);
     expect(intake.deaf).toBe(false);
     for (const reason of [PAUSED.HANDLER, PAUSED.LIMIT, PAUSED.MEMORY]) {
       intake.pause(reason);
@@ -30,7 +32,7 @@ describe("whether a connection is read", () => {
 
   test("never again once it is closed; what was kept is gone", () => {
     const transport = new TestTransport();
-    const intake = new Intake(transport);
+    const intake = new Intake(transport, OWNER);
     intake.keep(Buffer.from("abc"));
     intake.keep(Buffer.from("de"));
     expect(intake.bytes).toBe(5);
@@ -41,7 +43,7 @@ describe("whether a connection is read", () => {
   });
 
   test("small chunks are put together: what waits is few pieces, whatever it came in", () => {
-    const intake = new Intake(new TestTransport());
+    const intake = new Intake(new TestTransport(), OWNER);
     const all = Buffer.from(Array.from({ length: 20_000 }, (_, i) => i & 255));
     const sizes = [1, 1, 3, 200, 60, 4095, 4096, 1, 5000, 2];
     for (let at = 0, i = 0; at < all.length; i++) {
@@ -59,7 +61,7 @@ describe("whether a connection is read", () => {
   });
 
   test("nothing is kept for a closed one", () => {
-    const intake = new Intake(new TestTransport());
+    const intake = new Intake(new TestTransport(), OWNER);
     intake.close();
     intake.keep(Buffer.from("x"));
     expect([intake.bytes, intake.take()]).toEqual([0, []]);

@@ -19,6 +19,7 @@ function setUp(changes: Partial<NodeConfig> = {}) {
   const hooks = new Hooks(silentLog);
   const told: Message[] = [];
   const nodes = ["emqx@127.0.0.1"];
+  const unheard = new Set<string>();
   const sys = new SysTopics({
     node,
     clock,
@@ -27,10 +28,11 @@ function setUp(changes: Partial<NodeConfig> = {}) {
     sysdescr: "EMQ X Broker",
     nodes: () => nodes,
     publish: (m) => void told.push(m),
+    heard: (topic) => !unheard.has(topic),
   });
   const text = (m: Message | undefined): string => new TextDecoder().decode(m?.payload);
   const find = (topic: string): Message | undefined => told.findLast((m) => m.topic === topic);
-  return { node, clock, metrics, stats, hooks, told, nodes, sys, text, find };
+  return { node, clock, metrics, stats, hooks, told, nodes, unheard, sys, text, find };
 }
 
 describe("$SYS", () => {
@@ -112,6 +114,17 @@ describe("presence", () => {
       ],
       [`${PREFIX}clients/dev1/disconnected`, 1, false, { clientid: "dev1", username: "undefined", reason: "keepalive_timeout", ts }],
     ]);
+  });
+
+  test("a coming that nobody hears of is counted, and not made", () => {
+    const { sys, hooks, told, unheard, metrics } = setUp();
+    sys.watchClients(hooks);
+    unheard.add(`${PREFIX}clients/dev1/connected`);
+    hooks.run("client.connected", aClient({ clientId: "dev1" }), 0);
+    expect(told).toEqual([]);
+    expect(metrics.internalPublished).toBe(1);
+    hooks.run("client.disconnected", aClient({ clientId: "dev1" }), "normal");
+    expect(told.map((m) => m.topic)).toEqual([`${PREFIX}clients/dev1/disconnected`]);
   });
 
   test("client ids with wildcards make a proper topic, the payload has the true one", () => {
