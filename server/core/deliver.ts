@@ -103,6 +103,19 @@ export class Delivery {
 
   /** One message to one session: written, queued or dropped by its limits. 1 = taken. */
   send(session: Session, m: Message, terms: Terms, filter: string): number {
+    const ch = session.channel;
+    // The way of most messages of QoS 1 and 2, kept short.
+    if (terms.qos > 0 && ch !== null && this.#open(session, ch, terms.qos)) return this.#start(session, ch, m, terms, 0);
+    return this.#sendElse(session, m, terms, filter);
+  }
+
+  /** It may go out at once. */
+  #open(session: Session, ch: Channel, qos: QoS): boolean {
+    if (session.mqueueLen > 0 || ch.out.blocked || !ch.ready || !this.#mayStart(session, qos)) return false;
+    return session.storeKey === 0 || !this.broker.durability.full;
+  }
+
+  #sendElse(session: Session, m: Message, terms: Terms, filter: string): number {
     if (session.receive !== null) {
       if (session.terminated) return 0;
       session.receive(m, filter);
@@ -127,8 +140,7 @@ export class Delivery {
       if (session.mqueue !== null && session.mqueue.qos0 > 0 && session.zone.mqueueStoreQos0) return this.#queue(session, m, terms);
       return this.#write(session, ch, m, terms, 0) ? 1 : 0;
     }
-    if (session.mqueueLen > 0 || ch.out.blocked || !this.#mayStart(session, terms.qos)) return this.#queue(session, m, terms);
-    return this.#start(session, ch, m, terms, 0);
+    return this.#queue(session, m, terms);
   }
 
   /**

@@ -92,5 +92,5 @@ function finish(ch: Channel, session: Session, w: Inflight, n: number): void {
   if (session.storeKey !== 0) broker.store.sessions.done(session.storeKey, w.seq(n), m);
   w.remove(n);
   if (broker.hooks.at["message.acked"].length > 0) broker.hooks.run("message.acked", session.clientId, m);
-  if (session.mqueue !== null || w.behind) broker.delivery.pump(session);
+  if (session.mqueueLen > 0 || w.behind) broker.delivery.pump(session);
 }
