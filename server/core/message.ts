@@ -46,6 +46,8 @@ export class Message {
   holders = 0;
   /** `size` as it was when the first of them took it. */
   heldBytes = 0;
+  /** A hook could not keep it as it is meant to: reason code with which a publisher of 5.0 is refused, and then nobody gets it. 0 = none. */
+  refusedWith = 0;
   /** Encoded forms shared by receivers, filled on first use (deliver.ts). */
   encoded: (Uint8Array | undefined)[] | null = null;
   /** The bytes that hold the payload, and where it lies in them. */
@@ -115,6 +117,7 @@ export class Message {
       this.properties,
     );
     m.deadline = this.deadline;
+    m.refusedWith = this.refusedWith;
     return m;
   }
 }

@@ -308,6 +308,10 @@ function publish(ch: Channel, route: Route, m: Message, packetId: number): void 
   const broker = ch.broker;
   const final = broker.filter(m);
   let to = route;
+  if (ch.version === 5 && m.qos > 0 && (final ?? m).refusedWith > 0) {
+    refuseKeeping(ch, m.qos, packetId, (final ?? m).refusedWith);
+    return;
+  }
   // A hook has changed the topic, or who subscribes to it.
   if (final !== null && (final.topic !== route.topic || route.generation !== broker.router.generation)) {
     to = broker.router.route(final.topic);
@@ -325,4 +329,14 @@ function publish(ch: Channel, route: Route, m: Message, packetId: number): void 
   if (final === null) return;
   const n = broker.delivery.dispatch(to, final);
   if (n === 0 && to.empty) broker.noSubscribers(final);
+}
+
+/** 5.0 has a word for it; the others' messages are delivered, but not kept. */
+function refuseKeeping(ch: Channel, qos: QoS, packetId: number, code: number): void {
+  ch.broker.metrics.publishRefused++;
+  const session = ch.session as Session;
+  // A PUBREC that refuses ends the handshake [MQTT-4.3.3].
+  if (qos === 2 && session.awaitingRel?.delete(packetId) === true && session.storeKey !== 0)
+    ch.broker.store.sessions.relDone(session.storeKey, packetId);
+  ch.sendAck(qos === 1 ? PUBACK : PUBREC, packetId, code);
 }

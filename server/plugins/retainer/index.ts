@@ -2,6 +2,7 @@
 import { Message } from "../../core/message.ts";
 import { bytes, type Entry as ConfigEntry, duration, integer, oneOf } from "../../lib/config_entry.ts";
 import { between, later } from "../../lib/time.ts";
+import { RC } from "../../mqtt/reason_codes.ts";
 import { topicMatches } from "../../mqtt/topic.ts";
 import { definePlugin, ownCopy, type PluginContext, type RetainedQuery, type RetainerService } from "../plugin.ts";
 import { type Entry, isSys, RetainedIndex } from "./retained_index.ts";
@@ -124,6 +125,7 @@ class RetainedMessages implements RetainerService {
     } else if (this.tooMuch(m)) {
       this.refused(m, "as much as retainer.max_retained_bytes allows", "full");
     } else if (this.ctx.broker.memoryShort && this.index.growth(m) > 0 && !isSys(m.topic)) {
+      m.refusedWith = RC.QUOTA_EXCEEDED;
       this.refused(m, "the node has no memory to spare", "memory");
     } else {
       const own = ownCopy(m, { retain: true });

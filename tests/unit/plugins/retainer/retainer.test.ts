@@ -86,6 +86,26 @@ describe("keeping", () => {
     expect(service.topics()).toEqual(["b", "c"]);
   });
 
+  for (const qos of [1, 2] as const) {
+    test(`no memory to spare: MQTT 5 hears Quota exceeded for QoS ${qos} and nobody gets it; what nobody can be told is delivered`, async () => {
+      const { kit } = await start();
+      const s = kit.connected("s", 5).subscribe("#");
+      s.take();
+      const p = kit.connected("p", 5, { clean: false, properties: { sessionExpiryInterval: 60 } });
+      const old = kit.connected("old");
+      kit.broker.memory.watch({ read: () => ({ used: 80, limit: 100, container: false }), collect() {} });
+      p.take();
+      p.publish("t", "x", qos, { retain: true, messageId: 7 });
+      expect(p.take()).toMatchObject([{ cmd: qos === 1 ? "puback" : "pubrec", messageId: 7, reasonCode: 0x97 }]);
+      expect(p.channel.session?.awaitingRelLen).toBe(0);
+      expect(s.messages()).toEqual([]);
+      p.publish("t", "0", 0, { retain: true });
+      old.publish("t", "1", qos, { retain: true });
+      expect(s.messages().map((m) => m.payload)).toEqual(["0", "1"]);
+      expect(kit.metrics.get("retained/refused/memory")).toBe(3);
+    });
+  }
+
   test("no memory to spare: nothing new is kept, what does not grow is replaced, anything may be taken away", async () => {
     const { service, from, kit, manager } = await start();
     retain(from, "a", "12345");
