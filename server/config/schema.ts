@@ -4,6 +4,7 @@
  */
 import {
   bytes,
+  bytesFrom,
   type ConfigTable,
   duration,
   type Entry,
@@ -183,7 +184,10 @@ export const CORE_KEYS: ConfigTable = {
     "Above this share of the memory there is, no new sessions and retained messages are taken and publishers are read slowly; 0% = never.",
     { required: false },
   ),
-  "node.memory_limit": bytes("0", "The memory there is for this node; 0 = that of the machine, or of the container.", { required: false }),
+  // An idle node takes as much: with less it would refuse every session from the start.
+  "node.memory_limit": bytesFrom("64MB", "0", "The memory there is for this node; 0 = that of the machine, or of the container.", {
+    required: false,
+  }),
   "storage.sync": oneOf(
     ["always", "normal"],
     "normal",

@@ -171,6 +171,17 @@ export function bytes(def: string, doc: string, o: EntryOptions = {}): Entry<num
   return entry({ type: "bytes", expects: EXPECTS_BYTES, parse: parseBytes }, def, doc, o);
 }
 
+/** Value in bytes; 0 = none, else no less than `least`, a size in words. */
+export function bytesFrom(least: string, def: string, doc: string, o: EntryOptions = {}): Entry<number> {
+  const expects = `0, or ${EXPECTS_BYTES}, at least ${least}`;
+  const parse = (t: string): number => {
+    const n = parseBytes(t);
+    if (n > 0 && n < parseBytes(least)) throw new ValueError(t, expects);
+    return n;
+  };
+  return entry({ type: "bytes", expects, parse }, def, doc, o);
+}
+
 /** Value in milliseconds. */
 export function duration(def: string, doc: string, o: EntryOptions = {}): Entry<number> {
   return entry({ type: "duration", expects: EXPECTS_DURATION, parse: parseDuration }, def, doc, o);

@@ -39,6 +39,13 @@ test("one of several words, whatever their case", () => {
   expect(oneOf(["a", "b", "c"], "a", "").expects).toBe("a, b or c");
 });
 
+test("a size with a least: 0 is none, anything below is no size", () => {
+  const e = entries.bytesFrom("64MB", "0", "");
+  expect(e.parse("0")).toBe(0);
+  expect(e.parse("64MB")).toBe(64 * 1024 * 1024);
+  expect(() => e.parse("1")).toThrow("expected 0, or a size such as 512, 64KB, 1MB or 1GB, at least 64MB");
+});
+
 test("limits of a number stand in its words", () => {
   expect(integer(1, "", { min: 1, max: 4 }).expects).toBe("a whole number from 1 to 4");
   expect(() => integer(1, "", { min: 1, max: 4 }).parse("5")).toThrow(ValueError);
