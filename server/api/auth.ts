@@ -12,7 +12,7 @@ import type { Caller, Kind } from "./route.ts";
 const KEPT_MAX = 1000;
 
 const DEFAULT_PASSWORD =
-  "The default password still stands: it is accepted from this machine alone. Log in to the dashboard there and change it, or set one at the command line (ctl admins passwd).";
+  "The default password still stands: it is accepted from this machine alone. Log in there (http://127.0.0.1:18083) and change it, or set one at the command line (ctl admins passwd).";
 
 const BUSY = "Busy: too many passwords are being checked, try again in a second";
 

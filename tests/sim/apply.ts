@@ -121,6 +121,7 @@ function connect(w: World, s: StepOf<"connect">): void {
   conn.fields = fields;
   conn.decoder.version = s.v;
   client.lastConnect = fields;
+  if (s.mps !== undefined) client.wasSmall = true;
   conn.put(E.connect(fields), { kind: "connect", fields, will: m, refuse: s.auth === "bad" ? true : undefined });
 }
 

@@ -2,7 +2,7 @@
 import type { Channel } from "../../server/core/channel.ts";
 import { Decoder } from "./decode.ts";
 import type { ConnectFields, Request, Version } from "./encode.ts";
-import type { Delivery, Msg, Session } from "./model/types.ts";
+import type { Came, Delivery, Msg, Session } from "./model/types.ts";
 import type { SimTransport } from "./transport.ts";
 
 /** A packet of the client, as data for the model. */
@@ -11,7 +11,7 @@ export type Sent =
   | { kind: "subscribe"; id: number; requests: readonly Request[]; subId: number; denied?: boolean[] }
   | { kind: "unsubscribe"; id: number; filters: readonly string[] }
   /** `delay`: seconds, by the topic `$delayed/…`. `refuse`: to a topic that takes no messages (`$share/…`). */
-  | { kind: "publish"; m: Msg; pid: number; dup: boolean; delay?: number | undefined; refuse?: boolean | undefined }
+  | { kind: "publish"; m: Msg; pid: number; dup: boolean; delay?: number | undefined; refuse?: boolean | undefined; came?: Came }
   | { kind: "ack"; type: number; pid: number; code: number; d: Delivery | null }
   | { kind: "ping" }
   | { kind: "disconnect"; code: number; expiry: number | undefined }
@@ -177,6 +177,8 @@ export class Client {
   readonly outgoing = new Map<number, Outgoing>();
   /** QoS 2 messages got and not released: packet identifier -> number. */
   readonly incoming = new Map<number, number>();
+  /** It has set a Maximum Packet Size: what it got before and does not fit any more is not sent again, and its identifier is free. */
+  wasSmall = false;
   nextPid = 1;
   answering: Answering = "auto";
   /** Does not send PUBREL. */

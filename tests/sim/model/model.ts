@@ -6,7 +6,7 @@ import type { SentProps } from "../encode.ts";
 import { violate } from "../violation.ts";
 import { payloadOf } from "./payload.ts";
 import { matches } from "./topics.ts";
-import { type Delivery, type Msg, orderKey, Session, type Share, type Sub } from "./types.ts";
+import { type Came, type Delivery, type Msg, orderKey, Session, type Share, type Sub } from "./types.ts";
 
 /** So much for one client in one turn may pass for a slow reader: what is kept back for the commit counts as unread. */
 const MUCH = 500_000;
@@ -22,6 +22,8 @@ export interface NewMessage {
 }
 
 export class Model {
+  /** When the PUBLISH in hand came. */
+  came: Came | null = null;
   readonly sessions = new Map<string, Session>();
   readonly msgs: Msg[] = [];
   readonly shares = new Map<number, Share[]>();
@@ -68,9 +70,26 @@ export class Model {
     const n = this.msgs.length;
     const payload = o.size === 0 ? Buffer.alloc(0) : payloadOf(n, o.from, o.topic, o.size);
     const { size: _, ...rest } = o;
-    const m: Msg = { props: {}, ...rest, n, payload, times: 0, inHook: false, ev: 0, wall: 0, mono: 0, expiresWall: 0, expiresMono: 0 };
+    const m: Msg = {
+      props: {},
+      ...rest,
+      n,
+      payload,
+      times: 0,
+      inHook: false,
+      ev: 0,
+      wall: 0,
+      mono: 0,
+      expiresWall: 0,
+      expiresMono: 0,
+      earliest: null,
+    };
     this.msgs.push(m);
     return m;
+  }
+
+  clockNow(): Came {
+    return { wall: this.clock.wall, mono: this.clock.monotonic };
   }
 
   stamp(m: Msg): void {
@@ -79,14 +98,16 @@ export class Model {
     m.ev = this.ev;
     m.wall = this.clock.wall;
     m.mono = this.clock.monotonic;
+    const came = this.came ?? m;
     const s = m.props.messageExpiry;
     m.expiresWall = s === undefined ? 0 : m.wall + s * 1000;
     m.expiresMono = s === undefined ? 0 : m.mono + s * 1000;
+    m.earliest = s === undefined ? null : { wall: came.wall + s * 1000, mono: came.mono + s * 1000 };
   }
 
   /** By either hand of the clock. */
   maybeExpired(m: Msg): boolean {
-    return m.expiresWall > 0 && (this.clock.wall >= m.expiresWall || this.clock.monotonic >= m.expiresMono);
+    return m.earliest !== null && (this.clock.wall >= m.earliest.wall || this.clock.monotonic >= m.earliest.mono);
   }
 
   /** A message is published now: retained, and owed to everybody whose subscriptions match. True = somebody subscribes to it. */

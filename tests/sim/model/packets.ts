@@ -28,6 +28,8 @@ export function process(model: Model, conn: Conn, out: Outside): void {
     if (sent.kind === "connect") sent.refuse ??= out.banned(sent.fields.clientId);
     // The rules are asked when the packet comes, whenever the answer does.
     if (sent.kind === "subscribe") sent.denied ??= sent.requests.map((r) => out.denies(parseFilter(r.filter)?.filter ?? ""));
+    // Its time runs from its arrival, not from when somebody has allowed it.
+    if (sent.kind === "publish") sent.came ??= model.clockNow();
     if (!conn.headFree && out.waits(conn, sent)) return;
     conn.headFree = false;
     conn.queue.shift();
@@ -48,7 +50,9 @@ function one(model: Model, conn: Conn, sent: Sent, out: Outside): void {
       unsubscribe(model, conn, sent);
       return;
     case "publish":
+      model.came = sent.came ?? null;
       publish(model, conn, sent, out);
+      model.came = null;
       return;
     case "ack":
       ack(model, conn, sent);
@@ -199,8 +203,13 @@ function publish(model: Model, conn: Conn, sent: Sent & { kind: "publish" }, out
     if (m.qos === 2 && conn.version !== 5) s.awaitingRel.set(pid, { at: model.clock.monotonic, ev: model.ev, m: m.n, unsure: may });
   };
   if (sent.refuse === true || out.denies(m.topic)) {
-    swallow();
-    answer([NOT_AUTHORIZED], false);
+    const waits = m.qos === 2 ? s.awaitingRel.get(pid) : undefined;
+    // Taken when it came first, and perhaps given up meanwhile.
+    if (waits !== undefined) answer(waits.unsure || model.clock.monotonic >= waits.at + model.relLimit ? null : [0], false);
+    else {
+      swallow();
+      answer([NOT_AUTHORIZED], false);
+    }
     return;
   }
   let doubtful = may;

@@ -277,7 +277,7 @@ function forwarded(model: Model, conn: Conn, m: Msg, p: Publish): void {
 /** QoS 1 and 2: the client notes it and owes an acknowledgement. */
 function took(conn: Conn, s: Session, d: Delivery, p: Publish): void {
   const other = s.inflight.get(p.id);
-  if (other !== undefined && other !== d && other.state === "seen" && !other.again)
+  if (other !== undefined && other !== d && other.state === "seen" && !other.again && other.m !== d.m)
     violate("identifier_in_use", `${conn.name}: identifier ${p.id} of message ${d.m.n} belongs to message ${other.m.n}`);
   d.pid = p.id;
   s.inflight.set(p.id, d);
@@ -287,8 +287,8 @@ function took(conn: Conn, s: Session, d: Delivery, p: Publish): void {
     violate("receive_maximum", `${conn.name}: ${conn.outstanding.size} messages unacknowledged, Receive Maximum is ${max}`);
   if (p.qos === 1) conn.todo.push({ type: 4, pid: p.id, d });
   else {
-    const { incoming } = conn.client;
-    if (!incoming.has(p.id)) incoming.set(p.id, d.m.n);
+    const { incoming, wasSmall } = conn.client;
+    if (!incoming.has(p.id) || wasSmall) incoming.set(p.id, d.m.n);
     else if (incoming.get(p.id) !== d.m.n)
       violate("identifier_in_use", `${conn.name}: identifier ${p.id} was not released and comes with another message`);
     conn.todo.push({ type: 5, pid: p.id, d });

@@ -3,6 +3,12 @@ import type { Conn } from "../conn.ts";
 import type { SentProps, Version } from "../encode.ts";
 
 /** One application message. Its number is in its payload, so every copy can be traced back. */
+/** When something came, on both hands of the clock. */
+export interface Came {
+  readonly wall: number;
+  readonly mono: number;
+}
+
 export interface Msg {
   readonly n: number;
   /** Client id of the publisher; "" = the broker itself. */
@@ -24,6 +30,8 @@ export interface Msg {
   mono: number;
   expiresWall: number;
   expiresMono: number;
+  /** When it may have expired already: it may have waited for an answer about it. null = never. */
+  earliest: Came | null;
 }
 
 export interface Sub {
