@@ -140,6 +140,12 @@ export class Broker {
     this.now = Math.floor(this.mono + this.#wallAhead) as WallMs;
   }
 
+  /** The same, and by the wall clock as it stands now, not as it stood at the last tick. */
+  readWall(): void {
+    this.#wallAhead = this.clock.now() - this.clock.mono();
+    this.beat();
+  }
+
   /** The zone of that name; a listener may name one nobody configured: then it has the external zone's settings. */
   zone(name: string): ZoneConfig {
     return this.zones.get(name) ?? (this.zones.get("external") as ZoneConfig);
@@ -316,8 +322,7 @@ export class Broker {
 
   /** Called by the composition root every 100 ms. */
   tick(): void {
-    this.#wallAhead = this.clock.now() - this.clock.mono();
-    this.beat();
+    this.readWall();
     this.router.settled();
     this.durability.retry();
     this.#timers.run(this.mono, (err) => this.log.error("timer failed", { error: stackOf(err) }));

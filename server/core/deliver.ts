@@ -137,7 +137,7 @@ export class Delivery {
         return 0;
       }
       // Not before those that came while the client was away and still wait behind a full window [MQTT-4.6.0-6].
-      if (session.mqueue !== null && session.mqueue.qos0 > 0 && session.zone.mqueueStoreQos0) return this.#queue(session, m, terms);
+      if (session.mqueue !== null && session.mqueue.qos0 > 0) return this.#enqueue(session, m, terms);
       return this.#write(session, ch, m, terms, 0) ? 1 : 0;
     }
     return this.#queue(session, m, terms);
@@ -192,6 +192,12 @@ export class Delivery {
       this.#dropped(m, "qos0_offline", session);
       return 0;
     }
+    return this.#enqueue(session, m, terms);
+  }
+
+  #enqueue(session: Session, m: Message, terms: Terms): number {
+    const broker = this.broker;
+    const { qos } = terms;
     if (!m.owned) broker.slab.keep(m);
     const item: QueueItem = { message: m, terms, seq: 0 };
     if (session.storeKey !== 0 && qos > 0) {
@@ -346,8 +352,10 @@ function ownCopy(s: Subscription): Subscription | null {
 /** The message of the frame in hand; its payload still lies in the chunk. */
 export function messageOf(ch: Channel, topic: string, frame: Frame): Message {
   const client = ch.client as ClientInfo;
-  const { now, mono } = ch.broker;
   const expiry = frame.properties?.messageExpiry;
+  // What is stored of it is the wall clock's, which may have been set since the last tick.
+  if (expiry !== undefined) ch.broker.readWall();
+  const { now, mono } = ch.broker;
   const expiresAt = expiry === undefined ? 0 : now + expiry * 1000;
   const m = new Message(topic, frame.buf, frame.qos, frame.retain, client.clientId, client.username, now, expiresAt, frame.properties);
   if (expiry !== undefined) m.dated(now, mono);

@@ -188,7 +188,12 @@ function check(ch: Channel, route: Route, f: Frame): void | Promise<void> {
 }
 
 function denied(ch: Channel, qos: number, packetId: number): void {
-  const { metrics } = ch.broker;
+  const { metrics, durability } = ch.broker;
+  // It was allowed when it came first, and has gone where it should: what is asked for is the handshake's next step [MQTT-4.3.3-10].
+  if (qos === 2 && ch.session?.awaitingRel?.has(packetId) === true) {
+    durability.acknowledge(ch, PUBREC, packetId, RC.SUCCESS);
+    return;
+  }
   metrics.publishDenied++;
   if ((ch.client as ClientInfo).zone.aclDenyAction === "disconnect") {
     ch.close(RC.NOT_AUTHORIZED, "not_authorized", "PUBLISH denied by the access rules");

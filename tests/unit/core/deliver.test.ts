@@ -332,4 +332,20 @@ describe("a client that comes back", () => {
       expect(s.messages().map((m) => m.payload)).toEqual(["third"]);
     });
   }
+
+  test("QoS 0 waits behind QoS 0 although the zone has just stopped to queue it", () => {
+    const kit = new TestKit({ zone: { maxInflight: 1 } });
+    kit.connected("s", 4, { clean: false }).subscribe("a", 1).subscribe("t", 0).drop();
+    const p = kit.connected("p");
+    p.publish("a", "1", 1).publish("a", "2", 1).publish("t", "first");
+    kit.zone.mqueueStoreQos0 = false;
+    const s = kit.connected("s", 4, { clean: false });
+    p.publish("t", "second");
+    s.send({ cmd: "puback", messageId: 1 });
+    expect(s.messages().map((m) => m.payload)).toEqual(["2", "first", "second"]);
+    s.drop();
+    p.publish("t", "lost");
+    const again = kit.client(4).connect("s", { clean: false });
+    expect(again.messages().map((m) => m.payload)).toEqual(["2"]);
+  });
 });
