@@ -89,7 +89,12 @@ function repeated(conn: Conn, s: Session, m: Msg, p: Publish): boolean {
 
 /** A message that was sent before and is not acknowledged to the end: the same identifier, with DUP, on a later connection. */
 function again(model: Model, conn: Conn, s: Session, m: Msg, p: Publish): boolean {
-  const d = (s.byN.get(m.n) ?? []).find((x) => (x.state === "seen" && (x.pid === p.id || x.unsent)) || (x.again && x.state === "done"));
+  const list = s.byN.get(m.n) ?? [];
+  // Its publisher may have sent it again: then it is the new one that comes.
+  const anew = list.some((x) => x.state === "waiting");
+  const d = list.find(
+    (x) => (x.state === "seen" && (x.pid === p.id || x.unsent)) || (x.again && (x.state === "done" || (x.state === "skipped" && !anew))),
+  );
   if (d === undefined) return repeated(conn, s, m, p);
   if (d.state === "done" && !p.dup && !d.unsent) return false;
   if (!p.dup && d.unsent && p.qos === 2 && !model.everFailed)
@@ -191,7 +196,7 @@ function exchanged(shares: readonly Share[], s: Session): Share | undefined {
     const { taken } = x;
     if (taken === null || taken.s === s || !x.members.has(s)) continue;
     const other = shares.find((y) => y.taken === null && y.members.has(taken.s));
-    const own = taken.s.byN.get(taken.m.n)?.find((d) => d.state === "waiting" && d.qos === taken.qos);
+    const own = taken.s.byN.get(taken.m.n)?.find((d) => mayBe(d) && d.qos === taken.qos);
     if (other !== undefined) other.taken = taken;
     else if (own !== undefined) {
       own.state = taken.state;
@@ -201,6 +206,11 @@ function exchanged(shares: readonly Share[], s: Session): Share | undefined {
     return x;
   }
   return undefined;
+}
+
+/** What has come may have been this one. */
+function mayBe(d: Delivery): boolean {
+  return d.state === "waiting" || (d.state === "skipped" && !d.must);
 }
 
 function shareFits(x: Share, s: Session, conn: Conn, p: Publish): boolean {

@@ -112,7 +112,8 @@ function lived(world: World, s: Session): void {
       if (d.state === "done" ? d.doneEv > model.committed : d.state === "skipped") {
         // Not if the message itself is forgotten: sent again by its publisher, it is a new one.
         d.again = d.ev <= model.committed;
-        d.unsent = d.again && d.seenEv > model.committed;
+        // What left a full queue while nothing could be stored is back in it, and has never been sent.
+        d.unsent = d.again && (d.state === "skipped" || d.seenEv > model.committed);
       } else if (d.state === "waiting" && (d.qos === 0 || d.via === "retained" || d.ev > model.committed))
         letOff(d, "kill before it was stored");
       else if (d.state === "seen" && d.ev > model.committed) {
