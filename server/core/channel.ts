@@ -231,6 +231,7 @@ export class Channel {
         return;
       }
       const opening = this.phase !== "connected";
+      // A call less for every message.
       if (!opening && (buf[pos] as number) >> 4 === T.PUBLISH) this.#publish(buf, pos, pos + n);
       else this.#packet(buf, pos, pos + n);
       pos += n;

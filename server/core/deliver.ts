@@ -115,6 +115,7 @@ export class Delivery {
     return session.storeKey === 0 || !this.broker.durability.full;
   }
 
+  /** To a virtual client, with QoS 0, or to wait. */
   #sendElse(session: Session, m: Message, terms: Terms, filter: string): number {
     if (session.receive !== null) {
       if (session.terminated) return 0;

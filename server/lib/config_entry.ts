@@ -174,9 +174,10 @@ export function bytes(def: string, doc: string, o: EntryOptions = {}): Entry<num
 /** Value in bytes; 0 = none, else no less than `least`, a size in words. */
 export function bytesFrom(least: string, def: string, doc: string, o: EntryOptions = {}): Entry<number> {
   const expects = `0, or ${EXPECTS_BYTES}, at least ${least}`;
+  const min = parseBytes(least);
   const parse = (t: string): number => {
     const n = parseBytes(t);
-    if (n > 0 && n < parseBytes(least)) throw new ValueError(t, expects);
+    if (n > 0 && n < min) throw new ValueError(t, expects);
     return n;
   };
   return entry({ type: "bytes", expects, parse }, def, doc, o);

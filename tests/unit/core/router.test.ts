@@ -266,6 +266,33 @@ describe("Router", () => {
     expect(live).toEqual([b]);
   });
 
+  test("a dispatch that an exception ends costs copies of lists until the next tick, nothing else", () => {
+    const r = new Router();
+    const a = sub(r, session("a"), "t");
+    r.enter();
+    const before = r.route("t").subs;
+    const b = sub(r, session("b"), "t");
+    expect(before).toEqual([a]);
+    expect(r.route("t").subs).toEqual([a, b]);
+    r.settled();
+    const { subs } = r.route("t");
+    r.remove(b);
+    expect(r.route("t").subs).toBe(subs);
+    expect(subs).toEqual([a]);
+  });
+
+  test("a route that is used once is as any other, and not kept", () => {
+    const r = new Router();
+    const [a, b] = [sub(r, session("a"), "x/+"), sub(r, session("b"), "x/1")];
+    expect(new Set(r.once("x/1").subs.map((s) => s.session))).toEqual(new Set([a.session, b.session]));
+    expect(r.once("y").empty).toBe(true);
+    expect(r.cached).toEqual({ topics: [], chars: 0 });
+    const kept = r.route("x/1");
+    expect(r.once("x/1")).toBe(kept);
+    r.remove(b);
+    expect(r.once("x/1").subs).toEqual([a]);
+  });
+
   test("whatever comes and goes, every route is what the filters say", () => {
     const random = mulberry(7);
     const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)] as T;

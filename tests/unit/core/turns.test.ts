@@ -95,6 +95,30 @@ describe("a long chunk", () => {
     expect(kit.metrics.qos0Received).toBe(10);
   });
 
+  for (const [receivers, messages, cut] of [
+    [16, 100, false],
+    [17, 100, true],
+  ] as const) {
+    test(`${messages} short messages to ${receivers} receivers each ${cut ? "are work enough for a look at the clock" : "are not"}`, async () => {
+      const kit = new TestKit();
+      for (let i = 0; i < receivers; i++) kit.connected(`s${i}`).subscribe("t");
+      const p = kit.connected("p").publish("t");
+      // Every look finds the share used up.
+      const { mono } = kit.clock;
+      let late = 0;
+      kit.clock.mono = () => (mono() + 20 * late++) as ReturnType<typeof mono>;
+      const one = mqttPacket.generate({ cmd: "publish", topic: "t", payload: "x", qos: 0, dup: false, retain: false });
+      p.channel.onData(Buffer.concat(Array.from({ length: messages }, () => one)));
+      expect(p.transport.paused).toBe(cut);
+      if (cut) expect(kit.metrics.qos0Received).toBeLessThan(1 + messages);
+      for (let turns = 0; p.transport.paused; turns++) {
+        expect(turns).toBeLessThan(10);
+        await turn(kit);
+      }
+      expect(kit.metrics.qos0Received).toBe(1 + messages);
+    });
+  }
+
   test("while time stands still nothing is cut", () => {
     const kit = new TestKit();
     const s = kit.connected("s").subscribe("#");
