@@ -120,7 +120,7 @@ export class Channel {
   onData(chunk: Uint8Array): void {
     if (this.phase === "closed") return;
     const broker = this.broker;
-    broker.beat();
+    broker.beatOnce();
     this.lastRecv = broker.mono;
     this.recvOct += chunk.length;
     this.recvCnt++;
@@ -128,6 +128,7 @@ export class Channel {
     if (broker.metrics.bytesReceived >= broker.memory.checkAt) broker.memory.check();
     const opening = this.phase !== "connected";
     const messages = this.recvMsg;
+    broker.frame.light = chunk.length <= broker.slab.light;
     if (this.#waiting) this.intake.keep(chunk);
     else this.#guarded(chunk);
     if (opening || this.#waiting || this.#partial !== null || this.#held !== 0) this.#tellHeld();
@@ -208,7 +209,7 @@ export class Channel {
     let limit = packetLimit(this);
     const start = pos;
     const { turn, mono: began } = this.broker;
-    let look = turn.first(start, began);
+    let look = turn.first(start);
     while (pos < end) {
       const version = this.phase === "opening" ? 0 : this.version;
       // Seen at the first byte: whoever speaks another protocol (HTTP on the wrong port) need not send on until the "packet" is full.
@@ -277,6 +278,7 @@ export class Channel {
       this.#waiting = false;
       if (this.phase !== "closed") {
         this.broker.beat();
+        this.broker.frame.light = false; // They may be views of much larger ones.
         for (const chunk of this.intake.take()) {
           if (this.#waiting) this.intake.keep(chunk);
           else if (this.phase !== ("closed" as Phase)) this.#guarded(chunk);
@@ -309,8 +311,6 @@ export class Channel {
     this.#packet(cut.bytes, 0, total);
     return n;
   }
-
-  // ---- out
 
   /** PUBACK, PUBREC, PUBREL or PUBCOMP. Its bytes leave with the next flush, after the journal's commit. */
   sendAck(type: number, packetId: number, code: number): void {

@@ -24,6 +24,8 @@ export class Frame extends PublishView {
   buf: Uint8Array = new Uint8Array(0);
   start = 0;
   properties: PublishProperties | null = null;
+  /** `buf` is a light chunk (`Slab.light`). */
+  light = false;
 }
 
 export class Delivery {
@@ -163,7 +165,7 @@ export class Delivery {
       this.#tooLarge(session, m, seq);
       return 0;
     }
-    if (!m.owned) broker.slab.keep(m);
+    if (!m.owned && !broker.frame.light) broker.slab.keep(m);
     const { sessions } = broker.store;
     const key = session.storeKey;
     const queued = seq > 0;

@@ -4,6 +4,7 @@ import { later, type MonoMs, NO_MONO, reached, type WallMs } from "../lib/time.t
 import type { PublishProperties, QoS } from "../mqtt/types.ts";
 
 const SLAB = 64 * 1024;
+const LIGHT = 2048;
 /** The object itself and its small fields. */
 const MESSAGE_BYTES = 200;
 const PAIR_BYTES = 64;
@@ -12,6 +13,8 @@ const PAIR_BYTES = 64;
 export class Slab {
   #buf: Uint8Array = Buffer.allocUnsafeSlow(SLAB);
   #used = 0;
+  /** A chunk of up to so many bytes is held on to by those of its messages that are in flight: a copy of each would cost more. */
+  light = LIGHT;
 
   /** Copy the payload of `m` out of the chunk it came in, so that the chunk (up to 512 KiB) is not kept alive by it. */
   keep(m: Message): void {
@@ -36,26 +39,28 @@ export class Slab {
   }
 }
 
-export class Message {
-  /** Set by the session journal: row id and number of deliveries that still need it. 0 = not stored. */
+/** What few messages have. Apart, since every field of a message is paid for by every message. */
+class Rare {
   storeId = 0;
   storeRefs = 0;
-  /** When it expires [MQTT-3.3.2-5]; NO_MONO = never. Set when the message is taken in. */
   deadline = NO_MONO;
+  expiresAt = 0 as WallMs;
+  refusedWith = 0;
+  encoded: (Uint8Array | undefined)[] | null = null;
+}
+
+export class Message {
   /** Queues and windows of sessions that hold it, see `Held`. */
   holders = 0;
   /** `size` as it was when the first of them took it. */
   heldBytes = 0;
-  /** A hook could not keep it as it is meant to: reason code with which a publisher of 5.0 is refused, and then nobody gets it. 0 = none. */
-  refusedWith = 0;
-  /** Encoded forms shared by receivers, filled on first use (deliver.ts). */
-  encoded: (Uint8Array | undefined)[] | null = null;
   /** The bytes that hold the payload, and where it lies in them. */
   buf: Uint8Array;
   payloadStart = 0;
   payloadEnd: number;
-  /** False while `buf` is the input chunk: `Slab.keep` before anything keeps the message. */
+  /** False while `buf` is the input chunk: `Slab.keep` before anything keeps the message, other than a window that of a light one. */
   owned = true;
+  #rare: Rare | null = null;
 
   constructor(
     public topic: string,
@@ -67,19 +72,76 @@ export class Message {
     public username: string | null,
     /** Unix ms. */
     public timestamp: number,
-    /** Unix ms; 0 = never. As stored and shown: what judges is `deadline`. */
-    public expiresAt: number,
+    /** Unix ms; 0 = never. */
+    expiresAt: number,
     public properties: PublishProperties | null,
   ) {
     this.buf = payload;
     this.payloadEnd = payload.length;
+    if (expiresAt > 0) this.expiresAt = expiresAt;
+  }
+
+  #own(): Rare {
+    this.#rare ??= new Rare();
+    return this.#rare;
+  }
+
+  /** Set by the session journal: row id and number of deliveries that still need it. 0 = not stored. */
+  get storeId(): number {
+    return this.#rare === null ? 0 : this.#rare.storeId;
+  }
+  set storeId(id: number) {
+    this.#own().storeId = id;
+  }
+  get storeRefs(): number {
+    return this.#rare === null ? 0 : this.#rare.storeRefs;
+  }
+  set storeRefs(n: number) {
+    this.#own().storeRefs = n;
+  }
+
+  /** Unix ms; 0 = never. As stored and shown: what judges is `deadline`. */
+  get expiresAt(): number {
+    return this.#rare === null ? 0 : this.#rare.expiresAt;
+  }
+  set expiresAt(at: number) {
+    this.#own().expiresAt = at as WallMs;
+  }
+  /** When it expires [MQTT-3.3.2-5]; NO_MONO = never. Set when the message is taken in. */
+  get deadline(): MonoMs {
+    return this.#rare === null ? NO_MONO : this.#rare.deadline;
+  }
+  set deadline(at: MonoMs) {
+    this.#own().deadline = at;
+  }
+
+  /** A hook could not keep it as it is meant to: reason code with which a publisher of 5.0 is refused, and then nobody gets it. 0 = none. */
+  get refusedWith(): number {
+    return this.#rare === null ? 0 : this.#rare.refusedWith;
+  }
+  set refusedWith(code: number) {
+    this.#own().refusedWith = code;
+  }
+
+  /** Encoded forms shared by receivers, filled on first use (writer.ts). */
+  encodedForms(): (Uint8Array | undefined)[] {
+    const rare = this.#own();
+    rare.encoded ??= new Array<Uint8Array | undefined>(12);
+    return rare.encoded;
+  }
+
+  /** It is not on its way any more, but stays. */
+  dropEncoded(): void {
+    if (this.#rare !== null) this.#rare.encoded = null;
   }
 
   /** Take `expiresAt` over into the deadline, if there is none yet. Never more than it had at first: the clock may have been set back. */
   dated(now: WallMs, mono: MonoMs): this {
-    const left = Math.min(this.expiresAt - now, this.expiresAt - this.timestamp);
+    const rare = this.#rare;
+    if (rare === null || rare.expiresAt === 0 || rare.deadline !== NO_MONO) return this;
+    const left = Math.min(rare.expiresAt - now, rare.expiresAt - this.timestamp);
     // A deadline that happens to be 0 is as long past as -1.
-    if (this.expiresAt > 0 && this.deadline === NO_MONO) this.deadline = (later(mono, left) || -1) as MonoMs;
+    rare.deadline = (later(mono, left) || -1) as MonoMs;
     return this;
   }
 
@@ -89,7 +151,8 @@ export class Message {
 
   /** Its time is over [MQTT-3.3.2-5]. */
   expired(mono: MonoMs): boolean {
-    return this.deadline !== NO_MONO && reached(this.deadline, mono);
+    const rare = this.#rare;
+    return rare !== null && rare.deadline !== NO_MONO && reached(rare.deadline, mono);
   }
 
   /** Bytes of memory it takes, about. */
@@ -116,8 +179,8 @@ export class Message {
       this.expiresAt,
       this.properties,
     );
-    m.deadline = this.deadline;
-    m.refusedWith = this.refusedWith;
+    if (this.expires) m.deadline = this.deadline;
+    if (this.refusedWith > 0) m.refusedWith = this.refusedWith;
     return m;
   }
 }

@@ -17,7 +17,8 @@ export class Output {
   #broken: Channel[] = [];
   /** Each of them is told once. */
   readonly #failed = new WeakSet<Channel>();
-  #deferred = false;
+  /** The turn is busy, or has something to commit: what is gathered is written at its end. */
+  deferred = false;
   #flushing = false;
   /** Pieces of work since the last look, and whether the last turn had many. */
   #work = 0;
@@ -42,16 +43,16 @@ export class Output {
    */
   flush(): void {
     this.#work++;
-    if (this.#deferred) return;
+    if (this.deferred) return;
     if (!this.#busy && !this.#mustCommit) {
       this.#flushNow();
-      if (this.#deferred || this.#work < BUSY_PROBE) return;
+      if (this.deferred || this.#work < BUSY_PROBE) return;
     }
     this.#flushLater();
   }
 
   #flushLater(): void {
-    this.#deferred = true;
+    this.deferred = true;
     this.#work = 0;
     this.defer(this.#endOfTurn);
   }
@@ -63,7 +64,7 @@ export class Output {
 
   /** Runs after everything that was ready in this turn. */
   readonly #endOfTurn = (): void => {
-    this.#deferred = false;
+    this.deferred = false;
     this.#busy = this.#work >= BUSY_CALLS;
     this.#work = 0;
     if (this.broker.store.pending && !this.broker.durability.commit()) this.#cutPromises();
@@ -80,7 +81,7 @@ export class Output {
       if (this.#closing.length > 0 || this.#broken.length > 0) this.#endConnections();
     } while (this.pool.dirty.length > 0 && !this.#mustCommit);
     this.#flushing = false;
-    if (this.pool.dirty.length > 0 && !this.#deferred) this.#flushLater();
+    if (this.pool.dirty.length > 0 && !this.deferred) this.#flushLater();
     if (this.broker.durability.failed) this.broker.durability.measure();
   }
 

@@ -25,8 +25,11 @@ export class Turn {
   #at = NO_MONO;
   /** Steps since the last look: deliveries, comparisons of filters, packets. */
   #work = 0;
+  /** The last look found that this turn has had its share. */
+  #spent = false;
   readonly #over = (): void => {
     this.#at = NO_MONO;
+    this.#spent = false;
   };
 
   constructor(
@@ -36,9 +39,9 @@ export class Turn {
     private readonly defer: (fn: () => void) => void,
   ) {}
 
-  /** A chunk begins at `start`, at the time `now`: where to look first. */
-  first(start: number, now: MonoMs): number {
-    return start + (this.#at !== NO_MONO && between(this.#at, now) > SHARE_MS ? LEAST : STRIDE);
+  /** A chunk begins at `start`: where to look first. */
+  first(start: number): number {
+    return start + (this.#spent ? LEAST : STRIDE);
   }
 
   /**
@@ -63,7 +66,8 @@ export class Turn {
       this.#at = began;
       this.defer(this.#over);
     }
-    return between(this.#at, this.clock.mono()) > SHARE_MS;
+    this.#spent = between(this.#at, this.clock.mono()) > SHARE_MS;
+    return this.#spent;
   }
 
   next(): Promise<void> {

@@ -6,8 +6,15 @@
  */
 import { copyBytes } from "../lib/bytes.ts";
 import { between } from "../lib/time.ts";
-import { PUBLISH } from "../mqtt/frame.ts";
-import { encodePublish, type OutgoingMessage, type PublishHeader, publishPacketIdOffset } from "../mqtt/packets/publish.ts";
+import { PUBLISH, varIntSize } from "../mqtt/frame.ts";
+import {
+  encodePublish,
+  type OutgoingMessage,
+  type PublishHeader,
+  publishLength,
+  publishPacketIdOffset,
+  writePublishHead,
+} from "../mqtt/packets/publish.ts";
 import type { ProtocolVersion, QoS } from "../mqtt/types.ts";
 import type { Channel } from "./channel.ts";
 import type { Message } from "./message.ts";
@@ -50,6 +57,8 @@ export class Writer {
     const { qos, retain, subIds } = terms;
     if (src.message === m && ch.rawForm === src.form && qos === m.qos && retain === m.retain && subIds === null) {
       writeSource(ch, src, qos, retain, id);
+    } else if (ch.rawForm !== 0 && m.holders === 1) {
+      this.#writeAlone(ch, m, terms, id);
     } else if (ch.rawForm !== 0 && subIds === null && (!m.expires || ch.version !== 5)) {
       writePatched(ch, this.#shared(m, ch.version === 5, qos, retain), qos, id);
     } else {
@@ -60,14 +69,29 @@ export class Writer {
     return true;
   }
 
+  /** Nobody else waits for it: encoded where it goes out, since a form to be shared would be made for one. */
+  #writeAlone(ch: Channel, m: Message, terms: Terms, id: number): void {
+    const { buf, payloadStart, payloadEnd } = m;
+    const h = this.#head(terms, false, id, expiryLeft(ch, m));
+    const length = publishLength(ch.version, m, h, payloadEnd - payloadStart);
+    if (length > PIECE_MAX) {
+      const own = this.encodeOwn(ch, m, terms, false, id);
+      ch.out.copy(own, 0, own.length);
+      return;
+    }
+    const at = ch.out.reserve(1 + varIntSize(length) + length);
+    const { staging } = ch.out;
+    copyBytes(buf, staging, writePublishHead(staging, at, length, ch.version, m, h), payloadStart, payloadEnd);
+  }
+
   /** Encoded once for all receivers that take this form; the packet identifier is theirs to fill in. */
   #shared(m: Message, v5: boolean, qos: QoS, retain: boolean): Uint8Array {
     const i = (v5 ? 6 : 0) + qos * 2 + (retain ? 1 : 0);
-    m.encoded ??= new Array<Uint8Array | undefined>(12);
-    let e = m.encoded[i];
+    const forms = m.encodedForms();
+    let e = forms[i];
     if (e === undefined) {
       e = this.#encode(v5 ? 5 : 4, m, plainTerms(qos, retain), false, 0, -1);
-      m.encoded[i] = e;
+      forms[i] = e;
     }
     return e;
   }
@@ -76,8 +100,7 @@ export class Writer {
   encodeOwn(ch: Channel, m: Message, terms: Terms, dup: boolean, id: number): Uint8Array {
     const topic = unmountTopic(ch.client?.mountpoint ?? "", m.topic);
     const own = topic === m.topic ? m : { topic, payload: m.payload, properties: m.properties };
-    let expiry = -1;
-    if (ch.version === 5 && m.expires) expiry = Math.max(1, Math.ceil(between(ch.broker.mono, m.deadline) / 1000));
+    const expiry = expiryLeft(ch, m);
     const { aliases } = ch;
     if (aliases === null) return this.#encode(ch.version, own, terms, dup, id, expiry);
     const known = aliases.get(topic);
@@ -101,6 +124,13 @@ export class Writer {
     alias = 0,
     sendTopic = true,
   ): Uint8Array {
+    const h = this.#head(terms, dup, id, expiry);
+    h.alias = alias;
+    h.sendTopic = sendTopic;
+    return encodePublish(version, m, h);
+  }
+
+  #head(terms: Terms, dup: boolean, id: number, expiry: number): PublishHeader {
     const h = this.#header;
     h.qos = terms.qos;
     h.retain = terms.retain;
@@ -108,10 +138,15 @@ export class Writer {
     h.dup = dup;
     h.packetId = id;
     h.messageExpiry = expiry;
-    h.alias = alias;
-    h.sendTopic = sendTopic;
-    return encodePublish(version, m, h);
+    h.alias = 0;
+    h.sendTopic = true;
+    return h;
   }
+}
+
+/** Seconds left for a receiver of 5.0 [MQTT-3.3.2-6]; -1 = it does not expire, or not for this receiver. */
+function expiryLeft(ch: Channel, m: Message): number {
+  return ch.version === 5 && m.expires ? Math.max(1, Math.ceil(between(ch.broker.mono, m.deadline) / 1000)) : -1;
 }
 
 /** The publisher's bytes with DUP cleared [MQTT-3.3.1-3] and the receiver's own packet identifier. */

@@ -86,12 +86,25 @@ export function readUtf8(buf: Uint8Array, start: number, end: number): string | 
   return kind === ASCII ? latin1Slice.call(buf, start, end) : utf8Slice.call(buf, start, end);
 }
 
+/** Up to so many characters a loop beats the natives, as long as all are ASCII. */
+const SHORT = 48;
+
 /** Bytes that `writeUtf8` will need. */
 export function utf8Length(s: string): number {
-  return Buffer.byteLength(s);
+  const n = s.length;
+  if (n > SHORT) return Buffer.byteLength(s);
+  for (let i = 0; i < n; i++) if (s.charCodeAt(i) >= 0x80) return Buffer.byteLength(s);
+  return n;
 }
 
 /** Writes the string at `at`; the caller has made room. Returns bytes written. */
 export function writeUtf8(out: Uint8Array, at: number, s: string): number {
-  return utf8Write.call(out, s, at, out.length - at);
+  const n = s.length;
+  if (n > SHORT) return utf8Write.call(out, s, at, out.length - at);
+  for (let i = 0; i < n; i++) {
+    const c = s.charCodeAt(i);
+    if (c >= 0x80) return utf8Write.call(out, s, at, out.length - at);
+    out[at + i] = c;
+  }
+  return n;
 }

@@ -128,6 +128,8 @@ export class World implements Outside {
       aclText: () => "",
     });
     this.broker = this.core.broker;
+    // Every other history: nothing may outlive the turn in the chunk it came in.
+    if ((this.setup.random & 1) === 0) this.broker.slab.light = 0;
     this.pool = new PoolWatch(this.broker.output.pool);
     this.broker.registry.restore();
     this.managed = createPluginBroker(this.broker, (fn) => this.#turn.push(fn));
@@ -324,8 +326,8 @@ export class World implements Outside {
       conn.fedBytes += chunk.length;
       conn.lastRecv = this.clock.monotonic;
       this.event(() => conn.channel.onData(chunk), conn);
-      // While the connection waits for an answer it may keep what has come.
-      if (!this.awaited.some((a) => a.conn === conn)) conn.poison.push(chunk);
+      // While the connection waits for an answer it may keep what has come; small chunks are held on to by what is in flight.
+      if (chunk.length > this.broker.slab.light && !this.awaited.some((a) => a.conn === conn)) conn.poison.push(chunk);
     }
   }
 

@@ -110,10 +110,12 @@ export function checkResponseTopic(p: PublishProperties): ProtocolError | null {
 }
 
 /** What of a message goes out. `properties` without alias and subscription identifiers: those belong to a receiver. */
-export interface OutgoingMessage {
+export interface OutgoingHead {
   topic: string;
-  payload: Uint8Array;
   properties: PublishProperties | null;
+}
+export interface OutgoingMessage extends OutgoingHead {
+  payload: Uint8Array;
 }
 
 function outgoingPropertiesSize(p: PublishProperties | null, subIds: number[] | null, messageExpiry: number, alias: number): number {
@@ -193,27 +195,45 @@ export interface PublishHeader {
   sendTopic: boolean;
 }
 
+/** The remaining length (section 2.1.4) of a PUBLISH with so many bytes of payload. */
+export function publishLength(version: ProtocolVersion, m: OutgoingHead, h: PublishHeader, payloadLength: number): number {
+  const n = 2 + (version !== 5 || h.sendTopic ? utf8Length(m.topic) : 0) + (h.qos > 0 ? 2 : 0) + payloadLength;
+  if (version !== 5) return n;
+  const propsLength = outgoingPropertiesSize(m.properties, h.subIds, h.messageExpiry, h.alias);
+  return n + varIntSize(propsLength) + propsLength;
+}
+
+/**
+ * A PUBLISH of that remaining length up to its payload, written at `at`: `1 + varIntSize(length) + length` bytes must have room there,
+ * the payload included. Returns where the payload goes.
+ */
+export function writePublishHead(
+  out: Uint8Array,
+  start: number,
+  length: number,
+  version: ProtocolVersion,
+  m: OutgoingHead,
+  h: PublishHeader,
+): number {
+  const { qos, subIds, messageExpiry, alias } = h;
+  out[start] = 0x30 | (h.dup ? 8 : 0) | (qos << 1) | (h.retain ? 1 : 0);
+  let at = writeVarInt(out, start + 1, length);
+  const topicLength = version !== 5 || h.sendTopic ? writeUtf8(out, at + 2, m.topic) : 0;
+  at = writeU16(out, at, topicLength) + topicLength;
+  if (qos > 0) at = writeU16(out, at, h.packetId);
+  if (version !== 5) return at;
+  const propsLength = outgoingPropertiesSize(m.properties, subIds, messageExpiry, alias);
+  at = writeVarInt(out, at, propsLength);
+  if (propsLength === 0) return at;
+  at = writeReceiverProperties(out, at, subIds, messageExpiry, alias);
+  return m.properties === null ? at : writeMessageProperties(out, at, m.properties);
+}
+
 /** One PUBLISH in a buffer of its exact size. */
 export function encodePublish(version: ProtocolVersion, m: OutgoingMessage, h: PublishHeader): Uint8Array {
-  const { qos, subIds, messageExpiry, alias } = h;
-  const topic = h.sendTopic || version !== 5 ? m.topic : "";
-  const topicLength = utf8Length(topic);
-  const propsLength = version === 5 ? outgoingPropertiesSize(m.properties, subIds, messageExpiry, alias) : 0;
-  const length = 2 + topicLength + (qos > 0 ? 2 : 0) + (version === 5 ? varIntSize(propsLength) + propsLength : 0) + m.payload.length;
+  const length = publishLength(version, m, h, m.payload.length);
   const out = new Uint8Array(1 + varIntSize(length) + length);
-  out[0] = 0x30 | (h.dup ? 8 : 0) | (qos << 1) | (h.retain ? 1 : 0);
-  let at = writeVarInt(out, 1, length);
-  at = writeU16(out, at, topicLength);
-  if (topicLength > 0) at += writeUtf8(out, at, topic);
-  if (qos > 0) at = writeU16(out, at, h.packetId);
-  if (version === 5) {
-    at = writeVarInt(out, at, propsLength);
-    if (propsLength > 0) {
-      at = writeReceiverProperties(out, at, subIds, messageExpiry, alias);
-      if (m.properties !== null) at = writeMessageProperties(out, at, m.properties);
-    }
-  }
-  out.set(m.payload, at);
+  out.set(m.payload, writePublishHead(out, 0, length, version, m, h));
   return out;
 }
 

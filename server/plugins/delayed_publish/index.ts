@@ -44,9 +44,11 @@ export const delayedPublish = definePlugin({
       broker.count("delayed/published");
       // The time it takes to expire (MQTT 5) begins when it is published.
       const now = clock.now();
-      if (message.expiresAt > 0) message.expiresAt += now - message.timestamp;
+      if (message.expiresAt > 0) {
+        message.expiresAt += now - message.timestamp;
+        message.deadline = NO_MONO;
+      }
       message.timestamp = now;
-      message.deadline = NO_MONO;
       broker.publish(message);
     }
 

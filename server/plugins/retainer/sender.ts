@@ -141,7 +141,7 @@ export class RetainedSender {
       if (!fresh(entry) || (options.nl && m.from === session.clientId)) continue;
       broker.deliverTo(session, m, options, true);
       // Encoded forms are for messages on their way; these stay.
-      m.encoded = null;
+      m.dropEncoded();
       sent++;
       bytes += m.topic.length + m.payloadEnd - m.payloadStart;
     }

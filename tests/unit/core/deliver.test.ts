@@ -349,3 +349,83 @@ describe("a client that comes back", () => {
     expect(again.messages().map((m) => m.payload)).toEqual(["2"]);
   });
 });
+
+describe("a message that only one window holds", () => {
+  const long = "ü".repeat(20_000);
+  const rich = {
+    contentType: "text/ü",
+    responseTopic: "re/x",
+    correlationData: Buffer.from([0, 255]),
+    userProperties: { a: ["1", "2"], ü: "3" },
+  };
+  for (const [what, publish] of Object.entries({
+    plain: { payload: Buffer.from("x") },
+    "without payload": { payload: Buffer.alloc(0) },
+    "with a name that is not ASCII": { topic: "q/ü/❤", payload: Buffer.from("x") },
+    "with a long name": { topic: `q/${"n".repeat(60)}`, payload: Buffer.from("x") },
+    "with a name of more bytes than characters": { topic: `q/${long}`, payload: Buffer.from("x") },
+    "with properties": { payload: Buffer.from("x"), properties: rich },
+    "with an expiry": { payload: Buffer.from("x"), properties: { messageExpiryInterval: 100 } },
+    "of 60 KiB": { payload: Buffer.alloc(60 * 1024, 7) },
+    "of 300 KB": { payload: Buffer.alloc(300_000, 7) },
+  }) as [string, { topic?: string; payload: Buffer; properties?: Record<string, unknown> }][]) {
+    for (const version of [4, 5] as const) {
+      for (const subId of version === 5 ? [0, 300_000] : [0]) {
+        for (const qos of [1, 2] as const) {
+          test(`${what}, to ${version === 5 ? "5.0" : "3.1.1"}, QoS ${qos}${subId > 0 ? ", subscription identifier" : ""}: from the queue as it was published`, () => {
+            const kit = new TestKit({ zone: { maxInflight: 1 } });
+            const s = kit.connected("s", version, version === 5 ? { properties: { receiveMaximum: 1 } } : {});
+            s.subscribe("q/#", qos, subId > 0 ? { subId } : {});
+            const p = kit.connected("p", 5);
+            const { topic = "q/t", payload, properties } = publish;
+            p.publish("q/first", "", qos).publish(topic, payload, qos, { messageId: 2, ...(properties ? { properties } : {}) });
+            s.take();
+            kit.pass(30_000);
+            s.take();
+            if (qos === 1) s.send({ cmd: "puback", messageId: 1 });
+            else s.send({ cmd: "pubrec", messageId: 1 }).send({ cmd: "pubcomp", messageId: 1 });
+            const got = s.take().filter((x) => x.cmd === "publish") as mqttPacket.IPublishPacket[];
+            expect(got).toHaveLength(1);
+            const [m] = got as [mqttPacket.IPublishPacket];
+            expect([m.topic, m.qos, m.dup, m.retain, m.messageId]).toEqual([topic, qos, false, false, 2]);
+            expect(payload.equals(m.payload as Buffer)).toBe(true);
+            const expiry = properties && "messageExpiryInterval" in properties ? { messageExpiryInterval: 70 } : {};
+            const wanted = { ...properties, ...expiry, ...(subId > 0 ? { subscriptionIdentifier: subId } : {}) };
+            expect({ ...m.properties }).toEqual(version === 5 ? (wanted as never) : {});
+            expect(kit.log.errors).toEqual([]);
+          });
+        }
+      }
+    }
+  }
+
+  test("holds on to the chunk it came in if that is small, and to a copy of its payload if not; a queue always to a copy", () => {
+    const kit = new TestKit({ zone: { maxInflight: 1 } });
+    kit.connected("s").subscribe("t", 1);
+    const p = kit.connected("p");
+    const chunk = (payload: string, fill: number): Buffer =>
+      Buffer.concat([
+        mqttPacket.generate({ cmd: "publish", topic: "t", payload, qos: 1, dup: false, retain: false, messageId: 1 }),
+        ...Array.from({ length: fill }, () => mqttPacket.generate({ cmd: "pingreq" })),
+      ]);
+    const session = kit.broker.sessions.get("s");
+    const small = chunk("small", 900);
+    p.channel.onData(small);
+    kit.settle();
+    expect(session?.inflight?.message(0).buf).toBe(small);
+    const queued = chunk("queued", 0);
+    p.channel.onData(queued);
+    kit.settle();
+    const item = session?.mqueue?.peek()?.message;
+    expect(item?.buf).not.toBe(queued);
+    expect(Buffer.from(item?.payload ?? []).toString()).toBe("queued");
+    session?.mqueue?.clear();
+    session?.inflight?.clear();
+    const large = chunk("large", 1100);
+    p.channel.onData(large);
+    kit.settle();
+    const m = session?.inflight?.message(1);
+    expect(m?.buf).not.toBe(large);
+    expect(Buffer.from(m?.payload ?? []).toString()).toBe("large");
+  });
+});

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { Message } from "../../../server/core/message.ts";
-import type { MonoMs, WallMs } from "../../../server/lib/time.ts";
+import { type MonoMs, NO_MONO, type WallMs } from "../../../server/lib/time.ts";
 
 const wall = (ms: number): WallMs => ms as WallMs;
 const mono = (ms: number): MonoMs => ms as MonoMs;
@@ -16,4 +16,33 @@ test("a stored message lives on for what is left of its expiry interval, by the 
 test("a wall clock that was set back does not lengthen the interval [MQTT-3.3.2-6]", () => {
   const m = message().dated(wall(1_000_000 - 7_200_000), mono(50));
   expect([m.expired(mono(5049)), m.expired(mono(5050))]).toEqual([false, true]);
+});
+
+test("a copy has the time that is left and the refusal, not the journal's marks and the encoded forms", () => {
+  const m = message().dated(wall(1_003_000), mono(50));
+  m.storeId = 7;
+  m.storeRefs = 2;
+  m.refusedWith = 0x97;
+  m.encodedForms()[0] = new Uint8Array(1);
+  const copy = m.with({ topic: "u" });
+  expect([copy.topic, copy.expiresAt, copy.deadline, copy.refusedWith]).toEqual(["u", 1_005_000, mono(2050), 0x97]);
+  expect([copy.storeId, copy.storeRefs, copy.encodedForms()[0]]).toEqual([0, 0, undefined]);
+  m.dropEncoded();
+  expect([m.storeId, m.encodedForms()[0]]).toEqual([7, undefined]);
+});
+
+test("one without expiry, journal or refusal says so, and its copies too", () => {
+  const m = new Message("t", new Uint8Array(1), 1, false, "c", null, 1_000_000, 0, null).dated(wall(1), mono(1));
+  m.dropEncoded();
+  for (const x of [m, m.with({})]) {
+    expect([x.expiresAt, x.deadline, x.expires, x.expired(mono(1e9)), x.storeId, x.storeRefs, x.refusedWith]).toEqual([
+      0,
+      NO_MONO,
+      false,
+      false,
+      0,
+      0,
+      0,
+    ]);
+  }
 });

@@ -128,3 +128,39 @@ describe("a long chunk", () => {
     expect(s.messages()).toHaveLength(1000);
   });
 });
+
+describe("what time it is", () => {
+  test("a busy turn takes it once, for all its chunks; the next turn takes it anew", () => {
+    const kit = new TestKit();
+    const all = ["a", "b", "c", "d"].map((id) => kit.connected(id));
+    const one = publishes("t", 1);
+    const heard = (): number[] => all.map((x) => x.channel.lastRecv - began);
+    const feed = (): void => {
+      for (const x of all) {
+        x.channel.onData(one);
+        kit.clock.time += 5;
+      }
+    };
+    // Chunks enough for the broker to see that its turns are busy.
+    for (let i = 0; i < 16; i++) feed();
+    kit.settle();
+    let began = kit.clock.mono();
+    feed();
+    expect(heard()).toEqual([0, 0, 0, 0]);
+    expect([kit.broker.mono - began, kit.broker.now]).toEqual([0, kit.clock.time - 20]);
+    kit.settle();
+    began = kit.clock.mono();
+    feed();
+    expect(heard()).toEqual([0, 0, 0, 0]);
+  });
+
+  test("while little happens every chunk has its own", () => {
+    const kit = new TestKit();
+    const p = kit.connected("p");
+    for (let i = 0; i < 40; i++) {
+      kit.clock.time += 5;
+      p.raw(publishes("t", 1));
+      expect(p.channel.lastRecv).toBe(kit.clock.mono());
+    }
+  });
+});
