@@ -31,15 +31,29 @@ export interface CgroupPaths {
 }
 const LINUX: CgroupPaths = { root: "/sys/fs/cgroup", self: "/proc/self/cgroup" };
 
-/** What is in use of the narrowest limit there is; null = no limit. */
-export function cgroupMemory(paths: CgroupPaths = LINUX): MemoryUse | null {
-  let found: MemoryUse | null = null;
+/** A group with a limit. */
+export interface MemoryGroup {
+  /** Bytes. */
+  total: number;
+  /** Bytes in use now. */
+  used(): number;
+}
+
+/** The one with the narrowest limit; null = no limit. */
+export function narrowestGroup(paths: CgroupPaths = LINUX): MemoryGroup | null {
+  let found: MemoryGroup | null = null;
   for (const { dir, version } of groupsOf(paths)) {
     const limit = numberIn(join(dir, version.limit));
     if (limit === null || limit <= 0 || limit >= NO_LIMIT || (found !== null && found.total <= limit)) continue;
-    found = { total: limit, used: usedIn(dir, version) };
+    found = { total: limit, used: () => usedIn(dir, version) };
   }
   return found;
+}
+
+/** What is in use of the narrowest limit there is; null = no limit. */
+export function cgroupMemory(paths: CgroupPaths = LINUX): MemoryUse | null {
+  const group = narrowestGroup(paths);
+  return group === null ? null : { total: group.total, used: group.used() };
 }
 
 function usedIn(dir: string, version: Version): number {

@@ -73,6 +73,21 @@ describe("version 1", () => {
   });
 });
 
+test("readings follow what is in use at once, and a limit that is changed within a hundred of them", () => {
+  const paths = tree("0::/\n", { "memory.max": 300 * MIB, "memory.current": 100 * MIB });
+  const file = (name: string): string => join(paths.root, name);
+  const readings = createMemoryReadings(paths);
+  expect(readings.read()).toEqual({ used: 100 * MIB, limit: 300 * MIB, container: true });
+  writeFileSync(file("memory.current"), `${120 * MIB}\n`);
+  expect(readings.read()).toEqual({ used: 120 * MIB, limit: 300 * MIB, container: true });
+  writeFileSync(file("memory.max"), `${200 * MIB}\n`);
+  const limits = Array.from({ length: 100 }, () => readings.read().limit);
+  expect([limits.at(0), limits.at(-1)]).toEqual([300 * MIB, 200 * MIB]);
+  writeFileSync(file("memory.max"), "max\n");
+  for (let i = 0; i < 100; i++) readings.read();
+  expect(readings.read().container).toBe(false);
+});
+
 test("this process: something is in use, and there is a limit", () => {
   const readings = createMemoryReadings();
   const { used, limit } = readings.read();
