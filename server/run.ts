@@ -48,11 +48,11 @@ async function start(argv: string[]): Promise<number> {
   tell(node, log, Math.round(performance.now() - began));
   log.notice("stopping", { signal: await stopping });
   const late = setTimeout(() => process.exit(1), STOP_MS);
-  await node.stop();
+  const whole = await node.stop();
   clearTimeout(late);
   log.notice("stopped");
   log.close();
-  return 0;
+  return whole ? 0 : 1;
 }
 
 function tellIgnored(config: Config, log: Logger): void {

@@ -34,7 +34,7 @@ export const CODES: readonly CodeRow[] = [
   {
     code: CODE.UNKNOWN,
     words: "Refused, for the reason in the message",
-    sent: "whatever has no code of its own: not_found, already_started, …",
+    sent: "whatever has no code of its own: not_found, already_started, storage_failed, …",
   },
   { code: CODE.WRONG_CREDENTIALS, words: "Wrong user name or password", sent: "POST /auth" },
   { code: CODE.EMPTY_CREDENTIALS, words: "User name or password missing or empty", sent: "POST /auth, POST /users, PUT /change_pwd" },

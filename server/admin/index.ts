@@ -10,6 +10,7 @@ import { createConnections } from "./connections.ts";
 import { createDelayed } from "./delayed.ts";
 import type { AdminDeps } from "./deps.ts";
 import { createExplain } from "./explain.ts";
+import { createKeeping } from "./keeping.ts";
 import { createListeners } from "./listeners.ts";
 import { createMetrics } from "./metrics.ts";
 import { createMonitor } from "./monitor.ts";
@@ -56,6 +57,7 @@ export function createAdmin(deps: AdminDeps) {
     routes: createRoutes(deps, limits),
     topics: createTopics(deps),
     pubsub: createPubSub(deps),
+    keeping: createKeeping(deps.broker),
     plugins: createPlugins(deps, settings),
     settings,
     listeners,

@@ -4,6 +4,7 @@ import { hasWildcard, parseSharedFilter, validTopicFilter, validTopicName } from
 import type { QoS } from "../mqtt/types.ts";
 import { type AdminDeps, AdminError } from "./deps.ts";
 import type { BatchResult, LiveMessage, MessageProperties } from "./extra_rows.ts";
+import { createKeeping } from "./keeping.ts";
 import { encodePayload, fromBase64, readProperties, showProperties, type WantedEncoding } from "./payload.ts";
 import { badTopic, badValue, notOneOf, offline } from "./refusals.ts";
 
@@ -67,6 +68,8 @@ function payloadBytes(value: unknown, encoding: unknown): Uint8Array {
 const RETAINED_MAX = 1000;
 
 export function createPubSub({ broker, plugins }: AdminDeps) {
+  const keeping = createKeeping(broker);
+
   function checkFilters(filters: string[]): void {
     if (filters.some((f) => parseSharedFilter(f) === null)) throw badTopic();
   }
@@ -77,7 +80,7 @@ export function createPubSub({ broker, plugins }: AdminDeps) {
     return session;
   };
 
-  /** Returns the number of receivers. @throws AdminError 108, 115 */
+  /** Returns the number of receivers. @throws AdminError 102, 108, 115 */
   function publish(params: PubSubParams): number {
     const topics = publishTopics(params);
     const qos = readQos(params.qos);
@@ -86,6 +89,7 @@ export function createPubSub({ broker, plugins }: AdminDeps) {
     const now = broker.clock.now();
     const expiresAt = properties?.messageExpiry === undefined ? 0 : now + properties.messageExpiry * 1000;
     const from = typeof params.client_id === "string" ? params.client_id : "";
+    for (const topic of topics) keeping.mayPublish(topic, qos, params.retain === true);
     let receivers = 0;
     for (const topic of topics) {
       receivers += broker.publish(new Message(topic, payload, qos, params.retain === true, from, null, now, expiresAt, properties));

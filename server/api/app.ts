@@ -113,7 +113,10 @@ export function createApp(admin: Admin, log: Log, incoming: WeakMap<Request, Inc
         const path = read(from.segments);
         if (withNode && !admin.hasNode(path.node ?? "")) return notFound();
         if (route.plugin && !admin.plugins.isRunning(route.plugin)) return notFound();
-        return await route.handle({ admin, caller, server: from.kind, path, query, params, json, request, login, stream });
+        if (route.keeps === "or refuse") admin.keeping.mayChange();
+        const response = await route.handle({ admin, caller, server: from.kind, path, query, params, json, request, login, stream });
+        if (route.keeps !== undefined) admin.keeping.changed();
+        return response;
       } catch (err) {
         return answer(err, request);
       }

@@ -40,6 +40,11 @@ export interface RouteDef<Body extends TObject = TObject> {
   readonly on?: readonly Kind[];
   /** Without credentials. */
   readonly open?: true;
+  /**
+   * What it changes is to be there after a restart: answered when it is kept. While nothing can be kept it is refused; or, where that would
+   * stand in the way of a remedy (what is deleted makes room, settings say what to do), made in memory, and the answer says so.
+   */
+  readonly keeps?: "or refuse" | "or tell";
   /** 404 while this plugin does not run. */
   readonly plugin?: string;
   readonly query?: TObject;

@@ -124,10 +124,11 @@ export class Durability {
 
   // ---- for the handlers
 
-  /** Would a client's message have to be kept? Only asked while `refusing`, or for QoS 0 while `full`. */
-  mustKeep(ch: Channel, route: Route, qos: QoS, retain: boolean): boolean {
-    if (qos === 0) return retain && this.full;
-    if (retain || (qos === 2 && ch.session !== null && ch.session.storeKey !== 0)) return true;
+  /** Would a message have to be kept? Only asked while `refusing`, or for QoS 0 while `full`. `ch`: whose it is; null = the API's. */
+  mustKeep(ch: Channel | null, route: Route, qos: QoS, retain: boolean): boolean {
+    if (qos === 0 && ch !== null) return retain && this.full;
+    const session = ch?.session ?? null;
+    if (retain || (qos === 2 && session !== null && session.storeKey !== 0)) return true;
     // Handlers of a topic of their own take messages to keep them: $delayed.
     if (this.broker.hooks.publishPrefixes.some((p) => route.topic.startsWith(p))) return true;
     if (route.subs.some(keeps)) return true;

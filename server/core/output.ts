@@ -67,9 +67,14 @@ export class Output {
     this.deferred = false;
     this.#busy = this.#work >= BUSY_CALLS;
     this.#work = 0;
-    if (this.broker.store.pending && !this.broker.durability.commit()) this.#cutPromises();
+    this.commit();
     this.#flushNow();
   };
+
+  /** Keep what was appended so far. If that fails, the promises that wait to be sent are not made. */
+  commit(): void {
+    if (this.broker.store.pending && !this.broker.durability.commit()) this.#cutPromises();
+  }
 
   #flushNow(): void {
     // A transport that ends while it is written to comes back here.

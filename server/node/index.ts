@@ -46,23 +46,29 @@ export interface RunningNode {
   readonly dataDir: string;
   /** Plugins that ran in the tree this node has just taken over, and are not part of this build. */
   readonly missingPlugins: readonly string[];
-  /** Clients are told, data is flushed, ports are closed. */
-  stop(): Promise<void>;
+  /** Clients are told, data is flushed, ports are closed. False = something went wrong, or is lost; the log says what. */
+  stop(): Promise<boolean>;
 }
+
+/** A step of the stop; false = it did not do all it should. */
+type Undo = () => unknown;
 
 /** Start a node: store, core, sessions, plugins (retained messages, APIs), listeners last. Throws one clear line when it cannot. */
 export async function startNode(o: NodeOptions): Promise<RunningNode> {
   const { config, log } = o;
   const dataDir = resolve(o.dataDir);
-  const undo: (() => void | Promise<void>)[] = [];
-  const stop = async (): Promise<void> => {
+  const undo: Undo[] = [];
+  const stop = async (): Promise<boolean> => {
+    let whole = true;
     for (let step = undo.pop(); step; step = undo.pop()) {
       try {
-        await step();
+        if ((await step()) === false) whole = false;
       } catch (err) {
+        whole = false;
         log.error("stopping failed", { error: stackOf(err) });
       }
     }
+    return whole;
   };
   try {
     const store = openStore({ dir: dataDir, sync: syncOf(config), log });
@@ -115,13 +121,16 @@ export async function startNode(o: NodeOptions): Promise<RunningNode> {
   }
 }
 
-function closeStore(store: SqliteStore, log: Logger): void {
+/** False = what waited is lost. */
+function closeStore(store: SqliteStore, log: Logger): boolean {
   const bytes = store.bytes;
   try {
     store.close();
+    return true;
   } catch (err) {
     if (!(err instanceof StoreError)) throw err;
     log.error("what could not be stored is lost", { bytes, why: err.message });
+    return false;
   }
 }
 
@@ -133,7 +142,7 @@ async function openManagement(
   store: SqliteStore,
   layer: ApiLayer,
   listeners: Listeners,
-  undo: (() => void | Promise<void>)[],
+  undo: Undo[],
 ) {
   const { config, log } = o;
   const { broker } = core;

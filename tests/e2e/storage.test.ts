@@ -75,6 +75,8 @@ describe.skipIf(process.platform === "win32")("a disk that is full", () => {
     expect(acknowledged.length).toBeGreaterThan(50);
     expect(broker.log.match(/data cannot be stored/g)).toHaveLength(1);
     expect(await ctl(broker, "alarms", "list")).toContain("storage_failed");
+    expect(await ctl(broker, "admins", "add", "late", "secret-1")).toContain("storage_failed: nothing was changed");
+    expect(await ctl(broker, "admins", "list")).not.toContain("late");
     const live = await RawClient.connected(ports.tcp, "live", 4);
     await live.subscribe("other", 1);
     live.publish("other", "hello", 1, 7);
@@ -86,12 +88,12 @@ describe.skipIf(process.platform === "win32")("a disk that is full", () => {
     expect(await broker.stop()).toBe(0);
   });
 
-  test("a stop meanwhile says once, without a stack, that what waited is lost", async () => {
+  test("a stop meanwhile says once, without a stack, that what waited is lost, and does not end as if all were well", async () => {
     const broker = await baomq.start({ data: "lost", set: SETTINGS, fileBlocks: 4000 });
     await keptSession(broker.ports.tcp);
     await fill(broker.ports.tcp);
     expect(await ctl(broker, "alarms", "list")).toMatch(/storage_failed, desc=\S*baomq\.db cannot be written/);
-    expect(await broker.stop()).toBe(0);
+    expect(await broker.stop()).toBe(1);
     const errors = broker.log.split("\n").filter((line) => line.includes("[error]"));
     expect(errors).toHaveLength(2);
     expect(errors[1]).toMatch(/what could not be stored is lost bytes=[1-9]\d* why="\S*baomq\.db cannot be written: .*"$/);

@@ -32,6 +32,7 @@ function routes(plugin: string, field: "username" | "clientid", of: (admin: Admi
       name: `add_${field}`,
       method: "POST",
       path,
+      keeps: "or refuse",
       descr: `Add ${field} in the cluster`,
       plugin,
       body: Type.Object({ username: any, clientid: any, password: any }),
@@ -44,6 +45,7 @@ function routes(plugin: string, field: "username" | "clientid", of: (admin: Admi
       name: `update_${field}`,
       method: "PUT",
       path: `${path}/:${field}`,
+      keeps: "or refuse",
       descr: `Update ${field} in the cluster`,
       plugin,
       body: Type.Object({ password: any }),
@@ -56,6 +58,7 @@ function routes(plugin: string, field: "username" | "clientid", of: (admin: Admi
       name: `delete_${field}`,
       method: "DELETE",
       path: `${path}/:${field}`,
+      keeps: "or tell",
       descr: `Delete ${field} in the cluster`,
       plugin,
       handle: (call) => {

@@ -25,6 +25,7 @@ export const appRoutes: readonly AnyRoute[] = [
     name: "add_app",
     method: "POST",
     path: "/apps/",
+    keeps: "or refuse",
     descr: "Add Application",
     body: Type.Object({ app_id: any("Text"), secret: any("Generated when missing"), ...fields }),
     data: Type.Object({ secret: S.text }),
@@ -42,6 +43,7 @@ export const appRoutes: readonly AnyRoute[] = [
     name: "update_app",
     method: "PUT",
     path: "/apps/:appid",
+    keeps: "or refuse",
     descr: "Update Application",
     body: Type.Object(fields),
     handle: ({ admin, path, params }) => {
@@ -53,6 +55,7 @@ export const appRoutes: readonly AnyRoute[] = [
     name: "del_app",
     method: "DELETE",
     path: "/apps/:appid",
+    keeps: "or tell",
     descr: "Delete Application",
     handle: ({ admin, path }) => {
       admin.apps.remove(path.appid ?? "");

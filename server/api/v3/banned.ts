@@ -22,6 +22,7 @@ export const bannedRoutes: readonly AnyRoute[] = [
     name: "create_banned",
     method: "POST",
     path: "/banned/",
+    keeps: "or refuse",
     descr: "Create banned",
     body: Type.Object(
       {
@@ -45,6 +46,7 @@ export const bannedRoutes: readonly AnyRoute[] = [
     name: "delete_banned",
     method: "DELETE",
     path: "/banned/:who",
+    keeps: "or tell",
     descr: "Delete banned",
     body: Type.Object({ as: any }),
     handle: ({ admin, path, params }) => {

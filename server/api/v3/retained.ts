@@ -25,6 +25,7 @@ export const retainedRoutes: readonly AnyRoute[] = [
     name: "clean_retained",
     method: "DELETE",
     path: "/retained",
+    keeps: "or tell",
     descr: "Delete the retained messages a topic filter selects",
     body: Type.Object({ _filter: filter }),
     data: Type.Object({ deleted: S.int }),
@@ -43,6 +44,7 @@ export const retainedRoutes: readonly AnyRoute[] = [
     name: "delete_retained",
     method: "DELETE",
     path: "/retained/:topic",
+    keeps: "or tell",
     descr: "Delete a retained message",
     handle: ({ admin, path }) => {
       admin.retained.remove(path.topic ?? "");
@@ -63,6 +65,7 @@ export const retainedRoutes: readonly AnyRoute[] = [
     name: "delete_delayed",
     method: "DELETE",
     path: "/delayed/:id",
+    keeps: "or tell",
     descr: "Cancel a delayed message",
     handle: ({ admin, path }) => {
       admin.delayed.remove(path.id ?? "");

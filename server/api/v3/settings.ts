@@ -53,6 +53,7 @@ export const settingRoutes: readonly AnyRoute[] = [
     name: "update_settings",
     method: "PUT",
     path: "/settings",
+    keeps: "or tell",
     descr: "Change configuration keys; all of them or, when one is wrong, none",
     body: Type.Object({}, { additionalProperties: Type.Union([S.text, S.num, S.flag, Type.Null()]) }),
     data: S.settingsApplied,

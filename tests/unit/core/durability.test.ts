@@ -54,6 +54,28 @@ function burst(n: number, topic: string): Buffer {
 }
 
 describe("nothing leaves before the commit", () => {
+  test("a commit in the middle of a turn that fails: what clients would have been promised at its end is not said", () => {
+    const { kit, store } = new Scene().away("s", "t");
+    const [p, other] = [kit.connected("p"), kit.connected("other")];
+    p.channel.onData(burst(3, "t"));
+    other.channel.onData(Buffer.from([0xc0, 0]));
+    store.failure = FULL;
+    kit.broker.output.commit();
+    kit.settle();
+    expect([is(p), words(p)]).toEqual(["cut", []]);
+    expect([is(other), words(other)]).toEqual(["open", ["pingresp"]]);
+  });
+
+  test("a commit in the middle of a turn that works: they are told at its end", () => {
+    const { kit, store } = new Scene().away("s", "t");
+    const p = kit.connected("p");
+    p.channel.onData(burst(3, "t"));
+    kit.broker.output.commit();
+    expect(store.pending).toBe(false);
+    kit.settle();
+    expect([is(p), words(p)]).toEqual(["open", ["puback", "puback", "puback"]]);
+  });
+
   test("more acknowledgements than the staging buffer holds, and a drain event before the turn's end", () => {
     const { kit, store } = new Scene().away("s", "t");
     const p = kit.connected("p");

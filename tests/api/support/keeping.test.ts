@@ -1,0 +1,113 @@
+/** While nothing can be stored, no answer says that something was. */
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
+import { until } from "../../support/until.ts";
+import { type Ask, TestNode } from "./node.ts";
+
+let node: TestNode;
+beforeAll(async () => {
+  node = await TestNode.start();
+  await node.ask("PUT", "/plugins/emqx_auth_username/load");
+});
+afterAll(() => node.stop());
+
+function fails(): void {
+  node.node.store.commit = () => {
+    throw new Error("the disk is full");
+  };
+}
+async function works(): Promise<void> {
+  // Back to the method of the class.
+  delete (node.node.store as { commit?: unknown }).commit;
+  await until(() => !node.node.broker.durability.failed, "stored again");
+}
+afterEach(works);
+
+const ask = async (method: string, path: string, body?: unknown, as?: Ask["as"]) => {
+  const { json } = await node.ask(method, path, { ...(body === undefined ? {} : { body }), ...(as === undefined ? {} : { as }) });
+  return [json?.code, json?.message ?? ""] as const;
+};
+const REFUSED = /^storage_failed: nothing was changed, because it could not be kept; the alarm storage_failed says why/;
+const TOLD = /^storage_failed: changed in memory only, and lost if the node ends before data can be stored again/;
+const PUBLISH = /^storage_failed: not published, because it could not be kept/;
+
+const CHANGES: [method: string, path: string, body: unknown, as?: Ask["as"]][] = [
+  ["POST", "/apps", { app_id: "kept", name: "n" }],
+  ["PUT", "/apps/there", { name: "other" }],
+  ["POST", "/users", { username: "kept", password: "secret-1", tags: "" }, "user"],
+  ["PUT", "/users/admin", { tags: "other" }, "user"],
+  ["POST", "/banned", { who: "kept", as: "client_id" }],
+  ["POST", "/auth_username", { username: "kept", password: "p" }],
+];
+const SHOWN: [path: string, what: string, as?: Ask["as"]][] = [
+  ["/apps", "kept"],
+  ["/users", "kept", "user"],
+  ["/banned", "kept"],
+  ["/auth_username", "kept"],
+];
+
+describe("a change that cannot be kept", () => {
+  test("is told with the request that finds out, and refused from then on", async () => {
+    expect(await ask("POST", "/apps", { app_id: "there", name: "n" })).toEqual([0, ""]);
+    fails();
+    const [code, message] = await ask("POST", "/banned", { who: "first", as: "client_id" });
+    expect(code).toBe(102);
+    expect(message).toMatch(TOLD);
+    for (const [method, path, body, as] of CHANGES) {
+      const [code, message] = await ask(method, path, body, as);
+      expect([method, path, code]).toEqual([method, path, 102]);
+      expect(message).toMatch(REFUSED);
+    }
+    for (const [path, what, as = "app"] of SHOWN) expect((await node.ask("GET", path, { as })).text).not.toContain(`"${what}"`);
+    await works();
+    for (const [method, path, body, as] of CHANGES) expect([path, ...(await ask(method, path, body, as))]).toEqual([path, 0, ""]);
+    for (const [path, what, as = "app"] of SHOWN) expect((await node.ask("GET", path, { as })).text).toContain(`"${what}"`);
+    // The one that was only in memory has been stored as well.
+    expect((await node.ask("GET", "/banned")).text).toContain('"first"');
+  });
+
+  test("is made all the same, and told, where it may help: what is deleted, and settings", async () => {
+    expect(await ask("POST", "/mqtt/publish", { topic: "r/1", payload: "x", retain: true })).toEqual([0, ""]);
+    expect(await ask("POST", "/banned", { who: "gone", as: "client_id" })).toEqual([0, ""]);
+    fails();
+    expect((await ask("DELETE", "/retained", { _filter: "r/#" }))[1]).toMatch(TOLD);
+    expect((await ask("DELETE", "/banned/gone?as=client_id"))[1]).toMatch(TOLD);
+    expect((await node.ask("GET", "/retained")).text).not.toContain("r/1");
+    expect((await node.ask("GET", "/banned")).text).not.toContain('"gone"');
+    expect((await ask("PUT", "/settings", { "zone.external.max_inflight": "7" }))[1]).toMatch(TOLD);
+    expect(node.node.broker.zone("external").maxInflight).toBe(7);
+  });
+
+  test("is made and answered when memory will do (storage.on_error = accept)", async () => {
+    fails();
+    expect((await ask("PUT", "/settings", { "storage.on_error": "accept" }))[0]).toBe(0);
+    expect(await ask("POST", "/banned", { who: "accepted", as: "client_id" })).toEqual([0, ""]);
+    expect((await ask("PUT", "/settings", { "storage.on_error": "refuse" }))[1]).toMatch(TOLD);
+    await works();
+    expect(await ask("PUT", "/settings", { "storage.on_error": null })).toEqual([0, ""]);
+  });
+});
+
+test("a message that somebody's session would have to keep is refused, others are published", async () => {
+  const keeper = await node.mqtt("keeper", { clean: false });
+  await keeper.subscribeAsync("k/1", { qos: 1 });
+  await keeper.subscribeAsync("k/0", { qos: 0 });
+  const got: string[] = [];
+  keeper.on("message", (topic) => void got.push(topic));
+  fails();
+  expect((await ask("POST", "/banned", { who: "second", as: "client_id" }))[0]).toBe(102);
+  for (const body of [
+    { topic: "k/1", payload: "x", qos: 1 },
+    { topic: "k/1", payload: "x" },
+    { topic: "r", payload: "x", retain: true },
+    { topics: "k/0,k/1", payload: "x", qos: 1 },
+  ]) {
+    const [code, message] = await ask("POST", "/mqtt/publish", body);
+    expect(code).toBe(102);
+    expect(message).toMatch(PUBLISH);
+  }
+  const batch = await node.ask("POST", "/mqtt/publish_batch", { body: [{ topic: "k/1", qos: 1 }, { topic: "k/0" }] });
+  expect(((batch.json?.data ?? []) as { code: number }[]).map((x) => x.code)).toEqual([102, 0]);
+  expect(await ask("POST", "/mqtt/publish", { topic: "k/0", payload: "x", qos: 1 })).toEqual([0, ""]);
+  await until(() => got.length === 2, "both");
+  expect(got).toEqual(["k/0", "k/0"]);
+});
