@@ -1,6 +1,7 @@
 /** Who is asking: Basic credentials of applications (8080) and of dashboard users (18083). No cookies, no tokens, no sessions. */
 import { CODE } from "../admin/codes.ts";
 import { type Admin, AdminError } from "../admin/index.ts";
+import { parseHost } from "../lib/origin.ts";
 import { QueueFull } from "../lib/work_queue.ts";
 import { mayChallenge } from "./front.ts";
 import { LoginGuard } from "./login_guard.ts";
@@ -11,8 +12,9 @@ import type { Caller, Kind } from "./route.ts";
 /** Credentials remembered, right or wrong. */
 const KEPT_MAX = 1000;
 
-const DEFAULT_PASSWORD =
-  "The default password still stands: it is accepted from this machine alone. Log in there (http://127.0.0.1:18083) and change it, or set one at the command line (ctl admins passwd).";
+/** `port`: the one they came to, as they know it; "" = not said. */
+const defaultPassword = (port: string): string =>
+  `The default password still stands: it is accepted from this machine alone. Log in there (127.0.0.1${port === "" ? "" : `:${port}`}) and change it, or set one at the command line (ctl admins passwd).`;
 
 const BUSY = "Busy: too many passwords are being checked, try again in a second";
 
@@ -95,7 +97,7 @@ export function createAuth(admin: Pick<Admin, "apps" | "users" | "system">, now:
 
   /** Everybody knows that password: it counts on this machine alone. */
   function allowed(name: string, peer: Peer): Verdict {
-    if (users.mustChange(name) && !peer.isLocal()) return text(DEFAULT_PASSWORD, 403);
+    if (users.mustChange(name) && !peer.isLocal()) return text(defaultPassword(parseHost(peer.headers.get("host"))?.port ?? ""), 403);
     return { kind: "user", name };
   }
 

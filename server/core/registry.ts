@@ -7,7 +7,7 @@ import type { Broker } from "./broker.ts";
 import type { Channel } from "./channel.ts";
 import { type Inflight, sendingOrder } from "./inflight.ts";
 import type { Message } from "./message.ts";
-import type { SessionStore, StoredDelivery, StoredMessage, StoredSubscription } from "./ports.ts";
+import type { StoredDelivery, StoredMessage, StoredSubscription } from "./ports.ts";
 import { mountFilter, NEVER_EXPIRES, Session } from "./session.ts";
 import type { ShareGroup } from "./shared.ts";
 import { Subscription } from "./subscription.ts";
@@ -74,35 +74,16 @@ export class Registry {
 
   /** Change how long the session lives without its connection; journals it when it is to outlive it. */
   setExpiry(session: Session, expiry: number, always = false): void {
-    const { store } = this.broker;
-    const was = session.persistent;
     if (!always && session.expiry === expiry) return;
     session.expiry = expiry;
-    if (session.persistent && (!was || session.storeKey === 0)) this.#journal(session);
-    else if (session.persistent) store.sessions.open(session.storeKey, session.meta(session.channel?.will ?? null));
+    if (session.persistent) this.#journal(session);
     else if (session.storeKey !== 0) this.#forget(session);
   }
 
-  /** Begin to journal a session with all it has. */
+  /** A session that is kept has its row from the beginning, before it has anything else: one that was to end with its connection ends so. */
   #journal(session: Session): void {
-    if (session.storeKey !== 0) return;
-    const { sessions } = this.broker.store;
-    this.persistentCount++;
-    session.storeKey = sessions.open(0, session.meta(session.channel?.will ?? null));
-    for (const s of session.subscriptions()) sessions.subscribe(session.storeKey, stored(s));
-    for (const [id, since] of session.awaitingRel ?? [])
-      sessions.awaitRel(session.storeKey, id, this.broker.now - between(since, this.broker.mono));
-    const w = session.inflight;
-    for (const n of w?.positions() ?? []) {
-      (w as Inflight).setSeq(n, ++session.seq);
-      journalInflight(sessions, session, w as Inflight, n);
-    }
-    for (const item of session.mqueue ?? []) {
-      const { qos, subIds, retain } = item.terms;
-      if (qos === 0) continue;
-      item.seq = ++session.seq;
-      sessions.enqueue(session.storeKey, item.seq, item.message, qos, 0, subIds, retain);
-    }
+    if (session.storeKey === 0) this.persistentCount++;
+    session.storeKey = this.broker.store.sessions.open(session.storeKey, session.meta(session.channel?.will ?? null));
   }
 
   /** The journal forgets a session. Messages are shared: each delivery gives up its own. */
@@ -300,12 +281,6 @@ export class Registry {
 function remaining(seconds: number, session: Session, now: WallMs): number {
   const gone = Math.max(0, between(session.disconnectedAt, now));
   return Math.max(0, seconds * 1000 - gone);
-}
-
-function journalInflight(sessions: SessionStore, session: Session, w: Inflight, n: number): void {
-  const { qos, subIds, retain } = w.terms(n);
-  sessions.enqueue(session.storeKey, w.seq(n), w.message(n), qos, w.packetId(n), subIds, retain);
-  if (w.released(n)) sessions.released(session.storeKey, w.seq(n));
 }
 
 function stored(s: Subscription): StoredSubscription {

@@ -101,6 +101,12 @@ describe("the default password counts on this machine, by a name that nobody els
     expect((await node.ask("GET", "/brokers", { as: "user" })).status).toBe(200);
   });
 
+  test("the refusal names the port they came to", async () => {
+    const words = async (host: string): Promise<string> => (await whoami(host)).text;
+    expect(await words("broker.lan:28083")).toContain("(127.0.0.1:28083)");
+    expect(await words("broker.lan")).toContain("(127.0.0.1)");
+  });
+
   test("the first log-in as the dashboard does it, then any name", async () => {
     const other = await TestNode.start();
     try {

@@ -57,4 +57,34 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     change: "21 -> (21 + 1)",
     reason: "shift is a multiple of 7",
   },
+  {
+    file: "server/core/writer.ts",
+    line: "e = this.#encode(v5 ? 5 : 4, m, plainTerms(qos, retain), false, 0, -1);",
+    change: "1 -> (1 + 1)",
+    reason: "any number below 0 means that it does not expire",
+  },
+  {
+    file: "server/core/timers.ts",
+    line: "#order = 0;",
+    change: "0 -> (0 + 1)",
+    reason: "only what is larger than what counts",
+  },
+  {
+    file: "server/core/out.ts",
+    line: "if (n < 24) {",
+    change: "n < 24 -> !(n < 24)",
+    reason: "two ways to copy the same bytes, which one is quicker depends on how many they are",
+  },
+  {
+    file: "server/core/channel.ts",
+    line: "if (look < 0 && !this.#waiting) this.#wait(turn.next());",
+    change: "0 -> (0 + 1)",
+    reason: "a place to look at is -1 or behind the first packet, never 0",
+  },
+  {
+    file: "server/core/durability.ts",
+    line: "this.#unanswered.clear();",
+    change: "this.#unanswered.clear(); removed",
+    reason: "they are closed by then: what is kept of them is memory, until the next failure",
+  },
 ];

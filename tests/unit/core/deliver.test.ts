@@ -429,3 +429,43 @@ describe("a message that only one window holds", () => {
     expect(Buffer.from(m?.payload ?? []).toString()).toBe("large");
   });
 });
+
+test("many messages to several receivers of another version: each with its own identifiers, beyond one byte", () => {
+  const kit = new TestKit({ zone: { maxInflight: 0 } });
+  const subs = ["a", "b"].map((id) => kit.connected(id, 5).subscribe("t", 1));
+  // A head start, so that the same message has different identifiers.
+  const head = kit.connected("a2", 5).subscribe("#", 1);
+  const p = kit.connected("p", 4);
+  for (let i = 0; i < 10; i++) p.publish("other", "", 1);
+  for (let i = 0; i < 600; i++) p.publish("t", String(i), 1);
+  for (const s of subs)
+    expect(s.messages().map((m) => [m.messageId, m.payload])).toEqual(Array.from({ length: 600 }, (_, i) => [i + 1, String(i)]));
+  expect(
+    head
+      .messages()
+      .slice(10)
+      .map((m) => [m.messageId, m.payload]),
+  ).toEqual(Array.from({ length: 600 }, (_, i) => [i + 11, String(i)]));
+});
+
+test("what expired while the client did not read is not sent when it reads on", () => {
+  const kit = new TestKit();
+  const s = kit.connected("s", 5).subscribe("t", 1);
+  const p = kit.connected("p", 5);
+  s.take();
+  s.transport.room = 0;
+  for (let i = 0; i < 3; i++) p.publish("t", Buffer.alloc(600 * 1024), 1);
+  p.publish("t", "late", 1, { properties: { messageExpiryInterval: 10 } }).publish("t", "still good", 1);
+  expect(kit.broker.sessions.get("s")?.mqueueLen).toBeGreaterThanOrEqual(2);
+  kit.clock.time += 20_000;
+  s.transport.room = Number.POSITIVE_INFINITY;
+  s.channel.onDrain();
+  kit.settle();
+  expect(
+    s
+      .messages()
+      .map((m) => m.payload.slice(0, 10))
+      .filter((x) => !x.startsWith("\0")),
+  ).toEqual(["still good"]);
+  expect(kit.metrics.messagesExpired).toBe(1);
+});

@@ -66,6 +66,31 @@ describe("nothing leaves before the commit", () => {
     expect([is(other), words(other)]).toEqual(["open", ["pingresp"]]);
   });
 
+  test("a long SUBSCRIBE of a session that is kept is committed slice by slice", async () => {
+    const { kit, store } = new Scene();
+    const c = kit.connected("c", 5, V5_FOREVER);
+    let commits = 0;
+    const commit = store.commit.bind(store);
+    store.commit = () => {
+      commits++;
+      commit();
+    };
+    const subscriptions = Array.from({ length: 5000 }, (_, i) => ({
+      topic: `f/${i}`,
+      qos: 1 as const,
+      nl: false,
+      rap: false,
+      rh: 0 as const,
+    }));
+    c.send({ cmd: "subscribe", messageId: 1, subscriptions });
+    for (let turns = 0; words(c).length === 0; turns++) {
+      expect(turns).toBeLessThan(100);
+      kit.settle();
+      await Promise.resolve();
+    }
+    expect(commits).toBeGreaterThanOrEqual(4);
+  });
+
   test("a commit in the middle of a turn that works: they are told at its end", () => {
     const { kit, store } = new Scene().away("s", "t");
     const p = kit.connected("p");

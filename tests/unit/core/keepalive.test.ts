@@ -224,6 +224,22 @@ describe("redelivery to a 3.x client", () => {
   });
 });
 
+test("a client above its publish_limit is read again after what it owes, but not before 100 ms", () => {
+  for (const [count, pause] of [
+    [1000, 100],
+    [2, 500],
+  ] as const) {
+    const kit = new TestKit({ zone: { publishLimit: { count, intervalMs: 1000 } } });
+    const c = kit.connected("p", 4);
+    for (let i = 0; i < count; i++) c.publish("t");
+    expect([count, c.transport.paused]).toEqual([count, true]);
+    kit.pass(pause - 100);
+    expect(c.transport.paused).toBe(true);
+    kit.pass(100);
+    expect([count, c.transport.paused]).toEqual([count, false]);
+  }
+});
+
 describe("a client that was not read", () => {
   // The pause ends in the very tick in which its silence is judged, or around it.
   for (const intervalMs of [1300, 1400, 1500, 1600, 1700]) {

@@ -245,3 +245,25 @@ test("a connection whose end fails half-way is closed all the same", () => {
   expect(c.transport.ended).toBe(true);
   expect(kit.log.errors).toHaveLength(1);
 });
+
+test("a handler that throws ends its connection, with a word for 5.0, and no other", () => {
+  const kit = new TestKit();
+  const other = kit.connected("other").subscribe("t");
+  const [v4, v5] = [kit.connected("v4", 4), kit.connected("v5", 5)];
+  other.take();
+  const { access } = kit.broker;
+  const check = access.checkCached.bind(access);
+  access.checkCached = (ch, ...rest) => {
+    if (ch.client?.clientId !== "other") throw new Error("a bug");
+    return check(ch, ...rest);
+  };
+  v4.publish("t");
+  v5.publish("t");
+  expect([v4.transport.ended, v5.transport.ended, other.transport.ended]).toEqual([true, true, false]);
+  expect(v5.take()).toMatchObject([{ cmd: "disconnect", reasonCode: 0x80 }]);
+  expect(v4.take()).toEqual([]);
+  expect(kit.listener.shutdowns.get("internal_error")).toBe(2);
+  expect(kit.log.errors).toHaveLength(2);
+  for (const line of kit.log.errors) expect(line).toMatch(/packet handler failed.*a bug/);
+  expect(kit.broker.connections).toBe(1);
+});

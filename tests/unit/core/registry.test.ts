@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import type { HookPoint } from "../../../server/core/hooks.ts";
-import { memoryStore } from "../../support/memory_store.ts";
+import { MemoryStore } from "../../support/memory_store.ts";
 import { TestKit } from "../../support/test_broker.ts";
 
 const options = { qos: 1, nl: false, rap: false, rh: 0, subId: 0 } as const;
@@ -171,7 +171,7 @@ describe("the end of a session", () => {
 });
 
 test("a window filled from a queue with priorities comes back with its identifiers and in its order", () => {
-  const store = memoryStore();
+  const store = new MemoryStore();
   const zone = {
     mqueuePriorities: new Map([
       ["a", 1],
@@ -201,4 +201,44 @@ test("a window filled from a queue with priorities comes back with its identifie
   next.broker.registry.restore();
   expect(next.broker.sessions.get("c")?.inflight?.exhausted).toBe(false);
   expect(sent(next)).toEqual(before);
+});
+
+describe("a session that begins to be kept, or goes on", () => {
+  const restarted = (kit: TestKit, store: MemoryStore): TestKit => {
+    const next = new TestKit({ store: store.crash(), clock: kit.clock });
+    next.broker.registry.restore();
+    return next;
+  };
+
+  test("a connection that takes over one whose session was to end with it finds nothing of it", () => {
+    const store = new MemoryStore();
+    const kit = new TestKit({ store });
+    kit.connected("c", 5, { clean: false }).subscribe("a", 1);
+    const second = kit.client(5).connect("c", persistent);
+    expect(second.take()).toMatchObject([{ cmd: "connack", sessionPresent: false }]);
+    second.subscribe("b", 1);
+    const session = restarted(kit, store).broker.sessions.get("c");
+    expect([...(session?.subscriptions() ?? [])].map((s) => s.filter)).toEqual(["b"]);
+  });
+
+  test("one that comes back under another user name and with another expiry: the journal has them", () => {
+    const store = new MemoryStore();
+    const kit = new TestKit({ store });
+    kit.connected("c", 5, { ...(persistent as object), username: "one" }).disconnect();
+    kit.connected("c", 5, { clean: false, username: "two", properties: { sessionExpiryInterval: 5000 } });
+    const session = restarted(kit, store).broker.sessions.get("c");
+    expect([session?.username, session?.expiry]).toEqual(["two", 5000]);
+  });
+
+  test("a restart does not lengthen its life: gone when its expiry is over; one that never expires stays", () => {
+    const store = new MemoryStore();
+    const kit = new TestKit({ store });
+    kit.connected("short", 5, { clean: false, properties: { sessionExpiryInterval: 60 } }).disconnect();
+    kit.connected("ever", 5, { clean: false, properties: { sessionExpiryInterval: 0xffffffff } }).disconnect();
+    const next = restarted(kit, store);
+    next.pass(59_000);
+    expect([...next.broker.sessions.keys()].sort()).toEqual(["ever", "short"]);
+    next.pass(2000);
+    expect([...next.broker.sessions.keys()]).toEqual(["ever"]);
+  });
 });

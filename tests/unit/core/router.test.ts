@@ -119,6 +119,22 @@ describe("Router", () => {
     expect(r.route("a/b").subs[0]?.qos).toBe(1);
   });
 
+  test("a group that comes, goes and comes again on a filter that a cached route matched already", () => {
+    const r = new Router();
+    sub(r, session("a"), "t");
+    const shares = (): string[] => (r.route("t").shares ?? []).map((g) => g.name);
+    expect([ids(r, "t"), shares()]).toEqual([["a"], []]);
+    const g = sub(r, session("b"), "t", 0, { group: "g" });
+    expect(shares()).toEqual(["g"]);
+    sub(r, session("c"), "t", 0, { group: "h" });
+    expect(shares()).toEqual(["g", "h"]);
+    r.remove(g);
+    expect(shares()).toEqual(["h"]);
+    sub(r, session("d"), "t", 0, { group: "g" });
+    expect(shares().sort()).toEqual(["g", "h"]);
+    expect(ids(r, "t")).toEqual(["a"]);
+  });
+
   test("groups are apart from plain subscribers and vanish with their last member", () => {
     const r = new Router();
     const a = sub(r, session("a"), "t", 0, { group: "g" });

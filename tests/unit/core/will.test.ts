@@ -76,3 +76,16 @@ test("the session's end does not wait for the delay [MQTT-3.1.2-10]", () => {
   kit.pass(400);
   expect(w.messages()).toHaveLength(1);
 });
+
+test("a will that waited a second goes out then, and not again when its session ends", () => {
+  const kit = new TestKit();
+  const w = watcher(kit);
+  kit.connected("c", 5, { clean: false, properties: { sessionExpiryInterval: 5 }, will: will(1) }).drop();
+  kit.pass(800);
+  expect(w.messages()).toEqual([]);
+  kit.pass(400);
+  expect(w.messages()).toHaveLength(1);
+  kit.pass(10_000);
+  expect(kit.broker.sessions.has("c")).toBe(false);
+  expect(w.messages()).toEqual([]);
+});

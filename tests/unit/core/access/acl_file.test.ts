@@ -165,6 +165,18 @@ describe("errors", () => {
     expect([e.line, e.column, e.expected, e.found] as unknown[]).toEqual([line, column, expected, found]);
   });
 
+  test("what is found is shown in 80 characters at most", () => {
+    const found = (n: number): string => {
+      try {
+        parseAclRules(`{allow, all, publish, [${"x".repeat(n)}]}.`);
+      } catch (err) {
+        return (err as TermError).found;
+      }
+      return "";
+    };
+    expect([found(80), found(81)]).toEqual(["x".repeat(80), `${"x".repeat(77)}...`]);
+  });
+
   test("an unknown Who lists the known ones", () => {
     expect(() => parseAclRules('{allow, {group, "x"}, publish, ["a"]}.')).toThrow(/line 1, column 9: expected all, \{user, "name"\}/);
   });
