@@ -53,7 +53,7 @@ export class Channel {
   will: WillPacket | null = null;
   /** Time of CONNECT. */
   connectedAt = 0 as WallMs;
-  /** The last byte from the client. */
+  /** The last byte from the client, or other sign of life. */
   lastRecv: MonoMs;
   /** The transport's connection. */
   readonly openedAt: MonoMs;
@@ -140,6 +140,8 @@ export class Channel {
 
   /** The transport takes bytes again. */
   onDrain(): void {
+    // Its pings may lie behind what we do not read while it is slow: that it reads is a sign of life too.
+    if (this.intake.paused(PAUSED.UNREAD)) this.lastRecv = this.broker.clock.mono();
     if (!this.out.drained()) return;
     this.onRoom();
     this.broker.flush();

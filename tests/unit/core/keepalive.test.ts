@@ -240,6 +240,31 @@ test("a client above its publish_limit is read again after what it owes, but not
   }
 });
 
+test("a client that reads slowly, and is not read meanwhile, is not silent as long as it reads", () => {
+  const kit = new TestKit();
+  const c = kit.connected("c", 4, { keepalive: 1 }).subscribe("t");
+  const p = kit.connected("p");
+  c.transport.room = 0;
+  for (let i = 0; i < 3; i++) p.publish("t", Buffer.alloc(HIGH_WATER / 2));
+  c.send({ cmd: "pingreq" });
+  expect(c.transport.paused).toBe(true);
+  const drains = (bytes: number): void => {
+    c.transport.room = bytes;
+    c.channel.onDrain();
+    kit.settle();
+  };
+  for (let i = 0; i < 8; i++) {
+    kit.pass(1000);
+    drains(10_000);
+    expect([isOpen(c), c.transport.paused]).toEqual([true, true]);
+  }
+  kit.pass(1400);
+  expect(isOpen(c)).toBe(true);
+  kit.pass(1100);
+  expect(isOpen(c)).toBe(false);
+  expect(kit.metrics.keepaliveTimeouts).toBe(1);
+});
+
 describe("a client that was not read", () => {
   // The pause ends in the very tick in which its silence is judged, or around it.
   for (const intervalMs of [1300, 1400, 1500, 1600, 1700]) {
