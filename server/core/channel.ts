@@ -164,7 +164,7 @@ export class Channel {
     this.out.close();
     if (this.phase === "closed") return;
     this.broker.beat();
-    this.#shut(reason, true);
+    this.broker.guard(this, (ch) => ch.#shut(reason, true));
     this.broker.flush();
   }
 

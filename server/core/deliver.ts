@@ -19,6 +19,9 @@ import type { Terms } from "./terms.ts";
 import type { ClientInfo } from "./types.ts";
 import { Source, Writer, writePatched } from "./writer.ts";
 
+/** Of a queue, so many messages are sent in one turn. */
+const PUMP_SLICE = 1000;
+
 /** The PUBLISH in hand, and where its parts lie. One object, filled anew for each packet. */
 export class Frame extends PublishView {
   buf: Uint8Array = new Uint8Array(0);
@@ -223,10 +226,13 @@ export class Delivery {
     this.#dropped(out.message, held.full ? "memory" : "queue_full", session);
   }
 
-  /** Send what waits, in order, while the window is open and the peer reads. A hook may end the connection in the middle. */
+  /**
+   * Send what waits, in order, while the window is open and the peer reads; of a long queue a part in each turn. A hook may end the
+   * connection in the middle.
+   */
   pump(session: Session): void {
     const ch = session.channel;
-    if (ch === null || !ch.ready) return;
+    if (ch === null || !ch.ready || session.pumping) return;
     const w = session.inflight;
     if (w?.behind && !this.#sendAgain(session, ch, w)) return;
     const q = session.mqueue;
@@ -237,7 +243,11 @@ export class Delivery {
   }
 
   #pumpQueue(session: Session, ch: Channel, q: Mqueue): void {
-    while (q.length > 0 && ch.ready && !ch.out.blocked) {
+    for (let n = 0; q.length > 0 && ch.ready && !ch.out.blocked; n++) {
+      if (n === PUMP_SLICE) {
+        this.#pumpOn(session);
+        return;
+      }
       const next = q.peek() as QueueItem;
       const { message: m, terms } = next;
       if (terms.qos > 0 && !this.#mayStart(session, terms.qos)) return;
@@ -246,6 +256,17 @@ export class Delivery {
       else if (terms.qos === 0) this.#write(session, ch, m, terms, 0);
       else this.#start(session, ch, m, terms, next.seq);
     }
+  }
+
+  #pumpOn(session: Session): void {
+    const { broker } = this;
+    session.pumping = true;
+    void broker.nextTurn().then(() => {
+      session.pumping = false;
+      const ch = session.channel;
+      if (ch !== null) broker.guard(ch, () => this.pump(session));
+      broker.flush();
+    });
   }
 
   /**

@@ -63,7 +63,8 @@ export class Mqueue {
   #byPriority: Map<number, Fifo> | null = null;
 
   constructor(
-    private readonly limits: MqueueLimits,
+    /** Of the zone its client is in now. */
+    public limits: MqueueLimits,
     private readonly held = new Held(),
   ) {}
 

@@ -62,6 +62,7 @@ export class Registry {
     session.channel = ch;
     session.version = client.version;
     session.zone = client.zone;
+    if (session.mqueue !== null) session.mqueue.limits = client.zone;
     session.username = client.username;
     session.mountpoint = client.mountpoint;
     session.isSuper = client.isSuper;

@@ -39,6 +39,8 @@ export class Session {
   mqueue: Mqueue | null = null;
   /** Packet identifiers of incoming QoS 2 messages that wait for PUBREL -> since when, oldest first. */
   awaitingRel: Map<number, MonoMs> | null = null;
+  /** What is in the queue goes on being sent in the next turn. */
+  pumping = false;
   mqueueDropped = 0;
   deliverCount = 0;
   enqueueCount = 0;

@@ -59,10 +59,7 @@ function ask(ch: Channel, p: ConnectPacket, client: ClientInfo): void | Promise<
   const answer = access.authenticate(client, { password: p.password });
   if (!(answer instanceof Promise)) return authenticated(ch, p, client, answer, null);
   guesses.pending(client);
-  return answer.then((a) => {
-    guesses.settled(client);
-    return authenticated(ch, p, client, a, null);
-  });
+  return answer.finally(() => guesses.settled(client)).then((a) => authenticated(ch, p, client, a, null));
 }
 
 /** A wrong password counts, a back end that is down does not. */

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import mqttPacket from "mqtt-packet";
 import { Message } from "../../../server/core/message.ts";
 import type { SubscribeOptions } from "../../../server/core/types.ts";
-import { type TestClient, TestKit } from "../../support/test_broker.ts";
+import { TestClient, TestKit } from "../../support/test_broker.ts";
 
 const options = (qos: 0 | 1 | 2 = 0, more: Partial<SubscribeOptions> = {}): SubscribeOptions => ({
   qos,
@@ -468,4 +468,76 @@ test("what expired while the client did not read is not sent when it reads on", 
       .filter((x) => !x.startsWith("\0")),
   ).toEqual(["still good"]);
   expect(kit.metrics.messagesExpired).toBe(1);
+});
+
+describe("a long queue", () => {
+  const KEPT: never = { clean: false, properties: { sessionExpiryInterval: 1000 } } as never;
+  const turn = async (kit: TestKit): Promise<void> => {
+    kit.settle();
+    for (let i = 0; i < 5; i++) await Promise.resolve();
+  };
+  function away(n: number): { kit: TestKit; p: TestClient } {
+    const kit = new TestKit({ zone: { maxMqueueLen: 0 } });
+    kit.connected("s", 5, KEPT).subscribe("t", 1).drop();
+    const p = kit.connected("p");
+    for (let i = 0; i < n; i++) kit.broker.publish(new Message("t", Buffer.from(String(i)), 1, false, "", null, 0, 0, null));
+    return { kit, p };
+  }
+  const numbers = (n: number): string[] => Array.from({ length: n }, (_, i) => String(i));
+
+  test("goes out over several turns, in order; what is published meanwhile comes behind it, others are served", async () => {
+    const { kit, p } = away(2500);
+    const s = kit.client(5);
+    s.channel.onData(
+      mqttPacket.generate(
+        { cmd: "connect", protocolId: "MQTT", protocolVersion: 5, clientId: "s", keepalive: 0, ...(KEPT as object) } as never,
+        { protocolVersion: 5 },
+      ),
+    );
+    kit.broker.output.pool.flushAll();
+    const got = s.messages().map((m) => m.payload);
+    expect(got).toHaveLength(1000);
+    p.channel.onData(mqttPacket.generate({ cmd: "publish", topic: "t", payload: "last", qos: 1, messageId: 5, dup: false, retain: false }));
+    // Acknowledgements do not make it faster.
+    s.channel.onData(mqttPacket.generate({ cmd: "puback", messageId: 1, reasonCode: 0 } as never, { protocolVersion: 5 }));
+    kit.broker.output.pool.flushAll();
+    expect(s.messages()).toEqual([]);
+    for (let turns = 1; got.length < 2501; turns++) {
+      expect(turns).toBeLessThan(5);
+      await turn(kit);
+      got.push(...s.messages().map((m) => m.payload));
+    }
+    expect(got).toEqual([...numbers(2500), "last"]);
+    expect(kit.broker.sessions.get("s")?.mqueueLen).toBe(0);
+    expect(kit.log.errors).toEqual([]);
+  });
+
+  test("whose client goes in the middle, and comes back before the next turn: nothing is lost, the order stays", async () => {
+    const { kit } = away(2500);
+    const first = kit.client(5).connect("s", KEPT);
+    first.drop();
+    const again = kit.client(5).connect("s", KEPT);
+    const got: string[] = [];
+    for (let turns = 0; turns < 6; turns++) {
+      await turn(kit);
+      got.push(...again.messages().map((m) => m.payload));
+    }
+    expect(got).toEqual(numbers(2500));
+    expect(kit.log.errors).toEqual([]);
+  });
+});
+
+test("a session that moves to another zone has that zone's limits for its queue", () => {
+  const kit = new TestKit({ zone: { maxMqueueLen: 5 } });
+  kit.internal.maxMqueueLen = 2;
+  const persistent = { clean: false };
+  kit.connected("s", 4, persistent).subscribe("t", 1).drop();
+  const p = kit.connected("p");
+  for (const payload of ["1", "2", "3"]) p.publish("t", payload, 1);
+  expect(kit.broker.sessions.get("s")?.mqueueLen).toBe(3);
+  const inside = new TestClient(kit, 4, { ...kit.listener, zone: "internal" }).connect("s", persistent);
+  expect(inside.messages().map((m) => m.payload)).toEqual(["1", "2", "3"]);
+  inside.drop();
+  for (const payload of ["4", "5", "6"]) p.publish("t", payload, 1);
+  expect(kit.broker.sessions.get("s")?.mqueueLen).toBe(2);
 });
