@@ -335,6 +335,7 @@ const DOERS: Doers = {
     w.store.fails = s.fails;
     if (s.fails) for (const text of ["data cannot be stored", DISK_FULL]) w.log.allowed.add(text);
   },
+  memory: (w, s) => w.remember(s.level),
   kill: (w) => w.kill(),
   api,
   zone(w, s) {

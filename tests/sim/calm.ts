@@ -13,6 +13,7 @@ const ROUNDS_MAX = 400;
 export function calm(w: World): void {
   w.chaos.stop();
   w.store.fails = false;
+  w.remember("normal");
   w.zone.maxMqueueLen = 0;
   pass(w, 100, 100);
   w.answerAll();

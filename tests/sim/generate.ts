@@ -210,6 +210,7 @@ class Generator {
       [on(0.9, 3), () => [this.#pass()]],
       [on(0.2, 1), () => [{ k: "jump", ms: r.pick([-7_200_000, -3_600_000, -60_000, 60_000, 3_600_000, 86_400_000]) }]],
       [on(0.25, 1), () => [{ k: "store", fails: r.chance(0.6) }]],
+      [on(0.2, 1), () => [{ k: "memory", level: r.pick(["normal", "high", "critical"] as const) }]],
       [on(0.35, 1), () => [{ k: "kill" }]],
       [on(0.6, 2), () => this.#api()],
       [on(0.3, 1), () => [this.#zone()]],

@@ -1,4 +1,5 @@
 /** What can happen in a history. Steps are data that stand for themselves: any of them may be taken out, the rest still makes sense. */
+import type { MemoryLevel } from "../../server/core/watch/memory.ts";
 import type { Request, Version } from "./encode.ts";
 
 interface ConnectStep {
@@ -54,6 +55,7 @@ export type Step = (
   | { k: "pass"; ms: number; tick: number }
   | { k: "jump"; ms: number }
   | { k: "store"; fails: boolean }
+  | { k: "memory"; level: MemoryLevel }
   | { k: "kill" }
   | {
       k: "api";

@@ -4,6 +4,7 @@ import type { NodeConfig, ZoneConfig } from "../../server/config/types.ts";
 import type { Broker } from "../../server/core/broker.ts";
 import { buildCore, type Core } from "../../server/core/core.ts";
 import type { ListenerInfo } from "../../server/core/ports.ts";
+import type { MemoryLevel } from "../../server/core/watch/memory.ts";
 import { delayedPublish } from "../../server/plugins/delayed_publish/index.ts";
 import { PluginManager } from "../../server/plugins/manager.ts";
 import { createPluginBroker, type ManagedBroker } from "../../server/plugins/plugin_broker.ts";
@@ -29,6 +30,11 @@ import { surface, violate } from "./violation.ts";
 export interface WorldOptions {
   sqlite?: boolean;
 }
+
+/** Bytes: much more than any history needs, so that what is in use is what the history says. */
+const MEMORY = 2 ** 34;
+/** Well inside each level, on the way up and down. */
+const USED: Record<MemoryLevel, number> = { normal: 0, high: MEMORY * 0.75, critical: MEMORY * 0.95 };
 
 export class World implements Outside {
   readonly clock = new SimClock();
@@ -56,6 +62,7 @@ export class World implements Outside {
   mqueueLimitMax: number;
   #turn: (() => void)[] = [];
   #inEvent = false;
+  #memory: MemoryLevel = "normal";
   readonly #random: Rng;
 
   constructor(
@@ -130,6 +137,7 @@ export class World implements Outside {
     this.broker = this.core.broker;
     // Every other history: nothing may outlive the turn in the chunk it came in.
     if ((this.setup.random & 1) === 0) this.broker.slab.light = 0;
+    this.broker.memory.watch({ read: () => ({ used: USED[this.#memory], limit: MEMORY, container: false }), collect: () => {} });
     this.pool = new PoolWatch(this.broker.output.pool);
     this.broker.registry.restore();
     this.managed = createPluginBroker(this.broker, (fn) => this.#turn.push(fn));
@@ -147,6 +155,12 @@ export class World implements Outside {
     });
     this.#settle(this.plugins.startAll());
     listen(this);
+  }
+
+  /** From now on so much memory is in use. */
+  remember(level: MemoryLevel): void {
+    this.#memory = level;
+    this.event(() => this.broker.memory.check());
   }
 
   #settle(p: Promise<unknown>): void {
@@ -204,6 +218,9 @@ export class World implements Outside {
     if (conn !== null) process(model, conn, this);
     for (const c of this.conns) if (c !== conn && c.queue.length > 0) process(model, c, this);
     after();
+    model.short = this.broker.memory.short;
+    // Whatever waits may have to go for what came.
+    if (this.#memory === "critical") model.anyMayGo("memory");
     // What is refused while the disk fails, the broker decides.
     if (model.storeFails) for (const c of this.clients) this.chaos.disturb(c.id);
     this.chaos.settle();

@@ -41,6 +41,8 @@ export class Model {
   published: number[] = [];
   retainer = true;
   storeFails = false;
+  /** There is no memory for new sessions and for more retained messages. */
+  short = false;
   /** The last event in which a hook interfered. */
   disturbedEv = 0;
   /** The shortest time after which a QoS 2 message without PUBREL may have been given up so far; Infinity = never. */
@@ -115,7 +117,8 @@ export class Model {
     const doubtful = unsure || this.storeFails;
     this.stamp(m);
     m.times++;
-    if (m.retain && this.retainer) this.keep(m, doubtful);
+    const grows = m.retain && this.retainer ? this.grows(m) : "yes";
+    if (grows !== "yes") this.keep(m, doubtful || grows === "perhaps");
     let any = false;
     for (const s of this.sessions.values()) {
       const subs: Sub[] = [];
@@ -130,6 +133,24 @@ export class Model {
       else if (subs.length > 0 && s.disturbed) this.owe(s, m, subs, "live", false, true);
     }
     return any;
+  }
+
+  /** Whatever waits may have to go. */
+  anyMayGo(why: string): void {
+    for (const s of this.sessions.values()) for (const d of s.waiting) letOff(d, why);
+    for (const list of this.shares.values()) for (const s of list) letOffShare(s, why);
+  }
+
+  /** Is it refused because more than before would be retained, and memory is short? */
+  grows(m: Msg): "yes" | "no" | "perhaps" {
+    if (!this.short || m.payload.length === 0) return "no";
+    const last = this.retained.get(m.topic)?.at(-1);
+    if (last === undefined) return "yes";
+    if (!last.sure) return "perhaps";
+    if (last.n < 0) return "yes";
+    const before = this.msgs[last.n] as Msg;
+    if (this.maybeExpired(before) || before.props.user !== undefined || m.props.user !== undefined) return "perhaps";
+    return m.payload.length > before.payload.length ? "yes" : "no";
   }
 
   private keep(m: Msg, doubtful: boolean): void {

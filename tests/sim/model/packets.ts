@@ -9,6 +9,7 @@ export const DENIED = "no/";
 export const CHANGED = "x/";
 export const SLOW = "s/";
 
+const QUOTA_EXCEEDED = 0x97;
 const NOT_AUTHORIZED = 0x87;
 
 export interface Outside {
@@ -75,7 +76,8 @@ function close(model: Model, conn: Conn, why: string, codes: readonly number[]):
 
 function connect(model: Model, conn: Conn, sent: Sent & { kind: "connect" }): void {
   const { fields } = sent;
-  if (sent.refuse === true) {
+  const full = model.short && !model.storeFails && !conn.doubtful && model.session(fields.clientId) === undefined;
+  if (sent.refuse === true || full) {
     conn.expect("connack", 0, { codes: null, ev: model.ev });
     conn.mustClose = { why: "refused", codes: [] };
     conn.phase = "closed";
@@ -241,7 +243,17 @@ function publish(model: Model, conn: Conn, sent: Sent & { kind: "publish" }, out
     answer(doubtful ? null : [0], !doubtful);
     return;
   }
-  const keeps = m.retain && model.retainer && !doubtful && m.payload.length > 0;
+  const grows = m.retain && model.retainer ? model.grows(m) : "no";
+  if (conn.version === 5 && m.qos > 0 && grows !== "no") {
+    if (grows === "yes" && !doubtful) {
+      // Refused, and nobody gets it.
+      s.awaitingRel.delete(pid);
+      answer([QUOTA_EXCEEDED], false);
+      return;
+    }
+    doubtful = true;
+  }
+  const keeps = grows === "no" && m.retain && model.retainer && !doubtful && m.payload.length > 0;
   const any = sent.delay !== undefined ? false : model.publish(m, doubtful);
   const durable = kept(model, m) || keeps || (m.qos === 2 && s.persistent);
   answer(doubtful || model.disturbedEv === model.ev ? null : any ? [0] : [0x10], durable && !doubtful);
