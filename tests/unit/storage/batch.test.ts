@@ -234,3 +234,27 @@ test("the batch knows what it holds: payloads, sessions, retained messages", () 
   expect(store.bytes).toBe(0);
   store.close();
 });
+
+test("what waits of a session counts by part: its subscriptions, its deliveries, its handshakes; written, it is nothing", () => {
+  const store = openIn(newDir());
+  const key = store.sessions.open(0, meta("a"));
+  store.commit();
+  expect(store.bytes).toBe(0);
+  const m = message("t", bytes(1));
+  const parts: (() => void)[] = [
+    () => store.sessions.subscribe(key, subscription("f")),
+    () => store.sessions.enqueue(key, 1, m, 1, 0, null, false),
+    () => store.sessions.awaitRel(key, 9, NOW),
+    () => store.sessions.open(key, meta("a")),
+    () => store.alarms.add({ id: "x", desc: "", raisedAt: 1, clearedAt: 2 }),
+    () => store.kv("k").set("a", "b"),
+  ];
+  for (const part of parts) {
+    const before = store.bytes;
+    part();
+    expect(store.bytes).toBeGreaterThan(before);
+  }
+  store.commit();
+  expect(store.bytes).toBe(0);
+  store.close();
+});

@@ -157,6 +157,18 @@ export function tableBattery(name: string, h: StoreHarness): void {
       store.close();
     });
 
+    test("alarms of earlier starts stay when one is added", () => {
+      let store = h.open();
+      const row = (n: number) => ({ id: `a${n}`, desc: "", raisedAt: n, clearedAt: n + 1 });
+      for (let n = 0; n < 3; n++) {
+        store.alarms.add(row(n));
+        store.commit();
+        store = h.restart(store);
+      }
+      expect(store.alarms.history(10)).toEqual([row(2), row(1), row(0)]);
+      store.close();
+    });
+
     test("alarms, newest first, at most a thousand", () => {
       let store = h.open();
       for (let i = 0; i < 1500; i++) {
