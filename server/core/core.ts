@@ -100,6 +100,9 @@ export function buildCore(o: CoreOptions): Core {
       auto.refresh();
       access.invalidate();
       broker.refreshRaw();
+      // `retry_interval` and `await_rel_timeout` may count from now on for what has been waiting before.
+      for (const { channel, inflightLen, awaitingRelLen } of broker.sessions.values())
+        if (channel?.ready && inflightLen + awaitingRelLen > 0) broker.plan(channel, broker.mono);
     },
     sweep(): void {
       stats.sample();

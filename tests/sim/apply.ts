@@ -341,6 +341,9 @@ const DOERS: Doers = {
   zone(w, s) {
     if (s.field === "maxMqueueLen") w.mqueueLimitMax = s.value === 0 ? Number.POSITIVE_INFINITY : Math.max(w.mqueueLimitMax, s.value);
     if (s.field === "awaitRelTimeoutMs") w.model.relLimited(s.value);
+    // Retained messages that are still to be sent go out by the zone as it is then.
+    if (s.field === "upgradeQos")
+      for (const x of w.model.sessions.values()) for (const d of x.waiting) if (d.via === "retained") d.loose = true;
     const zone = w.zone as unknown as Record<string, unknown>;
     zone[s.field] = s.field === "upgradeQos" || s.field === "mqueueStoreQos0" ? s.value === 1 : s.value;
     w.core.refresh();

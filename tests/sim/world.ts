@@ -225,14 +225,20 @@ export class World implements Outside {
     if (model.storeFails) for (const c of this.clients) this.chaos.disturb(c.id);
     this.chaos.settle();
     for (const c of this.conns) if (c.phase === "connecting" && c.channel.phase === "closed") c.phase = "closed";
-    if (conn !== null && conn.queue.length > 0 && conn.phase === "connected") {
-      const s = model.session(conn.client.id);
-      if (conn.unsure && s !== undefined) s.disturbed = true;
-      process(model, conn, this);
-      if (conn.unsure) this.resync(conn.client.id);
+    // Behind a CONNECT of which only now is known what has become of it.
+    for (const c of this.conns) {
+      if (c.queue.length === 0 || c.phase !== "connected") continue;
+      const s = model.session(c.client.id);
+      if (c.unsure && s !== undefined) s.disturbed = true;
+      process(model, c, this);
+      if (c.unsure) this.resync(c.client.id);
     }
+    const gone = model.published.length > 0 ? this.#gone() : 0;
     this.#closed();
+    const { length } = model.published;
     for (const n of model.published.splice(0)) brokerPublished(model, n);
+    // Who has gone in the same tick may have been given it first.
+    if (length > 0 && this.#gone() > gone) model.anyShareMayGo("a member went");
     this.#inEvent = false;
     if (conn !== null) conn.doubtful = false;
     if (!this.store.pending) model.committed = model.ev;
@@ -243,6 +249,10 @@ export class World implements Outside {
       s.real ??= real ?? null;
       s.awaySince = real?.disconnectedAt ?? 0;
     }
+  }
+
+  #gone(): number {
+    return this.conns.reduce((n, c) => n + (c.phase === "closed" ? 1 : 0), 0);
   }
 
   /** Ends that no rule of the protocol asks for, but that are right. */

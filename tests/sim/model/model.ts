@@ -138,6 +138,9 @@ export class Model {
   /** Whatever waits may have to go. */
   anyMayGo(why: string): void {
     for (const s of this.sessions.values()) for (const d of s.waiting) letOff(d, why);
+    this.anyShareMayGo(why);
+  }
+  anyShareMayGo(why: string): void {
     for (const list of this.shares.values()) for (const s of list) letOffShare(s, why);
   }
 
@@ -150,7 +153,9 @@ export class Model {
     if (last.n < 0) return "yes";
     const before = this.msgs[last.n] as Msg;
     if (this.maybeExpired(before) || before.props.user !== undefined || m.props.user !== undefined) return "perhaps";
-    return m.payload.length > before.payload.length ? "yes" : "no";
+    const more = m.payload.length - before.payload.length;
+    // An alias is a property, too, and they take room.
+    return Math.abs(more) <= 64 ? "perhaps" : more > 0 ? "yes" : "no";
   }
 
   private keep(m: Msg, doubtful: boolean): void {

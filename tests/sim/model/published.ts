@@ -190,22 +190,26 @@ function first(model: Model, conn: Conn, s: Session, m: Msg, p: Publish): Delive
   return null;
 }
 
-/** The copy of a member of two groups may have been booked for the wrong one: it is the other's, and this one is free. */
+/** The copy of a member of several groups may have been booked for the wrong one: it is another's, and this one is free. */
 function exchanged(shares: readonly Share[], s: Session): Share | undefined {
-  for (const x of shares) {
-    const { taken } = x;
-    if (taken === null || taken.s === s || !x.members.has(s)) continue;
-    const other = shares.find((y) => y.taken === null && y.members.has(taken.s));
+  return shares.find((x) => x.taken !== null && x.taken.s !== s && x.members.has(s) && freed(x, shares, new Set()));
+}
+
+/** Book what came for this group to another one of its taker's, or to its own subscription; for which others may have to move. */
+function freed(x: Share, shares: readonly Share[], seen: Set<Share>): boolean {
+  seen.add(x);
+  const { taken } = x;
+  if (taken === null) return true;
+  const other = shares.find((y) => !seen.has(y) && y.members.has(taken.s) && freed(y, shares, seen));
+  if (other !== undefined) other.taken = taken;
+  else {
     const own = taken.s.byN.get(taken.m.n)?.find((d) => mayBe(d) && d.qos === taken.qos);
-    if (other !== undefined) other.taken = taken;
-    else if (own !== undefined) {
-      own.state = taken.state;
-      taken.s.waiting.delete(own);
-    } else continue;
-    x.taken = null;
-    return x;
+    if (own === undefined) return false;
+    own.state = taken.state;
+    taken.s.waiting.delete(own);
   }
-  return undefined;
+  x.taken = null;
+  return true;
 }
 
 /** What has come may have been this one. */

@@ -280,3 +280,20 @@ describe("a client that was not read", () => {
     });
   }
 });
+
+test("a timeout that is switched on counts for what has been waiting before: redelivery, and QoS 2 messages never released", () => {
+  const kit = new TestKit({ zone: { retryIntervalMs: 0, awaitRelTimeoutMs: 0 } });
+  const c = kit.connected("c").subscribe("t", 1);
+  kit.connected("p").publish("t", "x", 1);
+  c.publish("other", "y", 2);
+  c.take();
+  kit.pass(600_000);
+  const session = kit.broker.sessions.get("c");
+  expect([c.messages().length, session?.awaitingRelLen]).toEqual([0, 1]);
+  kit.zone.retryIntervalMs = 20_000;
+  kit.zone.awaitRelTimeoutMs = 300_000;
+  kit.core.refresh();
+  kit.pass(1000);
+  expect(c.messages()).toMatchObject([{ payload: "x", dup: true }]);
+  expect([session?.awaitingRelLen, kit.metrics.qos2Expired]).toEqual([0, 1]);
+});
