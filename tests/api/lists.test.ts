@@ -109,3 +109,19 @@ for (const name of Object.keys(FILTERS) as Name[]) {
     });
   });
 }
+
+test("management.max_row_limit is the length of a list that names none", async () => {
+  const small = await TestNode.start({ "management.max_row_limit": "2" });
+  try {
+    for (const id of ["a", "b", "c"]) await small.mqtt(id);
+    const rows = async (query: string): Promise<unknown[]> => {
+      const { json } = await small.ask("GET", `/connections${query}`);
+      return [((json?.data ?? []) as unknown[]).length, json?.meta];
+    };
+    expect(await rows("")).toEqual([2, { page: 1, limit: 2, count: 3 }]);
+    expect(await rows("?_page=2")).toEqual([1, { page: 2, limit: 2, count: 3 }]);
+    expect(await rows("?_limit=3")).toEqual([3, { page: 1, limit: 3, count: 3 }]);
+  } finally {
+    await small.stop();
+  }
+});
