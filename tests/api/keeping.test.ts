@@ -1,7 +1,7 @@
 /** While nothing can be stored, no answer says that something was. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
-import { until } from "../../support/until.ts";
-import { type Ask, TestNode } from "./node.ts";
+import { until } from "../support/until.ts";
+import { type Ask, TestNode } from "./support/node.ts";
 
 let node: TestNode;
 beforeAll(async () => {
