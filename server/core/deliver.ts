@@ -285,7 +285,8 @@ export class Delivery {
       if (w.sent >= session.maxInflight) return false;
       const m = w.message(n);
       const seq = w.seq(n);
-      if (w.sentAt(n) === NO_MONO && m.expired(now)) {
+      // A QoS 2 message that may have been sent holds its identifier at the receiver until the handshake is over [MQTT-4.3.3-10].
+      if (w.qos(n) === 1 && w.sentAt(n) === NO_MONO && m.expired(now)) {
         w.remove(n);
         this.expired(session, m, seq);
         continue;

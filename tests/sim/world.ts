@@ -233,9 +233,9 @@ export class World implements Outside {
       process(model, c, this);
       if (c.unsure) this.resync(c.client.id);
     }
-    const gone = model.published.length > 0 ? this.#gone() : 0;
-    this.#closed();
     const { length } = model.published;
+    const gone = length > 0 ? this.#gone() : 0;
+    this.#closed();
     for (const n of model.published.splice(0)) brokerPublished(model, n);
     // Who has gone in the same tick may have been given it first.
     if (length > 0 && this.#gone() > gone) model.anyShareMayGo("a member went");

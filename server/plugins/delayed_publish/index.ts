@@ -35,8 +35,10 @@ export const delayedPublish = definePlugin({
     for (const { id, dueAt, message: r } of stored.load()) {
       lastId = Math.max(lastId, id);
       const message = new Message(r.topic, r.payload, r.qos, r.retain, r.from, r.username, r.timestamp, r.expiresAt, r.properties);
-      // What kind it was is not kept: after a restart what is left of the time runs on the monotonic clock.
-      queue.addDelay({ id, dueAt, message }, later(clock.mono(), dueAt - clock.now()));
+      // What kind it was is not kept: after a restart what is left of the time runs on the monotonic clock. Never more than it was at
+      // first: the wall clock may have been set back.
+      const left = Math.min(dueAt - clock.now(), dueAt - r.timestamp);
+      queue.addDelay({ id, dueAt, message }, later(clock.mono(), left));
     }
 
     function send(id: number, message: Message): void {
@@ -77,6 +79,8 @@ export const delayedPublish = definePlugin({
           return null;
         }
         const row = { id: ++lastId, dueAt: delayed.dueAt, message: ownCopy(m, { topic: delayed.topic }) };
+        // By the same look at the wall clock as `dueAt`: the difference is how long it waits.
+        if (row.message.expiresAt === 0) row.message.timestamp = clock.now();
         stored.put(row);
         if (delayed.byTime) queue.addTime(row);
         else queue.addDelay(row, later(clock.mono(), delayed.dueAt - clock.now()));

@@ -29,7 +29,7 @@ export class Model {
   readonly shares = new Map<number, Share[]>();
   /** Topic -> what is retained, all versions; the last one counts. `n` -1 = nothing. */
   readonly retained = new Map<string, { n: number; ev: number; sure: boolean }[]>();
-  readonly delayed = new Map<number, { m: Msg; dueWall: number; dueMono: number; ev: number; owed: number; copies: number }>();
+  readonly delayed = new Map<number, { m: Msg; dueWall: number; dueMono: number; ev: number; owed: number; copies: number; ms: number }>();
   /** Sessions that ended: a kill may bring them back. */
   graves: { s: Session; ev: number }[] = [];
   /** Wills by message: what has become of them. */
@@ -294,7 +294,8 @@ export class Model {
         if (sub?.gets === 0) letOffShare(x, "connection ended");
       }
     const will = clean ? null : conn.will;
-    if (conn.will !== null && clean) this.wills.set(conn.will.m.n, "off");
+    // A hook may have ended the connection before the client said good-bye.
+    if (conn.will !== null && clean) this.wills.set(conn.will.m.n, conn.doubtful ? "unsure" : "off");
     conn.will = null;
     if (!s.persistent) {
       if (will !== null) this.willNow(will.m, conn.doubtful || this.storeFails);

@@ -36,7 +36,10 @@ export function process(model: Model, conn: Conn, out: Outside): void {
     conn.queue.shift();
     one(model, conn, sent, out);
   }
-  if (conn.phase === "closed") conn.queue.length = 0;
+  if (conn.phase !== "closed") return;
+  // Whether what it sent behind something a hook interfered with was still read, nobody knows.
+  if (conn.unsure || conn.doubtful) for (const sent of conn.queue) if (sent.kind === "publish") sent.m.inHook = true;
+  conn.queue.length = 0;
 }
 
 function one(model: Model, conn: Conn, sent: Sent, out: Outside): void {
@@ -239,6 +242,7 @@ function publish(model: Model, conn: Conn, sent: Sent & { kind: "publish" }, out
       dueMono: Math.min(known?.dueMono ?? Number.POSITIVE_INFINITY, model.clock.monotonic + ms),
       ev: model.ev,
       owed,
+      ms,
     });
     answer(doubtful ? null : [0], !doubtful);
     return;

@@ -50,7 +50,7 @@ export function published(model: Model, conn: Conn, p: Publish, committed: numbe
   d.seenOn = conn;
   d.seenAt = model.clock.monotonic;
   inOrder(model, conn, s, d);
-  if (p.dup && !d.again && !m.inHook && d.firstConn >= conn.sessionNo)
+  if (p.dup && !d.again && !m.inHook && p.payload.length > 0 && d.firstConn >= conn.sessionNo)
     violate("dup_first", `${conn.name}: message ${m.n} came with DUP, but never before`);
   if (p.qos === 0) d.state = "done";
   else took(conn, s, d, p);
@@ -135,16 +135,19 @@ function first(model: Model, conn: Conn, s: Session, m: Msg, p: Publish): Delive
   const shares = model.shares.get(m.n) ?? [];
   const open = shares.filter((x) => x.taken === null && x.members.has(s) && shareFits(x, s, conn, p));
   // What is foretold goes before what may have any form.
-  const d = fitting.find((x) => !x.loose) ?? (open.some((x) => x.must) ? undefined : fitting[0]);
+  const known = fitting.filter((x) => !x.loose);
+  const free = fitting.find((x) => x.loose);
+  const d = known.find((x) => isNext(s, x)) ?? (known.length > 0 ? (free ?? known[0]) : open.some((x) => x.must) ? undefined : free);
   // A copy for its group looks the same: it is that one, if the other would be out of order.
   const again = !p.dup || d === undefined || d.firstConn < conn.sessionNo;
-  if (d !== undefined && (open.length === 0 || (again && isNext(s, d)))) {
+  const next = d !== undefined && again && isNext(s, d) && (open.length === 0 || !skips(s, d));
+  const share = next ? undefined : (open.find((x) => x.must) ?? open[0] ?? exchanged(shares, s));
+  if (d !== undefined && share === undefined && (!m.inHook || isNext(s, d))) {
     // Of two copies the first has come; the second may stay away if the first might have.
     const owed = fitting.find((x) => x.must);
     if (owed !== undefined && owed !== d) owed.must = false;
     return d;
   }
-  const share = open.find((x) => x.must) ?? open[0] ?? exchanged(shares, s);
   if (share !== undefined) return takeShare(model, share, s, p);
   // Empty payloads look alike; and what a hook did in the middle of it, or a refusal, nobody can foretell.
   if (
@@ -153,6 +156,8 @@ function first(model: Model, conn: Conn, s: Session, m: Msg, p: Publish): Delive
     (m.times === 0 && model.disturbedEv > 0) ||
     conn.unsure ||
     s.disturbedIn.has(m.ev) ||
+    // It was published in the event in which the client left, and nobody knows which was first.
+    model.graves.some((g) => g.s === s && g.ev === m.ev) ||
     shares.some((x) => x.passedOn || ((x.loose || model.killed) && x.members.has(s)))
   ) {
     const d = model.delivery(s, m, p.qos, p.retain, [], "share");
@@ -230,6 +235,14 @@ function takeShare(model: Model, x: Share, s: Session, p: Publish): Delivery {
   x.taken = d;
   d.firstConn = 0;
   return d;
+}
+
+/** Something of the same publisher, topic and QoS waits before it, and could not come any more. */
+function skips(s: Session, d: Delivery): boolean {
+  const o = s.order.get(orderKey(d));
+  if (o === undefined || d.via !== "live") return false;
+  const at = o.list.indexOf(d);
+  return o.list.slice(o.from, at).some((x) => x.state === "waiting");
 }
 
 /** Nothing that has to come of the same publisher, topic and QoS waits before it. */

@@ -130,7 +130,10 @@ function answered(model: Model, conn: Conn, type: string, id: number, codes: rea
 
 function released(model: Model, conn: Conn, pid: number, committed: number): void {
   const list = conn.expected.get("pubrel");
-  const at = list?.findIndex((e) => e.id === pid) ?? -1;
+  const same = (e: Expected): boolean => e.id === pid;
+  // All alike: one that may stay away is not the one that has come, if another must.
+  const sure = list?.findIndex((e) => same(e) && !e.may && (!e.durable || e.ev <= committed)) ?? -1;
+  const at = sure >= 0 ? sure : (list?.findIndex(same) ?? -1);
   const s = conn.session;
   if (at >= 0) {
     const e = (list as Expected[])[at] as Expected;

@@ -76,7 +76,7 @@ export function restored(world: World): void {
     if (d.ev > model.committed) d.owed = 0;
     // What was published since the last commit comes once more.
     d.copies++;
-    d.dueMono = model.clock.monotonic + Math.max(0, d.dueWall - model.clock.wall);
+    d.dueMono = model.clock.monotonic + Math.min(d.ms, Math.max(0, d.dueWall - model.clock.wall));
   }
 }
 
