@@ -125,7 +125,7 @@ export class Channel {
     this.recvOct += chunk.length;
     this.recvCnt++;
     broker.metrics.bytesReceived += chunk.length;
-    if (broker.metrics.bytesReceived >= broker.memory.checkAt) broker.memory.check();
+    if (broker.memory.due) broker.memory.check();
     const opening = this.phase !== "connected";
     const messages = this.recvMsg;
     broker.frame.light = chunk.length <= broker.slab.light;

@@ -3,33 +3,25 @@
  */
 import { type MonoMs, NO_MONO } from "../lib/time.ts";
 import { PUBREL } from "../mqtt/frame.ts";
-import { PublishView } from "../mqtt/packets/publish.ts";
-import type { PublishProperties, QoS } from "../mqtt/types.ts";
+import type { QoS } from "../mqtt/types.ts";
 import type { Broker } from "./broker.ts";
 import type { Channel } from "./channel.ts";
+import { type Frame, messageOf } from "./incoming.ts";
 import type { Inflight } from "./inflight.ts";
 import { planRetry } from "./keepalive.ts";
-import { Message } from "./message.ts";
+import type { Message } from "./message.ts";
 import type { Mqueue, QueueItem } from "./mqueue.ts";
 import type { Route } from "./router.ts";
 import type { Session } from "./session.ts";
 import type { ShareGroup } from "./shared.ts";
 import type { Subscription } from "./subscription.ts";
 import type { Terms } from "./terms.ts";
-import type { ClientInfo } from "./types.ts";
 import { Source, Writer, writePatched } from "./writer.ts";
 
+/** Windows of fewer bytes of messages are let alone. */
+const MUCH = 16 * 1024;
 /** Of a queue, so many messages are sent in one turn. */
 const PUMP_SLICE = 1000;
-
-/** The PUBLISH in hand, and where its parts lie. One object, filled anew for each packet. */
-export class Frame extends PublishView {
-  buf: Uint8Array = new Uint8Array(0);
-  start = 0;
-  properties: PublishProperties | null = null;
-  /** `buf` is a light chunk (`Slab.light`). */
-  light = false;
-}
 
 export class Delivery {
   readonly source = new Source();
@@ -156,7 +148,20 @@ export class Delivery {
   #mayStart(session: Session, qos: QoS): boolean {
     if (qos === 2 && session.storeKey !== 0 && this.broker.durability.refusing) return false;
     const w = session.inflight;
-    return w === null || (w.sent < session.maxInflight && !w.exhausted && !w.behind);
+    return (
+      w === null ||
+      (w.sent < session.maxInflight &&
+        !w.exhausted &&
+        !w.behind &&
+        ((w.bytes < MUCH && !this.broker.held.full) || this.#mayGrow(session, w)))
+    );
+  }
+
+  /** Its window holds much: more only within the bounds of its queue, and of its zone while there is no memory to give. */
+  #mayGrow(session: Session, w: Inflight): boolean {
+    const { maxMqueueBytes, maxInflight } = session.zone;
+    if (maxMqueueBytes > 0 && w.bytes >= maxMqueueBytes) return false;
+    return !this.broker.held.full || (maxInflight > 0 && w.sent < maxInflight);
   }
 
   /** Put into the inflight window and write. `seq` > 0: a queued delivery that is already journalled. */
@@ -372,20 +377,4 @@ export class Delivery {
 function ownCopy(s: Subscription): Subscription | null {
   if (s.nl || s.session.zone.ignoreLoopDeliver) return null;
   return s.ownCopy ?? s;
-}
-
-/** The message of the frame in hand; its payload still lies in the chunk. */
-export function messageOf(ch: Channel, topic: string, frame: Frame): Message {
-  const client = ch.client as ClientInfo;
-  const expiry = frame.properties?.messageExpiry;
-  // What is stored of it is the wall clock's, which may have been set since the last tick.
-  if (expiry !== undefined) ch.broker.readWall();
-  const { now, mono } = ch.broker;
-  const expiresAt = expiry === undefined ? 0 : now + expiry * 1000;
-  const m = new Message(topic, frame.buf, frame.qos, frame.retain, client.clientId, client.username, now, expiresAt, frame.properties);
-  if (expiry !== undefined) m.dated(now, mono);
-  m.payloadStart = frame.payloadStart;
-  m.payloadEnd = frame.end;
-  m.owned = false;
-  return m;
 }

@@ -47,6 +47,8 @@ function gap(from: number, to: number): number {
 export class Inflight {
   /** Entries in the ring that are not holes. */
   count = 0;
+  /** Memory of their messages, about. */
+  bytes = 0;
   /**
    * PUBLISH packets of this connection that wait for PUBACK or PUBCOMP. A PUBREL sent again after a reconnect is not among them:
    * the send quota of section 4.9 begins anew with each connection and only a PUBLISH takes from it.
@@ -176,7 +178,9 @@ export class Inflight {
     const i = n & this.#mask;
     if (((this.#flags[i] as number) & F_SENT) !== 0) this.sent--;
     this.#flags[i] = 0;
-    this.held.remove(this.#messages[i] as Message);
+    const m = this.#messages[i] as Message;
+    this.bytes -= m.heldBytes;
+    this.held.remove(m);
     this.#messages[i] = null;
     this.count--;
     while (this.#head < this.#tail && this.#flags[this.#head & this.#mask] === 0) this.#head++;
@@ -198,6 +202,7 @@ export class Inflight {
     const i = n & this.#mask;
     this.#messages[i] = m;
     this.held.add(m);
+    this.bytes += m.heldBytes;
     this.#terms[i] = terms;
     this.#flags[i] = flags;
     this.#seqs[i] = seq;

@@ -115,7 +115,7 @@ function owed(w: World): void {
   for (const s of model.sessions.values()) {
     if (s.conn === null || !listens(s.conn)) continue;
     for (const d of s.waiting) {
-      if (!d.must || model.maybeExpired(d.m)) continue;
+      if (!d.must || d.m.inHook || model.maybeExpired(d.m)) continue;
       // A copy that was booked for a group that can do without.
       if (model.shares.get(d.m.n)?.some((x) => x.taken?.s === s && !x.must)) continue;
       violate(

@@ -22,7 +22,9 @@ export function many(w: World, s: StepOf<"many">): void {
     conn.phase !== "connected" ||
     conn.connack !== 0 ||
     conn.wire.length > 0 ||
-    conn.transport.paused
+    conn.transport.paused ||
+    // So many subscriptions are refused then.
+    w.model.short
   )
     return;
   const n = Math.min(s.n, FILTERS_MAX);

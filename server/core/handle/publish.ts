@@ -8,7 +8,7 @@ import { topicLevels, validTopicName } from "../../mqtt/topic.ts";
 import { ProtocolError, type QoS } from "../../mqtt/types.ts";
 import { readUtf8, wellFormedUtf8 } from "../../mqtt/utf8.ts";
 import type { Channel } from "../channel.ts";
-import { type Frame, messageOf } from "../deliver.ts";
+import { type Frame, messageOf } from "../incoming.ts";
 import { planAwaitRel } from "../keepalive.ts";
 import type { Message } from "../message.ts";
 import type { Route } from "../router.ts";

@@ -10,6 +10,9 @@ import { mountFilter, type Session } from "../session.ts";
 import type { AclVerdict, ClientInfo } from "../types.ts";
 import { checkAnswer, checkFilters, inSlices } from "./filters.ts";
 
+/** So many subscriptions a session may have while memory is short. More that it has already stay. */
+const FEW = 64;
+
 /** One filter of the packet on its way to a code. */
 interface Request extends SubscribeTopic {
   /** Reason code; -1 = not decided. */
@@ -99,7 +102,8 @@ function subscribe(ch: Channel, t: Request): void {
     return;
   }
   t.isNew = session.subscription(mountFilter(session.mountpoint, t.filter)) === undefined;
-  if (t.isNew && zone.maxSubscriptions > 0 && session.subscriptionCount >= zone.maxSubscriptions) {
+  const few = ch.broker.memory.short ? Math.min(zone.maxSubscriptions || FEW, FEW) : zone.maxSubscriptions;
+  if (t.isNew && few > 0 && session.subscriptionCount >= few) {
     t.code = RC.QUOTA_EXCEEDED;
     return;
   }

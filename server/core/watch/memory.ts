@@ -54,7 +54,7 @@ const ALARM_AFTER_MS = 1000;
 const RATE: Record<MemoryLevel, number> = { normal: Number.POSITIVE_INFINITY, high: 8 * 1024 * 1024, critical: 1024 * 1024 };
 /** What may wait for clients that do not read, as part of the limit. */
 const OUTPUT_SHARE = 1 / 8;
-/** After so much input, as part of the limit, memory is looked at before the next tick. */
+/** After so much input, or so much more that waits for receivers, as part of the limit, memory is looked at before the next tick. */
 const INPUT_SHARE = 1 / 32;
 /** No publisher stands still for longer at a time, ms. */
 const PAUSE_MAX = 10_000;
@@ -63,8 +63,9 @@ export class Memory {
   level: MemoryLevel = "normal";
   /** Nothing new may be kept. A plain field: read for every chunk. */
   short = false;
-  /** When so many bytes have come in all, call `check`. A plain field: read for every chunk. */
-  checkAt = Number.POSITIVE_INFINITY;
+  /** When so many bytes have come in all, or so many wait for receivers, memory is looked at before the next tick. */
+  #inputAt = Number.POSITIVE_INFINITY;
+  #heldAt = Number.POSITIVE_INFINITY;
   /** The last reading. */
   last: MemoryReading = { used: 0, limit: 0, container: false };
   #readings: MemoryReadings | null = null;
@@ -97,7 +98,12 @@ export class Memory {
     this.check();
   }
 
-  /** Read and judge. Call at every tick, and at `checkAt`: memory can be filled fast. */
+  /** So much has happened since the last look that `check` should be called. Asked for every chunk. */
+  get due(): boolean {
+    return this.o.input.bytesReceived >= this.#inputAt || this.o.held.bytes >= this.#heldAt;
+  }
+
+  /** Read and judge. Call at every tick, and when it is `due`: memory can be filled fast. */
   check(): void {
     const readings = this.#readings;
     if (readings === null) return;
@@ -106,7 +112,9 @@ export class Memory {
     this.#isOwnLimit = memoryLimit > 0 && (this.last.limit === 0 || memoryLimit < this.last.limit);
     if (this.#isOwnLimit) this.last.limit = memoryLimit;
     const { used, limit } = this.last;
-    this.checkAt = limit === 0 ? Number.POSITIVE_INFINITY : this.o.input.bytesReceived + limit * INPUT_SHARE;
+    const step = limit === 0 ? Number.POSITIVE_INFINITY : limit * INPUT_SHARE;
+    this.#inputAt = this.o.input.bytesReceived + step;
+    this.#heldAt = this.o.held.bytes + step;
     this.o.output.budget = limit === 0 ? Number.POSITIVE_INFINITY : limit * OUTPUT_SHARE;
     const off = memoryHighWatermark === 0 || limit === 0;
     const high = off ? Number.POSITIVE_INFINITY : (limit * memoryHighWatermark) / 100;

@@ -140,7 +140,7 @@ function first(model: Model, conn: Conn, s: Session, m: Msg, p: Publish): Delive
   const d = known.find((x) => isNext(s, x)) ?? (known.length > 0 ? (free ?? known[0]) : open.some((x) => x.must) ? undefined : free);
   // A copy for its group looks the same: it is that one, if the other would be out of order.
   const again = !p.dup || d === undefined || d.firstConn < conn.sessionNo;
-  const next = d !== undefined && again && isNext(s, d) && (open.length === 0 || !skips(s, d));
+  const next = d !== undefined && again && isNext(s, d);
   const share = next ? undefined : (open.find((x) => x.must) ?? open[0] ?? exchanged(shares, s));
   if (d !== undefined && share === undefined && (!m.inHook || isNext(s, d))) {
     // Of two copies the first has come; the second may stay away if the first might have.
@@ -175,6 +175,7 @@ function first(model: Model, conn: Conn, s: Session, m: Msg, p: Publish): Delive
   }
   if (p.dup && s.disturbedIn.size > 0 && list.length > 0) return list[0] as Delivery;
   const late = list.find((x) => x.state === "skipped");
+  if (late !== undefined && late.qos === p.qos && overtakenByGroup(model, s, late)) return late;
   if (late !== undefined)
     violate(
       late.qos === 0 && late.away ? "order_queued_qos0" : "order",
@@ -237,12 +238,16 @@ function takeShare(model: Model, x: Share, s: Session, p: Publish): Delivery {
   return d;
 }
 
-/** Something of the same publisher, topic and QoS waits before it, and could not come any more. */
-function skips(s: Session, d: Delivery): boolean {
-  const o = s.order.get(orderKey(d));
-  if (o === undefined || d.via !== "live") return false;
-  const at = o.list.indexOf(d);
-  return o.list.slice(o.from, at).some((x) => x.state === "waiting");
+/** A later one came before it; but that may have been the copy for a group, which is in no order with it. */
+function overtakenByGroup(model: Model, s: Session, late: Delivery): boolean {
+  const by = late.skippedBy;
+  if (by === undefined || late.state !== "skipped") return false;
+  const shares = model.shares.get(by.m.n) ?? [];
+  const mayBeIt = (x: Share): boolean => x.taken?.s !== s && x.members.get(s)?.gets === by.qos;
+  const group = shares.find((x) => mayBeIt(x) && freed(x, shares, new Set()));
+  if (group === undefined) return false;
+  group.taken = by;
+  return true;
 }
 
 /** Nothing that has to come of the same publisher, topic and QoS waits before it. */
@@ -272,6 +277,7 @@ function inOrder(model: Model, conn: Conn, s: Session, d: Delivery): void {
         `${conn.name}: message ${d.m.n} to ${d.m.topic} came, ${x.m.n} before it did not`,
       );
     x.state = "skipped";
+    x.skippedBy = d;
     s.waiting.delete(x);
   }
 }

@@ -77,6 +77,8 @@ export interface Delivery {
   /** The broker may have forgotten that this was acknowledged (kill before the commit). */
   again: boolean;
   seenEv: number;
+  /** While it is skipped: the later one that came. */
+  skippedBy?: Delivery;
   /** It turned out to be the copy of a group. */
   lent?: true;
   /** Its client was away when it was published. */

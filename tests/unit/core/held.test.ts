@@ -80,3 +80,51 @@ describe("bytes held by sessions", () => {
     expect(size("", 0, { correlationData: new Uint8Array(500), responseTopic: "r".repeat(300) }) - base).toBeGreaterThan(800);
   });
 });
+
+describe("windows of clients that do not acknowledge", () => {
+  const KB = 1024;
+  const fill = (kit: TestKit, n: number, size: number): void => {
+    for (let i = 0; i < n; i++) kit.broker.publish(new Message("t", Buffer.alloc(size), 1, false, "", null, 0, 0, null));
+    kit.broker.flush();
+    kit.settle();
+  };
+
+  test("hold no more than max_mqueue_bytes, however many messages they may; then it is the queue's turn, then the oldest go", () => {
+    const kit = new TestKit({ zone: { maxMqueueBytes: 1000 * KB, maxMqueueLen: 0 } });
+    const c = kit.connected("c", 5).subscribe("t", 1);
+    c.transport.write = (_b, _o, n) => n;
+    fill(kit, 500, 10 * KB);
+    const s = kit.broker.sessions.get("c");
+    const taken = s?.inflight?.count ?? 0;
+    expect(taken).toBeGreaterThanOrEqual(95);
+    expect(taken).toBeLessThanOrEqual(101);
+    expect(s?.mqueueLen).toBeLessThanOrEqual(100);
+    expect(kit.broker.held.bytes).toBeLessThan(2100 * KB);
+    // Acknowledged, they make room for what waits.
+    for (let id = 1; id <= taken; id++) c.send({ cmd: "puback", messageId: id });
+    expect(s?.mqueueLen).toBe(0);
+    expect(s?.inflight?.bytes).toBeGreaterThan(0);
+    for (let id = taken + 1; s?.inflight?.count; id++) c.send({ cmd: "puback", messageId: id });
+    expect([s?.inflight?.bytes, kit.broker.held.bytes]).toEqual([0, 0]);
+  });
+
+  test("do not grow beyond the zone's max_inflight while memory has none to give; what cannot wait is dropped and counted", () => {
+    const kit = new TestKit({ zone: { maxInflight: 32 } });
+    const c = kit.connected("c", 5).subscribe("t", 1);
+    const busy = kit.connected("busy", 5).subscribe("t", 1);
+    fill(kit, 50, 20);
+    kit.broker.held.full = true;
+    fill(kit, 50, 20);
+    const s = kit.broker.sessions.get("c");
+    expect([s?.inflight?.count, s?.mqueueLen]).toEqual([50, 0]);
+    // Who acknowledges goes on.
+    for (let id = 1; id <= 50; id++) busy.send({ cmd: "puback", messageId: id });
+    fill(kit, 10, 20);
+    expect(kit.broker.sessions.get("busy")?.inflight?.count).toBe(10);
+    expect(kit.metrics.dropMemory).toBe(110);
+    kit.broker.held.full = false;
+    fill(kit, 10, 20);
+    expect(s?.inflight?.count).toBe(60);
+    expect(c.take().filter((p) => p.cmd === "publish")).toHaveLength(60);
+  });
+});

@@ -247,3 +247,33 @@ test("every kind has a figure", () => {
   expect(bytes.sessions).toBeGreaterThan(0);
   expect(bytes.retained).toBe(0);
 });
+
+test("what grows by itself is looked at before the next tick: input, and what waits for receivers of little input", () => {
+  for (const [what, size, fan] of [
+    ["input", 1000_000, 0],
+    ["waiting", 10, 50],
+  ] as const) {
+    const { kit, gauge, memory } = setUp(new TestKit({ zone: { maxMqueueLen: 0 } }), new Gauge(100 * MIB));
+    for (let i = 0; i < fan; i++) kit.connected(`away${i}`, 4, { clean: false }).subscribe("t", 1).drop();
+    const p = kit.connected("p");
+    gauge.used = 75 * MIB;
+    let n = 0;
+    for (; memory.level === "normal" && n < 2000; n++) p.publish("t", Buffer.alloc(size), 1);
+    // Some 3 MiB more of either.
+    expect([what, memory.level]).toEqual([what, "high"]);
+    expect(n * size + kit.broker.held.bytes).toBeLessThan(5 * MIB);
+  }
+});
+
+test("sessions of many subscriptions get no more while memory is short; few, and those they have, are no matter", () => {
+  const { kit, at } = setUp();
+  const codes = (c: TestClient): unknown => c.take().find((p) => p.cmd === "suback")?.granted;
+  const [v5, v4, few] = [kit.connected("v5", 5), kit.connected("v4", 4), kit.connected("few", 4)];
+  for (let i = 0; i < 64; i++) for (const c of [v5, v4]) c.subscribe(`t/${i}`);
+  for (const c of [v5, v4]) c.take();
+  at(750);
+  expect([v5, v4, few].map((c) => codes(c.subscribe("new", 1)))).toEqual([[0x97], [0x80], [1]]);
+  expect([v5, v4].map((c) => codes(c.subscribe("t/1", 1)))).toEqual([[1], [1]]);
+  at(100);
+  expect([v5, v4].map((c) => codes(c.subscribe("new", 1)))).toEqual([[1], [1]]);
+});
