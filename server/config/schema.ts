@@ -142,7 +142,7 @@ const ZONE: ConfigTable = {
   max_mqueue_len: integer(1000, "Most queued messages of a session; the oldest goes when it is full; 0 = no limit."),
   max_mqueue_bytes: bytes(
     "64MB",
-    "Most memory a session's queued messages may take; the oldest goes when it is more; 0 = no limit. (EMQ X 3.1 had none.)",
+    "Most memory that a session's queued messages may take, the oldest goes when it is more, and as much again those it has not acknowledged; 0 = no limit. (EMQ X 3.1 had none.)",
   ),
   mqueue_priorities: priorities(),
   mqueue_default_priority: oneOf(["highest", "lowest"], "highest", "Priority of topics that mqueue_priorities does not name."),
@@ -184,8 +184,8 @@ export const CORE_KEYS: ConfigTable = {
     "Above this share of the memory there is, no new sessions and retained messages are taken and publishers are read slowly; 0% = never.",
     { required: false },
   ),
-  // An idle node takes as much: with less it would refuse every session from the start.
-  "node.memory_limit": bytesFrom("64MB", "0", "The memory there is for this node; 0 = that of the machine, or of the container.", {
+  // An idle node takes up to 85 MB, which has to lie well below the watermark: with less it would refuse every session from the start.
+  "node.memory_limit": bytesFrom("128MB", "0", "The memory there is for this node; 0 = that of the machine, or of the container.", {
     required: false,
   }),
   "storage.sync": oneOf(

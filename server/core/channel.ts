@@ -127,12 +127,12 @@ export class Channel {
     broker.metrics.bytesReceived += chunk.length;
     if (broker.memory.due) broker.memory.check();
     const opening = this.phase !== "connected";
-    const messages = this.recvMsg;
+    const asked = this.recvMsg + broker.metrics.subscribe;
     broker.frame.light = chunk.length <= broker.slab.light;
     if (this.#waiting) this.intake.keep(chunk);
     else this.#guarded(chunk);
     if (opening || this.#waiting || this.#partial !== null || this.#held !== 0) this.#tellHeld();
-    if (broker.memory.short && (this.recvMsg !== messages || this.#partial !== null)) {
+    if (broker.memory.short && (this.recvMsg + broker.metrics.subscribe !== asked || this.#partial !== null)) {
       this.slowDown(broker.memory.pauseFor(chunk.length), PAUSED.MEMORY);
     }
     broker.flush();

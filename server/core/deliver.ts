@@ -18,6 +18,8 @@ import type { Subscription } from "./subscription.ts";
 import type { Terms } from "./terms.ts";
 import { Source, Writer, writePatched } from "./writer.ts";
 
+/** While memory is short, in a zone without `max_inflight`. */
+const SOME = 32;
 /** Windows of fewer bytes of messages are let alone. */
 const MUCH = 16 * 1024;
 /** Of a queue, so many messages are sent in one turn. */
@@ -153,15 +155,15 @@ export class Delivery {
       (w.sent < session.maxInflight &&
         !w.exhausted &&
         !w.behind &&
-        ((w.bytes < MUCH && !this.broker.held.full) || this.#mayGrow(session, w)))
+        ((w.bytes < MUCH && !this.broker.held.short) || this.#mayGrow(session, w)))
     );
   }
 
-  /** Its window holds much: more only within the bounds of its queue, and of its zone while there is no memory to give. */
+  /** Its window holds much: more only within the bounds of its queue, and of its zone while memory is short. */
   #mayGrow(session: Session, w: Inflight): boolean {
     const { maxMqueueBytes, maxInflight } = session.zone;
     if (maxMqueueBytes > 0 && w.bytes >= maxMqueueBytes) return false;
-    return !this.broker.held.full || (maxInflight > 0 && w.sent < maxInflight);
+    return !this.broker.held.short || w.sent < (maxInflight || SOME);
   }
 
   /** Put into the inflight window and write. `seq` > 0: a queued delivery that is already journalled. */

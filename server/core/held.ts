@@ -8,6 +8,8 @@ import type { Message } from "./message.ts";
 const ENTRY_BYTES = 100;
 
 export class Held {
+  /** Memory is short: no window may grow beyond its zone's `max_inflight`. */
+  short = false;
   /** No queue may grow: there is no memory left to give. What a message adds, an older one must leave. */
   full = false;
   #messages = 0;

@@ -145,6 +145,7 @@ export class Memory {
     log.info("memory", { level, used: this.last.used, limit: this.last.limit });
     this.level = level;
     this.short = level !== "normal";
+    held.short = this.short;
     held.full = level === "critical";
     if (!this.short) alarms.clear(ALARM);
     else if (alarms.has(ALARM)) this.#raise();

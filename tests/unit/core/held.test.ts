@@ -113,7 +113,7 @@ describe("windows of clients that do not acknowledge", () => {
     const c = kit.connected("c", 5).subscribe("t", 1);
     const busy = kit.connected("busy", 5).subscribe("t", 1);
     fill(kit, 50, 20);
-    kit.broker.held.full = true;
+    kit.broker.held.short = kit.broker.held.full = true;
     fill(kit, 50, 20);
     const s = kit.broker.sessions.get("c");
     expect([s?.inflight?.count, s?.mqueueLen]).toEqual([50, 0]);
@@ -122,7 +122,7 @@ describe("windows of clients that do not acknowledge", () => {
     fill(kit, 10, 20);
     expect(kit.broker.sessions.get("busy")?.inflight?.count).toBe(10);
     expect(kit.metrics.dropMemory).toBe(110);
-    kit.broker.held.full = false;
+    kit.broker.held.short = kit.broker.held.full = false;
     fill(kit, 10, 20);
     expect(s?.inflight?.count).toBe(60);
     expect(c.take().filter((p) => p.cmd === "publish")).toHaveLength(60);

@@ -274,6 +274,8 @@ test("sessions of many subscriptions get no more while memory is short; few, and
   at(750);
   expect([v5, v4, few].map((c) => codes(c.subscribe("new", 1)))).toEqual([[0x97], [0x80], [1]]);
   expect([v5, v4].map((c) => codes(c.subscribe("t/1", 1)))).toEqual([[1], [1]]);
-  at(100);
+  // Whoever asks is slowed down as a publisher is.
+  expect([v5, v4, few].map((c) => c.transport.paused)).toEqual([true, true, true]);
+  at(100, 1000);
   expect([v5, v4].map((c) => codes(c.subscribe("new", 1)))).toEqual([[1], [1]]);
 });
