@@ -116,6 +116,8 @@ export interface PluginBroker {
   setRetained(figures: { count(): number; bytes(): number } | null): void;
   /** The node is above `node.memory_high_watermark`: nothing new is kept. */
   readonly memoryShort: boolean;
+  /** The disk fails, and as much waits for it as may (`storage.pending_limit`): nothing more is to be stored. */
+  readonly storageFull: boolean;
 }
 
 /** What the program that embeds the broker offers to plugins that stand for a part of it. */

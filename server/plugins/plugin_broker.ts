@@ -88,6 +88,9 @@ export function createPluginBroker(broker: Broker, later: (fn: () => void) => vo
     get memoryShort() {
       return broker.memory.short;
     },
+    get storageFull() {
+      return broker.durability.full;
+    },
 
     hook(point, id, fn, priority, filter) {
       const remove = broker.hooks.add(point, id, fn, priority, filter);

@@ -54,7 +54,14 @@ export const delayedPublish = definePlugin({
       broker.publish(message);
     }
 
+    const whyNot = (): string | null => {
+      if (full()) return "as many as delayed_publish.max_delayed_messages allows";
+      return broker.storageFull ? "it cannot be stored" : null;
+    };
+
     function sendDue(): void {
+      // What was acknowledged before is not to be lost: sent now, it could not be stored for those who are away.
+      if (broker.storageFull) return;
       const now = clock.now();
       const mono = clock.mono();
       for (let n = 0; n < BURST; n++) {
@@ -72,7 +79,7 @@ export const delayedPublish = definePlugin({
     ctx.hook(
       "message.publish",
       (m) => {
-        const delayed = full() ? "as many as delayed_publish.max_delayed_messages allows" : parseDelayed(m.topic, clock.now());
+        const delayed = whyNot() ?? parseDelayed(m.topic, clock.now());
         if (typeof delayed === "string") {
           broker.count("delayed/refused");
           ctx.log.warn("delayed message refused", { topic: m.topic, from: m.from, why: delayed });

@@ -124,6 +124,9 @@ class RetainedMessages implements RetainerService {
       this.refused(m, "as many as retainer.max_retained_messages allows", "full");
     } else if (this.tooMuch(m)) {
       this.refused(m, "as much as retainer.max_retained_bytes allows", "full");
+    } else if (this.disc && this.ctx.broker.storageFull && !isSys(m.topic)) {
+      m.refusedWith = RC.QUOTA_EXCEEDED;
+      this.refused(m, "it cannot be stored", "storage");
     } else if (this.ctx.broker.memoryShort && this.index.growth(m) > 0 && !isSys(m.topic)) {
       m.refusedWith = RC.QUOTA_EXCEEDED;
       this.refused(m, "the node has no memory to spare", "memory");
