@@ -57,7 +57,10 @@ async function start(argv: string[]): Promise<number> {
 
 function tellIgnored(config: Config, log: Logger): void {
   const ignored = config.ignored();
-  if (ignored.length > 0) log.notice("settings without a meaning here are ignored", { keys: ignored.map((i) => i.key) });
+  if (ignored.length > 0) {
+    log.notice("settings without a meaning here are ignored", { keys: ignored.map((i) => i.key) });
+    aloud(log, `${ignored.length} settings without a meaning here are ignored (baomq config check names them)`);
+  }
   const { foreignFiles, faults } = config;
   if (foreignFiles.length > 0) {
     log.notice("files of plugins that are not part of this build are kept", { files: foreignFiles });

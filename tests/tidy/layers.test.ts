@@ -113,12 +113,10 @@ test("every package is imported by somebody", () => {
   const used = new Set([...imports, ...tools.imports].filter((i) => !i.isOurs).map((i) => packageOf(i.to)));
   /** Not imported: programs, types, and what the tests read as a file. */
   const programs = ["@biomejs/biome", "typescript", "bun", "@types/bun", "axe-core"];
-  /** Chosen for the project, and not in use: the dashboard's files and its routes are still served by code of our own. */
-  const awaited = ["@elysiajs/static", "preact-iso"];
   const server = new Set(imports.filter((i) => !i.isOurs && i.from.startsWith("server/")).map((i) => packageOf(i.to)));
   const unused = [
     ...Object.keys(dependencies ?? {}).filter((name) => !server.has(name)),
     ...Object.keys(devDependencies ?? {}).filter((name) => !used.has(name) && !programs.includes(name)),
   ];
-  expect(unused.filter((name) => !awaited.includes(name))).toEqual([]);
+  expect(unused).toEqual([]);
 });
