@@ -228,7 +228,7 @@ function publish(model: Model, conn: Conn, sent: Sent & { kind: "publish" }, out
       // It may have been given up meanwhile.
       doubtful = true;
     }
-    s.awaitingRel.set(pid, { at: model.clock.monotonic, ev: model.ev, m: m.n, unsure: may });
+    s.awaitingRel.set(pid, { at: model.clock.monotonic, ev: model.ev, m: m.n, unsure: may || waits !== undefined });
   }
   if (sent.delay !== undefined && out.delayedRuns()) {
     const ms = sent.delay * 1000;
@@ -256,6 +256,9 @@ function publish(model: Model, conn: Conn, sent: Sent & { kind: "publish" }, out
       return;
     }
     doubtful = true;
+    // Refused, it is new when it comes again.
+    const waits = s.awaitingRel.get(pid);
+    if (waits !== undefined) waits.unsure = true;
   }
   const keeps = grows === "no" && m.retain && model.retainer && !doubtful && m.payload.length > 0;
   const any = sent.delay !== undefined ? false : model.publish(m, doubtful);

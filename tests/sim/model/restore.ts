@@ -130,7 +130,7 @@ function lived(world: World, s: Session): void {
   for (const [pid, w] of s.awaitingRel) {
     if (w.ev <= model.committed) continue;
     // It may stand for an earlier one that was given up, but not for good.
-    if (model.everFailed) w.unsure = true;
+    if (model.everFailed || w.unsure) w.unsure = true;
     else s.awaitingRel.delete(pid);
   }
 }
