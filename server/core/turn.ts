@@ -17,7 +17,7 @@ const LEAST = 1024;
 /** Steps of a packet with hooks or look-ups behind it, and of one that is only a message to be stored or an answer. */
 export const PACKET_WORK = 32;
 export const SMALL_WORK = 2;
-/** A frame that is forwarded to no more than so many is not counted, which would cost more than it tells: its bytes are. */
+/** A frame that is forwarded to no more than so many, and to no group, is not counted, which would cost more than it tells: its bytes are. */
 export const FEW = 16;
 
 export class Turn {
@@ -51,6 +51,11 @@ export class Turn {
   look(pos: number, start: number, began: MonoMs): number {
     if ((pos - start) * this.pool.dirty.length > this.pool.budget) return -1;
     return this.#hadShare(began) ? -1 : pos + STRIDE;
+  }
+
+  /** Steps of a packet in hand that `spend` is not told of: what groups of shared subscriptions take. */
+  count(steps: number): void {
+    this.#work += steps;
   }
 
   /** A packet of a chunk that began at the time `began` took so many steps. A promise: nothing more of that chunk before it settles. */

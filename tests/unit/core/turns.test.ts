@@ -119,6 +119,34 @@ describe("a long chunk", () => {
     });
   }
 
+  for (const [what, groups, members, qos] of [
+    ["many groups", 1000, 1, 0],
+    ["many groups", 1000, 1, 1],
+    ["a group of many who cannot take it", 1, 1000, 0],
+  ] as const) {
+    test(`of messages with QoS ${qos} to ${what} is cut between two of them`, async () => {
+      const kit = new TestKit();
+      const all = Array.from({ length: members }, (_, i) => kit.connected(`s${i}`));
+      for (const s of all) for (let g = 0; g < groups; g++) s.subscribe(`$share/g${g}/t`);
+      if (members > 1) for (const s of all) s.channel.out.blocked = true;
+      const p = kit.connected("p").publish("t", "x", qos);
+      // Every look finds the share used up.
+      const { mono } = kit.clock;
+      let late = 0;
+      kit.clock.mono = () => (mono() + 20 * late++) as ReturnType<typeof mono>;
+      const one = mqttPacket.generate({ cmd: "publish", topic: "t", payload: "x", qos, dup: false, retain: false, messageId: 1 });
+      p.channel.onData(Buffer.concat(Array.from({ length: 10 }, () => one)));
+      expect(p.transport.paused).toBe(true);
+      const at = (): number => kit.metrics.qos0Received + kit.metrics.qos1Received - 1;
+      expect(at()).toBeLessThan(4);
+      for (let turns = 0; p.transport.paused; turns++) {
+        expect(turns).toBeLessThan(20);
+        await turn(kit);
+      }
+      expect(at()).toBe(10);
+    });
+  }
+
   test("while time stands still nothing is cut", () => {
     const kit = new TestKit();
     const s = kit.connected("s").subscribe("#");
