@@ -75,6 +75,15 @@ export class Turn {
     return this.#spent;
   }
 
+  /**
+   * For work that comes by the clock: may it go on in this turn? Its share is its own, or chunks that come all the time would keep it
+   * from being done.
+   */
+  share(): () => boolean {
+    const began = this.clock.mono();
+    return () => between(began, this.clock.mono()) <= SHARE_MS;
+  }
+
   next(): Promise<void> {
     return new Promise((done) => this.defer(done));
   }

@@ -192,3 +192,121 @@ describe("what time it is", () => {
     }
   });
 });
+
+describe("what is due at a tick", () => {
+  /** Sessions that expire together, after 100 s; each end takes a ms. `ended`: who, and when the turn began in which it was. */
+  function expiring(n: number): { kit: TestKit; ended: { id: string; turn: number }[] } {
+    const kit = new TestKit();
+    for (let i = 0; i < n; i++) kit.connected(`s${i}`, 5, { properties: { sessionExpiryInterval: 100 } }).drop();
+    const ended: { id: string; turn: number }[] = [];
+    kit.hooks.add("session.terminated", "slow", (id) => {
+      ended.push({ id, turn: kit.broker.mono });
+      kit.clock.time++;
+    });
+    kit.pass(99_000);
+    kit.clock.time += 1500;
+    return { kit, ended };
+  }
+  const order = (n: number): string[] => Array.from({ length: n }, (_, i) => `s${i}`);
+
+  test("runs in slices, in order: the tick's turn has one, each turn behind it the next", () => {
+    const { kit, ended } = expiring(100);
+    kit.broker.tick();
+    expect(ended.length).toBeGreaterThanOrEqual(5);
+    expect(ended.length).toBeLessThanOrEqual(12);
+    // A tick that comes meanwhile changes nothing about it.
+    kit.broker.tick();
+    expect(ended.length).toBeLessThanOrEqual(12);
+    kit.settle();
+    expect(ended.map((e) => e.id)).toEqual(order(100));
+    const turns = Map.groupBy(ended, (e) => e.turn);
+    expect(turns.size).toBeGreaterThanOrEqual(9);
+    for (const slice of turns.values()) expect(slice.length).toBeLessThanOrEqual(12);
+    expect(kit.log.errors).toEqual([]);
+  });
+
+  test("while time stands still it is all done in the tick", () => {
+    const kit = new TestKit();
+    const ran: number[] = [];
+    for (let i = 0; i < 10_000; i++) kit.broker.after(100, () => ran.push(i));
+    kit.clock.time += 100;
+    kit.broker.tick();
+    expect(ran).toHaveLength(10_000);
+  });
+
+  test("what a slice plans waits for the next tick, also when its time has come before the last slice", () => {
+    const kit = new TestKit();
+    const ran: string[] = [];
+    const slow = (what: string): void => {
+      ran.push(what);
+      kit.clock.time += 8;
+    };
+    kit.broker.after(100, () => {
+      slow("a");
+      kit.broker.after(0, () => slow("new"));
+    });
+    for (const what of ["b", "c", "d", "e"]) kit.broker.after(100, () => slow(what));
+    kit.clock.time += 100;
+    kit.broker.tick();
+    expect(ran).toEqual(["a", "b"]);
+    kit.settle();
+    expect(ran).toEqual(["a", "b", "c", "d", "e"]);
+    kit.pass(100);
+    expect(ran.at(-1)).toBe("new");
+  });
+
+  test("the node stops in between: no session ends any more, and all that are left have their rows", () => {
+    const { kit, ended } = expiring(100);
+    kit.broker.tick();
+    const n = ended.length;
+    kit.broker.shutdown();
+    kit.settle();
+    expect(ended).toHaveLength(n);
+    expect(kit.broker.sessions.size).toBe(100 - n);
+    const again = new TestKit({ store: kit.store, clock: kit.clock });
+    expect(again.broker.registry.restore()).toBe(100 - n);
+    again.pass(200);
+    expect(again.broker.sessions.size).toBe(0);
+  });
+
+  /** Connections silent beyond their keep alive; to end each takes a ms. */
+  function silent(n: number): { kit: TestKit; ended: { id: string; turn: number }[] } {
+    const kit = new TestKit();
+    for (let i = 0; i < n; i++) kit.connected(`s${i}`, 4, { keepalive: 10 });
+    const ended: { id: string; turn: number }[] = [];
+    kit.hooks.add("client.disconnected", "slow", (client) => {
+      ended.push({ id: client.clientId, turn: kit.broker.mono });
+      kit.clock.time++;
+    });
+    kit.pass(14_000);
+    kit.clock.time += 1600;
+    return { kit, ended };
+  }
+
+  test("looks at connections in slices; one that is gone, or heard of, meanwhile is let be", () => {
+    const { kit, ended } = silent(100);
+    const [gone, heard] = [kit.broker.sessions.get("s98")?.channel, kit.broker.sessions.get("s99")?.channel];
+    kit.broker.tick();
+    expect(ended.length).toBeLessThanOrEqual(12);
+    gone?.onClose("closed");
+    heard?.onData(Uint8Array.of(0xc0, 0));
+    kit.settle();
+    expect(kit.metrics.keepaliveTimeouts).toBe(98);
+    expect([...kit.broker.sessions.keys()]).toEqual(["s99"]);
+    expect(kit.broker.planned.visits).toBe(1);
+    expect(Map.groupBy(ended, (e) => e.turn).size).toBeGreaterThanOrEqual(9);
+  });
+
+  test("a halt between two slices: what clients have sent meanwhile is read before the rest is judged", () => {
+    const { kit, ended } = silent(100);
+    kit.broker.tick();
+    const n = ended.length;
+    kit.clock.time += 5000;
+    kit.settle();
+    expect(ended).toHaveLength(n);
+    const left = [...kit.broker.sessions.values()];
+    for (const { channel } of left) channel?.onData(Uint8Array.of(0xc0, 0));
+    kit.pass(3000);
+    expect(kit.broker.sessions.size).toBe(left.length);
+  });
+});
