@@ -354,7 +354,10 @@ export class Broker {
       this.#timers.run(this.#tickedAt, (err) => this.log.error("timer failed", { error: stackOf(err) }), more) &&
       (this.#halted || this.#wheel.run(this.#tickedAt, (ch) => this.guard(ch, visit), more))
     );
-    if (this.#behind) this.#defer(this.#goOn);
+    if (!this.#behind) return;
+    // Chunks that come in this turn have their share of it from now on.
+    this.beat();
+    this.#defer(this.#goOn);
   }
 
   readonly #goOn = (): void => {

@@ -214,6 +214,8 @@ describe("what is due at a tick", () => {
     kit.broker.tick();
     expect(ended.length).toBeGreaterThanOrEqual(5);
     expect(ended.length).toBeLessThanOrEqual(12);
+    // The time that chunks have begins behind it.
+    expect(kit.broker.mono).toBe(kit.clock.mono());
     // A tick that comes meanwhile changes nothing about it.
     kit.broker.tick();
     expect(ended.length).toBeLessThanOrEqual(12);
