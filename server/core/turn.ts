@@ -25,6 +25,8 @@ export class Turn {
   #at = NO_MONO;
   /** Steps since the last look: deliveries, comparisons of filters, packets. */
   #work = 0;
+  /** Bytes of chunks since a chunk's beginning was a time to look. */
+  #bytes = 0;
   /** The last look found that this turn has had its share. */
   #spent = false;
   readonly #over = (): void => {
@@ -39,9 +41,17 @@ export class Turn {
     private readonly defer: (fn: () => void) => void,
   ) {}
 
-  /** A chunk begins at `start`: where to look first. */
-  first(start: number): number {
+  /** A chunk from `start` to `end` begins at the time `began`: where to look first. Many short ones are as much as a long one. */
+  first(start: number, end: number, began: MonoMs): number {
+    this.#bytes += end - start;
+    if (this.#bytes > STRIDE) this.#lookFirst(began);
     return start + (this.#spent ? LEAST : STRIDE);
+  }
+
+  /** Of a turn that has had its share only: to have its end told costs more than the look. A busy turn's chunks all begin with it. */
+  #lookFirst(began: MonoMs): void {
+    this.#bytes = 0;
+    if (!this.#spent && between(this.#at === NO_MONO ? began : this.#at, this.clock.mono()) > SHARE_MS) this.#hadShare(began);
   }
 
   /**

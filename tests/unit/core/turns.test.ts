@@ -65,6 +65,32 @@ describe("a long chunk", () => {
     expect(kit.metrics.qos0Received).toBe(80);
   });
 
+  test("many short ones in a busy turn are as much as a long one: those that come when it has had its share get a kilobyte each", async () => {
+    const kit = new TestKit();
+    const all = Array.from({ length: 20 }, (_, i) => kit.connected(`p${i}`));
+    kit.connected("s").subscribe("t");
+    for (const p of all) p.channel.onData(publishes("t", 1));
+    kit.settle();
+    const before = kit.metrics.qos0Received;
+    const paused = (): number => all.filter((p) => p.transport.paused).length;
+    for (const p of all) {
+      // Of 8 KB, nothing of it counted: to one receiver who wants the bytes as they are.
+      p.channel.onData(publishes("t", 62));
+      kit.clock.time += 2;
+    }
+    // 10 ms are over with the sixth; two of them fit between two looks.
+    expect(paused()).toBeGreaterThanOrEqual(11);
+    expect(paused()).toBeLessThanOrEqual(14);
+    expect(kit.metrics.qos0Received - before).toBe((20 - paused()) * 62 + paused() * 8);
+    for (let turns = 0; paused() > 0; turns++) {
+      expect(turns).toBeLessThan(5);
+      await turn(kit);
+    }
+    expect(kit.metrics.qos0Received - before).toBe(20 * 62);
+    all[0]?.channel.onData(publishes("t", 62));
+    expect(paused()).toBe(0);
+  });
+
   test("a short one is never cut, and a client that leaves takes the rest of its chunk along", async () => {
     const kit = slow(1000);
     const p = kit.connected("p");
