@@ -93,7 +93,12 @@ export class Broker {
   tracer: Tracer | null = null;
   readonly #timers = new Timers();
   readonly #wheel: Wheel<Channel>;
+  readonly #defer: (fn: () => void) => void;
   #tickedAt: MonoMs;
+  /** What clients have sent while the process was halted (suspended, starved) is read before their silence is judged. */
+  #halted = false;
+  /** What was due at the last tick is not all done yet: it goes on in the next turn of the event loop. */
+  #behind = false;
   /** The wall clock less the monotonic one, ms. */
   #wallAhead: number;
   readonly #restored = new WeakMap<StoredMessage, Message>();
@@ -129,6 +134,7 @@ export class Broker {
     this.#tickedAt = this.mono;
     this.#wallAhead = this.now - this.mono;
     this.#wheel = new Wheel(this.mono);
+    this.#defer = o.defer;
   }
 
   get sessions(): Map<string, Session> {
@@ -306,6 +312,7 @@ export class Broker {
   /** The node stops: every MQTT 5 client hears why. */
   shutdown(): void {
     this.beat();
+    this.#behind = false;
     for (const { channel: ch } of [...this.sessions.values()])
       if (ch !== null) this.guard(ch, () => ch.close(RC.SERVER_SHUTTING_DOWN, "server_shutting_down"));
     this.flush();
@@ -326,17 +333,42 @@ export class Broker {
     });
   }
 
-  /** Called by the composition root every 100 ms. */
+  /** Called by the composition root every 100 ms. What is due runs now, or of much of it a part in each turn from now on. */
   tick(): void {
     this.readWall();
     this.router.settled();
     this.durability.retry();
-    this.#timers.run(this.mono, (err) => this.log.error("timer failed", { error: stackOf(err) }));
-    // After a halt of the process (suspended, starved) what clients have sent meanwhile is read before their silence is judged.
-    if (between(this.#tickedAt, this.mono) < HALT_MS) this.#wheel.run(this.mono, (ch) => this.guard(ch, visit));
+    this.#halted = this.#late;
     this.#tickedAt = this.mono;
+    if (!this.#behind) this.#runDue();
     this.flush();
   }
+
+  get #late(): boolean {
+    return between(this.#tickedAt, this.mono) >= HALT_MS;
+  }
+
+  /** As much as this turn of the event loop has room for. What is added meanwhile waits for the next tick. */
+  #runDue(): void {
+    const more = this.turn.share();
+    this.#behind = !(
+      this.#timers.run(this.#tickedAt, (err) => this.log.error("timer failed", { error: stackOf(err) }), more) &&
+      (this.#halted || this.#wheel.run(this.#tickedAt, (ch) => this.guard(ch, visit), more))
+    );
+    if (!this.#behind) return;
+    // Chunks that come in this turn have their share of it from now on.
+    this.beat();
+    this.#defer(this.#goOn);
+  }
+
+  readonly #goOn = (): void => {
+    // The node has stopped: what has not run waits as what is not due yet does.
+    if (!this.#behind) return;
+    this.beat();
+    if (this.#late) this.#halted = true;
+    this.#runDue();
+    this.flush();
+  };
 
   // ---- output
 

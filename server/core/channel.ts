@@ -211,7 +211,7 @@ export class Channel {
     let limit = packetLimit(this);
     const start = pos;
     const { turn, mono: began } = this.broker;
-    let look = turn.first(start);
+    let look = turn.first(start, end, began);
     while (pos < end) {
       const version = this.phase === "opening" ? 0 : this.version;
       // Seen at the first byte: whoever speaks another protocol (HTTP on the wrong port) need not send on until the "packet" is full.

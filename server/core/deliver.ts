@@ -91,10 +91,11 @@ export class Delivery {
   }
 
   #toGroups(groups: readonly ShareGroup[], m: Message): number {
-    const { node, random } = this.broker;
+    const { node, random, turn } = this.broker;
     let n = 0;
     for (const g of groups) {
       const s = g.pick(node.sharedStrategy, m.from, random);
+      turn.count(g.looked);
       if (s !== null) n += this.toSubscription(s, m);
     }
     return n;

@@ -9,7 +9,7 @@ import { type Inflight, sendingOrder } from "./inflight.ts";
 import type { Message } from "./message.ts";
 import type { StoredDelivery, StoredMessage, StoredSubscription } from "./ports.ts";
 import { mountFilter, NEVER_EXPIRES, Session } from "./session.ts";
-import type { ShareGroup } from "./shared.ts";
+import { type ShareGroup, welcome } from "./shared.ts";
 import { Subscription } from "./subscription.ts";
 import { type Terms, termsOf } from "./terms.ts";
 import type { ClientInfo, SubscribeOptions } from "./types.ts";
@@ -60,6 +60,7 @@ export class Registry {
     // A will that waited for its delay is not sent when the client comes back in time [MQTT-3.1.3-9].
     takeWill(session);
     session.channel = ch;
+    welcome(session);
     session.version = client.version;
     session.zone = client.zone;
     if (session.mqueue !== null) session.mqueue.limits = client.zone;

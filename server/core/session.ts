@@ -51,6 +51,8 @@ export class Session {
   /** The router's: the list being merged, and the place of this session in it. */
   mergeMark = 0;
   mergeAt = 0;
+  /** Its shared subscriptions whose groups have found it away (shared.ts); null = none has. */
+  foundAway: Set<Subscription> | null = null;
   #subs: Subscription | Map<string, Subscription> | null = null;
 
   constructor(
@@ -69,6 +71,11 @@ export class Session {
   /** Can take a message now. */
   get reachable(): boolean {
     return this.receive !== null || (this.channel?.ready === true && !this.channel.out.blocked);
+  }
+
+  /** Has no connection, not even one that is about to be accepted. */
+  get away(): boolean {
+    return this.channel === null && this.receive === null;
   }
 
   get subscriptionCount(): number {

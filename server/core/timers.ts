@@ -17,15 +17,20 @@ export class Timers {
     return () => void this.#heap.cancel(e);
   }
 
-  /** Run everything that is due; errors go to `failed`, the rest still runs. */
-  run(now: MonoMs, failed: (err: unknown) => void): void {
+  /**
+   * Run what is due, in order, for as long as `more` says after each; errors go to `failed`, the rest still runs. False = there may be
+   * more of it.
+   */
+  run(now: MonoMs, failed: (err: unknown) => void, more: () => boolean = always): boolean {
     for (let e = this.#heap.take(now); e !== undefined; e = this.#heap.take(now)) {
       try {
         e.value();
       } catch (err) {
         failed(err);
       }
+      if (!more()) return false;
     }
+    return true;
   }
 }
 
@@ -33,6 +38,8 @@ interface Visitable {
   /** Time of the slot it is in, monotonic ms; 0 = in none. Owned by the wheel. */
   visitAt: number;
 }
+
+const always = (): boolean => true;
 
 const SLOT_MS = 500;
 const SLOTS = 512;
@@ -75,21 +82,21 @@ export class Wheel<T extends Visitable> {
     return this.#slots[(time / SLOT_MS) % SLOTS] as Set<T>;
   }
 
-  run(now: MonoMs, visit: (t: T) => void): void {
+  /** Visit what is due for as long as `more` says after each visit. False = there may be more: the slot in hand keeps it. */
+  run(now: MonoMs, visit: (t: T) => void, more: () => boolean = always): boolean {
     const until = Math.floor(now / SLOT_MS);
     if (until - this.#done > SLOTS) this.#done = until - SLOTS;
-    while (this.#done < until) {
-      this.#done++;
-      const k = this.#done % SLOTS;
-      const due = this.#slots[k] as Set<T>;
-      if (due.size === 0) continue;
-      this.#slots[k] = new Set();
+    for (;;) {
+      // Nothing is planned into it any more, but what waits in it may still be removed.
+      const due = this.#slots[this.#done % SLOTS] as Set<T>;
       for (const t of due) {
-        // Removed meanwhile by another one's visit.
-        if (t.visitAt === 0) continue;
+        due.delete(t);
         t.visitAt = 0;
         visit(t);
+        if (!more()) return false;
       }
+      if (this.#done >= until) return true;
+      this.#done++;
     }
   }
 }

@@ -17,7 +17,7 @@ const LEAST = 1024;
 /** Steps of a packet with hooks or look-ups behind it, and of one that is only a message to be stored or an answer. */
 export const PACKET_WORK = 32;
 export const SMALL_WORK = 2;
-/** A frame that is forwarded to no more than so many is not counted, which would cost more than it tells: its bytes are. */
+/** A frame that is forwarded to no more than so many, and to no group, is not counted, which would cost more than it tells: its bytes are. */
 export const FEW = 16;
 
 export class Turn {
@@ -25,6 +25,8 @@ export class Turn {
   #at = NO_MONO;
   /** Steps since the last look: deliveries, comparisons of filters, packets. */
   #work = 0;
+  /** Bytes of chunks since a chunk's beginning was a time to look. */
+  #bytes = 0;
   /** The last look found that this turn has had its share. */
   #spent = false;
   readonly #over = (): void => {
@@ -39,9 +41,17 @@ export class Turn {
     private readonly defer: (fn: () => void) => void,
   ) {}
 
-  /** A chunk begins at `start`: where to look first. */
-  first(start: number): number {
+  /** A chunk from `start` to `end` begins at the time `began`: where to look first. Many short ones are as much as a long one. */
+  first(start: number, end: number, began: MonoMs): number {
+    this.#bytes += end - start;
+    if (this.#bytes > STRIDE) this.#lookFirst(began);
     return start + (this.#spent ? LEAST : STRIDE);
+  }
+
+  /** Of a turn that has had its share only: to have its end told costs more than the look. A busy turn's chunks all begin with it. */
+  #lookFirst(began: MonoMs): void {
+    this.#bytes = 0;
+    if (!this.#spent && between(this.#at === NO_MONO ? began : this.#at, this.clock.mono()) > SHARE_MS) this.#hadShare(began);
   }
 
   /**
@@ -51,6 +61,11 @@ export class Turn {
   look(pos: number, start: number, began: MonoMs): number {
     if ((pos - start) * this.pool.dirty.length > this.pool.budget) return -1;
     return this.#hadShare(began) ? -1 : pos + STRIDE;
+  }
+
+  /** Steps of a packet in hand that `spend` is not told of: what groups of shared subscriptions take. */
+  count(steps: number): void {
+    this.#work += steps;
   }
 
   /** A packet of a chunk that began at the time `began` took so many steps. A promise: nothing more of that chunk before it settles. */
@@ -68,6 +83,15 @@ export class Turn {
     }
     this.#spent = between(this.#at, this.clock.mono()) > SHARE_MS;
     return this.#spent;
+  }
+
+  /**
+   * For work that comes by the clock: may it go on in this turn? Its share is its own, or chunks that come all the time would keep it
+   * from being done.
+   */
+  share(): () => boolean {
+    const began = this.clock.mono();
+    return () => between(began, this.clock.mono()) <= SHARE_MS;
   }
 
   next(): Promise<void> {

@@ -61,7 +61,7 @@ export function handlePublish(ch: Channel, buf: Uint8Array, pos: number, body: n
     // out here: a call more is felt.
     if (f.qos === 0 && !f.retain && ch.rawSource && f.properties === null && broker.plainPublish(route.topic)) {
       const n = broker.delivery.dispatchFrame(route, ch, f);
-      return n > 0 && route.subs.length <= FEW ? undefined : forwarded(ch, route, f, n, 0);
+      return n > 0 && route.subs.length <= FEW && route.shares === null ? undefined : forwarded(ch, route, f, n, 0);
     }
     return accept(ch, route, f, 0);
   }

@@ -1,12 +1,31 @@
 import { describe, expect, test } from "bun:test";
+import type { Channel } from "../../../server/core/channel.ts";
 import { Held } from "../../../server/core/held.ts";
 import { Session } from "../../../server/core/session.ts";
-import { ShareGroup } from "../../../server/core/shared.ts";
+import { ShareGroup, welcome } from "../../../server/core/shared.ts";
 import { Subscription } from "../../../server/core/subscription.ts";
+import { seededRandom } from "../../support/random.ts";
 import { wall } from "../../support/time.ts";
 import { testZone } from "../../support/zone.ts";
 
 const zone = testZone();
+const options = { qos: 0, nl: false, rap: false, rh: 0, subId: 0 } as const;
+
+/** A group of so many, all away. */
+function absent(n: number): { g: ShareGroup; members: Subscription[] } {
+  const g = new ShareGroup("g", "t");
+  const members = Array.from({ length: n }, (_, i) => {
+    const s = new Subscription(new Session(String(i), zone, 5, wall(0), new Held()), "t", "g", options);
+    g.add(s);
+    return s;
+  });
+  return { g, members };
+}
+/** Its client comes, and is connected. */
+function comes(s: Subscription): void {
+  s.session.channel = { ready: true, out: { blocked: false } } as Channel;
+  welcome(s.session);
+}
 
 /** A group of virtual members, who always can take a message; `false` = offline. */
 function group(...online: boolean[]): { g: ShareGroup; members: Subscription[] } {
@@ -14,7 +33,7 @@ function group(...online: boolean[]): { g: ShareGroup; members: Subscription[] }
   const members = online.map((there, i) => {
     const session = new Session("abcdef"[i] as string, zone, 5, wall(0), new Held());
     if (there) session.receive = () => {};
-    const s = new Subscription(session, "t", "g", { qos: 0, nl: false, rap: false, rh: 0, subId: 0 });
+    const s = new Subscription(session, "t", "g", options);
     g.add(s);
     return s;
   });
@@ -72,5 +91,78 @@ describe("hash and random", () => {
     for (let i = 0; i < 5; i++) expect(g.pick("hash", "publisher", random(i / 5))).toBe(first);
     const except = (members[2] as Subscription).session;
     expect(g.pick("random", "p", random(0.99), except)?.session.clientId).toBe("a");
+  });
+});
+
+describe("how many members are looked at", () => {
+  const strategies = ["random", "round_robin", "sticky", "hash"] as const;
+
+  for (const strategy of strategies) {
+    test(`${strategy}: all once, and none again while all are away`, () => {
+      const { g, members } = absent(10_000);
+      const first = g.pick(strategy, "p", random(0.5));
+      expect(members).toContain(first as Subscription);
+      expect(g.looked).toBeGreaterThanOrEqual(10_000);
+      for (let i = 0; i < 100; i++) {
+        expect(g.pick(strategy, "p", random(i / 100))).not.toBeNull();
+        expect(g.looked).toBeLessThan(5);
+      }
+    });
+
+    test(`${strategy}: few, where few are here; the one that is gets all`, () => {
+      const { g, members } = absent(10_000);
+      g.pick(strategy, "p", random());
+      for (const at of [0, 31, 32, 4711, 9999]) {
+        const one = members[at] as Subscription;
+        comes(one);
+        for (let i = 0; i < 10; i++) {
+          expect(g.pick(strategy, "p", random(i / 10))).toBe(one);
+          expect(g.looked).toBeLessThan(10_000 / 32 + 100);
+        }
+        one.session.channel = null;
+      }
+      expect(members).toContain(g.pick(strategy, "p", random()) as Subscription);
+    });
+  }
+
+  test("as by looking at every one, whoever comes, leaves, joins and goes", () => {
+    const rng = seededRandom(7);
+    const below = (n: number): number => Math.floor(rng.next() * n);
+    const { g, members } = absent(100);
+    for (let step = 0; step < 5000; step++) {
+      const s = members[below(members.length)] as Subscription;
+      const act = below(10);
+      if (act < 3) comes(s);
+      else if (act < 6) s.session.channel = null;
+      else if (act === 6 && members.length > 40) {
+        g.remove(s);
+        members.splice(members.indexOf(s), 1);
+        if (below(2) === 0) comes(s);
+      } else if (act === 7) {
+        const more = new Subscription(new Session(`n${step}`, zone, 5, wall(0), new Held()), "t", "g", options);
+        g.add(more);
+        members.push(more);
+      }
+      if (below(20) === 0) for (const m of members) m.session.channel = null;
+      const value = below(1000) / 1000;
+      const all = g.members;
+      const start = Math.floor(value * all.length);
+      const round = [...all.slice(start), ...all.slice(0, start)];
+      const wanted = round.find((m) => m.session.reachable) ?? round[0];
+      expect(g.pick("random", "p", random(value))).toBe(wanted as Subscription);
+    }
+  });
+
+  test("who was found away and has left the group is forgotten there", () => {
+    const { g, members } = absent(100);
+    g.pick("random", "p", random());
+    const [a, b] = members as [Subscription, Subscription];
+    expect(a.session.foundAway?.size).toBe(1);
+    g.remove(a);
+    expect(a.session.foundAway?.size).toBe(0);
+    comes(a);
+    comes(b);
+    expect(b.session.foundAway).toBeNull();
+    expect(g.pick("random", "p", random())).toBe(b);
   });
 });
