@@ -4,27 +4,40 @@ import type { QoS } from "../mqtt/types.ts";
 import { CODE } from "./codes.ts";
 import { AdminError } from "./deps.ts";
 
-const failed = (what: string): AdminError =>
-  new AdminError(CODE.UNKNOWN, `storage_failed: ${what}; the alarm storage_failed says why, with storage.on_error = accept memory will do`);
-
 export function createKeeping({ durability, node, output, router }: Broker) {
+  function failed(what: string): AdminError {
+    const remedy =
+      node.storageOnError === "accept"
+        ? "as much waits in memory as storage.pending_limit allows"
+        : "with storage.on_error = accept memory will do";
+    return new AdminError(CODE.UNKNOWN, `storage_failed: ${what}; the alarm storage_failed says why, ${remedy}`);
+  }
+
+  /** @throws AdminError 102, unless everything so far is kept, or memory will do */
+  function commit(what: string): void {
+    output.commit();
+    if (durability.failed && node.storageOnError === "refuse") throw failed(what);
+  }
+
   return {
-    /** Before a change. @throws AdminError 102: it could not be kept */
+    /** Before a change: what others have changed is committed, which tells whether the disk takes anything. @throws AdminError 102: it could not be kept */
     mayChange(): void {
+      output.commit();
       if (durability.refusing) throw failed("nothing was changed, because it could not be kept");
     },
     /** Behind a change. @throws AdminError 102: it is made, but only in memory */
-    changed(): void {
-      output.commit();
-      if (durability.failed && node.storageOnError === "refuse") {
-        throw failed("changed in memory only, and lost if the node ends before data can be stored again");
-      }
+    changed: (): void => commit("changed in memory only, and lost if the node ends before data can be stored again"),
+
+    /**
+     * Before a message is published: does somebody have to keep it, because it is retained, or for a session?
+     * @throws AdminError 102: it could not be kept
+     */
+    mayPublish(topic: string, qos: QoS, retain: boolean): boolean {
+      if (!durability.mustKeep(null, router.route(topic), qos, retain)) return false;
+      if (durability.refusing) throw failed("not published, because it could not be kept");
+      return true;
     },
-    /** Before a message is published: it would have to be kept if it is retained, or for somebody's session. @throws AdminError 102 */
-    mayPublish(topic: string, qos: QoS, retain: boolean): void {
-      if (durability.refusing && durability.mustKeep(null, router.route(topic), qos, retain)) {
-        throw failed("not published, because it could not be kept");
-      }
-    },
+    /** Behind one that had to be kept. @throws AdminError 102: it is delivered, but only memory has it */
+    published: (): void => commit("published, but kept in memory only, and lost if the node ends before data can be stored again"),
   };
 }

@@ -2,14 +2,18 @@
 import { Message } from "../core/message.ts";
 import { hasWildcard, parseSharedFilter, validTopicFilter, validTopicName } from "../mqtt/topic.ts";
 import type { QoS } from "../mqtt/types.ts";
+import { CODE } from "./codes.ts";
 import { type AdminDeps, AdminError } from "./deps.ts";
 import type { BatchResult, LiveMessage, MessageProperties } from "./extra_rows.ts";
 import { createKeeping } from "./keeping.ts";
 import { encodePayload, fromBase64, readProperties, showProperties, type WantedEncoding } from "./payload.ts";
-import { badTopic, badValue, notOneOf, offline } from "./refusals.ts";
+import { badTopic, badValue, notOneOf, offline, tooMany } from "./refusals.ts";
+import { Slices } from "./slices.ts";
 
 /** Longest topic the API takes, in bytes (EMQ X 3.1). */
 const TOPIC_MAX = 4096;
+/** Topics one request may name, and elements a batch may have. */
+export const TOPICS_MAX = 10_000;
 
 /** The parameters of the three commands, as received. */
 export interface PubSubParams {
@@ -29,10 +33,22 @@ function readQos(value: unknown): QoS {
   throw notOneOf("qos", [0, 1, 2]);
 }
 
-/** `topic` (or else `topics`), a comma-separated list. @throws AdminError 115 */
+const namedBy = (params: PubSubParams): "topic" | "topics" => (params.topic === undefined ? "topics" : "topic");
+
+/** How many topics a list names, without making it: counted no further than just above the limit. */
+function countTopics(text: unknown): number {
+  if (typeof text !== "string") return 1;
+  let n = 1;
+  for (let at = text.indexOf(","); at >= 0 && n <= TOPICS_MAX; at = text.indexOf(",", at + 1)) n++;
+  return n;
+}
+
+/** `topic` (or else `topics`), a comma-separated list. @throws AdminError 108 when it is too long, 115 */
 function topicList(params: PubSubParams): string[] {
-  const text = params.topic === undefined ? params.topics : params.topic;
+  const name = namedBy(params);
+  const text = params[name];
   if (typeof text !== "string") throw badTopic();
+  if (countTopics(text) > TOPICS_MAX) throw tooMany(name, TOPICS_MAX, "topics");
   const topics = text.split(",");
   if (topics.some((t) => t === "" || tooLong(t))) throw badTopic();
   return topics;
@@ -64,6 +80,17 @@ function payloadBytes(value: unknown, encoding: unknown): Uint8Array {
   return encoding === "base64" ? fromBase64(text, "payload") : new TextEncoder().encode(text);
 }
 
+/** Of `n` messages with so many topics: delivered, but the retainer had no memory for them. */
+const notRetained = (some: number, n: number): string =>
+  `memory: ${n === 1 ? "delivered, but" : `delivered, but ${some} of ${n} were`} not retained: the node has no memory to spare`;
+
+/** A batch goes on after a refusal. @throws whatever else it is */
+function refuse(result: BatchResult, err: unknown): void {
+  if (!(err instanceof AdminError)) throw err;
+  const { code, message } = err;
+  Object.assign(result, { code, message });
+}
+
 /** Retained messages sent at the begin of an event stream. */
 const RETAINED_MAX = 1000;
 
@@ -80,8 +107,17 @@ export function createPubSub({ broker, plugins }: AdminDeps) {
     return session;
   };
 
-  /** Returns the number of receivers. @throws AdminError 102, 108, 115 */
-  function publish(params: PubSubParams): number {
+  const working = (): Slices => new Slices(() => broker.clock.mono());
+
+  /** Long work: what was done so far goes out, and others have their turn. */
+  async function rest(slices: Slices): Promise<void> {
+    broker.flush();
+    await slices.rest();
+    broker.beat();
+  }
+
+  /** Returns the number of receivers, and whether somebody had to keep it. @throws AdminError 102, 108, 115 */
+  async function send(params: PubSubParams, slices: Slices): Promise<{ receivers: number; kept: boolean }> {
     const topics = publishTopics(params);
     const qos = readQos(params.qos);
     const payload = payloadBytes(params.payload, params.encoding);
@@ -89,27 +125,43 @@ export function createPubSub({ broker, plugins }: AdminDeps) {
     const now = broker.clock.now();
     const expiresAt = properties?.messageExpiry === undefined ? 0 : now + properties.messageExpiry * 1000;
     const from = typeof params.client_id === "string" ? params.client_id : "";
-    for (const topic of topics) keeping.mayPublish(topic, qos, params.retain === true);
-    let receivers = 0;
+    const retain = params.retain === true;
+    let kept = false;
     for (const topic of topics) {
-      receivers += broker.publish(new Message(topic, payload, qos, params.retain === true, from, null, now, expiresAt, properties));
+      if (keeping.mayPublish(topic, qos, retain)) kept = true;
+      if (slices.over()) await rest(slices);
+    }
+    let receivers = 0;
+    let forgotten = 0;
+    for (const topic of topics) {
+      const message = new Message(topic, payload, qos, retain, from, null, now, expiresAt, properties);
+      receivers += broker.publish(message);
+      if (message.refusedWith > 0) forgotten++;
+      if (slices.over()) await rest(slices);
     }
     broker.flush();
-    return receivers;
+    if (forgotten > 0) throw new AdminError(CODE.UNKNOWN, notRetained(forgotten, topics.length));
+    return { receivers, kept };
   }
 
-  /** @throws AdminError 108, 112, 115 */
-  function subscribe(params: PubSubParams): void {
+  /** Returns whether it has to be kept. @throws AdminError 102, 108, 112, 115 */
+  async function subscribeTo(params: PubSubParams, slices: Slices): Promise<boolean> {
     const filters = topicList(params);
     checkFilters(filters);
     const qos = readQos(params.qos);
-    const { clientId } = sessionOf(params);
-    for (const filter of filters) broker.subscribe(clientId, filter, { qos, nl: false, rap: false, rh: 0, subId: 0 });
+    const session = sessionOf(params);
+    const kept = session.storeKey !== 0;
+    if (kept) keeping.mayChange();
+    for (const filter of filters) {
+      broker.subscribe(session.clientId, filter, { qos, nl: false, rap: false, rh: 0, subId: 0 });
+      if (slices.over()) await rest(slices);
+    }
     broker.flush();
+    return kept;
   }
 
-  /** One topic, commas and all; a shared subscription is found by its bare filter too. @throws AdminError 112, 115 */
-  function unsubscribe(params: PubSubParams): void {
+  /** One topic, commas and all; a shared subscription is found by its bare filter too. As `subscribeTo`. @throws AdminError 112, 115 */
+  function unsubscribeFrom(params: PubSubParams): boolean {
     const { topic } = params;
     if (typeof topic !== "string" || parseSharedFilter(topic) === null) throw badTopic();
     const session = sessionOf(params);
@@ -119,31 +171,70 @@ export function createPubSub({ broker, plugins }: AdminDeps) {
         broker.unsubscribe(session.clientId, group === "$queue" ? `$queue/${topic}` : `$share/${group}/${topic}`);
     }
     broker.flush();
+    return session.storeKey !== 0;
   }
 
-  function batch(items: readonly PubSubParams[], command: (params: PubSubParams) => unknown): BatchResult[] {
-    return items.map((item) => {
-      const about = {
+  /** Each element has its own answer; what has to be kept is committed once behind all of them. @throws AdminError 108 */
+  async function batch(
+    items: readonly PubSubParams[],
+    command: (params: PubSubParams, slices: Slices) => boolean | Promise<boolean>,
+    commit: () => void,
+  ): Promise<BatchResult[]> {
+    if (items.length > TOPICS_MAX) throw new AdminError(CODE.BAD_PARAMETER, `a batch has no more than ${TOPICS_MAX} elements`);
+    const slices = working();
+    const results: BatchResult[] = [];
+    const kept: BatchResult[] = [];
+    for (const item of items) {
+      const result: BatchResult = {
+        code: 0,
         ...(typeof item.client_id === "string" && { client_id: item.client_id }),
         ...(typeof item.topic === "string" && { topic: item.topic }),
       };
+      results.push(result);
       try {
-        command(item);
-        return { code: 0, ...about };
+        if (await command(item, slices)) kept.push(result);
       } catch (err) {
-        if (err instanceof AdminError) return { code: err.code, message: err.message, ...about };
-        throw err;
+        refuse(result, err);
       }
-    });
+      if (slices.over()) await rest(slices);
+    }
+    if (kept.length === 0) return results;
+    try {
+      commit();
+    } catch (err) {
+      for (const result of kept) refuse(result, err);
+    }
+    return results;
+  }
+
+  /** @throws AdminError 108 when the elements name too many topics together */
+  function listed(items: readonly PubSubParams[]): readonly PubSubParams[] {
+    let topics = 0;
+    for (const item of items) topics += countTopics(item[namedBy(item)]);
+    if (items.length <= TOPICS_MAX && topics > TOPICS_MAX)
+      throw new AdminError(CODE.BAD_PARAMETER, `a batch names no more than ${TOPICS_MAX} topics in all its elements`);
+    return items;
   }
 
   return {
-    publish,
-    subscribe,
-    unsubscribe,
-    publishBatch: (items: readonly PubSubParams[]) => batch(items, publish),
-    subscribeBatch: (items: readonly PubSubParams[]) => batch(items, subscribe),
-    unsubscribeBatch: (items: readonly PubSubParams[]) => batch(items, unsubscribe),
+    /** Returns the number of receivers. @throws AdminError 102, 108, 115 */
+    async publish(params: PubSubParams): Promise<number> {
+      const { receivers, kept } = await send(params, working());
+      if (kept) keeping.published();
+      return receivers;
+    },
+    /** @throws AdminError 102, 108, 112, 115 */
+    async subscribe(params: PubSubParams): Promise<void> {
+      if (await subscribeTo(params, working())) keeping.changed();
+    },
+    /** @throws AdminError 102, 112, 115 */
+    unsubscribe(params: PubSubParams): void {
+      if (unsubscribeFrom(params)) keeping.changed();
+    },
+    publishBatch: async (items: readonly PubSubParams[]): Promise<BatchResult[]> =>
+      batch(listed(items), async (item, slices) => (await send(item, slices)).kept, keeping.published),
+    subscribeBatch: async (items: readonly PubSubParams[]): Promise<BatchResult[]> => batch(listed(items), subscribeTo, keeping.changed),
+    unsubscribeBatch: (items: readonly PubSubParams[]): Promise<BatchResult[]> => batch(items, unsubscribeFrom, keeping.changed),
 
     /**
      * Messages as they come, until the returned function is called. `topics` as in subscribe.

@@ -16,6 +16,9 @@ export const badValue = (name: string, wanted: string): AdminError =>
 /** 108 "value of 'as' must be one of: ['client_id', 'username', 'ip_address']" */
 export const notOneOf = (name: string, words: readonly (string | number)[]): AdminError => badValue(name, `one of: ${quoted(words)}`);
 
+/** 108 "value of 'topics' must be a list of no more than 10000 topics" */
+export const tooMany = (name: string, most: number, what: string): AdminError => badValue(name, `a list of no more than ${most} ${what}`);
+
 /** 102 "not_found" */
 export const notFound = (): AdminError => new AdminError(CODE.UNKNOWN, "not_found");
 

@@ -12,6 +12,8 @@ import { AdminError } from "./deps.ts";
 import type { Setting, SettingsApplied } from "./extra_rows.ts";
 import type { PluginsView } from "./plugins_view.ts";
 
+/** Keys of one change: it is looked at, and put into force, as a whole. */
+const CHANGES_MAX = 1000;
 /** Raised while the node runs without values that were set through the API. */
 const ASIDE_ALARM = "settings_set_aside";
 
@@ -27,8 +29,6 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
   /** One change at a time: each is judged by what the ones before it left. */
   let last: Promise<unknown> = Promise.resolve();
 
-  const rowsByKey = (): Map<string, ConfigRow> => new Map(layers.entries().map((r) => [r.key, r]));
-
   function tellAside(): void {
     if (aside.size === 0) alarms.clear(ASIDE_ALARM);
     else {
@@ -38,13 +38,13 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
   }
 
   /** What really changes. @throws AdminError 108, naming key, value and what was expected */
-  function checked(changes: SettingChanges, rows: ReadonlyMap<string, ConfigRow>): Map<string, string | null | undefined> {
+  function checked(changes: SettingChanges): Map<string, string | null | undefined> {
     const real = new Map<string, string | null | undefined>();
     for (const [key, text] of changes) {
       const isTakenBack = text === undefined && (layers.override(key) !== undefined || aside.has(key));
       const error = isTakenBack ? null : layers.checkOverride(key, text ?? null);
       if (error !== null) throw new AdminError(CODE.BAD_PARAMETER, error);
-      if (text === MASK && rows.get(key)?.secret === true) continue;
+      if (text === MASK && layers.row(key)?.secret === true) continue;
       const by = layers.fixedBy(key);
       if (typeof text === "string" && by !== null) {
         if (text === layers.raw(key)) continue;
@@ -58,8 +58,8 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
   }
 
   async function change(changes: SettingChanges): Promise<SettingsApplied> {
-    const rows = rowsByKey();
-    const real = checked(changes, rows);
+    if (changes.size > CHANGES_MAX) throw new AdminError(CODE.BAD_PARAMETER, `a change has no more than ${CHANGES_MAX} keys`);
+    const real = checked(changes);
     const before = new Map([...real.keys()].map((key) => [key, layers.override(key)]));
     layers.change(real);
     const { refused } = await plugins.updateSettings();
@@ -72,10 +72,8 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
     for (const key of real.keys()) aside.delete(key);
     tellAside();
     ports.changed();
-    // A listener's name may be new, or gone.
-    const now = rowsByKey();
     const inForce = (key: string): boolean => {
-      const row = now.get(key) ?? rows.get(key);
+      const row = layers.row(key);
       return row === undefined || row.live || row.app !== "emqx";
     };
     const keys = [...changes.keys()];

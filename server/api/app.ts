@@ -13,7 +13,7 @@ import { QueueFull } from "../lib/work_queue.ts";
 import { BadBody, jsonOf, LateBody, mergeParams } from "./body.ts";
 import { Busy } from "./gate.ts";
 import { openApiPath } from "./openapi.ts";
-import { badRequest, busy, failure, notFound, text } from "./reply.ts";
+import { badRequest, busy, failure, json, notFound, text } from "./reply.ts";
 import { type AnyRoute, type Call, type Caller, type Kind, segmentsOf } from "./route.ts";
 import { ROUTES, rootRoute } from "./v3/index.ts";
 
@@ -63,6 +63,23 @@ function checkerOf({ body }: AnyRoute): (params: Record<string, unknown>) => boo
 
 const refusal = (err: AdminError): Response => failure(err.code, err.message);
 
+/** What a check refuses; null = nothing. */
+function refusalOf(check: () => void): AdminError | null {
+  try {
+    check();
+    return null;
+  } catch (err) {
+    if (err instanceof AdminError) return err;
+    throw err;
+  }
+}
+
+/** It was made, but could not be kept. What the answer would have said (a generated secret, how many were deleted) is said nowhere else. */
+async function inMemoryOnly({ code, message }: AdminError, done: Response): Promise<Response> {
+  const isEnvelope = done.status === 200 && done.headers.get("content-type") === "application/json";
+  return isEnvelope ? json({ ...((await done.json()) as object), code, message }) : done;
+}
+
 /** Code and message for parameters their schema refuses. */
 function invalid(route: AnyRoute, params: Record<string, unknown>): Response {
   const schema = route.body as TObject;
@@ -107,15 +124,18 @@ export function createApp(admin: Admin, log: Log, incoming: WeakMap<Request, Inc
       if (!from || (route.on && !route.on.includes(from.kind))) return notFound();
       const { caller, query, login, stream } = from;
       try {
-        const json = route.method === "GET" ? undefined : jsonOf(await from.read(request));
-        const params = route.method === "GET" ? {} : mergeParams(query, json, route.body);
+        const body = route.method === "GET" ? undefined : jsonOf(await from.read(request));
+        const params = route.method === "GET" ? {} : mergeParams(query, body, route.body);
         if (route.method !== "GET" && !fits(params)) return invalid(route, params);
         const path = read(from.segments);
         if (withNode && !admin.hasNode(path.node ?? "")) return notFound();
         if (route.plugin && !admin.plugins.isRunning(route.plugin)) return notFound();
         if (route.keeps === "or refuse") admin.keeping.mayChange();
-        const response = await route.handle({ admin, caller, server: from.kind, path, query, params, json, request, login, stream });
-        if (route.keeps !== undefined) admin.keeping.changed();
+        const response = await route.handle({ admin, caller, server: from.kind, path, query, params, json: body, request, login, stream });
+        if (route.keeps !== undefined && route.keeps !== "by itself") {
+          const why = refusalOf(() => admin.keeping.changed());
+          if (why !== null) return inMemoryOnly(why, response);
+        }
         return response;
       } catch (err) {
         return answer(err, request);

@@ -42,9 +42,10 @@ export interface RouteDef<Body extends TObject = TObject> {
   readonly open?: true;
   /**
    * What it changes is to be there after a restart: answered when it is kept. While nothing can be kept it is refused; or, where that would
-   * stand in the way of a remedy (what is deleted makes room, settings say what to do), made in memory, and the answer says so.
+   * stand in the way of a remedy (what is deleted makes room, settings say what to do) or of somebody who must be kept out now, made in
+   * memory, and the answer says so. "by itself": whether anything has to be kept depends on whose it is; the command looks after it.
    */
-  readonly keeps?: "or refuse" | "or tell";
+  readonly keeps?: "or refuse" | "or tell" | "by itself";
   /** 404 while this plugin does not run. */
   readonly plugin?: string;
   readonly query?: TObject;

@@ -7,7 +7,7 @@ import { listenersOf } from "./listeners.ts";
 import { CORE_KEYS } from "./schema.ts";
 import { ConfigError, ConfigErrors, type PluginFile, readDirectory, readEnvironment, readFile, type Written } from "./sources.ts";
 import type { ConfigRow, ListenerConfig, NodeConfig, Origin, SettingText, ZoneConfig } from "./types.ts";
-import { fillNode, fillZone } from "./zones.ts";
+import { fillNode, fillZone, keysByZone, plainZone, zoneOf } from "./zones.ts";
 
 export type { NamedTable } from "./keys.ts";
 export { ConfigError, ConfigErrors } from "./sources.ts";
@@ -69,6 +69,7 @@ export class Config {
   readonly #zones = new Map<string, ZoneConfig>();
   readonly #node = { apiVersion: API_VERSION } as NodeConfig;
   #hasBegun = false;
+  readonly #isCopy: boolean;
   readonly #watchers = new Set<{ prefix: string; fn: (key: string) => void }>();
 
   constructor(
@@ -79,6 +80,8 @@ export class Config {
     const layers = LAYERS.map((l) => [l, new Map(from === null ? [] : from.#layers[l])]);
     this.#layers = Object.fromEntries(layers) as Record<Layer, Map<string, Given>>;
     this.#strangers = new Map(from === null ? [] : from.#strangers);
+    this.#isCopy = from !== null;
+    for (const [name, zone] of from?.zones() ?? []) this.#zones.set(name, { ...zone });
   }
 
   // ---- values
@@ -87,6 +90,12 @@ export class Config {
   get(key: string): unknown {
     if (!this.#values.has(key)) this.#values.set(key, this.#row(key).entry.parse(this.raw(key)));
     return this.#values.get(key);
+  }
+
+  /** The value of a key when nobody said anything about it. */
+  shipped(key: string): unknown {
+    const { entry } = this.#row(key);
+    return entry.parse(entry.optional ? "" : entry.default);
   }
 
   /** As text; the default when nobody set it, "" for an unset optional key. */
@@ -166,7 +175,9 @@ export class Config {
   change(changes: ReadonlyMap<string, string | null | undefined>): void {
     for (const [key, text] of changes) this.#override(key, text);
     this.#values.clear();
-    this.resolve();
+    // Other keys may stand for those of every zone.
+    const isOfZones = [...changes.keys()].every((key) => key.startsWith("zone."));
+    this.resolve(isOfZones ? new Set([...changes.keys()].map(zoneOf)) : null);
     for (const key of changes.keys()) for (const w of this.#watchers) if (key.startsWith(w.prefix)) w.fn(key);
   }
 
@@ -252,11 +263,20 @@ export class Config {
 
   // ---- views
 
-  /** Bring zones and node settings up to date; the objects stay the same, so everybody sees it. */
-  resolve(): void {
-    for (const name of new Set(["external", "internal", ...this.#namesOf("zone", 1)])) {
-      const zone = this.#zones.get(name) ?? ({ name } as ZoneConfig);
-      fillZone(this, zone);
+  /** Bring zones and node settings up to date; the objects stay the same, so everybody sees it. `only`: the zones that may be new or changed. */
+  resolve(only: ReadonlySet<string> | null = null): void {
+    const plain = plainZone(this);
+    const own = keysByZone([...this.keys.exact("zone."), ...this.written()]);
+    for (const name of new Set([...own.keys(), ...this.#zones.keys()])) {
+      // When nobody says anything of a zone any more it stays for whoever is in it, until the next start: a copy shows what that finds.
+      if (this.#isCopy && !own.has(name)) {
+        this.#zones.delete(name);
+        continue;
+      }
+      const known = this.#zones.get(name);
+      if (known !== undefined && only?.has(name) === false) continue;
+      const zone = known ?? ({ name } as ZoneConfig);
+      fillZone(this, zone, plain, own.get(name) ?? []);
       this.#zones.set(name, zone);
     }
     fillNode(this, this.#node, this.#hasBegun);
@@ -313,6 +333,11 @@ export class Config {
     names.set("zone", [...this.#zones.keys()]);
     const keys = new Set([...this.keys.rows.flatMap((row) => concrete(row.pattern, names)), ...this.written()]);
     return [...keys].filter((key) => this.#row(key).entry.ignored === null).map((key) => this.#describe(key));
+  }
+
+  /** One key, as in `entries`; undefined = unknown, or without a meaning here. */
+  row(key: string): ConfigRow | undefined {
+    return this.keys.find(key)?.entry.ignored === null ? this.#describe(key) : undefined;
   }
 
   #describe(key: string): ConfigRow {

@@ -17,6 +17,9 @@ export interface NamedTable {
   required?: boolean;
 }
 
+/** Comparing takes time with the square of the length, and nobody writes such a key by mistake. */
+const LONGEST = 200;
+
 export class Keys {
   #tables: readonly NamedTable[];
   #rows: KeyRow[] = [];
@@ -52,6 +55,11 @@ export class Keys {
     return this.#exact.get(key) ?? this.#patterns.find((p) => p.re.test(key))?.row;
   }
 
+  /** Keys without placeholders that begin so. */
+  exact(prefix: string): string[] {
+    return [...this.#exact.keys()].filter((key) => key.startsWith(prefix));
+  }
+
   /** Does any key begin with this part? */
   knowsFirst(part: string): boolean {
     return this.#rows.some((r) => r.pattern.split(".")[0] === part);
@@ -59,6 +67,7 @@ export class Keys {
 
   /** The known key that is most like an unknown one; placeholders are filled with the unknown key's own parts. */
   nearest(key: string): string | null {
+    if (key.length > LONGEST) return null;
     const parts = key.split(".");
     const candidates = this.#rows.map(({ pattern }) =>
       pattern

@@ -2,8 +2,9 @@
 import type { Config } from "./config.ts";
 import type { NodeConfig, SharedStrategy, ZoneConfig } from "./types.ts";
 
-/** Field of ZoneConfig -> key under `zone.<name>.`; unset ones fall back to the key of the node named last. */
-const FIELDS: readonly (readonly [field: keyof ZoneConfig, key: string, fallback?: string])[] = [
+/** Field of ZoneConfig, key under `zone.<name>.`, and the key of the node that stands for zones that have none of their own. */
+type Field = readonly [field: keyof ZoneConfig, key: string, fallback?: string];
+const FIELDS: readonly Field[] = [
   ["maxPacketSize", "max_packet_size", "mqtt.max_packet_size"],
   ["maxClientidLen", "max_clientid_len", "mqtt.max_clientid_len"],
   ["maxTopicLevels", "max_topic_levels", "mqtt.max_topic_levels"],
@@ -41,22 +42,58 @@ const FIELDS: readonly (readonly [field: keyof ZoneConfig, key: string, fallback
   ["flappingBannedExpiryMs", "flapping_banned_expiry_interval"],
   ["authFailureLimit", "auth_failure_limit"],
   ["useUsernameAsClientid", "use_username_as_clientid"],
+  ["serverKeepalive", "server_keepalive"],
+  ["mountpoint", "mountpoint"],
 ];
+const BY_KEY: ReadonlyMap<string, Field> = new Map(FIELDS.map((f) => [f[1], f]));
+/** What stands for null. */
+const UNSET: Partial<Record<keyof ZoneConfig, unknown>> = { serverKeepalive: 0, mountpoint: "" };
 
-export function fillZone(config: Config, zone: ZoneConfig): void {
-  const of = (key: string): unknown => config.get(`zone.${zone.name}.${key}`);
-  const target = zone as unknown as Record<string, unknown>;
-  for (const [field, key, fallback] of FIELDS) {
-    const own = of(key);
-    target[field] = own === null && fallback !== undefined ? config.get(fallback) : own;
+/** Of a key that begins with `zone.`. */
+export const zoneOf = (key: string): string => key.split(".", 2)[1] as string;
+
+/** The two zones that always are, and those that somebody says something of. */
+export function keysByZone(keys: Iterable<string>): Map<string, string[]> {
+  const zones = new Map<string, string[]>([
+    ["external", []],
+    ["internal", []],
+  ]);
+  for (const key of keys) {
+    if (!key.startsWith("zone.")) continue;
+    const name = zoneOf(key);
+    const known = zones.get(name);
+    if (known === undefined) zones.set(name, [key]);
+    else known.push(key);
   }
-  zone.serverKeepalive = Number(of("server_keepalive") ?? 0);
-  zone.mountpoint = String(of("mountpoint") ?? "");
-  // The node's setting stands for zones that have none of their own.
-  const deny = `zone.${zone.name}.acl_deny_action`;
-  zone.aclDenyAction = (
-    config.origin(deny) === "default" ? config.get("acl_deny_action") : config.get(deny)
-  ) as ZoneConfig["aclDenyAction"];
+  return zones;
+}
+
+type Target = Record<string, unknown>;
+
+function take(config: Config, target: Target, [field, , fallback]: Field, own: unknown): void {
+  target[field] = (own === null && fallback !== undefined ? config.get(fallback) : own) ?? UNSET[field] ?? null;
+}
+
+/** A zone of which nobody said anything: most of each zone is so, and it is the same for all of them. */
+export function plainZone(config: Config): Omit<ZoneConfig, "name"> {
+  const target: Target = {};
+  for (const field of FIELDS) take(config, target, field, config.shipped(`zone.$name.${field[1]}`));
+  target.aclDenyAction = config.get("acl_deny_action");
+  return target as unknown as Omit<ZoneConfig, "name">;
+}
+
+/** `own`: the zone's keys that somebody set, or that have a row of their own. */
+export function fillZone(config: Config, zone: ZoneConfig, plain: Omit<ZoneConfig, "name">, own: Iterable<string>): void {
+  Object.assign(zone, plain);
+  const target = zone as unknown as Target;
+  const prefix = `zone.${zone.name}.`;
+  for (const key of own) {
+    const field = BY_KEY.get(key.slice(prefix.length));
+    if (field !== undefined) take(config, target, field, config.get(key));
+  }
+  // Its default is no word on it: the node's setting goes before.
+  const deny = `${prefix}acl_deny_action`;
+  if (config.origin(deny) !== "default") target.aclDenyAction = config.get(deny);
 }
 
 /** `isRunning`: whoever asked for the node's name keeps it, so it stays until the next start. */

@@ -124,15 +124,19 @@ export class Durability {
 
   // ---- for the handlers
 
-  /** Would a message have to be kept? Only asked while `refusing`, or for QoS 0 while `full`. `ch`: whose it is; null = the API's. */
+  /**
+   * Would a message have to be kept? `ch`: whose it is; clients' are asked for only while `refusing`, or for QoS 0 while `full`.
+   * null = the API's, which hears of every refusal: so those of QoS 0 count too.
+   */
   mustKeep(ch: Channel | null, route: Route, qos: QoS, retain: boolean): boolean {
     if (qos === 0 && ch !== null) return retain && this.full;
     const session = ch?.session ?? null;
     if (retain || (qos === 2 && session !== null && session.storeKey !== 0)) return true;
     // Handlers of a topic of their own take messages to keep them: $delayed.
     if (this.broker.hooks.publishPrefixes.some((p) => route.topic.startsWith(p))) return true;
-    if (route.subs.some(keeps)) return true;
-    return route.shares?.some((g) => g.members.some(keeps)) ?? false;
+    const kept = (s: Subscription): boolean => keeps(s, qos);
+    if (route.subs.some(kept)) return true;
+    return route.shares?.some((g) => g.members.some(kept)) ?? false;
   }
 
   /** Refuse a message that cannot be kept: nobody gets it. */
@@ -193,6 +197,8 @@ export class Durability {
   }
 }
 
-function keeps(s: Subscription): boolean {
-  return s.session.storeKey !== 0 && (s.qos > 0 || s.session.zone.upgradeQos);
+/** Sessions that are kept keep what they get with QoS 1 or 2. */
+function keeps({ session, qos: granted }: Subscription, qos: QoS): boolean {
+  if (session.storeKey === 0) return false;
+  return session.zone.upgradeQos ? granted > 0 || qos > 0 : granted > 0 && qos > 0;
 }

@@ -21,6 +21,13 @@ export interface RetainedQuery {
   filter?: string;
 }
 
+/** Long work leaves others their turn. */
+export interface Pauses {
+  /** Asked for each item; true = time for `rest`. */
+  due(): boolean;
+  rest(): Promise<void>;
+}
+
 export interface RetainerService {
   /** Retained messages now, those of $SYS included. */
   readonly count: number;
@@ -31,8 +38,8 @@ export interface RetainerService {
   get(topic: string): Message | undefined;
   /** false = there was none. */
   delete(topic: string): boolean;
-  /** Delete everything a topic filter matches; returns how many. */
-  deleteMatching(filter: string): number;
+  /** Delete everything a topic filter matches, but not what is retained from now on; returns how many. */
+  deleteMatching(filter: string, pauses: Pauses): Promise<number>;
   /** Returns how many there were. */
   clear(): number;
   topics(): string[];

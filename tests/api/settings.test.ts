@@ -286,3 +286,24 @@ describe("rules read again", () => {
     }
   });
 });
+
+test("a change of as many keys as may be holds nobody up for long; more are refused", async () => {
+  const zones = (from: number, n: number) =>
+    Object.fromEntries(Array.from({ length: n }, (_, i) => [`zone.many${from + i}.max_inflight`, "7"]));
+  const over = await put(zones(0, 1001));
+  expect(over.json).toEqual({ code: 108, message: "a change has no more than 1000 keys" });
+  expect(node.node.broker.zones.has("many0")).toBe(false);
+  let last = performance.now();
+  let longest = 0;
+  const beat = setInterval(() => {
+    longest = Math.max(longest, performance.now() - last);
+    last = performance.now();
+  }, 1);
+  const { json } = await put(zones(0, 1000));
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  clearInterval(beat);
+  expect(((json?.data ?? {}) as Partial<SettingsApplied>).applied).toHaveLength(1000);
+  expect(node.node.broker.zone("many999").maxInflight).toBe(7);
+  expect(longest).toBeLessThan(250);
+  await put(Object.fromEntries(Object.keys(zones(0, 1000)).map((key) => [key, null])));
+});

@@ -22,7 +22,7 @@ export const bannedRoutes: readonly AnyRoute[] = [
     name: "create_banned",
     method: "POST",
     path: "/banned/",
-    keeps: "or refuse",
+    keeps: "or tell",
     descr: "Create banned",
     body: Type.Object(
       {

@@ -141,6 +141,7 @@ export const monitoringRoutes: readonly AnyRoute[] = [
     name: "clean_alarm_history",
     method: "DELETE",
     path: "/alarms/history",
+    keeps: "or tell",
     descr: "Forget the alarms that were cleared",
     handle: ({ admin }) => {
       admin.alarms.clearHistory();

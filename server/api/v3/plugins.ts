@@ -4,7 +4,7 @@ import { CODE } from "../../admin/codes.ts";
 import { AdminError } from "../../admin/index.ts";
 import { isQueryWord } from "../body.ts";
 import { data, notFound, ok } from "../reply.ts";
-import { type AnyRoute, type Call, route } from "../route.ts";
+import { type AnyRoute, type Call, type RouteDef, route } from "../route.ts";
 import * as S from "../schemas.ts";
 
 type Command = "load" | "unload" | "reload";
@@ -23,12 +23,23 @@ const command = (name: Command) =>
 
 const DESCR: Record<Command, string> = { load: "Load a plugin", unload: "Unload a plugin", reload: "Reload a plugin" };
 
+/** Whoever unloads or reloads is mending something; what is loaded is to be there after a restart, or it may keep out nobody then. */
+const KEEPS: Record<Command, RouteDef["keeps"] & string> = { load: "or refuse", unload: "or tell", reload: "or tell" };
+
 const commandRoutes = (name: Command): AnyRoute[] => [
-  route({ name: `${name}_plugin`, method: "PUT", path: `/nodes/:node/plugins/:plugin/${name}`, descr: DESCR[name], handle: command(name) }),
+  route({
+    name: `${name}_plugin`,
+    method: "PUT",
+    path: `/nodes/:node/plugins/:plugin/${name}`,
+    keeps: KEEPS[name],
+    descr: DESCR[name],
+    handle: command(name),
+  }),
   route({
     name: `${name}_plugin_everywhere`,
     method: "PUT",
     path: `/plugins/:plugin/${name}`,
+    keeps: KEEPS[name],
     descr: `${DESCR[name]} on every node`,
     handle: command(name),
   }),
@@ -94,6 +105,7 @@ export const pluginRoutes: readonly AnyRoute[] = [
     name: "update_config",
     method: "PUT",
     path: "/configs/:app",
+    keeps: "or tell",
     descr: "Update config of an application in the cluster",
     body: configBody,
     handle: setConfig,
@@ -102,6 +114,7 @@ export const pluginRoutes: readonly AnyRoute[] = [
     name: "update_node_config",
     method: "PUT",
     path: "/nodes/:node/configs/:app",
+    keeps: "or tell",
     descr: "Update config of an application on a node",
     body: configBody,
     handle: setConfig,
@@ -118,6 +131,7 @@ export const pluginRoutes: readonly AnyRoute[] = [
     name: "update_plugin_configs",
     method: "PUT",
     path: "/nodes/:node/plugin_configs/:plugin",
+    keeps: "or tell",
     descr: "Update configurations of a plugin on the node",
     body: Type.Object({}, { additionalProperties: true }),
     handle: replaceConfig,

@@ -2,16 +2,16 @@
 import { Type } from "@sinclair/typebox";
 import { CODE } from "../../admin/codes.ts";
 import { wantedEncoding } from "../../admin/payload.ts";
+import { TOPICS_MAX } from "../../admin/pubsub.ts";
 import { data, ok } from "../reply.ts";
 import { type AnyRoute, type Call, route } from "../route.ts";
 import * as S from "../schemas.ts";
 import { eventStream } from "../sse.ts";
 
-const BATCH_MAX = 10_000;
 const qos = Type.Optional(Type.Integer({ minimum: 0, maximum: 2, default: 0 }));
 const encoding = Type.Optional(Type.Union([Type.Literal("plain"), Type.Literal("base64")], { default: "plain" }));
 const topics = {
-  topic: Type.Optional(Type.String({ description: "A comma-separated list" })),
+  topic: Type.Optional(Type.String({ description: `A comma-separated list of no more than ${TOPICS_MAX}` })),
   topics: Type.Optional(Type.String({ description: "The same, used when there is no `topic`" })),
 };
 const publishBody = Type.Object({
@@ -50,20 +50,22 @@ export const pubsubRoutes: readonly AnyRoute[] = [
     name: "mqtt_publish",
     method: "POST",
     path: "/mqtt/publish",
+    keeps: "by itself",
     descr: "Publish a MQTT message",
     body: publishBody,
     errors,
-    handle: ({ admin, params }) => ok({ "x-receivers": String(admin.pubsub.publish(params)) }),
+    handle: async ({ admin, params }) => ok({ "x-receivers": String(await admin.pubsub.publish(params)) }),
   }),
   route({
     name: "mqtt_subscribe",
     method: "POST",
     path: "/mqtt/subscribe",
+    keeps: "by itself",
     descr: "Subscribe a topic",
     body: subscribeBody,
     errors,
-    handle: ({ admin, params }) => {
-      admin.pubsub.subscribe(params);
+    handle: async ({ admin, params }) => {
+      await admin.pubsub.subscribe(params);
       return ok();
     },
   }),
@@ -71,6 +73,7 @@ export const pubsubRoutes: readonly AnyRoute[] = [
     name: "mqtt_unsubscribe",
     method: "POST",
     path: "/mqtt/unsubscribe",
+    keeps: "by itself",
     descr: "Unsubscribe a topic",
     body: unsubscribeBody,
     errors,
@@ -83,28 +86,31 @@ export const pubsubRoutes: readonly AnyRoute[] = [
     name: "mqtt_publish_batch",
     method: "POST",
     path: "/mqtt/publish_batch",
+    keeps: "by itself",
     descr: "Publish several MQTT messages",
-    array: Type.Array(publishBody, { maxItems: BATCH_MAX }),
+    array: Type.Array(publishBody, { maxItems: TOPICS_MAX }),
     data: S.list(S.batchResult),
-    handle: (call) => data(call.admin.pubsub.publishBatch(items(call))),
+    handle: async (call) => data(await call.admin.pubsub.publishBatch(items(call))),
   }),
   route({
     name: "mqtt_subscribe_batch",
     method: "POST",
     path: "/mqtt/subscribe_batch",
+    keeps: "by itself",
     descr: "Subscribe several topics",
-    array: Type.Array(subscribeBody, { maxItems: BATCH_MAX }),
+    array: Type.Array(subscribeBody, { maxItems: TOPICS_MAX }),
     data: S.list(S.batchResult),
-    handle: (call) => data(call.admin.pubsub.subscribeBatch(items(call))),
+    handle: async (call) => data(await call.admin.pubsub.subscribeBatch(items(call))),
   }),
   route({
     name: "mqtt_unsubscribe_batch",
     method: "POST",
     path: "/mqtt/unsubscribe_batch",
+    keeps: "by itself",
     descr: "Unsubscribe several topics",
-    array: Type.Array(unsubscribeBody, { maxItems: BATCH_MAX }),
+    array: Type.Array(unsubscribeBody, { maxItems: TOPICS_MAX }),
     data: S.list(S.batchResult),
-    handle: (call) => data(call.admin.pubsub.unsubscribeBatch(items(call))),
+    handle: async (call) => data(await call.admin.pubsub.unsubscribeBatch(items(call))),
   }),
   route({
     name: "mqtt_listen",

@@ -29,7 +29,7 @@ export const retainedRoutes: readonly AnyRoute[] = [
     descr: "Delete the retained messages a topic filter selects",
     body: Type.Object({ _filter: filter }),
     data: Type.Object({ deleted: S.int }),
-    handle: ({ admin, params }) => data({ deleted: admin.retained.removeMatching(params._filter) }),
+    handle: async ({ admin, params }) => data({ deleted: await admin.retained.removeMatching(params._filter) }),
   }),
   route({
     name: "lookup_retained",
@@ -76,6 +76,7 @@ export const retainedRoutes: readonly AnyRoute[] = [
     name: "send_delayed",
     method: "POST",
     path: "/delayed/:id/send",
+    keeps: "or refuse",
     descr: "Publish a delayed message now",
     handle: ({ admin, path }) => {
       admin.delayed.send(path.id ?? "");

@@ -4,7 +4,7 @@ import { bytes, type Entry as ConfigEntry, duration, integer, oneOf } from "../.
 import { between, later } from "../../lib/time.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
 import { topicMatches } from "../../mqtt/topic.ts";
-import { definePlugin, ownCopy, type PluginContext, type RetainedQuery, type RetainerService } from "../plugin.ts";
+import { definePlugin, ownCopy, type Pauses, type PluginContext, type RetainedQuery, type RetainerService } from "../plugin.ts";
 import { type Entry, isSys, RetainedIndex } from "./retained_index.ts";
 import { RetainedSender } from "./sender.ts";
 
@@ -38,6 +38,8 @@ const PRIORITY = -100;
 const SWEEP_MS = 1000;
 const SWEEP_ENTRIES = 10_000;
 const WARN_EVERY_MS = 60_000;
+/** For finding messages level by level; beyond it all of them are looked at, in order. */
+const BUDGET = { found: 10_000, visited: 100_000 };
 
 export const retainer = definePlugin({
   name: "emqx_retainer",
@@ -69,6 +71,7 @@ export const retainer = definePlugin({
     ctx.every(SWEEP_MS, () => store.sweep());
     ctx.broker.setRetained({ count: () => store.count, bytes: () => store.index.bytes });
     ctx.closing(() => {
+      store.closed = true;
       sender.close();
       ctx.broker.setRetained(null);
     });
@@ -84,6 +87,8 @@ function isShared(filter: string): boolean {
 class RetainedMessages implements RetainerService {
   readonly index = new RetainedIndex();
   max = 0;
+  /** The plugin has been unloaded: its rows in the store may be a successor's already. */
+  closed = false;
   private readonly disc: boolean;
   private cursor: Iterator<Entry> | null = null;
   private warnedAt = Number.NEGATIVE_INFINITY;
@@ -202,7 +207,7 @@ class RetainedMessages implements RetainerService {
   }
 
   private *select(filter: string): Iterable<Entry> {
-    const found = this.index.match(filter, { found: 10_000, visited: 100_000 });
+    const found = this.index.match(filter, BUDGET);
     if (found) yield* found;
     else for (const entry of this.index.entries()) if (topicMatches(entry.message.topic, filter)) yield entry;
   }
@@ -213,10 +218,18 @@ class RetainedMessages implements RetainerService {
     return true;
   }
 
-  deleteMatching(filter: string): number {
-    const topics = [...this.select(filter)].map((e) => e.message.topic);
-    for (const topic of topics) this.delete(topic);
-    return topics.length;
+  async deleteMatching(filter: string, pauses: Pauses): Promise<number> {
+    const last = this.index.seq;
+    const found = this.index.match(filter, BUDGET);
+    let deleted = 0;
+    // The order is a live one, and what is retained anew goes to its end.
+    for (const { message, seq } of found?.map((e) => ({ message: e.message, seq: e.seq })) ?? this.index.entries()) {
+      if (this.closed || seq > last) break;
+      const { topic } = message;
+      if ((found !== null || topicMatches(topic, filter)) && this.index.get(topic)?.message === message && this.delete(topic)) deleted++;
+      if (pauses.due()) await pauses.rest();
+    }
+    return deleted;
   }
 
   clear(): number {

@@ -5,9 +5,10 @@ import type { TestClient, TestKit } from "../../support/test_broker.ts";
 import { turns } from "../plugins/harness.ts";
 import { administer } from "./harness.ts";
 
-const publish = (admin: Admin, more: object = {}): number => admin.pubsub.publish({ topic: "kept", payload: "x", retain: true, ...more });
-const delay = (admin: Admin): string => {
-  publish(admin, { topic: "$delayed/60/t", retain: false });
+const publish = (admin: Admin, more: object = {}): Promise<number> =>
+  admin.pubsub.publish({ topic: "kept", payload: "x", retain: true, ...more });
+const delay = async (admin: Admin): Promise<string> => {
+  await publish(admin, { topic: "$delayed/60/t", retain: false });
   return "1";
 };
 
@@ -47,9 +48,9 @@ const WRITES: Readonly<Record<string, readonly [before: Do | null, command: Do]>
     (a) => a.pubsub.subscribe({ client_id: "here", topic: "t", qos: 1 }),
   ],
   "pubsub.unsubscribe": [
-    (a, kit) => {
+    async (a, kit) => {
       kit.connected("here", 4, { clean: false });
-      a.pubsub.subscribe({ client_id: "here", topic: "t", qos: 1 });
+      await a.pubsub.subscribe({ client_id: "here", topic: "t", qos: 1 });
     },
     (a) => a.pubsub.unsubscribe({ client_id: "here", topic: "t" }),
   ],
@@ -85,8 +86,8 @@ describe("what a client is to get, it gets", () => {
   for (const [name, command] of Object.entries(cases)) {
     test(name, async () => {
       const { admin, kit } = await administer();
-      publish(admin);
-      delay(admin);
+      await publish(admin);
+      await delay(admin);
       const client: TestClient = kit.connected("c", 5);
       client.subscribe("t");
       client.take();

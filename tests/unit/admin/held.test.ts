@@ -7,7 +7,7 @@ test("a delayed message: its row, sent before its time, taken back", async () =>
   const client = kit.connected("c", 5);
   client.subscribe("t/#");
   client.take();
-  admin.pubsub.publish({ topic: "$delayed/60/t/1", payload: "four", qos: 1, retain: true, client_id: "me" });
+  await admin.pubsub.publish({ topic: "$delayed/60/t/1", payload: "four", qos: 1, retain: true, client_id: "me" });
   kit.connected("them", 5).publish("$delayed/90/t/2", "xy");
   const now = kit.clock.time;
   expect(await admin.delayed.list({})).toEqual({
@@ -32,8 +32,8 @@ test("a delayed message: its row, sent before its time, taken back", async () =>
 test("retained messages: sizes, expiry, one with its payload", async () => {
   const { admin, kit } = await administer();
   const properties = { message_expiry: 10, content_type: "text/plain" };
-  admin.pubsub.publish({ topic: "r/1", payload: "héllo", retain: true, client_id: "me", properties });
-  admin.pubsub.publish({ topic: "r/2", payload: "/w==", encoding: "base64", retain: true, qos: 2 });
+  await admin.pubsub.publish({ topic: "r/1", payload: "héllo", retain: true, client_id: "me", properties });
+  await admin.pubsub.publish({ topic: "r/2", payload: "/w==", encoding: "base64", retain: true, qos: 2 });
   const row = { topic: "r/1", qos: 0, payload_size: 6, from: "me", ts_ms: kit.clock.time, expires_at_ms: kit.clock.time + 10_000 };
   const { rows } = await admin.retained.list({ _filter: "r/#" });
   expect(rows).toEqual([row, { topic: "r/2", qos: 2, payload_size: 1, from: "", ts_ms: kit.clock.time, expires_at_ms: 0 }] as never);
@@ -42,9 +42,51 @@ test("retained messages: sizes, expiry, one with its payload", async () => {
   expect(admin.retained.lookup("r/2", "auto")).not.toHaveProperty("properties");
   expect(() => admin.retained.lookup("r/3", "auto")).toThrow("not_found");
   expect(() => admin.retained.remove("r/3")).toThrow("not_found");
-  expect(() => admin.retained.removeMatching("a#")).toThrow("bad_topic");
+  await expect(async () => admin.retained.removeMatching("a#")).toThrow("bad_topic");
   await expect(async () => admin.retained.list({ _filter: "a#" })).toThrow("bad_topic");
-  expect(admin.retained.removeMatching("r/+")).toBe(2);
+  expect(await admin.retained.removeMatching("r/+")).toBe(2);
+});
+
+for (const [name, n] of [
+  ["few", 2000],
+  ["more than are looked for level by level", 12_000],
+] as const) {
+  test(`retained messages are deleted in slices, ${name}: what comes meanwhile stays`, async () => {
+    const { admin, kit } = await administer();
+    const from = kit.connected("from", 5);
+    const retain = (topic: string, payload: string) => from.publish(topic, payload, 0, { retain: true });
+    for (let i = 0; i < n; i++) retain(`d/${i}`, "old");
+    retain("other", "x");
+    let ticks = 0;
+    // Each look at the clock is a millisecond later.
+    kit.clock.mono = () => ++ticks as never;
+    let turns = 0;
+    const meanwhile = setInterval(() => {
+      turns++;
+      // The last one is not deleted yet; a new one goes to the end of the order, and so would never be reached the last.
+      retain(`d/${n - 1}`, "new");
+      retain(`d/new-${turns}`, "new");
+    }, 0);
+    const deleted = await admin.retained.removeMatching("d/#");
+    clearInterval(meanwhile);
+    expect(turns).toBeGreaterThan(3);
+    expect(deleted).toBe(n - 1);
+    expect((await admin.retained.list({ _filter: "d/#" })).meta.count).toBe(turns + 1);
+    expect(admin.retained.lookup("other", "auto").payload).toBe("x");
+  });
+}
+
+test("a deletion ends with the plugin: what its successor has read is not touched", async () => {
+  const { admin, kit, manager } = await administer();
+  const from = kit.connected("from", 5);
+  for (let i = 0; i < 12_000; i++) from.publish(`d/${i}`, "old", 0, { retain: true });
+  let ticks = 0;
+  kit.clock.mono = () => ++ticks as never;
+  const deletion = admin.retained.removeMatching("#");
+  await manager.reload("emqx_retainer");
+  const deleted = await deletion;
+  expect(deleted).toBeLessThan(12_000);
+  expect((await admin.retained.list({ _filter: "d/#" })).meta.count).toBe(12_000 - deleted);
 });
 
 test("while their plugins are off: empty lists, and commands say why", async () => {

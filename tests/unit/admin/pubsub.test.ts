@@ -12,7 +12,7 @@ describe("publish", () => {
     a.subscribe("x/#", 1);
     b.subscribe("x/1");
     for (const c of [a, b]) c.take();
-    expect(admin.pubsub.publish({ topic: "x/1,x/2,y", payload: "p", qos: 1 })).toBe(3);
+    expect(await admin.pubsub.publish({ topic: "x/1,x/2,y", payload: "p", qos: 1 })).toBe(3);
     kit.settle();
     expect(a.messages().map((m) => [m.topic, m.payload, m.qos])).toEqual([
       ["x/1", "p", 1],
@@ -26,9 +26,9 @@ describe("publish", () => {
     const all = kit.connected("all", 5);
     all.subscribe("#");
     all.take();
-    admin.pubsub.publish({ topic: "a", topics: "b" });
-    admin.pubsub.publish({ topics: "c" });
-    admin.pubsub.publish({ topic: "d,e/+,e/#" });
+    await admin.pubsub.publish({ topic: "a", topics: "b" });
+    await admin.pubsub.publish({ topics: "c" });
+    await admin.pubsub.publish({ topic: "d,e/+,e/#" });
     kit.settle();
     expect(all.messages().map((m) => m.topic)).toEqual(["a", "c", "d"]);
   });
@@ -48,12 +48,14 @@ describe("publish", () => {
     { topic: "a\u0000" },
   ])("%j: bad_topic", async (params) => {
     const { admin } = await administer();
-    expect(() => admin.pubsub.publish(params as PubSubParams)).toThrow(expect.objectContaining({ code: 115, message: "bad_topic" }));
+    await expect(async () => admin.pubsub.publish(params as PubSubParams)).toThrow(
+      expect.objectContaining({ code: 115, message: "bad_topic" }),
+    );
   });
 
   test("the longest topic is 4096 bytes", async () => {
     const { admin } = await administer();
-    for (const topic of [LONG.slice(1), "é".repeat(2048)]) expect(admin.pubsub.publish({ topic })).toBe(0);
+    for (const topic of [LONG.slice(1), "é".repeat(2048)]) expect(await admin.pubsub.publish({ topic })).toBe(0);
   });
 
   test("payloads: text, JSON as its text, base64; nothing at all", async () => {
@@ -61,8 +63,8 @@ describe("publish", () => {
     const client = kit.connected("c", 5);
     client.subscribe("t");
     client.take();
-    for (const payload of ["é", 5, true, [1, "a"], { a: 1 }, undefined]) admin.pubsub.publish({ topic: "t", payload });
-    admin.pubsub.publish({ topic: "t", payload: "aGk=", encoding: "base64" });
+    for (const payload of ["é", 5, true, [1, "a"], { a: 1 }, undefined]) await admin.pubsub.publish({ topic: "t", payload });
+    await admin.pubsub.publish({ topic: "t", payload: "aGk=", encoding: "base64" });
     kit.settle();
     expect(client.messages().map((m) => m.payload)).toEqual(["é", "5", "true", '[1,"a"]', '{"a":1}', "", "hi"]);
     for (const [params, message] of [
@@ -72,7 +74,7 @@ describe("publish", () => {
       [{ qos: 3 }, "value of 'qos' must be one of: [0, 1, 2]"],
       [{ qos: "1" }, "value of 'qos' must be one of: [0, 1, 2]"],
     ] as const)
-      expect(() => admin.pubsub.publish({ topic: "t", ...params })).toThrow(expect.objectContaining({ code: 108, message }));
+      await expect(async () => admin.pubsub.publish({ topic: "t", ...params })).toThrow(expect.objectContaining({ code: 108, message }));
   });
 
   test("retained only when true; expiry counts from now; the sender is named", async () => {
@@ -83,7 +85,7 @@ describe("publish", () => {
       ["no/3", undefined],
       ["yes", true],
     ] as const)
-      admin.pubsub.publish({ topic, retain, payload: "x", client_id: topic === "yes" ? "me" : 5, properties: { message_expiry: 7 } });
+      await admin.pubsub.publish({ topic, retain, payload: "x", client_id: topic === "yes" ? "me" : 5, properties: { message_expiry: 7 } });
     const { rows } = await admin.retained.list({});
     expect(rows.map((r) => [r.topic, r.from, r.expires_at_ms])).toEqual([["yes", "me", kit.clock.time + 7000]]);
   });
@@ -93,7 +95,7 @@ describe("subscribe and unsubscribe on behalf of a session", () => {
   test("filters of a list, at one QoS, also while the client is away", async () => {
     const { admin, kit } = await administer();
     kit.connected("c", 4, { clean: false }).send({ cmd: "disconnect" });
-    admin.pubsub.subscribe({ client_id: "c", topic: "a,$share/g/b,c/#", qos: 2 });
+    await admin.pubsub.subscribe({ client_id: "c", topic: "a,$share/g/b,c/#", qos: 2 });
     expect(admin.subscriptions.lookup("c").map((s) => [s.topic, s.share, s.qos, s.nl, s.rap, s.rh, s.sub_id])).toEqual([
       ["a", "undefined", 2, false, false, 0, 0],
       ["b", "g", 2, false, false, 0, 0],
@@ -108,10 +110,10 @@ describe("subscribe and unsubscribe on behalf of a session", () => {
   test("a shared subscription is found by its bare filter, in every group", async () => {
     const { admin, kit } = await administer();
     kit.connected("c");
-    admin.pubsub.subscribe({ client_id: "c", topic: "$share/g/t,$share/h/t,$queue/t,$share/g/other" });
+    await admin.pubsub.subscribe({ client_id: "c", topic: "$share/g/t,$share/h/t,$queue/t,$share/g/other" });
     admin.pubsub.unsubscribe({ client_id: "c", topic: "t" });
     expect(admin.subscriptions.lookup("c").map((s) => s.topic)).toEqual(["other"]);
-    admin.pubsub.subscribe({ client_id: "c", topic: "t,$share/g/t" });
+    await admin.pubsub.subscribe({ client_id: "c", topic: "t,$share/g/t" });
     admin.pubsub.unsubscribe({ client_id: "c", topic: "t" });
     // The plain one goes first.
     expect(admin.subscriptions.lookup("c").map((s) => [s.topic, s.share])).toEqual([
@@ -134,7 +136,7 @@ describe("subscribe and unsubscribe on behalf of a session", () => {
       [{ client_id: "c", topic: "" }, 115],
       [{ client_id: "c", topic: "a,$share/+/t" }, 115],
     ] as const)
-      expect(() => admin.pubsub.subscribe(params)).toThrow(expect.objectContaining({ code }));
+      await expect(async () => admin.pubsub.subscribe(params)).toThrow(expect.objectContaining({ code }));
     for (const [params, code] of [
       [{ client_id: "nobody", topic: "a#" }, 115],
       [{ client_id: "nobody", topic: "a" }, 112],
@@ -148,13 +150,13 @@ describe("subscribe and unsubscribe on behalf of a session", () => {
   test("batches: each element has its own answer; a fault of ours is none", async () => {
     const { admin, kit } = await administer();
     kit.connected("c");
-    expect(admin.pubsub.publishBatch([{ topic: "a" }, { topic: "a#" }, {}])).toEqual([
+    expect(await admin.pubsub.publishBatch([{ topic: "a" }, { topic: "a#" }, {}])).toEqual([
       { code: 0, topic: "a" },
       { code: 115, message: "bad_topic", topic: "a#" },
       { code: 115, message: "bad_topic" },
     ]);
     expect(
-      admin.pubsub.subscribeBatch([
+      await admin.pubsub.subscribeBatch([
         { client_id: "c", topic: "a" },
         { client_id: "no", topic: "a" },
       ]),
@@ -162,32 +164,99 @@ describe("subscribe and unsubscribe on behalf of a session", () => {
       { code: 0, client_id: "c", topic: "a" },
       { code: 112, message: "session_not_found", client_id: "no", topic: "a" },
     ]);
-    expect(admin.pubsub.unsubscribeBatch([{ client_id: "c", topic: "a" }])).toEqual([{ code: 0, client_id: "c", topic: "a" }]);
+    expect(await admin.pubsub.unsubscribeBatch([{ client_id: "c", topic: "a" }])).toEqual([{ code: 0, client_id: "c", topic: "a" }]);
     kit.broker.publish = () => {
       throw new RangeError("bug");
     };
-    expect(() => admin.pubsub.publishBatch([{ topic: "a" }])).toThrow(RangeError);
+    await expect(async () => admin.pubsub.publishBatch([{ topic: "a" }])).toThrow(RangeError);
+  });
+});
+
+describe("what one request may name", () => {
+  const names = (n: number): string => Array.from({ length: n }, (_, i) => `t${i}`).join(",");
+  const refusal = async (command: () => Promise<unknown>): Promise<string> =>
+    command().then(
+      () => "",
+      (err: { code: number; message: string }) => `${err.code} ${err.message}`,
+    );
+
+  test("10,000 topics in a list, elements in a batch, and topics in all its elements", async () => {
+    const { admin, kit } = await administer();
+    kit.connected("c");
+    const { pubsub } = admin;
+    expect(await pubsub.publish({ topics: names(10_000) })).toBe(0);
+    const many = "value of 'topics' must be a list of no more than 10000 topics";
+    expect(await refusal(() => pubsub.publish({ topics: names(10_001) }))).toBe(`108 ${many}`);
+    expect(await refusal(() => pubsub.subscribe({ client_id: "c", topic: names(10_001) }))).toBe(`108 ${many.replace("topics", "topic")}`);
+    const items = (n: number, topic: string) => Array.from({ length: n }, () => ({ client_id: "c", topic }));
+    const long = "108 a batch has no more than 10000 elements";
+    for (const command of [pubsub.publishBatch, pubsub.subscribeBatch, pubsub.unsubscribeBatch]) {
+      expect(await refusal(() => command(items(10_000, "a")))).toBe("");
+      expect(await refusal(() => command(items(10_001, "a")))).toBe(long);
+    }
+    const wide = "108 a batch names no more than 10000 topics in all its elements";
+    for (const command of [pubsub.publishBatch, pubsub.subscribeBatch]) expect(await refusal(() => command(items(5001, "a,b")))).toBe(wide);
+    expect(admin.subscriptions.lookup("c")).toEqual([]);
+  });
+
+  test("a list that is too long is refused before it is made", async () => {
+    const { admin } = await administer();
+    const endless = "a,".repeat(4_000_000);
+    const began = performance.now();
+    for (let i = 0; i < 20; i++) await refusal(() => admin.pubsub.publish({ topics: endless }));
+    expect(performance.now() - began).toBeLessThan(1000);
+  });
+
+  test("long ones leave others their turn", async () => {
+    const { admin, kit } = await administer();
+    kit.connected("c");
+    let ticks = 0;
+    // Each look at the clock is a millisecond later.
+    kit.clock.mono = () => ++ticks as never;
+    let turns = 0;
+    const count = setInterval(() => void turns++, 0);
+    try {
+      for (const command of [
+        () => admin.pubsub.publish({ topics: names(1000) }),
+        () => admin.pubsub.subscribe({ client_id: "c", topics: names(1000) }),
+        () => admin.pubsub.unsubscribeBatch(Array.from({ length: 1000 }, (_, i) => ({ client_id: "c", topic: `t${i}` }))),
+      ]) {
+        turns = 0;
+        await command();
+        expect(turns).toBeGreaterThan(3);
+      }
+    } finally {
+      clearInterval(count);
+    }
+    expect(admin.subscriptions.lookup("c")).toEqual([]);
   });
 });
 
 describe("listening", () => {
   test("retained messages first, then those that come; until it is stopped", async () => {
     const { admin, kit } = await administer();
-    admin.pubsub.publish({ topic: "l/1", payload: "old", retain: true, qos: 1, client_id: "me", properties: { content_type: "text" } });
+    await admin.pubsub.publish({
+      topic: "l/1",
+      payload: "old",
+      retain: true,
+      qos: 1,
+      client_id: "me",
+      properties: { content_type: "text" },
+    });
     const seen: object[] = [];
     const stream = admin.pubsub.listen({ topic: "l/#,$share/g/l/#", qos: 1 }, "auto", (m) => seen.push(m));
     expect([stream.topics, stream.qos]).toEqual([["l/#", "$share/g/l/#"], 1]);
     const old = { topic: "l/1", payload: "old", encoding: "plain", qos: 1, retain: true, ts: kit.clock.time, from: "me" };
     // Shared subscriptions get no retained messages [MQTT-4.8.2-7]: once, not twice.
     expect(seen).toEqual([{ ...old, properties: { content_type: "text" } }]);
-    admin.pubsub.publish({ topic: "l/2", payload: "new", retain: true });
+    await admin.pubsub.publish({ topic: "l/2", payload: "new", retain: true });
     kit.settle();
     // Retain as published.
     expect(seen.slice(1).map((m) => (m as { retain: boolean }).retain)).toEqual([true, true]);
     expect(seen.slice(1).map((m) => (m as { topic: string }).topic)).toEqual(["l/2", "l/2"]);
     expect(seen[1]).not.toHaveProperty("properties");
     stream.stop();
-    admin.pubsub.publish({ topic: "l/3", payload: "late" });
+    await admin.pubsub.publish({ topic: "l/3", payload: "late" });
     kit.settle();
     expect(seen).toHaveLength(3);
   });

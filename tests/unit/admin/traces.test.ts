@@ -79,8 +79,8 @@ describe("the tree of topics", () => {
     const { admin, kit } = await administer();
     const client = kit.connected("c");
     for (const filter of ["a/b", "a/b/c", "a/+", "b", "ab"]) client.subscribe(filter);
-    admin.pubsub.publish({ topic: "a/b", payload: "x", retain: true });
-    admin.pubsub.publish({ topic: "a/d/e", payload: "x", retain: true });
+    await admin.pubsub.publish({ topic: "a/b", payload: "x", retain: true });
+    await admin.pubsub.publish({ topic: "a/d/e", payload: "x", retain: true });
     const top = await admin.topics.tree("", 10);
     const node = { routes: 0, retained: 0, children: false, is_route: false };
     expect(top).toEqual({

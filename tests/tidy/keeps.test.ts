@@ -1,0 +1,28 @@
+/** Whoever changes what is stored says how it is kept: every route that is no GET has `keeps`, or is known to store nothing. */
+import { expect, test } from "bun:test";
+import { ROUTES } from "../../server/api/v3/index.ts";
+
+const STORES_NOTHING: Readonly<Record<string, string>> = {
+  auth_user: "a login is remembered in memory",
+  explain: "only asks",
+  kickout_connection: "ends a connection: what is stored of its session is as when the client goes by itself",
+  kickout_connections: "the same for several",
+  clean_acl_cache: "empties a cache in memory",
+  clean_acl_cache_all: "empties a cache in memory",
+  start_listener: "until the next start",
+  stop_listener: "until the next start",
+  restart_listener: "until the next start",
+  start_trace: "until the next start",
+  stop_trace: "until the next start",
+  set_log_level: "until the next start",
+  reload_acl: "reads a file",
+  reload: "reads files",
+};
+
+test("every route that changes something says how that is kept, or stores nothing", () => {
+  const changing = ROUTES.filter((r) => r.method !== "GET");
+  const silent = changing.filter((r) => r.keeps === undefined).map((r) => r.name);
+  expect(silent.filter((name) => STORES_NOTHING[name] === undefined)).toEqual([]);
+  expect(Object.keys(STORES_NOTHING).filter((name) => !silent.includes(name))).toEqual([]);
+  expect(ROUTES.filter((r) => r.method === "GET" && r.keeps !== undefined)).toEqual([]);
+});
