@@ -58,6 +58,21 @@ export const NOBODY: ChannelLike = {
   onClose() {},
 };
 
+/** Of chunks up to so many bytes the core assumes that holding on to one holds on to little more (core/message.ts, `Slab.light`). */
+const LIGHT = 2048;
+/** Bytes of a buffer beside the chunk: a header's worth. */
+const BESIDE = 64;
+
+/** May a piece of so many bytes be handed on as a view of a buffer of so many? */
+export const mayBeView = (length: number, whole: number): boolean => length > LIGHT || whole - length <= BESIDE;
+
+/** A copy, whatever kind of byte array it is of: `slice` of a Buffer is a view. */
+export const copyOf = (bytes: Uint8Array, start: number, end: number): Uint8Array => Uint8Array.prototype.slice.call(bytes, start, end);
+
+/** The same bytes, in a buffer of their own where they are few of a large one. */
+export const lightened = (chunk: Uint8Array): Uint8Array =>
+  mayBeView(chunk.length, chunk.buffer.byteLength) ? chunk : copyOf(chunk, 0, chunk.length);
+
 /** What a listener needs of whatever serves its port. */
 export interface Port {
   readonly port: number;

@@ -3,7 +3,7 @@
  * Source: "The PROXY protocol", HAProxy, 2020/03/05.
  */
 import { formatIp, parseIp } from "../lib/cidr.ts";
-import type { ChannelLike, Link } from "./link.ts";
+import { type ChannelLike, type Link, lightened } from "./link.ts";
 
 /** The longest version 1 line, CRLF included. */
 const V1_MAX = 107;
@@ -113,7 +113,7 @@ export class ProxyGate implements ChannelLike {
       this.link.ip = header.source.ip;
       this.link.port = header.source.port;
     }
-    this.go(this.link, head.subarray(header.length));
+    this.go(this.link, lightened(head.subarray(header.length)));
   }
   onDrain(): void {}
   onClose(): void {}

@@ -4,7 +4,7 @@
  */
 import { Duplex } from "node:stream";
 import { TLSSocket } from "node:tls";
-import { type ChannelLike, type Link, NOBODY } from "./link.ts";
+import { type ChannelLike, type Link, lightened, NOBODY } from "./link.ts";
 import type { TlsMaterial } from "./tls.ts";
 
 /** Plain bytes that may wait for encryption and the socket. */
@@ -86,7 +86,7 @@ export class TlsLayer implements Link, ChannelLike {
       ALPNProtocols: [...alpn],
     });
     this.#tls.on("secure", () => secured(this, this.#tls));
-    this.#tls.on("data", (chunk: Uint8Array) => this.channel.onData(chunk));
+    this.#tls.on("data", (chunk: Uint8Array) => this.channel.onData(lightened(chunk)));
     this.#tls.on("drain", () => this.channel.onDrain());
     this.#tls.on("error", (err) => {
       failed(err.message);

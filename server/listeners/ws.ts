@@ -7,7 +7,7 @@ import type { ListenerConfig } from "../config/types.ts";
 import { copyBytes } from "../lib/bytes.ts";
 import { formatIp, parseIp } from "../lib/cidr.ts";
 import type { OriginCheck } from "../lib/origin.ts";
-import { type ChannelLike, type Link, NOBODY } from "./link.ts";
+import { type ChannelLike, copyOf, type Link, lightened, NOBODY } from "./link.ts";
 import { BINARY, closeFrame, FrameReader, type FrameSink, frameOf, headerSize, PONG, writeHeader } from "./ws_frames.ts";
 import { answerUpgrade, type HttpRefusal, listOf, parseRequest, refusalText, type UpgradeRules } from "./ws_request.ts";
 
@@ -128,8 +128,10 @@ export class Scratch {
 export class WsLink implements Link, ChannelLike, FrameSink {
   channel: ChannelLike = NOBODY;
   readonly #reader: FrameReader;
-  /** Rest of a frame whose start the kernel has taken: nothing else may go out before it. */
+  /** What the kernel has not taken of a header, a control frame or a compressed frame: nothing else may go out before it. */
   #rest: Uint8Array | null = null;
+  /** Payload that the header sent last has promised. It comes with the channel's next writes: what waits is the channel's, and counted there. */
+  #owed = 0;
   /** Answer to the last ping, while it waits for room. */
   #pong: Uint8Array | null = null;
   /** Close frame that waits for room. */
@@ -187,7 +189,7 @@ export class WsLink implements Link, ChannelLike, FrameSink {
       );
       return;
     }
-    if (plain.length > 0) this.channel.onData(plain);
+    if (plain.length > 0) this.channel.onData(lightened(plain));
   }
 
   onPing(payload: Uint8Array): void {
@@ -219,36 +221,53 @@ export class WsLink implements Link, ChannelLike, FrameSink {
     if (this.#closing) return -1;
     let done = 0;
     while (done < length && this.#rest === null) {
-      const n = Math.min(length - done, MAX_FRAME);
-      const taken = this.#writeFrame(buf, offset + done, n);
+      const begun = this.#owed > 0;
+      const n = Math.min(length - done, begun ? this.#owed : MAX_FRAME);
+      const taken = begun ? this.#pay(buf, offset + done, n) : this.#writeFrame(buf, offset + done, n);
       if (taken < 0) return -1;
-      if (taken === 0) break;
-      done += n;
+      done += taken;
+      if (taken < n) break;
     }
     return done;
   }
 
-  /** Returns the bytes of the frame that the kernel took; the rest of a frame once begun is kept here. */
+  /** More of a frame begun before. */
+  #pay(buf: Uint8Array, offset: number, length: number): number {
+    const taken = this.link.write(buf, offset, length);
+    if (taken > 0) this.#owed -= taken;
+    if (this.#owed === 0 && this.#pong !== null) this.#flush();
+    return taken;
+  }
+
+  /** Returns how much of the payload the kernel took. */
   #writeFrame(buf: Uint8Array, offset: number, length: number): number {
     if (this.compress && length >= COMPRESS_FROM) return this.#writeCompressed(buf.subarray(offset, offset + length));
     const out = this.scratch.bytes;
     const at = writeHeader(out, 0, BINARY, length, false);
     copyBytes(buf, out, at, offset, offset + length);
-    return this.#send(out, at + length);
+    const n = this.link.write(out, 0, at + length);
+    if (n <= 0) return n;
+    const taken = Math.max(0, n - at);
+    if (n < at) this.#rest = copyOf(out, n, at);
+    this.#owed = length - taken;
+    return taken;
   }
 
+  /** Whole or not at all: its rest is kept here, since nobody else could go on with it. */
   #writeCompressed(plain: Uint8Array): number {
     const packed = deflateRawSync(plain, { finishFlush: constants.Z_SYNC_FLUSH });
     const length = packed.length - TAIL.length;
     const out = Buffer.allocUnsafe(headerSize(length) + length);
     const at = writeHeader(out, 0, BINARY, length, true);
     copyBytes(packed, out, at, 0, length);
-    return this.#send(out, out.length);
+    const n = this.#send(out);
+    return n > 0 ? plain.length : n;
   }
 
-  #send(bytes: Uint8Array, length: number): number {
-    const n = this.link.write(bytes, 0, length);
-    if (n > 0 && n < length) this.#rest = bytes.slice(n, length);
+  /** A frame that is begun goes out as soon as there is room. */
+  #send(bytes: Uint8Array): number {
+    const n = this.link.write(bytes, 0, bytes.length);
+    if (n > 0 && n < bytes.length) this.#rest = bytes.subarray(n);
     return n;
   }
 
@@ -264,8 +283,8 @@ export class WsLink implements Link, ChannelLike, FrameSink {
         return false;
       }
     }
-    if (this.#pong !== null && !this.#closing) {
-      const n = this.#send(this.#pong, this.#pong.length);
+    if (this.#pong !== null && this.#owed === 0 && !this.#closing) {
+      const n = this.#send(this.#pong);
       if (n === 0) return false;
       this.#pong = null;
     }
@@ -292,13 +311,16 @@ export class WsLink implements Link, ChannelLike, FrameSink {
     this.#leave();
   }
 
-  /** Close frame, then the slow close of the socket, once an unfinished frame is out. */
+  /**
+   * Close frame, then the slow close of the socket, once an unfinished frame is out. The channel sends no more of one that it owes: such a
+   * stream ends as one on TCP does, in the middle.
+   */
   #leave(): void {
     if (this.#rest !== null) {
       this.link.expectWithin(CLOSE_MS, "closed");
       return;
     }
-    if (this.#goodbye !== null) this.link.write(this.#goodbye, 0, this.#goodbye.length);
+    if (this.#goodbye !== null && this.#owed === 0) this.link.write(this.#goodbye, 0, this.#goodbye.length);
     this.#goodbye = null;
     this.link.end();
   }

@@ -3,6 +3,7 @@
  * [MQTT-6.0.0-3], so payload is handed on as it comes: nothing but a cut header or control frame is ever kept.
  */
 import { copyBytes } from "../lib/bytes.ts";
+import { copyOf, mayBeView } from "./link.ts";
 
 const CONTINUATION = 0;
 const TEXT = 1;
@@ -16,6 +17,10 @@ const RSV1 = 0x40;
 const MAX_CONTROL = 125;
 /** 2 bytes, 8 of extended length, 4 of mask. */
 const MAX_HEADER = 14;
+
+/** From so many bytes on payload is unmasked by words of four. */
+const BY_WORDS = 256;
+const LITTLE_ENDIAN = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1;
 
 const NOTHING = new Uint8Array(0);
 
@@ -95,7 +100,9 @@ export class FrameReader {
   /** What came before an event goes up before it. */
   #handOn(): void {
     if (this.#ready === this.#from) return;
-    const bytes = this.#chunk.subarray(this.#from, this.#ready);
+    const chunk = this.#chunk;
+    const view = mayBeView(this.#ready - this.#from, chunk.length);
+    const bytes = view ? chunk.subarray(this.#from, this.#ready) : copyOf(chunk, this.#from, this.#ready);
     this.#from = this.#ready;
     this.sink.onBytes(bytes);
   }
@@ -163,6 +170,13 @@ export class FrameReader {
 
   /** `to` may be `from`, at the same place or before. */
   #unmask(from: Uint8Array, at: number, n: number, to: Uint8Array, dest: number): void {
+    if (n >= BY_WORDS) {
+      copyBytes(from, to, dest, at, at + n);
+      this.#unmaskWords(to, dest, n);
+    } else this.#unmaskBytes(from, at, n, to, dest);
+  }
+
+  #unmaskBytes(from: Uint8Array, at: number, n: number, to: Uint8Array, dest: number): void {
     const phase = this.#maskAt;
     const a = this.#maskByte(phase);
     const b = this.#maskByte(phase + 1);
@@ -180,6 +194,19 @@ export class FrameReader {
     if (i + 1 < n) to[dest + i + 1] = (from[at + i + 1] as number) ^ b;
     if (i + 2 < n) to[dest + i + 2] = (from[at + i + 2] as number) ^ c;
     this.#maskAt = (phase + n) & 3;
+  }
+
+  /** Where they lie, four at a time: up to the first word of the memory by bytes, and the last ones too. */
+  #unmaskWords(bytes: Uint8Array, start: number, n: number): void {
+    const first = -(bytes.byteOffset + start) & 3;
+    this.#unmaskBytes(bytes, start, first, bytes, start);
+    const words = new Int32Array(bytes.buffer, bytes.byteOffset + start + first, (n - first) >> 2);
+    const phase = this.#maskAt;
+    let mask = 0;
+    for (let i = 0; i < 4; i++) mask |= this.#maskByte(phase + i) << (LITTLE_ENDIAN ? 8 * i : 24 - 8 * i);
+    for (let i = 0; i < words.length; i++) words[i] = (words[i] as number) ^ mask;
+    const done = first + 4 * words.length;
+    this.#unmaskBytes(bytes, start + done, n - done, bytes, start + done);
   }
 
   #maskByte(i: number): number {
