@@ -126,7 +126,7 @@ const WEB: ConfigTable = {
   compress: optional(flag("true", "Compress frames?", boot)),
   ...Object.fromEntries(DEFLATE.split(" ").map((k) => [`deflate_opts.${k}`, ignored("", RUNTIME, { required: false })])),
   idle_timeout: ignored("60s", "Keep alive and the zone's idle_timeout decide.", { required: false }),
-  max_frame_size: optional(bytes("0", "Largest frame; 0 = the zone's largest packet.", boot)),
+  max_frame_size: optional(bytes("0", "Largest frame; 0 = twice the zone's largest packet, at least 64KB.", boot)),
   allow_origins: optional(origins()),
 };
 
