@@ -11,8 +11,8 @@ import { plainIp } from "./limits.ts";
 import { type ChannelLike, NOBODY } from "./link.ts";
 import { FOREIGN_PAGE, SUBPROTOCOLS } from "./ws_request.ts";
 
-/** Unsent bytes from which on the channel keeps its output to itself. */
-const HIGH_WATER = 256 * 1024;
+/** What the runtime holds unsent is counted by nobody: it is given no more than one frame of so many bytes that the kernel does not take. */
+const PIECE = 16 * 1024;
 const NORMAL = 1000;
 const UNSUPPORTED = 1003;
 const ABNORMAL = 1006;
@@ -60,14 +60,19 @@ export class ServeLink implements Transport {
   write(buf: Uint8Array, offset: number, length: number): number {
     const ws = this.#ws;
     if (ws === null) return -1;
-    if (ws.getBufferedAmount() > HIGH_WATER) {
-      if (!this.#stuck) this.owner.links.stuck(this);
-      this.#stuck = true;
-      return 0;
+    const { compress } = this.owner.config;
+    let done = 0;
+    while (done < length && ws.getBufferedAmount() === 0) {
+      const n = Math.min(length - done, PIECE);
+      // -1: taken, but waiting in the socket's own buffer; 0: not taken, the connection is going down.
+      if (ws.sendBinary(buf.subarray(offset + done, offset + done + n), compress && n >= COMPRESS_FROM) === 0) return -1;
+      done += n;
     }
-    // -1: taken, but waiting in the socket's own buffer; 0: not taken, the connection is going down.
-    const compress = this.owner.config.compress && length >= COMPRESS_FROM;
-    return ws.sendBinary(buf.subarray(offset, offset + length), compress) === 0 ? -1 : length;
+    if (done === 0 && !this.#stuck) {
+      this.#stuck = true;
+      this.owner.links.stuck(this);
+    }
+    return done;
   }
   /** The socket's own buffer is empty again. */
   drained(): void {
