@@ -140,6 +140,9 @@ test("a message that had to be kept, and with which it is found out, is not answ
   const sleeper = await node.mqtt("sleeper", { clean: false });
   await sleeper.subscribeAsync("s/#", { qos: 1 });
   await sleeper.endAsync();
+  // The request is to be the first that finds out.
+  const { broker, store } = node.node;
+  await until(() => broker.sessions.get("sleeper")?.channel === null && !store.pending, "all is stored");
   fails();
   const [code, message] = await ask("POST", "/mqtt/publish", { topic: "s/1", payload: "x", qos: 1 });
   expect([code, message]).toEqual([102, expect.stringMatching(PUBLISHED)]);
