@@ -166,9 +166,10 @@ export function createPubSub({ broker, plugins }: AdminDeps) {
     if (typeof topic !== "string" || parseSharedFilter(topic) === null) throw badTopic();
     const session = sessionOf(params);
     if (broker.unsubscribe(session.clientId, topic) === false) {
-      const shared = [...session.subscriptions()].filter((s) => s.group !== null && s.filter === session.mountpoint + topic);
-      for (const { group } of shared)
-        broker.unsubscribe(session.clientId, group === "$queue" ? `$queue/${topic}` : `$share/${group}/${topic}`);
+      const filter = session.mountpoint + topic;
+      const groups: string[] = [];
+      for (const s of session.subscriptions()) if (s.group !== null && s.filter === filter) groups.push(s.group);
+      for (const group of groups) broker.unsubscribe(session.clientId, group === "$queue" ? `$queue/${topic}` : `$share/${group}/${topic}`);
     }
     broker.flush();
     return session.storeKey !== 0;
