@@ -225,6 +225,7 @@ describe("what one request may name", () => {
         () => admin.pubsub.publish({ topics: names(1000) }),
         () => admin.pubsub.subscribe({ client_id: "c", topics: names(1000) }),
         () => admin.pubsub.unsubscribeBatch(Array.from({ length: 1000 }, (_, i) => ({ client_id: "c", topic: `t${i}` }))),
+        () => admin.connections.kickAll(Array.from({ length: 1000 }, (_, i) => `nobody-${i}`)),
       ]) {
         turns = 0;
         await command();
