@@ -4,7 +4,7 @@ import type { SettingChanges } from "../plugins/settings.ts";
 
 /** The configuration with its layers: default, file, API, environment, flags; later ones stand above earlier ones. */
 export interface ConfigLayers {
-  entries(): ConfigRow[];
+  entries(): Iterable<ConfigRow>;
   /** One of them, or of a name that is not there yet. */
   row(key: string): ConfigRow | undefined;
   /** What is wrong with a value for a key; null = nothing. */

@@ -11,6 +11,7 @@ import { FILTERS } from "./filters.ts";
 import { fromIterable, type Listed, list, listQuery, type Query, rowOf, type Table } from "./query.ts";
 import { offline } from "./refusals.ts";
 import type { Connection } from "./rows.ts";
+import { restBetween, Slices } from "./slices.ts";
 import { orUndefined } from "./text.ts";
 
 /** A connected client: the three objects its row is read from. */
@@ -124,9 +125,13 @@ export function createConnections({ broker }: AdminDeps, limits: { maxRows: numb
       if (!done) throw offline("not_found");
     },
 
-    kickAll(clientIds: readonly string[]): Kicked {
+    async kickAll(clientIds: readonly string[]): Promise<Kicked> {
+      const slices = new Slices(() => broker.clock.mono());
       const result: Kicked = { kicked: [], not_found: [] };
-      for (const id of clientIds) (broker.kick(id) ? result.kicked : result.not_found).push(id);
+      for (const id of clientIds) {
+        (broker.kick(id) ? result.kicked : result.not_found).push(id);
+        if (slices.over()) await restBetween(broker, slices);
+      }
       broker.flush();
       return result;
     },

@@ -8,7 +8,7 @@ import type { BatchResult, LiveMessage, MessageProperties } from "./extra_rows.t
 import { createKeeping } from "./keeping.ts";
 import { encodePayload, fromBase64, readProperties, showProperties, type WantedEncoding } from "./payload.ts";
 import { badTopic, badValue, notOneOf, offline, tooMany } from "./refusals.ts";
-import { Slices } from "./slices.ts";
+import { restBetween, Slices } from "./slices.ts";
 
 /** Longest topic the API takes, in bytes (EMQ X 3.1). */
 const TOPIC_MAX = 4096;
@@ -109,13 +109,6 @@ export function createPubSub({ broker, plugins }: AdminDeps) {
 
   const working = (): Slices => new Slices(() => broker.clock.mono());
 
-  /** Long work: what was done so far goes out, and others have their turn. */
-  async function rest(slices: Slices): Promise<void> {
-    broker.flush();
-    await slices.rest();
-    broker.beat();
-  }
-
   /** Returns the number of receivers, and whether somebody had to keep it. @throws AdminError 102, 108, 115 */
   async function send(params: PubSubParams, slices: Slices): Promise<{ receivers: number; kept: boolean }> {
     const topics = publishTopics(params);
@@ -129,7 +122,7 @@ export function createPubSub({ broker, plugins }: AdminDeps) {
     let kept = false;
     for (const topic of topics) {
       if (keeping.mayPublish(topic, qos, retain)) kept = true;
-      if (slices.over()) await rest(slices);
+      if (slices.over()) await restBetween(broker, slices);
     }
     let receivers = 0;
     let forgotten = 0;
@@ -137,7 +130,7 @@ export function createPubSub({ broker, plugins }: AdminDeps) {
       const message = new Message(topic, payload, qos, retain, from, null, now, expiresAt, properties);
       receivers += broker.publish(message);
       if (message.refusedWith > 0) forgotten++;
-      if (slices.over()) await rest(slices);
+      if (slices.over()) await restBetween(broker, slices);
     }
     broker.flush();
     if (forgotten > 0) throw new AdminError(CODE.UNKNOWN, notRetained(forgotten, topics.length));
@@ -154,7 +147,7 @@ export function createPubSub({ broker, plugins }: AdminDeps) {
     if (kept) keeping.mayChange();
     for (const filter of filters) {
       broker.subscribe(session.clientId, filter, { qos, nl: false, rap: false, rh: 0, subId: 0 });
-      if (slices.over()) await rest(slices);
+      if (slices.over()) await restBetween(broker, slices);
     }
     broker.flush();
     return kept;
@@ -166,9 +159,10 @@ export function createPubSub({ broker, plugins }: AdminDeps) {
     if (typeof topic !== "string" || parseSharedFilter(topic) === null) throw badTopic();
     const session = sessionOf(params);
     if (broker.unsubscribe(session.clientId, topic) === false) {
-      const shared = [...session.subscriptions()].filter((s) => s.group !== null && s.filter === session.mountpoint + topic);
-      for (const { group } of shared)
-        broker.unsubscribe(session.clientId, group === "$queue" ? `$queue/${topic}` : `$share/${group}/${topic}`);
+      const filter = session.mountpoint + topic;
+      const groups: string[] = [];
+      for (const s of session.subscriptions()) if (s.group !== null && s.filter === filter) groups.push(s.group);
+      for (const group of groups) broker.unsubscribe(session.clientId, group === "$queue" ? `$queue/${topic}` : `$share/${group}/${topic}`);
     }
     broker.flush();
     return session.storeKey !== 0;
@@ -196,7 +190,7 @@ export function createPubSub({ broker, plugins }: AdminDeps) {
       } catch (err) {
         refuse(result, err);
       }
-      if (slices.over()) await rest(slices);
+      if (slices.over()) await restBetween(broker, slices);
     }
     if (kept.length === 0) return results;
     try {

@@ -8,7 +8,7 @@ import { FILTERS } from "./filters.ts";
 import { encodePayload, showProperties, type WantedEncoding } from "./payload.ts";
 import { fromIterable, type Listed, list, listQuery, type Query, rowOf, type Table } from "./query.ts";
 import { badTopic, notFound, notRunning } from "./refusals.ts";
-import { Slices } from "./slices.ts";
+import { restBetween, Slices } from "./slices.ts";
 
 const table: Table<Message, Retained> = {
   fields: {
@@ -77,11 +77,7 @@ export function createRetained({ broker, plugins }: AdminDeps, limits: { maxRows
     /** Everything a topic filter selects, in slices; what is retained meanwhile may stay. Returns how many. @throws AdminError 102, 115 */
     async removeMatching(filter: string): Promise<number> {
       const slices = new Slices(() => broker.clock.mono());
-      const rest = async (): Promise<void> => {
-        broker.flush();
-        await slices.rest();
-        broker.beat();
-      };
+      const rest = (): Promise<void> => restBetween(broker, slices);
       const deleted = await service().deleteMatching(filterOf(filter), { due: () => slices.due(), rest });
       broker.flush();
       return deleted;

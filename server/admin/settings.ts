@@ -11,6 +11,7 @@ import type { SettingsPorts } from "./config_view.ts";
 import { AdminError } from "./deps.ts";
 import type { Setting, SettingsApplied } from "./extra_rows.ts";
 import type { PluginsView } from "./plugins_view.ts";
+import { Slices } from "./slices.ts";
 
 /** Keys of one change: it is looked at, and put into force, as a whole. */
 const CHANGES_MAX = 1000;
@@ -130,14 +131,18 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
   }
 
   return {
-    /** Secrets are shown as "******". */
-    list: (): Setting[] => [
-      ...layers
-        .entries()
-        .filter((r) => r.app === "emqx")
-        .map(row),
-      ...plugins.list().flatMap((p) => plugins.configRows(p.name).map((r) => pluginRow(p.name, r))),
-    ],
+    /** Those that are `wanted`. Secrets are shown as "******". */
+    async list(wanted: (s: Setting) => boolean): Promise<Setting[]> {
+      const slices = new Slices(() => performance.now());
+      const found: Setting[] = [];
+      const add = (s: Setting): void => void (wanted(s) && found.push(s));
+      for (const r of layers.entries()) {
+        if (r.app === "emqx") add(row(r));
+        if (slices.due()) await slices.rest();
+      }
+      for (const p of plugins.list()) for (const r of plugins.configRows(p.name)) add(pluginRow(p.name, r));
+      return found;
+    },
 
     /**
      * All or nothing, kept over a restart; null = back to what the files or the default say.

@@ -1,4 +1,5 @@
 /** Long work in short turns: whoever walks a big table gives the event loop back every two milliseconds. */
+import type { Broker } from "../core/broker.ts";
 
 const SLICE_MS = 2;
 /** Items between two looks at the clock. */
@@ -28,6 +29,13 @@ export class Slices {
     await new Promise<void>((resolve) => setImmediate(resolve));
     this.#since = this.mono();
   }
+}
+
+/** A rest for whoever changes the broker: what was done so far goes out first, and the time is taken anew. */
+export async function restBetween(broker: Broker, slices: Slices): Promise<void> {
+  broker.flush();
+  await slices.rest();
+  broker.beat();
 }
 
 /** Stable merge sort that rests. Returns a new array. */

@@ -73,4 +73,6 @@ export interface Page<T> extends Data<T[]> {
 export interface Failure {
   code: Exclude<Code, 0>;
   message: string;
+  /** Of what was made all the same, but could not be kept: as without the failure. */
+  data?: unknown;
 }

@@ -15,7 +15,15 @@ const code = {
   type: "integer",
   oneOf: CODES.filter((c) => c.code !== CODE.SUCCESS && c.sent !== "").map((c) => ({ const: c.code, title: c.words, description: c.sent })),
 };
-const failure = { type: "object", required: ["code", "message"], properties: { code, message: { type: "string" } } };
+const failure = {
+  type: "object",
+  required: ["code", "message"],
+  properties: {
+    code,
+    message: { type: "string" },
+    data: { description: "Only with `storage_failed: changed in memory only …`: what the answer would have been" },
+  },
+};
 const meta = {
   type: "object",
   required: ["page", "limit", "count"],

@@ -78,7 +78,14 @@ function envelope(rows: string, meta: Meta): string {
 export async function page<Row>(listed: Listed<Row>): Promise<Response> {
   const { rows, meta } = listed;
   if (rows.length <= SLICED_FROM) return new Response(envelope(JSON.stringify(rows), meta), { headers: JSON_HEADERS });
-  return pieces(await encoded(rows, meta), 200, JSON_HEADERS);
+  const [head = "", tail = ""] = envelope("[\n]", meta).split("\n");
+  return pieces(await encoded(rows, head, tail), 200, JSON_HEADERS);
+}
+
+/** A list without pages, which may be a long one. */
+export async function whole(rows: readonly unknown[]): Promise<Response> {
+  if (rows.length <= SLICED_FROM) return data(rows);
+  return pieces(await encoded(rows, '{"code":0,"data":[', "]}"), 200, JSON_HEADERS);
 }
 
 /** Piece by piece, with its length: a body of megabytes in one piece would be copied at one go. */
@@ -104,10 +111,9 @@ function pieces(list: readonly Uint8Array[], status: number, headers: Record<str
 }
 
 /** The bytes in pieces, so that no step takes long. */
-async function encoded(rows: readonly unknown[], meta: Meta): Promise<Uint8Array[]> {
+async function encoded(rows: readonly unknown[], head: string, tail: string): Promise<Uint8Array[]> {
   const slices = new Slices(() => performance.now());
   const list: Uint8Array[] = [];
-  const [head = "", tail = ""] = envelope("[\n]", meta).split("\n");
   let text = head;
   for (const [i, row] of rows.entries()) {
     text += i === 0 ? JSON.stringify(row) : `,${JSON.stringify(row)}`;

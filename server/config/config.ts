@@ -327,12 +327,18 @@ export class Config {
     });
   }
 
-  /** Every concrete key: placeholders are filled with the names there are. */
-  entries(): ConfigRow[] {
+  /** Every concrete key: placeholders are filled with the names there are. Made one by one: there may be many. */
+  *entries(): Iterable<ConfigRow> {
     const names = new Map(["tcp", "ssl", "ws", "wss"].map((kind) => [`listener.${kind}`, this.listenerNames(kind)]));
     names.set("zone", [...this.#zones.keys()]);
-    const keys = new Set([...this.keys.rows.flatMap((row) => concrete(row.pattern, names)), ...this.written()]);
-    return [...keys].filter((key) => this.#row(key).entry.ignored === null).map((key) => this.#describe(key));
+    const seen = new Set<string>();
+    for (const keys of [...this.keys.rows.map((row) => concrete(row.pattern, names)), this.written()])
+      for (const key of keys) {
+        if (seen.has(key)) continue;
+        seen.add(key);
+        const row = this.row(key);
+        if (row !== undefined) yield row;
+      }
   }
 
   /** One key, as in `entries`; undefined = unknown, or without a meaning here. */
@@ -376,11 +382,14 @@ export class Config {
 }
 
 /** The keys a row of the table stands for now, by the names that fill its placeholder. */
-function concrete(pattern: string, names: ReadonlyMap<string, readonly string[]>): string[] {
-  if (!pattern.includes("$")) return [pattern];
+function* concrete(pattern: string, names: ReadonlyMap<string, readonly string[]>): Iterable<string> {
+  if (!pattern.includes("$")) {
+    yield pattern;
+    return;
+  }
   const [prefix, rest] = pattern.split(".$name");
-  if (rest === undefined || rest.includes("$")) return [];
-  return (names.get(prefix as string) ?? []).map((name) => `${prefix}.${name}${rest}`);
+  if (rest === undefined || rest.includes("$")) return;
+  for (const name of names.get(prefix as string) ?? []) yield `${prefix}.${name}${rest}`;
 }
 
 function unknown(keys: Keys, key: string): string {

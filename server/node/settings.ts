@@ -40,7 +40,7 @@ export function restoreSettings(config: Config, store: SqliteStore, log: Logger)
 
 /** The log as the API's layer wants it. Whether its files can be opened is known for sure only by opening them. */
 function openApiLog(config: Config, log: Logger): SettingProblem[] {
-  if (!config.entries().some((r) => r.key.startsWith("log.") && r.origin === "api")) return [];
+  if (![...config.entries()].some((r) => r.key.startsWith("log.") && r.origin === "api")) return [];
   try {
     reopenLog(log, logOptions(config));
     return [];

@@ -194,6 +194,11 @@ test("a message that somebody's session would have to keep is refused, others ar
   expect(await ask("POST", "/mqtt/publish", { topic: "k/0", payload: "x", qos: 1 })).toEqual([0, ""]);
   // QoS 0 is kept by nobody.
   expect(await ask("POST", "/mqtt/publish", { topic: "k/1", payload: "x" })).toEqual([0, ""]);
+  // Unless its session raises it to its own.
+  await ask("PUT", "/settings", { "zone.external.upgrade_qos": "on" });
+  expect((await ask("POST", "/mqtt/publish", { topic: "k/1", payload: "x" }))[1]).toMatch(PUBLISH);
+  expect(await ask("POST", "/mqtt/publish", { topic: "nobody", payload: "x" })).toEqual([0, ""]);
+  await ask("PUT", "/settings", { "zone.external.upgrade_qos": null });
   await until(() => got.length === 3, "all three");
   expect(got).toEqual(["k/0", "k/0", "k/1"]);
 });

@@ -305,5 +305,9 @@ test("a change of as many keys as may be holds nobody up for long; more are refu
   expect(((json?.data ?? {}) as Partial<SettingsApplied>).applied).toHaveLength(1000);
   expect(node.node.broker.zone("many999").maxInflight).toBe(7);
   expect(longest).toBeLessThan(250);
+  // Some 40,000 rows by now.
+  const data = await node.get<Setting[]>("/settings?_like_key=zone.many");
+  expect(data.filter((s) => s.key.endsWith(".max_inflight")).map((s) => s.value)).toEqual(new Array(1000).fill("7"));
+  expect(new Set(data.map((s) => s.key)).size).toBe(data.length);
   await put(Object.fromEntries(Object.keys(zones(0, 1000)).map((key) => [key, null])));
 });

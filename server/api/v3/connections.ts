@@ -79,7 +79,7 @@ export const connectionRoutes: readonly AnyRoute[] = [
     descr: "Kick out several connections",
     body: Type.Object({ client_ids: Type.Array(Type.String(), { maxItems: 10_000 }) }),
     data: Type.Object({ kicked: S.list(S.text), not_found: S.list(S.text) }),
-    handle: ({ admin, params }) => data(admin.connections.kickAll(params.client_ids)),
+    handle: async ({ admin, params }) => data(await admin.connections.kickAll(params.client_ids)),
   }),
   route({
     name: "list_acl_cache",

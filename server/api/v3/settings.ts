@@ -5,19 +5,18 @@ import { AdminError } from "../../admin/index.ts";
 import { badValue, notOneOf } from "../../admin/refusals.ts";
 import { RECON_TOPICS, VM_TOPICS } from "../../admin/runtime.ts";
 import { isQueryWord } from "../body.ts";
-import { data, ok } from "../reply.ts";
+import { data, ok, whole } from "../reply.ts";
 import { type AnyRoute, type Call, route } from "../route.ts";
 import * as S from "../schemas.ts";
 
 const any = Type.Optional(Type.Unknown());
 const figures = Type.Array(Type.Tuple([S.text, Type.Union([S.num, S.text])]));
 
-function listSettings({ admin, query }: Call): Response {
+async function listSettings({ admin, query }: Call): Promise<Response> {
   const part = query._like_key?.toLowerCase();
-  const rows = admin.settings
-    .list()
-    .filter((s) => (query.app === undefined || s.app === query.app) && (!part || s.key.toLowerCase().includes(part)));
-  return data(rows);
+  return whole(
+    await admin.settings.list((s) => (query.app === undefined || s.app === query.app) && (!part || s.key.toLowerCase().includes(part))),
+  );
 }
 
 async function changeSettings({ admin, params }: Call): Promise<Response> {

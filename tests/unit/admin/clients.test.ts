@@ -95,7 +95,7 @@ describe("connections", () => {
       () => admin.connections.cleanAclCache("kept"),
     ])
       expect(command).toThrow(expect.objectContaining({ code: 112, message: "not_found" }));
-    expect(admin.connections.kickAll(["kept", "nobody"])).toEqual({ kicked: [], not_found: ["kept", "nobody"] });
+    expect(await admin.connections.kickAll(["kept", "nobody"])).toEqual({ kicked: [], not_found: ["kept", "nobody"] });
   });
 });
 
