@@ -73,11 +73,6 @@ export class Session {
     return this.receive !== null || (this.channel?.ready === true && !this.channel.out.blocked);
   }
 
-  /** Has no connection, not even one that is about to be accepted. */
-  get away(): boolean {
-    return this.channel === null && this.receive === null;
-  }
-
   get subscriptionCount(): number {
     const s = this.#subs;
     return s === null ? 0 : s instanceof Map ? s.size : 1;

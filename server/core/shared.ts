@@ -81,7 +81,7 @@ export class ShareGroup {
       const i = (start + k) % n;
       this.looked++;
       if (this.#away !== null) {
-        if ((i & 31) === 0 && i + 32 <= n && this.#away[i >>> 5] === -1) {
+        if ((i & 31) === 0 && this.#away[i >>> 5] === -1) {
           k += 31;
           continue;
         }
@@ -89,7 +89,7 @@ export class ShareGroup {
       }
       const s = this.members[i] as Subscription;
       if (usable(s, except)) return s;
-      if (n > SMALL && s.session.away) this.#missed(s);
+      if (n > SMALL && s.session.channel === null) this.#missed(s);
     }
     return null;
   }

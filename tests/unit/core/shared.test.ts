@@ -5,6 +5,7 @@ import { Session } from "../../../server/core/session.ts";
 import { ShareGroup, welcome } from "../../../server/core/shared.ts";
 import { Subscription } from "../../../server/core/subscription.ts";
 import { seededRandom } from "../../support/random.ts";
+import { TestKit } from "../../support/test_broker.ts";
 import { wall } from "../../support/time.ts";
 import { testZone } from "../../support/zone.ts";
 
@@ -164,5 +165,32 @@ describe("how many members are looked at", () => {
     comes(b);
     expect(b.session.foundAway).toBeNull();
     expect(g.pick("random", "p", random())).toBe(b);
+  });
+
+  test("one that is there and cannot take a message now is not away", () => {
+    const { g, members } = absent(40);
+    const one = members[5] as Subscription;
+    const out = { blocked: true };
+    one.session.channel = { ready: true, out } as Channel;
+    expect(g.pick("random", "p", random())).not.toBe(one);
+    out.blocked = false;
+    expect(g.pick("random", "p", random())).toBe(one);
+  });
+
+  test("small groups remember nobody", () => {
+    const { g, members } = absent(32);
+    g.pick("random", "p", random());
+    expect(members.every((s) => s.session.foundAway === null)).toBe(true);
+  });
+
+  test("clients that were all found away: the one that connects again gets what comes then", () => {
+    const kit = new TestKit();
+    const all = Array.from({ length: 40 }, (_, i) => kit.connected(`s${i}`, 4, { clean: false }).subscribe("$share/g/t", 1));
+    for (const c of all) c.drop();
+    const p = kit.connected("p").publish("t", "while all are away", 1);
+    expect(kit.broker.router.group("t", "g")?.looked).toBeGreaterThan(40);
+    const back = kit.connected("s20", 4, { clean: false });
+    p.publish("t", "1", 1).publish("t", "2", 1);
+    expect(back.messages().map((m) => m.payload)).toEqual(["1", "2"]);
   });
 });

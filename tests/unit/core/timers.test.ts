@@ -36,6 +36,18 @@ describe("Timers", () => {
     expect(t.size).toBe(0);
   });
 
+  test("stop when they are told to, and go on in order", () => {
+    const t = new Timers();
+    const seen: number[] = [];
+    for (let i = 0; i < 5; i++) t.add(mono(5 - i), () => seen.push(5 - i));
+    let left = 2;
+    expect(t.run(mono(5), never, () => --left > 0)).toBe(false);
+    expect(seen).toEqual([1, 2]);
+    t.add(mono(2), () => seen.push(2.5));
+    expect(t.run(mono(5), never, () => true)).toBe(true);
+    expect(seen).toEqual([1, 2, 2.5, 3, 4, 5]);
+  });
+
   test("cancelled timers of the far future do not pile up", () => {
     const t = new Timers();
     const seen: number[] = [];
@@ -100,6 +112,53 @@ describe("Wheel", () => {
       wheel.remove(t === a ? b : a);
     });
     expect(seen).toEqual([a]);
+  });
+
+  for (const [what, at] of [
+    ["for now", 1000],
+    ["for a whole turn of the wheel later", 1000 + 512 * 500],
+  ] as const) {
+    test(`a visit that plans the next one ${what} is not followed by it at once`, () => {
+      const wheel = new Wheel<{ visitAt: number }>(mono(0));
+      const t = { visitAt: 0 };
+      let visits = 0;
+      const visit = (): void => {
+        if (++visits < 10) wheel.plan(t, mono(at));
+      };
+      wheel.plan(t, mono(1000));
+      wheel.run(mono(1000), visit);
+      wheel.run(mono(1000), visit);
+      expect(visits).toBe(1);
+      wheel.run(mono(at + 500), visit);
+      expect(visits).toBeGreaterThan(1);
+    });
+  }
+
+  test("stops when it is told to, and goes on where it was; whatever is removed or planned meanwhile counts", () => {
+    const wheel = new Wheel<{ visitAt: number; name: string }>(mono(0));
+    const all = [..."abcdef"].map((name) => ({ visitAt: 0, name }));
+    for (const t of all) wheel.plan(t, mono(1000));
+    const seen: string[] = [];
+    let left = 2;
+    const run = (now: number): boolean =>
+      wheel.run(
+        mono(now),
+        (t) => void seen.push(t.name),
+        () => --left > 0,
+      );
+    expect(run(1000)).toBe(false);
+    expect(seen.join("")).toBe("ab");
+    expect(wheel.size).toBe(4);
+    const [, , c, d] = all as [never, never, (typeof all)[0], (typeof all)[0]];
+    wheel.remove(c);
+    wheel.remove(d);
+    wheel.plan(d, mono(1500));
+    left = 10;
+    expect(run(1000)).toBe(true);
+    expect(seen.join("")).toBe("abef");
+    expect(run(1500)).toBe(true);
+    expect(seen.join("")).toBe("abefd");
+    expect(wheel.size).toBe(0);
   });
 
   test("a clock that jumps far ahead visits everything once", () => {
