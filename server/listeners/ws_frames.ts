@@ -120,6 +120,8 @@ export class FrameReader {
     const h = this.#cut;
     for (let at = start; at < chunk.length; ) {
       h[this.#cutLength++] = chunk[at++] as number;
+      // Of a frame against the rules no more may ever come: without a mask, say, it is over by now.
+      if (this.#cutLength === 2 && !this.#checkStart(h[0] as number, h[1] as number)) return at;
       const size = this.#cutLength < 2 ? MAX_HEADER : sizeOfHeader(h[1] as number);
       if (this.#cutLength < size) continue;
       this.#cut = null;

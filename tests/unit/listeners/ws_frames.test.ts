@@ -106,6 +106,18 @@ describe("frames of a client", () => {
     expect(read(huge)).toEqual(["violation 1009"]);
   });
 
+  test("two bytes are enough to see that a frame is against the rules", () => {
+    for (const [start, code] of [
+      ["8202", 1002],
+      ["8f80", 1002],
+      ["8180", 1003],
+      ["0980", 1002],
+    ] as const) {
+      expect(read(Buffer.from(start, "hex"))).toEqual([`violation ${code}`]);
+      expect(read(Buffer.from(start, "hex"), [1])).toEqual([`violation ${code}`]);
+    }
+  });
+
   test("compressed messages come whole, control frames between their fragments apart", () => {
     const bytes = Buffer.concat([
       frame(2, "plain"),
