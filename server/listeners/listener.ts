@@ -12,7 +12,7 @@ import type { ChannelLike, Link, ListenerDeps, Port } from "./link.ts";
 import { ProxyGate } from "./proxy_protocol.ts";
 import { loadTls, peerCertificate, stampOf, type TlsMaterial, type TlsPeer } from "./tls.ts";
 import { TlsLayer } from "./tls_layer.ts";
-import { Scratch, WsHandshake, type WsLink, type WsRules, wsRules } from "./ws.ts";
+import { WsHandshake, type WsLink, type WsRules, WsShared, wsRules } from "./ws.ts";
 import { type ServeLink, ServeLinks, serveWebSocket, type WsOwner } from "./ws_serve.ts";
 
 const WS_HANDSHAKE_MS = 10_000;
@@ -47,7 +47,7 @@ export class Listener {
   #rate: Bucket | null;
   readonly #access: AccessCheck | null;
   readonly #origins: OriginCheck;
-  readonly #scratch = new Scratch();
+  readonly #shared = new WsShared();
   #warnedAt = Number.NEGATIVE_INFINITY;
 
   constructor(
@@ -330,7 +330,7 @@ export class Listener {
     link.channel = new WsHandshake(
       link,
       this.#wsRules(),
-      this.#scratch,
+      this.#shared,
       (ws: WsLink): ChannelLike => this.deps.accept(ws, this.info, cert),
       (r) => {
         if (r.status === 403) this.rejected("ws_origin", link.ip);

@@ -10,6 +10,7 @@ import type { OriginCheck } from "../lib/origin.ts";
 import { type ChannelLike, copyOf, type Link, lightened, NOBODY } from "./link.ts";
 import { BINARY, closeFrame, FrameReader, type FrameSink, frameOf, headerSize, PONG, writeHeader } from "./ws_frames.ts";
 import { answerUpgrade, type HttpRefusal, listOf, parseRequest, refusalText, type UpgradeRules } from "./ws_request.ts";
+import { Unfinished } from "./ws_unfinished.ts";
 
 /** Longest payload of one outgoing frame: what the core writes in one flush. */
 const MAX_FRAME = 64 * 1024;
@@ -49,7 +50,12 @@ export function wsRules(c: ListenerConfig, origins: OriginCheck, maxPacket = DEF
 }
 
 /** Reasons of `ChannelLike.onClose` by close code. */
-const REASONS: Record<number, string> = { 1003: "ws_text_frame", 1007: "ws_bad_compression", 1009: "ws_frame_too_large" };
+const REASONS: Record<number, string> = {
+  1003: "ws_text_frame",
+  1007: "ws_bad_compression",
+  1009: "ws_frame_too_large",
+  1013: "ws_messages_unfinished",
+};
 
 /** Waits for the HTTP request, answers it, and puts the WebSocket in its own place. */
 export class WsHandshake implements ChannelLike {
@@ -58,7 +64,7 @@ export class WsHandshake implements ChannelLike {
   constructor(
     private readonly link: Link,
     private readonly rules: WsRules,
-    private readonly scratch: Scratch,
+    private readonly shared: WsShared,
     /** Gets the WebSocket and gives the channel for it. */
     private readonly opened: (ws: WsLink) => ChannelLike,
     private readonly refused: (refusal: HttpRefusal) => void,
@@ -89,7 +95,7 @@ export class WsHandshake implements ChannelLike {
     }
     const { ip, port } = forwardedFor(request.headers, this.rules) ?? this.link;
     this.link.settled();
-    const ws = new WsLink(this.link, ip, port, this.rules.maxFrame, answer.upgrade.compress, this.scratch);
+    const ws = new WsLink(this.link, ip, port, this.rules.maxFrame, answer.upgrade.compress, this.shared);
     this.link.channel = ws;
     ws.channel = this.opened(ws);
     // A client may send frames before it has seen the answer.
@@ -119,9 +125,11 @@ function forwardedFor(headers: ReadonlyMap<string, string>, rules: WsRules): { i
   return { ip: formatIp(ip), port: Number.isInteger(port) && port > 0 && port < 65536 ? port : 0 };
 }
 
-/** Frames are put together here, one at a time; shared by all connections. */
-export class Scratch {
-  readonly bytes = Buffer.allocUnsafeSlow(MAX_FRAME + 16);
+/** What the connections of a listener share. */
+export class WsShared {
+  readonly unfinished = new Unfinished();
+  /** Frames are put together here, one at a time. */
+  readonly scratch = Buffer.allocUnsafeSlow(MAX_FRAME + 16);
 }
 
 /** An open WebSocket: a transport for the channel, whose bytes travel in binary frames. */
@@ -144,9 +152,9 @@ export class WsLink implements Link, ChannelLike, FrameSink {
     public port: number,
     private readonly maxFrame: number,
     private readonly compress: boolean,
-    private readonly scratch: Scratch,
+    private readonly shared: WsShared,
   ) {
-    this.#reader = new FrameReader(this, maxFrame, compress);
+    this.#reader = new FrameReader(this, maxFrame, compress, shared.unfinished);
   }
 
   // ---- from the socket
@@ -242,7 +250,7 @@ export class WsLink implements Link, ChannelLike, FrameSink {
   /** Returns how much of the payload the kernel took. */
   #writeFrame(buf: Uint8Array, offset: number, length: number): number {
     if (this.compress && length >= COMPRESS_FROM) return this.#writeCompressed(buf.subarray(offset, offset + length));
-    const out = this.scratch.bytes;
+    const out = this.shared.scratch;
     const at = writeHeader(out, 0, BINARY, length, false);
     copyBytes(buf, out, at, offset, offset + length);
     const n = this.link.write(out, 0, at + length);

@@ -4,6 +4,7 @@
  */
 import { copyBytes } from "../lib/bytes.ts";
 import { copyOf, mayBeView } from "./link.ts";
+import type { Holder, Unfinished } from "./ws_unfinished.ts";
 
 const CONTINUATION = 0;
 const TEXT = 1;
@@ -37,7 +38,7 @@ export interface FrameSink {
   onViolation(code: number, why: string): void;
 }
 
-export class FrameReader {
+export class FrameReader implements Holder {
   /** A frame header that has not come whole. */
   #cut: Uint8Array | null = null;
   #cutLength = 0;
@@ -65,6 +66,7 @@ export class FrameReader {
     /** Longest payload of a frame, or of a compressed message. */
     private readonly maxPayload: number,
     private readonly allowCompressed: boolean,
+    private readonly unfinished: Unfinished,
   ) {}
 
   /** Read a chunk; it is unmasked, and its payload moved together, in place. */
@@ -86,7 +88,7 @@ export class FrameReader {
       }
       at += n;
       this.#left -= n;
-      if (this.#left === 0) this.#frameDone();
+      if (this.#left === 0 && !this.#over) this.#frameDone();
     }
     this.#handOn();
     this.#chunk = NOTHING;
@@ -95,6 +97,17 @@ export class FrameReader {
   /** Nothing more is read: the connection is being closed. */
   stop(): void {
     this.#over = true;
+    this.#forgetMessage();
+  }
+
+  giveUp(): void {
+    this.#violation(1013, "compressed messages under way take too much memory");
+  }
+
+  #forgetMessage(): void {
+    if (this.#message.length > 0) this.unfinished.release(this);
+    this.#message = [];
+    this.#messageLength = 0;
   }
 
   /** What came before an event goes up before it. */
@@ -224,6 +237,7 @@ export class FrameReader {
   #keep(chunk: Uint8Array, at: number, n: number): void {
     this.#message.push(this.#unmasked(chunk, at, n));
     this.#messageLength += n;
+    this.unfinished.hold(this, this.#messageLength, this.#message.length);
   }
 
   #frameDone(): void {
@@ -236,8 +250,7 @@ export class FrameReader {
     this.#inMessage = !this.#fin;
     if (!this.#fin || !this.#compressed) return;
     const whole = Buffer.concat(this.#message);
-    this.#message = [];
-    this.#messageLength = 0;
+    this.#forgetMessage();
     this.#handOn();
     this.sink.onCompressed(whole);
   }
@@ -258,7 +271,7 @@ export class FrameReader {
   }
 
   #violation(code: number, why: string): false {
-    this.#over = true;
+    this.stop();
     this.#opcode = -1;
     this.#handOn();
     this.sink.onViolation(code, why);

@@ -223,6 +223,16 @@ describe("an open WebSocket", () => {
     expect(frames(c).map((f) => f.first)).toEqual([0x82, 0x82]);
   });
 
+  test("what has come of a frame is the channel's before the rest has: it counts it", async () => {
+    const { c, ch } = await open();
+    const whole = frame(2, Buffer.alloc(200_000, "x"));
+    c.socket.write(whole.subarray(0, 100_014));
+    await until(() => ch.bytes.length === 100_000);
+    c.socket.write(whole.subarray(100_014));
+    await until(() => ch.bytes.length === 200_000);
+    expect(ch.bytes.equals(Buffer.alloc(200_000, "x"))).toBe(true);
+  });
+
   test("ping is answered", async () => {
     const { c, ch } = await open();
     c.socket.write(frame(9, "are you there"));

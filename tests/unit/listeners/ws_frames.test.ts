@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { closeFrame, FrameReader, type FrameSink, frameOf, writeHeader } from "../../../server/listeners/ws_frames.ts";
+import { Unfinished } from "../../../server/listeners/ws_unfinished.ts";
 
 class Log implements FrameSink {
   events: string[] = [];
@@ -46,7 +47,7 @@ function frame(opcode: number, payload: string | Uint8Array, o: { fin?: boolean;
 
 function read(bytes: Buffer, sizes: number[] = [], max = 1 << 20, compressed = false): string[] {
   const log: string[] = [];
-  const reader = new FrameReader(new Log(log), max, compressed);
+  const reader = new FrameReader(new Log(log), max, compressed, new Unfinished());
   let at = 0;
   for (const n of [...sizes, bytes.length]) {
     if (at < bytes.length) reader.read(Uint8Array.from(bytes.subarray(at, at + n)));
@@ -141,7 +142,7 @@ describe("frames of a client", () => {
         kept.push({ view: b, copy: Buffer.from(b) });
       },
     });
-    const reader = new FrameReader(sink, 1 << 20, false);
+    const reader = new FrameReader(sink, 1 << 20, false, new Unfinished());
     reader.read(Uint8Array.from(Buffer.concat([frame(2, "one"), frame(9, ""), frame(2, "two"), frame(9, ""), frame(2, long)])));
     expect(kept.length).toBe(3);
     for (const k of kept) expect(k.copy.equals(k.view)).toBe(true);
@@ -155,7 +156,7 @@ describe("frames of a client", () => {
         reader.stop();
       },
     });
-    const reader = new FrameReader(sink, 1 << 20, false);
+    const reader = new FrameReader(sink, 1 << 20, false, new Unfinished());
     reader.read(Buffer.concat([frame(2, "a"), frame(9, ""), frame(2, "b")]));
     reader.read(frame(2, "c"));
     expect(log).toEqual(["bytes a", "ping"]);
@@ -171,4 +172,35 @@ test("frames of the server", () => {
   expect(writeHeader(h, 0, 2, 65536, false)).toBe(10);
   expect(Buffer.from(h).toString("hex")).toBe("827f0000000000010000");
   expect(closeFrame(1002, "x".repeat(500)).length).toBe(127);
+});
+
+describe("compressed messages that have not come whole", () => {
+  const start = (n: number): Buffer => frame(2, Buffer.alloc(n, "z"), { fin: false, rsv: 0x40 });
+
+  test("are counted, with the cost of their pieces, and count no more when done, refused or stopped", () => {
+    const all = new Unfinished();
+    const readers = [0, 1, 2].map(() => new FrameReader(new Log(), 1000, true, all));
+    for (const r of readers) for (const b of start(300)) r.read(Uint8Array.of(b));
+    expect(all.bytes).toBeGreaterThan(3 * 300 * 50);
+    readers[0]?.read(Uint8Array.from(frame(0, "end")));
+    readers[1]?.read(Uint8Array.from(frame(0, Buffer.alloc(800))));
+    readers[2]?.stop();
+    expect(all.bytes).toBe(0);
+  });
+
+  test("beyond the budget the one that began first goes, be it the one that reads", () => {
+    const all = new Unfinished(2500);
+    const logs: string[][] = [[], [], []];
+    const [a, b, c] = logs.map((log) => new FrameReader(new Log(log), 10_000, true, all)) as [FrameReader, FrameReader, FrameReader];
+    a.read(Uint8Array.from(start(1000)));
+    b.read(Uint8Array.from(start(1000)));
+    expect(logs).toEqual([[], [], []]);
+    c.read(Uint8Array.from(start(1000)));
+    expect(logs).toEqual([["violation 1013"], [], []]);
+    b.read(Uint8Array.from(frame(0, Buffer.alloc(1000))));
+    expect(logs).toEqual([["violation 1013"], ["violation 1013"], []]);
+    c.read(Uint8Array.from(frame(0, "end")));
+    expect(logs[2]).toHaveLength(1);
+    expect(all.bytes).toBe(0);
+  });
 });
