@@ -7,8 +7,8 @@ import { TLSSocket } from "node:tls";
 import { type ChannelLike, type Link, lightened, NOBODY } from "./link.ts";
 import type { TlsMaterial } from "./tls.ts";
 
-/** Plain bytes that may wait for encryption and the socket. */
-const HIGH_WATER = 256 * 1024;
+/** The stream is given so many bytes at a time, until it says that some wait: what it keeps is counted by nobody. */
+const PIECE = 16 * 1024;
 
 /** The encrypted side. */
 class Records extends Duplex {
@@ -126,10 +126,13 @@ export class TlsLayer implements Link, ChannelLike {
 
   write(buf: Uint8Array, offset: number, length: number): number {
     if (this.#ended || this.#tls.destroyed) return -1;
-    if (this.#tls.writableLength >= HIGH_WATER && this.#tls.writableNeedDrain) return 0;
-    // The stream keeps what it cannot encrypt at once.
-    this.#tls.write(Buffer.from(buf.subarray(offset, offset + length)));
-    return length;
+    let done = 0;
+    while (done < length && !this.#tls.writableNeedDrain) {
+      const end = Math.min(done + PIECE, length);
+      this.#tls.write(Buffer.from(buf.subarray(offset + done, offset + end)));
+      done = end;
+    }
+    return done;
   }
   end(): void {
     if (this.#ended) return;
