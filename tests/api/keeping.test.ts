@@ -147,6 +147,8 @@ test("a message that had to be kept, and with which it is found out, is not answ
   const [code, message] = await ask("POST", "/mqtt/publish", { topic: "s/1", payload: "x", qos: 1 });
   expect([code, message]).toEqual([102, expect.stringMatching(PUBLISHED)]);
   await works();
+  // The alarm that is over is history, and to be stored.
+  await until(() => !store.pending, "all is stored");
   fails();
   const batch = await node.ask("POST", "/mqtt/publish_batch", {
     body: [{ topic: "s/1", qos: 1 }, { topic: "s/1" }, { topic: "other", qos: 1 }],
