@@ -1,10 +1,9 @@
 /** An application message on its way through the broker. One object is shared by all its receivers. */
-import { copyBytes } from "../lib/bytes.ts";
+import { copyBytes, LIGHT } from "../lib/bytes.ts";
 import { later, type MonoMs, NO_MONO, reached, type WallMs } from "../lib/time.ts";
 import type { PublishProperties, QoS } from "../mqtt/types.ts";
 
 const SLAB = 64 * 1024;
-const LIGHT = 2048;
 /** The object itself and its small fields. */
 const MESSAGE_BYTES = 200;
 const PAIR_BYTES = 64;

@@ -1,8 +1,9 @@
 /**
  * A message as bytes in the output buffer of a receiver.
  *
- * Three ways, cheapest first: the publisher's own bytes (same protocol form, nothing to change), a form encoded once and shared by
- * all receivers that take it, and a form of a receiver's own (topic alias, subscription identifiers, expiry, DUP).
+ * Four ways, cheapest first: the publisher's own bytes (same protocol form, nothing to change), encoded where it goes out (one window
+ * alone waits for it), a form encoded once and shared by all receivers that take it, and a form of a receiver's own (topic alias,
+ * subscription identifiers, expiry, DUP).
  */
 import { copyBytes } from "../lib/bytes.ts";
 import { between } from "../lib/time.ts";
@@ -57,7 +58,7 @@ export class Writer {
     const { qos, retain, subIds } = terms;
     if (src.message === m && ch.rawForm === src.form && qos === m.qos && retain === m.retain && subIds === null) {
       writeSource(ch, src, qos, retain, id);
-    } else if (ch.rawForm !== 0 && m.holders === 1) {
+    } else if (id > 0 && ch.rawForm !== 0 && m.holders === 1) {
       this.#writeAlone(ch, m, terms, id);
     } else if (ch.rawForm !== 0 && subIds === null && (!m.expires || ch.version !== 5)) {
       writePatched(ch, this.#shared(m, ch.version === 5, qos, retain), qos, id);

@@ -1,5 +1,11 @@
 /** Moving bytes between buffers, whatever kind of byte array the source is. */
 
+/**
+ * Chunks of input up to so many bytes are light: whoever keeps a part of one may hold on to the whole, a copy would cost more. So a light
+ * one must be no view of a much larger buffer.
+ */
+export const LIGHT = 2048;
+
 const copy = Buffer.prototype.copy;
 
 /** Copy `src[start, end)` to `dst` at `at`. The native copy needs no view of the source (15–19 ns for a small packet). */

@@ -5,6 +5,7 @@
 
 import type { Clock, ListenerInfo, Log, Transport } from "../core/ports.ts";
 import type { PeerCertificate } from "../core/types.ts";
+import { LIGHT } from "../lib/bytes.ts";
 
 /** What the listeners need of a channel; `core/channel.ts` has these methods. */
 export interface ChannelLike {
@@ -58,8 +59,6 @@ export const NOBODY: ChannelLike = {
   onClose() {},
 };
 
-/** Of chunks up to so many bytes the core assumes that holding on to one holds on to little more (core/message.ts, `Slab.light`). */
-const LIGHT = 2048;
 /** Bytes of a buffer beside the chunk: a header's worth. */
 const BESIDE = 64;
 

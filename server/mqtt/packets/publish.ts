@@ -204,7 +204,7 @@ export function publishLength(version: ProtocolVersion, m: OutgoingHead, h: Publ
 }
 
 /**
- * A PUBLISH of that remaining length up to its payload, written at `at`: `1 + varIntSize(length) + length` bytes must have room there,
+ * A PUBLISH of that remaining length up to its payload, written at `start`: `1 + varIntSize(length) + length` bytes must have room there,
  * the payload included. Returns where the payload goes.
  */
 export function writePublishHead(

@@ -1,5 +1,6 @@
 /** Messages the broker holds: retained, delayed. */
 import { expect, test } from "bun:test";
+import { everyTurn } from "../../support/turns.ts";
 import { administer } from "./harness.ts";
 
 test("a delayed message: its row, sent before its time, taken back", async () => {
@@ -61,17 +62,14 @@ for (const [name, n] of [
     // Each look at the clock is a millisecond later.
     kit.clock.mono = () => ++ticks as never;
     let turns = 0;
-    let next: ReturnType<typeof setImmediate>;
-    const meanwhile = (): void => {
+    const stop = everyTurn(() => {
       turns++;
       // The last one is not deleted yet; a new one goes to the end of the order, and so would never be reached the last.
       retain(`d/${n - 1}`, "new");
       retain(`d/new-${turns}`, "new");
-      next = setImmediate(meanwhile);
-    };
-    next = setImmediate(meanwhile);
+    });
     const deleted = await admin.retained.removeMatching("d/#");
-    clearImmediate(next);
+    stop();
     expect(turns).toBeGreaterThan(3);
     expect(deleted).toBe(n - 1);
     expect((await admin.retained.list({ _filter: "d/#" })).meta.count).toBe(turns + 1);

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import type { PubSubParams } from "../../../server/admin/pubsub.ts";
+import { everyTurn } from "../../support/turns.ts";
 import { administer } from "./harness.ts";
 
 const LONG = "t".repeat(4097);
@@ -214,12 +215,7 @@ describe("what one request may name", () => {
     // Each look at the clock is a millisecond later.
     kit.clock.mono = () => ++ticks as never;
     let turns = 0;
-    let counting: ReturnType<typeof setImmediate>;
-    const count = (): void => {
-      turns++;
-      counting = setImmediate(count);
-    };
-    counting = setImmediate(count);
+    const stop = everyTurn(() => void turns++);
     try {
       for (const command of [
         () => admin.pubsub.publish({ topics: names(1000) }),
@@ -232,7 +228,7 @@ describe("what one request may name", () => {
         expect(turns).toBeGreaterThan(3);
       }
     } finally {
-      clearImmediate(counting);
+      stop();
     }
     expect(admin.subscriptions.lookup("c")).toEqual([]);
   });
