@@ -113,7 +113,7 @@ export class Broker {
     this.hooks = o.hooks;
     this.metrics = o.metrics;
     this.output = new Output(this, o.defer);
-    this.turn = new Turn(o.clock, this.output.pool, o.defer);
+    this.turn = new Turn(o.clock, this.output.pool, o.defer, () => this.durability.cost);
     this.access = o.access;
     this.banned = o.banned;
     this.flapping = o.flapping;

@@ -22,6 +22,12 @@ import type { Subscription } from "./subscription.ts";
 
 /** A retry writes the whole batch: it may take one part in so many of the time. */
 const RETRY_SHARE = 20;
+/** Until it is known how fast the disk is, ms for a byte. */
+const FIRST_PACE = 4e-5;
+/** Smaller batches tell of what a commit costs by itself, bytes. */
+const TELLING = 64 * 1024;
+/** The last commit's part in what is expected of the next. */
+const PACE_PART = 1 / 8;
 
 export class Durability {
   /** The last commit failed; what was appended since the one before waits in memory. */
@@ -31,6 +37,7 @@ export class Durability {
   /** As much waits for the disk as may: nothing more is appended for new messages, whoever publishes them. */
   full = false;
   #retryAt: MonoMs = NO_MONO;
+  #pace = FIRST_PACE;
   #refused = 0;
   /** Acknowledgements that wait: type and packet identifier in one number -> reason code. */
   readonly #owed = new Map<Channel, Map<number, number>>();
@@ -39,12 +46,21 @@ export class Durability {
 
   constructor(private readonly broker: Broker) {}
 
+  /** How long the commit of what was appended will take, ms, as far as can be told: it is a part of the turn that it ends. */
+  get cost(): number {
+    const { store } = this.broker;
+    return this.failed || !store.pending ? 0 : store.bytes * this.#pace;
+  }
+
   /** Write what was appended. False = the disk failed just now: promises that wait to be sent must not be. */
   commit(): boolean {
-    const { store } = this.broker;
+    const { clock, store } = this.broker;
     if (this.failed || !store.pending) return true;
+    const { bytes } = store;
+    const began = clock.mono();
     try {
       store.commit();
+      if (bytes >= TELLING) this.#pace += (between(began, clock.mono()) / bytes - this.#pace) * PACE_PART;
       return true;
     } catch (err) {
       this.#fails(err);

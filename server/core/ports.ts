@@ -152,11 +152,16 @@ export interface SessionStore {
   relDone(key: number, packetId: number): void;
 }
 
+/** One for each topic; `id` is its owner's, who knows the topics: looking for them in the file would cost a page of it for each message. */
+export interface RetainedRow {
+  id: number;
+  message: StoredMessage;
+}
 export interface RetainedStore {
-  /** Sees everything put before, like every `load` here. */
-  load(): Iterable<StoredMessage>;
-  put(m: StoredMessage): void;
-  delete(topic: string): void;
+  /** Sees everything put before, like every `load` here. By id. */
+  load(): Iterable<RetainedRow>;
+  put(id: number, m: StoredMessage): void;
+  delete(id: number): void;
   clear(): void;
 }
 

@@ -6,7 +6,7 @@ import { between, type MonoMs, NO_MONO } from "../lib/time.ts";
 import type { OutPool } from "./out.ts";
 import type { Clock } from "./ports.ts";
 
-/** So much of a turn may go into long chunks, ms. */
+/** So much of a turn may go into long chunks, ms, with what is owed at its end. */
 const SHARE_MS = 10;
 
 /** Between two looks at the clock: bytes of a chunk, and steps of work. */
@@ -39,6 +39,8 @@ export class Turn {
     private readonly pool: OutPool,
     /** Run `fn` when this turn of the event loop is over. */
     private readonly defer: (fn: () => void) => void,
+    /** How long the work will take that this turn has left for its end, ms. */
+    private readonly owed: () => number = () => 0,
   ) {}
 
   /** A chunk from `start` to `end` begins at the time `began`: where to look first. Many short ones are as much as a long one. */
@@ -51,7 +53,7 @@ export class Turn {
   /** Of a turn that has had its share only: to have its end told costs more than the look. A busy turn's chunks all begin with it. */
   #lookFirst(began: MonoMs): void {
     this.#bytes = 0;
-    if (!this.#spent && between(this.#at === NO_MONO ? began : this.#at, this.clock.mono()) > SHARE_MS) this.#hadShare(began);
+    if (!this.#spent && this.#taken(this.#at === NO_MONO ? began : this.#at) > SHARE_MS) this.#hadShare(began);
   }
 
   /**
@@ -81,8 +83,12 @@ export class Turn {
       this.#at = began;
       this.defer(this.#over);
     }
-    this.#spent = between(this.#at, this.clock.mono()) > SHARE_MS;
+    this.#spent = this.#taken(this.#at) > SHARE_MS;
     return this.#spent;
+  }
+
+  #taken(since: MonoMs): number {
+    return between(since, this.clock.mono()) + this.owed();
   }
 
   /**

@@ -1,6 +1,6 @@
-/** Retained messages by topic. */
+/** Retained messages. */
 import type { Statement } from "bun:sqlite";
-import type { RetainedStore, StoredMessage } from "../core/ports.ts";
+import type { RetainedRow, RetainedStore, StoredMessage } from "../core/ports.ts";
 import { Changes, mayBeThere } from "./changes.ts";
 import { MESSAGE_COLUMNS, type MessageColumns, messageBytes, packFlags, packProperties, readMessage } from "./codec.ts";
 import type { Connection } from "./connection.ts";
@@ -10,68 +10,62 @@ import type { Owner } from "./part.ts";
 const CHUNK = 500;
 
 type Row = MessageColumns & { id: number };
-type Put = [string, Uint8Array, number, string, string | null, number, number, string | null];
+type Put = [number, string, Uint8Array, number, string, string | null, number, number, string | null];
 
-export class SqliteRetained extends Changes<string, StoredMessage> implements RetainedStore {
+export class SqliteRetained extends Changes<number, StoredMessage> implements RetainedStore {
   readonly #put: Statement<unknown, Put>;
-  readonly #delete: Statement<unknown, [string]>;
+  readonly #delete: Statement<unknown, [number]>;
   readonly #clear: Statement<unknown, []>;
-  readonly #find: Statement<unknown, [string]>;
+  readonly #find: Statement<unknown, [number]>;
   readonly #chunk: Statement<Row, [number]>;
 
   constructor(c: Connection, owner: Owner) {
     super(owner);
-    const update = MESSAGE_COLUMNS.split(", ")
-      .slice(1)
-      .map((x) => `${x} = excluded.${x}`)
-      .join(", ");
-    this.#put = c.prepare(
-      `INSERT INTO retained (${MESSAGE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (topic) DO UPDATE SET ${update}`,
-    );
-    this.#delete = c.prepare("DELETE FROM retained WHERE topic = ?");
+    this.#put = c.prepare(`REPLACE INTO retained (id, ${MESSAGE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+    this.#delete = c.prepare("DELETE FROM retained WHERE id = ?");
     this.#clear = c.prepare("DELETE FROM retained");
-    this.#find = c.prepare("SELECT 1 FROM retained WHERE topic = ?");
+    this.#find = c.prepare("SELECT 1 FROM retained WHERE id = ?");
     this.#chunk = c.prepare(`SELECT id, ${MESSAGE_COLUMNS} FROM retained WHERE id > ? ORDER BY id LIMIT ${CHUNK}`);
   }
 
-  *load(): Iterable<StoredMessage> {
+  *load(): Iterable<RetainedRow> {
     let after = 0;
     for (;;) {
       const rows = this.read(() => this.#chunk.all(after));
-      for (const r of rows) yield this.read(() => readMessage(r));
+      for (const r of rows) yield this.read(() => ({ id: r.id, message: readMessage(r) }));
       if (rows.length < CHUNK) return;
       after = (rows[rows.length - 1] as Row).id;
     }
   }
 
   /** The payload must not change until the next commit. */
-  put(m: StoredMessage): void {
-    this.change(m.topic, copy(m));
+  put(id: number, m: StoredMessage): void {
+    this.change(id, copy(m));
   }
 
-  delete(topic: string): void {
-    this.change(topic, null);
+  delete(id: number): void {
+    this.change(id, null);
   }
 
   clear(): void {
     this.changeAll();
   }
 
-  protected override inFile(topic: string): boolean {
-    return mayBeThere(this.#find, topic);
+  protected override inFile(id: number): boolean {
+    return mayBeThere(this.#find, id);
   }
 
   protected override sizeOf(m: StoredMessage): number {
     return messageBytes(m);
   }
 
-  protected override putRow(topic: string, m: StoredMessage): void {
+  protected override putRow(id: number, m: StoredMessage): void {
     const flags = packFlags(m.qos, m.retain);
-    this.#put.run(topic, m.payload, flags, m.from, m.username, m.timestamp, m.expiresAt, packProperties(m.properties));
+    this.#put.run(id, m.topic, m.payload, flags, m.from, m.username, m.timestamp, m.expiresAt, packProperties(m.properties));
   }
 
-  protected override deleteRow(topic: string): void {
-    this.#delete.run(topic);
+  protected override deleteRow(id: number): void {
+    this.#delete.run(id);
   }
 
   protected override deleteAll(): void {

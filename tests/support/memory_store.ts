@@ -11,6 +11,7 @@ import type {
   KvStore,
   MonitorPoint,
   MonitorStore,
+  RetainedRow,
   RetainedStore,
   SessionStore,
   Store,
@@ -27,18 +28,19 @@ const ALARMS_KEPT = 1000;
 class MemoryRetained implements RetainedStore {
   constructor(private readonly owner: Owner) {}
 
-  load(): Iterable<StoredMessage> {
+  load(): Iterable<RetainedRow> {
     this.owner.commit();
-    return [...this.owner.disk.table<string, StoredMessage>("retained").values()].map(copyMessage);
+    const rows = [...this.owner.disk.table<number, StoredMessage>("retained")].sort(([a], [b]) => a - b);
+    return rows.map(([id, m]) => ({ id, message: copyMessage(m) }));
   }
 
-  put(m: StoredMessage): void {
+  put(id: number, m: StoredMessage): void {
     const copy = copyMessage(m);
-    this.owner.add((d) => d.table<string, StoredMessage>("retained").set(copy.topic, copy));
+    this.owner.add((d) => d.table<number, StoredMessage>("retained").set(id, copy));
   }
 
-  delete(topic: string): void {
-    this.owner.add((d) => d.table("retained").delete(topic));
+  delete(id: number): void {
+    this.owner.add((d) => d.table("retained").delete(id));
   }
 
   clear(): void {

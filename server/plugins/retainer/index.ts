@@ -87,6 +87,8 @@ function isShared(filter: string): boolean {
 class RetainedMessages implements RetainerService {
   readonly index = new RetainedIndex();
   max = 0;
+  /** The highest number of a row there has been. */
+  private lastRow = 0;
   /** The plugin has been unloaded: its rows in the store may be a successor's already. */
   closed = false;
   private readonly disc: boolean;
@@ -102,12 +104,13 @@ class RetainedMessages implements RetainerService {
   }
 
   private load(): void {
-    const rows = [...this.ctx.store.retained.load()].sort((a, b) => a.timestamp - b.timestamp);
+    const rows = [...this.ctx.store.retained.load()].sort((a, b) => a.message.timestamp - b.message.timestamp);
     const now = this.ctx.clock.now();
     const mono = this.ctx.clock.mono();
-    for (const r of rows) {
+    for (const { id, message: r } of rows) {
       const m = new Message(r.topic, r.payload, r.qos, true, r.from, r.username, r.timestamp, r.expiresAt, r.properties);
-      this.index.set(m.dated(now, mono), later(mono, -Math.max(0, now - r.timestamp)));
+      this.index.set(m.dated(now, mono), later(mono, -Math.max(0, now - r.timestamp))).row = id;
+      if (id > this.lastRow) this.lastRow = id;
     }
     this.max = this.index.size;
   }
@@ -137,9 +140,12 @@ class RetainedMessages implements RetainerService {
       this.refused(m, "the node has no memory to spare", "memory");
     } else {
       const own = ownCopy(m, { retain: true });
-      this.index.set(own, this.ctx.clock.mono());
+      const entry = this.index.set(own, this.ctx.clock.mono());
       if (this.index.size > this.max) this.max = this.index.size;
-      if (this.disc && !isSys(m.topic)) this.ctx.store.retained.put(own);
+      if (this.disc && !isSys(m.topic)) {
+        if (entry.row === 0) entry.row = ++this.lastRow;
+        this.ctx.store.retained.put(entry.row, own);
+      }
     }
   }
 
@@ -213,8 +219,9 @@ class RetainedMessages implements RetainerService {
   }
 
   delete(topic: string): boolean {
-    if (!this.index.delete(topic)) return false;
-    if (this.disc && !isSys(topic)) this.ctx.store.retained.delete(topic);
+    const entry = this.index.delete(topic);
+    if (entry === null) return false;
+    if (entry.row !== 0) this.ctx.store.retained.delete(entry.row);
     return true;
   }
 

@@ -13,6 +13,8 @@ export interface Entry {
   since: MonoMs;
   /** Counts the storings: a later message has a higher one. */
   seq: number;
+  /** Of its row in the store; 0 = it has none. */
+  row: number;
 }
 
 /** An entry, its place by topic and its place by levels. */
@@ -56,7 +58,7 @@ export class RetainedIndex {
     return before === undefined ? ENTRY_BYTES + m.size : m.size - before.message.size;
   }
 
-  set(m: Message, since: MonoMs): void {
+  set(m: Message, since: MonoMs): Entry {
     let entry = this.byTopic.get(m.topic);
     this.bytes += ENTRY_BYTES + m.size;
     if (entry) {
@@ -66,22 +68,24 @@ export class RetainedIndex {
       entry.message = m;
       entry.since = since;
     } else {
-      entry = { message: m, since, seq: 0 };
+      entry = { message: m, since, seq: 0, row: 0 };
       this.byLevels.set(m.topic, entry);
       if (!isSys(m.topic)) this.ordinary++;
     }
     entry.seq = ++this.seq;
     this.byTopic.set(m.topic, entry);
+    return entry;
   }
 
-  delete(topic: string): boolean {
+  /** What was deleted; null = nothing was there. */
+  delete(topic: string): Entry | null {
     const entry = this.byTopic.get(topic);
-    if (entry === undefined) return false;
+    if (entry === undefined) return null;
     this.byTopic.delete(topic);
     this.bytes -= ENTRY_BYTES + entry.message.size;
     if (!isSys(topic)) this.ordinary--;
     this.byLevels.delete(topic);
-    return true;
+    return entry;
   }
 
   clear(): void {

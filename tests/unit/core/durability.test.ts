@@ -29,6 +29,11 @@ class Scene {
     expect(this.kit.alarms.has("storage_failed")).toBe(true);
     return this;
   }
+  /** However much is written, it takes no time. */
+  fast(): this {
+    Object.defineProperty(this.store, "bytes", { get: () => 0 });
+    return this;
+  }
   works(): this {
     this.store.failure = null;
     this.kit.pass(200);
@@ -52,6 +57,58 @@ function burst(n: number, topic: string): Buffer {
     mqttPacket.generate({ cmd: "publish", topic, payload: "x", qos: 1, messageId: i + 1, dup: false, retain: false } as Packet);
   return Buffer.concat(Array.from({ length: n }, (_, i) => one(i)));
 }
+
+describe("the time of a commit", () => {
+  test("is a part of the turn: as much comes into it as a slow disk writes in its share, and nothing is lost", async () => {
+    const scene = new Scene();
+    const { kit, store } = scene;
+    for (const id of ["a", "b", "c"]) scene.away(id, "t");
+    const p = kit.connected("p");
+    const sizes: number[] = [];
+    const commit = store.commit.bind(store);
+    store.commit = () => {
+      sizes.push(store.bytes);
+      // A tenth of a millisecond for a row.
+      kit.clock.time += store.bytes / 1000;
+      commit();
+    };
+    for (let i = 0; i < 12; i++) {
+      for (const session of kit.broker.sessions.values()) session.mqueue?.clear();
+      p.channel.onData(burst(900, "t"));
+      do {
+        kit.settle();
+        await Promise.resolve();
+      } while (p.transport.paused);
+      kit.settle();
+      // Nothing is known of the disk yet.
+      if (i === 0) expect(sizes).toHaveLength(1);
+      if (i < 11) sizes.length = 0;
+    }
+    expect(sizes.length).toBeGreaterThan(2);
+    // What comes between two looks.
+    expect(Math.max(...sizes)).toBeLessThan(120_000);
+    expect(scene.queued("a")).toBe(900);
+    expect(p.take()).toHaveLength(12 * 900);
+  });
+
+  test("of small batches says nothing about large ones", () => {
+    const scene = new Scene().away("a", "t");
+    const { kit, store } = scene;
+    const commit = store.commit.bind(store);
+    store.commit = () => {
+      kit.clock.time += 1000;
+      commit();
+    };
+    const p = kit.connected("p");
+    for (let i = 0; i < 20; i++) p.publish("t", "x", 1);
+    p.channel.onData(burst(600, "t"));
+    expect(p.transport.paused).toBe(false);
+    expect(kit.broker.durability.cost).toBeGreaterThan(0);
+    expect(kit.broker.durability.cost).toBeLessThan(10);
+    kit.settle();
+    expect(kit.broker.durability.cost).toBe(0);
+  });
+});
 
 describe("nothing leaves before the commit", () => {
   test("a commit in the middle of a turn that fails: what clients would have been promised at its end is not said", () => {
@@ -102,7 +159,7 @@ describe("nothing leaves before the commit", () => {
   });
 
   test("more acknowledgements than the staging buffer holds, and a drain event before the turn's end", () => {
-    const { kit, store } = new Scene().away("s", "t");
+    const { kit, store } = new Scene().fast().away("s", "t");
     const p = kit.connected("p");
     const had = p.transport.chunks.length;
     p.channel.onData(burst(20_000, "t"));
@@ -115,7 +172,7 @@ describe("nothing leaves before the commit", () => {
   });
 
   test("… and when that commit fails, none of them", () => {
-    const { kit, store } = new Scene().away("s", "t");
+    const { kit, store } = new Scene().fast().away("s", "t");
     const p = kit.connected("p");
     store.failure = FULL;
     p.channel.onData(burst(20_000, "t"));

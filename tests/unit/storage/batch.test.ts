@@ -14,7 +14,7 @@ function failing(): { store: SqliteStore; key: number } {
   const key = store.sessions.open(0, meta("a"));
   store.commit();
   store.sessions.subscribe(key, subscription("t"));
-  store.retained.put(row("large", new Uint8Array(200_000)));
+  store.retained.put(1, row("large", new Uint8Array(200_000)));
   fail(store, true);
   expect(() => store.commit()).toThrow("the disk is full");
   return { store, key };
@@ -49,7 +49,7 @@ test("what waits is measured with its content: payloads, topics, filters, rows",
     10_000,
   );
   within(
-    grows(() => store.retained.put(row(topic, new Uint8Array(20_000)))),
+    grows(() => store.retained.put(1, row(topic, new Uint8Array(20_000)))),
     30_000,
   );
   const values = { ["x".repeat(5000)]: 1 };
@@ -176,17 +176,17 @@ test("subscriptions made and removed, of a session of the file and of a new one"
 
 test("retained and delayed messages put and deleted; those of the file are deleted there", () => {
   const store = openIn(newDir());
-  store.retained.put(row("file/1"));
-  store.retained.put(row("file/2"));
+  store.retained.put(1, row("file/1"));
+  store.retained.put(2, row("file/2"));
   store.delayed.put({ id: 1, dueAt: NOW, message: row("d") });
   store.commit();
   fail(store, true);
-  store.retained.put(row("file/1", bytes(9)));
-  store.retained.delete("file/1");
+  store.retained.put(1, row("file/1", bytes(9)));
+  store.retained.delete(1);
   const before = store.bytes;
   for (let i = 0; i < 5000; i++) {
-    store.retained.put(row(`r/${i}`));
-    store.retained.delete(`r/${i}`);
+    store.retained.put(10 + i, row(`r/${i}`));
+    store.retained.delete(10 + i);
     store.delayed.put({ id: 10 + i, dueAt: NOW, message: row("d") });
     store.delayed.delete(10 + i);
     store.kv("k").set(`${i}`, "x");
@@ -197,18 +197,18 @@ test("retained and delayed messages put and deleted; those of the file are delet
   expect(store.bytes).toBe(before);
   store.delayed.delete(1);
   const after = works(store);
-  expect([...after.retained.load()].map((m) => m.topic)).toEqual(["file/2"]);
+  expect([...after.retained.load()].map((r) => r.message.topic)).toEqual(["file/2"]);
   expect(after.delayed.load()).toEqual([]);
   after.close();
 });
 
 test("after everything was cleared, a topic put and deleted is nothing", () => {
   const store = openIn(newDir());
-  store.retained.put(row("a"));
+  store.retained.put(1, row("a"));
   store.commit();
   store.retained.clear();
-  store.retained.put(row("a"));
-  store.retained.delete("a");
+  store.retained.put(1, row("a"));
+  store.retained.delete(1);
   store.commit();
   expect([...store.retained.load()]).toEqual([]);
   store.close();
@@ -222,9 +222,9 @@ test("the batch knows what it holds: payloads, sessions, retained messages", () 
   store.sessions.enqueue(key, 1, m, 1, 0, null, false);
   expect(store.bytes).toBeGreaterThan(10_000);
   expect(store.bytes).toBeLessThan(12_000);
-  store.retained.put(row("r", new Uint8Array(20_000)));
-  store.retained.put(row("r", new Uint8Array(10)));
-  store.retained.put(row("s", new Uint8Array(20_000)));
+  store.retained.put(1, row("r", new Uint8Array(20_000)));
+  store.retained.put(1, row("r", new Uint8Array(10)));
+  store.retained.put(2, row("s", new Uint8Array(20_000)));
   expect(store.bytes).toBeGreaterThan(30_000);
   expect(store.bytes).toBeLessThan(33_000);
   store.retained.clear();

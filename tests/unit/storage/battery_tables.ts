@@ -7,19 +7,21 @@ export function tableBattery(name: string, h: StoreHarness): void {
   describe(`${name}: retained, delayed, banned`, () => {
     test("retained: put, replace, delete, clear; load sees what is pending", () => {
       let store = h.open();
-      const topics = (): string[] => [...store.retained.load()].map((m) => m.topic).toSorted();
-      store.retained.put(row("a", bytes(1), ALL_PROPERTIES));
-      store.retained.put(row("b"));
-      store.retained.delete("b");
-      store.retained.put(row("c", bytes()));
+      const topics = (): string[] => [...store.retained.load()].map((r) => r.message.topic).toSorted();
+      store.retained.put(1, row("a", bytes(1), ALL_PROPERTIES));
+      store.retained.put(2, row("b"));
+      store.retained.delete(2);
+      store.retained.put(3, row("c", bytes()));
       expect(topics()).toEqual(["a", "c"]);
-      store.retained.put(row("a", bytes(2), ALL_PROPERTIES));
+      store.retained.put(1, row("a", bytes(2), ALL_PROPERTIES));
       store = h.restart(store);
-      expect([...store.retained.load()].find((m) => m.topic === "a")).toEqual(row("a", bytes(2), ALL_PROPERTIES));
-      expect([...store.retained.load()].find((m) => m.topic === "c")).toEqual(row("c", bytes()));
-      store.retained.put(row("before"));
+      expect([...store.retained.load()]).toEqual([
+        { id: 1, message: row("a", bytes(2), ALL_PROPERTIES) },
+        { id: 3, message: row("c", bytes()) },
+      ]);
+      store.retained.put(4, row("before"));
       store.retained.clear();
-      store.retained.put(row("after"));
+      store.retained.put(5, row("after"));
       store = h.restart(store);
       expect(topics()).toEqual(["after"]);
       store.close();
@@ -27,9 +29,9 @@ export function tableBattery(name: string, h: StoreHarness): void {
 
     test("retained: more than one chunk", () => {
       let store = h.open();
-      for (let i = 0; i < 1203; i++) store.retained.put(row(`t/${i}`));
+      for (let i = 1; i <= 1203; i++) store.retained.put(i, row(`t/${i}`));
       store = h.restart(store);
-      expect(new Set([...store.retained.load()].map((m) => m.topic)).size).toBe(1203);
+      expect(new Set([...store.retained.load()].map((r) => r.message.topic)).size).toBe(1203);
       store.close();
     });
 

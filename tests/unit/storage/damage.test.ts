@@ -26,10 +26,10 @@ const FRAME = 4096 + 24;
 /** What kill -9 leaves after `n` commits of one retained message each; `before` are in the file already. */
 function killed(n: number, before = 0): string {
   const store = openIn(newDir());
-  for (let i = 0; i < before; i++) store.retained.put(row(`before/${i}`, new Uint8Array(3000)));
+  for (let i = 0; i < before; i++) store.retained.put(i + 1, row(`before/${i}`, new Uint8Array(3000)));
   store.commit();
   for (let i = 0; i < n; i++) {
-    store.retained.put(row(`r/${i}`, new Uint8Array(3000)));
+    store.retained.put(10_000 + i, row(`r/${i}`, new Uint8Array(3000)));
     store.commit();
   }
   const dir = copyFiles(store);

@@ -40,7 +40,7 @@ function filled(messages = 200): string {
   const store = openIn(dir);
   const key = store.sessions.open(0, meta("a"));
   for (let i = 1; i <= messages; i++) store.sessions.enqueue(key, i, message(`t/${i}`, new Uint8Array(300)), 1, 0, null, false);
-  for (let i = 0; i < messages; i++) store.retained.put(row(`r/${i}`, new Uint8Array(300)));
+  for (let i = 0; i < messages; i++) store.retained.put(i + 1, row(`r/${i}`, new Uint8Array(300)));
   store.close();
   return dir;
 }
@@ -173,6 +173,22 @@ test("settings of plugins kept in the form of before are one row each", () => {
   ]);
   expect(store.kv("plugins").entries()).toEqual([["state/emqx_retainer", "loaded"]]);
   store.close();
+});
+
+test("retained messages that were found by their topics keep their numbers, and topics are not looked for any more", () => {
+  const dir = filled(3);
+  edit(dir, (d) => {
+    d.run("PRAGMA user_version = 2");
+    d.run("CREATE UNIQUE INDEX by_topic ON retained (topic)");
+  });
+  const store = openIn(dir);
+  expect([...store.retained.load()].map((r) => [r.id, r.message.topic, r.message.payload.length])).toEqual([
+    [1, "r/0", 300],
+    [2, "r/1", 300],
+    [3, "r/2", 300],
+  ]);
+  store.close();
+  edit(dir, (d) => expect(d.query("PRAGMA index_list(retained)").all()).toEqual([]));
 });
 
 test("another program's database is refused and left as it is", () => {

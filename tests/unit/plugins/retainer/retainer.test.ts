@@ -23,7 +23,7 @@ const retain = (c: TestClient, topic: string, payload: string | Buffer = "x", qo
   c.publish(topic, payload, qos, { retain: true, ...more });
 const stored = (kit: TestKit): StoredMessage[] => {
   kit.store.commit();
-  return [...kit.store.retained.load()];
+  return [...kit.store.retained.load()].map((r) => r.message);
 };
 const topicsOf = (c: TestClient): string[] => c.messages().map((m) => m.topic);
 

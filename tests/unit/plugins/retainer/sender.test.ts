@@ -235,8 +235,9 @@ describe("what ends it", () => {
 });
 
 describe("changes while it is under way", () => {
-  const publish = (b: Bench, topic: string): void =>
+  const publish = (b: Bench, topic: string): void => {
     b.index.set(new Message(topic, Buffer.from("new"), 0, true, "", null, 0, 0, null), mono(0));
+  };
   for (const [kind, n, filter] of [
     ["looked up at once", 900, "t/#"],
     ["walked through", 6000, "#"],
