@@ -22,8 +22,6 @@ import type { Subscription } from "./subscription.ts";
 
 /** A retry writes the whole batch: it may take one part in so many of the time. */
 const RETRY_SHARE = 20;
-/** Until it is known how fast the disk is, ms for a byte. */
-const FIRST_PACE = 4e-5;
 /** Smaller batches tell of what a commit costs by itself, bytes. */
 const TELLING = 64 * 1024;
 /** The last commit's part in what is expected of the next. */
@@ -37,7 +35,8 @@ export class Durability {
   /** As much waits for the disk as may: nothing more is appended for new messages, whoever publishes them. */
   full = false;
   #retryAt: MonoMs = NO_MONO;
-  #pace = FIRST_PACE;
+  /** What the last large commits took for a byte, ms; nothing before the first. */
+  #pace = 0;
   #refused = 0;
   /** Acknowledgements that wait: type and packet identifier in one number -> reason code. */
   readonly #owed = new Map<Channel, Map<number, number>>();
