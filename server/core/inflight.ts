@@ -1,8 +1,9 @@
 /**
  * Outgoing QoS 1/2 messages that wait for an acknowledgement, in the order they were sent [MQTT-4.6.0-1].
  *
- * A ring in parallel arrays: packet identifiers count up from 1, so an identifier is a position and neither sending nor
- * acknowledging allocates. Acknowledged entries in the middle stay as holes until the head has passed them.
+ * Packet identifiers count up from 1, so an identifier is a position. A small window is a ring of parallel arrays: neither sending nor
+ * acknowledging allocates. One of more than a block is made of blocks, which come and go with its two ends: it never has to be copied as a
+ * whole, and takes the memory of what is in it. Acknowledged entries in the middle stay as holes until the head has passed them.
  *
  * An entry outlives its connection. A new connection begins at the head again (`restart`) and is `behind` until it has been sent all.
  */
@@ -19,6 +20,12 @@ const F_QOS = 3;
 const F_RELEASED = 4;
 /** Its PUBLISH went out on this connection: it counts against the client's Receive Maximum (section 4.9). */
 const F_SENT = 8;
+
+/** Entries of the first ring. */
+const SMALL = 16;
+const SHIFT = 10;
+/** Entries of a block, and of the largest ring. */
+const BLOCK = 1 << SHIFT;
 
 /**
  * Entries of one window in the order they were sent. Queues with priorities send in another order than they were filled: then only the
@@ -44,6 +51,37 @@ function gap(from: number, to: number): number {
   return (to - from + IDS) % IDS;
 }
 
+/** Entries in parallel arrays: the one at position n is at n modulo the size, a power of two. */
+class Block {
+  readonly messages: (Message | null)[];
+  readonly terms: (Terms | null)[];
+  readonly flags: Uint8Array;
+  readonly seqs: Float64Array;
+  readonly times: Float64Array;
+
+  constructor(size: number) {
+    this.messages = new Array<Message | null>(size).fill(null);
+    this.terms = new Array<Terms | null>(size).fill(null);
+    this.flags = new Uint8Array(size);
+    this.seqs = new Float64Array(size);
+    this.times = new Float64Array(size);
+  }
+
+  /** Take over the entries at these positions. */
+  take(from: Block, start: number, end: number): void {
+    for (let n = start; n < end; n++) {
+      const i = n & (from.flags.length - 1);
+      const to = n & (this.flags.length - 1);
+      this.messages[to] = from.messages[i] as Message | null;
+      this.terms[to] = from.terms[i] as Terms | null;
+      this.flags[to] = from.flags[i] as number;
+      this.seqs[to] = from.seqs[i] as number;
+      this.times[to] = from.times[i] as number;
+      from.messages[i] = from.terms[i] = null;
+    }
+  }
+}
+
 export class Inflight {
   /** Entries in the ring that are not holes. */
   count = 0;
@@ -60,24 +98,14 @@ export class Inflight {
   behind = false;
   /** While it is behind: the first entry that it has not been sent. */
   #next = 0;
-  #mask: number;
-  #messages: (Message | null)[];
-  #terms: (Terms | null)[];
-  #flags: Uint8Array;
-  #seqs: Float64Array;
-  #times: Float64Array;
+  /** Size of the ring less 1, or of a block. */
+  #mask = SMALL - 1;
+  /** One ring; or the blocks, that of position n at n / BLOCK modulo their number. */
+  #blocks: (Block | null)[] = [new Block(SMALL)];
+  /** Number of blocks less 1, a power of two less 1; 0 = a ring. */
+  #places = 0;
 
-  constructor(
-    capacity = 16,
-    private readonly held = new Held(),
-  ) {
-    this.#mask = capacity - 1;
-    this.#messages = new Array<Message | null>(capacity).fill(null);
-    this.#terms = new Array<Terms | null>(capacity).fill(null);
-    this.#flags = new Uint8Array(capacity);
-    this.#seqs = new Float64Array(capacity);
-    this.#times = new Float64Array(capacity);
-  }
+  constructor(private readonly held = new Held()) {}
 
   /** No identifier is left before the oldest entry is acknowledged. */
   get exhausted(): boolean {
@@ -92,7 +120,7 @@ export class Inflight {
 
   /** Put back an entry loaded from the journal; calls must come in order of sending. */
   restore(packetId: number, m: Message, terms: Terms, seq: number, released: boolean): void {
-    if (this.count === 0) this.#head = this.#tail = packetId - 1;
+    if (this.count === 0) this.#beginAt(packetId - 1);
     else while ((this.#tail % IDS) + 1 !== packetId && this.#tail - this.#head < IDS) this.#hole();
     const n = this.#append(m, terms, seq, NO_MONO, terms.qos);
     if (released) this.release(n, NO_MONO);
@@ -103,14 +131,17 @@ export class Inflight {
     this.sent = 0;
     this.behind = this.count > 0;
     this.#next = this.#head;
-    for (let n = this.#head; n < this.#tail; n++) this.#flags[n & this.#mask] = (this.#flags[n & this.#mask] as number) & ~F_SENT;
+    for (let n = this.#head; n < this.#tail; n++) {
+      const { flags } = this.#at(n);
+      flags[n & this.#mask] = (flags[n & this.#mask] as number) & ~F_SENT;
+    }
   }
 
   /** While it is behind: position of the first entry that this connection has not been sent. -1 = it is not (any more). */
   get unsent(): number {
     if (!this.behind) return -1;
     if (this.#next < this.#head) this.#next = this.#head;
-    while (this.#next < this.#tail && this.#flags[this.#next & this.#mask] === 0) this.#next++;
+    while (this.#next < this.#tail && this.#flags(this.#next) === 0) this.#next++;
     if (this.#next < this.#tail) return this.#next;
     this.behind = false;
     return -1;
@@ -118,11 +149,12 @@ export class Inflight {
 
   /** The entry at `unsent` goes out now: its PUBREL if it is released, else its PUBLISH. */
   resent(n: number, now: MonoMs): void {
+    const { flags, times } = this.#at(n);
     const i = n & this.#mask;
     this.#next = n + 1;
-    this.#times[i] = now;
-    if (((this.#flags[i] as number) & F_RELEASED) !== 0) return;
-    this.#flags[i] = (this.#flags[i] as number) | F_SENT;
+    times[i] = now;
+    if (((flags[i] as number) & F_RELEASED) !== 0) return;
+    flags[i] = (flags[i] as number) | F_SENT;
     this.sent++;
   }
 
@@ -131,30 +163,30 @@ export class Inflight {
     const d = (packetId - 1 - (this.#head % IDS) + IDS) % IDS;
     if (d >= this.#tail - this.#head) return -1;
     const n = this.#head + d;
-    return this.#flags[n & this.#mask] === 0 ? -1 : n;
+    return this.#flags(n) === 0 ? -1 : n;
   }
 
   qos(n: number): QoS {
-    return ((this.#flags[n & this.#mask] as number) & F_QOS) as QoS;
+    return (this.#flags(n) & F_QOS) as QoS;
   }
   terms(n: number): Terms {
-    return this.#terms[n & this.#mask] as Terms;
+    return this.#at(n).terms[n & this.#mask] as Terms;
   }
   released(n: number): boolean {
-    return ((this.#flags[n & this.#mask] as number) & F_RELEASED) !== 0;
+    return (this.#flags(n) & F_RELEASED) !== 0;
   }
   message(n: number): Message {
-    return this.#messages[n & this.#mask] as Message;
+    return this.#at(n).messages[n & this.#mask] as Message;
   }
   seq(n: number): number {
-    return this.#seqs[n & this.#mask] as number;
+    return this.#at(n).seqs[n & this.#mask] as number;
   }
   setSeq(n: number, seq: number): void {
-    this.#seqs[n & this.#mask] = seq;
+    this.#at(n).seqs[n & this.#mask] = seq;
   }
   /** When it was sent last; 0 = before the node started. */
   sentAt(n: number): MonoMs {
-    return this.#times[n & this.#mask] as MonoMs;
+    return this.#at(n).times[n & this.#mask] as MonoMs;
   }
   packetId(n: number): number {
     return (n % IDS) + 1;
@@ -162,78 +194,137 @@ export class Inflight {
 
   /** When the entry at the head was sent last; only while there is one. */
   get oldest(): MonoMs {
-    return this.#times[this.#head & this.#mask] as MonoMs;
+    return this.sentAt(this.#head);
   }
 
   touch(n: number, now: MonoMs): void {
-    this.#times[n & this.#mask] = now;
+    this.#at(n).times[n & this.#mask] = now;
   }
 
   release(n: number, now: MonoMs): void {
-    this.#flags[n & this.#mask] = (this.#flags[n & this.#mask] as number) | F_RELEASED;
-    this.#times[n & this.#mask] = now;
+    const { flags, times } = this.#at(n);
+    flags[n & this.#mask] = (flags[n & this.#mask] as number) | F_RELEASED;
+    times[n & this.#mask] = now;
   }
 
   remove(n: number): void {
+    const { flags, messages } = this.#at(n);
     const i = n & this.#mask;
-    if (((this.#flags[i] as number) & F_SENT) !== 0) this.sent--;
-    this.#flags[i] = 0;
-    const m = this.#messages[i] as Message;
+    if (((flags[i] as number) & F_SENT) !== 0) this.sent--;
+    flags[i] = 0;
+    const m = messages[i] as Message;
     this.bytes -= m.heldBytes;
     this.held.remove(m);
-    this.#messages[i] = null;
+    messages[i] = null;
     this.count--;
-    while (this.#head < this.#tail && this.#flags[this.#head & this.#mask] === 0) this.#head++;
+    if (n === this.#head) this.#advance();
   }
 
   /** Nobody waits for them any more. */
   clear(): void {
-    for (let n = this.#head; n < this.#tail; n++) if (this.#flags[n & this.#mask] !== 0) this.remove(n);
+    for (const n of this.positions()) this.remove(n);
   }
 
   /** Positions in order of sending. Entries may be removed while iterating. */
   *positions(): Generator<number> {
-    for (let n = this.#head; n < this.#tail; n++) if (n >= this.#head && this.#flags[n & this.#mask] !== 0) yield n;
+    for (let n = this.#head; n < this.#tail; n++) if (n >= this.#head && this.#flags(n) !== 0) yield n;
   }
 
   #append(m: Message, terms: Terms, seq: number, now: MonoMs, flags: number): number {
-    if (this.#tail - this.#head > this.#mask) this.#grow();
-    const n = this.#tail++;
+    const n = this.#tail;
+    const b = this.#room(n);
     const i = n & this.#mask;
-    this.#messages[i] = m;
+    this.#tail++;
+    b.messages[i] = m;
     this.held.add(m);
     this.bytes += m.heldBytes;
-    this.#terms[i] = terms;
-    this.#flags[i] = flags;
-    this.#seqs[i] = seq;
-    this.#times[i] = now;
+    b.terms[i] = terms;
+    b.flags[i] = flags;
+    b.seqs[i] = seq;
+    b.times[i] = now;
     this.count++;
     return n;
   }
 
   #hole(): void {
-    if (this.#tail - this.#head > this.#mask) this.#grow();
-    this.#flags[this.#tail++ & this.#mask] = 0;
+    this.#room(this.#tail).flags[this.#tail & this.#mask] = 0;
+    this.#tail++;
   }
 
-  #grow(): void {
-    const size = (this.#mask + 1) * 2;
-    const next = new Inflight(size);
-    const mask = size - 1;
-    for (let n = this.#head; n < this.#tail; n++) {
-      const from = n & this.#mask;
-      const to = n & mask;
-      next.#messages[to] = this.#messages[from] as Message | null;
-      next.#terms[to] = this.#terms[from] as Terms | null;
-      next.#flags[to] = this.#flags[from] as number;
-      next.#seqs[to] = this.#seqs[from] as number;
-      next.#times[to] = this.#times[from] as number;
-    }
-    this.#mask = mask;
-    this.#messages = next.#messages;
-    this.#terms = next.#terms;
-    this.#flags = next.#flags;
-    this.#seqs = next.#seqs;
-    this.#times = next.#times;
+  // ---- the arrays
+
+  /** Where the entry at a position between head and tail is. */
+  #at(n: number): Block {
+    return this.#blocks[(n >> SHIFT) & this.#places] as Block;
   }
+
+  #flags(n: number): number {
+    return this.#at(n).flags[n & this.#mask] as number;
+  }
+
+  /** Where the next entry, at position n, goes. */
+  #room(n: number): Block {
+    if (this.#places === 0) {
+      if (n - this.#head <= this.#mask) return this.#blocks[0] as Block;
+      this.#growRing();
+      if (this.#places === 0) return this.#blocks[0] as Block;
+    }
+    if (n - startOf(this.#head) >= (this.#places + 1) * BLOCK) this.#growPlaces();
+    const place = (n >> SHIFT) & this.#places;
+    const known = this.#blocks[place];
+    if (known) return known;
+    const block = new Block(BLOCK);
+    this.#blocks[place] = block;
+    return block;
+  }
+
+  /** The ring is full: twice as large, or one block of two. */
+  #growRing(): void {
+    const ring = this.#blocks[0] as Block;
+    const twice = this.#mask < BLOCK - 1;
+    const block = new Block(twice ? (this.#mask + 1) * 2 : BLOCK);
+    if (twice) {
+      block.take(ring, this.#head, this.#tail);
+      this.#blocks[0] = block;
+      this.#mask = this.#mask * 2 + 1;
+      return;
+    }
+    // The ring's end is behind its beginning.
+    const border = startOf(this.#head) + BLOCK;
+    block.take(ring, border, this.#tail);
+    this.#places = 1;
+    this.#blocks = [null, null];
+    this.#blocks[(this.#head >> SHIFT) & 1] = ring;
+    this.#blocks[(border >> SHIFT) & 1] = block;
+  }
+
+  #growPlaces(): void {
+    const places = this.#places * 2 + 1;
+    const blocks = new Array<Block | null>(places + 1).fill(null);
+    for (let n = startOf(this.#head); n < this.#tail; n += BLOCK) blocks[(n >> SHIFT) & places] = this.#at(n);
+    this.#places = places;
+    this.#blocks = blocks;
+  }
+
+  /** The head passes holes, and leaves blocks behind. */
+  #advance(): void {
+    while (this.#head < this.#tail && this.#at(this.#head).flags[this.#head & this.#mask] === 0) {
+      this.#head++;
+      if (this.#places > 0 && (this.#head & this.#mask) === 0) this.#blocks[((this.#head - 1) >> SHIFT) & this.#places] = null;
+    }
+    if (this.#places > 0 && this.#head === this.#tail) this.#beginAt(this.#tail);
+  }
+
+  /** Empty: a small ring again. */
+  #beginAt(n: number): void {
+    this.#head = this.#tail = n;
+    this.#mask = SMALL - 1;
+    this.#places = 0;
+    this.#blocks = [new Block(SMALL)];
+  }
+}
+
+/** Position of the first entry of the block that the position is in. */
+function startOf(n: number): number {
+  return n - (n & (BLOCK - 1));
 }

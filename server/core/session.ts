@@ -144,7 +144,7 @@ export class Session {
   }
 
   window(): Inflight {
-    this.inflight ??= new Inflight(16, this.held);
+    this.inflight ??= new Inflight(this.held);
     return this.inflight;
   }
   queue(): Mqueue {

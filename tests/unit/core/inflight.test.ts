@@ -1,4 +1,6 @@
+import { heapStats } from "bun:jsc";
 import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
 import { Inflight, sendingOrder } from "../../../server/core/inflight.ts";
 import { Message } from "../../../server/core/message.ts";
 import { plainTerms, termsOf } from "../../../server/core/terms.ts";
@@ -21,14 +23,14 @@ describe("Inflight", () => {
   });
 
   test("grows beyond its first size and keeps every entry", () => {
-    const w = new Inflight(16);
+    const w = new Inflight();
     const ids = Array.from({ length: 1000 }, () => push(w));
     expect(w.count).toBe(1000);
     for (const id of ids) expect(w.packetId(w.find(id))).toBe(id);
   });
 
   test("grows with everything each entry has", () => {
-    const w = new Inflight(16);
+    const w = new Inflight();
     const terms = termsOf(2, true, [3], null);
     for (let i = 1; i <= 40; i++) w.push(m, terms, 100 + i, mono(1000 + i));
     w.release(w.find(2), mono(5000));
@@ -119,6 +121,97 @@ describe("Inflight", () => {
     expect(w.exhausted).toBe(true);
     w.remove(w.find(1));
     expect(w.exhausted).toBe(false);
+  });
+});
+
+describe("a window of many blocks", () => {
+  interface Row {
+    id: number;
+    seq: number;
+    at: number;
+    released: boolean;
+    sent: boolean;
+  }
+  const rowsOf = (w: Inflight): Row[] =>
+    [...w.positions()].map((n) => ({ id: w.packetId(n), seq: w.seq(n), at: w.sentAt(n), released: w.released(n), sent: false }));
+
+  test("is what a list is, whatever is sent, acknowledged in any order, released, or sent again", () => {
+    const size = fc.oneof(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 900, max: 1100 }), fc.integer({ min: 1, max: 9000 }));
+    const step = fc.oneof(
+      fc.record({ op: fc.constantFrom("push", "first", "last", "every third"), n: size }),
+      fc.record({ op: fc.constantFrom("release", "restart", "clear"), n: fc.constant(3) }),
+    );
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 25 }), fc.integer({ min: 1, max: 65_535 }), (steps, first) => {
+        const w = new Inflight();
+        let list: Row[] = [];
+        let last = first - 1;
+        const gone = (rows: Row[]): void => {
+          for (const r of rows) w.remove(w.find(r.id));
+          list = list.filter((r) => !rows.includes(r));
+        };
+        w.restore(first, m, plainTerms(1, false), 7, false);
+        list.push({ id: first, seq: 7, at: 0, released: false, sent: false });
+        w.restart();
+        w.resent(w.unsent, mono(0));
+        expect(w.unsent).toBe(-1);
+        last++;
+        for (const [k, { op, n }] of steps.entries()) {
+          if (op === "push") {
+            for (let i = 0; i < n && !w.exhausted; i++) {
+              const id = w.push(m, plainTerms(1, false), k * 10_000 + i, mono(k));
+              expect(id).toBe((last % 65_535) + 1);
+              last = id;
+              list.push({ id, seq: k * 10_000 + i, at: k, released: false, sent: false });
+            }
+          } else if (op === "first") gone(list.slice(0, n));
+          else if (op === "last") gone(list.slice(-n));
+          else if (op === "every third") gone(list.filter((_, i) => i % 3 === 0).slice(0, n));
+          else if (op === "clear") {
+            w.clear();
+            list = [];
+          } else if (op === "release") {
+            for (const r of list.filter((_, i) => i % n === 0)) {
+              w.release(w.find(r.id), mono(k));
+              r.released = true;
+              r.at = k;
+            }
+          } else {
+            w.restart();
+            const order: number[] = [];
+            for (let at = w.unsent; at >= 0; at = w.unsent) {
+              order.push(w.packetId(at));
+              w.resent(at, mono(k));
+            }
+            expect(order).toEqual(list.map((r) => r.id));
+            for (const r of list) r.at = k;
+            expect(w.sent).toBe(list.filter((r) => !r.released).length);
+          }
+          expect(w.count).toBe(list.length);
+        }
+        expect(rowsOf(w)).toEqual(list);
+        expect(w.bytes).toBe(list.length * m.heldBytes);
+        if (list[0] !== undefined) expect(w.oldest).toBe(mono(list[0].at));
+      }),
+      { numRuns: 150, seed: 11 },
+    );
+  });
+
+  test("takes the memory of what is in it: of a window that was full nothing stays", () => {
+    // Two of them are a block's.
+    const arrays = (): number => {
+      Bun.gc(true);
+      return heapStats().objectTypeCounts.Float64Array ?? 0;
+    };
+    const before = arrays();
+    const all = Array.from({ length: 20 }, () => new Inflight());
+    for (const w of all) for (let i = 0; i < 30_000; i++) push(w);
+    expect(arrays() - before).toBeGreaterThanOrEqual(20 * 2 * 29);
+    for (const w of all) for (let id = 1; id <= 20_000; id++) w.remove(w.find(id));
+    expect(arrays() - before).toBeLessThanOrEqual(20 * 2 * 12);
+    for (const w of all) w.clear();
+    expect(arrays() - before).toBeLessThanOrEqual(20 * 2);
+    expect(all.map((w) => w.count)).toEqual(all.map(() => 0));
   });
 });
 
