@@ -13,14 +13,21 @@ export class Held {
   /** No queue may grow: there is no memory left to give. What a message adds, an older one must leave. */
   full = false;
   #messages = 0;
-  #entries = 0;
+  /** Entries that have come and gone so far. */
+  #come = 0;
+  #gone = 0;
 
   get bytes(): number {
-    return this.#messages + this.#entries * ENTRY_BYTES;
+    return this.#messages + (this.#come - this.#gone) * ENTRY_BYTES;
+  }
+
+  /** What all entries that there have been took, bytes. */
+  get passed(): number {
+    return this.#come * ENTRY_BYTES;
   }
 
   add(m: Message): void {
-    this.#entries++;
+    this.#come++;
     if (m.holders++ === 0) {
       m.heldBytes = m.size;
       this.#messages += m.heldBytes;
@@ -28,7 +35,7 @@ export class Held {
   }
 
   remove(m: Message): void {
-    this.#entries--;
+    this.#gone++;
     if (--m.holders === 0) this.#messages -= m.heldBytes;
   }
 }

@@ -17,6 +17,7 @@ export function createMemoryReadings(paths?: CgroupPaths): MemoryReadings {
       if (group !== null && group.total < machine) return { used: group.used(), limit: group.total, container: true };
       return { used: process.memoryUsage.rss(), limit: machine, container: false };
     },
-    collect: () => void Bun.gc(false),
+    // false would look at what is young alone.
+    collect: () => void Bun.gc(true),
   };
 }

@@ -3,7 +3,7 @@
  * kept (sessions, retained messages) and publishers are read slowly; half-way from there to the limit no queue grows any more and
  * they are read very slowly. So the kernel never has to choose whom it kills.
  */
-import { later, type MonoMs, reached } from "../../lib/time.ts";
+import { between, later, type MonoMs, reached } from "../../lib/time.ts";
 import type { Held } from "../held.ts";
 import type { Clock, Log } from "../ports.ts";
 import type { Alarms } from "./alarms.ts";
@@ -22,7 +22,7 @@ export interface MemoryReading {
 
 export interface MemoryReadings {
   read(): MemoryReading;
-  /** Ask the runtime to give back what it does not need, when it finds the time. */
+  /** Let the runtime give back what nobody needs; nothing else runs meanwhile. */
   collect(): void;
 }
 
@@ -44,13 +44,19 @@ export interface MemoryOptions {
 const ALARM = "node_memory_high_watermark";
 /** It is left below this part of the watermark. */
 const LOW = 0.9;
-/** From this part of it on the runtime is asked to collect its garbage … */
-const COLLECT_FROM = 0.8;
-/** … at most so often, ms: each time costs. */
+/**
+ * What lay in a queue for a while is old when it goes, and the runtime looks for old garbage only when its heap has doubled. So it is made to
+ * look from this part of the watermark on …
+ */
+const COLLECT_FROM = 0.9;
+/** … when more is in use than the least since the last time, by this part of the limit: that may be garbage … */
+const COLLECT_GROWN = 1 / 16;
+/** … at most so often, ms, and for no more than one part in so many of the time. */
 const COLLECT_EVERY_MS = 1000;
+const COLLECT_SHARE = 20;
 /** Garbage may be gone in a moment: the alarm waits so long, ms. */
 const ALARM_AFTER_MS = 1000;
-/** What all publishers together may send, bytes per second. */
+/** What all publishers together may send, bytes per second; when it is critical, with what their messages are in queues and windows. */
 const RATE: Record<MemoryLevel, number> = { normal: Number.POSITIVE_INFINITY, high: 8 * 1024 * 1024, critical: 1024 * 1024 };
 /** What may wait for clients that do not read, as part of the limit. */
 const OUTPUT_SHARE = 1 / 8;
@@ -74,8 +80,12 @@ export class Memory {
   readonly #kinds = new Map<MemoryKind, () => number>();
   #since: MonoMs;
   #collectAt: MonoMs;
+  /** The least that has been in use since the last collection. */
+  #least = 0;
   /** When what publishers have sent so far is paid for. */
   #paidAt: MonoMs;
+  /** Entries of queues and windows up to which it is paid, bytes. */
+  #paidTo = 0;
 
   constructor(private readonly o: MemoryOptions) {
     this.#since = this.#collectAt = this.#paidAt = o.clock.mono();
@@ -108,30 +118,49 @@ export class Memory {
     const readings = this.#readings;
     if (readings === null) return;
     const { memoryHighWatermark, memoryLimit } = this.o.settings;
-    this.last = readings.read();
-    this.#isOwnLimit = memoryLimit > 0 && (this.last.limit === 0 || memoryLimit < this.last.limit);
-    if (this.#isOwnLimit) this.last.limit = memoryLimit;
-    const { used, limit } = this.last;
+    this.#read(readings, memoryLimit);
+    const { limit } = this.last;
     const step = limit === 0 ? Number.POSITIVE_INFINITY : limit * INPUT_SHARE;
     this.#inputAt = this.o.input.bytesReceived + step;
     this.#heldAt = this.o.held.bytes + step;
     this.o.output.budget = limit === 0 ? Number.POSITIVE_INFINITY : limit * OUTPUT_SHARE;
     const off = memoryHighWatermark === 0 || limit === 0;
     const high = off ? Number.POSITIVE_INFINITY : (limit * memoryHighWatermark) / 100;
+    if (this.#collected(readings, high)) this.#read(readings, memoryLimit);
     const now = this.o.clock.mono();
-    if (used >= high * COLLECT_FROM && reached(this.#collectAt, now)) {
-      this.#collectAt = later(now, COLLECT_EVERY_MS);
-      readings.collect();
-    }
-    this.#become(judge(this.level, used, high, limit), now);
+    this.#become(judge(this.level, this.last.used, high, limit), now);
     if (this.short && !this.o.alarms.has(ALARM) && reached(later(this.#since, ALARM_AFTER_MS), now)) this.#raise();
+  }
+
+  #read(readings: MemoryReadings, ownLimit: number): void {
+    this.last = readings.read();
+    this.#isOwnLimit = ownLimit > 0 && (this.last.limit === 0 || ownLimit < this.last.limit);
+    if (this.#isOwnLimit) this.last.limit = ownLimit;
+  }
+
+  /** Collect what may be garbage, if there may be enough of it to matter. */
+  #collected(readings: MemoryReadings, high: number): boolean {
+    const { clock } = this.o;
+    const { used, limit } = this.last;
+    const began = clock.mono();
+    this.#least = Math.min(this.#least, used);
+    if (used < high * COLLECT_FROM || used - this.#least < limit * COLLECT_GROWN || !reached(this.#collectAt, began)) return false;
+    readings.collect();
+    const ended = clock.mono();
+    this.#collectAt = later(ended, Math.max(COLLECT_EVERY_MS, between(began, ended) * COLLECT_SHARE));
+    this.#least = used;
+    return true;
   }
 
   /** A publisher has sent so many bytes: how long is it not read now, ms? 0 = read on. */
   pauseFor(bytes: number): number {
     const now = this.o.clock.mono();
     const from = reached(this.#paidAt, now) ? now : this.#paidAt;
-    const wait = from - now + (bytes / RATE[this.level]) * 1000;
+    const { passed } = this.o.held;
+    // Queues that are full take a message for one that goes: they do not grow, but what goes is garbage for a while.
+    const churn = this.level === "critical" ? passed - this.#paidTo : 0;
+    this.#paidTo = passed;
+    const wait = from - now + ((bytes + churn) / RATE[this.level]) * 1000;
     // Whoever waits longest pays no more than that: the debt must not outlive the shortage.
     const paid = Math.min(PAUSE_MAX, wait);
     this.#paidAt = later(now, paid);
@@ -143,6 +172,7 @@ export class Memory {
     const { held, alarms, log } = this.o;
     if (this.level === "normal") this.#since = now;
     log.info("memory", { level, used: this.last.used, limit: this.last.limit });
+    this.#paidTo = held.passed;
     this.level = level;
     this.short = level !== "normal";
     held.short = this.short;

@@ -72,12 +72,50 @@ describe("levels", () => {
     expect(at(700)).toBe("high");
   });
 
-  test("garbage is collected before it matters, once a second at most", () => {
+  test("what may be garbage is collected before it matters: when there is more than there was, once a second at most", () => {
     const { at, gauge } = setUp();
-    at(559, 5000);
+    at(629, 5000);
     expect(gauge.collected).toBe(0);
-    at(560, 5000);
-    expect(gauge.collected).toBe(5);
+    at(630, 5000);
+    expect(gauge.collected).toBe(1);
+    // It was not garbage: what is added since may be.
+    at(692, 5000);
+    expect(gauge.collected).toBe(1);
+    at(693, 100);
+    expect(gauge.collected).toBe(2);
+    at(760, 900);
+    expect(gauge.collected).toBe(2);
+    at(760, 200);
+    expect(gauge.collected).toBe(3);
+    // It was: as much as before may be again.
+    at(500, 100);
+    at(600, 5000);
+    expect(gauge.collected).toBe(3);
+    at(630, 5000);
+    expect(gauge.collected).toBe(4);
+  });
+
+  test("garbage that is gone after the collection never was a shortage", () => {
+    const { at, gauge } = setUp();
+    gauge.collect = () => {
+      gauge.used = 400 * MIB;
+    };
+    expect(at(900)).toBe("normal");
+  });
+
+  test("a collection that takes long is not made again at once", () => {
+    const { kit, at, gauge } = setUp();
+    const { collect } = gauge;
+    gauge.collect = () => {
+      kit.clock.time += 300;
+      collect.call(gauge);
+    };
+    at(700, 100);
+    expect(gauge.collected).toBe(1);
+    at(800, 5900);
+    expect(gauge.collected).toBe(1);
+    at(800, 200);
+    expect(gauge.collected).toBe(2);
   });
 });
 
@@ -161,6 +199,26 @@ describe("above the watermark", () => {
     expect(b.transport.paused).toBe(false);
     s.send({ cmd: "pingreq" });
     expect(s.transport.paused).toBe(false);
+  });
+
+  test("when it is critical a short message that goes into many queues costs what it takes in them", () => {
+    const { kit, at } = setUp();
+    for (let i = 0; i < 200; i++) kit.connected(`away${i}`, 4, { clean: false }).subscribe("t", 1).disconnect();
+    const p = kit.connected("p");
+    const pause = (mib: number): number => {
+      at(mib);
+      const began = kit.clock.time;
+      p.raw(Buffer.concat(Array.from({ length: 50 }, () => Buffer.from([0x32, 6, 0, 1, 0x74, 0, 1, 0x78]))));
+      while (p.transport.paused) kit.pass(100);
+      return kit.clock.time - began;
+    };
+    expect(pause(100)).toBe(0);
+    // 8 MiB a second: nothing to speak of. 1 MiB a second: 10,000 places in queues of 100 bytes each.
+    expect(pause(800)).toBeLessThanOrEqual(100);
+    expect(pause(900)).toBeGreaterThanOrEqual(900);
+    // Another one's message into no queue: paid is paid.
+    kit.connected("other");
+    expect(kit.broker.memory.pauseFor(0)).toBe(0);
   });
 
   test("a large packet that does not end is read slowly too", () => {
