@@ -87,4 +87,46 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     change: "this.#unanswered.clear(); removed",
     reason: "they are closed by then: what is kept of them is memory, until the next failure",
   },
+  {
+    file: "server/core/durability.ts",
+    line: "this.#retryAt = NO_MONO;",
+    change: "this.#retryAt = NO_MONO; removed",
+    reason: "what it was has been reached when the disk worked again",
+  },
+  {
+    file: "server/core/keepalive.ts",
+    line: "if (ch.keepaliveMs > 0) {",
+    change: "0 -> (0 + 1)",
+    reason: "it is 0 or at least 1000: whole seconds, and zone.*.keepalive_backoff is at least 0.5",
+  },
+  {
+    file: "server/storage/sessions.ts",
+    line: "const UNSUBSCRIBE = -1;",
+    change: "1 -> (1 + 1)",
+    reason: "any number that is no option byte",
+  },
+  ...["256 -> (256 + 1)", "256 -> (256 - 1)"].map((change) => ({
+    file: "server/storage/wal_check.ts",
+    line: "const BATCH = 256;",
+    change,
+    reason: "how many frames are read at a time changes nothing about them",
+  })),
+  ...["512 -> (512 - 1)", "65536 -> (65536 + 1)"].map((change) => ({
+    file: "server/storage/wal_check.ts",
+    line: "return n >= 512 && n <= 65536 && (n & (n - 1)) === 0 ? n : 4096;",
+    change,
+    reason: "no power of two lies between",
+  })),
+  {
+    file: "server/storage/wal_check.ts",
+    line: "return n >= 512 && n <= 65536 && (n & (n - 1)) === 0 ? n : 4096;",
+    change: "1 -> (1 + 1)",
+    reason: "of numbers from 512 on, the powers of two alone have no bit in common with n - 2, as with n - 1",
+  },
+  {
+    file: "server/storage/changes.ts",
+    line: "return this.#cleared || this.changes.size > 0;",
+    change: "this.changes.size > 0: > -> >=",
+    reason: "to write no changes is to do nothing",
+  },
 ];

@@ -49,6 +49,8 @@ export function sessionBattery(name: string, h: StoreHarness): void {
       const rich = subscription("$share/g/a/+", { qos: 2, nl: true, rap: true, rh: 2, subId: 268_435_455 });
       s.subscribe(key, rich);
       s.subscribe(key, subscription("b/#"));
+      // Without any option, an option byte of 0.
+      s.subscribe(key, subscription("plain", { qos: 0 }));
       s.subscribe(key, subscription("gone/1"));
       s.unsubscribe(key, "gone/1");
       s.subscribe(key, subscription("gone/2"));
@@ -60,7 +62,7 @@ export function sessionBattery(name: string, h: StoreHarness): void {
       s.subscribe(key, subscription("b/#", { qos: 0, rh: 1 }));
       store = h.restart(store);
       const found = only(store).subscriptions.toSorted((x, y) => (x.filter < y.filter ? -1 : 1));
-      expect(found).toEqual([rich, subscription("b/#", { qos: 0, rh: 1 })]);
+      expect(found).toEqual([rich, subscription("b/#", { qos: 0, rh: 1 }), subscription("plain", { qos: 0 })]);
       store.close();
     });
 

@@ -7,6 +7,7 @@ import {
   existsSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -326,4 +327,34 @@ test("a payload that is part of a larger buffer is written alone", () => {
   store = openIn(dir);
   expect(store.sessions.load()[0]?.deliveries[0]?.message.payload).toEqual(bytes(1, 2));
   store.close();
+});
+
+/** Whether a start checks a file of that size. It is sparse: SQLite takes its length from its head. */
+function checksAt(size: number, unclean: boolean): boolean {
+  const dir = filled(1);
+  truncateSync(db(dir), size);
+  // Of another file than this one nothing is known.
+  rmSync(`${db(dir)}.seal`);
+  if (unclean) writeFileSync(join(dir, "baomq.pid"), "");
+  const log = new LogRecorder();
+  openIn(dir, log).close();
+  return log.lines.includes("debug database checked");
+}
+
+test("a file is checked up to 16 MiB, after an unclean end up to 256 MiB", () => {
+  const [small, large] = [16 * 1024 * 1024, 256 * 1024 * 1024];
+  expect([small, small + 4096].map((size) => checksAt(size, false))).toEqual([true, false]);
+  expect([small + 4096, large, large + 4096].map((size) => checksAt(size, true))).toEqual([true, true, false]);
+});
+
+test.skipIf(process.platform !== "linux")("nothing stays open behind a start, a backup and an end", () => {
+  const dir = filled(1);
+  const opened = (): number => readdirSync("/proc/self/fd").length;
+  const before = opened();
+  for (let i = 0; i < 3; i++) {
+    const store = openIn(dir);
+    store.backup(join(dir, `copy-${i}.db`));
+    store.close();
+    expect(opened()).toBe(before);
+  }
 });
