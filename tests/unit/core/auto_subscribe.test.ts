@@ -43,6 +43,15 @@ describe("on the hook", () => {
     ]);
   });
 
+  test("comes behind what plugins hang there, unless they ask for a priority of -100 or less", () => {
+    const hooks = new Hooks(silentLog);
+    const calls: string[] = [];
+    installAutoSubscribe(hooks, { autoSubscribe: [{ topic: "t", qos: 0 }] }, () => calls.push("subscribed"));
+    for (const priority of [-100, -99, 0]) hooks.add("client.connected", `${priority}`, () => calls.push(`${priority}`), priority);
+    hooks.run("client.connected", aClient({}), 0);
+    expect(calls).toEqual(["0", "-99", "subscribed", "-100"]);
+  });
+
   test("off is free; a change is taken over by refresh", () => {
     const hooks = new Hooks(silentLog);
     const node: { autoSubscribe: NodeConfig["autoSubscribe"] } = { autoSubscribe: [] };

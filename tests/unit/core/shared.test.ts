@@ -90,6 +90,10 @@ describe("hash and random", () => {
     const { g, members } = group(true, true, true);
     const first = g.pick("hash", "publisher", random());
     for (let i = 0; i < 5; i++) expect(g.pick("hash", "publisher", random(i / 5))).toBe(first);
+    // FNV-1a has 0x811c9dc5, 0xe40c292c, 0xe70c2de5 and 0xbf9cf968 for these.
+    const four = group(true, true, true, true).g;
+    const chosen = ["", "a", "b", "foobar"].map((name) => four.pick("hash", name, random())?.session.clientId);
+    expect(chosen).toEqual([0x811c9dc5, 0xe40c292c, 0xe70c2de5, 0xbf9cf968].map((h) => "abcd"[h % 4]));
     const except = (members[2] as Subscription).session;
     expect(g.pick("random", "p", random(0.99), except)?.session.clientId).toBe("a");
   });
