@@ -1,8 +1,9 @@
 /** Lists over tables of any size. */
 import { describe, expect, test } from "bun:test";
 import { AdminError } from "../../../server/admin/deps.ts";
-import { fromIterable, list, listQuery, type Query, type Table } from "../../../server/admin/query.ts";
-import { Slices, sortSliced } from "../../../server/admin/slices.ts";
+import { fromIterable, list, listQuery, type Query, SKIP_STRIDE, type Table } from "../../../server/admin/query.ts";
+import { restBetween, Slices, sortSliced } from "../../../server/admin/slices.ts";
+import type { Broker } from "../../../server/core/broker.ts";
 
 interface Item {
   id: number;
@@ -52,6 +53,20 @@ describe("pages", () => {
     ];
     for (const query of bad) expect(() => listQuery(query, table, 10)).toThrow(AdminError);
   });
+});
+
+test("what is skipped has a moment to look at the clock after each stride, and no other", () => {
+  const walked = [...fromIterable(items(2 * SKIP_STRIDE + 3))(2 * SKIP_STRIDE + 1)];
+  expect(walked).toEqual([null, null, null, { id: 2 * SKIP_STRIDE + 1 }, { id: 2 * SKIP_STRIDE + 2 }]);
+});
+
+test("a rest for whoever changes the broker: what was done goes out before it, the time is taken after it", async () => {
+  const calls: string[] = [];
+  const broker = { flush: () => calls.push("flush"), beat: () => calls.push("beat") } as unknown as Broker;
+  const rested = restBetween(broker, new Slices(mono));
+  expect(calls).toEqual(["flush"]);
+  await rested;
+  expect(calls).toEqual(["flush", "beat"]);
 });
 
 describe("filters and sorting", () => {
