@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import type { Admin } from "../../../server/admin/index.ts";
 import type { PubSubParams } from "../../../server/admin/pubsub.ts";
 import { everyTurn } from "../../support/turns.ts";
 import { administer } from "./harness.ts";
@@ -232,6 +233,26 @@ describe("what one request may name", () => {
     }
     expect(admin.subscriptions.lookup("c")).toEqual([]);
   });
+});
+
+test("what a command changes of a session that is kept, and the disk does not take, is told", async () => {
+  const commands: ((a: Admin) => unknown)[] = [
+    (a) => a.pubsub.subscribe({ client_id: "c", topic: "new", qos: 1 }),
+    async (a) => a.pubsub.unsubscribe({ client_id: "c", topic: "old" }),
+    (a) => a.pubsub.publish({ topic: "old", payload: "x", qos: 1 }),
+  ];
+  for (const command of commands) {
+    const { admin, kit, store, settled } = await administer();
+    const client = kit.connected("c", 5, { clean: false, properties: { sessionExpiryInterval: 100 } });
+    client.subscribe("old", 1);
+    kit.broker.flush();
+    expect(settled()).toBe(true);
+    store.failure = new Error("no");
+    expect(await Promise.resolve(command(admin)).catch((err) => err)).toMatchObject({
+      code: 102,
+      message: expect.stringContaining("in memory only"),
+    });
+  }
 });
 
 describe("listening", () => {
