@@ -282,6 +282,17 @@ describe("what leaves before the commit", () => {
   }
 });
 
+test("who can be given the publisher's own bytes: those who asked for no form of their own", () => {
+  const kit = new TestKit();
+  const formOf = (id: string, version: 4 | 5, properties?: { topicAliasMaximum?: number; maximumPacketSize?: number }): number => {
+    const { channel } = kit.connected(id, version, properties && { properties });
+    return channel.rawForm;
+  };
+  expect([formOf("a", 4), formOf("b", 5), formOf("c", 5, { topicAliasMaximum: 1 }), formOf("d", 5, { maximumPacketSize: 1000 })]).toEqual([
+    4, 5, 0, 0,
+  ]);
+});
+
 describe("settings of the zone that change", () => {
   for (const [field, got] of [
     ["upgradeQos", [[1], [1]]],
