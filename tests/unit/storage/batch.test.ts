@@ -288,3 +288,15 @@ test("a close that cannot write says so, and makes no promise that it is written
   expect(() => store.close()).toThrow(expect.objectContaining({ code: "write", message: `${file} cannot be written: the disk is full` }));
   store.close();
 });
+
+test("deliveries of the one session that is removed are not written, those of others are", () => {
+  const store = openIn(newDir());
+  const keys = [store.sessions.open(0, meta("a")), store.sessions.open(0, meta("b"))] as const;
+  store.commit();
+  const m = message("t");
+  for (const key of keys) store.sessions.enqueue(key, 1, m, 1, 0, null, false);
+  store.sessions.remove(keys[0]);
+  store.commit();
+  expect(counts(store)).toMatchObject({ sessions: 1, deliveries: 1, messages: 1 });
+  store.close();
+});

@@ -1,6 +1,6 @@
 /** Opening: what is made, what is refused and in which words. */
 import { Database } from "bun:sqlite";
-import { expect, test } from "bun:test";
+import { expect, spyOn, test } from "bun:test";
 import {
   chmodSync,
   copyFileSync,
@@ -18,6 +18,7 @@ import {
 import { join } from "node:path";
 import { MIGRATIONS } from "../../../server/storage/migrations/index.ts";
 import { openStore, StoreError } from "../../../server/storage/sqlite.ts";
+import { WalSync } from "../../../server/storage/wal_sync.ts";
 import { bytes, message, meta, row } from "./fixtures.ts";
 import { copyFiles, counts, inside, LogRecorder, newDir, openIn } from "./sqlite_harness.ts";
 
@@ -263,6 +264,26 @@ test("leftovers are swept at load: they are told, and the rest is untouched", ()
   store.close();
 });
 
+test.each([
+  [
+    "rows of a session that is not there",
+    "INSERT INTO deliveries VALUES (77, 1, 1, 1, 0, NULL)",
+    ["warn leftovers of ended sessions were swept"],
+  ],
+  ["a message that no delivery needs", "DELETE FROM deliveries WHERE seq = 3", []],
+] as const)("%s are swept, and no damage", (_, sql, told) => {
+  const dir = filled(5);
+  edit(dir, (d) => d.run(sql));
+  rmSync(`${db(dir)}.seal`);
+  const log = new LogRecorder();
+  const store = openIn(dir, log);
+  const messages = store.sessions.load()[0]?.deliveries.length as number;
+  expect(log.lines.filter((l) => !l.startsWith("debug"))).toEqual([...told]);
+  expect(store.damage).toEqual([]);
+  expect(counts(store)).toMatchObject({ deliveries: messages, messages });
+  store.close();
+});
+
 test("a backup is a whole store; it does not replace a file", () => {
   const dir = filled(10);
   const store = openIn(dir);
@@ -308,6 +329,33 @@ test("the mode of writing can be changed while running", () => {
   store.close();
 });
 
+test("on going to always, what was committed before is waited for", () => {
+  const store = openIn(newDir());
+  const now = spyOn(WalSync.prototype, "now");
+  try {
+    const times = (["normal", "always", "always", "normal"] as const).map((mode) => {
+      store.setSync(mode);
+      return now.mock.calls.length;
+    });
+    expect(times).toEqual([0, 1, 1, 1]);
+  } finally {
+    now.mockRestore();
+    store.close();
+  }
+});
+
+test.skipIf(process.platform === "win32").each([
+  ["nonsense", "another process"],
+  ["0", "another process"],
+  ["1", "process 1"],
+])("a directory in use, and %p in the pid file: by %s", (content, who) => {
+  const dir = newDir();
+  const store = openIn(dir);
+  writeFileSync(join(dir, "baomq.pid"), content);
+  expect(refusal(dir)).toMatchObject({ code: "locked", message: expect.stringContaining(`${dir} is in use by ${who}: `) });
+  store.close();
+});
+
 test("after close a commit is refused, a second close is nothing", () => {
   const store = openIn(newDir());
   const kv = store.kv("a");
@@ -333,7 +381,7 @@ test("a payload that is part of a larger buffer is written alone", () => {
 function checksAt(size: number, unclean: boolean): boolean {
   const dir = filled(1);
   truncateSync(db(dir), size);
-  // Of another file than this one nothing is known.
+  // It knows the length that the file had.
   rmSync(`${db(dir)}.seal`);
   if (unclean) writeFileSync(join(dir, "baomq.pid"), "");
   const log = new LogRecorder();

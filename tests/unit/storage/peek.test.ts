@@ -1,9 +1,9 @@
 /** What is read of a database without a broker. */
 import { expect, test } from "bun:test";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { peekKv } from "../../../server/storage/peek.ts";
-import { newDir, openIn } from "./sqlite_harness.ts";
+import { copyFiles, newDir, openIn } from "./sqlite_harness.ts";
 
 const NONE = new Map([
   ["a", []],
@@ -49,4 +49,16 @@ test("a running broker's is in use; one that is no database says so", () => {
   mkdirSync(other, { recursive: true });
   writeFileSync(join(other, "baomq.db"), "no database at all\n".repeat(500));
   expect(() => peekKv(other, ["a"])).toThrow(expect.objectContaining({ code: "damaged", message: expect.stringContaining("it is not a") }));
+});
+
+test("what a broker that was killed has left is read, and left as it is", () => {
+  const store = openIn(newDir());
+  store.kv("a").set("x", "1");
+  store.commit();
+  const dir = copyFiles(store);
+  store.close();
+  const contents = (): Buffer[] => ["baomq.db", "baomq.db-wal"].map((f) => readFileSync(join(dir, f)));
+  const before = contents();
+  expect(peekKv(dir, ["a"]).get("a")).toEqual([["x", "1"]]);
+  expect(contents()).toEqual(before);
 });

@@ -14,7 +14,7 @@ function journalOf(page: number): string {
   db.run(`PRAGMA page_size = ${page}`);
   db.run("PRAGMA journal_mode = WAL");
   db.run("CREATE TABLE t (x)");
-  for (let i = 0; i < 5; i++) db.run("INSERT INTO t VALUES (zeroblob(40))");
+  for (let i = 0; i < 5; i++) db.run("INSERT INTO t VALUES ('some content')");
   const copy = join(dir, "copy");
   copyFileSync(join(dir, "db-wal"), copy);
   db.close();
@@ -45,4 +45,11 @@ test("a page size that there is not is a damaged head, and the broker's own is t
     writeFileSync(file, content);
     expect(checkWal(file)).toMatchObject({ state: "damaged", at: 32, pages: count });
   }
+});
+
+test("a last frame of which some bytes are missing was not written", () => {
+  const file = journalOf(4096);
+  const content = readFileSync(file);
+  writeFileSync(file, content.subarray(0, content.length - 10));
+  expect(checkWal(file).state).toBe("whole");
 });
