@@ -174,6 +174,16 @@ describe("Router", () => {
     expect(r.steps).toBe(first);
   });
 
+  test("filters that are gone cost nothing any more", () => {
+    const r = new Router();
+    sub(r, session("me"), "+/+");
+    const { cost } = r.route("a/0");
+    const gone = Array.from({ length: 100 }, (_, i) => sub(r, session(`${i}`), i % 2 === 0 ? "a/#" : `+/${i}/#`));
+    expect(r.route("a/2").cost).toBeGreaterThan(cost);
+    for (const x of gone) r.remove(x);
+    expect(r.route("a/3").cost).toBe(cost);
+  });
+
   test("filters that do not match a topic cost its route next to nothing", () => {
     const r = new Router();
     const s = session("s");
