@@ -5,6 +5,7 @@ import { ConnectionBudget } from "./limits.ts";
 import type { ListenerDeps } from "./link.ts";
 import { Listener } from "./listener.ts";
 import { stampOf } from "./tls.ts";
+import { WsOpenings } from "./ws_openings.ts";
 
 export type { ListenerDeps } from "./link.ts";
 
@@ -45,6 +46,7 @@ export interface CertificateReload {
 
 export class Listeners {
   readonly budget: ConnectionBudget;
+  readonly #openings: WsOpenings;
   #all: Listener[] = [];
   #watch: ReturnType<typeof setInterval> | null = null;
   /** Listener -> state of its files at the last attempt that failed: told once, not every ten seconds. */
@@ -54,12 +56,13 @@ export class Listeners {
     private readonly deps: ListenerDeps,
     budget?: ConnectionBudget,
   ) {
+    this.#openings = new WsOpenings(deps.clock, deps.openingBudget ?? (() => Number.POSITIVE_INFINITY));
     this.budget = budget ?? ConnectionBudget.forThisProcess();
   }
 
   /** Open all ports. Throws ListenerError (one line for a person) when one cannot be opened; then none is. */
   async start(configs: readonly ListenerConfig[]): Promise<void> {
-    this.#all = configs.map((c) => new Listener(c, this.deps, this.budget));
+    this.#all = configs.map((c) => new Listener(c, this.deps, this.budget, this.#openings));
     try {
       // One after the other: two TLS listeners would make the self-signed certificate twice.
       for (const l of this.#all) await this.#open(l);
@@ -95,6 +98,7 @@ export class Listeners {
     const until = this.deps.clock.mono() + STOP_MS;
     while (this.#all.some((l) => l.current > 0) && this.deps.clock.mono() < until) await Bun.sleep(10);
     for (const l of this.#all) l.cutOff();
+    this.#openings.stop();
   }
 
   /** "mqtt:tcp" or "tcp"; the port, or the address as in `list()`. */

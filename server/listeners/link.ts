@@ -15,6 +15,8 @@ export interface ChannelLike {
   onDrain(): void;
   /** The transport is gone. At most once, and not after the channel itself said `end()` or `destroy()`. */
   onClose(reason: string): void;
+  /** "opening" until its CONNECT has come whole. */
+  readonly phase?: string;
   /** Say good-bye in the protocol's own way (a listener is being stopped). */
   close?(code: number, reason: string): void;
 }
@@ -29,6 +31,8 @@ export interface ListenerDeps {
   dataDir: string;
   /** Largest MQTT packet of a zone, bytes; bounds a WebSocket frame when `max_frame_size` does not. */
   maxPacketSize?: (zone: string) => number;
+  /** Bytes that Bun.serve may hold of WebSockets whose clients are not connected yet, all together. No limit when missing. */
+  openingBudget?: () => number;
   /** Speak WebSocket on our own sockets everywhere, not only where Bun.serve cannot. */
   ownWebSocket?: boolean;
   /** A connection was not let in, or never became a client's. */

@@ -13,6 +13,7 @@ import { ProxyGate } from "./proxy_protocol.ts";
 import { loadTls, peerCertificate, stampOf, type TlsMaterial, type TlsPeer } from "./tls.ts";
 import { TlsLayer } from "./tls_layer.ts";
 import { WsHandshake, type WsLink, type WsRules, WsShared, wsRules } from "./ws.ts";
+import type { WsOpenings } from "./ws_openings.ts";
 import { type ServeLink, ServeLinks, serveWebSocket, type WsOwner } from "./ws_serve.ts";
 
 const WS_HANDSHAKE_MS = 10_000;
@@ -21,7 +22,7 @@ const LINGER_MS = 1000;
 const TCP_KEEPALIVE_MS = 300_000;
 const WARN_EVERY_MS = 10_000;
 /** Reasons of refusals that the operator may want to do something about. */
-const TOLD: ReadonlySet<string> = new Set(["open_files", "max_connections", "conn_rate", "ws_origin"]);
+const TOLD: ReadonlySet<string> = new Set(["open_files", "max_connections", "conn_rate", "ws_origin", "ws_openings"]);
 const SERVER_SHUTTING_DOWN = 0x8b;
 
 type Socket = Bun.Socket<Connection | undefined>;
@@ -54,6 +55,7 @@ export class Listener {
     readonly config: ListenerConfig,
     private readonly deps: ListenerDeps,
     private readonly budget: ConnectionBudget,
+    private readonly openings: WsOpenings,
   ) {
     this.key = `listener.${config.kind}.${config.name}`;
     this.port = config.port;
@@ -137,6 +139,7 @@ export class Listener {
       refusal: (ip) => this.#refusal(ip),
       rejected: (reason, ip) => this.rejected(reason, ip),
       links: this.#served,
+      openings: this.openings,
       opened: (link) => {
         this.#count();
         return this.deps.accept(link, this.info, null);

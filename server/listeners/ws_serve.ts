@@ -9,6 +9,7 @@ import type { OriginCheck } from "../lib/origin.ts";
 import { Deadlines } from "./deadlines.ts";
 import { plainIp } from "./limits.ts";
 import { type ChannelLike, NOBODY } from "./link.ts";
+import type { Opening, WsOpenings } from "./ws_openings.ts";
 import { FOREIGN_PAGE, SUBPROTOCOLS } from "./ws_request.ts";
 
 /** What the runtime holds unsent is counted by nobody: it is given no more than one frame of so many bytes that the kernel does not take. */
@@ -32,12 +33,13 @@ export interface WsOwner {
   opened(link: ServeLink): ChannelLike;
   closed(): void;
   readonly links: ServeLinks;
+  readonly openings: WsOpenings;
   /** One of our own handlers threw. */
   failed(link: ServeLink, err: Error): void;
 }
 
 /** One WebSocket as the channel's transport. */
-export class ServeLink implements Transport {
+export class ServeLink implements Transport, Opening {
   channel: ChannelLike = NOBODY;
   next: ServeLink | null = null;
   prev: ServeLink | null = null;
@@ -46,6 +48,12 @@ export class ServeLink implements Transport {
   /** Why we cut it off; "" = we do not. */
   #reason = "";
   #stuck = false;
+  /** Its CONNECT has not come yet. */
+  #opening = true;
+  /** For a place in the openings. */
+  #waits = false;
+  /** The channel does not want to be read to. */
+  #paused = false;
 
   constructor(
     private readonly owner: WsOwner,
@@ -53,8 +61,30 @@ export class ServeLink implements Transport {
     readonly port: number,
   ) {}
 
-  attach(ws: Socket): void {
+  opened(ws: Socket, maxFrame: number): void {
     this.#ws = ws;
+    this.channel = this.owner.opened(this);
+    if (this.owner.openings.enter(this, maxFrame)) return;
+    this.#waits = true;
+    ws.pause();
+  }
+  received(chunk: Uint8Array): void {
+    this.channel.onData(chunk);
+    if (this.#opening && this.channel.phase !== "opening") this.#leave();
+  }
+  #leave(): void {
+    this.#opening = false;
+    this.owner.openings.leave(this);
+    // What came with the handshake was enough.
+    if (this.#waits) this.readOn();
+  }
+  readOn(): void {
+    this.#waits = false;
+    if (!this.#paused) this.#ws?.resume();
+  }
+  makeRoom(): void {
+    this.owner.rejected("ws_openings", this.ip);
+    this.abort("ws_openings");
   }
 
   write(buf: Uint8Array, offset: number, length: number): number {
@@ -86,6 +116,11 @@ export class ServeLink implements Transport {
     this.#ws?.terminate();
   }
   end(): void {
+    // Who is not read would not be seen to leave.
+    if (this.#waits) {
+      this.destroy();
+      return;
+    }
     this.#said = true;
     this.#ws?.close(NORMAL);
   }
@@ -94,10 +129,12 @@ export class ServeLink implements Transport {
     this.#ws?.terminate();
   }
   pause(): void {
+    this.#paused = true;
     this.#ws?.pause();
   }
   resume(): void {
-    this.#ws?.resume();
+    this.#paused = false;
+    if (!this.#waits) this.#ws?.resume();
   }
   /** MQTT control packets travel in binary frames [MQTT-6.0.0-1]. */
   refuseText(): void {
@@ -105,6 +142,7 @@ export class ServeLink implements Transport {
   }
   gone(code: number, why: string): void {
     this.#ws = null;
+    if (this.#opening) this.#leave();
     const { channel } = this;
     this.channel = NOBODY;
     if (!this.#said) channel.onClose(this.#reason || reasonOf(code, why));
@@ -182,13 +220,12 @@ export function serveWebSocket(
       sendPings: false,
       perMessageDeflate: compress,
       open(ws) {
-        ws.data.attach(ws);
         owner.links.add(ws.data);
-        ws.data.channel = owner.opened(ws.data);
+        ws.data.opened(ws, maxFrame);
       },
       message(ws, message) {
         if (typeof message === "string") ws.data.refuseText();
-        else ws.data.channel.onData(message);
+        else ws.data.received(message);
       },
       drain(ws) {
         ws.data.drained();

@@ -113,19 +113,25 @@ export class Memory {
     return this.o.input.bytesReceived >= this.#inputAt || this.o.held.bytes >= this.#heldAt;
   }
 
+  /** Bytes at the watermark, as of the last look; infinite = there is none. */
+  get high(): number {
+    const { memoryHighWatermark } = this.o.settings;
+    const { limit } = this.last;
+    return memoryHighWatermark === 0 || limit === 0 ? Number.POSITIVE_INFINITY : (limit * memoryHighWatermark) / 100;
+  }
+
   /** Read and judge. Call at every tick, and when it is `due`: memory can be filled fast. */
   check(): void {
     const readings = this.#readings;
     if (readings === null) return;
-    const { memoryHighWatermark, memoryLimit } = this.o.settings;
+    const { memoryLimit } = this.o.settings;
     this.#read(readings, memoryLimit);
     const { limit } = this.last;
     const step = limit === 0 ? Number.POSITIVE_INFINITY : limit * INPUT_SHARE;
     this.#inputAt = this.o.input.bytesReceived + step;
     this.#heldAt = this.o.held.bytes + step;
     this.o.output.budget = limit === 0 ? Number.POSITIVE_INFINITY : limit * OUTPUT_SHARE;
-    const off = memoryHighWatermark === 0 || limit === 0;
-    const high = off ? Number.POSITIVE_INFINITY : (limit * memoryHighWatermark) / 100;
+    const { high } = this;
     if (this.#collected(readings, high)) this.#read(readings, memoryLimit);
     const now = this.o.clock.mono();
     this.#become(judge(this.level, this.last.used, high, limit), now);

@@ -66,6 +66,7 @@ export function tlsConfig(over: Partial<TlsConfig> = {}): TlsConfig {
 export class Recorder implements ChannelLike {
   readonly chunks: Uint8Array[] = [];
   drains = 0;
+  phase = "opening";
   reason: string | null = null;
   /** Called for each chunk after it is recorded. */
   react: ((chunk: Uint8Array) => void) | null = null;

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from "bun:test";
-import { config, connect, serve, stopAll, until } from "./harness.ts";
+import { config, connect, type Recorder, serve, stopAll, until } from "./harness.ts";
 
 afterEach(stopAll);
 
@@ -153,5 +153,88 @@ describe("WebSocket by Bun.serve", () => {
       await until(() => Buffer.concat(got).length === bytes.length);
       expect(Buffer.concat(got).equals(bytes)).toBe(true);
     }
+  });
+});
+
+describe("WebSockets by Bun.serve whose CONNECT has not come", () => {
+  /** Room for two. */
+  const two = { kind: "ws", maxFrameSize: 8 * 1024 * 1024 } as const;
+  const options = { ownWebSocket: false, openingBudget: () => 0 };
+  const half = Buffer.concat([Buffer.from([0x82, 0xff, 0, 0, 0, 0, 0, 0x7f, 0, 0]), Buffer.alloc(1024 * 1024)]);
+
+  async function come(port: number): Promise<Bun.Socket> {
+    let opened = false;
+    const socket = await Bun.connect({
+      hostname: "127.0.0.1",
+      port,
+      socket: {
+        data() {
+          opened = true;
+        },
+      },
+    });
+    const key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: mqtt";
+    socket.write(`GET /mqtt HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n${key}\r\n\r\n`);
+    await until(() => opened);
+    return socket;
+  }
+  /** A masked frame of one byte. */
+  const say = (socket: Bun.Socket): number => socket.write(Buffer.from([0x82, 0x81, 0, 0, 0, 0, 0x10]));
+
+  test("are read as many as there is room for; the others when one has sent its CONNECT, or is gone", async () => {
+    const f = await serve([config(two)], options);
+    const [a, b, c, d] = [await come(f.port), await come(f.port), await come(f.port), await come(f.port)];
+    say(c);
+    say(d);
+    await Bun.sleep(50);
+    expect(f.channels.map((x) => x.chunks.length)).toEqual([0, 0, 0, 0]);
+    const first = f.channels[0] as Recorder;
+    // The first piece of a CONNECT, then the rest.
+    say(a);
+    await until(() => first.chunks.length === 1);
+    await Bun.sleep(20);
+    expect(f.channels[2]?.chunks).toHaveLength(0);
+    first.react = () => {
+      first.phase = "connecting";
+    };
+    say(a);
+    await until(() => f.channels[2]?.chunks.length === 1);
+    expect(f.channels[3]?.chunks).toHaveLength(0);
+    b.end();
+    await until(() => f.channels[3]?.chunks.length === 1);
+    expect(f.channels.map((x) => x.reason)).toEqual([null, "closed", null, null]);
+  });
+
+  test("and who has not sent it in a second makes room, and is told and counted", async () => {
+    const f = await serve([config(two)], options);
+    const [a, b] = [await come(f.port), await come(f.port)];
+    a.write(half);
+    b.write(half);
+    const c = await come(f.port);
+    say(c);
+    f.clock.forward(999);
+    await Bun.sleep(250);
+    expect(f.channels.map((x) => x.reason)).toEqual([null, null, null]);
+    f.clock.forward(1);
+    await until(() => f.channels[2]?.chunks.length === 1);
+    expect(f.channels.map((x) => x.reason)).toEqual(["ws_openings", null, null]);
+    expect([...(f.listeners.list()[0]?.rejected ?? [])]).toEqual([["ws_openings", 1]]);
+    expect(f.logs.some((l) => l.startsWith("warn connections refused"))).toBe(true);
+  });
+
+  test("whoever is closed while it waits is gone at once, and a pause of its channel outlasts the wait", async () => {
+    const f = await serve([config(two)], options);
+    const [a, , c, d] = [await come(f.port), await come(f.port), await come(f.port), await come(f.port)];
+    f.channels[2]?.transport.end();
+    await until(() => f.listeners.list()[0]?.currentConns === 3);
+    f.channels[3]?.transport.pause();
+    say(d);
+    a.end();
+    await until(() => f.listeners.list()[0]?.currentConns === 2);
+    await Bun.sleep(30);
+    expect(f.channels[3]?.chunks).toHaveLength(0);
+    f.channels[3]?.transport.resume();
+    await until(() => f.channels[3]?.chunks.length === 1);
+    c.end();
   });
 });

@@ -1,0 +1,133 @@
+/**
+ * WebSockets on Bun.serve whose CONNECT has not come yet, of all listeners together. Bun.serve gathers a whole message before anybody hears of
+ * it, and nobody has said who he is: each that is read has the room of a whole frame set aside, and those for whom there is none are not read
+ * until a place becomes free. That is the time of one message, unless somebody keeps his place: then the oldest loses it.
+ *
+ * | state   | is read | until                                                                                        |
+ * | ------- | ------- | -------------------------------------------------------------------------------------------- |
+ * | waiting | no      | there is room, and it is its network's turn: networks take turns, so that none crowds out the others |
+ * | placed  | yes     | its CONNECT has come, it is gone, or others wait and it had its time: then it is cut off     |
+ */
+import type { Clock } from "../core/ports.ts";
+import { networkOf } from "../lib/cidr.ts";
+import { later, type MonoMs, reached } from "../lib/time.ts";
+
+/** A client sends its CONNECT at once; who has been read for so long without one makes room when others wait. */
+const PATIENCE_MS = 1000;
+const STEP_MS = 100;
+/** Below this a burst of honest clients would have to wait. */
+const BUDGET_MIN = 16 * 1024 * 1024;
+
+export interface Opening {
+  readonly ip: string;
+  /** It has a place now and is to be read. */
+  readOn(): void;
+  /** It had its time, and others wait: it is to go. */
+  makeRoom(): void;
+}
+
+interface Place {
+  readonly bytes: number;
+  readonly since: MonoMs;
+}
+
+export class WsOpenings {
+  /** Bytes set aside now. */
+  bytes = 0;
+  /** In the order in which they got their places. */
+  readonly #placed = new Map<Opening, Place>();
+  /** Network -> who waits -> the bytes it needs. The first network is the next. */
+  readonly #waiting = new Map<string, Map<Opening, number>>();
+  #timer: ReturnType<typeof setInterval> | null = null;
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly budget: () => number,
+  ) {}
+
+  /** Those that are read. */
+  get size(): number {
+    return this.#placed.size;
+  }
+
+  /** A newcomer, whose frames may have so many bytes. False = it has to wait until it hears `readOn`. */
+  enter(opening: Opening, bytes: number): boolean {
+    if (this.#waiting.size === 0 && this.#hasRoom(bytes)) {
+      this.#place(opening, bytes);
+      return true;
+    }
+    const network = networkOf(opening.ip);
+    const queue = this.#waiting.get(network);
+    if (queue) queue.set(opening, bytes);
+    else this.#waiting.set(network, new Map([[opening, bytes]]));
+    if (this.#timer === null) {
+      this.#timer = setInterval(() => this.tick(), STEP_MS);
+      this.#timer.unref();
+    }
+    return false;
+  }
+
+  /** Its CONNECT has come, or it is gone. */
+  leave(opening: Opening): void {
+    if (!this.#free(opening)) this.#giveUp(opening);
+    this.#admit();
+  }
+
+  /** While others wait: whoever had its time makes room. */
+  tick(): void {
+    const now = this.clock.mono();
+    for (const [opening, { since }] of this.#placed) {
+      if (this.#waiting.size === 0 || !reached(later(since, PATIENCE_MS), now)) break;
+      this.#free(opening);
+      opening.makeRoom();
+      this.#admit();
+    }
+    // The budget may have grown.
+    this.#admit();
+  }
+
+  stop(): void {
+    if (this.#timer !== null) clearInterval(this.#timer);
+    this.#timer = null;
+  }
+
+  /** A single one always has room, whatever its frames are. */
+  #hasRoom(bytes: number): boolean {
+    return this.#placed.size === 0 || this.bytes + bytes <= Math.max(BUDGET_MIN, this.budget());
+  }
+
+  #place(opening: Opening, bytes: number): void {
+    this.#placed.set(opening, { bytes, since: this.clock.mono() });
+    this.bytes += bytes;
+  }
+
+  /** False = it had no place. */
+  #free(opening: Opening): boolean {
+    const place = this.#placed.get(opening);
+    if (place === undefined) return false;
+    this.#placed.delete(opening);
+    this.bytes -= place.bytes;
+    return true;
+  }
+
+  /** It waits no longer. */
+  #giveUp(opening: Opening): void {
+    const network = networkOf(opening.ip);
+    const queue = this.#waiting.get(network);
+    if (queue?.delete(opening) && queue.size === 0) this.#waiting.delete(network);
+  }
+
+  #admit(): void {
+    for (const [network, queue] of this.#waiting) {
+      const [opening, bytes] = queue.entries().next().value as [Opening, number];
+      if (!this.#hasRoom(bytes)) return;
+      queue.delete(opening);
+      // To the end: the others are next.
+      this.#waiting.delete(network);
+      if (queue.size > 0) this.#waiting.set(network, queue);
+      this.#place(opening, bytes);
+      opening.readOn();
+    }
+    if (this.#waiting.size === 0) this.stop();
+  }
+}
