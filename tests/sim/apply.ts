@@ -61,7 +61,7 @@ export function say(conn: Conn, i: number, n: number, code = 0): void {
     }
     const c = t.type <= 5 && conn.version === 5 ? code : 0;
     conn.put(E.ack(conn.version, t.type, t.pid, c), { kind: "ack", type: t.type, pid: t.pid, code: c, d: t.d });
-    if (t.type === 5 && c >= 0x80) client.incoming.delete(t.pid);
+    if (t.type === 5 && c >= 0x80) conn.session?.incoming.delete(t.pid);
   }
 }
 

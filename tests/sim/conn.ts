@@ -175,8 +175,6 @@ export class Client {
   conn: Conn | null = null;
   /** Own QoS 1 and 2 messages on their way: packet identifier -> message, and how far. */
   readonly outgoing = new Map<number, Outgoing>();
-  /** QoS 2 messages got and not released: packet identifier -> number. */
-  readonly incoming = new Map<number, number>();
   /** It has set a Maximum Packet Size: what it got before and does not fit any more is not sent again, and its identifier is free. */
   wasSmall = false;
   nextPid = 1;
@@ -202,6 +200,5 @@ export class Client {
   /** The broker knows nothing any more of what was before this connection. */
   forget(on: number): void {
     for (const [pid, o] of this.outgoing) if (o.on < on) this.outgoing.delete(pid);
-    this.incoming.clear();
   }
 }

@@ -420,10 +420,6 @@ export class World implements Outside {
     resync(this.model, this.broker, this.conns, clientId);
   }
 
-  clientNamed(id: string): Client | undefined {
-    return this.clients.find((c) => c.id === id);
-  }
-
   /** Everything is put away. */
   remove(): void {
     this.disk.remove();

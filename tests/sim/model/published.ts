@@ -324,8 +324,8 @@ function took(conn: Conn, s: Session, d: Delivery, p: Publish): void {
     violate("receive_maximum", `${conn.name}: ${conn.outstanding.size} messages unacknowledged, Receive Maximum is ${max}`);
   if (p.qos === 1) conn.todo.push({ type: 4, pid: p.id, d });
   else {
-    const { incoming, wasSmall } = conn.client;
-    if (!incoming.has(p.id) || wasSmall) incoming.set(p.id, d.m.n);
+    const { incoming } = s;
+    if (!incoming.has(p.id) || conn.client.wasSmall) incoming.set(p.id, d.m.n);
     else if (incoming.get(p.id) !== d.m.n)
       violate("identifier_in_use", `${conn.name}: identifier ${p.id} was not released and comes with another message`);
     conn.todo.push({ type: 5, pid: p.id, d });

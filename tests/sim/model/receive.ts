@@ -88,8 +88,11 @@ function connack(conn: Conn, p: Received & { type: "connack" }): void {
     violate("session_present", `${conn.name}: session present ${p.present}, expected ${e.present}`);
   const { client } = conn;
   const present = conn.version === 3 ? conn.session?.connNo !== 1 : p.present;
-  if (!present) client.forget(conn.no);
-  else for (const [pid, o] of client.outgoing) if (o.on < conn.no) conn.todo.push({ type: o.released ? 6 : 4, pid, d: null, resend: true });
+  if (!present) {
+    client.forget(conn.no);
+    conn.session?.incoming.clear();
+  } else
+    for (const [pid, o] of client.outgoing) if (o.on < conn.no) conn.todo.push({ type: o.released ? 6 : 4, pid, d: null, resend: true });
 }
 
 function answered(model: Model, conn: Conn, type: string, id: number, codes: readonly number[], committed: number): void {
@@ -142,9 +145,8 @@ function released(model: Model, conn: Conn, pid: number, committed: number): voi
       violate(`ack_before_commit${model.everFailed ? "_failing" : ""}`, `${conn.name}: PUBREL ${pid} left before PUBREC was committed`);
   } else if (s !== null && !conn.unsure && !s.recs.has(pid))
     violate("pubrel_unexpected", `${conn.name}: PUBREL ${pid}, but no PUBREC was sent for it`);
-  const { incoming } = conn.client;
   conn.todo.push({ type: 7, pid, d: s?.inflight.get(pid) ?? null });
-  incoming.delete(pid);
+  s?.incoming.delete(pid);
 }
 
 function disconnected(conn: Conn, code: number): void {

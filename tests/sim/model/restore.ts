@@ -120,7 +120,7 @@ function lived(world: World, s: Session): void {
         // Forgotten: if its publisher sends it again, it is a new one.
         d.state = "done";
         s.inflight.delete(d.pid);
-        if (d.qos === 2) world.clientNamed(s.id)?.incoming.delete(d.pid);
+        if (d.qos === 2) s.incoming.delete(d.pid);
       } else if (d.state === "seen") {
         d.again = true;
         d.unsent ||= d.seenEv > model.committed;

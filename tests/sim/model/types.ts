@@ -133,6 +133,11 @@ export class Session {
   readonly awaitingRel = new Map<number, { at: number; ev: number; m: number; unsure: boolean }>();
   /** What the client has in hand, by packet identifier. */
   readonly inflight = new Map<number, Delivery>();
+  /**
+   * QoS 2 messages the client got and that were not released: packet identifier -> number. Another session begins with all identifiers free,
+   * also if the CONNACK that would have told the client of it was lost.
+   */
+  readonly incoming = new Map<number, number>();
   /** Packet identifiers this client has sent a PUBREC for. */
   readonly recs = new Set<number>();
   /** A hook or command interfered in this event: what it is given now cannot be foretold. */
