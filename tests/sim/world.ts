@@ -20,7 +20,7 @@ import { brokerPublished, resync } from "./model/broker_side.ts";
 import { Model } from "./model/model.ts";
 import { CHANGED, DENIED, type Outside, process } from "./model/packets.ts";
 import { read } from "./model/receive.ts";
-import { restored } from "./model/restore.ts";
+import { dueAnew, restored } from "./model/restore.ts";
 import { PoolWatch } from "./pool_watch.ts";
 import { Rng } from "./rng.ts";
 import { type Disk, memoryDisk, SimStore, sqliteDisk } from "./store.ts";
@@ -408,10 +408,18 @@ export class World implements Outside {
   }
 
   command(what: "load" | "unload" | "reload", name: string): void {
-    this.event(() => {
-      this.plugins[what](name).catch(() => {});
-      drainMicrotasks();
-    });
+    const delayed = (): unknown => this.plugins.service("emqx_delayed_publish");
+    const before = delayed();
+    this.event(
+      () => {
+        this.plugins[what](name).catch(() => {});
+        drainMicrotasks();
+      },
+      null,
+      () => {
+        if (delayed() !== undefined && delayed() !== before) dueAnew(this.model);
+      },
+    );
     this.model.retainer = this.plugins.isRunning("emqx_retainer");
   }
 

@@ -76,8 +76,17 @@ export function restored(world: World): void {
     if (d.ev > model.committed) d.owed = 0;
     // What was published since the last commit comes once more.
     d.copies++;
-    d.dueMono = model.clock.monotonic + Math.min(d.ms, Math.max(0, d.dueWall - model.clock.wall));
   }
+  dueAnew(model);
+}
+
+/**
+ * The delayed messages are read from the store (the process or the plugin has begun anew). Only the wall clock's time is kept there: what is
+ * left by it now, and never more than there was at first, runs on the monotonic clock.
+ */
+export function dueAnew(model: Model): void {
+  const { monotonic, wall } = model.clock;
+  for (const d of model.delayed.values()) d.dueMono = monotonic + Math.min(d.ms, Math.max(0, d.dueWall - wall));
 }
 
 function loosened(model: Model, payload: Uint8Array): Session["will"] {
