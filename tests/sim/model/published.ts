@@ -137,12 +137,12 @@ function first(model: Model, conn: Conn, s: Session, m: Msg, p: Publish): Delive
   // What is foretold goes before what may have any form.
   const known = fitting.filter((x) => !x.loose);
   const free = fitting.find((x) => x.loose);
-  const d = known.find((x) => isNext(s, x)) ?? (known.length > 0 ? (free ?? known[0]) : open.some((x) => x.must) ? undefined : free);
+  const d = known.find((x) => isNext(model, s, x)) ?? (known.length > 0 ? (free ?? known[0]) : open.some((x) => x.must) ? undefined : free);
   // A copy for its group looks the same: it is that one, if the other would be out of order.
   const again = !p.dup || d === undefined || d.firstConn < conn.sessionNo;
-  const next = d !== undefined && again && isNext(s, d);
+  const next = d !== undefined && again && isNext(model, s, d);
   const share = next ? undefined : (open.find((x) => x.must) ?? open[0] ?? exchanged(shares, s));
-  if (d !== undefined && share === undefined && (!m.inHook || isNext(s, d))) {
+  if (d !== undefined && share === undefined && (!m.inHook || isNext(model, s, d))) {
     // Of two copies the first has come; the second may stay away if the first might have.
     const owed = fitting.find((x) => x.must);
     if (owed !== undefined && owed !== d) owed.must = false;
@@ -254,14 +254,14 @@ function overtakenByGroup(model: Model, s: Session, late: Delivery): boolean {
   return true;
 }
 
-/** Nothing that has to come of the same publisher, topic and QoS waits before it. */
-function isNext(s: Session, d: Delivery): boolean {
+/** Nothing unexpired that has to come of the same publisher, topic and QoS waits before it. */
+function isNext(model: Model, s: Session, d: Delivery): boolean {
   const o = s.order.get(orderKey(d));
   if (o === undefined || d.via !== "live") return true;
   for (let i = o.from; i < o.list.length; i++) {
     const x = o.list[i] as Delivery;
     if (x === d) return true;
-    if (x.state === "waiting" && x.must) return false;
+    if (x.state === "waiting" && x.must && !model.maybeExpired(x.m)) return false;
   }
   return true;
 }
