@@ -246,12 +246,41 @@ function takeShare(model: Model, x: Share, s: Session, p: Publish): Delivery {
 function overtakenByGroup(model: Model, s: Session, late: Delivery): boolean {
   const by = late.skippedBy;
   if (by === undefined || late.state !== "skipped") return false;
+  if (by.lent === true) return true;
   const shares = model.shares.get(by.m.n) ?? [];
   const mayBeIt = (x: Share): boolean => x.taken?.s !== s && x.members.get(s)?.gets === by.qos;
   const group = shares.find((x) => mayBeIt(x) && freed(x, shares, new Set()));
   if (group === undefined) return false;
   group.taken = by;
+  by.lent = true;
+  if (by.via === "live") ownAgain(s, by);
   return true;
+}
+
+/** What came was the copy of a group: the session's own is still to come, in the place that the other one had. */
+function ownAgain(s: Session, lent: Delivery): void {
+  const o = s.order.get(orderKey(lent));
+  const at = o?.list.indexOf(lent) ?? -1;
+  if (o === undefined || at < 0) return;
+  // Behind a later one it must not come any more.
+  const must = lent.must && at >= o.from;
+  const { lent: _, ...rest } = lent;
+  const own: Delivery = {
+    ...rest,
+    must,
+    state: "waiting",
+    pid: 0,
+    rec: false,
+    seenOn: null,
+    seenAt: 0,
+    doneEv: 0,
+    again: false,
+    seenEv: 0,
+    unsent: false,
+  };
+  o.list[at] = own;
+  s.byN.get(own.m.n)?.push(own);
+  s.waiting.add(own);
 }
 
 /** Nothing unexpired that has to come of the same publisher, topic and QoS waits before it. */
