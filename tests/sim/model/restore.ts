@@ -68,9 +68,11 @@ export function restored(world: World): void {
   }
   for (const list of model.shares.values()) for (const x of list) if (x.taken === null) letOffShare(x, "kill");
   for (const [topic, list] of model.retained) {
-    const last = list.findLast((v) => v.ev <= model.committed);
-    const newer = list[list.length - 1] !== last;
-    model.retained.set(topic, last === undefined ? [{ n: -1, ev: 0, sure: true }] : [{ ...last, sure: last.sure && !newer }]);
+    const kept = list.filter((v) => v.ev <= model.committed);
+    const last = kept.at(-1);
+    if (last === undefined) model.retained.set(topic, [{ n: -1, ev: 0, sure: true }]);
+    // Where it is not sure that the last one was taken, it may be one before it.
+    else model.retained.set(topic, [...kept.slice(0, -1), { ...last, sure: last.sure && kept.length === list.length }]);
   }
   for (const d of model.delayed.values()) {
     if (d.ev > model.committed) d.owed = 0;
