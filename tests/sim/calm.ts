@@ -8,7 +8,8 @@ import { pass } from "./time.ts";
 import { violate } from "./violation.ts";
 import type { World } from "./world.ts";
 
-const ROUNDS_MAX = 400;
+/** With a window of one message each of those that wait takes a round. */
+const ROUNDS_MAX = 4000;
 
 export function calm(w: World): void {
   w.chaos.stop();
@@ -149,7 +150,7 @@ function rebooked(list: readonly Share[], x: Share, seen: Set<Share>): boolean {
     return true;
   }
   for (const s of x.members.keys()) {
-    const own = s.byN.get(x.m.n)?.find((d) => d.via === "live" && d.state !== "waiting" && !d.must && !d.lent);
+    const own = s.byN.get(x.m.n)?.find((d) => d.via !== "share" && d.state !== "waiting" && !d.must && !d.lent);
     if (own === undefined) continue;
     own.lent = true;
     return true;
