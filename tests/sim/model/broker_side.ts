@@ -104,6 +104,11 @@ export function resync(model: Model, broker: Broker, conns: readonly Conn[], id:
     if (conn.will !== null) model.wills.set(conn.will.m.n, "set");
     model.attached(s);
   }
+  // Resumed, and left again in the same event.
+  if (s.will !== null && real.pendingWill === null && !model.published.includes(s.will.n)) {
+    model.wills.set(s.will.n, "unsure");
+    s.will = null;
+  }
   const before = s.expiry;
   s.expiry = real.expiry;
   s.changedEv = model.ev;

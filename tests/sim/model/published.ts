@@ -21,7 +21,8 @@ function topicOf(conn: Conn, p: Publish): string {
 
 export function published(model: Model, conn: Conn, p: Publish, committed: number): void {
   const topic = topicOf(conn, p);
-  const s = conn.session;
+  // Ended by a hook or by the broker while it was let in: what it got belongs to the session that was made or resumed.
+  const s = conn.session ?? (conn.unsure ? (model.session(conn.client.id) ?? null) : null);
   if (s === null) {
     if (conn.unsure) return;
     violate("not_for_you", `${conn.name} has no session and got a message to ${topic}`);
@@ -137,11 +138,12 @@ function first(model: Model, conn: Conn, s: Session, m: Msg, p: Publish): Delive
   // What is foretold goes before what may have any form.
   const known = fitting.filter((x) => !x.loose);
   const free = fitting.find((x) => x.loose);
-  const d = known.find((x) => isNext(model, s, x)) ?? (known.length > 0 ? (free ?? known[0]) : open.some((x) => x.must) ? undefined : free);
+  const exact = open.find((x) => x.must) ?? open.find((x) => !x.loose && !x.passedOn);
+  const d = known.find((x) => isNext(model, s, x)) ?? (known.length > 0 ? (free ?? known[0]) : exact !== undefined ? undefined : free);
   // A copy for its group looks the same: it is that one, if the other would be out of order.
   const again = !p.dup || d === undefined || d.firstConn < conn.sessionNo;
   const next = d !== undefined && again && isNext(model, s, d);
-  const share = next ? undefined : (open.find((x) => x.must) ?? open[0] ?? exchanged(shares, s));
+  const share = next ? undefined : (exact ?? open[0] ?? exchanged(shares, s));
   if (d !== undefined && share === undefined && (!m.inHook || isNext(model, s, d))) {
     // Of two copies the first has come; the second may stay away if the first might have.
     const owed = fitting.find((x) => x.must);
