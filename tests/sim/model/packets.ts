@@ -125,6 +125,8 @@ function connect(model: Model, conn: Conn, sent: Sent & { kind: "connect" }): vo
   conn.sessionNo = s.connNo;
   conn.connectedAt = model.clock.monotonic;
   model.attached(s);
+  // Its client has forgotten what it still has to release there, and may send more than it may have on the way.
+  if (s.revived && s.awaitingRel.size > 0) conn.mayClose ||= "its session is one it had given up";
   conn.keepaliveMs = Math.round(fields.keepalive * 2000 * model.zone.keepaliveBackoff);
   if (sent.will !== null && fields.will !== undefined) {
     conn.will = { m: sent.will, delay: fields.will.delay };

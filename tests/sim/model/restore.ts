@@ -28,6 +28,7 @@ export function restored(world: World): void {
     const now = model.sessions.get(s.id);
     if (now !== undefined && now.createdEv <= model.committed) continue;
     s.ended = false;
+    s.revived = true;
     s.changedEv = ev;
     for (const list of s.byN.values()) for (const d of list) if (d.state === "waiting") s.waiting.add(d);
     model.sessions.set(s.id, s);
@@ -47,6 +48,7 @@ export function restored(world: World): void {
       continue;
     }
     s.real = real;
+    if (!s.persistent && real.expiry > 0) s.revived = true;
     s.expiry = real.expiry;
     s.endsAt =
       real.expiry === 0xffffffff

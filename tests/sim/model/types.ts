@@ -154,6 +154,8 @@ export class Session {
   /** The broker's object that stands for it: another one is another session. */
   real: object | null = null;
   ended = false;
+  /** It had ended, or was to end with its connection, and a kill before that was committed has brought it back. */
+  revived = false;
 
   constructor(
     readonly id: string,
