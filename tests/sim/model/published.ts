@@ -51,7 +51,8 @@ export function published(model: Model, conn: Conn, p: Publish, committed: numbe
   d.seenOn = conn;
   d.seenAt = model.clock.monotonic;
   inOrder(model, conn, s, d);
-  if (p.dup && !d.again && !m.inHook && p.payload.length > 0 && d.firstConn >= conn.sessionNo)
+  // Which connection of its session it is, is known of one that was let in for sure.
+  if (conn.session !== null && p.dup && !d.again && !m.inHook && p.payload.length > 0 && d.firstConn >= conn.sessionNo)
     violate("dup_first", `${conn.name}: message ${m.n} came with DUP, but never before`);
   if (p.qos === 0) d.state = "done";
   else took(conn, s, d, p);
