@@ -31,7 +31,7 @@ export interface ListenerDeps {
   dataDir: string;
   /** Largest MQTT packet of a zone, bytes; bounds a WebSocket frame when `max_frame_size` does not. */
   maxPacketSize?: (zone: string) => number;
-  /** Bytes that Bun.serve may hold of WebSockets whose clients are not connected yet, all together. No limit when missing. */
+  /** Bytes that Bun.serve may hold of WebSockets whose CONNECT has not come, all together. No limit when missing. */
   openingBudget?: () => number;
   /** Speak WebSocket on our own sockets everywhere, not only where Bun.serve cannot. */
   ownWebSocket?: boolean;

@@ -10,11 +10,13 @@
  */
 import type { Clock } from "../core/ports.ts";
 import { networkOf } from "../lib/cidr.ts";
-import { later, type MonoMs, reached } from "../lib/time.ts";
+import { between, later, type MonoMs, NO_MONO, reached } from "../lib/time.ts";
 
 /** A client sends its CONNECT at once; who has been read for so long without one makes room when others wait. */
 const PATIENCE_MS = 1000;
 const STEP_MS = 100;
+/** The node itself has stood still for so long: what clients have sent meanwhile is still to be read. */
+const STALL_MS = 500;
 /** Below this a burst of honest clients would have to wait. */
 const BUDGET_MIN = 16 * 1024 * 1024;
 
@@ -39,6 +41,7 @@ export class WsOpenings {
   /** Network -> who waits -> the bytes it needs. The first network is the next. */
   readonly #waiting = new Map<string, Map<Opening, number>>();
   #timer: ReturnType<typeof setInterval> | null = null;
+  #tickedAt: MonoMs = NO_MONO;
 
   constructor(
     private readonly clock: Clock,
@@ -61,6 +64,7 @@ export class WsOpenings {
     if (queue) queue.set(opening, bytes);
     else this.#waiting.set(network, new Map([[opening, bytes]]));
     if (this.#timer === null) {
+      this.#tickedAt = this.clock.mono();
       this.#timer = setInterval(() => this.tick(), STEP_MS);
       this.#timer.unref();
     }
@@ -76,12 +80,9 @@ export class WsOpenings {
   /** While others wait: whoever had its time makes room. */
   tick(): void {
     const now = this.clock.mono();
-    for (const [opening, { since }] of this.#placed) {
-      if (this.#waiting.size === 0 || !reached(later(since, PATIENCE_MS), now)) break;
-      this.#free(opening);
-      opening.makeRoom();
-      this.#admit();
-    }
+    const stalled = between(this.#tickedAt, now) > STALL_MS;
+    this.#tickedAt = now;
+    if (!stalled) this.#cutOverdue(now);
     // The budget may have grown.
     this.#admit();
   }
@@ -89,6 +90,15 @@ export class WsOpenings {
   stop(): void {
     if (this.#timer !== null) clearInterval(this.#timer);
     this.#timer = null;
+  }
+
+  #cutOverdue(now: MonoMs): void {
+    for (const [opening, { since }] of this.#placed) {
+      if (this.#waiting.size === 0 || !reached(later(since, PATIENCE_MS), now)) break;
+      this.#free(opening);
+      opening.makeRoom();
+      this.#admit();
+    }
   }
 
   /** A single one always has room, whatever its frames are. */

@@ -64,6 +64,7 @@ export class ServeLink implements Transport, Opening {
   opened(ws: Socket, maxFrame: number): void {
     this.#ws = ws;
     this.channel = this.owner.opened(this);
+    if (this.#ws === null) return;
     if (this.owner.openings.enter(this, maxFrame)) return;
     this.#waits = true;
     ws.pause();

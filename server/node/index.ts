@@ -98,7 +98,7 @@ export async function startNode(o: NodeOptions): Promise<RunningNode> {
       clock: systemClock,
       dataDir,
       maxPacketSize: (zone) => broker.zone(zone).maxPacketSize,
-      openingBudget: () => broker.memory.high / 4,
+      openingBudget: () => (broker.memory.short ? 0 : broker.memory.high / 4),
       rejected: (reason) => broker.metrics.count(`connections/rejected/${reason}`),
       flush: () => broker.flush(),
     });

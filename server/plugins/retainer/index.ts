@@ -109,6 +109,9 @@ class RetainedMessages implements RetainerService {
     const mono = this.ctx.clock.mono();
     for (const { id, message: r } of rows) {
       const m = new Message(r.topic, r.payload, r.qos, true, r.from, r.username, r.timestamp, r.expiresAt, r.properties);
+      const double = this.index.get(r.topic)?.row ?? 0;
+      // It would come back when the later one is deleted.
+      if (double > 0) this.ctx.store.retained.delete(double);
       this.index.set(m.dated(now, mono), later(mono, -Math.max(0, now - r.timestamp))).row = id;
       if (id > this.lastRow) this.lastRow = id;
     }

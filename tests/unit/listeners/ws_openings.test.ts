@@ -81,6 +81,18 @@ describe("WebSockets whose CONNECT has not come", () => {
     openings.stop();
   });
 
+  test("the time in which the node stood still is nobody's", () => {
+    const { clock, openings, come } = setup();
+    const all = come("10.0.0.1", 9);
+    clock.forward(5000);
+    openings.tick();
+    expect(are(all)).toBe("read read read read read read read read waits");
+    clock.forward(100);
+    openings.tick();
+    expect(are(all)).toBe("gone read read read read read read read read");
+    openings.stop();
+  });
+
   test("who leaves while it waits is not admitted", () => {
     const { openings, come } = setup();
     const all = come("10.0.0.1", 8);

@@ -28,6 +28,19 @@ const stored = (kit: TestKit): StoredMessage[] => {
 const topicsOf = (c: TestClient): string[] => c.messages().map((m) => m.topic);
 
 describe("keeping", () => {
+  test("of two rows of one topic the later is kept, and the other does not come back when that is deleted", async () => {
+    const kit = new TestKit();
+    const row = (payload: string, timestamp: number): StoredMessage => ({
+      topic: "t", payload: Buffer.from(payload), qos: 0, retain: true, from: "", username: null, timestamp, expiresAt: 0, properties: null,
+    }); // biome-ignore format: one thing
+    kit.store.retained.put(1, row("later", 2));
+    kit.store.retained.put(2, row("earlier", 1));
+    const { service } = await start({}, kit);
+    expect(stored(kit).map((m) => Buffer.from(m.payload).toString())).toEqual(["later"]);
+    service.delete("t");
+    expect(stored(kit)).toEqual([]);
+  });
+
   test("the last retained message of a topic, with what came with it, and the publisher's chunk let go", async () => {
     const { service, from, kit } = await start();
     retain(from, "a/b", "old");
