@@ -152,7 +152,7 @@ export interface SessionStore {
   relDone(key: number, packetId: number): void;
 }
 
-/** One for each topic; `id` is its owner's, who knows the topics: looking for them in the file would cost a page of it for each message. */
+/** One for each topic; `id`, from 1, is its owner's, who knows the topics: looking for them in the file would cost a page of it for each message. */
 export interface RetainedRow {
   id: number;
   message: StoredMessage;
