@@ -213,7 +213,7 @@ function api(w: World, s: StepOf<"api">): void {
         () => void broker.unsubscribe(id, s.t),
         () => {
           const sub = session?.subs.get(s.t);
-          if (session !== undefined && sub !== undefined) dropSub(session, sub);
+          if (session !== undefined && sub !== undefined) dropSub(model, session, sub);
         },
       );
       return;

@@ -178,13 +178,14 @@ function unsubscribe(model: Model, conn: Conn, sent: Sent & { kind: "unsubscribe
   const s = conn.session as Session;
   const each = sent.filters.map((f) => {
     const known = s.subs.get(f);
-    if (known !== undefined) dropSub(s, known);
+    if (known !== undefined) dropSub(model, s, known);
     return [known === undefined ? 0x11 : 0];
   });
   conn.expect("unsuback", sent.id, { each: conn.version === 5 ? each : null, ev: model.ev, may: conn.doubtful || model.storeFails });
 }
 
-export function dropSub(s: Session, sub: Sub): void {
+export function dropSub(model: Model, s: Session, sub: Sub): void {
+  s.leftEv = model.ev;
   s.subs.delete(sub.full);
   for (const d of s.waiting) if (d.via === "retained" && matches(d.m.topic, sub.filter)) letOff(d, "unsubscribed");
 }

@@ -159,8 +159,8 @@ function first(model: Model, conn: Conn, s: Session, m: Msg, p: Publish): Delive
     (m.times === 0 && model.disturbedEv > 0) ||
     conn.unsure ||
     s.disturbedIn.has(m.ev) ||
-    // While a hook ended its client somebody subscribed: it may have come before and behind that.
-    (p.retain && m.kind === "will" && model.disturbedEv >= m.ev) ||
+    // A hook ended its client while somebody subscribed, before and behind that; or before somebody unsubscribed.
+    (m.kind === "will" && model.disturbedEv >= m.ev && (p.retain || s.leftEv === m.ev)) ||
     // It was published in the event in which the client left, and nobody knows which was first.
     model.graves.some((g) => g.s === s && g.ev === m.ev) ||
     shares.some((x) => x.passedOn || ((x.loose || model.killed) && x.members.has(s)))

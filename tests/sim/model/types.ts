@@ -149,6 +149,8 @@ export class Session {
   turnBytes = 0;
   /** Event in which it was made, resumed, or its expiry changed. */
   changedEv = 0;
+  /** Event in which it last unsubscribed. */
+  leftEv = 0;
   /** Wall time at which the broker says its client went. */
   awaySince = 0;
   /** The broker's object that stands for it: another one is another session. */
