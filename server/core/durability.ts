@@ -169,11 +169,12 @@ export class Durability {
     return false;
   }
 
-  /** May this client have a session that outlives its connection? One that is there already goes on. */
+  /** May this client begin a session, or end one, that outlives its connection? One that is there already goes on. */
   mayOpen(clientId: string, cleanStart: boolean, expiry: number): boolean {
-    if (!this.refusing || expiry === 0) return true;
+    if (!this.refusing) return true;
     const known = this.broker.sessions.get(clientId);
-    if (!cleanStart && known !== undefined && known.storeKey !== 0) return true;
+    const stored = known !== undefined && known.storeKey !== 0;
+    if (cleanStart ? !stored && expiry === 0 : stored || expiry === 0) return true;
     this.#count();
     return false;
   }

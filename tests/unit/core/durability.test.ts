@@ -349,7 +349,7 @@ describe("while the store fails: storage.on_error = refuse", () => {
     expect([is(v5), is(v4)]).toEqual(["open", "closed"]);
   });
 
-  test("a new session that would have to be kept is refused; one that is there goes on, one that ends with its connection too", () => {
+  test("a new session that would have to be kept is refused, and the end of one that is; one that is there goes on, one that ends with its connection too", () => {
     const scene = new Scene().away("s", "t");
     const { kit } = scene;
     const p = kit.connected("p", 4);
@@ -363,6 +363,8 @@ describe("while the store fails: storage.on_error = refuse", () => {
         .connect("s", { ...V5_FOREVER, clean: true })
         .take(),
     ).toMatchObject([{ cmd: "connack", reasonCode: 0x97 }]);
+    // It would be told that the old one is no more, and meet it again after a crash.
+    expect(kit.client(4).connect("s").take()).toMatchObject([{ cmd: "connack", returnCode: 3 }]);
     expect(kit.client(4).connect("new").take()).toMatchObject([{ cmd: "connack", returnCode: 0 }]);
     const back = kit.client(4).connect("s", { clean: false });
     expect(back.take()).toMatchObject([
