@@ -51,9 +51,11 @@ const LOW = 0.9;
 const COLLECT_FROM = 0.9;
 /** … when more is in use than the least since the last time, by this part of the limit: that may be garbage … */
 const COLLECT_GROWN = 1 / 16;
-/** … at most so often, ms, and for no more than one part in so many of the time. */
+/** … at most so often, ms, and for no more than one part in so many of the time … */
 const COLLECT_EVERY_MS = 1000;
 const COLLECT_SHARE = 20;
+/** … and unless it is critical twice as seldom after each that freed less than half of it, down to so many times: it is no garbage, or not ours. */
+const COLLECT_REST = 64;
 /** Garbage may be gone in a moment: the alarm waits so long, ms. */
 const ALARM_AFTER_MS = 1000;
 /** What all publishers together may send, bytes per second; when it is critical, with what their messages are in queues and windows. */
@@ -80,15 +82,19 @@ export class Memory {
   readonly #kinds = new Map<MemoryKind, () => number>();
   #since: MonoMs;
   #collectAt: MonoMs;
+  /** … and when it is not critical. */
+  #restTill: MonoMs;
   /** The least that has been in use since the last collection. */
   #least = 0;
+  /** How much more seldom than it may be memory is collected, times. */
+  #rest = 1;
   /** When what publishers have sent so far is paid for. */
   #paidAt: MonoMs;
   /** Entries of queues and windows up to which it is paid, bytes. */
   #paidTo = 0;
 
   constructor(private readonly o: MemoryOptions) {
-    this.#since = this.#collectAt = this.#paidAt = o.clock.mono();
+    this.#since = this.#collectAt = this.#restTill = this.#paidAt = o.clock.mono();
     this.provide("queues", () => o.held.bytes);
   }
 
@@ -132,7 +138,7 @@ export class Memory {
     this.#heldAt = this.o.held.bytes + step;
     this.o.output.budget = limit === 0 ? Number.POSITIVE_INFINITY : limit * OUTPUT_SHARE;
     const { high } = this;
-    if (this.#collected(readings, high)) this.#read(readings, memoryLimit);
+    if (this.#mayBeGarbage(high)) this.#collect(readings, memoryLimit);
     const now = this.o.clock.mono();
     this.#become(judge(this.level, this.last.used, high, limit), now);
     if (this.short && !this.o.alarms.has(ALARM) && reached(later(this.#since, ALARM_AFTER_MS), now)) this.#raise();
@@ -144,18 +150,29 @@ export class Memory {
     if (this.#isOwnLimit) this.last.limit = ownLimit;
   }
 
-  /** Collect what may be garbage, if there may be enough of it to matter. */
-  #collected(readings: MemoryReadings, high: number): boolean {
-    const { clock } = this.o;
+  /** There may be enough garbage to matter, and it is time to look. */
+  #mayBeGarbage(high: number): boolean {
     const { used, limit } = this.last;
-    const began = clock.mono();
     this.#least = Math.min(this.#least, used);
-    if (used < high * COLLECT_FROM || used - this.#least < limit * COLLECT_GROWN || !reached(this.#collectAt, began)) return false;
+    if (used < high * COLLECT_FROM || used - this.#least < limit * COLLECT_GROWN) return false;
+    return reached(used >= criticalFrom(high, limit) ? this.#collectAt : this.#restTill, this.o.clock.mono());
+  }
+
+  #collect(readings: MemoryReadings, ownLimit: number): void {
+    const { clock, log } = this.o;
+    const { used } = this.last;
+    const began = clock.mono();
     readings.collect();
     const ended = clock.mono();
-    this.#collectAt = later(ended, Math.max(COLLECT_EVERY_MS, between(began, ended) * COLLECT_SHARE));
+    this.#read(readings, ownLimit);
+    const freed = used - this.last.used;
+    const ms = between(began, ended);
+    this.#rest = freed * 2 < used - this.#least ? Math.min(COLLECT_REST, this.#rest * 2) : 1;
+    const pause = Math.max(COLLECT_EVERY_MS, ms * COLLECT_SHARE);
+    this.#collectAt = later(ended, pause);
+    this.#restTill = later(ended, pause * this.#rest);
     this.#least = used;
-    return true;
+    log.debug("memory collected", { ms, freed, used: this.last.used });
   }
 
   /** A publisher has sent so many bytes: how long is it not read now, ms? 0 = read on. */
@@ -201,11 +218,15 @@ export class Memory {
 
 /** Between two marks things stay as they are: each is left some way below where it begins. */
 function judge(level: MemoryLevel, used: number, high: number, limit: number): MemoryLevel {
-  const critical = (high + limit) / 2;
+  const critical = criticalFrom(high, limit);
   if (used >= critical) return "critical";
   if (level === "critical" && used >= (high + critical) / 2) return "critical";
   if (used >= high) return "high";
   return level !== "normal" && used >= high * LOW ? "high" : "normal";
+}
+
+function criticalFrom(high: number, limit: number): number {
+  return (high + limit) / 2;
 }
 
 function mib(bytes: number): string {

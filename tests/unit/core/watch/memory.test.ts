@@ -83,16 +83,55 @@ describe("levels", () => {
     expect(gauge.collected).toBe(1);
     at(693, 100);
     expect(gauge.collected).toBe(2);
-    at(760, 900);
-    expect(gauge.collected).toBe(2);
-    at(760, 200);
-    expect(gauge.collected).toBe(3);
-    // It was: as much as before may be again.
+    // It was garbage: as much as before may be again, but not at once.
     at(500, 100);
-    at(600, 5000);
-    expect(gauge.collected).toBe(3);
+    at(600, 3900);
+    expect(gauge.collected).toBe(2);
     at(630, 5000);
-    expect(gauge.collected).toBe(4);
+    expect(gauge.collected).toBe(3);
+  });
+
+  test("twice as seldom after each collection that freed less than half of it; at once again after one that freed more", () => {
+    const { at, gauge } = setUp();
+    const times: number[] = [];
+    let now = 0;
+    let frees = 0;
+    gauge.collect = () => {
+      times.push(now);
+      gauge.used -= frees;
+    };
+    /** Memory that comes and goes by 100 MiB, for so many seconds. */
+    const swing = (seconds: number): number[] => {
+      times.length = 0;
+      for (const end = now + seconds; now < end; now++) {
+        at(560, 500);
+        at(660, 500);
+      }
+      return [...times];
+    };
+    expect(swing(70)).toEqual([0, 2, 6, 14, 30, 62]);
+    frees = 49 * MIB;
+    // … and never more seldom than once in 64 times.
+    expect(swing(200)).toEqual([126, 190, 254]);
+    frees = 51 * MIB;
+    expect(swing(70).slice(0, 4)).toEqual([318, 319, 320, 321]);
+  });
+
+  test("… but when it is critical no rest is kept: there is no time to lose", () => {
+    const { at, gauge } = setUp();
+    for (let i = 0; i < 8; i++) {
+      at(560, 500);
+      at(660, 500);
+    }
+    const { collected } = gauge;
+    at(849, 1000);
+    expect(gauge.collected).toBe(collected);
+    at(850, 100);
+    expect(gauge.collected).toBe(collected + 1);
+    at(850, 5000);
+    expect(gauge.collected).toBe(collected + 1);
+    at(913, 100);
+    expect(gauge.collected).toBe(collected + 2);
   });
 
   test("garbage that is gone after the collection never was a shortage", () => {
@@ -110,11 +149,11 @@ describe("levels", () => {
       kit.clock.time += 300;
       collect.call(gauge);
     };
-    at(700, 100);
+    at(850, 100);
     expect(gauge.collected).toBe(1);
-    at(800, 5900);
+    at(920, 5900);
     expect(gauge.collected).toBe(1);
-    at(800, 200);
+    at(920, 200);
     expect(gauge.collected).toBe(2);
   });
 });
