@@ -1,12 +1,13 @@
 /**
- * WebSockets on Bun.serve whose CONNECT has not come yet, of all listeners together. Bun.serve gathers a whole message before anybody hears of
- * it, and nobody has said who he is: each that is read has the room of a whole frame set aside, and those for whom there is none are not read
- * until a place becomes free. That is the time of one message, unless somebody keeps his place: then the oldest loses it.
+ * WebSockets on Bun.serve that are not connected yet, of all listeners together. Bun.serve gathers a whole message before anybody hears of
+ * it, and nobody has shown who he is: each that is read has the room of a whole frame set aside, and those for whom there is none are not read
+ * until a place becomes free. That is the time of one message, unless somebody keeps his place: then the oldest loses it. Who has to wait is
+ * held to the time for CONNECT (`idle_timeout`) like everybody: so the queue has an end.
  *
  * | state   | is read | until                                                                                        |
  * | ------- | ------- | -------------------------------------------------------------------------------------------- |
  * | waiting | no      | there is room, and it is its network's turn: networks take turns, so that none crowds out the others |
- * | placed  | yes     | its CONNECT has come, it is gone, or others wait and it had its time: then it is cut off     |
+ * | placed  | yes     | it is connected, looked at (not read; AUTH brings it back), gone, or others wait and it had its time: it is cut off |
  */
 import type { Clock } from "../core/ports.ts";
 import { networkOf } from "../lib/cidr.ts";
@@ -53,8 +54,9 @@ export class WsOpenings {
     return this.#placed.size;
   }
 
-  /** A newcomer, whose frames may have so many bytes. False = it has to wait until it hears `readOn`. */
+  /** It is to be read, and its frames may have so many bytes. False = it has to wait until it hears `readOn`. */
   enter(opening: Opening, bytes: number): boolean {
+    if (this.#placed.has(opening)) return true;
     if (this.#waiting.size === 0 && this.#hasRoom(bytes)) {
       this.#place(opening, bytes);
       return true;
@@ -71,7 +73,7 @@ export class WsOpenings {
     return false;
   }
 
-  /** Its CONNECT has come, or it is gone. */
+  /** It needs no place now. */
   leave(opening: Opening): void {
     if (!this.#free(opening)) this.#giveUp(opening);
     this.#admit();

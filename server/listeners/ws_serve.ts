@@ -48,8 +48,9 @@ export class ServeLink implements Transport, Opening {
   /** Why we cut it off; "" = we do not. */
   #reason = "";
   #stuck = false;
-  /** Its CONNECT has not come yet. */
+  /** It is not connected yet: while it is read it needs a place in the openings. */
   #opening = true;
+  #maxFrame = 0;
   /** For a place in the openings. */
   #waits = false;
   /** The channel does not want to be read to. */
@@ -63,15 +64,22 @@ export class ServeLink implements Transport, Opening {
 
   opened(ws: Socket, maxFrame: number): void {
     this.#ws = ws;
+    this.#maxFrame = maxFrame;
     this.channel = this.owner.opened(this);
-    if (this.#ws === null) return;
-    if (this.owner.openings.enter(this, maxFrame)) return;
-    this.#waits = true;
-    ws.pause();
+    if (this.#ws !== null && !this.#enter()) ws.pause();
   }
   received(chunk: Uint8Array): void {
     this.channel.onData(chunk);
-    if (this.#opening && this.channel.phase !== "opening") this.#leave();
+    if (!this.#opening) return;
+    const { phase } = this.channel;
+    // While its credentials are looked at it is not read.
+    if (phase === "connecting" && this.#paused) this.owner.openings.leave(this);
+    else if (phase !== "opening" && phase !== "connecting") this.#leave();
+  }
+  /** False = it has to wait for its place. */
+  #enter(): boolean {
+    this.#waits = !this.owner.openings.enter(this, this.#maxFrame);
+    return !this.#waits;
   }
   #leave(): void {
     this.#opening = false;
@@ -117,13 +125,14 @@ export class ServeLink implements Transport, Opening {
     this.#ws?.terminate();
   }
   end(): void {
-    // Who is not read would not be seen to leave.
-    if (this.#waits) {
-      this.destroy();
-      return;
-    }
     this.#said = true;
-    this.#ws?.close(NORMAL);
+    this.#close(NORMAL);
+  }
+  /** Of what it still sends nothing is kept, but it has to be read to be seen to leave. */
+  #close(code: number, why?: string): void {
+    if (this.#opening) this.#leave();
+    if (this.#paused) this.#ws?.resume();
+    this.#ws?.close(code, why);
   }
   destroy(): void {
     this.#said = true;
@@ -135,11 +144,16 @@ export class ServeLink implements Transport, Opening {
   }
   resume(): void {
     this.#paused = false;
+    const { phase } = this.channel;
+    if (this.#opening && phase !== "opening") {
+      if (phase !== "connecting") this.#leave();
+      else if (!this.#enter()) return;
+    }
     if (!this.#waits) this.#ws?.resume();
   }
   /** MQTT control packets travel in binary frames [MQTT-6.0.0-1]. */
   refuseText(): void {
-    this.#ws?.close(UNSUPPORTED, "MQTT needs binary frames");
+    this.#close(UNSUPPORTED, "MQTT needs binary frames");
   }
   gone(code: number, why: string): void {
     this.#ws = null;

@@ -162,24 +162,31 @@ describe("WebSockets by Bun.serve whose CONNECT has not come", () => {
   const options = { ownWebSocket: false, openingBudget: () => 0 };
   const half = Buffer.concat([Buffer.from([0x82, 0xff, 0, 0, 0, 0, 0, 0x7f, 0, 0]), Buffer.alloc(1024 * 1024)]);
 
-  async function come(port: number): Promise<Bun.Socket> {
-    let opened = false;
-    const socket = await Bun.connect({
+  interface Heard {
+    text: string;
+    closed: boolean;
+  }
+  async function come(port: number): Promise<Bun.Socket<Heard>> {
+    const socket = await Bun.connect<Heard>({
       hostname: "127.0.0.1",
       port,
+      data: { text: "", closed: false },
       socket: {
-        data() {
-          opened = true;
+        data(s, chunk) {
+          s.data.text += chunk.toString("latin1");
+        },
+        close(s) {
+          s.data.closed = true;
         },
       },
     });
     const key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: mqtt";
     socket.write(`GET /mqtt HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n${key}\r\n\r\n`);
-    await until(() => opened);
+    await until(() => socket.data.text.endsWith("\r\n\r\n"));
     return socket;
   }
   /** A masked frame of one byte. */
-  const say = (socket: Bun.Socket): number => socket.write(Buffer.from([0x82, 0x81, 0, 0, 0, 0, 0x10]));
+  const say = (socket: Bun.Socket<Heard>): number => socket.write(Buffer.from([0x82, 0x81, 0, 0, 0, 0, 0x10]));
 
   test("are read as many as there is room for; the others when one has sent its CONNECT, or is gone", async () => {
     const f = await serve([config(two)], options);
@@ -195,7 +202,7 @@ describe("WebSockets by Bun.serve whose CONNECT has not come", () => {
     await Bun.sleep(20);
     expect(f.channels[2]?.chunks).toHaveLength(0);
     first.react = () => {
-      first.phase = "connecting";
+      first.phase = "connected";
     };
     say(a);
     await until(() => f.channels[2]?.chunks.length === 1);
@@ -220,6 +227,63 @@ describe("WebSockets by Bun.serve whose CONNECT has not come", () => {
     expect(f.channels.map((x) => x.reason)).toEqual(["ws_openings", null, null]);
     expect([...(f.listeners.list()[0]?.rejected ?? [])]).toEqual([["ws_openings", 1]]);
     expect(f.logs.some((l) => l.startsWith("warn connections refused"))).toBe(true);
+  });
+
+  test("whose credentials are looked at gives up its place; it needs one again when it is read on and still not connected", async () => {
+    const f = await serve([config(two)], options);
+    const [a, b] = [await come(f.port), await come(f.port)];
+    await until(() => f.channels.length === 2);
+    const [first, second] = f.channels as [Recorder, Recorder];
+    const looked = (ch: Recorder) => () => {
+      ch.phase = "connecting";
+      ch.transport.pause();
+    };
+    first.react = looked(first);
+    second.react = looked(second);
+    say(a);
+    await until(() => first.chunks.length === 1);
+    const [c, d] = [await come(f.port), await come(f.port)];
+    say(c);
+    say(d);
+    await until(() => f.channels[2]?.chunks.length === 1);
+    await Bun.sleep(20);
+    expect(f.channels[3]?.chunks).toHaveLength(0);
+    // An exchange goes on: it is not read before somebody makes room, and comes behind the fourth.
+    say(a);
+    first.transport.resume();
+    first.react = null;
+    await Bun.sleep(20);
+    expect(first.chunks).toHaveLength(1);
+    say(b);
+    await until(() => f.channels[3]?.chunks.length === 1);
+    await Bun.sleep(20);
+    expect(first.chunks).toHaveLength(1);
+    // The second is let in: connected, it needs none.
+    second.phase = "connected";
+    second.transport.resume();
+    say(b);
+    await until(() => second.chunks.length === 2);
+    c.end();
+    await until(() => first.chunks.length === 2);
+    first.phase = "connected";
+    expect(f.channels.map((x) => x.reason)).toEqual([null, null, "closed", null]);
+  });
+
+  test("what is said to one that waits, or is not read, arrives before the close", async () => {
+    const f = await serve([config(two)], options);
+    const [, b, c] = [await come(f.port), await come(f.port), await come(f.port)];
+    await until(() => f.channels.length === 3);
+    for (const [i, socket] of [b, c].entries()) {
+      const { transport } = f.channels[i + 1] as Recorder;
+      if (i === 0) transport.pause();
+      say(socket);
+      transport.write(Buffer.from([0x20, 2, 0, 5]), 0, 4);
+      transport.end();
+      await until(() => socket.data.closed);
+      const frames = socket.data.text.slice(socket.data.text.indexOf("\r\n\r\n") + 4);
+      expect([...Buffer.from(frames, "latin1")]).toEqual([0x82, 4, 0x20, 2, 0, 5, 0x88, 2, 0x03, 0xe8]);
+    }
+    await until(() => f.listeners.list()[0]?.currentConns === 1);
   });
 
   test("whoever is closed while it waits is gone at once, and a pause of its channel outlasts the wait", async () => {
