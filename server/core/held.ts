@@ -16,14 +16,20 @@ export class Held {
   /** Entries that have come and gone so far. */
   #come = 0;
   #gone = 0;
+  #arrays = 0;
 
   get bytes(): number {
-    return this.#messages + (this.#come - this.#gone) * ENTRY_BYTES;
+    return this.#messages + this.#arrays + (this.#come - this.#gone) * ENTRY_BYTES;
   }
 
   /** What all entries that there have been took, bytes. */
   get passed(): number {
     return this.#come * ENTRY_BYTES;
+  }
+
+  /** A large window has so many bytes of its own more, or less. */
+  took(bytes: number): void {
+    this.#arrays += bytes;
   }
 
   add(m: Message): void {

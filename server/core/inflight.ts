@@ -2,8 +2,8 @@
  * Outgoing QoS 1/2 messages that wait for an acknowledgement, in the order they were sent [MQTT-4.6.0-1].
  *
  * Packet identifiers count up from 1, so an identifier is a position. A small window is a ring of parallel arrays: neither sending nor
- * acknowledging allocates. One of more than a block is made of blocks, which come and go with its two ends: it never has to be copied as a
- * whole, and takes the memory of what is in it. Acknowledged entries in the middle stay as holes until the head has passed them.
+ * acknowledging allocates. One of more than a block is made of blocks, which come with its end and go with the last entry in them: it never has
+ * to be copied as a whole, and takes the memory of what is in it. Acknowledged entries in the middle stay as holes until the head has passed them.
  *
  * An entry outlives its connection. A new connection begins at the head again (`restart`) and is `behind` until it has been sent all.
  */
@@ -23,9 +23,11 @@ const F_SENT = 8;
 
 /** Entries of the first ring. */
 const SMALL = 16;
-const SHIFT = 10;
+const SHIFT = 8;
 /** Entries of a block, and of the largest ring. */
 const BLOCK = 1 << SHIFT;
+/** About what a block takes, bytes: two references, two numbers and a byte for each entry. */
+const BLOCK_BYTES = BLOCK * 33;
 
 /**
  * Entries of one window in the order they were sent. Queues with priorities send in another order than they were filled: then only the
@@ -53,6 +55,8 @@ function gap(from: number, to: number): number {
 
 /** Entries in parallel arrays: the one at position n is at n modulo the size, a power of two. */
 class Block {
+  /** Entries that are not holes; not counted in a ring. */
+  live = 0;
   readonly messages: (Message | null)[];
   readonly terms: (Terms | null)[];
   readonly flags: Uint8Array;
@@ -77,10 +81,13 @@ class Block {
       this.flags[to] = from.flags[i] as number;
       this.seqs[to] = from.seqs[i] as number;
       this.times[to] = from.times[i] as number;
+      if (this.flags[to] !== 0) this.live++;
       from.messages[i] = from.terms[i] = null;
     }
   }
 }
+
+const NONE: (Block | null)[] = [];
 
 export class Inflight {
   /** Entries in the ring that are not holes. */
@@ -94,15 +101,20 @@ export class Inflight {
   sent = 0;
   #head = 0;
   #tail = 0;
+  /** Packet identifiers of the entries at head and tail. */
+  #headId = 1;
+  #tailId = 1;
   /** This connection has not been sent all: nothing new goes out before the rest has. */
   behind = false;
   /** While it is behind: the first entry that it has not been sent. */
   #next = 0;
   /** Size of the ring less 1, or of a block. */
   #mask = SMALL - 1;
-  /** One ring; or the blocks, that of position n at n / BLOCK modulo their number. */
-  #blocks: (Block | null)[] = [new Block(SMALL)];
-  /** Number of blocks less 1, a power of two less 1; 0 = a ring. */
+  /** A small window; null = it is made of blocks. */
+  #ring: Block | null = new Block(SMALL);
+  /** That of position n at n / BLOCK modulo their number, a power of two; null = holes. */
+  #blocks: (Block | null)[] = NONE;
+  /** Number of blocks less 1. */
   #places = 0;
 
   constructor(private readonly held = new Held()) {}
@@ -115,13 +127,15 @@ export class Inflight {
   /** Append what is sent now and return the packet identifier; never while it is `behind`. `seq`: the journal's number of the delivery. */
   push(m: Message, terms: Terms, seq: number, now: MonoMs): number {
     this.sent++;
-    return (this.#append(m, terms, seq, now, terms.qos | F_SENT) % IDS) + 1;
+    const id = this.#tailId;
+    this.#append(m, terms, seq, now, terms.qos | F_SENT);
+    return id;
   }
 
   /** Put back an entry loaded from the journal; calls must come in order of sending. */
   restore(packetId: number, m: Message, terms: Terms, seq: number, released: boolean): void {
     if (this.count === 0) this.#beginAt(packetId - 1);
-    else while ((this.#tail % IDS) + 1 !== packetId && this.#tail - this.#head < IDS) this.#hole();
+    else while (this.#tailId !== packetId && this.#tail - this.#head < IDS) this.#hole();
     const n = this.#append(m, terms, seq, NO_MONO, terms.qos);
     if (released) this.release(n, NO_MONO);
   }
@@ -131,7 +145,7 @@ export class Inflight {
     this.sent = 0;
     this.behind = this.count > 0;
     this.#next = this.#head;
-    for (let n = this.#head; n < this.#tail; n++) {
+    for (const n of this.positions()) {
       const { flags } = this.#at(n);
       flags[n & this.#mask] = (flags[n & this.#mask] as number) & ~F_SENT;
     }
@@ -141,7 +155,7 @@ export class Inflight {
   get unsent(): number {
     if (!this.behind) return -1;
     if (this.#next < this.#head) this.#next = this.#head;
-    while (this.#next < this.#tail && this.#flags(this.#next) === 0) this.#next++;
+    while (this.#next < this.#tail && this.#isHole(this.#next)) this.#next++;
     if (this.#next < this.#tail) return this.#next;
     this.behind = false;
     return -1;
@@ -160,10 +174,11 @@ export class Inflight {
 
   /** Position of a packet identifier, -1 when it is not in flight. */
   find(packetId: number): number {
-    const d = (packetId - 1 - (this.#head % IDS) + IDS) % IDS;
+    let d = packetId - this.#headId;
+    if (d < 0) d += IDS;
     if (d >= this.#tail - this.#head) return -1;
     const n = this.#head + d;
-    return this.#flags(n) === 0 ? -1 : n;
+    return this.#isHole(n) ? -1 : n;
   }
 
   qos(n: number): QoS {
@@ -208,15 +223,16 @@ export class Inflight {
   }
 
   remove(n: number): void {
-    const { flags, messages } = this.#at(n);
+    const b = this.#at(n);
     const i = n & this.#mask;
-    if (((flags[i] as number) & F_SENT) !== 0) this.sent--;
-    flags[i] = 0;
-    const m = messages[i] as Message;
+    if (((b.flags[i] as number) & F_SENT) !== 0) this.sent--;
+    b.flags[i] = 0;
+    const m = b.messages[i] as Message;
     this.bytes -= m.heldBytes;
     this.held.remove(m);
-    messages[i] = null;
+    b.messages[i] = null;
     this.count--;
+    if (this.#ring === null) this.#left(b, n);
     if (n === this.#head) this.#advance();
   }
 
@@ -227,7 +243,7 @@ export class Inflight {
 
   /** Positions in order of sending. Entries may be removed while iterating. */
   *positions(): Generator<number> {
-    for (let n = this.#head; n < this.#tail; n++) if (n >= this.#head && this.#flags(n) !== 0) yield n;
+    for (let n = this.#head; n < this.#tail; n++) if (n >= this.#head && !this.#isHole(n)) yield n;
   }
 
   #append(m: Message, terms: Terms, seq: number, now: MonoMs, flags: number): number {
@@ -235,6 +251,7 @@ export class Inflight {
     const b = this.#room(n);
     const i = n & this.#mask;
     this.#tail++;
+    this.#tailId = nextId(this.#tailId);
     b.messages[i] = m;
     this.held.add(m);
     this.bytes += m.heldBytes;
@@ -247,81 +264,123 @@ export class Inflight {
   }
 
   #hole(): void {
-    this.#room(this.#tail).flags[this.#tail & this.#mask] = 0;
+    const n = this.#tail;
+    if (this.#ring !== null && n - this.#head > this.#mask) this.#growRing(this.#ring);
+    if (this.#ring === null) this.#spare(n);
+    else this.#ring.flags[n & this.#mask] = 0;
     this.#tail++;
+    this.#tailId = nextId(this.#tailId);
   }
 
   // ---- the arrays
 
-  /** Where the entry at a position between head and tail is. */
+  /** Where the entry at a position between head and tail is; never of a hole. */
   #at(n: number): Block {
-    return this.#blocks[(n >> SHIFT) & this.#places] as Block;
+    return this.#ring ?? (this.#blocks[(n >> SHIFT) & this.#places] as Block);
   }
 
   #flags(n: number): number {
     return this.#at(n).flags[n & this.#mask] as number;
   }
 
+  /** Of a position between head and tail. A block of holes is no longer there. */
+  #isHole(n: number): boolean {
+    const b = this.#at(n) as Block | null;
+    return b === null || b.flags[n & this.#mask] === 0;
+  }
+
   /** Where the next entry, at position n, goes. */
   #room(n: number): Block {
-    if (this.#places === 0) {
-      if (n - this.#head <= this.#mask) return this.#blocks[0] as Block;
-      this.#growRing();
-      if (this.#places === 0) return this.#blocks[0] as Block;
-    }
-    if (n - startOf(this.#head) >= (this.#places + 1) * BLOCK) this.#growPlaces();
+    const ring = this.#ring;
+    return ring !== null && n - this.#head <= this.#mask ? ring : this.#roomElse(n);
+  }
+
+  #roomElse(n: number): Block {
+    if (this.#ring !== null) this.#growRing(this.#ring);
+    if (this.#ring !== null) return this.#ring;
+    this.#spare(n);
     const place = (n >> SHIFT) & this.#places;
-    const known = this.#blocks[place];
-    if (known) return known;
+    const b = this.#blocks[place] ?? this.#newBlock(place);
+    b.live++;
+    return b;
+  }
+
+  #newBlock(place: number): Block {
     const block = new Block(BLOCK);
     this.#blocks[place] = block;
+    this.held.took(BLOCK_BYTES);
     return block;
   }
 
+  /** An entry of the block, at position n, is a hole now. */
+  #left(b: Block, n: number): void {
+    if (--b.live === 0 && startOf(n) !== startOf(this.#tail)) this.#drop(n);
+  }
+
+  /** The block of position n, of which holes are all that is left. */
+  #drop(n: number): void {
+    const place = (n >> SHIFT) & this.#places;
+    if (this.#blocks[place] === null) return;
+    this.#blocks[place] = null;
+    this.held.took(-BLOCK_BYTES);
+  }
+
   /** The ring is full: twice as large, or one block of two. */
-  #growRing(): void {
-    const ring = this.#blocks[0] as Block;
-    const twice = this.#mask < BLOCK - 1;
-    const block = new Block(twice ? (this.#mask + 1) * 2 : BLOCK);
-    if (twice) {
-      block.take(ring, this.#head, this.#tail);
-      this.#blocks[0] = block;
+  #growRing(ring: Block): void {
+    if (this.#mask < BLOCK - 1) {
+      const larger = new Block((this.#mask + 1) * 2);
+      larger.take(ring, this.#head, this.#tail);
+      this.#ring = larger;
       this.#mask = this.#mask * 2 + 1;
       return;
     }
     // The ring's end is behind its beginning.
     const border = startOf(this.#head) + BLOCK;
-    block.take(ring, border, this.#tail);
+    this.#ring = null;
     this.#places = 1;
     this.#blocks = [null, null];
+    const block = this.#newBlock((border >> SHIFT) & 1);
+    block.take(ring, border, this.#tail);
+    ring.live = this.count - block.live;
     this.#blocks[(this.#head >> SHIFT) & 1] = ring;
-    this.#blocks[(border >> SHIFT) & 1] = block;
+    this.held.took(BLOCK_BYTES);
   }
 
-  #growPlaces(): void {
+  /** A place for the block of position n. */
+  #spare(n: number): void {
+    if (n - startOf(this.#head) < (this.#places + 1) * BLOCK) return;
     const places = this.#places * 2 + 1;
     const blocks = new Array<Block | null>(places + 1).fill(null);
-    for (let n = startOf(this.#head); n < this.#tail; n += BLOCK) blocks[(n >> SHIFT) & places] = this.#at(n);
+    for (let at = startOf(this.#head); at < this.#tail; at += BLOCK) {
+      blocks[(at >> SHIFT) & places] = this.#blocks[(at >> SHIFT) & this.#places] as Block | null;
+    }
     this.#places = places;
     this.#blocks = blocks;
   }
 
   /** The head passes holes, and leaves blocks behind. */
   #advance(): void {
-    while (this.#head < this.#tail && this.#at(this.#head).flags[this.#head & this.#mask] === 0) {
+    while (this.#head < this.#tail && this.#isHole(this.#head)) {
       this.#head++;
-      if (this.#places > 0 && (this.#head & this.#mask) === 0) this.#blocks[((this.#head - 1) >> SHIFT) & this.#places] = null;
+      this.#headId = nextId(this.#headId);
+      if (this.#ring === null && (this.#head & this.#mask) === 0) this.#drop(this.#head - 1);
     }
-    if (this.#places > 0 && this.#head === this.#tail) this.#beginAt(this.#tail);
+    if (this.#ring === null && this.#head === this.#tail) this.#beginAt(this.#tail);
   }
 
-  /** Empty: a small ring again. */
+  /** Empty: a small ring. */
   #beginAt(n: number): void {
+    for (const b of this.#blocks) if (b !== null) this.held.took(-BLOCK_BYTES);
     this.#head = this.#tail = n;
+    this.#headId = this.#tailId = (n % IDS) + 1;
     this.#mask = SMALL - 1;
-    this.#places = 0;
-    this.#blocks = [new Block(SMALL)];
+    this.#ring = new Block(SMALL);
+    this.#blocks = NONE;
   }
+}
+
+function nextId(id: number): number {
+  return id === IDS ? 1 : id + 1;
 }
 
 /** Position of the first entry of the block that the position is in. */
