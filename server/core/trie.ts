@@ -4,6 +4,7 @@
  * A stretch without branches is one node: memory grows with the bytes of the filters, not with their levels, of which 64 KiB
  * can hold 65,536. For the same reason nothing here is recursive.
  */
+import { type StringMap, widened } from "../lib/wide_map.ts";
 
 interface Node<T> {
   /** Levels between the key in the parent and this node's own children and value, joined by "/"; null = none, "" = one empty level. */
@@ -12,7 +13,7 @@ interface Node<T> {
   key: string;
   only: Node<T> | null;
   /** Two or more children that are no wildcards. */
-  children: Map<string, Node<T>> | null;
+  children: StringMap<Node<T>> | null;
   plus: Node<T> | null;
   hash: Node<T> | null;
   value: T | null;
@@ -32,12 +33,14 @@ function childOf<T>(node: Node<T>, key: string): Node<T> | null {
 function setChild<T>(node: Node<T>, key: string, child: Node<T>): void {
   if (key === "+") node.plus = child;
   else if (key === "#") node.hash = child;
-  else if (node.children !== null) node.children.set(key, child);
-  else if (node.only === null || node.key === key) {
+  else if (node.children !== null) {
+    node.children.set(key, child);
+    node.children = widened(node.children);
+  } else if (node.only === null || node.key === key) {
     node.key = key;
     node.only = child;
   } else {
-    node.children = new Map([
+    node.children = new Map<string, Node<T>>([
       [node.key, node.only],
       [key, child],
     ]);

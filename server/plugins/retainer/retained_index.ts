@@ -1,11 +1,14 @@
 /**
  * Retained messages in memory: by topic (exact look-ups), in order of storing (pages, delivery), and level by level (wildcards).
- * The order is a live one: an iterator over `entries` goes on while messages come and go, and needs no copy of them.
+ * The order is a live one: an iterator over `entries` goes on while messages come and go, and needs no copy of them. Nothing here is ever
+ * copied as a whole: with a million messages everybody would have to wait for it.
  */
 import type { Message } from "../../core/message.ts";
 import { type Budget, Trie } from "../../core/trie.ts";
 import type { MonoMs } from "../../lib/time.ts";
+import { type StringMap, widened } from "../../lib/wide_map.ts";
 import { hasWildcard } from "../../mqtt/topic.ts";
+import { SeqOrder } from "./seq_order.ts";
 
 export interface Entry {
   message: Message;
@@ -21,7 +24,8 @@ export interface Entry {
 const ENTRY_BYTES = 400;
 
 export class RetainedIndex {
-  private readonly byTopic = new Map<string, Entry>();
+  private byTopic: StringMap<Entry> = new Map();
+  private readonly order = new SeqOrder<Entry>();
   private byLevels = new Trie<Entry>();
   /** `seq` of the message stored last. */
   seq = 0;
@@ -45,11 +49,11 @@ export class RetainedIndex {
 
   /** Oldest first; live. */
   entries(): IterableIterator<Entry> {
-    return this.byTopic.values();
+    return this.order[Symbol.iterator]();
   }
 
   topics(): string[] {
-    return [...this.byTopic.keys()];
+    return [...this.order].map((e) => e.message.topic);
   }
 
   /** Bytes that keeping it takes more than now; less than nothing when the one it replaces is larger. */
@@ -64,16 +68,18 @@ export class RetainedIndex {
     if (entry) {
       this.bytes -= ENTRY_BYTES + entry.message.size;
       // To the end of the order.
-      this.byTopic.delete(m.topic);
+      this.order.remove(entry);
       entry.message = m;
       entry.since = since;
     } else {
       entry = { message: m, since, seq: 0, row: 0 };
       this.byLevels.set(m.topic, entry);
+      this.byTopic.set(m.topic, entry);
+      this.byTopic = widened(this.byTopic);
       if (!isSys(m.topic)) this.ordinary++;
     }
     entry.seq = ++this.seq;
-    this.byTopic.set(m.topic, entry);
+    this.order.add(entry);
     return entry;
   }
 
@@ -82,6 +88,7 @@ export class RetainedIndex {
     const entry = this.byTopic.get(topic);
     if (entry === undefined) return null;
     this.byTopic.delete(topic);
+    this.order.remove(entry);
     this.bytes -= ENTRY_BYTES + entry.message.size;
     if (!isSys(topic)) this.ordinary--;
     this.byLevels.delete(topic);
@@ -89,7 +96,8 @@ export class RetainedIndex {
   }
 
   clear(): void {
-    this.byTopic.clear();
+    this.byTopic = new Map();
+    this.order.clear();
     this.byLevels = new Trie();
     this.ordinary = 0;
     this.bytes = 0;

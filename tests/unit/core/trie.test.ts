@@ -96,6 +96,17 @@ describe("limits", () => {
     expect(heap() - before).toBeLessThan(30 * 1024 * 1024);
   });
 
+  test("40,000 names at one level, with wildcards beside them, and one after the other away again", () => {
+    const { trie, there } = filled(["n/+/x", "n/#", ...Array.from({ length: 40_000 }, (_, i) => `n/${i}/x`)], 2);
+    expect(there).toContain("n/#");
+    expect(trie.size).toBe(there.length);
+    expect(paths(trie.match("n/777/x"))).toEqual(["n/#", "n/777/x"]);
+    expect(paths(trie.match("n/776/x"))).toEqual(["n/#"]);
+    expect(paths(trie.select("n/+/x", NO_LIMIT))).toEqual(there.filter((x) => x !== "n/#").sort());
+    for (const path of there) trie.delete(path);
+    expect([trie.size, trie.select("#", NO_LIMIT)]).toEqual([0, []]);
+  });
+
   test("a look-up stops at its budget", () => {
     const trie = new Trie<Value>();
     for (let i = 0; i < 100; i++) trie.set(`t/${i}/x`, { path: `t/${i}/x` });
