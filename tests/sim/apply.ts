@@ -72,6 +72,7 @@ function again(conn: Conn, pid: number): void {
   // In its older version it cannot say the same.
   if (conn.version !== 5 && Object.keys(o.m.props).length > 0) {
     conn.client.outgoing.delete(pid);
+    conn.client.abandoned.add(pid);
     return;
   }
   o.on = conn.no;
@@ -133,7 +134,7 @@ function publish(w: World, s: StepOf<"pub">): void {
   for (let i = 0; i < s.n; i++) {
     // What CONNACK allows: so many unacknowledged messages [MQTT-3.3.4-9].
     const max = w.zone.maxAwaitingRel;
-    if (s.q > 0 && max > 0 && client.outgoing.size >= max) return;
+    if (s.q > 0 && max > 0 && client.outgoing.size + client.abandoned.size >= max) return;
     const props: E.SentProps = v5
       ? {
           ...(s.expiry !== undefined ? { messageExpiry: s.expiry } : {}),

@@ -175,6 +175,8 @@ export class Client {
   conn: Conn | null = null;
   /** Own QoS 1 and 2 messages on their way: packet identifier -> message, and how far. */
   readonly outgoing = new Map<number, Outgoing>();
+  /** Identifiers of messages that it could not send again: the broker may still wait for their PUBREL. */
+  readonly abandoned = new Set<number>();
   /** It has set a Maximum Packet Size: what it got before and does not fit any more is not sent again, and its identifier is free. */
   wasSmall = false;
   nextPid = 1;
@@ -193,12 +195,13 @@ export class Client {
     for (;;) {
       const id = this.nextPid;
       this.nextPid = this.nextPid >= 65535 ? 1 : this.nextPid + 1;
-      if (!this.outgoing.has(id)) return id;
+      if (!this.outgoing.has(id) && !this.abandoned.has(id)) return id;
     }
   }
 
   /** The broker knows nothing any more of what was before this connection. */
   forget(on: number): void {
     for (const [pid, o] of this.outgoing) if (o.on < on) this.outgoing.delete(pid);
+    this.abandoned.clear();
   }
 }

@@ -421,6 +421,8 @@ export class World implements Outside {
       },
     );
     this.model.retainer = this.plugins.isRunning("emqx_retainer");
+    // What it was still to send to slow readers, it does not any more.
+    if (name === "emqx_retainer" && what !== "load") this.model.noneRetained("the retainer was unloaded");
   }
 
   /** The model takes over what the broker has, where nobody can foretell it. */

@@ -80,6 +80,7 @@ export class Model {
       times: 0,
       inHook: false,
       ev: 0,
+      earlier: [],
       wall: 0,
       mono: 0,
       expiresWall: 0,
@@ -97,6 +98,7 @@ export class Model {
   stamp(m: Msg): void {
     // Published again by its client: earlier copies have their own time.
     if (this.maybeExpired(m)) for (const s of this.sessions.values()) for (const d of s.waiting) if (d.m === m) letOff(d, "expired");
+    if (m.times > 0) m.earlier.push(m.ev);
     m.ev = this.ev;
     m.wall = this.clock.wall;
     m.mono = this.clock.monotonic;
@@ -139,6 +141,9 @@ export class Model {
   anyMayGo(why: string): void {
     for (const s of this.sessions.values()) for (const d of s.waiting) letOff(d, why);
     this.anyShareMayGo(why);
+  }
+  noneRetained(why: string): void {
+    for (const s of this.sessions.values()) for (const d of s.waiting) if (d.via === "retained") letOff(d, why);
   }
   anyShareMayGo(why: string): void {
     for (const list of this.shares.values()) for (const s of list) letOffShare(s, why);
@@ -213,7 +218,8 @@ export class Model {
       .filter((id) => id > 0)
       .sort((a, b) => a - b);
     const d = this.delivery(s, m, qos, retain, ids, via);
-    if (doubtful || s.disturbed || s.disturbedIn.has(this.ev)) {
+    // Of what was published before in the middle of a hook's doing, a part may come now, before what this is.
+    if (doubtful || s.disturbed || s.disturbedIn.has(this.ev) || m.earlier.some((ev) => s.disturbedIn.has(ev))) {
       letOff(d, "disturbed");
       d.loose = true;
     } else if (qos === 0 && !this.takesQos0(s)) letOff(d, "QoS 0 to somebody who does not read");

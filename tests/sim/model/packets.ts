@@ -115,6 +115,8 @@ function connect(model: Model, conn: Conn, sent: Sent & { kind: "connect" }): vo
   s.will = null;
   s.conn = conn;
   s.connNo++;
+  // All of it may come in this turn.
+  for (const d of [...s.waiting, ...s.inflight.values()]) s.turnBytes += d.m.payload.length;
   s.changedEv = model.ev;
   s.version = fields.version;
   s.endsAt = Number.POSITIVE_INFINITY;

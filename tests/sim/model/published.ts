@@ -158,7 +158,7 @@ function first(model: Model, conn: Conn, s: Session, m: Msg, p: Publish): Delive
     m.inHook ||
     (m.times === 0 && model.disturbedEv > 0) ||
     conn.unsure ||
-    s.disturbedIn.has(m.ev) ||
+    [m.ev, ...m.earlier].some((ev) => s.disturbedIn.has(ev)) ||
     // A hook ended its client while somebody subscribed, before and behind that; or before somebody unsubscribed.
     (m.kind === "will" && model.disturbedEv >= m.ev && (p.retain || s.leftEv === m.ev)) ||
     // It was published in the event in which the client left, and nobody knows which was first.

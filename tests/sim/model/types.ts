@@ -25,6 +25,8 @@ export interface Msg {
   times: number;
   /** Event in which that was. */
   ev: number;
+  /** Those of the times before. */
+  readonly earlier: number[];
   /** Published by a hook in the middle of something else: who is subscribed at that moment cannot be foretold. */
   inHook: boolean;
   mono: number;
