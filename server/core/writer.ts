@@ -1,8 +1,8 @@
 /**
  * A message as bytes in the output buffer of a receiver.
  *
- * Four ways, cheapest first: the publisher's own bytes (same protocol form, nothing to change), encoded where it goes out (one window
- * alone waits for it), a form encoded once and shared by all receivers that take it, and a form of a receiver's own (topic alias,
+ * Five ways, cheapest first: the publisher's own bytes where they lie (nobody else gets them), a copy of those (same protocol form, nothing
+ * to change), encoded where it goes out (one window alone waits for it), a form encoded once and shared by all receivers that take it, and a form of a receiver's own (topic alias,
  * subscription identifiers, expiry, DUP).
  */
 import { copyBytes } from "../lib/bytes.ts";
@@ -35,6 +35,8 @@ export class Source {
   idOffset = 0;
   /** 5 or 4: the protocol form of the frame. */
   form = 0;
+  /** Its route has one receiver: the first to get the frame may have it as its own. */
+  alone = false;
 }
 
 export class Writer {
@@ -57,7 +59,8 @@ export class Writer {
     const src = this.source;
     const { qos, retain, subIds } = terms;
     if (src.message === m && ch.rawForm === src.form && qos === m.qos && retain === m.retain && subIds === null) {
-      writeSource(ch, src, qos, retain, id);
+      if (src.alone) giveSource(ch, src, qos, retain, id);
+      else writeSource(ch, src, qos, retain, id);
     } else if (id > 0 && ch.rawForm !== 0 && m.holders === 1) {
       this.#writeAlone(ch, m, terms, id);
     } else if (ch.rawForm !== 0 && subIds === null && (!m.expires || ch.version !== 5)) {
@@ -150,7 +153,19 @@ function expiryLeft(ch: Channel, m: Message): number {
   return ch.version === 5 && m.expires ? Math.max(1, Math.ceil(between(ch.broker.mono, m.deadline) / 1000)) : -1;
 }
 
-/** The publisher's bytes with DUP cleared [MQTT-3.3.1-3] and the receiver's own packet identifier. */
+/** The bytes where they lie, which nobody else will be given: only their head and the packet identifier are the receiver's. */
+function giveSource(ch: Channel, src: Source, qos: QoS, retain: boolean, id: number): void {
+  const { buf, start, end } = src;
+  src.message = null;
+  buf[start] = (PUBLISH << 4) | (qos << 1) | (retain ? 1 : 0);
+  if (qos > 0) {
+    buf[start + src.idOffset] = id >> 8;
+    buf[start + src.idOffset + 1] = id & 255;
+  }
+  ch.out.run(buf, start, end);
+}
+
+/** A copy of the publisher's bytes with DUP cleared [MQTT-3.3.1-3] and the receiver's own packet identifier. */
 function writeSource(ch: Channel, src: Source, qos: QoS, retain: boolean, id: number): void {
   const n = src.end - src.start;
   const first = (PUBLISH << 4) | (qos << 1) | (retain ? 1 : 0);

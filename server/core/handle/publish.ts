@@ -333,6 +333,7 @@ function publish(ch: Channel, route: Route, m: Message, packetId: number): void 
     ch.sendAck(m.qos === 1 ? PUBACK : PUBREC, packetId, code);
   }
   if (final === null) return;
+  broker.delivery.source.alone = to.subs.length === 1 && to.shares === null;
   const n = broker.delivery.dispatch(to, final);
   if (n === 0 && to.empty) broker.noSubscribers(final);
 }

@@ -1,6 +1,8 @@
 import { describe, expect, test } from "bun:test";
-import mqttPacket from "mqtt-packet";
+import mqttPacket, { type IPublishPacket } from "mqtt-packet";
 import { Message } from "../../../server/core/message.ts";
+import type { Session } from "../../../server/core/session.ts";
+import { plainTerms } from "../../../server/core/terms.ts";
 import type { SubscribeOptions } from "../../../server/core/types.ts";
 import { TestClient, TestKit } from "../../support/test_broker.ts";
 
@@ -266,6 +268,8 @@ describe("what leaves before the commit", () => {
       const kit = new TestKit();
       const s = kit.connected("s", 5, persistent);
       s.subscribe("t", 2).take();
+      // Who is alone is not given a copy that would have to leave.
+      kit.connected("other", 5).subscribe("t", 2);
       const p = kit.connected("p", 5);
       const before = bytesOf(s);
       p.channel.onData(
@@ -280,6 +284,65 @@ describe("what leaves before the commit", () => {
       expect(s.messages()).toHaveLength(1);
     });
   }
+});
+
+describe("a frame with one receiver is sent on where it lies", () => {
+  for (const version of [4, 5] as const) {
+    test(`with the receiver's identifier and without DUP, several in one write: ${version === 5 ? "5.0" : "3.1.1"}`, () => {
+      const kit = new TestKit();
+      const s = kit.connected("s", version).subscribe("t", 1);
+      s.take();
+      const p = kit.connected("p", version);
+      const { writes } = s.transport;
+      const frames = ["a", "b", "c"].map((payload, i) =>
+        mqttPacket.generate(
+          { cmd: "publish", topic: "t", payload, qos: 1, messageId: 700 + i, dup: true, retain: false },
+          { protocolVersion: version },
+        ),
+      );
+      p.raw(Buffer.concat(frames));
+      expect(s.transport.writes - writes).toBe(1);
+      const got = s.take() as IPublishPacket[];
+      expect(got.map((m) => [String(m.payload), m.messageId, m.dup])).toEqual([
+        ["a", 1, false],
+        ["b", 2, false],
+        ["c", 3, false],
+      ]);
+      expect(p.take().map((x) => (x as { messageId?: number }).messageId)).toEqual([700, 701, 702]);
+    });
+  }
+
+  test("and is what it was in the window: sent again with DUP and its own identifier", () => {
+    const kit = new TestKit();
+    const s = kit.connected("s", 4, { clean: false }).subscribe("t", 1);
+    s.take();
+    kit.connected("p", 4).publish("t", "payload", 1, { messageId: 700 });
+    expect(s.take()).toMatchObject([{ payload: Buffer.from("payload"), messageId: 1, dup: false }]);
+    s.drop();
+    const back = kit.client(4).connect("s", { clean: false });
+    expect(back.take()).toMatchObject([{ cmd: "connack" }, { payload: Buffer.from("payload"), messageId: 1, dup: true }]);
+  });
+
+  test("once: whoever a hook gives the same message meanwhile gets bytes of its own", () => {
+    const kit = new TestKit();
+    const s = kit.connected("s", 4).subscribe("t", 1);
+    const o = kit.connected("o", 4);
+    const other = kit.broker.sessions.get("o") as Session;
+    // So that its identifiers are others.
+    const x = new Message("x", Buffer.from("x"), 1, false, "", null, 0, 0, null);
+    for (let i = 0; i < 2; i++) kit.broker.delivery.send(other, x, plainTerms(1, false), "x");
+    kit.broker.flush();
+    kit.settle();
+    s.take();
+    o.take();
+    let left = 1;
+    kit.hooks.add("message.delivered", "test", (_id, m) => {
+      if (left-- > 0) kit.broker.delivery.send(other, m, plainTerms(1, false), "t");
+    });
+    kit.connected("p", 4).publish("t", "both", 1, { messageId: 9 });
+    expect(s.take()).toMatchObject([{ payload: Buffer.from("both"), messageId: 1 }]);
+    expect(o.take()).toMatchObject([{ payload: Buffer.from("both"), messageId: 3 }]);
+  });
 });
 
 test("who can be given the publisher's own bytes: those who asked for no form of their own", () => {
