@@ -82,6 +82,8 @@ export class Conn {
   connectedAt = 0;
   /** Which connection of its session it is. */
   sessionNo = 0;
+  /** When it was let in, among all connections; 0 = it was not. */
+  letIn = 0;
   /** When the broker did not read from it last. */
   deafAt = 0;
   /** All that its first unprocessed packet waited for has been answered. */
@@ -173,9 +175,11 @@ export type Answering = "auto" | "lazy" | "never";
 
 export class Client {
   conn: Conn | null = null;
+  /** All it has had. */
+  readonly conns: Conn[] = [];
   /** Own QoS 1 and 2 messages on their way: packet identifier -> message, and how far. */
   readonly outgoing = new Map<number, Outgoing>();
-  /** Identifiers of messages that it could not send again: the broker may still wait for their PUBREL. */
+  /** Identifiers of messages that it could or would not send again: the broker may still wait for their PUBREL. */
   readonly abandoned = new Set<number>();
   /** It has set a Maximum Packet Size: what it got before and does not fit any more is not sent again, and its identifier is free. */
   wasSmall = false;
@@ -201,7 +205,12 @@ export class Client {
 
   /** The broker knows nothing any more of what was before this connection. */
   forget(on: number): void {
-    for (const [pid, o] of this.outgoing) if (o.on < on) this.outgoing.delete(pid);
     this.abandoned.clear();
+    for (const [pid, o] of this.outgoing) {
+      if (o.on >= on) continue;
+      this.outgoing.delete(pid);
+      // It may be let in yet, and then its messages too.
+      if (this.conns.some((c) => c.no === o.on && !c.transport.closed)) this.abandoned.add(pid);
+    }
   }
 }

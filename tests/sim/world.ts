@@ -62,6 +62,8 @@ export class World implements Outside {
   mqueueLimitMax: number;
   #turn: (() => void)[] = [];
   #inEvent = false;
+  /** Connections that the broker has let in. */
+  #letIn = 0;
   #memory: MemoryLevel = "normal";
   readonly #random: Rng;
 
@@ -212,6 +214,7 @@ export class World implements Outside {
       violate("exception_escapes", err instanceof Error ? (err.stack ?? err.message) : String(err));
     }
     surface();
+    for (const c of this.conns) if (c.letIn === 0 && c.channel.session !== null) c.letIn = ++this.#letIn;
     if (conn?.transport.closed === true && conn.mayClose !== "") conn.doubtful = true;
     for (const c of this.conns)
       if (c.phase !== "closed" && c.channel.phase === "closed" && this.#excused(c)) this.chaos.disturb(c.client.id);
@@ -302,8 +305,8 @@ export class World implements Outside {
 
   readAll(): void {
     // What a connection got before another one took its session over came first.
-    for (const c of this.conns) if (c.phase === "closed") read(this.model, c);
-    for (const c of this.conns) if (c.phase !== "closed") read(this.model, c);
+    const at = (c: Conn): number => (c.phase === "closed" ? 0 : 2 ** 40) + c.letIn;
+    for (const c of this.conns.toSorted((a, b) => at(a) - at(b))) read(this.model, c);
   }
 
   /** Everything that is awaited is answered, one after another. */
@@ -335,6 +338,7 @@ export class World implements Outside {
       const channel = this.broker.accept(transport, listener, null);
       conn = new Conn(this.conns.length, client, transport, channel, this.clock.monotonic, listener.shutdowns);
       this.conns.push(conn);
+      client.conns.push(conn);
     });
     client.conn = conn;
     return conn;

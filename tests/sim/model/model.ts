@@ -340,17 +340,22 @@ export class Model {
         for (const sub of o.subs.values()) if (o !== s && `${sub.group}/${sub.filter}` === key) out.push([o, { ...sub }]);
       return out;
     };
+    // Who is in the group now may be given it, too.
+    const join = (x: Share): void => {
+      for (const [o, sub] of group(x.key)) x.members.set(o, { ...sub, gets: this.effective(x.m.qos, sub.qos) });
+    };
     for (const list of this.shares.values()) {
       for (const x of list) {
         if (!x.members.has(s)) continue;
         if (x.taken !== null && (x.taken.s !== s || x.taken.state === "done" || x.taken.rec)) {
           // Which of its copies was the group's, cannot be seen.
           x.loose = true;
+          join(x);
           continue;
         }
         x.passedOn = true;
         x.taken = null;
-        for (const [o, sub] of group(x.key)) x.members.set(o, { ...sub, gets: this.effective(x.m.qos, sub.qos) });
+        join(x);
         if (x.members.size === 0 || x.m.qos === 0) letOffShare(x, "its member has gone");
         else letOffShare(x, "passed on");
       }
