@@ -45,6 +45,11 @@ export class SeqOrder<T extends Numbered> {
   }
 
   clear(): void {
+    // An iterator may be in one of them.
+    for (const block of this.#blocks.values()) {
+      block.seqs = [];
+      block.entries = [];
+    }
     this.#blocks.clear();
   }
 

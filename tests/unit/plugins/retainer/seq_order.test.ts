@@ -64,4 +64,17 @@ describe("SeqOrder", () => {
     order.clear();
     expect([...order]).toEqual([]);
   });
+
+  test("an iterator does not meet what was cleared, but what came after", () => {
+    const order = new SeqOrder<Item>();
+    for (let seq = 1; seq <= 3000; seq++) order.add({ seq });
+    const seen: number[] = [];
+    for (const { seq } of order) {
+      seen.push(seq);
+      if (seq !== 5) continue;
+      order.clear();
+      order.add({ seq: 3001 });
+    }
+    expect(seen).toEqual([1, 2, 3, 4, 5, 3001]);
+  });
 });
