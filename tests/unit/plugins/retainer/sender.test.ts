@@ -24,6 +24,8 @@ class Bench {
   /** Each message given to a session raises this by so much. */
   queued = 0;
   unread = 0;
+  /** A hook behind each message. */
+  delivered = (): void => {};
   readonly expired = new Set<string>();
   readonly sender: RetainedSender;
 
@@ -34,6 +36,7 @@ class Bench {
         s.got.push(m.topic);
         s.mqueueLen += this.queued;
         if (s.channel) s.channel.sendPend += this.unread;
+        this.delivered();
       },
       soon: (fn: () => void) => this.later.push(fn),
     } as unknown as PluginBroker;
@@ -64,7 +67,7 @@ class Bench {
     while (this.later.length + this.timers.length > 0) {
       this.turn();
       for (const fn of this.timers.splice(0)) fn();
-      if (++n > 10_000) throw new Error("it does not end");
+      if (++n > 20_000) throw new Error("it does not end");
     }
     return n;
   }
@@ -195,6 +198,150 @@ describe("a subscriber that is slow", () => {
     expect(s.got).toHaveLength(50);
     expect(b.sender.pending).toBe(0);
   });
+});
+
+describe("a client with many filters and without room", () => {
+  const FILTERS = 10_000;
+  const full = (): { b: Bench; s: FakeSession } => {
+    const b = new Bench().store(FILTERS);
+    const s = b.session("c", { maxMqueue: 2, mqueueLen: 2 });
+    for (let i = 0; i < FILTERS; i++) b.sender.send("c", i % 2 === 0 ? `t/${i}` : `t/${i}/#`, QOS1);
+    return { b, s };
+  };
+  const timer = (b: Bench): void => {
+    for (const fn of b.timers.splice(0)) fn();
+  };
+
+  test("is one look every time, and none at the messages", () => {
+    const { b, s } = full();
+    const before = b.index.steps;
+    for (let round = 0; round < 3; round++) {
+      b.turn();
+      expect([b.later.length, b.timers.length]).toEqual([0, 1]);
+      timer(b);
+      expect(b.later).toHaveLength(1);
+    }
+    expect([b.sender.pending, s.got.length, b.index.steps - before]).toEqual([FILTERS, 0, 0]);
+    expect(before).toBe(0);
+  });
+
+  test("holds up nobody else", () => {
+    const { b } = full();
+    const other = b.session("other");
+    b.sender.send("other", "#", QOS1);
+    for (let slices = 1; slices <= 10; slices++) {
+      expect(other.got).toHaveLength(500 * slices);
+      timer(b);
+      b.turn();
+    }
+  });
+
+  test("gets everything as room comes, each subscription's in order", () => {
+    const { b, s } = full();
+    b.sender.send("c", "t/+", QOS1);
+    b.queued = 1;
+    timer(b);
+    b.turn();
+    s.mqueueLen = 0;
+    timer(b);
+    b.turn();
+    expect(s.got).toEqual(["t/0"]);
+    b.queued = 0;
+    s.mqueueLen = 0;
+    b.run();
+    expect(s.got).toEqual([...topics(FILTERS), ...topics(FILTERS)]);
+    expect(b.sender.pending).toBe(0);
+  });
+
+  test("a filter that comes when there is room again is served at once", () => {
+    const { b, s } = full();
+    s.mqueueLen = 0;
+    b.sender.send("c", "t/7", QOS1);
+    expect(s.got).toEqual(["t/7"]);
+    b.run();
+    expect(b.sender.pending).toBe(0);
+  });
+
+  test("thousands of such clients are looked at a part at a time", () => {
+    const b = new Bench().store(3000);
+    for (let i = 0; i < 1200; i++) {
+      b.session(`c${i}`, { maxMqueue: 2, mqueueLen: 2 });
+      b.sender.send(`c${i}`, "#", QOS1);
+    }
+    expect(b.timers).toHaveLength(1);
+    timer(b);
+    let rounds = 0;
+    for (; b.later.length > 0; rounds++) b.turn();
+    expect([rounds, b.timers.length, b.sender.pending]).toEqual([3, 1, 1200]);
+    for (const s of b.sessions.values()) s.mqueueLen = 0;
+    b.run();
+    expect([...b.sessions.values()].every((s) => s.got.length === 3000)).toBe(true);
+  });
+
+  const ends: [name: string, end: (b: Bench, s: FakeSession) => void][] = [
+    ["the client has gone", (_, s) => (s.channel = null)],
+    ["it has come back with another connection", (_, s) => (s.channel = { sendPend: 0 })],
+    ["the session has ended", (b) => b.sessions.delete("c")],
+    ["another session has its name", (b) => b.session("c")],
+    ["the plugin is unloaded", (b) => b.sender.close()],
+    [
+      "it has unsubscribed from all of them",
+      (b) => {
+        for (let i = 0; i < FILTERS; i++) b.sender.cancel("c", i % 2 === 0 ? `t/${i}` : `t/${i}/#`);
+      },
+    ],
+  ];
+  for (const [name, end] of ends) {
+    test(`over when ${name}`, () => {
+      const { b, s } = full();
+      end(b, s);
+      s.mqueueLen = 0;
+      expect(b.run()).toBeLessThan(3);
+      expect([s.got.length, b.sender.pending]).toEqual([0, 0]);
+    });
+  }
+
+  test("what it has unsubscribed from does not come, the others do", () => {
+    const { b, s } = full();
+    for (let i = 0; i < FILTERS; i += 4) b.sender.cancel("c", `t/${i}`);
+    s.mqueueLen = 0;
+    b.run();
+    expect(s.got.sort()).toEqual(
+      topics(FILTERS)
+        .filter((_, i) => i % 4 !== 0)
+        .sort(),
+    );
+  });
+
+  test("the next connection begins with its own filters", () => {
+    const { b, s } = full();
+    s.channel = { sendPend: 0 };
+    s.mqueueLen = 0;
+    b.sender.send("c", "t/1", QOS1);
+    expect([s.got, b.sender.pending]).toEqual([["t/1"], 0]);
+    expect(b.run()).toBeLessThan(3);
+    expect(s.got).toEqual(["t/1"]);
+  });
+});
+
+test("what a hook does to the subscription in the middle of a slice: ended, begun anew, all of them ended", () => {
+  for (const [act, n] of [
+    [(b: Bench) => b.sender.cancel("c", "#"), 500],
+    [(b: Bench) => b.sender.close(), 500],
+    [(b: Bench) => b.sender.send("c", "#", QOS1), 500 + 3000],
+  ] as const) {
+    const b = new Bench().store(3000);
+    const s = b.session("c");
+    let once = true;
+    b.delivered = () => {
+      if (!once) return;
+      once = false;
+      act(b);
+    };
+    b.sender.send("c", "#", QOS1);
+    b.run();
+    expect([s.got.length, b.sender.pending]).toEqual([n, 0]);
+  }
 });
 
 describe("what ends it", () => {
