@@ -31,10 +31,13 @@ export function createDelayed({ broker, plugins }: AdminDeps, limits: { maxRows:
   }
 
   return {
+    /** Next due first, unless it is to be sorted by something else. */
     list(query: Query): Promise<Listed<Delayed>> {
       const service = running();
       const source = fromIterable(() => service?.list() ?? []);
-      return list(table, source, service?.count ?? 0, listQuery(query, table, limits.maxRows), () => broker.clock.mono());
+      const q = listQuery(query, table, limits.maxRows);
+      q.sort ??= { get: (d) => d.dueAt, descending: false };
+      return list(table, source, service?.count ?? 0, q, () => broker.clock.mono());
     },
     /** @throws AdminError 102 */
     remove: (id: string): void => act(id, (service, n) => service.cancel(n)),

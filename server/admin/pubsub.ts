@@ -1,5 +1,6 @@
 /** Publish, and subscribe or unsubscribe on behalf of a session. */
 import { Message } from "../core/message.ts";
+import { wordsOf } from "../lib/errors.ts";
 import { hasWildcard, parseSharedFilter, validTopicFilter, validTopicName } from "../mqtt/topic.ts";
 import type { QoS } from "../mqtt/types.ts";
 import { CODE } from "./codes.ts";
@@ -54,6 +55,13 @@ function topicList(params: PubSubParams): string[] {
   return topics;
 }
 
+/** Each once, however often it is named. @throws AdminError 108, 115 */
+function filterList(params: PubSubParams): string[] {
+  const filters = [...new Set(topicList(params))];
+  if (filters.some((f) => parseSharedFilter(f) === null)) throw badTopic();
+  return filters;
+}
+
 function tooLong(topic: string): boolean {
   return topic.length > TOPIC_MAX || (topic.length > TOPIC_MAX / 3 && new TextEncoder().encode(topic).length > TOPIC_MAX);
 }
@@ -91,15 +99,11 @@ function refuse(result: BatchResult, err: unknown): void {
   Object.assign(result, { code, message });
 }
 
-/** Retained messages sent at the begin of an event stream. */
+/** Retained messages sent at the begin of an event stream, those of all its filters together. */
 const RETAINED_MAX = 1000;
 
-export function createPubSub({ broker, plugins }: AdminDeps) {
+export function createPubSub({ broker, plugins, log }: AdminDeps) {
   const keeping = createKeeping(broker);
-
-  function checkFilters(filters: string[]): void {
-    if (filters.some((f) => parseSharedFilter(f) === null)) throw badTopic();
-  }
 
   const sessionOf = (params: PubSubParams) => {
     const session = typeof params.client_id === "string" ? broker.sessions.get(params.client_id) : undefined;
@@ -139,8 +143,7 @@ export function createPubSub({ broker, plugins }: AdminDeps) {
 
   /** Returns whether it has to be kept. @throws AdminError 102, 108, 112, 115 */
   async function subscribeTo(params: PubSubParams, slices: Slices): Promise<boolean> {
-    const filters = topicList(params);
-    checkFilters(filters);
+    const filters = filterList(params);
     const qos = readQos(params.qos);
     const session = sessionOf(params);
     const kept = session.storeKey !== 0;
@@ -210,6 +213,30 @@ export function createPubSub({ broker, plugins }: AdminDeps) {
     return items;
   }
 
+  /** What is retained now; what comes later is live. */
+  async function showRetained(filters: readonly string[], show: (m: Message) => void, stopped: () => boolean): Promise<void> {
+    const retained = plugins.service("emqx_retainer");
+    if (!retained) return;
+    const slices = working();
+    const until = retained.seq;
+    let left = RETAINED_MAX;
+    for (const filter of filters) {
+      // Shared subscriptions get no retained messages [MQTT-4.8.2-7].
+      const selected = parseSharedFilter(filter)?.group === null ? retained.messages(filter, until) : [];
+      for (const m of selected) {
+        if (m !== null) {
+          show(m);
+          if (--left === 0) return;
+        }
+        if (slices.over()) await slices.rest();
+        if (stopped()) return;
+      }
+      // Looking it up takes its time, though nothing is found.
+      if (slices.over()) await slices.rest();
+      if (stopped()) return;
+    }
+  }
+
   return {
     /** Returns the number of receivers. @throws AdminError 102, 108, 115 */
     async publish(params: PubSubParams): Promise<number> {
@@ -231,7 +258,8 @@ export function createPubSub({ broker, plugins }: AdminDeps) {
     unsubscribeBatch: (items: readonly PubSubParams[]): Promise<BatchResult[]> => batch(items, unsubscribeFrom, keeping.changed),
 
     /**
-     * Messages as they come, until the returned function is called. `topics` as in subscribe.
+     * Messages as they come, until the returned function is called; those retained before are sent a part at a time, which may go on for a
+     * while. `topics` as in subscribe, each once.
      * @throws AdminError 108, 115
      */
     listen(
@@ -239,8 +267,7 @@ export function createPubSub({ broker, plugins }: AdminDeps) {
       encoding: WantedEncoding,
       onMessage: (m: LiveMessage) => void,
     ): { topics: string[]; qos: QoS; stop: () => void } {
-      const topics = topicList(params);
-      checkFilters(topics);
+      const topics = filterList(params);
       const qos = readQos(params.qos);
       const show = (m: Message): void => {
         const properties = showProperties(m.properties);
@@ -249,16 +276,17 @@ export function createPubSub({ broker, plugins }: AdminDeps) {
         onMessage(properties ? { ...shown, properties } : shown);
       };
       const client = broker.attach(`$api/${broker.random.hex(8)}`, show);
-      const retained = plugins.service("emqx_retainer");
-      for (const topic of topics) {
-        client.subscribe(topic, { qos, nl: false, rap: true, rh: 0, subId: 0 });
-        // Shared subscriptions get no retained messages [MQTT-4.8.2-7].
-        const stored =
-          parseSharedFilter(topic)?.group === null ? retained?.list({ page: 1, limit: RETAINED_MAX, filter: topic }) : undefined;
-        for (const m of stored?.rows ?? []) show(m);
-      }
+      for (const topic of topics) client.subscribe(topic, { qos, nl: false, rap: true, rh: 0, subId: 0 });
       broker.flush();
-      return { topics, qos, stop: () => client.close() };
+      let stopped = false;
+      showRetained(topics, show, () => stopped).catch((err: unknown) => {
+        log.error("retained messages of an event stream failed", { error: wordsOf(err) });
+      });
+      const stop = (): void => {
+        stopped = true;
+        client.close();
+      };
+      return { topics, qos, stop };
     },
   };
 }

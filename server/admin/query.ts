@@ -92,10 +92,10 @@ export type Source<T> = (skip: number) => Iterable<T | null>;
 /** Skipped items between two looks at the clock. */
 export const SKIP_STRIDE = 512;
 
-export function fromIterable<T>(make: () => Iterable<T>): Source<T> {
+export function fromIterable<T>(make: () => Iterable<T | null>): Source<T> {
   return function* (skip) {
     for (const item of make()) {
-      if (skip === 0) yield item;
+      if (item === null || skip === 0) yield item;
       else if (--skip % SKIP_STRIDE === 0) yield null;
     }
   };
@@ -149,7 +149,7 @@ async function search<T>(source: Source<T>, start: number, query: ListQuery<T>, 
   const items: T[] = [];
   let count = 0;
   for (const item of source(0)) {
-    if (slices.due()) await slices.rest();
+    if (item === null ? slices.over() : slices.due()) await slices.rest();
     if (item === null || !query.filters.every((f) => f.matches(item))) continue;
     if (best) {
       best.add(item);

@@ -37,26 +37,15 @@ export function createRetained({ broker, plugins }: AdminDeps, limits: { maxRows
   };
 
   return {
-    /** The page comes from the retainer's own index unless it has to be sorted or filtered by a field. @throws AdminError 108, 115 */
+    /** In order of storing, unless it is to be sorted. @throws AdminError 108, 115 */
     list(query: Query): Promise<Listed<Retained>> {
       const q = listQuery(query, table, limits.maxRows);
       const retainer = running();
-      const filter = query._filter === undefined ? {} : { filter: filterOf(query._filter) };
-      const all = { page: 1, limit: Number.MAX_SAFE_INTEGER };
-      if (!retainer)
-        return list(
-          table,
-          fromIterable<Message>(() => []),
-          0,
-          q,
-          () => broker.clock.mono(),
-        );
-      if (q.filters.length > 0 || q.sort !== null) {
-        const source = fromIterable(() => retainer.list({ ...all, ...filter }).rows);
-        return list(table, source, retainer.count, q, () => broker.clock.mono());
-      }
-      const page = retainer.list({ page: Math.max(q.page, 1), limit: q.limit, ...filter });
-      return Promise.resolve({ rows: page.rows.map((m) => rowOf(table, m)), meta: { page: q.page, limit: q.limit, count: page.count } });
+      const filter = query._filter === undefined ? undefined : filterOf(query._filter);
+      // The retainer selects by it; here it makes that they are counted.
+      if (filter !== undefined) q.filters.push({ matches: () => true });
+      const source = fromIterable<Message>(() => retainer?.messages(filter) ?? []);
+      return list(table, source, retainer?.count ?? 0, q, () => broker.clock.mono());
     },
 
     /** @throws AdminError 102 */

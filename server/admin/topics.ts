@@ -33,9 +33,9 @@ export function createTopics({ broker, plugins }: AdminDeps) {
         n.routes++;
         if (filter === n.topic) n.is_route = true;
       }
-      for (const topic of plugins.service("emqx_retainer")?.topics() ?? []) {
+      for (const m of plugins.service("emqx_retainer")?.messages() ?? []) {
         if (slices.due()) await slices.rest();
-        const n = node(topic);
+        const n = m === null ? null : node(m.topic);
         if (n) n.retained++;
       }
       const sorted = await sortSliced([...nodes.values()], (a, b) => (a.name < b.name ? -1 : 1), slices);

@@ -11,16 +11,6 @@ export interface PluginServices {
 }
 export type ServiceName = keyof PluginServices;
 
-export interface RetainedQuery {
-  /** From 1. */
-  page: number;
-  limit: number;
-  /** Part of the topic. */
-  like?: string;
-  /** MQTT topic filter. */
-  filter?: string;
-}
-
 /** Long work leaves others their turn. */
 export interface Pauses {
   /** Asked for each item; true = time for `rest`. */
@@ -33,8 +23,14 @@ export interface RetainerService {
   readonly count: number;
   /** Highest count since the start. */
   readonly max: number;
-  /** In order of storing. `count` is the number of all rows that fit. */
-  list(query: RetainedQuery): { rows: Message[]; count: number };
+  /** Counts the storings. */
+  readonly seq: number;
+  /**
+   * What a topic filter selects (none = everything), in order of storing, to be walked with rests: each topic once, what is retained for the
+   * first time meanwhile left out; with `until` also what was stored after that many storings. A null is no message but a moment to look
+   * at the clock: what does not fit takes its time too.
+   */
+  messages(filter?: string, until?: number): Iterable<Message | null>;
   get(topic: string): Message | undefined;
   /** false = there was none. */
   delete(topic: string): boolean;
@@ -42,7 +38,6 @@ export interface RetainerService {
   deleteMatching(filter: string, pauses: Pauses): Promise<number>;
   /** Returns how many there were. */
   clear(): number;
-  topics(): string[];
 }
 
 export type AccountResult = "ok" | "existed" | "not_found";
@@ -68,8 +63,8 @@ export interface DelayedService {
   readonly count: number;
   /** Held in memory, cancelled ones that have not left it yet included. */
   readonly held: number;
-  /** Next due first. */
-  list(): DelayedRowView[];
+  /** In order of arrival; goes on while they come and go. */
+  list(): Iterable<DelayedRowView>;
   /** false = no such id. */
   cancel(id: number): boolean;
   /** Publish now instead of later; false = no such id. */

@@ -244,7 +244,7 @@ function api(w: World, s: StepOf<"api">): void {
     case "sendNow":
     case "cancel": {
       const service = w.plugins.service("emqx_delayed_publish");
-      const row = service?.list()[0];
+      const [row] = [...(service?.list() ?? [])].sort((a, b) => a.dueAt - b.dueAt || a.id - b.id);
       if (service === undefined || row === undefined) return;
       const n = Number(Buffer.from(row.message.payload).toString("latin1").split("|")[0]);
       const d = model.delayed.get(n);

@@ -72,7 +72,7 @@ export function cancelled(w: World, s: StepOf<"cancelled">): void {
   const service = w.plugins.service("emqx_delayed_publish");
   if (service === undefined) return;
   const before = service.count;
-  const known = new Set(service.list().map((row) => row.id));
+  const known = new Set([...service.list()].map((row) => row.id));
   w.event(() => {
     w.broker.beat();
     for (let i = 0; i < s.n; i++)

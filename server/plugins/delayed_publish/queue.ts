@@ -52,9 +52,9 @@ export class DelayQueue {
     return row;
   }
 
-  /** Next due first. */
-  rows(): DelayedRowView[] {
-    return [...this.#waiting.values()].map((w) => w.entry.value).sort((a, b) => (before(a, b) ? -1 : 1));
+  /** In order of arrival, without a copy of them all; goes on while they come and go. */
+  *rows(): Generator<DelayedRowView> {
+    for (const w of this.#waiting.values()) yield w.entry.value;
   }
 
   #add(heap: Heap<DelayedRowView>, row: DelayedRowView, at: number): void {

@@ -4,7 +4,7 @@ import { bytes, type Entry as ConfigEntry, duration, integer, oneOf } from "../.
 import { between, later } from "../../lib/time.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
 import { topicMatches } from "../../mqtt/topic.ts";
-import { definePlugin, ownCopy, type Pauses, type PluginContext, type RetainedQuery, type RetainerService } from "../plugin.ts";
+import { definePlugin, ownCopy, type Pauses, type PluginContext, type RetainerService } from "../plugin.ts";
 import { type Entry, isSys, RetainedIndex } from "./retained_index.ts";
 import { RetainedSender } from "./sender.ts";
 
@@ -38,8 +38,10 @@ const PRIORITY = -100;
 const SWEEP_MS = 1000;
 const SWEEP_ENTRIES = 10_000;
 const WARN_EVERY_MS = 60_000;
-/** For finding messages level by level; beyond it all of them are looked at, in order. */
-const BUDGET = { found: 10_000, visited: 100_000 };
+/** For finding messages level by level, which is one piece; beyond it all of them are looked at, in order and with rests. */
+const BUDGET = { found: 2000, visited: 10_000 };
+/** Messages that do not fit, between two moments to look at the clock. */
+const STRIDE = 64;
 
 export const retainer = definePlugin({
   name: "emqx_retainer",
@@ -201,24 +203,20 @@ class RetainedMessages implements RetainerService {
     return entry && this.fresh(entry) ? entry.message : undefined;
   }
 
-  list({ page, limit, like, filter }: RetainedQuery): { rows: Message[]; count: number } {
-    const rows: Message[] = [];
-    const skip = (page - 1) * limit;
-    let count = 0;
-    for (const entry of filter === undefined ? this.index.entries() : this.select(filter)) {
-      const m = entry.message;
-      if (like !== undefined && !m.topic.includes(like)) continue;
-      if (count >= skip && rows.length < limit) rows.push(m);
-      count++;
-      if (like === undefined && filter === undefined && rows.length >= limit) break;
-    }
-    return { rows, count: like === undefined && filter === undefined ? this.index.size : count };
+  get seq(): number {
+    return this.index.seq;
   }
 
-  private *select(filter: string): Iterable<Entry> {
-    const found = this.index.match(filter, BUDGET);
-    if (found) yield* found;
-    else for (const entry of this.index.entries()) if (topicMatches(entry.message.topic, filter)) yield entry;
+  *messages(filter?: string, until = Number.POSITIVE_INFINITY): Generator<Message | null> {
+    const found = filter === undefined ? null : this.index.match(filter, BUDGET);
+    let passed = 0;
+    for (const entry of found ?? this.index.walk()) {
+      if (this.closed) return;
+      const { topic } = entry.message;
+      const fits = found !== null ? this.index.holds(entry) : filter === undefined || topicMatches(topic, filter);
+      if (fits && entry.seq <= until) yield entry.message;
+      else if (++passed % STRIDE === 0) yield null;
+    }
   }
 
   delete(topic: string): boolean {
@@ -247,9 +245,5 @@ class RetainedMessages implements RetainerService {
     this.index.clear();
     if (this.disc) this.ctx.store.retained.clear();
     return n;
-  }
-
-  topics(): string[] {
-    return this.index.topics();
   }
 }

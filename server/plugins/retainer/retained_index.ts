@@ -20,6 +20,14 @@ export interface Entry {
   row: number;
 }
 
+/** Somebody's way along the order. */
+interface Walk {
+  at: number;
+  readonly last: number;
+  /** From ahead of it they went to the end. */
+  readonly moved: Entry[];
+}
+
 /** An entry, its place by topic and its place by levels. */
 const ENTRY_BYTES = 400;
 
@@ -27,6 +35,7 @@ export class RetainedIndex {
   private byTopic: StringMap<Entry> = new Map();
   private readonly order = new SeqOrder<Entry>();
   private byLevels = new Trie<Entry>();
+  private readonly walks = new Set<Walk>();
   /** `seq` of the message stored last. */
   seq = 0;
   /** Messages not under $SYS: those the limit counts. */
@@ -52,8 +61,26 @@ export class RetainedIndex {
     return this.order[Symbol.iterator]();
   }
 
-  topics(): string[] {
-    return [...this.order].map((e) => e.message.topic);
+  /** Topics that are retained now, each once, oldest first, though it is replaced or others come meanwhile: those are left out. */
+  *walk(): Generator<Entry> {
+    const walk: Walk = { at: 0, last: this.seq, moved: [] };
+    this.walks.add(walk);
+    try {
+      for (const entry of this.order) {
+        if (entry.seq > walk.last) break;
+        walk.at = entry.seq;
+        yield entry;
+      }
+      walk.at = walk.last;
+      for (const entry of walk.moved) if (this.holds(entry)) yield entry;
+    } finally {
+      this.walks.delete(walk);
+    }
+  }
+
+  /** False = it was deleted. */
+  holds(entry: Entry): boolean {
+    return this.byTopic.get(entry.message.topic) === entry;
   }
 
   /** Bytes that keeping it takes more than now; less than nothing when the one it replaces is larger. */
@@ -67,6 +94,7 @@ export class RetainedIndex {
     this.bytes += ENTRY_BYTES + m.size;
     if (entry) {
       this.bytes -= ENTRY_BYTES + entry.message.size;
+      for (const walk of this.walks) if (entry.seq > walk.at && entry.seq <= walk.last) walk.moved.push(entry);
       // To the end of the order.
       this.order.remove(entry);
       entry.message = m;

@@ -90,6 +90,71 @@ test("a deletion ends with the plugin: what its successor has read is not touche
   expect((await admin.retained.list({ _filter: "d/#" })).meta.count).toBe(12_000 - deleted);
 });
 
+test("lists of many messages are made in several turns, and are what they would be in one", async () => {
+  const { admin, kit, manager } = await administer();
+  const from = kit.connected("from", 5);
+  for (let i = 0; i < 3000; i++) from.publish(`d/${i}`, "x".repeat(i % 7), 0, { retain: i % 7 > 0 });
+  for (let i = 0; i < 3000; i++) from.publish(`$delayed/${5000 - i}/t/${i}`, "x", 0, { messageId: 1 });
+  const kept = Array.from({ length: 3000 }, (_, i) => i).filter((i) => i % 7 > 0);
+  // Each look at the clock is a millisecond later, so that no turn has more than two.
+  let ticks = 0;
+  kit.clock.mono = () => ++ticks as never;
+  const made = async (make: () => Promise<{ rows: object[]; meta: object }>, wanted: (string | number)[], count: number) => {
+    let turns = 0;
+    const stop = everyTurn(() => turns++);
+    const { rows, meta } = await make();
+    stop();
+    expect(rows.map((r) => ("topic" in r ? r.topic : null))).toEqual(wanted as never);
+    expect(meta).toMatchObject({ count });
+    expect(turns).toBeGreaterThan(8);
+  };
+  const n = kept.length;
+  const named = (ids: number[]): string[] => ids.map((i) => `d/${i}`);
+  const { retained, delayed, topics } = admin;
+  await made(() => retained.list({ _filter: "d/+", _limit: "5" }), named(kept.slice(0, 5)), n);
+  await made(() => retained.list({ _filter: "d/#", _page: "3", _limit: "1000" }), named(kept.slice(2000)), n);
+  await made(
+    () => retained.list({ _page: "2", _limit: "1000" }),
+    named(kept.slice(1000, 2000)),
+    manager.service("emqx_retainer")?.count ?? 0,
+  );
+  const largest = kept.filter((i) => i % 7 === 6);
+  await made(() => retained.list({ _filter: "d/#", _sort: "-payload_size", _limit: "9" }), named(largest.slice(0, 9)), n);
+  const like = kept.filter((i) => String(i).startsWith("99"));
+  await made(() => retained.list({ _like_topic: "d/99" }), named(like), like.length);
+  const last = Array.from({ length: 4 }, (_, i) => `t/${2999 - i}`);
+  await made(() => delayed.list({ _limit: "4" }), last, 3000);
+  await made(() => delayed.list({ _sort: "id", _limit: "3" }), ["t/0", "t/1", "t/2"], 3000);
+  let turns = 0;
+  const stop = everyTurn(() => turns++);
+  expect((await topics.tree("", 100)).nodes.find((t) => t.name === "d")?.retained).toBe(n);
+  stop();
+  expect(turns).toBeGreaterThan(8);
+});
+
+test("a list that is made while messages come and go: those that stay are in it once", async () => {
+  const { admin, kit } = await administer();
+  const from = kit.connected("from", 5);
+  const retain = (topic: string, payload: string) => from.publish(topic, payload, 0, { retain: true });
+  for (let i = 0; i < 5000; i++) retain(`d/${i}`, "old");
+  let ticks = 0;
+  kit.clock.mono = () => ++ticks as never;
+  let turns = 0;
+  const stop = everyTurn(() => {
+    turns++;
+    for (let i = 0; i < 50; i++) retain(`d/${(turns * 997 + i * 100) % 4000}`, "again");
+    retain(`d/new/${turns}`, "x");
+    retain(`d/${4999 - turns}`, "");
+  });
+  const { rows, meta } = await admin.retained.list({ _filter: "d/+" });
+  stop();
+  const seen = rows.map((r) => r.topic);
+  expect(turns).toBeGreaterThan(20);
+  expect(new Set(seen).size).toBe(seen.length);
+  expect(meta.count).toBe(seen.length);
+  for (let i = 0; i < 4000; i++) expect(seen).toContain(`d/${i}`);
+});
+
 test("while their plugins are off: empty lists, and commands say why", async () => {
   const { admin, manager } = await administer();
   for (const name of ["emqx_retainer", "emqx_delayed_publish", "emqx_auth_username", "emqx_recon", "emqx_reloader"])

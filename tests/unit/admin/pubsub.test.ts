@@ -1,7 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import type { Admin } from "../../../server/admin/index.ts";
 import type { PubSubParams } from "../../../server/admin/pubsub.ts";
+import type { RetainerService } from "../../../server/plugins/plugin.ts";
 import { everyTurn } from "../../support/turns.ts";
+import { until } from "../../support/until.ts";
 import { administer } from "./harness.ts";
 
 const LONG = "t".repeat(4097);
@@ -283,6 +285,81 @@ describe("listening", () => {
     kit.settle();
     expect(seen).toHaveLength(3);
   });
+
+  test("a thousand times the same filter over many retained messages: once, and as many as a stream begins with", async () => {
+    const { admin, kit, manager } = await administer();
+    const from = kit.connected("from", 5);
+    for (let i = 0; i < 2000; i++) from.publish(`l/${i}`, "x", 0, { retain: true });
+    const retained = manager.service("emqx_retainer") as RetainerService;
+    const messages = retained.messages.bind(retained);
+    let taken = 0;
+    retained.messages = function* (filter, until) {
+      for (const m of messages(filter, until)) {
+        taken++;
+        yield m;
+      }
+    };
+    const seen: string[] = [];
+    const stream = admin.pubsub.listen({ topic: Array(1000).fill("#").join(",") }, "auto", (m) => seen.push(m.topic));
+    await until(() => seen.length === 1000);
+    expect(stream.topics).toEqual(["#"]);
+    expect(seen).toEqual(Array.from({ length: 1000 }, (_, i) => `l/${i}`));
+    expect(taken).toBeLessThan(1100);
+    stream.stop();
+  });
+
+  /** Thousands of retained messages, and each look at the clock is a millisecond later. */
+  const many = async () => {
+    const it = await administer();
+    const from = it.kit.connected("from", 5);
+    for (let i = 0; i < 900; i++) from.publish(`l/${i}`, "old", 0, { retain: true });
+    let ticks = 0;
+    it.kit.clock.mono = () => ++ticks as never;
+    const seen: string[] = [];
+    const listen = (topic: string) => it.admin.pubsub.listen({ topic }, "auto", (m) => seen.push(`${m.topic} ${m.payload}`));
+    return { ...it, from, seen, listen };
+  };
+
+  test("what is retained comes a part at a time; what is replaced or new meanwhile comes once, as it is live", async () => {
+    const { from, seen, listen, kit } = await many();
+    const stream = listen("l/+");
+    expect(seen.length).toBeLessThan(5);
+    from.publish("l/500", "new", 0, { retain: true });
+    from.publish("l/new", "new", 0, { retain: true });
+    from.publish("l/501", "", 0, { retain: true });
+    kit.settle();
+    await until(() => seen.some((m) => m === "l/899 old"));
+    expect(seen.filter((m) => /^l.(500|501|new) /.test(m)).sort()).toEqual(["l/500 new", "l/501 ", "l/new new"]);
+    expect(seen).toHaveLength(899 + 2);
+    stream.stop();
+  });
+
+  test("many filters that select nothing take turns too", async () => {
+    const { seen, listen } = await many();
+    let turns = 0;
+    const stop = everyTurn(() => turns++);
+    const stream = listen([...Array.from({ length: 500 }, (_, i) => `+/nothing/${i}`), "l/7"].join(","));
+    await until(() => seen.length > 0);
+    stop();
+    expect(seen).toEqual(["l/7 old"]);
+    expect(turns).toBeGreaterThan(100);
+    stream.stop();
+  });
+
+  for (const [name, end] of [
+    ["the stream is stopped", ({ stream }: { stream: { stop(): void } }) => stream.stop()],
+    ["the retainer is unloaded", ({ manager }: { manager: { unload(name: string): Promise<unknown> } }) => manager.unload("emqx_retainer")],
+  ] as const) {
+    test(`nothing more of what was retained when ${name}`, async () => {
+      const { seen, listen, manager } = await many();
+      const stream = listen("l/+");
+      await end({ stream, manager });
+      const before = seen.length;
+      for (let i = 0; i < 20; i++) await new Promise((done) => setImmediate(done));
+      expect([seen.length - before, before < 100]).toEqual([0, true]);
+      stream.stop();
+    });
+  }
 
   test("a bad filter, a bad QoS, no topic", async () => {
     const { admin } = await administer();

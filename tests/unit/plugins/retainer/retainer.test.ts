@@ -25,6 +25,7 @@ const stored = (kit: TestKit): StoredMessage[] => {
   kit.store.commit();
   return [...kit.store.retained.load()].map((r) => r.message);
 };
+const kept = (service: RetainerService, filter?: string): (string | undefined)[] => [...service.messages(filter)].map((m) => m?.topic);
 const topicsOf = (c: TestClient): string[] => c.messages().map((m) => m.topic);
 
 describe("keeping", () => {
@@ -74,11 +75,11 @@ describe("keeping", () => {
     kit.broker.publish(new Message("$SYS/brokers", Buffer.from("n"), 0, true, "", null, kit.clock.time, 0, null));
     for (const t of ["a", "b", "c"]) retain(from, t, "1");
     retain(from, "a", "2");
-    expect(service.topics().sort()).toEqual(["$SYS/brokers", "a", "b"]);
+    expect(kept(service).sort()).toEqual(["$SYS/brokers", "a", "b"]);
     expect(Buffer.from(service.get("a")?.payload ?? []).toString()).toBe("2");
     retain(from, "b", "");
     retain(from, "c", "1");
-    expect(service.topics()).toContain("c");
+    expect(kept(service)).toContain("c");
     expect(kit.metrics.get("retained/refused/full")).toBe(1);
     expect(kit.log.lines.filter((l) => l.message === "message not retained")).toHaveLength(1);
   });
@@ -88,15 +89,15 @@ describe("keeping", () => {
     const live = kit.connected("live").subscribe("#");
     live.take();
     for (const t of ["a", "b", "c"]) retain(from, t, Buffer.alloc(1000));
-    expect(service.topics()).toEqual(["a"]);
+    expect(kept(service)).toEqual(["a"]);
     retain(from, "a", Buffer.alloc(900));
     retain(from, "b", Buffer.alloc(500));
     expect(topicsOf(live)).toEqual(["a", "b", "c", "a", "b"]);
-    expect(service.topics()).toEqual(["a", "b"]);
+    expect(kept(service)).toEqual(["a", "b"]);
     expect(kit.metrics.get("retained/refused/full")).toBe(2);
     retain(from, "a", "");
     retain(from, "c", Buffer.alloc(1000));
-    expect(service.topics()).toEqual(["b", "c"]);
+    expect(kept(service)).toEqual(["b", "c"]);
   });
 
   for (const qos of [1, 2] as const) {
@@ -129,7 +130,7 @@ describe("keeping", () => {
     retain(from, "a", "123");
     retain(from, "a", "123456789");
     retain(from, "b", "");
-    expect(service.topics()).toEqual(["a"]);
+    expect(kept(service)).toEqual(["a"]);
     expect(Buffer.from(service.get("a")?.payload ?? []).toString()).toBe("123");
     expect(kit.metrics.get("retained/refused/memory")).toBe(2);
     expect(kit.log.errors).toEqual([]);
@@ -143,7 +144,7 @@ describe("keeping", () => {
     live.take();
     retain(from, "small", "1234");
     retain(from, "large", "12345");
-    expect(service.topics()).toEqual(["small"]);
+    expect(kept(service)).toEqual(["small"]);
     expect(topicsOf(live)).toEqual(["small", "large"]);
     expect(kit.metrics.get("retained/refused/too_large")).toBe(1);
   });
@@ -159,7 +160,7 @@ describe("keeping", () => {
       ["d", "1"],
     ] as const)
       retain(from, t, text);
-    expect(service.topics()).toEqual(["a", "c"]);
+    expect(kept(service)).toEqual(["a", "c"]);
   });
 });
 
@@ -174,7 +175,7 @@ describe("on disk", () => {
     kit.broker.publish(new Message("$SYS/x", Buffer.from("n"), 0, true, "", null, 0, 0, null));
     kit.store.commit();
     const next = await start({}, new TestKit({ store: (kit.store as MemoryStore).crash(), clock: kit.clock }));
-    expect(next.service.topics()).toEqual(["z", "a", "m"]);
+    expect(kept(next.service)).toEqual(["z", "a", "m"]);
     expect([next.service.count, next.service.max]).toEqual([3, 3]);
     const late = next.kit.connected("late").subscribe("#");
     expect(late.messages().map((m) => [m.topic, m.payload, m.retain])).toEqual([
@@ -190,7 +191,7 @@ describe("on disk", () => {
     kit.store.commit();
     const next = await start({ "retainer.storage_type": "ram" }, new TestKit({ store: (kit.store as MemoryStore).crash() }));
     retain(next.from, "new");
-    expect(next.service.topics()).toEqual(["new"]);
+    expect(kept(next.service)).toEqual(["new"]);
     expect(stored(next.kit)).toEqual([]);
   });
 });
@@ -269,7 +270,7 @@ describe("sending to new subscribers", () => {
     const { from, service } = await start({}, kit);
     retain(from, "t");
     kit.broker.publish(new Message("t", Buffer.from("other"), 0, true, "", null, 0, 0, null));
-    expect(service.topics()).toEqual(["home/t", "t"]);
+    expect(kept(service)).toEqual(["home/t", "t"]);
     expect(kit.connected("c").subscribe("#").messages()).toMatchObject([{ topic: "t", payload: "x" }]);
   });
 
@@ -303,19 +304,13 @@ describe("sending to new subscribers", () => {
 });
 
 describe("the admin's door", () => {
-  test("pages, parts of topics, filters; deletes reach the disk", async () => {
+  test("what a filter selects, in order of storing; deletes reach the disk", async () => {
     const { service, from, kit } = await start();
     for (const t of ["a/1", "a/2", "b/1", "b/2", "c"]) retain(from, t);
-    const list = (q: Partial<Parameters<RetainerService["list"]>[0]>) => {
-      const { rows, count } = service.list({ page: 1, limit: 10, ...q });
-      return [rows.map((m) => m.topic), count];
-    };
-    expect(list({})).toEqual([["a/1", "a/2", "b/1", "b/2", "c"], 5]);
-    expect(list({ page: 2, limit: 2 })).toEqual([["b/1", "b/2"], 5]);
-    expect(list({ page: 9, limit: 2 })).toEqual([[], 5]);
-    expect(list({ like: "/1" })).toEqual([["a/1", "b/1"], 2]);
-    expect(list({ filter: "+/2", limit: 1 })).toEqual([["a/2"], 2]);
-    expect(list({ filter: "a/#", like: "2" })).toEqual([["a/2"], 1]);
+    expect(kept(service)).toEqual(["a/1", "a/2", "b/1", "b/2", "c"]);
+    expect(kept(service, "+/2")).toEqual(["a/2", "b/2"]);
+    expect(kept(service, "c")).toEqual(["c"]);
+    expect(kept(service, "nobody/#")).toEqual([]);
     const pauses = { due: () => false, rest: () => Promise.resolve() };
     expect([service.delete("c"), service.delete("c")]).toEqual([true, false]);
     expect([await service.deleteMatching("a/#", pauses), await service.deleteMatching("a/#", pauses)]).toEqual([2, 0]);
@@ -323,6 +318,68 @@ describe("the admin's door", () => {
     expect([service.clear(), service.clear(), service.count]).toEqual([2, 0, 0]);
     expect(stored(kit)).toEqual([]);
     await turns(kit);
+  });
+});
+
+describe("while what a filter selects is walked", () => {
+  /** What is seen of `n` messages when `meanwhile` happens behind the first one. */
+  const walked = async (filter: string | undefined, n: number, meanwhile: (k: Kept) => unknown, until?: number): Promise<string[]> => {
+    const k = await start();
+    for (let i = 0; i < n; i++) retain(k.from, `t/${i}`);
+    const seen: string[] = [];
+    let first = true;
+    for (const m of k.service.messages(filter, until)) {
+      if (m !== null) seen.push(m.topic);
+      if (first) await meanwhile(k);
+      first = false;
+    }
+    return seen;
+  };
+  const come = ({ service, from }: Kept): void => {
+    retain(from, "t/0", "again");
+    retain(from, "t/7", "again");
+    retain(from, "t/7", "and again");
+    retain(from, "t/8", "");
+    service.delete("t/9");
+    retain(from, "t/10", "again");
+    retain(from, "t/10", "");
+    retain(from, "t/new");
+  };
+
+  for (const [how, filter, n] of [
+    ["everything", undefined, 100],
+    ["few, level by level", "t/+", 100],
+    ["more than are looked for level by level", "t/+", 3000],
+  ] as const) {
+    test(`${how}: each topic that stays once, what was deleted and what is new not`, async () => {
+      const seen = await walked(filter, n, come);
+      const gone = ["t/8", "t/9", "t/10"];
+      const staying = Array.from({ length: n }, (_, i) => `t/${i}`).filter((t) => !gone.includes(t));
+      expect(seen).toHaveLength(staying.length);
+      expect(new Set(seen)).toEqual(new Set(staying));
+      // In the end: it was stored last.
+      if (how !== "few, level by level") expect(seen.at(-1)).toBe("t/7");
+    });
+
+    test(`${how}: with an end, what was stored behind it is left out`, async () => {
+      const seen = await walked(filter, n, come, n);
+      expect(seen).toHaveLength(n - 4);
+      expect(seen).not.toContain("t/7");
+      expect(await walked(filter, n, come, 5)).toEqual(["t/0", "t/1", "t/2", "t/3", "t/4"]);
+    });
+
+    test(`${how}: all of them cleared, or the plugin unloaded: it is over`, async () => {
+      expect(await walked(filter, n, ({ service }) => service.clear())).toEqual(["t/0"]);
+      expect(await walked(filter, n, ({ manager }) => manager.unload("emqx_retainer"))).toEqual(["t/0"]);
+    });
+  }
+
+  test("what does not fit has its moments too", async () => {
+    const { service, from } = await start();
+    for (let i = 0; i < 12_000; i++) retain(from, `t/${i}/x`);
+    const walk = [...service.messages("+/+/y")];
+    expect(walk.every((m) => m === null)).toBe(true);
+    expect(walk.length).toBeGreaterThan(150);
   });
 });
 
