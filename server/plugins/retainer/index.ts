@@ -5,7 +5,7 @@ import { between, later } from "../../lib/time.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
 import { topicMatches } from "../../mqtt/topic.ts";
 import { definePlugin, ownCopy, type Pauses, type PluginContext, type RetainerService } from "../plugin.ts";
-import { type Entry, isSys, RetainedIndex } from "./retained_index.ts";
+import { type Entry, isOwn, RetainedIndex } from "./retained_index.ts";
 import { RetainedSender } from "./sender.ts";
 
 /** 3.1's type "integer, duration": a bare number is in milliseconds. */
@@ -20,7 +20,10 @@ const config = {
     "disc",
     "Where retained messages live: ram = in memory only, lost at a restart; disc = in memory and on disk (disc_only is the same here).",
   ),
-  "retainer.max_retained_messages": integer(0, "Most topics that may have a retained message, those under $SYS not counted; 0 = no limit."),
+  "retainer.max_retained_messages": integer(
+    0,
+    "Most topics that may have a retained message, the broker's own under $SYS not counted; 0 = no limit.",
+  ),
   "retainer.max_retained_bytes": bytes(
     "0",
     "Most memory that retained messages may take; beyond it messages are delivered, but not retained. 0 = no limit but the node's.",
@@ -29,7 +32,7 @@ const config = {
   "retainer.max_payload_size": bytes("1MB", "A message with a larger payload is delivered, but not retained."),
   "retainer.expiry_interval": lenientDuration(
     "0",
-    "Age at which retained messages are dropped; 0 = never. A message's own expiry (MQTT 5) goes before; $SYS never expires.",
+    "Age at which retained messages are dropped; 0 = never. A message's own expiry (MQTT 5) goes before; the broker's own under $SYS never expire.",
   ),
 };
 
@@ -137,32 +140,43 @@ class RetainedMessages implements RetainerService {
       this.refused(m, "as many as retainer.max_retained_messages allows", "full");
     } else if (this.tooMuch(m)) {
       this.refused(m, "as much as retainer.max_retained_bytes allows", "full");
-    } else if (this.disc && this.ctx.broker.storageFull && !isSys(m.topic)) {
+    } else if (this.disc && this.ctx.broker.storageFull && !isOwn(m)) {
       m.refusedWith = RC.QUOTA_EXCEEDED;
       this.refused(m, "it cannot be stored", "storage");
-    } else if (this.ctx.broker.memoryShort && this.index.growth(m) > 0 && !isSys(m.topic)) {
+    } else if (this.ctx.broker.memoryShort && this.index.growth(m) > 0 && !isOwn(m)) {
       m.refusedWith = RC.QUOTA_EXCEEDED;
       this.refused(m, "the node has no memory to spare", "memory");
     } else {
       const own = ownCopy(m, { retain: true });
       const entry = this.index.set(own, this.ctx.clock.mono());
       if (this.index.size > this.max) this.max = this.index.size;
-      if (this.disc && !isSys(m.topic)) {
-        if (entry.row === 0) entry.row = ++this.lastRow;
-        this.ctx.store.retained.put(entry.row, own);
-      }
+      if (this.disc) this.write(entry);
     }
   }
 
-  private tooMany({ topic }: Message): boolean {
+  private write(entry: Entry): void {
+    const stored = this.ctx.store.retained;
+    if (!isOwn(entry.message)) {
+      if (entry.row === 0) entry.row = ++this.lastRow;
+      stored.put(entry.row, entry.message);
+    } else if (entry.row !== 0) {
+      // The client's message that it replaces would be back after a restart.
+      stored.delete(entry.row);
+      entry.row = 0;
+    }
+  }
+
+  private tooMany(m: Message): boolean {
     const limit = this.ctx.config["retainer.max_retained_messages"];
-    return limit > 0 && this.index.ordinary >= limit && !isSys(topic) && !this.index.get(topic);
+    if (limit === 0 || this.index.ordinary < limit || isOwn(m)) return false;
+    const before = this.index.get(m.topic);
+    return before === undefined || isOwn(before.message);
   }
 
   private tooMuch(m: Message): boolean {
     const limit = this.ctx.config["retainer.max_retained_bytes"];
     const growth = this.index.growth(m);
-    return limit > 0 && growth > 0 && this.index.bytes + growth > limit && !isSys(m.topic);
+    return limit > 0 && growth > 0 && this.index.bytes + growth > limit && !isOwn(m);
   }
 
   private refused(m: Message, why: string, counter: string): void {
@@ -178,7 +192,7 @@ class RetainedMessages implements RetainerService {
     const m = e.message;
     const interval = this.ctx.config["retainer.expiry_interval"];
     const now = this.ctx.clock.mono();
-    const old = m.expires ? m.expired(now) : interval > 0 && !isSys(m.topic) && between(e.since, now) >= interval;
+    const old = m.expires ? m.expired(now) : interval > 0 && !isOwn(m) && between(e.since, now) >= interval;
     if (!old) return true;
     this.delete(m.topic);
     this.ctx.broker.count("retained/expired");

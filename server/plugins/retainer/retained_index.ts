@@ -38,9 +38,9 @@ export class RetainedIndex {
   private readonly walks = new Set<Walk>();
   /** `seq` of the message stored last. */
   seq = 0;
-  /** Messages not under $SYS: those the limit counts. */
+  /** Messages that are not the broker's own: those the limit counts. */
   ordinary = 0;
-  /** Memory that the messages take, those under $SYS too. */
+  /** Memory that the messages take, the broker's own too. */
   bytes = 0;
 
   get size(): number {
@@ -97,6 +97,7 @@ export class RetainedIndex {
       for (const walk of this.walks) if (entry.seq > walk.at && entry.seq <= walk.last) walk.moved.push(entry);
       // To the end of the order.
       this.order.remove(entry);
+      if (!isOwn(entry.message)) this.ordinary--;
       entry.message = m;
       entry.since = since;
     } else {
@@ -104,8 +105,8 @@ export class RetainedIndex {
       this.byLevels.set(m.topic, entry);
       this.byTopic.set(m.topic, entry);
       this.byTopic = widened(this.byTopic);
-      if (!isSys(m.topic)) this.ordinary++;
     }
+    if (!isOwn(m)) this.ordinary++;
     entry.seq = ++this.seq;
     this.order.add(entry);
     return entry;
@@ -118,7 +119,7 @@ export class RetainedIndex {
     this.byTopic.delete(topic);
     this.order.remove(entry);
     this.bytes -= ENTRY_BYTES + entry.message.size;
-    if (!isSys(topic)) this.ordinary--;
+    if (!isOwn(entry.message)) this.ordinary--;
     this.byLevels.delete(topic);
     return entry;
   }
@@ -142,6 +143,7 @@ export class RetainedIndex {
   }
 }
 
-export function isSys(topic: string): boolean {
-  return topic.startsWith("$SYS/");
+/** The broker's own, which no limit is for. The topic alone does not tell: clients may publish to $SYS where the rules allow it. */
+export function isOwn(m: Message): boolean {
+  return m.from === "" && m.topic.startsWith("$SYS/");
 }

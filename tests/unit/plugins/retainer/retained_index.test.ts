@@ -77,8 +77,21 @@ test("the order is live: an iterator sees what is stored and misses what is dele
   expect(seen).toEqual(["a", "c", "d"]);
 });
 
-test("$SYS is not counted among the ordinary ones; clear empties everything", () => {
-  const index = indexOf("a", "$SYS/b", "$SYSTEM");
+const own = (topic: string): Message => new Message(topic, Buffer.from("x"), 0, true, "", null, 0, 0, null);
+
+test("who is ordinary is told by the message that is there, not by the topic", () => {
+  const index = new RetainedIndex();
+  const counts: number[] = [];
+  for (const m of [own("$SYS/a"), message("$SYS/a"), message("$SYS/a"), own("$SYS/a"), own("$SYS/a"), own("a")]) {
+    index.set(m, mono(0));
+    counts.push(index.ordinary);
+  }
+  expect(counts).toEqual([0, 1, 1, 0, 0, 1]);
+});
+
+test("the broker's own under $SYS are not counted among the ordinary ones; clear empties everything", () => {
+  const index = indexOf("a", "$SYSTEM");
+  index.set(own("$SYS/b"), mono(0));
   expect([index.size, index.ordinary]).toEqual([3, 2]);
   index.delete("$SYS/b");
   expect([index.size, index.ordinary]).toEqual([2, 2]);

@@ -26,6 +26,10 @@ const stored = (kit: TestKit): StoredMessage[] => {
   return [...kit.store.retained.load()].map((r) => r.message);
 };
 const kept = (service: RetainerService, filter?: string): (string | undefined)[] => [...service.messages(filter)].map((m) => m?.topic);
+/** As the broker tells of itself. */
+const ownOne = (kit: TestKit, topic: string): void => {
+  kit.broker.publish(new Message(topic, Buffer.from("n"), 0, true, "", null, kit.clock.time, 0, null));
+};
 const topicsOf = (c: TestClient): string[] => c.messages().map((m) => m.topic);
 
 describe("keeping", () => {
@@ -138,6 +142,30 @@ describe("keeping", () => {
     expect(kit.broker.memory.bytes().retained).toBe(0);
   });
 
+  test("$SYS of a client has the limits of any other topic", async () => {
+    const few = await start({ "retainer.max_retained_messages": "1" });
+    for (const t of ["$SYS/mine/1", "$SYS/mine/2"]) retain(few.from, t);
+    expect(kept(few.service)).toEqual(["$SYS/mine/1"]);
+    ownOne(few.kit, "$SYS/own");
+    retain(few.from, "$SYS/own", "taken over");
+    expect(few.service.get("$SYS/own")?.from).toBe("");
+    ownOne(few.kit, "$SYS/mine/1");
+    retain(few.from, "$SYS/mine/2");
+    expect(kept(few.service)).toEqual(["$SYS/own", "$SYS/mine/1", "$SYS/mine/2"]);
+
+    const small = await start({ "retainer.max_retained_bytes": "3KB" });
+    for (const t of ["$SYS/mine/1", "$SYS/mine/2", "$SYS/mine/3"]) retain(small.from, t, Buffer.alloc(1000));
+    expect(kept(small.service)).toEqual(["$SYS/mine/1"]);
+
+    const short = await start();
+    short.kit.broker.memory.watch({ read: () => ({ used: 80, limit: 100, container: false }), collect() {} });
+    retain(short.from, "$SYS/mine/1", "x", 1, { messageId: 7 });
+    expect(short.from.take()).toMatchObject([{ cmd: "puback", messageId: 7, reasonCode: 0x97 }]);
+    expect(short.service.count).toBe(0);
+    ownOne(short.kit, "$SYS/own");
+    expect(kept(short.service)).toEqual(["$SYS/own"]);
+  });
+
   test("a payload above max_payload_size is delivered, not kept; the limit itself is kept", async () => {
     const { service, from, kit } = await start({ "retainer.max_payload_size": "4" });
     const live = kit.connected("live").subscribe("#");
@@ -196,7 +224,29 @@ describe("on disk", () => {
   });
 });
 
+test("$SYS of a client is on disk, the broker's own is not, whichever replaces the other", async () => {
+  const { from, kit } = await start();
+  retain(from, "$SYS/mine", "1");
+  ownOne(kit, "$SYS/becomes-mine");
+  retain(from, "$SYS/becomes-mine", "2");
+  retain(from, "$SYS/becomes-own", "3");
+  ownOne(kit, "$SYS/becomes-own");
+  kit.store.commit();
+  const next = await start({}, new TestKit({ store: (kit.store as MemoryStore).crash(), clock: kit.clock }));
+  expect(kept(next.service)).toEqual(["$SYS/mine", "$SYS/becomes-mine"]);
+  ownOne(next.kit, "$SYS/mine");
+  next.service.delete("$SYS/becomes-mine");
+  expect(stored(next.kit)).toEqual([]);
+});
+
 describe("expiry", () => {
+  test("$SYS of a client expires like any other", async () => {
+    const { service, from, kit } = await start({ "retainer.expiry_interval": "10s" });
+    retain(from, "$SYS/mine");
+    kit.clock.time += 10_000;
+    expect(service.get("$SYS/mine")).toBeUndefined();
+  });
+
   test("a message's own expiry goes before the setting, $SYS has none", async () => {
     const { service, from, kit } = await start({ "retainer.expiry_interval": "10s" });
     retain(from, "by-setting");
