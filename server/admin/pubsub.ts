@@ -92,6 +92,10 @@ function payloadBytes(value: unknown, encoding: unknown): Uint8Array {
 const notRetained = (some: number, n: number): string =>
   `memory: ${n === 1 ? "delivered, but" : `delivered, but ${some} of ${n} were`} not retained: the node has no memory to spare`;
 
+/** Of `n` messages with so many topics: not taken, by the plugin for delayed messages. */
+const notDelayed = (some: number, n: number): string =>
+  `delayed: ${n === 1 ? "" : `${some} of ${n} were `}not taken: no more delayed messages can be kept now`;
+
 /** A batch goes on after a refusal. @throws whatever else it is */
 function refuse(result: BatchResult, err: unknown): void {
   if (!(err instanceof AdminError)) throw err;
@@ -130,13 +134,18 @@ export function createPubSub({ broker, plugins, log }: AdminDeps) {
     }
     let receivers = 0;
     let forgotten = 0;
+    let untaken = 0;
     for (const topic of topics) {
       const message = new Message(topic, payload, qos, retain, from, null, now, expiresAt, properties);
       receivers += broker.publish(message);
-      if (message.refusedWith > 0) forgotten++;
+      if (message.refusedWith > 0) {
+        if (topic.startsWith("$delayed/")) untaken++;
+        else forgotten++;
+      }
       if (slices.over()) await restBetween(broker, slices);
     }
     broker.flush();
+    if (untaken > 0) throw new AdminError(CODE.UNKNOWN, notDelayed(untaken, topics.length));
     if (forgotten > 0) throw new AdminError(CODE.UNKNOWN, notRetained(forgotten, topics.length));
     return { receivers, kept };
   }

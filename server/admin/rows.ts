@@ -72,7 +72,7 @@ export interface NodeInfo {
   memory_limit: number;
   /** `high`: above `node.memory_high_watermark`, nothing new is kept. `critical`: queues do not grow any more. */
   memory_level: "normal" | "high" | "critical";
-  /** What holds memory, bytes. */
+  /** What holds memory, bytes. `queues`: messages that wait, delayed ones too. */
   memory_queues: number;
   memory_retained: number;
   memory_sessions: number;

@@ -60,7 +60,7 @@ function process(page: Page, admin: Admin): void {
   page.add("baomq_memory_heap_used_bytes", "gauge", "Heap in use", n.heap_used);
   page.add("baomq_memory_limit_bytes", "gauge", "Memory there is for this node; 0 = unknown", n.memory_limit);
   page.add("baomq_memory_short", "gauge", "1 above node.memory_high_watermark, 2 when queues do not grow any more", LEVELS[n.memory_level]);
-  page.add("baomq_memory_queues_bytes", "gauge", "Messages that sessions hold", n.memory_queues);
+  page.add("baomq_memory_queues_bytes", "gauge", "Messages that sessions hold, and delayed ones", n.memory_queues);
   page.add("baomq_memory_retained_bytes", "gauge", "Retained messages", n.memory_retained);
   page.add("baomq_memory_sessions_bytes", "gauge", "Sessions and subscriptions", n.memory_sessions);
   page.add("baomq_memory_buffers_bytes", "gauge", "Input and output that waits", n.memory_buffers);

@@ -114,6 +114,8 @@ export interface PluginBroker {
   count(name: string, by?: number): void;
   /** Who knows the number of retained messages and the bytes they take; null = nobody, there are none. */
   setRetained(figures: { count(): number; bytes(): number } | null): void;
+  /** Bytes of messages that wait in the plugin, counted with those in queues. Returns the function that takes it back. */
+  countWaiting(bytes: () => number): () => void;
   /** The node is above `node.memory_high_watermark`: nothing new is kept. */
   readonly memoryShort: boolean;
   /** The disk fails, and as much waits for it as may (`storage.pending_limit`): nothing more is to be stored. */

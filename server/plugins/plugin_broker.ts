@@ -16,6 +16,7 @@ export interface ManagedBroker extends PluginBroker {
 /** `later`: run in a later turn of the event loop. */
 export function createPluginBroker(broker: Broker, later: (fn: () => void) => void = setImmediate): ManagedBroker {
   let flushing = false;
+  let forgetRetained = (): void => {};
 
   /** Plugins act at any time, also when no data callback or tick will flush after them. */
   function flush(): void {
@@ -83,8 +84,10 @@ export function createPluginBroker(broker: Broker, later: (fn: () => void) => vo
     count: (name, by = 1) => broker.metrics.count(name, by),
     setRetained(figures) {
       broker.metrics.setRetained(figures === null ? () => 0 : figures.count);
-      broker.memory.provide("retained", figures === null ? () => 0 : figures.bytes);
+      forgetRetained();
+      forgetRetained = figures === null ? () => {} : broker.memory.provide("retained", figures.bytes);
     },
+    countWaiting: (bytes) => broker.memory.provide("queues", bytes),
     get memoryShort() {
       return broker.memory.short;
     },

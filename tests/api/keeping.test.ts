@@ -157,7 +157,7 @@ test("a message that had to be kept, and with which it is found out, is not answ
   expect(results[0]?.message).toMatch(PUBLISHED);
 });
 
-test("a retained message for which there is no memory is not answered with success", async () => {
+test("a retained or delayed message for which there is no memory is not answered with success", async () => {
   const { memory } = node.node.broker;
   // The node measures again every second.
   Object.defineProperty(memory, "short", { get: () => true, set: () => {}, configurable: true });
@@ -168,6 +168,12 @@ test("a retained message for which there is no memory is not answered with succe
     ]);
     expect((await ask("POST", "/mqtt/publish", { topic: "m/1,m/2", payload: "x", retain: true }))[1]).toContain("2 of 2 were not retained");
     expect(await ask("POST", "/mqtt/publish", { topic: "m/1", payload: "x" })).toEqual([0, ""]);
+    await node.ask("PUT", "/plugins/emqx_delayed_publish/load");
+    expect(await ask("POST", "/mqtt/publish", { topic: "$delayed/9/m", payload: "x" })).toEqual([
+      102,
+      "delayed: not taken: no more delayed messages can be kept now",
+    ]);
+    await node.ask("PUT", "/plugins/emqx_delayed_publish/unload");
   } finally {
     Object.defineProperty(memory, "short", { value: false, configurable: true, writable: true });
   }

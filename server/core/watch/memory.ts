@@ -1,6 +1,6 @@
 /**
  * How much memory the node has left, and what it does when that becomes little. Above `node.memory_high_watermark` nothing new is
- * kept (sessions, retained messages) and publishers are read slowly; half-way from there to the limit no queue grows any more and
+ * kept (sessions, retained and delayed messages) and publishers are read slowly; half-way from there to the limit no queue grows any more and
  * they are read very slowly. So the kernel never has to choose whom it kills.
  */
 import { between, later, type MonoMs, reached } from "../../lib/time.ts";
@@ -8,7 +8,7 @@ import type { Held } from "../held.ts";
 import type { Clock, Log } from "../ports.ts";
 import type { Alarms } from "./alarms.ts";
 
-/** What holds memory, by kind. */
+/** What holds memory, by kind. `queues`: messages that wait, in queues and windows of sessions and, delayed, for their time. */
 export const MEMORY_KINDS = ["queues", "retained", "sessions", "buffers"] as const;
 export type MemoryKind = (typeof MEMORY_KINDS)[number];
 
@@ -79,7 +79,7 @@ export class Memory {
   #readings: MemoryReadings | null = null;
   /** The limit is `node.memory_limit`. */
   #isOwnLimit = false;
-  readonly #kinds = new Map<MemoryKind, () => number>();
+  readonly #kinds = new Map<MemoryKind, Set<() => number>>();
   #since: MonoMs;
   #collectAt: MonoMs;
   /** … and when it is not critical. */
@@ -98,14 +98,17 @@ export class Memory {
     this.provide("queues", () => o.held.bytes);
   }
 
-  /** Say how a kind is measured. */
-  provide(kind: MemoryKind, read: () => number): void {
-    this.#kinds.set(kind, read);
+  /** Say how a kind, or a further part of it, is measured. Returns the function that takes it back. */
+  provide(kind: MemoryKind, read: () => number): () => void {
+    const parts = this.#kinds.get(kind) ?? new Set();
+    this.#kinds.set(kind, parts.add(read));
+    return () => parts.delete(read);
   }
 
   /** Bytes by kind, measured now. */
   bytes(): Record<MemoryKind, number> {
-    return Object.fromEntries(MEMORY_KINDS.map((kind) => [kind, this.#kinds.get(kind)?.() ?? 0])) as Record<MemoryKind, number>;
+    const sum = (kind: MemoryKind): number => [...(this.#kinds.get(kind) ?? [])].reduce((n, read) => n + read(), 0);
+    return Object.fromEntries(MEMORY_KINDS.map((kind) => [kind, sum(kind)])) as Record<MemoryKind, number>;
   }
 
   /** From now on memory is read there. */

@@ -3,6 +3,7 @@ import { Message } from "../../core/message.ts";
 import type { AclStep } from "../../core/types.ts";
 import { integer } from "../../lib/config_entry.ts";
 import { later, NO_MONO } from "../../lib/time.ts";
+import { RC } from "../../mqtt/reason_codes.ts";
 import { type DelayedService, definePlugin, ownCopy } from "../plugin.ts";
 import { DelayQueue } from "./queue.ts";
 import { PREFIX, parseDelayed } from "./topic.ts";
@@ -12,9 +13,9 @@ const PRIORITY = 100;
 const LOOK_MS = 100;
 /** Sent at one look; after a long stop thousands may be overdue. */
 const BURST = 1000;
+const WARN_EVERY_MS = 60_000;
 
 const REFUSED: AclStep = { verdict: "deny", why: "not a delayed topic" };
-const FULL: AclStep = { verdict: "deny", why: "no more delayed messages are taken" };
 const HIDDEN: AclStep = { verdict: "deny", why: "the topic behind the delay is denied" };
 
 export const delayedPublish = definePlugin({
@@ -32,6 +33,7 @@ export const delayedPublish = definePlugin({
     const stored = ctx.store.delayed;
     const queue = new DelayQueue();
     let lastId = 0;
+    let warnedAt = Number.NEGATIVE_INFINITY;
     for (const { id, dueAt, message: r } of stored.load()) {
       lastId = Math.max(lastId, id);
       const message = new Message(r.topic, r.payload, r.qos, r.retain, r.from, r.username, r.timestamp, r.expiresAt, r.properties);
@@ -56,8 +58,19 @@ export const delayedPublish = definePlugin({
 
     const whyNot = (): string | null => {
       if (full()) return "as many as delayed_publish.max_delayed_messages allows";
-      return broker.storageFull ? "it cannot be stored" : null;
+      if (broker.storageFull) return "it cannot be stored";
+      return broker.memoryShort ? "the node has no memory to spare" : null;
     };
+
+    function refused(m: Message, why: string): null {
+      broker.count("delayed/refused");
+      const now = clock.mono();
+      if (now - warnedAt >= WARN_EVERY_MS) {
+        warnedAt = now;
+        ctx.log.warn("delayed message refused", { topic: m.topic, from: m.from, why });
+      }
+      return null;
+    }
 
     function sendDue(): void {
       // What was acknowledged before is not to be lost: sent now, it could not be stored for those who are away.
@@ -79,11 +92,13 @@ export const delayedPublish = definePlugin({
     ctx.hook(
       "message.publish",
       (m) => {
-        const delayed = whyNot() ?? parseDelayed(m.topic, clock.now());
-        if (typeof delayed === "string") {
-          broker.count("delayed/refused");
-          ctx.log.warn("delayed message refused", { topic: m.topic, from: m.from, why: delayed });
-          return null;
+        const delayed = parseDelayed(m.topic, clock.now());
+        if (typeof delayed === "string") return refused(m, delayed);
+        const why = whyNot();
+        if (why !== null) {
+          // Whether there is room is told here, not by the access rules: their verdict is remembered for a while.
+          m.refusedWith = RC.QUOTA_EXCEEDED;
+          return refused(m, why);
         }
         const row = { id: ++lastId, dueAt: delayed.dueAt, message: ownCopy(m, { topic: delayed.topic }) };
         // By the same look at the wall clock as `dueAt`: the difference is how long it waits.
@@ -102,7 +117,6 @@ export const delayedPublish = definePlugin({
       "client.check_acl",
       (client, action, topic) => {
         if (action !== "publish" || !topic.startsWith(PREFIX)) return null;
-        if (full()) return FULL;
         const delayed = parseDelayed(topic, clock.now());
         if (typeof delayed === "string") return REFUSED;
         const verdict = broker.checkAcl(client, "publish", delayed.topic);
@@ -114,6 +128,7 @@ export const delayedPublish = definePlugin({
 
     // What is overdue after a restart goes out with the first look, when the other plugins run: one of them keeps retained messages.
     ctx.every(LOOK_MS, sendDue);
+    ctx.closing(broker.countWaiting(() => queue.bytes));
 
     return {
       get count() {

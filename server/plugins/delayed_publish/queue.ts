@@ -6,12 +6,18 @@ import { Heap, type HeapEntry } from "../../lib/heap.ts";
 import type { MonoMs, WallMs } from "../../lib/time.ts";
 import type { DelayedRowView } from "../plugin.ts";
 
-type Waiting = { entry: HeapEntry<DelayedRowView>; heap: Heap<DelayedRowView> };
+type Waiting = { entry: HeapEntry<DelayedRowView>; heap: Heap<DelayedRowView>; size: number };
+
+/** A row, its place in a heap and its place by id. */
+const ROW_BYTES = 300;
 
 export class DelayQueue {
   readonly #byDelay = new Heap<DelayedRowView>();
   readonly #byTime = new Heap<DelayedRowView>();
   readonly #waiting = new Map<number, Waiting>();
+
+  /** Memory that what waits takes. */
+  bytes = 0;
 
   get size(): number {
     return this.#waiting.size;
@@ -39,7 +45,7 @@ export class DelayQueue {
   /** False = it does not wait. */
   cancel(id: number): boolean {
     const w = this.#waiting.get(id);
-    return w !== undefined && this.#waiting.delete(id) && w.heap.cancel(w.entry);
+    return w !== undefined && this.#remove(id, w) && w.heap.cancel(w.entry);
   }
 
   /** Take the next row that is due. */
@@ -48,7 +54,7 @@ export class DelayQueue {
     const b = this.#byTime.due(now);
     const aFirst = a !== undefined && (b === undefined || before(a.value, b.value));
     const row = (aFirst ? this.#byDelay.take(mono) : this.#byTime.take(now))?.value;
-    if (row !== undefined) this.#waiting.delete(row.id);
+    if (row !== undefined) this.#remove(row.id, this.#waiting.get(row.id) as Waiting);
     return row;
   }
 
@@ -58,7 +64,14 @@ export class DelayQueue {
   }
 
   #add(heap: Heap<DelayedRowView>, row: DelayedRowView, at: number): void {
-    this.#waiting.set(row.id, { heap, entry: heap.add(at, row.id, row) });
+    const size = ROW_BYTES + row.message.size;
+    this.bytes += size;
+    this.#waiting.set(row.id, { heap, entry: heap.add(at, row.id, row), size });
+  }
+
+  #remove(id: number, { size }: Waiting): boolean {
+    this.bytes -= size;
+    return this.#waiting.delete(id);
   }
 }
 

@@ -217,8 +217,57 @@ describe("refusals", () => {
   test("no more than max_delayed_messages wait", async () => {
     const { from, service } = await start({ settings: { "delayed_publish.max_delayed_messages": "2" } });
     for (let id = 1; id <= 3; id++) from.publish(`$delayed/9/${id}`, "x", 1, { messageId: id });
-    expect(from.take()).toMatchObject([{ reasonCode: 0 }, { reasonCode: 0 }, { reasonCode: 0x87 }]);
+    expect(from.take()).toMatchObject([{ reasonCode: 0 }, { reasonCode: 0 }, { reasonCode: 0x97 }]);
     expect(service.count).toBe(2);
+  });
+
+  test("to one topic too: refused with 0x97 while there is no room, taken as soon as there is", async () => {
+    const { kit, from, service, to } = await start({ settings: { "delayed_publish.max_delayed_messages": "2" } });
+    const codes = (): (number | undefined)[] => from.take().map((p) => (p as { reasonCode?: number }).reasonCode);
+    for (let id = 1; id <= 5; id++) from.publish("$delayed/1/t", String(id), 1, { messageId: id });
+    expect(codes()).toEqual([0, 0, 0x97, 0x97, 0x97]);
+    expect([service.count, kit.metrics.get("delayed/refused")]).toEqual([2, 3]);
+    expect(kit.log.lines.filter((l) => l.message === "delayed message refused")).toHaveLength(1);
+    const api = new Message("$delayed/1/t", Buffer.from("x"), 0, false, "api", null, 0, 0, null);
+    kit.broker.publish(api);
+    expect(api.refusedWith).toBe(0x97);
+    kit.pass(1200);
+    expect(got(to)).toEqual([
+      ["t", "1"],
+      ["t", "2"],
+    ]);
+    from.publish("$delayed/1/t", "6", 1, { messageId: 6 });
+    expect(codes()).toEqual([0]);
+  });
+
+  test("no memory to spare: nothing more is taken, and what waits is sent", async () => {
+    const { kit, from, to, service } = await start();
+    from.publish("$delayed/1/t", "before");
+    kit.broker.memory.watch({ read: () => ({ used: 80, limit: 100, container: false }), collect() {} });
+    from.publish("$delayed/1/t", "x", 1, { messageId: 7 });
+    expect(from.take()).toMatchObject([{ cmd: "puback", messageId: 7, reasonCode: 0x97 }]);
+    expect(service.count).toBe(1);
+    kit.pass(1200);
+    expect(got(to)).toEqual([["t", "before"]]);
+  });
+
+  test("what waits is counted with what is queued, until it goes", async () => {
+    const { kit, from, manager, service } = await start();
+    const queues = (): number => kit.broker.memory.bytes().queues;
+    const before = queues();
+    from.publish("$delayed/1/t", Buffer.alloc(1000));
+    const one = queues() - before;
+    expect(one).toBeGreaterThan(1000);
+    from.publish("$delayed/900/t", Buffer.alloc(1000)).publish("$delayed/901/t", Buffer.alloc(1000));
+    expect(queues() - before).toBe(3 * one);
+    kit.pass(1200);
+    expect(queues() - before).toBe(2 * one);
+    service.cancel([...service.list()][0]?.id as number);
+    expect(queues() - before).toBe(one);
+    await manager.unload("emqx_delayed_publish");
+    expect(queues()).toBe(before);
+    await manager.load("emqx_delayed_publish");
+    expect(queues() - before).toBe(one);
   });
 
   test("unloaded: nothing goes out, and it comes after the next load", async () => {
