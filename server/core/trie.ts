@@ -204,6 +204,8 @@ export class Trie<T extends object> {
         depths.push(depth + 1);
         continue;
       }
+      // Each costs a look at least, and to list a million of them takes long.
+      if (visited + nodes.length + childCount(node) > budget.visited) return null;
       const below = level === "#" ? ALL : depth + 1;
       const take = (name: string, next: Node<T>): void => {
         if (depth === 0 && name.startsWith("$")) return;

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { Trie } from "../../../server/core/trie.ts";
+import { WideMap } from "../../../server/lib/wide_map.ts";
 import { topicMatches } from "../../../server/mqtt/topic.ts";
 
 interface Value {
@@ -105,6 +106,27 @@ describe("limits", () => {
     expect(paths(trie.select("n/+/x", NO_LIMIT))).toEqual(there.filter((x) => x !== "n/#").sort());
     for (const path of there) trie.delete(path);
     expect([trie.size, trie.select("#", NO_LIMIT)]).toEqual([0, []]);
+  });
+
+  test("a look-up that cannot end within its budget does not even list what it would have to look at", () => {
+    const trie = new Trie<Value>();
+    for (let i = 0; i < 40_000; i++) trie.set(`t/${i}`, { path: `t/${i}` });
+    let listed = 0;
+    const each = WideMap.prototype[Symbol.iterator];
+    WideMap.prototype[Symbol.iterator] = function* (): Iterator<[string, unknown]> {
+      for (const entry of { [Symbol.iterator]: () => each.call(this) }) {
+        listed++;
+        yield entry;
+      }
+    };
+    try {
+      for (const filter of ["t/+", "t/#", "#", "+/+"]) expect(trie.select(filter, { found: 10, visited: 10_000 })).toBeNull();
+      expect(listed).toBe(0);
+      expect(trie.select("t/+", NO_LIMIT)).toHaveLength(40_000);
+      expect(listed).toBe(40_000);
+    } finally {
+      WideMap.prototype[Symbol.iterator] = each;
+    }
   });
 
   test("a look-up stops at its budget", () => {
