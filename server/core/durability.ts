@@ -174,7 +174,7 @@ export class Durability {
     if (!this.refusing) return true;
     const known = this.broker.sessions.get(clientId);
     const stored = known !== undefined && known.storeKey !== 0;
-    if (cleanStart ? !stored && expiry === 0 : stored || expiry === 0) return true;
+    if (stored ? !cleanStart && expiry > 0 : expiry === 0) return true;
     this.#count();
     return false;
   }

@@ -365,6 +365,7 @@ describe("while the store fails: storage.on_error = refuse", () => {
     ).toMatchObject([{ cmd: "connack", reasonCode: 0x97 }]);
     // It would be told that the old one is no more, and meet it again after a crash.
     expect(kit.client(4).connect("s").take()).toMatchObject([{ cmd: "connack", returnCode: 3 }]);
+    expect(kit.client(5).connect("s", { clean: false }).take()).toMatchObject([{ cmd: "connack", reasonCode: 0x97 }]);
     expect(kit.client(4).connect("new").take()).toMatchObject([{ cmd: "connack", returnCode: 0 }]);
     const back = kit.client(4).connect("s", { clean: false });
     expect(back.take()).toMatchObject([
