@@ -35,6 +35,7 @@ export class Delivery {
   dispatch(route: Route, m: Message): number {
     const { router } = this.broker;
     const subs = route.subs;
+    const outer = this.#writer.begin(m);
     let n = 0;
     router.enter();
     for (let i = 0; i < subs.length; i++) {
@@ -44,6 +45,7 @@ export class Delivery {
     }
     if (route.shares !== null) n += this.#toGroups(route.shares, m);
     router.leave();
+    this.#writer.end(m, outer);
     return n;
   }
 
@@ -54,6 +56,7 @@ export class Delivery {
     const form = ch.version === 5 ? 5 : 4;
     const { buf, start, end } = frame;
     let m: Message | null = null;
+    let outer: Message | null = null;
     let raw = 0;
     let n = 0;
     router.enter();
@@ -61,7 +64,10 @@ export class Delivery {
       const s = subs[i] as Subscription;
       const to = s.session.channel;
       if (to === null || to.rawForm !== form || s.subIds !== null || s.nl || to.out.blocked || s.index < 0) {
-        m ??= messageOf(ch, route.topic, frame);
+        if (m === null) {
+          m = messageOf(ch, route.topic, frame);
+          outer = this.#writer.begin(m);
+        }
         if (s.index >= 0) n += this.toSubscription(s, m);
       } else {
         to.out.run(buf, start, end);
@@ -74,6 +80,7 @@ export class Delivery {
     else metrics.qos0Sent += raw;
     if (route.shares !== null) n += this.#toGroups(route.shares, m ?? messageOf(ch, route.topic, frame));
     router.leave();
+    if (m !== null) this.#writer.end(m, outer);
     return n + raw;
   }
 
@@ -212,7 +219,7 @@ export class Delivery {
   #enqueue(session: Session, m: Message, terms: Terms): number {
     const broker = this.broker;
     const { qos } = terms;
-    if (!m.owned) broker.slab.keep(m);
+    m.detach();
     const item: QueueItem = { message: m, terms, seq: 0 };
     if (session.storeKey !== 0 && qos > 0) {
       item.seq = ++session.seq;

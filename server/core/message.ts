@@ -8,7 +8,7 @@ const SLAB = 64 * 1024;
 const MESSAGE_BYTES = 200;
 const PAIR_BYTES = 64;
 
-/** Where payloads that outlive the input chunk are copied to, many to one buffer. */
+/** Where payloads that outlive the input chunk for a while are copied to, many to one buffer. */
 export class Slab {
   #buf: Uint8Array = Buffer.allocUnsafeSlow(SLAB);
   #used = 0;
@@ -57,7 +57,7 @@ export class Message {
   buf: Uint8Array;
   payloadStart = 0;
   payloadEnd: number;
-  /** False while `buf` is the input chunk: `Slab.keep` before anything keeps the message, other than a window that of a light one. */
+  /** False while `buf` is the input chunk: `Slab.keep` or `detach` before anything keeps the message, other than a window that of a light one. */
   owned = true;
   /** A private name would cost a quarter of what the object costs. */
   private rare: Rare | null = null;
@@ -79,6 +79,18 @@ export class Message {
     this.buf = payload;
     this.payloadEnd = payload.length;
     if (expiresAt > 0) this.expiresAt = expiresAt;
+  }
+
+  /** For whoever keeps it long: the payload in a buffer of its own. A slab of 64 KiB would stay for one small message in it. */
+  detach(): void {
+    const n = this.payloadEnd - this.payloadStart;
+    if (this.owned && this.buf.length === n) return;
+    const buf = Buffer.allocUnsafeSlow(n);
+    copyBytes(this.buf, buf, 0, this.payloadStart, this.payloadEnd);
+    this.buf = buf;
+    this.payloadStart = 0;
+    this.payloadEnd = n;
+    this.owned = true;
   }
 
   private own(): Rare {
@@ -170,7 +182,7 @@ export class Message {
   with(change: { topic?: string; payload?: Uint8Array; qos?: QoS; retain?: boolean }): Message {
     const m = new Message(
       change.topic ?? this.topic,
-      change.payload ?? this.payload,
+      change.payload ?? this.buf,
       change.qos ?? this.qos,
       change.retain ?? this.retain,
       this.from,
@@ -179,6 +191,11 @@ export class Message {
       this.expiresAt,
       this.properties,
     );
+    if (change.payload === undefined) {
+      m.payloadStart = this.payloadStart;
+      m.payloadEnd = this.payloadEnd;
+      m.owned = this.owned;
+    }
     if (this.expires) m.deadline = this.deadline;
     if (this.refusedWith > 0) m.refusedWith = this.refusedWith;
     return m;

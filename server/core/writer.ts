@@ -2,8 +2,8 @@
  * A message as bytes in the output buffer of a receiver.
  *
  * Five ways, cheapest first: the publisher's own bytes where they lie (nobody else gets them), a copy of those (same protocol form, nothing
- * to change), encoded where it goes out (one window alone waits for it), a form encoded once and shared by all receivers that take it, and a form of a receiver's own (topic alias,
- * subscription identifiers, expiry, DUP).
+ * to change), encoded where it goes out (nobody else is sent it now), a form encoded once and shared by all receivers that take it, and a
+ * form of a receiver's own (topic alias, subscription identifiers, expiry, DUP).
  */
 import { copyBytes } from "../lib/bytes.ts";
 import { between } from "../lib/time.ts";
@@ -52,7 +52,23 @@ export class Writer {
     sendTopic: true,
   };
 
+  /** On its way to all its receivers: a form that is encoded now may serve others. */
+  #shared: Message | null = null;
+
   constructor(private readonly source: Source) {}
+
+  /** `m` is on its way now. Returns what was before, for `end`. */
+  begin(m: Message): Message | null {
+    const outer = this.#shared;
+    this.#shared = m;
+    return outer;
+  }
+
+  /** Its encoded forms have served: whoever keeps it would keep them too. */
+  end(m: Message, outer: Message | null): void {
+    this.#shared = outer;
+    if (m.holders > 0) m.dropEncoded();
+  }
 
   /** For the first time to this receiver. False = larger than it takes, nothing is written. */
   write(ch: Channel, m: Message, terms: Terms, id: number): boolean {
@@ -61,10 +77,10 @@ export class Writer {
     if (src.message === m && ch.rawForm === src.form && qos === m.qos && retain === m.retain && subIds === null) {
       if (src.alone) giveSource(ch, src, qos, retain, id);
       else writeSource(ch, src, qos, retain, id);
-    } else if (id > 0 && ch.rawForm !== 0 && m.holders === 1) {
+    } else if (ch.rawForm !== 0 && (m !== this.#shared || (id > 0 && m.holders === 1))) {
       this.#writeAlone(ch, m, terms, id);
     } else if (ch.rawForm !== 0 && subIds === null && (!m.expires || ch.version !== 5)) {
-      writePatched(ch, this.#shared(m, ch.version === 5, qos, retain), qos, id);
+      writePatched(ch, this.#form(m, ch.version === 5, qos, retain), qos, id);
     } else {
       const own = this.encodeOwn(ch, m, terms, false, id);
       if (ch.maxPacket > 0 && own.length > ch.maxPacket) return false;
@@ -73,7 +89,7 @@ export class Writer {
     return true;
   }
 
-  /** Nobody else waits for it: encoded where it goes out, since a form to be shared would be made for one. */
+  /** Nobody else is sent it now: encoded where it goes out, since a form to be shared would be made for one. */
   #writeAlone(ch: Channel, m: Message, terms: Terms, id: number): void {
     const { buf, payloadStart, payloadEnd } = m;
     const h = this.#head(terms, false, id, expiryLeft(ch, m));
@@ -89,7 +105,7 @@ export class Writer {
   }
 
   /** Encoded once for all receivers that take this form; the packet identifier is theirs to fill in. */
-  #shared(m: Message, v5: boolean, qos: QoS, retain: boolean): Uint8Array {
+  #form(m: Message, v5: boolean, qos: QoS, retain: boolean): Uint8Array {
     const i = (v5 ? 6 : 0) + qos * 2 + (retain ? 1 : 0);
     const forms = m.encodedForms();
     let e = forms[i];
@@ -109,12 +125,12 @@ export class Writer {
     if (aliases === null) return this.#encode(ch.version, own, terms, dup, id, expiry);
     const known = aliases.get(topic);
     if (known !== undefined) return this.#encode(ch.version, own, terms, dup, id, expiry, known, false);
-    if (aliases.size >= ch.aliasesMax) return this.#encode(ch.version, own, terms, dup, id, expiry);
-    const fresh = aliases.size + 1;
+    const fresh = aliases.free(topic);
+    if (fresh === 0) return this.#encode(ch.version, own, terms, dup, id, expiry);
     const bytes = this.#encode(ch.version, own, terms, dup, id, expiry, fresh);
     // The alias itself takes three bytes: too many for this client, perhaps.
     if (ch.maxPacket > 0 && bytes.length > ch.maxPacket) return this.#encode(ch.version, own, terms, dup, id, expiry);
-    aliases.set(topic, fresh);
+    aliases.taken(topic);
     return bytes;
   }
 

@@ -229,8 +229,6 @@ export class RetainedSender {
       if (job.broad ? !topicMatches(m.topic, job.filter) : entry.seq > job.until || index.get(m.topic) !== entry) continue;
       if (!fresh(entry) || (options.nl && m.from === session.clientId)) continue;
       broker.deliverTo(session, m, options, true);
-      // Encoded forms are for messages on their way; these stay.
-      m.dropEncoded();
       sent++;
       bytes += m.topic.length + m.payloadEnd - m.payloadStart;
     }

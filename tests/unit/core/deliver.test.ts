@@ -544,6 +544,51 @@ test("what expired while the client did not read is not sent when it reads on", 
   expect(kit.metrics.messagesExpired).toBe(1);
 });
 
+describe("what waits in a queue", () => {
+  test("holds on to its own bytes alone, whatever else came at the same time", () => {
+    const kit = new TestKit();
+    kit.connected("away", 4, { clean: false }).subscribe("+/kept", 1).drop();
+    kit.connected("here", 4).subscribe("+/#", 1);
+    const p = kit.connected("p");
+    for (let i = 0; i < 20; i++) {
+      const many = Array.from({ length: 100 }, (_, n) =>
+        mqttPacket.generate({
+          cmd: "publish",
+          topic: n === 50 ? `${i}/kept` : `${i}/gone`,
+          payload: Buffer.alloc(700),
+          qos: 1,
+          dup: false,
+          retain: false,
+          messageId: 1,
+        }),
+      );
+      p.raw(Buffer.concat(many));
+    }
+    const held = [...(kit.broker.sessions.get("away")?.mqueue ?? [])].map((item) => item.message);
+    expect(held).toHaveLength(20);
+    const buffers = new Set(held.map((m) => m.payload.buffer));
+    expect([...buffers].reduce((n, b) => n + b.byteLength, 0)).toBeLessThanOrEqual(20 * 1024);
+  });
+
+  test("is not kept in encoded forms beside it, and those who are sent it later get it as it is", () => {
+    const kit = new TestKit();
+    for (const id of ["a", "b"]) kit.connected(id, 4, { clean: false }).subscribe("t", 2).drop();
+    const here = [
+      kit.connected("v4").subscribe("t", 1),
+      kit.connected("v5", 5).subscribe("t", 2),
+      kit.connected("q0", 5).subscribe("t", 0),
+    ];
+    kit.connected("p").publish("t", "payload", 2);
+    const m = kit.broker.sessions.get("a")?.mqueue?.peek()?.message;
+    expect(m?.encodedForms().filter((f) => f !== undefined)).toEqual([]);
+    const back = ["a", "b"].map((id) => kit.client().connect(id, { clean: false }));
+    expect([...here, ...back].map((c) => c.messages().map((x) => [x.topic, x.payload, x.qos]))).toEqual(
+      [1, 2, 0, 2, 2].map((qos) => [["t", "payload", qos]]),
+    );
+    expect(m?.encodedForms().filter((f) => f !== undefined)).toEqual([]);
+  });
+});
+
 describe("a long queue", () => {
   const KEPT: never = { clean: false, properties: { sessionExpiryInterval: 1000 } } as never;
   const turn = async (kit: TestKit): Promise<void> => {

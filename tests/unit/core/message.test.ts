@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { Message } from "../../../server/core/message.ts";
+import { Message, Slab } from "../../../server/core/message.ts";
 import { type MonoMs, NO_MONO, type WallMs } from "../../../server/lib/time.ts";
 
 const wall = (ms: number): WallMs => ms as WallMs;
@@ -45,4 +45,27 @@ test("one without expiry, journal or refusal says so, and its copies too", () =>
       0,
     ]);
   }
+});
+
+test("detached it has its payload in a buffer of its own, once; a copy of it lies where it lay", () => {
+  const slab = new Slab();
+  const chunk = Buffer.from("..payload..");
+  const m = new Message("t", chunk, 1, false, "c", null, 1_000_000, 0, null);
+  m.payloadStart = 2;
+  m.payloadEnd = 9;
+  m.owned = false;
+  const early = m.with({ topic: "u" });
+  expect([early.owned, early.buf]).toEqual([false, chunk]);
+  slab.keep(m);
+  const copy = m.with({ topic: "u" });
+  for (const x of [m, early, copy]) {
+    const before = x.buf;
+    x.detach();
+    expect(x.buf).not.toBe(before);
+    expect([x.owned, x.buf.length, x.buf.buffer.byteLength, Buffer.from(x.payload).toString()]).toEqual([true, 7, 7, "payload"]);
+    const { buf } = x;
+    x.detach();
+    expect(x.buf).toBe(buf);
+  }
+  expect(Buffer.from(m.with({ payload: Buffer.from("other") }).payload).toString()).toBe("other");
 });
