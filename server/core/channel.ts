@@ -12,6 +12,7 @@ import { writeAck } from "../mqtt/packets/acks.ts";
 import { RC, reasonName } from "../mqtt/reason_codes.ts";
 import type { ProtocolVersion, WillPacket } from "../mqtt/types.ts";
 import type { AclCache } from "./access/acl_cache.ts";
+import type { AliasesIn, AliasesOut } from "./aliases.ts";
 import type { Broker } from "./broker.ts";
 import { CutPacket } from "./cut_packet.ts";
 import { handleAuth } from "./handle/auth.ts";
@@ -44,10 +45,9 @@ export class Channel {
   /** Largest packet the client takes; 0 = any. */
   maxPacket = 0;
   /** Topic -> alias, towards the client; null = it takes none. */
-  aliases: Map<string, number> | null = null;
-  aliasesMax = 0;
+  aliases: AliasesOut | null = null;
   /** Alias -> topic, from the client. */
-  inAliases: Map<number, string> | null = null;
+  inAliases: AliasesIn | null = null;
   /** May reason strings be sent [MQTT-3.1.2-29]? */
   problemInfo = true;
   will: WillPacket | null = null;

@@ -26,8 +26,9 @@ const SMALL = 16;
 const SHIFT = 8;
 /** Entries of a block, and of the largest ring. */
 const BLOCK = 1 << SHIFT;
-/** About what a block takes, bytes: two references, two numbers and a byte for each entry. */
-const BLOCK_BYTES = BLOCK * 33;
+/** About what a place for an entry takes, bytes: two references, two numbers and a byte. Those of the first ring are not counted. */
+const PLACE_BYTES = 33;
+const BLOCK_BYTES = BLOCK * PLACE_BYTES;
 
 /**
  * Entries of one window in the order they were sent. Queues with priorities send in another order than they were filled: then only the
@@ -142,6 +143,7 @@ export class Inflight {
 
   /** A new connection: nothing has been sent on it. */
   restart(): void {
+    this.rest();
     this.sent = 0;
     this.behind = this.count > 0;
     this.#next = this.#head;
@@ -239,6 +241,12 @@ export class Inflight {
   /** Nobody waits for them any more. */
   clear(): void {
     for (const n of this.positions()) this.remove(n);
+    this.rest();
+  }
+
+  /** Nothing will be sent for a while: an empty window takes little. */
+  rest(): void {
+    if (this.count === 0 && this.#mask >= SMALL) this.#beginAt(this.#tail);
   }
 
   /** Positions in order of sending. Entries may be removed while iterating. */
@@ -330,6 +338,7 @@ export class Inflight {
     if (this.#mask < BLOCK - 1) {
       const larger = new Block((this.#mask + 1) * 2);
       larger.take(ring, this.#head, this.#tail);
+      this.held.took((this.#mask + 1) * PLACE_BYTES);
       this.#ring = larger;
       this.#mask = this.#mask * 2 + 1;
       return;
@@ -343,7 +352,7 @@ export class Inflight {
     block.take(ring, border, this.#tail);
     ring.live = this.count - block.live;
     this.#blocks[(this.#head >> SHIFT) & 1] = ring;
-    this.held.took(BLOCK_BYTES);
+    this.held.took(SMALL * PLACE_BYTES);
   }
 
   /** A place for the block of position n. */
@@ -370,6 +379,7 @@ export class Inflight {
 
   /** Empty: a small ring. */
   #beginAt(n: number): void {
+    if (this.#ring !== null) this.held.took((SMALL - this.#ring.flags.length) * PLACE_BYTES);
     for (const b of this.#blocks) if (b !== null) this.held.took(-BLOCK_BYTES);
     this.#head = this.#tail = n;
     this.#headId = this.#tailId = (n % IDS) + 1;

@@ -128,6 +128,7 @@ export class Registry {
   /** The client is away: the will waits for its delay at most, the session for its expiry. */
   #away(session: Session, will: WillPacket | null): void {
     const { broker } = this;
+    session.inflight?.rest();
     if (session.expiry !== NEVER_EXPIRES) {
       session.cancelExpiry = broker.after(session.expiry * 1000, () => this.#expire(session));
     }
@@ -158,6 +159,7 @@ export class Registry {
     this.#redispatch(session);
     session.inflight?.clear();
     session.mqueue?.clear();
+    session.awaitingRel?.clear();
     session.inflight = null;
     session.mqueue = null;
     if (session.receive !== null) return;
@@ -255,9 +257,8 @@ export class Registry {
       for (const s of row.subscriptions) this.#restoreSubscription(session, s);
       restoreDeliveries(session, row.deliveries, (m) => broker.restored(m));
       for (const a of row.awaitingRel) {
-        session.awaitingRel ??= new Map();
         // Its time runs anew from the client's return.
-        session.awaitingRel.set(a.packetId, broker.mono);
+        session.awaiting().set(a.packetId, broker.mono);
       }
       if (session.expiry !== NEVER_EXPIRES) {
         session.cancelExpiry = broker.after(remaining(session.expiry, session, broker.now), () => this.#expire(session));

@@ -1,8 +1,9 @@
 /** What outlives a connection: subscriptions, the inflight window, the queue [MQTT-4.1.0-1]. Rare parts are made on first use. */
 import type { ZoneConfig } from "../config/types.ts";
-import type { MonoMs, WallMs } from "../lib/time.ts";
+import type { WallMs } from "../lib/time.ts";
 import { parseSharedFilter } from "../mqtt/topic.ts";
 import type { ProtocolVersion, QoS, WillPacket } from "../mqtt/types.ts";
+import { AwaitingRel } from "./awaiting_rel.ts";
 import type { Channel } from "./channel.ts";
 import type { Held } from "./held.ts";
 import { Inflight } from "./inflight.ts";
@@ -38,7 +39,7 @@ export class Session {
   inflight: Inflight | null = null;
   mqueue: Mqueue | null = null;
   /** Packet identifiers of incoming QoS 2 messages that wait for PUBREL -> since when, oldest first. */
-  awaitingRel: Map<number, MonoMs> | null = null;
+  awaitingRel: AwaitingRel | null = null;
   /** What is in the queue goes on being sent in the next turn. */
   pumping = false;
   mqueueDropped = 0;
@@ -143,6 +144,10 @@ export class Session {
     return this.zone.maxAwaitingRel;
   }
 
+  awaiting(): AwaitingRel {
+    this.awaitingRel ??= new AwaitingRel(this.held);
+    return this.awaitingRel;
+  }
   window(): Inflight {
     this.inflight ??= new Inflight(this.held);
     return this.inflight;

@@ -6,6 +6,7 @@ import { answerVersion, decodeConnect } from "../../mqtt/packets/connect.ts";
 import { RC, refusalName } from "../../mqtt/reason_codes.ts";
 import { topicLevels, validTopicName } from "../../mqtt/topic.ts";
 import { type ConnackProperties, type ConnectPacket, ProtocolError, type ProtocolVersion } from "../../mqtt/types.ts";
+import { AliasesOut } from "../aliases.ts";
 import type { Channel } from "../channel.ts";
 import { keepaliveFor, planKeepalive, planRetry, renewAwaitRel } from "../keepalive.ts";
 import { NEVER_EXPIRES, type Session } from "../session.ts";
@@ -247,8 +248,7 @@ function fittingProperties(ch: Channel, props: ConnackProperties): ConnackProper
 
 /** What of the client's wishes decides how it is written to. */
 function setUp(ch: Channel, p: ConnectPacket, client: ClientInfo): void {
-  ch.aliasesMax = p.topicAliasMaximum;
-  if (p.topicAliasMaximum > 0) ch.aliases = new Map();
+  if (p.topicAliasMaximum > 0) ch.aliases = new AliasesOut(p.topicAliasMaximum);
   ch.rawSource = client.mountpoint === "";
   ch.plainReceiver = client.mountpoint === "" && ch.aliases === null && ch.maxPacket === 0;
 }

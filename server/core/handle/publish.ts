@@ -7,6 +7,7 @@ import { RC } from "../../mqtt/reason_codes.ts";
 import { topicLevels, validTopicName } from "../../mqtt/topic.ts";
 import { ProtocolError, type QoS } from "../../mqtt/types.ts";
 import { readUtf8, wellFormedUtf8 } from "../../mqtt/utf8.ts";
+import { AliasesIn } from "../aliases.ts";
 import type { Channel } from "../channel.ts";
 import { type Frame, messageOf } from "../incoming.ts";
 import { planAwaitRel } from "../keepalive.ts";
@@ -98,8 +99,8 @@ function aliased(ch: Channel, f: Frame, alias: number): Route | null {
     const topic = readUtf8(f.buf, f.topicStart, f.topicEnd);
     if (topic === null) return refuse(ch, RC.MALFORMED_PACKET, "topic is not UTF-8");
     if (!valid(ch, topic)) return null;
-    ch.inAliases ??= new Map();
-    ch.inAliases.set(alias, topic);
+    ch.inAliases ??= new AliasesIn();
+    if (!ch.inAliases.set(alias, topic)) return refuse(ch, RC.QUOTA_EXCEEDED, "topics with aliases are too long together");
     return named(ch, topic, f, false);
   }
   const topic = ch.inAliases?.get(alias);
@@ -216,27 +217,36 @@ function answerDenied(ch: Channel, qos: number, packetId: number): void {
 /** Remember the identifier so that its PUBREL finds the handshake it expects. */
 function swallow(ch: Channel, packetId: number): void {
   const session = ch.session as Session;
-  session.awaitingRel ??= new Map();
-  if (!session.awaitingRel.has(packetId)) {
-    session.awaitingRel.set(packetId, ch.broker.mono);
+  const waiting = session.awaiting();
+  if (!waiting.has(packetId)) {
+    waiting.set(packetId, ch.broker.mono);
     if (session.storeKey !== 0) ch.broker.store.sessions.awaitRel(session.storeKey, packetId, ch.broker.now);
   }
-  if (session.awaitingRel.size === 1) planAwaitRel(ch);
-  checkAwaiting(ch, session);
+  if (waiting.size === 1) planAwaitRel(ch);
+  const why = tooMany(ch, session);
+  if (why !== null) refuseAwaiting(ch, session, packetId, why);
 }
 
 /**
- * More QoS 2 messages wait for PUBREL than the zone wants. 5.0 was told its Receive Maximum in CONNACK: false, it must go
- * [MQTT-3.3.4-9]. 3.x knows of no limit, and its PUBRELs come behind what it sends now: to hold messages back or to stop reading until
- * they are released would be to wait for ever. A message that was taken costs no more than its identifier, of which there are
- * 65,535, so all are taken, and the client is read slowly until it is below the limit.
+ * More QoS 2 messages wait for PUBREL than the zone wants: must the client go? 5.0 was told its Receive Maximum in CONNACK [MQTT-3.3.4-9].
+ * 3.x knows of no limit, and its PUBRELs come behind what it sends now: to hold messages back or to stop reading until they are released
+ * would be to wait for ever. A message that was taken costs no more than its identifier, of which there are 65,535, so all are taken
+ * unless memory is short, and the client is read slowly until it is below the limit. Returns the reason; null = it stays.
  */
-function checkAwaiting(ch: Channel, session: Session): boolean {
+function tooMany(ch: Channel, session: Session): "receive_maximum_exceeded" | "memory" | null {
   const max = session.zone.maxAwaitingRel;
-  if (max === 0 || session.awaitingRelLen <= max) return true;
-  if (ch.version === 5) return false;
+  if (max === 0 || session.awaitingRelLen <= max) return null;
+  if (ch.version === 5) return "receive_maximum_exceeded";
+  if (ch.broker.memory.short) return "memory";
   ch.slowDown(SLOW_MS);
-  return true;
+  return null;
+}
+
+function refuseAwaiting(ch: Channel, session: Session, packetId: number, reason: "receive_maximum_exceeded" | "memory"): void {
+  session.awaitingRel?.delete(packetId);
+  ch.broker.metrics.qos2Dropped++;
+  const max = session.zone.maxAwaitingRel;
+  ch.close(RC.RECEIVE_MAXIMUM_EXCEEDED, reason, `more than ${max} QoS 2 messages await PUBREL`);
 }
 
 /** `cost`: steps it took to come here. A promise: this turn of the event loop has had its share of work. */
@@ -289,19 +299,16 @@ function unkept(ch: Channel, route: Route, qos: QoS, retain: boolean, packetId: 
 /** False for a QoS 2 message that came before and is not released yet: acknowledged again, not delivered again [MQTT-4.3.3-10]. */
 function firstTime(ch: Channel, packetId: number): boolean {
   const session = ch.session as Session;
-  const { durability, metrics, mono, now, store } = ch.broker;
-  session.awaitingRel ??= new Map();
-  const waiting = session.awaitingRel;
+  const { durability, mono, now, store } = ch.broker;
+  const waiting = session.awaiting();
   if (waiting.has(packetId)) {
     durability.acknowledge(ch, PUBREC, packetId, RC.SUCCESS);
     return false;
   }
   waiting.set(packetId, mono);
-  if (!checkAwaiting(ch, session)) {
-    waiting.delete(packetId);
-    metrics.qos2Dropped++;
-    const max = session.zone.maxAwaitingRel;
-    ch.close(RC.RECEIVE_MAXIMUM_EXCEEDED, "receive_maximum_exceeded", `more than ${max} QoS 2 messages await PUBREL`);
+  const why = tooMany(ch, session);
+  if (why !== null) {
+    refuseAwaiting(ch, session, packetId, why);
     return false;
   }
   if (waiting.size === 1) planAwaitRel(ch);

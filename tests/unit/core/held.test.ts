@@ -105,7 +105,11 @@ describe("windows of clients that do not acknowledge", () => {
     expect(s?.mqueueLen).toBe(0);
     expect(s?.inflight?.bytes).toBeGreaterThan(0);
     for (let id = taken + 1; s?.inflight?.count; id++) c.send({ cmd: "puback", messageId: id });
-    expect([s?.inflight?.bytes, kit.broker.held.bytes]).toEqual([0, 0]);
+    expect(s?.inflight?.bytes).toBe(0);
+    // The places of a window as large as it was; while its client is away it takes none.
+    expect(kit.broker.held.bytes).toBeLessThan(10 * KB);
+    c.drop();
+    expect(kit.broker.held.bytes).toBe(0);
   });
 
   test("do not grow beyond the zone's max_inflight while memory has none to give; what cannot wait is dropped and counted", () => {

@@ -236,6 +236,35 @@ describe("a window of many blocks", () => {
   });
 });
 
+test("a ring that has grown is counted, and as small as at first when its client rests, or is back, with nothing in it", () => {
+  const held = new Held();
+  const w = new Inflight(held);
+  const ids = Array.from({ length: 100 }, () => push(w));
+  for (const id of ids) w.remove(w.find(id));
+  const places = held.bytes;
+  expect(places).toBeGreaterThan(100 * 30);
+  const last = push(w);
+  w.rest();
+  expect(w.find(last)).toBeGreaterThanOrEqual(0);
+  w.remove(w.find(last));
+  w.rest();
+  expect(held.bytes).toBe(0);
+  expect(push(w)).toBe(102);
+  for (let i = 0; i < 99; i++) push(w);
+  w.clear();
+  expect(held.bytes).toBe(0);
+  for (let i = 0; i < 100; i++) push(w);
+  for (const n of w.positions()) w.remove(n);
+  expect(held.bytes).toBe(places);
+  w.restart();
+  expect(held.bytes).toBe(0);
+  // From ring to blocks and back.
+  for (let i = 0; i < 300; i++) push(w);
+  expect(held.bytes).toBeGreaterThan(2 * 256 * 33);
+  for (const n of w.positions()) w.remove(n);
+  expect(held.bytes).toBe(0);
+});
+
 describe("the order in which the entries of a stored window were sent", () => {
   const order = (ids: number[], priorities: boolean): number[] =>
     sendingOrder(

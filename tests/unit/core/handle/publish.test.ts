@@ -1,6 +1,6 @@
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { memoryStore } from "../../../support/memory_store.ts";
-import { TestKit } from "../../../support/test_broker.ts";
+import { type TestClient, TestKit } from "../../../support/test_broker.ts";
 
 test("a denied QoS 2 message of a 3.x client: its handshake is journalled like any other and survives a kill", () => {
   const store = memoryStore();
@@ -49,4 +49,52 @@ test("a message with an expiry that comes right after the wall clock was set is 
   next.broker.registry.restore();
   const s = next.client(5).connect("s", session);
   expect(s.messages().map((m) => m.payload)).toEqual(["x"]);
+});
+
+describe("QoS 2 messages of a 3.x client that wait for PUBREL, more than the zone wants", () => {
+  const LIMIT = { zone: { maxAwaitingRel: 2 } };
+  const LITTLE = { read: () => ({ used: 80, limit: 100, container: false }), collect: () => undefined };
+  const send = (kit: TestKit, n: number, memory = false): TestClient => {
+    const c = kit.connected("c", 4, { clean: false });
+    if (memory) kit.broker.memory.watch(LITTLE);
+    for (let i = 1; i <= n; i++) c.publish("t", "x", 2, { messageId: i });
+    return c;
+  };
+
+  test("are taken, and their identifiers count towards what is held in memory, until they are released or the session ends", () => {
+    const kit = new TestKit(LIMIT);
+    const c = send(kit, 100);
+    expect(c.take()).toHaveLength(100);
+    const { held } = kit.broker;
+    const all = held.bytes;
+    expect(all).toBeGreaterThanOrEqual(100 * 50);
+    for (let i = 1; i <= 50; i++) c.send({ cmd: "pubrel", messageId: i }).send({ cmd: "pubrel", messageId: i });
+    expect(held.bytes).toBe(all / 2);
+    // Sent again they are no more.
+    c.publish("t", "x", 2, { messageId: 51, dup: true });
+    expect(held.bytes).toBe(all / 2);
+    c.drop();
+    expect(held.bytes).toBe(all / 2);
+    kit.connected("c").drop();
+    expect(held.bytes).toBe(0);
+  });
+
+  test("… unless memory is short: then the client has to go, and what it sent last is not taken", () => {
+    const kit = new TestKit(LIMIT);
+    const s = kit.connected("s").subscribe("t", 0);
+    s.take();
+    const c = send(kit, 3, true);
+    expect(c.take()).toMatchObject([
+      { cmd: "pubrec", messageId: 1 },
+      { cmd: "pubrec", messageId: 2 },
+    ]);
+    expect([c.channel.phase, kit.listener.shutdowns.get("memory"), kit.metrics.qos2Dropped]).toEqual(["closed", 1, 1]);
+    expect([s.messages().length, kit.broker.sessions.get("c")?.awaitingRelLen]).toEqual([2, 2]);
+  });
+
+  test("… also those that were denied", () => {
+    const kit = new TestKit({ ...LIMIT, acl: '{deny, all, publish, ["t"]}.' });
+    const c = send(kit, 3, true);
+    expect([c.take().length, c.channel.phase, kit.broker.sessions.get("c")?.awaitingRelLen]).toEqual([2, "closed", 2]);
+  });
 });
