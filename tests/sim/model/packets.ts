@@ -236,6 +236,12 @@ function publish(model: Model, conn: Conn, sent: Sent & { kind: "publish" }, out
     s.awaitingRel.set(pid, { at: model.clock.monotonic, ev: model.ev, m: m.n, unsure: may || waits !== undefined });
   }
   if (sent.delay !== undefined && out.delayedRuns()) {
+    if (model.short && !doubtful) {
+      // Refused, and nobody gets it: 3.x does not hear of it.
+      if (conn.version === 5) s.awaitingRel.delete(pid);
+      answer([QUOTA_EXCEEDED], conn.version !== 5 && m.qos === 2 && s.persistent);
+      return;
+    }
     const ms = sent.delay * 1000;
     const known = model.delayed.get(m.n);
     const copies = (known?.copies ?? 0) + 1;
