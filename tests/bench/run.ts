@@ -54,7 +54,11 @@ async function measure(generator: string, s: Scenario, c: Contestant): Promise<L
     const port = s.webSocket ? broker.ports.ws : broker.ports.tcp;
     const common = ["--port", String(port), "--pid", String(broker.pid)];
     if (s.warm) await runLoad(generator, [...s.warm, ...common]);
-    return await runLoad(generator, [...s.args, ...common, ...(s.timed ? ["--seconds", seconds, "--warmup", warmup] : [])]);
+    return await runLoad(generator, [
+      ...s.args,
+      ...common,
+      ...(s.timed ? ["--seconds", seconds, "--warmup", quick ? warmup : (s.warmup ?? warmup)] : []),
+    ]);
   } catch (err) {
     return { error: String(err) };
   } finally {
