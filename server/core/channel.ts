@@ -6,8 +6,7 @@
  */
 import { stackOf } from "../lib/errors.ts";
 import { type MonoMs, NO_MONO, type WallMs } from "../lib/time.ts";
-import * as T from "../mqtt/frame.ts";
-import { bodyStart, checkFlags, frameLength } from "../mqtt/frame.ts";
+import { AUTH, bodyStart, CONNECT, checkFlags, frameLength, PUBLISH } from "../mqtt/frame.ts";
 import { writeAck } from "../mqtt/packets/acks.ts";
 import { RC, reasonName } from "../mqtt/reason_codes.ts";
 import type { ProtocolVersion, WillPacket } from "../mqtt/types.ts";
@@ -64,9 +63,10 @@ export class Channel {
   /** Last topic of a PUBLISH, as sent, and where it leads. */
   lastTopic: Uint8Array | null = null;
   route: Route | null = null;
-  /** The route was allowed by the ACL until then, as of that epoch of the rules. */
+  /** The route was allowed by the ACL until then, as of that epoch of the rules; `allowedAny`: and so is any other. */
   allowedUntil = NO_MONO;
   allowedEpoch = 0;
+  allowedAny = false;
   aclCache: AclCache | null = null;
   /** State of enhanced authentication. */
   authMethod: string | null = null;
@@ -235,7 +235,7 @@ export class Channel {
       }
       const opening = this.phase !== "connected";
       // A call less for every message.
-      if (!opening && (buf[pos] as number) >> 4 === T.PUBLISH) this.#publish(buf, pos, pos + n);
+      if (!opening && (buf[pos] as number) >> 4 === PUBLISH) this.#publish(buf, pos, pos + n);
       else this.#packet(buf, pos, pos + n);
       pos += n;
       if (this.phase === ("closed" as Phase)) return;
@@ -259,15 +259,15 @@ export class Channel {
   #packet(buf: Uint8Array, pos: number, end: number): void {
     const first = buf[pos] as number;
     const type = first >> 4;
-    if (this.phase === "connected" && type === T.PUBLISH) {
+    if (this.phase === "connected" && type === PUBLISH) {
       this.#publish(buf, pos, end);
       return;
     }
     const body = bodyStart(buf, pos);
     this.recvPkt++;
     if (this.phase === "connected") this.#wait(handlePacket(this, type, buf, body, end));
-    else if (this.phase === "opening" && type === T.CONNECT) this.#wait(handleConnect(this, first & 15, buf, body, end));
-    else if (this.phase === "connecting" && type === T.AUTH) this.#wait(handleAuth(this, buf, body, end));
+    else if (this.phase === "opening" && type === CONNECT) this.#wait(handleConnect(this, first & 15, buf, body, end));
+    else if (this.phase === "connecting" && type === AUTH) this.#wait(handleAuth(this, buf, body, end));
     else this.malformed(RC.PROTOCOL_ERROR, "first packet is not CONNECT"); // [MQTT-3.1.0-1]
   }
 

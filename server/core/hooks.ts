@@ -7,7 +7,7 @@
 import { wordsOf } from "../lib/errors.ts";
 import type { Message } from "./message.ts";
 import type { Log } from "./ports.ts";
-import type { AclStep, Action, AuthStep, ClientInfo, Credentials, SubscribeOptions } from "./types.ts";
+import type { AclStep, AclVerdict, Action, AuthStep, ClientInfo, Credentials, SubscribeOptions } from "./types.ts";
 
 export interface SubscribeTopic {
   filter: string;
@@ -43,13 +43,18 @@ export type HookPoint = keyof HookPoints;
 /**
  * Narrows or widens what a handler is asked. `message.publish`: `retained` = only messages with the retain flag, `prefix` = only
  * topics that begin so; all other messages stay on the fast path. `client.authenticate`: `anonymous` = also clients with neither
- * user name nor password (EMQ X 3.1 asked nobody about those).
+ * user name nor password (EMQ X 3.1 asked nobody about those). `client.check_acl`: `anyTopic` = what the handler says of a client whatever
+ * the topic is; who publishes to many topics is then not asked about for each.
  */
 export interface HookFilter {
   retained?: true;
   prefix?: string;
   anonymous?: boolean;
+  anyTopic?: (client: ClientInfo, action: Action) => AnyTopic;
 }
+
+/** A verdict on every topic; "silent" = it has none on any; "depends" = on the topic. */
+export type AnyTopic = AclVerdict | "silent" | "depends";
 
 export interface HookHandler<P extends HookPoint> {
   readonly id: string;
@@ -96,7 +101,9 @@ export class Hooks {
     if (!list) throw new Error(`unknown hook point ${point}`);
     this.remove(point, id);
     // Plugins from files are not held to the types: `retained: false` narrows nothing.
-    const narrows = filter !== null && (filter.retained === true || filter.prefix !== undefined || filter.anonymous === true);
+    const narrows =
+      filter !== null &&
+      (filter.retained === true || filter.prefix !== undefined || filter.anonymous === true || filter.anyTopic !== undefined);
     const handler: HookHandler<P> = { id, priority, filter: narrows ? filter : null, fn, failures: 0 };
     const i = list.findIndex((h) => h.priority < priority);
     list.splice(i < 0 ? list.length : i, 0, handler);

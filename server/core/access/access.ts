@@ -26,6 +26,8 @@ const UNASKED_MS = 1000;
 export interface TimedVerdict {
   verdict: AclVerdict;
   until: MonoMs;
+  /** It does not depend on the topic. */
+  anyTopic: boolean;
 }
 
 const ALLOWED: AuthResult = { allow: true, isSuper: false };
@@ -48,7 +50,7 @@ export class Access {
   /** Goes up when verdicts may have become different. Whoever keeps a verdict keeps the epoch with it. */
   epoch = 0;
   /** What `checkCached` answers with: one object, so that nothing is allocated for a verdict. */
-  private readonly timed: TimedVerdict = { verdict: "deny", until: NO_MONO };
+  private readonly timed: TimedVerdict = { verdict: "deny", until: NO_MONO, anyTopic: false };
 
   constructor(
     private readonly hooks: Hooks,
@@ -155,7 +157,7 @@ export class Access {
     const client = holder.client as ClientInfo;
     const { zone } = client;
     if (client.isSuper || !zone.enableAcl || this.hooks.at["client.check_acl"].length === 0) {
-      return this.answer(this.checkAcl(client, action, topic), later(now, UNASKED_MS));
+      return this.answer(this.checkAcl(client, action, topic), later(now, UNASKED_MS), true);
     }
     if (!zone.enableAclCache || zone.aclCacheMaxSize <= 0) return this.answer(this.checkAcl(client, action, topic), NO_MONO);
     holder.aclCache ??= new AclCache();
@@ -165,15 +167,31 @@ export class Access {
       return this.answer(known, later(holder.aclCache.hitAt, zone.aclCacheTtlMs));
     }
     this.metrics.aclCacheMiss++;
+    // It has no room for a client of many topics, whose every message would be looked up in the rules.
+    const any = action === "publish" && holder.aclCache.size >= zone.aclCacheMaxSize ? this.onAnyTopic(client, action) : null;
+    if (any !== null) return this.answer(this.count(any), later(now, zone.aclCacheTtlMs), true);
     return this.checkAndKeep(holder.aclCache, client, action, topic, now);
   }
 
   /** Fill in the one answer object. A promise is passed on: what it brings later is valid for this once. */
-  private answer(verdict: AclVerdict | Promise<AclVerdict>, until: MonoMs): Readonly<TimedVerdict> | Promise<AclVerdict> {
+  private answer(verdict: AclVerdict | Promise<AclVerdict>, until: MonoMs, anyTopic = false): Readonly<TimedVerdict> | Promise<AclVerdict> {
     if (verdict instanceof Promise) return verdict;
     this.timed.verdict = verdict;
     this.timed.until = until;
+    this.timed.anyTopic = anyTopic;
     return this.timed;
+  }
+
+  /** What the chain says of the client whatever the topic; null = that cannot be told without one. */
+  private onAnyTopic(client: ClientInfo, action: Action): AclVerdict | null {
+    const handlers = this.hooks.at["client.check_acl"];
+    for (let i = 0; i < handlers.length; i++) {
+      const h = handlers[i] as AclHandler;
+      const answer = h.filter?.anyTopic?.(client, action) ?? "depends";
+      if (answer === "depends") return null;
+      if (answer !== "silent") return answer;
+    }
+    return client.zone.aclNomatch;
   }
 
   private checkAndKeep(

@@ -8,7 +8,7 @@
  */
 import { cidrContains, parseCidr, parseIp } from "../../lib/cidr.ts";
 import { parseTerms, printTerm, type Term, TermError } from "../../lib/erlang_term.ts";
-import type { Hooks } from "../hooks.ts";
+import type { AnyTopic, Hooks } from "../hooks.ts";
 import type { AclStep, AclVerdict, Action, ClientInfo } from "../types.ts";
 
 /** Id of the rules on the hook. */
@@ -43,6 +43,10 @@ export interface AclRule {
   /** The rule as written, on one line. */
   readonly text: string;
   matches(client: ClientInfo, topic: string): boolean;
+  /** Does it speak of that client? */
+  who(client: ClientInfo): boolean;
+  /** It speaks of every topic. */
+  readonly anyTopic: boolean;
 }
 
 type Who = (client: ClientInfo) => boolean;
@@ -75,7 +79,9 @@ export class AclFile {
     private readonly changed: () => void,
   ) {
     this.use(parseAclRules(text));
-    hooks.add("client.check_acl", ACL_FILE_HANDLER, (c, action, topic) => this.check(c, action, topic), PRIORITY);
+    hooks.add("client.check_acl", ACL_FILE_HANDLER, (c, action, topic) => this.check(c, action, topic), PRIORITY, {
+      anyTopic: (c, action) => this.anyTopic(c, action),
+    });
   }
 
   get rules(): readonly AclRule[] {
@@ -93,6 +99,12 @@ export class AclFile {
     return null;
   }
 
+  /** The first rule that speaks of the client decides, if it speaks of every topic. */
+  anyTopic(client: ClientInfo, action: Action): AnyTopic {
+    for (const { rule } of this.steps[action]) if (rule.who(client)) return rule.anyTopic ? rule.verdict : "depends";
+    return "silent";
+  }
+
   private use(rules: AclRule[]): void {
     const compiled = rules.map((rule) => ({ rule, step: { verdict: rule.verdict, why: `rule in line ${rule.line}: ${rule.text}` } }));
     this.current = rules;
@@ -108,7 +120,7 @@ function compileRule(t: Term): AclRule {
   const base = { verdict, line: t.line, text: printTerm(t) };
   if (items.length === 2 && who) {
     if (!isAtom(who, "all")) fail(who, "all, or a rule of four parts: {allow, Who, pubsub, [Topics]}");
-    return { ...base, publish: true, subscribe: true, matches: () => true };
+    return { ...base, publish: true, subscribe: true, matches: () => true, who: () => true, anyTopic: true };
   }
   if (items.length !== 4 || !who || !access || !topics) return fail(t, "a rule of two or four parts");
   const isWho = compileWho(who);
@@ -119,6 +131,9 @@ function compileRule(t: Term): AclRule {
     publish: kind !== "subscribe",
     subscribe: kind !== "publish",
     matches: (client, topic) => isWho(client) && matchesAny(topicRules, client, topic),
+    who: isWho,
+    // `$` has no special meaning here.
+    anyTopic: topicItems(topics).some((item) => isText(item) && item.value === "#"),
   };
 }
 
@@ -177,9 +192,12 @@ function compileAddress(t: Term): Who {
 }
 
 function compileTopics(t: Term, verdict: AclVerdict): TopicRule[] {
-  // EMQ X takes one topic without a list when it is a binary; a string in its place can mean nothing else either.
-  const items = t.kind === "list" ? t.items : isText(t) || t.kind === "tuple" ? [t] : fail(t, "a list of topics");
-  return items.map((item) => compileTopic(item, verdict));
+  return topicItems(t).map((item) => compileTopic(item, verdict));
+}
+
+/** EMQ X takes one topic without a list when it is a binary; a string in its place can mean nothing else either. */
+function topicItems(t: Term): readonly Term[] {
+  return t.kind === "list" ? t.items : isText(t) || t.kind === "tuple" ? [t] : fail(t, "a list of topics");
 }
 
 const TOPIC_EXPECTED = `a topic filter in quotes or {eq, "topic"}`;

@@ -125,7 +125,7 @@ function named(ch: Channel, topic: string, f: Frame, asSent: boolean): Route | n
   }
   const { mountpoint } = ch.client as ClientInfo;
   const route = ch.broker.router.route(mountpoint + topic);
-  ch.allowedUntil = NO_MONO;
+  if (!ch.allowedAny) ch.allowedUntil = NO_MONO;
   ch.route = route;
   // A copy: the chunk must not be kept alive by it.
   ch.lastTopic = asSent && mountpoint === "" ? route.bytes : Buffer.from(topic);
@@ -175,6 +175,7 @@ function check(ch: Channel, route: Route, f: Frame): void | Promise<void> {
     }
     ch.allowedUntil = answer.until;
     ch.allowedEpoch = access.epoch;
+    ch.allowedAny = answer.anyTopic;
     return accept(ch, route, f, route.cost);
   }
   // The frame is reused by other connections while this one waits: take the message out of it.

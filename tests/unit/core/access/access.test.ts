@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { Access, type AclHolder } from "../../../../server/core/access/access.ts";
-import { Hooks } from "../../../../server/core/hooks.ts";
+import { type AnyTopic, Hooks } from "../../../../server/core/hooks.ts";
 import type { AclStep, AclVerdict, Action, AuthResult, AuthStep, ClientInfo, Credentials } from "../../../../server/core/types.ts";
 import { Metrics } from "../../../../server/core/watch/metrics.ts";
 import { aClient, aZone, recordingLog, silentLog } from "../../../support/access.ts";
@@ -268,6 +268,40 @@ describe("checks of a connected client", () => {
     expect(fresh()).toBe(1005);
     expect(holder.aclCache).toBeNull();
     expect(state.asked).toBe(0);
+  });
+
+  test("a client of more topics than the cache holds is not asked about each, where the answer is the same for all", () => {
+    const { hooks, access, holder, time, state, metrics } = withCache();
+    hooks.remove("client.check_acl", "p");
+    let any: AnyTopic = "silent";
+    const ask = (): AclStep => {
+      state.asked++;
+      return null;
+    };
+    hooks.add("client.check_acl", "first", ask, 2, { anyTopic: () => any });
+    hooks.add("client.check_acl", "second", ask, 1, { anyTopic: () => "silent" });
+    holder.client.zone.aclCacheMaxSize = 2;
+    holder.client.zone.aclNomatch = "deny";
+    time.now = 1000;
+    const check = (action: Action, topic: string): unknown => {
+      const a = access.checkCached(holder, action, topic, mono(time.now));
+      return a instanceof Promise ? a : { verdict: a.verdict, until: Number(a.until), anyTopic: a.anyTopic };
+    };
+    const one = { verdict: "deny", until: 61_000, anyTopic: false };
+    expect([check("publish", "a"), check("publish", "b")]).toEqual([one, one]);
+    expect(state.asked).toBe(4);
+    expect(check("publish", "c")).toEqual({ ...one, anyTopic: true });
+    any = "allow";
+    expect(check("publish", "d")).toEqual({ verdict: "allow", until: 61_000, anyTopic: true });
+    expect([state.asked, metrics.aclAllow, metrics.aclDeny]).toEqual([4, 1, 3]);
+    // Of subscriptions there are few, and their filters are not topics.
+    expect(check("subscribe", "d")).toEqual(one);
+    any = "depends";
+    expect(check("publish", "e")).toEqual(one);
+    any = "silent";
+    hooks.add("client.check_acl", "third", ask);
+    expect(check("publish", "f")).toEqual(one);
+    expect(state.asked).toBe(4 + 2 + 2 + 3);
   });
 
   test("new rules make every kept verdict void", () => {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
 import { AclFile, DEFAULT_ACL, parseAclRules, registerAclFile } from "../../../../server/core/access/acl_file.ts";
 import { Hooks } from "../../../../server/core/hooks.ts";
 import type { Action, ClientInfo } from "../../../../server/core/types.ts";
@@ -210,5 +211,58 @@ describe("on the hook", () => {
     const file = registerAclFile(new Hooks(silentLog), DEFAULT_ACL);
     const c = aClient({});
     expect(file.check(c, "publish", "a")).toBe(file.check(c, "publish", "b"));
+  });
+});
+
+describe("what a client may whatever the topic", () => {
+  const anyTopic = (text: string, client: Partial<ClientInfo>): string =>
+    new AclFile(new Hooks(silentLog), text, () => {}).anyTopic(aClient(client), "publish");
+
+  test.each([
+    ["the rules EMQ X ships, of another machine", DEFAULT_ACL, { ip: "10.0.0.1" }, "allow"],
+    ["… and of this one", DEFAULT_ACL, { ip: "127.0.0.1" }, "allow"],
+    ["no rule", "", {}, "silent"],
+    ["rules of others", '{allow, {client, "y"}, publish, ["#"]}.', {}, "silent"],
+    ["of some topics", '{deny, all, publish, ["secret/#"]}. {allow, all}.', {}, "depends"],
+    ["to subscribe to", '{deny, all, subscribe, ["secret/#"]}. {allow, all}.', {}, "allow"],
+    ["no topic at all", "{deny, all}.", {}, "deny"],
+    ["# written as such", '{deny, all, publish, [{eq, "#"}]}. {allow, all}.', {}, "depends"],
+    ["# among others", '{allow, {client, "c"}, publish, ["a", "#"]}. {deny, all}.', { clientId: "c" }, "allow"],
+  ] as const)("%s", (_name, text, client, expected) => {
+    expect(anyTopic(text, client)).toBe(expected);
+  });
+
+  test("is what each topic by itself gets", () => {
+    const who = fc.constantFrom(
+      "all",
+      '{user, "u"}',
+      '{client, "c"}',
+      "{client, all}",
+      '{ipaddr, "10.0.0.0/8"}',
+      "{'and', [all, {user, \"u\"}]}",
+    );
+    const topics = fc.constantFrom('["#"]', '["a/#", "#"]', '["a/+"]', '[{eq, "#"}]', '["%c/#"]', '"#"', '["+/#"]');
+    const rule = fc
+      .tuple(fc.constantFrom("allow", "deny"), who, fc.constantFrom("publish", "subscribe", "pubsub"), topics)
+      .map((parts) => `{${parts.join(", ")}}.`);
+    fc.assert(
+      fc.property(
+        fc.array(fc.oneof(rule, fc.constantFrom("{allow, all}.", "{deny, all}.")), { maxLength: 5 }),
+        fc.record({
+          username: fc.constantFrom("u", "v", null),
+          clientId: fc.constantFrom("c", "d"),
+          ip: fc.constantFrom("10.1.1.1", "11.1.1.1"),
+        }),
+        fc.constantFrom<Action>("publish", "subscribe"),
+        (rules, client, action) => {
+          const file = new AclFile(new Hooks(silentLog), rules.join("\n"), () => {});
+          const any = file.anyTopic(aClient(client), action);
+          if (any === "depends") return;
+          for (const topic of ["a", "a/b", "b", "c/x", "$SYS/x", "", "/", "#"])
+            expect(file.check(aClient(client), action, topic)?.verdict ?? "silent").toBe(any);
+        },
+      ),
+      { numRuns: 2000 },
+    );
   });
 });

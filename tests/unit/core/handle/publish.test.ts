@@ -98,3 +98,27 @@ describe("QoS 2 messages of a 3.x client that wait for PUBREL, more than the zon
     expect([c.take().length, c.channel.phase, kit.broker.sessions.get("c")?.awaitingRelLen]).toEqual([2, "closed", 2]);
   });
 });
+
+test("a client of many topics whose rules are the same for all is asked no more, until they change", () => {
+  const kit = new TestKit({ acl: "{allow, all}.", zone: { aclCacheMaxSize: 4 } });
+  const s = kit.connected("s").subscribe("#");
+  const p = kit.connected("p");
+  s.take();
+  const publish = (from: number, to: number): number => {
+    for (let i = from; i < to; i++) p.publish(`t/${i}`, "x");
+    return s.messages().length;
+  };
+  expect(publish(0, 100)).toBe(100);
+  // Four by topic, the fifth for all.
+  expect(kit.metrics.aclCacheMiss - 1).toBe(5);
+  kit.hooks.add("client.check_acl", "deny", (_c, _a, topic) => (topic.endsWith("7") ? { verdict: "deny", why: "test" } : null));
+  kit.access.invalidate();
+  expect(publish(100, 200)).toBe(90);
+  kit.hooks.remove("client.check_acl", "deny");
+  kit.access.invalidate();
+  expect(publish(200, 300)).toBe(100);
+  kit.pass(61_000);
+  const before = kit.metrics.aclCacheMiss;
+  expect(publish(300, 400)).toBe(100);
+  expect(kit.metrics.aclCacheMiss - before).toBe(1);
+});
