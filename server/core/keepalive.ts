@@ -69,6 +69,7 @@ export function planKeepalive(ch: Channel, p: ConnectPacket, client: ClientInfo)
   // keepalive * 2 * backoff: with the default 0.75 the one and a half of [MQTT-3.1.2-22].
   ch.keepaliveMs = Math.round(seconds * 2000 * client.zone.keepaliveBackoff);
   if (ch.keepaliveMs > 0) ch.broker.plan(ch, later(ch.lastRecv, ch.keepaliveMs));
+  else ch.out.transport.probe();
 }
 
 /**

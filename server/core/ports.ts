@@ -41,6 +41,8 @@ export interface Transport {
   /** Stop and go on reading from the peer. */
   pause(): void;
   resume(): void;
+  /** The kernel is to find out whether the peer is still there: it has promised no sign of life. */
+  probe(): void;
 }
 
 /** What a listener tells the core about a new connection. */

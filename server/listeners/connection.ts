@@ -11,7 +11,11 @@ export interface Wire {
   terminate(): void;
   pause(): void;
   resume(): void;
+  setKeepAlive(on: boolean, afterMs: number): void;
 }
+
+/** Silence after which the kernel asks. */
+const PROBE_MS = 300_000;
 
 const OPEN = 0;
 /** Half-closed by us; what still comes is thrown away until the peer closes or the linger time is over. */
@@ -88,6 +92,11 @@ export class Connection implements Link {
   }
   resume(): void {
     this.#release(PAUSED_BY_CHANNEL);
+  }
+
+  /** Four system calls, which a client with a keep alive does not need. */
+  probe(): void {
+    if (this.state === OPEN) this.wire.setKeepAlive(true, PROBE_MS);
   }
 
   expectWithin(ms: number, reason: string): void {

@@ -18,8 +18,6 @@ import { type ServeLink, ServeLinks, serveWebSocket, type WsOwner } from "./ws_s
 
 const WS_HANDSHAKE_MS = 10_000;
 const LINGER_MS = 1000;
-/** Silence after which the kernel asks for clients without keep alive. */
-const TCP_KEEPALIVE_MS = 300_000;
 const WARN_EVERY_MS = 10_000;
 /** Reasons of refusals that the operator may want to do something about. */
 const TOLD: ReadonlySet<string> = new Set(["open_files", "max_connections", "conn_rate", "ws_origin", "ws_openings"]);
@@ -267,7 +265,6 @@ export class Listener {
     this.#link(c);
     // Bun has switched TCP_NODELAY on.
     if (!this.config.nodelay) s.setNoDelay(false);
-    s.setKeepAlive(true, TCP_KEEPALIVE_MS);
     const limit = this.config.rateLimit;
     if (limit !== null) c.meter = new Bucket(limit.rate, limit.burst, this.now());
     if (this.config.proxyProtocol) this.#awaitProxy(c);

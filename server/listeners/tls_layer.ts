@@ -155,6 +155,9 @@ export class TlsLayer implements Link, ChannelLike {
   resume(): void {
     this.#tls.resume();
   }
+  probe(): void {
+    this.link.probe();
+  }
   expectWithin(ms: number, reason: string): void {
     this.link.expectWithin(ms, reason);
   }

@@ -339,6 +339,9 @@ export class WsLink implements Link, ChannelLike, FrameSink {
   resume(): void {
     this.link.resume();
   }
+  probe(): void {
+    this.link.probe();
+  }
   expectWithin(ms: number, reason: string): void {
     this.link.expectWithin(ms, reason);
   }

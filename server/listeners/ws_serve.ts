@@ -151,6 +151,8 @@ export class ServeLink implements Transport, Opening {
     }
     if (!this.#waits) this.#ws?.resume();
   }
+  /** Bun.serve has no such switch. */
+  probe(): void {}
   /** MQTT control packets travel in binary frames [MQTT-6.0.0-1]. */
   refuseText(): void {
     this.#close(UNSUPPORTED, "MQTT needs binary frames");

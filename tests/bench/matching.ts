@@ -21,6 +21,7 @@ class Sink implements Transport {
   destroy(): void {}
   pause(): void {}
   resume(): void {}
+  probe(): void {}
 }
 
 const publishes = (topics: readonly string[]): Buffer =>

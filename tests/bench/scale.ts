@@ -25,7 +25,16 @@ const PAGES = [
 ];
 const ASKED = 20;
 
-const sink = (): Transport => ({ ip: "127.0.0.1", port: 1, write: (_b, _o, n) => n, end() {}, destroy() {}, pause() {}, resume() {} });
+const sink = (): Transport => ({
+  ip: "127.0.0.1",
+  port: 1,
+  write: (_b, _o, n) => n,
+  end() {},
+  destroy() {},
+  pause() {},
+  resume() {},
+  probe() {},
+});
 const quantile = (all: number[], q: number): number => all.sort((a, b) => a - b)[Math.floor(all.length * q)] ?? Number.NaN;
 
 async function node(dir: string): Promise<RunningNode> {

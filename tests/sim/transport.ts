@@ -66,4 +66,5 @@ export class SimTransport implements Transport {
   resume(): void {
     this.paused = false;
   }
+  probe(): void {}
 }

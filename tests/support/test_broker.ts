@@ -56,6 +56,7 @@ export class TestTransport implements Transport {
   ended = false;
   destroyed = false;
   paused = false;
+  probed = false;
   /** Bytes it still takes; the rest is refused as a full socket would. */
   room = Number.POSITIVE_INFINITY;
   writes = 0;
@@ -84,6 +85,9 @@ export class TestTransport implements Transport {
   }
   resume(): void {
     this.paused = false;
+  }
+  probe(): void {
+    this.probed = true;
   }
 }
 

@@ -131,6 +131,18 @@ describe("looked at by the wheel", () => {
   });
 });
 
+test("the kernel looks after those alone that nobody else does: without a keep alive", () => {
+  const kit = new TestKit();
+  const probed = (c: TestClient): boolean => c.transport.probed;
+  expect([probed(kit.client()), probed(kit.connected("a", 4, { keepalive: 60 })), probed(kit.connected("b"))]).toEqual([
+    false,
+    false,
+    true,
+  ]);
+  kit.zone.serverKeepalive = 30;
+  expect([probed(kit.connected("c", 5)), probed(kit.connected("d", 4))]).toEqual([false, true]);
+});
+
 describe("QoS 2 messages never released", () => {
   test("are forgotten after await_rel_timeout, also without keep alive and with nothing in flight", () => {
     const kit = new TestKit({ zone: { awaitRelTimeoutMs: 300_000 } });

@@ -35,6 +35,7 @@ class Peer implements Transport, OutOwner {
   destroy(): void {}
   pause(): void {}
   resume(): void {}
+  probe(): void {}
 }
 
 class Kit {

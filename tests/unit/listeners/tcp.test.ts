@@ -14,6 +14,8 @@ function pattern(n: number): Buffer {
   return b;
 }
 
+const hex = (port: number): string => port.toString(16).toUpperCase().padStart(4, "0");
+
 const rejected = (l: Listeners, cause: string): number => l.list()[0]?.rejected.get(cause) ?? 0;
 
 /** Health checks and port scans do so: connect, and reset before the other side has looked. */
@@ -116,6 +118,21 @@ describe("a connection", () => {
     clearInterval(flood);
     expect(ch.chunks.length).toBe(seen);
     expect(ch.reason).toBeNull();
+  });
+
+  test.skipIf(process.platform !== "linux")("probe() lets the kernel ask whether the peer is still there", async () => {
+    const f = await serve([config()]);
+    const c = await connect(f.port);
+    const ch = await f.channel();
+    // local address, remote address, state (1 = established), queues, timer (2 = keep alive)
+    const row = new RegExp(`: 0100007F:${hex(f.port)} \\w+:${hex(c.socket.localPort as number)} 01 \\S+ (\\d\\d):`);
+    const timer = async (): Promise<string | undefined> => row.exec(await Bun.file("/proc/net/tcp").text())?.[1];
+    expect(await timer()).toBe("00");
+    ch.transport.probe();
+    expect(await timer()).toBe("02");
+    c.socket.destroy();
+    await until(() => ch.reason !== null);
+    ch.transport.probe();
   });
 
   test("end() is over as soon as the peer closes too", async () => {
