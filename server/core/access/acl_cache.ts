@@ -1,14 +1,18 @@
 /**
- * ACL verdicts of one connection. Made on the first check, so that a client that never publishes has none.
+ * ACL verdicts of one connection, made on its first check.
  * Bounded by size (the oldest verdict goes first) and by age.
  */
 import { between, type MonoMs, NO_MONO } from "../../lib/time.ts";
 import type { AclVerdict, Action } from "../types.ts";
 
 interface Entry {
+  readonly topic: string;
   readonly verdict: AclVerdict;
   readonly at: MonoMs;
 }
+
+/** Oldest first. Most clients have one verdict of a kind, and a map takes 550 bytes for it. */
+type Table = Entry | Map<string, Entry> | null;
 
 export interface AclCacheRow {
   action: Action;
@@ -23,12 +27,12 @@ export class AclCache {
   hitAt = NO_MONO;
   /** Generation of the rules the verdicts were made under; a newer one empties the cache. */
   private generation = 0;
-  // One table per action, oldest first: a look-up needs no key to be put together. Made on first use: most clients do one of the two.
-  private publish: Map<string, Entry> | null = null;
-  private subscribe: Map<string, Entry> | null = null;
+  // One table per action: a look-up needs no key to be put together.
+  private publish: Table = null;
+  private subscribe: Table = null;
 
   get size(): number {
-    return (this.publish?.size ?? 0) + (this.subscribe?.size ?? 0);
+    return sizeOf(this.publish) + sizeOf(this.subscribe);
   }
 
   get(action: Action, topic: string, now: MonoMs, ttlMs: number, generation: number): AclVerdict | undefined {
@@ -37,30 +41,31 @@ export class AclCache {
       this.generation = generation;
       return undefined;
     }
-    const table = action === "publish" ? this.publish : this.subscribe;
-    const e = table?.get(topic);
+    const e = find(this[action], topic);
     if (e === undefined) return undefined;
     if (between(e.at, now) < ttlMs) {
       this.hitAt = e.at;
       return e.verdict;
     }
-    table?.delete(topic);
+    this[action] = without(this[action], topic);
     return undefined;
   }
 
   /** `generation` is that of the rules when the check began: a verdict made under older rules is not kept. */
   put(action: Action, topic: string, verdict: AclVerdict, now: MonoMs, maxSize: number, generation: number): void {
     if (maxSize <= 0 || generation !== this.generation) return;
-    const table = this.table(action);
     // Deleted first, so that the table stays in order of age.
-    table.delete(topic);
+    this[action] = without(this[action], topic);
     while (this.size >= maxSize) this.evict();
-    table.set(topic, { verdict, at: now });
+    this[action] = including(this[action], { topic, verdict, at: now });
   }
 
   /** Forget what is known of a topic; returns how many verdicts that were. */
   drop(topic: string): number {
-    return Number(this.publish?.delete(topic) ?? false) + Number(this.subscribe?.delete(topic) ?? false);
+    const before = this.size;
+    this.publish = without(this.publish, topic);
+    this.subscribe = without(this.subscribe, topic);
+    return before - this.size;
   }
 
   clear(): void {
@@ -71,33 +76,53 @@ export class AclCache {
   /** Verdicts still in force, oldest first within an action. */
   list(now: MonoMs, ttlMs: number): AclCacheRow[] {
     const rows: AclCacheRow[] = [];
-    const add = (action: Action, table: Map<string, Entry> | null): void => {
-      for (const [topic, e] of table ?? []) {
-        if (between(e.at, now) < ttlMs) rows.push({ action, topic, verdict: e.verdict, age: between(e.at, now) });
+    for (const action of ["publish", "subscribe"] as const) {
+      for (const { topic, verdict, at } of entries(this[action])) {
+        const age = between(at, now);
+        if (age < ttlMs) rows.push({ action, topic, verdict, age });
       }
-    };
-    add("publish", this.publish);
-    add("subscribe", this.subscribe);
-    return rows;
-  }
-
-  private table(action: Action): Map<string, Entry> {
-    if (action === "publish") {
-      this.publish ??= new Map();
-      return this.publish;
     }
-    this.subscribe ??= new Map();
-    return this.subscribe;
+    return rows;
   }
 
   private evict(): void {
     const p = oldest(this.publish);
     const s = oldest(this.subscribe);
-    if (p && (!s || p[1].at <= s[1].at)) this.publish?.delete(p[0]);
-    else if (s) this.subscribe?.delete(s[0]);
+    if (p !== undefined && (s === undefined || p.at <= s.at)) this.publish = without(this.publish, p.topic);
+    else if (s !== undefined) this.subscribe = without(this.subscribe, s.topic);
   }
 }
 
-function oldest(table: Map<string, Entry> | null): [string, Entry] | undefined {
-  return table?.entries().next().value;
+function sizeOf(t: Table): number {
+  return t === null ? 0 : t instanceof Map ? t.size : 1;
+}
+
+function find(t: Table, topic: string): Entry | undefined {
+  if (t instanceof Map) return t.get(topic);
+  return t !== null && t.topic === topic ? t : undefined;
+}
+
+function without(t: Table, topic: string): Table {
+  if (!(t instanceof Map)) return t !== null && t.topic === topic ? null : t;
+  t.delete(topic);
+  return t;
+}
+
+/** At its end; the topic is not in it. */
+function including(t: Table, e: Entry): Table {
+  if (t === null) return e;
+  if (t instanceof Map) return t.set(e.topic, e);
+  return new Map([
+    [t.topic, t],
+    [e.topic, e],
+  ]);
+}
+
+function entries(t: Table): Iterable<Entry> {
+  if (t === null) return [];
+  return t instanceof Map ? t.values() : [t];
+}
+
+function oldest(t: Table): Entry | undefined {
+  return t instanceof Map ? t.values().next().value : (t ?? undefined);
 }

@@ -1,5 +1,7 @@
 import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
 import { AclCache } from "../../../../server/core/access/acl_cache.ts";
+import type { AclVerdict, Action } from "../../../../server/core/types.ts";
 import { mono as at } from "../../../support/time.ts";
 
 const TTL = 60_000;
@@ -77,5 +79,45 @@ describe("ACL cache", () => {
     const c = new AclCache();
     c.put("publish", "a", "allow", at(100), 9, 0);
     expect(c.list(at(350), TTL)).toEqual([{ action: "publish", topic: "a", verdict: "allow", age: 250 }]);
+  });
+
+  test("is what a list is, whatever is kept, dropped or has become old", () => {
+    const step = fc.record({
+      what: fc.constantFrom("put", "put", "put", "get", "get", "drop"),
+      action: fc.constantFrom<Action>("publish", "subscribe"),
+      topic: fc.constantFrom("a", "b", "c", "d"),
+      verdict: fc.constantFrom<AclVerdict>("allow", "deny"),
+      later: fc.integer({ min: 1, max: 40 }),
+      max: fc.integer({ min: 1, max: 4 }),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        const c = new AclCache();
+        let list: { action: Action; topic: string; verdict: AclVerdict; at: number }[] = [];
+        let now = 0;
+        for (const { what, action, topic, verdict, later, max } of steps) {
+          now += later;
+          const is = (e: { action: Action; topic: string }): boolean => e.action === action && e.topic === topic;
+          if (what === "put") {
+            c.put(action, topic, verdict, at(now), max, 0);
+            list = list.filter((e) => !is(e));
+            list = [...(list.length < max ? list : list.slice(list.length - max + 1)), { action, topic, verdict, at: now }];
+          } else if (what === "get") {
+            const known = list.find(is);
+            const fresh = known !== undefined && now - known.at < 100;
+            expect(c.get(action, topic, at(now), 100, 0)).toBe(fresh ? known.verdict : undefined);
+            if (fresh) expect(Number(c.hitAt)).toBe(known.at);
+            else list = list.filter((e) => !is(e));
+          } else {
+            expect(c.drop(topic)).toBe(list.filter((e) => e.topic === topic).length);
+            list = list.filter((e) => e.topic !== topic);
+          }
+          expect(c.size).toBe(list.length);
+          const rows = (["publish", "subscribe"] as const).flatMap((a) => list.filter((e) => e.action === a && now - e.at < 100));
+          expect(c.list(at(now), 100)).toEqual(rows.map(({ at: since, ...row }) => ({ ...row, age: now - since })));
+        }
+      }),
+      { numRuns: 1000 },
+    );
   });
 });
