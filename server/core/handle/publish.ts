@@ -2,7 +2,7 @@
 import { sameBytes } from "../../lib/bytes.ts";
 import { between, NO_MONO } from "../../lib/time.ts";
 import { PUBACK, PUBREC } from "../../mqtt/frame.ts";
-import { readPublish, readPublishProperties } from "../../mqtt/packets/publish.ts";
+import { plainProperties, readPublish, readPublishProperties } from "../../mqtt/packets/publish.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
 import { topicLevels, validTopicName } from "../../mqtt/topic.ts";
 import { ProtocolError, type QoS } from "../../mqtt/types.ts";
@@ -39,14 +39,15 @@ export function handlePublish(ch: Channel, buf: Uint8Array, pos: number, body: n
 
   const known = ch.lastTopic;
   let route: Route | null = null;
-  if (f.propsEnd === f.propsStart && known !== null && sameBytes(known, buf, f.topicStart, f.topicEnd)) {
+  const plain = f.propsEnd === f.propsStart || plainProperties(buf, f.propsStart, f.propsEnd);
+  if (plain && known !== null && sameBytes(known, buf, f.topicStart, f.topicEnd)) {
     route = ch.route as Route;
     if (route.generation !== broker.router.generation) {
       route = broker.router.route(route.topic);
       ch.route = route;
     }
   } else {
-    route = resolve(ch, f);
+    route = resolve(ch, f, plain);
     if (route === null) return;
   }
   const zone = (ch.client as ClientInfo).zone;
@@ -69,9 +70,12 @@ export function handlePublish(ch: Channel, buf: Uint8Array, pos: number, body: n
   return check(ch, route, f);
 }
 
-/** The route of the packet's topic: alias, UTF-8, form and limits. null = nowhere: the connection is closed, or the message dropped. */
-function resolve(ch: Channel, f: Frame): Route | null {
-  if (f.propsEnd > f.propsStart) {
+/**
+ * The route of the packet's topic: alias, UTF-8, form and limits. `plain`: its properties are read when they are needed. null = nowhere:
+ * the connection is closed, or the message dropped.
+ */
+function resolve(ch: Channel, f: Frame, plain: boolean): Route | null {
+  if (!plain) {
     const p = readPublishProperties(f.buf, f.propsStart, f.propsEnd);
     if (p instanceof ProtocolError) return refuse(ch, p.code, p.why);
     f.properties = p;

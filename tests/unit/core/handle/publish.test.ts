@@ -122,3 +122,75 @@ test("a client of many topics whose rules are the same for all is asked no more,
   expect(publish(300, 400)).toBe(100);
   expect(kit.metrics.aclCacheMiss - before).toBe(1);
 });
+
+describe("properties that are passed on unread", () => {
+  const properties = {
+    contentType: "text/plain",
+    responseTopic: "re/1",
+    correlationData: Buffer.from([1, 0, 2]),
+    userProperties: { a: ["1", "2"], b: "3" },
+  };
+  const publish = (p: TestClient, qos: 0 | 1 | 2, retain = false): TestClient => p.publish("t", "x", qos, { retain, properties });
+
+  test("reach every kind of receiver, now and later", () => {
+    const kit = new TestKit();
+    const subs = {
+      raw: kit.connected("raw", 5).subscribe("t", 1),
+      aliased: kit.connected("aliased", 5, { properties: { topicAliasMaximum: 5 } }).subscribe("t", 1),
+      numbered: kit.connected("numbered", 5).subscribe("t", 1, { subId: 7 }),
+      shared: kit.connected("shared", 5).subscribe("$share/g/t", 1),
+    };
+    const old = kit.connected("old", 4).subscribe("t", 1);
+    const later = { clean: false, properties: { sessionExpiryInterval: 60 } };
+    kit.connected("later", 5, later).subscribe("t", 1).drop();
+    for (const c of [...Object.values(subs), old]) c.take();
+    const p = kit.connected("p", 5);
+    // Twice: the second time the topic is known.
+    for (const qos of [0, 0, 1, 1] as const) publish(p, qos);
+    for (const [name, c] of Object.entries(subs)) {
+      const got = c.messages().map((m) => m.properties);
+      expect([name, got.length]).toEqual([name, 4]);
+      for (const g of got) expect(g).toMatchObject(properties);
+    }
+    expect(old.messages().map((m) => m.properties)).toEqual([undefined, undefined, undefined, undefined] as never);
+    const back = kit.client(5).connect("later", later).messages();
+    expect(back.map((m) => m.properties)).toMatchObject([properties, properties, properties, properties]);
+  });
+
+  test("are there for hooks, and for whoever hears that nobody takes the message", () => {
+    const kit = new TestKit();
+    const seen: unknown[] = [];
+    kit.hooks.add("message.dropped", "test", (m) => void seen.push(m.properties?.userProperties));
+    const p = kit.connected("p", 5);
+    publish(p, 0);
+    kit.hooks.add("message.publish", "test", (m) => {
+      seen.push(m.properties?.contentType);
+      return m;
+    });
+    publish(p, 1);
+    const pairs = [
+      ["a", "1"],
+      ["a", "2"],
+      ["b", "3"],
+    ];
+    expect(seen).toEqual([pairs, "text/plain", pairs]);
+  });
+
+  test("with one that concerns the broker, or is not valid, they are read: expiry, alias, format, errors", () => {
+    const kit = new TestKit({ zone: { maxTopicAlias: 5 } });
+    const s = kit.connected("s", 5).subscribe("t", 1);
+    s.take();
+    const p = kit.connected("p", 5);
+    p.publish("t", "x", 1, { properties: { ...properties, messageExpiryInterval: 9 } });
+    p.publish("t", "y", 0, { properties: { ...properties, topicAlias: 1 } }).publish("", "z", 0, { properties: { topicAlias: 1 } });
+    expect(s.messages().map((m) => [m.topic, m.payload, m.properties?.messageExpiryInterval])).toEqual([
+      ["t", "x", 9],
+      ["t", "y", undefined],
+      ["t", "z", undefined],
+    ]);
+    p.publish("t", Buffer.from([0xff]), 0, { properties: { ...properties, payloadFormatIndicator: true } });
+    expect(p.take().at(-1)).toMatchObject({ cmd: "disconnect", reasonCode: 0x99 });
+    const q = kit.connected("q", 5).publish("t", "x", 0, { properties: { responseTopic: "a/#" } });
+    expect(q.take()).toMatchObject([{ cmd: "disconnect", reasonCode: 0x82 }]);
+  });
+});
