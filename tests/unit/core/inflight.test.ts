@@ -207,11 +207,13 @@ describe("a window of many blocks", () => {
     const before = arrays();
     const all = Array.from({ length: 20 }, () => new Inflight());
     for (const w of all) for (let i = 0; i < 30_000; i++) push(w);
-    expect(arrays() - before).toBeGreaterThanOrEqual(20 * 2 * 117);
+    // Somebody else's of before may have gone meanwhile.
+    expect(arrays() - before).toBeGreaterThanOrEqual(20 * 2 * 110);
     for (const w of all) for (let id = 1; id <= 20_000; id++) w.remove(w.find(id));
-    expect(arrays() - before).toBeLessThanOrEqual(20 * 2 * 41);
+    expect(arrays() - before).toBeLessThanOrEqual(20 * 2 * 41 + 2 * 117);
     for (const w of all) w.clear();
-    expect(arrays() - before).toBeLessThanOrEqual(20 * 2);
+    // The collector may take what lies on the stack for a reference: to one window's blocks, not to those of twenty.
+    expect(arrays() - before).toBeLessThanOrEqual(20 * 2 + 2 * 117);
     expect(all.map((w) => w.count)).toEqual(all.map(() => 0));
   });
 
