@@ -222,14 +222,24 @@ function answerDenied(ch: Channel, qos: number, packetId: number): void {
 /** Remember the identifier so that its PUBREL finds the handshake it expects. */
 function swallow(ch: Channel, packetId: number): void {
   const session = ch.session as Session;
+  if (!session.awaiting().has(packetId)) awaitRelease(ch, session, packetId);
+}
+
+/** A QoS 2 message has come for the first time. False = it is one too many: the client has to go, and nothing is remembered of it. */
+function awaitRelease(ch: Channel, session: Session, packetId: number): boolean {
+  const { metrics, mono, now, store } = ch.broker;
   const waiting = session.awaiting();
-  if (!waiting.has(packetId)) {
-    waiting.set(packetId, ch.broker.mono);
-    if (session.storeKey !== 0) ch.broker.store.sessions.awaitRel(session.storeKey, packetId, ch.broker.now);
+  waiting.set(packetId, mono);
+  const why = tooMany(ch, session);
+  if (why !== null) {
+    waiting.delete(packetId);
+    metrics.qos2Dropped++;
+    ch.close(RC.RECEIVE_MAXIMUM_EXCEEDED, why, `more than ${session.zone.maxAwaitingRel} QoS 2 messages await PUBREL`);
+    return false;
   }
   if (waiting.size === 1) planAwaitRel(ch);
-  const why = tooMany(ch, session);
-  if (why !== null) refuseAwaiting(ch, session, packetId, why);
+  if (session.storeKey !== 0) store.sessions.awaitRel(session.storeKey, packetId, now);
+  return true;
 }
 
 /**
@@ -245,13 +255,6 @@ function tooMany(ch: Channel, session: Session): "receive_maximum_exceeded" | "m
   if (ch.broker.memory.short) return "memory";
   ch.slowDown(SLOW_MS);
   return null;
-}
-
-function refuseAwaiting(ch: Channel, session: Session, packetId: number, reason: "receive_maximum_exceeded" | "memory"): void {
-  session.awaitingRel?.delete(packetId);
-  ch.broker.metrics.qos2Dropped++;
-  const max = session.zone.maxAwaitingRel;
-  ch.close(RC.RECEIVE_MAXIMUM_EXCEEDED, reason, `more than ${max} QoS 2 messages await PUBREL`);
 }
 
 /** `cost`: steps it took to come here. A promise: this turn of the event loop has had its share of work. */
@@ -304,21 +307,9 @@ function unkept(ch: Channel, route: Route, qos: QoS, retain: boolean, packetId: 
 /** False for a QoS 2 message that came before and is not released yet: acknowledged again, not delivered again [MQTT-4.3.3-10]. */
 function firstTime(ch: Channel, packetId: number): boolean {
   const session = ch.session as Session;
-  const { durability, mono, now, store } = ch.broker;
-  const waiting = session.awaiting();
-  if (waiting.has(packetId)) {
-    durability.acknowledge(ch, PUBREC, packetId, RC.SUCCESS);
-    return false;
-  }
-  waiting.set(packetId, mono);
-  const why = tooMany(ch, session);
-  if (why !== null) {
-    refuseAwaiting(ch, session, packetId, why);
-    return false;
-  }
-  if (waiting.size === 1) planAwaitRel(ch);
-  if (session.storeKey !== 0) store.sessions.awaitRel(session.storeKey, packetId, now);
-  return true;
+  if (!session.awaiting().has(packetId)) return awaitRelease(ch, session, packetId);
+  ch.broker.durability.acknowledge(ch, PUBREC, packetId, RC.SUCCESS);
+  return false;
 }
 
 /** Hooks, acknowledgement, delivery. The acknowledgement is put out first: a client that hears itself sees it first. */

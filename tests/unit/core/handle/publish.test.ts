@@ -93,9 +93,12 @@ describe("QoS 2 messages of a 3.x client that wait for PUBREL, more than the zon
   });
 
   test("… also those that were denied", () => {
-    const kit = new TestKit({ ...LIMIT, acl: '{deny, all, publish, ["t"]}.' });
+    const store = memoryStore();
+    const kit = new TestKit({ ...LIMIT, store, acl: '{deny, all, publish, ["t"]}.' });
     const c = send(kit, 3, true);
     expect([c.take().length, c.channel.phase, kit.broker.sessions.get("c")?.awaitingRelLen]).toEqual([2, "closed", 2]);
+    // The journal knows no more of it than the session.
+    expect([store.counts().awaitingRel, store.problems]).toEqual([2, []]);
   });
 });
 
