@@ -337,6 +337,7 @@ export class Broker {
   tick(): void {
     this.readWall();
     this.router.settled();
+    this.delivery.settled();
     this.durability.retry();
     this.#halted = this.#late;
     this.#tickedAt = this.mono;

@@ -84,6 +84,11 @@ export class Delivery {
     return n + raw;
   }
 
+  /** No dispatch is in progress. */
+  settled(): void {
+    this.#writer.settled();
+  }
+
   toSubscription(s: Subscription, m: Message): number {
     const session = s.session;
     if (m.from === session.clientId && session.receive === null) {

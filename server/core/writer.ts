@@ -70,6 +70,11 @@ export class Writer {
     if (m.holders > 0) m.dropEncoded();
   }
 
+  /** Nothing is on its way: what an exception left does not stay. */
+  settled(): void {
+    this.#shared = null;
+  }
+
   /** For the first time to this receiver. False = larger than it takes, nothing is written. */
   write(ch: Channel, m: Message, terms: Terms, id: number): boolean {
     const src = this.source;

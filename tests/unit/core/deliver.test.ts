@@ -589,6 +589,33 @@ describe("what waits in a queue", () => {
   });
 });
 
+test("what an exception leaves of a dispatch is over with the next tick: later receivers share no form", () => {
+  const kit = new TestKit();
+  kit.connected("away", 4, { clean: false }).subscribe("t", 1).drop();
+  kit.connected("bad", 4, { clean: false }).subscribe("t", 1).drop();
+  const { sessions } = kit.store;
+  const enqueue = sessions.enqueue.bind(sessions);
+  let calls = 0;
+  sessions.enqueue = (...row) => {
+    if (++calls === 2) throw new Error("a bug");
+    enqueue(...row);
+  };
+  expect(() => kit.broker.publish(new Message("t", Buffer.from("x"), 1, false, "", null, 0, 0, null))).toThrow("a bug");
+  kit.connected("again", 4, { clean: false }).subscribe("t", 1).drop();
+  const m = kit.broker.sessions.get("away")?.mqueue?.peek()?.message;
+  // Two hold it: alone in its window it would have no form in any case.
+  kit.broker.delivery.send(kit.broker.sessions.get("again") as Session, m as Message, plainTerms(1, false), "t");
+  kit.pass(100);
+  expect(
+    kit
+      .client()
+      .connect("away", { clean: false })
+      .messages()
+      .map((x) => x.payload),
+  ).toEqual(["x"]);
+  expect(m?.encodedForms().filter((f) => f !== undefined)).toEqual([]);
+});
+
 describe("a long queue", () => {
   const KEPT: never = { clean: false, properties: { sessionExpiryInterval: 1000 } } as never;
   const turn = async (kit: TestKit): Promise<void> => {
