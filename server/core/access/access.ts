@@ -6,7 +6,7 @@
  */
 import { later, type MonoMs, NO_MONO } from "../../lib/time.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
-import type { HookHandler, Hooks } from "../hooks.ts";
+import type { AnyTopic, HookHandler, Hooks } from "../hooks.ts";
 import type { AclStep, AclVerdict, Action, AuthResult, AuthStep, ClientInfo, Credentials } from "../types.ts";
 import type { Metrics } from "../watch/metrics.ts";
 import { AclCache } from "./acl_cache.ts";
@@ -187,7 +187,13 @@ export class Access {
     const handlers = this.hooks.at["client.check_acl"];
     for (let i = 0; i < handlers.length; i++) {
       const h = handlers[i] as AclHandler;
-      const answer = h.filter?.anyTopic?.(client, action) ?? "depends";
+      let answer: AnyTopic;
+      try {
+        answer = h.filter?.anyTopic?.(client, action) ?? "depends";
+      } catch (err) {
+        this.hooks.failed("client.check_acl", h, err);
+        return null;
+      }
       if (answer === "depends") return null;
       if (answer !== "silent") return answer;
     }

@@ -304,6 +304,23 @@ describe("checks of a connected client", () => {
     expect(state.asked).toBe(4 + 2 + 2 + 3);
   });
 
+  test("a handler that fails to say so is asked about each topic", () => {
+    const { hooks, access, holder, state, check, metrics } = withCache({ verdict: "allow" });
+    hooks.remove("client.check_acl", "p");
+    const ask = (): AclStep => {
+      state.asked++;
+      return { verdict: "allow" };
+    };
+    const anyTopic = (): AnyTopic => {
+      throw new Error("a bug");
+    };
+    hooks.add("client.check_acl", "p", ask, 0, { anyTopic });
+    holder.client.zone.aclCacheMaxSize = 1;
+    expect(["a", "b", "c"].map((topic) => check("publish", topic))).toEqual(["allow", "allow", "allow"]);
+    expect([state.asked, hooks.at["client.check_acl"][0]?.failures, metrics.aclError]).toEqual([3, 2, 0]);
+    expect(access.checkAcl(holder.client, "publish", "d")).toBe("allow");
+  });
+
   test("new rules make every kept verdict void", () => {
     const { access, check, state } = withCache();
     check("publish", "a");
