@@ -1,6 +1,6 @@
 /** A PUBLISH as it came: read in place, without an object for it, until somebody needs the message. */
-import { PublishView, readPublishProperties } from "../mqtt/packets/publish.ts";
-import { ProtocolError, type PublishProperties } from "../mqtt/types.ts";
+import { PublishView } from "../mqtt/packets/publish.ts";
+import type { PublishProperties } from "../mqtt/types.ts";
 import type { Channel } from "./channel.ts";
 import { Message } from "./message.ts";
 import type { ClientInfo } from "./types.ts";
@@ -18,7 +18,6 @@ export class Frame extends PublishView {
 /** The message of the frame in hand; its payload still lies in the chunk. */
 export function messageOf(ch: Channel, topic: string, frame: Frame): Message {
   const client = ch.client as ClientInfo;
-  if (frame.properties === null && frame.propsEnd > frame.propsStart) frame.properties = plainOf(frame);
   const expiry = frame.properties?.messageExpiry;
   // What is stored of it is the wall clock's, which may have been set since the last tick.
   if (expiry !== undefined) ch.broker.readWall();
@@ -27,13 +26,8 @@ export function messageOf(ch: Channel, topic: string, frame: Frame): Message {
   const m = new Message(topic, frame.buf, frame.qos, frame.retain, client.clientId, client.username, now, expiresAt, frame.properties);
   if (expiry !== undefined) m.dated(now, mono);
   m.payloadStart = frame.payloadStart;
+  if (frame.properties === null) m.plain = frame.propsEnd - frame.propsStart;
   m.payloadEnd = frame.end;
   m.owned = false;
   return m;
-}
-
-function plainOf(frame: Frame): PublishProperties | null {
-  const p = readPublishProperties(frame.buf, frame.propsStart, frame.propsEnd);
-  // They were found to be valid.
-  return p instanceof ProtocolError ? null : p;
 }

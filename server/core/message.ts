@@ -1,7 +1,8 @@
 /** An application message on its way through the broker. One object is shared by all its receivers. */
 import { copyBytes, LIGHT } from "../lib/bytes.ts";
 import { later, type MonoMs, NO_MONO, reached, type WallMs } from "../lib/time.ts";
-import type { PublishProperties, QoS } from "../mqtt/types.ts";
+import { readPublishProperties } from "../mqtt/packets/publish.ts";
+import { ProtocolError, type PublishProperties, type QoS } from "../mqtt/types.ts";
 
 const SLAB = 64 * 1024;
 /** The object itself and its small fields. */
@@ -15,9 +16,10 @@ export class Slab {
   /** A chunk of up to so many bytes is held on to by those of its messages that are in flight: a copy of each would cost more. */
   light = LIGHT;
 
-  /** Copy the payload of `m` out of the chunk it came in, so that the chunk (up to 512 KiB) is not kept alive by it. */
+  /** Copy the payload of `m`, and properties before it, out of the chunk it came in, so that the chunk (up to 512 KiB) is not kept alive. */
   keep(m: Message): void {
-    const n = m.payloadEnd - m.payloadStart;
+    const start = m.payloadStart - m.plain;
+    const n = m.payloadEnd - start;
     let at = 0;
     let buf: Uint8Array;
     if (n > SLAB / 8) buf = Buffer.allocUnsafeSlow(n);
@@ -30,9 +32,9 @@ export class Slab {
       at = this.#used;
       this.#used += n;
     }
-    copyBytes(m.buf, buf, at, m.payloadStart, m.payloadEnd);
+    copyBytes(m.buf, buf, at, start, m.payloadEnd);
     m.buf = buf;
-    m.payloadStart = at;
+    m.payloadStart = at + m.plain;
     m.payloadEnd = at + n;
     m.owned = true;
   }
@@ -57,6 +59,8 @@ export class Message {
   buf: Uint8Array;
   payloadStart = 0;
   payloadEnd: number;
+  /** So many bytes before the payload are its properties, which nobody has needed yet (`plainProperties`): most are only passed on. */
+  plain = 0;
   /** False while `buf` is the input chunk: `Slab.keep` or `detach` before anything keeps the message, other than a window that of a light one. */
   owned = true;
   /** A private name would cost a quarter of what the object costs. */
@@ -74,7 +78,7 @@ export class Message {
     public timestamp: number,
     /** Unix ms; 0 = never. */
     expiresAt: number,
-    public properties: PublishProperties | null,
+    private decoded: PublishProperties | null,
   ) {
     this.buf = payload;
     this.payloadEnd = payload.length;
@@ -83,14 +87,32 @@ export class Message {
 
   /** For whoever keeps it long: the payload in a buffer of its own. A slab of 64 KiB would stay for one small message in it. */
   detach(): void {
-    const n = this.payloadEnd - this.payloadStart;
+    const start = this.payloadStart - this.plain;
+    const n = this.payloadEnd - start;
     if (this.owned && this.buf.length === n) return;
     const buf = Buffer.allocUnsafeSlow(n);
-    copyBytes(this.buf, buf, 0, this.payloadStart, this.payloadEnd);
+    copyBytes(this.buf, buf, 0, start, this.payloadEnd);
     this.buf = buf;
-    this.payloadStart = 0;
+    this.payloadStart = this.plain;
     this.payloadEnd = n;
     this.owned = true;
+  }
+
+  get properties(): PublishProperties | null {
+    return this.plain === 0 ? this.decoded : this.decode();
+  }
+
+  set properties(p: PublishProperties | null) {
+    this.plain = 0;
+    this.decoded = p;
+  }
+
+  private decode(): PublishProperties | null {
+    const p = readPublishProperties(this.buf, this.payloadStart - this.plain, this.payloadStart);
+    this.plain = 0;
+    // They were found to be valid when they came.
+    this.decoded = p instanceof ProtocolError ? null : p;
+    return this.decoded;
   }
 
   private own(): Rare {
@@ -169,7 +191,7 @@ export class Message {
 
   /** Bytes of memory it takes, about. */
   get size(): number {
-    const rest = this.properties === null ? 0 : propertiesSize(this.properties);
+    const rest = this.decoded === null ? this.plain : propertiesSize(this.decoded);
     return MESSAGE_BYTES + this.topic.length + this.payloadEnd - this.payloadStart + rest;
   }
 
@@ -180,6 +202,7 @@ export class Message {
 
   /** A copy with some fields replaced; the journal's marks and the encoded forms are not taken along. */
   with(change: { topic?: string; payload?: Uint8Array; qos?: QoS; retain?: boolean }): Message {
+    if (change.payload !== undefined && this.plain > 0) this.decode();
     const m = new Message(
       change.topic ?? this.topic,
       change.payload ?? this.buf,
@@ -189,9 +212,10 @@ export class Message {
       this.username,
       this.timestamp,
       this.expiresAt,
-      this.properties,
+      this.decoded,
     );
     if (change.payload === undefined) {
+      m.plain = this.plain;
       m.payloadStart = this.payloadStart;
       m.payloadEnd = this.payloadEnd;
       m.owned = this.owned;

@@ -69,3 +69,65 @@ test("detached it has its payload in a buffer of its own, once; a copy of it lie
   }
   expect(Buffer.from(m.with({ payload: Buffer.from("other") }).payload).toString()).toBe("other");
 });
+
+/** A message as it lies in a chunk: properties (a user property a = b, content type c), then the payload. */
+function plain(): Message {
+  const chunk = Buffer.concat([
+    Buffer.from("....."),
+    Buffer.from([0x26, 0, 1, 97, 0, 1, 98, 0x03, 0, 1, 99]),
+    Buffer.from("payload"),
+    Buffer.from("."),
+  ]);
+  const m = new Message("t", chunk, 1, false, "c", null, 1_000_000, 0, null);
+  m.plain = 11;
+  m.payloadStart = 16;
+  m.payloadEnd = 23;
+  m.owned = false;
+  return m;
+}
+const PLAIN = { userProperties: [["a", "b"]], contentType: "c" };
+const textOf = (m: Message): string => Buffer.from(m.payload).toString();
+
+test("properties that nobody needs are decoded by whoever does, wherever the message has gone meanwhile", () => {
+  const kept = (m: Message): Message => {
+    new Slab().keep(m);
+    return m;
+  };
+  const detached = (m: Message): Message => {
+    m.detach();
+    return m;
+  };
+  const ways: ((m: Message) => Message)[] = [
+    (m) => m,
+    kept,
+    detached,
+    (m) => detached(kept(m)),
+    (m) => m.with({ topic: "u" }),
+    (m) => m.with({ qos: 0 }).with({ retain: true }),
+  ];
+  for (const way of ways) {
+    const m = way(plain());
+    expect([textOf(m), m.plain]).toEqual(["payload", 11]);
+    expect(m.properties).toEqual(PLAIN as never);
+    expect([textOf(m), m.plain]).toEqual(["payload", 0]);
+    m.detach();
+    expect([textOf(m), m.properties]).toEqual(["payload", PLAIN as never]);
+  }
+});
+
+test("a copy with another payload has the properties; properties that are set replace those that nobody needed", () => {
+  const m = plain();
+  const copy = m.with({ payload: Buffer.from("other") });
+  expect([textOf(copy), copy.properties]).toEqual(["other", PLAIN as never]);
+  const set = plain();
+  set.properties = { contentType: "x" };
+  expect([textOf(set), set.properties]).toEqual(["payload", { contentType: "x" }]);
+});
+
+test("properties that nobody needs count as the bytes they are", () => {
+  const m = plain();
+  const without = new Message("t", Buffer.from("payload"), 1, false, "c", null, 1_000_000, 0, null);
+  expect(m.size - without.size).toBe(11);
+  m.detach();
+  expect(m.buf.length).toBe(18);
+});
