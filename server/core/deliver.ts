@@ -1,8 +1,6 @@
 /**
  * From a matched message to its receivers: who gets it, now, later or not at all. In which bytes is writer.ts's business.
  */
-import { type MonoMs, NO_MONO } from "../lib/time.ts";
-import { PUBREL } from "../mqtt/frame.ts";
 import type { QoS } from "../mqtt/types.ts";
 import type { Broker } from "./broker.ts";
 import type { Channel } from "./channel.ts";
@@ -11,11 +9,13 @@ import type { Inflight } from "./inflight.ts";
 import { planRetry } from "./keepalive.ts";
 import type { Message } from "./message.ts";
 import type { Mqueue, QueueItem } from "./mqueue.ts";
+import { Resend } from "./resend.ts";
 import type { Route } from "./router.ts";
 import type { Session } from "./session.ts";
 import type { ShareGroup } from "./shared.ts";
 import type { Subscription } from "./subscription.ts";
 import type { Terms } from "./terms.ts";
+import type { ClientInfo } from "./types.ts";
 import { Source, Writer, writePatched } from "./writer.ts";
 
 /** While memory is short, in a zone without `max_inflight`. */
@@ -28,8 +28,11 @@ const PUMP_SLICE = 1000;
 export class Delivery {
   readonly source = new Source();
   readonly #writer = new Writer(this.source);
+  readonly resend: Resend;
 
-  constructor(private readonly broker: Broker) {}
+  constructor(private readonly broker: Broker) {
+    this.resend = new Resend(broker, this, this.#writer);
+  }
 
   /** Every receiver of a route. Returns how many sessions took it (queued counts). */
   dispatch(route: Route, m: Message): number {
@@ -78,10 +81,36 @@ export class Delivery {
     }
     if (route.sys) metrics.sysSent += raw;
     else metrics.qos0Sent += raw;
-    if (route.shares !== null) n += this.#toGroups(route.shares, m ?? messageOf(ch, route.topic, frame));
+    if (route.shares !== null) n += this.#frameToGroups(route, ch, frame, m);
     router.leave();
     if (m !== null) this.#writer.end(m, outer);
     return n + raw;
+  }
+
+  /** As above, to one of each group. Apart: with it in there, who has no groups would pay for them. */
+  #frameToGroups(route: Route, ch: Channel, frame: Frame, message: Message | null): number {
+    const { metrics, node, random, turn } = this.broker;
+    const form = ch.version === 5 ? 5 : 4;
+    let m = message;
+    let n = 0;
+    for (const g of route.shares as readonly ShareGroup[]) {
+      const s = g.pick(node.sharedStrategy, (ch.client as ClientInfo).clientId, random);
+      turn.count(g.looked);
+      if (s === null) continue;
+      const to = s.session.channel;
+      if (to === null || to.rawForm !== form || s.subIds !== null || to.out.blocked) {
+        m ??= messageOf(ch, route.topic, frame);
+        n += this.toSubscription(s, m);
+      } else {
+        to.out.run(frame.buf, frame.start, frame.end);
+        to.sendMsg++;
+        s.session.deliverCount++;
+        if (route.sys) metrics.sysSent++;
+        else metrics.qos0Sent++;
+        n++;
+      }
+    }
+    return n;
   }
 
   /** No dispatch is in progress. */
@@ -185,7 +214,7 @@ export class Delivery {
     // The size must be known before an identifier is spent on it.
     const own = ch.maxPacket > 0 ? this.#writer.encodeOwn(ch, m, terms, false, 0) : null;
     if (own !== null && own.length > ch.maxPacket) {
-      this.#tooLarge(session, m, seq);
+      this.tooLarge(session, m, seq);
       return 0;
     }
     if (!m.owned && !broker.frame.light) broker.slab.keep(m);
@@ -204,7 +233,7 @@ export class Delivery {
     if (own === null) this.#write(session, ch, m, terms, id);
     else {
       writePatched(ch, own, terms.qos, id);
-      this.#count(session, ch, m, terms.qos);
+      this.count(session, ch, m, terms.qos);
     }
     return 1;
   }
@@ -254,7 +283,7 @@ export class Delivery {
     const ch = session.channel;
     if (ch === null || !ch.ready || session.pumping) return;
     const w = session.inflight;
-    if (w?.behind && !this.#sendAgain(session, ch, w)) return;
+    if (w?.behind && !this.resend.sendAgain(session, ch, w)) return;
     const q = session.mqueue;
     if (q === null) return;
     const { qos0 } = q;
@@ -289,63 +318,6 @@ export class Delivery {
     });
   }
 
-  /**
-   * After a reconnect: everything unacknowledged again, in order, with DUP and the same identifiers [MQTT-4.4.0-1], no more PUBLISH
-   * packets at a time than the client takes now [MQTT-3.3.4-9]. True = all have been sent.
-   */
-  #sendAgain(session: Session, ch: Channel, w: Inflight): boolean {
-    const now = this.broker.mono;
-    for (let n = w.unsent; n >= 0; n = w.unsent) {
-      if (!ch.ready || ch.out.blocked) return false;
-      if (w.released(n)) {
-        w.resent(n, now);
-        this.broker.durability.acknowledge(ch, PUBREL, w.packetId(n), 0);
-        continue;
-      }
-      if (w.sent >= session.maxInflight) return false;
-      const m = w.message(n);
-      const seq = w.seq(n);
-      // A QoS 2 message that may have been sent holds its identifier at the receiver until the handshake is over [MQTT-4.3.3-10].
-      if (w.qos(n) === 1 && w.sentAt(n) === NO_MONO && m.expired(now)) {
-        w.remove(n);
-        this.expired(session, m, seq);
-        continue;
-      }
-      const terms = w.terms(n);
-      const bytes = this.#writer.encodeOwn(ch, m, terms, true, w.packetId(n));
-      if (ch.maxPacket > 0 && bytes.length > ch.maxPacket) {
-        // As if it had been delivered [MQTT-3.1.2-25].
-        w.remove(n);
-        this.#tooLarge(session, m, seq);
-        continue;
-      }
-      w.resent(n, now);
-      ch.out.copy(bytes, 0, bytes.length);
-      this.#count(session, ch, m, terms.qos);
-    }
-    return true;
-  }
-
-  /** On a living connection of 3.x: what was sent at `sentBefore` or earlier and is still unacknowledged, again. */
-  retry(session: Session, ch: Channel, sentBefore: MonoMs): void {
-    const w = session.inflight;
-    if (w === null) return;
-    const now = this.broker.mono;
-    const unsent = w.unsent;
-    for (const n of w.positions()) {
-      if (!ch.ready || ch.out.blocked || (unsent >= 0 && n >= unsent)) return;
-      if (w.sentAt(n) > sentBefore) continue;
-      w.touch(n, now);
-      if (w.released(n)) this.broker.durability.acknowledge(ch, PUBREL, w.packetId(n), 0);
-      else {
-        const m = w.message(n);
-        const bytes = this.#writer.encodeOwn(ch, m, w.terms(n), true, w.packetId(n));
-        ch.out.copy(bytes, 0, bytes.length);
-        this.#count(session, ch, m, w.qos(n));
-      }
-    }
-  }
-
   /** Too late for this session. `seq` > 0: it is journalled. */
   expired(session: Session, m: Message, seq: number): void {
     this.broker.metrics.messagesExpired++;
@@ -354,7 +326,7 @@ export class Delivery {
   }
 
   /** Larger than the client's Maximum Packet Size: not sent, and done with [MQTT-3.1.2-24], [MQTT-3.1.2-25]. */
-  #tooLarge(session: Session, m: Message, seq: number): void {
+  tooLarge(session: Session, m: Message, seq: number): void {
     this.broker.metrics.dropTooLarge++;
     if (seq > 0) this.broker.store.sessions.done(session.storeKey, seq, m);
     this.#dropped(m, "too_large", session);
@@ -368,14 +340,14 @@ export class Delivery {
   /** Written for the first time. False = too large for the client. */
   #write(session: Session, ch: Channel, m: Message, terms: Terms, id: number): boolean {
     if (!this.#writer.write(ch, m, terms, id)) {
-      this.#tooLarge(session, m, 0);
+      this.tooLarge(session, m, 0);
       return false;
     }
-    this.#count(session, ch, m, terms.qos);
+    this.count(session, ch, m, terms.qos);
     return true;
   }
 
-  #count(session: Session, ch: Channel, m: Message, qos: QoS): void {
+  count(session: Session, ch: Channel, m: Message, qos: QoS): void {
     const { metrics, hooks } = this.broker;
     ch.sendMsg++;
     session.deliverCount++;

@@ -42,7 +42,7 @@ function redeliver(ch: Channel, session: Session): void {
   const { retryIntervalMs } = session.zone;
   const w = session.inflight;
   if (ch.version === 5 || w === null || w.count === 0 || retryIntervalMs === 0) return;
-  if (!ch.out.blocked) broker.delivery.retry(session, ch, later(broker.mono, -retryIntervalMs));
+  if (!ch.out.blocked) broker.delivery.resend.retry(session, ch, later(broker.mono, -retryIntervalMs));
   if (ch.phase === "connected" && w.count > 0) broker.plan(ch, later(w.oldest, retryIntervalMs));
 }
 

@@ -687,3 +687,55 @@ test("a session that moves to another zone has that zone's limits for its queue"
   for (const payload of ["4", "5", "6"]) p.publish("t", payload, 1);
   expect(kit.broker.sessions.get("s")?.mqueueLen).toBe(2);
 });
+
+describe("one of a group", () => {
+  /** A group of one, so that it is known who gets it. */
+  function member(version: 4 | 5, opts?: Partial<SubscribeOptions>) {
+    const kit = new TestKit();
+    const m = kit.connected("m", version);
+    kit.broker.subscribe("m", "$share/g/t", options(0, opts));
+    m.take();
+    return { kit, m, session: kit.broker.sessions.get("m") as Session };
+  }
+
+  for (const [publisher, receiver] of [
+    [4, 4],
+    [5, 5],
+    [4, 5],
+    [5, 4],
+  ] as const) {
+    test(`a message of QoS 0 from ${publisher} to ${receiver}: as it came where the form is the same, and counted once`, () => {
+      const { kit, m, session } = member(receiver);
+      const p = kit.connected("p", publisher);
+      const before = kit.metrics.qos0Sent;
+      p.publish("t", "x", 0);
+      p.publish("t", "y", 0);
+      expect(m.messages().map((x) => String(x.payload))).toEqual(["x", "y"]);
+      expect(kit.metrics.qos0Sent - before).toBe(2);
+      expect(session.deliverCount).toBe(2);
+    });
+  }
+
+  test("its subscription identifier comes with it", () => {
+    const { kit, m } = member(5, { subId: 7 });
+    kit.connected("p", 5).publish("t", "x", 0);
+    expect(m.messages().map((x) => x.properties?.subscriptionIdentifier)).toEqual([7]);
+  });
+
+  test("beside other subscribers each group has one, and nobody has it twice", () => {
+    const kit = new TestKit();
+    const of = (id: string, filter: string): TestClient => {
+      const c = kit.connected(id);
+      c.subscribe(filter, 0).take();
+      return c;
+    };
+    const alone = of("alone", "t");
+    const groups = ["g", "h"].map((g) => ["a", "b", "c"].map((n) => of(`${g}${n}`, `$share/${g}/t`)));
+    const p = kit.connected("p");
+    for (let n = 0; n < 30; n++) p.publish("t", String(n), 0);
+    const all = Array.from({ length: 30 }, (_, n) => String(n)).sort();
+    const got = (cs: TestClient[]): string[] => cs.flatMap((c) => c.messages().map((x) => String(x.payload))).sort();
+    expect(got([alone])).toEqual(all);
+    for (const g of groups) expect(got(g)).toEqual(all);
+  });
+});
