@@ -13,24 +13,45 @@ export interface LoadResult {
   connects_per_broker_cpu_s?: number;
   rss_bytes_per_conn?: number;
   lat_us?: { p50: number; p99: number };
+  session_us?: number;
+  store_us?: number;
+  storm_us?: number;
+  /** Not the generator's: the time to the first CONNACK. */
+  start_ms?: number;
   lost?: number;
   misordered?: number;
   dup?: number;
   corrupt?: number;
   stalls?: number;
   disconnects?: number;
+  unconnected?: number;
+  churn_behind?: number;
   noise_cpu_s?: number;
 }
 
-/** Path of the compiled generator. Throws when there is no C compiler. */
-export function compileGenerator(): string {
+export interface Generator {
+  path: string;
+  /** Was it built with OpenSSL? */
+  tls: boolean;
+}
+
+const TLS_FLAGS = ["-DWITH_TLS", "-lssl", "-lcrypto"];
+
+/** It says so itself: a binary may be older than the headers. */
+const knowsTls = (): boolean => Bun.spawnSync([BINARY, "--help"]).stdout.toString().includes("--tls");
+
+/** The compiled generator, with TLS where OpenSSL's headers are. Throws when there is no C compiler. */
+export function compileGenerator(): Generator {
   const compiler = process.env.CC ?? Bun.which("cc") ?? Bun.which("gcc") ?? Bun.which("clang");
   if (!compiler) throw new Error("the load generator needs a C compiler: install gcc or clang, or set CC");
-  if (existsSync(BINARY) && statSync(BINARY).mtimeMs > statSync(SOURCE).mtimeMs) return BINARY;
+  const fresh = existsSync(BINARY) && statSync(BINARY).mtimeMs > statSync(SOURCE).mtimeMs;
+  if (fresh && knowsTls()) return { path: BINARY, tls: true };
   mkdirSync(join(BINARY, ".."), { recursive: true });
-  const r = Bun.spawnSync([compiler, "-O2", "-o", BINARY, SOURCE], { stderr: "pipe" });
+  const compile = (flags: string[]) => Bun.spawnSync([compiler, "-O2", "-o", BINARY, SOURCE, ...flags], { stderr: "pipe" });
+  if (compile(TLS_FLAGS).success) return { path: BINARY, tls: true };
+  const r = compile([]);
   if (!r.success) throw new Error(`${compiler} cannot compile load.c:\n${r.stderr.toString()}`);
-  return BINARY;
+  return { path: BINARY, tls: false };
 }
 
 /** `command` pinned to one core, where that is possible and there are several. */
@@ -39,8 +60,8 @@ export function pinned(core: number, command: string[]): string[] {
   return ["taskset", "-c", String(core), ...command];
 }
 
-export async function runLoad(generator: string, args: string[]): Promise<LoadResult> {
-  const child = Bun.spawn(pinned(1, [generator, ...args]), { stdio: ["ignore", "pipe", "pipe"] });
+export async function runLoad(generator: Generator, args: string[]): Promise<LoadResult> {
+  const child = Bun.spawn(pinned(1, [generator.path, ...args]), { stdio: ["ignore", "pipe", "pipe"] });
   const [out, err] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text(), child.exited]);
   const line = out.trim().split("\n").at(-1) ?? "";
   try {

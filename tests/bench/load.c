@@ -1,6 +1,6 @@
 /*
  * The load generator of `bun run bench`: MQTT 3.1.1 / 5.0 traffic and a meter for the broker that carries it.
- * One file, no dependencies; tests/bench/generator.ts compiles it with `cc -O2`.
+ * One file; tests/bench/generator.ts compiles it with `cc -O2`, and where OpenSSL's headers are with -DWITH_TLS -lssl -lcrypto.
  *
  *   taskset -c 1 ./load MODE [options]            (see --help; the broker is pinned to core 0)
  *
@@ -37,6 +37,10 @@
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
+#ifdef WITH_TLS
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#endif
 
 typedef uint8_t u8;
 typedef uint16_t u16;
@@ -51,9 +55,9 @@ typedef int64_t i64;
 #define RBUF (256 * 1024)
 #define HDRPAY 16 /* ts + pub + seq */
 
-enum mode { FANOUT, FANIN, PAIRS, LATENCY, CONNECT, IDLE };
-enum { R_SUB, R_PUB };
-enum { S_FREE, S_CONNECTING, S_WAIT_UPGRADE, S_WAIT_CONNACK, S_WAIT_SUBACK, S_READY, S_WAIT_EOF, S_DEAD };
+enum mode { FANOUT, FANIN, PAIRS, LATENCY, CONNECT, IDLE, SESSIONS, RETAINED, NMODES };
+enum { R_SUB, R_PUB, R_CHURN };
+enum { S_FREE, S_CONNECTING, S_TLS, S_WAIT_UPGRADE, S_WAIT_CONNACK, S_WAIT_SUBACK, S_READY, S_WAIT_EOF, S_DEAD };
 
 struct conn {
   int fd, idx;     /* idx: subscriber number or publisher number */
@@ -66,6 +70,9 @@ struct conn {
   u64 t0;          /* connect start */
   u64 ws_left;     /* WebSocket: payload bytes of the current frame still to come */
   u8 ws_hdr[10], ws_hn, ws_skip;
+#ifdef WITH_TLS
+  SSL *ssl;
+#endif
 };
 
 struct pub {
@@ -73,7 +80,9 @@ struct pub {
   u8 *tmpl;        /* whole PUBLISH packet */
   u32 tlen, pid_off, pay_off;
   char topic[128];
-  u32 topiclen;
+  u32 topiclen, tail; /* tail: --topics, bytes at the topic's end that carry its number */
+  u32 first, ntopics; /* --topics: this publisher's share of them */
+  u32 props;       /* bytes of MQTT 5 properties */
   u64 sent;        /* PUBLISH packets sent */
   u64 recvd;       /* deliveries seen over all subscribers (unique) */
   u64 written_off; /* deliveries given up on (stall) */
@@ -87,8 +96,11 @@ static struct {
   enum mode mode;
   const char *host, *user, *pass, *prefix, *ws;
   int port, v, qos, subs, pubs, payload, window, inflight, refill, batch, conc, srcs, srcset;
-  int busy, drain_s, stall_s, share, retain, persist, core, subqos;
-  double seconds, warmup, rate;
+  int busy, drain_s, stall_s, share, retain, persist, core, subqos, uprops, topics, store_only;
+#ifdef WITH_TLS
+  int tls;
+#endif
+  double seconds, warmup, rate, churn;
   u64 count;
   int pids[64], npids;
   const char *label;
@@ -97,6 +109,12 @@ static struct {
        .busy = -1, .drain_s = 3, .stall_s = 2, .core = -1, .subqos = -1, .seconds = 5, .warmup = 1,
        .rate = -1, .label = ""};
 
+#ifdef WITH_TLS
+static SSL_CTX *tls_ctx;
+#define TLS (o.tls)
+#else
+#define TLS 0
+#endif
 static int ep;
 static struct conn *conns;
 static int nconns, nready, nstarted, ninprog;
@@ -111,6 +129,9 @@ static u64 run_id;
 
 static u64 published, delivered, misordered, dups, gaps, corrupt, stalls, disconnects, bytes_in, reads_in,
     writes_out, write_off_total, acks_late, ndup_flag;
+static u64 churned, churn_acks; /* filters subscribed by --churn; acknowledgements of both packets of each */
+static u8 *seen;                /* retained: which messages came */
+static int pingresps;
 static u64 last_progress;
 static int granted_min = 3;
 static int broker_rm = 65535, broker_maxqos = 2;
@@ -319,10 +340,46 @@ static i64 ws_unwrap(struct conn *c, u8 *b, u32 n) {
   }
   return out;
 }
+static ssize_t conn_send(struct conn *c, const u8 *p, size_t n) {
+#ifdef WITH_TLS
+  if (c->ssl) {
+    ERR_clear_error();
+    int r = SSL_write(c->ssl, p, (int)n);
+    if (r > 0) return r;
+    int e = SSL_get_error(c->ssl, r);
+    errno = e == SSL_ERROR_WANT_READ || e == SSL_ERROR_WANT_WRITE ? EAGAIN : EPIPE;
+    return -1;
+  }
+#endif
+  return send(c->fd, p, n, MSG_NOSIGNAL);
+}
+/* With TLS it fills the buffer or takes all there is: what OpenSSL holds is nothing epoll tells of */
+static ssize_t conn_recv(struct conn *c, u8 *p, size_t n) {
+#ifdef WITH_TLS
+  if (c->ssl) {
+    size_t got = 0;
+    while (got < n) {
+      ERR_clear_error();
+      int r = SSL_read(c->ssl, p + got, (int)(n - got));
+      if (r > 0) {
+        got += (size_t)r;
+        continue;
+      }
+      int e = SSL_get_error(c->ssl, r);
+      if (got) break;
+      if (e != SSL_ERROR_WANT_READ && e != SSL_ERROR_WANT_WRITE) return 0;
+      errno = EAGAIN;
+      return -1;
+    }
+    return (ssize_t)got;
+  }
+#endif
+  return recv(c->fd, p, n, 0);
+}
 static void flush_tx(struct conn *c) {
   if (o.ws && c->state > S_WAIT_UPGRADE) ws_wrap(c);
   while (c->txoff < c->txlen) {
-    ssize_t n = send(c->fd, c->tx + c->txoff, c->txlen - c->txoff, MSG_NOSIGNAL);
+    ssize_t n = conn_send(c, c->tx + c->txoff, c->txlen - c->txoff);
     writes_out++;
     if (n < 0) {
       if (errno == EAGAIN) {
@@ -392,6 +449,18 @@ static void send_upgrade(struct conn *c) {
   c->state = S_WAIT_UPGRADE;
   flush_tx(c);
 }
+/* SUBSCRIBE (0x82) or UNSUBSCRIBE (0xa2) of one filter */
+static void put_filter(struct conn *c, u8 hdr, const char *f, u32 n) {
+  u32 len = 2 + (o.v == 5) + 2 + n + (hdr == 0x82);
+  u8 *w = tx_room(c, len + 5), *w0 = w;
+  *w++ = hdr;
+  w = putvar(w, len);
+  w = put16(w, 1);
+  if (o.v == 5) *w++ = 0;
+  w = putstr(w, f, n);
+  if (hdr == 0x82) *w++ = (u8)o.subqos;
+  c->txlen += (u32)(w - w0);
+}
 static void send_subscribe(struct conn *c) {
   char f[256];
   int n;
@@ -399,36 +468,62 @@ static void send_subscribe(struct conn *c) {
   switch (o.mode) {
   case FANOUT: n = snprintf(f, sizeof f, "%s%s/%llx/all", sh, o.prefix, (unsigned long long)run_id); break;
   case FANIN: n = snprintf(f, sizeof f, "%s%s/%llx/in/+", sh, o.prefix, (unsigned long long)run_id); break;
+  case RETAINED: n = snprintf(f, sizeof f, "%s/%llx/#", o.prefix, (unsigned long long)run_id); break;
   default: n = snprintf(f, sizeof f, "%s%s/%llx/p/%d", sh, o.prefix, (unsigned long long)run_id, c->idx);
   }
-  u32 len = 2 + (o.v == 5) + 2 + (u32)n + 1;
-  u8 *w = tx_room(c, len + 5), *w0 = w;
-  *w++ = 0x82;
-  w = putvar(w, len);
-  w = put16(w, 1);
-  if (o.v == 5) *w++ = 0;
-  w = putstr(w, f, (u32)n);
-  *w++ = (u8)o.subqos;
-  c->txlen += (u32)(w - w0);
+  put_filter(c, 0x82, f, (u32)n);
   c->state = S_WAIT_SUBACK;
   flush_tx(c);
+}
+/* The number v in the eight digits that end before `end`, whatever slashes are between them */
+static void put_digits(u8 *end, u32 v) {
+  for (int k = 0; k < 8; k++) {
+    if (*--end == '/') --end;
+    *end = (u8)('0' + v % 10);
+    v /= 10;
+  }
 }
 static void build_template(struct pub *p, int i) {
   int n;
   switch (o.mode) {
   case FANOUT: n = snprintf(p->topic, sizeof p->topic, "%s/%llx/all", o.prefix, (unsigned long long)run_id); break;
-  case FANIN: n = snprintf(p->topic, sizeof p->topic, "%s/%llx/in/%d", o.prefix, (unsigned long long)run_id, i); break;
+  case FANIN:
+    n = snprintf(p->topic, sizeof p->topic, o.topics ? "%s/%llx/in/%08d" : "%s/%llx/in/%d", o.prefix, (unsigned long long)run_id, i);
+    p->tail = 8;
+    break;
+  case RETAINED:
+    n = snprintf(p->topic, sizeof p->topic, "%s/%llx/%05d/%03d", o.prefix, (unsigned long long)run_id, 0, 0);
+    p->tail = 9;
+    break;
   default: n = snprintf(p->topic, sizeof p->topic, "%s/%llx/p/%d", o.prefix, (unsigned long long)run_id, i);
   }
   p->topiclen = (u32)n;
-  u32 len = 2 + (u32)n + (o.qos ? 2 : 0) + (o.v == 5 ? 1 : 0) + (u32)o.payload;
+  if (o.topics) {
+    p->ntopics = (u32)(o.topics / o.pubs);
+    if (!p->ntopics) p->ntopics = 1;
+    p->first = (u32)i * p->ntopics;
+  }
+  static const char key[] = "k000", value[] = "value000"; /* with 5 bytes around them */
+  p->props = (u32)o.uprops * (5 + sizeof key - 1 + sizeof value - 1);
+  u8 v[4];
+  u32 len = 2 + (u32)n + (o.qos ? 2 : 0) + (o.v == 5 ? (u32)(putvar(v, p->props) - v) + p->props : 0) + (u32)o.payload;
   u8 *w = p->tmpl = xcalloc(1, len + 5);
   *w++ = (u8)(0x30 | (o.qos << 1) | (o.retain ? 1 : 0));
   w = putvar(w, len);
   w = putstr(w, p->topic, (u32)n);
   p->pid_off = (u32)(w - p->tmpl);
   if (o.qos) w += 2;
-  if (o.v == 5) *w++ = 0;
+  if (o.v == 5) {
+    w = putvar(w, p->props);
+    for (int k = 0; k < o.uprops; k++) {
+      char a[sizeof key], b[sizeof value];
+      snprintf(a, sizeof a, "k%03d", k % 1000);
+      snprintf(b, sizeof b, "value%03d", k % 1000);
+      *w++ = 0x26;
+      w = putstr(w, a, sizeof a - 1);
+      w = putstr(w, b, sizeof b - 1);
+    }
+  }
   p->pay_off = (u32)(w - p->tmpl);
   memcpy(w, fill, (u32)o.payload);
   u32 id = (u32)i;
@@ -453,6 +548,7 @@ static inline void put_publish(struct pub *p, u64 ts) {
     w[p->pid_off] = (u8)(id >> 8);
     w[p->pid_off + 1] = (u8)id;
   }
+  if (o.topics) put_digits(w + p->pid_off, p->first + (u32)(p->sent % p->ntopics));
   memcpy(w + p->pay_off, &ts, 8);
   u32 s = (u32)p->sent;
   memcpy(w + p->pay_off + 12, &s, 4);
@@ -494,13 +590,22 @@ static void pump(struct pub *p) {
 }
 
 /* ---------------------------------------------------------------- receiving */
+/* Is it the topic that publisher p gave its message number seq? */
+static int right_topic(const struct pub *p, const u8 *t, u32 n, u32 seq) {
+  if (n != p->topiclen) return 0;
+  if (!o.topics) return !memcmp(t, p->topic, n);
+  u8 want[16];
+  memcpy(want, p->topic + n - p->tail, p->tail);
+  put_digits(want + p->tail, p->first + seq % p->ntopics);
+  return !memcmp(t, p->topic, n - p->tail) && !memcmp(t + n - p->tail, want, p->tail);
+}
 static int got_publish(struct conn *c, u8 hdr, const u8 *b, u32 len, u64 now) {
   int q = (hdr >> 1) & 3;
   if (hdr & 8) ndup_flag++;
   if (len < 2) return -1;
   u32 tl = ((u32)b[0] << 8) | b[1], off = 2 + tl;
   if (off + (q ? 2 : 0) > len) return -1;
-  u32 id = 0;
+  u32 id = 0, props = 0;
   if (q) id = ((u32)b[off] << 8) | b[off + 1], off += 2;
   if (o.v == 5) {
     u32 v = 0, sh = 0;
@@ -511,6 +616,7 @@ static int got_publish(struct conn *c, u8 hdr, const u8 *b, u32 len, u64 now) {
       sh += 7;
       if (!(x & 128)) break;
     }
+    props = v;
     off += v;
     if (off > len) return -1;
   }
@@ -523,7 +629,7 @@ static int got_publish(struct conn *c, u8 hdr, const u8 *b, u32 len, u64 now) {
     w[0] = 0x50, w[1] = 2, w[2] = (u8)(id >> 8), w[3] = (u8)id;
     c->txlen += 4;
   }
-  if (len - off != (u32)o.payload) {
+  if (c->role != R_SUB || len - off != (u32)o.payload) {
     corrupt++;
     return 0;
   }
@@ -537,12 +643,18 @@ static int got_publish(struct conn *c, u8 hdr, const u8 *b, u32 len, u64 now) {
     return 0;
   }
   struct pub *p = &pubs[pi];
-  if (tl != p->topiclen || memcmp(b + 2, p->topic, tl) ||
+  if (!right_topic(p, b + 2, tl, seq) || (o.uprops && props != p->props) ||
       memcmp(b + off + HDRPAY, fill + HDRPAY, (u32)o.payload - HDRPAY)) {
     corrupt++;
     return 0;
   }
-  if (o.share) { /* any subset may come here: only monotonic order can be checked */
+  if (o.mode == RETAINED) { /* in whatever order */
+    if (seq >= o.count || seen[seq]) {
+      dups++;
+      return 0;
+    }
+    seen[seq] = 1;
+  } else if (o.share) { /* any subset may come here: only monotonic order can be checked */
     u32 *e = &expect[(u64)c->idx * (u64)o.pubs + pi];
     if ((int32_t)(seq - *e) < 0) misordered++;
     else *e = seq + 1;
@@ -564,7 +676,7 @@ static int got_publish(struct conn *c, u8 hdr, const u8 *b, u32 len, u64 now) {
   }
   delivered++;
   p->recvd++;
-  if (o.mode != LATENCY) mark_dirty(p->c);
+  if (o.mode != LATENCY && o.mode != RETAINED) mark_dirty(p->c);
   hadd(&hlat, now > ts ? now - ts : 0);
   return 0;
 }
@@ -600,6 +712,17 @@ static void connack_props(const u8 *b, u32 len) {
 }
 static void on_ready(struct conn *c);
 static u64 connacks;
+/* CONNECT, SESSIONS: that was it; the broker closes */
+static int say_goodbye(struct conn *c, u64 now) {
+  u8 *w = tx_room(c, 2);
+  w[0] = 0xe0, w[1] = 0;
+  c->txlen += 2;
+  c->state = S_WAIT_EOF;
+  c->t0 = now;
+  flush_tx(c);
+  ninprog--;
+  return 1;
+}
 static int packet(struct conn *c, u8 hdr, const u8 *b, u32 len, u64 now) {
   switch (hdr >> 4) {
   case 3: return got_publish(c, hdr, b, len, now);
@@ -609,24 +732,24 @@ static int packet(struct conn *c, u8 hdr, const u8 *b, u32 len, u64 now) {
     if (o.v == 5) connack_props(b + 2, len - 2);
     connacks++;
     hadd(&hconn, now - c->t0);
-    if (o.mode == CONNECT) {
-      u8 *w = tx_room(c, 2);
-      w[0] = 0xe0, w[1] = 0;
-      c->txlen += 2;
-      c->state = S_WAIT_EOF;
-      c->t0 = now;
-      flush_tx(c);
-      ninprog--;
-      return 1;
-    }
-    if (c->role == R_SUB) send_subscribe(c);
+    if (o.mode == CONNECT) return say_goodbye(c, now);
+    if (c->role == R_SUB || o.mode == SESSIONS) send_subscribe(c);
     else on_ready(c);
     return 0;
+  case 11: /* UNSUBACK */
+    if (c->role != R_CHURN) return -1;
+    churn_acks++;
+    return 0;
   case 9: {
-    if (c->state != S_WAIT_SUBACK || len < 3) return -1;
+    if ((c->state != S_WAIT_SUBACK && c->role != R_CHURN) || len < 3) return -1;
     u8 rc = b[len - 1];
     if (rc > 2) die("SUBACK refused, code %d", rc);
+    if (c->role == R_CHURN) {
+      churn_acks++;
+      return 0;
+    }
     if (rc < granted_min) granted_min = rc;
+    if (o.mode == SESSIONS) return say_goodbye(c, now);
     on_ready(c);
     return 0;
   }
@@ -659,12 +782,15 @@ static int packet(struct conn *c, u8 hdr, const u8 *b, u32 len, u64 now) {
     c->txlen += 4;
     return 0;
   }
-  case 13: return 0;
+  case 13: return pingresps++, 0;
   case 14: fprintf(stderr, "load: server DISCONNECT, reason %d\n", len ? b[0] : 0); return -1;
   default: return -1;
   }
 }
 static void conn_close(struct conn *c) {
+#ifdef WITH_TLS
+  if (c->ssl) SSL_free(c->ssl), c->ssl = NULL;
+#endif
   if (c->fd >= 0) close(c->fd);
   c->fd = -1;
   c->state = S_FREE;
@@ -682,19 +808,19 @@ static void conn_dead(struct conn *c, const char *why) {
   c->state = S_DEAD;
 }
 static void on_read(struct conn *c) {
-  for (int round = 0; round < 4; round++) {
+  for (int round = 0; TLS || round < 4; round++) {
     u32 have = c->partlen;
     if (have) memcpy(rbuf, c->part, have);
-    ssize_t n = recv(c->fd, rbuf + have, RBUF - have, 0);
+    ssize_t n = conn_recv(c, rbuf + have, RBUF - have);
     reads_in++;
     if (n < 0) {
       if (errno == EAGAIN || errno == EINTR) return;
-      if (o.mode == CONNECT && c->state == S_WAIT_EOF) conn_close(c);
+      if (c->state == S_WAIT_EOF) conn_close(c);
       else conn_dead(c, strerror(errno));
       return;
     }
     if (n == 0) {
-      if (o.mode == CONNECT && c->state == S_WAIT_EOF) conn_close(c);
+      if (c->state == S_WAIT_EOF) conn_close(c);
       else conn_dead(c, "closed by broker");
       return;
     }
@@ -712,7 +838,8 @@ static void on_read(struct conn *c) {
     if (o.ws) {
       i64 m = ws_unwrap(c, rbuf + have, (u32)n);
       if (m < 0) {
-        conn_dead(c, "WebSocket closed by broker");
+        if (c->state == S_WAIT_EOF) conn_close(c);
+        else conn_dead(c, "WebSocket closed by broker");
         return;
       }
       end = have + (u32)m;
@@ -782,6 +909,31 @@ static void on_ready(struct conn *c) {
   nready++;
   ninprog--;
 }
+static void conn_begin(struct conn *c) {
+  if (o.ws) send_upgrade(c);
+  else send_connect(c);
+}
+#ifdef WITH_TLS
+static void tls_setup(void) {
+  tls_ctx = SSL_CTX_new(TLS_client_method());
+  if (!tls_ctx) die("OpenSSL does not start");
+  SSL_CTX_set_mode(tls_ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_verify(tls_ctx, SSL_VERIFY_NONE, NULL); /* the brokers' certificates are signed by themselves */
+  SSL_CTX_set_read_ahead(tls_ctx, 1);
+}
+static void tls_step(struct conn *c) {
+  ERR_clear_error();
+  int r = SSL_do_handshake(c->ssl);
+  if (r == 1) {
+    want_out(c, 0);
+    conn_begin(c);
+    return;
+  }
+  int e = SSL_get_error(c->ssl, r);
+  if (e != SSL_ERROR_WANT_READ && e != SSL_ERROR_WANT_WRITE) die("TLS handshake failed: %s", ERR_error_string(ERR_get_error(), NULL));
+  want_out(c, e == SSL_ERROR_WANT_WRITE);
+}
+#endif
 static void on_event(struct conn *c, u32 ev) {
   if (c->state == S_FREE || c->state == S_DEAD) return;
   if (c->state == S_CONNECTING) {
@@ -793,11 +945,27 @@ static void on_event(struct conn *c, u32 ev) {
     }
     if (ev & EPOLLOUT) {
       want_out(c, 0);
-      if (o.ws) send_upgrade(c);
-      else send_connect(c);
+#ifdef WITH_TLS
+      if (o.tls) {
+        c->ssl = SSL_new(tls_ctx);
+        if (!c->ssl) die("out of memory");
+        SSL_set_fd(c->ssl, c->fd);
+        SSL_set_connect_state(c->ssl);
+        c->state = S_TLS;
+        tls_step(c);
+        return;
+      }
+#endif
+      conn_begin(c);
     }
     return;
   }
+#ifdef WITH_TLS
+  if (c->state == S_TLS) {
+    tls_step(c);
+    return;
+  }
+#endif
   if (ev & EPOLLOUT) {
     flush_tx(c);
     if (c->state == S_READY && c->role == R_PUB && phase > 0 && c->txoff == c->txlen) mark_dirty(c);
@@ -822,12 +990,12 @@ static void J(const char *fmt, ...) {
   jn += vsnprintf(jb + jn, sizeof jb - (size_t)jn, fmt, ap);
   va_end(ap);
 }
-static const char *mode_names[] = {"fanout", "fanin", "pairs", "latency", "connect", "idle"};
+static const char *mode_names[] = {"fanout", "fanin", "pairs", "latency", "connect", "idle", "sessions", "retained"};
 static void json_head(void) {
   double la[3] = {0};
   if (getloadavg(la, 3) < 0) la[0] = -1;
   J("{\"label\":\"%s\",\"mode\":\"%s\",\"v\":%d", o.label, mode_names[o.mode], o.v);
-  J(",\"load1\":%.2f", la[0]);
+  J(",\"tls\":%d,\"load1\":%.2f", TLS, la[0]);
 }
 static void json_hist(const char *n, struct hist *h) {
   J(",\"%s\":{\"n\":%llu,\"mean\":%.1f,\"p50\":%.1f,\"p90\":%.1f,\"p99\":%.1f,\"p999\":%.1f,\"max\":%.1f}", n,
@@ -903,9 +1071,40 @@ static void lat_pump(u64 now) {
     now = now_ns();
   }
 }
+/*
+ * --churn: filters that match nothing but share their first levels with what is published. Each is there while the next CHURN_LIVE
+ * come; who takes them more slowly than they are due gets fewer ("churned_per_s").
+ */
+#define CHURN_LIVE 100
+#define CHURN_WAITING 1000 /* acknowledgements; beyond it the next filter waits */
+static void churn_pump(struct conn *c, u64 t0, u64 now) {
+  char f[256];
+  while (c->state == S_READY && !c->want_out && churned * 2 - churn_acks < CHURN_WAITING) {
+    if (t0 + (u64)((double)churned * 1e9 / o.churn) > now) break;
+    for (int off = 0; off < 2; off++) { /* the first ones that go were never there: so each turn has two acknowledgements */
+      u64 k = churned + (off ? 0 : CHURN_LIVE);
+      int n = snprintf(f, sizeof f, "%s/%llx/in/+/c%llu", o.prefix, (unsigned long long)run_id, (unsigned long long)k);
+      put_filter(c, off ? 0xa2 : 0x82, f, (u32)n);
+    }
+    churned++;
+  }
+  if (c->state == S_READY && !c->want_out && c->txoff < c->txlen) flush_tx(c);
+}
+/* Politely, so that the broker has no half-open sessions to clear */
+static void leave(void) {
+  for (int i = 0; i < nconns; i++) {
+    struct conn *c = &conns[i];
+    if (c->state != S_READY || c->want_out) continue;
+    u8 *w = tx_room(c, 2);
+    w[0] = 0xe0, w[1] = 0;
+    c->txlen += 2;
+    flush_tx(c);
+  }
+  usleep(200000);
+}
 static void run_traffic(void) {
   int one_to_one = o.mode == PAIRS || o.mode == LATENCY;
-  nconns = o.subs + o.pubs;
+  nconns = o.subs + o.pubs + (o.churn > 0);
   conns = xcalloc((size_t)nconns, sizeof *conns);
   dirty = xcalloc((size_t)nconns + 1, sizeof *dirty);
   pubs = xcalloc((size_t)o.pubs, sizeof *pubs);
@@ -913,7 +1112,7 @@ static void run_traffic(void) {
   missing = xcalloc(one_to_one && !o.share ? (size_t)o.subs : (size_t)o.subs * (size_t)o.pubs, sizeof *missing);
   for (int i = 0; i < nconns; i++) {
     conns[i].fd = -1;
-    conns[i].role = i < o.subs ? R_SUB : R_PUB;
+    conns[i].role = i < o.subs ? R_SUB : i < o.subs + o.pubs ? R_PUB : R_CHURN;
     conns[i].idx = i < o.subs ? i : i - o.subs;
   }
   struct acct idle0, a, b;
@@ -935,6 +1134,7 @@ static void run_traffic(void) {
   last_progress = start;
   lat_t0 = start;
   for (int i = 0; i < o.pubs; i++) mark_dirty(pubs[i].c);
+  u64 churned_a = 0, churned_b = 0;
   u64 hard_end = start + (u64)((o.warmup + (o.count ? 600 : o.seconds)) * 1e9);
   for (;;) {
     u64 now = now_ns();
@@ -942,12 +1142,14 @@ static void run_traffic(void) {
       memset(&hlat, 0, sizeof hlat);
       memset(&hlag, 0, sizeof hlag);
       account(&a);
+      churned_a = churned;
       t_end = a.t + (u64)(o.seconds * 1e9);
       measuring = 1, phase = 2;
     }
     if (measuring && (o.count ? (published >= o.count && delivered + write_off_total >= fan_total()) || now > hard_end
                               : now >= t_end)) {
       account(&b);
+      churned_b = churned;
       break;
     }
     if (o.mode == LATENCY) {
@@ -968,7 +1170,8 @@ static void run_traffic(void) {
       }
       if (ndirty > nd) memmove(dirty, dirty + nd, (size_t)(ndirty - nd) * sizeof *dirty);
       ndirty -= nd;
-      poll_once(o.busy > 0 || ndirty ? 0 : 20000000);
+      if (o.churn > 0) churn_pump(&conns[nconns - 1], start, now);
+      poll_once(o.busy > 0 || ndirty ? 0 : o.churn > 0 ? 200000 : 20000000);
       if (o.window > 0 && now > last_progress + (u64)o.stall_s * 1000000000ull) {
         write_off();
         last_progress = now;
@@ -1012,6 +1215,12 @@ static void run_traffic(void) {
   J(",\"qos\":%d,\"payload\":%d,\"pubs\":%d,\"subs\":%d,\"window\":%d,\"inflight\":%d,\"refill\":%d,\"batch\":%d", o.qos,
     o.payload, o.pubs, o.subs, o.window, o.qos ? (int)pubs[0].ninfl : 0, o.refill, o.batch);
   if (o.mode == LATENCY) J(",\"rate\":%.0f", o.rate);
+  if (o.topics) J(",\"topics\":%d", o.topics);
+  if (o.churn > 0) {
+    double behind = o.churn * (double)(b.t - start) / 1e9 - (double)churned_b;
+    /* a tenth of a second's worth may be under way */
+    J(",\"churned_per_s\":%.0f,\"churn_behind\":%.0f", (double)(churned_b - churned_a) / dt, behind > o.churn / 10 ? behind : 0);
+  }
   J(",\"secs\":%.3f,\"setup_s\":%.3f,\"published\":%llu,\"delivered\":%llu,\"lost\":%lld", dt, setup_s,
     (unsigned long long)published, (unsigned long long)delivered, (long long)(expct - delivered));
   J(",\"gaps\":%llu,\"misordered\":%llu,\"dup\":%llu,\"corrupt\":%llu,\"stalls\":%llu,\"unacked\":%llu,\"refused\":%llu,"
@@ -1027,13 +1236,7 @@ static void run_traffic(void) {
   if (o.mode == LATENCY) json_hist("send_lag_us", &hlag);
   json_cpu(&a, &b, idle0.rss, (double)d);
   json_out();
-  /* leave politely, so that the broker has no half-open sessions to clear */
-  for (int i = 0; i < nconns; i++)
-    if (conns[i].state == S_READY && !o.ws) {
-      u8 x[2] = {0xe0, 0};
-      if (send(conns[i].fd, x, 2, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) continue;
-    }
-  usleep(100000);
+  leave();
 }
 static void run_connect(void) {
   u64 total = o.count ? o.count : (u64)((o.rate > 0 ? o.rate : 2000) * o.seconds);
@@ -1080,8 +1283,9 @@ static void run_connect(void) {
   json_head();
   J(",\"connects_per_s\":%.0f", (double)connacks / dt);
   if (o.npids) J(",\"connects_per_broker_cpu_s\":%.0f", (double)connacks / (b.cpu - a.cpu));
-  J(",\"total\":%llu,\"connected\":%llu,\"rate\":%.0f,\"conc\":%d,\"secs\":%.3f,\"not_closed_by_broker\":%llu",
-    (unsigned long long)total, (unsigned long long)connacks, o.rate, o.conc, dt, (unsigned long long)forced);
+  J(",\"total\":%llu,\"connected\":%llu,\"unconnected\":%llu,\"rate\":%.0f,\"conc\":%d,\"secs\":%.3f,\"not_closed_by_broker\":%llu",
+    (unsigned long long)total, (unsigned long long)connacks, (unsigned long long)(total - connacks), o.rate, o.conc, dt, (unsigned long long)forced);
+  if (o.mode == SESSIONS && o.npids) J(",\"session_us\":%.2f", (b.cpu - a.cpu) * 1e6 / (double)connacks);
   json_hist("connack_us", &hconn);
   json_cpu(&a, &b, a.rss, (double)connacks);
   json_out();
@@ -1111,12 +1315,68 @@ static void run_idle(void) {
   json_hist("connack_us", &hconn);
   json_cpu(&a, &c, a.rss, 0);
   json_out();
-  for (int i = 0; i < nconns; i++)
-    if (conns[i].state == S_READY && !o.ws) {
-      u8 x[2] = {0xe0, 0};
-      if (send(conns[i].fd, x, 2, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) continue;
-    }
-  usleep(200000);
+  leave();
+}
+/* Until nothing is missing, or nothing has come for --drain seconds */
+static void await_all(u64 *have, u64 want) {
+  last_progress = now_ns();
+  while (*have < want && now_ns() < last_progress + (u64)o.drain_s * 1000000000ull) poll_once(20000000);
+}
+static void run_retained(void) {
+  struct conn *c;
+  nconns = 2;
+  conns = xcalloc(2, sizeof *conns);
+  dirty = xcalloc(3, sizeof *dirty);
+  pubs = xcalloc(1, sizeof *pubs);
+  seen = xcalloc(o.count, 1);
+  conns[0] = (struct conn){.fd = -1, .role = R_PUB};
+  conns[1] = (struct conn){.fd = -1, .role = R_SUB};
+  nconns = 1;
+  setup_conns();
+  c = pubs->c = &conns[0];
+  pubs->fan = 1;
+  build_template(pubs, 0);
+  phase = 2;
+  struct acct a, b, d, e;
+  account(&a);
+  mark_dirty(c);
+  last_progress = a.t;
+  while (published < o.count || (o.qos && pubs->nfree < pubs->ninfl)) {
+    if (c->dirty) c->dirty = 0, ndirty = 0, pump(pubs);
+    if (c->state == S_READY && c->txoff < c->txlen && !c->want_out) flush_tx(c);
+    poll_once(ndirty ? 0 : 20000000);
+    if (c->state != S_READY) die("the broker closed the connection of the publisher of retained messages");
+    if (now_ns() > last_progress + 60000000000ull) die("no acknowledgement for a minute");
+    if (o.qos == 0) last_progress = now_ns();
+  }
+  /* what is not acknowledged was taken before the answer to what comes behind it */
+  memcpy(tx_room(c, 2), "\xc0\0", 2);
+  c->txlen += 2;
+  flush_tx(c);
+  last_progress = now_ns();
+  while (!pingresps && now_ns() < last_progress + 60000000000ull) poll_once(20000000);
+  account(&b);
+  double n = (double)o.count;
+  json_head();
+  J(",\"count\":%llu,\"payload\":%d,\"qos\":%d,\"stored_per_s\":%.0f", (unsigned long long)o.count, o.payload, o.qos,
+    n * 1e9 / (double)(b.t - a.t));
+  if (o.npids) J(",\"store_us\":%.3f", (b.cpu - a.cpu) * 1e6 / n);
+  if (!o.store_only) {
+    account(&d);
+    phase = 0;
+    nconns = 2;
+    conn_start(&conns[1]);
+    ninprog++;
+    await_all(&delivered, o.count);
+    phase = 3;
+    account(&e);
+    if (o.npids) J(",\"storm_us\":%.3f", delivered ? (e.cpu - d.cpu) * 1e6 / (double)delivered : 0);
+    J(",\"storm_per_s\":%.0f,\"lost\":%llu,\"dup\":%llu,\"corrupt\":%llu", (double)delivered * 1e9 / (double)(e.t - d.t),
+      (unsigned long long)(o.count - delivered), (unsigned long long)dups, (unsigned long long)corrupt);
+  }
+  json_cpu(&a, &b, a.rss, n);
+  json_out();
+  leave();
 }
 
 static const char *help =
@@ -1131,11 +1391,19 @@ static const char *help =
     "  connect  --count N (5000) connections, CONNECT..CONNACK, DISCONNECT, wait for the broker's\n"
     "           close; --rate C per second (0: as fast as it goes), --conc K handshakes at a time (64)\n"
     "  idle     --conns N (10000), one subscription each, held --seconds T; RSS per connection\n"
+    "  sessions --count N (10000) persistent sessions: CONNECT with clean session 0 and an identifier\n"
+    "           of its own, SUBSCRIBE, DISCONNECT; --rate and --conc as above; CPU us each\n"
+    "  retained --count N (100000) retained messages stored, then all sent to one subscriber of #\n"
+    "           (--store-only: not that); CPU us each of both\n"
     "\n"
     "what is sent\n"
     "  --qos Q (0)        of publish and subscription    --sub-qos Q      of the subscription only\n"
     "  --payload B (64)   bytes, at least 16             --retain         set RETAIN\n"
     "  --share            subscribe through $share/g/    --persist        clean session 0\n"
+    "  --uprops N         MQTT 5 user properties on each PUBLISH\n"
+    "  --topics N         fanin: the publishers walk over N distinct topics\n"
+    "  --churn R          traffic modes but latency: beside it, a client subscribes to R wildcard\n"
+    "                     filters a second that match nothing, and leaves each again\n"
     "  --window W         messages a publisher may have undelivered (default 100; 0: open loop)\n"
     "  --inflight W (20)  QoS 1/2 packets unacknowledged (lowered to the broker's Receive Maximum)\n"
     "  --refill R         a publisher waits until it may send R messages (default window/4 or\n"
@@ -1149,6 +1417,9 @@ static const char *help =
     "where\n"
     "  -h HOST (127.0.0.1)  -p PORT (1883)  -V 4|5 (4)  -u USER  -P PASSWORD  --prefix TOPIC\n"
     "  --ws PATH          over WebSocket, e.g. --ws /mqtt\n"
+#ifdef WITH_TLS
+    "  --tls              over TLS; any certificate will do\n"
+#endif
     "  --srcs K           spread connections over K source addresses from 127.0.0.2 on\n"
     "meter\n"
     "  --pid PID[,PID..]  the broker: CPU seconds (all threads), RSS; gives msgs_per_broker_cpu_s\n"
@@ -1161,9 +1432,9 @@ int main(int argc, char **argv) {
     return argc < 2;
   }
   int m;
-  for (m = 0; m < 6; m++)
+  for (m = 0; m < NMODES; m++)
     if (!strcmp(argv[1], mode_names[m])) break;
-  if (m == 6) {
+  if (m == NMODES) {
     fprintf(stderr, "load: no mode '%s' (try --help)\n", argv[1]);
     return 2;
   }
@@ -1175,6 +1446,10 @@ int main(int argc, char **argv) {
     if (FLAG("--share")) { o.share = 1; continue; }
     if (FLAG("--retain")) { o.retain = 1; continue; }
     if (FLAG("--persist")) { o.persist = 1; continue; }
+    if (FLAG("--store-only")) { o.store_only = 1; continue; }
+#ifdef WITH_TLS
+    if (FLAG("--tls")) { o.tls = 1; continue; }
+#endif
     if (FLAG("--busy")) { o.busy = 1; continue; }
     if (FLAG("--no-busy")) { o.busy = 0; continue; }
     if (i + 1 >= argc) { fprintf(stderr, "load: %s needs a value, or is unknown (try --help)\n", k); return 2; }
@@ -1184,6 +1459,9 @@ int main(int argc, char **argv) {
     else if (FLAG("--pairs")) o.pubs = o.subs = atoi(v);
     else if (FLAG("--qos")) o.qos = atoi(v);
     else if (FLAG("--sub-qos")) o.subqos = atoi(v);
+    else if (FLAG("--uprops")) o.uprops = atoi(v);
+    else if (FLAG("--topics")) o.topics = atoi(v);
+    else if (FLAG("--churn")) o.churn = atof(v);
     else if (FLAG("--payload")) o.payload = atoi(v);
     else if (FLAG("--window")) o.window = atoi(v);
     else if (FLAG("--inflight")) o.inflight = atoi(v);
@@ -1214,7 +1492,18 @@ int main(int argc, char **argv) {
   if (o.mode == FANOUT) { if (o.pubs < 0) o.pubs = 1; if (o.subs < 0) o.subs = 100; }
   else if (o.mode == FANIN) { if (o.pubs < 0) o.pubs = 100; if (o.subs < 0) o.subs = 1; }
   else if (o.mode == IDLE) { if (o.subs < 0) o.subs = 10000; o.pubs = 0; }
-  else if (o.mode == CONNECT) { if (!o.count && o.rate <= 0) o.count = 5000; if (o.rate < 0) o.rate = 0; o.pubs = o.subs = 0; }
+  else if (o.mode == CONNECT || o.mode == SESSIONS) {
+    if (!o.count && o.rate <= 0) o.count = o.mode == CONNECT ? 5000 : 10000;
+    if (o.rate < 0) o.rate = 0;
+    o.pubs = o.subs = 0;
+    if (o.mode == SESSIONS) o.persist = 1;
+  } else if (o.mode == RETAINED) {
+    if (!o.count) o.count = 100000;
+    o.pubs = o.subs = o.retain = 1;
+    o.window = 0;
+    if (o.count > 99999999) die("at most 99999999 retained messages");
+    o.topics = (int)o.count;
+  }
   else { if (o.pubs < 0) o.pubs = 50; o.subs = o.pubs; }
   if (o.mode == LATENCY && o.rate <= 0) o.rate = 5000;
   if (o.busy < 0) o.busy = o.mode == LATENCY;
@@ -1224,23 +1513,29 @@ int main(int argc, char **argv) {
   if (o.qos < 0 || o.qos > 2) die("--qos takes 0, 1 or 2");
   if (o.inflight < 1) o.inflight = 1;
   if (o.inflight > 65535) o.inflight = 65535;
-  if (o.subqos < 0) o.subqos = o.mode == IDLE ? 0 : o.qos;
+  if (o.uprops < 0 || o.uprops > 1000) die("--uprops takes 0 to 1000");
+  if (o.uprops && o.v != 5) die("--uprops needs -V 5");
+  if (o.topics < 0 || o.topics > 99999999) die("--topics takes at most 99999999");
+  if (o.topics && o.mode != FANIN && o.mode != RETAINED) die("--topics goes with fanin");
+  if (o.churn > 0 && o.mode != FANOUT && o.mode != FANIN && o.mode != PAIRS) die("--churn goes with fanout, fanin and pairs");
+  if (o.subqos < 0) o.subqos = o.mode == IDLE ? 0 : o.mode == SESSIONS ? 1 : o.qos;
   if (o.window < 0) o.window = 100;
   if (o.batch < 1) o.batch = 1;
-  if (o.refill < 0) o.refill = (o.qos && o.inflight < o.window ? o.inflight : o.window) / 4;
+  if (o.refill < 0) o.refill = (o.qos && (o.window == 0 || o.inflight < o.window) ? o.inflight : o.window) / 4;
   if (o.refill < 1) o.refill = 1;
   if (o.window > 0 && o.refill > o.window) o.refill = o.window;
   if (o.qos && o.refill > o.inflight) o.refill = o.inflight;
   if (o.refill > o.batch) o.refill = o.batch;
   if (o.count && o.mode != CONNECT) o.warmup = 0;
-  if (!o.srcset && (o.mode == CONNECT || (o.mode == IDLE && o.subs > 20000))) o.srcs = 8;
+  if (!o.srcset && (o.mode == CONNECT || o.mode == SESSIONS || (o.mode == IDLE && o.subs > 20000))) o.srcs = 8;
   struct rlimit rl;
-  rlim_t need = (rlim_t)(o.mode == CONNECT ? 65000 : o.subs + o.pubs + 256);
+  int many = o.mode == CONNECT || o.mode == SESSIONS;
+  rlim_t need = (rlim_t)(many ? 65000 : o.subs + o.pubs + 256);
   getrlimit(RLIMIT_NOFILE, &rl);
   if (rl.rlim_cur < need) {
     rl.rlim_cur = need;
     if (rl.rlim_max < need) rl.rlim_max = need;
-    if (setrlimit(RLIMIT_NOFILE, &rl) && o.mode != CONNECT) die("cannot raise the open-file limit to %lu (ulimit -n)", (unsigned long)need);
+    if (setrlimit(RLIMIT_NOFILE, &rl) && !many) die("cannot raise the open-file limit to %lu (ulimit -n)", (unsigned long)need);
   }
   signal(SIGPIPE, SIG_IGN);
   memset(&dst, 0, sizeof dst);
@@ -1253,7 +1548,11 @@ int main(int argc, char **argv) {
   fill = xcalloc(1, (size_t)o.payload + 1);
   for (int i = 0; i < o.payload; i++) fill[i] = (u8)(i * 7 + 3);
   ep = epoll_create1(EPOLL_CLOEXEC);
-  if (o.mode == CONNECT) run_connect();
+#ifdef WITH_TLS
+  if (o.tls) tls_setup();
+#endif
+  if (o.mode == CONNECT || o.mode == SESSIONS) run_connect();
+  else if (o.mode == RETAINED) run_retained();
   else if (o.mode == IDLE) run_idle();
   else run_traffic();
   return 0;

@@ -10,6 +10,13 @@ export interface Measurement {
   result: LoadResult;
 }
 
+/** The brokers that were measured, in order; which of them is BaoMQ, and which its other build. */
+export interface Columns {
+  names: readonly string[];
+  own: string;
+  base?: string | undefined;
+}
+
 export function median(values: number[]): number {
   const sorted = values.filter((v) => !Number.isNaN(v)).sort((a, b) => a - b);
   if (sorted.length === 0) return Number.NaN;
@@ -26,10 +33,19 @@ function show(value: number): string {
 /** What went wrong in a run that should have delivered everything once and in order; "" = nothing. */
 export function complaint(r: LoadResult): string {
   if (r.error !== undefined) return r.error;
-  const kinds = ["lost", "misordered", "dup", "corrupt", "stalls", "disconnects"] as const;
-  return kinds
+  const kinds = {
+    lost: "lost",
+    misordered: "misordered",
+    dup: "dup",
+    corrupt: "corrupt",
+    stalls: "stalls",
+    disconnects: "disconnects",
+    unconnected: "not connected",
+    churn_behind: "filters behind",
+  } as const;
+  return (Object.keys(kinds) as (keyof typeof kinds)[])
     .filter((k) => (r[k] ?? 0) > 0)
-    .map((k) => `${r[k]} ${k}`)
+    .map((k) => `${r[k]} ${kinds[k]}`)
     .join(", ");
 }
 
@@ -57,10 +73,13 @@ export function machine(): string {
   return `${model}, ${cpus().length} cores, ${Math.round(totalmem() / 1024 ** 3)} GB, ${process.platform} ${release()}`;
 }
 
-/** `names` are the columns; the first is compared with the best of the others. */
-export function table(scenarios: readonly Scenario[], names: readonly string[], all: readonly Measurement[]): string {
-  const [own = "", ...others] = names;
-  const rows = [["scenario", ...names, ...(others.length > 0 ? ["against the best other"] : [])]];
+/** A row for each scenario; the last columns hold BaoMQ against the best of the others, and against its other build. */
+export function table(scenarios: readonly Scenario[], { names, own, base }: Columns, all: readonly Measurement[]): string {
+  const others = names.filter((name) => name !== own && name !== base);
+  const against: [title: string, names: readonly string[]][] = [];
+  if (names.includes(own) && others.length > 0) against.push([`${own} / best other`, others]);
+  if (names.includes(own) && base !== undefined && names.includes(base)) against.push([`${own} / ${base}`, [base]]);
+  const rows = [["scenario", ...names, ...against.map(([title]) => title)]];
   const notes: string[] = [];
   for (const s of scenarios) {
     const row = [s.title];
@@ -70,17 +89,18 @@ export function table(scenarios: readonly Scenario[], names: readonly string[], 
       const values = figures(s, name, all);
       row.push((values.length === 0 ? "–" : values.map(show).join(" / ")) + (bad ? ` [${notes.length}]` : ""));
     }
-    if (others.length > 0) row.push(ratio(s, own, others, all));
-    rows.push(row);
+    rows.push([...row, ...against.map(([, whom]) => ratio(s, own, whom, all))]);
   }
   return [toMarkdown(rows), ...(notes.length > 0 ? ["", ...notes.map((n, i) => `[${i + 1}] ${n}`)] : [])].join("\n");
 }
 
-/** By the last figure: p99 where there are two. */
+/** Of each figure by itself: who is best in one need not be so in the other. Below 1 is better where less is. */
 function ratio(s: Scenario, own: string, others: readonly string[], all: readonly Measurement[]): string {
-  const last = (name: string) => figures(s, name, all).at(-1) ?? Number.NaN;
-  const values = others.map(last).filter((v) => !Number.isNaN(v));
-  const best = s.units === "k" ? Math.max(...values) : Math.min(...values);
-  const r = last(own) / best;
-  return Number.isFinite(r) ? `${r.toFixed(r < 10 ? 2 : 1)} ×` : "–";
+  const theirs = others.map((name) => figures(s, name, all));
+  const ratios = figures(s, own, all).map((mine, i) => {
+    const values = theirs.map((t) => t[i] ?? Number.NaN).filter((v) => !Number.isNaN(v));
+    const r = mine / (s.units === "k" ? Math.max(...values) : Math.min(...values));
+    return Number.isFinite(r) && values.length > 0 ? r.toFixed(r < 10 ? 2 : 1) : "–";
+  });
+  return ratios.length === 0 || ratios.every((r) => r === "–") ? "–" : `${ratios.join(" / ")} ×`;
 }

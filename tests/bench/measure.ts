@@ -1,0 +1,55 @@
+/** One measurement: a scenario with a broker. */
+import type { Contestant } from "./brokers.ts";
+import { type Generator, type LoadResult, runLoad } from "./generator.ts";
+import { launch, makePlace } from "./launch.ts";
+import { measureStart } from "./restart.ts";
+import type { Scenario } from "./scenarios.ts";
+
+export interface Pace {
+  quick: boolean;
+  seconds: string;
+  warmup: string;
+}
+
+/** What is left of a size with `--quick`. */
+const reduced = (n: number, { quick }: Pace): number => (quick ? Math.ceil(n / 10) : n);
+
+/** The generator's arguments, but for where the broker is. */
+export function argumentsOf(s: Scenario, pace: Pace): string[] {
+  return [
+    ...s.args,
+    ...(s.size ? [s.size[0], String(reduced(s.size[1], pace))] : []),
+    ...(s.timed ? ["--seconds", pace.seconds, "--warmup", pace.quick ? pace.warmup : (s.warmup ?? pace.warmup)] : []),
+  ];
+}
+
+const VIA = { tcp: [], ws: ["--ws", "/mqtt"], tls: ["--tls"] };
+
+/** Can this broker do it? */
+export function suits(s: Scenario, c: Contestant): boolean {
+  return c.via.includes(s.via ?? "tcp") && (s.restart === undefined || c.keeps);
+}
+
+/** A fresh broker for every measurement: nobody inherits another scenario's memory. */
+export async function measure(generator: Generator, s: Scenario, c: Contestant, pace: Pace): Promise<LoadResult> {
+  const via = s.via ?? "tcp";
+  const at = makePlace({ tls: via === "tls", keeps: s.keeps ?? false });
+  try {
+    if (s.restart !== undefined) {
+      const { sessions, retained } = s.restart;
+      return await measureStart(generator, c, at, { sessions: reduced(sessions, pace), retained: reduced(retained, pace) });
+    }
+    const broker = await launch(c, at);
+    try {
+      const common = ["--port", String(at.ports[via]), "--pid", String(broker.pid), ...VIA[via]];
+      if (s.warm) await runLoad(generator, [...s.warm, ...common]);
+      return await runLoad(generator, [...argumentsOf(s, pace), ...common]);
+    } finally {
+      await broker.stop();
+    }
+  } catch (err) {
+    return { error: err instanceof Error ? err.message : String(err) };
+  } finally {
+    at.remove();
+  }
+}
