@@ -1,6 +1,6 @@
 /** The brokers that are compared: BaoMQ from its executable, and whichever others are installed. */
 import { existsSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import type { Certificate, Place } from "./launch.ts";
 import type { Via } from "./scenarios.ts";
 
@@ -28,7 +28,8 @@ export function programOf(name: string, env: Record<string, string | undefined>,
   const told = env[variable];
   if (!told) return Bun.which(name) ?? usual.find((p) => existsSync(p)) ?? null;
   if (!existsSync(told)) throw new Error(`${variable}: there is no ${told}`);
-  return told;
+  // Brokers are started in directories of their own.
+  return resolve(told);
 }
 
 function baomq(name: string, executable: string): Contestant {
@@ -156,5 +157,5 @@ export const peers = (): Contestant[] => [mosquitto(true), mosquitto(false), fla
 /** BaoMQ, and another build of it (`base`: its executable), if there is one. Throws when one is missing. */
 export const ours = (base?: string): { own: Contestant; base: Contestant | null } => ({
   own: baomq("BaoMQ", EXECUTABLE),
-  base: base === undefined ? null : baomq("base", base),
+  base: base === undefined ? null : baomq("base", resolve(base)),
 });

@@ -1324,7 +1324,6 @@ static void await_all(u64 *have, u64 want) {
 }
 static void run_retained(void) {
   struct conn *c;
-  nconns = 2;
   conns = xcalloc(2, sizeof *conns);
   dirty = xcalloc(3, sizeof *dirty);
   pubs = xcalloc(1, sizeof *pubs);

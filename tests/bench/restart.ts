@@ -18,21 +18,24 @@ interface Connack {
 function tryConnect(port: number, connect: Uint8Array, patience: number): Promise<Connack | null> {
   return new Promise((resolve) => {
     let got = Buffer.alloc(0);
-    const late = setTimeout(() => resolve(null), patience);
+    let socket: { terminate(): void } | null = null;
     const end = (answer: Connack | null) => {
       clearTimeout(late);
       resolve(answer);
+      socket?.terminate();
     };
+    const late = setTimeout(() => end(null), patience);
     Bun.connect({
       hostname: "127.0.0.1",
       port,
       socket: {
-        open: (s) => void s.write(connect),
-        data(s, chunk) {
+        open(s) {
+          socket = s;
+          s.write(connect);
+        },
+        data(_, chunk) {
           got = Buffer.concat([got, chunk]);
-          if (got.length < 4) return;
-          end({ code: got[3] as number, present: (got[2] as number) === 1 });
-          s.end();
+          if (got.length >= 4) end({ code: got[3] as number, present: (got[2] as number) === 1 });
         },
         close: () => end(null),
         error: () => end(null),

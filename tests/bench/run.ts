@@ -78,7 +78,7 @@ async function benchWire(): Promise<string> {
   return [
     `Thousands of messages (or connects) per second of broker CPU, unless said otherwise; 64-byte payloads; medians of ${rounds} interleaved rounds of ${seconds} s.`,
     `${new Date().toISOString().slice(0, 10)}, ${machine()}. ${versions}.`,
-    ...(quick ? ["Quick: connections, sessions and retained messages are a tenth of what is usual."] : []),
+    ...(quick ? ["Quick: a tenth of the usual connects, sessions and retained messages."] : []),
     "",
     table(scenarios, { names: brokers.map((c) => c.name), own: own.name, base: base?.name }, all),
   ].join("\n");

@@ -100,7 +100,7 @@ function ratio(s: Scenario, own: string, others: readonly string[], all: readonl
   const ratios = figures(s, own, all).map((mine, i) => {
     const values = theirs.map((t) => t[i] ?? Number.NaN).filter((v) => !Number.isNaN(v));
     const r = mine / (s.units === "k" ? Math.max(...values) : Math.min(...values));
-    return Number.isFinite(r) && values.length > 0 ? r.toFixed(r < 10 ? 2 : 1) : "–";
+    return Number.isFinite(r) && r > 0 ? r.toFixed(r < 10 ? 2 : 1) : "–";
   });
   return ratios.length === 0 || ratios.every((r) => r === "–") ? "–" : `${ratios.join(" / ")} ×`;
 }
