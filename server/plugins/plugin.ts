@@ -135,10 +135,10 @@ export interface Host {
 
 /** A copy that may be kept for long: it holds on to no input buffer. */
 export function ownCopy(m: Message, change: { topic?: string; qos?: QoS; retain?: boolean } = {}): Message {
-  const copy = m.with({ ...change, payload: Uint8Array.from(m.payload) });
+  const copy = m.with({ ...change, payload: new Uint8Array(m.payload) });
   if (m.properties !== null) {
     const { topicAlias: _alias, subscriptionIds: _ids, correlationData, ...rest } = m.properties;
-    copy.properties = { ...rest, ...(correlationData && { correlationData: Uint8Array.from(correlationData) }) };
+    copy.properties = { ...rest, ...(correlationData && { correlationData: new Uint8Array(correlationData) }) };
   }
   return copy;
 }
