@@ -5,18 +5,16 @@ import { badValue, notOneOf } from "./refusals.ts";
 import type { Encoding } from "./rows.ts";
 
 const strict = (): TextDecoder => new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-const CHUNK = 0x8000;
 
 export function toBase64(bytes: Uint8Array): string {
-  let binary = "";
-  for (let i = 0; i < bytes.length; i += CHUNK) binary += String.fromCharCode(...bytes.subarray(i, i + CHUNK));
-  return btoa(binary);
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("base64");
 }
 
 /** @throws AdminError 108 */
 export function fromBase64(text: string, name: string): Uint8Array {
   try {
-    return Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+    // `atob` refuses what is no base64; the way from its characters to bytes must not be a callback for each: 60 ms for a mebibyte.
+    return new Uint8Array(Buffer.from(atob(text), "latin1"));
   } catch {
     throw badValue(name, "base64");
   }
