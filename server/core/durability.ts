@@ -48,18 +48,18 @@ export class Durability {
   /** How long the commit of what was appended will take, ms, as far as can be told: it is a part of the turn that it ends. */
   get cost(): number {
     const { store } = this.broker;
-    return this.failed || !store.pending ? 0 : store.bytes * this.#pace;
+    return this.failed || !store.pending ? 0 : store.due * this.#pace;
   }
 
   /** Write what was appended. False = the disk failed just now: promises that wait to be sent must not be. */
   commit(): boolean {
     const { clock, store } = this.broker;
     if (this.failed || !store.pending) return true;
-    const { bytes } = store;
+    const { due } = store;
     const began = clock.mono();
     try {
       store.commit();
-      if (bytes >= TELLING) this.#pace += (between(began, clock.mono()) / bytes - this.#pace) * PACE_PART;
+      if (due >= TELLING) this.#pace += (between(began, clock.mono()) / due - this.#pace) * PACE_PART;
       return true;
     } catch (err) {
       this.#fails(err);

@@ -275,7 +275,9 @@ export interface Store {
   pending: boolean;
   /** Memory that the batch holds, bytes, about: what came and went within it counts nothing. */
   readonly bytes: number;
-  /** Write the batch in one transaction; returns when it is with the kernel (`normal`) or on disk (`always`). Throws when the disk fails. */
+  /** Of these, what the next commit will write, about. */
+  readonly due: number;
+  /** Make the batch durable, all of it or nothing; returns when it is with the kernel (`normal`) or on disk (`always`). Throws when the disk fails. */
   commit(): void;
   close(): void;
 }

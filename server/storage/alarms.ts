@@ -2,7 +2,7 @@
 import type { Statement } from "bun:sqlite";
 import type { AlarmRow, AlarmStore } from "../core/ports.ts";
 import type { Connection } from "./connection.ts";
-import type { Owner, Part } from "./part.ts";
+import type { Owner, Part, Share } from "./part.ts";
 
 const KEPT = 1000;
 /** Memory of a row, about. */
@@ -60,20 +60,25 @@ export class SqliteAlarms implements AlarmStore, Part {
     this.#touch();
   }
 
-  write(): void {
-    if (this.#cleared) this.#clear.run();
-    for (const r of this.#rows.slice(this.#rows.length - this.#fresh)) this.#insert.run(r.id, r.desc, r.raisedAt, r.clearedAt);
-    this.#trim.run();
-  }
-
-  written(): void {
+  take(): Share {
+    const { bytes } = this;
+    const rows = this.#rows.slice(this.#rows.length - this.#fresh);
+    const cleared = this.#cleared;
     this.dirty = false;
     this.#fresh = 0;
     this.#cleared = false;
+    return { bytes, write: () => this.#write(rows, cleared) };
+  }
+
+  *#write(rows: readonly AlarmRow[], cleared: boolean): Generator<void> {
+    if (cleared) this.#clear.run();
+    for (const r of rows) this.#insert.run(r.id, r.desc, r.raisedAt, r.clearedAt);
+    this.#trim.run();
+    yield;
   }
 
   #touch(): void {
     this.dirty = true;
-    this.owner.pending = true;
+    this.owner.pending = this.owner.direct = true;
   }
 }

@@ -1,12 +1,14 @@
 /** The net changes of a keyed table within one batch: the last value per key, null = deleted. What came and went within it leaves it. */
 import type { SQLQueryBindings, Statement } from "bun:sqlite";
-import type { Owner, Part } from "./part.ts";
+import { type Owner, type Part, PIECE, type Share } from "./part.ts";
 
 /** Memory of a change, about. */
 const CHANGE_BYTES = 150;
 
 export abstract class Changes<Key, Value> implements Part {
-  protected readonly changes = new Map<Key, Value | null>();
+  protected changes = new Map<Key, Value | null>();
+  /** On their way to the file. */
+  #taken: ReadonlyMap<Key, Value | null> | null = null;
   #cleared = false;
   #bytes = 0;
 
@@ -20,25 +22,41 @@ export abstract class Changes<Key, Value> implements Part {
     return this.#bytes;
   }
 
-  write(): void {
-    if (this.#cleared) this.deleteAll();
-    for (const [key, value] of this.changes) {
-      if (value === null) this.deleteRow(key);
-      else this.putRow(key, value);
-    }
-  }
-
-  written(): void {
-    this.changes.clear();
+  take(): Share {
+    const share = { bytes: this.#bytes, ...this.#shareOf(this.changes, this.#cleared) };
+    this.#taken = this.changes;
+    this.changes = new Map();
     this.#cleared = false;
     this.#bytes = 0;
+    return share;
+  }
+
+  #shareOf(changes: ReadonlyMap<Key, Value | null>, cleared: boolean): Pick<Share, "write" | "written"> {
+    const rows = (): Generator<void> => this.writeRows(changes, cleared);
+    return {
+      write: rows,
+      written: () => {
+        if (this.#taken === changes) this.#taken = null;
+      },
+    };
+  }
+
+  protected *writeRows(changes: ReadonlyMap<Key, Value | null>, cleared: boolean): Generator<void> {
+    if (cleared) this.deleteAll();
+    let n = 0;
+    for (const [key, value] of changes) {
+      if (value === null) this.deleteRow(key);
+      else this.putRow(key, value);
+      if (++n % PIECE === 0) yield;
+    }
   }
 
   protected change(key: Key, value: Value | null): void {
     const before = this.changes.get(key);
     this.owner.pending = true;
+    this.log(key, value);
     if (before !== undefined) this.#bytes -= this.#bytesOf(before);
-    if (value === null && before && (this.#cleared || !this.inFile(key))) {
+    if (value === null && before && (this.#cleared || !(this.#taken?.has(key) || this.inFile(key)))) {
       this.changes.delete(key);
       return;
     }
@@ -63,16 +81,25 @@ export abstract class Changes<Key, Value> implements Part {
     this.#bytes = 0;
     this.#cleared = true;
     this.owner.pending = true;
+    this.logAll();
   }
 
   /** Read from the file, with everything put before in it. */
   protected read<T>(fn: () => T): T {
-    this.owner.commit();
+    this.owner.settle();
     try {
       return fn();
     } catch (err) {
       throw this.owner.readError(err);
     }
+  }
+
+  /** Say it in the redo log, or have it brought to the database at once. */
+  protected log(_key: Key, _value: Value | null): void {
+    this.owner.direct = true;
+  }
+  protected logAll(): void {
+    this.owner.direct = true;
   }
 
   /** May the file have a row of that key? Asked when a value that waits to be written is deleted again. */

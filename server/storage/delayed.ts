@@ -40,6 +40,10 @@ export class SqliteDelayed extends Changes<number, DelayedRow> implements Delaye
     this.change(id, null);
   }
 
+  protected override log(id: number, row: DelayedRow | null): void {
+    this.owner.redo.delayed(id, row);
+  }
+
   protected override inFile(id: number): boolean {
     return mayBeThere(this.#find, id);
   }

@@ -9,6 +9,8 @@ import type { QoS } from "../mqtt/types.ts";
 import { packFlags } from "./codec.ts";
 import type { Connection } from "./connection.ts";
 import type { MessageRows } from "./message_rows.ts";
+import { PIECE } from "./part.ts";
+import type { RedoOps } from "./redo_ops.ts";
 import { Slots } from "./slots.ts";
 
 /** Nothing to write: enqueued and done in this batch. */
@@ -20,10 +22,10 @@ const UPDATE = 2;
 const DELETE = 3;
 
 const STATES: readonly DeliveryState[] = ["queued", "sent", "released"];
-const SENT = 1 << 3;
-const RELEASED = 2 << 3;
+export const SENT = 1 << 3;
+export const RELEASED = 2 << 3;
 /** QoS and retain, as packed by codec.ts; the state lies above them. */
-const FLAGS = 7;
+export const FLAGS = 7;
 
 export function stateOf(flags: number): DeliveryState {
   return STATES[flags >> 3] ?? "queued";
@@ -35,53 +37,58 @@ const CLEAR_FROM = 1024;
 const ENTRY_BYTES = 100;
 
 export class DeliveryRows {
-  readonly #put: Statement<unknown, [number, number, number, number, number, string | null]>;
-  readonly #update: Statement<unknown, [number, number, number, number, number]>;
-  readonly #delete: Statement<unknown, [number, number]>;
+  readonly #statements: Statements;
   readonly #messages: MessageRows;
   #slots = new Slots();
   /** Entries of NONE. */
   #none = 0;
-  /** Columns of the batch, by slot. */
-  #op: number[] = [];
-  #flags: number[] = [];
-  #packet: number[] = [];
-  #message: number[] = [];
-  #subIds: (number[] | null)[] = [];
+  #columns = newColumns();
 
-  constructor(c: Connection, messages: MessageRows) {
-    this.#put = c.prepare("REPLACE INTO deliveries (session, seq, message, flags, packet_id, sub_ids) VALUES (?, ?, ?, ?, ?, ?)");
-    this.#update = c.prepare(
-      `UPDATE deliveries SET flags = (flags & ${FLAGS}) | ?, packet_id = iif(? = 0, packet_id, ?) WHERE session = ? AND seq = ?`,
-    );
-    this.#delete = c.prepare("DELETE FROM deliveries WHERE session = ? AND seq = ?");
+  constructor(
+    c: Connection,
+    messages: MessageRows,
+    private readonly redo: RedoOps,
+  ) {
+    this.#statements = {
+      put: c.prepare("REPLACE INTO deliveries (session, seq, message, flags, packet_id, sub_ids) VALUES (?, ?, ?, ?, ?, ?)"),
+      update: c.prepare(
+        `UPDATE deliveries SET flags = (flags & ${FLAGS}) | ?, packet_id = iif(? = 0, packet_id, ?) WHERE session = ? AND seq = ?`,
+      ),
+      delete: c.prepare("DELETE FROM deliveries WHERE session = ? AND seq = ?"),
+    };
     this.#messages = messages;
   }
 
   enqueue(key: number, seq: number, m: Message, qos: QoS, packetId: number, subIds: number[] | null, retain: boolean): void {
     // Once per delivery: there is no row of that seq, nor will there be another.
     const s = this.#slot(key, seq, INSERT);
-    this.#message[s] = this.#messages.hold(m);
-    this.#flags[s] = packetId === 0 ? packFlags(qos, retain) : packFlags(qos, retain) | SENT;
-    this.#packet[s] = packetId;
-    this.#subIds[s] = subIds;
+    const id = this.#messages.hold(m);
+    const flags = packetId === 0 ? packFlags(qos, retain) : packFlags(qos, retain) | SENT;
+    this.#columns.message[s] = id;
+    this.#columns.flags[s] = flags;
+    this.#columns.packet[s] = packetId;
+    this.#columns.subIds[s] = subIds;
+    this.redo.enqueue(key, seq, id, flags, packetId, subIds);
   }
 
   sent(key: number, seq: number, packetId: number): void {
+    this.redo.sent(key, seq, packetId);
     this.#change(key, seq, SENT, packetId);
   }
 
   released(key: number, seq: number): void {
+    this.redo.released(key, seq);
     this.#change(key, seq, RELEASED, 0);
   }
 
   done(key: number, seq: number, m: Message): void {
+    this.redo.done(key, seq);
     const known = this.#slots.n;
     const s = this.#slot(key, seq, DELETE);
     if (s < known) {
-      const op = this.#op[s] as number;
+      const op = this.#columns.op[s] as number;
       if (op === NONE || op === DELETE) return;
-      this.#op[s] = op === INSERT ? NONE : DELETE;
+      this.#columns.op[s] = op === INSERT ? NONE : DELETE;
       if (op === INSERT) this.#none++;
     }
     this.#messages.release(m);
@@ -102,51 +109,33 @@ export class DeliveryRows {
     this.#slots = new Slots();
     let to = 0;
     for (let s = 0; s < old.n; s++) {
-      if (this.#op[s] === NONE) continue;
+      if (this.#columns.op[s] === NONE) continue;
       this.#slots.claim(old.a(s), old.b(s));
-      this.#op[to] = this.#op[s] as number;
-      this.#flags[to] = this.#flags[s] as number;
-      this.#packet[to] = this.#packet[s] as number;
-      this.#message[to] = this.#message[s] as number;
-      this.#subIds[to] = this.#subIds[s] ?? null;
+      this.#columns.op[to] = this.#columns.op[s] as number;
+      this.#columns.flags[to] = this.#columns.flags[s] as number;
+      this.#columns.packet[to] = this.#columns.packet[s] as number;
+      this.#columns.message[to] = this.#columns.message[s] as number;
+      this.#columns.subIds[to] = this.#columns.subIds[s] ?? null;
       to++;
     }
-    for (const column of [this.#op, this.#flags, this.#packet, this.#message, this.#subIds]) column.length = to;
+    for (const column of Object.values(this.#columns)) column.length = to;
     this.#none = 0;
   }
 
-  /** Rows of the sessions in `removed` are gone already. */
-  write(removed: ReadonlySet<number>): void {
-    const slots = this.#slots;
-    const some = removed.size > 0;
-    for (let s = 0; s < slots.n; s++) {
-      const op = this.#op[s];
-      if (op === NONE) continue;
-      const key = slots.a(s);
-      if (some && removed.has(key)) continue;
-      if (op === DELETE) this.#delete.run(key, slots.b(s));
-      else if (op === UPDATE) this.#writeUpdate(s);
-      else this.#writePut(s);
-    }
-  }
-
-  written(): void {
-    if (this.#slots.n === 0) return;
-    this.#slots.clear();
+  take(): DeliveryShare {
+    const share = new DeliveryShare(this.#statements, this.#slots, this.#columns, this.bytes);
+    this.#slots = new Slots();
+    this.#columns = newColumns();
     this.#none = 0;
-    this.#op = [];
-    this.#flags = [];
-    this.#packet = [];
-    this.#message = [];
-    this.#subIds = [];
+    return share;
   }
 
   #change(key: number, seq: number, state: number, packetId: number): void {
     const s = this.#slot(key, seq, UPDATE);
-    const op = this.#op[s] as number;
+    const op = this.#columns.op[s] as number;
     if (op === NONE || op === DELETE) return;
-    this.#flags[s] = ((this.#flags[s] as number) & FLAGS) | state;
-    if (packetId !== 0) this.#packet[s] = packetId;
+    this.#columns.flags[s] = ((this.#columns.flags[s] as number) & FLAGS) | state;
+    if (packetId !== 0) this.#columns.packet[s] = packetId;
   }
 
   /** The entry of a delivery; a new one has the effect `op`. */
@@ -154,29 +143,67 @@ export class DeliveryRows {
     const known = this.#slots.n;
     const s = this.#slots.claim(key, seq);
     if (s === known) {
-      this.#op.push(op);
-      this.#flags.push(0);
-      this.#packet.push(0);
-      this.#message.push(0);
-      this.#subIds.push(null);
+      this.#columns.op.push(op);
+      this.#columns.flags.push(0);
+      this.#columns.packet.push(0);
+      this.#columns.message.push(0);
+      this.#columns.subIds.push(null);
     }
     return s;
   }
+}
 
-  #writePut(s: number): void {
-    const ids = this.#subIds[s] ?? null;
-    this.#put.run(
-      this.#slots.a(s),
-      this.#slots.b(s),
-      this.#message[s] as number,
-      this.#flags[s] as number,
-      this.#packet[s] as number,
-      ids === null ? null : ids.join(","),
-    );
+interface Statements {
+  readonly put: Statement<unknown, [number, number, number, number, number, string | null]>;
+  readonly update: Statement<unknown, [number, number, number, number, number]>;
+  readonly delete: Statement<unknown, [number, number]>;
+}
+
+/** By slot. */
+interface Columns {
+  readonly op: number[];
+  readonly flags: number[];
+  readonly packet: number[];
+  readonly message: number[];
+  readonly subIds: (number[] | null)[];
+}
+
+const newColumns = (): Columns => ({ op: [], flags: [], packet: [], message: [], subIds: [] });
+
+class DeliveryShare {
+  constructor(
+    private readonly statements: Statements,
+    private readonly slots: Slots,
+    private readonly columns: Columns,
+    readonly bytes: number,
+  ) {}
+
+  /** Rows of the sessions in `removed` are gone already. */
+  *write(removed: ReadonlySet<number>): Generator<void> {
+    const { slots, columns } = this;
+    const some = removed.size > 0;
+    for (let s = 0; s < slots.n; s++) {
+      if (s % PIECE === PIECE - 1) yield;
+      const op = columns.op[s];
+      if (op === NONE) continue;
+      const key = slots.a(s);
+      if (some && removed.has(key)) continue;
+      if (op === DELETE) this.statements.delete.run(key, slots.b(s));
+      else if (op === UPDATE) this.#update(s);
+      else this.#put(s);
+    }
   }
 
-  #writeUpdate(s: number): void {
-    const packetId = this.#packet[s] as number;
-    this.#update.run((this.#flags[s] as number) & ~FLAGS, packetId, packetId, this.#slots.a(s), this.#slots.b(s));
+  #put(s: number): void {
+    const { message, flags, packet, subIds } = this.columns;
+    const ids = subIds[s] ?? null;
+    const list = ids === null ? null : ids.join(",");
+    this.statements.put.run(this.slots.a(s), this.slots.b(s), message[s] as number, flags[s] as number, packet[s] as number, list);
+  }
+
+  #update(s: number): void {
+    const packetId = this.columns.packet[s] as number;
+    const flags = (this.columns.flags[s] as number) & ~FLAGS;
+    this.statements.update.run(flags, packetId, packetId, this.slots.a(s), this.slots.b(s));
   }
 }

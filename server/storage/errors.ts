@@ -68,7 +68,7 @@ export function lastError(file: string, err: unknown): StoreError {
 function whyUnwritten(err: unknown): string {
   const code = codeOf(err);
   let why = wordsOf(err);
-  if (code.startsWith("SQLITE_FULL")) why = "the disk is full";
+  if (code.startsWith("SQLITE_FULL") || code === "ENOSPC") why = "the disk is full";
   else if (code.startsWith("SQLITE_IOERR")) why = `input/output error (${code})`;
   else if (code.startsWith("SQLITE_READONLY")) why = "the file or its disk is read-only";
   return why;

@@ -3,6 +3,8 @@ import type { Statement } from "bun:sqlite";
 import type { Message } from "../core/message.ts";
 import { MESSAGE_COLUMNS, packFlags, packProperties } from "./codec.ts";
 import type { Connection } from "./connection.ts";
+import { PIECE } from "./part.ts";
+import type { RedoOps } from "./redo_ops.ts";
 
 type Insert = [number, string, Uint8Array, number, string, string | null, number, number, string | null];
 
@@ -19,7 +21,10 @@ export class MessageRows {
   /** Of the messages in `#fresh`. */
   #freshBytes = 0;
 
-  constructor(c: Connection) {
+  constructor(
+    c: Connection,
+    private readonly redo: RedoOps,
+  ) {
     this.#insert = c.prepare(`INSERT INTO messages (id, ${MESSAGE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`);
     this.#delete = c.prepare("DELETE FROM messages WHERE id = ?");
     this.#nextId = Number(c.value("SELECT coalesce(max(id), 0) FROM messages")) + 1;
@@ -38,6 +43,7 @@ export class MessageRows {
       }
       m.storeRefs = 0;
       this.#freshBytes += bytesOf(m);
+      this.redo.message(m);
     }
     m.storeRefs++;
     return m.storeId;
@@ -65,28 +71,45 @@ export class MessageRows {
     return this.#freshBytes + (this.#fresh.length + this.#deleted.length) * 16;
   }
 
-  insertRows(): void {
-    const insert = this.#insert;
-    let id = this.#firstFresh;
-    for (const m of this.#fresh) {
+  /** Rows to be inserted before the deliveries that name them, and to be deleted after those are gone. */
+  take(): MessageShare {
+    const share = new MessageShare(this.#insert, this.#delete, this.#firstFresh, this.#fresh, this.#deleted, this.bytes);
+    this.#fresh = [];
+    this.#free = [];
+    this.#deleted = [];
+    this.#freshBytes = 0;
+    this.#firstFresh = this.#nextId;
+    return share;
+  }
+}
+
+class MessageShare {
+  constructor(
+    private readonly insert: Statement<unknown, Insert>,
+    private readonly remove: Statement<unknown, [number]>,
+    private readonly first: number,
+    private readonly fresh: readonly (Message | null)[],
+    private readonly deleted: readonly number[],
+    readonly bytes: number,
+  ) {}
+
+  *inserts(): Generator<void> {
+    let id = this.first;
+    for (const m of this.fresh) {
       if (m !== null) {
         const flags = packFlags(m.qos, m.retain);
-        insert.run(id, m.topic, m.payload, flags, m.from, m.username, m.timestamp, m.expiresAt, packProperties(m.properties));
+        this.insert.run(id, m.topic, m.payload, flags, m.from, m.username, m.timestamp, m.expiresAt, packProperties(m.properties));
       }
-      id++;
+      if (++id % PIECE === 0) yield;
     }
   }
 
-  deleteRows(): void {
-    for (const id of this.#deleted) this.#delete.run(id);
-  }
-
-  written(): void {
-    if (this.#fresh.length > 0) this.#fresh = [];
-    if (this.#free.length > 0) this.#free = [];
-    this.#freshBytes = 0;
-    if (this.#deleted.length > 0) this.#deleted = [];
-    this.#firstFresh = this.#nextId;
+  *deletes(): Generator<void> {
+    let n = 0;
+    for (const id of this.deleted) {
+      this.remove.run(id);
+      if (++n % PIECE === 0) yield;
+    }
   }
 }
 

@@ -3,7 +3,7 @@ import type { Statement } from "bun:sqlite";
 import type { MonitorPoint, MonitorStore } from "../core/ports.ts";
 import { Changes } from "./changes.ts";
 import type { Connection } from "./connection.ts";
-import type { Owner } from "./part.ts";
+import type { Owner, Share } from "./part.ts";
 
 /** Older points go when a new one comes: 7 days, 10,080 points. */
 const KEEP_MS = 7 * 86_400_000;
@@ -43,17 +43,22 @@ export class SqliteMonitor extends Changes<number, string> implements MonitorSto
   prune(before: number): void {
     this.#before = Math.max(this.#before, before);
     for (const at of this.changes.keys()) if (at < before) this.withdraw(at);
-    this.owner.pending = true;
+    this.owner.pending = this.owner.direct = true;
   }
 
-  override write(): void {
-    if (this.#before > Number.NEGATIVE_INFINITY) this.#prune.run(this.#before);
-    super.write();
-  }
-
-  override written(): void {
-    super.written();
+  override take(): Share {
+    const before = this.#before;
     this.#before = Number.NEGATIVE_INFINITY;
+    const share = super.take();
+    const prune = (): void => void this.#prune.run(before);
+    return {
+      ...share,
+      *write() {
+        if (before > Number.NEGATIVE_INFINITY) prune();
+        const rows = share.write();
+        while (!rows.next().done) yield;
+      },
+    };
   }
 
   protected override sizeOf(points: string): number {

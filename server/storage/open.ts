@@ -7,6 +7,7 @@ import { Connection } from "./connection.ts";
 import { codeOf, damaged, readError, StoreError } from "./errors.ts";
 import { putInPlace, sizeOf, syncDirectory } from "./files.ts";
 import { MIGRATIONS } from "./migrations/index.ts";
+import { replayRedo } from "./redo_replay.ts";
 import { breakSeal, seal } from "./seal.ts";
 import { checkWal, type WalState } from "./wal_check.ts";
 
@@ -22,6 +23,8 @@ const CHECK_UNCLEAN = 256 * MIB;
 
 export interface Opened {
   connection: Connection;
+  /** Of the redo log, which is to be begun. */
+  redo: string;
   /** What was lost or changed, in words for the operator; empty = nothing. */
   damage: string[];
 }
@@ -42,24 +45,29 @@ export function openFile(dir: string, log: Log): Opened {
     const journal = checkWal(`${file}-wal`);
     const damage = damageOf(file, journal, log);
     check(c, sizeOf(file), damage.length > 0 ? "all" : unclean ? "unclean" : "clean", log);
-    for (const what of damage) log.error("stored data is damaged", { what });
+    // New frames would be written over damaged ones, and what lies behind those would look like damage for ever.
     if (journal.state !== "whole") emptyWal(c, log);
     migrate(c, log);
-    c.exec("PRAGMA wal_autocheckpoint = 2000");
-    c.exec("PRAGMA journal_size_limit = 67108864");
+    const redo = replayRedo(c, dir, log);
+    damage.push(...redo.damage);
+    // The log's id is to outlive a damaged journal.
+    emptyWal(c, log);
+    for (const what of damage) log.error("stored data is damaged", { what });
     c.exec("PRAGMA cache_size = -8000");
     writeFileSync(join(dir, PID_NAME), `${process.pid}\n`, { mode: 0o600 });
     syncDirectory(dir);
-    return { connection: c, damage };
+    return { connection: c, redo: redo.id, damage };
   } catch (err) {
     c.close();
     throw readError(file, err);
   }
 }
 
-/** After the last commit of a clean stop: the next start sees that it was one. */
-export function closeFile(c: Connection, dir: string): void {
+/** After the last commit of a clean stop: the next start sees that it was one. `whole` = the database has everything. `closed`: the file is, others may look at it. */
+export function closeFile(c: Connection, dir: string, whole: boolean, closed: () => void): void {
   c.close();
+  closed();
+  if (!whole) return;
   seal(c.file);
   rmSync(join(dir, PID_NAME), { force: true });
 }
@@ -86,7 +94,6 @@ function damageOf(file: string, { state, at, commits, pages }: WalState, log: Lo
   return found;
 }
 
-/** New frames would be written over the damaged ones, and what lies behind those would look like damage for ever. */
 function emptyWal(c: Connection, log: Log): void {
   try {
     c.exec("PRAGMA wal_checkpoint(TRUNCATE)");

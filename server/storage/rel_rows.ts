@@ -1,6 +1,8 @@
 /** Packet identifiers of received QoS 2 messages that wait for PUBREL: net effect per identifier, like delivery_rows.ts. */
 import type { Statement } from "bun:sqlite";
 import type { Connection } from "./connection.ts";
+import { PIECE } from "./part.ts";
+import type { RedoOps } from "./redo_ops.ts";
 import { Slots } from "./slots.ts";
 
 const NONE = 0;
@@ -21,12 +23,16 @@ export class RelRows {
   #op: number[] = [];
   #since: number[] = [];
 
-  constructor(c: Connection) {
+  constructor(
+    c: Connection,
+    private readonly redo: RedoOps,
+  ) {
     this.#put = c.prepare("REPLACE INTO awaiting_rel (session, packet_id, since) VALUES (?, ?, ?)");
     this.#delete = c.prepare("DELETE FROM awaiting_rel WHERE session = ? AND packet_id = ?");
   }
 
   awaitRel(key: number, packetId: number, since: number): void {
+    this.redo.awaitRel(key, packetId, since);
     const before = this.#slots.n;
     const s = this.#slots.claim(key, packetId);
     const op = this.#op[s];
@@ -36,6 +42,7 @@ export class RelRows {
   }
 
   relDone(key: number, packetId: number): void {
+    this.redo.relDone(key, packetId);
     const before = this.#slots.n;
     const s = this.#slots.claim(key, packetId);
     if (s !== before && this.#op[s] === NONE) return;
@@ -71,21 +78,36 @@ export class RelRows {
     this.#none = 0;
   }
 
-  write(removed: ReadonlySet<number>): void {
-    for (let s = 0; s < this.#slots.n; s++) {
-      const key = this.#slots.a(s);
-      const op = this.#op[s];
-      if (op === NONE || removed.has(key)) continue;
-      if (op === DELETE) this.#delete.run(key, this.#slots.b(s));
-      else this.#put.run(key, this.#slots.b(s), this.#since[s] as number);
-    }
-  }
-
-  written(): void {
-    if (this.#slots.n === 0) return;
-    this.#slots.clear();
+  take(): RelShare {
+    const share = new RelShare(this.#put, this.#delete, this.#slots, this.#op, this.#since, this.bytes);
+    this.#slots = new Slots();
     this.#none = 0;
     this.#op = [];
     this.#since = [];
+    return share;
+  }
+}
+
+class RelShare {
+  constructor(
+    private readonly put: Statement<unknown, [number, number, number]>,
+    private readonly remove: Statement<unknown, [number, number]>,
+    private readonly slots: Slots,
+    private readonly op: readonly number[],
+    private readonly since: readonly number[],
+    readonly bytes: number,
+  ) {}
+
+  /** Rows of the sessions in `removed` are gone already. */
+  *write(removed: ReadonlySet<number>): Generator<void> {
+    const { slots } = this;
+    for (let s = 0; s < slots.n; s++) {
+      if (s % PIECE === PIECE - 1) yield;
+      const key = slots.a(s);
+      const op = this.op[s];
+      if (op === NONE || removed.has(key)) continue;
+      if (op === DELETE) this.remove.run(key, slots.b(s));
+      else this.put.run(key, slots.b(s), this.since[s] as number);
+    }
   }
 }

@@ -51,6 +51,14 @@ export class SqliteRetained extends Changes<number, StoredMessage> implements Re
     this.changeAll();
   }
 
+  protected override log(id: number, m: StoredMessage | null): void {
+    this.owner.redo.retained(id, m);
+  }
+
+  protected override logAll(): void {
+    this.owner.redo.clearRetained();
+  }
+
   protected override inFile(id: number): boolean {
     return mayBeThere(this.#find, id);
   }

@@ -1,4 +1,4 @@
-/** The journal of persistent sessions: calls append to the batch, `write` brings its net effect to the file. */
+/** The journal of persistent sessions: calls append to the batch and to the redo log; what is taken is the batch's net effect. */
 import type { SQLQueryBindings, Statement } from "bun:sqlite";
 import type { Message } from "../core/message.ts";
 import type { Log, SessionMeta, SessionStore, StoredSession, StoredSubscription } from "../core/ports.ts";
@@ -7,7 +7,7 @@ import { packOptions, packWill } from "./codec.ts";
 import type { Connection } from "./connection.ts";
 import { DeliveryRows } from "./delivery_rows.ts";
 import { MessageRows } from "./message_rows.ts";
-import type { Owner, Part } from "./part.ts";
+import { type Owner, type Part, PIECE, type Share } from "./part.ts";
 import { RelRows } from "./rel_rows.ts";
 import { loadSessions } from "./session_load.ts";
 
@@ -35,10 +35,10 @@ export class SqliteSessions implements SessionStore, Part {
   #nextKey: number;
   /** Sessions created in this batch have keys from here on: there is nothing in the file to remove. */
   #firstFresh: number;
-  readonly #opened = new Map<number, SessionMeta>();
-  readonly #removed = new Set<number>();
+  #opened = new Map<number, SessionMeta>();
+  #removed = new Set<number>();
   /** Session -> filter -> what is to be in the file. */
-  readonly #subs = new Map<number, Map<string, SubscriptionChange>>();
+  #subs = new Map<number, Map<string, SubscriptionChange>>();
   #subBytes = 0;
 
   constructor(
@@ -47,9 +47,9 @@ export class SqliteSessions implements SessionStore, Part {
     private readonly log: Log,
     private readonly damage: string[],
   ) {
-    this.#messages = new MessageRows(c);
-    this.#deliveries = new DeliveryRows(c, this.#messages);
-    this.#rels = new RelRows(c);
+    this.#messages = new MessageRows(c, owner.redo);
+    this.#deliveries = new DeliveryRows(c, this.#messages, owner.redo);
+    this.#rels = new RelRows(c, owner.redo);
     this.#putSession = c.prepare(
       "REPLACE INTO sessions (key, client_id, username, version, zone, mountpoint, clean_start, is_super, ip, created_at, expiry, " +
         "disconnected_at, will, will_payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -65,7 +65,7 @@ export class SqliteSessions implements SessionStore, Part {
   }
 
   load(): StoredSession[] {
-    this.owner.commit();
+    this.owner.settle();
     try {
       return loadSessions(this.c, this.log, this.damage);
     } catch (err) {
@@ -76,11 +76,13 @@ export class SqliteSessions implements SessionStore, Part {
   open(key: number, meta: SessionMeta): number {
     const k = key > 0 && !this.#removed.has(key) ? key : this.#nextKey++;
     this.#opened.set(k, { ...meta });
+    this.owner.redo.open(k, meta);
     this.#touch();
     return k;
   }
 
   remove(key: number): void {
+    this.owner.redo.remove(key);
     this.#opened.delete(key);
     for (const filter of this.#subs.get(key)?.keys() ?? []) this.#subBytes -= subscriptionBytes(filter);
     this.#subs.delete(key);
@@ -89,10 +91,13 @@ export class SqliteSessions implements SessionStore, Part {
   }
 
   subscribe(key: number, s: StoredSubscription): void {
-    this.#subscription(key, s.filter, packOptions(s), s.subId);
+    const options = packOptions(s);
+    this.owner.redo.subscribe(key, s.filter, options, s.subId);
+    this.#subscription(key, s.filter, options, s.subId);
   }
 
   unsubscribe(key: number, filter: string): void {
+    this.owner.redo.unsubscribe(key, filter);
     this.#subscription(key, filter, UNSUBSCRIBE, 0);
   }
 
@@ -141,29 +146,32 @@ export class SqliteSessions implements SessionStore, Part {
     return { deliveries: this.#deliveries.size, messages: this.#messages.size, awaitingRel: this.#rels.size, subscriptions };
   }
 
-  write(): void {
+  take(): Share {
+    const { bytes } = this;
+    const opened = this.#opened;
     const removed = this.#removed;
-    for (const key of removed) {
-      if (key < this.#firstFresh) for (const s of this.#removals) s.run(key);
-    }
-    for (const [key, meta] of this.#opened) this.#writeSession(key, meta);
-    this.#writeSubscriptions();
-    this.#messages.insertRows();
-    this.#deliveries.write(removed);
-    this.#messages.deleteRows();
-    this.#rels.write(removed);
-  }
-
-  written(): void {
+    const subs = this.#subs;
+    const firstFresh = this.#firstFresh;
+    const [messages, deliveries, rels] = [this.#messages.take(), this.#deliveries.take(), this.#rels.take()];
     this.dirty = false;
     this.#firstFresh = this.#nextKey;
-    this.#opened.clear();
-    this.#removed.clear();
-    this.#subs.clear();
+    this.#opened = new Map();
+    this.#removed = new Set();
+    this.#subs = new Map();
     this.#subBytes = 0;
-    this.#messages.written();
-    this.#deliveries.written();
-    this.#rels.written();
+    const sessions = (): Generator<void> => this.#writeSessions(opened, removed, firstFresh);
+    const subscriptions = (): Generator<void> => this.#writeSubscriptions(subs);
+    return {
+      bytes,
+      *write() {
+        yield* sessions();
+        yield* subscriptions();
+        yield* messages.inserts();
+        yield* deliveries.write(removed);
+        yield* messages.deletes();
+        yield* rels.write(removed);
+      },
+    };
   }
 
   #touch(): void {
@@ -188,11 +196,25 @@ export class SqliteSessions implements SessionStore, Part {
     }
   }
 
-  #writeSubscriptions(): void {
-    for (const [key, changes] of this.#subs) {
+  *#writeSessions(opened: ReadonlyMap<number, SessionMeta>, removed: ReadonlySet<number>, firstFresh: number): Generator<void> {
+    let n = 0;
+    for (const key of removed) {
+      if (key < firstFresh) for (const s of this.#removals) s.run(key);
+      if (++n % PIECE === 0) yield;
+    }
+    for (const [key, meta] of opened) {
+      this.#writeSession(key, meta);
+      if (++n % PIECE === 0) yield;
+    }
+  }
+
+  *#writeSubscriptions(subs: ReadonlyMap<number, ReadonlyMap<string, SubscriptionChange>>): Generator<void> {
+    let n = 0;
+    for (const [key, changes] of subs) {
       for (const [filter, c] of changes) {
         if (c.options === UNSUBSCRIBE) this.#deleteSub.run(key, filter);
         else this.#putSub.run(key, filter, c.options, c.subId);
+        if (++n % PIECE === 0) yield;
       }
     }
   }

@@ -1,5 +1,4 @@
 /** The Store port on one SQLite file. */
-import type { Statement } from "bun:sqlite";
 import type { AccountRow, AppRow, KvStore, Log, Store, TableStore, UserRow } from "../core/ports.ts";
 import { wordsOf } from "../lib/errors.ts";
 import { accounts } from "./accounts.ts";
@@ -7,17 +6,21 @@ import { SqliteAlarms } from "./alarms.ts";
 import { apps } from "./apps.ts";
 import { backup } from "./backup.ts";
 import { SqliteBanned } from "./banned.ts";
+import { BatchWriter, takeBatch } from "./batch_writer.ts";
+import { Checkpoint } from "./checkpoint.ts";
 import type { Connection } from "./connection.ts";
 import { SqliteDelayed } from "./delayed.ts";
 import { lastError, readError, StoreError, writeError } from "./errors.ts";
+import { FileSync } from "./file_sync.ts";
 import { SqliteKv } from "./kv.ts";
 import { SqliteMonitor } from "./monitor.ts";
-import { closeFile, openFile } from "./open.ts";
+import { closeFile, type Opened, openFile } from "./open.ts";
 import type { Owner, Part } from "./part.ts";
+import { RedoFiles } from "./redo_file.ts";
+import { RedoOps } from "./redo_ops.ts";
 import { SqliteRetained } from "./retained.ts";
 import { SqliteSessions } from "./sessions.ts";
 import { users } from "./users.ts";
-import { WalSync } from "./wal_sync.ts";
 
 export { StoreError } from "./errors.ts";
 
@@ -29,21 +32,45 @@ export interface StoreOptions {
   dir: string;
   sync: SyncMode;
   log: Log;
+  /** Others than the usual ones, for tests. */
+  batch?: BatchLimits;
 }
+
+interface BatchLimits {
+  /** Bytes. */
+  max: number;
+  sliceMs: number;
+}
+
+/** A batch of more bytes than `max` goes to the database, in slices of `sliceMs`, more as the next one grows: it would grow faster than this one is written. */
+const BATCH: BatchLimits = { max: 2 * 1024 * 1024, sliceMs: 2 };
+const SLICES_MAX = 8;
+/** At so many times `max`, while another batch is still on its way, that one is brought to its end at once: nothing grows for ever. */
+const URGENT = 8;
 
 /** Open or create `baomq.db` in the data directory, for this process alone. @throws StoreError */
 export function openStore(o: StoreOptions): SqliteStore {
-  const { connection: c, damage } = openFile(o.dir, o.log);
+  const opened = openFile(o.dir, o.log);
+  const { connection: c } = opened;
   try {
-    return new SqliteStore(c, o, damage);
+    return new SqliteStore(c, o, opened);
   } catch (err) {
     c.close();
     throw readError(c.file, err);
   }
 }
 
+/**
+ * What happens within a turn is a batch. A commit writes its operations to the redo log, in one piece; the batch itself, their net effect,
+ * grows on over many commits and then goes to the database in one transaction (batch_writer.ts). Most messages are delivered and done with before: the database
+ * never sees them. What the redo log does not have (accounts, settings, …) takes the batch to the database with its commit.
+ */
 export class SqliteStore implements Store, Owner {
   pending = false;
+  direct = false;
+  readonly redo = new RedoOps();
+  /** What was found damaged at the opening and when the sessions were read, in words for the operator; told in the log already. */
+  readonly damage: string[];
   readonly sessions: SqliteSessions;
   readonly retained: SqliteRetained;
   readonly banned: SqliteBanned;
@@ -55,20 +82,24 @@ export class SqliteStore implements Store, Owner {
   readonly #parts: Part[];
   readonly #accounts = new Map<string, TableStore<AccountRow>>();
   readonly #kv = new Map<string, KvStore>();
-  readonly #begin: Statement;
-  readonly #end: Statement;
-  readonly #walSync: WalSync;
+  readonly #checkpoint: Checkpoint;
+  readonly #writer: BatchWriter;
+  readonly #walSync: FileSync;
+  readonly #redoFiles: RedoFiles;
+  readonly #limits: BatchLimits;
   #sync: SyncMode;
+  /** A slice is to be written when this turn is over. */
+  #soon = false;
   #closed = false;
 
   /** @internal Use `openStore`. */
   constructor(
     private readonly c: Connection,
     private readonly o: StoreOptions,
-    /** What was found damaged at the opening and when the sessions were read, in words for the operator; told in the log already. */
-    readonly damage: string[],
+    { damage, redo }: Opened,
   ) {
     const table = { apps: apps(c, this), users: users(c, this) };
+    this.damage = damage;
     this.sessions = new SqliteSessions(c, this, o.log, damage);
     this.retained = new SqliteRetained(c, this);
     this.banned = new SqliteBanned(c, this);
@@ -78,17 +109,32 @@ export class SqliteStore implements Store, Owner {
     this.monitor = new SqliteMonitor(c, this);
     this.alarms = new SqliteAlarms(c, this);
     this.#parts = [this.sessions, this.retained, this.banned, table.apps, table.users, this.delayed, this.monitor, this.alarms];
-    this.#begin = c.prepare("BEGIN IMMEDIATE");
-    this.#end = c.prepare("COMMIT");
-    this.#walSync = new WalSync(`${c.file}-wal`, o.log);
+    this.#checkpoint = new Checkpoint(c, o.log);
+    this.#writer = new BatchWriter(
+      c,
+      () => this.#checkpoint.makeWay(),
+      (batch) => this.#written(batch.onDisk),
+    );
+    this.#walSync = new FileSync(`${c.file}-wal`, o.log);
+    this.#redoFiles = new RedoFiles(o.dir, redo, o.log);
+    this.#limits = o.batch ?? BATCH;
     this.#sync = o.sync;
     this.#applySync();
   }
 
   get bytes(): number {
+    return this.redo.bytes + this.#writer.bytes + this.#partBytes;
+  }
+
+  /** Of the batch that is still open. */
+  get #partBytes(): number {
     let n = 0;
     for (const p of this.#parts) n += p.bytes;
     return n;
+  }
+
+  get due(): number {
+    return this.#mustWrite ? this.bytes : this.redo.bytes;
   }
 
   accounts(plugin: string): TableStore<AccountRow> {
@@ -113,58 +159,147 @@ export class SqliteStore implements Store, Owner {
   commit(): void {
     if (!this.pending) return;
     if (this.#closed) throw new StoreError("write", `${this.c.file} is closed`);
+    if (this.#mustWrite) {
+      this.#writeAll();
+      return;
+    }
+    this.#append();
+    const { max } = this.#limits;
+    if (this.#writer.busy || this.#checkpoint.busy ? this.#partBytes > max * URGENT : this.#redoFiles.long || this.#partBytes > max)
+      this.#startBatch();
+  }
+
+  settle(): void {
+    this.commit();
+    if (this.#writer.busy || this.#parts.some((p) => p.dirty)) this.#writeAll();
+  }
+
+  /** The redo log does not have everything: the commit brings it to the database itself. */
+  get #mustWrite(): boolean {
+    return this.direct || this.redo.full;
+  }
+
+  #append(): void {
     try {
-      this.#begin.run();
-      for (const p of this.#parts) if (p.dirty) p.write();
-      this.#end.run();
+      this.#redoFiles.append(this.redo.record, this.#sync === "always");
     } catch (err) {
-      this.#rollback();
+      this.redo.stop();
       throw writeError(this.c.file, err);
     }
+    this.redo.written();
     this.pending = false;
-    for (const p of this.#parts) if (p.dirty) p.written();
-    if (this.#sync === "normal") this.#walSync.later();
+  }
+
+  /** The redo log has everything: the batch is written in slices. One that was on its way still is brought to its end. */
+  #startBatch(): void {
+    try {
+      this.#writer.finish();
+    } catch (err) {
+      this.#failed(err);
+      return;
+    }
+    this.#writer.start(takeBatch(this.#parts, this.#redoFiles.number, this.#redoFiles.turn()));
+    this.#sliceSoon();
+  }
+
+  #sliceSoon(): void {
+    if (this.#soon) return;
+    this.#soon = true;
+    setImmediate(this.#slice);
+  }
+
+  readonly #slice = (): void => {
+    this.#soon = false;
+    if (this.#closed) return;
+    try {
+      const { max, sliceMs } = this.#limits;
+      if (!this.#writer.slice(sliceMs * Math.min(1 + this.#partBytes / max, SLICES_MAX))) this.#sliceSoon();
+    } catch (err) {
+      this.#failed(err);
+    }
+  };
+
+  /** The next commit tries again, and says so if it fails. */
+  #failed(err: unknown): void {
+    this.o.log.debug("a batch could not be brought to the database", { error: wordsOf(err) });
+    this.redo.stop();
+    this.pending = true;
+  }
+
+  #writeAll(): void {
+    try {
+      this.#writer.finish();
+      this.#writer.start(takeBatch(this.#parts, this.#redoFiles.number, this.#redoFiles.turn()));
+      this.#writer.finish();
+    } catch (err) {
+      this.redo.stop();
+      throw writeError(this.c.file, err);
+    }
+    this.pending = this.direct = false;
+    this.redo.start();
+  }
+
+  /** The database has a batch. `done` is called when it has it on the disk. */
+  #written(done: () => void): void {
+    this.#checkpoint.consider();
+    if (this.#sync === "always") done();
+    else this.#walSync.later(done);
+    if (!this.#redoFiles.crowded) return;
+    try {
+      this.#walSync.now();
+    } catch {
+      // Told by the one that comes later.
+    }
   }
 
   /** Takes effect with the next commit; on going to `always`, what was committed before is brought to the disk now. */
   setSync(mode: SyncMode): void {
     if (mode === this.#sync) return;
+    // Not within a transaction.
+    this.#writer.finish();
     this.#sync = mode;
     this.#applySync();
-    if (mode === "always") this.#walSync.now();
+    if (mode !== "always") return;
+    this.#redoFiles.syncNow();
+    this.#walSync.now();
   }
 
   /** A copy of everything, pending writes included, in one new file. @throws StoreError */
   backup(path: string): void {
-    this.commit();
+    this.settle();
     backup(this.c, path);
   }
 
-  /** Writes what is pending. The file is closed even if that fails. */
+  /** Writes what is pending. The files are closed even if that fails. */
   close(): void {
     if (this.#closed) return;
+    let settled = false;
     try {
       this.commit();
+      settled = this.#settledAtEnd();
     } catch (err) {
       throw lastError(this.c.file, err);
     } finally {
       this.#closed = true;
       this.#walSync.close();
-      closeFile(this.c, this.o.dir);
+      this.#redoFiles.close(settled);
+      closeFile(this.c, this.o.dir, settled, () => this.#checkpoint.close());
+    }
+  }
+
+  /** False = what is committed is in the redo log alone, and the next start will bring it to the database. */
+  #settledAtEnd(): boolean {
+    try {
+      this.settle();
+      return true;
+    } catch (err) {
+      this.o.log.warn("the redo log stays until the next start", { error: wordsOf(err) });
+      return false;
     }
   }
 
   readError(err: unknown): Error {
     return readError(this.c.file, err);
-  }
-
-  /** Some errors end the transaction by themselves. */
-  #rollback(): void {
-    try {
-      if (this.c.inTransaction) this.c.exec("ROLLBACK");
-    } catch (err) {
-      this.o.log.error("rollback failed", { error: wordsOf(err) });
-    }
   }
 
   #applySync(): void {

@@ -123,6 +123,9 @@ export class SimStore implements Store {
   get bytes(): number {
     return this.inner.bytes;
   }
+  get due(): number {
+    return this.inner.due;
+  }
   commit(): void {
     this.inner.commit();
   }

@@ -219,6 +219,9 @@ export class MemoryStore implements Store {
   get bytes(): number {
     return this.batch.length * 100;
   }
+  get due(): number {
+    return this.bytes;
+  }
   /** How many times a batch was really written. */
   commits = 0;
   /** While set, `commit` throws it and keeps the batch, as a full disk would. */

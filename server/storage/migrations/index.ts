@@ -2,5 +2,6 @@
 import { initial } from "./001_initial.ts";
 import { settings } from "./002_settings.ts";
 import { retained } from "./003_retained.ts";
+import { redo } from "./004_redo.ts";
 
-export const MIGRATIONS: readonly string[] = [initial, settings, retained];
+export const MIGRATIONS: readonly string[] = [initial, settings, retained, redo];

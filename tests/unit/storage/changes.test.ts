@@ -1,6 +1,7 @@
 /** What a batch of changes of a table writes. */
 import { expect, test } from "bun:test";
 import { Changes } from "../../../server/storage/changes.ts";
+import { RedoOps } from "../../../server/storage/redo_ops.ts";
 
 class Noted extends Changes<string, number> {
   readonly done: string[] = [];
@@ -15,8 +16,9 @@ class Noted extends Changes<string, number> {
   }
   /** One batch: what it did. */
   batch(): string[] {
-    this.write();
-    this.written();
+    const share = this.take();
+    for (const rows = share.write(); !rows.next().done; );
+    share.written?.();
     return this.done.splice(0);
   }
   protected override putRow(key: string, value: number): void {
@@ -31,11 +33,11 @@ class Noted extends Changes<string, number> {
 }
 
 test("everything is cleared once: what later batches put stays", () => {
-  const owner = { pending: false, commit() {}, readError: (err: unknown) => err as Error };
+  const owner = { pending: false, direct: false, redo: new RedoOps(), settle() {}, readError: (err: unknown) => err as Error };
   const t = new Noted(owner);
   t.put("a", 1);
   t.clear();
-  expect([t.dirty, t.bytes, owner.pending]).toEqual([true, 0, true]);
+  expect([t.dirty, t.bytes, owner.pending, owner.direct]).toEqual([true, 0, true, true]);
   t.put("b", 2);
   expect(t.batch()).toEqual(["none", "b = 2"]);
   expect([t.dirty, t.bytes]).toEqual([false, 0]);

@@ -9,11 +9,13 @@ import {
   readFileSync,
   readSync,
   renameSync,
+  rmSync,
   statSync,
   writeFileSync,
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
+import { namesIn } from "../../../server/storage/redo_file.ts";
 import type { StoreError } from "../../../server/storage/sqlite.ts";
 import { checkWal } from "../../../server/storage/wal_check.ts";
 import { message, meta, row } from "./fixtures.ts";
@@ -23,17 +25,18 @@ const db = (dir: string): string => join(dir, "baomq.db");
 const wal = (dir: string): string => join(dir, "baomq.db-wal");
 const FRAME = 4096 + 24;
 
-/** What kill -9 leaves after `n` commits of one retained message each; `before` are in the file already. */
+/** What kill -9 leaves of the database after `n` commits of one retained message each; `before` are in the file already. */
 function killed(n: number, before = 0): string {
   const store = openIn(newDir());
   for (let i = 0; i < before; i++) store.retained.put(i + 1, row(`before/${i}`, new Uint8Array(3000)));
   store.commit();
   for (let i = 0; i < n; i++) {
     store.retained.put(10_000 + i, row(`r/${i}`, new Uint8Array(3000)));
-    store.commit();
+    store.settle();
   }
   const dir = copyFiles(store);
   store.close();
+  for (const name of namesIn(dir)) rmSync(name);
   return dir;
 }
 
@@ -116,6 +119,8 @@ test("frames of a former round behind the present ones are no damage", () => {
   // More than the 2000 pages after which the journal is begun again.
   const dir = killed(5, 2500);
   const store = openIn(dir);
+  for (let i = 0; i < 2500; i++) store.retained.put(i + 1, row(`again/${i}`, new Uint8Array(3000)));
+  store.settle();
   for (let i = 0; i < 3; i++) {
     store.kv("k").set("a", String(i));
     store.commit();
@@ -135,6 +140,7 @@ test("a transaction that was not finished is no damage", () => {
     expect(all.length - 1 - last).toBeGreaterThan(1);
     const copy = newDir();
     openIn(copy).close();
+    rmSync(`${db(copy)}.seal`);
     copyFileSync(db(dir), db(copy));
     writeFileSync(wal(copy), readFileSync(wal(dir)).subarray(0, size));
     expect(start(copy)).toEqual({ told: [], damage: [], topics: 9 });

@@ -44,6 +44,7 @@ describe("a failed commit", () => {
     ["SQLITE_FULL", "x", "the disk is full"],
     ["SQLITE_IOERR_WRITE", "x", "input/output error (SQLITE_IOERR_WRITE)"],
     ["SQLITE_READONLY_DBMOVED", "x", "the file or its disk is read-only"],
+    ["ENOSPC", "no space left on device", "the disk is full"],
     ["EACCES", "permission denied", "permission denied"],
   ])("%s", (code, message, why) => {
     const err = writeError(FILE, failure(code, message));

@@ -2,9 +2,10 @@
 import { expect, test } from "bun:test";
 import type { Message } from "../../../server/core/message.ts";
 import type { Store, StoredSession } from "../../../server/core/ports.ts";
+import type { StoreOptions } from "../../../server/storage/sqlite.ts";
 import { type MemoryStore, memoryStore } from "../../support/memory_store.ts";
 import { message, meta, revive, subscription } from "./fixtures.ts";
-import { counts, crash, newDir, openIn } from "./sqlite_harness.ts";
+import { counts, crash, LogRecorder, newDir, openIn } from "./sqlite_harness.ts";
 
 const SEEDS = 25;
 const STEPS = 400;
@@ -41,6 +42,7 @@ class Twin {
     private readonly rnd: (n: number) => number,
     public a: Store,
     public b: MemoryStore,
+    private readonly batch?: StoreOptions["batch"],
   ) {}
 
   step(): void {
@@ -70,7 +72,7 @@ class Twin {
 
   /** Both lose what was not committed; the user starts again from what they kept. */
   crash(): void {
-    this.a = crash(this.a);
+    this.a = crash(this.a, this.batch);
     this.b = this.b.crash();
     const [la, lb] = [this.a.sessions.load(), this.b.sessions.load()];
     expect(view(la)).toEqual(view(lb));
@@ -171,4 +173,26 @@ test(`${SEEDS} random journals of ${STEPS} steps with crashes`, () => {
     }
     twin.a.close();
   }
+});
+
+test("the same while batches are on their way to the database, piece by piece, over many turns", async () => {
+  const batch = { max: 20_000, sliceMs: 0 };
+  let slices = 0;
+  for (let seed = 1; seed <= 8; seed++) {
+    const rnd = random(seed);
+    const twin = new Twin(rnd, openIn(newDir(), new LogRecorder(), batch), memoryStore(), batch);
+    for (let i = 0; i < 3000; i++) {
+      twin.step();
+      if (rnd(10) === 0) {
+        const before = twin.a.bytes;
+        await new Promise((done) => setImmediate(done));
+        if (twin.a.bytes < before) slices++;
+      }
+      if (i % 500 === 300 + rnd(100)) twin.crash();
+      if (i % 1000 === 999) twin.compare();
+    }
+    twin.compare();
+    twin.a.close();
+  }
+  expect(slices).toBeGreaterThan(8);
 });

@@ -16,9 +16,9 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
+import { FileSync } from "../../../server/storage/file_sync.ts";
 import { MIGRATIONS } from "../../../server/storage/migrations/index.ts";
 import { openStore, StoreError } from "../../../server/storage/sqlite.ts";
-import { WalSync } from "../../../server/storage/wal_sync.ts";
 import { bytes, message, meta, row } from "./fixtures.ts";
 import { copyFiles, counts, inside, LogRecorder, newDir, openIn } from "./sqlite_harness.ts";
 
@@ -146,7 +146,10 @@ test("a newer format is refused and left as it is", () => {
   expect(err.message).toContain(
     `${db(dir)} was written by a newer version (data format 99, this program knows ${MIGRATIONS.length}): use the newer version`,
   );
-  edit(dir, (d) => d.run("PRAGMA user_version = 2"));
+  edit(dir, (d) => {
+    d.run("DROP TABLE redo");
+    d.run("PRAGMA user_version = 2");
+  });
   const store = openIn(dir);
   expect(store.sessions.load()[0]?.deliveries).toHaveLength(200);
   store.close();
@@ -161,6 +164,7 @@ test("a file without a data format is damaged, and left as it is", () => {
 test("settings of plugins kept in the form of before are one row each", () => {
   const dir = filled();
   edit(dir, (d) => {
+    d.run("DROP TABLE redo");
     d.run("PRAGMA user_version = 1");
     const put = d.prepare("INSERT INTO kv (namespace, key, value) VALUES ('plugins', ?, ?)");
     put.run("config/emqx_retainer", JSON.stringify({ "retainer.max_payload_size": "2MB", "retainer.expiry_interval": "1h" }));
@@ -180,6 +184,7 @@ test("settings of plugins kept in the form of before are one row each", () => {
 test("retained messages that were found by their topics keep their numbers, and topics are not looked for any more", () => {
   const dir = filled(3);
   edit(dir, (d) => {
+    d.run("DROP TABLE redo");
     d.run("PRAGMA user_version = 2");
     d.run("CREATE UNIQUE INDEX by_topic ON retained (topic)");
   });
@@ -306,8 +311,8 @@ test("the journal is folded back in time, does not stay large, and the cache is 
   const store = openIn(newDir());
   const pragma = (name: string): unknown => inside(store).value(`PRAGMA ${name}`);
   expect(["wal_autocheckpoint", "journal_size_limit", "cache_size", "locking_mode", "journal_mode"].map(pragma)).toEqual([
-    2000,
-    64 * 1024 * 1024,
+    0,
+    0,
     -8000,
     "exclusive",
     "wal",
@@ -331,13 +336,14 @@ test("the mode of writing can be changed while running", () => {
 
 test("on going to always, what was committed before is waited for", () => {
   const store = openIn(newDir());
-  const now = spyOn(WalSync.prototype, "now");
+  const now = spyOn(FileSync.prototype, "now");
   try {
     const times = (["normal", "always", "always", "normal"] as const).map((mode) => {
       store.setSync(mode);
       return now.mock.calls.length;
     });
-    expect(times).toEqual([0, 1, 1, 1]);
+    // The database's journal and the redo log.
+    expect(times).toEqual([0, 2, 2, 2]);
   } finally {
     now.mockRestore();
     store.close();

@@ -4,7 +4,7 @@ import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Log, Store } from "../../../server/core/ports.ts";
-import { openStore, type SqliteStore } from "../../../server/storage/sqlite.ts";
+import { openStore, type SqliteStore, type StoreOptions } from "../../../server/storage/sqlite.ts";
 import type { Counts } from "./fixtures.ts";
 
 /** Keeps what was logged: level and text. */
@@ -23,8 +23,9 @@ afterAll(() => rmSync(root, { recursive: true, force: true }));
 
 export const newDir = (): string => join(root, String(++dirs));
 
-export function openIn(dir: string, log: Log = new LogRecorder()): SqliteStore {
-  const store = openStore({ dir, sync: "normal", log });
+/** `batch`: as in StoreOptions. */
+export function openIn(dir: string, log: Log = new LogRecorder(), batch?: StoreOptions["batch"]): SqliteStore {
+  const store = openStore({ dir, sync: "normal", log, ...(batch && { batch }) });
   dirOf.set(store, dir);
   return store;
 }
@@ -41,9 +42,9 @@ export function restart(store: Store): SqliteStore {
   return openIn(dirOf.get(store) as string);
 }
 
-export function crash(store: Store): SqliteStore {
+export function crash(store: Store, batch?: StoreOptions["batch"]): SqliteStore {
   const dir = copyFiles(store);
-  const next = openIn(dir);
+  const next = openIn(dir, new LogRecorder(), batch);
   store.pending = false;
   store.close();
   return next;
@@ -55,7 +56,9 @@ interface Inside {
 }
 export const inside = (store: Store): Inside["c"] => (store as unknown as Inside).c;
 
+/** Rows of the database, after everything was brought to it. */
 export function counts(store: Store): Counts {
+  (store as SqliteStore).settle();
   const of = (table: string): number => inside(store).value(`SELECT count(*) FROM ${table}`) as number;
   return {
     sessions: of("sessions"),
@@ -66,8 +69,9 @@ export function counts(store: Store): Counts {
   };
 }
 
-/** The file may not grow any more: SQLite's own "database or disk is full". */
+/** The file may not grow any more: SQLite's own "database or disk is full". It is not left out of the next commit. */
 export function fail(store: Store, on: boolean): void {
+  if (on) (store as SqliteStore).direct = true;
   const pages = inside(store).value("PRAGMA page_count") as number;
   inside(store).exec(`PRAGMA max_page_count = ${on ? pages : 1_000_000}`);
 }

@@ -1,6 +1,7 @@
 /**
- * A process that writes to a store until it is killed or the disk fails. Arguments: data directory, sync mode. Prints a line per event:
- * "<n>" = batch n is committed (messages n/0 … n/9 for one session, and key n of namespace "batches"), "failed <reason>" = a commit threw.
+ * A process that writes to a store until it is killed or the disk fails. Arguments: data directory, sync mode, and "messages" or "settings".
+ * Prints a line per event: "<n>" = batch n is committed (messages n/0 … n/9 for one session; with "settings" also key n of namespace "batches",
+ * so that each batch goes to the database), "failed <reason>" = a commit threw.
  */
 import { writeSync } from "node:fs";
 import { openStore, type SyncMode } from "../../../server/storage/sqlite.ts";
@@ -9,14 +10,14 @@ import { message, meta } from "./fixtures.ts";
 export const PER_BATCH = 10;
 const quiet = { error() {}, warn() {}, info() {}, debug() {} };
 
-function main(dir: string, sync: SyncMode): void {
+function main(dir: string, sync: SyncMode, what: string): void {
   const store = openStore({ dir, sync, log: quiet });
   const key = store.sessions.open(0, meta("writer"));
   for (let n = 0; n < 1_000_000; n++) {
     for (let i = 0; i < PER_BATCH; i++) {
       store.sessions.enqueue(key, n * PER_BATCH + i + 1, message(`${n}/${i}`, new Uint8Array(200)), 1, 0, null, false);
     }
-    store.kv("batches").set(String(n), "committed");
+    if (what === "settings") store.kv("batches").set(String(n), "committed");
     try {
       store.commit();
     } catch (err) {
@@ -27,4 +28,4 @@ function main(dir: string, sync: SyncMode): void {
   }
 }
 
-if (import.meta.main) main(process.argv[2] as string, process.argv[3] as SyncMode);
+if (import.meta.main) main(process.argv[2] as string, process.argv[3] as SyncMode, process.argv[4] as string);

@@ -2,13 +2,13 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { WalSync } from "../../../server/storage/wal_sync.ts";
+import { FileSync } from "../../../server/storage/file_sync.ts";
 import { until } from "../../support/until.ts";
 import { LogRecorder } from "./sqlite_harness.ts";
 
 let dir: string;
 beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), "baomq-wal-"));
+  dir = mkdtempSync(join(tmpdir(), "baomq-sync-"));
 });
 afterEach(() => rmSync(dir, { recursive: true }));
 
@@ -27,15 +27,15 @@ const NO_DISK = "/dev/null";
 
 linux("later: the journal goes to the disk within a second; a failure is told once, until it has worked again", async () => {
   const log = new LogRecorder();
-  const w = new WalSync(NO_DISK, log);
+  const w = new FileSync(NO_DISK, log);
   w.later();
   expect(log.lines).toEqual([]);
   await until(() => log.lines.length > 0, "the failure is told");
-  expect(log.lines).toEqual(["error the database's journal could not be brought to the disk"]);
+  expect(log.lines).toEqual(["error stored data could not be brought to the disk"]);
   w.later();
   // Another one that began later has failed too.
   const second = new LogRecorder();
-  const other = new WalSync(NO_DISK, second);
+  const other = new FileSync(NO_DISK, second);
   other.later();
   await until(() => second.lines.length > 0, "the other one fails");
   expect(log.lines).toHaveLength(1);
@@ -47,11 +47,11 @@ linux("later: a file that has a disk is synchronised in silence, again and again
   const file = join(dir, "wal");
   writeFileSync(file, "x");
   const log = new LogRecorder();
-  const w = new WalSync(file, log);
+  const w = new FileSync(file, log);
   const failing = new LogRecorder();
   w.later();
   w.later();
-  const witness = new WalSync(NO_DISK, failing);
+  const witness = new FileSync(NO_DISK, failing);
   witness.later();
   await until(() => failing.lines.length > 0, "a second has passed");
   expect(log.lines).toEqual([]);
@@ -61,7 +61,7 @@ linux("later: a file that has a disk is synchronised in silence, again and again
 });
 
 linux("now waits for the disk, and says so when it cannot", () => {
-  const w = new WalSync(NO_DISK, new LogRecorder());
+  const w = new FileSync(NO_DISK, new LogRecorder());
   expect(() => w.now()).toThrow("EINVAL");
   w.close();
 });
@@ -70,14 +70,14 @@ linux("close gives the file back at once, or after what is under way; nothing is
   const file = join(dir, "wal");
   writeFileSync(file, "x");
   const log = new LogRecorder();
-  const w = new WalSync(file, log);
+  const w = new FileSync(file, log);
   expect(isOpen(file)).toBe(true);
   w.later();
   w.close();
   expect(isOpen(file)).toBe(false);
   w.later();
   const failing = new LogRecorder();
-  const witness = new WalSync(NO_DISK, failing);
+  const witness = new FileSync(NO_DISK, failing);
   witness.later();
   await until(() => failing.lines.length > 0, "a second has passed");
   // A synchronisation of a closed file would have failed.

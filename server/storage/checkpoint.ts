@@ -1,0 +1,105 @@
+/**
+ * The database's journal goes to the database now and then. SQLite would do that within a commit and wait for the disk twice, on the main thread;
+ * here only the copying is done there:
+ *
+ * | state    | what goes on                                              | a transaction that cannot wait             |
+ * | -------- | --------------------------------------------------------- | ------------------------------------------ |
+ * | idle     | nothing                                                   | begins                                     |
+ * | journal  | the journal is on its way to the disk                     | begins; this checkpoint is given up        |
+ * | database | its pages are copied, the database is on its way to there | waits for the disk                         |
+ *
+ * The order is SQLite's own: no page is copied before the journal is on the disk, and the journal is not begun again, which the first
+ * transaction after the copying does, before the database is there. Meanwhile the redo log takes what is committed.
+ */
+import { closeSync, fdatasync, fstatSync, fsync, fsyncSync, openSync } from "node:fs";
+import type { Log } from "../core/ports.ts";
+import { wordsOf } from "../lib/errors.ts";
+import type { Connection } from "./connection.ts";
+
+/** A journal of more bytes than this is copied: about 1000 pages, 4 ms. */
+const LONG = 4 * 1024 * 1024;
+
+type State = "idle" | "journal" | "database";
+
+export class Checkpoint {
+  #state: State = "idle";
+  /** Tells callbacks of one that was given up. */
+  #round = 0;
+  readonly #journal: number;
+  readonly #database: number;
+
+  constructor(
+    private readonly c: Connection,
+    private readonly log: Log,
+  ) {
+    // To be closed behind the database only: with any descriptor of a file a process gives up its locks on it.
+    this.#database = openSync(c.file, "r+");
+    this.#journal = openSync(`${c.file}-wal`, "r+");
+    // With the first transaction after a checkpoint the journal is as long as what is in it.
+    c.exec("PRAGMA journal_size_limit = 0");
+    c.exec("PRAGMA wal_autocheckpoint = 0");
+  }
+
+  /** No transaction is to begin that can wait. */
+  get busy(): boolean {
+    return this.#state !== "idle";
+  }
+
+  /** After a transaction: begins when the journal has grown long. */
+  consider(): void {
+    if (this.#state !== "idle" || fstatSync(this.#journal).size < LONG) return;
+    this.#state = "journal";
+    const round = ++this.#round;
+    fdatasync(this.#journal, (err) => {
+      if (round === this.#round) this.#copy(err);
+    });
+  }
+
+  /** For a transaction that cannot wait. @throws what the system says when the disk fails */
+  makeWay(): void {
+    this.#round++;
+    if (this.#state === "database") fsyncSync(this.#database);
+    this.#state = "idle";
+  }
+
+  /** After the database is closed. */
+  close(): void {
+    this.#round++;
+    closeSync(this.#journal);
+    closeSync(this.#database);
+  }
+
+  #copy(err: Error | null): void {
+    const round = this.#round;
+    try {
+      if (err !== null) throw err;
+      this.#copyPages();
+    } catch (why) {
+      this.#state = "idle";
+      this.#failed(why);
+      return;
+    }
+    this.#state = "database";
+    fsync(this.#database, (why) => {
+      if (round !== this.#round) return;
+      if (why === null) this.#state = "idle";
+      else this.#failed(why);
+    });
+  }
+
+  /** Without waiting for the disk. */
+  #copyPages(): void {
+    const mode = Number(this.c.value("PRAGMA synchronous"));
+    this.c.exec("PRAGMA synchronous = OFF");
+    try {
+      this.c.exec("PRAGMA wal_checkpoint(PASSIVE)");
+    } finally {
+      this.c.exec(`PRAGMA synchronous = ${mode}`);
+    }
+  }
+
+  /** In the state `database` the next transaction waits for the disk, and fails if that does. */
+  #failed(err: unknown): void {
+    this.log.warn("the database's journal could not be brought to the database", { file: this.c.file, error: wordsOf(err) });
+  }
+}

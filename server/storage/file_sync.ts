@@ -1,0 +1,71 @@
+/**
+ * In `normal` mode commits are handed to the kernel without waiting for the disk. This asks for a file to reach the disk within a second, off
+ * the main thread, so that a power loss costs at most that second.
+ */
+import { closeSync, fdatasync, fdatasyncSync, openSync } from "node:fs";
+import type { Log } from "../core/ports.ts";
+import { wordsOf } from "../lib/errors.ts";
+
+const DELAY_MS = 1000;
+
+export class FileSync {
+  readonly #fd: number;
+  #timer: ReturnType<typeof setTimeout> | null = null;
+  #running = false;
+  #failed = false;
+  #closed = false;
+  /** Whoever wants to know that what is written so far is on the disk. */
+  #waiting: (() => void)[] = [];
+
+  constructor(
+    private readonly file: string,
+    private readonly log: Log,
+  ) {
+    this.#fd = openSync(file, "r+");
+  }
+
+  /** Something was written without waiting for the disk. `done`: it is there; not called while the disk fails, nor after `close`. */
+  later(done?: () => void): void {
+    if (this.#closed) return;
+    if (done !== undefined) this.#waiting.push(done);
+    if (this.#timer !== null) return;
+    this.#timer = setTimeout(() => this.#sync(), DELAY_MS);
+    this.#timer.unref();
+  }
+
+  /** Wait for the disk. */
+  now(): void {
+    fdatasyncSync(this.#fd);
+    this.#tell(this.#waiting.splice(0));
+  }
+
+  close(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#waiting = [];
+    this.#closed = true;
+    if (!this.#running) closeSync(this.#fd);
+  }
+
+  #sync(): void {
+    this.#timer = null;
+    if (this.#running) {
+      this.later();
+      return;
+    }
+    this.#running = true;
+    const waiting = this.#waiting.splice(0);
+    fdatasync(this.#fd, (err) => {
+      this.#running = false;
+      if (this.#closed) closeSync(this.#fd);
+      else if (err === null) this.#tell(waiting);
+      else this.#waiting.unshift(...waiting);
+      if (err && !this.#failed) this.log.error("stored data could not be brought to the disk", { file: this.file, error: wordsOf(err) });
+      this.#failed = Boolean(err);
+    });
+  }
+
+  #tell(waiting: (() => void)[]): void {
+    for (const done of waiting) done();
+  }
+}
