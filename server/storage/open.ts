@@ -8,7 +8,7 @@ import { codeOf, damaged, readError, StoreError } from "./errors.ts";
 import { putInPlace, sizeOf, syncDirectory } from "./files.ts";
 import { MIGRATIONS } from "./migrations/index.ts";
 import { replayRedo } from "./redo_replay.ts";
-import { breakSeal, seal } from "./seal.ts";
+import { breakSeal, checkSeal, type SealState, seal } from "./seal.ts";
 import { checkWal, type WalState } from "./wal_check.ts";
 
 export const DB_NAME = "baomq.db";
@@ -39,11 +39,13 @@ export function openFile(dir: string, log: Log): Opened {
     if (sizeOf(`${file}-wal`) > 0) throw damaged(file, `it is missing, but its journal ${file}-wal is there`);
     create(file);
   } else checkAccess(file);
+  const sealed = checkSeal(file);
   const c = lock(dir, file);
   try {
     const unclean = sizeOf(join(dir, PID_NAME)) >= 0;
     const journal = checkWal(`${file}-wal`);
-    const damage = damageOf(file, journal, log);
+    const damage = damageOf(file, journal, sealed, log);
+    breakSeal(file);
     check(c, sizeOf(file), damage.length > 0 ? "all" : unclean ? "unclean" : "clean", log);
     // New frames would be written over damaged ones, and what lies behind those would look like damage for ever.
     if (journal.state !== "whole") emptyWal(c, log);
@@ -73,7 +75,7 @@ export function closeFile(c: Connection, dir: string, whole: boolean, closed: ()
 }
 
 /** What SQLite does not tell: the end of a damaged journal, bytes changed within values. Nothing is written to the file before. */
-function damageOf(file: string, { state, at, commits, pages }: WalState, log: Log): string[] {
+function damageOf(file: string, { state, at, commits, pages }: WalState, sealed: SealState, log: Log): string[] {
   const found: string[] = [];
   const wal = `${file}-wal`;
   if (state === "unfinished") {
@@ -85,7 +87,7 @@ function damageOf(file: string, { state, at, commits, pages }: WalState, log: Lo
         `retained messages and settings are as they were before. Check the disk${copy === "" ? "" : `; the damaged file is kept as ${copy}`}`,
     );
   }
-  if (breakSeal(file) === "broken") {
+  if (sealed === "broken") {
     found.push(
       `${file} has changed since it was closed: its structure is in order, but if nobody changed it, stored data is damaged. ` +
         "Check the disk, and put back a backup if there is one",

@@ -44,14 +44,21 @@ export function seal(file: string): void {
   }
 }
 
-/** Before anything is written to the file. The seal is gone afterwards: from here on the file changes. */
-export function breakSeal(file: string): SealState {
+/**
+ * Before the database is opened: whoever closes a file of which the same process holds locks gives those up, and a second broker could open
+ * the database.
+ */
+export function checkSeal(file: string): SealState {
   const told = readSeal(nameOf(file));
-  rmSync(nameOf(file), { force: true });
   // Another file was put in its place, e.g. a backup.
   if (told === null || told.inode !== statSync(file).ino || sizeOf(file) > SEALED_MAX) return "none";
   const found = sealOf(file);
   return told.size === found.size && told.hash === found.hash ? "intact" : "broken";
+}
+
+/** From here on the file changes. */
+export function breakSeal(file: string): void {
+  rmSync(nameOf(file), { force: true });
 }
 
 function sealOf(file: string): Pick<Seal, "size" | "hash"> {

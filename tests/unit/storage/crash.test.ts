@@ -76,6 +76,16 @@ test("a second process is refused, with directory and process id; kill -9 frees 
   open().close();
 });
 
+test("a second process is refused after a clean stop and a start, too", () => {
+  const dir = newDir();
+  openIn(dir).close();
+  const store = openIn(dir);
+  const open = `new (require("bun:sqlite").Database)(${JSON.stringify(join(dir, "baomq.db"))}).query("SELECT count(*) FROM kv").all()`;
+  const other = Bun.spawnSync([process.execPath, "-e", open]);
+  expect(other.stderr.toString()).toContain("database is locked");
+  store.close();
+});
+
 test("the same process is refused, too", () => {
   const dir = newDir();
   const store = openIn(dir);

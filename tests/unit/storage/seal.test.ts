@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { breakSeal, seal } from "../../../server/storage/seal.ts";
+import { breakSeal, checkSeal, seal } from "../../../server/storage/seal.ts";
 import { newDir } from "./sqlite_harness.ts";
 
 const MAX = 256 * 1024 * 1024;
@@ -16,18 +16,20 @@ function fileOf(size: number): string {
   return file;
 }
 
-test("a seal is good for one look, and tells a change of length or content", () => {
+test("a seal is good until it is broken, and tells a change of length or content", () => {
   const file = fileOf(7);
-  expect(breakSeal(file)).toBe("none");
+  expect(checkSeal(file)).toBe("none");
   seal(file);
   expect(JSON.parse(readFileSync(`${file}.seal`, "utf8"))).toMatchObject({ size: 7 });
-  expect(breakSeal(file)).toBe("intact");
-  expect(breakSeal(file)).toBe("none");
+  expect(checkSeal(file)).toBe("intact");
+  expect(checkSeal(file)).toBe("intact");
+  breakSeal(file);
+  expect(checkSeal(file)).toBe("none");
   for (const other of ["Content", "content "]) {
     writeFileSync(file, "content");
     seal(file);
     writeFileSync(file, other);
-    expect(breakSeal(file)).toBe("broken");
+    expect(checkSeal(file)).toBe("broken");
   }
 });
 
@@ -36,16 +38,17 @@ test("files of more than one reading are read to their end", () => {
   seal(file);
   expect(JSON.parse(readFileSync(`${file}.seal`, "utf8"))).toMatchObject({ size: 9 * 1024 * 1024 });
   truncateSync(file, 9 * 1024 * 1024 - 1);
-  expect(breakSeal(file)).toBe("broken");
+  expect(checkSeal(file)).toBe("broken");
 });
 
 test("256 MiB are sealed and looked at, a byte more is not", () => {
   const file = fileOf(MAX);
   seal(file);
-  expect(breakSeal(file)).toBe("intact");
+  expect(checkSeal(file)).toBe("intact");
   seal(file);
   truncateSync(file, MAX + 1);
-  expect(breakSeal(file)).toBe("none");
+  expect(checkSeal(file)).toBe("none");
+  breakSeal(file);
   seal(file);
   expect(existsSync(`${file}.seal`)).toBe(false);
 });
