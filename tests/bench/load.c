@@ -836,6 +836,8 @@ static void on_read(struct conn *c) {
       return;
     }
     if (o.ws) {
+      /* the broker's Close frame answers our DISCONNECT; what is waited for is the end of the connection */
+      if (c->state == S_WAIT_EOF) continue;
       i64 m = ws_unwrap(c, rbuf + have, (u32)n);
       if (m < 0) {
         if (c->state == S_WAIT_EOF) conn_close(c);
