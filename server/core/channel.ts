@@ -370,9 +370,9 @@ export class Channel {
   }
 
   /** What is written already is the last word, e.g. a CONNACK that refuses; a DISCONNECT of the client is not counted as a shutdown. */
-  end(reason: string, counted = true): void {
+  end(reason: string, counted = true, settled = false): void {
     if (this.phase === "closed") return;
-    this.broker.output.endSoon(this);
+    this.broker.output.endSoon(this, settled);
     this.#shut(reason, counted);
   }
 

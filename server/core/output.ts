@@ -12,9 +12,11 @@ const BUSY_PROBE = 16;
 export class Output {
   readonly pool: OutPool;
   /** Channels that have said their last word: ended after the next flush. */
-  #closing: Channel[] = [];
+  readonly #closing: Channel[] = [];
+  /** Those of them whose clients wait for nothing more. */
+  readonly #settled: Channel[] = [];
   /** Those that failed: cut after the flush in hand. */
-  #broken: Channel[] = [];
+  readonly #broken: Channel[] = [];
   /** Each of them is told once. */
   readonly #failed = new WeakSet<Channel>();
   /** The turn is busy, or has something to commit: what is gathered is written at its end. */
@@ -32,9 +34,9 @@ export class Output {
     this.pool = new OutPool(broker.metrics, (out, err) => this.#broke(ownerOf(out), err));
   }
 
-  /** It is closed once everything is written. */
-  endSoon(ch: Channel): void {
-    this.#closing.push(ch);
+  /** It is closed once everything is written. `settled`: its client waits for nothing more, and sends nothing more. */
+  endSoon(ch: Channel, settled: boolean): void {
+    (settled ? this.#settled : this.#closing).push(ch);
   }
 
   /**
@@ -83,7 +85,7 @@ export class Output {
     // Ends and new room may bring more to write: wills, queued messages. What of it is journalled has its commit first.
     do {
       this.pool.flushAll();
-      if (this.#closing.length > 0 || this.#broken.length > 0) this.#endConnections();
+      if (this.#closing.length > 0 || this.#settled.length > 0 || this.#broken.length > 0) this.#endConnections();
     } while (this.pool.dirty.length > 0 && !this.#mustCommit);
     this.#flushing = false;
     if (this.pool.dirty.length > 0 && !this.deferred) this.#flushLater();
@@ -91,12 +93,13 @@ export class Output {
   }
 
   #endConnections(): void {
-    const closing = this.#closing;
-    const broken = this.#broken;
-    this.#closing = [];
-    this.#broken = [];
-    for (const ch of closing) this.guard(ch, end);
-    for (const ch of broken) this.guard(ch, cutBroken);
+    if (this.#closing.length > 0) this.#guardAll(this.#closing.splice(0), end);
+    if (this.#settled.length > 0) this.#guardAll(this.#settled.splice(0), finish);
+    if (this.#broken.length > 0) this.#guardAll(this.#broken.splice(0), cutBroken);
+  }
+
+  #guardAll(channels: Channel[], fn: (ch: Channel) => void): void {
+    for (const ch of channels) this.guard(ch, fn);
   }
 
   /** A failing disk must not acknowledge: connections with unsent acknowledgements are cut, their clients will send again. */
@@ -131,5 +134,6 @@ export class Output {
 /** Every `Out` of the broker is a channel's. */
 const ownerOf = (out: Out): Channel => out.owner as Channel;
 const end = (ch: Channel): void => ch.out.transport.end();
+const finish = (ch: Channel): void => ch.out.transport.finish();
 const cutBroken = (ch: Channel): void => ch.cut("internal_error");
 const cutUnkept = (ch: Channel): void => ch.cut("storage_failed");

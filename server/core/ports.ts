@@ -36,6 +36,8 @@ export interface Transport {
   write(buf: Uint8Array, offset: number, length: number): number;
   /** Close slowly: everything written is sent, then half-close, drain about a second, close. */
   end(): void;
+  /** Everything written is sent, and the peer waits for no more and sends no more: close without waiting for it, where that loses nothing. */
+  finish(): void;
   /** Close at once. */
   destroy(): void;
   /** Stop and go on reading from the peer. */

@@ -81,6 +81,21 @@ export class Connection implements Link {
     this.wire.shutdown();
   }
 
+  /**
+   * Three system calls and a deadline less than `end`. Slowly all the same where the peer's close_notify is still to come, where the kernel
+   * has not taken everything, and where bytes lie unread: they would turn the close into a reset.
+   */
+  finish(): void {
+    if (this.listener.secure || this.blocked || this.paused !== 0) {
+      this.end();
+      return;
+    }
+    if (this.state >= CLOSING) return;
+    this.state = CLOSING;
+    this.channel = NOBODY;
+    this.wire.close();
+  }
+
   destroy(): void {
     if (this.state === CLOSED) return;
     this.channel = NOBODY;

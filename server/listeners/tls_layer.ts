@@ -142,6 +142,10 @@ export class TlsLayer implements Link, ChannelLike {
     this.link.expectWithin(2000, "closed");
     this.#tls.end();
   }
+  /** The peer's close_notify is still to come. */
+  finish(): void {
+    this.end();
+  }
   destroy(): void {
     this.#ended = true;
     this.channel = NOBODY;

@@ -302,6 +302,10 @@ export class WsLink implements Link, ChannelLike, FrameSink {
   end(): void {
     this.#close(NORMAL, "");
   }
+  /** The Close frames are still to be exchanged. */
+  finish(): void {
+    this.end();
+  }
 
   destroy(): void {
     this.#closing = true;

@@ -128,6 +128,10 @@ export class ServeLink implements Transport, Opening {
     this.#said = true;
     this.#close(NORMAL);
   }
+  /** The Close frames are still to be exchanged. */
+  finish(): void {
+    this.end();
+  }
   /** Of what it still sends nothing is kept, but it has to be read to be seen to leave. */
   #close(code: number, why?: string): void {
     if (this.#opening) this.#leave();

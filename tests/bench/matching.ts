@@ -18,6 +18,7 @@ class Sink implements Transport {
     return length;
   }
   end(): void {}
+  finish(): void {}
   destroy(): void {}
   pause(): void {}
   resume(): void {}

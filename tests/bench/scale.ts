@@ -30,6 +30,7 @@ const sink = (): Transport => ({
   port: 1,
   write: (_b, _o, n) => n,
   end() {},
+  finish() {},
   destroy() {},
   pause() {},
   resume() {},

@@ -57,6 +57,9 @@ export class SimTransport implements Transport {
   end(): void {
     this.ended = true;
   }
+  finish(): void {
+    this.ended = true;
+  }
   destroy(): void {
     this.destroyed = true;
   }

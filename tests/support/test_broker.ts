@@ -54,6 +54,7 @@ export class TestLog implements Log {
 export class TestTransport implements Transport {
   readonly chunks: Uint8Array[] = [];
   ended = false;
+  finished = false;
   destroyed = false;
   paused = false;
   probed = false;
@@ -76,6 +77,9 @@ export class TestTransport implements Transport {
   }
   end(): void {
     this.ended = true;
+  }
+  finish(): void {
+    this.ended = this.finished = true;
   }
   destroy(): void {
     this.destroyed = true;

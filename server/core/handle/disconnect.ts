@@ -11,6 +11,8 @@ export function handleDisconnect(ch: Channel, buf: Uint8Array, body: number, end
     ch.malformed(p.code, p.why);
     return;
   }
+  // Nothing of ours is on its way, and nothing of its comes behind: a client that goes by the rules waits for no more [MQTT-3.14.4-1].
+  const settled = ch.out.pending === 0 && end === buf.length;
   ch.broker.metrics.disconnectReceived++;
   const session = ch.session as Session;
   if (p.sessionExpiry !== undefined) {
@@ -23,7 +25,7 @@ export function handleDisconnect(ch: Channel, buf: Uint8Array, body: number, end
   }
   // No will, unless it asks for it.
   if (p.code === RC.NORMAL_DISCONNECTION) ch.will = null;
-  ch.end("normal", false);
+  ch.end("normal", false, settled);
 }
 
 /** Ours, to a client of 5.0. The reason string goes only where it fits [MQTT-3.14.2-3], the packet too [MQTT-3.1.2-24]. */

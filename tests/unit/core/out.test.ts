@@ -32,6 +32,7 @@ class Peer implements Transport, OutOwner {
     this.rooms++;
   }
   end(): void {}
+  finish(): void {}
   destroy(): void {}
   pause(): void {}
   resume(): void {}

@@ -105,8 +105,9 @@ describe("a connection that fails", () => {
   test("while it is closed after its last word", () => {
     const kit = new TestKit();
     const all = subscribers(kit, 3);
-    for (const c of all.slice(0, 2)) c.transport.end = broken;
-    for (const c of all) c.channel.onData(Buffer.from([0xe0, 0]));
+    for (const c of all.slice(0, 2)) c.transport.end = c.transport.finish = broken;
+    // Who sends on behind its DISCONNECT is closed slowly.
+    for (const [i, c] of all.entries()) c.channel.onData(Buffer.from(i === 0 ? [0xe0, 0, 0xc0, 0] : [0xe0, 0]));
     kit.broker.flush();
     kit.settle();
     expect(all.map((c) => [c.transport.ended, c.transport.destroyed])).toEqual([

@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, test } from "bun:test";
+import tls from "node:tls";
 import { bindError, ListenerError } from "../../../server/listeners/errors.ts";
 import type { Listeners } from "../../../server/listeners/index.ts";
-import { config, connect, type Recorder, serve, stop, stopAll, until } from "./harness.ts";
+import { config, connect, type Fixture, type Recorder, serve, stop, stopAll, until, watch } from "./harness.ts";
 
 afterEach(stopAll);
 
@@ -144,6 +145,83 @@ describe("a connection", () => {
     // Time stands still: it is not the deadline that ends it.
     await until(() => f.listeners.list()[0]?.currentConns === 0);
     expect(c.error()).toBe("");
+  });
+
+  const current = (f: Fixture): number => f.listeners.list()[0]?.currentConns ?? -1;
+
+  test("finish() closes without waiting for the peer, who gets every byte", async () => {
+    const f = await serve([config()]);
+    const c = await connect(f.port);
+    const ch = await f.channel();
+    const last = pattern(200_000);
+    expect(ch.transport.write(last, 0, last.length)).toBe(last.length);
+    ch.transport.finish();
+    expect(current(f)).toBe(0);
+    await until(() => c.ended());
+    expect([c.received().equals(last), c.error(), ch.reason]).toEqual([true, "", null]);
+    ch.transport.finish();
+    ch.transport.end();
+  });
+
+  test("finish() for a peer that has ended already, behind its last word or later", async () => {
+    const f = await serve([config()]);
+    for (const later of [false, true]) {
+      const c = await connect(f.port);
+      const ch = await f.channel(later ? 1 : 0);
+      ch.react = () => {
+        ch.send("last");
+        if (later) setImmediate(() => ch.transport.finish());
+        else ch.transport.finish();
+      };
+      c.socket.end("bye");
+      await until(() => c.closed());
+      expect([c.received().toString(), c.error()]).toEqual(["last", ""]);
+    }
+    expect(current(f)).toBe(0);
+  });
+
+  test("finish() is slow where a close would be a reset: what the peer has sent lies unread", async () => {
+    const f = await serve([config()]);
+    const c = await connect(f.port);
+    const ch = await f.channel();
+    ch.transport.pause();
+    c.socket.write(pattern(100_000));
+    await until(() => c.socket.writableLength === 0);
+    ch.send("last");
+    ch.transport.finish();
+    expect(current(f)).toBe(1);
+    await until(() => c.ended());
+    expect([c.received().toString(), c.error()]).toEqual(["last", ""]);
+    c.socket.end();
+    await until(() => current(f) === 0);
+  });
+
+  test("finish() is slow where the kernel has not taken everything", async () => {
+    const f = await serve([config()]);
+    const c = await connect(f.port);
+    const ch = await f.channel();
+    c.socket.pause();
+    const data = pattern(HUGE);
+    const taken = ch.transport.write(data, 0, data.length);
+    ch.transport.finish();
+    expect(current(f)).toBe(1);
+    c.socket.resume();
+    await until(() => c.ended());
+    expect(c.received().equals(data.subarray(0, taken))).toBe(true);
+  });
+
+  test("finish() is slow where the protocol below says good-bye too", async () => {
+    const f = await serve([config({ kind: "ssl" })]);
+    const c = watch(tls.connect({ port: f.port, host: "127.0.0.1", rejectUnauthorized: false }));
+    const ch = await f.channel();
+    c.socket.write("bye");
+    await until(() => ch.text === "bye");
+    ch.send("last");
+    ch.transport.finish();
+    expect(current(f)).toBe(1);
+    await until(() => c.ended());
+    expect([c.received().toString(), c.error()]).toEqual(["last", ""]);
+    await until(() => current(f) === 0);
   });
 
   test("destroy() closes at once and says nothing more to the channel", async () => {

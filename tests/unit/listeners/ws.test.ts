@@ -284,18 +284,20 @@ describe("an open WebSocket", () => {
     expect(ch.reason).toBe("ws_frame_too_large");
   });
 
-  test("end(): the last bytes, a close frame, then the end of the stream", async () => {
-    const { f, c, ch } = await open();
-    const last = Buffer.alloc(100_000, "z");
-    expect(ch.transport.write(last, 0, last.length)).toBe(last.length);
-    ch.transport.end();
-    await until(() => c.ended());
-    expect(data(c).equals(last)).toBe(true);
-    expect((frames(c).at(-1) as Frame).payload.readUInt16BE(0)).toBe(1000);
-    expect(ch.reason).toBeNull();
-    c.socket.end();
-    await until(() => f.listeners.list()[0]?.currentConns === 0);
-  });
+  for (const how of ["end", "finish"] as const) {
+    test(`${how}(): the last bytes, a close frame, then the end of the stream`, async () => {
+      const { f, c, ch } = await open();
+      const last = Buffer.alloc(100_000, "z");
+      expect(ch.transport.write(last, 0, last.length)).toBe(last.length);
+      ch.transport[how]();
+      await until(() => c.ended());
+      expect(data(c).equals(last)).toBe(true);
+      expect((frames(c).at(-1) as Frame).payload.readUInt16BE(0)).toBe(1000);
+      expect(ch.reason).toBeNull();
+      c.socket.end();
+      await until(() => f.listeners.list()[0]?.currentConns === 0);
+    });
+  }
 
   test("the peer vanishes: reason; destroy() frees the slot", async () => {
     const { f, c, ch } = await open();

@@ -64,22 +64,24 @@ describe("WebSocket by Bun.serve", () => {
     expect(f.channels[0]?.reason).toBe("ws_text_frame");
   });
 
-  test("the last bytes arrive before the close", async () => {
-    const { f, url } = await open();
-    const ws = new WebSocket(url, ["mqtt"]);
-    await connected(ws);
-    await until(() => f.channels.length === 1);
-    const got: number[] = [];
-    ws.onmessage = (e) => void got.push(...new Uint8Array(e.data as ArrayBuffer));
-    const closed = new Promise((resolve) => {
-      ws.onclose = resolve;
+  for (const how of ["end", "finish"] as const) {
+    test(`the last bytes arrive before the close, and it is a clean one: ${how}`, async () => {
+      const { f, url } = await open();
+      const ws = new WebSocket(url, ["mqtt"]);
+      await connected(ws);
+      await until(() => f.channels.length === 1);
+      const got: number[] = [];
+      ws.onmessage = (e) => void got.push(...new Uint8Array(e.data as ArrayBuffer));
+      const closed = new Promise<CloseEvent>((resolve) => {
+        ws.onclose = resolve;
+      });
+      f.channels[0]?.transport.write(Buffer.from([1, 2, 3]), 0, 3);
+      f.channels[0]?.transport[how]();
+      expect(await closed).toMatchObject({ code: 1000, wasClean: true });
+      expect(got).toEqual([1, 2, 3]);
+      expect(f.channels[0]?.reason).toBeNull();
     });
-    f.channels[0]?.transport.write(Buffer.from([1, 2, 3]), 0, 3);
-    f.channels[0]?.transport.end();
-    await closed;
-    expect(got).toEqual([1, 2, 3]);
-    expect(f.channels[0]?.reason).toBeNull();
-  });
+  }
 
   test("max_connections and access rules", async () => {
     const one = await open({ maxConnections: 1 });
