@@ -21,7 +21,7 @@ import { Openings } from "./openings.ts";
 import { Output } from "./output.ts";
 import type { Clock, ListenerInfo, Log, Random, Store, StoredMessage, Transport } from "./ports.ts";
 import { Registry } from "./registry.ts";
-import { Router } from "./router.ts";
+import { Router, SYS } from "./router.ts";
 import { mountFilter, type Session } from "./session.ts";
 import { termsOf } from "./terms.ts";
 import { Timers, Wheel } from "./timers.ts";
@@ -234,7 +234,7 @@ export class Broker {
     m.dated(this.now, this.mono);
     const final = this.filter(m);
     if (final === null) return 0;
-    const route = final.topic.startsWith("$SYS/") ? this.router.once(final.topic) : this.router.route(final.topic);
+    const route = final.topic.startsWith(SYS) ? this.router.once(final.topic) : this.router.route(final.topic);
     const n = this.delivery.dispatch(route, final);
     if (n === 0 && route.empty) this.noSubscribers(final);
     return n;
@@ -245,8 +245,15 @@ export class Broker {
     return !this.plainPublish(topic) || !this.router.once(topic).empty;
   }
 
+  /** May anybody, whatever the topic under `$SYS/` is? Cheap, while each topic of its own costs 5 % of a connect. */
+  get sysHeard(): boolean {
+    const { hooks, router, tracer } = this;
+    if (router.sysFilters > 0 || hooks.unfilteredPublish > 0 || tracer !== null) return true;
+    return hooks.publishPrefixes.some((p) => p.startsWith(SYS) || SYS.startsWith(p));
+  }
+
   noSubscribers(m: Message): void {
-    if (m.topic.startsWith("$SYS/")) return;
+    if (m.topic.startsWith(SYS)) return;
     this.metrics.messagesDropped++;
     if (this.hooks.at["message.dropped"].length > 0) this.hooks.run("message.dropped", m, "no_subscribers", null);
   }

@@ -74,7 +74,6 @@ export class Channel {
   /** Tokens left for the zone's publish limit, and when they were counted. */
   publishTokens = 0;
   publishTokensAt = NO_MONO;
-
   recvOct = 0;
   recvCnt = 0;
   recvPkt = 0;
@@ -172,6 +171,7 @@ export class Channel {
   #tellHeld(): void {
     const { broker, phase } = this;
     const held = (this.#partial?.held ?? 0) + this.intake.bytes;
+    if (held === 0 && this.#held === 0) return;
     broker.inputBytes += held - this.#held;
     this.#held = held;
     broker.openings.hold(this, phase === "opening" || phase === "connecting" ? held : 0);

@@ -86,6 +86,7 @@ export function buildCore(o: CoreOptions): Core {
     sysdescr: "EMQ X Broker",
     nodes,
     publish: (m) => void broker.publish(m),
+    listening: () => broker.sysHeard,
     heard: (topic) => broker.heard(topic),
   });
   sys.watchClients(hooks);

@@ -149,7 +149,9 @@ export class Hooks {
 
   /** Notify every handler of a point; errors stay here. Check `at[point].length` first on hot paths. */
   run<P extends HookPoint>(point: P, ...args: Parameters<HookPoints[P]>): void {
-    for (const h of this.at[point].slice()) {
+    const handlers = this.at[point];
+    if (handlers.length === 0) return;
+    for (const h of handlers.slice()) {
       try {
         (h.fn as (...a: unknown[]) => unknown)(...args);
       } catch (err) {

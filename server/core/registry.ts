@@ -152,11 +152,13 @@ export class Registry {
     session.cancelExpiry?.();
     session.cancelExpiry = null;
     const will = takeWill(session);
-    this.#unroute(session.subscriptions()[Symbol.iterator]());
-    session.clearSubscriptions();
+    if (session.subscriptionCount > 0) {
+      this.#unroute(session.subscriptions()[Symbol.iterator]());
+      session.clearSubscriptions();
+    }
     if (this.sessions.get(session.clientId) === session) this.sessions.delete(session.clientId);
     if (session.storeKey !== 0) this.#forget(session);
-    this.#redispatch(session);
+    if (session.inflight !== null || session.mqueue !== null) this.#redispatch(session);
     session.inflight?.clear();
     session.mqueue?.clear();
     session.awaitingRel?.clear();

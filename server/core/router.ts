@@ -18,6 +18,9 @@ const ROUTE_CHARS_MAX = 16 * 1024 * 1024;
 /** So many wildcard filters that came or went last are kept. A route that is further behind is made anew. */
 const RECENT = 1024;
 
+/** Where the broker tells about itself. */
+export const SYS = "$SYS/";
+
 const NONE: readonly Subscription[] = [];
 
 export class Route {
@@ -37,7 +40,7 @@ export class Route {
   source: FilterEntry | Merged | null = null;
 
   constructor(readonly topic: string) {
-    this.sys = topic.startsWith("$SYS/");
+    this.sys = topic.startsWith(SYS);
   }
 
   /** The topic as it stands in a packet. */
@@ -56,6 +59,8 @@ export class Router {
   generation = 1;
   subscriptionCount = 0;
   sharedCount = 0;
+  /** Filters that begin with "$SYS/": no other matches a topic that does [MQTT-4.7.2-1]. */
+  sysFilters = 0;
   /** Work done so far: filters compared, branches looked at, subscriptions merged. For tests: what one packet costs is bounded. */
   steps = 0;
   readonly #exact = new Map<string, FilterEntry>();
@@ -275,6 +280,7 @@ export class Router {
   #create(filter: string): FilterEntry {
     const entry = new FilterEntry(filter, ++this.#entryIds);
     this.#filters.set(filter, entry);
+    if (filter.startsWith(SYS)) this.sysFilters++;
     if (hasWildcard(filter)) this.#wild.set(filter, entry);
     else this.#exact.set(filter, entry);
     this.#changed(filter);
@@ -284,6 +290,7 @@ export class Router {
   #destroy(entry: FilterEntry): void {
     const { filter } = entry;
     this.#filters.delete(filter);
+    if (filter.startsWith(SYS)) this.sysFilters--;
     if (hasWildcard(filter)) this.#wild.delete(filter);
     else this.#exact.delete(filter);
     this.#changed(filter);

@@ -26,7 +26,7 @@ export class Deadlines<T> {
   }
 
   clear(item: T): void {
-    this.#due.delete(item);
+    if (this.#due.size > 0) this.#due.delete(item);
   }
 
   /** Report what is due. */

@@ -43,7 +43,7 @@ function isAnonymous(client: ClientInfo, credentials: Credentials): boolean {
 
 /** The handlers that are asked about this client. */
 export function askedAbout(handlers: readonly AuthHandler[], client: ClientInfo, credentials: Credentials): readonly AuthHandler[] {
-  return isAnonymous(client, credentials) ? handlers.filter((h) => h.filter?.anonymous === true) : handlers;
+  return handlers.length > 0 && isAnonymous(client, credentials) ? handlers.filter((h) => h.filter?.anonymous === true) : handlers;
 }
 
 export class Access {

@@ -210,7 +210,7 @@ function accept(ch: Channel, p: ConnectPacket, client: ClientInfo, authData: Uin
     return;
   }
   const props = p.version === 5 ? fittingProperties(ch, connackProperties(p, client, authData)) : null;
-  if (!ch.fits(encodeConnack(p.version, false, RC.SUCCESS, props).length)) {
+  if (ch.maxPacket > 0 && !ch.fits(encodeConnack(p.version, false, RC.SUCCESS, props).length)) {
     // Nobody could tell it that it is connected.
     refuse(ch, { code: RC.PACKET_TOO_LARGE, why: `CONNACK does not fit the client's ${ch.maxPacket} bytes` });
     return;
@@ -237,7 +237,7 @@ function accept(ch: Channel, p: ConnectPacket, client: ClientInfo, authData: Uin
 
 /** For a client that takes small packets only: what says no more than its absence goes first. */
 function fittingProperties(ch: Channel, props: ConnackProperties): ConnackProperties {
-  if (ch.fits(encodeConnack(5, false, RC.SUCCESS, props).length)) return props;
+  if (ch.maxPacket === 0 || ch.fits(encodeConnack(5, false, RC.SUCCESS, props).length)) return props;
   const rest = { ...props };
   delete rest.responseInfo;
   for (const key of ["retainAvailable", "wildcardSubscription", "subscriptionIds", "sharedSubscription"] as const) {

@@ -27,6 +27,8 @@ export interface SysTopicsOptions {
   /** Names of the running nodes, this one included. */
   readonly nodes: () => readonly string[];
   readonly publish: (m: Message) => void;
+  /** May anybody get, or look at, what is published under `$SYS/`? */
+  readonly listening: () => boolean;
   /** Does anybody get, or look at, what is published there? */
   readonly heard: (topic: string) => boolean;
 }
@@ -87,7 +89,7 @@ export class SysTopics {
   }
 
   private connected(client: ClientInfo, connack: number): void {
-    if (!this.o.node.presence) return;
+    if (!this.wanted) return;
     this.event(client, "connected", () => ({
       clean_start: client.cleanStart,
       proto_ver: client.version,
@@ -102,7 +104,7 @@ export class SysTopics {
   }
 
   private disconnected(client: ClientInfo, reason: string): void {
-    if (!this.o.node.presence) return;
+    if (!this.wanted) return;
     this.event(client, "disconnected", () => ({
       clientid: client.clientId,
       username: client.username ?? "undefined",
@@ -111,7 +113,15 @@ export class SysTopics {
     }));
   }
 
-  /** Clients come and go by the thousand, and mostly nobody asks. */
+  /** Clients come and go by the thousand, and mostly nobody asks: then an event is counted, and no more. */
+  private get wanted(): boolean {
+    const { node, listening, metrics } = this.o;
+    if (!node.presence) return false;
+    if (listening()) return true;
+    metrics.internalPublished++;
+    return false;
+  }
+
   private event(client: ClientInfo, what: string, payload: () => Record<string, unknown>): void {
     const topic = sysTopic(this.o.node.nodeName, `clients/${client.clientId}/${what}`);
     if (this.o.heard(topic)) this.publish(topic, JSON.stringify(payload()), this.o.node.presenceQos, false);

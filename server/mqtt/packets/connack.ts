@@ -9,6 +9,11 @@ function wireNames({ subscriptionIds, ...rest }: ConnackProperties): Properties 
   return subscriptionIds === undefined ? rest : { ...rest, subscriptionIdsAvailable: subscriptionIds };
 }
 
+const accepted = (flags: 0 | 1): Uint8Array => (flags === 0 ? NEW_SESSION : OLD_SESSION);
+/** Of versions before 5.0 every CONNACK that accepts is one of these two, which nobody changes. */
+const NEW_SESSION = Uint8Array.of(0x20, 2, 0, 0);
+const OLD_SESSION = Uint8Array.of(0x20, 2, 1, 0);
+
 /** `code` is a reason code of 5.0, translated for older versions. Session present is 0 with every refusal [MQTT-3.2.2-6]. */
 export function encodeConnack(
   version: ProtocolVersion,
@@ -18,7 +23,7 @@ export function encodeConnack(
 ): Uint8Array {
   const flags = sessionPresent && code === 0 ? 1 : 0;
   // 3.1 has no session present flag: the byte is reserved.
-  if (version !== 5) return Uint8Array.of(0x20, 2, version === 4 ? flags : 0, connackCodeV3(code));
+  if (version !== 5) return code === 0 ? accepted(version === 4 ? flags : 0) : Uint8Array.of(0x20, 2, 0, connackCodeV3(code));
   const properties = props === null ? {} : wireNames(props);
   const size = propertiesSize(properties);
   const length = 2 + varIntSize(size) + size;

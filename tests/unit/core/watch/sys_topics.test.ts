@@ -7,6 +7,7 @@ import { Stats } from "../../../../server/core/watch/stats.ts";
 import { SysTopics } from "../../../../server/core/watch/sys_topics.ts";
 import { formatLocalTime } from "../../../../server/lib/time_format.ts";
 import { aClient, FakeClock, silentLog } from "../../../support/access.ts";
+import { TestKit } from "../../../support/test_broker.ts";
 import { testNode } from "../../../support/zone.ts";
 
 const PREFIX = "$SYS/brokers/emqx@127.0.0.1/";
@@ -20,6 +21,7 @@ function setUp(changes: Partial<NodeConfig> = {}) {
   const told: Message[] = [];
   const nodes = ["emqx@127.0.0.1"];
   const unheard = new Set<string>();
+  const listening = { value: true };
   const sys = new SysTopics({
     node,
     clock,
@@ -28,11 +30,12 @@ function setUp(changes: Partial<NodeConfig> = {}) {
     sysdescr: "EMQ X Broker",
     nodes: () => nodes,
     publish: (m) => void told.push(m),
+    listening: () => listening.value,
     heard: (topic) => !unheard.has(topic),
   });
   const text = (m: Message | undefined): string => new TextDecoder().decode(m?.payload);
   const find = (topic: string): Message | undefined => told.findLast((m) => m.topic === topic);
-  return { node, clock, metrics, stats, hooks, told, nodes, unheard, sys, text, find };
+  return { node, clock, metrics, stats, hooks, told, nodes, unheard, listening, sys, text, find };
 }
 
 describe("$SYS", () => {
@@ -125,6 +128,42 @@ describe("presence", () => {
     expect(metrics.internalPublished).toBe(1);
     hooks.run("client.disconnected", aClient({ clientId: "dev1" }), "normal");
     expect(told.map((m) => m.topic)).toEqual([`${PREFIX}clients/dev1/disconnected`]);
+  });
+
+  test("while nobody listens at all it is counted too, and no topic is made of it", () => {
+    const { sys, hooks, told, listening, metrics } = setUp();
+    sys.watchClients(hooks);
+    listening.value = false;
+    hooks.run("client.connected", aClient(), 0);
+    hooks.run("client.disconnected", aClient(), "normal");
+    expect([told, metrics.internalPublished]).toEqual([[], 2]);
+  });
+
+  test("somebody listens who subscribes below $SYS, in a group too, or sees every message or those of a prefix that goes there", () => {
+    const kit = new TestKit();
+    const { broker } = kit;
+    kit.connected("c").subscribe("#").subscribe("+/brokers/#");
+    expect(broker.sysHeard).toBe(false);
+    for (const filter of ["$SYS/#", "$SYS/brokers", "$share/g/$SYS/brokers/+/clients/#"]) {
+      broker.subscribe("c", filter, { qos: 0, nl: false, rap: false, rh: 0, subId: 0 });
+      expect(broker.sysHeard).toBe(true);
+      broker.unsubscribe("c", filter);
+      expect(broker.sysHeard).toBe(false);
+    }
+    for (const [prefix, listens] of [
+      ["$delayed/", false],
+      ["$SYS/brokers/x", true],
+      ["$S", true],
+      ["", true],
+    ] as const) {
+      const off = broker.hooks.add("message.publish", "p", (m) => m, 0, { prefix });
+      expect(broker.sysHeard).toBe(listens);
+      off();
+    }
+    const off = broker.hooks.add("message.publish", "p", (m) => m);
+    expect(broker.sysHeard).toBe(true);
+    off();
+    expect(broker.sysHeard).toBe(false);
   });
 
   test("client ids with wildcards make a proper topic, the payload has the true one", () => {
