@@ -2,6 +2,7 @@
 
 import type { NodeConfig, ZoneConfig } from "../config/types.ts";
 import { stackOf } from "../lib/errors.ts";
+import { seldomOf } from "../lib/seldom.ts";
 import { between, later, type MonoMs, type WallMs } from "../lib/time.ts";
 import { RC } from "../mqtt/reason_codes.ts";
 import { parseSharedFilter } from "../mqtt/topic.ts";
@@ -247,9 +248,8 @@ export class Broker {
 
   /** May anybody, whatever the topic under `$SYS/` is? Cheap, while each topic of its own costs 5 % of a connect. */
   get sysHeard(): boolean {
-    const { hooks, router, tracer } = this;
-    if (router.sysFilters > 0 || hooks.unfilteredPublish > 0 || tracer !== null) return true;
-    return hooks.publishPrefixes.some((p) => p.startsWith(SYS) || SYS.startsWith(p));
+    const { hooks, router } = this;
+    return router.sysFilters > 0 || hooks.unfilteredPublish > 0 || hooks.sysPrefixes || this.tracer !== null;
   }
 
   noSubscribers(m: Message): void {
@@ -390,3 +390,6 @@ export class Broker {
     this.output.guard(ch, fn);
   }
 }
+
+seldomOf(Broker, "accept", "plan", "unplan", "zone", "sysHeard");
+seldomOf(Channel, "constructor", "end", "onClose");

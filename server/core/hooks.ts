@@ -7,6 +7,7 @@
 import { wordsOf } from "../lib/errors.ts";
 import type { Message } from "./message.ts";
 import type { Log } from "./ports.ts";
+import { SYS } from "./router.ts";
 import type { AclStep, AclVerdict, Action, AuthStep, ClientInfo, Credentials, SubscribeOptions } from "./types.ts";
 
 export interface SubscribeTopic {
@@ -90,6 +91,8 @@ export class Hooks {
   unfilteredPublish = 0;
   /** Prefixes some `message.publish` handler waits for. */
   publishPrefixes: readonly string[] = [];
+  /** Some of them may begin a topic under `$SYS/`. */
+  sysPrefixes = false;
 
   constructor(private readonly log: Log) {
     this.at = Object.fromEntries(POINTS.map((p) => [p, []])) as unknown as { [P in HookPoint]: HookHandler<P>[] };
@@ -126,6 +129,7 @@ export class Hooks {
     const list = this.at["message.publish"];
     this.unfilteredPublish = list.filter((h) => h.filter === null).length;
     this.publishPrefixes = list.flatMap((h) => (h.filter?.prefix === undefined ? [] : [h.filter.prefix]));
+    this.sysPrefixes = this.publishPrefixes.some((p) => p.startsWith(SYS) || SYS.startsWith(p));
   }
 
   /** Run the `message.publish` fold. null = stopped. A handler that throws stops the message (logged): nothing unchecked passes. */

@@ -1,4 +1,5 @@
 /** What happens to a connection by the passing of time: CONNECT in time, keep alive, redelivery to 3.x clients, QoS 2 messages never released. */
+import { seldom } from "../lib/seldom.ts";
 import { between, later, reached } from "../lib/time.ts";
 import { RC } from "../mqtt/reason_codes.ts";
 import type { ConnectPacket } from "../mqtt/types.ts";
@@ -102,3 +103,5 @@ export function renewAwaitRel(ch: Channel, session: Session): void {
   for (const id of waiting.keys()) waiting.set(id, ch.broker.mono);
   planAwaitRel(ch);
 }
+
+seldom(planKeepalive);

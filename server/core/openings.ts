@@ -2,6 +2,7 @@
  * What clients that are not connected yet hold of memory, all together: pieces of a CONNECT, and what was sent behind one that is
  * being checked. Nobody has said who he is here, so there is a budget for all of them; whoever has held bytes longest goes first.
  */
+import { seldomOf } from "../lib/seldom.ts";
 import { RC } from "../mqtt/reason_codes.ts";
 import type { Channel } from "./channel.ts";
 import type { Metrics } from "./watch/metrics.ts";
@@ -51,3 +52,5 @@ export function packetLimit(ch: Channel): number {
   const max = zone.maxPacketSize > 0 ? zone.maxPacketSize : Number.POSITIVE_INFINITY;
   return ch.phase === "connected" ? max : Math.min(max, PACKET_MAX);
 }
+
+seldomOf(Openings, "hold");

@@ -1,4 +1,5 @@
 /** Who is here: opening, resuming, taking over, detaching and ending sessions, and their subscriptions. */
+import { seldomOf } from "../lib/seldom.ts";
 import { between, type WallMs } from "../lib/time.ts";
 import { RC } from "../mqtt/reason_codes.ts";
 import { parseSharedFilter } from "../mqtt/topic.ts";
@@ -45,7 +46,7 @@ export class Registry {
       this.terminate(alive, "discarded");
     }
     const session = present ? alive : new Session(client.clientId, client.zone, client.version, broker.now, broker.held);
-    this.#attach(session, ch, client, p, expiry, present);
+    this.attach(session, ch, client, p, expiry, present);
     if (present) broker.metrics.sessionsResumed++;
     else {
       broker.metrics.sessionsCreated++;
@@ -54,7 +55,7 @@ export class Registry {
     return { session, present };
   }
 
-  #attach(session: Session, ch: Channel, client: ClientInfo, p: ConnectPacket, expiry: number, present: boolean): void {
+  private attach(session: Session, ch: Channel, client: ClientInfo, p: ConnectPacket, expiry: number, present: boolean): void {
     session.cancelExpiry?.();
     session.cancelExpiry = null;
     // A will that waited for its delay is not sent when the client comes back in time [MQTT-3.1.3-9].
@@ -78,18 +79,18 @@ export class Registry {
   setExpiry(session: Session, expiry: number, always = false): void {
     if (!always && session.expiry === expiry) return;
     session.expiry = expiry;
-    if (session.persistent) this.#journal(session);
-    else if (session.storeKey !== 0) this.#forget(session);
+    if (session.persistent) this.journal(session);
+    else if (session.storeKey !== 0) this.forget(session);
   }
 
   /** A session that is kept has its row from the beginning, before it has anything else: one that was to end with its connection ends so. */
-  #journal(session: Session): void {
+  private journal(session: Session): void {
     if (session.storeKey === 0) this.persistentCount++;
     session.storeKey = this.broker.store.sessions.open(session.storeKey, session.meta(session.channel?.will ?? null));
   }
 
   /** The journal forgets a session. Messages are shared: each delivery gives up its own. */
-  #forget(session: Session): void {
+  private forget(session: Session): void {
     const { sessions } = this.broker.store;
     const key = session.storeKey;
     const w = session.inflight;
@@ -117,7 +118,7 @@ export class Registry {
     session.disconnectedAt = broker.now;
     const will = ch.will;
     ch.will = null;
-    if (session.persistent) this.#away(session, will);
+    if (session.persistent) this.away(session, will);
     else {
       if (will !== null) publishWill(broker, session, will);
       this.terminate(session, reason);
@@ -126,11 +127,11 @@ export class Registry {
   }
 
   /** The client is away: the will waits for its delay at most, the session for its expiry. */
-  #away(session: Session, will: WillPacket | null): void {
+  private away(session: Session, will: WillPacket | null): void {
     const { broker } = this;
     session.inflight?.rest();
     if (session.expiry !== NEVER_EXPIRES) {
-      session.cancelExpiry = broker.after(session.expiry * 1000, () => this.#expire(session));
+      session.cancelExpiry = broker.after(session.expiry * 1000, () => this.expire(session));
     }
     const delayed = will !== null && will.delay > 0 ? will : null;
     if (delayed !== null) holdWill(broker, session, delayed, delayed.delay * 1000);
@@ -139,7 +140,7 @@ export class Registry {
     if (!session.terminated) broker.store.sessions.open(session.storeKey, session.meta(delayed));
   }
 
-  #expire(session: Session): void {
+  private expire(session: Session): void {
     session.cancelExpiry = null;
     if (!session.terminated && session.channel === null) this.terminate(session, "expired");
   }
@@ -153,12 +154,12 @@ export class Registry {
     session.cancelExpiry = null;
     const will = takeWill(session);
     if (session.subscriptionCount > 0) {
-      this.#unroute(session.subscriptions()[Symbol.iterator]());
+      this.unroute(session.subscriptions()[Symbol.iterator]());
       session.clearSubscriptions();
     }
     if (this.sessions.get(session.clientId) === session) this.sessions.delete(session.clientId);
-    if (session.storeKey !== 0) this.#forget(session);
-    if (session.inflight !== null || session.mqueue !== null) this.#redispatch(session);
+    if (session.storeKey !== 0) this.forget(session);
+    if (session.inflight !== null || session.mqueue !== null) this.redispatch(session);
     session.inflight?.clear();
     session.mqueue?.clear();
     session.awaitingRel?.clear();
@@ -172,17 +173,17 @@ export class Registry {
   }
 
   /** A part of the subscriptions in each turn: a session may have hundreds of thousands. To the ended session nothing is delivered. */
-  #unroute(subs: Iterator<Subscription>): void {
+  private unroute(subs: Iterator<Subscription>): void {
     const { broker } = this;
     for (let i = 0; i < UNROUTE_SLICE; i++) {
       const next = subs.next();
       if (next.done) return;
       broker.router.remove(next.value);
     }
-    void broker.nextTurn().then(() => this.#unroute(subs));
+    void broker.nextTurn().then(() => this.unroute(subs));
   }
 
-  #redispatch(session: Session): void {
+  private redispatch(session: Session): void {
     const lost: { share: ShareGroup; m: Message }[] = [];
     const w = session.inflight;
     if (w !== null) {
@@ -256,14 +257,14 @@ export class Registry {
       session.disconnectedAt = crashed ? broker.now : (row.meta.disconnectedAt as WallMs);
       this.sessions.set(session.clientId, session);
       this.persistentCount++;
-      for (const s of row.subscriptions) this.#restoreSubscription(session, s);
+      for (const s of row.subscriptions) this.restoreSubscription(session, s);
       restoreDeliveries(session, row.deliveries, (m) => broker.restored(m));
       for (const a of row.awaitingRel) {
         // Its time runs anew from the client's return.
         session.awaiting().set(a.packetId, broker.mono);
       }
       if (session.expiry !== NEVER_EXPIRES) {
-        session.cancelExpiry = broker.after(remaining(session.expiry, session, broker.now), () => this.#expire(session));
+        session.cancelExpiry = broker.after(remaining(session.expiry, session, broker.now), () => this.expire(session));
       }
       if (row.meta.will !== null) {
         holdWill(broker, session, row.meta.will, remaining(row.meta.will.delay, session, broker.now));
@@ -273,7 +274,7 @@ export class Registry {
     return n;
   }
 
-  #restoreSubscription(session: Session, row: StoredSubscription): void {
+  private restoreSubscription(session: Session, row: StoredSubscription): void {
     const parsed = parseSharedFilter(row.filter);
     if (parsed === null) return;
     const s = new Subscription(session, parsed.filter, parsed.group, row);
@@ -309,3 +310,5 @@ function restoreDeliveries(session: Session, rows: StoredDelivery[], message: (m
 function restoredTerms(d: StoredDelivery): Terms {
   return termsOf(d.qos, d.retain, d.subIds, null);
 }
+
+seldomOf(Registry, "open", "attach", "setExpiry", "detach", "terminate", "unroute");

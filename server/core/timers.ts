@@ -1,5 +1,7 @@
 /** Timers without an event loop, on the monotonic clock: the broker's tick runs what is due. Resolution is the tick (100 ms). */
+
 import { Heap } from "../lib/heap.ts";
+import { seldomOf } from "../lib/seldom.ts";
 import type { MonoMs } from "../lib/time.ts";
 
 export class Timers {
@@ -100,3 +102,5 @@ export class Wheel<T extends Visitable> {
     }
   }
 }
+
+seldomOf(Wheel, "plan", "remove");

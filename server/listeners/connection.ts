@@ -1,4 +1,5 @@
 /** One accepted socket. As small as can be: there is one for every client that sits there and says nothing. */
+import { seldomOf } from "../lib/seldom.ts";
 import type { Bucket } from "./limits.ts";
 import { type ChannelLike, type Link, NOBODY } from "./link.ts";
 import type { Listener } from "./listener.ts";
@@ -190,3 +191,5 @@ export class Connection implements Link {
     if (this.paused === 0 && this.state <= OPEN) this.wire.resume();
   }
 }
+
+seldomOf(Connection, "end", "finish", "expectWithin", "settled", "closed");

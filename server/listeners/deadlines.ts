@@ -1,5 +1,7 @@
 /** Deadlines of any number of connections on one interval: a timer per connection would cost 235 bytes each. */
+
 import type { Clock } from "../core/ports.ts";
+import { seldomOf } from "../lib/seldom.ts";
 
 const STEP_MS = 100;
 
@@ -53,3 +55,5 @@ export class Deadlines<T> {
     this.#due.clear();
   }
 }
+
+seldomOf(Deadlines, "set", "clear");

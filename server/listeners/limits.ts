@@ -1,5 +1,7 @@
 /** Who may connect, how many, how fast. */
+
 import { type Cidr, cidrContains, parseCidr, parseIp } from "../lib/cidr.ts";
+import { seldom } from "../lib/seldom.ts";
 import { openFileLimit } from "../machine/open_files.ts";
 
 /**
@@ -87,3 +89,5 @@ export function plainIp(ip: string | undefined): string {
   if (ip === undefined) return "";
   return ip.startsWith("::ffff:") && ip.includes(".") ? ip.slice(7) : ip;
 }
+
+seldom(plainIp);

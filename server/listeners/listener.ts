@@ -1,9 +1,11 @@
 /** One configured listener: who is let in, what each connection is built of, and how its port is opened and reopened. */
+
 import type { ListenerConfig } from "../config/types.ts";
 import type { ListenerInfo } from "../core/ports.ts";
 import type { PeerCertificate } from "../core/types.ts";
 import { lineOf, stackOf } from "../lib/errors.ts";
 import { type OriginCheck, originCheck } from "../lib/origin.ts";
+import { seldomOf } from "../lib/seldom.ts";
 import { Connection } from "./connection.ts";
 import { Deadlines } from "./deadlines.ts";
 import { bindError, ListenerError } from "./errors.ts";
@@ -134,12 +136,12 @@ export class Listener {
     const owner: WsOwner = {
       config: this.config,
       origins: this.#origins,
-      refusal: (ip) => this.#refusal(ip),
+      refusal: (ip) => this.refusal(ip),
       rejected: (reason, ip) => this.rejected(reason, ip),
       links: this.#served,
       openings: this.openings,
       opened: (link) => {
-        this.#count();
+        this.count();
         return this.deps.accept(link, this.info, null);
       },
       closed: () => {
@@ -221,7 +223,7 @@ export class Listener {
 
   #handlers(): Handlers {
     const base: Handlers = {
-      open: (s) => this.#opened(s),
+      open: (s) => this.opened(s),
       data(s, chunk) {
         (s.data as Connection).channel.onData(chunk);
       },
@@ -252,9 +254,9 @@ export class Listener {
     return base;
   }
 
-  #opened(s: Socket): void {
+  private opened(s: Socket): void {
     const ip = plainIp(s.remoteAddress);
-    const refusal = this.#refusal(ip);
+    const refusal = this.refusal(ip);
     if (refusal !== "") {
       this.rejected(refusal, ip);
       s.terminate();
@@ -262,18 +264,18 @@ export class Listener {
     }
     const c = new Connection(this, s, ip, s.remotePort);
     s.data = c;
-    this.#link(c);
+    this.link(c);
     // Bun has switched TCP_NODELAY on.
     if (!this.config.nodelay) s.setNoDelay(false);
     const limit = this.config.rateLimit;
     if (limit !== null) c.meter = new Bucket(limit.rate, limit.burst, this.now());
     if (this.config.proxyProtocol) this.#awaitProxy(c);
     else if (this.tls !== null) c.expectWithin(this.#handshakeMs(), "tls_handshake_timeout");
-    else this.#begin(c, null);
+    else this.begin(c, null);
   }
 
   /** Why a newcomer is not let in; "" = it is. The rules look at the socket's own address, as in EMQ X 3.1. */
-  #refusal(ip: string): string {
+  private refusal(ip: string): string {
     if (ip === "") return "reset";
     if (this.budget.open >= this.budget.max) return "open_files";
     if (this.current >= this.config.maxConnections) return "max_connections";
@@ -293,7 +295,7 @@ export class Listener {
 
   #proxied(link: Link, rest: Uint8Array): void {
     if (this.tls === null) {
-      this.#begin(link, null);
+      this.begin(link, null);
     } else {
       link.expectWithin(this.#handshakeMs(), "tls_handshake_timeout");
       link.channel = new TlsLayer(
@@ -316,11 +318,11 @@ export class Listener {
     if (cert === "invalid") {
       this.deps.log.debug("client certificate not accepted", { listener: this.key, ip: link.ip });
       link.abort("peer_certificate");
-    } else this.#begin(link, cert);
+    } else this.begin(link, cert);
   }
 
   /** TLS and proxies are dealt with: WebSocket, or straight to the channel. */
-  #begin(link: Link, cert: PeerCertificate | null): void {
+  private begin(link: Link, cert: PeerCertificate | null): void {
     if (!this.info.isWebSocket) {
       link.settled();
       link.channel = this.deps.accept(link, this.info, cert);
@@ -357,14 +359,14 @@ export class Listener {
 
   // ---- books
 
-  #link(c: Connection): void {
+  private link(c: Connection): void {
     c.next = this.#first;
     if (this.#first !== null) this.#first.prev = c;
     this.#first = c;
-    this.#count();
+    this.count();
   }
 
-  #count(): void {
+  private count(): void {
     this.current++;
     this.accepted++;
     this.budget.open++;
@@ -392,3 +394,5 @@ export class Listener {
     this.deps.log.warn("connections refused", { listener: this.key, reason, ip, count, connections: this.current });
   }
 }
+
+seldomOf(Listener, "opened", "refusal", "begin", "link", "count", "forget");

@@ -9,8 +9,10 @@
  * | waiting | no      | there is room, and it is its network's turn: networks take turns, so that none crowds out the others |
  * | placed  | yes     | it is connected, looked at (not read; AUTH brings it back), gone, or others wait and it had its time: it is cut off |
  */
+
 import type { Clock } from "../core/ports.ts";
 import { networkOf } from "../lib/cidr.ts";
+import { seldomOf } from "../lib/seldom.ts";
 import { between, later, type MonoMs, NO_MONO, reached } from "../lib/time.ts";
 
 /** A client sends its CONNECT at once; who has been read for so long without one makes room when others wait. */
@@ -57,8 +59,8 @@ export class WsOpenings {
   /** It is to be read, and its frames may have so many bytes. False = it has to wait until it hears `readOn`. */
   enter(opening: Opening, bytes: number): boolean {
     if (this.#placed.has(opening)) return true;
-    if (this.#waiting.size === 0 && this.#hasRoom(bytes)) {
-      this.#place(opening, bytes);
+    if (this.#waiting.size === 0 && this.hasRoom(bytes)) {
+      this.place(opening, bytes);
       return true;
     }
     const network = networkOf(opening.ip);
@@ -75,8 +77,8 @@ export class WsOpenings {
 
   /** It needs no place now. */
   leave(opening: Opening): void {
-    if (!this.#free(opening)) this.#giveUp(opening);
-    this.#admit();
+    if (!this.free(opening)) this.giveUp(opening);
+    this.admit();
   }
 
   /** While others wait: whoever had its time makes room. */
@@ -86,7 +88,7 @@ export class WsOpenings {
     this.#tickedAt = now;
     if (!stalled) this.#cutOverdue(now);
     // The budget may have grown.
-    this.#admit();
+    this.admit();
   }
 
   stop(): void {
@@ -97,24 +99,24 @@ export class WsOpenings {
   #cutOverdue(now: MonoMs): void {
     for (const [opening, { since }] of this.#placed) {
       if (this.#waiting.size === 0 || !reached(later(since, PATIENCE_MS), now)) break;
-      this.#free(opening);
+      this.free(opening);
       opening.makeRoom();
-      this.#admit();
+      this.admit();
     }
   }
 
   /** A single one always has room, whatever its frames are. */
-  #hasRoom(bytes: number): boolean {
+  private hasRoom(bytes: number): boolean {
     return this.#placed.size === 0 || this.bytes + bytes <= Math.max(BUDGET_MIN, this.budget());
   }
 
-  #place(opening: Opening, bytes: number): void {
+  private place(opening: Opening, bytes: number): void {
     this.#placed.set(opening, { bytes, since: this.clock.mono() });
     this.bytes += bytes;
   }
 
   /** False = it had no place. */
-  #free(opening: Opening): boolean {
+  private free(opening: Opening): boolean {
     const place = this.#placed.get(opening);
     if (place === undefined) return false;
     this.#placed.delete(opening);
@@ -123,23 +125,25 @@ export class WsOpenings {
   }
 
   /** It waits no longer. */
-  #giveUp(opening: Opening): void {
+  private giveUp(opening: Opening): void {
     const network = networkOf(opening.ip);
     const queue = this.#waiting.get(network);
     if (queue?.delete(opening) && queue.size === 0) this.#waiting.delete(network);
   }
 
-  #admit(): void {
+  private admit(): void {
     for (const [network, queue] of this.#waiting) {
       const [opening, bytes] = queue.entries().next().value as [Opening, number];
-      if (!this.#hasRoom(bytes)) return;
+      if (!this.hasRoom(bytes)) return;
       queue.delete(opening);
       // To the end: the others are next.
       this.#waiting.delete(network);
       if (queue.size > 0) this.#waiting.set(network, queue);
-      this.#place(opening, bytes);
+      this.place(opening, bytes);
       opening.readOn();
     }
     if (this.#waiting.size === 0) this.stop();
   }
 }
+
+seldomOf(WsOpenings);

@@ -2,10 +2,12 @@
  * MQTT over WebSocket on Bun.serve: the usual way. A listener that asks for what Bun.serve cannot give (PROXY protocol, client
  * certificates) speaks WebSocket on its own socket instead (ws.ts).
  */
+
 import type { ListenerConfig } from "../config/types.ts";
 import type { Clock, Transport } from "../core/ports.ts";
 import { formatIp, parseIp } from "../lib/cidr.ts";
 import type { OriginCheck } from "../lib/origin.ts";
+import { seldom, seldomOf } from "../lib/seldom.ts";
 import { Deadlines } from "./deadlines.ts";
 import { plainIp } from "./limits.ts";
 import { type ChannelLike, NOBODY } from "./link.ts";
@@ -66,7 +68,7 @@ export class ServeLink implements Transport, Opening {
     this.#ws = ws;
     this.#maxFrame = maxFrame;
     this.channel = this.owner.opened(this);
-    if (this.#ws !== null && !this.#enter()) ws.pause();
+    if (this.#ws !== null && !this.enter()) ws.pause();
   }
   received(chunk: Uint8Array): void {
     this.channel.onData(chunk);
@@ -74,14 +76,14 @@ export class ServeLink implements Transport, Opening {
     const { phase } = this.channel;
     // While its credentials are looked at it is not read.
     if (phase === "connecting" && this.#paused) this.owner.openings.leave(this);
-    else if (phase !== "opening" && phase !== "connecting") this.#leave();
+    else if (phase !== "opening" && phase !== "connecting") this.leave();
   }
   /** False = it has to wait for its place. */
-  #enter(): boolean {
+  private enter(): boolean {
     this.#waits = !this.owner.openings.enter(this, this.#maxFrame);
     return !this.#waits;
   }
-  #leave(): void {
+  private leave(): void {
     this.#opening = false;
     this.owner.openings.leave(this);
     // What came with the handshake was enough.
@@ -126,15 +128,15 @@ export class ServeLink implements Transport, Opening {
   }
   end(): void {
     this.#said = true;
-    this.#close(NORMAL);
+    this.close(NORMAL);
   }
   /** The Close frames are still to be exchanged. */
   finish(): void {
     this.end();
   }
   /** Of what it still sends nothing is kept, but it has to be read to be seen to leave. */
-  #close(code: number, why?: string): void {
-    if (this.#opening) this.#leave();
+  private close(code: number, why?: string): void {
+    if (this.#opening) this.leave();
     if (this.#paused) this.#ws?.resume();
     this.#ws?.close(code, why);
   }
@@ -150,8 +152,8 @@ export class ServeLink implements Transport, Opening {
     this.#paused = false;
     const { phase } = this.channel;
     if (this.#opening && phase !== "opening") {
-      if (phase !== "connecting") this.#leave();
-      else if (!this.#enter()) return;
+      if (phase !== "connecting") this.leave();
+      else if (!this.enter()) return;
     }
     if (!this.#waits) this.#ws?.resume();
   }
@@ -159,11 +161,11 @@ export class ServeLink implements Transport, Opening {
   probe(): void {}
   /** MQTT control packets travel in binary frames [MQTT-6.0.0-1]. */
   refuseText(): void {
-    this.#close(UNSUPPORTED, "MQTT needs binary frames");
+    this.close(UNSUPPORTED, "MQTT needs binary frames");
   }
   gone(code: number, why: string): void {
     this.#ws = null;
-    if (this.#opening) this.#leave();
+    if (this.#opening) this.leave();
     const { channel } = this;
     this.channel = NOBODY;
     if (!this.#said) channel.onClose(this.#reason || reasonOf(code, why));
@@ -300,3 +302,7 @@ function forwarded(config: ListenerConfig, request: Request, ip: string, port: n
   const toldPort = Number(first(config.proxyPortHeader));
   return [told === null ? ip : plainIp(formatIp(told)), Number.isInteger(toldPort) && toldPort > 0 && toldPort < 65536 ? toldPort : port];
 }
+
+seldom(answer, forwarded, reasonOf);
+seldomOf(ServeLink, "opened", "enter", "leave", "end", "close", "gone");
+seldomOf(ServeLinks, "add", "remove");

@@ -1,4 +1,5 @@
 /** The composition root: an ordered list of start steps; a stop runs it backwards. */
+import { noFTL } from "bun:jsc";
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { type Admin, createAdmin } from "../admin/index.ts";
@@ -13,6 +14,7 @@ import { CTL_SOCKET } from "../lib/ctl_socket.ts";
 import { stackOf } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
 import { systemRandom } from "../lib/random.ts";
+import { seldomRun } from "../lib/seldom.ts";
 import { Listeners } from "../listeners/index.ts";
 import { loadTls } from "../listeners/tls.ts";
 import { createSystem } from "../machine/machine.ts";
@@ -49,6 +51,9 @@ export interface RunningNode {
   /** Clients are told, data is flushed, ports are closed. False = something went wrong, or is lost; the log says what. */
   stop(): Promise<boolean>;
 }
+
+// Who connects does not pay for a compiler.
+for (const fn of seldomRun()) noFTL(fn);
 
 /** A step of the stop; false = it did not do all it should. */
 type Undo = () => unknown;

@@ -4,6 +4,7 @@
  *
  * Both are synchronous as long as the handlers are: only a handler that returns a promise makes the connection wait.
  */
+import { seldom, seldomOf } from "../../lib/seldom.ts";
 import { later, type MonoMs, NO_MONO } from "../../lib/time.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
 import type { AnyTopic, HookHandler, Hooks } from "../hooks.ts";
@@ -251,3 +252,6 @@ export class Access {
     return this.count("deny");
   }
 }
+
+seldom(askedAbout);
+seldomOf(Access, "authenticate", "nobodyKnows");

@@ -2,7 +2,9 @@
  * Who is kept out: by client id, user name, IP address or range, for ever or until a time. Looked at when a client connects
  * (zone setting `enable_ban`). A ban that has run out counts at once as gone; the record itself is swept away later.
  */
+
 import { type Cidr, cidrContains, formatIp, parseCidr, parseIp } from "../../lib/cidr.ts";
+import { seldomOf } from "../../lib/seldom.ts";
 import type { BannedRow, BannedStore, Clock } from "../ports.ts";
 import type { ClientInfo } from "../types.ts";
 
@@ -145,3 +147,5 @@ export function canonicalName(as: BannedKind, who: string): string | null {
 function key(as: BannedKind, who: string): string {
   return `${as}\n${who}`;
 }
+
+seldomOf(Banned, "check");

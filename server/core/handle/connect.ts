@@ -1,5 +1,6 @@
 /** CONNECT (section 3.1): a pipeline of named steps; the first that refuses ends it with a CONNACK. */
 
+import { seldom } from "../../lib/seldom.ts";
 import { bodyStart } from "../../mqtt/frame.ts";
 import { encodeConnack } from "../../mqtt/packets/connack.ts";
 import { answerVersion, decodeConnect } from "../../mqtt/packets/connect.ts";
@@ -283,3 +284,6 @@ function connackProperties(p: ConnectPacket, client: ClientInfo, authData: Uint8
   }
   return props;
 }
+
+seldom(handleConnect, enter, ask, countGuess, authenticated, describe, checkClientId, checkBanned, checkWill, accept, setUp);
+seldom(fittingProperties, connackProperties, decodeConnect, encodeConnack);

@@ -1,4 +1,5 @@
 /** DISCONNECT from a client (section 3.14). */
+import { seldom } from "../../lib/seldom.ts";
 import { decodeDisconnect, encodeDisconnect } from "../../mqtt/packets/disconnect.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
 import { ProtocolError } from "../../mqtt/types.ts";
@@ -41,3 +42,5 @@ export function sendDisconnect(ch: Channel, code: number, why: string | undefine
 export function unsendable(ch: Channel, length: number): void {
   ch.close(RC.PACKET_TOO_LARGE, "packet_too_large", `answer of ${length} bytes, the client takes ${ch.maxPacket}`);
 }
+
+seldom(handleDisconnect, decodeDisconnect);

@@ -2,7 +2,9 @@
  * What the broker tells about itself, as EMQ X 3.1 did: `$SYS/brokers` and, under `$SYS/brokers/<node>/`, version, sysdescr,
  * uptime, datetime, `stats/…`, `metrics/…` and the coming and going of clients.
  */
+
 import type { NodeConfig } from "../../config/types.ts";
+import { seldomOf } from "../../lib/seldom.ts";
 import { formatLocalTime } from "../../lib/time_format.ts";
 import { formatUptime } from "../../lib/uptime.ts";
 import type { QoS } from "../../mqtt/types.ts";
@@ -140,3 +142,5 @@ export class SysTopics {
     this.o.publish(sysMessage(topic, payload, this.o.clock.now(), qos, retain));
   }
 }
+
+seldomOf(SysTopics, "connected", "disconnected", "wanted", "event");
