@@ -276,33 +276,58 @@ function answer(owner: WsOwner, request: Request, server: Bun.Server<ServeLink>,
     owner.rejected(reason, ip);
     return response;
   };
-  if (new URL(request.url).pathname !== mqttPath) return refuse("ws_path", text(404, `MQTT over WebSocket is at ${mqttPath}.`));
-  if (request.headers.get("upgrade")?.toLowerCase() !== "websocket") {
+  if (!asksFor(request.url, mqttPath)) return refuse("ws_path", text(404, `MQTT over WebSocket is at ${mqttPath}.`));
+  const { headers: sent } = request;
+  if (sent.get("upgrade")?.toLowerCase() !== "websocket") {
     return refuse("ws_upgrade", text(426, "This is MQTT over WebSocket, not a web page.", { upgrade: "websocket" }));
   }
-  const { headers: sent } = request;
-  if (!owner.origins(sent.get("origin"), sent.get("host"), sent.get("sec-fetch-site"))) return refuse("ws_origin", text(403, FOREIGN_PAGE));
-  const offered = (request.headers.get("sec-websocket-protocol") ?? "").split(",").map((p) => p.trim());
-  const protocol = offered.find((p) => SUBPROTOCOLS.includes(p));
+  const origin = sent.get("origin");
+  // Programs send none.
+  if (origin !== null && !owner.origins(origin, sent.get("host"), sent.get("sec-fetch-site"))) {
+    return refuse("ws_origin", text(403, FOREIGN_PAGE));
+  }
+  const offered = sent.get("sec-websocket-protocol");
+  const protocol = chosen(offered);
   if (protocol === undefined && owner.config.verifyProtocolHeader) {
     return refuse("ws_subprotocol", text(400, "The client must ask for the subprotocol mqtt (Sec-WebSocket-Protocol)."));
   }
   const refusal = owner.refusal(ip);
   if (refusal !== "") return refuse(refusal, text(503, "No more connections are taken now.", { "retry-after": "1" }));
   const link = new ServeLink(owner, ...forwarded(owner.config, request, ip, from?.port ?? 0));
-  const headers = protocol === undefined ? {} : { "Sec-WebSocket-Protocol": protocol };
-  if (server.upgrade(request, { headers, data: link })) return undefined;
+  // The one that is offered alone, Bun.serve confirms by itself.
+  const how =
+    protocol === offered ? { data: link } : { data: link, headers: protocol === undefined ? {} : { "Sec-WebSocket-Protocol": protocol } };
+  if (server.upgrade(request, how)) return undefined;
   return refuse("ws_upgrade", text(400, "The WebSocket handshake is not valid."));
+}
+
+/** Almost all ask in the same words, and to parse the address would be 2 % of a connect. */
+export function asksFor(url: string, path: string): boolean {
+  const at = url.indexOf("/", url.indexOf("://") + 3);
+  const query = url.indexOf("?");
+  if (at > 0 && at + path.length === (query < 0 ? url.length : query) && url.startsWith(path, at)) return true;
+  return new URL(url).pathname === path;
+}
+
+/** The first of ours among those offered. */
+function chosen(offered: string | null): string | undefined {
+  if (offered === null) return undefined;
+  if (SUBPROTOCOLS.includes(offered)) return offered;
+  return offered
+    .split(",")
+    .map((p) => p.trim())
+    .find((p) => SUBPROTOCOLS.includes(p));
 }
 
 /** The client's address as a trusted proxy tells it, where the configuration names its headers. */
 function forwarded(config: ListenerConfig, request: Request, ip: string, port: number): [ip: string, port: number] {
+  if (config.proxyAddressHeader === "" && config.proxyPortHeader === "") return [ip, port];
   const first = (name: string): string => (name === "" ? "" : (request.headers.get(name)?.split(",")[0]?.trim() ?? ""));
   const told = parseIp(first(config.proxyAddressHeader));
   const toldPort = Number(first(config.proxyPortHeader));
   return [told === null ? ip : plainIp(formatIp(told)), Number.isInteger(toldPort) && toldPort > 0 && toldPort < 65536 ? toldPort : port];
 }
 
-seldom(answer, forwarded, reasonOf);
+seldom(answer, asksFor, chosen, forwarded, reasonOf);
 seldomOf(ServeLink, "opened", "enter", "leave", "end", "close", "gone");
 seldomOf(ServeLinks, "add", "remove");

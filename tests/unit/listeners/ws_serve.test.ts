@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from "bun:test";
+import { asksFor } from "../../../server/listeners/ws_serve.ts";
 import { config, connect, type Recorder, serve, stopAll, until } from "./harness.ts";
 
 afterEach(stopAll);
@@ -41,6 +42,25 @@ describe("WebSocket by Bun.serve", () => {
       await until(() => f.listeners.list()[0]?.currentConns === 0);
     });
   }
+
+  test("the path is compared as it is asked for, or as that address is understood", () => {
+    const of = (url: string): boolean => asksFor(`http://127.0.0.1:8083${url}`, "/mqtt");
+    for (const yes of ["/mqtt", "/mqtt?token=/x", "/mqtt?", "/./mqtt", "/a/../mqtt"]) expect([yes, of(yes)]).toEqual([yes, true]);
+    for (const no of ["/", "", "/mqtt/", "/mqttx", "/MQTT", "/x/mqtt", "/x?/mqtt", "//mqtt", "?/mqtt"])
+      expect([no, of(no)]).toEqual([no, false]);
+    expect(asksFor("http://[::1]:8083/a/b?c", "/a/b")).toBe(true);
+    expect(asksFor("http://mqtt/x", "/mqtt")).toBe(false);
+  });
+
+  test("one subprotocol is confirmed: ours, alone or among others", async () => {
+    const { url } = await open();
+    for (const offered of [["mqtt"], ["mqttv3.1"], ["foo", "mqttv3.1", "mqtt"], ["mqtt", "foo"]]) {
+      const ws = new WebSocket(url, offered);
+      await connected(ws);
+      expect(ws.protocol).toBe(offered.find((p) => p !== "foo") as string);
+      ws.close();
+    }
+  });
 
   test("another subprotocol, another path, no WebSocket: refused in words", async () => {
     const { url, http } = await open();
