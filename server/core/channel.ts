@@ -37,8 +37,6 @@ export class Channel {
   version: ProtocolVersion = 4;
   /** 4 or 5 when a publisher's frame of that form may be forwarded to this client as it is; 0 = never. */
   rawForm = 0;
-  /** Would be written raw if nobody looked on (tracer, message.delivered). */
-  plainReceiver = false;
   /** Its frames may be forwarded: no mountpoint changes their topics. */
   rawSource = false;
   /** Largest packet the client takes; 0 = any. */
@@ -68,12 +66,11 @@ export class Channel {
   allowedEpoch = 0;
   allowedAny = false;
   aclCache: AclCache | null = null;
-  /** State of enhanced authentication. */
-  authMethod: string | null = null;
-  authState: Record<string, unknown> | null = null;
-  /** Tokens left for the zone's publish limit, and when they were counted. */
-  publishTokens = 0;
-  publishTokensAt = NO_MONO;
+  /** Enhanced authentication: its method, and its state while it goes on. */
+  auth: { readonly method: string; state: Record<string, unknown> | null } | null = null;
+  /** Of the zone's publish limit: tokens left, and when they were counted. */
+  tokens: { left: number; at: MonoMs } | null = null;
+
   recvOct = 0;
   recvCnt = 0;
   recvPkt = 0;
@@ -103,7 +100,9 @@ export class Channel {
   /** Take note of whether raw forwarding is allowed on this node and in its zone now. Queued messages of QoS 0 go first. */
   refreshRaw(allowed: boolean): void {
     const zone = this.client?.zone;
-    const plain = this.plainReceiver && zone?.upgradeQos === false && !zone.ignoreLoopDeliver && (this.session?.mqueue?.qos0 ?? 0) === 0;
+    // Neither mountpoint, aliases nor a packet limit changes or withholds what is sent, and nothing goes first.
+    const unchanged = this.rawSource && this.aliases === null && this.maxPacket === 0;
+    const plain = unchanged && zone?.upgradeQos === false && !zone.ignoreLoopDeliver && (this.session?.mqueue?.qos0 ?? 0) === 0;
     this.rawForm = !plain || !allowed || this.phase === "closed" ? 0 : this.version === 5 ? 5 : 4;
   }
 

@@ -56,10 +56,10 @@ export class Registry {
   }
 
   private attach(session: Session, ch: Channel, client: ClientInfo, p: ConnectPacket, expiry: number, present: boolean): void {
-    session.cancelExpiry?.();
-    session.cancelExpiry = null;
+    session.away?.cancelExpiry?.();
     // A will that waited for its delay is not sent when the client comes back in time [MQTT-3.1.3-9].
     takeWill(session);
+    session.away = null;
     session.channel = ch;
     welcome(session);
     session.version = client.version;
@@ -131,7 +131,7 @@ export class Registry {
     const { broker } = this;
     session.inflight?.rest();
     if (session.expiry !== NEVER_EXPIRES) {
-      session.cancelExpiry = broker.after(session.expiry * 1000, () => this.expire(session));
+      session.waits().cancelExpiry = broker.after(session.expiry * 1000, () => this.expire(session));
     }
     const delayed = will !== null && will.delay > 0 ? will : null;
     if (delayed !== null) holdWill(broker, session, delayed, delayed.delay * 1000);
@@ -141,7 +141,6 @@ export class Registry {
   }
 
   private expire(session: Session): void {
-    session.cancelExpiry = null;
     if (!session.terminated && session.channel === null) this.terminate(session, "expired");
   }
 
@@ -150,9 +149,9 @@ export class Registry {
     if (session.terminated) return;
     const { broker } = this;
     session.terminated = true;
-    session.cancelExpiry?.();
-    session.cancelExpiry = null;
+    session.away?.cancelExpiry?.();
     const will = takeWill(session);
+    session.away = null;
     if (session.subscriptionCount > 0) {
       this.unroute(session.subscriptions()[Symbol.iterator]());
       session.clearSubscriptions();
@@ -264,7 +263,7 @@ export class Registry {
         session.awaiting().set(a.packetId, broker.mono);
       }
       if (session.expiry !== NEVER_EXPIRES) {
-        session.cancelExpiry = broker.after(remaining(session.expiry, session, broker.now), () => this.expire(session));
+        session.waits().cancelExpiry = broker.after(remaining(session.expiry, session, broker.now), () => this.expire(session));
       }
       if (row.meta.will !== null) {
         holdWill(broker, session, row.meta.will, remaining(row.meta.will.delay, session, broker.now));

@@ -1,7 +1,7 @@
 /**
  * Which subscriptions a topic name reaches.
  *
- * Filters without wildcards sit in a map, those with wildcards in a trie; either way a filter is one entry with the list of its
+ * All filters sit in a map, those with wildcards in a trie too; either way a filter is one entry with the list of its
  * subscriptions. The result for a topic name is a `Route`, cached: it refers to the entry's own list, or to a merged one where
  * several filters match (merged.ts). Every change moves `generation` on, and a route is looked at again when it is used next: only
  * where a filter that matches its topic has come or gone is it made anew.
@@ -63,7 +63,6 @@ export class Router {
   sysFilters = 0;
   /** Work done so far: filters compared, branches looked at, subscriptions merged. For tests: what one packet costs is bounded. */
   steps = 0;
-  readonly #exact = new Map<string, FilterEntry>();
   readonly #wild = new Trie<FilterEntry>();
   /** Every filter, in order of creation. */
   readonly #filters = new Map<string, FilterEntry>();
@@ -262,8 +261,8 @@ export class Router {
   #resolve(route: Route): void {
     const before = this.#wild.steps;
     const entries = this.#wild.match(route.topic);
-    const exact = this.#exact.get(route.topic);
-    if (exact) entries.push(exact);
+    const exact = this.#filters.get(route.topic);
+    if (exact !== undefined && !hasWildcard(route.topic)) entries.push(exact);
     route.cost = this.#wild.steps - before + entries.length;
     this.steps += route.cost;
     route.source = entries.length > 1 ? this.#merged.of(entries) : (entries[0] ?? null);
@@ -282,7 +281,6 @@ export class Router {
     this.#filters.set(filter, entry);
     if (filter.startsWith(SYS)) this.sysFilters++;
     if (hasWildcard(filter)) this.#wild.set(filter, entry);
-    else this.#exact.set(filter, entry);
     this.#changed(filter);
     return entry;
   }
@@ -292,7 +290,6 @@ export class Router {
     this.#filters.delete(filter);
     if (filter.startsWith(SYS)) this.sysFilters--;
     if (hasWildcard(filter)) this.#wild.delete(filter);
-    else this.#exact.delete(filter);
     this.#changed(filter);
   }
 

@@ -15,6 +15,14 @@ import type { Subscription } from "./subscription.ts";
 export const NEVER_EXPIRES = 0xffffffff;
 const IDS_MAX = 65535;
 
+/** Timers of a session without a connection. */
+export interface Away {
+  /** The will that is kept until its delay has passed. */
+  will: WillPacket | null;
+  cancelWill: (() => void) | null;
+  cancelExpiry: (() => void) | null;
+}
+
 export class Session {
   channel: Channel | null = null;
   /** In-process subscriber (virtual_client.ts) instead of a channel. */
@@ -45,10 +53,8 @@ export class Session {
   mqueueDropped = 0;
   deliverCount = 0;
   enqueueCount = 0;
-  /** Will kept while the session waits for its delay to pass. */
-  pendingWill: WillPacket | null = null;
-  cancelWill: (() => void) | null = null;
-  cancelExpiry: (() => void) | null = null;
+  /** What waits for its time while the client is away; null = nothing, as for every client that is here. */
+  away: Away | null = null;
   /** The router's: the list being merged, and the place of this session in it. */
   mergeMark = 0;
   mergeAt = 0;
@@ -113,6 +119,14 @@ export class Session {
 
   clearSubscriptions(): void {
     this.#subs = null;
+  }
+
+  get pendingWill(): WillPacket | null {
+    return this.away?.will ?? null;
+  }
+  waits(): Away {
+    this.away ??= { will: null, cancelWill: null, cancelExpiry: null };
+    return this.away;
   }
 
   get inflightLen(): number {

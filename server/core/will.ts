@@ -24,16 +24,19 @@ export function publishWill(broker: Broker, session: Session, will: WillPacket):
 
 /** Keep it for `ms`; whoever ends the session or resumes it decides before [MQTT-3.1.3-9]. The journal has it already. */
 export function holdWill(broker: Broker, session: Session, will: WillPacket, ms: number): void {
-  session.pendingWill = will;
-  session.cancelWill = broker.after(ms, () => due(broker, session));
+  const away = session.waits();
+  away.will = will;
+  away.cancelWill = broker.after(ms, () => due(broker, session));
 }
 
 /** The will that was kept, if any: it waits no longer. */
 export function takeWill(session: Session): WillPacket | null {
-  const will = session.pendingWill;
-  session.cancelWill?.();
-  session.cancelWill = null;
-  session.pendingWill = null;
+  const { away } = session;
+  if (away === null) return null;
+  const { will } = away;
+  away.cancelWill?.();
+  away.cancelWill = null;
+  away.will = null;
   return will;
 }
 

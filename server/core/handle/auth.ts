@@ -6,6 +6,8 @@ import type { Channel } from "../channel.ts";
 import type { AuthExchange, ClientInfo } from "../types.ts";
 import { authenticated, refuse } from "./connect.ts";
 
+type Auth = NonNullable<Channel["auth"]>;
+
 /** CONNECT named an authentication method. */
 export function beginAuth(ch: Channel, p: ConnectPacket, client: ClientInfo): void | Promise<void> {
   const method = ch.broker.authMethods.get(p.authMethod as string);
@@ -13,8 +15,7 @@ export function beginAuth(ch: Channel, p: ConnectPacket, client: ClientInfo): vo
     refuse(ch, { code: RC.BAD_AUTHENTICATION_METHOD, why: `authentication method ${p.authMethod} is not supported` });
     return;
   }
-  ch.authMethod = method.name;
-  ch.authState = { connect: p };
+  ch.auth = { method: method.name, state: { connect: p } };
   return step(ch, client, p.authData);
 }
 
@@ -30,13 +31,14 @@ export function handleAuth(ch: Channel, buf: Uint8Array, body: number, end: numb
   }
   ch.broker.metrics.authReceived++;
   // No AUTH without a method in CONNECT [MQTT-4.12.0-7], and never another one [MQTT-4.12.0-5].
-  if (ch.authMethod === null || p.method !== ch.authMethod) {
+  const { auth } = ch;
+  if (auth === null || p.method !== auth.method) {
     if (ch.phase === "connecting") refuse(ch, { code: RC.BAD_AUTHENTICATION_METHOD, why: "not the method of CONNECT" });
     else ch.malformed(RC.PROTOCOL_ERROR, "not the authentication method of CONNECT");
     return;
   }
-  if (p.code === RC.REAUTHENTICATE && ch.ready) ch.authState = {};
-  else if (p.code !== RC.CONTINUE_AUTHENTICATION || ch.authState === null) {
+  if (p.code === RC.REAUTHENTICATE && ch.ready) auth.state = {};
+  else if (p.code !== RC.CONTINUE_AUTHENTICATION || auth.state === null) {
     ch.malformed(RC.PROTOCOL_ERROR, "AUTH out of turn");
     return;
   }
@@ -44,12 +46,13 @@ export function handleAuth(ch: Channel, buf: Uint8Array, body: number, end: numb
 }
 
 function step(ch: Channel, client: ClientInfo, data: Uint8Array | null): void | Promise<void> {
-  const method = ch.broker.authMethods.get(ch.authMethod as string);
-  if (method === undefined || ch.authState === null) {
+  const { method: name, state } = ch.auth as Auth;
+  const method = ch.broker.authMethods.get(name);
+  if (method === undefined || state === null) {
     ch.close(RC.UNSPECIFIED_ERROR, "authentication_method_gone");
     return;
   }
-  const answer = method.step(client, data, ch.authState);
+  const answer = method.step(client, data, state);
   return answer instanceof Promise ? answer.then((a) => apply(ch, client, a)) : apply(ch, client, answer);
 }
 
@@ -59,14 +62,14 @@ function apply(ch: Channel, client: ClientInfo, a: AuthExchange): void | Promise
     if (a.status === "failure") ch.broker.guesses.failed(client);
     return;
   }
-  const method = ch.authMethod as string;
+  const auth = ch.auth as Auth;
   if (a.status === "continue") {
-    ch.sendPacket(encodeAuth(RC.CONTINUE_AUTHENTICATION, method, a.data));
+    ch.sendPacket(encodeAuth(RC.CONTINUE_AUTHENTICATION, auth.method, a.data));
     ch.broker.metrics.authSent++;
     return;
   }
-  const connect = ch.authState?.connect as ConnectPacket | undefined;
-  ch.authState = null;
+  const connect = auth.state?.connect as ConnectPacket | undefined;
+  auth.state = null;
   if (ch.phase === "connecting" && connect !== undefined) {
     if (a.status === "failure") ch.broker.metrics.authFailure++;
     else ch.broker.metrics.authSuccess++;
@@ -83,6 +86,6 @@ function apply(ch: Channel, client: ClientInfo, a: AuthExchange): void | Promise
     ch.close(a.code, "reauthentication_failed", a.why);
     return;
   }
-  ch.sendPacket(encodeAuth(RC.SUCCESS, method, a.data));
+  ch.sendPacket(encodeAuth(RC.SUCCESS, auth.method, a.data));
   ch.broker.metrics.authSent++;
 }

@@ -251,7 +251,6 @@ function fittingProperties(ch: Channel, props: ConnackProperties): ConnackProper
 function setUp(ch: Channel, p: ConnectPacket, client: ClientInfo): void {
   if (p.topicAliasMaximum > 0) ch.aliases = new AliasesOut(p.topicAliasMaximum);
   ch.rawSource = client.mountpoint === "";
-  ch.plainReceiver = client.mountpoint === "" && ch.aliases === null && ch.maxPacket === 0;
 }
 
 /** Redelivery first, in the original order, then what is queued [MQTT-4.4.0-1]. */

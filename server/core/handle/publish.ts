@@ -159,13 +159,13 @@ function limit(ch: Channel): void {
   const now = broker.mono;
   const rate = spec.count / spec.intervalMs;
   // Below zero is a debt: a chunk may have held more than was left.
-  if (ch.publishTokensAt === NO_MONO) ch.publishTokens = spec.count;
-  else ch.publishTokens = Math.min(spec.count, ch.publishTokens + between(ch.publishTokensAt, now) * rate);
-  ch.publishTokensAt = now;
-  ch.publishTokens--;
-  if (ch.publishTokens >= 1) return;
+  ch.tokens ??= { left: spec.count, at: now };
+  const { tokens } = ch;
+  tokens.left = Math.min(spec.count, tokens.left + between(tokens.at, now) * rate) - 1;
+  tokens.at = now;
+  if (tokens.left >= 1) return;
   broker.metrics.publishLimited++;
-  ch.slowDown(Math.max(100, Math.ceil((1 - ch.publishTokens) / rate)));
+  ch.slowDown(Math.max(100, Math.ceil((1 - tokens.left) / rate)));
 }
 
 /** Ask the access chain. Its answer for this topic holds for as long as the ACL cache would keep it. */
