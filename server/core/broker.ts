@@ -392,4 +392,4 @@ export class Broker {
 }
 
 seldomOf(Broker, "accept", "plan", "unplan", "zone", "sysHeard");
-seldomOf(Channel, "constructor", "end", "onClose");
+seldomOf(Channel, "constructor", "sendPacket", "end", "onClose");
