@@ -39,7 +39,7 @@ export function openFile(dir: string, log: Log): Opened {
     if (sizeOf(`${file}-wal`) > 0) throw damaged(file, `it is missing, but its journal ${file}-wal is there`);
     create(file);
   } else checkAccess(file);
-  const sealed = checkSeal(file);
+  const sealed = lookAtSeal(file);
   const c = lock(dir, file);
   try {
     const unclean = sizeOf(join(dir, PID_NAME)) >= 0;
@@ -72,6 +72,14 @@ export function closeFile(c: Connection, dir: string, whole: boolean, closed: ()
   if (!whole) return;
   seal(c.file);
   rmSync(join(dir, PID_NAME), { force: true });
+}
+
+function lookAtSeal(file: string): SealState {
+  try {
+    return checkSeal(file);
+  } catch (err) {
+    throw readError(file, err);
+  }
 }
 
 /** What SQLite does not tell: the end of a damaged journal, bytes changed within values. Nothing is written to the file before. */

@@ -50,8 +50,10 @@ export function seal(file: string): void {
  */
 export function checkSeal(file: string): SealState {
   const told = readSeal(nameOf(file));
-  // Another file was put in its place, e.g. a backup.
-  if (told === null || told.inode !== statSync(file).ino || sizeOf(file) > SEALED_MAX) return "none";
+  if (told === null || sizeOf(file) > SEALED_MAX) return "none";
+  const now = statSync(file);
+  // Something else was put in its place, e.g. a backup.
+  if (told.inode !== now.ino || !now.isFile()) return "none";
   const found = sealOf(file);
   return told.size === found.size && told.hash === found.hash ? "intact" : "broken";
 }

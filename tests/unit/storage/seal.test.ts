@@ -1,6 +1,6 @@
 /** The seal of a closed file, and up to which size there is one. Large files are sparse: they take no room. */
 import { expect, test } from "bun:test";
-import { existsSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { breakSeal, checkSeal, seal } from "../../../server/storage/seal.ts";
 import { newDir } from "./sqlite_harness.ts";
@@ -31,6 +31,16 @@ test("a seal is good until it is broken, and tells a change of length or content
     writeFileSync(file, other);
     expect(checkSeal(file)).toBe("broken");
   }
+});
+
+test("a directory in its place, with its number even, is none", () => {
+  const file = fileOf(7);
+  seal(file);
+  const told = JSON.parse(readFileSync(`${file}.seal`, "utf8"));
+  rmSync(file);
+  mkdirSync(file);
+  writeFileSync(`${file}.seal`, JSON.stringify({ ...told, inode: statSync(file).ino }));
+  expect(checkSeal(file)).toBe("none");
 });
 
 test("files of more than one reading are read to their end", () => {
