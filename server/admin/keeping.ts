@@ -33,7 +33,7 @@ export function createKeeping({ durability, node, output, router }: Broker) {
      * @throws AdminError 102: it could not be kept
      */
     mayPublish(topic: string, qos: QoS, retain: boolean): boolean {
-      if (!durability.mustKeep(null, router.route(topic), qos, retain)) return false;
+      if (!durability.mustKeep(null, router.once(topic), qos, retain)) return false;
       if (durability.refusing) throw failed("not published, because it could not be kept");
       return true;
     },

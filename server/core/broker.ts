@@ -22,7 +22,8 @@ import { Openings } from "./openings.ts";
 import { Output } from "./output.ts";
 import type { Clock, ListenerInfo, Log, Random, Store, StoredMessage, Transport } from "./ports.ts";
 import { Registry } from "./registry.ts";
-import { Router, SYS } from "./router.ts";
+import { type Route, SYS } from "./route.ts";
+import { Router } from "./router.ts";
 import { mountFilter, type Session } from "./session.ts";
 import { termsOf } from "./terms.ts";
 import { Timers, Wheel } from "./timers.ts";
@@ -191,11 +192,14 @@ export class Broker {
 
   /** Nobody has to see this message before it is delivered. */
   plainPublish(topic: string): boolean {
-    const hooks = this.hooks;
-    if (hooks.unfilteredPublish > 0 || this.tracer !== null) return false;
-    const prefixes = hooks.publishPrefixes;
-    for (let i = 0; i < prefixes.length; i++) if (topic.startsWith(prefixes[i] as string)) return false;
-    return true;
+    return this.tracer === null && !this.hooks.seesPublish(topic);
+  }
+
+  /** As `plainPublish`, without the topic's string where it is not needed. */
+  plainRoute(route: Route): boolean {
+    return this.hooks.publishPrefixes.length === 0
+      ? this.hooks.unfilteredPublish === 0 && this.tracer === null
+      : this.plainPublish(route.topic);
   }
 
   /** Call after a change of what `rawAllowed` and `Channel.refreshRaw` look at (tracer, message.delivered handlers, zones). */
@@ -235,7 +239,7 @@ export class Broker {
     m.dated(this.now, this.mono);
     const final = this.filter(m);
     if (final === null) return 0;
-    const route = final.topic.startsWith(SYS) ? this.router.once(final.topic) : this.router.route(final.topic);
+    const route = final.topic.startsWith(SYS) ? this.router.once(final.topic) : this.router.passing(final.topic);
     const n = this.delivery.dispatch(route, final);
     if (n === 0 && route.empty) this.noSubscribers(final);
     return n;

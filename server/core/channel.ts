@@ -23,7 +23,7 @@ import { Intake, PAUSED } from "./intake.ts";
 import { packetLimit } from "./openings.ts";
 import { Out } from "./out.ts";
 import type { ListenerInfo, Transport } from "./ports.ts";
-import type { Route } from "./router.ts";
+import type { Route } from "./route.ts";
 import type { Session } from "./session.ts";
 import type { ClientInfo, PeerCertificate } from "./types.ts";
 
@@ -58,7 +58,8 @@ export class Channel {
   keepaliveMs = 0;
   /** Of the broker's wheel. */
   visitAt = 0;
-  /** Last topic of a PUBLISH, as sent, and where it leads. */
+  /** Last topic of a PUBLISH: its hash with the mountpoint; as sent, and where it leads, once it has come twice in a row. */
+  lastHash = 0;
   lastTopic: Uint8Array | null = null;
   route: Route | null = null;
   /** The route was allowed by the ACL until then, as of that epoch of the rules; `allowedAny`: and so is any other. */
@@ -330,10 +331,7 @@ export class Channel {
     if (this.out.blocked) this.intake.pause(PAUSED.UNREAD);
   }
 
-  /**
-   * Any other packet. A promise tells of what the journal may keep (CONNACK, SUBACK, UNSUBACK): not before the commit. Nothing is
-   * written behind the last word.
-   */
+  /** Any other packet. A promise tells of what the journal may keep (CONNACK, SUBACK, UNSUBACK): not before the commit. */
   sendPacket(bytes: Uint8Array, promise = false): void {
     if (this.phase === "closed") return;
     if (!this.fits(bytes.length)) {

@@ -10,7 +10,7 @@ import { planRetry } from "./keepalive.ts";
 import type { Message } from "./message.ts";
 import type { Mqueue, QueueItem } from "./mqueue.ts";
 import { Resend } from "./resend.ts";
-import type { Route } from "./router.ts";
+import type { Route } from "./route.ts";
 import type { Session } from "./session.ts";
 import type { ShareGroup } from "./shared.ts";
 import type { Subscription } from "./subscription.ts";

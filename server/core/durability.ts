@@ -17,7 +17,7 @@ import { RC } from "../mqtt/reason_codes.ts";
 import type { QoS } from "../mqtt/types.ts";
 import type { Broker } from "./broker.ts";
 import type { Channel } from "./channel.ts";
-import type { Route } from "./router.ts";
+import type { Route } from "./route.ts";
 import type { Subscription } from "./subscription.ts";
 
 /** A retry writes the whole batch: it may take one part in so many of the time. */

@@ -7,7 +7,7 @@
 import { wordsOf } from "../lib/errors.ts";
 import type { Message } from "./message.ts";
 import type { Log } from "./ports.ts";
-import { SYS } from "./router.ts";
+import { SYS } from "./route.ts";
 import type { AclStep, AclVerdict, Action, AuthStep, ClientInfo, Credentials, SubscribeOptions } from "./types.ts";
 
 export interface SubscribeTopic {
@@ -130,6 +130,14 @@ export class Hooks {
     this.unfilteredPublish = list.filter((h) => h.filter === null).length;
     this.publishPrefixes = list.flatMap((h) => (h.filter?.prefix === undefined ? [] : [h.filter.prefix]));
     this.sysPrefixes = this.publishPrefixes.some((p) => p.startsWith(SYS) || SYS.startsWith(p));
+  }
+
+  /** Does a `message.publish` handler look at messages of that topic without retain? */
+  seesPublish(topic: string): boolean {
+    if (this.unfilteredPublish > 0) return true;
+    const prefixes = this.publishPrefixes;
+    for (let i = 0; i < prefixes.length; i++) if (topic.startsWith(prefixes[i] as string)) return true;
+    return false;
   }
 
   /** Run the `message.publish` fold. null = stopped. A handler that throws stops the message (logged): nothing unchecked passes. */

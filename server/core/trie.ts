@@ -5,6 +5,15 @@
  * can hold 65,536. For the same reason nothing here is recursive.
  */
 import { type StringMap, widened } from "../lib/wide_map.ts";
+import { NamePrefix } from "../mqtt/topic_hash.ts";
+
+const { latin1Slice } = Buffer.prototype;
+const SLASH = 0x2f;
+const PLUS = 0x2b;
+const HASH = 0x23;
+const DOLLAR = 0x24;
+/** Of the scratch room of `match`, so much is kept. */
+const ROOM = 64;
 
 interface Node<T> {
   /** Levels between the key in the parent and this node's own children and value, joined by "/"; null = none, "" = one empty level. */
@@ -75,11 +84,21 @@ export interface Budget {
 
 export class Trie<T extends object> {
   readonly #root: Node<T> = newNode<T>(null, null);
+  /** Where `match` has yet to go: nodes, and for each where in the name the next level begins. Scratch room. */
+  readonly #nodes: Node<T>[] = [];
+  readonly #places: number[] = [];
+  /** How the names begin that come now, as far as nothing but single levels matches; the node there, and the steps to it. */
+  readonly prefix = new NamePrefix();
+  #behindPrefix: Node<T> = this.#root;
+  /** Characters of the node's skipped levels that are part of the prefix; DONE = all, and the "/" behind them. */
+  #skipped = DONE;
+  #stepsToPrefix = 0;
   size = 0;
   /** Nodes that `match` has looked at so far, and nodes and levels that `select` has. */
   steps = 0;
 
   set(path: string, value: T): void {
+    this.prefix.length = 0;
     let node = this.#root;
     // Where the next level begins; -1 = the path ends at the node.
     let at = 0;
@@ -108,6 +127,7 @@ export class Trie<T extends object> {
   }
 
   delete(path: string): void {
+    this.prefix.length = 0;
     const parents: Node<T>[] = [];
     const keys: string[] = [];
     let node = this.#root;
@@ -136,44 +156,87 @@ export class Trie<T extends object> {
     if (parent !== this.#root && parent.value === null) join(parent);
   }
 
-  /** Values of all filters that match the topic name. Wildcards at the first level do not match `$` topics [MQTT-4.7.2-1]. */
-  match(topic: string): T[] {
-    const found: T[] = [];
-    if (this.size === 0) return found;
-    const levels = topic.split("/");
-    const nodes: Node<T>[] = [this.#root];
-    const depths: number[] = [0];
-    let steps = 0;
-    for (let node = nodes.pop(); node !== undefined; node = nodes.pop()) {
+  /**
+   * Adds to `found` the values of all filters that match the topic name `buf[start, end)`, and returns the steps that took. Filters are
+   * given with one character for each byte of their UTF-8. Wildcards at the first level do not match `$` topics [MQTT-4.7.2-1].
+   * The name is compared where it lies, and nothing is made but for a look-up in a map of children: with one filter 72 ns, 235 with a list of
+   * the name's levels. `behindPrefix`: the name has the prefix, and what that leads to is known: 31 ns.
+   */
+  match(buf: Uint8Array, start: number, end: number, found: T[], behindPrefix: boolean): number {
+    if (this.size === 0) return 0;
+    const nodes = this.#nodes;
+    const places = this.#places;
+    const hides = start < end && buf[start] === DOLLAR;
+    let waiting = 0;
+    let steps = behindPrefix ? this.#stepsToPrefix : 0;
+    let node = behindPrefix ? this.#behindPrefix : this.#root;
+    let below = behindPrefix ? placeBelow(node, buf, start + this.prefix.length, end, found, this.#skipped) : start;
+    for (;;) {
       steps++;
-      const depth = matchSkip(node, levels, depths.pop() as number, found);
-      if (depth < 0) continue;
-      // "a/#" matches "a" too: the multi-level wildcard includes the parent level.
-      const hidden = depth === 0 && topic.charCodeAt(0) === 36;
-      const hash = hidden ? null : node.hash;
-      if (depth === levels.length) {
+      if (below > end) {
         if (node.value !== null) found.push(node.value);
-        if (hash !== null && hash.value !== null) found.push(hash.value);
-        continue;
+        // "a/#" matches "a" too: the multi-level wildcard includes the parent level.
+        if (node.hash !== null && node.hash.value !== null) found.push(node.hash.value);
+      } else if (below !== NO) {
+        const wild = !hides || below !== start;
+        const plus = wild ? node.plus : null;
+        if (wild && node.hash !== null) {
+          nodes[waiting] = node.hash;
+          places[waiting++] = ALL;
+        }
+        // Where the level ends does not matter when it is compared with one key, or with nothing.
+        const stop = plus !== null || node.children !== null ? levelEnd(buf, below, end) : NO;
+        const exact = exactChild(node, buf, below, stop, end);
+        if (exact !== null) {
+          if (plus !== null) {
+            nodes[waiting] = plus;
+            places[waiting++] = stop + 1;
+          }
+          below = placeBelow(exact, buf, (stop === NO ? below + node.key.length : stop) + 1, end, found, 0);
+          node = exact;
+          continue;
+        }
+        if (plus !== null) {
+          below = placeBelow(plus, buf, stop + 1, end, found, 0);
+          node = plus;
+          continue;
+        }
       }
-      // Taken from the end: the exact level comes first.
-      if (hash !== null) {
-        nodes.push(hash);
-        depths.push(ALL);
-      }
-      if (node.plus !== null && !hidden) {
-        nodes.push(node.plus);
-        depths.push(depth + 1);
-      }
-      const level = levels[depth] as string;
-      const exact = node.only !== null ? (node.key === level ? node.only : null) : (node.children?.get(level) ?? null);
-      if (exact !== null) {
-        nodes.push(exact);
-        depths.push(depth + 1);
-      }
+      if (waiting === 0) break;
+      node = nodes[--waiting] as Node<T>;
+      below = placeBelow(node, buf, places[waiting] as number, end, found, 0);
     }
+    if (nodes.length > ROOM) nodes.length = 0;
     this.steps += steps;
-    return found;
+    return steps;
+  }
+
+  /** The prefix is from now on that of this name, which is plain. */
+  follow(buf: Uint8Array, start: number, end: number): void {
+    let node = this.#root;
+    let at = start;
+    let steps = 0;
+    let skipped = DONE;
+    while (skipped === DONE && node.plus === null && node.hash === null) {
+      const stop = levelEnd(buf, at, end);
+      const next = exactChild(node, buf, at, stop, end);
+      if (next === null || stop === end || next.skip === "") break;
+      const skip = next.skip ?? "";
+      const literal = skip.search(/[+#]/);
+      const length = literal < 0 ? skip.length : literal;
+      // Behind it there is one level at least.
+      const place = stop + 1 + length + (literal < 0 && length > 0 ? 1 : 0);
+      if (place > end || (place > start && buf[place - 1] !== SLASH)) break;
+      if (latin1Slice.call(buf, stop + 1, stop + 1 + length) !== skip.slice(0, length)) break;
+      if (literal >= 0) skipped = literal;
+      at = place;
+      node = next;
+      steps++;
+    }
+    this.prefix.set(buf, start, at - start);
+    this.#behindPrefix = node;
+    this.#skipped = skipped;
+    this.#stepsToPrefix = steps;
   }
 
   /** Values of all topic names that the filter selects, in no order; null = the budget did not suffice. */
@@ -224,25 +287,49 @@ export class Trie<T extends object> {
 /** Instead of a depth: does not match, or everything from here on does. */
 const NO = -1;
 const ALL = -2;
+/** Instead of a position in a node's skipped levels: behind them. */
+const DONE = -1;
 
-/** The depth behind the node's skipped levels; NO when there is nothing more to look for below it. */
-function matchSkip<T>(node: Node<T>, levels: readonly string[], depth: number, found: T[]): number {
-  if (depth === ALL) {
+/**
+ * Where in the name the level below the node begins, `end + 1` = there is none; NO when there is nothing more to look for below it. `from`:
+ * where in its skipped levels to begin.
+ */
+function placeBelow<T>(node: Node<T>, buf: Uint8Array, at: number, end: number, found: T[], from: number): number {
+  if (at === ALL) {
     if (node.value !== null) found.push(node.value);
     return NO;
   }
-  const skip = node.skip;
-  if (skip === null) return depth;
-  for (let at = 0; at >= 0; depth++) {
-    const level = levelAt(skip, at);
-    if (level === "#") {
+  const { skip } = node;
+  if (skip === null || from === DONE) return at;
+  let p = at;
+  for (let i = from; i < skip.length; i++) {
+    const c = skip.charCodeAt(i);
+    // A name has no wildcards: what is equal is no wildcard either.
+    if (p < end && buf[p] === c) p++;
+    else if (c === HASH) {
       if (node.value !== null) found.push(node.value);
       return NO;
-    }
-    if (depth === levels.length || (level !== "+" && level !== levels[depth])) return NO;
-    at = behind(skip, at + level.length);
+    } else if (c === PLUS && p <= end) p = levelEnd(buf, p, end);
+    else if (c === SLASH && p === end) p++;
+    else return NO;
   }
-  return depth;
+  return p === end || (p < end && buf[p] === SLASH) ? p + 1 : NO;
+}
+
+function levelEnd(buf: Uint8Array, at: number, end: number): number {
+  let p = at;
+  while (p < end && buf[p] !== SLASH) p++;
+  return p;
+}
+
+/** The child that is no wildcard and has the level for its key that begins at `at`, and ends at `stop`, if that is known. */
+function exactChild<T>(node: Node<T>, buf: Uint8Array, at: number, stop: number, end: number): Node<T> | null {
+  if (node.only === null) return node.children === null ? null : (node.children.get(latin1Slice.call(buf, at, stop)) ?? null);
+  const { key } = node;
+  const after = at + key.length;
+  if (after > end || (after < end && buf[after] !== SLASH)) return null;
+  for (let i = 0; i < key.length; i++) if (key.charCodeAt(i) !== buf[at + i]) return null;
+  return node.only;
 }
 
 function selectSkip<T>(node: Node<T>, levels: readonly string[], depth: number): number {

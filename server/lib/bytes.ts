@@ -5,6 +5,7 @@
  * one must be no view of a much larger buffer.
  */
 export const LIGHT = 2048;
+export const NO_BYTES = new Uint8Array(0);
 
 const copy = Buffer.prototype.copy;
 

@@ -77,6 +77,13 @@ export function topicLevels(s: string): number {
   return n;
 }
 
+/** The same of a name as it stands in a packet. */
+export function levelsOf(buf: Uint8Array, start: number, end: number): number {
+  let n = 1;
+  for (let i = start; i < end; i++) if (buf[i] === SLASH) n++;
+  return n;
+}
+
 /** Does the (valid) filter, without a shared prefix, select the topic name? */
 export function topicMatches(topic: string, filter: string): boolean {
   const first = filter.charCodeAt(0);

@@ -4,7 +4,7 @@ import { between, NO_MONO } from "../../lib/time.ts";
 import { PUBACK, PUBREC } from "../../mqtt/frame.ts";
 import { plainProperties, readPublish, readPublishProperties } from "../../mqtt/packets/publish.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
-import { topicLevels, validTopicName } from "../../mqtt/topic.ts";
+import { levelsOf, topicLevels, validTopicName } from "../../mqtt/topic.ts";
 import { ProtocolError, type QoS } from "../../mqtt/types.ts";
 import { readUtf8, wellFormedUtf8 } from "../../mqtt/utf8.ts";
 import { AliasesIn } from "../aliases.ts";
@@ -12,13 +12,14 @@ import type { Channel } from "../channel.ts";
 import { type Frame, messageOf } from "../incoming.ts";
 import { planAwaitRel } from "../keepalive.ts";
 import type { Message } from "../message.ts";
-import type { Route } from "../router.ts";
+import type { Route } from "../route.ts";
 import { type Session, unmountTopic } from "../session.ts";
 import { FEW, PACKET_WORK, SMALL_WORK } from "../turn.ts";
 import type { AclVerdict, ClientInfo } from "../types.ts";
 
 /** How long a client of 3.x is not read while too many of its QoS 2 messages wait for PUBREL. */
 const SLOW_MS = 100;
+const DOLLAR = 0x24;
 
 export function handlePublish(ch: Channel, buf: Uint8Array, pos: number, body: number, end: number): void | Promise<void> {
   const broker = ch.broker;
@@ -43,7 +44,7 @@ export function handlePublish(ch: Channel, buf: Uint8Array, pos: number, body: n
   if (plain && known !== null && sameBytes(known, buf, f.topicStart, f.topicEnd)) {
     route = ch.route as Route;
     if (route.generation !== broker.router.generation) {
-      route = broker.router.route(route.topic);
+      route = broker.router.again(route);
       ch.route = route;
     }
   } else {
@@ -61,7 +62,7 @@ export function handlePublish(ch: Channel, buf: Uint8Array, pos: number, body: n
   if (broker.mono < ch.allowedUntil && ch.allowedEpoch === broker.access.epoch) {
     // Nobody has to see the message, and it is as the receivers take it: the way of most messages. What `accept` would find, written
     // out here: a call more is felt.
-    if (f.qos === 0 && !f.retain && ch.rawSource && f.properties === null && broker.plainPublish(route.topic)) {
+    if (f.qos === 0 && !f.retain && ch.rawSource && f.properties === null && broker.plainRoute(route)) {
       const n = broker.delivery.dispatchFrame(route, ch, f);
       return n > 0 && route.subs.length <= FEW && route.shares === null ? undefined : forwarded(ch, route, f, n, 0);
     }
@@ -86,10 +87,12 @@ function resolve(ch: Channel, f: Frame, plain: boolean): Route | null {
   }
   if (f.topicEnd === f.topicStart) return refuse(ch, RC.PROTOCOL_ERROR, "no topic and no topic alias");
   if (ch.lastTopic !== null && sameBytes(ch.lastTopic, f.buf, f.topicStart, f.topicEnd)) {
-    const route = ch.broker.router.route((ch.route as Route).topic);
+    const route = ch.broker.router.again(ch.route as Route);
     ch.route = route;
     return route;
   }
+  const route = unread(ch, f);
+  if (route !== null) return route;
   const topic = readUtf8(f.buf, f.topicStart, f.topicEnd);
   if (topic === null) return refuse(ch, RC.MALFORMED_PACKET, "topic is not UTF-8");
   return valid(ch, topic) ? named(ch, topic, f, true) : null;
@@ -127,12 +130,45 @@ function named(ch: Channel, topic: string, f: Frame, asSent: boolean): Route | n
     toGroup(ch, topic, f);
     return null;
   }
+  const { router } = ch.broker;
   const { mountpoint } = ch.client as ClientInfo;
-  const route = ch.broker.router.route(mountpoint + topic);
-  if (!ch.allowedAny) ch.allowedUntil = NO_MONO;
-  ch.route = route;
+  const full = mountpoint + topic;
+  const route = router.passing(full);
+  if (route.hash !== ch.lastHash) return other(ch, route);
+  const kept = router.route(full);
   // A copy: the chunk must not be kept alive by it.
-  ch.lastTopic = asSent && mountpoint === "" ? route.bytes : Buffer.from(topic);
+  return same(ch, kept, asSent && mountpoint === "" ? kept.bytes : Buffer.from(topic));
+}
+
+/**
+ * The way of those who publish to many topics: no string is made of a plain one unless somebody asks. null = it has to be read to be
+ * known as valid, or to become what it is in the router.
+ */
+function unread(ch: Channel, f: Frame): Route | null {
+  const { zone, mountpoint } = ch.client as ClientInfo;
+  if (mountpoint !== "" || f.buf[f.topicStart] === DOLLAR) return null;
+  if (zone.maxTopicLevels > 0 && levelsOf(f.buf, f.topicStart, f.topicEnd) > zone.maxTopicLevels) return null;
+  const route = ch.broker.router.named(f.buf, f.topicStart, f.topicEnd, ch.lastHash);
+  if (route === null) return null;
+  return route.hash === ch.lastHash ? same(ch, route, null) : other(ch, route);
+}
+
+/** Another topic than the last packet's. */
+function other(ch: Channel, route: Route): Route {
+  ch.lastHash = route.hash;
+  if (!ch.allowedAny) ch.allowedUntil = NO_MONO;
+  else if (route.cost > PACKET_WORK) ch.broker.turn.count(route.cost);
+  ch.lastTopic = null;
+  ch.route = null;
+  return route;
+}
+
+/** The same topic again, as its hash says: remember it for the next packet, if there was room for the route. `sent`: as it came; null = as it is. */
+function same(ch: Channel, route: Route, sent: Uint8Array | null): Route {
+  if (!ch.allowedAny && ch.route !== route) ch.allowedUntil = NO_MONO;
+  const kept = route.generation !== 0;
+  ch.lastTopic = kept ? (sent ?? route.bytes) : null;
+  ch.route = kept ? route : null;
   return route;
 }
 
@@ -189,8 +225,8 @@ function check(ch: Channel, route: Route, f: Frame): void | Promise<void> {
   return answer.then((v: AclVerdict) => {
     if (!ch.ready) return;
     if (v === "deny") denied(ch, m.qos, id);
-    else if (ch.broker.durability.refusing && unkept(ch, ch.broker.router.route(m.topic), m.qos, m.retain, id)) return;
-    else if (m.qos !== 2 || firstTime(ch, id)) publish(ch, ch.broker.router.route(m.topic), m, id);
+    else if (ch.broker.durability.refusing && unkept(ch, ch.broker.router.passing(m.topic), m.qos, m.retain, id)) return;
+    else if (m.qos !== 2 || firstTime(ch, id)) publish(ch, ch.broker.router.passing(m.topic), m, id);
   });
 }
 
@@ -260,7 +296,7 @@ function tooMany(ch: Channel, session: Session): "receive_maximum_exceeded" | "m
 /** `cost`: steps it took to come here. A promise: this turn of the event loop has had its share of work. */
 function accept(ch: Channel, route: Route, f: Frame, cost: number): void | Promise<void> {
   const { broker } = ch;
-  if (f.qos === 0 && !f.retain && ch.rawSource && f.properties?.topicAlias === undefined && broker.plainPublish(route.topic))
+  if (f.qos === 0 && !f.retain && ch.rawSource && f.properties?.topicAlias === undefined && broker.plainRoute(route))
     return forwarded(ch, route, f, broker.delivery.dispatchFrame(route, ch, f), cost);
   const { length } = route.subs;
   take(ch, route, f);
@@ -322,8 +358,8 @@ function publish(ch: Channel, route: Route, m: Message, packetId: number): void 
     return;
   }
   // A hook has changed the topic, or who subscribes to it.
-  if (final !== null && (final.topic !== route.topic || route.generation !== broker.router.generation)) {
-    to = broker.router.route(final.topic);
+  if (final !== null && (final.topic !== route.topic || !broker.router.isFresh(route))) {
+    to = broker.router.passing(final.topic);
     // It would have to be kept there, and cannot be.
     if (broker.durability.refusing && broker.durability.mustKeep(ch, to, m.qos, m.retain)) {
       ch.session?.awaitingRel?.delete(packetId);

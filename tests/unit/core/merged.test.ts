@@ -19,7 +19,7 @@ describe("merged lists", () => {
   test("each session once, in order of the filters; a session with one subscription keeps it", () => {
     const [a, b] = [session("a"), session("b")];
     const entries = [entry("x/#", [a, b]), entry("x/+", [b], { qos: 2, rap: true })];
-    const m = new MergedLists().of(entries);
+    const m = new MergedLists().of(entries, true);
     m.refresh();
     expect(m.subs.map((s) => [s.session, s.qos, s.rap, s.nl])).toEqual([
       [a, 0, false, false],
@@ -31,7 +31,10 @@ describe("merged lists", () => {
   test("No Local on all, on some, on none of the overlapping filters", () => {
     const s = session("s");
     const merged = (...nl: boolean[]): Subscription => {
-      const m = new MergedLists().of(nl.map((x, i) => entry(`f${i}`, [s], { nl: x, qos: i as 0 | 1 })));
+      const m = new MergedLists().of(
+        nl.map((x, i) => entry(`f${i}`, [s], { nl: x, qos: i as 0 | 1 })),
+        true,
+      );
       m.refresh();
       return m.subs[0] as Subscription;
     };
@@ -42,7 +45,7 @@ describe("merged lists", () => {
 
   test("is made anew after a change of its own filters only, as a new array", () => {
     const entries = [entry("x/#", [session("a")]), entry("x/+", [session("b")])];
-    const m = new MergedLists().of(entries);
+    const m = new MergedLists().of(entries, true);
     expect(m.refresh()).toBe(4);
     const { subs } = m;
     expect(m.refresh()).toBe(2);
@@ -55,9 +58,9 @@ describe("merged lists", () => {
   test("the same few filters: the same list; very many: one for each asker", () => {
     const lists = new MergedLists();
     const few = [entry("a/+", []), entry("#", [])];
-    expect(lists.of([...few])).toBe(lists.of(few));
+    expect(lists.of([...few], true)).toBe(lists.of(few, true));
     const many = Array.from({ length: 65 }, (_, i) => entry(`${i}`, []));
-    expect(lists.of([...many])).not.toBe(lists.of(many));
+    expect(lists.of([...many], true)).not.toBe(lists.of(many, true));
   });
 
   test("no more is kept than four million references", () => {
@@ -67,7 +70,7 @@ describe("merged lists", () => {
       Array.from({ length: 100_000 }, (_, i) => session(`${i}`)),
     );
     let made = 0;
-    for (; !lists.full && made < 100; made++) lists.of([big, entry(`t/${made}`, [])]);
+    for (; !lists.full && made < 100; made++) lists.of([big, entry(`t/${made}`, [])], true);
     expect(made).toBe(40);
     lists.clear();
     expect(lists.full).toBe(false);
