@@ -7,9 +7,11 @@
  * | idle     | nothing                                                   | begins                                     |
  * | journal  | the journal is on its way to the disk                     | begins; this checkpoint is given up        |
  * | database | its pages are copied, the database is on its way to there | waits for the disk                         |
+ * | broken   | the disk has failed                                       | fails, until the next start                |
  *
  * The order is SQLite's own: no page is copied before the journal is on the disk, and the journal is not begun again, which the first
- * transaction after the copying does, before the database is there. Meanwhile the redo log takes what is committed.
+ * transaction after the copying does, before the database is there. Meanwhile the redo log takes what is committed. What the disk has failed
+ * to take once it never gets: the system forgets it, and says yes the next time. So the journal stays as it is then, for the next start.
  */
 import { closeSync, fdatasync, fstatSync, fsync, fsyncSync, openSync } from "node:fs";
 import type { Log } from "../core/ports.ts";
@@ -19,7 +21,7 @@ import type { Connection } from "./connection.ts";
 /** A journal of more bytes than this is copied: about 1000 pages, 4 ms. */
 const LONG = 4 * 1024 * 1024;
 
-type State = "idle" | "journal" | "database";
+type State = "idle" | "journal" | "database" | "broken";
 
 export class Checkpoint {
   #state: State = "idle";
@@ -42,7 +44,7 @@ export class Checkpoint {
 
   /** No transaction is to begin that can wait. */
   get busy(): boolean {
-    return this.#state !== "idle";
+    return this.#state === "journal" || this.#state === "database";
   }
 
   /** After a transaction: begins when the journal has grown long. */
@@ -58,8 +60,18 @@ export class Checkpoint {
   /** For a transaction that cannot wait. @throws what the system says when the disk fails */
   makeWay(): void {
     this.#round++;
-    if (this.#state === "database") fsyncSync(this.#database);
+    if (this.#state === "broken") throw new Error("the disk has failed to take what was written: start the broker again");
+    if (this.#state === "database") this.#wait();
     this.#state = "idle";
+  }
+
+  #wait(): void {
+    try {
+      fsyncSync(this.#database);
+    } catch (err) {
+      this.failed(err);
+      throw err;
+    }
   }
 
   /** After the database is closed. */
@@ -71,19 +83,23 @@ export class Checkpoint {
 
   #copy(err: Error | null): void {
     const round = this.#round;
+    if (err !== null) {
+      this.failed(err);
+      return;
+    }
     try {
-      if (err !== null) throw err;
       this.#copyPages();
     } catch (why) {
+      // Nothing is lost: the journal is whole, and not begun again.
       this.#state = "idle";
-      this.#failed(why);
+      this.log.warn("the database's journal could not be brought to the database", { file: this.c.file, error: wordsOf(why) });
       return;
     }
     this.#state = "database";
     fsync(this.#database, (why) => {
       if (round !== this.#round) return;
       if (why === null) this.#state = "idle";
-      else this.#failed(why);
+      else this.failed(why);
     });
   }
 
@@ -98,8 +114,11 @@ export class Checkpoint {
     }
   }
 
-  /** In the state `database` the next transaction waits for the disk, and fails if that does. */
-  #failed(err: unknown): void {
-    this.log.warn("the database's journal could not be brought to the database", { file: this.c.file, error: wordsOf(err) });
+  private failed(err: unknown): void {
+    this.#state = "broken";
+    this.log.error("the disk has failed to take the database; it is as it was, start the broker again", {
+      file: this.c.file,
+      error: wordsOf(err),
+    });
   }
 }

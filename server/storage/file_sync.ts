@@ -13,6 +13,7 @@ export class FileSync {
   #timer: ReturnType<typeof setTimeout> | null = null;
   #running = false;
   #failed = false;
+  #broken = false;
   #closed = false;
   /** Whoever wants to know that what is written so far is on the disk. */
   #waiting: (() => void)[] = [];
@@ -24,7 +25,7 @@ export class FileSync {
     this.#fd = openSync(file, "r+");
   }
 
-  /** Something was written without waiting for the disk. `done`: it is there; not called while the disk fails, nor after `close`. */
+  /** Something was written without waiting for the disk. `done`: it is there; not called once the disk has failed, nor after `close`. */
   later(done?: () => void): void {
     if (this.#closed) return;
     if (done !== undefined) this.#waiting.push(done);
@@ -59,13 +60,14 @@ export class FileSync {
       this.#running = false;
       if (this.#closed) closeSync(this.#fd);
       else if (err === null) this.#tell(waiting);
-      else this.#waiting.unshift(...waiting);
+      // What the disk has failed to take it never gets, and the next time it says yes: nobody is told any more.
+      else this.#broken = true;
       if (err && !this.#failed) this.log.error("stored data could not be brought to the disk", { file: this.file, error: wordsOf(err) });
       this.#failed = Boolean(err);
     });
   }
 
   #tell(waiting: (() => void)[]): void {
-    for (const done of waiting) done();
+    if (!this.#broken) for (const done of waiting) done();
   }
 }

@@ -17,7 +17,7 @@ import { closeSync, openSync, readFileSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import type { Log } from "../core/ports.ts";
 import { FileSync } from "./file_sync.ts";
-import { sizeOf } from "./files.ts";
+import { sizeOf, syncDirectory } from "./files.ts";
 import { HEAD } from "./redo_ops.ts";
 
 const MAGIC = "BMR1";
@@ -73,6 +73,7 @@ export class RedoFiles {
     this.#id = Buffer.from(id, "hex");
     const [a, b] = namesIn(dir) as [string, string];
     this.#files = [new RedoFile(a, log), new RedoFile(b, log)];
+    syncDirectory(dir);
   }
 
   /** So much is written that the batch should go to the database. */
@@ -91,6 +92,14 @@ export class RedoFiles {
     else file.sync.later();
     file.at += record.length;
     this.#since += record.length;
+  }
+
+  /**
+   * What was committed last is in the database alone, and has had its number: whoever finds the records behind it without it (the power went
+   * before the database was on the disk) finds a gap, and does not apply them to what they do not belong to.
+   */
+  pass(): void {
+    this.number++;
   }
 
   /**

@@ -35,7 +35,7 @@ function tell(dir: string, found: RedoFound, applied: number, log: Log): string[
   if (found.lost === 0) return [];
   return [
     `the redo log (${namesIn(dir).join(", ")}) is damaged: ${found.lost} commits written last are lost: sessions, queued and retained messages ` +
-      "are as they were before. Check the disk",
+      "are as they were before. After a loss of power that is what storage.sync = normal allows; else check the disk",
   ];
 }
 

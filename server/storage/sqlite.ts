@@ -12,6 +12,7 @@ import type { Connection } from "./connection.ts";
 import { SqliteDelayed } from "./delayed.ts";
 import { lastError, readError, StoreError, writeError } from "./errors.ts";
 import { FileSync } from "./file_sync.ts";
+import { sizeOf } from "./files.ts";
 import { SqliteKv } from "./kv.ts";
 import { SqliteMonitor } from "./monitor.ts";
 import { closeFile, type Opened, openFile } from "./open.ts";
@@ -174,9 +175,9 @@ export class SqliteStore implements Store, Owner {
     if (this.#writer.busy || this.#parts.some((p) => p.dirty)) this.#writeAll();
   }
 
-  /** The redo log does not have everything: the commit brings it to the database itself. */
+  /** The redo log does not have everything, or must not grow: the commit brings it to the database itself. */
   get #mustWrite(): boolean {
-    return this.direct || this.redo.full;
+    return this.direct || this.redo.full || this.#redoFiles.crowded;
   }
 
   #append(): void {
@@ -229,6 +230,7 @@ export class SqliteStore implements Store, Owner {
   #writeAll(): void {
     try {
       this.#writer.finish();
+      this.#redoFiles.pass();
       this.#writer.start(takeBatch(this.#parts, this.#redoFiles.number, this.#redoFiles.turn()));
       this.#writer.finish();
     } catch (err) {
@@ -244,12 +246,6 @@ export class SqliteStore implements Store, Owner {
     this.#checkpoint.consider();
     if (this.#sync === "always") done();
     else this.#walSync.later(done);
-    if (!this.#redoFiles.crowded) return;
-    try {
-      this.#walSync.now();
-    } catch {
-      // Told by the one that comes later.
-    }
   }
 
   /** Takes effect with the next commit; on going to `always`, what was committed before is brought to the disk now. */
@@ -275,15 +271,27 @@ export class SqliteStore implements Store, Owner {
     if (this.#closed) return;
     let settled = false;
     try {
-      this.commit();
+      this.#commitAtEnd();
       settled = this.#settledAtEnd();
     } catch (err) {
       throw lastError(this.c.file, err);
     } finally {
       this.#closed = true;
       this.#walSync.close();
-      this.#redoFiles.close(settled);
-      closeFile(this.c, this.o.dir, settled, () => this.#checkpoint.close());
+      closeFile(this.c, this.o.dir, settled, () => {
+        this.#checkpoint.close();
+        // Only once the database has everything on the disk: its journal goes with it.
+        this.#redoFiles.close(settled && sizeOf(`${this.c.file}-wal`) <= 0);
+      });
+    }
+  }
+
+  /** When the redo log takes nothing, the database may. */
+  #commitAtEnd(): void {
+    try {
+      this.commit();
+    } catch {
+      this.commit();
     }
   }
 

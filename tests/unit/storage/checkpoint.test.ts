@@ -144,3 +144,15 @@ test("a store that writes much keeps its journal short, and another process does
   expect([...last.retained.load()]).toHaveLength(3000);
   last.close();
 });
+
+test("a disk that has failed to take the database: told, and no transaction begins any more", async () => {
+  const o = long();
+  const failed = (o.checkpoint as unknown as { failed(err: unknown): void }).failed.bind(o.checkpoint);
+  failed(new Error("EIO"));
+  expect(o.log.lines).toEqual(["error the disk has failed to take the database; it is as it was, start the broker again"]);
+  expect(o.checkpoint.busy).toBe(false);
+  expect(() => o.checkpoint.makeWay()).toThrow("start the broker again");
+  o.checkpoint.consider();
+  expect(o.checkpoint.busy).toBe(false);
+  o.close();
+});

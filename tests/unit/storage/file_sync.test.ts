@@ -84,3 +84,21 @@ linux("close gives the file back at once, or after what is under way; nothing is
   expect(log.lines).toEqual([]);
   witness.close();
 });
+
+linux("whoever waits is told once the file is on the disk, and never when the disk has failed, which says yes the next time", async () => {
+  const file = join(dir, "wal");
+  writeFileSync(file, "x");
+  const told: string[] = [];
+  const good = new FileSync(file, new LogRecorder());
+  good.later(() => told.push("good"));
+  const log = new LogRecorder();
+  const bad = new FileSync(NO_DISK, log);
+  bad.later(() => told.push("bad"));
+  await until(() => log.lines.length > 0 && told.length > 0, "both have tried");
+  expect(told).toEqual(["good"]);
+  good.later(() => told.push("again"));
+  good.now();
+  expect(told).toEqual(["good", "again"]);
+  good.close();
+  bad.close();
+});
