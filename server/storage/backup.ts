@@ -2,7 +2,7 @@
 import { closeSync, fdatasyncSync, openSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { wordsOf } from "../lib/errors.ts";
-import type { Connection } from "./connection.ts";
+import { Connection } from "./connection.ts";
 import { StoreError } from "./errors.ts";
 import { putInPlace, syncDirectory } from "./files.ts";
 
@@ -17,6 +17,7 @@ export function backup(c: Connection, path: string): void {
     const fd = openSync(draft, "wx", 0o600);
     try {
       c.rows("VACUUM INTO ?", draft);
+      disown(draft);
       fdatasyncSync(fd);
     } finally {
       closeSync(fd);
@@ -27,5 +28,15 @@ export function backup(c: Connection, path: string): void {
     throw new StoreError("access", `backup ${path} cannot be written: ${wordsOf(err)}`, err);
   } finally {
     rmSync(draft, { force: true });
+  }
+}
+
+/** The copy has no redo log: that of the broker it was made of tells what came later, which is not to be back with it. */
+function disown(draft: string): void {
+  const copy = new Connection(draft);
+  try {
+    copy.exec("UPDATE redo SET id = '', applied = 0");
+  } finally {
+    copy.close();
   }
 }

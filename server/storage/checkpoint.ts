@@ -20,6 +20,8 @@ import type { Connection } from "./connection.ts";
 
 /** A journal of more bytes than this is copied: about 1000 pages, 4 ms. */
 const LONG = 4 * 1024 * 1024;
+/** Transactions that could not wait have kept one from being copied up to here: then it is copied while they wait. */
+const OVERDUE = 4 * LONG;
 
 type State = "idle" | "journal" | "database" | "broken";
 
@@ -49,7 +51,13 @@ export class Checkpoint {
 
   /** After a transaction: begins when the journal has grown long. */
   consider(): void {
-    if (this.#state !== "idle" || fstatSync(this.#journal).size < LONG) return;
+    if (this.#state !== "idle") return;
+    const { size } = fstatSync(this.#journal);
+    if (size < LONG) return;
+    if (size > OVERDUE) {
+      this.c.exec("PRAGMA wal_checkpoint(PASSIVE)");
+      return;
+    }
     this.#state = "journal";
     const round = ++this.#round;
     fdatasync(this.#journal, (err) => {
@@ -71,6 +79,19 @@ export class Checkpoint {
     } catch (err) {
       this.failed(err);
       throw err;
+    }
+  }
+
+  /**
+   * Before the database is closed: SQLite takes pages that are copied for pages that are on the disk, and removes the journal. False = it must
+   * not be closed.
+   */
+  end(): boolean {
+    try {
+      this.makeWay();
+      return true;
+    } catch {
+      return false;
     }
   }
 

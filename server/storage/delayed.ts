@@ -31,7 +31,7 @@ export class SqliteDelayed extends Changes<number, DelayedRow> implements Delaye
     });
   }
 
-  /** The message must not change until the next commit. */
+  /** The message must not change any more. */
   put(row: DelayedRow): void {
     this.change(row.id, { ...row });
   }

@@ -36,7 +36,7 @@ export function codeOf(err: unknown): string {
 export function damaged(file: string, what: string, cause?: unknown): StoreError {
   return new StoreError(
     "damaged",
-    `${file} is damaged (${what}): move it and ${file}-wal to another place, then put a backup in its place or start without one, empty`,
+    `${file} is damaged (${what}): move it, ${file}-wal and the baomq.redo files to another place, then put a backup in its place or start without one, empty`,
     cause,
   );
 }

@@ -7,6 +7,7 @@ import { Connection } from "./connection.ts";
 import { codeOf, damaged, readError, StoreError } from "./errors.ts";
 import { putInPlace, sizeOf, syncDirectory } from "./files.ts";
 import { MIGRATIONS } from "./migrations/index.ts";
+import { namesIn } from "./redo_file.ts";
 import { replayRedo } from "./redo_replay.ts";
 import { breakSeal, checkSeal, type SealState, seal } from "./seal.ts";
 import { checkWal, type WalState } from "./wal_check.ts";
@@ -36,7 +37,8 @@ export function openFile(dir: string, log: Log): Opened {
   const size = sizeOf(file);
   if (size === 0) throw damaged(file, "it is empty");
   if (size < 0) {
-    if (sizeOf(`${file}-wal`) > 0) throw damaged(file, `it is missing, but its journal ${file}-wal is there`);
+    const left = [`${file}-wal`, ...namesIn(dir)].find((name) => sizeOf(name) > 0);
+    if (left !== undefined) throw damaged(file, `it is missing, but ${left}, which belongs to it, is there`);
     create(file);
   } else checkAccess(file);
   const sealed = lookAtSeal(file);

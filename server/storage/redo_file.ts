@@ -1,5 +1,5 @@
 /**
- * The redo log's files. A record is the operations of one commit; it is written at once, so that kill -9 leaves it whole or not at all.
+ * The redo log's files. A record is the operations of one commit, written at once; one that a kill has cut short is found by its checksum.
  *
  * | bytes | of a record's head, little-endian                                         |
  * | ----- | ------------------------------------------------------------------------- |
@@ -21,10 +21,10 @@ import { sizeOf, syncDirectory } from "./files.ts";
 import { HEAD } from "./redo_ops.ts";
 
 const MAGIC = "BMR1";
-/** From so many bytes on the batch goes to the database: a start after kill -9 applies as much. */
+/** From so many bytes on the batch goes to the database: a start after kill -9 applies about as much. */
 const LONG = 8 * 1024 * 1024;
 /** A file is not to grow beyond this while the other one waits for the disk. */
-const CROWDED = 128 * 1024 * 1024;
+const CROWDED = 64 * 1024 * 1024;
 const NAMES = ["baomq.redo-0", "baomq.redo-1"] as const;
 
 export const namesIn = (dir: string): string[] => NAMES.map((n) => join(dir, n));

@@ -1,6 +1,6 @@
 /**
  * What the redo log says: the operations of the parts that change with every message, in the order in which they were done. Their net effect
- * is in the batch, too; the log is what makes them durable until the batch goes to the database (redo.ts). redo_replay.ts reads it.
+ * is in the batch, too; the log is what makes them durable until the batch goes to the database (sqlite.ts). redo_replay.ts reads it.
  */
 import type { Message } from "../core/message.ts";
 import type { DelayedRow, SessionMeta, StoredMessage } from "../core/ports.ts";

@@ -38,7 +38,7 @@ export class SqliteRetained extends Changes<number, StoredMessage> implements Re
     }
   }
 
-  /** The payload must not change until the next commit. */
+  /** The payload must not change any more. */
   put(id: number, m: StoredMessage): void {
     this.change(id, copy(m));
   }

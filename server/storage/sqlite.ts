@@ -46,6 +46,7 @@ interface BatchLimits {
 /** A batch of more bytes than `max` goes to the database, in slices of `sliceMs`, more as the next one grows: it would grow faster than this one is written. */
 const BATCH: BatchLimits = { max: 2 * 1024 * 1024, sliceMs: 2 };
 const SLICES_MAX = 8;
+const APPEND_AGAIN_MS = 10_000;
 /** At so many times `max`, while another batch is still on its way, that one is brought to its end at once: nothing grows for ever. */
 const URGENT = 8;
 
@@ -91,6 +92,8 @@ export class SqliteStore implements Store, Owner {
   #sync: SyncMode;
   /** A slice is to be written when this turn is over. */
   #soon = false;
+  /** When the redo log is to be tried again, after a failure. */
+  #appendAt = 0;
   #closed = false;
 
   /** @internal Use `openStore`. */
@@ -177,15 +180,19 @@ export class SqliteStore implements Store, Owner {
 
   /** The redo log does not have everything, or must not grow: the commit brings it to the database itself. */
   get #mustWrite(): boolean {
-    return this.direct || this.redo.full || this.#redoFiles.crowded;
+    return this.direct || this.redo.full || this.#redoFiles.crowded || performance.now() < this.#appendAt;
   }
 
+  /** A log that cannot be written is let alone for a while: the database gets the batch, if it can. */
   #append(): void {
     try {
       this.#redoFiles.append(this.redo.record, this.#sync === "always");
     } catch (err) {
+      this.#appendAt = performance.now() + APPEND_AGAIN_MS;
+      this.o.log.warn("the redo log cannot be written", { error: wordsOf(err) });
       this.redo.stop();
-      throw writeError(this.c.file, err);
+      this.#writeAll();
+      return;
     }
     this.redo.written();
     this.pending = false;
@@ -252,7 +259,11 @@ export class SqliteStore implements Store, Owner {
   setSync(mode: SyncMode): void {
     if (mode === this.#sync) return;
     // Not within a transaction.
-    this.#writer.finish();
+    try {
+      this.#writer.finish();
+    } catch (err) {
+      this.#failed(err);
+    }
     this.#sync = mode;
     this.#applySync();
     if (mode !== "always") return;
@@ -271,28 +282,28 @@ export class SqliteStore implements Store, Owner {
     if (this.#closed) return;
     let settled = false;
     try {
-      this.#commitAtEnd();
+      this.commit();
       settled = this.#settledAtEnd();
     } catch (err) {
       throw lastError(this.c.file, err);
     } finally {
       this.#closed = true;
       this.#walSync.close();
-      closeFile(this.c, this.o.dir, settled, () => {
-        this.#checkpoint.close();
-        // Only once the database has everything on the disk: its journal goes with it.
-        this.#redoFiles.close(settled && sizeOf(`${this.c.file}-wal`) <= 0);
-      });
+      this.#closeFiles(settled);
     }
   }
 
-  /** When the redo log takes nothing, the database may. */
-  #commitAtEnd(): void {
-    try {
-      this.commit();
-    } catch {
-      this.commit();
+  #closeFiles(settled: boolean): void {
+    // As a kill would leave it: the next start reads its journal.
+    if (!this.#checkpoint.end()) {
+      this.#redoFiles.close(false);
+      return;
     }
+    closeFile(this.c, this.o.dir, settled, () => {
+      this.#checkpoint.close();
+      // Only once the database has everything on the disk: its journal goes with it.
+      this.#redoFiles.close(settled && sizeOf(`${this.c.file}-wal`) <= 0);
+    });
   }
 
   /** False = what is committed is in the redo log alone, and the next start will bring it to the database. */

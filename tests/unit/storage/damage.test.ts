@@ -220,7 +220,7 @@ test("a byte of the structure is refused, with what to do", () => {
       openIn(copy).close();
     } catch (err) {
       expect((err as StoreError).code).toBe("damaged");
-      expect((err as StoreError).message).toContain("move it and");
+      expect((err as StoreError).message).toContain("move it, ");
       refused++;
     }
   }

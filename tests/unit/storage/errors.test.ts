@@ -16,7 +16,7 @@ test("codeOf: SQLite's name or the system's, empty when there is none", () => {
 
 describe("an error met while reading", () => {
   const damage = (what: string): string =>
-    `${FILE} is damaged (${what}): move it and ${FILE}-wal to another place, then put a backup in its place or start without one, empty`;
+    `${FILE} is damaged (${what}): move it, ${FILE}-wal and the baomq.redo files to another place, then put a backup in its place or start without one, empty`;
   test.each([
     ["SQLITE_NOTADB", "file is not a database", "damaged", damage("it is not a database")],
     ["SQLITE_CORRUPT", "database disk image is malformed", "damaged", damage("database disk image is malformed")],

@@ -83,7 +83,7 @@ test("a file that is not a database is refused and left as it is", () => {
   const err = refusal(dir);
   expect(err.code).toBe("damaged");
   expect(err.message).toBe(
-    `${db(dir)} is damaged (it is not a database): move it and ${db(dir)}-wal to another place, then put a backup in its place or start without one, empty`,
+    `${db(dir)} is damaged (it is not a database): move it, ${db(dir)}-wal and the baomq.redo files to another place, then put a backup in its place or start without one, empty`,
   );
   expect(readFileSync(db(dir), "utf8")).toBe(text);
 });
@@ -100,7 +100,7 @@ test("an empty file, and a missing one whose journal is there, are no new databa
   const copy = copyFiles(store);
   store.close();
   rmSync(db(copy));
-  expect(refusal(copy)).toMatchObject({ code: "damaged", message: expect.stringContaining("it is missing, but its journal") });
+  expect(refusal(copy)).toMatchObject({ code: "damaged", message: expect.stringContaining("it is missing, but ") });
   expect(existsSync(db(copy))).toBe(false);
 });
 

@@ -126,7 +126,7 @@ test("an empty log does not change files", () => {
   f.close(false);
 });
 
-test("long: 8 MiB that the database does not have; crowded: 128 MiB in one file", () => {
+test("long: 8 MiB that the database does not have; crowded: 64 MiB in one file", () => {
   const f = files();
   const mib = Buffer.alloc(MIB);
   for (let n = 0; n < 7; n++) f.append(mib, false);
@@ -137,7 +137,7 @@ test("long: 8 MiB that the database does not have; crowded: 128 MiB in one file"
   expect(f.long).toBe(true);
   f.turn();
   expect(f.long).toBe(false);
-  for (let n = 8; n < 127; n++) f.append(mib, false);
+  for (let n = 8; n < 63; n++) f.append(mib, false);
   expect(f.crowded).toBe(false);
   f.append(mib, false);
   expect(f.crowded).toBe(true);

@@ -1,6 +1,6 @@
 /** What the redo log brings back is what the database would have had: every kind of operation, and what goes wrong. */
 import { expect, test } from "bun:test";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Message } from "../../../server/core/message.ts";
 import type { Store } from "../../../server/core/ports.ts";
@@ -289,4 +289,45 @@ test("a loss of power that took a commit of the database alone: what came behind
   const { topics, damage } = start(before);
   expect(topics).toEqual(["one"]);
   expect(damage[0]).toContain("1 commits written last are lost");
+});
+
+test("a backup put in the place of a killed broker's database stays as it was backed up", () => {
+  const dir = newDir();
+  const store = openIn(dir);
+  store.retained.put(1, row("wanted"));
+  store.backup(join(dir, "copy"));
+  store.retained.delete(1);
+  store.retained.put(2, row("mistake"));
+  store.commit();
+  const killedIn = copyFiles(store);
+  store.close();
+  writeFileSync(join(killedIn, "baomq.db"), readFileSync(join(killedIn, "copy")));
+  rmSync(join(killedIn, "baomq.db-wal"));
+  expect(start(killedIn).topics).toEqual(["wanted"]);
+});
+
+test("a database that is gone while its redo log is there is told, not begun anew", () => {
+  const { dir, name } = killed();
+  rmSync(join(dir, "baomq.db"));
+  rmSync(join(dir, "baomq.db-wal"));
+  expect(() => openIn(dir)).toThrow(`it is missing, but ${name}, which belongs to it, is there`);
+});
+
+test.skipIf(process.platform !== "linux")("a log that cannot be written: the database takes the commits, and the end loses nothing", () => {
+  const dir = newDir();
+  openIn(dir).close();
+  for (const name of namesIn(dir)) symlinkSync("/dev/full", name);
+  const log = new LogRecorder();
+  const store = openIn(dir, log);
+  for (let n = 1; n <= 3; n++) {
+    store.retained.put(n, row(`r/${n}`));
+    store.commit();
+    expect(inside(store).value("SELECT count(*) FROM retained")).toBe(n);
+  }
+  expect(log.lines.filter((l) => l.startsWith("warn"))).toEqual(["warn the redo log cannot be written"]);
+  store.retained.put(4, row("r/4"));
+  store.close();
+  const again = openIn(dir);
+  expect([...again.retained.load()]).toHaveLength(4);
+  again.close();
 });
