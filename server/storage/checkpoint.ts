@@ -23,6 +23,8 @@ const LONG = 4 * 1024 * 1024;
 /** Transactions that could not wait have kept one from being copied up to here: then it is copied while they wait. */
 const OVERDUE = 4 * LONG;
 
+const COPY = "PRAGMA wal_checkpoint(PASSIVE)";
+
 type State = "idle" | "journal" | "database" | "broken";
 
 export class Checkpoint {
@@ -55,7 +57,7 @@ export class Checkpoint {
     const { size } = fstatSync(this.#journal);
     if (size < LONG) return;
     if (size > OVERDUE) {
-      this.c.exec("PRAGMA wal_checkpoint(PASSIVE)");
+      this.#tryCopy(() => this.c.exec(COPY));
       return;
     }
     this.#state = "journal";
@@ -108,12 +110,8 @@ export class Checkpoint {
       this.failed(err);
       return;
     }
-    try {
-      this.#copyPages();
-    } catch (why) {
-      // Nothing is lost: the journal is whole, and not begun again.
+    if (!this.#tryCopy(() => this.#copyPages())) {
       this.#state = "idle";
-      this.log.warn("the database's journal could not be brought to the database", { file: this.c.file, error: wordsOf(why) });
       return;
     }
     this.#state = "database";
@@ -124,12 +122,23 @@ export class Checkpoint {
     });
   }
 
+  /** One that fails loses nothing: the journal is whole, and not begun again. */
+  #tryCopy(copy: () => void): boolean {
+    try {
+      copy();
+      return true;
+    } catch (err) {
+      this.log.warn("the database's journal could not be brought to the database", { file: this.c.file, error: wordsOf(err) });
+      return false;
+    }
+  }
+
   /** Without waiting for the disk. */
   #copyPages(): void {
     const mode = Number(this.c.value("PRAGMA synchronous"));
     this.c.exec("PRAGMA synchronous = OFF");
     try {
-      this.c.exec("PRAGMA wal_checkpoint(PASSIVE)");
+      this.c.exec(COPY);
     } finally {
       this.c.exec(`PRAGMA synchronous = ${mode}`);
     }

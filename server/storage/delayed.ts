@@ -2,9 +2,10 @@
 import type { Statement } from "bun:sqlite";
 import type { DelayedRow, DelayedStore } from "../core/ports.ts";
 import { Changes, mayBeThere } from "./changes.ts";
-import { MESSAGE_COLUMNS, type MessageColumns, messageBytes, packFlags, packProperties, readMessage } from "./codec.ts";
+import { type MessageColumns, messageBytes, packFlags, packProperties, readMessage } from "./codec.ts";
 import type { Connection } from "./connection.ts";
 import type { Owner } from "./part.ts";
+import { DELETE_DELAYED, PUT_DELAYED } from "./statements.ts";
 
 type Put = [number, number, string, Uint8Array, number, string, string | null, number, number, string | null];
 
@@ -18,8 +19,8 @@ export class SqliteDelayed extends Changes<number, DelayedRow> implements Delaye
     owner: Owner,
   ) {
     super(owner);
-    this.#put = c.prepare(`REPLACE INTO delayed (id, due_at, ${MESSAGE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
-    this.#delete = c.prepare("DELETE FROM delayed WHERE id = ?");
+    this.#put = c.prepare(PUT_DELAYED);
+    this.#delete = c.prepare(DELETE_DELAYED);
     this.#find = c.prepare("SELECT 1 FROM delayed WHERE id = ?");
   }
 

@@ -12,6 +12,7 @@ import type { MessageRows } from "./message_rows.ts";
 import { PIECE } from "./part.ts";
 import type { RedoOps } from "./redo_ops.ts";
 import { Slots } from "./slots.ts";
+import { DELETE_DELIVERY, FLAGS, PUT_DELIVERY, UPDATE_DELIVERY } from "./statements.ts";
 
 /** Nothing to write: enqueued and done in this batch. */
 const NONE = 0;
@@ -24,8 +25,6 @@ const DELETE = 3;
 const STATES: readonly DeliveryState[] = ["queued", "sent", "released"];
 export const SENT = 1 << 3;
 export const RELEASED = 2 << 3;
-/** QoS and retain, as packed by codec.ts; the state lies above them. */
-export const FLAGS = 7;
 
 export function stateOf(flags: number): DeliveryState {
   return STATES[flags >> 3] ?? "queued";
@@ -50,11 +49,9 @@ export class DeliveryRows {
     private readonly redo: RedoOps,
   ) {
     this.#statements = {
-      put: c.prepare("REPLACE INTO deliveries (session, seq, message, flags, packet_id, sub_ids) VALUES (?, ?, ?, ?, ?, ?)"),
-      update: c.prepare(
-        `UPDATE deliveries SET flags = (flags & ${FLAGS}) | ?, packet_id = iif(? = 0, packet_id, ?) WHERE session = ? AND seq = ?`,
-      ),
-      delete: c.prepare("DELETE FROM deliveries WHERE session = ? AND seq = ?"),
+      put: c.prepare(PUT_DELIVERY),
+      update: c.prepare(UPDATE_DELIVERY),
+      delete: c.prepare(DELETE_DELIVERY),
     };
     this.#messages = messages;
   }

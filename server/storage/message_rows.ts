@@ -1,10 +1,11 @@
 /** Message bodies of the journal: one row however many sessions queue it, until the last delivery is done. */
 import type { Statement } from "bun:sqlite";
 import type { Message } from "../core/message.ts";
-import { MESSAGE_COLUMNS, packFlags, packProperties } from "./codec.ts";
+import { packFlags, packProperties } from "./codec.ts";
 import type { Connection } from "./connection.ts";
 import { PIECE } from "./part.ts";
 import type { RedoOps } from "./redo_ops.ts";
+import { MESSAGE_VALUES } from "./statements.ts";
 
 type Insert = [number, string, Uint8Array, number, string, string | null, number, number, string | null];
 
@@ -25,7 +26,7 @@ export class MessageRows {
     c: Connection,
     private readonly redo: RedoOps,
   ) {
-    this.#insert = c.prepare(`INSERT INTO messages (id, ${MESSAGE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+    this.#insert = c.prepare(`INSERT INTO messages ${MESSAGE_VALUES}`);
     this.#delete = c.prepare("DELETE FROM messages WHERE id = ?");
     this.#nextId = Number(c.value("SELECT coalesce(max(id), 0) FROM messages")) + 1;
     this.#firstFresh = this.#nextId;

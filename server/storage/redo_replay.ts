@@ -1,12 +1,28 @@
 /** At a start after kill -9: what the redo log has and the database does not goes to the database. Leftovers are swept when the sessions are read. */
 import type { Statement } from "bun:sqlite";
 import type { Log } from "../core/ports.ts";
-import { MESSAGE_COLUMNS } from "./codec.ts";
 import type { Connection } from "./connection.ts";
-import { FLAGS, RELEASED, SENT } from "./delivery_rows.ts";
+import { RELEASED, SENT } from "./delivery_rows.ts";
 import { RedoReader } from "./redo_bytes.ts";
 import { namesIn, type RedoFound, type RedoState, readRedo } from "./redo_file.ts";
 import { OP } from "./redo_ops.ts";
+import {
+  CLEAR_RETAINED,
+  DELETE_DELAYED,
+  DELETE_DELIVERY,
+  DELETE_REL,
+  DELETE_RETAINED,
+  DELETE_SESSION,
+  DELETE_SUBSCRIPTION,
+  PUT_DELAYED,
+  PUT_DELIVERY,
+  PUT_MESSAGE,
+  PUT_REL,
+  PUT_RETAINED,
+  PUT_SESSION,
+  PUT_SUBSCRIPTION,
+  UPDATE_DELIVERY,
+} from "./statements.ts";
 
 type Column = string | number | null | Uint8Array;
 
@@ -39,26 +55,18 @@ function tell(dir: string, found: RedoFound, applied: number, log: Log): string[
   ];
 }
 
-const MESSAGE_VALUES = `(id, ${MESSAGE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`;
-
 /** What is one statement: its text, and its values. */
 const SIMPLE: Record<number, readonly [sql: string, values: (r: RedoReader) => Column[]]> = {
-  [OP.MESSAGE]: [`REPLACE INTO messages ${MESSAGE_VALUES}`, (r) => [r.uint(), ...message(r)]],
-  [OP.RELEASED]: [
-    `UPDATE deliveries SET flags = (flags & ${FLAGS}) | ${RELEASED} WHERE session = ? AND seq = ?`,
-    (r) => [r.uint(), r.uint()],
-  ],
-  [OP.DONE]: ["DELETE FROM deliveries WHERE session = ? AND seq = ?", (r) => [r.uint(), r.uint()]],
-  [OP.REL_DONE]: ["DELETE FROM awaiting_rel WHERE session = ? AND packet_id = ?", (r) => [r.uint(), r.uint()]],
-  [OP.UNSUBSCRIBE]: ["DELETE FROM subscriptions WHERE session = ? AND filter = ?", (r) => [r.uint(), r.string()]],
-  [OP.RETAIN]: [`REPLACE INTO retained ${MESSAGE_VALUES}`, (r) => [r.uint(), ...message(r)]],
-  [OP.UNRETAIN]: ["DELETE FROM retained WHERE id = ?", (r) => [r.uint()]],
-  [OP.CLEAR_RETAINED]: ["DELETE FROM retained", () => []],
-  [OP.DELAY]: [
-    `REPLACE INTO delayed (id, due_at, ${MESSAGE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    (r) => [r.uint(), r.f64(), ...message(r)],
-  ],
-  [OP.UNDELAY]: ["DELETE FROM delayed WHERE id = ?", (r) => [r.uint()]],
+  [OP.MESSAGE]: [PUT_MESSAGE, (r) => [r.uint(), ...message(r)]],
+  [OP.RELEASED]: [UPDATE_DELIVERY, (r) => [RELEASED, 0, 0, r.uint(), r.uint()]],
+  [OP.DONE]: [DELETE_DELIVERY, (r) => [r.uint(), r.uint()]],
+  [OP.REL_DONE]: [DELETE_REL, (r) => [r.uint(), r.uint()]],
+  [OP.UNSUBSCRIBE]: [DELETE_SUBSCRIPTION, (r) => [r.uint(), r.string()]],
+  [OP.RETAIN]: [PUT_RETAINED, (r) => [r.uint(), ...message(r)]],
+  [OP.UNRETAIN]: [DELETE_RETAINED, (r) => [r.uint()]],
+  [OP.CLEAR_RETAINED]: [CLEAR_RETAINED, () => []],
+  [OP.DELAY]: [PUT_DELAYED, (r) => [r.uint(), r.f64(), ...message(r)]],
+  [OP.UNDELAY]: [DELETE_DELAYED, (r) => [r.uint()]],
 };
 
 class Replay {
@@ -81,7 +89,7 @@ class Replay {
         this.#sent(r.uint(), r.uint(), r.uint());
         break;
       case OP.AWAIT_REL:
-        this.#of(r.uint(), "REPLACE INTO awaiting_rel (session, packet_id, since) VALUES (?, ?, ?)", r.uint(), r.f64());
+        this.#of(r.uint(), PUT_REL, r.uint(), r.f64());
         break;
       case OP.OPEN:
         this.#open(r);
@@ -90,13 +98,7 @@ class Replay {
         this.#remove(r.uint());
         break;
       case OP.SUBSCRIBE:
-        this.#of(
-          r.uint(),
-          "REPLACE INTO subscriptions (session, filter, options, sub_id) VALUES (?, ?, ?, ?)",
-          r.string(),
-          r.u8(),
-          r.uint(),
-        );
+        this.#of(r.uint(), PUT_SUBSCRIPTION, r.string(), r.u8(), r.uint());
         break;
       default: {
         const simple = SIMPLE[op];
@@ -109,20 +111,11 @@ class Replay {
   #enqueue(r: RedoReader): void {
     const [key, seq, id, flags, packetId] = [r.uint(), r.uint(), r.uint(), r.u8(), r.uint()];
     const subIds = Array.from({ length: r.uint() }, () => r.uint());
-    this.#of(
-      key,
-      "REPLACE INTO deliveries (session, seq, message, flags, packet_id, sub_ids) VALUES (?, ?, ?, ?, ?, ?)",
-      seq,
-      id,
-      flags,
-      packetId,
-      subIds.length === 0 ? null : subIds.join(","),
-    );
+    this.#of(key, PUT_DELIVERY, seq, id, flags, packetId, subIds.length === 0 ? null : subIds.join(","));
   }
 
   #sent(key: number, seq: number, packetId: number): void {
-    const set = `flags = (flags & ${FLAGS}) | ${SENT}, packet_id = iif(?1 = 0, packet_id, ?1)`;
-    this.#run(`UPDATE deliveries SET ${set} WHERE session = ?2 AND seq = ?3`, packetId, key, seq);
+    this.#run(UPDATE_DELIVERY, SENT, packetId, packetId, key, seq);
   }
 
   #open(r: RedoReader): void {
@@ -131,8 +124,7 @@ class Replay {
     const [ip, createdAt, expiry, disconnectedAt, will] = [r.string(), r.f64(), r.uint(), r.f64(), r.nullable()];
     this.#removed.delete(key);
     this.#run(
-      "REPLACE INTO sessions (key, client_id, username, version, zone, mountpoint, clean_start, is_super, ip, created_at, expiry, " +
-        "disconnected_at, will, will_payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      PUT_SESSION,
       key,
       clientId,
       username,
@@ -152,8 +144,7 @@ class Replay {
 
   #remove(key: number): void {
     this.#removed.add(key);
-    this.#run("DELETE FROM sessions WHERE key = ?", key);
-    for (const table of ["subscriptions", "deliveries", "awaiting_rel"]) this.#run(`DELETE FROM ${table} WHERE session = ?`, key);
+    for (const sql of DELETE_SESSION) this.#run(sql, key);
   }
 
   /** A row of a session. */

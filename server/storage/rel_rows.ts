@@ -4,6 +4,7 @@ import type { Connection } from "./connection.ts";
 import { PIECE } from "./part.ts";
 import type { RedoOps } from "./redo_ops.ts";
 import { Slots } from "./slots.ts";
+import { DELETE_REL, PUT_REL } from "./statements.ts";
 
 const NONE = 0;
 const INSERT = 1;
@@ -27,8 +28,8 @@ export class RelRows {
     c: Connection,
     private readonly redo: RedoOps,
   ) {
-    this.#put = c.prepare("REPLACE INTO awaiting_rel (session, packet_id, since) VALUES (?, ?, ?)");
-    this.#delete = c.prepare("DELETE FROM awaiting_rel WHERE session = ? AND packet_id = ?");
+    this.#put = c.prepare(PUT_REL);
+    this.#delete = c.prepare(DELETE_REL);
   }
 
   awaitRel(key: number, packetId: number, since: number): void {

@@ -5,6 +5,7 @@ import { Changes, mayBeThere } from "./changes.ts";
 import { MESSAGE_COLUMNS, type MessageColumns, messageBytes, packFlags, packProperties, readMessage } from "./codec.ts";
 import type { Connection } from "./connection.ts";
 import type { Owner } from "./part.ts";
+import { CLEAR_RETAINED, DELETE_RETAINED, PUT_RETAINED } from "./statements.ts";
 
 /** Rows read at a time: payloads may be large, and the reader may stop or write in between. */
 const CHUNK = 500;
@@ -21,9 +22,9 @@ export class SqliteRetained extends Changes<number, StoredMessage> implements Re
 
   constructor(c: Connection, owner: Owner) {
     super(owner);
-    this.#put = c.prepare(`REPLACE INTO retained (id, ${MESSAGE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`);
-    this.#delete = c.prepare("DELETE FROM retained WHERE id = ?");
-    this.#clear = c.prepare("DELETE FROM retained");
+    this.#put = c.prepare(PUT_RETAINED);
+    this.#delete = c.prepare(DELETE_RETAINED);
+    this.#clear = c.prepare(CLEAR_RETAINED);
     this.#find = c.prepare("SELECT 1 FROM retained WHERE id = ?");
     this.#chunk = c.prepare(`SELECT id, ${MESSAGE_COLUMNS} FROM retained WHERE id > ? ORDER BY id LIMIT ${CHUNK}`);
   }

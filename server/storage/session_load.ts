@@ -5,6 +5,7 @@ import type { ProtocolVersion, QoS } from "../mqtt/types.ts";
 import { MESSAGE_COLUMNS, type MessageColumns, readMessage, readSubscription, readWill } from "./codec.ts";
 import type { Connection } from "./connection.ts";
 import { stateOf } from "./delivery_rows.ts";
+import { SESSION_TABLES } from "./statements.ts";
 
 interface SessionColumns {
   key: number;
@@ -162,7 +163,7 @@ function sweep(c: Connection, log: Log, left: Leftovers, keys: number[]): void {
           if (!keep.has(key)) c.rows("DELETE FROM sessions WHERE key = ?", key);
         }
       }
-      for (const t of ["subscriptions", "deliveries", "awaiting_rel"]) {
+      for (const t of SESSION_TABLES) {
         c.exec(`DELETE FROM ${t} WHERE session NOT IN (SELECT key FROM sessions)`);
       }
       c.exec("DELETE FROM deliveries WHERE message NOT IN (SELECT id FROM messages)");

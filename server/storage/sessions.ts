@@ -10,8 +10,8 @@ import { MessageRows } from "./message_rows.ts";
 import { type Owner, type Part, PIECE, type Share } from "./part.ts";
 import { RelRows } from "./rel_rows.ts";
 import { loadSessions } from "./session_load.ts";
+import { DELETE_SESSION, DELETE_SUBSCRIPTION, PUT_SESSION, PUT_SUBSCRIPTION } from "./statements.ts";
 
-const SESSION_TABLES = ["subscriptions", "deliveries", "awaiting_rel"] as const;
 /** In place of options: the subscription goes. */
 const UNSUBSCRIBE = -1;
 /** Memory of a changed subscription and of a changed session, about; what they point to is extra. */
@@ -50,16 +50,10 @@ export class SqliteSessions implements SessionStore, Part {
     this.#messages = new MessageRows(c, owner.redo);
     this.#deliveries = new DeliveryRows(c, this.#messages, owner.redo);
     this.#rels = new RelRows(c, owner.redo);
-    this.#putSession = c.prepare(
-      "REPLACE INTO sessions (key, client_id, username, version, zone, mountpoint, clean_start, is_super, ip, created_at, expiry, " +
-        "disconnected_at, will, will_payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    );
-    this.#removals = [
-      c.prepare("DELETE FROM sessions WHERE key = ?"),
-      ...SESSION_TABLES.map((t) => c.prepare<unknown, [number]>(`DELETE FROM ${t} WHERE session = ?`)),
-    ];
-    this.#putSub = c.prepare("REPLACE INTO subscriptions (session, filter, options, sub_id) VALUES (?, ?, ?, ?)");
-    this.#deleteSub = c.prepare("DELETE FROM subscriptions WHERE session = ? AND filter = ?");
+    this.#putSession = c.prepare(PUT_SESSION);
+    this.#removals = DELETE_SESSION.map((sql) => c.prepare<unknown, [number]>(sql));
+    this.#putSub = c.prepare(PUT_SUBSCRIPTION);
+    this.#deleteSub = c.prepare(DELETE_SUBSCRIPTION);
     this.#nextKey = Number(c.value("SELECT coalesce(max(key), 0) FROM sessions")) + 1;
     this.#firstFresh = this.#nextKey;
   }

@@ -43,12 +43,16 @@ interface BatchLimits {
   sliceMs: number;
 }
 
-/** A batch of more bytes than `max` goes to the database, in slices of `sliceMs`, more as the next one grows: it would grow faster than this one is written. */
+/**
+ * A batch of more bytes than `max` goes to the database, in slices of `sliceMs`; as the next one grows of up to `SLICES_MAX` times that, or it
+ * would grow faster than this one is written.
+ */
 const BATCH: BatchLimits = { max: 2 * 1024 * 1024, sliceMs: 2 };
 const SLICES_MAX = 8;
-const APPEND_AGAIN_MS = 10_000;
 /** At so many times `max`, while another batch is still on its way, that one is brought to its end at once: nothing grows for ever. */
 const URGENT = 8;
+/** A redo log that could not be written is tried again after so long. */
+const APPEND_AGAIN_MS = 10_000;
 
 /** Open or create `baomq.db` in the data directory, for this process alone. @throws StoreError */
 export function openStore(o: StoreOptions): SqliteStore {
@@ -63,9 +67,8 @@ export function openStore(o: StoreOptions): SqliteStore {
 }
 
 /**
- * What happens within a turn is a batch. A commit writes its operations to the redo log, in one piece; the batch itself, their net effect,
- * grows on over many commits and then goes to the database in one transaction (batch_writer.ts). Most messages are delivered and done with before: the database
- * never sees them. What the redo log does not have (accounts, settings, …) takes the batch to the database with its commit.
+ * A commit writes the turn's operations to the redo log, in one piece. Their net effect is the batch: it grows on over many commits and then
+ * goes to the database in one transaction (batch_writer.ts). Most messages are delivered and done with before: the database never sees them. What the redo log does not have (accounts, settings, …) takes the batch to the database with its commit.
  */
 export class SqliteStore implements Store, Owner {
   pending = false;
