@@ -22,6 +22,8 @@ export function breakRule(w: World, conn: Conn, what: BadKind): void {
     case "share_pub": {
       const topic = client.index % 2 === 0 ? "$share/g/a" : "$queue/a";
       const qos = client.index % 3;
+      const max = w.zone.maxAwaitingRel;
+      if (qos > 0 && max > 0 && client.outgoing.size + client.abandoned.size >= max) return;
       const m = w.model.message({ from: client.id, topic, qos, retain: false, size: 20, kind: "client" });
       const pid = qos > 0 ? client.pid() : 0;
       if (pid > 0) client.outgoing.set(pid, { m, topic, delay: undefined, refuse: true, released: false, on: conn.no });

@@ -163,7 +163,7 @@ export class Model {
     return Math.abs(more) <= 64 ? "perhaps" : more > 0 ? "yes" : "no";
   }
 
-  private keep(m: Msg, doubtful: boolean): void {
+  keep(m: Msg, doubtful: boolean): void {
     const list = this.retained.get(m.topic) ?? [];
     this.retained.set(m.topic, list);
     list.push({ n: m.payload.length === 0 ? -1 : m.n, ev: this.ev, sure: !doubtful });
@@ -234,7 +234,7 @@ export class Model {
 
   delivery(s: Session, m: Msg, qos: number, retain: boolean, ids: number[], via: Delivery["via"]): Delivery {
     // Ended in this very event, it may have been sent it before.
-    const firstConn = s.conn === null && !s.disturbedIn.has(this.ev) ? s.connNo + 1 : s.connNo;
+    const firstConn = s.conn === null && s.goneEv !== this.ev && !s.disturbedIn.has(this.ev) ? s.connNo + 1 : s.connNo;
     const d: Delivery = {
       s, m, qos, retain, ids, via, firstConn,
       must: true, why: "", loose: false, state: "waiting", pid: 0, rec: false,
@@ -293,10 +293,12 @@ export class Model {
     const s = conn.session;
     if (was !== "connected" || s === null || s.conn !== conn) return;
     s.conn = null;
+    s.goneEv = this.ev;
     for (const d of s.waiting) if (d.qos === 0 || d.via === "retained") letOff(d, "connection ended");
     for (const list of this.shares.values())
       for (const x of list) {
-        const sub = x.taken === null ? x.members.get(s) : undefined;
+        // What another one got may have been meant for another group: then this one's copy was for him who leaves.
+        const sub = x.taken === null || (x.taken.s !== s && list.length > 1) ? x.members.get(s) : undefined;
         if (sub?.gets === 0) letOffShare(x, "connection ended");
       }
     const will = clean ? null : conn.will;

@@ -38,8 +38,16 @@ export function process(model: Model, conn: Conn, out: Outside): void {
   }
   if (conn.phase !== "closed") return;
   // Whether what it sent behind something a hook interfered with was still read, nobody knows.
-  if (conn.unsure || conn.doubtful) for (const sent of conn.queue) if (sent.kind === "publish") sent.m.inHook = true;
+  if (conn.unsure || conn.doubtful) for (const sent of conn.queue) if (sent.kind === "publish") perhapsRead(model, conn, sent);
   conn.queue.length = 0;
+}
+
+function perhapsRead(model: Model, conn: Conn, sent: Sent & { kind: "publish" }): void {
+  const { m, pid } = sent;
+  m.inHook = true;
+  if (m.retain && model.retainer) model.keep(m, true);
+  const rels = model.session(conn.client.id)?.awaitingRel;
+  if (m.qos === 2 && rels?.has(pid) === false) rels.set(pid, { at: model.clock.monotonic, ev: model.ev, m: m.n, unsure: true });
 }
 
 function one(model: Model, conn: Conn, sent: Sent, out: Outside): void {
@@ -181,6 +189,8 @@ function unsubscribe(model: Model, conn: Conn, sent: Sent & { kind: "unsubscribe
   const each = sent.filters.map((f) => {
     const known = s.subs.get(f);
     if (known !== undefined) dropSub(model, s, known);
+    // What the model took over from the broker in this event may be what was left behind this very packet.
+    if (s.disturbed || s.disturbedIn.has(model.ev)) return [0, 0x11];
     return [known === undefined ? 0x11 : 0];
   });
   conn.expect("unsuback", sent.id, { each: conn.version === 5 ? each : null, ev: model.ev, may: conn.doubtful || model.storeFails });
@@ -295,7 +305,8 @@ function ack(model: Model, conn: Conn, sent: Sent & { kind: "ack" }): void {
       codes: had && !conn.doubtful ? [0, 0x92] : null,
       ev: model.ev,
       may: conn.doubtful || model.storeFails,
-      durable: had && s.persistent,
+      // Come again and not known to be new, it counts from when it came first: the broker may have given it up before.
+      durable: had && !since.unsure && s.persistent,
     });
     return;
   }

@@ -95,10 +95,16 @@ function again(model: Model, conn: Conn, s: Session, m: Msg, p: Publish): boolea
   // Its publisher may have sent it again: then it is the new one that comes.
   const anew = list.some((x) => x.state === "waiting");
   const d = list.find(
-    (x) => (x.state === "seen" && (x.pid === p.id || x.unsent)) || (x.again && (x.state === "done" || (x.state === "skipped" && !anew))),
+    (x) =>
+      (x.state === "seen" && (x.pid === p.id || x.unsent)) ||
+      // A copy of QoS 0 does not come as one of QoS 1 or 2: that is the one for a group.
+      (x.again && (x.state === "done" || (x.state === "skipped" && !anew && (x.qos > 0 || x.loose)))),
   );
   if (d === undefined) return repeated(conn, s, m, p);
   if (d.state === "done" && !p.dup && !d.unsent) return false;
+  // With another identifier it is the copy of a group that is still owed.
+  const owed = (x: Share): boolean => x.must && x.taken === null && x.members.has(s);
+  if (d.state === "done" && d.pid !== p.id && model.shares.get(m.n)?.some(owed) === true) return false;
   if (!p.dup && d.unsent && p.qos === 2 && !model.everFailed)
     violate("publish_before_commit", `${conn.name}: message ${m.n} of QoS 2 came twice, it had left before that was committed`);
   else if (!p.dup && !d.unsent) violate("no_dup", `${conn.name}: message ${m.n} came again without DUP`);

@@ -153,6 +153,8 @@ export class Session {
   changedEv = 0;
   /** Event in which it last unsubscribed. */
   leftEv = 0;
+  /** Event in which its last connection ended. */
+  goneEv = 0;
   /** Wall time at which the broker says its client went. */
   awaySince = 0;
   /** The broker's object that stands for it: another one is another session. */
