@@ -28,7 +28,7 @@ export function startTicking(core: Core, config: Config, dataDir: string, listen
   broker.memory.watch(createMemoryReadings());
   let n = 0;
   const timer = setInterval(() => {
-    broker.memory.check();
+    broker.memory.tick();
     broker.tick();
     sys.tick();
     monitors.tick();

@@ -56,6 +56,37 @@ describe("levels", () => {
     ]);
   });
 
+  test("far below the watermark one tick in five reads, from half of it on each", () => {
+    const reads = (used: number, ticks = 20, node = {}): number => {
+      const { gauge, memory } = setUp(new TestKit({ node }));
+      gauge.used = used * MIB;
+      memory.check();
+      let n = 0;
+      gauge.read = () => {
+        n++;
+        return { used: used * MIB, limit: 1000 * MIB, container: false };
+      };
+      for (let t = 0; t < ticks; t++) memory.tick();
+      return n;
+    };
+    expect([349, 350, 700, 900].map((mib) => reads(mib))).toEqual([4, 20, 20, 20]);
+    expect(reads(999, 20, { memoryHighWatermark: 0 })).toBe(4);
+  });
+
+  test("a look in between begins the count anew, and the tick that comes after a jump tells of it", () => {
+    const { gauge, memory } = setUp();
+    gauge.used = 10 * MIB;
+    memory.check();
+    for (let t = 0; t < 4; t++) memory.tick();
+    memory.check();
+    gauge.used = 900 * MIB;
+    const levels = Array.from({ length: 5 }, () => {
+      memory.tick();
+      return memory.level;
+    });
+    expect(levels).toEqual(["normal", "normal", "normal", "normal", "critical"]);
+  });
+
   test("off with 0 %, and where the limit is unknown", () => {
     const off = setUp(new TestKit({ node: { memoryHighWatermark: 0 } }));
     expect(off.at(999)).toBe("normal");
