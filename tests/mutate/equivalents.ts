@@ -135,4 +135,16 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     change: "removed.size > 0: > -> >=",
     reason: "spares the look into a set that is empty",
   },
+  ...["16 -> (16 + 1)", "16 -> (16 - 1)"].map((change) => ({
+    file: "server/core/output.ts",
+    line: "const BUSY_PROBE = 16;",
+    change,
+    reason: "how often it is looked whether a turn is busy: the order of what is written is the same",
+  })),
+  {
+    file: "server/core/handle/publish.ts",
+    line: "if (zone.maxTopicLevels > 0 && levelsOf(f.buf, f.topicStart, f.topicEnd) > zone.maxTopicLevels) return null;",
+    change: "buf, f.topicStart, f.topicEnd) > zone.maxTopicLevels: > -> >=",
+    reason: "a topic with as many levels as may be takes the way of those that are read, to the same route",
+  },
 ];

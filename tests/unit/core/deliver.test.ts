@@ -739,3 +739,12 @@ describe("one of a group", () => {
     for (const g of groups) expect(got(g)).toEqual(all);
   });
 });
+
+test("whoever is away and gets it later is a receiver, too", () => {
+  const kit = new TestKit();
+  kit.connected("away", 5, persistent).subscribe("t", 1);
+  kit.broker.kick("away");
+  kit.connected("here", 5).subscribe("t", 1);
+  const message = (topic: string) => new Message(topic, Buffer.from("x"), 1, false, "", null, kit.clock.now(), 0, null);
+  expect([kit.broker.publish(message("t")), kit.broker.publish(message("nobody"))]).toEqual([2, 0]);
+});

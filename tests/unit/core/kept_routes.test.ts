@@ -1,6 +1,7 @@
 /** Which routes are kept, for how long, and what finds them. */
 import { describe, expect, test } from "bun:test";
 import { Held } from "../../../server/core/held.ts";
+import { KeptRoutes } from "../../../server/core/kept_routes.ts";
 import type { Route } from "../../../server/core/route.ts";
 import { Router } from "../../../server/core/router.ts";
 import { Session } from "../../../server/core/session.ts";
@@ -278,3 +279,59 @@ function heap(): number {
   Bun.gc(true);
   return process.memoryUsage().heapUsed;
 }
+
+describe("places", () => {
+  /** A route as far as its place goes. */
+  const route = (hash: number, length = 1, used = false): Route => ({ hash, topic: { length }, used, keep() {} }) as unknown as Route;
+  /** Everything with this hash belongs to the first set, however many sets there are. */
+  const HASH = 1;
+  const WAYS = 16;
+  const TURN = 16;
+
+  test("when all of a set are in use, one of them goes all the same, now and then", () => {
+    const dropped: Route[] = [];
+    const kept = new KeptRoutes((r) => void dropped.push(r));
+    for (let i = 0; i < WAYS; i++) {
+      const r = route(HASH, 1, true);
+      expect(kept.room(r)).toBe(true);
+      kept.add(r);
+    }
+    const tries = Array.from({ length: TURN }, () => kept.room(route(HASH)));
+    expect(tries).toEqual([...Array.from({ length: TURN - 1 }, () => false), true]);
+    expect([dropped.length, kept.size, kept.chars]).toEqual([1, WAYS - 1, WAYS - 1]);
+    kept.add(route(HASH));
+    expect([...kept].length).toBe(WAYS);
+  });
+
+  test("of those that nobody has asked for the one behind the hand goes first", () => {
+    const dropped: Route[] = [];
+    const kept = new KeptRoutes((r) => void dropped.push(r));
+    const all = Array.from({ length: WAYS }, (_, i) => route(HASH, 1, i !== 5));
+    for (const r of all) {
+      kept.room(r);
+      kept.add(r);
+    }
+    for (let i = 0; i < TURN; i++) kept.room(route(HASH));
+    expect(dropped).toEqual([all[5] as Route]);
+  });
+
+  test("who wants characters looks at every place", () => {
+    const dropped: Route[] = [];
+    const kept = new KeptRoutes((r) => void dropped.push(r));
+    const [small, large] = [route(HASH, 1, true), route(HASH + 1, 16 * 1024 * 1024 - 1)];
+    for (const r of [small, large]) {
+      expect(kept.room(r)).toBe(true);
+      kept.add(r);
+    }
+    const tries = Array.from({ length: TURN }, () => kept.room(route(HASH, 10)));
+    expect(tries.at(-1)).toBe(true);
+    expect(dropped).toEqual([large]);
+  });
+
+  test("emptied, it holds no characters", () => {
+    const kept = new KeptRoutes(() => {});
+    kept.add(route(HASH, 100));
+    kept.clear();
+    expect([kept.size, kept.chars, [...kept]]).toEqual([0, 0, []]);
+  });
+});

@@ -242,3 +242,17 @@ describe("a session that begins to be kept, or goes on", () => {
     expect([...next.broker.sessions.keys()]).toEqual(["ever"]);
   });
 });
+
+test("a subscription made for a client is new once", () => {
+  const kit = new TestKit();
+  kit.connected("c", 5);
+  const told: [filter: string, isNew: boolean][] = [];
+  kit.hooks.add("session.subscribed", "test", (_id, filter, _options, isNew) => void told.push([filter, isNew]));
+  for (const filter of ["a", "$share/g/a", "a", "$share/g/a"]) expect(kit.broker.subscribe("c", filter, options)).toBe(true);
+  expect(told).toEqual([
+    ["a", true],
+    ["$share/g/a", true],
+    ["a", false],
+    ["$share/g/a", false],
+  ]);
+});
