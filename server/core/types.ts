@@ -35,6 +35,8 @@ export interface PeerCertificate {
 
 export interface Credentials {
   password: Uint8Array | null;
+  /** Is the answer still awaited? Whoever asks others looks before. Absent = yes. */
+  wanted?: () => boolean;
 }
 
 export type Action = "publish" | "subscribe";
@@ -42,18 +44,23 @@ export type AclVerdict = "allow" | "deny";
 
 /**
  * Answer of one step of the authentication fold. `null` = not my business, ask the next one.
- * `isSuper` skips ACL checks. `mountpoint` replaces the zone's one.
+ * `isSuper` skips ACL checks. `mountpoint` replaces the zone's one. `failed`: whoever would know could not be asked. `allow: null`: the next one
+ * is asked, and when none lets the client in it is refused, whatever `allow_anonymous` says.
  */
 export type AuthStep =
   | null
   | { allow: true; isSuper?: boolean; mountpoint?: string; why?: string }
-  | { allow: false; code: number; why: string };
+  | { allow: false; code: number; why: string; failed?: true }
+  | { allow: null; code: number; why: string };
 
 /** Outcome of the whole authentication fold. */
-export type AuthResult = { allow: true; isSuper: boolean; mountpoint?: string } | { allow: false; code: number; why: string };
+export type AuthResult =
+  | { allow: true; isSuper: boolean; mountpoint?: string }
+  /** `told`: what the client may hear; absent = `why`. */
+  | { allow: false; code: number; why: string; told?: string };
 
-/** Answer of one step of the ACL fold; null = pass on. */
-export type AclStep = null | { verdict: AclVerdict; why?: string };
+/** Answer of one step of the ACL fold; null = pass on. `failed`: whoever would know could not be asked, so the answer is not kept. */
+export type AclStep = null | { verdict: AclVerdict; why?: string; failed?: true };
 
 /** Pluggable enhanced authentication (MQTT 5 AUTH, section 4.12). */
 export interface AuthMethod {

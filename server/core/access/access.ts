@@ -47,6 +47,12 @@ export function askedAbout(handlers: readonly AuthHandler[], client: ClientInfo,
   return handlers.length > 0 && isAnonymous(client, credentials) ? handlers.filter((h) => h.filter?.anonymous === true) : handlers;
 }
 
+/** Strangers do not hear which names there are, nor what a server behind the node is called or says: the log does, and `explain`. */
+function toldLess(no: { allow: false; code: number; why: string }): AuthResult {
+  const unavailable = no.code === RC.SERVER_UNAVAILABLE || no.code === RC.SERVER_BUSY;
+  return { allow: false, code: no.code, why: no.why, told: unavailable ? "authentication is not available now" : "not authorized" };
+}
+
 export class Access {
   /** Goes up when verdicts may have become different. Whoever keeps a verdict keeps the epoch with it. */
   epoch = 0;
@@ -68,6 +74,7 @@ export class Access {
   /** A client with neither user name nor password is shown to the handlers alone that ask for such; then `allow_anonymous` decides. */
   authenticate(client: ClientInfo, credentials: Credentials): AuthResult | Promise<AuthResult> {
     const handlers = askedAbout(this.hooks.at["client.authenticate"], client, credentials);
+    let otherwise: AuthStep = null;
     for (let i = 0; i < handlers.length; i++) {
       const h = handlers[i] as AuthHandler;
       let step: AuthStep | Promise<AuthStep>;
@@ -76,11 +83,12 @@ export class Access {
       } catch (err) {
         return this.authFailed(h, err);
       }
-      if (step instanceof Promise) return this.authenticateLater(handlers.slice(i), step, client, credentials);
+      if (step instanceof Promise) return this.authenticateLater(handlers.slice(i), step, client, credentials, otherwise);
       const result = this.authDecided(step);
       if (result !== null) return result;
+      otherwise = step ?? otherwise;
     }
-    return this.nobodyKnows(client, credentials);
+    return this.nobodyKnows(client, credentials, otherwise);
   }
 
   /** The rest of the fold once a handler has returned a promise. `handlers[0]` is the one that is waited for. */
@@ -89,31 +97,42 @@ export class Access {
     first: Promise<AuthStep>,
     client: ClientInfo,
     credentials: Credentials,
+    before: AuthStep,
   ): Promise<AuthResult> {
+    let otherwise = before;
     for (const [i, h] of handlers.entries()) {
       try {
-        const result = this.authDecided(await (i === 0 ? first : h.fn(client, credentials)));
+        const step = await (i === 0 ? first : h.fn(client, credentials));
+        const result = this.authDecided(step);
         if (result !== null) return result;
+        otherwise = step ?? otherwise;
       } catch (err) {
         return this.authFailed(h, err);
       }
     }
-    return this.nobodyKnows(client, credentials);
+    return this.nobodyKnows(client, credentials, otherwise);
   }
 
   /** null = not decided yet. A plugin in plain JavaScript may answer anything: what is no clear yes is a no. */
   private authDecided(step: AuthStep | undefined): AuthResult | null {
-    if (step === null || step === undefined) return null;
+    if (step === null || step === undefined || step.allow === null) return null;
     if (step.allow === true) {
       this.metrics.authSuccess++;
       const isSuper = step.isSuper === true;
       return step.mountpoint === undefined ? { allow: true, isSuper } : { allow: true, isSuper, mountpoint: step.mountpoint };
     }
     this.metrics.authFailure++;
-    return step.allow === false ? step : NO_ANSWER;
+    if (step.allow !== false) return NO_ANSWER;
+    if (step.failed === true) this.metrics.authError++;
+    return toldLess(step);
   }
 
-  private nobodyKnows(client: ClientInfo, credentials: Credentials): AuthResult {
+  /** `otherwise`: what a handler said that did not decide. */
+  private nobodyKnows(client: ClientInfo, credentials: Credentials, otherwise: AuthStep): AuthResult {
+    if (otherwise !== null && otherwise.allow === null) {
+      this.metrics.authFailure++;
+      return toldLess({ allow: false, code: otherwise.code, why: otherwise.why });
+    }
     if (!client.zone.allowAnonymous) {
       this.metrics.authFailure++;
       return isAnonymous(client, credentials) ? NO_ANONYMOUS : UNKNOWN;
@@ -145,7 +164,7 @@ export class Access {
         return this.aclFailed(h, err);
       }
       if (step instanceof Promise) return this.checkLater(handlers.slice(i), step, client, action, topic);
-      if (step !== null && step !== undefined) return this.count(step.verdict);
+      if (step !== null && step !== undefined) return this.decided(step);
     }
     return this.count(client.zone.aclNomatch);
   }
@@ -229,12 +248,17 @@ export class Access {
     for (const [i, h] of handlers.entries()) {
       try {
         const step = await (i === 0 ? first : h.fn(client, action, topic));
-        if (step !== null && step !== undefined) return this.count(step.verdict);
+        if (step !== null && step !== undefined) return this.decided(step);
       } catch (err) {
         return this.aclFailed(h, err);
       }
     }
     return this.count(client.zone.aclNomatch);
+  }
+
+  private decided(step: NonNullable<AclStep>): AclVerdict {
+    if (step.failed === true) this.metrics.aclError++;
+    return this.count(step.verdict);
   }
 
   private count(verdict: AclVerdict): AclVerdict {

@@ -10,6 +10,7 @@ import { cidrContains, parseCidr, parseIp } from "../../lib/cidr.ts";
 import { parseTerms, printTerm, type Term, TermError } from "../../lib/erlang_term.ts";
 import type { AnyTopic, Hooks } from "../hooks.ts";
 import type { AclStep, AclVerdict, Action, ClientInfo } from "../types.ts";
+import { filterRule, literalRule, type TopicRule } from "./topic_rule.ts";
 
 /** Id of the rules on the hook. */
 const ACL_FILE_HANDLER = "acl_file";
@@ -50,7 +51,6 @@ export interface AclRule {
 }
 
 type Who = (client: ClientInfo) => boolean;
-type TopicRule = (client: ClientInfo, topic: string, words: readonly string[]) => boolean;
 
 /** Throws `TermError` with line, column and what was expected. */
 export function parseAclRules(text: string): AclRule[] {
@@ -206,42 +206,9 @@ function compileTopic(t: Term, verdict: AclVerdict): TopicRule {
   if (t.kind === "tuple") {
     const [eq, literal] = t.items;
     if (t.items.length !== 2 || !eq || !literal || !isAtom(eq, "eq")) return fail(t, TOPIC_EXPECTED);
-    const text = textOf(literal, TOPIC_EXPECTED);
-    return (_c, topic) => topic === text;
+    return literalRule(textOf(literal, TOPIC_EXPECTED));
   }
-  const filter = textOf(t, TOPIC_EXPECTED);
-  const words = filter.split("/");
-  const hash = words.indexOf("#");
-  if (filter === "" || (hash >= 0 && hash < words.length - 1)) fail(t, "a topic filter, with # only as its last level");
-  return (client, _topic, topicWords) => filterCovers(words, topicWords, client, verdict);
-}
-
-/**
- * Compare level by level as EMQ X does: a subscription's own wildcards are levels like others, and `$` has no special meaning
- * ("#" covers "$SYS/x"). One difference: an *allow* rule "a/+" does not cover a subscription to "a/#", which would see more than
- * the rule grants; a *deny* rule does.
- */
-function filterCovers(rule: readonly string[], topic: readonly string[], client: ClientInfo, verdict: AclVerdict): boolean {
-  for (const [i, word] of rule.entries()) {
-    if (word === "#") return true;
-    const level = topic[i];
-    if (level === undefined) return false;
-    if (word === "+") {
-      if (level === "#" && verdict === "allow") return false;
-    } else if (level !== feed(word, client)) return false;
-  }
-  return rule.length === topic.length;
-}
-
-/**
- * A level %c or %u stands for the client's own name, as one literal level: a client called "#" gains nothing.
- * Without a user name %u stays as it is.
- */
-function feed(word: string, client: ClientInfo): string | null {
-  if (word !== "%c" && word !== "%u") return word;
-  const value = word === "%c" ? client.clientId : client.username;
-  if (value === null) return word;
-  return value === "+" || value === "#" ? null : value;
+  return filterRule(textOf(t, TOPIC_EXPECTED), verdict) ?? fail(t, "a topic filter, with # only as its last level");
 }
 
 function isAtom(t: Term, name: string): boolean {

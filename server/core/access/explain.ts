@@ -12,6 +12,7 @@ import { askedAbout } from "./access.ts";
 import type { Banned } from "./banned.ts";
 import type { Flapping } from "./flapping.ts";
 import type { Guesses } from "./guesses.ts";
+import { type AskedOutside, watchClient } from "./trace.ts";
 
 export interface ExplainDeps {
   readonly hooks: Hooks;
@@ -31,6 +32,8 @@ export interface ExplainStep {
   why: string;
   /** How long the step took, ms. */
   ms: number;
+  /** What the step asked others; absent = nothing. */
+  asked?: AskedOutside[];
 }
 
 export interface ExplainResult {
@@ -52,13 +55,14 @@ export async function explain(
 ): Promise<ExplainResult> {
   // A copy: handlers may write to the client they are shown.
   const subject = { ...client, isSuper: false };
-  const who = new Trail(deps.clock);
+  const who = new Trail(deps.clock, subject);
   const isSuper = await authentication(deps, who, subject, credentials);
   const allow = who.decision === "allow";
   const result: ExplainResult = { authentication: { allow, isSuper, steps: who.steps }, acl: null };
   if (!allow || request === null) return result;
-  const acl = new Trail(deps.clock);
-  await access(deps, acl, { ...subject, isSuper }, request);
+  const inside = { ...subject, isSuper };
+  const acl = new Trail(deps.clock, inside);
+  await access(deps, acl, inside, request);
   result.acl = { allow: acl.decision === "allow", steps: acl.steps };
   return result;
 }
@@ -68,16 +72,23 @@ class Trail {
   readonly steps: ExplainStep[] = [];
   decision: "allow" | "deny" | null = null;
   private since: number;
+  private readonly asked: AskedOutside[] = [];
 
-  constructor(private readonly clock: Clock) {
+  /** `client`: what handlers ask about this object is part of the step. */
+  constructor(
+    private readonly clock: Clock,
+    client: ClientInfo,
+  ) {
     this.since = clock.mono();
+    watchClient(client, this.asked);
   }
 
   /** Returns true when that decided. */
   add(step: string, verdict: ExplainStep["verdict"], why: string): boolean {
     const now = this.clock.mono();
     const final = verdict !== "ignore";
-    this.steps.push({ step, verdict, final, why, ms: now - this.since });
+    const asked = this.asked.splice(0);
+    this.steps.push({ step, verdict, final, why, ms: now - this.since, ...(asked.length > 0 && { asked }) });
     this.since = now;
     if (final) this.decision = verdict === "allow" ? "allow" : "deny";
     return final;
@@ -92,16 +103,21 @@ async function authentication(deps: ExplainDeps, trail: Trail, client: ClientInf
     return !trail.add("auth_failure_limit", "deny", "too many failed authentications from its address lately");
   }
   const handlers = askedAbout(deps.hooks.at["client.authenticate"].slice(), client, credentials);
+  let otherwise: string | null = null;
   for (const h of handlers) {
     try {
       const step = (await h.fn(client, credentials)) ?? null;
       if (step === null) trail.add(h.id, "ignore", "has no answer for this client");
-      else if (step.allow !== true) return !trail.add(h.id, "deny", step.why ?? "refused");
+      else if (step.allow === null) {
+        trail.add(h.id, "ignore", `asks the next one; when nobody lets it in: ${step.why}`);
+        otherwise = step.why;
+      } else if (step.allow !== true) return !trail.add(h.id, "deny", step.why ?? "refused");
       else return trail.add(h.id, "allow", step.why ?? "accepted") && step.isSuper === true;
     } catch (err) {
       return !trail.add(h.id, "error", `failed, so the client is refused: ${wordsOf(err)}`);
     }
   }
+  if (otherwise !== null) return !trail.add("authentication", "deny", otherwise);
   anonymous(trail, client, unknownBecause(handlers.length, deps.hooks.at["client.authenticate"].length));
   return false;
 }

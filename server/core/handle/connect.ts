@@ -18,6 +18,8 @@ import { beginAuth } from "./auth.ts";
 export interface Refusal {
   code: number;
   why: string;
+  /** For the client; absent = `why`. */
+  told?: string | undefined;
 }
 
 /** `headerFlags`: the lower half of the first byte. */
@@ -58,7 +60,7 @@ function enter(ch: Channel, p: ConnectPacket, client: ClientInfo, admitted: bool
 /** User name and password, or neither: the access chain decides. */
 function ask(ch: Channel, p: ConnectPacket, client: ClientInfo): void | Promise<void> {
   const { access, guesses } = ch.broker;
-  const answer = access.authenticate(client, { password: p.password });
+  const answer = access.authenticate(client, { password: p.password, wanted: () => ch.phase === "connecting" });
   if (!(answer instanceof Promise)) return authenticated(ch, p, client, answer, null);
   guesses.pending(client);
   return answer.finally(() => guesses.settled(client)).then((a) => authenticated(ch, p, client, a, null));
@@ -99,7 +101,7 @@ export function authenticated(
   countGuess(ch, p, client, answer);
   if (ch.phase !== "connecting") return;
   if (!answer.allow) {
-    refuse(ch, { code: answer.code, why: answer.why });
+    refuse(ch, { code: answer.code, why: answer.why, told: answer.told });
     return;
   }
   client.isSuper = answer.isSuper;
@@ -178,7 +180,7 @@ function checkWill(p: ConnectPacket, client: ClientInfo): Refusal | null {
 
 export function refuse(ch: Channel, no: Refusal): void {
   const { broker } = ch;
-  let bytes = encodeConnack(ch.version, false, no.code, ch.version === 5 && ch.problemInfo ? { reasonString: no.why } : null);
+  let bytes = encodeConnack(ch.version, false, no.code, ch.version === 5 && ch.problemInfo ? { reasonString: no.told ?? no.why } : null);
   // [MQTT-3.2.2-19]
   if (!ch.fits(bytes.length)) bytes = encodeConnack(ch.version, false, no.code, null);
   if (ch.fits(bytes.length)) {

@@ -81,7 +81,7 @@ describe("authentication", () => {
     hooks.add("client.authenticate", "late", step("late", { allow: true }), -1);
     hooks.add("client.authenticate", "first", step("first", null), 10);
     hooks.add("client.authenticate", "second", step("second", { allow: false, code: 0x86, why: "wrong" }));
-    expect(access.authenticate(aClient({}), PASSWORD)).toEqual({ allow: false, code: 0x86, why: "wrong" });
+    expect(access.authenticate(aClient({}), PASSWORD)).toEqual({ allow: false, code: 0x86, why: "wrong", told: "not authorized" });
     expect(asked).toEqual(["first", "second"]);
   });
 
@@ -124,6 +124,26 @@ describe("authentication", () => {
     expect(code(access.authenticate(aClient({}), PASSWORD))).toBe("allow");
   });
 
+  test("who is not decided about but doubted is let in by a later one, or not at all, whatever allow_anonymous says", async () => {
+    const half: AuthStep = { allow: null, code: 0x86, why: "no password" };
+    const no: AuthResult = { allow: false, code: 0x86, why: "no password", told: "not authorized" };
+    for (const answer of [() => half, async () => half]) {
+      const { hooks, access } = setUp();
+      hooks.add("client.authenticate", "doubts", answer, 5);
+      expect(await access.authenticate(aClient({}), PASSWORD)).toEqual(no);
+      hooks.add("client.authenticate", "knows nothing", () => null, 1);
+      expect(await access.authenticate(aClient({}), PASSWORD)).toEqual(no);
+      hooks.add("client.authenticate", "knows", () => ({ allow: true }));
+      expect(await access.authenticate(aClient({}), PASSWORD)).toEqual({ allow: true, isSuper: false });
+    }
+  });
+
+  test("what is told to the client names nothing behind the node", async () => {
+    const { hooks, access } = setUp();
+    hooks.add("client.authenticate", "db", () => ({ allow: false, code: 0x88, why: "PostgreSQL at 10.0.0.1 is down", failed: true }));
+    expect(access.authenticate(aClient({}), PASSWORD)).toMatchObject({ told: "authentication is not available now" });
+  });
+
   test("a promise makes the rest asynchronous, with the same rules", async () => {
     const { hooks, access, metrics } = setUp();
     hooks.add("client.authenticate", "sync", () => null, 10);
@@ -131,7 +151,7 @@ describe("authentication", () => {
     hooks.add("client.authenticate", "end", () => ({ allow: false, code: 0x86, why: "no" }));
     const r = access.authenticate(aClient({}), PASSWORD);
     expect(r).toBeInstanceOf(Promise);
-    expect(await r).toEqual({ allow: false, code: 0x86, why: "no" });
+    expect(await r).toEqual({ allow: false, code: 0x86, why: "no", told: "not authorized" });
     hooks.remove("client.authenticate", "end");
     expect(code(await access.authenticate(aClient({}), PASSWORD))).toBe("allow");
     hooks.add("client.authenticate", "rejects", () => Promise.reject(new Error("down")), 1);
@@ -348,6 +368,25 @@ describe("checks of a connected client", () => {
     expect(await check("publish", "b")).toBe("deny");
     expect(check("publish", "b")).toBeInstanceOf(Promise);
     expect(metrics.aclError).toBeGreaterThan(1);
+  });
+
+  test("nor is one that says itself that nobody could be asked", async () => {
+    const { hooks, check, fresh, metrics } = withCache();
+    let down = true;
+    const step = (): AclStep => (down ? { verdict: "deny", failed: true } : { verdict: "allow" });
+    hooks.add("client.check_acl", "p", step);
+    expect([check("publish", "a"), fresh()]).toEqual(["deny", 0]);
+    down = false;
+    expect(check("publish", "a")).toBe("allow");
+    hooks.add("client.check_acl", "p", async () => step());
+    down = true;
+    expect(await check("publish", "b")).toBe("deny");
+    down = false;
+    expect(await check("publish", "b")).toBe("allow");
+    // Now it is kept: nobody is asked.
+    expect(check("publish", "b")).toBe("allow");
+    expect(metrics.aclError).toBe(2);
+    expect(hooks.at["client.check_acl"].every((h) => h.failures === 0)).toBe(true);
   });
 
   test("promised verdicts are kept when they come, unless the rules changed meanwhile", async () => {

@@ -4,6 +4,7 @@ import { Banned } from "../../../../server/core/access/banned.ts";
 import { type ExplainRequest, type ExplainStep, explain } from "../../../../server/core/access/explain.ts";
 import { Flapping } from "../../../../server/core/access/flapping.ts";
 import { Guesses } from "../../../../server/core/access/guesses.ts";
+import { noteOf } from "../../../../server/core/access/trace.ts";
 import { Hooks } from "../../../../server/core/hooks.ts";
 import type { ClientInfo } from "../../../../server/core/types.ts";
 import { Metrics } from "../../../../server/core/watch/metrics.ts";
@@ -55,6 +56,31 @@ describe("explain authentication", () => {
     expect(r.authentication.steps.at(-1)?.why).toBe("wrong password");
     expect(r.authentication.allow).toBe(false);
     expect(r.acl).toBeNull();
+  });
+
+  test("what a handler asked others belongs to its step, and nobody else is watched", async () => {
+    const s = setUp();
+    const asked = (question: string) => ({ question, values: ['1 = "joe"'], answer: "no row", ms: 1 });
+    const seen: (readonly unknown[] | undefined)[] = [];
+    s.hooks.add("client.authenticate", "db", async (client) => {
+      noteOf(client)?.push(asked("select password"));
+      return { allow: true };
+    });
+    s.hooks.add("client.check_acl", "db", async (client) => {
+      noteOf(client)?.push(asked("select allow"), asked("and more"));
+      return { verdict: "allow" };
+    });
+    const client = aClient();
+    const r = await explain(s, client, PASSWORD, PUBLISH);
+    seen.push(noteOf(client));
+    expect(r.authentication.steps.map((x) => x.asked?.map((a) => a.question))).toEqual([
+      undefined,
+      undefined,
+      undefined,
+      ["select password"],
+    ]);
+    expect(r.acl?.steps.at(-1)?.asked?.map((a) => a.question)).toEqual(["select allow", "and more"]);
+    expect(seen).toEqual([undefined]);
   });
 
   test("a ban, with its end and its author", async () => {
