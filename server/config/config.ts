@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { MASK } from "../lib/mask.ts";
 import { ValueError } from "../lib/units.ts";
-import { type KeyRow, Keys, type NamedTable } from "./keys.ts";
+import { concreteKeys, type KeyRow, Keys, type NamedTable } from "./keys.ts";
 import { listenersOf } from "./listeners.ts";
 import { CORE_KEYS } from "./schema.ts";
 import { ConfigError, ConfigErrors, type PluginFile, readDirectory, readEnvironment, readFile, type Written } from "./sources.ts";
@@ -147,7 +147,7 @@ export class Config {
   /** What is wrong with a value for a key; null = nothing. `text` null = back to what lower layers say. */
   check(key: string, text: string | null): string | null {
     const row = this.keys.find(key);
-    if (row === undefined) return unknown(this.keys, key);
+    if (row === undefined) return this.keys.unknown(key);
     if (text === null) return null;
     const shown = row.entry.type === "secret" ? MASK : text;
     // What no file could say; a file's name with NUL in it is refused by everybody who gets it.
@@ -213,6 +213,17 @@ export class Config {
     const changed = [...before].filter(([key, text]) => this.raw(key) !== text).map(([key]) => key);
     for (const key of changed) for (const w of this.#watchers) if (key.startsWith(w.prefix)) w.fn(key);
     return changed;
+  }
+
+  /** Read again what the files say of one application, about to be loaded; what is wrong with its own file is its fault. @throws ConfigErrors */
+  rereadOf(app: string): void {
+    const fresh = loadConfig(this.loaded);
+    const own = (key: string): boolean => this.keys.find(key)?.app === app;
+    const rest = [...this.#layers.file].filter(([key]) => !own(key));
+    this.#layers.file = new Map([...rest, ...[...fresh.#layers.file].filter(([key]) => own(key))]);
+    this.faults.delete(app);
+    for (const [plugin, words] of fresh.faults) if (plugin === app) this.faults.set(app, words);
+    this.#values.clear();
   }
 
   /** Take over one line of a source, without resolving. */
@@ -332,7 +343,7 @@ export class Config {
     const names = new Map(["tcp", "ssl", "ws", "wss"].map((kind) => [`listener.${kind}`, this.listenerNames(kind)]));
     names.set("zone", [...this.#zones.keys()]);
     const seen = new Set<string>();
-    for (const keys of [...this.keys.rows.map((row) => concrete(row.pattern, names)), this.written()])
+    for (const keys of [...this.keys.rows.map((row) => concreteKeys(row.pattern, names)), this.written()])
       for (const key of keys) {
         if (seen.has(key)) continue;
         seen.add(key);
@@ -379,20 +390,4 @@ export class Config {
     for (const n of this.#namesOf(`listener.${kind}`, 2)) names.add(n);
     return [...names];
   }
-}
-
-/** The keys a row of the table stands for now, by the names that fill its placeholder. */
-function* concrete(pattern: string, names: ReadonlyMap<string, readonly string[]>): Iterable<string> {
-  if (!pattern.includes("$")) {
-    yield pattern;
-    return;
-  }
-  const [prefix, rest] = pattern.split(".$name");
-  if (rest === undefined || rest.includes("$")) return;
-  for (const name of names.get(prefix as string) ?? []) yield `${prefix}.${name}${rest}`;
-}
-
-function unknown(keys: Keys, key: string): string {
-  const like = keys.nearest(key);
-  return `unknown key ${key}${like === null ? "; baomq config sample shows all keys" : `; did you mean ${like}?`}`;
 }

@@ -65,6 +65,12 @@ export class Keys {
     return this.#rows.some((r) => r.pattern.split(".")[0] === part);
   }
 
+  /** What to say of a key that is none. */
+  unknown(key: string): string {
+    const like = this.nearest(key);
+    return `unknown key ${key}${like === null ? "; baomq config sample shows all keys" : `; did you mean ${like}?`}`;
+  }
+
   /** The known key that is most like an unknown one; placeholders are filled with the unknown key's own parts. */
   nearest(key: string): string | null {
     if (key.length > LONGEST) return null;
@@ -83,4 +89,15 @@ export class Keys {
 function regexOf(pattern: string): RegExp {
   const parts = pattern.split(".").map((p) => (p === "$n" ? "(\\d+)" : p.startsWith("$") ? "([^.]+)" : p.replace(/[^\w]/g, "\\$&")));
   return new RegExp(`^${parts.join("\\.")}$`);
+}
+
+/** The keys a row of the table stands for now, by the names that fill its placeholder. */
+export function* concreteKeys(pattern: string, names: ReadonlyMap<string, readonly string[]>): Iterable<string> {
+  if (!pattern.includes("$")) {
+    yield pattern;
+    return;
+  }
+  const [prefix, rest] = pattern.split(".$name");
+  if (rest === undefined || rest.includes("$")) return;
+  for (const name of names.get(prefix as string) ?? []) yield `${prefix}.${name}${rest}`;
 }

@@ -146,6 +146,16 @@ export function pattern(def: string, re: RegExp, expects: string, doc: string, o
   return entry({ type: "text", expects, parse }, def, doc, o);
 }
 
+/** Text with a meaning of its own. `read`: null = it has none; `expects` reads on after "expected ". */
+export function parsed<T>(def: string, expects: string, read: (text: string) => T | null, doc: string, o: EntryOptions = {}): Entry<T> {
+  const parse = (t: string): T => {
+    const value = read(t.trim());
+    if (value === null) throw new ValueError(t, expects);
+    return value;
+  };
+  return entry({ type: "text", expects, parse }, def, doc, o);
+}
+
 /** Like text, but its value is never shown or logged. */
 export function secret(def: string, doc: string, o: EntryOptions = {}): Entry<string> {
   return entry({ type: "secret", expects: "text", parse: (t) => t }, def, doc, o);
@@ -183,9 +193,19 @@ export function bytesFrom(least: string, def: string, doc: string, o: EntryOptio
   return entry({ type: "bytes", expects, parse }, def, doc, o);
 }
 
-/** Value in milliseconds. */
-export function duration(def: string, doc: string, o: EntryOptions = {}): Entry<number> {
-  return entry({ type: "duration", expects: EXPECTS_DURATION, parse: parseDuration }, def, doc, o);
+/** Value in milliseconds. `least` and `most`: bounds, in words such as "100ms". */
+export function duration(def: string, doc: string, o: EntryOptions & { least?: string; most?: string } = {}): Entry<number> {
+  const { least, most, ...rest } = o;
+  if (least === undefined || most === undefined)
+    return entry({ type: "duration", expects: EXPECTS_DURATION, parse: parseDuration }, def, doc, rest);
+  const expects = `${EXPECTS_DURATION}, from ${least} to ${most}`;
+  const [min, max] = [parseDuration(least), parseDuration(most)];
+  const parse = (t: string): number => {
+    const ms = parseDuration(t);
+    if (ms < min || ms > max) throw new ValueError(t, expects);
+    return ms;
+  };
+  return entry({ type: "duration", expects, parse }, def, doc, rest);
 }
 
 /** Value 0 to 100. */

@@ -162,6 +162,7 @@ async function openManagement(
       texts: (plugin) => config.texts(plugin),
       adopt: ({ name, config: table }, lines) => config.adopt({ app: name, table }, lines),
       fault: (plugin) => config.faults.get(plugin) ?? null,
+      reread: (plugin) => config.rereadOf(plugin),
     },
     firstLoaded,
     expandPluginsDir: pluginsDir(config, dataDir),

@@ -1,7 +1,7 @@
 /** The context a running plugin works in, and the list of all it registered. */
 import type { HookPoint, HookPoints } from "../core/hooks.ts";
 import type { Clock, Log, Store } from "../core/ports.ts";
-import type { AnyPlugin, ConfigTable, HookOptions, Host, PluginContext } from "./plugin.ts";
+import type { AnyPlugin, ConfigTable, HookOptions, Host, PluginContext, PluginReport } from "./plugin.ts";
 import type { ManagedBroker } from "./plugin_broker.ts";
 
 export interface ContextParts {
@@ -16,9 +16,12 @@ export interface ContextParts {
 /** A plugin between start and unload. */
 export interface Running {
   readonly ctx: PluginContext<ConfigTable>;
-  /** Live changes are written here; `ctx.config` is the same object. */
-  readonly values: Record<string, unknown>;
   service: unknown;
+  /** `ctx.config` has these values, and the plugin hears of it. When it throws, the former values are back. */
+  apply(keys: readonly string[], value: (key: string) => unknown): void;
+  value(key: string): unknown;
+  /** null = it has nothing to tell. */
+  report(): PluginReport | null;
   /** Take back everything, last registered first. Errors are reported, the rest still runs. */
   close(): Promise<void>;
 }
@@ -35,6 +38,9 @@ export function createContext(plugin: AnyPlugin, parts: ContextParts, wishes: Co
   const { failed } = wishes;
   const undo = new Set<() => void | Promise<void>>();
   const hooks = new Map<HookPoint, number>();
+  const listeners: ((keys: readonly string[]) => void)[] = [];
+  const alarms = new Set<string>();
+  let reporter: (() => PluginReport) | null = null;
   let closed = false;
 
   /** Later registrations of a plugin that is gone (an answer that came late) do nothing. */
@@ -116,6 +122,21 @@ export function createContext(plugin: AnyPlugin, parts: ContextParts, wishes: Co
       return cancel;
     },
     every: (ms, fn) => keep(() => broker.every(ms, timer(fn))),
+    changed(fn) {
+      listeners.push(fn);
+    },
+    alarm(what, desc) {
+      const id = `${plugin.name}_${what}`;
+      if (closed && desc !== null) return;
+      if (desc !== null && !alarms.has(id)) {
+        alarms.add(id);
+        undo.add(() => broker.alarm(id, null));
+      }
+      broker.alarm(id, desc);
+    },
+    report(fn) {
+      reporter = fn;
+    },
     closing(fn) {
       keep(() => fn);
     },
@@ -123,8 +144,19 @@ export function createContext(plugin: AnyPlugin, parts: ContextParts, wishes: Co
 
   return {
     ctx,
-    values: wishes.values,
     service: undefined,
+    value: (key) => wishes.values[key],
+    apply(keys, value) {
+      const before = keys.map((key) => wishes.values[key]);
+      for (const key of keys) wishes.values[key] = value(key);
+      try {
+        for (const fn of listeners) fn(keys);
+      } catch (err) {
+        for (const [i, key] of keys.entries()) wishes.values[key] = before[i];
+        throw err;
+      }
+    },
+    report: () => reporter?.() ?? null,
     async close() {
       closed = true;
       for (const back of [...undo].reverse()) {

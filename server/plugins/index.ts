@@ -1,5 +1,9 @@
 /** The plugins of this build, in alphabetical order of their names. Whatever is not here is not listed. */
 import { authClientid } from "./auth_clientid/index.ts";
+import { authHttp } from "./auth_http/index.ts";
+import { authJwt } from "./auth_jwt/index.ts";
+import { authMysql } from "./auth_mysql/index.ts";
+import { authPgsql } from "./auth_pgsql/index.ts";
 import { authUsername } from "./auth_username/index.ts";
 import { dashboard } from "./dashboard/index.ts";
 import { delayedPublish } from "./delayed_publish/index.ts";
@@ -12,6 +16,10 @@ import { retainer } from "./retainer/index.ts";
 
 export const plugins: readonly AnyPlugin[] = [
   authClientid,
+  authHttp,
+  authJwt,
+  authMysql,
+  authPgsql,
   authUsername,
   dashboard,
   delayedPublish,

@@ -7,7 +7,7 @@ import type { Store } from "../core/ports.ts";
 import { wordsOf } from "../lib/errors.ts";
 import { type ContextParts, createContext, type Running } from "./context.ts";
 import { type ExternalFile, externalFiles, importExternal, type LineBeside, linesBeside } from "./external.ts";
-import type { AnyPlugin, PluginServices } from "./plugin.ts";
+import type { AnyPlugin, PluginReport, PluginServices, TestContext, TestRequest, TestStep } from "./plugin.ts";
 import type { ServiceName } from "./services.ts";
 import { type PluginConfigRow, PluginError, PluginSettings, type SettingChanges, type SettingSource } from "./settings.ts";
 
@@ -21,6 +21,8 @@ export interface PluginConfiguration {
   adopt(plugin: AnyPlugin, lines: readonly LineBeside[]): void;
   /** What is wrong with the plugin's own configuration file; null = nothing. */
   fault(plugin: string): string | null;
+  /** Read the plugin's file again. @throws Error in words */
+  reread(plugin: string): void;
 }
 
 export interface PluginManagerOptions extends ContextParts {
@@ -50,6 +52,8 @@ export interface PluginRow {
   error: string | null;
   failures: number;
   required: boolean;
+  /** Its settings can be tried. */
+  testable: boolean;
   /** Path of a plugin that is not built in. */
   file: string | null;
 }
@@ -100,16 +104,16 @@ export class PluginManager {
     return this.add(plugin, file);
   }
 
-  /** Find the plugins of other people and start all that should run. Returns those that did not, with the reason. */
+  /** Find the plugins of other people and start all that should run. Returns those that did not; `required`: the node needs it, or it guards it. */
   async startAll(): Promise<{ name: string; required: boolean; error: string }[]> {
     for (const file of externalFiles(this.o.expandPluginsDir)) await this.discover(file);
     this.decideFirst();
     const failed: { name: string; required: boolean; error: string }[] = [];
     for (const slot of this.sorted()) {
-      const { name, required = false } = slot.plugin;
+      const { name, required = false, guards = false } = slot.plugin;
       const wanted = required || (this.kv.get(`state/${name}`) ?? (slot.plugin.activeByDefault ? "loaded" : "unloaded")) === "loaded";
       if (wanted && slot.error === null) await this.exclusive(() => this.start(slot)).catch(() => {});
-      if (wanted && slot.error !== null) failed.push({ name, required, error: slot.error });
+      if (wanted && slot.error !== null) failed.push({ name, required: required || guards, error: slot.error });
     }
     return failed;
   }
@@ -171,20 +175,34 @@ export class PluginManager {
       error,
       failures,
       required: plugin.required ?? false,
+      testable: plugin.test !== undefined,
       file: file?.path ?? null,
     }));
   }
 
-  has(name: string): boolean {
-    return this.slots.has(name);
-  }
-  isRunning(name: string): boolean {
-    return this.slots.get(name)?.running != null;
-  }
+  has = (name: string): boolean => this.slots.has(name);
+  isRunning = (name: string): boolean => this.slots.get(name)?.running != null;
 
   /** The door of a running plugin. */
   service<N extends ServiceName>(name: N): PluginServices[N] | undefined {
     return this.slots.get(name)?.running?.service as PluginServices[N] | undefined;
+  }
+
+  /** What a running plugin tells of itself; null = it does not run, or has nothing to tell. */
+  report(name: string): PluginReport | null {
+    return this.slots.get(name)?.running?.report() ?? null;
+  }
+
+  /** Try settings that are not saved. `texts`: what is to be different from now; the mask stands for the secret as it is. @throws PluginError */
+  async test(
+    name: string,
+    texts: Readonly<Record<string, unknown>>,
+    request: TestRequest,
+    client: TestContext["client"],
+  ): Promise<TestStep[]> {
+    const { plugin, settings } = this.find(name);
+    if (plugin.test === undefined) throw new PluginError("refused", `${name} asks nobody: there is nothing to test`);
+    return plugin.test({ config: settings.valuesWith(texts), clock: this.o.clock, client }, request);
   }
 
   // ---- load and unload; each rejects with a PluginError
@@ -226,10 +244,13 @@ export class PluginManager {
     return slot;
   }
 
-  /** Of a plugin from a file: as the file is now. */
+  /** About to be started: with its configuration file as it is now (EMQ X 3.1); of a plugin from a file, as that is now. */
   private async fresh(slot: Slot): Promise<Slot> {
-    if (slot.file === null || slot.running) return slot;
+    if (slot.running) return slot;
     try {
+      this.o.configuration.reread(slot.plugin.name);
+      slot.settings.refresh(this.o.configuration.texts(slot.plugin.name));
+      if (slot.file === null) return slot;
       const plugin = await importExternal(slot.file);
       const taken = this.slots.get(plugin.name);
       if (taken && taken !== slot) throw new Error(`the name ${plugin.name} is taken`);
@@ -238,7 +259,7 @@ export class PluginManager {
       return fresh;
     } catch (err) {
       slot.error = wordsOf(err);
-      this.o.log.error("plugin file cannot be used", { file: slot.file.path, error: slot.error });
+      this.o.log.error("plugin file cannot be used", { file: slot.file?.path ?? null, error: slot.error });
       throw new PluginError("failed", slot.error);
     }
   }
@@ -327,9 +348,9 @@ export class PluginManager {
   /** The live keys of all running plugins, in order of their names. */
   liveItems(): LiveConfigRow[] {
     const rows: LiveConfigRow[] = [];
-    for (const { plugin, running } of this.sorted()) {
+    for (const { plugin, running, settings } of this.sorted()) {
       for (const [key, datatype] of Object.entries((running && plugin.liveKeys) ?? {})) {
-        rows.push({ key, value: plainText(running?.values[key]), datatpye: datatype, datatype, app: plugin.name });
+        rows.push({ key, value: settings.shown(key, running?.value(key)), datatpye: datatype, datatype, app: plugin.name });
       }
     }
     return rows.sort((a, b) => (a.key < b.key ? -1 : 1));
@@ -356,9 +377,14 @@ export class PluginManager {
     const before = settings.source;
     const changed = settings.refresh(this.o.configuration.texts(plugin.name));
     if (changed.length === 0 || !running) return changed;
-    if (changed.some((key) => !settings.isLive(key))) await this.restart(slot, () => settings.refresh(before));
-    else for (const key of changed) running.values[key] = settings.value(key);
-    return changed;
+    try {
+      if (changed.some((key) => !settings.isLive(key))) await this.restart(slot, () => settings.refresh(before));
+      else running.apply(changed, (key) => settings.value(key));
+      return changed;
+    } catch (err) {
+      settings.refresh(before);
+      throw err;
+    }
   }
 
   private sorted(): Slot[] {
@@ -370,9 +396,4 @@ export class PluginManager {
     this.queue = turn.catch(() => {});
     return turn;
   }
-}
-
-function plainText(value: unknown): string {
-  if (value === null || value === undefined) return "";
-  return typeof value === "object" ? JSON.stringify(value) : String(value);
 }

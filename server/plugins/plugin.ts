@@ -7,10 +7,13 @@ import type { HookFilter, HookPoint, HookPoints } from "../core/hooks.ts";
 import type { Message } from "../core/message.ts";
 import type { Clock, KvStore, Log, Store } from "../core/ports.ts";
 import type { AclVerdict, Action, ClientInfo, SubscribeOptions } from "../core/types.ts";
+import type { AlarmDetails } from "../core/watch/alarms.ts";
 import type { ConfigTable, ValueOf, ValuesOf } from "../lib/config_entry.ts";
 import type { QoS } from "../mqtt/types.ts";
+import type { PluginReport, TestRequest, TestStep } from "./reports.ts";
 import type { PluginServices } from "./services.ts";
 
+export type * from "./reports.ts";
 export type * from "./services.ts";
 export type { ConfigTable, ValueOf, ValuesOf };
 
@@ -26,6 +29,8 @@ export interface PluginManifest<N extends string, C extends ConfigTable> {
   readonly version: string;
   /** Cannot be unloaded, e.g. because it serves the very API that would unload it. */
   readonly required?: boolean;
+  /** It keeps strangers out: where it is to run and does not start, the node does not either. */
+  readonly guards?: boolean;
   /** Running at the first start; later the last explicit load or unload decides. */
   readonly activeByDefault: boolean;
   readonly config: C;
@@ -33,6 +38,8 @@ export interface PluginManifest<N extends string, C extends ConfigTable> {
   readonly liveKeys?: { readonly [K in keyof C & string]?: string };
   /** Start; what is returned is the typed door for the admin layer. A throw leaves the plugin inactive with the error shown. */
   start(ctx: PluginContext<C>): ServiceOf<N> | Promise<ServiceOf<N>>;
+  /** Try these settings, which are nobody's yet, and end it again. Tells what was done, step by step, whatever came of it. */
+  test?(ctx: TestContext<C>, request: TestRequest): Promise<TestStep[]>;
 }
 
 /** A plugin whose types are forgotten: what the manager handles. */
@@ -41,10 +48,12 @@ export interface AnyPlugin {
   readonly description: string;
   readonly version: string;
   readonly required?: boolean;
+  readonly guards?: boolean;
   readonly activeByDefault: boolean;
   readonly config: ConfigTable;
   readonly liveKeys?: Readonly<Record<string, string>>;
   start(ctx: PluginContext<ConfigTable>): unknown;
+  test?(ctx: TestContext<ConfigTable>, request: TestRequest): Promise<TestStep[]>;
 }
 
 export function definePlugin<const N extends string, const C extends ConfigTable>(manifest: PluginManifest<N, C>): AnyPlugin {
@@ -54,6 +63,14 @@ export function definePlugin<const N extends string, const C extends ConfigTable
 /** Higher priority runs first; default 0. */
 export interface HookOptions extends HookFilter {
   priority?: number;
+}
+
+/** What a plugin's `test` has of the node: nothing that anybody else would notice. */
+export interface TestContext<C extends ConfigTable = ConfigTable> {
+  readonly config: ValuesOf<C>;
+  readonly clock: Clock;
+  /** A client as the test's request describes it. */
+  client(request: TestRequest): ClientInfo;
 }
 
 export interface PluginContext<C extends ConfigTable = ConfigTable> {
@@ -76,6 +93,12 @@ export interface PluginContext<C extends ConfigTable = ConfigTable> {
   /** Timers that end with the plugin (coarse, 100 ms). Return cancel. */
   after(ms: number, fn: () => void): () => void;
   every(ms: number, fn: () => void): () => void;
+  /** Live keys were set: called when `config` has them. A throw refuses them: it goes on with those of before. */
+  changed(fn: (keys: readonly string[]) => void): void;
+  /** Raise an alarm `<plugin>_<what>`, or clear it (null); it is cleared when the plugin is unloaded. */
+  alarm(what: string, desc: AlarmDetails | null): void;
+  /** What is shown of the plugin beside its name and settings: asked whenever somebody looks. */
+  report(fn: () => PluginReport): void;
   /** Run when the plugin is unloaded or the node stops; last registered first. */
   closing(fn: () => void | Promise<void>): void;
 }
@@ -101,6 +124,14 @@ export interface PluginBroker {
   session(clientId: string): PluginSession | undefined;
   readonly sessionCount: number;
   readonly connections: number;
+  /** Goes up when kept verdicts are void. */
+  readonly aclEpoch: number;
+  /** Rules have changed: kept verdicts are void. */
+  aclChanged(): void;
+  /** End this very connection of the client's: its right to it has run out (MQTT 5: 0xA0). False = it is gone already. */
+  disconnect(client: ClientInfo, reason: string): boolean;
+  /** Raise an alarm, or clear it (null). Prefer `ctx.alarm`, which ends with the plugin. */
+  alarm(id: string, desc: AlarmDetails | null): void;
   /** The whole ACL chain of a client, e.g. for a topic hidden in another one. */
   checkAcl(client: ClientInfo, action: Action, topic: string): AclVerdict | Promise<AclVerdict>;
   /** Handlers of every hook point, for diagnosis. */

@@ -3,6 +3,7 @@ import type { Broker } from "../core/broker.ts";
 import type { HookFilter, HookPoint, HookPoints } from "../core/hooks.ts";
 import type { Session } from "../core/session.ts";
 import { stackOf } from "../lib/errors.ts";
+import { RC } from "../mqtt/reason_codes.ts";
 import type { PluginBroker } from "./plugin.ts";
 
 /** What the manager needs beyond what plugins may use. */
@@ -50,6 +51,22 @@ export function createPluginBroker(broker: Broker, later: (fn: () => void) => vo
     },
     get connections() {
       return broker.connections;
+    },
+    get aclEpoch() {
+      return broker.access.epoch;
+    },
+    aclChanged: () => broker.access.invalidate(),
+    alarm(id, desc) {
+      if (desc !== null) broker.alarms.set(id, desc);
+      else if (!broker.alarms.clear(id)) return;
+      flush();
+    },
+    disconnect(client, reason) {
+      const ch = broker.sessions.get(client.clientId)?.channel ?? null;
+      if (ch?.client !== client) return false;
+      broker.guard(ch, () => ch.close(RC.MAXIMUM_CONNECT_TIME, reason));
+      flush();
+      return true;
     },
     checkAcl: (client, action, topic) => broker.access.checkAcl(client, action, topic),
 

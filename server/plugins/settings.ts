@@ -10,6 +10,8 @@ import type { AnyPlugin, ConfigTable } from "./plugin.ts";
 /** The keys of one plugin that anybody said something about. */
 export type SettingSource = ReadonlyMap<string, SettingText>;
 type Entry = ConfigTable[string];
+/** Keys that say to whom a secret is sent, or who may read it on its way. */
+const GOES_TO = /\.(?:servers?|port|sentinel|starttls)$|\.ssl|_req$/;
 
 /** One row of `GET plugin_configs`. */
 export interface PluginConfigRow {
@@ -69,6 +71,32 @@ export class PluginSettings {
   /** Every key's value. @throws PluginError naming the first bad one. */
   values(): Record<string, unknown> {
     return Object.fromEntries([...this.table.keys()].map((key) => [key, this.value(key)]));
+  }
+
+  /**
+   * As they would be with these texts. A secret must be given again when others decide where it goes: whoever may not see it must not
+   * have it sent somewhere. @throws PluginError naming the first bad one
+   */
+  valuesWith(texts: Readonly<Record<string, unknown>>): Record<string, unknown> {
+    const values = this.values();
+    const moved = Object.keys(texts).find((key) => GOES_TO.test(key) && texts[key] !== this.shownText(key));
+    for (const [key, entry] of this.table) {
+      const kept = entry.type === "secret" && (texts[key] === undefined || texts[key] === MASK) && (this.given(key)?.text ?? "") !== "";
+      if (kept && moved !== undefined) throw new PluginError("bad_value", `${key}: give it again, ${moved} is another one`);
+    }
+    for (const [key, given] of Object.entries(texts)) {
+      if (!this.table.has(key)) throw new PluginError("unknown_key", `${this.plugin.name} has no key ${key}`);
+      if (typeof given !== "string") throw new PluginError("bad_value", `${key}: expected text`);
+      if (this.table.get(key)?.type === "secret" && given === MASK) continue;
+      values[key] = this.parse(key, given);
+    }
+    return values;
+  }
+
+  /** The text in force. */
+  private shownText(key: string): string {
+    const entry = this.table.get(key);
+    return this.given(key)?.text ?? (entry === undefined || entry.optional ? "" : entry.default);
   }
 
   value(key: string): unknown {
@@ -157,8 +185,17 @@ export class PluginSettings {
     return changes;
   }
 
-  /** What it takes to set one live key. @throws PluginError */
+  /** A live key's value as the API shows it: numbers in base units, secrets masked, what has a form of its own as it is written. */
+  shown(key: string, value: unknown): string {
+    const text = this.given(key)?.text ?? this.table.get(key)?.default ?? "";
+    if (value === null || value === undefined) return "";
+    if (this.table.get(key)?.type === "secret") return text === "" ? "" : MASK;
+    return typeof value === "object" ? text : String(value);
+  }
+
+  /** What it takes to set one live key. The mask leaves a secret as it is. @throws PluginError */
   liveChange(key: string, text: string): SettingChanges {
+    if (this.isLive(key) && this.table.get(key)?.type === "secret" && text === MASK) return new Map();
     if (!this.isLive(key)) throw new PluginError("unknown_key", `${key} is no key of ${this.plugin.name} that can be set while it runs`);
     this.parse(key, text);
     return new Map([[key, text]]);

@@ -26,7 +26,21 @@ export const MOSQUITTO_CLIENTS: Peer = {
   find: () => (Bun.which("mosquitto_sub") === null ? null : Bun.which("mosquitto_pub")),
 };
 
-export const PEERS: readonly Peer[] = [CHROMIUM, MOSQUITTO_CLIENTS];
+export const POSTGRESQL: Peer = {
+  name: "PostgreSQL",
+  tests: "emqx_auth_pgsql with a real server",
+  apt: "postgresql",
+  find: () => [...new Bun.Glob("/usr/lib/postgresql/*/bin/initdb").scanSync()].at(-1) ?? Bun.which("initdb"),
+};
+
+export const MARIADB: Peer = {
+  name: "MariaDB",
+  tests: "emqx_auth_mysql with a real server",
+  apt: "mariadb-server",
+  find: () => (Bun.which("mariadb-install-db") === null ? null : Bun.which("mariadbd")),
+};
+
+export const PEERS: readonly Peer[] = [CHROMIUM, MOSQUITTO_CLIENTS, POSTGRESQL, MARIADB];
 
 /** `test` or `describe`, or its `skip` where the program is missing. A developer's machine may lack it; where the gate is decided it may not. */
 export function needing<T extends { skip: T }>(peer: Peer, run: T): T {

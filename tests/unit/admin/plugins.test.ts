@@ -43,6 +43,8 @@ test("rows of plugins: no error is undefined", async () => {
     required: false,
     error: "undefined",
     failures: 0,
+    testable: false,
+    status: null,
   });
   expect(admin.plugins.all()).toEqual([{ node: admin.node, plugins: admin.plugins.list() }]);
   await expect(admin.plugins.load("emqx_recon")).rejects.toMatchObject({ code: 102, message: "already_started" });

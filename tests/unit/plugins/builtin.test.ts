@@ -20,6 +20,10 @@ describe("the list", () => {
   test("names, descriptions and versions of the EMQ X 3.1 document, in order", () => {
     expect(plugins.map((p) => `${p.name} ${p.version} ${p.description}`)).toEqual([
       "emqx_auth_clientid v3.1.0 EMQ X Authentication with ClientId/Password",
+      "emqx_auth_http v3.1.0 EMQ X Authentication/ACL with HTTP API",
+      "emqx_auth_jwt v3.1.0 EMQ X Authentication with JWT",
+      "emqx_auth_mysql v3.1.0 EMQ X Authentication/ACL with MySQL",
+      "emqx_auth_pgsql v3.1.0 EMQ X Authentication/ACL with PostgreSQL",
       "emqx_auth_username v3.1.0 EMQ X Authentication with Username and Password",
       "emqx_dashboard v3.1.0 EMQ X Web Dashboard",
       "emqx_delayed_publish v3.1.0 EMQ X Delayed Publish",
@@ -53,6 +57,44 @@ describe("the list", () => {
     expect(shipped("emqx_recon")).toEqual({ "recon.gc_interval": "5m" });
     expect(shipped("emqx_reloader")).toEqual({ "reloader.interval": "60s", "reloader.logfile": "reloader.log" });
     expect(shipped("emqx_delayed_publish")).toEqual({});
+    const queries = (db: string) => ({
+      [`auth.${db}.auth_query`]: "select password from mqtt_user where username = '%u' limit 1",
+      [`auth.${db}.password_hash`]: "sha256",
+      [`auth.${db}.super_query`]: "select is_superuser from mqtt_user where username = '%u' limit 1",
+      [`auth.${db}.acl_query`]:
+        "select allow, ipaddr, username, clientid, access, topic from mqtt_acl where ipaddr = '%a' or username = '%u' or username = '$all' or clientid = '%c'",
+    });
+    expect(shipped("emqx_auth_mysql")).toEqual({
+      "auth.mysql.server": "127.0.0.1:3306",
+      "auth.mysql.pool": "8",
+      "auth.mysql.database": "mqtt",
+      ...queries("mysql"),
+    });
+    expect(shipped("emqx_auth_pgsql")).toEqual({
+      "auth.pgsql.server": "127.0.0.1:5432",
+      "auth.pgsql.pool": "8",
+      "auth.pgsql.username": "root",
+      "auth.pgsql.database": "mqtt",
+      "auth.pgsql.encoding": "utf8",
+      "auth.pgsql.ssl": "false",
+      ...queries("pgsql"),
+    });
+    expect(shipped("emqx_auth_jwt")).toEqual({
+      "auth.jwt.secret": "emqxsecret",
+      "auth.jwt.from": "password",
+      "auth.jwt.verify_claims": "off",
+    });
+    expect(shipped("emqx_auth_http")).toEqual({
+      "auth.http.auth_req": "http://127.0.0.1:8991/mqtt/auth",
+      "auth.http.auth_req.method": "post",
+      "auth.http.auth_req.params": "clientid=%c,username=%u,password=%P",
+      "auth.http.super_req": "http://127.0.0.1:8991/mqtt/superuser",
+      "auth.http.super_req.method": "post",
+      "auth.http.super_req.params": "clientid=%c,username=%u",
+      "auth.http.acl_req": "http://127.0.0.1:8991/mqtt/acl",
+      "auth.http.acl_req.method": "get",
+      "auth.http.acl_req.params": "access=%A,username=%u,clientid=%c,ipaddr=%a,topic=%t",
+    });
     expect(manager.configRows("emqx_plugin_template")).toEqual([]);
     // But for the storage: kept on disk here.
     expect(shipped("emqx_retainer")).toEqual({

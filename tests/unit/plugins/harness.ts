@@ -42,6 +42,8 @@ export interface Managed {
   replaceConfig(plugin: string, texts: Readonly<Record<string, unknown>> | null): Promise<unknown>;
   /** As `PUT /configs/:app`. */
   setLive(plugin: string, key: string, text: string): Promise<unknown>;
+  /** Another text in the first plugin's configuration file. */
+  rewrite(text: string): void;
   /** Other lines in the first plugin's configuration file, which is read again. */
   reread(texts: Record<string, string>): Promise<SettingsUpdate>;
 }
@@ -77,6 +79,7 @@ export function manage(plugins: readonly AnyPlugin[], { settings = {}, flags = {
       texts: (plugin) => config.texts(plugin),
       adopt: (plugin, lines) => config.adopt({ app: plugin.name, table: plugin.config }, lines),
       fault: (plugin) => config.faults.get(plugin) ?? null,
+      reread: (plugin) => config.rereadOf(plugin),
     },
     expandPluginsDir: more.expandPluginsDir ?? "",
     firstLoaded: more.firstLoaded ?? null,
@@ -104,6 +107,7 @@ export function manage(plugins: readonly AnyPlugin[], { settings = {}, flags = {
     settings: made,
     replaceConfig: async (plugin, texts) => made.commit(manager.replacement(plugin, texts)),
     setLive: async (plugin, key, text) => made.commit(manager.liveChange(plugin, key, text)),
+    rewrite: (text) => writeFileSync(file, text),
     async reread(texts) {
       writeFileSync(file, linesOf(texts));
       config.reread((plugin) => manager.isRunning(plugin));

@@ -1,8 +1,9 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { Message } from "../../../server/core/message.ts";
-import { duration, integer, optional, secret, text } from "../../../server/lib/config_entry.ts";
+import { duration, integer, optional, parsed, secret, text } from "../../../server/lib/config_entry.ts";
 import { PluginError } from "../../../server/plugins/manager.ts";
 import { type AnyPlugin, definePlugin, type PluginContext } from "../../../server/plugins/plugin.ts";
+import { aClient } from "../../support/access.ts";
 import { TestKit } from "../../support/test_broker.ts";
 import { manage, removeTempDirs, running, turns } from "./harness.ts";
 
@@ -64,6 +65,7 @@ describe("load and unload", () => {
       error: null,
       failures: 0,
       required: false,
+      testable: false,
       file: null,
     });
   });
@@ -187,6 +189,57 @@ describe("load and unload", () => {
   });
 });
 
+describe("what a plugin tells", () => {
+  test("alarms of its own, gone with it", async () => {
+    const down = { severity: "error", title: "down", summary: "no answer" } as const;
+    const p = probe("probe", {}, (ctx) => {
+      ctx.alarm("down", down);
+      ctx.alarm("slow", down);
+      ctx.alarm("slow", null);
+      ctx.alarm("never", null);
+    });
+    const { manager, kit } = await running(p.plugin);
+    expect(kit.broker.alarms.present().map((a) => a.id)).toEqual(["probe_down"]);
+    await manager.unload("probe");
+    expect(kit.broker.alarms.present()).toEqual([]);
+    // An answer that comes too late raises nothing.
+    p.starts[0]?.alarm("down", down);
+    expect(kit.broker.alarms.present()).toEqual([]);
+  });
+
+  test("a report while it runs, null else and of those that have none", async () => {
+    const report = { servers: [], authentication: null, acl: null };
+    const { manager } = await running(probe("probe", {}, (ctx) => ctx.report(() => report)).plugin);
+    expect(manager.report("probe")).toBe(report);
+    await manager.unload("probe");
+    expect([manager.report("probe"), manager.report("nobody")]).toEqual([null, null]);
+    const silent = await running(probe().plugin);
+    expect(silent.manager.report("probe")).toBeNull();
+  });
+
+  test("a test is given the settings in force with the changes, and changes nothing", async () => {
+    const given: unknown[] = [];
+    const request = { clientId: "c", username: null, password: null, ip: "127.0.0.1", action: null, topic: null };
+    const p = probe("probe", {
+      async test(ctx) {
+        given.push({ ...ctx.config });
+        return [];
+      },
+    });
+    const { manager } = await running(p.plugin, { settings: { "probe.limit": "7", "probe.key": "own" } });
+    const run = (texts: Record<string, unknown>) => manager.test("probe", texts, request, () => aClient());
+    expect(await run({ "probe.word": "w", "probe.key": "******" })).toEqual([]);
+    expect(given).toEqual([expect.objectContaining({ "probe.limit": 7, "probe.word": "w", "probe.key": "own" })]);
+    expect(p.starts[0]?.config).toMatchObject({ "probe.word": null });
+    expect((await failure(run({ "probe.limit": "x" }))).kind).toBe("bad_value");
+    expect((await failure(run({ "probe.limit": 5 }))).kind).toBe("bad_value");
+    expect((await failure(run({ "probe.nothing": "x" }))).kind).toBe("unknown_key");
+    expect((await failure(manager.test("nobody", {}, request, () => aClient()))).kind).toBe("not_found");
+    const silent = await running(probe().plugin);
+    expect((await failure(silent.manager.test("probe", {}, request, () => aClient()))).kind).toBe("refused");
+  });
+});
+
 describe("plugins that fail", () => {
   test("a start that throws: inactive, error shown, what it had registered is gone, others run", async () => {
     const bad = probe("bad", { activeByDefault: true }, (ctx) => {
@@ -268,6 +321,23 @@ describe("settings", () => {
       ["2", "a"],
       ["10", "b"],
     ]);
+  });
+
+  test("the file is read when the plugin is loaded, as EMQ X does it: what was written meanwhile holds, what is wrong in it is told", async () => {
+    const p = probe();
+    const { manager, rewrite, config } = manage([p.plugin], { settings: { "probe.limit": "7" } });
+    rewrite("probe.limit = 8\n");
+    await manager.load("probe");
+    expect(p.starts[0]?.config).toMatchObject({ "probe.limit": 8 });
+    rewrite("probe.limit = 9\n");
+    await manager.reload("probe");
+    expect(p.starts[1]?.config).toMatchObject({ "probe.limit": 9 });
+    await manager.unload("probe");
+    rewrite("probe.limit = nine\n");
+    expect((await failure(manager.load("probe"))).message).toContain("probe.conf:1: probe.limit = nine: expected");
+    rewrite("probe.limit = 10\n");
+    await manager.load("probe");
+    expect([p.starts[2]?.config, config.faults.size]).toEqual([expect.objectContaining({ "probe.limit": 10 }), 0]);
   });
 
   test("a bad value from a file: the plugin does not start, the key is named", async () => {
@@ -400,6 +470,64 @@ describe("settings", () => {
     const again = probe();
     await running(again.plugin, { kit });
     expect(again.starts[0]?.config).toMatchObject({ "probe.limit": 9 });
+  });
+
+  test("a plugin hears of live keys when it has their values; those it refuses are as before", async () => {
+    const heard: [keys: readonly string[], limit: unknown][] = [];
+    const p = probe("probe", {}, (ctx) => {
+      ctx.changed((keys) => {
+        heard.push([keys, ctx.config["probe.limit"]]);
+        if (ctx.config["probe.limit"] === 13) throw new Error("not 13");
+      });
+    });
+    const { manager, setLive } = await running(p.plugin);
+    await setLive("probe", "probe.limit", "9");
+    await expect(setLive("probe", "probe.limit", "13")).rejects.toThrow("not 13");
+    expect(heard).toEqual([
+      [["probe.limit"], 9],
+      [["probe.limit"], 13],
+    ]);
+    expect(p.starts[0]?.config).toMatchObject({ "probe.limit": 9 });
+    expect(manager.liveItems()).toMatchObject([{ key: "probe.limit", value: "9" }]);
+  });
+
+  test("live keys are shown as they are written: never a secret, nor the inside of a value", async () => {
+    const p = probe("probe", {
+      config: {
+        "probe.key": secret("public", "A secret."),
+        "probe.where": parsed("a:1", "host and port", (t) => ({ host: t }), "Where."),
+        "probe.none": optional(text("x", "Nothing.")),
+      },
+      liveKeys: { "probe.key": "string", "probe.where": "string", "probe.none": "string" },
+    });
+    const { manager, setLive } = await running(p.plugin, { settings: { "probe.key": "own", "probe.where": "b:2" } });
+    const shown = () => manager.liveItems().map((r) => `${r.key}=${r.value}`);
+    expect(shown()).toEqual(["probe.key=******", "probe.none=", "probe.where=b:2"]);
+    await setLive("probe", "probe.key", "******");
+    expect(p.starts[0]?.config).toMatchObject({ "probe.key": "own" });
+    await setLive("probe", "probe.key", "new");
+    expect([p.starts[0]?.config, shown()[0]]).toEqual([expect.objectContaining({ "probe.key": "new" }), "probe.key=******"]);
+  });
+
+  test("a test does not send a secret elsewhere than it goes now", async () => {
+    const given: unknown[] = [];
+    const p = probe("probe", {
+      config: { "probe.server": text("a", "Where."), "probe.key": secret("", "A secret."), "probe.word": text("w", "A word.") },
+      liveKeys: {},
+      async test(ctx) {
+        given.push(ctx.config["probe.key"]);
+        return [];
+      },
+    });
+    const { manager } = await running(p.plugin, { settings: { "probe.key": "own" } });
+    const request = { clientId: "c", username: null, password: null, ip: "127.0.0.1", action: null, topic: null };
+    const run = (texts: Record<string, string>) => manager.test("probe", texts, request, () => aClient());
+    await run({ "probe.word": "x" });
+    await run({ "probe.server": "a", "probe.key": "******" });
+    await run({ "probe.server": "b", "probe.key": "again" });
+    expect(given).toEqual(["own", "own", "again"]);
+    expect((await failure(run({ "probe.server": "b" }))).message).toBe("probe.key: give it again, probe.server is another one");
+    expect((await failure(run({ "probe.server": "b", "probe.key": "******" }))).kind).toBe("bad_value");
   });
 
   test("files read again: live keys change in place, others restart the plugin, those set by the API stay", async () => {

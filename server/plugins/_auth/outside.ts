@@ -1,0 +1,98 @@
+/**
+ * Plugins that ask somebody outside who a client is and what it may do: where they hang on the access chain, and what happens while
+ * nobody can be asked (`auth.<x>.on_error`).
+ */
+import type { AclStep, Action, AuthStep, ClientInfo } from "../../core/types.ts";
+import { oneOf } from "../../lib/config_entry.ts";
+import { RC } from "../../mqtt/reason_codes.ts";
+import { BackendError } from "../_backend/errors.ts";
+import type { PluginContext, VerdictCounts } from "../plugin.ts";
+
+export interface OutsideAuth {
+  /** A client with user name and password. null = not known there: the next plugin, or `allow_anonymous`, decides. @throws BackendError */
+  authenticate(client: ClientInfo, password: Uint8Array, wanted: () => boolean): AuthStep | Promise<AuthStep>;
+  /** null = no rule speaks of it. Absent = it has none at all. @throws BackendError */
+  check?(client: ClientInfo, action: Action, topic: string): AclStep | Promise<AclStep>;
+}
+
+export type OnError = "deny" | "ignore";
+
+/** The configuration key, the same for all of them. */
+export const onErrorEntry = () =>
+  oneOf(
+    ["deny", "ignore"],
+    "deny",
+    "While the server cannot be asked: deny refuses (CONNACK 3 or 0x88), ignore asks the next one as EMQ X 3.1 did: with allow_anonymous on, everybody is let in then.",
+    { required: false },
+  );
+
+/** What was said, counted. */
+interface Counts {
+  readonly authentication: VerdictCounts;
+  readonly acl: VerdictCounts;
+}
+
+/** EMQ X 3.1: nobody is asked about half of it, and who gives half is let in by another plugin or not at all. */
+const HALF: AuthStep = { allow: null, code: RC.BAD_USERNAME_OR_PASSWORD, why: "bad_username_or_password" };
+
+/** Hang on the chain. User names that begin with `$` have no rules there (EMQ X 3.1); clients without one have. */
+export function askOutside(ctx: Hanging, auth: OutsideAuth, onError: () => OnError, counts: Counts): void {
+  ctx.hook("client.authenticate", (client, { password, wanted }) => {
+    if (client.username === null || client.username === "" || password === null || password.length === 0) return HALF;
+    return guarded<AuthStep>(
+      () => auth.authenticate(client, password, wanted ?? always),
+      (err) => (onError() === "ignore" ? null : refused(err)),
+      (step, err) => count(counts.authentication, step?.allow ?? null, err || (step?.allow === false && step.failed === true)),
+    );
+  });
+  const { check } = auth;
+  if (check === undefined) return;
+  ctx.hook("client.check_acl", (client, action, topic) => {
+    if (client.username?.startsWith("$") === true) return null;
+    return guarded<AclStep>(
+      () => check(client, action, topic),
+      (err) => (onError() === "ignore" ? null : { verdict: "deny", why: err.message, failed: true }),
+      (step, err) => count(counts.acl, step === null ? null : step.verdict === "allow", err),
+    );
+  });
+}
+
+type Hanging = Pick<PluginContext, "hook">;
+
+function count(c: VerdictCounts, allow: boolean | null, failed: boolean): void {
+  if (failed) c.errors++;
+  else if (allow === null) c.ignored++;
+  else if (allow) c.allowed++;
+  else c.denied++;
+}
+
+function refused(err: BackendError): AuthStep {
+  return { allow: false, code: err.kind === "busy" ? RC.SERVER_BUSY : RC.SERVER_UNAVAILABLE, why: err.message, failed: true };
+}
+
+/** What went wrong outside becomes an answer; any other error is a fault of ours and goes on. `told` hears what came of it. */
+function guarded<T>(
+  ask: () => T | Promise<T>,
+  instead: (err: BackendError) => T,
+  told: (answer: T, failed: boolean) => void,
+): T | Promise<T> {
+  const mended = (err: unknown): T => {
+    if (!(err instanceof BackendError)) throw err;
+    const answer = instead(err);
+    told(answer, true);
+    return answer;
+  };
+  const good = (answer: T): T => {
+    told(answer, false);
+    return answer;
+  };
+  let answer: T | Promise<T>;
+  try {
+    answer = ask();
+  } catch (err) {
+    return mended(err);
+  }
+  return answer instanceof Promise ? answer.then(good, mended) : good(answer);
+}
+
+const always = (): boolean => true;

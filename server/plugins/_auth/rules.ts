@@ -1,0 +1,96 @@
+/** Access rules as tables and hashes of others keep them: one row, or one topic, each. */
+import { filterRule, literalRule, type TopicRule } from "../../core/access/topic_rule.ts";
+import type { AclVerdict, Action, ClientInfo } from "../../core/types.ts";
+import { cidrContains, parseCidr, parseIp } from "../../lib/cidr.ts";
+
+export interface Rule {
+  readonly verdict: AclVerdict;
+  /** 1 subscribe, 2 publish, 3 both. */
+  readonly access: number;
+  readonly isFor: ((client: ClientInfo) => boolean) | null;
+  readonly covers: TopicRule;
+  /** As written, for people. */
+  readonly text: string;
+}
+
+/** What is known of a client. The first rule that matches decides; `otherwise`: what holds when there are rules and none does. */
+export interface RuleSet {
+  readonly rules: readonly Rule[];
+  readonly otherwise: AclVerdict | "pass";
+}
+
+const BIT: Readonly<Record<Action, number>> = { subscribe: 1, publish: 2 };
+
+/** The rule that decides; null = none. */
+export function ruleFor(rules: readonly Rule[], client: ClientInfo, action: Action, topic: string): Rule | null {
+  const words = topic.split("/");
+  for (const rule of rules)
+    if ((rule.access & BIT[action]) !== 0 && (rule.isFor === null || rule.isFor(client)) && rule.covers(client, topic, words)) return rule;
+  return null;
+}
+
+/**
+ * A row `allow, ipaddr, username, clientid, access, topic` of EMQ X 3.1's `mqtt_acl`: of address, user name and client id those that are set
+ * must all fit; user name `$all` means everybody, whatever else is set. Rows of the wrong shape: what is wrong with it, in words.
+ */
+export function ruleOfRow(row: readonly unknown[]): Rule | string {
+  const [allow, ip, username, clientId, access, topic] = row.map(textOf);
+  const verdict = VERDICTS.get((allow ?? "").toLowerCase());
+  if (verdict === undefined) return `allow is ${shown(allow)}, expected 0 or 1`;
+  if (access !== "1" && access !== "2" && access !== "3") return `access is ${shown(access)}, expected 1, 2 or 3`;
+  const covers = topicOf(topic ?? "", verdict);
+  if (covers === null) return `topic is ${shown(topic)}, expected a topic filter`;
+  const conditions: ((client: ClientInfo) => boolean)[] = [];
+  const everybody = username === "$all";
+  if (set(ip) && !everybody) {
+    const range = parseCidr(ip);
+    if (range === null) return `ipaddr is ${shown(ip)}, expected an address or range`;
+    conditions.push((c) => {
+      const address = parseIp(c.ip);
+      return address !== null && cidrContains(range, address);
+    });
+  }
+  if (set(username) && !everybody) conditions.push((c) => c.username === username);
+  if (set(clientId) && !everybody) conditions.push((c) => c.clientId === clientId);
+  if (conditions.length === 0 && !everybody) return "neither ipaddr nor username nor clientid is set";
+  return {
+    verdict,
+    access: Number(access),
+    isFor: conditions.length === 0 ? null : (client) => conditions.every((fits) => fits(client)),
+    covers,
+    text: `${verdict} ${ACCESS[Number(access)]} ${topic}`,
+  };
+}
+
+const ACCESS = ["", "subscribe", "publish", "pubsub"];
+const VERDICTS: ReadonlyMap<string, AclVerdict> = new Map([
+  ...["0", "false", "f", "deny"].map((word) => [word, "deny"] as const),
+  ...["1", "true", "t", "allow"].map((word) => [word, "allow"] as const),
+]);
+const LITERAL = "eq ";
+
+function topicOf(topic: string, verdict: AclVerdict): TopicRule | null {
+  if (!topic.startsWith(LITERAL)) return filterRule(topic, verdict);
+  const literal = topic.slice(LITERAL.length);
+  return literal === "" ? null : literalRule(literal);
+}
+
+/** What a driver gives for a column; null = nothing. */
+function textOf(value: unknown): string | null {
+  if (value === null || value === undefined) return null;
+  if (value instanceof Uint8Array) return Buffer.from(value).toString("utf8");
+  return String(value);
+}
+
+function set(text: string | null | undefined): text is string {
+  return text !== null && text !== undefined && text !== "";
+}
+
+function shown(text: string | null | undefined): string {
+  return text == null ? "NULL" : JSON.stringify(text.slice(0, 100));
+}
+
+/** Does a row that is no rule mean to deny something? */
+export function meansDeny(row: readonly unknown[]): boolean {
+  return VERDICTS.get((textOf(row[0]) ?? "").toLowerCase()) !== "allow";
+}

@@ -1,0 +1,174 @@
+/** What all plugins share that ask a server outside: its life with the plugin's, settings that change while it runs, the test of settings. */
+
+import { type AskedOutside, watchClient } from "../../core/access/trace.ts";
+import type { Log } from "../../core/ports.ts";
+import type { ClientInfo } from "../../core/types.ts";
+import { wordsOf } from "../../lib/errors.ts";
+import { between } from "../../lib/time.ts";
+import type { Backend } from "../_backend/backend.ts";
+import { Figures } from "../_backend/figures.ts";
+import type { BackendHost } from "../_backend/host.ts";
+import type { ConfigTable, PluginContext, TestContext, TestRequest, TestStep, ValuesOf, VerdictCounts } from "../plugin.ts";
+import type { LookupHost } from "./lookup.ts";
+import { askOutside, type OnError, type OutsideAuth } from "./outside.ts";
+
+/** A server and the questions of one plugin to it, with certain settings. */
+export interface Source {
+  readonly auth: OutsideAuth;
+  readonly backends: readonly Asked[];
+}
+
+/** A back end, whatever its driver is. */
+export type Asked = Pick<Backend<unknown>, "status" | "tried" | "retire" | "close">;
+
+/** What a source is made of: the same for one that serves and for one that is only tried. */
+export type SourceHost = BackendHost & LookupHost & { /** Counted on when only settings change. */ figures(what: string): Figures };
+
+export interface OutsidePlugin<C extends ConfigTable> {
+  /** @throws Error naming the key whose value cannot be used */
+  open(host: SourceHost, config: ValuesOf<C>): Source;
+  onError(config: ValuesOf<C>): OnError;
+}
+
+/** The plugin's `start`. The server need not be there: then that is told, and everybody is answered as `on_error` says. */
+export function startOutside<C extends ConfigTable>(ctx: PluginContext<C>, plugin: OutsidePlugin<C>): void {
+  const counts = { authentication: noVerdicts(), acl: noVerdicts() };
+  const host: SourceHost = {
+    clock: ctx.clock,
+    log: ctx.log,
+    figures: figuresByName(),
+    every: (ms, fn) => ctx.every(ms, fn),
+    alarm: (what, desc) => ctx.alarm(what, desc),
+    count: (metric) => ctx.broker.count(metric),
+    get aclEpoch() {
+      return ctx.broker.aclEpoch;
+    },
+  };
+  let source = plugin.open(host, ctx.config);
+  if (plugin.onError(ctx.config) === "ignore")
+    ctx.log.warn("on_error = ignore: while the server is down, whoever allow_anonymous lets in comes in unasked");
+  const current: OutsideAuth = {
+    authenticate: (client, password, wanted) => source.auth.authenticate(client, password, wanted),
+    ...(source.auth.check && { check: (client, action, topic) => source.auth.check?.(client, action, topic) ?? null }),
+  };
+  askOutside(ctx, current, () => plugin.onError(ctx.config), counts);
+  ctx.changed(() => {
+    const before = source;
+    source = plugin.open(host, ctx.config);
+    // Who has asked already is still answered by the former one.
+    for (const backend of before.backends) void backend.retire();
+    ctx.broker.aclChanged();
+  });
+  ctx.report(() => ({
+    servers: source.backends.map((b) => b.status()),
+    authentication: { ...counts.authentication },
+    acl: { ...counts.acl },
+  }));
+  ctx.closing(() => closeAll(source));
+}
+
+/** Names that settings have brought up; further ones are not remembered. */
+const NAMES_MAX = 100;
+
+function figuresByName(): SourceHost["figures"] {
+  const known = new Map<string, Figures>();
+  return (what) => {
+    const figures = known.get(what) ?? new Figures();
+    if (known.size < NAMES_MAX) known.set(what, figures);
+    return figures;
+  };
+}
+
+function noVerdicts(): VerdictCounts {
+  return { allowed: 0, denied: 0, ignored: 0, errors: 0 };
+}
+
+/** The plugin's `test`: connect, authenticate, and one question to the rules if one was asked. */
+export async function testOutside<C extends ConfigTable>(
+  ctx: TestContext<C>,
+  request: TestRequest,
+  plugin: OutsidePlugin<C>,
+): Promise<TestStep[]> {
+  const { clock } = ctx;
+  const steps: TestStep[] = [];
+  const client = ctx.client(request);
+  const asked: AskedOutside[] = [];
+  watchClient(client, asked);
+  const step = async (name: string, run: () => Promise<Pick<TestStep, "verdict" | "why">>): Promise<boolean> => {
+    const since = clock.mono();
+    const found = await run().catch((err: unknown) => ({ verdict: "error" as const, why: wordsOf(err) }));
+    steps.push({ step: name, ...found, ms: between(since, clock.mono()), asked: asked.splice(0) });
+    return found.verdict !== "error";
+  };
+  const timers = new Set<Timer>();
+  let source: Source | null = null;
+  try {
+    const opened = await step("settings", async () => {
+      source = plugin.open(testHost(clock, timers), ctx.config);
+      return { verdict: "ok", why: "the settings can be used" };
+    });
+    if (opened && source !== null && (await step("connect", () => connected(source as unknown as Source))))
+      await questions(step, (source as Source).auth, client, request);
+  } finally {
+    for (const timer of timers) clearInterval(timer);
+    if (source !== null) await closeAll(source);
+  }
+  return steps;
+}
+
+type Step = (name: string, run: () => Promise<Pick<TestStep, "verdict" | "why">>) => Promise<boolean>;
+
+async function connected({ backends }: Source): Promise<Pick<TestStep, "verdict" | "why">> {
+  await Promise.all(backends.map((b) => b.tried));
+  const all = backends.map((b) => b.status());
+  const down = all.filter((s) => s.state === "down").map((s) => `${s.what} does not answer: ${s.lastError ?? ""}`);
+  if (down.length > 0) return { verdict: "error", why: down.join("; ") };
+  return { verdict: "ok", why: `${all.map((s) => s.what).join(", ")} answers` };
+}
+
+async function closeAll({ backends }: Source): Promise<void> {
+  await Promise.all(backends.map((b) => b.close()));
+}
+
+async function questions(step: Step, auth: OutsideAuth, client: ClientInfo, request: TestRequest): Promise<void> {
+  const { action, topic, password } = request;
+  let isSuper = false;
+  await step("authenticate", async () => {
+    if (client.username === null || client.username === "" || password === null || password === "")
+      return { verdict: "ignore", why: "not both a user name and a password: nobody is asked" };
+    const found = await auth.authenticate(client, new TextEncoder().encode(password), () => true);
+    if (found === null) return { verdict: "ignore", why: "not known there" };
+    if (found.allow !== true) return { verdict: "deny", why: found.why };
+    isSuper = found.isSuper === true;
+    return { verdict: "allow", why: isSuper ? "let in, as a super user" : "let in" };
+  });
+  if (action === null || topic === null || auth.check === undefined) return;
+  await step("acl", async () => {
+    if (isSuper) return { verdict: "allow", why: "super users may do everything" };
+    const found = (await auth.check?.(client, action, topic)) ?? null;
+    return found === null
+      ? { verdict: "ignore", why: "no rule speaks of it" }
+      : { verdict: found.verdict, why: found.why ?? found.verdict };
+  });
+}
+
+const SILENT: Log = { error: () => {}, warn: () => {}, info: () => {}, debug: () => {} };
+
+function testHost(clock: SourceHost["clock"], timers: Set<Timer>): SourceHost {
+  return {
+    clock,
+    log: SILENT,
+    figures: figuresByName(),
+    aclEpoch: 0,
+    count: () => {},
+    alarm: () => {},
+    every(ms, fn) {
+      const timer = setInterval(fn, ms);
+      timers.add(timer);
+      return () => {
+        clearInterval(timer);
+        timers.delete(timer);
+      };
+    },
+  };
+}

@@ -1,0 +1,126 @@
+/**
+ * Passwords as somebody else's table keeps them (`password_hash` of MySQL, PostgreSQL, Redis, MongoDB in EMQ X 3.1):
+ *
+ *   plain | md5 | sha | sha256 | sha512        hex H(password)
+ *   salt,H | H,salt                            hex H(salt password), H(password salt)
+ *   pbkdf2,H,iterations,length                 hex PBKDF2(password, salt), H also md4, ripemd160, sha224, sha384
+ *   bcrypt | salt,bcrypt | bcrypt,salt         the whole text "$2a$10$..."; the salt column, where there is one, holds its first 29 characters
+ */
+import { createHash, pbkdf2 } from "node:crypto";
+import { type Entry, parsed } from "../../lib/config_entry.ts";
+import { HashQueue } from "./hash_queue.ts";
+import { KnownGood, sameSecret } from "./secrets.ts";
+
+export type StoredKind =
+  | { readonly kind: "plain" }
+  | { readonly kind: "digest"; readonly digest: string; readonly salt: "none" | "before" | "after" }
+  | { readonly kind: "pbkdf2"; readonly digest: string; readonly iterations: number; readonly length: number }
+  | { readonly kind: "bcrypt"; readonly salted: boolean };
+
+/** A row: the password's text, and the salt column's. */
+export interface StoredPassword {
+  readonly stored: string;
+  readonly salt: string;
+}
+
+const PLAIN_DIGESTS: Readonly<Record<string, string>> = { md5: "md5", sha: "sha1", sha256: "sha256", sha512: "sha512" };
+const MAC_DIGESTS: Readonly<Record<string, string>> = {
+  ...PLAIN_DIGESTS,
+  md4: "md4",
+  ripemd160: "ripemd160",
+  sha224: "sha224",
+  sha384: "sha384",
+};
+/** About ten seconds of a processor: more is a slip, and would keep everybody else waiting. */
+const ITERATIONS_MAX = 10_000_000;
+const LENGTH_MAX = 512;
+/** "$2a$10$" and 22 characters. */
+const BCRYPT_SALT = 29;
+/** What bcrypt looks at of a password. */
+const BCRYPT_BYTES = 72;
+
+const EXPECTS =
+  "plain, md5, sha, sha256, sha512, bcrypt; one of them with salt before or behind it, e.g. salt,sha256; or pbkdf2,sha256,1000,20";
+
+/** The configuration key `password_hash`. */
+export function passwordHash(def: string, doc: string): Entry<StoredKind> {
+  return parsed(def, EXPECTS, parseStoredKind, doc);
+}
+
+/** null = there is no such kind. */
+export function parseStoredKind(text: string): StoredKind | null {
+  const words = text.split(",").map((w) => w.trim());
+  const [first = "", second = ""] = words;
+  if (first === "pbkdf2") return words.length === 4 ? pbkdf2Kind(words) : null;
+  if (words.length > 2) return null;
+  if (words.length === 2 && (first === "salt") === (second === "salt")) return null;
+  const name = first === "salt" ? second : first;
+  if (name === "bcrypt") return { kind: "bcrypt", salted: words.length === 2 };
+  if (name === "plain") return words.length === 1 ? { kind: "plain" } : null;
+  const digest = Object.hasOwn(PLAIN_DIGESTS, name) ? PLAIN_DIGESTS[name] : undefined;
+  if (digest === undefined) return null;
+  return { kind: "digest", digest, salt: words.length === 1 ? "none" : first === "salt" ? "before" : "after" };
+}
+
+function pbkdf2Kind([, name = "", iterations = "", length = ""]: readonly string[]): StoredKind | null {
+  const whole = (text: string, max: number): number => (/^[1-9]\d*$/.test(text) && Number(text) <= max ? Number(text) : 0);
+  const digest = Object.hasOwn(MAC_DIGESTS, name) ? MAC_DIGESTS[name] : undefined;
+  const [n, bytes] = [whole(iterations, ITERATIONS_MAX), whole(length, LENGTH_MAX)];
+  return digest === undefined || n === 0 || bytes === 0 ? null : { kind: "pbkdf2", digest, iterations: n, length: bytes };
+}
+
+export class StoredCheck {
+  readonly #good = new KnownGood();
+
+  constructor(private readonly queue = new HashQueue()) {}
+
+  /** At once where that takes no time (plain, digests); else by a bounded number of threads, if it is still `wanted` then. null = too many wait already. */
+  verify(kind: StoredKind, row: StoredPassword, password: Uint8Array, wanted = always): boolean | Promise<boolean> | null {
+    switch (kind.kind) {
+      case "plain":
+        return sameSecret(row.stored, password);
+      case "digest":
+        return sameSecret(row.stored.toLowerCase(), hexDigest(kind, row.salt, password));
+      case "pbkdf2": {
+        const { iterations, length, digest } = kind;
+        return this.#good.check(
+          [row.stored, row.salt, password],
+          this.queue,
+          async () => wanted() && sameSecret(row.stored.toLowerCase(), await derived(password, row.salt, iterations, length, digest)),
+        );
+      }
+      case "bcrypt":
+        return this.#bcrypt(kind.salted, row, password, wanted);
+    }
+  }
+
+  #bcrypt(
+    salted: boolean,
+    { stored, salt }: StoredPassword,
+    password: Uint8Array,
+    wanted: () => boolean,
+  ): boolean | Promise<boolean> | null {
+    // Whatever is no such text must not reach a function that might know other kinds.
+    if (!/^\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}$/.test(stored) || (salted && stored.slice(0, BCRYPT_SALT) !== salt)) return false;
+    if (password.length === 0) return false;
+    // The runtime makes a hash of longer ones first, which no other bcrypt does.
+    const looked = password.subarray(0, BCRYPT_BYTES) as Uint8Array<ArrayBuffer>;
+    return this.#good.check([stored, looked], this.queue, async () => wanted() && Bun.password.verify(looked, stored));
+  }
+}
+
+function hexDigest(kind: StoredKind & { kind: "digest" }, salt: string, password: Uint8Array): string {
+  const h = createHash(kind.digest);
+  if (kind.salt === "before") h.update(salt);
+  h.update(password);
+  if (kind.salt === "after") h.update(salt);
+  return h.digest("hex");
+}
+
+function derived(password: Uint8Array, salt: string, iterations: number, length: number, digest: string): Promise<string> {
+  return new Promise((resolve, reject) =>
+    pbkdf2(password, salt, iterations, length, digest, (err, key) => (err === null ? resolve(key.toString("hex")) : reject(err))),
+  );
+}
+
+const always = (): boolean => true;

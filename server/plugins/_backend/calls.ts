@@ -1,0 +1,124 @@
+/**
+ * Calls to a server outside: so many at a time, the others wait in line, and none longer than its time limit, waiting included.
+ *
+ * A call is `waiting` (in line), then `running` (the server was asked), then settled once: by the answer, by its time, by `close`, or in the
+ * line because nobody wants the answer any more. What a driver says later is dropped.
+ */
+import { later, type MonoMs, reached } from "../../lib/time.ts";
+import { BackendError } from "./errors.ts";
+
+export interface CallsOptions {
+  now(): MonoMs;
+  /** Calls that may run together. */
+  atATime: number;
+  /** Calls that may wait; one more is refused at once. */
+  waitingMax: number;
+  /** From the call to its answer, ms. */
+  timeoutMs: number;
+}
+
+interface Call {
+  readonly until: MonoMs;
+  readonly wanted: () => boolean;
+  start(): void;
+  fail(err: BackendError): void;
+}
+
+/** Always in the order in which they came, so the first are the first whose time is over. */
+export class Calls {
+  readonly #waiting = new Set<Call>();
+  readonly #running = new Set<Call>();
+  #closed: BackendError | null = null;
+
+  constructor(readonly o: CallsOptions) {}
+
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+  get running(): number {
+    return this.#running.size;
+  }
+
+  /**
+   * Run `ask` when its turn has come; `left` tells how long its answer is awaited, ms. `wanted` is asked just before: false = do not.
+   * Rejects with a BackendError (busy, timeout, gone), or with what `ask` rejects with.
+   */
+  run<T>(ask: (left: () => number) => Promise<T>, wanted: () => boolean): Promise<T> {
+    if (this.#closed !== null) return Promise.reject(this.#closed);
+    if (this.#waiting.size >= this.o.waitingMax)
+      return Promise.reject(new BackendError("busy", `${this.#waiting.size} calls wait already`));
+    return new Promise<T>((resolve, reject) => {
+      const until = later(this.o.now(), this.o.timeoutMs);
+      const call: Call = {
+        until,
+        wanted,
+        fail: reject,
+        start: () => {
+          const done = (settle: () => void): void => {
+            // Its time may be over: then the place is another's already.
+            if (!this.#running.delete(call)) return;
+            settle();
+            this.next();
+          };
+          ask(() => until - this.o.now()).then(
+            (value) => done(() => resolve(value)),
+            (err: unknown) => done(() => reject(err)),
+          );
+        },
+      };
+      this.#waiting.add(call);
+      this.next();
+    });
+  }
+
+  /**
+   * End what has waited for too long; call it often, and `next` behind it. Returns how many of those were running: their answers are still to
+   * come, and whoever hears of it may want to do something about it before others run.
+   */
+  expire(): number {
+    const now = this.o.now();
+    let hung = 0;
+    for (const [calls, why] of [
+      [this.#running, "no answer"],
+      [this.#waiting, "its turn did not come"],
+    ] as const) {
+      for (const call of calls) {
+        if (!reached(call.until, now)) break;
+        calls.delete(call);
+        if (calls === this.#running) hung++;
+        call.fail(new BackendError("timeout", `${why} within ${this.o.timeoutMs} ms`));
+      }
+    }
+    return hung;
+  }
+
+  /** Everybody who waits is told so; what runs may still be answered. */
+  refuse(err: BackendError): void {
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const call of waiting) call.fail(err);
+  }
+
+  /** Nothing runs any more, nothing is taken any more. */
+  close(err: BackendError): void {
+    this.#closed = err;
+    this.refuse(err);
+    const running = [...this.#running];
+    this.#running.clear();
+    for (const call of running) call.fail(err);
+  }
+
+  /** Whoever waits and has a place now. */
+  next(): void {
+    for (const call of this.#waiting) {
+      if (this.#running.size >= this.o.atATime) return;
+      this.#waiting.delete(call);
+      if (!call.wanted()) {
+        call.fail(new BackendError("gone", "the client has left"));
+        continue;
+      }
+      this.#running.add(call);
+      call.start();
+    }
+  }
+}

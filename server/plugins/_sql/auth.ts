@@ -1,0 +1,160 @@
+/** Users and rules in tables (`mqtt_user`, `mqtt_acl`): what EMQ X 3.1's plugins for MySQL and PostgreSQL ask, and how rows are read. */
+import { type AskedOutside, noteOf } from "../../core/access/trace.ts";
+import type { ClientInfo } from "../../core/types.ts";
+import { between } from "../../lib/time.ts";
+import { type Lookup, lookupAuth, type User } from "../_auth/lookup.ts";
+import { meansDeny, type Rule, type RuleSet, ruleOfRow } from "../_auth/rules.ts";
+import type { Source, SourceHost } from "../_auth/source.ts";
+import type { StoredKind } from "../_auth/stored.ts";
+import { shownAddress } from "../_backend/address.ts";
+import { Backend } from "../_backend/backend.ts";
+import { BackendError } from "../_backend/errors.ts";
+import { variableValue } from "../_backend/template.ts";
+import { judgeSql, type Rows, SqlDriver, type SqlServer, sqlWords } from "./driver.ts";
+import { compileQuery, type Query } from "./query.ts";
+
+export interface SqlAuthSettings {
+  /** For people: "PostgreSQL". */
+  title: string;
+  server: SqlServer;
+  /** Texts as written, with the keys they stand under; "" = that is not asked. */
+  queries: Readonly<Record<"auth" | "super" | "acl", { key: string; text: string }>>;
+  hash: StoredKind;
+}
+
+/** Rows of one client's rules. More is a query that forgot its condition. */
+const RULES_MAX = 10_000;
+/** Something odd in a table is told so often at most, ms. */
+const WARN_EVERY_MS = 60_000;
+
+/** @throws Error naming the key whose query cannot be used */
+export function sqlSource(host: SourceHost, o: SqlAuthSettings): Source {
+  const { server } = o;
+  const queries = compileAll(o);
+  const what = `${o.title} at ${shownAddress(server.address)}`;
+  const backend = new Backend<SqlDriver>(
+    host,
+    {
+      what,
+      open: () => new SqlDriver(server),
+      close: (driver) => driver.close(),
+      probe: (driver) => driver.rows("select 1", []),
+      judge: judgeSql,
+      words: sqlWords,
+      pool: server.pool,
+      perConnection: 1,
+      timeoutMs: server.timeoutMs,
+      alarm: "down",
+      // Each connection may have been lost.
+      retries: server.pool + 1,
+      probeProves: true,
+    },
+    host.figures(what),
+  );
+  const odd = oddities(host);
+
+  async function ask(query: Query, client: ClientInfo, told: (rows: Rows) => string, wanted?: () => boolean): Promise<Rows> {
+    const values = query.values.map((v) => variableValue(v, { client }));
+    const note = noteOf(client);
+    const since = host.clock.mono();
+    const noted = (answer: string): void => void note?.push(asked(query, values, answer, between(since, host.clock.mono())));
+    try {
+      const rows = await backend.ask((driver) => driver.rows(query.text, values), wanted);
+      noted(told(rows));
+      return rows;
+    } catch (err) {
+      noted(err instanceof Error ? err.message : String(err));
+      throw err;
+    }
+  }
+
+  const lookup: Lookup = {
+    async user(client, wanted) {
+      if (queries.auth === null) return null;
+      const [row, second] = await ask(queries.auth, client, userWords, wanted);
+      if (row === undefined) return null;
+      if (second !== undefined) odd(o.queries.auth.key, "the query has more than one row for a user; the first one counts");
+      return userOf(row);
+    },
+    async isSuper(client, wanted) {
+      if (queries.super === null) return false;
+      const [row] = await ask(
+        queries.super,
+        client,
+        (rows) => (rows.length === 0 ? "no row" : `first column ${textOf(rows[0]?.[0]) ?? "NULL"}`),
+        wanted,
+      );
+      return isTrue(row?.[0]);
+    },
+    rules: queries.acl === null ? null : (client) => rulesOf(queries.acl as Query, client),
+  };
+
+  async function rulesOf(query: Query, client: ClientInfo): Promise<RuleSet> {
+    const rows = await ask(query, client, (rows) => `${rows.length} rows`);
+    if (rows.length > RULES_MAX) throw new BackendError("refused", `${rows.length} rules for one client, at most ${RULES_MAX}`);
+    const rules: Rule[] = [];
+    for (const row of rows) {
+      const rule = ruleOfRow(row);
+      if (typeof rule !== "string") rules.push(rule);
+      else if (meansDeny(row))
+        throw new BackendError("refused", `${o.queries.acl.key}: a row that may be meant to deny is no rule: ${rule}`);
+      else odd(o.queries.acl.key, `a row is left out: ${rule}`);
+    }
+    // EMQ X 3.1 put each row before the ones it had: the last one is looked at first.
+    return { rules: rules.reverse(), otherwise: "pass" };
+  }
+
+  return { auth: lookupAuth(host, lookup, () => o.hash), backends: [backend] };
+}
+
+type Compiled = Record<"auth" | "super" | "acl", Query | null>;
+
+function compileAll({ queries, server }: SqlAuthSettings): Compiled {
+  const compiled = { auth: null, super: null, acl: null } as Compiled;
+  for (const name of ["auth", "super", "acl"] as const) {
+    const { key, text } = queries[name];
+    if (text.trim() === "") continue;
+    const query = compileQuery(text, server.dialect);
+    if (typeof query === "string") throw new Error(`${key}: ${query}`);
+    compiled[name] = query;
+  }
+  return compiled;
+}
+
+/** Columns by position: password, salt. */
+function userOf([password, salt]: readonly unknown[]): User {
+  return { password: textOf(password), salt: textOf(salt) ?? "" };
+}
+
+function textOf(value: unknown): string | null {
+  if (value === null || value === undefined) return null;
+  return value instanceof Uint8Array ? Buffer.from(value).toString("utf8") : String(value);
+}
+
+/** MySQL's 1, PostgreSQL's true, and their texts. */
+function isTrue(value: unknown): boolean {
+  return value === true || ["1", "true", "t"].includes((textOf(value) ?? "").toLowerCase());
+}
+
+function userWords(rows: Rows): string {
+  const [row] = rows;
+  if (row === undefined) return "no row";
+  const shown = row.map((value) => (value === null ? "NULL" : "******")).join(", ");
+  return `${rows.length === 1 ? "one row" : `${rows.length} rows, the first`}: ${shown}`;
+}
+
+function asked(query: Query, values: readonly string[], answer: string, ms: number): AskedOutside {
+  return { question: query.text, values: values.map((v, i) => `${i + 1} = ${JSON.stringify(v.slice(0, 200))}`), answer, ms };
+}
+
+/** Each kind of it once a minute. */
+function oddities(host: SourceHost): (key: string, text: string) => void {
+  const told = new Map<string, number>();
+  return (key, text) => {
+    const now = host.clock.mono();
+    if (now - (told.get(text) ?? Number.NEGATIVE_INFINITY) < WARN_EVERY_MS) return;
+    if (told.size > 100) told.clear();
+    told.set(text, now);
+    host.log.warn("odd answer", { key, what: text });
+  };
+}

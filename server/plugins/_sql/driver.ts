@@ -1,0 +1,100 @@
+/** The runtime's SQL client for one server: what its errors mean, TLS that verifies, rows by position. */
+import { readFileSync } from "node:fs";
+import { wordsOf } from "../../lib/errors.ts";
+import type { ServerAddress } from "../_backend/address.ts";
+import type { Judgement } from "../_backend/backend.ts";
+import { BackendError } from "../_backend/errors.ts";
+import type { Dialect } from "./query.ts";
+
+export interface SqlServer {
+  dialect: Dialect;
+  address: ServerAddress;
+  username: string;
+  password: string;
+  database: string;
+  pool: number;
+  timeoutMs: number;
+  /** Keep prepared statements on the server; off for a pooler between them. */
+  prepare: boolean;
+  /** null = no TLS. */
+  tls: SqlTls | null;
+}
+
+export interface SqlTls {
+  /** Paths; "" = none. */
+  cacertfile: string;
+  certfile: string;
+  keyfile: string;
+  /** The server's certificate must be good for its name. */
+  verify: boolean;
+}
+
+export type Rows = readonly (readonly unknown[])[];
+
+/** Words that the server uses of itself, not of a question: nobody is answered until that is mended. */
+const AWAY = /^(?:08|57P0[123]|53300|28|3D000)/;
+const MYSQL_AWAY = new Set([1040, 1044, 1045, 1049, 1053, 1129, 1130, 1203, 1698, 3159, 4151]);
+
+export class SqlDriver {
+  readonly #sql: Bun.SQL;
+
+  constructor(private readonly o: SqlServer) {
+    const { dialect, address, username, password, database, pool, timeoutMs, prepare, tls } = o;
+    this.#sql = new Bun.SQL({
+      adapter: dialect === "mysql" ? "mysql" : "postgres",
+      hostname: address.host,
+      port: address.port,
+      username,
+      password,
+      database,
+      max: pool,
+      prepare,
+      connectionTimeout: Math.max(1, Math.ceil(timeoutMs / 1000)),
+      // Never `true`, which verifies nothing.
+      tls: tls === null ? false : tlsOptions(tls, address.host),
+    });
+  }
+
+  /** Rows with their columns in order: two columns of one name are two. */
+  async rows(text: string, values: readonly string[]): Promise<Rows> {
+    // What PostgreSQL cannot hold is in no table: that is no fault of the server's.
+    if (this.o.dialect === "postgres" && values.some((v) => v.includes("\0"))) throw new BackendError("refused", "a value has a NUL");
+    return (await this.#sql.unsafe(text, [...values]).values()) as Rows;
+  }
+
+  close(): Promise<void> {
+    return this.#sql.close({ timeout: 0 });
+  }
+}
+
+function tlsOptions({ cacertfile, certfile, keyfile, verify }: SqlTls, host: string): Bun.TLSOptions {
+  const file = (path: string): string | undefined => (path === "" ? undefined : readFileSync(path, "utf8"));
+  const [ca, cert, key] = [file(cacertfile), file(certfile), file(keyfile)];
+  return {
+    rejectUnauthorized: verify,
+    serverName: host,
+    ...(ca !== undefined && { ca }),
+    ...(cert !== undefined && { cert }),
+    ...(key !== undefined && { key }),
+  };
+}
+
+/** "ERR_POSTGRES_CONNECTION_CLOSED", a SQLSTATE, or a number of MySQL's. */
+export function judgeSql(err: unknown): Judgement {
+  const { code, errno } = (err ?? {}) as { code?: unknown; errno?: unknown };
+  const word = typeof code === "string" ? code : "";
+  if (/_CONNECTION_CLOSED$/.test(word)) return "lost";
+  if (/_SERVER_ERROR$/.test(word)) {
+    if (typeof errno === "string" && /^[0-9A-Z]{5}$/.test(errno)) return AWAY.test(errno) ? "down" : "refused";
+    return typeof errno === "number" && MYSQL_AWAY.has(errno) ? "down" : "refused";
+  }
+  return /SYNTAX|INVALID_(?:BYTE|QUERY)|NOT_TAGGED/.test(word) ? "refused" : "down";
+}
+
+/** With the server's own code, which is what people search for. */
+export function sqlWords(err: unknown): string {
+  const { errno, code, message } = (err ?? {}) as { errno?: unknown; code?: unknown; message?: unknown };
+  const text = typeof message === "string" && message !== "" ? message : wordsOf(err);
+  const which = errno ?? code;
+  return which === undefined || text.includes(String(which)) ? text : `${text} (${String(which)})`;
+}

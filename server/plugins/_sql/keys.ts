@@ -1,0 +1,26 @@
+/** The configuration keys that MySQL and PostgreSQL have alike, under names of their own. */
+import { duration, flag, integer, text } from "../../lib/config_entry.ts";
+
+export const AUTH_QUERY = "select password from mqtt_user where username = '%u' limit 1";
+export const SUPER_QUERY = "select is_superuser from mqtt_user where username = '%u' limit 1";
+export const ACL_QUERY =
+  "select allow, ipaddr, username, clientid, access, topic from mqtt_acl where ipaddr = '%a' or username = '%u' or username = '$all' or clientid = '%c'";
+
+export const poolEntry = () => integer(8, "Connections to the server.", { min: 1, max: 256 });
+export const databaseEntry = () => text("mqtt", "Database that has the tables.");
+export const authQueryEntry = () =>
+  text(
+    AUTH_QUERY,
+    "Asked for a client's password: password, or password and salt, in this order. %u, %c, %a, %cn, %dn in quotes are values.",
+  );
+export const superQueryEntry = () =>
+  text(SUPER_QUERY, 'Asked whether a client may do everything: 1 or true in the first column. Empty = nobody is asked ("super_query =").');
+export const aclQueryEntry = () =>
+  text(
+    ACL_QUERY,
+    "Asked for a client's rules: allow, ipaddr, username, clientid, access, topic. The last row is looked at first. Empty = no rules.",
+  );
+export const timeoutEntry = () =>
+  duration("3s", "A question that is not answered within it counts as failed.", { required: false, least: "100ms", most: "1m" });
+export const prepareEntry = () =>
+  flag("on", "Keep prepared statements on the server; off behind a pooler such as PgBouncer in transaction mode.", { required: false });

@@ -1,0 +1,251 @@
+/** Authentication and access rules by asking a web service. EMQ X 3.1; JSON bodies, TLS, `on_error` and the time limit are ours. */
+import { readFileSync } from "node:fs";
+import { connect } from "node:net";
+import { type AskedOutside, noteOf } from "../../core/access/trace.ts";
+import type { AclStep, AuthStep, ClientInfo } from "../../core/types.ts";
+import { duration, flag, ignored, integer, oneOf, parsed, text } from "../../lib/config_entry.ts";
+import { between } from "../../lib/time.ts";
+import { RC } from "../../mqtt/reason_codes.ts";
+import { onErrorEntry } from "../_auth/outside.ts";
+import { type OutsidePlugin, type Source, type SourceHost, startOutside, testOutside } from "../_auth/source.ts";
+import { Backend, type Judgement } from "../_backend/backend.ts";
+import { BackendError } from "../_backend/errors.ts";
+import { CLIENT_VARIABLES, type Values } from "../_backend/template.ts";
+import { definePlugin, type ValuesOf } from "../plugin.ts";
+import { fill, type HttpAnswer, type Method, parseParams, type RequestTemplate, send, shownFields } from "./request.ts";
+
+const OURS = { required: false };
+const LATER = "EMQ X 3.2 has the key; here a lost connection is used again once for each there may be, at once.";
+
+/** As EMQ X 3.1: a request is sent again so often behind a connection that was closed. */
+const RETRIES = 3;
+/** The request itself is given up a little behind its call. */
+const ABORT_AFTER_MS = 500;
+
+const address = (def: string, doc: string) => parsed(def, "a URL that begins with http:// or https://", readUrl, doc);
+const addressOrNone = (def: string, doc: string) =>
+  parsed(
+    def,
+    "a URL that begins with http:// or https://, or nothing",
+    (text) => (text === "" ? NONE : readUrl(text)),
+    `${doc} Empty = nobody is asked.`,
+  );
+/** Nobody is asked. */
+const NONE = "none";
+const method = (def: Method, doc: string) => oneOf(["post", "get"], def, doc);
+
+const config = {
+  "auth.http.auth_req": address(
+    "http://127.0.0.1:8991/mqtt/auth",
+    "Asked whether a client may come in: 200 = yes, 200 with `ignore` = ask the next one, else no.",
+  ),
+  "auth.http.auth_req.method": method("post", "How it is asked."),
+  "auth.http.auth_req.params": text(
+    "clientid=%c,username=%u,password=%P",
+    "What it is told. Also %a address, %cn and %dn of the certificate.",
+  ),
+  "auth.http.super_req": addressOrNone(
+    "http://127.0.0.1:8991/mqtt/superuser",
+    "Asked whether a client that came in may do everything: 200 = yes.",
+  ),
+  "auth.http.super_req.method": method("post", "How it is asked."),
+  "auth.http.super_req.params": text("clientid=%c,username=%u", "What it is told."),
+  "auth.http.acl_req": addressOrNone(
+    "http://127.0.0.1:8991/mqtt/acl",
+    "Asked for each topic: 200 = allowed, 200 with `ignore` = ask the next one, else denied.",
+  ),
+  "auth.http.acl_req.method": method("get", "How it is asked."),
+  "auth.http.acl_req.params": text(
+    "access=%A,username=%u,clientid=%c,ipaddr=%a,topic=%t",
+    "What it is told. %A is 1 to subscribe, 2 to publish.",
+  ),
+  "auth.http.timeout": duration("5s", "A question that is not answered within it counts as failed.", {
+    ...OURS,
+    least: "100ms",
+    most: "1m",
+  }),
+  "auth.http.on_error": onErrorEntry(),
+  "auth.http.pool": integer(64, "Requests at a time.", { min: 1, max: 1024, ...OURS }),
+  "auth.http.content_type": oneOf(["form", "json"], "form", "Form of what is posted.", OURS),
+  "auth.http.ssl.cacertfile": text("", "Certificates to trust for https; empty = those of the system.", OURS),
+  "auth.http.ssl.certfile": text("", "Certificate to show to the server.", OURS),
+  "auth.http.ssl.keyfile": text("", "Its key.", OURS),
+  "auth.http.ssl.verify": flag("on", "The server's certificate must be good for its name. Off: anybody in between can read along.", OURS),
+  "auth.http.request.retry_times": ignored("3", LATER, { hidden: true, ...OURS }),
+  "auth.http.request.retry_interval": ignored("1s", LATER, { hidden: true, ...OURS }),
+  "auth.http.request.retry_backoff": ignored("2.0", LATER, { hidden: true, ...OURS }),
+};
+type Values_ = ValuesOf<typeof config>;
+
+function readUrl(text: string): URL | null {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  return url !== null && /^https?:$/.test(url.protocol) && url.hostname !== "" ? url : null;
+}
+
+const outside: OutsidePlugin<typeof config> = {
+  open: (host, c) => httpSource(host, c),
+  onError: (c) => c["auth.http.on_error"],
+};
+
+type Which = "auth" | "super" | "acl";
+/** null = that is asked of nobody. */
+type Ask = (which: Which, values: Values, wanted?: () => boolean) => Promise<HttpAnswer | null>;
+
+function httpSource(host: SourceHost, c: Values_): Source {
+  const requests = { auth: template(c, "auth"), super: template(c, "super"), acl: template(c, "acl") };
+  const timeoutMs = c["auth.http.timeout"];
+  const tls = tlsOf(c);
+  const backends = new Map<string, Backend<null>>();
+  for (const request of Object.values(requests)) {
+    const url = request?.url;
+    if (url !== undefined && !backends.has(url.origin)) backends.set(url.origin, backendOf(host, url, c["auth.http.pool"], timeoutMs));
+  }
+
+  const ask: Ask = async (which, values, wanted) => {
+    const request = requests[which];
+    if (request === null) return null;
+    const backend = backends.get(request.url.origin) as Backend<null>;
+    const note = noteOf(values.client);
+    const since = host.clock.mono();
+    const noted = (answer: string): void => void note?.push(asked(request, values, answer, between(since, host.clock.mono())));
+    try {
+      const answer = await backend.ask(
+        () => send(request, fill(request, values), AbortSignal.timeout(timeoutMs + ABORT_AFTER_MS), tls),
+        wanted,
+      );
+      noted(`${answer.status}${answer.body === "" ? "" : ` ${answer.body.slice(0, 200)}`}`);
+      return answer;
+    } catch (err) {
+      noted(err instanceof Error ? err.message : String(err));
+      throw err;
+    }
+  };
+
+  return {
+    auth: {
+      authenticate: (client, password, wanted) => authenticate(ask, client, password, wanted),
+      check: async (client, action, topic) => verdictOf(await ask("acl", { client, action, topic })),
+    },
+    backends: [...backends.values()],
+  };
+}
+
+async function authenticate(ask: Ask, client: ClientInfo, password: Uint8Array, wanted: () => boolean): Promise<AuthStep> {
+  const { status, body } = (await ask("auth", { client, password }, wanted)) as HttpAnswer;
+  if (status !== 200) return { allow: false, code: RC.NOT_AUTHORIZED, why: `http ${status}` };
+  if (body === "ignore") return null;
+  const isSuper = await ask("super", { client }, wanted).then(
+    (answer) => answer?.status === 200,
+    // Who cannot be asked about it is none (EMQ X 3.1).
+    (err: unknown) => {
+      if (!(err instanceof BackendError)) throw err;
+      return false;
+    },
+  );
+  const mountpoint = mountpointOf(body);
+  return { allow: true, isSuper, ...(mountpoint !== null && { mountpoint }) };
+}
+
+function verdictOf(answer: HttpAnswer | null): AclStep {
+  if (answer === null) return null;
+  const { status, body } = answer;
+  if (status !== 200) return { verdict: "deny", why: `http ${status}` };
+  return body === "ignore" ? null : { verdict: "allow", why: "http 200" };
+}
+
+/** A JSON object may name the client's mountpoint. */
+function mountpointOf(body: string): string | null {
+  if (!body.startsWith("{")) return null;
+  try {
+    const { mountpoint } = JSON.parse(body) as { mountpoint?: unknown };
+    return typeof mountpoint === "string" ? mountpoint : null;
+  } catch {
+    return null;
+  }
+}
+
+function template(c: Values_, which: Which): RequestTemplate | null {
+  const url = c[`auth.http.${which}_req`];
+  if (url === NONE) return null;
+  const extra = which === "auth" ? (["P"] as const) : which === "acl" ? (["A", "t"] as const) : [];
+  return {
+    url,
+    method: c[`auth.http.${which}_req.method`],
+    body: c["auth.http.content_type"],
+    params: parseParams(c[`auth.http.${which}_req.params`], [...CLIENT_VARIABLES, ...extra]),
+  };
+}
+
+function asked(t: RequestTemplate, values: Values, answer: string, ms: number): AskedOutside {
+  return { question: `${t.method.toUpperCase()} ${t.url.origin}${t.url.pathname}`, values: shownFields(t, values), answer, ms };
+}
+
+function backendOf(host: SourceHost, url: URL, pool: number, timeoutMs: number): Backend<null> {
+  const options = {
+    what: `HTTP service at ${url.origin}`,
+    open: () => null,
+    close: () => {},
+    probe: () => reach(url, timeoutMs),
+    judge: judgeHttp,
+    pool,
+    perConnection: 1,
+    timeoutMs,
+    alarm: `down_${url.host.replace(/[^a-z0-9]+/gi, "_")}`,
+    retries: RETRIES,
+    // Somebody who takes connections need not answer requests.
+    probeProves: false,
+  };
+  return new Backend<null>(host, options, host.figures(options.what));
+}
+
+/** Is somebody listening there? What a service does with requests that nobody made is its own affair. */
+function reach(url: URL, timeoutMs: number): Promise<void> {
+  const port = url.port === "" ? (url.protocol === "https:" ? 443 : 80) : Number(url.port);
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: url.hostname.replace(/^\[|\]$/g, ""), port });
+    socket.setTimeout(timeoutMs, () => socket.destroy(new Error(`no connection within ${timeoutMs} ms`)));
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve();
+    });
+    socket.once("error", reject);
+  });
+}
+
+function judgeHttp(err: unknown): Judgement {
+  const { code } = (err ?? {}) as { code?: unknown };
+  return code === "ECONNRESET" || code === "ConnectionClosed" ? "lost" : "down";
+}
+
+function tlsOf(c: Values_): Bun.TLSOptions {
+  const file = (path: string): string | undefined => (path === "" ? undefined : readFileSync(path, "utf8"));
+  const [ca, cert, key] = [file(c["auth.http.ssl.cacertfile"]), file(c["auth.http.ssl.certfile"]), file(c["auth.http.ssl.keyfile"])];
+  return {
+    rejectUnauthorized: c["auth.http.ssl.verify"],
+    ...(ca !== undefined && { ca }),
+    ...(cert !== undefined && { cert }),
+    ...(key !== undefined && { key }),
+  };
+}
+
+export const authHttp = definePlugin({
+  name: "emqx_auth_http",
+  description: "EMQ X Authentication/ACL with HTTP API",
+  version: "v3.1.0",
+  activeByDefault: false,
+  guards: true,
+  config,
+  liveKeys: {
+    "auth.http.auth_req": "string",
+    "auth.http.auth_req.method": "enum",
+    "auth.http.auth_req.params": "string",
+    "auth.http.super_req": "string",
+    "auth.http.super_req.method": "enum",
+    "auth.http.super_req.params": "string",
+    "auth.http.acl_req": "string",
+    "auth.http.acl_req.method": "enum",
+    "auth.http.acl_req.params": "string",
+  },
+  start: (ctx) => startOutside(ctx, outside),
+  test: (ctx, request) => testOutside(ctx, request, outside),
+});

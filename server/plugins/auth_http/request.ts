@@ -1,0 +1,79 @@
+/** One request of emqx_auth_http: parameters from a template, values encoded, an answer of bounded size. */
+import { BackendError } from "../_backend/errors.ts";
+import { fillTemplate, type Part, parseTemplate, type Values, type Variable, variableValue } from "../_backend/template.ts";
+
+export type Method = "get" | "post";
+export type Body = "form" | "json";
+
+export interface RequestTemplate {
+  readonly url: URL;
+  readonly method: Method;
+  readonly body: Body;
+  readonly params: readonly { readonly name: string; readonly value: readonly Part[] }[];
+}
+
+export interface HttpAnswer {
+  status: number;
+  /** Without blanks at its ends. */
+  body: string;
+}
+
+/** More than any verdict needs. */
+const ANSWER_MAX = 64 * 1024;
+
+/** `clientid=%c,username=%u`: values may hold `=`, not commas. */
+export function parseParams(text: string, allowed: readonly Variable[]): RequestTemplate["params"] {
+  return text
+    .split(",")
+    .map((pair) => pair.trim())
+    .filter((pair) => pair !== "")
+    .map((pair) => {
+      const at = pair.indexOf("=");
+      const [name, value] = at < 0 ? [pair, ""] : [pair.slice(0, at).trim(), pair.slice(at + 1).trim()];
+      return { name, value: parseTemplate(value, allowed) };
+    });
+}
+
+/** Each value is one field, whatever is in it. */
+export function fill({ params }: RequestTemplate, values: Values): [name: string, value: string][] {
+  return params.map(({ name, value }) => [name, fillTemplate(value, values)]);
+}
+
+/** For people: what stands for a password is not shown. */
+export function shownFields({ params }: RequestTemplate, values: Values): string[] {
+  return params.map(({ name, value }) => {
+    const isSecret = value.some((part) => "variable" in part && part.variable === "P" && variableValue("P", values) !== "");
+    return `${name} = ${isSecret ? "******" : JSON.stringify(fillTemplate(value, values).slice(0, 200))}`;
+  });
+}
+
+/** A redirect is an answer like others: it must not carry a password elsewhere. */
+export async function send(
+  t: RequestTemplate,
+  fields: [string, string][],
+  signal: AbortSignal,
+  tls: Bun.TLSOptions | null,
+): Promise<HttpAnswer> {
+  const url = new URL(t.url);
+  const init: BunFetchRequestInit = { method: t.method.toUpperCase(), redirect: "manual", signal, ...(tls !== null && { tls }) };
+  if (t.method === "get") for (const [name, value] of fields) url.searchParams.append(name, value);
+  else if (t.body === "json") {
+    init.headers = { "content-type": "application/json" };
+    init.body = JSON.stringify(Object.fromEntries(fields));
+  } else init.body = new URLSearchParams(fields);
+  const response = await fetch(url, init);
+  // A fault of the service's, or of a proxy before it: no verdict.
+  if (response.status >= 500) throw new BackendError("refused", `http ${response.status}`);
+  return { status: response.status, body: (await limited(response)).trim() };
+}
+
+async function limited(response: Response): Promise<string> {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of response.body ?? []) {
+    size += chunk.length;
+    if (size > ANSWER_MAX) throw new BackendError("refused", `an answer of more than ${ANSWER_MAX} bytes`);
+    parts.push(chunk);
+  }
+  return Buffer.concat(parts).toString("utf8");
+}

@@ -1,0 +1,95 @@
+/** Authentication and access rules from PostgreSQL. EMQ X 3.1; verification, `on_error` and the time limit are ours. */
+import { flag, inert, integer, oneOf, optional, secret, text } from "../../lib/config_entry.ts";
+import { onErrorEntry } from "../_auth/outside.ts";
+import { type OutsidePlugin, startOutside, testOutside } from "../_auth/source.ts";
+import { passwordHash } from "../_auth/stored.ts";
+import { serverAddress } from "../_backend/address.ts";
+import { sqlSource } from "../_sql/auth.ts";
+import * as K from "../_sql/keys.ts";
+import { definePlugin, type ValuesOf } from "../plugin.ts";
+
+const DEAD = "EMQ X 3.1 has the key and reads it nowhere: password_hash = pbkdf2,sha256,1000,20 says it all.";
+
+const config = {
+  "auth.pgsql.server": serverAddress("127.0.0.1:5432", 5432),
+  "auth.pgsql.pool": K.poolEntry(),
+  "auth.pgsql.username": text("root", "Account at the server."),
+  "auth.pgsql.database": K.databaseEntry(),
+  "auth.pgsql.encoding": inert(text("utf8", ""), "the driver speaks UTF-8 always."),
+  "auth.pgsql.ssl": flag("false", "Speak TLS with the server."),
+  "auth.pgsql.auth_query": K.authQueryEntry(),
+  "auth.pgsql.password_hash": passwordHash("sha256", "How passwords stand in the table."),
+  "auth.pgsql.super_query": K.superQueryEntry(),
+  "auth.pgsql.acl_query": K.aclQueryEntry(),
+  "auth.pgsql.password": optional(secret("", "Its password.")),
+  "auth.pgsql.ssl_opts.keyfile": optional(text("etc/certs/key.pem", "Key of the certificate to show to the server.")),
+  "auth.pgsql.ssl_opts.certfile": optional(text("etc/certs/cert.pem", "Certificate to show to the server.")),
+  "auth.pgsql.ssl_opts.cacertfile": optional(text("etc/certs/cacert.pem", "Certificates to trust; unset = those of the system.")),
+  "auth.pgsql.ssl_opts.verify": oneOf(
+    ["verify_peer", "verify_none"],
+    "verify_peer",
+    "The server's certificate must be good for its name. verify_none: anybody in between can read along, as in EMQ X 3.1.",
+    { required: false },
+  ),
+  "auth.pgsql.pbkdf2_macfun": inert(optional(text("sha256", "")), DEAD),
+  "auth.pgsql.pbkdf2_iterations": inert(optional(integer(1000, "")), DEAD),
+  "auth.pgsql.pbkdf2_dklen": inert(optional(integer(20, "")), DEAD),
+  "auth.pgsql.timeout": K.timeoutEntry(),
+  "auth.pgsql.on_error": onErrorEntry(),
+  "auth.pgsql.prepare": K.prepareEntry(),
+};
+type Values = ValuesOf<typeof config>;
+
+const outside: OutsidePlugin<typeof config> = {
+  open: (host, c) =>
+    sqlSource(host, {
+      title: "PostgreSQL",
+      server: {
+        dialect: "postgres",
+        address: c["auth.pgsql.server"],
+        username: c["auth.pgsql.username"],
+        password: c["auth.pgsql.password"] ?? "",
+        database: c["auth.pgsql.database"],
+        pool: c["auth.pgsql.pool"],
+        timeoutMs: c["auth.pgsql.timeout"],
+        prepare: c["auth.pgsql.prepare"],
+        tls: tlsOf(c),
+      },
+      queries: {
+        auth: { key: "auth.pgsql.auth_query", text: c["auth.pgsql.auth_query"] },
+        super: { key: "auth.pgsql.super_query", text: c["auth.pgsql.super_query"] },
+        acl: { key: "auth.pgsql.acl_query", text: c["auth.pgsql.acl_query"] },
+      },
+      hash: c["auth.pgsql.password_hash"],
+    }),
+  onError: (c) => c["auth.pgsql.on_error"],
+};
+
+function tlsOf(c: Values) {
+  if (!c["auth.pgsql.ssl"]) return null;
+  return {
+    cacertfile: c["auth.pgsql.ssl_opts.cacertfile"] ?? "",
+    certfile: c["auth.pgsql.ssl_opts.certfile"] ?? "",
+    keyfile: c["auth.pgsql.ssl_opts.keyfile"] ?? "",
+    verify: c["auth.pgsql.ssl_opts.verify"] === "verify_peer",
+  };
+}
+
+export const authPgsql = definePlugin({
+  name: "emqx_auth_pgsql",
+  description: "EMQ X Authentication/ACL with PostgreSQL",
+  version: "v3.1.0",
+  activeByDefault: false,
+  guards: true,
+  config,
+  liveKeys: {
+    "auth.pgsql.server": "string",
+    "auth.pgsql.pool": "integer",
+    "auth.pgsql.username": "string",
+    "auth.pgsql.password": "string",
+    "auth.pgsql.database": "string",
+    "auth.pgsql.password_hash": "string",
+  },
+  start: (ctx) => startOutside(ctx, outside),
+  test: (ctx, request) => testOutside(ctx, request, outside),
+});

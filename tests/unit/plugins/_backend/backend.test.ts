@@ -1,0 +1,366 @@
+/** One server outside: what is asked of it when, and what is told, while it comes, goes, hangs and errs. */
+import { describe, expect, test } from "bun:test";
+import type { AlarmDetails } from "../../../../server/core/watch/alarms.ts";
+import { Backend, type Judgement } from "../../../../server/plugins/_backend/backend.ts";
+import { BackendError } from "../../../../server/plugins/_backend/errors.ts";
+import { FakeClock, recordingLog } from "../../../support/access.ts";
+
+type Mode = "up" | "away" | "hangs" | "refuses" | "lost";
+
+interface Driver {
+  n: number;
+  closed: boolean;
+}
+
+/** A server that does as the test says, and a plugin around it whose time is the test's. */
+function setUp(mode: Mode = "up", pool = 2, probeProves = true) {
+  const world = { mode: mode as Mode, lost: 0 };
+  const clock = new FakeClock();
+  const log = recordingLog();
+  const alarms: (AlarmDetails | null)[] = [];
+  const drivers: Driver[] = [];
+  const questions: string[] = [];
+  const hung = new Map<Driver, PromiseWithResolvers<string>[]>();
+  const ticks: (() => void)[] = [];
+  const answer = (driver: Driver, what: string): Promise<string> => {
+    questions.push(what);
+    if (driver.closed) return Promise.reject(new Error("closed"));
+    switch (world.mode) {
+      case "up":
+        return Promise.resolve(`${what} by ${driver.n}`);
+      case "away":
+        return Promise.reject(new Error("ECONNREFUSED"));
+      case "refuses":
+        return Promise.reject(new Error("no such table"));
+      case "lost":
+        return world.lost-- > 0 ? Promise.reject(new Error("lost")) : Promise.resolve(`${what} by ${driver.n}`);
+      case "hangs": {
+        const p = Promise.withResolvers<string>();
+        hung.set(driver, [...(hung.get(driver) ?? []), p]);
+        return p.promise;
+      }
+    }
+  };
+  const judge = (err: unknown): Judgement => {
+    const text = err instanceof Error ? err.message : "";
+    return text === "lost" ? "lost" : text === "no such table" ? "refused" : "down";
+  };
+  const backend = new Backend<Driver>(
+    {
+      clock,
+      log,
+      every(_ms, fn) {
+        ticks.push(fn);
+        return () => void ticks.splice(ticks.indexOf(fn), 1);
+      },
+      alarm: (_what, desc) => void alarms.push(desc),
+    },
+    {
+      what: "Server",
+      open() {
+        const driver = { n: drivers.length, closed: false };
+        drivers.push(driver);
+        return driver;
+      },
+      close(driver) {
+        driver.closed = true;
+        for (const p of hung.get(driver) ?? []) p.reject(new Error("closed"));
+      },
+      probe: (driver) => answer(driver, "probe"),
+      judge,
+      pool,
+      perConnection: 1,
+      timeoutMs: 1000,
+      alarm: "down",
+      retries: pool + 1,
+      probeProves,
+    },
+  );
+  const settle = async (): Promise<void> => {
+    for (let i = 0; i < 30; i++) await Promise.resolve();
+  };
+  /** So much time, in ticks of 100 ms. */
+  const pass = async (ms: number): Promise<void> => {
+    for (let t = 0; t < ms; t += 100) {
+      clock.forward(100);
+      for (const tick of [...ticks]) tick();
+      await settle();
+    }
+  };
+  const ask = (what = "q", wanted?: () => boolean): Promise<string> =>
+    backend
+      .ask((driver) => answer(driver, what), wanted)
+      .catch((err: unknown) => (err instanceof BackendError ? `! ${err.kind}` : String(err)));
+  const state = (): string => backend.status().state;
+  return { world, clock, log, alarms, drivers, questions, hung, backend, settle, pass, ask, state };
+}
+
+describe("at the start", () => {
+  test("connecting until the first answer, then up; nothing is logged", async () => {
+    const { state, settle, log, alarms, ask } = setUp();
+    expect(state()).toBe("connecting");
+    await settle();
+    expect(state()).toBe("up");
+    expect(await ask()).toBe("q by 0");
+    expect([log.lines.length, alarms.filter((a) => a !== null).length]).toEqual([0, 0]);
+  });
+
+  test("a server that is not there: down, one alarm, one line, and nobody else asks it", async () => {
+    const { state, settle, log, alarms, ask, questions } = setUp("away");
+    await settle();
+    expect(state()).toBe("down");
+    const before = questions.length;
+    expect(await ask()).toBe("! down");
+    expect(questions.length).toBe(before);
+    expect(log.lines.map((l) => `${l.level} ${l.message}`)).toEqual(["warn server cannot be reached"]);
+    expect(alarms).toEqual([{ severity: "error", title: "Server is down", summary: "ECONNREFUSED" }]);
+  });
+});
+
+describe("it goes and comes back", () => {
+  test("five failures open the breaker, probes find it again, each told once", async () => {
+    const { world, state, settle, log, alarms, ask, pass, questions } = setUp();
+    await settle();
+    world.mode = "away";
+    for (let i = 0; i < 5; i++) expect(await ask()).toBe("! down");
+    expect(state()).toBe("down");
+    const before = questions.length;
+    for (let i = 0; i < 100; i++) await ask();
+    expect(questions.length).toBe(before);
+    await pass(10_000);
+    // With a pause of a second at the longest, a fifth more or less.
+    expect(questions.length - before).toBeGreaterThan(7);
+    expect(questions.length - before).toBeLessThan(16);
+    world.mode = "up";
+    await pass(1300);
+    expect(state()).toBe("up");
+    expect(await ask()).toStartWith("q by ");
+    expect(log.lines.map((l) => l.message)).toEqual(["server is down", "server is back"]);
+    expect(alarms.map((a) => a?.title ?? "cleared")).toEqual(["cleared", "Server is down", "cleared"]);
+  });
+
+  test("fewer failures only degrade it, and that is forgotten", async () => {
+    const { world, state, settle, ask, pass } = setUp();
+    await settle();
+    world.mode = "away";
+    for (let i = 0; i < 4; i++) await ask();
+    expect(state()).toBe("degraded");
+    world.mode = "up";
+    expect(await ask()).toStartWith("q");
+    await pass(9_900);
+    expect(state()).toBe("degraded");
+    await pass(200);
+    expect(state()).toBe("up");
+  });
+
+  test("while nobody asks, it is asked now and then whether it is there", async () => {
+    const { world, state, settle, pass, questions } = setUp();
+    await settle();
+    await pass(9_900);
+    expect(questions).toEqual(["probe"]);
+    await pass(200);
+    expect(questions).toEqual(["probe", "probe"]);
+    world.mode = "away";
+    await pass(10_100);
+    expect(state()).toBe("down");
+  });
+});
+
+describe("a lost connection", () => {
+  test("costs nobody an answer, as long as there are no more of them than connections", async () => {
+    const { world, settle, ask, backend } = setUp("up", 4);
+    await settle();
+    world.mode = "lost";
+    world.lost = 4;
+    expect(await ask()).toBe("q by 0");
+    expect(backend.status()).toMatchObject({ retries: 4, answered: 1, failed: 0 });
+    world.lost = 100;
+    expect(await ask()).toBe("! down");
+    expect(backend.status().failed).toBe(1);
+  });
+});
+
+describe("it hangs", () => {
+  test("calls end in time, new ones get a new driver, the old one is closed; five of them open the breaker", async () => {
+    const { world, settle, ask, pass, drivers, state, backend } = setUp("up", 8);
+    await settle();
+    world.mode = "hangs";
+    const first = [ask(), ask()];
+    await pass(1000);
+    expect(await Promise.all(first)).toEqual(["! timeout", "! timeout"]);
+    expect(state()).toBe("degraded");
+    world.mode = "up";
+    expect(await ask()).toBe("q by 1");
+    await pass(1000);
+    expect(drivers.map((d) => d.closed)).toEqual([true, false]);
+    world.mode = "hangs";
+    const more = Array.from({ length: 5 }, () => ask());
+    const waiting = ask();
+    await pass(1000);
+    expect(await Promise.all(more)).toEqual(Array.from({ length: 5 }, () => "! timeout"));
+    expect(await waiting).toBe("! timeout");
+    expect(state()).toBe("down");
+    expect(await ask()).toBe("! down");
+    // Drivers of the time before have nobody to answer any more.
+    await settle();
+    expect(drivers.filter((d) => !d.closed).length).toBe(1);
+    expect(backend.status()).toMatchObject({ timeouts: 8, running: 0, waiting: 0 });
+  });
+
+  test("a probe that hangs does not stop probing", async () => {
+    const { world, settle, pass, state, questions } = setUp("away");
+    await settle();
+    world.mode = "hangs";
+    await pass(10_000);
+    const before = questions.length;
+    expect(before).toBeGreaterThan(4);
+    world.mode = "up";
+    await pass(2500);
+    expect(state()).toBe("up");
+  });
+});
+
+describe("the server says no to a question", () => {
+  test("it is there: degraded, never down, and its words are kept", async () => {
+    const { world, settle, ask, state, backend, alarms, log } = setUp();
+    await settle();
+    world.mode = "refuses";
+    for (let i = 0; i < 50; i++) expect(await ask()).toBe("! refused");
+    expect(state()).toBe("degraded");
+    expect(log.lines.map((l) => `${l.message}: ${String(l.fields.error)}`)).toEqual(["server refuses a question: no such table"]);
+    expect(backend.status()).toMatchObject({ refused: 50, failed: 0, lastError: "no such table" });
+    expect(alarms.filter((a) => a !== null)).toEqual([]);
+  });
+});
+
+test("bounded: what cannot wait any more is told so at once, and nobody waits for a client that has left", async () => {
+  const { world, settle, ask, backend, questions } = setUp("up", 1);
+  await settle();
+  world.mode = "hangs";
+  let here = true;
+  void ask("first");
+  const waiting = Array.from({ length: 2048 }, () => ask("later", () => here));
+  expect(await ask()).toBe("! busy");
+  expect(backend.status()).toMatchObject({ running: 1, waiting: 2048, busy: 1 });
+  here = false;
+  await backend.close();
+  expect(new Set(await Promise.all(waiting))).toEqual(new Set(["! gone"]));
+  expect(questions.filter((q) => q === "later")).toEqual([]);
+});
+
+test("every call is counted once, whatever comes of it", async () => {
+  const { world, settle, ask, pass, backend } = setUp();
+  await settle();
+  for (const mode of ["up", "refuses", "away", "hangs", "up", "lost"] as const) {
+    world.mode = mode;
+    const asked = Array.from({ length: 7 }, (_, i) => ask("q", () => i % 3 !== 2));
+    await pass(1500);
+    await Promise.all(asked);
+    world.mode = "up";
+    await pass(3000);
+  }
+  const { calls, answered, refused, failed, timeouts, busy, gone } = backend.status();
+  expect(calls).toBe(42);
+  expect(answered + refused + failed + timeouts + busy + gone).toBe(42);
+});
+
+describe("the end", () => {
+  test("retire lets the last answers come", async () => {
+    const { world, settle, ask, backend, hung, drivers, pass } = setUp();
+    await settle();
+    world.mode = "hangs";
+    const asked = ask();
+    await settle();
+    const retired = backend.retire();
+    for (const p of [...hung.values()].flat()) p.resolve("late but good");
+    expect(await asked).toBe("late but good");
+    await pass(200);
+    await retired;
+    expect(drivers.every((d) => d.closed)).toBe(true);
+  });
+
+  test("close ends everything at once, and later calls too", async () => {
+    const { world, settle, ask, backend, drivers, alarms } = setUp();
+    await settle();
+    world.mode = "hangs";
+    const asked = ask();
+    await settle();
+    await backend.close();
+    expect([await asked, await ask()]).toEqual(["! gone", "! gone"]);
+    expect(drivers.every((d) => d.closed)).toBe(true);
+    expect(alarms.filter((a) => a !== null)).toEqual([]);
+  });
+});
+
+describe("where a probe proves little", () => {
+  test("one call is let through; while it hangs nobody else is, and it is told as down all the time", async () => {
+    const { world, settle, ask, pass, state, alarms, log, questions } = setUp("up", 8, false);
+    await settle();
+    world.mode = "hangs";
+    const asked = Array.from({ length: 5 }, () => ask());
+    await pass(1000);
+    expect(await Promise.all(asked)).toEqual(Array.from({ length: 5 }, () => "! timeout"));
+    expect(state()).toBe("down");
+    // Probes are answered, questions are not.
+    let trials = 0;
+    for (let round = 0; round < 90; round++) {
+      world.mode = "up";
+      await pass(100);
+      world.mode = "hangs";
+      const before = questions.length;
+      void ask("trial");
+      void ask("trial");
+      await settle();
+      trials += questions.slice(before).filter((q) => q === "trial").length;
+    }
+    expect(trials).toBeGreaterThan(2);
+    expect(trials).toBeLessThan(10);
+    expect(state()).toBe("down");
+    expect(log.lines.map((l) => l.message)).toEqual(["server is down"]);
+    expect(alarms.filter((a) => a !== null).length).toBe(1);
+    world.mode = "up";
+    await pass(3000);
+    expect(await ask()).toStartWith("q by ");
+    expect([state(), await ask()]).toEqual(["up", expect.stringMatching(/^q by /)]);
+  });
+});
+
+test("some questions hang, others are answered: the pool is not replaced all the time", async () => {
+  const { world, settle, ask, pass, drivers } = setUp("up", 8);
+  await settle();
+  for (let round = 0; round < 100; round++) {
+    world.mode = "hangs";
+    void ask();
+    world.mode = "up";
+    await ask();
+    await pass(100);
+  }
+  expect(drivers.length).toBeLessThan(14);
+  expect(drivers.filter((d) => !d.closed).length).toBeLessThan(4);
+});
+
+test("what has waited does not run on a driver that hangs", async () => {
+  const { world, settle, ask, pass, hung, drivers } = setUp("up", 2);
+  await settle();
+  world.mode = "hangs";
+  const first = [ask("a"), ask("b")];
+  await pass(900);
+  const waiting = [ask("c"), ask("d")];
+  await pass(100);
+  expect(await Promise.all(first)).toEqual(["! timeout", "! timeout"]);
+  expect(hung.get(drivers[0] as Driver)?.length).toBe(2);
+  expect(hung.get(drivers[1] as Driver)?.length).toBe(2);
+  for (const p of hung.get(drivers[1] as Driver) ?? []) p.resolve("good");
+  expect(await Promise.all(waiting)).toEqual(["good", "good"]);
+});
+
+test("a server that is not asked any more says nothing: no alarm, no line", async () => {
+  const { world, settle, ask, backend, pass, alarms, log } = setUp();
+  await settle();
+  world.mode = "hangs";
+  for (let i = 0; i < 5; i++) void ask();
+  void backend.retire();
+  await pass(2000);
+  expect(alarms.filter((a) => a !== null)).toEqual([]);
+  expect(log.lines).toEqual([]);
+});

@@ -1,0 +1,110 @@
+/** emqx_auth_jwt on the core: where the token stands, claims from the configuration, keys from a file, the end of a connection. */
+import { afterAll, describe, expect, test } from "bun:test";
+import { createHmac, generateKeyPairSync } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { authJwt } from "../../../../server/plugins/auth_jwt/index.ts";
+import type { TestKit } from "../../../support/test_broker.ts";
+import { removeTempDirs, running, tempDir, turns } from "../harness.ts";
+
+afterAll(removeTempDirs);
+
+const b64 = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url");
+function signed(claims: object, secret = "emqxsecret"): string {
+  const body = `${b64({ alg: "HS256", typ: "JWT" })}.${b64(claims)}`;
+  return `${body}.${createHmac("sha256", secret).update(body).digest("base64url")}`;
+}
+
+/** The reason code of CONNACK. */
+function code(kit: TestKit, username: string | null, password: string | null, clientId = "c1"): number {
+  const c = kit.client(5).connect(clientId, {
+    ...(username !== null && { username }),
+    ...(password !== null && { password: Buffer.from(password) }),
+  });
+  const [packet] = c.take();
+  return packet?.cmd === "connack" ? (packet.reasonCode ?? -1) : -1;
+}
+
+describe("the token", () => {
+  test("stands for the password, or for the user name when that is set", async () => {
+    const { kit } = await running(authJwt);
+    kit.zone.allowAnonymous = false;
+    expect([code(kit, "joe", signed({})), code(kit, "joe", signed({}, "x")), code(kit, "joe", "plain")]).toEqual([0, 0x87, 0x87]);
+    expect(code(kit, signed({}), "x")).toBe(0x87);
+    const other = await running(authJwt, { settings: { "auth.jwt.from": "username" } });
+    other.kit.zone.allowAnonymous = false;
+    expect([code(other.kit, signed({}), null), code(other.kit, "joe", signed({}))]).toEqual([0, 0x87]);
+  });
+
+  test("who brings none is left to the next one, who brings a bad one is not", async () => {
+    const { kit, manager } = await running(authJwt);
+    expect([code(kit, "joe", "plain"), code(kit, "joe", signed({}, "x")), code(kit, "joe", signed({}))]).toEqual([0, 0x87, 0]);
+    expect(manager.report("emqx_auth_jwt")).toEqual({
+      servers: [],
+      authentication: { allowed: 1, denied: 1, ignored: 1, errors: 0 },
+      acl: null,
+    });
+  });
+
+  test("claims as the lines say, while they are to be looked at", async () => {
+    const lines = { "auth.jwt.verify_claims.username": "%u", "auth.jwt.verify_claims.site": "north" };
+    const off = await running(authJwt, { settings: lines });
+    expect(code(off.kit, "joe", signed({ username: "jim" }))).toBe(0);
+    const { kit } = await running(authJwt, { settings: { ...lines, "auth.jwt.verify_claims": "on" } });
+    expect([
+      code(kit, "joe", signed({ username: "joe", site: "north" })),
+      code(kit, "joe", signed({ username: "jim", site: "north" })),
+      code(kit, "joe", signed({ username: "joe" })),
+    ]).toEqual([0, 0x87, 0x87]);
+  });
+});
+
+describe("keys", () => {
+  test("a public key from a file; what is none keeps the plugin from starting, and says why", async () => {
+    const dir = tempDir();
+    const { publicKey, privateKey } = generateKeyPairSync("ed25519");
+    const good = join(dir, "good.pem");
+    writeFileSync(good, publicKey.export({ type: "spki", format: "pem" }).toString());
+    const { kit } = await running(authJwt, { settings: { "auth.jwt.pubkey": good, "auth.jwt.secret": "s" } });
+    kit.zone.allowAnonymous = false;
+    expect(code(kit, "joe", signed({}, "s"))).toBe(0);
+    const bad = join(dir, "bad.pem");
+    writeFileSync(bad, privateKey.export({ type: "pkcs8", format: "pem" }).toString());
+    await expect(running(authJwt, { settings: { "auth.jwt.pubkey": bad } })).rejects.toThrow(
+      `auth.jwt.pubkey = ${bad}: this is a private key`,
+    );
+    await expect(running(authJwt, { settings: { "auth.jwt.pubkey": join(dir, "none.pem") } })).rejects.toThrow("auth.jwt.pubkey = ");
+  });
+});
+
+describe("when it runs out", () => {
+  const entered = (kit: TestKit, exp: number) => {
+    const c = kit.client(5).connect("c1", { username: "joe", password: Buffer.from(signed({ exp })) });
+    expect(c.take()[0]).toMatchObject({ cmd: "connack", reasonCode: 0 });
+    return c;
+  };
+
+  test("the connection stays by default", async () => {
+    const { kit } = await running(authJwt);
+    const c = entered(kit, Math.floor(kit.clock.now() / 1000) + 5);
+    kit.pass(10_000);
+    expect(c.take()).toEqual([]);
+  });
+
+  test("and ends with 0xA0 when that is set, that very connection alone", async () => {
+    const { kit } = await running(authJwt, { settings: { "auth.jwt.disconnect_after_expire": "on" } });
+    const now = Math.floor(kit.clock.now() / 1000);
+    const c = entered(kit, now + 5);
+    kit.pass(4000);
+    expect(c.take()).toEqual([]);
+    kit.pass(2000);
+    await turns(kit);
+    expect(c.take()).toEqual([expect.objectContaining({ cmd: "disconnect", reasonCode: 0xa0 })]);
+    const first = entered(kit, now + 20);
+    const second = entered(kit, now + 1000);
+    expect(first.take()).toEqual([expect.objectContaining({ cmd: "disconnect", reasonCode: 0x8e })]);
+    kit.pass(30_000);
+    await turns(kit);
+    expect(second.take()).toEqual([]);
+  });
+});

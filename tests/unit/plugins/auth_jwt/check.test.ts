@@ -1,0 +1,95 @@
+/** Who comes in with which token, in EMQ X 3.1's order and words. */
+import { describe, expect, test } from "bun:test";
+import { createHmac, generateKeyPairSync } from "node:crypto";
+import { CLIENT_VARIABLES, parseTemplate } from "../../../../server/plugins/_backend/template.ts";
+import { checkToken, type JwtRules } from "../../../../server/plugins/auth_jwt/check.ts";
+import { keyVerifiers, secretVerifiers } from "../../../../server/plugins/auth_jwt/token.ts";
+import { aClient } from "../../../support/access.ts";
+
+const NOW_S = 1_700_000_000;
+const client = aClient({ clientId: "c1", username: "joe" });
+const b64 = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url");
+
+function signed(claims: object, header: object = { alg: "HS256" }, secret = "s"): string {
+  const body = `${b64(header)}.${b64(claims)}`;
+  return `${body}.${createHmac("sha256", secret).update(body).digest("base64url")}`;
+}
+const claimsOf = (claims: Record<string, string>): JwtRules["claims"] =>
+  new Map(Object.entries(claims).map(([name, text]) => [name, parseTemplate(text, CLIENT_VARIABLES)]));
+const RULES: JwtRules = { secret: secretVerifiers("s"), key: null, claims: null, leeway: 0 };
+
+function outcome(text: string, rules: Partial<JwtRules> = {}): string {
+  const { step } = checkToken({ ...RULES, ...rules }, client, text, NOW_S * 1000);
+  return step === null ? "pass" : step.allow ? "allow" : step.why;
+}
+
+test("no token, or something else in its place: the next one is asked", () => {
+  expect(["", "secret", "a.b.c", "x".repeat(100_000)].map((text) => outcome(text))).toEqual(["pass", "pass", "pass", "pass"]);
+});
+
+test("a token decides: good, forged, of an algorithm that is not there", () => {
+  expect(outcome(signed({ sub: "joe" }))).toBe("allow");
+  expect(outcome(signed({}, { alg: "HS256" }, "other"))).toBe("invalid_signature");
+  expect(outcome(`${b64({ alg: "none" })}.${b64({})}.`)).toBe("token_unsupported");
+  expect(outcome(signed({}, { alg: "none" }))).toBe("token_unsupported");
+  expect(outcome(signed({}, { alg: "hs256" }))).toBe("token_unsupported");
+  expect(outcome(signed({}), { secret: null })).toBe("hmac_secret_undefined");
+  expect(["RS256", "PS512", "ES384", "EdDSA"].map((alg) => outcome(signed({}, { alg })))).toEqual([
+    "rsa_pubkey_undefined",
+    "rsa_pubkey_undefined",
+    "ecdsa_pubkey_undefined",
+    "pubkey_undefined",
+  ]);
+  expect(outcome(signed({}, { alg: "HS256", crit: ["x"] }))).toBe("invalid_signature");
+  const { publicKey } = generateKeyPairSync("ed25519");
+  const key = keyVerifiers(publicKey.export({ type: "spki", format: "pem" }).toString());
+  expect(outcome(signed({}, { alg: "EdDSA" }), { key })).toBe("invalid_signature");
+  expect(outcome(signed({}, { alg: "RS256" }), { key })).toBe("token_unsupported");
+});
+
+describe("time", () => {
+  test("exp, nbf and iat to the second", () => {
+    expect([NOW_S - 1, NOW_S, NOW_S + 1].map((exp) => outcome(signed({ exp })))).toEqual(["expired", "expired", "allow"]);
+    expect([NOW_S, NOW_S + 1].map((nbf) => outcome(signed({ nbf })))).toEqual(["allow", "not_yet_valid"]);
+    expect([NOW_S, NOW_S + 1].map((iat) => outcome(signed({ iat })))).toEqual(["allow", "issued_in_the_future"]);
+  });
+
+  test("clocks may be apart as far as the leeway", () => {
+    expect(outcome(signed({ exp: NOW_S - 9 }), { leeway: 10 })).toBe("allow");
+    expect(outcome(signed({ exp: NOW_S - 10 }), { leeway: 10 })).toBe("expired");
+    expect(outcome(signed({ nbf: NOW_S + 10 }), { leeway: 10 })).toBe("allow");
+    expect(outcome(signed({ nbf: NOW_S + 11 }), { leeway: 10 })).toBe("not_yet_valid");
+  });
+
+  test("what is no number holds for nobody", () => {
+    expect(["1", null, true, [], {}].map((exp) => outcome(signed({ exp })))).toEqual(Array.from({ length: 5 }, () => "invalid_exp"));
+    expect(outcome(signed({ nbf: "soon" }))).toBe("invalid_nbf");
+    expect(outcome(signed({ iat: "now" }))).toBe("invalid_iat");
+  });
+
+  test("when it ends is told with the leeway, for who is let in alone", () => {
+    const exp = (text: string, leeway = 0): number | null => checkToken({ ...RULES, leeway }, client, text, NOW_S * 1000).exp;
+    expect([exp(signed({ exp: NOW_S + 60 })), exp(signed({ exp: NOW_S + 60 }), 5), exp(signed({})), exp(signed({ exp: NOW_S }))]).toEqual([
+      NOW_S + 60,
+      NOW_S + 65,
+      null,
+      null,
+    ]);
+  });
+});
+
+describe("claims", () => {
+  test("exactly as wanted, the client's own names filled in", () => {
+    const rules = { claims: claimsOf({ username: "%u", id: "%c", role: "device" }) };
+    expect(outcome(signed({ username: "joe", id: "c1", role: "device" }), rules)).toBe("allow");
+    expect(outcome(signed({ username: "Joe", id: "c1", role: "device" }), rules)).toBe("unexpected_username");
+    expect(outcome(signed({ username: "joe", id: "c1" }), rules)).toBe("unexpected_role");
+    expect(outcome(signed({ username: ["joe"], id: "c1", role: "device" }), rules)).toBe("unexpected_username");
+  });
+
+  test("a number is never a text, and what every object has is no claim", () => {
+    expect(outcome(signed({ n: 5 }), { claims: claimsOf({ n: "5" }) })).toBe("unexpected_n");
+    expect(outcome(signed({}), { claims: claimsOf({ constructor: "" }) })).toBe("unexpected_constructor");
+    expect(outcome(signed({}), { claims: claimsOf({}) })).toBe("allow");
+  });
+});
