@@ -135,6 +135,17 @@ export interface ExplainStep {
   why: string;
   /** Duration in ms. */
   ms: number;
+  /** What was asked of others, without passwords; absent = nothing. */
+  asked?: AskedRow[];
+}
+/** One question to a server outside. */
+export interface AskedRow {
+  /** As it was sent, values not filled in. */
+  question: string;
+  /** E.g. `1 = "u7"`. */
+  values: string[];
+  answer: string;
+  ms: number;
 }
 export interface ExplainResult {
   authentication: { allow: boolean; is_super: boolean; steps: ExplainStep[] };
@@ -205,4 +216,24 @@ export interface Account {
   username?: string;
   clientid?: string;
   password: string;
+}
+
+/** A try of settings that nobody has saved. */
+export interface PluginTest {
+  /** What is to be different from the settings in force; the mask stands for a secret as it is. */
+  settings?: Record<string, string>;
+  client_id?: string;
+  username?: string;
+  password?: string;
+  ip_address?: string;
+  action?: "publish" | "subscribe";
+  topic?: string;
+}
+export interface PluginTestStep {
+  /** "settings", "connect", "authenticate" or "acl". */
+  step: string;
+  verdict: "ok" | "allow" | "deny" | "ignore" | "error";
+  why: string;
+  ms: number;
+  asked: AskedRow[];
 }

@@ -1,10 +1,13 @@
 /** Plugins: which run, and how they are configured. */
+import type { PluginReport, ServerReport } from "../plugins/reports.ts";
 import type { SettingChanges } from "../plugins/settings.ts";
+import { askedClient } from "./clients_asked.ts";
 import { CODE } from "./codes.ts";
 import { type AdminDeps, AdminError } from "./deps.ts";
+import type { PluginTest, PluginTestStep } from "./extra_rows.ts";
 import { commandError, configError, settingError } from "./plugins_view.ts";
 import { missing } from "./refusals.ts";
-import type { ConfigItem, NodeConfigs, NodePlugins, Plugin, PluginConfigRow } from "./rows.ts";
+import type { ConfigItem, NodeConfigs, NodePlugins, Plugin, PluginConfigRow, PluginServer, PluginStatus } from "./rows.ts";
 import type { Settings } from "./settings.ts";
 
 export function createPlugins({ broker, plugins }: AdminDeps, settings: Pick<Settings, "commit">) {
@@ -32,6 +35,8 @@ export function createPlugins({ broker, plugins }: AdminDeps, settings: Pick<Set
       required: p.required,
       error: p.error ?? "undefined",
       failures: p.failures,
+      testable: p.testable,
+      status: statusOf(plugins.report(p.name)),
     }));
 
   return {
@@ -62,6 +67,19 @@ export function createPlugins({ broker, plugins }: AdminDeps, settings: Pick<Set
       );
     },
 
+    /** Try settings that nobody has saved: what was done, step by step. @throws AdminError 102, 108 */
+    async test(plugin: string, asked: PluginTest): Promise<PluginTestStep[]> {
+      const { settings = {}, client_id = "baomq-test", username = null, password = null, ip_address = "127.0.0.1" } = asked;
+      const { action = null, topic = null } = asked;
+      if ((action === null) !== (topic === null)) throw missing(action === null ? "action" : "topic");
+      const request = { clientId: client_id, username, password, ip: ip_address, action, topic };
+      try {
+        return await plugins.test(plugin, settings, request, ({ clientId, ip }) => askedClient(broker, { clientId, username, ip }));
+      } catch (err) {
+        throw settingError(err);
+      }
+    },
+
     pluginConfig: (plugin: string): PluginConfigRow[] => plugins.configRows(plugin),
 
     /** The whole set; keys left out fall back to their defaults. @throws AdminError 102 */
@@ -71,4 +89,14 @@ export function createPlugins({ broker, plugins }: AdminDeps, settings: Pick<Set
         configError,
       ),
   };
+}
+
+function statusOf(report: PluginReport | null): PluginStatus | null {
+  if (report === null) return null;
+  const { servers, authentication, acl } = report;
+  return { servers: servers.map(serverRow), authentication, acl };
+}
+
+function serverRow({ since, lastError, lastErrorAt, ...rest }: ServerReport): PluginServer {
+  return { ...rest, since_ms: since, last_error: lastError, last_error_ms: lastErrorAt };
 }

@@ -12,6 +12,8 @@ export type PluginsView = Pick<
   | "unload"
   | "reload"
   | "service"
+  | "report"
+  | "test"
   | "liveItems"
   | "liveChange"
   | "configRows"

@@ -168,6 +168,44 @@ export interface Route {
   node: string;
 }
 
+/** Clients by what a plugin said of them; `ignored`: not known there; `errors`: nobody could be asked. */
+export interface VerdictCounts {
+  allowed: number;
+  denied: number;
+  ignored: number;
+  errors: number;
+}
+export interface PluginServer {
+  /** "PostgreSQL at 127.0.0.1:5432". */
+  what: string;
+  state: "connecting" | "up" | "degraded" | "down";
+  /** Unix ms. */
+  since_ms: number;
+  last_error: string | null;
+  last_error_ms: number | null;
+  running: number;
+  waiting: number;
+  pool: number;
+  /** Calls so far = answered + refused + failed + timeouts + busy + gone + those under way. */
+  calls: number;
+  answered: number;
+  refused: number;
+  failed: number;
+  timeouts: number;
+  busy: number;
+  gone: number;
+  retries: number;
+  /** Of the last 1,024 answers, ms; null = there were none. */
+  p50: number | null;
+  p95: number | null;
+  p99: number | null;
+}
+export interface PluginStatus {
+  servers: PluginServer[];
+  authentication: VerdictCounts | null;
+  acl: VerdictCounts | null;
+}
+
 export interface Plugin {
   name: string;
   version: string;
@@ -179,6 +217,10 @@ export interface Plugin {
   error: string | Unset;
   /** How often something of it failed since it was loaded. */
   failures: number;
+  /** Its settings can be tried: `POST …/test`. */
+  testable: boolean;
+  /** What it asks outside, and what came of it; null = nothing, or it does not run. */
+  status: PluginStatus | null;
 }
 export interface NodePlugins {
   node: string;

@@ -3,6 +3,7 @@
  * and under a clean one.
  */
 import type { Admin } from "../admin/index.ts";
+import type { PluginServer } from "../admin/rows.ts";
 
 type Type = "counter" | "gauge";
 
@@ -17,10 +18,23 @@ class Page {
     this.#lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, `${name} ${value}`);
   }
 
+  /** One name with a value for each set of labels. */
+  family(name: string, type: Type, help: string, rows: readonly [labels: Readonly<Record<string, string>>, value: number][]): void {
+    if (rows.length === 0 || this.#seen.has(name)) return;
+    this.#seen.add(name);
+    this.#lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`);
+    for (const [labels, value] of rows) {
+      const text = Object.entries(labels).map(([key, v]) => `${key}="${escaped(v)}"`);
+      this.#lines.push(`${name}{${text.join(",")}} ${value}`);
+    }
+  }
+
   toString(): string {
     return `${this.#lines.join("\n")}\n`;
   }
 }
+
+const escaped = (label: string): string => label.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
 
 /** Counters of plugins have the names their authors gave them. */
 const underscored = (name: string): string => name.replaceAll(/[^a-zA-Z0-9_]/g, "_");
@@ -45,6 +59,7 @@ export function prometheusText(admin: Admin): string {
     page.add(`baomq_${underscored(name)}`, "gauge", name, value);
   }
   process(page, admin);
+  outside(page, admin);
   return page.toString();
 }
 
@@ -69,3 +84,51 @@ function process(page: Page, admin: Admin): void {
   page.add("baomq_max_fds", "gauge", "Limit of open files", n.max_fds);
   page.add("baomq_alarms", "gauge", "Alarms that stand", admin.alarms.list().length);
 }
+
+/** What plugins ask of servers outside. */
+function outside(page: Page, admin: Admin): void {
+  const all = admin.plugins.list().flatMap(({ name, status }) => (status === null ? [] : [{ plugin: name, status }]));
+  const servers = all.flatMap(({ plugin, status }) => status.servers.map((s) => ({ labels: { plugin, server: s.what }, s })));
+  const gauge = (name: string, help: string, read: (s: PluginServer) => number): void =>
+    page.family(
+      `baomq_plugin_server_${name}`,
+      "gauge",
+      help,
+      servers.map(({ labels, s }) => [labels, read(s)]),
+    );
+  gauge("up", "1 = it answers", (s) => (s.state === "up" || s.state === "degraded" ? 1 : 0));
+  gauge("running", "Calls under way", (s) => s.running);
+  gauge("waiting", "Calls that wait for a connection", (s) => s.waiting);
+  page.family(
+    "baomq_plugin_server_calls_total",
+    "counter",
+    "Calls by what came of them",
+    servers.flatMap(({ labels, s }) => RESULTS.map((result): Row => [{ ...labels, result }, s[result]])),
+  );
+  page.family(
+    "baomq_plugin_server_seconds",
+    "gauge",
+    "Time of an answer, of the last 1,024",
+    servers.flatMap(({ labels, s }) =>
+      QUANTILES.flatMap(([quantile, key]): Row[] => (s[key] === null ? [] : [[{ ...labels, quantile }, (s[key] as number) / 1000]])),
+    ),
+  );
+  page.family(
+    "baomq_plugin_verdicts_total",
+    "counter",
+    "Clients by what a plugin said of them",
+    all.flatMap(({ plugin, status }) =>
+      (["authentication", "acl"] as const).flatMap((chain) =>
+        Object.entries(status[chain] ?? {}).map(([verdict, n]): Row => [{ plugin, chain, verdict }, n as number]),
+      ),
+    ),
+  );
+}
+
+type Row = [labels: Readonly<Record<string, string>>, value: number];
+const RESULTS = ["answered", "refused", "failed", "timeouts", "busy", "gone", "retries"] as const;
+const QUANTILES = [
+  ["0.5", "p50"],
+  ["0.95", "p95"],
+  ["0.99", "p99"],
+] as const;

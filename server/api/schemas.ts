@@ -19,6 +19,7 @@ const memoryLevel = Type.Union([Type.Literal("normal"), Type.Literal("high"), Ty
 const encoding = Type.Union([Type.Literal("plain"), Type.Literal("base64")]);
 const counters = Type.Record(Type.String(), Type.Integer());
 export const list = (schema: TSchema): TSchema => Type.Array(schema);
+const nullable = (schema: TSchema): TSchema => Type.Union([Type.Null(), schema]);
 
 export const properties = Type.Object({
   payload_format: Type.Optional(Type.Union([Type.Literal(0), Type.Literal(1)])),
@@ -154,6 +155,33 @@ export const subscription = row<C.Subscription>({
 });
 export const routeRow = row<C.Route>({ topic: text, node: text });
 
+const verdictCounts = row<C.VerdictCounts>({ allowed: int, denied: int, ignored: int, errors: int });
+const pluginServer = row<C.PluginServer>({
+  what: text,
+  state: text,
+  since_ms: unixMs,
+  last_error: nullable(text),
+  last_error_ms: nullable(unixMs),
+  running: int,
+  waiting: int,
+  pool: int,
+  calls: int,
+  answered: int,
+  refused: int,
+  failed: int,
+  timeouts: int,
+  busy: int,
+  gone: int,
+  retries: int,
+  p50: nullable(num),
+  p95: nullable(num),
+  p99: nullable(num),
+});
+const pluginStatus = row<C.PluginStatus>({
+  servers: list(pluginServer),
+  authentication: nullable(verdictCounts),
+  acl: nullable(verdictCounts),
+});
 export const plugin = row<C.Plugin>({
   name: text,
   version: text,
@@ -162,6 +190,8 @@ export const plugin = row<C.Plugin>({
   required: flag,
   error: text,
   failures: int,
+  testable: flag,
+  status: nullable(pluginStatus),
 });
 export const nodePlugins = row<C.NodePlugins>({ node: text, plugins: list(plugin) });
 export const pluginConfigRow = row<C.PluginConfigRow>({
@@ -258,7 +288,16 @@ export const monitorCurrent = row<C.MonitorCurrent>({
 });
 export const monitorHistory = row<C.MonitorHistory>({ from_ms: unixMs, to_ms: unixMs, step: int, points: list(monitorPoint) });
 
-const explainStep = row<C.ExplainStep>({ step: text, verdict: text, final: flag, why: text, ms: num });
+const asked = row<C.AskedRow>({ question: text, values: list(text), answer: text, ms: num });
+const explainStep = row<C.ExplainStep>({
+  step: text,
+  verdict: text,
+  final: flag,
+  why: text,
+  ms: num,
+  asked: Type.Optional(list(asked)),
+});
+export const pluginTestStep = row<C.PluginTestStep>({ step: text, verdict: text, why: text, ms: num, asked: list(asked) });
 export const explainResult = Type.Object({
   authentication: Type.Object({ allow: flag, is_super: flag, steps: list(explainStep) }),
   acl: Type.Union([Type.Null(), Type.Object({ allow: flag, steps: list(explainStep) })]),

@@ -10,6 +10,7 @@ import { logCommands } from "./commands/log.ts";
 import { messageCommands } from "./commands/messages.ts";
 import { nodeCommands } from "./commands/node.ts";
 import { pluginCommands } from "./commands/plugins.ts";
+import { schemaCommands } from "./commands/sql_schema.ts";
 import { completion, SHELLS } from "./completion.ts";
 
 const OPTIONS = `Options, anywhere on the line:
@@ -33,6 +34,7 @@ const COMMANDS: readonly Command[] = [
   ...nodeCommands,
   ...clientCommands,
   ...pluginCommands,
+  ...schemaCommands,
   ...logCommands,
   ...accessCommands,
   ...messageCommands,

@@ -84,6 +84,8 @@ export function createApi(transport: Transport) {
     pluginConfig: (node: string, name: string) => get<C.PluginConfigRow[]>(`/nodes/${seg(node)}/plugin_configs/${seg(name)}`),
     savePluginConfig: (node: string, name: string, values: Record<string, string>) =>
       put<void>(`/nodes/${seg(node)}/plugin_configs/${seg(name)}`, values),
+    testPlugin: (node: string, name: string, r: C.PluginTest) =>
+      post<C.PluginTestStep[]>(`/nodes/${seg(node)}/plugins/${seg(name)}/test`, r),
 
     accounts: (kind: AccountKind) => get<string[]>(`/auth_${kind}`),
     createAccount: (kind: AccountKind, name: string, password: string) => post<void>(`/auth_${kind}`, { [kind]: name, password }),

@@ -9,6 +9,8 @@ const plugin = (name: string, description: string, active = false): Plugin => ({
   required: name === "emqx_management" || name === "emqx_dashboard",
   error: "undefined",
   failures: 0,
+  testable: false,
+  status: null,
 });
 
 export const PLUGINS: readonly Plugin[] = [

@@ -1,6 +1,7 @@
 /** Plugins: run, stop, reload; and the settings of one. */
 import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
-import type { NodePlugins, Plugin, PluginConfigRow } from "../api/client.ts";
+import type { NodePlugins, Plugin, PluginConfigRow, PluginTest, PluginTestStep } from "../api/client.ts";
+import { type ApiError, asApiError } from "../api/transport.ts";
 import type { App } from "./app.ts";
 import { createLive, type Live } from "./live.ts";
 
@@ -52,7 +53,39 @@ export interface PluginConfigModel {
   value(row: PluginConfigRow): string;
   edit(row: PluginConfigRow, value: string): void;
   save(): Promise<void>;
+  /** The settings as they stand on the page, tried without being saved. */
+  test: PluginTestModel;
   dispose(): void;
+}
+
+export interface PluginTestModel {
+  steps: ReadonlySignal<PluginTestStep[] | null>;
+  error: ReadonlySignal<ApiError | null>;
+  busy: ReadonlySignal<boolean>;
+  run(request: Omit<PluginTest, "settings">): Promise<void>;
+}
+
+function createPluginTest(app: App, node: string, name: string, edits: Signal<Readonly<Record<string, string>>>): PluginTestModel {
+  const steps = signal<PluginTestStep[] | null>(null);
+  const error = signal<ApiError | null>(null);
+  const busy = signal(false);
+  return {
+    steps,
+    error,
+    busy,
+    async run(request) {
+      busy.value = true;
+      error.value = null;
+      try {
+        steps.value = await app.api.testPlugin(node, name, { ...request, settings: { ...edits.peek() } });
+      } catch (e) {
+        steps.value = null;
+        error.value = asApiError(e);
+        app.link.report(error.peek());
+      }
+      busy.value = false;
+    },
+  };
 }
 
 /** The whole set that is sent: the API replaces, so every set key goes along. */
@@ -100,6 +133,7 @@ export function createPluginConfig(app: App, node: string, name: string): Plugin
       edits.value = {};
       void rows.refresh();
     },
+    test: createPluginTest(app, node, name, edits),
     dispose() {
       rows.dispose();
       plugin.dispose();

@@ -1,10 +1,11 @@
-import { Check as CheckIcon, CircleAlert, Loader, Minus, ShieldCheck, ShieldQuestion, ShieldX, X } from "lucide";
+import { CircleAlert, Loader, ShieldCheck, ShieldQuestion, ShieldX } from "lucide";
 import { useState } from "preact/hooks";
 import type { ExplainStep } from "../api/client.ts";
 import { Empty, Page, Tag } from "../components/basics.tsx";
 import { useApp, useModel } from "../components/context.ts";
 import { SelectField, TextField } from "../components/form.tsx";
 import { Icon } from "../components/Icon.tsx";
+import { Steps } from "../components/Steps.tsx";
 import { createExplain } from "../models/explain.ts";
 import "../styles/explain.css";
 
@@ -113,24 +114,7 @@ function Verdict({ title, allow, steps, note }: { title: string; allow: boolean;
         {note === "" ? null : <Tag tone="warn">{note}</Tag>}
         <Tag tone={allow ? "ok" : "danger"}>{t(allow ? "explain.allow" : "explain.deny")}</Tag>
       </header>
-      <ol class="steps">
-        {steps.map((s, i) => (
-          <li key={`${i} ${s.step}`} class={s.final ? "final" : ""}>
-            <span class={`step-mark ${s.verdict}`}>
-              <Icon of={s.verdict === "allow" ? CheckIcon : s.verdict === "ignore" ? Minus : X} size={14} />
-            </span>
-            <div class="grow">
-              <span class="row">
-                <b class="mono">{s.step}</b>
-                <span class="muted small">{t(`explain.${s.verdict}`)}</span>
-                {s.final ? <Tag tone="accent">{t("explain.final")}</Tag> : null}
-              </span>
-              <p class="soft">{s.why}</p>
-            </div>
-            <span class="muted small">{s.ms < 0.1 ? "<0.1" : s.ms.toFixed(1)} ms</span>
-          </li>
-        ))}
-      </ol>
+      <Steps steps={steps} />
     </section>
   );
 }

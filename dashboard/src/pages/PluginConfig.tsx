@@ -6,6 +6,8 @@ import { Empty, Failed, Loading, Page, Status, Tag } from "../components/basics.
 import { ConfigInput } from "../components/ConfigInput.tsx";
 import { useApp, useModel } from "../components/context.ts";
 import { Icon } from "../components/Icon.tsx";
+import { PluginServers } from "../components/PluginServers.tsx";
+import { PluginTest } from "../components/PluginTest.tsx";
 import { accountKind } from "../models/accounts.ts";
 import { createPluginConfig, type PluginConfigModel } from "../models/plugins.ts";
 
@@ -35,6 +37,8 @@ export function PluginConfig({ node, name }: { node: string; name: string }) {
       actions={plugin ? <Status tone={plugin.active ? "ok" : "off"}>{t(plugin.active ? "state.running" : "state.stopped")}</Status> : null}
     >
       {kind ? <Accounts kind={kind} /> : null}
+      {plugin?.status ? <PluginServers status={plugin.status} /> : null}
+      {plugin?.testable ? <PluginTest model={model} /> : null}
       {!rows ? (
         <div class="card">{error ? <Failed error={error} retry={() => void model.rows.refresh()} /> : <Loading />}</div>
       ) : rows.length === 0 ? (

@@ -4,6 +4,7 @@ import { Empty, Failed, Loading, Page, Status, Tag } from "../components/basics.
 import { useApp, useModel } from "../components/context.ts";
 import { SearchBox, Segments, Switch } from "../components/form.tsx";
 import { Icon } from "../components/Icon.tsx";
+import { ServerState } from "../components/PluginServers.tsx";
 import { isSet } from "../lib/format.ts";
 import { createPlugins } from "../models/plugins.ts";
 import { link } from "../models/router.ts";
@@ -66,6 +67,9 @@ function Plugins() {
                       </p>
                     ) : null}
                   </div>
+                  {p.status?.servers.map((s) => (
+                    <ServerState key={s.what} state={s.state} />
+                  ))}
                   <Tag>{p.version}</Tag>
                   <Status tone={p.active ? "ok" : "off"}>{t(p.active ? "state.running" : "state.stopped")}</Status>
                   <div class="row acts">

@@ -65,6 +65,16 @@ const replaceConfig = known(async ({ admin, json, params }, plugin) => {
   return ok();
 });
 
+const testBody = Type.Object({
+  settings: Type.Optional(Type.Record(Type.String(), Type.String())),
+  client_id: Type.Optional(Type.String()),
+  username: Type.Optional(Type.String()),
+  password: Type.Optional(Type.String()),
+  ip_address: Type.Optional(Type.String()),
+  action: Type.Optional(Type.Union([Type.Literal("publish"), Type.Literal("subscribe")])),
+  topic: Type.Optional(Type.String()),
+});
+
 export const pluginRoutes: readonly AnyRoute[] = [
   route({
     name: "list_all_plugins",
@@ -135,5 +145,17 @@ export const pluginRoutes: readonly AnyRoute[] = [
     descr: "Update configurations of a plugin on the node",
     body: Type.Object({}, { additionalProperties: true }),
     handle: replaceConfig,
+  }),
+  route({
+    name: "test_plugin",
+    method: "POST",
+    path: "/nodes/:node/plugins/:plugin/test",
+    descr: "Try settings of a plugin that are not saved: connect, authenticate, and ask for a right",
+    body: testBody,
+    data: S.list(S.pluginTestStep),
+    handle: async ({ admin, path, params }) => {
+      const { plugin = "" } = path;
+      return admin.plugins.has(plugin) ? data(await admin.plugins.test(plugin, params)) : notFound();
+    },
   }),
 ];

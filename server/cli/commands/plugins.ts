@@ -1,5 +1,5 @@
 /** Plugins and listeners. */
-import type { Listener, Plugin, PluginConfigRow } from "../../api/contract.ts";
+import type { Listener, Plugin, PluginConfigRow, PluginTestStep } from "../../api/contract.ts";
 import { ApiError, path } from "../client.ts";
 import { type Command, type Context, Refused, subcommands, take } from "../command.ts";
 
@@ -35,6 +35,27 @@ async function config(ctx: Context, args: readonly string[]): Promise<void> {
   const rows = await ctx.api.get<PluginConfigRow[]>(path`/nodes/${await ctx.api.node()}/plugin_configs/${plugin}`);
   const lines = rows.map((r) => (r.required ? `${r.key} = ${r.value}` : `## ${r.key} = ${r.default}`));
   ctx.show(rows, lines);
+}
+
+/** With the settings as they are: does its server answer, and who would be let in? */
+async function test(ctx: Context, args: readonly string[]): Promise<void> {
+  const [plugin = "", username, password, action, topic] = take(args, 1, 4);
+  const steps = await ctx.api.call<PluginTestStep[]>("POST", path`/nodes/${await ctx.api.node()}/plugins/${plugin}/test`, {
+    ...(username !== undefined && { username }),
+    ...(password !== undefined && { password }),
+    ...(action !== undefined && { action }),
+    ...(topic !== undefined && { topic }),
+  });
+  ctx.show(steps, steps.flatMap(testLines));
+  const failed = steps.find((s) => s.verdict === "error");
+  if (failed !== undefined) throw new Refused(`Error: ${failed.step}: ${failed.why}`);
+}
+
+function testLines({ step, verdict, why, ms, asked }: PluginTestStep): string[] {
+  return [
+    `${step.padEnd(12)} ${verdict.padEnd(6)} ${why} (${ms.toFixed(1)} ms)`,
+    ...asked.map((a) => `             ${a.question}${a.values.length > 0 ? `   with ${a.values.join(", ")}` : ""}: ${a.answer}`),
+  ];
 }
 
 /** As Erlang prints a property list. */
@@ -83,8 +104,9 @@ export const pluginCommands: readonly Command[] = [
       ["plugins unload <Plugin>", "Unload plugin"],
       ["plugins reload <Plugin>", "Reload plugin"],
       ["plugins config <Plugin>", "Show the configuration of a plugin"],
+      ["plugins test <Plugin> [<Username> [<Password> [<Action> <Topic>]]]", "Ask its server, with the settings as they are"],
     ],
-    run: subcommands({ list: listPlugins, load: command("load"), unload: command("unload"), reload: command("reload"), config }),
+    run: subcommands({ list: listPlugins, load: command("load"), unload: command("unload"), reload: command("reload"), config, test }),
   },
   {
     name: "listeners",
