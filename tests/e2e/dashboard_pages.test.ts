@@ -24,6 +24,7 @@ const PAGES = [
   "explain",
   "plugins",
   "plugins/emqx%40127.0.0.1/emqx_retainer",
+  "plugins/emqx%40127.0.0.1/emqx_auth_http",
   "listeners",
   "settings",
   "metrics",
@@ -69,6 +70,21 @@ needing(CHROMIUM, describe)("dashboard pages", () => {
     const auth = { authorization: `Basic ${btoa("admin:public")}` };
     const body = JSON.stringify({ old_pwd: "public", new_pwd: PASSWORD });
     await fetch(`http://127.0.0.1:${broker.ports.dashboard}/api/v3/change_pwd/admin`, { method: "PUT", headers: auth, body });
+    // Nobody answers it: what the page says of a server that is down.
+    const page = `http://127.0.0.1:${broker.ports.dashboard}/api/v3`;
+    const admin = { authorization: `Basic ${btoa(`admin:${PASSWORD}`)}` };
+    const down = {
+      "auth.http.auth_req": "http://127.0.0.1:1/a",
+      "auth.http.super_req": "http://127.0.0.1:1/s",
+      "auth.http.acl_req": "http://127.0.0.1:1/c",
+    };
+    for (const [path, json] of [
+      ["nodes/emqx@127.0.0.1/plugin_configs/emqx_auth_http", down],
+      ["plugins/emqx_auth_http/load", {}],
+    ] as const) {
+      const answer = await fetch(`${page}/${path}`, { method: "PUT", headers: admin, body: JSON.stringify(json) });
+      expect(await answer.json()).toMatchObject({ code: 0 });
+    }
     ({ client } = await jsClient(`mqtt://127.0.0.1:${broker.ports.tcp}`, { clientId: "page-client" }));
     await client.subscribeAsync("a/b", { qos: 1 });
     await client.publishAsync("a/kept", "1", { retain: true, qos: 1 });
