@@ -13,15 +13,15 @@ export function ServerState({ state }: { state: PluginServer["state"] }) {
 export function PluginServers({ status }: { status: PluginStatus }) {
   const { t } = useApp().i18n;
   return (
-    <section class="card" aria-label={t("server.title")}>
+    <>
       {status.servers.map((s) => (
-        <div key={s.what}>
+        <section key={s.what} class="card" aria-label={s.what}>
           <header>
             <h2>{s.what}</h2>
             <ServerState state={s.state} />
           </header>
           {s.state !== "up" && s.last_error !== null ? (
-            <p class="banner danger" role="alert">
+            <p class="banner danger inset" role="alert">
               {s.last_error}
             </p>
           ) : null}
@@ -31,18 +31,21 @@ export function PluginServers({ status }: { status: PluginStatus }) {
             <Figure name={t("server.failed")} value={String(s.failed + s.timeouts + s.busy)} />
             <Figure name={t("server.running")} value={`${s.running} / ${s.pool}`} />
             <Figure name={t("server.waiting")} value={String(s.waiting)} />
-            <Figure name="p50" value={ms(s.p50)} />
-            <Figure name="p95" value={ms(s.p95)} />
-            <Figure name="p99" value={ms(s.p99)} />
+            <Figure name="p50 / p95 / p99" value={`${ms(s.p50)} / ${ms(s.p95)} / ${ms(s.p99)}`} />
           </dl>
-        </div>
+        </section>
       ))}
-      <dl class="figures">
-        {status.authentication === null ? null : <Figure name={t("server.authentication")} value={verdicts(status.authentication)} />}
-        {status.acl === null ? null : <Figure name={t("server.acl")} value={verdicts(status.acl)} />}
-      </dl>
-      <p class="muted small pad">{t("server.verdicts")}</p>
-    </section>
+      <section class="card" aria-label={t("server.title")}>
+        <header>
+          <h2>{t("server.title")}</h2>
+        </header>
+        <dl class="figures">
+          {status.authentication === null ? null : <Figure name={t("server.authentication")} value={verdicts(status.authentication)} />}
+          {status.acl === null ? null : <Figure name={t("server.acl")} value={verdicts(status.acl)} />}
+        </dl>
+        <p class="muted small body">{t("server.verdicts")}</p>
+      </section>
+    </>
   );
 }
 
@@ -55,5 +58,5 @@ function Figure({ name, value }: { name: string; value: string }) {
   );
 }
 
-const ms = (value: number | null): string => (value === null ? "–" : `${value.toFixed(1)} ms`);
+const ms = (value: number | null): string => (value === null ? "–" : `${value.toFixed(value < 10 ? 1 : 0)} ms`);
 const verdicts = (c: VerdictCounts): string => `${c.allowed} / ${c.denied} / ${c.ignored} / ${c.errors}`;

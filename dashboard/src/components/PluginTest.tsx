@@ -30,7 +30,7 @@ export function PluginTest({ model }: { model: PluginConfigModel }) {
       <header>
         <h2>{t("test.title")}</h2>
       </header>
-      <form class="pad form test-form" onSubmit={run}>
+      <form class="body form test-form" onSubmit={run}>
         <p class="muted small">{t(model.dirty.value ? "test.unsaved" : "test.saved")}</p>
         <TextField label={t("field.username")} value={user} onInput={setUser} placeholder={t("optional")} />
         <TextField

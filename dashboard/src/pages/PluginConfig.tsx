@@ -36,45 +36,47 @@ export function PluginConfig({ node, name }: { node: string; name: string }) {
       }
       actions={plugin ? <Status tone={plugin.active ? "ok" : "off"}>{t(plugin.active ? "state.running" : "state.stopped")}</Status> : null}
     >
-      {kind ? <Accounts kind={kind} /> : null}
-      {plugin?.status ? <PluginServers status={plugin.status} /> : null}
-      {plugin?.testable ? <PluginTest model={model} /> : null}
-      {!rows ? (
-        <div class="card">{error ? <Failed error={error} retry={() => void model.rows.refresh()} /> : <Loading />}</div>
-      ) : rows.length === 0 ? (
-        <div class="card">
-          <Empty icon={Settings2} title={t("plugins.noSettings")} />
-        </div>
-      ) : (
-        <form class="stack" onSubmit={save}>
-          <section class="card settings-list">
-            {plain.map((r) => (
-              <Row key={r.key} row={r} model={model} />
-            ))}
-          </section>
-          {wild.length > 0 ? (
-            <p class="muted small">
-              {t("plugins.wildcards")} <code>{wild.map((r) => r.key).join(", ")}</code>
-            </p>
-          ) : null}
-          <div class="save-bar">
-            <span class="grow muted small">{t("plugins.saveText")}</span>
-            <button
-              type="button"
-              class="btn"
-              disabled={!model.dirty.value}
-              onClick={() => {
-                model.edits.value = {};
-              }}
-            >
-              {t("action.discard")}
-            </button>
-            <button type="submit" class="btn primary" disabled={!model.dirty.value}>
-              {t("action.save")}
-            </button>
+      <div class="stack">
+        {kind ? <Accounts kind={kind} /> : null}
+        {plugin?.status ? <PluginServers status={plugin.status} /> : null}
+        {!rows ? (
+          <div class="card">{error ? <Failed error={error} retry={() => void model.rows.refresh()} /> : <Loading />}</div>
+        ) : rows.length === 0 ? (
+          <div class="card">
+            <Empty icon={Settings2} title={t("plugins.noSettings")} />
           </div>
-        </form>
-      )}
+        ) : (
+          <form class="stack" onSubmit={save}>
+            <section class="card settings-list">
+              {plain.map((r) => (
+                <Row key={r.key} row={r} model={model} />
+              ))}
+            </section>
+            {wild.length > 0 ? (
+              <p class="muted small">
+                {t("plugins.wildcards")} <code>{wild.map((r) => r.key).join(", ")}</code>
+              </p>
+            ) : null}
+            <div class="save-bar">
+              <span class="grow muted small">{t("plugins.saveText")}</span>
+              <button
+                type="button"
+                class="btn"
+                disabled={!model.dirty.value}
+                onClick={() => {
+                  model.edits.value = {};
+                }}
+              >
+                {t("action.discard")}
+              </button>
+              <button type="submit" class="btn primary" disabled={!model.dirty.value}>
+                {t("action.save")}
+              </button>
+            </div>
+          </form>
+        )}
+        {plugin?.testable ? <PluginTest model={model} /> : null}
+      </div>
     </Page>
   );
 }

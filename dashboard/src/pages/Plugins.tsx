@@ -61,15 +61,17 @@ function Plugins() {
                       {p.name}
                     </a>
                     <p class="soft">{p.description}</p>
+                    {p.status?.servers.map((s) => (
+                      <p key={s.what} class="small row">
+                        <ServerState state={s.state} /> <span class="muted">{s.what}</span>
+                      </p>
+                    ))}
                     {isSet(p.error) ? (
                       <p class="bad small row" role="alert">
                         <Icon of={CircleAlert} size={13} /> {p.error}
                       </p>
                     ) : null}
                   </div>
-                  {p.status?.servers.map((s) => (
-                    <ServerState key={s.what} state={s.state} />
-                  ))}
                   <Tag>{p.version}</Tag>
                   <Status tone={p.active ? "ok" : "off"}>{t(p.active ? "state.running" : "state.stopped")}</Status>
                   <div class="row acts">

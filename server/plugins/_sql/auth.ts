@@ -90,7 +90,7 @@ export function sqlSource(host: SourceHost, o: SqlAuthSettings): Source {
   };
 
   async function rulesOf(query: Query, client: ClientInfo): Promise<RuleSet> {
-    const rows = await ask(query, client, (rows) => `${rows.length} rows`);
+    const rows = await ask(query, client, (rows) => (rows.length === 1 ? "1 row" : `${rows.length} rows`));
     if (rows.length > RULES_MAX) throw new BackendError("refused", `${rows.length} rules for one client, at most ${RULES_MAX}`);
     const rules: Rule[] = [];
     for (const row of rows) {

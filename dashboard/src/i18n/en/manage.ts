@@ -83,7 +83,7 @@ export const manage = {
   "asked.question": "Asked",
   "asked.values": "Values",
   "asked.answer": "Answer",
-  "server.title": "Servers it asks",
+  "server.title": "What it said of clients",
   "server.up": "answers",
   "server.degraded": "answers with errors",
   "server.connecting": "connecting",

@@ -82,7 +82,7 @@ export const manage = {
   "asked.question": "查询",
   "asked.values": "参数",
   "asked.answer": "结果",
-  "server.title": "外部服务器",
+  "server.title": "对客户端的判定",
   "server.up": "正常",
   "server.degraded": "有错误",
   "server.connecting": "连接中",
