@@ -38,7 +38,11 @@ export function process(model: Model, conn: Conn, out: Outside): void {
   }
   if (conn.phase !== "closed") return;
   // Whether what it sent behind something a hook interfered with was still read, nobody knows.
-  if (conn.unsure || conn.doubtful) for (const sent of conn.queue) if (sent.kind === "publish") perhapsRead(model, conn, sent);
+  if (conn.unsure || conn.doubtful)
+    for (const sent of conn.queue) {
+      if (sent.kind === "publish") perhapsRead(model, conn, sent);
+      else if (sent.kind === "subscribe") perhapsSubscribed(model, conn, sent);
+    }
   conn.queue.length = 0;
 }
 
@@ -48,6 +52,18 @@ function perhapsRead(model: Model, conn: Conn, sent: Sent & { kind: "publish" })
   if (m.retain && model.retainer) model.keep(m, true);
   const rels = model.session(conn.client.id)?.awaitingRel;
   if (m.qos === 2 && rels?.has(pid) === false) rels.set(pid, { at: model.clock.monotonic, ev: model.ev, m: m.n, unsure: true });
+}
+
+/** Retained messages may be on their way. */
+function perhapsSubscribed(model: Model, conn: Conn, sent: Sent & { kind: "subscribe" }): void {
+  const s = model.session(conn.client.id);
+  if (s === undefined || !model.retainer) return;
+  for (const r of sent.requests) {
+    const parsed = parseFilter(r.filter);
+    if (parsed === null || parsed.group !== null || r.rh === 2) continue;
+    const sub: Sub = { full: r.filter, ...parsed, qos: r.qos, nl: r.nl, rap: r.rap, rh: r.rh, id: sent.subId, ev: model.ev };
+    for (const { m } of model.retainedFor(parsed.filter)) model.owe(s, m, [sub], "retained", true, true).firstConn = 0;
+  }
 }
 
 function one(model: Model, conn: Conn, sent: Sent, out: Outside): void {

@@ -219,7 +219,7 @@ function freed(x: Share, shares: readonly Share[], seen: Set<Share>): boolean {
   seen.add(x);
   const { taken } = x;
   if (taken === null) return true;
-  const other = shares.find((y) => !seen.has(y) && y.members.has(taken.s) && freed(y, shares, seen));
+  const other = shares.find((y) => !seen.has(y) && gives(y, taken) && freed(y, shares, seen));
   if (other !== undefined) other.taken = taken;
   else {
     const own = taken.s.byN.get(taken.m.n)?.find((d) => mayBe(d) && d.qos === taken.qos);
@@ -229,6 +229,12 @@ function freed(x: Share, shares: readonly Share[], seen: Set<Share>): boolean {
   }
   x.taken = null;
   return true;
+}
+
+/** May the group have given that? */
+function gives(x: Share, d: Delivery): boolean {
+  const sub = x.members.get(d.s);
+  return sub !== undefined && (x.loose || x.passedOn || sub.gets === d.qos);
 }
 
 /** What has come may have been this one. */
