@@ -19,10 +19,16 @@ function topicOf(conn: Conn, p: Publish): string {
   return topic ?? "";
 }
 
+/** Unless that is one of a later connection's own. */
+function sessionBehind(model: Model, conn: Conn): Session | null {
+  const s = model.session(conn.client.id);
+  return s === undefined || (s.conn !== null && s.conn !== conn && s.connNo === 1) ? null : s;
+}
+
 export function published(model: Model, conn: Conn, p: Publish, committed: number): void {
   const topic = topicOf(conn, p);
   // Ended by a hook or by the broker while it was let in: what it got belongs to the session that was made or resumed.
-  const s = conn.session ?? (conn.unsure ? (model.session(conn.client.id) ?? null) : null);
+  const s = conn.session ?? (conn.unsure ? sessionBehind(model, conn) : null);
   if (s === null) {
     if (conn.unsure) return;
     violate("not_for_you", `${conn.name} has no session and got a message to ${topic}`);
