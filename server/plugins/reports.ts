@@ -1,11 +1,12 @@
 /** What plugins tell of themselves, and what a test of their settings asks and answers. */
 import type { AskedOutside } from "../core/access/trace.ts";
+import type { Counts, Quantiles } from "./_backend/figures.ts";
 
 /** `connecting`: nothing is known yet. `degraded`: it answers, with errors or too late. */
 export type ServerState = "connecting" | "up" | "degraded" | "down";
 
-/** A server outside that the plugin asks. Times of the last 1,024 answers in ms; null = there were none. */
-export interface ServerReport {
+/** A server outside that the plugin asks: calls so far by what came of them, times of the last 1,024 answers. */
+export interface ServerReport extends Counts, Quantiles {
   /** Without secrets: "PostgreSQL at 127.0.0.1:5432". */
   what: string;
   state: ServerState;
@@ -19,18 +20,6 @@ export interface ServerReport {
   waiting: number;
   /** Connections at most. */
   pool: number;
-  /** Calls so far, and what came of them; `retries`: asked again behind a lost connection, within the same call. */
-  calls: number;
-  answered: number;
-  refused: number;
-  failed: number;
-  timeouts: number;
-  busy: number;
-  gone: number;
-  retries: number;
-  p50: number | null;
-  p95: number | null;
-  p99: number | null;
 }
 
 /** Clients, by what the plugin said of them. `ignored`: not known there. */

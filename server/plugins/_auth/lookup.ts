@@ -1,6 +1,6 @@
 /** Authentication and rules from a table of users: MySQL, PostgreSQL, Redis and MongoDB differ in how they are asked, not in what follows. */
 
-import type { Clock, Log } from "../../core/ports.ts";
+import type { Clock } from "../../core/ports.ts";
 import type { AclStep, AuthStep, ClientInfo } from "../../core/types.ts";
 import { between, type MonoMs } from "../../lib/time.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
@@ -26,7 +26,6 @@ export interface Lookup {
 
 export interface LookupHost {
   readonly clock: Clock;
-  readonly log: Log;
   /** Goes up when kept verdicts are void. */
   readonly aclEpoch: number;
   count(metric: string): void;

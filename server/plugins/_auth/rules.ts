@@ -34,7 +34,7 @@ export function ruleFor(rules: readonly Rule[], client: ClientInfo, action: Acti
  * must all fit; user name `$all` means everybody, whatever else is set. Rows of the wrong shape: what is wrong with it, in words.
  */
 export function ruleOfRow(row: readonly unknown[]): Rule | string {
-  const [allow, ip, username, clientId, access, topic] = row.map(textOf);
+  const [allow, ip, username, clientId, access, topic] = row.map(columnText);
   const verdict = VERDICTS.get((allow ?? "").toLowerCase());
   if (verdict === undefined) return `allow is ${shown(allow)}, expected 0 or 1`;
   if (access !== "1" && access !== "2" && access !== "3") return `access is ${shown(access)}, expected 1, 2 or 3`;
@@ -76,7 +76,7 @@ function topicOf(topic: string, verdict: AclVerdict): TopicRule | null {
 }
 
 /** What a driver gives for a column; null = nothing. */
-function textOf(value: unknown): string | null {
+export function columnText(value: unknown): string | null {
   if (value === null || value === undefined) return null;
   if (value instanceof Uint8Array) return Buffer.from(value).toString("utf8");
   return String(value);
@@ -92,5 +92,5 @@ function shown(text: string | null | undefined): string {
 
 /** Does a row that is no rule mean to deny something? */
 export function meansDeny(row: readonly unknown[]): boolean {
-  return VERDICTS.get((textOf(row[0]) ?? "").toLowerCase()) !== "allow";
+  return VERDICTS.get((columnText(row[0]) ?? "").toLowerCase()) !== "allow";
 }

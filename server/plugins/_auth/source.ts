@@ -52,11 +52,15 @@ export function startOutside<C extends ConfigTable>(ctx: PluginContext<C>, plugi
     ...(source.auth.check && { check: (client, action, topic) => source.auth.check?.(client, action, topic) ?? null }),
   };
   askOutside(ctx, current, () => plugin.onError(ctx.config), counts);
+  /** Whose last answers are still to come: they end with the plugin, whose timers they live on. */
+  const former = new Set<Asked>();
   ctx.changed(() => {
     const before = source;
     source = plugin.open(host, ctx.config);
-    // Who has asked already is still answered by the former one.
-    for (const backend of before.backends) void backend.retire();
+    for (const backend of before.backends) {
+      former.add(backend);
+      void backend.retire().then(() => former.delete(backend));
+    }
     ctx.broker.aclChanged();
   });
   ctx.report(() => ({
@@ -64,7 +68,7 @@ export function startOutside<C extends ConfigTable>(ctx: PluginContext<C>, plugi
     authentication: { ...counts.authentication },
     acl: { ...counts.acl },
   }));
-  ctx.closing(() => closeAll(source));
+  ctx.closing(() => closeAll([...source.backends, ...former]));
 }
 
 /** Names that settings have brought up; further ones are not remembered. */
@@ -111,7 +115,7 @@ export async function testOutside<C extends ConfigTable>(
       await questions(step, (source as Source).auth, client, request);
   } finally {
     for (const timer of timers) clearInterval(timer);
-    if (source !== null) await closeAll(source);
+    if (source !== null) await closeAll((source as Source).backends);
   }
   return steps;
 }
@@ -126,7 +130,7 @@ async function connected({ backends }: Source): Promise<Pick<TestStep, "verdict"
   return { verdict: "ok", why: `${all.map((s) => s.what).join(", ")} answers` };
 }
 
-async function closeAll({ backends }: Source): Promise<void> {
+async function closeAll(backends: readonly Asked[]): Promise<void> {
   await Promise.all(backends.map((b) => b.close()));
 }
 

@@ -2,7 +2,7 @@
  * One server outside, for a plugin: its driver, calls with a time limit, what it costs when it is away, and what is shown of it.
  *
  *   connecting --answers--> up <--> degraded (errors or hung calls lately)
- *        \------ fails -----> down --a probe is answered--> up
+ *        \------ fails -----> down --a probe is answered, or where that proves little the call behind it--> up
  *
  * While it is down nobody is asked but by probes: a call fails at once. A call whose answer does not come makes the driver suspect: new
  * calls get a new one, and the old one is closed when its last call is over.
@@ -163,7 +163,7 @@ export class Backend<D> {
 
   // ---- one question
 
-  /** Behind a connection that had been lost, unnoticed, the question is put again: once for each connection there may be. */
+  /** Behind a connection that had been lost, unnoticed, the question is put again, `retries` times at most. */
   async #tries<T>(question: (driver: D) => Promise<T>, left: () => number): Promise<T> {
     const opened = this.#current;
     const began = this.host.clock.mono();

@@ -1,9 +1,8 @@
 /** Users and rules in tables (`mqtt_user`, `mqtt_acl`): what EMQ X 3.1's plugins for MySQL and PostgreSQL ask, and how rows are read. */
-import { type AskedOutside, noteOf } from "../../core/access/trace.ts";
 import type { ClientInfo } from "../../core/types.ts";
-import { between } from "../../lib/time.ts";
+import { askNoted } from "../_auth/asking.ts";
 import { type Lookup, lookupAuth, type User } from "../_auth/lookup.ts";
-import { meansDeny, type Rule, type RuleSet, ruleOfRow } from "../_auth/rules.ts";
+import { columnText, meansDeny, type Rule, type RuleSet, ruleOfRow } from "../_auth/rules.ts";
 import type { Source, SourceHost } from "../_auth/source.ts";
 import type { StoredKind } from "../_auth/stored.ts";
 import { shownAddress } from "../_backend/address.ts";
@@ -53,19 +52,10 @@ export function sqlSource(host: SourceHost, o: SqlAuthSettings): Source {
   );
   const odd = oddities(host);
 
-  async function ask(query: Query, client: ClientInfo, told: (rows: Rows) => string, wanted?: () => boolean): Promise<Rows> {
+  function ask(query: Query, client: ClientInfo, told: (rows: Rows) => string, wanted?: () => boolean): Promise<Rows> {
     const values = query.values.map((v) => variableValue(v, { client }));
-    const note = noteOf(client);
-    const since = host.clock.mono();
-    const noted = (answer: string): void => void note?.push(asked(query, values, answer, between(since, host.clock.mono())));
-    try {
-      const rows = await backend.ask((driver) => driver.rows(query.text, values), wanted);
-      noted(told(rows));
-      return rows;
-    } catch (err) {
-      noted(err instanceof Error ? err.message : String(err));
-      throw err;
-    }
+    const shown = (): string[] => values.map((v, i) => `${i + 1} = ${JSON.stringify(v.slice(0, 200))}`);
+    return askNoted(host.clock, client, query.text, shown, () => backend.ask((d) => d.rows(query.text, values), wanted), told);
   }
 
   const lookup: Lookup = {
@@ -81,7 +71,7 @@ export function sqlSource(host: SourceHost, o: SqlAuthSettings): Source {
       const [row] = await ask(
         queries.super,
         client,
-        (rows) => (rows.length === 0 ? "no row" : `first column ${textOf(rows[0]?.[0]) ?? "NULL"}`),
+        (rows) => (rows.length === 0 ? "no row" : `first column ${columnText(rows[0]?.[0]) ?? "NULL"}`),
         wanted,
       );
       return isTrue(row?.[0]);
@@ -123,17 +113,12 @@ function compileAll({ queries, server }: SqlAuthSettings): Compiled {
 
 /** Columns by position: password, salt. */
 function userOf([password, salt]: readonly unknown[]): User {
-  return { password: textOf(password), salt: textOf(salt) ?? "" };
-}
-
-function textOf(value: unknown): string | null {
-  if (value === null || value === undefined) return null;
-  return value instanceof Uint8Array ? Buffer.from(value).toString("utf8") : String(value);
+  return { password: columnText(password), salt: columnText(salt) ?? "" };
 }
 
 /** MySQL's 1, PostgreSQL's true, and their texts. */
 function isTrue(value: unknown): boolean {
-  return value === true || ["1", "true", "t"].includes((textOf(value) ?? "").toLowerCase());
+  return value === true || ["1", "true", "t"].includes((columnText(value) ?? "").toLowerCase());
 }
 
 function userWords(rows: Rows): string {
@@ -141,10 +126,6 @@ function userWords(rows: Rows): string {
   if (row === undefined) return "no row";
   const shown = row.map((value) => (value === null ? "NULL" : "******")).join(", ");
   return `${rows.length === 1 ? "one row" : `${rows.length} rows, the first`}: ${shown}`;
-}
-
-function asked(query: Query, values: readonly string[], answer: string, ms: number): AskedOutside {
-  return { question: query.text, values: values.map((v, i) => `${i + 1} = ${JSON.stringify(v.slice(0, 200))}`), answer, ms };
 }
 
 /** Each kind of it once a minute. */

@@ -1,9 +1,9 @@
 /** The runtime's SQL client for one server: what its errors mean, TLS that verifies, rows by position. */
-import { readFileSync } from "node:fs";
 import { wordsOf } from "../../lib/errors.ts";
 import type { ServerAddress } from "../_backend/address.ts";
 import type { Judgement } from "../_backend/backend.ts";
 import { BackendError } from "../_backend/errors.ts";
+import { type TlsPaths, tlsOptions } from "../_backend/tls.ts";
 import type { Dialect } from "./query.ts";
 
 export interface SqlServer {
@@ -17,16 +17,7 @@ export interface SqlServer {
   /** Keep prepared statements on the server; off for a pooler between them. */
   prepare: boolean;
   /** null = no TLS. */
-  tls: SqlTls | null;
-}
-
-export interface SqlTls {
-  /** Paths; "" = none. */
-  cacertfile: string;
-  certfile: string;
-  keyfile: string;
-  /** The server's certificate must be good for its name. */
-  verify: boolean;
+  tls: TlsPaths | null;
 }
 
 export type Rows = readonly (readonly unknown[])[];
@@ -51,7 +42,7 @@ export class SqlDriver {
       prepare,
       connectionTimeout: Math.max(1, Math.ceil(timeoutMs / 1000)),
       // Never `true`, which verifies nothing.
-      tls: tls === null ? false : tlsOptions(tls, address.host),
+      tls: tls === null ? false : { ...tlsOptions(tls), serverName: address.host },
     });
   }
 
@@ -65,18 +56,6 @@ export class SqlDriver {
   close(): Promise<void> {
     return this.#sql.close({ timeout: 0 });
   }
-}
-
-function tlsOptions({ cacertfile, certfile, keyfile, verify }: SqlTls, host: string): Bun.TLSOptions {
-  const file = (path: string): string | undefined => (path === "" ? undefined : readFileSync(path, "utf8"));
-  const [ca, cert, key] = [file(cacertfile), file(certfile), file(keyfile)];
-  return {
-    rejectUnauthorized: verify,
-    serverName: host,
-    ...(ca !== undefined && { ca }),
-    ...(cert !== undefined && { cert }),
-    ...(key !== undefined && { key }),
-  };
 }
 
 /** "ERR_POSTGRES_CONNECTION_CLOSED", a SQLSTATE, or a number of MySQL's. */

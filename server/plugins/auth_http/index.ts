@@ -1,21 +1,20 @@
 /** Authentication and access rules by asking a web service. EMQ X 3.1; JSON bodies, TLS, `on_error` and the time limit are ours. */
-import { readFileSync } from "node:fs";
 import { connect } from "node:net";
-import { type AskedOutside, noteOf } from "../../core/access/trace.ts";
 import type { AclStep, AuthStep, ClientInfo } from "../../core/types.ts";
 import { duration, flag, ignored, integer, oneOf, parsed, text } from "../../lib/config_entry.ts";
-import { between } from "../../lib/time.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
+import { askNoted } from "../_auth/asking.ts";
 import { onErrorEntry } from "../_auth/outside.ts";
 import { type OutsidePlugin, type Source, type SourceHost, startOutside, testOutside } from "../_auth/source.ts";
 import { Backend, type Judgement } from "../_backend/backend.ts";
 import { BackendError } from "../_backend/errors.ts";
 import { CLIENT_VARIABLES, type Values } from "../_backend/template.ts";
+import { tlsOptions } from "../_backend/tls.ts";
 import { definePlugin, type ValuesOf } from "../plugin.ts";
 import { fill, type HttpAnswer, type Method, parseParams, type RequestTemplate, send, shownFields } from "./request.ts";
 
 const OURS = { required: false };
-const LATER = "EMQ X 3.2 has the key; here a lost connection is used again once for each there may be, at once.";
+const LATER = "EMQ X 3.2 has the key; here a request is sent again at most three times behind a closed connection, at once.";
 
 /** As EMQ X 3.1: a request is sent again so often behind a connection that was closed. */
 const RETRIES = 3;
@@ -105,20 +104,15 @@ function httpSource(host: SourceHost, c: Values_): Source {
     const request = requests[which];
     if (request === null) return null;
     const backend = backends.get(request.url.origin) as Backend<null>;
-    const note = noteOf(values.client);
-    const since = host.clock.mono();
-    const noted = (answer: string): void => void note?.push(asked(request, values, answer, between(since, host.clock.mono())));
-    try {
-      const answer = await backend.ask(
-        () => send(request, fill(request, values), AbortSignal.timeout(timeoutMs + ABORT_AFTER_MS), tls),
-        wanted,
-      );
-      noted(`${answer.status}${answer.body === "" ? "" : ` ${answer.body.slice(0, 200)}`}`);
-      return answer;
-    } catch (err) {
-      noted(err instanceof Error ? err.message : String(err));
-      throw err;
-    }
+    const timed = (): AbortSignal => AbortSignal.timeout(timeoutMs + ABORT_AFTER_MS);
+    return askNoted(
+      host.clock,
+      values.client,
+      `${request.method.toUpperCase()} ${request.url.origin}${request.url.pathname}`,
+      () => shownFields(request, values),
+      () => backend.ask(() => send(request, fill(request, values), timed(), tls), wanted),
+      ({ status, body }) => `${status}${body === "" ? "" : ` ${body.slice(0, 200)}`}`,
+    );
   };
 
   return {
@@ -176,10 +170,6 @@ function template(c: Values_, which: Which): RequestTemplate | null {
   };
 }
 
-function asked(t: RequestTemplate, values: Values, answer: string, ms: number): AskedOutside {
-  return { question: `${t.method.toUpperCase()} ${t.url.origin}${t.url.pathname}`, values: shownFields(t, values), answer, ms };
-}
-
 function backendOf(host: SourceHost, url: URL, pool: number, timeoutMs: number): Backend<null> {
   const options = {
     what: `HTTP service at ${url.origin}`,
@@ -218,14 +208,12 @@ function judgeHttp(err: unknown): Judgement {
 }
 
 function tlsOf(c: Values_): Bun.TLSOptions {
-  const file = (path: string): string | undefined => (path === "" ? undefined : readFileSync(path, "utf8"));
-  const [ca, cert, key] = [file(c["auth.http.ssl.cacertfile"]), file(c["auth.http.ssl.certfile"]), file(c["auth.http.ssl.keyfile"])];
-  return {
-    rejectUnauthorized: c["auth.http.ssl.verify"],
-    ...(ca !== undefined && { ca }),
-    ...(cert !== undefined && { cert }),
-    ...(key !== undefined && { key }),
-  };
+  return tlsOptions({
+    cacertfile: c["auth.http.ssl.cacertfile"],
+    certfile: c["auth.http.ssl.certfile"],
+    keyfile: c["auth.http.ssl.keyfile"],
+    verify: c["auth.http.ssl.verify"],
+  });
 }
 
 export const authHttp = definePlugin({

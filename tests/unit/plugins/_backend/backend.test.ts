@@ -364,3 +364,18 @@ test("a server that is not asked any more says nothing: no alarm, no line", asyn
   expect(alarms.filter((a) => a !== null)).toEqual([]);
   expect(log.lines).toEqual([]);
 });
+
+test("half open, a call that nobody wants any more is no trial: the next one is made", async () => {
+  const { world, settle, ask, pass, backend } = setUp("up", 5, false);
+  await settle();
+  world.mode = "hangs";
+  const first = Array.from({ length: 5 }, () => ask());
+  await pass(1000);
+  await Promise.all(first);
+  expect(backend.status().state).toBe("down");
+  world.mode = "up";
+  await pass(400);
+  expect(await ask("unwanted", () => false)).toBe("! gone");
+  expect(await ask("next")).toStartWith("next by ");
+  expect(backend.status().state).toBe("up");
+});

@@ -1,0 +1,28 @@
+/** One question to a server outside, noted for whoever has asked why (`explain`, a test of settings). */
+import { noteOf } from "../../core/access/trace.ts";
+import type { Clock } from "../../core/ports.ts";
+import type { ClientInfo } from "../../core/types.ts";
+import { between } from "../../lib/time.ts";
+
+/** `values` and `told` are asked for while somebody listens: never with a password or a hash in them. */
+export async function askNoted<T>(
+  clock: Clock,
+  client: ClientInfo,
+  question: string,
+  values: () => string[],
+  ask: () => Promise<T>,
+  told: (answer: T) => string,
+): Promise<T> {
+  const note = noteOf(client);
+  if (note === undefined) return ask();
+  const since = clock.mono();
+  const noted = (answer: string): void => void note.push({ question, values: values(), answer, ms: between(since, clock.mono()) });
+  try {
+    const answer = await ask();
+    noted(told(answer));
+    return answer;
+  } catch (err) {
+    noted(err instanceof Error ? err.message : String(err));
+    throw err;
+  }
+}
