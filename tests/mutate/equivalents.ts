@@ -147,4 +147,46 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     change: "buf, f.topicStart, f.topicEnd) > zone.maxTopicLevels: > -> >=",
     reason: "a topic with as many levels as may be takes the way of those that are read, to the same route",
   },
+  ...["unsent >= 0: >= -> >", "0 -> (0 + 1)"].map((change) => ({
+    file: "server/core/resend.ts",
+    line: "if (!ch.ready || ch.out.blocked || (unsent >= 0 && n >= unsent)) return;",
+    change,
+    reason: "whoever is owed the first message of all does not read, which is asked before: of those who do, at least one is in flight",
+  })),
+  {
+    file: "server/core/writer.ts",
+    line: "alone = false;",
+    change: "false -> true",
+    reason: "written with the message that it is about, before anybody reads it",
+  },
+  ...[
+    "6 -> (6 + 1)",
+    "v5 -> !(v5)",
+    "retain -> !(retain)",
+    "(v5 ? 6 : 0) + qos * 2: + -> -",
+    "(v5 ? 6 : 0) + qos * 2 + (retain ? 1 : 0): + -> -",
+  ].map((change) => ({
+    file: "server/core/writer.ts",
+    line: "const i = (v5 ? 6 : 0) + qos * 2 + (retain ? 1 : 0);",
+    change,
+    reason: "any twelve places, as long as none has two owners",
+  })),
+  {
+    file: "server/core/trie.ts",
+    line: "return NO;",
+    change: "NO -> null",
+    reason: "behind a multi-level wildcard lies nothing, wherever one looks for it",
+  },
+  {
+    file: "server/core/incoming.ts",
+    line: "start = 0;",
+    change: "0 -> (0 + 1)",
+    reason: "filled with each packet, before anybody reads it",
+  },
+  {
+    file: "server/core/channel.ts",
+    line: "if (pos >= look && pos < end) {",
+    change: "pos >= look: >= -> >",
+    reason: "at which of two packets behind each other the clock is asked",
+  },
 ];

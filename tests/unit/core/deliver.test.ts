@@ -748,3 +748,42 @@ test("whoever is away and gets it later is a receiver, too", () => {
   const message = (topic: string) => new Message(topic, Buffer.from("x"), 1, false, "", null, kit.clock.now(), 0, null);
   expect([kit.broker.publish(message("t")), kit.broker.publish(message("nobody"))]).toEqual([2, 0]);
 });
+
+test("one message in each form that a receiver may take, none in another's", () => {
+  const kit = new TestKit();
+  const receivers = ([4, 5] as const).flatMap((version) =>
+    ([0, 1, 2] as const).flatMap((qos) =>
+      [false, true].map((rap) => ({ version, qos, rap, c: kit.connected(`${version}${qos}${rap}`, version) })),
+    ),
+  );
+  // 3.1.1 too: a session may have been made by a connection of 5.0.
+  for (const { c, qos, rap } of receivers) kit.broker.subscribe(c.channel.session?.clientId as string, "t", options(qos, { rap }));
+  // Of no chunk: it is encoded, once for each form.
+  kit.broker.publish(new Message("t", Buffer.from("x"), 2, true, "", null, kit.broker.now, 0, null));
+  kit.pass(100);
+  const got = receivers.map(({ version, qos, rap, c }) => [
+    version,
+    qos,
+    rap,
+    c.messages().map((m) => [m.topic, m.payload, m.qos, m.retain]),
+  ]);
+  expect(got).toEqual(receivers.map(({ version, qos, rap }) => [version, qos, rap, [["t", "x", qos, rap]]]));
+});
+
+test("a journalled message is one object with its row's number, if it has one", () => {
+  const { broker } = new TestKit();
+  const row = {
+    topic: "t",
+    payload: Buffer.from("x"),
+    qos: 1,
+    retain: false,
+    from: "p",
+    username: null,
+    timestamp: 0,
+    expiresAt: 0,
+    properties: null,
+  } as const;
+  const numbered = { ...row, storeId: 7 };
+  const m = broker.restored(numbered);
+  expect([m.storeId, broker.restored(numbered) === m, broker.restored(row).storeId]).toEqual([7, true, 0]);
+});

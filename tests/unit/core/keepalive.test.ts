@@ -185,6 +185,22 @@ describe("QoS 2 messages never released", () => {
     kit.pass(2000);
     expect(c.channel.session?.awaitingRelLen).toBe(0);
   });
+
+  test("… counted from when it came back, whatever brings somebody to look", () => {
+    const kit = new TestKit({ zone: { awaitRelTimeoutMs: 10_000 } });
+    const left = (c: TestClient): number[] => [...(c.channel.session?.awaitingRel?.keys() ?? [])];
+    kit.connected("c", 4, { clean: false }).publish("t", "1", 2, { messageId: 9 });
+    kit.pass(6000);
+    // Its keep alive is looked at after 6 s.
+    const c = kit.connected("c", 4, { clean: false, keepalive: 4 });
+    kit.pass(3000);
+    c.publish("t", "2", 2, { messageId: 10 });
+    kit.pass(4000);
+    expect(left(c)).toEqual([9, 10]);
+    c.send({ cmd: "pingreq" });
+    kit.pass(3500);
+    expect(left(c)).toEqual([10]);
+  });
 });
 
 describe("redelivery to a 3.x client", () => {
@@ -199,6 +215,19 @@ describe("redelivery to a 3.x client", () => {
     expect(c.messages()).toMatchObject([{ payload: "2", dup: false }]);
     kit.pass(21_000);
     expect(c.messages()).toMatchObject([{ payload: "2", dup: true }]);
+  });
+
+  test("stops where a reconnected client has not got everything again yet", () => {
+    const kit = new TestKit({ zone: { retryIntervalMs: 2000, maxInflight: 10 } });
+    const p = kit.connected("p");
+    const first = kit.connected("r", 4, { clean: false }).subscribe("t", 1);
+    for (const payload of ["1", "2", "3", "4"]) p.publish("t", payload, 1);
+    first.drop();
+    kit.zone.maxInflight = 2;
+    const c = kit.client(4).connect("r", { clean: false });
+    expect(c.messages().map((m) => m.payload)).toEqual(["1", "2"]);
+    kit.pass(3000);
+    expect(c.messages().map((m) => m.payload)).toEqual(["1", "2"]);
   });
 
   test("no more at a time than it reads", () => {

@@ -115,6 +115,21 @@ describe("one flush, one write", () => {
     expect([peer.writes.length, peer.got]).toEqual([1, want]);
   });
 
+  test("a single byte before, or behind, a run is as good as many", () => {
+    const { out, pool, peer } = new Kit();
+    const chunk = bytes(300);
+    out.copy(bytes(1, 7), 0, 1);
+    out.run(chunk, 0, 200);
+    pool.flushAll();
+    out.run(chunk, 0, 200);
+    out.copy(bytes(1, 9), 0, 1);
+    pool.flushAll();
+    expect([peer.writes, peer.got]).toEqual([
+      [201, 201],
+      [7, ...list(chunk, 0, 200), ...list(chunk, 0, 200), 9],
+    ]);
+  });
+
   test("copies are copies: the source may change before the flush", () => {
     const { out, pool, peer } = new Kit();
     const source = bytes(100);
@@ -127,11 +142,11 @@ describe("one flush, one write", () => {
   test("a connection with nothing to say is not written, and a second flush is nothing", () => {
     const { out, pool, peer } = new Kit();
     pool.flushAll();
-    out.copy(bytes(3), 0, 3);
+    out.copy(bytes(1), 0, 1);
     pool.flushAll();
     pool.flushAll();
     out.flush();
-    expect(peer.writes).toEqual([3]);
+    expect([peer.writes, out.writes]).toEqual([[1], 1]);
   });
 
   test("what was reserved and given back is not sent", () => {

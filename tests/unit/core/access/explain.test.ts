@@ -93,6 +93,16 @@ describe("explain authentication", () => {
     expect(off.authentication.allow).toBe(true);
   });
 
+  test("what is known of its coming and going, or that nobody counts", async () => {
+    const s = setUp();
+    const why = async (enableFlappingDetect: boolean): Promise<string | undefined> => {
+      const r = await explain(s, aClient({ zone: aZone({ enableFlappingDetect }) }), PASSWORD);
+      return r.authentication.steps.find((x) => x.step === "flapping")?.why;
+    };
+    expect(await why(true)).toContain("came or went 0 times lately");
+    expect(await why(false)).toContain("enable_flapping_detect is off in zone");
+  });
+
   test("limits of the zone", async () => {
     const r = await explain(setUp(), aClient({ clientId: "toolong", zone: aZone({ maxClientidLen: 3 }) }), PASSWORD);
     expect(short(r.authentication.steps)).toEqual(["limits:deny!"]);

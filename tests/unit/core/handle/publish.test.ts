@@ -197,3 +197,27 @@ describe("properties that are passed on unread", () => {
     expect(q.take()).toMatchObject([{ cmd: "disconnect", reasonCode: 0x82 }]);
   });
 });
+
+test("below a mountpoint, the name that is remembered is the one that was sent: the next one may look like the whole", () => {
+  const kit = new TestKit({ zone: { mountpoint: "m/" } });
+  const seen: string[] = [];
+  const p = kit.connected("p", 4);
+  kit.hooks.add("message.publish", "test", (m) => {
+    seen.push(m.topic);
+    return m;
+  });
+  for (const topic of ["t", "t", "m/t", "m/t", "t", "t"]) p.publish(topic, "x");
+  expect(seen).toEqual(["m/t", "m/t", "m/m/t", "m/m/t", "m/t", "m/t"]);
+});
+
+test("by an alias after its name, and the name again: the same topic", () => {
+  const kit = new TestKit({ zone: { maxTopicAlias: 5 } });
+  const s = kit.connected("s", 5).subscribe("#");
+  s.take();
+  const p = kit.connected("p", 5);
+  for (let i = 0; i < 2; i++)
+    p.publish("t", "named", 0)
+      .publish("t", "sets", 0, { properties: { topicAlias: 1 } })
+      .publish("", "alias", 0, { properties: { topicAlias: 1 } });
+  expect(s.messages().map((m) => [m.topic, m.payload])).toEqual(["named", "sets", "alias", "named", "sets", "alias"].map((x) => ["t", x]));
+});
