@@ -189,4 +189,22 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     change: "pos >= look: >= -> >",
     reason: "at which of two packets behind each other the clock is asked",
   },
+  {
+    file: "server/core/merged.ts",
+    line: "#version = -1;",
+    change: "1 -> (1 + 1)",
+    reason: "any number below 0: a sum of versions is none",
+  },
+  {
+    file: "server/core/channel.ts",
+    line: "rawForm = 0;",
+    change: "0 -> (0 + 1)",
+    reason: "written when CONNECT is accepted: nobody is sent a message before",
+  },
+  {
+    file: "server/core/access/acl_file.ts",
+    line: "const PRIORITY = -1000;",
+    change: "1000 -> (1000 - 1)",
+    reason: "behind every plugin all the same",
+  },
 ];

@@ -43,6 +43,11 @@ test("topics that a client gave aliases: a new one takes the place of the old on
   expect([a.get(18), a.set(17, "short"), a.get(17), a.set(18, long)]).toEqual([undefined, true, "short", true]);
 });
 
+test("a mebibyte of characters, and not one more", () => {
+  const a = new AliasesIn();
+  expect([a.set(1, "x".repeat(1024 * 1024)), a.set(2, "y"), a.get(2)]).toEqual([true, false, undefined]);
+});
+
 test("beyond it the client has to go: Quota exceeded", () => {
   const kit = new TestKit({ zone: { maxTopicAlias: 100 } });
   const p = kit.connected("p", 5);

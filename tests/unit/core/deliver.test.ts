@@ -4,6 +4,7 @@ import { Message } from "../../../server/core/message.ts";
 import type { Session } from "../../../server/core/session.ts";
 import { plainTerms } from "../../../server/core/terms.ts";
 import type { SubscribeOptions } from "../../../server/core/types.ts";
+import { later } from "../../../server/lib/time.ts";
 import { TestClient, TestKit } from "../../support/test_broker.ts";
 
 const options = (qos: 0 | 1 | 2 = 0, more: Partial<SubscribeOptions> = {}): SubscribeOptions => ({
@@ -786,4 +787,8 @@ test("a journalled message is one object with its row's number, if it has one", 
   const numbered = { ...row, storeId: 7 };
   const m = broker.restored(numbered);
   expect([m.storeId, broker.restored(numbered) === m, broker.restored(row).storeId]).toEqual([7, true, 0]);
+  // What is left of its time counts from now.
+  const until = { ...row, expiresAt: broker.now + 1000 };
+  expect(broker.restored(until).expired(later(broker.mono, 999))).toBe(false);
+  expect(broker.restored(until).expired(later(broker.mono, 1001))).toBe(true);
 });

@@ -328,6 +328,18 @@ describe("places", () => {
     expect(dropped).toEqual([large]);
   });
 
+  test("no more goes than has to", () => {
+    const dropped: Route[] = [];
+    const kept = new KeptRoutes((r) => void dropped.push(r));
+    const half = 8 * 1024 * 1024;
+    for (const r of [route(HASH, half), route(HASH + 1, half)]) {
+      expect(kept.room(r)).toBe(true);
+      kept.add(r);
+    }
+    while (!kept.room(route(HASH, 10)));
+    expect(dropped).toHaveLength(1);
+  });
+
   test("emptied, it holds no characters", () => {
     const kept = new KeptRoutes(() => {});
     kept.add(route(HASH, 100));

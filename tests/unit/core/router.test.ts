@@ -135,6 +135,24 @@ describe("Router", () => {
     expect(ids(r, "t")).toEqual(["a"]);
   });
 
+  test("what is taken away twice is away once, and nobody else with it", () => {
+    const r = new Router();
+    const [gone, stays] = [sub(r, session("gone"), "a/b"), sub(r, session("stays"), "a/b")];
+    for (let i = 0; i < 2; i++) r.remove(gone);
+    expect([r.subscriptionCount, ids(r, "a/b"), stays.index]).toEqual([1, ["stays"], 0]);
+    for (let i = 0; i < 2; i++) r.remove(stays);
+    expect([r.subscriptionCount, r.size]).toEqual([0, 0]);
+  });
+
+  test("while nobody walks a list, it is changed where it stands", () => {
+    const r = new Router();
+    sub(r, session("one"), "a/b");
+    const { subs } = r.route("a/b");
+    sub(r, session("two"), "a/b");
+    expect(r.route("a/b").subs).toBe(subs);
+    expect(subs).toHaveLength(2);
+  });
+
   test("groups are apart from plain subscribers and vanish with their last member", () => {
     const r = new Router();
     const a = sub(r, session("a"), "t", 0, { group: "g" });

@@ -154,6 +154,17 @@ describe("limits", () => {
     expect(trie.select("t/#", { found: 100, visited: 50 })).toBeNull();
     expect(trie.select("t/5/+", { found: 1, visited: 5 })).toHaveLength(1);
   });
+
+  test("a budget is what is counted, neither less nor more", () => {
+    const trie = new Trie<Value>();
+    for (let i = 0; i < 10; i++) trie.set(`t/${i}/x`, { path: `t/${i}/x` });
+    const before = trie.steps;
+    trie.select("t/5/x", NO_LIMIT);
+    const visited = trie.steps - before;
+    expect(visited).toBeGreaterThan(1);
+    expect(trie.select("t/5/x", { found: 1, visited })).toHaveLength(1);
+    expect(trie.select("t/5/x", { found: 1, visited: visited - 1 })).toBeNull();
+  });
 });
 
 function heap(): number {

@@ -210,6 +210,14 @@ test("below a mountpoint, the name that is remembered is the one that was sent: 
   expect(seen).toEqual(["m/t", "m/t", "m/m/t", "m/m/t", "m/t", "m/t"]);
 });
 
+test("below a mountpoint, nothing is kept of topics that come once", () => {
+  const kit = new TestKit({ zone: { mountpoint: "m/" } });
+  const p = kit.connected("p", 4);
+  for (let i = 0; i < 20; i++) p.publish(`once/${i}`, "x");
+  for (let i = 0; i < 3; i++) p.publish("twice", "x");
+  expect(kit.broker.router.cached.topics.filter((t) => t.startsWith("m/"))).toEqual(["m/twice"]);
+});
+
 test("by an alias after its name, and the name again: the same topic", () => {
   const kit = new TestKit({ zone: { maxTopicAlias: 5 } });
   const s = kit.connected("s", 5).subscribe("#");
