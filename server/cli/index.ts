@@ -5,6 +5,7 @@ import { ApiError, Client, type Target, Unreachable } from "./client.ts";
 import { type Command, type Context, EXIT, Refused, take, UsageError, usageLines } from "./command.ts";
 import { absentCommands } from "./commands/absent.ts";
 import { accessCommands } from "./commands/access.ts";
+import { exampleCommands } from "./commands/auth_examples.ts";
 import { clientCommands } from "./commands/clients.ts";
 import { logCommands } from "./commands/log.ts";
 import { messageCommands } from "./commands/messages.ts";
@@ -35,6 +36,7 @@ const COMMANDS: readonly Command[] = [
   ...clientCommands,
   ...pluginCommands,
   ...schemaCommands,
+  ...exampleCommands,
   ...logCommands,
   ...accessCommands,
   ...messageCommands,

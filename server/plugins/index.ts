@@ -2,8 +2,11 @@
 import { authClientid } from "./auth_clientid/index.ts";
 import { authHttp } from "./auth_http/index.ts";
 import { authJwt } from "./auth_jwt/index.ts";
+import { authLdap } from "./auth_ldap/index.ts";
+import { authMongo } from "./auth_mongo/index.ts";
 import { authMysql } from "./auth_mysql/index.ts";
 import { authPgsql } from "./auth_pgsql/index.ts";
+import { authRedis } from "./auth_redis/index.ts";
 import { authUsername } from "./auth_username/index.ts";
 import { dashboard } from "./dashboard/index.ts";
 import { delayedPublish } from "./delayed_publish/index.ts";
@@ -18,8 +21,11 @@ export const plugins: readonly AnyPlugin[] = [
   authClientid,
   authHttp,
   authJwt,
+  authLdap,
+  authMongo,
   authMysql,
   authPgsql,
+  authRedis,
   authUsername,
   dashboard,
   delayedPublish,

@@ -202,7 +202,8 @@ export class PluginManager {
   ): Promise<TestStep[]> {
     const { plugin, settings } = this.find(name);
     if (plugin.test === undefined) throw new PluginError("refused", `${name} asks nobody: there is nothing to test`);
-    return plugin.test({ config: settings.valuesWith(texts), clock: this.o.clock, client }, request);
+    const trial = settings.trial(texts);
+    return plugin.test({ config: trial.values(), many: (key) => trial.many(key) as never, clock: this.o.clock, client }, request);
   }
 
   // ---- load and unload; each rejects with a PluginError

@@ -65,20 +65,22 @@ export interface HookOptions extends HookFilter {
   priority?: number;
 }
 
-/** What a plugin's `test` has of the node: nothing that anybody else would notice. */
-export interface TestContext<C extends ConfigTable = ConfigTable> {
+export interface Settings<C extends ConfigTable = ConfigTable> {
+  /** One object as long as the plugin runs: a live change is seen at the next read. */
   readonly config: ValuesOf<C>;
+  /** Values of a key with a `$name` part: what stands for the part -> value, in order of the keys. */
+  many<K extends keyof C & string>(key: K): ReadonlyMap<string, ValueOf<C[K]>>;
+}
+
+/** What a plugin's `test` has of the node: nothing that anybody else would notice. */
+export interface TestContext<C extends ConfigTable = ConfigTable> extends Settings<C> {
   readonly clock: Clock;
   /** A client as the test's request describes it. */
   client(request: TestRequest): ClientInfo;
 }
 
-export interface PluginContext<C extends ConfigTable = ConfigTable> {
+export interface PluginContext<C extends ConfigTable = ConfigTable> extends Settings<C> {
   readonly name: string;
-  /** One object as long as the plugin runs: a live change is seen at the next read. */
-  readonly config: ValuesOf<C>;
-  /** Values of a key with a `$name` part: what stands for the part -> value, in order of the keys. */
-  many<K extends keyof C & string>(key: K): ReadonlyMap<string, ValueOf<C[K]>>;
   readonly store: Store;
   /** The plugin's own key-value table, kept on disk. */
   readonly kv: KvStore;

@@ -77,20 +77,21 @@ export class PluginSettings {
    * As they would be with these texts. A secret must be given again when others decide where it goes: whoever may not see it must not
    * have it sent somewhere. @throws PluginError naming the first bad one
    */
-  valuesWith(texts: Readonly<Record<string, unknown>>): Record<string, unknown> {
-    const values = this.values();
+  trial(texts: Readonly<Record<string, unknown>>): PluginSettings {
     const moved = Object.keys(texts).find((key) => GOES_TO.test(key) && texts[key] !== this.shownText(key));
     for (const [key, entry] of this.table) {
       const kept = entry.type === "secret" && (texts[key] === undefined || texts[key] === MASK) && (this.given(key)?.text ?? "") !== "";
       if (kept && moved !== undefined) throw new PluginError("bad_value", `${key}: give it again, ${moved} is another one`);
     }
+    const written = new Map(this.written);
     for (const [key, given] of Object.entries(texts)) {
-      if (!this.table.has(key)) throw new PluginError("unknown_key", `${this.plugin.name} has no key ${key}`);
+      const row = this.keyOf(key);
       if (typeof given !== "string") throw new PluginError("bad_value", `${key}: expected text`);
-      if (this.table.get(key)?.type === "secret" && given === MASK) continue;
-      values[key] = this.parse(key, given);
+      if (this.table.get(row)?.type === "secret" && given === MASK) continue;
+      this.parse(row, given, key);
+      written.set(key, { text: given, origin: "api" });
     }
-    return values;
+    return new PluginSettings(this.plugin, written);
   }
 
   /** The text in force. */

@@ -4,13 +4,11 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { createHash, pbkdf2Sync } from "node:crypto";
-import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import type { PluginStatus } from "../../server/admin/rows.ts";
+import { AuthKit } from "../support/auth_kit.ts";
 import { connectPacket, RawClient, until } from "../support/clients.ts";
-import { Installation, type RunningBroker } from "../support/executable.ts";
 import { MARIADB, needing, type Peer, POSTGRESQL } from "../support/peers.ts";
 import { MariaDb, Postgres, type SqlDatabase } from "../support/servers.ts";
+import { whenAway } from "./away.ts";
 
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
 
@@ -89,75 +87,20 @@ function seed(db: SqlDatabase, k: Kind): void {
 
 for (const k of KINDS) {
   needing(k.peer, describe)(k.plugin, () => {
-    let baomq: Installation;
-    let broker: RunningBroker;
+    const kit = new AuthKit(k.plugin, k.prefix);
+    const { api, put, status, set, settings, tried, explained, client, code, may } = kit;
     let db: SqlDatabase;
 
     beforeAll(async () => {
-      baomq = new Installation();
       db = k.make();
       await db.start();
       seed(db, k);
-      // As a user of EMQ X 3.1 has it: the plugin's own file.
-      mkdirSync(join(baomq.dir, "etc/plugins"), { recursive: true });
-      const lines = { server: `127.0.0.1:${db.port}`, username: db.user, password: db.password, timeout: "1s" };
-      writeFileSync(
-        join(baomq.dir, `etc/plugins/${k.plugin}.conf`),
-        Object.entries(lines)
-          .map(([key, value]) => `${k.prefix}.${key} = ${value}\n`)
-          .join(""),
-      );
-      broker = await baomq.start({
-        set: { "listener.tcp.external.max_conn_rate": "0", "zone.external.auth_failure_limit": "off", "log.level": "info" },
-      });
-      await put(`plugins/${k.plugin}/load`);
-      await until(async () => (await status()).servers[0]?.state === "up", "the server is up");
+      await kit.start({ server: `127.0.0.1:${db.port}`, username: db.user, password: db.password, timeout: "1s" });
     });
     afterAll(async () => {
-      const code = await broker.stop();
+      await kit.stop([db.password, sha256("p1"), "p0-secret"]);
       await db.remove();
-      await baomq.remove();
-      expect(code).toBe(0);
-      expect(broker.log.split("\n").filter((line) => /\[(error|critical)\]/.test(line))).toEqual([]);
-      // Neither the account's password nor any client's.
-      for (const secret of [db.password, sha256("p1"), "p0-secret"]) expect(broker.log.includes(secret)).toBe(false);
     });
-
-    async function api<T>(method: string, path: string, body?: unknown): Promise<{ code: number; data: T; message?: string }> {
-      const answer = await fetch(`http://127.0.0.1:${broker.ports.dashboard}/api/v3/nodes/emqx@127.0.0.1/${path}`, {
-        method,
-        headers: { authorization: `Basic ${btoa("admin:public")}`, "content-type": "application/json" },
-        ...(body !== undefined && { body: JSON.stringify(body) }),
-      });
-      return (await answer.json()) as { code: number; data: T; message?: string };
-    }
-    const put = async (path: string, body?: unknown): Promise<void> => void expect(await api("PUT", path, body)).toMatchObject({ code: 0 });
-    const status = async (): Promise<PluginStatus> => {
-      const { data } = await api<{ name: string; status: PluginStatus }[]>("GET", "plugins");
-      return data.find((p) => p.name === k.plugin)?.status as PluginStatus;
-    };
-    const set = (key: string, value: string): Promise<void> => put(`configs/${k.plugin}`, { key: `${k.prefix}.${key}`, value });
-
-    /** Connected, or the return code. */
-    async function enter(
-      username: string | null,
-      password: string | Buffer | null,
-      clientId = `c-${Math.random()}`,
-    ): Promise<RawClient | number> {
-      const c = await RawClient.open(broker.ports.tcp);
-      const who = { ...(username !== null && { username }), ...(password !== null && { password: Buffer.from(password) }) };
-      c.send(connectPacket(4, clientId, who));
-      const { returnCode } = await c.next("connack");
-      if (returnCode === 0) return c;
-      c.drop();
-      return returnCode ?? -1;
-    }
-    async function code(username: string | null, password: string | Buffer | null, clientId?: string): Promise<number> {
-      const c = await enter(username, password, clientId);
-      if (typeof c === "number") return c;
-      c.drop();
-      return 0;
-    }
 
     describe("who gets in", () => {
       test("right, wrong, without a password, unknown, without a name", async () => {
@@ -173,8 +116,7 @@ for (const k of KINDS) {
 
       test("every kind of password, set while it runs", async () => {
         const query = "select password, salt from mqtt_user where username = '%u' limit 1";
-        const rows = await api<{ key: string; value: string }[]>("GET", `plugin_configs/${k.plugin}`);
-        const before = Object.fromEntries(rows.data.filter((r) => r.value !== "").map((r) => [r.key, r.value]));
+        const before = await settings();
         await put(`plugin_configs/${k.plugin}`, { ...before, [`${k.prefix}.auth_query`]: query });
         for (const [user, kind] of [
           ["salted", "salt,sha256"],
@@ -222,22 +164,14 @@ for (const k of KINDS) {
     });
 
     describe("what it may do", () => {
-      const may = async (c: RawClient, topic: string): Promise<boolean> => {
-        c.send({ cmd: "subscribe", messageId: 7, subscriptions: [{ topic, qos: 0 }] } as never);
-        const { granted } = await c.next("suback");
-        return granted[0] !== 0x80;
-      };
-
       test("rows are looked at from the last one on; rules are asked for once a connection", async () => {
-        const c = await enter("u1", "p1");
-        if (typeof c === "number") throw new Error(`refused: ${c}`);
+        const c = await client("u1", "p1");
         const before = (await status()).servers[0]?.calls ?? 0;
         expect([await may(c, "own/u1/x"), await may(c, "#"), await may(c, "$SYS/#")]).toEqual([true, false, false]);
         // No row speaks of it: the file's rules do, which allow it.
         expect(await may(c, "other")).toBe(true);
         expect((await status()).servers[0]?.calls).toBe(before + 1);
-        const other = await enter("u1", "p1", "special");
-        if (typeof other === "number") throw new Error(`refused: ${other}`);
+        const other = await client("u1", "p1", "special");
         expect(await may(other, "$SYS/#")).toBe(true);
         // Publishing: the row against secret/# stands behind the one that lets everybody publish.
         await other.subscribe("secret/x");
@@ -252,8 +186,7 @@ for (const k of KINDS) {
       });
 
       test("rules for everybody hold for clients without a name, too", async () => {
-        const c = await enter(null, null, "anonymous");
-        if (typeof c === "number") throw new Error(`refused: ${c}`);
+        const c = await client(null, null, "anonymous");
         expect([await may(c, "#"), await may(c, "$SYS/#"), await may(c, "own/x")]).toEqual([false, false, true]);
         c.drop();
       });
@@ -261,25 +194,22 @@ for (const k of KINDS) {
       test("where it cannot be asked who is a super user, passwords count all the same", async () => {
         db.run("alter table mqtt_user rename column is_superuser to was_superuser", "mqtt");
         expect([await code("u0", "p0"), await code("u1", "no")]).toEqual([0, 5]);
-        const c = await enter("u0", "p0");
-        if (typeof c === "number") throw new Error(`refused: ${c}`);
+        const c = await client("u0", "p0");
         expect(await may(c, "#")).toBe(false);
         c.drop();
-        await until(() => broker.log.includes("server refuses a question"), "the log tells of it");
+        await until(() => kit.broker.log.includes("server refuses a question"), "the log tells of it");
         db.run("alter table mqtt_user rename column was_superuser to is_superuser", "mqtt");
       });
 
       test("a super user may do everything", async () => {
-        const c = await enter("u0", "p0");
-        if (typeof c === "number") throw new Error(`refused: ${c}`);
+        const c = await client("u0", "p0");
         expect([await may(c, "#"), await may(c, "$SYS/#")]).toEqual([true, true]);
         c.drop();
       });
 
       test("a row that may be meant to deny and is no rule denies everything", async () => {
         db.run("insert into mqtt_acl (allow, username, access, topic) values (0, 'u1', 9, 'own/#')", "mqtt");
-        const c = await enter("u1", "p1");
-        if (typeof c === "number") throw new Error(`refused: ${c}`);
+        const c = await client("u1", "p1");
         expect(await may(c, "own/u1/x")).toBe(false);
         db.run("delete from mqtt_acl where access = 9", "mqtt");
         expect(await may(c, "own/u1/x")).toBe(true);
@@ -288,10 +218,9 @@ for (const k of KINDS) {
 
       test("rows of the wrong shape are left out and told, the others count", async () => {
         db.run("insert into mqtt_acl (allow, username, access, topic) values (1, 'u1', 9, '#')", "mqtt");
-        const c = await enter("u1", "p1");
-        if (typeof c === "number") throw new Error(`refused: ${c}`);
+        const c = await client("u1", "p1");
         expect([await may(c, "own/u1/y"), await may(c, "#")]).toEqual([true, false]);
-        await until(() => broker.log.includes("expected 1, 2 or 3"), "the row is told");
+        await until(() => kit.broker.log.includes("expected 1, 2 or 3"), "the row is told");
         db.run("delete from mqtt_acl where access = 9", "mqtt");
         c.drop();
       });
@@ -306,7 +235,7 @@ for (const k of KINDS) {
       });
 
       test("and no stranger what the server is called, or says", async () => {
-        const c = await RawClient.open(broker.ports.tcp, 5);
+        const c = await RawClient.open(kit.broker.ports.tcp, 5);
         c.send(connectPacket(5, "stranger", { username: "u1", password: Buffer.from("no") }));
         const ack = await c.next("connack");
         expect([ack.reasonCode, ack.properties?.reasonString]).toEqual([0x87, "not authorized"]);
@@ -314,12 +243,7 @@ for (const k of KINDS) {
       });
 
       test("explain shows the questions, their values and the answers, and no secret", async () => {
-        const answer = await fetch(`http://127.0.0.1:${broker.ports.dashboard}/api/v3/explain`, {
-          method: "POST",
-          headers: { authorization: `Basic ${btoa("admin:public")}`, "content-type": "application/json" },
-          body: JSON.stringify({ client_id: "c", username: "u1", password: "p1", action: "subscribe", topic: "#" }),
-        });
-        const text = await answer.text();
+        const text = await explained({ client_id: "c", username: "u1", password: "p1", action: "subscribe", topic: "#" });
         expect(text).not.toContain(sha256("p1"));
         expect(text).not.toContain('"p1"');
         const { data } = JSON.parse(text) as {
@@ -342,112 +266,29 @@ for (const k of KINDS) {
       });
 
       test("settings that are not saved can be tried", async () => {
-        const run = async (body: object): Promise<string[]> => {
-          const { data } = await api<{ step: string; verdict: string }[]>("POST", `plugins/${k.plugin}/test`, body);
-          return data.map((s) => `${s.step} ${s.verdict}`);
-        };
         const joe = { username: "u1", password: "p1", action: "subscribe", topic: "own/u1/x" };
-        expect(await run(joe)).toEqual(["settings ok", "connect ok", "authenticate allow", "acl allow"]);
-        expect(await run({ username: "u1", password: "no" })).toEqual(["settings ok", "connect ok", "authenticate deny"]);
-        expect(await run({ username: "unknown", password: "no" })).toEqual(["settings ok", "connect ok", "authenticate ignore"]);
+        expect(await tried(joe)).toEqual(["settings ok", "connect ok", "authenticate allow", "acl allow"]);
+        expect(await tried({ username: "u1", password: "no" })).toEqual(["settings ok", "connect ok", "authenticate deny"]);
+        expect(await tried({ username: "unknown", password: "no" })).toEqual(["settings ok", "connect ok", "authenticate ignore"]);
         // The secret goes nowhere else than it goes now.
         expect(await api("POST", `plugins/${k.plugin}/test`, { settings: { [`${k.prefix}.server`]: "127.0.0.1:1" } })).toMatchObject({
           code: 108,
         });
-        expect(await run({ ...joe, settings: { [`${k.prefix}.password`]: "wrong" } })).toEqual(["settings ok", "connect error"]);
-        expect(await run({ ...joe, settings: { [`${k.prefix}.auth_query`]: "select nothing from nowhere" } })).toEqual([
+        expect(await tried({ ...joe, settings: { [`${k.prefix}.password`]: "wrong" } })).toEqual(["settings ok", "connect error"]);
+        expect(await tried({ ...joe, settings: { [`${k.prefix}.auth_query`]: "select nothing from nowhere" } })).toEqual([
           "settings ok",
           "connect ok",
           "authenticate error",
           "acl allow",
         ]);
         expect(
-          await run({ ...joe, settings: { [`${k.prefix}.auth_query`]: "select password from mqtt_user where username = %u" } }),
+          await tried({ ...joe, settings: { [`${k.prefix}.auth_query`]: "select password from mqtt_user where username = %u" } }),
         ).toEqual(["settings error"]);
         expect(await api("POST", `plugins/${k.plugin}/test`, { settings: { [`${k.prefix}.pool`]: "none" } })).toMatchObject({ code: 108 });
         expect(await code("u1", "p1")).toBe(0);
       });
     });
 
-    describe("the server is away", () => {
-      const alarmed = async (): Promise<boolean> => {
-        const { data } = await api<{ id: string }[]>("GET", "../../alarms/present/");
-        return JSON.stringify(data ?? "").includes(`${k.plugin}_down`);
-      };
-
-      test("killed: everybody is refused with 3 at once, none is let by; back again: none is wrongly refused", async () => {
-        const kept = await enter("u1", "p1", "kept");
-        if (typeof kept === "number") throw new Error(`refused: ${kept}`);
-        await db.kill();
-        const t0 = performance.now();
-        for (let i = 0; i < 30; i++) expect(await code("u1", "p1")).toBe(3);
-        expect(await code("unknown", "x")).toBe(3);
-        expect(performance.now() - t0).toBeLessThan(20_000);
-        await until(async () => (await status()).servers[0]?.state === "down", "it is told as down");
-        expect(await alarmed()).toBe(true);
-        await kept.ping();
-        await db.start();
-        await until(async () => (await code("u1", "p1")) === 0, "it is back");
-        expect(await Promise.all(Array.from({ length: 50 }, (_, i) => code("u1", i % 2 === 0 ? "p1" : "no")))).toEqual(
-          Array.from({ length: 50 }, (_, i) => (i % 2 === 0 ? 0 : 5)),
-        );
-        await until(async () => !(await alarmed()), "the alarm is cleared");
-        kept.drop();
-      });
-
-      test("restarted while nobody asks: the connections that died meanwhile cost nobody an answer", async () => {
-        expect(await Promise.all(Array.from({ length: 16 }, () => code("u1", "p1")))).toEqual(Array.from({ length: 16 }, () => 0));
-        await db.kill();
-        await db.start();
-        await until(async () => (await code("u1", "p1")) === 0, "it is back");
-        expect(await Promise.all(Array.from({ length: 32 }, () => code("u1", "p1")))).toEqual(Array.from({ length: 32 }, () => 0));
-      });
-
-      test("frozen: answered within the time limit, nobody else waits, and it recovers when it goes on", async () => {
-        const other = await enter(null, null, "other");
-        if (typeof other === "number") throw new Error(`refused: ${other}`);
-        db.freeze();
-        try {
-          const asked = Array.from({ length: 200 }, () => code("u1", "p1"));
-          let slowest = 0;
-          for (let i = 0; i < 20; i++) {
-            const t0 = performance.now();
-            await other.ping();
-            slowest = Math.max(slowest, performance.now() - t0);
-            await Bun.sleep(20);
-          }
-          expect(new Set(await Promise.all(asked)).difference(new Set([3]))).toEqual(new Set());
-          expect(slowest).toBeLessThan(1000);
-        } finally {
-          db.thaw();
-        }
-        await until(async () => (await code("u1", "p1")) === 0, "it goes on");
-        expect(await code("u1", "no")).toBe(5);
-        other.drop();
-      });
-
-      test("on_error = ignore: as EMQ X 3.1, the next one is asked", async () => {
-        const rows = await api<{ key: string; value: string }[]>("GET", `plugin_configs/${k.plugin}`);
-        const before = Object.fromEntries(rows.data.filter((r) => r.value !== "").map((r) => [r.key, r.value]));
-        await put(`plugin_configs/${k.plugin}`, { ...before, [`${k.prefix}.on_error`]: "ignore", [`${k.prefix}.server`]: "127.0.0.1:1" });
-        await until(async () => (await status()).servers[0]?.state === "down", "it is told as down");
-        expect(await code("u1", "no")).toBe(0);
-        await put(`plugin_configs/${k.plugin}`, before);
-        await until(async () => (await code("u1", "p1")) === 0, "it is back");
-        expect(await code("u1", "no")).toBe(5);
-      });
-
-      test("unloaded while log-ins wait: each is answered, nothing is left behind", async () => {
-        db.freeze();
-        const asked = Array.from({ length: 300 }, () => code("u1", "p1"));
-        await until(async () => ((await status())?.servers[0]?.running ?? 0) > 0, "calls are under way");
-        await put(`plugins/${k.plugin}/unload`);
-        const codes = await Promise.all(asked);
-        db.thaw();
-        expect(codes.every((c) => c === 3 || c === 0)).toBe(true);
-        await put(`plugins/${k.plugin}/load`);
-        await until(async () => (await code("u1", "no")) === 5, "it asks again");
-      });
-    });
+    whenAway(kit, () => db, { username: "u1", password: "p1" });
   });
 }

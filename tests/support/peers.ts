@@ -1,4 +1,5 @@
 /** Programs of others that some tests need. Where one is missing its tests are skipped, and `tests/run.ts` says so; with CI set they fail. */
+import { existsSync } from "node:fs";
 
 export interface Peer {
   name: string;
@@ -40,7 +41,22 @@ export const MARIADB: Peer = {
   find: () => (Bun.which("mariadb-install-db") === null ? null : Bun.which("mariadbd")),
 };
 
-export const PEERS: readonly Peer[] = [CHROMIUM, MOSQUITTO_CLIENTS, POSTGRESQL, MARIADB];
+export const REDIS: Peer = {
+  name: "Redis",
+  tests: "emqx_auth_redis with real servers",
+  apt: "redis-server redis-sentinel",
+  find: () => (Bun.which("redis-cli") === null || Bun.which("redis-sentinel") === null ? null : Bun.which("redis-server")),
+};
+
+export const SLAPD: Peer = {
+  name: "OpenLDAP",
+  tests: "emqx_auth_ldap with a real server",
+  apt: "slapd ldap-utils",
+  find: () =>
+    Bun.which("ldapsearch") === null ? null : (Bun.which("slapd") ?? (existsSync("/usr/sbin/slapd") ? "/usr/sbin/slapd" : null)),
+};
+
+export const PEERS: readonly Peer[] = [CHROMIUM, MOSQUITTO_CLIENTS, POSTGRESQL, MARIADB, REDIS, SLAPD];
 
 /** `test` or `describe`, or its `skip` where the program is missing. A developer's machine may lack it; where the gate is decided it may not. */
 export function needing<T extends { skip: T }>(peer: Peer, run: T): T {

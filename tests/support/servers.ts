@@ -15,7 +15,7 @@ function as(account: string, command: string[]): string[] {
   return IS_ROOT ? ["setpriv", `--reuid=${account}`, `--regid=${account}`, "--clear-groups", ...command] : command;
 }
 
-function runNow(command: string[], input = ""): string {
+export function runNow(command: string[], input = ""): string {
   const r = Bun.spawnSync(command, { stdin: Buffer.from(input), stdout: "pipe", stderr: "pipe", cwd: tmpdir() });
   if (r.exitCode !== 0) throw new Error(`${command.join(" ")}: ${r.stderr.toString()}${r.stdout.toString()}`);
   return r.stdout.toString();
@@ -50,7 +50,7 @@ export abstract class Server {
 
   protected abstract command(): string[];
   /** Throws while it is not there. */
-  protected abstract greet(): void;
+  protected abstract greet(): void | Promise<void>;
 
   async start(): Promise<void> {
     const child = Bun.spawn(this.command(), {
@@ -58,11 +58,11 @@ export abstract class Server {
       cwd: this.dir,
     });
     this.#child = child;
-    await until(() => {
+    await until(async () => {
       if (child.exitCode !== null)
         throw new Error(`ended with ${child.exitCode}: ${readFileSync(join(this.dir, "err.log"), "utf8").slice(-2000)}`);
       try {
-        this.greet();
+        await this.greet();
         return true;
       } catch {
         return false;

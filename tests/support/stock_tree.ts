@@ -436,7 +436,8 @@ export const everyLine: Lines = linesOf(SHIPPED + EXAMPLES + SCHEMA_ONLY);
 /** Files of plugins that are not part of this build. */
 export const foreignPlugins = (release: Release): string[] =>
   Object.keys(filesOf(release)).filter(
-    (name) => !/dashboard|management|recon|reloader|retainer|auth_(?:clientid|http|jwt|mysql|pgsql|username)|delayed/.test(name),
+    (name) =>
+      !/dashboard|management|recon|reloader|retainer|auth_(?:clientid|http|jwt|ldap|mongo|mysql|pgsql|redis|username)|delayed/.test(name),
   );
 
 const filesOf = (release: Release): Record<string, string> => ({

@@ -13,11 +13,14 @@ export interface Rule {
   readonly text: string;
 }
 
-/** What is known of a client. The first rule that matches decides; `otherwise`: what holds when there are rules and none does. */
+/** What is known of a client. The first rule that matches decides; `otherwise`: what holds when none does. */
 export interface RuleSet {
   readonly rules: readonly Rule[];
   readonly otherwise: AclVerdict | "pass";
 }
+
+/** Rules of one client. More is a question that forgot its condition. */
+export const RULES_MAX = 10_000;
 
 const BIT: Readonly<Record<Action, number>> = { subscribe: 1, publish: 2 };
 

@@ -8,7 +8,7 @@ import { between } from "../../lib/time.ts";
 import type { Backend } from "../_backend/backend.ts";
 import { Figures } from "../_backend/figures.ts";
 import type { BackendHost } from "../_backend/host.ts";
-import type { ConfigTable, PluginContext, TestContext, TestRequest, TestStep, ValuesOf, VerdictCounts } from "../plugin.ts";
+import type { ConfigTable, PluginContext, Settings, TestContext, TestRequest, TestStep, ValuesOf, VerdictCounts } from "../plugin.ts";
 import type { LookupHost } from "./lookup.ts";
 import { askOutside, type OnError, type OutsideAuth } from "./outside.ts";
 
@@ -26,7 +26,7 @@ export type SourceHost = BackendHost & LookupHost & { /** Counted on when only s
 
 export interface OutsidePlugin<C extends ConfigTable> {
   /** @throws Error naming the key whose value cannot be used */
-  open(host: SourceHost, config: ValuesOf<C>): Source;
+  open(host: SourceHost, config: ValuesOf<C>, many: Settings<C>["many"]): Source;
   onError(config: ValuesOf<C>): OnError;
 }
 
@@ -44,7 +44,8 @@ export function startOutside<C extends ConfigTable>(ctx: PluginContext<C>, plugi
       return ctx.broker.aclEpoch;
     },
   };
-  let source = plugin.open(host, ctx.config);
+  const open = (): Source => plugin.open(host, ctx.config, (key) => ctx.many(key));
+  let source = open();
   if (plugin.onError(ctx.config) === "ignore")
     ctx.log.warn("on_error = ignore: while the server is down, whoever allow_anonymous lets in comes in unasked");
   const current: OutsideAuth = {
@@ -56,7 +57,7 @@ export function startOutside<C extends ConfigTable>(ctx: PluginContext<C>, plugi
   const former = new Set<Asked>();
   ctx.changed(() => {
     const before = source;
-    source = plugin.open(host, ctx.config);
+    source = open();
     for (const backend of before.backends) {
       former.add(backend);
       void backend.retire().then(() => former.delete(backend));
@@ -108,7 +109,7 @@ export async function testOutside<C extends ConfigTable>(
   let source: Source | null = null;
   try {
     const opened = await step("settings", async () => {
-      source = plugin.open(testHost(clock, timers), ctx.config);
+      source = plugin.open(testHost(clock, timers), ctx.config, (key) => ctx.many(key));
       return { verdict: "ok", why: "the settings can be used" };
     });
     if (opened && source !== null && (await step("connect", () => connected(source as unknown as Source))))

@@ -13,6 +13,23 @@ export function serverAddress(def: string, port: number): Entry<ServerAddress> {
   return parsed(def, `host and port such as "${def}"`, (text) => readAddress(text, port), "Address of the server.");
 }
 
+/** Several, with commas between them; their order is that of asking. */
+export function serverAddresses(def: string, port: number): Entry<readonly ServerAddress[]> {
+  return parsed(
+    def,
+    `hosts and ports such as "${def}", with commas between them`,
+    (text) => readAddresses(text, port),
+    "Addresses of servers.",
+  );
+}
+
+function readAddresses(text: string, port: number): ServerAddress[] | null {
+  const found = text.split(",").map((part) => readAddress(part.trim(), port));
+  return found.some((address) => address === null) ? null : (found as ServerAddress[]);
+}
+
+export const shownAddresses = (addresses: readonly ServerAddress[]): string => addresses.map(shownAddress).join(", ");
+
 function readAddress(text: string, port: number): ServerAddress | null {
   const found = parseHost(text);
   if (found === null) return null;

@@ -1,5 +1,8 @@
 /** TLS to a server outside: the paths of a plugin's keys become what the runtime wants. */
 import { readFileSync } from "node:fs";
+import { isIP } from "node:net";
+import type { ConnectionOptions } from "node:tls";
+import { type Entry, flag, oneOf, optional, text } from "../../lib/config_entry.ts";
 
 export interface TlsPaths {
   /** "" = none: for certificates to trust, those of the system. */
@@ -20,4 +23,64 @@ export function tlsOptions({ cacertfile, certfile, keyfile, verify }: TlsPaths):
     ...(cert !== undefined && { cert }),
     ...(key !== undefined && { key }),
   };
+}
+
+/** As `node:tls` wants it for a socket that is there already. @throws when a file cannot be read */
+export function nodeTlsOptions(paths: TlsPaths, host: string): ConnectionOptions {
+  // An address is compared with the certificate all the same, but is no server name [RFC 6066, 3].
+  return { host, ...(isIP(host) === 0 && { servername: host }), ...tlsOptions(paths) } as ConnectionOptions;
+}
+
+type TlsTable<P extends string> = { readonly [K in `${P}.${"cacertfile" | "certfile" | "keyfile"}`]: Entry<string> } & {
+  readonly [K in `${P}.verify`]: Entry<boolean>;
+};
+type TlsValues<P extends string> = { readonly [K in `${P}.${"cacertfile" | "certfile" | "keyfile"}`]: string } & {
+  readonly [K in `${P}.verify`]: boolean;
+};
+
+/** The keys below `prefix`, where EMQ X 3.1 had none. */
+export function tlsEntries<P extends string>(prefix: P): TlsTable<P> {
+  const ours = { required: false };
+  return {
+    [`${prefix}.cacertfile`]: text("", "Certificates to trust; empty = those of the system.", ours),
+    [`${prefix}.certfile`]: text("", "Certificate to show to the server.", ours),
+    [`${prefix}.keyfile`]: text("", "Its key.", ours),
+    [`${prefix}.verify`]: flag("on", "The server's certificate must be good for its name. Off: anybody in between can read along.", ours),
+  } as TlsTable<P>;
+}
+
+export function tlsPaths<P extends string>(prefix: P, values: TlsValues<P>): TlsPaths {
+  const all = values as Record<string, unknown>;
+  const path = (name: string): string => all[`${prefix}.${name}`] as string;
+  return { cacertfile: path("cacertfile"), certfile: path("certfile"), keyfile: path("keyfile"), verify: all[`${prefix}.verify`] === true };
+}
+
+type PeerNames = "cacertfile" | "certfile" | "keyfile";
+type PeerTable<P extends string> = { readonly [K in `${P}.${PeerNames}`]: Entry<string | null> } & {
+  readonly [K in `${P}.verify`]: Entry<"verify_peer" | "verify_none">;
+};
+type PeerValues<P extends string> = { readonly [K in `${P}.${PeerNames}`]: string | null } & {
+  readonly [K in `${P}.verify`]: "verify_peer" | "verify_none";
+};
+
+/** The keys below `prefix` where EMQ X 3.1 had them, unset; it verified nobody, which `verify_none` is. */
+export function peerTlsEntries<P extends string>(prefix: P): PeerTable<P> {
+  return {
+    [`${prefix}.keyfile`]: optional(text("etc/certs/key.pem", "Key of the certificate to show to the server.")),
+    [`${prefix}.certfile`]: optional(text("etc/certs/cert.pem", "Certificate to show to the server.")),
+    [`${prefix}.cacertfile`]: optional(text("etc/certs/cacert.pem", "Certificates to trust; unset = those of the system.")),
+    [`${prefix}.verify`]: oneOf(
+      ["verify_peer", "verify_none"],
+      "verify_peer",
+      "The server's certificate must be good for its name. verify_none: anybody in between can read along, as in EMQ X 3.1.",
+      { required: false },
+    ),
+  } as PeerTable<P>;
+}
+
+export function peerTlsPaths<P extends string>(prefix: P, values: PeerValues<P>): TlsPaths {
+  const all = values as Record<string, string | null>;
+  const path = (name: PeerNames): string => all[`${prefix}.${name}`] ?? "";
+  const verify = all[`${prefix}.verify`] === "verify_peer";
+  return { cacertfile: path("cacertfile"), certfile: path("certfile"), keyfile: path("keyfile"), verify };
 }

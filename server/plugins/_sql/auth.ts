@@ -2,7 +2,8 @@
 import type { ClientInfo } from "../../core/types.ts";
 import { askNoted } from "../_auth/asking.ts";
 import { type Lookup, lookupAuth, type User } from "../_auth/lookup.ts";
-import { columnText, meansDeny, type Rule, type RuleSet, ruleOfRow } from "../_auth/rules.ts";
+import { oddAnswers } from "../_auth/odd_answers.ts";
+import { columnText, meansDeny, RULES_MAX, type Rule, type RuleSet, ruleOfRow } from "../_auth/rules.ts";
 import type { Source, SourceHost } from "../_auth/source.ts";
 import type { StoredKind } from "../_auth/stored.ts";
 import { shownAddress } from "../_backend/address.ts";
@@ -20,11 +21,6 @@ export interface SqlAuthSettings {
   queries: Readonly<Record<"auth" | "super" | "acl", { key: string; text: string }>>;
   hash: StoredKind;
 }
-
-/** Rows of one client's rules. More is a query that forgot its condition. */
-const RULES_MAX = 10_000;
-/** Something odd in a table is told so often at most, ms. */
-const WARN_EVERY_MS = 60_000;
 
 /** @throws Error naming the key whose query cannot be used */
 export function sqlSource(host: SourceHost, o: SqlAuthSettings): Source {
@@ -50,7 +46,7 @@ export function sqlSource(host: SourceHost, o: SqlAuthSettings): Source {
     },
     host.figures(what),
   );
-  const odd = oddities(host);
+  const odd = oddAnswers(host);
 
   function ask(query: Query, client: ClientInfo, told: (rows: Rows) => string, wanted?: () => boolean): Promise<Rows> {
     const values = query.values.map((v) => variableValue(v, { client }));
@@ -126,16 +122,4 @@ function userWords(rows: Rows): string {
   if (row === undefined) return "no row";
   const shown = row.map((value) => (value === null ? "NULL" : "******")).join(", ");
   return `${rows.length === 1 ? "one row" : `${rows.length} rows, the first`}: ${shown}`;
-}
-
-/** Each kind of it once a minute. */
-function oddities(host: SourceHost): (key: string, text: string) => void {
-  const told = new Map<string, number>();
-  return (key, text) => {
-    const now = host.clock.mono();
-    if (now - (told.get(text) ?? Number.NEGATIVE_INFINITY) < WARN_EVERY_MS) return;
-    if (told.size > 100) told.clear();
-    told.set(text, now);
-    host.log.warn("odd answer", { key, what: text });
-  };
 }

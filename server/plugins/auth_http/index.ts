@@ -1,7 +1,7 @@
 /** Authentication and access rules by asking a web service. EMQ X 3.1; JSON bodies, TLS, `on_error` and the time limit are ours. */
 import { connect } from "node:net";
 import type { AclStep, AuthStep, ClientInfo } from "../../core/types.ts";
-import { duration, flag, ignored, integer, oneOf, parsed, text } from "../../lib/config_entry.ts";
+import { duration, ignored, integer, oneOf, parsed, text } from "../../lib/config_entry.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
 import { askNoted } from "../_auth/asking.ts";
 import { onErrorEntry } from "../_auth/outside.ts";
@@ -9,7 +9,7 @@ import { type OutsidePlugin, type Source, type SourceHost, startOutside, testOut
 import { Backend, type Judgement } from "../_backend/backend.ts";
 import { BackendError } from "../_backend/errors.ts";
 import { CLIENT_VARIABLES, type Values } from "../_backend/template.ts";
-import { tlsOptions } from "../_backend/tls.ts";
+import { tlsEntries, tlsOptions, tlsPaths } from "../_backend/tls.ts";
 import { definePlugin, type ValuesOf } from "../plugin.ts";
 import { fill, type HttpAnswer, type Method, parseParams, type RequestTemplate, send, shownFields } from "./request.ts";
 
@@ -66,10 +66,7 @@ const config = {
   "auth.http.on_error": onErrorEntry(),
   "auth.http.pool": integer(64, "Requests at a time.", { min: 1, max: 1024, ...OURS }),
   "auth.http.content_type": oneOf(["form", "json"], "form", "Form of what is posted.", OURS),
-  "auth.http.ssl.cacertfile": text("", "Certificates to trust for https; empty = those of the system.", OURS),
-  "auth.http.ssl.certfile": text("", "Certificate to show to the server.", OURS),
-  "auth.http.ssl.keyfile": text("", "Its key.", OURS),
-  "auth.http.ssl.verify": flag("on", "The server's certificate must be good for its name. Off: anybody in between can read along.", OURS),
+  ...tlsEntries("auth.http.ssl"),
   "auth.http.request.retry_times": ignored("3", LATER, { hidden: true, ...OURS }),
   "auth.http.request.retry_interval": ignored("1s", LATER, { hidden: true, ...OURS }),
   "auth.http.request.retry_backoff": ignored("2.0", LATER, { hidden: true, ...OURS }),
@@ -93,7 +90,7 @@ type Ask = (which: Which, values: Values, wanted?: () => boolean) => Promise<Htt
 function httpSource(host: SourceHost, c: Values_): Source {
   const requests = { auth: template(c, "auth"), super: template(c, "super"), acl: template(c, "acl") };
   const timeoutMs = c["auth.http.timeout"];
-  const tls = tlsOf(c);
+  const tls = tlsOptions(tlsPaths("auth.http.ssl", c));
   const backends = new Map<string, Backend<null>>();
   for (const request of Object.values(requests)) {
     const url = request?.url;
@@ -205,15 +202,6 @@ function reach(url: URL, timeoutMs: number): Promise<void> {
 function judgeHttp(err: unknown): Judgement {
   const { code } = (err ?? {}) as { code?: unknown };
   return code === "ECONNRESET" || code === "ConnectionClosed" ? "lost" : "down";
-}
-
-function tlsOf(c: Values_): Bun.TLSOptions {
-  return tlsOptions({
-    cacertfile: c["auth.http.ssl.cacertfile"],
-    certfile: c["auth.http.ssl.certfile"],
-    keyfile: c["auth.http.ssl.keyfile"],
-    verify: c["auth.http.ssl.verify"],
-  });
 }
 
 export const authHttp = definePlugin({

@@ -4,11 +4,10 @@ import { onErrorEntry } from "../_auth/outside.ts";
 import { type OutsidePlugin, startOutside, testOutside } from "../_auth/source.ts";
 import { passwordHash } from "../_auth/stored.ts";
 import { serverAddress } from "../_backend/address.ts";
+import { tlsEntries, tlsPaths } from "../_backend/tls.ts";
 import { sqlSource } from "../_sql/auth.ts";
 import * as K from "../_sql/keys.ts";
-import { definePlugin, type ValuesOf } from "../plugin.ts";
-
-const TLS = { required: false };
+import { definePlugin } from "../plugin.ts";
 
 const config = {
   "auth.mysql.server": serverAddress("127.0.0.1:3306", 3306),
@@ -22,13 +21,9 @@ const config = {
   "auth.mysql.password": optional(secret("", "Its password.")),
   "auth.mysql.timeout": K.timeoutEntry(),
   "auth.mysql.on_error": onErrorEntry(),
-  "auth.mysql.ssl": flag("off", "Speak TLS with the server.", TLS),
-  "auth.mysql.ssl.cacertfile": text("", "Certificates to trust; empty = those of the system.", TLS),
-  "auth.mysql.ssl.certfile": text("", "Certificate to show to the server.", TLS),
-  "auth.mysql.ssl.keyfile": text("", "Its key.", TLS),
-  "auth.mysql.ssl.verify": flag("on", "The server's certificate must be good for its name. Off: anybody in between can read along.", TLS),
+  "auth.mysql.ssl": flag("off", "Speak TLS with the server.", { required: false }),
+  ...tlsEntries("auth.mysql.ssl"),
 };
-type Values = ValuesOf<typeof config>;
 
 const outside: OutsidePlugin<typeof config> = {
   open: (host, c) =>
@@ -43,7 +38,7 @@ const outside: OutsidePlugin<typeof config> = {
         pool: c["auth.mysql.pool"],
         timeoutMs: c["auth.mysql.timeout"],
         prepare: true,
-        tls: tlsOf(c),
+        tls: c["auth.mysql.ssl"] ? tlsPaths("auth.mysql.ssl", c) : null,
       },
       queries: {
         auth: { key: "auth.mysql.auth_query", text: c["auth.mysql.auth_query"] },
@@ -54,16 +49,6 @@ const outside: OutsidePlugin<typeof config> = {
     }),
   onError: (c) => c["auth.mysql.on_error"],
 };
-
-function tlsOf(c: Values) {
-  if (!c["auth.mysql.ssl"]) return null;
-  return {
-    cacertfile: c["auth.mysql.ssl.cacertfile"],
-    certfile: c["auth.mysql.ssl.certfile"],
-    keyfile: c["auth.mysql.ssl.keyfile"],
-    verify: c["auth.mysql.ssl.verify"],
-  };
-}
 
 export const authMysql = definePlugin({
   name: "emqx_auth_mysql",

@@ -1,12 +1,13 @@
 /** Authentication and access rules from PostgreSQL. EMQ X 3.1; verification, `on_error` and the time limit are ours. */
-import { flag, inert, integer, oneOf, optional, secret, text } from "../../lib/config_entry.ts";
+import { flag, inert, integer, optional, secret, text } from "../../lib/config_entry.ts";
 import { onErrorEntry } from "../_auth/outside.ts";
 import { type OutsidePlugin, startOutside, testOutside } from "../_auth/source.ts";
 import { passwordHash } from "../_auth/stored.ts";
 import { serverAddress } from "../_backend/address.ts";
+import { peerTlsEntries, peerTlsPaths } from "../_backend/tls.ts";
 import { sqlSource } from "../_sql/auth.ts";
 import * as K from "../_sql/keys.ts";
-import { definePlugin, type ValuesOf } from "../plugin.ts";
+import { definePlugin } from "../plugin.ts";
 
 const DEAD = "EMQ X 3.1 has the key and reads it nowhere: password_hash = pbkdf2,sha256,1000,20 says it all.";
 
@@ -22,15 +23,7 @@ const config = {
   "auth.pgsql.super_query": K.superQueryEntry(),
   "auth.pgsql.acl_query": K.aclQueryEntry(),
   "auth.pgsql.password": optional(secret("", "Its password.")),
-  "auth.pgsql.ssl_opts.keyfile": optional(text("etc/certs/key.pem", "Key of the certificate to show to the server.")),
-  "auth.pgsql.ssl_opts.certfile": optional(text("etc/certs/cert.pem", "Certificate to show to the server.")),
-  "auth.pgsql.ssl_opts.cacertfile": optional(text("etc/certs/cacert.pem", "Certificates to trust; unset = those of the system.")),
-  "auth.pgsql.ssl_opts.verify": oneOf(
-    ["verify_peer", "verify_none"],
-    "verify_peer",
-    "The server's certificate must be good for its name. verify_none: anybody in between can read along, as in EMQ X 3.1.",
-    { required: false },
-  ),
+  ...peerTlsEntries("auth.pgsql.ssl_opts"),
   "auth.pgsql.pbkdf2_macfun": inert(optional(text("sha256", "")), DEAD),
   "auth.pgsql.pbkdf2_iterations": inert(optional(integer(1000, "")), DEAD),
   "auth.pgsql.pbkdf2_dklen": inert(optional(integer(20, "")), DEAD),
@@ -38,7 +31,6 @@ const config = {
   "auth.pgsql.on_error": onErrorEntry(),
   "auth.pgsql.prepare": K.prepareEntry(),
 };
-type Values = ValuesOf<typeof config>;
 
 const outside: OutsidePlugin<typeof config> = {
   open: (host, c) =>
@@ -53,7 +45,7 @@ const outside: OutsidePlugin<typeof config> = {
         pool: c["auth.pgsql.pool"],
         timeoutMs: c["auth.pgsql.timeout"],
         prepare: c["auth.pgsql.prepare"],
-        tls: tlsOf(c),
+        tls: c["auth.pgsql.ssl"] ? peerTlsPaths("auth.pgsql.ssl_opts", c) : null,
       },
       queries: {
         auth: { key: "auth.pgsql.auth_query", text: c["auth.pgsql.auth_query"] },
@@ -64,16 +56,6 @@ const outside: OutsidePlugin<typeof config> = {
     }),
   onError: (c) => c["auth.pgsql.on_error"],
 };
-
-function tlsOf(c: Values) {
-  if (!c["auth.pgsql.ssl"]) return null;
-  return {
-    cacertfile: c["auth.pgsql.ssl_opts.cacertfile"] ?? "",
-    certfile: c["auth.pgsql.ssl_opts.certfile"] ?? "",
-    keyfile: c["auth.pgsql.ssl_opts.keyfile"] ?? "",
-    verify: c["auth.pgsql.ssl_opts.verify"] === "verify_peer",
-  };
-}
 
 export const authPgsql = definePlugin({
   name: "emqx_auth_pgsql",

@@ -1,0 +1,70 @@
+/**
+ * Connections of a driver whose library does not look after them as we want: each is made when it is needed, by one caller for all who wait,
+ * and anew when it was lost. Whoever asks hears at once what is wrong.
+ *
+ *   none --ready()--> opening --made--> open --lost, ready()--> opening;   opening --fails--> none;   any --close()--> closed
+ */
+export interface LinkOptions<C> {
+  open(): Promise<C>;
+  /** It has not been lost, as far as its library knows. */
+  alive(connection: C): boolean;
+  close(connection: C): void;
+}
+
+class Link<C> {
+  #connection: C | null = null;
+  #opening: Promise<C> | null = null;
+  #closed = false;
+
+  constructor(private readonly o: LinkOptions<C>) {}
+
+  async ready(): Promise<C> {
+    const { o } = this;
+    if (this.#connection !== null && o.alive(this.#connection)) return this.#connection;
+    this.#opening ??= this.#open().finally(() => {
+      this.#opening = null;
+    });
+    return this.#opening;
+  }
+
+  async #open(): Promise<C> {
+    this.#drop();
+    const made = await this.o.open();
+    if (!this.#closed) this.#connection = made;
+    else {
+      this.o.close(made);
+      throw new Error("closed meanwhile");
+    }
+    return made;
+  }
+
+  #drop(): void {
+    if (this.#connection !== null) this.o.close(this.#connection);
+    this.#connection = null;
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#drop();
+  }
+}
+
+/** So many of them, in turn. */
+export class Links<C> {
+  readonly #links: Link<C>[];
+  #next = 0;
+
+  constructor(n: number, o: LinkOptions<C>) {
+    this.#links = Array.from({ length: n }, () => new Link(o));
+  }
+
+  ready(): Promise<C> {
+    const link = this.#links[this.#next] as Link<C>;
+    this.#next = (this.#next + 1) % this.#links.length;
+    return link.ready();
+  }
+
+  close(): void {
+    for (const link of this.#links) link.close();
+  }
+}

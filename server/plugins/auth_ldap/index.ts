@@ -1,0 +1,73 @@
+/** Authentication and access rules from an LDAP directory. EMQ X 3.1; StartTLS, binding as the user and `on_error` are ours. */
+import { duration, flag, inert, integer, list, secret, text } from "../../lib/config_entry.ts";
+import { onErrorEntry } from "../_auth/outside.ts";
+import { type OutsidePlugin, startOutside, testOutside } from "../_auth/source.ts";
+import { peerTlsEntries, peerTlsPaths } from "../_backend/tls.ts";
+import { definePlugin, type ValuesOf } from "../plugin.ts";
+import type { LdapServers } from "./driver.ts";
+import { ldapSource } from "./source.ts";
+
+const OURS = { required: false };
+
+const config = {
+  "auth.ldap.servers": list("127.0.0.1", "Hosts of the directory, tried in this order."),
+  "auth.ldap.port": integer(389, "Their port.", { min: 1, max: 65_535 }),
+  "auth.ldap.pool": integer(8, "Connections.", { min: 1, max: 256 }),
+  "auth.ldap.bind_dn": text("cn=root,dc=emqx,dc=io", "Account that may read the devices' entries."),
+  "auth.ldap.bind_password": secret("public", "Its password."),
+  "auth.ldap.timeout": duration("30s", "A question that is not answered within it counts as failed.", { least: "100ms", most: "1m" }),
+  "auth.ldap.device_dn": text("ou=device,dc=emqx,dc=io", "Below it are the devices' entries."),
+  "auth.ldap.match_objectclass": text("mqttUser", "Class of the entries that count."),
+  "auth.ldap.username.attributetype": text("uid", "Attribute that has the user name: <attribute>=<user name>,<device_dn> is the entry."),
+  "auth.ldap.password.attributetype": text("userPassword", "Attribute that has the password."),
+  "auth.ldap.ssl": flag("false", "Speak TLS with the server from the first byte (ldaps)."),
+  ...peerTlsEntries("auth.ldap.ssl"),
+  "auth.ldap.ssl.fail_if_no_peer_cert": inert(flag("true", "", OURS), "a server without a certificate is none for TLS."),
+  "auth.ldap.starttls": flag("off", "Begin without TLS and change to it before anything is said (StartTLS).", OURS),
+  "auth.ldap.bind_as_user": flag(
+    "off",
+    "The server checks passwords, by a bind with the entry's name: for directories that do not show them.",
+    OURS,
+  ),
+  "auth.ldap.on_error": onErrorEntry(),
+};
+type Values = ValuesOf<typeof config>;
+
+const outside: OutsidePlugin<typeof config> = {
+  open: (host, c) =>
+    ldapSource(host, {
+      servers: serversOf(c),
+      base: c["auth.ldap.device_dn"],
+      objectClass: c["auth.ldap.match_objectclass"],
+      nameAttribute: c["auth.ldap.username.attributetype"],
+      passwordAttribute: c["auth.ldap.password.attributetype"],
+      bindAsUser: c["auth.ldap.bind_as_user"],
+    }),
+  onError: (c) => c["auth.ldap.on_error"],
+};
+
+function serversOf(c: Values): LdapServers {
+  const { "auth.ldap.servers": hosts, "auth.ldap.ssl": ldaps, "auth.ldap.starttls": starttls } = c;
+  if (hosts.length === 0) throw new Error("auth.ldap.servers: expected at least one host");
+  if (ldaps && starttls) throw new Error("auth.ldap.starttls: auth.ldap.ssl = true speaks TLS already; switch one of them off");
+  return {
+    hosts,
+    port: c["auth.ldap.port"],
+    bindDn: c["auth.ldap.bind_dn"],
+    bindPassword: c["auth.ldap.bind_password"],
+    pool: c["auth.ldap.pool"],
+    timeoutMs: c["auth.ldap.timeout"],
+    tls: ldaps || starttls ? { start: ldaps ? "ldaps" : "starttls", paths: peerTlsPaths("auth.ldap.ssl", c) } : null,
+  };
+}
+
+export const authLdap = definePlugin({
+  name: "emqx_auth_ldap",
+  description: "EMQ X Authentication/ACL with LDAP",
+  version: "v3.1.0",
+  activeByDefault: false,
+  guards: true,
+  config,
+  start: (ctx) => startOutside(ctx, outside),
+  test: (ctx, request) => testOutside(ctx, request, outside),
+});

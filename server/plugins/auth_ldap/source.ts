@@ -1,0 +1,123 @@
+/** A device's entry in a directory: its password, whether it is enabled, and the topics it may use, in one search (EMQ X 3.1's schema). */
+import { filterRule } from "../../core/access/topic_rule.ts";
+import type { AuthStep, ClientInfo } from "../../core/types.ts";
+import { RC } from "../../mqtt/reason_codes.ts";
+import { askNoted } from "../_auth/asking.ts";
+import { KeptRules } from "../_auth/kept_rules.ts";
+import { NO_HASH, WRONG } from "../_auth/lookup.ts";
+import { type OddAnswers, oddAnswers } from "../_auth/odd_answers.ts";
+import type { Rule, RuleSet } from "../_auth/rules.ts";
+import type { Source, SourceHost } from "../_auth/source.ts";
+import { Backend } from "../_backend/backend.ts";
+import { escapedInDn } from "./dn.ts";
+import { type Found, judgeLdap, LdapDriver, type LdapServers, ldapWords } from "./driver.ts";
+import { isPassword } from "./user_password.ts";
+
+export interface LdapAuthSettings {
+  servers: LdapServers;
+  /** Below it are the devices. */
+  base: string;
+  objectClass: string;
+  nameAttribute: string;
+  passwordAttribute: string;
+  /** The server checks passwords, not we. */
+  bindAsUser: boolean;
+}
+
+/** Searches that are under way at a time on one connection. */
+const PIPELINED = 32;
+
+/** Attribute -> 1 subscribe, 2 publish, 3 both. */
+const TOPICS: Readonly<Record<string, number>> = { mqttPublishTopic: 2, mqttSubscriptionTopic: 1, mqttPubSubTopic: 3 };
+const ENABLED = "isEnabled";
+const ACCESS = ["", "subscribe", "publish", "pubsub"];
+const DISABLED: AuthStep = { allow: false, code: RC.NOT_AUTHORIZED, why: "username_disabled" };
+const NO_RULES: RuleSet = { rules: [], otherwise: "pass" };
+
+export function ldapSource(host: SourceHost, o: LdapAuthSettings): Source {
+  const backend = backendOf(host, o.servers);
+  const odd = oddAnswers(host);
+  const attributes = [o.passwordAttribute, ENABLED, ...Object.keys(TOPICS)];
+  const dnOf = (username: string): string => `${o.nameAttribute}=${escapedInDn(username)},${o.base}`;
+
+  function entryOf(client: ClientInfo, wanted?: () => boolean): Promise<Found | null> {
+    const dn = dnOf(client.username ?? "");
+    return askNoted(
+      host.clock,
+      client,
+      `search base (objectClass=${o.objectClass})`,
+      () => [dn.slice(0, 200)],
+      () => backend.ask((d) => d.entry(dn, o.objectClass, attributes), wanted),
+      (entry) => (entry === null ? "no entry" : `attributes ${[...entry.keys()].filter((name) => name !== "dn").join(", ")}`),
+    );
+  }
+
+  function binds(client: ClientInfo, password: Uint8Array, wanted: () => boolean): Promise<boolean> {
+    const dn = dnOf(client.username ?? "");
+    const told = (good: boolean): string => (good ? "success" : "invalid credentials");
+    return askNoted(
+      host.clock,
+      client,
+      "bind",
+      () => [dn.slice(0, 200)],
+      () => backend.ask((d) => d.binds(dn, password), wanted),
+      told,
+    );
+  }
+
+  const kept = new KeptRules(host, async (client) => {
+    const entry = client.username ? await entryOf(client) : null;
+    return entry === null ? NO_RULES : rulesOf(entry, odd);
+  });
+
+  async function authenticate(client: ClientInfo, password: Uint8Array, wanted: () => boolean): Promise<AuthStep> {
+    const entry = await entryOf(client, wanted);
+    if (entry === null) return null;
+    if (entry.get(ENABLED.toLowerCase())?.[0]?.toString().toUpperCase() === "FALSE") return DISABLED;
+    const stored = entry.get(o.passwordAttribute.toLowerCase()) ?? [];
+    if (stored.length === 0 && !o.bindAsUser) {
+      odd("auth.ldap.bind_dn", "an entry shows no password to this account: auth.ldap.bind_as_user = on lets the server check it");
+      return NO_HASH;
+    }
+    const found = o.bindAsUser ? [null] : stored.map((value) => isPassword(value, password));
+    const good = found.includes(true) || (found.includes(null) && (await binds(client, password, wanted)));
+    if (!good) return WRONG;
+    kept.put(client, rulesOf(entry, odd));
+    return { allow: true, isSuper: false };
+  }
+
+  return { auth: { authenticate, check: (client, action, topic) => kept.check(client, action, topic) }, backends: [backend] };
+}
+
+function backendOf(host: SourceHost, servers: LdapServers): Backend<LdapDriver> {
+  const options = {
+    what: `LDAP at ${servers.hosts.map((h) => `${h}:${servers.port}`).join(", ")}`,
+    open: () => LdapDriver.open(servers),
+    close: (driver: LdapDriver) => driver.close(),
+    probe: (driver: LdapDriver) => driver.probe(),
+    judge: judgeLdap,
+    words: ldapWords,
+    pool: servers.pool,
+    perConnection: PIPELINED,
+    timeoutMs: servers.timeoutMs,
+    alarm: "down",
+    // Each connection may have been lost.
+    retries: servers.pool + 1,
+    probeProves: true,
+  };
+  return new Backend<LdapDriver>(host, options, host.figures(options.what));
+}
+
+/** A topic that is there is allowed, and nothing is denied: the next one decides of the others (EMQ X 3.1). */
+function rulesOf(entry: Found, odd: OddAnswers): RuleSet {
+  const rules: Rule[] = [];
+  for (const [attribute, access] of Object.entries(TOPICS)) {
+    for (const value of entry.get(attribute.toLowerCase()) ?? []) {
+      const filter = value.toString("utf8");
+      const covers = filterRule(filter, "allow");
+      if (covers === null) odd("auth.ldap.device_dn", `a value of ${attribute} is left out: expected a topic filter`);
+      else rules.push({ verdict: "allow", access, isFor: null, covers, text: `allow ${ACCESS[access]} ${filter}` });
+    }
+  }
+  return { rules, otherwise: "pass" };
+}

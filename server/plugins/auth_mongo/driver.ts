@@ -1,0 +1,83 @@
+/** MongoDB's own driver for one server, a replica set or mongos: one document of a collection by equal fields. */
+import type { Db, MongoClient, MongoClientOptions } from "mongodb";
+import { type ServerAddress, shownAddress } from "../_backend/address.ts";
+import type { Judgement } from "../_backend/backend.ts";
+import { type TlsPaths, tlsOptions } from "../_backend/tls.ts";
+
+export interface MongoServers {
+  /** `unknown`: the driver finds out what is there. */
+  type: "single" | "unknown" | "sharded" | "rs";
+  addresses: readonly ServerAddress[];
+  replicaSet: string;
+  /** "" = nobody logs in. */
+  login: string;
+  password: string;
+  authSource: string;
+  database: string;
+  /** Read from others than the primary, if there are any. */
+  readSecondary: boolean;
+  pool: number;
+  timeoutMs: number;
+  /** null = no TLS. */
+  tls: TlsPaths | null;
+}
+
+export type Document = Readonly<Record<string, unknown>>;
+
+export class MongoDriver {
+  private constructor(
+    private readonly client: MongoClient,
+    private readonly db: Db,
+  ) {}
+
+  static async open(o: MongoServers): Promise<MongoDriver> {
+    // Six megabytes of program that most brokers never need.
+    const library = await import("mongodb");
+    const client = new library.MongoClient(`mongodb://${o.addresses.map(shownAddress).join(",")}/`, options(o));
+    return new MongoDriver(client, client.db(o.database));
+  }
+
+  /** The first document that is so; null = none is. `fields`: what of it is wanted. */
+  async first(collection: string, filter: Document, fields: readonly string[]): Promise<Document | null> {
+    const projection = { _id: 0, ...Object.fromEntries(fields.map((name) => [name, 1])) };
+    // A third cheaper than the cursor of `findOne`.
+    const answer = await this.db.command({ find: collection, filter, projection, limit: 1, singleBatch: true });
+    const { firstBatch } = (answer as { cursor: { firstBatch: Document[] } }).cursor;
+    return firstBatch[0] ?? null;
+  }
+
+  async probe(): Promise<void> {
+    await this.db.command({ ping: 1 });
+  }
+
+  close(): Promise<void> {
+    return this.client.close();
+  }
+}
+
+function options(o: MongoServers): MongoClientOptions {
+  return {
+    appName: "BaoMQ",
+    maxPoolSize: o.pool,
+    serverSelectionTimeoutMS: o.timeoutMs,
+    connectTimeoutMS: o.timeoutMs,
+    // Behind our own time limit: it only frees what nobody waits for.
+    socketTimeoutMS: 2 * o.timeoutMs,
+    readPreference: o.readSecondary ? "secondaryPreferred" : "primary",
+    ...(o.type === "single" && { directConnection: true }),
+    ...(o.type === "rs" && { replicaSet: o.replicaSet }),
+    ...(o.login !== "" && { auth: { username: o.login, password: o.password }, authSource: o.authSource }),
+    ...(o.tls !== null && { tls: true, ...(tlsOptions(o.tls) as MongoClientOptions) }),
+  };
+}
+
+/** The server is about to go, not the primary, or does not know or want our account: nobody is answered until that is mended. */
+const AWAY = new Set([13, 18, 91, 189, 10_107, 11_600, 11_602, 13_435, 13_436]);
+
+export function judgeMongo(err: unknown): Judgement {
+  const { name, code, message } = (err ?? {}) as { name?: unknown; code?: unknown; message?: unknown };
+  if (typeof code === "number") return AWAY.has(code) ? "down" : "refused";
+  if (/^MongoNetwork(?:Timeout)?Error$|^MongoPoolClearedError$/.test(String(name)) && !/ECONNREFUSED|certificate/.test(String(message)))
+    return "lost";
+  return "down";
+}

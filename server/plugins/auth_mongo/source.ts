@@ -1,0 +1,119 @@
+/** Users and rules as documents: what EMQ X 3.1's plugin asks, and how the answers are read. */
+import { filterRule } from "../../core/access/topic_rule.ts";
+import type { ClientInfo } from "../../core/types.ts";
+import { askNoted } from "../_auth/asking.ts";
+import { type Lookup, lookupAuth, type User } from "../_auth/lookup.ts";
+import { type OddAnswers, oddAnswers } from "../_auth/odd_answers.ts";
+import { columnText, RULES_MAX, type Rule, type RuleSet } from "../_auth/rules.ts";
+import type { Source, SourceHost } from "../_auth/source.ts";
+import type { StoredKind } from "../_auth/stored.ts";
+import { shownAddresses } from "../_backend/address.ts";
+import { Backend } from "../_backend/backend.ts";
+import { BackendError } from "../_backend/errors.ts";
+import { type Document, judgeMongo, MongoDriver, type MongoServers } from "./driver.ts";
+import { fillSelector, type Selector } from "./selector.ts";
+
+interface Question {
+  collection: string;
+  selector: Selector;
+}
+
+export interface MongoAuthSettings {
+  servers: MongoServers;
+  /** `fields`: of the password, and of the salt if there is one. */
+  auth: Question & { fields: readonly string[] };
+  /** null = nobody is asked who is a super user. */
+  isSuper: (Question & { field: string }) | null;
+  /** One document for each selector. null = no rules. */
+  acl: { collection: string; selectors: readonly Selector[] } | null;
+  hash: StoredKind;
+}
+
+/** Field -> 1 subscribe, 2 publish, 3 both. */
+const TOPICS: Readonly<Record<string, number>> = { publish: 2, subscribe: 1, pubsub: 3 };
+
+export function mongoSource(host: SourceHost, o: MongoAuthSettings): Source {
+  const backend = backendOf(host, o.servers);
+  const odd = oddAnswers(host);
+
+  function ask(
+    { collection, selector }: Question,
+    fields: readonly string[],
+    client: ClientInfo,
+    told: (found: Document | null) => string,
+    wanted?: () => boolean,
+  ): Promise<Document | null> {
+    const filter = fillSelector(selector, { client });
+    const shown = (): string[] => Object.entries(filter).map(([name, value]) => `${name} = ${JSON.stringify(value.slice(0, 200))}`);
+    const question = `find ${collection} ${selector.text}`;
+    return askNoted(host.clock, client, question, shown, () => backend.ask((d) => d.first(collection, filter, fields), wanted), told);
+  }
+
+  const lookup: Lookup = {
+    async user(client, wanted) {
+      const found = await ask(o.auth, o.auth.fields, client, fieldsOf, wanted);
+      return found === null ? null : userOf(found, o.auth.fields);
+    },
+    async isSuper(client, wanted) {
+      if (o.isSuper === null) return false;
+      const { field } = o.isSuper;
+      const told = (found: Document | null): string => (found === null ? "no document" : `${field} ${String(found[field])}`);
+      return (await ask(o.isSuper, [field], client, told, wanted))?.[field] === true;
+    },
+    rules: o.acl === null ? null : rules,
+  };
+
+  async function rules(client: ClientInfo): Promise<RuleSet> {
+    const { collection, selectors } = o.acl as NonNullable<typeof o.acl>;
+    const found = await Promise.all(selectors.map((selector) => ask({ collection, selector }, Object.keys(TOPICS), client, fieldsOf)));
+    const documents = found.filter((document) => document !== null);
+    // Who has any rules may do nothing else (EMQ X 3.1).
+    return { rules: documents.flatMap((document) => rulesOf(document, odd)), otherwise: documents.length === 0 ? "pass" : "deny" };
+  }
+
+  return { auth: lookupAuth(host, lookup, () => o.hash), backends: [backend] };
+}
+
+function backendOf(host: SourceHost, servers: MongoServers): Backend<MongoDriver> {
+  const options = {
+    what: `MongoDB at ${shownAddresses(servers.addresses)}`,
+    open: () => MongoDriver.open(servers),
+    close: (driver: MongoDriver) => driver.close(),
+    probe: (driver: MongoDriver) => driver.probe(),
+    judge: judgeMongo,
+    pool: servers.pool,
+    perConnection: 1,
+    timeoutMs: servers.timeoutMs,
+    alarm: "down",
+    // With the first lost connection the driver throws all of them away.
+    retries: 2,
+    probeProves: true,
+  };
+  return new Backend<MongoDriver>(host, options, host.figures(options.what));
+}
+
+function userOf(document: Document, [password = "", salt = ""]: readonly string[]): User {
+  return { password: columnText(document[password]), salt: columnText(document[salt]) ?? "" };
+}
+
+/** Never what is in them. */
+function fieldsOf(document: Document | null): string {
+  return document === null ? "no document" : `a document with ${Object.keys(document).join(", ")}`;
+}
+
+const ACCESS = ["", "subscribe", "publish", "pubsub"];
+
+function rulesOf(document: Document, odd: OddAnswers): Rule[] {
+  const rules: Rule[] = [];
+  for (const [field, access] of Object.entries(TOPICS)) {
+    const value = document[field] ?? [];
+    const filters: unknown[] = Array.isArray(value) ? value : [value];
+    if (filters.length > RULES_MAX) throw new BackendError("refused", `${filters.length} rules for one client, at most ${RULES_MAX}`);
+    for (const filter of filters) {
+      const covers = typeof filter === "string" ? filterRule(filter, "allow") : null;
+      if (covers === null) odd("auth.mongo.acl_query.collection", `a rule is left out: ${field} holds something that is no topic filter`);
+      else rules.push({ verdict: "allow", access, isFor: null, covers, text: `allow ${ACCESS[access]} ${filter as string}` });
+    }
+  }
+  return rules;
+}

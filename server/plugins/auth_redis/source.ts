@@ -1,0 +1,109 @@
+/** Users and rules in Redis: what EMQ X 3.1's plugin asks, and how the answers are read. */
+import { filterRule } from "../../core/access/topic_rule.ts";
+import type { ClientInfo } from "../../core/types.ts";
+import { askNoted } from "../_auth/asking.ts";
+import { type Lookup, lookupAuth, type User } from "../_auth/lookup.ts";
+import { type OddAnswers, oddAnswers } from "../_auth/odd_answers.ts";
+import { columnText, RULES_MAX, type Rule, type RuleSet } from "../_auth/rules.ts";
+import type { Source, SourceHost } from "../_auth/source.ts";
+import type { StoredKind } from "../_auth/stored.ts";
+import { shownAddresses } from "../_backend/address.ts";
+import { Backend } from "../_backend/backend.ts";
+import { BackendError } from "../_backend/errors.ts";
+import { type Command, fillCommand, parseCommand } from "./command.ts";
+import { judgeRedis, RedisDriver, type RedisServers } from "./driver.ts";
+
+export interface RedisAuthSettings {
+  servers: RedisServers;
+  /** As written; "" = that is not asked. */
+  commands: Readonly<Record<"auth" | "super" | "acl", string>>;
+  hash: StoredKind;
+}
+
+/** Commands that are under way at a time on one connection. */
+const PIPELINED = 32;
+
+export function redisSource(host: SourceHost, o: RedisAuthSettings): Source {
+  const { servers } = o;
+  const backend = backendOf(host, servers);
+  const odd = oddAnswers(host);
+  const [auth, isSuper, acl] = [parseCommand(o.commands.auth), parseCommand(o.commands.super), parseCommand(o.commands.acl)];
+
+  function ask(command: Command, client: ClientInfo, told: (answer: unknown) => string, wanted?: () => boolean): Promise<unknown> {
+    const args = fillCommand(command, { client });
+    const shown = (): string[] => args.map((arg) => JSON.stringify(arg.slice(0, 200)));
+    return askNoted(host.clock, client, command.text, shown, () => backend.ask((d) => d.run(args), wanted), told);
+  }
+
+  const lookup: Lookup = {
+    user: async (client, wanted) => (auth === null ? null : userOf(await ask(auth, client, userWords, wanted))),
+    isSuper: async (client, wanted) =>
+      isSuper !== null && columnText(await ask(isSuper, client, (answer) => columnText(answer) ?? "nil", wanted)) === "1",
+    rules: acl === null ? null : async (client) => rulesOf(await ask(acl, client, rulesWords), odd),
+  };
+  return { auth: lookupAuth(host, lookup, () => o.hash), backends: [backend] };
+}
+
+function backendOf(host: SourceHost, servers: RedisServers): Backend<RedisDriver> {
+  const options = {
+    what: `${TITLES[servers.type]} at ${shownAddresses(servers.addresses)}`,
+    open: () => RedisDriver.open(servers),
+    close: (driver: RedisDriver) => driver.close(),
+    probe: (driver: RedisDriver) => driver.run(["PING"]),
+    judge: judgeRedis,
+    pool: servers.pool,
+    perConnection: PIPELINED,
+    timeoutMs: servers.timeoutMs,
+    alarm: "down",
+    // Each connection may have been lost.
+    retries: servers.pool + 1,
+    // Of a cluster one server answers for itself alone.
+    probeProves: servers.type !== "cluster",
+  };
+  return new Backend<RedisDriver>(host, options, host.figures(options.what));
+}
+
+const TITLES = { single: "Redis", sentinel: "Redis by sentinels", cluster: "Redis cluster" };
+
+/** HMGET's list of password and salt, or GET's text. No key, or no such field: not known. */
+function userOf(answer: unknown): User | null {
+  const [password, salt] = Array.isArray(answer) ? (answer as unknown[]) : [answer];
+  const text = columnText(password);
+  return text === null ? null : { password: text, salt: columnText(salt) ?? "" };
+}
+
+function userWords(answer: unknown): string {
+  const values: unknown[] = Array.isArray(answer) ? answer : [answer];
+  return values.map((value) => (value === null ? "nil" : "******")).join(", ");
+}
+
+/** HGETALL's pairs: the library gives an object, or a flat list, as the command is written. */
+function pairsOf(answer: unknown): [field: string, value: unknown][] {
+  if (answer === null) return [];
+  if (!Array.isArray(answer)) return typeof answer === "object" ? Object.entries(answer) : [];
+  const pairs: [string, unknown][] = [];
+  for (let i = 0; i + 1 < answer.length; i += 2) pairs.push([columnText(answer[i]) ?? "", answer[i + 1]]);
+  return pairs;
+}
+
+const ACCESS = ["", "subscribe", "publish", "pubsub"];
+
+/** Topic filter -> 1 subscribe, 2 publish, 3 both. Who has any may do nothing else (EMQ X 3.1). */
+function rulesOf(answer: unknown, odd: OddAnswers): RuleSet {
+  const pairs = pairsOf(answer);
+  if (pairs.length > RULES_MAX) throw new BackendError("refused", `${pairs.length} rules for one client, at most ${RULES_MAX}`);
+  const rules: Rule[] = [];
+  for (const [filter, value] of pairs) {
+    const access = Number(columnText(value));
+    const covers = filterRule(filter, "allow");
+    if (covers === null || !(access in ACCESS) || access === 0)
+      odd("auth.redis.acl_cmd", "a rule is left out: expected a topic filter with 1, 2 or 3");
+    else rules.push({ verdict: "allow", access, isFor: null, covers, text: `allow ${ACCESS[access]} ${filter}` });
+  }
+  return { rules, otherwise: pairs.length === 0 ? "pass" : "deny" };
+}
+
+function rulesWords(answer: unknown): string {
+  const { length } = pairsOf(answer);
+  return length === 1 ? "1 rule" : `${length} rules`;
+}

@@ -1,0 +1,94 @@
+/** What holds for every server that a plugin asks, when it is killed, frozen, started again, or nobody wants to ask it any more. */
+import { describe, expect, test } from "bun:test";
+import type { AuthKit } from "../support/auth_kit.ts";
+import { until } from "../support/clients.ts";
+import type { Server } from "../support/servers.ts";
+
+/** One who gets in with this password and not with another, and is asked about at the server. */
+interface Known {
+  username: string;
+  password: string;
+}
+
+export function whenAway(kit: AuthKit, server: () => Server, { username, password }: Known): void {
+  const { put, status, withSettings, enter, client, code, alarmed, plugin } = kit;
+  const good = (clientId?: string): Promise<number> => code(username, password, clientId);
+  const bad = (): Promise<number> => code(username, "not this one");
+  const times = (n: number, answer: (i: number) => number): number[] => Array.from({ length: n }, (_, i) => answer(i));
+
+  describe("the server is away", () => {
+    test("killed: everybody is refused with 3 at once, none is let by; back again: none is wrongly refused", async () => {
+      const kept = await client(username, password, "kept");
+      await server().kill();
+      const t0 = performance.now();
+      for (let i = 0; i < 30; i++) expect(await good()).toBe(3);
+      expect(await code("unknown", "x")).toBe(3);
+      expect(performance.now() - t0).toBeLessThan(20_000);
+      await until(async () => (await status()).servers[0]?.state === "down", "it is told as down");
+      expect(await alarmed()).toBe(true);
+      await kept.ping();
+      await server().start();
+      await until(async () => (await good()) === 0, "it is back");
+      expect(await Promise.all(Array.from({ length: 50 }, (_, i) => (i % 2 === 0 ? good() : bad())))).toEqual(
+        times(50, (i) => (i % 2 === 0 ? 0 : 5)),
+      );
+      await until(async () => !(await alarmed()), "the alarm is cleared");
+      kept.drop();
+    });
+
+    test("restarted while nobody asks: the connections that died meanwhile cost nobody an answer", async () => {
+      expect(await Promise.all(Array.from({ length: 16 }, () => good()))).toEqual(times(16, () => 0));
+      await server().kill();
+      await server().start();
+      await until(async () => (await good()) === 0, "it is back");
+      expect(await Promise.all(Array.from({ length: 32 }, () => good()))).toEqual(times(32, () => 0));
+    });
+
+    test("frozen: answered within the time limit, nobody else waits, and it recovers when it goes on", async () => {
+      const other = await client(null, null, "other");
+      server().freeze();
+      try {
+        const asked = Array.from({ length: 200 }, () => good());
+        let slowest = 0;
+        for (let i = 0; i < 20; i++) {
+          const t0 = performance.now();
+          await other.ping();
+          slowest = Math.max(slowest, performance.now() - t0);
+          await Bun.sleep(20);
+        }
+        expect(new Set(await Promise.all(asked)).difference(new Set([3]))).toEqual(new Set());
+        expect(slowest).toBeLessThan(1000);
+      } finally {
+        server().thaw();
+      }
+      await until(async () => (await good()) === 0, "it goes on");
+      expect(await bad()).toBe(5);
+      other.drop();
+    });
+
+    test("on_error = ignore: as EMQ X 3.1, the next one is asked", async () => {
+      await withSettings({ on_error: "ignore", ...kit.nowhere }, async () => {
+        await until(async () => (await status()).servers[0]?.state === "down", "it is told as down");
+        expect(await bad()).toBe(0);
+      });
+      await until(async () => (await good()) === 0, "it is back");
+      expect(await bad()).toBe(5);
+    });
+
+    test("unloaded while log-ins wait: each is answered, nothing is left behind", async () => {
+      server().freeze();
+      const asked = Array.from({ length: 300 }, () => enter(username, password));
+      await until(async () => ((await status())?.servers[0]?.running ?? 0) > 0, "calls are under way");
+      await put(`plugins/${plugin}/unload`);
+      const codes = (await Promise.all(asked)).map((c) => {
+        if (typeof c === "number") return c;
+        c.drop();
+        return 0;
+      });
+      server().thaw();
+      expect(codes.every((c) => c === 3 || c === 0)).toBe(true);
+      await put(`plugins/${plugin}/load`);
+      await until(async () => (await bad()) === 5, "it asks again");
+    });
+  });
+}

@@ -1,0 +1,202 @@
+/** emqx_auth_ldap in the executable, with a real directory that has the schema `baomq ctl ldap-schema` prints. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { createHash } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { exampleCommands } from "../../server/cli/commands/auth_examples.ts";
+import { AuthKit } from "../support/auth_kit.ts";
+import { until } from "../support/clients.ts";
+import { needing, SLAPD } from "../support/peers.ts";
+import { runNow } from "../support/servers.ts";
+import { Slapd } from "../support/slapd.ts";
+import { whenAway } from "./away.ts";
+
+/** As `ctl` prints it. */
+async function printed(name: string, ...args: string[]): Promise<string> {
+  let text = "";
+  const command = exampleCommands.find((c) => c.name === name);
+  await command?.run({ show: (_data: unknown, lines: string[]) => (text = lines.join("\n")) } as never, args);
+  return text;
+}
+
+function hashed(scheme: string, digest: string, salt: string): string {
+  const salted = Buffer.concat([createHash(digest).update("public").update(salt).digest(), Buffer.from(salt)]);
+  return `{${scheme}}${salted.toString("base64")}`;
+}
+
+/** Everybody's password is "public". */
+const PASSWORDS: Readonly<Record<string, string>> = {
+  sha: hashed("SHA", "sha1", ""),
+  ssha: hashed("SSHA", "sha1", "pepper"),
+  ssha512: hashed("SSHA512", "sha512", "pepper"),
+  md5: hashed("md5", "md5", ""),
+  smd5: hashed("SMD5", "md5", "pepper"),
+  wrapped: Buffer.from(hashed("SSHA", "sha1", "pepper")).toString("base64"),
+  plain: "public",
+  // glibc's SHA-512 form: only the directory can check it.
+  crypt: `{CRYPT}${runNow(["openssl", "passwd", "-6", "-salt", "pepper", "public"]).trim()}`,
+  "o,u=x+y": "public",
+};
+
+function entry(uid: string, password: string | null, more: string[] = []): string {
+  const dn = `dn: uid=${uid.replace(/[,+="]/g, "\\$&")},ou=device,dc=emqx,dc=io`;
+  const classes = ["top", "mqttUser", "mqttDevice", "mqttSecurity"].map((c) => `objectClass: ${c}`);
+  return [dn, ...classes, `uid: ${uid}`, ...(password === null ? [] : [`userPassword: ${password}`]), ...more].join("\n");
+}
+
+needing(SLAPD, describe)("emqx_auth_ldap", () => {
+  const kit = new AuthKit("emqx_auth_ldap", "auth.ldap", { port: "1" });
+  const { api, status, withSettings, tried, explained, client, code, may } = kit;
+  const certs = mkdtempSync(join(tmpdir(), "baomq-certs-"));
+  let ldap: Slapd;
+
+  beforeAll(async () => {
+    const [cert, key] = [join(certs, "cert.pem"), join(certs, "key.pem")];
+    const name = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"];
+    runNow(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, "-days", "2", ...name]);
+    const ldif = [
+      await printed("ldap-schema", "ldif"),
+      ...Object.entries(PASSWORDS).map(([uid, password]) => entry(uid, password)),
+      entry("none", null),
+      entry("topics", "public", ["mqttSubscriptionTopic: not/#/one", "mqttSubscriptionTopic: in/+"]),
+      ["dn: uid=other,ou=device,dc=emqx,dc=io", "objectClass: top", "objectClass: mqttDevice", "uid: other"].join("\n"),
+    ].join("\n\n");
+    ldap = new Slapd({ schema: await printed("ldap-schema"), ldif: `${ldif}\n`, tls: { cert, key, ca: cert } });
+    await ldap.start();
+    await kit.start({ port: ldap.port, bind_dn: ldap.bindDn, bind_password: ldap.password, timeout: "1s" });
+  });
+  afterAll(async () => {
+    await kit.stop([ldap.password]);
+    await ldap.remove();
+    rmSync(certs, { recursive: true, force: true });
+  });
+
+  describe("who gets in", () => {
+    for (const uid of ["joe", ...Object.keys(PASSWORDS)]) {
+      test(`${uid}: right, wrong, empty`, async () => {
+        expect([await code(uid, "public"), await code(uid, "Public"), await code(uid, "")]).toEqual([0, 5, 4]);
+      });
+    }
+
+    test("disabled, without a password, not there, of another class, without a name", async () => {
+      expect([await code("ann", "public"), await code("none", "x")]).toEqual([5, 5]);
+      // Not known there: allow_anonymous decides, which is on by default (EMQ X 3.1).
+      expect([await code("unknown", "x"), await code("other", "x"), await code(null, null)]).toEqual([0, 0, 0]);
+    });
+
+    test("names that try to be more than names find nobody", async () => {
+      const names = [
+        "joe,ou=device",
+        "*",
+        "joe)(uid=*",
+        "joe\\",
+        '"joe"',
+        " joe",
+        "joe#",
+        "#joe",
+        "jo\\6f",
+        "=",
+        "<>;",
+        "ü".repeat(20_000),
+      ];
+      for (const name of names) expect([name.slice(0, 20), await code(name, "public")]).toEqual([name.slice(0, 20), 0]);
+      await withSettings({ device_dn: "dc=emqx,dc=io" }, async () => {
+        // Unescaped it would be joe's entry.
+        expect([await code("joe,ou=device", "wrong"), await code("joe", "wrong")]).toEqual([0, 0]);
+      });
+    });
+
+    test("where the directory does not show passwords, it is asked to check them", async () => {
+      const nobody = { bind_dn: "uid=plain,ou=device,dc=emqx,dc=io", bind_password: "public" };
+      await withSettings(nobody, async () => {
+        await kit.isUp();
+        expect(await code("joe", "public")).toBe(5);
+        await until(() => kit.broker.log.includes("bind_as_user = on"), "it is told what to do");
+      });
+      await withSettings({ ...nobody, bind_as_user: "on" }, async () => {
+        await kit.isUp();
+        expect([await code("joe", "public"), await code("joe", "Public"), await code("ann", "public")]).toEqual([0, 5, 5]);
+      });
+      await kit.isUp();
+    });
+
+    test("ldaps and StartTLS, with a certificate that is good for the name, or not at all", async () => {
+      const ca = { "ssl.cacertfile": join(certs, "cert.pem") };
+      for (const how of [
+        { ...ca, ssl: "true", port: String(ldap.tlsPort) },
+        { ...ca, starttls: "on" },
+        { ssl: "true", "ssl.verify": "verify_none", port: String(ldap.tlsPort) },
+      ]) {
+        await withSettings(how, async () => {
+          await kit.isUp();
+          expect([await code("joe", "public"), await code("joe", "no"), await code("crypt", "public")]).toEqual([0, 5, 0]);
+        });
+      }
+      for (const how of [{ ssl: "true", port: String(ldap.tlsPort) }, { starttls: "on" }]) {
+        const settings = Object.fromEntries(Object.entries(how).map(([key, value]) => [`auth.ldap.${key}`, value]));
+        expect(
+          await tried({ username: "joe", password: "public", settings: { ...settings, "auth.ldap.bind_password": ldap.password } }),
+        ).toEqual(["settings ok", "connect error"]);
+      }
+      await kit.isUp();
+    });
+  });
+
+  describe("what it may do", () => {
+    test("the topics of its entry, found with its password; of others the file's rules decide", async () => {
+      const { calls } = (await status()).servers[0] ?? { calls: 0 };
+      const c = await client("joe", "public");
+      const allowed = async (topic: string): Promise<string> => {
+        const answer = JSON.parse(await explained({ client_id: "c", username: "joe", password: "public", action: "subscribe", topic })) as {
+          data: { acl: { steps: { step: string; verdict: string }[] } };
+        };
+        return answer.data.acl.steps.find((s) => s.step === kit.plugin)?.verdict ?? "";
+      };
+      expect([await may(c, "joe/down/x"), await may(c, "joe/both/x"), await may(c, "else")]).toEqual([true, true, true]);
+      expect((await status()).servers[0]?.calls).toBe(calls + 1);
+      expect([await allowed("joe/down/x"), await allowed("joe/both/x"), await allowed("joe/up/x"), await allowed("JOE/down/x")]).toEqual([
+        "allow",
+        "allow",
+        "ignore",
+        "ignore",
+      ]);
+      c.drop();
+    });
+
+    test("what is no filter is left out and told", async () => {
+      const c = await client("topics", "public");
+      expect(await may(c, "in/x")).toBe(true);
+      await until(() => kit.broker.log.includes("a value of mqttSubscriptionTopic is left out"), "it is told");
+      c.drop();
+    });
+  });
+
+  describe("why, and with what", () => {
+    test("no secret is shown, neither the account's nor a client's nor a hash", async () => {
+      expect(JSON.stringify(await api("GET", "configs"))).not.toContain(ldap.password);
+      expect(JSON.stringify(await api("GET", `plugin_configs/${kit.plugin}`))).not.toContain(ldap.password);
+      const text = await explained({ client_id: "c", username: "ssha", password: "public", action: "publish", topic: "x" });
+      expect(text).toContain("uid=ssha,ou=device,dc=emqx,dc=io");
+      expect(text).toContain("attributes ");
+      expect(text).not.toContain(PASSWORDS.ssha as string);
+      expect(text).not.toContain('"public"');
+    });
+
+    test("settings that are not saved can be tried; what the directory has against them is said", async () => {
+      const joe = { username: "joe", password: "public", action: "publish", topic: "joe/up/x" };
+      expect(await tried(joe)).toEqual(["settings ok", "connect ok", "authenticate allow", "acl allow"]);
+      const why = async (settings: Record<string, string>): Promise<string> => {
+        const { data } = await api<{ step: string; why: string }[]>("POST", `plugins/${kit.plugin}/test`, { ...joe, settings });
+        return data.map((s) => s.why).join("\n");
+      };
+      expect(await why({ "auth.ldap.bind_password": "wrong" })).toContain("InvalidCredentials");
+      expect(await why({ "auth.ldap.ssl": "true", "auth.ldap.starttls": "on", "auth.ldap.bind_password": ldap.password })).toContain(
+        "auth.ldap.starttls",
+      );
+      expect(await code("joe", "public")).toBe(0);
+    });
+  });
+
+  whenAway(kit, () => ldap, { username: "joe", password: "public" });
+});

@@ -1,0 +1,265 @@
+/** emqx_auth_redis in the executable, with real servers: EMQ X 3.1's keys and commands, alone, by sentinels, as a cluster; over TLS. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { createHash } from "node:crypto";
+import { AuthKit } from "../support/auth_kit.ts";
+import { until } from "../support/clients.ts";
+import { needing, REDIS } from "../support/peers.ts";
+import { RedisCluster, RedisSentinels, RedisServer } from "../support/redis_servers.ts";
+import { whenAway } from "./away.ts";
+
+const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
+
+/** EMQ X 3.1's keys, and who is in them. */
+function seed(run: (...command: string[]) => string): void {
+  run("HSET", "mqtt_user:u0", "password", "p0", "is_superuser", "1");
+  run("HSET", "mqtt_user:u1", "password", "p1");
+  run("HSET", "mqtt_user:half", "salt", "x");
+  run("HSET", "mqtt_user:salted", "password", sha256("peppublic"), "salt", "pep");
+  run("HSET", "mqtt_acl:u1", "own/%u/#", "3", "in/#", "1", "out/%c", "2");
+  run("HSET", "mqtt_acl:broken", "own/#", "9", "a/#/b", "3");
+  run("HSET", "mqtt_user:broken", "password", "p");
+  run("SET", "plain:u2", "p2");
+  run("SET", "mqtt_user:text", "not a hash");
+}
+
+needing(REDIS, describe)("one server", () => {
+  const kit = new AuthKit("emqx_auth_redis", "auth.redis");
+  const { api, status, set, withSettings, tried, explained, client, code, may } = kit;
+  let redis: RedisServer;
+
+  beforeAll(async () => {
+    redis = new RedisServer();
+    redis.seeded = () => {
+      seed((...command) => redis.run(...command));
+      redis.run("ACL", "SETUSER", "mqtt@", "on", ">p:w", "~mqtt_*", "+hmget", "+hget", "+hgetall", "+ping", "+select");
+    };
+    await redis.start();
+    await kit.start({ server: `127.0.0.1:${redis.port}`, password: redis.password, timeout: "1s" });
+  });
+  afterAll(async () => {
+    await kit.stop([redis.password, "p1-secret", sha256("peppublic")]);
+    await redis.remove();
+  });
+
+  describe("who gets in", () => {
+    test("right, wrong, without a password, unknown, without a name", async () => {
+      expect([await code("u1", "p1"), await code("u1", "p2")]).toEqual([0, 5]);
+      // Half of it: nobody is asked, and nobody lets it in (EMQ X 3.1).
+      expect([await code("u1", ""), await code("unknown", null)]).toEqual([4, 4]);
+      // Not known there, or without a password there: allow_anonymous decides, which is on by default (EMQ X 3.1).
+      expect([await code("unknown", "x"), await code("half", "x"), await code(null, null)]).toEqual([0, 0, 0]);
+      // An error of the server's is no answer.
+      expect(await code("text", "x")).toBe(3);
+    });
+
+    test("HMGET with a salt, GET, any command that gives a password", async () => {
+      await withSettings({ auth_cmd: "HMGET mqtt_user:%u password salt", password_hash: "salt,sha256" }, async () => {
+        expect([await code("salted", "public"), await code("salted", "Public")]).toEqual([0, 5]);
+      });
+      await withSettings({ auth_cmd: "GET plain:%u" }, async () => {
+        expect([await code("u2", "p2"), await code("u2", "p1"), await code("u1", "x")]).toEqual([0, 5, 0]);
+      });
+      await withSettings({ auth_cmd: "EVAL return{redis.call('GET',KEYS[1])} 1 plain:%u" }, async () => {
+        expect([await code("u2", "p2"), await code("u2", "p1")]).toEqual([0, 5]);
+      });
+      expect(await code("u1", "p1")).toBe(0);
+    });
+
+    test("names that try to be more than names find nobody, and harm nothing", async () => {
+      const names = [
+        "u1 password FLUSHALL",
+        "u1 is_superuser",
+        "u1  x",
+        "*",
+        "%u",
+        "%c",
+        "$all",
+        "u1\\r\\nDEL mqtt_user:u1",
+        "x".repeat(60_000),
+      ];
+      for (const name of names) expect([name.slice(0, 20), await code(name, "p1")]).toEqual([name.slice(0, 20), 0]);
+      expect(redis.run("EXISTS", "mqtt_user:u1", "mqtt_user:u0", "mqtt_acl:u1")).toBe("3");
+    });
+
+    test("another database, and an account of its own", async () => {
+      redis.run("-n", "3", "HSET", "mqtt_user:u1", "password", "in3");
+      await withSettings({ database: "3" }, async () => {
+        await kit.isUp();
+        expect([await code("u1", "in3"), await code("u1", "p1")]).toEqual([0, 5]);
+      });
+      await withSettings({ username: "mqtt@", password: "p:w" }, async () => {
+        await kit.isUp();
+        expect([await code("u1", "p1"), await code("u1", "no")]).toEqual([0, 5]);
+      });
+      await kit.isUp();
+    });
+  });
+
+  describe("what it may do", () => {
+    test("what stands there, with its own names in it, and nothing else", async () => {
+      const c = await client("u1", "p1", "dev");
+      const { calls } = (await status()).servers[0] ?? { calls: 0 };
+      expect([
+        await may(c, "own/u1/x"),
+        await may(c, "in/x"),
+        await may(c, "out/dev"),
+        await may(c, "own/u2/x"),
+        await may(c, "else"),
+      ]).toEqual([true, true, false, false, false]);
+      // Asked for once.
+      expect((await status()).servers[0]?.calls).toBe(calls + 1);
+      const listener = await client("u0", "p0");
+      expect(await may(listener, "#")).toBe(true);
+      for (const [i, topic] of ["in/x", "else", "out/dev"].entries()) {
+        c.publish(topic, topic, 1, 10 + i);
+        await c.next("puback");
+      }
+      expect((await listener.next("publish")).topic).toBe("out/dev");
+      c.drop();
+      listener.drop();
+    });
+
+    test("no rules: the file's decide; rules that are none: nothing is allowed by them", async () => {
+      const c = await client("unknown", "x");
+      expect([await may(c, "a/b"), await may(c, "#")]).toEqual([true, true]);
+      const broken = await client("broken", "p");
+      expect([await may(broken, "own/x"), await may(broken, "a/b")]).toEqual([false, false]);
+      await until(() => kit.broker.log.includes("expected a topic filter with 1, 2 or 3"), "it is told");
+      c.drop();
+      broken.drop();
+    });
+  });
+
+  describe("why, and with what", () => {
+    test("nobody is shown the account's password, nor a client's", async () => {
+      expect(JSON.stringify(await api("GET", "configs"))).not.toContain(redis.password);
+      expect(JSON.stringify(await api("GET", `plugin_configs/${kit.plugin}`))).not.toContain(redis.password);
+      const text = await explained({ client_id: "dev", username: "u1", password: "p1", action: "publish", topic: "else" });
+      expect(text).not.toContain('"p1"');
+      expect(text).toContain('"question":"HMGET mqtt_user:%u password"');
+      expect(text).toContain(String.raw`\"mqtt_user:u1\"`);
+      expect(text).toContain('"answer":"******"');
+      expect(text).toContain('"answer":"3 rules"');
+    });
+
+    test("settings that are not saved can be tried; what the server has against them is said", async () => {
+      const joe = { username: "u1", password: "p1", action: "subscribe", topic: "own/u1/x" };
+      expect(await tried(joe)).toEqual(["settings ok", "connect ok", "authenticate allow", "acl allow"]);
+      expect(await tried({ ...joe, topic: "else" })).toEqual(["settings ok", "connect ok", "authenticate allow", "acl deny"]);
+      expect(await tried({ ...joe, settings: { "auth.redis.type": "sentinel" } })).toEqual(["settings error"]);
+      const why = async (settings: Record<string, string>): Promise<string> => {
+        const { data } = await api<{ step: string; why: string }[]>("POST", `plugins/${kit.plugin}/test`, { ...joe, settings });
+        return data.map((s) => s.why).join("\n");
+      };
+      expect(await why({ "auth.redis.password": "wrong" })).toContain("WRONGPASS");
+      expect(await why({ "auth.redis.database": "99" })).toContain("DB index is out of range");
+      expect(await why({ "auth.redis.auth_cmd": "NIXDA %u" })).toContain("unknown command");
+      expect(await code("u1", "p1")).toBe(0);
+    });
+  });
+
+  test("the kind of password is changed while it runs", async () => {
+    await set("password_hash", "sha256");
+    expect(await code("u1", "p1")).toBe(5);
+    await set("password_hash", "plain");
+    expect(await code("u1", "p1")).toBe(0);
+  });
+
+  whenAway(kit, () => redis, { username: "u1", password: "p1" });
+});
+
+needing(REDIS, describe)("a cluster", () => {
+  const kit = new AuthKit("emqx_auth_redis", "auth.redis");
+  const { status, client, code, may } = kit;
+  let redis: RedisCluster;
+
+  beforeAll(async () => {
+    redis = new RedisCluster();
+    await redis.start();
+    seed((...command) => redis.run(...command));
+    for (let i = 10; i < 40; i++) redis.run("HSET", `mqtt_user:u${i}`, "password", `p${i}`);
+    await kit.start({ type: "cluster", server: redis.nodes.map((n) => `127.0.0.1:${n.port}`).join(", "), timeout: "2s" });
+  });
+  afterAll(async () => {
+    await kit.stop([]);
+    await redis.remove();
+  });
+
+  test("who is where does not matter", async () => {
+    for (let i = 10; i < 40; i++) expect([i, await code(`u${i}`, `p${i}`), await code(`u${i}`, "no")]).toEqual([i, 0, 5]);
+    const c = await client("u1", "p1");
+    expect([await may(c, "own/u1/x"), await may(c, "else")]).toEqual([true, false]);
+    c.drop();
+  });
+
+  test("a slot moves to another server: nobody is wrongly answered", async () => {
+    const slot = redis.run("CLUSTER", "KEYSLOT", "mqtt_user:u10");
+    const owner = redis.nodes.find((n) => n.run("CLUSTER", "GETKEYSINSLOT", slot, "10").includes("mqtt_user:u10"));
+    const other = redis.nodes.find((n) => n !== owner);
+    if (owner === undefined || other === undefined) throw new Error("nobody has it");
+    const [from, to] = [owner.run("CLUSTER", "MYID"), other.run("CLUSTER", "MYID")];
+    other.run("CLUSTER", "SETSLOT", slot, "IMPORTING", from);
+    owner.run("CLUSTER", "SETSLOT", slot, "MIGRATING", to);
+    const keys = owner.run("CLUSTER", "GETKEYSINSLOT", slot, "100").split("\n");
+    owner.run("MIGRATE", "127.0.0.1", String(other.port), "", "0", "5000", "KEYS", ...keys);
+    // It is at neither of them as far as the cluster knows: the old one sends everybody on.
+    expect([await code("u10", "p10"), await code("u10", "no")]).toEqual([0, 5]);
+    for (const n of redis.nodes) n.run("CLUSTER", "SETSLOT", slot, "NODE", to);
+    expect([await code("u10", "p10"), await code("u10", "no")]).toEqual([0, 5]);
+  });
+
+  test("one of its servers dies: its users are refused, not let by, the others get in", async () => {
+    const slots = new Map(Array.from({ length: 30 }, (_, i) => [`u${i + 10}`, redis.run("CLUSTER", "KEYSLOT", `mqtt_user:u${i + 10}`)]));
+    const last = redis.nodes[2] as RedisServer;
+    const there = [...slots].filter(([, slot]) => last.run("CLUSTER", "COUNTKEYSINSLOT", slot) !== "0").map(([name]) => name);
+    expect(there.length).toBeGreaterThan(0);
+    for (const n of redis.nodes) n.run("CONFIG", "SET", "cluster-require-full-coverage", "no");
+    await last.kill();
+    expect(await code(there[0] as string, "wrong")).toBe(3);
+    const here = [...slots.keys()].find((name) => !there.includes(name)) as string;
+    await until(async () => (await code(here, `p${here.slice(1)}`)) === 0, "the others are answered");
+    expect((await status()).servers[0]?.last_error).not.toBeNull();
+  });
+});
+
+needing(REDIS, describe)("by sentinels", () => {
+  const kit = new AuthKit("emqx_auth_redis", "auth.redis");
+  const { code, enter } = kit;
+  let redis: RedisSentinels;
+
+  beforeAll(async () => {
+    redis = new RedisSentinels();
+    await redis.start();
+    seed((...command) => redis.master.run(...command));
+    const server = redis.sentinels.map((s) => `127.0.0.1:${s.port}`).join(",");
+    await kit.start({ type: "sentinel", server, sentinel: "the-master", password: redis.master.password, timeout: "1s" });
+  });
+  afterAll(async () => {
+    await kit.stop([redis.master.password]);
+    await redis.remove();
+  });
+
+  test("one of them is gone: the others know the master", async () => {
+    await redis.sentinels[0]?.kill();
+    expect([await code("u1", "p1"), await code("u1", "no")]).toEqual([0, 5]);
+  });
+
+  test("the master dies under load: until there is another one all are refused, nobody is let by, then all are answered rightly", async () => {
+    await redis.sentinels[0]?.start();
+    await redis.master.kill();
+    const wrong: number[] = [];
+    const since = performance.now();
+    for (let good = false; !good; ) {
+      const answers = await Promise.all([code("u1", "no"), code("unknown", "x"), code("u1", "p1")]);
+      // A wrong password never gets in, and while nobody can be asked neither does one who is not known.
+      if (answers[0] !== 5 && answers[0] !== 3) wrong.push(answers[0]);
+      good = answers[2] === 0;
+      if (performance.now() - since > 60_000) throw new Error("nobody took over");
+      await Bun.sleep(20);
+    }
+    expect(wrong).toEqual([]);
+    const c = await enter("u1", "p1");
+    expect(typeof c).toBe("object");
+    if (typeof c !== "number") c.drop();
+  });
+});

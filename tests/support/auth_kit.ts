@@ -1,0 +1,144 @@
+/** A broker with one plugin that asks a server outside, as a user of EMQ X 3.1 has it: the plugin's own file, then `plugins load`. */
+import { expect } from "bun:test";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { PluginStatus } from "../../server/admin/rows.ts";
+import { connectPacket, RawClient, until } from "./clients.ts";
+import { Installation, type RunningBroker } from "./executable.ts";
+
+export interface ApiAnswer<T> {
+  code: number;
+  data: T;
+  message?: string;
+}
+
+/** Its functions may be taken out of it by name. */
+export class AuthKit {
+  #baomq: Installation | null = null;
+  #broker: RunningBroker | null = null;
+  /** Of the plugin's file. */
+  #lines: Record<string, string> = {};
+
+  constructor(
+    readonly plugin: string,
+    /** Of its keys: "auth.pgsql". */
+    readonly prefix: string,
+    /** Settings that lead to nobody. */
+    readonly nowhere: Record<string, string> = { server: "127.0.0.1:1" },
+  ) {}
+
+  get broker(): RunningBroker {
+    if (this.#broker === null) throw new Error("start first");
+    return this.#broker;
+  }
+
+  /** `lines`: of the plugin's file, without the prefix. Resolves when the plugin's server is up. */
+  async start(lines: Record<string, string | number>): Promise<void> {
+    const baomq = new Installation();
+    this.#baomq = baomq;
+    mkdirSync(join(baomq.dir, "etc/plugins"), { recursive: true });
+    const text = Object.entries(lines).map(([key, value]) => `${this.prefix}.${key} = ${value}\n`);
+    this.#lines = Object.fromEntries(Object.entries(lines).map(([key, value]) => [key, String(value)]));
+    writeFileSync(join(baomq.dir, `etc/plugins/${this.plugin}.conf`), text.join(""));
+    this.#broker = await baomq.start({
+      set: { "listener.tcp.external.max_conn_rate": "0", "zone.external.auth_failure_limit": "off", "log.level": "info" },
+    });
+    await this.put(`plugins/${this.plugin}/load`);
+    await this.isUp();
+  }
+
+  isUp = (): Promise<void> => until(async () => (await this.status()).servers[0]?.state === "up", "the server is up");
+
+  /** The broker has ended well, and told nothing of these, nor any error. */
+  async stop(secrets: readonly string[]): Promise<void> {
+    const { broker } = this;
+    const code = await broker.stop();
+    await this.#baomq?.remove();
+    expect(code).toBe(0);
+    expect(broker.log.split("\n").filter((line) => /\[(error|critical)\]/.test(line))).toEqual([]);
+    for (const secret of secrets) expect(broker.log.includes(secret)).toBe(false);
+  }
+
+  #keyed(lines: Record<string, string>): Record<string, string> {
+    return Object.fromEntries(Object.entries(lines).map(([key, value]) => [`${this.prefix}.${key}`, value]));
+  }
+
+  // ---- the API
+
+  /** Of this node, unless `path` leads out of it. */
+  api = async <T>(method: string, path: string, body?: unknown): Promise<ApiAnswer<T>> => {
+    const answer = await fetch(`http://127.0.0.1:${this.broker.ports.dashboard}/api/v3/nodes/emqx@127.0.0.1/${path}`, {
+      method,
+      headers: { authorization: `Basic ${btoa("admin:public")}`, "content-type": "application/json" },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+    return (await answer.json()) as ApiAnswer<T>;
+  };
+  put = async (path: string, body?: unknown): Promise<void> => void expect(await this.api("PUT", path, body)).toMatchObject({ code: 0 });
+  status = async (): Promise<PluginStatus> => {
+    const { data } = await this.api<{ name: string; status: PluginStatus }[]>("GET", "plugins");
+    return data.find((p) => p.name === this.plugin)?.status as PluginStatus;
+  };
+  set = (key: string, value: string): Promise<void> => this.put(`configs/${this.plugin}`, { key: `${this.prefix}.${key}`, value });
+  /** All settings that are not empty. */
+  settings = async (): Promise<Record<string, string>> => {
+    const { data } = await this.api<{ key: string; value: string }[]>("GET", `plugin_configs/${this.plugin}`);
+    return Object.fromEntries(data.filter((r) => r.value !== "").map((r) => [r.key, r.value]));
+  };
+  /** With these settings beside those that it has, `run`; then as before, secrets too, which `settings` shows masked. */
+  withSettings = async (more: Record<string, string>, run: () => Promise<void>): Promise<void> => {
+    const before = await this.settings();
+    await this.put(`plugin_configs/${this.plugin}`, { ...before, ...this.#keyed(more) });
+    try {
+      await run();
+    } finally {
+      await this.put(`plugin_configs/${this.plugin}`, { ...before, ...this.#keyed(this.#lines) });
+    }
+  };
+  /** The plugin's test: each step and what came of it. */
+  tried = async (body: object): Promise<string[]> => {
+    const { data } = await this.api<{ step: string; verdict: string }[]>("POST", `plugins/${this.plugin}/test`, body);
+    return data.map((s) => `${s.step} ${s.verdict}`);
+  };
+  explained = async (body: object): Promise<string> => {
+    const answer = await this.api("POST", "../../explain", body);
+    return JSON.stringify(answer);
+  };
+  alarmed = async (): Promise<boolean> => {
+    const { data } = await this.api<{ id: string }[]>("GET", "../../alarms/present/");
+    return JSON.stringify(data ?? "").includes(`${this.plugin}_down`);
+  };
+
+  // ---- clients
+
+  /** Connected, or the return code. */
+  enter = async (
+    username: string | null,
+    password: string | Buffer | null,
+    clientId = `c-${Math.random()}`,
+  ): Promise<RawClient | number> => {
+    const c = await RawClient.open(this.broker.ports.tcp);
+    const who = { ...(username !== null && { username }), ...(password !== null && { password: Buffer.from(password) }) };
+    c.send(connectPacket(4, clientId, who));
+    const { returnCode } = await c.next("connack");
+    if (returnCode === 0) return c;
+    c.drop();
+    return returnCode ?? -1;
+  };
+  /** Connected for sure. */
+  client = async (username: string | null, password: string | null, clientId?: string): Promise<RawClient> => {
+    const c = await this.enter(username, password, clientId);
+    if (typeof c === "number") throw new Error(`refused: ${c}`);
+    return c;
+  };
+  code = async (username: string | null, password: string | Buffer | null, clientId?: string): Promise<number> => {
+    const c = await this.enter(username, password, clientId);
+    if (typeof c === "number") return c;
+    c.drop();
+    return 0;
+  };
+  may = async (c: RawClient, topic: string): Promise<boolean> => {
+    c.send({ cmd: "subscribe", messageId: 7, subscriptions: [{ topic, qos: 0 }] } as never);
+    return (await c.next("suback")).granted[0] !== 0x80;
+  };
+}

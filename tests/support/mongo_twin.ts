@@ -1,0 +1,214 @@
+/**
+ * What of MongoDB emqx_auth_mongo meets, as a program of its own: the wire protocol (OP_MSG, and OP_QUERY for the first word), hello, ping,
+ * SCRAM-SHA-256, insert, find by equality and a few operators. There is no mongod in Debian: this one stands in for it, and shows that the
+ * official driver and we get along with the protocol; not what a real server does beyond it.
+ *
+ *   bun mongo_twin.ts <port> <account file: user and password in two lines, empty = none> [<certificate> <key>]
+ */
+import { createHash, createHmac, pbkdf2Sync, randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { deserialize, serialize } from "bson";
+
+type Doc = Record<string, unknown>;
+
+const OP_REPLY = 1;
+const OP_QUERY = 2004;
+const OP_MSG = 2013;
+const ITERATIONS = 4096;
+
+interface Connection {
+  pending: Buffer;
+  /** Of a SCRAM conversation: what was said so far, and its nonce. */
+  scram: { user: string; first: string; nonce: string } | null;
+  isKnown: boolean;
+}
+
+const sha256 = (data: Buffer): Buffer => createHash("sha256").update(data).digest();
+const hmac = (key: Buffer, text: string): Buffer => createHmac("sha256", key).update(text).digest();
+
+class Twin {
+  readonly #collections = new Map<string, Doc[]>();
+  readonly #salt = randomBytes(28);
+  #id = 0;
+
+  constructor(
+    private readonly user: string,
+    private readonly password: string,
+  ) {}
+
+  answer(c: Connection, command: Doc): Doc {
+    const [name = ""] = Object.keys(command);
+    const db = String(command.$db ?? "");
+    switch (name.toLowerCase()) {
+      case "hello":
+      case "ismaster":
+        return {
+          ismaster: true,
+          isWritablePrimary: true,
+          helloOk: true,
+          maxBsonObjectSize: 16_777_216,
+          maxMessageSizeBytes: 48_000_000,
+          maxWriteBatchSize: 100_000,
+          localTime: new Date(),
+          minWireVersion: 0,
+          maxWireVersion: 21,
+          readOnly: false,
+          ...(command.saslSupportedMechs !== undefined && { saslSupportedMechs: ["SCRAM-SHA-256"] }),
+          ok: 1,
+        };
+      case "ping":
+      case "endsessions":
+        return { ok: 1 };
+      case "saslstart":
+        return this.#saslStart(c, command);
+      case "saslcontinue":
+        return this.#saslContinue(c, command);
+    }
+    if (this.user !== "" && !c.isKnown)
+      return { ok: 0, code: 13, codeName: "Unauthorized", errmsg: `Command ${name} requires authentication` };
+    const collection = `${db}.${String(command[name])}`;
+    switch (name) {
+      case "insert":
+        this.#collections.set(collection, [...(this.#collections.get(collection) ?? []), ...(command.documents as Doc[])]);
+        return { n: (command.documents as Doc[]).length, ok: 1 };
+      case "drop":
+        this.#collections.delete(collection);
+        return { ok: 1 };
+      case "find":
+        return this.#find(collection, command);
+    }
+    return { ok: 0, code: 59, codeName: "CommandNotFound", errmsg: `no such command: '${name}'` };
+  }
+
+  #find(collection: string, command: Doc): Doc {
+    if (collection.endsWith(".broken")) return { ok: 0, code: 2, codeName: "BadValue", errmsg: "something is wrong with it" };
+    const filter = command.filter as Doc;
+    const found = (this.#collections.get(collection) ?? []).filter((doc) => Object.entries(filter).every(([k, v]) => fits(doc[k], v)));
+    const projection = (command.projection ?? {}) as Doc;
+    const fields = Object.keys(projection).filter((k) => projection[k] === 1);
+    const isShown = (k: string): boolean => (k === "_id" ? projection._id !== 0 : fields.length === 0 || fields.includes(k));
+    const shown = (doc: Doc): Doc => Object.fromEntries(Object.entries(doc).filter(([k]) => isShown(k)));
+    return { cursor: { firstBatch: found.slice(0, Number(command.limit ?? 101)).map(shown), id: 0n, ns: collection }, ok: 1 };
+  }
+
+  // ---- SCRAM-SHA-256 [RFC 5802, RFC 7677]
+
+  #saslStart(c: Connection, { mechanism, payload }: Doc): Doc {
+    if (mechanism !== "SCRAM-SHA-256") return refused();
+    const first = textOf(payload).replace(/^n,,/, "");
+    const { n = "", r = "" } = attributes(first);
+    const nonce = r + randomBytes(18).toString("base64");
+    const answer = `r=${nonce},s=${this.#salt.toString("base64")},i=${ITERATIONS}`;
+    c.scram = { user: n.replaceAll("=2C", ",").replaceAll("=3D", "="), first: `${first},${answer}`, nonce };
+    return { conversationId: 1, done: false, payload: Buffer.from(answer), ok: 1 };
+  }
+
+  #saslContinue(c: Connection, { payload }: Doc): Doc {
+    const { scram } = c;
+    if (scram === null) return refused();
+    const text = textOf(payload);
+    const { r = "", p = "" } = attributes(text);
+    const salted = pbkdf2Sync(this.password, this.#salt, ITERATIONS, 32, "sha256");
+    const said = `${scram.first},${text.slice(0, text.lastIndexOf(",p="))}`;
+    const clientKey = hmac(salted, "Client Key");
+    const signature = hmac(sha256(clientKey), said);
+    const proof = Buffer.from(clientKey.map((byte, i) => byte ^ (signature[i] as number)));
+    if (r !== scram.nonce || scram.user !== this.user || p !== proof.toString("base64")) return refused();
+    c.isKnown = true;
+    const server = hmac(hmac(salted, "Server Key"), said).toString("base64");
+    return { conversationId: 1, done: true, payload: Buffer.from(`v=${server}`), ok: 1 };
+  }
+
+  /** Whole messages of what has come, answered. */
+  *replies(c: Connection, chunk: Buffer): Generator<Buffer> {
+    c.pending = Buffer.concat([c.pending, chunk]);
+    while (c.pending.length >= 16 && c.pending.length >= c.pending.readInt32LE(0)) {
+      const message = c.pending.subarray(0, c.pending.readInt32LE(0));
+      c.pending = c.pending.subarray(message.length);
+      const [id, op] = [message.readInt32LE(4), message.readInt32LE(12)];
+      if (op === OP_QUERY) {
+        const at = message.indexOf(0, 20) + 1 + 8;
+        yield framed(++this.#id, id, OP_REPLY, [ints(8, 0, 0, 0, 1), serialize(this.answer(c, deserialize(message.subarray(at))))]);
+      } else {
+        yield framed(++this.#id, id, OP_MSG, [ints(0), Buffer.from([0]), serialize(this.answer(c, commandOf(message)))]);
+      }
+    }
+  }
+}
+
+/** The body and the lists of documents behind it. */
+function commandOf(message: Buffer): Doc {
+  let command: Doc = {};
+  const lists: Doc = {};
+  for (let at = 20; at < message.length; ) {
+    const size = message.readInt32LE(at + 1);
+    const section = message.subarray(at + 1, at + 1 + size);
+    if (message[at] === 0) command = deserialize(section, { promoteBuffers: true });
+    else {
+      const end = section.indexOf(0, 4);
+      const documents: Doc[] = [];
+      for (let p = end + 1; p < section.length; p += section.readInt32LE(p))
+        documents.push(deserialize(section.subarray(p, p + section.readInt32LE(p))));
+      lists[section.toString("utf8", 4, end)] = documents;
+    }
+    at += 1 + size;
+  }
+  return { ...command, ...lists };
+}
+
+/** A value that is a question of its own is asked as a real server would: whoever could send one would be let in. */
+function fits(value: unknown, wanted: unknown): boolean {
+  if (wanted !== null && typeof wanted === "object" && Object.keys(wanted).some((k) => k.startsWith("$"))) {
+    const { $ne, $gt, $exists } = wanted as Doc;
+    return $ne !== undefined ? value !== $ne : $gt !== undefined ? String(value) > String($gt) : $exists !== undefined;
+  }
+  return value === wanted;
+}
+
+function refused(): Doc {
+  return { ok: 0, code: 18, codeName: "AuthenticationFailed", errmsg: "Authentication failed." };
+}
+
+function textOf(payload: unknown): string {
+  return Buffer.from(payload as Uint8Array).toString("utf8");
+}
+
+function attributes(text: string): Record<string, string> {
+  return Object.fromEntries(text.split(",").map((part) => [part.slice(0, 1), part.slice(2)]));
+}
+
+function ints(...values: number[]): Buffer {
+  const out = Buffer.alloc(values.length * 4);
+  for (const [i, value] of values.entries()) out.writeInt32LE(value, i * 4);
+  return out;
+}
+
+function framed(id: number, to: number, op: number, parts: Uint8Array[]): Buffer {
+  const body = Buffer.concat(parts);
+  return Buffer.concat([ints(16 + body.length, id, to, op), body]);
+}
+
+function serve(port: number, account: string, tls: { cert: string; key: string } | null): void {
+  const [user = "", password = ""] = account.split("\n");
+  const twin = new Twin(user, password);
+  Bun.listen<Connection>({
+    hostname: "127.0.0.1",
+    port,
+    ...(tls !== null && { tls }),
+    socket: {
+      open(socket) {
+        socket.data = { pending: Buffer.alloc(0), scram: null, isKnown: false };
+      },
+      data(socket, chunk) {
+        for (const reply of twin.replies(socket.data, chunk)) socket.write(reply);
+      },
+    },
+  });
+}
+
+const [port = "0", account = "", cert, key] = process.argv.slice(2);
+serve(
+  Number(port),
+  readFileSync(account, "utf8"),
+  cert === undefined || key === undefined ? null : { cert: readFileSync(cert, "utf8"), key: readFileSync(key, "utf8") },
+);

@@ -1,0 +1,74 @@
+/** OpenLDAP's server with the schema and the entries that `baomq ctl` prints, and further ones. */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { SLAPD } from "./peers.ts";
+import { freePorts } from "./ports.ts";
+import { runNow, Server } from "./servers.ts";
+
+export interface SlapdOptions {
+  /** Definitions of attributes and classes. */
+  schema: string;
+  /** What is in it from the beginning. */
+  ldif: string;
+  /** Files: certificate, its key, and who has signed it. null = no TLS. */
+  tls: { cert: string; key: string; ca: string } | null;
+}
+
+export class Slapd extends Server {
+  readonly bindDn = "cn=root,dc=emqx,dc=io";
+  readonly password = "se cret,#+";
+  readonly tlsPort: number = freePorts(1)[0] as number;
+  readonly #conf = join(this.dir, "slapd.conf");
+
+  constructor(private readonly o: SlapdOptions) {
+    super();
+    const data = join(this.dir, "data");
+    mkdirSync(data);
+    writeFileSync(join(this.dir, "emqx.schema"), o.schema);
+    const tls =
+      o.tls === null ? [] : [`TLSCertificateFile ${o.tls.cert}`, `TLSCertificateKeyFile ${o.tls.key}`, `TLSCACertificateFile ${o.tls.ca}`];
+    writeFileSync(
+      this.#conf,
+      [
+        ...["core", "cosine", "inetorgperson"].map((name) => `include /etc/ldap/schema/${name}.schema`),
+        `include ${this.dir}/emqx.schema`,
+        `pidfile ${this.dir}/pid`,
+        "modulepath /usr/lib/ldap",
+        "moduleload back_mdb",
+        ...tls,
+        "database mdb",
+        'suffix "dc=emqx,dc=io"',
+        `rootdn "${this.bindDn}"`,
+        `rootpw "${this.password}"`,
+        `directory ${data}`,
+        // Whoever is not the root sees no password, but may be checked against it.
+        "access to attrs=userPassword by anonymous auth by * none",
+        "access to * by * read",
+        "",
+      ].join("\n"),
+      { mode: 0o600 },
+    );
+    writeFileSync(join(this.dir, "seed.ldif"), o.ldif);
+    runNow([this.#tool("slapadd"), "-q", "-f", this.#conf, "-l", join(this.dir, "seed.ldif")]);
+  }
+
+  /** slapadd and its like are slapd under another name. */
+  #tool(name: string): string {
+    return (SLAPD.find() ?? "slapd").replace(/slapd$/, name);
+  }
+
+  protected command(): string[] {
+    const urls = [`ldap://127.0.0.1:${this.port}`, ...(this.o.tls === null ? [] : [`ldaps://127.0.0.1:${this.tlsPort}`])];
+    return [SLAPD.find() ?? "slapd", "-f", this.#conf, "-h", urls.join(" "), "-d", "0"];
+  }
+
+  protected greet(): void {
+    const url = `ldap://127.0.0.1:${this.port}`;
+    runNow(["ldapsearch", "-x", "-H", url, "-D", this.bindDn, "-w", this.password, "-b", "dc=emqx,dc=io", "-s", "base"]);
+  }
+
+  /** Changes, as LDIF. */
+  modify(ldif: string): void {
+    runNow(["ldapmodify", "-x", "-H", `ldap://127.0.0.1:${this.port}`, "-D", this.bindDn, "-w", this.password], ldif);
+  }
+}

@@ -1,0 +1,77 @@
+import { describe, expect, test } from "bun:test";
+import { Links } from "../../../../server/plugins/_backend/links.ts";
+
+interface Made {
+  n: number;
+  isAlive: boolean;
+  closed: number;
+}
+
+/** Connections that are made when `let` is called. */
+function kit(n: number) {
+  const made: Made[] = [];
+  const waiting: { resolve(c: Made): void; reject(err: Error): void }[] = [];
+  const links = new Links<Made>(n, {
+    open: () => new Promise((resolve, reject) => void waiting.push({ resolve, reject })),
+    alive: (c) => c.isAlive,
+    close: (c) => void c.closed++,
+  });
+  const open = (): Made => {
+    const c = { n: made.length, isAlive: true, closed: 0 };
+    made.push(c);
+    waiting.shift()?.resolve(c);
+    return c;
+  };
+  return { links, made, waiting, open, refuse: (text: string) => waiting.shift()?.reject(new Error(text)) };
+}
+
+describe("connections of a driver", () => {
+  test("one caller makes it for all who wait; afterwards it is there", async () => {
+    const { links, waiting, open } = kit(1);
+    const [a, b] = [links.ready(), links.ready()];
+    expect(waiting).toHaveLength(1);
+    const c = open();
+    expect([await a, await b, await links.ready()]).toEqual([c, c, c]);
+    expect(waiting).toHaveLength(0);
+  });
+
+  test("several are used in turn", async () => {
+    const { links, open } = kit(2);
+    const asked = [links.ready(), links.ready()];
+    const [first, second] = [open(), open()];
+    expect(await Promise.all(asked)).toEqual([first, second]);
+    expect([await links.ready(), await links.ready(), await links.ready()].map((c) => c.n)).toEqual([0, 1, 0]);
+  });
+
+  test("what was lost is closed and made anew", async () => {
+    const { links, open } = kit(1);
+    const asked = links.ready();
+    const lost = open();
+    await asked;
+    lost.isAlive = false;
+    const again = links.ready();
+    const next = open();
+    expect([await again, lost.closed, next.closed]).toEqual([next, 1, 0]);
+  });
+
+  test("all who wait hear why it cannot be made; the next one tries again", async () => {
+    const { links, open, refuse } = kit(1);
+    const asked = [links.ready(), links.ready()];
+    refuse("no route");
+    expect((await Promise.allSettled(asked)).map((r) => (r as PromiseRejectedResult).reason.message)).toEqual(["no route", "no route"]);
+    const again = links.ready();
+    const c = open();
+    expect(await again).toBe(c);
+  });
+
+  test("closed: what there is goes, and what is being made as soon as it is there", async () => {
+    const { links, open } = kit(2);
+    const [a, b] = [links.ready(), links.ready()];
+    const first = open();
+    await a;
+    links.close();
+    const late = open();
+    await expect(b).rejects.toThrow("closed meanwhile");
+    expect([first.closed, late.closed]).toEqual([1, 1]);
+  });
+});
