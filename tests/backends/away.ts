@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import type { AuthKit } from "../support/auth_kit.ts";
 import { until } from "../support/clients.ts";
+import { herd } from "../support/herd.ts";
 import type { Server } from "../support/servers.ts";
 
 /** One who gets in with this password and not with another, and is asked about at the server. */
@@ -10,7 +11,8 @@ interface Known {
   password: string;
 }
 
-export function whenAway(kit: AuthKit, server: () => Server, { username, password }: Known): void {
+/** `many`: clients that come back at once behind an outage. */
+export function whenAway(kit: AuthKit, server: () => Server, { username, password }: Known, many = 1000): void {
   const { put, status, withSettings, enter, client, code, alarmed, plugin } = kit;
   const good = (clientId?: string): Promise<number> => code(username, password, clientId);
   const bad = (): Promise<number> => code(username, "not this one");
@@ -42,6 +44,24 @@ export function whenAway(kit: AuthKit, server: () => Server, { username, passwor
       await server().start();
       await until(async () => (await good()) === 0, "it is back");
       expect(await Promise.all(Array.from({ length: 32 }, () => good()))).toEqual(times(32, () => 0));
+    });
+
+    test(`${many} clients come back at once: none is wrongly refused, all are in within a minute`, async () => {
+      await server().kill();
+      const gone = Promise.withResolvers<void>();
+      const { codes, ...came } = herd(kit.broker.ports.tcp, many, username, password, gone.promise);
+      try {
+        await until(() => (codes.get(3) ?? 0) >= many / 2, "they are refused while it is away");
+        expect([...codes.keys()]).toEqual([3]);
+        const since = performance.now();
+        await server().start();
+        await came.all;
+        expect(performance.now() - since).toBeLessThan(60_000);
+        expect([codes.get(0), [...codes.keys()].sort()]).toEqual([many, [0, 3]]);
+        expect((await status()).servers[0]).toMatchObject({ state: "up", waiting: 0, running: 0 });
+      } finally {
+        gone.resolve();
+      }
     });
 
     test("frozen: answered within the time limit, nobody else waits, and it recovers when it goes on", async () => {

@@ -3,8 +3,12 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:tes
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { PluginStatus } from "../../server/admin/rows.ts";
+import { AuthKit } from "../support/auth_kit.ts";
 import { connectPacket, RawClient, until } from "../support/clients.ts";
 import { Installation, type RunningBroker } from "../support/executable.ts";
+import { Nginx } from "../support/nginx.ts";
+import { NGINX, needing } from "../support/peers.ts";
+import { whenAway } from "./away.ts";
 
 const NAME = "emqx_auth_http";
 
@@ -314,4 +318,22 @@ test("figures for Prometheus, and the words of the command line", async () => {
   expect([bad.code, bad.stdout + bad.stderr]).toEqual([1, expect.stringContaining("Error: authenticate: ")]);
   const none = await baomq.run(["ctl", "--data-dir", broker.dataDir, "plugins", "test", "emqx_retainer"]);
   expect([none.code, none.stdout + none.stderr]).toEqual([1, expect.stringContaining("there is nothing to test")]);
+});
+
+needing(NGINX, describe)("with nginx", () => {
+  const nowhere = "http://127.0.0.1:1/auth";
+  const kit = new AuthKit(NAME, "auth.http", { auth_req: nowhere, super_req: nowhere, acl_req: nowhere });
+  let nginx: Nginx;
+
+  beforeAll(async () => {
+    nginx = new Nginx();
+    await nginx.start();
+    await kit.start({ ...nginx.settings, timeout: "1s" });
+  });
+  afterAll(async () => {
+    await kit.stop([]);
+    await nginx.remove();
+  });
+
+  whenAway(kit, () => nginx, { username: "u1", password: "p1" });
 });

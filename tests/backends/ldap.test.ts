@@ -4,21 +4,12 @@ import { createHash } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { exampleCommands } from "../../server/cli/commands/auth_examples.ts";
 import { AuthKit } from "../support/auth_kit.ts";
 import { until } from "../support/clients.ts";
 import { needing, SLAPD } from "../support/peers.ts";
 import { runNow } from "../support/servers.ts";
-import { Slapd } from "../support/slapd.ts";
+import { directory, ldapEntry, type Slapd } from "../support/slapd.ts";
 import { whenAway } from "./away.ts";
-
-/** As `ctl` prints it. */
-async function printed(name: string, ...args: string[]): Promise<string> {
-  let text = "";
-  const command = exampleCommands.find((c) => c.name === name);
-  await command?.run({ show: (_data: unknown, lines: string[]) => (text = lines.join("\n")) } as never, args);
-  return text;
-}
 
 function hashed(scheme: string, digest: string, salt: string): string {
   const salted = Buffer.concat([createHash(digest).update("public").update(salt).digest(), Buffer.from(salt)]);
@@ -39,12 +30,6 @@ const PASSWORDS: Readonly<Record<string, string>> = {
   "o,u=x+y": "public",
 };
 
-function entry(uid: string, password: string | null, more: string[] = []): string {
-  const dn = `dn: uid=${uid.replace(/[,+="]/g, "\\$&")},ou=device,dc=emqx,dc=io`;
-  const classes = ["top", "mqttUser", "mqttDevice", "mqttSecurity"].map((c) => `objectClass: ${c}`);
-  return [dn, ...classes, `uid: ${uid}`, ...(password === null ? [] : [`userPassword: ${password}`]), ...more].join("\n");
-}
-
 needing(SLAPD, describe)("emqx_auth_ldap", () => {
   const kit = new AuthKit("emqx_auth_ldap", "auth.ldap", { port: "1" });
   const { api, status, withSettings, tried, explained, client, code, may } = kit;
@@ -55,14 +40,13 @@ needing(SLAPD, describe)("emqx_auth_ldap", () => {
     const [cert, key] = [join(certs, "cert.pem"), join(certs, "key.pem")];
     const name = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"];
     runNow(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, "-days", "2", ...name]);
-    const ldif = [
-      await printed("ldap-schema", "ldif"),
-      ...Object.entries(PASSWORDS).map(([uid, password]) => entry(uid, password)),
-      entry("none", null),
-      entry("topics", "public", ["mqttSubscriptionTopic: not/#/one", "mqttSubscriptionTopic: in/+"]),
+    const entries = [
+      ...Object.entries(PASSWORDS).map(([uid, password]) => ldapEntry(uid, password)),
+      ldapEntry("none", null),
+      ldapEntry("topics", "public", ["mqttSubscriptionTopic: not/#/one", "mqttSubscriptionTopic: in/+"]),
       ["dn: uid=other,ou=device,dc=emqx,dc=io", "objectClass: top", "objectClass: mqttDevice", "uid: other"].join("\n"),
-    ].join("\n\n");
-    ldap = new Slapd({ schema: await printed("ldap-schema"), ldif: `${ldif}\n`, tls: { cert, key, ca: cert } });
+    ];
+    ldap = await directory(entries, { cert, key, ca: cert });
     await ldap.start();
     await kit.start({ port: ldap.port, bind_dn: ldap.bindDn, bind_password: ldap.password, timeout: "1s" });
   });

@@ -289,6 +289,6 @@ for (const k of KINDS) {
       });
     });
 
-    whenAway(kit, () => db, { username: "u1", password: "p1" });
+    whenAway(kit, () => db, { username: "u1", password: "p1" }, 10_000);
   });
 }

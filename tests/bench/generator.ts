@@ -11,6 +11,9 @@ export interface LoadResult {
   msgs_per_broker_cpu_s?: number;
   delivered_per_s?: number;
   connects_per_broker_cpu_s?: number;
+  connects_per_s?: number;
+  /** From the first byte to CONNACK. */
+  connack_us?: { p50: number };
   rss_bytes_per_conn?: number;
   lat_us?: { p50: number; p99: number };
   session_us?: number;

@@ -95,6 +95,7 @@ struct pub {
 static struct {
   enum mode mode;
   const char *host, *user, *pass, *prefix, *ws;
+  int users;
   int port, v, qos, subs, pubs, payload, window, inflight, refill, batch, conc, srcs, srcset;
   int busy, drain_s, stall_s, share, retain, persist, core, subqos, uprops, topics, store_only;
 #ifdef WITH_TLS
@@ -420,7 +421,7 @@ static void send_connect(struct conn *c) {
                    c->role == R_SUB ? 's' : 'p', c->idx);
   p = putstr(p, "MQTT", 4);
   *p++ = (u8)o.v;
-  *p++ = (u8)((o.persist ? 0 : 2) | (o.user ? 0x80 : 0) | (o.pass ? 0x40 : 0));
+  *p++ = (u8)((o.persist ? 0 : 2) | (o.user || o.users ? 0x80 : 0) | (o.pass || o.users ? 0x40 : 0));
   p = put16(p, 300);
   if (o.v == 5) {
     if (o.persist) {
@@ -428,6 +429,10 @@ static void send_connect(struct conn *c) {
     } else *p++ = 0;
   }
   p = putstr(p, id, (u32)n);
+  if (o.users) {
+    n = snprintf(id, sizeof id, "u%d", c->idx % o.users), p = putstr(p, id, (u32)n);
+    id[0] = 'p', p = putstr(p, id, (u32)n);
+  }
   if (o.user) p = putstr(p, o.user, (u32)strlen(o.user));
   if (o.pass) p = putstr(p, o.pass, (u32)strlen(o.pass));
   u32 len = (u32)(p - b);
@@ -1391,6 +1396,7 @@ static const char *help =
     "           (time counts from when the message was due: no coordinated omission)\n"
     "  connect  --count N (5000) connections, CONNECT..CONNACK, DISCONNECT, wait for the broker's\n"
     "           close; --rate C per second (0: as fast as it goes), --conc K handshakes at a time (64)\n"
+    "           --users N: as users u0, u1 ... uN-1 in turn, with the passwords p0, p1 ...\n"
     "  idle     --conns N (10000), one subscription each, held --seconds T; RSS per connection\n"
     "  sessions --count N (10000) persistent sessions: CONNECT with clean session 0 and an identifier\n"
     "           of its own, SUBSCRIBE, DISCONNECT; --rate and --conc as above; CPU us each\n"
@@ -1485,6 +1491,7 @@ int main(int argc, char **argv) {
     else if (FLAG("-V")) o.v = atoi(v);
     else if (FLAG("-u")) o.user = v;
     else if (FLAG("-P")) o.pass = v;
+    else if (FLAG("--users")) o.users = atoi(v);
     else if (FLAG("--pid")) {
       char *d = strdup(v);
       for (char *t = strtok(d, ","); t && o.npids < 64; t = strtok(NULL, ",")) o.pids[o.npids++] = atoi(t);

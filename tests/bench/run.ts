@@ -2,7 +2,7 @@
  * `bun run bench`: BaoMQ's executable beside every other broker that is installed, in one table.
  *
  *   bun run bench                      what the wire carries, and what matching costs
- *   bun run bench wire matching codec scale      the parts by name
+ *   bun run bench wire matching codec scale auth   the parts by name
  *   --quick                            one short round          --rounds N (3)   --seconds T (3)
  *   --only pairs0,fanin                scenarios by how their names begin      --brokers baomq,mosquitto
  *   --group traffic,latency,topics,connections,storage                         scenarios by what they are about
@@ -15,6 +15,7 @@
  * time (user and system, all threads): that hardly moves with what else runs on the machine, messages per second do.
  */
 import { parseArgs } from "node:util";
+import { benchAuth } from "./auth.ts";
 import { ours, peers } from "./brokers.ts";
 import { benchCodec } from "./codec.ts";
 import { compileGenerator, type Generator } from "./generator.ts";
@@ -89,6 +90,7 @@ const PARTS: Record<string, () => string | Promise<string>> = {
   matching: () => benchMatching(quick),
   codec: () => benchCodec(quick),
   scale: () => benchScale(quick),
+  auth: () => benchAuth(quick),
 };
 
 for (const name of positionals.length > 0 ? positionals : ["wire", "matching"]) {

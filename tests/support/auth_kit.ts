@@ -32,19 +32,25 @@ export class AuthKit {
     return this.#broker;
   }
 
-  /** `lines`: of the plugin's file, without the prefix. Resolves when the plugin's server is up. */
-  async start(lines: Record<string, string | number>): Promise<void> {
+  /** `lines`: of the plugin's file, without the prefix; null = no plugin. Resolves when the plugin's server, if it has one, is up. */
+  async start(lines: Record<string, string | number> | null): Promise<void> {
     const baomq = new Installation();
     this.#baomq = baomq;
-    mkdirSync(join(baomq.dir, "etc/plugins"), { recursive: true });
-    const text = Object.entries(lines).map(([key, value]) => `${this.prefix}.${key} = ${value}\n`);
-    this.#lines = Object.fromEntries(Object.entries(lines).map(([key, value]) => [key, String(value)]));
-    writeFileSync(join(baomq.dir, `etc/plugins/${this.plugin}.conf`), text.join(""));
+    if (lines !== null) this.#write(join(baomq.dir, "etc/plugins"), lines);
     this.#broker = await baomq.start({
       set: { "listener.tcp.external.max_conn_rate": "0", "zone.external.auth_failure_limit": "off", "log.level": "info" },
     });
+    if (lines === null) return;
     await this.put(`plugins/${this.plugin}/load`);
-    await this.isUp();
+    const { servers } = await this.status();
+    if (servers.length > 0) await this.isUp();
+  }
+
+  #write(dir: string, lines: Record<string, string | number>): void {
+    mkdirSync(dir, { recursive: true });
+    const text = Object.entries(lines).map(([key, value]) => `${this.prefix}.${key} = ${value}\n`);
+    this.#lines = Object.fromEntries(Object.entries(lines).map(([key, value]) => [key, String(value)]));
+    writeFileSync(join(dir, `${this.plugin}.conf`), text.join(""));
   }
 
   isUp = (): Promise<void> => until(async () => (await this.status()).servers[0]?.state === "up", "the server is up");

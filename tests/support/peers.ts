@@ -56,7 +56,14 @@ export const SLAPD: Peer = {
     Bun.which("ldapsearch") === null ? null : (Bun.which("slapd") ?? (existsSync("/usr/sbin/slapd") ? "/usr/sbin/slapd" : null)),
 };
 
-export const PEERS: readonly Peer[] = [CHROMIUM, MOSQUITTO_CLIENTS, POSTGRESQL, MARIADB, REDIS, SLAPD];
+export const NGINX: Peer = {
+  name: "nginx",
+  tests: "emqx_auth_http with a web server",
+  apt: "nginx-light",
+  find: () => Bun.which("nginx") ?? (existsSync("/usr/sbin/nginx") ? "/usr/sbin/nginx" : null),
+};
+
+export const PEERS: readonly Peer[] = [CHROMIUM, MOSQUITTO_CLIENTS, POSTGRESQL, MARIADB, REDIS, SLAPD, NGINX];
 
 /** `test` or `describe`, or its `skip` where the program is missing. A developer's machine may lack it; where the gate is decided it may not. */
 export function needing<T extends { skip: T }>(peer: Peer, run: T): T {

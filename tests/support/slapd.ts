@@ -1,9 +1,31 @@
 /** OpenLDAP's server with the schema and the entries that `baomq ctl` prints, and further ones. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { exampleCommands } from "../../server/cli/commands/auth_examples.ts";
 import { SLAPD } from "./peers.ts";
 import { freePorts } from "./ports.ts";
 import { runNow, Server } from "./servers.ts";
+
+/** As `baomq ctl` prints it. */
+async function printed(name: string, ...args: string[]): Promise<string> {
+  let text = "";
+  const command = exampleCommands.find((c) => c.name === name);
+  await command?.run({ show: (_data: unknown, lines: string[]) => (text = lines.join("\n")) } as never, args);
+  return text;
+}
+
+/** One device, as LDIF. */
+export function ldapEntry(uid: string, password: string | null, more: string[] = []): string {
+  const dn = `dn: uid=${uid.replace(/[,+="]/g, "\\$&")},ou=device,dc=emqx,dc=io`;
+  const classes = ["top", "mqttUser", "mqttDevice", "mqttSecurity"].map((c) => `objectClass: ${c}`);
+  return [dn, ...classes, `uid: ${uid}`, ...(password === null ? [] : [`userPassword: ${password}`]), ...more].join("\n");
+}
+
+/** A directory with the schema and the entries of `baomq ctl ldap-schema`, and these. */
+export async function directory(entries: readonly string[], tls: SlapdOptions["tls"] = null): Promise<Slapd> {
+  const ldif = [await printed("ldap-schema", "ldif"), ...entries].join("\n\n");
+  return new Slapd({ schema: await printed("ldap-schema"), ldif: `${ldif}\n`, tls });
+}
 
 export interface SlapdOptions {
   /** Definitions of attributes and classes. */

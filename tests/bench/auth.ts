@@ -1,0 +1,277 @@
+/**
+ * `bun run bench auth`: log-ins that a server outside is asked about, with each of the real servers that are installed, beside the bare
+ * driver with the same server in the same run. 10,000 users; the broker on core 0, the generator on core 1, the servers where they like.
+ */
+import { createHash, createHmac } from "node:crypto";
+import { SqlDriver } from "../../server/plugins/_sql/driver.ts";
+import { AUTH_QUERY, SUPER_QUERY } from "../../server/plugins/_sql/keys.ts";
+import { compileQuery, type Dialect } from "../../server/plugins/_sql/query.ts";
+import { LdapDriver } from "../../server/plugins/auth_ldap/driver.ts";
+import { MongoDriver } from "../../server/plugins/auth_mongo/driver.ts";
+import { RedisDriver } from "../../server/plugins/auth_redis/driver.ts";
+import { AuthKit } from "../support/auth_kit.ts";
+import { MongoTwin } from "../support/mongo_server.ts";
+import { Nginx } from "../support/nginx.ts";
+import { MARIADB, NGINX, type Peer, POSTGRESQL, REDIS, SLAPD } from "../support/peers.ts";
+import { RedisServer } from "../support/redis_servers.ts";
+import { MariaDb, Postgres, type Server, type SqlDatabase } from "../support/servers.ts";
+import { directory, ldapEntry } from "../support/slapd.ts";
+import { compileGenerator, type Generator, runLoad } from "./generator.ts";
+import { machine, median, toMarkdown } from "./table.ts";
+
+const USERS = 10_000;
+const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
+
+/** What stands for one server. */
+interface Outside {
+  server: Server | null;
+  /** Of the plugin's file, without the prefix. */
+  lines: Record<string, string | number>;
+  /** All that is asked about one log-in, through the driver alone. null = nobody is asked. */
+  ask: ((user: number) => Promise<unknown>) | null;
+  close(): unknown;
+  /** Who comes, for the generator. */
+  who: string[];
+}
+
+interface Kind {
+  title: string;
+  plugin: string;
+  prefix: string;
+  peer: Peer | null;
+  make(): Promise<Outside>;
+}
+
+const NUMBERED = ["--users", String(USERS)];
+
+async function sql(db: SqlDatabase, dialect: Dialect, fill: string): Promise<Outside> {
+  await db.start();
+  db.run("create database mqtt");
+  const flag = dialect === "mysql" ? "tinyint(1) default 0" : "boolean default false";
+  db.run(
+    `create table mqtt_user (username varchar(100) primary key, password varchar(200), salt varchar(40), is_superuser ${flag}); ${fill};`,
+    "mqtt",
+  );
+  const account = { username: db.user, password: db.password, database: "mqtt" };
+  const address = { host: "127.0.0.1", port: db.port };
+  const driver = new SqlDriver({ dialect, address, ...account, pool: 8, timeoutMs: 5000, prepare: true, tls: null });
+  const [auth, isSuper] = [AUTH_QUERY, SUPER_QUERY].map((text) => (compileQuery(text, dialect) as { text: string }).text);
+  return {
+    server: db,
+    lines: { server: `127.0.0.1:${db.port}`, username: db.user, password: db.password },
+    async ask(user) {
+      await driver.rows(auth as string, [`u${user}`]);
+      await driver.rows(isSuper as string, [`u${user}`]);
+    },
+    close: () => driver.close(),
+    who: NUMBERED,
+  };
+}
+
+async function redis(): Promise<Outside> {
+  const server = new RedisServer([], false);
+  await server.start();
+  server.run("EVAL", `for i=0,${USERS - 1} do redis.call('HSET','mqtt_user:u'..i,'password','p'..i) end`, "0");
+  const addresses = [{ host: "127.0.0.1", port: server.port }];
+  const nobody = { master: "", username: "", password: "", sentinelPassword: "", database: 0, tls: null };
+  const driver = await RedisDriver.open({ type: "single", addresses, ...nobody, pool: 8, timeoutMs: 5000 });
+  return {
+    server,
+    lines: { server: `127.0.0.1:${server.port}` },
+    async ask(user) {
+      await driver.run(["HMGET", `mqtt_user:u${user}`, "password"]);
+      await driver.run(["HGET", `mqtt_user:u${user}`, "is_superuser"]);
+    },
+    close: () => driver.close(),
+    who: NUMBERED,
+  };
+}
+
+async function ldap(): Promise<Outside> {
+  const sha = (i: number): string => `{SHA}${createHash("sha1").update(`p${i}`).digest("base64")}`;
+  const server = await directory(Array.from({ length: USERS }, (_, i) => ldapEntry(`u${i}`, sha(i))));
+  await server.start();
+  const account = { bindDn: server.bindDn, bindPassword: server.password };
+  const driver = await LdapDriver.open({ hosts: ["127.0.0.1"], port: server.port, ...account, pool: 8, timeoutMs: 5000, tls: null });
+  return {
+    server,
+    lines: { port: server.port, bind_dn: server.bindDn, bind_password: server.password },
+    ask: (user) => driver.entry(`uid=u${user},ou=device,dc=emqx,dc=io`, "mqttUser", ["userPassword"]),
+    close: () => driver.close(),
+    who: NUMBERED,
+  };
+}
+
+/** Its server is a program of the tests: what it costs says something of the driver and us, and nothing of MongoDB. */
+async function mongo(): Promise<Outside> {
+  const few = 100;
+  const server = new MongoTwin({ mqtt_user: Array.from({ length: few }, (_, i) => ({ username: `u${i}`, password: sha256(`p${i}`) })) });
+  await server.start();
+  const addresses = [{ host: "127.0.0.1", port: server.port }];
+  const more = { replicaSet: "", authSource: "mqtt", database: "mqtt", readSecondary: false, pool: 8, timeoutMs: 5000, tls: null };
+  const driver = await MongoDriver.open({ type: "single", addresses, login: server.user, password: server.password, ...more });
+  return {
+    server,
+    lines: { server: `127.0.0.1:${server.port}`, login: server.user, password: server.password },
+    async ask(user) {
+      await driver.first("mqtt_user", { username: `u${user % few}` }, ["password"]);
+      await driver.first("mqtt_user", { username: `u${user % few}` }, ["is_superuser"]);
+    },
+    close: () => driver.close(),
+    who: ["--users", String(few)],
+  };
+}
+
+async function http(): Promise<Outside> {
+  const server = new Nginx();
+  await server.start();
+  const at = (path: string): string => `http://127.0.0.1:${server.port}/${path}`;
+  return {
+    server,
+    lines: server.settings,
+    async ask(user) {
+      await (await fetch(`${at("auth")}?clientid=c&username=u${user}&password=p${user}`)).text();
+      await (await fetch(at("super"), { method: "POST", body: `clientid=c&username=u${user}` })).text();
+    },
+    close: () => {},
+    who: NUMBERED,
+  };
+}
+
+async function jwt(): Promise<Outside> {
+  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const text = `${part({ alg: "HS256", typ: "JWT" })}.${part({ username: "u0", exp: Math.floor(Date.now() / 1000) + 3600 })}`;
+  const token = `${text}.${createHmac("sha256", "emqxsecret").update(text).digest("base64url")}`;
+  return { server: null, lines: { secret: "emqxsecret" }, ask: null, close: () => {}, who: ["-u", "u0", "-P", token] };
+}
+
+const SERIES = `insert into mqtt_user (username, password) select 'u'||i, encode(sha256(('p'||i)::bytea), 'hex') from generate_series(0, ${USERS - 1}) i`;
+const SEQUENCE = `insert into mqtt_user (username, password) select concat('u', seq), sha2(concat('p', seq), 256) from seq_0_to_${USERS - 1}`;
+
+const KINDS: readonly Kind[] = [
+  {
+    title: "PostgreSQL",
+    plugin: "emqx_auth_pgsql",
+    prefix: "auth.pgsql",
+    peer: POSTGRESQL,
+    make: () => sql(new Postgres(), "postgres", SERIES),
+  },
+  { title: "MariaDB", plugin: "emqx_auth_mysql", prefix: "auth.mysql", peer: MARIADB, make: () => sql(new MariaDb(), "mysql", SEQUENCE) },
+  { title: "Redis", plugin: "emqx_auth_redis", prefix: "auth.redis", peer: REDIS, make: redis },
+  { title: "OpenLDAP", plugin: "emqx_auth_ldap", prefix: "auth.ldap", peer: SLAPD, make: ldap },
+  { title: "MongoDB (twin)", plugin: "emqx_auth_mongo", prefix: "auth.mongo", peer: null, make: mongo },
+  { title: "HTTP (nginx)", plugin: "emqx_auth_http", prefix: "auth.http", peer: NGINX, make: http },
+  { title: "JWT HS256", plugin: "emqx_auth_jwt", prefix: "auth.jwt", peer: null, make: jwt },
+];
+
+/** Through the driver alone: answers a second of this process's CPU with 64 at a time, and the median time of one, ms. */
+async function bare(
+  ask: (user: number) => Promise<unknown>,
+  count: number,
+): Promise<{ perCpuSecond: number; perSecond: number; p50: number }> {
+  const run = async (n: number, atATime: number): Promise<void> => {
+    let next = 0;
+    const worker = async (): Promise<void> => {
+      while (next < n) await ask(next++ % USERS);
+    };
+    await Promise.all(Array.from({ length: atATime }, worker));
+  };
+  await run(count / 4, 64);
+  const cpu = process.cpuUsage();
+  const began = performance.now();
+  await run(count, 64);
+  const { user, system } = process.cpuUsage(cpu);
+  const perSecond = (1000 * count) / (performance.now() - began);
+  const times: number[] = [];
+  for (let i = 0; i < 500; i++) {
+    const t = performance.now();
+    await ask(i);
+    times.push(performance.now() - t);
+  }
+  return { perCpuSecond: (1e6 * count) / (user + system), perSecond, p50: median(times) };
+}
+
+interface LogIns {
+  perCpuSecond: number;
+  perSecond: number;
+  /** ms. */
+  p50: number;
+}
+
+async function logIns(generator: Generator, kit: AuthKit, who: string[], count: number): Promise<LogIns> {
+  const { pid, ports } = kit.broker;
+  const common = ["--port", String(ports.tcp), "--pid", String(pid), ...who];
+  await runLoad(generator, ["connect", "--count", String(count / 2), ...common]);
+  const fast = await runLoad(generator, ["connect", "--count", String(count), ...common]);
+  const calm = await runLoad(generator, ["connect", "--count", "1000", "--rate", "200", "--conc", "4", ...common]);
+  const error = fast.error ?? calm.error;
+  if (error !== undefined) throw new Error(error);
+  return {
+    perCpuSecond: fast.connects_per_broker_cpu_s ?? Number.NaN,
+    perSecond: fast.connects_per_s ?? Number.NaN,
+    p50: (calm.connack_us?.p50 ?? Number.NaN) / 1000,
+  };
+}
+
+function pin(kit: AuthKit): void {
+  if (Bun.which("taskset") !== null && navigator.hardwareConcurrency > 1) Bun.spawnSync(["taskset", "-apc", "0", String(kit.broker.pid)]);
+}
+
+async function withKit<T>(kit: AuthKit, lines: Record<string, string | number> | null, run: () => Promise<T>): Promise<T> {
+  await kit.start(lines);
+  try {
+    pin(kit);
+    return await run();
+  } finally {
+    await kit.stop([]);
+  }
+}
+
+export async function benchAuth(quick: boolean): Promise<string> {
+  const generator = compileGenerator();
+  const count = quick ? 4000 : 20_000;
+  const alone = new AuthKit("", "");
+  const none = await withKit(alone, null, () => logIns(generator, alone, [], count));
+  const rows: string[][] = [["no plugin", whole(none.perSecond), whole(none.perCpuSecond), "", "", "", none.p50.toFixed(2), ""]];
+  for (const kind of KINDS) {
+    if (kind.peer !== null && kind.peer.find() === null) {
+      console.error(`${kind.title} is not installed: apt-get install ${kind.peer.apt}`);
+      continue;
+    }
+    const outside = await kind.make();
+    try {
+      const raw = outside.ask === null ? null : await bare(outside.ask, count);
+      const kit = new AuthKit(kind.plugin, kind.prefix);
+      const found = await withKit(kit, outside.lines, () => logIns(generator, kit, outside.who, count));
+      rows.push(rowOf(kind.title, found, none, raw));
+      console.error(rows.at(-1)?.join(" | "));
+    } finally {
+      await outside.close();
+      await outside.server?.remove();
+    }
+  }
+  const heading = [
+    "",
+    "log-ins/s",
+    "per broker CPU s",
+    "of no plugin",
+    "bare driver/s",
+    "of its rate",
+    "p50 ms at 200/s",
+    "added to its answer, ms",
+  ];
+  return [
+    `Log-ins of ${USERS.toLocaleString("en-US")} users, each asked about at the server: password and super user. ${new Date().toISOString().slice(0, 10)}, ${machine()}.`,
+    "",
+    toMarkdown([heading, ...rows]),
+  ].join("\n");
+}
+
+function rowOf(title: string, found: LogIns, none: LogIns, raw: LogIns | null): string[] {
+  const against = raw === null ? ["", ""] : [whole(raw.perSecond), (found.perSecond / raw.perSecond).toFixed(2)];
+  const added = raw === null ? found.p50 - none.p50 : found.p50 - none.p50 - raw.p50;
+  const share = (found.perCpuSecond / none.perCpuSecond).toFixed(2);
+  return [title, whole(found.perSecond), whole(found.perCpuSecond), share, ...against, found.p50.toFixed(2), added.toFixed(2)];
+}
+
+const whole = (n: number): string => Math.round(n).toLocaleString("en-US");
