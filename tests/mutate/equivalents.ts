@@ -207,4 +207,34 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     change: "1000 -> (1000 - 1)",
     reason: "behind every plugin all the same",
   },
+  {
+    file: "server/core/cut_packet.ts",
+    line: "if (have + n > this.#buf.length) {",
+    change: "have + n > this.#buf.length: > -> >=",
+    reason: "a buffer that is just full is made anew with the same bytes",
+  },
+  ...["64 -> (64 + 1)", "64 -> (64 - 1)"].map((change) => ({
+    file: "server/core/message.ts",
+    line: "const SLAB = 64 * 1024;",
+    change,
+    reason: "how many bytes are asked for at a time",
+  })),
+  {
+    file: "server/core/merged.ts",
+    line: "let version = 0;",
+    change: "0 -> (0 + 1)",
+    reason: "sums are compared with each other, all of them one more",
+  },
+  ...["2 -> (2 + 1)", "2 -> (2 - 1)"].map((change) => ({
+    file: "server/core/turn.ts",
+    line: "export const SMALL_WORK = 2;",
+    change,
+    reason: "a weight in the sum that says when the clock is asked",
+  })),
+  ...["this.o.input.bytesReceived >= this.#inputAt: >= -> >", "this.o.held.bytes >= this.#heldAt: >= -> >"].map((change) => ({
+    file: "server/core/watch/memory.ts",
+    line: "return this.o.input.bytesReceived >= this.#inputAt || this.o.held.bytes >= this.#heldAt;",
+    change,
+    reason: "memory is read after so many bytes, or after one more",
+  })),
 ];

@@ -2,7 +2,7 @@
 import type { AclStep, Action, ClientInfo } from "../../core/types.ts";
 import { between, type MonoMs } from "../../lib/time.ts";
 import type { LookupHost } from "./lookup.ts";
-import { type RuleSet, ruleFor } from "./rules.ts";
+import { type RuleSet, verdictOf } from "./rules.ts";
 
 /** Verdicts are kept by the connection (`acl_cache_ttl`); the rules behind them only as long as a client takes to subscribe, ms. */
 const RULES_MS = 5000;
@@ -29,11 +29,7 @@ export class KeptRules {
 
   check(client: ClientInfo, action: Action, topic: string): AclStep | Promise<AclStep> {
     const set = this.#of(client);
-    const decide = ({ rules, otherwise }: RuleSet): AclStep => {
-      const rule = ruleFor(rules, client, action, topic);
-      if (rule !== null) return { verdict: rule.verdict, why: rule.text };
-      return otherwise === "pass" ? null : { verdict: otherwise, why: "none of the client's rules" };
-    };
+    const decide = (found: RuleSet): AclStep => verdictOf(found, client, action, topic);
     return set instanceof Promise ? set.then(decide) : decide(set);
   }
 

@@ -9,7 +9,7 @@ import { BackendError } from "../_backend/errors.ts";
 import type { PluginContext, VerdictCounts } from "../plugin.ts";
 
 export interface OutsideAuth {
-  /** A client with user name and password. null = not known there: the next plugin, or `allow_anonymous`, decides. @throws BackendError */
+  /** null = not known there: the next plugin, or `allow_anonymous`, decides. `password`: empty when there is none. @throws BackendError */
   authenticate(client: ClientInfo, password: Uint8Array, wanted: () => boolean): AuthStep | Promise<AuthStep>;
   /** null = no rule speaks of it. Absent = it has none at all. @throws BackendError */
   check?(client: ClientInfo, action: Action, topic: string): AclStep | Promise<AclStep>;
@@ -27,20 +27,34 @@ export const onErrorEntry = () =>
   );
 
 /** What was said, counted. */
-interface Counts {
+export interface Counts {
   readonly authentication: VerdictCounts;
   readonly acl: VerdictCounts;
 }
 
-/** EMQ X 3.1: nobody is asked about half of it, and who gives half is let in by another plugin or not at all. */
+/** Who gives half is let in by another plugin or not at all. */
 const HALF: AuthStep = { allow: null, code: RC.BAD_USERNAME_OR_PASSWORD, why: "bad_username_or_password" };
 
+export interface Asking {
+  onError(): OnError;
+  counts: Counts;
+  /** Whoever comes without a user name or a password is asked about, too. */
+  takesHalf: boolean;
+}
+
+/** EMQ X 3.1: about half of it nobody is asked. */
+export function isHalf(client: ClientInfo, password: Uint8Array | null): boolean {
+  return client.username === null || client.username === "" || password === null || password.length === 0;
+}
+
+const NONE = new Uint8Array(0);
+
 /** Hang on the chain. User names that begin with `$` have no rules there (EMQ X 3.1); clients without one have. */
-export function askOutside(ctx: Hanging, auth: OutsideAuth, onError: () => OnError, counts: Counts): void {
+export function askOutside(ctx: Hanging, auth: OutsideAuth, { onError, counts, takesHalf }: Asking): void {
   ctx.hook("client.authenticate", (client, { password, wanted }) => {
-    if (client.username === null || client.username === "" || password === null || password.length === 0) return HALF;
+    if (!takesHalf && isHalf(client, password)) return HALF;
     return guarded<AuthStep>(
-      () => auth.authenticate(client, password, wanted ?? always),
+      () => auth.authenticate(client, password ?? NONE, wanted ?? always),
       (err) => (onError() === "ignore" ? null : refused(err)),
       (step, err) => count(counts.authentication, step?.allow ?? null, err || (step?.allow === false && step.failed === true)),
     );

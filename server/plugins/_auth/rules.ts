@@ -1,6 +1,6 @@
 /** Access rules as tables and hashes of others keep them: one row, or one topic, each. */
 import { filterRule, literalRule, type TopicRule } from "../../core/access/topic_rule.ts";
-import type { AclVerdict, Action, ClientInfo } from "../../core/types.ts";
+import type { AclStep, AclVerdict, Action, ClientInfo } from "../../core/types.ts";
 import { cidrContains, parseCidr, parseIp } from "../../lib/cidr.ts";
 
 export interface Rule {
@@ -30,6 +30,13 @@ export function ruleFor(rules: readonly Rule[], client: ClientInfo, action: Acti
   for (const rule of rules)
     if ((rule.access & BIT[action]) !== 0 && (rule.isFor === null || rule.isFor(client)) && rule.covers(client, topic, words)) return rule;
   return null;
+}
+
+/** null = none decides, and the others are asked. */
+export function verdictOf({ rules, otherwise }: RuleSet, client: ClientInfo, action: Action, topic: string): AclStep {
+  const rule = ruleFor(rules, client, action, topic);
+  if (rule !== null) return { verdict: rule.verdict, why: rule.text };
+  return otherwise === "pass" ? null : { verdict: otherwise, why: "none of the client's rules" };
 }
 
 /**

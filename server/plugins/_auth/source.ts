@@ -10,7 +10,7 @@ import { Figures } from "../_backend/figures.ts";
 import type { BackendHost } from "../_backend/host.ts";
 import type { ConfigTable, PluginContext, Settings, TestContext, TestRequest, TestStep, ValuesOf, VerdictCounts } from "../plugin.ts";
 import type { LookupHost } from "./lookup.ts";
-import { askOutside, type OnError, type OutsideAuth } from "./outside.ts";
+import { askOutside, isHalf, type OnError, type OutsideAuth } from "./outside.ts";
 
 /** A server and the questions of one plugin to it, with certain settings. */
 export interface Source {
@@ -28,6 +28,8 @@ export interface OutsidePlugin<C extends ConfigTable> {
   /** @throws Error naming the key whose value cannot be used */
   open(host: SourceHost, config: ValuesOf<C>, many: Settings<C>["many"]): Source;
   onError(config: ValuesOf<C>): OnError;
+  /** Whoever comes without a user name or a password is asked about, too. */
+  takesHalf?: true;
 }
 
 /** The plugin's `start`. The server need not be there: then that is told, and everybody is answered as `on_error` says. */
@@ -52,7 +54,7 @@ export function startOutside<C extends ConfigTable>(ctx: PluginContext<C>, plugi
     authenticate: (client, password, wanted) => source.auth.authenticate(client, password, wanted),
     ...(source.auth.check && { check: (client, action, topic) => source.auth.check?.(client, action, topic) ?? null }),
   };
-  askOutside(ctx, current, () => plugin.onError(ctx.config), counts);
+  askOutside(ctx, current, { onError: () => plugin.onError(ctx.config), counts, takesHalf: plugin.takesHalf ?? false });
   /** Whose last answers are still to come: they end with the plugin, whose timers they live on. */
   const former = new Set<Asked>();
   ctx.changed(() => {
@@ -67,7 +69,7 @@ export function startOutside<C extends ConfigTable>(ctx: PluginContext<C>, plugi
   ctx.report(() => ({
     servers: source.backends.map((b) => b.status()),
     authentication: { ...counts.authentication },
-    acl: { ...counts.acl },
+    acl: source.auth.check === undefined ? null : { ...counts.acl },
   }));
   ctx.closing(() => closeAll([...source.backends, ...former]));
 }
@@ -112,8 +114,10 @@ export async function testOutside<C extends ConfigTable>(
       source = plugin.open(testHost(clock, timers), ctx.config, (key) => ctx.many(key));
       return { verdict: "ok", why: "the settings can be used" };
     });
-    if (opened && source !== null && (await step("connect", () => connected(source as unknown as Source))))
-      await questions(step, (source as Source).auth, client, request);
+    if (!opened || source === null) return steps;
+    const { auth, backends } = source as Source;
+    if (backends.length === 0 || (await step("connect", () => connected(backends))))
+      await questions(step, auth, client, request, plugin.takesHalf ?? false);
   } finally {
     for (const timer of timers) clearInterval(timer);
     if (source !== null) await closeAll((source as Source).backends);
@@ -123,7 +127,7 @@ export async function testOutside<C extends ConfigTable>(
 
 type Step = (name: string, run: () => Promise<Pick<TestStep, "verdict" | "why">>) => Promise<boolean>;
 
-async function connected({ backends }: Source): Promise<Pick<TestStep, "verdict" | "why">> {
+async function connected(backends: Source["backends"]): Promise<Pick<TestStep, "verdict" | "why">> {
   await Promise.all(backends.map((b) => b.tried));
   const all = backends.map((b) => b.status());
   const down = all.filter((s) => s.state === "down").map((s) => `${s.what} does not answer: ${s.lastError ?? ""}`);
@@ -135,13 +139,13 @@ async function closeAll(backends: readonly Asked[]): Promise<void> {
   await Promise.all(backends.map((b) => b.close()));
 }
 
-async function questions(step: Step, auth: OutsideAuth, client: ClientInfo, request: TestRequest): Promise<void> {
-  const { action, topic, password } = request;
+async function questions(step: Step, auth: OutsideAuth, client: ClientInfo, request: TestRequest, takesHalf: boolean): Promise<void> {
+  const { action, topic } = request;
+  const password = new TextEncoder().encode(request.password ?? "");
   let isSuper = false;
   await step("authenticate", async () => {
-    if (client.username === null || client.username === "" || password === null || password === "")
-      return { verdict: "ignore", why: "not both a user name and a password: nobody is asked" };
-    const found = await auth.authenticate(client, new TextEncoder().encode(password), () => true);
+    if (!takesHalf && isHalf(client, password)) return { verdict: "ignore", why: "not both a user name and a password: nobody is asked" };
+    const found = await auth.authenticate(client, password, () => true);
     if (found === null) return { verdict: "ignore", why: "not known there" };
     if (found.allow !== true) return { verdict: "deny", why: found.why };
     isSuper = found.isSuper === true;

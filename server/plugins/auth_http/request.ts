@@ -1,5 +1,6 @@
 /** One request of emqx_auth_http: parameters from a template, values encoded, an answer of bounded size. */
 import { BackendError } from "../_backend/errors.ts";
+import { limitedText } from "../_backend/http.ts";
 import { fillTemplate, type Part, parseTemplate, type Values, type Variable, variableValue } from "../_backend/template.ts";
 
 export type Method = "get" | "post";
@@ -64,16 +65,5 @@ export async function send(
   const response = await fetch(url, init);
   // A fault of the service's, or of a proxy before it: no verdict.
   if (response.status >= 500) throw new BackendError("refused", `http ${response.status}`);
-  return { status: response.status, body: (await limited(response)).trim() };
-}
-
-async function limited(response: Response): Promise<string> {
-  const parts: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of response.body ?? []) {
-    size += chunk.length;
-    if (size > ANSWER_MAX) throw new BackendError("refused", `an answer of more than ${ANSWER_MAX} bytes`);
-    parts.push(chunk);
-  }
-  return Buffer.concat(parts).toString("utf8");
+  return { status: response.status, body: (await limitedText(response, ANSWER_MAX)).trim() };
 }

@@ -2,12 +2,26 @@
 import type { AuthStep, ClientInfo } from "../../core/types.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
 import { fillTemplate, type Part } from "../_backend/template.ts";
-import { readToken, type Token, type Verifiers } from "./token.ts";
+import { readToken, type Token, type Verifiers, type Verify } from "./token.ts";
+
+/** Public keys. */
+export interface KeyRing {
+  /** Those that may have signed: of this algorithm, and of this name if it has one. null = there is none of that name (yet). */
+  find(alg: string, kid: string | null): readonly Verify[] | null;
+}
+
+/** One key, whatever it is called. */
+export const oneKey = (verifiers: Verifiers): KeyRing => ({
+  find(alg) {
+    const verify = verifiers.get(alg);
+    return verify === undefined ? [] : [verify];
+  },
+});
 
 export interface JwtRules {
   /** By family; a missing one says so to whoever comes with it. */
-  secret: Verifiers | null;
-  key: Verifiers | null;
+  secret: KeyRing | null;
+  key: KeyRing | null;
   /** What claims must be, exactly; null = they are not looked at. */
   claims: ReadonlyMap<string, readonly Part[]> | null;
   /** Clocks may be so far apart, s. */
@@ -18,10 +32,19 @@ export interface Checked {
   step: AuthStep;
   /** Unix seconds at which the token ends; null = never, or it is not good. */
   exp: number | null;
+  /** Of a good token. */
+  claims: Token["claims"] | null;
+  /** Whoever knows more keys may try again. */
+  unknownKey: boolean;
 }
 
-const no = (why: string): Checked => ({ step: { allow: false, code: RC.NOT_AUTHORIZED, why }, exp: null });
-const PASS: Checked = { step: null, exp: null };
+const no = (why: string, unknownKey = false): Checked => ({
+  step: { allow: false, code: RC.NOT_AUTHORIZED, why },
+  exp: null,
+  claims: null,
+  unknownKey,
+});
+const PASS: Checked = { step: null, exp: null, claims: null, unknownKey: false };
 
 const FAMILIES: readonly [prefix: RegExp, absent: string][] = [
   [/^HS(?:256|384|512)$/, "hmac_secret_undefined"],
@@ -37,11 +60,12 @@ export function checkToken(rules: JwtRules, client: ClientInfo, text: string, no
   if (token === null) return PASS;
   const family = FAMILIES.find(([name]) => name.test(token.alg));
   if (family === undefined) return no("token_unsupported");
-  const verifiers = token.alg.startsWith("HS") ? rules.secret : rules.key;
-  if (verifiers === null) return no(family[1]);
-  const good = verifiers.get(token.alg);
-  if (good === undefined) return no("token_unsupported");
-  if (token.critical || !holds(good, token)) return no("invalid_signature");
+  const ring = token.alg.startsWith("HS") ? rules.secret : rules.key;
+  if (ring === null) return no(family[1]);
+  const keys = ring.find(token.alg, token.kid);
+  if (keys === null) return no("unknown_key", true);
+  if (keys.length === 0) return no("token_unsupported");
+  if (token.critical || !keys.some((verify) => holds(verify, token))) return no("invalid_signature");
   const when = timeFault(token.claims, now / 1000, rules.leeway);
   if (when !== null) return no(when);
   for (const [name, wanted] of rules.claims ?? []) {
@@ -49,11 +73,11 @@ export function checkToken(rules: JwtRules, client: ClientInfo, text: string, no
     if (value !== fillTemplate(wanted, { client })) return no(`unexpected_${name}`);
   }
   const { exp } = token.claims;
-  return { step: { allow: true }, exp: typeof exp === "number" ? exp + rules.leeway : null };
+  return { step: { allow: true }, exp: typeof exp === "number" ? exp + rules.leeway : null, claims: token.claims, unknownKey: false };
 }
 
 /** A signature of the wrong form is an error to some of the runtime's functions. */
-function holds(good: (signed: Buffer, signature: Buffer) => boolean, { signed, signature }: Token): boolean {
+function holds(good: Verify, { signed, signature }: Token): boolean {
   try {
     return good(signed, signature);
   } catch {

@@ -1,13 +1,17 @@
-/** Authentication with JSON Web Tokens. EMQ X 3.1 (whose public keys never worked); more algorithms, leeway and the end of connections are ours. */
-import { readFileSync } from "node:fs";
+/** Authentication with JSON Web Tokens. EMQ X 3.1 (whose public keys never worked); more algorithms, keys from a URL, rules, leeway and the end of connections are ours. */
 import type { ClientInfo } from "../../core/types.ts";
-import { duration, flag, oneOf, optional, secret, text } from "../../lib/config_entry.ts";
-import { wordsOf } from "../../lib/errors.ts";
+import { duration, flag, oneOf, optional, parsed, secret, text } from "../../lib/config_entry.ts";
 import { Heap, type HeapEntry } from "../../lib/heap.ts";
+import { onErrorEntry } from "../_auth/outside.ts";
+import type { RuleSet } from "../_auth/rules.ts";
+import { type OutsidePlugin, startOutside, testOutside } from "../_auth/source.ts";
 import { CLIENT_VARIABLES, parseTemplate } from "../_backend/template.ts";
-import { definePlugin, type PluginContext, type ValuesOf } from "../plugin.ts";
-import { checkToken, type JwtRules } from "./check.ts";
-import { keyVerifiers, secretVerifiers } from "./token.ts";
+import { tlsEntries, tlsOptions, tlsPaths } from "../_backend/tls.ts";
+import { definePlugin } from "../plugin.ts";
+import type { JwksOptions } from "./jwks.ts";
+import { jwtSource, type TokenNotes } from "./source.ts";
+
+const OURS = { required: false };
 
 const config = {
   "auth.jwt.secret": secret("emqxsecret", "Key of HS256, HS384 and HS512. Empty = such tokens are refused."),
@@ -20,41 +24,72 @@ const config = {
     ),
   ),
   "auth.jwt.verify_claims.$name": optional(text("%u", "What the claim must be, exactly; %u and %c are the client's.")),
-  "auth.jwt.leeway": duration("0s", "So far may clocks be apart.", { required: false }),
-  "auth.jwt.disconnect_after_expire": flag("off", "End a connection when its token runs out.", { required: false }),
+  "auth.jwt.jwks": optional(
+    parsed(
+      "https://id.example/jwks.json",
+      "a URL that begins with http:// or https://",
+      readUrl,
+      "Where further public keys are (a JSON Web Key Set).",
+    ),
+  ),
+  "auth.jwt.jwks.refresh_interval": duration("5m", "The keys are fetched so often, and when a token names one that is not known.", {
+    ...OURS,
+    least: "10s",
+    most: "1d",
+  }),
+  "auth.jwt.jwks.timeout": duration("5s", "Keys that are not there within it count as not to be had.", {
+    ...OURS,
+    least: "100ms",
+    most: "1m",
+  }),
+  ...tlsEntries("auth.jwt.jwks.ssl"),
+  "auth.jwt.on_error": onErrorEntry(),
+  "auth.jwt.acl_claim_name": text(
+    "",
+    'Claim that has the client\'s rules, e.g. acl: {"pub": [], "sub": [], "all": []}, lists of topic filters. Who brings it may do nothing else. Empty = none has.',
+    OURS,
+  ),
+  "auth.jwt.leeway": duration("0s", "So far may clocks be apart.", OURS),
+  "auth.jwt.disconnect_after_expire": flag("off", "End a connection when its token runs out.", OURS),
 };
 
-/**
- * Clients whose connections end with their tokens: longer than the plugin's life, so that one that is loaded again still knows them.
- * Unix ms; a client that has gone is taken out at once, or, when nobody was there to hear of it, at its end.
- */
-const ENDS = new WeakMap<ClientInfo, number>();
+function readUrl(text: string): URL | null {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  return url !== null && /^https?:$/.test(url.protocol) ? url : null;
+}
+
+const NOTES: TokenNotes = { ends: new WeakMap<ClientInfo, number>(), rules: new WeakMap<ClientInfo, RuleSet>() };
+/** Who has to go when its token ends; a client that has gone is taken out at once, or, when nobody was there to hear of it, at its end. */
 const WAITING = new WeakMap<ClientInfo, HeapEntry<ClientInfo>>();
 const BY_END = new Heap<ClientInfo>();
 const SWEEP_MS = 500;
 
-function rulesOf(ctx: PluginContext<typeof config>): JwtRules {
-  const c: ValuesOf<typeof config> = ctx.config;
-  const file = c["auth.jwt.pubkey"];
-  const claims = [...ctx.many("auth.jwt.verify_claims.$name")].map(
-    ([name, value]) => [name, parseTemplate(value ?? "", CLIENT_VARIABLES)] as const,
-  );
-  return {
-    secret: c["auth.jwt.secret"] === "" ? null : secretVerifiers(c["auth.jwt.secret"]),
-    key: file === null ? null : keyIn(file),
-    claims: c["auth.jwt.verify_claims"] ? new Map(claims) : null,
-    leeway: c["auth.jwt.leeway"] / 1000,
-  };
-}
-
-/** @throws Error naming key and file */
-function keyIn(file: string) {
-  try {
-    return keyVerifiers(readFileSync(file, "utf8"));
-  } catch (err) {
-    throw new Error(`auth.jwt.pubkey = ${file}: ${wordsOf(err)}`);
-  }
-}
+const outside: OutsidePlugin<typeof config> = {
+  takesHalf: true,
+  open(host, c, many) {
+    const claims = [...many("auth.jwt.verify_claims.$name")].map(
+      ([name, value]) => [name, parseTemplate(value ?? "", CLIENT_VARIABLES)] as const,
+    );
+    const url = c["auth.jwt.jwks"];
+    const jwks: JwksOptions | null = url && {
+      url,
+      refreshMs: c["auth.jwt.jwks.refresh_interval"],
+      timeoutMs: c["auth.jwt.jwks.timeout"],
+      tls: tlsOptions(tlsPaths("auth.jwt.jwks.ssl", c)),
+    };
+    const settings = {
+      secret: c["auth.jwt.secret"],
+      isUserName: c["auth.jwt.from"] === "username",
+      pubkey: c["auth.jwt.pubkey"],
+      jwks,
+      claims: c["auth.jwt.verify_claims"] ? new Map(claims) : null,
+      leewayMs: c["auth.jwt.leeway"],
+      aclClaim: c["auth.jwt.acl_claim_name"],
+    };
+    return jwtSource(host, settings, NOTES);
+  },
+  onError: (c) => c["auth.jwt.on_error"],
+};
 
 export const authJwt = definePlugin({
   name: "emqx_auth_jwt",
@@ -64,24 +99,11 @@ export const authJwt = definePlugin({
   guards: true,
   config,
   start(ctx) {
-    const rules = rulesOf(ctx);
-    const counts = { allowed: 0, denied: 0, ignored: 0, errors: 0 };
     if (ctx.config["auth.jwt.secret"] === "emqxsecret") ctx.log.warn("auth.jwt.secret is the one that everybody knows: set your own");
-
-    ctx.hook("client.authenticate", (client, { password }) => {
-      const inName = ctx.config["auth.jwt.from"] === "username";
-      const token = inName ? (client.username ?? "") : password === null ? "" : Buffer.from(password).toString("utf8");
-      const { step, exp } = checkToken(rules, client, token, ctx.clock.now());
-      if (step === null) counts.ignored++;
-      else if (step.allow) counts.allowed++;
-      else counts.denied++;
-      if (exp !== null && step?.allow === true && ctx.config["auth.jwt.disconnect_after_expire"]) ENDS.set(client, exp * 1000);
-      return step;
-    });
-
+    startOutside(ctx, outside);
     ctx.hook("client.connected", (client) => {
-      const end = ENDS.get(client);
-      if (end !== undefined) WAITING.set(client, BY_END.add(end, 0, client));
+      const end = NOTES.ends.get(client);
+      if (end !== undefined && ctx.config["auth.jwt.disconnect_after_expire"]) WAITING.set(client, BY_END.add(end, 0, client));
     });
     ctx.hook("client.disconnected", (client) => {
       const entry = WAITING.get(client);
@@ -93,6 +115,6 @@ export const authJwt = definePlugin({
       const now = ctx.clock.now();
       for (let e = BY_END.take(now); e !== undefined; e = BY_END.take(now)) ctx.broker.disconnect(e.value, "token_expired");
     });
-    ctx.report(() => ({ servers: [], authentication: { ...counts }, acl: null }));
   },
+  test: (ctx, request) => testOutside(ctx, request, outside),
 });

@@ -3,6 +3,8 @@ import { constants, createHmac, createPublicKey, type KeyObject, timingSafeEqual
 
 export interface Token {
   readonly alg: string;
+  /** Which key it was signed with (RFC 7515 section 4.1.4); null = it does not say. */
+  readonly kid: string | null;
   readonly claims: Readonly<Record<string, unknown>>;
   /** What is signed. */
   readonly signed: Buffer;
@@ -26,6 +28,7 @@ export function readToken(text: string): Token | null {
   if (head === null || claims === null || typeof head.alg !== "string") return null;
   return {
     alg: head.alg,
+    kid: typeof head.kid === "string" ? head.kid : null,
     claims,
     signed: Buffer.from(`${header}.${payload}`, "ascii"),
     signature: Buffer.from(signature, "base64url"),
@@ -42,8 +45,9 @@ function objectIn(part: string): Record<string, unknown> | null {
   }
 }
 
+export type Verify = (signed: Buffer, signature: Buffer) => boolean;
 /** Algorithm -> does the signature hold? */
-export type Verifiers = ReadonlyMap<string, (signed: Buffer, signature: Buffer) => boolean>;
+export type Verifiers = ReadonlyMap<string, Verify>;
 
 /** HS256, HS384, HS512. */
 export function secretVerifiers(secret: string | Uint8Array): Verifiers {
@@ -60,13 +64,16 @@ export function secretVerifiers(secret: string | Uint8Array): Verifiers {
 
 const CURVES: Readonly<Record<string, string>> = { prime256v1: "256", secp384r1: "384", secp521r1: "512" };
 
+/** Of a public key, or a certificate. @throws Error in words */
+export function keyVerifiers(pem: string): Verifiers {
+  return verifiersOf(pem.includes("BEGIN CERTIFICATE") ? new X509Certificate(pem).publicKey : publicKey(pem));
+}
+
 /**
  * What a public key is for, by its kind: RSA for RS and PS, a curve for the one ES it belongs to, Ed25519 and Ed448 for EdDSA. Never for HS: who
- * knows the public key could sign as anybody. `pem`: a key, or a certificate.
- * @throws Error in words
+ * knows the public key could sign as anybody. @throws Error in words
  */
-export function keyVerifiers(pem: string): Verifiers {
-  const key = pem.includes("BEGIN CERTIFICATE") ? new X509Certificate(pem).publicKey : publicKey(pem);
+export function verifiersOf(key: KeyObject): Verifiers {
   switch (key.asymmetricKeyType) {
     case "rsa":
       return new Map(["256", "384", "512"].flatMap((bits) => rsaVerifiers(key, bits)));
@@ -89,7 +96,7 @@ function publicKey(pem: string): KeyObject {
   return createPublicKey(pem);
 }
 
-function rsaVerifiers(key: KeyObject, bits: string): [string, (signed: Buffer, signature: Buffer) => boolean][] {
+function rsaVerifiers(key: KeyObject, bits: string): [string, Verify][] {
   const pss = { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST };
   return [
     [`RS${bits}`, (signed, signature) => verify(`sha${bits}`, signed, key, signature)],

@@ -792,3 +792,12 @@ test("a journalled message is one object with its row's number, if it has one", 
   expect(broker.restored(until).expired(later(broker.mono, 999))).toBe(false);
   expect(broker.restored(until).expired(later(broker.mono, 1001))).toBe(true);
 });
+
+test("who cannot take a message because it is too large is no receiver", () => {
+  const kit = new TestKit();
+  kit.connected("small", 5, { properties: { maximumPacketSize: 100 } }).subscribe("t", 0);
+  kit.connected("large", 5).subscribe("t", 0);
+  const publish = (bytes: number): number =>
+    kit.broker.publish(new Message("t", Buffer.alloc(bytes), 0, false, "", null, kit.broker.now, 0, null));
+  expect([publish(10), publish(1000)]).toEqual([2, 1]);
+});

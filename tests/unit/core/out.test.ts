@@ -214,6 +214,15 @@ describe("the staging buffer", () => {
     kit.expectAllBack();
   });
 
+  test("a single byte goes before it", () => {
+    const kit = new Kit();
+    const piece = bytes(70_000, 5);
+    kit.out.copy(bytes(1, 9), 0, 1);
+    kit.out.copy(piece, 0, 70_000);
+    kit.pool.flushAll();
+    expect(kit.peer.got).toEqual([9, ...list(piece)]);
+  });
+
   test("nobody keeps one after the flush, also when a run is what is left", () => {
     const kit = new Kit();
     const chunk = bytes(100);

@@ -16,6 +16,12 @@ function gone(kit: TestKit, session: "kept" | "ended"): void {
   expect(kit.log.errors).toEqual([]);
 }
 
+test("a session is created once and resumed whenever its client comes back", () => {
+  const kit = new TestKit();
+  for (let i = 0; i < 3; i++) kit.connected("c", 5, persistent).drop();
+  expect([kit.metrics.sessionsCreated, kit.metrics.sessionsResumed]).toEqual([1, 2]);
+});
+
 describe("a hook that ends the client it is told of", () => {
   const POINTS: HookPoint[] = [
     "session.created",

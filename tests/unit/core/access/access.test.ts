@@ -324,6 +324,16 @@ describe("checks of a connected client", () => {
     expect(state.asked).toBe(4 + 2 + 2 + 3);
   });
 
+  test("without a cache, an answer that comes later comes all the same", async () => {
+    const { hooks, access, holder } = withCache();
+    hooks.remove("client.check_acl", "p");
+    holder.client.zone.enableAclCache = false;
+    hooks.add("client.check_acl", "later", async () => ({ verdict: "deny", why: "test" }));
+    const answer = access.checkCached(holder, "publish", "a", mono(1000));
+    expect(answer).toBeInstanceOf(Promise);
+    expect(await (answer as unknown as Promise<string>)).toBe("deny");
+  });
+
   test("a handler that fails to say so is asked about each topic", () => {
     const { hooks, access, holder, state, check, metrics } = withCache({ verdict: "allow" });
     hooks.remove("client.check_acl", "p");

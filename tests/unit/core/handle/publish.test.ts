@@ -210,6 +210,16 @@ test("below a mountpoint, the name that is remembered is the one that was sent: 
   expect(seen).toEqual(["m/t", "m/t", "m/m/t", "m/m/t", "m/t", "m/t"]);
 });
 
+test("the name of a topic that comes again is compared, not read", () => {
+  const kit = new TestKit();
+  const p = kit.connected("p").publish("t", "1");
+  expect(p.channel.lastTopic).toBeNull();
+  p.publish("t", "2");
+  expect(Buffer.from(p.channel.lastTopic ?? []).toString()).toBe("t");
+  p.publish("u", "3");
+  expect(p.channel.lastTopic).toBeNull();
+});
+
 test("below a mountpoint, nothing is kept of topics that come once", () => {
   const kit = new TestKit({ zone: { mountpoint: "m/" } });
   const p = kit.connected("p", 4);

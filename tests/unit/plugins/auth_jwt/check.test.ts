@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { createHmac, generateKeyPairSync } from "node:crypto";
 import { CLIENT_VARIABLES, parseTemplate } from "../../../../server/plugins/_backend/template.ts";
-import { checkToken, type JwtRules } from "../../../../server/plugins/auth_jwt/check.ts";
+import { checkToken, type JwtRules, oneKey } from "../../../../server/plugins/auth_jwt/check.ts";
 import { keyVerifiers, secretVerifiers } from "../../../../server/plugins/auth_jwt/token.ts";
 import { aClient } from "../../../support/access.ts";
 
@@ -16,7 +16,7 @@ function signed(claims: object, header: object = { alg: "HS256" }, secret = "s")
 }
 const claimsOf = (claims: Record<string, string>): JwtRules["claims"] =>
   new Map(Object.entries(claims).map(([name, text]) => [name, parseTemplate(text, CLIENT_VARIABLES)]));
-const RULES: JwtRules = { secret: secretVerifiers("s"), key: null, claims: null, leeway: 0 };
+const RULES: JwtRules = { secret: oneKey(secretVerifiers("s")), key: null, claims: null, leeway: 0 };
 
 function outcome(text: string, rules: Partial<JwtRules> = {}): string {
   const { step } = checkToken({ ...RULES, ...rules }, client, text, NOW_S * 1000);
@@ -42,7 +42,7 @@ test("a token decides: good, forged, of an algorithm that is not there", () => {
   ]);
   expect(outcome(signed({}, { alg: "HS256", crit: ["x"] }))).toBe("invalid_signature");
   const { publicKey } = generateKeyPairSync("ed25519");
-  const key = keyVerifiers(publicKey.export({ type: "spki", format: "pem" }).toString());
+  const key = oneKey(keyVerifiers(publicKey.export({ type: "spki", format: "pem" }).toString()));
   expect(outcome(signed({}, { alg: "EdDSA" }), { key })).toBe("invalid_signature");
   expect(outcome(signed({}, { alg: "RS256" }), { key })).toBe("token_unsupported");
 });
@@ -92,4 +92,19 @@ describe("claims", () => {
     expect(outcome(signed({}), { claims: claimsOf({ constructor: "" }) })).toBe("unexpected_constructor");
     expect(outcome(signed({}), { claims: claimsOf({}) })).toBe("allow");
   });
+});
+
+test("a key ring: of a name it does not know, others may; of an algorithm that none is for, nobody", () => {
+  const good = signed({}, { alg: "HS256", kid: "k1" });
+  const ring = (keys: Record<string, ReturnType<typeof secretVerifiers>>): JwtRules["secret"] => ({
+    find: (alg, kid) => (kid === null ? [] : keys[kid] === undefined ? null : [keys[kid].get(alg)].filter((v) => v !== undefined)),
+  });
+  const check = (secret: JwtRules["secret"], text = good) => {
+    const { step, unknownKey } = checkToken({ ...RULES, secret }, client, text, NOW_S * 1000);
+    return [step?.allow === true ? "allow" : step === null ? "pass" : step.why, unknownKey];
+  };
+  expect(check(ring({ k1: secretVerifiers("s") }))).toEqual(["allow", false]);
+  expect(check(ring({ k1: secretVerifiers("other") }))).toEqual(["invalid_signature", false]);
+  expect(check(ring({ k2: secretVerifiers("s") }))).toEqual(["unknown_key", true]);
+  expect(check(ring({ k1: secretVerifiers("s") }), signed({}))).toEqual(["token_unsupported", false]);
 });

@@ -1,0 +1,14 @@
+/** What plugins that speak HTTP share. */
+import { BackendError } from "./errors.ts";
+
+/** The body as text. @throws BackendError when it is longer than so many bytes */
+export async function limitedText(response: Response, bytesMax: number): Promise<string> {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of response.body ?? []) {
+    size += chunk.length;
+    if (size > bytesMax) throw new BackendError("refused", `an answer of more than ${bytesMax} bytes`);
+    parts.push(chunk);
+  }
+  return Buffer.concat(parts).toString("utf8");
+}

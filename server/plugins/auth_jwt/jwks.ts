@@ -1,0 +1,117 @@
+/** Public keys from a URL (RFC 7517, section 5): fetched now and then, and when a token names one that is not known. */
+import { createPublicKey } from "node:crypto";
+import { between, type MonoMs } from "../../lib/time.ts";
+import { oddAnswers } from "../_auth/odd_answers.ts";
+import type { SourceHost } from "../_auth/source.ts";
+import { Backend } from "../_backend/backend.ts";
+import { BackendError } from "../_backend/errors.ts";
+import { limitedText } from "../_backend/http.ts";
+import type { KeyRing } from "./check.ts";
+import { type Verifiers, type Verify, verifiersOf } from "./token.ts";
+
+export interface JwksOptions {
+  url: URL;
+  refreshMs: number;
+  timeoutMs: number;
+  tls: Bun.TLSOptions;
+}
+
+interface Key {
+  readonly kid: string | null;
+  readonly verifiers: Verifiers;
+}
+
+interface Jwk {
+  kty?: unknown;
+  use?: unknown;
+  kid?: unknown;
+  alg?: unknown;
+}
+
+const BYTES_MAX = 1024 * 1024;
+/** More of them would only cost whoever comes with a token that names none. */
+const KEYS_MAX = 100;
+/** For a name that is not known the keys are fetched so often at most, ms: anybody can make up names. */
+const UNKNOWN_MS = 10_000;
+/** The request itself is given up a little behind its call. */
+const ABORT_AFTER_MS = 500;
+
+export class Jwks implements KeyRing {
+  readonly backend: Backend<null>;
+  #keys: readonly Key[] = [];
+  #fetchedAt: MonoMs | null = null;
+  readonly #odd;
+
+  constructor(
+    private readonly host: SourceHost,
+    private readonly o: JwksOptions,
+  ) {
+    this.#odd = oddAnswers(host);
+    const what = `Keys at ${o.url.origin}${o.url.pathname}`;
+    const options = {
+      what,
+      open: () => null,
+      close: () => {},
+      // What it has is good for a while: then looking is fetching.
+      probe: async () => void (this.#isOlderThan(o.refreshMs) && (await this.#fetch())),
+      judge: () => "down" as const,
+      pool: 1,
+      perConnection: 1,
+      timeoutMs: o.timeoutMs,
+      alarm: "keys",
+      retries: 0,
+      probeProves: true,
+    };
+    this.backend = new Backend<null>(host, options, host.figures(what));
+  }
+
+  /** Keys without a name may be anybody's. */
+  find(alg: string, kid: string | null): readonly Verify[] | null {
+    const named = kid === null ? this.#keys : this.#keys.filter((key) => key.kid === kid || key.kid === null);
+    if (named.length === 0) return null;
+    return named.flatMap(({ verifiers }) => verifiers.get(alg) ?? []);
+  }
+
+  /** Perhaps there are new ones. False = there was a look at them just now. @throws BackendError */
+  async renewed(): Promise<boolean> {
+    if (!this.#isOlderThan(UNKNOWN_MS)) return false;
+    // Several who wait for it make one request.
+    await this.backend.ask(async () => this.#isOlderThan(UNKNOWN_MS) && (await this.#fetch()));
+    return true;
+  }
+
+  #isOlderThan(ms: number): boolean {
+    return this.#fetchedAt === null || between(this.#fetchedAt, this.host.clock.mono()) >= ms;
+  }
+
+  async #fetch(): Promise<void> {
+    const { url, timeoutMs, tls } = this.o;
+    const response = await fetch(url, { signal: AbortSignal.timeout(timeoutMs + ABORT_AFTER_MS), redirect: "error", tls });
+    if (response.status !== 200) throw new BackendError("down", `http ${response.status}`);
+    this.#keys = this.#read(await limitedText(response, BYTES_MAX));
+    this.#fetchedAt = this.host.clock.mono();
+  }
+
+  /** What is no public key for signatures is left out. */
+  #read(text: string): Key[] {
+    let set: unknown;
+    try {
+      set = JSON.parse(text);
+    } catch {
+      throw new BackendError("down", "what is there is no JSON");
+    }
+    const list = (set as { keys?: unknown } | null)?.keys;
+    if (!Array.isArray(list)) throw new BackendError("down", "what is there has no list of keys");
+    return (list as (Jwk | null)[]).slice(0, KEYS_MAX).flatMap((jwk) => {
+      if (jwk === null || typeof jwk !== "object" || jwk.kty === "oct" || (jwk.use !== undefined && jwk.use !== "sig")) return [];
+      try {
+        const all = verifiersOf(createPublicKey({ key: jwk as never, format: "jwk" }));
+        const verifiers = typeof jwk.alg === "string" ? new Map([...all].filter(([alg]) => alg === jwk.alg)) : all;
+        return [{ kid: typeof jwk.kid === "string" ? jwk.kid : null, verifiers }];
+      } catch (err) {
+        this.#odd("auth.jwt.jwks", `a key is left out: ${err instanceof Error ? err.message : String(err)}`);
+        return [];
+      }
+    });
+  }
+}

@@ -1,0 +1,87 @@
+/** Who a token lets in, and what it says that client may do. */
+import { readFileSync } from "node:fs";
+import type { AclStep, AuthStep, ClientInfo } from "../../core/types.ts";
+import { wordsOf } from "../../lib/errors.ts";
+import { type RuleSet, verdictOf } from "../_auth/rules.ts";
+import type { Source, SourceHost } from "../_auth/source.ts";
+import type { Part } from "../_backend/template.ts";
+import { rulesOfClaim } from "./acl.ts";
+import { type Checked, checkToken, type JwtRules, type KeyRing, oneKey } from "./check.ts";
+import { Jwks, type JwksOptions } from "./jwks.ts";
+import { keyVerifiers, secretVerifiers } from "./token.ts";
+
+export interface JwtSettings {
+  /** "" = none. */
+  secret: string;
+  isUserName: boolean;
+  /** A file. null = none. */
+  pubkey: string | null;
+  /** null = none. */
+  jwks: JwksOptions | null;
+  claims: ReadonlyMap<string, readonly Part[]> | null;
+  leewayMs: number;
+  /** "" = tokens bring no rules. */
+  aclClaim: string;
+}
+
+/** What good tokens have said of connections: longer than the plugin's life, so that one that is loaded again still knows them. */
+export interface TokenNotes {
+  /** Unix ms at which it ends. */
+  readonly ends: WeakMap<ClientInfo, number>;
+  readonly rules: WeakMap<ClientInfo, RuleSet>;
+}
+
+/** @throws Error naming the key whose value cannot be used */
+export function jwtSource(host: SourceHost, o: JwtSettings, notes: TokenNotes): Source {
+  const jwks = o.jwks === null ? null : new Jwks(host, o.jwks);
+  const rules: JwtRules = {
+    secret: o.secret === "" ? null : oneKey(secretVerifiers(o.secret)),
+    key: ringOf(o.pubkey === null ? null : oneKey(keyIn(o.pubkey)), jwks),
+    claims: o.claims,
+    leeway: o.leewayMs / 1000,
+  };
+
+  function decided(client: ClientInfo, { step, exp, claims }: Checked): AuthStep {
+    if (step?.allow !== true || claims === null) return step;
+    if (exp !== null) notes.ends.set(client, exp * 1000);
+    const found = o.aclClaim === "" || !Object.hasOwn(claims, o.aclClaim) ? null : rulesOfClaim(claims[o.aclClaim]);
+    if (found !== null) notes.rules.set(client, found);
+    return step;
+  }
+
+  function authenticate(client: ClientInfo, password: Uint8Array): AuthStep | Promise<AuthStep> {
+    const token = o.isUserName ? (client.username ?? "") : Buffer.from(password).toString("utf8");
+    const check = (): Checked => checkToken(rules, client, token, host.clock.now());
+    const first = check();
+    if (!first.unknownKey || jwks === null) return decided(client, first);
+    return jwks.renewed().then((anew) => decided(client, anew ? check() : first));
+  }
+
+  function check(client: ClientInfo, action: "publish" | "subscribe", topic: string): AclStep {
+    const set = notes.rules.get(client);
+    return set === undefined ? null : verdictOf(set, client, action, topic);
+  }
+
+  return { auth: { authenticate, ...(o.aclClaim !== "" && { check }) }, backends: jwks === null ? [] : [jwks.backend] };
+}
+
+/** The file's key first; then those of the URL. */
+function ringOf(file: KeyRing | null, url: KeyRing | null): KeyRing | null {
+  if (file === null || url === null) return file ?? url;
+  return {
+    find(alg, kid) {
+      const mine = file.find(alg, kid) ?? [];
+      const others = url.find(alg, kid);
+      return mine.length === 0 ? others : [...mine, ...(others ?? [])];
+    },
+  };
+}
+
+/** @throws Error naming key and file */
+function keyIn(file: string) {
+  try {
+    return keyVerifiers(readFileSync(file, "utf8"));
+  } catch (err) {
+    throw new Error(`auth.jwt.pubkey = ${file}: ${wordsOf(err)}`);
+  }
+}

@@ -1,0 +1,161 @@
+/** Keys from a URL: when they are fetched, which of them count, and what holds while they are not to be had. */
+import { afterAll, afterEach, describe, expect, test } from "bun:test";
+import { generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import { authJwt } from "../../../../server/plugins/auth_jwt/index.ts";
+import type { TestKit } from "../../../support/test_broker.ts";
+import { until } from "../../../support/until.ts";
+import { removeTempDirs, running } from "../harness.ts";
+
+afterAll(removeTempDirs);
+
+const b64 = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url");
+const pair = () => generateKeyPairSync("ed25519");
+const jwk = (key: KeyObject, more: object = {}): object => ({ ...key.export({ format: "jwk" }), ...more });
+
+function signed(key: KeyObject, header: object = {}, claims: object = {}): string {
+  const body = `${b64({ alg: "EdDSA", ...header })}.${b64(claims)}`;
+  return `${body}.${sign(null, Buffer.from(body), key).toString("base64url")}`;
+}
+
+/** A URL with keys. */
+function keys() {
+  const state = { body: "", status: 200, requests: 0 };
+  const server = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    fetch() {
+      state.requests++;
+      return new Response(state.body, { status: state.status });
+    },
+  });
+  return {
+    state,
+    server,
+    url: `http://127.0.0.1:${server.port}/jwks.json`,
+    set: (...list: unknown[]) => (state.body = JSON.stringify({ keys: list })),
+  };
+}
+
+const stops: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const stop of stops.splice(0)) await stop();
+});
+
+async function broker(url: string, more: Record<string, string> = {}) {
+  const b = await running(authJwt, { settings: { "auth.jwt.secret": "", "auth.jwt.jwks": url, "auth.jwt.jwks.timeout": "1s", ...more } });
+  b.kit.zone.allowAnonymous = false;
+  stops.push(() => b.manager.unload("emqx_auth_jwt"));
+  return b;
+}
+
+let clients = 0;
+/** The reason code of CONNACK, which may come later. */
+async function code(kit: TestKit, token: string): Promise<number> {
+  const c = kit.client(5).connect(`c${++clients}`, { username: "joe", password: Buffer.from(token) });
+  let answer = -1;
+  await until(() => {
+    kit.settle();
+    const [packet] = c.take();
+    if (packet?.cmd === "connack") answer = packet.reasonCode ?? -1;
+    return answer !== -1;
+  }, "CONNACK");
+  return answer;
+}
+const state = (b: Awaited<ReturnType<typeof broker>>): string | undefined => b.manager.report("emqx_auth_jwt")?.servers[0]?.state;
+
+describe("keys from a URL", () => {
+  test("by their names; of two with none each may have signed; of another kind, for something else, or broken: left out", async () => {
+    const [a, b, c] = [pair(), pair(), pair()];
+    const rsa = generateKeyPairSync("rsa", { modulusLength: 2048 });
+    const k = keys();
+    stops.push(() => k.server.stop(true));
+    k.set(
+      jwk(a.publicKey, { kid: "a" }),
+      jwk(b.publicKey),
+      jwk(c.publicKey, { kid: "c", use: "enc" }),
+      jwk(rsa.publicKey, { kid: "rsa", alg: "RS256" }),
+      { kty: "oct", k: "c2VjcmV0", kid: "oct" },
+      { kty: "OKP", crv: "Ed25519", x: "short", kid: "broken" },
+      null,
+      7,
+    );
+    const it = await broker(k.url);
+    await until(() => state(it) === "up", "the keys are there");
+    const { kit } = it;
+    expect([await code(kit, signed(a.privateKey, { kid: "a" })), await code(kit, signed(a.privateKey))]).toEqual([0, 0]);
+    expect([await code(kit, signed(b.privateKey)), await code(kit, signed(b.privateKey, { kid: "anything" }))]).toEqual([0, 0]);
+    expect([await code(kit, signed(c.privateKey, { kid: "c" })), await code(kit, signed(c.privateKey, { kid: "a" }))]).toEqual([
+      0x87, 0x87,
+    ]);
+    expect(await code(kit, signed(a.privateKey, { kid: "a", alg: "RS256" }))).toBe(0x87);
+  });
+
+  test("a new one is fetched when a token names it, but not for every name that somebody makes up", async () => {
+    const [a, b] = [pair(), pair()];
+    const k = keys();
+    stops.push(() => k.server.stop(true));
+    k.set(jwk(a.publicKey, { kid: "a" }));
+    const it = await broker(k.url);
+    await until(() => state(it) === "up", "the keys are there");
+    k.set(jwk(b.publicKey, { kid: "b" }));
+    expect(await code(it.kit, signed(b.privateKey, { kid: "b" }))).toBe(0x87);
+    // The back end's own looks are answered in between.
+    for (let i = 0; i < 22; i++) {
+      it.kit.pass(500);
+      await Bun.sleep(0);
+    }
+    const before = k.state.requests;
+    const answers = await Promise.all([
+      code(it.kit, signed(b.privateKey, { kid: "b" })),
+      code(it.kit, signed(a.privateKey, { kid: "x1" })),
+    ]);
+    expect(answers).toEqual([0, 0x87]);
+    for (let i = 0; i < 5; i++) expect(await code(it.kit, signed(b.privateKey, { kid: `made-up-${i}` }))).toBe(0x87);
+    expect(k.state.requests - before).toBe(1);
+    // What is gone from there is nobody's any more.
+    expect(await code(it.kit, signed(a.privateKey, { kid: "a" }))).toBe(0x87);
+  });
+
+  test("while they are not to be had: nobody is let in by them, and by on_error = ignore the next one decides", async () => {
+    const a = pair();
+    const k = keys();
+    stops.push(() => k.server.stop(true));
+    k.state.status = 500;
+    const it = await broker(k.url);
+    await until(() => state(it) === "down", "they are not there");
+    expect(await code(it.kit, signed(a.privateKey, { kid: "a" }))).toBe(0x88);
+    const lax = await broker(k.url, { "auth.jwt.on_error": "ignore" });
+    lax.kit.zone.allowAnonymous = true;
+    expect(await code(lax.kit, signed(a.privateKey, { kid: "a" }))).toBe(0);
+    for (const body of ["no json", "[]", "{}", `{"keys":{}}`, "x".repeat(2_000_000)]) {
+      k.state.status = 200;
+      k.state.body = body;
+      const other = await broker(k.url);
+      await until(() => state(other) === "down", `${body.slice(0, 20)} is told`);
+      expect(other.manager.report("emqx_auth_jwt")?.servers[0]?.lastError).not.toBe("");
+    }
+  });
+});
+
+describe("rules in a token", () => {
+  test("hold for the connection that brought it, where a claim is named for them", async () => {
+    const a = pair();
+    const k = keys();
+    stops.push(() => k.server.stop(true));
+    k.set(jwk(a.publicKey));
+    const it = await broker(k.url, { "auth.jwt.acl_claim_name": "acl" });
+    await until(() => state(it) === "up", "the keys are there");
+    const enter = (id: string, claims: object) =>
+      it.kit.client(5).connect(id, { username: "joe", password: Buffer.from(signed(a.privateKey, {}, claims)) });
+    const granted = (c: ReturnType<typeof enter>, topic: string): number => {
+      c.take();
+      c.subscribe(topic, 0);
+      return (c.take()[0] as { granted: number[] }).granted[0] as number;
+    };
+    const limited = enter("limited", { acl: { sub: ["down/%u/#"] } });
+    expect([granted(limited, "down/joe/x"), granted(limited, "other")]).toEqual([0, 0x87]);
+    const free = enter("free", {});
+    expect(granted(free, "other")).toBe(0);
+    expect(it.manager.report("emqx_auth_jwt")?.acl).toEqual({ allowed: 1, denied: 1, ignored: 1, errors: 0 });
+  });
+});
