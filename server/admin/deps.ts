@@ -98,4 +98,16 @@ export interface AdminDeps {
   traces?: TraceControl;
   /** Empty the ACL caches and read acl.conf again. */
   reloadAcl?: () => void;
+  /** Absent where there is no such file. */
+  aclFile?: AclFilePort;
+  /** Which settings of `password_hash` fit what stands in a table. null = too many are being tried. */
+  fittingKinds?: (asked: { stored: string; salt: string; password: string; iterations: number | null }) => Promise<string[] | null>;
+}
+
+/** The file of access rules. */
+export interface AclFilePort {
+  /** `exists`: false = the built-in rules are in force, and shown. `former`: what it was before it was replaced; null = it never was. */
+  read(): { path: string; text: string; exists: boolean; former: string | null };
+  /** At once in force. @throws TermError when these are no rules, Error of the file system */
+  write(text: string): void;
 }

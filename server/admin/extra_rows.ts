@@ -1,6 +1,6 @@
 /** Rows and requests of what EMQ X 3.1 had not, and the request bodies of publish and subscribe. Same conventions as rows.ts. */
 import type { Code } from "./codes.ts";
-import type { Encoding, Origin } from "./rows.ts";
+import type { Encoding, Origin, PluginStatus } from "./rows.ts";
 
 export interface PublishRequest {
   /** Comma list. */
@@ -151,6 +151,66 @@ export interface ExplainResult {
   authentication: { allow: boolean; is_super: boolean; steps: ExplainStep[] };
   /** null when no action and topic were given, or the client would not get in. */
   acl: { allow: boolean; steps: ExplainStep[] } | null;
+}
+
+/** The access chain of a node. */
+export interface AccessView {
+  node: string;
+  /** In the order of asking; whoever none of them knows is let in where `allow_anonymous` is on. */
+  authentication: AccessStep[];
+  /** In the order of asking; what none of them decides is as `acl_nomatch` says. */
+  acl: AccessStep[];
+  zones: AccessZone[];
+  warnings: AccessWarning[];
+}
+export interface AccessStep {
+  /** "acl_file", or the plugin's name. */
+  step: string;
+  /** null = it is no plugin's. */
+  plugin: string | null;
+  description: string;
+  /** Errors of its own, not of a server's. */
+  failures: number;
+  /** "deny" or "ignore"; null = it asks no server. */
+  on_error: string | null;
+  status: PluginStatus | null;
+}
+export interface AccessZone {
+  zone: string;
+  allow_anonymous: boolean;
+  acl_nomatch: string;
+  acl_deny_action: string;
+  enable_acl: boolean;
+  enable_ban: boolean;
+  enable_flapping_detect: boolean;
+}
+export interface AccessWarning {
+  /**
+   * everybody: nobody is asked, all are let in; unknown: whoever no plugin knows is; ignored_errors: while a server is down, all are;
+   * no_acl: everybody may do everything.
+   */
+  what: "everybody" | "unknown" | "ignored_errors" | "no_acl";
+  zone: string;
+}
+export interface AclFileRow {
+  path: string;
+  text: string;
+  /** false = the built-in rules. */
+  exists: boolean;
+  /** Before it was replaced last. */
+  former: string | null;
+}
+export interface AclCheck {
+  rules: number;
+  error: { line: number; column: number; message: string } | null;
+}
+export interface HashQuestion {
+  /** As it stands in the table. */
+  stored: string;
+  salt?: string;
+  password: string;
+  /** Of PBKDF2, to try beside the usual ones. */
+  iterations?: number;
 }
 
 export interface Setting {

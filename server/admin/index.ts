@@ -2,6 +2,7 @@
  * The one door through which REST API, command line and dashboard see and change the broker. Functions return plain rows; a command that is
  * refused throws `AdminError`. Only this layer knows which nodes there are: `hasNode` says whether a name is one of them.
  */
+import { createAccess } from "./access.ts";
 import { createAccounts } from "./accounts.ts";
 import { createAlarms } from "./alarms.ts";
 import { createApps } from "./apps.ts";
@@ -42,6 +43,7 @@ export function createAdmin(deps: AdminDeps) {
   const listeners = createListeners(deps);
   const nodes = createNodes(deps, listeners.list, monitor.live);
   const settings = createSettings(deps.settings, deps.plugins, deps.broker.alarms);
+  const plugins = createPlugins(deps, settings);
   return {
     node,
     version: deps.broker.node.apiVersion,
@@ -58,7 +60,8 @@ export function createAdmin(deps: AdminDeps) {
     topics: createTopics(deps),
     pubsub: createPubSub(deps),
     keeping: createKeeping(deps.broker),
-    plugins: createPlugins(deps, settings),
+    plugins,
+    access: createAccess(deps, plugins),
     settings,
     listeners,
     metrics: createMetrics(deps),

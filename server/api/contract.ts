@@ -33,6 +33,10 @@
  * | GET /monitor                                             | from, to (Unix ms), step (s, multiple of 60)   | MonitorHistory |
  * | GET /monitor/current                                     | since (Unix ms: only newer samples)            | MonitorCurrent |
  * | POST /explain                                            | ExplainRequest                                 | ExplainResult |
+ * | GET /nodes/:node/access                                  |                                                | AccessView |
+ * | GET, PUT /nodes/:node/acl_file                           | {text}                                         | AclFileRow, AclCheck (108 names line and column; nothing changed) |
+ * | POST /acl/check                                          | {text}                                         | AclCheck |
+ * | POST /password_hash                                      | HashQuestion                                   | string[]: settings of `password_hash` that fit |
  * | GET /settings                                            | _like_key, app                                 | Setting[] |
  * | PUT /settings                                            | {key: text or null = back to file/default}     | SettingsApplied (108 names the key; nothing changed) |
  * | GET /alarms/present, /alarms/present/:node               |                                                | NodeAlarms[], Alarm[] |

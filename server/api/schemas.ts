@@ -303,6 +303,39 @@ export const explainResult = Type.Object({
   acl: Type.Union([Type.Null(), Type.Object({ allow: flag, steps: list(explainStep) })]),
 });
 
+export const accessView = row<C.AccessView>({
+  node: text,
+  authentication: list(accessStep()),
+  acl: list(accessStep()),
+  zones: list(
+    row<C.AccessZone>({
+      zone: text,
+      allow_anonymous: flag,
+      acl_nomatch: text,
+      acl_deny_action: text,
+      enable_acl: flag,
+      enable_ban: flag,
+      enable_flapping_detect: flag,
+    }),
+  ),
+  warnings: list(row<C.AccessWarning>({ what: text, zone: text })),
+});
+function accessStep(): TSchema {
+  return row<C.AccessStep>({
+    step: text,
+    plugin: nullable(text),
+    description: text,
+    failures: int,
+    on_error: nullable(text),
+    status: nullable(pluginStatus),
+  });
+}
+export const aclFile = row<C.AclFileRow>({ path: text, text, exists: flag, former: nullable(text) });
+export const aclCheck = row<C.AclCheck>({
+  rules: int,
+  error: nullable(Type.Object({ line: int, column: int, message: text })),
+});
+
 export const setting = row<C.Setting>({
   key: text,
   value: text,

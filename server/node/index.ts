@@ -18,10 +18,12 @@ import { seldomRun } from "../lib/seldom.ts";
 import { Listeners } from "../listeners/index.ts";
 import { loadTls } from "../listeners/tls.ts";
 import { createSystem } from "../machine/machine.ts";
+import { fittingKinds } from "../plugins/_auth/fitting.ts";
 import { plugins as builtIn } from "../plugins/index.ts";
 import { PluginManager } from "../plugins/manager.ts";
 import { createPluginBroker } from "../plugins/plugin_broker.ts";
 import { openStore, type SqliteStore, StoreError } from "../storage/sqlite.ts";
+import { aclFilePort } from "./acl_file.ts";
 import { aclText } from "./acl_text.ts";
 import { closedPortsOf, located } from "./checks.ts";
 import { loadedPlugins } from "./loaded_plugins.ts";
@@ -198,6 +200,8 @@ async function openManagement(
     logControl: createLogControl(o.log),
     traces: createTraces(broker, config, log),
     reloadAcl: () => core.reloadAcl(),
+    aclFile: aclFilePort(config, () => core.reloadAcl()),
+    fittingKinds,
   });
   const tls = async (label: string, c: HttpTlsConfig) => (await loadTls(label, c, "http/1.1", dataDir, systemClock.now())).options;
   http = createHttp({ admin, log, dashboardDir: dashboardDir(), tls });

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import mqtt from "mqtt";
-import type { Banned, ExplainResult, User, WhoAmI } from "../../server/api/contract.ts";
+import type { AccessView, AclCheck, AclFileRow, Banned, ExplainResult, User, WhoAmI } from "../../server/api/contract.ts";
 import { ADMIN, basic, closed, NODE, TestNode } from "./support/node.ts";
 import { scenarios, unauthorized, wrongMethod } from "./support/table.ts";
 
@@ -248,4 +248,81 @@ test("applications, users and bans survive a restart", async () => {
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
+});
+
+describe("the access chain", () => {
+  unauthorized(it, [
+    ["GET", `/nodes/${NODE}/access`],
+    ["GET", `/nodes/${NODE}/acl_file`],
+    ["PUT", `/nodes/${NODE}/acl_file`],
+    ["POST", "/acl/check"],
+    ["POST", "/password_hash"],
+  ]);
+
+  test("who is asked, in which order, and what lets strangers in", async () => {
+    const get = async () => await node.data<AccessView>("GET", `/nodes/${NODE}/access`);
+    const before = await get();
+    expect([before.authentication, before.acl.map((s) => s.step)]).toEqual([[], ["acl_file"]]);
+    expect(before.zones.map((z) => [z.zone, z.allow_anonymous, z.acl_nomatch])).toContainEqual(["external", true, "allow"]);
+    expect(before.warnings).toContainEqual({ what: "everybody", zone: "external" });
+    await node.data("PUT", `/nodes/${NODE}/plugins/emqx_auth_clientid/load`);
+    await node.data("PUT", `/nodes/${NODE}/plugins/emqx_auth_username/load`);
+    const both = await get();
+    expect(both.authentication.map((s) => [s.step, s.plugin, s.on_error])).toEqual([
+      ["emqx_auth_clientid", "emqx_auth_clientid", null],
+      ["emqx_auth_username", "emqx_auth_username", null],
+    ]);
+    expect(both.warnings).toContainEqual({ what: "unknown", zone: "external" });
+    for (const name of ["emqx_auth_clientid", "emqx_auth_username"]) await node.data("PUT", `/nodes/${NODE}/plugins/${name}/unload`);
+  });
+
+  scenarios(it, [
+    { name: "rules", method: "POST", path: "/acl/check", body: { text: "{allow, all}.\n{deny, all}." }, data: { rules: 2, error: null } },
+    {
+      name: "no rules, with the place",
+      method: "POST",
+      path: "/acl/check",
+      body: { text: "{allow, all}.\n{allow, nobody}." },
+      data: {
+        rules: 0,
+        error: { line: 2, column: 9, message: "expected all, or a rule of four parts: {allow, Who, pubsub, [Topics]}, found nobody" },
+      },
+    },
+    { name: "nothing to check", method: "POST", path: "/acl/check", body: {}, code: 107 },
+    { name: "no text", method: "POST", path: "/acl/check", body: { text: 7 }, code: 108 },
+    { name: "bad rules are not taken", method: "PUT", path: `/nodes/${NODE}/acl_file`, body: { text: "{" }, code: 108 },
+    { name: "of a node that is not there", method: "GET", path: "/nodes/nobody@nowhere/access", status: 404 },
+    { name: "a hash", method: "POST", path: "/password_hash", body: { stored: "public", password: "public" }, data: ["plain"] },
+    {
+      name: "a hash and its salt",
+      method: "POST",
+      path: "/password_hash",
+      body: { stored: new Bun.CryptoHasher("sha256").update("peppublic").digest("hex"), salt: "pep", password: "public" },
+      data: ["salt,sha256"],
+    },
+    { name: "no hash", method: "POST", path: "/password_hash", body: { password: "public" }, code: 107 },
+    {
+      name: "too many rounds",
+      method: "POST",
+      path: "/password_hash",
+      body: { stored: "00", salt: "s", password: "x", iterations: 1e9 },
+      code: 108,
+    },
+  ]);
+
+  test("the file of access rules: replaced, in force at once, what it was before beside it", async () => {
+    const get = async () => await node.data<AclFileRow>("GET", `/nodes/${NODE}/acl_file`);
+    const before = await get();
+    const may = async (topic: string): Promise<boolean | undefined> => {
+      const asked = { client_id: "c", username: "u", action: "subscribe", topic };
+      return (await node.data<ExplainResult>("POST", "/explain", { body: asked })).acl?.allow;
+    };
+    expect(await may("only/this")).toBe(true);
+    const text = '{deny, {user, "u"}, subscribe, ["only/#"]}.\n{allow, all}.\n';
+    expect(await node.data<AclCheck>("PUT", `/nodes/${NODE}/acl_file`, { body: { text } })).toEqual({ rules: 2, error: null });
+    expect([await may("only/this"), await may("other")]).toEqual([false, true]);
+    expect(await get()).toMatchObject({ text, exists: true, former: before.text });
+    await node.data("PUT", `/nodes/${NODE}/acl_file`, { body: { text: before.text } });
+    expect(await may("only/this")).toBe(true);
+  });
 });

@@ -5,6 +5,9 @@ import { ROUTES } from "../../server/api/v3/index.ts";
 const STORES_NOTHING: Readonly<Record<string, string>> = {
   auth_user: "a login is remembered in memory",
   explain: "only asks",
+  check_acl_file: "only reads",
+  replace_acl_file: "a file of its own, written before the answer",
+  find_password_hash: "only computes",
   test_plugin: "only asks, with settings that nobody saves",
   kickout_connection: "ends a connection: what is stored of its session is as when the client goes by itself",
   kickout_connections: "the same for several",

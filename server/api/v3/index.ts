@@ -5,6 +5,7 @@ import { openApi } from "../openapi.ts";
 import { data, json } from "../reply.ts";
 import { type AnyRoute, type Kind, route } from "../route.ts";
 import * as S from "../schemas.ts";
+import { accessRoutes } from "./access.ts";
 import { accountRoutes } from "./accounts.ts";
 import { appRoutes } from "./apps.ts";
 import { bannedRoutes } from "./banned.ts";
@@ -53,6 +54,7 @@ export const ROUTES: readonly AnyRoute[] = [
   ...monitoringRoutes,
   ...appRoutes,
   ...bannedRoutes,
+  ...accessRoutes,
   ...nodeRoutes,
   ...pluginRoutes,
   ...connectionRoutes,

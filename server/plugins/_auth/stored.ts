@@ -84,7 +84,7 @@ export class StoredCheck {
       case "pbkdf2": {
         const { iterations, length, digest } = kind;
         return this.#good.check(
-          [row.stored, row.salt, password],
+          [`${digest},${iterations},${length}`, row.stored, row.salt, password],
           this.queue,
           async () => wanted() && sameSecret(row.stored.toLowerCase(), await derived(password, row.salt, iterations, length, digest)),
         );

@@ -1,6 +1,6 @@
 /** Passwords as other people's tables keep them: each kind, right and wrong, against values made elsewhere. */
 import { describe, expect, test } from "bun:test";
-import { createHash } from "node:crypto";
+import { createHash, pbkdf2Sync } from "node:crypto";
 import { HashQueue } from "../../../../server/plugins/_auth/hash_queue.ts";
 import { parseStoredKind, StoredCheck, type StoredKind } from "../../../../server/plugins/_auth/stored.ts";
 
@@ -102,6 +102,18 @@ test("slow kinds are asked once for the right password, again for a wrong one, a
   expect(await first).toBe(true);
   expect(check.verify(kindOf("bcrypt"), row, bytes("p"))).toBe(true);
   expect(check.verify(kindOf("bcrypt"), row, bytes("q"))).toBeInstanceOf(Promise);
+});
+
+test("what was right by one kind is not right by another", async () => {
+  const check = new StoredCheck();
+  const row = { stored: pbkdf2Sync("p", "s", 10, 20, "sha256").toString("hex"), salt: "s" };
+  const of = async (text: string) => check.verify(kindOf(text), row, bytes("p"));
+  expect([
+    await of("pbkdf2,sha256,10,20"),
+    await of("pbkdf2,sha256,11,20"),
+    await of("pbkdf2,sha512,10,20"),
+    await of("pbkdf2,sha256,10,20"),
+  ]).toEqual([true, false, false, true]);
 });
 
 test("words that are no kind", () => {

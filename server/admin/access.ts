@@ -1,0 +1,119 @@
+/** The access chain as it really runs: who is asked, in which order, and how they are; the file of access rules; hashes in a table. */
+import { parseAclRules } from "../core/access/acl_file.ts";
+import { TermError } from "../lib/erlang_term.ts";
+import { whyUnreadable } from "../lib/file_errors.ts";
+import { CODE } from "./codes.ts";
+import { type AdminDeps, AdminError } from "./deps.ts";
+import type { AccessStep, AccessView, AccessWarning, AccessZone, AclCheck, AclFileRow, HashQuestion } from "./extra_rows.ts";
+import type { Plugin, PluginConfigRow } from "./rows.ts";
+
+interface Plugins {
+  list(): Plugin[];
+  pluginConfig(name: string): PluginConfigRow[];
+}
+
+export function createAccess({ broker, aclFile, fittingKinds }: AdminDeps, plugins: Plugins) {
+  const node = broker.node.nodeName;
+
+  function steps(point: "client.authenticate" | "client.check_acl", rows: ReadonlyMap<string, Plugin>): AccessStep[] {
+    return broker.hooks.at[point].map(({ id, failures }) => {
+      const plugin = rows.get(id) ?? null;
+      return {
+        step: id,
+        plugin: plugin?.name ?? null,
+        description: plugin?.description ?? "",
+        failures,
+        on_error: plugin === null ? null : onErrorOf(plugin.name),
+        status: plugin?.status ?? null,
+      };
+    });
+  }
+
+  /** null = it asks nobody. */
+  function onErrorOf(name: string): string | null {
+    const row = plugins.pluginConfig(name).find(({ key }) => key.endsWith(".on_error"));
+    return row === undefined ? null : row.value === "" ? row.default : row.value;
+  }
+
+  /** What lets strangers in, in the zones that have listeners: the defaults of EMQ X 3.1 do. */
+  function warnings(view: Omit<AccessView, "warnings">): AccessWarning[] {
+    return view.zones.flatMap(({ zone, allow_anonymous, enable_acl }) => {
+      const found: AccessWarning["what"][] = [];
+      if (allow_anonymous) found.push(view.authentication.length === 0 ? "everybody" : "unknown");
+      if (allow_anonymous && view.authentication.some(({ on_error }) => on_error === "ignore")) found.push("ignored_errors");
+      if (!enable_acl) found.push("no_acl");
+      return found.map((what) => ({ what, zone }));
+    });
+  }
+
+  function view(): AccessView {
+    const rows = new Map(plugins.list().map((p) => [p.name, p]));
+    const zones = [...broker.zones].map(
+      ([zone, z]): AccessZone => ({
+        zone,
+        allow_anonymous: z.allowAnonymous,
+        acl_nomatch: z.aclNomatch,
+        acl_deny_action: z.aclDenyAction,
+        enable_acl: z.enableAcl,
+        enable_ban: z.enableBan,
+        enable_flapping_detect: z.enableFlappingDetect,
+      }),
+    );
+    const chain = { node, authentication: steps("client.authenticate", rows), acl: steps("client.check_acl", rows), zones };
+    return { ...chain, warnings: warnings(chain) };
+  }
+
+  /** Are these rules, and if not: where is what wrong? */
+  function check(text: string): AclCheck {
+    try {
+      return { rules: parseAclRules(text).length, error: null };
+    } catch (err) {
+      if (!(err instanceof TermError)) throw err;
+      const { line, column, expected, found } = err;
+      return { rules: 0, error: { line, column, message: `expected ${expected}, found ${found}` } };
+    }
+  }
+
+  function file() {
+    if (aclFile === undefined) throw new AdminError(CODE.UNKNOWN, "the access rules of this node are in no file");
+    return aclFile;
+  }
+
+  return {
+    view,
+    check,
+
+    /** @throws AdminError 102 */
+    aclFile(): AclFileRow {
+      try {
+        return file().read();
+      } catch (err) {
+        throw unusable(err);
+      }
+    },
+
+    /** At once in force; what it was before is kept beside it. @throws AdminError 102, 108 where and what is wrong */
+    replaceAclFile(text: string): AclCheck {
+      const found = check(text);
+      if (found.error !== null)
+        throw new AdminError(CODE.BAD_PARAMETER, `line ${found.error.line}, column ${found.error.column}: ${found.error.message}`);
+      try {
+        file().write(text);
+      } catch (err) {
+        throw unusable(err);
+      }
+      return found;
+    },
+
+    /** Which settings of `password_hash` fit. @throws AdminError 102 when many are asking */
+    async fittingHashes({ stored, salt = "", password, iterations }: HashQuestion): Promise<string[]> {
+      const found = (await fittingKinds?.({ stored, salt, password, iterations: iterations ?? null })) ?? null;
+      if (found === null) throw new AdminError(CODE.UNKNOWN, "too many passwords are being tried");
+      return found;
+    },
+  };
+}
+
+function unusable(err: unknown): AdminError {
+  return err instanceof AdminError ? err : new AdminError(CODE.UNKNOWN, `the file of access rules: ${whyUnreadable(err)}`);
+}
