@@ -18,6 +18,7 @@ const PAGES = [
   "retained",
   "retained?tab=delayed",
   "alarms",
+  "access",
   "banned",
   "apps",
   "users",

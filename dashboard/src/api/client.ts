@@ -118,6 +118,11 @@ export function createApi(transport: Transport) {
     settings: () => get<C.Setting[]>("/settings"),
     saveSettings: (values: Record<string, string | null>) => put<C.SettingsApplied>("/settings", values),
 
+    access: (node: string) => get<C.AccessView>(`/nodes/${seg(node)}/access`),
+    aclFile: (node: string) => get<C.AclFileRow>(`/nodes/${seg(node)}/acl_file`),
+    replaceAclFile: (node: string, text: string) => put<C.AclCheck>(`/nodes/${seg(node)}/acl_file`, { text }),
+    checkAcl: (text: string) => post<C.AclCheck>("/acl/check", { text }),
+    fittingHashes: (r: C.HashQuestion) => post<string[]>("/password_hash", r),
     explain: (r: C.ExplainRequest) => post<C.ExplainResult>("/explain", r),
     openapi: () => transport.send({ method: "GET", path: "/openapi.json" }),
   };

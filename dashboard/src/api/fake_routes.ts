@@ -2,6 +2,7 @@
 import { toBase64, utf8 } from "../lib/payload.ts";
 import { matches } from "../lib/topic.ts";
 import type { Banned, TopicNode } from "./client.ts";
+import { access } from "./fake_access.ts";
 import { data, type FakeRoute, fail, type On, ok, remove, text } from "./fake_reply.ts";
 import { NODE, point, type State, subscription } from "./fake_state.ts";
 import { explain, openapi, system } from "./fake_system.ts";
@@ -41,6 +42,7 @@ export function routesOf(s: State): FakeRoute[] {
     routes.push({ method, path: path.split("/").slice(1), summary, run });
   };
   people(s, on);
+  access(s, on);
   watching(s, on);
   messages(s, on);
   system(s, on);

@@ -21,6 +21,7 @@ export const shell = {
   "page.topics": "Topics",
   "page.retained": "Retained messages",
   "page.alarms": "Alarms",
+  "page.access": "Access chain",
   "page.banned": "Banned",
   "page.apps": "Applications",
   "page.users": "Users",

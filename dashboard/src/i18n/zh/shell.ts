@@ -21,6 +21,7 @@ export const shell = {
   "page.topics": "主题",
   "page.retained": "保留消息",
   "page.alarms": "告警",
+  "page.access": "访问链",
   "page.banned": "黑名单",
   "page.apps": "应用",
   "page.users": "用户",

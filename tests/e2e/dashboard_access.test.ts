@@ -1,0 +1,81 @@
+/** The page of the access chain in a browser: what it warns of, rules that are edited, and a hash whose setting is looked for. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Page } from "playwright-core";
+import { Installation, type RunningBroker } from "../support/executable.ts";
+import { CHROMIUM, needing } from "../support/peers.ts";
+import { go, PASSWORD, Surfer } from "./dashboard_browser.ts";
+
+needing(CHROMIUM, describe)("the access page", () => {
+  let baomq: Installation;
+  let broker: RunningBroker;
+  let surfer: Surfer;
+  let page: Page;
+
+  async function api(method: string, path: string, body?: unknown, password = PASSWORD): Promise<unknown> {
+    const answer = await fetch(`http://127.0.0.1:${broker.ports.dashboard}/api/v3/${path}`, {
+      method,
+      headers: { authorization: `Basic ${btoa(`admin:${password}`)}`, "content-type": "application/json" },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+    return answer.json();
+  }
+
+  beforeAll(async () => {
+    baomq = new Installation();
+    broker = await baomq.start();
+    await api("PUT", "change_pwd/admin", { old_pwd: "public", new_pwd: PASSWORD }, "public");
+    surfer = await Surfer.open(broker.ports.dashboard);
+    page = await surfer.inside();
+    await go(page, "access");
+  });
+  afterAll(async () => {
+    await surfer.close();
+    await broker.stop();
+    await baomq.remove();
+  });
+
+  test("says what lets strangers in, and who is asked", async () => {
+    await page.getByText("everybody is let in. allow_anonymous is on and nobody is asked").waitFor();
+    await api("PUT", "plugins/emqx_auth_username/load");
+    await page.getByText("whoever is not known to the plugins is let in").waitFor();
+    await page.getByRole("link", { name: "emqx_auth_username" }).waitFor();
+  });
+
+  test("rules are checked as they are typed; wrong ones cannot be saved, good ones are in force at once", async () => {
+    const rules = page.getByRole("textbox", { name: "Access rules" });
+    const save = page.getByRole("button", { name: "Save" });
+    const before = await rules.inputValue();
+    await page.getByText("4 rules").waitFor();
+    await rules.fill("{allow, all}.\n{deny, nobody}.\n");
+    await page.getByRole("button", { name: /Line 2, column 8/ }).click();
+    expect(await rules.evaluate((e) => (e as unknown as { selectionStart: number }).selectionStart)).toBe(21);
+    expect(await save.isDisabled()).toBe(true);
+    await rules.fill('{deny, {user, "joe"}, subscribe, ["secret/#"]}.\n{allow, all}.\n');
+    await page.getByText("2 rules").waitFor();
+    await save.click();
+    await page.getByText("Access rules saved, 2 in force").waitFor();
+    expect(await api("POST", "explain", { client_id: "c", username: "joe", action: "subscribe", topic: "secret/x" })).toMatchObject({
+      data: { acl: { allow: false } },
+    });
+    const file = join(baomq.dir, "etc/acl.conf");
+    expect([existsSync(file), readFileSync(file, "utf8").includes("secret/#")]).toEqual([true, true]);
+    await page.getByRole("button", { name: "What it was before" }).click();
+    expect(await rules.inputValue()).toBe(before);
+  });
+
+  test("which password_hash fits", async () => {
+    const form = page.getByRole("region", { name: "Which password_hash?" });
+    await form.getByLabel("What stands in the table").fill(createHash("sha256").update("peppublic").digest("hex"));
+    await form.getByLabel("Salt").fill("pep");
+    await form.getByLabel("Password", { exact: true }).fill("public");
+    await form.getByRole("button", { name: "Find it" }).click();
+    await form.getByText("password_hash = salt,sha256").waitFor();
+    await form.getByLabel("Password", { exact: true }).fill("other");
+    await form.getByRole("button", { name: "Find it" }).click();
+    await form.getByText("None fits").waitFor();
+    expect(surfer.problems).toEqual([]);
+  });
+});
