@@ -22,6 +22,7 @@ import { fittingKinds } from "../plugins/_auth/fitting.ts";
 import { plugins as builtIn } from "../plugins/index.ts";
 import { PluginManager } from "../plugins/manager.ts";
 import { createPluginBroker } from "../plugins/plugin_broker.ts";
+import { Remembered } from "../plugins/remembered.ts";
 import { openStore, type SqliteStore, StoreError } from "../storage/sqlite.ts";
 import { aclFilePort } from "./acl_file.ts";
 import { aclText } from "./acl_text.ts";
@@ -157,7 +158,7 @@ async function openManagement(
   const system = createSystem();
   let http: Http | undefined;
   const reload = createReload(config, core, listeners, log, () => plugins);
-  const firstLoaded = PluginManager.isDecided(store) ? null : loadedPlugins(config, dataDir, log);
+  const firstLoaded = new Remembered(store).isDecided ? null : loadedPlugins(config, dataDir, log);
   const plugins: PluginManager = new PluginManager({
     plugins: builtIn,
     configuration: {

@@ -3,11 +3,11 @@
  * A plugin that fails never takes the broker down: its error is logged, kept and shown.
  */
 
-import type { Store } from "../core/ports.ts";
 import { wordsOf } from "../lib/errors.ts";
 import { type ContextParts, createContext, type Running } from "./context.ts";
 import { type ExternalFile, externalFiles, importExternal, type LineBeside, linesBeside } from "./external.ts";
 import type { AnyPlugin, PluginReport, PluginServices, TestContext, TestRequest, TestStep } from "./plugin.ts";
+import { Remembered } from "./remembered.ts";
 import type { ServiceName } from "./services.ts";
 import { type PluginConfigRow, PluginError, PluginSettings, type SettingChanges, type SettingSource } from "./settings.ts";
 
@@ -82,12 +82,12 @@ const REPORT_EVERY = 1000;
 
 export class PluginManager {
   private readonly slots = new Map<string, Slot>();
-  private readonly kv;
+  private readonly remembered;
   /** One change at a time. */
   private queue: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly o: PluginManagerOptions) {
-    this.kv = o.store.kv("plugins");
+    this.remembered = new Remembered(o.store);
     for (const plugin of o.plugins) this.add(plugin, null);
   }
 
@@ -107,33 +107,18 @@ export class PluginManager {
   /** Find the plugins of other people and start all that should run. Returns those that did not; `required`: the node needs it, or it guards it. */
   async startAll(): Promise<{ name: string; required: boolean; error: string }[]> {
     for (const file of externalFiles(this.o.expandPluginsDir)) await this.discover(file);
-    this.decideFirst();
+    // At the first start on a data directory. Plugins that EMQ X never had are not in its list.
+    const { firstLoaded = null } = this.o;
+    const builtIn = [...this.slots.values()].flatMap((slot) => (slot.file === null ? [slot.plugin] : []));
+    if (firstLoaded !== null && !this.remembered.isDecided) this.remembered.takeOver(builtIn, firstLoaded);
     const failed: { name: string; required: boolean; error: string }[] = [];
-    for (const slot of this.sorted()) {
+    for (const slot of this.remembered.inOrder(this.slots.values())) {
       const { name, required = false, guards = false } = slot.plugin;
-      const wanted = required || (this.kv.get(`state/${name}`) ?? (slot.plugin.activeByDefault ? "loaded" : "unloaded")) === "loaded";
+      const wanted = this.remembered.isWanted(slot.plugin);
       if (wanted && slot.error === null) await this.exclusive(() => this.start(slot)).catch(() => {});
       if (wanted && slot.error !== null) failed.push({ name, required: required || guards, error: slot.error });
     }
     return failed;
-  }
-
-  /** Has this data directory a plugin that was loaded or unloaded explicitly? */
-  static isDecided(store: Pick<Store, "kv">): boolean {
-    return store
-      .kv("plugins")
-      .entries()
-      .some(([key]) => key.startsWith("state/"));
-  }
-
-  /** At the first start on a data directory, what was loaded in the tree it stands in for is taken over. */
-  private decideFirst(): void {
-    const { firstLoaded = null } = this.o;
-    if (firstLoaded === null || PluginManager.isDecided(this.o.store)) return;
-    for (const slot of this.slots.values()) {
-      // Plugins that EMQ X never had are not in its list.
-      if (slot.file === null) this.kv.set(`state/${slot.plugin.name}`, firstLoaded.has(slot.plugin.name) ? "loaded" : "unloaded");
-    }
   }
 
   private async discover(file: ExternalFile): Promise<void> {
@@ -161,7 +146,7 @@ export class PluginManager {
 
   /** Unload everything; what is to run at the next start stays as it is. */
   async stopAll(): Promise<void> {
-    for (const slot of this.sorted().reverse()) await this.exclusive(() => this.stop(slot));
+    for (const slot of this.remembered.inOrder(this.slots.values()).reverse()) await this.exclusive(() => this.stop(slot));
   }
 
   // ---- what there is
@@ -309,8 +294,8 @@ export class PluginManager {
     }
   }
 
-  private remember(slot: Slot, state: "loaded" | "unloaded"): void {
-    this.kv.set(`state/${slot.plugin.name}`, state);
+  private remember({ plugin }: Slot, state: "loaded" | "unloaded"): void {
+    this.remembered[state](plugin);
     this.o.broker.flush();
   }
 
