@@ -4,7 +4,7 @@
  */
 
 import type { ConfigRow } from "../config/types.ts";
-import { MASK } from "../lib/mask.ts";
+import { MASK, withoutPassword } from "../lib/mask.ts";
 import type { PluginConfigRow, SettingChanges } from "../plugins/settings.ts";
 import { CODE } from "./codes.ts";
 import type { SettingsPorts } from "./config_view.ts";
@@ -38,6 +38,13 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
     }
   }
 
+  /** It is what is shown of a secret: that stays as it is. */
+  function isKept(key: string, text: string): boolean {
+    if (layers.row(key)?.secret === true) return text === MASK;
+    const now = String(layers.raw(key) ?? "");
+    return now !== text && withoutPassword(now) === text;
+  }
+
   /** What really changes. @throws AdminError 108, naming key, value and what was expected */
   function checked(changes: SettingChanges): Map<string, string | null | undefined> {
     const real = new Map<string, string | null | undefined>();
@@ -45,7 +52,7 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
       const isTakenBack = text === undefined && (layers.override(key) !== undefined || aside.has(key));
       const error = isTakenBack ? null : layers.checkOverride(key, text ?? null);
       if (error !== null) throw new AdminError(CODE.BAD_PARAMETER, error);
-      if (text === MASK && layers.row(key)?.secret === true) continue;
+      if (typeof text === "string" && isKept(key, text)) continue;
       const by = layers.fixedBy(key);
       if (typeof text === "string" && by !== null) {
         if (text === layers.raw(key)) continue;
@@ -92,7 +99,7 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
     const by = layers.fixedBy(key);
     const text = left?.text ?? (by === null ? undefined : layers.override(key));
     if (left === undefined && (by === null || text === undefined)) return undefined;
-    const value = secret && text ? MASK : (text ?? "");
+    const value = secret && text ? MASK : withoutPassword(text ?? "");
     return { value, why: left?.why ?? `${key} is set ${by}, which stands above it` };
   }
 
@@ -100,7 +107,7 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
     const rest = unused(r.key, r.secret);
     return {
       key: r.key,
-      value: r.secret && r.value !== "" ? MASK : r.value,
+      value: r.secret && r.value !== "" ? MASK : withoutPassword(r.value),
       default: r.default,
       type: r.type,
       doc: r.doc,

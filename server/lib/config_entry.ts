@@ -61,6 +61,8 @@ export interface EntryOptions {
   hidden?: boolean;
   /** The description EMQ X 3.1's API gave for the key, where it gave one. */
   desc?: string;
+  /** What it is where a plugin has a file that leaves it out: EMQ X 3.1 had no default, the line stood in the shipped file. */
+  unset?: string;
 }
 
 export interface Entry<T> {
@@ -77,6 +79,8 @@ export interface Entry<T> {
   readonly required: boolean;
   readonly hidden: boolean;
   readonly desc: string;
+  /** null = its default. */
+  readonly unset: string | null;
   readonly choices: readonly string[] | null;
   /** Why the key has no effect here and is not shown among the settings; null when it has one. */
   readonly ignored: string | null;
@@ -111,6 +115,7 @@ function entry<T>(spec: Spec<T>, def: string, doc: string, o: EntryOptions): Ent
     required: o.required ?? true,
     hidden: o.hidden ?? false,
     desc: o.desc ?? "",
+    unset: o.unset ?? null,
     choices: spec.choices ?? null,
     ignored: null,
     inert: null,

@@ -8,6 +8,7 @@ import { type ContextParts, createContext, type Running } from "./context.ts";
 import { type ExternalFile, externalFiles, importExternal, type LineBeside, linesBeside } from "./external.ts";
 import type { AnyPlugin, PluginReport, PluginServices, TestContext, TestRequest, TestStep } from "./plugin.ts";
 import { Remembered } from "./remembered.ts";
+import type { LiveConfigRow, PluginRow } from "./rows.ts";
 import type { ServiceName } from "./services.ts";
 import { type PluginConfigRow, PluginError, PluginSettings, type SettingChanges, type SettingSource } from "./settings.ts";
 
@@ -40,33 +41,6 @@ export interface SettingsUpdate {
   changed: string[];
   /** Plugin -> why it goes on with its old settings. */
   refused: Map<string, string>;
-}
-
-/** One row of the plugin list. */
-export interface PluginRow {
-  name: string;
-  version: string;
-  description: string;
-  active: boolean;
-  /** Extras: why it does not run or what failed last, and how often something of it failed. */
-  error: string | null;
-  failures: number;
-  required: boolean;
-  /** Its settings can be tried. */
-  testable: boolean;
-  /** Path of a plugin that is not built in. */
-  file: string | null;
-}
-
-/** One row of `GET /configs`. */
-export interface LiveConfigRow {
-  key: string;
-  /** In base units (bytes, ms). */
-  value: string;
-  /** Misspelt as in 3.1. */
-  datatpye: string;
-  datatype: string;
-  app: string;
 }
 
 interface Slot {
@@ -213,15 +187,42 @@ export class PluginManager {
     });
   }
 
-  /** Stop it if it runs, start it. A plugin of other people is read again from its file. */
+  /**
+   * Stop it if it runs, start it; one that takes its settings over in place goes on with those of its file as that is now. A plugin of other
+   * people is read again from its file.
+   */
   reload(name: string): Promise<void> {
     return this.exclusive(async () => {
       const found = this.find(name);
+      if (found.running && found.plugin.inPlace === true) {
+        this.again(found);
+        return;
+      }
       await this.stop(found);
       const slot = await this.fresh(found);
       await this.start(slot);
       this.remember(slot, "loaded");
     });
+  }
+
+  /** With its settings as they are in its file now, all of them. What cannot be used leaves it as it was. @throws PluginError */
+  private again(slot: Slot): void {
+    const { plugin, settings, running } = slot;
+    const before = settings.source;
+    try {
+      this.o.configuration.reread(plugin.name);
+      const fault = this.o.configuration.fault(plugin.name);
+      if (fault !== null) throw new PluginError("failed", fault);
+      settings.refresh(this.o.configuration.texts(plugin.name));
+      running?.apply(Object.keys(plugin.config), (key) => settings.value(key));
+      slot.error = null;
+      this.o.log.info("plugin reloaded", { plugin: plugin.name });
+    } catch (err) {
+      settings.refresh(before);
+      slot.error = wordsOf(err);
+      this.o.log.error("plugin goes on as it was", { plugin: plugin.name, error: slot.error });
+      throw err instanceof PluginError ? err : new PluginError("failed", slot.error);
+    }
   }
 
   private find(name: string): Slot {
@@ -364,7 +365,7 @@ export class PluginManager {
     const changed = settings.refresh(this.o.configuration.texts(plugin.name));
     if (changed.length === 0 || !running) return changed;
     try {
-      if (changed.some((key) => !settings.isLive(key))) await this.restart(slot, () => settings.refresh(before));
+      if (plugin.inPlace !== true && changed.some((key) => !settings.isLive(key))) await this.restart(slot, () => settings.refresh(before));
       else running.apply(changed, (key) => settings.value(key));
       return changed;
     } catch (err) {

@@ -33,6 +33,8 @@ export interface PluginManifest<N extends string, C extends ConfigTable> {
   readonly guards?: boolean;
   /** Running at the first start; later the last explicit load or unload decides. */
   readonly activeByDefault: boolean;
+  /** All its settings are taken over while it runs, by `ctx.changed`: it is never stopped for a change, so that nobody gets by it meanwhile. */
+  readonly inPlace?: boolean;
   readonly config: C;
   /** Keys that `PUT /configs/:app` sets while the plugin runs, with their type's name as 3.1 shows it. */
   readonly liveKeys?: { readonly [K in keyof C & string]?: string };
@@ -49,6 +51,7 @@ export interface AnyPlugin {
   readonly version: string;
   readonly required?: boolean;
   readonly guards?: boolean;
+  readonly inPlace?: boolean;
   readonly activeByDefault: boolean;
   readonly config: ConfigTable;
   readonly liveKeys?: Readonly<Record<string, string>>;

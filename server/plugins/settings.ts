@@ -3,16 +3,13 @@
  * is the configuration's affair: it says for each key what stands on top.
  */
 import type { Origin, SettingText } from "../config/types.ts";
-import { MASK } from "../lib/mask.ts";
+import { MASK, withoutPassword } from "../lib/mask.ts";
 import { ValueError } from "../lib/units.ts";
 import type { AnyPlugin, ConfigTable } from "./plugin.ts";
 
 /** The keys of one plugin that anybody said something about. */
 export type SettingSource = ReadonlyMap<string, SettingText>;
 type Entry = ConfigTable[string];
-/** Keys that say to whom a secret is sent, or who may read it on its way. */
-const GOES_TO = /\.(?:servers?|port|sentinel|starttls)$|\.ssl|_req$/;
-
 /** One row of `GET plugin_configs`. */
 export interface PluginConfigRow {
   key: string;
@@ -73,38 +70,37 @@ export class PluginSettings {
     return Object.fromEntries([...this.table.keys()].map((key) => [key, this.value(key)]));
   }
 
-  /**
-   * As they would be with these texts. A secret must be given again when others decide where it goes: whoever may not see it must not
-   * have it sent somewhere. @throws PluginError naming the first bad one
-   */
+  /** As they would be with these texts; the mask stands for a secret as it is. @throws PluginError naming the first bad one */
   trial(texts: Readonly<Record<string, unknown>>): PluginSettings {
-    const moved = Object.keys(texts).find((key) => GOES_TO.test(key) && texts[key] !== this.shownText(key));
-    for (const [key, entry] of this.table) {
-      const kept = entry.type === "secret" && (texts[key] === undefined || texts[key] === MASK) && (this.given(key)?.text ?? "") !== "";
-      if (kept && moved !== undefined) throw new PluginError("bad_value", `${key}: give it again, ${moved} is another one`);
-    }
     const written = new Map(this.written);
     for (const [key, given] of Object.entries(texts)) {
       const row = this.keyOf(key);
       if (typeof given !== "string") throw new PluginError("bad_value", `${key}: expected text`);
-      if (this.table.get(row)?.type === "secret" && given === MASK) continue;
+      if (this.isKept(key, row, given)) continue;
       this.parse(row, given, key);
       written.set(key, { text: given, origin: "api" });
     }
     return new PluginSettings(this.plugin, written);
   }
 
-  /** The text in force. */
-  private shownText(key: string): string {
-    const entry = this.table.get(key);
-    return this.given(key)?.text ?? (entry === undefined || entry.optional ? "" : entry.default);
+  /** It is what is shown of a secret: that stays as it is. */
+  private isKept(written: string, key: string, given: string): boolean {
+    if (this.table.get(key)?.type === "secret") return given === MASK;
+    const text = this.given(written)?.text ?? "";
+    return text !== given && withoutPassword(text) === given;
   }
 
   value(key: string): unknown {
     const given = this.given(key);
     if (given !== null) return this.parse(key, given.text);
     const entry = this.table.get(key);
-    return entry?.parse(entry.optional ? "" : entry.default);
+    return entry?.parse(this.isLeftOut(key) ? (entry.unset ?? "") : entry.optional ? "" : entry.default);
+  }
+
+  /** Somebody has said which settings there are, in a file or through the API, and this one was not among them (EMQ X 3.1: then it is not set). */
+  private isLeftOut(key: string): boolean {
+    if (this.table.get(key)?.unset == null || this.given(key) !== null) return false;
+    return this.written.get(key)?.text === null || [...this.written.values()].some((w) => w.origin === "file" && w.text !== null);
   }
 
   /** Keys that a `$name` key stands for: the part in its place -> value. */
@@ -142,9 +138,9 @@ export class PluginSettings {
       if (entry.hidden) continue;
       const given = this.given(key);
       // Where the shipped file of 3.1 has a line, ours would have the default.
-      const required = given !== null || (!this.written.has(key) && entry.required && !entry.optional);
+      const required = given !== null || (!this.written.has(key) && entry.required && !entry.optional && !this.isLeftOut(key));
       const secret = entry.type === "secret";
-      const value = given === null ? (required ? entry.default : "") : secret && given.text !== "" ? MASK : given.text;
+      const value = given === null ? (required ? entry.default : "") : secret && given.text !== "" ? MASK : withoutPassword(given.text);
       rows.push({
         key,
         value,
@@ -156,7 +152,7 @@ export class PluginSettings {
         ...(secret && { secret }),
         doc: entry.doc,
         origin: given?.origin ?? "default",
-        live: this.isLive(key),
+        live: this.isLive(key) || this.plugin.inPlace === true,
       });
     }
     return rows.sort((a, b) => Number(b.required) - Number(a.required));
@@ -178,8 +174,7 @@ export class PluginSettings {
     for (const [written, given] of Object.entries(texts ?? {})) {
       const key = this.keyOf(written);
       if (typeof given !== "string") throw new PluginError("bad_value", `${written}: expected text`);
-      const isKept = this.table.get(key)?.type === "secret" && given === MASK;
-      const text = isKept ? (this.given(written)?.text ?? this.table.get(key)?.default ?? "") : given;
+      const text = this.isKept(written, key, given) ? (this.given(written)?.text ?? this.table.get(key)?.default ?? "") : given;
       this.parse(key, text, written);
       changes.set(written, text);
     }
@@ -191,12 +186,12 @@ export class PluginSettings {
     const text = this.given(key)?.text ?? this.table.get(key)?.default ?? "";
     if (value === null || value === undefined) return "";
     if (this.table.get(key)?.type === "secret") return text === "" ? "" : MASK;
-    return typeof value === "object" ? text : String(value);
+    return typeof value === "object" ? withoutPassword(text) : String(value);
   }
 
   /** What it takes to set one live key. The mask leaves a secret as it is. @throws PluginError */
   liveChange(key: string, text: string): SettingChanges {
-    if (this.isLive(key) && this.table.get(key)?.type === "secret" && text === MASK) return new Map();
+    if (this.isLive(key) && this.isKept(key, key, text)) return new Map();
     if (!this.isLive(key)) throw new PluginError("unknown_key", `${key} is no key of ${this.plugin.name} that can be set while it runs`);
     this.parse(key, text);
     return new Map([[key, text]]);

@@ -42,3 +42,6 @@ export class HashQueue {
     }
   }
 }
+
+/** That of the process: however many plugins check passwords, so many threads do. */
+export const hashes = new HashQueue();

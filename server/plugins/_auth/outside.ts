@@ -5,7 +5,7 @@
 import type { AclStep, Action, AuthStep, ClientInfo } from "../../core/types.ts";
 import { oneOf } from "../../lib/config_entry.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
-import { BackendError } from "../_backend/errors.ts";
+import { BackendError, type BackendFailure } from "../_backend/errors.ts";
 import type { PluginContext, VerdictCounts } from "../plugin.ts";
 
 export interface OutsideAuth {
@@ -17,14 +17,21 @@ export interface OutsideAuth {
 
 export type OnError = "deny" | "ignore";
 
-/** The configuration key, the same for all of them. */
-export const onErrorEntry = () =>
-  oneOf(
-    ["deny", "ignore"],
-    "deny",
-    "While the server cannot be asked: deny refuses (CONNACK 3 or 0x88), ignore asks the next one as EMQ X 3.1 did: with allow_anonymous on, everybody is let in then.",
-    { required: false },
-  );
+/** The configuration key. `then`: what `ignore` does, where it is not what it does with most. */
+export const onErrorEntry = (then = "asks the next one as EMQ X 3.1 did: with allow_anonymous on, everybody is let in then") =>
+  oneOf(["deny", "ignore"], "deny", `While the server cannot be asked: deny refuses (CONNACK 3 or 0x88), ignore ${then}.`, {
+    required: false,
+  });
+
+/** What was asked when it failed. */
+export type Question = "authenticate" | "check";
+
+/**
+ * With `on_error = ignore`: does the next one decide? Not of what is our own doing: whoever came as the plugin was unloaded, or when too many
+ * waited, is refused.
+ */
+export type PassesOn = (question: Question, failure: BackendFailure) => boolean;
+export const passesOn: PassesOn = (_, failure) => failure !== "gone" && failure !== "busy";
 
 /** What was said, counted. */
 export interface Counts {
@@ -37,6 +44,7 @@ const HALF: AuthStep = { allow: null, code: RC.BAD_USERNAME_OR_PASSWORD, why: "b
 
 export interface Asking {
   onError(): OnError;
+  passesOn: PassesOn;
   counts: Counts;
   /** Whoever comes without a user name or a password is asked about, too. */
   takesHalf: boolean;
@@ -49,26 +57,30 @@ export function isHalf(client: ClientInfo, password: Uint8Array | null): boolean
 
 const NONE = new Uint8Array(0);
 
-/** Hang on the chain. User names that begin with `$` have no rules there (EMQ X 3.1); clients without one have. */
-export function askOutside(ctx: Hanging, auth: OutsideAuth, { onError, counts, takesHalf }: Asking): void {
+/**
+ * Hang on the chain. User names that begin with `$` have no rules there (EMQ X 3.1); clients without one have. `now`: with the settings as they
+ * are.
+ */
+export function askOutside(ctx: Hanging, now: () => OutsideAuth, { onError, passesOn, counts, takesHalf }: Asking): void {
+  const passes = (question: Question, err: BackendError): boolean => onError() === "ignore" && passesOn(question, err.kind);
   ctx.hook("client.authenticate", (client, { password, wanted }) => {
     if (!takesHalf && isHalf(client, password)) return HALF;
     return guarded<AuthStep>(
-      () => auth.authenticate(client, password ?? NONE, wanted ?? always),
-      (err) => (onError() === "ignore" ? null : refused(err)),
+      () => now().authenticate(client, password ?? NONE, wanted ?? always),
+      (err) => (passes("authenticate", err) ? null : refused(err)),
       (step, err) => count(counts.authentication, step?.allow ?? null, err || (step?.allow === false && step.failed === true)),
     );
   });
-  const { check } = auth;
-  if (check === undefined) return;
-  ctx.hook("client.check_acl", (client, action, topic) => {
-    if (client.username?.startsWith("$") === true) return null;
+  const check = (client: ClientInfo, action: Action, topic: string): AclStep | Promise<AclStep> => {
+    const auth = now();
+    if (auth.check === undefined || client.username?.startsWith("$") === true) return null;
     return guarded<AclStep>(
-      () => check(client, action, topic),
-      (err) => (onError() === "ignore" ? null : { verdict: "deny", why: err.message, failed: true }),
+      () => auth.check?.(client, action, topic) ?? null,
+      (err) => (passes("check", err) ? null : { verdict: "deny", why: err.message, failed: true }),
       (step, err) => count(counts.acl, step === null ? null : step.verdict === "allow", err),
     );
-  });
+  };
+  ctx.hook("client.check_acl", check, { anyTopic: () => (now().check === undefined ? "silent" : "depends") });
 }
 
 type Hanging = Pick<PluginContext, "hook">;

@@ -4,7 +4,7 @@
  */
 import { createHash, randomBytes } from "node:crypto";
 import type { AccountRow } from "../../core/ports.ts";
-import { HashQueue } from "./hash_queue.ts";
+import { hashes } from "./hash_queue.ts";
 import { KnownGood, sameSecret } from "./secrets.ts";
 
 /** Those of EMQ X 3.1, and argon2id. */
@@ -34,7 +34,7 @@ export async function hashPassword(name: string, password: string, kind: HashKin
 export class PasswordCheck {
   private readonly good = new KnownGood();
 
-  constructor(private readonly queue = new HashQueue()) {}
+  constructor(private readonly queue = hashes) {}
 
   /**
    * Synchronous for all kinds but argon2id, and for that too when the same password was right before.

@@ -60,8 +60,9 @@ export function ruleOfRow(row: readonly unknown[]): Rule | string {
       return address !== null && cidrContains(range, address);
     });
   }
-  if (set(username) && !everybody) conditions.push((c) => c.username === username);
-  if (set(clientId) && !everybody) conditions.push((c) => c.clientId === clientId);
+  const is = verdict === "deny" ? isAlike : isEqual;
+  if (set(username) && !everybody) conditions.push((c) => is(username, c.username));
+  if (set(clientId) && !everybody) conditions.push((c) => is(clientId, c.clientId));
   if (conditions.length === 0 && !everybody) return "neither ipaddr nor username nor clientid is set";
   return {
     verdict,
@@ -70,6 +71,32 @@ export function ruleOfRow(row: readonly unknown[]): Rule | string {
     covers,
     text: `${verdict} ${ACCESS[Number(access)]} ${topic}`,
   };
+}
+
+/** What a topic is allowed for, as the sum that tables and hashes hold: 1 subscribe, 2 publish. null = it is no filter, or nothing. */
+export function allowRule(filter: unknown, access: number): Rule | null {
+  const word = access === 0 ? undefined : ACCESS[access];
+  const covers = typeof filter === "string" && word !== undefined ? filterRule(filter, "allow") : null;
+  return covers === null ? null : { verdict: "allow", access, isFor: null, covers, text: `allow ${word} ${filter as string}` };
+}
+
+const isEqual = (a: string, b: string | null): boolean => a === b;
+
+/**
+ * A database may have found the row by a comparison that takes `joe `, `JOE` and `jóe` for `joe`: who is denied something must not get by in
+ * another spelling.
+ */
+function isAlike(a: string, b: string | null): boolean {
+  return a === b || (b !== null && folded(a) === folded(b));
+}
+
+/** Equal, but only to a database that looks past case, accents and spaces behind. */
+export function isOnlyAlike(a: string | null, b: string | null): boolean {
+  return a !== null && b !== null && a !== b && folded(a) === folded(b);
+}
+
+function folded(text: string): string {
+  return text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase().trim();
 }
 
 const ACCESS = ["", "subscribe", "publish", "pubsub"];

@@ -10,7 +10,7 @@ import { Figures } from "../_backend/figures.ts";
 import type { BackendHost } from "../_backend/host.ts";
 import type { ConfigTable, PluginContext, Settings, TestContext, TestRequest, TestStep, ValuesOf, VerdictCounts } from "../plugin.ts";
 import type { LookupHost } from "./lookup.ts";
-import { askOutside, isHalf, type OnError, type OutsideAuth } from "./outside.ts";
+import { askOutside, isHalf, type OnError, type OutsideAuth, type PassesOn, passesOn } from "./outside.ts";
 
 /** A server and the questions of one plugin to it, with certain settings. */
 export interface Source {
@@ -30,6 +30,8 @@ export interface OutsidePlugin<C extends ConfigTable> {
   onError(config: ValuesOf<C>): OnError;
   /** Whoever comes without a user name or a password is asked about, too. */
   takesHalf?: true;
+  /** Where `on_error = ignore` is not what it is with most. */
+  passesOn?: PassesOn;
 }
 
 /** The plugin's `start`. The server need not be there: then that is told, and everybody is answered as `on_error` says. */
@@ -50,11 +52,12 @@ export function startOutside<C extends ConfigTable>(ctx: PluginContext<C>, plugi
   let source = open();
   if (plugin.onError(ctx.config) === "ignore")
     ctx.log.warn("on_error = ignore: while the server is down, whoever allow_anonymous lets in comes in unasked");
-  const current: OutsideAuth = {
-    authenticate: (client, password, wanted) => source.auth.authenticate(client, password, wanted),
-    ...(source.auth.check && { check: (client, action, topic) => source.auth.check?.(client, action, topic) ?? null }),
-  };
-  askOutside(ctx, current, { onError: () => plugin.onError(ctx.config), counts, takesHalf: plugin.takesHalf ?? false });
+  askOutside(ctx, () => source.auth, {
+    onError: () => plugin.onError(ctx.config),
+    passesOn: plugin.passesOn ?? passesOn,
+    counts,
+    takesHalf: plugin.takesHalf ?? false,
+  });
   /** Whose last answers are still to come: they end with the plugin, whose timers they live on. */
   const former = new Set<Asked>();
   ctx.changed(() => {

@@ -8,7 +8,7 @@
  */
 import { createHash, pbkdf2 } from "node:crypto";
 import { type Entry, parsed } from "../../lib/config_entry.ts";
-import { HashQueue } from "./hash_queue.ts";
+import { hashes } from "./hash_queue.ts";
 import { KnownGood, sameSecret } from "./secrets.ts";
 
 export type StoredKind =
@@ -72,7 +72,7 @@ function pbkdf2Kind([, name = "", iterations = "", length = ""]: readonly string
 export class StoredCheck {
   readonly #good = new KnownGood();
 
-  constructor(private readonly queue = new HashQueue()) {}
+  constructor(private readonly queue = hashes) {}
 
   /** At once where that takes no time (plain, digests); else by a bounded number of threads, if it is still `wanted` then. null = too many wait already. */
   verify(kind: StoredKind, row: StoredPassword, password: Uint8Array, wanted = always): boolean | Promise<boolean> | null {

@@ -3,7 +3,7 @@ import type { ClientInfo } from "../../core/types.ts";
 import { askNoted } from "../_auth/asking.ts";
 import { type Lookup, lookupAuth, type User } from "../_auth/lookup.ts";
 import { oddAnswers } from "../_auth/odd_answers.ts";
-import { columnText, meansDeny, RULES_MAX, type Rule, type RuleSet, ruleOfRow } from "../_auth/rules.ts";
+import { columnText, isOnlyAlike, meansDeny, RULES_MAX, type Rule, type RuleSet, ruleOfRow } from "../_auth/rules.ts";
 import type { Source, SourceHost } from "../_auth/source.ts";
 import type { StoredKind } from "../_auth/stored.ts";
 import { shownAddress } from "../_backend/address.ts";
@@ -78,6 +78,11 @@ export function sqlSource(host: SourceHost, o: SqlAuthSettings): Source {
   async function rulesOf(query: Query, client: ClientInfo): Promise<RuleSet> {
     const rows = await ask(query, client, (rows) => (rows.length === 1 ? "1 row" : `${rows.length} rows`));
     if (rows.length > RULES_MAX) throw new BackendError("refused", `${rows.length} rules for one client, at most ${RULES_MAX}`);
+    if (rows.some((row) => isOnlyAlike(columnText(row[2]), client.username)))
+      odd(
+        o.queries.acl.key,
+        "rows of a user name spelt otherwise were found: compare byte by byte, in MySQL with `binary username = '%u'`",
+      );
     const rules: Rule[] = [];
     for (const row of rows) {
       const rule = ruleOfRow(row);

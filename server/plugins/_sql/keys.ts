@@ -14,11 +14,18 @@ export const authQueryEntry = () =>
     "Asked for a client's password: password, or password and salt, in this order. %u, %c, %a, %cn, %dn in quotes are values.",
   );
 export const superQueryEntry = () =>
-  text(SUPER_QUERY, 'Asked whether a client may do everything: 1 or true in the first column. Empty = nobody is asked ("super_query =").');
+  text(
+    SUPER_QUERY,
+    "Asked whether a client may do everything: 1 or true in the first column. Empty, or left out of a file = nobody is asked.",
+    {
+      unset: "",
+    },
+  );
 export const aclQueryEntry = () =>
   text(
     ACL_QUERY,
-    "Asked for a client's rules: allow, ipaddr, username, clientid, access, topic. The last row is looked at first. Empty = no rules.",
+    "Asked for a client's rules: allow, ipaddr, username, clientid, access, topic. The last row is looked at first. Empty, or left out of a file = no rules.",
+    { unset: "" },
   );
 export const timeoutEntry = () =>
   duration("3s", "A question that is not answered within it counts as failed.", { required: false, least: "100ms", most: "1m" });

@@ -4,7 +4,7 @@ import type { AclStep, AuthStep, ClientInfo } from "../../core/types.ts";
 import { duration, ignored, integer, oneOf, parsed, text } from "../../lib/config_entry.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
 import { askNoted } from "../_auth/asking.ts";
-import { onErrorEntry } from "../_auth/outside.ts";
+import { onErrorEntry, passesOn } from "../_auth/outside.ts";
 import { type OutsidePlugin, type Source, type SourceHost, startOutside, testOutside } from "../_auth/source.ts";
 import { Backend, type Judgement } from "../_backend/backend.ts";
 import { BackendError } from "../_backend/errors.ts";
@@ -27,7 +27,8 @@ const addressOrNone = (def: string, doc: string) =>
     def,
     "a URL that begins with http:// or https://, or nothing",
     (text) => (text === "" ? NONE : readUrl(text)),
-    `${doc} Empty = nobody is asked.`,
+    `${doc} Empty, or left out of a file = nobody is asked.`,
+    { unset: "" },
   );
 /** Nobody is asked. */
 const NONE = "none";
@@ -63,7 +64,7 @@ const config = {
     least: "100ms",
     most: "1m",
   }),
-  "auth.http.on_error": onErrorEntry(),
+  "auth.http.on_error": onErrorEntry("refuses log-ins all the same, and of topics asks the next one, as EMQ X 3.1 did"),
   "auth.http.pool": integer(64, "Requests at a time.", { min: 1, max: 1024, ...OURS }),
   "auth.http.content_type": oneOf(["form", "json"], "form", "Form of what is posted.", OURS),
   ...tlsEntries("auth.http.ssl"),
@@ -81,6 +82,8 @@ function readUrl(text: string): URL | null {
 const outside: OutsidePlugin<typeof config> = {
   open: (host, c) => httpSource(host, c),
   onError: (c) => c["auth.http.on_error"],
+  // A service that answers with an error has answered.
+  passesOn: (question, failure) => question === "check" && failure !== "refused" && passesOn(question, failure),
 };
 
 type Which = "auth" | "super" | "acl";
@@ -108,7 +111,9 @@ function httpSource(host: SourceHost, c: Values_): Source {
       `${request.method.toUpperCase()} ${request.url.origin}${request.url.pathname}`,
       () => shownFields(request, values),
       () => backend.ask(() => send(request, fill(request, values), timed(), tls), wanted),
-      ({ status, body }) => `${status}${body === "" ? "" : ` ${body.slice(0, 200)}`}`,
+      // Of what a service says no more is shown than counts: it may be anything.
+      ({ status, body }) =>
+        `${status}, ${body === "ignore" || mountpointOf(body) !== null ? body.slice(0, 200) : `${body.length} characters`}`,
     );
   };
 
@@ -210,6 +215,7 @@ export const authHttp = definePlugin({
   version: "v3.1.0",
   activeByDefault: false,
   guards: true,
+  inPlace: true,
   config,
   liveKeys: {
     "auth.http.auth_req": "string",

@@ -40,10 +40,11 @@ export function fill({ params }: RequestTemplate, values: Values): [name: string
   return params.map(({ name, value }) => [name, fillTemplate(value, values)]);
 }
 
-/** For people: what stands for a password is not shown. */
+/** For people: what stands for a password is not shown, nor what was written there literally, which may be a key. */
 export function shownFields({ params }: RequestTemplate, values: Values): string[] {
   return params.map(({ name, value }) => {
-    const isSecret = value.some((part) => "variable" in part && part.variable === "P" && variableValue("P", values) !== "");
+    const isLiteral = value.length > 0 && value.every((part) => "text" in part);
+    const isSecret = isLiteral || value.some((part) => "variable" in part && part.variable === "P" && variableValue("P", values) !== "");
     return `${name} = ${isSecret ? "******" : JSON.stringify(fillTemplate(value, values).slice(0, 200))}`;
   });
 }

@@ -97,6 +97,7 @@ export const authJwt = definePlugin({
   version: "v3.1.0",
   activeByDefault: false,
   guards: true,
+  inPlace: true,
   config,
   start(ctx) {
     if (ctx.config["auth.jwt.secret"] === "emqxsecret") ctx.log.warn("auth.jwt.secret is the one that everybody knows: set your own");

@@ -29,7 +29,12 @@ const config = {
     "The server checks passwords, by a bind with the entry's name: for directories that do not show them.",
     OURS,
   ),
-  "auth.ldap.on_error": onErrorEntry(),
+  "auth.ldap.match_case": flag(
+    "on",
+    "A user name has to be spelt as in the directory. Off, as EMQ X 3.1: JOE comes in with joe's password, and is another one to bans and rules.",
+    OURS,
+  ),
+  "auth.ldap.on_error": onErrorEntry("asks the next one, which EMQ X 3.1 did not: with allow_anonymous on, everybody is let in then"),
 };
 type Values = ValuesOf<typeof config>;
 
@@ -41,6 +46,7 @@ const outside: OutsidePlugin<typeof config> = {
       objectClass: c["auth.ldap.match_objectclass"],
       nameAttribute: c["auth.ldap.username.attributetype"],
       passwordAttribute: c["auth.ldap.password.attributetype"],
+      matchCase: c["auth.ldap.match_case"],
       bindAsUser: c["auth.ldap.bind_as_user"],
     }),
   onError: (c) => c["auth.ldap.on_error"],
@@ -67,6 +73,7 @@ export const authLdap = definePlugin({
   version: "v3.1.0",
   activeByDefault: false,
   guards: true,
+  inPlace: true,
   config,
   start: (ctx) => startOutside(ctx, outside),
   test: (ctx, request) => testOutside(ctx, request, outside),

@@ -1,12 +1,11 @@
 /** A device's entry in a directory: its password, whether it is enabled, and the topics it may use, in one search (EMQ X 3.1's schema). */
-import { filterRule } from "../../core/access/topic_rule.ts";
 import type { AuthStep, ClientInfo } from "../../core/types.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
 import { askNoted } from "../_auth/asking.ts";
 import { KeptRules } from "../_auth/kept_rules.ts";
 import { NO_HASH, WRONG } from "../_auth/lookup.ts";
 import { type OddAnswers, oddAnswers } from "../_auth/odd_answers.ts";
-import type { Rule, RuleSet } from "../_auth/rules.ts";
+import { allowRule, type Rule, type RuleSet } from "../_auth/rules.ts";
 import type { Source, SourceHost } from "../_auth/source.ts";
 import { Backend } from "../_backend/backend.ts";
 import { escapedInDn } from "./dn.ts";
@@ -20,6 +19,8 @@ export interface LdapAuthSettings {
   objectClass: string;
   nameAttribute: string;
   passwordAttribute: string;
+  /** The entry's name has to be spelt as the client does: directories look past case, accents and spaces. */
+  matchCase: boolean;
   /** The server checks passwords, not we. */
   bindAsUser: boolean;
 }
@@ -30,14 +31,18 @@ const PIPELINED = 32;
 /** Attribute -> 1 subscribe, 2 publish, 3 both. */
 const TOPICS: Readonly<Record<string, number>> = { mqttPublishTopic: 2, mqttSubscriptionTopic: 1, mqttPubSubTopic: 3 };
 const ENABLED = "isEnabled";
-const ACCESS = ["", "subscribe", "publish", "pubsub"];
 const DISABLED: AuthStep = { allow: false, code: RC.NOT_AUTHORIZED, why: "username_disabled" };
+const SPELT_OTHERWISE: AuthStep = {
+  allow: false,
+  code: RC.NOT_AUTHORIZED,
+  why: "the directory spells the name otherwise (auth.ldap.match_case)",
+};
 const NO_RULES: RuleSet = { rules: [], otherwise: "pass" };
 
 export function ldapSource(host: SourceHost, o: LdapAuthSettings): Source {
   const backend = backendOf(host, o.servers);
   const odd = oddAnswers(host);
-  const attributes = [o.passwordAttribute, ENABLED, ...Object.keys(TOPICS)];
+  const attributes = [o.nameAttribute, o.passwordAttribute, ENABLED, ...Object.keys(TOPICS)];
   const dnOf = (username: string): string => `${o.nameAttribute}=${escapedInDn(username)},${o.base}`;
 
   function entryOf(client: ClientInfo, wanted?: () => boolean): Promise<Found | null> {
@@ -65,14 +70,20 @@ export function ldapSource(host: SourceHost, o: LdapAuthSettings): Source {
     );
   }
 
+  /** Else it would be somebody else to bans, to rules that name users, and to whoever counts log-ins. */
+  function isSpeltSo(entry: Found, { username }: ClientInfo): boolean {
+    return !o.matchCase || (entry.get(o.nameAttribute.toLowerCase()) ?? []).some((value) => value.toString("utf8") === username);
+  }
+
   const kept = new KeptRules(host, async (client) => {
     const entry = client.username ? await entryOf(client) : null;
-    return entry === null ? NO_RULES : rulesOf(entry, odd);
+    return entry === null || !isSpeltSo(entry, client) ? NO_RULES : rulesOf(entry, odd);
   });
 
   async function authenticate(client: ClientInfo, password: Uint8Array, wanted: () => boolean): Promise<AuthStep> {
     const entry = await entryOf(client, wanted);
     if (entry === null) return null;
+    if (!isSpeltSo(entry, client)) return SPELT_OTHERWISE;
     if (entry.get(ENABLED.toLowerCase())?.[0]?.toString().toUpperCase() === "FALSE") return DISABLED;
     const stored = entry.get(o.passwordAttribute.toLowerCase()) ?? [];
     if (stored.length === 0 && !o.bindAsUser) {
@@ -113,10 +124,9 @@ function rulesOf(entry: Found, odd: OddAnswers): RuleSet {
   const rules: Rule[] = [];
   for (const [attribute, access] of Object.entries(TOPICS)) {
     for (const value of entry.get(attribute.toLowerCase()) ?? []) {
-      const filter = value.toString("utf8");
-      const covers = filterRule(filter, "allow");
-      if (covers === null) odd("auth.ldap.device_dn", `a value of ${attribute} is left out: expected a topic filter`);
-      else rules.push({ verdict: "allow", access, isFor: null, covers, text: `allow ${ACCESS[access]} ${filter}` });
+      const rule = allowRule(value.toString("utf8"), access);
+      if (rule === null) odd("auth.ldap.device_dn", `a value of ${attribute} is left out: expected a topic filter`);
+      else rules.push(rule);
     }
   }
   return { rules, otherwise: "pass" };

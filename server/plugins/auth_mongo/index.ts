@@ -30,11 +30,11 @@ const config = {
   "auth.mongo.auth_query.password_field": text("password", "Field of the password; with one of the salt behind it: password,salt."),
   "auth.mongo.auth_query.password_hash": passwordHash("sha256", "How passwords are stored."),
   "auth.mongo.auth_query.selector": selector("Which document is the client's."),
-  "auth.mongo.super_query": flag("on", "Ask whether a client may do everything."),
+  "auth.mongo.super_query": flag("on", "Ask whether a client may do everything. Left out of a file = off.", { unset: "off" }),
   "auth.mongo.super_query.collection": text("mqtt_user", "Collection that is asked for it."),
   "auth.mongo.super_query.super_field": text("is_superuser", "Field that is true then."),
   "auth.mongo.super_query.selector": selector("Which document is the client's."),
-  "auth.mongo.acl_query": flag("on", "Ask for a client's rules."),
+  "auth.mongo.acl_query": flag("on", "Ask for a client's rules. Left out of a file = off.", { unset: "off" }),
   "auth.mongo.acl_query.collection": text(
     "mqtt_acl",
     "Collection that is asked for them: publish, subscribe, pubsub, each a list of topic filters. Who has any may do nothing else.",
@@ -118,6 +118,7 @@ export const authMongo = definePlugin({
   version: "v3.1.0",
   activeByDefault: false,
   guards: true,
+  inPlace: true,
   config,
   liveKeys: {
     "auth.mongo.type": "enum",

@@ -1,10 +1,9 @@
 /** Users and rules as documents: what EMQ X 3.1's plugin asks, and how the answers are read. */
-import { filterRule } from "../../core/access/topic_rule.ts";
 import type { ClientInfo } from "../../core/types.ts";
 import { askNoted } from "../_auth/asking.ts";
 import { type Lookup, lookupAuth, type User } from "../_auth/lookup.ts";
 import { type OddAnswers, oddAnswers } from "../_auth/odd_answers.ts";
-import { columnText, RULES_MAX, type Rule, type RuleSet } from "../_auth/rules.ts";
+import { allowRule, columnText, RULES_MAX, type Rule, type RuleSet } from "../_auth/rules.ts";
 import type { Source, SourceHost } from "../_auth/source.ts";
 import type { StoredKind } from "../_auth/stored.ts";
 import { shownAddresses } from "../_backend/address.ts";
@@ -101,8 +100,6 @@ function fieldsOf(document: Document | null): string {
   return document === null ? "no document" : `a document with ${Object.keys(document).join(", ")}`;
 }
 
-const ACCESS = ["", "subscribe", "publish", "pubsub"];
-
 function rulesOf(document: Document, odd: OddAnswers): Rule[] {
   const rules: Rule[] = [];
   for (const [field, access] of Object.entries(TOPICS)) {
@@ -110,9 +107,9 @@ function rulesOf(document: Document, odd: OddAnswers): Rule[] {
     const filters: unknown[] = Array.isArray(value) ? value : [value];
     if (filters.length > RULES_MAX) throw new BackendError("refused", `${filters.length} rules for one client, at most ${RULES_MAX}`);
     for (const filter of filters) {
-      const covers = typeof filter === "string" ? filterRule(filter, "allow") : null;
-      if (covers === null) odd("auth.mongo.acl_query.collection", `a rule is left out: ${field} holds something that is no topic filter`);
-      else rules.push({ verdict: "allow", access, isFor: null, covers, text: `allow ${ACCESS[access]} ${filter as string}` });
+      const rule = allowRule(filter, access);
+      if (rule === null) odd("auth.mongo.acl_query.collection", `a rule is left out: ${field} holds something that is no topic filter`);
+      else rules.push(rule);
     }
   }
   return rules;

@@ -56,6 +56,7 @@ export const authMysql = definePlugin({
   version: "v3.1.0",
   activeByDefault: false,
   guards: true,
+  inPlace: true,
   config,
   liveKeys: {
     "auth.mysql.server": "string",

@@ -63,6 +63,7 @@ export const authPgsql = definePlugin({
   version: "v3.1.0",
   activeByDefault: false,
   guards: true,
+  inPlace: true,
   config,
   liveKeys: {
     "auth.pgsql.server": "string",

@@ -21,10 +21,17 @@ const config = {
     "Asked for a client's password: HMGET of password, or of password and salt, in this order, or GET. %u, %c, %cn, %dn, %a are values.",
   ),
   "auth.redis.password_hash": passwordHash("plain", "How passwords are stored."),
-  "auth.redis.super_cmd": text("HGET mqtt_user:%u is_superuser", "Asked whether a client may do everything: 1. Empty = nobody is asked."),
+  "auth.redis.super_cmd": text(
+    "HGET mqtt_user:%u is_superuser",
+    "Asked whether a client may do everything: 1. Empty, or left out of a file = nobody is asked.",
+    {
+      unset: "",
+    },
+  ),
   "auth.redis.acl_cmd": text(
     "HGETALL mqtt_acl:%u",
-    "Asked for a client's rules: topic filter and 1 (subscribe), 2 (publish) or 3 (both). Who has any may do nothing else. Empty = no rules.",
+    "Asked for a client's rules: topic filter and 1 (subscribe), 2 (publish) or 3 (both). Who has any may do nothing else. Empty, or left out of a file = no rules.",
+    { unset: "" },
   ),
   "auth.redis.sentinel": optional(text("mymaster", "The name by which sentinels know the master.")),
   "auth.redis.password": optional(secret("", "Password at the server.")),
@@ -76,6 +83,7 @@ export const authRedis = definePlugin({
   version: "v3.1.0",
   activeByDefault: false,
   guards: true,
+  inPlace: true,
   config,
   liveKeys: {
     "auth.redis.server": "string",

@@ -1,10 +1,9 @@
 /** Users and rules in Redis: what EMQ X 3.1's plugin asks, and how the answers are read. */
-import { filterRule } from "../../core/access/topic_rule.ts";
 import type { ClientInfo } from "../../core/types.ts";
 import { askNoted } from "../_auth/asking.ts";
 import { type Lookup, lookupAuth, type User } from "../_auth/lookup.ts";
 import { type OddAnswers, oddAnswers } from "../_auth/odd_answers.ts";
-import { columnText, RULES_MAX, type Rule, type RuleSet } from "../_auth/rules.ts";
+import { allowRule, columnText, RULES_MAX, type Rule, type RuleSet } from "../_auth/rules.ts";
 import type { Source, SourceHost } from "../_auth/source.ts";
 import type { StoredKind } from "../_auth/stored.ts";
 import { shownAddresses } from "../_backend/address.ts";
@@ -86,19 +85,15 @@ function pairsOf(answer: unknown): [field: string, value: unknown][] {
   return pairs;
 }
 
-const ACCESS = ["", "subscribe", "publish", "pubsub"];
-
 /** Topic filter -> 1 subscribe, 2 publish, 3 both. Who has any may do nothing else (EMQ X 3.1). */
 function rulesOf(answer: unknown, odd: OddAnswers): RuleSet {
   const pairs = pairsOf(answer);
   if (pairs.length > RULES_MAX) throw new BackendError("refused", `${pairs.length} rules for one client, at most ${RULES_MAX}`);
   const rules: Rule[] = [];
   for (const [filter, value] of pairs) {
-    const access = Number(columnText(value));
-    const covers = filterRule(filter, "allow");
-    if (covers === null || !(access in ACCESS) || access === 0)
-      odd("auth.redis.acl_cmd", "a rule is left out: expected a topic filter with 1, 2 or 3");
-    else rules.push({ verdict: "allow", access, isFor: null, covers, text: `allow ${ACCESS[access]} ${filter}` });
+    const rule = allowRule(filter, Number(columnText(value)));
+    if (rule === null) odd("auth.redis.acl_cmd", "a rule is left out: expected a topic filter with 1, 2 or 3");
+    else rules.push(rule);
   }
   return { rules, otherwise: pairs.length === 0 ? "pass" : "deny" };
 }

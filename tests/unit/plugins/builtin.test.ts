@@ -2,7 +2,7 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { DashboardConfig, ManagementConfig } from "../../../server/config/types.ts";
+import type { DashboardConfig, ManagementConfig, SettingText } from "../../../server/config/types.ts";
 import { Message } from "../../../server/core/message.ts";
 import { dashboard } from "../../../server/plugins/dashboard/index.ts";
 import { plugins, pluginTables } from "../../../server/plugins/index.ts";
@@ -11,6 +11,7 @@ import type { ReconService } from "../../../server/plugins/plugin.ts";
 import { pluginTemplate } from "../../../server/plugins/plugin_template/index.ts";
 import { recon } from "../../../server/plugins/recon/index.ts";
 import { reloader } from "../../../server/plugins/reloader/index.ts";
+import { PluginSettings } from "../../../server/plugins/settings.ts";
 import { manage, removeTempDirs, running, tempDir, turns } from "./harness.ts";
 
 const DIR = tempDir();
@@ -397,5 +398,41 @@ describe("emqx_plugin_template", () => {
     kit.pass(60_000);
     expect(kit.log.lines.map((l) => l.message)).toEqual(expect.arrayContaining(["hello", "still here"]));
     expect(await manager.updateSettings()).toEqual({ changed: [], refused: new Map() });
+  });
+});
+
+describe("what a plugin's file leaves out", () => {
+  for (const [name, keys] of [
+    ["emqx_auth_mysql", { "auth.mysql.super_query": "", "auth.mysql.acl_query": "" }],
+    ["emqx_auth_pgsql", { "auth.pgsql.super_query": "", "auth.pgsql.acl_query": "" }],
+    ["emqx_auth_redis", { "auth.redis.super_cmd": "", "auth.redis.acl_cmd": "" }],
+    ["emqx_auth_mongo", { "auth.mongo.super_query": false, "auth.mongo.acl_query": false }],
+    ["emqx_auth_http", { "auth.http.super_req": "none", "auth.http.acl_req": "none" }],
+  ] as const) {
+    test(`${name}: questions that its file does not name are not asked, as in EMQ X 3.1; without a file they are as shipped`, () => {
+      const plugin = plugins.find((p) => p.name === name);
+      if (plugin === undefined) throw new Error("no such plugin");
+      const written = new Map<string, SettingText>();
+      const settings = new PluginSettings(plugin, written);
+      const values = () => Object.fromEntries(Object.keys(keys).map((key) => [key, settings.value(key)]));
+      const shipped = values();
+      expect(shipped).not.toEqual(keys as never);
+      const [some = ""] = Object.keys(plugin.config);
+      written.set(some, { text: plugin.config[some]?.default ?? "", origin: "api" });
+      expect(values()).toEqual(shipped);
+      written.set(some, { text: plugin.config[some]?.default ?? "", origin: "file" });
+      expect(values()).toEqual(keys as never);
+      const row = settings.rows().find((r) => r.key === Object.keys(keys)[0]);
+      expect([row?.value, row?.required]).toEqual(["", false]);
+      // Through the API: what is left out of a whole set is left out.
+      written.clear();
+      for (const [key, text] of settings.replacement({ [some]: plugin.config[some]?.default ?? "" }))
+        if (text !== undefined) written.set(key, { text, origin: "api" } as SettingText);
+      expect(values()).toEqual(keys as never);
+    });
+  }
+
+  test("a plugin that keeps strangers out is never stopped for its settings", () => {
+    expect(plugins.filter((p) => p.guards === true && p.inPlace !== true).map((p) => p.name)).toEqual([]);
   });
 });

@@ -509,25 +509,49 @@ describe("settings", () => {
     expect([p.starts[0]?.config, shown()[0]]).toEqual([expect.objectContaining({ "probe.key": "new" }), "probe.key=******"]);
   });
 
-  test("a test does not send a secret elsewhere than it goes now", async () => {
+  test("a test has the settings as they would be: what is not named, and what is masked, is as now", async () => {
     const given: unknown[] = [];
     const p = probe("probe", {
-      config: { "probe.server": text("a", "Where."), "probe.key": secret("", "A secret."), "probe.word": text("w", "A word.") },
+      config: {
+        "probe.server": text("a", "Where."),
+        "probe.key": secret("", "A secret."),
+        "probe.rule.$n": optional(text("", "A rule.")),
+      },
       liveKeys: {},
       async test(ctx) {
-        given.push(ctx.config["probe.key"]);
+        given.push([ctx.config["probe.server"], ctx.config["probe.key"], [...ctx.many("probe.rule.$n").values()]]);
         return [];
       },
     });
-    const { manager } = await running(p.plugin, { settings: { "probe.key": "own" } });
+    const { manager } = await running(p.plugin, { settings: { "probe.key": "own", "probe.rule.1": "one" } });
     const request = { clientId: "c", username: null, password: null, ip: "127.0.0.1", action: null, topic: null };
     const run = (texts: Record<string, string>) => manager.test("probe", texts, request, () => aClient());
-    await run({ "probe.word": "x" });
-    await run({ "probe.server": "a", "probe.key": "******" });
-    await run({ "probe.server": "b", "probe.key": "again" });
-    expect(given).toEqual(["own", "own", "again"]);
-    expect((await failure(run({ "probe.server": "b" }))).message).toBe("probe.key: give it again, probe.server is another one");
-    expect((await failure(run({ "probe.server": "b", "probe.key": "******" }))).kind).toBe("bad_value");
+    await run({});
+    await run({ "probe.server": "b", "probe.key": "******", "probe.rule.2": "two" });
+    await run({ "probe.key": "again", "probe.rule.1": "other" });
+    expect(given).toEqual([
+      ["a", "own", ["one"]],
+      ["b", "own", ["one", "two"]],
+      ["a", "again", ["other"]],
+    ]);
+    expect((await failure(run({ "probe.nothing": "x" }))).kind).toBe("unknown_key");
+  });
+
+  test("a plugin that takes its settings over in place is never stopped for them, nor for a reload; what cannot be used changes nothing", async () => {
+    const heard: unknown[] = [];
+    const p = probe("probe", { inPlace: true }, (ctx) => {
+      ctx.changed(() => {
+        if (ctx.config["probe.word"] === "bad") throw new Error("not bad");
+        heard.push(ctx.config["probe.word"]);
+      });
+    });
+    const { manager, reread, replaceConfig } = await running(p.plugin);
+    expect((await reread({ "probe.word": "new" })).changed).toEqual(["probe.word"]);
+    await manager.reload("probe");
+    await expect(replaceConfig("probe", { "probe.word": "bad" })).rejects.toThrow("not bad");
+    expect(heard).toEqual(["new", "new"]);
+    expect([p.starts.length, p.closed, manager.isRunning("probe")]).toEqual([1, [], true]);
+    expect(p.starts[0]?.config).toMatchObject({ "probe.word": "new" });
   });
 
   test("files read again: live keys change in place, others restart the plugin, those set by the API stay", async () => {

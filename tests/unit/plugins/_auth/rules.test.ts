@@ -1,7 +1,7 @@
 /** Rules from rows and topics. */
 import { describe, expect, test } from "bun:test";
 import type { Action } from "../../../../server/core/types.ts";
-import { type Rule, ruleFor, ruleOfRow } from "../../../../server/plugins/_auth/rules.ts";
+import { isOnlyAlike, type Rule, ruleFor, ruleOfRow } from "../../../../server/plugins/_auth/rules.ts";
 import { aClient } from "../../../support/access.ts";
 
 const joe = aClient({ clientId: "c1", username: "joe", ip: "10.0.0.7" });
@@ -83,5 +83,19 @@ test("the first rule that matches decides", () => {
     "allow",
     "deny",
     "deny",
+  ]);
+});
+
+test("who is denied something is denied it in every spelling that a database takes for his; nobody is allowed something by another's", () => {
+  const row = (allow: number): Rule => ruleOfRow([allow, null, "joé", null, 3, "a/#"]) as Rule;
+  const spelt = ["joé", "JOE", "joe ", " Joe", "ｊｏｅ", "jim", ""].map((username) => aClient({ username }));
+  const decides = (rule: Rule): boolean[] => spelt.map((client) => ruleFor([rule], client, "publish", "a/b") !== null);
+  expect(decides(row(0))).toEqual([true, true, true, true, true, false, false]);
+  expect(decides(row(1))).toEqual([true, false, false, false, false, false, false]);
+  expect([isOnlyAlike("joe", "JOE"), isOnlyAlike("joe", "joe"), isOnlyAlike(null, "joe"), isOnlyAlike("joe", "jim")]).toEqual([
+    true,
+    false,
+    false,
+    false,
   ]);
 });
