@@ -9,6 +9,7 @@
  * An IPv6 network of 64 bits counts as one address. Counts leak evenly: after a burst of the limit, one more attempt per part of it.
  */
 import { networkOf } from "../../lib/cidr.ts";
+import { loggedName } from "../../lib/mask.ts";
 import { between, type MonoMs } from "../../lib/time.ts";
 import type { Clock, Log } from "../ports.ts";
 import type { ClientInfo } from "../types.ts";
@@ -156,7 +157,7 @@ export class Guesses {
     if (now - this.#warnedAt >= WARN_EVERY_MS) {
       this.#warnedAt = now;
       const { clientId, username, ip } = client;
-      this.log.warn("too many failed authentications: not asked for a while", { clientid: clientId, username, ip });
+      this.log.warn("too many failed authentications: not asked for a while", { clientid: clientId, username: loggedName(username), ip });
     }
     return false;
   }
