@@ -226,7 +226,7 @@ export class Trie<T extends object> {
       const length = literal < 0 ? skip.length : literal;
       // Behind it there is one level at least.
       const place = stop + 1 + length + (literal < 0 && length > 0 ? 1 : 0);
-      if (place > end || (place > start && buf[place - 1] !== SLASH)) break;
+      if (place > end || buf[place - 1] !== SLASH) break;
       if (latin1Slice.call(buf, stop + 1, stop + 1 + length) !== skip.slice(0, length)) break;
       if (literal >= 0) skipped = literal;
       at = place;

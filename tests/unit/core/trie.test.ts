@@ -79,6 +79,27 @@ describe("against the definition", () => {
     );
   });
 
+  test("names that begin alike are followed as far as nothing but single levels leads, skipped levels and all", () => {
+    const follows = (filters: string[], name: string): number => {
+      const trie = new Trie<Value>();
+      for (const f of filters) trie.set(f, { path: f });
+      const buf = Buffer.from(name);
+      trie.follow(buf, 0, buf.length);
+      const found: Value[] = [];
+      // Behind the prefix is what is there without it.
+      trie.match(buf, 0, buf.length, found, true);
+      const all: Value[] = [];
+      trie.match(buf, 0, buf.length, all, false);
+      expect(found.map((v) => v.path).sort()).toEqual(all.map((v) => v.path).sort());
+      return trie.prefix.length;
+    };
+    expect(follows(["site/7/line/+/x", "site/7/line/3/y"], "site/7/line/3/x")).toBe("site/7/line/".length);
+    expect(follows(["a/b", "a/c"], "a/b")).toBe("a/".length);
+    expect(follows(["a/+"], "a/b")).toBe("a/".length);
+    // Others, a wildcard at the first level, and a name that only begins so.
+    expect([follows(["x/y"], "a/b"), follows(["+/b"], "a/b"), follows(["site/7/line"], "site/77/line")]).toEqual([0, 0, 0]);
+  });
+
   test("empty again after everything is taken away", () => {
     fc.assert(
       fc.property(fc.uniqueArray(filter, { maxLength: 30 }), fc.array(topic, { maxLength: 5 }), (filters, topics) => {
