@@ -13,6 +13,7 @@ import { keepaliveFor, planKeepalive, planRetry, renewAwaitRel } from "../keepal
 import { NEVER_EXPIRES, type Session } from "../session.ts";
 import type { AclVerdict, AuthResult, ClientInfo } from "../types.ts";
 import { beginAuth } from "./auth.ts";
+import { mountpointOf } from "./mountpoint.ts";
 
 /** A refusal: reason code of 5.0 (mapped for 3.x), and words for the log and the reason string. */
 export interface Refusal {
@@ -105,8 +106,12 @@ export function authenticated(
     return;
   }
   client.isSuper = answer.isSuper;
-  const mount = answer.mountpoint ?? client.zone.mountpoint;
-  client.mountpoint = mount.replaceAll("%c", client.clientId).replaceAll("%u", client.username ?? "");
+  const mountpoint = mountpointOf(answer.mountpoint ?? client.zone.mountpoint, client);
+  if (typeof mountpoint !== "string") {
+    refuse(ch, mountpoint);
+    return;
+  }
+  client.mountpoint = mountpoint;
   if (p.will === null) {
     accept(ch, p, client, authData);
     return;
