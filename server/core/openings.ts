@@ -10,6 +10,8 @@ import type { Metrics } from "./watch/metrics.ts";
 /** Largest packet before a client is connected, bytes. A zone may allow less. */
 const PACKET_MAX = 64 * 1024;
 const BUDGET = 16 * 1024 * 1024;
+/** What is read behind a CONNECT that is being checked, bytes, about: a client's first subscriptions. With more to come it is not read. */
+export const BEHIND_CONNECT = 16 * 1024;
 
 export class Openings {
   /** Bytes held now. */

@@ -1,6 +1,103 @@
-/** Where a client is put. */
+/** A CONNECT that waits for its answer: who leaves meanwhile, who comes again meanwhile, who is banned meanwhile; and where a client is put. */
 import { describe, expect, test } from "bun:test";
-import { TestKit } from "../../../support/test_broker.ts";
+import { BEHIND_CONNECT } from "../../../../server/core/openings.ts";
+import type { AuthStep } from "../../../../server/core/types.ts";
+import { type TestClient, TestKit, type TestKitOptions } from "../../../support/test_broker.ts";
+
+const PASSWORD = { username: "slow", password: Buffer.from("x") };
+const WILL = { will: { topic: "wills", payload: Buffer.from("dead"), qos: 0, retain: false } } as const;
+const WELCOME: AuthStep = { allow: true };
+
+interface Question {
+  answer(step: AuthStep): void;
+  wanted(): boolean;
+}
+
+/** A kit that asks somebody slow about whoever has a password. */
+function asking(options: TestKitOptions = {}) {
+  const kit = new TestKit(options);
+  const questions: Question[] = [];
+  kit.hooks.add("client.authenticate", "slow", (_, { wanted }) => {
+    const { promise, resolve } = Promise.withResolvers<AuthStep>();
+    questions.push({ answer: resolve, wanted: () => wanted?.() ?? true });
+    return promise;
+  });
+  const answered = async (n: number, step = WELCOME): Promise<void> => {
+    (questions[n] as Question).answer(step);
+    await Bun.sleep(0);
+    kit.settle();
+  };
+  return { kit, questions, answered };
+}
+const silent = (kit: TestKit): void => {
+  expect(kit.log.errors).toEqual([]);
+  expect([kit.broker.openings.bytes, kit.broker.inputBytes]).toEqual([0, 0]);
+};
+
+describe("a client that leaves while its CONNECT waits", () => {
+  test("is read on, so that it is seen to leave: nobody is let in, no will is published, its question is not wanted", async () => {
+    const { kit, questions, answered } = asking();
+    const watcher = kit.connected("watcher").subscribe("wills");
+    watcher.take();
+    const c = kit.client().connect("c", { ...PASSWORD, ...WILL });
+    expect([c.transport.paused, questions[0]?.wanted()]).toEqual([false, true]);
+    c.drop();
+    expect(questions[0]?.wanted()).toBe(false);
+    await answered(0);
+    expect([kit.broker.connections, kit.broker.sessions.has("c"), watcher.messages()]).toEqual([1, false, []]);
+    silent(kit);
+  });
+
+  test("so is one whose will is looked at", async () => {
+    const kit = new TestKit();
+    let answer = (): void => {};
+    kit.hooks.add("client.check_acl", "slow", () => new Promise((done) => (answer = () => done({ verdict: "allow" }))));
+    const c = kit.client().connect("c", WILL);
+    expect(c.transport.paused).toBe(false);
+    c.drop();
+    answer();
+    await Bun.sleep(0);
+    kit.settle();
+    expect(kit.broker.connections).toBe(0);
+    silent(kit);
+  });
+
+  test("no more than a little is read: then it stands still as before, and what it sent is handled in order", async () => {
+    const { kit, answered } = asking();
+    const c = kit.client().connect("c", PASSWORD);
+    const ping = Buffer.alloc(BEHIND_CONNECT / 2, Buffer.from([0xc0, 0]));
+    c.raw(ping.subarray(2));
+    expect([c.transport.paused, kit.broker.openings.bytes]).toEqual([false, ping.length - 2]);
+    c.subscribe("t").raw(ping);
+    expect(c.transport.paused).toBe(true);
+    await answered(0);
+    expect(c.transport.paused).toBe(false);
+    const kinds = c.take().map((p) => p.cmd);
+    expect([kinds[0], kinds.length, kinds.indexOf("suback")]).toEqual(["connack", 1 + ping.length, ping.length / 2]);
+    silent(kit);
+  });
+
+  test("with much behind its CONNECT in the same chunk it is not read at all", () => {
+    const { kit } = asking();
+    const c = kit.client().connect("c", PASSWORD);
+    c.raw(Buffer.alloc(BEHIND_CONNECT, Buffer.from([0xc0, 0])));
+    expect(c.transport.paused).toBe(true);
+    c.drop();
+    silent(kit);
+  });
+
+  test("a connected one that waits for a verdict is not read, as ever", async () => {
+    const kit = new TestKit();
+    let answer = (): void => {};
+    kit.hooks.add("client.check_acl", "slow", () => new Promise((done) => (answer = () => done({ verdict: "allow" }))));
+    const c = kit.connected("c").subscribe("t");
+    expect(c.transport.paused).toBe(true);
+    answer();
+    await Bun.sleep(0);
+    kit.settle();
+    expect([c.transport.paused, c.take().map((p) => p.cmd)]).toEqual([false, ["suback"]]);
+  });
+});
 
 describe("where a mountpoint puts a client", () => {
   /** As whom, and the code of 5.0 or the mountpoint. */
