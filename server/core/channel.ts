@@ -394,5 +394,6 @@ export class Channel {
     this.#tellHeld();
     if (counted) this.listener.shutdowns.set(reason, (this.listener.shutdowns.get(reason) ?? 0) + 1);
     if (wasConnected) this.broker.registry.detach(this, reason);
+    else this.broker.registry.connecting.leave(this);
   }
 }

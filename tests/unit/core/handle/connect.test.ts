@@ -31,7 +31,7 @@ function asking(options: TestKitOptions = {}) {
 }
 const silent = (kit: TestKit): void => {
   expect(kit.log.errors).toEqual([]);
-  expect([kit.broker.openings.bytes, kit.broker.inputBytes]).toEqual([0, 0]);
+  expect([kit.broker.registry.connecting.size, kit.broker.openings.bytes, kit.broker.inputBytes]).toEqual([0, 0, 0]);
 };
 
 describe("a client that leaves while its CONNECT waits", () => {
@@ -96,6 +96,106 @@ describe("a client that leaves while its CONNECT waits", () => {
     await Bun.sleep(0);
     kit.settle();
     expect([c.transport.paused, c.take().map((p) => p.cmd)]).toEqual([false, ["suback"]]);
+  });
+});
+
+describe("two CONNECTs of one client id [MQTT-3.1.4-3]", () => {
+  const ways: [string, (older: TestClient) => void][] = [
+    ["is there", () => {}],
+    ["has left", (older) => older.drop()],
+  ];
+  for (const [name, leaves] of ways) {
+    test(`the later one wins, whichever is answered first; the older one ${name}`, async () => {
+      const { kit, questions, answered } = asking();
+      const watcher = kit.connected("watcher", 5).subscribe("wills");
+      watcher.take();
+      const older = kit.client(5).connect("c", { ...PASSWORD, ...WILL, clean: true });
+      leaves(older);
+      const newer = kit.client(5).connect("c", { clean: false, properties: { sessionExpiryInterval: 100 } });
+      expect(newer.take()).toMatchObject([{ cmd: "connack", reasonCode: 0 }]);
+      newer.subscribe("t").take();
+      expect(questions[0]?.wanted()).toBe(false);
+      await answered(0);
+      const session = kit.broker.sessions.get("c");
+      expect([session?.channel === newer.channel, session?.expiry, session?.subscriptionCount]).toEqual([true, 100, 1]);
+      kit.connected("p").publish("t", "for the living");
+      expect(newer.messages()).toMatchObject([{ payload: "for the living" }]);
+      expect([newer.transport.ended, older.transport.ended]).toEqual([false, name === "is there"]);
+      expect([watcher.messages(), kit.metrics.sessionsTakenOver, kit.metrics.sessionsDiscarded]).toEqual([[], 0, 0]);
+      silent(kit);
+    });
+  }
+
+  test("what the older one hears: in 5.0 CONNACK 0x80 in words, in 3.x nothing; counted as a conflict", () => {
+    const { kit } = asking();
+    const [five, three] = [kit.client(5).connect("c", PASSWORD), kit.client(4).connect("c", PASSWORD)];
+    kit.client(4).connect("c");
+    expect(five.take()).toMatchObject([
+      { cmd: "connack", reasonCode: 0x80, properties: { reasonString: expect.stringContaining("taken over") } },
+    ]);
+    expect(three.take()).toEqual([]);
+    expect([five.transport.ended, three.transport.ended]).toEqual([true, true]);
+    expect([...kit.listener.shutdowns]).toEqual([["conflict", 2]]);
+    silent(kit);
+  });
+
+  test("also when the later one has gone again: what it left is as it left it", async () => {
+    const { kit, answered } = asking();
+    const older = kit.client(4).connect("c", PASSWORD);
+    kit.client(4).connect("c", { clean: false }).subscribe("t", 1).drop();
+    await answered(0);
+    expect(older.transport.ended).toBe(true);
+    const session = kit.broker.sessions.get("c");
+    expect([kit.broker.connections, session?.channel, session?.subscriptionCount]).toEqual([0, null, 1]);
+    silent(kit);
+  });
+
+  test("both wait: the older one answered first is let in, and gives way to the later one", async () => {
+    const { kit, questions, answered } = asking();
+    const older = kit.client(4).connect("c", PASSWORD);
+    const newer = kit.client(4).connect("c", PASSWORD);
+    await answered(0);
+    expect([older.take(), questions[1]?.wanted()]).toMatchObject([[{ returnCode: 0 }], true]);
+    await answered(1);
+    expect([newer.take(), older.transport.ended, newer.transport.ended]).toMatchObject([[{ returnCode: 0 }], true, false]);
+    silent(kit);
+  });
+
+  test("both wait: the later one answered first stays, and the third behind it is not touched", async () => {
+    const { kit, answered } = asking();
+    const [first, second, third] = [0, 1, 2].map(() => kit.client(4).connect("c", PASSWORD)) as [TestClient, TestClient, TestClient];
+    await answered(1);
+    expect([first, second, third].map((c) => c.transport.ended)).toEqual([true, false, false]);
+    await answered(0);
+    expect(second.take()).toMatchObject([{ returnCode: 0 }]);
+    expect(second.transport.ended).toBe(false);
+    await answered(2);
+    expect([second.transport.ended, third.take()]).toMatchObject([true, [{ returnCode: 0 }]]);
+    silent(kit);
+  });
+
+  test("a later one that is refused changes nothing", async () => {
+    const { kit, answered } = asking();
+    const older = kit.client(4).connect("c", PASSWORD);
+    const newer = kit.client(4).connect("c", PASSWORD);
+    await answered(1, { allow: false, code: 0x87, why: "no" });
+    expect([newer.transport.ended, older.transport.ended]).toEqual([true, false]);
+    await answered(0);
+    expect(older.take()).toMatchObject([{ returnCode: 0 }]);
+    silent(kit);
+  });
+
+  test("an exchange with AUTH that goes on is over too", () => {
+    const kit = new TestKit();
+    kit.broker.authMethods.set("TWO-STEP", {
+      name: "TWO-STEP",
+      step: (_, data) => (data === null ? { status: "continue", data: null } : { status: "success", data: null }),
+    });
+    const older = kit.client(5).connect("c", { properties: { authenticationMethod: "TWO-STEP" } });
+    expect(older.take()).toMatchObject([{ cmd: "auth" }]);
+    const newer = kit.client(5).connect("c");
+    expect([older.transport.ended, newer.take()]).toMatchObject([true, [{ reasonCode: 0 }]]);
+    silent(kit);
   });
 });
 
