@@ -23,6 +23,10 @@ export class Connecting {
     else before.add(ch);
   }
 
+  has(ch: Channel): boolean {
+    return this.#waiting.get(idOf(ch))?.has(ch) ?? false;
+  }
+
   /** It is closed, or let in. */
   leave(ch: Channel): void {
     const id = idOf(ch);

@@ -237,7 +237,8 @@ function accept(ch: Channel, p: ConnectPacket, client: ClientInfo, authData: Uin
   const { broker } = ch;
   const { connecting } = broker.registry;
   const expiry = sessionExpiryOf(p, client);
-  const no = checkRoom(ch, p, client, expiry);
+  // While it waited it may have been banned.
+  const no = (connecting.has(ch) ? checkBanned(ch, client) : null) ?? checkRoom(ch, p, client, expiry);
   if (no !== null) {
     refuse(ch, no);
     return;

@@ -26,10 +26,7 @@ export function process(model: Model, conn: Conn, out: Outside): void {
   for (;;) {
     const sent = conn.queue[0];
     if (sent === undefined || conn.phase === "closed" || (conn.phase === "connecting" && sent.kind !== "connect")) break;
-    if (sent.kind === "connect") {
-      sent.refuse ??= out.banned(sent.fields.clientId);
-      sent.came ??= model.ev;
-    }
+    if (sent.kind === "connect") sent.came ??= model.ev;
     // The rules are asked when the packet comes, whenever the answer does.
     if (sent.kind === "subscribe") sent.denied ??= sent.requests.map((r) => out.denies(parseFilter(r.filter)?.filter ?? ""));
     // Its time runs from its arrival, not from when somebody has allowed it.
@@ -72,7 +69,7 @@ function perhapsSubscribed(model: Model, conn: Conn, sent: Sent & { kind: "subsc
 function one(model: Model, conn: Conn, sent: Sent, out: Outside): void {
   switch (sent.kind) {
     case "connect":
-      connect(model, conn, sent);
+      connect(model, conn, sent, out);
       return;
     case "subscribe":
       subscribe(model, conn, sent);
@@ -104,10 +101,11 @@ function close(model: Model, conn: Conn, why: string, codes: readonly number[]):
   model.closed(conn, false);
 }
 
-function connect(model: Model, conn: Conn, sent: Sent & { kind: "connect" }): void {
+function connect(model: Model, conn: Conn, sent: Sent & { kind: "connect" }, out: Outside): void {
   const { fields } = sent;
   const full = model.short && !model.storeFails && !conn.doubtful && model.session(fields.clientId) === undefined;
-  if (sent.refuse === true || full) {
+  // A ban that was made while it waited holds, too.
+  if (sent.refuse === true || full || out.banned(fields.clientId)) {
     conn.expect("connack", 0, { codes: null, ev: model.ev });
     conn.mustClose = { why: "refused", codes: [] };
     conn.phase = "closed";

@@ -199,6 +199,33 @@ describe("two CONNECTs of one client id [MQTT-3.1.4-3]", () => {
   });
 });
 
+describe("a ban that is made while a CONNECT waits", () => {
+  const ban = { who: "c", as: "client_id", reason: null, desc: null, by: null, until: null } as const;
+  test("holds: 0x8A in 5.0, 5 in 3.x; an older session and connection are left alone", async () => {
+    const { kit, answered } = asking();
+    const there = kit.connected("c", 4, { clean: false });
+    const [five, three] = [kit.client(5).connect("c", PASSWORD), kit.client(4).connect("c", PASSWORD)];
+    kit.banned.add(ban);
+    await answered(0);
+    await answered(1);
+    expect([five.take(), three.take()]).toMatchObject([[{ reasonCode: 0x8a }], [{ returnCode: 5 }]]);
+    expect([there.transport.ended, kit.metrics.bannedRefused]).toEqual([false, 2]);
+    silent(kit);
+  });
+
+  test("not in a zone without bans, and not when it was taken back", async () => {
+    const { kit, answered } = asking();
+    const [a, b] = [kit.client().connect("c", PASSWORD), kit.client().connect("d", PASSWORD)];
+    kit.banned.add(ban);
+    kit.banned.remove("client_id", "c");
+    await answered(0);
+    kit.zone.enableBan = false;
+    kit.banned.add({ ...ban, who: "d" });
+    await answered(1);
+    expect([a.take(), b.take()]).toMatchObject([[{ returnCode: 0 }], [{ returnCode: 0 }]]);
+  });
+});
+
 describe("where a mountpoint puts a client", () => {
   /** As whom, and the code of 5.0 or the mountpoint. */
   function put(template: string, clientId: string, username: string | null, from: "zone" | "plugin"): number | string {
