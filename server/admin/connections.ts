@@ -141,8 +141,10 @@ export function createConnections({ broker }: AdminDeps, limits: { maxRows: numb
       const channel = channelOf(clientId);
       if (topic === undefined) channel.aclCache?.clear();
       else channel.aclCache?.drop(topic);
-      // The channel remembers the verdict of its last topic outside the cache.
+      // The channel remembers the verdict of its last topic outside the cache, and plugins the rules behind the verdicts.
       channel.allowedUntil = NO_MONO;
+      const client = channel.client as ClientInfo;
+      client.aclGeneration = (client.aclGeneration ?? 0) + 1;
     },
 
     /** @throws AdminError 112 when not connected. */

@@ -15,6 +15,7 @@ import {
   number,
   oneOf,
   optional,
+  parsed,
   pattern,
   percent,
   rate,
@@ -83,6 +84,13 @@ function rewriteRule(): Entry<{ filter: string; re: RegExp; dest: string }> {
       }
     },
   };
+}
+
+/** Where clients live. `%c` and `%u` are looked at when they are filled in. */
+function mountpoint(): Entry<string> {
+  const expects = "the beginning of topics, such as devicebound/ or dev/%c/, without +, # or a share";
+  const doc = "Put in front of all topics of the zone's clients; %c and %u are filled in.";
+  return parsed("devicebound/", expects, (t) => (/[+#]|^\$(?:share|queue)\//.test(t) ? null : t), doc);
 }
 
 const qos = (def: number, doc: string): Entry<number> => integer(def, doc, { min: 0, max: 2 });
@@ -154,7 +162,7 @@ const ZONE: ConfigTable = {
     "30,1m",
     "How often a client may fail to authenticate, counted per address and name; ten times that per address. Beyond it, it is not asked for a while. off = no limit.",
   ),
-  mountpoint: optional(text("devicebound/", "Put in front of all topics of the zone's clients; %c and %u are filled in.")),
+  mountpoint: optional(mountpoint()),
   use_username_as_clientid: flag("false", "Is the user name taken as client identifier?"),
 };
 

@@ -2,7 +2,8 @@
  * The protocol state machine of one connection: bytes in, bytes out, no socket.
  *
  * Packets are handled one after another in the order they came. When a handler has to wait (an authentication back end), the
- * connection alone waits: reading pauses, and what had come already is kept until the answer is there.
+ * connection alone waits: reading pauses, and what had come already is kept until the answer is there. Before it is connected a
+ * little is still read: a client that leaves meanwhile is gone at once, and the answer lets nobody in.
  */
 import { stackOf } from "../lib/errors.ts";
 import { type MonoMs, NO_MONO, type WallMs } from "../lib/time.ts";
@@ -20,7 +21,7 @@ import { sendDisconnect, unsendable } from "./handle/disconnect.ts";
 import { handlePacket } from "./handle/index.ts";
 import { handlePublish } from "./handle/publish.ts";
 import { Intake, PAUSED } from "./intake.ts";
-import { packetLimit } from "./openings.ts";
+import { BEHIND_CONNECT, packetLimit } from "./openings.ts";
 import { Out } from "./out.ts";
 import type { ListenerInfo, Transport } from "./ports.ts";
 import type { Route } from "./route.ts";
@@ -275,7 +276,7 @@ export class Channel {
   #wait(p: void | Promise<void>): void {
     if (p === undefined) return;
     this.#waiting = true;
-    this.intake.pause(PAUSED.HANDLER);
+    this.intake.wait(this.phase === "connecting" ? BEHIND_CONNECT : 0);
     const done = (): void => {
       this.#waiting = false;
       if (this.phase !== "closed") {
@@ -393,5 +394,6 @@ export class Channel {
     this.#tellHeld();
     if (counted) this.listener.shutdowns.set(reason, (this.listener.shutdowns.get(reason) ?? 0) + 1);
     if (wasConnected) this.broker.registry.detach(this, reason);
+    else this.broker.registry.connecting.leave(this);
   }
 }

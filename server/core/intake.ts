@@ -31,6 +31,8 @@ export class Intake {
   /** Bytes kept. */
   bytes = 0;
   #reasons = 0;
+  /** A handler waits, and so many bytes may have come before nothing more is read; 0 = none waits, or nothing may. */
+  #room = 0;
   #kept: Uint8Array[] | null = null;
   /** What the last of them is a part of, when it was put together here. */
   #piece: Uint8Array | null = null;
@@ -45,11 +47,25 @@ export class Intake {
     this.#reasons |= reason;
   }
 
+  /**
+   * A handler waits, until `resume(PAUSED.HANDLER)`. `room`: so many bytes are still read meanwhile, because who is not read is not seen to
+   * leave.
+   */
+  wait(room: number): void {
+    this.#room = room;
+    if (this.bytes >= room) this.pause(PAUSED.HANDLER);
+    else if (this.#reasons === 0) this.transport.watch?.();
+  }
+
   resume(reason: number): void {
-    if ((this.#reasons & reason) === 0) return;
+    const watched = reason === PAUSED.HANDLER && this.#room > 0;
+    if (!watched && (this.#reasons & reason) === 0) return;
+    if (watched) this.#room = 0;
     this.#reasons &= ~reason;
     if ((reason & OURS) !== 0) this.owner.listens();
-    if (this.#reasons === 0) this.transport.resume();
+    if (this.#reasons !== 0) return;
+    this.transport.resume();
+    if (this.#room > 0) this.transport.watch?.();
   }
 
   paused(reason: number): boolean {
@@ -65,6 +81,7 @@ export class Intake {
     if (this.paused(PAUSED.CLOSED)) return;
     this.#kept ??= [];
     this.bytes += chunk.length;
+    if (this.#room > 0 && this.bytes >= this.#room) this.pause(PAUSED.HANDLER);
     if (chunk.length < PIECE) {
       this.#gather(this.#kept, chunk);
       return;

@@ -10,6 +10,11 @@ import type { Metrics } from "./watch/metrics.ts";
 /** Largest packet before a client is connected, bytes. A zone may allow less. */
 const PACKET_MAX = 64 * 1024;
 const BUDGET = 16 * 1024 * 1024;
+/**
+ * Bytes behind a CONNECT that is being checked, beyond which nothing more is read: as soon as there is something. A client need not wait for
+ * CONNACK (section 3.1.4): what it has sent by then counts, and that it has gone since lies behind that.
+ */
+export const BEHIND_CONNECT = 1;
 
 export class Openings {
   /** Bytes held now. */

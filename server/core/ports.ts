@@ -43,6 +43,8 @@ export interface Transport {
   /** Stop and go on reading from the peer. */
   pause(): void;
   resume(): void;
+  /** The channel is busy, and reads on only to see the peer leave; `resume` tells that it listens again. For transports whose reading has a price. */
+  watch?(): void;
   /** The kernel is to find out whether the peer is still there: it has promised no sign of life. */
   probe(): void;
 }

@@ -6,6 +6,7 @@ import { parseSharedFilter } from "../mqtt/topic.ts";
 import type { ConnectPacket, WillPacket } from "../mqtt/types.ts";
 import type { Broker } from "./broker.ts";
 import type { Channel } from "./channel.ts";
+import { Connecting } from "./connecting.ts";
 import { type Inflight, sendingOrder } from "./inflight.ts";
 import type { Message } from "./message.ts";
 import type { StoredDelivery, StoredMessage, StoredSubscription } from "./ports.ts";
@@ -24,6 +25,7 @@ export class Registry {
   readonly sessions = new Map<string, Session>();
   /** Sessions that outlive their connection. */
   persistentCount = 0;
+  readonly connecting = new Connecting();
 
   constructor(private readonly broker: Broker) {}
 

@@ -24,6 +24,8 @@ export interface ClientInfo {
   isBridge: boolean;
   /** TLS peer certificate, when the client gave one. */
   cert: PeerCertificate | null;
+  /** Goes up when what is kept of this client's access is to be asked anew; absent = 0. */
+  aclGeneration?: number;
 }
 
 export interface PeerCertificate {

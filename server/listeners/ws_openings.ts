@@ -7,7 +7,8 @@
  * | state   | is read | until                                                                                        |
  * | ------- | ------- | -------------------------------------------------------------------------------------------- |
  * | waiting | no      | there is room, and it is its network's turn: networks take turns, so that none crowds out the others |
- * | placed  | yes     | it is connected, looked at (not read; AUTH brings it back), gone, or others wait and it had its time: it is cut off |
+ * | placed  | yes     | it is connected, looked at (AUTH brings it back), gone, or others wait and it had its time: it is cut off |
+ * | watched | yes     | its credentials have been looked at, or it is gone. Read on only so that it is seen to leave: without room for that it is not read |
  */
 
 import type { Clock } from "../core/ports.ts";
@@ -22,6 +23,8 @@ const STEP_MS = 100;
 const STALL_MS = 500;
 /** Below this a burst of honest clients would have to wait. */
 const BUDGET_MIN = 16 * 1024 * 1024;
+/** For those that are watched there is so much beside it, of the budget: they have sent their CONNECT, and take nobody's place. */
+const WATCHED_SHARE = 0.5;
 
 export interface Opening {
   readonly ip: string;
@@ -41,6 +44,9 @@ export class WsOpenings {
   bytes = 0;
   /** In the order in which they got their places. */
   readonly #placed = new Map<Opening, Place>();
+  /** Being looked at -> the bytes set aside. */
+  readonly #watched = new Map<Opening, number>();
+  #watchedBytes = 0;
   /** Network -> who waits -> the bytes it needs. The first network is the next. */
   readonly #waiting = new Map<string, Map<Opening, number>>();
   #timer: ReturnType<typeof setInterval> | null = null;
@@ -59,6 +65,7 @@ export class WsOpenings {
   /** It is to be read, and its frames may have so many bytes. False = it has to wait until it hears `readOn`. */
   enter(opening: Opening, bytes: number): boolean {
     if (this.#placed.has(opening)) return true;
+    this.unwatch(opening);
     if (this.#waiting.size === 0 && this.hasRoom(bytes)) {
       this.place(opening, bytes);
       return true;
@@ -75,10 +82,30 @@ export class WsOpenings {
     return false;
   }
 
-  /** It needs no place now. */
-  leave(opening: Opening): void {
+  /** Its credentials are looked at: its place is another's now. False = there is no room to read it on. */
+  watch(opening: Opening): boolean {
+    if (this.#watched.has(opening)) return true;
+    const bytes = this.#placed.get(opening)?.bytes ?? Number.POSITIVE_INFINITY;
+    const fits = this.#watchedBytes + bytes <= Math.max(BUDGET_MIN, this.budget()) * WATCHED_SHARE;
+    if (fits) {
+      this.#watched.set(opening, bytes);
+      this.#watchedBytes += bytes;
+    }
     if (!this.free(opening)) this.giveUp(opening);
     this.admit();
+    return fits;
+  }
+
+  /** It needs no place now. */
+  leave(opening: Opening): void {
+    this.unwatch(opening);
+    if (!this.free(opening)) this.giveUp(opening);
+    this.admit();
+  }
+
+  private unwatch(opening: Opening): void {
+    this.#watchedBytes -= this.#watched.get(opening) ?? 0;
+    this.#watched.delete(opening);
   }
 
   /** While others wait: whoever had its time makes room. */

@@ -74,7 +74,7 @@ export class ServeLink implements Transport, Opening {
     this.channel.onData(chunk);
     if (!this.#opening) return;
     const { phase } = this.channel;
-    // While its credentials are looked at it is not read.
+    // While its credentials are looked at it is not read (any more).
     if (phase === "connecting" && this.#paused) this.owner.openings.leave(this);
     else if (phase !== "opening" && phase !== "connecting") this.leave();
   }
@@ -149,13 +149,21 @@ export class ServeLink implements Transport, Opening {
     this.#ws?.pause();
   }
   resume(): void {
+    const paused = this.#paused;
     this.#paused = false;
     const { phase } = this.channel;
     if (this.#opening && phase !== "opening") {
       if (phase !== "connecting") this.leave();
-      else if (!this.enter()) return;
+      else if (!this.enter()) {
+        if (!paused) this.#ws?.pause();
+        return;
+      }
     }
-    if (!this.#waits) this.#ws?.resume();
+    if (paused && !this.#waits) this.#ws?.resume();
+  }
+  /** It is read on while its credentials are looked at, if there is room for that. */
+  watch(): void {
+    if (this.#opening && !this.owner.openings.watch(this)) this.pause();
   }
   /** Bun.serve has no such switch. */
   probe(): void {}

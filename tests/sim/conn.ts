@@ -7,7 +7,8 @@ import type { SimTransport } from "./transport.ts";
 
 /** A packet of the client, as data for the model. */
 export type Sent =
-  | { kind: "connect"; fields: ConnectFields; will: Msg | null; refuse: boolean | undefined }
+  /** `came`: the event it came with. */
+  | { kind: "connect"; fields: ConnectFields; will: Msg | null; refuse: boolean | undefined; came?: number }
   | { kind: "subscribe"; id: number; requests: readonly Request[]; subId: number; denied?: boolean[] }
   | { kind: "unsubscribe"; id: number; filters: readonly string[] }
   /** `delay`: seconds, by the topic `$delayed/…`. `refuse`: to a topic that takes no messages (`$share/…`). */

@@ -32,13 +32,16 @@ export class AuthKit {
     return this.#broker;
   }
 
-  /** `lines`: of the plugin's file, without the prefix; null = no plugin. Resolves when the plugin's server, if it has one, is up. */
-  async start(lines: Record<string, string | number> | null): Promise<void> {
+  /**
+   * `lines`: of the plugin's file, without the prefix; null = no plugin. `set`: of the broker. Resolves when the plugin's server, if it has one, is
+   * up.
+   */
+  async start(lines: Record<string, string | number> | null, set: Record<string, string> = {}): Promise<void> {
     const baomq = new Installation();
     this.#baomq = baomq;
     if (lines !== null) this.#write(join(baomq.dir, "etc/plugins"), lines);
     this.#broker = await baomq.start({
-      set: { "listener.tcp.external.max_conn_rate": "0", "zone.external.auth_failure_limit": "off", "log.level": "info" },
+      set: { "listener.tcp.external.max_conn_rate": "0", "zone.external.auth_failure_limit": "off", "log.level": "info", ...set },
     });
     if (lines === null) return;
     await this.put(`plugins/${this.plugin}/load`);

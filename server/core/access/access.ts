@@ -229,9 +229,11 @@ export class Access {
   ): Readonly<TimedVerdict> | Promise<AclVerdict> {
     const { epoch } = this;
     const errors = this.metrics.aclError;
+    const generation = client.aclGeneration;
     const verdict = this.checkAcl(client, action, topic);
     const keep = (v: AclVerdict): AclVerdict => {
-      if (this.metrics.aclError === errors) cache.put(action, topic, v, now, client.zone.aclCacheMaxSize, epoch);
+      if (this.metrics.aclError === errors && client.aclGeneration === generation)
+        cache.put(action, topic, v, now, client.zone.aclCacheMaxSize, epoch);
       return v;
     };
     if (verdict instanceof Promise) return verdict.then(keep);

@@ -1,5 +1,6 @@
 /** CONNECT (section 3.1): a pipeline of named steps; the first that refuses ends it with a CONNACK. */
 
+import { loggedName } from "../../lib/mask.ts";
 import { seldom } from "../../lib/seldom.ts";
 import { bodyStart } from "../../mqtt/frame.ts";
 import { encodeConnack } from "../../mqtt/packets/connack.ts";
@@ -13,6 +14,7 @@ import { keepaliveFor, planKeepalive, planRetry, renewAwaitRel } from "../keepal
 import { NEVER_EXPIRES, type Session } from "../session.ts";
 import type { AclVerdict, AuthResult, ClientInfo } from "../types.ts";
 import { beginAuth } from "./auth.ts";
+import { mountpointOf } from "./mountpoint.ts";
 
 /** A refusal: reason code of 5.0 (mapped for 3.x), and words for the log and the reason string. */
 export interface Refusal {
@@ -20,10 +22,18 @@ export interface Refusal {
   why: string;
   /** For the client; absent = `why`. */
   told?: string | undefined;
+  /** For the statistics; absent = the code's name. */
+  counted?: string;
 }
 
 /** `headerFlags`: the lower half of the first byte. */
 export function handleConnect(ch: Channel, headerFlags: number, buf: Uint8Array, body: number, end: number): void | Promise<void> {
+  const answered = begin(ch, headerFlags, buf, body, end);
+  if (ch.phase === "connecting") ch.broker.registry.connecting.add(ch);
+  return answered;
+}
+
+function begin(ch: Channel, headerFlags: number, buf: Uint8Array, body: number, end: number): void | Promise<void> {
   const p = decodeConnect(buf, body, end, headerFlags);
   ch.broker.metrics.connect++;
   if (p instanceof ProtocolError) {
@@ -105,8 +115,12 @@ export function authenticated(
     return;
   }
   client.isSuper = answer.isSuper;
-  const mount = answer.mountpoint ?? client.zone.mountpoint;
-  client.mountpoint = mount.replaceAll("%c", client.clientId).replaceAll("%u", client.username ?? "");
+  const mountpoint = mountpointOf(answer.mountpoint ?? client.zone.mountpoint, client);
+  if (typeof mountpoint !== "string") {
+    refuse(ch, mountpoint);
+    return;
+  }
+  client.mountpoint = mountpoint;
   if (p.will === null) {
     accept(ch, p, client, authData);
     return;
@@ -187,10 +201,10 @@ export function refuse(ch: Channel, no: Refusal): void {
     ch.sendPacket(bytes);
     broker.metrics.connack++;
   }
-  const reason = refusalName(ch.version, no.code);
+  const reason = no.counted ?? refusalName(ch.version, no.code);
   broker.log.info("connection refused", {
     clientid: ch.client?.clientId,
-    username: ch.client?.username,
+    username: loggedName(ch.client?.username),
     ip: ch.out.transport.ip,
     reason,
     why: no.why,
@@ -198,18 +212,36 @@ export function refuse(ch: Channel, no: Refusal): void {
   ch.end(reason);
 }
 
-function accept(ch: Channel, p: ConnectPacket, client: ClientInfo, authData: Uint8Array | null): void {
+/** The client may be taken in, or the node cannot. */
+function checkRoom(ch: Channel, p: ConnectPacket, client: ClientInfo, expiry: number): Refusal | null {
   const { broker } = ch;
-  const { zone } = client;
   // Who has a session already may come and empty it.
   if (broker.memory.short && !broker.sessions.has(client.clientId)) {
     broker.metrics.sessionsRefused++;
-    refuse(ch, { code: RC.QUOTA_EXCEEDED, why: "the node has no memory for new sessions" });
-    return;
+    return { code: RC.QUOTA_EXCEEDED, why: "the node has no memory for new sessions" };
   }
-  const expiry = p.version === 5 ? p.sessionExpiry : p.cleanStart ? 0 : Math.max(1, Math.floor(zone.sessionExpiryIntervalMs / 1000));
-  if (!broker.durability.mayOpen(client.clientId, p.cleanStart, expiry)) {
-    refuse(ch, { code: RC.QUOTA_EXCEEDED, why: "sessions cannot be stored now" });
+  if (broker.durability.mayOpen(client.clientId, p.cleanStart, expiry)) return null;
+  return { code: RC.QUOTA_EXCEEDED, why: "sessions cannot be stored now" };
+}
+
+/**
+ * A later CONNECT with its client id is let in before its own is answered: it is as if it had been connected, and is over [MQTT-3.1.4-3].
+ * CONNACK has no word for it (table 3-1), and DISCONNECT may not come before CONNACK [MQTT-3.14.0-1]; 3.x is told nothing.
+ */
+function overtaken(ch: Channel): void {
+  const no: Refusal = { code: RC.UNSPECIFIED_ERROR, why: "session taken over by a later CONNECT", counted: "conflict" };
+  if (ch.version === 5) refuse(ch, no);
+  else ch.close(no.code, "conflict", no.why);
+}
+
+function accept(ch: Channel, p: ConnectPacket, client: ClientInfo, authData: Uint8Array | null): void {
+  const { broker } = ch;
+  const { connecting } = broker.registry;
+  const expiry = sessionExpiryOf(p, client);
+  // While it waited it may have been banned.
+  const no = (connecting.has(ch) ? checkBanned(ch, client) : null) ?? checkRoom(ch, p, client, expiry);
+  if (no !== null) {
+    refuse(ch, no);
     return;
   }
   const props = p.version === 5 ? fittingProperties(ch, connackProperties(p, client, authData)) : null;
@@ -218,6 +250,8 @@ function accept(ch: Channel, p: ConnectPacket, client: ClientInfo, authData: Uin
     refuse(ch, { code: RC.PACKET_TOO_LARGE, why: `CONNACK does not fit the client's ${ch.maxPacket} bytes` });
     return;
   }
+  for (const older of connecting.before(ch)) overtaken(older);
+  connecting.leave(ch);
   ch.connectedAt = broker.now;
   ch.will = p.will;
   setUp(ch, p, client);
@@ -236,6 +270,12 @@ function accept(ch: Channel, p: ConnectPacket, client: ClientInfo, authData: Uin
   broker.hooks.run(present ? "session.resumed" : "session.created", session.clientId);
   if (ch.ready) broker.hooks.run("client.connected", client, RC.SUCCESS);
   if (present && ch.ready) resume(ch, session);
+}
+
+/** Seconds. Sessions of 3.x clients without clean session live as long as their zone says. */
+function sessionExpiryOf(p: ConnectPacket, client: ClientInfo): number {
+  if (p.version === 5) return p.sessionExpiry;
+  return p.cleanStart ? 0 : Math.max(1, Math.floor(client.zone.sessionExpiryIntervalMs / 1000));
 }
 
 /** For a client that takes small packets only: what says no more than its absence goes first. */
@@ -286,5 +326,6 @@ function connackProperties(p: ConnectPacket, client: ClientInfo, authData: Uint8
   return props;
 }
 
-seldom(handleConnect, enter, ask, countGuess, authenticated, describe, checkClientId, checkBanned, checkWill, accept, setUp);
+seldom(handleConnect, begin, enter, ask, countGuess, authenticated, describe, checkClientId, checkBanned, checkWill, checkRoom);
+seldom(overtaken, accept, sessionExpiryOf, setUp);
 seldom(fittingProperties, connackProperties, decodeConnect, encodeConnack);

@@ -26,7 +26,7 @@ export function process(model: Model, conn: Conn, out: Outside): void {
   for (;;) {
     const sent = conn.queue[0];
     if (sent === undefined || conn.phase === "closed" || (conn.phase === "connecting" && sent.kind !== "connect")) break;
-    if (sent.kind === "connect") sent.refuse ??= out.banned(sent.fields.clientId);
+    if (sent.kind === "connect") sent.came ??= model.ev;
     // The rules are asked when the packet comes, whenever the answer does.
     if (sent.kind === "subscribe") sent.denied ??= sent.requests.map((r) => out.denies(parseFilter(r.filter)?.filter ?? ""));
     // Its time runs from its arrival, not from when somebody has allowed it.
@@ -69,7 +69,7 @@ function perhapsSubscribed(model: Model, conn: Conn, sent: Sent & { kind: "subsc
 function one(model: Model, conn: Conn, sent: Sent, out: Outside): void {
   switch (sent.kind) {
     case "connect":
-      connect(model, conn, sent);
+      connect(model, conn, sent, out);
       return;
     case "subscribe":
       subscribe(model, conn, sent);
@@ -101,15 +101,17 @@ function close(model: Model, conn: Conn, why: string, codes: readonly number[]):
   model.closed(conn, false);
 }
 
-function connect(model: Model, conn: Conn, sent: Sent & { kind: "connect" }): void {
+function connect(model: Model, conn: Conn, sent: Sent & { kind: "connect" }, out: Outside): void {
   const { fields } = sent;
   const full = model.short && !model.storeFails && !conn.doubtful && model.session(fields.clientId) === undefined;
-  if (sent.refuse === true || full) {
+  // A ban that was made while it waited holds, too.
+  if (sent.refuse === true || full || out.banned(fields.clientId)) {
     conn.expect("connack", 0, { codes: null, ev: model.ev });
     conn.mustClose = { why: "refused", codes: [] };
     conn.phase = "closed";
     return;
   }
+  overtake(model, conn, sent, !model.storeFails && !conn.doubtful);
   if (model.storeFails || conn.doubtful) {
     // Whether it is let in, the broker decides; the model looks when the event is over.
     conn.expect("connack", 0, { codes: null, ev: model.ev, may: true });
@@ -164,6 +166,20 @@ function connect(model: Model, conn: Conn, sent: Sent & { kind: "connect" }): vo
     ev: model.ev,
     may: conn.doubtful || model.storeFails,
   });
+}
+
+/** CONNECTs of this client id that came before, and still wait, are over [MQTT-3.1.4-3]. `sure`: it is let in. */
+function overtake(model: Model, conn: Conn, sent: Sent & { kind: "connect" }, sure: boolean): void {
+  for (const c of conn.client.conns) {
+    const [head] = c.queue;
+    if (c === conn || c.phase === "closed" || head?.kind !== "connect" || head.came === undefined) continue;
+    if (head.came >= (sent.came as number)) continue;
+    if (c.version === 5) c.expect("connack", 0, { codes: null, ev: model.ev, may: !sure });
+    if (sure) {
+      c.mustClose = { why: "a later CONNECT was let in", codes: [] };
+      c.phase = "closed";
+    } else c.mayClose ||= "a later CONNECT may have been let in";
+  }
 }
 
 function subscribe(model: Model, conn: Conn, sent: Sent & { kind: "subscribe" }): void {

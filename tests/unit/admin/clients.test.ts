@@ -83,6 +83,23 @@ describe("connections", () => {
     expect((await admin.connections.list({})).rows).toHaveLength(3);
   });
 
+  test("to clean what is kept of a client's access: the next question is put anew, and plugins hear of it", async () => {
+    const { admin, kit } = await administer();
+    const seen: (number | undefined)[] = [];
+    kit.hooks.add("client.check_acl", "p", (client) => {
+      seen.push(client.aclGeneration);
+      return { verdict: "allow" };
+    });
+    const c = kit.connected("c");
+    c.publish("t").publish("t").publish("t");
+    expect(seen).toEqual([undefined]);
+    admin.connections.cleanAclCache("c");
+    c.publish("t").publish("t");
+    admin.connections.cleanAclCache("c", "t");
+    c.publish("t").publish("t");
+    expect(seen).toEqual([undefined, 1, 2]);
+  });
+
   test("who has gone is no connection, though its session stays", async () => {
     const { admin, kit } = await administer();
     kit.connected("kept", 4, { clean: false }).send({ cmd: "disconnect" });

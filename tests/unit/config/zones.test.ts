@@ -29,6 +29,13 @@ describe("auth_failure_limit", () => {
   });
 });
 
+test("a mountpoint with wildcards or a share in it is refused by name; what names contain is looked at when they are filled in", () => {
+  const key = "zone.external.mountpoint";
+  for (const bad of ["dev/+/", "#", "a#b/", "$share/g/", "$queue/"])
+    expect(() => external(`${key} = ${bad}`)).toThrow(`${key} = ${bad}: expected the beginning of topics`);
+  for (const good of ["dev/%c/", "%u", "$dev/%u/"]) expect(external(`${key} = ${good}`).mountpoint).toBe(good);
+});
+
 describe("a change", () => {
   const start = () =>
     loadConfig({

@@ -4,6 +4,67 @@ import { TestTransport } from "../../support/test_broker.ts";
 
 const OWNER = { listens() {} };
 
+/** Counts what it is told. */
+class Watched extends TestTransport {
+  watches = 0;
+  resumes = 0;
+  watch(): void {
+    this.watches++;
+  }
+  override resume(): void {
+    super.resume();
+    this.resumes++;
+  }
+}
+
+describe("while a handler waits", () => {
+  test("nothing is read, or a little: then as long as that", () => {
+    const transport = new Watched();
+    const intake = new Intake(transport, OWNER);
+    intake.wait(0);
+    expect([transport.paused, transport.watches]).toEqual([true, 0]);
+    intake.resume(PAUSED.HANDLER);
+    intake.wait(10);
+    intake.keep(Buffer.alloc(9));
+    expect([transport.paused, transport.watches]).toEqual([false, 1]);
+    intake.keep(Buffer.alloc(1));
+    expect([transport.paused, intake.bytes]).toEqual([true, 10]);
+    intake.resume(PAUSED.HANDLER);
+    expect(transport.paused).toBe(false);
+    // What is there already counts.
+    intake.wait(10);
+    expect([transport.paused, transport.watches]).toEqual([true, 1]);
+  });
+
+  test("the transport hears when the wait is over, though it was not paused; and afterwards no more is counted", () => {
+    const transport = new Watched();
+    const heard: string[] = [];
+    const intake = new Intake(transport, { listens: () => void heard.push("listens") });
+    intake.wait(10);
+    intake.resume(PAUSED.UNREAD);
+    expect([transport.resumes, heard]).toEqual([0, []]);
+    intake.resume(PAUSED.HANDLER);
+    intake.resume(PAUSED.HANDLER);
+    intake.keep(Buffer.alloc(100));
+    expect([transport.resumes, heard, transport.paused]).toEqual([1, ["listens"], false]);
+  });
+
+  test("another reason goes on its own way: watched again when it is gone, not read as long as it is there", () => {
+    const transport = new Watched();
+    const intake = new Intake(transport, OWNER);
+    intake.pause(PAUSED.MEMORY);
+    intake.wait(10);
+    expect([transport.paused, transport.watches]).toEqual([true, 0]);
+    intake.resume(PAUSED.MEMORY);
+    expect([transport.paused, transport.watches]).toEqual([false, 1]);
+    intake.pause(PAUSED.MEMORY);
+    intake.resume(PAUSED.HANDLER);
+    expect(transport.paused).toBe(true);
+    intake.resume(PAUSED.MEMORY);
+    expect([transport.paused, transport.watches]).toEqual([false, 1]);
+  });
+});
+
 describe("whether a connection is read", () => {
   test("not while there is any reason to wait, again after the last", () => {
     const transport = new TestTransport();

@@ -125,6 +125,33 @@ describe("WebSockets whose CONNECT has not come", () => {
     expect(b?.is).toBe("read");
   });
 
+  test("who is looked at takes nobody's place, and is not cut off; half the budget is there to read on such", () => {
+    const { clock, openings, come } = setup();
+    const first = come("10.0.0.1", 8);
+    expect(first.slice(0, 6).map((c) => openings.watch(c))).toEqual([true, true, true, true, false, false]);
+    expect(openings.watch(first[0] as Client)).toBe(true);
+    expect([openings.size, openings.bytes]).toEqual([2, 4 * MIB]);
+    const others = come("10.0.0.1", 7);
+    clock.forward(1000);
+    for (let i = 0; i < 2; i++) openings.tick();
+    expect([are(first), are(others)]).toEqual(["read read read read read read gone read", "read read read read read read read"]);
+    // Its room is another's when it leaves, or needs a place again.
+    openings.leave(first[0] as Client);
+    expect([0, 1].map((i) => openings.watch(others[i] as Client))).toEqual([true, false]);
+    expect(openings.enter(first[1] as Client, 2 * MIB)).toBe(true);
+    expect(openings.watch(others[2] as Client)).toBe(true);
+    openings.stop();
+  });
+
+  test("who waits for a place and is looked at waits no more", () => {
+    const { openings, come } = setup();
+    const all = come("10.0.0.1", 9);
+    expect(openings.watch(all[8] as Client)).toBe(false);
+    openings.leave(all[0] as Client);
+    expect([all[8]?.is, openings.size]).toEqual(["waits", 7]);
+    openings.stop();
+  });
+
   test("while somebody waits it looks by itself", async () => {
     const { clock, openings, come } = setup();
     const all = come("10.0.0.1", 9);

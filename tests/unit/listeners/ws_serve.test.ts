@@ -291,6 +291,52 @@ describe("WebSockets by Bun.serve whose CONNECT has not come", () => {
     expect(f.channels.map((x) => x.reason)).toEqual([null, null, "closed", null]);
   });
 
+  test("whose credentials are looked at is seen to leave, as far as there is room to read it on", async () => {
+    const f = await serve([config({ kind: "ws", maxFrameSize: 4 * 1024 * 1024 })], options);
+    const sockets = [await come(f.port), await come(f.port), await come(f.port)] as const;
+    for (const [i, ch] of f.channels.entries()) {
+      ch.react = () => {
+        ch.phase = "connecting";
+        ch.transport.watch?.();
+      };
+      say(sockets[i] as Bun.Socket<Heard>);
+      await until(() => ch.chunks.length === 1);
+    }
+    for (const socket of sockets) socket.end();
+    await until(() => f.channels[0]?.reason === "closed" && f.channels[1]?.reason === "closed");
+    expect(f.channels[2]?.reason).toBeNull();
+    f.channels[2]?.transport.resume();
+    await until(() => f.channels[2]?.reason === "closed");
+  });
+
+  test("who was watched and is let in is read on; who has to say more waits for a place", async () => {
+    const f = await serve([config({ kind: "ws", maxFrameSize: 8 * 1024 * 1024 })], options);
+    const [a, b] = [await come(f.port), await come(f.port)];
+    const [first, second] = f.channels as [Recorder, Recorder];
+    for (const ch of [first, second])
+      ch.react = () => {
+        ch.react = null;
+        ch.phase = "connecting";
+        ch.transport.watch?.();
+      };
+    say(a);
+    await until(() => first.chunks.length === 1);
+    first.phase = "connected";
+    first.transport.resume();
+    say(a);
+    await until(() => first.chunks.length === 2);
+    say(b);
+    await until(() => second.chunks.length === 1);
+    const [c, d] = [await come(f.port), await come(f.port)];
+    second.transport.resume();
+    say(b);
+    await Bun.sleep(20);
+    expect(second.chunks).toHaveLength(1);
+    c.end();
+    await until(() => second.chunks.length === 2);
+    d.end();
+  });
+
   test("what is said to one that waits, or is not read, arrives before the close", async () => {
     const f = await serve([config(two)], options);
     const [, b, c] = [await come(f.port), await come(f.port), await come(f.port)];

@@ -399,6 +399,15 @@ describe("checks of a connected client", () => {
     expect(hooks.at["client.check_acl"].every((h) => h.failures === 0)).toBe(true);
   });
 
+  test("nor is a verdict that was asked for before what is kept of the client was thrown away", async () => {
+    const { check, state, holder } = withCache(Promise.resolve({ verdict: "deny" }));
+    const pending = check("publish", "a");
+    holder.client.aclGeneration = 1;
+    await pending;
+    expect(check("publish", "a")).toBeInstanceOf(Promise);
+    expect(state.asked).toBe(2);
+  });
+
   test("promised verdicts are kept when they come, unless the rules changed meanwhile", async () => {
     const { access, check, state } = withCache(Promise.resolve({ verdict: "deny" }));
     expect(await check("publish", "a")).toBe("deny");
