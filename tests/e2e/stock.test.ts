@@ -71,16 +71,18 @@ describe("a stock tree", () => {
           .map((name) => `etc/plugins/${name}.conf`)
           .join(", ")}`,
       );
-      expect(said[2]).toMatch(/^baomq: BaoMQ .* is running \(mqtt:tcp:\d+, .*http:management:\d+; log\.level = (?:error|warning)\)$/);
+      expect(said[2]).toMatch(
+        /^baomq: BaoMQ .* is running \(mqtt:tcp:\d+, .*http:management:\d+, http:dashboard:\d+; log\.level = (?:error|warning)\)$/,
+      );
       expect(said[3]).toBe("baomq: plugins that ran before are not part of this build: emqx_rule_engine");
     });
   }
 
   test("plugins that were loaded run, from the first start on; later this node's own list decides", async () => {
-    const cwd = tree("auth", "3.1.0", ["emqx_management", "emqx_dashboard", "emqx_auth_username", "emqx_auth_redis"]);
+    const cwd = tree("auth", "3.1.0", ["emqx_management", "emqx_dashboard", "emqx_auth_username", "emqx_web_hook"]);
     const broker = await start(cwd);
     expect(await activePlugins(cwd)).toEqual(["emqx_auth_username", "emqx_dashboard", "emqx_management"]);
-    expect(broker.errors).toContain("plugins that ran before are not part of this build: emqx_auth_redis");
+    expect(broker.errors).toContain("plugins that ran before are not part of this build: emqx_web_hook");
     await baomq.run(["ctl", "plugins", "unload", "emqx_auth_username"], { cwd });
     expect(await broker.stop()).toBe(0);
     const again = await start(cwd);
