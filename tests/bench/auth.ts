@@ -6,7 +6,7 @@ import { createHash, createHmac } from "node:crypto";
 import { SqlDriver } from "../../server/plugins/_sql/driver.ts";
 import { AUTH_QUERY, SUPER_QUERY } from "../../server/plugins/_sql/keys.ts";
 import { compileQuery, type Dialect } from "../../server/plugins/_sql/query.ts";
-import { LdapDriver } from "../../server/plugins/auth_ldap/driver.ts";
+import { ldapDrivers } from "../../server/plugins/auth_ldap/driver.ts";
 import { MongoDriver } from "../../server/plugins/auth_mongo/driver.ts";
 import { RedisDriver } from "../../server/plugins/auth_redis/driver.ts";
 import { AuthKit } from "../support/auth_kit.ts";
@@ -92,7 +92,7 @@ async function ldap(): Promise<Outside> {
   const server = await directory(Array.from({ length: USERS }, (_, i) => ldapEntry(`u${i}`, sha(i))));
   await server.start();
   const account = { bindDn: server.bindDn, bindPassword: server.password };
-  const driver = await LdapDriver.open({ hosts: ["127.0.0.1"], port: server.port, ...account, pool: 8, timeoutMs: 5000, tls: null });
+  const driver = await ldapDrivers({ hosts: ["127.0.0.1"], port: server.port, ...account, pool: 8, timeoutMs: 5000, tls: null })();
   return {
     server,
     lines: { port: server.port, bind_dn: server.bindDn, bind_password: server.password },

@@ -10,7 +10,7 @@ import type { Rule, RuleSet } from "../_auth/rules.ts";
 import type { Source, SourceHost } from "../_auth/source.ts";
 import { Backend } from "../_backend/backend.ts";
 import { escapedInDn } from "./dn.ts";
-import { type Found, judgeLdap, LdapDriver, type LdapServers, ldapWords } from "./driver.ts";
+import { type Found, judgeLdap, type LdapDriver, type LdapServers, ldapDrivers, ldapWords } from "./driver.ts";
 import { isPassword } from "./user_password.ts";
 
 export interface LdapAuthSettings {
@@ -60,7 +60,7 @@ export function ldapSource(host: SourceHost, o: LdapAuthSettings): Source {
       client,
       "bind",
       () => [dn.slice(0, 200)],
-      () => backend.ask((d) => d.binds(dn, password), wanted),
+      () => backend.askApart((d) => d.binds(dn, password), wanted),
       told,
     );
   }
@@ -92,7 +92,7 @@ export function ldapSource(host: SourceHost, o: LdapAuthSettings): Source {
 function backendOf(host: SourceHost, servers: LdapServers): Backend<LdapDriver> {
   const options = {
     what: `LDAP at ${servers.hosts.map((h) => `${h}:${servers.port}`).join(", ")}`,
-    open: () => LdapDriver.open(servers),
+    open: ldapDrivers(servers),
     close: (driver: LdapDriver) => driver.close(),
     probe: (driver: LdapDriver) => driver.probe(),
     judge: judgeLdap,
