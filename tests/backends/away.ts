@@ -11,6 +11,33 @@ interface Known {
   password: string;
 }
 
+const median = (times: number[]): number => times.sort((a, b) => a - b)[Math.floor(times.length / 2)] ?? Number.NaN;
+
+/** `settings`: with which an answer takes a while, from `begin` on. */
+export function whenSlow(kit: AuthKit, { username, password }: Known, settings: Record<string, string>, begin: () => void): void {
+  test("slow: all who come at once are answered rightly, and nobody else waits", async () => {
+    begin();
+    await kit.withSettings(settings, async () => {
+      await kit.isUp();
+      const other = await kit.client(null, null, "other");
+      const asked = Promise.all(Array.from({ length: 50 }, (_, i) => kit.code(username, i % 2 === 0 ? password : "not this one")));
+      let waiting = true;
+      void asked.finally(() => (waiting = false));
+      const pings: number[] = [];
+      while (waiting) {
+        const t0 = performance.now();
+        await other.ping();
+        pings.push(performance.now() - t0);
+        await Bun.sleep(10);
+      }
+      expect(await asked).toEqual(Array.from({ length: 50 }, (_, i) => (i % 2 === 0 ? 0 : 5)));
+      expect(pings.length).toBeGreaterThan(10);
+      expect(median(pings)).toBeLessThan(100);
+      other.drop();
+    });
+  });
+}
+
 /** `many`: clients that come back at once behind an outage. */
 export function whenAway(kit: AuthKit, server: () => Server, { username, password }: Known, many = 1000): void {
   const { put, status, withSettings, enter, client, code, alarmed, plugin } = kit;

@@ -1,6 +1,6 @@
 /** emqx_auth_http in the executable, with a web service of the test's own: what is asked how, and what each answer comes to. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { PluginStatus } from "../../server/admin/rows.ts";
 import { AuthKit } from "../support/auth_kit.ts";
@@ -8,6 +8,7 @@ import { connectPacket, RawClient, until } from "../support/clients.ts";
 import { Installation, type RunningBroker } from "../support/executable.ts";
 import { Nginx } from "../support/nginx.ts";
 import { NGINX, needing } from "../support/peers.ts";
+import { mostDuring } from "../support/sockets.ts";
 import { whenAway } from "./away.ts";
 
 const NAME = "emqx_auth_http";
@@ -256,6 +257,22 @@ describe("when it does not answer", () => {
     answers["/acl"] = () => ok();
     expect(await may(c, "a")).toBe(true);
     c.drop();
+  });
+
+  test("error pages that nobody reads are not held, neither they nor their connections", async () => {
+    const files = (): number => readdirSync(`/proc/${broker.pid}/fd`).length;
+    const load = (page: string) => async (): Promise<void> => {
+      answers["/auth"] = () => new Response(page, { status: 500 });
+      for (let round = 0; round < 20; round++) {
+        const codes = await Promise.all(Array.from({ length: 50 }, () => code("joe", "s3cret")));
+        expect(new Set(codes)).toEqual(new Set([3]));
+      }
+    };
+    const withSmall = await mostDuring(files, load("no"));
+    const before = broker.rss();
+    const withLarge = await mostDuring(files, load("x".repeat(1024 * 1024)));
+    expect(withLarge).toBeLessThan(withSmall + 50);
+    expect(broker.rss() - before).toBeLessThan(100 * 1024);
   });
 
   test("more than a verdict needs is no answer", async () => {

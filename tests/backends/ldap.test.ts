@@ -9,7 +9,9 @@ import { until } from "../support/clients.ts";
 import { needing, SLAPD } from "../support/peers.ts";
 import { runNow } from "../support/servers.ts";
 import { directory, ldapEntry, type Slapd } from "../support/slapd.ts";
+import { connectionsAt, mostDuring, SilentServer } from "../support/sockets.ts";
 import { whenAway } from "./away.ts";
+import { findNobody } from "./names.ts";
 
 function hashed(scheme: string, digest: string, salt: string): string {
   const salted = Buffer.concat([createHash(digest).update("public").update(salt).digest(), Buffer.from(salt)]);
@@ -69,26 +71,33 @@ needing(SLAPD, describe)("emqx_auth_ldap", () => {
       expect([await code("unknown", "x"), await code("other", "x"), await code(null, null)]).toEqual([0, 0, 0]);
     });
 
-    test("names that try to be more than names find nobody", async () => {
-      const names = [
+    findNobody(
+      kit,
+      [
         "joe,ou=device",
         "*",
         "joe)(uid=*",
         "joe\\",
         '"joe"',
-        " joe",
         "joe#",
         "#joe",
         "jo\\6f",
+        "joe+objectClass=mqttUser",
         "=",
         "<>;",
         "ü".repeat(20_000),
-      ];
-      for (const name of names) expect([name.slice(0, 20), await code(name, "public")]).toEqual([name.slice(0, 20), 0]);
-      await withSettings({ device_dn: "dc=emqx,dc=io" }, async () => {
-        // Unescaped it would be joe's entry.
-        expect([await code("joe,ou=device", "wrong"), await code("joe", "wrong")]).toEqual([0, 0]);
-      });
+      ],
+      ["public"],
+    );
+
+    test("nor does one that would be an entry's if it were not escaped", async () => {
+      await withSettings({ device_dn: "dc=emqx,dc=io" }, () =>
+        kit.withoutAnonymous(async () => {
+          await kit.isUp();
+          expect([await code("joe,ou=device", "public"), await code("joe", "public")]).toEqual([5, 5]);
+        }),
+      );
+      await kit.isUp();
     });
 
     test("where the directory does not show passwords, it is asked to check them", async () => {
@@ -180,6 +189,72 @@ needing(SLAPD, describe)("emqx_auth_ldap", () => {
       );
       expect(await code("joe", "public")).toBe(0);
     });
+  });
+
+  describe("several hosts", () => {
+    const FIRST = "127.0.0.2";
+
+    /** A host that takes connections and never answers, at the directory's port. */
+    async function beside(run: (silent: SilentServer) => Promise<void>): Promise<void> {
+      const silent = new SilentServer(FIRST, ldap.port);
+      try {
+        await run(silent);
+      } finally {
+        silent.stop();
+      }
+    }
+
+    for (const bind_as_user of ["off", "on"]) {
+      test(`the first one is silent: everybody is answered by the second, and nothing is left open; bind_as_user = ${bind_as_user}`, () =>
+        beside((silent) =>
+          withSettings({ servers: `${FIRST},127.0.0.1`, bind_as_user, timeout: "3s" }, async () => {
+            const answers = await Promise.all(Array.from({ length: 20 }, (_, i) => code("joe", i % 2 === 0 ? "public" : "no")));
+            expect(answers).toEqual(Array.from({ length: 20 }, (_, i) => (i % 2 === 0 ? 0 : 5)));
+            await until(() => silent.open === 0, "no connection is left at the silent one");
+            const { taken } = silent;
+            expect(taken).toBeGreaterThan(0);
+            for (let i = 0; i < 20; i++) expect(await code("joe", "public")).toBe(0);
+            // Whoever answered last is asked first.
+            expect(silent.taken).toBe(taken);
+            expect((await status()).servers[0]).toMatchObject({ state: "up", timeouts: 0, failed: 0 });
+          }),
+        ));
+    }
+
+    test("the first one is not there", () =>
+      withSettings({ servers: `${FIRST},127.0.0.1`, bind_as_user: "on" }, async () => {
+        expect([await code("joe", "public"), await code("joe", "no")]).toEqual([0, 5]);
+      }));
+
+    test("none of them answers: down, and said so; all are refused", () =>
+      beside((silent) =>
+        withSettings({ servers: `${FIRST},127.0.0.3`, bind_as_user: "on" }, async () => {
+          expect(await code("joe", "public")).toBe(3);
+          await until(async () => (await status()).servers[0]?.state === "down", "it is told as down");
+          expect([await kit.alarmed(), await code("joe", "public"), await code("unknown", "x")]).toEqual([true, 3, 3]);
+          expect(silent.open).toBeLessThan(2 * 8);
+        }),
+      ));
+
+    test("and when it does again it is found", async () => {
+      await kit.isUp();
+      expect(await code("joe", "public")).toBe(0);
+    });
+  });
+
+  test("bind_as_user: the pool bounds connections, those to look up, to check, and that are being closed", async () => {
+    await withSettings({ bind_as_user: "on", pool: "2", timeout: "30s" }, async () => {
+      await kit.isUp();
+      await until(() => connectionsAt(ldap.port) <= 2, "those of before are gone");
+      const answers: number[] = [];
+      const most = await mostDuring(
+        () => connectionsAt(ldap.port),
+        async () => void answers.push(...(await Promise.all(Array.from({ length: 300 }, () => code("joe", "public"))))),
+      );
+      expect(new Set(answers)).toEqual(new Set([0]));
+      expect(most).toBeLessThanOrEqual(8);
+    });
+    await kit.isUp();
   });
 
   whenAway(kit, () => ldap, { username: "joe", password: "public" });

@@ -12,6 +12,7 @@ import { until } from "../support/clients.ts";
 import { type Collections, fill, MongoTwin } from "../support/mongo_server.ts";
 import { runNow } from "../support/servers.ts";
 import { whenAway } from "./away.ts";
+import { findNobody } from "./names.ts";
 
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
 
@@ -54,20 +55,11 @@ function cases(kit: AuthKit, secret: () => string): void {
       expect(await code("u1", "p1")).toBe(0);
     });
 
-    test("names that try to be more than names find nobody", async () => {
-      const names = [
-        '{"$ne":null}',
-        '{"$gt":""}',
-        "u1' || '1'=='1",
-        "$ne",
-        "u1, password=x",
-        "u1\\u0000",
-        "%u",
-        "/u1/",
-        "x".repeat(60_000),
-      ];
-      for (const name of names) expect([name.slice(0, 20), await code(name, "p1")]).toEqual([name.slice(0, 20), 0]);
-    });
+    findNobody(
+      kit,
+      ['{"$ne":null}', '{"$gt":""}', "u1' || '1'=='1", "$ne", "u1, password=x", "u1\\u0000", "u1 ", "U1", "%u", "/u1/", "x".repeat(60_000)],
+      ["p0", "p1"],
+    );
 
     test("several fields", async () => {
       await withSettings({ "auth_query.selector": "username=%u, is_superuser=true" }, async () => {

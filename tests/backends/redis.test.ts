@@ -6,6 +6,7 @@ import { until } from "../support/clients.ts";
 import { needing, REDIS } from "../support/peers.ts";
 import { RedisCluster, RedisSentinels, RedisServer } from "../support/redis_servers.ts";
 import { whenAway } from "./away.ts";
+import { findNobody } from "./names.ts";
 
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
 
@@ -65,19 +66,13 @@ needing(REDIS, describe)("one server", () => {
       expect(await code("u1", "p1")).toBe(0);
     });
 
-    test("names that try to be more than names find nobody, and harm nothing", async () => {
-      const names = [
-        "u1 password FLUSHALL",
-        "u1 is_superuser",
-        "u1  x",
-        "*",
-        "%u",
-        "%c",
-        "$all",
-        "u1\\r\\nDEL mqtt_user:u1",
-        "x".repeat(60_000),
-      ];
-      for (const name of names) expect([name.slice(0, 20), await code(name, "p1")]).toEqual([name.slice(0, 20), 0]);
+    findNobody(
+      kit,
+      ["u1 password FLUSHALL", "u1 is_superuser", "u1  x", "u1 ", "*", "%u", "%c", "$all", "u1\\r\\nDEL mqtt_user:u1", "x".repeat(60_000)],
+      ["p1", "p0"],
+    );
+
+    test("and they harm nothing", () => {
       expect(redis.run("EXISTS", "mqtt_user:u1", "mqtt_user:u0", "mqtt_acl:u1")).toBe("3");
     });
 
@@ -192,8 +187,10 @@ needing(REDIS, describe)("a cluster", () => {
     c.drop();
   });
 
+  const slotOf = (name: string): string => redis.run("CLUSTER", "KEYSLOT", `mqtt_user:${name}`);
+
   test("a slot moves to another server: nobody is wrongly answered", async () => {
-    const slot = redis.run("CLUSTER", "KEYSLOT", "mqtt_user:u10");
+    const slot = slotOf("u10");
     const owner = redis.nodes.find((n) => n.run("CLUSTER", "GETKEYSINSLOT", slot, "10").includes("mqtt_user:u10"));
     const other = redis.nodes.find((n) => n !== owner);
     if (owner === undefined || other === undefined) throw new Error("nobody has it");
@@ -208,8 +205,51 @@ needing(REDIS, describe)("a cluster", () => {
     expect([await code("u10", "p10"), await code("u10", "no")]).toEqual([0, 5]);
   });
 
+  test("one of its servers stands still: its users are refused, not let by, and nobody else notices", async () => {
+    for (const n of redis.nodes) n.run("CONFIG", "SET", "cluster-require-full-coverage", "no");
+    const names = Array.from({ length: 30 }, (_, i) => `u${i + 10}`);
+    const still = redis.nodes[1] as RedisServer;
+    const there = new Set(names.filter((name) => still.run("CLUSTER", "COUNTKEYSINSLOT", slotOf(name)) !== "0"));
+    expect([there.size > 0, there.size < 30]).toEqual([true, true]);
+    const right = names.map((name): [string, number] => [name, there.has(name) ? 3 : 0]);
+    const enterAll = (): Promise<[string, number][]> =>
+      Promise.all(names.map(async (name): Promise<[string, number]> => [name, await code(name, `p${name.slice(1)}`)]));
+    still.freeze();
+    try {
+      for (let round = 0; round < 5; round++) {
+        expect(await enterAll()).toEqual(right);
+        expect([await kit.alarmed(), (await status()).servers[0]?.state]).toEqual([false, "degraded"]);
+      }
+      const [one = ""] = there;
+      expect([await code(one, "wrong"), await code(one, "wrong")]).toEqual([3, 3]);
+      // Whoever has to find out first what the cluster is does so, too.
+      await kit.withSettings({ pool: "5" }, async () => {
+        for (let round = 0; round < 3; round++) expect(await enterAll()).toEqual(right);
+      });
+    } finally {
+      still.thaw();
+    }
+    await until(async () => (await enterAll()).every(([, answer]) => answer === 0), "all are answered");
+  });
+
+  test("all of them stand still: down, and said so, until they go on", async () => {
+    for (const n of redis.nodes) n.freeze();
+    try {
+      const ask = (): Promise<number[]> => Promise.all(Array.from({ length: 30 }, (_, i) => code(`u${i + 10}`, `p${i + 10}`)));
+      await until(async () => {
+        expect(new Set(await ask())).toEqual(new Set([3]));
+        return (await status()).servers[0]?.state === "down";
+      }, "it is told as down");
+      expect(await kit.alarmed()).toBe(true);
+    } finally {
+      for (const n of redis.nodes) n.thaw();
+    }
+    await until(async () => (await code("u10", "p10")) === 0 && (await code("u11", "p11")) === 0, "they go on");
+    expect([await code("u10", "no"), await kit.alarmed()]).toEqual([5, false]);
+  });
+
   test("one of its servers dies: its users are refused, not let by, the others get in", async () => {
-    const slots = new Map(Array.from({ length: 30 }, (_, i) => [`u${i + 10}`, redis.run("CLUSTER", "KEYSLOT", `mqtt_user:u${i + 10}`)]));
+    const slots = new Map(Array.from({ length: 30 }, (_, i) => [`u${i + 10}`, slotOf(`u${i + 10}`)]));
     const last = redis.nodes[2] as RedisServer;
     const there = [...slots].filter(([, slot]) => last.run("CLUSTER", "COUNTKEYSINSLOT", slot) !== "0").map(([name]) => name);
     expect(there.length).toBeGreaterThan(0);
@@ -237,6 +277,23 @@ needing(REDIS, describe)("by sentinels", () => {
   afterAll(async () => {
     await kit.stop([redis.master.password]);
     await redis.remove();
+  });
+
+  test("the first one stands still: the others know the master, and say so in time", async () => {
+    redis.sentinels[0]?.freeze();
+    try {
+      // Connections are made anew.
+      await kit.withSettings({ pool: "4" }, async () => {
+        expect(await Promise.all(Array.from({ length: 20 }, (_, i) => code("u1", i % 2 === 0 ? "p1" : "no")))).toEqual(
+          Array.from({ length: 20 }, (_, i) => (i % 2 === 0 ? 0 : 5)),
+        );
+        redis.master.run("CLIENT", "KILL", "TYPE", "normal");
+        expect([await code("u1", "p1"), await code("u1", "no")]).toEqual([0, 5]);
+        expect((await kit.status()).servers[0]).toMatchObject({ state: "up", timeouts: 0, failed: 0 });
+      });
+    } finally {
+      redis.sentinels[0]?.thaw();
+    }
   });
 
   test("one of them is gone: the others know the master", async () => {

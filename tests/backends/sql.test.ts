@@ -8,7 +8,9 @@ import { AuthKit } from "../support/auth_kit.ts";
 import { connectPacket, RawClient, until } from "../support/clients.ts";
 import { MARIADB, needing, type Peer, POSTGRESQL } from "../support/peers.ts";
 import { MariaDb, Postgres, type SqlDatabase } from "../support/servers.ts";
-import { whenAway } from "./away.ts";
+import { connectionsAt } from "../support/sockets.ts";
+import { whenAway, whenSlow } from "./away.ts";
+import { findNobody } from "./names.ts";
 
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
 
@@ -17,6 +19,8 @@ interface Kind {
   prefix: string;
   peer: Peer;
   make(): SqlDatabase;
+  /** The question for a password that takes as long as the table `nap` says. */
+  napping: string;
   /** Types of columns. */
   serial: string;
   flag: string;
@@ -30,6 +34,7 @@ const KINDS: Kind[] = [
     prefix: "auth.pgsql",
     peer: POSTGRESQL,
     make: () => new Postgres(),
+    napping: "select password from mqtt_user, pg_sleep((select s from nap)) where username = '%u' limit 1",
     serial: "serial primary key",
     flag: "boolean",
     yes: "true",
@@ -40,6 +45,7 @@ const KINDS: Kind[] = [
     prefix: "auth.mysql",
     peer: MARIADB,
     make: () => new MariaDb(),
+    napping: "select password from mqtt_user where username = '%u' and sleep((select s from nap)) = 0 limit 1",
     serial: "int primary key auto_increment",
     flag: "tinyint(1)",
     yes: "1",
@@ -73,6 +79,8 @@ function seed(db: SqlDatabase, k: Kind): void {
     [
       `create table mqtt_user (id ${k.serial}, username varchar(100) unique, password varchar(200), salt varchar(40), is_superuser ${k.flag} default ${k.no});`,
       `create table mqtt_acl (id ${k.serial}, allow int, ipaddr varchar(60), username varchar(100), clientid varchar(100), access int, topic varchar(100));`,
+      "create table nap (s double precision);",
+      "insert into nap values (0);",
       ...users.map(
         ([name, password, salt, isSuper]) =>
           `insert into mqtt_user (username, password, salt, is_superuser) values (${text(name)}, ${text(password)}, ${text(salt)}, ${isSuper ? k.yes : k.no});`,
@@ -131,22 +139,10 @@ for (const k of KINDS) {
         expect(await code("u1", "p1")).toBe(0);
       });
 
-      test("names that try to be more than names find nobody, and harm nothing", async () => {
-        const names = [
-          "' or '1'='1",
-          "u1'; drop table mqtt_user; -- ",
-          "\\' or 1=1 -- ",
-          "u1' --",
-          "%u",
-          "$1",
-          "?",
-          'u1" or ""="',
-          "x".repeat(60_000),
-        ];
-        // Whoever is not known is let in as anybody is; with the right password of u1 too, which shows that it was nobody's row.
-        for (const name of names) {
-          expect([name.slice(0, 20), await code(name, "wrong")]).toEqual([name.slice(0, 20), 0]);
-        }
+      const injected = ["' or '1'='1", "u1'; drop table mqtt_user; -- ", "\\' or 1=1 -- ", "u1' --", 'u1" or ""="', "u1\\"];
+      findNobody(kit, [...injected, "%u", "$1", "?", "x".repeat(60_000)], ["p0", "p1"]);
+
+      test("and they harm nothing", () => {
         expect(Number(db.run("select count(*) from mqtt_user", "mqtt").trim())).toBe(6);
       });
 
@@ -282,6 +278,37 @@ for (const k of KINDS) {
         ).toEqual(["settings error"]);
         expect(await api("POST", `plugins/${k.plugin}/test`, { settings: { [`${k.prefix}.pool`]: "none" } })).toMatchObject({ code: 108 });
         expect(await code("u1", "p1")).toBe(0);
+      });
+    });
+
+    const nap = (seconds: number): void => void db.run(`update nap set s = ${seconds}`, "mqtt");
+
+    whenSlow(kit, { username: "u1", password: "p1" }, { auth_query: k.napping, timeout: "20s" }, () => nap(0.3));
+
+    test("questions that take longer than the limit: told as down once, until one is answered in time, with a pool that stays what it is", async () => {
+      nap(3);
+      const said = (what: string): number => kit.broker.log.split(what).length - 1;
+      const before = [said("server is down"), said("server is back")] as const;
+      await kit.withSettings({ auth_query: k.napping, pool: "4" }, async () => {
+        await kit.isUp();
+        let most = 0;
+        const states = new Set<string>();
+        const { timeouts = 0 } = (await status()).servers[0] ?? {};
+        // Behind the pool's share of them each one more is the call behind a probe that was answered.
+        for (let seen = timeouts; seen < timeouts + 5 + 5; seen = (await status()).servers[0]?.timeouts ?? 0) {
+          expect(new Set(await Promise.all([code("u1", "p1"), code("u1", "p1"), code("u1", "no"), code("u1", "no")]))).toEqual(
+            new Set([3]),
+          );
+          most = Math.max(most, connectionsAt(db.port));
+          if (said("server is down") > before[0]) states.add((await status()).servers[0]?.state ?? "");
+        }
+        expect([...states]).toEqual(["down"]);
+        expect([said("server is down"), said("server is back"), await kit.alarmed()]).toEqual([before[0] + 1, before[1], true]);
+        expect(most).toBeLessThanOrEqual(2 * 4);
+        nap(0);
+        await until(async () => (await code("u1", "p1")) === 0, "it is back");
+        expect(await code("u1", "no")).toBe(5);
+        await until(() => said("server is back") === before[1] + 1, "that is told");
       });
     });
 

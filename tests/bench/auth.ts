@@ -3,12 +3,13 @@
  * driver with the same server in the same run. 10,000 users; the broker on core 0, the generator on core 1, the servers where they like.
  */
 import { createHash, createHmac } from "node:crypto";
+import type { MonoMs } from "../../server/lib/time.ts";
 import { SqlDriver } from "../../server/plugins/_sql/driver.ts";
 import { AUTH_QUERY, SUPER_QUERY } from "../../server/plugins/_sql/keys.ts";
 import { compileQuery, type Dialect } from "../../server/plugins/_sql/query.ts";
-import { LdapDriver } from "../../server/plugins/auth_ldap/driver.ts";
+import { ldapDrivers } from "../../server/plugins/auth_ldap/driver.ts";
 import { MongoDriver } from "../../server/plugins/auth_mongo/driver.ts";
-import { RedisDriver } from "../../server/plugins/auth_redis/driver.ts";
+import { redisDrivers } from "../../server/plugins/auth_redis/driver.ts";
 import { AuthKit } from "../support/auth_kit.ts";
 import { MongoTwin } from "../support/mongo_server.ts";
 import { Nginx } from "../support/nginx.ts";
@@ -74,7 +75,10 @@ async function redis(): Promise<Outside> {
   server.run("EVAL", `for i=0,${USERS - 1} do redis.call('HSET','mqtt_user:u'..i,'password','p'..i) end`, "0");
   const addresses = [{ host: "127.0.0.1", port: server.port }];
   const nobody = { master: "", username: "", password: "", sentinelPassword: "", database: 0, tls: null };
-  const driver = await RedisDriver.open({ type: "single", addresses, ...nobody, pool: 8, timeoutMs: 5000 });
+  const driver = await redisDrivers(
+    { type: "single", addresses, ...nobody, pool: 8, timeoutMs: 5000 },
+    { mono: () => performance.now() as MonoMs },
+  )();
   return {
     server,
     lines: { server: `127.0.0.1:${server.port}` },
@@ -92,7 +96,7 @@ async function ldap(): Promise<Outside> {
   const server = await directory(Array.from({ length: USERS }, (_, i) => ldapEntry(`u${i}`, sha(i))));
   await server.start();
   const account = { bindDn: server.bindDn, bindPassword: server.password };
-  const driver = await LdapDriver.open({ hosts: ["127.0.0.1"], port: server.port, ...account, pool: 8, timeoutMs: 5000, tls: null });
+  const driver = await ldapDrivers({ hosts: ["127.0.0.1"], port: server.port, ...account, pool: 8, timeoutMs: 5000, tls: null })();
   return {
     server,
     lines: { port: server.port, bind_dn: server.bindDn, bind_password: server.password },

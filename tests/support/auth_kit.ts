@@ -109,6 +109,16 @@ export class AuthKit {
       await this.put(`plugin_configs/${this.plugin}`, { ...before, ...this.#keyed(this.#lines) });
     }
   };
+  /** While nobody gets in who is not known, `run`. */
+  withoutAnonymous = async (run: () => Promise<void>): Promise<void> => {
+    const allow = (value: "true" | "false"): Promise<void> => this.put("../../settings", { "zone.external.allow_anonymous": value });
+    await allow("false");
+    try {
+      await run();
+    } finally {
+      await allow("true");
+    }
+  };
   /** The plugin's test: each step and what came of it. */
   tried = async (body: object): Promise<string[]> => {
     const { data } = await this.api<{ step: string; verdict: string }[]>("POST", `plugins/${this.plugin}/test`, body);

@@ -4,8 +4,9 @@
  *   connecting --answers--> up <--> degraded (errors or hung calls lately)
  *        \------ fails -----> down --a probe is answered, or where that proves little the call behind it--> up
  *
- * While it is down nobody is asked but by probes: a call fails at once. A call whose answer does not come makes the driver suspect: new
- * calls get a new one, and the old one is closed when its last call is over.
+ * While it is down nobody is asked but by probes: a call fails at once. A probe proves little where questions went unanswered while the server
+ * was there: it may answer that one for ever, and the others never. A call whose answer does not come makes the driver suspect: new calls get a
+ * new one, and the old one is closed when its last call is over.
  */
 import type { AlarmDetails } from "../../core/watch/alarms.ts";
 import { wordsOf } from "../../lib/errors.ts";
@@ -13,19 +14,20 @@ import { between, later, type MonoMs, reached } from "../../lib/time.ts";
 import type { ServerReport, ServerState } from "../reports.ts";
 import { Breaker } from "./breaker.ts";
 import { Calls } from "./calls.ts";
+import { Drivers, type DriversOptions, type Opened } from "./drivers.ts";
 import { BackendError } from "./errors.ts";
 import { Figures } from "./figures.ts";
 import type { BackendHost } from "./host.ts";
 
-/** What an error of a driver means: the connection was lost before the question arrived; the server said no to the question; else it is away. */
-export type Judgement = "lost" | "refused" | "down";
+/**
+ * What an error of a driver means: the connection was lost before the question arrived; the server said no to the question; it is away; or
+ * that part of it is which would have answered, others are asked as before.
+ */
+export type Judgement = "lost" | "refused" | "down" | "part";
 
-export interface BackendOptions<D> {
+export interface BackendOptions<D> extends Omit<DriversOptions<D>, "keptMs"> {
   /** For people, without secrets: "PostgreSQL at 127.0.0.1:5432". */
   what: string;
-  /** Make the driver's object. That need not connect yet. */
-  open(): D | Promise<D>;
-  close(driver: D): void | Promise<void>;
   /** The cheapest question there is. */
   probe(driver: D): Promise<unknown>;
   judge(err: unknown): Judgement;
@@ -45,8 +47,9 @@ export interface BackendOptions<D> {
   probeProves: boolean;
 }
 
-/** Calls that may wait, for each connection. */
-const WAITING_PER_CONNECTION = 2048;
+/** Calls that may wait, for each connection, and at most. */
+const WAITING_PER_CONNECTION = 256;
+const WAITING_MAX = 8192;
 const BREAKER = { threshold: 5, pauseMs: 250, pauseMaxMs: 1000 };
 /** How often what has waited too long is looked for, ms. */
 const EVERY_MS = 100;
@@ -57,17 +60,11 @@ const DEGRADED_MS = 10_000;
 /** Questions that the server refuses are told in the log so often, ms. */
 const REFUSALS_MS = 60_000;
 
-interface Opened<D> {
-  readonly driver: Promise<D>;
-  inUse: number;
-  /** null = in use; else closed as soon as nobody waits for an answer of it, and then at the latest: some questions are never answered. */
-  closeBy: MonoMs | null;
-}
-
 export class Backend<D> {
-  #current: Opened<D>;
-  readonly #old = new Set<Opened<D>>();
-  readonly #calls: Calls;
+  readonly #drivers: Drivers<D>;
+  /** Questions that share connections, and such as take one of their own. */
+  readonly #shared: Calls;
+  readonly #apart: Calls;
   /** A probe has no place in the line of calls: while nobody is let through there is none. */
   readonly #probes: Calls;
   readonly #breaker: Breaker;
@@ -75,6 +72,10 @@ export class Backend<D> {
   #since: number;
   #lastError: { text: string; at: number; mono: MonoMs } | null = null;
   #answeredAt: MonoMs;
+  /** Of a question, in time. */
+  #heardAt: MonoMs | null = null;
+  /** Questions went unanswered, connections did not fail: an answered probe does not say that it is over. */
+  #doubted = false;
   #probing = false;
   readonly #tried: Promise<void>;
   #closed = false;
@@ -93,10 +94,12 @@ export class Backend<D> {
   ) {
     this.#since = host.clock.now();
     this.#answeredAt = this.#downSince = host.clock.mono();
-    this.#current = this.#open();
     const { pool, perConnection, timeoutMs } = o;
+    this.#drivers = new Drivers({ open: o.open, close: o.close, keptMs: timeoutMs });
     const now = (): MonoMs => host.clock.mono();
-    this.#calls = new Calls({ now, atATime: pool * perConnection, waitingMax: pool * WAITING_PER_CONNECTION, timeoutMs });
+    const waitingMax = Math.min(pool * WAITING_PER_CONNECTION, WAITING_MAX);
+    this.#shared = new Calls({ now, atATime: pool * perConnection, waitingMax, timeoutMs });
+    this.#apart = new Calls({ now, atATime: pool, waitingMax, timeoutMs });
     this.#probes = new Calls({ now, atATime: 1, waitingMax: 1, timeoutMs });
     this.#breaker = new Breaker({ ...BREAKER, random: Math.random }, host.clock.mono());
     this.#stopTimer = host.every(EVERY_MS, () => this.#tick());
@@ -107,12 +110,25 @@ export class Backend<D> {
    * Ask the server. `wanted`: false = the answer is not awaited any more, do not ask.
    * @throws BackendError
    */
-  async ask<T>(question: (driver: D) => Promise<T>, wanted: () => boolean = always): Promise<T> {
-    this.figures.counts.calls++;
+  ask<T>(question: (driver: D) => Promise<T>, wanted: () => boolean = always): Promise<T> {
+    return this.#askIn(this.#shared, question, wanted);
+  }
+
+  /** A question for which the driver makes a connection of its own: there are never more of them at a time than connections. */
+  askApart<T>(question: (driver: D) => Promise<T>, wanted: () => boolean = always): Promise<T> {
+    return this.#askIn(this.#apart, question, wanted);
+  }
+
+  async #askIn<T>(line: Calls, question: (driver: D) => Promise<T>, wanted: () => boolean): Promise<T> {
+    const { counts } = this.figures;
+    counts.calls++;
+    if (!this.#breaker.admits()) {
+      counts.failed++;
+      throw this.#isDown();
+    }
     try {
-      if (!this.#breaker.admits()) throw this.#isDown();
-      const answer = await this.#calls.run((left) => this.#tries(question, left), wanted);
-      this.figures.counts.answered++;
+      const answer = await line.run((left) => this.#tries(question, left), wanted);
+      counts.answered++;
       return answer;
     } catch (err) {
       throw this.#failed(err);
@@ -127,12 +143,19 @@ export class Backend<D> {
       since: this.#since,
       lastError: this.#lastError?.text ?? null,
       lastErrorAt: this.#lastError?.at ?? null,
-      running: this.#calls.running,
-      waiting: this.#calls.waiting,
+      running: this.#running,
+      waiting: this.#waiting,
       pool,
       ...this.figures.counts,
       ...this.figures.latencies.quantiles(),
     };
+  }
+
+  get #running(): number {
+    return this.#shared.running + this.#apart.running;
+  }
+  get #waiting(): number {
+    return this.#shared.waiting + this.#apart.waiting;
   }
 
   /** Settled when it is known for the first time whether the server answers. */
@@ -147,7 +170,7 @@ export class Backend<D> {
     return new Promise((done) => {
       const end = later(this.host.clock.mono(), this.o.timeoutMs);
       const stop = this.host.every(EVERY_MS, () => {
-        if (this.#calls.running + this.#calls.waiting > 0 && !reached(end, this.host.clock.mono())) return;
+        if (this.#running + this.#waiting > 0 && !reached(end, this.host.clock.mono())) return;
         stop();
         done(this.close());
       });
@@ -157,25 +180,21 @@ export class Backend<D> {
   async close(): Promise<void> {
     this.#closed = true;
     this.#stopTimer();
-    for (const calls of [this.#calls, this.#probes]) calls.close(new BackendError("gone", "the plugin was unloaded"));
-    await Promise.all([...this.#old, this.#current].map((opened) => this.#shut(opened)));
+    for (const calls of [this.#shared, this.#apart, this.#probes]) calls.close(new BackendError("gone", "the plugin was unloaded"));
+    await this.#drivers.close();
   }
 
   // ---- one question
 
   /** Behind a connection that had been lost, unnoticed, the question is put again, `retries` times at most. */
   async #tries<T>(question: (driver: D) => Promise<T>, left: () => number): Promise<T> {
-    const opened = this.#current;
+    const opened = this.#drivers.take();
     const began = this.host.clock.mono();
-    opened.inUse++;
     try {
       for (let again = 0; ; again++) {
         try {
           const answer = await question(await opened.driver);
-          const now = this.host.clock.mono();
-          if (left() > 0) this.figures.latencies.add(between(began, now));
-          // Too late for this call, but it is there.
-          this.#alive(now);
+          if (left() > 0) this.#heard(began);
           return answer;
         } catch (err) {
           if (again >= this.o.retries || opened.closeBy !== null || left() <= 0 || this.o.judge(err) !== "lost") throw err;
@@ -183,9 +202,16 @@ export class Backend<D> {
         }
       }
     } finally {
-      opened.inUse--;
-      this.#closeIfOld(opened);
+      this.#drivers.giveBack(opened);
     }
+  }
+
+  /** In time: what comes later helps nobody, and does not say that the next one would be helped. */
+  #heard(began: MonoMs): void {
+    const now = this.host.clock.mono();
+    this.figures.latencies.add(between(began, now));
+    this.#heardAt = now;
+    this.#alive(now);
   }
 
   /** It is there, whatever it says. */
@@ -196,26 +222,47 @@ export class Backend<D> {
 
   /** Count it, draw the conclusions, and say it in words. */
   #failed(err: unknown): BackendError {
-    const now = this.host.clock.mono();
-    if (err instanceof BackendError) {
-      if (err.kind === "gone" || err.kind === "busy") this.#breaker.notMade();
-      if (err.kind === "busy") this.figures.counts.busy++;
-      else if (err.kind === "timeout") this.figures.counts.timeouts++;
-      else if (err.kind === "gone") this.figures.counts.gone++;
-      else if (err.kind === "refused") this.#isRefused(err.message);
-      else this.figures.counts.failed++;
-      return err;
-    }
+    if (err instanceof BackendError) return this.#cameToNothing(err);
     const text = this.#words(err);
-    if (this.o.judge(err) === "refused") {
+    const judged = this.o.judge(err);
+    if (judged === "refused") {
       this.#isRefused(text);
       return new BackendError("refused", text);
     }
     this.figures.counts.failed++;
     this.#note(text);
-    if (this.#breaker.failed(now)) this.#isGone();
-    else if (this.#state === "up") this.#become("degraded");
+    if (judged === "part") this.#isPartly();
+    else this.#countFailure(false);
     return new BackendError("down", `${this.o.what}: ${text}`);
+  }
+
+  #cameToNothing(err: BackendError): BackendError {
+    const { counts } = this.figures;
+    if (err.kind === "refused") this.#isRefused(err.message);
+    else if (err.kind === "down") {
+      counts.failed++;
+      // Said by a driver; or by us, and then it is open already.
+      this.#countFailure(false);
+    } else {
+      counts[err.kind === "timeout" ? "timeouts" : err.kind]++;
+      // If it was the one call behind a probe, and nobody was asked.
+      this.#breaker.notMade();
+    }
+    return err;
+  }
+
+  /** `hung`: no answer came, which says less of the server than an error does. */
+  #countFailure(hung: boolean): void {
+    if (this.#breaker.failed(this.host.clock.mono())) {
+      this.#doubted = hung;
+      this.#isGone();
+    } else if (this.#state === "up") this.#become("degraded");
+  }
+
+  /** Others are answered: nobody but who asked that part has to do without. */
+  #isPartly(): void {
+    this.#breaker.notMade();
+    if (this.#state === "up") this.#become("degraded");
   }
 
   /** It is there, and says no: told now and then, for it may say so to everybody. */
@@ -223,6 +270,7 @@ export class Backend<D> {
     const now = this.host.clock.mono();
     this.figures.counts.refused++;
     this.#note(text);
+    this.#heardAt = now;
     this.#alive(now);
     if (this.#state === "up") this.#become("degraded");
     if (this.#refusalsTold !== null && !reached(later(this.#refusalsTold, REFUSALS_MS), now)) return;
@@ -234,34 +282,34 @@ export class Backend<D> {
 
   #tick(): void {
     const now = this.host.clock.mono();
-    const hung = this.#calls.expire();
+    this.#drivers.expire(now);
+    const hung = [...this.#shared.expire(), ...this.#apart.expire()];
     this.#probes.expire();
-    if (hung > 0) this.#hung(hung, now);
-    this.#calls.next();
-    for (const opened of this.#old) if (opened.closeBy !== null && reached(opened.closeBy, now)) void this.#shut(opened);
+    if (hung.length > 0) this.#hung(hung, now);
+    this.#shared.next();
+    this.#apart.next();
     if (this.#breaker.probeDue(now) || (!this.#breaker.open && reached(later(this.#answeredAt, IDLE_MS), now))) void this.#probe();
     if (this.#state === "degraded" && this.#lastError !== null && reached(later(this.#lastError.mono, DEGRADED_MS), now))
       this.#become("up");
   }
 
-  #hung(calls: number, now: MonoMs): void {
+  /** `started`: when the calls were that have no answer. */
+  #hung(started: readonly MonoMs[], now: MonoMs): void {
     this.#note(`no answer within ${this.o.timeoutMs} ms`);
     // Once in a time limit: some questions may hang while others are answered.
     if (this.#recycledAt === null || reached(later(this.#recycledAt, this.o.timeoutMs), now)) {
       this.#recycledAt = now;
-      this.#retire();
+      this.#drivers.replace(now);
     }
-    let opened = false;
-    for (let i = 0; i < calls; i++) opened = this.#breaker.failed(now) || opened;
-    if (opened) this.#isGone();
-    else if (this.#state === "up") this.#become("degraded");
+    if (this.#state === "up") this.#become("degraded");
+    // Where somebody who came later was answered, it is the question that hangs, or its part of the server: that must not cost all others theirs.
+    for (const at of started) if (this.#heardAt === null || reached(this.#heardAt, at)) this.#countFailure(true);
   }
 
   async #probe(): Promise<void> {
     if (this.#probing || this.#closed) return;
     this.#probing = true;
-    const opened = this.#current;
-    opened.inUse++;
+    const opened = this.#drivers.take();
     try {
       await this.#probes.run(async () => this.o.probe(await opened.driver), always);
       this.#probed(this.host.clock.mono());
@@ -269,18 +317,17 @@ export class Backend<D> {
       this.#probeFailed(opened, err);
     } finally {
       this.#probing = false;
-      opened.inUse--;
-      this.#closeIfOld(opened);
+      this.#drivers.giveBack(opened);
     }
   }
 
   #probed(now: MonoMs): void {
-    if (this.o.probeProves || !this.#breaker.open) this.#alive(now);
+    if (!this.#breaker.open || (this.o.probeProves && !this.#doubted)) this.#alive(now);
     else this.#breaker.halfOpen();
   }
 
   #probeFailed(opened: Opened<D>, err: unknown): void {
-    if (this.#closed || opened !== this.#current) return;
+    if (this.#closed || !this.#drivers.isCurrent(opened)) return;
     const now = this.host.clock.mono();
     // It speaks: that is all a probe wants to know.
     if (!(err instanceof BackendError) && this.o.judge(err) === "refused") {
@@ -290,43 +337,15 @@ export class Backend<D> {
     }
     this.#note(this.#words(err));
     // Some drivers do not come back by themselves.
-    this.#retire();
+    this.#drivers.replace(now);
+    // It is gone, not only slow: once it is there again a probe says so.
+    if (!(err instanceof BackendError) || err.kind !== "timeout") this.#doubted = false;
     if (this.#breaker.open) this.#breaker.probeFailed(now);
     else {
       this.#answeredAt = now;
+      this.#doubted = false;
       this.#breaker.trip(now);
       this.#isGone();
-    }
-  }
-
-  // ---- drivers
-
-  #open(): Opened<D> {
-    const driver = (async () => this.o.open())();
-    // Whoever asks hears of it; nobody has to.
-    driver.catch(() => {});
-    return { driver, inUse: 0, closeBy: null };
-  }
-
-  /** Nobody new is given this driver. */
-  #retire(): void {
-    const before = this.#current;
-    this.#current = this.#open();
-    before.closeBy = later(this.host.clock.mono(), this.o.timeoutMs);
-    this.#old.add(before);
-    this.#closeIfOld(before);
-  }
-
-  #closeIfOld(opened: Opened<D>): void {
-    if (opened.closeBy !== null && opened.inUse === 0) void this.#shut(opened);
-  }
-
-  async #shut(opened: Opened<D>): Promise<void> {
-    this.#old.delete(opened);
-    try {
-      await this.o.close(await opened.driver);
-    } catch {
-      // It could not be opened, or is gone already.
     }
   }
 
@@ -351,8 +370,8 @@ export class Backend<D> {
     const error = this.#lastError?.text ?? "";
     this.#become("down");
     this.#downSince = this.host.clock.mono();
-    this.#calls.refuse(this.#isDown());
-    for (const opened of this.#old) void this.#shut(opened);
+    for (const line of [this.#shared, this.#apart]) line.refuse(this.#isDown());
+    this.#drivers.closeFormer();
     if (this.#retired) return;
     this.host.log.warn(first ? "server cannot be reached" : "server is down", { server: this.o.what, error });
     this.host.alarm(this.o.alarm, { severity: "error", title: `${this.o.what} is down`, summary: error } satisfies AlarmDetails);

@@ -20,6 +20,7 @@ export interface CallsOptions {
 interface Call {
   readonly until: MonoMs;
   readonly wanted: () => boolean;
+  startedAt: MonoMs | null;
   start(): void;
   fail(err: BackendError): void;
 }
@@ -52,6 +53,7 @@ export class Calls {
       const call: Call = {
         until,
         wanted,
+        startedAt: null,
         fail: reject,
         start: () => {
           const done = (settle: () => void): void => {
@@ -72,12 +74,12 @@ export class Calls {
   }
 
   /**
-   * End what has waited for too long; call it often, and `next` behind it. Returns how many of those were running: their answers are still to
-   * come, and whoever hears of it may want to do something about it before others run.
+   * End what has waited for too long; call it often, and `next` behind it. Returns when those were started that were running: their answers are
+   * still to come, and whoever hears of it may want to do something about it before others run.
    */
-  expire(): number {
+  expire(): MonoMs[] {
     const now = this.o.now();
-    let hung = 0;
+    const hung: MonoMs[] = [];
     for (const [calls, why] of [
       [this.#running, "no answer"],
       [this.#waiting, "its turn did not come"],
@@ -85,7 +87,7 @@ export class Calls {
       for (const call of calls) {
         if (!reached(call.until, now)) break;
         calls.delete(call);
-        if (calls === this.#running) hung++;
+        if (call.startedAt !== null) hung.push(call.startedAt);
         call.fail(new BackendError("timeout", `${why} within ${this.o.timeoutMs} ms`));
       }
     }
@@ -118,6 +120,7 @@ export class Calls {
         continue;
       }
       this.#running.add(call);
+      call.startedAt = this.o.now();
       call.start();
     }
   }

@@ -1,6 +1,13 @@
 /** What plugins that speak HTTP share. */
 import { BackendError } from "./errors.ts";
 
+/** Nobody reads the body: without this its connection, and what has come of it, are held until somebody collects garbage. */
+export async function leaveUnread(response: Response): Promise<void> {
+  await response.body?.cancel().catch(() => {
+    // It broke off by itself.
+  });
+}
+
 /** The body as text. @throws BackendError when it is longer than so many bytes */
 export async function limitedText(response: Response, bytesMax: number): Promise<string> {
   const parts: Uint8Array[] = [];

@@ -1,6 +1,6 @@
 /** One request of emqx_auth_http: parameters from a template, values encoded, an answer of bounded size. */
 import { BackendError } from "../_backend/errors.ts";
-import { limitedText } from "../_backend/http.ts";
+import { leaveUnread, limitedText } from "../_backend/http.ts";
 import { fillTemplate, type Part, parseTemplate, type Values, type Variable, variableValue } from "../_backend/template.ts";
 
 export type Method = "get" | "post";
@@ -65,6 +65,9 @@ export async function send(
   } else init.body = new URLSearchParams(fields);
   const response = await fetch(url, init);
   // A fault of the service's, or of a proxy before it: no verdict.
-  if (response.status >= 500) throw new BackendError("refused", `http ${response.status}`);
+  if (response.status >= 500) {
+    await leaveUnread(response);
+    throw new BackendError("refused", `http ${response.status}`);
+  }
   return { status: response.status, body: (await limitedText(response, ANSWER_MAX)).trim() };
 }

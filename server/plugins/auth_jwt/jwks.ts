@@ -5,7 +5,7 @@ import { oddAnswers } from "../_auth/odd_answers.ts";
 import type { SourceHost } from "../_auth/source.ts";
 import { Backend } from "../_backend/backend.ts";
 import { BackendError } from "../_backend/errors.ts";
-import { limitedText } from "../_backend/http.ts";
+import { leaveUnread, limitedText } from "../_backend/http.ts";
 import type { KeyRing } from "./check.ts";
 import { type Verifiers, type Verify, verifiersOf } from "./token.ts";
 
@@ -87,7 +87,10 @@ export class Jwks implements KeyRing {
   async #fetch(): Promise<void> {
     const { url, timeoutMs, tls } = this.o;
     const response = await fetch(url, { signal: AbortSignal.timeout(timeoutMs + ABORT_AFTER_MS), redirect: "error", tls });
-    if (response.status !== 200) throw new BackendError("down", `http ${response.status}`);
+    if (response.status !== 200) {
+      await leaveUnread(response);
+      throw new BackendError("down", `http ${response.status}`);
+    }
     this.#keys = this.#read(await limitedText(response, BYTES_MAX));
     this.#fetchedAt = this.host.clock.mono();
   }

@@ -2,10 +2,11 @@
 import type { Client, Entry } from "ldapts";
 import type { Judgement } from "../_backend/backend.ts";
 import { Links } from "../_backend/links.ts";
+import { Order, partOf } from "../_backend/order.ts";
 import { nodeTlsOptions, type TlsPaths } from "../_backend/tls.ts";
 
 export interface LdapServers {
-  /** Tried in this order. */
+  /** Tried in this order, but first the one that answered last. */
   hosts: readonly string[];
   port: number;
   bindDn: string;
@@ -25,26 +26,30 @@ const INVALID_CREDENTIALS = 49;
 
 type Library = typeof import("ldapts");
 
+/** Opens drivers, one after another, that know of the ones before which host answers. */
+export function ldapDrivers(o: LdapServers): () => Promise<LdapDriver> {
+  const hosts = new Order(o.hosts);
+  return async () => new LdapDriver(await import("ldapts"), o, hosts);
+}
+
 export class LdapDriver {
-  private constructor(
+  readonly #links: Links<Client>;
+
+  constructor(
     private readonly library: Library,
     private readonly o: LdapServers,
-    private readonly links: Links<Client>,
-  ) {}
-
-  static async open(o: LdapServers): Promise<LdapDriver> {
-    const library = await import("ldapts");
-    const links = new Links<Client>(o.pool, {
-      open: () => bound(library, o, o.bindDn, o.bindPassword),
+    private readonly hosts: Order<string>,
+  ) {
+    this.#links = new Links<Client>(o.pool, {
+      open: () => this.#bound(o.bindDn, o.bindPassword),
       alive: (client) => client.isConnected,
-      close: left,
+      close: (client) => void left(client),
     });
-    return new LdapDriver(library, o, links);
   }
 
   /** The entry of this name if it is of this class. null = there is none. */
   async entry(dn: string, objectClass: string, attributes: readonly string[]): Promise<Found | null> {
-    const client = await this.links.ready();
+    const client = await this.#links.ready();
     const filter = new this.library.EqualityFilter({ attribute: "objectClass", value: objectClass });
     try {
       const { searchEntries } = await client.search(dn, {
@@ -66,7 +71,7 @@ export class LdapDriver {
   /** Does the server take this password for this name? On a connection of its own. `password`: never empty, which many servers take for nobody's. */
   async binds(dn: string, password: Uint8Array): Promise<boolean> {
     try {
-      left(await bound(this.library, this.o, dn, Buffer.from(password).toString("utf8")));
+      await left(await this.#bound(dn, Buffer.from(password).toString("utf8")));
       return true;
     } catch (err) {
       if (codeOf(err) === INVALID_CREDENTIALS) return false;
@@ -76,45 +81,72 @@ export class LdapDriver {
 
   /** The root of all: every server shows it. */
   async probe(): Promise<void> {
-    const client = await this.links.ready();
+    const client = await this.#links.ready();
     await client.search("", { scope: "base", attributes: ["1.1"] });
   }
 
   close(): void {
-    this.links.close();
+    this.#links.close();
   }
-}
 
-/** Connected with the first host that is there, and bound. */
-async function bound(library: Library, o: LdapServers, dn: string, password: string): Promise<Client> {
-  let why: unknown = new Error("no server");
-  for (const host of o.hosts) {
-    const url = `${o.tls?.start === "ldaps" ? "ldaps" : "ldap"}://${host.includes(":") ? `[${host}]` : host}:${o.port}`;
-    const tls = o.tls === null ? {} : nodeTlsOptions(o.tls.paths, host);
-    const client = new library.Client({
-      url,
-      timeout: o.timeoutMs,
-      connectTimeout: o.timeoutMs,
-      ...(o.tls?.start === "ldaps" && { tlsOptions: tls }),
-    });
-    try {
-      if (o.tls?.start === "starttls") await client.startTLS(tls);
-      await client.bind(dn, password);
-      return client;
-    } catch (err) {
-      left(client);
-      // Whoever answers has the last word.
-      if (codeOf(err) !== null) throw err;
-      why = err;
+  /** Connected with the first host that answers in its part of the time, and bound. */
+  async #bound(dn: string, password: string): Promise<Client> {
+    const part = partOf(this.o.timeoutMs, this.o.hosts.length);
+    let why: unknown = new Error("no server");
+    for (const host of this.hosts.all) {
+      const client = this.#client(host, part);
+      try {
+        await within(part, host, this.#introduce(client, host, dn, password));
+        this.hosts.answered(host);
+        return client;
+      } catch (err) {
+        void left(client);
+        why = err;
+        // Whoever answers has the last word.
+        if (codeOf(err) !== null) {
+          this.hosts.answered(host);
+          break;
+        }
+      }
     }
+    throw why;
   }
-  throw why;
+
+  /** Not connected yet. */
+  #client(host: string, connectTimeout: number): Client {
+    const { tls, port, timeoutMs } = this.o;
+    return new this.library.Client({
+      url: `${tls?.start === "ldaps" ? "ldaps" : "ldap"}://${host.includes(":") ? `[${host}]` : host}:${port}`,
+      timeout: timeoutMs,
+      connectTimeout,
+      ...(tls?.start === "ldaps" && { tlsOptions: nodeTlsOptions(tls.paths, host) }),
+    });
+  }
+
+  async #introduce(client: Client, host: string, dn: string, password: string): Promise<void> {
+    const { tls } = this.o;
+    if (tls?.start === "starttls") await client.startTLS(nodeTlsOptions(tls.paths, host));
+    await client.bind(dn, password);
+  }
 }
 
-function left(client: Client): void {
-  client.unbind().catch(() => {
+/** Whoever does not answer by then is left: somebody else may. */
+async function within(ms: number, host: string, work: Promise<void>): Promise<void> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error(`${host} does not answer within ${ms} ms`)), ms);
+  try {
+    await Promise.race([work, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function left(client: Client): Promise<void> {
+  try {
+    await client.unbind();
+  } catch {
     // It is gone already.
-  });
+  }
 }
 
 function found(entry: Entry): Found {

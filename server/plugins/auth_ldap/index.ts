@@ -10,7 +10,10 @@ import { ldapSource } from "./source.ts";
 const OURS = { required: false };
 
 const config = {
-  "auth.ldap.servers": list("127.0.0.1", "Hosts of the directory, tried in this order."),
+  "auth.ldap.servers": list(
+    "127.0.0.1",
+    "Hosts of the directory, tried in this order, but first the one that answered last; each has its part of the time limit.",
+  ),
   "auth.ldap.port": integer(389, "Their port.", { min: 1, max: 65_535 }),
   "auth.ldap.pool": integer(8, "Connections.", { min: 1, max: 256 }),
   "auth.ldap.bind_dn": text("cn=root,dc=emqx,dc=io", "Account that may read the devices' entries."),

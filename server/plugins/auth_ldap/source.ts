@@ -9,7 +9,7 @@ import { allowRule, type Rule, type RuleSet } from "../_auth/rules.ts";
 import type { Source, SourceHost } from "../_auth/source.ts";
 import { Backend } from "../_backend/backend.ts";
 import { escapedInDn } from "./dn.ts";
-import { type Found, judgeLdap, LdapDriver, type LdapServers, ldapWords } from "./driver.ts";
+import { type Found, judgeLdap, type LdapDriver, type LdapServers, ldapDrivers, ldapWords } from "./driver.ts";
 import { isPassword } from "./user_password.ts";
 
 export interface LdapAuthSettings {
@@ -65,7 +65,7 @@ export function ldapSource(host: SourceHost, o: LdapAuthSettings): Source {
       client,
       "bind",
       () => [dn.slice(0, 200)],
-      () => backend.ask((d) => d.binds(dn, password), wanted),
+      () => backend.askApart((d) => d.binds(dn, password), wanted),
       told,
     );
   }
@@ -103,7 +103,7 @@ export function ldapSource(host: SourceHost, o: LdapAuthSettings): Source {
 function backendOf(host: SourceHost, servers: LdapServers): Backend<LdapDriver> {
   const options = {
     what: `LDAP at ${servers.hosts.map((h) => `${h}:${servers.port}`).join(", ")}`,
-    open: () => LdapDriver.open(servers),
+    open: ldapDrivers(servers),
     close: (driver: LdapDriver) => driver.close(),
     probe: (driver: LdapDriver) => driver.probe(),
     judge: judgeLdap,

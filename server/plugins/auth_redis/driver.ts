@@ -2,14 +2,17 @@
  * ioredis for one server, for the master that sentinels name, or for a cluster. The runtime's own client is quicker, but speaks to Redis 6 and
  * newer alone, and does not tell what the server has against a password.
  *
- * The library's own reconnecting and queueing is off: connections are made when they are needed (`Links`).
+ * The library's own reconnecting is off, and where it can be its queueing: connections are made when they are needed (`Links`).
  */
 import type { ConnectionOptions } from "node:tls";
 import type { Cluster, Redis } from "ioredis";
+import type { Clock } from "../../core/ports.ts";
 import type { ServerAddress } from "../_backend/address.ts";
 import type { Judgement } from "../_backend/backend.ts";
 import { Links } from "../_backend/links.ts";
+import { Order, partOf } from "../_backend/order.ts";
 import { type TlsPaths, tlsOptions } from "../_backend/tls.ts";
+import { ShardAway, Shards } from "./shards.ts";
 
 export interface RedisServers {
   type: "single" | "sentinel" | "cluster";
@@ -29,35 +32,42 @@ export interface RedisServers {
   tls: TlsPaths | null;
 }
 
+type Library = typeof import("ioredis");
 type Client = Redis | Cluster;
 const never = (): null => null;
 
-export class RedisDriver {
-  private constructor(private readonly links: Links<Client>) {}
+export interface RedisDriver {
+  /** The command's name and its arguments. */
+  run(command: readonly string[]): Promise<unknown>;
+  probe(): Promise<unknown>;
+  close(): void;
+}
 
-  static async open(o: RedisServers): Promise<RedisDriver> {
+/** Opens drivers, one after another, that know of the ones before which sentinel answers. */
+export function redisDrivers(o: RedisServers, clock: Pick<Clock, "mono">): () => Promise<RedisDriver> {
+  const sentinels = new Order(o.addresses);
+  return async () => {
     // Three megabytes of program that most brokers never need.
     const library = await import("ioredis");
-    const nodes = o.addresses.map(({ host, port }) => ({ host, port }));
-    const isCluster = o.type === "cluster";
-    const make = (): Client => {
-      if (isCluster) return new library.Cluster(nodes, clusterOptions(o));
-      return new library.Redis(o.type === "sentinel" ? sentinelOptions(o) : singleOptions(o));
-    };
-    return new RedisDriver(
-      new Links<Client>(isCluster ? 1 : o.pool, {
-        open: () => connected(make(), isCluster ? 0 : o.database),
-        alive: (client) => client.status === "ready",
-        close: (client) => client.disconnect(),
-      }),
-    );
+    if (o.type === "cluster") return new ClusterDriver(library, o, new Shards(() => clock.mono(), isRefusal));
+    const open = o.type === "sentinel" ? () => bySentinels(library, o, sentinels) : () => connected(new library.Redis(singleOptions(o)), o);
+    return new ServerDriver(linksOf(o.pool, open));
+  };
+}
+
+function linksOf<C extends Client>(n: number, open: () => Promise<C>): Links<C> {
+  return new Links<C>(n, { open, alive: (client) => client.status === "ready", close: (client) => client.disconnect() });
+}
+
+class ServerDriver implements RedisDriver {
+  constructor(private readonly links: Links<Redis>) {}
+
+  async run([name = "", ...args]: readonly string[]): Promise<unknown> {
+    return (await this.links.ready()).call(name, args);
   }
 
-  /** The command's name and its arguments. */
-  async run(command: readonly string[]): Promise<unknown> {
-    const client = await this.links.ready();
-    const [name = "", ...args] = command;
-    return client.call(name, args);
+  probe(): Promise<unknown> {
+    return this.run(["PING"]);
   }
 
   close(): void {
@@ -65,7 +75,49 @@ export class RedisDriver {
   }
 }
 
-async function connected(client: Client, database: number): Promise<Client> {
+class ClusterDriver implements RedisDriver {
+  readonly #links: Links<Cluster>;
+
+  constructor(
+    private readonly library: Library,
+    o: RedisServers,
+    private readonly shards: Shards,
+  ) {
+    const nodes = o.addresses.map(({ host, port }) => ({ host, port }));
+    this.#links = linksOf(1, () => connected(new library.Cluster(nodes, clusterOptions(o)), { database: 0 }));
+  }
+
+  async run([name = "", ...args]: readonly string[]): Promise<unknown> {
+    const cluster = await this.#links.ready();
+    return this.shards.ask(cluster, new this.library.Command(name, args), () => cluster.call(name, args));
+  }
+
+  /** One of them is enough. */
+  async probe(): Promise<unknown> {
+    const cluster = await this.#links.ready();
+    const asked = cluster.nodes("master").map((node) => node.call("PING"));
+    return Promise.any(asked).catch((err: AggregateError) => {
+      throw err.errors[0] ?? new Error("no server is known");
+    });
+  }
+
+  close(): void {
+    this.#links.close();
+  }
+}
+
+async function bySentinels(library: Library, o: RedisServers, order: Order<ServerAddress>): Promise<Redis> {
+  const asked = order.all;
+  const client = new library.Redis(sentinelOptions(o, asked));
+  let silent = 0;
+  client.on("sentinelError", () => silent++);
+  await connected(client, o);
+  const answered = asked[silent];
+  if (answered !== undefined) order.answered(answered);
+  return client;
+}
+
+async function connected<C extends Client>(client: C, { database }: Pick<RedisServers, "database">): Promise<C> {
   // The library says "Connection is closed." to whoever waits, and why only here.
   const said: { why: unknown } = { why: null };
   client.on("error", (err) => {
@@ -102,35 +154,52 @@ function singleOptions(o: RedisServers) {
   return { ...common(o), host, port, retryStrategy: never, enableReadyCheck: false };
 }
 
-function sentinelOptions(o: RedisServers) {
+function sentinelOptions(o: RedisServers, sentinels: readonly ServerAddress[]) {
+  const part = partOf(o.timeoutMs, sentinels.length);
   return {
     ...common(o),
     retryStrategy: never,
     enableReadyCheck: false,
-    sentinels: o.addresses.map(({ host, port }) => ({ host, port })),
+    sentinels: sentinels.map(({ host, port }) => ({ host, port })),
     name: o.master,
     sentinelRetryStrategy: never,
+    // To connect, with a sentinel as with the master, and for a sentinel's answer.
+    connectTimeout: part,
+    sentinelCommandTimeout: part,
+    // Of others than those that are written down nobody would make use: each connection begins with these.
+    updateSentinels: false,
     ...(o.sentinelPassword !== "" && { sentinelPassword: o.sentinelPassword }),
     ...(o.tls !== null && { enableTLSForSentinelMode: true, sentinelTLS: tlsOptions(o.tls) as ConnectionOptions }),
   };
 }
 
-/** How often a command is sent elsewhere while a cluster moves its slots, and the pause between, ms. */
+/** How often a command is sent elsewhere while a cluster moves its slots, and the pause between, ms, which is shorter where there is less time. */
 const REDIRECTIONS = 10;
 const REDIRECTION_MS = 100;
+const REDIRECTION_PART = 40;
+/** Of the time limit: a server that is silent for so long is taken for away, so that this is known before calls to it are given up. */
+const SILENT_PART = 2;
 
 function clusterOptions(o: RedisServers) {
+  const pause = Math.min(REDIRECTION_MS, Math.ceil(o.timeoutMs / REDIRECTION_PART));
+  const silent = Math.floor(o.timeoutMs / SILENT_PART);
   return {
     lazyConnect: true,
-    enableOfflineQueue: false,
+    // Where a connection is still being made a command waits for it: the library would ask another server, any of them, the silent one, too.
+    enableOfflineQueue: true,
+    // Asked of one server, who may be the silent one; what is wrong with the cluster each answer tells.
+    enableReadyCheck: false,
     clusterRetryStrategy: never,
     maxRedirections: REDIRECTIONS,
-    retryDelayOnFailover: REDIRECTION_MS,
-    retryDelayOnClusterDown: REDIRECTION_MS,
-    slotsRefreshTimeout: o.timeoutMs,
-    redisOptions: common(o),
+    retryDelayOnFailover: pause,
+    retryDelayOnClusterDown: pause,
+    slotsRefreshTimeout: partOf(o.timeoutMs, o.addresses.length),
+    // The command ends, and so does the connection: behind it the library finds out who has the slots now.
+    redisOptions: { ...common(o), connectTimeout: silent, commandTimeout: silent, socketTimeout: silent },
   };
 }
+
+const isRefusal = (err: unknown): boolean => judgeRedis(err) === "refused";
 
 /** What the server says of itself or of the account, not of a question: nobody is answered until that is mended. */
 const AWAY =
@@ -138,6 +207,7 @@ const AWAY =
 
 export function judgeRedis(err: unknown): Judgement {
   const { name, message, code } = (err ?? {}) as { name?: unknown; message?: unknown; code?: unknown };
+  if (err instanceof ShardAway) return "part";
   const text = String(message);
   if (name === "ReplyError") return AWAY.test(text) ? "down" : "refused";
   if (code === "ECONNRESET" || code === "EPIPE" || /^Connection is closed|isn't writeable/.test(text)) return "lost";

@@ -10,7 +10,7 @@ import { shownAddresses } from "../_backend/address.ts";
 import { Backend } from "../_backend/backend.ts";
 import { BackendError } from "../_backend/errors.ts";
 import { type Command, fillCommand, parseCommand } from "./command.ts";
-import { judgeRedis, RedisDriver, type RedisServers } from "./driver.ts";
+import { judgeRedis, type RedisDriver, type RedisServers, redisDrivers } from "./driver.ts";
 
 export interface RedisAuthSettings {
   servers: RedisServers;
@@ -46,9 +46,9 @@ export function redisSource(host: SourceHost, o: RedisAuthSettings): Source {
 function backendOf(host: SourceHost, servers: RedisServers): Backend<RedisDriver> {
   const options = {
     what: `${TITLES[servers.type]} at ${shownAddresses(servers.addresses)}`,
-    open: () => RedisDriver.open(servers),
+    open: redisDrivers(servers, host.clock),
     close: (driver: RedisDriver) => driver.close(),
-    probe: (driver: RedisDriver) => driver.run(["PING"]),
+    probe: (driver: RedisDriver) => driver.probe(),
     judge: judgeRedis,
     pool: servers.pool,
     perConnection: PIPELINED,

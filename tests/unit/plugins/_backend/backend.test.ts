@@ -1,99 +1,6 @@
 /** One server outside: what is asked of it when, and what is told, while it comes, goes, hangs and errs. */
 import { describe, expect, test } from "bun:test";
-import type { AlarmDetails } from "../../../../server/core/watch/alarms.ts";
-import { Backend, type Judgement } from "../../../../server/plugins/_backend/backend.ts";
-import { BackendError } from "../../../../server/plugins/_backend/errors.ts";
-import { FakeClock, recordingLog } from "../../../support/access.ts";
-
-type Mode = "up" | "away" | "hangs" | "refuses" | "lost";
-
-interface Driver {
-  n: number;
-  closed: boolean;
-}
-
-/** A server that does as the test says, and a plugin around it whose time is the test's. */
-function setUp(mode: Mode = "up", pool = 2, probeProves = true) {
-  const world = { mode: mode as Mode, lost: 0 };
-  const clock = new FakeClock();
-  const log = recordingLog();
-  const alarms: (AlarmDetails | null)[] = [];
-  const drivers: Driver[] = [];
-  const questions: string[] = [];
-  const hung = new Map<Driver, PromiseWithResolvers<string>[]>();
-  const ticks: (() => void)[] = [];
-  const answer = (driver: Driver, what: string): Promise<string> => {
-    questions.push(what);
-    if (driver.closed) return Promise.reject(new Error("closed"));
-    switch (world.mode) {
-      case "up":
-        return Promise.resolve(`${what} by ${driver.n}`);
-      case "away":
-        return Promise.reject(new Error("ECONNREFUSED"));
-      case "refuses":
-        return Promise.reject(new Error("no such table"));
-      case "lost":
-        return world.lost-- > 0 ? Promise.reject(new Error("lost")) : Promise.resolve(`${what} by ${driver.n}`);
-      case "hangs": {
-        const p = Promise.withResolvers<string>();
-        hung.set(driver, [...(hung.get(driver) ?? []), p]);
-        return p.promise;
-      }
-    }
-  };
-  const judge = (err: unknown): Judgement => {
-    const text = err instanceof Error ? err.message : "";
-    return text === "lost" ? "lost" : text === "no such table" ? "refused" : "down";
-  };
-  const backend = new Backend<Driver>(
-    {
-      clock,
-      log,
-      every(_ms, fn) {
-        ticks.push(fn);
-        return () => void ticks.splice(ticks.indexOf(fn), 1);
-      },
-      alarm: (_what, desc) => void alarms.push(desc),
-    },
-    {
-      what: "Server",
-      open() {
-        const driver = { n: drivers.length, closed: false };
-        drivers.push(driver);
-        return driver;
-      },
-      close(driver) {
-        driver.closed = true;
-        for (const p of hung.get(driver) ?? []) p.reject(new Error("closed"));
-      },
-      probe: (driver) => answer(driver, "probe"),
-      judge,
-      pool,
-      perConnection: 1,
-      timeoutMs: 1000,
-      alarm: "down",
-      retries: pool + 1,
-      probeProves,
-    },
-  );
-  const settle = async (): Promise<void> => {
-    for (let i = 0; i < 30; i++) await Promise.resolve();
-  };
-  /** So much time, in ticks of 100 ms. */
-  const pass = async (ms: number): Promise<void> => {
-    for (let t = 0; t < ms; t += 100) {
-      clock.forward(100);
-      for (const tick of [...ticks]) tick();
-      await settle();
-    }
-  };
-  const ask = (what = "q", wanted?: () => boolean): Promise<string> =>
-    backend
-      .ask((driver) => answer(driver, what), wanted)
-      .catch((err: unknown) => (err instanceof BackendError ? `! ${err.kind}` : String(err)));
-  const state = (): string => backend.status().state;
-  return { world, clock, log, alarms, drivers, questions, hung, backend, settle, pass, ask, state };
-}
+import { type Driver, setUp } from "./world.ts";
 
 describe("at the start", () => {
   test("connecting until the first answer, then up; nothing is logged", async () => {
@@ -239,13 +146,22 @@ test("bounded: what cannot wait any more is told so at once, and nobody waits fo
   world.mode = "hangs";
   let here = true;
   void ask("first");
-  const waiting = Array.from({ length: 2048 }, () => ask("later", () => here));
+  const waiting = Array.from({ length: 256 }, () => ask("later", () => here));
   expect(await ask()).toBe("! busy");
-  expect(backend.status()).toMatchObject({ running: 1, waiting: 2048, busy: 1 });
+  expect(backend.status()).toMatchObject({ running: 1, waiting: 256, busy: 1 });
   here = false;
   await backend.close();
   expect(new Set(await Promise.all(waiting))).toEqual(new Set(["! gone"]));
   expect(questions.filter((q) => q === "later")).toEqual([]);
+});
+
+test("bounded with many connections, too", async () => {
+  const { world, settle, ask, backend } = setUp("up", 1024);
+  await settle();
+  world.mode = "hangs";
+  for (let i = 0; i < 1024 + 8192; i++) void ask();
+  expect([await ask(), backend.status().waiting]).toEqual(["! busy", 8192]);
+  await backend.close();
 });
 
 test("every call is counted once, whatever comes of it", async () => {

@@ -68,9 +68,9 @@ describe("time", () => {
     clock.ms = 400;
     call("b");
     clock.ms = 999;
-    expect(calls.expire()).toBe(0);
+    expect(calls.expire()).toHaveLength(0);
     clock.ms = 1000;
-    expect(calls.expire()).toBe(1);
+    expect(calls.expire()).toHaveLength(1);
     calls.next();
     await settle();
     expect(outcomes.get("a")).toBe("timeout");
@@ -79,7 +79,7 @@ describe("time", () => {
     await settle();
     expect([calls.running, outcomes.get("a")]).toEqual([1, "timeout"]);
     clock.ms = 1400;
-    expect(calls.expire()).toBe(1);
+    expect(calls.expire()).toHaveLength(1);
     calls.next();
     await settle();
     expect([outcomes.get("b"), calls.running]).toEqual(["timeout", 0]);
@@ -90,7 +90,7 @@ describe("time", () => {
     call("a");
     call("b");
     clock.ms = 1000;
-    expect(calls.expire()).toBe(1);
+    expect(calls.expire()).toHaveLength(1);
     calls.next();
     await settle();
     expect([outcomes.get("a"), outcomes.get("b"), calls.waiting, calls.running]).toEqual(["timeout", "timeout", 0, 0]);

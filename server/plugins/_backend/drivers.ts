@@ -1,0 +1,88 @@
+/**
+ * A back end's drivers: the one that new calls are given, and the former one that somebody may still wait for. That is closed as soon as nobody
+ * does, and at the latest when its time is over: some questions are never answered. There are never more than these two, so that a server that
+ * is slow does not have to hold more and more connections.
+ */
+import { later, type MonoMs, reached } from "../../lib/time.ts";
+
+export interface DriversOptions<D> {
+  /** Make the driver's object. That need not connect yet. */
+  open(): D | Promise<D>;
+  close(driver: D): void | Promise<void>;
+  /** So long a former one is kept for those who wait, ms. */
+  keptMs: number;
+}
+
+export interface Opened<D> {
+  readonly driver: Promise<D>;
+  inUse: number;
+  /** null = new calls are given it. */
+  closeBy: MonoMs | null;
+}
+
+export class Drivers<D> {
+  #current: Opened<D>;
+  #former: Opened<D> | null = null;
+
+  constructor(private readonly o: DriversOptions<D>) {
+    this.#current = this.#open();
+  }
+
+  /** For one call, which gives it back. */
+  take(): Opened<D> {
+    this.#current.inUse++;
+    return this.#current;
+  }
+
+  giveBack(opened: Opened<D>): void {
+    opened.inUse--;
+    if (opened.inUse === 0 && opened === this.#former) this.closeFormer();
+  }
+
+  isCurrent(opened: Opened<D>): boolean {
+    return opened === this.#current;
+  }
+
+  /** New calls get a new one. */
+  replace(now: MonoMs): void {
+    this.closeFormer();
+    const before = this.#current;
+    this.#current = this.#open();
+    before.closeBy = later(now, this.o.keptMs);
+    this.#former = before;
+    if (before.inUse === 0) this.closeFormer();
+  }
+
+  expire(now: MonoMs): void {
+    const closeBy = this.#former?.closeBy ?? null;
+    if (closeBy !== null && reached(closeBy, now)) this.closeFormer();
+  }
+
+  /** Nobody waits for its answers any more, or may. */
+  closeFormer(): void {
+    const former = this.#former;
+    this.#former = null;
+    if (former !== null) void this.#shut(former);
+  }
+
+  async close(): Promise<void> {
+    const all = this.#former === null ? [this.#current] : [this.#former, this.#current];
+    this.#former = null;
+    await Promise.all(all.map((opened) => this.#shut(opened)));
+  }
+
+  #open(): Opened<D> {
+    const driver = (async () => this.o.open())();
+    // Whoever asks hears of it; nobody has to.
+    driver.catch(() => {});
+    return { driver, inUse: 0, closeBy: null };
+  }
+
+  async #shut(opened: Opened<D>): Promise<void> {
+    try {
+      await this.o.close(await opened.driver);
+    } catch {
+      // It could not be opened, or is gone already.
+    }
+  }
+}
