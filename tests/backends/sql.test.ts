@@ -312,6 +312,6 @@ for (const k of KINDS) {
       });
     });
 
-    whenAway(kit, () => db, { username: "u1", password: "p1" }, 10_000);
+    whenAway(kit, () => db, { username: "u1", password: "p1" }, { many: 10_000 });
   });
 }

@@ -3,6 +3,7 @@ import { expect } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { PluginStatus } from "../../server/admin/rows.ts";
+import { plugins } from "../../server/plugins/index.ts";
 import { connectPacket, RawClient, until } from "./clients.ts";
 import { Installation, type RunningBroker } from "./executable.ts";
 
@@ -49,10 +50,16 @@ export class AuthKit {
     if (servers.length > 0) await this.isUp();
   }
 
+  /** With the lines of questions that EMQ X 3.1's file came with: what a file leaves out is not asked. */
   #write(dir: string, lines: Record<string, string | number>): void {
+    const config = plugins.find((p) => p.name === this.plugin)?.config ?? {};
+    const questions = Object.entries(config).flatMap(([key, entry]) =>
+      entry.unset === null ? [] : [[key.slice(this.prefix.length + 1), entry.default] as const],
+    );
+    const all = { ...Object.fromEntries(questions), ...lines };
     mkdirSync(dir, { recursive: true });
-    const text = Object.entries(lines).map(([key, value]) => `${this.prefix}.${key} = ${value}\n`);
-    this.#lines = Object.fromEntries(Object.entries(lines).map(([key, value]) => [key, String(value)]));
+    const text = Object.entries(all).map(([key, value]) => `${this.prefix}.${key} = ${value}\n`);
+    this.#lines = Object.fromEntries(Object.entries(all).map(([key, value]) => [key, String(value)]));
     writeFileSync(join(dir, `${this.plugin}.conf`), text.join(""));
   }
 

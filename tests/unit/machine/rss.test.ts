@@ -23,11 +23,15 @@ function folder(page: number, statm: string): string {
 
 test("this process's is what the runtime says, and grows with what it takes", () => {
   const rss = createRssReading();
-  expect(Math.abs(rss() - process.memoryUsage.rss())).toBeLessThan(8 * MIB);
+  const off = (): number => Math.abs(rss() - process.memoryUsage.rss());
+  // What earlier tests have left goes back to the kernel when it likes: what is taken is far more.
+  Bun.gc(true);
+  expect(off()).toBeLessThan(8 * MIB);
   const before = rss();
-  const taken = Buffer.alloc(64 * MIB, 1);
-  expect(rss() - before).toBeGreaterThan(48 * MIB);
-  expect(taken.length).toBe(64 * MIB);
+  const taken = Buffer.alloc(512 * MIB, 1);
+  expect(rss() - before).toBeGreaterThan(256 * MIB);
+  expect(off()).toBeLessThan(8 * MIB);
+  expect(taken.length).toBe(512 * MIB);
 });
 
 test("pages have the size that the kernel says", () => {
