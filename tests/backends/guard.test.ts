@@ -89,6 +89,14 @@ needing(REDIS, describe)("settings change", () => {
     expect([await code("u1", "wrong"), await code("u1", "p1")]).toEqual([5, 0]);
   });
 
+  test("files that are not there are told by their key, and change nothing", async () => {
+    const bad = { "auth.redis.password": redis.password, "auth.redis.ssl": "on", "auth.redis.ssl.cacertfile": "/nowhere.pem" };
+    const answer = await api("PUT", `plugin_configs/${kit.plugin}`, { ...(await settings()), ...bad });
+    expect(answer.code).toBe(102);
+    expect(answer.message).toContain("auth.redis.ssl.cacertfile = /nowhere.pem: there is no such file");
+    expect([await code("u1", "wrong"), await code("u1", "p1")]).toEqual([5, 0]);
+  });
+
   test("unloaded with on_error = ignore: whoever waits is refused, not let by", async () => {
     redis.freeze();
     const asked = Array.from({ length: 50 }, () => code("u1", "wrong"));

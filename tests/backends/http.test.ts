@@ -18,6 +18,7 @@ interface Asked {
   path: string;
   type: string;
   fields: Record<string, string>;
+  headers: Record<string, string>;
 }
 
 let baomq: Installation;
@@ -43,7 +44,7 @@ function serve(port = 0): void {
           : type.includes("json")
             ? (JSON.parse(text) as Record<string, string>)
             : Object.fromEntries(new URLSearchParams(text));
-      asked.push({ method: request.method, path: url.pathname, type, fields });
+      asked.push({ method: request.method, path: url.pathname, type, fields, headers: Object.fromEntries(request.headers) });
       return (await answers[url.pathname]?.(fields)) ?? new Response("", { status: 404 });
     },
   });
@@ -117,7 +118,7 @@ describe("what is asked", () => {
     expect(await may(c, "a/b")).toBe(true);
     c.publish("c/d", "x", 1, 9);
     await c.next("puback");
-    expect(asked).toEqual([
+    expect(asked).toMatchObject([
       {
         method: "POST",
         path: "/auth",
@@ -289,6 +290,28 @@ describe("when it does not answer", () => {
     await until(async () => (await code("joe", "s3cret")) === 0, "it is back");
     expect(await Promise.all(Array.from({ length: 20 }, () => code("joe", "s3cret")))).toEqual(Array.from({ length: 20 }, () => 0));
   });
+});
+
+test("headers of one's own go with every request, and are shown to nobody", async () => {
+  const rows = await api<{ key: string; value: string }[]>("GET", `plugin_configs/${NAME}`);
+  const before = Object.fromEntries(rows.filter((r) => r.value !== "").map((r) => [r.key, r.value]));
+  await api("PUT", `plugin_configs/${NAME}`, {
+    ...before,
+    "auth.http.header.authorization": "Bearer s3cret",
+    "auth.http.header.x-from": "baomq",
+  });
+  const c = await client();
+  expect(await may(c, "a/b")).toBe(true);
+  expect(asked.map(({ headers }) => [headers.authorization, headers["x-from"]])).toEqual([
+    ["Bearer s3cret", "baomq"],
+    ["Bearer s3cret", "baomq"],
+    ["Bearer s3cret", "baomq"],
+  ]);
+  expect(JSON.stringify(await api("GET", `plugin_configs/${NAME}`))).not.toContain("s3cret");
+  await api("PUT", `plugin_configs/${NAME}`, before);
+  expect(await may(c, "c/d")).toBe(true);
+  expect(asked.at(-1)?.headers.authorization).toBeUndefined();
+  c.drop();
 });
 
 test("what is told of it: the request, its fields without the password, the answer", async () => {

@@ -3,8 +3,9 @@ import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import type { ConnectionOptions } from "node:tls";
 import { type Entry, flag, oneOf, optional, text } from "../../lib/config_entry.ts";
+import { whyUnreadable } from "../../lib/file_errors.ts";
 
-export interface TlsPaths {
+interface Files {
   /** "" = none: for certificates to trust, those of the system. */
   cacertfile: string;
   certfile: string;
@@ -13,10 +14,17 @@ export interface TlsPaths {
   verify: boolean;
 }
 
-/** @throws when a file cannot be read */
-export function tlsOptions({ cacertfile, certfile, keyfile, verify }: TlsPaths): Bun.TLSOptions {
-  const file = (path: string): string | undefined => (path === "" ? undefined : readFileSync(path, "utf8"));
-  const [ca, cert, key] = [file(cacertfile), file(certfile), file(keyfile)];
+/** @throws Error naming the key whose file cannot be read */
+function read(prefix: string, { verify, cacertfile, certfile, keyfile }: Files): Bun.TLSOptions {
+  const file = (name: string, path: string): string | undefined => {
+    if (path === "") return undefined;
+    try {
+      return readFileSync(path, "utf8");
+    } catch (err) {
+      throw new Error(`${prefix}.${name} = ${path}: ${whyUnreadable(err)}`);
+    }
+  };
+  const [ca, cert, key] = [file("cacertfile", cacertfile), file("certfile", certfile), file("keyfile", keyfile)];
   return {
     rejectUnauthorized: verify,
     ...(ca !== undefined && { ca }),
@@ -25,10 +33,10 @@ export function tlsOptions({ cacertfile, certfile, keyfile, verify }: TlsPaths):
   };
 }
 
-/** As `node:tls` wants it for a socket that is there already. @throws when a file cannot be read */
-export function nodeTlsOptions(paths: TlsPaths, host: string): ConnectionOptions {
+/** As `node:tls` wants it for a socket that is there already. */
+export function nodeTlsOptions(tls: Bun.TLSOptions, host: string): ConnectionOptions {
   // An address is compared with the certificate all the same, but is no server name [RFC 6066, 3].
-  return { host, ...(isIP(host) === 0 && { servername: host }), ...tlsOptions(paths) } as ConnectionOptions;
+  return { host, ...(isIP(host) === 0 && { servername: host }), ...tls } as ConnectionOptions;
 }
 
 type TlsTable<P extends string> = { readonly [K in `${P}.${"cacertfile" | "certfile" | "keyfile"}`]: Entry<string> } & {
@@ -49,10 +57,12 @@ export function tlsEntries<P extends string>(prefix: P): TlsTable<P> {
   } as TlsTable<P>;
 }
 
-export function tlsPaths<P extends string>(prefix: P, values: TlsValues<P>): TlsPaths {
+/** What the runtime wants. @throws Error naming the key whose file cannot be read */
+export function tlsOf<P extends string>(prefix: P, values: TlsValues<P>): Bun.TLSOptions {
   const all = values as Record<string, unknown>;
   const path = (name: string): string => all[`${prefix}.${name}`] as string;
-  return { cacertfile: path("cacertfile"), certfile: path("certfile"), keyfile: path("keyfile"), verify: all[`${prefix}.verify`] === true };
+  const verify = all[`${prefix}.verify`] === true;
+  return read(prefix, { cacertfile: path("cacertfile"), certfile: path("certfile"), keyfile: path("keyfile"), verify });
 }
 
 type PeerNames = "cacertfile" | "certfile" | "keyfile";
@@ -78,9 +88,10 @@ export function peerTlsEntries<P extends string>(prefix: P): PeerTable<P> {
   } as PeerTable<P>;
 }
 
-export function peerTlsPaths<P extends string>(prefix: P, values: PeerValues<P>): TlsPaths {
+/** What the runtime wants. @throws Error naming the key whose file cannot be read */
+export function peerTlsOf<P extends string>(prefix: P, values: PeerValues<P>): Bun.TLSOptions {
   const all = values as Record<string, string | null>;
   const path = (name: PeerNames): string => all[`${prefix}.${name}`] ?? "";
   const verify = all[`${prefix}.verify`] === "verify_peer";
-  return { cacertfile: path("cacertfile"), certfile: path("certfile"), keyfile: path("keyfile"), verify };
+  return read(prefix, { cacertfile: path("cacertfile"), certfile: path("certfile"), keyfile: path("keyfile"), verify });
 }

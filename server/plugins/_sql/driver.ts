@@ -3,7 +3,6 @@ import { wordsOf } from "../../lib/errors.ts";
 import type { ServerAddress } from "../_backend/address.ts";
 import type { Judgement } from "../_backend/backend.ts";
 import { BackendError } from "../_backend/errors.ts";
-import { type TlsPaths, tlsOptions } from "../_backend/tls.ts";
 import type { Dialect } from "./query.ts";
 
 export interface SqlServer {
@@ -17,7 +16,7 @@ export interface SqlServer {
   /** Keep prepared statements on the server; off for a pooler between them. */
   prepare: boolean;
   /** null = no TLS. */
-  tls: TlsPaths | null;
+  tls: Bun.TLSOptions | null;
 }
 
 export type Rows = readonly (readonly unknown[])[];
@@ -42,7 +41,7 @@ export class SqlDriver {
       prepare,
       connectionTimeout: Math.max(1, Math.ceil(timeoutMs / 1000)),
       // Never `true`, which verifies nothing.
-      tls: tls === null ? false : { ...tlsOptions(tls), serverName: address.host },
+      tls: tls === null ? false : { ...tls, serverName: address.host },
     });
   }
 

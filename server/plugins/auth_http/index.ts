@@ -1,7 +1,7 @@
 /** Authentication and access rules by asking a web service. EMQ X 3.1; JSON bodies, TLS, `on_error` and the time limit are ours. */
 import { connect } from "node:net";
 import type { AclStep, AuthStep, ClientInfo } from "../../core/types.ts";
-import { duration, ignored, integer, oneOf, parsed, text } from "../../lib/config_entry.ts";
+import { duration, ignored, integer, oneOf, optional, parsed, secret, text } from "../../lib/config_entry.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
 import { askNoted } from "../_auth/asking.ts";
 import { onErrorEntry, passesOn } from "../_auth/outside.ts";
@@ -9,7 +9,7 @@ import { type OutsidePlugin, type Source, type SourceHost, startOutside, testOut
 import { Backend, type Judgement } from "../_backend/backend.ts";
 import { BackendError } from "../_backend/errors.ts";
 import { CLIENT_VARIABLES, type Values } from "../_backend/template.ts";
-import { tlsEntries, tlsOptions, tlsPaths } from "../_backend/tls.ts";
+import { tlsEntries, tlsOf } from "../_backend/tls.ts";
 import { definePlugin, type ValuesOf } from "../plugin.ts";
 import { fill, type HttpAnswer, type Method, parseParams, type RequestTemplate, send, shownFields } from "./request.ts";
 
@@ -67,6 +67,7 @@ const config = {
   "auth.http.on_error": onErrorEntry("refuses log-ins all the same, and of topics asks the next one, as EMQ X 3.1 did"),
   "auth.http.pool": integer(64, "Requests at a time.", { min: 1, max: 1024, ...OURS }),
   "auth.http.content_type": oneOf(["form", "json"], "form", "Form of what is posted.", OURS),
+  "auth.http.header.$name": optional(secret("Bearer …", "A header of every request, e.g. auth.http.header.authorization.")),
   ...tlsEntries("auth.http.ssl"),
   "auth.http.request.retry_times": ignored("3", LATER, { hidden: true, ...OURS }),
   "auth.http.request.retry_interval": ignored("1s", LATER, { hidden: true, ...OURS }),
@@ -80,20 +81,35 @@ function readUrl(text: string): URL | null {
 }
 
 const outside: OutsidePlugin<typeof config> = {
-  open: (host, c) => httpSource(host, c),
+  open: (host, c, many) => httpSource(host, c, headersOf(many("auth.http.header.$name"))),
   onError: (c) => c["auth.http.on_error"],
   // A service that answers with an error has answered.
   passesOn: (question, failure) => question === "check" && failure !== "refused" && passesOn(question, failure),
 };
 
+/** @throws Error naming the key that is no header */
+function headersOf(given: ReadonlyMap<string, string | null>): Map<string, string> {
+  const headers = new Map<string, string>();
+  for (const [name, value] of given) {
+    if (value === null) continue;
+    try {
+      new Headers([[name, value]]);
+    } catch {
+      throw new Error(`auth.http.header.${name}: expected a header's name and value`);
+    }
+    headers.set(name, value);
+  }
+  return headers;
+}
+
 type Which = "auth" | "super" | "acl";
 /** null = that is asked of nobody. */
 type Ask = (which: Which, values: Values, wanted?: () => boolean) => Promise<HttpAnswer | null>;
 
-function httpSource(host: SourceHost, c: Values_): Source {
-  const requests = { auth: template(c, "auth"), super: template(c, "super"), acl: template(c, "acl") };
+function httpSource(host: SourceHost, c: Values_, headers: ReadonlyMap<string, string>): Source {
+  const requests = { auth: template(c, "auth", headers), super: template(c, "super", headers), acl: template(c, "acl", headers) };
   const timeoutMs = c["auth.http.timeout"];
-  const tls = tlsOptions(tlsPaths("auth.http.ssl", c));
+  const tls = tlsOf("auth.http.ssl", c);
   const backends = new Map<string, Backend<null>>();
   for (const request of Object.values(requests)) {
     const url = request?.url;
@@ -160,7 +176,7 @@ function mountpointOf(body: string): string | null {
   }
 }
 
-function template(c: Values_, which: Which): RequestTemplate | null {
+function template(c: Values_, which: Which, headers: ReadonlyMap<string, string>): RequestTemplate | null {
   const url = c[`auth.http.${which}_req`];
   if (url === NONE) return null;
   const extra = which === "auth" ? (["P"] as const) : which === "acl" ? (["A", "t"] as const) : [];
@@ -168,6 +184,7 @@ function template(c: Values_, which: Which): RequestTemplate | null {
     url,
     method: c[`auth.http.${which}_req.method`],
     body: c["auth.http.content_type"],
+    headers,
     params: parseParams(c[`auth.http.${which}_req.params`], [...CLIENT_VARIABLES, ...extra]),
   };
 }

@@ -10,6 +10,8 @@ export interface RequestTemplate {
   readonly url: URL;
   readonly method: Method;
   readonly body: Body;
+  /** Of every request, beside those of its body. */
+  readonly headers: ReadonlyMap<string, string>;
   readonly params: readonly { readonly name: string; readonly value: readonly Part[] }[];
 }
 
@@ -57,10 +59,11 @@ export async function send(
   tls: Bun.TLSOptions | null,
 ): Promise<HttpAnswer> {
   const url = new URL(t.url);
-  const init: BunFetchRequestInit = { method: t.method.toUpperCase(), redirect: "manual", signal, ...(tls !== null && { tls }) };
+  const headers = new Headers([...t.headers]);
+  const init: BunFetchRequestInit = { method: t.method.toUpperCase(), redirect: "manual", signal, headers, ...(tls !== null && { tls }) };
   if (t.method === "get") for (const [name, value] of fields) url.searchParams.append(name, value);
   else if (t.body === "json") {
-    init.headers = { "content-type": "application/json" };
+    headers.set("content-type", "application/json");
     init.body = JSON.stringify(Object.fromEntries(fields));
   } else init.body = new URLSearchParams(fields);
   const response = await fetch(url, init);

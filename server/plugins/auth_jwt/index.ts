@@ -6,7 +6,7 @@ import { onErrorEntry } from "../_auth/outside.ts";
 import type { RuleSet } from "../_auth/rules.ts";
 import { type OutsidePlugin, startOutside, testOutside } from "../_auth/source.ts";
 import { CLIENT_VARIABLES, parseTemplate } from "../_backend/template.ts";
-import { tlsEntries, tlsOptions, tlsPaths } from "../_backend/tls.ts";
+import { tlsEntries, tlsOf } from "../_backend/tls.ts";
 import { definePlugin } from "../plugin.ts";
 import type { JwksOptions } from "./jwks.ts";
 import { jwtSource, type TokenNotes } from "./source.ts";
@@ -75,7 +75,7 @@ const outside: OutsidePlugin<typeof config> = {
       url,
       refreshMs: c["auth.jwt.jwks.refresh_interval"],
       timeoutMs: c["auth.jwt.jwks.timeout"],
-      tls: tlsOptions(tlsPaths("auth.jwt.jwks.ssl", c)),
+      tls: tlsOf("auth.jwt.jwks.ssl", c),
     };
     const settings = {
       secret: c["auth.jwt.secret"],

@@ -3,7 +3,7 @@ import type { Client, Entry } from "ldapts";
 import type { Judgement } from "../_backend/backend.ts";
 import { Links } from "../_backend/links.ts";
 import { Order, partOf } from "../_backend/order.ts";
-import { nodeTlsOptions, type TlsPaths } from "../_backend/tls.ts";
+import { nodeTlsOptions } from "../_backend/tls.ts";
 
 export interface LdapServers {
   /** Tried in this order, but first the one that answered last. */
@@ -14,7 +14,7 @@ export interface LdapServers {
   pool: number;
   timeoutMs: number;
   /** null = no TLS; `start`: from the first byte (ldaps), or by StartTLS. */
-  tls: { paths: TlsPaths; start: "ldaps" | "starttls" } | null;
+  tls: { options: Bun.TLSOptions; start: "ldaps" | "starttls" } | null;
 }
 
 /** An entry's attributes, each with its values. */
@@ -119,13 +119,13 @@ export class LdapDriver {
       url: `${tls?.start === "ldaps" ? "ldaps" : "ldap"}://${host.includes(":") ? `[${host}]` : host}:${port}`,
       timeout: timeoutMs,
       connectTimeout,
-      ...(tls?.start === "ldaps" && { tlsOptions: nodeTlsOptions(tls.paths, host) }),
+      ...(tls?.start === "ldaps" && { tlsOptions: nodeTlsOptions(tls.options, host) }),
     });
   }
 
   async #introduce(client: Client, host: string, dn: string, password: string): Promise<void> {
     const { tls } = this.o;
-    if (tls?.start === "starttls") await client.startTLS(nodeTlsOptions(tls.paths, host));
+    if (tls?.start === "starttls") await client.startTLS(nodeTlsOptions(tls.options, host));
     await client.bind(dn, password);
   }
 }

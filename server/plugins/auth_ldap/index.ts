@@ -2,7 +2,7 @@
 import { duration, flag, inert, integer, list, secret, text } from "../../lib/config_entry.ts";
 import { onErrorEntry } from "../_auth/outside.ts";
 import { type OutsidePlugin, startOutside, testOutside } from "../_auth/source.ts";
-import { peerTlsEntries, peerTlsPaths } from "../_backend/tls.ts";
+import { peerTlsEntries, peerTlsOf } from "../_backend/tls.ts";
 import { definePlugin, type ValuesOf } from "../plugin.ts";
 import type { LdapServers } from "./driver.ts";
 import { ldapSource } from "./source.ts";
@@ -66,7 +66,7 @@ function serversOf(c: Values): LdapServers {
     bindPassword: c["auth.ldap.bind_password"],
     pool: c["auth.ldap.pool"],
     timeoutMs: c["auth.ldap.timeout"],
-    tls: ldaps || starttls ? { start: ldaps ? "ldaps" : "starttls", paths: peerTlsPaths("auth.ldap.ssl", c) } : null,
+    tls: ldaps || starttls ? { start: ldaps ? "ldaps" : "starttls", options: peerTlsOf("auth.ldap.ssl", c) } : null,
   };
 }
 

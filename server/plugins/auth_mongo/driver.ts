@@ -2,7 +2,6 @@
 import type { Db, MongoClient, MongoClientOptions } from "mongodb";
 import { type ServerAddress, shownAddress } from "../_backend/address.ts";
 import type { Judgement } from "../_backend/backend.ts";
-import { type TlsPaths, tlsOptions } from "../_backend/tls.ts";
 
 export interface MongoServers {
   /** `unknown`: the driver finds out what is there. */
@@ -19,7 +18,7 @@ export interface MongoServers {
   pool: number;
   timeoutMs: number;
   /** null = no TLS. */
-  tls: TlsPaths | null;
+  tls: Bun.TLSOptions | null;
 }
 
 export type Document = Readonly<Record<string, unknown>>;
@@ -67,7 +66,7 @@ function options(o: MongoServers): MongoClientOptions {
     ...(o.type === "single" && { directConnection: true }),
     ...(o.type === "rs" && { replicaSet: o.replicaSet }),
     ...(o.login !== "" && { auth: { username: o.login, password: o.password }, authSource: o.authSource }),
-    ...(o.tls !== null && { tls: true, ...(tlsOptions(o.tls) as MongoClientOptions) }),
+    ...(o.tls !== null && { tls: true, ...(o.tls as MongoClientOptions) }),
   };
 }
 

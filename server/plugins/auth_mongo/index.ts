@@ -4,7 +4,7 @@ import { onErrorEntry } from "../_auth/outside.ts";
 import { type OutsidePlugin, startOutside, testOutside } from "../_auth/source.ts";
 import { passwordHash } from "../_auth/stored.ts";
 import { serverAddresses } from "../_backend/address.ts";
-import { peerTlsEntries, peerTlsPaths } from "../_backend/tls.ts";
+import { peerTlsEntries, peerTlsOf } from "../_backend/tls.ts";
 import { definePlugin, type ValuesOf } from "../plugin.ts";
 import type { MongoServers } from "./driver.ts";
 import { parseSelector } from "./selector.ts";
@@ -108,7 +108,7 @@ function serversOf(c: Values): MongoServers {
     readSecondary: c["auth.mongo.r_mode"] === "slave_ok",
     pool: c["auth.mongo.pool"],
     timeoutMs: c["auth.mongo.timeout"],
-    tls: c["auth.mongo.ssl"] ? peerTlsPaths("auth.mongo.ssl_opts", c) : null,
+    tls: c["auth.mongo.ssl"] ? peerTlsOf("auth.mongo.ssl_opts", c) : null,
   };
 }
 

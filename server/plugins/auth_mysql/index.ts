@@ -4,7 +4,7 @@ import { onErrorEntry } from "../_auth/outside.ts";
 import { type OutsidePlugin, startOutside, testOutside } from "../_auth/source.ts";
 import { passwordHash } from "../_auth/stored.ts";
 import { serverAddress } from "../_backend/address.ts";
-import { tlsEntries, tlsPaths } from "../_backend/tls.ts";
+import { tlsEntries, tlsOf } from "../_backend/tls.ts";
 import { sqlSource } from "../_sql/auth.ts";
 import * as K from "../_sql/keys.ts";
 import { definePlugin } from "../plugin.ts";
@@ -38,7 +38,7 @@ const outside: OutsidePlugin<typeof config> = {
         pool: c["auth.mysql.pool"],
         timeoutMs: c["auth.mysql.timeout"],
         prepare: true,
-        tls: c["auth.mysql.ssl"] ? tlsPaths("auth.mysql.ssl", c) : null,
+        tls: c["auth.mysql.ssl"] ? tlsOf("auth.mysql.ssl", c) : null,
       },
       queries: {
         auth: { key: "auth.mysql.auth_query", text: c["auth.mysql.auth_query"] },

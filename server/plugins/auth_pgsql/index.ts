@@ -4,7 +4,7 @@ import { onErrorEntry } from "../_auth/outside.ts";
 import { type OutsidePlugin, startOutside, testOutside } from "../_auth/source.ts";
 import { passwordHash } from "../_auth/stored.ts";
 import { serverAddress } from "../_backend/address.ts";
-import { peerTlsEntries, peerTlsPaths } from "../_backend/tls.ts";
+import { peerTlsEntries, peerTlsOf } from "../_backend/tls.ts";
 import { sqlSource } from "../_sql/auth.ts";
 import * as K from "../_sql/keys.ts";
 import { definePlugin } from "../plugin.ts";
@@ -45,7 +45,7 @@ const outside: OutsidePlugin<typeof config> = {
         pool: c["auth.pgsql.pool"],
         timeoutMs: c["auth.pgsql.timeout"],
         prepare: c["auth.pgsql.prepare"],
-        tls: c["auth.pgsql.ssl"] ? peerTlsPaths("auth.pgsql.ssl_opts", c) : null,
+        tls: c["auth.pgsql.ssl"] ? peerTlsOf("auth.pgsql.ssl_opts", c) : null,
       },
       queries: {
         auth: { key: "auth.pgsql.auth_query", text: c["auth.pgsql.auth_query"] },

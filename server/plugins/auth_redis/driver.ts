@@ -11,7 +11,6 @@ import type { ServerAddress } from "../_backend/address.ts";
 import type { Judgement } from "../_backend/backend.ts";
 import { Links } from "../_backend/links.ts";
 import { Order, partOf } from "../_backend/order.ts";
-import { type TlsPaths, tlsOptions } from "../_backend/tls.ts";
 import { ShardAway, Shards } from "./shards.ts";
 
 export interface RedisServers {
@@ -29,7 +28,7 @@ export interface RedisServers {
   pool: number;
   timeoutMs: number;
   /** null = no TLS. */
-  tls: TlsPaths | null;
+  tls: Bun.TLSOptions | null;
 }
 
 type Library = typeof import("ioredis");
@@ -145,7 +144,7 @@ function common({ username, password, timeoutMs, tls }: RedisServers) {
     ...(username !== "" && { username }),
     ...(password !== "" && { password }),
     // Without a name: each server is compared with its own.
-    ...(tls !== null && { tls: tlsOptions(tls) as ConnectionOptions }),
+    ...(tls !== null && { tls: tls as ConnectionOptions }),
   };
 }
 
@@ -169,7 +168,7 @@ function sentinelOptions(o: RedisServers, sentinels: readonly ServerAddress[]) {
     // Of others than those that are written down nobody would make use: each connection begins with these.
     updateSentinels: false,
     ...(o.sentinelPassword !== "" && { sentinelPassword: o.sentinelPassword }),
-    ...(o.tls !== null && { enableTLSForSentinelMode: true, sentinelTLS: tlsOptions(o.tls) as ConnectionOptions }),
+    ...(o.tls !== null && { enableTLSForSentinelMode: true, sentinelTLS: o.tls as ConnectionOptions }),
   };
 }
 

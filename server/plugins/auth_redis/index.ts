@@ -4,7 +4,7 @@ import { onErrorEntry } from "../_auth/outside.ts";
 import { type OutsidePlugin, startOutside, testOutside } from "../_auth/source.ts";
 import { passwordHash } from "../_auth/stored.ts";
 import { serverAddresses } from "../_backend/address.ts";
-import { tlsEntries, tlsPaths } from "../_backend/tls.ts";
+import { tlsEntries, tlsOf } from "../_backend/tls.ts";
 import { definePlugin, type ValuesOf } from "../plugin.ts";
 import type { RedisServers } from "./driver.ts";
 import { redisSource } from "./source.ts";
@@ -73,7 +73,7 @@ function serversOf(c: Values): RedisServers {
     database: c["auth.redis.database"],
     pool: c["auth.redis.pool"],
     timeoutMs: c["auth.redis.timeout"],
-    tls: c["auth.redis.ssl"] ? tlsPaths("auth.redis.ssl", c) : null,
+    tls: c["auth.redis.ssl"] ? tlsOf("auth.redis.ssl", c) : null,
   };
 }
 

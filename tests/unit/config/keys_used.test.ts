@@ -110,7 +110,7 @@ describe("keys of the plugins", () => {
       const all = code.join("\n");
       expect(code.length).toBeGreaterThan(0);
       // Those of TLS have a table and a reader of their own, which `_backend/tls.ts` makes of what they begin with.
-      const together = [...all.matchAll(/[Tt]lsPaths\("([^"]+)"/g)].map(([, prefix]) => `${prefix}.`);
+      const together = [...all.matchAll(/[Tt]lsOf\("([^"]+)"/g)].map(([, prefix]) => `${prefix}.`);
       const silent = Object.entries(plugin.config).filter(([key, e]) => {
         if (together.some((prefix) => key.startsWith(prefix))) return false;
         const places = all.split(`"${key}"`).length - 1;
