@@ -1,7 +1,8 @@
 /** Bans, accounts of MQTT clients, explain; and that all of it survives a restart. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
+import { join } from "node:path";
 import mqtt from "mqtt";
 import type { AccessView, AclCheck, AclFileRow, Banned, ExplainResult, User, WhoAmI } from "../../server/api/contract.ts";
 import { ADMIN, basic, closed, NODE, TestNode } from "./support/node.ts";
@@ -311,18 +312,24 @@ describe("the access chain", () => {
   ]);
 
   test("the file of access rules: replaced, in force at once, what it was before beside it", async () => {
-    const get = async () => await node.data<AclFileRow>("GET", `/nodes/${NODE}/acl_file`);
-    const before = await get();
+    const dir = mkdtempSync(join(tmpdir(), "baomq-acl-"));
+    const file = join(dir, "acl.conf");
+    writeFileSync(file, "{allow, all}.\n");
+    const own = await TestNode.start({ acl_file: file });
+    const path = `/nodes/${NODE}/acl_file`;
     const may = async (topic: string): Promise<boolean | undefined> => {
       const asked = { client_id: "c", username: "u", action: "subscribe", topic };
-      return (await node.data<ExplainResult>("POST", "/explain", { body: asked })).acl?.allow;
+      return (await own.data<ExplainResult>("POST", "/explain", { body: asked })).acl?.allow;
     };
+    expect(await own.data<AclFileRow>("GET", path)).toEqual({ path: file, text: "{allow, all}.\n", exists: true, former: null });
     expect(await may("only/this")).toBe(true);
     const text = '{deny, {user, "u"}, subscribe, ["only/#"]}.\n{allow, all}.\n';
-    expect(await node.data<AclCheck>("PUT", `/nodes/${NODE}/acl_file`, { body: { text } })).toEqual({ rules: 2, error: null });
-    expect([await may("only/this"), await may("other")]).toEqual([false, true]);
-    expect(await get()).toMatchObject({ text, exists: true, former: before.text });
-    await node.data("PUT", `/nodes/${NODE}/acl_file`, { body: { text: before.text } });
-    expect(await may("only/this")).toBe(true);
+    expect(await own.data<AclCheck>("PUT", path, { body: { text } })).toEqual({ rules: 2, error: null });
+    expect([await may("only/this"), await may("other"), readFileSync(file, "utf8")]).toEqual([false, true, text]);
+    expect(await own.data<AclFileRow>("GET", path)).toMatchObject({ text, former: "{allow, all}.\n" });
+    expect(await (await own.ask("PUT", path, { body: { text: "{" } })).json).toMatchObject({ code: 108 });
+    expect(readFileSync(file, "utf8")).toBe(text);
+    await own.stop();
+    rmSync(dir, { recursive: true, force: true });
   });
 });

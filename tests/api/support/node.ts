@@ -1,9 +1,10 @@
 /** A real node inside the test's process: every port 0, a data directory of its own, quiet log. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import mqtt, { type IClientOptions, type MqttClient } from "mqtt";
 import { loadConfig } from "../../../server/config/config.ts";
+import { DEFAULT_ACL } from "../../../server/core/access/acl_file.ts";
 import type { Logger } from "../../../server/lib/log.ts";
 import { openLog } from "../../../server/lib/open_log.ts";
 import { type RunningNode, startNode } from "../../../server/node/index.ts";
@@ -65,8 +66,14 @@ export class TestNode {
   /** `dir`: use (and keep) that data directory instead of a fresh one. */
   static async start(settings: Readonly<Record<string, string>> = {}, dir?: string): Promise<TestNode> {
     const home = dir ?? mkdtempSync(join(tmpdir(), "baomq-api-"));
-    const flags = new Map(Object.entries({ ...QUIET, "log.dir": join(home, "log"), "plugins.expand_plugins_dir": "", ...settings }));
-    const config = loadConfig({ tables: pluginTables, file: null, env: {}, flags });
+    // Not the one below where the tests run: it can be written.
+    const acl = join(home, "acl.conf");
+    if (!existsSync(acl)) writeFileSync(acl, DEFAULT_ACL);
+    const file = join(home, "emqx.conf");
+    writeFileSync(file, `acl_file = ${acl}\n`);
+    const own = { "log.dir": join(home, "log"), "plugins.expand_plugins_dir": "" };
+    const flags = new Map(Object.entries({ ...QUIET, ...own, ...settings }));
+    const config = loadConfig({ tables: pluginTables, file, env: {}, flags });
     const log = openLog(logOptions(config));
     return new TestNode(await startNode({ config, log, dataDir: join(home, "data") }), home, log, dir === undefined);
   }
