@@ -91,12 +91,14 @@ export class Wheel<T extends Visitable> {
     for (;;) {
       // Nothing is planned into it any more, but what waits in it may still be removed.
       const due = this.#slots[this.#done % SLOTS] as Set<T>;
-      for (const t of due) {
-        due.delete(t);
-        t.visitAt = 0;
-        visit(t);
-        if (!more()) return false;
-      }
+      // Those that were removed meanwhile would be passed over one by one.
+      if (due.size > 0)
+        for (const t of due) {
+          due.delete(t);
+          t.visitAt = 0;
+          visit(t);
+          if (!more()) return false;
+        }
       if (this.#done >= until) return true;
       this.#done++;
     }

@@ -4,7 +4,7 @@
  *   bun run bench                      what the wire carries, and what matching costs
  *   bun run bench wire matching codec scale auth   the parts by name
  *   --quick                            one short round          --rounds N (3)   --seconds T (3)
- *   --only pairs0,fanin                scenarios by how their names begin      --brokers baomq,mosquitto
+ *   --only pairs0,fanin                scenarios (auth: servers) by how their names begin      --brokers baomq,mosquitto
  *   --group traffic,latency,topics,connections,storage                         scenarios by what they are about
  *   --base FILE                        another build of BaoMQ, to compare with: its executable
  *   --json FILE                        every measurement, for machines
@@ -90,7 +90,7 @@ const PARTS: Record<string, () => string | Promise<string>> = {
   matching: () => benchMatching(quick),
   codec: () => benchCodec(quick),
   scale: () => benchScale(quick),
-  auth: () => benchAuth(quick),
+  auth: () => benchAuth(quick, values.only),
 };
 
 for (const name of positionals.length > 0 ? positionals : ["wire", "matching"]) {

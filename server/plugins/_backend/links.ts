@@ -52,16 +52,20 @@ class Link<C> {
 /** So many of them, in turn. */
 export class Links<C> {
   readonly #links: Link<C>[];
-  #next = 0;
+  #asked = 0;
 
-  constructor(n: number, o: LinkOptions<C>) {
+  /** `inARow`: so many calls go to the same one before the next has its turn: a library may send them in one write. */
+  constructor(
+    n: number,
+    o: LinkOptions<C>,
+    private readonly inARow = 1,
+  ) {
     this.#links = Array.from({ length: n }, () => new Link(o));
   }
 
   ready(): Promise<C> {
-    const link = this.#links[this.#next] as Link<C>;
-    this.#next = (this.#next + 1) % this.#links.length;
-    return link.ready();
+    const at = Math.floor(this.#asked++ / this.inARow) % this.#links.length;
+    return (this.#links[at] as Link<C>).ready();
   }
 
   close(): void {

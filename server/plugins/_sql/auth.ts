@@ -37,7 +37,7 @@ export function sqlSource(host: SourceHost, o: SqlAuthSettings): Source {
       judge: judgeSql,
       words: sqlWords,
       pool: server.pool,
-      perConnection: 1,
+      perConnection: 8,
       timeoutMs: server.timeoutMs,
       alarm: "down",
       // Each connection may have been lost.

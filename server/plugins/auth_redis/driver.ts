@@ -54,8 +54,11 @@ export function redisDrivers(o: RedisServers, clock: Pick<Clock, "mono">): () =>
   };
 }
 
+/** Commands that may leave in one write. */
+const IN_A_ROW = 16;
+
 function linksOf<C extends Client>(n: number, open: () => Promise<C>): Links<C> {
-  return new Links<C>(n, { open, alive: (client) => client.status === "ready", close: (client) => client.disconnect() });
+  return new Links<C>(n, { open, alive: (client) => client.status === "ready", close: (client) => client.disconnect() }, IN_A_ROW);
 }
 
 class ServerDriver implements RedisDriver {
@@ -150,7 +153,7 @@ function common({ username, password, timeoutMs, tls }: RedisServers) {
 
 function singleOptions(o: RedisServers) {
   const { host, port } = o.addresses[0] as ServerAddress;
-  return { ...common(o), host, port, retryStrategy: never, enableReadyCheck: false };
+  return { ...common(o), host, port, retryStrategy: never, enableReadyCheck: false, enableAutoPipelining: true };
 }
 
 function sentinelOptions(o: RedisServers, sentinels: readonly ServerAddress[]) {
@@ -159,6 +162,7 @@ function sentinelOptions(o: RedisServers, sentinels: readonly ServerAddress[]) {
     ...common(o),
     retryStrategy: never,
     enableReadyCheck: false,
+    enableAutoPipelining: true,
     sentinels: sentinels.map(({ host, port }) => ({ host, port })),
     name: o.master,
     sentinelRetryStrategy: never,

@@ -43,6 +43,14 @@ describe("connections of a driver", () => {
     expect([await links.ready(), await links.ready(), await links.ready()].map((c) => c.n)).toEqual([0, 1, 0]);
   });
 
+  test("so many calls in a row go to the same one", async () => {
+    let made = 0;
+    const links = new Links<number>(2, { open: async () => made++, alive: () => true, close: () => {} }, 3);
+    const asked: number[] = [];
+    for (let i = 0; i < 8; i++) asked.push(await links.ready());
+    expect(asked).toEqual([0, 0, 0, 1, 1, 1, 0, 0]);
+  });
+
   test("what was lost is closed and made anew", async () => {
     const { links, open } = kit(1);
     const asked = links.ready();
