@@ -18,7 +18,7 @@ export interface User {
 export interface Lookup {
   /** null = not known. @throws BackendError */
   user(client: ClientInfo, wanted: () => boolean): Promise<User | null>;
-  /** Who cannot be asked about it is none (EMQ X 3.1). Asked for together with `user`, before the password is known as right. @throws BackendError */
+  /** Of one whose password was right. Who cannot be asked about it is none (EMQ X 3.1). @throws BackendError */
   isSuper(client: ClientInfo, wanted: () => boolean): Promise<boolean>;
   /** null = rules are not kept there. @throws BackendError */
   rules: ((client: ClientInfo) => Promise<RuleSet>) | null;
@@ -39,9 +39,6 @@ export function lookupAuth(host: LookupHost, lookup: Lookup, kind: () => StoredK
   const passwords = new StoredCheck();
 
   async function authenticate(client: ClientInfo, password: Uint8Array, wanted: () => boolean): Promise<AuthStep> {
-    // Both at once: one way to the server and back instead of two. Whose password is wrong is not asked about again.
-    const superAsked = lookup.isSuper(client, wanted);
-    superAsked.catch(() => {});
     const user = await lookup.user(client, wanted);
     if (user === null) return null;
     if (user.password === null) return NO_HASH;
@@ -51,7 +48,7 @@ export function lookupAuth(host: LookupHost, lookup: Lookup, kind: () => StoredK
       return BUSY;
     }
     if (!(await good)) return WRONG;
-    const isSuper = await superAsked.catch((err: unknown) => {
+    const isSuper = await lookup.isSuper(client, wanted).catch((err: unknown) => {
       if (!(err instanceof BackendError)) throw err;
       return false;
     });
