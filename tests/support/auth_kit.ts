@@ -172,4 +172,12 @@ export class AuthKit {
     c.send({ cmd: "subscribe", messageId: 7, subscriptions: [{ topic, qos: 0 }] } as never);
     return (await c.next("suback")).granted[0] !== 0x80;
   };
+  /** Publish to each of these, in order. Returns the topic that the listener is sent first. */
+  firstLetThrough = async (c: RawClient, listener: RawClient, topics: readonly string[]): Promise<string> => {
+    for (const [i, topic] of topics.entries()) {
+      c.publish(topic, topic, 1, 10 + i);
+      await c.next("puback");
+    }
+    return (await listener.next("publish")).topic;
+  };
 }

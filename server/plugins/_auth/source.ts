@@ -8,7 +8,18 @@ import { between } from "../../lib/time.ts";
 import type { Backend } from "../_backend/backend.ts";
 import { Figures } from "../_backend/figures.ts";
 import type { BackendHost } from "../_backend/host.ts";
-import type { ConfigTable, PluginContext, Settings, TestContext, TestRequest, TestStep, ValuesOf, VerdictCounts } from "../plugin.ts";
+import type {
+  AnyPlugin,
+  ConfigTable,
+  PluginContext,
+  PluginManifest,
+  Settings,
+  TestContext,
+  TestRequest,
+  TestStep,
+  ValuesOf,
+  VerdictCounts,
+} from "../plugin.ts";
 import type { LookupHost } from "./lookup.ts";
 import { askOutside, isHalf, type OnError, type OutsideAuth, type PassesOn, passesOn } from "./outside.ts";
 
@@ -34,6 +45,28 @@ export interface OutsidePlugin<C extends ConfigTable> {
   passesOn?: PassesOn;
 }
 
+type Own<N extends string, C extends ConfigTable> = Pick<PluginManifest<N, C>, "name" | "description" | "config" | "liveKeys">;
+
+/** The manifest of a plugin that asks outside: off at first, and never stopped for its settings, since it keeps strangers out. `more`: what it does beside asking. */
+export function defineOutside<const N extends string, const C extends ConfigTable>(
+  own: Own<N, C>,
+  outside: OutsidePlugin<C>,
+  more?: (ctx: PluginContext<C>) => void,
+): AnyPlugin {
+  return {
+    ...own,
+    version: "v3.1.0",
+    activeByDefault: false,
+    guards: true,
+    inPlace: true,
+    start(ctx: PluginContext<C>) {
+      startOutside(ctx, outside);
+      more?.(ctx);
+    },
+    test: (ctx: TestContext<C>, request: TestRequest) => testOutside(ctx, request, outside),
+  } as unknown as AnyPlugin;
+}
+
 /** The plugin's `start`. The server need not be there: then that is told, and everybody is answered as `on_error` says. */
 export function startOutside<C extends ConfigTable>(ctx: PluginContext<C>, plugin: OutsidePlugin<C>): void {
   const counts = { authentication: noVerdicts(), acl: noVerdicts() };
@@ -50,11 +83,12 @@ export function startOutside<C extends ConfigTable>(ctx: PluginContext<C>, plugi
   };
   const open = (): Source => plugin.open(host, ctx.config, (key) => ctx.many(key));
   let source = open();
-  if (plugin.onError(ctx.config) === "ignore")
+  const isPassedOn = plugin.passesOn ?? passesOn;
+  if (plugin.onError(ctx.config) === "ignore" && isPassedOn("authenticate", "down"))
     ctx.log.warn("on_error = ignore: while the server is down, whoever allow_anonymous lets in comes in unasked");
   askOutside(ctx, () => source.auth, {
     onError: () => plugin.onError(ctx.config),
-    passesOn: plugin.passesOn ?? passesOn,
+    passesOn: isPassedOn,
     counts,
     takesHalf: plugin.takesHalf ?? false,
   });
@@ -94,7 +128,7 @@ function noVerdicts(): VerdictCounts {
 }
 
 /** The plugin's `test`: connect, authenticate, and one question to the rules if one was asked. */
-export async function testOutside<C extends ConfigTable>(
+async function testOutside<C extends ConfigTable>(
   ctx: TestContext<C>,
   request: TestRequest,
   plugin: OutsidePlugin<C>,

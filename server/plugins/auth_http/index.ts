@@ -5,12 +5,12 @@ import { duration, ignored, integer, oneOf, optional, parsed, secret, text } fro
 import { RC } from "../../mqtt/reason_codes.ts";
 import { askNoted } from "../_auth/asking.ts";
 import { onErrorEntry, passesOn } from "../_auth/outside.ts";
-import { type OutsidePlugin, type Source, type SourceHost, startOutside, testOutside } from "../_auth/source.ts";
+import { defineOutside, type OutsidePlugin, type Source, type SourceHost } from "../_auth/source.ts";
 import { Backend, type Judgement } from "../_backend/backend.ts";
 import { BackendError } from "../_backend/errors.ts";
 import { CLIENT_VARIABLES, type Values } from "../_backend/template.ts";
 import { tlsEntries, tlsOf } from "../_backend/tls.ts";
-import { definePlugin, type ValuesOf } from "../plugin.ts";
+import type { ValuesOf } from "../plugin.ts";
 import { fill, type HttpAnswer, type Method, parseParams, type RequestTemplate, send, shownFields } from "./request.ts";
 
 const OURS = { required: false };
@@ -226,25 +226,22 @@ function judgeHttp(err: unknown): Judgement {
   return code === "ECONNRESET" || code === "ConnectionClosed" ? "lost" : "down";
 }
 
-export const authHttp = definePlugin({
-  name: "emqx_auth_http",
-  description: "EMQ X Authentication/ACL with HTTP API",
-  version: "v3.1.0",
-  activeByDefault: false,
-  guards: true,
-  inPlace: true,
-  config,
-  liveKeys: {
-    "auth.http.auth_req": "string",
-    "auth.http.auth_req.method": "enum",
-    "auth.http.auth_req.params": "string",
-    "auth.http.super_req": "string",
-    "auth.http.super_req.method": "enum",
-    "auth.http.super_req.params": "string",
-    "auth.http.acl_req": "string",
-    "auth.http.acl_req.method": "enum",
-    "auth.http.acl_req.params": "string",
+export const authHttp = defineOutside(
+  {
+    name: "emqx_auth_http",
+    description: "EMQ X Authentication/ACL with HTTP API",
+    config,
+    liveKeys: {
+      "auth.http.auth_req": "string",
+      "auth.http.auth_req.method": "enum",
+      "auth.http.auth_req.params": "string",
+      "auth.http.super_req": "string",
+      "auth.http.super_req.method": "enum",
+      "auth.http.super_req.params": "string",
+      "auth.http.acl_req": "string",
+      "auth.http.acl_req.method": "enum",
+      "auth.http.acl_req.params": "string",
+    },
   },
-  start: (ctx) => startOutside(ctx, outside),
-  test: (ctx, request) => testOutside(ctx, request, outside),
-});
+  outside,
+);

@@ -4,10 +4,9 @@ import { duration, flag, oneOf, optional, parsed, secret, text } from "../../lib
 import { Heap, type HeapEntry } from "../../lib/heap.ts";
 import { onErrorEntry } from "../_auth/outside.ts";
 import type { RuleSet } from "../_auth/rules.ts";
-import { type OutsidePlugin, startOutside, testOutside } from "../_auth/source.ts";
+import { defineOutside, type OutsidePlugin } from "../_auth/source.ts";
 import { CLIENT_VARIABLES, parseTemplate } from "../_backend/template.ts";
 import { tlsEntries, tlsOf } from "../_backend/tls.ts";
-import { definePlugin } from "../plugin.ts";
 import type { JwksOptions } from "./jwks.ts";
 import { jwtSource, type TokenNotes } from "./source.ts";
 
@@ -91,31 +90,20 @@ const outside: OutsidePlugin<typeof config> = {
   onError: (c) => c["auth.jwt.on_error"],
 };
 
-export const authJwt = definePlugin({
-  name: "emqx_auth_jwt",
-  description: "EMQ X Authentication with JWT",
-  version: "v3.1.0",
-  activeByDefault: false,
-  guards: true,
-  inPlace: true,
-  config,
-  start(ctx) {
-    if (ctx.config["auth.jwt.secret"] === "emqxsecret") ctx.log.warn("auth.jwt.secret is the one that everybody knows: set your own");
-    startOutside(ctx, outside);
-    ctx.hook("client.connected", (client) => {
-      const end = NOTES.ends.get(client);
-      if (end !== undefined && ctx.config["auth.jwt.disconnect_after_expire"]) WAITING.set(client, BY_END.add(end, 0, client));
-    });
-    ctx.hook("client.disconnected", (client) => {
-      const entry = WAITING.get(client);
-      if (entry !== undefined) BY_END.cancel(entry);
-      WAITING.delete(client);
-    });
-    // By the wall clock, which is the token's.
-    ctx.every(SWEEP_MS, () => {
-      const now = ctx.clock.now();
-      for (let e = BY_END.take(now); e !== undefined; e = BY_END.take(now)) ctx.broker.disconnect(e.value, "token_expired");
-    });
-  },
-  test: (ctx, request) => testOutside(ctx, request, outside),
+export const authJwt = defineOutside({ name: "emqx_auth_jwt", description: "EMQ X Authentication with JWT", config }, outside, (ctx) => {
+  if (ctx.config["auth.jwt.secret"] === "emqxsecret") ctx.log.warn("auth.jwt.secret is the one that everybody knows: set your own");
+  ctx.hook("client.connected", (client) => {
+    const end = NOTES.ends.get(client);
+    if (end !== undefined && ctx.config["auth.jwt.disconnect_after_expire"]) WAITING.set(client, BY_END.add(end, 0, client));
+  });
+  ctx.hook("client.disconnected", (client) => {
+    const entry = WAITING.get(client);
+    if (entry !== undefined) BY_END.cancel(entry);
+    WAITING.delete(client);
+  });
+  // By the wall clock, which is the token's.
+  ctx.every(SWEEP_MS, () => {
+    const now = ctx.clock.now();
+    for (let e = BY_END.take(now); e !== undefined; e = BY_END.take(now)) ctx.broker.disconnect(e.value, "token_expired");
+  });
 });

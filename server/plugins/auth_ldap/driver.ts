@@ -160,7 +160,7 @@ function codeOf(err: unknown): number | null {
   return typeof code === "number" ? code : null;
 }
 
-/** busy, unavailable, unwillingToPerform, insufficientAccessRights at our own account, ...: nobody is answered until that is mended. */
+/** strongerAuthRequired, confidentialityRequired, inappropriateAuthentication, our account is not taken, busy, unavailable: so it is for everybody. */
 const AWAY = new Set([8, 13, 48, INVALID_CREDENTIALS, 51, 52]);
 
 export function judgeLdap(err: unknown): Judgement {

@@ -1,9 +1,9 @@
 /** Authentication and access rules from an LDAP directory. EMQ X 3.1; StartTLS, binding as the user and `on_error` are ours. */
 import { duration, flag, inert, integer, list, secret, text } from "../../lib/config_entry.ts";
 import { onErrorEntry } from "../_auth/outside.ts";
-import { type OutsidePlugin, startOutside, testOutside } from "../_auth/source.ts";
+import { defineOutside, type OutsidePlugin } from "../_auth/source.ts";
 import { peerTlsEntries, peerTlsOf } from "../_backend/tls.ts";
-import { definePlugin, type ValuesOf } from "../plugin.ts";
+import type { ValuesOf } from "../plugin.ts";
 import type { LdapServers } from "./driver.ts";
 import { ldapSource } from "./source.ts";
 
@@ -70,14 +70,11 @@ function serversOf(c: Values): LdapServers {
   };
 }
 
-export const authLdap = definePlugin({
-  name: "emqx_auth_ldap",
-  description: "EMQ X Authentication/ACL with LDAP",
-  version: "v3.1.0",
-  activeByDefault: false,
-  guards: true,
-  inPlace: true,
-  config,
-  start: (ctx) => startOutside(ctx, outside),
-  test: (ctx, request) => testOutside(ctx, request, outside),
-});
+export const authLdap = defineOutside(
+  {
+    name: "emqx_auth_ldap",
+    description: "EMQ X Authentication/ACL with LDAP",
+    config,
+  },
+  outside,
+);

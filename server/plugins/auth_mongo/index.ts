@@ -1,11 +1,11 @@
 /** Authentication and access rules from MongoDB. EMQ X 3.1; verification, `on_error` and the time limit are ours. */
 import { duration, flag, ignored, inert, integer, oneOf, optional, parsed, secret, text } from "../../lib/config_entry.ts";
 import { onErrorEntry } from "../_auth/outside.ts";
-import { type OutsidePlugin, startOutside, testOutside } from "../_auth/source.ts";
+import { defineOutside, type OutsidePlugin } from "../_auth/source.ts";
 import { passwordHash } from "../_auth/stored.ts";
 import { serverAddresses } from "../_backend/address.ts";
 import { peerTlsEntries, peerTlsOf } from "../_backend/tls.ts";
-import { definePlugin, type ValuesOf } from "../plugin.ts";
+import type { ValuesOf } from "../plugin.ts";
 import type { MongoServers } from "./driver.ts";
 import { parseSelector } from "./selector.ts";
 import { mongoSource } from "./source.ts";
@@ -112,32 +112,29 @@ function serversOf(c: Values): MongoServers {
   };
 }
 
-export const authMongo = definePlugin({
-  name: "emqx_auth_mongo",
-  description: "EMQ X Authentication/ACL with MongoDB",
-  version: "v3.1.0",
-  activeByDefault: false,
-  guards: true,
-  inPlace: true,
-  config,
-  liveKeys: {
-    "auth.mongo.type": "enum",
-    "auth.mongo.server": "string",
-    "auth.mongo.pool": "integer",
-    "auth.mongo.login": "string",
-    "auth.mongo.password": "string",
-    "auth.mongo.database": "string",
-    "auth.mongo.auth_source": "string",
-    "auth.mongo.auth_query.collection": "string",
-    "auth.mongo.auth_query.password_field": "string",
-    "auth.mongo.auth_query.password_hash": "string",
-    "auth.mongo.auth_query.selector": "string",
-    "auth.mongo.super_query.collection": "string",
-    "auth.mongo.super_query.super_field": "string",
-    "auth.mongo.super_query.selector": "string",
-    "auth.mongo.acl_query.collection": "string",
-    "auth.mongo.acl_query.selector": "string",
+export const authMongo = defineOutside(
+  {
+    name: "emqx_auth_mongo",
+    description: "EMQ X Authentication/ACL with MongoDB",
+    config,
+    liveKeys: {
+      "auth.mongo.type": "enum",
+      "auth.mongo.server": "string",
+      "auth.mongo.pool": "integer",
+      "auth.mongo.login": "string",
+      "auth.mongo.password": "string",
+      "auth.mongo.database": "string",
+      "auth.mongo.auth_source": "string",
+      "auth.mongo.auth_query.collection": "string",
+      "auth.mongo.auth_query.password_field": "string",
+      "auth.mongo.auth_query.password_hash": "string",
+      "auth.mongo.auth_query.selector": "string",
+      "auth.mongo.super_query.collection": "string",
+      "auth.mongo.super_query.super_field": "string",
+      "auth.mongo.super_query.selector": "string",
+      "auth.mongo.acl_query.collection": "string",
+      "auth.mongo.acl_query.selector": "string",
+    },
   },
-  start: (ctx) => startOutside(ctx, outside),
-  test: (ctx, request) => testOutside(ctx, request, outside),
-});
+  outside,
+);

@@ -1,13 +1,12 @@
 /** Authentication and access rules from MySQL or MariaDB. EMQ X 3.1; TLS, `on_error` and the time limit are ours. */
 import { flag, optional, secret, text } from "../../lib/config_entry.ts";
 import { onErrorEntry } from "../_auth/outside.ts";
-import { type OutsidePlugin, startOutside, testOutside } from "../_auth/source.ts";
+import { defineOutside, type OutsidePlugin } from "../_auth/source.ts";
 import { passwordHash } from "../_auth/stored.ts";
 import { serverAddress } from "../_backend/address.ts";
 import { tlsEntries, tlsOf } from "../_backend/tls.ts";
 import { sqlSource } from "../_sql/auth.ts";
 import * as K from "../_sql/keys.ts";
-import { definePlugin } from "../plugin.ts";
 
 const config = {
   "auth.mysql.server": serverAddress("127.0.0.1:3306", 3306),
@@ -50,22 +49,19 @@ const outside: OutsidePlugin<typeof config> = {
   onError: (c) => c["auth.mysql.on_error"],
 };
 
-export const authMysql = definePlugin({
-  name: "emqx_auth_mysql",
-  description: "EMQ X Authentication/ACL with MySQL",
-  version: "v3.1.0",
-  activeByDefault: false,
-  guards: true,
-  inPlace: true,
-  config,
-  liveKeys: {
-    "auth.mysql.server": "string",
-    "auth.mysql.pool": "integer",
-    "auth.mysql.username": "string",
-    "auth.mysql.password": "string",
-    "auth.mysql.database": "string",
-    "auth.mysql.password_hash": "string",
+export const authMysql = defineOutside(
+  {
+    name: "emqx_auth_mysql",
+    description: "EMQ X Authentication/ACL with MySQL",
+    config,
+    liveKeys: {
+      "auth.mysql.server": "string",
+      "auth.mysql.pool": "integer",
+      "auth.mysql.username": "string",
+      "auth.mysql.password": "string",
+      "auth.mysql.database": "string",
+      "auth.mysql.password_hash": "string",
+    },
   },
-  start: (ctx) => startOutside(ctx, outside),
-  test: (ctx, request) => testOutside(ctx, request, outside),
-});
+  outside,
+);

@@ -1,13 +1,12 @@
 /** Authentication and access rules from PostgreSQL. EMQ X 3.1; verification, `on_error` and the time limit are ours. */
 import { flag, inert, integer, optional, secret, text } from "../../lib/config_entry.ts";
 import { onErrorEntry } from "../_auth/outside.ts";
-import { type OutsidePlugin, startOutside, testOutside } from "../_auth/source.ts";
+import { defineOutside, type OutsidePlugin } from "../_auth/source.ts";
 import { passwordHash } from "../_auth/stored.ts";
 import { serverAddress } from "../_backend/address.ts";
 import { peerTlsEntries, peerTlsOf } from "../_backend/tls.ts";
 import { sqlSource } from "../_sql/auth.ts";
 import * as K from "../_sql/keys.ts";
-import { definePlugin } from "../plugin.ts";
 
 const DEAD = "EMQ X 3.1 has the key and reads it nowhere: password_hash = pbkdf2,sha256,1000,20 says it all.";
 
@@ -57,22 +56,19 @@ const outside: OutsidePlugin<typeof config> = {
   onError: (c) => c["auth.pgsql.on_error"],
 };
 
-export const authPgsql = definePlugin({
-  name: "emqx_auth_pgsql",
-  description: "EMQ X Authentication/ACL with PostgreSQL",
-  version: "v3.1.0",
-  activeByDefault: false,
-  guards: true,
-  inPlace: true,
-  config,
-  liveKeys: {
-    "auth.pgsql.server": "string",
-    "auth.pgsql.pool": "integer",
-    "auth.pgsql.username": "string",
-    "auth.pgsql.password": "string",
-    "auth.pgsql.database": "string",
-    "auth.pgsql.password_hash": "string",
+export const authPgsql = defineOutside(
+  {
+    name: "emqx_auth_pgsql",
+    description: "EMQ X Authentication/ACL with PostgreSQL",
+    config,
+    liveKeys: {
+      "auth.pgsql.server": "string",
+      "auth.pgsql.pool": "integer",
+      "auth.pgsql.username": "string",
+      "auth.pgsql.password": "string",
+      "auth.pgsql.database": "string",
+      "auth.pgsql.password_hash": "string",
+    },
   },
-  start: (ctx) => startOutside(ctx, outside),
-  test: (ctx, request) => testOutside(ctx, request, outside),
-});
+  outside,
+);

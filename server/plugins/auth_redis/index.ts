@@ -1,11 +1,11 @@
 /** Authentication and access rules from Redis: one server, sentinels or a cluster. EMQ X 3.1; TLS, accounts, `on_error` and the time limit are ours. */
 import { duration, flag, integer, oneOf, optional, secret, text } from "../../lib/config_entry.ts";
 import { onErrorEntry } from "../_auth/outside.ts";
-import { type OutsidePlugin, startOutside, testOutside } from "../_auth/source.ts";
+import { defineOutside, type OutsidePlugin } from "../_auth/source.ts";
 import { passwordHash } from "../_auth/stored.ts";
 import { serverAddresses } from "../_backend/address.ts";
 import { tlsEntries, tlsOf } from "../_backend/tls.ts";
-import { definePlugin, type ValuesOf } from "../plugin.ts";
+import type { ValuesOf } from "../plugin.ts";
 import type { RedisServers } from "./driver.ts";
 import { redisSource } from "./source.ts";
 
@@ -77,21 +77,18 @@ function serversOf(c: Values): RedisServers {
   };
 }
 
-export const authRedis = definePlugin({
-  name: "emqx_auth_redis",
-  description: "EMQ X Authentication/ACL with Redis",
-  version: "v3.1.0",
-  activeByDefault: false,
-  guards: true,
-  inPlace: true,
-  config,
-  liveKeys: {
-    "auth.redis.server": "string",
-    "auth.redis.pool": "integer",
-    "auth.redis.password": "string",
-    "auth.redis.database": "integer",
-    "auth.redis.password_hash": "string",
+export const authRedis = defineOutside(
+  {
+    name: "emqx_auth_redis",
+    description: "EMQ X Authentication/ACL with Redis",
+    config,
+    liveKeys: {
+      "auth.redis.server": "string",
+      "auth.redis.pool": "integer",
+      "auth.redis.password": "string",
+      "auth.redis.database": "integer",
+      "auth.redis.password_hash": "string",
+    },
   },
-  start: (ctx) => startOutside(ctx, outside),
-  test: (ctx, request) => testOutside(ctx, request, outside),
-});
+  outside,
+);
