@@ -179,10 +179,7 @@ needing(SLAPD, describe)("emqx_auth_ldap", () => {
     test("settings that are not saved can be tried; what the directory has against them is said", async () => {
       const joe = { username: "joe", password: "public", action: "publish", topic: "joe/up/x" };
       expect(await tried(joe)).toEqual(["settings ok", "connect ok", "authenticate allow", "acl allow"]);
-      const why = async (settings: Record<string, string>): Promise<string> => {
-        const { data } = await api<{ step: string; why: string }[]>("POST", `plugins/${kit.plugin}/test`, { ...joe, settings });
-        return data.map((s) => s.why).join("\n");
-      };
+      const why = (settings: Record<string, string>): Promise<string> => kit.why(joe, settings);
       expect(await why({ "auth.ldap.bind_password": "wrong" })).toContain("InvalidCredentials");
       expect(await why({ "auth.ldap.ssl": "true", "auth.ldap.starttls": "on", "auth.ldap.bind_password": ldap.password })).toContain(
         "auth.ldap.starttls",

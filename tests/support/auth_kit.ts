@@ -131,6 +131,11 @@ export class AuthKit {
     const { data } = await this.api<{ step: string; verdict: string }[]>("POST", `plugins/${this.plugin}/test`, body);
     return data.map((s) => `${s.step} ${s.verdict}`);
   };
+  /** The plugin's test with settings that are not saved: what it says of each step. */
+  why = async (body: object, settings: Record<string, string>): Promise<string> => {
+    const { data } = await this.api<{ step: string; why: string }[]>("POST", `plugins/${this.plugin}/test`, { ...body, settings });
+    return data.map((s) => s.why).join("\n");
+  };
   explained = async (body: object): Promise<string> => {
     const answer = await this.api("POST", "../../explain", body);
     return JSON.stringify(answer);
@@ -171,6 +176,18 @@ export class AuthKit {
   may = async (c: RawClient, topic: string): Promise<boolean> => {
     c.send({ cmd: "subscribe", messageId: 7, subscriptions: [{ topic, qos: 0 }] } as never);
     return (await c.next("suback")).granted[0] !== 0x80;
+  };
+  /** u1 as "dev" has these rules: everything below own/u1, in/# to hear, out/dev to speak; u0 may do everything. */
+  ownRulesHold = async (): Promise<void> => {
+    const dev = await this.client("u1", "p1", "dev");
+    const asked: Record<string, boolean> = {};
+    for (const topic of ["own/u1/x", "in/x", "out/dev", "own/u2/x", "else"]) asked[topic] = await this.may(dev, topic);
+    expect(asked).toEqual({ "own/u1/x": true, "in/x": true, "out/dev": false, "own/u2/x": false, else: false });
+    const listener = await this.client("u0", "p0");
+    expect(await this.may(listener, "#")).toBe(true);
+    expect(await this.firstLetThrough(dev, listener, ["in/x", "else", "out/dev"])).toBe("out/dev");
+    dev.drop();
+    listener.drop();
   };
   /** Publish to each of these, in order. Returns the topic that the listener is sent first. */
   firstLetThrough = async (c: RawClient, listener: RawClient, topics: readonly string[]): Promise<string> => {

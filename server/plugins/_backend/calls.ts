@@ -4,6 +4,7 @@
  * A call is `waiting` (in line), then `running` (the server was asked), then settled once: by the answer, by its time, by `close`, or in the
  * line because nobody wants the answer any more. What a driver says later is dropped.
  */
+import { duration, type Entry } from "../../lib/config_entry.ts";
 import { later, type MonoMs, reached } from "../../lib/time.ts";
 import { BackendError } from "./errors.ts";
 
@@ -16,6 +17,13 @@ export interface CallsOptions {
   /** From the call to its answer, ms. */
   timeoutMs: number;
 }
+
+/** The configuration key. `required`: 3.1 had it. */
+export const timeLimitEntry = (
+  def: string,
+  doc = "A question that is not answered within it counts as failed.",
+  required = false,
+): Entry<number> => duration(def, doc, { required, least: "100ms", most: "1m" });
 
 interface Call {
   readonly until: MonoMs;

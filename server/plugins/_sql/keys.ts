@@ -1,5 +1,5 @@
 /** The configuration keys that MySQL and PostgreSQL have alike, under names of their own. */
-import { duration, flag, integer, text } from "../../lib/config_entry.ts";
+import { flag, integer, text } from "../../lib/config_entry.ts";
 
 export const AUTH_QUERY = "select password from mqtt_user where username = '%u' limit 1";
 export const SUPER_QUERY = "select is_superuser from mqtt_user where username = '%u' limit 1";
@@ -27,7 +27,5 @@ export const aclQueryEntry = () =>
     "Asked for a client's rules: allow, ipaddr, username, clientid, access, topic. The last row is looked at first. Empty, or left out of a file = no rules.",
     { unset: "" },
   );
-export const timeoutEntry = () =>
-  duration("3s", "A question that is not answered within it counts as failed.", { required: false, least: "100ms", most: "1m" });
 export const prepareEntry = () =>
   flag("on", "Keep prepared statements on the server; off behind a pooler such as PgBouncer in transaction mode.", { required: false });

@@ -1,12 +1,13 @@
 /** Authentication and access rules by asking a web service. EMQ X 3.1; JSON bodies, TLS, `on_error` and the time limit are ours. */
 import { connect } from "node:net";
 import type { AclStep, AuthStep, ClientInfo } from "../../core/types.ts";
-import { duration, ignored, integer, oneOf, optional, parsed, secret, text } from "../../lib/config_entry.ts";
+import { ignored, integer, oneOf, optional, parsed, secret, text } from "../../lib/config_entry.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
 import { askNoted } from "../_auth/asking.ts";
 import { onErrorEntry, passesOn } from "../_auth/outside.ts";
 import { defineOutside, type OutsidePlugin, type Source, type SourceHost } from "../_auth/source.ts";
 import { Backend, type Judgement } from "../_backend/backend.ts";
+import { timeLimitEntry } from "../_backend/calls.ts";
 import { BackendError } from "../_backend/errors.ts";
 import { CLIENT_VARIABLES, type Values } from "../_backend/template.ts";
 import { tlsEntries, tlsOf } from "../_backend/tls.ts";
@@ -59,11 +60,7 @@ const config = {
     "access=%A,username=%u,clientid=%c,ipaddr=%a,topic=%t",
     "What it is told. %A is 1 to subscribe, 2 to publish.",
   ),
-  "auth.http.timeout": duration("5s", "A question that is not answered within it counts as failed.", {
-    ...OURS,
-    least: "100ms",
-    most: "1m",
-  }),
+  "auth.http.timeout": timeLimitEntry("5s"),
   "auth.http.on_error": onErrorEntry("refuses log-ins all the same, and of topics asks the next one, as EMQ X 3.1 did"),
   "auth.http.pool": integer(64, "Requests at a time.", { min: 1, max: 1024, ...OURS }),
   "auth.http.content_type": oneOf(["form", "json"], "form", "Form of what is posted.", OURS),

@@ -5,6 +5,7 @@ import { Heap, type HeapEntry } from "../../lib/heap.ts";
 import { onErrorEntry } from "../_auth/outside.ts";
 import type { RuleSet } from "../_auth/rules.ts";
 import { defineOutside, type OutsidePlugin } from "../_auth/source.ts";
+import { timeLimitEntry } from "../_backend/calls.ts";
 import { CLIENT_VARIABLES, parseTemplate } from "../_backend/template.ts";
 import { tlsEntries, tlsOf } from "../_backend/tls.ts";
 import type { JwksOptions } from "./jwks.ts";
@@ -36,11 +37,7 @@ const config = {
     least: "10s",
     most: "1d",
   }),
-  "auth.jwt.jwks.timeout": duration("5s", "Keys that are not there within it count as not to be had.", {
-    ...OURS,
-    least: "100ms",
-    most: "1m",
-  }),
+  "auth.jwt.jwks.timeout": timeLimitEntry("5s", "Keys that are not there within it count as not to be had."),
   ...tlsEntries("auth.jwt.jwks.ssl"),
   "auth.jwt.on_error": onErrorEntry(),
   "auth.jwt.acl_claim_name": text(

@@ -1,7 +1,8 @@
 /** Authentication and access rules from an LDAP directory. EMQ X 3.1; StartTLS, binding as the user and `on_error` are ours. */
-import { duration, flag, inert, integer, list, secret, text } from "../../lib/config_entry.ts";
+import { flag, inert, integer, list, secret, text } from "../../lib/config_entry.ts";
 import { onErrorEntry } from "../_auth/outside.ts";
 import { defineOutside, type OutsidePlugin } from "../_auth/source.ts";
+import { timeLimitEntry } from "../_backend/calls.ts";
 import { peerTlsEntries, peerTlsOf } from "../_backend/tls.ts";
 import type { ValuesOf } from "../plugin.ts";
 import type { LdapServers } from "./driver.ts";
@@ -18,7 +19,7 @@ const config = {
   "auth.ldap.pool": integer(8, "Connections.", { min: 1, max: 256 }),
   "auth.ldap.bind_dn": text("cn=root,dc=emqx,dc=io", "Account that may read the devices' entries."),
   "auth.ldap.bind_password": secret("public", "Its password."),
-  "auth.ldap.timeout": duration("30s", "A question that is not answered within it counts as failed.", { least: "100ms", most: "1m" }),
+  "auth.ldap.timeout": timeLimitEntry("30s", undefined, true),
   "auth.ldap.device_dn": text("ou=device,dc=emqx,dc=io", "Below it are the devices' entries."),
   "auth.ldap.match_objectclass": text("mqttUser", "Class of the entries that count."),
   "auth.ldap.username.attributetype": text("uid", "Attribute that has the user name: <attribute>=<user name>,<device_dn> is the entry."),

@@ -1,9 +1,10 @@
 /** Authentication and access rules from MongoDB. EMQ X 3.1; verification, `on_error` and the time limit are ours. */
-import { duration, flag, ignored, inert, integer, oneOf, optional, parsed, secret, text } from "../../lib/config_entry.ts";
+import { flag, ignored, inert, integer, oneOf, optional, parsed, secret, text } from "../../lib/config_entry.ts";
 import { onErrorEntry } from "../_auth/outside.ts";
 import { defineOutside, type OutsidePlugin } from "../_auth/source.ts";
 import { passwordHash } from "../_auth/stored.ts";
 import { serverAddresses } from "../_backend/address.ts";
+import { timeLimitEntry } from "../_backend/calls.ts";
 import { peerTlsEntries, peerTlsOf } from "../_backend/tls.ts";
 import type { ValuesOf } from "../plugin.ts";
 import type { MongoServers } from "./driver.ts";
@@ -50,11 +51,7 @@ const config = {
   "auth.mongo.r_mode": optional(oneOf(["master", "slave_ok", "undef"], "undef", "slave_ok: read from others than the primary, too.")),
   "auth.mongo.topology.$name": ignored("", TOPOLOGY, OURS),
   "auth.mongo.acl_query.selector.$id": optional(selector("A further document.")),
-  "auth.mongo.timeout": duration("3s", "A question that is not answered within it counts as failed.", {
-    ...OURS,
-    least: "100ms",
-    most: "1m",
-  }),
+  "auth.mongo.timeout": timeLimitEntry("3s"),
   "auth.mongo.on_error": onErrorEntry(),
 };
 type Values = ValuesOf<typeof config>;

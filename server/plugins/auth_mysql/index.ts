@@ -4,6 +4,7 @@ import { onErrorEntry } from "../_auth/outside.ts";
 import { defineOutside, type OutsidePlugin } from "../_auth/source.ts";
 import { passwordHash } from "../_auth/stored.ts";
 import { serverAddress } from "../_backend/address.ts";
+import { timeLimitEntry } from "../_backend/calls.ts";
 import { tlsEntries, tlsOf } from "../_backend/tls.ts";
 import { sqlSource } from "../_sql/auth.ts";
 import * as K from "../_sql/keys.ts";
@@ -18,7 +19,7 @@ const config = {
   "auth.mysql.acl_query": K.aclQueryEntry(),
   "auth.mysql.username": optional(text("root", "Account at the server.")),
   "auth.mysql.password": optional(secret("", "Its password.")),
-  "auth.mysql.timeout": K.timeoutEntry(),
+  "auth.mysql.timeout": timeLimitEntry("3s"),
   "auth.mysql.on_error": onErrorEntry(),
   "auth.mysql.ssl": flag("off", "Speak TLS with the server.", { required: false }),
   ...tlsEntries("auth.mysql.ssl"),

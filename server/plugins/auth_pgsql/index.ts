@@ -4,6 +4,7 @@ import { onErrorEntry } from "../_auth/outside.ts";
 import { defineOutside, type OutsidePlugin } from "../_auth/source.ts";
 import { passwordHash } from "../_auth/stored.ts";
 import { serverAddress } from "../_backend/address.ts";
+import { timeLimitEntry } from "../_backend/calls.ts";
 import { peerTlsEntries, peerTlsOf } from "../_backend/tls.ts";
 import { sqlSource } from "../_sql/auth.ts";
 import * as K from "../_sql/keys.ts";
@@ -26,7 +27,7 @@ const config = {
   "auth.pgsql.pbkdf2_macfun": inert(optional(text("sha256", "")), DEAD),
   "auth.pgsql.pbkdf2_iterations": inert(optional(integer(1000, "")), DEAD),
   "auth.pgsql.pbkdf2_dklen": inert(optional(integer(20, "")), DEAD),
-  "auth.pgsql.timeout": K.timeoutEntry(),
+  "auth.pgsql.timeout": timeLimitEntry("3s"),
   "auth.pgsql.on_error": onErrorEntry(),
   "auth.pgsql.prepare": K.prepareEntry(),
 };

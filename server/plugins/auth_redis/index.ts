@@ -1,9 +1,10 @@
 /** Authentication and access rules from Redis: one server, sentinels or a cluster. EMQ X 3.1; TLS, accounts, `on_error` and the time limit are ours. */
-import { duration, flag, integer, oneOf, optional, secret, text } from "../../lib/config_entry.ts";
+import { flag, integer, oneOf, optional, secret, text } from "../../lib/config_entry.ts";
 import { onErrorEntry } from "../_auth/outside.ts";
 import { defineOutside, type OutsidePlugin } from "../_auth/source.ts";
 import { passwordHash } from "../_auth/stored.ts";
 import { serverAddresses } from "../_backend/address.ts";
+import { timeLimitEntry } from "../_backend/calls.ts";
 import { tlsEntries, tlsOf } from "../_backend/tls.ts";
 import type { ValuesOf } from "../plugin.ts";
 import type { RedisServers } from "./driver.ts";
@@ -37,11 +38,7 @@ const config = {
   "auth.redis.password": optional(secret("", "Password at the server.")),
   "auth.redis.username": text("", "Account at the server (Redis 6); empty = the default one.", OURS),
   "auth.redis.sentinel_password": secret("", "Password at the sentinels.", OURS),
-  "auth.redis.timeout": duration("3s", "A command that is not answered within it counts as failed.", {
-    ...OURS,
-    least: "100ms",
-    most: "1m",
-  }),
+  "auth.redis.timeout": timeLimitEntry("3s", "A command that is not answered within it counts as failed."),
   "auth.redis.on_error": onErrorEntry(),
   "auth.redis.ssl": flag("off", "Speak TLS with the servers, and with the sentinels.", OURS),
   ...tlsEntries("auth.redis.ssl"),
