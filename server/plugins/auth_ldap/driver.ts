@@ -1,6 +1,7 @@
 /** ldapts for one directory: connections that are bound before anybody asks through them, and entries as the plugin wants them. */
 import type { Client, Entry } from "ldapts";
 import type { Judgement } from "../_backend/backend.ts";
+import { BackendError } from "../_backend/errors.ts";
 import { Links } from "../_backend/links.ts";
 import { Order, partOf } from "../_backend/order.ts";
 import { nodeTlsOptions } from "../_backend/tls.ts";
@@ -23,6 +24,8 @@ export type Found = ReadonlyMap<string, readonly Buffer[]>;
 const NO_SUCH_OBJECT = 32;
 const INVALID_DN = 34;
 const INVALID_CREDENTIALS = 49;
+const BUSY = 51;
+const UNAVAILABLE = 52;
 
 type Library = typeof import("ldapts");
 
@@ -41,7 +44,7 @@ export class LdapDriver {
     private readonly hosts: Order<string>,
   ) {
     this.#links = new Links<Client>(o.pool, {
-      open: () => this.#bound(o.bindDn, o.bindPassword),
+      open: async () => (await this.#linked((client) => client.bind(o.bindDn, o.bindPassword))).client,
       alive: (client) => client.isConnected,
       close: (client) => void left(client),
     });
@@ -68,15 +71,14 @@ export class LdapDriver {
     }
   }
 
-  /** Does the server take this password for this name? On a connection of its own. `password`: never empty, which many servers take for nobody's. */
-  async binds(dn: string, password: Uint8Array): Promise<boolean> {
-    try {
-      await left(await this.#bound(dn, Buffer.from(password).toString("utf8")));
-      return true;
-    } catch (err) {
-      if (codeOf(err) === INVALID_CREDENTIALS) return false;
-      throw err;
-    }
+  /**
+   * Why the server does not take this password for this name, in its words; null = it does. On a connection of its own. `password`: never empty,
+   * which many servers take for nobody's.
+   */
+  async refusal(dn: string, password: Uint8Array): Promise<string | null> {
+    const { client, answer } = await this.#linked((client) => refusalOf(client.bind(dn, Buffer.from(password).toString("utf8"))));
+    await left(client);
+    return answer;
   }
 
   /** The root of all: every server shows it. */
@@ -89,21 +91,21 @@ export class LdapDriver {
     this.#links.close();
   }
 
-  /** Connected with the first host that answers in its part of the time, and bound. */
-  async #bound(dn: string, password: string): Promise<Client> {
+  /** Connected with the first host that answers in its part of the time; `answer`: what came of `bind` there. */
+  async #linked<T>(bind: (client: Client) => Promise<T>): Promise<{ client: Client; answer: T }> {
     const part = partOf(this.o.timeoutMs, this.o.hosts.length);
     let why: unknown = new Error("no server");
     for (const host of this.hosts.all) {
       const client = this.#client(host, part);
       try {
-        await within(part, host, this.#introduce(client, host, dn, password));
+        const answer = await within(part, host, this.#introduced(client, host, bind));
         this.hosts.answered(host);
-        return client;
+        return { client, answer };
       } catch (err) {
         void left(client);
         why = err;
         // Whoever answers has the last word.
-        if (codeOf(err) !== null) {
+        if (codeOf(err) !== null || err instanceof BackendError) {
           this.hosts.answered(host);
           break;
         }
@@ -123,21 +125,37 @@ export class LdapDriver {
     });
   }
 
-  async #introduce(client: Client, host: string, dn: string, password: string): Promise<void> {
+  async #introduced<T>(client: Client, host: string, bind: (client: Client) => Promise<T>): Promise<T> {
     const { tls } = this.o;
     if (tls?.start === "starttls") await client.startTLS(nodeTlsOptions(tls.options, host));
-    await client.bind(dn, password);
+    return bind(client);
   }
 }
 
 /** Whoever does not answer by then is left: somebody else may. */
-async function within(ms: number, host: string, work: Promise<void>): Promise<void> {
+async function within<T>(ms: number, host: string, work: Promise<T>): Promise<T> {
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(() => late.reject(new Error(`${host} does not answer within ${ms} ms`)), ms);
   try {
-    await Promise.race([work, late.promise]);
+    return await Promise.race([work, late.promise]);
   } finally {
     clearTimeout(timer);
+  }
+}
+
+/**
+ * What the server says of one user's bind is said of that user, whatever the code: servers have several for a wrong password, an entry without
+ * one (48), one that is locked (19) or switched off (53). null = it takes it. @throws BackendError when it says that it cannot look now
+ */
+async function refusalOf(bind: Promise<void>): Promise<string | null> {
+  try {
+    await bind;
+    return null;
+  } catch (err) {
+    const code = codeOf(err);
+    if (code === null) throw err;
+    if (code === BUSY || code === UNAVAILABLE) throw new BackendError("refused", ldapWords(err));
+    return ldapWords(err);
   }
 }
 
@@ -161,7 +179,7 @@ function codeOf(err: unknown): number | null {
 }
 
 /** strongerAuthRequired, confidentialityRequired, inappropriateAuthentication, our account is not taken, busy, unavailable: so it is for everybody. */
-const AWAY = new Set([8, 13, 48, INVALID_CREDENTIALS, 51, 52]);
+const AWAY = new Set([8, 13, 48, INVALID_CREDENTIALS, BUSY, UNAVAILABLE]);
 
 export function judgeLdap(err: unknown): Judgement {
   const code = codeOf(err);

@@ -57,17 +57,17 @@ export function ldapSource(host: SourceHost, o: LdapAuthSettings): Source {
     );
   }
 
-  function binds(client: ClientInfo, password: Uint8Array, wanted: () => boolean): Promise<boolean> {
+  async function binds(client: ClientInfo, password: Uint8Array, wanted: () => boolean): Promise<boolean> {
     const dn = dnOf(client.username ?? "");
-    const told = (good: boolean): string => (good ? "success" : "invalid credentials");
-    return askNoted(
+    const refusal = await askNoted(
       host.clock,
       client,
       "bind",
       () => [dn.slice(0, 200)],
-      () => backend.askApart((d) => d.binds(dn, password), wanted),
-      told,
+      () => backend.askApart((d) => d.refusal(dn, password), wanted),
+      (why) => why ?? "success",
     );
+    return refusal === null;
   }
 
   /** Else it would be somebody else to bans, to rules that name users, and to whoever counts log-ins. */
