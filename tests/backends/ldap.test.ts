@@ -100,6 +100,17 @@ needing(SLAPD, describe)("emqx_auth_ldap", () => {
       await kit.isUp();
     });
 
+    for (const wrong of [{ device_dn: "no name at all" }, { "username.attributetype": "user name" }]) {
+      test(`nobody where no entry can have such a name: ${JSON.stringify(wrong)}`, async () => {
+        await withSettings(wrong, async () => {
+          await kit.isUp();
+          expect([await code("joe", "public"), await code("unknown", "x")]).toEqual([3, 3]);
+          expect((await status()).servers[0]?.last_error).toContain("InvalidDNSyntax");
+        });
+        await kit.isUp();
+      });
+    }
+
     test("where the directory does not show passwords, it is asked to check them", async () => {
       const nobody = { bind_dn: "uid=plain,ou=device,dc=emqx,dc=io", bind_password: "public" };
       await withSettings(nobody, async () => {

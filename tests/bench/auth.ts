@@ -97,10 +97,12 @@ async function ldap(): Promise<Outside> {
   await server.start();
   const account = { bindDn: server.bindDn, bindPassword: server.password };
   const driver = await ldapDrivers({ hosts: ["127.0.0.1"], port: server.port, ...account, pool: 8, timeoutMs: 5000, tls: null })();
+  const dnOf = (user: number): string => `uid=u${user},ou=device,dc=emqx,dc=io`;
+  const counts = { objectClass: "mqttUser", attributes: ["userPassword"], harmless: dnOf(1) };
   return {
     server,
     lines: { port: server.port, bind_dn: server.bindDn, bind_password: server.password },
-    ask: (user) => driver.entry(`uid=u${user},ou=device,dc=emqx,dc=io`, "mqttUser", ["userPassword"]),
+    ask: (user) => driver.entry(dnOf(user), counts),
     close: () => driver.close(),
     who: NUMBERED,
   };

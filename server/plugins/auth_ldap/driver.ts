@@ -18,6 +18,14 @@ export interface LdapServers {
   tls: { options: Bun.TLSOptions; start: "ldaps" | "starttls" } | null;
 }
 
+/** Which entries count, and what is wanted of them. */
+export interface Wanted {
+  objectClass: string;
+  attributes: readonly string[];
+  /** A name that can be one, whatever its attribute's syntax is, if the base and the attribute can. */
+  harmless: string;
+}
+
 /** An entry's attributes, each with its values. */
 export type Found = ReadonlyMap<string, readonly Buffer[]>;
 
@@ -50,8 +58,8 @@ export class LdapDriver {
     });
   }
 
-  /** The entry of this name if it is of this class. null = there is none. */
-  async entry(dn: string, objectClass: string, attributes: readonly string[]): Promise<Found | null> {
+  /** The entry of this name if it is one that counts. null = there is none. @throws BackendError when no entry can have such a name */
+  async entry(dn: string, { objectClass, attributes, harmless }: Wanted): Promise<Found | null> {
     const client = await this.#links.ready();
     const filter = new this.library.EqualityFilter({ attribute: "objectClass", value: objectClass });
     try {
@@ -65,9 +73,20 @@ export class LdapDriver {
       return searchEntries[0] === undefined ? null : found(searchEntries[0]);
     } catch (err) {
       const code = codeOf(err);
+      if (code === INVALID_DN) await this.#canBeNamed(client, harmless);
       // A name that cannot be one is nobody's.
       if (code === NO_SUCH_OBJECT || code === INVALID_DN) return null;
       throw err;
+    }
+  }
+
+  /** Nobody's name is at fault where no name could be right: the settings are. @throws BackendError */
+  async #canBeNamed(client: Client, dn: string): Promise<void> {
+    try {
+      await client.search(dn, { scope: "base", attributes: ["1.1"] });
+    } catch (err) {
+      if (codeOf(err) === INVALID_DN) throw new BackendError("refused", `no entry can be named like ${dn}: ${ldapWords(err)}`);
+      if (codeOf(err) !== NO_SUCH_OBJECT) throw err;
     }
   }
 

@@ -42,8 +42,9 @@ const NO_RULES: RuleSet = { rules: [], otherwise: "pass" };
 export function ldapSource(host: SourceHost, o: LdapAuthSettings): Source {
   const backend = backendOf(host, o.servers);
   const odd = oddAnswers(host);
-  const attributes = [o.nameAttribute, o.passwordAttribute, ENABLED, ...Object.keys(TOPICS)];
   const dnOf = (username: string): string => `${o.nameAttribute}=${escapedInDn(username)},${o.base}`;
+  const attributes = [o.nameAttribute, o.passwordAttribute, ENABLED, ...Object.keys(TOPICS)];
+  const counts = { objectClass: o.objectClass, attributes, harmless: dnOf("1") };
 
   function entryOf(client: ClientInfo, wanted?: () => boolean): Promise<Found | null> {
     const dn = dnOf(client.username ?? "");
@@ -52,7 +53,7 @@ export function ldapSource(host: SourceHost, o: LdapAuthSettings): Source {
       client,
       `search base (objectClass=${o.objectClass})`,
       () => [dn.slice(0, 200)],
-      () => backend.ask((d) => d.entry(dn, o.objectClass, attributes), wanted),
+      () => backend.ask((d) => d.entry(dn, counts), wanted),
       (entry) => (entry === null ? "no entry" : `attributes ${[...entry.keys()].filter((name) => name !== "dn").join(", ")}`),
     );
   }

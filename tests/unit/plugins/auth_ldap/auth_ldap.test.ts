@@ -100,3 +100,23 @@ describe("what the directory says of one user's bind is said of that user", () =
     expect(await code(b, "joe", "public")).toBe(0x88);
   });
 });
+
+describe("names that cannot be one (result code 34)", () => {
+  const INVALID_DN = 34;
+  const unlike = (bad: RegExp): TwinAnswers => ({ ...directory, search: (dn) => (bad.test(dn) ? INVALID_DN : directory.search(dn)) });
+
+  test("a user's is nobody's: the next one decides", async () => {
+    const b = await broker(unlike(/^uid=odd/), { "auth.ldap.bind_as_user": "on" });
+    expect([await code(b, "odd", "x"), await code(b, "joe", "public")]).toEqual([0x87, 0]);
+    b.kit.zone.allowAnonymous = true;
+    expect([await code(b, "odd", "x"), server(b)?.refused]).toEqual([0, 0]);
+  });
+
+  test("where no name could be right the settings are wrong: everybody is refused, and it is told why", async () => {
+    const b = await broker(unlike(/,no name$/), { "auth.ldap.device_dn": "no name" });
+    b.kit.zone.allowAnonymous = true;
+    expect([await code(b, "joe", "public"), await code(b, "else", "public")]).toEqual([0x88, 0x88]);
+    expect(server(b)).toMatchObject({ state: "degraded", refused: 2 });
+    expect(server(b)?.lastError).toContain("no entry can be named like uid=1,no name: InvalidDNSyntax");
+  });
+});
