@@ -40,3 +40,11 @@ function readAddress(text: string, port: number): ServerAddress | null {
 export function shownAddress({ host, port }: ServerAddress): string {
   return `${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
+
+/**
+ * Written as such: the runtime's parser takes blanks before it, and `http:joe:secret@host`, in which nobody would look for a password to mask.
+ * null = it is none.
+ */
+export function httpUrl(text: string): URL | null {
+  return /^https?:\/\/[^/\\]/i.test(text) && URL.canParse(text) ? new URL(text) : null;
+}

@@ -6,6 +6,7 @@ import { RC } from "../../mqtt/reason_codes.ts";
 import { askNoted } from "../_auth/asking.ts";
 import { onErrorEntry, passesOn } from "../_auth/outside.ts";
 import { defineOutside, type OutsidePlugin, type Source, type SourceHost } from "../_auth/source.ts";
+import { httpUrl } from "../_backend/address.ts";
 import { Backend, type Judgement } from "../_backend/backend.ts";
 import { timeLimitEntry } from "../_backend/calls.ts";
 import { BackendError } from "../_backend/errors.ts";
@@ -22,12 +23,12 @@ const RETRIES = 3;
 /** The request itself is given up a little behind its call. */
 const ABORT_AFTER_MS = 500;
 
-const address = (def: string, doc: string) => parsed(def, "a URL that begins with http:// or https://", readUrl, doc);
+const address = (def: string, doc: string) => parsed(def, "a URL that begins with http:// or https://", httpUrl, doc);
 const addressOrNone = (def: string, doc: string) =>
   parsed(
     def,
     "a URL that begins with http:// or https://, or nothing",
-    (text) => (text === "" ? NONE : readUrl(text)),
+    (text) => (text === "" ? NONE : httpUrl(text)),
     `${doc} Empty, or left out of a file = nobody is asked.`,
     { unset: "" },
   );
@@ -71,11 +72,6 @@ const config = {
   "auth.http.request.retry_backoff": ignored("2.0", LATER, { hidden: true, ...OURS }),
 };
 type Values_ = ValuesOf<typeof config>;
-
-function readUrl(text: string): URL | null {
-  const url = URL.canParse(text) ? new URL(text) : null;
-  return url !== null && /^https?:$/.test(url.protocol) && url.hostname !== "" ? url : null;
-}
 
 const outside: OutsidePlugin<typeof config> = {
   open: (host, c, many) => httpSource(host, c, headersOf(many("auth.http.header.$name"))),

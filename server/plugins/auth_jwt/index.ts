@@ -5,6 +5,7 @@ import { Heap, type HeapEntry } from "../../lib/heap.ts";
 import { onErrorEntry } from "../_auth/outside.ts";
 import type { RuleSet } from "../_auth/rules.ts";
 import { defineOutside, type OutsidePlugin } from "../_auth/source.ts";
+import { httpUrl } from "../_backend/address.ts";
 import { timeLimitEntry } from "../_backend/calls.ts";
 import { CLIENT_VARIABLES, parseTemplate } from "../_backend/template.ts";
 import { tlsEntries, tlsOf } from "../_backend/tls.ts";
@@ -28,7 +29,7 @@ const config = {
     parsed(
       "https://id.example/jwks.json",
       "a URL that begins with http:// or https://",
-      readUrl,
+      httpUrl,
       "Where further public keys are (a JSON Web Key Set).",
     ),
   ),
@@ -48,11 +49,6 @@ const config = {
   "auth.jwt.leeway": duration("0s", "So far may clocks be apart.", OURS),
   "auth.jwt.disconnect_after_expire": flag("off", "End a connection when its token runs out.", OURS),
 };
-
-function readUrl(text: string): URL | null {
-  const url = URL.canParse(text) ? new URL(text) : null;
-  return url !== null && /^https?:$/.test(url.protocol) ? url : null;
-}
 
 const NOTES: TokenNotes = { ends: new WeakMap<ClientInfo, number>(), rules: new WeakMap<ClientInfo, RuleSet>() };
 /** Who has to go when its token ends; a client that has gone is taken out at once, or, when nobody was there to hear of it, at its end. */

@@ -1,5 +1,6 @@
-/** JSON Web Tokens (RFC 7519) as compact JWS (RFC 7515): taken apart strictly, checked with keys that say themselves which algorithms they are for. */
+/** JSON Web Tokens (RFC 7519) as compact JWS (RFC 7515): checked with keys that say themselves which algorithms they are for. */
 import { constants, createHmac, createPublicKey, type KeyObject, timingSafeEqual, verify, X509Certificate } from "node:crypto";
+import { isWhole, tokenParts } from "../../lib/token_parts.ts";
 
 export interface Token {
   readonly alg: string;
@@ -15,34 +16,21 @@ export interface Token {
 
 /** Longer texts are no tokens anybody makes. */
 const TOKEN_MAX = 8192;
-const PART = /^[A-Za-z0-9_-]*$/;
 
 /** null = this is no token. */
 export function readToken(text: string): Token | null {
-  if (text.length > TOKEN_MAX) return null;
-  const parts = text.split(".");
-  const [header = "", payload = "", signature = ""] = parts;
-  if (parts.length !== 3 || header === "" || !parts.every((p) => PART.test(p) && p.length % 4 !== 1)) return null;
-  const head = objectIn(header);
-  const claims = objectIn(payload);
-  if (head === null || claims === null || typeof head.alg !== "string") return null;
+  const parts = text.length > TOKEN_MAX ? null : tokenParts(text);
+  if (parts === null) return null;
+  const { header, claims, signed, signature } = parts;
+  if (typeof header.alg !== "string" || !isWhole(signature)) return null;
   return {
-    alg: head.alg,
-    kid: typeof head.kid === "string" ? head.kid : null,
+    alg: header.alg,
+    kid: typeof header.kid === "string" ? header.kid : null,
     claims,
-    signed: Buffer.from(`${header}.${payload}`, "ascii"),
+    signed: Buffer.from(signed, "ascii"),
     signature: Buffer.from(signature, "base64url"),
-    critical: "crit" in head,
+    critical: "crit" in header,
   };
-}
-
-function objectIn(part: string): Record<string, unknown> | null {
-  try {
-    const value: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(Buffer.from(part, "base64url")));
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : null;
-  } catch {
-    return null;
-  }
 }
 
 export type Verify = (signed: Buffer, signature: Buffer) => boolean;

@@ -1,11 +1,26 @@
 import { expect, test } from "bun:test";
 import { loggedName, withoutPassword } from "../../../server/lib/mask.ts";
+import { readToken } from "../../../server/plugins/auth_jwt/token.ts";
 
 test("the password of a URL is not shown; what is no such URL is left as it is", () => {
   expect(withoutPassword("http://user:pa:ss@host:8080/a?b=c")).toBe("http://user:******@host:8080/a?b=c");
   expect(withoutPassword("mongodb://:x@h/")).toBe("mongodb://:******@h/");
-  for (const text of ["http://host:80/a@b", "http://user@host/", "select '%u'", "", "user:pass@host", "http://host/?q=a:b@c"])
+  expect(withoutPassword("http://joe:p@ss:w@rd@host/x@y")).toBe("http://joe:******@host/x@y");
+  expect(withoutPassword("https://joe:p@host?q=a@b")).toBe("https://joe:******@host?q=a@b");
+  // A user alone may be the key of a service.
+  expect([withoutPassword("https://TOKEN@h/"), withoutPassword("https://jo@example@h")]).toEqual(["https://******@h/", "https://******@h"]);
+  for (const text of ["http://host:80/a@b", "http://@host/", "select '%u'", "", "user:pass@host", "http://host/?q=a:b@c"])
     expect(withoutPassword(text)).toBe(text);
+});
+
+test("what is shown has no word of what the runtime takes for a password", () => {
+  for (const info of ["joe:s3cret", "joe:s@s3cret", ":s3cret", "s3cret", "s3cret:", "joe:%40s3cret@"]) {
+    const text = `https://${info}@host:8080/x`;
+    const { username, password } = new URL(text);
+    const shown = withoutPassword(text);
+    expect([text, `${username}${password}`.includes("s3cret"), shown.includes("s3cret")]).toEqual([text, true, false]);
+    expect(shown.endsWith("@host:8080/x")).toBe(true);
+  }
 });
 
 test("a user name that is a token is not logged, any other is", () => {
@@ -18,4 +33,18 @@ test("a user name that is a token is not logged, any other is", () => {
     null,
     null,
   ]);
+});
+
+test("a token is what emqx_auth_jwt takes for one, however it is written", () => {
+  const part = (text: string): string => Buffer.from(text).toString("base64url");
+  const headers = ['{"alg":"HS256"}', '{ "alg" : "HS256" }', '\n{"alg":"HS256"}', '\ufeff{"alg":"HS256"}'];
+  for (const header of headers)
+    for (const claims of ["{}", '{ "exp": 1 }', '\t{"sub":"joe"}'])
+      for (const signature of ["", "abc-_w"]) {
+        const token = `${part(header)}.${part(claims)}.${signature}`;
+        expect([token, readToken(token) !== null, loggedName(token)]).toEqual([token, true, `${token.slice(0, 8)}… (a token)`]);
+      }
+  // Too long for the plugin: somebody else's, perhaps.
+  const long = `${part('{"alg":"HS256"}')}.${part(`{"x":"${"y".repeat(9000)}"}`)}.abc`;
+  expect([readToken(long), loggedName(long)?.length]).toEqual([null, 8 + "… (a token)".length]);
 });
