@@ -105,11 +105,12 @@ export function createAccess({ broker, aclFile, fittingKinds }: AdminDeps, plugi
       return found;
     },
 
-    /** Which settings of `password_hash` fit. @throws AdminError 102 when many are asking */
+    /** Which settings of `password_hash` fit. @throws AdminError 102 when many are asking, 108 when none does and one was not tried */
     async fittingHashes({ stored, salt = "", password, iterations }: HashQuestion): Promise<string[]> {
       const found = (await fittingKinds?.({ stored, salt, password, iterations: iterations ?? null })) ?? null;
       if (found === null) throw new AdminError(CODE.UNKNOWN, "too many passwords are being tried");
-      return found;
+      if (found.kinds.length === 0 && found.untried !== null) throw new AdminError(CODE.BAD_PARAMETER, `not tried: ${found.untried}`);
+      return found.kinds;
     },
   };
 }

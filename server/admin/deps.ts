@@ -3,6 +3,7 @@ import type { Broker } from "../core/broker.ts";
 import type { Log } from "../core/ports.ts";
 import type { Stats } from "../core/watch/stats.ts";
 import type { Tracer, TraceSink } from "../core/watch/tracer.ts";
+import type { Fitting } from "../plugins/_auth/fitting.ts";
 import type { Code } from "./codes.ts";
 import type { SettingsPorts } from "./config_view.ts";
 import type { PluginsView } from "./plugins_view.ts";
@@ -101,7 +102,7 @@ export interface AdminDeps {
   /** Absent where there is no such file. */
   aclFile?: AclFilePort;
   /** Which settings of `password_hash` fit what stands in a table. null = too many are being tried. */
-  fittingKinds?: (asked: { stored: string; salt: string; password: string; iterations: number | null }) => Promise<string[] | null>;
+  fittingKinds?: (asked: { stored: string; salt: string; password: string; iterations: number | null }) => Promise<Fitting | null>;
 }
 
 /** The file of access rules. */

@@ -36,7 +36,7 @@
  * | GET /nodes/:node/access                                  |                                                | AccessView |
  * | GET, PUT /nodes/:node/acl_file                           | {text}                                         | AclFileRow, AclCheck (108 names line and column; nothing changed) |
  * | POST /acl/check                                          | {text}                                         | AclCheck |
- * | POST /password_hash                                      | HashQuestion                                   | string[]: settings of `password_hash` that fit |
+ * | POST /password_hash                                      | HashQuestion                                   | string[]: settings of `password_hash` that fit (108: what would have to be tried takes too long) |
  * | GET /settings                                            | _like_key, app                                 | Setting[] |
  * | PUT /settings                                            | {key: text or null = back to file/default}     | SettingsApplied (108 names the key; nothing changed) |
  * | GET /alarms/present, /alarms/present/:node               |                                                | NodeAlarms[], Alarm[] |

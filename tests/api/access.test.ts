@@ -309,6 +309,20 @@ describe("the access chain", () => {
       body: { stored: "00", salt: "s", password: "x", iterations: 1e9 },
       code: 108,
     },
+    {
+      name: "a cost that nobody waits for",
+      method: "POST",
+      path: "/password_hash",
+      body: { stored: `$2a$31$${"a".repeat(53)}`, password: "x" },
+      code: 108,
+    },
+    {
+      name: "a text that can be no hash",
+      method: "POST",
+      path: "/password_hash",
+      body: { stored: `$2a$10$${"a".repeat(53)}`, password: "x" },
+      data: [],
+    },
   ]);
 
   test("the file of access rules: replaced, in force at once, what it was before beside it", async () => {

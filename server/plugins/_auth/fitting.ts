@@ -1,6 +1,6 @@
 /** Which `password_hash` fits: what stands in a table, its salt and the password are known, how the one came of the others is not. */
 import { HashQueue } from "./hash_queue.ts";
-import { parseStoredKind, StoredCheck } from "./stored.ts";
+import { parseStoredKind, StoredCheck, tooCostly } from "./stored.ts";
 
 export interface Stored {
   readonly stored: string;
@@ -10,37 +10,55 @@ export interface Stored {
   readonly iterations: number | null;
 }
 
+export interface Fitting {
+  /** As the setting is written, likeliest first. */
+  readonly kinds: string[];
+  /** What was not tried because it would take too long, and the bound. null = nothing. */
+  readonly untried: string | null;
+}
+
 const DIGESTS = ["md5", "sha", "sha256", "sha512"];
 const MACS = ["md4", "md5", "ripemd160", "sha", "sha224", "sha256", "sha384", "sha512"];
 const ITERATIONS = [1, 1000, 2048, 4096, 5000, 10_000, 20_000];
-/** Most that is tried of somebody's own: some seconds of a processor. */
-const ITERATIONS_MAX = 1_000_000;
+/** Most that is tried of somebody's own, rounds x bytes: with all digests some seconds of a processor. */
+const OWN_MAX = 20_000_000;
 const HEX = /^(?:[0-9a-f]{2}){1,512}$/i;
 
 /** One at a time: whoever tries costs nobody else a thread. */
 const queue = new HashQueue(1, 10);
 
-/** As the setting is written, likeliest first. null = too many are being tried. */
-export async function fittingKinds({ stored, salt, password, iterations }: Stored): Promise<string[] | null> {
+/** null = too many are being tried. */
+export async function fittingKinds(asked: Stored): Promise<Fitting | null> {
+  const { stored, salt, password } = asked;
   const check = new StoredCheck();
   const secret = new TextEncoder().encode(password);
-  const found = queue.run(async () => {
-    const fitting: string[] = [];
-    for (const text of candidates(stored, salt, iterations)) {
+  const own = ownOf(asked);
+  return queue.run(async () => {
+    const kinds: string[] = [];
+    for (const text of candidates(stored, salt, own.iterations)) {
       const kind = parseStoredKind(text);
-      if (kind !== null && (await check.verify(kind, { stored, salt }, secret)) === true) fitting.push(text);
+      if (kind !== null && (await check.verify(kind, { stored, salt }, secret)) === true) kinds.push(text);
     }
-    return fitting;
+    return { kinds, untried: tooCostly(stored) ?? own.untried };
   });
-  return found;
 }
 
-function candidates(stored: string, salt: string, iterations: number | null): string[] {
+/** Somebody's own number of rounds, where it is to be tried. */
+function ownOf({ stored, salt, iterations }: Stored): { iterations: number[]; untried: string | null } {
+  if (iterations === null || salt === "" || !HEX.test(stored) || ITERATIONS.includes(iterations)) return { iterations: [], untried: null };
+  const bytes = stored.length / 2;
+  if (iterations * bytes <= OWN_MAX) return { iterations: [iterations], untried: null };
+  return {
+    iterations: [],
+    untried: `${iterations} rounds for ${bytes} bytes: it would take too long, rounds x bytes are at most ${OWN_MAX}`,
+  };
+}
+
+function candidates(stored: string, salt: string, own: readonly number[]): string[] {
   const plain = ["plain", ...DIGESTS, "bcrypt"];
   if (salt === "") return plain;
   const salted = [...DIGESTS, "bcrypt"].flatMap((name) => [`salt,${name}`, `${name},salt`]);
   if (!HEX.test(stored)) return [...salted, ...plain];
-  const own = iterations !== null && iterations <= ITERATIONS_MAX && !ITERATIONS.includes(iterations) ? [iterations] : [];
   const derived = [...ITERATIONS, ...own].flatMap((n) => MACS.map((mac) => `pbkdf2,${mac},${n},${stored.length / 2}`));
   return [...salted, ...plain, ...derived];
 }

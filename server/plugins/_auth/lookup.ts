@@ -4,6 +4,7 @@ import type { Clock } from "../../core/ports.ts";
 import type { AuthStep, ClientInfo } from "../../core/types.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
 import { BackendError } from "../_backend/errors.ts";
+import { hashes } from "./hash_queue.ts";
 import { KeptRules } from "./kept_rules.ts";
 import type { OutsideAuth } from "./outside.ts";
 import type { RuleSet } from "./rules.ts";
@@ -35,8 +36,9 @@ export const WRONG: AuthStep = { allow: false, code: RC.NOT_AUTHORIZED, why: "pa
 export const NO_HASH: AuthStep = { allow: false, code: RC.NOT_AUTHORIZED, why: "the user has no password" };
 const BUSY: AuthStep = { allow: false, code: RC.SERVER_BUSY, why: "too many passwords are being checked", failed: true };
 
-export function lookupAuth(host: LookupHost, lookup: Lookup, kind: () => StoredKind): OutsideAuth {
-  const passwords = new StoredCheck();
+/** `odd`: told of hashes that cannot be checked. */
+export function lookupAuth(host: LookupHost, lookup: Lookup, kind: () => StoredKind, odd: (what: string) => void): OutsideAuth {
+  const passwords = new StoredCheck(hashes, odd);
 
   async function authenticate(client: ClientInfo, password: Uint8Array, wanted: () => boolean): Promise<AuthStep> {
     const user = await lookup.user(client, wanted);

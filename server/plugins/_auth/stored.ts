@@ -31,16 +31,19 @@ const MAC_DIGESTS: Readonly<Record<string, string>> = {
   sha224: "sha224",
   sha384: "sha384",
 };
-/** About ten seconds of a processor: more is a slip, and would keep everybody else waiting. */
-const ITERATIONS_MAX = 10_000_000;
+/** Rounds for each block of the digest's length. About ten seconds of a processor: more is a slip, and would keep everybody else waiting. */
+const ROUNDS_MAX = 10_000_000;
 const LENGTH_MAX = 512;
+/** 2^cost rounds, doubled with each step: this one takes some seconds of a thread, which nobody can stop; 31 takes days. Tables have 10 to 12. */
+const BCRYPT_COST_MAX = 15;
+const BCRYPT = /^\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}$/;
 /** "$2a$10$" and 22 characters. */
 const BCRYPT_SALT = 29;
 /** What bcrypt looks at of a password. */
 const BCRYPT_BYTES = 72;
 
 const EXPECTS =
-  "plain, md5, sha, sha256, sha512, bcrypt; one of them with salt before or behind it, e.g. salt,sha256; or pbkdf2,sha256,1000,20";
+  "plain, md5, sha, sha256, sha512, bcrypt; one of them with salt before or behind it, e.g. salt,sha256; or pbkdf2,sha256,1000,20 (at most 10000000 rounds, for each block of the digest's length)";
 
 /** The configuration key `password_hash`. */
 export function passwordHash(def: string, doc: string): Entry<StoredKind> {
@@ -65,14 +68,26 @@ export function parseStoredKind(text: string): StoredKind | null {
 function pbkdf2Kind([, name = "", iterations = "", length = ""]: readonly string[]): StoredKind | null {
   const whole = (text: string, max: number): number => (/^[1-9]\d*$/.test(text) && Number(text) <= max ? Number(text) : 0);
   const digest = Object.hasOwn(MAC_DIGESTS, name) ? MAC_DIGESTS[name] : undefined;
-  const [n, bytes] = [whole(iterations, ITERATIONS_MAX), whole(length, LENGTH_MAX)];
-  return digest === undefined || n === 0 || bytes === 0 ? null : { kind: "pbkdf2", digest, iterations: n, length: bytes };
+  const [n, bytes] = [whole(iterations, ROUNDS_MAX), whole(length, LENGTH_MAX)];
+  if (digest === undefined || n === 0 || bytes === 0) return null;
+  const blocks = Math.ceil(bytes / createHash(digest).digest().length);
+  return n * blocks > ROUNDS_MAX ? null : { kind: "pbkdf2", digest, iterations: n, length: bytes };
+}
+
+/** Why this text is not checked although it is a bcrypt hash. null = it would be, or it is none. */
+export function tooCostly(stored: string): string | null {
+  const cost = Number(BCRYPT.exec(stored)?.[1] ?? 0);
+  return cost > BCRYPT_COST_MAX ? `a bcrypt hash of cost ${cost}: it would take too long to check, at most ${BCRYPT_COST_MAX} is` : null;
 }
 
 export class StoredCheck {
   readonly #good = new KnownGood();
 
-  constructor(private readonly queue = hashes) {}
+  /** `odd`: told of what stands there and cannot be checked, which is nobody's password then. */
+  constructor(
+    private readonly queue = hashes,
+    private readonly odd: (what: string) => void = () => {},
+  ) {}
 
   /** At once where that takes no time (plain, digests); else by a bounded number of threads, if it is still `wanted` then. null = too many wait already. */
   verify(kind: StoredKind, row: StoredPassword, password: Uint8Array, wanted = always): boolean | Promise<boolean> | null {
@@ -101,11 +116,28 @@ export class StoredCheck {
     wanted: () => boolean,
   ): boolean | Promise<boolean> | null {
     // Whatever is no such text must not reach a function that might know other kinds.
-    if (!/^\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}$/.test(stored) || (salted && stored.slice(0, BCRYPT_SALT) !== salt)) return false;
+    if (!BCRYPT.test(stored) || (salted && stored.slice(0, BCRYPT_SALT) !== salt)) return false;
     if (password.length === 0) return false;
+    const costly = tooCostly(stored);
+    if (costly !== null) {
+      this.odd(costly);
+      return false;
+    }
     // The runtime makes a hash of longer ones first, which no other bcrypt does.
     const looked = password.subarray(0, BCRYPT_BYTES) as Uint8Array<ArrayBuffer>;
-    return this.#good.check([stored, looked], this.queue, async () => wanted() && Bun.password.verify(looked, stored));
+    return this.#good.check([stored, looked], this.queue, async () => wanted() && this.#isBcrypt(looked, stored));
+  }
+
+  async #isBcrypt(password: Uint8Array<ArrayBuffer>, stored: string): Promise<boolean> {
+    try {
+      return await Bun.password.verify(password, stored);
+    } catch (err) {
+      const { code } = (err ?? {}) as { code?: unknown };
+      if (!/^PASSWORD_/.test(String(code))) throw err;
+      // Bits that no hash has, or a cost below 4.
+      this.odd(`a text that looks like a bcrypt hash can be none (${String(code)})`);
+      return false;
+    }
   }
 }
 

@@ -95,7 +95,15 @@ export function sqlSource(host: SourceHost, o: SqlAuthSettings): Source {
     return { rules: rules.reverse(), otherwise: "pass" };
   }
 
-  return { auth: lookupAuth(host, lookup, () => o.hash), backends: [backend] };
+  return {
+    auth: lookupAuth(
+      host,
+      lookup,
+      () => o.hash,
+      (what) => odd(o.queries.auth.key, what),
+    ),
+    backends: [backend],
+  };
 }
 
 type Compiled = Record<"auth" | "super" | "acl", Query | null>;

@@ -70,7 +70,15 @@ export function mongoSource(host: SourceHost, o: MongoAuthSettings): Source {
     return { rules: documents.flatMap((document) => rulesOf(document, odd)), otherwise: documents.length === 0 ? "pass" : "deny" };
   }
 
-  return { auth: lookupAuth(host, lookup, () => o.hash), backends: [backend] };
+  return {
+    auth: lookupAuth(
+      host,
+      lookup,
+      () => o.hash,
+      (what) => odd("auth.mongo.auth_query.collection", what),
+    ),
+    backends: [backend],
+  };
 }
 
 function backendOf(host: SourceHost, servers: MongoServers): Backend<MongoDriver> {

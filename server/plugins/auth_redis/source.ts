@@ -40,7 +40,15 @@ export function redisSource(host: SourceHost, o: RedisAuthSettings): Source {
       isSuper !== null && columnText(await ask(isSuper, client, (answer) => columnText(answer) ?? "nil", wanted)) === "1",
     rules: acl === null ? null : async (client) => rulesOf(await ask(acl, client, rulesWords), odd),
   };
-  return { auth: lookupAuth(host, lookup, () => o.hash), backends: [backend] };
+  return {
+    auth: lookupAuth(
+      host,
+      lookup,
+      () => o.hash,
+      (what) => odd("auth.redis.auth_cmd", what),
+    ),
+    backends: [backend],
+  };
 }
 
 function backendOf(host: SourceHost, servers: RedisServers): Backend<RedisDriver> {

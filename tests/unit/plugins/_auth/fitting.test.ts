@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { createHash, pbkdf2Sync } from "node:crypto";
 import { fittingKinds } from "../../../../server/plugins/_auth/fitting.ts";
 
@@ -7,8 +7,9 @@ const hex = (digest: string, ...parts: string[]): string => {
   for (const part of parts) h.update(part);
   return h.digest("hex");
 };
-const fits = (stored: string, salt = "", iterations: number | null = null, password = "public"): Promise<string[] | null> =>
+const tried = (stored: string, salt = "", iterations: number | null = null, password = "public") =>
   fittingKinds({ stored, salt, password, iterations });
+const fits = async (...asked: Parameters<typeof tried>): Promise<string[] | null> => (await tried(...asked))?.kinds ?? null;
 
 test("the setting that fits is found, and none that does not", async () => {
   expect(await fits("public")).toEqual(["plain"]);
@@ -39,4 +40,31 @@ test("whoever asks too often is told so", async () => {
   const slow = pbkdf2Sync("public", "pep", 7, 20, "md5").toString("hex");
   const all = await Promise.all(Array.from({ length: 15 }, () => fits(slow, "pep")));
   expect(all.filter((found) => found === null)).toHaveLength(4);
+});
+
+describe("what would hold a thread for minutes, and everybody who asks behind it, is not tried; that is said, with the bound", () => {
+  const bcrypt = Bun.password.hashSync("public", { algorithm: "bcrypt", cost: 4 });
+  const costing = (cost: string): string => bcrypt.replace(/^(\$2.\$)04/, `$1${cost}`);
+
+  test("bcrypt of a high cost", async () => {
+    for (const cost of ["16", "31"]) {
+      const untried = `a bcrypt hash of cost ${cost}: it would take too long to check, at most 15 is`;
+      expect(await tried(costing(cost))).toEqual({ kinds: [], untried });
+      expect(await tried(costing(cost), costing(cost).slice(0, 29))).toEqual({ kinds: [], untried });
+    }
+    expect(await tried(bcrypt)).toEqual({ kinds: ["bcrypt"], untried: null });
+  });
+
+  test("PBKDF2 with many rounds of one's own for many bytes; the usual ones are tried all the same", async () => {
+    const derived = pbkdf2Sync("public", "pep", 1000, 64, "sha512").toString("hex");
+    const untried = "1000000 rounds for 64 bytes: it would take too long, rounds x bytes are at most 20000000";
+    expect(await tried(derived, "pep", 1_000_000)).toEqual({ kinds: ["pbkdf2,sha512,1000,64"], untried });
+    expect(await tried("00".repeat(64), "pep", 1_000_000)).toEqual({ kinds: [], untried });
+    expect(await tried("00", "pep", 2000)).toEqual({ kinds: [], untried: null });
+  });
+
+  test("a text that only looks like a bcrypt hash fits nothing", async () => {
+    expect(await tried(`$2a$10$${"a".repeat(53)}`)).toEqual({ kinds: [], untried: null });
+    expect(await tried(costing("03"))).toEqual({ kinds: [], untried: null });
+  });
 });

@@ -92,6 +92,26 @@ describe("each kind", () => {
   });
 });
 
+describe("what stands there and cannot be checked is nobody's password, and told", () => {
+  const good = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
+  const odd: [title: string, stored: string, told: string][] = [
+    ["a cost that would hold a thread for days", good.replace("$05$", "$31$"), "a bcrypt hash of cost 31"],
+    ["the first cost that is too high", good.replace("$05$", "$16$"), "at most 15"],
+    ["a cost that is none", good.replace("$05$", "$00$"), "PASSWORD_WEAK_PARAMETERS"],
+    ["bits that no hash has", `$2a$10$${"a".repeat(53)}`, "PASSWORD_INVALID_ENCODING"],
+  ];
+  for (const [title, stored, words] of odd) {
+    test(title, async () => {
+      const told: string[] = [];
+      const check = new StoredCheck(new HashQueue(1, 0), (what) => void told.push(what));
+      expect(await check.verify(kindOf("bcrypt"), { stored, salt: "" }, bytes("U*U"))).toBe(false);
+      expect(told).toEqual([expect.stringContaining(words)]);
+      // Nothing is left running in the queue.
+      expect(await check.verify(kindOf("bcrypt"), { stored: good, salt: "" }, bytes("U*U"))).toBe(true);
+    });
+  }
+});
+
 test("slow kinds are asked once for the right password, again for a wrong one, and refused when too many wait", async () => {
   const check = new StoredCheck(new HashQueue(1, 0));
   const stored = await Bun.password.hash("p", { algorithm: "bcrypt", cost: 4 });
@@ -130,6 +150,8 @@ test("words that are no kind", () => {
     "pbkdf2,sha256,0,20",
     "pbkdf2,sha256,99999999,20",
     "pbkdf2,sha256,1000,4096",
+    // 32 blocks of as many rounds.
+    "pbkdf2,md5,1000000,512",
     "pbkdf2,constructor,1000,20",
     "constructor",
     "salt,constructor",
