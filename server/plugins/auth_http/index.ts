@@ -192,7 +192,7 @@ function backendOf(host: SourceHost, url: URL, pool: number, timeoutMs: number):
     pool,
     perConnection: 1,
     timeoutMs,
-    alarm: `down_${url.host.replace(/[^a-z0-9]+/gi, "_")}`,
+    alarm: alarmOf(url),
     retries: RETRIES,
     // Somebody who takes connections need not answer requests.
     probeProves: false,
@@ -200,11 +200,23 @@ function backendOf(host: SourceHost, url: URL, pool: number, timeoutMs: number):
   return new Backend<null>(host, options, host.figures(options.what));
 }
 
+/**
+ * One for each origin: down_https_auth.example_443. It is a level of a topic, so that whatever else is in a host's name is `_` and two hexadecimal
+ * digits: no two origins have one name.
+ */
+function alarmOf(url: URL): string {
+  const host = url.hostname.replace(/[^a-z0-9.-]/gi, (odd) => `_${odd.charCodeAt(0).toString(16).padStart(2, "0")}`);
+  return `down_${url.protocol.slice(0, -1)}_${host}_${portOf(url)}`;
+}
+
+function portOf({ port, protocol }: URL): number {
+  return port === "" ? (protocol === "https:" ? 443 : 80) : Number(port);
+}
+
 /** Is somebody listening there? What a service does with requests that nobody made is its own affair. */
 function reach(url: URL, timeoutMs: number): Promise<void> {
-  const port = url.port === "" ? (url.protocol === "https:" ? 443 : 80) : Number(url.port);
   return new Promise((resolve, reject) => {
-    const socket = connect({ host: url.hostname.replace(/^\[|\]$/g, ""), port });
+    const socket = connect({ host: url.hostname.replace(/^\[|\]$/g, ""), port: portOf(url) });
     socket.setTimeout(timeoutMs, () => socket.destroy(new Error(`no connection within ${timeoutMs} ms`)));
     socket.once("connect", () => {
       socket.destroy();
