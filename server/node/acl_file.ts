@@ -10,18 +10,20 @@ import { writeWhole } from "../lib/write_whole.ts";
 export function aclFilePort(config: Config, reload: () => void): AclFilePort {
   const path = (): string => resolve(String(config.get("acl_file")));
   const former = (): string => `${path()}.before`;
-  const textOf = (file: string): string | null => (existsSync(file) ? readFileSync(file, "utf8") : null);
+  const bytesOf = (file: string): Buffer | null => (existsSync(file) ? readFileSync(file) : null);
   return {
     read() {
-      const text = textOf(path());
-      return { path: path(), text: text ?? DEFAULT_ACL, exists: text !== null, former: textOf(former()) };
+      const bytes = bytesOf(path());
+      const text = bytes?.toString("utf8") ?? DEFAULT_ACL;
+      return { path: path(), text, exists: bytes !== null, former: bytesOf(former())?.toString("utf8") ?? null };
     },
     write(text) {
       // What cannot be used must not stand there at the next start.
       parseAclRules(text);
       mkdirSync(dirname(path()), { recursive: true });
-      const before = textOf(path()) ?? DEFAULT_ACL;
-      if (before !== text) writeWhole(former(), before);
+      // Byte for byte: a file that is not in UTF-8 must not be lost with the copy.
+      const before = bytesOf(path()) ?? Buffer.from(DEFAULT_ACL);
+      if (!before.equals(Buffer.from(text))) writeWhole(former(), before, path());
       writeWhole(path(), text);
       reload();
     },

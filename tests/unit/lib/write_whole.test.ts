@@ -1,6 +1,7 @@
 import { afterAll, expect, test } from "bun:test";
 import {
   chmodSync,
+  chownSync,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -28,6 +29,25 @@ test("a new file, and one that is replaced with its rights and its link", () => 
   symlinkSync(file, link);
   writeWhole(link, "two");
   expect([readFileSync(file, "utf8"), statSync(file).mode & 0o777, lstatSync(link).isSymbolicLink()]).toEqual(["two", 0o600, true]);
+});
+
+test("bytes as they are, with the rights of another file, and not through what lies in the draft's place", () => {
+  const [file, other, like] = [join(dir, "b.conf"), join(dir, "other"), join(dir, "like")];
+  writeFileSync(other, "other's");
+  symlinkSync(other, `${file}.draft`);
+  writeFileSync(like, "");
+  chmodSync(like, 0o640);
+  writeWhole(file, Buffer.of(0xff, 0, 0xfc), like);
+  expect([[...readFileSync(file)], statSync(file).mode & 0o777, lstatSync(file).isSymbolicLink()]).toEqual([[0xff, 0, 0xfc], 0o640, false]);
+  expect(readFileSync(other, "utf8")).toBe("other's");
+});
+
+test.skipIf(process.getuid?.() !== 0)("its owner keeps it, where we may give files away", () => {
+  const file = join(dir, "owned.conf");
+  writeFileSync(file, "one");
+  chownSync(file, 12_345, 12_346);
+  writeWhole(file, "two");
+  expect([statSync(file).uid, statSync(file).gid, readFileSync(file, "utf8")]).toEqual([12_345, 12_346, "two"]);
 });
 
 test("what cannot be written leaves everything as it was, and no draft", () => {
