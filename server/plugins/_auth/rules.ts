@@ -19,7 +19,12 @@ export interface RuleSet {
   readonly otherwise: AclVerdict | "pass";
 }
 
-/** Rules of one client. More is a question that forgot its condition. */
+/**
+ * Rules of one client. More is a question that forgot its condition. That is seen when the answer is here, and has taken its memory: HGETALL and a
+ * document of MongoDB come in one piece, and the runtime's SQL client gathers all rows before it gives the first one (it has no cursor, and
+ * streams nothing but COPY, which takes no values). A limit put around somebody's query would cost its order, which decides: MariaDB drops
+ * that of a subquery. Whoever has a table of millions writes the limit into the query.
+ */
 export const RULES_MAX = 10_000;
 
 const BIT: Readonly<Record<Action, number>> = { subscribe: 1, publish: 2 };
