@@ -2,8 +2,8 @@
  * The protocol state machine of one connection: bytes in, bytes out, no socket.
  *
  * Packets are handled one after another in the order they came. When a handler has to wait (an authentication back end), the
- * connection alone waits: reading pauses, and what had come already is kept until the answer is there. Before it is connected a
- * little is still read: a client that leaves meanwhile is gone at once, and the answer lets nobody in.
+ * connection alone waits: reading pauses, and what had come already is kept until the answer is there, also when the client leaves
+ * behind it. One that leaves before it is connected, and has sent nothing but CONNECT, is gone at once: the answer lets nobody in.
  */
 import { stackOf } from "../lib/errors.ts";
 import { type MonoMs, NO_MONO, type WallMs } from "../lib/time.ts";
@@ -159,10 +159,14 @@ export class Channel {
     this.lastRecv = this.broker.mono;
   }
 
-  /** The transport is gone. */
+  /** The transport is gone. What the client has sent before still counts: a handler that waits is awaited, and what lies behind it handled. */
   onClose(reason: string): void {
     this.out.close();
     if (this.phase === "closed") return;
+    if (this.#waiting && (this.ready || this.intake.bytes > 0)) {
+      this.intake.ended = reason;
+      return;
+    }
     this.broker.beat();
     this.broker.guard(this, (ch) => ch.#shut(reason, true));
     this.broker.flush();
@@ -222,14 +226,9 @@ export class Channel {
         return;
       }
       const n = frameLength(buf, pos, end, version);
-      if (n < 0) {
-        this.malformed(RC.MALFORMED_PACKET, "remaining length");
-        return;
-      }
-      if (n > limit) {
-        refusePacket(this, buf, pos, end, `packet of ${n} bytes, limit ${limit}`);
-        return;
-      }
+      if (n < 0) this.malformed(RC.MALFORMED_PACKET, "remaining length");
+      else if (n > limit) refusePacket(this, buf, pos, end, `packet of ${n} bytes, limit ${limit}`);
+      if (n < 0 || n > limit) return;
       if (n === 0 || pos + n > end) {
         this.#partial = new CutPacket(buf, pos, end, n);
         return;
@@ -286,7 +285,8 @@ export class Channel {
           if (this.#waiting) this.intake.keep(chunk);
           else if (this.phase !== ("closed" as Phase)) this.#guarded(chunk);
         }
-        if (!this.#waiting) this.intake.resume(PAUSED.HANDLER);
+        if (!this.#waiting && this.intake.ended !== "") this.onClose(this.intake.ended);
+        else if (!this.#waiting) this.intake.resume(PAUSED.HANDLER);
         this.#tellHeld();
       }
       this.broker.flush();

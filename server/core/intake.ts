@@ -30,6 +30,8 @@ export interface IntakeOwner {
 export class Intake {
   /** Bytes kept. */
   bytes = 0;
+  /** The transport is gone, and why, while what came before is still to be handled. "" = it is there. */
+  ended = "";
   #reasons = 0;
   /** A handler waits, and so many bytes may have come before nothing more is read; 0 = none waits, or nothing may. */
   #room = 0;

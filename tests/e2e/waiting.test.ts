@@ -80,36 +80,37 @@ async function wills(): Promise<string[]> {
 
 /** Sends, and leaves in its way. */
 interface Leaver {
+  send(bytes: Buffer): void;
   leave(): void;
 }
 function bySocket(port: number, secure: boolean, bytes: Buffer, abruptly: boolean): Leaver {
   const at = { host: "127.0.0.1", port };
-  const socket = secure ? tlsConnect({ ...at, rejectUnauthorized: false }, send) : tcpConnect(at, send);
-  function send(): void {
-    socket.write(bytes);
-  }
+  const begin = (): void => void socket.write(bytes);
+  const socket = secure ? tlsConnect({ ...at, rejectUnauthorized: false }, begin) : tcpConnect(at, begin);
   socket.on("error", () => {});
-  return { leave: () => void (abruptly && !secure ? socket.resetAndDestroy() : socket.end()) };
+  return { send: (more) => void socket.write(more), leave: () => void (abruptly && !secure ? socket.resetAndDestroy() : socket.end()) };
 }
 function byWebSocket(port: number, secure: boolean, bytes: Buffer, abruptly: boolean): Leaver {
   const options = { protocols: ["mqtt"], ...(secure && { tls: { rejectUnauthorized: false } }) };
   const ws = new WebSocket(`${secure ? "wss" : "ws"}://127.0.0.1:${port}/mqtt`, options as never);
   ws.onopen = () => void ws.send(Uint8Array.from(bytes));
-  return { leave: () => (abruptly ? (ws as unknown as { terminate(): void }).terminate() : ws.close()) };
+  const send = (more: Buffer): void => void ws.send(Uint8Array.from(more));
+  return { send, leave: () => (abruptly ? (ws as unknown as { terminate(): void }).terminate() : ws.close()) };
 }
+
+/** A client's first bytes by each kind of listener. */
+const WAYS: Record<string, (bytes: Buffer, abruptly: boolean) => Leaver> = {
+  tcp: (bytes, abruptly) => bySocket(kit.broker.ports.tcp, false, bytes, abruptly),
+  ssl: (bytes, abruptly) => bySocket(kit.broker.ports.tls, true, bytes, abruptly),
+  ws: (bytes, abruptly) => byWebSocket(kit.broker.ports.ws, false, bytes, abruptly),
+  wss: (bytes, abruptly) => byWebSocket(kit.broker.ports.wss, true, bytes, abruptly),
+};
 
 describe("a client that leaves before its answer comes", () => {
   test("is gone at once, on every listener: nobody asks about it any more, nobody is let in, no will is published", async () => {
-    const { ports } = kit.broker;
     const before = await server();
     const idle = await connections();
-    const ways = [
-      (bytes: Buffer, abruptly: boolean) => bySocket(ports.tcp, false, bytes, abruptly),
-      (bytes: Buffer, abruptly: boolean) => bySocket(ports.tls, true, bytes, abruptly),
-      (bytes: Buffer, abruptly: boolean) => byWebSocket(ports.ws, false, bytes, abruptly),
-      (bytes: Buffer, abruptly: boolean) => byWebSocket(ports.wss, true, bytes, abruptly),
-    ];
-    const all = ways.flatMap((way, w) =>
+    const all = Object.values(WAYS).flatMap((way, w) =>
       Array.from({ length: EACH }, (_, i) => way(mqttPacket.generate(slow(`ghost-${w}-${i}`)), i % 2 === 0)),
     );
     const inLine = all.length - POOL;
@@ -124,14 +125,26 @@ describe("a client that leaves before its answer comes", () => {
   });
 });
 
-test("what a client has sent without waiting for its answer counts, although it has gone", async () => {
-  const packets = [slow("hasty"), { cmd: "publish", topic: "wills", payload: "sent", qos: 0 } as never, { cmd: "disconnect" } as never];
-  const c = bySocket(kit.broker.ports.tcp, false, Buffer.concat(packets.map((p) => mqttPacket.generate(p))), false);
-  await until(() => held.length === 1, "it is asked about");
-  c.leave();
-  await Bun.sleep(50);
-  await release();
-  expect((await watcher.next("publish")).payload.toString()).toBe("sent");
+describe("what a client has sent without waiting for its answer counts, although it has gone", () => {
+  const connect = mqttPacket.generate(slow("hasty"));
+  const rest = Buffer.concat([
+    mqttPacket.generate({ cmd: "publish", topic: "wills", payload: "sent", qos: 0, dup: false, retain: false }),
+    mqttPacket.generate({ cmd: "disconnect" }),
+  ]);
+  for (const [kind, way] of Object.entries(WAYS)) {
+    for (const together of [true, false]) {
+      test(`${kind}, ${together ? "with its CONNECT" : "behind it, and closed at once"}`, async () => {
+        const c = way(together ? Buffer.concat([connect, rest]) : connect, false);
+        await until(() => held.length === 1, "it is asked about");
+        if (!together) c.send(rest);
+        c.leave();
+        await Bun.sleep(50);
+        await release();
+        expect((await watcher.next("publish")).payload.toString()).toBe("sent");
+        expect(await wills()).toEqual([]);
+      });
+    }
+  }
 });
 
 test("of two CONNECTs of one client id the later one stays, whichever is answered first", async () => {

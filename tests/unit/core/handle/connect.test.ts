@@ -74,6 +74,50 @@ describe("a client that leaves while its CONNECT waits", () => {
     silent(kit);
   });
 
+  test("what it has sent behind its CONNECT counts, although it has gone: handled in order, then it is over", async () => {
+    const { kit, answered } = asking();
+    const listener = kit.connected("l").subscribe("#");
+    const c = kit.client().connect("c", { ...PASSWORD, will: { topic: "will", payload: Buffer.from("x"), qos: 0, retain: false } });
+    c.publish("t", "1").publish("t", "2").send({ cmd: "disconnect" }).drop();
+    expect([listener.messages(), kit.broker.connections, kit.broker.openings.size]).toEqual([[], 1, 1]);
+    await answered(0);
+    expect(listener.messages().map((m) => m.payload)).toEqual(["1", "2"]);
+    const lost = kit.client().connect("d", { ...PASSWORD, will: { topic: "will", payload: Buffer.from("w"), qos: 0, retain: false } });
+    lost.publish("t", "3").drop();
+    await answered(1);
+    expect(listener.messages().map((m) => m.payload)).toEqual(["3", "w"]);
+    expect([kit.broker.connections, kit.broker.openings.size, kit.broker.inputBytes]).toEqual([1, 0, 0]);
+    silent(kit);
+  });
+
+  test("one that is refused, or sent away meanwhile, has sent it in vain", async () => {
+    const { kit, answered } = asking();
+    const listener = kit.connected("l").subscribe("#");
+    kit.client().connect("c", PASSWORD).publish("t", "1").drop();
+    await answered(0, { allow: false, code: 0x86, why: "wrong" });
+    kit.client().connect("c", PASSWORD).publish("t", "2").drop();
+    kit.client().connect("c", PASSWORD);
+    await answered(2);
+    await answered(1);
+    expect([listener.messages(), kit.broker.connections, kit.broker.openings.size]).toEqual([[], 2, 0]);
+    silent(kit);
+  });
+
+  test("a connected one that leaves while it waits for a verdict: what it has sent is judged", async () => {
+    const kit = new TestKit();
+    const listener = kit.connected("l").subscribe("#");
+    const answers: (() => void)[] = [];
+    kit.hooks.add("client.check_acl", "slow", () => new Promise((done) => answers.push(() => done({ verdict: "allow" }))));
+    kit.connected("c").publish("t", "1").publish("u", "2").drop();
+    expect([listener.messages(), kit.broker.connections]).toEqual([[], 2]);
+    for (let i = 0; i < 2; i++) {
+      answers[i]?.();
+      await Bun.sleep(0);
+      kit.settle();
+    }
+    expect([listener.messages().map((m) => m.payload), kit.broker.connections, answers.length]).toEqual([["1", "2"], 1, 2]);
+  });
+
   test("a connected one that waits for a verdict is not read, as ever", async () => {
     const kit = new TestKit();
     let answer = (): void => {};
@@ -261,6 +305,28 @@ describe("where a mountpoint puts a client", () => {
       expect(put(template, clientId, username, "plugin")).toBe(found);
     });
   }
+
+  test("topics that are too long with it are refused, wherever one may stand: nobody is sent what is no packet", () => {
+    const kit = new TestKit({ zone: { mountpoint: "%c/%c/", maxClientidLen: 65_535, maxPacketSize: 0 } });
+    const published: number[] = [];
+    kit.hooks.add("message.publish", "seen", (m) => {
+      if (!m.topic.startsWith("$SYS/")) published.push(m.topic.length);
+      return m;
+    });
+    // 60,002 bytes with its mountpoint: 5,533 are left.
+    const name = "x".repeat(30_000);
+    const will = (length: number) => ({ will: { topic: "w".repeat(length), payload: Buffer.from("w"), qos: 0, retain: false } }) as const;
+    expect(kit.client(5).connect(name, will(5534)).take()).toMatchObject([{ reasonCode: 0x90 }]);
+    const c = kit.client(5).connect(name, will(5533));
+    expect(c.take()).toMatchObject([{ reasonCode: 0 }]);
+    expect(c.subscribe("f".repeat(5534)).subscribe("f".repeat(5533)).take()).toMatchObject([{ granted: [0x8f] }, { granted: [0] }]);
+    expect(kit.broker.subscribe(name, "f".repeat(5534), { qos: 0, nl: false, rap: false, rh: 0, subId: 0 })).toBe(false);
+    c.publish("t".repeat(5533), "fits", 1).publish("t".repeat(5534), "does not", 1);
+    expect(c.take()).toMatchObject([{ cmd: "puback" }, { cmd: "disconnect", reasonCode: 0x90 }]);
+    expect(published).toEqual([65_535, 65_535]);
+    expect(kit.client(5).connect("y".repeat(32_767)).take()).toMatchObject([{ reasonCode: 0x87 }]);
+    expect(kit.log.errors).toEqual([]);
+  });
 
   test("what is said: 3.x hears 2 or 5, the log why", () => {
     const kit = new TestKit({ zone: { mountpoint: "dev/%c/" } });
