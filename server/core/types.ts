@@ -61,8 +61,11 @@ export type AuthResult =
   /** `told`: what the client may hear; absent = `why`. */
   | { allow: false; code: number; why: string; told?: string };
 
-/** Answer of one step of the ACL fold; null = pass on. `failed`: whoever would know could not be asked, so the answer is not kept. */
-export type AclStep = null | { verdict: AclVerdict; why?: string; failed?: true };
+/**
+ * Answer of one step of the ACL fold; null, or a verdict that is null = pass on. `failed`: whoever would know could not be asked, so what comes of
+ * it is not kept.
+ */
+export type AclStep = null | { verdict: AclVerdict; why?: string; failed?: true } | { verdict: null; why: string; failed: true };
 
 /** Pluggable enhanced authentication (MQTT 5 AUTH, section 4.12). */
 export interface AuthMethod {

@@ -164,7 +164,8 @@ export class Access {
         return this.aclFailed(h, err);
       }
       if (step instanceof Promise) return this.checkLater(handlers.slice(i), step, client, action, topic);
-      if (step !== null && step !== undefined) return this.decided(step);
+      const verdict = this.aclDecided(step);
+      if (verdict !== null) return verdict;
     }
     return this.count(client.zone.aclNomatch);
   }
@@ -250,7 +251,8 @@ export class Access {
     for (const [i, h] of handlers.entries()) {
       try {
         const step = await (i === 0 ? first : h.fn(client, action, topic));
-        if (step !== null && step !== undefined) return this.decided(step);
+        const verdict = this.aclDecided(step);
+        if (verdict !== null) return verdict;
       } catch (err) {
         return this.aclFailed(h, err);
       }
@@ -258,9 +260,11 @@ export class Access {
     return this.count(client.zone.aclNomatch);
   }
 
-  private decided(step: NonNullable<AclStep>): AclVerdict {
+  /** null = not decided yet. */
+  private aclDecided(step: AclStep | undefined): AclVerdict | null {
+    if (step === null || step === undefined) return null;
     if (step.failed === true) this.metrics.aclError++;
-    return this.count(step.verdict);
+    return step.verdict === null ? null : this.count(step.verdict);
   }
 
   private count(verdict: AclVerdict): AclVerdict {

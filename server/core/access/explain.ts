@@ -178,7 +178,7 @@ async function access(deps: ExplainDeps, trail: Trail, client: ClientInfo, reque
   for (const h of deps.hooks.at["client.check_acl"].slice()) {
     try {
       const step = (await h.fn(client, request.action, topic)) ?? null;
-      if (step === null) trail.add(h.id, "ignore", "has no rule for this");
+      if (step === null || step.verdict === null) trail.add(h.id, "ignore", step?.why ?? "has no rule for this");
       else {
         trail.add(h.id, step.verdict === "allow" ? "allow" : "deny", step.why ?? (step.verdict === "allow" ? "allowed" : "denied"));
         return;

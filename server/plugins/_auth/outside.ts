@@ -76,8 +76,8 @@ export function askOutside(ctx: Hanging, now: () => OutsideAuth, { onError, pass
     if (auth.check === undefined || client.username?.startsWith("$") === true) return null;
     return guarded<AclStep>(
       () => auth.check?.(client, action, topic) ?? null,
-      (err) => (passes("check", err) ? null : { verdict: "deny", why: err.message, failed: true }),
-      (step, err) => count(counts.acl, step === null ? null : step.verdict === "allow", err),
+      (err) => ({ verdict: passes("check", err) ? null : "deny", why: err.message, failed: true }),
+      (step, err) => count(counts.acl, step === null || step.verdict === null ? null : step.verdict === "allow", err),
     );
   };
   ctx.hook("client.check_acl", check, { anyTopic: () => (now().check === undefined ? "silent" : "depends") });

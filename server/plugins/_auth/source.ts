@@ -192,9 +192,8 @@ async function questions(step: Step, auth: OutsideAuth, client: ClientInfo, requ
   await step("acl", async () => {
     if (isSuper) return { verdict: "allow", why: "super users may do everything" };
     const found = (await auth.check?.(client, action, topic)) ?? null;
-    return found === null
-      ? { verdict: "ignore", why: "no rule speaks of it" }
-      : { verdict: found.verdict, why: found.why ?? found.verdict };
+    if (found === null || found.verdict === null) return { verdict: "ignore", why: found?.why ?? "no rule speaks of it" };
+    return { verdict: found.verdict, why: found.why ?? found.verdict };
   });
 }
 

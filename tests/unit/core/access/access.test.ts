@@ -363,6 +363,19 @@ describe("checks of a connected client", () => {
     expect(state.asked).toBe(2);
   });
 
+  test("what others say where one could not be asked is not kept", async () => {
+    for (const inTime of [true, false]) {
+      const { hooks, check, fresh, metrics } = withCache();
+      let down = true;
+      const step = (): AclStep => (down ? { verdict: null, why: "the service is down", failed: true } : { verdict: "deny" });
+      hooks.add("client.check_acl", "p", () => (inTime ? step() : Promise.resolve(step())));
+      expect(await check("publish", "a")).toBe("allow");
+      expect([inTime ? fresh() : 0, metrics.aclError]).toEqual([0, 1]);
+      down = false;
+      expect([await check("publish", "a"), await check("publish", "a"), metrics.aclError]).toEqual(["deny", "deny", 1]);
+    }
+  });
+
   test("a denial by a failure is not kept", async () => {
     const { hooks, check, fresh, metrics } = withCache();
     let broken = true;
