@@ -44,12 +44,20 @@ export function lookupAuth(host: LookupHost, lookup: Lookup, kind: () => StoredK
     const user = await lookup.user(client, wanted);
     if (user === null) return null;
     if (user.password === null) return NO_HASH;
-    const good = passwords.verify(kind(), { stored: user.password, salt: user.salt }, password, wanted);
+    let left = false;
+    const still = (): boolean => {
+      left = !wanted();
+      return !left;
+    };
+    const good = passwords.verify(kind(), { stored: user.password, salt: user.salt }, password, still);
     if (good === null) {
       host.count("access/auth/busy");
       return BUSY;
     }
-    if (!(await good)) return WRONG;
+    const isGood = await good;
+    // Nobody has looked at it: it may be right.
+    if (left) throw new BackendError("gone", "the client has left before its password was checked");
+    if (!isGood) return WRONG;
     const isSuper = await lookup.isSuper(client, wanted).catch((err: unknown) => {
       if (!(err instanceof BackendError)) throw err;
       return false;

@@ -1,4 +1,4 @@
-/** Log-ins by a table of users, where a row holds something that cannot be checked. */
+/** Log-ins by a table of users, where a row holds something that cannot be checked, or nobody waits for the check any more. */
 import { expect, test } from "bun:test";
 import { lookupAuth } from "../../../../server/plugins/_auth/lookup.ts";
 import { oddAnswers } from "../../../../server/plugins/_auth/odd_answers.ts";
@@ -22,4 +22,20 @@ test("a hash that cannot be checked is a wrong password, told once a minute, who
     expect(log.lines.map((l) => [l.level, l.message, l.fields?.key])).toEqual([["warn", "odd answer", "auth.x.auth_query"]]);
     expect(JSON.stringify(log.lines)).not.toContain(stored);
   }
+});
+
+test("who has left before its password was looked at has not given a wrong one", async () => {
+  const auth = lookupAuth(
+    { clock: new TestClock(), aclEpoch: 0, count: () => {} },
+    {
+      user: async () => ({ password: "$2b$04$Ro0CUfOqk6cXEKf3dyaM7O3xh9Rnm2d1a9MGWt7rUzYK5TbqnRHW2", salt: "" }),
+      isSuper: async () => false,
+      rules: null,
+    },
+    () => parseStoredKind("bcrypt") as StoredKind,
+    () => {},
+  );
+  const asked = (wanted: boolean) => auth.authenticate({} as never, Buffer.from("no such password"), () => wanted);
+  await expect(asked(false) as Promise<unknown>).rejects.toMatchObject({ name: "BackendError", kind: "gone" });
+  expect(await asked(true)).toMatchObject({ allow: false, why: "password_error" });
 });
