@@ -8,14 +8,15 @@ const PLUS = 0x2b;
 const HASH = 0x23;
 const DOLLAR = 0x24;
 
-function validLength(s: string): boolean {
-  // At least one character [MQTT-4.7.3-1]. A UTF-16 unit takes at most three bytes, so short strings need no count.
+/** At least one character [MQTT-4.7.3-1], and no more bytes than a string can have. */
+export function validTopicLength(s: string): boolean {
+  // A UTF-16 unit takes at most three bytes, so short strings need no count.
   return s.length > 0 && (s.length <= MAX_BYTES / 3 || (s.length <= MAX_BYTES && utf8Length(s) <= MAX_BYTES));
 }
 
 /** May a message be published to it? No wildcards [MQTT-3.3.2-2], no U+0000 [MQTT-4.7.3-2], 1..65535 bytes. */
 export function validTopicName(s: string): boolean {
-  if (!validLength(s)) return false;
+  if (!validTopicLength(s)) return false;
   for (let i = 0; i < s.length; i++) {
     const c = s.charCodeAt(i);
     if (c === PLUS || c === HASH || c === 0) return false;
@@ -25,7 +26,7 @@ export function validTopicName(s: string): boolean {
 
 /** `#` only as the last level [MQTT-4.7.1-1], `+` only as a whole level [MQTT-4.7.1-2]. Shared prefixes: see `parseSharedFilter`. */
 export function validTopicFilter(s: string): boolean {
-  if (!validLength(s)) return false;
+  if (!validTopicLength(s)) return false;
   const last = s.length - 1;
   for (let i = 0; i <= last; i++) {
     const c = s.charCodeAt(i);

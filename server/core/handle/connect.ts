@@ -6,7 +6,7 @@ import { bodyStart } from "../../mqtt/frame.ts";
 import { encodeConnack } from "../../mqtt/packets/connack.ts";
 import { answerVersion, decodeConnect } from "../../mqtt/packets/connect.ts";
 import { RC, refusalName } from "../../mqtt/reason_codes.ts";
-import { topicLevels, validTopicName } from "../../mqtt/topic.ts";
+import { topicLevels, validTopicLength, validTopicName } from "../../mqtt/topic.ts";
 import { type ConnackProperties, type ConnectPacket, ProtocolError, type ProtocolVersion } from "../../mqtt/types.ts";
 import { AliasesOut } from "../aliases.ts";
 import type { Channel } from "../channel.ts";
@@ -121,6 +121,10 @@ export function authenticated(
     return;
   }
   client.mountpoint = mountpoint;
+  if (p.will !== null && !validTopicLength(mountpoint + p.will.topic)) {
+    refuse(ch, { code: RC.TOPIC_NAME_INVALID, why: "will topic with the mountpoint is too long" });
+    return;
+  }
   if (p.will === null) {
     accept(ch, p, client, authData);
     return;

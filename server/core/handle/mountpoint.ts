@@ -1,6 +1,7 @@
 /** Where a client's topics live: the mountpoint of its zone, or the one authentication gave it, with its names filled in. */
 import { seldom } from "../../lib/seldom.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
+import { validTopicLength } from "../../mqtt/topic.ts";
 import type { ClientInfo } from "../types.ts";
 import type { Refusal } from "./connect.ts";
 
@@ -25,6 +26,7 @@ export function mountpointOf(template: string, client: ClientInfo): string | Ref
     return { code: RC.NOT_AUTHORIZED, why: "user name with a wildcard, which the mountpoint would take in" };
   }
   const full = template.replace(PLACEHOLDER, (name) => (name === "%c" ? clientId : username));
+  if (!validTopicLength(full)) return unfit(`mountpoint ${template} is too long for this client`);
   if (WILD.test(full) || SHARED.test(full)) return unfit(`mountpoint ${template} has a wildcard or a share in it`);
   if (full.startsWith("$") && firstLevel(full) !== firstLevel(template))
     return unfit(`mountpoint ${template} begins with "$" for this client`);

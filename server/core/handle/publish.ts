@@ -4,7 +4,7 @@ import { between, NO_MONO } from "../../lib/time.ts";
 import { PUBACK, PUBREC } from "../../mqtt/frame.ts";
 import { plainProperties, readPublish, readPublishProperties } from "../../mqtt/packets/publish.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
-import { levelsOf, topicLevels, validTopicName } from "../../mqtt/topic.ts";
+import { levelsOf, topicLevels, validTopicLength, validTopicName } from "../../mqtt/topic.ts";
 import { ProtocolError, type QoS } from "../../mqtt/types.ts";
 import { readUtf8, wellFormedUtf8 } from "../../mqtt/utf8.ts";
 import { AliasesIn } from "../aliases.ts";
@@ -133,6 +133,8 @@ function named(ch: Channel, topic: string, f: Frame, asSent: boolean): Route | n
   const { router } = ch.broker;
   const { mountpoint } = ch.client as ClientInfo;
   const full = mountpoint + topic;
+  // Its receivers would be sent the rest of a division by 65,536 as its length.
+  if (mountpoint !== "" && !validTopicLength(full)) return refuse(ch, RC.TOPIC_NAME_INVALID, "topic name with the mountpoint is too long");
   const route = router.passing(full);
   if (route.hash !== ch.lastHash) return other(ch, route);
   const kept = router.route(full);

@@ -96,8 +96,8 @@ function judge(ch: Channel, requests: Request[], verdicts: AclVerdict[]): void {
 function subscribe(ch: Channel, t: Request): void {
   const session = ch.session as Session;
   const { zone } = ch.client as ClientInfo;
-  // A hook made another filter of it.
-  if (parseSharedFilter(t.filter) === null) {
+  // A hook made another filter of it, or the mountpoint one that is too long.
+  if (parseSharedFilter(mountFilter(session.mountpoint, t.filter)) === null) {
     t.code = RC.TOPIC_FILTER_INVALID;
     return;
   }
