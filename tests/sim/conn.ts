@@ -70,6 +70,8 @@ export class Conn {
   /** What it does in this event cannot be foretold. */
   doubtful = false;
   /** The close event has been delivered to the channel. */
+  left = false;
+  /** And nothing that came before it is still to be handled. */
   gone = false;
   /** Packet identifiers of QoS 1 and 2 messages got on this connection and not acknowledged to the end. */
   readonly outstanding = new Set<number>();

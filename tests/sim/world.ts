@@ -278,6 +278,10 @@ export class World implements Outside {
       if (!ends || c.phase === "closed") continue;
       if (c.mayClose === "" && !this.model.storeFails)
         violate("unexpected_close", `${c.name} (version ${c.version}) was closed: ${c.reason}`);
+      if (c.left) {
+        this.#left(c);
+        continue;
+      }
       c.session?.disturbedIn.add(this.model.ev);
       this.model.closed(c, false);
     }
@@ -363,7 +367,7 @@ export class World implements Outside {
   }
 
   close(conn: Conn, reason = "closed"): void {
-    if (conn.gone) return;
+    if (conn.gone || conn.left) return;
     // What the kernel has taken arrives before the end.
     read(this.model, conn);
     conn.silent = true;
@@ -371,10 +375,18 @@ export class World implements Outside {
       () => conn.channel.onClose(reason),
       null,
       () => {
-        conn.gone = true;
-        this.model.closed(conn, false);
+        conn.transport.gone = true;
+        conn.left = true;
+        if (conn.channel.phase === "closed") this.#left(conn);
+        // What it has sent is to be handled first.
+        else conn.mayClose ||= "has left";
       },
     );
+  }
+
+  #left(conn: Conn): void {
+    conn.gone = true;
+    this.model.closed(conn, false);
   }
 
   drain(conn: Conn, room: number): void {
