@@ -10,23 +10,17 @@
 import { type MonoMs, NO_MONO } from "../lib/time.ts";
 import type { QoS } from "../mqtt/types.ts";
 import { Held } from "./held.ts";
+import { Block, F_QOS, F_RELEASED, F_SENT } from "./inflight_block.ts";
 import type { Message } from "./message.ts";
 import type { Terms } from "./terms.ts";
 
 const IDS = 65535;
-/** 1 or 2; 0 in holes. */
-const F_QOS = 3;
-/** PUBREC received: waits for PUBCOMP; the message itself is not needed any more, only its identifier. */
-const F_RELEASED = 4;
-/** Its PUBLISH went out on this connection: it counts against the client's Receive Maximum (section 4.9). */
-const F_SENT = 8;
-
 /** Entries of the first ring. */
 const SMALL = 16;
 const SHIFT = 8;
 /** Entries of a block, and of the largest ring. */
 const BLOCK = 1 << SHIFT;
-/** About what a place for an entry takes, bytes: two references, two numbers and a byte. Those of the first ring are not counted. */
+/** What a place for an entry takes at most, bytes: two references, two numbers and a byte. Those of the first ring are not counted. */
 const PLACE_BYTES = 33;
 const BLOCK_BYTES = BLOCK * PLACE_BYTES;
 
@@ -52,40 +46,6 @@ export function sendingOrder<Row extends { readonly packetId: number }>(rows: Ro
 /** How far one identifier lies behind another, counting up. */
 function gap(from: number, to: number): number {
   return (to - from + IDS) % IDS;
-}
-
-/** Entries in parallel arrays: the one at position n is at n modulo the size, a power of two. */
-class Block {
-  /** Entries that are not holes; not counted in a ring. */
-  live = 0;
-  readonly messages: (Message | null)[];
-  readonly terms: (Terms | null)[];
-  readonly flags: Uint8Array;
-  readonly seqs: Float64Array;
-  readonly times: Float64Array;
-
-  constructor(size: number) {
-    this.messages = new Array<Message | null>(size).fill(null);
-    this.terms = new Array<Terms | null>(size).fill(null);
-    this.flags = new Uint8Array(size);
-    this.seqs = new Float64Array(size);
-    this.times = new Float64Array(size);
-  }
-
-  /** Take over the entries at these positions. */
-  take(from: Block, start: number, end: number): void {
-    for (let n = start; n < end; n++) {
-      const i = n & (from.flags.length - 1);
-      const to = n & (this.flags.length - 1);
-      this.messages[to] = from.messages[i] as Message | null;
-      this.terms[to] = from.terms[i] as Terms | null;
-      this.flags[to] = from.flags[i] as number;
-      this.seqs[to] = from.seqs[i] as number;
-      this.times[to] = from.times[i] as number;
-      if (this.flags[to] !== 0) this.live++;
-      from.messages[i] = from.terms[i] = null;
-    }
-  }
 }
 
 const NONE: (Block | null)[] = [];
@@ -129,7 +89,7 @@ export class Inflight {
   push(m: Message, terms: Terms, seq: number, now: MonoMs): number {
     this.sent++;
     const id = this.#tailId;
-    this.#append(m, terms, seq, now, terms.qos | F_SENT);
+    this.#append(m, terms, seq, now, F_SENT);
     return id;
   }
 
@@ -137,7 +97,7 @@ export class Inflight {
   restore(packetId: number, m: Message, terms: Terms, seq: number, released: boolean): void {
     if (this.count === 0) this.#beginAt(packetId - 1);
     else while (this.#tailId !== packetId && this.#tail - this.#head < IDS) this.#hole();
-    const n = this.#append(m, terms, seq, NO_MONO, terms.qos);
+    const n = this.#append(m, terms, seq, NO_MONO, 0);
     if (released) this.release(n, NO_MONO);
   }
 
@@ -187,7 +147,7 @@ export class Inflight {
     return (this.#flags(n) & F_QOS) as QoS;
   }
   terms(n: number): Terms {
-    return this.#at(n).terms[n & this.#mask] as Terms;
+    return this.#at(n).terms(n & this.#mask);
   }
   released(n: number): boolean {
     return (this.#flags(n) & F_RELEASED) !== 0;
@@ -196,10 +156,10 @@ export class Inflight {
     return this.#at(n).messages[n & this.#mask] as Message;
   }
   seq(n: number): number {
-    return this.#at(n).seqs[n & this.#mask] as number;
+    return this.#at(n).seq(n & this.#mask);
   }
   setSeq(n: number, seq: number): void {
-    this.#at(n).seqs[n & this.#mask] = seq;
+    this.#at(n).setSeq(n & this.#mask, seq);
   }
   /** When it was sent last; 0 = before the node started. */
   sentAt(n: number): MonoMs {
@@ -254,18 +214,17 @@ export class Inflight {
     for (let n = this.#head; n < this.#tail; n++) if (n >= this.#head && !this.#isHole(n)) yield n;
   }
 
-  #append(m: Message, terms: Terms, seq: number, now: MonoMs, flags: number): number {
+  #append(m: Message, terms: Terms, seq: number, now: MonoMs, sent: number): number {
     const n = this.#tail;
-    const b = this.#room(n);
+    const ring = this.#ring;
+    const b = ring !== null && n - this.#head <= this.#mask ? ring : this.#room(n);
     const i = n & this.#mask;
     this.#tail++;
     this.#tailId = nextId(this.#tailId);
     b.messages[i] = m;
     this.held.add(m);
     this.bytes += m.heldBytes;
-    b.terms[i] = terms;
-    b.flags[i] = flags;
-    b.seqs[i] = seq;
+    b.put(i, terms, seq, sent);
     b.times[i] = now;
     this.count++;
     return n;
@@ -297,13 +256,8 @@ export class Inflight {
     return b === null || b.flags[n & this.#mask] === 0;
   }
 
-  /** Where the next entry, at position n, goes. */
+  /** Where the next entry, at position n, goes: not into the ring as it is. */
   #room(n: number): Block {
-    const ring = this.#ring;
-    return ring !== null && n - this.#head <= this.#mask ? ring : this.#roomElse(n);
-  }
-
-  #roomElse(n: number): Block {
     if (this.#ring !== null) this.#growRing(this.#ring);
     if (this.#ring !== null) return this.#ring;
     this.#spare(n);
