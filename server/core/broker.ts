@@ -295,9 +295,8 @@ export class Broker {
   /** Subscribe on behalf of a session, offline ones too. `filter` must be valid. False = no such session. */
   subscribe(clientId: string, filter: string, o: SubscribeOptions): boolean {
     const session = this.sessions.get(clientId);
-    if (session === undefined) return false;
-    const full = mountFilter(session.mountpoint, filter);
-    if (parseSharedFilter(full) === null) return false;
+    const full = mountFilter(session?.mountpoint ?? "", filter);
+    if (session === undefined || parseSharedFilter(full) === null) return false;
     const isNew = this.registry.subscribe(session, filter, o);
     this.hooks.run("session.subscribed", clientId, full, o, isNew);
     return true;

@@ -253,7 +253,9 @@ export class Delivery {
   #enqueue(session: Session, m: Message, terms: Terms): number {
     const broker = this.broker;
     const { qos } = terms;
-    m.detach();
+    const src = this.source;
+    if (src.message === m && src.form !== 0) m.detachPacket(src.buf, src.start, src.end, src.form);
+    else m.detach();
     const item: QueueItem = { message: m, terms, seq: 0 };
     if (session.storeKey !== 0 && qos > 0) {
       item.seq = ++session.seq;

@@ -63,6 +63,8 @@ export class Message {
   plain = 0;
   /** False while `buf` is the input chunk: `Slab.keep` or `detach` before anything keeps the message, other than a window that of a light one. */
   owned = true;
+  /** `buf` is all of the PUBLISH that it came in, of this form: 5, or 4 for 3.x; 0 = it is not. */
+  packet: 0 | 4 | 5 = 0;
   /** A private name would cost a quarter of what the object costs. */
   private rare: Rare | null = null;
 
@@ -89,12 +91,24 @@ export class Message {
   detach(): void {
     const start = this.payloadStart - this.plain;
     const n = this.payloadEnd - start;
-    if (this.owned && this.buf.length === n) return;
-    const buf = Buffer.allocUnsafeSlow(n);
-    copyBytes(this.buf, buf, 0, start, this.payloadEnd);
-    this.buf = buf;
-    this.payloadStart = this.plain;
-    this.payloadEnd = n;
+    if (this.packet !== 0 || (this.owned && this.buf.length === n)) return;
+    this.moveTo(Buffer.allocUnsafeSlow(n), this.buf, start, this.payloadEnd);
+  }
+
+  /** As `detach`, with what is around the payload: receivers of that form get a copy, nothing is encoded for each of them. */
+  detachPacket(buf: Uint8Array, start: number, end: number, form: 4 | 5): void {
+    if (this.packet !== 0) return;
+    this.moveTo(Buffer.allocUnsafeSlow(end - start), buf, start, end);
+    this.packet = form;
+  }
+
+  /** `to` becomes a copy of what lies there, of which the payload is the end. */
+  private moveTo(to: Uint8Array, buf: Uint8Array, start: number, end: number): void {
+    const length = this.payloadEnd - this.payloadStart;
+    copyBytes(buf, to, 0, start, end);
+    this.buf = to;
+    this.payloadEnd = to.length;
+    this.payloadStart = to.length - length;
     this.owned = true;
   }
 
@@ -104,6 +118,7 @@ export class Message {
 
   set properties(p: PublishProperties | null) {
     this.plain = 0;
+    this.packet = 0;
     this.decoded = p;
   }
 
@@ -191,8 +206,9 @@ export class Message {
 
   /** Bytes of memory it takes, about. */
   get size(): number {
+    const head = this.packet === 0 ? 0 : this.payloadStart - this.plain;
     const rest = this.decoded === null ? this.plain : propertiesSize(this.decoded);
-    return MESSAGE_BYTES + this.topic.length + this.payloadEnd - this.payloadStart + rest;
+    return MESSAGE_BYTES + this.topic.length + head + this.payloadEnd - this.payloadStart + rest;
   }
 
   get payload(): Uint8Array {

@@ -2,8 +2,8 @@
  * A message as bytes in the output buffer of a receiver.
  *
  * Five ways, cheapest first: the publisher's own bytes where they lie (nobody else gets them), a copy of those (same protocol form, nothing
- * to change), encoded where it goes out (nobody else is sent it now), a form encoded once and shared by all receivers that take it, and a
- * form of a receiver's own (topic alias, subscription identifiers, expiry, DUP).
+ * to change; also of one that has waited), encoded where it goes out (nobody else is sent it now), a form encoded once and shared by all
+ * receivers that take it, and a form of a receiver's own (topic alias, subscription identifiers, expiry, DUP).
  */
 import { copyBytes } from "../lib/bytes.ts";
 import { between } from "../lib/time.ts";
@@ -33,8 +33,8 @@ export class Source {
   end = 0;
   /** Offset of the packet identifier from `start`. */
   idOffset = 0;
-  /** 5 or 4: the protocol form of the frame. */
-  form = 0;
+  /** 5 or 4: the protocol form of the frame; 0 = there was none yet. */
+  form: 0 | 4 | 5 = 0;
   /** Its route has one receiver: the first to get the frame may have it as its own. */
   alone = false;
 }
@@ -81,7 +81,9 @@ export class Writer {
     const { qos, retain, subIds } = terms;
     if (src.message === m && ch.rawForm === src.form && qos === m.qos && retain === m.retain && subIds === null) {
       if (src.alone) giveSource(ch, src, qos, retain, id);
-      else writeSource(ch, src, qos, retain, id);
+      else writeCopy(ch, src.buf, src.start, src.end, src.start + src.idOffset, firstByte(qos, retain), id);
+    } else if (m.packet === ch.rawForm && m.packet !== 0 && qos > 0 && m.qos > 0 && subIds === null) {
+      writeCopy(ch, m.buf, 0, m.payloadEnd, publishPacketIdOffset(m.buf), firstByte(qos, retain), id);
     } else if (ch.rawForm !== 0 && (m !== this.#shared || (id > 0 && m.holders === 1))) {
       this.#writeAlone(ch, m, terms, id);
     } else if (ch.rawForm !== 0 && subIds === null && (!m.expires || ch.version !== 5)) {
@@ -178,7 +180,7 @@ function expiryLeft(ch: Channel, m: Message): number {
 function giveSource(ch: Channel, src: Source, qos: QoS, retain: boolean, id: number): void {
   const { buf, start, end } = src;
   src.message = null;
-  buf[start] = (PUBLISH << 4) | (qos << 1) | (retain ? 1 : 0);
+  buf[start] = firstByte(qos, retain);
   if (qos > 0) {
     buf[start + src.idOffset] = id >> 8;
     buf[start + src.idOffset + 1] = id & 255;
@@ -186,44 +188,34 @@ function giveSource(ch: Channel, src: Source, qos: QoS, retain: boolean, id: num
   ch.out.run(buf, start, end);
 }
 
-/** A copy of the publisher's bytes with DUP cleared [MQTT-3.3.1-3] and the receiver's own packet identifier. */
-function writeSource(ch: Channel, src: Source, qos: QoS, retain: boolean, id: number): void {
-  const n = src.end - src.start;
-  const first = (PUBLISH << 4) | (qos << 1) | (retain ? 1 : 0);
+/** Of a PUBLISH; DUP is the publisher's business [MQTT-3.3.1-3]. */
+function firstByte(qos: QoS, retain: boolean): number {
+  return (PUBLISH << 4) | (qos << 1) | (retain ? 1 : 0);
+}
+
+/** A copy of the PUBLISH in `buf[start, end)` with another first byte and the receiver's packet identifier, which stands at `idAt`. `id` 0 = it has none. */
+function writeCopy(ch: Channel, buf: Uint8Array, start: number, end: number, idAt: number, first: number, id: number): void {
+  const n = end - start;
   if (n <= PIECE_MAX) {
     const at = ch.out.reserve(n);
     const st = ch.out.staging;
-    copyBytes(src.buf, st, at, src.start, src.end);
+    copyBytes(buf, st, at, start, end);
     st[at] = first;
-    if (qos > 0) {
-      st[at + src.idOffset] = id >> 8;
-      st[at + src.idOffset + 1] = id & 255;
-    }
+    if (id === 0) return;
+    const to = at + idAt - start;
+    st[to] = id >> 8;
+    st[to + 1] = id & 255;
     return;
   }
-  const copy = Buffer.from(src.buf.subarray(src.start, src.end));
+  const copy = Buffer.from(buf.subarray(start, end));
   copy[0] = first;
-  if (qos > 0) copy.writeUInt16BE(id, src.idOffset);
+  if (id > 0) copy.writeUInt16BE(id, idAt - start);
   ch.out.copy(copy, 0, n);
 }
 
 /** Copies an encoded packet and puts the receiver's packet identifier in. */
 export function writePatched(ch: Channel, bytes: Uint8Array, qos: QoS, id: number): void {
   const n = bytes.length;
-  if (qos === 0) {
-    ch.out.copy(bytes, 0, n);
-    return;
-  }
-  const offset = publishPacketIdOffset(bytes);
-  if (n <= PIECE_MAX) {
-    const at = ch.out.reserve(n);
-    const st = ch.out.staging;
-    copyBytes(bytes, st, at, 0, n);
-    st[at + offset] = id >> 8;
-    st[at + offset + 1] = id & 255;
-    return;
-  }
-  const copy = Buffer.from(bytes);
-  copy.writeUInt16BE(id, offset);
-  ch.out.copy(copy, 0, n);
+  if (qos === 0) ch.out.copy(bytes, 0, n);
+  else writeCopy(ch, bytes, 0, n, publishPacketIdOffset(bytes), bytes[0] as number, id);
 }

@@ -474,6 +474,45 @@ describe("a message that only one window holds", () => {
     }
   }
 
+  for (const from of [4, 5] as const) {
+    for (const size of [3, 61 * 1024]) {
+      test(`in the queues of many, from ${from === 5 ? "5.0" : "3.1.1"}, ${size} bytes: to each in its form, with its QoS and identifier, as retained to whoever asked`, () => {
+        const kit = new TestKit({ zone: { maxInflight: 1, retainAvailable: true } });
+        const subs = ([4, 5] as const).flatMap((version) =>
+          ([1, 2] as const).flatMap((qos) =>
+            [false, true].map((rap) => {
+              const c = kit.connected(`${version}${qos}${rap}`, version, version === 5 ? { properties: { receiveMaximum: 1 } } : {});
+              return { version, qos, rap, c: c.subscribe("q/#", qos, version === 5 ? { rap } : {}) };
+            }),
+          ),
+        );
+        const p = kit.connected("p", from);
+        const payload = Buffer.alloc(size, 7);
+        p.publish("q/first", "", 1);
+        const sent = [1, 2].flatMap((qos) => [false, true].map((retain) => ({ qos: qos as 1 | 2, retain })));
+        for (const [i, { qos, retain }] of sent.entries()) p.publish("q/t", payload, qos, { messageId: 10 + i, retain, dup: true });
+        for (const { version, qos, rap, c } of subs) {
+          const got: mqttPacket.IPublishPacket[] = [];
+          for (let rounds = 0; rounds < 10; rounds++) {
+            for (const x of c.take()) {
+              if (x.cmd === "publish") got.push(x);
+              const messageId = "messageId" in x ? x.messageId : 0;
+              if (x.cmd === "publish") c.send({ cmd: x.qos === 1 ? "puback" : "pubrec", messageId });
+              else if (x.cmd === "pubrel") c.send({ cmd: "pubcomp", messageId });
+            }
+          }
+          expect(got.slice(1).map((m) => [m.qos, m.retain, m.dup, m.messageId, payload.equals(m.payload as Buffer)])).toEqual(
+            sent.map((s, i) => [Math.min(s.qos, qos), s.retain && rap && version === 5, false, i + 2, true]),
+          );
+        }
+        // With the identifiers of its own that it has not released.
+        p.drop();
+        expect(kit.log.errors).toEqual([]);
+        expect(kit.broker.held.bytes).toBe(0);
+      });
+    }
+  }
+
   test("holds on to the chunk it came in if that is small, and to a copy of its payload if not; a queue always to a copy", () => {
     const kit = new TestKit({ zone: { maxInflight: 1 } });
     kit.connected("s").subscribe("t", 1);

@@ -66,7 +66,8 @@ describe("bytes held by sessions", () => {
     store.commit();
     const next = new TestKit({ store: store.crash() });
     next.broker.registry.restore();
-    expect(next.broker.held.bytes).toBe(bytes);
+    // Without the head of the packet it came in: two bytes of length, one of type, topic and identifier.
+    expect(next.broker.held.bytes).toBe(bytes - 8);
     for (const id of ["s0", "s1", "s2"]) next.broker.dropSession(id);
     expect(next.broker.held.bytes).toBe(0);
   });

@@ -70,6 +70,39 @@ test("detached it has its payload in a buffer of its own, once; a copy of it lie
   expect(Buffer.from(m.with({ payload: Buffer.from("other") }).payload).toString()).toBe("other");
 });
 
+test("detached with the packet around it: in a buffer of its own, which counts, once; what changes it is no packet any more", () => {
+  const chunk = Buffer.from("..2head+propspayload..");
+  const made = (): Message => {
+    const m = new Message("t", chunk, 1, false, "c", null, 1_000_000, 0, null);
+    [m.payloadStart, m.payloadEnd, m.plain, m.owned] = [13, 20, 6, false];
+    return m;
+  };
+  const m = made();
+  const { size } = m;
+  m.detachPacket(chunk, 2, 20, 4);
+  expect([m.packet, m.owned, m.buf.buffer.byteLength, Buffer.from(m.buf).toString()]).toEqual([4, true, 18, "2head+propspayload"]);
+  expect([Buffer.from(m.payload).toString(), m.plain, m.size - size]).toEqual(["payload", 6, 5]);
+  const { buf } = m;
+  m.detach();
+  m.detachPacket(chunk, 2, 20, 5);
+  expect([m.buf === buf, m.packet]).toEqual([true, 4]);
+  const copy = m.with({ topic: "u" });
+  expect([copy.packet, Buffer.from(copy.payload).toString()]).toEqual([0, "payload"]);
+  copy.detach();
+  expect([copy.buf.length, Buffer.from(copy.payload).toString(), m.buf === buf]).toEqual([13, "payload", true]);
+  m.properties = null;
+  expect(m.packet).toBe(0);
+  // Also when it lies in a slab meanwhile.
+  const kept = made();
+  new Slab().keep(kept);
+  kept.detachPacket(chunk, 2, 20, 5);
+  expect([kept.packet, Buffer.from(kept.buf).toString(), Buffer.from(kept.payload).toString()]).toEqual([
+    5,
+    "2head+propspayload",
+    "payload",
+  ]);
+});
+
 /** A message as it lies in a chunk: properties (a user property a = b, content type c), then the payload. */
 function plain(): Message {
   const chunk = Buffer.concat([
