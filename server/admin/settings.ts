@@ -69,15 +69,16 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
     if (changes.size > CHANGES_MAX) throw new AdminError(CODE.BAD_PARAMETER, `a change has no more than ${CHANGES_MAX} keys`);
     const real = checked(changes);
     const before = new Map([...real.keys()].map((key) => [key, layers.override(key)]));
+    const changed = [...real.keys()];
     layers.change(real);
-    const { refused } = await plugins.updateSettings();
+    const { refused } = await plugins.updateSettings(changed);
     if (refused.size > 0) {
       layers.change(before);
-      await plugins.updateSettings();
+      await plugins.updateSettings(changed);
       throw new AdminError(CODE.UNKNOWN, [...refused].map(([plugin, why]) => `${plugin} does not run with it: ${why}`).join("; "));
     }
     ports.keep(real);
-    for (const key of real.keys()) aside.delete(key);
+    for (const key of changed) aside.delete(key);
     tellAside();
     ports.changed();
     const inForce = (key: string): boolean => {

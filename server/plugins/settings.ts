@@ -124,10 +124,18 @@ export class PluginSettings {
     }
   }
 
+  /** Is it a key of this plugin's? */
+  has(written: string): boolean {
+    return this.rowOf(written) !== undefined;
+  }
+
+  private rowOf(written: string): string | undefined {
+    return this.table.has(written) ? written : [...this.table.keys()].find((k) => wildcard(k)?.test(written));
+  }
+
   /** The table's key that a written key belongs to. @throws PluginError unknown_key */
   private keyOf(written: string): string {
-    if (this.table.has(written)) return written;
-    const like = [...this.table.keys()].find((k) => wildcard(k)?.test(written));
+    const like = this.rowOf(written);
     if (like === undefined) throw new PluginError("unknown_key", `${this.plugin.name} has no key ${written}`);
     return like;
   }

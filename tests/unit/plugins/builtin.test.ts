@@ -397,7 +397,8 @@ describe("emqx_plugin_template", () => {
     kit.connected("c");
     kit.pass(60_000);
     expect(kit.log.lines.map((l) => l.message)).toEqual(expect.arrayContaining(["hello", "still here"]));
-    expect(await manager.updateSettings()).toEqual({ changed: [], refused: new Map() });
+    const keys = manager.list().flatMap((r) => manager.configRows(r.name).map(({ key }) => key));
+    expect(await manager.updateSettings(keys)).toEqual({ changed: [], refused: new Map() });
   });
 });
 

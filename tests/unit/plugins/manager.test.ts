@@ -554,6 +554,46 @@ describe("settings", () => {
     expect(p.starts[0]?.config).toMatchObject({ "probe.word": "new" });
   });
 
+  test("a reload that is refused leaves nothing behind: neither for the next change to bring in, nor for it to be refused for", async () => {
+    const p = probe("probe", { inPlace: true }, (ctx) => {
+      ctx.changed(() => {
+        if (ctx.config["probe.word"] === "bad") throw new Error("not bad");
+      });
+    });
+    const other = probe("other", { inPlace: true, config: { "other.limit": integer(5, "A limit.") } });
+    const { manager, config, settings, rewrite } = manage([p.plugin, other.plugin], { settings: { "probe.word": "good" } });
+    for (const { name } of manager.list()) await manager.load(name);
+    for (const [lines, why, minutes] of [
+      ["probe.word = new\nprobe.limit = 9\nprobe.pause = soon\n", "probe.pause = soon: expected a duration", 1],
+      ["probe.word = bad\nprobe.limit = 9\n", "not bad", 2],
+    ] as const) {
+      rewrite(lines);
+      expect((await failure(manager.reload("probe"))).message).toContain(why);
+      expect([config.raw("probe.word"), config.raw("probe.limit"), config.faults.size]).toEqual(["good", "5", 0]);
+      await settings.apply(new Map([["probe.pause", `${minutes}m`]]));
+      await settings.apply(new Map([["other.limit", `${minutes}`]]));
+      expect(p.starts[0]?.config).toMatchObject({ "probe.word": "good", "probe.limit": 5, "probe.pause": minutes * 60_000 });
+      expect(other.starts[0]?.config).toEqual({ "other.limit": minutes });
+    }
+    rewrite("probe.word = mended\n");
+    await manager.reload("probe");
+    expect([p.starts.length, p.starts[0]?.config["probe.word"]]).toEqual([1, "mended"]);
+  });
+
+  test("who does not run with what its file says is asked about its own keys alone", async () => {
+    const p = probe("probe", {}, (ctx) => {
+      if (ctx.config["probe.word"] === "bad") throw new Error("word refused");
+    });
+    const other = probe("other", { config: { "other.limit": integer(5, "A limit.") }, liveKeys: { "other.limit": "integer" } });
+    const { manager, settings, reread } = manage([p.plugin, other.plugin], { settings: { "probe.word": "good" } });
+    for (const { name } of manager.list()) await manager.load(name);
+    expect([...(await reread({ "probe.word": "bad" })).refused]).toEqual([["probe", "word refused"]]);
+    const starts = p.starts.length;
+    expect(await settings.apply(new Map([["other.limit", "6"]]))).toEqual({ applied: ["other.limit"], restart: [] });
+    expect([other.starts[0]?.config["other.limit"], p.starts.length]).toEqual([6, starts]);
+    await expect(settings.apply(new Map([["probe.limit", "6"]]))).rejects.toThrow("word refused");
+  });
+
   test("files read again: live keys change in place, others restart the plugin, those set by the API stay", async () => {
     const p = probe();
     const { reread, replaceConfig } = await running(p.plugin);
