@@ -36,7 +36,7 @@ export type Asked = Pick<Backend<unknown>, "status" | "tried" | "retire" | "clos
 export type SourceHost = BackendHost & LookupHost & { /** Counted on when only settings change. */ figures(what: string): Figures };
 
 export interface OutsidePlugin<C extends ConfigTable> {
-  /** @throws Error naming the key whose value cannot be used */
+  /** @throws Error naming the key whose value cannot be used; before a back end is made, which would ask on for nobody */
   open(host: SourceHost, config: ValuesOf<C>, many: Settings<C>["many"]): Source;
   onError(config: ValuesOf<C>): OnError;
   /** Whoever comes without a user name or a password is asked about, too. */

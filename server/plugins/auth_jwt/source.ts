@@ -33,10 +33,11 @@ export interface TokenNotes {
 
 /** @throws Error naming the key whose value cannot be used */
 export function jwtSource(host: SourceHost, o: JwtSettings, notes: TokenNotes): Source {
+  const file = o.pubkey === null ? null : oneKey(keyIn(o.pubkey));
   const jwks = o.jwks === null ? null : new Jwks(host, o.jwks);
   const rules: JwtRules = {
     secret: o.secret === "" ? null : oneKey(secretVerifiers(o.secret)),
-    key: ringOf(o.pubkey === null ? null : oneKey(keyIn(o.pubkey)), jwks),
+    key: ringOf(file, jwks),
     claims: o.claims,
     leeway: o.leewayMs / 1000,
   };

@@ -135,6 +135,24 @@ describe("keys from a URL", () => {
       expect(other.manager.report("emqx_auth_jwt")?.servers[0]?.lastError).not.toBe("");
     }
   });
+
+  test("a URL that was refused together with another setting is asked by nobody", async () => {
+    const k = keys();
+    stops.push(() => k.server.stop(true));
+    k.state.status = 500;
+    const it = await running(authJwt, { settings: { "auth.jwt.secret": "s" } });
+    stops.push(() => it.manager.unload("emqx_auth_jwt"));
+    const change = new Map([
+      ["auth.jwt.jwks", k.url],
+      ["auth.jwt.pubkey", "/nonexistent.pem"],
+    ]);
+    await expect(it.settings.apply(change)).rejects.toThrow("auth.jwt.pubkey = /nonexistent.pem");
+    for (let i = 0; i < 10; i++) {
+      it.kit.pass(1000);
+      await Bun.sleep(5);
+    }
+    expect([k.state.requests, it.kit.alarms.present()]).toEqual([0, []]);
+  });
 });
 
 describe("rules in a token", () => {
