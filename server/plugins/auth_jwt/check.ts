@@ -4,17 +4,24 @@ import { RC } from "../../mqtt/reason_codes.ts";
 import { fillTemplate, type Part } from "../_backend/template.ts";
 import { readToken, type Token, type Verifiers, type Verify } from "./token.ts";
 
+/** Keys that may have signed. */
+export interface Candidates {
+  /** Of the token's algorithm, and of its key's name or of none. */
+  readonly keys: readonly Verify[];
+  /** Of the name that the token gives there is none (yet). */
+  readonly unknown: boolean;
+}
+
 /** Public keys. */
 export interface KeyRing {
-  /** Those that may have signed: of this algorithm, and of this name if it has one. null = there is none of that name (yet). */
-  find(alg: string, kid: string | null): readonly Verify[] | null;
+  find(alg: string, kid: string | null): Candidates;
 }
 
 /** One key, whatever it is called. */
 export const oneKey = (verifiers: Verifiers): KeyRing => ({
   find(alg) {
     const verify = verifiers.get(alg);
-    return verify === undefined ? [] : [verify];
+    return { keys: verify === undefined ? [] : [verify], unknown: false };
   },
 });
 
@@ -62,10 +69,10 @@ export function checkToken(rules: JwtRules, client: ClientInfo, text: string, no
   if (family === undefined) return no("token_unsupported");
   const ring = token.alg.startsWith("HS") ? rules.secret : rules.key;
   if (ring === null) return no(family[1]);
-  const keys = ring.find(token.alg, token.kid);
-  if (keys === null) return no("unknown_key", true);
-  if (keys.length === 0) return no("token_unsupported");
-  if (token.critical || !keys.some((verify) => holds(verify, token))) return no("invalid_signature");
+  if (token.critical) return no("invalid_signature");
+  const { keys, unknown } = ring.find(token.alg, token.kid);
+  if (keys.length === 0) return unknown ? no("unknown_key", true) : no("token_unsupported");
+  if (!keys.some((verify) => holds(verify, token))) return no("invalid_signature", unknown);
   const when = timeFault(token.claims, now / 1000, rules.leeway);
   if (when !== null) return no(when);
   for (const [name, wanted] of rules.claims ?? []) {

@@ -6,8 +6,8 @@ import type { SourceHost } from "../_auth/source.ts";
 import { Backend } from "../_backend/backend.ts";
 import { BackendError } from "../_backend/errors.ts";
 import { leaveUnread, limitedText } from "../_backend/http.ts";
-import type { KeyRing } from "./check.ts";
-import { type Verifiers, type Verify, verifiersOf } from "./token.ts";
+import type { Candidates, KeyRing } from "./check.ts";
+import { type Verifiers, verifiersOf } from "./token.ts";
 
 export interface JwksOptions {
   url: URL;
@@ -66,10 +66,10 @@ export class Jwks implements KeyRing {
   }
 
   /** Keys without a name may be anybody's. */
-  find(alg: string, kid: string | null): readonly Verify[] | null {
+  find(alg: string, kid: string | null): Candidates {
     const named = kid === null ? this.#keys : this.#keys.filter((key) => key.kid === kid || key.kid === null);
-    if (named.length === 0) return null;
-    return named.flatMap(({ verifiers }) => verifiers.get(alg) ?? []);
+    const unknown = named.every((key) => kid !== null && key.kid !== kid);
+    return { keys: named.flatMap(({ verifiers }) => verifiers.get(alg) ?? []), unknown };
   }
 
   /** Perhaps there are new ones. False = there was a look at them just now. @throws BackendError */

@@ -66,14 +66,13 @@ export function jwtSource(host: SourceHost, o: JwtSettings, notes: TokenNotes): 
   return { auth: { authenticate, ...(o.aclClaim !== "" && { check }) }, backends: jwks === null ? [] : [jwks.backend] };
 }
 
-/** The file's key first; then those of the URL. */
+/** The file's key first; then those of the URL, where there may be more of them by now. */
 function ringOf(file: KeyRing | null, url: KeyRing | null): KeyRing | null {
   if (file === null || url === null) return file ?? url;
   return {
     find(alg, kid) {
-      const mine = file.find(alg, kid) ?? [];
-      const others = url.find(alg, kid);
-      return mine.length === 0 ? others : [...mine, ...(others ?? [])];
+      const { keys, unknown } = url.find(alg, kid);
+      return { keys: [...file.find(alg, kid).keys, ...keys], unknown };
     },
   };
 }

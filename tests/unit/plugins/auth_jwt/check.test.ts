@@ -96,8 +96,13 @@ describe("claims", () => {
 
 test("a key ring: of a name it does not know, others may; of an algorithm that none is for, nobody", () => {
   const good = signed({}, { alg: "HS256", kid: "k1" });
-  const ring = (keys: Record<string, ReturnType<typeof secretVerifiers>>): JwtRules["secret"] => ({
-    find: (alg, kid) => (kid === null ? [] : keys[kid] === undefined ? null : [keys[kid].get(alg)].filter((v) => v !== undefined)),
+  type Keys = Record<string, ReturnType<typeof secretVerifiers>>;
+  /** Those called "any" may have signed whatever a token names. */
+  const ring = ({ any, ...named }: Keys): JwtRules["secret"] => ({
+    find: (alg, kid) => ({
+      keys: [any, named[kid ?? ""]].flatMap((key) => key?.get(alg) ?? []),
+      unknown: kid !== null && named[kid] === undefined,
+    }),
   });
   const check = (secret: JwtRules["secret"], text = good) => {
     const { step, unknownKey } = checkToken({ ...RULES, secret }, client, text, NOW_S * 1000);
@@ -107,4 +112,9 @@ test("a key ring: of a name it does not know, others may; of an algorithm that n
   expect(check(ring({ k1: secretVerifiers("other") }))).toEqual(["invalid_signature", false]);
   expect(check(ring({ k2: secretVerifiers("s") }))).toEqual(["unknown_key", true]);
   expect(check(ring({ k1: secretVerifiers("s") }), signed({}))).toEqual(["token_unsupported", false]);
+  expect(check(ring({ any: secretVerifiers("s") }))).toEqual(["allow", false]);
+  expect(check(ring({ any: secretVerifiers("other") }))).toEqual(["invalid_signature", true]);
+  expect(check(ring({ any: secretVerifiers("other") }), signed({}))).toEqual(["invalid_signature", false]);
+  const critical = signed({}, { alg: "HS256", kid: "k1", crit: ["x"] });
+  expect(check(ring({ any: secretVerifiers("s") }), critical)).toEqual(["invalid_signature", false]);
 });

@@ -1,10 +1,12 @@
 /** Keys from a URL: when they are fetched, which of them count, and what holds while they are not to be had. */
 import { afterAll, afterEach, describe, expect, test } from "bun:test";
 import { generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { authJwt } from "../../../../server/plugins/auth_jwt/index.ts";
 import type { TestKit } from "../../../support/test_broker.ts";
 import { until } from "../../../support/until.ts";
-import { removeTempDirs, running } from "../harness.ts";
+import { removeTempDirs, running, tempDir } from "../harness.ts";
 
 afterAll(removeTempDirs);
 
@@ -61,6 +63,13 @@ async function code(kit: TestKit, token: string): Promise<number> {
   }, "CONNACK");
   return answer;
 }
+/** So many seconds, in which the back end's own looks are answered. */
+async function slowly(kit: TestKit, seconds: number): Promise<void> {
+  for (let i = 0; i < 2 * seconds; i++) {
+    kit.pass(500);
+    await Bun.sleep(2);
+  }
+}
 const state = (b: Awaited<ReturnType<typeof broker>>): string | undefined => b.manager.report("emqx_auth_jwt")?.servers[0]?.state;
 
 describe("keys from a URL", () => {
@@ -99,11 +108,7 @@ describe("keys from a URL", () => {
     await until(() => state(it) === "up", "the keys are there");
     k.set(jwk(b.publicKey, { kid: "b" }));
     expect(await code(it.kit, signed(b.privateKey, { kid: "b" }))).toBe(0x87);
-    // The back end's own looks are answered in between.
-    for (let i = 0; i < 22; i++) {
-      it.kit.pass(500);
-      await Bun.sleep(0);
-    }
+    await slowly(it.kit, 11);
     const before = k.state.requests;
     const answers = await Promise.all([
       code(it.kit, signed(b.privateKey, { kid: "b" })),
@@ -136,6 +141,30 @@ describe("keys from a URL", () => {
     }
   });
 
+  test("a new one is fetched where a key in a file, or one without a name, might have signed too", async () => {
+    const dir = tempDir();
+    const [file, nameless, fresh] = [pair(), pair(), pair()];
+    writeFileSync(join(dir, "key.pem"), file.publicKey.export({ type: "spki", format: "pem" }).toString());
+    for (const [others, pubkey] of [
+      [[], join(dir, "key.pem")],
+      [[jwk(nameless.publicKey)], ""],
+    ] as const) {
+      const k = keys();
+      stops.push(() => k.server.stop(true));
+      k.set(...others, jwk(pair().publicKey, { kid: "old" }));
+      const it = await broker(k.url, { "auth.jwt.pubkey": pubkey });
+      await until(() => state(it) === "up", "the keys are there");
+      k.set(...others, jwk(fresh.publicKey, { kid: "new" }));
+      await slowly(it.kit, 11);
+      const before = k.state.requests;
+      expect(await code(it.kit, signed(fresh.privateKey, { kid: "new" }))).toBe(0);
+      // Whoever makes up names is not asked for again, and neither is the file's own key.
+      expect(await code(it.kit, signed(pair().privateKey, { kid: "made up" }))).toBe(0x87);
+      expect(await code(it.kit, signed((pubkey === "" ? nameless : file).privateKey, { kid: "any" }))).toBe(0);
+      expect(k.state.requests - before).toBe(1);
+    }
+  });
+
   test("a URL that was refused together with another setting is asked by nobody", async () => {
     const k = keys();
     stops.push(() => k.server.stop(true));
@@ -147,10 +176,7 @@ describe("keys from a URL", () => {
       ["auth.jwt.pubkey", "/nonexistent.pem"],
     ]);
     await expect(it.settings.apply(change)).rejects.toThrow("auth.jwt.pubkey = /nonexistent.pem");
-    for (let i = 0; i < 10; i++) {
-      it.kit.pass(1000);
-      await Bun.sleep(5);
-    }
+    await slowly(it.kit, 10);
     expect([k.state.requests, it.kit.alarms.present()]).toEqual([0, []]);
   });
 });
