@@ -52,15 +52,15 @@ export class Jwks implements KeyRing {
       what,
       open: () => null,
       close: () => {},
-      // What it has is good for a while: then looking is fetching.
-      probe: async () => void (this.#isOlderThan(o.refreshMs) && (await this.#fetch())),
+      // What it has is good for a while. Whether the URL is back only fetching tells, which is all that is ever asked of it.
+      probe: async (_: null, isDown: boolean) => void ((isDown || this.#isOlderThan(o.refreshMs)) && (await this.#fetch())),
       judge: () => "down" as const,
       pool: 1,
       perConnection: 1,
       timeoutMs: o.timeoutMs,
       alarm: "keys",
       retries: 0,
-      probeProves: true,
+      probeProves: "always" as const,
     };
     this.backend = new Backend<null>(host, options, host.figures(what));
   }
@@ -91,7 +91,8 @@ export class Jwks implements KeyRing {
       await leaveUnread(response);
       throw new BackendError("down", `http ${response.status}`);
     }
-    this.#keys = this.#read(await limitedText(response, BYTES_MAX));
+    // Refused would mean that it is there: everybody who makes up a name would have it fetched again.
+    this.#keys = this.#read(await limitedText(response, BYTES_MAX, "down"));
     this.#fetchedAt = this.host.clock.mono();
   }
 

@@ -21,12 +21,13 @@ function signed(key: KeyObject, header: object = {}, claims: object = {}): strin
 
 /** A URL with keys. */
 function keys() {
-  const state = { body: "", status: 200, requests: 0 };
+  const state = { body: "", status: 200, requests: 0, hangs: false };
   const server = Bun.serve({
     port: 0,
     hostname: "127.0.0.1",
     fetch() {
       state.requests++;
+      if (state.hangs) return new Promise<Response>(() => {});
       return new Response(state.body, { status: state.status });
     },
   });
@@ -51,11 +52,12 @@ async function broker(url: string, more: Record<string, string> = {}) {
 }
 
 let clients = 0;
-/** The reason code of CONNACK, which may come later. */
-async function code(kit: TestKit, token: string): Promise<number> {
+/** The reason code of CONNACK, which may come later. `passing`: so much time goes by at each look, ms. */
+async function code(kit: TestKit, token: string, passing = 0): Promise<number> {
   const c = kit.client(5).connect(`c${++clients}`, { username: "joe", password: Buffer.from(token) });
   let answer = -1;
   await until(() => {
+    if (passing > 0) kit.pass(passing);
     kit.settle();
     const [packet] = c.take();
     if (packet?.cmd === "connack") answer = packet.reasonCode ?? -1;
@@ -163,6 +165,52 @@ describe("keys from a URL", () => {
       expect(await code(it.kit, signed((pubkey === "" ? nameless : file).privateKey, { kid: "any" }))).toBe(0);
       expect(k.state.requests - before).toBe(1);
     }
+  });
+
+  for (const [name, spoil] of [
+    ["is gone", (k) => k.server.stop(true)],
+    ["has something else", (k) => (k.state.body = "x".repeat(2_000_000))],
+  ] as readonly [string, (k: ReturnType<typeof keys>) => unknown][])
+    test(`where the URL ${name}, names that somebody makes up neither bring it back nor have it asked without end`, async () => {
+      const k = keys();
+      stops.push(() => k.server.stop(true));
+      k.set(jwk(pair().publicKey, { kid: "a" }));
+      const it = await broker(k.url);
+      await until(() => state(it) === "up", "the keys are there");
+      await slowly(it.kit, 11);
+      await spoil(k);
+      const [lines, before] = [it.kit.log.lines.length, k.state.requests];
+      for (let i = 0; i < 60; i++) {
+        expect(await code(it.kit, signed(pair().privateKey, { kid: `made up ${i}` }))).toBe(0x88);
+        it.kit.pass(100);
+        await Bun.sleep(2);
+      }
+      const told = it.kit.log.lines.slice(lines).filter((line) => line.message.startsWith("server is "));
+      expect([told.map((line) => line.message), state(it)]).toEqual([["server is down"], "down"]);
+      // Five until it counts as down, then the back end's own looks, a second apart.
+      expect(k.state.requests - before).toBeLessThanOrEqual(20);
+    });
+
+  test("time-outs over, the keys are there again, and are fetched as often as before: what is withdrawn is nobody's", async () => {
+    const a = pair();
+    const k = keys();
+    stops.push(() => k.server.stop(true));
+    k.set(jwk(a.publicKey, { kid: "a" }));
+    const it = await broker(k.url, { "auth.jwt.jwks.refresh_interval": "1m" });
+    await until(() => state(it) === "up", "the keys are there");
+    await slowly(it.kit, 11);
+    k.state.hangs = true;
+    for (let i = 0; i < 6; i++) expect(await code(it.kit, signed(pair().privateKey, { kid: `made up ${i}` }), 200)).toBe(0x88);
+    expect(state(it)).toBe("down");
+    expect(await code(it.kit, signed(a.privateKey, { kid: "a" }))).toBe(0);
+    k.state.hangs = false;
+    await until(() => {
+      it.kit.pass(100);
+      return state(it) === "up";
+    }, "a look was answered");
+    k.set();
+    await slowly(it.kit, 71);
+    expect(await code(it.kit, signed(a.privateKey, { kid: "a" }))).toBe(0x87);
   });
 
   test("a URL that was refused together with another setting is asked by nobody", async () => {
