@@ -1,13 +1,13 @@
 /** Authentication with JSON Web Tokens. EMQ X 3.1 (whose public keys never worked); more algorithms, keys from a URL, rules, leeway and the end of connections are ours. */
 import type { ClientInfo } from "../../core/types.ts";
 import { duration, flag, oneOf, optional, parsed, secret, text } from "../../lib/config_entry.ts";
-import { Heap, type HeapEntry } from "../../lib/heap.ts";
 import { onErrorEntry } from "../_auth/outside.ts";
 import type { RuleSet } from "../_auth/rules.ts";
 import { defineOutside, type OutsidePlugin } from "../_auth/source.ts";
 import { timeLimitEntry } from "../_backend/calls.ts";
 import { CLIENT_VARIABLES, parseTemplate } from "../_backend/template.ts";
 import { tlsEntries, tlsOf } from "../_backend/tls.ts";
+import { endConnections } from "./expiry.ts";
 import type { JwksOptions } from "./jwks.ts";
 import { jwtSource, type TokenNotes } from "./source.ts";
 
@@ -55,10 +55,6 @@ function readUrl(text: string): URL | null {
 }
 
 const NOTES: TokenNotes = { ends: new WeakMap<ClientInfo, number>(), rules: new WeakMap<ClientInfo, RuleSet>() };
-/** Who has to go when its token ends; a client that has gone is taken out at once, or, when nobody was there to hear of it, at its end. */
-const WAITING = new WeakMap<ClientInfo, HeapEntry<ClientInfo>>();
-const BY_END = new Heap<ClientInfo>();
-const SWEEP_MS = 500;
 
 const outside: OutsidePlugin<typeof config> = {
   takesHalf: true,
@@ -89,18 +85,5 @@ const outside: OutsidePlugin<typeof config> = {
 
 export const authJwt = defineOutside({ name: "emqx_auth_jwt", description: "EMQ X Authentication with JWT", config }, outside, (ctx) => {
   if (ctx.config["auth.jwt.secret"] === "emqxsecret") ctx.log.warn("auth.jwt.secret is the one that everybody knows: set your own");
-  ctx.hook("client.connected", (client) => {
-    const end = NOTES.ends.get(client);
-    if (end !== undefined && ctx.config["auth.jwt.disconnect_after_expire"]) WAITING.set(client, BY_END.add(end, 0, client));
-  });
-  ctx.hook("client.disconnected", (client) => {
-    const entry = WAITING.get(client);
-    if (entry !== undefined) BY_END.cancel(entry);
-    WAITING.delete(client);
-  });
-  // By the wall clock, which is the token's.
-  ctx.every(SWEEP_MS, () => {
-    const now = ctx.clock.now();
-    for (let e = BY_END.take(now); e !== undefined; e = BY_END.take(now)) ctx.broker.disconnect(e.value, "token_expired");
-  });
+  endConnections(ctx, () => ctx.config["auth.jwt.disconnect_after_expire"], NOTES.ends);
 });
