@@ -321,6 +321,12 @@ export class PluginManager {
     return slot.settings.liveChange(key, text);
   }
 
+  /** Why a change of these keys cannot be: `PluginSettings.astray`. `next`: what would be said of a plugin's keys. null = nothing is against it. */
+  astray(keys: readonly string[], next: (plugin: string) => SettingSource, typed: ReadonlySet<string>): string | null {
+    const touched = this.sorted().filter(({ settings }) => settings.hasAny(keys));
+    return touched.reduce<string | null>((why, { plugin, settings }) => why ?? settings.astray(() => next(plugin.name), typed), null);
+  }
+
   /** With the settings as they are now; when it does not start with them, with those of before. */
   private async restart(slot: Slot, restore: () => void): Promise<void> {
     await this.stop(slot);
@@ -354,7 +360,7 @@ export class PluginManager {
     return this.exclusive(async () => {
       const update: SettingsUpdate = { changed: [], refused: new Map() };
       for (const slot of this.sorted()) {
-        if (!keys.some((key) => slot.settings.has(key))) continue;
+        if (!slot.settings.hasAny(keys)) continue;
         try {
           update.changed.push(...(await this.update(slot)));
         } catch (err) {

@@ -1,9 +1,10 @@
 /** Authentication with JSON Web Tokens. EMQ X 3.1 (whose public keys never worked); more algorithms, keys from a URL, rules, leeway and the end of connections are ours. */
 import type { ClientInfo } from "../../core/types.ts";
-import { duration, flag, oneOf, optional, parsed, secret, text } from "../../lib/config_entry.ts";
+import { duration, flag, oneOf, optional, secret, stays, text } from "../../lib/config_entry.ts";
 import { onErrorEntry } from "../_auth/outside.ts";
 import type { RuleSet } from "../_auth/rules.ts";
 import { defineOutside, type OutsidePlugin } from "../_auth/source.ts";
+import { serverUrl } from "../_backend/address.ts";
 import { timeLimitEntry } from "../_backend/calls.ts";
 import { CLIENT_VARIABLES, parseTemplate } from "../_backend/template.ts";
 import { tlsEntries, tlsOf } from "../_backend/tls.ts";
@@ -14,7 +15,7 @@ import { jwtSource, type TokenNotes } from "./source.ts";
 const OURS = { required: false };
 
 const config = {
-  "auth.jwt.secret": secret("emqxsecret", "Key of HS256, HS384 and HS512. Empty = such tokens are refused."),
+  "auth.jwt.secret": stays(secret("emqxsecret", "Key of HS256, HS384 and HS512. Empty = such tokens are refused.")),
   "auth.jwt.from": oneOf(["password", "username"], "password", "Where the token stands."),
   "auth.jwt.verify_claims": flag("off", "Compare claims with what the auth.jwt.verify_claims.<name> lines say."),
   "auth.jwt.pubkey": optional(
@@ -24,14 +25,7 @@ const config = {
     ),
   ),
   "auth.jwt.verify_claims.$name": optional(text("%u", "What the claim must be, exactly; %u and %c are the client's.")),
-  "auth.jwt.jwks": optional(
-    parsed(
-      "https://id.example/jwks.json",
-      "a URL that begins with http:// or https://",
-      readUrl,
-      "Where further public keys are (a JSON Web Key Set).",
-    ),
-  ),
+  "auth.jwt.jwks": optional(serverUrl("https://id.example/jwks.json", "Where further public keys are (a JSON Web Key Set).")),
   "auth.jwt.jwks.refresh_interval": duration("5m", "The keys are fetched so often, and when a token names one that is not known.", {
     ...OURS,
     least: "10s",
@@ -48,11 +42,6 @@ const config = {
   "auth.jwt.leeway": duration("0s", "So far may clocks be apart.", OURS),
   "auth.jwt.disconnect_after_expire": flag("off", "End a connection when its token runs out.", OURS),
 };
-
-function readUrl(text: string): URL | null {
-  const url = URL.canParse(text) ? new URL(text) : null;
-  return url !== null && /^https?:$/.test(url.protocol) ? url : null;
-}
 
 const NOTES: TokenNotes = { ends: new WeakMap<ClientInfo, number>(), rules: new WeakMap<ClientInfo, RuleSet>() };
 

@@ -433,6 +433,23 @@ describe("what a plugin's file leaves out", () => {
     });
   }
 
+  test("who asks a server outside has keys that say where it is, so that no secret is sent to another one unnoticed", () => {
+    const leading = plugins.map(({ name, test, config }) => [
+      name,
+      test !== undefined,
+      ...Object.entries(config).flatMap(([key, entry]) => (entry.servers === null ? [] : [key.replace(/^auth\./, "")])),
+    ]);
+    expect(leading.filter((row) => row[1] === true || row.length > 2).map(([, , ...keys]) => keys.join(" "))).toEqual([
+      "http.auth_req http.super_req http.acl_req",
+      "jwt.jwks",
+      "ldap.servers ldap.port",
+      "mongo.server",
+      "mysql.server",
+      "pgsql.server",
+      "redis.server",
+    ]);
+  });
+
   test("a plugin that keeps strangers out is never stopped for its settings", () => {
     expect(plugins.filter((p) => p.guards === true && p.inPlace !== true).map((p) => p.name)).toEqual([]);
   });
