@@ -184,7 +184,7 @@ async function questions(step: Step, auth: OutsideAuth, client: ClientInfo, requ
     if (!takesHalf && isHalf(client, password)) return { verdict: "ignore", why: "not both a user name and a password: nobody is asked" };
     const found = await auth.authenticate(client, password, () => true);
     if (found === null) return { verdict: "ignore", why: "not known there" };
-    if (found.allow !== true) return { verdict: "deny", why: found.why };
+    if (found.allow !== true) return { verdict: found.allow === null ? "ignore" : "deny", why: found.why };
     isSuper = found.isSuper === true;
     return { verdict: "allow", why: isSuper ? "let in, as a super user" : "let in" };
   });

@@ -52,6 +52,11 @@ const no = (why: string, unknownKey = false): Checked => ({
   unknownKey,
 });
 const PASS: Checked = { step: null, exp: null, claims: null, unknownKey: false };
+/**
+ * EMQ X 3.1: where there is no token the result is `token_undefined` and the chain goes on. As with a missing password of its other plugins, the
+ * next one may let the client in; allow_anonymous, which is but the result that the chain begins with, does not.
+ */
+const NO_TOKEN: Checked = { ...PASS, step: { allow: null, code: RC.NOT_AUTHORIZED, why: "token_undefined" } };
 
 const FAMILIES: readonly [prefix: RegExp, absent: string][] = [
   [/^HS(?:256|384|512)$/, "hmac_secret_undefined"],
@@ -62,7 +67,8 @@ const FAMILIES: readonly [prefix: RegExp, absent: string][] = [
 
 /** `text`: what stands where the token is to be; "" = nothing. `now`: Unix ms. */
 export function checkToken(rules: JwtRules, client: ClientInfo, text: string, now: number): Checked {
-  const token = text === "" ? null : readToken(text);
+  if (text === "") return NO_TOKEN;
+  const token = readToken(text);
   // Perhaps a password: the next one knows.
   if (token === null) return PASS;
   const family = FAMILIES.find(([name]) => name.test(token.alg));

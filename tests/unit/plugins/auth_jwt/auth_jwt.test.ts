@@ -4,6 +4,7 @@ import { createHmac, generateKeyPairSync } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { authJwt } from "../../../../server/plugins/auth_jwt/index.ts";
+import { aClient } from "../../../support/access.ts";
 import type { TestKit } from "../../../support/test_broker.ts";
 import { removeTempDirs, running, tempDir, turns } from "../harness.ts";
 
@@ -44,6 +45,16 @@ describe("the token", () => {
       authentication: { allowed: 1, denied: 1, ignored: 1, errors: 0 },
       acl: null,
     });
+  });
+
+  test("who has a user name and no password is let in by another plugin or not at all, whatever allow_anonymous says", async () => {
+    const { kit, manager } = await running(authJwt);
+    expect([code(kit, "joe", null), code(kit, "joe", ""), code(kit, null, null)]).toEqual([0x87, 0x87, 0]);
+    const request = { clientId: "c", username: "joe", password: null, ip: "127.0.0.1", action: null, topic: null };
+    const steps = await manager.test("emqx_auth_jwt", {}, request, () => aClient({ username: "joe" }));
+    expect(steps.at(-1)).toMatchObject({ step: "authenticate", verdict: "ignore", why: "token_undefined" });
+    kit.hooks.add("client.authenticate", "other", ({ username }) => (username === "joe" ? { allow: true } : null), 0);
+    expect([code(kit, "joe", null), code(kit, "jim", null)]).toEqual([0, 0x87]);
   });
 
   test("claims as the lines say, while they are to be looked at", async () => {

@@ -23,8 +23,12 @@ function outcome(text: string, rules: Partial<JwtRules> = {}): string {
   return step === null ? "pass" : step.allow ? "allow" : step.why;
 }
 
-test("no token, or something else in its place: the next one is asked", () => {
-  expect(["", "secret", "a.b.c", "x".repeat(100_000)].map((text) => outcome(text))).toEqual(["pass", "pass", "pass", "pass"]);
+test("something else in its place: the next one is asked", () => {
+  expect(["secret", "a.b.c", "x".repeat(100_000)].map((text) => outcome(text))).toEqual(["pass", "pass", "pass"]);
+});
+
+test("no token: the next one is asked, too, and when none lets the client in it is refused", () => {
+  expect(checkToken(RULES, client, "", NOW_S * 1000)).toMatchObject({ step: { allow: null, code: 0x87, why: "token_undefined" } });
 });
 
 test("a token decides: good, forged, of an algorithm that is not there", () => {
