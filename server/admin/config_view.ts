@@ -1,6 +1,6 @@
 /** What the admin layer needs of the configuration and of the program around it to show and change settings. */
 import type { ConfigRow, SettingProblem } from "../config/types.ts";
-import type { SettingChanges } from "../plugins/settings.ts";
+import type { SettingChanges, SettingSource } from "../plugins/settings.ts";
 
 /** The configuration with its layers: default, file, API, environment, flags; later ones stand above earlier ones. */
 export interface ConfigLayers {
@@ -16,6 +16,8 @@ export interface ConfigLayers {
   /** Environment or flag that stands above the API's layer, in words; null = none. */
   fixedBy(key: string): string | null;
   change(changes: SettingChanges): void;
+  /** As it would be with the changes; nobody else sees it. */
+  with(changes: SettingChanges): { texts(app: string): SettingSource };
 }
 
 export interface SettingsPorts {

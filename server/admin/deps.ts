@@ -20,6 +20,9 @@ export class AdminError extends Error {
   }
 }
 
+/** A secret that nobody has typed again would be sent to another server than the one it was given for. */
+export class SecretAstray extends AdminError {}
+
 /** The MQTT listeners, as far as this layer goes. */
 export interface MqttListeners {
   list(): readonly {

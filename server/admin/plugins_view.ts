@@ -1,7 +1,7 @@
 /** What the admin layer needs of the plugin manager, and its refusals in the words of the API. */
 import type { PluginError, PluginManager } from "../plugins/manager.ts";
 import { CODE } from "./codes.ts";
-import { AdminError } from "./deps.ts";
+import { AdminError, SecretAstray } from "./deps.ts";
 
 export type PluginsView = Pick<
   PluginManager,
@@ -18,6 +18,7 @@ export type PluginsView = Pick<
   | "liveChange"
   | "configRows"
   | "replacement"
+  | "astray"
   | "updateSettings"
 >;
 
@@ -34,7 +35,8 @@ export function commandError(err: unknown): unknown {
 export function settingError(err: unknown): unknown {
   return isPluginError(err) && err.kind === "bad_value" ? new AdminError(CODE.BAD_PARAMETER, err.message) : commandError(err);
 }
-/** The whole set: EMQ X 3.1's `unknown_error`, and which key it was. */
+/** The whole set: EMQ X 3.1's `unknown_error`, and which key it was; but what 3.1 never refused has a code of its own. */
 export function configError(err: unknown): unknown {
+  if (err instanceof SecretAstray) return err;
   return isPluginError(err) || err instanceof AdminError ? new AdminError(CODE.UNKNOWN, `unknown_error: ${err.message}`) : err;
 }

@@ -8,7 +8,7 @@ import { MASK, withoutPassword } from "../lib/mask.ts";
 import type { PluginConfigRow, SettingChanges } from "../plugins/settings.ts";
 import { CODE } from "./codes.ts";
 import type { SettingsPorts } from "./config_view.ts";
-import { AdminError } from "./deps.ts";
+import { AdminError, SecretAstray } from "./deps.ts";
 import type { Setting, SettingsApplied } from "./extra_rows.ts";
 import type { PluginsView } from "./plugins_view.ts";
 import { Slices } from "./slices.ts";
@@ -48,11 +48,13 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
   /** What really changes. @throws AdminError 108, naming key, value and what was expected */
   function checked(changes: SettingChanges): Map<string, string | null | undefined> {
     const real = new Map<string, string | null | undefined>();
+    const typed = new Set<string>();
     for (const [key, text] of changes) {
       const isTakenBack = text === undefined && (layers.override(key) !== undefined || aside.has(key));
       const error = isTakenBack ? null : layers.checkOverride(key, text ?? null);
       if (error !== null) throw new AdminError(CODE.BAD_PARAMETER, error);
       if (typeof text === "string" && isKept(key, text)) continue;
+      if (typeof text === "string") typed.add(key);
       const by = layers.fixedBy(key);
       if (typeof text === "string" && by !== null) {
         if (text === layers.raw(key)) continue;
@@ -60,6 +62,8 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
       }
       if (text !== layers.override(key) || aside.has(key)) real.set(key, text);
     }
+    const astray = plugins.astray([...real.keys()], (plugin) => layers.with(real).texts(plugin), typed);
+    if (astray !== null) throw new SecretAstray(CODE.BAD_PARAMETER, astray);
     const problems = ports.problems(real);
     if (problems.length > 0) throw new AdminError(CODE.BAD_PARAMETER, problems.map((p) => p.message).join("; "));
     return real;
@@ -69,15 +73,16 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
     if (changes.size > CHANGES_MAX) throw new AdminError(CODE.BAD_PARAMETER, `a change has no more than ${CHANGES_MAX} keys`);
     const real = checked(changes);
     const before = new Map([...real.keys()].map((key) => [key, layers.override(key)]));
+    const changed = [...real.keys()];
     layers.change(real);
-    const { refused } = await plugins.updateSettings();
+    const { refused } = await plugins.updateSettings(changed);
     if (refused.size > 0) {
       layers.change(before);
-      await plugins.updateSettings();
+      await plugins.updateSettings(changed);
       throw new AdminError(CODE.UNKNOWN, [...refused].map(([plugin, why]) => `${plugin} does not run with it: ${why}`).join("; "));
     }
     ports.keep(real);
-    for (const key of real.keys()) aside.delete(key);
+    for (const key of changed) aside.delete(key);
     tellAside();
     ports.changed();
     const inForce = (key: string): boolean => {

@@ -215,14 +215,20 @@ export class Config {
     return changed;
   }
 
-  /** Read again what the files say of one application, about to be loaded; what is wrong with its own file is its fault. @throws ConfigErrors */
-  rereadOf(app: string): void {
+  /** Read again what the files say of one application, and what is wrong with its own. Returns what takes it back, at once or never. @throws ConfigErrors */
+  rereadOf(app: string): () => void {
     const fresh = loadConfig(this.loaded);
-    const own = (key: string): boolean => this.keys.find(key)?.app === app;
-    const rest = [...this.#layers.file].filter(([key]) => !own(key));
-    this.#layers.file = new Map([...rest, ...[...fresh.#layers.file].filter(([key]) => own(key))]);
+    const [before, fault] = [this.#layers.file, this.faults.get(app)];
+    const isOwn = ([key]: [string, unknown]): boolean => this.keys.find(key)?.app === app;
+    const rest = [...before].filter((line) => !isOwn(line));
+    this.#takeFile(new Map([...rest, ...[...fresh.#layers.file].filter(isOwn)]), app, fresh.faults.get(app));
+    return () => this.#takeFile(before, app, fault);
+  }
+
+  #takeFile(lines: Map<string, Given>, app: string, fault: string | undefined): void {
+    this.#layers.file = lines;
     this.faults.delete(app);
-    for (const [plugin, words] of fresh.faults) if (plugin === app) this.faults.set(app, words);
+    if (fault !== undefined) this.faults.set(app, fault);
     this.#values.clear();
   }
 

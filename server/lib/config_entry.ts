@@ -86,6 +86,10 @@ export interface Entry<T> {
   readonly ignored: string | null;
   /** Why the key, though checked and shown, changes nothing here; null when it does. */
   readonly inert: string | null;
+  /** The servers outside that a text names, each in one spelling: secrets of the same table are sent there. null = it names none. */
+  readonly servers: ((text: string) => readonly string[]) | null;
+  /** Of a secret: it is sent to nobody. */
+  readonly stays: boolean;
   /** @throws ValueError */
   parse(text: string): T;
 }
@@ -119,13 +123,22 @@ function entry<T>(spec: Spec<T>, def: string, doc: string, o: EntryOptions): Ent
     choices: spec.choices ?? null,
     ignored: null,
     inert: null,
+    servers: null,
+    stays: false,
     parse: spec.parse,
   };
 }
 
 /** Unset by default; the entry's default becomes the example shown commented out. Setting "" unsets it. */
 export function optional<T>(e: Entry<T>): Entry<T | null> {
-  return { ...e, optional: true, required: false, parse: (t) => (t.trim() === "" ? null : e.parse(t)) };
+  const { servers } = e;
+  return {
+    ...e,
+    optional: true,
+    required: false,
+    servers: servers && ((t) => (t.trim() === "" ? [] : servers(t))),
+    parse: (t) => (t.trim() === "" ? null : e.parse(t)),
+  };
 }
 
 /** Accepted because EMQ X 3.1 has the key, without effect here. `default` is what 3.1 shipped. */
@@ -136,6 +149,16 @@ export function ignored(def: string, reason: string, o: EntryOptions = {}): Entr
 /** Checked and shown as EMQ X 3.1 did, because its answers and forms have the key, but without effect; its words say why. */
 export function inert<T>(e: Entry<T>, reason: string): Entry<T> {
   return { ...e, doc: `${e.doc} Without effect: ${reason}`.trim(), inert: reason };
+}
+
+/** It says where a server outside is, or is part of that, such as a port. */
+export function leadsTo<T>(e: Entry<T>, servers: (value: T) => readonly string[]): Entry<T> {
+  return { ...e, servers: (t) => servers(e.parse(t)) };
+}
+
+/** A secret that never leaves the node: servers outside may be others without its being given again. */
+export function stays(e: Entry<string>): Entry<string> {
+  return { ...e, stays: true };
 }
 
 export function text(def: string, doc: string, o: EntryOptions = {}): Entry<string> {

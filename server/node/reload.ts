@@ -19,7 +19,7 @@ export function createReload(config: Config, core: Core, listeners: Listeners, l
       const keys = config.reread((plugin) => plugins().isRunning(plugin));
       if (keys.length > 0) {
         core.refresh();
-        await plugins().updateSettings();
+        await plugins().updateSettings(keys);
         // What acts after a restart only is told now, while somebody is looking.
         for (const { message } of problemsOf(config)) log.error("the node would not start with this configuration", { why: message });
         done.push(`settings ${keys.join(", ")}`);

@@ -22,8 +22,8 @@ export interface PluginConfiguration {
   adopt(plugin: AnyPlugin, lines: readonly LineBeside[]): void;
   /** What is wrong with the plugin's own configuration file; null = nothing. */
   fault(plugin: string): string | null;
-  /** Read the plugin's file again. @throws Error in words */
-  reread(plugin: string): void;
+  /** Read the plugin's file again. Returns what takes it back. @throws Error in words */
+  reread(plugin: string): () => void;
 }
 
 export interface PluginManagerOptions extends ContextParts {
@@ -209,8 +209,9 @@ export class PluginManager {
   private again(slot: Slot): void {
     const { plugin, settings, running } = slot;
     const before = settings.source;
+    let takeBack = (): void => {};
     try {
-      this.o.configuration.reread(plugin.name);
+      takeBack = this.o.configuration.reread(plugin.name);
       const fault = this.o.configuration.fault(plugin.name);
       if (fault !== null) throw new PluginError("failed", fault);
       settings.refresh(this.o.configuration.texts(plugin.name));
@@ -218,6 +219,8 @@ export class PluginManager {
       slot.error = null;
       this.o.log.info("plugin reloaded", { plugin: plugin.name });
     } catch (err) {
+      // Else the next change of anything else would bring it in again, whole or in part.
+      takeBack();
       settings.refresh(before);
       slot.error = wordsOf(err);
       this.o.log.error("plugin goes on as it was", { plugin: plugin.name, error: slot.error });
@@ -318,6 +321,12 @@ export class PluginManager {
     return slot.settings.liveChange(key, text);
   }
 
+  /** Why a change of these keys cannot be: `PluginSettings.astray`. `next`: what would be said of a plugin's keys. null = nothing is against it. */
+  astray(keys: readonly string[], next: (plugin: string) => SettingSource, typed: ReadonlySet<string>): string | null {
+    const touched = this.sorted().filter(({ settings }) => settings.hasAny(keys));
+    return touched.reduce<string | null>((why, { plugin, settings }) => why ?? settings.astray(() => next(plugin.name), typed), null);
+  }
+
   /** With the settings as they are now; when it does not start with them, with those of before. */
   private async restart(slot: Slot, restore: () => void): Promise<void> {
     await this.stop(slot);
@@ -343,11 +352,15 @@ export class PluginManager {
     return rows.sort((a, b) => (a.key < b.key ? -1 : 1));
   }
 
-  /** The configuration says something else: live keys change in place, plugins with other changes are restarted. */
-  updateSettings(): Promise<SettingsUpdate> {
+  /**
+   * The configuration says something else of these keys: live keys change in place, plugins with other changes are restarted. Plugins that have
+   * none of them are not asked: what is wrong with one of those is no reason against a change of something else.
+   */
+  updateSettings(keys: readonly string[]): Promise<SettingsUpdate> {
     return this.exclusive(async () => {
       const update: SettingsUpdate = { changed: [], refused: new Map() };
       for (const slot of this.sorted()) {
+        if (!slot.settings.hasAny(keys)) continue;
         try {
           update.changed.push(...(await this.update(slot)));
         } catch (err) {

@@ -129,6 +129,8 @@ export interface PluginBroker {
   session(clientId: string): PluginSession | undefined;
   readonly sessionCount: number;
   readonly connections: number;
+  /** Those who are connected; it goes on over changes, and shows whoever is there when it comes to them. */
+  clients(): Iterator<ClientInfo>;
   /** Goes up when kept verdicts are void. */
   readonly aclEpoch: number;
   /** Rules have changed: kept verdicts are void. */

@@ -52,6 +52,9 @@ export function createPluginBroker(broker: Broker, later: (fn: () => void) => vo
     get connections() {
       return broker.connections;
     },
+    *clients() {
+      for (const { channel } of broker.sessions.values()) if (channel?.client != null) yield channel.client;
+    },
     get aclEpoch() {
       return broker.access.epoch;
     },

@@ -10,6 +10,8 @@ import type { AnyPlugin, ConfigTable } from "./plugin.ts";
 /** The keys of one plugin that anybody said something about. */
 export type SettingSource = ReadonlyMap<string, SettingText>;
 type Entry = ConfigTable[string];
+/** Whoever starts the node has written it. */
+const OF_FILES: ReadonlySet<Origin> = new Set(["file", "env", "flag"]);
 /** One row of `GET plugin_configs`. */
 export interface PluginConfigRow {
   key: string;
@@ -70,17 +72,54 @@ export class PluginSettings {
     return Object.fromEntries([...this.table.keys()].map((key) => [key, this.value(key)]));
   }
 
-  /** As they would be with these texts; the mask stands for a secret as it is. @throws PluginError naming the first bad one */
+  /**
+   * As they would be with these texts; the mask stands for a secret as it is. @throws PluginError naming the first bad one, or the secret that has
+   * to be typed again
+   */
   trial(texts: Readonly<Record<string, unknown>>): PluginSettings {
     const written = new Map(this.written);
+    const typed = new Set<string>();
     for (const [key, given] of Object.entries(texts)) {
       const row = this.keyOf(key);
       if (typeof given !== "string") throw new PluginError("bad_value", `${key}: expected text`);
       if (this.isKept(key, row, given)) continue;
       this.parse(row, given, key);
       written.set(key, { text: given, origin: "api" });
+      typed.add(key);
     }
+    const astray = this.astray(() => written, typed);
+    if (astray !== null) throw new PluginError("bad_value", astray);
     return new PluginSettings(this.plugin, written);
+  }
+
+  /**
+   * With `next` in their place, is a secret that is kept sent to a server that it has not been sent to? Whoever may change settings may not read
+   * secrets, and would have them from a server of their own; the servers of files, environment and flags are not theirs. `typed`: the keys whose
+   * text was given anew. null = no, else why it cannot be.
+   */
+  astray(next: () => SettingSource, typed: ReadonlySet<string>): string | null {
+    if (![...this.table.values()].some((entry) => entry.servers !== null)) return null;
+    const then = new PluginSettings(this.plugin, next());
+    const known = new Set(this.servers().map(({ server }) => server));
+    const isOfFiles = (key: string): boolean => OF_FILES.has(then.given(key)?.origin ?? "default");
+    const other = then.servers().find(({ key, server }) => !known.has(server) && !isOfFiles(key));
+    const kept =
+      other && then.texts().find(({ key, entry }) => entry.type === "secret" && !entry.stays && !typed.has(key) && then.given(key)?.text);
+    return kept ? `${other.key} names another server: ${kept.key} has to be typed again, together with it` : null;
+  }
+
+  private servers(): { key: string; server: string }[] {
+    return this.texts().flatMap(({ key, entry, text }) =>
+      text === "" ? [] : (entry.servers?.(text) ?? []).map((server) => ({ key, server })),
+    );
+  }
+
+  /** What is in force, of every plain key and of those that stand for a `$name` one. */
+  private texts(): { key: string; entry: Entry; text: string }[] {
+    return [...this.table].flatMap(([row, entry]) => {
+      const keys = wildcard(row) === null ? [row] : [...this.written.keys()].filter((key) => wildcard(row)?.test(key));
+      return keys.map((key) => ({ key, entry, text: this.given(key)?.text ?? (key === row ? this.unwritten(key, entry) : "") }));
+    });
   }
 
   /** It is what is shown of a secret: that stays as it is. */
@@ -94,7 +133,12 @@ export class PluginSettings {
     const given = this.given(key);
     if (given !== null) return this.parse(key, given.text);
     const entry = this.table.get(key);
-    return entry?.parse(this.isLeftOut(key) ? (entry.unset ?? "") : entry.optional ? "" : entry.default);
+    return entry?.parse(this.unwritten(key, entry));
+  }
+
+  /** What counts where nobody said anything. */
+  private unwritten(key: string, entry: Entry): string {
+    return this.isLeftOut(key) ? (entry.unset ?? "") : entry.optional ? "" : entry.default;
   }
 
   /** Somebody has said which settings there are, in a file or through the API, and this one was not among them (EMQ X 3.1: then it is not set). */
@@ -124,10 +168,18 @@ export class PluginSettings {
     }
   }
 
+  /** Is one of them a key of this plugin's? */
+  hasAny(written: readonly string[]): boolean {
+    return written.some((key) => this.rowOf(key) !== undefined);
+  }
+
+  private rowOf(written: string): string | undefined {
+    return this.table.has(written) ? written : [...this.table.keys()].find((k) => wildcard(k)?.test(written));
+  }
+
   /** The table's key that a written key belongs to. @throws PluginError unknown_key */
   private keyOf(written: string): string {
-    if (this.table.has(written)) return written;
-    const like = [...this.table.keys()].find((k) => wildcard(k)?.test(written));
+    const like = this.rowOf(written);
     if (like === undefined) throw new PluginError("unknown_key", `${this.plugin.name} has no key ${written}`);
     return like;
   }
@@ -164,7 +216,8 @@ export class PluginSettings {
   }
 
   /**
-   * What it takes to put these texts in place of the file's: keys left out fall back to their defaults. null = the file's again.
+   * What it takes to put these texts in place of the file's: keys left out fall back to their defaults. null = the file's again. The mask is for
+   * whoever puts it into force: it leaves a secret as it is.
    * @throws PluginError naming the first key that is not one, or whose value is bad
    */
   replacement(texts: Readonly<Record<string, unknown>> | null): SettingChanges {
@@ -174,9 +227,8 @@ export class PluginSettings {
     for (const [written, given] of Object.entries(texts ?? {})) {
       const key = this.keyOf(written);
       if (typeof given !== "string") throw new PluginError("bad_value", `${written}: expected text`);
-      const text = this.isKept(written, key, given) ? (this.given(written)?.text ?? this.table.get(key)?.default ?? "") : given;
-      this.parse(key, text, written);
-      changes.set(written, text);
+      this.parse(key, given, written);
+      changes.set(written, given);
     }
     return changes;
   }

@@ -171,6 +171,22 @@ describe("plugin configuration", () => {
     { name: "set", ...put({ "reloader.interval": "30s", "reloader.logfile": "other.log" }), ok: true },
   ]);
 
+  test("a secret that is sent back masked stays with its server: for another one it has to be typed again", async () => {
+    const [server, password, pool] = ["auth.redis.server", "auth.redis.password", "auth.redis.pool"];
+    const set = (body: object) => node.ask("PUT", conf("emqx_auth_redis"), { body });
+    expect((await set({ [server]: "127.0.0.1:1", [password]: "s3cret" })).text).toBe('{"code":0}');
+    expect((await set({ [server]: "127.0.0.1:1", [password]: "******", [pool]: "2" })).text).toBe('{"code":0}');
+    const moved = { [server]: "127.0.0.2:1", [password]: "******" };
+    const refused = { code: 108, message: `${server} names another server: ${password} has to be typed again, together with it` };
+    expect((await set(moved)).json).toEqual(refused);
+    expect((await node.ask("PUT", "/settings", { body: { [server]: "127.0.0.2:1" } })).json).toEqual(refused);
+    for (const settings of [moved, { [server]: "127.0.0.2:1" }])
+      expect((await node.ask("POST", at("emqx_auth_redis", "test"), { body: { settings } })).json).toEqual(refused);
+    expect(await value("emqx_auth_redis", server)).toMatchObject({ value: "127.0.0.1:1" });
+    expect((await set({ ...moved, [password]: "s3cret" })).text).toBe('{"code":0}');
+    expect((await node.ask("PUT", conf("emqx_auth_redis"))).text).toBe('{"code":0}');
+  });
+
   test("the set is read back, replaced as a whole, and reset by no body at all", async () => {
     expect(await value("emqx_reloader", "reloader.interval")).toMatchObject({ value: "30s", required: true });
     expect((await node.ask("PUT", conf("emqx_reloader"), { body: { "reloader.interval": "45s" } })).text).toBe('{"code":0}');

@@ -125,7 +125,7 @@ export function whenAway(
     });
 
     test(`on_error = ignore: as EMQ X 3.1, ${refusesAllTheSame ? "which refused" : "the next one is asked"}`, async () => {
-      await withSettings({ on_error: "ignore", ...kit.nowhere }, async () => {
+      await withSettings({ on_error: "ignore", ...kit.nowhere, ...kit.secrets }, async () => {
         await until(async () => (await status()).servers[0]?.state === "down", "it is told as down");
         expect(await bad()).toBe(refusesAllTheSame ? 3 : 0);
       });

@@ -132,7 +132,7 @@ needing(SLAPD, describe)("emqx_auth_ldap", () => {
         { ...ca, starttls: "on" },
         { ssl: "true", "ssl.verify": "verify_none", port: String(ldap.tlsPort) },
       ]) {
-        await withSettings(how, async () => {
+        await withSettings({ ...how, ...kit.secrets }, async () => {
           await kit.isUp();
           expect([await code("joe", "public"), await code("joe", "no"), await code("crypt", "public")]).toEqual([0, 5, 0]);
         });
@@ -215,7 +215,7 @@ needing(SLAPD, describe)("emqx_auth_ldap", () => {
     for (const bind_as_user of ["off", "on"]) {
       test(`the first one is silent: everybody is answered by the second, and nothing is left open; bind_as_user = ${bind_as_user}`, () =>
         beside((silent) =>
-          withSettings({ servers: `${FIRST},127.0.0.1`, bind_as_user, timeout: "3s" }, async () => {
+          withSettings({ ...kit.secrets, servers: `${FIRST},127.0.0.1`, bind_as_user, timeout: "3s" }, async () => {
             const answers = await Promise.all(Array.from({ length: 20 }, (_, i) => code("joe", i % 2 === 0 ? "public" : "no")));
             expect(answers).toEqual(Array.from({ length: 20 }, (_, i) => (i % 2 === 0 ? 0 : 5)));
             await until(() => silent.open === 0, "no connection is left at the silent one");
@@ -230,13 +230,13 @@ needing(SLAPD, describe)("emqx_auth_ldap", () => {
     }
 
     test("the first one is not there", () =>
-      withSettings({ servers: `${FIRST},127.0.0.1`, bind_as_user: "on" }, async () => {
+      withSettings({ ...kit.secrets, servers: `${FIRST},127.0.0.1`, bind_as_user: "on" }, async () => {
         expect([await code("joe", "public"), await code("joe", "no")]).toEqual([0, 5]);
       }));
 
     test("none of them answers: down, and said so; all are refused", () =>
       beside((silent) =>
-        withSettings({ servers: `${FIRST},127.0.0.3`, bind_as_user: "on" }, async () => {
+        withSettings({ ...kit.secrets, servers: `${FIRST},127.0.0.3`, bind_as_user: "on" }, async () => {
           expect(await code("joe", "public")).toBe(3);
           await until(async () => (await status()).servers[0]?.state === "down", "it is told as down");
           expect([await kit.alarmed(), await code("joe", "public"), await code("unknown", "x")]).toEqual([true, 3, 3]);

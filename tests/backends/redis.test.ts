@@ -1,6 +1,7 @@
 /** emqx_auth_redis in the executable, with real servers: EMQ X 3.1's keys and commands, alone, by sentinels, as a cluster; over TLS. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
+import { type AddressInfo, createServer } from "node:net";
 import { AuthKit } from "../support/auth_kit.ts";
 import { until } from "../support/clients.ts";
 import { needing, REDIS } from "../support/peers.ts";
@@ -133,6 +134,17 @@ needing(REDIS, describe)("one server", () => {
       expect(await why({ "auth.redis.password": "wrong" })).toContain("WRONGPASS");
       expect(await why({ "auth.redis.database": "99" })).toContain("DB index is out of range");
       expect(await why({ "auth.redis.auth_cmd": "NIXDA %u" })).toContain("unknown command");
+      const heard: string[] = [];
+      const stranger = createServer((socket) => socket.on("data", (chunk) => heard.push(chunk.toString())));
+      await new Promise<void>((done) => stranger.listen(0, "127.0.0.1", done));
+      const there = `127.0.0.1:${(stranger.address() as AddressInfo).port}`;
+      for (const password of ["******", undefined]) {
+        const settings = { "auth.redis.server": there, ...(password !== undefined && { "auth.redis.password": password }) };
+        expect(await api("POST", "plugins/emqx_auth_redis/test", { ...joe, settings })).toMatchObject({ code: 108 });
+      }
+      expect(await api("PUT", "configs/emqx_auth_redis", { key: "auth.redis.server", value: there })).toMatchObject({ code: 108 });
+      stranger.close();
+      expect(heard).toEqual([]);
       expect(await code("u1", "p1")).toBe(0);
     });
   });

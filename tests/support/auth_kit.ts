@@ -68,6 +68,12 @@ export class AuthKit {
     return join(this.#baomq?.dir ?? "", `etc/plugins/${this.plugin}.conf`);
   }
 
+  /** Those of its file: whoever leads it to another server has to give them again, for no masked one is sent there. */
+  get secrets(): Record<string, string> {
+    const config = plugins.find((p) => p.name === this.plugin)?.config ?? {};
+    return Object.fromEntries(Object.entries(this.#lines).filter(([key]) => config[`${this.prefix}.${key}`]?.type === "secret"));
+  }
+
   isUp = (): Promise<void> => until(async () => (await this.status()).servers[0]?.state === "up", "the server is up");
 
   /** The broker has ended well, and told nothing of these, nor any error but such. */

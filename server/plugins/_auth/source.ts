@@ -36,7 +36,7 @@ export type Asked = Pick<Backend<unknown>, "status" | "tried" | "retire" | "clos
 export type SourceHost = BackendHost & LookupHost & { /** Counted on when only settings change. */ figures(what: string): Figures };
 
 export interface OutsidePlugin<C extends ConfigTable> {
-  /** @throws Error naming the key whose value cannot be used */
+  /** @throws Error naming the key whose value cannot be used; before a back end is made, which would ask on for nobody */
   open(host: SourceHost, config: ValuesOf<C>, many: Settings<C>["many"]): Source;
   onError(config: ValuesOf<C>): OnError;
   /** Whoever comes without a user name or a password is asked about, too. */
@@ -184,7 +184,7 @@ async function questions(step: Step, auth: OutsideAuth, client: ClientInfo, requ
     if (!takesHalf && isHalf(client, password)) return { verdict: "ignore", why: "not both a user name and a password: nobody is asked" };
     const found = await auth.authenticate(client, password, () => true);
     if (found === null) return { verdict: "ignore", why: "not known there" };
-    if (found.allow !== true) return { verdict: "deny", why: found.why };
+    if (found.allow !== true) return { verdict: found.allow === null ? "ignore" : "deny", why: found.why };
     isSuper = found.isSuper === true;
     return { verdict: "allow", why: isSuper ? "let in, as a super user" : "let in" };
   });

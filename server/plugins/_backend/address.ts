@@ -1,5 +1,5 @@
 /** Where a server outside is, as a configuration key says it. */
-import { type Entry, parsed } from "../../lib/config_entry.ts";
+import { type Entry, type EntryOptions, leadsTo, parsed } from "../../lib/config_entry.ts";
 import { parseHost } from "../../lib/origin.ts";
 
 export interface ServerAddress {
@@ -10,18 +10,35 @@ export interface ServerAddress {
 
 /** "127.0.0.1:3306", "db.example", "[::1]:3306". `port`: when none is given. */
 export function serverAddress(def: string, port: number): Entry<ServerAddress> {
-  return parsed(def, `host and port such as "${def}"`, (text) => readAddress(text, port), "Address of the server.");
+  const entry = parsed(def, `host and port such as "${def}"`, (text) => readAddress(text, port), "Address of the server.");
+  return leadsTo(entry, (address) => [shownAddress(address)]);
 }
 
 /** Several, with commas between them; their order is that of asking. */
 export function serverAddresses(def: string, port: number): Entry<readonly ServerAddress[]> {
-  return parsed(
-    def,
-    `hosts and ports such as "${def}", with commas between them`,
-    (text) => readAddresses(text, port),
-    "Addresses of servers.",
-  );
+  const expects = `hosts and ports such as "${def}", with commas between them`;
+  const entry = parsed(def, expects, (text) => readAddresses(text, port), "Addresses of servers.");
+  return leadsTo(entry, (addresses) => addresses.map(shownAddress));
 }
+
+const EXPECTS_URL = "a URL that begins with http:// or https://";
+
+/** Of a service that speaks HTTP. */
+export function serverUrl(def: string, doc: string): Entry<URL> {
+  return leadsTo(parsed(def, EXPECTS_URL, httpUrl, doc), urlsOf);
+}
+
+/** Nobody is asked. */
+export const NONE = "none";
+
+/** As `serverUrl`; empty = NONE. */
+export function serverUrlOrNone(def: string, doc: string, o: EntryOptions): Entry<URL | typeof NONE> {
+  const read = (text: string): URL | typeof NONE | null => (text === "" ? NONE : httpUrl(text));
+  return leadsTo(parsed(def, `${EXPECTS_URL}, or nothing`, read, doc, o), (url) => (url === NONE ? [] : urlsOf(url)));
+}
+
+/** Behind one host there may be several services: the path counts. What stands in the URL for its own log-in does not. */
+const urlsOf = (url: URL): string[] => [`${url.origin}${url.pathname}`];
 
 function readAddresses(text: string, port: number): ServerAddress[] | null {
   const found = text.split(",").map((part) => readAddress(part.trim(), port));

@@ -28,8 +28,8 @@ export type Judgement = "lost" | "refused" | "down" | "part";
 export interface BackendOptions<D> extends Omit<DriversOptions<D>, "keptMs"> {
   /** For people, without secrets: "PostgreSQL at 127.0.0.1:5432". */
   what: string;
-  /** The cheapest question there is. */
-  probe(driver: D): Promise<unknown>;
+  /** The cheapest question there is. `isDown`: whether the server is back is what is to be found out. */
+  probe(driver: D, isDown: boolean): Promise<unknown>;
   judge(err: unknown): Judgement;
   /** An error of the driver's for people; by default its message. */
   words?: (err: unknown) => string;
@@ -43,8 +43,11 @@ export interface BackendOptions<D> extends Omit<DriversOptions<D>, "keptMs"> {
   alarm: string;
   /** How often a question is put again behind lost connections. */
   retries: number;
-  /** A probe that is answered proves that questions are: else the first one does. */
-  probeProves: boolean;
+  /**
+   * A probe that is answered proves that questions are: else the first one does. Where questions went unanswered before it proves that only if it
+   * is one itself ("always").
+   */
+  probeProves: boolean | "always";
 }
 
 /** Calls that may wait, for each connection, and at most. */
@@ -311,7 +314,7 @@ export class Backend<D> {
     this.#probing = true;
     const opened = this.#drivers.take();
     try {
-      await this.#probes.run(async () => this.o.probe(await opened.driver), always);
+      await this.#probes.run(async () => this.o.probe(await opened.driver, this.#breaker.open), always);
       this.#probed(this.host.clock.mono());
     } catch (err) {
       this.#probeFailed(opened, err);
@@ -322,7 +325,8 @@ export class Backend<D> {
   }
 
   #probed(now: MonoMs): void {
-    if (!this.#breaker.open || (this.o.probeProves && !this.#doubted)) this.#alive(now);
+    const { probeProves } = this.o;
+    if (!this.#breaker.open || probeProves === "always" || (probeProves && !this.#doubted)) this.#alive(now);
     else this.#breaker.halfOpen();
   }
 

@@ -1,5 +1,5 @@
 /** What plugins that speak HTTP share. */
-import { BackendError } from "./errors.ts";
+import { BackendError, type BackendFailure } from "./errors.ts";
 
 /** Nobody reads the body: without this its connection, and what has come of it, are held until somebody collects garbage. */
 export async function leaveUnread(response: Response): Promise<void> {
@@ -8,13 +8,13 @@ export async function leaveUnread(response: Response): Promise<void> {
   });
 }
 
-/** The body as text. @throws BackendError when it is longer than so many bytes */
-export async function limitedText(response: Response, bytesMax: number): Promise<string> {
+/** The body as text. @throws BackendError when it is longer than so many bytes; `failure`: what that means */
+export async function limitedText(response: Response, bytesMax: number, failure: BackendFailure = "refused"): Promise<string> {
   const parts: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of response.body ?? []) {
     size += chunk.length;
-    if (size > bytesMax) throw new BackendError("refused", `an answer of more than ${bytesMax} bytes`);
+    if (size > bytesMax) throw new BackendError(failure, `an answer of more than ${bytesMax} bytes`);
     parts.push(chunk);
   }
   return Buffer.concat(parts).toString("utf8");

@@ -1,12 +1,12 @@
 /** Authentication and access rules by asking a web service. EMQ X 3.1; JSON bodies, TLS, `on_error` and the time limit are ours. */
 import { connect } from "node:net";
 import type { AclStep, AuthStep, ClientInfo } from "../../core/types.ts";
-import { ignored, integer, oneOf, optional, parsed, secret, text } from "../../lib/config_entry.ts";
+import { ignored, integer, oneOf, optional, secret, text } from "../../lib/config_entry.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
 import { askNoted } from "../_auth/asking.ts";
 import { onErrorEntry, passesOn } from "../_auth/outside.ts";
 import { defineOutside, type OutsidePlugin, type Source, type SourceHost } from "../_auth/source.ts";
-import { httpUrl } from "../_backend/address.ts";
+import { NONE, serverUrl, serverUrlOrNone } from "../_backend/address.ts";
 import { Backend, type Judgement } from "../_backend/backend.ts";
 import { timeLimitEntry } from "../_backend/calls.ts";
 import { BackendError } from "../_backend/errors.ts";
@@ -23,21 +23,12 @@ const RETRIES = 3;
 /** The request itself is given up a little behind its call. */
 const ABORT_AFTER_MS = 500;
 
-const address = (def: string, doc: string) => parsed(def, "a URL that begins with http:// or https://", httpUrl, doc);
 const addressOrNone = (def: string, doc: string) =>
-  parsed(
-    def,
-    "a URL that begins with http:// or https://, or nothing",
-    (text) => (text === "" ? NONE : httpUrl(text)),
-    `${doc} Empty, or left out of a file = nobody is asked.`,
-    { unset: "" },
-  );
-/** Nobody is asked. */
-const NONE = "none";
+  serverUrlOrNone(def, `${doc} Empty, or left out of a file = nobody is asked.`, { unset: "" });
 const method = (def: Method, doc: string) => oneOf(["post", "get"], def, doc);
 
 const config = {
-  "auth.http.auth_req": address(
+  "auth.http.auth_req": serverUrl(
     "http://127.0.0.1:8991/mqtt/auth",
     "Asked whether a client may come in: 200 = yes, 200 with `ignore` = ask the next one, else no.",
   ),

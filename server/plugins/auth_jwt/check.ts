@@ -4,17 +4,24 @@ import { RC } from "../../mqtt/reason_codes.ts";
 import { fillTemplate, type Part } from "../_backend/template.ts";
 import { readToken, type Token, type Verifiers, type Verify } from "./token.ts";
 
+/** Keys that may have signed. */
+export interface Candidates {
+  /** Of the token's algorithm, and of its key's name or of none. */
+  readonly keys: readonly Verify[];
+  /** Of the name that the token gives there is none (yet). */
+  readonly unknown: boolean;
+}
+
 /** Public keys. */
 export interface KeyRing {
-  /** Those that may have signed: of this algorithm, and of this name if it has one. null = there is none of that name (yet). */
-  find(alg: string, kid: string | null): readonly Verify[] | null;
+  find(alg: string, kid: string | null): Candidates;
 }
 
 /** One key, whatever it is called. */
 export const oneKey = (verifiers: Verifiers): KeyRing => ({
   find(alg) {
     const verify = verifiers.get(alg);
-    return verify === undefined ? [] : [verify];
+    return { keys: verify === undefined ? [] : [verify], unknown: false };
   },
 });
 
@@ -45,6 +52,11 @@ const no = (why: string, unknownKey = false): Checked => ({
   unknownKey,
 });
 const PASS: Checked = { step: null, exp: null, claims: null, unknownKey: false };
+/**
+ * EMQ X 3.1: where there is no token the result is `token_undefined` and the chain goes on. As with a missing password of its other plugins, the
+ * next one may let the client in; allow_anonymous, which is but the result that the chain begins with, does not.
+ */
+const NO_TOKEN: Checked = { ...PASS, step: { allow: null, code: RC.NOT_AUTHORIZED, why: "token_undefined" } };
 
 const FAMILIES: readonly [prefix: RegExp, absent: string][] = [
   [/^HS(?:256|384|512)$/, "hmac_secret_undefined"],
@@ -55,17 +67,18 @@ const FAMILIES: readonly [prefix: RegExp, absent: string][] = [
 
 /** `text`: what stands where the token is to be; "" = nothing. `now`: Unix ms. */
 export function checkToken(rules: JwtRules, client: ClientInfo, text: string, now: number): Checked {
-  const token = text === "" ? null : readToken(text);
+  if (text === "") return NO_TOKEN;
+  const token = readToken(text);
   // Perhaps a password: the next one knows.
   if (token === null) return PASS;
   const family = FAMILIES.find(([name]) => name.test(token.alg));
   if (family === undefined) return no("token_unsupported");
   const ring = token.alg.startsWith("HS") ? rules.secret : rules.key;
   if (ring === null) return no(family[1]);
-  const keys = ring.find(token.alg, token.kid);
-  if (keys === null) return no("unknown_key", true);
-  if (keys.length === 0) return no("token_unsupported");
-  if (token.critical || !keys.some((verify) => holds(verify, token))) return no("invalid_signature");
+  if (token.critical) return no("invalid_signature");
+  const { keys, unknown } = ring.find(token.alg, token.kid);
+  if (keys.length === 0) return unknown ? no("unknown_key", true) : no("token_unsupported");
+  if (!keys.some((verify) => holds(verify, token))) return no("invalid_signature", unknown);
   const when = timeFault(token.claims, now / 1000, rules.leeway);
   if (when !== null) return no(when);
   for (const [name, wanted] of rules.claims ?? []) {

@@ -1,21 +1,21 @@
 /** Authentication with JSON Web Tokens. EMQ X 3.1 (whose public keys never worked); more algorithms, keys from a URL, rules, leeway and the end of connections are ours. */
 import type { ClientInfo } from "../../core/types.ts";
-import { duration, flag, oneOf, optional, parsed, secret, text } from "../../lib/config_entry.ts";
-import { Heap, type HeapEntry } from "../../lib/heap.ts";
+import { duration, flag, oneOf, optional, secret, stays, text } from "../../lib/config_entry.ts";
 import { onErrorEntry } from "../_auth/outside.ts";
 import type { RuleSet } from "../_auth/rules.ts";
 import { defineOutside, type OutsidePlugin } from "../_auth/source.ts";
-import { httpUrl } from "../_backend/address.ts";
+import { serverUrl } from "../_backend/address.ts";
 import { timeLimitEntry } from "../_backend/calls.ts";
 import { CLIENT_VARIABLES, parseTemplate } from "../_backend/template.ts";
 import { tlsEntries, tlsOf } from "../_backend/tls.ts";
+import { endConnections } from "./expiry.ts";
 import type { JwksOptions } from "./jwks.ts";
 import { jwtSource, type TokenNotes } from "./source.ts";
 
 const OURS = { required: false };
 
 const config = {
-  "auth.jwt.secret": secret("emqxsecret", "Key of HS256, HS384 and HS512. Empty = such tokens are refused."),
+  "auth.jwt.secret": stays(secret("emqxsecret", "Key of HS256, HS384 and HS512. Empty = such tokens are refused.")),
   "auth.jwt.from": oneOf(["password", "username"], "password", "Where the token stands."),
   "auth.jwt.verify_claims": flag("off", "Compare claims with what the auth.jwt.verify_claims.<name> lines say."),
   "auth.jwt.pubkey": optional(
@@ -25,14 +25,7 @@ const config = {
     ),
   ),
   "auth.jwt.verify_claims.$name": optional(text("%u", "What the claim must be, exactly; %u and %c are the client's.")),
-  "auth.jwt.jwks": optional(
-    parsed(
-      "https://id.example/jwks.json",
-      "a URL that begins with http:// or https://",
-      httpUrl,
-      "Where further public keys are (a JSON Web Key Set).",
-    ),
-  ),
+  "auth.jwt.jwks": optional(serverUrl("https://id.example/jwks.json", "Where further public keys are (a JSON Web Key Set).")),
   "auth.jwt.jwks.refresh_interval": duration("5m", "The keys are fetched so often, and when a token names one that is not known.", {
     ...OURS,
     least: "10s",
@@ -51,10 +44,6 @@ const config = {
 };
 
 const NOTES: TokenNotes = { ends: new WeakMap<ClientInfo, number>(), rules: new WeakMap<ClientInfo, RuleSet>() };
-/** Who has to go when its token ends; a client that has gone is taken out at once, or, when nobody was there to hear of it, at its end. */
-const WAITING = new WeakMap<ClientInfo, HeapEntry<ClientInfo>>();
-const BY_END = new Heap<ClientInfo>();
-const SWEEP_MS = 500;
 
 const outside: OutsidePlugin<typeof config> = {
   takesHalf: true,
@@ -85,18 +74,5 @@ const outside: OutsidePlugin<typeof config> = {
 
 export const authJwt = defineOutside({ name: "emqx_auth_jwt", description: "EMQ X Authentication with JWT", config }, outside, (ctx) => {
   if (ctx.config["auth.jwt.secret"] === "emqxsecret") ctx.log.warn("auth.jwt.secret is the one that everybody knows: set your own");
-  ctx.hook("client.connected", (client) => {
-    const end = NOTES.ends.get(client);
-    if (end !== undefined && ctx.config["auth.jwt.disconnect_after_expire"]) WAITING.set(client, BY_END.add(end, 0, client));
-  });
-  ctx.hook("client.disconnected", (client) => {
-    const entry = WAITING.get(client);
-    if (entry !== undefined) BY_END.cancel(entry);
-    WAITING.delete(client);
-  });
-  // By the wall clock, which is the token's.
-  ctx.every(SWEEP_MS, () => {
-    const now = ctx.clock.now();
-    for (let e = BY_END.take(now); e !== undefined; e = BY_END.take(now)) ctx.broker.disconnect(e.value, "token_expired");
-  });
+  endConnections(ctx, () => ctx.config["auth.jwt.disconnect_after_expire"], NOTES.ends);
 });

@@ -6,8 +6,8 @@ import type { SourceHost } from "../_auth/source.ts";
 import { Backend } from "../_backend/backend.ts";
 import { BackendError } from "../_backend/errors.ts";
 import { leaveUnread, limitedText } from "../_backend/http.ts";
-import type { KeyRing } from "./check.ts";
-import { type Verifiers, type Verify, verifiersOf } from "./token.ts";
+import type { Candidates, KeyRing } from "./check.ts";
+import { type Verifiers, verifiersOf } from "./token.ts";
 
 export interface JwksOptions {
   url: URL;
@@ -52,24 +52,24 @@ export class Jwks implements KeyRing {
       what,
       open: () => null,
       close: () => {},
-      // What it has is good for a while: then looking is fetching.
-      probe: async () => void (this.#isOlderThan(o.refreshMs) && (await this.#fetch())),
+      // What it has is good for a while. Whether the URL is back only fetching tells, which is all that is ever asked of it.
+      probe: async (_: null, isDown: boolean) => void ((isDown || this.#isOlderThan(o.refreshMs)) && (await this.#fetch())),
       judge: () => "down" as const,
       pool: 1,
       perConnection: 1,
       timeoutMs: o.timeoutMs,
       alarm: "keys",
       retries: 0,
-      probeProves: true,
+      probeProves: "always" as const,
     };
     this.backend = new Backend<null>(host, options, host.figures(what));
   }
 
   /** Keys without a name may be anybody's. */
-  find(alg: string, kid: string | null): readonly Verify[] | null {
+  find(alg: string, kid: string | null): Candidates {
     const named = kid === null ? this.#keys : this.#keys.filter((key) => key.kid === kid || key.kid === null);
-    if (named.length === 0) return null;
-    return named.flatMap(({ verifiers }) => verifiers.get(alg) ?? []);
+    const unknown = named.every((key) => kid !== null && key.kid !== kid);
+    return { keys: named.flatMap(({ verifiers }) => verifiers.get(alg) ?? []), unknown };
   }
 
   /** Perhaps there are new ones. False = there was a look at them just now. @throws BackendError */
@@ -91,7 +91,8 @@ export class Jwks implements KeyRing {
       await leaveUnread(response);
       throw new BackendError("down", `http ${response.status}`);
     }
-    this.#keys = this.#read(await limitedText(response, BYTES_MAX));
+    // Refused would mean that it is there: everybody who makes up a name would have it fetched again.
+    this.#keys = this.#read(await limitedText(response, BYTES_MAX, "down"));
     this.#fetchedAt = this.host.clock.mono();
   }
 

@@ -33,10 +33,11 @@ export interface TokenNotes {
 
 /** @throws Error naming the key whose value cannot be used */
 export function jwtSource(host: SourceHost, o: JwtSettings, notes: TokenNotes): Source {
+  const file = o.pubkey === null ? null : oneKey(keyIn(o.pubkey));
   const jwks = o.jwks === null ? null : new Jwks(host, o.jwks);
   const rules: JwtRules = {
     secret: o.secret === "" ? null : oneKey(secretVerifiers(o.secret)),
-    key: ringOf(o.pubkey === null ? null : oneKey(keyIn(o.pubkey)), jwks),
+    key: ringOf(file, jwks),
     claims: o.claims,
     leeway: o.leewayMs / 1000,
   };
@@ -65,14 +66,13 @@ export function jwtSource(host: SourceHost, o: JwtSettings, notes: TokenNotes): 
   return { auth: { authenticate, ...(o.aclClaim !== "" && { check }) }, backends: jwks === null ? [] : [jwks.backend] };
 }
 
-/** The file's key first; then those of the URL. */
+/** The file's key first; then those of the URL, where there may be more of them by now. */
 function ringOf(file: KeyRing | null, url: KeyRing | null): KeyRing | null {
   if (file === null || url === null) return file ?? url;
   return {
     find(alg, kid) {
-      const mine = file.find(alg, kid) ?? [];
-      const others = url.find(alg, kid);
-      return mine.length === 0 ? others : [...mine, ...(others ?? [])];
+      const { keys, unknown } = url.find(alg, kid);
+      return { keys: [...file.find(alg, kid).keys, ...keys], unknown };
     },
   };
 }

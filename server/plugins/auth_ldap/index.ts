@@ -1,5 +1,5 @@
 /** Authentication and access rules from an LDAP directory. EMQ X 3.1; StartTLS, binding as the user and `on_error` are ours. */
-import { flag, inert, integer, list, secret, text } from "../../lib/config_entry.ts";
+import { flag, inert, integer, leadsTo, list, secret, text } from "../../lib/config_entry.ts";
 import { onErrorEntry } from "../_auth/outside.ts";
 import { defineOutside, type OutsidePlugin } from "../_auth/source.ts";
 import { timeLimitEntry } from "../_backend/calls.ts";
@@ -11,11 +11,14 @@ import { ldapSource } from "./source.ts";
 const OURS = { required: false };
 
 const config = {
-  "auth.ldap.servers": list(
-    "127.0.0.1",
-    "Hosts of the directory, tried in this order, but first the one that answered last; each has its part of the time limit.",
+  "auth.ldap.servers": leadsTo(
+    list(
+      "127.0.0.1",
+      "Hosts of the directory, tried in this order, but first the one that answered last; each has its part of the time limit.",
+    ),
+    (hosts) => hosts,
   ),
-  "auth.ldap.port": integer(389, "Their port.", { min: 1, max: 65_535 }),
+  "auth.ldap.port": leadsTo(integer(389, "Their port.", { min: 1, max: 65_535 }), (port) => [`:${port}`]),
   "auth.ldap.pool": integer(8, "Connections.", { min: 1, max: 256 }),
   "auth.ldap.bind_dn": text("cn=root,dc=emqx,dc=io", "Account that may read the devices' entries."),
   "auth.ldap.bind_password": secret("public", "Its password."),

@@ -23,10 +23,9 @@ export interface RedisAuthSettings {
 const PIPELINED = 32;
 
 export function redisSource(host: SourceHost, o: RedisAuthSettings): Source {
-  const { servers } = o;
-  const backend = backendOf(host, servers);
-  const odd = oddAnswers(host);
   const [auth, isSuper, acl] = [parseCommand(o.commands.auth), parseCommand(o.commands.super), parseCommand(o.commands.acl)];
+  const backend = backendOf(host, o.servers);
+  const odd = oddAnswers(host);
 
   function ask(command: Command, client: ClientInfo, told: (answer: unknown) => string, wanted?: () => boolean): Promise<unknown> {
     const args = fillCommand(command, { client });

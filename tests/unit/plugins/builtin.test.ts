@@ -397,7 +397,8 @@ describe("emqx_plugin_template", () => {
     kit.connected("c");
     kit.pass(60_000);
     expect(kit.log.lines.map((l) => l.message)).toEqual(expect.arrayContaining(["hello", "still here"]));
-    expect(await manager.updateSettings()).toEqual({ changed: [], refused: new Map() });
+    const keys = manager.list().flatMap((r) => manager.configRows(r.name).map(({ key }) => key));
+    expect(await manager.updateSettings(keys)).toEqual({ changed: [], refused: new Map() });
   });
 });
 
@@ -431,6 +432,23 @@ describe("what a plugin's file leaves out", () => {
       expect(values()).toEqual(keys as never);
     });
   }
+
+  test("who asks a server outside has keys that say where it is, so that no secret is sent to another one unnoticed", () => {
+    const leading = plugins.map(({ name, test, config }) => [
+      name,
+      test !== undefined,
+      ...Object.entries(config).flatMap(([key, entry]) => (entry.servers === null ? [] : [key.replace(/^auth\./, "")])),
+    ]);
+    expect(leading.filter((row) => row[1] === true || row.length > 2).map(([, , ...keys]) => keys.join(" "))).toEqual([
+      "http.auth_req http.super_req http.acl_req",
+      "jwt.jwks",
+      "ldap.servers ldap.port",
+      "mongo.server",
+      "mysql.server",
+      "pgsql.server",
+      "redis.server",
+    ]);
+  });
 
   test("a plugin that keeps strangers out is never stopped for its settings", () => {
     expect(plugins.filter((p) => p.guards === true && p.inPlace !== true).map((p) => p.name)).toEqual([]);

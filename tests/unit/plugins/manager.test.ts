@@ -1,6 +1,7 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { Message } from "../../../server/core/message.ts";
-import { duration, integer, optional, parsed, secret, text } from "../../../server/lib/config_entry.ts";
+import { duration, integer, optional, parsed, secret, stays, text } from "../../../server/lib/config_entry.ts";
+import { serverAddress, serverUrlOrNone } from "../../../server/plugins/_backend/address.ts";
 import { PluginError } from "../../../server/plugins/manager.ts";
 import { type AnyPlugin, definePlugin, type PluginContext } from "../../../server/plugins/plugin.ts";
 import { aClient } from "../../support/access.ts";
@@ -554,6 +555,46 @@ describe("settings", () => {
     expect(p.starts[0]?.config).toMatchObject({ "probe.word": "new" });
   });
 
+  test("a reload that is refused leaves nothing behind: neither for the next change to bring in, nor for it to be refused for", async () => {
+    const p = probe("probe", { inPlace: true }, (ctx) => {
+      ctx.changed(() => {
+        if (ctx.config["probe.word"] === "bad") throw new Error("not bad");
+      });
+    });
+    const other = probe("other", { inPlace: true, config: { "other.limit": integer(5, "A limit.") } });
+    const { manager, config, settings, rewrite } = manage([p.plugin, other.plugin], { settings: { "probe.word": "good" } });
+    for (const { name } of manager.list()) await manager.load(name);
+    for (const [lines, why, minutes] of [
+      ["probe.word = new\nprobe.limit = 9\nprobe.pause = soon\n", "probe.pause = soon: expected a duration", 1],
+      ["probe.word = bad\nprobe.limit = 9\n", "not bad", 2],
+    ] as const) {
+      rewrite(lines);
+      expect((await failure(manager.reload("probe"))).message).toContain(why);
+      expect([config.raw("probe.word"), config.raw("probe.limit"), config.faults.size]).toEqual(["good", "5", 0]);
+      await settings.apply(new Map([["probe.pause", `${minutes}m`]]));
+      await settings.apply(new Map([["other.limit", `${minutes}`]]));
+      expect(p.starts[0]?.config).toMatchObject({ "probe.word": "good", "probe.limit": 5, "probe.pause": minutes * 60_000 });
+      expect(other.starts[0]?.config).toEqual({ "other.limit": minutes });
+    }
+    rewrite("probe.word = mended\n");
+    await manager.reload("probe");
+    expect([p.starts.length, p.starts[0]?.config["probe.word"]]).toEqual([1, "mended"]);
+  });
+
+  test("who does not run with what its file says is asked about its own keys alone", async () => {
+    const p = probe("probe", {}, (ctx) => {
+      if (ctx.config["probe.word"] === "bad") throw new Error("word refused");
+    });
+    const other = probe("other", { config: { "other.limit": integer(5, "A limit.") }, liveKeys: { "other.limit": "integer" } });
+    const { manager, settings, reread } = manage([p.plugin, other.plugin], { settings: { "probe.word": "good" } });
+    for (const { name } of manager.list()) await manager.load(name);
+    expect([...(await reread({ "probe.word": "bad" })).refused]).toEqual([["probe", "word refused"]]);
+    const starts = p.starts.length;
+    expect(await settings.apply(new Map([["other.limit", "6"]]))).toEqual({ applied: ["other.limit"], restart: [] });
+    expect([other.starts[0]?.config["other.limit"], p.starts.length]).toEqual([6, starts]);
+    await expect(settings.apply(new Map([["probe.limit", "6"]]))).rejects.toThrow("word refused");
+  });
+
   test("files read again: live keys change in place, others restart the plugin, those set by the API stay", async () => {
     const p = probe();
     const { reread, replaceConfig } = await running(p.plugin);
@@ -586,5 +627,92 @@ describe("settings", () => {
     expect((await failure(manager.load("probe"))).message).toContain("probe.conf:1: probe.limit = many");
     await reread({});
     await manager.load("probe");
+  });
+});
+
+describe("secrets that are kept", () => {
+  const request = { clientId: "c", username: null, password: null, ip: "127.0.0.1", action: null, topic: null };
+  const asking = () =>
+    probe("probe", {
+      inPlace: true,
+      config: {
+        "probe.server": serverAddress("127.0.0.1:1", 1),
+        "probe.url": serverUrlOrNone("http://a.example/x", "A service.", {}),
+        "probe.key": secret("public", "A secret."),
+        "probe.own": stays(secret("", "One that stays here.")),
+        "probe.header.$name": optional(secret("", "Others.")),
+        "probe.word": optional(text("word", "A word.")),
+      },
+      liveKeys: { "probe.server": "string", "probe.word": "string" },
+      test: async () => [],
+    });
+  const other = /^probe\.(?:server|url) names another server: probe\.(?:key|header\.h) has to be typed again, together with it$/;
+
+  test("are sent to no other server, neither to try it nor by a change, unless they are typed again", async () => {
+    const p = asking();
+    const { manager, settings, replaceConfig, setLive } = await running(p.plugin, {
+      settings: { "probe.server": "a:1", "probe.key": "s3cret", "probe.own": "0wn", "probe.header.h": "t0ken" },
+    });
+    const tried = (texts: Record<string, string>) => manager.test("probe", texts, request, () => aClient());
+    const saved = { "probe.server": "a:1", "probe.key": "******", "probe.own": "******", "probe.header.h": "******" };
+    const moves: Record<string, string>[] = [
+      { "probe.server": "b:1" },
+      { "probe.server": "b:1", "probe.key": "s3cret" },
+      { "probe.server": "b:1", "probe.key": "******", "probe.header.h": "t0ken" },
+      { "probe.url": "http://b.example/x" },
+      { "probe.url": "http://a.example/y" },
+    ];
+    for (const move of moves) {
+      const err = await failure(tried(move));
+      expect([err.kind, err.message]).toEqual(["bad_value", expect.stringMatching(other)]);
+      for (const change of [replaceConfig("probe", { ...saved, ...move }), settings.apply(new Map(Object.entries(move)))])
+        expect(await change.catch((e: unknown) => e)).toMatchObject({ code: 108, message: expect.stringMatching(other) });
+    }
+    expect(await setLive("probe", "probe.server", "b:1").catch((e: unknown) => e)).toMatchObject({ code: 108 });
+    expect(p.starts[0]?.config).toMatchObject({ "probe.server": { host: "a" }, "probe.key": "s3cret" });
+
+    const typed = { "probe.server": "b:1", "probe.key": "s3cret", "probe.header.h": "n3w" };
+    expect(await tried(typed)).toEqual([]);
+    await replaceConfig("probe", { ...saved, ...typed });
+    expect(p.starts[0]?.config).toMatchObject({ "probe.server": { host: "b" }, "probe.key": "s3cret", "probe.own": "0wn" });
+  });
+
+  test("stay as they are when something else is changed, a server is asked no more, or only spelt otherwise", async () => {
+    const p = asking();
+    const { settings, replaceConfig, setLive } = await running(p.plugin, {
+      settings: { "probe.server": "a:1", "probe.key": "s3cret" },
+    });
+    await setLive("probe", "probe.server", "A");
+    await replaceConfig("probe", { "probe.server": "a:1", "probe.key": "******", "probe.word": "w", "probe.url": "" });
+    await setLive("probe", "probe.word", "v");
+    expect(p.starts[0]?.config).toMatchObject({ "probe.server": { host: "a", port: 1 }, "probe.url": "none", "probe.key": "s3cret" });
+    await settings.apply(new Map([["probe.key", ""]]));
+    await setLive("probe", "probe.server", "b:1");
+    expect(p.starts[0]?.config).toMatchObject({ "probe.server": { host: "b" }, "probe.key": "" });
+  });
+
+  test("go with the server that the files name, whatever was changed meanwhile", async () => {
+    const p = asking();
+    const { settings } = await running(p.plugin, { settings: { "probe.server": "a:1", "probe.key": "s3cret" } });
+    await settings.apply(
+      new Map([
+        ["probe.server", "b:1"],
+        ["probe.key", "other"],
+      ]),
+    );
+    await settings.apply(
+      new Map([
+        ["probe.server", null],
+        ["probe.key", null],
+      ]),
+    );
+    expect(p.starts[0]?.config).toMatchObject({ "probe.server": { host: "a" }, "probe.key": "s3cret" });
+  });
+
+  test("of those of the flags and the environment no more is sent elsewhere", async () => {
+    const { settings, replaceConfig } = await running(asking().plugin, { flags: { "probe.key": "s3cret" } });
+    for (const change of [replaceConfig("probe", { "probe.server": "b:1" }), settings.apply(new Map([["probe.server", "b:1"]]))])
+      await expect(change).rejects.toThrow(other);
+    await replaceConfig("probe", { "probe.server": "b:1", "probe.key": "s3cret" });
   });
 });

@@ -73,6 +73,20 @@ describe("probes are answered, questions are not", () => {
     expect(w.state()).toBe("up");
   });
 
+  test("questions went unanswered: an answered probe brings it back only where it is such a question itself", async () => {
+    for (const [proves, found] of [
+      [true, "down"],
+      ["always", "up"],
+    ] as const) {
+      const w = setUp("up", 8, proves);
+      await w.settle();
+      await hang(w, 5);
+      expect(w.state()).toBe("down");
+      await w.pass(3000);
+      expect(w.state()).toBe(found);
+    }
+  });
+
   test("there are two drivers at most", async () => {
     const w = setUp("up", 2);
     await w.settle();

@@ -1,6 +1,6 @@
 /** A server outside that does as the test says, and a back end around it whose time is the test's. */
 import type { AlarmDetails } from "../../../../server/core/watch/alarms.ts";
-import { Backend, type Judgement } from "../../../../server/plugins/_backend/backend.ts";
+import { Backend, type BackendOptions, type Judgement } from "../../../../server/plugins/_backend/backend.ts";
 import { BackendError } from "../../../../server/plugins/_backend/errors.ts";
 import { FakeClock, recordingLog } from "../../../support/access.ts";
 
@@ -11,7 +11,7 @@ export interface Driver {
   closed: boolean;
 }
 
-export function setUp(mode: Mode = "up", pool = 2, probeProves = true) {
+export function setUp(mode: Mode = "up", pool = 2, probeProves: BackendOptions<Driver>["probeProves"] = true) {
   const world = { mode: mode as Mode, lost: 0 };
   const clock = new FakeClock();
   const log = recordingLog();

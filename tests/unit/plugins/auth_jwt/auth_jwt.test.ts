@@ -4,6 +4,7 @@ import { createHmac, generateKeyPairSync } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { authJwt } from "../../../../server/plugins/auth_jwt/index.ts";
+import { aClient } from "../../../support/access.ts";
 import type { TestKit } from "../../../support/test_broker.ts";
 import { removeTempDirs, running, tempDir, turns } from "../harness.ts";
 
@@ -46,6 +47,16 @@ describe("the token", () => {
     });
   });
 
+  test("who has a user name and no password is let in by another plugin or not at all, whatever allow_anonymous says", async () => {
+    const { kit, manager } = await running(authJwt);
+    expect([code(kit, "joe", null), code(kit, "joe", ""), code(kit, null, null)]).toEqual([0x87, 0x87, 0]);
+    const request = { clientId: "c", username: "joe", password: null, ip: "127.0.0.1", action: null, topic: null };
+    const steps = await manager.test("emqx_auth_jwt", {}, request, () => aClient({ username: "joe" }));
+    expect(steps.at(-1)).toMatchObject({ step: "authenticate", verdict: "ignore", why: "token_undefined" });
+    kit.hooks.add("client.authenticate", "other", ({ username }) => (username === "joe" ? { allow: true } : null), 0);
+    expect([code(kit, "joe", null), code(kit, "jim", null)]).toEqual([0, 0x87]);
+  });
+
   test("claims as the lines say, while they are to be looked at", async () => {
     const lines = { "auth.jwt.verify_claims.username": "%u", "auth.jwt.verify_claims.site": "north" };
     const off = await running(authJwt, { settings: lines });
@@ -78,8 +89,8 @@ describe("keys", () => {
 });
 
 describe("when it runs out", () => {
-  const entered = (kit: TestKit, exp: number) => {
-    const c = kit.client(5).connect("c1", { username: "joe", password: Buffer.from(signed({ exp })) });
+  const entered = (kit: TestKit, exp: number, clientId = "c1") => {
+    const c = kit.client(5).connect(clientId, { username: "joe", password: Buffer.from(signed({ exp })) });
     expect(c.take()[0]).toMatchObject({ cmd: "connack", reasonCode: 0 });
     return c;
   };
@@ -106,5 +117,46 @@ describe("when it runs out", () => {
     kit.pass(30_000);
     await turns(kit);
     expect(second.take()).toEqual([]);
+  });
+
+  const KEY = "auth.jwt.disconnect_after_expire";
+  const ends = expect.objectContaining({ cmd: "disconnect", reasonCode: 0xa0 });
+
+  test("while that is on: it counts for those who are there already, and no more when it is off again", async () => {
+    const { kit, settings } = await running(authJwt);
+    const now = Math.floor(kit.clock.now() / 1000);
+    const turn = async (to: string): Promise<void> => {
+      await settings.apply(new Map([[KEY, to]]));
+      kit.pass(1000);
+      await turns(kit);
+    };
+    const [soon, later] = [entered(kit, now + 10, "soon"), entered(kit, now + 100, "later")];
+    await turn("on");
+    expect([...soon.take(), ...later.take()]).toEqual([]);
+    kit.pass(10_000);
+    await turns(kit);
+    expect([soon.take(), later.take()]).toEqual([[ends], []]);
+    await turn("off");
+    kit.pass(200_000);
+    await turns(kit);
+    expect(later.take()).toEqual([]);
+    await turn("on");
+    expect(later.take()).toEqual([ends]);
+  });
+
+  test("unloaded it ends nobody, loaded again it ends those of before who are there still", async () => {
+    const { kit, manager } = await running(authJwt, { settings: { [KEY]: "on" } });
+    const now = Math.floor(kit.clock.now() / 1000);
+    const [stays, leaves] = [entered(kit, now + 10, "stays"), entered(kit, now + 10, "leaves")];
+    await manager.unload("emqx_auth_jwt");
+    kit.pass(20_000);
+    leaves.drop();
+    await turns(kit);
+    expect(stays.take()).toEqual([]);
+    await manager.load("emqx_auth_jwt");
+    kit.pass(1000);
+    await turns(kit);
+    expect(stays.take()).toEqual([ends]);
+    expect(kit.log.errors).toEqual([]);
   });
 });

@@ -23,8 +23,12 @@ function outcome(text: string, rules: Partial<JwtRules> = {}): string {
   return step === null ? "pass" : step.allow ? "allow" : step.why;
 }
 
-test("no token, or something else in its place: the next one is asked", () => {
-  expect(["", "secret", "a.b.c", "x".repeat(100_000)].map((text) => outcome(text))).toEqual(["pass", "pass", "pass", "pass"]);
+test("something else in its place: the next one is asked", () => {
+  expect(["secret", "a.b.c", "x".repeat(100_000)].map((text) => outcome(text))).toEqual(["pass", "pass", "pass"]);
+});
+
+test("no token: the next one is asked, too, and when none lets the client in it is refused", () => {
+  expect(checkToken(RULES, client, "", NOW_S * 1000)).toMatchObject({ step: { allow: null, code: 0x87, why: "token_undefined" } });
 });
 
 test("a token decides: good, forged, of an algorithm that is not there", () => {
@@ -96,8 +100,13 @@ describe("claims", () => {
 
 test("a key ring: of a name it does not know, others may; of an algorithm that none is for, nobody", () => {
   const good = signed({}, { alg: "HS256", kid: "k1" });
-  const ring = (keys: Record<string, ReturnType<typeof secretVerifiers>>): JwtRules["secret"] => ({
-    find: (alg, kid) => (kid === null ? [] : keys[kid] === undefined ? null : [keys[kid].get(alg)].filter((v) => v !== undefined)),
+  type Keys = Record<string, ReturnType<typeof secretVerifiers>>;
+  /** Those called "any" may have signed whatever a token names. */
+  const ring = ({ any, ...named }: Keys): JwtRules["secret"] => ({
+    find: (alg, kid) => ({
+      keys: [any, named[kid ?? ""]].flatMap((key) => key?.get(alg) ?? []),
+      unknown: kid !== null && named[kid] === undefined,
+    }),
   });
   const check = (secret: JwtRules["secret"], text = good) => {
     const { step, unknownKey } = checkToken({ ...RULES, secret }, client, text, NOW_S * 1000);
@@ -107,4 +116,9 @@ test("a key ring: of a name it does not know, others may; of an algorithm that n
   expect(check(ring({ k1: secretVerifiers("other") }))).toEqual(["invalid_signature", false]);
   expect(check(ring({ k2: secretVerifiers("s") }))).toEqual(["unknown_key", true]);
   expect(check(ring({ k1: secretVerifiers("s") }), signed({}))).toEqual(["token_unsupported", false]);
+  expect(check(ring({ any: secretVerifiers("s") }))).toEqual(["allow", false]);
+  expect(check(ring({ any: secretVerifiers("other") }))).toEqual(["invalid_signature", true]);
+  expect(check(ring({ any: secretVerifiers("other") }), signed({}))).toEqual(["invalid_signature", false]);
+  const critical = signed({}, { alg: "HS256", kid: "k1", crit: ["x"] });
+  expect(check(ring({ any: secretVerifiers("s") }), critical)).toEqual(["invalid_signature", false]);
 });

@@ -1,10 +1,12 @@
 /** Keys from a URL: when they are fetched, which of them count, and what holds while they are not to be had. */
 import { afterAll, afterEach, describe, expect, test } from "bun:test";
 import { generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { authJwt } from "../../../../server/plugins/auth_jwt/index.ts";
 import type { TestKit } from "../../../support/test_broker.ts";
 import { until } from "../../../support/until.ts";
-import { removeTempDirs, running } from "../harness.ts";
+import { removeTempDirs, running, tempDir } from "../harness.ts";
 
 afterAll(removeTempDirs);
 
@@ -19,12 +21,13 @@ function signed(key: KeyObject, header: object = {}, claims: object = {}): strin
 
 /** A URL with keys. */
 function keys() {
-  const state = { body: "", status: 200, requests: 0 };
+  const state = { body: "", status: 200, requests: 0, hangs: false };
   const server = Bun.serve({
     port: 0,
     hostname: "127.0.0.1",
     fetch() {
       state.requests++;
+      if (state.hangs) return new Promise<Response>(() => {});
       return new Response(state.body, { status: state.status });
     },
   });
@@ -49,17 +52,25 @@ async function broker(url: string, more: Record<string, string> = {}) {
 }
 
 let clients = 0;
-/** The reason code of CONNACK, which may come later. */
-async function code(kit: TestKit, token: string): Promise<number> {
+/** The reason code of CONNACK, which may come later. `passing`: so much time goes by at each look, ms. */
+async function code(kit: TestKit, token: string, passing = 0): Promise<number> {
   const c = kit.client(5).connect(`c${++clients}`, { username: "joe", password: Buffer.from(token) });
   let answer = -1;
   await until(() => {
+    if (passing > 0) kit.pass(passing);
     kit.settle();
     const [packet] = c.take();
     if (packet?.cmd === "connack") answer = packet.reasonCode ?? -1;
     return answer !== -1;
   }, "CONNACK");
   return answer;
+}
+/** So many seconds, in which the back end's own looks are answered. */
+async function slowly(kit: TestKit, seconds: number): Promise<void> {
+  for (let i = 0; i < 2 * seconds; i++) {
+    kit.pass(500);
+    await Bun.sleep(2);
+  }
 }
 const state = (b: Awaited<ReturnType<typeof broker>>): string | undefined => b.manager.report("emqx_auth_jwt")?.servers[0]?.state;
 
@@ -99,11 +110,7 @@ describe("keys from a URL", () => {
     await until(() => state(it) === "up", "the keys are there");
     k.set(jwk(b.publicKey, { kid: "b" }));
     expect(await code(it.kit, signed(b.privateKey, { kid: "b" }))).toBe(0x87);
-    // The back end's own looks are answered in between.
-    for (let i = 0; i < 22; i++) {
-      it.kit.pass(500);
-      await Bun.sleep(0);
-    }
+    await slowly(it.kit, 11);
     const before = k.state.requests;
     const answers = await Promise.all([
       code(it.kit, signed(b.privateKey, { kid: "b" })),
@@ -134,6 +141,91 @@ describe("keys from a URL", () => {
       await until(() => state(other) === "down", `${body.slice(0, 20)} is told`);
       expect(other.manager.report("emqx_auth_jwt")?.servers[0]?.lastError).not.toBe("");
     }
+  });
+
+  test("a new one is fetched where a key in a file, or one without a name, might have signed too", async () => {
+    const dir = tempDir();
+    const [file, nameless, fresh] = [pair(), pair(), pair()];
+    writeFileSync(join(dir, "key.pem"), file.publicKey.export({ type: "spki", format: "pem" }).toString());
+    for (const [others, pubkey] of [
+      [[], join(dir, "key.pem")],
+      [[jwk(nameless.publicKey)], ""],
+    ] as const) {
+      const k = keys();
+      stops.push(() => k.server.stop(true));
+      k.set(...others, jwk(pair().publicKey, { kid: "old" }));
+      const it = await broker(k.url, { "auth.jwt.pubkey": pubkey });
+      await until(() => state(it) === "up", "the keys are there");
+      k.set(...others, jwk(fresh.publicKey, { kid: "new" }));
+      await slowly(it.kit, 11);
+      const before = k.state.requests;
+      expect(await code(it.kit, signed(fresh.privateKey, { kid: "new" }))).toBe(0);
+      // Whoever makes up names is not asked for again, and neither is the file's own key.
+      expect(await code(it.kit, signed(pair().privateKey, { kid: "made up" }))).toBe(0x87);
+      expect(await code(it.kit, signed((pubkey === "" ? nameless : file).privateKey, { kid: "any" }))).toBe(0);
+      expect(k.state.requests - before).toBe(1);
+    }
+  });
+
+  for (const [name, spoil] of [
+    ["is gone", (k) => k.server.stop(true)],
+    ["has something else", (k) => (k.state.body = "x".repeat(2_000_000))],
+  ] as readonly [string, (k: ReturnType<typeof keys>) => unknown][])
+    test(`where the URL ${name}, names that somebody makes up neither bring it back nor have it asked without end`, async () => {
+      const k = keys();
+      stops.push(() => k.server.stop(true));
+      k.set(jwk(pair().publicKey, { kid: "a" }));
+      const it = await broker(k.url);
+      await until(() => state(it) === "up", "the keys are there");
+      await slowly(it.kit, 11);
+      await spoil(k);
+      const [lines, before] = [it.kit.log.lines.length, k.state.requests];
+      for (let i = 0; i < 60; i++) {
+        expect(await code(it.kit, signed(pair().privateKey, { kid: `made up ${i}` }))).toBe(0x88);
+        it.kit.pass(100);
+        await Bun.sleep(2);
+      }
+      const told = it.kit.log.lines.slice(lines).filter((line) => line.message.startsWith("server is "));
+      expect([told.map((line) => line.message), state(it)]).toEqual([["server is down"], "down"]);
+      // Five until it counts as down, then the back end's own looks, a second apart.
+      expect(k.state.requests - before).toBeLessThanOrEqual(20);
+    });
+
+  test("time-outs over, the keys are there again, and are fetched as often as before: what is withdrawn is nobody's", async () => {
+    const a = pair();
+    const k = keys();
+    stops.push(() => k.server.stop(true));
+    k.set(jwk(a.publicKey, { kid: "a" }));
+    const it = await broker(k.url, { "auth.jwt.jwks.refresh_interval": "1m" });
+    await until(() => state(it) === "up", "the keys are there");
+    await slowly(it.kit, 11);
+    k.state.hangs = true;
+    for (let i = 0; i < 6; i++) expect(await code(it.kit, signed(pair().privateKey, { kid: `made up ${i}` }), 200)).toBe(0x88);
+    expect(state(it)).toBe("down");
+    expect(await code(it.kit, signed(a.privateKey, { kid: "a" }))).toBe(0);
+    k.state.hangs = false;
+    await until(() => {
+      it.kit.pass(100);
+      return state(it) === "up";
+    }, "a look was answered");
+    k.set();
+    await slowly(it.kit, 71);
+    expect(await code(it.kit, signed(a.privateKey, { kid: "a" }))).toBe(0x87);
+  });
+
+  test("a URL that was refused together with another setting is asked by nobody", async () => {
+    const k = keys();
+    stops.push(() => k.server.stop(true));
+    k.state.status = 500;
+    const it = await running(authJwt, { settings: { "auth.jwt.secret": "s" } });
+    stops.push(() => it.manager.unload("emqx_auth_jwt"));
+    const change = new Map([
+      ["auth.jwt.jwks", k.url],
+      ["auth.jwt.pubkey", "/nonexistent.pem"],
+    ]);
+    await expect(it.settings.apply(change)).rejects.toThrow("auth.jwt.pubkey = /nonexistent.pem");
+    await slowly(it.kit, 10);
+    expect([k.state.requests, it.kit.alarms.present()]).toEqual([0, []]);
   });
 });
 
