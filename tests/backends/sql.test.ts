@@ -300,6 +300,27 @@ for (const k of KINDS) {
 
     whenSlow(kit, { username: "u1", password: "p1" }, { auth_query: k.napping, timeout: "20s" }, () => nap(0.3));
 
+    test("more log-ins than the pool answers: an alarm of its own and one line, until it keeps up", async () => {
+      nap(0.3);
+      const said = (what: string): number => kit.broker.log.split(what).length - 1;
+      const stands = async (): Promise<boolean> => JSON.stringify((await api("GET", "../../alarms/present/")).data).includes("_overloaded");
+      await kit.withSettings({ auth_query: k.napping, pool: "1", timeout: "1s" }, async () => {
+        await kit.isUp();
+        let asking = true;
+        const herd = Array.from({ length: 20 }, async (_, i) => {
+          while (asking) await code("u1", i % 2 === 0 ? "p1" : "no");
+        });
+        await until(stands, "it is told");
+        nap(0);
+        asking = false;
+        await Promise.all(herd);
+        expect([said("server is asked more than it answers"), said("too many failed authentications")]).toEqual([1, 0]);
+        await until(async () => !(await stands()), "it keeps up again");
+        expect(said("keeps up again")).toBe(1);
+      });
+      await kit.isUp();
+    });
+
     test("questions that take longer than the limit: told as down once, until one is answered in time, with a pool that stays what it is", async () => {
       nap(3);
       const said = (what: string): number => kit.broker.log.split(what).length - 1;

@@ -204,7 +204,7 @@ async function questions(step: Step, auth: OutsideAuth, client: ClientInfo, requ
   });
 }
 
-const SILENT: Log = { error: () => {}, warn: () => {}, info: () => {}, debug: () => {} };
+const SILENT: Log = { error: () => {}, warn: () => {}, notice: () => {}, info: () => {}, debug: () => {} };
 
 function testHost(clock: SourceHost["clock"], timers: Set<Timer>): SourceHost {
   return {

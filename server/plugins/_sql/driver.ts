@@ -1,8 +1,8 @@
 /** The runtime's SQL client for one server: what its errors mean, TLS that verifies, rows by position. */
 import { wordsOf } from "../../lib/errors.ts";
 import type { ServerAddress } from "../_backend/address.ts";
-import type { Judgement } from "../_backend/backend.ts";
 import { BackendError } from "../_backend/errors.ts";
+import type { Judgement } from "../_backend/options.ts";
 import type { Dialect } from "./query.ts";
 
 export interface SqlServer {
