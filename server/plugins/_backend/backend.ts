@@ -103,7 +103,7 @@ export class Backend<D> {
     const { counts } = this.figures;
     counts.calls++;
     if (!this.#breaker.admits()) {
-      counts.failed++;
+      counts.notAsked++;
       throw this.#isDown();
     }
     try {
@@ -128,11 +128,12 @@ export class Backend<D> {
     };
   }
 
+  /** Each connection carries one; what has left behind it on the same one waits, as what has not left. */
   get #running(): number {
-    return this.#shared.running + this.#apart.running;
+    return Math.min(this.#shared.running, this.o.pool) + this.#apart.running;
   }
   get #waiting(): number {
-    return this.#shared.waiting + this.#apart.waiting;
+    return this.#shared.running + this.#shared.waiting + this.#apart.running + this.#apart.waiting - this.#running;
   }
 
   /** Settled when it is known for the first time whether the server answers. */
@@ -217,10 +218,12 @@ export class Backend<D> {
 
   #cameToNothing(err: BackendError): BackendError {
     const { counts } = this.figures;
-    if (err.kind === "refused") this.#isRefused(err.message);
+    // It stood in line when the others failed.
+    if (err instanceof NotAsked) counts.notAsked++;
+    else if (err.kind === "refused") this.#isRefused(err.message);
     else if (err.kind === "down") {
       counts.failed++;
-      // Said by a driver; or by us, and then it is open already.
+      // Said by a driver.
       this.#countFailure(false);
     } else {
       counts[err.kind === "timeout" ? "timeouts" : err.kind]++;
@@ -372,8 +375,11 @@ export class Backend<D> {
   }
 
   #isDown(): BackendError {
-    return new BackendError("down", `${this.o.what} is down: ${this.#standing.error ?? "no answer yet"}`);
+    return new NotAsked("down", `${this.o.what} is down: ${this.#standing.error ?? "no answer yet"}`);
   }
 }
+
+/** It is known to be down. */
+class NotAsked extends BackendError {}
 
 const always = (): boolean => true;
