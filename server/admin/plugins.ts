@@ -97,6 +97,6 @@ function statusOf(report: PluginReport | null): PluginStatus | null {
   return { servers: servers.map(serverRow), authentication, acl };
 }
 
-function serverRow({ since, lastError, lastErrorAt, ...rest }: ServerReport): PluginServer {
-  return { ...rest, since_ms: since, last_error: lastError, last_error_ms: lastErrorAt };
+function serverRow({ since, lastError, lastErrorAt, notAsked, ...rest }: ServerReport): PluginServer {
+  return { ...rest, not_asked: notAsked, since_ms: since, last_error: lastError, last_error_ms: lastErrorAt };
 }

@@ -186,7 +186,7 @@ export interface PluginServer {
   running: number;
   waiting: number;
   pool: number;
-  /** Calls so far = answered + refused + failed + timeouts + busy + gone + those under way. */
+  /** Calls so far = answered + refused + failed + timeouts + busy + gone + not_asked + those under way. */
   calls: number;
   answered: number;
   refused: number;
@@ -194,6 +194,8 @@ export interface PluginServer {
   timeouts: number;
   busy: number;
   gone: number;
+  /** Nobody was asked: the server was known to be down. */
+  not_asked: number;
   retries: number;
   /** Of the last 1,024 answers, ms; null = there were none. */
   p50: number | null;

@@ -97,8 +97,21 @@ function outside(page: Page, admin: Admin): void {
       servers.map(({ labels, s }) => [labels, read(s)]),
     );
   gauge("up", "1 = it answers", (s) => (s.state === "up" || s.state === "degraded" ? 1 : 0));
-  gauge("running", "Calls under way", (s) => s.running);
+  gauge("pool", "Connections at most", (s) => s.pool);
+  gauge("running", "Calls that connections carry", (s) => s.running);
   gauge("waiting", "Calls that wait for a connection", (s) => s.waiting);
+  page.family(
+    "baomq_plugin_server_state",
+    "gauge",
+    "1 for the state it is in",
+    servers.flatMap(({ labels, s }) => STATES.map((state): Row => [{ ...labels, state }, s.state === state ? 1 : 0])),
+  );
+  page.family(
+    "baomq_plugin_server_retries_total",
+    "counter",
+    "Calls made again behind a lost connection",
+    servers.map(({ labels, s }) => [labels, s.retries]),
+  );
   page.family(
     "baomq_plugin_server_calls_total",
     "counter",
@@ -126,7 +139,8 @@ function outside(page: Page, admin: Admin): void {
 }
 
 type Row = [labels: Readonly<Record<string, string>>, value: number];
-const RESULTS = ["answered", "refused", "failed", "timeouts", "busy", "gone", "retries"] as const;
+const RESULTS = ["answered", "refused", "failed", "timeouts", "busy", "gone", "not_asked"] as const;
+const STATES = ["connecting", "up", "degraded", "down"] as const;
 const QUANTILES = [
   ["0.5", "p50"],
   ["0.95", "p95"],

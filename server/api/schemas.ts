@@ -172,6 +172,7 @@ const pluginServer = row<C.PluginServer>({
   timeouts: int,
   busy: int,
   gone: int,
+  not_asked: int,
   retries: int,
   p50: nullable(num),
   p95: nullable(num),

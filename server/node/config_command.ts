@@ -12,7 +12,7 @@ import { loadedPlugins } from "./loaded_plugins.ts";
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 const complain = (line: string): void => void process.stderr.write(`baomq: ${line}\n`);
-const QUIET = { error: () => {}, warn: () => {}, info: () => {}, debug: () => {} };
+const QUIET = { error: () => {}, warn: () => {}, notice: () => {}, info: () => {}, debug: () => {} };
 
 /** Returns the exit code. */
 export function configCommand(argv: string[]): number {

@@ -175,6 +175,7 @@ function prefixed(log: Log, plugin: string): Log {
   return {
     error: (message, fields) => log.error(message, { plugin, ...fields }),
     warn: (message, fields) => log.warn(message, { plugin, ...fields }),
+    notice: (message, fields) => log.notice(message, { plugin, ...fields }),
     info: (message, fields) => log.info(message, { plugin, ...fields }),
     debug: (message, fields) => log.debug(message, { plugin, ...fields }),
   };

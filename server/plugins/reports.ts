@@ -15,7 +15,7 @@ export interface ServerReport extends Counts, Quantiles {
   lastError: string | null;
   /** Unix ms. */
   lastErrorAt: number | null;
-  /** Calls under way, and those that wait for a connection. */
+  /** Calls that connections carry now, one each, and those that wait for one, or behind another on the same one. */
   running: number;
   waiting: number;
   /** Connections at most. */

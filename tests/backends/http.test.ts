@@ -342,6 +342,19 @@ test("figures for Prometheus, and the words of the command line", async () => {
   ]);
   const answered = lines.find((line) => line.startsWith(`baomq_plugin_server_calls_total{${labels},result="answered"}`));
   expect(Number(answered?.split(" ").at(-1))).toBe((await status()).servers[0]?.answered ?? -1);
+  expect(lines).toContain(`baomq_plugin_server_pool{${labels}} 64`);
+  expect(lines).toContain(`baomq_plugin_server_state{${labels},state="up"} 1`);
+  expect(lines).toContain(`baomq_plugin_server_state{${labels},state="down"} 0`);
+  expect(lines.filter((line) => line.includes(`${labels}`) && line.startsWith("baomq_plugin_server_retries_total"))).toHaveLength(1);
+  expect(lines.filter((line) => line.startsWith(`baomq_plugin_server_calls_total{${labels}`)).map((line) => line.split('"')[5])).toEqual([
+    "answered",
+    "refused",
+    "failed",
+    "timeouts",
+    "busy",
+    "gone",
+    "not_asked",
+  ]);
   expect(lines.find((line) => line.startsWith(`baomq_plugin_server_seconds{${labels},quantile="0.99"}`))).toBeDefined();
   expect(
     lines.find((line) => line.startsWith(`baomq_plugin_verdicts_total{plugin="${NAME}",chain="authentication",verdict="denied"}`)),

@@ -133,7 +133,7 @@ needing(REDIS, describe)("one server", () => {
       const why = (settings: Record<string, string>): Promise<string> => kit.why(joe, settings);
       expect(await why({ "auth.redis.password": "wrong" })).toContain("WRONGPASS");
       expect(await why({ "auth.redis.database": "99" })).toContain("DB index is out of range");
-      expect(await why({ "auth.redis.auth_cmd": "NIXDA %u" })).toContain("unknown command");
+      expect(await why({ "auth.redis.auth_cmd": "HMGET %u" })).toContain("wrong number of arguments");
       const heard: string[] = [];
       const stranger = createServer((socket) => socket.on("data", (chunk) => heard.push(chunk.toString())));
       await new Promise<void>((done) => stranger.listen(0, "127.0.0.1", done));
@@ -147,6 +147,18 @@ needing(REDIS, describe)("one server", () => {
       expect(heard).toEqual([]);
       expect(await code("u1", "p1")).toBe(0);
     });
+  });
+
+  test("what would change something is no setting, and a script is not run by a test", async () => {
+    const before = redis.run("DBSIZE");
+    for (const settings of [{ "auth.redis.auth_cmd": "FLUSHALL" }, { "auth.redis.acl_cmd": "NIXDA %u" }]) {
+      const refused = { code: 108, message: expect.stringContaining("expected a command that reads, such as HMGET") };
+      expect(await api("POST", `plugins/${kit.plugin}/test`, { username: "u1", password: "p1", settings })).toMatchObject(refused);
+      expect(await api("PUT", `plugin_configs/${kit.plugin}`, settings)).toMatchObject({ ...refused, code: 102 });
+    }
+    const script = { "auth.redis.auth_cmd": "EVAL return{redis.call('FLUSHALL')} 0" };
+    expect(await kit.why({ username: "u1", password: "p1" }, script)).toContain("it is not run by a test");
+    expect(redis.run("DBSIZE")).toBe(before);
   });
 
   test("the kind of password is changed while it runs", async () => {

@@ -21,6 +21,8 @@ interface Kind {
   make(): SqlDatabase;
   /** The question for a password that takes as long as the table `nap` says. */
   napping: string;
+  /** A function that empties the table of rules. */
+  emptying: string;
   /** Types of columns. */
   serial: string;
   flag: string;
@@ -35,6 +37,7 @@ const KINDS: Kind[] = [
     peer: POSTGRESQL,
     make: () => new Postgres(),
     napping: "select password from mqtt_user, pg_sleep((select s from nap)) where username = '%u' limit 1",
+    emptying: "create function emptied() returns text language plpgsql as $$ begin delete from mqtt_acl; return ''; end $$",
     serial: "serial primary key",
     flag: "boolean",
     yes: "true",
@@ -46,6 +49,7 @@ const KINDS: Kind[] = [
     peer: MARIADB,
     make: () => new MariaDb(),
     napping: "select password from mqtt_user where username = '%u' and sleep((select s from nap)) = 0 limit 1",
+    emptying: "delimiter //\ncreate function emptied() returns text begin delete from mqtt_acl; return ''; end //",
     serial: "int primary key auto_increment",
     flag: "tinyint(1)",
     yes: "1",
@@ -281,9 +285,41 @@ for (const k of KINDS) {
       });
     });
 
+    test("what would change something is no setting, and a function that does changes nothing in a test", async () => {
+      const refused = { code: 108, message: expect.stringContaining("expected one select, which only reads") };
+      const settings = { [`${k.prefix}.auth_query`]: "delete from mqtt_acl" };
+      expect(await api("POST", `plugins/${k.plugin}/test`, { username: "u1", password: "p1", settings })).toMatchObject(refused);
+      expect(await api("PUT", `plugin_configs/${k.plugin}`, settings)).toMatchObject({ ...refused, code: 102 });
+      db.run(k.emptying, "mqtt");
+      const calling = { [`${k.prefix}.auth_query`]: "select emptied() from mqtt_user where username = '%u'" };
+      expect(await kit.why({ username: "u1", password: "p1" }, calling)).toMatch(/read.only transaction/i);
+      expect(Number(db.run("select count(*) from mqtt_acl", "mqtt").trim())).toBe(7);
+    });
+
     const nap = (seconds: number): void => void db.run(`update nap set s = ${seconds}`, "mqtt");
 
     whenSlow(kit, { username: "u1", password: "p1" }, { auth_query: k.napping, timeout: "20s" }, () => nap(0.3));
+
+    test("more log-ins than the pool answers: an alarm of its own and one line, until it keeps up", async () => {
+      nap(0.3);
+      const said = (what: string): number => kit.broker.log.split(what).length - 1;
+      const stands = async (): Promise<boolean> => JSON.stringify((await api("GET", "../../alarms/present/")).data).includes("_overloaded");
+      await kit.withSettings({ auth_query: k.napping, pool: "1", timeout: "1s" }, async () => {
+        await kit.isUp();
+        let asking = true;
+        const herd = Array.from({ length: 20 }, async (_, i) => {
+          while (asking) await code("u1", i % 2 === 0 ? "p1" : "no");
+        });
+        await until(stands, "it is told");
+        nap(0);
+        asking = false;
+        await Promise.all(herd);
+        expect([said("server is asked more than it answers"), said("too many failed authentications")]).toEqual([1, 0]);
+        await until(async () => !(await stands()), "it keeps up again");
+        expect(said("keeps up again")).toBe(1);
+      });
+      await kit.isUp();
+    });
 
     test("questions that take longer than the limit: told as down once, until one is answered in time, with a pool that stays what it is", async () => {
       nap(3);

@@ -55,7 +55,7 @@ async function sql(db: SqlDatabase, dialect: Dialect, fill: string): Promise<Out
   );
   const account = { username: db.user, password: db.password, database: "mqtt" };
   const address = { host: "127.0.0.1", port: db.port };
-  const driver = new SqlDriver({ dialect, address, ...account, pool: 8, timeoutMs: 5000, prepare: true, tls: null });
+  const driver = new SqlDriver({ dialect, address, ...account, pool: 8, timeoutMs: 5000, prepare: true, readOnly: false, tls: null });
   const [auth, isSuper] = [AUTH_QUERY, SUPER_QUERY].map((text) => (compileQuery(text, dialect) as { text: string }).text);
   return {
     server: db,

@@ -12,6 +12,7 @@ export class SimLog implements Log {
     violate("logged_error", text);
   }
   warn(): void {}
+  notice(): void {}
   info(): void {}
   debug(): void {}
 }

@@ -4,10 +4,10 @@ import type { Clock, Log } from "../../server/core/ports.ts";
 import type { ClientInfo } from "../../server/core/types.ts";
 import type { MonoMs, WallMs } from "../../server/lib/time.ts";
 
-export const silentLog: Log = { error() {}, warn() {}, info() {}, debug() {} };
+export const silentLog: Log = { error() {}, warn() {}, notice() {}, info() {}, debug() {} };
 
 export interface LogLine {
-  level: "error" | "warn" | "info" | "debug";
+  level: "error" | "warn" | "notice" | "info" | "debug";
   message: string;
   fields: Record<string, unknown>;
 }
@@ -20,7 +20,7 @@ export function recordingLog(): Log & { readonly lines: LogLine[] } {
     (message: string, fields: Record<string, unknown> = {}): void => {
       lines.push({ level, message, fields });
     };
-  return { lines, error: at("error"), warn: at("warn"), info: at("info"), debug: at("debug") };
+  return { lines, error: at("error"), warn: at("warn"), notice: at("notice"), info: at("info"), debug: at("debug") };
 }
 
 /** Stands still until told. Its two hands are far apart, so that one taken for the other is noticed. */

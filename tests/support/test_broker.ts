@@ -42,6 +42,9 @@ export class TestLog implements Log {
   warn(message: string, fields?: Record<string, unknown>): void {
     this.lines.push({ level: "warn", message, fields });
   }
+  notice(message: string, fields?: Record<string, unknown>): void {
+    this.lines.push({ level: "notice", message, fields });
+  }
   info(message: string, fields?: Record<string, unknown>): void {
     this.lines.push({ level: "info", message, fields });
   }

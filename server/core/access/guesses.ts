@@ -30,6 +30,9 @@ const NAME_DELAY_MS = 2000;
 const PENDING_DELAY_MS = 100;
 const WARN_EVERY_MS = 10_000;
 const REFUSED = -1;
+const FAILED_TOO_OFTEN = "too many failed authentications: not asked for a while";
+/** Passwords may all be right: whoever checks them is slow. */
+const TOO_MANY_UNDER_WAY = "too many authentications of the same names are under way: not asked";
 
 interface Count {
   /** Failures, as of `at`; leaking since. */
@@ -62,7 +65,8 @@ export class Guesses {
   admit(client: ClientInfo, sleep: (ms: number) => Promise<void>): boolean | Promise<boolean> {
     const wait = this.#wait(client, false);
     if (wait === 0) return true;
-    if (wait === REFUSED || this.#waiting >= MAX_WAITING) return this.#refused(client);
+    if (wait === REFUSED) return this.#refused(client, FAILED_TOO_OFTEN);
+    if (this.#waiting >= MAX_WAITING) return this.#refused(client, TOO_MANY_UNDER_WAY);
     return this.#later(client, wait, sleep);
   }
 
@@ -121,7 +125,7 @@ export class Guesses {
     } finally {
       this.#waiting--;
     }
-    return wait === 0 || this.#refused(client);
+    return wait === 0 || this.#refused(client, FAILED_TOO_OFTEN);
   }
 
   /** 0 = at once, `REFUSED`, or ms to wait. `waited`: the name's delay is served. */
@@ -145,13 +149,13 @@ export class Guesses {
     return wait;
   }
 
-  #refused(client: ClientInfo): false {
+  #refused(client: ClientInfo, message: string): false {
     this.metrics.authLimited++;
     const now = this.clock.mono();
     if (now - this.#warnedAt >= WARN_EVERY_MS) {
       this.#warnedAt = now;
       const { clientId, username, ip } = client;
-      this.log.warn("too many failed authentications: not asked for a while", { clientid: clientId, username: loggedName(username), ip });
+      this.log.warn(message, { clientid: clientId, username: loggedName(username), ip });
     }
     return false;
   }

@@ -64,7 +64,7 @@ function begin(ch: Channel, headerFlags: number, buf: Uint8Array, body: number, 
 function enter(ch: Channel, p: ConnectPacket, client: ClientInfo, admitted: boolean): void | Promise<void> {
   if (ch.phase !== "connecting") return;
   if (admitted) return p.authMethod === null ? ask(ch, p, client) : beginAuth(ch, p, client);
-  refuse(ch, { code: RC.CONNECTION_RATE_EXCEEDED, why: "too many failed authentications" });
+  refuse(ch, { code: RC.CONNECTION_RATE_EXCEEDED, why: "too many authentications that failed, or are under way" });
 }
 
 /** User name and password, or neither: the access chain decides. */

@@ -33,7 +33,12 @@ export interface Source {
 export type Asked = Pick<Backend<unknown>, "status" | "tried" | "retire" | "close">;
 
 /** What a source is made of: the same for one that serves and for one that is only tried. */
-export type SourceHost = BackendHost & LookupHost & { /** Counted on when only settings change. */ figures(what: string): Figures };
+export interface SourceHost extends BackendHost, LookupHost {
+  /** Counted on when only settings change. */
+  figures(what: string): Figures;
+  /** Settings that nobody has saved are tried: what is asked with them must change nothing there. */
+  readonly onlyTries: boolean;
+}
 
 export interface OutsidePlugin<C extends ConfigTable> {
   /** @throws Error naming the key whose value cannot be used; before a back end is made, which would ask on for nobody */
@@ -74,6 +79,7 @@ export function startOutside<C extends ConfigTable>(ctx: PluginContext<C>, plugi
     clock: ctx.clock,
     log: ctx.log,
     figures: figuresByName(),
+    onlyTries: false,
     every: (ms, fn) => ctx.every(ms, fn),
     alarm: (what, desc) => ctx.alarm(what, desc),
     count: (metric) => ctx.broker.count(metric),
@@ -197,13 +203,14 @@ async function questions(step: Step, auth: OutsideAuth, client: ClientInfo, requ
   });
 }
 
-const SILENT: Log = { error: () => {}, warn: () => {}, info: () => {}, debug: () => {} };
+const SILENT: Log = { error: () => {}, warn: () => {}, notice: () => {}, info: () => {}, debug: () => {} };
 
 function testHost(clock: SourceHost["clock"], timers: Set<Timer>): SourceHost {
   return {
     clock,
     log: SILENT,
     figures: figuresByName(),
+    onlyTries: true,
     aclEpoch: 0,
     count: () => {},
     alarm: () => {},

@@ -11,44 +11,16 @@
 import type { AlarmDetails } from "../../core/watch/alarms.ts";
 import { wordsOf } from "../../lib/errors.ts";
 import { between, later, type MonoMs, reached } from "../../lib/time.ts";
-import type { ServerReport, ServerState } from "../reports.ts";
+import type { ServerReport } from "../reports.ts";
 import { Breaker } from "./breaker.ts";
-import { Calls } from "./calls.ts";
-import { Drivers, type DriversOptions, type Opened } from "./drivers.ts";
+import { Calls, type Hung } from "./calls.ts";
+import { Drivers, type Opened } from "./drivers.ts";
 import { BackendError } from "./errors.ts";
 import { Figures } from "./figures.ts";
 import type { BackendHost } from "./host.ts";
-
-/**
- * What an error of a driver means: the connection was lost before the question arrived; the server said no to the question; it is away; or
- * that part of it is which would have answered, others are asked as before.
- */
-export type Judgement = "lost" | "refused" | "down" | "part";
-
-export interface BackendOptions<D> extends Omit<DriversOptions<D>, "keptMs"> {
-  /** For people, without secrets: "PostgreSQL at 127.0.0.1:5432". */
-  what: string;
-  /** The cheapest question there is. `isDown`: whether the server is back is what is to be found out. */
-  probe(driver: D, isDown: boolean): Promise<unknown>;
-  judge(err: unknown): Judgement;
-  /** An error of the driver's for people; by default its message. */
-  words?: (err: unknown) => string;
-  /** Connections. */
-  pool: number;
-  /** Calls at a time on each of them. */
-  perConnection: number;
-  /** For an answer, ms. */
-  timeoutMs: number;
-  /** The alarm's name, one for each server of a plugin. */
-  alarm: string;
-  /** How often a question is put again behind lost connections. */
-  retries: number;
-  /**
-   * A probe that is answered proves that questions are: else the first one does. Where questions went unanswered before it proves that only if it
-   * is one itself ("always").
-   */
-  probeProves: boolean | "always";
-}
+import type { BackendOptions } from "./options.ts";
+import { Overload, overloadAlarm } from "./overload.ts";
+import { Standing } from "./standing.ts";
 
 /** Calls that may wait, for each connection, and at most. */
 const WAITING_PER_CONNECTION = 256;
@@ -58,8 +30,8 @@ const BREAKER = { threshold: 5, pauseMs: 250, pauseMaxMs: 1000 };
 const EVERY_MS = 100;
 /** Without an answer for so long the server is asked whether it is there, ms. */
 const IDLE_MS = 10_000;
-/** An error is told in the state for so long, ms. */
-const DEGRADED_MS = 10_000;
+/** Without a call that found no place for so long, and twice the time limit, it keeps up, ms. */
+const CALM_MS = 5000;
 /** Questions that the server refuses are told in the log so often, ms. */
 const REFUSALS_MS = 60_000;
 
@@ -71,9 +43,8 @@ export class Backend<D> {
   /** A probe has no place in the line of calls: while nobody is let through there is none. */
   readonly #probes: Calls;
   readonly #breaker: Breaker;
-  #state: ServerState = "connecting";
-  #since: number;
-  #lastError: { text: string; at: number; mono: MonoMs } | null = null;
+  readonly #standing: Standing;
+  readonly #overload: Overload;
   #answeredAt: MonoMs;
   /** Of a question, in time. */
   #heardAt: MonoMs | null = null;
@@ -95,13 +66,19 @@ export class Backend<D> {
     /** Those of a former one, when only settings have changed. */
     readonly figures = new Figures(),
   ) {
-    this.#since = host.clock.now();
+    this.#standing = new Standing(host.clock);
+    this.#overload = new Overload(host, {
+      what: o.what,
+      alarm: overloadAlarm(o.alarm),
+      pool: o.pool,
+      calmMs: Math.max(CALM_MS, 2 * o.timeoutMs),
+    });
     this.#answeredAt = this.#downSince = host.clock.mono();
     const { pool, perConnection, timeoutMs } = o;
     this.#drivers = new Drivers({ open: o.open, close: o.close, keptMs: timeoutMs });
     const now = (): MonoMs => host.clock.mono();
     const waitingMax = Math.min(pool * WAITING_PER_CONNECTION, WAITING_MAX);
-    this.#shared = new Calls({ now, atATime: pool * perConnection, waitingMax, timeoutMs });
+    this.#shared = new Calls({ now, atATime: pool * perConnection, carried: pool, waitingMax, timeoutMs });
     this.#apart = new Calls({ now, atATime: pool, waitingMax, timeoutMs });
     this.#probes = new Calls({ now, atATime: 1, waitingMax: 1, timeoutMs });
     this.#breaker = new Breaker({ ...BREAKER, random: Math.random }, host.clock.mono());
@@ -126,7 +103,7 @@ export class Backend<D> {
     const { counts } = this.figures;
     counts.calls++;
     if (!this.#breaker.admits()) {
-      counts.failed++;
+      counts.notAsked++;
       throw this.#isDown();
     }
     try {
@@ -142,10 +119,7 @@ export class Backend<D> {
     const { what, pool } = this.o;
     return {
       what,
-      state: this.#state,
-      since: this.#since,
-      lastError: this.#lastError?.text ?? null,
-      lastErrorAt: this.#lastError?.at ?? null,
+      ...this.#standing.shown,
       running: this.#running,
       waiting: this.#waiting,
       pool,
@@ -154,11 +128,12 @@ export class Backend<D> {
     };
   }
 
+  /** Each connection carries one; what has left behind it on the same one waits, as what has not left. */
   get #running(): number {
-    return this.#shared.running + this.#apart.running;
+    return Math.min(this.#shared.running, this.o.pool) + this.#apart.running;
   }
   get #waiting(): number {
-    return this.#shared.waiting + this.#apart.waiting;
+    return this.#shared.running + this.#shared.waiting + this.#apart.running + this.#apart.waiting - this.#running;
   }
 
   /** Settled when it is known for the first time whether the server answers. */
@@ -170,6 +145,7 @@ export class Backend<D> {
   retire(): Promise<void> {
     this.#retired = true;
     this.host.alarm(this.o.alarm, null);
+    this.#overload.end();
     return new Promise((done) => {
       const end = later(this.host.clock.mono(), this.o.timeoutMs);
       const stop = this.host.every(EVERY_MS, () => {
@@ -197,7 +173,7 @@ export class Backend<D> {
       for (let again = 0; ; again++) {
         try {
           const answer = await question(await opened.driver);
-          if (left() > 0) this.#heard(began);
+          this.#heard(began);
           return answer;
         } catch (err) {
           if (again >= this.o.retries || opened.closeBy !== null || left() <= 0 || this.o.judge(err) !== "lost") throw err;
@@ -209,9 +185,10 @@ export class Backend<D> {
     }
   }
 
-  /** In time: what comes later helps nobody, and does not say that the next one would be helped. */
+  /** In time, whoever has waited before it was asked: what comes later does not say that the next one would be helped. */
   #heard(began: MonoMs): void {
     const now = this.host.clock.mono();
+    if (reached(later(began, this.o.timeoutMs), now)) return;
     this.figures.latencies.add(between(began, now));
     this.#heardAt = now;
     this.#alive(now);
@@ -220,7 +197,7 @@ export class Backend<D> {
   /** It is there, whatever it says. */
   #alive(now: MonoMs): void {
     this.#answeredAt = now;
-    if (this.#breaker.succeeded() || this.#state === "connecting") this.#isBack();
+    if (this.#breaker.succeeded() || this.#standing.state === "connecting") this.#isBack();
   }
 
   /** Count it, draw the conclusions, and say it in words. */
@@ -233,7 +210,7 @@ export class Backend<D> {
       return new BackendError("refused", text);
     }
     this.figures.counts.failed++;
-    this.#note(text);
+    this.#standing.note(text);
     if (judged === "part") this.#isPartly();
     else this.#countFailure(false);
     return new BackendError("down", `${this.o.what}: ${text}`);
@@ -241,13 +218,16 @@ export class Backend<D> {
 
   #cameToNothing(err: BackendError): BackendError {
     const { counts } = this.figures;
-    if (err.kind === "refused") this.#isRefused(err.message);
+    // It stood in line when the others failed.
+    if (err instanceof NotAsked) counts.notAsked++;
+    else if (err.kind === "refused") this.#isRefused(err.message);
     else if (err.kind === "down") {
       counts.failed++;
-      // Said by a driver; or by us, and then it is open already.
+      // Said by a driver.
       this.#countFailure(false);
     } else {
       counts[err.kind === "timeout" ? "timeouts" : err.kind]++;
+      if (err.kind === "busy") this.#isTooMuch();
       // If it was the one call behind a probe, and nobody was asked.
       this.#breaker.notMade();
     }
@@ -259,23 +239,23 @@ export class Backend<D> {
     if (this.#breaker.failed(this.host.clock.mono())) {
       this.#doubted = hung;
       this.#isGone();
-    } else if (this.#state === "up") this.#become("degraded");
+    } else this.#standing.degrade();
   }
 
   /** Others are answered: nobody but who asked that part has to do without. */
   #isPartly(): void {
     this.#breaker.notMade();
-    if (this.#state === "up") this.#become("degraded");
+    this.#standing.degrade();
   }
 
   /** It is there, and says no: told now and then, for it may say so to everybody. */
   #isRefused(text: string): void {
     const now = this.host.clock.mono();
     this.figures.counts.refused++;
-    this.#note(text);
+    this.#standing.note(text);
     this.#heardAt = now;
     this.#alive(now);
-    if (this.#state === "up") this.#become("degraded");
+    this.#standing.degrade();
     if (this.#refusalsTold !== null && !reached(later(this.#refusalsTold, REFUSALS_MS), now)) return;
     this.#refusalsTold = now;
     this.host.log.warn("server refuses a question", { server: this.o.what, error: text });
@@ -286,27 +266,43 @@ export class Backend<D> {
   #tick(): void {
     const now = this.host.clock.mono();
     this.#drivers.expire(now);
-    const hung = [...this.#shared.expire(), ...this.#apart.expire()];
+    const lines = [this.#shared, this.#apart];
+    const hung = lines.flatMap((line) => line.expire());
     this.#probes.expire();
     if (hung.length > 0) this.#hung(hung, now);
+    // Behind that, for it may be that nobody is answered at all.
+    const late = lines.some((line) => line.late) || hung.some(({ startedAt, behind }) => behind && this.#heardSince(startedAt));
+    if (late) this.#isTooMuch();
     this.#shared.next();
     this.#apart.next();
     if (this.#breaker.probeDue(now) || (!this.#breaker.open && reached(later(this.#answeredAt, IDLE_MS), now))) void this.#probe();
-    if (this.#state === "degraded" && this.#lastError !== null && reached(later(this.#lastError.mono, DEGRADED_MS), now))
-      this.#become("up");
+    this.#standing.tick(now);
+    this.#overload.tick(now, this.#heardAt, this.#running + this.#waiting === 0);
   }
 
-  /** `started`: when the calls were that have no answer. */
-  #hung(started: readonly MonoMs[], now: MonoMs): void {
-    this.#note(`no answer within ${this.o.timeoutMs} ms`);
+  /** These have no answer. */
+  #hung(calls: readonly Hung[], now: MonoMs): void {
+    this.#standing.note(`no answer within ${this.o.timeoutMs} ms`);
     // Once in a time limit: some questions may hang while others are answered.
     if (this.#recycledAt === null || reached(later(this.#recycledAt, this.o.timeoutMs), now)) {
       this.#recycledAt = now;
       this.#drivers.replace(now);
     }
-    if (this.#state === "up") this.#become("degraded");
+    this.#standing.degrade();
     // Where somebody who came later was answered, it is the question that hangs, or its part of the server: that must not cost all others theirs.
-    for (const at of started) if (this.#heardAt === null || reached(this.#heardAt, at)) this.#countFailure(true);
+    for (const { startedAt } of calls) if (!this.#heardSince(startedAt)) this.#countFailure(true);
+  }
+
+  /** Somebody who came later was answered. */
+  #heardSince(at: MonoMs): boolean {
+    return this.#heardAt !== null && !reached(this.#heardAt, at);
+  }
+
+  /** It answers, but others for want of a place are not asked about. Where nobody is answered it is something else. */
+  #isTooMuch(): void {
+    const now = this.host.clock.mono();
+    if (this.#retired || this.#breaker.open || this.#heardAt === null || reached(later(this.#heardAt, this.o.timeoutMs), now)) return;
+    this.#overload.seen(now);
   }
 
   async #probe(): Promise<void> {
@@ -335,11 +331,11 @@ export class Backend<D> {
     const now = this.host.clock.mono();
     // It speaks: that is all a probe wants to know.
     if (!(err instanceof BackendError) && this.o.judge(err) === "refused") {
-      this.#note(this.#words(err));
+      this.#standing.note(this.#words(err));
       this.#probed(now);
       return;
     }
-    this.#note(this.#words(err));
+    this.#standing.note(this.#words(err));
     // Some drivers do not come back by themselves.
     this.#drivers.replace(now);
     // It is gone, not only slow: once it is there again a probe says so.
@@ -359,23 +355,14 @@ export class Backend<D> {
     return err instanceof BackendError ? err.message : (this.o.words ?? wordsOf)(err);
   }
 
-  #note(text: string): void {
-    this.#lastError = { text, at: this.host.clock.now(), mono: this.host.clock.mono() };
-  }
-
-  #become(state: ServerState): void {
-    if (state === this.#state) return;
-    this.#state = state;
-    this.#since = this.host.clock.now();
-  }
-
   #isGone(): void {
-    const first = this.#state === "connecting";
-    const error = this.#lastError?.text ?? "";
-    this.#become("down");
+    const first = this.#standing.state === "connecting";
+    const error = this.#standing.error ?? "";
+    this.#standing.become("down");
     this.#downSince = this.host.clock.mono();
     for (const line of [this.#shared, this.#apart]) line.refuse(this.#isDown());
     this.#drivers.closeFormer();
+    this.#overload.end();
     if (this.#retired) return;
     this.host.log.warn(first ? "server cannot be reached" : "server is down", { server: this.o.what, error });
     this.host.alarm(this.o.alarm, { severity: "error", title: `${this.o.what} is down`, summary: error } satisfies AlarmDetails);
@@ -383,14 +370,17 @@ export class Backend<D> {
 
   #isBack(): void {
     const seconds = Math.round(between(this.#downSince, this.host.clock.mono()) / 1000);
-    if (this.#state === "down" && !this.#retired) this.host.log.warn("server is back", { server: this.o.what, seconds });
-    this.#become("up");
+    if (this.#standing.state === "down" && !this.#retired) this.host.log.warn("server is back", { server: this.o.what, seconds });
+    this.#standing.become("up");
     if (!this.#retired) this.host.alarm(this.o.alarm, null);
   }
 
   #isDown(): BackendError {
-    return new BackendError("down", `${this.o.what} is down: ${this.#lastError?.text ?? "no answer yet"}`);
+    return new NotAsked("down", `${this.o.what} is down: ${this.#standing.error ?? "no answer yet"}`);
   }
 }
+
+/** It is known to be down. */
+class NotAsked extends BackendError {}
 
 const always = (): boolean => true;

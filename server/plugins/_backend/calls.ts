@@ -12,6 +12,8 @@ export interface CallsOptions {
   now(): MonoMs;
   /** Calls that may run together. */
   atATime: number;
+  /** So many of them are really worked on, one by each connection: the others stand behind these. Absent = all. */
+  carried?: number;
   /** Calls that may wait; one more is refused at once. */
   waitingMax: number;
   /** From the call to its answer, ms. */
@@ -25,10 +27,18 @@ export const timeLimitEntry = (
   required = false,
 ): Entry<number> => duration(def, doc, { required, least: "100ms", most: "1m" });
 
+/** A call whose answer did not come. */
+export interface Hung {
+  readonly startedAt: MonoMs;
+  /** It stood behind others on its connection. */
+  readonly behind: boolean;
+}
+
 interface Call {
   readonly until: MonoMs;
   readonly wanted: () => boolean;
   startedAt: MonoMs | null;
+  behind: boolean;
   start(): void;
   fail(err: BackendError): void;
 }
@@ -38,6 +48,7 @@ export class Calls {
   readonly #waiting = new Set<Call>();
   readonly #running = new Set<Call>();
   #closed: BackendError | null = null;
+  #late = false;
 
   constructor(readonly o: CallsOptions) {}
 
@@ -46,6 +57,10 @@ export class Calls {
   }
   get running(): number {
     return this.#running.size;
+  }
+  /** The last `expire` ended some whose turn did not come. */
+  get late(): boolean {
+    return this.#late;
   }
 
   /**
@@ -62,6 +77,7 @@ export class Calls {
         until,
         wanted,
         startedAt: null,
+        behind: false,
         fail: reject,
         start: () => {
           const done = (settle: () => void): void => {
@@ -82,12 +98,13 @@ export class Calls {
   }
 
   /**
-   * End what has waited for too long; call it often, and `next` behind it. Returns when those were started that were running: their answers are
-   * still to come, and whoever hears of it may want to do something about it before others run.
+   * End what has waited for too long; call it often, and `next` behind it. Returns those that were running: their answers are still to come, and
+   * whoever hears of it may want to do something about it before others run.
    */
-  expire(): MonoMs[] {
+  expire(): Hung[] {
     const now = this.o.now();
-    const hung: MonoMs[] = [];
+    const hung: Hung[] = [];
+    this.#late = false;
     for (const [calls, why] of [
       [this.#running, "no answer"],
       [this.#waiting, "its turn did not come"],
@@ -95,7 +112,8 @@ export class Calls {
       for (const call of calls) {
         if (!reached(call.until, now)) break;
         calls.delete(call);
-        if (call.startedAt !== null) hung.push(call.startedAt);
+        if (call.startedAt === null) this.#late = true;
+        else hung.push({ startedAt: call.startedAt, behind: call.behind });
         call.fail(new BackendError("timeout", `${why} within ${this.o.timeoutMs} ms`));
       }
     }
@@ -127,6 +145,7 @@ export class Calls {
         call.fail(new BackendError("gone", "the client has left"));
         continue;
       }
+      call.behind = this.#running.size >= (this.o.carried ?? this.o.atATime);
       this.#running.add(call);
       call.startedAt = this.o.now();
       call.start();

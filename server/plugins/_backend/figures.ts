@@ -26,7 +26,10 @@ class Latencies {
   }
 }
 
-/** Calls by what came of them. `retries`: made again behind a connection that had been lost. */
+/**
+ * Calls by what came of them. `notAsked`: refused because the server is known to be down. `retries`: made again behind a connection that had
+ * been lost.
+ */
 export interface Counts {
   calls: number;
   answered: number;
@@ -35,10 +38,11 @@ export interface Counts {
   timeouts: number;
   busy: number;
   gone: number;
+  notAsked: number;
   retries: number;
 }
 
 export class Figures {
   readonly latencies = new Latencies();
-  readonly counts: Counts = { calls: 0, answered: 0, refused: 0, failed: 0, timeouts: 0, busy: 0, gone: 0, retries: 0 };
+  readonly counts: Counts = { calls: 0, answered: 0, refused: 0, failed: 0, timeouts: 0, busy: 0, gone: 0, notAsked: 0, retries: 0 };
 }

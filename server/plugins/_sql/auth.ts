@@ -16,7 +16,7 @@ import { compileQuery, type Query } from "./query.ts";
 export interface SqlAuthSettings {
   /** For people: "PostgreSQL". */
   title: string;
-  server: SqlServer;
+  server: Omit<SqlServer, "readOnly">;
   /** Texts as written, with the keys they stand under; "" = that is not asked. */
   queries: Readonly<Record<"auth" | "super" | "acl", { key: string; text: string }>>;
   hash: StoredKind;
@@ -31,7 +31,7 @@ export function sqlSource(host: SourceHost, o: SqlAuthSettings): Source {
     host,
     {
       what,
-      open: () => new SqlDriver(server),
+      open: () => new SqlDriver({ ...server, readOnly: host.onlyTries }),
       close: (driver) => driver.close(),
       probe: (driver) => driver.rows("select 1", []),
       judge: judgeSql,

@@ -1,8 +1,8 @@
 /** The runtime's SQL client for one server: what its errors mean, TLS that verifies, rows by position. */
 import { wordsOf } from "../../lib/errors.ts";
 import type { ServerAddress } from "../_backend/address.ts";
-import type { Judgement } from "../_backend/backend.ts";
 import { BackendError } from "../_backend/errors.ts";
+import type { Judgement } from "../_backend/options.ts";
 import type { Dialect } from "./query.ts";
 
 export interface SqlServer {
@@ -17,6 +17,8 @@ export interface SqlServer {
   prepare: boolean;
   /** null = no TLS. */
   tls: Bun.TLSOptions | null;
+  /** Whatever is asked changes nothing: not by what it calls, either. */
+  readOnly: boolean;
 }
 
 export type Rows = readonly (readonly unknown[])[];
@@ -49,7 +51,8 @@ export class SqlDriver {
   async rows(text: string, values: readonly string[]): Promise<Rows> {
     // What PostgreSQL cannot hold is in no table: that is no fault of the server's.
     if (this.o.dialect === "postgres" && values.some((v) => v.includes("\0"))) throw new BackendError("refused", "a value has a NUL");
-    return (await this.#sql.unsafe(text, [...values]).values()) as Rows;
+    const ask = (by: Pick<Bun.SQL, "unsafe">): Promise<Rows> => by.unsafe(text, [...values]).values() as Promise<Rows>;
+    return this.o.readOnly ? await this.#sql.begin("read only", ask) : await ask(this.#sql);
   }
 
   close(): Promise<void> {

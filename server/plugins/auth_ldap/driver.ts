@@ -1,8 +1,8 @@
 /** ldapts for one directory: connections that are bound before anybody asks through them, and entries as the plugin wants them. */
 import type { Client, Entry } from "ldapts";
-import type { Judgement } from "../_backend/backend.ts";
 import { BackendError } from "../_backend/errors.ts";
 import { Links } from "../_backend/links.ts";
+import type { Judgement } from "../_backend/options.ts";
 import { Order, partOf } from "../_backend/order.ts";
 import { nodeTlsOptions } from "../_backend/tls.ts";
 

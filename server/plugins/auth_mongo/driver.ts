@@ -1,7 +1,7 @@
 /** MongoDB's own driver for one server, a replica set or mongos: one document of a collection by equal fields. */
 import type { Db, MongoClient, MongoClientOptions } from "mongodb";
 import { type ServerAddress, shownAddress } from "../_backend/address.ts";
-import type { Judgement } from "../_backend/backend.ts";
+import type { Judgement } from "../_backend/options.ts";
 
 export interface MongoServers {
   /** `unknown`: the driver finds out what is there. */

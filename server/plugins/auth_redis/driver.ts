@@ -8,8 +8,8 @@ import type { ConnectionOptions } from "node:tls";
 import type { Cluster, Redis } from "ioredis";
 import type { Clock } from "../../core/ports.ts";
 import type { ServerAddress } from "../_backend/address.ts";
-import type { Judgement } from "../_backend/backend.ts";
 import { Links } from "../_backend/links.ts";
+import type { Judgement } from "../_backend/options.ts";
 import { Order, partOf } from "../_backend/order.ts";
 import { ShardAway, Shards } from "./shards.ts";
 

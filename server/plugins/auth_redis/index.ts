@@ -1,5 +1,5 @@
 /** Authentication and access rules from Redis: one server, sentinels or a cluster. EMQ X 3.1; TLS, accounts, `on_error` and the time limit are ours. */
-import { flag, integer, oneOf, optional, secret, text } from "../../lib/config_entry.ts";
+import { flag, integer, oneOf, optional, parsed, secret, text } from "../../lib/config_entry.ts";
 import { onErrorEntry } from "../_auth/outside.ts";
 import { defineOutside, type OutsidePlugin } from "../_auth/source.ts";
 import { passwordHash } from "../_auth/stored.ts";
@@ -7,29 +7,32 @@ import { serverAddresses } from "../_backend/address.ts";
 import { timeLimitEntry } from "../_backend/calls.ts";
 import { tlsEntries, tlsOf } from "../_backend/tls.ts";
 import type { ValuesOf } from "../plugin.ts";
+import { READING_COMMAND, readingCommand } from "./command.ts";
 import type { RedisServers } from "./driver.ts";
 import { redisSource } from "./source.ts";
 
 const OURS = { required: false };
+
+const command = (def: string, doc: string, o: { unset?: string } = {}) => parsed(def, READING_COMMAND, readingCommand, doc, o);
 
 const config = {
   "auth.redis.type": oneOf(["single", "sentinel", "cluster"], "single", "What stands under auth.redis.server."),
   "auth.redis.server": serverAddresses("127.0.0.1:6379", 6379),
   "auth.redis.pool": integer(8, "Connections; of a cluster one to each of its servers.", { min: 1, max: 256 }),
   "auth.redis.database": integer(0, "Number of the database that has the users. A cluster has but 0.", { min: 0, max: 65_535 }),
-  "auth.redis.auth_cmd": text(
+  "auth.redis.auth_cmd": command(
     "HMGET mqtt_user:%u password",
     "Asked for a client's password: HMGET of password, or of password and salt, in this order, or GET. %u, %c, %cn, %dn, %a are values.",
   ),
   "auth.redis.password_hash": passwordHash("plain", "How passwords are stored."),
-  "auth.redis.super_cmd": text(
+  "auth.redis.super_cmd": command(
     "HGET mqtt_user:%u is_superuser",
     "Asked whether a client may do everything: 1. Empty, or left out of a file = nobody is asked.",
     {
       unset: "",
     },
   ),
-  "auth.redis.acl_cmd": text(
+  "auth.redis.acl_cmd": command(
     "HGETALL mqtt_acl:%u",
     "Asked for a client's rules: topic filter and 1 (subscribe), 2 (publish) or 3 (both). Who has any may do nothing else. Empty, or left out of a file = no rules.",
     { unset: "" },

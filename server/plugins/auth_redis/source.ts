@@ -9,7 +9,7 @@ import type { StoredKind } from "../_auth/stored.ts";
 import { shownAddresses } from "../_backend/address.ts";
 import { Backend } from "../_backend/backend.ts";
 import { BackendError } from "../_backend/errors.ts";
-import { type Command, fillCommand, parseCommand } from "./command.ts";
+import { type Command, fillCommand, isScript, parseCommand } from "./command.ts";
 import { judgeRedis, type RedisDriver, type RedisServers, redisDrivers } from "./driver.ts";
 
 export interface RedisAuthSettings {
@@ -19,6 +19,7 @@ export interface RedisAuthSettings {
   hash: StoredKind;
 }
 
+const NOT_TRIED = "a script may change what is there: it is not run by a test (EVAL_RO, EVALSHA_RO and FCALL_RO are)";
 /** Commands that are under way at a time on one connection. */
 const PIPELINED = 32;
 
@@ -27,7 +28,8 @@ export function redisSource(host: SourceHost, o: RedisAuthSettings): Source {
   const backend = backendOf(host, o.servers);
   const odd = oddAnswers(host);
 
-  function ask(command: Command, client: ClientInfo, told: (answer: unknown) => string, wanted?: () => boolean): Promise<unknown> {
+  async function ask(command: Command, client: ClientInfo, told: (answer: unknown) => string, wanted?: () => boolean): Promise<unknown> {
+    if (host.onlyTries && isScript(command.text)) throw new BackendError("refused", NOT_TRIED);
     const args = fillCommand(command, { client });
     const shown = (): string[] => args.map((arg) => JSON.stringify(arg.slice(0, 200)));
     return askNoted(host.clock, client, command.text, shown, () => backend.ask((d) => d.run(args), wanted), told);

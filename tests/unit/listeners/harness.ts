@@ -149,7 +149,7 @@ export async function serve(configs: ListenerConfig[], deps: Partial<ListenerDep
         channels.push(r);
         return r;
       },
-      log: { error: log("error"), warn: log("warn"), info: log("info"), debug: log("debug") },
+      log: { error: log("error"), warn: log("warn"), notice: log("notice"), info: log("info"), debug: log("debug") },
       clock,
       dataDir,
       // What Bun.serve serves has tests of its own.

@@ -12,6 +12,7 @@ export class LogRecorder implements Log {
   readonly lines: string[] = [];
   error = (m: string): void => void this.lines.push(`error ${m}`);
   warn = (m: string): void => void this.lines.push(`warn ${m}`);
+  notice = (m: string): void => void this.lines.push(`notice ${m}`);
   info = (m: string): void => void this.lines.push(`info ${m}`);
   debug = (m: string): void => void this.lines.push(`debug ${m}`);
 }

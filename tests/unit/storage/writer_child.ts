@@ -8,7 +8,7 @@ import { openStore, type SyncMode } from "../../../server/storage/sqlite.ts";
 import { message, meta } from "./fixtures.ts";
 
 export const PER_BATCH = 10;
-const quiet = { error() {}, warn() {}, info() {}, debug() {} };
+const quiet = { error() {}, warn() {}, notice() {}, info() {}, debug() {} };
 
 function main(dir: string, sync: SyncMode, what: string): void {
   const store = openStore({ dir, sync, log: quiet });

@@ -179,6 +179,15 @@ describe("bounds", () => {
     expect(new Set(await Promise.all(waiting))).toEqual(new Set([true]));
   });
 
+  test("who is refused because others of that name are still being checked is not told to have failed", () => {
+    const { guesses, from, log } = setUp();
+    const never = (): Promise<void> => new Promise(() => {});
+    for (let i = 0; i < 5; i++) guesses.pending(from("10.0.0.1", "joe", `c${i}`));
+    for (let i = 0; i < 1000; i++) expect(guesses.admit(from("10.0.0.1", "joe", `d${i}`), never)).toBeInstanceOf(Promise);
+    expect(guesses.admit(from("10.0.0.1", "joe", "last"), never)).toBe(false);
+    expect(log.lines.map((l) => l.message)).toEqual(["too many authentications of the same names are under way: not asked"]);
+  });
+
   test("it is told once in a while, without the password", () => {
     const { from, fail, admit, log, clock } = setUp();
     fail(from("10.6.6.6", "joe"), 5);

@@ -26,7 +26,7 @@ describe("at the start", () => {
 
 describe("it goes and comes back", () => {
   test("five failures open the breaker, probes find it again, each told once", async () => {
-    const { world, state, settle, log, alarms, ask, pass, questions } = setUp();
+    const { world, state, settle, log, alarms, ask, pass, questions, backend } = setUp();
     await settle();
     world.mode = "away";
     for (let i = 0; i < 5; i++) expect(await ask()).toBe("! down");
@@ -34,6 +34,7 @@ describe("it goes and comes back", () => {
     const before = questions.length;
     for (let i = 0; i < 100; i++) await ask();
     expect(questions.length).toBe(before);
+    expect(backend.status()).toMatchObject({ calls: 105, failed: 5, notAsked: 100 });
     await pass(10_000);
     // With a pause of a second at the longest, a fifth more or less.
     expect(questions.length - before).toBeGreaterThan(7);
@@ -155,6 +156,16 @@ test("bounded: what cannot wait any more is told so at once, and nobody waits fo
   expect(questions.filter((q) => q === "later")).toEqual([]);
 });
 
+test("in use are no more than there are connections: what has left behind others on the same one waits", async () => {
+  const { world, settle, ask, backend } = setUp("up", 2, true, 8);
+  await settle();
+  world.mode = "hangs";
+  for (let i = 0; i < 20; i++) void ask();
+  await settle();
+  expect(backend.status()).toMatchObject({ running: 2, waiting: 18, pool: 2 });
+  await backend.close();
+});
+
 test("bounded with many connections, too", async () => {
   const { world, settle, ask, backend } = setUp("up", 1024);
   await settle();
@@ -175,9 +186,9 @@ test("every call is counted once, whatever comes of it", async () => {
     world.mode = "up";
     await pass(3000);
   }
-  const { calls, answered, refused, failed, timeouts, busy, gone } = backend.status();
+  const { calls, answered, refused, failed, timeouts, busy, gone, notAsked } = backend.status();
   expect(calls).toBe(42);
-  expect(answered + refused + failed + timeouts + busy + gone).toBe(42);
+  expect(answered + refused + failed + timeouts + busy + gone + notAsked).toBe(42);
 });
 
 describe("the end", () => {

@@ -1,7 +1,8 @@
 /** A server outside that does as the test says, and a back end around it whose time is the test's. */
 import type { AlarmDetails } from "../../../../server/core/watch/alarms.ts";
-import { Backend, type BackendOptions, type Judgement } from "../../../../server/plugins/_backend/backend.ts";
+import { Backend } from "../../../../server/plugins/_backend/backend.ts";
 import { BackendError } from "../../../../server/plugins/_backend/errors.ts";
+import type { BackendOptions, Judgement } from "../../../../server/plugins/_backend/options.ts";
 import { FakeClock, recordingLog } from "../../../support/access.ts";
 
 export type Mode = "up" | "away" | "hangs" | "refuses" | "lost" | "part";
@@ -11,11 +12,13 @@ export interface Driver {
   closed: boolean;
 }
 
-export function setUp(mode: Mode = "up", pool = 2, probeProves: BackendOptions<Driver>["probeProves"] = true) {
+export function setUp(mode: Mode = "up", pool = 2, probeProves: BackendOptions<Driver>["probeProves"] = true, perConnection = 1) {
   const world = { mode: mode as Mode, lost: 0 };
   const clock = new FakeClock();
   const log = recordingLog();
   const alarms: (AlarmDetails | null)[] = [];
+  /** What stands now, by name. */
+  const standing = new Map<string, AlarmDetails>();
   const drivers: Driver[] = [];
   const questions: string[] = [];
   const hung = new Map<Driver, PromiseWithResolvers<string>[]>();
@@ -53,7 +56,11 @@ export function setUp(mode: Mode = "up", pool = 2, probeProves: BackendOptions<D
         ticks.push(fn);
         return () => void ticks.splice(ticks.indexOf(fn), 1);
       },
-      alarm: (_what, desc) => void alarms.push(desc),
+      alarm(what, desc) {
+        alarms.push(desc);
+        if (desc === null) standing.delete(what);
+        else standing.set(what, desc);
+      },
     },
     {
       what: "Server",
@@ -69,7 +76,7 @@ export function setUp(mode: Mode = "up", pool = 2, probeProves: BackendOptions<D
       probe: (driver) => answer(driver, "probe"),
       judge,
       pool,
-      perConnection: 1,
+      perConnection,
       timeoutMs: 1000,
       alarm: "down",
       retries: pool + 1,
@@ -91,5 +98,5 @@ export function setUp(mode: Mode = "up", pool = 2, probeProves: BackendOptions<D
   const ask = (what = "q", wanted?: () => boolean): Promise<string> => backend.ask((driver) => answer(driver, what), wanted).catch(told);
   const askApart = (what = "q"): Promise<string> => backend.askApart((driver) => answer(driver, what)).catch(told);
   const state = (): string => backend.status().state;
-  return { world, clock, log, alarms, drivers, questions, hung, backend, settle, pass, ask, askApart, state };
+  return { world, clock, log, alarms, standing, drivers, questions, hung, backend, settle, pass, ask, askApart, state };
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { fillCommand, parseCommand } from "../../../../server/plugins/auth_redis/command.ts";
+import { fillCommand, parseCommand, readingCommand } from "../../../../server/plugins/auth_redis/command.ts";
 import { judgeRedis } from "../../../../server/plugins/auth_redis/driver.ts";
 import { aClient } from "../../../support/access.ts";
 
@@ -17,6 +17,33 @@ test("a word stays one argument, whatever is put into it", () => {
 
 test("empty: nobody is asked", () => {
   expect([parseCommand(""), parseCommand("  ")]).toEqual([null, null]);
+});
+
+test("commands that read may be asked with, scripts as well; what changes something may not", () => {
+  for (const text of [
+    "",
+    "HMGET mqtt_user:%u password",
+    "hgetall mqtt_acl:%u",
+    " GET %u",
+    "SMEMBERS %u",
+    "LRANGE %u 0 -1",
+    "EVAL x 1 %u",
+    "EVAL_RO x 1 %u",
+  ])
+    expect([text, readingCommand(text)]).toEqual([text, text]);
+  for (const text of [
+    "FLUSHALL",
+    "flushdb",
+    "DEL mqtt_user:%u",
+    "SET a b",
+    "GETDEL %u",
+    "GETSET a b",
+    "CONFIG SET dir /",
+    "%u x",
+    "KEYS *",
+    "SORT a STORE b",
+  ])
+    expect([text, readingCommand(text)]).toEqual([text, null]);
 });
 
 test("what an error says of the server", () => {
