@@ -34,7 +34,7 @@ export function commandError(err: unknown): unknown {
 export function settingError(err: unknown): unknown {
   return isPluginError(err) && err.kind === "bad_value" ? new AdminError(CODE.BAD_PARAMETER, err.message) : commandError(err);
 }
-/** The whole set: EMQ X 3.1's `unknown_error`, and which key it was. */
+/** The whole set: 102 as EMQ X 3.1, with which key it was in place of its `unknown_error`. */
 export function configError(err: unknown): unknown {
-  return isPluginError(err) || err instanceof AdminError ? new AdminError(CODE.UNKNOWN, `unknown_error: ${err.message}`) : err;
+  return isPluginError(err) || err instanceof AdminError ? new AdminError(CODE.UNKNOWN, err.message) : err;
 }
