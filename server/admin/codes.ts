@@ -54,5 +54,9 @@ export const CODES: readonly CodeRow[] = [
   },
   { code: CODE.USER_EXISTS, words: "The user exists", sent: "POST /users" },
   { code: CODE.WRONG_OLD_PASSWORD, words: "The old password is wrong", sent: "PUT /change_pwd" },
-  { code: CODE.BAD_TOPIC, words: "A topic or topic filter is missing or not valid", sent: "POST /mqtt/…, retained messages, traces" },
+  {
+    code: CODE.BAD_TOPIC,
+    words: "A topic or topic filter is missing or not valid",
+    sent: "POST /mqtt/…, retained messages, traces, POST /explain, the test of a plugin",
+  },
 ];

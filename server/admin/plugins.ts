@@ -6,7 +6,7 @@ import { CODE } from "./codes.ts";
 import { type AdminDeps, AdminError } from "./deps.ts";
 import type { PluginTest, PluginTestStep } from "./extra_rows.ts";
 import { commandError, configError, settingError } from "./plugins_view.ts";
-import { missing } from "./refusals.ts";
+import { checkAskedTopic, missing } from "./refusals.ts";
 import type { ConfigItem, NodeConfigs, NodePlugins, Plugin, PluginConfigRow, PluginServer, PluginStatus } from "./rows.ts";
 import type { Settings } from "./settings.ts";
 
@@ -71,7 +71,8 @@ export function createPlugins({ broker, plugins }: AdminDeps, settings: Pick<Set
     async test(plugin: string, asked: PluginTest): Promise<PluginTestStep[]> {
       const { settings = {}, client_id = "baomq-test", username = null, password = null, ip_address = "127.0.0.1" } = asked;
       const { action = null, topic = null } = asked;
-      if ((action === null) !== (topic === null)) throw missing(action === null ? "action" : "topic");
+      if (action !== null && topic !== null) checkAskedTopic(action, topic);
+      else if (action !== topic) throw missing(action === null ? "action" : "topic");
       const request = { clientId: client_id, username, password, ip: ip_address, action, topic };
       try {
         return await plugins.test(plugin, settings, request, ({ clientId, ip }) => askedClient(broker, { clientId, username, ip }));

@@ -35,8 +35,8 @@ export function commandError(err: unknown): unknown {
 export function settingError(err: unknown): unknown {
   return isPluginError(err) && err.kind === "bad_value" ? new AdminError(CODE.BAD_PARAMETER, err.message) : commandError(err);
 }
-/** The whole set: EMQ X 3.1's `unknown_error`, and which key it was; but what 3.1 never refused has a code of its own. */
+/** The whole set: 102 as EMQ X 3.1, with which key it was in place of its `unknown_error`; but what 3.1 never refused has a code of its own. */
 export function configError(err: unknown): unknown {
   if (err instanceof SecretAstray) return err;
-  return isPluginError(err) || err instanceof AdminError ? new AdminError(CODE.UNKNOWN, `unknown_error: ${err.message}`) : err;
+  return isPluginError(err) || err instanceof AdminError ? new AdminError(CODE.UNKNOWN, err.message) : err;
 }

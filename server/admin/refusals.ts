@@ -1,4 +1,7 @@
 /** Refusals that many commands have, in the words of EMQ X 3.1. */
+
+import { nearest } from "../lib/nearest.ts";
+import { parseSharedFilter, validTopicName } from "../mqtt/topic.ts";
 import { CODE } from "./codes.ts";
 import { AdminError } from "./deps.ts";
 
@@ -18,6 +21,23 @@ export const notOneOf = (name: string, words: readonly (string | number)[]): Adm
 
 /** 108 "value of 'topics' must be a list of no more than 10000 topics" */
 export const tooMany = (name: string, most: number, what: string): AdminError => badValue(name, `a list of no more than ${most} ${what}`);
+
+/** 108 "the body must be an object" */
+export const badBody = (wanted: string): AdminError => new AdminError(CODE.BAD_PARAMETER, `the body must be ${wanted}`);
+
+/** 108 "unknown parameter 'usernam', did you mean 'username'?" */
+export function unknownField(name: string, known: readonly string[]): AdminError {
+  const meant = nearest(name, known);
+  const words = meant === null ? `; there are ${quoted(known)}` : `, did you mean '${meant}'?`;
+  return new AdminError(CODE.BAD_PARAMETER, `unknown parameter '${name}'${words}`);
+}
+
+/** 115: what is asked about is neither a topic that can be published to nor a filter. @throws AdminError */
+export function checkAskedTopic(action: "publish" | "subscribe", topic: string): void {
+  if (action === "publish" && !validTopicName(topic))
+    throw new AdminError(CODE.BAD_TOPIC, `'${topic}' is no topic that can be published to: no level may be + or #`);
+  if (action === "subscribe" && parseSharedFilter(topic) === null) throw new AdminError(CODE.BAD_TOPIC, `'${topic}' is no topic filter`);
+}
 
 /** 102 "not_found" */
 export const notFound = (): AdminError => new AdminError(CODE.UNKNOWN, "not_found");

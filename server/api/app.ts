@@ -6,7 +6,7 @@ import { Elysia } from "elysia";
 import { CODE } from "../admin/codes.ts";
 import { type Admin, AdminError } from "../admin/index.ts";
 import type { Query } from "../admin/query.ts";
-import { missing } from "../admin/refusals.ts";
+import { badBody, missing, unknownField } from "../admin/refusals.ts";
 import type { Log } from "../core/ports.ts";
 import { stackOf } from "../lib/errors.ts";
 import { QueueFull } from "../lib/work_queue.ts";
@@ -92,11 +92,17 @@ function invalid(route: AnyRoute, params: Record<string, unknown>): Response {
   return failure(CODE.BAD_PARAMETER, `value of '${name}': ${first === undefined ? "wrong type" : expectedBy(first)}`);
 }
 
-/** TypeBox's words; of several types, it says no more than that there are several. */
+/** TypeBox's words; of several types or words, it says no more than that there are several. */
 function expectedBy({ message, schema }: { message: string; schema: TSchema }): string {
-  const types = ((schema.anyOf ?? []) as TSchema[]).map((s) => String(s.type));
-  if (types.length < 2 || types.includes("undefined")) return message.replace(/^Expected/, "expected");
-  return `expected ${types.slice(0, -1).join(", ")} or ${types.at(-1)}`;
+  const kinds = ((schema.anyOf ?? []) as TSchema[]).map((s) => String(s.const ?? s.type));
+  if (kinds.length < 2 || kinds.includes("undefined")) return message.replace(/^Expected/, "expected");
+  return `expected ${kinds.slice(0, -1).join(", ")} or ${kinds.at(-1)}`;
+}
+
+/** Of a strict route: a body that is no object, or has a field that is not there. What the query brings beside it does not count. @throws AdminError */
+function mustBeKnown(properties: Readonly<Record<string, unknown>>, json: unknown): void {
+  if (Array.isArray(json)) throw badBody("an object");
+  for (const name of Object.keys(json ?? {})) if (!Object.hasOwn(properties, name)) throw unknownField(name, Object.keys(properties));
 }
 
 export function createApp(admin: Admin, log: Log, incoming: WeakMap<Request, Incoming>) {
@@ -126,6 +132,7 @@ export function createApp(admin: Admin, log: Log, incoming: WeakMap<Request, Inc
       try {
         const body = route.method === "GET" ? undefined : jsonOf(await from.read(request));
         const params = route.method === "GET" ? {} : mergeParams(query, body, route.body);
+        if (route.strict) mustBeKnown(route.body?.properties ?? {}, body);
         if (route.method !== "GET" && !fits(params)) return invalid(route, params);
         const path = read(from.segments);
         if (withNode && !admin.hasNode(path.node ?? "")) return notFound();

@@ -54,7 +54,7 @@ function parameters(r: AnyRoute): Parameter[] {
 }
 
 function operation(r: AnyRoute, operationId: string): unknown {
-  const schema = r.array ?? r.body;
+  const schema = r.array ?? (r.strict && r.body ? { ...r.body, additionalProperties: false } : r.body);
   const content =
     r.type === undefined
       ? { "application/json": { schema: { anyOf: [envelope(r), { $ref: "#/components/schemas/Failure" }] } } }

@@ -52,6 +52,8 @@ export interface RouteDef<Body extends TObject = TObject> {
   readonly body?: Body;
   /** The body may be an array: then it is not taken as fields. */
   readonly array?: TSchema;
+  /** A field that is not there, or a body that is no object, is refused: what was misspelt would pass for not asked. */
+  readonly strict?: true;
   /** Code and message for fields whose type is wrong, where it is not 108. */
   readonly errors?: Readonly<Record<string, { code: Exclude<Code, 0>; message: string }>>;
   /** `data` of the answer; undefined = none. */

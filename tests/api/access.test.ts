@@ -199,7 +199,29 @@ describe("explain", () => {
   scenarios(it, [
     { name: "no client id", ...post({}), code: 107, message: "missing mandatory params: ['client_id']" },
     { name: "client id is a number", ...post({ client_id: 5 }), code: 108 },
-    { name: "unknown action", ...post({ client_id: "x", action: "eat", topic: "t" }), code: 108 },
+    {
+      name: "unknown action: the words that there are",
+      ...post({ client_id: "x", action: "eat", topic: "t" }),
+      code: 108,
+      message: "value of 'action': expected publish or subscribe",
+    },
+    {
+      name: "a name misspelt",
+      ...post({ client_id: "x", usernam: "u" }),
+      code: 108,
+      message: "unknown parameter 'usernam', did you mean 'username'?",
+    },
+    { name: "a list", ...post([]), code: 108, message: "the body must be an object" },
+    { name: "an action without a topic", ...post({ client_id: "x", action: "publish" }), code: 107, message: /'topic'/ },
+    { name: "a topic without an action", ...post({ client_id: "x", topic: "t" }), code: 107, message: /'action'/ },
+    {
+      name: "nobody publishes to a filter",
+      ...post({ client_id: "x", action: "publish", topic: "a/+" }),
+      code: 115,
+      message: /^'a\/\+' is no topic/,
+    },
+    { name: "no filter", ...post({ client_id: "x", action: "subscribe", topic: "a#" }), code: 115, message: "'a#' is no topic filter" },
+    { name: "what the query brings beside it", method: "POST", path: "/explain?_=1&x=y", body: { client_id: "x" }, code: 0 },
     { name: "unknown zone", ...post({ client_id: "x", zone: "nosuch" }), code: 108, message: /nosuch/ },
   ]);
 

@@ -149,12 +149,12 @@ describe("plugin configuration", () => {
 
   const put = (body: unknown) => ({ method: "PUT", path: conf("emqx_reloader"), body });
   scenarios(it, [
-    { name: "unknown key", ...put({ "reloader.nope": "1" }), code: 102, message: /unknown_error.*reloader\.nope/ },
+    { name: "unknown key", ...put({ "reloader.nope": "1" }), code: 102, message: "emqx_reloader has no key reloader.nope" },
     {
       name: "value that does not parse",
       ...put({ "reloader.interval": "often" }),
       code: 102,
-      message: /unknown_error.*reloader\.interval/,
+      message: /^reloader\.interval: expected/,
     },
     ...["constructor", "toString", "hasOwnProperty", "valueOf", "__proto__"].map((key) => ({
       name: `${key} is no key`,
@@ -162,9 +162,9 @@ describe("plugin configuration", () => {
       path: conf("emqx_reloader"),
       raw: `{"${key}":"1"}`,
       code: 102,
-      message: /^unknown_error/,
+      message: `emqx_reloader has no key ${key}`,
     })),
-    { name: "value is a number", ...put({ "reloader.interval": 60 }), code: 102, message: /unknown_error/ },
+    { name: "value is a number", ...put({ "reloader.interval": 60 }), code: 102, message: /^reloader\.interval: expected/ },
     { name: "value is null", ...put({ "reloader.interval": null }), code: 102 },
     { name: "empty set", ...put({}), code: 102, message: "unknown_error" },
     { name: "no JSON", method: "PUT", path: conf("emqx_reloader"), raw: "nope", status: 400 },
@@ -205,6 +205,44 @@ describe("plugin configuration", () => {
     expect((await node.ask("GET", "/retained/size/6")).json?.code).toBe(102);
     await node.ask("PUT", conf("emqx_retainer"));
   });
+});
+
+describe("settings that nobody saved are tried", () => {
+  const post = (body: unknown) => ({ method: "POST", path: at("emqx_auth_jwt", "test"), body });
+  unauthorized(it, [["POST", at("emqx_auth_jwt", "test")]]);
+  const isTried = (a: { json: { data?: unknown } | undefined }) =>
+    expect(a.json?.data).toContainEqual(expect.objectContaining({ step: "settings", verdict: "ok" }));
+  scenarios(it, [
+    { name: "no body", method: "POST", path: at("emqx_auth_jwt", "test"), check: isTried },
+    { name: "an empty one", ...post({}), check: isTried },
+    { name: "what the query brings beside it", method: "POST", path: `${at("emqx_auth_jwt", "test")}?_=1`, body: {}, check: isTried },
+    { name: "a list", ...post([]), code: 108, message: "the body must be an object" },
+    { name: "a text", ...post("joe"), status: 400 },
+    {
+      name: "a name misspelt",
+      ...post({ usernam: "x" }),
+      code: 108,
+      message: "unknown parameter 'usernam', did you mean 'username'?",
+    },
+    {
+      name: "a name of nothing",
+      ...post({ zzzzzzzz: "x" }),
+      code: 108,
+      message: "unknown parameter 'zzzzzzzz'; there are ['settings', 'client_id', 'username', 'password', 'ip_address', 'action', 'topic']",
+    },
+    {
+      name: "unknown action: the words that there are",
+      ...post({ action: "eat", topic: "t" }),
+      code: 108,
+      message: "value of 'action': expected publish or subscribe",
+    },
+    { name: "an action without a topic", ...post({ action: "publish" }), code: 107, message: /'topic'/ },
+    { name: "a topic without an action", ...post({ topic: "t" }), code: 107, message: /'action'/ },
+    { name: "nobody publishes to a filter", ...post({ action: "publish", topic: "a/#" }), code: 115 },
+    { name: "a setting that is not there", ...post({ settings: { "auth.jwt.nope": "1" } }), code: 102, message: /no key auth\.jwt\.nope/ },
+    { name: "a setting that is no text", ...post({ settings: { "auth.jwt.secret": 1 } }), code: 108 },
+    { name: "a plugin that is not there", method: "POST", path: at("emqx_nosuch", "test"), body: {}, status: 404 },
+  ]);
 });
 
 describe("settings", () => {

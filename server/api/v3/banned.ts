@@ -68,6 +68,7 @@ export const bannedRoutes: readonly AnyRoute[] = [
       action: Type.Optional(Type.Union([Type.Literal("publish"), Type.Literal("subscribe")])),
       topic: Type.Optional(Type.String()),
     }),
+    strict: true,
     data: S.explainResult,
     handle: async ({ admin, params }) => data(await admin.explain(params)),
   }),

@@ -152,6 +152,7 @@ export const pluginRoutes: readonly AnyRoute[] = [
     path: "/nodes/:node/plugins/:plugin/test",
     descr: "Try settings of a plugin that are not saved: connect, authenticate, and ask for a right",
     body: testBody,
+    strict: true,
     data: S.list(S.pluginTestStep),
     handle: async ({ admin, path, params }) => {
       const { plugin = "" } = path;

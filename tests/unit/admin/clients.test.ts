@@ -193,11 +193,13 @@ describe("explain", () => {
     });
   });
 
-  test("access is looked at when action and topic are both given", async () => {
+  test("access is looked at when action and topic are both given; one alone is refused, and what is no topic", async () => {
     const { admin } = await administer();
     expect((await admin.explain({ client_id: "c" })).acl).toBeNull();
-    expect((await admin.explain({ client_id: "c", action: "publish" })).acl).toBeNull();
-    expect((await admin.explain({ client_id: "c", topic: "t" })).acl).toBeNull();
+    await expect(admin.explain({ client_id: "c", action: "publish" })).rejects.toMatchObject({ code: 107 });
+    await expect(admin.explain({ client_id: "c", topic: "t" })).rejects.toMatchObject({ code: 107 });
+    await expect(admin.explain({ client_id: "c", action: "publish", topic: "t/+" })).rejects.toMatchObject({ code: 115 });
+    await expect(admin.explain({ client_id: "c", action: "subscribe", topic: "t#" })).rejects.toMatchObject({ code: 115 });
     const both = await admin.explain({ client_id: "c", action: "publish", topic: "t" });
     expect(both).toMatchObject({ authentication: { allow: true, is_super: false }, acl: { allow: true } });
   });

@@ -7,7 +7,7 @@ import { administer } from "./harness.ts";
 describe("refusals of the plugin manager", () => {
   const shown = (err: unknown): unknown => (err instanceof AdminError ? [err.code, err.message] : err);
 
-  test("102 with its word; a bad value of one setting is 108; of a whole set, 102 unknown_error", () => {
+  test("102 with its word; a bad value of one setting is 108; of a whole set, 102", () => {
     const bad = new PluginError("bad_value", "k: expected a number");
     const unknown = new PluginError("unknown_key", "k is no key");
     expect([bad, unknown].map(commandError).map(shown)).toEqual([
@@ -19,9 +19,9 @@ describe("refusals of the plugin manager", () => {
       [102, "k is no key"],
     ]);
     expect([bad, unknown, new AdminError(108, "k is fixed")].map(configError).map(shown)).toEqual([
-      [102, "unknown_error: k: expected a number"],
-      [102, "unknown_error: k is no key"],
-      [102, "unknown_error: k is fixed"],
+      [102, "k: expected a number"],
+      [102, "k is no key"],
+      [102, "k is fixed"],
     ]);
   });
 
