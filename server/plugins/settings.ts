@@ -186,7 +186,7 @@ export class PluginSettings {
 
   rows(): PluginConfigRow[] {
     const rows: PluginConfigRow[] = [];
-    for (const [key, entry] of this.table) {
+    for (const [key, entry] of this.named()) {
       if (entry.hidden) continue;
       const given = this.given(key);
       // Where the shipped file of 3.1 has a line, ours would have the default.
@@ -208,6 +208,15 @@ export class PluginSettings {
       });
     }
     return rows.sort((a, b) => Number(b.required) - Number(a.required));
+  }
+
+  /** The table's keys, behind each `$name` key those that somebody wrote. */
+  private named(): (readonly [string, Entry])[] {
+    return [...this.table].flatMap(([key, entry]) => {
+      const like = wildcard(key);
+      const written = like === null ? [] : [...this.written.keys()].filter((k) => like.test(k) && !this.table.has(k));
+      return [key, ...written].map((k) => [k, entry] as const);
+    });
   }
 
   /** Is the key set in place while the plugin runs? */

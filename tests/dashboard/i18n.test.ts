@@ -34,6 +34,7 @@ describe("texts", () => {
       "range.",
       "server.",
       "access.warn.",
+      "type.",
       "banned.",
       "term.",
       "payload.",

@@ -18,13 +18,13 @@ import { createLiveMessages } from "../../dashboard/src/models/live_messages.ts"
 import { urlFrom } from "../../dashboard/src/models/mqtt_tool.ts";
 import { mergeSamples } from "../../dashboard/src/models/overview.ts";
 import { createPalette } from "../../dashboard/src/models/palette.ts";
-import { createPluginConfig, createPlugins, fullSet } from "../../dashboard/src/models/plugins.ts";
+import { createPlugins, stateOf } from "../../dashboard/src/models/plugins.ts";
 import { createRetained } from "../../dashboard/src/models/retained.ts";
 import { createSettings, groupOf } from "../../dashboard/src/models/settings.ts";
 import { createTree } from "../../dashboard/src/models/topics.ts";
 import { createUsers } from "../../dashboard/src/models/users.ts";
 import { until } from "../support/until.ts";
-import { loggedIn, NOW, settle } from "./support.ts";
+import { loggedIn, NOW, server, settle, status } from "./support.ts";
 
 describe("lists", () => {
   test("search, sort and page go to the server and stand in the address", async () => {
@@ -267,7 +267,6 @@ describe("accounts of the authentication plugins", () => {
     const model = createAccounts(app, "username");
     await settle();
     expect(model.names.data.value).toEqual(["sensors", "gateway"]);
-    expect(model.anonymous.data.value).toBe(false);
     expect(await model.create("plc", "x")).toBe(true);
     expect(await model.create("plc", "x")).toBe(false);
     const gone = model.remove("plc");
@@ -280,6 +279,30 @@ describe("accounts of the authentication plugins", () => {
       "clientid",
       null,
     ]);
+    model.dispose();
+  });
+
+  test("searched and paged where they are: the API answers with all of them", async () => {
+    const { app, broker } = await loggedIn();
+    broker.state.accounts.username.clear();
+    for (let i = 60; i > 0; i--) broker.state.accounts.username.add(`plc-${String(i).padStart(2, "0")}`);
+    broker.state.accounts.username.add("Gateway");
+    const model = createAccounts(app, "username");
+    await settle();
+    expect([model.count.value, model.pages.value, model.shown.value.slice(0, 2)]).toEqual([61, 7, ["Gateway", "plc-01"]]);
+    model.setPage(7);
+    expect(model.shown.value).toEqual(["plc-60"]);
+    model.find("PLC-1");
+    expect([model.page.value, model.count.value, model.shown.value.at(-1)]).toEqual([1, 10, "plc-19"]);
+    model.find("");
+    model.setLimit(50);
+    model.setPage(2);
+    expect([model.pages.value, model.shown.value.length]).toEqual([2, 11]);
+    // Fewer than there were: the page that is left.
+    broker.state.accounts.username.clear();
+    broker.state.accounts.username.add("last");
+    await model.names.refresh();
+    expect([model.page.value, model.shown.value]).toEqual([1, ["last"]]);
     model.dispose();
   });
 
@@ -311,26 +334,18 @@ describe("system", () => {
     model.dispose();
   });
 
-  test("plugin settings are sent whole, a bad value is named, undo puts the old set back", async () => {
-    const { app, broker } = await loggedIn();
-    const model = createPluginConfig(app, "emqx@127.0.0.1", "emqx_retainer");
-    await settle();
-    const row = model.rows.data.value?.find((r) => r.key === "retainer.max_retained_messages");
-    if (!row) throw new Error("no row");
-    model.edit(row, "many");
-    await model.save();
-    expect(app.notices.toasts.value.at(-1)?.text).toContain("retainer.max_retained_messages");
-    expect(model.dirty.value).toBe(true);
-    model.edit(row, "10");
-    await model.save();
-    expect(model.dirty.value).toBe(false);
-    const stored = () => broker.state.configs.get("emqx_retainer")?.find((r) => r.key === row.key)?.value;
-    expect(stored()).toBe("10");
-    app.notices.toasts.value.at(-1)?.action?.run();
-    await settle();
-    expect(stored()).toBe("0");
-    expect(fullSet([{ ...row, value: "" }], {})).toEqual({});
-    model.dispose();
+  test("a plugin whose server is down is not called running", () => {
+    const state = (...states: ("up" | "down" | "degraded" | "connecting")[]) =>
+      stateOf({ active: true, status: status({ servers: states.map((s) => server({ state: s })) }) });
+    expect([
+      state(),
+      state("up"),
+      state("up", "connecting"),
+      state("up", "degraded", "connecting"),
+      state("up", "degraded", "down"),
+    ]).toEqual(["running", "running", "connecting", "degraded", "down"]);
+    expect(stateOf({ active: true, status: null })).toBe("running");
+    expect(stateOf({ active: false, status: null })).toBe("stopped");
   });
 
   test("settings: groups, search, save, what waits for a restart", async () => {

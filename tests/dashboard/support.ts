@@ -1,4 +1,5 @@
 /** The dashboard's models without a browser: an app over the in-memory broker, a window that is an object, two stores. */
+import type { PluginServer, PluginStatus } from "../../dashboard/src/api/client.ts";
 import { createFakeBroker, type FakeBroker, type FakeOptions } from "../../dashboard/src/api/fake.ts";
 import { type App, createApp } from "../../dashboard/src/models/app.ts";
 import type { Store } from "../../dashboard/src/models/prefs.ts";
@@ -56,3 +57,28 @@ export async function loggedIn(hash = "", options: Partial<FakeOptions> = {}): P
 export async function settle(): Promise<void> {
   for (let i = 0; i < 30; i++) await Promise.resolve();
 }
+
+export const server = (given: Partial<PluginServer> = {}): PluginServer => ({
+  what: "MySQL at 127.0.0.1:3306",
+  state: "up",
+  since_ms: NOW,
+  last_error: null,
+  last_error_ms: null,
+  running: 0,
+  waiting: 0,
+  pool: 8,
+  calls: 0,
+  answered: 0,
+  refused: 0,
+  failed: 0,
+  timeouts: 0,
+  busy: 0,
+  gone: 0,
+  retries: 0,
+  p50: null,
+  p95: null,
+  p99: null,
+  ...given,
+});
+
+export const status = (given: Partial<PluginStatus> = {}): PluginStatus => ({ servers: [], authentication: null, acl: null, ...given });

@@ -82,8 +82,6 @@ export function createApi(transport: Transport) {
     pluginAction: (node: string, name: string, action: "load" | "unload" | "reload") =>
       put<void>(`/nodes/${seg(node)}/plugins/${seg(name)}/${action}`),
     pluginConfig: (node: string, name: string) => get<C.PluginConfigRow[]>(`/nodes/${seg(node)}/plugin_configs/${seg(name)}`),
-    savePluginConfig: (node: string, name: string, values: Record<string, string>) =>
-      put<void>(`/nodes/${seg(node)}/plugin_configs/${seg(name)}`, values),
     testPlugin: (node: string, name: string, r: C.PluginTest) =>
       post<C.PluginTestStep[]>(`/nodes/${seg(node)}/plugins/${seg(name)}/test`, r),
 

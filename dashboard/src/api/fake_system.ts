@@ -1,5 +1,6 @@
 /** The made-up broker's nodes, plugins, listeners, settings, access chain and API document. */
-import type { ExplainResult } from "./client.ts";
+import { belongsTo, isPattern } from "../lib/config_keys.ts";
+import type { ExplainResult, PluginConfigRow } from "./client.ts";
 import { data, type FakeRoute, fail, type On, ok, text } from "./fake_reply.ts";
 import { NODE, point, type State } from "./fake_state.ts";
 import { METRICS } from "./fake_static.ts";
@@ -128,7 +129,7 @@ export function system(s: State, on: On): void {
   on("PUT", "/settings", "Change configuration keys", ({ body }) => {
     const done = { applied: [] as string[], restart: [] as string[] };
     for (const [key, value] of Object.entries(body)) {
-      const row = s.settings.find((x) => x.key === key);
+      const row = s.settings.find((x) => x.key === key) ?? configRow(s, key);
       if (!row) return fail(108, `${key}: unknown key`);
       if (row.type === "integer" && value !== null && !/^\d+$/.test(text(value)))
         return fail(108, `${key}: expected an integer, got ${JSON.stringify(value)}`);
@@ -138,6 +139,17 @@ export function system(s: State, on: On): void {
     }
     return data(done);
   });
+}
+
+/** A plugin's row of the key; one behind a `$name` is made. */
+function configRow(s: State, key: string): PluginConfigRow | undefined {
+  for (const rows of s.configs.values()) {
+    const found = rows.find((r) => r.key === key);
+    if (found) return found;
+    const pattern = rows.find((r) => isPattern(r) && belongsTo(r.key, key));
+    if (pattern) return rows[rows.push({ ...pattern, key }) - 1];
+  }
+  return undefined;
 }
 
 export function explain(s: State, body: Record<string, unknown>): ExplainResult {

@@ -1,12 +1,16 @@
 /** One half of the access chain: who is asked, in order, how they are and what came of it. */
 import { CircleAlert } from "lucide";
 import type { ComponentChildren } from "preact";
-import type { AccessStep, VerdictCounts } from "../api/client.ts";
+import type { AccessStep } from "../api/client.ts";
+import { whileDown } from "../models/access_warnings.ts";
 import { link } from "../models/router.ts";
 import { Tag } from "./basics.tsx";
 import { useApp } from "./context.ts";
+import { ServerFigures, VerdictFigures } from "./Figures.tsx";
 import { Icon } from "./Icon.tsx";
 import { ServerState } from "./PluginServers.tsx";
+
+type Half = "authentication" | "acl";
 
 interface Props {
   title: string;
@@ -14,13 +18,13 @@ interface Props {
   /** What holds when none of them decides. */
   end: string;
   node: string;
+  half: Half;
   steps: readonly AccessStep[];
-  counts: (step: AccessStep) => VerdictCounts | null;
   /** Instead of an empty list. */
   empty: ComponentChildren;
 }
 
-export function AccessChain({ title, text, end, node, steps, counts, empty }: Props) {
+export function AccessChain({ title, text, end, node, half, steps, empty }: Props) {
   return (
     <section class="card" aria-label={title}>
       <header>
@@ -32,7 +36,7 @@ export function AccessChain({ title, text, end, node, steps, counts, empty }: Pr
       ) : (
         <ol class="chain">
           {steps.map((step) => (
-            <Step key={step.step} step={step} node={node} counts={counts(step)} />
+            <Step key={step.step} step={step} node={node} half={half} />
           ))}
         </ol>
       )}
@@ -41,9 +45,11 @@ export function AccessChain({ title, text, end, node, steps, counts, empty }: Pr
   );
 }
 
-function Step({ step, node, counts }: { step: AccessStep; node: string; counts: VerdictCounts | null }) {
+function Step({ step, node, half }: { step: AccessStep; node: string; half: Half }) {
   const { t } = useApp().i18n;
   const servers = step.status?.servers ?? [];
+  const counts = step.status?.[half] ?? null;
+  const down = whileDown(step, half);
   return (
     <li>
       <div class="row">
@@ -54,13 +60,12 @@ function Step({ step, node, counts }: { step: AccessStep; node: string; counts: 
             {step.plugin}
           </a>
         )}
-        {step.on_error === null ? null : (
-          <Tag tone={step.on_error === "ignore" ? "warn" : ""}>
-            {t(step.on_error === "ignore" ? "access.onErrorIgnore" : "access.onErrorDeny")}
-          </Tag>
+        {down === null ? null : (
+          <Tag tone={down === "ignore" ? "warn" : ""}>{t(down === "ignore" ? "access.onErrorIgnore" : "access.onErrorDeny")}</Tag>
         )}
       </div>
       <p class="soft small">{step.plugin === null ? t("access.aclFile") : step.description}</p>
+      {counts === null ? null : <VerdictFigures counts={counts} small />}
       {servers.map((s) => (
         <div key={s.what}>
           <p class="small row">
@@ -71,9 +76,11 @@ function Step({ step, node, counts }: { step: AccessStep; node: string; counts: 
               <Icon of={CircleAlert} size={13} /> {s.last_error}
             </p>
           ) : null}
+          <ServerFigures server={s} short />
         </div>
       ))}
-      {counts === null ? null : <p class="muted small">{t("access.counts", { ...counts })}</p>}
+      {/* Accounts of our own and rules in a file are not counted; that something went wrong is. */}
+      {step.status === null || step.failures > 0 ? <p class="muted small">{t("access.failures", { n: step.failures })}</p> : null}
     </li>
   );
 }

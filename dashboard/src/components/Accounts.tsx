@@ -1,41 +1,52 @@
-import { KeyRound, Plus, Trash2, TriangleAlert } from "lucide";
+import { KeyRound, Plus, Trash2 } from "lucide";
 import { useState } from "preact/hooks";
 import type { AccountKind } from "../api/client.ts";
 import { type AccountsModel, createAccounts } from "../models/accounts.ts";
+import { Failed, Loading } from "./basics.tsx";
 import { useApp, useModel } from "./context.ts";
 import { Dialog } from "./Dialog.tsx";
-import { TextField } from "./form.tsx";
+import { SearchBox, TextField } from "./form.tsx";
 import { Icon } from "./Icon.tsx";
+import { Pager } from "./Pager.tsx";
 import { SimpleTable } from "./SimpleTable.tsx";
 
-/** The accounts of an authentication plugin, on its page. */
-export function Accounts({ kind }: { kind: AccountKind }) {
+/** So many need neither search nor pages. */
+const LOOKED_THROUGH = 10;
+
+/** The accounts of an authentication plugin: on its page, and on that of the access chain. */
+export function Accounts({ kind, title }: { kind: AccountKind; title?: string }) {
   const { t } = useApp().i18n;
   const model = useModel((app) => createAccounts(app, kind));
   const [open, setOpen] = useState<{ name: string | null } | null>(null);
-  const names = model.names.data.value ?? [];
+  const { error, data } = model.names;
+  const all = data.value;
+  const heading = title ?? t("accounts.title");
   return (
     <>
-      {model.anonymous.data.value ? (
-        <a class="banner warn" href="#/settings?q=allow_anonymous">
-          <Icon of={TriangleAlert} /> <span>{t("plugins.anonymous")}</span>
-        </a>
-      ) : null}
-      <section class="card plugins">
+      <section class="card accounts" aria-label={heading}>
         <header>
-          <h2>{t("accounts.title")}</h2>
+          <h2>{heading}</h2>
+          {all && all.length > LOOKED_THROUGH ? (
+            <SearchBox value={model.search.value} label={t("accounts.search")} onSearch={model.find} />
+          ) : null}
           <button type="button" class="btn small" onClick={() => setOpen({ name: null })}>
             <Icon of={Plus} size={14} /> {t("accounts.add")}
           </button>
         </header>
-        {names.length === 0 ? (
-          <p class="body muted">
-            {t("accounts.lead")} {t("accounts.empty")}
+        {!all ? (
+          error.value ? (
+            <Failed error={error.value} retry={() => void model.names.refresh()} />
+          ) : (
+            <Loading rows={3} />
+          )
+        ) : model.count.value === 0 ? (
+          <p class="body muted" role="status">
+            {all.length > 0 ? t("table.noMatch") : `${t("accounts.lead")} ${t("accounts.empty")}`}
           </p>
         ) : (
           <SimpleTable
-            label={t("accounts.title")}
-            rows={names}
+            label={heading}
+            rows={model.shown.value}
             rowKey={(n) => n}
             columns={[
               {
@@ -69,6 +80,7 @@ export function Accounts({ kind }: { kind: AccountKind }) {
             )}
           />
         )}
+        {all && all.length > LOOKED_THROUGH ? <Pager model={model} /> : null}
       </section>
       {open ? <Edit kind={kind} name={open.name} model={model} onClose={() => setOpen(null)} /> : null}
     </>

@@ -1,6 +1,6 @@
 /** The file of access rules: checked while it is typed, saved at once in force, what it was before a click away. */
 import { CircleAlert, CircleCheck, History, Loader, Save } from "lucide";
-import { useRef } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import type { RulesModel } from "../models/access.ts";
 import { Failed, Loading } from "./basics.tsx";
 import { useApp } from "./context.ts";
@@ -12,6 +12,7 @@ const ROWS_MAX = 30;
 export function AclEditor({ model }: { model: RulesModel }) {
   const { t } = useApp().i18n;
   const area = useRef<HTMLTextAreaElement>(null);
+  const [top, setTop] = useState(0);
   const file = model.file.data.value;
   const failed = model.file.error.value;
   if (!file) {
@@ -19,13 +20,14 @@ export function AclEditor({ model }: { model: RulesModel }) {
     return <section class="card">{failed ? <Failed error={failed} retry={retry} /> : <Loading rows={3} />}</section>;
   }
   const text = model.draft.value ?? file.text;
+  const lines = text.split("\n");
   const check = model.check.value;
   const wrong = check?.error ?? null;
   const saving = model.saving.value;
   /** Where the error is, so that nobody has to count lines. */
   const show = (): void => {
     if (wrong === null) return;
-    const before = text.split("\n").slice(0, wrong.line - 1);
+    const before = lines.slice(0, wrong.line - 1);
     const at = before.reduce((n, line) => n + line.length + 1, 0) + wrong.column - 1;
     area.current?.focus();
     area.current?.setSelectionRange(at, at + 1);
@@ -38,19 +40,34 @@ export function AclEditor({ model }: { model: RulesModel }) {
       </header>
       <div class="body stack tight">
         <p class="muted small">{t(file.exists ? "access.rulesText" : "access.builtIn")}</p>
-        <textarea
-          ref={area}
-          class="input mono acl-text"
-          aria-label={t("access.rules")}
-          aria-invalid={wrong !== null}
-          aria-describedby="acl-check"
-          spellcheck={false}
-          rows={Math.min(ROWS_MAX, Math.max(ROWS_MIN, text.split("\n").length + 1))}
-          value={text}
-          onInput={(e) => {
-            model.draft.value = e.currentTarget.value;
-          }}
-        />
+        <div class="acl-edit mono">
+          <div class="acl-lines" aria-hidden="true">
+            <div style={{ transform: `translateY(${-top}px)` }}>
+              {lines.map((_, i) => (
+                <span key={i} class={wrong?.line === i + 1 ? "wrong" : ""}>
+                  {i + 1}
+                </span>
+              ))}
+            </div>
+          </div>
+          <div class="acl-sheet">
+            {wrong === null ? null : <i class="acl-mark" style={{ transform: `translateY(calc(${wrong.line - 1} * 1lh - ${top}px))` }} />}
+            <textarea
+              ref={area}
+              class="input mono acl-text"
+              aria-label={t("access.rules")}
+              aria-invalid={wrong !== null}
+              aria-describedby="acl-check"
+              spellcheck={false}
+              rows={Math.min(ROWS_MAX, Math.max(ROWS_MIN, lines.length + 1))}
+              value={text}
+              onScroll={(e) => setTop(e.currentTarget.scrollTop)}
+              onInput={(e) => {
+                model.draft.value = e.currentTarget.value;
+              }}
+            />
+          </div>
+        </div>
         <div class="row between">
           <div id="acl-check" aria-live="polite">
             {wrong !== null ? (

@@ -1,4 +1,4 @@
-import { ArrowDown, ArrowUp, ChevronLeft, ChevronRight, Columns3, type IconNode, SearchX } from "lucide";
+import { ArrowDown, ArrowUp, Columns3, type IconNode, SearchX } from "lucide";
 import type { ComponentChildren } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { TableModel } from "../models/table.ts";
@@ -6,6 +6,7 @@ import { Empty, Failed } from "./basics.tsx";
 import { useApp } from "./context.ts";
 import { Icon } from "./Icon.tsx";
 import { Menu } from "./Menu.tsx";
+import { Pager } from "./Pager.tsx";
 
 export interface Column<T> {
   id: string;
@@ -246,54 +247,3 @@ const Skeleton = ({ columns }: { columns: number }) => (
     </table>
   </div>
 );
-
-const LIMITS = [20, 50, 100, 500, 1000];
-
-function Pager<T>({ model }: { model: TableModel<T> }) {
-  const { t } = useApp().i18n;
-  const page = model.page.value;
-  const limit = model.limit.value;
-  const count = model.count.value;
-  const last = model.pages.value;
-  const from = count === 0 ? 0 : (page - 1) * limit + 1;
-  return (
-    <div class="pager">
-      <span class="grow" role="status">
-        {count === 0 ? t("table.none") : t("table.range", { from, to: Math.min(count, page * limit), count })}
-      </span>
-      <label class="row">
-        <span>{t("table.perPage")}</span>
-        <select class="select small" value={String(limit)} onChange={(e) => model.setLimit(Number(e.currentTarget.value))}>
-          {[...new Set([...LIMITS, limit])]
-            .sort((a, b) => a - b)
-            .map((n) => (
-              <option key={n} value={String(n)}>
-                {n}
-              </option>
-            ))}
-        </select>
-      </label>
-      <div class="row">
-        <button
-          type="button"
-          class="btn small icon"
-          aria-label={t("table.previous")}
-          disabled={page <= 1}
-          onClick={() => model.setPage(page - 1)}
-        >
-          <Icon of={ChevronLeft} />
-        </button>
-        <span>{t("table.page", { page, last })}</span>
-        <button
-          type="button"
-          class="btn small icon"
-          aria-label={t("table.next")}
-          disabled={page >= last}
-          onClick={() => model.setPage(page + 1)}
-        >
-          <Icon of={ChevronRight} />
-        </button>
-      </div>
-    </div>
-  );
-}

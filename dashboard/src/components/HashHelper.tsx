@@ -6,6 +6,9 @@ import { useApp } from "./context.ts";
 import { TextField } from "./form.tsx";
 import { Icon } from "./Icon.tsx";
 
+/** As a directory keeps passwords: the scheme stands before the hash. */
+const isOfDirectory = (stored: string): boolean => /^\{[\w./-]+\}./.test(stored.trim());
+
 export function HashHelper({ model }: { model: AccessModel["hash"] }) {
   const { i18n, explainError } = useApp();
   const { t } = i18n;
@@ -47,7 +50,7 @@ export function HashHelper({ model }: { model: AccessModel["hash"] }) {
           </p>
         ) : null}
         {found === null ? null : found.length === 0 ? (
-          <p class="small">{t("access.noFit")}</p>
+          <p class="small">{t(isOfDirectory(stored) ? "access.ldapHash" : "access.noFit")}</p>
         ) : (
           <>
             <p class="small">{t("access.fits")}</p>

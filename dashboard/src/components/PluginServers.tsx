@@ -1,20 +1,36 @@
-/** The servers a plugin asks: how they are, and what came of asking them. */
-import type { PluginServer, PluginStatus, VerdictCounts } from "../api/client.ts";
+/** A plugin's state, the servers it asks, and what came of asking them. */
+import { CircleAlert } from "lucide";
+import type { Plugin, PluginServer, PluginStatus } from "../api/client.ts";
+import { stateOf } from "../models/plugins.ts";
 import { Status } from "./basics.tsx";
 import { useApp } from "./context.ts";
+import { ServerFigures, VerdictFigures } from "./Figures.tsx";
+import { Icon } from "./Icon.tsx";
 
 const TONES = { up: "ok", degraded: "warn", connecting: "off", down: "danger" } as const;
+const STATES = {
+  stopped: ["off", "state.stopped"],
+  running: ["ok", "state.running"],
+  connecting: ["off", "plugins.connecting"],
+  degraded: ["warn", "plugins.degraded"],
+  down: ["warn", "plugins.down"],
+} as const;
+
+export function PluginState({ plugin }: { plugin: Plugin }) {
+  const [tone, text] = STATES[stateOf(plugin)];
+  return <Status tone={tone}>{useApp().i18n.t(text)}</Status>;
+}
 
 export function ServerState({ state }: { state: PluginServer["state"] }) {
   const { t } = useApp().i18n;
   return <Status tone={TONES[state]}>{t(`server.${state}`)}</Status>;
 }
 
-export function PluginServers({ status }: { status: PluginStatus }) {
+export function PluginServers({ status: { servers, authentication, acl } }: { status: PluginStatus }) {
   const { t } = useApp().i18n;
   return (
     <>
-      {status.servers.map((s) => (
+      {servers.map((s) => (
         <section key={s.what} class="card" aria-label={s.what}>
           <header>
             <h2>{s.what}</h2>
@@ -22,41 +38,32 @@ export function PluginServers({ status }: { status: PluginStatus }) {
           </header>
           {s.state !== "up" && s.last_error !== null ? (
             <p class="banner danger inset" role="alert">
-              {s.last_error}
+              <Icon of={CircleAlert} /> {s.last_error}
             </p>
           ) : null}
-          <dl class="figures">
-            <Figure name={t("server.answered")} value={String(s.answered)} />
-            <Figure name={t("server.refused")} value={String(s.refused)} />
-            <Figure name={t("server.failed")} value={String(s.failed + s.timeouts + s.busy)} />
-            <Figure name={t("server.running")} value={`${s.running} / ${s.pool}`} />
-            <Figure name={t("server.waiting")} value={String(s.waiting)} />
-            <Figure name="p50 / p95 / p99" value={`${ms(s.p50)} / ${ms(s.p95)} / ${ms(s.p99)}`} />
-          </dl>
+          <ServerFigures server={s} />
+          {s.p50 === null ? null : <p class="muted small body">{t("server.times")}</p>}
         </section>
       ))}
-      <section class="card" aria-label={t("server.title")}>
-        <header>
-          <h2>{t("server.title")}</h2>
-        </header>
-        <dl class="figures">
-          {status.authentication === null ? null : <Figure name={t("server.authentication")} value={verdicts(status.authentication)} />}
-          {status.acl === null ? null : <Figure name={t("server.acl")} value={verdicts(status.acl)} />}
-        </dl>
-        <p class="muted small body">{t("server.verdicts")}</p>
-      </section>
+      {authentication === null && acl === null ? null : (
+        <section class="card" aria-label={t("server.title")}>
+          <header>
+            <h2>{t("server.title")}</h2>
+          </header>
+          {authentication === null ? null : (
+            <>
+              <h3 class="inset">{t("server.authentication")}</h3>
+              <VerdictFigures counts={authentication} />
+            </>
+          )}
+          {acl === null ? null : (
+            <>
+              <h3 class="inset">{t("server.acl")}</h3>
+              <VerdictFigures counts={acl} />
+            </>
+          )}
+        </section>
+      )}
     </>
   );
 }
-
-function Figure({ name, value }: { name: string; value: string }) {
-  return (
-    <div>
-      <dt class="muted small">{name}</dt>
-      <dd>{value}</dd>
-    </div>
-  );
-}
-
-const ms = (value: number | null): string => (value === null ? "–" : `${value.toFixed(value < 10 ? 1 : 0)} ms`);
-const verdicts = (c: VerdictCounts): string => `${c.allowed} / ${c.denied} / ${c.ignored} / ${c.errors}`;

@@ -1,7 +1,7 @@
 /** Try a plugin's settings, saved or not: does the server answer, who would be let in, and why. */
 import { CircleAlert, Loader, PlugZap } from "lucide";
 import { useState } from "preact/hooks";
-import type { PluginConfigModel } from "../models/plugins.ts";
+import type { PluginConfigModel } from "../models/plugin_config.ts";
 import { useApp } from "./context.ts";
 import { SelectField, TextField } from "./form.tsx";
 import { Icon } from "./Icon.tsx";
@@ -59,7 +59,7 @@ export function PluginTest({ model }: { model: PluginConfigModel }) {
       </form>
       <div aria-live="polite">
         {error.value ? (
-          <p class="banner danger" role="alert">
+          <p class="banner danger inset" role="alert">
             <Icon of={CircleAlert} /> {explainError(error.value)}
           </p>
         ) : null}

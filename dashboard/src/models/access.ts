@@ -3,6 +3,7 @@ import { computed, effect, type ReadonlySignal, type Signal, signal } from "@pre
 import type { AccessView, AclCheck, AclFileRow, HashQuestion } from "../api/client.ts";
 import { type ApiError, asApiError } from "../api/transport.ts";
 import type { App } from "./app.ts";
+import { createExplain, type ExplainModel } from "./explain.ts";
 import { createLive, type Live } from "./live.ts";
 
 export interface RulesModel {
@@ -19,6 +20,7 @@ export interface RulesModel {
 export interface AccessModel {
   view: Live<AccessView>;
   rules: RulesModel;
+  test: ExplainModel;
   hash: {
     found: ReadonlySignal<readonly string[] | null>;
     error: ReadonlySignal<ApiError | null>;
@@ -42,6 +44,7 @@ export function createAccess(app: App): AccessModel {
   return {
     view,
     rules,
+    test: createExplain(app),
     hash: {
       found,
       error,

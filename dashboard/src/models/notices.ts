@@ -33,6 +33,8 @@ export interface Notices {
 const OK_MS = 5000;
 const ACTION_MS = 10_000;
 const BAD_MS = 12_000;
+/** Standing at a time. */
+const MOST = 3;
 
 export function createNotices(): Notices {
   const toasts = signal<readonly Toast[]>([]);
@@ -45,7 +47,9 @@ export function createNotices(): Notices {
   };
   const add = (t: Omit<Toast, "id">, ms: number): void => {
     const id = next++;
-    toasts.value = [...toasts.value.slice(-3), { ...t, id }];
+    // Said again, and the good news of before: one is enough of each.
+    const rest = toasts.value.filter((o) => o.text !== t.text && (o.tone === "bad" || t.tone === "bad"));
+    toasts.value = [...rest.slice(1 - MOST), { ...t, id }];
     setTimeout(() => dismiss(id), ms);
   };
   const answer = (yes: boolean): void => {

@@ -1,15 +1,22 @@
-/** The access chain as it really runs, and what goes with it: warnings, the file of rules, hashes. */
-import { CircleAlert, ShieldQuestion, TriangleAlert, UserX } from "lucide";
-import type { AccessView, AccessWarning } from "../api/client.ts";
+/** The access chain as it really runs, and what goes with it: warnings, a test, accounts, the file of rules, hashes. */
+import { UserX } from "lucide";
+import type { AccessView } from "../api/client.ts";
 import { AccessChain } from "../components/AccessChain.tsx";
+import { AccessWarnings } from "../components/AccessWarnings.tsx";
+import { Accounts } from "../components/Accounts.tsx";
 import { AclEditor } from "../components/AclEditor.tsx";
 import { Empty, Failed, Loading, Page, Tag } from "../components/basics.tsx";
 import { useApp, useModel } from "../components/context.ts";
+import { ExplainForm, Verdicts } from "../components/Explain.tsx";
 import { HashHelper } from "../components/HashHelper.tsx";
-import { Icon } from "../components/Icon.tsx";
 import { createAccess } from "../models/access.ts";
+import { hasRules, warningsOf } from "../models/access_warnings.ts";
+import { accountKind } from "../models/accounts.ts";
+import type { ExplainModel } from "../models/explain.ts";
 import { link } from "../models/router.ts";
 import "../styles/access.css";
+import "../styles/explain.css";
+import "../styles/plugins.css";
 
 export function Access() {
   const { t } = useApp().i18n;
@@ -17,23 +24,22 @@ export function Access() {
   const view = model.view.data.value;
   const error = model.view.error.value;
   return (
-    <Page
-      title={t("page.access")}
-      lead={t("access.lead")}
-      actions={
-        <a class="btn" href={link("explain")}>
-          <Icon of={ShieldQuestion} /> {t("page.explain")}
-        </a>
-      }
-    >
-      {view ? (
-        <Chains view={view} />
-      ) : (
-        <div class="card">{error ? <Failed error={error} retry={() => void model.view.refresh()} /> : <Loading />}</div>
-      )}
-      <div class="grid access-tools">
-        <AclEditor model={model.rules} />
-        <HashHelper model={model.hash} />
+    <Page title={t("page.access")} lead={t("access.lead")}>
+      <div class="stack">
+        {view ? (
+          <Chains view={view} />
+        ) : (
+          <div class="card">{error ? <Failed error={error} retry={() => void model.view.refresh()} /> : <Loading />}</div>
+        )}
+        <Test model={model.test} />
+        {view?.authentication.map(({ step }) => {
+          const kind = accountKind(step);
+          return kind === null ? null : <Accounts key={step} kind={kind} title={t("accounts.of", { name: step })} />;
+        })}
+        <div class="grid access-tools">
+          <AclEditor model={model.rules} />
+          <HashHelper model={model.hash} />
+        </div>
       </div>
     </Page>
   );
@@ -43,22 +49,15 @@ function Chains({ view }: { view: AccessView }) {
   const { t } = useApp().i18n;
   return (
     <>
-      {grouped(view).map(({ what, zones }) => {
-        const grave = what === "ignored_errors";
-        return (
-          <p key={what} class={grave ? "banner danger" : "banner warn"} role={grave ? "alert" : undefined}>
-            <Icon of={grave ? CircleAlert : TriangleAlert} /> {t(`access.warn.${what}`, { zone: zones.join(", ") })}
-          </p>
-        );
-      })}
+      <AccessWarnings of={warningsOf(view)} />
       <div class="grid access-chains">
         <AccessChain
           title={t("access.in")}
           text={t("access.inText")}
           end={t("access.inEnd")}
           node={view.node}
+          half="authentication"
           steps={view.authentication}
-          counts={(step) => step.status?.authentication ?? null}
           empty={
             <Empty
               icon={UserX}
@@ -78,8 +77,8 @@ function Chains({ view }: { view: AccessView }) {
           text={t("access.doText")}
           end={t("access.doEnd")}
           node={view.node}
-          steps={view.acl}
-          counts={(step) => step.status?.acl ?? null}
+          half="acl"
+          steps={view.acl.filter(hasRules)}
           empty={<p class="body muted">{t("access.nobody")}</p>}
         />
       </div>
@@ -88,18 +87,29 @@ function Chains({ view }: { view: AccessView }) {
   );
 }
 
-/** One warning for all zones it holds for, the gravest first. */
-function grouped({ warnings }: AccessView): { what: AccessWarning["what"]; zones: string[] }[] {
-  const kinds = ["ignored_errors", "everybody", "unknown", "no_acl"] as const;
-  return kinds
-    .map((what) => ({ what, zones: warnings.filter((w) => w.what === what).map((w) => w.zone) }))
-    .filter(({ zones }) => zones.length > 0);
+function Test({ model }: { model: ExplainModel }) {
+  const { t } = useApp().i18n;
+  return (
+    <section class="grid explain" aria-label={t("access.test")}>
+      <div class="card">
+        <header>
+          <h2>{t("access.test")}</h2>
+        </header>
+        <div class="body">
+          <ExplainForm model={model} />
+        </div>
+      </div>
+      <div class="stack" aria-live="polite">
+        <Verdicts model={model} />
+      </div>
+    </section>
+  );
 }
 
 function Zones({ view }: { view: AccessView }) {
   const { t } = useApp().i18n;
   return (
-    <section class="card access-zones" aria-label={t("access.zones")}>
+    <section class="card" aria-label={t("access.zones")}>
       <header>
         <h2>{t("access.zones")}</h2>
         <a class="btn small" href={`${link("settings")}?q=zone.`}>

@@ -1,15 +1,16 @@
-import { ChevronLeft, RotateCcw, Settings2 } from "lucide";
-import { useId } from "preact/hooks";
-import type { PluginConfigRow } from "../api/client.ts";
+import { ChevronLeft, Settings2 } from "lucide";
+import { AccessWarnings } from "../components/AccessWarnings.tsx";
 import { Accounts } from "../components/Accounts.tsx";
-import { Empty, Failed, Loading, Page, Status, Tag } from "../components/basics.tsx";
-import { ConfigInput } from "../components/ConfigInput.tsx";
+import { Empty, Failed, Loading, Page } from "../components/basics.tsx";
 import { useApp, useModel } from "../components/context.ts";
 import { Icon } from "../components/Icon.tsx";
-import { PluginServers } from "../components/PluginServers.tsx";
+import { PluginServers, PluginState } from "../components/PluginServers.tsx";
+import { PluginSettings } from "../components/PluginSettings.tsx";
 import { PluginTest } from "../components/PluginTest.tsx";
+import { warningsOfPlugin } from "../models/access_warnings.ts";
 import { accountKind } from "../models/accounts.ts";
-import { createPluginConfig, type PluginConfigModel } from "../models/plugins.ts";
+import { createLive } from "../models/live.ts";
+import { createPluginConfig } from "../models/plugin_config.ts";
 
 export function PluginConfig({ node, name }: { node: string; name: string }) {
   const { t } = useApp().i18n;
@@ -17,14 +18,8 @@ export function PluginConfig({ node, name }: { node: string; name: string }) {
   const rows = model.rows.data.value;
   const error = model.rows.error.value;
   const plugin = model.plugin.data.value;
-  const save = (e: Event): void => {
-    e.preventDefault();
-    if (model.dirty.peek()) void model.save();
-  };
-  // Wildcard keys (`web.hook.rule.$name`) stand for many: they belong into the file.
-  const plain = rows?.filter((r) => !r.key.includes("$")) ?? [];
-  const wild = rows?.filter((r) => r.key.includes("$")) ?? [];
   const kind = plugin?.active ? accountKind(name) : null;
+  const onError = rows?.find((r) => r.key.endsWith(".on_error"));
   return (
     <Page
       title={name}
@@ -34,9 +29,10 @@ export function PluginConfig({ node, name }: { node: string; name: string }) {
           <Icon of={ChevronLeft} size={14} /> {t("page.plugins")}
         </a>
       }
-      actions={plugin ? <Status tone={plugin.active ? "ok" : "off"}>{t(plugin.active ? "state.running" : "state.stopped")}</Status> : null}
+      actions={plugin ? <PluginState plugin={plugin} /> : null}
     >
       <div class="stack">
+        {kind || onError ? <Warnings node={node} name={name} onError={onError ? model.value(onError) || onError.default : null} /> : null}
         {kind ? <Accounts kind={kind} /> : null}
         {plugin?.status ? <PluginServers status={plugin.status} /> : null}
         {!rows ? (
@@ -46,34 +42,7 @@ export function PluginConfig({ node, name }: { node: string; name: string }) {
             <Empty icon={Settings2} title={t("plugins.noSettings")} />
           </div>
         ) : (
-          <form class="stack" onSubmit={save}>
-            <section class="card settings-list">
-              {plain.map((r) => (
-                <Row key={r.key} row={r} model={model} />
-              ))}
-            </section>
-            {wild.length > 0 ? (
-              <p class="muted small">
-                {t("plugins.wildcards")} <code>{wild.map((r) => r.key).join(", ")}</code>
-              </p>
-            ) : null}
-            <div class="save-bar">
-              <span class="grow muted small">{t("plugins.saveText")}</span>
-              <button
-                type="button"
-                class="btn"
-                disabled={!model.dirty.value}
-                onClick={() => {
-                  model.edits.value = {};
-                }}
-              >
-                {t("action.discard")}
-              </button>
-              <button type="submit" class="btn primary" disabled={!model.dirty.value}>
-                {t("action.save")}
-              </button>
-            </div>
-          </form>
+          <PluginSettings model={model} />
         )}
         {plugin?.testable ? <PluginTest model={model} /> : null}
       </div>
@@ -81,46 +50,8 @@ export function PluginConfig({ node, name }: { node: string; name: string }) {
   );
 }
 
-function Row({ row, model }: { row: PluginConfigRow; model: PluginConfigModel }) {
-  const { t } = useApp().i18n;
-  const id = useId();
-  const value = model.value(row);
-  const changed = row.key in model.edits.value;
-  return (
-    <div class={changed ? "setting changed" : "setting"}>
-      <div>
-        <label for={id} class="mono key">
-          {row.key}
-        </label>
-        <p class="muted small" id={`${id}-d`}>
-          {row.doc || row.desc}
-        </p>
-      </div>
-      <div class="row setting-value">
-        <div class="grow">
-          <ConfigInput
-            id={id}
-            label={row.key}
-            type={row.type}
-            value={value}
-            placeholder={row.default}
-            options={row.enum}
-            secret={row.secret}
-            onChange={(v) => model.edit(row, v)}
-          />
-        </div>
-        <button
-          type="button"
-          class="btn small icon ghost"
-          disabled={value === ""}
-          aria-label={t("settings.resetOne", { key: row.key })}
-          title={t("settings.reset")}
-          onClick={() => model.edit(row, "")}
-        >
-          <Icon of={RotateCcw} size={14} />
-        </button>
-      </div>
-      <Tag>{row.type}</Tag>
-    </div>
-  );
+/** As they would be with what stands on the page. */
+function Warnings({ node, name, onError }: { node: string; name: string; onError: string | null }) {
+  const view = useModel(({ api, link }) => createLive(() => api.access(node), { link, every: 8000 })).data.value;
+  return view ? <AccessWarnings of={warningsOfPlugin(view, name, onError)} /> : null;
 }

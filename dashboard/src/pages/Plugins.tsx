@@ -1,10 +1,10 @@
 import { CircleAlert, Puzzle, RotateCw, SearchX, Settings2 } from "lucide";
 import type { Plugin } from "../api/client.ts";
-import { Empty, Failed, Loading, Page, Status, Tag } from "../components/basics.tsx";
+import { Empty, Failed, Loading, Page, Tag } from "../components/basics.tsx";
 import { useApp, useModel } from "../components/context.ts";
 import { SearchBox, Segments, Switch } from "../components/form.tsx";
 import { Icon } from "../components/Icon.tsx";
-import { ServerState } from "../components/PluginServers.tsx";
+import { PluginState, ServerState } from "../components/PluginServers.tsx";
 import { isSet } from "../lib/format.ts";
 import { createPlugins } from "../models/plugins.ts";
 import { link } from "../models/router.ts";
@@ -73,7 +73,7 @@ function Plugins() {
                     ) : null}
                   </div>
                   <Tag>{p.version}</Tag>
-                  <Status tone={p.active ? "ok" : "off"}>{t(p.active ? "state.running" : "state.stopped")}</Status>
+                  <PluginState plugin={p} />
                   <div class="row acts">
                     <button
                       type="button"

@@ -1,12 +1,13 @@
 import { Pencil, RotateCcw, SearchX, Zap } from "lucide";
 import { useState } from "preact/hooks";
 import type { Setting } from "../api/client.ts";
-import { Empty, Failed, Loading, Page, Tag } from "../components/basics.tsx";
+import { Empty, Failed, Loading, Page } from "../components/basics.tsx";
 import { ConfigInput } from "../components/ConfigInput.tsx";
 import { useApp, useModel } from "../components/context.ts";
 import { Dialog } from "../components/Dialog.tsx";
 import { Field, SearchBox, Segments } from "../components/form.tsx";
 import { Icon } from "../components/Icon.tsx";
+import { OriginTag, useTypeName } from "../components/SettingTags.tsx";
 import { createSettings, type SettingsModel, type Show } from "../models/settings.ts";
 import "../styles/settings.css";
 
@@ -76,8 +77,6 @@ export function Settings() {
   );
 }
 
-const ORIGIN_TONES: Readonly<Record<Setting["origin"], string>> = { default: "", file: "info", env: "info", flag: "info", api: "accent" };
-
 function Row({ setting: s, onEdit, model }: { setting: Setting; onEdit: () => void; model: SettingsModel }) {
   const { t } = useApp().i18n;
   return (
@@ -99,9 +98,7 @@ function Row({ setting: s, onEdit, model }: { setting: Setting; onEdit: () => vo
             <span class="sr">{t("settings.liveText")}</span>
           </span>
         ) : null}
-        <Tag tone={ORIGIN_TONES[s.origin]} title={t("settings.defaultIs", { value: s.default === "" ? t("config.unset") : s.default })}>
-          {t(`origin.${s.origin}`)}
-        </Tag>
+        <OriginTag of={s} />
         {s.origin === "api" || s.unused ? (
           <button
             type="button"
@@ -129,6 +126,7 @@ function Row({ setting: s, onEdit, model }: { setting: Setting; onEdit: () => vo
 
 function Edit({ setting: s, model, onClose }: { setting: Setting; model: SettingsModel; onClose: () => void }) {
   const { t } = useApp().i18n;
+  const typeName = useTypeName();
   const [value, setValue] = useState(s.secret ? "" : s.value);
   const [bad, setBad] = useState("");
   const save = async (): Promise<boolean> => {
@@ -140,7 +138,7 @@ function Edit({ setting: s, model, onClose }: { setting: Setting; model: Setting
     <Dialog title={s.key} yes={t("action.save")} onClose={onClose} onYes={save} disabled={value === s.value} width={520}>
       {s.doc === "" ? null : <p class="soft">{s.doc}</p>}
       <Field
-        label={t("settings.value", { type: s.type })}
+        label={t("settings.value", { type: typeName(s.type) })}
         bad={bad}
         hint={t("settings.defaultIs", { value: s.default === "" ? t("config.unset") : s.default })}
       >
@@ -151,6 +149,8 @@ function Edit({ setting: s, model, onClose }: { setting: Setting; model: Setting
             type={s.type}
             value={value}
             placeholder={s.default}
+            emptied={s.value !== ""}
+            bad={bad}
             options={s.enum}
             secret={s.secret}
             onChange={setValue}

@@ -1,0 +1,194 @@
+/** The settings of one plugin: where each comes from, changed, taken back, and tried without being saved. */
+import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
+import type { Plugin, PluginConfigRow, PluginTest, PluginTestStep } from "../api/client.ts";
+import { type ApiError, asApiError } from "../api/transport.ts";
+import { belongsTo, isInert, isMasked, isPattern, keyOf, sent, wrongKeys } from "../lib/config_keys.ts";
+import type { App } from "./app.ts";
+import { createLive, type Live } from "./live.ts";
+
+/** A key that stands for many, and those there are. */
+export interface Family {
+  pattern: PluginConfigRow;
+  rows: readonly PluginConfigRow[];
+}
+
+export interface ConfigParts {
+  plain: readonly PluginConfigRow[];
+  families: readonly Family[];
+  /** Without effect. */
+  inert: readonly PluginConfigRow[];
+}
+
+export interface PluginConfigModel {
+  rows: Live<PluginConfigRow[]>;
+  parts: ReadonlySignal<ConfigParts>;
+  plugin: Live<Plugin | null>;
+  /** What the person changed: key → text. */
+  edits: Signal<Readonly<Record<string, string>>>;
+  dirty: ReadonlySignal<boolean>;
+  /** All that was changed is taken over by the running plugin. */
+  inPlace: ReadonlySignal<boolean>;
+  /** What the server said of values it did not take. */
+  wrong: ReadonlySignal<Readonly<Record<string, string>>>;
+  value(row: PluginConfigRow): string;
+  edit(row: PluginConfigRow, value: string): void;
+  /** One more of a family; false = no such name can be given, or it is there. */
+  add(pattern: PluginConfigRow, name: string): boolean;
+  /** One that was added and is not saved yet. */
+  isNew(row: PluginConfigRow): boolean;
+  /** It is not to be there. */
+  remove(row: PluginConfigRow): Promise<void>;
+  discard(): void;
+  save(): Promise<void>;
+  /** Back to what the file, or else the default, says. */
+  reset(row: PluginConfigRow): Promise<void>;
+  resetAll(): Promise<void>;
+  /** The settings as they stand on the page, tried without being saved. */
+  test: PluginTestModel;
+  dispose(): void;
+}
+
+export interface PluginTestModel {
+  steps: ReadonlySignal<PluginTestStep[] | null>;
+  error: ReadonlySignal<ApiError | null>;
+  busy: ReadonlySignal<boolean>;
+  run(request: Omit<PluginTest, "settings">): Promise<void>;
+}
+
+function createPluginTest(app: App, node: string, name: string, settings: () => Record<string, string>): PluginTestModel {
+  const steps = signal<PluginTestStep[] | null>(null);
+  const error = signal<ApiError | null>(null);
+  const busy = signal(false);
+  return {
+    steps,
+    error,
+    busy,
+    async run(request) {
+      busy.value = true;
+      error.value = null;
+      try {
+        steps.value = await app.api.testPlugin(node, name, { ...request, settings: settings() });
+      } catch (e) {
+        steps.value = null;
+        error.value = asApiError(e);
+        app.link.report(error.peek());
+      }
+      busy.value = false;
+    },
+  };
+}
+
+export function createPluginConfig(app: App, node: string, name: string): PluginConfigModel {
+  const { api, i18n, link, notices } = app;
+  const rows = createLive(() => api.pluginConfig(node, name), { link, every: 0 });
+  const plugin = createLive(async () => (await api.plugins()).find((n) => n.node === node)?.plugins.find((p) => p.name === name) ?? null, {
+    link,
+    every: 8000,
+  });
+  const edits = signal<Readonly<Record<string, string>>>({});
+  const added = signal<readonly PluginConfigRow[]>([]);
+  const wrong = signal<Readonly<Record<string, string>>>({});
+  const all = computed(() => [...(rows.data.value ?? []), ...added.value]);
+  const parts = computed((): ConfigParts => {
+    const patterns = all.value.filter(isPattern);
+    const families = patterns.map((pattern) => ({ pattern, rows: all.value.filter((r) => belongsTo(pattern.key, r.key)) }));
+    const rest = all.value.filter((r) => !isPattern(r) && !patterns.some((p) => belongsTo(p.key, r.key)));
+    return { plain: rest.filter((r) => !isInert(r)), families, inert: rest.filter(isInert) };
+  });
+  const edited = computed(() => all.value.filter((r) => r.key in edits.value));
+  const texts = (): Record<string, string> => Object.fromEntries(edited.peek().map((r) => [r.key, sent(r, edits.peek()[r.key] ?? "")]));
+
+  function forget(keys: readonly string[]): void {
+    const without = (of: Readonly<Record<string, string>>) => Object.fromEntries(Object.entries(of).filter(([k]) => !keys.includes(k)));
+    edits.value = without(edits.peek());
+    wrong.value = without(wrong.peek());
+    added.value = added.peek().filter((r) => !keys.includes(r.key));
+  }
+
+  /** Only what is to be another one: the rest stays as the file has it. `of`: as they were, for the way back. */
+  async function put(changes: Record<string, string | null>, of: readonly PluginConfigRow[], done: string): Promise<void> {
+    const before = Object.fromEntries(of.map((r) => [r.key, r.origin === "api" && !isMasked(r) ? r.value : null]));
+    try {
+      await api.saveSettings(changes);
+    } catch (e) {
+      const error = asApiError(e);
+      link.report(error);
+      wrong.value = error.kind === "code" ? wrongKeys(error.message, Object.keys(changes)) : {};
+      if (Object.keys(wrong.peek()).length === 0) notices.bad(app.explainError(error));
+      return;
+    }
+    await rows.refresh();
+    forget(Object.keys(changes));
+    if (of.length === 0) return notices.ok(done);
+    notices.ok(done, {
+      label: i18n.t("action.undo"),
+      run: () =>
+        void app.act(async () => {
+          await api.saveSettings(before);
+          await rows.refresh();
+        }, i18n.t("done.undone")),
+    });
+  }
+
+  async function reset(row: PluginConfigRow): Promise<void> {
+    await put({ [row.key]: null }, [row], i18n.t("plugins.resetDone", { n: 1 }));
+  }
+
+  return {
+    rows,
+    parts,
+    plugin,
+    edits,
+    wrong,
+    dirty: computed(() => Object.keys(edits.value).length > 0),
+    inPlace: computed(() => edited.value.every((r) => r.live)),
+    value: (row) => edits.value[row.key] ?? row.value,
+    edit(row, value) {
+      const { [row.key]: _, ...rest } = edits.peek();
+      const { [row.key]: __, ...others } = wrong.peek();
+      edits.value = value === row.value && !added.peek().includes(row) ? rest : { ...rest, [row.key]: value };
+      wrong.value = others;
+    },
+    add(pattern, given) {
+      const key = keyOf(pattern.key, given);
+      if (key === null || all.peek().some((r) => r.key === key)) return false;
+      added.value = [...added.peek(), { ...pattern, key, value: "", origin: "default" }];
+      edits.value = { ...edits.peek(), [key]: "" };
+      return true;
+    },
+    isNew: (row) => added.value.includes(row),
+    async remove(row) {
+      if (added.peek().includes(row)) forget([row.key]);
+      else await reset(row);
+    },
+    discard() {
+      edits.value = {};
+      wrong.value = {};
+      added.value = [];
+    },
+    save: () => put(texts(), edited.peek(), i18n.t("plugins.saved")),
+    reset,
+    async resetAll() {
+      const { t } = i18n;
+      const kept = (rows.data.peek() ?? []).filter((r) => !isPattern(r));
+      const yes = await notices.ask({
+        title: t("plugins.resetAll", { name }),
+        text: t("plugins.resetText"),
+        yes: t("plugins.toFile"),
+        danger: true,
+      });
+      // All of them: a key that was emptied here is not told from one that nobody set.
+      if (yes)
+        await put(
+          Object.fromEntries(kept.map((r) => [r.key, null])),
+          kept.filter((r) => r.origin === "api"),
+          t("plugins.resetDone", { n: kept.filter((r) => r.origin === "api").length }),
+        );
+    },
+    test: createPluginTest(app, node, name, texts),
+    dispose() {
+      rows.dispose();
+      plugin.dispose();
+    },
+  };
+}
