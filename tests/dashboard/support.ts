@@ -70,6 +70,7 @@ export const server = (given: Partial<PluginServer> = {}): PluginServer => ({
   calls: 0,
   answered: 0,
   refused: 0,
+  not_asked: 0,
   failed: 0,
   timeouts: 0,
   busy: 0,

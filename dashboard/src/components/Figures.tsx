@@ -30,6 +30,7 @@ export function ServerFigures({ server: s, short = false }: { server: PluginServ
     ...(short
       ? []
       : ([
+          [t("server.notAsked"), number(s.not_asked)],
           [t("server.busy"), number(s.busy)],
           [t("server.gone"), number(s.gone)],
           [t("server.retries"), number(s.retries)],

@@ -137,6 +137,7 @@ export const manage = {
   "server.failed": "Failed",
   "server.timeouts": "Too late",
   "server.busy": "Turned away",
+  "server.notAsked": "Not asked",
   "server.gone": "Client left",
   "server.retries": "Sent again",
   "server.running": "In use / pool",

@@ -135,6 +135,7 @@ export const manage = {
   "server.failed": "失败",
   "server.timeouts": "超时",
   "server.busy": "因繁忙拒绝",
+  "server.notAsked": "未询问",
   "server.gone": "客户端已离开",
   "server.retries": "重新发送",
   "server.running": "使用中 / 连接数",
