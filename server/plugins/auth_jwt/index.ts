@@ -14,8 +14,17 @@ import { jwtSource, type TokenNotes } from "./source.ts";
 
 const OURS = { required: false };
 
+/** What EMQ X 3.1's file came with. */
+const EVERYBODYS = "emqxsecret";
+
 const config = {
-  "auth.jwt.secret": stays(secret("emqxsecret", "Key of HS256, HS384 and HS512. Empty = such tokens are refused.")),
+  "auth.jwt.secret": stays(
+    secret(
+      EVERYBODYS,
+      "Key of HS256, HS384 and HS512. Empty, left out of a file, or the one that everybody knows beside other keys = such tokens are refused.",
+      { unset: "" },
+    ),
+  ),
   "auth.jwt.from": oneOf(["password", "username"], "password", "Where the token stands."),
   "auth.jwt.verify_claims": flag("off", "Compare claims with what the auth.jwt.verify_claims.<name> lines say."),
   "auth.jwt.pubkey": optional(
@@ -59,7 +68,8 @@ const outside: OutsidePlugin<typeof config> = {
       tls: tlsOf("auth.jwt.jwks.ssl", c),
     };
     const settings = {
-      secret: c["auth.jwt.secret"],
+      // Whoever has set a key does not mean to let in everybody who has read the manual.
+      secret: c["auth.jwt.secret"] === EVERYBODYS && (c["auth.jwt.pubkey"] !== null || url !== null) ? "" : c["auth.jwt.secret"],
       isUserName: c["auth.jwt.from"] === "username",
       pubkey: c["auth.jwt.pubkey"],
       jwks,
@@ -73,6 +83,7 @@ const outside: OutsidePlugin<typeof config> = {
 };
 
 export const authJwt = defineOutside({ name: "emqx_auth_jwt", description: "EMQ X Authentication with JWT", config }, outside, (ctx) => {
-  if (ctx.config["auth.jwt.secret"] === "emqxsecret") ctx.log.warn("auth.jwt.secret is the one that everybody knows: set your own");
+  if (ctx.config["auth.jwt.secret"] === EVERYBODYS)
+    ctx.log.warn("auth.jwt.secret is the one that everybody knows: set your own, or make it empty; beside other keys it is not used");
   endConnections(ctx, () => ctx.config["auth.jwt.disconnect_after_expire"], NOTES.ends);
 });

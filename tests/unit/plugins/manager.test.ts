@@ -372,6 +372,7 @@ describe("settings", () => {
     expect([...(p.starts[1] as PluginContext).many("probe.rule.$n")]).toEqual([["1", "r"]]);
     expect(manager.configRows("probe").map((r) => [r.key, r.value, r.required, r.origin])).toEqual([
       ["probe.pause", "1m", true, "api"],
+      ["probe.rule.1", "r", true, "api"],
       ["probe.limit", "", false, "default"],
       ["probe.word", "", false, "default"],
       ["probe.key", "", false, "default"],

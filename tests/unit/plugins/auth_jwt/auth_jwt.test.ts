@@ -10,6 +10,7 @@ import { removeTempDirs, running, tempDir, turns } from "../harness.ts";
 
 afterAll(removeTempDirs);
 
+const SECRET = { "auth.jwt.secret": "emqxsecret" };
 const b64 = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url");
 function signed(claims: object, secret = "emqxsecret"): string {
   const body = `${b64({ alg: "HS256", typ: "JWT" })}.${b64(claims)}`;
@@ -32,7 +33,7 @@ describe("the token", () => {
     kit.zone.allowAnonymous = false;
     expect([code(kit, "joe", signed({})), code(kit, "joe", signed({}, "x")), code(kit, "joe", "plain")]).toEqual([0, 0x87, 0x87]);
     expect(code(kit, signed({}), "x")).toBe(0x87);
-    const other = await running(authJwt, { settings: { "auth.jwt.from": "username" } });
+    const other = await running(authJwt, { settings: { ...SECRET, "auth.jwt.from": "username" } });
     other.kit.zone.allowAnonymous = false;
     expect([code(other.kit, signed({}), null), code(other.kit, "joe", signed({}))]).toEqual([0, 0x87]);
   });
@@ -57,11 +58,29 @@ describe("the token", () => {
     expect([code(kit, "joe", null), code(kit, "jim", null)]).toEqual([0, 0x87]);
   });
 
+  test("the secret that everybody knows is good where nothing else is, as EMQ X 3.1's file has it; beside another key it lets nobody in", async () => {
+    const pubkey = join(tempDir(), "key.pem");
+    writeFileSync(pubkey, generateKeyPairSync("ec", { namedCurve: "P-256" }).publicKey.export({ type: "spki", format: "pem" }));
+    for (const settings of [{ "auth.jwt.pubkey": pubkey }, { "auth.jwt.jwks": "http://127.0.0.1:1/keys" }] as Record<string, string>[]) {
+      for (const [secret, found] of [
+        [undefined, 0x87],
+        ["emqxsecret", 0x87],
+        ["my own", 0],
+      ] as const) {
+        const { kit, manager } = await running(authJwt, {
+          settings: { ...settings, ...(secret !== undefined && { "auth.jwt.secret": secret }) },
+        });
+        expect([settings, secret, code(kit, "joe", signed({}, secret))]).toEqual([settings, secret, found]);
+        await manager.stopAll();
+      }
+    }
+  });
+
   test("claims as the lines say, while they are to be looked at", async () => {
     const lines = { "auth.jwt.verify_claims.username": "%u", "auth.jwt.verify_claims.site": "north" };
-    const off = await running(authJwt, { settings: lines });
+    const off = await running(authJwt, { settings: { ...SECRET, ...lines } });
     expect(code(off.kit, "joe", signed({ username: "jim" }))).toBe(0);
-    const { kit } = await running(authJwt, { settings: { ...lines, "auth.jwt.verify_claims": "on" } });
+    const { kit } = await running(authJwt, { settings: { ...SECRET, ...lines, "auth.jwt.verify_claims": "on" } });
     expect([
       code(kit, "joe", signed({ username: "joe", site: "north" })),
       code(kit, "joe", signed({ username: "jim", site: "north" })),
@@ -103,7 +122,7 @@ describe("when it runs out", () => {
   });
 
   test("and ends with 0xA0 when that is set, that very connection alone", async () => {
-    const { kit } = await running(authJwt, { settings: { "auth.jwt.disconnect_after_expire": "on" } });
+    const { kit } = await running(authJwt, { settings: { ...SECRET, "auth.jwt.disconnect_after_expire": "on" } });
     const now = Math.floor(kit.clock.now() / 1000);
     const c = entered(kit, now + 5);
     kit.pass(4000);
@@ -145,7 +164,7 @@ describe("when it runs out", () => {
   });
 
   test("unloaded it ends nobody, loaded again it ends those of before who are there still", async () => {
-    const { kit, manager } = await running(authJwt, { settings: { [KEY]: "on" } });
+    const { kit, manager } = await running(authJwt, { settings: { ...SECRET, [KEY]: "on" } });
     const now = Math.floor(kit.clock.now() / 1000);
     const [stays, leaves] = [entered(kit, now + 10, "stays"), entered(kit, now + 10, "leaves")];
     await manager.unload("emqx_auth_jwt");
