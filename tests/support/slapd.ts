@@ -7,7 +7,7 @@ import { freePorts } from "./ports.ts";
 import { runNow, Server } from "./servers.ts";
 
 /** As `baomq ctl` prints it. */
-async function printed(name: string, ...args: string[]): Promise<string> {
+export async function printed(name: string, ...args: string[]): Promise<string> {
   let text = "";
   const command = exampleCommands.find((c) => c.name === name);
   await command?.run({ show: (_data: unknown, lines: string[]) => (text = lines.join("\n")) } as never, args);
@@ -86,7 +86,7 @@ export class Slapd extends Server {
 
   protected greet(): void {
     const url = `ldap://127.0.0.1:${this.port}`;
-    runNow(["ldapsearch", "-x", "-H", url, "-D", this.bindDn, "-w", this.password, "-b", "dc=emqx,dc=io", "-s", "base"]);
+    runNow(["ldapsearch", "-x", "-H", url, "-D", this.bindDn, "-w", this.password, "-b", "", "-s", "base"]);
   }
 
   /** Changes, as LDIF. */

@@ -1,0 +1,164 @@
+/** What the README says to type for each back end, typed: against the real servers, into the executable. Only addresses and accounts are others. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { connectPacket, RawClient } from "../support/clients.ts";
+import { Installation, type RunningBroker } from "../support/executable.ts";
+import { MARIADB, needing, POSTGRESQL, REDIS, SLAPD } from "../support/peers.ts";
+import { RedisServer } from "../support/redis_servers.ts";
+import { MariaDb, Postgres } from "../support/servers.ts";
+import { printed, Slapd } from "../support/slapd.ts";
+
+const README = readFileSync(join(import.meta.dir, "../../README.md"), "utf8");
+
+/** The commands beneath the line that begins so. */
+function typed(title: string): string {
+  const block = README.split(`\n**${title}`)[1]?.split("```sh\n")[1]?.split("```")[0];
+  if (block === undefined) throw new Error(`the README has no commands for ${title}`);
+  return block;
+}
+
+let baomq: Installation;
+let broker: RunningBroker;
+
+beforeAll(async () => {
+  baomq = new Installation();
+  mkdirSync(join(baomq.dir, "etc/plugins"), { recursive: true });
+  broker = await baomq.start({ set: { "listener.tcp.external.max_conn_rate": "0", "zone.external.allow_anonymous": "false" } });
+});
+afterAll(async () => {
+  expect(await broker.stop()).toBe(0);
+  await baomq.remove();
+});
+
+/** In a shell where these words stand for other commands. Returns what was printed. */
+async function type(commands: string, words: Record<string, string>): Promise<string> {
+  const bin = join(baomq.dir, "words");
+  mkdirSync(bin, { recursive: true });
+  for (const [word, command] of Object.entries({ baomq: `exec ${baomq.path} "$@"`, ...words })) {
+    writeFileSync(join(bin, word), `#!/bin/sh\n${command}\n`, { mode: 0o755 });
+  }
+  const env = { ...process.env, PATH: `${bin}:${process.env.PATH ?? ""}` };
+  const child = Bun.spawn(["bash", "-e", "-o", "pipefail", "-c", commands], { cwd: baomq.dir, env, stdio: ["ignore", "pipe", "pipe"] });
+  const [out, err, code] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text(), child.exited]);
+  expect({ code, out, err }).toMatchObject({ code: 0 });
+  return out;
+}
+
+/** May this client subscribe to it? null = it is not let in. */
+async function may(username: string, password: string, topic: string): Promise<boolean | null> {
+  const c = await RawClient.open(broker.ports.tcp);
+  c.send(connectPacket(4, `c-${Math.random()}`, { username, password: Buffer.from(password) }));
+  const { returnCode } = await c.next("connack");
+  if (returnCode !== 0) return null;
+  c.send({ cmd: "subscribe", messageId: 7, subscriptions: [{ topic, qos: 0 }] } as never);
+  const { granted } = await c.next("suback");
+  c.drop();
+  return granted[0] !== 0x80;
+}
+
+async function holds(plugin: string, out: string): Promise<void> {
+  expect(out).toContain("acl");
+  expect([await may("joe", "public", "joe/both/1"), await may("joe", "public", "ann/both/1")]).toEqual([true, false]);
+  expect(await may("root", "public", "ann/both/1")).toBe(true);
+  expect([await may("joe", "wrong", "x"), await may("ann", "public", "x")]).toEqual([null, null]);
+  expect((await baomq.run(["ctl", "plugins", "unload", plugin])).code).toBe(0);
+}
+
+needing(POSTGRESQL, describe)("PostgreSQL", () => {
+  test("joe has his rules, root all rights, others nothing", async () => {
+    const db = new Postgres();
+    await db.start();
+    const commands = typed("PostgreSQL**")
+      .replaceAll("127.0.0.1/mqtt", `127.0.0.1:${db.port}/mqtt`)
+      .replace("127.0.0.1:5432", `127.0.0.1:${db.port}`);
+    const admin = `shift 3; PGPASSWORD="${db.password}" exec psql -h 127.0.0.1 -p ${db.port} -U ${db.user} -d postgres "$@"`;
+    await holds("emqx_auth_pgsql", await type(commands, { sudo: admin }));
+    await db.remove();
+  });
+});
+
+needing(MARIADB, describe)("MariaDB", () => {
+  test("joe has his rules, root all rights, others nothing", async () => {
+    const db = new MariaDb();
+    await db.start();
+    // The account of the tests has the same name.
+    const commands = typed("MySQL and MariaDB**")
+      .replace("create user", "create or replace user")
+      .replace("127.0.0.1:3306", `127.0.0.1:${db.port}`);
+    const client = `exec /usr/bin/mariadb --no-defaults -P ${db.port}`;
+    const admin = `shift; ${client} -h 127.0.0.1 -u ${db.user} "-p${db.password}" "$@"`;
+    await holds("emqx_auth_mysql", await type(commands, { sudo: admin, mariadb: `${client} "$@"` }));
+    await db.remove();
+  });
+});
+
+needing(REDIS, describe)("Redis", () => {
+  test("joe has his rules, root all rights, others nothing", async () => {
+    const redis = new RedisServer([], false);
+    await redis.start();
+    const commands = typed("Redis**").replace("127.0.0.1:6379", `127.0.0.1:${redis.port}`);
+    await holds("emqx_auth_redis", await type(commands, { "redis-cli": `exec /usr/bin/redis-cli -p ${redis.port} "$@"` }));
+    await redis.remove();
+  });
+});
+
+needing(SLAPD, describe)("LDAP", () => {
+  test("joe may do what his entry says; who is switched off, or no entry, is not let in", async () => {
+    const ldap = new Slapd({ schema: await printed("ldap-schema"), ldif: "", tls: null });
+    await ldap.start();
+    const commands = typed("LDAP**")
+      .replace("127.0.0.1:389", `127.0.0.1:${ldap.port}`)
+      .replace("port = 389", `port = ${ldap.port}`)
+      .replace("-w public", `-w '${ldap.password}'`)
+      .replace("bind_password = public", `bind_password = ${ldap.password}`);
+    const out = await type(commands, {});
+    expect(out).toContain("acl");
+    expect([await may("joe", "public", "joe/both/1"), await may("joe", "wrong", "x"), await may("ann", "public", "x")]).toEqual([
+      true,
+      null,
+      null,
+    ]);
+    expect((await baomq.run(["ctl", "plugins", "unload", "emqx_auth_ldap"])).code).toBe(0);
+    await ldap.remove();
+  });
+});
+
+describe("a web service", () => {
+  test("is asked for all three", async () => {
+    const asked: string[] = [];
+    const service = Bun.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      async fetch(request) {
+        const url = new URL(request.url);
+        const fields = request.method === "GET" ? url.searchParams : new URLSearchParams(await request.text());
+        asked.push(url.pathname);
+        const [name, root] = [fields.get("username"), fields.get("username") === "root"];
+        const yes = {
+          "/mqtt/auth": (name === "joe" || root) && fields.get("password") === "public",
+          "/mqtt/superuser": root,
+          "/mqtt/acl": fields.get("topic")?.startsWith(`${name}/both/`) === true,
+        }[url.pathname];
+        return new Response("", { status: yes === true ? 200 : 403 });
+      },
+    });
+    const out = await type(typed("A web service**").replaceAll("127.0.0.1:8991", `127.0.0.1:${service.port}`), {});
+    await holds("emqx_auth_http", `${out} acl`);
+    expect(new Set(asked)).toEqual(new Set(["/mqtt/auth", "/mqtt/superuser", "/mqtt/acl"]));
+    await service.stop(true);
+  });
+});
+
+describe("JSON Web Tokens", () => {
+  test("a token that openssl has signed lets in, and brings its rules", async () => {
+    const out = await type(`${typed("JSON Web Tokens**")}\necho "token $token"`, {});
+    const token = /token (\S+\.\S+\.\S+)/.exec(out)?.[1] ?? "";
+    expect([await may("joe", token, "joe/both/1"), await may("joe", token, "x"), await may("joe", `${token}x`, "x")]).toEqual([
+      true,
+      false,
+      null,
+    ]);
+    expect((await baomq.run(["ctl", "plugins", "unload", "emqx_auth_jwt"])).code).toBe(0);
+  });
+});
