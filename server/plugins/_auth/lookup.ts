@@ -4,6 +4,7 @@ import type { Clock } from "../../core/ports.ts";
 import type { AuthStep, ClientInfo } from "../../core/types.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
 import { BackendError } from "../_backend/errors.ts";
+import { isOnlyExplained } from "./asking.ts";
 import { KeptRules } from "./kept_rules.ts";
 import type { OutsideAuth } from "./outside.ts";
 import type { RuleSet } from "./rules.ts";
@@ -44,7 +45,7 @@ export function lookupAuth(host: LookupHost, lookup: Lookup, kind: () => StoredK
     if (user.password === null) return NO_HASH;
     const good = passwords.verify(kind(), { stored: user.password, salt: user.salt }, password, wanted);
     if (good === null) {
-      host.count("access/auth/busy");
+      if (!isOnlyExplained(client)) host.count("access/auth/busy");
       return BUSY;
     }
     if (!(await good)) return WRONG;
