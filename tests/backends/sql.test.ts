@@ -265,6 +265,25 @@ for (const k of KINDS) {
         expect(data.acl.steps.find((s) => s.step === k.plugin)?.asked?.[0]?.question).toContain("mqtt_acl");
       });
 
+      test("neither explain nor a test leaves a trace in figures, verdicts, state or log", async () => {
+        db.run("insert into mqtt_acl (allow, username, access, topic) values (1, 'u9', 9, '#')", "mqtt");
+        await kit.isUp();
+        const [before, lines] = [await status(), kit.broker.log.length];
+        for (const [username, password] of [
+          ["u1", "p1"],
+          ["u1", "no"],
+          ["u9", "x"],
+          ["a\0b", "x"],
+        ]) {
+          const asked = { username, password, action: "subscribe", topic: "#" };
+          await explained({ client_id: "c", ...asked });
+          await tried(asked);
+        }
+        expect(await status()).toEqual(before);
+        expect(kit.broker.log.slice(lines)).not.toContain(k.plugin);
+        db.run("delete from mqtt_acl where access = 9", "mqtt");
+      });
+
       test("settings that are not saved can be tried", async () => {
         const joe = { username: "u1", password: "p1", action: "subscribe", topic: "own/u1/x" };
         expect(await tried(joe)).toEqual(["settings ok", "connect ok", "authenticate allow", "acl allow"]);

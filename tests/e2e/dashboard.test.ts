@@ -182,7 +182,9 @@ needing(CHROMIUM, describe)("dashboard", () => {
     const row = page.locator(".setting", { hasText: "retainer.max_retained_messages" });
     await row.locator("input").fill("many");
     await page.locator(".save-bar button[type=submit]").click();
-    await page.locator(".toast.bad").waitFor();
+    // Said where it is wrong.
+    await row.locator("[aria-invalid=true]").waitFor();
+    expect(await row.textContent()).toContain("expected a whole number");
     await row.locator("input").fill("5000");
     await page.locator(".save-bar button[type=submit]").click();
     await toast(page, "Settings saved");

@@ -4,7 +4,7 @@ import type { Clock } from "../../core/ports.ts";
 import type { AuthStep, ClientInfo } from "../../core/types.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
 import { BackendError } from "../_backend/errors.ts";
-import { hashes } from "./hash_queue.ts";
+import { isOnlyExplained } from "./asking.ts";
 import { KeptRules } from "./kept_rules.ts";
 import type { OutsideAuth } from "./outside.ts";
 import type { RuleSet } from "./rules.ts";
@@ -36,9 +36,11 @@ export const WRONG: AuthStep = { allow: false, code: RC.NOT_AUTHORIZED, why: "pa
 export const NO_HASH: AuthStep = { allow: false, code: RC.NOT_AUTHORIZED, why: "the user has no password" };
 const BUSY: AuthStep = { allow: false, code: RC.SERVER_BUSY, why: "too many passwords are being checked", failed: true };
 
+type Odd = (client: ClientInfo, what: string) => void;
+
 /** `odd`: told of hashes that cannot be checked. */
-export function lookupAuth(host: LookupHost, lookup: Lookup, kind: () => StoredKind, odd: (what: string) => void): OutsideAuth {
-  const passwords = new StoredCheck(hashes, odd);
+export function lookupAuth(host: LookupHost, lookup: Lookup, kind: () => StoredKind, odd: Odd): OutsideAuth {
+  const passwords = new StoredCheck();
 
   async function authenticate(client: ClientInfo, password: Uint8Array, wanted: () => boolean): Promise<AuthStep> {
     const user = await lookup.user(client, wanted);
@@ -49,9 +51,9 @@ export function lookupAuth(host: LookupHost, lookup: Lookup, kind: () => StoredK
       left = !wanted();
       return !left;
     };
-    const good = passwords.verify(kind(), { stored: user.password, salt: user.salt }, password, still);
+    const good = passwords.verify(kind(), { stored: user.password, salt: user.salt }, password, still, (what) => odd(client, what));
     if (good === null) {
-      host.count("access/auth/busy");
+      if (!isOnlyExplained(client)) host.count("access/auth/busy");
       return BUSY;
     }
     const isGood = await good;

@@ -7,6 +7,7 @@ import { oneOf } from "../../lib/config_entry.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
 import { BackendError, type BackendFailure } from "../_backend/errors.ts";
 import type { PluginContext, VerdictCounts } from "../plugin.ts";
+import { isOnlyExplained } from "./asking.ts";
 
 export interface OutsideAuth {
   /** null = not known there: the next plugin, or `allow_anonymous`, decides. `password`: empty when there is none. @throws BackendError */
@@ -68,7 +69,7 @@ export function askOutside(ctx: Hanging, now: () => OutsideAuth, { onError, pass
     return guarded<AuthStep>(
       () => now().authenticate(client, password ?? NONE, wanted ?? always),
       (err) => (passes("authenticate", err) ? null : refused(err)),
-      (step, err) => count(counts.authentication, step?.allow ?? null, err || (step?.allow === false && step.failed === true)),
+      (step, err) => counted(client, counts.authentication, step?.allow ?? null, err || (step?.allow === false && step.failed === true)),
     );
   });
   const check = (client: ClientInfo, action: Action, topic: string): AclStep | Promise<AclStep> => {
@@ -77,7 +78,7 @@ export function askOutside(ctx: Hanging, now: () => OutsideAuth, { onError, pass
     return guarded<AclStep>(
       () => auth.check?.(client, action, topic) ?? null,
       (err) => ({ verdict: passes("check", err) ? null : "deny", why: err.message, failed: true }),
-      (step, err) => count(counts.acl, step === null || step.verdict === null ? null : step.verdict === "allow", err),
+      (step, err) => counted(client, counts.acl, step === null || step.verdict === null ? null : step.verdict === "allow", err),
     );
   };
   ctx.hook("client.check_acl", check, { anyTopic: () => (now().check === undefined ? "silent" : "depends") });
@@ -85,7 +86,8 @@ export function askOutside(ctx: Hanging, now: () => OutsideAuth, { onError, pass
 
 type Hanging = Pick<PluginContext, "hook">;
 
-function count(c: VerdictCounts, allow: boolean | null, failed: boolean): void {
+function counted(client: ClientInfo, c: VerdictCounts, allow: boolean | null, failed: boolean): void {
+  if (isOnlyExplained(client)) return;
   if (failed) c.errors++;
   else if (allow === null) c.ignored++;
   else if (allow) c.allowed++;

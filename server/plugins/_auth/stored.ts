@@ -83,14 +83,19 @@ export function tooCostly(stored: string): string | null {
 export class StoredCheck {
   readonly #good = new KnownGood();
 
-  /** `odd`: told of what stands there and cannot be checked, which is nobody's password then. */
-  constructor(
-    private readonly queue = hashes,
-    private readonly odd: (what: string) => void = () => {},
-  ) {}
+  constructor(private readonly queue = hashes) {}
 
-  /** At once where that takes no time (plain, digests); else by a bounded number of threads, if it is still `wanted` then. null = too many wait already. */
-  verify(kind: StoredKind, row: StoredPassword, password: Uint8Array, wanted = always): boolean | Promise<boolean> | null {
+  /**
+   * At once where that takes no time (plain, digests); else by a bounded number of threads, if it is still `wanted` then. null = too many wait already.
+   * `odd`: told of what stands there and cannot be checked, which is nobody's password then.
+   */
+  verify(
+    kind: StoredKind,
+    row: StoredPassword,
+    password: Uint8Array,
+    wanted = always,
+    odd: (what: string) => void = untold,
+  ): boolean | Promise<boolean> | null {
     switch (kind.kind) {
       case "plain":
         return sameSecret(row.stored, password);
@@ -105,7 +110,7 @@ export class StoredCheck {
         );
       }
       case "bcrypt":
-        return this.#bcrypt(kind.salted, row, password, wanted);
+        return this.#bcrypt(kind.salted, row, password, wanted, odd);
     }
   }
 
@@ -114,30 +119,31 @@ export class StoredCheck {
     { stored, salt }: StoredPassword,
     password: Uint8Array,
     wanted: () => boolean,
+    odd: (what: string) => void,
   ): boolean | Promise<boolean> | null {
     // Whatever is no such text must not reach a function that might know other kinds.
     if (!BCRYPT.test(stored) || (salted && stored.slice(0, BCRYPT_SALT) !== salt)) return false;
     if (password.length === 0) return false;
     const costly = tooCostly(stored);
     if (costly !== null) {
-      this.odd(costly);
+      odd(costly);
       return false;
     }
     // The runtime makes a hash of longer ones first, which no other bcrypt does.
     const looked = password.subarray(0, BCRYPT_BYTES) as Uint8Array<ArrayBuffer>;
-    return this.#good.check([stored, looked], this.queue, async () => wanted() && this.#isBcrypt(looked, stored));
+    return this.#good.check([stored, looked], this.queue, async () => wanted() && isBcrypt(looked, stored, odd));
   }
+}
 
-  async #isBcrypt(password: Uint8Array<ArrayBuffer>, stored: string): Promise<boolean> {
-    try {
-      return await Bun.password.verify(password, stored);
-    } catch (err) {
-      const { code } = (err ?? {}) as { code?: unknown };
-      if (!/^PASSWORD_/.test(String(code))) throw err;
-      // Bits that no hash has, or a cost below 4.
-      this.odd(`a text that looks like a bcrypt hash can be none (${String(code)})`);
-      return false;
-    }
+async function isBcrypt(password: Uint8Array<ArrayBuffer>, stored: string, odd: (what: string) => void): Promise<boolean> {
+  try {
+    return await Bun.password.verify(password, stored);
+  } catch (err) {
+    const { code } = (err ?? {}) as { code?: unknown };
+    if (!/^PASSWORD_/.test(String(code))) throw err;
+    // Bits that no hash has, or a cost below 4.
+    odd(`a text that looks like a bcrypt hash can be none (${String(code)})`);
+    return false;
   }
 }
 
@@ -156,3 +162,4 @@ function derived(password: Uint8Array, salt: string, iterations: number, length:
 }
 
 const always = (): boolean => true;
+const untold = (): void => {};

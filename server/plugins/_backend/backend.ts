@@ -87,16 +87,26 @@ export class Backend<D> {
   }
 
   /**
-   * Ask the server. `wanted`: false = the answer is not awaited any more, do not ask.
+   * Ask the server. `wanted`: false = the answer is not awaited any more, do not ask. `unnoticed`: whatever comes of it, no figure, state, line
+   * or alarm is another one for it.
    * @throws BackendError
    */
-  ask<T>(question: (driver: D) => Promise<T>, wanted: () => boolean = always): Promise<T> {
-    return this.#askIn(this.#shared, question, wanted);
+  ask<T>(question: (driver: D) => Promise<T>, wanted: () => boolean = always, unnoticed = false): Promise<T> {
+    return unnoticed ? this.#askUnnoticed(this.#shared, question) : this.#askIn(this.#shared, question, wanted);
   }
 
   /** A question for which the driver makes a connection of its own: there are never more of them at a time than connections. */
-  askApart<T>(question: (driver: D) => Promise<T>, wanted: () => boolean = always): Promise<T> {
-    return this.#askIn(this.#apart, question, wanted);
+  askApart<T>(question: (driver: D) => Promise<T>, wanted: () => boolean = always, unnoticed = false): Promise<T> {
+    return unnoticed ? this.#askUnnoticed(this.#apart, question) : this.#askIn(this.#apart, question, wanted);
+  }
+
+  async #askUnnoticed<T>(line: Calls, question: (driver: D) => Promise<T>): Promise<T> {
+    if (this.#breaker.open) throw this.#isDown();
+    try {
+      return await line.run((left) => this.#tries(question, left, true), always, true);
+    } catch (err) {
+      throw err instanceof BackendError ? err : this.#told(err);
+    }
   }
 
   async #askIn<T>(line: Calls, question: (driver: D) => Promise<T>, wanted: () => boolean): Promise<T> {
@@ -116,13 +126,12 @@ export class Backend<D> {
   }
 
   status(): ServerReport {
-    const { what, pool } = this.o;
     return {
-      what,
+      what: this.o.what,
       ...this.#standing.shown,
       running: this.#running,
       waiting: this.#waiting,
-      pool,
+      pool: this.o.pool,
       ...this.figures.counts,
       ...this.figures.latencies.quantiles(),
     };
@@ -166,18 +175,18 @@ export class Backend<D> {
   // ---- one question
 
   /** Behind a connection that had been lost, unnoticed, the question is put again, `retries` times at most. */
-  async #tries<T>(question: (driver: D) => Promise<T>, left: () => number): Promise<T> {
+  async #tries<T>(question: (driver: D) => Promise<T>, left: () => number, unnoticed = false): Promise<T> {
     const opened = this.#drivers.take();
     const began = this.host.clock.mono();
     try {
       for (let again = 0; ; again++) {
         try {
           const answer = await question(await opened.driver);
-          this.#heard(began);
+          if (!unnoticed) this.#heard(began);
           return answer;
         } catch (err) {
           if (again >= this.o.retries || opened.closeBy !== null || left() <= 0 || this.o.judge(err) !== "lost") throw err;
-          this.figures.counts.retries++;
+          if (!unnoticed) this.figures.counts.retries++;
         }
       }
     } finally {
@@ -205,15 +214,20 @@ export class Backend<D> {
     if (err instanceof BackendError) return this.#cameToNothing(err);
     const text = this.#words(err);
     const judged = this.o.judge(err);
-    if (judged === "refused") {
-      this.#isRefused(text);
-      return new BackendError("refused", text);
+    if (judged === "refused") this.#isRefused(text);
+    else {
+      this.figures.counts.failed++;
+      this.#standing.note(text);
+      if (judged === "part") this.#isPartly();
+      else this.#countFailure(false);
     }
-    this.figures.counts.failed++;
-    this.#standing.note(text);
-    if (judged === "part") this.#isPartly();
-    else this.#countFailure(false);
-    return new BackendError("down", `${this.o.what}: ${text}`);
+    return this.#told(err);
+  }
+
+  /** What whoever has asked hears of a driver's error. */
+  #told(err: unknown): BackendError {
+    const text = this.#words(err);
+    return this.o.judge(err) === "refused" ? new BackendError("refused", text) : new BackendError("down", `${this.o.what}: ${text}`);
   }
 
   #cameToNothing(err: BackendError): BackendError {

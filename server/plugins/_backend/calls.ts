@@ -37,6 +37,7 @@ export interface Hung {
 interface Call {
   readonly until: MonoMs;
   readonly wanted: () => boolean;
+  readonly unnoticed: boolean;
   startedAt: MonoMs | null;
   behind: boolean;
   start(): void;
@@ -64,10 +65,11 @@ export class Calls {
   }
 
   /**
-   * Run `ask` when its turn has come; `left` tells how long its answer is awaited, ms. `wanted` is asked just before: false = do not.
+   * Run `ask` when its turn has come; `left` tells how long its answer is awaited, ms. `wanted` is asked just before: false = do not. `unnoticed`:
+   * `expire` does not tell of it.
    * Rejects with a BackendError (busy, timeout, gone), or with what `ask` rejects with.
    */
-  run<T>(ask: (left: () => number) => Promise<T>, wanted: () => boolean): Promise<T> {
+  run<T>(ask: (left: () => number) => Promise<T>, wanted: () => boolean, unnoticed = false): Promise<T> {
     if (this.#closed !== null) return Promise.reject(this.#closed);
     if (this.#waiting.size >= this.o.waitingMax)
       return Promise.reject(new BackendError("busy", `${this.#waiting.size} calls wait already`));
@@ -76,6 +78,7 @@ export class Calls {
       const call: Call = {
         until,
         wanted,
+        unnoticed,
         startedAt: null,
         behind: false,
         fail: reject,
@@ -112,8 +115,8 @@ export class Calls {
       for (const call of calls) {
         if (!reached(call.until, now)) break;
         calls.delete(call);
-        if (call.startedAt === null) this.#late = true;
-        else hung.push({ startedAt: call.startedAt, behind: call.behind });
+        if (call.startedAt === null) this.#late ||= !call.unnoticed;
+        else if (!call.unnoticed) hung.push({ startedAt: call.startedAt, behind: call.behind });
         call.fail(new BackendError("timeout", `${why} within ${this.o.timeoutMs} ms`));
       }
     }

@@ -51,7 +51,14 @@ export function sqlSource(host: SourceHost, o: SqlAuthSettings): Source {
   function ask(query: Query, client: ClientInfo, told: (rows: Rows) => string, wanted?: () => boolean): Promise<Rows> {
     const values = query.values.map((v) => variableValue(v, { client }));
     const shown = (): string[] => values.map((v, i) => `${i + 1} = ${JSON.stringify(v.slice(0, 200))}`);
-    return askNoted(host.clock, client, query.text, shown, () => backend.ask((d) => d.rows(query.text, values), wanted), told);
+    return askNoted(
+      host.clock,
+      client,
+      query.text,
+      shown,
+      (unnoticed) => backend.ask((d) => d.rows(query.text, values), wanted, unnoticed),
+      told,
+    );
   }
 
   const lookup: Lookup = {
@@ -59,7 +66,7 @@ export function sqlSource(host: SourceHost, o: SqlAuthSettings): Source {
       if (queries.auth === null) return null;
       const [row, second] = await ask(queries.auth, client, userWords, wanted);
       if (row === undefined) return null;
-      if (second !== undefined) odd(o.queries.auth.key, "the query has more than one row for a user; the first one counts");
+      if (second !== undefined) odd(client)(o.queries.auth.key, "the query has more than one row for a user; the first one counts");
       return userOf(row);
     },
     async isSuper(client, wanted) {
@@ -79,7 +86,7 @@ export function sqlSource(host: SourceHost, o: SqlAuthSettings): Source {
     const rows = await ask(query, client, (rows) => (rows.length === 1 ? "1 row" : `${rows.length} rows`));
     if (rows.length > RULES_MAX) throw new BackendError("refused", `${rows.length} rules for one client, at most ${RULES_MAX}`);
     if (rows.some((row) => isOnlyAlike(columnText(row[2]), client.username)))
-      odd(
+      odd(client)(
         o.queries.acl.key,
         "rows of a user name spelt otherwise were found: compare byte by byte, in MySQL with `binary username = '%u'`",
       );
@@ -89,7 +96,7 @@ export function sqlSource(host: SourceHost, o: SqlAuthSettings): Source {
       if (typeof rule !== "string") rules.push(rule);
       else if (meansDeny(row))
         throw new BackendError("refused", `${o.queries.acl.key}: a row that may be meant to deny is no rule: ${rule}`);
-      else odd(o.queries.acl.key, `a row is left out: ${rule}`);
+      else odd(client)(o.queries.acl.key, `a row is left out: ${rule}`);
     }
     // EMQ X 3.1 put each row before the ones it had: the last one is looked at first.
     return { rules: rules.reverse(), otherwise: "pass" };
@@ -100,7 +107,7 @@ export function sqlSource(host: SourceHost, o: SqlAuthSettings): Source {
       host,
       lookup,
       () => o.hash,
-      (what) => odd(o.queries.auth.key, what),
+      (client, what) => odd(client)(o.queries.auth.key, what),
     ),
     backends: [backend],
   };

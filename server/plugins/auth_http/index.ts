@@ -111,7 +111,7 @@ function httpSource(host: SourceHost, c: Values_, headers: ReadonlyMap<string, s
       values.client,
       `${request.method.toUpperCase()} ${request.url.origin}${request.url.pathname}`,
       () => shownFields(request, values),
-      () => backend.ask(() => send(request, fill(request, values), timed(), tls), wanted),
+      (unnoticed) => backend.ask(() => send(request, fill(request, values), timed(), tls), wanted, unnoticed),
       // Of what a service says no more is shown than counts: it may be anything.
       ({ status, body }) =>
         `${status}, ${body === "ignore" || mountpointOf(body) !== null ? body.slice(0, 200) : `${body.length} characters`}`,

@@ -46,7 +46,7 @@ export class Jwks implements KeyRing {
     private readonly host: SourceHost,
     private readonly o: JwksOptions,
   ) {
-    this.#odd = oddAnswers(host);
+    this.#odd = oddAnswers(host)(null);
     const what = `Keys at ${o.url.origin}${o.url.pathname}`;
     const options = {
       what,
@@ -72,11 +72,11 @@ export class Jwks implements KeyRing {
     return { keys: named.flatMap(({ verifiers }) => verifiers.get(alg) ?? []), unknown };
   }
 
-  /** Perhaps there are new ones. False = there was a look at them just now. @throws BackendError */
-  async renewed(): Promise<boolean> {
+  /** Perhaps there are new ones; `unnoticed`: nothing of it is counted. False = there was a look at them just now. @throws BackendError */
+  async renewed(unnoticed = false): Promise<boolean> {
     if (!this.#isOlderThan(UNKNOWN_MS)) return false;
     // Several who wait for it make one request.
-    await this.backend.ask(async () => this.#isOlderThan(UNKNOWN_MS) && (await this.#fetch()));
+    await this.backend.ask(async () => this.#isOlderThan(UNKNOWN_MS) && (await this.#fetch()), undefined, unnoticed);
     return true;
   }
 

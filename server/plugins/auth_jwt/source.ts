@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import type { AclStep, AuthStep, ClientInfo } from "../../core/types.ts";
 import { wordsOf } from "../../lib/errors.ts";
+import { isOnlyExplained } from "../_auth/asking.ts";
 import { type RuleSet, verdictOf } from "../_auth/rules.ts";
 import type { Source, SourceHost } from "../_auth/source.ts";
 import type { Part } from "../_backend/template.ts";
@@ -55,7 +56,7 @@ export function jwtSource(host: SourceHost, o: JwtSettings, notes: TokenNotes): 
     const check = (): Checked => checkToken(rules, client, token, host.clock.now());
     const first = check();
     if (!first.unknownKey || jwks === null) return decided(client, first);
-    return jwks.renewed().then((anew) => decided(client, anew ? check() : first));
+    return jwks.renewed(isOnlyExplained(client)).then((anew) => decided(client, anew ? check() : first));
   }
 
   function check(client: ClientInfo, action: "publish" | "subscribe", topic: string): AclStep {

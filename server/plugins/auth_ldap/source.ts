@@ -53,7 +53,7 @@ export function ldapSource(host: SourceHost, o: LdapAuthSettings): Source {
       client,
       `search base (objectClass=${o.objectClass})`,
       () => [dn.slice(0, 200)],
-      () => backend.ask((d) => d.entry(dn, counts), wanted),
+      (unnoticed) => backend.ask((d) => d.entry(dn, counts), wanted, unnoticed),
       (entry) => (entry === null ? "no entry" : `attributes ${[...entry.keys()].filter((name) => name !== "dn").join(", ")}`),
     );
   }
@@ -65,7 +65,7 @@ export function ldapSource(host: SourceHost, o: LdapAuthSettings): Source {
       client,
       "bind",
       () => [dn.slice(0, 200)],
-      () => backend.askApart((d) => d.refusal(dn, password), wanted),
+      (unnoticed) => backend.askApart((d) => d.refusal(dn, password), wanted, unnoticed),
       (why) => why ?? "success",
     );
     return refusal === null;
@@ -78,7 +78,7 @@ export function ldapSource(host: SourceHost, o: LdapAuthSettings): Source {
 
   const kept = new KeptRules(host, async (client) => {
     const entry = client.username ? await entryOf(client) : null;
-    return entry === null || !isSpeltSo(entry, client) ? NO_RULES : rulesOf(entry, odd);
+    return entry === null || !isSpeltSo(entry, client) ? NO_RULES : rulesOf(entry, odd(client));
   });
 
   async function authenticate(client: ClientInfo, password: Uint8Array, wanted: () => boolean): Promise<AuthStep> {
@@ -88,13 +88,13 @@ export function ldapSource(host: SourceHost, o: LdapAuthSettings): Source {
     if (entry.get(ENABLED.toLowerCase())?.[0]?.toString().toUpperCase() === "FALSE") return DISABLED;
     const stored = entry.get(o.passwordAttribute.toLowerCase()) ?? [];
     if (stored.length === 0 && !o.bindAsUser) {
-      odd("auth.ldap.bind_dn", "an entry shows no password to this account: auth.ldap.bind_as_user = on lets the server check it");
+      odd(client)("auth.ldap.bind_dn", "an entry shows no password to this account: auth.ldap.bind_as_user = on lets the server check it");
       return NO_HASH;
     }
     const found = o.bindAsUser ? [null] : stored.map((value) => isPassword(value, password));
     const good = found.includes(true) || (found.includes(null) && (await binds(client, password, wanted)));
     if (!good) return WRONG;
-    kept.put(client, rulesOf(entry, odd));
+    kept.put(client, rulesOf(entry, odd(client)));
     return { allow: true, isSuper: false };
   }
 

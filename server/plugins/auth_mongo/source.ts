@@ -45,7 +45,14 @@ export function mongoSource(host: SourceHost, o: MongoAuthSettings): Source {
     const filter = fillSelector(selector, { client });
     const shown = (): string[] => Object.entries(filter).map(([name, value]) => `${name} = ${JSON.stringify(value.slice(0, 200))}`);
     const question = `find ${collection} ${selector.text}`;
-    return askNoted(host.clock, client, question, shown, () => backend.ask((d) => d.first(collection, filter, fields), wanted), told);
+    return askNoted(
+      host.clock,
+      client,
+      question,
+      shown,
+      (unnoticed) => backend.ask((d) => d.first(collection, filter, fields), wanted, unnoticed),
+      told,
+    );
   }
 
   const lookup: Lookup = {
@@ -67,7 +74,7 @@ export function mongoSource(host: SourceHost, o: MongoAuthSettings): Source {
     const found = await Promise.all(selectors.map((selector) => ask({ collection, selector }, Object.keys(TOPICS), client, fieldsOf)));
     const documents = found.filter((document) => document !== null);
     // Who has any rules may do nothing else (EMQ X 3.1).
-    return { rules: documents.flatMap((document) => rulesOf(document, odd)), otherwise: documents.length === 0 ? "pass" : "deny" };
+    return { rules: documents.flatMap((document) => rulesOf(document, odd(client))), otherwise: documents.length === 0 ? "pass" : "deny" };
   }
 
   return {
@@ -75,7 +82,7 @@ export function mongoSource(host: SourceHost, o: MongoAuthSettings): Source {
       host,
       lookup,
       () => o.hash,
-      (what) => odd("auth.mongo.auth_query.collection", what),
+      (client, what) => odd(client)("auth.mongo.auth_query.collection", what),
     ),
     backends: [backend],
   };

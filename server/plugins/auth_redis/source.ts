@@ -32,21 +32,21 @@ export function redisSource(host: SourceHost, o: RedisAuthSettings): Source {
     if (host.onlyTries && isScript(command.text)) throw new BackendError("refused", NOT_TRIED);
     const args = fillCommand(command, { client });
     const shown = (): string[] => args.map((arg) => JSON.stringify(arg.slice(0, 200)));
-    return askNoted(host.clock, client, command.text, shown, () => backend.ask((d) => d.run(args), wanted), told);
+    return askNoted(host.clock, client, command.text, shown, (unnoticed) => backend.ask((d) => d.run(args), wanted, unnoticed), told);
   }
 
   const lookup: Lookup = {
     user: async (client, wanted) => (auth === null ? null : userOf(await ask(auth, client, userWords, wanted))),
     isSuper: async (client, wanted) =>
       isSuper !== null && columnText(await ask(isSuper, client, (answer) => columnText(answer) ?? "nil", wanted)) === "1",
-    rules: acl === null ? null : async (client) => rulesOf(await ask(acl, client, rulesWords), odd),
+    rules: acl === null ? null : async (client) => rulesOf(await ask(acl, client, rulesWords), odd(client)),
   };
   return {
     auth: lookupAuth(
       host,
       lookup,
       () => o.hash,
-      (what) => odd("auth.redis.auth_cmd", what),
+      (client, what) => odd(client)("auth.redis.auth_cmd", what),
     ),
     backends: [backend],
   };

@@ -13,7 +13,7 @@ test("a hash that cannot be checked is a wrong password, told once a minute, who
     { clock, aclEpoch: 0, count: () => {} },
     { user: async () => ({ password: stored, salt: "" }), isSuper: async () => true, rules: null },
     () => parseStoredKind("bcrypt") as StoredKind,
-    (what) => odd("auth.x.auth_query", what),
+    (client, what) => odd(client)("auth.x.auth_query", what),
   );
   const tried = () => auth.authenticate({} as never, Buffer.from("public"), () => true);
   for (stored of [`$2a$10$${"a".repeat(53)}`, "$2a$31$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"]) {

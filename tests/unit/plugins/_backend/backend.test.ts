@@ -175,6 +175,40 @@ test("bounded with many connections, too", async () => {
   await backend.close();
 });
 
+test("unnoticed: it is asked, and whatever comes of it no figure, state, line or alarm is another one", async () => {
+  const { world, settle, pass, backend, log, alarms, drivers, askUnnoticed, ask } = setUp("up", 8);
+  await settle();
+  const before = { status: backend.status(), alarms: alarms.length };
+  const nothing = (): void => {
+    expect(backend.status()).toEqual(before.status);
+    expect([log.lines, alarms.length, drivers.length]).toEqual([[], before.alarms, 1]);
+  };
+  expect(await askUnnoticed()).toBe("q by 0");
+  nothing();
+  for (const [mode, answer] of [
+    ["refuses", "! refused"],
+    ["away", "! down"],
+    ["part", "! down"],
+  ] as const) {
+    world.mode = mode;
+    for (let i = 0; i < 8; i++) expect(await askUnnoticed()).toBe(answer);
+    nothing();
+  }
+  world.mode = "hangs";
+  const asked = Array.from({ length: 8 }, () => askUnnoticed());
+  await settle();
+  world.mode = "up";
+  await pass(1000);
+  expect(new Set(await Promise.all(asked))).toEqual(new Set(["! timeout"]));
+  nothing();
+  // It is known to be down: it is told so without asking, and takes nobody's turn.
+  world.mode = "away";
+  for (let i = 0; i < 5; i++) await ask();
+  const { counts } = backend.figures;
+  const failed = { ...counts };
+  expect([await askUnnoticed(), counts]).toEqual(["! down", failed]);
+});
+
 test("every call is counted once, whatever comes of it", async () => {
   const { world, settle, ask, pass, backend } = setUp();
   await settle();

@@ -96,7 +96,8 @@ export function setUp(mode: Mode = "up", pool = 2, probeProves: BackendOptions<D
   };
   const told = (err: unknown): string => (err instanceof BackendError ? `! ${err.kind}` : String(err));
   const ask = (what = "q", wanted?: () => boolean): Promise<string> => backend.ask((driver) => answer(driver, what), wanted).catch(told);
+  const askUnnoticed = (what = "q"): Promise<string> => backend.ask((driver) => answer(driver, what), undefined, true).catch(told);
   const askApart = (what = "q"): Promise<string> => backend.askApart((driver) => answer(driver, what)).catch(told);
   const state = (): string => backend.status().state;
-  return { world, clock, log, alarms, standing, drivers, questions, hung, backend, settle, pass, ask, askApart, state };
+  return { world, clock, log, alarms, standing, drivers, questions, hung, backend, settle, pass, ask, askUnnoticed, askApart, state };
 }
