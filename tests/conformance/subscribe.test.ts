@@ -94,18 +94,24 @@ describe("SUBSCRIBE and UNSUBSCRIBE", () => {
     expect(kit.log.errors).toEqual([]);
   });
 
-  test("a connection that ends in the middle of such a packet leaves the rest undone", async () => {
-    const kit = new TestKit();
-    const c = kit.connected("c", 4, { clean: false });
-    const topics = Array.from({ length: 1700 }, (_, i) => `f/${i}`);
-    for (const t of topics) kit.broker.subscribe("c", t, { qos: 0, nl: false, rap: false, rh: 0, subId: 0 });
-    c.send({ cmd: "unsubscribe", messageId: 6, unsubscriptions: topics });
-    c.drop();
-    for (let turn = 0; turn < 20; turn++) {
-      await Promise.resolve();
-      kit.settle();
+  test("a connection that ends in the middle of such a packet: it is done to its end, but for one that is sent away", async () => {
+    for (const [how, left] of [
+      ["drops", 0],
+      ["is kicked", 1200],
+    ] as const) {
+      const kit = new TestKit();
+      const c = kit.connected("c", 4, { clean: false });
+      const topics = Array.from({ length: 1700 }, (_, i) => `f/${i}`);
+      for (const t of topics) kit.broker.subscribe("c", t, { qos: 0, nl: false, rap: false, rh: 0, subId: 0 });
+      c.send({ cmd: "unsubscribe", messageId: 6, unsubscriptions: topics });
+      if (how === "drops") c.drop();
+      else kit.broker.kick("c");
+      for (let turn = 0; turn < 20; turn++) {
+        await Promise.resolve();
+        kit.settle();
+      }
+      expect([how, kit.broker.sessions.get("c")?.subscriptionCount, kit.broker.connections]).toEqual([how, left, 0]);
     }
-    expect(kit.broker.sessions.get("c")?.subscriptionCount).toBe(1200);
   });
 
   test("an answer larger than the client takes: nothing is done, 0x95 [MQTT-3.1.2-24]", () => {
