@@ -48,12 +48,18 @@ export type SettingChanges = ReadonlyMap<string, string | null | undefined>;
 
 export class PluginSettings {
   private readonly table: ReadonlyMap<string, Entry>;
+  /** Its `$name` keys: a change may have a thousand keys, and every plugin is asked for each whether it is one of those. */
+  private readonly wild: readonly { row: string; like: RegExp }[];
 
   constructor(
     private readonly plugin: AnyPlugin,
     private written: SettingSource,
   ) {
     this.table = new Map(Object.entries(plugin.config));
+    this.wild = [...this.table.keys()].flatMap((row) => {
+      const like = wildcard(row);
+      return like === null ? [] : [{ row, like }];
+    });
   }
 
   /** As it stands in files, environment, flags and the API's layer. */
@@ -174,7 +180,7 @@ export class PluginSettings {
   }
 
   private rowOf(written: string): string | undefined {
-    return this.table.has(written) ? written : [...this.table.keys()].find((k) => wildcard(k)?.test(written));
+    return this.table.has(written) ? written : this.wild.find(({ like }) => like.test(written))?.row;
   }
 
   /** The table's key that a written key belongs to. @throws PluginError unknown_key */

@@ -166,16 +166,24 @@ describe("memory", () => {
     };
     const filling = Promise.all(publishers.map(fill));
     await until(alarmed, "the alarm");
-    enough = acknowledged + 100;
-    await filling;
-    expect(await alarmed()).toBe(true);
-    const node = await api<Record<string, number | string>>("nodes/emqx@127.0.0.1");
-    expect(node.memory_limit).toBe(300 * 1024 * 1024);
-    expect(node.memory_level).not.toBe("normal");
-    expect(Number(node.memory_queues) + Number(node.memory_retained)).toBeGreaterThan(50 * 1024 * 1024);
+    const [already, passed] = [acknowledged, () => acknowledged >= already + 100];
+    await until(passed, "it goes on");
+    // While it is being filled: what is measured falls when the runtime gives back what nobody needs, and rises again.
+    await until(async () => {
+      const node = await api<Record<string, number | string>>("nodes/emqx@127.0.0.1");
+      const kept = Number(node.memory_queues) + Number(node.memory_retained);
+      return node.memory_limit === 300 * 1024 * 1024 && node.memory_level !== "normal" && kept > 50 * 1024 * 1024 && (await alarmed());
+    }, "the alarm, and what holds the memory");
     expect(acknowledged).toBeGreaterThan(500);
-    await expect(RawClient.connected(port, "new")).rejects.toThrow("CONNACK 3");
-    await expect(RawClient.connected(port, "new5", 5)).rejects.toThrow(`CONNACK ${0x97}`);
+    const refusal = (id: string, version: 4 | 5) =>
+      RawClient.connected(port, id, version).then(
+        (c) => c.drop(),
+        (err: unknown) => String(err),
+      );
+    await until(async () => (await refusal("new", 4))?.includes("CONNACK 3") === true, "new clients are refused");
+    await until(async () => (await refusal("new5", 5))?.includes(`CONNACK ${0x97}`) === true, "also those of 5.0");
+    enough = 0;
+    await filling;
     expect(await metric("retained/refused/memory")).toBeGreaterThan(0);
     // The sessions come, empty their queues, and there is memory again.
     for (let i = 0; i < 20; i++) (await RawClient.connected(port, `away${i}`)).drop();
