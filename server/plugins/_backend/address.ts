@@ -8,7 +8,7 @@ export interface ServerAddress {
   port: number;
 }
 
-/** "127.0.0.1:3306", "db.example", "[::1]:3306". `port`: when none is given. */
+/** "127.0.0.1:3306", "db.example", "[::1]:3306", "3306" (of this machine, as in EMQ X 3.1). `port`: when none is given. */
 export function serverAddress(def: string, port: number): Entry<ServerAddress> {
   const entry = parsed(def, `host and port such as "${def}"`, (text) => readAddress(text, port), "Address of the server.");
   return leadsTo(entry, (address) => [shownAddress(address)]);
@@ -48,7 +48,7 @@ function readAddresses(text: string, port: number): ServerAddress[] | null {
 export const shownAddresses = (addresses: readonly ServerAddress[]): string => addresses.map(shownAddress).join(", ");
 
 function readAddress(text: string, port: number): ServerAddress | null {
-  const found = parseHost(text);
+  const found = parseHost(/^\d+$/.test(text) ? `127.0.0.1:${text}` : text);
   if (found === null) return null;
   const given = found.port === "" ? port : Number(found.port);
   return given < 1 || given > 65535 ? null : { host: found.name.replace(/^\[|\]$/g, ""), port: given };
