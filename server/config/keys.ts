@@ -75,12 +75,12 @@ export class Keys {
   nearest(key: string): string | null {
     if (key.length > LONGEST) return null;
     const parts = key.split(".");
-    const candidates = this.#rows.map(({ pattern }) =>
-      pattern
-        .split(".")
-        .map((p, i) => (p.startsWith("$") ? (parts[i] ?? p) : p))
-        .join("."),
-    );
+    const candidates = this.#rows.flatMap(({ pattern }) => {
+      const own = pattern.split(".");
+      // What stands for a placeholder fits in any case: the other parts say whether this is meant.
+      const isFar = pattern.includes("$") && own.some((p, i) => !p.startsWith("$") && nearest(parts[i] ?? "", [p]) === null);
+      return isFar ? [] : [own.map((p, i) => (p.startsWith("$") ? (parts[i] ?? p) : p)).join(".")];
+    });
     return nearest(key, candidates);
   }
 }

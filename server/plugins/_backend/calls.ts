@@ -4,7 +4,7 @@
  * A call is `waiting` (in line), then `running` (the server was asked), then settled once: by the answer, by its time, by `close`, or in the
  * line because nobody wants the answer any more. What a driver says later is dropped.
  */
-import { duration, type Entry } from "../../lib/config_entry.ts";
+import { duration, type Entry, optional } from "../../lib/config_entry.ts";
 import { later, type MonoMs, reached } from "../../lib/time.ts";
 import { BackendError } from "./errors.ts";
 
@@ -26,6 +26,12 @@ export const timeLimitEntry = (
   doc = "A question that is not answered within it counts as failed.",
   required = false,
 ): Entry<number> => duration(def, doc, { required, least: "100ms", most: "1m" });
+
+/** The key that EMQ X 3.2 has for it, beside `ours`: whoever has switched it on there means that. `undef` and 0 are none, as there. */
+export const laterTimeLimitEntry = (ours: string): Entry<number | null> => {
+  const entry = optional(timeLimitEntry("5s", `EMQ X 3.2's name of ${ours}; where it is set, it counts.`));
+  return { ...entry, parse: (text) => (/^\s*(?:undef|0)\s*$/.test(text) ? null : entry.parse(text)) };
+};
 
 /** A call whose answer did not come. */
 export interface Hung {

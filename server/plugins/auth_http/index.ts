@@ -8,7 +8,7 @@ import { onErrorEntry, passesOn } from "../_auth/outside.ts";
 import { defineOutside, type OutsidePlugin, type Source, type SourceHost } from "../_auth/source.ts";
 import { NONE, serverUrl, serverUrlOrNone } from "../_backend/address.ts";
 import { Backend } from "../_backend/backend.ts";
-import { timeLimitEntry } from "../_backend/calls.ts";
+import { laterTimeLimitEntry, timeLimitEntry } from "../_backend/calls.ts";
 import { BackendError } from "../_backend/errors.ts";
 import type { Judgement } from "../_backend/options.ts";
 import { CLIENT_VARIABLES, type Values } from "../_backend/template.ts";
@@ -18,6 +18,8 @@ import { fill, type HttpAnswer, type Method, parseParams, type RequestTemplate, 
 
 const OURS = { required: false };
 const LATER = "EMQ X 3.2 has the key; here a request is sent again at most three times behind a closed connection, at once.";
+
+const CONNECTING = "EMQ X 3.2 has the key; here to connect is part of auth.http.timeout.";
 
 /** As EMQ X 3.1: a request is sent again so often behind a connection that was closed. */
 const RETRIES = 3;
@@ -59,6 +61,10 @@ const config = {
   "auth.http.content_type": oneOf(["form", "json"], "form", "Form of what is posted.", OURS),
   "auth.http.header.$name": optional(secret("Bearer …", "A header of every request, e.g. auth.http.header.authorization.")),
   ...tlsEntries("auth.http.ssl"),
+  "auth.http.request.timeout": laterTimeLimitEntry("auth.http.timeout"),
+  // Spelt so there.
+  "auth.http.request.connect_timout": ignored("0", CONNECTING, { hidden: true, ...OURS }),
+  "auth.http.request.connect_timeout": ignored("0", CONNECTING, { hidden: true, ...OURS }),
   "auth.http.request.retry_times": ignored("3", LATER, { hidden: true, ...OURS }),
   "auth.http.request.retry_interval": ignored("1s", LATER, { hidden: true, ...OURS }),
   "auth.http.request.retry_backoff": ignored("2.0", LATER, { hidden: true, ...OURS }),
@@ -93,7 +99,7 @@ type Ask = (which: Which, values: Values, wanted?: () => boolean) => Promise<Htt
 
 function httpSource(host: SourceHost, c: Values_, headers: ReadonlyMap<string, string>): Source {
   const requests = { auth: template(c, "auth", headers), super: template(c, "super", headers), acl: template(c, "acl", headers) };
-  const timeoutMs = c["auth.http.timeout"];
+  const timeoutMs = c["auth.http.request.timeout"] ?? c["auth.http.timeout"];
   const tls = tlsOf("auth.http.ssl", c);
   const backends = new Map<string, Backend<null>>();
   for (const request of Object.values(requests)) {

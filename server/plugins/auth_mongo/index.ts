@@ -4,7 +4,7 @@ import { onErrorEntry } from "../_auth/outside.ts";
 import { defineOutside, type OutsidePlugin } from "../_auth/source.ts";
 import { passwordHash } from "../_auth/stored.ts";
 import { serverAddresses } from "../_backend/address.ts";
-import { timeLimitEntry } from "../_backend/calls.ts";
+import { laterTimeLimitEntry, timeLimitEntry } from "../_backend/calls.ts";
 import { peerTlsEntries, peerTlsOf } from "../_backend/tls.ts";
 import type { ValuesOf } from "../plugin.ts";
 import type { MongoServers } from "./driver.ts";
@@ -52,6 +52,7 @@ const config = {
   "auth.mongo.topology.$name": ignored("", TOPOLOGY, OURS),
   "auth.mongo.acl_query.selector.$id": optional(selector("A further document.")),
   "auth.mongo.timeout": timeLimitEntry("3s"),
+  "auth.mongo.query_timeout": laterTimeLimitEntry("auth.mongo.timeout"),
   "auth.mongo.on_error": onErrorEntry(),
 };
 type Values = ValuesOf<typeof config>;
@@ -104,7 +105,7 @@ function serversOf(c: Values): MongoServers {
     database,
     readSecondary: c["auth.mongo.r_mode"] === "slave_ok",
     pool: c["auth.mongo.pool"],
-    timeoutMs: c["auth.mongo.timeout"],
+    timeoutMs: c["auth.mongo.query_timeout"] ?? c["auth.mongo.timeout"],
     tls: c["auth.mongo.ssl"] ? peerTlsOf("auth.mongo.ssl_opts", c) : null,
   };
 }

@@ -4,10 +4,11 @@ import { onErrorEntry } from "../_auth/outside.ts";
 import { defineOutside, type OutsidePlugin } from "../_auth/source.ts";
 import { passwordHash } from "../_auth/stored.ts";
 import { serverAddress } from "../_backend/address.ts";
-import { timeLimitEntry } from "../_backend/calls.ts";
+import { laterTimeLimitEntry, timeLimitEntry } from "../_backend/calls.ts";
 import { tlsEntries, tlsOf } from "../_backend/tls.ts";
 import { sqlSource } from "../_sql/auth.ts";
 import * as K from "../_sql/keys.ts";
+import type { ValuesOf } from "../plugin.ts";
 
 const config = {
   "auth.mysql.server": serverAddress("127.0.0.1:3306", 3306),
@@ -20,9 +21,18 @@ const config = {
   "auth.mysql.username": optional(text("root", "Account at the server.")),
   "auth.mysql.password": optional(secret("", "Its password.")),
   "auth.mysql.timeout": timeLimitEntry("3s"),
+  "auth.mysql.query_timeout": laterTimeLimitEntry("auth.mysql.timeout"),
   "auth.mysql.on_error": onErrorEntry(),
   "auth.mysql.ssl": flag("off", "Speak TLS with the server.", { required: false }),
   ...tlsEntries("auth.mysql.ssl"),
+  "auth.mysql.enable_ssl": flag("off", "Later versions' name of auth.mysql.ssl; either switches it on.", { hidden: true, required: false }),
+  "auth.mysql.ssl.cafile": text("", "Later versions' name of auth.mysql.ssl.cacertfile.", { hidden: true, required: false }),
+};
+
+const tlsWith = (c: ValuesOf<typeof config>): Bun.TLSOptions | null => {
+  if (!c["auth.mysql.ssl"] && !c["auth.mysql.enable_ssl"]) return null;
+  const cacertfile = c["auth.mysql.ssl.cacertfile"] || c["auth.mysql.ssl.cafile"];
+  return tlsOf("auth.mysql.ssl", { ...c, "auth.mysql.ssl.cacertfile": cacertfile });
 };
 
 const outside: OutsidePlugin<typeof config> = {
@@ -36,9 +46,9 @@ const outside: OutsidePlugin<typeof config> = {
         password: c["auth.mysql.password"] ?? "",
         database: c["auth.mysql.database"],
         pool: c["auth.mysql.pool"],
-        timeoutMs: c["auth.mysql.timeout"],
+        timeoutMs: c["auth.mysql.query_timeout"] ?? c["auth.mysql.timeout"],
         prepare: true,
-        tls: c["auth.mysql.ssl"] ? tlsOf("auth.mysql.ssl", c) : null,
+        tls: tlsWith(c),
       },
       queries: {
         auth: { key: "auth.mysql.auth_query", text: c["auth.mysql.auth_query"] },

@@ -4,7 +4,7 @@ import { onErrorEntry } from "../_auth/outside.ts";
 import { defineOutside, type OutsidePlugin } from "../_auth/source.ts";
 import { passwordHash } from "../_auth/stored.ts";
 import { serverAddresses } from "../_backend/address.ts";
-import { timeLimitEntry } from "../_backend/calls.ts";
+import { laterTimeLimitEntry, timeLimitEntry } from "../_backend/calls.ts";
 import { tlsEntries, tlsOf } from "../_backend/tls.ts";
 import type { ValuesOf } from "../plugin.ts";
 import { READING_COMMAND, readingCommand } from "./command.ts";
@@ -42,6 +42,7 @@ const config = {
   "auth.redis.username": text("", "Account at the server (Redis 6); empty = the default one.", OURS),
   "auth.redis.sentinel_password": secret("", "Password at the sentinels.", OURS),
   "auth.redis.timeout": timeLimitEntry("3s", "A command that is not answered within it counts as failed."),
+  "auth.redis.query_timeout": laterTimeLimitEntry("auth.redis.timeout"),
   "auth.redis.on_error": onErrorEntry(),
   "auth.redis.ssl": flag("off", "Speak TLS with the servers, and with the sentinels.", OURS),
   ...tlsEntries("auth.redis.ssl"),
@@ -72,7 +73,7 @@ function serversOf(c: Values): RedisServers {
     sentinelPassword: c["auth.redis.sentinel_password"],
     database: c["auth.redis.database"],
     pool: c["auth.redis.pool"],
-    timeoutMs: c["auth.redis.timeout"],
+    timeoutMs: c["auth.redis.query_timeout"] ?? c["auth.redis.timeout"],
     tls: c["auth.redis.ssl"] ? tlsOf("auth.redis.ssl", c) : null,
   };
 }

@@ -122,6 +122,13 @@ describe("files of plugins", () => {
     expect(fails({ "mine.conf": "mqtt.max_paket_size = 1MB\n" })).toContain("mine.conf:1: unknown key mqtt.max_paket_size; did you mean");
   });
 
+  test("a key with a name of one's own in it is meant only where the rest of it is like", () => {
+    const fault = (line: string): string => load("", { "emqx_auth_http.conf": `${line} = 1s\n` }).faults.get("emqx_auth_http") ?? "";
+    expect(fault("auth.http.headr.accept")).toContain("did you mean auth.http.header.accept?");
+    expect(fault("auth.http.timeuot")).toContain("did you mean auth.http.timeout?");
+    expect(fault("auth.http.conduct.timeout")).not.toContain("header");
+  });
+
   test("what is wrong in the file of a plugin the node needs keeps it from starting; of another one, that one", () => {
     expect(fails({ "emqx_management.conf": "management.max_row_limit = many\n" })).toBe(
       "emqx_management.conf:1: management.max_row_limit = many: expected a whole number, 1 or more",
