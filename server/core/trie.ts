@@ -98,6 +98,40 @@ export class Trie<T extends object> {
   steps = 0;
 
   set(path: string, value: T): void {
+    const node = this.#place(path);
+    if (node.value === null) this.size++;
+    node.value = value;
+  }
+
+  /** What is there already, or else the value, which is there now. */
+  put(path: string, value: T): T {
+    const node = this.#place(path);
+    if (node.value !== null) return node.value;
+    this.size++;
+    node.value = value;
+    return value;
+  }
+
+  get(path: string): T | null {
+    let node = this.#root;
+    for (let at = 0; at >= 0; ) {
+      const level = levelAt(path, at);
+      const next = childOf(node, level);
+      if (next === null) return null;
+      at = behind(path, at + level.length);
+      if (next.skip !== null) {
+        if (at < 0 || !path.startsWith(next.skip, at)) return null;
+        const end = at + next.skip.length;
+        if (end < path.length && path.charCodeAt(end) !== SLASH) return null;
+        at = behind(path, end);
+      }
+      node = next;
+    }
+    return node.value;
+  }
+
+  /** The node where the path ends, made if there was none. */
+  #place(path: string): Node<T> {
     this.prefix.length = 0;
     let node = this.#root;
     // Where the next level begins; -1 = the path ends at the node.
@@ -107,9 +141,9 @@ export class Trie<T extends object> {
       const rest = behind(path, at + level.length);
       let next = childOf(node, level);
       if (next === null) {
-        setChild(node, level, newNode(rest < 0 ? null : path.slice(rest), value));
-        this.size++;
-        return;
+        next = newNode<T>(rest < 0 ? null : path.slice(rest), null);
+        setChild(node, level, next);
+        return next;
       }
       at = rest;
       if (next.skip !== null) {
@@ -122,11 +156,11 @@ export class Trie<T extends object> {
       }
       node = next;
     }
-    if (node.value === null) this.size++;
-    node.value = value;
+    return node;
   }
 
-  delete(path: string): void {
+  /** What was there; null = nothing. */
+  delete(path: string): T | null {
     this.prefix.length = 0;
     const parents: Node<T>[] = [];
     const keys: string[] = [];
@@ -134,26 +168,28 @@ export class Trie<T extends object> {
     for (let at = 0; at >= 0; ) {
       const level = levelAt(path, at);
       const next = childOf(node, level);
-      if (next === null) return;
+      if (next === null) return null;
       at = behind(path, at + level.length);
       if (next.skip !== null) {
-        if (commonLevels(next.skip, path, at) !== next.skip.length) return;
+        if (commonLevels(next.skip, path, at) !== next.skip.length) return null;
         at = behind(path, at + next.skip.length);
       }
       parents.push(node);
       keys.push(level);
       node = next;
     }
-    if (node.value === null) return;
+    const { value } = node;
+    if (value === null) return null;
     node.value = null;
     this.size--;
     if (childCount(node) > 0) {
       join(node);
-      return;
+      return value;
     }
     const parent = parents.pop() as Node<T>;
     removeChild(parent, keys.pop() as string);
     if (parent !== this.#root && parent.value === null) join(parent);
+    return value;
   }
 
   /**

@@ -32,10 +32,10 @@ export class SqliteRetained extends Changes<number, StoredMessage> implements Re
   *load(): Iterable<RetainedRow> {
     let after = 0;
     for (;;) {
-      const rows = this.read(() => this.#chunk.all(after));
-      for (const r of rows) yield this.read(() => ({ id: r.id, message: readMessage(r) }));
+      const rows = this.read(() => this.#chunk.all(after).map(readRow));
+      yield* rows;
       if (rows.length < CHUNK) return;
-      after = (rows[rows.length - 1] as Row).id;
+      after = (rows[rows.length - 1] as RetainedRow).id;
     }
   }
 
@@ -81,6 +81,8 @@ export class SqliteRetained extends Changes<number, StoredMessage> implements Re
     this.#clear.run();
   }
 }
+
+const readRow = (r: Row): RetainedRow => ({ id: r.id, message: readMessage(r) });
 
 /** The fields alone: the caller's object may be a live message. */
 function copy(m: StoredMessage): StoredMessage {

@@ -109,18 +109,17 @@ class RetainedMessages implements RetainerService {
   }
 
   private load(): void {
-    const rows = [...this.ctx.store.retained.load()].sort((a, b) => a.message.timestamp - b.message.timestamp);
-    const now = this.ctx.clock.now();
-    const mono = this.ctx.clock.mono();
-    for (const { id, message: r } of rows) {
+    const { index, ctx } = this;
+    const [now, mono] = [ctx.clock.now(), ctx.clock.mono()];
+    const entries: Entry[] = [];
+    for (const { id, message: r } of ctx.store.retained.load()) {
       const m = new Message(r.topic, r.payload, r.qos, true, r.from, r.username, r.timestamp, r.expiresAt, r.properties);
-      const double = this.index.get(r.topic)?.row ?? 0;
-      // It would come back when the later one is deleted.
-      if (double > 0) this.ctx.store.retained.delete(double);
-      this.index.set(m.dated(now, mono), later(mono, -Math.max(0, now - r.timestamp))).row = id;
+      entries.push({ message: m.dated(now, mono), since: later(mono, -Math.max(0, now - r.timestamp)), seq: 0, row: id });
       if (id > this.lastRow) this.lastRow = id;
     }
-    this.max = this.index.size;
+    // It would come back when the later one is deleted.
+    for (const double of index.restore(entries)) ctx.store.retained.delete(double.row);
+    this.max = index.size;
   }
 
   get count(): number {
@@ -170,7 +169,7 @@ class RetainedMessages implements RetainerService {
     const limit = this.ctx.config["retainer.max_retained_messages"];
     if (limit === 0 || this.index.ordinary < limit || isOwn(m)) return false;
     const before = this.index.get(m.topic);
-    return before === undefined || isOwn(before.message);
+    return before === null || isOwn(before.message);
   }
 
   private tooMuch(m: Message): boolean {
@@ -214,7 +213,7 @@ class RetainedMessages implements RetainerService {
 
   get(topic: string): Message | undefined {
     const entry = this.index.get(topic);
-    return entry && this.fresh(entry) ? entry.message : undefined;
+    return entry !== null && this.fresh(entry) ? entry.message : undefined;
   }
 
   get seq(): number {

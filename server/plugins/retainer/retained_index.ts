@@ -1,12 +1,11 @@
 /**
- * Retained messages in memory: by topic (exact look-ups), in order of storing (pages, delivery), and level by level (wildcards).
+ * Retained messages in memory: in order of storing (pages, delivery), and by topic, level by level (one or a wildcard's).
  * The order is a live one: an iterator over `entries` goes on while messages come and go, and needs no copy of them. Nothing here is ever
  * copied as a whole: with a million messages everybody would have to wait for it.
  */
 import type { Message } from "../../core/message.ts";
 import { type Budget, Trie } from "../../core/trie.ts";
 import type { MonoMs } from "../../lib/time.ts";
-import { type StringMap, widened } from "../../lib/wide_map.ts";
 import { hasWildcard } from "../../mqtt/topic.ts";
 import { SeqOrder } from "./seq_order.ts";
 
@@ -28,13 +27,12 @@ interface Walk {
   readonly moved: Entry[];
 }
 
-/** An entry, its place by topic and its place by levels. */
+/** An entry, its place in the order and its place by levels. */
 const ENTRY_BYTES = 400;
 
 export class RetainedIndex {
-  private byTopic: StringMap<Entry> = new Map();
   private readonly order = new SeqOrder<Entry>();
-  private byLevels = new Trie<Entry>();
+  private byTopic = new Trie<Entry>();
   private readonly walks = new Set<Walk>();
   /** `seq` of the message stored last. */
   seq = 0;
@@ -49,10 +47,11 @@ export class RetainedIndex {
 
   /** Topics and branches that `match` has looked at so far. */
   get steps(): number {
-    return this.byLevels.steps;
+    return this.byTopic.steps;
   }
 
-  get(topic: string): Entry | undefined {
+  /** null = nothing is retained there. */
+  get(topic: string): Entry | null {
     return this.byTopic.get(topic);
   }
 
@@ -86,48 +85,61 @@ export class RetainedIndex {
   /** Bytes that keeping it takes more than now; less than nothing when the one it replaces is larger. */
   growth(m: Message): number {
     const before = this.byTopic.get(m.topic);
-    return before === undefined ? ENTRY_BYTES + m.size : m.size - before.message.size;
+    return before === null ? ENTRY_BYTES + m.size : m.size - before.message.size;
   }
 
   set(m: Message, since: MonoMs): Entry {
-    let entry = this.byTopic.get(m.topic);
-    this.bytes += ENTRY_BYTES + m.size;
-    if (entry) {
-      this.bytes -= ENTRY_BYTES + entry.message.size;
+    const fresh: Entry = { message: m, since, seq: 0, row: 0 };
+    const entry = this.byTopic.put(m.topic, fresh);
+    if (entry !== fresh) {
       for (const walk of this.walks) if (entry.seq > walk.at && entry.seq <= walk.last) walk.moved.push(entry);
-      // To the end of the order.
-      this.order.remove(entry);
-      if (!isOwn(entry.message)) this.ordinary--;
+      this.takeOut(entry);
       entry.message = m;
       entry.since = since;
-    } else {
-      entry = { message: m, since, seq: 0, row: 0 };
-      this.byLevels.set(m.topic, entry);
-      this.byTopic.set(m.topic, entry);
-      this.byTopic = widened(this.byTopic);
     }
-    if (!isOwn(m)) this.ordinary++;
-    entry.seq = ++this.seq;
-    this.order.add(entry);
+    this.putLast(entry);
     return entry;
+  }
+
+  /** Fill it, empty as it is, with what was stored. Returns those whose topic has a later one. */
+  restore(entries: Entry[]): Entry[] {
+    const doubles: Entry[] = [];
+    for (const entry of byTime(entries)) {
+      const before = this.byTopic.put(entry.message.topic, entry);
+      if (before !== entry) {
+        this.takeOut(before);
+        doubles.push(before);
+        this.byTopic.set(entry.message.topic, entry);
+      }
+      this.putLast(entry);
+    }
+    return doubles;
   }
 
   /** What was deleted; null = nothing was there. */
   delete(topic: string): Entry | null {
-    const entry = this.byTopic.get(topic);
-    if (entry === undefined) return null;
-    this.byTopic.delete(topic);
-    this.order.remove(entry);
-    this.bytes -= ENTRY_BYTES + entry.message.size;
-    if (!isOwn(entry.message)) this.ordinary--;
-    this.byLevels.delete(topic);
+    const entry = this.byTopic.delete(topic);
+    if (entry !== null) this.takeOut(entry);
     return entry;
   }
 
+  /** At the end of the order. */
+  private putLast(entry: Entry): void {
+    this.bytes += ENTRY_BYTES + entry.message.size;
+    if (!isOwn(entry.message)) this.ordinary++;
+    entry.seq = ++this.seq;
+    this.order.add(entry);
+  }
+
+  private takeOut(entry: Entry): void {
+    this.order.remove(entry);
+    this.bytes -= ENTRY_BYTES + entry.message.size;
+    if (!isOwn(entry.message)) this.ordinary--;
+  }
+
   clear(): void {
-    this.byTopic = new Map();
+    this.byTopic = new Trie();
     this.order.clear();
-    this.byLevels = new Trie();
     this.ordinary = 0;
     this.bytes = 0;
   }
@@ -136,11 +148,17 @@ export class RetainedIndex {
   match(filter: string, budget: Budget): Entry[] | null {
     if (!hasWildcard(filter)) {
       const entry = this.byTopic.get(filter);
-      return entry ? [entry] : [];
+      return entry === null ? [] : [entry];
     }
-    const found = this.byLevels.select(filter, budget);
+    const found = this.byTopic.select(filter, budget);
     return found === null ? null : found.sort((a, b) => a.seq - b.seq);
   }
+}
+
+/** Most come in order, and to sort a million takes as long as all else that is done with them here. */
+function byTime(entries: Entry[]): Entry[] {
+  const isLate = ({ message }: Entry, i: number): boolean => i > 0 && message.timestamp < (entries[i - 1] as Entry).message.timestamp;
+  return entries.some(isLate) ? entries.sort((a, b) => a.message.timestamp - b.message.timestamp) : entries;
 }
 
 /** The broker's own, which no limit is for. The topic alone does not tell: clients may publish to $SYS where the rules allow it. */

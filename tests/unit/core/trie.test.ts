@@ -64,6 +64,36 @@ describe("against the definition", () => {
     );
   });
 
+  test("what is at a path: that alone, whatever is around it, until it is taken away", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(topic, fc.constantFrom("set", "put", "delete"))),
+        fc.array(topic, { maxLength: 10 }),
+        (steps, others) => {
+          const trie = new Trie<Value>();
+          const model = new Map<string, Value>();
+          for (const [path, step] of steps) {
+            const value = { path };
+            const before = model.get(path);
+            if (step === "delete") {
+              expect(trie.delete(path)).toBe(before ?? null);
+              model.delete(path);
+            } else if (step === "put") {
+              expect(trie.put(path, value)).toBe(before ?? value);
+              model.set(path, before ?? value);
+            } else {
+              trie.set(path, value);
+              model.set(path, value);
+            }
+          }
+          expect(trie.size).toBe(model.size);
+          for (const path of [...model.keys(), ...others]) expect(trie.get(path)).toBe(model.get(path) ?? null);
+        },
+      ),
+      { numRuns: 2000 },
+    );
+  });
+
   test("topics that a filter selects", () => {
     fc.assert(
       fc.property(

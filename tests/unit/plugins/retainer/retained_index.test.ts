@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { Message } from "../../../../server/core/message.ts";
 import { topicMatches } from "../../../../server/mqtt/topic.ts";
-import { RetainedIndex } from "../../../../server/plugins/retainer/retained_index.ts";
+import { type Entry, RetainedIndex } from "../../../../server/plugins/retainer/retained_index.ts";
 import { mono } from "../../../support/time.ts";
 
 const message = (topic: string, text = "x"): Message => new Message(topic, Buffer.from(text), 0, true, "c", null, 0, 0, null);
@@ -55,6 +55,22 @@ describe("matching", () => {
   });
 });
 
+test("restored in order of time, whatever order it comes in; of two of one topic the later", () => {
+  const row = (id: number, topic: string, at: number): Entry => ({
+    message: new Message(topic, Buffer.from("x"), 0, true, "c", null, at, 0, null),
+    since: mono(0),
+    seq: 0,
+    row: id,
+  });
+  const index = new RetainedIndex();
+  expect(index.restore([row(1, "a", 5), row(2, "b", 3), row(3, "a/b", 4), row(4, "b", 9), row(5, "c", 9)]).map((e) => e.row)).toEqual([2]);
+  const all = ["a/b", "a", "b", "c"];
+  expect([[...index.entries()].map((e) => e.message.topic), match(index, "#"), index.get("b")?.row]).toEqual([all, all, 4]);
+  expect([index.size, index.ordinary, index.bytes, index.seq]).toEqual([4, 4, indexOf(...all).bytes, 5]);
+  index.delete("b");
+  expect([index.get("b"), match(index, "#")]).toEqual([null, ["a/b", "a", "c"]]);
+});
+
 test("a replaced message moves to the end of the order and keeps one place", () => {
   const index = indexOf("a", "b", "c");
   index.set(message("a", "new"), mono(0));
@@ -96,7 +112,7 @@ test("the broker's own under $SYS are not counted among the ordinary ones; clear
   index.delete("$SYS/b");
   expect([index.size, index.ordinary]).toEqual([2, 2]);
   index.clear();
-  expect([index.size, index.ordinary, index.get("a"), match(index, "#")]).toEqual([0, 0, undefined, []]);
+  expect([index.size, index.ordinary, index.get("a"), match(index, "#")]).toEqual([0, 0, null, []]);
 });
 
 test("a look-up beyond its budget gives up, an exact one never needs any", () => {

@@ -399,7 +399,7 @@ describe("changes while it is under way", () => {
       b.expired.add("t/702");
       b.run();
       expect(s.got).toEqual(topics(n).filter((t) => !["t/700", "t/701", "t/702"].includes(t)));
-      expect(b.index.get("t/702")).toBeUndefined();
+      expect(b.index.get("t/702")).toBeNull();
     });
   }
 });
