@@ -31,8 +31,15 @@ export class SqliteRetained extends Changes<number, StoredMessage> implements Re
 
   *load(): Iterable<RetainedRow> {
     let after = 0;
+    let sender = "";
+    const take = (r: Row): RetainedRow => {
+      // Most come from the one before it: its name stands once in memory, which is an eighth of what a small message takes.
+      if (r.sender === sender) r.sender = sender;
+      else sender = r.sender;
+      return { id: r.id, message: readMessage(r) };
+    };
     for (;;) {
-      const rows = this.read(() => this.#chunk.all(after).map(readRow));
+      const rows = this.read(() => this.#chunk.all(after).map(take));
       yield* rows;
       if (rows.length < CHUNK) return;
       after = (rows[rows.length - 1] as RetainedRow).id;
@@ -81,8 +88,6 @@ export class SqliteRetained extends Changes<number, StoredMessage> implements Re
     this.#clear.run();
   }
 }
-
-const readRow = (r: Row): RetainedRow => ({ id: r.id, message: readMessage(r) });
 
 /** The fields alone: the caller's object may be a live message. */
 function copy(m: StoredMessage): StoredMessage {
