@@ -273,7 +273,7 @@ export class Delivery {
     session.mqueueDropped++;
     if (held.full) metrics.dropMemory++;
     else metrics.dropQueueFull++;
-    if (out.seq > 0) store.sessions.done(session.storeKey, out.seq, out.message);
+    store.sessions.done(session.storeKey, out.seq, out.message);
     this.#dropped(out.message, held.full ? "memory" : "queue_full", session);
   }
 
@@ -323,14 +323,14 @@ export class Delivery {
   /** Too late for this session. `seq` > 0: it is journalled. */
   expired(session: Session, m: Message, seq: number): void {
     this.broker.metrics.messagesExpired++;
-    if (seq > 0) this.broker.store.sessions.done(session.storeKey, seq, m);
+    this.broker.store.sessions.done(session.storeKey, seq, m);
     this.#dropped(m, "expired", session);
   }
 
   /** Larger than the client's Maximum Packet Size: not sent, and done with [MQTT-3.1.2-24], [MQTT-3.1.2-25]. */
   tooLarge(session: Session, m: Message, seq: number): void {
     this.broker.metrics.dropTooLarge++;
-    if (seq > 0) this.broker.store.sessions.done(session.storeKey, seq, m);
+    this.broker.store.sessions.done(session.storeKey, seq, m);
     this.#dropped(m, "too_large", session);
   }
 

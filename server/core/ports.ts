@@ -154,7 +154,7 @@ export interface SessionStore {
   sent(key: number, seq: number, packetId: number): void;
   /** sent -> released (PUBREC received). */
   released(key: number, seq: number): void;
-  /** Acknowledged, expired or dropped. `message` as given to enqueue. */
+  /** Acknowledged, expired or dropped. `message` as given to enqueue. `seq` 0 = it was never in the journal: nothing happens. */
   done(key: number, seq: number, message: Message): void;
   awaitRel(key: number, packetId: number, since: number): void;
   relDone(key: number, packetId: number): void;

@@ -172,6 +172,12 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     reason: "any twelve places, as long as none has two owners",
   })),
   {
+    file: "server/core/merged.ts",
+    line: "if (p.qos > qos) qos = p.qos;",
+    change: "p.qos > qos: > -> >=",
+    reason: "what is as large already stays as large",
+  },
+  {
     file: "server/core/trie.ts",
     line: "return NO;",
     change: "NO -> null",

@@ -21,6 +21,8 @@ test("… nor than the broker keeps: of topics, and of characters", () => {
   const long = new AliasesOut(65_535);
   expect(Array.from({ length: 5 }, (_, i) => take(long, `${i}`.repeat(5000)))).toEqual([1, 2, 3, 0, 0]);
   expect(take(long, "short")).toBe(4);
+  const full = new AliasesOut(65_535);
+  expect([take(full, "x".repeat(16 * 1024 - 1)), take(full, "yy"), take(full, "y"), take(full, "")]).toEqual([1, 0, 2, 3]);
 });
 
 test("a client that takes 65,535 aliases gets every message, the first topics by alias", () => {

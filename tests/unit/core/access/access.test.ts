@@ -290,6 +290,14 @@ describe("checks of a connected client", () => {
     expect(state.asked).toBe(0);
   });
 
+  test("a cache of no verdicts keeps none: every message is asked about", () => {
+    const { access, holder, state, metrics } = withCache();
+    holder.client.zone.aclCacheMaxSize = 0;
+    const check = (): unknown => ({ ...(access.checkCached(holder, "publish", "a", mono(1000)) as object) });
+    expect([check(), check()]).toEqual([check(), check()]);
+    expect([state.asked, holder.aclCache ?? null, metrics.aclCacheMiss, metrics.aclCacheHit]).toEqual([4, null, 0, 0]);
+  });
+
   test("a client of more topics than the cache holds is not asked about each, where the answer is the same for all", () => {
     const { hooks, access, holder, time, state, metrics } = withCache();
     hooks.remove("client.check_acl", "p");
