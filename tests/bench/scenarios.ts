@@ -72,8 +72,8 @@ const idle = (id: string, title: string, via: Via): Scenario => ({
   id,
   group: "connections",
   title,
-  // With fewer of them, what the broker frees meanwhile of its start would be more than what they take.
-  args: ["idle", "--conns", "9000", "--seconds", "3"],
+  // With fewer of them, what the broker frees meanwhile of its start would be more than what they take. After 8 s the collectors of those who have one have run.
+  args: ["idle", "--conns", "9000", "--seconds", "8"],
   timed: false,
   via,
   figures: (r) => [(r.rss_bytes_per_conn ?? Number.NaN) / 1024],

@@ -75,4 +75,22 @@ describe("merged lists", () => {
     lists.clear();
     expect(lists.full).toBe(false);
   });
+
+  test("what its only asker gives back counts no more", () => {
+    const lists = new MergedLists();
+    const many = [
+      entry(
+        "#",
+        Array.from({ length: 500_000 }, (_, i) => session(`${i}`)),
+      ),
+      ...Array.from({ length: 64 }, (_, i) => entry(`${i}`, [])),
+    ];
+    for (let i = 0; i < 20; i++) lists.release(lists.of(many, true));
+    // One that is not kept never counted.
+    for (let i = 0; i < 20; i++) lists.of(many, false);
+    expect(lists.full).toBe(false);
+    let kept = 0;
+    for (; !lists.full && kept < 100; kept++) lists.of(many, true);
+    expect(kept).toBe(8);
+  });
 });
