@@ -710,6 +710,20 @@ describe("secrets that are kept", () => {
     expect(p.starts[0]?.config).toMatchObject({ "probe.server": { host: "a" }, "probe.key": "s3cret" });
   });
 
+  test("of the files do not come back to a server that was given with others", async () => {
+    const p = asking();
+    const { settings, replaceConfig } = await running(p.plugin, { settings: { "probe.server": "a:1", "probe.key": "s3cret" } });
+    const apply = (changes: Record<string, string | null>) => settings.apply(new Map(Object.entries(changes)));
+    for (const mine of ["mine", ""]) {
+      await apply({ "probe.server": "b:1", "probe.key": mine });
+      for (const change of [apply({ "probe.key": null }), apply({ "probe.key": null, "probe.server": "b:1" })])
+        expect(await change.catch((e: unknown) => e)).toMatchObject({ code: 108, message: expect.stringMatching(other) });
+      expect(p.starts[0]?.config).toMatchObject({ "probe.server": { host: "b" }, "probe.key": mine });
+    }
+    await replaceConfig("probe", null);
+    expect(p.starts[0]?.config).toMatchObject({ "probe.server": { host: "a" }, "probe.key": "s3cret" });
+  });
+
   test("of those of the flags and the environment no more is sent elsewhere", async () => {
     const { settings, replaceConfig } = await running(asking().plugin, { flags: { "probe.key": "s3cret" } });
     for (const change of [replaceConfig("probe", { "probe.server": "b:1" }), settings.apply(new Map([["probe.server", "b:1"]]))])
