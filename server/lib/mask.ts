@@ -17,6 +17,13 @@ export function withoutPassword(text: string): string {
   });
 }
 
+/** What is wrong with a URL that came back masked and was changed: nobody means those asterisks. null = it is none such. */
+export function maskFault(text: string): string | null {
+  const info = USER_INFO.exec(text)?.[2];
+  const isMasked = info !== undefined && (info === MASK || info.endsWith(`:${MASK}`));
+  return isMasked ? `${MASK} stands for a password that is not shown: type it again` : null;
+}
+
 /** A user name for the log: one that is a token (`auth.jwt.from = username`) lets in whoever reads it. */
 export function loggedName(name: string | null | undefined): string | null {
   return name == null ? null : tokenParts(name) !== null ? `${name.slice(0, 8)}… (a token)` : name;

@@ -3,7 +3,7 @@
  * is the configuration's affair: it says for each key what stands on top.
  */
 import type { Origin, SettingText } from "../config/types.ts";
-import { MASK, withoutPassword } from "../lib/mask.ts";
+import { MASK, maskFault, withoutPassword } from "../lib/mask.ts";
 import { ValueError } from "../lib/units.ts";
 import type { AnyPlugin, ConfigTable } from "./plugin.ts";
 
@@ -89,6 +89,8 @@ export class PluginSettings {
       const row = this.keyOf(key);
       if (typeof given !== "string") throw new PluginError("bad_value", `${key}: expected text`);
       if (this.isKept(key, row, given)) continue;
+      const masked = maskFault(given);
+      if (masked !== null) throw new PluginError("bad_value", `${key}: ${masked}`);
       this.parse(row, given, key);
       written.set(key, { text: given, origin: "api" });
       typed.add(key);
