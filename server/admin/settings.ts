@@ -4,7 +4,7 @@
  */
 
 import type { ConfigRow } from "../config/types.ts";
-import { MASK, withoutPassword } from "../lib/mask.ts";
+import { MASK, maskFault, withoutPassword } from "../lib/mask.ts";
 import type { PluginConfigRow, SettingChanges } from "../plugins/settings.ts";
 import { CODE } from "./codes.ts";
 import type { SettingsPorts } from "./config_view.ts";
@@ -54,6 +54,8 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
       const error = isTakenBack ? null : layers.checkOverride(key, text ?? null);
       if (error !== null) throw new AdminError(CODE.BAD_PARAMETER, error);
       if (typeof text === "string" && isKept(key, text)) continue;
+      const masked = maskFault(text ?? "");
+      if (masked !== null) throw new AdminError(CODE.BAD_PARAMETER, `${key}: ${masked}`);
       if (typeof text === "string") typed.add(key);
       const by = layers.fixedBy(key);
       if (typeof text === "string" && by !== null) {

@@ -3,7 +3,7 @@
  * is the configuration's affair: it says for each key what stands on top.
  */
 import type { Origin, SettingText } from "../config/types.ts";
-import { MASK, withoutPassword } from "../lib/mask.ts";
+import { MASK, maskFault, withoutPassword } from "../lib/mask.ts";
 import { ValueError } from "../lib/units.ts";
 import type { AnyPlugin, ConfigTable } from "./plugin.ts";
 
@@ -89,6 +89,8 @@ export class PluginSettings {
       const row = this.keyOf(key);
       if (typeof given !== "string") throw new PluginError("bad_value", `${key}: expected text`);
       if (this.isKept(key, row, given)) continue;
+      const masked = maskFault(given);
+      if (masked !== null) throw new PluginError("bad_value", `${key}: ${masked}`);
       this.parse(row, given, key);
       written.set(key, { text: given, origin: "api" });
       typed.add(key);
@@ -106,12 +108,17 @@ export class PluginSettings {
   astray(next: () => SettingSource, typed: ReadonlySet<string>): string | null {
     if (![...this.table.values()].some((entry) => entry.servers !== null)) return null;
     const then = new PluginSettings(this.plugin, next());
+    const others = then.servers().filter(({ key }) => !OF_FILES.has(then.given(key)?.origin ?? "default"));
     const known = new Set(this.servers().map(({ server }) => server));
-    const isOfFiles = (key: string): boolean => OF_FILES.has(then.given(key)?.origin ?? "default");
-    const other = then.servers().find(({ key, server }) => !known.has(server) && !isOfFiles(key));
-    const kept =
-      other && then.texts().find(({ key, entry }) => entry.type === "secret" && !entry.stays && !typed.has(key) && then.given(key)?.text);
-    return kept ? `${other.key} names another server: ${kept.key} has to be typed again, together with it` : null;
+    for (const { key, entry } of then.texts()) {
+      const text = then.given(key)?.text;
+      if (entry.type !== "secret" || entry.stays || typed.has(key) || !text) continue;
+      // One that comes back, such as that of a file behind another that is taken away, has not been sent to the servers given with that one.
+      const isBack = text !== this.given(key)?.text;
+      const other = others.find((o) => (isBack ? then.written.get(o.key)?.origin === "api" : !known.has(o.server)));
+      if (other !== undefined) return `${other.key} names another server: ${key} has to be typed again, together with it`;
+    }
+    return null;
   }
 
   private servers(): { key: string; server: string }[] {

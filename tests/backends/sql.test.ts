@@ -4,6 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { createHash, pbkdf2Sync } from "node:crypto";
+import { SqlDriver } from "../../server/plugins/_sql/driver.ts";
 import { AuthKit } from "../support/auth_kit.ts";
 import { connectPacket, RawClient, until } from "../support/clients.ts";
 import { MARIADB, needing, type Peer, POSTGRESQL } from "../support/peers.ts";
@@ -312,6 +313,20 @@ for (const k of KINDS) {
       db.run(k.emptying, "mqtt");
       const calling = { [`${k.prefix}.auth_query`]: "select emptied() from mqtt_user where username = '%u'" };
       expect(await kit.why({ username: "u1", password: "p1" }, calling)).toMatch(/read.only transaction/i);
+      const dialect = k.peer === MARIADB ? "mysql" : "postgres";
+      const server = {
+        dialect,
+        address: { host: "127.0.0.1", port: db.port },
+        username: db.user,
+        password: db.password,
+        database: "mqtt",
+      } as const;
+      for (const readOnly of [true, false]) {
+        const driver = new SqlDriver({ ...server, pool: 1, timeoutMs: 3000, prepare: true, tls: null, readOnly });
+        expect(await driver.rows("select 1, 2 as a, 3 as a", [])).toEqual([[1, 2, 3]]);
+        await expect(driver.rows("select 1; commit; delete from mqtt_acl", [])).rejects.toThrow();
+        await driver.close();
+      }
       expect(Number(db.run("select count(*) from mqtt_acl", "mqtt").trim())).toBe(7);
     });
 

@@ -175,6 +175,46 @@ describe("settings of a plugin", () => {
     model.dispose();
   });
 
+  test("what is shown masked is not taken back to nothing: there is no undo of that", async () => {
+    const { app, broker, model, row } = await open("emqx_retainer");
+    const key = "retainer.max_retained_messages";
+    const other = "retainer.storage_type";
+    const undo = () => app.notices.toasts.value.at(-1)?.action;
+    const shown = async (origin: "api" | "file", value: string, secret: boolean) => {
+      const rows = broker.state.configs.get("emqx_retainer") ?? [];
+      Object.assign(rows.find((r) => r.key === key) ?? {}, { origin, value, secret, type: secret ? "secret" : "text" });
+      await model.rows.refresh();
+      model.edit(row(key), "typed");
+      model.edit(row(other), `${value.length}${origin}`);
+      await model.save();
+    };
+    for (const [value, secret] of [
+      ["******", true],
+      ["http://joe:******@a.example/", false],
+    ] as const) {
+      await shown("file", value, secret);
+      expect(undo()).toBeDefined();
+      await shown("api", value, secret);
+      expect(undo()).toBeUndefined();
+    }
+    await shown("api", "", true);
+    undo()?.run();
+    await settle();
+    expect(row(key)).toMatchObject({ origin: "api", value: "" });
+    model.dispose();
+  });
+
+  test("what is typed while a change is saved stays", async () => {
+    const { model, row } = await open("emqx_retainer");
+    const keys = ["retainer.max_retained_messages", "retainer.expiry_interval"] as const;
+    for (const key of keys) model.edit(row(key), "7");
+    const saved = model.save();
+    model.edit(row(keys[0]), "77");
+    await saved;
+    expect([model.edits.value, row(keys[0]).value]).toEqual([{ [keys[0]]: "77" }, "7"]);
+    model.dispose();
+  });
+
   test("back to the file: one key, and all of them after a question", async () => {
     const { app, model, stored, row } = await open("emqx_retainer");
     for (const key of ["retainer.max_retained_messages", "retainer.expiry_interval"]) model.edit(row(key), "7");

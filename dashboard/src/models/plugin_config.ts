@@ -2,7 +2,7 @@
 import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { Plugin, PluginConfigRow, PluginTest, PluginTestStep } from "../api/client.ts";
 import { type ApiError, asApiError } from "../api/transport.ts";
-import { belongsTo, isInert, isMasked, isPattern, keyOf, sent, wrongKeys } from "../lib/config_keys.ts";
+import { belongsTo, isInert, isPattern, keyOf, sent, wayBack, wrongKeys } from "../lib/config_keys.ts";
 import type { App } from "./app.ts";
 import { createLive, type Live } from "./live.ts";
 
@@ -98,16 +98,21 @@ export function createPluginConfig(app: App, node: string, name: string): Plugin
   const edited = computed(() => all.value.filter((r) => r.key in edits.value));
   const texts = (): Record<string, string> => Object.fromEntries(edited.peek().map((r) => [r.key, sent(r, edits.peek()[r.key] ?? "")]));
 
-  function forget(keys: readonly string[]): void {
-    const without = (of: Readonly<Record<string, string>>) => Object.fromEntries(Object.entries(of).filter(([k]) => !keys.includes(k)));
-    edits.value = without(edits.peek());
-    wrong.value = without(wrong.peek());
+  /** `typed`: what stood in the fields. Whoever has typed on meanwhile keeps that. */
+  function forget(keys: readonly string[], typed = edits.peek()): void {
+    const without = (of: Readonly<Record<string, string>>, isLeft: (key: string) => boolean) =>
+      Object.fromEntries(Object.entries(of).filter(([k]) => !keys.includes(k) || isLeft(k)));
+    const now = edits.peek();
+    edits.value = without(now, (key) => now[key] !== typed[key]);
+    wrong.value = without(wrong.peek(), () => false);
     added.value = added.peek().filter((r) => !keys.includes(r.key));
   }
 
   /** Only what is to be another one: the rest stays as the file has it. `of`: as they were, for the way back. */
   async function put(changes: Record<string, string | null>, of: readonly PluginConfigRow[], done: string): Promise<void> {
-    const before = Object.fromEntries(of.map((r) => [r.key, r.origin === "api" && !isMasked(r) ? r.value : null]));
+    const before = Object.fromEntries(of.map((r) => [r.key, wayBack(r) ?? null]));
+    const isLost = of.some((r) => wayBack(r) === undefined);
+    const typed = edits.peek();
     try {
       await api.saveSettings(changes);
     } catch (e) {
@@ -118,8 +123,8 @@ export function createPluginConfig(app: App, node: string, name: string): Plugin
       return;
     }
     await rows.refresh();
-    forget(Object.keys(changes));
-    if (of.length === 0) return notices.ok(done);
+    forget(Object.keys(changes), typed);
+    if (of.length === 0 || isLost) return notices.ok(done);
     notices.ok(done, {
       label: i18n.t("action.undo"),
       run: () =>

@@ -237,7 +237,7 @@ export class Backend<D> {
     else if (err.kind === "refused") this.#isRefused(err.message);
     else if (err.kind === "down") {
       counts.failed++;
-      // Said by a driver.
+      this.#standing.note(err.message);
       this.#countFailure(false);
     } else {
       counts[err.kind === "timeout" ? "timeouts" : err.kind]++;

@@ -51,7 +51,9 @@ export class SqlDriver {
   async rows(text: string, values: readonly string[]): Promise<Rows> {
     // What PostgreSQL cannot hold is in no table: that is no fault of the server's.
     if (this.o.dialect === "postgres" && values.some((v) => v.includes("\0"))) throw new BackendError("refused", "a value has a NUL");
-    const ask = (by: Pick<Bun.SQL, "unsafe">): Promise<Rows> => by.unsafe(text, [...values]).values() as Promise<Rows>;
+    // Without values `unsafe` would send a text as it is, in which a server takes several statements: prepared, it takes one.
+    const ask = (by: Bun.SQL): Promise<Rows> =>
+      (values.length === 0 ? by(alone(text)) : by.unsafe(text, [...values])).values() as Promise<Rows>;
     return this.o.readOnly ? await this.#sql.begin("read only", ask) : await ask(this.#sql);
   }
 
@@ -78,4 +80,9 @@ export function sqlWords(err: unknown): string {
   const text = typeof message === "string" && message !== "" ? message : wordsOf(err);
   const which = errno ?? code;
   return which === undefined || text.includes(String(which)) ? text : `${text} (${String(which)})`;
+}
+
+/** A template that is nothing but this text. */
+function alone(text: string): TemplateStringsArray {
+  return Object.defineProperty([text], "raw", { value: [text] }) as unknown as TemplateStringsArray;
 }

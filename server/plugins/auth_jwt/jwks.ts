@@ -40,6 +40,9 @@ export class Jwks implements KeyRing {
   readonly backend: Backend<null>;
   #keys: readonly Key[] = [];
   #fetchedAt: MonoMs | null = null;
+  /** Requests so far, and which of them brought the keys. */
+  #requests = 0;
+  #newest = 0;
   readonly #odd;
 
   constructor(
@@ -86,13 +89,18 @@ export class Jwks implements KeyRing {
 
   async #fetch(): Promise<void> {
     const { url, timeoutMs, tls } = this.o;
+    const request = ++this.#requests;
     const response = await fetch(url, { signal: AbortSignal.timeout(timeoutMs + ABORT_AFTER_MS), redirect: "error", tls });
     if (response.status !== 200) {
       await leaveUnread(response);
       throw new BackendError("down", `http ${response.status}`);
     }
     // Refused would mean that it is there: everybody who makes up a name would have it fetched again.
-    this.#keys = this.#read(await limitedText(response, BYTES_MAX, "down"));
+    const keys = this.#read(await limitedText(response, BYTES_MAX, "down"));
+    // A probe and a question are on their way together: whoever was asked later has the last word.
+    if (request < this.#newest) return;
+    this.#newest = request;
+    this.#keys = keys;
     this.#fetchedAt = this.host.clock.mono();
   }
 

@@ -34,6 +34,8 @@ const INVALID_DN = 34;
 const INVALID_CREDENTIALS = 49;
 const BUSY = 51;
 const UNAVAILABLE = 52;
+/** timeLimitExceeded, adminLimitExceeded, busy, unavailable, other (an error within the server): nobody has looked at the password. */
+const NOT_LOOKED = new Set([3, 11, BUSY, UNAVAILABLE, 80]);
 
 type Library = typeof import("ldapts");
 
@@ -164,7 +166,7 @@ async function within<T>(ms: number, host: string, work: Promise<T>): Promise<T>
 
 /**
  * What the server says of one user's bind is said of that user, whatever the code: servers have several for a wrong password, an entry without
- * one (48), one that is locked (19) or switched off (53). null = it takes it. @throws BackendError when it says that it cannot look now
+ * one (48), one that is locked (19) or switched off (53). null = it takes it. @throws BackendError when it says that it cannot look
  */
 async function refusalOf(bind: Promise<void>): Promise<string | null> {
   try {
@@ -173,7 +175,7 @@ async function refusalOf(bind: Promise<void>): Promise<string | null> {
   } catch (err) {
     const code = codeOf(err);
     if (code === null) throw err;
-    if (code === BUSY || code === UNAVAILABLE) throw new BackendError("refused", ldapWords(err));
+    if (NOT_LOOKED.has(code)) throw new BackendError("refused", ldapWords(err));
     return ldapWords(err);
   }
 }

@@ -20,6 +20,8 @@ test("what is shown has no word of what the runtime takes for a password", () =>
     const shown = withoutPassword(text);
     expect([text, `${username}${password}`.includes("s3cret"), shown.includes("s3cret")]).toEqual([text, true, false]);
     expect(shown.endsWith("@host:8080/x")).toBe(true);
+    // A setting is kept as it was pasted, and read without the blanks around it.
+    expect(withoutPassword(` \t${text} `)).toBe(` \t${shown} `);
   }
 });
 

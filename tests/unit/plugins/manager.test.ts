@@ -692,6 +692,23 @@ describe("secrets that are kept", () => {
     expect(p.starts[0]?.config).toMatchObject({ "probe.server": { host: "b" }, "probe.key": "" });
   });
 
+  test("in a URL, too: with another path its password has to be typed again, asterisks are nobody's", async () => {
+    const p = asking();
+    const { manager, settings, replaceConfig } = await running(p.plugin, { settings: { "probe.url": "http://joe:s3cret@a.example/x" } });
+    const why = "probe.url: ****** stands for a password that is not shown: type it again";
+    const now = (): unknown => String(p.starts[0]?.config["probe.url"]);
+    for (const url of ["http://joe:******@a.example/y", "http://jim:******@a.example/x", "http://******@a.example/x"]) {
+      const err = await failure(manager.test("probe", { "probe.url": url }, request, () => aClient()));
+      expect([err.kind, err.message]).toEqual(["bad_value", why]);
+      for (const change of [settings.apply(new Map([["probe.url", url]])), replaceConfig("probe", { "probe.url": url })])
+        expect(await change.catch((e: unknown) => e)).toMatchObject({ code: 108, message: why });
+    }
+    await settings.apply(new Map([["probe.url", "http://joe:******@a.example/x"]]));
+    expect(now()).toBe("http://joe:s3cret@a.example/x");
+    await settings.apply(new Map([["probe.url", "http://joe:***@a.example/y"]]));
+    expect(now()).toBe("http://joe:***@a.example/y");
+  });
+
   test("go with the server that the files name, whatever was changed meanwhile", async () => {
     const p = asking();
     const { settings } = await running(p.plugin, { settings: { "probe.server": "a:1", "probe.key": "s3cret" } });
@@ -707,6 +724,20 @@ describe("secrets that are kept", () => {
         ["probe.key", null],
       ]),
     );
+    expect(p.starts[0]?.config).toMatchObject({ "probe.server": { host: "a" }, "probe.key": "s3cret" });
+  });
+
+  test("of the files do not come back to a server that was given with others", async () => {
+    const p = asking();
+    const { settings, replaceConfig } = await running(p.plugin, { settings: { "probe.server": "a:1", "probe.key": "s3cret" } });
+    const apply = (changes: Record<string, string | null>) => settings.apply(new Map(Object.entries(changes)));
+    for (const mine of ["mine", ""]) {
+      await apply({ "probe.server": "b:1", "probe.key": mine });
+      for (const change of [apply({ "probe.key": null }), apply({ "probe.key": null, "probe.server": "b:1" })])
+        expect(await change.catch((e: unknown) => e)).toMatchObject({ code: 108, message: expect.stringMatching(other) });
+      expect(p.starts[0]?.config).toMatchObject({ "probe.server": { host: "b" }, "probe.key": mine });
+    }
+    await replaceConfig("probe", null);
     expect(p.starts[0]?.config).toMatchObject({ "probe.server": { host: "a" }, "probe.key": "s3cret" });
   });
 

@@ -47,6 +47,20 @@ describe("it goes and comes back", () => {
     expect(alarms.map((a) => a?.title ?? "cleared")).toEqual(["cleared", "Server is down", "cleared"]);
   });
 
+  test("what a driver says of the server is told, and forgotten", async () => {
+    const { world, state, settle, ask, pass, backend, standing } = setUp();
+    await settle();
+    world.mode = "says";
+    await ask();
+    expect(backend.status()).toMatchObject({ state: "degraded", lastError: "http 500", failed: 1 });
+    world.mode = "up";
+    await pass(10_000);
+    expect(state()).toBe("up");
+    world.mode = "says";
+    for (let i = 0; i < 5; i++) await ask();
+    expect(standing.get("down")).toMatchObject({ summary: "http 500" });
+  });
+
   test("fewer failures only degrade it, and that is forgotten", async () => {
     const { world, state, settle, ask, pass } = setUp();
     await settle();

@@ -5,7 +5,7 @@ import { BackendError } from "../../../../server/plugins/_backend/errors.ts";
 import type { BackendOptions, Judgement } from "../../../../server/plugins/_backend/options.ts";
 import { FakeClock, recordingLog } from "../../../support/access.ts";
 
-export type Mode = "up" | "away" | "hangs" | "refuses" | "lost" | "part";
+export type Mode = "up" | "away" | "hangs" | "refuses" | "lost" | "part" | "says";
 
 export interface Driver {
   n: number;
@@ -35,6 +35,8 @@ export function setUp(mode: Mode = "up", pool = 2, probeProves: BackendOptions<D
         return Promise.reject(new Error("no such table"));
       case "part":
         return Promise.reject(new Error("one shard"));
+      case "says":
+        return Promise.reject(new BackendError("down", "http 500"));
       case "lost":
         return world.lost-- > 0 ? Promise.reject(new Error("lost")) : Promise.resolve(`${what} by ${driver.n}`);
       case "hangs": {

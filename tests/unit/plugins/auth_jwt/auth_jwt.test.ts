@@ -163,6 +163,20 @@ describe("when it runs out", () => {
     expect(later.take()).toEqual([ends]);
   });
 
+  test("of many that end together a part in each turn, so that nobody else waits for all of them", async () => {
+    const { kit } = await running(authJwt, { settings: { ...SECRET, [KEY]: "on" } });
+    const now = Math.floor(kit.clock.now() / 1000);
+    const all = Array.from({ length: 500 }, (_, i) => entered(kit, now + 10, `c${i}`));
+    const left: number[] = [];
+    kit.pass(11_000);
+    for (let i = 0; i < 3; i++) {
+      left.push(kit.broker.connections);
+      await turns(kit, 1);
+    }
+    expect(left).toEqual([300, 100, 0]);
+    expect(all.map((c) => c.take().length)).toEqual(all.map(() => 1));
+  });
+
   test("unloaded it ends nobody, loaded again it ends those of before who are there still", async () => {
     const { kit, manager } = await running(authJwt, { settings: { ...SECRET, [KEY]: "on" } });
     const now = Math.floor(kit.clock.now() / 1000);

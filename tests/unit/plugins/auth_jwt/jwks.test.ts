@@ -101,6 +101,25 @@ describe("keys from a URL", () => {
     expect(await code(kit, signed(a.privateKey, { kid: "a", alg: "RS256" }))).toBe(0x87);
   });
 
+  test("an answer that comes behind that to a later request is no news", async () => {
+    const [a, b] = [pair(), pair()];
+    const answers: ((response: Response) => void)[] = [];
+    const server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Promise<Response>((done) => answers.push(done)) });
+    stops.push(() => server.stop(true));
+    const { kit, manager } = await broker(`http://127.0.0.1:${server.port}/`);
+    const set = (key: KeyObject, kid: string): Response => Response.json({ keys: [jwk(key, { kid })] });
+    await until(() => answers.length === 1, "the first request");
+    const asked = code(kit, signed(b.privateKey, { kid: "b" }));
+    await until(() => answers.length === 2, "the one for a new name");
+    answers[1]?.(set(b.publicKey, "b"));
+    expect(await asked).toBe(0);
+    answers[0]?.(set(a.publicKey, "a"));
+    await until(() => server.pendingRequests === 0, "all are answered");
+    await Bun.sleep(20);
+    expect(await code(kit, signed(b.privateKey, { kid: "b" }))).toBe(0);
+    expect(manager.report("emqx_auth_jwt")?.servers[0]).toMatchObject({ state: "up", failed: 0 });
+  });
+
   test("a new one is fetched when a token names it, but not for every name that somebody makes up", async () => {
     const [a, b] = [pair(), pair()];
     const k = keys();

@@ -21,8 +21,11 @@ const BINDS: Readonly<Record<string, number>> = {
   inactive: 53,
   referred: 10,
   plaintext: 13,
+  toolong: 3,
+  toomuch: 11,
   busy: 51,
   away: 52,
+  broken: 80,
 };
 const directory: TwinAnswers = {
   bind(dn, password) {
@@ -83,6 +86,14 @@ describe("what the directory says of one user's bind is said of that user", () =
     const b = await broker(directory, { ...asUser, "auth.ldap.on_error": "ignore" });
     b.kit.zone.allowAnonymous = true;
     for (const name of ["locked", "inactive", "nopassword"]) expect([name, await code(b, name, "any")]).toEqual([name, 0x87]);
+  });
+
+  test("an error within the directory is no wrong password, and no guess", async () => {
+    const b = await broker(directory, asUser);
+    b.kit.zone.authFailureLimit = { count: 3, intervalMs: 60_000 };
+    for (const name of ["toolong", "toomuch", "broken"])
+      for (let i = 0; i < 4; i++) expect([name, await code(b, name, "public")]).toEqual([name, 0x88]);
+    expect([server(b)?.refused, b.kit.metrics.authLimited]).toEqual([12, 0]);
   });
 
   test("busy and unavailable are an error of that question: on_error decides, and nobody else does without", async () => {
