@@ -384,7 +384,7 @@ export class Backend<D> {
 
   #isBack(): void {
     const seconds = Math.round(between(this.#downSince, this.host.clock.mono()) / 1000);
-    if (this.#standing.state === "down" && !this.#retired) this.host.log.warn("server is back", { server: this.o.what, seconds });
+    if (this.#standing.state === "down" && !this.#retired) this.host.log.notice("server is back", { server: this.o.what, seconds });
     this.#standing.become("up");
     if (!this.#retired) this.host.alarm(this.o.alarm, null);
   }

@@ -190,6 +190,58 @@ describe("load and unload", () => {
   });
 });
 
+describe("the log tells", () => {
+  /** Lines that the default level shows. */
+  const told = ({ kit }: { kit: TestKit }): string[] =>
+    kit.log.lines.filter((l) => l.level !== "info").map((l) => `${l.level} ${l.message} ${JSON.stringify(l.fields)}`);
+
+  test("what was loaded at the start in one line, and each load, unload and reload", async () => {
+    const on = (name: string): AnyPlugin => probe(name, { activeByDefault: true }).plugin;
+    const m = manage([on("zz"), on("aa"), probe().plugin]);
+    await m.manager.startAll();
+    expect(told(m)).toEqual(['notice plugins loaded {"plugins":["aa","zz"]}']);
+    await m.manager.load("probe");
+    await m.manager.reload("probe");
+    await m.manager.unload("probe");
+    expect(told(m).slice(1)).toEqual(["loaded", "reloaded", "unloaded"].map((word) => `notice plugin ${word} {"plugin":"probe"}`));
+  });
+
+  test("settings that take a restart, and that the plugin is read again in place", async () => {
+    const m = await running(probe().plugin);
+    await m.replaceConfig("probe", { "probe.pause": "20s" });
+    expect(told(m).at(-1)).toBe('notice plugin reloaded {"plugin":"probe","why":"its settings have changed"}');
+    const other = await running(probe("probe", { inPlace: true }).plugin);
+    await other.manager.reload("probe");
+    expect(told(other)).toEqual(["loaded", "reloaded"].map((word) => `notice plugin ${word} {"plugin":"probe"}`));
+  });
+
+  test("what did not come about, and why, each time", async () => {
+    const world = { fails: true, refuses: true };
+    const p = probe("probe", { inPlace: true }, (ctx) => {
+      if (world.fails) throw new Error("no such database");
+      ctx.changed(() => {
+        if (world.refuses) throw new Error("no such table");
+      });
+    });
+    const m = manage([p.plugin]);
+    for (const verb of ["load", "reload"] as const) await failure(m.manager[verb]("probe"));
+    expect(told(m)).toEqual(Array.from({ length: 2 }, () => 'error plugin does not start {"plugin":"probe","error":"no such database"}'));
+    m.rewrite("probe.limit : 5");
+    await failure(m.manager.load("probe"));
+    expect(told(m).at(-1)).toMatch(/^error plugin (?:file cannot be used|does not start) \{"plugin":"probe","error":".*probe\.conf:1/);
+    m.rewrite("");
+    world.fails = false;
+    await m.manager.load("probe");
+    await failure(m.manager.reload("probe"));
+    expect(told(m).at(-1)).toBe('error plugin goes on as it was {"plugin":"probe","error":"no such table"}');
+    for (const limit of ["6", "7"]) {
+      const before = told(m).length;
+      await m.setLive("probe", "probe.limit", limit).catch(() => {});
+      expect(told(m).slice(before)).toEqual([expect.stringMatching(/^error plugin failed .*"where":"config".*no such table/)]);
+    }
+  });
+});
+
 describe("what a plugin tells", () => {
   test("alarms of its own, gone with it", async () => {
     const down = { severity: "error", title: "down", summary: "no answer" } as const;

@@ -43,7 +43,7 @@ describe("it goes and comes back", () => {
     await pass(1300);
     expect(state()).toBe("up");
     expect(await ask()).toStartWith("q by ");
-    expect(log.lines.map((l) => l.message)).toEqual(["server is down", "server is back"]);
+    expect(log.lines.map((l) => `${l.level} ${l.message}`)).toEqual(["warn server is down", "notice server is back"]);
     expect(alarms.map((a) => a?.title ?? "cleared")).toEqual(["cleared", "Server is down", "cleared"]);
   });
 
