@@ -30,7 +30,7 @@ export interface Source {
 }
 
 /** A back end, whatever its driver is. */
-export type Asked = Pick<Backend<unknown>, "status" | "tried" | "retire" | "close">;
+export type Asked = Pick<Backend<unknown>, "alarm" | "status" | "tried" | "retire" | "close">;
 
 /** What a source is made of: the same for one that serves and for one that is only tried. */
 export interface SourceHost extends BackendHost, LookupHost {
@@ -82,6 +82,7 @@ export function startOutside<C extends ConfigTable>(ctx: PluginContext<C>, plugi
     onlyTries: false,
     every: (ms, fn) => ctx.every(ms, fn),
     alarm: (what, desc) => ctx.alarm(what, desc),
+    outages: new Map(),
     count: (metric) => ctx.broker.count(metric),
     get aclEpoch() {
       return ctx.broker.aclEpoch;
@@ -103,9 +104,10 @@ export function startOutside<C extends ConfigTable>(ctx: PluginContext<C>, plugi
   ctx.changed(() => {
     const before = source;
     source = open();
+    const heirs = new Set(source.backends.map(({ alarm }) => alarm));
     for (const backend of before.backends) {
       former.add(backend);
-      void backend.retire().then(() => former.delete(backend));
+      void backend.retire(heirs.has(backend.alarm)).then(() => former.delete(backend));
     }
     ctx.broker.aclChanged();
   });
@@ -214,6 +216,7 @@ function testHost(clock: SourceHost["clock"], timers: Set<Timer>): SourceHost {
     aclEpoch: 0,
     count: () => {},
     alarm: () => {},
+    outages: new Map(),
     every(ms, fn) {
       const timer = setInterval(fn, ms);
       timers.add(timer);

@@ -44,7 +44,7 @@ describe("it goes and comes back", () => {
     expect(state()).toBe("up");
     expect(await ask()).toStartWith("q by ");
     expect(log.lines.map((l) => `${l.level} ${l.message}`)).toEqual(["warn server is down", "notice server is back"]);
-    expect(alarms.map((a) => a?.title ?? "cleared")).toEqual(["cleared", "Server is down", "cleared"]);
+    expect(alarms.map((a) => a?.title ?? "cleared")).toEqual(["Server is down", "cleared"]);
   });
 
   test("fewer failures only degrade it, and that is forgotten", async () => {
@@ -232,7 +232,7 @@ describe("the end", () => {
     world.mode = "hangs";
     const asked = ask();
     await settle();
-    const retired = backend.retire();
+    const retired = backend.retire(false);
     for (const p of [...hung.values()].flat()) p.resolve("late but good");
     expect(await asked).toBe("late but good");
     await pass(200);
@@ -320,7 +320,7 @@ test("a server that is not asked any more says nothing: no alarm, no line", asyn
   await settle();
   world.mode = "hangs";
   for (let i = 0; i < 5; i++) void ask();
-  void backend.retire();
+  void backend.retire(false);
   await pass(2000);
   expect(alarms.filter((a) => a !== null)).toEqual([]);
   expect(log.lines).toEqual([]);
