@@ -91,8 +91,14 @@ export function startOutside<C extends ConfigTable>(ctx: PluginContext<C>, plugi
   const open = (): Source => plugin.open(host, ctx.config, (key) => ctx.many(key));
   let source = open();
   const isPassedOn = plugin.passesOn ?? passesOn;
-  if (plugin.onError(ctx.config) === "ignore" && isPassedOn("authenticate", "down"))
-    ctx.log.warn("on_error = ignore: while the server is down, whoever allow_anonymous lets in comes in unasked");
+  let before: OnError = "deny";
+  const warn = (): void => {
+    const onError = plugin.onError(ctx.config);
+    if (before !== onError && onError === "ignore" && isPassedOn("authenticate", "down") && ctx.broker.allowsAnonymous)
+      ctx.log.warn("on_error = ignore: while the server is down, whoever allow_anonymous lets in comes in unasked");
+    before = onError;
+  };
+  warn();
   askOutside(ctx, () => source.auth, {
     onError: () => plugin.onError(ctx.config),
     passesOn: isPassedOn,
@@ -102,10 +108,11 @@ export function startOutside<C extends ConfigTable>(ctx: PluginContext<C>, plugi
   /** Whose last answers are still to come: they end with the plugin, whose timers they live on. */
   const former = new Set<Asked>();
   ctx.changed(() => {
-    const before = source;
+    const replaced = source;
     source = open();
+    warn();
     const heirs = new Set(source.backends.map(({ alarm }) => alarm));
-    for (const backend of before.backends) {
+    for (const backend of replaced.backends) {
       former.add(backend);
       void backend.retire(heirs.has(backend.alarm)).then(() => former.delete(backend));
     }
