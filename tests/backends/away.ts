@@ -43,13 +43,15 @@ interface Size {
   many?: number;
   /** With `on_error = ignore`: EMQ X 3.1 refused log-ins all the same. */
   refusesAllTheSame?: boolean;
+  /** Its driver hears of a connection's end while nobody asks. */
+  hearsOfEnds?: boolean;
 }
 
 export function whenAway(
   kit: AuthKit,
   server: () => Server,
   { username, password }: Known,
-  { many = 1000, refusesAllTheSame = false }: Size = {},
+  { many = 1000, refusesAllTheSame = false, hearsOfEnds = true }: Size = {},
 ): void {
   const { put, status, withSettings, enter, client, code, alarmed, plugin } = kit;
   const good = (clientId?: string): Promise<number> => code(username, password, clientId);
@@ -74,6 +76,19 @@ export function whenAway(
       );
       await until(async () => !(await alarmed()), "the alarm is cleared");
       kept.drop();
+    });
+
+    test.if(hearsOfEnds)("killed while nobody asks: that is told at once", async () => {
+      await kit.isUp();
+      expect(await good()).toBe(0);
+      await server().kill();
+      const t0 = performance.now();
+      await until(alarmed, "it is told as down");
+      // The next probe would have come ten seconds behind the last answer.
+      expect(performance.now() - t0).toBeLessThan(5000);
+      expect((await status()).servers[0]?.state).toBe("down");
+      await server().start();
+      await until(async () => !(await alarmed()), "the alarm is cleared");
     });
 
     test("restarted while nobody asks: the connections that died meanwhile cost nobody an answer", async () => {

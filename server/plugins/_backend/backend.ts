@@ -21,13 +21,12 @@ import { Lines } from "./lines.ts";
 import type { BackendOptions } from "./options.ts";
 import { Outage } from "./outage.ts";
 import { Overload, overloadAlarm } from "./overload.ts";
+import { Probing } from "./probing.ts";
 import { Standing } from "./standing.ts";
 
 const BREAKER = { threshold: 5, pauseMs: 250, pauseMaxMs: 1000 };
 /** How often what has waited too long is looked for, ms. */
 const EVERY_MS = 100;
-/** Without an answer for so long the server is asked whether it is there, ms. */
-const IDLE_MS = 10_000;
 /** While probes are answered, and nobody asks, for so long, an outage is taken for over, ms. */
 const QUIET_MS = 60_000;
 /** Without a call that found no place for so long, and twice the time limit, it keeps up, ms. */
@@ -39,13 +38,12 @@ export class Backend<D> {
   readonly #drivers: Drivers<D>;
   readonly #lines: Lines;
   readonly #breaker: Breaker;
+  readonly #probing: Probing;
   readonly #standing: Standing;
   readonly #outage: Outage;
   readonly #overload: Overload;
-  #answeredAt: MonoMs;
   /** Of a question, in time. */
   #heardAt: MonoMs | null = null;
-  #probing = false;
   readonly #tried: Promise<void>;
   #closed = false;
   #recycledAt: MonoMs | null = null;
@@ -66,10 +64,10 @@ export class Backend<D> {
       pool: o.pool,
       calmMs: Math.max(CALM_MS, 2 * o.timeoutMs),
     });
-    this.#answeredAt = host.clock.mono();
-    this.#drivers = new Drivers({ open: o.open, close: o.close, keptMs: o.timeoutMs });
+    this.#drivers = new Drivers({ ...o, keptMs: o.timeoutMs });
     this.#lines = new Lines(o, () => host.clock.mono());
     this.#breaker = new Breaker({ ...BREAKER, random: Math.random }, host.clock.mono());
+    this.#probing = new Probing(this.#breaker, host.clock.mono());
     // Handed over: as with the former one, a question has to be answered.
     if (this.#outage.doubted && o.probeProves !== "always") this.#breaker.trip(host.clock.mono());
     this.#stopTimer = host.every(EVERY_MS, () => this.#tick());
@@ -200,7 +198,7 @@ export class Backend<D> {
 
   /** It is there, whatever it says. */
   #alive(now: MonoMs): void {
-    this.#answeredAt = now;
+    this.#probing.answered(now);
     if (this.#breaker.succeeded() || this.#standing.state === "connecting") this.#isBack();
   }
 
@@ -279,9 +277,8 @@ export class Backend<D> {
     // Behind that, for it may be that nobody is answered at all.
     if (late || hung.some(({ startedAt, behind }) => behind && this.#heardSince(startedAt))) this.#isTooMuch();
     this.#lines.next();
-    const { open, untriedSince } = this.#breaker;
-    if (this.#breaker.probeDue(now) || ((!open || untriedSince !== null) && reached(later(this.#answeredAt, IDLE_MS), now)))
-      void this.#probe();
+    if (this.#probing.isDue(now, this.#drivers.lost)) void this.#probe();
+    const { untriedSince } = this.#breaker;
     if (untriedSince !== null && reached(later(untriedSince, QUIET_MS), now)) this.#isTakenForBack();
     this.#standing.tick(now);
     this.#overload.tick(now, this.#heardAt, this.#isIdle);
@@ -314,8 +311,7 @@ export class Backend<D> {
   }
 
   async #probe(): Promise<void> {
-    if (this.#probing || this.#closed) return;
-    this.#probing = true;
+    if (this.#closed || !this.#probing.begin(this.host.clock.mono())) return;
     const opened = this.#drivers.take();
     try {
       await this.#lines.probes.run(async () => this.o.probe(await opened.driver, this.#breaker.open), always);
@@ -323,14 +319,14 @@ export class Backend<D> {
     } catch (err) {
       this.#probeFailed(opened, err);
     } finally {
-      this.#probing = false;
+      this.#probing.end();
       this.#drivers.giveBack(opened);
     }
   }
 
   #probed(now: MonoMs): void {
     const { probeProves } = this.o;
-    this.#answeredAt = now;
+    this.#probing.answered(now);
     if (probeProves === "always" || (probeProves && !this.#outage.doubted)) this.#alive(now);
     else if (this.#breaker.open) {
       this.#standing.become("down");
@@ -354,7 +350,6 @@ export class Backend<D> {
     if (!(err instanceof BackendError) || err.kind !== "timeout") this.#outage.doubted = false;
     if (this.#breaker.open && this.#standing.state === "down") this.#breaker.probeFailed(now);
     else {
-      this.#answeredAt = now;
       this.#outage.doubted = false;
       this.#breaker.trip(now);
       this.#isGone();

@@ -29,6 +29,7 @@ const MYSQL_AWAY = new Set([1040, 1044, 1045, 1049, 1053, 1129, 1130, 1203, 1698
 
 export class SqlDriver {
   readonly #sql: Bun.SQL;
+  #lost = false;
 
   constructor(private readonly o: SqlServer) {
     const { dialect, address, username, password, database, pool, timeoutMs, prepare, tls } = o;
@@ -44,6 +45,10 @@ export class SqlDriver {
       connectionTimeout: Math.max(1, Math.ceil(timeoutMs / 1000)),
       // Never `true`, which verifies nothing.
       tls: tls === null ? false : { ...tls, serverName: address.host },
+      onclose: (err) => {
+        // Also told of those that could not be made.
+        this.#lost ||= judgeSql(err) === "lost";
+      },
     });
   }
 
@@ -53,6 +58,13 @@ export class SqlDriver {
     if (this.o.dialect === "postgres" && values.some((v) => v.includes("\0"))) throw new BackendError("refused", "a value has a NUL");
     const ask = (by: Pick<Bun.SQL, "unsafe">): Promise<Rows> => by.unsafe(text, [...values]).values() as Promise<Rows>;
     return this.o.readOnly ? await this.#sql.begin("read only", ask) : await ask(this.#sql);
+  }
+
+  /** Since it was last asked. */
+  lost(): boolean {
+    const lost = this.#lost;
+    this.#lost = false;
+    return lost;
   }
 
   close(): Promise<void> {

@@ -74,6 +74,36 @@ describe("it goes and comes back", () => {
   });
 });
 
+describe("connections are lost while nobody asks", () => {
+  test("the server is gone: that is known at once", async () => {
+    const { world, state, settle, pass, log } = setUp();
+    await settle();
+    await pass(3000);
+    world.mode = "away";
+    world.closesIdle = true;
+    await pass(100);
+    expect([state(), ...log.lines.map((l) => l.message)]).toEqual(["down", "server is down"]);
+  });
+
+  test("the server closes them as soon as they are made: it is asked once a second, and is up", async () => {
+    const { world, state, settle, pass, questions, log } = setUp();
+    await settle();
+    world.closesIdle = true;
+    await pass(10_000);
+    expect([state(), log.lines, questions.length]).toEqual(["up", [], 11]);
+  });
+
+  test("while it is down that is no news", async () => {
+    const { world, settle, pass, questions } = setUp("away");
+    await settle();
+    await pass(5000);
+    const before = questions.length;
+    world.closesIdle = true;
+    await pass(10_000);
+    expect(questions.length - before).toBeLessThan(16);
+  });
+});
+
 describe("a lost connection", () => {
   test("costs nobody an answer, as long as there are no more of them than connections", async () => {
     const { world, settle, ask, backend } = setUp("up", 4);

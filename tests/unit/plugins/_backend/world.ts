@@ -14,7 +14,7 @@ export interface Driver {
 }
 
 export function setUp(mode: Mode = "up", pool = 2, probeProves: BackendOptions<Driver>["probeProves"] = true, perConnection = 1) {
-  const world = { mode: mode as Mode, lost: 0 };
+  const world = { mode: mode as Mode, lost: 0, closesIdle: false };
   const clock = new FakeClock();
   const log = recordingLog();
   const alarms: (AlarmDetails | null)[] = [];
@@ -74,6 +74,7 @@ export function setUp(mode: Mode = "up", pool = 2, probeProves: BackendOptions<D
       driver.closed = true;
       for (const p of hung.get(driver) ?? []) p.reject(new Error("closed"));
     },
+    lost: () => world.closesIdle,
     probe: (driver) => answer(driver, "probe"),
     judge,
     pool,
