@@ -288,6 +288,8 @@ describe("the access chain", () => {
     expect([before.authentication, before.acl.map((s) => s.step)]).toEqual([[], ["acl_file"]]);
     expect(before.zones.map((z) => [z.zone, z.allow_anonymous, z.acl_nomatch])).toContainEqual(["external", true, "allow"]);
     expect(before.warnings).toContainEqual({ what: "everybody", zone: "external" });
+    // The rules of EMQ X 3.1 end with {allow, all}.
+    expect(before.warnings).toContainEqual({ what: "open_rules", zone: "external", actions: ["publish", "subscribe"] });
     await node.data("PUT", `/nodes/${NODE}/plugins/emqx_auth_clientid/load`);
     await node.data("PUT", `/nodes/${NODE}/plugins/emqx_auth_username/load`);
     const both = await get();
