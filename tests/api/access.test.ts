@@ -367,6 +367,15 @@ describe("the access chain", () => {
     expect(await own.data<AclFileRow>("GET", path)).toMatchObject({ text, former: "{allow, all}.\n" });
     expect(await (await own.ask("PUT", path, { body: { text: "{" } })).json).toMatchObject({ code: 108 });
     expect(readFileSync(file, "utf8")).toBe(text);
+    const left = async (): Promise<unknown[]> => {
+      const { warnings } = await own.data<AccessView>("GET", `/nodes/${NODE}/access`);
+      return warnings.filter((w) => w.zone === "external" && w.actions !== undefined);
+    };
+    expect(await left()).toEqual([{ what: "open_rules", zone: "external", actions: ["publish", "subscribe"] }]);
+    await own.ask("PUT", path, { body: { text: '{deny, all, subscribe, ["#"]}.\n' } });
+    expect(await left()).toEqual([{ what: "no_rule", zone: "external", actions: ["publish"] }]);
+    await own.ask("PUT", path, { body: { text: "{deny, all}.\n" } });
+    expect(await left()).toEqual([]);
     await own.stop();
     rmSync(dir, { recursive: true, force: true });
   });
