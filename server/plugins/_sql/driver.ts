@@ -27,6 +27,9 @@ export type Rows = readonly (readonly unknown[])[];
 const AWAY = /^(?:08|57P0[123]|53300|28|3D000)/;
 const MYSQL_AWAY = new Set([1040, 1044, 1045, 1049, 1053, 1129, 1130, 1203, 1698, 3159, 4151]);
 
+/** What PostgreSQL says to a connection that it ends: it is shut down, another one has crashed it, the database is dropped, too long idle. */
+const ENDED = new Set(["57P01", "57P02", "57P04", "57P05"]);
+
 export class SqlDriver {
   readonly #sql: Bun.SQL;
   #lost = false;
@@ -47,7 +50,7 @@ export class SqlDriver {
       tls: tls === null ? false : { ...tls, serverName: address.host },
       onclose: (err) => {
         // Also told of those that could not be made.
-        this.#lost ||= judgeSql(err) === "lost";
+        this.#lost ||= judgeSql(err) === "lost" || ENDED.has(String((err as { errno?: unknown } | null)?.errno));
       },
     });
   }

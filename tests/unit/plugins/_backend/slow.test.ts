@@ -126,6 +126,20 @@ describe("probes are answered, questions are not", () => {
     expect([w.state(), ...told(w)]).toEqual(["up", ["server is down", "server is back"], 1]);
   });
 
+  test("where a probe is only a connection: gone and back, and nobody asks", async () => {
+    const w = setUp("up", 8, false);
+    await w.settle();
+    w.world.mode = "away";
+    for (let i = 0; i < 5; i++) await w.ask();
+    w.world.mode = "up";
+    await w.pass(30_000);
+    expect([w.state(), w.standing.size]).toEqual(["down", 1]);
+    await w.pass(33_000);
+    expect([w.state(), w.standing.size]).toEqual(["up", 0]);
+    w.world.mode = "away";
+    expect([await w.ask(), w.state(), w.standing.size]).toEqual(["! down", "down", 1]);
+  });
+
   test("there are two drivers at most", async () => {
     const w = setUp("up", 2);
     await w.settle();
