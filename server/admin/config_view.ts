@@ -11,6 +11,8 @@ export interface ConfigLayers {
   checkOverride(key: string, text: string | null): string | null;
   /** As text, in force. */
   raw(key: string): string;
+  /** What is shown of a text for a key. */
+  shown(key: string, text: string): string;
   /** What the API's layer says, in force or not; undefined = nothing, null = as by default. */
   override(key: string): string | null | undefined;
   /** Environment or flag that stands above the API's layer, in words; null = none. */

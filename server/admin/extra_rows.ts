@@ -178,7 +178,7 @@ export interface AccessStep {
 export interface AccessZone {
   zone: string;
   allow_anonymous: boolean;
-  acl_nomatch: string;
+  acl_nomatch: "allow" | "deny";
   acl_deny_action: string;
   enable_acl: boolean;
   enable_ban: boolean;
@@ -187,10 +187,13 @@ export interface AccessZone {
 export interface AccessWarning {
   /**
    * everybody: nobody is asked, all are let in; unknown: whoever no plugin knows is; ignored_errors: while a server is down, all are;
-   * no_acl: everybody may do everything.
+   * no_acl: everybody may do everything; open_rules: so may whoever the rules of acl.conf do not know, by one of them; no_rule: since none forbids
+   * it, and `acl_nomatch` allows what none speaks of.
    */
-  what: "everybody" | "unknown" | "ignored_errors" | "no_acl";
+  what: "everybody" | "unknown" | "ignored_errors" | "no_acl" | "open_rules" | "no_rule";
   zone: string;
+  /** Of the last two: what everybody may do with any topic. */
+  actions?: ("publish" | "subscribe")[];
 }
 export interface AclFileRow {
   path: string;

@@ -4,7 +4,7 @@
  */
 
 import type { ConfigRow } from "../config/types.ts";
-import { MASK, maskFault, withoutPassword } from "../lib/mask.ts";
+import { hasMask, MASK, MASK_ALONE } from "../lib/mask.ts";
 import type { PluginConfigRow, SettingChanges } from "../plugins/settings.ts";
 import { CODE } from "./codes.ts";
 import type { SettingsPorts } from "./config_view.ts";
@@ -42,7 +42,7 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
   function isKept(key: string, text: string): boolean {
     if (layers.row(key)?.secret === true) return text === MASK;
     const now = String(layers.raw(key) ?? "");
-    return now !== text && withoutPassword(now) === text;
+    return now !== text && layers.shown(key, now) === text;
   }
 
   /** What really changes. @throws AdminError 108, naming key, value and what was expected */
@@ -54,9 +54,12 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
       const error = isTakenBack ? null : layers.checkOverride(key, text ?? null);
       if (error !== null) throw new AdminError(CODE.BAD_PARAMETER, error);
       if (typeof text === "string" && isKept(key, text)) continue;
-      const masked = maskFault(text ?? "");
-      if (masked !== null) throw new AdminError(CODE.BAD_PARAMETER, `${key}: ${masked}`);
-      if (typeof text === "string") typed.add(key);
+      if (typeof text === "string") {
+        // Saved, the mask would be the secret.
+        if (layers.row(key)?.secret !== true && text !== layers.raw(key) && hasMask(text, (t) => layers.shown(key, t)))
+          throw new AdminError(CODE.BAD_PARAMETER, `${key}: ${MASK_ALONE}`);
+        typed.add(key);
+      }
       const by = layers.fixedBy(key);
       if (typeof text === "string" && by !== null) {
         if (text === layers.raw(key)) continue;
@@ -101,20 +104,19 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
     return mine;
   }
 
-  function unused(key: string, secret: boolean): Setting["unused"] {
+  function unused(key: string): Setting["unused"] {
     const left = aside.get(key);
     const by = layers.fixedBy(key);
     const text = left?.text ?? (by === null ? undefined : layers.override(key));
     if (left === undefined && (by === null || text === undefined)) return undefined;
-    const value = secret && text ? MASK : withoutPassword(text ?? "");
-    return { value, why: left?.why ?? `${key} is set ${by}, which stands above it` };
+    return { value: layers.shown(key, text ?? ""), why: left?.why ?? `${key} is set ${by}, which stands above it` };
   }
 
   function row(r: ConfigRow): Setting {
-    const rest = unused(r.key, r.secret);
+    const rest = unused(r.key);
     return {
       key: r.key,
-      value: r.secret && r.value !== "" ? MASK : withoutPassword(r.value),
+      value: layers.shown(r.key, r.value),
       default: r.default,
       type: r.type,
       doc: r.doc,
@@ -128,7 +130,7 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
   }
 
   function pluginRow(app: string, r: PluginConfigRow): Setting {
-    const rest = unused(r.key, r.secret === true);
+    const rest = unused(r.key);
     return {
       key: r.key,
       value: r.value,

@@ -319,7 +319,7 @@ export const accessView = row<C.AccessView>({
       enable_flapping_detect: flag,
     }),
   ),
-  warnings: list(row<C.AccessWarning>({ what: text, zone: text })),
+  warnings: list(row<C.AccessWarning>({ what: text, zone: text, actions: Type.Optional(list(text)) })),
 });
 function accessStep(): TSchema {
   return row<C.AccessStep>({

@@ -1,6 +1,6 @@
 /** The configuration: file, then the API's changes, then environment, then flags; each value knows where it is from. */
 import { existsSync } from "node:fs";
-import { MASK } from "../lib/mask.ts";
+import { withoutSecrets } from "../lib/mask.ts";
 import { ValueError } from "../lib/units.ts";
 import { concreteKeys, type KeyRow, Keys, type NamedTable } from "./keys.ts";
 import { listenersOf } from "./listeners.ts";
@@ -48,10 +48,7 @@ export function loadConfig(o: LoadOptions): Config {
   const config = new Config(keys, o);
   const etcDir = [...main, ...env, ...flags].findLast((w) => w.key === "plugins.etc_dir")?.text ?? "etc/plugins/";
   for (const file of readDirectory(etcDir)) errors.push(...config.takePluginFile(file));
-  for (const w of [...main, ...env, ...flags]) {
-    const error = config.write(w);
-    if (error !== null) errors.push(error);
-  }
+  errors.push(...[...main, ...env, ...flags].flatMap((w) => config.write(w) ?? []));
   if (errors.length > 0) throw new ConfigErrors(errors);
   config.resolve();
   return config;
@@ -106,6 +103,9 @@ export class Config {
     return entry.optional ? "" : entry.default;
   }
 
+  /** What is shown of a text for a key. */
+  shown = (key: string, text: string): string => (this.keys.find(key)?.entry.shown ?? withoutSecrets)(text);
+
   origin(key: string): Origin {
     const layer = this.#topLayer(key);
     return layer === undefined || this.#layers[layer].get(key)?.text === null ? "default" : ORIGIN[layer];
@@ -149,7 +149,7 @@ export class Config {
     const row = this.keys.find(key);
     if (row === undefined) return this.keys.unknown(key);
     if (text === null) return null;
-    const shown = row.entry.type === "secret" ? MASK : text;
+    const shown = row.entry.shown(text);
     // What no file could say; a file's name with NUL in it is refused by everybody who gets it.
     if (CONTROL.test(text)) return `${key} = ${JSON.stringify(shown)}: expected one line without control characters`;
     try {

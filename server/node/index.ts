@@ -201,6 +201,7 @@ async function openManagement(
     logControl: createLogControl(o.log),
     traces: createTraces(broker, config, log),
     reloadAcl: () => core.reloadAcl(),
+    aclRules: () => core.acl.rules,
     aclFile: aclFilePort(config, () => core.reloadAcl()),
     fittingKinds,
   });

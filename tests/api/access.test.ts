@@ -288,6 +288,8 @@ describe("the access chain", () => {
     expect([before.authentication, before.acl.map((s) => s.step)]).toEqual([[], ["acl_file"]]);
     expect(before.zones.map((z) => [z.zone, z.allow_anonymous, z.acl_nomatch])).toContainEqual(["external", true, "allow"]);
     expect(before.warnings).toContainEqual({ what: "everybody", zone: "external" });
+    // The rules of EMQ X 3.1 end with {allow, all}.
+    expect(before.warnings).toContainEqual({ what: "open_rules", zone: "external", actions: ["publish", "subscribe"] });
     await node.data("PUT", `/nodes/${NODE}/plugins/emqx_auth_clientid/load`);
     await node.data("PUT", `/nodes/${NODE}/plugins/emqx_auth_username/load`);
     const both = await get();
@@ -365,6 +367,15 @@ describe("the access chain", () => {
     expect(await own.data<AclFileRow>("GET", path)).toMatchObject({ text, former: "{allow, all}.\n" });
     expect(await (await own.ask("PUT", path, { body: { text: "{" } })).json).toMatchObject({ code: 108 });
     expect(readFileSync(file, "utf8")).toBe(text);
+    const left = async (): Promise<unknown[]> => {
+      const { warnings } = await own.data<AccessView>("GET", `/nodes/${NODE}/access`);
+      return warnings.filter((w) => w.zone === "external" && w.actions !== undefined);
+    };
+    expect(await left()).toEqual([{ what: "open_rules", zone: "external", actions: ["publish", "subscribe"] }]);
+    await own.ask("PUT", path, { body: { text: '{deny, all, subscribe, ["#"]}.\n' } });
+    expect(await left()).toEqual([{ what: "no_rule", zone: "external", actions: ["publish"] }]);
+    await own.ask("PUT", path, { body: { text: "{deny, all}.\n" } });
+    expect(await left()).toEqual([]);
     await own.stop();
     rmSync(dir, { recursive: true, force: true });
   });

@@ -23,7 +23,7 @@ function step(name: string, given: Partial<AccessStep> = {}): AccessStep {
 }
 
 function viewOf(steps: AccessStep[], warnings: AccessView["warnings"]): AccessView {
-  const zone = (name: string, allow_anonymous: boolean) => ({
+  const zone = (name: string, allow_anonymous: boolean): AccessView["zones"][number] => ({
     zone: name,
     allow_anonymous,
     acl_nomatch: "allow",
@@ -74,6 +74,22 @@ describe("what lets strangers in", () => {
     expect(warningsOfPlugin(view, "emqx_auth_jwt", "ignore")).toEqual([]);
     expect(hasRules(step("acl_file", { plugin: null, on_error: null, status: null }))).toBe(true);
   });
+});
+
+test("rules that leave everything open: said once for the zones that have them, and of what", () => {
+  const both = ["publish", "subscribe"] as const;
+  const view = viewOf(
+    [],
+    [
+      { what: "no_rule", zone: "external", actions: ["subscribe"] },
+      { what: "open_rules", zone: "external", actions: [...both] },
+      { what: "open_rules", zone: "internal", actions: [...both] },
+    ],
+  );
+  expect(warningsOf(view)).toEqual([
+    { what: "open_rules", zones: ["external", "internal"], actions: both },
+    { what: "no_rule", zones: ["external"], actions: ["subscribe"] },
+  ]);
 });
 
 test("a question is kept with its answer: the form may say something else meanwhile", async () => {

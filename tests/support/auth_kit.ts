@@ -13,6 +13,11 @@ export interface ApiAnswer<T> {
   message?: string;
 }
 
+interface Alarm {
+  id: string;
+  raised_at_ms: number;
+}
+
 /** Its functions may be taken out of it by name. */
 export class AuthKit {
   #baomq: Installation | null = null;
@@ -146,10 +151,15 @@ export class AuthKit {
     const answer = await this.api("POST", "../../explain", body);
     return JSON.stringify(answer);
   };
-  alarmed = async (): Promise<boolean> => {
-    const { data } = await this.api<{ id: string }[]>("GET", "../../alarms/present/");
-    return JSON.stringify(data ?? "").includes(`${this.plugin}_down`);
-  };
+  /** That its server is down, if it stands. */
+  alarm = async (): Promise<Alarm | undefined> => (await this.#alarms("present"))[0];
+  alarmed = async (): Promise<boolean> => (await this.alarm()) !== undefined;
+  /** How often it has stood. */
+  pastAlarms = async (): Promise<number> => (await this.#alarms("history")).length;
+  async #alarms(which: "present" | "history"): Promise<Alarm[]> {
+    const { data } = await this.api<{ alarms: Alarm[] }[]>("GET", `../../alarms/${which}/`);
+    return (data[0]?.alarms ?? []).filter(({ id }) => id.startsWith(`${this.plugin}_down`));
+  }
 
   // ---- clients
 

@@ -45,7 +45,10 @@ export function access(s: State, on: On): void {
         enable_ban: true,
         enable_flapping_detect: false,
       })),
-      warnings: [{ what: running.length === 0 ? "everybody" : "unknown", zone: "external" }],
+      warnings: [
+        { what: running.length === 0 ? "everybody" : "unknown", zone: "external" },
+        { what: "open_rules", zone: "external", actions: ["publish", "subscribe"] },
+      ],
     };
     return data(view);
   });

@@ -5,6 +5,8 @@ import { accountKind } from "./accounts.ts";
 export interface Warning {
   what: AccessWarning["what"] | "ignored_topics";
   zones: readonly string[];
+  /** What everybody may do with any topic. */
+  actions?: readonly ("publish" | "subscribe")[];
 }
 
 /** Of these `on_error = ignore` speaks of topics only: log-ins are refused all the same. */
@@ -30,6 +32,12 @@ const given = (warnings: readonly Warning[]): Warning[] => warnings.filter((w) =
 /** The gravest first; one for all zones it holds for. */
 export function warningsOf(view: AccessView): Warning[] {
   const told = (what: AccessWarning["what"]): string[] => view.warnings.filter((w) => w.what === what).map((w) => w.zone);
+  // Zones have the same rules.
+  const open = (what: "open_rules" | "no_rule"): Warning => ({
+    what,
+    zones: told(what),
+    actions: view.warnings.find((w) => w.what === what)?.actions ?? [],
+  });
   const passes = view.authentication.some((s) => whileDown(s, "authentication") === "ignore");
   const passesTopics = view.acl.some((s) => TOPICS_ONLY.has(s.step) && hasRules(s) && whileDown(s, "acl") === "ignore");
   return given([
@@ -38,6 +46,8 @@ export function warningsOf(view: AccessView): Warning[] {
     { what: "ignored_topics", zones: passesTopics ? zonesWith(view, (z) => z.enable_acl) : [] },
     { what: "unknown", zones: told("unknown") },
     { what: "no_acl", zones: told("no_acl") },
+    open("open_rules"),
+    open("no_rule"),
   ]);
 }
 

@@ -30,7 +30,7 @@ export interface Source {
 }
 
 /** A back end, whatever its driver is. */
-export type Asked = Pick<Backend<unknown>, "status" | "tried" | "retire" | "close">;
+export type Asked = Pick<Backend<unknown>, "alarm" | "status" | "tried" | "retire" | "close">;
 
 /** What a source is made of: the same for one that serves and for one that is only tried. */
 export interface SourceHost extends BackendHost, LookupHost {
@@ -82,6 +82,7 @@ export function startOutside<C extends ConfigTable>(ctx: PluginContext<C>, plugi
     onlyTries: false,
     every: (ms, fn) => ctx.every(ms, fn),
     alarm: (what, desc) => ctx.alarm(what, desc),
+    outages: new Map(),
     count: (metric) => ctx.broker.count(metric),
     get aclEpoch() {
       return ctx.broker.aclEpoch;
@@ -90,8 +91,14 @@ export function startOutside<C extends ConfigTable>(ctx: PluginContext<C>, plugi
   const open = (): Source => plugin.open(host, ctx.config, (key) => ctx.many(key));
   let source = open();
   const isPassedOn = plugin.passesOn ?? passesOn;
-  if (plugin.onError(ctx.config) === "ignore" && isPassedOn("authenticate", "down"))
-    ctx.log.warn("on_error = ignore: while the server is down, whoever allow_anonymous lets in comes in unasked");
+  let before: OnError = "deny";
+  const warn = (): void => {
+    const onError = plugin.onError(ctx.config);
+    if (before !== onError && onError === "ignore" && isPassedOn("authenticate", "down") && ctx.broker.allowsAnonymous)
+      ctx.log.warn("on_error = ignore: while the server is down, whoever allow_anonymous lets in comes in unasked");
+    before = onError;
+  };
+  warn();
   askOutside(ctx, () => source.auth, {
     onError: () => plugin.onError(ctx.config),
     passesOn: isPassedOn,
@@ -101,11 +108,13 @@ export function startOutside<C extends ConfigTable>(ctx: PluginContext<C>, plugi
   /** Whose last answers are still to come: they end with the plugin, whose timers they live on. */
   const former = new Set<Asked>();
   ctx.changed(() => {
-    const before = source;
+    const replaced = source;
     source = open();
-    for (const backend of before.backends) {
+    warn();
+    const heirs = new Set(source.backends.map(({ alarm }) => alarm));
+    for (const backend of replaced.backends) {
       former.add(backend);
-      void backend.retire().then(() => former.delete(backend));
+      void backend.retire(heirs.has(backend.alarm)).then(() => former.delete(backend));
     }
     ctx.broker.aclChanged();
   });
@@ -214,6 +223,7 @@ function testHost(clock: SourceHost["clock"], timers: Set<Timer>): SourceHost {
     aclEpoch: 0,
     count: () => {},
     alarm: () => {},
+    outages: new Map(),
     every(ms, fn) {
       const timer = setInterval(fn, ms);
       timers.add(timer);

@@ -33,6 +33,7 @@ export function sqlSource(host: SourceHost, o: SqlAuthSettings): Source {
       what,
       open: () => new SqlDriver({ ...server, readOnly: host.onlyTries }),
       close: (driver) => driver.close(),
+      lost: (driver) => driver.lost(),
       probe: (driver) => driver.rows("select 1", []),
       judge: judgeSql,
       words: sqlWords,

@@ -27,8 +27,12 @@ export type Rows = readonly (readonly unknown[])[];
 const AWAY = /^(?:08|57P0[123]|53300|28|3D000)/;
 const MYSQL_AWAY = new Set([1040, 1044, 1045, 1049, 1053, 1129, 1130, 1203, 1698, 3159, 4151]);
 
+/** What PostgreSQL says to a connection that it ends: it is shut down, another one has crashed it, the database is dropped, too long idle. */
+const ENDED = new Set(["57P01", "57P02", "57P04", "57P05"]);
+
 export class SqlDriver {
   readonly #sql: Bun.SQL;
+  #lost = false;
 
   constructor(private readonly o: SqlServer) {
     const { dialect, address, username, password, database, pool, timeoutMs, prepare, tls } = o;
@@ -44,6 +48,10 @@ export class SqlDriver {
       connectionTimeout: Math.max(1, Math.ceil(timeoutMs / 1000)),
       // Never `true`, which verifies nothing.
       tls: tls === null ? false : { ...tls, serverName: address.host },
+      onclose: (err) => {
+        // Also told of those that could not be made.
+        this.#lost ||= judgeSql(err) === "lost" || ENDED.has(String((err as { errno?: unknown } | null)?.errno));
+      },
     });
   }
 
@@ -55,6 +63,13 @@ export class SqlDriver {
     const ask = (by: Bun.SQL): Promise<Rows> =>
       (values.length === 0 ? by(alone(text)) : by.unsafe(text, [...values])).values() as Promise<Rows>;
     return this.o.readOnly ? await this.#sql.begin("read only", ask) : await ask(this.#sql);
+  }
+
+  /** Since it was last asked. */
+  lost(): boolean {
+    const lost = this.#lost;
+    this.#lost = false;
+    return lost;
   }
 
   close(): Promise<void> {

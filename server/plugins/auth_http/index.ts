@@ -1,7 +1,7 @@
 /** Authentication and access rules by asking a web service. EMQ X 3.1; JSON bodies, TLS, `on_error` and the time limit are ours. */
 import { connect } from "node:net";
 import type { AclStep, AuthStep, ClientInfo } from "../../core/types.ts";
-import { ignored, integer, oneOf, optional, secret, text } from "../../lib/config_entry.ts";
+import { ignored, integer, oneOf, optional, secret, text, withSecrets } from "../../lib/config_entry.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
 import { askNoted } from "../_auth/asking.ts";
 import { onErrorEntry, passesOn } from "../_auth/outside.ts";
@@ -14,7 +14,7 @@ import type { Judgement } from "../_backend/options.ts";
 import { CLIENT_VARIABLES, type Values } from "../_backend/template.ts";
 import { tlsEntries, tlsOf } from "../_backend/tls.ts";
 import type { ValuesOf } from "../plugin.ts";
-import { fill, type HttpAnswer, type Method, parseParams, type RequestTemplate, send, shownFields } from "./request.ts";
+import { fill, type HttpAnswer, type Method, parseParams, type RequestTemplate, send, shownFields, withoutLiterals } from "./request.ts";
 
 const OURS = { required: false };
 const LATER = "EMQ X 3.2 has the key; here a request is sent again at most three times behind a closed connection, at once.";
@@ -28,6 +28,7 @@ const ABORT_AFTER_MS = 500;
 
 const addressOrNone = (def: string, doc: string) =>
   serverUrlOrNone(def, `${doc} Empty, or left out of a file = nobody is asked.`, { unset: "" });
+const params = (def: string, doc: string) => withSecrets(text(def, doc), withoutLiterals);
 const method = (def: Method, doc: string) => oneOf(["post", "get"], def, doc);
 
 const config = {
@@ -36,7 +37,7 @@ const config = {
     "Asked whether a client may come in: 200 = yes, 200 with `ignore` = ask the next one, else no.",
   ),
   "auth.http.auth_req.method": method("post", "How it is asked."),
-  "auth.http.auth_req.params": text(
+  "auth.http.auth_req.params": params(
     "clientid=%c,username=%u,password=%P",
     "What it is told. Also %a address, %cn and %dn of the certificate.",
   ),
@@ -45,13 +46,13 @@ const config = {
     "Asked whether a client that came in may do everything: 200 = yes.",
   ),
   "auth.http.super_req.method": method("post", "How it is asked."),
-  "auth.http.super_req.params": text("clientid=%c,username=%u", "What it is told."),
+  "auth.http.super_req.params": params("clientid=%c,username=%u", "What it is told."),
   "auth.http.acl_req": addressOrNone(
     "http://127.0.0.1:8991/mqtt/acl",
     "Asked for each topic: 200 = allowed, 200 with `ignore` = ask the next one, else denied.",
   ),
   "auth.http.acl_req.method": method("get", "How it is asked."),
-  "auth.http.acl_req.params": text(
+  "auth.http.acl_req.params": params(
     "access=%A,username=%u,clientid=%c,ipaddr=%a,topic=%t",
     "What it is told. %A is 1 to subscribe, 2 to publish.",
   ),

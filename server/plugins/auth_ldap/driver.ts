@@ -108,6 +108,10 @@ export class LdapDriver {
     await client.search("", { scope: "base", attributes: ["1.1"] });
   }
 
+  lost(): boolean {
+    return this.#links.lost();
+  }
+
   close(): void {
     this.#links.close();
   }

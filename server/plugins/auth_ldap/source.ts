@@ -106,6 +106,7 @@ function backendOf(host: SourceHost, servers: LdapServers): Backend<LdapDriver> 
     what: `LDAP at ${servers.hosts.map((h) => `${h}:${servers.port}`).join(", ")}`,
     open: ldapDrivers(servers),
     close: (driver: LdapDriver) => driver.close(),
+    lost: (driver: LdapDriver) => driver.lost(),
     probe: (driver: LdapDriver) => driver.probe(),
     judge: judgeLdap,
     words: ldapWords,

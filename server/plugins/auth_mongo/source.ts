@@ -93,6 +93,7 @@ function backendOf(host: SourceHost, servers: MongoServers): Backend<MongoDriver
     what: `MongoDB at ${shownAddresses(servers.addresses)}`,
     open: () => MongoDriver.open(servers),
     close: (driver: MongoDriver) => driver.close(),
+    lost: (driver: MongoDriver) => driver.lost(),
     probe: (driver: MongoDriver) => driver.probe(),
     judge: judgeMongo,
     pool: servers.pool,

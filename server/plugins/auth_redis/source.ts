@@ -57,6 +57,7 @@ function backendOf(host: SourceHost, servers: RedisServers): Backend<RedisDriver
     what: `${TITLES[servers.type]} at ${shownAddresses(servers.addresses)}`,
     open: redisDrivers(servers, host.clock),
     close: (driver: RedisDriver) => driver.close(),
+    lost: (driver: RedisDriver) => driver.lost(),
     probe: (driver: RedisDriver) => driver.probe(),
     judge: judgeRedis,
     pool: servers.pool,

@@ -84,6 +84,11 @@ export const manage = {
   "access.warn.ignored_topics":
     "区域 {zone}：emqx_auth_http 的服务不可用时，主题权限不再由它决定（on_error = ignore），而由后面的规则或 acl_nomatch 决定。登录仍会被拒绝。",
   "access.warn.no_acl": "区域 {zone}：任何人都能做任何事，enable_acl 已关闭。",
+  "access.warn.open_rules": "区域 {zone}：访问规则不认识的客户端也能{action}：acl.conf 中有一条规则允许一切。",
+  "access.warn.no_rule": "区域 {zone}：访问规则不认识的客户端也能{action}：acl.conf 中没有规则禁止，且 acl_nomatch 为 allow。",
+  "access.warn.publish": "发布任何主题",
+  "access.warn.subscribe": "订阅任何主题",
+  "access.warn.both": "发布和订阅任何主题",
   "access.settings": "设置",
   "access.zones": "区域",
   "access.nomatch": "无匹配时 acl_nomatch",

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { withoutPassword } from "../../../../server/lib/mask.ts";
+import { withoutSecrets } from "../../../../server/lib/mask.ts";
 import { httpUrl, serverAddress, serverAddresses } from "../../../../server/plugins/_backend/address.ts";
 
 test("a URL begins with http:// or https:// and a host, as it is written", () => {
@@ -15,7 +15,7 @@ test("nor is one taken in which a password would be shown that the runtime finds
     "http:\\\\joe:s3cret@h/",
     "ht\ttp://joe:s3cret@h/",
   ]) {
-    expect([text, new URL(text).password, withoutPassword(text).includes("s3cret")]).toEqual([text, "s3cret", true]);
+    expect([text, new URL(text).password, withoutSecrets(text).includes("s3cret")]).toEqual([text, "s3cret", true]);
     expect(httpUrl(text)).toBeNull();
   }
 });
