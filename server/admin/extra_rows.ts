@@ -144,8 +144,17 @@ export interface AskedRow {
   question: string;
   /** E.g. `1 = "u7"`. */
   values: string[];
+  /** In words, e.g. "2 rows", or the error. */
   answer: string;
+  /** SQL: rows. MongoDB and Redis: the user's fields, or a row for each rule. LDAP: the entry. The first 100 of them; absent = there is none. */
+  rows?: AnsweredField[][];
   ms: number;
+}
+/** A column, field or attribute, in the answer's order; there may be several of one name. */
+export interface AnsweredField {
+  name: string;
+  /** "***" = it is there and not shown: passwords, hashes, salts, whatever looks like one. null = it is not there. At most 200 characters. */
+  value: string | null;
 }
 export interface ExplainResult {
   authentication: { allow: boolean; is_super: boolean; steps: ExplainStep[] };

@@ -326,6 +326,11 @@ test("what is told of it: the request, its fields without the password, the answ
     values: ['clientid = "dev"', 'username = "joe"', "password = ******"],
     answer: "200, 0 characters",
   });
+  answers["/auth"] = () => Response.json({ mountpoint: "t/%c/", token: "s3cret" });
+  answers["/super"] = () => new Response("s3cret", { headers: { "content-type": "text/html; charset=utf-8" } });
+  const more = await api<typeof steps>("POST", `plugins/${NAME}/test`, { client_id: "dev", username: "joe", password: "s3cret" });
+  expect(more[2]?.asked.map((a) => a.answer)).toEqual(['200, application/json, mountpoint "t/%c/"', "200, text/html, 6 characters"]);
+  expect(JSON.stringify(more)).not.toContain("s3cret");
   expect(JSON.stringify(steps)).not.toContain("s3cret");
 });
 

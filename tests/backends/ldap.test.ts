@@ -182,7 +182,12 @@ needing(SLAPD, describe)("emqx_auth_ldap", () => {
       expect(JSON.stringify(await api("GET", `plugin_configs/${kit.plugin}`))).not.toContain(ldap.password);
       const text = await explained({ client_id: "c", username: "ssha", password: "public", action: "publish", topic: "x" });
       expect(text).toContain("uid=ssha,ou=device,dc=emqx,dc=io");
-      expect(text).toContain("attributes ");
+      expect(text).toContain('"answer":"an entry","rows":[[{"name":"dn","value":"uid=ssha,ou=device,dc=emqx,dc=io"}');
+      expect(text).toContain('{"name":"userPassword","value":"***"}');
+      const other = await explained({ client_id: "c", username: "topics", password: "public", action: "subscribe", topic: "in/x" });
+      expect(other).toContain('{"name":"mqttSubscriptionTopic","value":"in/+"}');
+      expect(other).toContain('"why":"allow subscribe in/+"');
+      expect(await explained({ client_id: "c", username: "ann", password: "x" })).toContain('{"name":"isEnabled","value":"FALSE"}');
       expect(text).not.toContain(PASSWORDS.ssha as string);
       expect(text).not.toContain('"public"');
     });

@@ -105,7 +105,10 @@ function cases(kit: AuthKit, secret: () => string): void {
       expect(text).not.toContain(sha256("p1"));
       expect(text).toContain('"question":"find mqtt_user username=%u"');
       expect(text).toContain(String.raw`username = \"u1\"`);
-      expect(text).toContain("a document with password");
+      expect(text).toContain('"answer":"a document","rows":[[{"name":"password","value":"***"}]]');
+      expect(text).toContain('"rows":[[{"name":"is_superuser","value":"false"}]]');
+      expect(text).toContain('"answer":"a document with 3 rules"');
+      expect(text).toContain('[{"name":"publish","value":"out/%c"}]');
     });
 
     test("settings that are not saved can be tried; what the server has against them is said", async () => {

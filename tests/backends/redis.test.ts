@@ -121,8 +121,24 @@ needing(REDIS, describe)("one server", () => {
       expect(text).not.toContain('"p1"');
       expect(text).toContain('"question":"HMGET mqtt_user:%u password"');
       expect(text).toContain(String.raw`\"mqtt_user:u1\"`);
-      expect(text).toContain('"answer":"******"');
+      expect(text).toContain('"rows":[[{"name":"password","value":"***"}]]');
+      expect(text).toContain('"answer":"nothing is there"');
       expect(text).toContain('"answer":"3 rules"');
+      expect(text).toContain('[{"name":"topic","value":"own/%u/#"},{"name":"access","value":"3"}]');
+      const superUser = await explained({ client_id: "dev", username: "u0", password: "p0" });
+      expect(superUser).toContain('[{"name":"is_superuser","value":"1"}]');
+      // A slip: the command of passwords stands where the one of rules should.
+      const slip = { "auth.redis.acl_cmd": "HMGET mqtt_user:%u password salt", "auth.redis.super_cmd": "HGET mqtt_user:%u password" };
+      const { data } = await api("POST", `plugins/${kit.plugin}/test`, {
+        ...{ username: "salted", password: "x", action: "publish", topic: "else" },
+        settings: { ...slip, "auth.redis.auth_cmd": "GET plain:u2", "auth.redis.password_hash": "plain" },
+      });
+      const tried = JSON.stringify([
+        data,
+        (await api("POST", `plugins/${kit.plugin}/test`, { ...{ username: "u1", password: "p1" }, settings: slip })).data,
+      ]);
+      expect(tried).toContain('{"name":"value 1","value":"***"}');
+      for (const secret of [sha256("peppublic"), '"pep"', '"p1"', '"p2"']) expect(tried).not.toContain(secret);
     });
 
     test("settings that are not saved can be tried; what the server has against them is said", async () => {

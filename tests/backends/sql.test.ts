@@ -14,6 +14,12 @@ import { findNobody } from "./names.ts";
 
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
 
+interface Step {
+  step: string;
+  why: string;
+  asked?: { question: string; values: string[]; answer: string; rows?: { name: string; value: string | null }[][] }[];
+}
+
 interface Kind {
   plugin: string;
   prefix: string;
@@ -248,8 +254,8 @@ for (const k of KINDS) {
         expect(text).not.toContain('"p1"');
         const { data } = JSON.parse(text) as {
           data: {
-            authentication: { steps: { step: string; asked?: { question: string; values: string[]; answer: string }[] }[] };
-            acl: { allow: boolean; steps: { step: string; asked?: { question: string }[] }[] };
+            authentication: { steps: Step[] };
+            acl: { allow: boolean; steps: Step[] };
           };
         };
         const step = data.authentication.steps.find((s) => s.step === k.plugin);
@@ -258,11 +264,50 @@ for (const k of KINDS) {
             (a) =>
               a.question.startsWith("select password from mqtt_user where username = ") &&
               a.values[0] === '1 = "u1"' &&
-              a.answer === "one row: ******",
+              a.answer === "1 row",
           ),
         ).toBe(true);
+        expect(step?.asked?.map(({ rows }) => rows)).toEqual([
+          [[{ name: "password", value: "***" }]],
+          [[{ name: "is_superuser", value: k.no === "false" ? "false" : "0" }]],
+        ]);
         expect(data.acl.allow).toBe(false);
-        expect(data.acl.steps.find((s) => s.step === k.plugin)?.asked?.[0]?.question).toContain("mqtt_acl");
+        const rules = data.acl.steps.find((s) => s.step === k.plugin);
+        expect(rules?.asked?.[0]?.question).toContain("mqtt_acl");
+        const rows = rules?.asked?.[0]?.rows ?? [];
+        expect(rows).toHaveLength(5);
+        expect(rows[2]?.map(({ name, value }) => `${name}: ${value}`)).toEqual([
+          "allow: 0",
+          "ipaddr: null",
+          "username: $all",
+          "clientid: null",
+          "access: 1",
+          "topic: eq #",
+        ]);
+        expect(rules?.why).toBe("row 3: deny subscribe eq #, for $all");
+      });
+
+      test("a password, hash or salt is not shown where it was not looked for, either", async () => {
+        const slips = {
+          auth_query: "select password, salt, username from mqtt_user where username = '%u'",
+          super_query: "select password from mqtt_user where username = '%u'",
+          acl_query: "select 1, null, '$all', null, 3, password from mqtt_user where username = '%u'",
+        };
+        const settings = Object.fromEntries(Object.entries(slips).map(([key, query]) => [`${k.prefix}.${key}`, query]));
+        db.run("update mqtt_user set salt = 'only pepper' where username = 'u1'", "mqtt");
+        const joe = { username: "u1", password: "p1", action: "publish", topic: "x" };
+        const { data } = await api<Step[]>("POST", `plugins/${k.plugin}/test`, { ...joe, settings });
+        const fields = data
+          .flatMap((s) => s.asked ?? [])
+          .map((a) => a.rows?.map((row) => row.map(({ name, value }) => `${name}: ${value}`)));
+        expect(fields[0]).toEqual([["password: ***", "salt: ***", "username: ***"]]);
+        expect(fields[1]).toEqual([["password: ***"]]);
+        expect(fields[2]?.[0]?.at(-1)).toBe("password: ***");
+        const wrongShape = { ...settings, [`${k.prefix}.acl_query`]: "select password from mqtt_user where username = '%u'" };
+        const text = JSON.stringify([data, (await api("POST", `plugins/${k.plugin}/test`, { ...joe, settings: wrongShape })).data]);
+        expect(text).toContain("allow is ***, expected 0 or 1");
+        for (const secret of [sha256("p1"), "only pepper", '"p1"']) expect(text).not.toContain(secret);
+        db.run("update mqtt_user set salt = '' where username = 'u1'", "mqtt");
       });
 
       test("neither explain nor a test leaves a trace in figures, verdicts, state or log", async () => {

@@ -60,9 +60,10 @@ export async function explain(
   const allow = who.decision === "allow";
   const result: ExplainResult = { authentication: { allow, isSuper, steps: who.steps }, acl: null };
   if (!allow || request === null) return result;
-  const inside = { ...subject, isSuper };
-  const acl = new Trail(deps.clock, inside);
-  await access(deps, acl, inside, request);
+  // The same object: handlers may know of it what its credentials brought.
+  subject.isSuper = isSuper;
+  const acl = new Trail(deps.clock, subject);
+  await access(deps, acl, subject, request);
   result.acl = { allow: acl.decision === "allow", steps: acl.steps };
   return result;
 }
@@ -72,23 +73,25 @@ class Trail {
   readonly steps: ExplainStep[] = [];
   decision: "allow" | "deny" | null = null;
   private since: number;
-  private readonly asked: AskedOutside[] = [];
+  private readonly told: ReturnType<typeof watchClient>;
 
-  /** `client`: what handlers ask about this object is part of the step. */
+  /** `client`: what handlers ask about this object, and say of it, is part of the step. */
   constructor(
     private readonly clock: Clock,
     client: ClientInfo,
   ) {
     this.since = clock.mono();
-    watchClient(client, this.asked);
+    this.told = watchClient(client);
   }
 
-  /** Returns true when that decided. */
-  add(step: string, verdict: ExplainStep["verdict"], why: string): boolean {
+  /** `then`: what follows from it. Returns true when that decided. */
+  add(step: string, verdict: ExplainStep["verdict"], why: string, then = ""): boolean {
     const now = this.clock.mono();
     const final = verdict !== "ignore";
-    const asked = this.asked.splice(0);
-    this.steps.push({ step, verdict, final, why, ms: now - this.since, ...(asked.length > 0 && { asked }) });
+    const { asked, why: said } = this.told();
+    // Whoever failed has not come to the end of what it was about to say.
+    const reason = `${verdict === "error" ? why : (said ?? why)}${then}`;
+    this.steps.push({ step, verdict, final, why: reason, ms: now - this.since, ...(asked.length > 0 && { asked }) });
     this.since = now;
     if (final) this.decision = verdict === "allow" ? "allow" : "deny";
     return final;
@@ -109,8 +112,8 @@ async function authentication(deps: ExplainDeps, trail: Trail, client: ClientInf
       const step = (await h.fn(client, credentials)) ?? null;
       if (step === null) trail.add(h.id, "ignore", "has no answer for this client");
       else if (step.allow === null) {
-        trail.add(h.id, "ignore", `asks the next one; when nobody lets it in: ${step.why}`);
-        otherwise = step.why;
+        trail.add(h.id, "ignore", step.why, "; the next one is asked, and whoever none lets in is refused");
+        otherwise = `${h.id} knows no more than this: ${step.why}`;
       } else if (step.allow !== true) return !trail.add(h.id, "deny", step.why ?? "refused");
       else return trail.add(h.id, "allow", step.why ?? "accepted") && step.isSuper === true;
     } catch (err) {

@@ -1,6 +1,6 @@
 /** What all plugins share that ask a server outside: its life with the plugin's, settings that change while it runs, the test of settings. */
 
-import { type AskedOutside, watchClient } from "../../core/access/trace.ts";
+import { watchClient } from "../../core/access/trace.ts";
 import type { Log } from "../../core/ports.ts";
 import type { ClientInfo } from "../../core/types.ts";
 import { wordsOf } from "../../lib/errors.ts";
@@ -142,12 +142,18 @@ async function testOutside<C extends ConfigTable>(
   const { clock } = ctx;
   const steps: TestStep[] = [];
   const client = ctx.client(request);
-  const asked: AskedOutside[] = [];
-  watchClient(client, asked);
+  const told = watchClient(client);
   const step = async (name: string, run: () => Promise<Pick<TestStep, "verdict" | "why">>): Promise<boolean> => {
     const since = clock.mono();
     const found = await run().catch((err: unknown) => ({ verdict: "error" as const, why: wordsOf(err) }));
-    steps.push({ step: name, ...found, ms: between(since, clock.mono()), asked: asked.splice(0) });
+    const { asked, why } = told();
+    steps.push({
+      step: name,
+      ...found,
+      ...(why !== null && found.verdict !== "error" && { why }),
+      ms: between(since, clock.mono()),
+      asked,
+    });
     return found.verdict !== "error";
   };
   const timers = new Set<Timer>();

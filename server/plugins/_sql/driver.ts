@@ -21,7 +21,8 @@ export interface SqlServer {
   readOnly: boolean;
 }
 
-export type Rows = readonly (readonly unknown[])[];
+/** Rows with their columns in order, whose names the runtime has beside them, for an answer without rows too. */
+export type Rows = readonly (readonly unknown[])[] & { readonly columns?: readonly { readonly name: string }[] };
 
 /** Words that the server uses of itself, not of a question: nobody is answered until that is mended. */
 const AWAY = /^(?:08|57P0[123]|53300|28|3D000)/;
@@ -47,7 +48,7 @@ export class SqlDriver {
     });
   }
 
-  /** Rows with their columns in order: two columns of one name are two. */
+  /** Two columns of one name are two. */
   async rows(text: string, values: readonly string[]): Promise<Rows> {
     // What PostgreSQL cannot hold is in no table: that is no fault of the server's.
     if (this.o.dialect === "postgres" && values.some((v) => v.includes("\0"))) throw new BackendError("refused", "a value has a NUL");

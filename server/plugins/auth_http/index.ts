@@ -3,7 +3,7 @@ import { connect } from "node:net";
 import type { AclStep, AuthStep, ClientInfo } from "../../core/types.ts";
 import { ignored, integer, oneOf, optional, secret, text } from "../../lib/config_entry.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
-import { askNoted } from "../_auth/asking.ts";
+import { askNoted, shownValue, type Told } from "../_auth/asking.ts";
 import { onErrorEntry, passesOn } from "../_auth/outside.ts";
 import { defineOutside, type OutsidePlugin, type Source, type SourceHost } from "../_auth/source.ts";
 import { NONE, serverUrl, serverUrlOrNone } from "../_backend/address.ts";
@@ -93,6 +93,13 @@ function headersOf(given: ReadonlyMap<string, string | null>): Map<string, strin
   return headers;
 }
 
+/** Of what a service says no more is shown than counts: it may be anything. */
+function answerTold({ status, type, body }: HttpAnswer): Told {
+  const mountpoint = status === 200 ? mountpointOf(body) : null;
+  const what = mountpoint !== null ? `mountpoint ${shownValue(mountpoint)}` : body === "ignore" ? body : `${body.length} characters`;
+  return { answer: [status, ...(type === "" ? [] : [type]), what].join(", ") };
+}
+
 type Which = "auth" | "super" | "acl";
 /** null = that is asked of nobody. */
 type Ask = (which: Which, values: Values, wanted?: () => boolean) => Promise<HttpAnswer | null>;
@@ -116,11 +123,9 @@ function httpSource(host: SourceHost, c: Values_, headers: ReadonlyMap<string, s
       host.clock,
       values.client,
       `${request.method.toUpperCase()} ${request.url.origin}${request.url.pathname}`,
-      () => shownFields(request, values),
+      (client) => shownFields(request, { ...values, client }),
       (unnoticed) => backend.ask(() => send(request, fill(request, values), timed(), tls), wanted, unnoticed),
-      // Of what a service says no more is shown than counts: it may be anything.
-      ({ status, body }) =>
-        `${status}, ${body === "ignore" || mountpointOf(body) !== null ? body.slice(0, 200) : `${body.length} characters`}`,
+      answerTold,
     );
   };
 

@@ -17,12 +17,15 @@ export interface RequestTemplate {
 
 export interface HttpAnswer {
   status: number;
+  /** Media type without its parameters; "" = none is told. */
+  type: string;
   /** Without blanks at its ends. */
   body: string;
 }
 
 /** More than any verdict needs. */
 const ANSWER_MAX = 64 * 1024;
+const TYPE_MAX = 80;
 
 /** `clientid=%c,username=%u`: values may hold `=`, not commas. */
 export function parseParams(text: string, allowed: readonly Variable[]): RequestTemplate["params"] {
@@ -72,5 +75,6 @@ export async function send(
     await leaveUnread(response);
     throw new BackendError("refused", `http ${response.status}`);
   }
-  return { status: response.status, body: (await limitedText(response, ANSWER_MAX)).trim() };
+  const type = (response.headers.get("content-type") ?? "").split(";", 1)[0]?.trim().slice(0, TYPE_MAX) ?? "";
+  return { status: response.status, type, body: (await limitedText(response, ANSWER_MAX)).trim() };
 }

@@ -1,12 +1,13 @@
 /** Public keys from a URL (RFC 7517, section 5): fetched now and then, and when a token names one that is not known. */
 import { createPublicKey } from "node:crypto";
 import { between, type MonoMs } from "../../lib/time.ts";
+import { shownValue } from "../_auth/asking.ts";
 import { oddAnswers } from "../_auth/odd_answers.ts";
 import type { SourceHost } from "../_auth/source.ts";
 import { Backend } from "../_backend/backend.ts";
 import { BackendError } from "../_backend/errors.ts";
 import { leaveUnread, limitedText } from "../_backend/http.ts";
-import type { Candidates, KeyRing } from "./check.ts";
+import type { Candidate, Candidates, KeyRing } from "./check.ts";
 import { type Verifiers, verifiersOf } from "./token.ts";
 
 export interface JwksOptions {
@@ -26,6 +27,12 @@ interface Jwk {
   use?: unknown;
   kid?: unknown;
   alg?: unknown;
+}
+
+/** None where it is for other algorithms. */
+function candidate({ kid, verifiers }: Key, alg: string): Candidate[] {
+  const verify = verifiers.get(alg);
+  return verify === undefined ? [] : [{ verify, name: `auth.jwt.jwks (${kid === null ? "a key without a name" : shownValue(kid)})` }];
 }
 
 const BYTES_MAX = 1024 * 1024;
@@ -69,7 +76,7 @@ export class Jwks implements KeyRing {
   find(alg: string, kid: string | null): Candidates {
     const named = kid === null ? this.#keys : this.#keys.filter((key) => key.kid === kid || key.kid === null);
     const unknown = named.every((key) => kid !== null && key.kid !== kid);
-    return { keys: named.flatMap(({ verifiers }) => verifiers.get(alg) ?? []), unknown };
+    return { keys: named.flatMap((key) => candidate(key, alg)), unknown };
   }
 
   /** Perhaps there are new ones; `unnoticed`: nothing of it is counted. False = there was a look at them just now. @throws BackendError */

@@ -1,7 +1,7 @@
 /** A device's entry in a directory: its password, whether it is enabled, and the topics it may use, in one search (EMQ X 3.1's schema). */
 import type { AuthStep, ClientInfo } from "../../core/types.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
-import { askNoted } from "../_auth/asking.ts";
+import { askNoted, shownValue } from "../_auth/asking.ts";
 import { KeptRules } from "../_auth/kept_rules.ts";
 import { NO_HASH, WRONG } from "../_auth/lookup.ts";
 import { type OddAnswers, oddAnswers } from "../_auth/odd_answers.ts";
@@ -10,6 +10,7 @@ import type { Source, SourceHost } from "../_auth/source.ts";
 import { Backend } from "../_backend/backend.ts";
 import { escapedInDn } from "./dn.ts";
 import { type Found, judgeLdap, type LdapDriver, type LdapServers, ldapDrivers, ldapWords } from "./driver.ts";
+import { ENABLED, entryTold, TOPICS } from "./shown.ts";
 import { isPassword } from "./user_password.ts";
 
 export interface LdapAuthSettings {
@@ -28,9 +29,6 @@ export interface LdapAuthSettings {
 /** Searches that are under way at a time on one connection. */
 const PIPELINED = 32;
 
-/** Attribute -> 1 subscribe, 2 publish, 3 both. */
-const TOPICS: Readonly<Record<string, number>> = { mqttPublishTopic: 2, mqttSubscriptionTopic: 1, mqttPubSubTopic: 3 };
-const ENABLED = "isEnabled";
 const DISABLED: AuthStep = { allow: false, code: RC.NOT_AUTHORIZED, why: "username_disabled" };
 const SPELT_OTHERWISE: AuthStep = {
   allow: false,
@@ -43,6 +41,7 @@ export function ldapSource(host: SourceHost, o: LdapAuthSettings): Source {
   const backend = backendOf(host, o.servers);
   const odd = oddAnswers(host);
   const dnOf = (username: string): string => `${o.nameAttribute}=${escapedInDn(username)},${o.base}`;
+  const shownDn = ({ username }: ClientInfo): string[] => [shownValue(dnOf(username ?? ""))];
   const attributes = [o.nameAttribute, o.passwordAttribute, ENABLED, ...Object.keys(TOPICS)];
   const counts = { objectClass: o.objectClass, attributes, harmless: dnOf("1") };
 
@@ -52,9 +51,9 @@ export function ldapSource(host: SourceHost, o: LdapAuthSettings): Source {
       host.clock,
       client,
       `search base (objectClass=${o.objectClass})`,
-      () => [dn.slice(0, 200)],
+      shownDn,
       (unnoticed) => backend.ask((d) => d.entry(dn, counts), wanted, unnoticed),
-      (entry) => (entry === null ? "no entry" : `attributes ${[...entry.keys()].filter((name) => name !== "dn").join(", ")}`),
+      (entry) => entryTold(entry, attributes, o.passwordAttribute, client),
     );
   }
 
@@ -64,9 +63,9 @@ export function ldapSource(host: SourceHost, o: LdapAuthSettings): Source {
       host.clock,
       client,
       "bind",
-      () => [dn.slice(0, 200)],
+      shownDn,
       (unnoticed) => backend.askApart((d) => d.refusal(dn, password), wanted, unnoticed),
-      (why) => why ?? "success",
+      (why) => ({ answer: why ?? "success" }),
     );
     return refusal === null;
   }
