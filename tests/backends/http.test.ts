@@ -315,11 +315,9 @@ test("headers of one's own go with every request, and are shown to nobody", asyn
 });
 
 test("what is told of it: the request, its fields without the password, the answer", async () => {
-  const steps = await api<{ step: string; verdict: string; asked: { question: string; values: string[]; answer: string }[] }[]>(
-    "POST",
-    `plugins/${NAME}/test`,
-    { client_id: "dev", username: "joe", password: "s3cret", action: "publish", topic: "a" },
-  );
+  const steps = await api<
+    { step: string; verdict: string; why: string; asked: { question: string; values: string[]; answer: string }[] }[]
+  >("POST", `plugins/${NAME}/test`, { client_id: "dev", username: "joe", password: "s3cret", action: "publish", topic: "a" });
   expect(steps.map((s) => `${s.step} ${s.verdict}`)).toEqual(["settings ok", "connect ok", "authenticate allow", "acl allow"]);
   expect(steps[2]?.asked[0]).toMatchObject({
     question: `POST http://127.0.0.1:${service.port}/auth`,
@@ -331,6 +329,14 @@ test("what is told of it: the request, its fields without the password, the answ
   const more = await api<typeof steps>("POST", `plugins/${NAME}/test`, { client_id: "dev", username: "joe", password: "s3cret" });
   expect(more[2]?.asked.map((a) => a.answer)).toEqual(['200, application/json, mountpoint "t/%c/"', "200, text/html, 6 characters"]);
   expect(JSON.stringify(more)).not.toContain("s3cret");
+  expect(more[2]?.why).toBe('http 200 lets in, with the mountpoint "t/%c/"; a super user, by auth.http.super_req');
+  const why = async (answer: Response): Promise<string | undefined> => {
+    answers["/auth"] = () => answer;
+    return (await api<typeof steps>("POST", `plugins/${NAME}/test`, { username: "joe", password: "s3cret" }))[2]?.why;
+  };
+  expect(await why(new Response("", { status: 403 }))).toBe("http 403: only 200 of auth.http.auth_req lets in");
+  expect(await why(new Response("", { status: 302 }))).toContain("a redirect is not followed");
+  expect(await why(ok("ignore"))).toBe("http 200 with ignore: the next one is asked");
   expect(JSON.stringify(steps)).not.toContain("s3cret");
 });
 

@@ -192,6 +192,18 @@ needing(SLAPD, describe)("emqx_auth_ldap", () => {
       expect(text).not.toContain('"public"');
     });
 
+    test("explain says in words why", async () => {
+      const why = async (username: string, password: string): Promise<string | undefined> => (await kit.reasons({ username, password }))[0];
+      expect(await why("unknown", "x")).toContain("unknown user: no entry of class mqttUser has this name (auth.ldap.device_dn");
+      expect(await why("ssha", "x")).toBe("wrong password: it does not fit userPassword");
+      expect(await why("ssha", "public")).toBe("the password fits userPassword");
+      expect(await why("ann", "public")).toBe("username_disabled: isEnabled of the entry is FALSE");
+      expect(await why("none", "x")).toContain("auth.ldap.bind_dn: an entry shows no password to this account");
+      expect(await why("crypt", "public")).toBe("the directory takes the password");
+      expect(await why("crypt", "x")).toContain("the directory does not take the password: InvalidCredentials");
+      expect(await why("JOE", "public")).toContain("auth.ldap.match_case");
+    });
+
     test("settings that are not saved can be tried; what the directory has against them is said", async () => {
       const joe = { username: "joe", password: "public", action: "publish", topic: "joe/up/x" };
       expect(await tried(joe)).toEqual(["settings ok", "connect ok", "authenticate allow", "acl allow"]);

@@ -111,6 +111,18 @@ function cases(kit: AuthKit, secret: () => string): void {
       expect(text).toContain('[{"name":"publish","value":"out/%c"}]');
     });
 
+    test("explain says in words why", async () => {
+      const hash = "auth.mongo.auth_query.password_hash = sha256";
+      expect(await kit.reasons({ username: "unknown", password: "x" })).toEqual([
+        "unknown user: auth.mongo.auth_query.selector finds nobody",
+      ]);
+      expect(await kit.reasons({ username: "u1", password: "x" })).toEqual([`wrong password, with ${hash}`]);
+      expect(await kit.reasons({ username: "u1", password: "p1", action: "publish", topic: "own/u1/x" })).toEqual([
+        `the password fits, with ${hash}; no super user, by auth.mongo.super_query`,
+        "allow pubsub own/%u/#",
+      ]);
+    });
+
     test("settings that are not saved can be tried; what the server has against them is said", async () => {
       const joe = { username: "u1", password: "p1", action: "subscribe", topic: "own/u1/x" };
       expect(await tried(joe)).toEqual(["settings ok", "connect ok", "authenticate allow", "acl allow"]);

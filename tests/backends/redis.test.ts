@@ -141,6 +141,18 @@ needing(REDIS, describe)("one server", () => {
       for (const secret of [sha256("peppublic"), '"pep"', '"p1"', '"p2"']) expect(tried).not.toContain(secret);
     });
 
+    test("explain says in words why", async () => {
+      const [hash, u1] = ["auth.redis.password_hash = plain", { username: "u1", password: "p1", action: "publish" }];
+      expect(await kit.reasons({ username: "unknown", password: "x" })).toEqual(["unknown user: auth.redis.auth_cmd finds nobody"]);
+      expect(await kit.reasons({ ...u1, password: "x", topic: "x" })).toEqual([`wrong password, with ${hash}`]);
+      expect((await kit.reasons({ ...u1, topic: "own/u1/x" }))[1]).toBe("allow pubsub own/%u/#");
+      expect(await kit.reasons({ ...u1, topic: "else" })).toEqual([
+        `the password fits, with ${hash}; no super user, by auth.redis.super_cmd`,
+        "none of the 3 rules that there are speaks of this, and who has any there may do nothing else",
+      ]);
+      expect((await kit.reasons({ username: "text", password: "x" }))[0]).toContain("WRONGTYPE");
+    });
+
     test("settings that are not saved can be tried; what the server has against them is said", async () => {
       const joe = { username: "u1", password: "p1", action: "subscribe", topic: "own/u1/x" };
       expect(await tried(joe)).toEqual(["settings ok", "connect ok", "authenticate allow", "acl allow"]);

@@ -310,6 +310,31 @@ for (const k of KINDS) {
         db.run("update mqtt_user set salt = '' where username = 'u1'", "mqtt");
       });
 
+      test("explain says in words why: unknown, wrong, no such hash, no rule, which rule", async () => {
+        const hash = `${k.prefix}.password_hash = sha256`;
+        expect(await kit.reasons({ username: "unknown", password: "x" })).toEqual([`unknown user: ${k.prefix}.auth_query finds nobody`]);
+        expect(await kit.reasons({ username: "u1", password: "x" })).toEqual([`wrong password, with ${hash}`]);
+        expect(await kit.reasons({ username: "nobody", password: "x" })).toEqual([
+          `${k.prefix}.auth_query finds the user, but no password`,
+        ]);
+        expect(await kit.reasons({ username: "crypted", password: "public" })).toEqual([
+          `no password fits, with ${hash}: what is stored is not 64 hexadecimal digits`,
+        ]);
+        expect((await kit.reasons({ username: "u1" }))[0]).toContain("not both a user name and a password: nobody is asked");
+        const fits = `the password fits, with ${hash}; `;
+        expect(await kit.reasons({ username: "u0", password: "p0" })).toEqual([`${fits}a super user, by ${k.prefix}.super_query`]);
+        const u1 = { username: "u1", password: "p1", action: "publish" };
+        expect(await kit.reasons({ ...u1, topic: "own/u1/x" })).toEqual([
+          `${fits}no super user, by ${k.prefix}.super_query`,
+          "row 4: allow pubsub own/%u/#, for username u1",
+        ]);
+        expect((await kit.reasons({ ...u1, action: "subscribe", topic: "else" }))[1]).toBe(
+          "none of the 5 rules that there are speaks of this",
+        );
+        const tried = await kit.why({ username: "u1", password: "x" }, {});
+        expect(tried).toContain(`wrong password, with ${hash}`);
+      });
+
       test("neither explain nor a test leaves a trace in figures, verdicts, state or log", async () => {
         db.run("insert into mqtt_acl (allow, username, access, topic) values (1, 'u9', 9, '#')", "mqtt");
         await kit.isUp();

@@ -2,6 +2,7 @@
  * Plugins that ask somebody outside who a client is and what it may do: where they hang on the access chain, and what happens while
  * nobody can be asked (`auth.<x>.on_error`).
  */
+import { sayWhy } from "../../core/access/trace.ts";
 import type { AclStep, Action, AuthStep, ClientInfo } from "../../core/types.ts";
 import { oneOf } from "../../lib/config_entry.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
@@ -51,6 +52,8 @@ export interface Asking {
   takesHalf: boolean;
 }
 
+export const HALF_WORDS = "not both a user name and a password: nobody is asked";
+
 /** EMQ X 3.1: about half of it nobody is asked. */
 export function isHalf(client: ClientInfo, password: Uint8Array | null): boolean {
   return client.username === null || client.username === "" || password === null || password.length === 0;
@@ -63,12 +66,19 @@ const NONE = new Uint8Array(0);
  * are.
  */
 export function askOutside(ctx: Hanging, now: () => OutsideAuth, { onError, passesOn, counts, takesHalf }: Asking): void {
-  const passes = (question: Question, err: BackendError): boolean => onError() === "ignore" && passesOn(question, err.kind);
+  const passes = (client: ClientInfo, question: Question, err: BackendError): boolean => {
+    const does = onError() === "ignore" && passesOn(question, err.kind);
+    sayWhy(client, () => (does ? `no answer, so the next one is asked (on_error = ignore): ${err.message}` : `no answer: ${err.message}`));
+    return does;
+  };
   ctx.hook("client.authenticate", (client, { password, wanted }) => {
-    if (!takesHalf && isHalf(client, password)) return HALF;
+    if (!takesHalf && isHalf(client, password)) {
+      sayWhy(client, () => HALF_WORDS);
+      return HALF;
+    }
     return guarded<AuthStep>(
       () => now().authenticate(client, password ?? NONE, wanted ?? always),
-      (err) => (passes("authenticate", err) ? null : refused(err)),
+      (err) => (passes(client, "authenticate", err) ? null : refused(err)),
       (step, err) => counted(client, counts.authentication, step?.allow ?? null, err || (step?.allow === false && step.failed === true)),
     );
   });
@@ -77,7 +87,7 @@ export function askOutside(ctx: Hanging, now: () => OutsideAuth, { onError, pass
     if (auth.check === undefined || client.username?.startsWith("$") === true) return null;
     return guarded<AclStep>(
       () => auth.check?.(client, action, topic) ?? null,
-      (err) => ({ verdict: passes("check", err) ? null : "deny", why: err.message, failed: true }),
+      (err) => ({ verdict: passes(client, "check", err) ? null : "deny", why: err.message, failed: true }),
       (step, err) => counted(client, counts.acl, step === null || step.verdict === null ? null : step.verdict === "allow", err),
     );
   };

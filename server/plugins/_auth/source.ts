@@ -21,7 +21,7 @@ import type {
   VerdictCounts,
 } from "../plugin.ts";
 import type { LookupHost } from "./lookup.ts";
-import { askOutside, isHalf, type OnError, type OutsideAuth, type PassesOn, passesOn } from "./outside.ts";
+import { askOutside, HALF_WORDS, isHalf, type OnError, type OutsideAuth, type PassesOn, passesOn } from "./outside.ts";
 
 /** A server and the questions of one plugin to it, with certain settings. */
 export interface Source {
@@ -193,7 +193,7 @@ async function questions(step: Step, auth: OutsideAuth, client: ClientInfo, requ
   const password = new TextEncoder().encode(request.password ?? "");
   let isSuper = false;
   await step("authenticate", async () => {
-    if (!takesHalf && isHalf(client, password)) return { verdict: "ignore", why: "not both a user name and a password: nobody is asked" };
+    if (!takesHalf && isHalf(client, password)) return { verdict: "ignore", why: HALF_WORDS };
     const found = await auth.authenticate(client, password, () => true);
     if (found === null) return { verdict: "ignore", why: "not known there" };
     if (found.allow !== true) return { verdict: found.allow === null ? "ignore" : "deny", why: found.why };

@@ -23,6 +23,8 @@ export interface SqlAuthSettings {
   /** Texts as written, with the keys they stand under; "" = that is not asked. */
   queries: Readonly<Record<"auth" | "super" | "acl", { key: string; text: string }>>;
   hash: StoredKind;
+  /** The key it stands under. */
+  hashKey: string;
 }
 
 /** @throws Error naming the key whose query cannot be used */
@@ -66,19 +68,18 @@ export function sqlSource(host: SourceHost, o: SqlAuthSettings): Source {
   }
 
   const lookup: Lookup = {
-    async user(client, wanted) {
-      if (queries.auth === null) return null;
-      const [row, second] = await ask(queries.auth, client, userTold, wanted);
+    user: asked(queries.auth, async (query, client, wanted) => {
+      const [row, second] = await ask(query, client, userTold, wanted);
       if (row === undefined) return null;
       if (second !== undefined) odd(client)(o.queries.auth.key, "the query has more than one row for a user; the first one counts");
       return userOf(row);
-    },
-    async isSuper(client, wanted) {
-      if (queries.super === null) return false;
-      const [row] = await ask(queries.super, client, superTold, wanted);
+    }),
+    isSuper: asked(queries.super, async (query, client, wanted) => {
+      const [row] = await ask(query, client, superTold, wanted);
       return isTrue(row?.[0]);
-    },
+    }),
     rules: queries.acl === null ? null : (client) => rulesOf(queries.acl as Query, client),
+    keys: { user: o.queries.auth.key, isSuper: o.queries.super.key, rules: o.queries.acl.key, hash: o.hashKey },
   };
 
   async function rulesOf(query: Query, client: ClientInfo): Promise<RuleSet> {
@@ -111,6 +112,13 @@ export function sqlSource(host: SourceHost, o: SqlAuthSettings): Source {
     ),
     backends: [backend],
   };
+}
+
+type Question<T> = (client: ClientInfo, wanted: () => boolean) => Promise<T>;
+
+/** null = that is not asked. */
+function asked<T>(query: Query | null, ask: (query: Query, client: ClientInfo, wanted: () => boolean) => Promise<T>): Question<T> | null {
+  return query === null ? null : (client, wanted) => ask(query, client, wanted);
 }
 
 type Compiled = Record<"auth" | "super" | "acl", Query | null>;

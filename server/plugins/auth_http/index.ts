@@ -1,15 +1,16 @@
 /** Authentication and access rules by asking a web service. EMQ X 3.1; JSON bodies, TLS, `on_error` and the time limit are ours. */
 import { connect } from "node:net";
+import { sayWhy } from "../../core/access/trace.ts";
 import type { AclStep, AuthStep, ClientInfo } from "../../core/types.ts";
 import { ignored, integer, oneOf, optional, secret, text } from "../../lib/config_entry.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
 import { askNoted, shownValue, type Told } from "../_auth/asking.ts";
+import { superUser } from "../_auth/lookup.ts";
 import { onErrorEntry, passesOn } from "../_auth/outside.ts";
 import { defineOutside, type OutsidePlugin, type Source, type SourceHost } from "../_auth/source.ts";
 import { NONE, serverUrl, serverUrlOrNone } from "../_backend/address.ts";
 import { Backend } from "../_backend/backend.ts";
 import { laterTimeLimitEntry, timeLimitEntry } from "../_backend/calls.ts";
-import { BackendError } from "../_backend/errors.ts";
 import type { Judgement } from "../_backend/options.ts";
 import { CLIENT_VARIABLES, type Values } from "../_backend/template.ts";
 import { tlsEntries, tlsOf } from "../_backend/tls.ts";
@@ -131,34 +132,54 @@ function httpSource(host: SourceHost, c: Values_, headers: ReadonlyMap<string, s
 
   return {
     auth: {
-      authenticate: (client, password, wanted) => authenticate(ask, client, password, wanted),
-      check: async (client, action, topic) => verdictOf(await ask("acl", { client, action, topic })),
+      authenticate: (client, password, wanted) => authenticate(ask, requests.super !== null, client, password, wanted),
+      check: async (client, action, topic) => verdictOf(client, await ask("acl", { client, action, topic })),
     },
     backends: [...backends.values()],
   };
 }
 
-async function authenticate(ask: Ask, client: ClientInfo, password: Uint8Array, wanted: () => boolean): Promise<AuthStep> {
+/** `asksSuper`: somebody is asked who is a super user. */
+async function authenticate(
+  ask: Ask,
+  asksSuper: boolean,
+  client: ClientInfo,
+  password: Uint8Array,
+  wanted: () => boolean,
+): Promise<AuthStep> {
   const { status, body } = (await ask("auth", { client, password }, wanted)) as HttpAnswer;
-  if (status !== 200) return { allow: false, code: RC.NOT_AUTHORIZED, why: `http ${status}` };
-  if (body === "ignore") return null;
-  const isSuper = await ask("super", { client }, wanted).then(
-    (answer) => answer?.status === 200,
-    // Who cannot be asked about it is none (EMQ X 3.1).
-    (err: unknown) => {
-      if (!(err instanceof BackendError)) throw err;
-      return false;
-    },
-  );
+  if (status !== 200) {
+    sayWhy(client, () => `${statusWords(status)}: only 200 of auth.http.auth_req lets in`);
+    return { allow: false, code: RC.NOT_AUTHORIZED, why: `http ${status}` };
+  }
+  if (body === "ignore") {
+    sayWhy(client, () => IGNORED);
+    return null;
+  }
   const mountpoint = mountpointOf(body);
-  return { allow: true, isSuper, ...(mountpoint !== null && { mountpoint }) };
+  const found = await superUser(
+    client,
+    asksSuper ? async () => (await ask("super", { client }, wanted))?.status === 200 : null,
+    SUPER_KEY,
+    wanted,
+  );
+  const where = mountpoint === null ? "" : `, with the mountpoint ${shownValue(mountpoint)}`;
+  sayWhy(client, () => `http 200 lets in${where}; ${found.why}`);
+  return { allow: true, isSuper: found.isSuper, ...(mountpoint !== null && { mountpoint }) };
 }
 
-function verdictOf(answer: HttpAnswer | null): AclStep {
+const SUPER_KEY = "auth.http.super_req";
+const IGNORED = "http 200 with ignore: the next one is asked";
+
+const statusWords = (status: number): string => `http ${status}${status >= 300 && status < 400 ? ", and a redirect is not followed" : ""}`;
+
+function verdictOf(client: ClientInfo, answer: HttpAnswer | null): AclStep {
   if (answer === null) return null;
   const { status, body } = answer;
-  if (status !== 200) return { verdict: "deny", why: `http ${status}` };
-  return body === "ignore" ? null : { verdict: "allow", why: "http 200" };
+  if (status !== 200) return { verdict: "deny", why: `${statusWords(status)}: only 200 of auth.http.acl_req allows` };
+  if (body !== "ignore") return { verdict: "allow", why: "http 200 of auth.http.acl_req allows" };
+  sayWhy(client, () => IGNORED);
+  return null;
 }
 
 /** A JSON object may name the client's mountpoint. */

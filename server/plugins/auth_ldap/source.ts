@@ -1,4 +1,5 @@
 /** A device's entry in a directory: its password, whether it is enabled, and the topics it may use, in one search (EMQ X 3.1's schema). */
+import { sayWhy } from "../../core/access/trace.ts";
 import type { AuthStep, ClientInfo } from "../../core/types.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
 import { askNoted, shownValue } from "../_auth/asking.ts";
@@ -29,7 +30,7 @@ export interface LdapAuthSettings {
 /** Searches that are under way at a time on one connection. */
 const PIPELINED = 32;
 
-const DISABLED: AuthStep = { allow: false, code: RC.NOT_AUTHORIZED, why: "username_disabled" };
+const DISABLED: AuthStep = { allow: false, code: RC.NOT_AUTHORIZED, why: "username_disabled: isEnabled of the entry is FALSE" };
 const SPELT_OTHERWISE: AuthStep = {
   allow: false,
   code: RC.NOT_AUTHORIZED,
@@ -57,9 +58,10 @@ export function ldapSource(host: SourceHost, o: LdapAuthSettings): Source {
     );
   }
 
-  async function binds(client: ClientInfo, password: Uint8Array, wanted: () => boolean): Promise<boolean> {
+  /** Why the directory does not take it; null = it does. */
+  function refusal(client: ClientInfo, password: Uint8Array, wanted: () => boolean): Promise<string | null> {
     const dn = dnOf(client.username ?? "");
-    const refusal = await askNoted(
+    return askNoted(
       host.clock,
       client,
       "bind",
@@ -67,7 +69,6 @@ export function ldapSource(host: SourceHost, o: LdapAuthSettings): Source {
       (unnoticed) => backend.askApart((d) => d.refusal(dn, password), wanted, unnoticed),
       (why) => ({ answer: why ?? "success" }),
     );
-    return refusal === null;
   }
 
   /** Else it would be somebody else to bans, to rules that name users, and to whoever counts log-ins. */
@@ -82,22 +83,39 @@ export function ldapSource(host: SourceHost, o: LdapAuthSettings): Source {
 
   async function authenticate(client: ClientInfo, password: Uint8Array, wanted: () => boolean): Promise<AuthStep> {
     const entry = await entryOf(client, wanted);
-    if (entry === null) return null;
+    if (entry === null) {
+      sayWhy(
+        client,
+        () => `unknown user: no entry of class ${o.objectClass} has this name (auth.ldap.device_dn, auth.ldap.match_objectclass)`,
+      );
+      return null;
+    }
     if (!isSpeltSo(entry, client)) return SPELT_OTHERWISE;
     if (entry.get(ENABLED.toLowerCase())?.[0]?.toString().toUpperCase() === "FALSE") return DISABLED;
     const stored = entry.get(o.passwordAttribute.toLowerCase()) ?? [];
     if (stored.length === 0 && !o.bindAsUser) {
-      odd(client)("auth.ldap.bind_dn", "an entry shows no password to this account: auth.ldap.bind_as_user = on lets the server check it");
+      odd(client)("auth.ldap.bind_dn", HIDES_IT);
+      sayWhy(client, () => `auth.ldap.bind_dn: ${HIDES_IT}`);
       return NO_HASH;
     }
     const found = o.bindAsUser ? [null] : stored.map((value) => isPassword(value, password));
-    const good = found.includes(true) || (found.includes(null) && (await binds(client, password, wanted)));
-    if (!good) return WRONG;
+    const verdict = found.includes(true) ? "fits" : found.includes(null) ? await refusal(client, password, wanted) : "differs";
+    sayWhy(client, () => passwordWords(verdict, o.passwordAttribute));
+    if (verdict !== "fits" && verdict !== null) return WRONG;
     kept.put(client, rulesOf(entry, odd(client)));
     return { allow: true, isSuper: false };
   }
 
   return { auth: { authenticate, check: (client, action, topic) => kept.check(client, action, topic) }, backends: [backend] };
+}
+
+const HIDES_IT = "an entry shows no password to this account: auth.ldap.bind_as_user = on lets the server check it";
+
+/** Compared here, or why the directory does not take it (null = it does). */
+function passwordWords(verdict: string | null, attribute: string): string {
+  if (verdict === null) return "the directory takes the password";
+  if (verdict === "fits") return `the password fits ${attribute}`;
+  return verdict === "differs" ? `wrong password: it does not fit ${attribute}` : `the directory does not take the password: ${verdict}`;
 }
 
 function backendOf(host: SourceHost, servers: LdapServers): Backend<LdapDriver> {

@@ -60,13 +60,20 @@ export function mongoSource(host: SourceHost, o: MongoAuthSettings): Source {
       const found = await ask(o.auth, o.auth.fields, client, (found) => userTold(o.auth.fields, found), wanted);
       return found === null ? null : userOf(found, o.auth.fields);
     },
-    async isSuper(client, wanted) {
-      if (o.isSuper === null) return false;
-      const { field } = o.isSuper;
-      return (await ask(o.isSuper, [field], client, (found) => superTold(field, found), wanted))?.[field] === true;
-    },
+    isSuper: o.isSuper === null ? null : superIn(o.isSuper),
     rules: o.acl === null ? null : rules,
+    keys: {
+      user: "auth.mongo.auth_query.selector",
+      isSuper: "auth.mongo.super_query",
+      rules: "auth.mongo.acl_query",
+      hash: "auth.mongo.auth_query.password_hash",
+    },
   };
+
+  function superIn(question: Question & { field: string }): Lookup["isSuper"] {
+    const { field } = question;
+    return async (client, wanted) => (await ask(question, [field], client, (found) => superTold(field, found), wanted))?.[field] === true;
+  }
 
   async function rules(client: ClientInfo): Promise<RuleSet> {
     const { collection, selectors } = o.acl as NonNullable<typeof o.acl>;

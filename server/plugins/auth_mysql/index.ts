@@ -56,6 +56,7 @@ const outside: OutsidePlugin<typeof config> = {
         acl: { key: "auth.mysql.acl_query", text: c["auth.mysql.acl_query"] },
       },
       hash: c["auth.mysql.password_hash"],
+      hashKey: "auth.mysql.password_hash",
     }),
   onError: (c) => c["auth.mysql.on_error"],
 };

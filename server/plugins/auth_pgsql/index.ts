@@ -53,6 +53,7 @@ const outside: OutsidePlugin<typeof config> = {
         acl: { key: "auth.pgsql.acl_query", text: c["auth.pgsql.acl_query"] },
       },
       hash: c["auth.pgsql.password_hash"],
+      hashKey: "auth.pgsql.password_hash",
     }),
   onError: (c) => c["auth.pgsql.on_error"],
 };

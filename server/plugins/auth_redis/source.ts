@@ -38,10 +38,13 @@ export function redisSource(host: SourceHost, o: RedisAuthSettings): Source {
   }
 
   const lookup: Lookup = {
-    user: async (client, wanted) => (auth === null ? null : userOf(await ask(auth, client, (answer) => userTold(auth, answer), wanted))),
-    isSuper: async (client, wanted) =>
-      isSuper !== null && columnText(await ask(isSuper, client, (answer) => superTold(isSuper, answer), wanted)) === "1",
+    user: auth === null ? null : async (client, wanted) => userOf(await ask(auth, client, (answer) => userTold(auth, answer), wanted)),
+    isSuper:
+      isSuper === null
+        ? null
+        : async (client, wanted) => columnText(await ask(isSuper, client, (answer) => superTold(isSuper, answer), wanted)) === "1",
     rules: acl === null ? null : async (client) => rulesOf(await ask(acl, client, (answer) => rulesTold(acl, answer, client)), odd(client)),
+    keys: { user: "auth.redis.auth_cmd", isSuper: "auth.redis.super_cmd", rules: "auth.redis.acl_cmd", hash: "auth.redis.password_hash" },
   };
   return {
     auth: lookupAuth(

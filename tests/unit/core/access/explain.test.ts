@@ -4,7 +4,7 @@ import { Banned } from "../../../../server/core/access/banned.ts";
 import { type ExplainRequest, type ExplainStep, explain } from "../../../../server/core/access/explain.ts";
 import { Flapping } from "../../../../server/core/access/flapping.ts";
 import { Guesses } from "../../../../server/core/access/guesses.ts";
-import { noteOf } from "../../../../server/core/access/trace.ts";
+import { noteOf, sayWhy } from "../../../../server/core/access/trace.ts";
 import { Hooks } from "../../../../server/core/hooks.ts";
 import type { ClientInfo } from "../../../../server/core/types.ts";
 import { Metrics } from "../../../../server/core/watch/metrics.ts";
@@ -197,4 +197,50 @@ describe("explain ACL", () => {
     expect(s.hooks.at["client.check_acl"][0]?.failures).toBe(0);
     expect(s.flapping.size).toBe(0);
   });
+});
+
+test("a handler's reason in words stands for the one in its answer, and is forgotten with its step", async () => {
+  const s = setUp();
+  s.hooks.add(
+    "client.authenticate",
+    "unknown",
+    async (client) => {
+      sayWhy(client, () => "unknown user");
+      return null;
+    },
+    4,
+  );
+  s.hooks.add("client.authenticate", "silent", () => null, 3);
+  s.hooks.add(
+    "client.authenticate",
+    "half",
+    (client) => {
+      sayWhy(client, () => "half of it");
+      return { allow: null, code: 0x86, why: "bad_username_or_password" };
+    },
+    2,
+  );
+  s.hooks.add("client.authenticate", "broken", (client) => {
+    sayWhy(client, () => "about to say yes");
+    throw new Error("broken");
+  });
+  const { authentication } = await explain(s, aClient(), PASSWORD);
+  expect(authentication.steps.slice(3).map((x) => `${x.step}: ${x.why}`)).toEqual([
+    "unknown: unknown user",
+    "silent: has no answer for this client",
+    "half: half of it; the next one is asked, and whoever none lets in is refused",
+    "broken: failed, so the client is refused: broken",
+  ]);
+});
+
+test("what is known of a client from its log-in is known when a topic is asked about", async () => {
+  const s = setUp();
+  const known = new WeakSet<ClientInfo>();
+  s.hooks.add("client.authenticate", "token", (client) => {
+    known.add(client);
+    return { allow: true };
+  });
+  s.hooks.add("client.check_acl", "token", (client) => (known.has(client) ? { verdict: "allow", why: "known" } : null));
+  const r = await explain(s, aClient(), PASSWORD, PUBLISH);
+  expect(r.acl?.steps.at(-1)).toMatchObject({ step: "token", verdict: "allow", why: "known" });
 });
