@@ -182,6 +182,8 @@ export interface AccessStep {
   failures: number;
   /** "deny" or "ignore"; null = it asks no server. */
   on_error: string | null;
+  /** It has a word on what clients may do. false = nothing is asked there: the plugin has none, or no setting of it says what to ask. */
+  asks_topics: boolean;
   status: PluginStatus | null;
 }
 export interface AccessZone {

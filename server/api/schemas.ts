@@ -334,6 +334,7 @@ function accessStep(): TSchema {
     description: text,
     failures: int,
     on_error: nullable(text),
+    asks_topics: flag,
     status: nullable(pluginStatus),
   });
 }

@@ -4,6 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { createHash, pbkdf2Sync } from "node:crypto";
+import type { AccessView } from "../../server/admin/extra_rows.ts";
 import { AuthKit } from "../support/auth_kit.ts";
 import { connectPacket, RawClient, until } from "../support/clients.ts";
 import { MARIADB, needing, type Peer, POSTGRESQL } from "../support/peers.ts";
@@ -333,6 +334,27 @@ for (const k of KINDS) {
         );
         const tried = await kit.why({ username: "u1", password: "x" }, {});
         expect(tried).toContain(`wrong password, with ${hash}`);
+      });
+
+      test("what is not set is not asked, and that is said", async () => {
+        const why = `no ${k.prefix}.acl_query is set: nothing is asked`;
+        const joe = { username: "u1", password: "p1", action: "publish", topic: "own/u1/x" };
+        const asks = async (): Promise<boolean[]> => {
+          const { data } = await api<AccessView>("GET", "access");
+          return [...data.authentication, ...data.acl].filter((s) => s.plugin === k.plugin).map((s) => s.asks_topics);
+        };
+        expect(await asks()).toEqual([true, true]);
+        expect(await kit.why(joe, { [`${k.prefix}.acl_query`]: "" })).toContain(why);
+        await kit.withSettings({ acl_query: "", super_query: "" }, async () => {
+          expect([await kit.reasons(joe), await asks()]).toEqual([
+            [expect.stringContaining(`; no super user: ${k.prefix}.super_query is not set`), why],
+            [false, false],
+          ]);
+        });
+        await kit.isUp();
+        expect((await kit.reasons({ ...joe, username: "$u1" }))[1]).toBe(
+          "user names that begin with $ have no rules here: nothing is asked",
+        );
       });
 
       test("neither explain nor a test leaves a trace in figures, verdicts, state or log", async () => {

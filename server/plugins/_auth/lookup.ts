@@ -111,7 +111,7 @@ export function lookupAuth(host: LookupHost, lookup: Lookup, kind: () => StoredK
   }
 
   const { rules } = lookup;
-  if (rules === null) return { authenticate };
+  if (rules === null) return { authenticate, rulesKey: keys.rules };
   const kept = new KeptRules(host, rules);
   return { authenticate, check: (client, action, topic) => kept.check(client, action, topic) };
 }

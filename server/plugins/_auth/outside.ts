@@ -15,6 +15,14 @@ export interface OutsideAuth {
   authenticate(client: ClientInfo, password: Uint8Array, wanted: () => boolean): AuthStep | Promise<AuthStep>;
   /** null = no rule speaks of it. Absent = it has none at all. @throws BackendError */
   check?(client: ClientInfo, action: Action, topic: string): AclStep | Promise<AclStep>;
+  /** The key whose value says what is asked about topics; absent = it is always the same. */
+  rulesKey?: string;
+}
+
+/** Why nobody is asked about this client's topics; null = somebody is. User names that begin with `$` have no rules there (EMQ X 3.1). */
+export function whyUnchecked({ check, rulesKey }: OutsideAuth, client: ClientInfo): string | null {
+  if (check === undefined) return `${rulesKey === undefined ? "there are no rules" : `no ${rulesKey} is set`}: nothing is asked`;
+  return client.username?.startsWith("$") === true ? "user names that begin with $ have no rules here: nothing is asked" : null;
 }
 
 export type OnError = "deny" | "ignore";
@@ -61,10 +69,7 @@ export function isHalf(client: ClientInfo, password: Uint8Array | null): boolean
 
 const NONE = new Uint8Array(0);
 
-/**
- * Hang on the chain. User names that begin with `$` have no rules there (EMQ X 3.1); clients without one have. `now`: with the settings as they
- * are.
- */
+/** Hang on the chain. `now`: with the settings as they are. */
 export function askOutside(ctx: Hanging, now: () => OutsideAuth, { onError, passesOn, counts, takesHalf }: Asking): void {
   const passes = (client: ClientInfo, question: Question, err: BackendError): boolean => {
     const does = onError() === "ignore" && passesOn(question, err.kind);
@@ -84,7 +89,11 @@ export function askOutside(ctx: Hanging, now: () => OutsideAuth, { onError, pass
   });
   const check = (client: ClientInfo, action: Action, topic: string): AclStep | Promise<AclStep> => {
     const auth = now();
-    if (auth.check === undefined || client.username?.startsWith("$") === true) return null;
+    const unchecked = whyUnchecked(auth, client);
+    if (unchecked !== null) {
+      sayWhy(client, () => unchecked);
+      return null;
+    }
     return guarded<AclStep>(
       () => auth.check?.(client, action, topic) ?? null,
       (err) => ({ verdict: passes(client, "check", err) ? null : "deny", why: err.message, failed: true }),

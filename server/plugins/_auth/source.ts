@@ -21,7 +21,7 @@ import type {
   VerdictCounts,
 } from "../plugin.ts";
 import type { LookupHost } from "./lookup.ts";
-import { askOutside, HALF_WORDS, isHalf, type OnError, type OutsideAuth, type PassesOn, passesOn } from "./outside.ts";
+import { askOutside, HALF_WORDS, isHalf, type OnError, type OutsideAuth, type PassesOn, passesOn, whyUnchecked } from "./outside.ts";
 
 /** A server and the questions of one plugin to it, with certain settings. */
 export interface Source {
@@ -200,9 +200,11 @@ async function questions(step: Step, auth: OutsideAuth, client: ClientInfo, requ
     isSuper = found.isSuper === true;
     return { verdict: "allow", why: isSuper ? "let in, as a super user" : "let in" };
   });
-  if (action === null || topic === null || auth.check === undefined) return;
+  if (action === null || topic === null) return;
   await step("acl", async () => {
     if (isSuper) return { verdict: "allow", why: "super users may do everything" };
+    const unchecked = whyUnchecked(auth, client);
+    if (unchecked !== null) return { verdict: "ignore", why: unchecked };
     const found = (await auth.check?.(client, action, topic)) ?? null;
     if (found === null || found.verdict === null) return { verdict: "ignore", why: found?.why ?? "no rule speaks of it" };
     return { verdict: found.verdict, why: found.why ?? found.verdict };

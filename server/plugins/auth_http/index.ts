@@ -1,7 +1,7 @@
 /** Authentication and access rules by asking a web service. EMQ X 3.1; JSON bodies, TLS, `on_error` and the time limit are ours. */
 import { connect } from "node:net";
 import { sayWhy } from "../../core/access/trace.ts";
-import type { AclStep, AuthStep, ClientInfo } from "../../core/types.ts";
+import type { AclStep, Action, AuthStep, ClientInfo } from "../../core/types.ts";
 import { ignored, integer, oneOf, optional, secret, text } from "../../lib/config_entry.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
 import { askNoted, shownValue, type Told } from "../_auth/asking.ts";
@@ -133,7 +133,11 @@ function httpSource(host: SourceHost, c: Values_, headers: ReadonlyMap<string, s
   return {
     auth: {
       authenticate: (client, password, wanted) => authenticate(ask, requests.super !== null, client, password, wanted),
-      check: async (client, action, topic) => verdictOf(client, await ask("acl", { client, action, topic })),
+      rulesKey: "auth.http.acl_req",
+      ...(requests.acl !== null && {
+        check: async (client: ClientInfo, action: Action, topic: string) =>
+          verdictOf(client, (await ask("acl", { client, action, topic })) as HttpAnswer),
+      }),
     },
     backends: [...backends.values()],
   };
@@ -173,9 +177,7 @@ const IGNORED = "http 200 with ignore: the next one is asked";
 
 const statusWords = (status: number): string => `http ${status}${status >= 300 && status < 400 ? ", and a redirect is not followed" : ""}`;
 
-function verdictOf(client: ClientInfo, answer: HttpAnswer | null): AclStep {
-  if (answer === null) return null;
-  const { status, body } = answer;
+function verdictOf(client: ClientInfo, { status, body }: HttpAnswer): AclStep {
   if (status !== 200) return { verdict: "deny", why: `${statusWords(status)}: only 200 of auth.http.acl_req allows` };
   if (body !== "ignore") return { verdict: "allow", why: "http 200 of auth.http.acl_req allows" };
   sayWhy(client, () => IGNORED);

@@ -78,10 +78,15 @@ export function jwtSource(host: SourceHost, o: JwtSettings, notes: TokenNotes): 
 
   function check(client: ClientInfo, action: "publish" | "subscribe", topic: string): AclStep {
     const set = notes.rules.get(client);
-    return set === undefined ? null : verdictOf(set, client, action, topic);
+    if (set !== undefined) return verdictOf(set, client, action, topic);
+    sayWhy(client, () => "the client's token has brought no rules");
+    return null;
   }
 
-  return { auth: { authenticate, ...(o.aclClaim !== "" && { check }) }, backends: jwks === null ? [] : [jwks.backend] };
+  return {
+    auth: { authenticate, rulesKey: "auth.jwt.acl_claim_name", ...(o.aclClaim !== "" && { check }) },
+    backends: jwks === null ? [] : [jwks.backend],
+  };
 }
 
 /** The file's key first; then those of the URL, where there may be more of them by now. */
