@@ -127,7 +127,7 @@ export interface ExplainRequest {
   topic?: string;
 }
 export interface ExplainStep {
-  /** "banned", "allow_anonymous", "acl_nomatch", "superuser" or the plugin's name. */
+  /** "limits", "banned", "allow_anonymous", "mountpoint", "acl_nomatch", "superuser" or the plugin's name. */
   step: string;
   verdict: "allow" | "deny" | "ignore" | "error";
   /** True for the step that decided. */

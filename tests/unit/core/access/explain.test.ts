@@ -244,3 +244,48 @@ test("what is known of a client from its log-in is known when a topic is asked a
   const r = await explain(s, aClient(), PASSWORD, PUBLISH);
   expect(r.acl?.steps.at(-1)).toMatchObject({ step: "token", verdict: "allow", why: "known" });
 });
+
+describe("explain the mountpoint", () => {
+  const mounted = async (mountpoint: string, client: Partial<ClientInfo> = {}, request = PUBLISH) =>
+    explain(setUp(), aClient({ zone: aZone({ mountpoint }), ...client }), PASSWORD, request);
+
+  test("where its topics are, and nothing where there is none", async () => {
+    const r = await mounted("dev/%c/");
+    expect(r.authentication.steps.at(-1)).toMatchObject({ step: "mountpoint", verdict: "ignore", final: false });
+    expect(r.authentication.steps.at(-1)?.why).toMatch(/^of zone \w+: its topics are those below dev\/c1\/$/);
+    expect(r.authentication.allow).toBe(true);
+    expect(short((await mounted("")).authentication.steps).at(-1)).toBe("allow_anonymous:allow!");
+  });
+
+  test("a client whose names make none is refused, as CONNECT does, though it was let in before", async () => {
+    for (const [mountpoint, client, why] of [
+      ["dev/%c/", { clientId: "a#b" }, "client identifier with a wildcard"],
+      ["dev/%u/", { username: "+" }, "user name with a wildcard"],
+      [`${"%u/".repeat(100)}`, { username: "x".repeat(1000) }, "is too long for this client"],
+      ["a/+/", {}, "has a wildcard or a share in it"],
+      ["%u/", { username: "$SYS" }, 'begins with "$" for this client'],
+    ] as const) {
+      const r = await mounted(mountpoint, client);
+      expect([mountpoint, r.authentication.allow, r.acl]).toEqual([mountpoint, false, null]);
+      expect(short(r.authentication.steps).slice(-2)).toEqual(["allow_anonymous:allow", "mountpoint:deny!"]);
+      expect(r.authentication.steps.at(-1)?.why).toContain(why);
+    }
+  });
+
+  test("one that a plugin gives stands for the zone's", async () => {
+    const s = setUp();
+    s.hooks.add("client.authenticate", "web", () => ({ allow: true, mountpoint: "tenant/#/" }));
+    const { authentication } = await explain(s, aClient({ zone: aZone({ mountpoint: "dev/" }) }), PASSWORD);
+    expect(short(authentication.steps).slice(-2)).toEqual(["web:allow", "mountpoint:deny!"]);
+    expect(authentication.steps.at(-1)?.why).toBe("of web: mountpoint tenant/#/ has a wildcard or a share in it");
+  });
+
+  test("a topic that is too long with it is refused, though it would do without", async () => {
+    for (const action of ["publish", "subscribe"] as const) {
+      const topic = "t".repeat(65_530);
+      expect((await mounted("", {}, { action, topic })).acl?.allow).toBe(true);
+      const r = await mounted("dev/%c/", {}, { action, topic });
+      expect(r.acl?.steps).toMatchObject([{ step: "limits", verdict: "deny", final: true, why: "too long with the mountpoint before it" }]);
+    }
+  });
+});
