@@ -336,6 +336,7 @@ test("what is told of it: the request, its fields without the password, the answ
   };
   expect(await why(new Response("", { status: 403 }))).toBe("http 403: only 200 of auth.http.auth_req lets in");
   expect(await why(new Response("", { status: 302 }))).toContain("a redirect is not followed");
+  expect(await why(new Response("", { status: 500 }))).toBe("http 500; see auth.http.auth_req");
   expect(await why(ok("ignore"))).toBe("http 200 with ignore: the next one is asked");
   expect(JSON.stringify(steps)).not.toContain("s3cret");
 });
@@ -397,6 +398,13 @@ needing(NGINX, describe)("with nginx", () => {
   afterAll(async () => {
     await kit.stop([]);
     await nginx.remove();
+  });
+
+  test("a service that is not there, that hangs or that has another's certificate: the setting to look at", async () => {
+    const at = (auth_req: string): Promise<string> => kit.why({ username: "u1", password: "p1" }, { "auth.http.auth_req": auth_req });
+    expect(await at("http://127.0.0.1:1/auth")).toMatch(/nobody listens there: .*; see auth\.http\.auth_req/);
+    expect(await at("http://nix.invalid/auth")).toMatch(/there is no such host: .*; see auth\.http\.auth_req/);
+    expect(await at(`https://127.0.0.1:${nginx.port}/auth`)).toMatch(/it does not speak TLS there: .*; see auth\.http\.auth_req/);
   });
 
   whenAway(kit, () => nginx, { username: "u1", password: "p1" }, { refusesAllTheSame: true });

@@ -192,6 +192,23 @@ needing(SLAPD, describe)("emqx_auth_ldap", () => {
       expect(text).not.toContain('"public"');
     });
 
+    test("an error of the directory's names the setting to look at", async () => {
+      const secret = { bind_password: ldap.password };
+      for (const [settings, says, see] of [
+        [{ bind_password: "wrong" }, "the account and its password are not taken", "bind_dn, auth.ldap.bind_password"],
+        [{ bind_dn: "cn=nix,dc=emqx,dc=io", ...secret }, "the account and its password are not taken", "bind_dn, auth.ldap.bind_password"],
+        [{ port: "1", ...secret }, "nobody listens there", "servers, auth.ldap.port"],
+        [{ servers: "nix.invalid", ...secret }, "there is no such host", "servers, auth.ldap.port"],
+        [{ "username.attributetype": "ni x" }, "no entry can be named like", "device_dn, auth.ldap.username.attributetype"],
+        [{ starttls: "on", ...secret }, "its certificate is signed by nobody who is trusted", "ssl.cacertfile"],
+        [{ ssl: "true", ...secret }, "it does not speak TLS there", "ssl, auth.ldap.starttls"],
+      ] as [Record<string, string>, string, string][]) {
+        const given = Object.fromEntries(Object.entries(settings).map(([key, value]) => [`auth.ldap.${key}`, value]));
+        const text = await kit.why({ username: "joe", password: "public" }, given);
+        expect([settings, text.includes(says) && text.includes(`; see auth.ldap.${see}`) ? "" : text]).toEqual([settings, ""]);
+      }
+    });
+
     test("explain says in words why", async () => {
       const why = async (username: string, password: string): Promise<string | undefined> => (await kit.reasons({ username, password }))[0];
       expect(await why("unknown", "x")).toContain("unknown user: no entry of class mqttUser has this name (auth.ldap.device_dn");

@@ -128,6 +128,12 @@ function cases(kit: AuthKit, secret: () => string): void {
       expect(await tried(joe)).toEqual(["settings ok", "connect ok", "authenticate allow", "acl allow"]);
       const why = (settings: Record<string, string>): Promise<string> => kit.why(joe, settings);
       expect(await why({ "auth.mongo.password": "wrong" })).toContain("Authentication failed");
+      expect(await why({ "auth.mongo.password": "wrong" })).toContain(
+        "; see auth.mongo.login, auth.mongo.password, auth.mongo.auth_source",
+      );
+      expect(await why({ "auth.mongo.server": "127.0.0.1:1", "auth.mongo.password": "x" })).toMatch(
+        /nobody listens there: .*; see auth.mongo.server/,
+      );
       expect(await why({ "auth.mongo.acl_query.selector.7": "clientid=%c" })).toContain("allow pubsub own/%u/#");
       expect(await api("POST", `plugins/${kit.plugin}/test`, { settings: { "auth.mongo.auth_query.selector": "$where=1" } })).toMatchObject(
         { code: 108 },

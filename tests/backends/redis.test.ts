@@ -160,6 +160,20 @@ needing(REDIS, describe)("one server", () => {
       expect(await tried({ ...joe, settings: { "auth.redis.type": "sentinel" } })).toEqual(["settings error"]);
       const why = (settings: Record<string, string>): Promise<string> => kit.why(joe, settings);
       expect(await why({ "auth.redis.password": "wrong" })).toContain("WRONGPASS");
+      for (const [settings, says, see] of [
+        [{ password: "wrong" }, "account and password are not taken", "username, auth.redis.password"],
+        [{ database: "99" }, "there is no such database", "database"],
+        [{ server: "127.0.0.1:1", password: "x" }, "nobody listens there", "server"],
+        [{ server: "nix.invalid", password: "x" }, "there is no such host", "server"],
+        [{ auth_cmd: "HMGET %u" }, "the command cannot be read", "auth_cmd"],
+        [{ acl_cmd: "GET mqtt_acl:%u" }, "the key holds something else than the command reads", "acl_cmd"],
+        [{ username: "mqtt@", password: "p:w", auth_cmd: "GET plain:%u" }, "the account may not ask that", "auth_cmd, auth.redis.username"],
+        [{ type: "cluster" }, "there is a server, but no cluster", "type, auth.redis.server"],
+        [{ type: "sentinel", sentinel: "x" }, "there is a server, but no sentinel", "type, auth.redis.server"],
+      ] as [Record<string, string>, string, string][]) {
+        const text = await why(Object.fromEntries(Object.entries(settings).map(([key, value]) => [`auth.redis.${key}`, value])));
+        expect([settings, text.includes(says) && text.includes(`; see auth.redis.${see}`) ? "" : text]).toEqual([settings, ""]);
+      }
       expect(await why({ "auth.redis.database": "99" })).toContain("DB index is out of range");
       expect(await why({ "auth.redis.auth_cmd": "HMGET %u" })).toContain("wrong number of arguments");
       const heard: string[] = [];

@@ -357,6 +357,58 @@ for (const k of KINDS) {
         );
       });
 
+      test("an error of the server's names the setting to look at", async () => {
+        const joe = { username: "u1", password: "p1", action: "publish", topic: "own/u1/x" };
+        const see = (...keys: string[]): string => `; see ${keys.map((key) => `${k.prefix}.${key}`).join(", ")}`;
+        const nobody =
+          k.plugin === "emqx_auth_pgsql"
+            ? "create role blind login password 'b'"
+            : "create user 'blind'@'%' identified by 'b'; grant select on mqtt.nap to 'blind'@'%'";
+        db.run(nobody, "mqtt");
+        const from = (table: string, column = "password"): string => `select ${column} from ${table} where username = '%u'`;
+        const cases: [given: Record<string, string>, says: string, see: string][] = [
+          [{ password: "wrong" }, "account and password are not taken", see("username", "password")],
+          [{ username: "nix" }, "account and password are not taken", see("username", "password")],
+          [{ database: "nix" }, "there is no such database", see("database")],
+          [{ server: "127.0.0.1:1", password: db.password }, "nobody listens there, or there is no such host", see("server")],
+          [{ server: "nix.invalid", password: db.password }, "nobody listens there, or there is no such host", see("server")],
+          [{ auth_query: from("nix") }, "there is no such table", see("auth_query", "database")],
+          [{ auth_query: from("mqtt_user", "nix") }, "there is no such column", see("auth_query")],
+          [{ acl_query: from("nix") }, "there is no such table", see("acl_query", "database")],
+          [
+            { super_query: from("mqtt_user", "nix") },
+            `for ${k.prefix}.super_query has no answer: there is no such column`,
+            see("super_query"),
+          ],
+          [{ auth_query: `${from("mqtt_user")} limit limit` }, "the query cannot be read", see("auth_query")],
+          [{ username: "blind", password: "b" }, "the account may not read that", see("auth_query", "username", "password")],
+        ];
+        for (const [given, says, where] of cases) {
+          const settings = Object.fromEntries(Object.entries(given).map(([key, value]) => [`${k.prefix}.${key}`, value]));
+          const why = await kit.why(joe, settings);
+          expect([given, why.includes(says), why.includes(where)]).toEqual([given, true, true]);
+        }
+        const cast = k.plugin === "emqx_auth_pgsql" ? { [`${k.prefix}.auth_query`]: from("mqtt_user", "password::int") } : {};
+        expect(await kit.why(joe, cast)).not.toContain(sha256("p1"));
+      });
+
+      test("so do state, alarm, log and explain", async () => {
+        const said = `account and password are not taken: ${k.plugin === "emqx_auth_pgsql" ? "password authentication failed" : "Access denied"}`;
+        const see = `; see ${k.prefix}.username, ${k.prefix}.password`;
+        await kit.withSettings({ password: "wrong" }, async () => {
+          await until(async () => (await status()).servers[0]?.state === "down", "it is told as down");
+          const { data } = await api<{ id: string; desc: { summary?: string } }[]>("GET", "../../alarms/present/");
+          const told = [
+            (await status()).servers[0]?.last_error ?? "",
+            JSON.stringify(data),
+            (await kit.reasons({ username: "u1", password: "p1" }))[0] ?? "",
+          ];
+          for (const text of told) expect([text, text.includes(said), text.includes(see)]).toEqual([text, true, true]);
+          await until(() => kit.broker.log.split("\n").some((line) => line.includes(said) && line.includes(see)), "the log tells of it");
+        });
+        await kit.isUp();
+      });
+
       test("neither explain nor a test leaves a trace in figures, verdicts, state or log", async () => {
         db.run("insert into mqtt_acl (allow, username, access, topic) values (1, 'u9', 9, '#')", "mqtt");
         await kit.isUp();

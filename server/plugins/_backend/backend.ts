@@ -74,13 +74,13 @@ export class Backend<D> {
       calmMs: Math.max(CALM_MS, 2 * o.timeoutMs),
     });
     this.#answeredAt = this.#downSince = host.clock.mono();
-    const { pool, perConnection, timeoutMs } = o;
+    const { pool, perConnection, timeoutMs, late } = o;
     this.#drivers = new Drivers({ open: o.open, close: o.close, keptMs: timeoutMs });
     const now = (): MonoMs => host.clock.mono();
     const waitingMax = Math.min(pool * WAITING_PER_CONNECTION, WAITING_MAX);
-    this.#shared = new Calls({ now, atATime: pool * perConnection, carried: pool, waitingMax, timeoutMs });
-    this.#apart = new Calls({ now, atATime: pool, waitingMax, timeoutMs });
-    this.#probes = new Calls({ now, atATime: 1, waitingMax: 1, timeoutMs });
+    this.#shared = new Calls({ now, atATime: pool * perConnection, carried: pool, waitingMax, timeoutMs, late });
+    this.#apart = new Calls({ now, atATime: pool, waitingMax, timeoutMs, late });
+    this.#probes = new Calls({ now, atATime: 1, waitingMax: 1, timeoutMs, late });
     this.#breaker = new Breaker({ ...BREAKER, random: Math.random }, host.clock.mono());
     this.#stopTimer = host.every(EVERY_MS, () => this.#tick());
     this.#tried = this.#probe();
@@ -296,7 +296,7 @@ export class Backend<D> {
 
   /** These have no answer. */
   #hung(calls: readonly Hung[], now: MonoMs): void {
-    this.#standing.note(`no answer within ${this.o.timeoutMs} ms`);
+    this.#standing.note(`no answer within ${this.o.timeoutMs} ms${this.o.late?.unanswered ?? ""}`);
     // Once in a time limit: some questions may hang while others are answered.
     if (this.#recycledAt === null || reached(later(this.#recycledAt, this.o.timeoutMs), now)) {
       this.#recycledAt = now;

@@ -15,6 +15,8 @@ export interface BackendOptions<D> extends Omit<DriversOptions<D>, "keptMs"> {
   judge(err: unknown): Judgement;
   /** An error of the driver's for people; by default its message. */
   words?: (err: unknown) => string;
+  /** What is said behind "no answer within …", and of those who were not asked in time: which settings to look at. */
+  late?: { readonly unanswered: string; readonly waiting: string };
   /** Connections. */
   pool: number;
   /** Calls at a time on each of them. */

@@ -9,9 +9,11 @@ import { isOnlyAlike, meansDeny, RULES_MAX, type Rule, type RuleSet, ruleOfRow }
 import type { Source, SourceHost } from "../_auth/source.ts";
 import type { StoredKind } from "../_auth/stored.ts";
 import { shownAddress } from "../_backend/address.ts";
+import { advised, asQuestion, type SettingKeys } from "../_backend/advice.ts";
 import { Backend } from "../_backend/backend.ts";
 import { BackendError } from "../_backend/errors.ts";
 import { variableValue } from "../_backend/template.ts";
+import { SQL_ADVICE } from "./advice.ts";
 import { judgeSql, type Rows, SqlDriver, type SqlServer, sqlWords } from "./driver.ts";
 import { compileQuery, type Query } from "./query.ts";
 import { namesOf, rulesTold, superTold, userTold } from "./shown.ts";
@@ -20,6 +22,8 @@ export interface SqlAuthSettings {
   /** For people: "PostgreSQL". */
   title: string;
   server: Omit<SqlServer, "readOnly">;
+  /** Where to look when it fails. */
+  keys: SettingKeys;
   /** Texts as written, with the keys they stand under; "" = that is not asked. */
   queries: Readonly<Record<"auth" | "super" | "acl", { key: string; text: string }>>;
   hash: StoredKind;
@@ -39,8 +43,7 @@ export function sqlSource(host: SourceHost, o: SqlAuthSettings): Source {
       open: () => new SqlDriver({ ...server, readOnly: host.onlyTries }),
       close: (driver) => driver.close(),
       probe: (driver) => driver.rows("select 1", []),
-      judge: judgeSql,
-      words: sqlWords,
+      ...advised({ judge: judgeSql, table: SQL_ADVICE, keys: o.keys, plain: sqlWords }),
       pool: server.pool,
       perConnection: 8,
       timeoutMs: server.timeoutMs,
@@ -53,7 +56,7 @@ export function sqlSource(host: SourceHost, o: SqlAuthSettings): Source {
   );
   const odd = oddAnswers(host);
 
-  function ask(query: Query, client: ClientInfo, told: (rows: Rows) => Told, wanted?: () => boolean): Promise<Rows> {
+  function ask(key: string, query: Query, client: ClientInfo, told: (rows: Rows) => Told, wanted?: () => boolean): Promise<Rows> {
     const valuesOf = (client: ClientInfo): string[] => query.values.map((v) => variableValue(v, { client }));
     const values = valuesOf(client);
     const shown = (client: ClientInfo): string[] => valuesOf(client).map((v, i) => `${i + 1} = ${shownValue(v)}`);
@@ -62,20 +65,20 @@ export function sqlSource(host: SourceHost, o: SqlAuthSettings): Source {
       client,
       query.text,
       shown,
-      (unnoticed) => backend.ask((d) => d.rows(query.text, values), wanted, unnoticed),
+      (unnoticed) => backend.ask((d) => asQuestion(key, d.rows(query.text, values)), wanted, unnoticed),
       told,
     );
   }
 
   const lookup: Lookup = {
     user: asked(queries.auth, async (query, client, wanted) => {
-      const [row, second] = await ask(query, client, userTold, wanted);
+      const [row, second] = await ask(o.queries.auth.key, query, client, userTold, wanted);
       if (row === undefined) return null;
       if (second !== undefined) odd(client)(o.queries.auth.key, "the query has more than one row for a user; the first one counts");
       return userOf(row);
     }),
     isSuper: asked(queries.super, async (query, client, wanted) => {
-      const [row] = await ask(query, client, superTold, wanted);
+      const [row] = await ask(o.queries.super.key, query, client, superTold, wanted);
       return isTrue(row?.[0]);
     }),
     rules: queries.acl === null ? null : (client) => rulesOf(queries.acl as Query, client),
@@ -83,7 +86,7 @@ export function sqlSource(host: SourceHost, o: SqlAuthSettings): Source {
   };
 
   async function rulesOf(query: Query, client: ClientInfo): Promise<RuleSet> {
-    const rows = await ask(query, client, (rows) => rulesTold(rows, client));
+    const rows = await ask(o.queries.acl.key, query, client, (rows) => rulesTold(rows, client));
     if (rows.length > RULES_MAX) throw new BackendError("refused", `${rows.length} rules for one client, at most ${RULES_MAX}`);
     if (rows.some((row) => isOnlyAlike(columnText(row[2]), client.username)))
       odd(client)(

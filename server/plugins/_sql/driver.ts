@@ -1,5 +1,6 @@
 /** The runtime's SQL client for one server: what its errors mean, TLS that verifies, rows by position. */
 import { wordsOf } from "../../lib/errors.ts";
+import { HIDDEN } from "../_auth/shown.ts";
 import type { ServerAddress } from "../_backend/address.ts";
 import { BackendError } from "../_backend/errors.ts";
 import type { Judgement } from "../_backend/options.ts";
@@ -73,10 +74,16 @@ export function judgeSql(err: unknown): Judgement {
   return /SYNTAX|INVALID_(?:BYTE|QUERY)|NOT_TAGGED/.test(word) ? "refused" : "down";
 }
 
-/** With the server's own code, which is what people search for. */
+/** A value that cannot be what it was to be: it may be a password. SQLSTATE's class 22; MySQL's numbers for wrong, cut or too large ones. */
+const OF_A_VALUE = /^22/;
+const MYSQL_OF_A_VALUE = new Set([1264, 1265, 1292, 1366, 1411, 1525, 1690]);
+
+/** With the server's own code, which is what people search for; never with what a column holds. */
 export function sqlWords(err: unknown): string {
   const { errno, code, message } = (err ?? {}) as { errno?: unknown; code?: unknown; message?: unknown };
-  const text = typeof message === "string" && message !== "" ? message : wordsOf(err);
+  const said = typeof message === "string" && message !== "" ? message : wordsOf(err);
+  const ofAValue = OF_A_VALUE.test(String(errno)) || MYSQL_OF_A_VALUE.has(Number(errno));
+  const text = ofAValue ? said.replace(/(["']).*\1/s, HIDDEN) : said;
   const which = errno ?? code;
   return which === undefined || text.includes(String(which)) ? text : `${text} (${String(which)})`;
 }

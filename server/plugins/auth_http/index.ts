@@ -9,6 +9,7 @@ import { superUser } from "../_auth/lookup.ts";
 import { onErrorEntry, passesOn } from "../_auth/outside.ts";
 import { defineOutside, type OutsidePlugin, type Source, type SourceHost } from "../_auth/source.ts";
 import { NONE, serverUrl, serverUrlOrNone } from "../_backend/address.ts";
+import { advised, type SettingKeys, tlsKeys } from "../_backend/advice.ts";
 import { Backend } from "../_backend/backend.ts";
 import { laterTimeLimitEntry, timeLimitEntry } from "../_backend/calls.ts";
 import type { Judgement } from "../_backend/options.ts";
@@ -112,7 +113,8 @@ function httpSource(host: SourceHost, c: Values_, headers: ReadonlyMap<string, s
   const backends = new Map<string, Backend<null>>();
   for (const request of Object.values(requests)) {
     const url = request?.url;
-    if (url !== undefined && !backends.has(url.origin)) backends.set(url.origin, backendOf(host, url, c["auth.http.pool"], timeoutMs));
+    if (url !== undefined && !backends.has(url.origin))
+      backends.set(url.origin, backendOf(host, url, keysOf(requests, url.origin), c["auth.http.pool"], timeoutMs));
   }
 
   const ask: Ask = async (which, values, wanted) => {
@@ -200,6 +202,7 @@ function template(c: Values_, which: Which, headers: ReadonlyMap<string, string>
   if (url === NONE) return null;
   const extra = which === "auth" ? (["P"] as const) : which === "acl" ? (["A", "t"] as const) : [];
   return {
+    key: `auth.http.${which}_req`,
     url,
     method: c[`auth.http.${which}_req.method`],
     body: c["auth.http.content_type"],
@@ -208,13 +211,20 @@ function template(c: Values_, which: Which, headers: ReadonlyMap<string, string>
   };
 }
 
-function backendOf(host: SourceHost, url: URL, pool: number, timeoutMs: number): Backend<null> {
+/** Of the requests that go to this origin. */
+function keysOf(requests: Readonly<Record<string, RequestTemplate | null>>, origin: string): SettingKeys {
+  const server = Object.values(requests).flatMap((request) => (request?.url.origin === origin ? [request.key] : []));
+  const shared = { timeout: "auth.http.timeout", pool: "auth.http.pool", ...tlsKeys("auth.http.ssl") };
+  return { server: server.join(", "), ...shared };
+}
+
+function backendOf(host: SourceHost, url: URL, keys: SettingKeys, pool: number, timeoutMs: number): Backend<null> {
   const options = {
     what: `HTTP service at ${url.origin}`,
     open: () => null,
     close: () => {},
     probe: () => reach(url, timeoutMs),
-    judge: judgeHttp,
+    ...advised({ judge: judgeHttp, table: [], keys }),
     pool,
     perConnection: 1,
     timeoutMs,

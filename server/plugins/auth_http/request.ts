@@ -7,6 +7,8 @@ export type Method = "get" | "post";
 export type Body = "form" | "json";
 
 export interface RequestTemplate {
+  /** The setting that has its address. */
+  readonly key: string;
   readonly url: URL;
   readonly method: Method;
   readonly body: Body;
@@ -73,7 +75,7 @@ export async function send(
   // A fault of the service's, or of a proxy before it: no verdict.
   if (response.status >= 500) {
     await leaveUnread(response);
-    throw new BackendError("refused", `http ${response.status}`);
+    throw new BackendError("refused", `http ${response.status}; see ${t.key}`);
   }
   const type = (response.headers.get("content-type") ?? "").split(";", 1)[0]?.trim().slice(0, TYPE_MAX) ?? "";
   return { status: response.status, type, body: (await limitedText(response, ANSWER_MAX)).trim() };

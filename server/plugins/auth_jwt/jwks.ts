@@ -4,6 +4,7 @@ import { between, type MonoMs } from "../../lib/time.ts";
 import { shownValue } from "../_auth/asking.ts";
 import { oddAnswers } from "../_auth/odd_answers.ts";
 import type { SourceHost } from "../_auth/source.ts";
+import { advised, tlsKeys } from "../_backend/advice.ts";
 import { Backend } from "../_backend/backend.ts";
 import { BackendError } from "../_backend/errors.ts";
 import { leaveUnread, limitedText } from "../_backend/http.ts";
@@ -35,6 +36,8 @@ function candidate({ kid, verifiers }: Key, alg: string): Candidate[] {
   return verify === undefined ? [] : [{ verify, name: `auth.jwt.jwks (${kid === null ? "a key without a name" : shownValue(kid)})` }];
 }
 
+const KEYS = { server: "auth.jwt.jwks", timeout: "auth.jwt.jwks.timeout", ...tlsKeys("auth.jwt.jwks.ssl") };
+
 const BYTES_MAX = 1024 * 1024;
 /** More of them would only cost whoever comes with a token that names none. */
 const KEYS_MAX = 100;
@@ -61,7 +64,7 @@ export class Jwks implements KeyRing {
       close: () => {},
       // What it has is good for a while. Whether the URL is back only fetching tells, which is all that is ever asked of it.
       probe: async (_: null, isDown: boolean) => void ((isDown || this.#isOlderThan(o.refreshMs)) && (await this.#fetch())),
-      judge: () => "down" as const,
+      ...advised({ judge: () => "down", table: [], keys: KEYS }),
       pool: 1,
       perConnection: 1,
       timeoutMs: o.timeoutMs,
@@ -96,7 +99,7 @@ export class Jwks implements KeyRing {
     const response = await fetch(url, { signal: AbortSignal.timeout(timeoutMs + ABORT_AFTER_MS), redirect: "error", tls });
     if (response.status !== 200) {
       await leaveUnread(response);
-      throw new BackendError("down", `http ${response.status}`);
+      throw new BackendError("down", `http ${response.status}; see auth.jwt.jwks`);
     }
     // Refused would mean that it is there: everybody who makes up a name would have it fetched again.
     this.#keys = this.#read(await limitedText(response, BYTES_MAX, "down"));
@@ -109,10 +112,10 @@ export class Jwks implements KeyRing {
     try {
       set = JSON.parse(text);
     } catch {
-      throw new BackendError("down", "what is there is no JSON");
+      throw new BackendError("down", "what is there is no JSON; see auth.jwt.jwks");
     }
     const list = (set as { keys?: unknown } | null)?.keys;
-    if (!Array.isArray(list)) throw new BackendError("down", "what is there has no list of keys");
+    if (!Array.isArray(list)) throw new BackendError("down", "what is there has no list of keys; see auth.jwt.jwks");
     return (list as (Jwk | null)[]).slice(0, KEYS_MAX).flatMap((jwk) => {
       if (jwk === null || typeof jwk !== "object" || jwk.kty === "oct" || (jwk.use !== undefined && jwk.use !== "sig")) return [];
       try {

@@ -8,7 +8,9 @@ import { NO_HASH, WRONG } from "../_auth/lookup.ts";
 import { type OddAnswers, oddAnswers } from "../_auth/odd_answers.ts";
 import { allowRule, type Rule, type RuleSet } from "../_auth/rules.ts";
 import type { Source, SourceHost } from "../_auth/source.ts";
+import { advised, asQuestion } from "../_backend/advice.ts";
 import { Backend } from "../_backend/backend.ts";
+import { LDAP_ADVICE, LDAP_KEYS, NAMING } from "./advice.ts";
 import { escapedInDn } from "./dn.ts";
 import { type Found, judgeLdap, type LdapDriver, type LdapServers, ldapDrivers, ldapWords } from "./driver.ts";
 import { ENABLED, entryTold, TOPICS } from "./shown.ts";
@@ -53,7 +55,7 @@ export function ldapSource(host: SourceHost, o: LdapAuthSettings): Source {
       client,
       `search base (objectClass=${o.objectClass})`,
       shownDn,
-      (unnoticed) => backend.ask((d) => d.entry(dn, counts), wanted, unnoticed),
+      (unnoticed) => backend.ask((d) => asQuestion(NAMING, d.entry(dn, counts)), wanted, unnoticed),
       (entry) => entryTold(entry, attributes, o.passwordAttribute, client),
     );
   }
@@ -124,8 +126,7 @@ function backendOf(host: SourceHost, servers: LdapServers): Backend<LdapDriver> 
     open: ldapDrivers(servers),
     close: (driver: LdapDriver) => driver.close(),
     probe: (driver: LdapDriver) => driver.probe(),
-    judge: judgeLdap,
-    words: ldapWords,
+    ...advised({ judge: judgeLdap, table: LDAP_ADVICE, keys: LDAP_KEYS, plain: ldapWords }),
     pool: servers.pool,
     perConnection: PIPELINED,
     timeoutMs: servers.timeoutMs,

@@ -8,8 +8,10 @@ import { allowRule, RULES_MAX, type Rule, type RuleSet } from "../_auth/rules.ts
 import type { Source, SourceHost } from "../_auth/source.ts";
 import type { StoredKind } from "../_auth/stored.ts";
 import { shownAddresses } from "../_backend/address.ts";
+import { advised, asQuestion } from "../_backend/advice.ts";
 import { Backend } from "../_backend/backend.ts";
 import { BackendError } from "../_backend/errors.ts";
+import { MONGO_ADVICE, MONGO_KEYS } from "./advice.ts";
 import { type Document, judgeMongo, MongoDriver, type MongoServers } from "./driver.ts";
 import { fillSelector, type Selector } from "./selector.ts";
 import { filtersIn, rulesTold, superTold, TOPICS, userTold } from "./shown.ts";
@@ -35,6 +37,7 @@ export function mongoSource(host: SourceHost, o: MongoAuthSettings): Source {
   const odd = oddAnswers(host);
 
   function ask(
+    key: string,
     { collection, selector }: Question,
     fields: readonly string[],
     client: ClientInfo,
@@ -50,14 +53,21 @@ export function mongoSource(host: SourceHost, o: MongoAuthSettings): Source {
       client,
       question,
       shown,
-      (unnoticed) => backend.ask((d) => d.first(collection, filter, fields), wanted, unnoticed),
+      (unnoticed) => backend.ask((d) => asQuestion(key, d.first(collection, filter, fields)), wanted, unnoticed),
       told,
     );
   }
 
   const lookup: Lookup = {
     async user(client, wanted) {
-      const found = await ask(o.auth, o.auth.fields, client, (found) => userTold(o.auth.fields, found), wanted);
+      const found = await ask(
+        "auth.mongo.auth_query.collection",
+        o.auth,
+        o.auth.fields,
+        client,
+        (found) => userTold(o.auth.fields, found),
+        wanted,
+      );
       return found === null ? null : userOf(found, o.auth.fields);
     },
     isSuper: o.isSuper === null ? null : superIn(o.isSuper),
@@ -72,13 +82,17 @@ export function mongoSource(host: SourceHost, o: MongoAuthSettings): Source {
 
   function superIn(question: Question & { field: string }): Lookup["isSuper"] {
     const { field } = question;
-    return async (client, wanted) => (await ask(question, [field], client, (found) => superTold(field, found), wanted))?.[field] === true;
+    return async (client, wanted) =>
+      (await ask("auth.mongo.super_query.collection", question, [field], client, (found) => superTold(field, found), wanted))?.[field] ===
+      true;
   }
 
   async function rules(client: ClientInfo): Promise<RuleSet> {
     const { collection, selectors } = o.acl as NonNullable<typeof o.acl>;
     const told = (found: Document | null): Told => rulesTold(found, client);
-    const found = await Promise.all(selectors.map((selector) => ask({ collection, selector }, Object.keys(TOPICS), client, told)));
+    const found = await Promise.all(
+      selectors.map((selector) => ask("auth.mongo.acl_query.collection", { collection, selector }, Object.keys(TOPICS), client, told)),
+    );
     const documents = found.filter((document) => document !== null);
     // Who has any rules may do nothing else (EMQ X 3.1).
     return { rules: documents.flatMap((document) => rulesOf(document, odd(client))), otherwise: documents.length === 0 ? "pass" : "deny" };
@@ -101,7 +115,7 @@ function backendOf(host: SourceHost, servers: MongoServers): Backend<MongoDriver
     open: () => MongoDriver.open(servers),
     close: (driver: MongoDriver) => driver.close(),
     probe: (driver: MongoDriver) => driver.probe(),
-    judge: judgeMongo,
+    ...advised({ judge: judgeMongo, table: MONGO_ADVICE, keys: MONGO_KEYS }),
     pool: servers.pool,
     perConnection: 1,
     timeoutMs: servers.timeoutMs,

@@ -8,8 +8,10 @@ import { allowRule, RULES_MAX, type Rule, type RuleSet } from "../_auth/rules.ts
 import type { Source, SourceHost } from "../_auth/source.ts";
 import type { StoredKind } from "../_auth/stored.ts";
 import { shownAddresses } from "../_backend/address.ts";
+import { advised, asQuestion } from "../_backend/advice.ts";
 import { Backend } from "../_backend/backend.ts";
 import { BackendError } from "../_backend/errors.ts";
+import { REDIS_ADVICE, REDIS_KEYS, redisWords } from "./advice.ts";
 import { type Command, fillCommand, isScript, parseCommand } from "./command.ts";
 import { judgeRedis, type RedisDriver, type RedisServers, redisDrivers } from "./driver.ts";
 import { pairsOf, rulesTold, superTold, userTold } from "./shown.ts";
@@ -30,21 +32,47 @@ export function redisSource(host: SourceHost, o: RedisAuthSettings): Source {
   const backend = backendOf(host, o.servers);
   const odd = oddAnswers(host);
 
-  async function ask(command: Command, client: ClientInfo, told: (answer: unknown) => Told, wanted?: () => boolean): Promise<unknown> {
+  async function ask(
+    key: string,
+    command: Command,
+    client: ClientInfo,
+    told: (answer: unknown) => Told,
+    wanted?: () => boolean,
+  ): Promise<unknown> {
     if (host.onlyTries && isScript(command.text)) throw new BackendError("refused", NOT_TRIED);
     const args = fillCommand(command, { client });
     const shown = (client: ClientInfo): string[] => fillCommand(command, { client }).map(shownValue);
-    return askNoted(host.clock, client, command.text, shown, (unnoticed) => backend.ask((d) => d.run(args), wanted, unnoticed), told);
+    return askNoted(
+      host.clock,
+      client,
+      command.text,
+      shown,
+      (unnoticed) => backend.ask((d) => asQuestion(key, d.run(args)), wanted, unnoticed),
+      told,
+    );
   }
 
+  const keys = {
+    user: "auth.redis.auth_cmd",
+    isSuper: "auth.redis.super_cmd",
+    rules: "auth.redis.acl_cmd",
+    hash: "auth.redis.password_hash",
+  };
   const lookup: Lookup = {
-    user: auth === null ? null : async (client, wanted) => userOf(await ask(auth, client, (answer) => userTold(auth, answer), wanted)),
+    user:
+      auth === null
+        ? null
+        : async (client, wanted) => userOf(await ask(keys.user, auth, client, (answer) => userTold(auth, answer), wanted)),
     isSuper:
       isSuper === null
         ? null
-        : async (client, wanted) => columnText(await ask(isSuper, client, (answer) => superTold(isSuper, answer), wanted)) === "1",
-    rules: acl === null ? null : async (client) => rulesOf(await ask(acl, client, (answer) => rulesTold(acl, answer, client)), odd(client)),
-    keys: { user: "auth.redis.auth_cmd", isSuper: "auth.redis.super_cmd", rules: "auth.redis.acl_cmd", hash: "auth.redis.password_hash" },
+        : async (client, wanted) =>
+            columnText(await ask(keys.isSuper, isSuper, client, (answer) => superTold(isSuper, answer), wanted)) === "1",
+    rules:
+      acl === null
+        ? null
+        : async (client) => rulesOf(await ask(keys.rules, acl, client, (answer) => rulesTold(acl, answer, client)), odd(client)),
+    keys,
   };
   return {
     auth: lookupAuth(
@@ -63,7 +91,7 @@ function backendOf(host: SourceHost, servers: RedisServers): Backend<RedisDriver
     open: redisDrivers(servers, host.clock),
     close: (driver: RedisDriver) => driver.close(),
     probe: (driver: RedisDriver) => driver.probe(),
-    judge: judgeRedis,
+    ...advised({ judge: judgeRedis, table: REDIS_ADVICE, keys: REDIS_KEYS, plain: redisWords }),
     pool: servers.pool,
     perConnection: PIPELINED,
     timeoutMs: servers.timeoutMs,
