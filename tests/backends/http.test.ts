@@ -180,6 +180,13 @@ describe("what is asked", () => {
     expect(await may(c, "a")).toBe(true);
     expect(asked.map((a) => a.path)).toEqual(["/auth"]);
     c.drop();
+    const joe = { username: "joe", password: "s3cret", action: "publish", topic: "a" };
+    const steps = await api<{ why: string }[]>("POST", `plugins/${NAME}/test`, joe);
+    expect(steps.slice(2).map((s) => s.why)).toEqual([
+      "http 200 lets in; no super user: auth.http.super_req is not set",
+      "no auth.http.acl_req is set: nothing is asked",
+    ]);
+    expect((await status()).acl).toBeNull();
     await api("PUT", `plugin_configs/${NAME}`, before);
   });
 });

@@ -308,6 +308,15 @@ for (const k of KINDS) {
         const text = JSON.stringify([data, (await api("POST", `plugins/${k.plugin}/test`, { ...joe, settings: wrongShape })).data]);
         expect(text).toContain("allow is ***, expected 0 or 1");
         for (const secret of [sha256("p1"), "only pepper", '"p1"']) expect(text).not.toContain(secret);
+        // In force it is refused, and the log says why; what it may not hold is looked for at its end.
+        const told = kit.broker.log.length;
+        await kit.withSettings({ acl_query: "select password from mqtt_user where username = '%u'" }, async () => {
+          const c = await client("u1", "p1");
+          expect(await may(c, "own/u1/x")).toBe(false);
+          await until(() => kit.broker.log.slice(told).includes("allow is ***, expected 0 or 1"), "it is told");
+          c.drop();
+        });
+        await kit.isUp();
         db.run("update mqtt_user set salt = '' where username = 'u1'", "mqtt");
       });
 

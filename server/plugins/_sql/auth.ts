@@ -98,9 +98,12 @@ export function sqlSource(host: SourceHost, o: SqlAuthSettings): Source {
     for (const [i, row] of rows.entries()) {
       const rule = ruleOfRow(row, names, `row ${i + 1}: `);
       if (typeof rule !== "string") rules.push(rule);
-      else if (meansDeny(row))
-        throw new BackendError("refused", `${o.queries.acl.key}: a row that may be meant to deny is no rule: ${rule}`);
-      else odd(client)(o.queries.acl.key, `a row is left out: ${rule}`);
+      else if (meansDeny(row)) {
+        const what = `a row that may be meant to deny is no rule: ${rule}`;
+        // What follows is no fault of the server's, in whose state it would be told.
+        odd(client)(o.queries.acl.key, `${what}; it denies everything`);
+        throw new BackendError("refused", `${o.queries.acl.key}: ${what}`);
+      } else odd(client)(o.queries.acl.key, `a row is left out: ${rule}`);
     }
     // EMQ X 3.1 put each row before the ones it had: the last one is looked at first.
     return { rules: rules.reverse(), otherwise: "pass" };
