@@ -61,7 +61,7 @@ export async function explain(
   const { isSuper, mountpoint } = await authentication(deps, who, subject, credentials);
   if (who.decision === "allow") mounted(who, subject, mountpoint);
   const allow = who.decision === "allow";
-  const result: ExplainResult = { authentication: { allow, isSuper, steps: who.steps }, acl: null };
+  const result: ExplainResult = { authentication: { allow, isSuper: allow && isSuper, steps: who.steps }, acl: null };
   if (!allow || request === null) return result;
   // The same object: handlers may know of it what its credentials brought.
   subject.isSuper = isSuper;

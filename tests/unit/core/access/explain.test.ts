@@ -274,9 +274,9 @@ describe("explain the mountpoint", () => {
 
   test("one that a plugin gives stands for the zone's", async () => {
     const s = setUp();
-    s.hooks.add("client.authenticate", "web", () => ({ allow: true, mountpoint: "tenant/#/" }));
+    s.hooks.add("client.authenticate", "web", () => ({ allow: true, isSuper: true, mountpoint: "tenant/#/" }));
     const { authentication } = await explain(s, aClient({ zone: aZone({ mountpoint: "dev/" }) }), PASSWORD);
-    expect(short(authentication.steps).slice(-2)).toEqual(["web:allow", "mountpoint:deny!"]);
+    expect([authentication.isSuper, ...short(authentication.steps).slice(-2)]).toEqual([false, "web:allow", "mountpoint:deny!"]);
     expect(authentication.steps.at(-1)?.why).toBe("of web: mountpoint tenant/#/ has a wildcard or a share in it");
   });
 
