@@ -20,12 +20,15 @@ export function createAccess({ broker, aclFile, aclRules, fittingKinds }: AdminD
   function steps(point: "client.authenticate" | "client.check_acl", rows: ReadonlyMap<string, Plugin>): AccessStep[] {
     return broker.hooks.at[point].map(({ id, failures }) => {
       const plugin = rows.get(id) ?? null;
+      const onTopics = broker.hooks.at["client.check_acl"].some((h) => h.id === id);
       return {
         step: id,
         plugin: plugin?.name ?? null,
         description: plugin?.description ?? "",
         failures,
         on_error: plugin === null ? null : onErrorOf(plugin.name),
+        // Those that ask others hang on the chain always: a setting may give them something to ask.
+        asks_topics: onTopics && plugin?.status?.acl !== null,
         status: plugin?.status ?? null,
       };
     });

@@ -127,7 +127,7 @@ export interface ExplainRequest {
   topic?: string;
 }
 export interface ExplainStep {
-  /** "banned", "allow_anonymous", "acl_nomatch", "superuser" or the plugin's name. */
+  /** "limits", "banned", "allow_anonymous", "mountpoint", "acl_nomatch", "superuser" or the plugin's name. */
   step: string;
   verdict: "allow" | "deny" | "ignore" | "error";
   /** True for the step that decided. */
@@ -144,8 +144,17 @@ export interface AskedRow {
   question: string;
   /** E.g. `1 = "u7"`. */
   values: string[];
+  /** In words, e.g. "2 rows", or the error. */
   answer: string;
+  /** SQL: rows. MongoDB and Redis: the user's fields, or a row for each rule. LDAP: the entry. The first 100 of them; absent = there is none. */
+  rows?: AnsweredField[][];
   ms: number;
+}
+/** A column, field or attribute, in the answer's order; there may be several of one name. */
+export interface AnsweredField {
+  name: string;
+  /** "***" = it is there and not shown: passwords, hashes, salts, whatever looks like one. null = it is not there. At most 200 characters. */
+  value: string | null;
 }
 export interface ExplainResult {
   authentication: { allow: boolean; is_super: boolean; steps: ExplainStep[] };
@@ -173,6 +182,8 @@ export interface AccessStep {
   failures: number;
   /** "deny" or "ignore"; null = it asks no server. */
   on_error: string | null;
+  /** It has a word on what clients may do. false = nothing is asked there: the plugin has none, or no setting of it says what to ask. */
+  asks_topics: boolean;
   status: PluginStatus | null;
 }
 export interface AccessZone {

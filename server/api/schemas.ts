@@ -289,7 +289,13 @@ export const monitorCurrent = row<C.MonitorCurrent>({
 });
 export const monitorHistory = row<C.MonitorHistory>({ from_ms: unixMs, to_ms: unixMs, step: int, points: list(monitorPoint) });
 
-const asked = row<C.AskedRow>({ question: text, values: list(text), answer: text, ms: num });
+const asked = row<C.AskedRow>({
+  question: text,
+  values: list(text),
+  answer: text,
+  rows: Type.Optional(list(list(row<C.AnsweredField>({ name: text, value: nullable(text) })))),
+  ms: num,
+});
 const explainStep = row<C.ExplainStep>({
   step: text,
   verdict: text,
@@ -328,6 +334,7 @@ function accessStep(): TSchema {
     description: text,
     failures: int,
     on_error: nullable(text),
+    asks_topics: flag,
     status: nullable(pluginStatus),
   });
 }

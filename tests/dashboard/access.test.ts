@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import type { AccessStep, AccessView } from "../../dashboard/src/api/client.ts";
 import { ApiError } from "../../dashboard/src/api/transport.ts";
 import { belongsTo, isInert, isLong, keyOf, prefixOf, sent, suggestions, wrongKeys } from "../../dashboard/src/lib/config_keys.ts";
-import { hasRules, warningsOf, warningsOfPlugin, whileDown } from "../../dashboard/src/models/access_warnings.ts";
+import { warningsOf, warningsOfPlugin, whileDown } from "../../dashboard/src/models/access_warnings.ts";
 import { createExplain } from "../../dashboard/src/models/explain.ts";
 import { createPluginConfig } from "../../dashboard/src/models/plugin_config.ts";
 import { loggedIn, server, settle, status } from "./support.ts";
@@ -17,6 +17,7 @@ function step(name: string, given: Partial<AccessStep> = {}): AccessStep {
     description: "",
     failures: 0,
     on_error: "ignore",
+    asks_topics: true,
     status: status({ servers: [server()], authentication: VERDICTS, acl: VERDICTS }),
     ...given,
   };
@@ -66,13 +67,17 @@ describe("what lets strangers in", () => {
     expect(warningsOfPlugin(view, "emqx_auth_redis", "ignore")).toEqual([{ what: "ignored_errors", zones: ["external"] }]);
   });
 
-  test("tokens that no server is asked about: nothing can be down, and without a claim there are no rules", () => {
+  test("tokens that no server is asked about: nothing can be down", () => {
     const jwt = step("emqx_auth_jwt", { status: status({ authentication: VERDICTS }) });
     const view = viewOf([jwt], [...told]);
-    expect([whileDown(jwt, "authentication"), hasRules(jwt)]).toEqual([null, false]);
+    expect(whileDown(jwt, "authentication")).toBeNull();
     expect(warningsOf(view)).toEqual([{ what: "unknown", zones: ["external"] }]);
     expect(warningsOfPlugin(view, "emqx_auth_jwt", "ignore")).toEqual([]);
-    expect(hasRules(step("acl_file", { plugin: null, on_error: null, status: null }))).toBe(true);
+  });
+
+  test("a web service that is not asked about topics lets nobody by with them", () => {
+    const http = step("emqx_auth_http", { asks_topics: false });
+    expect(warningsOf(viewOf([http], []))).toEqual([]);
   });
 });
 

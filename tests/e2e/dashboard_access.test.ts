@@ -42,6 +42,7 @@ needing(CHROMIUM, describe)("the access page", () => {
     await api("PUT", "plugins/emqx_auth_username/load");
     await page.getByText("whoever is not known to the plugins is let in").waitFor();
     await page.getByRole("link", { name: "emqx_auth_username" }).waitFor();
+    await page.getByText("Not asked what a client may do").waitFor();
   });
 
   test("rules are checked as they are typed; wrong ones cannot be saved, good ones are in force at once", async () => {

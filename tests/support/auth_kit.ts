@@ -147,6 +147,16 @@ export class AuthKit {
     const { data } = await this.api<{ step: string; why: string }[]>("POST", `plugins/${this.plugin}/test`, { ...body, settings });
     return data.map((s) => s.why).join("\n");
   };
+  /** What explain says of the plugin: why it lets in or not, and why it allows or not. */
+  reasons = async (body: object): Promise<string[]> => {
+    type Steps = { step: string; why: string }[];
+    const { data } = await this.api<{ authentication: { steps: Steps }; acl: { steps: Steps } | null }>("POST", "../../explain", {
+      client_id: "c",
+      ...body,
+    });
+    const all = [...data.authentication.steps, ...(data.acl?.steps ?? [])];
+    return all.filter((s) => s.step === this.plugin).map((s) => s.why);
+  };
   explained = async (body: object): Promise<string> => {
     const answer = await this.api("POST", "../../explain", body);
     return JSON.stringify(answer);

@@ -15,9 +15,6 @@ const TOPICS_ONLY: ReadonlySet<string> = new Set(["emqx_auth_http"]);
 /** Something of it can be down. A plugin that does not run is judged as if. */
 const asksServers = ({ status }: Pick<AccessStep, "status">): boolean => status === null || status.servers.length > 0;
 
-/** It has a word on what clients may do. */
-export const hasRules = ({ status }: AccessStep): boolean => status === null || status.acl !== null;
-
 /** What a step answers while its server is down; null = it has none. */
 export function whileDown(step: AccessStep, half: "authentication" | "acl"): "deny" | "ignore" | null {
   if (step.on_error === null || !asksServers(step)) return null;
@@ -39,7 +36,7 @@ export function warningsOf(view: AccessView): Warning[] {
     actions: view.warnings.find((w) => w.what === what)?.actions ?? [],
   });
   const passes = view.authentication.some((s) => whileDown(s, "authentication") === "ignore");
-  const passesTopics = view.acl.some((s) => TOPICS_ONLY.has(s.step) && hasRules(s) && whileDown(s, "acl") === "ignore");
+  const passesTopics = view.acl.some((s) => TOPICS_ONLY.has(s.step) && s.asks_topics && whileDown(s, "acl") === "ignore");
   return given([
     { what: "ignored_errors", zones: passes ? told("ignored_errors") : [] },
     { what: "everybody", zones: told("everybody") },

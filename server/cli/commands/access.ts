@@ -1,5 +1,6 @@
 /** Who may call the API, log in to the dashboard, connect; and who may not. */
 import type { App, AppRow, Banned, ExplainResult, User } from "../../api/contract.ts";
+import { askedLines } from "../asked_lines.ts";
 import { ApiError, path } from "../client.ts";
 import { type Command, type Context, Refused, subcommands, take, UsageError } from "../command.ts";
 
@@ -117,7 +118,10 @@ async function explain(ctx: Context, args: readonly string[]): Promise<void> {
   const result = await refusing(ctx.api.call<ExplainResult>("POST", "/explain", { client_id, ...optional, ...asked }));
   const part = (name: string, r: NonNullable<ExplainResult["acl"]>): string[] => [
     `${name}: ${r.allow ? "allow" : "deny"}`,
-    ...r.steps.map((s) => `  ${s.final ? "*" : " "} ${s.step.padEnd(24)} ${s.verdict.padEnd(7)} ${s.why}`),
+    ...r.steps.flatMap((s) => [
+      `  ${s.final ? "*" : " "} ${s.step.padEnd(24)} ${s.verdict.padEnd(7)} ${s.why}`,
+      ...askedLines(s.asked ?? [], " ".repeat(6)),
+    ]),
   ];
   ctx.show(result, [...part("authentication", result.authentication), ...(result.acl ? part("acl", result.acl) : [])]);
 }

@@ -1,5 +1,6 @@
 /** Plugins and listeners. */
 import type { Listener, Plugin, PluginConfigRow, PluginTestStep } from "../../api/contract.ts";
+import { askedLines } from "../asked_lines.ts";
 import { ApiError, path } from "../client.ts";
 import { type Command, type Context, Refused, subcommands, take } from "../command.ts";
 
@@ -52,10 +53,7 @@ async function test(ctx: Context, args: readonly string[]): Promise<void> {
 }
 
 function testLines({ step, verdict, why, ms, asked }: PluginTestStep): string[] {
-  return [
-    `${step.padEnd(12)} ${verdict.padEnd(6)} ${why} (${ms.toFixed(1)} ms)`,
-    ...asked.map((a) => `             ${a.question}${a.values.length > 0 ? `   with ${a.values.join(", ")}` : ""}: ${a.answer}`),
-  ];
+  return [`${step.padEnd(12)} ${verdict.padEnd(6)} ${why} (${ms.toFixed(1)} ms)`, ...askedLines(asked, " ".repeat(13))];
 }
 
 /** As Erlang prints a property list. */

@@ -286,7 +286,7 @@ export class Backend<D> {
 
   /** These have no answer. */
   #hung(calls: readonly Hung[], now: MonoMs): void {
-    this.#standing.note(`no answer within ${this.o.timeoutMs} ms`);
+    this.#standing.note(`no answer within ${this.o.timeoutMs} ms${this.o.late?.unanswered ?? ""}`);
     // Once in a time limit: some questions may hang while others are answered.
     if (this.#recycledAt === null || reached(later(this.#recycledAt, this.o.timeoutMs), now)) {
       this.#recycledAt = now;

@@ -14,6 +14,8 @@ export interface LinesOptions {
   perConnection: number;
   /** For an answer, ms. */
   timeoutMs: number;
+  /** What is said behind "no answer within …", and of those who were not asked in time: which settings to look at. */
+  late?: { readonly unanswered: string; readonly waiting: string };
 }
 
 export class Lines {
@@ -26,11 +28,11 @@ export class Lines {
     private readonly o: LinesOptions,
     now: () => MonoMs,
   ) {
-    const { pool, perConnection, timeoutMs } = o;
+    const { pool, perConnection, timeoutMs, late } = o;
     const waitingMax = Math.min(pool * WAITING_PER_CONNECTION, WAITING_MAX);
-    this.shared = new Calls({ now, atATime: pool * perConnection, carried: pool, waitingMax, timeoutMs });
-    this.apart = new Calls({ now, atATime: pool, waitingMax, timeoutMs });
-    this.probes = new Calls({ now, atATime: 1, waitingMax: 1, timeoutMs });
+    this.shared = new Calls({ now, atATime: pool * perConnection, carried: pool, waitingMax, timeoutMs, late });
+    this.apart = new Calls({ now, atATime: pool, waitingMax, timeoutMs, late });
+    this.probes = new Calls({ now, atATime: 1, waitingMax: 1, timeoutMs, late });
   }
 
   get #all(): readonly Calls[] {

@@ -1,5 +1,6 @@
 /** The runtime's SQL client for one server: what its errors mean, TLS that verifies, rows by position. */
 import { wordsOf } from "../../lib/errors.ts";
+import { HIDDEN } from "../_auth/shown.ts";
 import type { ServerAddress } from "../_backend/address.ts";
 import { BackendError } from "../_backend/errors.ts";
 import type { Judgement } from "../_backend/options.ts";
@@ -21,7 +22,8 @@ export interface SqlServer {
   readOnly: boolean;
 }
 
-export type Rows = readonly (readonly unknown[])[];
+/** Rows with their columns in order, whose names the runtime has beside them, for an answer without rows too. */
+export type Rows = readonly (readonly unknown[])[] & { readonly columns?: readonly { readonly name: string }[] };
 
 /** Words that the server uses of itself, not of a question: nobody is answered until that is mended. */
 const AWAY = /^(?:08|57P0[123]|53300|28|3D000)/;
@@ -55,7 +57,7 @@ export class SqlDriver {
     });
   }
 
-  /** Rows with their columns in order: two columns of one name are two. */
+  /** Two columns of one name are two. */
   async rows(text: string, values: readonly string[]): Promise<Rows> {
     // What PostgreSQL cannot hold is in no table: that is no fault of the server's.
     if (this.o.dialect === "postgres" && values.some((v) => v.includes("\0"))) throw new BackendError("refused", "a value has a NUL");
@@ -89,10 +91,16 @@ export function judgeSql(err: unknown): Judgement {
   return /SYNTAX|INVALID_(?:BYTE|QUERY)|NOT_TAGGED/.test(word) ? "refused" : "down";
 }
 
-/** With the server's own code, which is what people search for. */
+/** A value that cannot be what it was to be: it may be a password. SQLSTATE's class 22; MySQL's numbers for wrong, cut or too large ones. */
+const OF_A_VALUE = /^22/;
+const MYSQL_OF_A_VALUE = new Set([1264, 1265, 1292, 1366, 1411, 1525, 1690]);
+
+/** With the server's own code, which is what people search for; never with what a column holds. */
 export function sqlWords(err: unknown): string {
   const { errno, code, message } = (err ?? {}) as { errno?: unknown; code?: unknown; message?: unknown };
-  const text = typeof message === "string" && message !== "" ? message : wordsOf(err);
+  const said = typeof message === "string" && message !== "" ? message : wordsOf(err);
+  const ofAValue = OF_A_VALUE.test(String(errno)) || MYSQL_OF_A_VALUE.has(Number(errno));
+  const text = ofAValue ? said.replace(/(["']).*\1/s, HIDDEN) : said;
   const which = errno ?? code;
   return which === undefined || text.includes(String(which)) ? text : `${text} (${String(which)})`;
 }

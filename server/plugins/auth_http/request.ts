@@ -9,6 +9,8 @@ export type Method = "get" | "post";
 export type Body = "form" | "json";
 
 export interface RequestTemplate {
+  /** The setting that has its address. */
+  readonly key: string;
   readonly url: URL;
   readonly method: Method;
   readonly body: Body;
@@ -19,12 +21,15 @@ export interface RequestTemplate {
 
 export interface HttpAnswer {
   status: number;
+  /** Media type without its parameters; "" = none is told. */
+  type: string;
   /** Without blanks at its ends. */
   body: string;
 }
 
 /** More than any verdict needs. */
 const ANSWER_MAX = 64 * 1024;
+const TYPE_MAX = 80;
 
 /** `clientid=%c,username=%u`: values may hold `=`, not commas. */
 export function parseParams(text: string, allowed: readonly Variable[]): RequestTemplate["params"] {
@@ -79,7 +84,8 @@ export async function send(
   // A fault of the service's, or of a proxy before it: no verdict.
   if (response.status >= 500) {
     await leaveUnread(response);
-    throw new BackendError("refused", `http ${response.status}`);
+    throw new BackendError("refused", `http ${response.status}; see ${t.key}`);
   }
-  return { status: response.status, body: (await limitedText(response, ANSWER_MAX)).trim() };
+  const type = (response.headers.get("content-type") ?? "").split(";", 1)[0]?.trim().slice(0, TYPE_MAX) ?? "";
+  return { status: response.status, type, body: (await limitedText(response, ANSWER_MAX)).trim() };
 }

@@ -5,6 +5,7 @@ import { Links } from "../_backend/links.ts";
 import type { Judgement } from "../_backend/options.ts";
 import { Order, partOf } from "../_backend/order.ts";
 import { nodeTlsOptions } from "../_backend/tls.ts";
+import { NAMING } from "./advice.ts";
 
 export interface LdapServers {
   /** Tried in this order, but first the one that answered last. */
@@ -87,7 +88,8 @@ export class LdapDriver {
     try {
       await client.search(dn, { scope: "base", attributes: ["1.1"] });
     } catch (err) {
-      if (codeOf(err) === INVALID_DN) throw new BackendError("refused", `no entry can be named like ${dn}: ${ldapWords(err)}`);
+      if (codeOf(err) === INVALID_DN)
+        throw new BackendError("refused", `no entry can be named like ${dn}: ${ldapWords(err)}; see ${NAMING}`);
       if (codeOf(err) !== NO_SUCH_OBJECT) throw err;
     }
   }

@@ -4,6 +4,7 @@ import { onErrorEntry } from "../_auth/outside.ts";
 import { defineOutside, type OutsidePlugin } from "../_auth/source.ts";
 import { passwordHash } from "../_auth/stored.ts";
 import { serverAddress } from "../_backend/address.ts";
+import { type SettingKeys, tlsKeys } from "../_backend/advice.ts";
 import { timeLimitEntry } from "../_backend/calls.ts";
 import { peerTlsEntries, peerTlsOf } from "../_backend/tls.ts";
 import { sqlSource } from "../_sql/auth.ts";
@@ -32,6 +33,16 @@ const config = {
   "auth.pgsql.prepare": K.prepareEntry(),
 };
 
+const KEYS: SettingKeys = {
+  server: "auth.pgsql.server",
+  timeout: "auth.pgsql.timeout",
+  pool: "auth.pgsql.pool",
+  account: "auth.pgsql.username, auth.pgsql.password",
+  database: "auth.pgsql.database",
+  tls: "auth.pgsql.ssl",
+  ...tlsKeys("auth.pgsql.ssl_opts"),
+};
+
 const outside: OutsidePlugin<typeof config> = {
   open: (host, c) =>
     sqlSource(host, {
@@ -47,12 +58,14 @@ const outside: OutsidePlugin<typeof config> = {
         prepare: c["auth.pgsql.prepare"],
         tls: c["auth.pgsql.ssl"] ? peerTlsOf("auth.pgsql.ssl_opts", c) : null,
       },
+      keys: KEYS,
       queries: {
         auth: { key: "auth.pgsql.auth_query", text: c["auth.pgsql.auth_query"] },
         super: { key: "auth.pgsql.super_query", text: c["auth.pgsql.super_query"] },
         acl: { key: "auth.pgsql.acl_query", text: c["auth.pgsql.acl_query"] },
       },
       hash: c["auth.pgsql.password_hash"],
+      hashKey: "auth.pgsql.password_hash",
     }),
   onError: (c) => c["auth.pgsql.on_error"],
 };

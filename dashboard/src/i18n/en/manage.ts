@@ -76,6 +76,8 @@ export const manage = {
   "access.aclFile": "Rules of the file below",
   "access.onErrorDeny": "refuses while it is down",
   "access.onErrorIgnore": "passes on while it is down",
+  "access.asksTopics": "Also asked what a client may do",
+  "access.asksNoTopics": "Not asked what a client may do",
   "access.failures": "{n} error of its own|{n} errors of its own",
   "access.test": "Try a client",
   "access.warn.everybody": "Zone {zone}: everybody is let in. allow_anonymous is on and nobody is asked.",

@@ -76,6 +76,8 @@ export const manage = {
   "access.aclFile": "下方文件中的规则",
   "access.onErrorDeny": "不可用时拒绝",
   "access.onErrorIgnore": "不可用时跳过",
+  "access.asksTopics": "也查询客户端的主题权限",
+  "access.asksNoTopics": "不查询客户端的主题权限",
   "access.failures": "自身出错 {n} 次",
   "access.test": "用一个客户端测试",
   "access.warn.everybody": "区域 {zone}：任何人都能接入。allow_anonymous 已打开，且不询问任何人。",

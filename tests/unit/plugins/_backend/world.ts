@@ -13,7 +13,13 @@ export interface Driver {
   closed: boolean;
 }
 
-export function setUp(mode: Mode = "up", pool = 2, probeProves: BackendOptions<Driver>["probeProves"] = true, perConnection = 1) {
+export function setUp(
+  mode: Mode = "up",
+  pool = 2,
+  probeProves: BackendOptions<Driver>["probeProves"] = true,
+  perConnection = 1,
+  late?: BackendOptions<Driver>["late"],
+) {
   const world = { mode: mode as Mode, lost: 0, closesIdle: false };
   const clock = new FakeClock();
   const log = recordingLog();
@@ -85,6 +91,7 @@ export function setUp(mode: Mode = "up", pool = 2, probeProves: BackendOptions<D
     alarm: "down",
     retries: pool + 1,
     probeProves,
+    ...(late !== undefined && { late }),
   };
   const backend = new Backend<Driver>(host, options);
   const settle = async (): Promise<void> => {
