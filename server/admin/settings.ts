@@ -45,20 +45,27 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
     return now !== text && withoutPassword(now) === text;
   }
 
-  /** What really changes. @throws AdminError 108, naming key, value and what was expected */
+  /** Why this text cannot be set; null = it can. */
+  function fault(key: string, text: string | null | undefined): string | null {
+    const isTakenBack = text === undefined && (layers.override(key) !== undefined || aside.has(key));
+    const error = isTakenBack ? null : layers.checkOverride(key, text ?? null);
+    if (error !== null || typeof text !== "string" || isKept(key, text)) return error;
+    const by = layers.fixedBy(key);
+    if (by === null || text === layers.raw(key)) return null;
+    return `${key} is set ${by}, which stands above what is changed here: change it there`;
+  }
+
+  /** What really changes. @throws AdminError 108, naming of each that is wrong key, value and what was expected */
   function checked(changes: SettingChanges): Map<string, string | null | undefined> {
+    const faults = [...changes].map(([key, text]) => fault(key, text)).filter((why) => why !== null);
+    if (faults.length > 0) throw new AdminError(CODE.BAD_PARAMETER, faults.join("; "));
     const real = new Map<string, string | null | undefined>();
     const typed = new Set<string>();
     for (const [key, text] of changes) {
-      const isTakenBack = text === undefined && (layers.override(key) !== undefined || aside.has(key));
-      const error = isTakenBack ? null : layers.checkOverride(key, text ?? null);
-      if (error !== null) throw new AdminError(CODE.BAD_PARAMETER, error);
-      if (typeof text === "string" && isKept(key, text)) continue;
-      if (typeof text === "string") typed.add(key);
-      const by = layers.fixedBy(key);
-      if (typeof text === "string" && by !== null) {
-        if (text === layers.raw(key)) continue;
-        throw new AdminError(CODE.BAD_PARAMETER, `${key} is set ${by}, which stands above what is changed here: change it there`);
+      if (typeof text === "string") {
+        if (isKept(key, text)) continue;
+        typed.add(key);
+        if (layers.fixedBy(key) !== null) continue;
       }
       if (text !== layers.override(key) || aside.has(key)) real.set(key, text);
     }
