@@ -55,6 +55,13 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
     return `${key} is set ${by}, which stands above what is changed here: change it there`;
   }
 
+  /** What is kept of it: what a file says too is the file's, and of many keys one that is not to be there is not there. */
+  function toKeep(key: string, text: string | null | undefined): string | null | undefined {
+    const line = layers.line(key);
+    if (text === null) return line === undefined && layers.isMember(key) ? undefined : null;
+    return text === line ? undefined : text;
+  }
+
   /** What really changes. @throws AdminError 108, naming of each that is wrong key, value and what was expected */
   function checked(changes: SettingChanges): Map<string, string | null | undefined> {
     const faults = [...changes].map(([key, text]) => fault(key, text)).filter((why) => why !== null);
@@ -67,7 +74,8 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
         typed.add(key);
         if (layers.fixedBy(key) !== null) continue;
       }
-      if (text !== layers.override(key) || aside.has(key)) real.set(key, text);
+      const kept = toKeep(key, text);
+      if (kept !== layers.override(key) || aside.has(key)) real.set(key, kept);
     }
     const astray = plugins.astray([...real.keys()], (plugin) => layers.with(real).texts(plugin), typed);
     if (astray !== null) throw new SecretAstray(CODE.BAD_PARAMETER, astray);

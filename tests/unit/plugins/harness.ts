@@ -110,7 +110,7 @@ export function manage(plugins: readonly AnyPlugin[], { settings = {}, flags = {
     rewrite: (text) => writeFileSync(file, text),
     async reread(texts) {
       writeFileSync(file, linesOf(texts));
-      return manager.updateSettings(config.reread((plugin) => manager.isRunning(plugin)));
+      return manager.updateSettings(config.reread((plugin) => manager.isRunning(plugin)).changed);
     },
   };
 }
