@@ -42,6 +42,8 @@ needing(CHROMIUM, describe)("the page of a plugin", () => {
       await page.setViewportSize({ width, height: 900 });
       await page.emulateMedia({ colorScheme: theme });
       await page.waitForFunction((wanted) => document.documentElement.dataset.theme === wanted, theme);
+      // Colours on their way from one theme to the other are those of neither.
+      await page.waitForFunction(() => !document.getAnimations().some((a) => a instanceof CSSTransition));
       expect({ width, faults: await faults(page), wide: await tooWide(page) }).toEqual({ width, faults: [], wide: 0 });
     }
   }
