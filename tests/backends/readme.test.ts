@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { connectPacket, RawClient } from "../support/clients.ts";
 import { Installation, type RunningBroker } from "../support/executable.ts";
+import { MongoTwin } from "../support/mongo_server.ts";
 import { MARIADB, MOSQUITTO_CLIENTS, needing, POSTGRESQL, REDIS, SLAPD } from "../support/peers.ts";
 import { freePorts } from "../support/ports.ts";
 import { RedisServer } from "../support/redis_servers.ts";
@@ -137,6 +138,28 @@ needing(SLAPD, describe)("LDAP", () => {
     }
     rmSync(join(baomq.dir, "etc/acl.conf"));
     expect((await baomq.run(["ctl", "acl", "reload"])).code).toBe(0);
+  });
+});
+
+describe("MongoDB's twin", () => {
+  test("joe has his rules", async () => {
+    const mongo = new MongoTwin({});
+    await mongo.start();
+    const account = `auth.mongo.login = ${mongo.user}\nauth.mongo.password = ${mongo.password}`;
+    const commands = typed("MongoDB**")
+      .replace("127.0.0.1:27017", `127.0.0.1:${mongo.port}`)
+      .replace("auth.mongo.database", `${account}\n$&`);
+    const shell = join(import.meta.dir, "../support/mongosh_twin.ts");
+    const out = await type(commands, { mongosh: `exec ${process.execPath} ${shell} ${mongo.port} '${mongo.user}' '${mongo.password}'` });
+    expect(out).toMatch(/^acl +allow /m);
+    expect([await may("joe", "public", "joe/both/1"), await may("joe", "public", "x"), await may("joe", "wrong", "x")]).toEqual([
+      true,
+      false,
+      null,
+    ]);
+    await seen();
+    expect((await baomq.run(["ctl", "plugins", "unload", "emqx_auth_mongo"])).code).toBe(0);
+    await mongo.remove();
   });
 });
 
