@@ -33,7 +33,7 @@ export interface Command {
 const SYNTAX_WIDTH = 48;
 
 export function usageLines(commands: readonly Command[]): string[] {
-  return commands.flatMap((c) => c.usage.map(([syntax, description]) => `${syntax.padEnd(SYNTAX_WIDTH)}# ${description}`));
+  return commands.flatMap((c) => c.usage.map(([syntax, description]) => `${`${syntax} `.padEnd(SYNTAX_WIDTH)}# ${description}`));
 }
 
 /** A handler for each first word; `""` = none. A handler gets the words after it. */
