@@ -83,8 +83,13 @@ interface AxeResult {
   violations: { id: string; impact: string; nodes: { html: string }[] }[];
 }
 
-/** What axe has against the page as it stands. */
+/** What axe has against the page as it stands, once it does: colours on their way are nobody's. What turns for ever may. */
 export async function faults(page: Page): Promise<string[]> {
+  await page.waitForFunction(() =>
+    document
+      .getAnimations()
+      .every((a) => a.playState !== "running" || a.effect?.getComputedTiming().iterations === Number.POSITIVE_INFINITY),
+  );
   // Evaluated by the debugger, so the page's Content-Security-Policy stays as it is.
   await page.evaluate(AXE);
   const result = await page.evaluate(async () => {
