@@ -49,7 +49,7 @@
  * | GET /auth_clientid, …                                    | {clientid, password}                           | the same |
  * | GET, PUT /log                                            | {level, handler?}                              | {level, levels, handlers: {id, level, destination}[]}, – |
  * | GET /vm/:topic, GET /recon/:topic                        | all, load, memory, …; memory, allocated, …, gc | [name, number or text][] |
- * | PUT /acl/reload, PUT /reload                             |                                                | –, string[] (what was read again) |
+ * | PUT /acl/reload, PUT /reload                             |                                                | –, string[] (what was read again; of lines that are not in force: why) |
  * | GET /whoami                                              |                                                | WhoAmI |
  * | GET /openapi.json                                        |                                                | OpenAPI 3.1 document, no envelope |
  * | GET /prometheus/metrics                                  |                                                | Prometheus text |

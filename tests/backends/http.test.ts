@@ -385,6 +385,25 @@ test("figures for Prometheus, and the words of the command line", async () => {
     0, 4,
   ]);
   expect(good.stdout).toContain("password = ******");
+  const no = () => new Response("", { status: 403 });
+  const outcome = async (...words: string[]): Promise<[code: number, last: string]> => {
+    const { code: exit, stdout } = await ctl(...words);
+    return [exit, stdout.trimEnd().split("\n").at(-1) ?? ""];
+  };
+  answers["/acl"] = no;
+  expect(await outcome("joe", "s3cret", "publish", "a")).toEqual([1, expect.stringMatching(/^Not allowed: acl: deny: /)]);
+  expect(await outcome("-", "-", "publish", "a")).toEqual([1, expect.stringMatching(/^Not allowed: acl: deny: /)]);
+  expect((await outcome("joe", "s3cret"))[0]).toBe(0);
+  answers["/auth"] = no;
+  answers["/acl"] = () => ok();
+  expect(await outcome("joe", "s3cret")).toEqual([1, expect.stringMatching(/^Not allowed: authenticate: deny: /)]);
+  expect(await outcome("joe", "s3cret", "publish", "a")).toEqual([1, expect.stringMatching(/^Not allowed: authenticate: deny: /)]);
+  for (const words of [[], ["-", "-"], ["-", "-", "publish", "a"]]) expect([words, (await outcome(...words))[0]]).toEqual([words, 0]);
+  const json = await ctl("joe", "s3cret", "--json");
+  expect([json.code, (JSON.parse(json.stdout) as { step: string }[]).map((s) => s.step)]).toEqual([
+    1,
+    ["settings", "connect", "authenticate"],
+  ]);
   answers["/auth"] = () => ok("x".repeat(100_000));
   const bad = await ctl("joe", "s3cret");
   expect([bad.code, bad.stdout + bad.stderr]).toEqual([1, expect.stringContaining("Error: authenticate: ")]);

@@ -55,7 +55,14 @@ export interface PluginTestModel {
   run(request: Omit<PluginTest, "settings">): Promise<void>;
 }
 
-function createPluginTest(app: App, node: string, name: string, settings: () => Record<string, string>): PluginTestModel {
+/** `refused`: told of an answer that takes none of the values; true = they are marked where they stand. */
+function createPluginTest(
+  app: App,
+  node: string,
+  name: string,
+  settings: () => Record<string, string>,
+  refused: (error: ApiError, keys: readonly string[]) => boolean,
+): PluginTestModel {
   const steps = signal<PluginTestStep[] | null>(null);
   const error = signal<ApiError | null>(null);
   const busy = signal(false);
@@ -64,14 +71,16 @@ function createPluginTest(app: App, node: string, name: string, settings: () => 
     error,
     busy,
     async run(request) {
+      const given = settings();
       busy.value = true;
       error.value = null;
       try {
-        steps.value = await app.api.testPlugin(node, name, { ...request, settings: settings() });
+        steps.value = await app.api.testPlugin(node, name, { ...request, settings: given });
       } catch (e) {
         steps.value = null;
-        error.value = asApiError(e);
-        app.link.report(error.peek());
+        const found = asApiError(e);
+        app.link.report(found);
+        if (!refused(found, Object.keys(given))) error.value = found;
       }
       busy.value = false;
     },
@@ -108,6 +117,12 @@ export function createPluginConfig(app: App, node: string, name: string): Plugin
     added.value = added.peek().filter((r) => !keys.includes(r.key));
   }
 
+  /** What is wrong with which of these; false = with none of them. */
+  function mark(error: ApiError, keys: readonly string[]): boolean {
+    wrong.value = error.kind === "code" ? wrongKeys(error.message, keys) : {};
+    return Object.keys(wrong.peek()).length > 0;
+  }
+
   /** Only what is to be another one: the rest stays as the file has it. `of`: as they were, for the way back. */
   async function put(changes: Record<string, string | null>, of: readonly PluginConfigRow[], done: string): Promise<void> {
     const before = Object.fromEntries(of.map((r) => [r.key, wayBack(r) ?? null]));
@@ -118,8 +133,7 @@ export function createPluginConfig(app: App, node: string, name: string): Plugin
     } catch (e) {
       const error = asApiError(e);
       link.report(error);
-      wrong.value = error.kind === "code" ? wrongKeys(error.message, Object.keys(changes)) : {};
-      if (Object.keys(wrong.peek()).length === 0) notices.bad(app.explainError(error));
+      if (!mark(error, Object.keys(changes))) notices.bad(app.explainError(error));
       return;
     }
     await rows.refresh();
@@ -190,7 +204,7 @@ export function createPluginConfig(app: App, node: string, name: string): Plugin
           t("plugins.resetDone", { n: kept.filter((r) => r.origin === "api").length }),
         );
     },
-    test: createPluginTest(app, node, name, texts),
+    test: createPluginTest(app, node, name, texts, mark),
     dispose() {
       rows.dispose();
       plugin.dispose();

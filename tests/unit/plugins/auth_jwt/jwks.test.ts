@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { authJwt } from "../../../../server/plugins/auth_jwt/index.ts";
 import type { TestKit } from "../../../support/test_broker.ts";
 import { until } from "../../../support/until.ts";
-import { removeTempDirs, running, tempDir } from "../harness.ts";
+import { logIn, removeTempDirs, running, tempDir } from "../harness.ts";
 
 afterAll(removeTempDirs);
 
@@ -51,20 +51,7 @@ async function broker(url: string, more: Record<string, string> = {}) {
   return b;
 }
 
-let clients = 0;
-/** The reason code of CONNACK, which may come later. `passing`: so much time goes by at each look, ms. */
-async function code(kit: TestKit, token: string, passing = 0): Promise<number> {
-  const c = kit.client(5).connect(`c${++clients}`, { username: "joe", password: Buffer.from(token) });
-  let answer = -1;
-  await until(() => {
-    if (passing > 0) kit.pass(passing);
-    kit.settle();
-    const [packet] = c.take();
-    if (packet?.cmd === "connack") answer = packet.reasonCode ?? -1;
-    return answer !== -1;
-  }, "CONNACK");
-  return answer;
-}
+const code = (kit: TestKit, token: string, passing = 0): Promise<number> => logIn(kit, "joe", token, passing);
 /** So many seconds, in which the back end's own looks are answered. */
 async function slowly(kit: TestKit, seconds: number): Promise<void> {
   for (let i = 0; i < 2 * seconds; i++) {

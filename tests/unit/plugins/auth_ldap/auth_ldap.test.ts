@@ -3,7 +3,7 @@ import { afterAll, afterEach, describe, expect, test } from "bun:test";
 import { authLdap } from "../../../../server/plugins/auth_ldap/index.ts";
 import { LdapTwin, type TwinAnswers } from "../../../support/ldap_twin.ts";
 import { until } from "../../../support/until.ts";
-import { type Managed, removeTempDirs, running } from "../harness.ts";
+import { logIn, type Managed, removeTempDirs, running } from "../harness.ts";
 
 afterAll(removeTempDirs);
 const stops: (() => unknown)[] = [];
@@ -47,19 +47,7 @@ async function broker(answers: TwinAnswers, more: Record<string, string> = {}) {
   return { ...managed, twin };
 }
 
-let clients = 0;
-/** The reason code of CONNACK. */
-async function code({ kit }: Managed, username: string, password: string): Promise<number> {
-  const c = kit.client(5).connect(`c${++clients}`, { username, password: Buffer.from(password) });
-  let answer = -1;
-  await until(() => {
-    kit.settle();
-    const [packet] = c.take();
-    if (packet?.cmd === "connack") answer = packet.reasonCode ?? -1;
-    return answer !== -1;
-  }, "CONNACK");
-  return answer;
-}
+const code = ({ kit }: Managed, username: string, password: string): Promise<number> => logIn(kit, username, password);
 const server = (b: Managed) => b.manager.report("emqx_auth_ldap")?.servers[0];
 
 describe("what the directory says of one user's bind is said of that user", () => {
