@@ -1,10 +1,12 @@
 /** The access chain as it really runs: who is asked, in which order, and how they are; the file of access rules; hashes in a table. */
-import { parseAclRules } from "../core/access/acl_file.ts";
+import { type AclRule, parseAclRules } from "../core/access/acl_file.ts";
+import type { AclVerdict } from "../core/types.ts";
 import { TermError } from "../lib/erlang_term.ts";
 import { whyUnreadable } from "../lib/file_errors.ts";
 import { CODE } from "./codes.ts";
 import { type AdminDeps, AdminError } from "./deps.ts";
 import type { AccessStep, AccessView, AccessWarning, AccessZone, AclCheck, AclFileRow, HashQuestion } from "./extra_rows.ts";
+import { leftOpen } from "./open_rules.ts";
 import type { Plugin, PluginConfigRow } from "./rows.ts";
 
 interface Plugins {
@@ -12,18 +14,21 @@ interface Plugins {
   pluginConfig(name: string): PluginConfigRow[];
 }
 
-export function createAccess({ broker, aclFile, fittingKinds }: AdminDeps, plugins: Plugins) {
+export function createAccess({ broker, aclFile, aclRules, fittingKinds }: AdminDeps, plugins: Plugins) {
   const node = broker.node.nodeName;
 
   function steps(point: "client.authenticate" | "client.check_acl", rows: ReadonlyMap<string, Plugin>): AccessStep[] {
     return broker.hooks.at[point].map(({ id, failures }) => {
       const plugin = rows.get(id) ?? null;
+      const onTopics = broker.hooks.at["client.check_acl"].some((h) => h.id === id);
       return {
         step: id,
         plugin: plugin?.name ?? null,
         description: plugin?.description ?? "",
         failures,
         on_error: plugin === null ? null : onErrorOf(plugin.name),
+        // Those that ask others hang on the chain always: a setting may give them something to ask.
+        asks_topics: onTopics && plugin?.status?.acl !== null,
         status: plugin?.status ?? null,
       };
     });
@@ -37,13 +42,22 @@ export function createAccess({ broker, aclFile, fittingKinds }: AdminDeps, plugi
 
   /** What lets strangers in, in the zones that have listeners: the defaults of EMQ X 3.1 do. */
   function warnings(view: Omit<AccessView, "warnings">): AccessWarning[] {
-    return view.zones.flatMap(({ zone, allow_anonymous, enable_acl }) => {
+    return view.zones.flatMap(({ zone, allow_anonymous, enable_acl, acl_nomatch }) => {
       const found: AccessWarning["what"][] = [];
       if (allow_anonymous) found.push(view.authentication.length === 0 ? "everybody" : "unknown");
       if (allow_anonymous && view.authentication.some(({ on_error }) => on_error === "ignore")) found.push("ignored_errors");
       if (!enable_acl) found.push("no_acl");
-      return found.map((what) => ({ what, zone }));
+      return [...found.map((what) => ({ what, zone })), ...(enable_acl && aclRules ? openTo(aclRules(), zone, acl_nomatch) : [])];
     });
+  }
+
+  function openTo(rules: readonly AclRule[], zone: string, nomatch: AclVerdict): AccessWarning[] {
+    const { open_rules, no_rule } = leftOpen(rules, nomatch);
+    const found: AccessWarning[] = [
+      { what: "open_rules", zone, actions: open_rules },
+      { what: "no_rule", zone, actions: no_rule },
+    ];
+    return found.filter(({ actions = [] }) => actions.length > 0);
   }
 
   function view(): AccessView {

@@ -11,8 +11,14 @@ export interface ConfigLayers {
   checkOverride(key: string, text: string | null): string | null;
   /** As text, in force. */
   raw(key: string): string;
+  /** What is shown of a text for a key. */
+  shown(key: string, text: string): string;
   /** What the API's layer says, in force or not; undefined = nothing, null = as by default. */
   override(key: string): string | null | undefined;
+  /** What a file says of a key, in force or not; undefined = nothing. */
+  line(key: string): string | undefined;
+  /** The key is one of those that a `$name` key stands for. */
+  isMember(key: string): boolean;
   /** Environment or flag that stands above the API's layer, in words; null = none. */
   fixedBy(key: string): string | null;
   change(changes: SettingChanges): void;

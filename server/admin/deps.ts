@@ -1,4 +1,5 @@
 /** What the admin layer works on, and the two things it asks of the process it runs in. */
+import type { AclRule } from "../core/access/acl_file.ts";
 import type { Broker } from "../core/broker.ts";
 import type { Log } from "../core/ports.ts";
 import type { Stats } from "../core/watch/stats.ts";
@@ -102,6 +103,8 @@ export interface AdminDeps {
   traces?: TraceControl;
   /** Empty the ACL caches and read acl.conf again. */
   reloadAcl?: () => void;
+  /** The rules in force. */
+  aclRules?: () => readonly AclRule[];
   /** Absent where there is no such file. */
   aclFile?: AclFilePort;
   /** Which settings of `password_hash` fit what stands in a table. null = too many are being tried. */

@@ -127,7 +127,7 @@ export interface ExplainRequest {
   topic?: string;
 }
 export interface ExplainStep {
-  /** "banned", "allow_anonymous", "acl_nomatch", "superuser" or the plugin's name. */
+  /** "limits", "banned", "allow_anonymous", "mountpoint", "acl_nomatch", "superuser" or the plugin's name. */
   step: string;
   verdict: "allow" | "deny" | "ignore" | "error";
   /** True for the step that decided. */
@@ -144,8 +144,17 @@ export interface AskedRow {
   question: string;
   /** E.g. `1 = "u7"`. */
   values: string[];
+  /** In words, e.g. "2 rows", or the error. */
   answer: string;
+  /** SQL: rows. MongoDB and Redis: the user's fields, or a row for each rule. LDAP: the entry. The first 100 of them; absent = there is none. */
+  rows?: AnsweredField[][];
   ms: number;
+}
+/** A column, field or attribute, in the answer's order; there may be several of one name. */
+export interface AnsweredField {
+  name: string;
+  /** "***" = it is there and not shown: passwords, hashes, salts, whatever looks like one. null = it is not there. At most 200 characters. */
+  value: string | null;
 }
 export interface ExplainResult {
   authentication: { allow: boolean; is_super: boolean; steps: ExplainStep[] };
@@ -173,12 +182,14 @@ export interface AccessStep {
   failures: number;
   /** "deny" or "ignore"; null = it asks no server. */
   on_error: string | null;
+  /** It has a word on what clients may do. false = nothing is asked there: the plugin has none, or no setting of it says what to ask. */
+  asks_topics: boolean;
   status: PluginStatus | null;
 }
 export interface AccessZone {
   zone: string;
   allow_anonymous: boolean;
-  acl_nomatch: string;
+  acl_nomatch: "allow" | "deny";
   acl_deny_action: string;
   enable_acl: boolean;
   enable_ban: boolean;
@@ -187,10 +198,13 @@ export interface AccessZone {
 export interface AccessWarning {
   /**
    * everybody: nobody is asked, all are let in; unknown: whoever no plugin knows is; ignored_errors: while a server is down, all are;
-   * no_acl: everybody may do everything.
+   * no_acl: everybody may do everything; open_rules: so may whoever the rules of acl.conf do not know, by one of them; no_rule: since none forbids
+   * it, and `acl_nomatch` allows what none speaks of.
    */
-  what: "everybody" | "unknown" | "ignored_errors" | "no_acl";
+  what: "everybody" | "unknown" | "ignored_errors" | "no_acl" | "open_rules" | "no_rule";
   zone: string;
+  /** Of the last two: what everybody may do with any topic. */
+  actions?: ("publish" | "subscribe")[];
 }
 export interface AclFileRow {
   path: string;

@@ -4,7 +4,7 @@
  */
 
 import type { ConfigRow } from "../config/types.ts";
-import { MASK, withoutPassword } from "../lib/mask.ts";
+import { hasMask, MASK, MASK_ALONE } from "../lib/mask.ts";
 import type { PluginConfigRow, SettingChanges } from "../plugins/settings.ts";
 import { CODE } from "./codes.ts";
 import type { SettingsPorts } from "./config_view.ts";
@@ -38,29 +38,49 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
     }
   }
 
+  const isSecret = (key: string): boolean => layers.row(key)?.secret === true;
+
   /** It is what is shown of a secret: that stays as it is. */
   function isKept(key: string, text: string): boolean {
-    if (layers.row(key)?.secret === true) return text === MASK;
+    if (isSecret(key)) return text === MASK;
     const now = String(layers.raw(key) ?? "");
-    return now !== text && withoutPassword(now) === text;
+    return now !== text && layers.shown(key, now) === text;
   }
 
-  /** What really changes. @throws AdminError 108, naming key, value and what was expected */
+  /** Why this text cannot be set; null = it can. */
+  function fault(key: string, text: string | null | undefined): string | null {
+    const isTakenBack = text === undefined && (layers.override(key) !== undefined || aside.has(key));
+    const error = isTakenBack ? null : layers.checkOverride(key, text ?? null);
+    if (error !== null || typeof text !== "string" || isKept(key, text)) return error;
+    // Saved, the mask would be the secret.
+    if (!isSecret(key) && text !== layers.raw(key) && hasMask(text, (t) => layers.shown(key, t))) return `${key}: ${MASK_ALONE}`;
+    const by = layers.fixedBy(key);
+    if (by === null || text === layers.raw(key)) return null;
+    return `${key} is set ${by}, which stands above what is changed here: change it there`;
+  }
+
+  /** What is kept of it: what a file says too is the file's, and of many keys one that is not to be there is not there. */
+  function toKeep(key: string, text: string | null | undefined): string | null | undefined {
+    const line = layers.line(key);
+    if (text === null) return line === undefined && layers.isMember(key) ? undefined : null;
+    // Of a secret nobody learns in this way that it is the file's.
+    return text === line && !isSecret(key) ? undefined : text;
+  }
+
+  /** What really changes. @throws AdminError 108, naming of each that is wrong key, value and what was expected */
   function checked(changes: SettingChanges): Map<string, string | null | undefined> {
+    const faults = [...changes].map(([key, text]) => fault(key, text)).filter((why) => why !== null);
+    if (faults.length > 0) throw new AdminError(CODE.BAD_PARAMETER, faults.join("; "));
     const real = new Map<string, string | null | undefined>();
     const typed = new Set<string>();
     for (const [key, text] of changes) {
-      const isTakenBack = text === undefined && (layers.override(key) !== undefined || aside.has(key));
-      const error = isTakenBack ? null : layers.checkOverride(key, text ?? null);
-      if (error !== null) throw new AdminError(CODE.BAD_PARAMETER, error);
-      if (typeof text === "string" && isKept(key, text)) continue;
-      if (typeof text === "string") typed.add(key);
-      const by = layers.fixedBy(key);
-      if (typeof text === "string" && by !== null) {
-        if (text === layers.raw(key)) continue;
-        throw new AdminError(CODE.BAD_PARAMETER, `${key} is set ${by}, which stands above what is changed here: change it there`);
+      if (typeof text === "string") {
+        if (isKept(key, text)) continue;
+        typed.add(key);
+        if (layers.fixedBy(key) !== null) continue;
       }
-      if (text !== layers.override(key) || aside.has(key)) real.set(key, text);
+      const kept = toKeep(key, text);
+      if (kept !== layers.override(key) || aside.has(key)) real.set(key, kept);
     }
     const astray = plugins.astray([...real.keys()], (plugin) => layers.with(real).texts(plugin), typed);
     if (astray !== null) throw new SecretAstray(CODE.BAD_PARAMETER, astray);
@@ -99,20 +119,19 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
     return mine;
   }
 
-  function unused(key: string, secret: boolean): Setting["unused"] {
+  function unused(key: string): Setting["unused"] {
     const left = aside.get(key);
     const by = layers.fixedBy(key);
     const text = left?.text ?? (by === null ? undefined : layers.override(key));
     if (left === undefined && (by === null || text === undefined)) return undefined;
-    const value = secret && text ? MASK : withoutPassword(text ?? "");
-    return { value, why: left?.why ?? `${key} is set ${by}, which stands above it` };
+    return { value: layers.shown(key, text ?? ""), why: left?.why ?? `${key} is set ${by}, which stands above it` };
   }
 
   function row(r: ConfigRow): Setting {
-    const rest = unused(r.key, r.secret);
+    const rest = unused(r.key);
     return {
       key: r.key,
-      value: r.secret && r.value !== "" ? MASK : withoutPassword(r.value),
+      value: layers.shown(r.key, r.value),
       default: r.default,
       type: r.type,
       doc: r.doc,
@@ -126,7 +145,7 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
   }
 
   function pluginRow(app: string, r: PluginConfigRow): Setting {
-    const rest = unused(r.key, r.secret === true);
+    const rest = unused(r.key);
     return {
       key: r.key,
       value: r.value,

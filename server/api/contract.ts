@@ -32,7 +32,8 @@
  * | GET /delayed, DELETE /delayed/:id, POST /delayed/:id/send | paged                                         | Page<Delayed>, –, – (102 not_found) |
  * | GET /monitor                                             | from, to (Unix ms), step (s, multiple of 60)   | MonitorHistory |
  * | GET /monitor/current                                     | since (Unix ms: only newer samples)            | MonitorCurrent |
- * | POST /explain                                            | ExplainRequest                                 | ExplainResult |
+ * | POST /explain                                            | ExplainRequest                                 | ExplainResult: why, what was asked, and the rows of the answers (AskedRow) |
+ * | POST /nodes/:node/plugins/:plugin/test                   | PluginTest                                     | PluginTestStep[]: the same of settings that nobody has saved |
  * | GET /nodes/:node/access                                  |                                                | AccessView |
  * | GET, PUT /nodes/:node/acl_file                           | {text}                                         | AclFileRow, AclCheck (108 names line and column; nothing changed) |
  * | POST /acl/check                                          | {text}                                         | AclCheck |
@@ -48,7 +49,7 @@
  * | GET /auth_clientid, …                                    | {clientid, password}                           | the same |
  * | GET, PUT /log                                            | {level, handler?}                              | {level, levels, handlers: {id, level, destination}[]}, – |
  * | GET /vm/:topic, GET /recon/:topic                        | all, load, memory, …; memory, allocated, …, gc | [name, number or text][] |
- * | PUT /acl/reload, PUT /reload                             |                                                | –, string[] (what was read again) |
+ * | PUT /acl/reload, PUT /reload                             |                                                | –, string[] (what was read again; of lines that are not in force: why) |
  * | GET /whoami                                              |                                                | WhoAmI |
  * | GET /openapi.json                                        |                                                | OpenAPI 3.1 document, no envelope |
  * | GET /prometheus/metrics                                  |                                                | Prometheus text |

@@ -289,7 +289,13 @@ export const monitorCurrent = row<C.MonitorCurrent>({
 });
 export const monitorHistory = row<C.MonitorHistory>({ from_ms: unixMs, to_ms: unixMs, step: int, points: list(monitorPoint) });
 
-const asked = row<C.AskedRow>({ question: text, values: list(text), answer: text, ms: num });
+const asked = row<C.AskedRow>({
+  question: text,
+  values: list(text),
+  answer: text,
+  rows: Type.Optional(list(list(row<C.AnsweredField>({ name: text, value: nullable(text) })))),
+  ms: num,
+});
 const explainStep = row<C.ExplainStep>({
   step: text,
   verdict: text,
@@ -319,7 +325,7 @@ export const accessView = row<C.AccessView>({
       enable_flapping_detect: flag,
     }),
   ),
-  warnings: list(row<C.AccessWarning>({ what: text, zone: text })),
+  warnings: list(row<C.AccessWarning>({ what: text, zone: text, actions: Type.Optional(list(text)) })),
 });
 function accessStep(): TSchema {
   return row<C.AccessStep>({
@@ -328,6 +334,7 @@ function accessStep(): TSchema {
     description: text,
     failures: int,
     on_error: nullable(text),
+    asks_topics: flag,
     status: nullable(pluginStatus),
   });
 }

@@ -6,12 +6,14 @@ export const EXIT = { ok: 0, failed: 1, unreachable: 2 } as const;
 
 /** The arguments fit none of the usages. */
 export class UsageError extends Error {}
-/** Refused or not found: the message is what is printed. */
+/** Refused or not found: the message is what is printed; "" = all has been said. */
 export class Refused extends Error {}
 
 export interface Context {
   readonly api: Client;
   readonly json: boolean;
+  /** From `--password-file`, taken as it is; it stands among the arguments too. null = there was none. */
+  readonly password: string | null;
   /** One line to standard output. */
   out(line: string): void;
   /** Lines for people, or the value as JSON. */
@@ -31,7 +33,7 @@ export interface Command {
 const SYNTAX_WIDTH = 48;
 
 export function usageLines(commands: readonly Command[]): string[] {
-  return commands.flatMap((c) => c.usage.map(([syntax, description]) => `${syntax.padEnd(SYNTAX_WIDTH)}# ${description}`));
+  return commands.flatMap((c) => c.usage.map(([syntax, description]) => `${`${syntax} `.padEnd(SYNTAX_WIDTH)}# ${description}`));
 }
 
 /** A handler for each first word; `""` = none. A handler gets the words after it. */
@@ -51,3 +53,6 @@ export function take(args: readonly string[], required: number, optional = 0): s
   if (args.length < required || args.length > required + optional) throw new UsageError();
   return [...args];
 }
+
+/** "-" leaves an argument out that others follow. */
+export const given = (word: string | undefined): string | undefined => (word === "-" ? undefined : word);

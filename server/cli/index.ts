@@ -5,6 +5,7 @@ import { ApiError, Client, type Target, Unreachable } from "./client.ts";
 import { type Command, type Context, EXIT, Refused, take, UsageError, usageLines } from "./command.ts";
 import { absentCommands } from "./commands/absent.ts";
 import { accessCommands } from "./commands/access.ts";
+import { chainCommands } from "./commands/access_chain.ts";
 import { exampleCommands } from "./commands/auth_examples.ts";
 import { clientCommands } from "./commands/clients.ts";
 import { logCommands } from "./commands/log.ts";
@@ -13,11 +14,13 @@ import { nodeCommands } from "./commands/node.ts";
 import { pluginCommands } from "./commands/plugins.ts";
 import { schemaCommands } from "./commands/sql_schema.ts";
 import { completion, SHELLS } from "./completion.ts";
+import { readPassword, withPassword } from "./password.ts";
 
 const OPTIONS = `Options, anywhere on the line:
   --json                    answers as JSON
   -d, --data-dir DIR        data directory of the node on this machine (default data)
-  --url URL --app ID --secret SECRET   a node elsewhere, e.g. --url http://host:8080
+  --url URL --app ID --secret SECRET   a node elsewhere, e.g. --url http://host:8080 (or BAOMQ_CTL_URL, _APP, _SECRET)
+  --password-file FILE      stands for <Password>, <NewPassword>, <Pwd> or <Value>, which is then left out; - = standard input
 Exit code: 0 done, 1 refused or not found, 2 the node cannot be reached.`;
 
 const completionCommand: Command = {
@@ -39,6 +42,7 @@ const COMMANDS: readonly Command[] = [
   ...exampleCommands,
   ...logCommands,
   ...accessCommands,
+  ...chainCommands,
   ...messageCommands,
   ...absentCommands,
   completionCommand,
@@ -57,6 +61,8 @@ interface Parsed {
   words: string[];
   json: boolean;
   target: Target;
+  /** null = passwords stand on the line. */
+  passwordFile: string | null;
 }
 
 /** Options may stand anywhere; after `--` everything is a word. @throws Refused */
@@ -74,6 +80,7 @@ function parse(argv: readonly string[], env: Readonly<Record<string, string | un
     "--url": "url",
     "--app": "app",
     "--secret": "secret",
+    "--password-file": "password",
   };
   let json = false;
   for (let i = 0; i < argv.length; i++) {
@@ -92,8 +99,8 @@ function parse(argv: readonly string[], env: Readonly<Record<string, string | un
       values[name] = value;
     }
   }
-  const { url, app = "", secret = "", dir = "data" } = values;
-  return { words, json, target: url === undefined ? { socket: join(dir, CTL_SOCKET) } : { url, app, secret } };
+  const { url, app = "", secret = "", dir = "data", password: passwordFile = null } = values;
+  return { words, json, passwordFile, target: url === undefined ? { socket: join(dir, CTL_SOCKET) } : { url, app, secret } };
 }
 
 /** Run one command; returns the exit code. */
@@ -105,17 +112,20 @@ export async function ctl(
   const line = (text: string): void => streams.out(`${text}\n`);
   let command: Command | undefined;
   try {
-    const { words, json, target } = parse(argv, env);
-    const [name = "help", ...args] = words;
+    const { words, json, target, passwordFile } = parse(argv, env);
+    const [name = "help"] = words;
     command = COMMANDS.find((c) => c.name === name);
     if (!command) {
       for (const usage of usageLines(COMMANDS)) line(usage);
       line(`\n${OPTIONS}`);
       return name === "help" || name === "--help" || name === "-h" ? EXIT.ok : EXIT.failed;
     }
+    const password = passwordFile === null ? null : readPassword(passwordFile);
+    const [, ...args] = password === null ? words : withPassword(command, words, password);
     const ctx: Context = {
       api: new Client(target),
       json,
+      password,
       out: line,
       show(value, lines) {
         if (json) line(JSON.stringify(value, null, 2));
@@ -129,8 +139,9 @@ export async function ctl(
       for (const usage of usageLines([command])) line(usage);
       return EXIT.failed;
     }
-    if (err instanceof Refused) line(err.message);
-    else if (err instanceof ApiError) line(`Error: ${err.message}`);
+    if (err instanceof Refused) {
+      if (err.message !== "") line(err.message);
+    } else if (err instanceof ApiError) line(`Error: ${err.message}`);
     else if (err instanceof Unreachable) {
       streams.err(`${err.message}\n`);
       return EXIT.unreachable;

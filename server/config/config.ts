@@ -1,8 +1,9 @@
 /** The configuration: file, then the API's changes, then environment, then flags; each value knows where it is from. */
 import { existsSync } from "node:fs";
-import { MASK } from "../lib/mask.ts";
+import { withoutSecrets } from "../lib/mask.ts";
 import { ValueError } from "../lib/units.ts";
 import { concreteKeys, type KeyRow, Keys, type NamedTable } from "./keys.ts";
+import { type Given, type Layer, Layers, type Overridden } from "./layers.ts";
 import { listenersOf } from "./listeners.ts";
 import { CORE_KEYS } from "./schema.ts";
 import { ConfigError, ConfigErrors, type PluginFile, readDirectory, readEnvironment, readFile, type Written } from "./sources.ts";
@@ -22,21 +23,9 @@ export interface LoadOptions {
   flags?: ReadonlyMap<string, string>;
 }
 
-/** Later ones stand above earlier ones. What whoever starts the node says with environment and flags, nobody overrules from a browser. */
-const LAYERS = ["beside", "file", "api", "env", "flag"] as const;
-type Layer = (typeof LAYERS)[number];
-/** "beside": the file beside a plugin that is not built in. */
-const ORIGIN: Readonly<Record<Layer, Origin>> = { beside: "file", file: "file", api: "api", env: "env", flag: "flag" };
 const API_VERSION = "v3.1.0";
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for; tabs are harmless.
 const CONTROL = /[\0-\x08\x0a-\x1f\x7f]/;
-
-interface Given {
-  /** null = as by default, whatever lower layers say. */
-  text: string | null;
-  /** In words, e.g. "etc/emqx.conf:12". */
-  where: string;
-}
 
 /** @throws ConfigErrors */
 export function loadConfig(o: LoadOptions): Config {
@@ -48,10 +37,7 @@ export function loadConfig(o: LoadOptions): Config {
   const config = new Config(keys, o);
   const etcDir = [...main, ...env, ...flags].findLast((w) => w.key === "plugins.etc_dir")?.text ?? "etc/plugins/";
   for (const file of readDirectory(etcDir)) errors.push(...config.takePluginFile(file));
-  for (const w of [...main, ...env, ...flags]) {
-    const error = config.write(w);
-    if (error !== null) errors.push(error);
-  }
+  errors.push(...[...main, ...env, ...flags].flatMap((w) => config.write(w) ?? []));
   if (errors.length > 0) throw new ConfigErrors(errors);
   config.resolve();
   return config;
@@ -62,7 +48,7 @@ export class Config {
   readonly foreignFiles: string[] = [];
   /** Plugins the node can do without -> what is wrong with their files. It counts when they are to run. */
   readonly faults = new Map<string, string>();
-  readonly #layers: Record<Layer, Map<string, Given>>;
+  readonly #layers: Layers;
   /** The API's words on keys that nobody knows (yet): those of plugins that are not built in are known when they are found. */
   readonly #strangers: Map<string, string | null>;
   readonly #values = new Map<string, unknown>();
@@ -77,8 +63,7 @@ export class Config {
     private readonly loaded: LoadOptions,
     from: Config | null = null,
   ) {
-    const layers = LAYERS.map((l) => [l, new Map(from === null ? [] : from.#layers[l])]);
-    this.#layers = Object.fromEntries(layers) as Record<Layer, Map<string, Given>>;
+    this.#layers = new Layers(from === null ? null : from.#layers);
     this.#strangers = new Map(from === null ? [] : from.#strangers);
     this.#isCopy = from !== null;
     for (const [name, zone] of from?.zones() ?? []) this.#zones.set(name, { ...zone });
@@ -100,40 +85,48 @@ export class Config {
 
   /** As text; the default when nobody set it, "" for an unset optional key. */
   raw(key: string): string {
-    const text = this.#given(key)?.text ?? null;
+    const text = this.#layers.top(key)?.text ?? null;
     if (text !== null) return text;
     const { entry } = this.#row(key);
     return entry.optional ? "" : entry.default;
   }
 
+  /** What is shown of a text for a key. */
+  shown = (key: string, text: string): string => (this.keys.find(key)?.entry.shown ?? withoutSecrets)(text);
+
   origin(key: string): Origin {
-    const layer = this.#topLayer(key);
-    return layer === undefined || this.#layers[layer].get(key)?.text === null ? "default" : ORIGIN[layer];
+    return this.#layers.top(key)?.text === null ? "default" : this.#layers.origin(key);
   }
 
   /** Where the value in force was written, in words that read on after "is set". */
   where(key: string): string {
-    return this.#given(key)?.where ?? "by default";
+    return this.#layers.top(key)?.where ?? "by default";
+  }
+
+  /** What a file says of a key, in force or not; undefined = nothing. */
+  line(key: string): string | undefined {
+    return this.#layers.line(key)?.text ?? undefined;
+  }
+
+  /** It is one of the keys that a `$name` key stands for. */
+  isMember(key: string): boolean {
+    return this.keys.find(key)?.pattern.includes("$") === true;
+  }
+
+  /** Lines of files about one application, of which something else is in force. */
+  overridden(app: string): Overridden[] {
+    return this.#layers.overridden(this.#layers.keys()).filter(({ key }) => this.#row(key).app === app);
   }
 
   /** What the API's layer says of a key, in force or not; undefined = nothing, null = as by default. */
   override(key: string): string | null | undefined {
-    const given = this.#layers.api.get(key);
+    const given = this.#layers.of("api").get(key);
     return given === undefined ? this.#strangers.get(key) : given.text;
   }
 
   /** The environment or a flag stands above the API's layer; where it was written. null = neither. */
   fixedBy(key: string): string | null {
-    return (this.#layers.flag.get(key) ?? this.#layers.env.get(key))?.where ?? null;
-  }
-
-  #topLayer(key: string): Layer | undefined {
-    return LAYERS.findLast((l) => this.#layers[l].has(key));
-  }
-
-  #given(key: string): Given | undefined {
-    const layer = this.#topLayer(key);
-    return layer === undefined ? undefined : this.#layers[layer].get(key);
+    return (this.#layers.of("flag").get(key) ?? this.#layers.of("env").get(key))?.where ?? null;
   }
 
   #row(key: string): KeyRow {
@@ -149,7 +142,7 @@ export class Config {
     const row = this.keys.find(key);
     if (row === undefined) return this.keys.unknown(key);
     if (text === null) return null;
-    const shown = row.entry.type === "secret" ? MASK : text;
+    const shown = row.entry.shown(text);
     // What no file could say; a file's name with NUL in it is refused by everybody who gets it.
     if (CONTROL.test(text)) return `${key} = ${JSON.stringify(shown)}: expected one line without control characters`;
     try {
@@ -182,11 +175,11 @@ export class Config {
   }
 
   #override(key: string, text: string | null | undefined): void {
-    this.#layers.api.delete(key);
+    this.#layers.of("api").delete(key);
     this.#strangers.delete(key);
     if (text === undefined) return;
     if (this.keys.find(key) === undefined) this.#strangers.set(key, text);
-    else this.#layers.api.set(key, { text, where: "through the API" });
+    else this.#layers.of("api").set(key, { text, where: "through the API" });
   }
 
   /** A configuration as this one would be with the changes; nobody else sees it. */
@@ -197,36 +190,38 @@ export class Config {
   }
 
   /**
-   * Read the configuration files again; what stands above them stays. Returns the keys whose value is another one now.
+   * Read the configuration files again; what stands above them stays. `changed`: the keys whose value is another one now. `overridden`: lines that
+   * are others now, but not in force.
    * @throws ConfigErrors when a file is bad (that of a plugin: when it runs); then everything stays as it was.
    */
-  reread(runs: (plugin: string) => boolean): string[] {
+  reread(runs: (plugin: string) => boolean): { changed: string[]; overridden: Overridden[] } {
     const fresh = loadConfig(this.loaded);
     const faults = [...fresh.faults].filter(([app]) => runs(app));
     if (faults.length > 0) throw new ConfigErrors(faults.map(([, words]) => new ConfigError(words)));
     const before = new Map([...this.written(), ...fresh.written()].map((key) => [key, this.raw(key)]));
-    this.#layers.file = fresh.#layers.file;
+    const others = [...fresh.#layers.of("file")].filter(([key, { text }]) => this.line(key) !== text).map(([key]) => key);
+    this.#layers.replace("file", fresh.#layers.of("file"));
     this.faults.clear();
     for (const [app, words] of fresh.faults) this.faults.set(app, words);
     this.#values.clear();
     this.resolve();
     const changed = [...before].filter(([key, text]) => this.raw(key) !== text).map(([key]) => key);
     for (const key of changed) for (const w of this.#watchers) if (key.startsWith(w.prefix)) w.fn(key);
-    return changed;
+    return { changed, overridden: this.#layers.overridden(others) };
   }
 
   /** Read again what the files say of one application, and what is wrong with its own. Returns what takes it back, at once or never. @throws ConfigErrors */
   rereadOf(app: string): () => void {
     const fresh = loadConfig(this.loaded);
-    const [before, fault] = [this.#layers.file, this.faults.get(app)];
+    const [before, fault] = [this.#layers.of("file"), this.faults.get(app)];
     const isOwn = ([key]: [string, unknown]): boolean => this.keys.find(key)?.app === app;
     const rest = [...before].filter((line) => !isOwn(line));
-    this.#takeFile(new Map([...rest, ...[...fresh.#layers.file].filter(isOwn)]), app, fresh.faults.get(app));
+    this.#takeFile(new Map([...rest, ...[...fresh.#layers.of("file")].filter(isOwn)]), app, fresh.faults.get(app));
     return () => this.#takeFile(before, app, fault);
   }
 
   #takeFile(lines: Map<string, Given>, app: string, fault: string | undefined): void {
-    this.#layers.file = lines;
+    this.#layers.replace("file", lines);
     this.faults.delete(app);
     if (fault !== undefined) this.faults.set(app, fault);
     this.#values.clear();
@@ -237,7 +232,7 @@ export class Config {
     const error = this.check(w.key, w.text);
     if (error !== null) return new ConfigError(`${w.where}: ${error}`);
     const where = w.origin === "file" ? `in ${w.where}` : w.origin === "env" ? `by ${w.where} in the environment` : `by ${w.where}`;
-    this.#layers[layer].set(w.key, { text: w.text, where });
+    this.#layers.of(layer).set(w.key, { text: w.text, where });
     return null;
   }
 
@@ -262,7 +257,7 @@ export class Config {
     const errors = lines.filter((w) => own.find(w.key) === undefined);
     if (errors.length > 0) throw new ConfigErrors(errors.map((w) => new ConfigError(`${w.where}: ${table.app} has no key ${w.key}`)));
     this.keys.adopt(table);
-    for (const key of this.#layers.beside.keys()) if (own.find(key) !== undefined) this.#layers.beside.delete(key);
+    for (const key of this.#layers.of("beside").keys()) if (own.find(key) !== undefined) this.#layers.of("beside").delete(key);
     for (const w of lines) {
       const error = this.write({ ...w, origin: "file" }, "beside");
       if (error !== null) throw new ConfigErrors([error]);
@@ -316,16 +311,15 @@ export class Config {
 
   /** Known keys somebody set, of all layers. */
   written(): Set<string> {
-    return new Set(LAYERS.flatMap((l) => [...this.#layers[l].keys()]));
+    return this.#layers.keys();
   }
 
   /** What was said of one application's keys, by text. */
   texts(app: string): Map<string, SettingText> {
     const texts = new Map<string, SettingText>();
     for (const key of this.written()) {
-      const layer = this.#topLayer(key) as Layer;
       if (this.#row(key).app !== app) continue;
-      texts.set(key, { text: this.#layers[layer].get(key)?.text ?? null, origin: ORIGIN[layer] });
+      texts.set(key, { text: this.#layers.top(key)?.text ?? null, origin: this.#layers.origin(key) });
     }
     return texts;
   }

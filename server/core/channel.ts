@@ -21,6 +21,7 @@ import { sendDisconnect, unsendable } from "./handle/disconnect.ts";
 import { handlePacket } from "./handle/index.ts";
 import { handlePublish } from "./handle/publish.ts";
 import { Intake, PAUSED } from "./intake.ts";
+import { planEnd } from "./keepalive.ts";
 import { BEHIND_CONNECT, packetLimit } from "./openings.ts";
 import { Out } from "./out.ts";
 import type { ListenerInfo, Transport } from "./ports.ts";
@@ -159,12 +160,12 @@ export class Channel {
     this.lastRecv = this.broker.mono;
   }
 
-  /** The transport is gone. What the client has sent before still counts: a handler that waits is awaited, and what lies behind it handled. */
+  /** The transport is gone. What the client has sent before still counts: a handler that waits is awaited (`planEnd`), and what lies behind it handled. */
   onClose(reason: string): void {
     this.out.close();
     if (this.phase === "closed") return;
     if (this.#waiting && (this.ready || this.intake.bytes > 0)) {
-      this.intake.ended = reason;
+      planEnd(this, reason);
       return;
     }
     this.broker.beat();

@@ -64,7 +64,7 @@ export class Intake {
     if (!watched && (this.#reasons & reason) === 0) return;
     if (watched) this.#room = 0;
     this.#reasons &= ~reason;
-    if ((reason & OURS) !== 0) this.owner.listens();
+    if ((reason & OURS) !== 0 && this.ended === "") this.owner.listens();
     if (this.#reasons !== 0) return;
     this.transport.resume();
     if (this.#room > 0) this.transport.watch?.();

@@ -1,4 +1,4 @@
-/** What happens to a connection by the passing of time: CONNECT in time, keep alive, redelivery to 3.x clients, QoS 2 messages never released. */
+/** What happens to a connection by the passing of time: CONNECT in time, keep alive, the end of one whose client has left, redelivery to 3.x clients, QoS 2 messages never released. */
 import { seldom } from "../lib/seldom.ts";
 import { between, later, reached } from "../lib/time.ts";
 import { RC } from "../mqtt/reason_codes.ts";
@@ -7,11 +7,18 @@ import type { Channel } from "./channel.ts";
 import type { Session } from "./session.ts";
 import type { ClientInfo } from "./types.ts";
 
+/** So long what a client has sent before it left is still handled. A verdict that never comes, or many that come late, keep nobody's session, will and memory for ever. */
+const LEFT_MS = 30_000;
+
 /** The broker's wheel has come to the channel: do what is due, and say when to come again. */
 export function visit(ch: Channel): void {
   if (ch.phase === "closed") return;
   if (ch.phase !== "connected") {
     visitOpening(ch);
+    return;
+  }
+  if (ch.intake.ended !== "") {
+    visitLeft(ch);
     return;
   }
   if (ch.keepaliveMs > 0) {
@@ -35,6 +42,19 @@ function visitOpening(ch: Channel): void {
   const end = later(ch.openedAt, broker.zone(ch.listener.zone).idleTimeoutMs);
   if (reached(end, broker.mono)) ch.close(RC.KEEP_ALIVE_TIMEOUT, "idle_timeout");
   else broker.plan(ch, end);
+}
+
+/** The transport is gone, for `reason`, while a handler waits. */
+export function planEnd(ch: Channel, reason: string): void {
+  ch.intake.ended = reason;
+  ch.lastRecv = ch.broker.clock.mono();
+  ch.broker.plan(ch, later(ch.lastRecv, LEFT_MS));
+}
+
+function visitLeft(ch: Channel): void {
+  const end = later(ch.lastRecv, LEFT_MS);
+  if (reached(end, ch.broker.mono)) ch.cut(ch.intake.ended);
+  else ch.broker.plan(ch, end);
 }
 
 /** `zone.*.retry_interval`. 5.0 forbids redelivery on a living connection [MQTT-4.4.0-1]; EMQ X does it for 3.x. */

@@ -10,6 +10,7 @@
  *
  * A `$name` or `$n` part of a key stands for any one part ($n: digits only).
  */
+import { MASK, withoutSecrets } from "./mask.ts";
 import {
   type Address,
   type ByteRate,
@@ -90,6 +91,8 @@ export interface Entry<T> {
   readonly servers: ((text: string) => readonly string[]) | null;
   /** Of a secret: it is sent to nobody. */
   readonly stays: boolean;
+  /** What is shown of a text: of a secret nothing. Sent back as it is, it leaves what stands there. */
+  shown(text: string): string;
   /** @throws ValueError */
   parse(text: string): T;
 }
@@ -104,6 +107,7 @@ interface Spec<T> {
   type: EntryType;
   expects: string;
   choices?: readonly string[];
+  shown?(text: string): string;
   parse(text: string): T;
 }
 
@@ -125,6 +129,7 @@ function entry<T>(spec: Spec<T>, def: string, doc: string, o: EntryOptions): Ent
     inert: null,
     servers: null,
     stays: false,
+    shown: spec.shown ?? withoutSecrets,
     parse: spec.parse,
   };
 }
@@ -161,6 +166,11 @@ export function stays(e: Entry<string>): Entry<string> {
   return { ...e, stays: true };
 }
 
+/** There may be secrets in it, in a form of its own. */
+export function withSecrets<T>(e: Entry<T>, shown: (text: string) => string): Entry<T> {
+  return { ...e, shown };
+}
+
 export function text(def: string, doc: string, o: EntryOptions = {}): Entry<string> {
   return entry({ type: "text", expects: "text", parse: (t) => t }, def, doc, o);
 }
@@ -186,7 +196,8 @@ export function parsed<T>(def: string, expects: string, read: (text: string) => 
 
 /** Like text, but its value is never shown or logged. */
 export function secret(def: string, doc: string, o: EntryOptions = {}): Entry<string> {
-  return entry({ type: "secret", expects: "text", parse: (t) => t }, def, doc, o);
+  const shown = (t: string): string => (t === "" ? "" : MASK);
+  return entry({ type: "secret", expects: "text", shown, parse: (t) => t }, def, doc, o);
 }
 
 export function flag(def: "on" | "off" | "true" | "false", doc: string, o: EntryOptions = {}): Entry<boolean> {

@@ -2,7 +2,6 @@
 import type { Config } from "../config/config.ts";
 import { DEFAULTED, OVERRIDES, Overrides, overridesOf, takeOverrides } from "../config/overrides.ts";
 import { sampleConfig } from "../config/sample.ts";
-import { MASK } from "../lib/mask.ts";
 import { plugins, pluginTables } from "../plugins/index.ts";
 import { peekKv } from "../storage/peek.ts";
 import { openStore, StoreError } from "../storage/sqlite.ts";
@@ -105,7 +104,7 @@ function unset(argv: string[]): number {
   else takeBack(dataDir, keys);
   for (const key of keys) {
     const row = config.keys.find(key);
-    const shown = row?.entry.type === "secret" ? MASK : config.keys.find(key) && config.raw(key);
+    const shown = row && config.shown(key, config.raw(key));
     say(
       row === undefined
         ? `${key} is taken back.`

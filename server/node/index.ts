@@ -30,7 +30,7 @@ import { closedPortsOf, located } from "./checks.ts";
 import { loadedPlugins } from "./loaded_plugins.ts";
 import { createLogControl, createTraces } from "./logging.ts";
 import { pluginsDir } from "./plugins_dir.ts";
-import { createReload } from "./reload.ts";
+import { createReload, tellOverridden } from "./reload.ts";
 import { type ApiLayer, restoreSettings, settingsPorts, syncOf } from "./settings.ts";
 import { startTicking } from "./ticking.ts";
 
@@ -165,7 +165,11 @@ async function openManagement(
       texts: (plugin) => config.texts(plugin),
       adopt: ({ name, config: table }, lines) => config.adopt({ app: name, table }, lines),
       fault: (plugin) => config.faults.get(plugin) ?? null,
-      reread: (plugin) => config.rereadOf(plugin),
+      reread(plugin) {
+        const takeBack = config.rereadOf(plugin);
+        tellOverridden(config.overridden(plugin), log);
+        return takeBack;
+      },
     },
     firstLoaded,
     expandPluginsDir: pluginsDir(config, dataDir),
@@ -201,6 +205,7 @@ async function openManagement(
     logControl: createLogControl(o.log),
     traces: createTraces(broker, config, log),
     reloadAcl: () => core.reloadAcl(),
+    aclRules: () => core.acl.rules,
     aclFile: aclFilePort(config, () => core.reloadAcl()),
     fittingKinds,
   });

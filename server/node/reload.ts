@@ -1,6 +1,7 @@
 /** What `emqx_reloader` reloads while the node runs: configuration files, access rules, certificates. */
 import { statSync } from "node:fs";
 import type { Config } from "../config/config.ts";
+import type { Overridden } from "../config/layers.ts";
 import type { Core } from "../core/core.ts";
 import type { Log } from "../core/ports.ts";
 import { wordsOf } from "../lib/errors.ts";
@@ -16,7 +17,9 @@ export function createReload(config: Config, core: Core, listeners: Listeners, l
   return async () => {
     const done: string[] = [];
     try {
-      const keys = config.reread((plugin) => plugins().isRunning(plugin));
+      const { changed: keys, overridden } = config.reread((plugin) => plugins().isRunning(plugin));
+      done.push(...overridden.map(({ key, where, by }) => `${key} ${where}, which is not in force: it is set ${by}`));
+      tellOverridden(overridden, log);
       if (keys.length > 0) {
         core.refresh();
         await plugins().updateSettings(keys);
@@ -43,6 +46,11 @@ export function createReload(config: Config, core: Core, listeners: Listeners, l
     }
     return done;
   };
+}
+
+/** Whoever has written a line waits for it to act. Keys only: values may be secrets. */
+export function tellOverridden(lines: readonly Overridden[], log: Pick<Log, "warn">): void {
+  for (const { key, where, by } of lines) log.warn("a line of a file is not in force", { key, written: where, because: `it is set ${by}` });
 }
 
 /** Changes when the file does; "" = there is none. */

@@ -6,7 +6,6 @@ import type { SettingProblem } from "../config/types.ts";
 import type { Core } from "../core/core.ts";
 import { lineOf } from "../lib/errors.ts";
 import type { Logger } from "../lib/log.ts";
-import { MASK } from "../lib/mask.ts";
 import { reopenLog } from "../lib/open_log.ts";
 import type { SqliteStore } from "../storage/sqlite.ts";
 import { located, logKeys, problemsAtStart, problemsOf, problemsOfChange } from "./checks.ts";
@@ -32,8 +31,13 @@ export function restoreSettings(config: Config, store: SqliteStore, log: Logger)
   if (wrong.length > 0) throw new ConfigErrors(wrong.map((p) => new ConfigError(located(config, p))));
   store.setSync(syncOf(config));
   for (const [key, { text, why }] of aside) {
-    const value = config.keys.find(key)?.entry.type === "secret" ? MASK : (text ?? "");
-    log.error("a setting made through the API is not used; what lies below it is in force", { key, value, why, now: config.raw(key) });
+    const now = config.shown(key, config.raw(key));
+    log.error("a setting made through the API is not used; what lies below it is in force", {
+      key,
+      value: config.shown(key, text ?? ""),
+      why,
+      now,
+    });
   }
   return { overrides, aside };
 }

@@ -59,6 +59,11 @@ export async function importExternal(file: ExternalFile): Promise<AnyPlugin> {
   return manifestOf(module.default);
 }
 
+/** What stands in the list for a file that is no plugin. */
+export function unusable({ path }: ExternalFile, name: string): AnyPlugin {
+  return { name, description: `Cannot be used: ${path}`, version: "", activeByDefault: false, config: {}, start: () => {} };
+}
+
 export interface LineBeside {
   key: string;
   text: string;

@@ -5,7 +5,7 @@
 
 import { wordsOf } from "../lib/errors.ts";
 import { type ContextParts, createContext, type Running } from "./context.ts";
-import { type ExternalFile, externalFiles, importExternal, type LineBeside, linesBeside } from "./external.ts";
+import { type ExternalFile, externalFiles, importExternal, type LineBeside, linesBeside, unusable } from "./external.ts";
 import type { AnyPlugin, PluginReport, PluginServices, TestContext, TestRequest, TestStep } from "./plugin.ts";
 import { Remembered } from "./remembered.ts";
 import type { LiveConfigRow, PluginRow } from "./rows.ts";
@@ -92,6 +92,8 @@ export class PluginManager {
       if (wanted && slot.error === null) await this.exclusive(() => this.start(slot)).catch(() => {});
       if (wanted && slot.error !== null) failed.push({ name, required: required || guards, error: slot.error });
     }
+    const loaded = this.remembered.inOrder(this.slots.values()).flatMap(({ plugin, running }) => (running ? [plugin.name] : []));
+    this.o.log.notice("plugins loaded", { plugins: loaded });
     return failed;
   }
 
@@ -106,15 +108,7 @@ export class PluginManager {
       const error = wordsOf(err);
       log.error("plugin file cannot be used", { file: file.path, error });
       const name = this.slots.has(file.stem) ? `${file.stem} (${file.path})` : file.stem;
-      const broken = {
-        name,
-        description: `Cannot be used: ${file.path}`,
-        version: "",
-        activeByDefault: false,
-        config: {},
-        start: () => {},
-      };
-      this.add(broken, file).error = error;
+      this.add(unusable(file, name), file).error = error;
     }
   }
 
@@ -172,6 +166,7 @@ export class PluginManager {
       const slot = await this.fresh(this.find(name));
       if (slot.running) throw new PluginError("already_started");
       await this.start(slot);
+      this.o.log.notice("plugin loaded", { plugin: slot.plugin.name });
       this.remember(slot, "loaded");
     });
   }
@@ -182,6 +177,7 @@ export class PluginManager {
       if (slot.plugin.required) throw new PluginError("refused", `refused: ${name} serves this interface and cannot be unloaded`);
       if (!slot.running) throw new PluginError("not_started");
       await this.stop(slot);
+      this.o.log.notice("plugin unloaded", { plugin: name });
       slot.error = null;
       this.remember(slot, "unloaded");
     });
@@ -201,6 +197,7 @@ export class PluginManager {
       await this.stop(found);
       const slot = await this.fresh(found);
       await this.start(slot);
+      this.o.log.notice("plugin reloaded", { plugin: slot.plugin.name });
       this.remember(slot, "loaded");
     });
   }
@@ -217,7 +214,7 @@ export class PluginManager {
       settings.refresh(this.o.configuration.texts(plugin.name));
       running?.apply(Object.keys(plugin.config), (key) => settings.value(key));
       slot.error = null;
-      this.o.log.info("plugin reloaded", { plugin: plugin.name });
+      this.o.log.notice("plugin reloaded", { plugin: plugin.name });
     } catch (err) {
       // Else the next change of anything else would bring it in again, whole or in part.
       takeBack();
@@ -249,7 +246,7 @@ export class PluginManager {
       return fresh;
     } catch (err) {
       slot.error = wordsOf(err);
-      this.o.log.error("plugin file cannot be used", { file: slot.file?.path ?? null, error: slot.error });
+      this.o.log.error("plugin file cannot be used", { plugin: slot.plugin.name, file: slot.file?.path, error: slot.error });
       throw new PluginError("failed", slot.error);
     }
   }
@@ -269,7 +266,6 @@ export class PluginManager {
       slot.running = running;
       slot.error = null;
       slot.failures = 0;
-      this.o.log.info("plugin loaded", { plugin: plugin.name });
     } catch (err) {
       await running?.close();
       slot.error = wordsOf(err);
@@ -285,7 +281,6 @@ export class PluginManager {
     if (!running) return;
     slot.running = null;
     await running.close();
-    this.o.log.info("plugin unloaded", { plugin: slot.plugin.name });
     this.o.broker.flush();
   }
 
@@ -293,7 +288,7 @@ export class PluginManager {
     slot.failures++;
     slot.error = `${where}: ${wordsOf(err)}`;
     // Hooks fail as often as clients act: the first of a thousand tells it all. (The hook chain itself logs each.)
-    if (where === "timer" || where === "close" || slot.failures % REPORT_EVERY === 1) {
+    if (where === "timer" || where === "close" || where === "config" || slot.failures % REPORT_EVERY === 1) {
       this.o.log.error("plugin failed", { plugin: slot.plugin.name, where, failures: slot.failures, error: wordsOf(err) });
     }
   }
@@ -332,6 +327,7 @@ export class PluginManager {
     await this.stop(slot);
     try {
       await this.start(slot);
+      this.o.log.notice("plugin reloaded", { plugin: slot.plugin.name, why: "its settings have changed" });
     } catch (err) {
       restore();
       const error = slot.error;

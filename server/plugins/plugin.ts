@@ -133,6 +133,8 @@ export interface PluginBroker {
   clients(): Iterator<ClientInfo>;
   /** Goes up when kept verdicts are void. */
   readonly aclEpoch: number;
+  /** There is a zone that lets in whom nobody knows (`allow_anonymous`). */
+  readonly allowsAnonymous: boolean;
   /** Rules have changed: kept verdicts are void. */
   aclChanged(): void;
   /** End this very connection of the client's: its right to it has run out (MQTT 5: 0xA0). False = it is gone already. */

@@ -58,6 +58,9 @@ export function createPluginBroker(broker: Broker, later: (fn: () => void) => vo
     get aclEpoch() {
       return broker.access.epoch;
     },
+    get allowsAnonymous() {
+      return [...broker.zones.values()].some((zone) => zone.allowAnonymous);
+    },
     aclChanged: () => broker.access.invalidate(),
     alarm(id, desc) {
       if (desc !== null) broker.alarms.set(id, desc);

@@ -3,7 +3,7 @@
  * is the configuration's affair: it says for each key what stands on top.
  */
 import type { Origin, SettingText } from "../config/types.ts";
-import { MASK, withoutPassword } from "../lib/mask.ts";
+import { hasMask, MASK, MASK_ALONE } from "../lib/mask.ts";
 import { ValueError } from "../lib/units.ts";
 import type { AnyPlugin, ConfigTable } from "./plugin.ts";
 
@@ -90,6 +90,9 @@ export class PluginSettings {
       if (typeof given !== "string") throw new PluginError("bad_value", `${key}: expected text`);
       if (this.isKept(key, row, given)) continue;
       this.parse(row, given, key);
+      const isSecret = this.table.get(row)?.type === "secret";
+      if (!isSecret && given !== this.given(key)?.text && hasMask(given, (t) => this.shownText(row, t)))
+        throw new PluginError("bad_value", `${key}: ${MASK_ALONE}`);
       written.set(key, { text: given, origin: "api" });
       typed.add(key);
     }
@@ -106,12 +109,17 @@ export class PluginSettings {
   astray(next: () => SettingSource, typed: ReadonlySet<string>): string | null {
     if (![...this.table.values()].some((entry) => entry.servers !== null)) return null;
     const then = new PluginSettings(this.plugin, next());
+    const others = then.servers().filter(({ key }) => !OF_FILES.has(then.given(key)?.origin ?? "default"));
     const known = new Set(this.servers().map(({ server }) => server));
-    const isOfFiles = (key: string): boolean => OF_FILES.has(then.given(key)?.origin ?? "default");
-    const other = then.servers().find(({ key, server }) => !known.has(server) && !isOfFiles(key));
-    const kept =
-      other && then.texts().find(({ key, entry }) => entry.type === "secret" && !entry.stays && !typed.has(key) && then.given(key)?.text);
-    return kept ? `${other.key} names another server: ${kept.key} has to be typed again, together with it` : null;
+    for (const { key, entry } of then.texts()) {
+      const text = then.given(key)?.text;
+      if (typed.has(key) || !text || !isSent(entry, text)) continue;
+      // One that comes back, such as that of a file behind another that is taken away, has not been sent to the servers given with that one.
+      const isBack = text !== this.given(key)?.text;
+      const other = others.find((o) => (isBack ? then.written.get(o.key)?.origin === "api" : !known.has(o.server)));
+      if (other !== undefined) return `${other.key} names another server: ${key} has to be typed again, together with it`;
+    }
+    return null;
   }
 
   private servers(): { key: string; server: string }[] {
@@ -132,7 +140,11 @@ export class PluginSettings {
   private isKept(written: string, key: string, given: string): boolean {
     if (this.table.get(key)?.type === "secret") return given === MASK;
     const text = this.given(written)?.text ?? "";
-    return text !== given && withoutPassword(text) === given;
+    return text !== given && this.shownText(key, text) === given;
+  }
+
+  private shownText(key: string, text: string): string {
+    return this.table.get(key)?.shown(text) ?? text;
   }
 
   value(key: string): unknown {
@@ -169,7 +181,8 @@ export class PluginSettings {
     try {
       return this.table.get(key)?.parse(text);
     } catch (err) {
-      if (err instanceof ValueError) throw new PluginError("bad_value", `${shownAs}: ${err.message}`);
+      if (err instanceof ValueError)
+        throw new PluginError("bad_value", `${shownAs}: expected ${err.expected}, got ${JSON.stringify(this.shownText(key, text))}`);
       throw err;
     }
   }
@@ -198,7 +211,7 @@ export class PluginSettings {
       // Where the shipped file of 3.1 has a line, ours would have the default.
       const required = given !== null || (!this.written.has(key) && entry.required && !entry.optional && !this.isLeftOut(key));
       const secret = entry.type === "secret";
-      const value = given === null ? (required ? entry.default : "") : secret && given.text !== "" ? MASK : withoutPassword(given.text);
+      const value = given === null ? (required ? entry.default : "") : entry.shown(given.text);
       rows.push({
         key,
         value,
@@ -252,8 +265,8 @@ export class PluginSettings {
   shown(key: string, value: unknown): string {
     const text = this.given(key)?.text ?? this.table.get(key)?.default ?? "";
     if (value === null || value === undefined) return "";
-    if (this.table.get(key)?.type === "secret") return text === "" ? "" : MASK;
-    return typeof value === "object" ? withoutPassword(text) : String(value);
+    const isText = typeof value === "object" || this.table.get(key)?.type === "secret";
+    return this.shownText(key, isText ? text : String(value));
   }
 
   /** What it takes to set one live key. The mask leaves a secret as it is. @throws PluginError */
@@ -274,6 +287,10 @@ export class PluginSettings {
     return keys.filter((key, i) => (wildcard(key) === null ? text(key) : wild(key)) !== before[i]);
   }
 }
+
+/** It has secrets that other servers of the table are sent: what stands in a server's own address goes there alone. */
+const isSent = ({ type, servers, stays, shown }: Entry, text: string): boolean =>
+  !stays && (type === "secret" || (servers === null && shown(text) !== text));
 
 /** "a.$name.b" -> what fits it, the part in question captured; null for a plain key. `$n` is digits only. */
 function wildcard(key: string): RegExp | null {

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import mqtt from "mqtt";
-import type { AccessView, AclCheck, AclFileRow, Banned, ExplainResult, User, WhoAmI } from "../../server/api/contract.ts";
+import type { AccessView, AclCheck, AclFileRow, Banned, ExplainResult, PluginTestStep, User, WhoAmI } from "../../server/api/contract.ts";
 import { ADMIN, basic, closed, NODE, TestNode } from "./support/node.ts";
 import { scenarios, unauthorized, wrongMethod } from "./support/table.ts";
 
@@ -288,6 +288,8 @@ describe("the access chain", () => {
     expect([before.authentication, before.acl.map((s) => s.step)]).toEqual([[], ["acl_file"]]);
     expect(before.zones.map((z) => [z.zone, z.allow_anonymous, z.acl_nomatch])).toContainEqual(["external", true, "allow"]);
     expect(before.warnings).toContainEqual({ what: "everybody", zone: "external" });
+    // The rules of EMQ X 3.1 end with {allow, all}.
+    expect(before.warnings).toContainEqual({ what: "open_rules", zone: "external", actions: ["publish", "subscribe"] });
     await node.data("PUT", `/nodes/${NODE}/plugins/emqx_auth_clientid/load`);
     await node.data("PUT", `/nodes/${NODE}/plugins/emqx_auth_username/load`);
     const both = await get();
@@ -296,7 +298,30 @@ describe("the access chain", () => {
       ["emqx_auth_username", "emqx_auth_username", null],
     ]);
     expect(both.warnings).toContainEqual({ what: "unknown", zone: "external" });
+    expect([...both.authentication, ...both.acl].map((s) => [s.step, s.asks_topics])).toEqual([
+      ["emqx_auth_clientid", false],
+      ["emqx_auth_username", false],
+      ["acl_file", true],
+    ]);
     for (const name of ["emqx_auth_clientid", "emqx_auth_username"]) await node.data("PUT", `/nodes/${NODE}/plugins/${name}/unload`);
+  });
+
+  test("whether a plugin that asks others asks about topics is said, and why not", async () => {
+    const plugin = "emqx_auth_jwt";
+    const asks = async (): Promise<boolean[]> => {
+      const { authentication, acl } = await node.data<AccessView>("GET", `/nodes/${NODE}/access`);
+      return [...authentication, ...acl].filter((s) => s.plugin === plugin).map((s) => s.asks_topics);
+    };
+    const question = { client_id: "c", username: "joe", password: "x", action: "publish", topic: "a" };
+    const why = async (): Promise<string | undefined> =>
+      (await node.data<ExplainResult>("POST", "/explain", { body: question })).acl?.steps.find((s) => s.step === plugin)?.why;
+    await node.data("PUT", `/nodes/${NODE}/plugins/${plugin}/load`);
+    expect([await asks(), await why()]).toEqual([[false, false], "no auth.jwt.acl_claim_name is set: nothing is asked"]);
+    const tested = await node.data<PluginTestStep[]>("POST", `/nodes/${NODE}/plugins/${plugin}/test`, { body: question });
+    expect(tested.at(-1)).toMatchObject({ step: "acl", verdict: "ignore", why: "no auth.jwt.acl_claim_name is set: nothing is asked" });
+    await node.data("PUT", `/nodes/${NODE}/plugin_configs/${plugin}`, { body: { "auth.jwt.acl_claim_name": "acl" } });
+    expect([await asks(), await why()]).toEqual([[true, true], "the client's token has brought no rules"]);
+    await node.data("PUT", `/nodes/${NODE}/plugins/${plugin}/unload`);
   });
 
   scenarios(it, [
@@ -365,6 +390,15 @@ describe("the access chain", () => {
     expect(await own.data<AclFileRow>("GET", path)).toMatchObject({ text, former: "{allow, all}.\n" });
     expect(await (await own.ask("PUT", path, { body: { text: "{" } })).json).toMatchObject({ code: 108 });
     expect(readFileSync(file, "utf8")).toBe(text);
+    const left = async (): Promise<unknown[]> => {
+      const { warnings } = await own.data<AccessView>("GET", `/nodes/${NODE}/access`);
+      return warnings.filter((w) => w.zone === "external" && w.actions !== undefined);
+    };
+    expect(await left()).toEqual([{ what: "open_rules", zone: "external", actions: ["publish", "subscribe"] }]);
+    await own.ask("PUT", path, { body: { text: '{deny, all, subscribe, ["#"]}.\n' } });
+    expect(await left()).toEqual([{ what: "no_rule", zone: "external", actions: ["publish"] }]);
+    await own.ask("PUT", path, { body: { text: "{deny, all}.\n" } });
+    expect(await left()).toEqual([]);
     await own.stop();
     rmSync(dir, { recursive: true, force: true });
   });

@@ -1,6 +1,6 @@
 /** The command line against a running node, by its socket and by URL. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ctl } from "../../server/cli/index.ts";
 import { APP, basic, closed, NODE, nextMessage, TestNode } from "./support/node.ts";
@@ -377,6 +377,56 @@ describe("access", () => {
       await prints(`${name} del one`, "ok");
       await run(`plugins unload ${plugin}`);
     }
+  });
+
+  test("the chain: who is asked, how they are, what lets strangers in", async () => {
+    await prints("access", /^authentication\nnobody is asked\notherwise, in zone external: allow \(allow_anonymous\)$/m);
+    await prints("access", /^acl\n# {2}asked .*\n1 .*\n2 {2}acl_file +- +- +- +- +- +- +0$/m);
+    await prints("access", /^warning: zone external: everybody is let in/m);
+    expect(JSON.parse((await run("access --json")).out)).toMatchObject({ node: NODE, authentication: [], acl: [{}, { step: "acl_file" }] });
+    await node.ask("PUT", `/nodes/${NODE}/plugin_configs/emqx_auth_http`, { body: { "auth.http.auth_req": "http://127.0.0.1:1/a" } });
+    await prints(
+      "plugins load emqx_auth_http",
+      /^Start apps: \[emqx_auth_http\]\nPlugin emqx_auth_http loaded successfully\.\nHTTP service at http:\/\/127\.0\.0\.1:1 is down: \S.*\n$/,
+    );
+    await refuses("plugins load emqx_auth_http", "load plugin error: already_started");
+    await prints("access", /^1 {2}emqx_auth_http +down +deny +0 +0 +0 +0 +0$/m);
+    await prints("access", /^emqx_auth_http {2}HTTP service at http:\/\/127\.0\.0\.1:1 {2}down +0 /m);
+    await prints("access", /^last error of HTTP service at http:\/\/127\.0\.0\.1:1 at \d{4}-\S+Z: \S/m);
+    await prints(
+      "explain who me pw publish a/b",
+      /^authentication: deny\n[\s\S]*\* emqx_auth_http +deny .*\n +asked: POST http:.*\n +with +clientid = "who"\n +with +username = "me"\n[\s\S]* +answer /,
+    );
+    await run("plugins unload emqx_auth_http");
+    await refuses("access x", /^access .*# /);
+    const loaded = JSON.parse((await run("plugins load emqx_auth_http --json")).out);
+    expect(loaded).toMatchObject({ plugin: "emqx_auth_http", done: "load", servers: [{ state: "down" }] });
+    await run("plugins unload emqx_auth_http");
+  });
+
+  test("passwords from a file, and from standard input", async () => {
+    const file = join(node.dir, "password");
+    writeFileSync(file, "from a file: - \u00e4\n");
+    const may = async (name: string, password: string): Promise<number> =>
+      (await node.ask("GET", "/brokers", { as: "user", authorization: basic(name, password) })).status;
+    expect(await runWords(["admins", "add", "fay", "viewer", "--password-file", file])).toMatchObject({ code: 0, out: "ok\n" });
+    await prints("admins list", /^User\(fay, tags=viewer\)$/m);
+    expect(await may("fay", "from a file: - \u00e4")).toBe(200);
+    const main = join(import.meta.dir, "../../server/main.ts");
+    const words = ["ctl", "-d", join(node.dir, "data"), "admins", "passwd", "fay", "--password-file=-"];
+    const piped = Bun.spawn([process.execPath, main, ...words], { stdin: Buffer.from("piped\r\n"), stdout: "pipe" });
+    expect([await new Response(piped.stdout).text(), await piped.exited, await may("fay", "piped")]).toEqual(["ok\n", 0, 200]);
+    await prints("admins del fay", "ok");
+    await run("plugins load emqx_auth_username");
+    expect((await runWords(["users", "add", "fay", "--password-file", file])).out).toBe("ok\n");
+    writeFileSync(file, "-");
+    expect((await runWords(["users", "update", "fay", "--password-file", file])).out).toBe("ok\n");
+    const explained = await runWords(["explain", "c", "fay", "--password-file", file]);
+    expect(explained.out).toMatch(/^authentication: allow\n[\s\S]*\* emqx_auth_username +allow /);
+    await run("plugins unload emqx_auth_username");
+    await refuses(`users list --password-file ${file}`, "--password-file: users takes no password there");
+    await refuses(`admins add --password-file ${file}`, /^admins list/);
+    await refuses("admins add x --password-file /nonexistent", "--password-file /nonexistent: there is no such file");
   });
 
   test("banned and explain", async () => {

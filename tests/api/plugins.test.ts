@@ -187,6 +187,37 @@ describe("plugin configuration", () => {
     expect((await node.ask("PUT", conf("emqx_auth_redis"))).text).toBe('{"code":0}');
   });
 
+  test("a key that stands for many: its own row first, behind it those that were set; one left out is gone", async () => {
+    const plugin = "emqx_auth_http";
+    const set = async (body: object): Promise<unknown> => (await node.ask("PUT", conf(plugin), { body })).json;
+    const headers = async (): Promise<[key: string, value: string, origin: string][]> =>
+      (await rows(plugin)).filter((r) => r.key.startsWith("auth.http.header.")).map((r) => [r.key, r.value, r.origin]);
+    const pattern = "auth.http.header.$name";
+    const [one, two] = ["auth.http.header.x-one", "auth.http.header.x-two"];
+    expect(await headers()).toEqual([[pattern, "", "default"]]);
+    expect(await set({ [one]: "1", [two]: "2" })).toEqual({ code: 0 });
+    expect((await headers()).sort()).toEqual([
+      [pattern, "", "default"],
+      [one, "******", "api"],
+      [two, "******", "api"],
+    ]);
+    const { doc, type, secret } = (await value(plugin, pattern)) ?? {};
+    expect(await value(plugin, one)).toMatchObject({ doc, type, secret, required: true });
+    expect(await set({ [one]: "******" })).toEqual({ code: 0 });
+    expect((await headers()).sort()).toEqual([
+      [pattern, "", "default"],
+      [one, "******", "api"],
+    ]);
+    for (const key of ["auth.http.header.", "auth.http.header.a.b", "auth.http.heade.x"])
+      expect(await set({ [key]: "1" })).toEqual({ code: 102, message: `${plugin} has no key ${key}` });
+    expect(await set({ "auth.http.header.x-one": 1 })).toEqual({ code: 102, message: `${one}: expected text` });
+    expect((await node.ask("PUT", "/settings", { body: { [one]: null, [two]: "3" } })).json).toMatchObject({ code: 0 });
+    expect((await headers()).map(([key]) => key).sort()).toEqual([pattern, two]);
+    await node.ask("PUT", "/settings", { body: { [two]: null } });
+    const numbered = await node.ask("PUT", conf("emqx_auth_username"), { body: { "auth.user.x.username": "joe" } });
+    expect(numbered.json).toEqual({ code: 102, message: "emqx_auth_username has no key auth.user.x.username" });
+  });
+
   test("the set is read back, replaced as a whole, and reset by no body at all", async () => {
     expect(await value("emqx_reloader", "reloader.interval")).toMatchObject({ value: "30s", required: true });
     expect((await node.ask("PUT", conf("emqx_reloader"), { body: { "reloader.interval": "45s" } })).text).toBe('{"code":0}');

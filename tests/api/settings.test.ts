@@ -54,6 +54,13 @@ describe("a change that would keep the node from starting", () => {
     await refused({ "log.error.file": long }, "log.dir", "the name is too long");
   });
 
+  test("each of several that are wrong is told", async () => {
+    await refused(
+      { "mqtt.max_packet_size": "much", "mqtt.max_topic_levels": "many", "mqtt.max_qoss": "1" },
+      /^mqtt\.max_packet_size = much: expected [^;]+; mqtt\.max_topic_levels = many: expected [^;]+; unknown key mqtt\.max_qoss/,
+    );
+  });
+
   test("a value that is no value", async () => {
     for (const value of [[], {}, [1]])
       expect((await put({ "mqtt.max_packet_size": value })).json?.message).toBe(

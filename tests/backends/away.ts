@@ -43,13 +43,15 @@ interface Size {
   many?: number;
   /** With `on_error = ignore`: EMQ X 3.1 refused log-ins all the same. */
   refusesAllTheSame?: boolean;
+  /** Its driver hears of a connection's end while nobody asks. */
+  hearsOfEnds?: boolean;
 }
 
 export function whenAway(
   kit: AuthKit,
   server: () => Server,
   { username, password }: Known,
-  { many = 1000, refusesAllTheSame = false }: Size = {},
+  { many = 1000, refusesAllTheSame = false, hearsOfEnds = true }: Size = {},
 ): void {
   const { put, status, withSettings, enter, client, code, alarmed, plugin } = kit;
   const good = (clientId?: string): Promise<number> => code(username, password, clientId);
@@ -74,6 +76,39 @@ export function whenAway(
       );
       await until(async () => !(await alarmed()), "the alarm is cleared");
       kept.drop();
+    });
+
+    test.if(hearsOfEnds).each(["kill", "stop"] as const)("while nobody asks, by %s: that is told at once", async (how) => {
+      await kit.isUp();
+      expect(await good()).toBe(0);
+      await server()[how]();
+      const t0 = performance.now();
+      await until(alarmed, "it is told as down");
+      // The next probe would have come ten seconds behind the last answer.
+      expect(performance.now() - t0).toBeLessThan(5000);
+      expect((await status()).servers[0]?.state).toBe("down");
+      await server().start();
+      await until(async () => !(await alarmed()), "the alarm is cleared");
+    });
+
+    test("settings change while it is away: one alarm from its beginning to its end, and no word of its being back", async () => {
+      // Whichever back end had told it as down.
+      const said = (): number => kit.broker.log.split(/server is back|server answers with its new settings/).length - 1;
+      const raisedAt = async (): Promise<number | undefined> => (await kit.alarm())?.raised_at_ms;
+      await kit.isUp();
+      await server().kill();
+      await until(async () => (await good()) === 3 && (await alarmed()), "it is told as down");
+      const before = { raised: await raisedAt(), past: await kit.pastAlarms(), said: said() };
+      await withSettings({ timeout: "4s" }, async () => {
+        await until(async () => (await status()).servers[0]?.state === "down", "it is not there with these, either");
+        expect([await raisedAt(), await kit.pastAlarms()]).toEqual([before.raised, before.past]);
+      });
+      expect([await raisedAt(), await kit.pastAlarms(), said()]).toEqual([before.raised, before.past, before.said]);
+      await server().start();
+      await until(async () => (await good()) === 0, "it is back");
+      await until(async () => (await kit.pastAlarms()) === before.past + 1, "the alarm is past");
+      await until(() => said() > before.said, "that is told");
+      expect(said()).toBe(before.said + 1);
     });
 
     test("restarted while nobody asks: the connections that died meanwhile cost nobody an answer", async () => {

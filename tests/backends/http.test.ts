@@ -180,6 +180,13 @@ describe("what is asked", () => {
     expect(await may(c, "a")).toBe(true);
     expect(asked.map((a) => a.path)).toEqual(["/auth"]);
     c.drop();
+    const joe = { username: "joe", password: "s3cret", action: "publish", topic: "a" };
+    const steps = await api<{ why: string }[]>("POST", `plugins/${NAME}/test`, joe);
+    expect(steps.slice(2).map((s) => s.why)).toEqual([
+      "http 200 lets in; no super user: auth.http.super_req is not set",
+      "no auth.http.acl_req is set: nothing is asked",
+    ]);
+    expect((await status()).acl).toBeNull();
     await api("PUT", `plugin_configs/${NAME}`, before);
   });
 });
@@ -315,17 +322,29 @@ test("headers of one's own go with every request, and are shown to nobody", asyn
 });
 
 test("what is told of it: the request, its fields without the password, the answer", async () => {
-  const steps = await api<{ step: string; verdict: string; asked: { question: string; values: string[]; answer: string }[] }[]>(
-    "POST",
-    `plugins/${NAME}/test`,
-    { client_id: "dev", username: "joe", password: "s3cret", action: "publish", topic: "a" },
-  );
+  const steps = await api<
+    { step: string; verdict: string; why: string; asked: { question: string; values: string[]; answer: string }[] }[]
+  >("POST", `plugins/${NAME}/test`, { client_id: "dev", username: "joe", password: "s3cret", action: "publish", topic: "a" });
   expect(steps.map((s) => `${s.step} ${s.verdict}`)).toEqual(["settings ok", "connect ok", "authenticate allow", "acl allow"]);
   expect(steps[2]?.asked[0]).toMatchObject({
     question: `POST http://127.0.0.1:${service.port}/auth`,
     values: ['clientid = "dev"', 'username = "joe"', "password = ******"],
     answer: "200, 0 characters",
   });
+  answers["/auth"] = () => Response.json({ mountpoint: "t/%c/", token: "s3cret" });
+  answers["/super"] = () => new Response("s3cret", { headers: { "content-type": "text/html; charset=utf-8" } });
+  const more = await api<typeof steps>("POST", `plugins/${NAME}/test`, { client_id: "dev", username: "joe", password: "s3cret" });
+  expect(more[2]?.asked.map((a) => a.answer)).toEqual(['200, application/json, mountpoint "t/%c/"', "200, text/html, 6 characters"]);
+  expect(JSON.stringify(more)).not.toContain("s3cret");
+  expect(more[2]?.why).toBe('http 200 lets in, with the mountpoint "t/%c/"; a super user, by auth.http.super_req');
+  const why = async (answer: Response): Promise<string | undefined> => {
+    answers["/auth"] = () => answer;
+    return (await api<typeof steps>("POST", `plugins/${NAME}/test`, { username: "joe", password: "s3cret" }))[2]?.why;
+  };
+  expect(await why(new Response("", { status: 403 }))).toBe("http 403: only 200 of auth.http.auth_req lets in");
+  expect(await why(new Response("", { status: 302 }))).toContain("a redirect is not followed");
+  expect(await why(new Response("", { status: 500 }))).toBe("http 500; see auth.http.auth_req");
+  expect(await why(ok("ignore"))).toBe("http 200 with ignore: the next one is asked");
   expect(JSON.stringify(steps)).not.toContain("s3cret");
 });
 
@@ -366,6 +385,25 @@ test("figures for Prometheus, and the words of the command line", async () => {
     0, 4,
   ]);
   expect(good.stdout).toContain("password = ******");
+  const no = () => new Response("", { status: 403 });
+  const outcome = async (...words: string[]): Promise<[code: number, last: string]> => {
+    const { code: exit, stdout } = await ctl(...words);
+    return [exit, stdout.trimEnd().split("\n").at(-1) ?? ""];
+  };
+  answers["/acl"] = no;
+  expect(await outcome("joe", "s3cret", "publish", "a")).toEqual([1, expect.stringMatching(/^Not allowed: acl: deny: /)]);
+  expect(await outcome("-", "-", "publish", "a")).toEqual([1, expect.stringMatching(/^Not allowed: acl: deny: /)]);
+  expect((await outcome("joe", "s3cret"))[0]).toBe(0);
+  answers["/auth"] = no;
+  answers["/acl"] = () => ok();
+  expect(await outcome("joe", "s3cret")).toEqual([1, expect.stringMatching(/^Not allowed: authenticate: deny: /)]);
+  expect(await outcome("joe", "s3cret", "publish", "a")).toEqual([1, expect.stringMatching(/^Not allowed: authenticate: deny: /)]);
+  for (const words of [[], ["-", "-"], ["-", "-", "publish", "a"]]) expect([words, (await outcome(...words))[0]]).toEqual([words, 0]);
+  const json = await ctl("joe", "s3cret", "--json");
+  expect([json.code, (JSON.parse(json.stdout) as { step: string }[]).map((s) => s.step)]).toEqual([
+    1,
+    ["settings", "connect", "authenticate"],
+  ]);
   answers["/auth"] = () => ok("x".repeat(100_000));
   const bad = await ctl("joe", "s3cret");
   expect([bad.code, bad.stdout + bad.stderr]).toEqual([1, expect.stringContaining("Error: authenticate: ")]);
@@ -388,5 +426,12 @@ needing(NGINX, describe)("with nginx", () => {
     await nginx.remove();
   });
 
-  whenAway(kit, () => nginx, { username: "u1", password: "p1" }, { refusesAllTheSame: true });
+  test("a service that is not there, that hangs or that has another's certificate: the setting to look at", async () => {
+    const at = (auth_req: string): Promise<string> => kit.why({ username: "u1", password: "p1" }, { "auth.http.auth_req": auth_req });
+    expect(await at("http://127.0.0.1:1/auth")).toMatch(/nobody listens there: .*; see auth\.http\.auth_req/);
+    expect(await at("http://nix.invalid/auth")).toMatch(/there is no such host: .*; see auth\.http\.auth_req/);
+    expect(await at(`https://127.0.0.1:${nginx.port}/auth`)).toMatch(/it does not speak TLS there: .*; see auth\.http\.auth_req/);
+  });
+
+  whenAway(kit, () => nginx, { username: "u1", password: "p1" }, { refusesAllTheSame: true, hearsOfEnds: false });
 });

@@ -182,9 +182,43 @@ needing(SLAPD, describe)("emqx_auth_ldap", () => {
       expect(JSON.stringify(await api("GET", `plugin_configs/${kit.plugin}`))).not.toContain(ldap.password);
       const text = await explained({ client_id: "c", username: "ssha", password: "public", action: "publish", topic: "x" });
       expect(text).toContain("uid=ssha,ou=device,dc=emqx,dc=io");
-      expect(text).toContain("attributes ");
+      expect(text).toContain('"answer":"an entry","rows":[[{"name":"dn","value":"uid=ssha,ou=device,dc=emqx,dc=io"}');
+      expect(text).toContain('{"name":"userPassword","value":"***"}');
+      const other = await explained({ client_id: "c", username: "topics", password: "public", action: "subscribe", topic: "in/x" });
+      expect(other).toContain('{"name":"mqttSubscriptionTopic","value":"in/+"}');
+      expect(other).toContain('"why":"allow subscribe in/+"');
+      expect(await explained({ client_id: "c", username: "ann", password: "x" })).toContain('{"name":"isEnabled","value":"FALSE"}');
       expect(text).not.toContain(PASSWORDS.ssha as string);
       expect(text).not.toContain('"public"');
+    });
+
+    test("an error of the directory's names the setting to look at", async () => {
+      const secret = { bind_password: ldap.password };
+      for (const [settings, says, see] of [
+        [{ bind_password: "wrong" }, "the account and its password are not taken", "bind_dn, auth.ldap.bind_password"],
+        [{ bind_dn: "cn=nix,dc=emqx,dc=io", ...secret }, "the account and its password are not taken", "bind_dn, auth.ldap.bind_password"],
+        [{ port: "1", ...secret }, "nobody listens there", "servers, auth.ldap.port"],
+        [{ servers: "nix.invalid", ...secret }, "there is no such host", "servers, auth.ldap.port"],
+        [{ "username.attributetype": "ni x" }, "no entry can be named like", "device_dn, auth.ldap.username.attributetype"],
+        [{ starttls: "on", ...secret }, "its certificate is signed by nobody who is trusted", "ssl.cacertfile"],
+        [{ ssl: "true", ...secret }, "it does not speak TLS there", "ssl, auth.ldap.starttls"],
+      ] as [Record<string, string>, string, string][]) {
+        const given = Object.fromEntries(Object.entries(settings).map(([key, value]) => [`auth.ldap.${key}`, value]));
+        const text = await kit.why({ username: "joe", password: "public" }, given);
+        expect([settings, text.includes(says) && text.includes(`; see auth.ldap.${see}`) ? "" : text]).toEqual([settings, ""]);
+      }
+    });
+
+    test("explain says in words why", async () => {
+      const why = async (username: string, password: string): Promise<string | undefined> => (await kit.reasons({ username, password }))[0];
+      expect(await why("unknown", "x")).toContain("unknown user: no entry of class mqttUser has this name (auth.ldap.device_dn");
+      expect(await why("ssha", "x")).toBe("wrong password: it does not fit userPassword");
+      expect(await why("ssha", "public")).toBe("the password fits userPassword");
+      expect(await why("ann", "public")).toBe("username_disabled: isEnabled of the entry is FALSE");
+      expect(await why("none", "x")).toContain("auth.ldap.bind_dn: an entry shows no password to this account");
+      expect(await why("crypt", "public")).toBe("the directory takes the password");
+      expect(await why("crypt", "x")).toContain("the directory does not take the password: InvalidCredentials");
+      expect(await why("JOE", "public")).toContain("auth.ldap.match_case");
     });
 
     test("settings that are not saved can be tried; what the directory has against them is said", async () => {

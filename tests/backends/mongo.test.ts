@@ -105,7 +105,22 @@ function cases(kit: AuthKit, secret: () => string): void {
       expect(text).not.toContain(sha256("p1"));
       expect(text).toContain('"question":"find mqtt_user username=%u"');
       expect(text).toContain(String.raw`username = \"u1\"`);
-      expect(text).toContain("a document with password");
+      expect(text).toContain('"answer":"a document","rows":[[{"name":"password","value":"***"}]]');
+      expect(text).toContain('"rows":[[{"name":"is_superuser","value":"false"}]]');
+      expect(text).toContain('"answer":"a document with 3 rules"');
+      expect(text).toContain('[{"name":"publish","value":"out/%c"}]');
+    });
+
+    test("explain says in words why", async () => {
+      const hash = "auth.mongo.auth_query.password_hash = sha256";
+      expect(await kit.reasons({ username: "unknown", password: "x" })).toEqual([
+        "unknown user: auth.mongo.auth_query.selector finds nobody",
+      ]);
+      expect(await kit.reasons({ username: "u1", password: "x" })).toEqual([`wrong password, with ${hash}`]);
+      expect(await kit.reasons({ username: "u1", password: "p1", action: "publish", topic: "own/u1/x" })).toEqual([
+        `the password fits, with ${hash}; no super user, by auth.mongo.super_query`,
+        "allow pubsub own/%u/#",
+      ]);
     });
 
     test("settings that are not saved can be tried; what the server has against them is said", async () => {
@@ -113,6 +128,12 @@ function cases(kit: AuthKit, secret: () => string): void {
       expect(await tried(joe)).toEqual(["settings ok", "connect ok", "authenticate allow", "acl allow"]);
       const why = (settings: Record<string, string>): Promise<string> => kit.why(joe, settings);
       expect(await why({ "auth.mongo.password": "wrong" })).toContain("Authentication failed");
+      expect(await why({ "auth.mongo.password": "wrong" })).toContain(
+        "; see auth.mongo.login, auth.mongo.password, auth.mongo.auth_source",
+      );
+      expect(await why({ "auth.mongo.server": "127.0.0.1:1", "auth.mongo.password": "x" })).toMatch(
+        /nobody listens there: .*; see auth.mongo.server/,
+      );
       expect(await why({ "auth.mongo.acl_query.selector.7": "clientid=%c" })).toContain("allow pubsub own/%u/#");
       expect(await api("POST", `plugins/${kit.plugin}/test`, { settings: { "auth.mongo.auth_query.selector": "$where=1" } })).toMatchObject(
         { code: 108 },

@@ -1,13 +1,14 @@
 /** What the README says to type for each back end, typed: against the real servers, into the executable. Only addresses and accounts are others. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { connectPacket, RawClient } from "../support/clients.ts";
 import { Installation, type RunningBroker } from "../support/executable.ts";
-import { MARIADB, needing, POSTGRESQL, REDIS, SLAPD } from "../support/peers.ts";
+import { MongoTwin } from "../support/mongo_server.ts";
+import { MARIADB, MOSQUITTO_CLIENTS, needing, POSTGRESQL, REDIS, SLAPD } from "../support/peers.ts";
+import { freePorts } from "../support/ports.ts";
 import { RedisServer } from "../support/redis_servers.ts";
 import { MariaDb, Postgres } from "../support/servers.ts";
-import { printed, Slapd } from "../support/slapd.ts";
 
 const README = readFileSync(join(import.meta.dir, "../../README.md"), "utf8");
 
@@ -57,8 +58,20 @@ async function may(username: string, password: string, topic: string): Promise<b
   return granted[0] !== 0x80;
 }
 
+/** What clients of others see. `more`: of what they are told. */
+async function seen(password = "public"): Promise<void> {
+  if (MOSQUITTO_CLIENTS.find() === null && !process.env.CI) return;
+  const client = (name: string): string => `exec ${Bun.which(name)} -p ${broker.ports.tcp} "$@" 2>&1`;
+  const commands = typed("All of them**").replaceAll("-P public", `-P '${password}'`);
+  const out = await type(commands, { mosquitto_sub: client("mosquitto_sub"), mosquitto_pub: client("mosquitto_pub") });
+  const said = [...commands.matchAll(/# (.+)$/gm)].map(([, words]) => words ?? "");
+  expect(said).toEqual(["hello", "refused", expect.stringContaining("denied")]);
+  expect(out.split("\n").filter((line) => said.includes(line))).toEqual(said);
+}
+
 async function holds(plugin: string, out: string): Promise<void> {
-  expect(out).toContain("acl");
+  expect(out).toMatch(/^acl +allow /m);
+  await seen();
   expect([await may("joe", "public", "joe/both/1"), await may("joe", "public", "ann/both/1")]).toEqual([true, false]);
   expect(await may("root", "public", "ann/both/1")).toBe(true);
   expect([await may("joe", "wrong", "x"), await may("ann", "public", "x")]).toEqual([null, null]);
@@ -105,48 +118,66 @@ needing(REDIS, describe)("Redis", () => {
 
 needing(SLAPD, describe)("LDAP", () => {
   test("joe may do what his entry says; who is switched off, or no entry, is not let in", async () => {
-    const ldap = new Slapd({ schema: await printed("ldap-schema"), ldif: "", tls: null });
-    await ldap.start();
-    const commands = typed("LDAP**")
-      .replace("127.0.0.1:389", `127.0.0.1:${ldap.port}`)
-      .replace("port = 389", `port = ${ldap.port}`)
-      .replace("-w public", `-w '${ldap.password}'`)
-      .replace("bind_password = public", `bind_password = ${ldap.password}`);
-    const out = await type(commands, {});
-    expect(out).toContain("acl");
-    expect([await may("joe", "public", "joe/both/1"), await may("joe", "wrong", "x"), await may("ann", "public", "x")]).toEqual([
+    const [port = 0] = freePorts(1);
+    const commands = typed("LDAP**").replaceAll("127.0.0.1:389", `127.0.0.1:${port}`).replace("port = 389", `port = ${port}`);
+    const out = await type(commands, { slapd: `exec ${SLAPD.find()} "$@"` });
+    const pid = Number(readFileSync(join(baomq.dir, "ldap/slapd.pid"), "utf8"));
+    try {
+      expect(out).toMatch(/^acl +allow /m);
+      expect([await may("joe", "public", "joe/both/1"), await may("joe", "wrong", "x"), await may("ann", "public", "x")]).toEqual([
+        true,
+        null,
+        null,
+      ]);
+      writeFileSync(join(baomq.dir, "etc/acl.conf"), '{deny, {user, "joe"}, subscribe, ["ann/#"]}.\n{allow, all}.\n');
+      expect((await baomq.run(["ctl", "acl", "reload"])).code).toBe(0);
+      await seen();
+      expect((await baomq.run(["ctl", "plugins", "unload", "emqx_auth_ldap"])).code).toBe(0);
+    } finally {
+      process.kill(pid);
+    }
+    rmSync(join(baomq.dir, "etc/acl.conf"));
+    expect((await baomq.run(["ctl", "acl", "reload"])).code).toBe(0);
+  });
+});
+
+describe("MongoDB's twin", () => {
+  test("joe has his rules", async () => {
+    const mongo = new MongoTwin({});
+    await mongo.start();
+    const account = `auth.mongo.login = ${mongo.user}\nauth.mongo.password = ${mongo.password}`;
+    const commands = typed("MongoDB**")
+      .replace("127.0.0.1:27017", `127.0.0.1:${mongo.port}`)
+      .replace("auth.mongo.database", `${account}\n$&`);
+    const shell = join(import.meta.dir, "../support/mongosh_twin.ts");
+    const out = await type(commands, { mongosh: `exec ${process.execPath} ${shell} ${mongo.port} '${mongo.user}' '${mongo.password}'` });
+    expect(out).toMatch(/^acl +allow /m);
+    expect([await may("joe", "public", "joe/both/1"), await may("joe", "public", "x"), await may("joe", "wrong", "x")]).toEqual([
       true,
-      null,
+      false,
       null,
     ]);
-    expect((await baomq.run(["ctl", "plugins", "unload", "emqx_auth_ldap"])).code).toBe(0);
-    await ldap.remove();
+    await seen();
+    expect((await baomq.run(["ctl", "plugins", "unload", "emqx_auth_mongo"])).code).toBe(0);
+    await mongo.remove();
   });
 });
 
 describe("a web service", () => {
-  test("is asked for all three", async () => {
-    const asked: string[] = [];
-    const service = Bun.serve({
-      port: 0,
-      hostname: "127.0.0.1",
-      async fetch(request) {
-        const url = new URL(request.url);
-        const fields = request.method === "GET" ? url.searchParams : new URLSearchParams(await request.text());
-        asked.push(url.pathname);
-        const [name, root] = [fields.get("username"), fields.get("username") === "root"];
-        const yes = {
-          "/mqtt/auth": (name === "joe" || root) && fields.get("password") === "public",
-          "/mqtt/superuser": root,
-          "/mqtt/acl": fields.get("topic")?.startsWith(`${name}/both/`) === true,
-        }[url.pathname];
-        return new Response("", { status: yes === true ? 200 : 403 });
-      },
-    });
-    const out = await type(typed("A web service**").replaceAll("127.0.0.1:8991", `127.0.0.1:${service.port}`), {});
-    await holds("emqx_auth_http", `${out} acl`);
-    expect(new Set(asked)).toEqual(new Set(["/mqtt/auth", "/mqtt/superuser", "/mqtt/acl"]));
-    await service.stop(true);
+  test("of a few lines is asked for all three", async () => {
+    const [port = 0] = freePorts(1);
+    const commands = typed("A web service**").replaceAll("127.0.0.1:8991", `127.0.0.1:${port}`).replace("listen(8991", `listen(${port}`);
+    const pidFile = join(baomq.dir, "service.pid");
+    const node = Bun.which("node") ?? process.execPath;
+    const out = await type(commands, { node: `echo $$ > ${pidFile}; exec ${node} "$@" > service.log 2>&1` });
+    const pid = Number(readFileSync(pidFile, "utf8"));
+    try {
+      await holds("emqx_auth_http", out);
+      for (const path of ["auth", "superuser", "acl"])
+        expect(out).toMatch(new RegExp(`^ +asked: \\S+ http://127.0.0.1:${port}/mqtt/${path}`, "m"));
+    } finally {
+      process.kill(pid);
+    }
   });
 });
 
@@ -159,6 +190,7 @@ describe("JSON Web Tokens", () => {
       false,
       null,
     ]);
+    await seen(token);
     expect((await baomq.run(["ctl", "plugins", "unload", "emqx_auth_jwt"])).code).toBe(0);
   });
 });

@@ -121,8 +121,36 @@ needing(REDIS, describe)("one server", () => {
       expect(text).not.toContain('"p1"');
       expect(text).toContain('"question":"HMGET mqtt_user:%u password"');
       expect(text).toContain(String.raw`\"mqtt_user:u1\"`);
-      expect(text).toContain('"answer":"******"');
+      expect(text).toContain('"rows":[[{"name":"password","value":"***"}]]');
+      expect(text).toContain('"answer":"nothing is there"');
       expect(text).toContain('"answer":"3 rules"');
+      expect(text).toContain('[{"name":"topic","value":"own/%u/#"},{"name":"access","value":"3"}]');
+      const superUser = await explained({ client_id: "dev", username: "u0", password: "p0" });
+      expect(superUser).toContain('[{"name":"is_superuser","value":"1"}]');
+      // A slip: the command of passwords stands where the one of rules should.
+      const slip = { "auth.redis.acl_cmd": "HMGET mqtt_user:%u password salt", "auth.redis.super_cmd": "HGET mqtt_user:%u password" };
+      const { data } = await api("POST", `plugins/${kit.plugin}/test`, {
+        ...{ username: "salted", password: "x", action: "publish", topic: "else" },
+        settings: { ...slip, "auth.redis.auth_cmd": "GET plain:u2", "auth.redis.password_hash": "plain" },
+      });
+      const tried = JSON.stringify([
+        data,
+        (await api("POST", `plugins/${kit.plugin}/test`, { ...{ username: "u1", password: "p1" }, settings: slip })).data,
+      ]);
+      expect(tried).toContain('{"name":"value 1","value":"***"}');
+      for (const secret of [sha256("peppublic"), '"pep"', '"p1"', '"p2"']) expect(tried).not.toContain(secret);
+    });
+
+    test("explain says in words why", async () => {
+      const [hash, u1] = ["auth.redis.password_hash = plain", { username: "u1", password: "p1", action: "publish" }];
+      expect(await kit.reasons({ username: "unknown", password: "x" })).toEqual(["unknown user: auth.redis.auth_cmd finds nobody"]);
+      expect(await kit.reasons({ ...u1, password: "x", topic: "x" })).toEqual([`wrong password, with ${hash}`]);
+      expect((await kit.reasons({ ...u1, topic: "own/u1/x" }))[1]).toBe("allow pubsub own/%u/#");
+      expect(await kit.reasons({ ...u1, topic: "else" })).toEqual([
+        `the password fits, with ${hash}; no super user, by auth.redis.super_cmd`,
+        "none of the 3 rules that there are speaks of this, and who has any there may do nothing else",
+      ]);
+      expect((await kit.reasons({ username: "text", password: "x" }))[0]).toContain("WRONGTYPE");
     });
 
     test("settings that are not saved can be tried; what the server has against them is said", async () => {
@@ -132,6 +160,20 @@ needing(REDIS, describe)("one server", () => {
       expect(await tried({ ...joe, settings: { "auth.redis.type": "sentinel" } })).toEqual(["settings error"]);
       const why = (settings: Record<string, string>): Promise<string> => kit.why(joe, settings);
       expect(await why({ "auth.redis.password": "wrong" })).toContain("WRONGPASS");
+      for (const [settings, says, see] of [
+        [{ password: "wrong" }, "account and password are not taken", "username, auth.redis.password"],
+        [{ database: "99" }, "there is no such database", "database"],
+        [{ server: "127.0.0.1:1", password: "x" }, "nobody listens there", "server"],
+        [{ server: "nix.invalid", password: "x" }, "there is no such host", "server"],
+        [{ auth_cmd: "HMGET %u" }, "the command cannot be read", "auth_cmd"],
+        [{ acl_cmd: "GET mqtt_acl:%u" }, "the key holds something else than the command reads", "acl_cmd"],
+        [{ username: "mqtt@", password: "p:w", auth_cmd: "GET plain:%u" }, "the account may not ask that", "auth_cmd, auth.redis.username"],
+        [{ type: "cluster" }, "there is a server, but no cluster", "type, auth.redis.server"],
+        [{ type: "sentinel", sentinel: "x" }, "there is a server, but no sentinel", "type, auth.redis.server"],
+      ] as [Record<string, string>, string, string][]) {
+        const text = await why(Object.fromEntries(Object.entries(settings).map(([key, value]) => [`auth.redis.${key}`, value])));
+        expect([settings, text.includes(says) && text.includes(`; see auth.redis.${see}`) ? "" : text]).toEqual([settings, ""]);
+      }
       expect(await why({ "auth.redis.database": "99" })).toContain("DB index is out of range");
       expect(await why({ "auth.redis.auth_cmd": "HMGET %u" })).toContain("wrong number of arguments");
       const heard: string[] = [];

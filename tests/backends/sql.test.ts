@@ -4,6 +4,8 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { createHash, pbkdf2Sync } from "node:crypto";
+import type { AccessView } from "../../server/admin/extra_rows.ts";
+import { SqlDriver } from "../../server/plugins/_sql/driver.ts";
 import { AuthKit } from "../support/auth_kit.ts";
 import { connectPacket, RawClient, until } from "../support/clients.ts";
 import { MARIADB, needing, type Peer, POSTGRESQL } from "../support/peers.ts";
@@ -13,6 +15,12 @@ import { whenAway, whenSlow } from "./away.ts";
 import { findNobody } from "./names.ts";
 
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
+
+interface Step {
+  step: string;
+  why: string;
+  asked?: { question: string; values: string[]; answer: string; rows?: { name: string; value: string | null }[][] }[];
+}
 
 interface Kind {
   plugin: string;
@@ -248,8 +256,8 @@ for (const k of KINDS) {
         expect(text).not.toContain('"p1"');
         const { data } = JSON.parse(text) as {
           data: {
-            authentication: { steps: { step: string; asked?: { question: string; values: string[]; answer: string }[] }[] };
-            acl: { allow: boolean; steps: { step: string; asked?: { question: string }[] }[] };
+            authentication: { steps: Step[] };
+            acl: { allow: boolean; steps: Step[] };
           };
         };
         const step = data.authentication.steps.find((s) => s.step === k.plugin);
@@ -258,11 +266,157 @@ for (const k of KINDS) {
             (a) =>
               a.question.startsWith("select password from mqtt_user where username = ") &&
               a.values[0] === '1 = "u1"' &&
-              a.answer === "one row: ******",
+              a.answer === "1 row",
           ),
         ).toBe(true);
+        expect(step?.asked?.map(({ rows }) => rows)).toEqual([
+          [[{ name: "password", value: "***" }]],
+          [[{ name: "is_superuser", value: k.no === "false" ? "false" : "0" }]],
+        ]);
         expect(data.acl.allow).toBe(false);
-        expect(data.acl.steps.find((s) => s.step === k.plugin)?.asked?.[0]?.question).toContain("mqtt_acl");
+        const rules = data.acl.steps.find((s) => s.step === k.plugin);
+        expect(rules?.asked?.[0]?.question).toContain("mqtt_acl");
+        const rows = rules?.asked?.[0]?.rows ?? [];
+        expect(rows).toHaveLength(5);
+        expect(rows[2]?.map(({ name, value }) => `${name}: ${value}`)).toEqual([
+          "allow: 0",
+          "ipaddr: null",
+          "username: $all",
+          "clientid: null",
+          "access: 1",
+          "topic: eq #",
+        ]);
+        expect(rules?.why).toBe("row 3: deny subscribe eq #, for $all");
+      });
+
+      test("a password, hash or salt is not shown where it was not looked for, either", async () => {
+        const slips = {
+          auth_query: "select password, salt, username from mqtt_user where username = '%u'",
+          super_query: "select password from mqtt_user where username = '%u'",
+          acl_query: "select 1, null, '$all', null, 3, password from mqtt_user where username = '%u'",
+        };
+        const settings = Object.fromEntries(Object.entries(slips).map(([key, query]) => [`${k.prefix}.${key}`, query]));
+        db.run("update mqtt_user set salt = 'only pepper' where username = 'u1'", "mqtt");
+        const joe = { username: "u1", password: "p1", action: "publish", topic: "x" };
+        const { data } = await api<Step[]>("POST", `plugins/${k.plugin}/test`, { ...joe, settings });
+        const fields = data
+          .flatMap((s) => s.asked ?? [])
+          .map((a) => a.rows?.map((row) => row.map(({ name, value }) => `${name}: ${value}`)));
+        expect(fields[0]).toEqual([["password: ***", "salt: ***", "username: ***"]]);
+        expect(fields[1]).toEqual([["password: ***"]]);
+        expect(fields[2]?.[0]?.at(-1)).toBe("password: ***");
+        const wrongShape = { ...settings, [`${k.prefix}.acl_query`]: "select password from mqtt_user where username = '%u'" };
+        const text = JSON.stringify([data, (await api("POST", `plugins/${k.plugin}/test`, { ...joe, settings: wrongShape })).data]);
+        expect(text).toContain("allow is ***, expected 0 or 1");
+        for (const secret of [sha256("p1"), "only pepper", '"p1"']) expect(text).not.toContain(secret);
+        // In force it is refused, and the log says why; what it may not hold is looked for at its end.
+        const told = kit.broker.log.length;
+        await kit.withSettings({ acl_query: "select password from mqtt_user where username = '%u'" }, async () => {
+          const c = await client("u1", "p1");
+          expect(await may(c, "own/u1/x")).toBe(false);
+          await until(() => kit.broker.log.slice(told).includes("allow is ***, expected 0 or 1"), "it is told");
+          c.drop();
+        });
+        await kit.isUp();
+        db.run("update mqtt_user set salt = '' where username = 'u1'", "mqtt");
+      });
+
+      test("explain says in words why: unknown, wrong, no such hash, no rule, which rule", async () => {
+        const hash = `${k.prefix}.password_hash = sha256`;
+        expect(await kit.reasons({ username: "unknown", password: "x" })).toEqual([`unknown user: ${k.prefix}.auth_query finds nobody`]);
+        expect(await kit.reasons({ username: "u1", password: "x" })).toEqual([`wrong password, with ${hash}`]);
+        expect(await kit.reasons({ username: "nobody", password: "x" })).toEqual([
+          `${k.prefix}.auth_query finds the user, but no password`,
+        ]);
+        expect(await kit.reasons({ username: "crypted", password: "public" })).toEqual([
+          `no password fits, with ${hash}: what is stored is not 64 hexadecimal digits`,
+        ]);
+        expect((await kit.reasons({ username: "u1" }))[0]).toContain("not both a user name and a password: nobody is asked");
+        const fits = `the password fits, with ${hash}; `;
+        expect(await kit.reasons({ username: "u0", password: "p0" })).toEqual([`${fits}a super user, by ${k.prefix}.super_query`]);
+        const u1 = { username: "u1", password: "p1", action: "publish" };
+        expect(await kit.reasons({ ...u1, topic: "own/u1/x" })).toEqual([
+          `${fits}no super user, by ${k.prefix}.super_query`,
+          "row 4: allow pubsub own/%u/#, for username u1",
+        ]);
+        expect((await kit.reasons({ ...u1, action: "subscribe", topic: "else" }))[1]).toBe(
+          "none of the 5 rules that there are speaks of this",
+        );
+        const tried = await kit.why({ username: "u1", password: "x" }, {});
+        expect(tried).toContain(`wrong password, with ${hash}`);
+      });
+
+      test("what is not set is not asked, and that is said", async () => {
+        const why = `no ${k.prefix}.acl_query is set: nothing is asked`;
+        const joe = { username: "u1", password: "p1", action: "publish", topic: "own/u1/x" };
+        const asks = async (): Promise<boolean[]> => {
+          const { data } = await api<AccessView>("GET", "access");
+          return [...data.authentication, ...data.acl].filter((s) => s.plugin === k.plugin).map((s) => s.asks_topics);
+        };
+        expect(await asks()).toEqual([true, true]);
+        expect(await kit.why(joe, { [`${k.prefix}.acl_query`]: "" })).toContain(why);
+        await kit.withSettings({ acl_query: "", super_query: "" }, async () => {
+          expect([await kit.reasons(joe), await asks()]).toEqual([
+            [expect.stringContaining(`; no super user: ${k.prefix}.super_query is not set`), why],
+            [false, false],
+          ]);
+        });
+        await kit.isUp();
+        expect((await kit.reasons({ ...joe, username: "$u1" }))[1]).toBe(
+          "user names that begin with $ have no rules here: nothing is asked",
+        );
+      });
+
+      test("an error of the server's names the setting to look at", async () => {
+        const joe = { username: "u1", password: "p1", action: "publish", topic: "own/u1/x" };
+        const see = (...keys: string[]): string => `; see ${keys.map((key) => `${k.prefix}.${key}`).join(", ")}`;
+        const nobody =
+          k.plugin === "emqx_auth_pgsql"
+            ? "create role blind login password 'b'"
+            : "create user 'blind'@'%' identified by 'b'; grant select on mqtt.nap to 'blind'@'%'";
+        db.run(nobody, "mqtt");
+        const from = (table: string, column = "password"): string => `select ${column} from ${table} where username = '%u'`;
+        const cases: [given: Record<string, string>, says: string, see: string][] = [
+          [{ password: "wrong" }, "account and password are not taken", see("username", "password")],
+          [{ username: "nix" }, "account and password are not taken", see("username", "password")],
+          [{ database: "nix" }, "there is no such database", see("database")],
+          [{ server: "127.0.0.1:1", password: db.password }, "nobody listens there, or there is no such host", see("server")],
+          [{ server: "nix.invalid", password: db.password }, "nobody listens there, or there is no such host", see("server")],
+          [{ auth_query: from("nix") }, "there is no such table", see("auth_query", "database")],
+          [{ auth_query: from("mqtt_user", "nix") }, "there is no such column", see("auth_query")],
+          [{ acl_query: from("nix") }, "there is no such table", see("acl_query", "database")],
+          [
+            { super_query: from("mqtt_user", "nix") },
+            `for ${k.prefix}.super_query has no answer: there is no such column`,
+            see("super_query"),
+          ],
+          [{ auth_query: `${from("mqtt_user")} limit limit` }, "the query cannot be read", see("auth_query")],
+          [{ username: "blind", password: "b" }, "the account may not read that", see("auth_query", "username", "password")],
+        ];
+        for (const [given, says, where] of cases) {
+          const settings = Object.fromEntries(Object.entries(given).map(([key, value]) => [`${k.prefix}.${key}`, value]));
+          const why = await kit.why(joe, settings);
+          expect([given, why.includes(says), why.includes(where)]).toEqual([given, true, true]);
+        }
+        const cast = k.plugin === "emqx_auth_pgsql" ? { [`${k.prefix}.auth_query`]: from("mqtt_user", "password::int") } : {};
+        expect(await kit.why(joe, cast)).not.toContain(sha256("p1"));
+      });
+
+      test("so do state, alarm, log and explain", async () => {
+        const said = `account and password are not taken: ${k.plugin === "emqx_auth_pgsql" ? "password authentication failed" : "Access denied"}`;
+        const see = `; see ${k.prefix}.username, ${k.prefix}.password`;
+        await kit.withSettings({ password: "wrong" }, async () => {
+          await until(async () => (await status()).servers[0]?.state === "down", "it is told as down");
+          const { data } = await api<{ id: string; desc: { summary?: string } }[]>("GET", "../../alarms/present/");
+          const told = [
+            (await status()).servers[0]?.last_error ?? "",
+            JSON.stringify(data),
+            (await kit.reasons({ username: "u1", password: "p1" }))[0] ?? "",
+          ];
+          for (const text of told) expect([text, text.includes(said), text.includes(see)]).toEqual([text, true, true]);
+          await until(() => kit.broker.log.split("\n").some((line) => line.includes(said) && line.includes(see)), "the log tells of it");
+        });
+        await kit.isUp();
       });
 
       test("neither explain nor a test leaves a trace in figures, verdicts, state or log", async () => {
@@ -312,6 +466,20 @@ for (const k of KINDS) {
       db.run(k.emptying, "mqtt");
       const calling = { [`${k.prefix}.auth_query`]: "select emptied() from mqtt_user where username = '%u'" };
       expect(await kit.why({ username: "u1", password: "p1" }, calling)).toMatch(/read.only transaction/i);
+      const dialect = k.peer === MARIADB ? "mysql" : "postgres";
+      const server = {
+        dialect,
+        address: { host: "127.0.0.1", port: db.port },
+        username: db.user,
+        password: db.password,
+        database: "mqtt",
+      } as const;
+      for (const readOnly of [true, false]) {
+        const driver = new SqlDriver({ ...server, pool: 1, timeoutMs: 3000, prepare: true, tls: null, readOnly });
+        expect(await driver.rows("select 1, 2 as a, 3 as a", [])).toEqual([[1, 2, 3]]);
+        await expect(driver.rows("select 1; commit; delete from mqtt_acl", [])).rejects.toThrow();
+        await driver.close();
+      }
       expect(Number(db.run("select count(*) from mqtt_acl", "mqtt").trim())).toBe(7);
     });
 

@@ -109,6 +109,7 @@ for (const kind of KINDS) {
       await kit.start(null);
       const tls = { ...lines, ssl: "on", ...own(kind, certs) };
       expect(await tried(kit, tls)).toEqual(["settings ok", "connect error"]);
+      expect(await kit.why({}, keyed(kit, tls))).toContain("its certificate is for another name");
       expect(await tried(kit, { ...tls, [`${kind.files}.verify`]: kind.off })).toEqual(["settings ok", "connect ok", "authenticate allow"]);
       await kit.stop([]);
     } finally {
@@ -130,6 +131,13 @@ for (const kind of KINDS) {
           "settings ok",
           "connect error",
         ]);
+      const stranger = { ...lines, ssl: "on", ...own(kind, certs), [`${kind.files}.cacertfile`]: certs.strangersCa.cert };
+      const why = await kit.why({}, keyed(kit, stranger));
+      expect([
+        why,
+        why.includes("its certificate is signed by nobody who is trusted"),
+        why.includes(`; see ${kind.prefix}.${kind.files}.cacertfile`),
+      ]).toEqual([why, true, true]);
       await kit.stop([]);
     } finally {
       await server.remove();
@@ -142,7 +150,9 @@ function own({ files }: Kind, certs: Certificates): Record<string, string> {
   return { [`${files}.cacertfile`]: certs.ca.cert, [`${files}.certfile`]: certs.client.cert, [`${files}.keyfile`]: certs.client.key };
 }
 
+const keyed = (kit: AuthKit, lines: Record<string, string>): Record<string, string> =>
+  Object.fromEntries(Object.entries(lines).map(([key, value]) => [`${kit.prefix}.${key}`, value]));
+
 function tried(kit: AuthKit, lines: Record<string, string>): Promise<string[]> {
-  const settings = Object.fromEntries(Object.entries(lines).map(([key, value]) => [`${kit.prefix}.${key}`, value]));
-  return kit.tried({ username: "u1", password: "p1", settings });
+  return kit.tried({ username: "u1", password: "p1", settings: keyed(kit, lines) });
 }

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import type { AccessStep, AccessView } from "../../dashboard/src/api/client.ts";
 import { ApiError } from "../../dashboard/src/api/transport.ts";
 import { belongsTo, isInert, isLong, keyOf, prefixOf, sent, suggestions, wrongKeys } from "../../dashboard/src/lib/config_keys.ts";
-import { hasRules, warningsOf, warningsOfPlugin, whileDown } from "../../dashboard/src/models/access_warnings.ts";
+import { warningsOf, warningsOfPlugin, whileDown } from "../../dashboard/src/models/access_warnings.ts";
 import { createExplain } from "../../dashboard/src/models/explain.ts";
 import { createPluginConfig } from "../../dashboard/src/models/plugin_config.ts";
 import { loggedIn, server, settle, status } from "./support.ts";
@@ -17,13 +17,14 @@ function step(name: string, given: Partial<AccessStep> = {}): AccessStep {
     description: "",
     failures: 0,
     on_error: "ignore",
+    asks_topics: true,
     status: status({ servers: [server()], authentication: VERDICTS, acl: VERDICTS }),
     ...given,
   };
 }
 
 function viewOf(steps: AccessStep[], warnings: AccessView["warnings"]): AccessView {
-  const zone = (name: string, allow_anonymous: boolean) => ({
+  const zone = (name: string, allow_anonymous: boolean): AccessView["zones"][number] => ({
     zone: name,
     allow_anonymous,
     acl_nomatch: "allow",
@@ -66,14 +67,34 @@ describe("what lets strangers in", () => {
     expect(warningsOfPlugin(view, "emqx_auth_redis", "ignore")).toEqual([{ what: "ignored_errors", zones: ["external"] }]);
   });
 
-  test("tokens that no server is asked about: nothing can be down, and without a claim there are no rules", () => {
+  test("tokens that no server is asked about: nothing can be down", () => {
     const jwt = step("emqx_auth_jwt", { status: status({ authentication: VERDICTS }) });
     const view = viewOf([jwt], [...told]);
-    expect([whileDown(jwt, "authentication"), hasRules(jwt)]).toEqual([null, false]);
+    expect(whileDown(jwt, "authentication")).toBeNull();
     expect(warningsOf(view)).toEqual([{ what: "unknown", zones: ["external"] }]);
     expect(warningsOfPlugin(view, "emqx_auth_jwt", "ignore")).toEqual([]);
-    expect(hasRules(step("acl_file", { plugin: null, on_error: null, status: null }))).toBe(true);
   });
+
+  test("a web service that is not asked about topics lets nobody by with them", () => {
+    const http = step("emqx_auth_http", { asks_topics: false });
+    expect(warningsOf(viewOf([http], []))).toEqual([]);
+  });
+});
+
+test("rules that leave everything open: said once for the zones that have them, and of what", () => {
+  const both = ["publish", "subscribe"] as const;
+  const view = viewOf(
+    [],
+    [
+      { what: "no_rule", zone: "external", actions: ["subscribe"] },
+      { what: "open_rules", zone: "external", actions: [...both] },
+      { what: "open_rules", zone: "internal", actions: [...both] },
+    ],
+  );
+  expect(warningsOf(view)).toEqual([
+    { what: "open_rules", zones: ["external", "internal"], actions: both },
+    { what: "no_rule", zones: ["external"], actions: ["subscribe"] },
+  ]);
 });
 
 test("a question is kept with its answer: the form may say something else meanwhile", async () => {
@@ -172,6 +193,46 @@ describe("settings of a plugin", () => {
     model.edit(row(key), "11");
     await model.save();
     expect(app.notices.toasts.value.at(-1)).toMatchObject({ tone: "bad", text: "the disk is full" });
+    model.dispose();
+  });
+
+  test("what is shown masked is not taken back to nothing: there is no undo of that", async () => {
+    const { app, broker, model, row } = await open("emqx_retainer");
+    const key = "retainer.max_retained_messages";
+    const other = "retainer.storage_type";
+    const undo = () => app.notices.toasts.value.at(-1)?.action;
+    const shown = async (origin: "api" | "file", value: string, secret: boolean) => {
+      const rows = broker.state.configs.get("emqx_retainer") ?? [];
+      Object.assign(rows.find((r) => r.key === key) ?? {}, { origin, value, secret, type: secret ? "secret" : "text" });
+      await model.rows.refresh();
+      model.edit(row(key), "typed");
+      model.edit(row(other), `${value.length}${origin}`);
+      await model.save();
+    };
+    for (const [value, secret] of [
+      ["******", true],
+      ["http://joe:******@a.example/", false],
+    ] as const) {
+      await shown("file", value, secret);
+      expect(undo()).toBeDefined();
+      await shown("api", value, secret);
+      expect(undo()).toBeUndefined();
+    }
+    await shown("api", "", true);
+    undo()?.run();
+    await settle();
+    expect(row(key)).toMatchObject({ origin: "api", value: "" });
+    model.dispose();
+  });
+
+  test("what is typed while a change is saved stays", async () => {
+    const { model, row } = await open("emqx_retainer");
+    const keys = ["retainer.max_retained_messages", "retainer.expiry_interval"] as const;
+    for (const key of keys) model.edit(row(key), "7");
+    const saved = model.save();
+    model.edit(row(keys[0]), "77");
+    await saved;
+    expect([model.edits.value, row(keys[0]).value]).toEqual([{ [keys[0]]: "77" }, "7"]);
     model.dispose();
   });
 

@@ -361,6 +361,11 @@ describe("system", () => {
     expect(model.waiting.value.size).toBe(0);
     if (node) await model.save(node, "x@y");
     expect([...model.waiting.value]).toEqual(["node.name"]);
+    const undo = () => app.notices.toasts.value.at(-1)?.action;
+    expect(undo()).toBeDefined();
+    // What stood there is shown masked: there is nothing to go back to.
+    await model.save({ ...row, origin: "api", secret: true, value: "******" }, "3MB");
+    expect(undo()).toBeUndefined();
     const bad = (await app.api.settings()).find((s) => s.type === "integer");
     expect(bad && (await model.save(bad, "x"))).toContain("expected an integer");
     expect([groupOf("acl_file"), groupOf("mqtt.a.b"), groupOf("zone.external.x"), groupOf("listener.tcp.external.acceptors")]).toEqual([

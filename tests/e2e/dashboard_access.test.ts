@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { Installation, type RunningBroker } from "../support/executable.ts";
 import { CHROMIUM, needing } from "../support/peers.ts";
-import { go, PASSWORD, Surfer } from "./dashboard_browser.ts";
+import { faults, go, PASSWORD, Surfer } from "./dashboard_browser.ts";
 
 needing(CHROMIUM, describe)("the access page", () => {
   let baomq: Installation;
@@ -42,6 +42,7 @@ needing(CHROMIUM, describe)("the access page", () => {
     await api("PUT", "plugins/emqx_auth_username/load");
     await page.getByText("whoever is not known to the plugins is let in").waitFor();
     await page.getByRole("link", { name: "emqx_auth_username" }).waitFor();
+    await page.getByText("Not asked what a client may do").waitFor();
   });
 
   test("rules are checked as they are typed; wrong ones cannot be saved, good ones are in force at once", async () => {
@@ -50,6 +51,12 @@ needing(CHROMIUM, describe)("the access page", () => {
     const before = await rules.inputValue();
     await page.getByText("4 rules").waitFor();
     await rules.fill("{allow, all}.\n{deny, nobody}.\n");
+    await page.getByRole("button", { name: /Line 2, column 8/ }).waitFor();
+    // The line, its number and the word are marked, the word where it stands in the text.
+    expect(await page.locator(".acl-lines .wrong").textContent()).toBe("2");
+    const [mark, word] = [await page.locator(".acl-mark").boundingBox(), await page.locator(".acl-place u").boundingBox()];
+    expect([mark?.height, word?.height, await page.locator(".acl-place u").textContent()]).toEqual([word?.height, mark?.height, "nobody"]);
+    expect(await faults(page)).toEqual([]);
     await page.getByRole("button", { name: /Line 2, column 8/ }).click();
     expect(await rules.evaluate((e) => (e as unknown as { selectionStart: number }).selectionStart)).toBe(21);
     expect(await save.isDisabled()).toBe(true);
@@ -64,6 +71,18 @@ needing(CHROMIUM, describe)("the access page", () => {
     expect([existsSync(file), readFileSync(file, "utf8").includes("secret/#")]).toEqual([true, true]);
     await page.getByRole("button", { name: "What it was before" }).click();
     expect(await rules.inputValue()).toBe(before);
+  });
+
+  test("a client is tried: the answer names its section, and no two have one name", async () => {
+    const form = page.getByRole("region", { name: "Try a client" });
+    await form.getByLabel("Client id").fill("dev-1");
+    await form.getByLabel("What it wants").selectOption("publish");
+    await form.getByLabel("Topic").fill("a/b");
+    await form.getByRole("button", { name: "Explain" }).click();
+    await page.getByRole("region", { name: "May it connect? allowed" }).waitFor();
+    await page.getByRole("region", { name: "May it publish to a/b? allowed" }).waitFor();
+    expect(await page.getByRole("region", { name: "May it connect?", exact: true }).count()).toBe(1);
+    expect(await faults(page)).toEqual([]);
   });
 
   test("which password_hash fits", async () => {

@@ -1,5 +1,6 @@
 /** A headless Chromium on the dashboard of a running broker, and what a person does in it, in few words. */
 
+import { readFileSync } from "node:fs";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
 import { CHROMIUM } from "../support/peers.ts";
 import { PATIENCE_MS } from "../support/until.ts";
@@ -13,6 +14,10 @@ const FLAGS = [
   "--disable-component-update",
   "--disable-sync",
 ];
+const AXE = readFileSync(new URL("../../node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
+/** Moderate for axe, but two of a kind by one name cannot be told apart by who hears them. */
+const GRAVE: ReadonlySet<string> = new Set(["landmark-unique"]);
+
 export const PASSWORD = "a much better one";
 
 export interface Look {
@@ -73,6 +78,31 @@ export class Surfer {
     return page;
   }
 }
+
+interface AxeResult {
+  violations: { id: string; impact: string; nodes: { html: string }[] }[];
+}
+
+/** What axe has against the page as it stands, once it does: colours on their way are nobody's. What turns for ever may. */
+export async function faults(page: Page): Promise<string[]> {
+  await page.waitForFunction(() =>
+    document
+      .getAnimations()
+      .every((a) => a.playState !== "running" || a.effect?.getComputedTiming().iterations === Number.POSITIVE_INFINITY),
+  );
+  // Evaluated by the debugger, so the page's Content-Security-Policy stays as it is.
+  await page.evaluate(AXE);
+  const result = await page.evaluate(async () => {
+    const { axe } = globalThis as unknown as { axe: { run: (o: object) => Promise<AxeResult> } };
+    return axe.run({ resultTypes: ["violations"] });
+  });
+  return result.violations
+    .filter((v) => v.impact === "serious" || v.impact === "critical" || GRAVE.has(v.id))
+    .map((v) => `${v.id}: ${v.nodes[0]?.html.slice(0, 160)}`);
+}
+
+/** Px by which the page is wider than the screen. */
+export const tooWide = (page: Page): Promise<number> => page.evaluate(() => Math.max(0, document.documentElement.scrollWidth - innerWidth));
 
 export async function go(page: Page, path: string): Promise<void> {
   await page.evaluate((p) => {

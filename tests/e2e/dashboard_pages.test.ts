@@ -1,11 +1,9 @@
 /** Every page of the dashboard in both themes, both languages and at phone width: drawn, no wider than the screen, no serious axe fault. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
-import type { Page } from "playwright-core";
 import { jsClient } from "../support/clients.ts";
 import { Installation, type RunningBroker } from "../support/executable.ts";
 import { CHROMIUM, needing } from "../support/peers.ts";
-import { go, type Look, PASSWORD, Surfer } from "./dashboard_browser.ts";
+import { faults, go, type Look, PASSWORD, Surfer, tooWide } from "./dashboard_browser.ts";
 
 const PAGES = [
   "",
@@ -40,24 +38,6 @@ const LOOKS: Required<Look>[] = [
   { theme: "light", lang: "zh", width: 375 },
   { theme: "dark", lang: "en", width: 375 },
 ];
-
-const AXE = readFileSync(new URL("../../node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
-
-interface AxeResult {
-  violations: { id: string; impact: string; nodes: { html: string }[] }[];
-}
-
-async function faults(page: Page): Promise<string[]> {
-  // Evaluated by the debugger, so the page's Content-Security-Policy stays as it is.
-  await page.evaluate(AXE);
-  const result = await page.evaluate(async () => {
-    const { axe } = globalThis as unknown as { axe: { run: (o: object) => Promise<AxeResult> } };
-    return axe.run({ resultTypes: ["violations"] });
-  });
-  return result.violations
-    .filter((v) => v.impact === "serious" || v.impact === "critical")
-    .map((v) => `${v.id}: ${v.nodes[0]?.html.slice(0, 160)}`);
-}
 
 needing(CHROMIUM, describe)("dashboard pages", () => {
   let baomq: Installation;
@@ -112,7 +92,7 @@ needing(CHROMIUM, describe)("dashboard pages", () => {
       for (const path of PAGES) {
         await go(page, path);
         await page.waitForFunction(() => !document.querySelector("#content [aria-busy=true], .skeleton"));
-        const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+        const wide = await tooWide(page);
         if (wide > 0) found.push(`#/${path} is ${wide} px too wide`);
         for (const f of await faults(page)) found.push(`#/${path} ${f}`);
       }

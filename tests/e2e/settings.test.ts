@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { NodeAlarms, Setting } from "../../server/api/contract.ts";
 import { Installation, newPorts, type RunningBroker } from "../support/executable.ts";
 import { freePorts } from "../support/ports.ts";
+import { until } from "../support/until.ts";
 
 let baomq: Installation;
 beforeAll(() => {
@@ -151,6 +152,57 @@ describe("whoever starts the node has the last word", () => {
       "108 zone.external.max_inflight is set by EMQX_ZONE__EXTERNAL__MAX_INFLIGHT in the environment",
     );
     expect(await second.stop()).toBe(0);
+  });
+});
+
+describe("what the file says too", () => {
+  const key = "zone.external.max_inflight";
+  const size = "retainer.max_payload_size";
+
+  test("is the file's: it is not kept, and a change of the file counts", async () => {
+    const lines = args();
+    const file = join(baomq.dir, "same.conf");
+    const broker = await start("same", [...lines, `${key} = 7`, `${size} = 5KB`]);
+    const at = "/nodes/emqx@127.0.0.1/plugin_configs/emqx_retainer";
+    expect(await ask<object>(broker, "PUT", "/settings", { [key]: "7" })).toEqual({ applied: [key], restart: [] });
+    expect(await setting(broker, key)).toMatchObject({ value: "7", origin: "file" });
+    await ask(broker, "PUT", at, { [size]: "5KB", "retainer.max_retained_messages": "8" });
+    expect(await setting(broker, size)).toMatchObject({ value: "5KB", origin: "file" });
+    expect(await setting(broker, "retainer.max_retained_messages")).toMatchObject({ value: "8", origin: "api" });
+    // What was another one is the file's again.
+    await ask(broker, "PUT", "/settings", { [key]: "9" });
+    expect(await setting(broker, key)).toMatchObject({ value: "9", origin: "api" });
+    await ask(broker, "PUT", "/settings", { [key]: "7" });
+    expect(await setting(broker, key)).toMatchObject({ value: "7", origin: "file" });
+    await ask(broker, "PUT", "/nodes/emqx@127.0.0.1/plugins/emqx_reloader/load");
+    writeFileSync(file, [...lines, `${key} = 8`, `${size} = 6KB`].join("\n"));
+    expect(await ask<string[]>(broker, "PUT", "/reload")).toEqual([`settings ${key}, ${size}`]);
+    expect(await setting(broker, key)).toMatchObject({ value: "8", origin: "file" });
+    expect(await setting(broker, size)).toMatchObject({ value: "6KB", origin: "file" });
+    expect(await broker.stop()).toBe(0);
+  });
+
+  test("lines that are read again, and are not in force: told in the answer and in the log", async () => {
+    const lines = args();
+    const file = join(baomq.dir, "over.conf");
+    const broker = await start("over", [...lines, `${key} = 7`, `${size} = 5KB`]);
+    const plugin = (name: string, verb: string) => ask(broker, "PUT", `/nodes/emqx@127.0.0.1/plugins/${name}/${verb}`);
+    const told = (number: number, of: string): RegExp =>
+      new RegExp(`\\[warning\\] a line of a file is not in force.* key=${of.replaceAll(".", "\\.")} written="in ${file}:${number}"`);
+    await plugin("emqx_reloader", "load");
+    await ask(broker, "PUT", "/settings", { [key]: "9", [size]: "1KB" });
+    writeFileSync(file, [...lines, `${key} = 8`, `${size} = 5KB`].join("\n"));
+    const number = lines.length + 1;
+    const expected = [`${key} in ${file}:${number}, which is not in force: it is set through the API`];
+    expect(await ask<string[]>(broker, "PUT", "/reload")).toEqual(expected);
+    await until(() => told(number, key).test(broker.log), "the line of the zone is told");
+    // Once: the next time it is not new any more, unless a plugin is to read its lines again.
+    expect(await ask<string[]>(broker, "PUT", "/reload")).toEqual([]);
+    expect(told(number + 1, size).test(broker.log)).toBe(false);
+    await plugin("emqx_retainer", "reload");
+    await until(() => told(number + 1, size).test(broker.log), "the plugin's line is told");
+    expect(await broker.stop()).toBe(0);
+    expect(broker.log.split("\n").filter((line) => told(number, key).test(line))).toHaveLength(1);
   });
 });
 

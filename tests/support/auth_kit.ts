@@ -13,6 +13,11 @@ export interface ApiAnswer<T> {
   message?: string;
 }
 
+interface Alarm {
+  id: string;
+  raised_at_ms: number;
+}
+
 /** Its functions may be taken out of it by name. */
 export class AuthKit {
   #baomq: Installation | null = null;
@@ -142,14 +147,29 @@ export class AuthKit {
     const { data } = await this.api<{ step: string; why: string }[]>("POST", `plugins/${this.plugin}/test`, { ...body, settings });
     return data.map((s) => s.why).join("\n");
   };
+  /** What explain says of the plugin: why it lets in or not, and why it allows or not. */
+  reasons = async (body: object): Promise<string[]> => {
+    type Steps = { step: string; why: string }[];
+    const { data } = await this.api<{ authentication: { steps: Steps }; acl: { steps: Steps } | null }>("POST", "../../explain", {
+      client_id: "c",
+      ...body,
+    });
+    const all = [...data.authentication.steps, ...(data.acl?.steps ?? [])];
+    return all.filter((s) => s.step === this.plugin).map((s) => s.why);
+  };
   explained = async (body: object): Promise<string> => {
     const answer = await this.api("POST", "../../explain", body);
     return JSON.stringify(answer);
   };
-  alarmed = async (): Promise<boolean> => {
-    const { data } = await this.api<{ id: string }[]>("GET", "../../alarms/present/");
-    return JSON.stringify(data ?? "").includes(`${this.plugin}_down`);
-  };
+  /** That its server is down, if it stands. */
+  alarm = async (): Promise<Alarm | undefined> => (await this.#alarms("present"))[0];
+  alarmed = async (): Promise<boolean> => (await this.alarm()) !== undefined;
+  /** How often it has stood. */
+  pastAlarms = async (): Promise<number> => (await this.#alarms("history")).length;
+  async #alarms(which: "present" | "history"): Promise<Alarm[]> {
+    const { data } = await this.api<{ alarms: Alarm[] }[]>("GET", `../../alarms/${which}/`);
+    return (data[0]?.alarms ?? []).filter(({ id }) => id.startsWith(`${this.plugin}_down`));
+  }
 
   // ---- clients
 

@@ -41,6 +41,7 @@ function family(pid: number): number[] {
 export abstract class Server {
   readonly dir = mkdtempSync(join(tmpdir(), "baomq-server-"));
   readonly port: number = freePorts(1)[0] as number;
+  protected readonly stopSignal: NodeJS.Signals = "SIGTERM";
   #child: Bun.Subprocess | null = null;
 
   constructor() {
@@ -88,6 +89,13 @@ export abstract class Server {
     this.#child = null;
   }
 
+  /** In order, without waiting for who is connected. */
+  async stop(): Promise<void> {
+    this.#child?.kill(this.stopSignal);
+    await this.#child?.exited;
+    this.#child = null;
+  }
+
   /** It stands still, its connections stay open. */
   freeze(): void {
     this.#signal("SIGSTOP");
@@ -116,6 +124,8 @@ function postgresBin(name: string): string {
 
 export class Postgres extends SqlDatabase {
   readonly #data = join(this.dir, "data");
+  /** SIGTERM waits for all to leave. */
+  protected override readonly stopSignal = "SIGINT";
 
   constructor() {
     super();

@@ -7,7 +7,7 @@ import { freePorts } from "./ports.ts";
 import { runNow, Server } from "./servers.ts";
 
 /** As `baomq ctl` prints it. */
-export async function printed(name: string, ...args: string[]): Promise<string> {
+async function printed(name: string, ...args: string[]): Promise<string> {
   let text = "";
   const command = exampleCommands.find((c) => c.name === name);
   await command?.run({ show: (_data: unknown, lines: string[]) => (text = lines.join("\n")) } as never, args);

@@ -33,9 +33,10 @@ export function access(s: State, on: On): void {
         description: p.description,
         failures: 0,
         on_error: p.status?.servers.length ? "deny" : null,
+        asks_topics: p.status !== null && p.status.acl !== null,
         status: p.status,
       })),
-      acl: [{ step: "acl_file", plugin: null, description: "", failures: 0, on_error: null, status: null }],
+      acl: [{ step: "acl_file", plugin: null, description: "", failures: 0, on_error: null, asks_topics: true, status: null }],
       zones: ["external", "internal"].map((zone) => ({
         zone,
         allow_anonymous: true,
@@ -45,7 +46,10 @@ export function access(s: State, on: On): void {
         enable_ban: true,
         enable_flapping_detect: false,
       })),
-      warnings: [{ what: running.length === 0 ? "everybody" : "unknown", zone: "external" }],
+      warnings: [
+        { what: running.length === 0 ? "everybody" : "unknown", zone: "external" },
+        { what: "open_rules", zone: "external", actions: ["publish", "subscribe"] },
+      ],
     };
     return data(view);
   });

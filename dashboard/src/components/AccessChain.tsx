@@ -65,6 +65,7 @@ function Step({ step, node, half }: { step: AccessStep; node: string; half: Half
         )}
       </div>
       <p class="soft small">{step.plugin === null ? t("access.aclFile") : step.description}</p>
+      {half === "acl" ? null : <p class="muted small">{t(step.asks_topics ? "access.asksTopics" : "access.asksNoTopics")}</p>}
       {counts === null ? null : <VerdictFigures counts={counts} small />}
       {servers.map((s) => (
         <div key={s.what}>

@@ -12,7 +12,7 @@ const ROWS_MAX = 30;
 export function AclEditor({ model }: { model: RulesModel }) {
   const { t } = useApp().i18n;
   const area = useRef<HTMLTextAreaElement>(null);
-  const [top, setTop] = useState(0);
+  const [{ top, left }, setScrolled] = useState({ top: 0, left: 0 });
   const file = model.file.data.value;
   const failed = model.file.error.value;
   if (!file) {
@@ -51,7 +51,11 @@ export function AclEditor({ model }: { model: RulesModel }) {
             </div>
           </div>
           <div class="acl-sheet">
-            {wrong === null ? null : <i class="acl-mark" style={{ transform: `translateY(calc(${wrong.line - 1} * 1lh - ${top}px))` }} />}
+            {wrong === null ? null : (
+              <div class="acl-mark" aria-hidden="true" style={{ transform: `translateY(calc(${wrong.line - 1} * 1lh - ${top}px))` }}>
+                <Place line={lines[wrong.line - 1] ?? ""} column={wrong.column} left={left} />
+              </div>
+            )}
             <textarea
               ref={area}
               class="input mono acl-text"
@@ -61,15 +65,15 @@ export function AclEditor({ model }: { model: RulesModel }) {
               spellcheck={false}
               rows={Math.min(ROWS_MAX, Math.max(ROWS_MIN, lines.length + 1))}
               value={text}
-              onScroll={(e) => setTop(e.currentTarget.scrollTop)}
+              onScroll={({ currentTarget: { scrollTop, scrollLeft } }) => setScrolled({ top: scrollTop, left: scrollLeft })}
               onInput={(e) => {
                 model.draft.value = e.currentTarget.value;
               }}
             />
           </div>
         </div>
-        <div class="row between">
-          <div id="acl-check" aria-live="polite">
+        <div class="acl-foot">
+          <div id="acl-check" class="grow" aria-live="polite">
             {wrong !== null ? (
               <button type="button" class="btn small ghost bad" onClick={show}>
                 <Icon of={CircleAlert} size={14} /> {t("access.bad", { ...wrong })}
@@ -104,5 +108,18 @@ export function AclEditor({ model }: { model: RulesModel }) {
         </div>
       </div>
     </section>
+  );
+}
+
+/** Under the word that is wrong: the line once more, unseen, so that it is as wide as in the editor in every script. */
+function Place({ line, column, left }: { line: string; column: number; left: number }) {
+  const word = /^(?:[\w.']+|"[^"]*"?|.)/u.exec(line.slice(column - 1))?.[0] ?? " ";
+  return (
+    <div class="acl-place" style={{ transform: `translateX(${-left}px)` }}>
+      <span>{line.slice(0, column - 1)}</span>
+      <u>
+        <span>{word}</span>
+      </u>
+    </div>
   );
 }

@@ -14,8 +14,10 @@ interface Props {
   long?: boolean;
   /** It was set: empty is not the default. */
   emptied?: boolean;
-  /** What is wrong with the value. */
+  /** What is wrong with the value; it stands in one of `describedBy`. */
   bad?: string | undefined;
+  /** Ids of what is said of the field, in the order in which it is read out. */
+  describedBy?: string;
   secret?: boolean | undefined;
   disabled?: boolean;
   onChange: (value: string) => void;
@@ -27,13 +29,13 @@ const COLUMNS = 32;
 
 /** The control that fits a configuration value's type; the text is the one of the configuration file. */
 export function ConfigInput(props: Props) {
-  const { id, label, type, value, placeholder, options, secret, disabled = false, emptied = false, bad, onChange } = props;
+  const { id, label, type, value, placeholder, options, secret, disabled = false, emptied = false, bad, describedBy, onChange } = props;
   const { t } = useApp().i18n;
   const choices = options ?? FLAGS[type];
   const common = {
     ...(id ? { id } : {}),
     "aria-label": id ? undefined : label,
-    "aria-describedby": id ? `${id}-d` : undefined,
+    "aria-describedby": describedBy,
     "aria-invalid": Boolean(bad),
     disabled,
     value,

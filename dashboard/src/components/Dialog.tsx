@@ -47,12 +47,18 @@ export function Dialog({
       if (before instanceof HTMLElement) before.focus();
     };
   }, []);
+  /** Each time it was not done, the first value that was refused is the one to mend. */
+  const [refusals, setRefusals] = useState(0);
+  useEffect(() => {
+    if (refusals > 0) ref.current?.querySelector<HTMLElement>("[aria-invalid=true]")?.focus();
+  }, [refusals]);
   const submit = async (e: Event): Promise<void> => {
     e.preventDefault();
     if (busy || disabled || !onYes) return;
     setBusy(true);
     try {
       if (await onYes()) onClose();
+      else setRefusals((n) => n + 1);
     } finally {
       setBusy(false);
     }

@@ -1,11 +1,10 @@
 /** Would the broker let this client in, and do what it asks? The form, and the verdicts with their steps. */
-import { CircleAlert, Loader, ShieldCheck, ShieldQuestion, ShieldX } from "lucide";
-import { useState } from "preact/hooks";
+import { CircleAlert, ShieldCheck, ShieldQuestion, ShieldX } from "lucide";
 import type { ExplainRequest, ExplainStep } from "../api/client.ts";
 import type { ExplainModel } from "../models/explain.ts";
 import { Empty, Tag } from "./basics.tsx";
+import { type AskedClient, ClientForm } from "./ClientForm.tsx";
 import { useApp } from "./context.ts";
-import { SelectField, TextField } from "./form.tsx";
 import { Icon } from "./Icon.tsx";
 import { Steps } from "./Steps.tsx";
 
@@ -19,54 +18,21 @@ interface FormProps {
 
 export function ExplainForm({ model, start = {}, autofocus = false, asked }: FormProps) {
   const { t } = useApp().i18n;
-  const [id, setId] = useState(start.id ?? "");
-  const [user, setUser] = useState(start.user ?? "");
-  const [password, setPassword] = useState("");
-  const [ip, setIp] = useState(start.ip ?? "");
-  const [action, setAction] = useState<"" | "publish" | "subscribe">("");
-  const [topic, setTopic] = useState(start.topic ?? "");
-  const ready = id.trim() !== "" && (action === "" || topic !== "");
-  const run = (e: Event): void => {
-    e.preventDefault();
-    if (!ready) return;
-    const request: ExplainRequest = {
-      client_id: id,
-      ...(user === "" ? {} : { username: user }),
-      ...(password === "" ? {} : { password }),
-      ...(ip === "" ? {} : { ip_address: ip }),
-      ...(action === "" ? {} : { action, topic }),
-    };
+  const run = ({ client_id = "", ...rest }: AskedClient): void => {
+    const request: ExplainRequest = { client_id, ...rest };
     asked?.(request);
     void model.run(request);
   };
   return (
-    <form class="form" onSubmit={run}>
-      <TextField label={t("field.clientId")} value={id} onInput={setId} mono required autofocus={autofocus} />
-      <TextField label={t("field.username")} value={user} onInput={setUser} placeholder={t("optional")} />
-      <TextField
-        label={t("login.password")}
-        type="password"
-        autocomplete="off"
-        value={password}
-        onInput={setPassword}
-        placeholder={t("optional")}
-      />
-      <TextField label={t("field.address")} value={ip} onInput={setIp} placeholder="127.0.0.1" mono />
-      <SelectField
-        label={t("explain.action")}
-        value={action}
-        onChange={setAction}
-        options={[
-          ["", t("explain.connectOnly")],
-          ["publish", t("mqtt.publish")],
-          ["subscribe", t("mqtt.subscribe")],
-        ]}
-      />
-      {action === "" ? null : <TextField label={t("field.topic")} value={topic} onInput={setTopic} mono required />}
-      <button type="submit" class="btn primary" disabled={!ready || model.busy.value}>
-        <Icon of={model.busy.value ? Loader : ShieldQuestion} spin={model.busy.value} /> {t("explain.run")}
-      </button>
-    </form>
+    <ClientForm
+      start={start}
+      needsId
+      autofocus={autofocus}
+      icon={ShieldQuestion}
+      button={t("explain.run")}
+      busy={model.busy.value}
+      onAsk={run}
+    />
   );
 }
 
@@ -112,15 +78,17 @@ export function Verdicts({ model }: { model: ExplainModel }) {
 
 function Verdict({ title, allow, steps, note }: { title: string; allow: boolean; steps: readonly ExplainStep[]; note: string }) {
   const { t } = useApp().i18n;
+  const answer = t(allow ? "explain.allow" : "explain.deny");
   return (
-    <section class="card" aria-label={title}>
+    // The chain beside it asks the same question: what it is called by is the answer.
+    <section class="card" aria-label={`${title} ${answer}`}>
       <header>
         <span class={allow ? "verdict ok" : "verdict danger"}>
           <Icon of={allow ? ShieldCheck : ShieldX} size={20} />
         </span>
         <h2>{title}</h2>
         {note === "" ? null : <Tag tone="warn">{note}</Tag>}
-        <Tag tone={allow ? "ok" : "danger"}>{t(allow ? "explain.allow" : "explain.deny")}</Tag>
+        <Tag tone={allow ? "ok" : "danger"}>{answer}</Tag>
       </header>
       <Steps steps={steps} />
     </section>

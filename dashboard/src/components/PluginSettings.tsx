@@ -74,7 +74,7 @@ function Row({ row, model, member = false }: { row: PluginConfigRow; model: Plug
   const isFixed = row.origin === "env" || row.origin === "flag";
   const emptied = row.value !== "";
   return (
-    <div class={changed ? "setting changed" : "setting"}>
+    <div class={bad ? "setting wrong" : changed ? "setting changed" : "setting"}>
       <div>
         <label for={id} class="mono key">
           {row.key}
@@ -82,11 +82,6 @@ function Row({ row, model, member = false }: { row: PluginConfigRow; model: Plug
         <div id={`${id}-d`}>
           {member ? null : <p class="muted small">{row.doc || row.desc}</p>}
           {isFixed ? <p class="muted small">{t("plugins.fixed")}</p> : null}
-          {bad ? (
-            <p class="bad small row" role="alert">
-              <Icon of={CircleAlert} size={13} /> <span class="grow">{bad}</span>
-            </p>
-          ) : null}
         </div>
       </div>
       <div class="row setting-value">
@@ -102,10 +97,16 @@ function Row({ row, model, member = false }: { row: PluginConfigRow; model: Plug
             long={isLong(row)}
             emptied={emptied}
             bad={bad}
+            describedBy={bad ? `${id}-e ${id}-d` : `${id}-d`}
             secret={row.secret}
             disabled={isFixed}
             onChange={(v) => model.edit(row, v)}
           />
+          {bad ? (
+            <p id={`${id}-e`} class="bad small row" role="alert">
+              <Icon of={CircleAlert} size={13} /> <span class="grow">{bad}</span>
+            </p>
+          ) : null}
         </div>
         {model.isNew(row) ? (
           <button

@@ -59,6 +59,13 @@ function Asked({ asked }: { asked: AskedRow }) {
       <dt>{t("asked.answer")}</dt>
       <dd>
         {asked.answer} <span class="muted">({duration(asked.ms)})</span>
+        {asked.rows === undefined ? null : (
+          <ol class="answered mono">
+            {asked.rows.map((row, i) => (
+              <li key={`${i}`}>{row.map(({ name, value }) => `${name}: ${value ?? "NULL"}`).join(", ")}</li>
+            ))}
+          </ol>
+        )}
       </dd>
     </dl>
   );

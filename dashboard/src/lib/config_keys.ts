@@ -31,8 +31,9 @@ export const isPattern = ({ key }: PluginConfigRow): boolean => key.includes("$"
 
 export const isInert = ({ doc }: PluginConfigRow): boolean => doc.startsWith(INERT) || doc.includes(` ${INERT}`);
 
-/** It is shown masked: what stands there cannot be sent back. */
-export const isMasked = ({ secret, value }: PluginConfigRow): boolean => secret === true || value.includes(MASK);
+/** What takes a change of it back: null = the file has the word again. undefined = it is shown masked, and nobody knows what stood there. */
+export const wayBack = ({ origin, value }: Pick<PluginConfigRow, "origin" | "value">): string | null | undefined =>
+  origin !== "api" ? null : value.includes(MASK) ? undefined : value;
 
 /** Queries and the like. Looked at of what is kept, not of what is typed: the field stays what it is meanwhile. */
 export const isLong = (r: PluginConfigRow): boolean =>

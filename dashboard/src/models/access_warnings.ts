@@ -5,6 +5,8 @@ import { accountKind } from "./accounts.ts";
 export interface Warning {
   what: AccessWarning["what"] | "ignored_topics";
   zones: readonly string[];
+  /** What everybody may do with any topic. */
+  actions?: readonly ("publish" | "subscribe")[];
 }
 
 /** Of these `on_error = ignore` speaks of topics only: log-ins are refused all the same. */
@@ -12,9 +14,6 @@ const TOPICS_ONLY: ReadonlySet<string> = new Set(["emqx_auth_http"]);
 
 /** Something of it can be down. A plugin that does not run is judged as if. */
 const asksServers = ({ status }: Pick<AccessStep, "status">): boolean => status === null || status.servers.length > 0;
-
-/** It has a word on what clients may do. */
-export const hasRules = ({ status }: AccessStep): boolean => status === null || status.acl !== null;
 
 /** What a step answers while its server is down; null = it has none. */
 export function whileDown(step: AccessStep, half: "authentication" | "acl"): "deny" | "ignore" | null {
@@ -30,14 +29,22 @@ const given = (warnings: readonly Warning[]): Warning[] => warnings.filter((w) =
 /** The gravest first; one for all zones it holds for. */
 export function warningsOf(view: AccessView): Warning[] {
   const told = (what: AccessWarning["what"]): string[] => view.warnings.filter((w) => w.what === what).map((w) => w.zone);
+  // Zones have the same rules.
+  const open = (what: "open_rules" | "no_rule"): Warning => ({
+    what,
+    zones: told(what),
+    actions: view.warnings.find((w) => w.what === what)?.actions ?? [],
+  });
   const passes = view.authentication.some((s) => whileDown(s, "authentication") === "ignore");
-  const passesTopics = view.acl.some((s) => TOPICS_ONLY.has(s.step) && hasRules(s) && whileDown(s, "acl") === "ignore");
+  const passesTopics = view.acl.some((s) => TOPICS_ONLY.has(s.step) && s.asks_topics && whileDown(s, "acl") === "ignore");
   return given([
     { what: "ignored_errors", zones: passes ? told("ignored_errors") : [] },
     { what: "everybody", zones: told("everybody") },
     { what: "ignored_topics", zones: passesTopics ? zonesWith(view, (z) => z.enable_acl) : [] },
     { what: "unknown", zones: told("unknown") },
     { what: "no_acl", zones: told("no_acl") },
+    open("open_rules"),
+    open("no_rule"),
   ]);
 }
 

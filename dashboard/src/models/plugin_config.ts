@@ -2,7 +2,7 @@
 import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { Plugin, PluginConfigRow, PluginTest, PluginTestStep } from "../api/client.ts";
 import { type ApiError, asApiError } from "../api/transport.ts";
-import { belongsTo, isInert, isMasked, isPattern, keyOf, sent, wrongKeys } from "../lib/config_keys.ts";
+import { belongsTo, isInert, isPattern, keyOf, sent, wayBack, wrongKeys } from "../lib/config_keys.ts";
 import type { App } from "./app.ts";
 import { createLive, type Live } from "./live.ts";
 
@@ -55,7 +55,14 @@ export interface PluginTestModel {
   run(request: Omit<PluginTest, "settings">): Promise<void>;
 }
 
-function createPluginTest(app: App, node: string, name: string, settings: () => Record<string, string>): PluginTestModel {
+/** `refused`: told of an answer that takes none of the values; true = they are marked where they stand. */
+function createPluginTest(
+  app: App,
+  node: string,
+  name: string,
+  settings: () => Record<string, string>,
+  refused: (error: ApiError, keys: readonly string[]) => boolean,
+): PluginTestModel {
   const steps = signal<PluginTestStep[] | null>(null);
   const error = signal<ApiError | null>(null);
   const busy = signal(false);
@@ -64,14 +71,16 @@ function createPluginTest(app: App, node: string, name: string, settings: () => 
     error,
     busy,
     async run(request) {
+      const given = settings();
       busy.value = true;
       error.value = null;
       try {
-        steps.value = await app.api.testPlugin(node, name, { ...request, settings: settings() });
+        steps.value = await app.api.testPlugin(node, name, { ...request, settings: given });
       } catch (e) {
         steps.value = null;
-        error.value = asApiError(e);
-        app.link.report(error.peek());
+        const found = asApiError(e);
+        app.link.report(found);
+        if (!refused(found, Object.keys(given))) error.value = found;
       }
       busy.value = false;
     },
@@ -98,28 +107,38 @@ export function createPluginConfig(app: App, node: string, name: string): Plugin
   const edited = computed(() => all.value.filter((r) => r.key in edits.value));
   const texts = (): Record<string, string> => Object.fromEntries(edited.peek().map((r) => [r.key, sent(r, edits.peek()[r.key] ?? "")]));
 
-  function forget(keys: readonly string[]): void {
-    const without = (of: Readonly<Record<string, string>>) => Object.fromEntries(Object.entries(of).filter(([k]) => !keys.includes(k)));
-    edits.value = without(edits.peek());
-    wrong.value = without(wrong.peek());
+  /** `typed`: what stood in the fields. Whoever has typed on meanwhile keeps that. */
+  function forget(keys: readonly string[], typed = edits.peek()): void {
+    const without = (of: Readonly<Record<string, string>>, isLeft: (key: string) => boolean) =>
+      Object.fromEntries(Object.entries(of).filter(([k]) => !keys.includes(k) || isLeft(k)));
+    const now = edits.peek();
+    edits.value = without(now, (key) => now[key] !== typed[key]);
+    wrong.value = without(wrong.peek(), () => false);
     added.value = added.peek().filter((r) => !keys.includes(r.key));
+  }
+
+  /** What is wrong with which of these; false = with none of them. */
+  function mark(error: ApiError, keys: readonly string[]): boolean {
+    wrong.value = error.kind === "code" ? wrongKeys(error.message, keys) : {};
+    return Object.keys(wrong.peek()).length > 0;
   }
 
   /** Only what is to be another one: the rest stays as the file has it. `of`: as they were, for the way back. */
   async function put(changes: Record<string, string | null>, of: readonly PluginConfigRow[], done: string): Promise<void> {
-    const before = Object.fromEntries(of.map((r) => [r.key, r.origin === "api" && !isMasked(r) ? r.value : null]));
+    const before = Object.fromEntries(of.map((r) => [r.key, wayBack(r) ?? null]));
+    const isLost = of.some((r) => wayBack(r) === undefined);
+    const typed = edits.peek();
     try {
       await api.saveSettings(changes);
     } catch (e) {
       const error = asApiError(e);
       link.report(error);
-      wrong.value = error.kind === "code" ? wrongKeys(error.message, Object.keys(changes)) : {};
-      if (Object.keys(wrong.peek()).length === 0) notices.bad(app.explainError(error));
+      if (!mark(error, Object.keys(changes))) notices.bad(app.explainError(error));
       return;
     }
     await rows.refresh();
-    forget(Object.keys(changes));
-    if (of.length === 0) return notices.ok(done);
+    forget(Object.keys(changes), typed);
+    if (of.length === 0 || isLost) return notices.ok(done);
     notices.ok(done, {
       label: i18n.t("action.undo"),
       run: () =>
@@ -185,7 +204,7 @@ export function createPluginConfig(app: App, node: string, name: string): Plugin
           t("plugins.resetDone", { n: kept.filter((r) => r.origin === "api").length }),
         );
     },
-    test: createPluginTest(app, node, name, texts),
+    test: createPluginTest(app, node, name, texts, mark),
     dispose() {
       rows.dispose();
       plugin.dispose();

@@ -2,6 +2,7 @@
 import { computed, type ReadonlySignal, signal } from "@preact/signals";
 import type { Setting } from "../api/client.ts";
 import { asApiError } from "../api/transport.ts";
+import { wayBack } from "../lib/config_keys.ts";
 import type { App } from "./app.ts";
 import { createLive, type Live } from "./live.ts";
 
@@ -61,6 +62,7 @@ export function createSettings(app: App): SettingsModel {
       return groupSettings(list.data.value ?? [], q, show as Show);
     }),
     async save(s, value) {
+      const before = wayBack(s);
       try {
         await put(s.key, value);
       } catch (e) {
@@ -68,12 +70,11 @@ export function createSettings(app: App): SettingsModel {
         link.report(error);
         return error.kind === "code" ? error.message : app.explainError(error);
       }
-      // What undo brings back: the API's own value if there was one, else file or default.
-      const before = s.origin === "api" && !s.secret ? s.value : null;
-      notices.ok(i18n.t(waiting.peek().has(s.key) ? "settings.savedRestart" : "settings.saved", { key: s.key }), {
-        label: i18n.t("action.undo"),
-        run: () => void app.act(() => put(s.key, before), i18n.t("done.undone")),
-      });
+      const undo = { label: i18n.t("action.undo"), run: () => void app.act(() => put(s.key, before ?? null), i18n.t("done.undone")) };
+      notices.ok(
+        i18n.t(waiting.peek().has(s.key) ? "settings.savedRestart" : "settings.saved", { key: s.key }),
+        before === undefined ? undefined : undo,
+      );
       return null;
     },
     dispose: () => list.dispose(),

@@ -10,7 +10,7 @@ import { useApp, useModel } from "../components/context.ts";
 import { ExplainForm, Verdicts } from "../components/Explain.tsx";
 import { HashHelper } from "../components/HashHelper.tsx";
 import { createAccess } from "../models/access.ts";
-import { hasRules, warningsOf } from "../models/access_warnings.ts";
+import { warningsOf } from "../models/access_warnings.ts";
 import { accountKind } from "../models/accounts.ts";
 import type { ExplainModel } from "../models/explain.ts";
 import { link } from "../models/router.ts";
@@ -78,7 +78,7 @@ function Chains({ view }: { view: AccessView }) {
           end={t("access.doEnd")}
           node={view.node}
           half="acl"
-          steps={view.acl.filter(hasRules)}
+          steps={view.acl.filter((s) => s.asks_topics)}
           empty={<p class="body muted">{t("access.nobody")}</p>}
         />
       </div>

@@ -35,7 +35,8 @@ export function HttpApi() {
             <div class="card api-routes">
               {shown.length === 0 ? <Empty icon={SearchX} title={t("table.noMatch")} /> : null}
               {groupByTag(shown).map(([tag, list]) => (
-                <section key={tag} aria-label={tag}>
+                // Without a name: a landmark for each would be many, and those of the navigation are called the same.
+                <section key={tag}>
                   <h2>{tag}</h2>
                   {list.map((o) => (
                     <button key={o.id} type="button" class="api-route" aria-pressed={o === op} onClick={() => select(o.id)}>

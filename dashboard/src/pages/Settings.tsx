@@ -142,9 +142,10 @@ function Edit({ setting: s, model, onClose }: { setting: Setting; model: Setting
         bad={bad}
         hint={t("settings.defaultIs", { value: s.default === "" ? t("config.unset") : s.default })}
       >
-        {(id) => (
+        {(id, describedBy) => (
           <ConfigInput
             id={id}
+            describedBy={describedBy}
             label={s.key}
             type={s.type}
             value={value}

@@ -1,7 +1,7 @@
 /** Who may call the API, log in to the dashboard, connect; and who may not. */
-import type { App, AppRow, Banned, ExplainResult, User } from "../../api/contract.ts";
+import type { App, AppRow, Banned, User } from "../../api/contract.ts";
 import { ApiError, path } from "../client.ts";
-import { type Command, type Context, Refused, subcommands, take, UsageError } from "../command.ts";
+import { type Command, Refused, subcommands, take, UsageError } from "../command.ts";
 
 /** The node's words after `Error: `. */
 async function refusing<T>(call: Promise<T>): Promise<T> {
@@ -109,19 +109,6 @@ const banned = subcommands({
   },
 });
 
-async function explain(ctx: Context, args: readonly string[]): Promise<void> {
-  const [client_id, username, password, action, topic] = take(args, 1, 4);
-  const asked = action === undefined ? {} : { action, topic };
-  // "-" leaves one out.
-  const optional = Object.fromEntries(Object.entries({ username, password }).filter(([, v]) => v !== undefined && v !== "-"));
-  const result = await refusing(ctx.api.call<ExplainResult>("POST", "/explain", { client_id, ...optional, ...asked }));
-  const part = (name: string, r: NonNullable<ExplainResult["acl"]>): string[] => [
-    `${name}: ${r.allow ? "allow" : "deny"}`,
-    ...r.steps.map((s) => `  ${s.final ? "*" : " "} ${s.step.padEnd(24)} ${s.verdict.padEnd(7)} ${s.why}`),
-  ];
-  ctx.show(result, [...part("authentication", result.authentication), ...(result.acl ? part("acl", result.acl) : [])]);
-}
-
 /** `users` and `clientid`: accounts of MQTT clients, kept by a plugin. */
 function accounts(name: "users" | "clientid", plugin: string, where: string, field: "username" | "clientid"): Command {
   const [shown, one, many] = field === "username" ? ["Username", "User", "users"] : ["ClientId", "ClientId", "ClientId"];
@@ -198,10 +185,5 @@ export const accessCommands: readonly Command[] = [
       ["banned del <As> <Who>", "Lift a ban"],
     ],
     run: banned,
-  },
-  {
-    name: "explain",
-    usage: [["explain <ClientId> [<User> [<Pwd> [<Action> <Topic>]]]", "Why a client gets in and may publish or subscribe; - = none"]],
-    run: explain,
   },
 ];

@@ -45,12 +45,14 @@ export interface AclRule {
   readonly text: string;
   matches(client: ClientInfo, topic: string): boolean;
   /** Does it speak of that client? */
-  who(client: ClientInfo): boolean;
+  who(client: Named): boolean;
   /** It speaks of every topic. */
   readonly anyTopic: boolean;
 }
 
-type Who = (client: ClientInfo) => boolean;
+/** What rules know a client by. */
+type Named = Pick<ClientInfo, "clientId" | "username" | "ip">;
+type Who = (client: Named) => boolean;
 
 /** Throws `TermError` with line, column and what was expected. */
 export function parseAclRules(text: string): AclRule[] {

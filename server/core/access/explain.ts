@@ -4,7 +4,9 @@
  */
 
 import { wordsOf } from "../../lib/errors.ts";
-import { hasWildcard, parseSharedFilter, topicLevels, validTopicName } from "../../mqtt/topic.ts";
+import { loggedName } from "../../lib/mask.ts";
+import { hasWildcard, parseSharedFilter, topicLevels, validTopicLength, validTopicName } from "../../mqtt/topic.ts";
+import { mountpointOf } from "../handle/mountpoint.ts";
 import type { Hooks } from "../hooks.ts";
 import type { Clock } from "../ports.ts";
 import type { Action, ClientInfo, Credentials } from "../types.ts";
@@ -23,7 +25,7 @@ export interface ExplainDeps {
 }
 
 export interface ExplainStep {
-  /** "limits", "banned", "flapping", "auth_failure_limit", "allow_anonymous", "superuser", "enable_acl", "acl_nomatch", or the handler's id. */
+  /** "limits", "banned", "flapping", "auth_failure_limit", "allow_anonymous", "mountpoint", "superuser", "enable_acl", "acl_nomatch", or the handler's id. */
   step: string;
   /** ignore = not decided here, the next step is asked. */
   verdict: "allow" | "deny" | "ignore" | "error";
@@ -56,13 +58,15 @@ export async function explain(
   // A copy: handlers may write to the client they are shown.
   const subject = { ...client, isSuper: false };
   const who = new Trail(deps.clock, subject);
-  const isSuper = await authentication(deps, who, subject, credentials);
+  const { isSuper, mountpoint } = await authentication(deps, who, subject, credentials);
+  if (who.decision === "allow") mounted(who, subject, mountpoint);
   const allow = who.decision === "allow";
-  const result: ExplainResult = { authentication: { allow, isSuper, steps: who.steps }, acl: null };
+  const result: ExplainResult = { authentication: { allow, isSuper: allow && isSuper, steps: who.steps }, acl: null };
   if (!allow || request === null) return result;
-  const inside = { ...subject, isSuper };
-  const acl = new Trail(deps.clock, inside);
-  await access(deps, acl, inside, request);
+  // The same object: handlers may know of it what its credentials brought.
+  subject.isSuper = isSuper;
+  const acl = new Trail(deps.clock, subject);
+  await access(deps, acl, subject, request);
   result.acl = { allow: acl.decision === "allow", steps: acl.steps };
   return result;
 }
@@ -72,35 +76,55 @@ class Trail {
   readonly steps: ExplainStep[] = [];
   decision: "allow" | "deny" | null = null;
   private since: number;
-  private readonly asked: AskedOutside[] = [];
+  private readonly told: ReturnType<typeof watchClient>;
 
-  /** `client`: what handlers ask about this object is part of the step. */
+  /** `client`: what handlers ask about this object, and say of it, is part of the step. */
   constructor(
     private readonly clock: Clock,
     client: ClientInfo,
   ) {
     this.since = clock.mono();
-    watchClient(client, this.asked);
+    this.told = watchClient(client);
   }
 
-  /** Returns true when that decided. */
-  add(step: string, verdict: ExplainStep["verdict"], why: string): boolean {
+  /** `then`: what follows from it. Returns true when that decided. */
+  add(step: string, verdict: ExplainStep["verdict"], why: string, then = ""): boolean {
     const now = this.clock.mono();
     const final = verdict !== "ignore";
-    const asked = this.asked.splice(0);
-    this.steps.push({ step, verdict, final, why, ms: now - this.since, ...(asked.length > 0 && { asked }) });
+    const { asked, why: said } = this.told();
+    // Whoever failed has not come to the end of what it was about to say.
+    const reason = `${verdict === "error" ? why : (said ?? why)}${then}`;
+    this.steps.push({ step, verdict, final, why: reason, ms: now - this.since, ...(asked.length > 0 && { asked }) });
     this.since = now;
     if (final) this.decision = verdict === "allow" ? "allow" : "deny";
     return final;
   }
+
+  /** Refused all the same, whatever has decided before. */
+  overrule(step: string, why: string): void {
+    for (const before of this.steps) before.final = false;
+    this.add(step, "deny", why);
+  }
 }
 
-/** Returns whether the client is a super user. */
-async function authentication(deps: ExplainDeps, trail: Trail, client: ClientInfo, credentials: Credentials): Promise<boolean> {
-  if (clientLimits(trail, client) || bans(deps, trail, client)) return false;
+/** What came of it, where the client is let in. */
+interface Entered {
+  isSuper: boolean;
+  /** From a handler; null = the zone's. */
+  mountpoint: { template: string; from: string } | null;
+}
+
+const ANYBODY: Entered = { isSuper: false, mountpoint: null };
+
+async function authentication(deps: ExplainDeps, trail: Trail, client: ClientInfo, credentials: Credentials): Promise<Entered> {
+  if (clientLimits(trail, client) || bans(deps, trail, client)) return ANYBODY;
   flapping(deps, trail, client);
+  const refused = (step: string, verdict: "deny" | "error", why: string): Entered => {
+    trail.add(step, verdict, why);
+    return ANYBODY;
+  };
   if (credentials.password !== null && deps.guesses.refuses(client)) {
-    return !trail.add("auth_failure_limit", "deny", "too many failed authentications from its address lately");
+    return refused("auth_failure_limit", "deny", "too many failed authentications from its address lately");
   }
   const handlers = askedAbout(deps.hooks.at["client.authenticate"].slice(), client, credentials);
   let otherwise: string | null = null;
@@ -109,18 +133,38 @@ async function authentication(deps: ExplainDeps, trail: Trail, client: ClientInf
       const step = (await h.fn(client, credentials)) ?? null;
       if (step === null) trail.add(h.id, "ignore", "has no answer for this client");
       else if (step.allow === null) {
-        trail.add(h.id, "ignore", `asks the next one; when nobody lets it in: ${step.why}`);
-        otherwise = step.why;
-      } else if (step.allow !== true) return !trail.add(h.id, "deny", step.why ?? "refused");
-      else return trail.add(h.id, "allow", step.why ?? "accepted") && step.isSuper === true;
+        trail.add(h.id, "ignore", step.why, "; the next one is asked, and whoever none lets in is refused");
+        otherwise = `${h.id} knows no more than this: ${step.why}`;
+      } else if (step.allow !== true) return refused(h.id, "deny", step.why ?? "refused");
+      else {
+        trail.add(h.id, "allow", step.why ?? "accepted");
+        const mountpoint = step.mountpoint === undefined ? null : { template: step.mountpoint, from: h.id };
+        return { isSuper: step.isSuper === true, mountpoint };
+      }
     } catch (err) {
-      return !trail.add(h.id, "error", `failed, so the client is refused: ${wordsOf(err)}`);
+      return refused(h.id, "error", `failed, so the client is refused: ${wordsOf(err)}`);
     }
   }
-  if (otherwise !== null) return !trail.add("authentication", "deny", otherwise);
+  if (otherwise !== null) return refused("authentication", "deny", otherwise);
   anonymous(trail, client, unknownBecause(handlers.length, deps.hooks.at["client.authenticate"].length));
-  return false;
+  return ANYBODY;
 }
+
+/** Where its topics live; what its names make of a mountpoint may be none. */
+function mounted(trail: Trail, client: ClientInfo, given: Entered["mountpoint"]): void {
+  const { template, from } = given ?? { template: client.zone.mountpoint, from: `zone ${client.zone.name}` };
+  const found = mountpointOf(template, client);
+  if (typeof found !== "string") trail.overrule("mountpoint", `of ${from}: ${found.why}`);
+  else if (found !== "") {
+    // A user name may be a token, with which whoever reads it gets in.
+    const shown = loggedName(client.username) === client.username ? found : template;
+    trail.add("mountpoint", "ignore", `of ${from}: its topics are those below ${shortened(shown)}`);
+  }
+  client.mountpoint = typeof found === "string" ? found : "";
+}
+
+const SHOWN_MAX = 200;
+const shortened = (text: string): string => (text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)}…` : text);
 
 function unknownBecause(asked: number, active: number): string {
   if (active === 0) return "no authentication plugin is active";
@@ -202,6 +246,7 @@ function topicLimits(trail: Trail, client: ClientInfo, { action, topic }: Explai
   };
   if (action === "publish" && !validTopicName(topic)) return no("not a valid topic name");
   if (action === "subscribe" && parsed === null) return no("not a valid topic filter");
+  if (!validTopicLength(client.mountpoint + bare)) return no("too long with the mountpoint before it");
   if (zone.maxTopicLevels > 0 && topicLevels(bare) > zone.maxTopicLevels)
     return no(`zone ${zone.name} allows ${zone.maxTopicLevels} topic levels`);
   if (parsed?.group != null && !zone.sharedSubscription) return no(`shared_subscription is off in zone ${zone.name}`);

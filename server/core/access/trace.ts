@@ -1,8 +1,14 @@
 /**
- * Questions that the access chain's handlers put to others, for whoever has asked why (`explain`): nothing of it is logged or kept.
- * Off unless that client object is watched; a miss costs a look-up in an empty table.
+ * What the access chain's handlers tell whoever has asked why (`explain`, a test of settings): the questions that they put to others, and their
+ * reasons in words. Nothing of it is logged or kept. Off unless that client object is watched; a miss costs a look-up in an empty table.
  */
 import type { ClientInfo } from "../types.ts";
+
+/** One column, field, attribute or claim. `value`: "***" = a secret, which is not shown; null = there is none (NULL, nil). */
+export interface AnsweredField {
+  name: string;
+  value: string | null;
+}
 
 /** One question. Never with a password or a hash in it. */
 export interface AskedOutside {
@@ -12,17 +18,36 @@ export interface AskedOutside {
   values: string[];
   /** What came back, in words. */
   answer: string;
+  /** Rows, documents, hashes or entries of the answer, the first ones of many, each field by field, in its order. Absent = it has none. */
+  rows?: AnsweredField[][];
   ms: number;
 }
 
-const watched = new WeakMap<ClientInfo, AskedOutside[]>();
+interface Trace {
+  readonly asked: AskedOutside[];
+  why: string | null;
+}
 
-/** From now on what is asked about this client is put into the list. */
-export function watchClient(client: ClientInfo, into: AskedOutside[]): void {
-  watched.set(client, into);
+const watched = new WeakMap<ClientInfo, Trace>();
+
+/** From now on what is asked about this client, and why it is decided so, is noted. Returns what takes it out: since the last time. */
+export function watchClient(client: ClientInfo): () => { asked: AskedOutside[]; why: string | null } {
+  const trace: Trace = { asked: [], why: null };
+  watched.set(client, trace);
+  return () => {
+    const { why } = trace;
+    trace.why = null;
+    return { asked: trace.asked.splice(0), why };
+  };
 }
 
 /** Where to note what is asked about this client; undefined = nobody wants to know. */
 export function noteOf(client: ClientInfo): AskedOutside[] | undefined {
-  return watched.get(client);
+  return watched.get(client)?.asked;
+}
+
+/** Why the handler that is asked answers as it does, in more words than its answer has. The last one counts. */
+export function sayWhy(client: ClientInfo, why: () => string): void {
+  const trace = watched.get(client);
+  if (trace !== undefined) trace.why = why();
 }

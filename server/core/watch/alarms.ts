@@ -61,7 +61,7 @@ export class Alarms {
     if (!alarm) return false;
     const now = this.clock.now();
     this.raised.delete(id);
-    this.log.info("alarm cleared", { id });
+    this.log.notice("alarm cleared", { id });
     const desc = typeof alarm.desc === "string" ? alarm.desc : JSON.stringify(alarm.desc);
     this.store.add({ id, desc, raisedAt: alarm.raisedAt, clearedAt: now });
     this.tell(id, "clear", "", now);

@@ -1,13 +1,15 @@
 /** What emqx_auth_username and emqx_auth_clientid share: a table of names with hashed passwords, and the question asked at CONNECT. */
+import { sayWhy } from "../../core/access/trace.ts";
 import type { AccountRow, TableStore } from "../../core/ports.ts";
-import type { AuthStep } from "../../core/types.ts";
+import type { AuthStep, ClientInfo } from "../../core/types.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
 import type { AccountResult, AccountService } from "../plugin.ts";
+import { isOnlyExplained } from "./asking.ts";
 import { type HashKind, hashPassword, PasswordCheck } from "./password.ts";
 
 export interface Accounts extends AccountService {
   /** null = not known here: the next plugin, or `allow_anonymous`, decides (EMQ X 3.1). */
-  check(name: string | null, password: Uint8Array | null): AuthStep | Promise<AuthStep>;
+  check(client: ClientInfo, password: Uint8Array | null): AuthStep | Promise<AuthStep>;
 }
 
 const ALLOW: AuthStep = { allow: true };
@@ -18,9 +20,10 @@ const NO_PASSWORD: AuthStep = { allow: false, code: RC.BAD_USERNAME_OR_PASSWORD,
 /** The answer would come too late. */
 const BUSY: AuthStep = { allow: false, code: RC.SERVER_BUSY, why: "too many passwords are being checked" };
 
-/** `kind` is asked for each new row: the setting may change while the plugin runs. `count`: a counter of the broker's. */
+/** `nameOf`: what accounts are called by. `kind` is asked for each new row: the setting may change while the plugin runs. `count`: a counter of the broker's. */
 export function createAccounts(
   table: TableStore<AccountRow>,
+  nameOf: (client: ClientInfo) => string | null,
   kind: () => HashKind,
   count: (metric: string) => void,
   passwords = new PasswordCheck(),
@@ -52,17 +55,23 @@ export function createAccounts(
 
     remove: (name) => table.delete(name),
 
-    check(name, password) {
-      if (name === null || name === "") return null;
+    check(client, password) {
+      const told = (step: AuthStep, why: string): AuthStep => {
+        sayWhy(client, () => why);
+        return step;
+      };
+      const name = nameOf(client);
+      if (name === null || name === "") return told(null, "there is no name to look up");
       const row = table.get(name);
-      if (row === undefined) return null;
-      if (password === null) return NO_PASSWORD;
+      if (row === undefined) return told(null, "unknown user: there is no account of this name");
+      if (password === null) return told(NO_PASSWORD, "the account has a password, and none was given");
       const ok = passwords.verify(row, password);
       if (ok === null) {
-        count("access/auth/busy");
+        if (!isOnlyExplained(client)) count("access/auth/busy");
         return BUSY;
       }
-      return typeof ok === "boolean" ? (ok ? ALLOW : DENY) : ok.then((good) => (good ? ALLOW : DENY));
+      const decided = (good: boolean): AuthStep => (good ? told(ALLOW, "the password is the account's") : told(DENY, "wrong password"));
+      return typeof ok === "boolean" ? decided(ok) : ok.then(decided);
     },
   };
 }

@@ -2,6 +2,7 @@
  * Plugins that ask somebody outside who a client is and what it may do: where they hang on the access chain, and what happens while
  * nobody can be asked (`auth.<x>.on_error`).
  */
+import { sayWhy } from "../../core/access/trace.ts";
 import type { AclStep, Action, AuthStep, ClientInfo } from "../../core/types.ts";
 import { oneOf } from "../../lib/config_entry.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
@@ -14,6 +15,14 @@ export interface OutsideAuth {
   authenticate(client: ClientInfo, password: Uint8Array, wanted: () => boolean): AuthStep | Promise<AuthStep>;
   /** null = no rule speaks of it. Absent = it has none at all. @throws BackendError */
   check?(client: ClientInfo, action: Action, topic: string): AclStep | Promise<AclStep>;
+  /** The key whose value says what is asked about topics; absent = it is always the same. */
+  rulesKey?: string;
+}
+
+/** Why nobody is asked about this client's topics; null = somebody is. User names that begin with `$` have no rules there (EMQ X 3.1). */
+export function whyUnchecked({ check, rulesKey }: OutsideAuth, client: ClientInfo): string | null {
+  if (check === undefined) return `${rulesKey === undefined ? "there are no rules" : `no ${rulesKey} is set`}: nothing is asked`;
+  return client.username?.startsWith("$") === true ? "user names that begin with $ have no rules here: nothing is asked" : null;
 }
 
 export type OnError = "deny" | "ignore";
@@ -51,6 +60,8 @@ export interface Asking {
   takesHalf: boolean;
 }
 
+export const HALF_WORDS = "not both a user name and a password: nobody is asked";
+
 /** EMQ X 3.1: about half of it nobody is asked. */
 export function isHalf(client: ClientInfo, password: Uint8Array | null): boolean {
   return client.username === null || client.username === "" || password === null || password.length === 0;
@@ -58,26 +69,34 @@ export function isHalf(client: ClientInfo, password: Uint8Array | null): boolean
 
 const NONE = new Uint8Array(0);
 
-/**
- * Hang on the chain. User names that begin with `$` have no rules there (EMQ X 3.1); clients without one have. `now`: with the settings as they
- * are.
- */
+/** Hang on the chain. `now`: with the settings as they are. */
 export function askOutside(ctx: Hanging, now: () => OutsideAuth, { onError, passesOn, counts, takesHalf }: Asking): void {
-  const passes = (question: Question, err: BackendError): boolean => onError() === "ignore" && passesOn(question, err.kind);
+  const passes = (client: ClientInfo, question: Question, err: BackendError): boolean => {
+    const does = onError() === "ignore" && passesOn(question, err.kind);
+    sayWhy(client, () => (does ? `no answer, so the next one is asked (on_error = ignore): ${err.message}` : `no answer: ${err.message}`));
+    return does;
+  };
   ctx.hook("client.authenticate", (client, { password, wanted }) => {
-    if (!takesHalf && isHalf(client, password)) return HALF;
+    if (!takesHalf && isHalf(client, password)) {
+      sayWhy(client, () => HALF_WORDS);
+      return HALF;
+    }
     return guarded<AuthStep>(
       () => now().authenticate(client, password ?? NONE, wanted ?? always),
-      (err) => (passes("authenticate", err) ? null : refused(err)),
+      (err) => (passes(client, "authenticate", err) ? null : refused(err)),
       (step, err) => counted(client, counts.authentication, step?.allow ?? null, err || (step?.allow === false && step.failed === true)),
     );
   });
   const check = (client: ClientInfo, action: Action, topic: string): AclStep | Promise<AclStep> => {
     const auth = now();
-    if (auth.check === undefined || client.username?.startsWith("$") === true) return null;
+    const unchecked = whyUnchecked(auth, client);
+    if (unchecked !== null) {
+      sayWhy(client, () => unchecked);
+      return null;
+    }
     return guarded<AclStep>(
       () => auth.check?.(client, action, topic) ?? null,
-      (err) => ({ verdict: passes("check", err) ? null : "deny", why: err.message, failed: true }),
+      (err) => ({ verdict: passes(client, "check", err) ? null : "deny", why: err.message, failed: true }),
       (step, err) => counted(client, counts.acl, step === null || step.verdict === null ? null : step.verdict === "allow", err),
     );
   };

@@ -1,7 +1,10 @@
 /** Access rules as tables and hashes of others keep them: one row, or one topic, each. */
 import { filterRule, literalRule, type TopicRule } from "../../core/access/topic_rule.ts";
+import { sayWhy } from "../../core/access/trace.ts";
 import type { AclStep, AclVerdict, Action, ClientInfo } from "../../core/types.ts";
 import { cidrContains, parseCidr, parseIp } from "../../lib/cidr.ts";
+import { columnText } from "./columns.ts";
+import { HIDDEN, isSecret } from "./shown.ts";
 
 export interface Rule {
   readonly verdict: AclVerdict;
@@ -9,7 +12,7 @@ export interface Rule {
   readonly access: number;
   readonly isFor: ((client: ClientInfo) => boolean) | null;
   readonly covers: TopicRule;
-  /** As written, for people. */
+  /** For people: what it says, and where it stands. */
   readonly text: string;
 }
 
@@ -41,25 +44,32 @@ export function ruleFor(rules: readonly Rule[], client: ClientInfo, action: Acti
 export function verdictOf({ rules, otherwise }: RuleSet, client: ClientInfo, action: Action, topic: string): AclStep {
   const rule = ruleFor(rules, client, action, topic);
   if (rule !== null) return { verdict: rule.verdict, why: rule.text };
+  sayWhy(client, () => `${noneOf(rules.length)}${otherwise === "pass" ? "" : ", and who has any there may do nothing else"}`);
   return otherwise === "pass" ? null : { verdict: otherwise, why: "none of the client's rules" };
+}
+
+function noneOf(n: number): string {
+  if (n === 0) return "there is no rule for this client";
+  return n === 1 ? "the one rule that there is does not speak of this" : `none of the ${n} rules that there are speaks of this`;
 }
 
 /**
  * A row `allow, ipaddr, username, clientid, access, topic` of EMQ X 3.1's `mqtt_acl`: of address, user name and client id those that are set
- * must all fit; user name `$all` means everybody, whatever else is set. Rows of the wrong shape: what is wrong with it, in words.
+ * must all fit; user name `$all` means everybody, whatever else is set. Rows of the wrong shape: what is wrong with it, in words. `names`: of the
+ * columns; `where`: goes before the rule's text.
  */
-export function ruleOfRow(row: readonly unknown[]): Rule | string {
+export function ruleOfRow(row: readonly unknown[], names: readonly string[] = [], where = ""): Rule | string {
   const [allow, ip, username, clientId, access, topic] = row.map(columnText);
   const verdict = VERDICTS.get((allow ?? "").toLowerCase());
-  if (verdict === undefined) return `allow is ${shown(allow)}, expected 0 or 1`;
-  if (access !== "1" && access !== "2" && access !== "3") return `access is ${shown(access)}, expected 1, 2 or 3`;
+  if (verdict === undefined) return `allow is ${shown(allow, names[0] ?? "")}, expected 0 or 1`;
+  if (access !== "1" && access !== "2" && access !== "3") return `access is ${shown(access, names[4] ?? "")}, expected 1, 2 or 3`;
   const covers = topicOf(topic ?? "", verdict);
-  if (covers === null) return `topic is ${shown(topic)}, expected a topic filter`;
+  if (covers === null) return `topic is ${shown(topic, names[5] ?? "")}, expected a topic filter`;
   const conditions: ((client: ClientInfo) => boolean)[] = [];
   const everybody = username === "$all";
   if (set(ip) && !everybody) {
     const range = parseCidr(ip);
-    if (range === null) return `ipaddr is ${shown(ip)}, expected an address or range`;
+    if (range === null) return `ipaddr is ${shown(ip, names[1] ?? "")}, expected an address or range`;
     conditions.push((c) => {
       const address = parseIp(c.ip);
       return address !== null && cidrContains(range, address);
@@ -69,12 +79,17 @@ export function ruleOfRow(row: readonly unknown[]): Rule | string {
   if (set(username) && !everybody) conditions.push((c) => is(username, c.username));
   if (set(clientId) && !everybody) conditions.push((c) => is(clientId, c.clientId));
   if (conditions.length === 0 && !everybody) return "neither ipaddr nor username nor clientid is set";
+  const whom = everybody
+    ? "$all"
+    : Object.entries({ ipaddr: ip, username, clientid: clientId })
+        .flatMap(([name, value]) => (set(value) ? [`${name} ${value}`] : []))
+        .join(", ");
   return {
     verdict,
     access: Number(access),
     isFor: conditions.length === 0 ? null : (client) => conditions.every((fits) => fits(client)),
     covers,
-    text: `${verdict} ${ACCESS[Number(access)]} ${topic}`,
+    text: `${where}${verdict} ${ACCESS[Number(access)]} ${topic}, for ${whom}`,
   };
 }
 
@@ -117,19 +132,13 @@ function topicOf(topic: string, verdict: AclVerdict): TopicRule | null {
   return literal === "" ? null : literalRule(literal);
 }
 
-/** What a driver gives for a column; null = nothing. */
-export function columnText(value: unknown): string | null {
-  if (value === null || value === undefined) return null;
-  if (value instanceof Uint8Array) return Buffer.from(value).toString("utf8");
-  return String(value);
-}
-
 function set(text: string | null | undefined): text is string {
   return text !== null && text !== undefined && text !== "";
 }
 
-function shown(text: string | null | undefined): string {
-  return text == null ? "NULL" : JSON.stringify(text.slice(0, 100));
+/** A slip in a question may bring a secret where a rule was meant. */
+function shown(text: string | null | undefined, column: string): string {
+  return text == null ? "NULL" : isSecret(column, text) ? HIDDEN : JSON.stringify(text.slice(0, 100));
 }
 
 /** Does a row that is no rule mean to deny something? */

@@ -1,6 +1,6 @@
 /** What all plugins share that ask a server outside: its life with the plugin's, settings that change while it runs, the test of settings. */
 
-import { type AskedOutside, watchClient } from "../../core/access/trace.ts";
+import { watchClient } from "../../core/access/trace.ts";
 import type { Log } from "../../core/ports.ts";
 import type { ClientInfo } from "../../core/types.ts";
 import { wordsOf } from "../../lib/errors.ts";
@@ -21,7 +21,7 @@ import type {
   VerdictCounts,
 } from "../plugin.ts";
 import type { LookupHost } from "./lookup.ts";
-import { askOutside, isHalf, type OnError, type OutsideAuth, type PassesOn, passesOn } from "./outside.ts";
+import { askOutside, HALF_WORDS, isHalf, type OnError, type OutsideAuth, type PassesOn, passesOn, whyUnchecked } from "./outside.ts";
 
 /** A server and the questions of one plugin to it, with certain settings. */
 export interface Source {
@@ -30,7 +30,7 @@ export interface Source {
 }
 
 /** A back end, whatever its driver is. */
-export type Asked = Pick<Backend<unknown>, "status" | "tried" | "retire" | "close">;
+export type Asked = Pick<Backend<unknown>, "alarm" | "status" | "tried" | "retire" | "close">;
 
 /** What a source is made of: the same for one that serves and for one that is only tried. */
 export interface SourceHost extends BackendHost, LookupHost {
@@ -82,6 +82,7 @@ export function startOutside<C extends ConfigTable>(ctx: PluginContext<C>, plugi
     onlyTries: false,
     every: (ms, fn) => ctx.every(ms, fn),
     alarm: (what, desc) => ctx.alarm(what, desc),
+    outages: new Map(),
     count: (metric) => ctx.broker.count(metric),
     get aclEpoch() {
       return ctx.broker.aclEpoch;
@@ -90,8 +91,14 @@ export function startOutside<C extends ConfigTable>(ctx: PluginContext<C>, plugi
   const open = (): Source => plugin.open(host, ctx.config, (key) => ctx.many(key));
   let source = open();
   const isPassedOn = plugin.passesOn ?? passesOn;
-  if (plugin.onError(ctx.config) === "ignore" && isPassedOn("authenticate", "down"))
-    ctx.log.warn("on_error = ignore: while the server is down, whoever allow_anonymous lets in comes in unasked");
+  let before: OnError = "deny";
+  const warn = (): void => {
+    const onError = plugin.onError(ctx.config);
+    if (before !== onError && onError === "ignore" && isPassedOn("authenticate", "down") && ctx.broker.allowsAnonymous)
+      ctx.log.warn("on_error = ignore: while the server is down, whoever allow_anonymous lets in comes in unasked");
+    before = onError;
+  };
+  warn();
   askOutside(ctx, () => source.auth, {
     onError: () => plugin.onError(ctx.config),
     passesOn: isPassedOn,
@@ -101,11 +108,13 @@ export function startOutside<C extends ConfigTable>(ctx: PluginContext<C>, plugi
   /** Whose last answers are still to come: they end with the plugin, whose timers they live on. */
   const former = new Set<Asked>();
   ctx.changed(() => {
-    const before = source;
+    const replaced = source;
     source = open();
-    for (const backend of before.backends) {
+    warn();
+    const heirs = new Set(source.backends.map(({ alarm }) => alarm));
+    for (const backend of replaced.backends) {
       former.add(backend);
-      void backend.retire().then(() => former.delete(backend));
+      void backend.retire(heirs.has(backend.alarm)).then(() => former.delete(backend));
     }
     ctx.broker.aclChanged();
   });
@@ -142,12 +151,18 @@ async function testOutside<C extends ConfigTable>(
   const { clock } = ctx;
   const steps: TestStep[] = [];
   const client = ctx.client(request);
-  const asked: AskedOutside[] = [];
-  watchClient(client, asked);
+  const told = watchClient(client);
   const step = async (name: string, run: () => Promise<Pick<TestStep, "verdict" | "why">>): Promise<boolean> => {
     const since = clock.mono();
     const found = await run().catch((err: unknown) => ({ verdict: "error" as const, why: wordsOf(err) }));
-    steps.push({ step: name, ...found, ms: between(since, clock.mono()), asked: asked.splice(0) });
+    const { asked, why } = told();
+    steps.push({
+      step: name,
+      ...found,
+      ...(why !== null && found.verdict !== "error" && { why }),
+      ms: between(since, clock.mono()),
+      asked,
+    });
     return found.verdict !== "error";
   };
   const timers = new Set<Timer>();
@@ -187,16 +202,18 @@ async function questions(step: Step, auth: OutsideAuth, client: ClientInfo, requ
   const password = new TextEncoder().encode(request.password ?? "");
   let isSuper = false;
   await step("authenticate", async () => {
-    if (!takesHalf && isHalf(client, password)) return { verdict: "ignore", why: "not both a user name and a password: nobody is asked" };
+    if (!takesHalf && isHalf(client, password)) return { verdict: "ignore", why: HALF_WORDS };
     const found = await auth.authenticate(client, password, () => true);
     if (found === null) return { verdict: "ignore", why: "not known there" };
     if (found.allow !== true) return { verdict: found.allow === null ? "ignore" : "deny", why: found.why };
     isSuper = found.isSuper === true;
     return { verdict: "allow", why: isSuper ? "let in, as a super user" : "let in" };
   });
-  if (action === null || topic === null || auth.check === undefined) return;
+  if (action === null || topic === null) return;
   await step("acl", async () => {
     if (isSuper) return { verdict: "allow", why: "super users may do everything" };
+    const unchecked = whyUnchecked(auth, client);
+    if (unchecked !== null) return { verdict: "ignore", why: unchecked };
     const found = (await auth.check?.(client, action, topic)) ?? null;
     if (found === null || found.verdict === null) return { verdict: "ignore", why: found?.why ?? "no rule speaks of it" };
     return { verdict: found.verdict, why: found.why ?? found.verdict };
@@ -214,6 +231,7 @@ function testHost(clock: SourceHost["clock"], timers: Set<Timer>): SourceHost {
     aclEpoch: 0,
     count: () => {},
     alarm: () => {},
+    outages: new Map(),
     every(ms, fn) {
       const timer = setInterval(fn, ms);
       timers.add(timer);

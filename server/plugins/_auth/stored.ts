@@ -24,7 +24,8 @@ export interface StoredPassword {
 }
 
 const PLAIN_DIGESTS: Readonly<Record<string, string>> = { md5: "md5", sha: "sha1", sha256: "sha256", sha512: "sha512" };
-const MAC_DIGESTS: Readonly<Record<string, string>> = {
+/** As they are written -> as the runtime calls them. */
+export const DIGEST_NAMES: Readonly<Record<string, string>> = {
   ...PLAIN_DIGESTS,
   md4: "md4",
   ripemd160: "ripemd160",
@@ -36,9 +37,9 @@ const ROUNDS_MAX = 10_000_000;
 const LENGTH_MAX = 512;
 /** 2^cost rounds, doubled with each step: this one takes some seconds of a thread, which nobody can stop; 31 takes days. Tables have 10 to 12. */
 const BCRYPT_COST_MAX = 15;
-const BCRYPT = /^\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}$/;
+export const BCRYPT = /^\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}$/;
 /** "$2a$10$" and 22 characters. */
-const BCRYPT_SALT = 29;
+export const BCRYPT_SALT = 29;
 /** What bcrypt looks at of a password. */
 const BCRYPT_BYTES = 72;
 
@@ -67,7 +68,7 @@ export function parseStoredKind(text: string): StoredKind | null {
 
 function pbkdf2Kind([, name = "", iterations = "", length = ""]: readonly string[]): StoredKind | null {
   const whole = (text: string, max: number): number => (/^[1-9]\d*$/.test(text) && Number(text) <= max ? Number(text) : 0);
-  const digest = Object.hasOwn(MAC_DIGESTS, name) ? MAC_DIGESTS[name] : undefined;
+  const digest = Object.hasOwn(DIGEST_NAMES, name) ? DIGEST_NAMES[name] : undefined;
   const [n, bytes] = [whole(iterations, ROUNDS_MAX), whole(length, LENGTH_MAX)];
   if (digest === undefined || n === 0 || bytes === 0) return null;
   const blocks = Math.ceil(bytes / createHash(digest).digest().length);

@@ -59,7 +59,7 @@ export function shownAddress({ host, port }: ServerAddress): string {
 }
 
 /**
- * Written as such: the runtime's parser takes blanks before it, and `http:joe:secret@host`, in which nobody would look for a password to mask.
+ * Written as such: the runtime's parser takes control characters before it, and `http:joe:secret@host`, in which nobody would look for a password to mask.
  * null = it is none.
  */
 export function httpUrl(text: string): URL | null {

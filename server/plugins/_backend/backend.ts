@@ -2,34 +2,33 @@
  * One server outside, for a plugin: its driver, calls with a time limit, what it costs when it is away, and what is shown of it.
  *
  *   connecting --answers--> up <--> degraded (errors or hung calls lately)
- *        \------ fails -----> down --a probe is answered, or where that proves little the call behind it--> up
+ *        \------ fails -----> down --a probe is answered, or where that proves little the call behind it, or nobody calls--> up
  *
  * While it is down nobody is asked but by probes: a call fails at once. A probe proves little where questions went unanswered while the server
  * was there: it may answer that one for ever, and the others never. A call whose answer does not come makes the driver suspect: new calls get a
  * new one, and the old one is closed when its last call is over.
  */
-import type { AlarmDetails } from "../../core/watch/alarms.ts";
 import { wordsOf } from "../../lib/errors.ts";
 import { between, later, type MonoMs, reached } from "../../lib/time.ts";
 import type { ServerReport } from "../reports.ts";
 import { Breaker } from "./breaker.ts";
-import { Calls, type Hung } from "./calls.ts";
+import type { Calls, Hung } from "./calls.ts";
 import { Drivers, type Opened } from "./drivers.ts";
 import { BackendError } from "./errors.ts";
 import { Figures } from "./figures.ts";
 import type { BackendHost } from "./host.ts";
+import { Lines } from "./lines.ts";
 import type { BackendOptions } from "./options.ts";
+import { Outage } from "./outage.ts";
 import { Overload, overloadAlarm } from "./overload.ts";
+import { Probing } from "./probing.ts";
 import { Standing } from "./standing.ts";
 
-/** Calls that may wait, for each connection, and at most. */
-const WAITING_PER_CONNECTION = 256;
-const WAITING_MAX = 8192;
 const BREAKER = { threshold: 5, pauseMs: 250, pauseMaxMs: 1000 };
 /** How often what has waited too long is looked for, ms. */
 const EVERY_MS = 100;
-/** Without an answer for so long the server is asked whether it is there, ms. */
-const IDLE_MS = 10_000;
+/** While probes are answered, and nobody asks, for so long, an outage is taken for over, ms. */
+const QUIET_MS = 60_000;
 /** Without a call that found no place for so long, and twice the time limit, it keeps up, ms. */
 const CALM_MS = 5000;
 /** Questions that the server refuses are told in the log so often, ms. */
@@ -37,27 +36,18 @@ const REFUSALS_MS = 60_000;
 
 export class Backend<D> {
   readonly #drivers: Drivers<D>;
-  /** Questions that share connections, and such as take one of their own. */
-  readonly #shared: Calls;
-  readonly #apart: Calls;
-  /** A probe has no place in the line of calls: while nobody is let through there is none. */
-  readonly #probes: Calls;
+  readonly #lines: Lines;
   readonly #breaker: Breaker;
+  readonly #probing: Probing;
   readonly #standing: Standing;
+  readonly #outage: Outage;
   readonly #overload: Overload;
-  #answeredAt: MonoMs;
   /** Of a question, in time. */
   #heardAt: MonoMs | null = null;
-  /** Questions went unanswered, connections did not fail: an answered probe does not say that it is over. */
-  #doubted = false;
-  #probing = false;
   readonly #tried: Promise<void>;
   #closed = false;
-  /** Others serve now: nobody is told anything of it any more. */
-  #retired = false;
   #recycledAt: MonoMs | null = null;
   #refusalsTold: MonoMs | null = null;
-  #downSince: MonoMs;
   readonly #stopTimer: () => void;
 
   constructor(
@@ -67,21 +57,19 @@ export class Backend<D> {
     readonly figures = new Figures(),
   ) {
     this.#standing = new Standing(host.clock);
+    this.#outage = new Outage(host, o.what, o.alarm);
     this.#overload = new Overload(host, {
       what: o.what,
       alarm: overloadAlarm(o.alarm),
       pool: o.pool,
       calmMs: Math.max(CALM_MS, 2 * o.timeoutMs),
     });
-    this.#answeredAt = this.#downSince = host.clock.mono();
-    const { pool, perConnection, timeoutMs } = o;
-    this.#drivers = new Drivers({ open: o.open, close: o.close, keptMs: timeoutMs });
-    const now = (): MonoMs => host.clock.mono();
-    const waitingMax = Math.min(pool * WAITING_PER_CONNECTION, WAITING_MAX);
-    this.#shared = new Calls({ now, atATime: pool * perConnection, carried: pool, waitingMax, timeoutMs });
-    this.#apart = new Calls({ now, atATime: pool, waitingMax, timeoutMs });
-    this.#probes = new Calls({ now, atATime: 1, waitingMax: 1, timeoutMs });
+    this.#drivers = new Drivers({ ...o, keptMs: o.timeoutMs });
+    this.#lines = new Lines(o, () => host.clock.mono());
     this.#breaker = new Breaker({ ...BREAKER, random: Math.random }, host.clock.mono());
+    this.#probing = new Probing(this.#breaker, host.clock.mono());
+    // Handed over: as with the former one, a question has to be answered.
+    if (this.#outage.doubted && o.probeProves !== "always") this.#breaker.trip(host.clock.mono());
     this.#stopTimer = host.every(EVERY_MS, () => this.#tick());
     this.#tried = this.#probe();
   }
@@ -92,12 +80,12 @@ export class Backend<D> {
    * @throws BackendError
    */
   ask<T>(question: (driver: D) => Promise<T>, wanted: () => boolean = always, unnoticed = false): Promise<T> {
-    return unnoticed ? this.#askUnnoticed(this.#shared, question) : this.#askIn(this.#shared, question, wanted);
+    return unnoticed ? this.#askUnnoticed(this.#lines.shared, question) : this.#askIn(this.#lines.shared, question, wanted);
   }
 
   /** A question for which the driver makes a connection of its own: there are never more of them at a time than connections. */
   askApart<T>(question: (driver: D) => Promise<T>, wanted: () => boolean = always, unnoticed = false): Promise<T> {
-    return unnoticed ? this.#askUnnoticed(this.#apart, question) : this.#askIn(this.#apart, question, wanted);
+    return unnoticed ? this.#askUnnoticed(this.#lines.apart, question) : this.#askIn(this.#lines.apart, question, wanted);
   }
 
   async #askUnnoticed<T>(line: Calls, question: (driver: D) => Promise<T>): Promise<T> {
@@ -129,20 +117,12 @@ export class Backend<D> {
     return {
       what: this.o.what,
       ...this.#standing.shown,
-      running: this.#running,
-      waiting: this.#waiting,
+      running: this.#lines.running,
+      waiting: this.#lines.waiting,
       pool: this.o.pool,
       ...this.figures.counts,
       ...this.figures.latencies.quantiles(),
     };
-  }
-
-  /** Each connection carries one; what has left behind it on the same one waits, as what has not left. */
-  get #running(): number {
-    return Math.min(this.#shared.running, this.o.pool) + this.#apart.running;
-  }
-  get #waiting(): number {
-    return this.#shared.running + this.#shared.waiting + this.#apart.running + this.#apart.waiting - this.#running;
   }
 
   /** Settled when it is known for the first time whether the server answers. */
@@ -150,25 +130,32 @@ export class Backend<D> {
     return this.#tried;
   }
 
-  /** Nobody new comes: end when the last one has been answered, or its time is over. */
-  retire(): Promise<void> {
-    this.#retired = true;
-    this.host.alarm(this.o.alarm, null);
+  get alarm(): string {
+    return this.o.alarm;
+  }
+
+  /** Nobody new comes: end when the last one has been answered, or its time is over. `heir`: another one has the same alarm. */
+  retire(heir: boolean): Promise<void> {
+    this.#outage.retire(heir);
     this.#overload.end();
     return new Promise((done) => {
       const end = later(this.host.clock.mono(), this.o.timeoutMs);
       const stop = this.host.every(EVERY_MS, () => {
-        if (this.#running + this.#waiting > 0 && !reached(end, this.host.clock.mono())) return;
+        if (!this.#isIdle && !reached(end, this.host.clock.mono())) return;
         stop();
         done(this.close());
       });
     });
   }
 
+  get #isIdle(): boolean {
+    return this.#lines.running + this.#lines.waiting === 0;
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     this.#stopTimer();
-    for (const calls of [this.#shared, this.#apart, this.#probes]) calls.close(new BackendError("gone", "the plugin was unloaded"));
+    this.#lines.close(new BackendError("gone", "the plugin was unloaded"));
     await this.#drivers.close();
   }
 
@@ -199,13 +186,19 @@ export class Backend<D> {
     const now = this.host.clock.mono();
     if (reached(later(began, this.o.timeoutMs), now)) return;
     this.figures.latencies.add(between(began, now));
+    this.#spoke(now);
+  }
+
+  /** To a question. */
+  #spoke(now: MonoMs): void {
     this.#heardAt = now;
+    this.#outage.doubted = false;
     this.#alive(now);
   }
 
   /** It is there, whatever it says. */
   #alive(now: MonoMs): void {
-    this.#answeredAt = now;
+    this.#probing.answered(now);
     if (this.#breaker.succeeded() || this.#standing.state === "connecting") this.#isBack();
   }
 
@@ -237,7 +230,7 @@ export class Backend<D> {
     else if (err.kind === "refused") this.#isRefused(err.message);
     else if (err.kind === "down") {
       counts.failed++;
-      // Said by a driver.
+      this.#standing.note(err.message);
       this.#countFailure(false);
     } else {
       counts[err.kind === "timeout" ? "timeouts" : err.kind]++;
@@ -251,7 +244,7 @@ export class Backend<D> {
   /** `hung`: no answer came, which says less of the server than an error does. */
   #countFailure(hung: boolean): void {
     if (this.#breaker.failed(this.host.clock.mono())) {
-      this.#doubted = hung;
+      this.#outage.doubted = hung;
       this.#isGone();
     } else this.#standing.degrade();
   }
@@ -267,8 +260,7 @@ export class Backend<D> {
     const now = this.host.clock.mono();
     this.figures.counts.refused++;
     this.#standing.note(text);
-    this.#heardAt = now;
-    this.#alive(now);
+    this.#spoke(now);
     this.#standing.degrade();
     if (this.#refusalsTold !== null && !reached(later(this.#refusalsTold, REFUSALS_MS), now)) return;
     this.#refusalsTold = now;
@@ -280,23 +272,21 @@ export class Backend<D> {
   #tick(): void {
     const now = this.host.clock.mono();
     this.#drivers.expire(now);
-    const lines = [this.#shared, this.#apart];
-    const hung = lines.flatMap((line) => line.expire());
-    this.#probes.expire();
+    const { hung, late } = this.#lines.expire();
     if (hung.length > 0) this.#hung(hung, now);
     // Behind that, for it may be that nobody is answered at all.
-    const late = lines.some((line) => line.late) || hung.some(({ startedAt, behind }) => behind && this.#heardSince(startedAt));
-    if (late) this.#isTooMuch();
-    this.#shared.next();
-    this.#apart.next();
-    if (this.#breaker.probeDue(now) || (!this.#breaker.open && reached(later(this.#answeredAt, IDLE_MS), now))) void this.#probe();
+    if (late || hung.some(({ startedAt, behind }) => behind && this.#heardSince(startedAt))) this.#isTooMuch();
+    this.#lines.next();
+    if (this.#probing.isDue(now, this.#drivers.lost)) void this.#probe();
+    const { untriedSince } = this.#breaker;
+    if (untriedSince !== null && reached(later(untriedSince, QUIET_MS), now)) this.#isTakenForBack();
     this.#standing.tick(now);
-    this.#overload.tick(now, this.#heardAt, this.#running + this.#waiting === 0);
+    this.#overload.tick(now, this.#heardAt, this.#isIdle);
   }
 
   /** These have no answer. */
   #hung(calls: readonly Hung[], now: MonoMs): void {
-    this.#standing.note(`no answer within ${this.o.timeoutMs} ms`);
+    this.#standing.note(`no answer within ${this.o.timeoutMs} ms${this.o.late?.unanswered ?? ""}`);
     // Once in a time limit: some questions may hang while others are answered.
     if (this.#recycledAt === null || reached(later(this.#recycledAt, this.o.timeoutMs), now)) {
       this.#recycledAt = now;
@@ -315,29 +305,33 @@ export class Backend<D> {
   /** It answers, but others for want of a place are not asked about. Where nobody is answered it is something else. */
   #isTooMuch(): void {
     const now = this.host.clock.mono();
-    if (this.#retired || this.#breaker.open || this.#heardAt === null || reached(later(this.#heardAt, this.o.timeoutMs), now)) return;
+    if (this.#outage.retired || this.#breaker.open || this.#heardAt === null || reached(later(this.#heardAt, this.o.timeoutMs), now))
+      return;
     this.#overload.seen(now);
   }
 
   async #probe(): Promise<void> {
-    if (this.#probing || this.#closed) return;
-    this.#probing = true;
+    if (this.#closed || !this.#probing.begin(this.host.clock.mono())) return;
     const opened = this.#drivers.take();
     try {
-      await this.#probes.run(async () => this.o.probe(await opened.driver, this.#breaker.open), always);
+      await this.#lines.probes.run(async () => this.o.probe(await opened.driver, this.#breaker.open), always);
       this.#probed(this.host.clock.mono());
     } catch (err) {
       this.#probeFailed(opened, err);
     } finally {
-      this.#probing = false;
+      this.#probing.end();
       this.#drivers.giveBack(opened);
     }
   }
 
   #probed(now: MonoMs): void {
     const { probeProves } = this.o;
-    if (!this.#breaker.open || probeProves === "always" || (probeProves && !this.#doubted)) this.#alive(now);
-    else this.#breaker.halfOpen();
+    this.#probing.answered(now);
+    if (probeProves === "always" || (probeProves && !this.#outage.doubted)) this.#alive(now);
+    else if (this.#breaker.open) {
+      this.#standing.become("down");
+      this.#breaker.halfOpen(now);
+    } else if (this.#standing.state === "connecting") this.#isBack();
   }
 
   #probeFailed(opened: Opened<D>, err: unknown): void {
@@ -353,11 +347,10 @@ export class Backend<D> {
     // Some drivers do not come back by themselves.
     this.#drivers.replace(now);
     // It is gone, not only slow: once it is there again a probe says so.
-    if (!(err instanceof BackendError) || err.kind !== "timeout") this.#doubted = false;
-    if (this.#breaker.open) this.#breaker.probeFailed(now);
+    if (!(err instanceof BackendError) || err.kind !== "timeout") this.#outage.doubted = false;
+    if (this.#breaker.open && this.#standing.state === "down") this.#breaker.probeFailed(now);
     else {
-      this.#answeredAt = now;
-      this.#doubted = false;
+      this.#outage.doubted = false;
       this.#breaker.trip(now);
       this.#isGone();
     }
@@ -371,22 +364,22 @@ export class Backend<D> {
 
   #isGone(): void {
     const first = this.#standing.state === "connecting";
-    const error = this.#standing.error ?? "";
     this.#standing.become("down");
-    this.#downSince = this.host.clock.mono();
-    for (const line of [this.#shared, this.#apart]) line.refuse(this.#isDown());
+    this.#lines.refuse(this.#isDown());
     this.#drivers.closeFormer();
     this.#overload.end();
-    if (this.#retired) return;
-    this.host.log.warn(first ? "server cannot be reached" : "server is down", { server: this.o.what, error });
-    this.host.alarm(this.o.alarm, { severity: "error", title: `${this.o.what} is down`, summary: error } satisfies AlarmDetails);
+    this.#outage.begins(this.#standing.error ?? "", first);
   }
 
   #isBack(): void {
-    const seconds = Math.round(between(this.#downSince, this.host.clock.mono()) / 1000);
-    if (this.#standing.state === "down" && !this.#retired) this.host.log.warn("server is back", { server: this.o.what, seconds });
     this.#standing.become("up");
-    if (!this.#retired) this.host.alarm(this.o.alarm, null);
+    this.#outage.isOver();
+  }
+
+  #isTakenForBack(): void {
+    this.#standing.become("up");
+    this.#breaker.trust();
+    this.#outage.isTakenForOver();
   }
 
   #isDown(): BackendError {

@@ -3,7 +3,8 @@
  *
  *   closed     --`threshold` failures one after another-->  open
  *   open       --a probe is answered-->  half open, or closed where that proves enough;   a probe fails: the next one comes later
- *   half open  one call goes through:  --answered-->  closed;   --fails-->  open, and the next probe comes later
+ *   half open  one call goes through:  --answered-->  closed;   --fails-->  open, and the next probe comes later;   nobody calls, and it is
+ *              trusted all the same: closed, and the next failure opens it
  */
 import type { MonoMs } from "../../lib/time.ts";
 import { later, reached } from "../../lib/time.ts";
@@ -26,6 +27,7 @@ export class Breaker {
   #open = false;
   /** Half open: whether the one call may still be made. null = it is not. */
   #trial: boolean | null = null;
+  #halfOpenSince: MonoMs | null = null;
   #pause: number;
   #probeAt: MonoMs;
 
@@ -40,6 +42,11 @@ export class Breaker {
   /** Not closed: the server is not trusted. */
   get open(): boolean {
     return this.#open;
+  }
+
+  /** Half open, and nobody has called since then; null = it is not so. */
+  get untriedSince(): MonoMs | null {
+    return this.#trial === true ? this.#halfOpenSince : null;
   }
 
   /** May a call be made? Half open, the one that asks first. */
@@ -75,9 +82,17 @@ export class Breaker {
     this.#plan(now);
   }
 
-  /** A probe was answered, which does not say that calls are. */
-  halfOpen(): void {
-    if (this.#open) this.#trial = true;
+  /** A probe was answered, which does not say that calls are. One that is under way, or may be made, is not joined by another. */
+  halfOpen(now: MonoMs): void {
+    if (!this.#open || this.#trial !== null) return;
+    this.#trial = true;
+    this.#halfOpenSince = now;
+  }
+
+  /** Closed without a call that was answered: the next failure opens it. */
+  trust(): void {
+    this.succeeded();
+    this.#failures = this.o.threshold - 1;
   }
 
   /** A probe failed, or the call behind one: the next one comes later. */

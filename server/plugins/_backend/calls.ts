@@ -18,6 +18,8 @@ export interface CallsOptions {
   waitingMax: number;
   /** From the call to its answer, ms. */
   timeoutMs: number;
+  /** What is said behind that it is over, of those who were asked and of those whose turn did not come. */
+  late?: { readonly unanswered: string; readonly waiting: string } | undefined;
 }
 
 /** The configuration key. `required`: 3.1 had it. */
@@ -114,16 +116,17 @@ export class Calls {
     const now = this.o.now();
     const hung: Hung[] = [];
     this.#late = false;
-    for (const [calls, why] of [
-      [this.#running, "no answer"],
-      [this.#waiting, "its turn did not come"],
+    const { timeoutMs, late } = this.o;
+    for (const [calls, why, see = ""] of [
+      [this.#running, "no answer", late?.unanswered],
+      [this.#waiting, "its turn did not come", late?.waiting],
     ] as const) {
       for (const call of calls) {
         if (!reached(call.until, now)) break;
         calls.delete(call);
         if (call.startedAt === null) this.#late ||= !call.unnoticed;
         else if (!call.unnoticed) hung.push({ startedAt: call.startedAt, behind: call.behind });
-        call.fail(new BackendError("timeout", `${why} within ${this.o.timeoutMs} ms`));
+        call.fail(new BackendError("timeout", `${why} within ${timeoutMs} ms${see}`));
       }
     }
     return hung;

@@ -9,12 +9,16 @@ export interface DriversOptions<D> {
   /** Make the driver's object. That need not connect yet. */
   open(): D | Promise<D>;
   close(driver: D): void | Promise<void>;
+  /** Have connections been lost since it was last asked, as its library was told by their ends? Absent = it does not tell. */
+  lost?(driver: D): boolean;
   /** So long a former one is kept for those who wait, ms. */
   keptMs: number;
 }
 
 export interface Opened<D> {
   readonly driver: Promise<D>;
+  /** null = not yet. */
+  made: D | null;
   inUse: number;
   /** null = new calls are given it. */
   closeBy: MonoMs | null;
@@ -41,6 +45,12 @@ export class Drivers<D> {
 
   isCurrent(opened: Opened<D>): boolean {
     return opened === this.#current;
+  }
+
+  /** Connections of the one in use were lost, nobody asking. */
+  get lost(): boolean {
+    const { made } = this.#current;
+    return made !== null && this.o.lost?.(made) === true;
   }
 
   /** New calls get a new one. */
@@ -73,9 +83,15 @@ export class Drivers<D> {
 
   #open(): Opened<D> {
     const driver = (async () => this.o.open())();
-    // Whoever asks hears of it; nobody has to.
-    driver.catch(() => {});
-    return { driver, inUse: 0, closeBy: null };
+    const opened: Opened<D> = { driver, made: null, inUse: 0, closeBy: null };
+    driver.then(
+      (made) => {
+        opened.made = made;
+      },
+      // Whoever asks hears of it; nobody has to.
+      () => {},
+    );
+    return opened;
   }
 
   async #shut(opened: Opened<D>): Promise<void> {

@@ -43,6 +43,13 @@ class Link<C> {
     this.#connection = null;
   }
 
+  /** Let it go if it was lost. */
+  dropLost(): boolean {
+    if (this.#connection === null || this.o.alive(this.#connection)) return false;
+    this.#drop();
+    return true;
+  }
+
   close(): void {
     this.#closed = true;
     this.#drop();
@@ -66,6 +73,11 @@ export class Links<C> {
   ready(): Promise<C> {
     const at = Math.floor(this.#asked++ / this.inARow) % this.#links.length;
     return (this.#links[at] as Link<C>).ready();
+  }
+
+  /** Have any been lost, since somebody asked this or was given one? */
+  lost(): boolean {
+    return this.#links.filter((link) => link.dropLost()).length > 0;
   }
 
   close(): void {

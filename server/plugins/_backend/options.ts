@@ -1,5 +1,6 @@
 /** What a back end has to know of its driver and of its server. */
 import type { DriversOptions } from "./drivers.ts";
+import type { LinesOptions } from "./lines.ts";
 
 /**
  * What an error of a driver means: the connection was lost before the question arrived; the server said no to the question; it is away; or
@@ -7,7 +8,7 @@ import type { DriversOptions } from "./drivers.ts";
  */
 export type Judgement = "lost" | "refused" | "down" | "part";
 
-export interface BackendOptions<D> extends Omit<DriversOptions<D>, "keptMs"> {
+export interface BackendOptions<D> extends Omit<DriversOptions<D>, "keptMs">, LinesOptions {
   /** For people, without secrets: "PostgreSQL at 127.0.0.1:5432". */
   what: string;
   /** The cheapest question there is. `isDown`: whether the server is back is what is to be found out. */
@@ -15,12 +16,6 @@ export interface BackendOptions<D> extends Omit<DriversOptions<D>, "keptMs"> {
   judge(err: unknown): Judgement;
   /** An error of the driver's for people; by default its message. */
   words?: (err: unknown) => string;
-  /** Connections. */
-  pool: number;
-  /** Calls at a time on each of them. */
-  perConnection: number;
-  /** For an answer, ms. */
-  timeoutMs: number;
   /** The alarm's name while it is down, one for each server of a plugin. */
   alarm: string;
   /** How often a question is put again behind lost connections. */

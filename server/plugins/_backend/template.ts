@@ -11,6 +11,8 @@ export type Variable = "u" | "c" | "a" | "P" | "cn" | "dn" | "A" | "t";
 /** Without %P, %A and %t, which not every question has. */
 export const CLIENT_VARIABLES: readonly Variable[] = ["u", "c", "a", "cn", "dn"];
 
+export const ALL_VARIABLES: readonly Variable[] = [...CLIENT_VARIABLES, "P", "A", "t"];
+
 /** Literal text, or a variable. */
 export type Part = { readonly text: string } | { readonly variable: Variable };
 

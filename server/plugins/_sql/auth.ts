@@ -1,25 +1,34 @@
 /** Users and rules in tables (`mqtt_user`, `mqtt_acl`): what EMQ X 3.1's plugins for MySQL and PostgreSQL ask, and how rows are read. */
+
 import type { ClientInfo } from "../../core/types.ts";
-import { askNoted } from "../_auth/asking.ts";
+import { askNoted, shownValue, type Told } from "../_auth/asking.ts";
+import { columnText } from "../_auth/columns.ts";
 import { type Lookup, lookupAuth, type User } from "../_auth/lookup.ts";
 import { oddAnswers } from "../_auth/odd_answers.ts";
-import { columnText, isOnlyAlike, meansDeny, RULES_MAX, type Rule, type RuleSet, ruleOfRow } from "../_auth/rules.ts";
+import { isOnlyAlike, meansDeny, RULES_MAX, type Rule, type RuleSet, ruleOfRow } from "../_auth/rules.ts";
 import type { Source, SourceHost } from "../_auth/source.ts";
 import type { StoredKind } from "../_auth/stored.ts";
 import { shownAddress } from "../_backend/address.ts";
+import { advised, asQuestion, type SettingKeys } from "../_backend/advice.ts";
 import { Backend } from "../_backend/backend.ts";
 import { BackendError } from "../_backend/errors.ts";
 import { variableValue } from "../_backend/template.ts";
+import { SQL_ADVICE } from "./advice.ts";
 import { judgeSql, type Rows, SqlDriver, type SqlServer, sqlWords } from "./driver.ts";
 import { compileQuery, type Query } from "./query.ts";
+import { namesOf, rulesTold, superTold, userTold } from "./shown.ts";
 
 export interface SqlAuthSettings {
   /** For people: "PostgreSQL". */
   title: string;
   server: Omit<SqlServer, "readOnly">;
+  /** Where to look when it fails. */
+  keys: SettingKeys;
   /** Texts as written, with the keys they stand under; "" = that is not asked. */
   queries: Readonly<Record<"auth" | "super" | "acl", { key: string; text: string }>>;
   hash: StoredKind;
+  /** The key it stands under. */
+  hashKey: string;
 }
 
 /** @throws Error naming the key whose query cannot be used */
@@ -33,9 +42,9 @@ export function sqlSource(host: SourceHost, o: SqlAuthSettings): Source {
       what,
       open: () => new SqlDriver({ ...server, readOnly: host.onlyTries }),
       close: (driver) => driver.close(),
+      lost: (driver) => driver.lost(),
       probe: (driver) => driver.rows("select 1", []),
-      judge: judgeSql,
-      words: sqlWords,
+      ...advised({ judge: judgeSql, table: SQL_ADVICE, keys: o.keys, plain: sqlWords }),
       pool: server.pool,
       perConnection: 8,
       timeoutMs: server.timeoutMs,
@@ -48,42 +57,37 @@ export function sqlSource(host: SourceHost, o: SqlAuthSettings): Source {
   );
   const odd = oddAnswers(host);
 
-  function ask(query: Query, client: ClientInfo, told: (rows: Rows) => string, wanted?: () => boolean): Promise<Rows> {
-    const values = query.values.map((v) => variableValue(v, { client }));
-    const shown = (): string[] => values.map((v, i) => `${i + 1} = ${JSON.stringify(v.slice(0, 200))}`);
+  function ask(key: string, query: Query, client: ClientInfo, told: (rows: Rows) => Told, wanted?: () => boolean): Promise<Rows> {
+    const valuesOf = (client: ClientInfo): string[] => query.values.map((v) => variableValue(v, { client }));
+    const values = valuesOf(client);
+    const shown = (client: ClientInfo): string[] => valuesOf(client).map((v, i) => `${i + 1} = ${shownValue(v)}`);
     return askNoted(
       host.clock,
       client,
       query.text,
       shown,
-      (unnoticed) => backend.ask((d) => d.rows(query.text, values), wanted, unnoticed),
+      (unnoticed) => backend.ask((d) => asQuestion(key, d.rows(query.text, values)), wanted, unnoticed),
       told,
     );
   }
 
   const lookup: Lookup = {
-    async user(client, wanted) {
-      if (queries.auth === null) return null;
-      const [row, second] = await ask(queries.auth, client, userWords, wanted);
+    user: asked(queries.auth, async (query, client, wanted) => {
+      const [row, second] = await ask(o.queries.auth.key, query, client, userTold, wanted);
       if (row === undefined) return null;
       if (second !== undefined) odd(client)(o.queries.auth.key, "the query has more than one row for a user; the first one counts");
       return userOf(row);
-    },
-    async isSuper(client, wanted) {
-      if (queries.super === null) return false;
-      const [row] = await ask(
-        queries.super,
-        client,
-        (rows) => (rows.length === 0 ? "no row" : `first column ${columnText(rows[0]?.[0]) ?? "NULL"}`),
-        wanted,
-      );
+    }),
+    isSuper: asked(queries.super, async (query, client, wanted) => {
+      const [row] = await ask(o.queries.super.key, query, client, superTold, wanted);
       return isTrue(row?.[0]);
-    },
+    }),
     rules: queries.acl === null ? null : (client) => rulesOf(queries.acl as Query, client),
+    keys: { user: o.queries.auth.key, isSuper: o.queries.super.key, rules: o.queries.acl.key, hash: o.hashKey },
   };
 
   async function rulesOf(query: Query, client: ClientInfo): Promise<RuleSet> {
-    const rows = await ask(query, client, (rows) => (rows.length === 1 ? "1 row" : `${rows.length} rows`));
+    const rows = await ask(o.queries.acl.key, query, client, (rows) => rulesTold(rows, client));
     if (rows.length > RULES_MAX) throw new BackendError("refused", `${rows.length} rules for one client, at most ${RULES_MAX}`);
     if (rows.some((row) => isOnlyAlike(columnText(row[2]), client.username)))
       odd(client)(
@@ -91,12 +95,16 @@ export function sqlSource(host: SourceHost, o: SqlAuthSettings): Source {
         "rows of a user name spelt otherwise were found: compare byte by byte, in MySQL with `binary username = '%u'`",
       );
     const rules: Rule[] = [];
-    for (const row of rows) {
-      const rule = ruleOfRow(row);
+    const names = namesOf(rows);
+    for (const [i, row] of rows.entries()) {
+      const rule = ruleOfRow(row, names, `row ${i + 1}: `);
       if (typeof rule !== "string") rules.push(rule);
-      else if (meansDeny(row))
-        throw new BackendError("refused", `${o.queries.acl.key}: a row that may be meant to deny is no rule: ${rule}`);
-      else odd(client)(o.queries.acl.key, `a row is left out: ${rule}`);
+      else if (meansDeny(row)) {
+        const what = `a row that may be meant to deny is no rule: ${rule}`;
+        // What follows is no fault of the server's, in whose state it would be told.
+        odd(client)(o.queries.acl.key, `${what}; it denies everything`);
+        throw new BackendError("refused", `${o.queries.acl.key}: ${what}`);
+      } else odd(client)(o.queries.acl.key, `a row is left out: ${rule}`);
     }
     // EMQ X 3.1 put each row before the ones it had: the last one is looked at first.
     return { rules: rules.reverse(), otherwise: "pass" };
@@ -111,6 +119,13 @@ export function sqlSource(host: SourceHost, o: SqlAuthSettings): Source {
     ),
     backends: [backend],
   };
+}
+
+type Question<T> = (client: ClientInfo, wanted: () => boolean) => Promise<T>;
+
+/** null = that is not asked. */
+function asked<T>(query: Query | null, ask: (query: Query, client: ClientInfo, wanted: () => boolean) => Promise<T>): Question<T> | null {
+  return query === null ? null : (client, wanted) => ask(query, client, wanted);
 }
 
 type Compiled = Record<"auth" | "super" | "acl", Query | null>;
@@ -135,11 +150,4 @@ function userOf([password, salt]: readonly unknown[]): User {
 /** MySQL's 1, PostgreSQL's true, and their texts. */
 function isTrue(value: unknown): boolean {
   return value === true || ["1", "true", "t"].includes((columnText(value) ?? "").toLowerCase());
-}
-
-function userWords(rows: Rows): string {
-  const [row] = rows;
-  if (row === undefined) return "no row";
-  const shown = row.map((value) => (value === null ? "NULL" : "******")).join(", ");
-  return `${rows.length === 1 ? "one row" : `${rows.length} rows, the first`}: ${shown}`;
 }

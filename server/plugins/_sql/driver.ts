@@ -1,5 +1,6 @@
 /** The runtime's SQL client for one server: what its errors mean, TLS that verifies, rows by position. */
 import { wordsOf } from "../../lib/errors.ts";
+import { HIDDEN } from "../_auth/shown.ts";
 import type { ServerAddress } from "../_backend/address.ts";
 import { BackendError } from "../_backend/errors.ts";
 import type { Judgement } from "../_backend/options.ts";
@@ -21,14 +22,19 @@ export interface SqlServer {
   readOnly: boolean;
 }
 
-export type Rows = readonly (readonly unknown[])[];
+/** Rows with their columns in order, whose names the runtime has beside them, for an answer without rows too. */
+export type Rows = readonly (readonly unknown[])[] & { readonly columns?: readonly { readonly name: string }[] };
 
 /** Words that the server uses of itself, not of a question: nobody is answered until that is mended. */
 const AWAY = /^(?:08|57P0[123]|53300|28|3D000)/;
 const MYSQL_AWAY = new Set([1040, 1044, 1045, 1049, 1053, 1129, 1130, 1203, 1698, 3159, 4151]);
 
+/** What PostgreSQL says to a connection that it ends: it is shut down, another one has crashed it, the database is dropped, too long idle. */
+const ENDED = new Set(["57P01", "57P02", "57P04", "57P05"]);
+
 export class SqlDriver {
   readonly #sql: Bun.SQL;
+  #lost = false;
 
   constructor(private readonly o: SqlServer) {
     const { dialect, address, username, password, database, pool, timeoutMs, prepare, tls } = o;
@@ -44,15 +50,28 @@ export class SqlDriver {
       connectionTimeout: Math.max(1, Math.ceil(timeoutMs / 1000)),
       // Never `true`, which verifies nothing.
       tls: tls === null ? false : { ...tls, serverName: address.host },
+      onclose: (err) => {
+        // Also told of those that could not be made.
+        this.#lost ||= judgeSql(err) === "lost" || ENDED.has(String((err as { errno?: unknown } | null)?.errno));
+      },
     });
   }
 
-  /** Rows with their columns in order: two columns of one name are two. */
+  /** Two columns of one name are two. */
   async rows(text: string, values: readonly string[]): Promise<Rows> {
     // What PostgreSQL cannot hold is in no table: that is no fault of the server's.
     if (this.o.dialect === "postgres" && values.some((v) => v.includes("\0"))) throw new BackendError("refused", "a value has a NUL");
-    const ask = (by: Pick<Bun.SQL, "unsafe">): Promise<Rows> => by.unsafe(text, [...values]).values() as Promise<Rows>;
+    // Without values `unsafe` would send a text as it is, in which a server takes several statements: prepared, it takes one.
+    const ask = (by: Bun.SQL): Promise<Rows> =>
+      (values.length === 0 ? by(alone(text)) : by.unsafe(text, [...values])).values() as Promise<Rows>;
     return this.o.readOnly ? await this.#sql.begin("read only", ask) : await ask(this.#sql);
+  }
+
+  /** Since it was last asked. */
+  lost(): boolean {
+    const lost = this.#lost;
+    this.#lost = false;
+    return lost;
   }
 
   close(): Promise<void> {
@@ -72,10 +91,21 @@ export function judgeSql(err: unknown): Judgement {
   return /SYNTAX|INVALID_(?:BYTE|QUERY)|NOT_TAGGED/.test(word) ? "refused" : "down";
 }
 
-/** With the server's own code, which is what people search for. */
+/** A value that cannot be what it was to be: it may be a password. SQLSTATE's class 22; MySQL's numbers for wrong, cut or too large ones. */
+const OF_A_VALUE = /^22/;
+const MYSQL_OF_A_VALUE = new Set([1264, 1265, 1292, 1366, 1411, 1525, 1690]);
+
+/** With the server's own code, which is what people search for; never with what a column holds. */
 export function sqlWords(err: unknown): string {
   const { errno, code, message } = (err ?? {}) as { errno?: unknown; code?: unknown; message?: unknown };
-  const text = typeof message === "string" && message !== "" ? message : wordsOf(err);
+  const said = typeof message === "string" && message !== "" ? message : wordsOf(err);
+  const ofAValue = OF_A_VALUE.test(String(errno)) || MYSQL_OF_A_VALUE.has(Number(errno));
+  const text = ofAValue ? said.replace(/(["']).*\1/s, HIDDEN) : said;
   const which = errno ?? code;
   return which === undefined || text.includes(String(which)) ? text : `${text} (${String(which)})`;
+}
+
+/** A template that is nothing but this text. */
+function alone(text: string): TemplateStringsArray {
+  return Object.defineProperty([text], "raw", { value: [text] }) as unknown as TemplateStringsArray;
 }

@@ -18,8 +18,13 @@ export const authClientid = definePlugin({
   },
   liveKeys: { "auth.client.password_hash": "enum" },
   start(ctx) {
-    const accounts = createAccounts(ctx.store.accounts(ctx.name), () => ctx.config["auth.client.password_hash"], ctx.broker.count);
-    ctx.hook("client.authenticate", (client, { password }) => accounts.check(client.clientId, password), { anonymous: true });
+    const accounts = createAccounts(
+      ctx.store.accounts(ctx.name),
+      ({ clientId }) => clientId,
+      () => ctx.config["auth.client.password_hash"],
+      ctx.broker.count,
+    );
+    ctx.hook("client.authenticate", (client, { password }) => accounts.check(client, password), { anonymous: true });
     return accounts;
   },
 });

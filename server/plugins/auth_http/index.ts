@@ -1,20 +1,22 @@
 /** Authentication and access rules by asking a web service. EMQ X 3.1; JSON bodies, TLS, `on_error` and the time limit are ours. */
 import { connect } from "node:net";
-import type { AclStep, AuthStep, ClientInfo } from "../../core/types.ts";
-import { ignored, integer, oneOf, optional, secret, text } from "../../lib/config_entry.ts";
+import { sayWhy } from "../../core/access/trace.ts";
+import type { AclStep, Action, AuthStep, ClientInfo } from "../../core/types.ts";
+import { ignored, integer, oneOf, optional, secret, text, withSecrets } from "../../lib/config_entry.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
-import { askNoted } from "../_auth/asking.ts";
+import { askNoted, shownValue, type Told } from "../_auth/asking.ts";
+import { superUser } from "../_auth/lookup.ts";
 import { onErrorEntry, passesOn } from "../_auth/outside.ts";
 import { defineOutside, type OutsidePlugin, type Source, type SourceHost } from "../_auth/source.ts";
 import { NONE, serverUrl, serverUrlOrNone } from "../_backend/address.ts";
+import { advised, type SettingKeys, tlsKeys } from "../_backend/advice.ts";
 import { Backend } from "../_backend/backend.ts";
 import { laterTimeLimitEntry, timeLimitEntry } from "../_backend/calls.ts";
-import { BackendError } from "../_backend/errors.ts";
 import type { Judgement } from "../_backend/options.ts";
 import { CLIENT_VARIABLES, type Values } from "../_backend/template.ts";
 import { tlsEntries, tlsOf } from "../_backend/tls.ts";
 import type { ValuesOf } from "../plugin.ts";
-import { fill, type HttpAnswer, type Method, parseParams, type RequestTemplate, send, shownFields } from "./request.ts";
+import { fill, type HttpAnswer, type Method, parseParams, type RequestTemplate, send, shownFields, withoutLiterals } from "./request.ts";
 
 const OURS = { required: false };
 const LATER = "EMQ X 3.2 has the key; here a request is sent again at most three times behind a closed connection, at once.";
@@ -28,6 +30,7 @@ const ABORT_AFTER_MS = 500;
 
 const addressOrNone = (def: string, doc: string) =>
   serverUrlOrNone(def, `${doc} Empty, or left out of a file = nobody is asked.`, { unset: "" });
+const params = (def: string, doc: string) => withSecrets(text(def, doc), withoutLiterals);
 const method = (def: Method, doc: string) => oneOf(["post", "get"], def, doc);
 
 const config = {
@@ -36,7 +39,7 @@ const config = {
     "Asked whether a client may come in: 200 = yes, 200 with `ignore` = ask the next one, else no.",
   ),
   "auth.http.auth_req.method": method("post", "How it is asked."),
-  "auth.http.auth_req.params": text(
+  "auth.http.auth_req.params": params(
     "clientid=%c,username=%u,password=%P",
     "What it is told. Also %a address, %cn and %dn of the certificate.",
   ),
@@ -45,13 +48,13 @@ const config = {
     "Asked whether a client that came in may do everything: 200 = yes.",
   ),
   "auth.http.super_req.method": method("post", "How it is asked."),
-  "auth.http.super_req.params": text("clientid=%c,username=%u", "What it is told."),
+  "auth.http.super_req.params": params("clientid=%c,username=%u", "What it is told."),
   "auth.http.acl_req": addressOrNone(
     "http://127.0.0.1:8991/mqtt/acl",
     "Asked for each topic: 200 = allowed, 200 with `ignore` = ask the next one, else denied.",
   ),
   "auth.http.acl_req.method": method("get", "How it is asked."),
-  "auth.http.acl_req.params": text(
+  "auth.http.acl_req.params": params(
     "access=%A,username=%u,clientid=%c,ipaddr=%a,topic=%t",
     "What it is told. %A is 1 to subscribe, 2 to publish.",
   ),
@@ -93,6 +96,13 @@ function headersOf(given: ReadonlyMap<string, string | null>): Map<string, strin
   return headers;
 }
 
+/** Of what a service says no more is shown than counts: it may be anything. */
+function answerTold({ status, type, body }: HttpAnswer): Told {
+  const mountpoint = status === 200 ? mountpointOf(body) : null;
+  const what = mountpoint !== null ? `mountpoint ${shownValue(mountpoint)}` : body === "ignore" ? body : `${body.length} characters`;
+  return { answer: [status, ...(type === "" ? [] : [type]), what].join(", ") };
+}
+
 type Which = "auth" | "super" | "acl";
 /** null = that is asked of nobody. */
 type Ask = (which: Which, values: Values, wanted?: () => boolean) => Promise<HttpAnswer | null>;
@@ -104,7 +114,8 @@ function httpSource(host: SourceHost, c: Values_, headers: ReadonlyMap<string, s
   const backends = new Map<string, Backend<null>>();
   for (const request of Object.values(requests)) {
     const url = request?.url;
-    if (url !== undefined && !backends.has(url.origin)) backends.set(url.origin, backendOf(host, url, c["auth.http.pool"], timeoutMs));
+    if (url !== undefined && !backends.has(url.origin))
+      backends.set(url.origin, backendOf(host, url, keysOf(requests, url.origin), c["auth.http.pool"], timeoutMs));
   }
 
   const ask: Ask = async (which, values, wanted) => {
@@ -116,44 +127,64 @@ function httpSource(host: SourceHost, c: Values_, headers: ReadonlyMap<string, s
       host.clock,
       values.client,
       `${request.method.toUpperCase()} ${request.url.origin}${request.url.pathname}`,
-      () => shownFields(request, values),
+      (client) => shownFields(request, { ...values, client }),
       (unnoticed) => backend.ask(() => send(request, fill(request, values), timed(), tls), wanted, unnoticed),
-      // Of what a service says no more is shown than counts: it may be anything.
-      ({ status, body }) =>
-        `${status}, ${body === "ignore" || mountpointOf(body) !== null ? body.slice(0, 200) : `${body.length} characters`}`,
+      answerTold,
     );
   };
 
   return {
     auth: {
-      authenticate: (client, password, wanted) => authenticate(ask, client, password, wanted),
-      check: async (client, action, topic) => verdictOf(await ask("acl", { client, action, topic })),
+      authenticate: (client, password, wanted) => authenticate(ask, requests.super !== null, client, password, wanted),
+      rulesKey: "auth.http.acl_req",
+      ...(requests.acl !== null && {
+        check: async (client: ClientInfo, action: Action, topic: string) =>
+          verdictOf(client, (await ask("acl", { client, action, topic })) as HttpAnswer),
+      }),
     },
     backends: [...backends.values()],
   };
 }
 
-async function authenticate(ask: Ask, client: ClientInfo, password: Uint8Array, wanted: () => boolean): Promise<AuthStep> {
+/** `asksSuper`: somebody is asked who is a super user. */
+async function authenticate(
+  ask: Ask,
+  asksSuper: boolean,
+  client: ClientInfo,
+  password: Uint8Array,
+  wanted: () => boolean,
+): Promise<AuthStep> {
   const { status, body } = (await ask("auth", { client, password }, wanted)) as HttpAnswer;
-  if (status !== 200) return { allow: false, code: RC.NOT_AUTHORIZED, why: `http ${status}` };
-  if (body === "ignore") return null;
-  const isSuper = await ask("super", { client }, wanted).then(
-    (answer) => answer?.status === 200,
-    // Who cannot be asked about it is none (EMQ X 3.1).
-    (err: unknown) => {
-      if (!(err instanceof BackendError)) throw err;
-      return false;
-    },
-  );
+  if (status !== 200) {
+    sayWhy(client, () => `${statusWords(status)}: only 200 of auth.http.auth_req lets in`);
+    return { allow: false, code: RC.NOT_AUTHORIZED, why: `http ${status}` };
+  }
+  if (body === "ignore") {
+    sayWhy(client, () => IGNORED);
+    return null;
+  }
   const mountpoint = mountpointOf(body);
-  return { allow: true, isSuper, ...(mountpoint !== null && { mountpoint }) };
+  const found = await superUser(
+    client,
+    asksSuper ? async () => (await ask("super", { client }, wanted))?.status === 200 : null,
+    SUPER_KEY,
+    wanted,
+  );
+  const where = mountpoint === null ? "" : `, with the mountpoint ${shownValue(mountpoint)}`;
+  sayWhy(client, () => `http 200 lets in${where}; ${found.why}`);
+  return { allow: true, isSuper: found.isSuper, ...(mountpoint !== null && { mountpoint }) };
 }
 
-function verdictOf(answer: HttpAnswer | null): AclStep {
-  if (answer === null) return null;
-  const { status, body } = answer;
-  if (status !== 200) return { verdict: "deny", why: `http ${status}` };
-  return body === "ignore" ? null : { verdict: "allow", why: "http 200" };
+const SUPER_KEY = "auth.http.super_req";
+const IGNORED = "http 200 with ignore: the next one is asked";
+
+const statusWords = (status: number): string => `http ${status}${status >= 300 && status < 400 ? ", and a redirect is not followed" : ""}`;
+
+function verdictOf(client: ClientInfo, { status, body }: HttpAnswer): AclStep {
+  if (status !== 200) return { verdict: "deny", why: `${statusWords(status)}: only 200 of auth.http.acl_req allows` };
+  if (body !== "ignore") return { verdict: "allow", why: "http 200 of auth.http.acl_req allows" };
+  sayWhy(client, () => IGNORED);
+  return null;
 }
 
 /** A JSON object may name the client's mountpoint. */
@@ -172,6 +203,7 @@ function template(c: Values_, which: Which, headers: ReadonlyMap<string, string>
   if (url === NONE) return null;
   const extra = which === "auth" ? (["P"] as const) : which === "acl" ? (["A", "t"] as const) : [];
   return {
+    key: `auth.http.${which}_req`,
     url,
     method: c[`auth.http.${which}_req.method`],
     body: c["auth.http.content_type"],
@@ -180,13 +212,20 @@ function template(c: Values_, which: Which, headers: ReadonlyMap<string, string>
   };
 }
 
-function backendOf(host: SourceHost, url: URL, pool: number, timeoutMs: number): Backend<null> {
+/** Of the requests that go to this origin. */
+function keysOf(requests: Readonly<Record<string, RequestTemplate | null>>, origin: string): SettingKeys {
+  const server = Object.values(requests).flatMap((request) => (request?.url.origin === origin ? [request.key] : []));
+  const shared = { timeout: "auth.http.timeout", pool: "auth.http.pool", ...tlsKeys("auth.http.ssl") };
+  return { server: server.join(", "), ...shared };
+}
+
+function backendOf(host: SourceHost, url: URL, keys: SettingKeys, pool: number, timeoutMs: number): Backend<null> {
   const options = {
     what: `HTTP service at ${url.origin}`,
     open: () => null,
     close: () => {},
     probe: () => reach(url, timeoutMs),
-    judge: judgeHttp,
+    ...advised({ judge: judgeHttp, table: [], keys }),
     pool,
     perConnection: 1,
     timeoutMs,

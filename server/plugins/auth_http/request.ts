@@ -1,12 +1,16 @@
 /** One request of emqx_auth_http: parameters from a template, values encoded, an answer of bounded size. */
+
+import { namesSecret, withoutSecretFields } from "../../lib/mask.ts";
 import { BackendError } from "../_backend/errors.ts";
 import { leaveUnread, limitedText } from "../_backend/http.ts";
-import { fillTemplate, type Part, parseTemplate, type Values, type Variable, variableValue } from "../_backend/template.ts";
+import { ALL_VARIABLES, fillTemplate, type Part, parseTemplate, type Values, type Variable, variableValue } from "../_backend/template.ts";
 
 export type Method = "get" | "post";
 export type Body = "form" | "json";
 
 export interface RequestTemplate {
+  /** The setting that has its address. */
+  readonly key: string;
   readonly url: URL;
   readonly method: Method;
   readonly body: Body;
@@ -17,12 +21,15 @@ export interface RequestTemplate {
 
 export interface HttpAnswer {
   status: number;
+  /** Media type without its parameters; "" = none is told. */
+  type: string;
   /** Without blanks at its ends. */
   body: string;
 }
 
 /** More than any verdict needs. */
 const ANSWER_MAX = 64 * 1024;
+const TYPE_MAX = 80;
 
 /** `clientid=%c,username=%u`: values may hold `=`, not commas. */
 export function parseParams(text: string, allowed: readonly Variable[]): RequestTemplate["params"] {
@@ -37,15 +44,22 @@ export function parseParams(text: string, allowed: readonly Variable[]): Request
     });
 }
 
+/** For people: without what stands literally under a name such as `token`. */
+export function withoutLiterals(text: string): string {
+  return withoutSecretFields(text, ",", (value) => hasLiteral(parseTemplate(value, ALL_VARIABLES)));
+}
+
 /** Each value is one field, whatever is in it. */
 export function fill({ params }: RequestTemplate, values: Values): [name: string, value: string][] {
   return params.map(({ name, value }) => [name, fillTemplate(value, values)]);
 }
 
+const hasLiteral = (value: readonly Part[]): boolean => value.some((part) => "text" in part && part.text.trim() !== "");
+
 /** For people: what stands for a password is not shown, nor what was written there literally, which may be a key. */
 export function shownFields({ params }: RequestTemplate, values: Values): string[] {
   return params.map(({ name, value }) => {
-    const isLiteral = value.length > 0 && value.every((part) => "text" in part);
+    const isLiteral = (value.length > 0 && value.every((part) => "text" in part)) || (namesSecret(name) && hasLiteral(value));
     const isSecret = isLiteral || value.some((part) => "variable" in part && part.variable === "P" && variableValue("P", values) !== "");
     return `${name} = ${isSecret ? "******" : JSON.stringify(fillTemplate(value, values).slice(0, 200))}`;
   });
@@ -70,7 +84,8 @@ export async function send(
   // A fault of the service's, or of a proxy before it: no verdict.
   if (response.status >= 500) {
     await leaveUnread(response);
-    throw new BackendError("refused", `http ${response.status}`);
+    throw new BackendError("refused", `http ${response.status}; see ${t.key}`);
   }
-  return { status: response.status, body: (await limitedText(response, ANSWER_MAX)).trim() };
+  const type = (response.headers.get("content-type") ?? "").split(";", 1)[0]?.trim().slice(0, TYPE_MAX) ?? "";
+  return { status: response.status, type, body: (await limitedText(response, ANSWER_MAX)).trim() };
 }

@@ -1,13 +1,21 @@
 /** Is a token good for this client? In the order of EMQ X 3.1, with its words for the reasons. */
 import type { AuthStep, ClientInfo } from "../../core/types.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
-import { fillTemplate, type Part } from "../_backend/template.ts";
+import { shownValue } from "../_auth/asking.ts";
+import type { Part } from "../_backend/template.ts";
+import { claimWords, wrongClaim } from "./claims.ts";
 import { readToken, type Token, type Verifiers, type Verify } from "./token.ts";
+
+export interface Candidate {
+  readonly verify: Verify;
+  /** For people: the setting that it stands under. */
+  readonly name: string;
+}
 
 /** Keys that may have signed. */
 export interface Candidates {
   /** Of the token's algorithm, and of its key's name or of none. */
-  readonly keys: readonly Verify[];
+  readonly keys: readonly Candidate[];
   /** Of the name that the token gives there is none (yet). */
   readonly unknown: boolean;
 }
@@ -17,11 +25,11 @@ export interface KeyRing {
   find(alg: string, kid: string | null): Candidates;
 }
 
-/** One key, whatever it is called. */
-export const oneKey = (verifiers: Verifiers): KeyRing => ({
+/** One key, whatever tokens call it. `name`: of its setting. */
+export const oneKey = (verifiers: Verifiers, name: string): KeyRing => ({
   find(alg) {
     const verify = verifiers.get(alg);
-    return { keys: verify === undefined ? [] : [verify], unknown: false };
+    return { keys: verify === undefined ? [] : [{ verify, name }], unknown: false };
   },
 });
 
@@ -37,6 +45,10 @@ export interface JwtRules {
 
 export interface Checked {
   step: AuthStep;
+  /** In words, with the setting to look at. */
+  why: string;
+  /** Whose signature it has. null = nobody's, or it was not looked at. */
+  key: string | null;
   /** Unix seconds at which the token ends; null = never, or it is not good. */
   exp: number | null;
   /** Of a good token. */
@@ -45,24 +57,40 @@ export interface Checked {
   unknownKey: boolean;
 }
 
-const no = (why: string, unknownKey = false): Checked => ({
-  step: { allow: false, code: RC.NOT_AUTHORIZED, why },
+/** `word`: EMQ X 3.1's. */
+const no = (word: string, why: string, key: string | null = null, unknownKey = false): Checked => ({
+  step: { allow: false, code: RC.NOT_AUTHORIZED, why: word },
+  why: `${word}: ${why}`,
+  key,
   exp: null,
   claims: null,
   unknownKey,
 });
-const PASS: Checked = { step: null, exp: null, claims: null, unknownKey: false };
+const PASS: Checked = {
+  step: null,
+  why: "what stands where the token should (auth.jwt.from) is none: it may be a password, which others know",
+  key: null,
+  exp: null,
+  claims: null,
+  unknownKey: false,
+};
 /**
  * EMQ X 3.1: where there is no token the result is `token_undefined` and the chain goes on. As with a missing password of its other plugins, the
  * next one may let the client in; allow_anonymous, which is but the result that the chain begins with, does not.
  */
-const NO_TOKEN: Checked = { ...PASS, step: { allow: null, code: RC.NOT_AUTHORIZED, why: "token_undefined" } };
+const NO_TOKEN: Checked = {
+  ...PASS,
+  step: { allow: null, code: RC.NOT_AUTHORIZED, why: "token_undefined" },
+  why: "token_undefined: nothing stands where the token should (auth.jwt.from)",
+};
 
-const FAMILIES: readonly [prefix: RegExp, absent: string][] = [
-  [/^HS(?:256|384|512)$/, "hmac_secret_undefined"],
-  [/^[RP]S(?:256|384|512)$/, "rsa_pubkey_undefined"],
-  [/^ES(?:256|384|512)$/, "ecdsa_pubkey_undefined"],
-  [/^EdDSA$/, "pubkey_undefined"],
+const NO_SECRET = "auth.jwt.secret is empty, or the one that everybody knows beside other keys";
+const NO_KEY = "neither auth.jwt.pubkey nor auth.jwt.jwks is set";
+const FAMILIES: readonly [prefix: RegExp, absent: string, why: string][] = [
+  [/^HS(?:256|384|512)$/, "hmac_secret_undefined", NO_SECRET],
+  [/^[RP]S(?:256|384|512)$/, "rsa_pubkey_undefined", NO_KEY],
+  [/^ES(?:256|384|512)$/, "ecdsa_pubkey_undefined", NO_KEY],
+  [/^EdDSA$/, "pubkey_undefined", NO_KEY],
 ];
 
 /** `text`: what stands where the token is to be; "" = nothing. `now`: Unix ms. */
@@ -72,21 +100,23 @@ export function checkToken(rules: JwtRules, client: ClientInfo, text: string, no
   // Perhaps a password: the next one knows.
   if (token === null) return PASS;
   const family = FAMILIES.find(([name]) => name.test(token.alg));
-  if (family === undefined) return no("token_unsupported");
+  const alg = shownValue(token.alg);
+  if (family === undefined) return no("token_unsupported", `nobody is let in with algorithm ${alg}`);
   const ring = token.alg.startsWith("HS") ? rules.secret : rules.key;
-  if (ring === null) return no(family[1]);
-  if (token.critical) return no("invalid_signature");
+  if (ring === null) return no(family[1], `the algorithm is ${alg}, and ${family[2]}`);
+  if (token.critical) return no("invalid_signature", "its header has crit: what has to be understood is not");
   const { keys, unknown } = ring.find(token.alg, token.kid);
-  if (keys.length === 0) return unknown ? no("unknown_key", true) : no("token_unsupported");
-  if (!keys.some((verify) => holds(verify, token))) return no("invalid_signature", unknown);
-  const when = timeFault(token.claims, now / 1000, rules.leeway);
-  if (when !== null) return no(when);
-  for (const [name, wanted] of rules.claims ?? []) {
-    const value = Object.hasOwn(token.claims, name) ? token.claims[name] : undefined;
-    if (value !== fillTemplate(wanted, { client })) return no(`unexpected_${name}`);
-  }
-  const { exp } = token.claims;
-  return { step: { allow: true }, exp: typeof exp === "number" ? exp + rules.leeway : null, claims: token.claims, unknownKey: false };
+  if (keys.length === 0)
+    return unknown
+      ? no("unknown_key", `auth.jwt.jwks has no key called ${shownValue(token.kid ?? "")}`, null, true)
+      : no("token_unsupported", `no key that is set is for algorithm ${alg}`);
+  const key = keys.find(({ verify }) => holds(verify, token))?.name;
+  if (key === undefined) return no("invalid_signature", `it was not signed with ${keys.map(({ name }) => name).join(", ")}`, null, unknown);
+  const { claims } = token;
+  const wrong = wrongClaim(rules, client, claims, now / 1000);
+  if (wrong !== null) return no(wrong.word, `claim ${claimWords(wrong, client)}`, key);
+  const exp = typeof claims.exp === "number" ? claims.exp + rules.leeway : null;
+  return { step: { allow: true }, why: `a good token, signed with ${key}`, key, exp, claims, unknownKey: false };
 }
 
 /** A signature of the wrong form is an error to some of the runtime's functions. */
@@ -96,14 +126,4 @@ function holds(good: Verify, { signed, signature }: Token): boolean {
   } catch {
     return false;
   }
-}
-
-/** `exp`, `nbf` and `iat` where they are (RFC 7519 section 4.1); one that is no number holds for nobody. */
-function timeFault(claims: Token["claims"], now: number, leeway: number): string | null {
-  const { exp, nbf, iat } = claims;
-  for (const [name, value] of Object.entries({ exp, nbf, iat }))
-    if (value !== undefined && (typeof value !== "number" || !Number.isFinite(value))) return `invalid_${name}`;
-  if (typeof exp === "number" && now >= exp + leeway) return "expired";
-  if (typeof nbf === "number" && now < nbf - leeway) return "not_yet_valid";
-  return typeof iat === "number" && now < iat - leeway ? "issued_in_the_future" : null;
 }

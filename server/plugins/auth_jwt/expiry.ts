@@ -6,6 +6,8 @@ import type { PluginContext } from "../plugin.ts";
 const SWEEP_MS = 500;
 /** Clients that are looked at in one turn of the event loop, of all that are there when it is switched on. */
 const AT_ONCE = 10_000;
+/** Clients that are sent away in one turn, of all whose tokens end together: each has a packet, a will and a session of its own. */
+const ENDED_AT_ONCE = 200;
 
 /** Who has to go, and when. */
 class Ends {
@@ -35,6 +37,7 @@ class Ends {
 export function endConnections(ctx: PluginContext, isOn: () => boolean, ends: Pick<WeakMap<ClientInfo, number>, "get">): void {
   /** null = everybody stays. */
   let planned: Ends | null = null;
+  let isSweeping = false;
 
   function plan(client: ClientInfo): void {
     const end = ends.get(client);
@@ -57,13 +60,26 @@ export function endConnections(ctx: PluginContext, isOn: () => boolean, ends: Pi
     if (planned !== null) planAll(planned, ctx.broker.clients());
   }
 
+  /** By the wall clock, which is the token's. */
+  function sweep(mine: Ends): void {
+    isSweeping = false;
+    if (mine !== planned) return;
+    let n = 0;
+    for (const client of mine.take(ctx.clock.now())) {
+      ctx.broker.disconnect(client, "token_expired");
+      if (++n < ENDED_AT_ONCE) continue;
+      isSweeping = true;
+      ctx.broker.soon(() => sweep(mine));
+      return;
+    }
+  }
+
   follow();
   ctx.hook("client.connected", plan);
   ctx.hook("client.disconnected", (client) => planned?.delete(client));
   ctx.every(SWEEP_MS, () => {
     follow();
-    // By the wall clock, which is the token's.
-    for (const client of planned?.take(ctx.clock.now()) ?? []) ctx.broker.disconnect(client, "token_expired");
+    if (planned !== null && !isSweeping) sweep(planned);
   });
   ctx.closing(() => {
     planned = null;

@@ -1,12 +1,14 @@
 /** Public keys from a URL (RFC 7517, section 5): fetched now and then, and when a token names one that is not known. */
 import { createPublicKey } from "node:crypto";
 import { between, type MonoMs } from "../../lib/time.ts";
+import { shownValue } from "../_auth/asking.ts";
 import { oddAnswers } from "../_auth/odd_answers.ts";
 import type { SourceHost } from "../_auth/source.ts";
+import { advised, tlsKeys } from "../_backend/advice.ts";
 import { Backend } from "../_backend/backend.ts";
 import { BackendError } from "../_backend/errors.ts";
 import { leaveUnread, limitedText } from "../_backend/http.ts";
-import type { Candidates, KeyRing } from "./check.ts";
+import type { Candidate, Candidates, KeyRing } from "./check.ts";
 import { type Verifiers, verifiersOf } from "./token.ts";
 
 export interface JwksOptions {
@@ -28,6 +30,14 @@ interface Jwk {
   alg?: unknown;
 }
 
+/** None where it is for other algorithms. */
+function candidate({ kid, verifiers }: Key, alg: string): Candidate[] {
+  const verify = verifiers.get(alg);
+  return verify === undefined ? [] : [{ verify, name: `auth.jwt.jwks (${kid === null ? "a key without a name" : shownValue(kid)})` }];
+}
+
+const KEYS = { server: "auth.jwt.jwks", timeout: "auth.jwt.jwks.timeout", ...tlsKeys("auth.jwt.jwks.ssl") };
+
 const BYTES_MAX = 1024 * 1024;
 /** More of them would only cost whoever comes with a token that names none. */
 const KEYS_MAX = 100;
@@ -40,6 +50,9 @@ export class Jwks implements KeyRing {
   readonly backend: Backend<null>;
   #keys: readonly Key[] = [];
   #fetchedAt: MonoMs | null = null;
+  /** Requests so far, and which of them brought the keys. */
+  #requests = 0;
+  #newest = 0;
   readonly #odd;
 
   constructor(
@@ -54,7 +67,7 @@ export class Jwks implements KeyRing {
       close: () => {},
       // What it has is good for a while. Whether the URL is back only fetching tells, which is all that is ever asked of it.
       probe: async (_: null, isDown: boolean) => void ((isDown || this.#isOlderThan(o.refreshMs)) && (await this.#fetch())),
-      judge: () => "down" as const,
+      ...advised({ judge: () => "down", table: [], keys: KEYS }),
       pool: 1,
       perConnection: 1,
       timeoutMs: o.timeoutMs,
@@ -69,7 +82,7 @@ export class Jwks implements KeyRing {
   find(alg: string, kid: string | null): Candidates {
     const named = kid === null ? this.#keys : this.#keys.filter((key) => key.kid === kid || key.kid === null);
     const unknown = named.every((key) => kid !== null && key.kid !== kid);
-    return { keys: named.flatMap(({ verifiers }) => verifiers.get(alg) ?? []), unknown };
+    return { keys: named.flatMap((key) => candidate(key, alg)), unknown };
   }
 
   /** Perhaps there are new ones; `unnoticed`: nothing of it is counted. False = there was a look at them just now. @throws BackendError */
@@ -86,13 +99,18 @@ export class Jwks implements KeyRing {
 
   async #fetch(): Promise<void> {
     const { url, timeoutMs, tls } = this.o;
+    const request = ++this.#requests;
     const response = await fetch(url, { signal: AbortSignal.timeout(timeoutMs + ABORT_AFTER_MS), redirect: "error", tls });
     if (response.status !== 200) {
       await leaveUnread(response);
-      throw new BackendError("down", `http ${response.status}`);
+      throw new BackendError("down", `http ${response.status}; see auth.jwt.jwks`);
     }
     // Refused would mean that it is there: everybody who makes up a name would have it fetched again.
-    this.#keys = this.#read(await limitedText(response, BYTES_MAX, "down"));
+    const keys = this.#read(await limitedText(response, BYTES_MAX, "down"));
+    // A probe and a question are on their way together: whoever was asked later has the last word.
+    if (request < this.#newest) return;
+    this.#newest = request;
+    this.#keys = keys;
     this.#fetchedAt = this.host.clock.mono();
   }
 
@@ -102,10 +120,10 @@ export class Jwks implements KeyRing {
     try {
       set = JSON.parse(text);
     } catch {
-      throw new BackendError("down", "what is there is no JSON");
+      throw new BackendError("down", "what is there is no JSON; see auth.jwt.jwks");
     }
     const list = (set as { keys?: unknown } | null)?.keys;
-    if (!Array.isArray(list)) throw new BackendError("down", "what is there has no list of keys");
+    if (!Array.isArray(list)) throw new BackendError("down", "what is there has no list of keys; see auth.jwt.jwks");
     return (list as (Jwk | null)[]).slice(0, KEYS_MAX).flatMap((jwk) => {
       if (jwk === null || typeof jwk !== "object" || jwk.kty === "oct" || (jwk.use !== undefined && jwk.use !== "sig")) return [];
       try {

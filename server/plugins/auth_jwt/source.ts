@@ -1,5 +1,6 @@
 /** Who a token lets in, and what it says that client may do. */
 import { readFileSync } from "node:fs";
+import { noteOf, sayWhy } from "../../core/access/trace.ts";
 import type { AclStep, AuthStep, ClientInfo } from "../../core/types.ts";
 import { wordsOf } from "../../lib/errors.ts";
 import { isOnlyExplained } from "../_auth/asking.ts";
@@ -9,7 +10,8 @@ import type { Part } from "../_backend/template.ts";
 import { rulesOfClaim } from "./acl.ts";
 import { type Checked, checkToken, type JwtRules, type KeyRing, oneKey } from "./check.ts";
 import { Jwks, type JwksOptions } from "./jwks.ts";
-import { keyVerifiers, secretVerifiers } from "./token.ts";
+import { headerTold, tokenTold } from "./shown.ts";
+import { keyVerifiers, readToken, secretVerifiers } from "./token.ts";
 
 export interface JwtSettings {
   /** "" = none. */
@@ -34,16 +36,19 @@ export interface TokenNotes {
 
 /** @throws Error naming the key whose value cannot be used */
 export function jwtSource(host: SourceHost, o: JwtSettings, notes: TokenNotes): Source {
-  const file = o.pubkey === null ? null : oneKey(keyIn(o.pubkey));
+  const file = o.pubkey === null ? null : oneKey(keyIn(o.pubkey), "auth.jwt.pubkey");
   const jwks = o.jwks === null ? null : new Jwks(host, o.jwks);
   const rules: JwtRules = {
-    secret: o.secret === "" ? null : oneKey(secretVerifiers(o.secret)),
+    secret: o.secret === "" ? null : oneKey(secretVerifiers(o.secret), "auth.jwt.secret"),
     key: ringOf(file, jwks),
     claims: o.claims,
     leeway: o.leewayMs / 1000,
   };
 
-  function decided(client: ClientInfo, { step, exp, claims }: Checked): AuthStep {
+  function decided(client: ClientInfo, text: string, checked: Checked): AuthStep {
+    const { step, exp, claims, why } = checked;
+    note(client, text, checked);
+    sayWhy(client, () => why);
     if (step?.allow !== true || claims === null) return step;
     if (exp !== null) notes.ends.set(client, exp * 1000);
     const found = o.aclClaim === "" || !Object.hasOwn(claims, o.aclClaim) ? null : rulesOfClaim(claims[o.aclClaim]);
@@ -51,20 +56,37 @@ export function jwtSource(host: SourceHost, o: JwtSettings, notes: TokenNotes): 
     return step;
   }
 
+  function note(client: ClientInfo, text: string, checked: Checked): void {
+    const token = isOnlyExplained(client) ? readToken(text) : null;
+    if (token === null) return;
+    const told = tokenTold(rules, client, token, checked, host.clock.now());
+    noteOf(client)?.push({
+      question: `token in the ${o.isUserName ? "user name" : "password"}`,
+      values: headerTold(token),
+      ...told,
+      ms: 0,
+    });
+  }
+
   function authenticate(client: ClientInfo, password: Uint8Array): AuthStep | Promise<AuthStep> {
     const token = o.isUserName ? (client.username ?? "") : Buffer.from(password).toString("utf8");
     const check = (): Checked => checkToken(rules, client, token, host.clock.now());
     const first = check();
-    if (!first.unknownKey || jwks === null) return decided(client, first);
-    return jwks.renewed(isOnlyExplained(client)).then((anew) => decided(client, anew ? check() : first));
+    if (!first.unknownKey || jwks === null) return decided(client, token, first);
+    return jwks.renewed(isOnlyExplained(client)).then((anew) => decided(client, token, anew ? check() : first));
   }
 
   function check(client: ClientInfo, action: "publish" | "subscribe", topic: string): AclStep {
     const set = notes.rules.get(client);
-    return set === undefined ? null : verdictOf(set, client, action, topic);
+    if (set !== undefined) return verdictOf(set, client, action, topic);
+    sayWhy(client, () => "the client's token has brought no rules");
+    return null;
   }
 
-  return { auth: { authenticate, ...(o.aclClaim !== "" && { check }) }, backends: jwks === null ? [] : [jwks.backend] };
+  return {
+    auth: { authenticate, rulesKey: "auth.jwt.acl_claim_name", ...(o.aclClaim !== "" && { check }) },
+    backends: jwks === null ? [] : [jwks.backend],
+  };
 }
 
 /** The file's key first; then those of the URL, where there may be more of them by now. */

@@ -5,6 +5,7 @@ import { Links } from "../_backend/links.ts";
 import type { Judgement } from "../_backend/options.ts";
 import { Order, partOf } from "../_backend/order.ts";
 import { nodeTlsOptions } from "../_backend/tls.ts";
+import { NAMING } from "./advice.ts";
 
 export interface LdapServers {
   /** Tried in this order, but first the one that answered last. */
@@ -34,6 +35,8 @@ const INVALID_DN = 34;
 const INVALID_CREDENTIALS = 49;
 const BUSY = 51;
 const UNAVAILABLE = 52;
+/** timeLimitExceeded, adminLimitExceeded, busy, unavailable, other (an error within the server): nobody has looked at the password. */
+const NOT_LOOKED = new Set([3, 11, BUSY, UNAVAILABLE, 80]);
 
 type Library = typeof import("ldapts");
 
@@ -85,7 +88,8 @@ export class LdapDriver {
     try {
       await client.search(dn, { scope: "base", attributes: ["1.1"] });
     } catch (err) {
-      if (codeOf(err) === INVALID_DN) throw new BackendError("refused", `no entry can be named like ${dn}: ${ldapWords(err)}`);
+      if (codeOf(err) === INVALID_DN)
+        throw new BackendError("refused", `no entry can be named like ${dn}: ${ldapWords(err)}; see ${NAMING}`);
       if (codeOf(err) !== NO_SUCH_OBJECT) throw err;
     }
   }
@@ -104,6 +108,10 @@ export class LdapDriver {
   async probe(): Promise<void> {
     const client = await this.#links.ready();
     await client.search("", { scope: "base", attributes: ["1.1"] });
+  }
+
+  lost(): boolean {
+    return this.#links.lost();
   }
 
   close(): void {
@@ -164,7 +172,7 @@ async function within<T>(ms: number, host: string, work: Promise<T>): Promise<T>
 
 /**
  * What the server says of one user's bind is said of that user, whatever the code: servers have several for a wrong password, an entry without
- * one (48), one that is locked (19) or switched off (53). null = it takes it. @throws BackendError when it says that it cannot look now
+ * one (48), one that is locked (19) or switched off (53). null = it takes it. @throws BackendError when it says that it cannot look
  */
 async function refusalOf(bind: Promise<void>): Promise<string | null> {
   try {
@@ -173,7 +181,7 @@ async function refusalOf(bind: Promise<void>): Promise<string | null> {
   } catch (err) {
     const code = codeOf(err);
     if (code === null) throw err;
-    if (code === BUSY || code === UNAVAILABLE) throw new BackendError("refused", ldapWords(err));
+    if (NOT_LOOKED.has(code)) throw new BackendError("refused", ldapWords(err));
     return ldapWords(err);
   }
 }

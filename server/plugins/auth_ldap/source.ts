@@ -1,15 +1,19 @@
 /** A device's entry in a directory: its password, whether it is enabled, and the topics it may use, in one search (EMQ X 3.1's schema). */
+import { sayWhy } from "../../core/access/trace.ts";
 import type { AuthStep, ClientInfo } from "../../core/types.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
-import { askNoted } from "../_auth/asking.ts";
+import { askNoted, shownValue } from "../_auth/asking.ts";
 import { KeptRules } from "../_auth/kept_rules.ts";
 import { NO_HASH, WRONG } from "../_auth/lookup.ts";
 import { type OddAnswers, oddAnswers } from "../_auth/odd_answers.ts";
 import { allowRule, type Rule, type RuleSet } from "../_auth/rules.ts";
 import type { Source, SourceHost } from "../_auth/source.ts";
+import { advised, asQuestion } from "../_backend/advice.ts";
 import { Backend } from "../_backend/backend.ts";
+import { LDAP_ADVICE, LDAP_KEYS, NAMING } from "./advice.ts";
 import { escapedInDn } from "./dn.ts";
 import { type Found, judgeLdap, type LdapDriver, type LdapServers, ldapDrivers, ldapWords } from "./driver.ts";
+import { ENABLED, entryTold, TOPICS } from "./shown.ts";
 import { isPassword } from "./user_password.ts";
 
 export interface LdapAuthSettings {
@@ -28,10 +32,7 @@ export interface LdapAuthSettings {
 /** Searches that are under way at a time on one connection. */
 const PIPELINED = 32;
 
-/** Attribute -> 1 subscribe, 2 publish, 3 both. */
-const TOPICS: Readonly<Record<string, number>> = { mqttPublishTopic: 2, mqttSubscriptionTopic: 1, mqttPubSubTopic: 3 };
-const ENABLED = "isEnabled";
-const DISABLED: AuthStep = { allow: false, code: RC.NOT_AUTHORIZED, why: "username_disabled" };
+const DISABLED: AuthStep = { allow: false, code: RC.NOT_AUTHORIZED, why: "username_disabled: isEnabled of the entry is FALSE" };
 const SPELT_OTHERWISE: AuthStep = {
   allow: false,
   code: RC.NOT_AUTHORIZED,
@@ -43,6 +44,7 @@ export function ldapSource(host: SourceHost, o: LdapAuthSettings): Source {
   const backend = backendOf(host, o.servers);
   const odd = oddAnswers(host);
   const dnOf = (username: string): string => `${o.nameAttribute}=${escapedInDn(username)},${o.base}`;
+  const shownDn = ({ username }: ClientInfo): string[] => [shownValue(dnOf(username ?? ""))];
   const attributes = [o.nameAttribute, o.passwordAttribute, ENABLED, ...Object.keys(TOPICS)];
   const counts = { objectClass: o.objectClass, attributes, harmless: dnOf("1") };
 
@@ -52,23 +54,23 @@ export function ldapSource(host: SourceHost, o: LdapAuthSettings): Source {
       host.clock,
       client,
       `search base (objectClass=${o.objectClass})`,
-      () => [dn.slice(0, 200)],
-      (unnoticed) => backend.ask((d) => d.entry(dn, counts), wanted, unnoticed),
-      (entry) => (entry === null ? "no entry" : `attributes ${[...entry.keys()].filter((name) => name !== "dn").join(", ")}`),
+      shownDn,
+      (unnoticed) => backend.ask((d) => asQuestion(NAMING, d.entry(dn, counts)), wanted, unnoticed),
+      (entry) => entryTold(entry, attributes, o.passwordAttribute, client),
     );
   }
 
-  async function binds(client: ClientInfo, password: Uint8Array, wanted: () => boolean): Promise<boolean> {
+  /** Why the directory does not take it; null = it does. */
+  function refusal(client: ClientInfo, password: Uint8Array, wanted: () => boolean): Promise<string | null> {
     const dn = dnOf(client.username ?? "");
-    const refusal = await askNoted(
+    return askNoted(
       host.clock,
       client,
       "bind",
-      () => [dn.slice(0, 200)],
+      shownDn,
       (unnoticed) => backend.askApart((d) => d.refusal(dn, password), wanted, unnoticed),
-      (why) => why ?? "success",
+      (why) => ({ answer: why ?? "success" }),
     );
-    return refusal === null;
   }
 
   /** Else it would be somebody else to bans, to rules that name users, and to whoever counts log-ins. */
@@ -83,17 +85,25 @@ export function ldapSource(host: SourceHost, o: LdapAuthSettings): Source {
 
   async function authenticate(client: ClientInfo, password: Uint8Array, wanted: () => boolean): Promise<AuthStep> {
     const entry = await entryOf(client, wanted);
-    if (entry === null) return null;
+    if (entry === null) {
+      sayWhy(
+        client,
+        () => `unknown user: no entry of class ${o.objectClass} has this name (auth.ldap.device_dn, auth.ldap.match_objectclass)`,
+      );
+      return null;
+    }
     if (!isSpeltSo(entry, client)) return SPELT_OTHERWISE;
     if (entry.get(ENABLED.toLowerCase())?.[0]?.toString().toUpperCase() === "FALSE") return DISABLED;
     const stored = entry.get(o.passwordAttribute.toLowerCase()) ?? [];
     if (stored.length === 0 && !o.bindAsUser) {
-      odd(client)("auth.ldap.bind_dn", "an entry shows no password to this account: auth.ldap.bind_as_user = on lets the server check it");
+      odd(client)("auth.ldap.bind_dn", HIDES_IT);
+      sayWhy(client, () => `auth.ldap.bind_dn: ${HIDES_IT}`);
       return NO_HASH;
     }
     const found = o.bindAsUser ? [null] : stored.map((value) => isPassword(value, password));
-    const good = found.includes(true) || (found.includes(null) && (await binds(client, password, wanted)));
-    if (!good) return WRONG;
+    const verdict = found.includes(true) ? "fits" : found.includes(null) ? await refusal(client, password, wanted) : "differs";
+    sayWhy(client, () => passwordWords(verdict, o.passwordAttribute));
+    if (verdict !== "fits" && verdict !== null) return WRONG;
     kept.put(client, rulesOf(entry, odd(client)));
     return { allow: true, isSuper: false };
   }
@@ -101,14 +111,23 @@ export function ldapSource(host: SourceHost, o: LdapAuthSettings): Source {
   return { auth: { authenticate, check: (client, action, topic) => kept.check(client, action, topic) }, backends: [backend] };
 }
 
+const HIDES_IT = "an entry shows no password to this account: auth.ldap.bind_as_user = on lets the server check it";
+
+/** Compared here, or why the directory does not take it (null = it does). */
+function passwordWords(verdict: string | null, attribute: string): string {
+  if (verdict === null) return "the directory takes the password";
+  if (verdict === "fits") return `the password fits ${attribute}`;
+  return verdict === "differs" ? `wrong password: it does not fit ${attribute}` : `the directory does not take the password: ${verdict}`;
+}
+
 function backendOf(host: SourceHost, servers: LdapServers): Backend<LdapDriver> {
   const options = {
     what: `LDAP at ${servers.hosts.map((h) => `${h}:${servers.port}`).join(", ")}`,
     open: ldapDrivers(servers),
     close: (driver: LdapDriver) => driver.close(),
+    lost: (driver: LdapDriver) => driver.lost(),
     probe: (driver: LdapDriver) => driver.probe(),
-    judge: judgeLdap,
-    words: ldapWords,
+    ...advised({ judge: judgeLdap, table: LDAP_ADVICE, keys: LDAP_KEYS, plain: ldapWords }),
     pool: servers.pool,
     perConnection: PIPELINED,
     timeoutMs: servers.timeoutMs,

@@ -24,10 +24,17 @@ export interface MongoServers {
 export type Document = Readonly<Record<string, unknown>>;
 
 export class MongoDriver {
+  #lost = false;
+
   private constructor(
     private readonly client: MongoClient,
     private readonly db: Db,
-  ) {}
+  ) {
+    client.on("connectionClosed", ({ reason }) => {
+      // The others are those that the library closes itself.
+      this.#lost ||= reason === "error";
+    });
+  }
 
   static async open(o: MongoServers): Promise<MongoDriver> {
     // Six megabytes of program that most brokers never need.
@@ -47,6 +54,13 @@ export class MongoDriver {
 
   async probe(): Promise<void> {
     await this.db.command({ ping: 1 });
+  }
+
+  /** Since it was last asked. */
+  lost(): boolean {
+    const lost = this.#lost;
+    this.#lost = false;
+    return lost;
   }
 
   close(): Promise<void> {

@@ -1,16 +1,20 @@
 /** Users and rules as documents: what EMQ X 3.1's plugin asks, and how the answers are read. */
 import type { ClientInfo } from "../../core/types.ts";
-import { askNoted } from "../_auth/asking.ts";
+import { askNoted, shownValue, type Told } from "../_auth/asking.ts";
+import { columnText } from "../_auth/columns.ts";
 import { type Lookup, lookupAuth, type User } from "../_auth/lookup.ts";
 import { type OddAnswers, oddAnswers } from "../_auth/odd_answers.ts";
-import { allowRule, columnText, RULES_MAX, type Rule, type RuleSet } from "../_auth/rules.ts";
+import { allowRule, RULES_MAX, type Rule, type RuleSet } from "../_auth/rules.ts";
 import type { Source, SourceHost } from "../_auth/source.ts";
 import type { StoredKind } from "../_auth/stored.ts";
 import { shownAddresses } from "../_backend/address.ts";
+import { advised, asQuestion } from "../_backend/advice.ts";
 import { Backend } from "../_backend/backend.ts";
 import { BackendError } from "../_backend/errors.ts";
+import { MONGO_ADVICE, MONGO_KEYS } from "./advice.ts";
 import { type Document, judgeMongo, MongoDriver, type MongoServers } from "./driver.ts";
 import { fillSelector, type Selector } from "./selector.ts";
+import { filtersIn, rulesTold, superTold, TOPICS, userTold } from "./shown.ts";
 
 interface Question {
   collection: string;
@@ -28,50 +32,67 @@ export interface MongoAuthSettings {
   hash: StoredKind;
 }
 
-/** Field -> 1 subscribe, 2 publish, 3 both. */
-const TOPICS: Readonly<Record<string, number>> = { publish: 2, subscribe: 1, pubsub: 3 };
-
 export function mongoSource(host: SourceHost, o: MongoAuthSettings): Source {
   const backend = backendOf(host, o.servers);
   const odd = oddAnswers(host);
 
   function ask(
+    key: string,
     { collection, selector }: Question,
     fields: readonly string[],
     client: ClientInfo,
-    told: (found: Document | null) => string,
+    told: (found: Document | null) => Told,
     wanted?: () => boolean,
   ): Promise<Document | null> {
     const filter = fillSelector(selector, { client });
-    const shown = (): string[] => Object.entries(filter).map(([name, value]) => `${name} = ${JSON.stringify(value.slice(0, 200))}`);
+    const shown = (client: ClientInfo): string[] =>
+      Object.entries(fillSelector(selector, { client })).map(([name, value]) => `${name} = ${shownValue(value)}`);
     const question = `find ${collection} ${selector.text}`;
     return askNoted(
       host.clock,
       client,
       question,
       shown,
-      (unnoticed) => backend.ask((d) => d.first(collection, filter, fields), wanted, unnoticed),
+      (unnoticed) => backend.ask((d) => asQuestion(key, d.first(collection, filter, fields)), wanted, unnoticed),
       told,
     );
   }
 
   const lookup: Lookup = {
     async user(client, wanted) {
-      const found = await ask(o.auth, o.auth.fields, client, fieldsOf, wanted);
+      const found = await ask(
+        "auth.mongo.auth_query.collection",
+        o.auth,
+        o.auth.fields,
+        client,
+        (found) => userTold(o.auth.fields, found),
+        wanted,
+      );
       return found === null ? null : userOf(found, o.auth.fields);
     },
-    async isSuper(client, wanted) {
-      if (o.isSuper === null) return false;
-      const { field } = o.isSuper;
-      const told = (found: Document | null): string => (found === null ? "no document" : `${field} ${String(found[field])}`);
-      return (await ask(o.isSuper, [field], client, told, wanted))?.[field] === true;
-    },
+    isSuper: o.isSuper === null ? null : superIn(o.isSuper),
     rules: o.acl === null ? null : rules,
+    keys: {
+      user: "auth.mongo.auth_query.selector",
+      isSuper: "auth.mongo.super_query",
+      rules: "auth.mongo.acl_query",
+      hash: "auth.mongo.auth_query.password_hash",
+    },
   };
+
+  function superIn(question: Question & { field: string }): Lookup["isSuper"] {
+    const { field } = question;
+    return async (client, wanted) =>
+      (await ask("auth.mongo.super_query.collection", question, [field], client, (found) => superTold(field, found), wanted))?.[field] ===
+      true;
+  }
 
   async function rules(client: ClientInfo): Promise<RuleSet> {
     const { collection, selectors } = o.acl as NonNullable<typeof o.acl>;
-    const found = await Promise.all(selectors.map((selector) => ask({ collection, selector }, Object.keys(TOPICS), client, fieldsOf)));
+    const told = (found: Document | null): Told => rulesTold(found, client);
+    const found = await Promise.all(
+      selectors.map((selector) => ask("auth.mongo.acl_query.collection", { collection, selector }, Object.keys(TOPICS), client, told)),
+    );
     const documents = found.filter((document) => document !== null);
     // Who has any rules may do nothing else (EMQ X 3.1).
     return { rules: documents.flatMap((document) => rulesOf(document, odd(client))), otherwise: documents.length === 0 ? "pass" : "deny" };
@@ -93,8 +114,9 @@ function backendOf(host: SourceHost, servers: MongoServers): Backend<MongoDriver
     what: `MongoDB at ${shownAddresses(servers.addresses)}`,
     open: () => MongoDriver.open(servers),
     close: (driver: MongoDriver) => driver.close(),
+    lost: (driver: MongoDriver) => driver.lost(),
     probe: (driver: MongoDriver) => driver.probe(),
-    judge: judgeMongo,
+    ...advised({ judge: judgeMongo, table: MONGO_ADVICE, keys: MONGO_KEYS }),
     pool: servers.pool,
     perConnection: 1,
     timeoutMs: servers.timeoutMs,
@@ -110,16 +132,10 @@ function userOf(document: Document, [password = "", salt = ""]: readonly string[
   return { password: columnText(document[password]), salt: columnText(document[salt]) ?? "" };
 }
 
-/** Never what is in them. */
-function fieldsOf(document: Document | null): string {
-  return document === null ? "no document" : `a document with ${Object.keys(document).join(", ")}`;
-}
-
 function rulesOf(document: Document, odd: OddAnswers): Rule[] {
   const rules: Rule[] = [];
   for (const [field, access] of Object.entries(TOPICS)) {
-    const value = document[field] ?? [];
-    const filters: unknown[] = Array.isArray(value) ? value : [value];
+    const filters = filtersIn(document, field);
     if (filters.length > RULES_MAX) throw new BackendError("refused", `${filters.length} rules for one client, at most ${RULES_MAX}`);
     for (const filter of filters) {
       const rule = allowRule(filter, access);

@@ -4,6 +4,7 @@ import { onErrorEntry } from "../_auth/outside.ts";
 import { defineOutside, type OutsidePlugin } from "../_auth/source.ts";
 import { passwordHash } from "../_auth/stored.ts";
 import { serverAddress } from "../_backend/address.ts";
+import { type SettingKeys, tlsKeys } from "../_backend/advice.ts";
 import { laterTimeLimitEntry, timeLimitEntry } from "../_backend/calls.ts";
 import { tlsEntries, tlsOf } from "../_backend/tls.ts";
 import { sqlSource } from "../_sql/auth.ts";
@@ -14,10 +15,10 @@ const config = {
   "auth.mysql.server": serverAddress("127.0.0.1:3306", 3306),
   "auth.mysql.pool": K.poolEntry(),
   "auth.mysql.database": K.databaseEntry(),
-  "auth.mysql.auth_query": K.authQueryEntry(),
+  "auth.mysql.auth_query": K.authQueryEntry("mysql"),
   "auth.mysql.password_hash": passwordHash("sha256", "How passwords stand in the table."),
-  "auth.mysql.super_query": K.superQueryEntry(),
-  "auth.mysql.acl_query": K.aclQueryEntry(),
+  "auth.mysql.super_query": K.superQueryEntry("mysql"),
+  "auth.mysql.acl_query": K.aclQueryEntry("mysql"),
   "auth.mysql.username": optional(text("root", "Account at the server.")),
   "auth.mysql.password": optional(secret("", "Its password.")),
   "auth.mysql.timeout": timeLimitEntry("3s"),
@@ -35,6 +36,16 @@ const tlsWith = (c: ValuesOf<typeof config>): Bun.TLSOptions | null => {
   return tlsOf("auth.mysql.ssl", { ...c, "auth.mysql.ssl.cacertfile": cacertfile });
 };
 
+const KEYS: SettingKeys = {
+  server: "auth.mysql.server",
+  timeout: "auth.mysql.timeout",
+  pool: "auth.mysql.pool",
+  account: "auth.mysql.username, auth.mysql.password",
+  database: "auth.mysql.database",
+  tls: "auth.mysql.ssl",
+  ...tlsKeys("auth.mysql.ssl"),
+};
+
 const outside: OutsidePlugin<typeof config> = {
   open: (host, c) =>
     sqlSource(host, {
@@ -50,12 +61,14 @@ const outside: OutsidePlugin<typeof config> = {
         prepare: true,
         tls: tlsWith(c),
       },
+      keys: KEYS,
       queries: {
         auth: { key: "auth.mysql.auth_query", text: c["auth.mysql.auth_query"] },
         super: { key: "auth.mysql.super_query", text: c["auth.mysql.super_query"] },
         acl: { key: "auth.mysql.acl_query", text: c["auth.mysql.acl_query"] },
       },
       hash: c["auth.mysql.password_hash"],
+      hashKey: "auth.mysql.password_hash",
     }),
   onError: (c) => c["auth.mysql.on_error"],
 };

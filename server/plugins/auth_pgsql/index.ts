@@ -4,6 +4,7 @@ import { onErrorEntry } from "../_auth/outside.ts";
 import { defineOutside, type OutsidePlugin } from "../_auth/source.ts";
 import { passwordHash } from "../_auth/stored.ts";
 import { serverAddress } from "../_backend/address.ts";
+import { type SettingKeys, tlsKeys } from "../_backend/advice.ts";
 import { timeLimitEntry } from "../_backend/calls.ts";
 import { peerTlsEntries, peerTlsOf } from "../_backend/tls.ts";
 import { sqlSource } from "../_sql/auth.ts";
@@ -18,10 +19,10 @@ const config = {
   "auth.pgsql.database": K.databaseEntry(),
   "auth.pgsql.encoding": inert(text("utf8", ""), "the driver speaks UTF-8 always."),
   "auth.pgsql.ssl": flag("false", "Speak TLS with the server."),
-  "auth.pgsql.auth_query": K.authQueryEntry(),
+  "auth.pgsql.auth_query": K.authQueryEntry("postgres"),
   "auth.pgsql.password_hash": passwordHash("sha256", "How passwords stand in the table."),
-  "auth.pgsql.super_query": K.superQueryEntry(),
-  "auth.pgsql.acl_query": K.aclQueryEntry(),
+  "auth.pgsql.super_query": K.superQueryEntry("postgres"),
+  "auth.pgsql.acl_query": K.aclQueryEntry("postgres"),
   "auth.pgsql.password": optional(secret("", "Its password.")),
   ...peerTlsEntries("auth.pgsql.ssl_opts"),
   "auth.pgsql.pbkdf2_macfun": inert(optional(text("sha256", "")), DEAD),
@@ -30,6 +31,16 @@ const config = {
   "auth.pgsql.timeout": timeLimitEntry("3s"),
   "auth.pgsql.on_error": onErrorEntry(),
   "auth.pgsql.prepare": K.prepareEntry(),
+};
+
+const KEYS: SettingKeys = {
+  server: "auth.pgsql.server",
+  timeout: "auth.pgsql.timeout",
+  pool: "auth.pgsql.pool",
+  account: "auth.pgsql.username, auth.pgsql.password",
+  database: "auth.pgsql.database",
+  tls: "auth.pgsql.ssl",
+  ...tlsKeys("auth.pgsql.ssl_opts"),
 };
 
 const outside: OutsidePlugin<typeof config> = {
@@ -47,12 +58,14 @@ const outside: OutsidePlugin<typeof config> = {
         prepare: c["auth.pgsql.prepare"],
         tls: c["auth.pgsql.ssl"] ? peerTlsOf("auth.pgsql.ssl_opts", c) : null,
       },
+      keys: KEYS,
       queries: {
         auth: { key: "auth.pgsql.auth_query", text: c["auth.pgsql.auth_query"] },
         super: { key: "auth.pgsql.super_query", text: c["auth.pgsql.super_query"] },
         acl: { key: "auth.pgsql.acl_query", text: c["auth.pgsql.acl_query"] },
       },
       hash: c["auth.pgsql.password_hash"],
+      hashKey: "auth.pgsql.password_hash",
     }),
   onError: (c) => c["auth.pgsql.on_error"],
 };

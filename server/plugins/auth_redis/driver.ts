@@ -39,6 +39,8 @@ export interface RedisDriver {
   /** The command's name and its arguments. */
   run(command: readonly string[]): Promise<unknown>;
   probe(): Promise<unknown>;
+  /** Of a cluster: all of them. */
+  lost(): boolean;
   close(): void;
 }
 
@@ -72,6 +74,10 @@ class ServerDriver implements RedisDriver {
     return this.run(["PING"]);
   }
 
+  lost(): boolean {
+    return this.links.lost();
+  }
+
   close(): void {
     this.links.close();
   }
@@ -101,6 +107,10 @@ class ClusterDriver implements RedisDriver {
     return Promise.any(asked).catch((err: AggregateError) => {
       throw err.errors[0] ?? new Error("no server is known");
     });
+  }
+
+  lost(): boolean {
+    return this.#links.lost();
   }
 
   close(): void {

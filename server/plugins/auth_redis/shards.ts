@@ -30,7 +30,7 @@ export class Shards {
     // Without a key anybody may answer; of a slot that nobody has the cluster itself says so.
     if (shard === undefined) return ask();
     const breaker = this.#of(shard);
-    if (breaker.probeDue(this.now())) breaker.halfOpen();
+    if (breaker.probeDue(this.now())) breaker.halfOpen(this.now());
     if (!breaker.admits()) throw this.#away(cluster, new Error(`${shard} does not answer`));
     try {
       const answer = await ask();

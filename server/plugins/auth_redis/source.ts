@@ -1,16 +1,20 @@
 /** Users and rules in Redis: what EMQ X 3.1's plugin asks, and how the answers are read. */
 import type { ClientInfo } from "../../core/types.ts";
-import { askNoted } from "../_auth/asking.ts";
+import { askNoted, shownValue, type Told } from "../_auth/asking.ts";
+import { columnText } from "../_auth/columns.ts";
 import { type Lookup, lookupAuth, type User } from "../_auth/lookup.ts";
 import { type OddAnswers, oddAnswers } from "../_auth/odd_answers.ts";
-import { allowRule, columnText, RULES_MAX, type Rule, type RuleSet } from "../_auth/rules.ts";
+import { allowRule, RULES_MAX, type Rule, type RuleSet } from "../_auth/rules.ts";
 import type { Source, SourceHost } from "../_auth/source.ts";
 import type { StoredKind } from "../_auth/stored.ts";
 import { shownAddresses } from "../_backend/address.ts";
+import { advised, asQuestion } from "../_backend/advice.ts";
 import { Backend } from "../_backend/backend.ts";
 import { BackendError } from "../_backend/errors.ts";
+import { REDIS_ADVICE, REDIS_KEYS, redisWords } from "./advice.ts";
 import { type Command, fillCommand, isScript, parseCommand } from "./command.ts";
 import { judgeRedis, type RedisDriver, type RedisServers, redisDrivers } from "./driver.ts";
+import { pairsOf, rulesTold, superTold, userTold } from "./shown.ts";
 
 export interface RedisAuthSettings {
   servers: RedisServers;
@@ -28,18 +32,47 @@ export function redisSource(host: SourceHost, o: RedisAuthSettings): Source {
   const backend = backendOf(host, o.servers);
   const odd = oddAnswers(host);
 
-  async function ask(command: Command, client: ClientInfo, told: (answer: unknown) => string, wanted?: () => boolean): Promise<unknown> {
+  async function ask(
+    key: string,
+    command: Command,
+    client: ClientInfo,
+    told: (answer: unknown) => Told,
+    wanted?: () => boolean,
+  ): Promise<unknown> {
     if (host.onlyTries && isScript(command.text)) throw new BackendError("refused", NOT_TRIED);
     const args = fillCommand(command, { client });
-    const shown = (): string[] => args.map((arg) => JSON.stringify(arg.slice(0, 200)));
-    return askNoted(host.clock, client, command.text, shown, (unnoticed) => backend.ask((d) => d.run(args), wanted, unnoticed), told);
+    const shown = (client: ClientInfo): string[] => fillCommand(command, { client }).map(shownValue);
+    return askNoted(
+      host.clock,
+      client,
+      command.text,
+      shown,
+      (unnoticed) => backend.ask((d) => asQuestion(key, d.run(args)), wanted, unnoticed),
+      told,
+    );
   }
 
+  const keys = {
+    user: "auth.redis.auth_cmd",
+    isSuper: "auth.redis.super_cmd",
+    rules: "auth.redis.acl_cmd",
+    hash: "auth.redis.password_hash",
+  };
   const lookup: Lookup = {
-    user: async (client, wanted) => (auth === null ? null : userOf(await ask(auth, client, userWords, wanted))),
-    isSuper: async (client, wanted) =>
-      isSuper !== null && columnText(await ask(isSuper, client, (answer) => columnText(answer) ?? "nil", wanted)) === "1",
-    rules: acl === null ? null : async (client) => rulesOf(await ask(acl, client, rulesWords), odd(client)),
+    user:
+      auth === null
+        ? null
+        : async (client, wanted) => userOf(await ask(keys.user, auth, client, (answer) => userTold(auth, answer), wanted)),
+    isSuper:
+      isSuper === null
+        ? null
+        : async (client, wanted) =>
+            columnText(await ask(keys.isSuper, isSuper, client, (answer) => superTold(isSuper, answer), wanted)) === "1",
+    rules:
+      acl === null
+        ? null
+        : async (client) => rulesOf(await ask(keys.rules, acl, client, (answer) => rulesTold(acl, answer, client)), odd(client)),
+    keys,
   };
   return {
     auth: lookupAuth(
@@ -57,8 +90,9 @@ function backendOf(host: SourceHost, servers: RedisServers): Backend<RedisDriver
     what: `${TITLES[servers.type]} at ${shownAddresses(servers.addresses)}`,
     open: redisDrivers(servers, host.clock),
     close: (driver: RedisDriver) => driver.close(),
+    lost: (driver: RedisDriver) => driver.lost(),
     probe: (driver: RedisDriver) => driver.probe(),
-    judge: judgeRedis,
+    ...advised({ judge: judgeRedis, table: REDIS_ADVICE, keys: REDIS_KEYS, plain: redisWords }),
     pool: servers.pool,
     perConnection: PIPELINED,
     timeoutMs: servers.timeoutMs,
@@ -80,20 +114,6 @@ function userOf(answer: unknown): User | null {
   return text === null ? null : { password: text, salt: columnText(salt) ?? "" };
 }
 
-function userWords(answer: unknown): string {
-  const values: unknown[] = Array.isArray(answer) ? answer : [answer];
-  return values.map((value) => (value === null ? "nil" : "******")).join(", ");
-}
-
-/** HGETALL's pairs: the library gives an object, or a flat list, as the command is written. */
-function pairsOf(answer: unknown): [field: string, value: unknown][] {
-  if (answer === null) return [];
-  if (!Array.isArray(answer)) return typeof answer === "object" ? Object.entries(answer) : [];
-  const pairs: [string, unknown][] = [];
-  for (let i = 0; i + 1 < answer.length; i += 2) pairs.push([columnText(answer[i]) ?? "", answer[i + 1]]);
-  return pairs;
-}
-
 /** Topic filter -> 1 subscribe, 2 publish, 3 both. Who has any may do nothing else (EMQ X 3.1). */
 function rulesOf(answer: unknown, odd: OddAnswers): RuleSet {
   const pairs = pairsOf(answer);
@@ -105,9 +125,4 @@ function rulesOf(answer: unknown, odd: OddAnswers): RuleSet {
     else rules.push(rule);
   }
   return { rules, otherwise: pairs.length === 0 ? "pass" : "deny" };
-}
-
-function rulesWords(answer: unknown): string {
-  const { length } = pairsOf(answer);
-  return length === 1 ? "1 rule" : `${length} rules`;
 }

@@ -14,8 +14,13 @@ export const authUsername = definePlugin({
   },
   liveKeys: { "auth.user.password_hash": "enum" },
   start(ctx) {
-    const accounts = createAccounts(ctx.store.accounts(ctx.name), () => ctx.config["auth.user.password_hash"], ctx.broker.count);
-    ctx.hook("client.authenticate", (client, { password }) => accounts.check(client.username, password));
+    const accounts = createAccounts(
+      ctx.store.accounts(ctx.name),
+      ({ username }) => username,
+      () => ctx.config["auth.user.password_hash"],
+      ctx.broker.count,
+    );
+    ctx.hook("client.authenticate", (client, { password }) => accounts.check(client, password));
     return accounts;
   },
 });

@@ -20,6 +20,11 @@ test("usages are padded to 48 columns", () => {
   ]);
 });
 
+test("a usage that is longer keeps its distance", () => {
+  const long = `things find ${"<Word> ".repeat(8)}<End>`;
+  expect(usageLines([{ ...(commands[0] as Command), usage: [[long, "Find"]] }])).toEqual([`${long} # Find`]);
+});
+
 test("arguments are counted", () => {
   expect(take(["a", "b"], 1, 1)).toEqual(["a", "b"]);
   expect(() => take([], 1)).toThrow(UsageError);

@@ -212,10 +212,16 @@ describe("files read again", () => {
     const seen: string[] = [];
     c.onChange("mqtt.", (key) => seen.push(key));
     writeFileSync(join(dir, "emqx.conf"), "mqtt.max_packet_size = 2KB\nmqtt.max_topic_levels = 4\nmqtt.max_qos_allowed = 1\n");
-    expect(c.reread(() => false).sort()).toEqual(["acl_nomatch", "mqtt.max_packet_size", "mqtt.max_qos_allowed"]);
+    const { changed, overridden } = c.reread(() => false);
+    expect(changed.sort()).toEqual(["acl_nomatch", "mqtt.max_packet_size", "mqtt.max_qos_allowed"]);
+    // Of lines that are others now: the one that something stands above.
+    expect(overridden).toEqual([
+      { key: "mqtt.max_topic_levels", where: `in ${join(dir, "emqx.conf")}:2`, by: "by --set mqtt.max_topic_levels" },
+    ]);
     expect(zone).toMatchObject({ maxPacketSize: 2048, maxTopicLevels: 9, maxQosAllowed: 1, aclNomatch: "allow" });
     expect(seen.sort()).toEqual(["mqtt.max_packet_size", "mqtt.max_qos_allowed"]);
-    expect(c.reread(() => false)).toEqual([]);
+    expect(c.reread(() => false)).toEqual({ changed: [], overridden: [] });
+    expect(c.overridden("emqx").map((line) => line.key)).toEqual(["mqtt.max_topic_levels"]);
     writeFileSync(join(dir, "emqx.conf"), "mqtt.max_packet_size = 4KB\nrubbish\n");
     expect(() => c.reread(() => false)).toThrow(ConfigErrors);
     expect(zone?.maxPacketSize).toBe(2048);

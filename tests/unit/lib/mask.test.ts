@@ -1,25 +1,49 @@
 import { expect, test } from "bun:test";
-import { loggedName, withoutPassword } from "../../../server/lib/mask.ts";
+import { hasMask, loggedName, withoutSecretFields, withoutSecrets } from "../../../server/lib/mask.ts";
 import { readToken } from "../../../server/plugins/auth_jwt/token.ts";
 
 test("the password of a URL is not shown; what is no such URL is left as it is", () => {
-  expect(withoutPassword("http://user:pa:ss@host:8080/a?b=c")).toBe("http://user:******@host:8080/a?b=c");
-  expect(withoutPassword("mongodb://:x@h/")).toBe("mongodb://:******@h/");
-  expect(withoutPassword("http://joe:p@ss:w@rd@host/x@y")).toBe("http://joe:******@host/x@y");
-  expect(withoutPassword("https://joe:p@host?q=a@b")).toBe("https://joe:******@host?q=a@b");
+  expect(withoutSecrets("http://user:pa:ss@host:8080/a?b=c")).toBe("http://user:******@host:8080/a?b=c");
+  expect(withoutSecrets("mongodb://:x@h/")).toBe("mongodb://:******@h/");
+  expect(withoutSecrets("http://joe:p@ss:w@rd@host/x@y")).toBe("http://joe:******@host/x@y");
+  expect(withoutSecrets("https://joe:p@host?q=a@b")).toBe("https://joe:******@host?q=a@b");
   // A user alone may be the key of a service.
-  expect([withoutPassword("https://TOKEN@h/"), withoutPassword("https://jo@example@h")]).toEqual(["https://******@h/", "https://******@h"]);
+  expect([withoutSecrets("https://TOKEN@h/"), withoutSecrets("https://jo@example@h")]).toEqual(["https://******@h/", "https://******@h"]);
   for (const text of ["http://host:80/a@b", "http://@host/", "select '%u'", "", "user:pass@host", "http://host/?q=a:b@c"])
-    expect(withoutPassword(text)).toBe(text);
+    expect(withoutSecrets(text)).toBe(text);
+});
+
+test("nor is what a URL's query calls a secret", () => {
+  expect(withoutSecrets("https://h/a?token=abc&who=joe#top")).toBe("https://h/a?token=******&who=joe#top");
+  expect(withoutSecrets("https://joe:p@h/a?api_key=1&client_secret=2&Password=3&access_token=a=b")).toBe(
+    "https://joe:******@h/a?api_key=******&client_secret=******&Password=******&access_token=******",
+  );
+  for (const text of ["https://h/token=abc", "https://h/a?token=", "https://h/a?token", "h/a?token=abc", "https://h/a?page=2&x=y#token=1"])
+    expect(withoutSecrets(text)).toBe(text);
+});
+
+test("fields of another form, where their owner says which values would be secrets", () => {
+  const shown = (text: string): string => withoutSecretFields(text, ",", (value) => !value.startsWith("%"));
+  expect(shown("clientid=%c, key = k1 ,password=%P,token=a=b,secret")).toBe("clientid=%c, key =******,password=%P,token=******,secret");
+});
+
+test("a mask in a secret's place is told from one elsewhere", () => {
+  const masks = (text: string): boolean => hasMask(text, withoutSecrets);
+  for (const text of ["https://h/a?token=******", "https://joe:******@h", "https://h/a?token=x******&b=1"])
+    expect([text, masks(text)]).toEqual([text, true]);
+  for (const text of ["https://h/a?token=abc", "https://h/******?token=abc", "https://h/a?b=******", "******", ""])
+    expect([text, masks(text)]).toEqual([text, false]);
 });
 
 test("what is shown has no word of what the runtime takes for a password", () => {
   for (const info of ["joe:s3cret", "joe:s@s3cret", ":s3cret", "s3cret", "s3cret:", "joe:%40s3cret@"]) {
     const text = `https://${info}@host:8080/x`;
     const { username, password } = new URL(text);
-    const shown = withoutPassword(text);
+    const shown = withoutSecrets(text);
     expect([text, `${username}${password}`.includes("s3cret"), shown.includes("s3cret")]).toEqual([text, true, false]);
     expect(shown.endsWith("@host:8080/x")).toBe(true);
+    // A setting is kept as it was pasted, and read without the blanks around it.
+    expect(withoutSecrets(` \t${text} `)).toBe(` \t${shown} `);
   }
 });
 

@@ -3,12 +3,14 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import type { IConnectPacket } from "mqtt-packet";
+import { watchClient } from "../../../server/core/access/trace.ts";
 import { createAccounts } from "../../../server/plugins/_auth/accounts.ts";
 import { HashQueue } from "../../../server/plugins/_auth/hash_queue.ts";
 import { HASH_KINDS, hashPassword, PasswordCheck } from "../../../server/plugins/_auth/password.ts";
 import { authClientid } from "../../../server/plugins/auth_clientid/index.ts";
 import { authUsername } from "../../../server/plugins/auth_username/index.ts";
 import type { AccountService } from "../../../server/plugins/plugin.ts";
+import { aClient } from "../../support/access.ts";
 import type { MemoryStore } from "../../support/memory_store.ts";
 import { TestKit } from "../../support/test_broker.ts";
 import { until } from "../../support/until.ts";
@@ -86,14 +88,45 @@ describe("hashes", () => {
     table.put(row);
     const accounts = createAccounts(
       table,
+      ({ username }) => username,
       () => "argon2id",
       (name) => counted.push(name),
       new PasswordCheck(new HashQueue(1, 0)),
     );
-    const first = accounts.check("u", bytes("p"));
-    expect(accounts.check("u", bytes("p"))).toMatchObject({ allow: false, code: 0x89 });
+    const client = aClient({ username: "u" });
+    const first = accounts.check(client, bytes("p"));
+    expect(accounts.check(client, bytes("p"))).toMatchObject({ allow: false, code: 0x89 });
     expect(counted).toEqual(["access/auth/busy"]);
     expect(await first).toMatchObject({ allow: true });
+  });
+
+  test("whoever asks why hears the reason, and is not counted", async () => {
+    const table = new TestKit().store.accounts("p");
+    table.put(await hashPassword("u", "p", "plain"));
+    table.put(await hashPassword("slow", "p", "argon2id"));
+    const counted: string[] = [];
+    const accounts = createAccounts(
+      table,
+      ({ username }) => username,
+      () => "plain",
+      (name) => counted.push(name),
+      new PasswordCheck(new HashQueue(0, 0)),
+    );
+    const why = async (username: string | null, password: string | null): Promise<string | null> => {
+      const client = aClient({ username });
+      const told = watchClient(client);
+      await accounts.check(client, password === null ? null : bytes(password));
+      return told().why;
+    };
+    expect([await why(null, "p"), await why("nix", "p"), await why("u", null), await why("u", "x"), await why("u", "p")]).toEqual([
+      "there is no name to look up",
+      "unknown user: there is no account of this name",
+      "the account has a password, and none was given",
+      "wrong password",
+      "the password is the account's",
+    ]);
+    await why("slow", "p");
+    expect(counted).toEqual([]);
   });
 
   test("a kind nobody knows is never right", () => {

@@ -10,6 +10,7 @@ import { PluginManager, type PluginManagerOptions, type SettingChanges, type Set
 import type { AnyPlugin, Host } from "../../../server/plugins/plugin.ts";
 import { createPluginBroker } from "../../../server/plugins/plugin_broker.ts";
 import { TestKit } from "../../support/test_broker.ts";
+import { until } from "../../support/until.ts";
 
 export class HostRecorder implements Host {
   readonly calls: [what: string, settings: unknown][] = [];
@@ -110,7 +111,7 @@ export function manage(plugins: readonly AnyPlugin[], { settings = {}, flags = {
     rewrite: (text) => writeFileSync(file, text),
     async reread(texts) {
       writeFileSync(file, linesOf(texts));
-      return manager.updateSettings(config.reread((plugin) => manager.isRunning(plugin)));
+      return manager.updateSettings(config.reread((plugin) => manager.isRunning(plugin)).changed);
     },
   };
 }
@@ -142,4 +143,20 @@ export async function turns(kit: TestKit, n = 3): Promise<void> {
   for (let i = 0; i < n; i++) await new Promise((done) => setImmediate(done));
   kit.broker.flush();
   kit.settle();
+}
+
+let clients = 0;
+
+/** The reason code of CONNACK, which may come later. `passing`: so much time goes by at each look, ms. */
+export async function logIn(kit: TestKit, username: string, password: string, passing = 0): Promise<number> {
+  const c = kit.client(5).connect(`c${++clients}`, { username, password: Buffer.from(password) });
+  let answer = -1;
+  await until(() => {
+    if (passing > 0) kit.pass(passing);
+    kit.settle();
+    const [packet] = c.take();
+    if (packet?.cmd === "connack") answer = packet.reasonCode ?? -1;
+    return answer !== -1;
+  }, "CONNACK");
+  return answer;
 }

@@ -1,6 +1,7 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { Message } from "../../../server/core/message.ts";
 import { duration, integer, optional, parsed, secret, stays, text } from "../../../server/lib/config_entry.ts";
+import { MASK_ALONE } from "../../../server/lib/mask.ts";
 import { serverAddress, serverUrlOrNone } from "../../../server/plugins/_backend/address.ts";
 import { PluginError } from "../../../server/plugins/manager.ts";
 import { type AnyPlugin, definePlugin, type PluginContext } from "../../../server/plugins/plugin.ts";
@@ -187,6 +188,58 @@ describe("load and unload", () => {
     await manager.unload("emqx_reloader");
     expect(manager.service("emqx_reloader")).toBeUndefined();
     expect(manager.service("emqx_retainer")).toBeUndefined();
+  });
+});
+
+describe("the log tells", () => {
+  /** Lines that the default level shows. */
+  const told = ({ kit }: { kit: TestKit }): string[] =>
+    kit.log.lines.filter((l) => l.level !== "info").map((l) => `${l.level} ${l.message} ${JSON.stringify(l.fields)}`);
+
+  test("what was loaded at the start in one line, and each load, unload and reload", async () => {
+    const on = (name: string): AnyPlugin => probe(name, { activeByDefault: true }).plugin;
+    const m = manage([on("zz"), on("aa"), probe().plugin]);
+    await m.manager.startAll();
+    expect(told(m)).toEqual(['notice plugins loaded {"plugins":["aa","zz"]}']);
+    await m.manager.load("probe");
+    await m.manager.reload("probe");
+    await m.manager.unload("probe");
+    expect(told(m).slice(1)).toEqual(["loaded", "reloaded", "unloaded"].map((word) => `notice plugin ${word} {"plugin":"probe"}`));
+  });
+
+  test("settings that take a restart, and that the plugin is read again in place", async () => {
+    const m = await running(probe().plugin);
+    await m.replaceConfig("probe", { "probe.pause": "20s" });
+    expect(told(m).at(-1)).toBe('notice plugin reloaded {"plugin":"probe","why":"its settings have changed"}');
+    const other = await running(probe("probe", { inPlace: true }).plugin);
+    await other.manager.reload("probe");
+    expect(told(other)).toEqual(["loaded", "reloaded"].map((word) => `notice plugin ${word} {"plugin":"probe"}`));
+  });
+
+  test("what did not come about, and why, each time", async () => {
+    const world = { fails: true, refuses: true };
+    const p = probe("probe", { inPlace: true }, (ctx) => {
+      if (world.fails) throw new Error("no such database");
+      ctx.changed(() => {
+        if (world.refuses) throw new Error("no such table");
+      });
+    });
+    const m = manage([p.plugin]);
+    for (const verb of ["load", "reload"] as const) await failure(m.manager[verb]("probe"));
+    expect(told(m)).toEqual(Array.from({ length: 2 }, () => 'error plugin does not start {"plugin":"probe","error":"no such database"}'));
+    m.rewrite("probe.limit : 5");
+    await failure(m.manager.load("probe"));
+    expect(told(m).at(-1)).toMatch(/^error plugin (?:file cannot be used|does not start) \{"plugin":"probe","error":".*probe\.conf:1/);
+    m.rewrite("");
+    world.fails = false;
+    await m.manager.load("probe");
+    await failure(m.manager.reload("probe"));
+    expect(told(m).at(-1)).toBe('error plugin goes on as it was {"plugin":"probe","error":"no such table"}');
+    for (const limit of ["6", "7"]) {
+      const before = told(m).length;
+      await m.setLive("probe", "probe.limit", limit).catch(() => {});
+      expect(told(m).slice(before)).toEqual([expect.stringMatching(/^error plugin failed .*"where":"config".*no such table/)]);
+    }
   });
 });
 
@@ -692,6 +745,23 @@ describe("secrets that are kept", () => {
     expect(p.starts[0]?.config).toMatchObject({ "probe.server": { host: "b" }, "probe.key": "" });
   });
 
+  test("in a URL, too: with another path its password has to be typed again, asterisks are nobody's", async () => {
+    const p = asking();
+    const { manager, settings, replaceConfig } = await running(p.plugin, { settings: { "probe.url": "http://joe:s3cret@a.example/x" } });
+    const why = `probe.url: ${MASK_ALONE}`;
+    const now = (): unknown => String(p.starts[0]?.config["probe.url"]);
+    for (const url of ["http://joe:******@a.example/y", "http://jim:******@a.example/x", "http://******@a.example/x"]) {
+      const err = await failure(manager.test("probe", { "probe.url": url }, request, () => aClient()));
+      expect([err.kind, err.message]).toEqual(["bad_value", why]);
+      for (const change of [settings.apply(new Map([["probe.url", url]])), replaceConfig("probe", { "probe.url": url })])
+        expect(await change.catch((e: unknown) => e)).toMatchObject({ code: 108, message: why });
+    }
+    await settings.apply(new Map([["probe.url", "http://joe:******@a.example/x"]]));
+    expect(now()).toBe("http://joe:s3cret@a.example/x");
+    await settings.apply(new Map([["probe.url", "http://joe:***@a.example/y"]]));
+    expect(now()).toBe("http://joe:***@a.example/y");
+  });
+
   test("go with the server that the files name, whatever was changed meanwhile", async () => {
     const p = asking();
     const { settings } = await running(p.plugin, { settings: { "probe.server": "a:1", "probe.key": "s3cret" } });
@@ -707,6 +777,20 @@ describe("secrets that are kept", () => {
         ["probe.key", null],
       ]),
     );
+    expect(p.starts[0]?.config).toMatchObject({ "probe.server": { host: "a" }, "probe.key": "s3cret" });
+  });
+
+  test("of the files do not come back to a server that was given with others", async () => {
+    const p = asking();
+    const { settings, replaceConfig } = await running(p.plugin, { settings: { "probe.server": "a:1", "probe.key": "s3cret" } });
+    const apply = (changes: Record<string, string | null>) => settings.apply(new Map(Object.entries(changes)));
+    for (const mine of ["mine", ""]) {
+      await apply({ "probe.server": "b:1", "probe.key": mine });
+      for (const change of [apply({ "probe.key": null }), apply({ "probe.key": null, "probe.server": "b:1" })])
+        expect(await change.catch((e: unknown) => e)).toMatchObject({ code: 108, message: expect.stringMatching(other) });
+      expect(p.starts[0]?.config).toMatchObject({ "probe.server": { host: "b" }, "probe.key": mine });
+    }
+    await replaceConfig("probe", null);
     expect(p.starts[0]?.config).toMatchObject({ "probe.server": { host: "a" }, "probe.key": "s3cret" });
   });
 

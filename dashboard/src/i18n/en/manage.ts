@@ -76,6 +76,8 @@ export const manage = {
   "access.aclFile": "Rules of the file below",
   "access.onErrorDeny": "refuses while it is down",
   "access.onErrorIgnore": "passes on while it is down",
+  "access.asksTopics": "Also asked what a client may do",
+  "access.asksNoTopics": "Not asked what a client may do",
   "access.failures": "{n} error of its own|{n} errors of its own",
   "access.test": "Try a client",
   "access.warn.everybody": "Zone {zone}: everybody is let in. allow_anonymous is on and nobody is asked.",
@@ -84,6 +86,12 @@ export const manage = {
   "access.warn.ignored_topics":
     "Zone {zone}: while the service of emqx_auth_http is down, topics are decided without it (on_error = ignore): by what follows, or by acl_nomatch. Log-ins are refused all the same.",
   "access.warn.no_acl": "Zone {zone}: everybody may do everything, enable_acl is off.",
+  "access.warn.open_rules": "Zone {zone}: whoever the access rules do not know may {action}: a rule of acl.conf allows everything.",
+  "access.warn.no_rule":
+    "Zone {zone}: whoever the access rules do not know may {action}: no rule of acl.conf forbids it, and acl_nomatch is allow.",
+  "access.warn.publish": "publish to any topic",
+  "access.warn.subscribe": "subscribe to any topic",
+  "access.warn.both": "publish and subscribe to any topic",
   "access.settings": "Settings",
   "access.zones": "Zones",
   "access.nomatch": "acl_nomatch",

@@ -4,7 +4,7 @@ import { Banned } from "../../../../server/core/access/banned.ts";
 import { type ExplainRequest, type ExplainStep, explain } from "../../../../server/core/access/explain.ts";
 import { Flapping } from "../../../../server/core/access/flapping.ts";
 import { Guesses } from "../../../../server/core/access/guesses.ts";
-import { noteOf } from "../../../../server/core/access/trace.ts";
+import { noteOf, sayWhy } from "../../../../server/core/access/trace.ts";
 import { Hooks } from "../../../../server/core/hooks.ts";
 import type { ClientInfo } from "../../../../server/core/types.ts";
 import { Metrics } from "../../../../server/core/watch/metrics.ts";
@@ -196,5 +196,96 @@ describe("explain ACL", () => {
     expect(s.metrics.extra()).toEqual(before);
     expect(s.hooks.at["client.check_acl"][0]?.failures).toBe(0);
     expect(s.flapping.size).toBe(0);
+  });
+});
+
+test("a handler's reason in words stands for the one in its answer, and is forgotten with its step", async () => {
+  const s = setUp();
+  s.hooks.add(
+    "client.authenticate",
+    "unknown",
+    async (client) => {
+      sayWhy(client, () => "unknown user");
+      return null;
+    },
+    4,
+  );
+  s.hooks.add("client.authenticate", "silent", () => null, 3);
+  s.hooks.add(
+    "client.authenticate",
+    "half",
+    (client) => {
+      sayWhy(client, () => "half of it");
+      return { allow: null, code: 0x86, why: "bad_username_or_password" };
+    },
+    2,
+  );
+  s.hooks.add("client.authenticate", "broken", (client) => {
+    sayWhy(client, () => "about to say yes");
+    throw new Error("broken");
+  });
+  const { authentication } = await explain(s, aClient(), PASSWORD);
+  expect(authentication.steps.slice(3).map((x) => `${x.step}: ${x.why}`)).toEqual([
+    "unknown: unknown user",
+    "silent: has no answer for this client",
+    "half: half of it; the next one is asked, and whoever none lets in is refused",
+    "broken: failed, so the client is refused: broken",
+  ]);
+});
+
+test("what is known of a client from its log-in is known when a topic is asked about", async () => {
+  const s = setUp();
+  const known = new WeakSet<ClientInfo>();
+  s.hooks.add("client.authenticate", "token", (client) => {
+    known.add(client);
+    return { allow: true };
+  });
+  s.hooks.add("client.check_acl", "token", (client) => (known.has(client) ? { verdict: "allow", why: "known" } : null));
+  const r = await explain(s, aClient(), PASSWORD, PUBLISH);
+  expect(r.acl?.steps.at(-1)).toMatchObject({ step: "token", verdict: "allow", why: "known" });
+});
+
+describe("explain the mountpoint", () => {
+  const mounted = async (mountpoint: string, client: Partial<ClientInfo> = {}, request = PUBLISH) =>
+    explain(setUp(), aClient({ zone: aZone({ mountpoint }), ...client }), PASSWORD, request);
+
+  test("where its topics are, and nothing where there is none", async () => {
+    const r = await mounted("dev/%c/");
+    expect(r.authentication.steps.at(-1)).toMatchObject({ step: "mountpoint", verdict: "ignore", final: false });
+    expect(r.authentication.steps.at(-1)?.why).toMatch(/^of zone \w+: its topics are those below dev\/c1\/$/);
+    expect(r.authentication.allow).toBe(true);
+    expect(short((await mounted("")).authentication.steps).at(-1)).toBe("allow_anonymous:allow!");
+  });
+
+  test("a client whose names make none is refused, as CONNECT does, though it was let in before", async () => {
+    for (const [mountpoint, client, why] of [
+      ["dev/%c/", { clientId: "a#b" }, "client identifier with a wildcard"],
+      ["dev/%u/", { username: "+" }, "user name with a wildcard"],
+      [`${"%u/".repeat(100)}`, { username: "x".repeat(1000) }, "is too long for this client"],
+      ["a/+/", {}, "has a wildcard or a share in it"],
+      ["%u/", { username: "$SYS" }, 'begins with "$" for this client'],
+    ] as const) {
+      const r = await mounted(mountpoint, client);
+      expect([mountpoint, r.authentication.allow, r.acl]).toEqual([mountpoint, false, null]);
+      expect(short(r.authentication.steps).slice(-2)).toEqual(["allow_anonymous:allow", "mountpoint:deny!"]);
+      expect(r.authentication.steps.at(-1)?.why).toContain(why);
+    }
+  });
+
+  test("one that a plugin gives stands for the zone's", async () => {
+    const s = setUp();
+    s.hooks.add("client.authenticate", "web", () => ({ allow: true, isSuper: true, mountpoint: "tenant/#/" }));
+    const { authentication } = await explain(s, aClient({ zone: aZone({ mountpoint: "dev/" }) }), PASSWORD);
+    expect([authentication.isSuper, ...short(authentication.steps).slice(-2)]).toEqual([false, "web:allow", "mountpoint:deny!"]);
+    expect(authentication.steps.at(-1)?.why).toBe("of web: mountpoint tenant/#/ has a wildcard or a share in it");
+  });
+
+  test("a topic that is too long with it is refused, though it would do without", async () => {
+    for (const action of ["publish", "subscribe"] as const) {
+      const topic = "t".repeat(65_530);
+      expect((await mounted("", {}, { action, topic })).acl?.allow).toBe(true);
+      const r = await mounted("dev/%c/", {}, { action, topic });
+      expect(r.acl?.steps).toMatchObject([{ step: "limits", verdict: "deny", final: true, why: "too long with the mountpoint before it" }]);
+    }
   });
 });

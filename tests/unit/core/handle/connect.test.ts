@@ -118,6 +118,34 @@ describe("a client that leaves while its CONNECT waits", () => {
     expect([listener.messages().map((m) => m.payload), kit.broker.connections, answers.length]).toEqual([["1", "2"], 1, 2]);
   });
 
+  test("a connected one that has left while verdicts do not come is over in half a minute, whatever of it waits", async () => {
+    const kit = new TestKit({ zone: { publishLimit: { count: 1, intervalMs: 1000 } } });
+    const listener = kit.connected("l").subscribe("#");
+    const will = { topic: "will", payload: Buffer.from("w"), qos: 0, retain: false } as const;
+    const c = kit.connected("c", 4, { keepalive: 10, will });
+    const answers: (() => void)[] = [];
+    kit.hooks.add("client.check_acl", "slow", () => new Promise((done) => answers.push(() => done({ verdict: "allow" }))));
+    c.publish("t", "1");
+    kit.pass(20_000);
+    for (const n of ["2", "3", "4", "5"]) c.publish(`t/${n}`, n);
+    c.drop();
+    for (let i = 0; i < 3; i++) {
+      kit.pass(9900);
+      answers[i]?.();
+      await Bun.sleep(0);
+      kit.settle();
+    }
+    expect([listener.messages().map((m) => m.payload), kit.broker.connections]).toEqual([["1", "2", "3"], 2]);
+    kit.pass(500);
+    expect([listener.messages().map((m) => m.payload), kit.broker.connections, kit.broker.inputBytes]).toEqual([["w"], 1, 0]);
+    expect([...kit.listener.shutdowns]).toEqual([["closed", 1]]);
+    answers[3]?.();
+    await Bun.sleep(0);
+    kit.pass(60_000);
+    expect(listener.messages()).toEqual([]);
+    silent(kit);
+  });
+
   test("a connected one that waits for a verdict is not read, as ever", async () => {
     const kit = new TestKit();
     let answer = (): void => {};

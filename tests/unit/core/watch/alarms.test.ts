@@ -22,7 +22,7 @@ const PREFIX = "$SYS/brokers/emqx@127.0.0.1/alarms";
 
 describe("alarms", () => {
   test("set and clear, with their events", () => {
-    const { alarms, told, clock } = setUp();
+    const { alarms, told, clock, log } = setUp();
     alarms.set("cpu_high_watermark", "82.6");
     const raisedAt = clock.ms;
     expect(alarms.present()).toEqual([{ id: "cpu_high_watermark", desc: "82.6", raisedAt }]);
@@ -34,6 +34,10 @@ describe("alarms", () => {
     expect(told).toEqual([
       { topic: `${PREFIX}/cpu_high_watermark/alert`, payload: '{"id":"cpu_high_watermark","desc":"82.6"}', retain: false },
       { topic: `${PREFIX}/cpu_high_watermark/clear`, payload: "", retain: false },
+    ]);
+    expect(log.lines.map((l) => `${l.level} ${l.message} ${String(l.fields.id)}`)).toEqual([
+      "warn alarm cpu_high_watermark",
+      "notice alarm cleared cpu_high_watermark",
     ]);
   });
 

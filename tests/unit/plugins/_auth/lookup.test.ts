@@ -1,9 +1,15 @@
 /** Log-ins by a table of users, where a row holds something that cannot be checked, or nobody waits for the check any more. */
-import { expect, test } from "bun:test";
-import { lookupAuth } from "../../../../server/plugins/_auth/lookup.ts";
+import { describe, expect, test } from "bun:test";
+import { createHash } from "node:crypto";
+import { watchClient } from "../../../../server/core/access/trace.ts";
+import { type Lookup, lookupAuth, type User } from "../../../../server/plugins/_auth/lookup.ts";
 import { oddAnswers } from "../../../../server/plugins/_auth/odd_answers.ts";
 import { parseStoredKind, type StoredKind } from "../../../../server/plugins/_auth/stored.ts";
+import { BackendError } from "../../../../server/plugins/_backend/errors.ts";
+import { aClient } from "../../../support/access.ts";
 import { TestClock, TestLog } from "../../../support/test_broker.ts";
+
+const KEYS = { user: "auth.x.auth_query", isSuper: "auth.x.super_query", rules: "auth.x.acl_query", hash: "auth.x.password_hash" };
 
 test("a hash that cannot be checked is a wrong password, told once a minute, whoever tries how often", async () => {
   const [clock, log] = [new TestClock(), new TestLog()];
@@ -11,7 +17,7 @@ test("a hash that cannot be checked is a wrong password, told once a minute, who
   let stored = "";
   const auth = lookupAuth(
     { clock, aclEpoch: 0, count: () => {} },
-    { user: async () => ({ password: stored, salt: "" }), isSuper: async () => true, rules: null },
+    { user: async () => ({ password: stored, salt: "" }), isSuper: async () => true, rules: null, keys: KEYS },
     () => parseStoredKind("bcrypt") as StoredKind,
     (client, what) => odd(client)("auth.x.auth_query", what),
   );
@@ -31,6 +37,7 @@ test("who has left before its password was looked at has not given a wrong one",
       user: async () => ({ password: "$2b$04$Ro0CUfOqk6cXEKf3dyaM7O3xh9Rnm2d1a9MGWt7rUzYK5TbqnRHW2", salt: "" }),
       isSuper: async () => false,
       rules: null,
+      keys: KEYS,
     },
     () => parseStoredKind("bcrypt") as StoredKind,
     () => {},
@@ -38,4 +45,79 @@ test("who has left before its password was looked at has not given a wrong one",
   const asked = (wanted: boolean) => auth.authenticate({} as never, Buffer.from("no such password"), () => wanted);
   await expect(asked(false) as Promise<unknown>).rejects.toMatchObject({ name: "BackendError", kind: "gone" });
   expect(await asked(true)).toMatchObject({ allow: false, why: "password_error" });
+});
+
+describe("why, for whoever asks", () => {
+  interface World {
+    user?: User | null | "nobody is asked";
+    isSuper?: boolean | "nobody is asked" | BackendError;
+    kind?: string;
+  }
+
+  async function told({ user = null, isSuper = false, kind = "sha256" }: World, password = "public"): Promise<string | null> {
+    const lookup: Lookup = {
+      user: user === "nobody is asked" ? null : async () => user,
+      isSuper: isSuper === "nobody is asked" ? null : () => (isSuper instanceof Error ? Promise.reject(isSuper) : Promise.resolve(isSuper)),
+      rules: null,
+      keys: KEYS,
+    };
+    const host = { clock: new TestClock(), aclEpoch: 0, count: () => {} };
+    const auth = lookupAuth(
+      host,
+      lookup,
+      () => parseStoredKind(kind) as StoredKind,
+      () => {},
+    );
+    const client = aClient();
+    const take = watchClient(client);
+    await auth.authenticate(client, Buffer.from(password), () => true);
+    return take().why;
+  }
+  const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
+  const joe = { password: sha256("public"), salt: "" };
+
+  test("unknown, without a password, nobody asked", async () => {
+    expect(await told({})).toBe("unknown user: auth.x.auth_query finds nobody");
+    expect(await told({ user: { password: null, salt: "" } })).toBe("auth.x.auth_query finds the user, but no password");
+    expect(await told({ user: "nobody is asked" })).toBe("auth.x.auth_query is not set: nobody is asked");
+  });
+
+  test("wrong, or nothing that any password could fit; never what stands there", async () => {
+    expect(await told({ user: joe }, "other")).toBe("wrong password, with auth.x.password_hash = sha256");
+    for (const [kind, user, why] of [
+      ["md5", joe, "what is stored is not 32 hexadecimal digits"],
+      ["sha256", { password: "public", salt: "" }, "what is stored is not 64 hexadecimal digits"],
+      ["salt,sha256", joe, "there is no salt: it has to be the second one that is asked for"],
+      ["sha,salt", joe, "what is stored is not 40 hexadecimal digits"],
+      ["pbkdf2,sha256,1000,20", joe, "what is stored is not 40 hexadecimal digits"],
+      ["pbkdf2,sha256,1000,32", joe, "there is no salt"],
+      ["bcrypt", joe, "what is stored is no bcrypt hash"],
+      [
+        "salt,bcrypt",
+        { password: "$2b$04$Ro0CUfOqk6cXEKf3dyaM7O3xh9Rnm2d1a9MGWt7rUzYK5TbqnRHW2", salt: "" },
+        "the salt is not the hash's first 29",
+      ],
+      ["bcrypt", { password: "$2a$31$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", salt: "" }, "a bcrypt hash of cost 31"],
+    ] as const) {
+      const said = (await told({ user, kind }, "other")) ?? "";
+      expect(said).toStartWith(`no password fits, with auth.x.password_hash = ${kind}: ${why}`);
+      expect(said).not.toContain(user.password);
+    }
+    expect(await told({ user: { password: "x", salt: "" }, kind: "plain" })).toBe("wrong password, with auth.x.password_hash = plain");
+  });
+
+  test("let in, and whether as a super user", async () => {
+    const fits = "the password fits, with auth.x.password_hash = sha256; ";
+    expect([
+      await told({ user: joe, isSuper: true }),
+      await told({ user: joe }),
+      await told({ user: joe, isSuper: "nobody is asked" }),
+      await told({ user: joe, isSuper: new BackendError("refused", "no such column") }),
+    ]).toEqual([
+      `${fits}a super user, by auth.x.super_query`,
+      `${fits}no super user, by auth.x.super_query`,
+      `${fits}no super user: auth.x.super_query is not set`,
+      `${fits}no super user, for auth.x.super_query has no answer: no such column`,
+    ]);
+  });
 });

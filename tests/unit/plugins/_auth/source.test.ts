@@ -1,37 +1,42 @@
 /** A source's life with its plugin: what is still answered, and what is closed, when settings change and when the plugin goes. */
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
+import type { Log } from "../../../../server/core/ports.ts";
+import type { AlarmDetails } from "../../../../server/core/watch/alarms.ts";
+import type { OnError } from "../../../../server/plugins/_auth/outside.ts";
 import type { SourceHost } from "../../../../server/plugins/_auth/source.ts";
 import { startOutside } from "../../../../server/plugins/_auth/source.ts";
 import { Backend } from "../../../../server/plugins/_backend/backend.ts";
 import { BackendError } from "../../../../server/plugins/_backend/errors.ts";
 import type { PluginContext } from "../../../../server/plugins/plugin.ts";
-import { FakeClock, silentLog } from "../../../support/access.ts";
+import { FakeClock, recordingLog, silentLog } from "../../../support/access.ts";
 
 const settle = async (): Promise<void> => {
   for (let i = 0; i < 30; i++) await Promise.resolve();
 };
 
 /** A plugin's context: its timers and its end are in the test's hand. */
-function context() {
+function context(log: Log = silentLog) {
+  const alarms: [what: string, title: string | null][] = [];
+
   const closing: (() => void | Promise<void>)[] = [];
   const changed: (() => void)[] = [];
   const timers = new Set<() => void>();
   const ctx = {
     clock: new FakeClock(),
-    log: silentLog,
+    log,
     config: {},
-    broker: { count() {}, aclChanged() {}, aclEpoch: 0 },
+    broker: { count() {}, aclChanged() {}, aclEpoch: 0, allowsAnonymous: true },
     every(_ms: number, fn: () => void) {
       timers.add(fn);
       return () => void timers.delete(fn);
     },
-    alarm() {},
+    alarm: (what: string, desc: AlarmDetails | null) => void alarms.push([what, desc?.title ?? null]),
     report() {},
     hook() {},
     changed: (fn: () => void) => void changed.push(fn),
     closing: (fn: () => void | Promise<void>) => void closing.push(fn),
   } as unknown as PluginContext;
-  return { ctx, closing, changed, timers };
+  return { ctx, closing, changed, timers, alarms };
 }
 
 test("unloaded while a former server still answers: its callers are told, its driver is closed", async () => {
@@ -75,4 +80,75 @@ test("unloaded while a former server still answers: its callers are told, its dr
   await settle();
   expect(await Promise.race([asked, settle().then(() => "never told")])).toBe("gone");
   expect(drivers.map((d) => d.closed)).toEqual([true, true]);
+});
+
+test("settings change while two servers are down: an alarm that nobody has any more ends, the other one stands", async () => {
+  const { ctx, changed, alarms } = context();
+  let names = ["down_a", "down_b"];
+  const open = (host: SourceHost) => ({
+    auth: { authenticate: () => null },
+    backends: names.map(
+      (alarm) =>
+        new Backend<null>(host, {
+          what: `Server ${alarm}`,
+          open: () => null,
+          close() {},
+          probe: async () => Promise.reject(new Error("ECONNREFUSED")),
+          judge: () => "down",
+          pool: 1,
+          perConnection: 1,
+          timeoutMs: 1000,
+          alarm,
+          retries: 0,
+          probeProves: true,
+        }),
+    ),
+  });
+  startOutside(ctx, { open, onError: () => "deny" });
+  await settle();
+  names = ["down_b", "down_c"];
+  for (const fn of changed) fn();
+  expect(alarms.splice(0)).toEqual([
+    ["down_a", "Server down_a is down"],
+    ["down_b", "Server down_b is down"],
+    ["down_a", null],
+  ]);
+  await settle();
+  expect(alarms).toEqual([
+    ["down_b", "Server down_b is down"],
+    ["down_c", "Server down_c is down"],
+  ]);
+});
+
+describe("on_error = ignore is told where it lets strangers in", () => {
+  const source = { auth: { authenticate: () => null }, backends: [] };
+
+  test("at the start, and when it is set while the plugin runs, not at every change", () => {
+    const log = recordingLog();
+    const { ctx, changed } = context(log);
+    let onError: OnError = "ignore";
+    startOutside(ctx, { open: () => source, onError: () => onError });
+    const change = (to: OnError): number => {
+      onError = to;
+      for (const fn of changed) fn();
+      return log.lines.length;
+    };
+    expect(log.lines.map((l) => `${l.level} ${l.message}`)).toEqual([expect.stringMatching(/^warn on_error = ignore: .*unasked$/)]);
+    expect([change("ignore"), change("deny"), change("deny"), change("ignore")]).toEqual([1, 1, 1, 2]);
+    expect(log.lines[1]).toEqual(log.lines[0]);
+  });
+
+  test("not where nobody comes in without being known, or log-ins are refused all the same", () => {
+    const log = recordingLog();
+    for (const [anonymous, passesOn] of [
+      [false, undefined],
+      [true, () => false],
+    ] as const) {
+      const { ctx, changed } = context(log);
+      Object.assign(ctx.broker, { allowsAnonymous: anonymous });
+      startOutside(ctx, { open: () => source, onError: () => "ignore", ...(passesOn && { passesOn }) });
+      for (const fn of changed) fn();
+    }
+    expect(log.lines).toEqual([]);
+  });
 });

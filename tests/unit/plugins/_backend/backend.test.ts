@@ -43,8 +43,22 @@ describe("it goes and comes back", () => {
     await pass(1300);
     expect(state()).toBe("up");
     expect(await ask()).toStartWith("q by ");
-    expect(log.lines.map((l) => l.message)).toEqual(["server is down", "server is back"]);
-    expect(alarms.map((a) => a?.title ?? "cleared")).toEqual(["cleared", "Server is down", "cleared"]);
+    expect(log.lines.map((l) => `${l.level} ${l.message}`)).toEqual(["warn server is down", "notice server is back"]);
+    expect(alarms.map((a) => a?.title ?? "cleared")).toEqual(["Server is down", "cleared"]);
+  });
+
+  test("what a driver says of the server is told, and forgotten", async () => {
+    const { world, state, settle, ask, pass, backend, standing } = setUp();
+    await settle();
+    world.mode = "says";
+    await ask();
+    expect(backend.status()).toMatchObject({ state: "degraded", lastError: "http 500", failed: 1 });
+    world.mode = "up";
+    await pass(10_000);
+    expect(state()).toBe("up");
+    world.mode = "says";
+    for (let i = 0; i < 5; i++) await ask();
+    expect(standing.get("down")).toMatchObject({ summary: "http 500" });
   });
 
   test("fewer failures only degrade it, and that is forgotten", async () => {
@@ -71,6 +85,36 @@ describe("it goes and comes back", () => {
     world.mode = "away";
     await pass(10_100);
     expect(state()).toBe("down");
+  });
+});
+
+describe("connections are lost while nobody asks", () => {
+  test("the server is gone: that is known at once", async () => {
+    const { world, state, settle, pass, log } = setUp();
+    await settle();
+    await pass(3000);
+    world.mode = "away";
+    world.closesIdle = true;
+    await pass(100);
+    expect([state(), ...log.lines.map((l) => l.message)]).toEqual(["down", "server is down"]);
+  });
+
+  test("the server closes them as soon as they are made: it is asked once a second, and is up", async () => {
+    const { world, state, settle, pass, questions, log } = setUp();
+    await settle();
+    world.closesIdle = true;
+    await pass(10_000);
+    expect([state(), log.lines, questions.length]).toEqual(["up", [], 11]);
+  });
+
+  test("while it is down that is no news", async () => {
+    const { world, settle, pass, questions } = setUp("away");
+    await settle();
+    await pass(5000);
+    const before = questions.length;
+    world.closesIdle = true;
+    await pass(10_000);
+    expect(questions.length - before).toBeLessThan(16);
   });
 });
 
@@ -232,7 +276,7 @@ describe("the end", () => {
     world.mode = "hangs";
     const asked = ask();
     await settle();
-    const retired = backend.retire();
+    const retired = backend.retire(false);
     for (const p of [...hung.values()].flat()) p.resolve("late but good");
     expect(await asked).toBe("late but good");
     await pass(200);
@@ -320,7 +364,7 @@ test("a server that is not asked any more says nothing: no alarm, no line", asyn
   await settle();
   world.mode = "hangs";
   for (let i = 0; i < 5; i++) void ask();
-  void backend.retire();
+  void backend.retire(false);
   await pass(2000);
   expect(alarms.filter((a) => a !== null)).toEqual([]);
   expect(log.lines).toEqual([]);

@@ -58,14 +58,27 @@ test("half open: one call at a time, closed by its answer, open again by its fai
   expect(b.admits()).toBe(true);
   b.trip(at(0));
   expect([b.admits(), b.probeDue(at(100))]).toEqual([false, true]);
-  b.halfOpen();
+  b.halfOpen(at(100));
   expect([b.admits(), b.admits(), b.open, b.probeDue(at(1e6))]).toEqual([true, false, true, false]);
   expect(b.failed(at(100))).toBe(false);
   expect([b.admits(), b.probeDue(at(299)), b.probeDue(at(300))]).toEqual([false, false, true]);
-  b.halfOpen();
-  expect(b.admits()).toBe(true);
+  b.halfOpen(at(300));
+  expect([b.untriedSince, b.admits(), b.untriedSince]).toEqual([at(300), true, null]);
+  // Another probe lets no second one through.
+  b.halfOpen(at(400));
+  expect(b.admits()).toBe(false);
   b.notMade();
-  expect([b.admits(), b.admits()]).toEqual([true, false]);
+  expect([b.untriedSince, b.admits(), b.admits()]).toEqual([at(300), true, false]);
   expect(b.succeeded()).toBe(true);
   expect([b.admits(), b.admits()]).toEqual([true, true]);
+});
+
+test("trusted without a call: closed, and one failure opens it, unless a call was answered before", () => {
+  const b = breaker();
+  b.trip(at(0));
+  b.trust();
+  expect([b.open, b.admits(), b.failed(at(1)), b.open]).toEqual([false, true, true, true]);
+  b.trust();
+  b.succeeded();
+  expect([b.failed(at(1)), b.open]).toEqual([false, false]);
 });

@@ -51,6 +51,16 @@ describe("connections of a driver", () => {
     expect(asked).toEqual([0, 0, 0, 1, 1, 1, 0, 0]);
   });
 
+  test("lost ones are told of once, and let go", async () => {
+    const { links, made, open } = kit(3);
+    const asked = [links.ready(), links.ready()];
+    const [first, second] = [open(), open()];
+    await Promise.all(asked);
+    expect(links.lost()).toBe(false);
+    first.isAlive = second.isAlive = false;
+    expect([links.lost(), links.lost(), ...made.map((c) => c.closed)]).toEqual([true, false, 1, 1]);
+  });
+
   test("what was lost is closed and made anew", async () => {
     const { links, open } = kit(1);
     const asked = links.ready();

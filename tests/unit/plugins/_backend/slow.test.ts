@@ -87,6 +87,59 @@ describe("probes are answered, questions are not", () => {
     }
   });
 
+  test("nobody asks any more: taken for back after a minute of answered probes, and the next question that hangs brings it down again", async () => {
+    const w = setUp("up", 8);
+    await w.settle();
+    await hang(w, 5);
+    await w.pass(55_000);
+    expect([w.state(), w.standing.size]).toEqual(["down", 1]);
+    await w.pass(6000);
+    expect([w.state(), w.standing.size]).toEqual(["up", 0]);
+    expect(told(w)).toEqual([["server is down", "server answers probes and nobody asks it: taken for back"], 1]);
+    expect(w.log.lines.at(-1)).toMatchObject({ level: "notice", fields: { server: "Server", seconds: 60 } });
+    // However many probes are answered in between.
+    await w.pass(30_000);
+    expect(await hang(w, 1)).toEqual(["! timeout"]);
+    expect([w.state(), w.standing.size, ...told(w)[0].slice(2)]).toEqual(["down", 1, "server is down"]);
+  });
+
+  test("taken for back, and a question is answered: it takes five again", async () => {
+    const w = setUp("up", 8);
+    await w.settle();
+    await hang(w, 5);
+    await w.pass(61_000);
+    expect(await w.ask()).toStartWith("q by ");
+    await hang(w, 4);
+    expect([w.state(), w.standing.size]).toEqual(["degraded", 0]);
+  });
+
+  test("nobody asks, and it is gone meanwhile: it stays down until it is there again", async () => {
+    const w = setUp("up", 8);
+    await w.settle();
+    await hang(w, 5);
+    await w.pass(20_000);
+    w.world.mode = "away";
+    await w.pass(100_000);
+    expect([w.state(), w.standing.size]).toEqual(["down", 1]);
+    w.world.mode = "up";
+    await w.pass(1500);
+    expect([w.state(), ...told(w)]).toEqual(["up", ["server is down", "server is back"], 1]);
+  });
+
+  test("where a probe is only a connection: gone and back, and nobody asks", async () => {
+    const w = setUp("up", 8, false);
+    await w.settle();
+    w.world.mode = "away";
+    for (let i = 0; i < 5; i++) await w.ask();
+    w.world.mode = "up";
+    await w.pass(30_000);
+    expect([w.state(), w.standing.size]).toEqual(["down", 1]);
+    await w.pass(33_000);
+    expect([w.state(), w.standing.size]).toEqual(["up", 0]);
+    w.world.mode = "away";
+    expect([await w.ask(), w.state(), w.standing.size]).toEqual(["! down", "down", 1]);
+  });
+
   test("there are two drivers at most", async () => {
     const w = setUp("up", 2);
     await w.settle();

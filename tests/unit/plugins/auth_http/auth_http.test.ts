@@ -1,6 +1,7 @@
 /** emqx_auth_http on the core: what is told of several services. */
-import { afterAll, expect, test } from "bun:test";
+import { afterAll, describe, expect, test } from "bun:test";
 import { authHttp } from "../../../../server/plugins/auth_http/index.ts";
+import { aClient } from "../../../support/access.ts";
 import { until } from "../../../support/until.ts";
 import { removeTempDirs, running } from "../harness.ts";
 
@@ -24,4 +25,89 @@ test("each service that is down has an alarm of its own, however alike their add
     await b.manager.unload("emqx_auth_http");
   }
   expect(present()).toEqual([]);
+});
+
+describe("secrets in URLs and parameters", () => {
+  const AUTH = "http://127.0.0.1:1/auth?token=t0p-s3cret&app=mqtt";
+  const PARAMS = "clientid=%c,username=%u,password=%P,key=k3y-s3cret";
+  const own = { "auth.http.auth_req": AUTH, "auth.http.auth_req.params": PARAMS, "auth.http.super_req": "", "auth.http.acl_req": "" };
+  const request = { clientId: "c", username: "u", password: "p", ip: "127.0.0.1", action: null, topic: null };
+
+  /** Of a plugin that runs, what stands in its settings and what is shown of them. */
+  async function kit() {
+    const b = await running(authHttp, { settings: own });
+    const rows = () => Object.fromEntries(b.manager.configRows("emqx_auth_http").map((r) => [r.key, r.value]));
+    const refusal = async (work: Promise<unknown>): Promise<string> => {
+      const err = await work.then(
+        () => null,
+        (e: unknown) => e,
+      );
+      expect(err).toBeInstanceOf(Error);
+      return (err as Error).message;
+    };
+    const kept = () => [b.config.raw("auth.http.auth_req"), b.config.raw("auth.http.auth_req.params")];
+    return { ...b, rows, refusal, kept };
+  }
+
+  test("are masked wherever settings are shown; what is sent back as it is shown leaves them", async () => {
+    const { manager, settings, replaceConfig, setLive, rows, kept, kit: k } = await kit();
+    const shown = rows();
+    expect(shown).toMatchObject({
+      "auth.http.auth_req": "http://127.0.0.1:1/auth?token=******&app=mqtt",
+      "auth.http.auth_req.params": "clientid=%c,username=%u,password=%P,key=******",
+    });
+    const all = [
+      manager.configRows("emqx_auth_http"),
+      manager.liveItems(),
+      await settings.list(() => true),
+      manager.report("emqx_auth_http"),
+    ];
+    await replaceConfig("emqx_auth_http", Object.fromEntries(Object.entries(shown).filter(([, value]) => value !== "")));
+    for (const key of ["auth.http.auth_req", "auth.http.auth_req.params"]) await setLive("emqx_auth_http", key, shown[key] ?? "");
+    expect(kept()).toEqual([AUTH, PARAMS]);
+    await manager.test("emqx_auth_http", { "auth.http.auth_req": shown["auth.http.auth_req"] }, request, () => aClient());
+    expect(JSON.stringify([all, k.log.lines, k.broker.alarms.present()])).not.toContain("s3cret");
+    await manager.unload("emqx_auth_http");
+  });
+
+  test("are typed again with what else is changed of the same text: the mask is not saved for them", async () => {
+    const { manager, settings, replaceConfig, setLive, refusal, kept } = await kit();
+    for (const [key, text] of [
+      ["auth.http.auth_req", "http://127.0.0.1:1/other?token=******&app=mqtt"],
+      ["auth.http.auth_req.params", "clientid=%c,key=******"],
+    ] as const) {
+      for (const change of [
+        replaceConfig("emqx_auth_http", { ...own, [key]: text }),
+        setLive("emqx_auth_http", key, text),
+        settings.apply(new Map([[key, text]])),
+        manager.test("emqx_auth_http", { [key]: text }, request, () => aClient()),
+      ])
+        expect(await refusal(change)).toStartWith(`${key}: ****** stands for what is kept only while`);
+    }
+    expect(kept()).toEqual([AUTH, PARAMS]);
+    await setLive("emqx_auth_http", "auth.http.auth_req", "http://127.0.0.1:1/auth?token=n3w");
+    expect(kept()).toEqual(["http://127.0.0.1:1/auth?token=n3w", PARAMS]);
+    await manager.unload("emqx_auth_http");
+  });
+
+  test("of parameters go to no other service than they were saved for", async () => {
+    const { manager, setLive, refusal, replaceConfig, kept } = await kit();
+    const away = "http://127.0.0.2:1/auth?token=mine";
+    const again = /names another server: auth\.http\.auth_req\.params has to be typed again/;
+    expect(await refusal(setLive("emqx_auth_http", "auth.http.auth_req", away))).toMatch(again);
+    expect(await refusal(manager.test("emqx_auth_http", { "auth.http.auth_req": away }, request, () => aClient()))).toMatch(again);
+    await replaceConfig("emqx_auth_http", { ...own, "auth.http.auth_req": away });
+    expect(kept()).toEqual([away, PARAMS]);
+    await manager.unload("emqx_auth_http");
+  });
+
+  test("what is wrong with such a text is told without them", async () => {
+    const b = await running(authHttp, { settings: own });
+    b.rewrite("auth.http.auth_req = htp://127.0.0.1:1/auth?token=t0p-s3cret\n");
+    await b.manager.reload("emqx_auth_http").catch(() => {});
+    const told = JSON.stringify([b.kit.log.lines, b.manager.list()]);
+    expect(told).toContain("token=******");
+    expect(told).not.toContain("s3cret");
+    await b.manager.unload("emqx_auth_http");
+  });
 });

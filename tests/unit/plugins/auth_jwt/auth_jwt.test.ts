@@ -3,6 +3,7 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { createHmac, generateKeyPairSync } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { explain } from "../../../../server/core/access/explain.ts";
 import { authJwt } from "../../../../server/plugins/auth_jwt/index.ts";
 import { aClient } from "../../../support/access.ts";
 import type { TestKit } from "../../../support/test_broker.ts";
@@ -53,7 +54,7 @@ describe("the token", () => {
     expect([code(kit, "joe", null), code(kit, "joe", ""), code(kit, null, null)]).toEqual([0x87, 0x87, 0]);
     const request = { clientId: "c", username: "joe", password: null, ip: "127.0.0.1", action: null, topic: null };
     const steps = await manager.test("emqx_auth_jwt", {}, request, () => aClient({ username: "joe" }));
-    expect(steps.at(-1)).toMatchObject({ step: "authenticate", verdict: "ignore", why: "token_undefined" });
+    expect(steps.at(-1)).toMatchObject({ step: "authenticate", verdict: "ignore", why: expect.stringContaining("token_undefined") });
     kit.hooks.add("client.authenticate", "other", ({ username }) => (username === "joe" ? { allow: true } : null), 0);
     expect([code(kit, "joe", null), code(kit, "jim", null)]).toEqual([0, 0x87]);
   });
@@ -86,6 +87,50 @@ describe("the token", () => {
       code(kit, "joe", signed({ username: "jim", site: "north" })),
       code(kit, "joe", signed({ username: "joe" })),
     ]).toEqual([0, 0x87, 0x87]);
+  });
+});
+
+describe("what is told to whoever asks why", () => {
+  const lines = { ...SECRET, "auth.jwt.verify_claims": "on", "auth.jwt.verify_claims.site": "north", "auth.jwt.acl_claim_name": "acl" };
+
+  async function explained(token: string, username = "joe", more: Record<string, string> = {}) {
+    const { kit } = await running(authJwt, { settings: { ...lines, ...more } });
+    const client = aClient({ username });
+    return explain(kit.broker, client, { password: Buffer.from(token) }, { action: "publish", topic: "a/b" });
+  }
+
+  test("algorithm, key, claims as found and as expected; never the signature, nor the secret", async () => {
+    const token = signed({ exp: 9e9, site: "north", acl: { pub: "a/#" } });
+    const { authentication, acl } = await explained(token);
+    const step = authentication.steps.find((s) => s.step === "emqx_auth_jwt");
+    expect(step).toMatchObject({ verdict: "allow", why: "a good token, signed with auth.jwt.secret" });
+    expect(step?.asked).toMatchObject([
+      { question: "token in the password", values: ['alg = "HS256"', "no kid"], answer: "signed with auth.jwt.secret" },
+    ]);
+    const rows = step?.asked?.[0]?.rows?.map((row) => row.map(({ name, value }) => `${name}: ${value}`)) ?? [];
+    expect(rows[0]?.slice(0, 2)).toEqual(["claim: exp", "found: 9000000000 (2255-03-14T16:00:00.000Z)"]);
+    expect(rows[1]).toEqual(["claim: site", "found: north", "expected: north"]);
+    // Its rules came with the token: the question about a topic knows of them.
+    expect(acl?.steps.at(-1)).toMatchObject({ step: "emqx_auth_jwt", verdict: "allow", why: "allow publish a/#" });
+    const text = JSON.stringify([authentication, acl]);
+    for (const secret of [token, token.split(".")[2] as string, "emqxsecret"]) expect(text).not.toContain(secret);
+  });
+
+  test("of one that nobody signed no claim is shown", async () => {
+    const { authentication } = await explained(signed({ site: "forged" }, "other"));
+    expect(authentication.steps.at(-1)).toMatchObject({
+      verdict: "deny",
+      why: "invalid_signature: it was not signed with auth.jwt.secret",
+      asked: [{ answer: "it is not known to be anybody's" }],
+    });
+    expect(JSON.stringify(authentication)).not.toContain("forged");
+  });
+
+  test("a token in the user name is shown nowhere, either", async () => {
+    const token = signed({ site: "north" });
+    const result = await explained("x", token, { "auth.jwt.from": "username" });
+    expect(result.authentication.steps.at(-1)?.asked?.[0]?.question).toBe("token in the user name");
+    expect(JSON.stringify(result)).not.toContain(token.split(".")[2] as string);
   });
 });
 
@@ -161,6 +206,20 @@ describe("when it runs out", () => {
     expect(later.take()).toEqual([]);
     await turn("on");
     expect(later.take()).toEqual([ends]);
+  });
+
+  test("of many that end together a part in each turn, so that nobody else waits for all of them", async () => {
+    const { kit } = await running(authJwt, { settings: { ...SECRET, [KEY]: "on" } });
+    const now = Math.floor(kit.clock.now() / 1000);
+    const all = Array.from({ length: 500 }, (_, i) => entered(kit, now + 10, `c${i}`));
+    const left: number[] = [];
+    kit.pass(11_000);
+    for (let i = 0; i < 3; i++) {
+      left.push(kit.broker.connections);
+      await turns(kit, 1);
+    }
+    expect(left).toEqual([300, 100, 0]);
+    expect(all.map((c) => c.take().length)).toEqual(all.map(() => 1));
   });
 
   test("unloaded it ends nobody, loaded again it ends those of before who are there still", async () => {

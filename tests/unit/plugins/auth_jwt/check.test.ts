@@ -16,7 +16,7 @@ function signed(claims: object, header: object = { alg: "HS256" }, secret = "s")
 }
 const claimsOf = (claims: Record<string, string>): JwtRules["claims"] =>
   new Map(Object.entries(claims).map(([name, text]) => [name, parseTemplate(text, CLIENT_VARIABLES)]));
-const RULES: JwtRules = { secret: oneKey(secretVerifiers("s")), key: null, claims: null, leeway: 0 };
+const RULES: JwtRules = { secret: oneKey(secretVerifiers("s"), "auth.jwt.secret"), key: null, claims: null, leeway: 0 };
 
 function outcome(text: string, rules: Partial<JwtRules> = {}): string {
   const { step } = checkToken({ ...RULES, ...rules }, client, text, NOW_S * 1000);
@@ -46,7 +46,7 @@ test("a token decides: good, forged, of an algorithm that is not there", () => {
   ]);
   expect(outcome(signed({}, { alg: "HS256", crit: ["x"] }))).toBe("invalid_signature");
   const { publicKey } = generateKeyPairSync("ed25519");
-  const key = oneKey(keyVerifiers(publicKey.export({ type: "spki", format: "pem" }).toString()));
+  const key = oneKey(keyVerifiers(publicKey.export({ type: "spki", format: "pem" }).toString()), "auth.jwt.pubkey");
   expect(outcome(signed({}, { alg: "EdDSA" }), { key })).toBe("invalid_signature");
   expect(outcome(signed({}, { alg: "RS256" }), { key })).toBe("token_unsupported");
 });
@@ -104,7 +104,10 @@ test("a key ring: of a name it does not know, others may; of an algorithm that n
   /** Those called "any" may have signed whatever a token names. */
   const ring = ({ any, ...named }: Keys): JwtRules["secret"] => ({
     find: (alg, kid) => ({
-      keys: [any, named[kid ?? ""]].flatMap((key) => key?.get(alg) ?? []),
+      keys: [any, named[kid ?? ""]].flatMap((key) => {
+        const verify = key?.get(alg);
+        return verify === undefined ? [] : [{ verify, name: "a key" }];
+      }),
       unknown: kid !== null && named[kid] === undefined,
     }),
   });
@@ -121,4 +124,31 @@ test("a key ring: of a name it does not know, others may; of an algorithm that n
   expect(check(ring({ any: secretVerifiers("other") }), signed({}))).toEqual(["invalid_signature", false]);
   const critical = signed({}, { alg: "HS256", kid: "k1", crit: ["x"] });
   expect(check(ring({ any: secretVerifiers("s") }), critical)).toEqual(["invalid_signature", false]);
+});
+
+describe("in words: what was found, what was expected, where that is set", () => {
+  const rules: JwtRules = { ...RULES, claims: claimsOf({ username: "%u", site: "north" }) };
+  const why = (text: string, more: Partial<JwtRules> = {}): string => checkToken({ ...rules, ...more }, client, text, NOW_S * 1000).why;
+
+  test("of each outcome", () => {
+    expect(why(signed({ username: "joe", site: "north" }))).toBe("a good token, signed with auth.jwt.secret");
+    expect(why("")).toContain("auth.jwt.from");
+    expect(why("secret")).toContain("it may be a password");
+    expect(why(signed({}, { alg: "none" }))).toBe('token_unsupported: nobody is let in with algorithm "none"');
+    expect(why(signed({}), { secret: null })).toContain('the algorithm is "HS256", and auth.jwt.secret is empty');
+    expect(why(signed({}, { alg: "RS256" }))).toContain("neither auth.jwt.pubkey nor auth.jwt.jwks is set");
+    expect(why(signed({}, { alg: "HS256" }, "other"))).toBe("invalid_signature: it was not signed with auth.jwt.secret");
+    expect(why(signed({ exp: NOW_S - 60 }))).toBe(
+      "expired: claim exp is 1699999940 (2023-11-14T22:12:20.000Z), expected later than 2023-11-14T22:13:20.000Z",
+    );
+    expect(why(signed({ exp: NOW_S - 60 }), { leeway: 60 })).toContain("expected later than 2023-11-14T22:12:20.000Z");
+    expect(why(signed({ exp: "soon" }))).toBe("invalid_exp: claim exp is soon, expected a number");
+    expect(why(signed({ nbf: 1e300 }))).toContain("claim nbf is 1e+300 (no time), expected 2023-11-14T22:13:20.000Z or before");
+    expect(why(signed({ username: "joe", site: "south" }))).toBe("unexpected_site: claim site is south, expected north");
+    expect(why(signed({ username: "joe" }))).toBe("unexpected_site: claim site is not there, expected north");
+    expect(why(signed({ username: ["joe"], site: "north" }))).toBe('unexpected_username: claim username is ["joe"], expected joe');
+    expect(why(signed({ secret: "s3cret" }), { claims: claimsOf({ secret: "an0ther" }) })).toBe(
+      "unexpected_secret: claim secret is ***, expected ***",
+    );
+  });
 });

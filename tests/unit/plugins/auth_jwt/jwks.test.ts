@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { authJwt } from "../../../../server/plugins/auth_jwt/index.ts";
 import type { TestKit } from "../../../support/test_broker.ts";
 import { until } from "../../../support/until.ts";
-import { removeTempDirs, running, tempDir } from "../harness.ts";
+import { logIn, removeTempDirs, running, tempDir } from "../harness.ts";
 
 afterAll(removeTempDirs);
 
@@ -51,20 +51,7 @@ async function broker(url: string, more: Record<string, string> = {}) {
   return b;
 }
 
-let clients = 0;
-/** The reason code of CONNACK, which may come later. `passing`: so much time goes by at each look, ms. */
-async function code(kit: TestKit, token: string, passing = 0): Promise<number> {
-  const c = kit.client(5).connect(`c${++clients}`, { username: "joe", password: Buffer.from(token) });
-  let answer = -1;
-  await until(() => {
-    if (passing > 0) kit.pass(passing);
-    kit.settle();
-    const [packet] = c.take();
-    if (packet?.cmd === "connack") answer = packet.reasonCode ?? -1;
-    return answer !== -1;
-  }, "CONNACK");
-  return answer;
-}
+const code = (kit: TestKit, token: string, passing = 0): Promise<number> => logIn(kit, "joe", token, passing);
 /** So many seconds, in which the back end's own looks are answered. */
 async function slowly(kit: TestKit, seconds: number): Promise<void> {
   for (let i = 0; i < 2 * seconds; i++) {
@@ -99,6 +86,25 @@ describe("keys from a URL", () => {
       0x87, 0x87,
     ]);
     expect(await code(kit, signed(a.privateKey, { kid: "a", alg: "RS256" }))).toBe(0x87);
+  });
+
+  test("an answer that comes behind that to a later request is no news", async () => {
+    const [a, b] = [pair(), pair()];
+    const answers: ((response: Response) => void)[] = [];
+    const server = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Promise<Response>((done) => answers.push(done)) });
+    stops.push(() => server.stop(true));
+    const { kit, manager } = await broker(`http://127.0.0.1:${server.port}/`);
+    const set = (key: KeyObject, kid: string): Response => Response.json({ keys: [jwk(key, { kid })] });
+    await until(() => answers.length === 1, "the first request");
+    const asked = code(kit, signed(b.privateKey, { kid: "b" }));
+    await until(() => answers.length === 2, "the one for a new name");
+    answers[1]?.(set(b.publicKey, "b"));
+    expect(await asked).toBe(0);
+    answers[0]?.(set(a.publicKey, "a"));
+    await until(() => server.pendingRequests === 0, "all are answered");
+    await Bun.sleep(20);
+    expect(await code(kit, signed(b.privateKey, { kid: "b" }))).toBe(0);
+    expect(manager.report("emqx_auth_jwt")?.servers[0]).toMatchObject({ state: "up", failed: 0 });
   });
 
   test("a new one is fetched when a token names it, but not for every name that somebody makes up", async () => {

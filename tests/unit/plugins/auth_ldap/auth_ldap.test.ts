@@ -3,7 +3,7 @@ import { afterAll, afterEach, describe, expect, test } from "bun:test";
 import { authLdap } from "../../../../server/plugins/auth_ldap/index.ts";
 import { LdapTwin, type TwinAnswers } from "../../../support/ldap_twin.ts";
 import { until } from "../../../support/until.ts";
-import { type Managed, removeTempDirs, running } from "../harness.ts";
+import { logIn, type Managed, removeTempDirs, running } from "../harness.ts";
 
 afterAll(removeTempDirs);
 const stops: (() => unknown)[] = [];
@@ -21,8 +21,11 @@ const BINDS: Readonly<Record<string, number>> = {
   inactive: 53,
   referred: 10,
   plaintext: 13,
+  toolong: 3,
+  toomuch: 11,
   busy: 51,
   away: 52,
+  broken: 80,
 };
 const directory: TwinAnswers = {
   bind(dn, password) {
@@ -44,19 +47,7 @@ async function broker(answers: TwinAnswers, more: Record<string, string> = {}) {
   return { ...managed, twin };
 }
 
-let clients = 0;
-/** The reason code of CONNACK. */
-async function code({ kit }: Managed, username: string, password: string): Promise<number> {
-  const c = kit.client(5).connect(`c${++clients}`, { username, password: Buffer.from(password) });
-  let answer = -1;
-  await until(() => {
-    kit.settle();
-    const [packet] = c.take();
-    if (packet?.cmd === "connack") answer = packet.reasonCode ?? -1;
-    return answer !== -1;
-  }, "CONNACK");
-  return answer;
-}
+const code = ({ kit }: Managed, username: string, password: string): Promise<number> => logIn(kit, username, password);
 const server = (b: Managed) => b.manager.report("emqx_auth_ldap")?.servers[0];
 
 describe("what the directory says of one user's bind is said of that user", () => {
@@ -83,6 +74,14 @@ describe("what the directory says of one user's bind is said of that user", () =
     const b = await broker(directory, { ...asUser, "auth.ldap.on_error": "ignore" });
     b.kit.zone.allowAnonymous = true;
     for (const name of ["locked", "inactive", "nopassword"]) expect([name, await code(b, name, "any")]).toEqual([name, 0x87]);
+  });
+
+  test("an error within the directory is no wrong password, and no guess", async () => {
+    const b = await broker(directory, asUser);
+    b.kit.zone.authFailureLimit = { count: 3, intervalMs: 60_000 };
+    for (const name of ["toolong", "toomuch", "broken"])
+      for (let i = 0; i < 4; i++) expect([name, await code(b, name, "public")]).toEqual([name, 0x88]);
+    expect([server(b)?.refused, b.kit.metrics.authLimited]).toEqual([12, 0]);
   });
 
   test("busy and unavailable are an error of that question: on_error decides, and nobody else does without", async () => {

@@ -1,0 +1,21 @@
+/** What errors of MongoDB and of its driver mean for the settings. */
+import { type Advice, type SettingKeys, tlsKeys } from "../_backend/advice.ts";
+
+export const MONGO_KEYS: SettingKeys = {
+  server: "auth.mongo.server",
+  kind: "auth.mongo.type, auth.mongo.rs_set_name",
+  timeout: "auth.mongo.timeout",
+  pool: "auth.mongo.pool",
+  account: "auth.mongo.login, auth.mongo.password, auth.mongo.auth_source",
+  database: "auth.mongo.database",
+  tls: "auth.mongo.ssl",
+  ...tlsKeys("auth.mongo.ssl_opts"),
+};
+
+export const MONGO_ADVICE: readonly Advice[] = [
+  { codes: [18], says: "account and password are not taken", see: ["account"] },
+  { codes: [13], says: "there it takes an account, or one that may read that", see: ["account", "database", "question"] },
+  { codes: [73], says: "there can be no such database or collection", see: ["database", "question"] },
+  { codes: [10_107, 13_435, 13_436], says: "it is not the primary", see: ["kind", "server"] },
+  { words: /Server selection timed out/, says: "none of that kind is there", see: ["server", "kind", "tls"] },
+];

@@ -1,0 +1,222 @@
+/** The page of a plugin that keeps strangers out, in a browser: a client is tried, values are refused, come from a file and go back to it. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Locator, Page } from "playwright-core";
+import { Installation, type RunningBroker } from "../support/executable.ts";
+import { CHROMIUM, needing } from "../support/peers.ts";
+import { agree, faults, go, PASSWORD, Surfer, toast, tooWide } from "./dashboard_browser.ts";
+
+const HTTP = "plugins/emqx%40127.0.0.1/emqx_auth_http";
+
+needing(CHROMIUM, describe)("the page of a plugin", () => {
+  let baomq: Installation;
+  let broker: RunningBroker;
+  let surfer: Surfer;
+  let page: Page;
+  /** Lets joe in with "public", and to topics below his name. */
+  let service: Bun.Server<undefined>;
+
+  async function api<T>(method: string, path: string, body?: unknown, password = PASSWORD): Promise<T> {
+    const answer = await fetch(`http://127.0.0.1:${broker.ports.dashboard}/api/v3/${path}`, {
+      method,
+      headers: { authorization: `Basic ${btoa(`admin:${password}`)}`, "content-type": "application/json" },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+    return ((await answer.json()) as { data: T }).data;
+  }
+  /** What the API says of a setting. */
+  const stored = async (key: string): Promise<{ value: string; origin: string } | undefined> => {
+    const rows = await api<{ key: string; value: string; origin: string }[]>("GET", "nodes/emqx@127.0.0.1/plugin_configs/emqx_auth_http");
+    return rows.find((r) => r.key === key);
+  };
+  const row = (key: string): Locator => page.locator(".setting").filter({ has: page.getByText(key, { exact: true }) });
+  const field = (key: string): Locator => page.getByLabel(key, { exact: true });
+  const hasFocus = (of: Locator): Promise<void> => of.and(page.locator(":focus")).waitFor();
+  const save = (): Promise<void> => page.locator(".save-bar button[type=submit]").click();
+  /** As it stands now, and in the other theme on a phone: nothing wrong for axe, nothing wider than the screen. */
+  async function looksWell(): Promise<void> {
+    for (const [width, theme] of [
+      [375, "dark"],
+      [1440, "light"],
+    ] as const) {
+      await page.setViewportSize({ width, height: 900 });
+      await page.emulateMedia({ colorScheme: theme });
+      await page.waitForFunction((wanted) => document.documentElement.dataset.theme === wanted, theme);
+      expect({ width, faults: await faults(page), wide: await tooWide(page) }).toEqual({ width, faults: [], wide: 0 });
+    }
+  }
+
+  beforeAll(async () => {
+    service = Bun.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      async fetch(request) {
+        const { pathname, searchParams } = new URL(request.url);
+        const fields = request.method === "GET" ? searchParams : new URLSearchParams(await request.text());
+        const isJoe = fields.get("username") === "joe";
+        const yes = pathname === "/auth" ? isJoe && fields.get("password") === "public" : isJoe && fields.get("topic")?.startsWith("joe/");
+        return new Response("", { status: yes ? 200 : 403 });
+      },
+    });
+    baomq = new Installation();
+    mkdirSync(join(baomq.dir, "etc/plugins"), { recursive: true });
+    const at = `http://127.0.0.1:${service.port}`;
+    writeFileSync(
+      join(baomq.dir, "etc/plugins/emqx_auth_http.conf"),
+      `auth.http.auth_req = ${at}/auth\nauth.http.acl_req = ${at}/acl\nauth.http.timeout = 2s\n`,
+    );
+    broker = await baomq.start();
+    await api("PUT", "change_pwd/admin", { old_pwd: "public", new_pwd: PASSWORD }, "public");
+    for (const name of ["emqx_auth_http", "emqx_auth_username", "emqx_auth_clientid"]) await api("PUT", `plugins/${name}/load`);
+    surfer = await Surfer.open(broker.ports.dashboard);
+    page = await surfer.inside();
+  });
+  afterAll(async () => {
+    await surfer.close();
+    await service.stop(true);
+    expect(await broker.stop()).toBe(0);
+    await baomq.remove();
+    expect(surfer.problems).toEqual([]);
+  });
+
+  describe("a client that is tried", () => {
+    const tried = (): Locator => page.getByRole("region", { name: "Try the settings" });
+    const step = (name: string): Locator =>
+      tried()
+        .locator(".steps li")
+        .filter({ has: page.getByText(name, { exact: true }) });
+    async function ask(password: string, topic: string): Promise<void> {
+      await tried().getByLabel("User name").fill("joe");
+      await tried().getByLabel("Password", { exact: true }).fill(password);
+      await tried().getByLabel("What it wants").selectOption("subscribe");
+      await tried().getByLabel("Topic").fill(topic);
+      await tried().getByRole("button", { name: "Test" }).click();
+    }
+
+    test("what was asked and answered, step by step", async () => {
+      await go(page, HTTP);
+      await ask("public", "joe/1");
+      await step("acl").getByText("allowed", { exact: true }).waitFor();
+      await step("authenticate").getByText('username = "joe"').waitFor();
+      await ask("wrong", "joe/1");
+      await step("authenticate").getByText("denied", { exact: true }).waitFor();
+      await looksWell();
+    });
+
+    test("with what stands on the page, saved or not; a value that is none is marked where it stands", async () => {
+      await field("auth.http.auth_req").fill("http://127.0.0.1:1/auth");
+      await ask("public", "joe/1");
+      await step("connect").getByText("failed", { exact: true }).waitFor();
+      await field("auth.http.timeout").fill("soon");
+      await ask("public", "joe/1");
+      await row("auth.http.timeout").getByRole("alert").waitFor();
+      expect((await stored("auth.http.auth_req"))?.origin).toBe("file");
+      await page.getByRole("button", { name: "Discard changes" }).click();
+      await ask("public", "joe/1");
+      await step("acl").getByText("allowed", { exact: true }).waitFor();
+    });
+  });
+
+  test("values that are refused: each is told right under its field and tied to it, the first one has the focus", async () => {
+    await go(page, HTTP);
+    await field("auth.http.pool").fill("0");
+    await field("auth.http.timeout").fill("soon");
+    await save();
+    for (const [key, why] of [
+      ["auth.http.timeout", "expected a duration"],
+      ["auth.http.pool", "expected a whole number from 1 to 1024"],
+    ] as const) {
+      const message = row(key).getByRole("alert");
+      await message.waitFor();
+      const [box, above] = [await message.boundingBox(), await field(key).boundingBox()];
+      const below = (box?.y ?? 0) - ((above?.y ?? 0) + (above?.height ?? 0));
+      expect([below >= 0 && below < 10, box?.x]).toEqual([true, above?.x ?? -1]);
+      const ids = ((await field(key).getAttribute("aria-describedby")) ?? "").split(" ");
+      expect([await field(key).getAttribute("aria-invalid"), ids[0]]).toEqual(["true", await message.getAttribute("id")]);
+      expect(await page.locator(`[id="${ids[0]}"]`).textContent()).toContain(why);
+      expect(await page.locator(`[id="${ids[1]}"]`).count()).toBe(1);
+    }
+    await hasFocus(field("auth.http.timeout"));
+    await looksWell();
+    await field("auth.http.timeout").fill("3s");
+    expect([await row("auth.http.timeout").getByRole("alert").count(), await field("auth.http.pool").getAttribute("aria-invalid")]).toEqual(
+      [0, "true"],
+    );
+    await page.getByRole("button", { name: "Discard changes" }).click();
+  });
+
+  test("where a value comes from, and back to the file", async () => {
+    const timeout = row("auth.http.timeout");
+    await timeout.getByText("file", { exact: true }).waitFor();
+    expect(await field("auth.http.timeout").inputValue()).toBe("2s");
+    await field("auth.http.timeout").fill("4s");
+    await save();
+    await timeout.getByText("changed here", { exact: true }).waitFor();
+    expect(await stored("auth.http.timeout")).toMatchObject({ value: "4s", origin: "api" });
+    await timeout.getByRole("button", { name: "Set auth.http.timeout back to file or default" }).click();
+    await timeout.getByText("file", { exact: true }).waitFor();
+    expect(await field("auth.http.timeout").inputValue()).toBe("2s");
+    expect(await stored("auth.http.timeout")).toMatchObject({ value: "2s", origin: "file" });
+  });
+
+  test("keys that stand for many: one more, a name that cannot be one, and away again", async () => {
+    const key = "auth.http.header.x-from";
+    const family = page.getByRole("region", { name: "auth.http.header.$name" });
+    const name = family.getByLabel("auth.http.header.", { exact: true });
+    await name.fill("a.b");
+    await family.getByRole("button", { name: "Add" }).click();
+    const message = family.getByRole("alert");
+    await message.waitFor();
+    expect([await name.getAttribute("aria-invalid"), await name.getAttribute("aria-describedby")]).toEqual([
+      "true",
+      await message.getAttribute("id"),
+    ]);
+    await looksWell();
+    await name.fill("x-from");
+    await name.press("Enter");
+    await hasFocus(field(key));
+    await field(key).fill("the tests");
+    await save();
+    await toast(page, "Settings saved");
+    expect(await stored(key)).toEqual(expect.objectContaining({ value: "******", origin: "api" }));
+    await family.getByRole("button", { name: `Remove ${key}` }).click();
+    await field(key).waitFor({ state: "detached" });
+    expect(await stored(key)).toBeUndefined();
+  });
+
+  for (const [plugin, label, path] of [
+    ["emqx_auth_username", "User name", "auth_username"],
+    ["emqx_auth_clientid", "Client id", "auth_clientid"],
+  ] as const)
+    test(`accounts of ${plugin}: made, another password, deleted`, async () => {
+      await go(page, `plugins/emqx%40127.0.0.1/${plugin}`);
+      const accounts = page.getByRole("region", { name: "Accounts" });
+      await accounts.getByText("No accounts yet.").waitFor();
+      await accounts.getByRole("button", { name: "New account" }).click();
+      const dialog = page.getByRole("dialog");
+      await dialog.getByLabel(label).fill("sensor 1");
+      await dialog.getByLabel("Password", { exact: true }).fill("first");
+      expect(await faults(page)).toEqual([]);
+      await agree(page);
+      await accounts.getByRole("cell", { name: "sensor 1", exact: true }).waitFor();
+      expect(await api<string[]>("GET", path)).toEqual(["sensor 1"]);
+      await accounts.getByRole("button", { name: "Set a new password for sensor 1" }).click();
+      await dialog.getByLabel("Password", { exact: true }).fill("second");
+      await agree(page);
+      await toast(page, "Password changed");
+      await looksWell();
+      const may = async (password: string): Promise<boolean> => {
+        const asked = { client_id: "sensor 1", username: "sensor 1", password };
+        const { authentication } = await api<{ authentication: { steps: { step: string; verdict: string }[] } }>("POST", "explain", asked);
+        return authentication.steps.some((s) => s.step === plugin && s.verdict === "allow");
+      };
+      await api("PUT", "plugins/emqx_auth_http/unload");
+      expect([await may("first"), await may("second")]).toEqual([false, true]);
+      await api("PUT", "plugins/emqx_auth_http/load");
+      await accounts.getByRole("button", { name: "Delete the account sensor 1?" }).click();
+      await agree(page);
+      await accounts.getByText("No accounts yet.").waitFor();
+      expect(await api<string[]>("GET", path)).toEqual([]);
+    });
+});
