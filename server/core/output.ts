@@ -27,8 +27,8 @@ export class Output {
   /** The turn is busy, or has something to commit: what is gathered is written at its end. */
   deferred = false;
   #flushing = false;
-  /** What was committed is on its way to the disk. */
-  #syncing = false;
+  /** What was committed is on its way to the disk, and whose promises with it; null = nothing is. */
+  #covered: readonly Out[] | null = null;
   /** Pieces of work since the last look, and whether the last turn had many. */
   #work = 0;
   #busy = false;
@@ -97,16 +97,16 @@ export class Output {
       if (this.#closing.length > 0 || this.#settled.length > 0 || this.#broken.length > 0) this.#endConnections();
     } while (this.pool.dirty.length > 0 && !this.#mustCommit);
     this.#flushing = false;
-    if (this.pool.unsynced && !this.#syncing) this.#sync();
+    if (this.pool.unsynced && this.#covered === null) this.#sync();
     if (this.pool.dirty.length > 0 && !this.deferred) this.#flushLater();
     if (this.broker.durability.failed) this.broker.durability.measure();
   }
 
   #sync(): void {
-    this.#syncing = true;
     const covered = this.pool.cover();
+    this.#covered = covered;
     this.broker.store.sync((onDisk) => {
-      this.#syncing = false;
+      this.#covered = null;
       this.#flushing = true;
       if (onDisk) this.pool.release(covered);
       else this.pool.uncover(covered);
@@ -126,7 +126,7 @@ export class Output {
   /** Takes those out of the list whose last words do not wait for the disk. */
   #written(list: Channel[]): Channel[] {
     const all = list.splice(0);
-    if (!this.#syncing && this.pool.waiting.length === 0) return all;
+    if (this.#covered === null && this.pool.waiting.length === 0) return all;
     list.push(...all.filter((ch) => ch.out.waits));
     return all.filter((ch) => !ch.out.waits);
   }
@@ -137,7 +137,7 @@ export class Output {
 
   /** A failing disk must not acknowledge: connections with unsent acknowledgements are cut, their clients will send again. */
   #cutPromises(): void {
-    for (const out of [...this.pool.dirty, ...this.pool.waiting]) {
+    for (const out of [...this.pool.dirty, ...this.pool.waiting, ...(this.#covered ?? [])]) {
       if (out.holdsAcks) this.guard(ownerOf(out), cutUnkept);
     }
   }

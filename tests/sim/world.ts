@@ -301,6 +301,7 @@ export class World implements Outside {
       if (this.#turn.length === 0) this.#endSyncs();
     }
     if (!this.store.pending && !this.store.fails && !this.store.unsynced) this.model.committed = this.model.ev;
+    for (const c of this.conns) if (c.channel.out.waits) c.transport.everLate = true;
     // Last words may wait for the disk.
     this.#closed(this.disk.syncs().length === 0);
     this.readAll();
@@ -314,6 +315,8 @@ export class World implements Outside {
   /** Those under way end well, or badly, or go on for another turn. */
   #endSyncs(): void {
     if (!this.calm && this.#fate.chance(0.5)) return;
+    // Who has another connection meanwhile reads no more of this one: it would get late what the model takes for the first.
+    for (const c of this.conns) if (c.client.conn !== c && c.channel.out.waits) c.transport.gone = true;
     for (const end of this.disk.syncs().splice(0)) this.event(() => end(this.calm || !this.#fate.chance(0.1)));
   }
 
