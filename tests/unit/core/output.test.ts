@@ -344,6 +344,22 @@ describe("storage.sync = always", () => {
     expect([s.transport.destroyed, words(s)]).toEqual([true, []]);
   });
 
+  test("a commit that fails while a sync is under way: who promised more meanwhile is cut, the others hear", () => {
+    const { kit, store } = always();
+    const [a, b] = [persistent(kit, "a"), persistent(kit, "b")];
+    synced(kit, store);
+    a.take();
+    a.subscribe("t", 1);
+    kit.settle();
+    expect(store.syncs.length).toBe(1);
+    store.failure = new Error("the disk is broken");
+    a.publish("x", "y", 2, { messageId: 5 });
+    kit.settle();
+    expect([a.transport.destroyed, b.transport.destroyed]).toEqual([true, false]);
+    synced(kit, store);
+    expect([words(a), words(b)]).toEqual([[], ["connack"]]);
+  });
+
   test("the last word waits, and the end of the connection behind it", () => {
     const { kit, store } = always();
     const s = persistent(kit, "s");
