@@ -16,6 +16,7 @@ export function createKeeping({ durability, node, output, router }: Broker) {
   /** @throws AdminError 102, unless everything so far is kept, or memory will do */
   function commit(what: string): void {
     output.commit();
+    durability.syncNow();
     if (durability.failed && node.storageOnError === "refuse") throw failed(what);
   }
 

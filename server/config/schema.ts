@@ -199,7 +199,7 @@ export const CORE_KEYS: ConfigTable = {
   "storage.sync": oneOf(
     ["always", "normal"],
     "normal",
-    "normal: acknowledged messages survive a crash of the process; always: also a loss of power, at the price of one disk sync per turn.",
+    "normal: acknowledged messages survive a crash of the process; always: also a loss of power; acknowledgements wait for the disk, one sync at a time for all that came before it.",
   ),
   "storage.on_error": oneOf(
     ["refuse", "accept"],

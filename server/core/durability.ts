@@ -3,7 +3,7 @@
  *
  * | state    | commit                | promises                                                                                          |
  * | -------- | --------------------- | ------------------------------------------------------------------------------------------------- |
- * | works    | at the turn's end     | leave after it                                                                                    |
+ * | works    | at the turn's end     | leave after it; with `storage.sync = always` after the sync that follows it (output.ts)           |
  * | refusing | retried by the clock  | none: what would have to be kept is refused, handshakes that began before wait for the next commit |
  * | serving  | retried by the clock  | leave at once, from memory (`storage.on_error = accept`), until `storage.pending_limit` is reached |
  *
@@ -64,6 +64,17 @@ export class Durability {
     } catch (err) {
       this.#fails(err);
       return this.broker.node.storageOnError === "accept";
+    }
+  }
+
+  /** Wait until what was committed is on the disk, if anybody who is told of it has to (`storage.sync = always`). */
+  syncNow(): void {
+    const { store } = this.broker;
+    if (this.failed || !store.unsynced) return;
+    try {
+      store.syncNow();
+    } catch (err) {
+      this.#fails(err);
     }
   }
 

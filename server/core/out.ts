@@ -5,10 +5,15 @@
  * | --------- | ------------------ | --------------------------------------- | ---------------------------------------------- |
  * | clean     | no                 | no run, no staging buffer               | make it gathering                              |
  * | gathering | yes                | a run, or a staging buffer, or both     | the run, the staging buffer                    |
+ * | waiting   | no: among those    | a staging buffer                        | the staging buffer: a run is copied at once    |
+ * |           | that wait          |                                         |                                                |
  * | closed    | perhaps still      | nothing at all                          | nowhere: the staging buffer is the pool's sink |
  *
- * Beside them, in `clean` and `gathering`, the backlog: what the kernel did not take, and behind it what is kept back for the commit. It is
- * bounded by the callers through `blocked`.
+ * Beside them, in all but `closed`, the backlog: what the kernel did not take, and behind it what is held back for the commit, and while it
+ * waits for the disk everything. It is bounded by the callers through `blocked`.
+ *
+ * Waiting is who promises what is committed, but not on the disk yet (`storage.sync = always`). A sync *covers* what is gathered when it
+ * begins. What comes behind that leaves with it when it promises nothing, or else waits for the next sync.
  *
  * A staging buffer has one owner. It is taken from the pool for one connection, and whoever writes it takes it out of the connection first:
  * what happens while the transport writes (it may turn out to be gone) finds no buffer to give back a second time.
@@ -17,84 +22,18 @@
  */
 import { copyBytes } from "../lib/bytes.ts";
 import { Backlog } from "./backlog.ts";
+import { LARGE, type OutOwner, type OutPool } from "./out_pool.ts";
 import type { Transport } from "./ports.ts";
 
-const SMALL = 4 * 1024;
-const LARGE = 64 * 1024;
 /** Above this many unwritten bytes a connection is blocked: QoS 0 for it is dropped, QoS 1/2 wait in its session. */
 export const HIGH_WATER = 1024 * 1024;
 const LOW_WATER = 256 * 1024;
 
-type State = 0 | 1 | 2;
+type State = 0 | 1 | 2 | 3;
 const CLEAN = 0;
 const GATHERING = 1;
 const CLOSED = 2;
-
-/** Whose bytes they are. */
-export interface OutOwner {
-  /** A flush has brought it below the low-water mark again. */
-  onRoom(): void;
-}
-
-/** Connections with something to write, and the staging buffers they borrow while they have. */
-export class OutPool {
-  dirty: Out[] = [];
-  /** Bytes that wait in backlogs, of all connections. */
-  backlog = 0;
-  /** Beyond so many of them a connection is blocked by the first byte that its kernel does not take. */
-  budget = Number.POSITIVE_INFINITY;
-  /** What closed connections are still sent: never read. */
-  readonly sink: Uint8Array = Buffer.allocUnsafeSlow(LARGE);
-  readonly #small: Uint8Array[] = [];
-  readonly #large: Uint8Array[] = [];
-
-  constructor(
-    /** `bytesSent`: all bytes the kernel took, of all connections. */
-    readonly counter: { bytesSent: number },
-    /** An exception of a transport or of ours: it costs this connection, which is closed already. Called once for each. */
-    readonly failed: (out: Out, err: unknown) => void,
-  ) {}
-
-  get tight(): boolean {
-    return this.backlog > this.budget;
-  }
-
-  take(size: number): Uint8Array {
-    if (size <= SMALL) return this.#small.pop() ?? Buffer.allocUnsafeSlow(SMALL);
-    return this.#large.pop() ?? Buffer.allocUnsafeSlow(LARGE);
-  }
-
-  give(buf: Uint8Array): void {
-    if (buf.length === SMALL) {
-      if (this.#small.length < 2048) this.#small.push(buf);
-    } else if (this.#large.length < 64) this.#large.push(buf);
-  }
-
-  /** Free buffers of the kind that `take(size)` gives. */
-  idle(size: number): number {
-    return size <= SMALL ? this.#small.length : this.#large.length;
-  }
-
-  /** Every connection in the list is written, whatever happens to one of them. */
-  flushAll(): void {
-    const list = this.dirty;
-    if (list.length === 0) return;
-    this.dirty = [];
-    for (let i = 0; i < list.length; i++) this.#flush(list[i] as Out);
-    if (this.dirty.length === 0 && list.length < 4096) {
-      list.length = 0;
-      this.dirty = list;
-    }
-  }
-
-  #flush(out: Out): void {
-    try {
-      if (out.flush()) out.owner.onRoom();
-    } catch (err) {
-      out.fail(err);
-    }
-  }
-}
+const WAITING = 3;
 
 export class Out {
   /** More than HIGH_WATER bytes wait for the peer. */
@@ -111,8 +50,10 @@ export class Out {
   #st: Uint8Array | null = null;
   #sl = 0;
   #backlog: Backlog | null = null;
-  /** Bytes at the backlog's end that are kept back for the commit, not refused by the kernel: no drain event will come for them. */
+  /** Bytes at the backlog's end that are held back for the commit, not refused by the kernel: no drain event will come for them. */
   #held = 0;
+  /** While it waits: of what is held, and then of what is staged, the first so many bytes leave after the sync in hand. */
+  #covered = 0;
 
   constructor(
     readonly transport: Transport,
@@ -122,6 +63,10 @@ export class Out {
 
   get closed(): boolean {
     return this.#state === CLOSED;
+  }
+  /** For the disk. */
+  get waits(): boolean {
+    return this.#state === WAITING;
   }
 
   /** Bytes not yet taken by the kernel. */
@@ -133,7 +78,13 @@ export class Out {
 
   /** Forward bytes of the input chunk in hand. They must stay valid until the flush that ends this chunk's processing. */
   run(buf: Uint8Array, start: number, end: number): void {
-    if (this.#state !== GATHERING && !this.#gather()) return;
+    if (this.#state !== GATHERING) {
+      if (!this.#gather()) return;
+      if (this.#state === WAITING) {
+        this.#stage(buf, start, end);
+        return;
+      }
+    }
     if (this.#seg === buf && this.#s1 === start) {
       this.#s1 = end;
       return;
@@ -166,16 +117,20 @@ export class Out {
 
   /** Give back the last `n` reserved bytes. */
   unreserve(n: number): void {
-    if (this.#state === GATHERING) this.#sl -= n;
+    if (this.#gathers) this.#sl -= n;
   }
 
   get staging(): Uint8Array {
     return this.#st ?? this.pool.sink;
   }
 
-  /** Into the list. False = closed: there is nothing to gather for. */
+  get #gathers(): boolean {
+    return this.#state === GATHERING || this.#state === WAITING;
+  }
+
+  /** Into the list, unless it waits. False = closed: there is nothing to gather for. */
   #gather(): boolean {
-    if (this.#state === CLOSED) return false;
+    if (this.#state !== CLEAN) return this.#state === WAITING;
     this.#state = GATHERING;
     this.pool.dirty.push(this);
     return true;
@@ -241,13 +196,13 @@ export class Out {
     this.#st = null;
     this.#sl = 0;
     this.#leave(st, 0, n);
-    if (this.#state === GATHERING && this.#st === null) this.#st = st;
+    if (this.#gathers && this.#st === null) this.#st = st;
     else this.pool.give(st);
   }
 
-  /** To the kernel before the flush, unless a promise is among them. */
+  /** To the kernel before the flush, unless a promise is among them or before them. */
   #leave(buf: Uint8Array, start: number, end: number): void {
-    if (!this.holdsAcks) {
+    if (!this.holdsAcks && this.#state !== WAITING) {
       this.#write(buf, start, end);
       return;
     }
@@ -282,6 +237,59 @@ export class Out {
     else if (sl > 0) this.#write(st as Uint8Array, 0, sl);
     if (st !== null) this.pool.give(st);
     return this.blocked && this.#lowered();
+  }
+
+  // ---- waiting for the disk
+
+  /** Instead of `flush`. False = there is nothing that could wait. */
+  wait(): boolean {
+    if (this.#state !== GATHERING) return false;
+    this.#state = WAITING;
+    // The chunk is gone when the turn is over.
+    if (this.#seg !== null) this.#stageRun();
+    return true;
+  }
+
+  cover(): void {
+    this.#covered = this.#held + this.#sl;
+    this.holdsAcks = false;
+  }
+
+  /** False = closed meanwhile. */
+  uncover(): boolean {
+    this.#covered = 0;
+    this.holdsAcks = this.#state === WAITING;
+    return this.holdsAcks;
+  }
+
+  /** What is covered leaves, and what comes behind it, unless that has a promise of its own: then it waits on. Returns as `flush`. */
+  release(): boolean {
+    if (this.#state !== WAITING) return false;
+    if (!this.holdsAcks) {
+      this.#covered = 0;
+      this.#state = GATHERING;
+      return this.flush();
+    }
+    const early = Math.min(this.#covered, this.#held);
+    const staged = this.#covered - early;
+    this.#covered = 0;
+    this.#held -= early;
+    if (early > 0) this.#writeBacklog();
+    if (staged > 0) this.#writeStaged(staged);
+    return this.blocked && this.#lowered();
+  }
+
+  /** The first `n` bytes of the staging buffer. */
+  #writeStaged(n: number): void {
+    const st = this.#st;
+    const sl = this.#sl;
+    if (st === null) return;
+    const rest = this.pool.take(sl - n);
+    copyBytes(st, rest, 0, n, sl);
+    this.#st = rest;
+    this.#sl = sl - n;
+    this.#write(st, 0, n);
+    this.pool.give(st);
   }
 
   /** The transport can take more. Returns true when the connection has just come below the low-water mark. */
@@ -357,7 +365,7 @@ export class Out {
     const st = this.#st;
     if (this.#backlog !== null) this.pool.backlog -= this.#backlog.bytes;
     this.#seg = this.#st = this.#backlog = null;
-    this.#s0 = this.#s1 = this.#sl = this.#held = 0;
+    this.#s0 = this.#s1 = this.#sl = this.#held = this.#covered = 0;
     this.holdsAcks = false;
     if (st !== null) this.pool.give(st);
   }

@@ -1,8 +1,13 @@
-/** When gathered output is written: commit first, then the bytes of all connections, then the end of those that have said their last word. */
+/**
+ * When gathered output is written: commit first, then the bytes of all connections, then the end of those that have said their last word.
+ * With `storage.sync = always` promises wait meanwhile until the commit is on the disk. One sync runs at a time, for all that was committed
+ * when it began; the event loop goes on, and what promises nothing is written as ever.
+ */
 import { stackOf } from "../lib/errors.ts";
 import type { Broker } from "./broker.ts";
 import type { Channel } from "./channel.ts";
-import { type Out, OutPool } from "./out.ts";
+import type { Out } from "./out.ts";
+import { OutPool } from "./out_pool.ts";
 
 /** From so many pieces of work in one turn on, output waits for the turn's end. */
 const BUSY_CALLS = 3;
@@ -22,6 +27,8 @@ export class Output {
   /** The turn is busy, or has something to commit: what is gathered is written at its end. */
   deferred = false;
   #flushing = false;
+  /** What was committed is on its way to the disk, and whose promises with it; null = nothing is. */
+  #covered: readonly Out[] | null = null;
   /** Pieces of work since the last look, and whether the last turn had many. */
   #work = 0;
   #busy = false;
@@ -82,20 +89,46 @@ export class Output {
     // A transport that ends while it is written to comes back here.
     if (this.#flushing) return;
     this.#flushing = true;
+    this.pool.unsynced = this.broker.store.unsynced && !this.broker.durability.failed;
     // Ends and new room may bring more to write: wills, queued messages. What of it is journalled has its commit first.
     do {
       this.pool.flushAll();
+      if (!this.pool.unsynced && this.pool.waiting.length > 0) this.pool.releaseAll();
       if (this.#closing.length > 0 || this.#settled.length > 0 || this.#broken.length > 0) this.#endConnections();
     } while (this.pool.dirty.length > 0 && !this.#mustCommit);
     this.#flushing = false;
+    if (this.pool.unsynced && this.#covered === null) this.#sync();
     if (this.pool.dirty.length > 0 && !this.deferred) this.#flushLater();
     if (this.broker.durability.failed) this.broker.durability.measure();
   }
 
+  #sync(): void {
+    const covered = this.pool.cover();
+    this.#covered = covered;
+    this.broker.store.sync((onDisk) => {
+      this.#covered = null;
+      this.#flushing = true;
+      if (onDisk) this.pool.release(covered);
+      else this.pool.uncover(covered);
+      this.#flushing = false;
+      // The next commit has all of it again; while none succeeds there is nothing to wait for.
+      if (!onDisk && this.broker.durability.failed) this.#cutPromises();
+      if (!this.deferred) this.#flushLater();
+    });
+  }
+
   #endConnections(): void {
-    if (this.#closing.length > 0) this.#guardAll(this.#closing.splice(0), end);
-    if (this.#settled.length > 0) this.#guardAll(this.#settled.splice(0), finish);
+    if (this.#closing.length > 0) this.#guardAll(this.#written(this.#closing), end);
+    if (this.#settled.length > 0) this.#guardAll(this.#written(this.#settled), finish);
     if (this.#broken.length > 0) this.#guardAll(this.#broken.splice(0), cutBroken);
+  }
+
+  /** Takes those out of the list whose last words do not wait for the disk. */
+  #written(list: Channel[]): Channel[] {
+    const all = list.splice(0);
+    if (this.#covered === null && this.pool.waiting.length === 0) return all;
+    list.push(...all.filter((ch) => ch.out.waits));
+    return all.filter((ch) => !ch.out.waits);
   }
 
   #guardAll(channels: Channel[], fn: (ch: Channel) => void): void {
@@ -104,7 +137,7 @@ export class Output {
 
   /** A failing disk must not acknowledge: connections with unsent acknowledgements are cut, their clients will send again. */
   #cutPromises(): void {
-    for (const out of [...this.pool.dirty]) {
+    for (const out of [...this.pool.dirty, ...this.pool.waiting, ...(this.#covered ?? [])]) {
       if (out.holdsAcks) this.guard(ownerOf(out), cutUnkept);
     }
   }

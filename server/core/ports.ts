@@ -283,7 +283,16 @@ export interface Store {
   readonly bytes: number;
   /** Of these, what the next commit will write, about. */
   readonly due: number;
-  /** Make the batch durable, all of it or nothing; returns when it is with the kernel (`normal`) or on disk (`always`). Throws when the disk fails. */
+  /** Make the batch durable, all of it or nothing; returns when it is with the kernel. Throws when the disk fails. */
   commit(): void;
+  /** Of what was committed, something is not on the disk yet, and is to be before anybody is told of it (`always`). A plain field: read with every flush. */
+  unsynced: boolean;
+  /**
+   * Bring what was committed to the disk, off the event loop; one at a time. `done` is called once, in a later turn. false = the disk has failed:
+   * all of it is in the batch again, for the next commit.
+   */
+  sync(done: (onDisk: boolean) => void): void;
+  /** Wait until it is there. Throws when the disk fails. */
+  syncNow(): void;
   close(): void;
 }

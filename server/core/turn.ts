@@ -3,7 +3,7 @@
  * share of work or made as much output as may wait.
  */
 import { between, type MonoMs, NO_MONO } from "../lib/time.ts";
-import type { OutPool } from "./out.ts";
+import type { OutPool } from "./out_pool.ts";
 import type { Clock } from "./ports.ts";
 
 /** So much of a turn may go into long chunks, ms, with what is owed at its end. */

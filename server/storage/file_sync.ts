@@ -1,6 +1,6 @@
 /**
- * In `normal` mode commits are handed to the kernel without waiting for the disk. This asks for a file to reach the disk within a second, off
- * the main thread, so that a power loss costs at most that second.
+ * Commits are handed to the kernel without waiting for the disk. This asks for a file to reach the disk off the main thread: within a second,
+ * so that a power loss costs at most that second, or at once.
  */
 import { closeSync, fdatasync, fdatasyncSync, openSync } from "node:fs";
 import type { Log } from "../core/ports.ts";
@@ -11,7 +11,8 @@ const DELAY_MS = 1000;
 export class FileSync {
   readonly #fd: number;
   #timer: ReturnType<typeof setTimeout> | null = null;
-  #running = false;
+  /** Calls of the system under way. */
+  #running = 0;
   #failed = false;
   #broken = false;
   #closed = false;
@@ -45,21 +46,28 @@ export class FileSync {
     this.#timer = null;
     this.#waiting = [];
     this.#closed = true;
-    if (!this.#running) closeSync(this.#fd);
+    if (this.#running === 0) closeSync(this.#fd);
+  }
+
+  /** At once, off the main thread. `done` gets what the system says of it; not called after `close`. */
+  soon(done: (err: Error | null) => void): void {
+    this.#running++;
+    fdatasync(this.#fd, (err) => {
+      this.#running--;
+      if (!this.#closed) done(err);
+      else if (this.#running === 0) closeSync(this.#fd);
+    });
   }
 
   #sync(): void {
     this.#timer = null;
-    if (this.#running) {
+    if (this.#running > 0) {
       this.later();
       return;
     }
-    this.#running = true;
     const waiting = this.#waiting.splice(0);
-    fdatasync(this.#fd, (err) => {
-      this.#running = false;
-      if (this.#closed) closeSync(this.#fd);
-      else if (err === null) this.#tell(waiting);
+    this.soon((err) => {
+      if (err === null) this.#tell(waiting);
       // What the disk has failed to take it never gets, and the next time it says yes: nobody is told any more.
       else this.#broken = true;
       if (err && !this.#failed) this.log.error("stored data could not be brought to the disk", { file: this.file, error: wordsOf(err) });

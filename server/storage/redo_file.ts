@@ -44,6 +44,8 @@ class RedoFile {
   at = 0;
   /** The database has its records, on the disk. */
   free = true;
+  /** There are records that no sync has begun for. */
+  unsynced = false;
 
   constructor(
     readonly name: string,
@@ -81,15 +83,16 @@ export class RedoFiles {
     return this.#since >= LONG;
   }
 
-  /** `record`: room for the head, then the operations. With `wait` it is on the disk afterwards. @throws what the system says */
-  append(record: Buffer, wait: boolean): void {
+  /** `record`: room for the head, then the operations. `later`: on the disk within a second; otherwise by a `sync`. @throws what the system says */
+  append(record: Buffer, later: boolean): void {
     const file = this.#file;
     // A record that could not be written whole has had its number, too.
     this.number++;
     seal(record, this.#id, this.number);
     for (let done = 0; done < record.length; ) done += writeSync(file.fd, record, done, record.length - done, file.at + done);
-    if (wait) file.sync.now();
-    else file.sync.later();
+    // The system tells of a failure once: whoever asks for a sync has to be the one who hears of it.
+    if (later) file.sync.later();
+    file.unsynced = true;
     file.at += record.length;
     this.#since += record.length;
   }
@@ -124,8 +127,27 @@ export class RedoFiles {
     return this.#file.at >= CROWDED;
   }
 
+  /** Bring every record to the disk, off the main thread. `done` gets what the system says, in a later turn. */
+  sync(done: (err: Error | null) => void): void {
+    const files = this.#files.filter((f) => f.unsynced);
+    let left = files.length;
+    let failure: Error | null = null;
+    if (left === 0) setImmediate(done, null);
+    for (const f of files) {
+      f.unsynced = false;
+      f.sync.soon((err) => {
+        failure ??= err;
+        if (--left === 0) done(failure);
+      });
+    }
+  }
+
+  /** The same, and wait for it, and for what another one has begun. @throws what the system says */
   syncNow(): void {
-    this.#file.sync.now();
+    for (const f of this.#files) {
+      f.unsynced = false;
+      f.sync.now();
+    }
   }
 
   /** `whole`: the database has everything. */

@@ -25,7 +25,7 @@ import { users } from "./users.ts";
 
 export { StoreError } from "./errors.ts";
 
-/** `always`: a commit is on disk when it returns. `normal`: with the kernel, on disk within about a second. */
+/** A commit is with the kernel when it returns. `normal`: on the disk within about a second. `always`: nothing is told of it before it is there. */
 export type SyncMode = "always" | "normal";
 
 export interface StoreOptions {
@@ -73,6 +73,7 @@ export function openStore(o: StoreOptions): SqliteStore {
 export class SqliteStore implements Store, Owner {
   pending = false;
   direct = false;
+  unsynced = false;
   readonly redo = new RedoOps();
   /** What was found damaged at the opening and when the sessions were read, in words for the operator; told in the log already. */
   readonly damage: string[];
@@ -97,6 +98,9 @@ export class SqliteStore implements Store, Owner {
   #soon = false;
   /** When the redo log is to be tried again, after a failure. */
   #appendAt = 0;
+  /** The last record that is on the disk, and the last one whose effect the database has there. */
+  #synced = 0;
+  #safe = 0;
   #closed = false;
 
   /** @internal Use `openStore`. */
@@ -126,7 +130,8 @@ export class SqliteStore implements Store, Owner {
     this.#redoFiles = new RedoFiles(o.dir, redo, o.log);
     this.#limits = o.batch ?? BATCH;
     this.#sync = o.sync;
-    this.#applySync();
+    // The redo log has to be on the disk; what goes to the database behind it need not wait.
+    c.exec("PRAGMA synchronous = NORMAL");
   }
 
   get bytes(): number {
@@ -189,7 +194,7 @@ export class SqliteStore implements Store, Owner {
   /** A log that cannot be written is let alone for a while: the database gets the batch, if it can. */
   #append(): void {
     try {
-      this.#redoFiles.append(this.redo.record, this.#sync === "always");
+      this.#redoFiles.append(this.redo.record, this.#sync !== "always");
     } catch (err) {
       this.#appendAt = performance.now() + APPEND_AGAIN_MS;
       this.o.log.warn("the redo log cannot be written", { error: wordsOf(err) });
@@ -199,6 +204,42 @@ export class SqliteStore implements Store, Owner {
     }
     this.redo.written();
     this.pending = false;
+    this.unsynced = this.#sync === "always";
+  }
+
+  sync(done: (onDisk: boolean) => void): void {
+    const { number } = this.#redoFiles;
+    this.#redoFiles.sync((err) => {
+      if (this.#closed) return;
+      if (err !== null) this.#lost(err, number);
+      else this.#onDisk(number);
+      done(err === null || this.#safe >= number);
+    });
+  }
+
+  /** @throws StoreError */
+  syncNow(): void {
+    const { number } = this.#redoFiles;
+    try {
+      this.#redoFiles.syncNow();
+      this.#onDisk(number);
+    } catch (err) {
+      this.#lost(err, number);
+      this.commit();
+    }
+  }
+
+  #onDisk(number: number): void {
+    this.#synced = Math.max(this.#synced, number);
+    if (this.#synced >= this.#redoFiles.number) this.unsynced = false;
+  }
+
+  /** Records up to this one may never get to the disk: the next commit takes everything to the database. */
+  #lost(err: unknown, number: number): void {
+    if (this.#safe >= number) return;
+    this.o.log.warn("the redo log cannot be brought to the disk", { error: wordsOf(err) });
+    this.redo.stop();
+    this.pending = true;
   }
 
   /** The redo log has everything: the batch is written in slices. One that was on its way still is brought to its end. */
@@ -240,22 +281,39 @@ export class SqliteStore implements Store, Owner {
   #writeAll(): void {
     try {
       this.#writer.finish();
-      this.#redoFiles.pass();
-      this.#writer.start(takeBatch(this.#parts, this.#redoFiles.number, this.#redoFiles.turn()));
-      this.#writer.finish();
+      this.#waiting(() => {
+        this.#redoFiles.pass();
+        this.#writer.start(takeBatch(this.#parts, this.#redoFiles.number, this.#redoFiles.turn()));
+        this.#writer.finish();
+      });
     } catch (err) {
       this.redo.stop();
       throw writeError(this.c.file, err);
     }
     this.pending = this.direct = false;
     this.redo.start();
+    this.#safe = this.#redoFiles.number;
+    this.#onDisk(this.#safe);
+  }
+
+  /** With `always`, transactions are on the disk when they are through: there is no redo log that has what they have. */
+  #waiting(write: () => void): void {
+    if (this.#sync !== "always") {
+      write();
+      return;
+    }
+    this.c.exec("PRAGMA synchronous = FULL");
+    try {
+      write();
+    } finally {
+      this.c.exec("PRAGMA synchronous = NORMAL");
+    }
   }
 
   /** The database has a batch. `done` is called when it has it on the disk. */
   #written(done: () => void): void {
     this.#checkpoint.consider();
-    if (this.#sync === "always") done();
-    else this.#walSync.later(done);
+    this.#walSync.later(done);
   }
 
   /** Takes effect with the next commit; on going to `always`, what was committed before is brought to the disk now. */
@@ -268,10 +326,11 @@ export class SqliteStore implements Store, Owner {
       this.#failed(err);
     }
     this.#sync = mode;
-    this.#applySync();
+    this.unsynced = false;
     if (mode !== "always") return;
     this.#redoFiles.syncNow();
     this.#walSync.now();
+    this.#onDisk(this.#redoFiles.number);
   }
 
   /** A copy of everything, pending writes included, in one new file. @throws StoreError */
@@ -316,15 +375,12 @@ export class SqliteStore implements Store, Owner {
       return true;
     } catch (err) {
       this.o.log.warn("the redo log stays until the next start", { error: wordsOf(err) });
+      if (this.#sync === "always") this.#redoFiles.syncNow();
       return false;
     }
   }
 
   readError(err: unknown): Error {
     return readError(this.c.file, err);
-  }
-
-  #applySync(): void {
-    this.c.exec(`PRAGMA synchronous = ${this.#sync === "always" ? "FULL" : "NORMAL"}`);
   }
 }

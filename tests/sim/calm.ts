@@ -14,6 +14,7 @@ const ROUNDS_MAX = 4000;
 export function calm(w: World): void {
   w.chaos.stop();
   w.store.fails = false;
+  w.calm = true;
   w.remember("normal");
   w.zone.maxMqueueLen = 0;
   pass(w, 100, 100);

@@ -23,6 +23,8 @@ export interface Setup {
   delayed: boolean;
   retainer: boolean;
   random: number;
+  /** `storage.sync = always`, and a kill is a loss of power. */
+  always: boolean;
 }
 
 export interface History {
@@ -124,6 +126,7 @@ function makeSetup(r: Rng): Setup {
     delayed: r.chance(0.3),
     retainer: r.chance(0.9),
     random: r.u32(),
+    always: r.chance(0.2),
   };
 }
 

@@ -1,5 +1,5 @@
 /** Watches the pool of staging buffers: nobody may give back what is in it already, and no buffer may have two owners. */
-import type { OutPool } from "../../server/core/out.ts";
+import type { OutPool } from "../../server/core/out_pool.ts";
 import { violate } from "./violation.ts";
 
 export class PoolWatch {

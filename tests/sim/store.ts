@@ -19,10 +19,14 @@ export interface Disk {
   /** Rows of the sessions' journal that are left. */
   left(): { sessions: number; deliveries: number; messages: number; awaitingRel: number } | null;
   remove(): void;
+  /** Syncs under way, with `storage.sync = always`: how they end is not decided yet. */
+  syncs(): ((onDisk: boolean) => void)[];
 }
 
-export function memoryDisk(): Disk {
+/** `always`: nothing that is committed is on the disk before a sync has ended well, and a kill is a loss of power. */
+export function memoryDisk(always: boolean): Disk {
   let store = new MemoryStore();
+  if (always) store.always();
   return {
     open: () => store,
     kill() {
@@ -32,6 +36,7 @@ export function memoryDisk(): Disk {
     problems: () => store.problems,
     left: () => store.counts(),
     remove() {},
+    syncs: () => store.syncs,
   };
 }
 
@@ -59,16 +64,21 @@ export function sqliteDisk(log: SimLog): Disk {
       store.close();
       rmSync(root, { recursive: true, force: true });
     },
+    syncs: () => [],
   };
 }
 
 export class SimStore implements Store {
   /** Every commit fails. */
   fails = false;
+  /** What the last commit had. */
+  #committed = 0;
 
   constructor(
     private readonly inner: Store,
-    committed: () => void,
+    /** Everything up to here is durable: its number among all that happens. */
+    now: () => number,
+    private readonly durable: (upTo: number) => void,
     failed: () => void,
   ) {
     // On the object itself: its own parts commit before they load.
@@ -80,7 +90,8 @@ export class SimStore implements Store {
         throw new Error(DISK_FULL);
       }
       commit();
-      committed();
+      this.#committed = now();
+      if (!inner.unsynced) durable(this.#committed);
     };
   }
 
@@ -126,8 +137,25 @@ export class SimStore implements Store {
   get due(): number {
     return this.inner.due;
   }
+  get unsynced(): boolean {
+    return this.inner.unsynced;
+  }
+  set unsynced(value: boolean) {
+    this.inner.unsynced = value;
+  }
   commit(): void {
     this.inner.commit();
+  }
+  sync(done: (onDisk: boolean) => void): void {
+    const upTo = this.#committed;
+    this.inner.sync((onDisk) => {
+      if (onDisk) this.durable(upTo);
+      done(onDisk);
+    });
+  }
+  syncNow(): void {
+    this.inner.syncNow();
+    this.durable(this.#committed);
   }
   close(): void {}
 }

@@ -22,8 +22,8 @@ export class SimTransport implements Transport {
   throwing = false;
   /** A write was not taken whole: a drain event is owed. */
   owesDrain = false;
-  /** Some write was not taken whole ever. */
-  everFull = false;
+  /** Some bytes left later than the broker had them ready: a write was not taken whole, or they waited for the disk. */
+  everLate = false;
   writes = 0;
 
   constructor(
@@ -44,7 +44,7 @@ export class SimTransport implements Transport {
     }
     if (this.gone || this.closed) return -1;
     const n = Math.min(length, this.room);
-    if (n < length) this.owesDrain = this.everFull = true;
+    if (n < length) this.owesDrain = this.everLate = true;
     if (n > 0) {
       this.taken.push({ bytes: Buffer.from(buf.subarray(offset, offset + n)), committed: this.committed() });
       this.takenBytes += n;

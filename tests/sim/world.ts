@@ -66,6 +66,10 @@ export class World implements Outside {
   #letIn = 0;
   #memory: MemoryLevel = "normal";
   readonly #random: Rng;
+  /** What becomes of syncs. */
+  readonly #fate: Rng;
+  /** Nothing fails and nothing takes long any more. */
+  calm = false;
 
   constructor(
     readonly setup: Setup,
@@ -98,9 +102,10 @@ export class World implements Outside {
     this.acl = setup.acl;
     this.mqueueLimitMax = maxMqueueLen === 0 ? Number.POSITIVE_INFINITY : maxMqueueLen;
     this.#random = new Rng(setup.random);
+    this.#fate = new Rng(setup.random + 1);
     this.model = new Model(this.clock, this.zone);
     this.chaos = new Chaos(this);
-    this.disk = o.sqlite === true ? sqliteDisk(this.log) : memoryDisk();
+    this.disk = o.sqlite === true ? sqliteDisk(this.log) : memoryDisk(setup.always);
     this.clients = setup.versions.map((v, i) => new Client(i, `c${i}`, v));
     this.#compose(false);
     if (!setup.retainer) this.#settle(this.plugins.unload("emqx_retainer"));
@@ -115,8 +120,9 @@ export class World implements Outside {
     const { model } = this;
     this.store = new SimStore(
       killed ? this.disk.kill() : this.disk.open(),
-      () => {
-        model.committed = this.#inEvent ? model.ev - 1 : model.ev;
+      () => (this.#inEvent ? model.ev - 1 : model.ev),
+      (upTo) => {
+        model.committed = Math.max(model.committed, upTo);
       },
       () => {
         model.storeFails = model.everFailed = true;
@@ -244,7 +250,7 @@ export class World implements Outside {
     if (length > 0 && this.#gone() > gone) model.anyShareMayGo("a member went");
     this.#inEvent = false;
     if (conn !== null) conn.doubtful = false;
-    if (!this.store.pending) model.committed = model.ev;
+    if (!this.store.pending && !this.store.unsynced) model.committed = model.ev;
     // Until the broker has noticed that the disk works again.
     model.storeFails = this.broker.durability.failed;
     for (const s of model.sessions.values()) {
@@ -292,15 +298,26 @@ export class World implements Outside {
     for (let round = 0; this.#turn.length > 0; round++) {
       if (round > 1000) violate("endless_turn", "work is put off again and again");
       this.someTurn();
+      if (this.#turn.length === 0) this.#endSyncs();
     }
-    if (!this.store.pending && !this.store.fails) this.model.committed = this.model.ev;
-    this.#closed(true);
+    if (!this.store.pending && !this.store.fails && !this.store.unsynced) this.model.committed = this.model.ev;
+    for (const c of this.conns) if (c.channel.out.waits) c.transport.everLate = true;
+    // Last words may wait for the disk.
+    this.#closed(this.disk.syncs().length === 0);
     this.readAll();
     for (const s of this.model.sessions.values()) s.turnBytes = 0;
     for (const c of this.conns) {
       for (const b of c.poison) b.fill(0xee);
       c.poison.length = 0;
     }
+  }
+
+  /** Those under way end well, or badly, or go on for another turn. */
+  #endSyncs(): void {
+    if (!this.calm && this.#fate.chance(0.5)) return;
+    // Who has another connection meanwhile reads no more of this one: it would get late what the model takes for the first.
+    for (const c of this.conns) if (c.client.conn !== c && c.channel.out.waits) c.transport.gone = true;
+    for (const end of this.disk.syncs().splice(0)) this.event(() => end(this.calm || !this.#fate.chance(0.1)));
   }
 
   someTurn(): void {

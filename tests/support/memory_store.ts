@@ -222,6 +222,11 @@ export class MemoryStore implements Store {
   get due(): number {
     return this.bytes;
   }
+  unsynced = false;
+  /** What a loss of power leaves; null = everything that was committed. */
+  private durable: Disk | null = null;
+  /** Syncs under way: the test says how they end. */
+  readonly syncs: ((onDisk: boolean) => void)[] = [];
   /** How many times a batch was really written. */
   commits = 0;
   /** While set, `commit` throws it and keeps the batch, as a full disk would. */
@@ -276,19 +281,43 @@ export class MemoryStore implements Store {
     this.pending = false;
     for (const op of ops) op(this.disk);
     this.commits++;
+    this.unsynced = this.durable !== null;
+  }
+
+  /** As `storage.sync = always` from now on. */
+  always(): void {
+    this.durable = copyOf(this.disk);
+  }
+
+  sync(done: (onDisk: boolean) => void): void {
+    const { commits } = this;
+    const copy = copyOf(this.disk);
+    this.syncs.push((onDisk) => {
+      if (onDisk) this.durable = copy;
+      if (onDisk && commits === this.commits) this.unsynced = false;
+      if (!onDisk) this.pending = true;
+      done(onDisk);
+    });
+  }
+
+  syncNow(): void {
+    if (this.failure) throw this.failure;
+    this.durable = copyOf(this.disk);
+    this.unsynced = false;
   }
 
   close(): void {
     this.commit();
   }
 
-  /** What a process that starts after kill -9 finds: the committed data, and nothing of the pending batch. This store is dead afterwards. */
+  /**
+   * What a process that starts after kill -9 finds: the committed data, and nothing of the pending batch; with `always` what one finds after a
+   * loss of power. This store is dead afterwards.
+   */
   crash(): MemoryStore {
-    const disk = structuredClone({ tables: this.disk.tables, alarms: this.disk.alarms });
-    const next = new Disk();
-    for (const [name, rows] of disk.tables) next.tables.set(name, rows);
-    next.alarms = disk.alarms;
-    return new MemoryStore(next);
+    const next = new MemoryStore(copyOf(this.durable ?? this.disk));
+    if (this.durable !== null) next.always();
+    return next;
   }
 
   /** Committed rows of the session journal: shows leaks. */
@@ -303,6 +332,14 @@ export class MemoryStore implements Store {
       awaitingRel: sum((s) => s.awaitingRel.size),
     };
   }
+}
+
+function copyOf(disk: Disk): Disk {
+  const { tables, alarms } = structuredClone({ tables: disk.tables, alarms: disk.alarms });
+  const copy = new Disk();
+  for (const [name, rows] of tables) copy.tables.set(name, rows);
+  copy.alarms = alarms;
+  return copy;
 }
 
 export const memoryStore = (): MemoryStore => new MemoryStore();

@@ -88,7 +88,7 @@ function messageOf(model: Model, s: Session, topic: string, p: Publish): Msg | n
 
 /** Redelivery to a 3.x client whose first copy, or whose acknowledgement, was on its way: both copies arrive. */
 function repeated(conn: Conn, s: Session, m: Msg, p: Publish): boolean {
-  if (!p.dup || conn.version === 5 || !conn.transport.everFull) return false;
+  if (!p.dup || conn.version === 5 || !conn.transport.everLate) return false;
   const d = (s.byN.get(m.n) ?? []).find((x) => x.state === "done" && x.pid === p.id && x.seenOn === conn);
   if (d === undefined) return false;
   conn.todo.push({ type: p.qos === 1 ? 4 : 5, pid: p.id, d });
@@ -116,7 +116,7 @@ function again(model: Model, conn: Conn, s: Session, m: Msg, p: Publish): boolea
   else if (!p.dup && !d.unsent) violate("no_dup", `${conn.name}: message ${m.n} came again without DUP`);
   if (d.seenOn === conn && d.state === "seen") {
     if (conn.version === 5) violate("resent_live", `${conn.name}: message ${m.n} came again on a living connection [MQTT-4.4.0-1]`);
-    else if (!conn.transport.everFull && model.clock.monotonic - d.seenAt < model.zone.retryIntervalMs - 100 && d.seenAt > 0)
+    else if (!conn.transport.everLate && model.clock.monotonic - d.seenAt < model.zone.retryIntervalMs - 100 && d.seenAt > 0)
       violate("resent_early", `${conn.name}: message ${m.n} came again after ${model.clock.monotonic - d.seenAt} ms`);
   }
   d.seenOn = conn;
@@ -338,7 +338,7 @@ function inOrder(model: Model, conn: Conn, s: Session, d: Delivery): void {
 
 function forwarded(model: Model, conn: Conn, m: Msg, p: Publish): void {
   const limit = m.expiresWall;
-  if (limit > 0 && !p.dup && model.clock.wall >= limit + 1000 && model.clock.monotonic >= m.expiresMono + 1000 && !conn.transport.everFull)
+  if (limit > 0 && !p.dup && model.clock.wall >= limit + 1000 && model.clock.monotonic >= m.expiresMono + 1000 && !conn.transport.everLate)
     violate("expired", `${conn.name}: message ${m.n} came ${model.clock.monotonic - m.expiresMono} ms after it expired`);
   if (conn.version !== 5 || p.props === null) return;
   const left = p.props.values.get(2) as number | undefined;

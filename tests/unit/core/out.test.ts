@@ -1,6 +1,7 @@
 /** Bytes on their way out: every edge of the states, and a random life against a list of bytes. */
 import { describe, expect, test } from "bun:test";
-import { HIGH_WATER, Out, type OutOwner, OutPool } from "../../../server/core/out.ts";
+import { HIGH_WATER, Out } from "../../../server/core/out.ts";
+import { type OutOwner, OutPool } from "../../../server/core/out_pool.ts";
 import type { Transport } from "../../../server/core/ports.ts";
 
 const KIB = 1024;
@@ -565,7 +566,191 @@ describe("close", () => {
   });
 });
 
-test("a random life: every byte once and in order, whatever the kernel takes, no buffer with two owners", () => {
+describe("what is promised waits for the disk", () => {
+  /** A promise is gathered, and the turn is over. */
+  function waiting(): Kit {
+    const kit = new Kit();
+    kit.pool.unsynced = true;
+    ack(kit.out, 1);
+    kit.pool.flushAll();
+    return kit;
+  }
+  const sent = (kit: Kit): number[] => kit.peer.got.filter((_, i) => i % 4 === 3);
+
+  test("nothing leaves before the sync that covers it; then it does, and the buffer is back", () => {
+    const kit = waiting();
+    expect([kit.out.waits, kit.out.pending, kit.peer.got, kit.pool.waiting]).toEqual([true, 4, [], [kit.out]]);
+    kit.pool.flushAll();
+    const covered = kit.pool.cover();
+    expect([covered, kit.pool.waiting, kit.peer.got]).toEqual([[kit.out], [], []]);
+    kit.pool.release(covered);
+    expect([sent(kit), kit.out.waits, kit.out.pending]).toEqual([[1], false, 0]);
+    kit.expectAllBack();
+    ack(kit.out, 2);
+    kit.pool.flushAll();
+    expect([sent(kit), kit.out.waits]).toEqual([[1], true]);
+  });
+
+  test("who promises nothing is written at once", () => {
+    const kit = waiting();
+    const peer = new Peer();
+    const other = kit.connection(peer);
+    other.copy(bytes(3), 0, 3);
+    kit.pool.flushAll();
+    expect([peer.got, other.waits]).toEqual([[0, 1, 2], false]);
+  });
+
+  test("what promises nothing leaves with what is before it, a run as the copy that it was when it came", () => {
+    const kit = waiting();
+    const covered = kit.pool.cover();
+    const chunk = bytes(8, 100);
+    kit.out.run(chunk, 0, 2);
+    kit.out.run(chunk, 2, 4);
+    kit.pool.flushAll();
+    chunk.fill(0xee);
+    kit.out.copy(bytes(2, 200), 0, 2);
+    kit.pool.release(covered);
+    expect(kit.peer.got).toEqual([0x40, 2, 0, 1, 100, 101, 102, 103, 200, 201]);
+    expect(kit.peer.writes).toEqual([10]);
+    kit.expectAllBack();
+  });
+
+  test("a run that is gathered before the promise is copied when the turn is over", () => {
+    const kit = new Kit();
+    kit.pool.unsynced = true;
+    const chunk = bytes(4, 100);
+    kit.out.run(chunk, 0, 4);
+    kit.out.holdsAcks = true;
+    kit.pool.flushAll();
+    chunk.fill(0xee);
+    kit.pool.releaseAll();
+    expect(kit.peer.got).toEqual([100, 101, 102, 103]);
+    kit.expectAllBack();
+  });
+
+  test("a promise that comes during a sync waits for the next one", () => {
+    const kit = waiting();
+    let covered = kit.pool.cover();
+    ack(kit.out, 2);
+    kit.pool.flushAll();
+    kit.pool.release(covered);
+    expect([sent(kit), kit.pool.waiting, kit.out.pending]).toEqual([[1], [kit.out], 4]);
+    covered = kit.pool.cover();
+    ack(kit.out, 3);
+    kit.pool.release(covered);
+    expect(sent(kit)).toEqual([1, 2]);
+    kit.pool.release(kit.pool.cover());
+    expect([sent(kit), kit.out.waits]).toEqual([[1, 2, 3], false]);
+    kit.expectAllBack();
+  });
+
+  test("more than the staging buffer holds, before the sync begins and during it", () => {
+    const kit = waiting();
+    const much = bytes(50_000);
+    kit.out.copy(much, 0, much.length);
+    kit.out.copy(much, 0, much.length);
+    const covered = kit.pool.cover();
+    kit.out.copy(much, 0, much.length);
+    const large = bytes(LARGE + 5);
+    kit.out.copy(large, 0, large.length);
+    ack(kit.out, 2);
+    expect([kit.peer.got.length, kit.out.pending]).toEqual([0, 4 + 3 * 50_000 + LARGE + 5 + 4]);
+    kit.pool.release(covered);
+    expect(kit.peer.got).toEqual([0x40, 2, 0, 1, ...list(much), ...list(much)]);
+    kit.pool.release(kit.pool.cover());
+    expect(kit.peer.got).toEqual([0x40, 2, 0, 1, ...list(much), ...list(much), ...list(much), ...list(large), 0x40, 2, 0, 2]);
+    kit.expectAllBack();
+  });
+
+  test("behind a backlog: a drain takes nothing that waits", () => {
+    const kit = new Kit();
+    kit.peer.room = 2;
+    kit.out.copy(bytes(5), 0, 5);
+    kit.pool.flushAll();
+    kit.pool.unsynced = true;
+    ack(kit.out, 1);
+    kit.pool.flushAll();
+    kit.out.copy(bytes(LARGE), 0, LARGE);
+    kit.peer.room = Number.POSITIVE_INFINITY;
+    kit.out.drained();
+    expect(kit.peer.got).toEqual([0, 1, 2, 3, 4]);
+    const covered = kit.pool.cover();
+    ack(kit.out, 2);
+    kit.peer.room = 1;
+    kit.pool.release(covered);
+    kit.peer.room = Number.POSITIVE_INFINITY;
+    kit.out.drained();
+    expect(kit.peer.got).toEqual([0, 1, 2, 3, 4, 0x40, 2, 0, 1, ...list(bytes(LARGE))]);
+    kit.pool.releaseAll();
+    expect(kit.peer.got.slice(-4)).toEqual([0x40, 2, 0, 2]);
+    kit.expectAllBack();
+  });
+
+  test("much that waits blocks the connection, and it hears when there is room", () => {
+    for (const again of [false, true]) {
+      const kit = waiting();
+      const piece = bytes(LARGE);
+      for (let i = 0; !kit.out.blocked && i < 40; i++) kit.out.copy(piece, 0, piece.length);
+      expect([kit.out.blocked, kit.out.pending > HIGH_WATER, kit.peer.rooms]).toEqual([true, true, 0]);
+      const covered = kit.pool.cover();
+      if (again) ack(kit.out, 2);
+      kit.pool.release(covered);
+      expect([kit.out.blocked, kit.peer.rooms, kit.out.waits]).toEqual([false, 1, again]);
+    }
+  });
+
+  test("a sync that fails: all of it waits for the next one", () => {
+    const kit = waiting();
+    kit.pool.uncover(kit.pool.cover());
+    expect([kit.out.holdsAcks, kit.pool.waiting, kit.peer.got]).toEqual([true, [kit.out], []]);
+    kit.out.copy(bytes(1), 0, 1);
+    kit.pool.release(kit.pool.cover());
+    expect(kit.peer.got).toEqual([0x40, 2, 0, 1, 0]);
+  });
+
+  test("closed meanwhile: nothing leaves, nothing is kept", () => {
+    for (const when of ["before", "covered", "failed"] as const) {
+      const kit = waiting();
+      if (when === "before") kit.out.close();
+      const covered = kit.pool.cover();
+      kit.out.close();
+      expect([kit.out.waits, kit.out.wait(), kit.out.uncover(), kit.out.pending]).toEqual([false, false, false, 0]);
+      if (when === "failed") kit.pool.uncover(covered);
+      else kit.pool.release(covered);
+      expect([kit.peer.got, kit.pool.waiting, kit.out.pending]).toEqual([[], [], 0]);
+      kit.expectAllBack();
+    }
+  });
+
+  test("gone while it is written behind a sync: alone, and every buffer is back", () => {
+    for (const promise of [false, true]) {
+      const kit = waiting();
+      const peer = new Peer();
+      const other = kit.connection(peer);
+      ack(other, 7);
+      kit.pool.flushAll();
+      const covered = kit.pool.cover();
+      if (promise) ack(kit.out, 2);
+      kit.peer.meanwhile = () => kit.out.close();
+      kit.pool.release(covered);
+      expect([kit.out.closed, peer.got, kit.pool.waiting]).toEqual([true, [0x40, 2, 0, 7], []]);
+      kit.expectAllBack();
+    }
+  });
+
+  test("a write that throws behind a sync is told once, and costs nobody else", () => {
+    const kit = waiting();
+    const peer = new Peer();
+    ack(kit.connection(peer), 7);
+    kit.pool.flushAll();
+    kit.peer.error = new Error("broken");
+    kit.pool.releaseAll();
+    expect([kit.failures.length, kit.out.closed, peer.got]).toEqual([1, true, [0x40, 2, 0, 7]]);
+    kit.expectAllBack();
+  });
+});
+
+test("a random life: every byte once and in order, whatever the kernel takes and whenever the disk has it, no buffer with two owners", () => {
   let x = 1;
   const rnd = (n: number): number => {
     x = (Math.imul(x, 1_664_525) + 1_013_904_223) >>> 0;
@@ -573,6 +758,7 @@ test("a random life: every byte once and in order, whatever the kernel takes, no
   };
   const kit = new Kit();
   const chunk = bytes(200_000);
+  let covered: readonly Out[] | null = null;
   const lives = Array.from({ length: 4 }, () => {
     const peer = new Peer();
     return { peer, out: kit.connection(peer), want: [] as number[] };
@@ -582,8 +768,16 @@ test("a random life: every byte once and in order, whatever the kernel takes, no
     const { out, peer, want } = life;
     const start = rnd(100_000);
     const size = rnd(20) === 0 ? rnd(90_000) : rnd(300);
-    const what = rnd(10);
-    if (what < 3) {
+    const what = rnd(12);
+    if (what === 10) kit.pool.unsynced = rnd(3) > 0;
+    else if (what === 11) {
+      if (covered === null) covered = kit.pool.cover();
+      else {
+        if (rnd(4) > 0) kit.pool.release(covered);
+        else kit.pool.uncover(covered);
+        covered = null;
+      }
+    } else if (what < 3) {
       out.run(chunk, start, start + size);
       want.push(...list(chunk, start, start + size));
     } else if (what < 6) {
@@ -599,7 +793,11 @@ test("a random life: every byte once and in order, whatever the kernel takes, no
   }
   for (const { out, peer, want } of lives) {
     peer.room = Number.POSITIVE_INFINITY;
+    kit.pool.unsynced = false;
     kit.pool.flushAll();
+    if (covered !== null) kit.pool.release(covered);
+    covered = null;
+    kit.pool.releaseAll();
     out.drained();
     expect(Buffer.compare(Buffer.from(peer.got), Buffer.from(want))).toBe(0);
     expect(out.pending).toBe(0);

@@ -268,3 +268,125 @@ test("a handler that throws ends its connection, with a word for 5.0, and no oth
   for (const line of kit.log.errors) expect(line).toMatch(/packet handler failed.*a bug/);
   expect(kit.broker.connections).toBe(1);
 });
+
+describe("storage.sync = always", () => {
+  function always(): { kit: TestKit; store: MemoryStore } {
+    const store = new MemoryStore();
+    const kit = new TestKit({ store });
+    store.always();
+    return { kit, store };
+  }
+  const persistent = (kit: TestKit, id: string): TestClient => {
+    const c = kit.client(4).connect(id, { clean: false });
+    kit.settle();
+    return c;
+  };
+  /** The sync in hand ends so. */
+  function synced(kit: TestKit, store: MemoryStore, onDisk = true): void {
+    (store.syncs.shift() as (onDisk: boolean) => void)(onDisk);
+    kit.settle();
+  }
+  const words = (c: TestClient): unknown[] => c.take().map((p) => p.cmd);
+
+  test("what is promised leaves when it is on the disk; everybody else is served meanwhile", () => {
+    const { kit, store } = always();
+    const s = persistent(kit, "s");
+    expect(words(s)).toEqual([]);
+    synced(kit, store);
+    expect(words(s)).toEqual(["connack"]);
+    s.subscribe("t", 1);
+    kit.settle();
+    const p = kit.connected("p");
+    p.publish("t", "x", 1, { messageId: 1 });
+    kit.settle();
+    const q = kit.connected("q").subscribe("u");
+    q.take();
+    kit.connected("r").publish("u", "y");
+    expect([words(s), words(p), q.messages().length, store.syncs.length]).toEqual([[], [], 1, 1]);
+    synced(kit, store);
+    // The first sync has covered the subscription alone. The message came while it ran: its sender hears nothing yet, its receiver may have it.
+    expect([words(s), words(p)]).toEqual([["suback", "publish"], []]);
+    synced(kit, store);
+    expect([words(p), store.syncs.length, kit.broker.output.pool.waiting]).toEqual([["puback"], 0, []]);
+  });
+
+  test("a sync that fails: the next commit has all of it, and then it is said", () => {
+    const { kit, store } = always();
+    const s = persistent(kit, "s");
+    synced(kit, store, false);
+    expect([words(s), store.pending, store.syncs.length]).toEqual([[], false, 1]);
+    synced(kit, store);
+    expect(words(s)).toEqual(["connack"]);
+  });
+
+  test("… and when the next commit fails, too, who waits is cut; with storage.on_error = accept he hears", () => {
+    for (const storageOnError of ["refuse", "accept"] as const) {
+      const { kit, store } = always();
+      kit.node.storageOnError = storageOnError;
+      const s = persistent(kit, "s");
+      store.failure = new Error("the disk is broken");
+      synced(kit, store, false);
+      expect([words(s), s.transport.destroyed]).toEqual(storageOnError === "accept" ? [["connack"], false] : [[], true]);
+      expect(kit.alarms.has("storage_failed")).toBe(true);
+      store.failure = null;
+      kit.pass(200);
+      expect(kit.alarms.has("storage_failed")).toBe(false);
+    }
+  });
+
+  test("a sync that fails while the disk is known to fail: who waited for it is cut", () => {
+    const { kit, store } = always();
+    const s = persistent(kit, "s");
+    store.failure = new Error("the disk is broken");
+    const other = persistent(kit, "other");
+    expect([other.transport.destroyed, s.transport.destroyed]).toEqual([true, false]);
+    synced(kit, store, false);
+    expect([s.transport.destroyed, words(s)]).toEqual([true, []]);
+  });
+
+  test("a commit that fails while a sync is under way: who promised more meanwhile is cut, the others hear", () => {
+    const { kit, store } = always();
+    const [a, b] = [persistent(kit, "a"), persistent(kit, "b")];
+    synced(kit, store);
+    a.take();
+    a.subscribe("t", 1);
+    kit.settle();
+    expect(store.syncs.length).toBe(1);
+    store.failure = new Error("the disk is broken");
+    a.publish("x", "y", 2, { messageId: 5 });
+    kit.settle();
+    expect([a.transport.destroyed, b.transport.destroyed]).toEqual([true, false]);
+    synced(kit, store);
+    expect([words(a), words(b)]).toEqual([[], ["connack"]]);
+  });
+
+  test("the last word waits, and the end of the connection behind it", () => {
+    const { kit, store } = always();
+    const s = persistent(kit, "s");
+    synced(kit, store);
+    s.take();
+    s.subscribe("t", 1);
+    kit.settle();
+    kit.broker.kick("s");
+    kit.settle();
+    expect([words(s), s.transport.ended]).toEqual([[], false]);
+    synced(kit, store);
+    expect([words(s), s.transport.ended]).toEqual([["suback"], true]);
+  });
+
+  test("when everything is on the disk before the sync says so, nobody waits for that", () => {
+    const { kit, store } = always();
+    const s = persistent(kit, "s");
+    synced(kit, store);
+    s.take();
+    s.subscribe("a", 1);
+    kit.settle();
+    s.subscribe("b", 1);
+    kit.settle();
+    kit.broker.durability.syncNow();
+    kit.pass(100);
+    expect(words(s)).toEqual([]);
+    synced(kit, store);
+    expect(words(s)).toEqual(["suback", "suback"]);
+  });
+});
