@@ -243,4 +243,34 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     change,
     reason: "memory is read after so many bytes, or after one more",
   })),
+  {
+    file: "server/core/writer.ts",
+    line: "dup: false,",
+    change: "false -> true",
+    reason: "written before each packet",
+  },
+  {
+    file: "server/core/channel.ts",
+    line: "version: ProtocolVersion = 4;",
+    change: "4 -> (4 - 1)",
+    reason: "until the CONNECT has said which only 5 is told from the others",
+  },
+  {
+    file: "server/core/watch/memory.ts",
+    line: "#paidTo = 0;",
+    change: "0 -> (0 + 1)",
+    reason: "written when the level becomes another, and read above normal alone",
+  },
+  {
+    file: "server/core/deliver.ts",
+    line: 'if (hooks.at["message.delivered"].length > 0) hooks.run("message.delivered", session.clientId, m);',
+    change: 'at["message.delivered"].length > 0: > -> >=',
+    reason: "to run no handlers does nothing, and takes its time",
+  },
+  {
+    file: "server/core/handle/publish.ts",
+    line: "return valid(ch, topic) ? named(ch, topic, f, true) : null;",
+    change: "true -> false",
+    reason: "the same bytes, as a copy of their own",
+  },
 ];
