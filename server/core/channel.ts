@@ -22,7 +22,7 @@ import { handlePacket } from "./handle/index.ts";
 import { handlePublish } from "./handle/publish.ts";
 import { Intake, PAUSED } from "./intake.ts";
 import { planEnd } from "./keepalive.ts";
-import { BEHIND_CONNECT, packetLimit } from "./openings.ts";
+import { packetLimit, roomBehind } from "./openings.ts";
 import { Out } from "./out.ts";
 import type { ListenerInfo, Transport } from "./ports.ts";
 import type { Route } from "./route.ts";
@@ -243,7 +243,7 @@ export class Channel {
       if (opening) limit = packetLimit(this);
       if (pos >= look && pos < end) {
         look = turn.look(pos, start, began);
-        if (look < 0 && !this.#waiting) this.#wait(turn.next());
+        if (look < 0 && !this.#waiting) this.#wait(turn.next(), 0);
       }
       if (this.#waiting) {
         if (pos < end) this.intake.keep(buf.subarray(pos, end));
@@ -272,11 +272,11 @@ export class Channel {
     else this.malformed(RC.PROTOCOL_ERROR, "first packet is not CONNECT"); // [MQTT-3.1.0-1]
   }
 
-  /** Nothing more is handled before the promise has settled. */
-  #wait(p: void | Promise<void>): void {
+  /** Nothing more is handled before the promise has settled, and no more read than `room`. */
+  #wait(p: void | Promise<void>, room?: number): void {
     if (p === undefined) return;
     this.#waiting = true;
-    this.intake.wait(this.phase === "connecting" ? BEHIND_CONNECT : 0);
+    this.intake.wait(room ?? roomBehind(this));
     const done = (): void => {
       this.#waiting = false;
       if (this.phase !== "closed") {

@@ -14,7 +14,15 @@ const BUDGET = 16 * 1024 * 1024;
  * Bytes behind a CONNECT that is being checked, beyond which nothing more is read: as soon as there is something. A client need not wait for
  * CONNACK (section 3.1.4): what it has sent by then counts, and that it has gone since lies behind that.
  */
-export const BEHIND_CONNECT = 1;
+const BEHIND_CONNECT = 1;
+/** The same behind another packet: pings of a client that waits for a verdict, so that it is seen to leave. */
+const BEHIND_PACKET = 4096;
+
+/** How much more is read of a client whose packet waits. Nothing in a turn that has had its share. */
+export function roomBehind({ phase, broker }: Channel): number {
+  if (phase === "connecting") return BEHIND_CONNECT;
+  return broker.turn.spent ? 0 : BEHIND_PACKET;
+}
 
 export class Openings {
   /** Bytes held now. */

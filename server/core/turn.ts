@@ -27,7 +27,6 @@ export class Turn {
   #work = 0;
   /** Bytes of chunks since a chunk's beginning was a time to look. */
   #bytes = 0;
-  /** The last look found that this turn has had its share. */
   #spent = false;
   readonly #over = (): void => {
     this.#at = NO_MONO;
@@ -42,6 +41,11 @@ export class Turn {
     /** How long the work will take that this turn has left for its end, ms. */
     private readonly owed: () => number = () => 0,
   ) {}
+
+  /** The last look found that this turn has had its share. */
+  get spent(): boolean {
+    return this.#spent;
+  }
 
   /** A chunk from `start` to `end` begins at the time `began`: where to look first. Many short ones are as much as a long one. */
   first(start: number, end: number, began: MonoMs): number {

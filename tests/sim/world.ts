@@ -339,6 +339,8 @@ export class World implements Outside {
     const [a] = this.awaited.splice(i % this.awaited.length, 1);
     if (a === undefined) return;
     if (a.conn !== undefined && !this.awaited.some((b) => b.conn === a.conn)) a.conn.headFree = true;
+    // Its time begins anew, whether it was read meanwhile or not.
+    if (a.conn !== undefined) a.conn.deafAt = this.clock.monotonic;
     this.event(a.answer);
   }
 

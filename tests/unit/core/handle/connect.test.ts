@@ -122,7 +122,7 @@ describe("a client that leaves while its CONNECT waits", () => {
     const kit = new TestKit({ zone: { publishLimit: { count: 1, intervalMs: 1000 } } });
     const listener = kit.connected("l").subscribe("#");
     const will = { topic: "will", payload: Buffer.from("w"), qos: 0, retain: false } as const;
-    const c = kit.connected("c", 4, { keepalive: 10, will });
+    const c = kit.connected("c", 4, { keepalive: 60, will });
     const answers: (() => void)[] = [];
     kit.hooks.add("client.check_acl", "slow", () => new Promise((done) => answers.push(() => done({ verdict: "allow" }))));
     c.publish("t", "1");
@@ -146,16 +146,28 @@ describe("a client that leaves while its CONNECT waits", () => {
     silent(kit);
   });
 
-  test("a connected one that waits for a verdict is not read, as ever", async () => {
+  test("a connected one that waits for a verdict is read on, so that it is seen to leave, until it has sent more than pings", async () => {
     const kit = new TestKit();
     let answer = (): void => {};
     kit.hooks.add("client.check_acl", "slow", () => new Promise((done) => (answer = () => done({ verdict: "allow" }))));
-    const c = kit.connected("c").subscribe("t");
+    const c = kit.connected("c", 4, { keepalive: 10 }).subscribe("t");
+    for (let i = 0; i < 10; i++) {
+      kit.pass(9000);
+      c.send({ cmd: "pingreq" });
+      expect(c.transport.paused).toBe(false);
+    }
+    c.publish("a", "x".repeat(5000));
     expect(c.transport.paused).toBe(true);
     answer();
     await Bun.sleep(0);
+    answer();
+    await Bun.sleep(0);
     kit.settle();
-    expect([c.transport.paused, c.take().map((p) => p.cmd)]).toEqual([false, ["suback"]]);
+    const told = c.take().map((p) => p.cmd);
+    expect([c.transport.paused, told]).toEqual([false, ["suback", ...Array(10).fill("pingresp")]]);
+    c.subscribe("u").drop();
+    kit.pass(31_000);
+    expect(kit.broker.connections).toBe(0);
   });
 });
 
