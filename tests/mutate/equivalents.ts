@@ -77,7 +77,7 @@ export const EQUIVALENTS: readonly Equivalent[] = [
   },
   {
     file: "server/core/channel.ts",
-    line: "if (look < 0 && !this.#waiting) this.#wait(turn.next());",
+    line: "if (look < 0 && !this.#waiting) this.#wait(turn.next(), 0);",
     change: "0 -> (0 + 1)",
     reason: "a place to look at is -1 or behind the first packet, never 0",
   },
@@ -272,5 +272,29 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     line: "return valid(ch, topic) ? named(ch, topic, f, true) : null;",
     change: "true -> false",
     reason: "the same bytes, as a copy of their own",
+  },
+  {
+    file: "server/core/output.ts",
+    line: "if (this.deferred || this.#work < BUSY_PROBE) return;",
+    change: "this.#work < BUSY_PROBE: < -> <=",
+    reason: "a turn is watched every so many pieces of work, or one more",
+  },
+  {
+    file: "server/core/keepalive.ts",
+    line: "return max > 0 && (p.keepalive === 0 || p.keepalive > max) ? max : p.keepalive;",
+    change: "p.keepalive > max: > -> >=",
+    reason: "both are the same number",
+  },
+  {
+    file: "server/core/out.ts",
+    line: "if (taken < 0) return;",
+    change: "taken < 0: < -> <=",
+    reason: "nothing was taken: nothing is dropped, and it returns two lines below",
+  },
+  {
+    file: "server/core/out.ts",
+    line: "if (n < 24) {",
+    change: "n < 24: < -> <=",
+    reason: "where one way of copying becomes slower than the other",
   },
 ];

@@ -4,6 +4,7 @@ import { Router } from "../../../server/core/router.ts";
 import { Session } from "../../../server/core/session.ts";
 import { Subscription } from "../../../server/core/subscription.ts";
 import { topicMatches } from "../../../server/mqtt/topic.ts";
+import { TestKit } from "../../support/test_broker.ts";
 import { wall } from "../../support/time.ts";
 import { testZone } from "../../support/zone.ts";
 
@@ -397,4 +398,21 @@ describe("Router", () => {
     expect(most).toBeLessThan(17 * 1024 * 1024);
     expect(r.route("short").empty).toBe(true);
   });
+});
+
+test("a dispatch that an exception has ended is over at the next tick: lists are changed in place again", () => {
+  const kit = new TestKit();
+  const { router } = kit.broker;
+  kit.connected("a").subscribe("t");
+  router.enter();
+  let n = 0;
+  const copied = (): boolean => {
+    const { generation } = router;
+    kit.connected(`c${n++}`).subscribe("t");
+    return router.generation !== generation;
+  };
+  expect([copied(), copied()]).toEqual([true, false]);
+  router.enter();
+  kit.pass(100);
+  expect(copied()).toBe(false);
 });

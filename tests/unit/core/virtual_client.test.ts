@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { Message } from "../../../server/core/message.ts";
 import { TestKit } from "../../support/test_broker.ts";
 
 const options = { qos: 0, nl: false, rap: false, rh: 0, subId: 0 } as const;
@@ -62,4 +63,13 @@ describe("a virtual client and a real one of the same id", () => {
     expect(c.messages()).toHaveLength(1);
     expect(kit.log.errors).toHaveLength(1);
   });
+});
+
+test("counts as one receiver of a message", () => {
+  const kit = new TestKit();
+  const client = kit.broker.attach("v", () => {});
+  client.subscribe("t", options);
+  kit.connected("c").subscribe("t");
+  const m = new Message("t", Buffer.from("x"), 1, false, "", null, kit.broker.now, 0, null);
+  expect(kit.broker.publish(m)).toBe(2);
 });
