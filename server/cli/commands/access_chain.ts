@@ -28,7 +28,10 @@ async function access(ctx: Context, args: readonly string[]): Promise<void> {
     ...halfLines("authentication", view.authentication),
     ...view.zones.map((z) => `otherwise, in zone ${z.zone}: ${z.allow_anonymous ? "allow" : "deny"} (allow_anonymous)`),
     "",
-    ...halfLines("acl", view.acl.filter((s) => s.asks_topics)),
+    ...halfLines(
+      "acl",
+      view.acl.filter((s) => s.asks_topics),
+    ),
     ...view.zones.map((z) =>
       z.enable_acl
         ? `otherwise, in zone ${z.zone}: ${z.acl_nomatch} (acl_nomatch)`
