@@ -352,6 +352,12 @@ needing(REDIS, describe)("by sentinels", () => {
     await redis.sentinels[0]?.start();
   });
 
+  test("an account that may not ask for a server's role is served all the same", async () => {
+    redis.master.run("ACL", "SETUSER", "bare", "on", ">p", "~mqtt_*", "+hmget", "+hget", "+hgetall", "+ping");
+    const bare = { "auth.redis.username": "bare", "auth.redis.password": "p" };
+    expect(await kit.why({ username: "u1", password: "p1" }, bare)).toContain("the password fits");
+  });
+
   test("a replica is not asked, though the sentinels name it: it need not have everybody", async () => {
     for (const s of redis.sentinels) {
       s.run("MONITOR", "stale", "127.0.0.1", String(redis.replica.port), "2");
