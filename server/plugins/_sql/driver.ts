@@ -48,6 +48,8 @@ export class SqlDriver {
       max: pool,
       prepare,
       connectionTimeout: Math.max(1, Math.ceil(timeoutMs / 1000)),
+      // MySQL 8, when it does not know the password by its hash, wants it in full: over TLS, or else for its RSA key, which it shows itself.
+      ...(dialect === "mysql" && { allowPublicKeyRetrieval: true }),
       // Never `true`, which verifies nothing.
       tls: tls === null ? false : { ...tls, serverName: address.host },
       onclose: (err) => {
