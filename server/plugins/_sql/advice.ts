@@ -19,6 +19,7 @@ export const SQL_ADVICE: readonly Advice[] = [
   // The runtime's client says no more of a server without TLS that was to have it.
   { codes: ["ERR_MYSQL_AUTHENTICATION_FAILED"], says: "nobody is logged in, or it does not speak TLS", see: ["account", "tls"] },
   { words: /ERR_POSTGRES_(?:\w*AUTHENTICATION|SASL)/, says: "nobody is logged in", see: ["account"] },
+  { codes: ["ERR_MYSQL_UNSUPPORTED_AUTH_PLUGIN"], says: "the account logs in by a way that is not known here", see: ["account"] },
   // Nor does it tell these two apart.
   {
     codes: ["ERR_POSTGRES_CONNECTION_REFUSED", "ERR_MYSQL_CONNECTION_REFUSED"],

@@ -25,6 +25,9 @@ const KEYS: SettingKeys = {
   certificate: "x.ssl.certfile, x.ssl.keyfile",
 };
 
+/** As the driver says it. */
+const TOO_OLD = "Server at m reports maximum wire version 6, but this version of the Node.js Driver requires at least 9 (MongoDB 4.4)";
+
 type Case = [err: Error, words: string];
 const check = (advice: ReturnType<typeof advised>, cases: readonly Case[]): void => {
   expect(cases.map(([err]) => advice.words?.(err))).toEqual(cases.map(([, words]) => words));
@@ -114,6 +117,10 @@ describe("each driver's own", () => {
           error("Failed to connect", { code: "ERR_MYSQL_CONNECTION_REFUSED" }),
           "nobody listens there, or there is no such host: Failed to connect (ERR_MYSQL_CONNECTION_REFUSED); see x.server",
         ],
+        [
+          error("m", { code: "ERR_MYSQL_UNSUPPORTED_AUTH_PLUGIN" }),
+          "the account logs in by a way that is not known here: m (ERR_MYSQL_UNSUPPORTED_AUTH_PLUGIN); see x.username, x.password",
+        ],
         [error("m", { code: "ERR_POSTGRES_TLS_NOT_AVAILABLE" }), "it does not speak TLS: m (ERR_POSTGRES_TLS_NOT_AVAILABLE); see x.ssl"],
         [
           error("m", { code: "ERR_POSTGRES_AUTHENTICATION_FAILED_PBKDF2" }),
@@ -201,6 +208,7 @@ describe("each driver's own", () => {
           error("Server selection timed out after 2000 ms"),
           "none of that kind is there: Server selection timed out after 2000 ms; see auth.mongo.server, auth.mongo.type, auth.mongo.rs_set_name, auth.mongo.ssl",
         ],
+        [error(TOO_OLD), `it is too old: ${TOO_OLD}; see auth.mongo.server`],
         [error("m", { code: 7 }), "m; see x.auth_query"],
       ),
     );
