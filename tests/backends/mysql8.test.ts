@@ -66,3 +66,13 @@ describe("an account of MySQL 8", () => {
     }
   });
 });
+
+test("an account without a password has none, whatever the environment says", async () => {
+  const kit = new AuthKit("emqx_auth_mysql", "auth.mysql");
+  const mysql = new MySql8Twin({ user: "root", password: "" }, answer);
+  await mysql.start();
+  await kit.start({ server: `127.0.0.1:${mysql.port}` }, {}, { MYSQL_USER: "somebody", MYSQL_PASSWORD: "of others" });
+  expect([await kit.code("u1", "p1"), await kit.code("u1", "no")]).toEqual([0, 5]);
+  await kit.stop([]);
+  mysql.remove();
+});

@@ -42,8 +42,9 @@ export class SqlDriver {
       adapter: dialect === "mysql" ? "mysql" : "postgres",
       hostname: address.host,
       port: address.port,
-      username,
-      password,
+      // Where one is empty the runtime would take that of the environment (MYSQL_USER, PGPASSWORD …), which is meant for somebody else.
+      username: username === "" ? "root" : username,
+      password: () => password,
       database,
       max: pool,
       prepare,
