@@ -20,6 +20,7 @@ const KEYS: SettingKeys = {
   account: "x.username, x.password",
   database: "x.database",
   tls: "x.ssl",
+  prepare: "x.prepare",
   trust: "x.ssl.cacertfile",
   verify: "x.ssl.verify",
   certificate: "x.ssl.certfile, x.ssl.keyfile",
@@ -112,6 +113,7 @@ describe("each driver's own", () => {
         [sql(1054, "m"), `there is no such column: m (1054)${seeQuestion}`],
         [sql("42501", "m"), "the account may not read that: m (42501); see x.auth_query, x.username, x.password"],
         [error("m", { errno: "42601", code: "ERR_POSTGRES_SYNTAX_ERROR" }), `the query cannot be read: m (42601)${seeQuestion}`],
+        [sql("26000", "m"), "a pooler between gives away prepared statements: m (26000); see x.prepare"],
         [sql("53300", "m"), "it has no connection left: m (53300); see x.pool"],
         [
           error("Failed to connect", { code: "ERR_MYSQL_CONNECTION_REFUSED" }),
