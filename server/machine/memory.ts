@@ -4,7 +4,7 @@ import type { MemoryReadings } from "../core/watch/memory.ts";
 import { type CgroupPaths, type MemoryGroup, narrowestGroup } from "./cgroup.ts";
 import { createRssReading } from "./rss.ts";
 
-/** Limits are looked for again after so many readings, some ten seconds: they may be changed at any time, and take dozens of files to find. */
+/** Limits are looked for again after so many readings, ten seconds, or a minute far below the watermark: they may be changed at any time, and take dozens of files to find. */
 const LOOK_EVERY = 100;
 
 export function createMemoryReadings(paths?: CgroupPaths): MemoryReadings {

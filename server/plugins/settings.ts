@@ -85,7 +85,7 @@ export class PluginSettings {
   trial(texts: Readonly<Record<string, unknown>>): PluginSettings {
     const written = new Map(this.written);
     const typed = new Set<string>();
-    for (const [key, given] of Object.entries(texts)) {
+    for (const [key, given] of keyed(texts)) {
       const row = this.keyOf(key);
       if (typeof given !== "string") throw new PluginError("bad_value", `${key}: expected text`);
       if (this.isKept(key, row, given)) continue;
@@ -252,7 +252,7 @@ export class PluginSettings {
     const changes = new Map<string, string | null | undefined>();
     const mine = [...this.table.keys()].filter((key) => wildcard(key) === null);
     for (const key of new Set([...mine, ...this.written.keys()])) changes.set(key, texts === null ? undefined : null);
-    for (const [written, given] of Object.entries(texts ?? {})) {
+    for (const [written, given] of keyed(texts ?? {})) {
       const key = this.keyOf(written);
       if (typeof given !== "string") throw new PluginError("bad_value", `${written}: expected text`);
       this.parse(key, given, written);
@@ -291,6 +291,10 @@ export class PluginSettings {
 /** It has secrets that other servers of the table are sent: what stands in a server's own address goes there alone. */
 const isSent = ({ type, servers, stays, shown }: Entry, text: string): boolean =>
   !stays && (type === "secret" || (servers === null && shown(text) !== text));
+
+/** EMQ X 3.1 lists `auth.ldap.ssl.keyfile` and `cacertfile` with a blank behind: who sends back what it listed means the same. */
+const keyed = (texts: Readonly<Record<string, unknown>>): [key: string, given: unknown][] =>
+  Object.entries(texts).map(([key, given]) => [key.trimEnd(), given]);
 
 /** "a.$name.b" -> what fits it, the part in question captured; null for a plain key. `$n` is digits only. */
 function wildcard(key: string): RegExp | null {

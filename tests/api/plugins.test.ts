@@ -218,6 +218,16 @@ describe("plugin configuration", () => {
     expect(numbered.json).toEqual({ code: 102, message: "emqx_auth_username has no key auth.user.x.username" });
   });
 
+  test("names with a blank behind, as EMQ X 3.1 lists two of its directory's, are those without", async () => {
+    const plugin = "emqx_auth_ldap";
+    const [spelt, key] = ["auth.ldap.ssl.keyfile ", "auth.ldap.ssl.keyfile"];
+    expect((await node.ask("PUT", conf(plugin), { body: { [spelt]: "key.pem" } })).text).toBe('{"code":0}');
+    expect((await rows(plugin)).filter((r) => r.key.startsWith(key)).map((r) => [r.key, r.value])).toEqual([[key, "key.pem"]]);
+    const body = { settings: { [spelt]: "no.pem", "auth.ldap.ssl": "true" } };
+    expect((await node.ask("POST", at(plugin, "test"), { body })).text).toContain("auth.ldap.ssl.keyfile = no.pem: ");
+    await node.ask("PUT", conf(plugin));
+  });
+
   test("the set is read back, replaced as a whole, and reset by no body at all", async () => {
     expect(await value("emqx_reloader", "reloader.interval")).toMatchObject({ value: "30s", required: true });
     expect((await node.ask("PUT", conf("emqx_reloader"), { body: { "reloader.interval": "45s" } })).text).toBe('{"code":0}');

@@ -25,6 +25,9 @@ let baomq: Installation;
 let broker: RunningBroker;
 let service: ReturnType<typeof Bun.serve>;
 let asked: Asked[] = [];
+/** That of the broker's environment, and what it was asked for. */
+let proxy: ReturnType<typeof Bun.serve>;
+const proxied: string[] = [];
 /** Path -> what it answers. */
 let answers: Record<string, (fields: Record<string, string>) => Response | Promise<Response>> = {};
 
@@ -58,13 +61,25 @@ beforeAll(async () => {
   mkdirSync(join(baomq.dir, "etc/plugins"), { recursive: true });
   const text = Object.entries(lines).map(([key, value]) => `auth.http.${key} = ${value}\n`);
   writeFileSync(join(baomq.dir, `etc/plugins/${NAME}.conf`), text.join(""));
-  broker = await baomq.start({ set: { "listener.tcp.external.max_conn_rate": "0", "zone.external.auth_failure_limit": "off" } });
+  proxy = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    fetch(request) {
+      proxied.push(request.url);
+      return new Response("", { status: 404 });
+    },
+  });
+  broker = await baomq.start({
+    set: { "listener.tcp.external.max_conn_rate": "0", "zone.external.auth_failure_limit": "off" },
+    env: { http_proxy: proxy.url.href, HTTPS_PROXY: proxy.url.href },
+  });
   await api("PUT", `plugins/${NAME}/load`);
   await until(async () => (await status()).servers[0]?.state === "up", "the service is reached");
 });
 afterAll(async () => {
   const code = await broker.stop();
   await service.stop(true);
+  await proxy.stop(true);
   await baomq.remove();
   expect(code).toBe(0);
   expect(broker.log.split("\n").filter((line) => /\[(error|critical)\]/.test(line))).toEqual([]);
@@ -145,6 +160,11 @@ describe("what is asked", () => {
       },
     ]);
     c.drop();
+  });
+
+  test("the service itself, whatever proxy the environment names", async () => {
+    expect(await code("joe", "s3cret")).toBe(0);
+    expect([asked.map(({ path }) => path), proxied]).toEqual([["/auth", "/super"], []]);
   });
 
   test("a value is one field, whatever is in it", async () => {

@@ -39,15 +39,20 @@ export class AuthKit {
   }
 
   /**
-   * `lines`: of the plugin's file, without the prefix; null = no plugin. `set`: of the broker. Resolves when the plugin's server, if it has one, is
+   * `lines`: of the plugin's file, without the prefix; null = no plugin. `set`, `env`: of the broker. Resolves when the plugin's server, if it has one, is
    * up.
    */
-  async start(lines: Record<string, string | number> | null, set: Record<string, string> = {}): Promise<void> {
+  async start(
+    lines: Record<string, string | number> | null,
+    set: Record<string, string> = {},
+    env: Record<string, string> = {},
+  ): Promise<void> {
     const baomq = new Installation();
     this.#baomq = baomq;
     if (lines !== null) this.#write(join(baomq.dir, "etc/plugins"), lines);
     this.#broker = await baomq.start({
       set: { "listener.tcp.external.max_conn_rate": "0", "zone.external.auth_failure_limit": "off", "log.level": "info", ...set },
+      env,
     });
     if (lines === null) return;
     await this.put(`plugins/${this.plugin}/load`);

@@ -32,6 +32,8 @@ export interface StartOptions {
   cwd?: string;
   /** No file may grow beyond so many blocks (512 or 1024 bytes, by shell). */
   fileBlocks?: number;
+  /** Directory of a control group of memory (version 1) that it is in from its first moment. */
+  memoryGroup?: string;
 }
 
 export interface Outcome {
@@ -167,7 +169,7 @@ export class Installation {
     const ports = options.ports ?? newPorts();
     const again = (): Promise<RunningBroker> => this.start({ ...options, ports });
     const args = this.startArgs({ ...options, ports });
-    return this.#spawn(ports, this.dataDir(options.data), args, options.cwd ?? this.dir, options.env ?? {}, again, options.fileBlocks);
+    return this.#spawn(ports, this.dataDir(options.data), args, options.cwd ?? this.dir, options.env ?? {}, again, options);
   }
 
   async #spawn(
@@ -177,13 +179,17 @@ export class Installation {
     cwd: string,
     env: Record<string, string>,
     again: () => Promise<RunningBroker>,
-    fileBlocks?: number,
+    { fileBlocks, memoryGroup }: Pick<StartOptions, "fileBlocks" | "memoryGroup"> = {},
   ): Promise<RunningBroker> {
     const t0 = performance.now();
     const command = [this.path, ...args];
     // Without the signal a write beyond the limit fails, as on a full disk. The limit can be lifted from outside.
-    const limited = ["sh", "-c", `trap '' XFSZ; ulimit -S -f ${fileBlocks}; exec "$0" "$@"`, ...command];
-    const child = Bun.spawn(fileBlocks === undefined ? command : limited, { cwd, env: this.#env(env), stdio: ["ignore", "pipe", "pipe"] });
+    const before = [
+      ...(fileBlocks === undefined ? [] : [`trap '' XFSZ; ulimit -S -f ${fileBlocks}`]),
+      ...(memoryGroup === undefined ? [] : [`echo $$ > '${memoryGroup}/cgroup.procs'`]),
+    ];
+    const limited = ["sh", "-e", "-c", [...before, `exec "$0" "$@"`].join("; "), ...command];
+    const child = Bun.spawn(before.length === 0 ? command : limited, { cwd, env: this.#env(env), stdio: ["ignore", "pipe", "pipe"] });
     this.#children.add(child);
     void child.exited.then(() => this.#children.delete(child));
     const broker = new RunningBroker(child, ports, dataDir, again);

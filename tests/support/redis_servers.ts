@@ -83,8 +83,11 @@ class Sentinel extends Server {
   }
 
   protected greet(): void {
-    const answer = runNow(["redis-cli", "-h", "127.0.0.1", "-p", String(this.port), "SENTINEL", "REPLICAS", "the-master"]);
-    if (!answer.includes("slave")) throw new Error("knows no replica yet");
+    if (!this.run("REPLICAS", "the-master").includes("slave")) throw new Error("knows no replica yet");
+  }
+
+  run(...command: string[]): string {
+    return runNow(["redis-cli", "-h", "127.0.0.1", "-p", String(this.port), "SENTINEL", ...command]).trim();
   }
 }
 
@@ -98,6 +101,21 @@ export class RedisSentinels {
     await this.replica.start();
     await until(() => this.replica.run("INFO", "replication").includes("master_link_status:up"), "the replica follows");
     await Promise.all(this.sentinels.map((s) => s.start()));
+  }
+
+  /**
+   * The master is the one that is meant to be, all sentinels say so, and the replica has everything. On a machine that stands still for a second
+   * they may have changed places by themselves, and who follows anew has nothing at first.
+   */
+  async settled(): Promise<void> {
+    const { master, replica, sentinels } = this;
+    await until(() => {
+      // "master", bytes written, replicas; "slave", host, port, link, bytes read.
+      const [[role, written], following] = [master.run("ROLE").split("\n"), replica.run("ROLE").split("\n")];
+      if (role !== "master" || following[0] !== "slave") throw new Error("they have changed places");
+      const named = sentinels.every((s) => s.run("GET-MASTER-ADDR-BY-NAME", "the-master").endsWith(`\n${master.port}`));
+      return named && following[3] === "connected" && following[4] === written;
+    }, "the replica has everything");
   }
 
   async remove(): Promise<void> {

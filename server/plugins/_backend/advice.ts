@@ -18,6 +18,7 @@ type About =
   | "trust"
   | "verify"
   | "certificate"
+  | "prepare"
   | "sentinel"
   | "sentinelAccount";
 

@@ -11,6 +11,7 @@ export const SQL_ADVICE: readonly Advice[] = [
   { codes: ["42883", 1305, 1630], says: "there is no such function", see: ["question"] },
   { codes: ["42501", 1142, 1143, 1370], says: "the account may not read that", see: ["question", "account"] },
   { codes: ["ERR_POSTGRES_SYNTAX_ERROR", "ERR_MYSQL_SYNTAX_ERROR", 1064], says: "the query cannot be read", see: ["question"] },
+  { codes: ["26000", "42P05"], says: "a pooler between gives away prepared statements", see: ["prepare"] },
   { codes: ["25006", 1792], says: "it would change something", see: ["question"] },
   { codes: ["53300", 1040, 1203, 1226], says: "it has no connection left", see: ["pool"] },
   { codes: [1129], says: "it does not let this host in any more", see: ["account"] },
@@ -19,6 +20,7 @@ export const SQL_ADVICE: readonly Advice[] = [
   // The runtime's client says no more of a server without TLS that was to have it.
   { codes: ["ERR_MYSQL_AUTHENTICATION_FAILED"], says: "nobody is logged in, or it does not speak TLS", see: ["account", "tls"] },
   { words: /ERR_POSTGRES_(?:\w*AUTHENTICATION|SASL)/, says: "nobody is logged in", see: ["account"] },
+  { codes: ["ERR_MYSQL_UNSUPPORTED_AUTH_PLUGIN"], says: "the account logs in by a way that is not known here", see: ["account"] },
   // Nor does it tell these two apart.
   {
     codes: ["ERR_POSTGRES_CONNECTION_REFUSED", "ERR_MYSQL_CONNECTION_REFUSED"],

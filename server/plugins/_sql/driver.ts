@@ -42,12 +42,15 @@ export class SqlDriver {
       adapter: dialect === "mysql" ? "mysql" : "postgres",
       hostname: address.host,
       port: address.port,
-      username,
-      password,
+      // Where one is empty the runtime would take that of the environment (MYSQL_USER, PGPASSWORD …), which is meant for somebody else.
+      username: username === "" ? "root" : username,
+      password: () => password,
       database,
       max: pool,
       prepare,
       connectionTimeout: Math.max(1, Math.ceil(timeoutMs / 1000)),
+      // MySQL 8, when it does not know the password by its hash, wants it in full: over TLS, or else for its RSA key, which it shows itself.
+      ...(dialect === "mysql" && { allowPublicKeyRetrieval: true }),
       // Never `true`, which verifies nothing.
       tls: tls === null ? false : { ...tls, serverName: address.host },
       onclose: (err) => {

@@ -25,6 +25,9 @@ const CONNECTING = "EMQ X 3.2 has the key; here to connect is part of auth.http.
 
 /** As EMQ X 3.1: a request is sent again so often behind a connection that was closed. */
 const RETRIES = 3;
+/** What the runtime has under way at a time, 256 to all services together, but for a few of other plugins. The rest would wait there, for those of a silent one too. */
+const REQUESTS_MAX = 250;
+
 /** The request itself is given up a little behind its call. */
 const ABORT_AFTER_MS = 500;
 
@@ -60,7 +63,11 @@ const config = {
   ),
   "auth.http.timeout": timeLimitEntry("5s"),
   "auth.http.on_error": onErrorEntry("refuses log-ins all the same, and of topics asks the next one, as EMQ X 3.1 did"),
-  "auth.http.pool": integer(64, "Requests at a time.", { min: 1, max: 1024, ...OURS }),
+  "auth.http.pool": integer(64, `Requests at a time to each service; to all of them together at most ${REQUESTS_MAX}.`, {
+    min: 1,
+    max: REQUESTS_MAX,
+    ...OURS,
+  }),
   "auth.http.content_type": oneOf(["form", "json"], "form", "Form of what is posted.", OURS),
   "auth.http.header.$name": optional(secret("Bearer …", "A header of every request, e.g. auth.http.header.authorization.")),
   ...tlsEntries("auth.http.ssl"),
@@ -111,11 +118,17 @@ function httpSource(host: SourceHost, c: Values_, headers: ReadonlyMap<string, s
   const requests = { auth: template(c, "auth", headers), super: template(c, "super", headers), acl: template(c, "acl", headers) };
   const timeoutMs = c["auth.http.request.timeout"] ?? c["auth.http.timeout"];
   const tls = tlsOf("auth.http.ssl", c);
+  const pool = c["auth.http.pool"];
+  const services = new Set(Object.values(requests).flatMap((request) => request?.url.origin ?? [])).size;
+  if (services * pool > REQUESTS_MAX)
+    throw new Error(
+      `auth.http.pool: expected at most ${Math.floor(REQUESTS_MAX / services)} for each of ${services} services, got ${pool}`,
+    );
   const backends = new Map<string, Backend<null>>();
   for (const request of Object.values(requests)) {
     const url = request?.url;
     if (url !== undefined && !backends.has(url.origin))
-      backends.set(url.origin, backendOf(host, url, keysOf(requests, url.origin), c["auth.http.pool"], timeoutMs));
+      backends.set(url.origin, backendOf(host, url, keysOf(requests, url.origin), pool, timeoutMs));
   }
 
   const ask: Ask = async (which, values, wanted) => {

@@ -1,4 +1,5 @@
 /** Authentication and access rules from an LDAP directory. EMQ X 3.1; StartTLS, binding as the user and `on_error` are ours. */
+import { isIP } from "node:net";
 import { flag, inert, integer, leadsTo, list, secret, text } from "../../lib/config_entry.ts";
 import { onErrorEntry } from "../_auth/outside.ts";
 import { defineOutside, type OutsidePlugin } from "../_auth/source.ts";
@@ -60,7 +61,10 @@ const outside: OutsidePlugin<typeof config> = {
 };
 
 function serversOf(c: Values): LdapServers {
-  const { "auth.ldap.servers": hosts, "auth.ldap.ssl": ldaps, "auth.ldap.starttls": starttls } = c;
+  const { "auth.ldap.servers": written, "auth.ldap.ssl": ldaps, "auth.ldap.starttls": starttls } = c;
+  const hosts = written.map((host) => host.replace(/^\[(.*)\]$/, "$1"));
+  const withPort = hosts.find((host) => host.includes(":") && isIP(host) !== 6);
+  if (withPort !== undefined) throw new Error(`auth.ldap.servers: expected hosts, whose port is auth.ldap.port, got "${withPort}"`);
   if (hosts.length === 0) throw new Error("auth.ldap.servers: expected at least one host");
   if (ldaps && starttls) throw new Error("auth.ldap.starttls: auth.ldap.ssl = true speaks TLS already; switch one of them off");
   return {

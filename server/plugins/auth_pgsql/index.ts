@@ -40,6 +40,7 @@ const KEYS: SettingKeys = {
   account: "auth.pgsql.username, auth.pgsql.password",
   database: "auth.pgsql.database",
   tls: "auth.pgsql.ssl",
+  prepare: "auth.pgsql.prepare",
   ...tlsKeys("auth.pgsql.ssl_opts"),
 };
 

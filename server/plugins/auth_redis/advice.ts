@@ -21,6 +21,7 @@ export const REDIS_ADVICE: readonly Advice[] = [
   { words: new RegExp(`sentinels.*(?:${NOT_TAKEN})`), says: "the sentinels' password is not taken", see: ["sentinelAccount"] },
   { words: /sentinels.*unknown command/, says: "there is a server, but no sentinel", see: ["kind", "server"] },
   { words: /sentinels are unreachable/i, says: "no sentinel answers, or none knows the master", see: ["server", "sentinel"] },
+  { words: /^the server that the sentinels name is a replica/, says: "it is no master", see: ["server", "sentinel"] },
   { words: new RegExp(NOT_TAKEN), says: "account and password are not taken", see: ["account"] },
   { words: /DB index is out of range|SELECT is not allowed/, says: "there is no such database", see: ["database"] },
   { words: /cluster support disabled/, says: "there is a server, but no cluster", see: ["kind", "server"] },

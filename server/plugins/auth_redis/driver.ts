@@ -31,6 +31,9 @@ export interface RedisServers {
   tls: Bun.TLSOptions | null;
 }
 
+/** What is told of a server that sentinels name, and that says it is a replica. */
+const NO_MASTER = "the server that the sentinels name is a replica";
+
 type Library = typeof import("ioredis");
 type Client = Redis | Cluster;
 const never = (): null => null;
@@ -124,9 +127,25 @@ async function bySentinels(library: Library, o: RedisServers, order: Order<Serve
   let silent = 0;
   client.on("sentinelError", () => silent++);
   await connected(client, o);
+  await hasToBeMaster(client);
   const answered = asked[silent];
   if (answered !== undefined) order.answered(answered);
   return client;
+}
+
+/**
+ * A sentinel that was away may name the master of before, which has become a replica since: one that has not got everything yet answers that nobody
+ * is known (Redis' guidelines for clients of sentinels, step 3). Where the account may not ask that, the sentinel is believed.
+ */
+async function hasToBeMaster(client: Redis): Promise<void> {
+  try {
+    const [role] = (await client.role()) as unknown[];
+    if (role !== "master") throw new Error(NO_MASTER);
+  } catch (err) {
+    if ((err as Error).name === "ReplyError") return;
+    client.disconnect();
+    throw err;
+  }
 }
 
 async function connected<C extends Client>(client: C, { database }: Pick<RedisServers, "database">): Promise<C> {

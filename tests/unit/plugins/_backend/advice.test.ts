@@ -20,10 +20,14 @@ const KEYS: SettingKeys = {
   account: "x.username, x.password",
   database: "x.database",
   tls: "x.ssl",
+  prepare: "x.prepare",
   trust: "x.ssl.cacertfile",
   verify: "x.ssl.verify",
   certificate: "x.ssl.certfile, x.ssl.keyfile",
 };
+
+/** As the driver says it. */
+const TOO_OLD = "Server at m reports maximum wire version 6, but this version of the Node.js Driver requires at least 9 (MongoDB 4.4)";
 
 type Case = [err: Error, words: string];
 const check = (advice: ReturnType<typeof advised>, cases: readonly Case[]): void => {
@@ -109,10 +113,15 @@ describe("each driver's own", () => {
         [sql(1054, "m"), `there is no such column: m (1054)${seeQuestion}`],
         [sql("42501", "m"), "the account may not read that: m (42501); see x.auth_query, x.username, x.password"],
         [error("m", { errno: "42601", code: "ERR_POSTGRES_SYNTAX_ERROR" }), `the query cannot be read: m (42601)${seeQuestion}`],
+        [sql("26000", "m"), "a pooler between gives away prepared statements: m (26000); see x.prepare"],
         [sql("53300", "m"), "it has no connection left: m (53300); see x.pool"],
         [
           error("Failed to connect", { code: "ERR_MYSQL_CONNECTION_REFUSED" }),
           "nobody listens there, or there is no such host: Failed to connect (ERR_MYSQL_CONNECTION_REFUSED); see x.server",
+        ],
+        [
+          error("m", { code: "ERR_MYSQL_UNSUPPORTED_AUTH_PLUGIN" }),
+          "the account logs in by a way that is not known here: m (ERR_MYSQL_UNSUPPORTED_AUTH_PLUGIN); see x.username, x.password",
         ],
         [error("m", { code: "ERR_POSTGRES_TLS_NOT_AVAILABLE" }), "it does not speak TLS: m (ERR_POSTGRES_TLS_NOT_AVAILABLE); see x.ssl"],
         [
@@ -201,6 +210,7 @@ describe("each driver's own", () => {
           error("Server selection timed out after 2000 ms"),
           "none of that kind is there: Server selection timed out after 2000 ms; see auth.mongo.server, auth.mongo.type, auth.mongo.rs_set_name, auth.mongo.ssl",
         ],
+        [error(TOO_OLD), `it is too old: ${TOO_OLD}; see auth.mongo.server`],
         [error("m", { code: 7 }), "m; see x.auth_query"],
       ),
     );

@@ -1,6 +1,7 @@
 /** emqx_auth_ldap on the core, with a directory that says of some accounts what real ones say of locked ones. */
 import { afterAll, afterEach, describe, expect, test } from "bun:test";
 import { authLdap } from "../../../../server/plugins/auth_ldap/index.ts";
+import { aClient } from "../../../support/access.ts";
 import { LdapTwin, type TwinAnswers } from "../../../support/ldap_twin.ts";
 import { until } from "../../../support/until.ts";
 import { logIn, type Managed, removeTempDirs, running } from "../harness.ts";
@@ -117,5 +118,17 @@ describe("names that cannot be one (result code 34)", () => {
     expect([await code(b, "joe", "public"), await code(b, "else", "public")]).toEqual([0x88, 0x88]);
     expect(server(b)).toMatchObject({ state: "degraded", refused: 2 });
     expect(server(b)?.lastError).toContain("no entry can be named like uid=1,no name: InvalidDNSyntax");
+  });
+});
+
+test("hosts are written with brackets or without, and without a port", async () => {
+  const { manager } = await broker(directory);
+  const request = { clientId: "c", username: "joe", password: "public", ip: "127.0.0.1", action: null, topic: null };
+  const tried = async (host: string) =>
+    (await manager.test("emqx_auth_ldap", { "auth.ldap.servers": host }, request, () => aClient())).at(-1);
+  for (const host of ["::1", "[::1]"]) expect((await tried(host))?.why).toContain("LDAP at ::1:");
+  expect(await tried("127.0.0.1:636")).toMatchObject({
+    step: "settings",
+    why: 'auth.ldap.servers: expected hosts, whose port is auth.ldap.port, got "127.0.0.1:636"',
   });
 });
