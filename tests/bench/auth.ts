@@ -31,8 +31,9 @@ interface Outside {
   /** All that is asked about one log-in, through the driver alone. null = nobody is asked. */
   ask: ((user: number) => Promise<unknown>) | null;
   close(): unknown;
-  /** Who comes, for the generator. */
+  /** Who comes, for the generator; and one of them, who publishes. */
   who: string[];
+  one: string[];
 }
 
 interface Kind {
@@ -44,6 +45,7 @@ interface Kind {
 }
 
 const NUMBERED = ["--users", String(USERS)];
+const ONE = ["-u", "u0", "-P", "p0"];
 
 async function sql(db: SqlDatabase, dialect: Dialect, fill: string): Promise<Outside> {
   await db.start();
@@ -66,6 +68,7 @@ async function sql(db: SqlDatabase, dialect: Dialect, fill: string): Promise<Out
     },
     close: () => driver.close(),
     who: NUMBERED,
+    one: ONE,
   };
 }
 
@@ -88,6 +91,7 @@ async function redis(): Promise<Outside> {
     },
     close: () => driver.close(),
     who: NUMBERED,
+    one: ONE,
   };
 }
 
@@ -105,6 +109,7 @@ async function ldap(): Promise<Outside> {
     ask: (user) => driver.entry(dnOf(user), counts),
     close: () => driver.close(),
     who: NUMBERED,
+    one: ONE,
   };
 }
 
@@ -125,6 +130,7 @@ async function mongo(): Promise<Outside> {
     },
     close: () => driver.close(),
     who: ["--users", String(few)],
+    one: ONE,
   };
 }
 
@@ -141,6 +147,7 @@ async function http(): Promise<Outside> {
     },
     close: () => {},
     who: NUMBERED,
+    one: ONE,
   };
 }
 
@@ -148,7 +155,8 @@ async function jwt(): Promise<Outside> {
   const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString("base64url");
   const text = `${part({ alg: "HS256", typ: "JWT" })}.${part({ username: "u0", exp: Math.floor(Date.now() / 1000) + 3600 })}`;
   const token = `${text}.${createHmac("sha256", "emqxsecret").update(text).digest("base64url")}`;
-  return { server: null, lines: { secret: "emqxsecret" }, ask: null, close: () => {}, who: ["-u", "u0", "-P", token] };
+  const one = ["-u", "u0", "-P", token];
+  return { server: null, lines: { secret: "emqxsecret" }, ask: null, close: () => {}, who: one, one };
 }
 
 const SERIES = `insert into mqtt_user (username, password) select 'u'||i, encode(sha256(('p'||i)::bytea), 'hex') from generate_series(0, ${USERS - 1}) i`;
@@ -171,10 +179,7 @@ const KINDS: readonly Kind[] = [
 ];
 
 /** Through the driver alone: answers a second of this process's CPU with 64 at a time, and the median time of one, ms. */
-async function bare(
-  ask: (user: number) => Promise<unknown>,
-  count: number,
-): Promise<{ perCpuSecond: number; perSecond: number; p50: number }> {
+async function bare(ask: (user: number) => Promise<unknown>, count: number): Promise<Rates> {
   const run = async (n: number, atATime: number): Promise<void> => {
     let next = 0;
     const worker = async (): Promise<void> => {
@@ -197,25 +202,36 @@ async function bare(
   return { perCpuSecond: (1e6 * count) / (user + system), perSecond, p50: median(times) };
 }
 
-interface LogIns {
+interface Rates {
   perCpuSecond: number;
   perSecond: number;
   /** ms. */
   p50: number;
 }
 
-async function logIns(generator: Generator, kit: AuthKit, who: string[], count: number): Promise<LogIns> {
+interface LogIns extends Rates {
+  /** Between 50 pairs who have logged in, QoS 0, per CPU second: what may be done to a topic is asked once. */
+  messages: number;
+}
+
+type Clients = Pick<Outside, "who" | "one">;
+const ANYBODY: Clients = { who: [], one: [] };
+
+async function logIns(generator: Generator, kit: AuthKit, { who, one }: Clients, count: number): Promise<LogIns> {
   const { pid, ports } = kit.broker;
-  const common = ["--port", String(ports.tcp), "--pid", String(pid), ...who];
+  const broker = ["--port", String(ports.tcp), "--pid", String(pid)];
+  const common = [...broker, ...who];
   await runLoad(generator, ["connect", "--count", String(count / 2), ...common]);
   const fast = await runLoad(generator, ["connect", "--count", String(count), ...common]);
   const calm = await runLoad(generator, ["connect", "--count", "1000", "--rate", "200", "--conc", "4", ...common]);
-  const error = fast.error ?? calm.error;
+  const pairs = await runLoad(generator, ["pairs", "--warmup", "2", "--seconds", "3", ...broker, ...one]);
+  const error = fast.error ?? calm.error ?? pairs.error;
   if (error !== undefined) throw new Error(error);
   return {
     perCpuSecond: fast.connects_per_broker_cpu_s ?? Number.NaN,
     perSecond: fast.connects_per_s ?? Number.NaN,
     p50: (calm.connack_us?.p50 ?? Number.NaN) / 1000,
+    messages: pairs.msgs_per_broker_cpu_s ?? Number.NaN,
   };
 }
 
@@ -238,8 +254,10 @@ export async function benchAuth(quick: boolean, only = ""): Promise<string> {
   const generator = compileGenerator();
   const count = quick ? 4000 : 20_000;
   const alone = new AuthKit("", "");
-  const none = await withKit(alone, null, () => logIns(generator, alone, [], count));
-  const rows: string[][] = [["no plugin", whole(none.perSecond), whole(none.perCpuSecond), "", "", "", none.p50.toFixed(2), ""]];
+  const none = await withKit(alone, null, () => logIns(generator, alone, ANYBODY, count));
+  const rows: string[][] = [
+    ["no plugin", whole(none.perSecond), whole(none.perCpuSecond), "", "", "", none.p50.toFixed(2), "", whole(none.messages / 1000), ""],
+  ];
   const wanted = only.split(",");
   for (const kind of KINDS.filter((k) => wanted.some((name) => k.plugin.startsWith(`emqx_auth_${name}`)))) {
     if (kind.peer !== null && kind.peer.find() === null) {
@@ -250,7 +268,7 @@ export async function benchAuth(quick: boolean, only = ""): Promise<string> {
     try {
       const raw = outside.ask === null ? null : await bare(outside.ask, count);
       const kit = new AuthKit(kind.plugin, kind.prefix);
-      const found = await withKit(kit, outside.lines, () => logIns(generator, kit, outside.who, count));
+      const found = await withKit(kit, outside.lines, () => logIns(generator, kit, outside, count));
       rows.push(rowOf(kind.title, found, none, raw));
       console.error(rows.at(-1)?.join(" | "));
     } finally {
@@ -267,6 +285,8 @@ export async function benchAuth(quick: boolean, only = ""): Promise<string> {
     "of its rate",
     "p50 ms at 200/s",
     "added to its answer, ms",
+    "k messages per broker CPU s",
+    "of no plugin",
   ];
   return [
     `Log-ins of ${USERS.toLocaleString("en-US")} users, each asked about at the server: password and super user. ${new Date().toISOString().slice(0, 10)}, ${machine()}.`,
@@ -275,11 +295,12 @@ export async function benchAuth(quick: boolean, only = ""): Promise<string> {
   ].join("\n");
 }
 
-function rowOf(title: string, found: LogIns, none: LogIns, raw: LogIns | null): string[] {
+function rowOf(title: string, found: LogIns, none: LogIns, raw: Rates | null): string[] {
   const against = raw === null ? ["", ""] : [whole(raw.perSecond), (found.perSecond / raw.perSecond).toFixed(2)];
   const added = raw === null ? found.p50 - none.p50 : found.p50 - none.p50 - raw.p50;
   const share = (found.perCpuSecond / none.perCpuSecond).toFixed(2);
-  return [title, whole(found.perSecond), whole(found.perCpuSecond), share, ...against, found.p50.toFixed(2), added.toFixed(2)];
+  const messages = [whole(found.messages / 1000), (found.messages / none.messages).toFixed(2)];
+  return [title, whole(found.perSecond), whole(found.perCpuSecond), share, ...against, found.p50.toFixed(2), added.toFixed(2), ...messages];
 }
 
 const whole = (n: number): string => Math.round(n).toLocaleString("en-US");

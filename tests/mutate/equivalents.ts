@@ -297,4 +297,16 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     change: "n < 24: < -> <=",
     reason: "where one way of copying becomes slower than the other",
   },
+  {
+    file: "server/core/out.ts",
+    line: "if (this.#seg !== null && !this.#stageRun()) return 0;",
+    change: "0 -> (0 + 1)",
+    reason: "closed: a place in the sink, which nobody reads",
+  },
+  ...["1024 -> (1024 - 1)", "1024 -> (1024 + 1)"].map((change) => ({
+    file: "server/core/deliver.ts",
+    line: "const MUCH = 16 * 1024;",
+    change,
+    reason: "from when a window's bytes are looked at against the bounds that matter",
+  })),
 ];

@@ -738,6 +738,20 @@ describe("what is promised waits for the disk", () => {
     }
   });
 
+  test("an owner that throws when it hears of room behind a sync costs itself alone", () => {
+    const kit = waiting();
+    const peer = new Peer();
+    ack(kit.connection(peer), 7);
+    kit.pool.flushAll();
+    const piece = bytes(LARGE);
+    for (let i = 0; !kit.out.blocked && i < 40; i++) kit.out.copy(piece, 0, piece.length);
+    kit.peer.onRoom = () => {
+      throw new Error("a bug");
+    };
+    kit.pool.releaseAll();
+    expect([kit.failures.map(String), kit.out.closed, peer.got]).toEqual([["Error: a bug"], true, [0x40, 2, 0, 7]]);
+  });
+
   test("a write that throws behind a sync is told once, and costs nobody else", () => {
     const kit = waiting();
     const peer = new Peer();
