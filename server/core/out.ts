@@ -283,6 +283,7 @@ export class Out {
   #writeStaged(n: number): void {
     const st = this.#st;
     const sl = this.#sl;
+    // Gone while its backlog was written.
     if (st === null) return;
     const rest = this.pool.take(sl - n);
     copyBytes(st, rest, 0, n, sl);

@@ -5,7 +5,20 @@
  * can hold 65,536. For the same reason nothing here is recursive.
  */
 import { NamePrefix } from "../mqtt/topic_hash.ts";
-import { behind, childCount, childOf, commonLevels, join, levelAt, type Node, newNode, removeChild, setChild, split } from "./trie_node.ts";
+import {
+  behind,
+  behindNode,
+  childCount,
+  childOf,
+  commonLevels,
+  join,
+  levelAt,
+  type Node,
+  newNode,
+  removeChild,
+  setChild,
+  split,
+} from "./trie_node.ts";
 
 const { latin1Slice } = Buffer.prototype;
 const SLASH = 0x2f;
@@ -57,15 +70,10 @@ export class Trie<T extends object> {
     for (let at = 0; at >= 0; ) {
       const level = levelAt(path, at);
       const next = childOf(node, level);
-      if (next === null) return null;
-      at = behind(path, at + level.length);
-      if (next.skip !== null) {
-        if (at < 0 || !path.startsWith(next.skip, at)) return null;
-        const end = at + next.skip.length;
-        if (end < path.length && path.charCodeAt(end) !== SLASH) return null;
-        at = behind(path, end);
-      }
+      const below = next === null ? null : behindNode(next, path, at + level.length);
+      if (next === null || below === null) return null;
       node = next;
+      at = below;
     }
     return node.value;
   }
@@ -108,15 +116,12 @@ export class Trie<T extends object> {
     for (let at = 0; at >= 0; ) {
       const level = levelAt(path, at);
       const next = childOf(node, level);
-      if (next === null) return null;
-      at = behind(path, at + level.length);
-      if (next.skip !== null) {
-        if (commonLevels(next.skip, path, at) !== next.skip.length) return null;
-        at = behind(path, at + next.skip.length);
-      }
+      const below = next === null ? null : behindNode(next, path, at + level.length);
+      if (next === null || below === null) return null;
       parents.push(node);
       keys.push(level);
       node = next;
+      at = below;
     }
     const { value } = node;
     if (value === null) return null;

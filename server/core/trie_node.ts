@@ -73,6 +73,13 @@ export function behind(path: string, end: number): number {
   return end >= path.length ? -1 : end + 1;
 }
 
+/** The same behind a node whose level in the parent has ended at `end`, and its skipped levels; null = the path has others there. */
+export function behindNode<T>({ skip }: Node<T>, path: string, end: number): number | null {
+  const at = behind(path, end);
+  if (skip === null) return at;
+  return commonLevels(skip, path, at) === skip.length ? behind(path, at + skip.length) : null;
+}
+
 /** Characters of `skip` that are whole levels of `path` from `at` on too; -1 = not even the first level is the same. */
 export function commonLevels(skip: string, path: string, at: number): number {
   if (at < 0) return -1;

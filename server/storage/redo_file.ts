@@ -127,6 +127,11 @@ export class RedoFiles {
     return this.#file.at >= CROWDED;
   }
 
+  /** What no sync has begun for is on the disk within a second. */
+  later(): void {
+    for (const f of this.#files) if (f.unsynced) f.sync.later();
+  }
+
   /** Bring every record to the disk, off the main thread. `done` gets what the system says, in a later turn. */
   sync(done: (err: Error | null) => void): void {
     const files = this.#files.filter((f) => f.unsynced);

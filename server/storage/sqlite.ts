@@ -327,7 +327,10 @@ export class SqliteStore implements Store, Owner {
     }
     this.#sync = mode;
     this.unsynced = false;
-    if (mode !== "always") return;
+    if (mode !== "always") {
+      this.#redoFiles.later();
+      return;
+    }
     this.#redoFiles.syncNow();
     this.#walSync.now();
     this.#onDisk(this.#redoFiles.number);

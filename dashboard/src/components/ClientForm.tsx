@@ -1,19 +1,13 @@
 /** Who asks for what: the fields of a client that is only tried, on the pages that explain access and on a plugin's. */
 import { type IconNode, Loader } from "lucide";
 import { useState } from "preact/hooks";
+import type { PluginTest } from "../api/client.ts";
 import { useApp } from "./context.ts";
 import { SelectField, TextField } from "./form.tsx";
 import { Icon } from "./Icon.tsx";
 
 /** Without what was left empty. */
-export interface AskedClient {
-  client_id?: string;
-  username?: string;
-  password?: string;
-  ip_address?: string;
-  action?: "publish" | "subscribe";
-  topic?: string;
-}
+export type AskedClient = Omit<PluginTest, "settings">;
 
 interface Props {
   /** What is filled in at first. */

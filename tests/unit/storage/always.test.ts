@@ -88,6 +88,17 @@ test("normal: nobody waits for anything", () => {
   store.close();
 });
 
+test("on going to normal, what nobody has waited for is on the disk within a second", () => {
+  const { store } = always();
+  const later = spyOn(FileSync.prototype, "later");
+  spies.push(later);
+  put(store, 1);
+  expect(later.mock.calls.length).toBe(0);
+  store.setSync("normal");
+  expect([store.unsynced, later.mock.calls.length]).toEqual([false, 1]);
+  store.close();
+});
+
 test("both files of the redo log are waited for, when it has gone on in the other one meanwhile", async () => {
   const store = openStore({ dir: newDir(), sync: "always", log: new LogRecorder(), batch: { max: 1000, sliceMs: 2 } });
   const soon = spyOn(FileSync.prototype, "soon");
