@@ -97,8 +97,10 @@ export class Output {
       if (this.#closing.length > 0 || this.#settled.length > 0 || this.#broken.length > 0) this.#endConnections();
     } while (this.pool.dirty.length > 0 && !this.#mustCommit);
     this.#flushing = false;
-    if (this.pool.unsynced && this.#covered === null) this.#sync();
-    if (this.pool.dirty.length > 0 && !this.deferred) this.#flushLater();
+    // What a sync covers is committed: not the will of a connection that has ended just now, which somebody who waits has been sent.
+    const owed = this.#mustCommit;
+    if (this.pool.unsynced && this.#covered === null && !owed) this.#sync();
+    if ((owed || this.pool.dirty.length > 0) && !this.deferred) this.#flushLater();
     if (this.broker.durability.failed) this.broker.durability.measure();
   }
 

@@ -374,6 +374,32 @@ describe("storage.sync = always", () => {
     expect([words(s), s.transport.ended]).toEqual([["suback"], true]);
   });
 
+  test("a will that somebody who waits is sent in the flush itself is not covered before it is committed", () => {
+    const { kit, store } = always();
+    const s = persistent(kit, "s");
+    synced(kit, store);
+    s.subscribe("#", 2);
+    synced(kit, store);
+    s.take();
+    const will = { topic: "t/will", payload: Buffer.from("gone"), qos: 2 as const, retain: false };
+    const bad = kit.connected("bad", 4, { will }).subscribe("x");
+    bad.transport.write = () => {
+      throw new Error("write EPIPE");
+    };
+    const p = kit.connected("p");
+    const committed: boolean[] = [];
+    const { sync } = store;
+    store.sync = (done) => {
+      committed.push(!store.pending);
+      sync.call(store, done);
+    };
+    // One turn: the message for "s" is committed and waits, then the write to "bad" fails.
+    p.publish("x", "m", 2);
+    expect([committed, payloads(s)]).toEqual([[true], []]);
+    synced(kit, store);
+    expect(payloads(s)).toEqual(["m", "gone"]);
+  });
+
   test("when everything is on the disk before the sync says so, nobody waits for that", () => {
     const { kit, store } = always();
     const s = persistent(kit, "s");
