@@ -259,6 +259,7 @@ function accept(ch: Channel, p: ConnectPacket, client: ClientInfo, authData: Uin
   ch.connectedAt = broker.now;
   ch.will = p.will;
   setUp(ch, p, client);
+  const wasKept = (broker.sessions.get(client.clientId)?.storeKey ?? 0) !== 0;
   const { session, present } = broker.registry.open(ch, client, p, expiry);
   ch.session = session;
   ch.phase = "connected";
@@ -268,6 +269,8 @@ function accept(ch: Channel, p: ConnectPacket, client: ClientInfo, authData: Uin
   broker.connections++;
   broker.metrics.clientsConnected++;
   ch.sendPacket(encodeConnack(p.version, present, RC.SUCCESS, props), true);
+  // That it is kept no longer is to be known after a crash, too, before the client is sent what it held.
+  if (wasKept && ch.ready) ch.out.holdsAcks = true;
   broker.metrics.connack++;
   planKeepalive(ch, p, client);
   // A hook may send the client away: then the next ones have nobody to hear of.

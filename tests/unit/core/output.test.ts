@@ -400,6 +400,22 @@ describe("storage.sync = always", () => {
     expect(payloads(s)).toEqual(["m", "gone"]);
   });
 
+  test("a session that is kept no longer: until that is on the disk its client hears nothing, nor gets what it held", () => {
+    const { kit, store } = always();
+    const kept = { clean: false, properties: { sessionExpiryInterval: 60 } };
+    const s = kit.client(5).connect("s", kept);
+    synced(kit, store);
+    s.subscribe("t", 2);
+    synced(kit, store);
+    s.drop();
+    kit.connected("p").publish("t", "m", 2);
+    for (let n = store.syncs.length; n > 0; n = store.syncs.length) synced(kit, store);
+    const again = kit.client(5).connect("s", { clean: false });
+    expect(words(again)).toEqual([]);
+    synced(kit, store);
+    expect(words(again)).toEqual(["connack", "publish"]);
+  });
+
   test("when everything is on the disk before the sync says so, nobody waits for that", () => {
     const { kit, store } = always();
     const s = persistent(kit, "s");
