@@ -197,9 +197,8 @@ export class Broker {
 
   /** As `plainPublish`, without the topic's string where it is not needed. */
   plainRoute(route: Route): boolean {
-    return this.hooks.publishPrefixes.length === 0
-      ? this.hooks.unfilteredPublish === 0 && this.tracer === null
-      : this.plainPublish(route.topic);
+    const { hooks } = this;
+    return hooks.unfilteredPublish === 0 && this.tracer === null && (!hooks.selective || !hooks.seesRoute(route));
   }
 
   /** Call after a change of what `rawAllowed` and `Channel.refreshRaw` look at (tracer, message.delivered handlers, zones). */
@@ -253,7 +252,7 @@ export class Broker {
   /** May anybody, whatever the topic under `$SYS/` is? Cheap, while each topic of its own costs 5 % of a connect. */
   get sysHeard(): boolean {
     const { hooks, router } = this;
-    return router.sysFilters > 0 || hooks.unfilteredPublish > 0 || hooks.sysPrefixes || this.tracer !== null;
+    return router.sysFilters > 0 || hooks.unfilteredPublish > 0 || hooks.selectsSys || this.tracer !== null;
   }
 
   noSubscribers(m: Message): void {

@@ -158,8 +158,7 @@ export class Durability {
     if (qos === 0 && ch !== null) return retain && this.full;
     const session = ch?.session ?? null;
     if (retain || (qos === 2 && session !== null && session.storeKey !== 0)) return true;
-    // Handlers of a topic of their own take messages to keep them: $delayed.
-    if (this.broker.hooks.publishPrefixes.some((p) => route.topic.startsWith(p))) return true;
+    if (this.broker.hooks.ownsTopic(route.topic)) return true;
     const kept = (s: Subscription): boolean => keeps(s, qos);
     if (route.subs.some(kept)) return true;
     return route.shares?.some((g) => g.members.some(kept)) ?? false;

@@ -7,7 +7,7 @@
 import { wordsOf } from "../lib/errors.ts";
 import type { Message } from "./message.ts";
 import type { Log } from "./ports.ts";
-import { SYS } from "./route.ts";
+import { type Route, SYS } from "./route.ts";
 import type { AclStep, AclVerdict, Action, AuthStep, ClientInfo, Credentials, SubscribeOptions } from "./types.ts";
 
 export interface SubscribeTopic {
@@ -43,13 +43,16 @@ export type HookPoint = keyof HookPoints;
 
 /**
  * Narrows or widens what a handler is asked. `message.publish`: `retained` = only messages with the retain flag, `prefix` = only
- * topics that begin so; all other messages stay on the fast path. `client.authenticate`: `anonymous` = also clients with neither
+ * topics that begin so; `topic` = only those it says yes to (asked once for a topic that is repeated; who changes its mind hooks anew), none
+ * below `$SYS/` without `sys`; all other messages stay on the fast path. `client.authenticate`: `anonymous` = also clients with neither
  * user name nor password (EMQ X 3.1 asked nobody about those). `client.check_acl`: `anyTopic` = what the handler says of a client whatever
  * the topic is; who publishes to many topics is then not asked about for each.
  */
 export interface HookFilter {
   retained?: true;
   prefix?: string;
+  topic?: (topic: string) => boolean;
+  sys?: boolean;
   anonymous?: boolean;
   anyTopic?: (client: ClientInfo, action: Action) => AnyTopic;
 }
@@ -83,16 +86,22 @@ const POINTS: readonly HookPoint[] = [
   "message.dropped",
 ];
 
+const NARROWING = ["retained", "prefix", "topic", "anonymous", "anyTopic"] as const;
+
 export class Hooks {
   /** Handlers by point, highest priority first. The arrays live for ever: callers may keep them. */
   readonly at: { readonly [P in HookPoint]: HookHandler<P>[] };
 
   /** `message.publish` handlers without a filter: while there is one, every message takes the slow path. */
   unfilteredPublish = 0;
-  /** Prefixes some `message.publish` handler waits for. */
-  publishPrefixes: readonly string[] = [];
-  /** Some of them may begin a topic under `$SYS/`. */
-  sysPrefixes = false;
+  /** Some `message.publish` handler waits for certain topics. */
+  selective = false;
+  /** Some of those may be under `$SYS/`. */
+  selectsSys = false;
+  /** What they wait for has changed so often. Never 0. */
+  generation = 1;
+  #prefixes: readonly string[] = [];
+  #topics: readonly HookFilter[] = [];
 
   constructor(private readonly log: Log) {
     this.at = Object.fromEntries(POINTS.map((p) => [p, []])) as unknown as { [P in HookPoint]: HookHandler<P>[] };
@@ -104,9 +113,7 @@ export class Hooks {
     if (!list) throw new Error(`unknown hook point ${point}`);
     this.remove(point, id);
     // Plugins from files are not held to the types: `retained: false` narrows nothing.
-    const narrows =
-      filter !== null &&
-      (filter.retained === true || filter.prefix !== undefined || filter.anonymous === true || filter.anyTopic !== undefined);
+    const narrows = filter !== null && NARROWING.some((name) => filter[name] !== undefined && filter[name] !== false);
     const handler: HookHandler<P> = { id, priority, filter: narrows ? filter : null, fn, failures: 0 };
     const i = list.findIndex((h) => h.priority < priority);
     list.splice(i < 0 ? list.length : i, 0, handler);
@@ -128,16 +135,31 @@ export class Hooks {
   #summarize(): void {
     const list = this.at["message.publish"];
     this.unfilteredPublish = list.filter((h) => h.filter === null).length;
-    this.publishPrefixes = list.flatMap((h) => (h.filter?.prefix === undefined ? [] : [h.filter.prefix]));
-    this.sysPrefixes = this.publishPrefixes.some((p) => p.startsWith(SYS) || SYS.startsWith(p));
+    this.#prefixes = list.flatMap((h) => (h.filter?.prefix === undefined ? [] : [h.filter.prefix]));
+    this.#topics = list.flatMap((h) => (h.filter?.topic === undefined ? [] : [h.filter]));
+    this.selective = this.#prefixes.length + this.#topics.length > 0;
+    this.selectsSys = this.#prefixes.some((p) => p.startsWith(SYS) || SYS.startsWith(p)) || this.#topics.some((f) => f.sys === true);
+    this.generation++;
   }
 
   /** Does a `message.publish` handler look at messages of that topic without retain? */
   seesPublish(topic: string): boolean {
     if (this.unfilteredPublish > 0) return true;
-    const prefixes = this.publishPrefixes;
-    for (let i = 0; i < prefixes.length; i++) if (topic.startsWith(prefixes[i] as string)) return true;
-    return false;
+    return this.selective && (this.ownsTopic(topic) || this.#topics.some((f) => isFor(f, topic)));
+  }
+
+  /** It begins as some handler's `prefix` says: such handlers take messages to keep them ($delayed). */
+  ownsTopic(topic: string): boolean {
+    return this.#prefixes.some((p) => topic.startsWith(p));
+  }
+
+  /** As `seesPublish`, remembered with the route. */
+  seesRoute(route: Route): boolean {
+    if (route.seenAt !== this.generation) {
+      route.seenAt = this.generation;
+      route.seen = this.seesPublish(route.topic);
+    }
+    return route.seen;
   }
 
   /** Run the `message.publish` fold. null = stopped. A handler that throws stops the message (logged): nothing unchecked passes. */
@@ -147,6 +169,7 @@ export class Hooks {
       if (h.filter !== null) {
         if (h.filter.retained === true && !m.retain) continue;
         if (h.filter.prefix !== undefined && !m.topic.startsWith(h.filter.prefix)) continue;
+        if (h.filter.topic !== undefined && !isFor(h.filter, m.topic)) continue;
       }
       try {
         m = h.fn(m);
@@ -176,4 +199,8 @@ export class Hooks {
     handler.failures++;
     this.log.error("hook handler failed", { point, handler: handler.id, failures: handler.failures, error: wordsOf(err) });
   }
+}
+
+function isFor(filter: HookFilter, topic: string): boolean {
+  return (filter.sys === true || !topic.startsWith(SYS)) && filter.topic?.(topic) === true;
 }

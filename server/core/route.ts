@@ -26,6 +26,9 @@ export class Route {
   /** Steps it took to find what matches. */
   cost = 0;
   hash = 0;
+  /** Whether a `message.publish` hook waits for its topic, and `Hooks.generation` when that was found out; 0 = it was not. */
+  seen = false;
+  seenAt = 0;
   /** Whose list `subs` is: of one filter, of several, or nobody's. */
   source: FilterEntry | Merged | null = null;
   /** It was asked for since somebody looked for one to drop. */
@@ -48,6 +51,7 @@ export class Route {
     this.#topic = topic;
     this.#bytes = null;
     this.hash = hash;
+    this.seenAt = 0;
     this.sys = buf[start] === DOLLAR && this.topic.startsWith(SYS);
   }
 

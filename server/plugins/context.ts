@@ -1,6 +1,7 @@
 /** The context a running plugin works in, and the list of all it registered. */
 import type { HookPoint, HookPoints } from "../core/hooks.ts";
 import type { Clock, Log, Store } from "../core/ports.ts";
+import type { ActionKinds } from "./actions.ts";
 import type { AnyPlugin, ConfigTable, HookOptions, Host, PluginContext, PluginReport } from "./plugin.ts";
 import type { ManagedBroker } from "./plugin_broker.ts";
 
@@ -29,6 +30,7 @@ export interface Running {
 export interface ContextWishes {
   values: Record<string, unknown>;
   many(key: string): ReadonlyMap<string, unknown>;
+  kinds: ActionKinds;
   /** Something of the plugin's threw. */
   failed(where: string, err: unknown): void;
 }
@@ -110,7 +112,7 @@ export function createContext(plugin: AnyPlugin, parts: ContextParts, wishes: Co
       const id = before === 0 ? plugin.name : `${plugin.name}#${before + 1}`;
       const { priority = 0, ...filter } = options;
       const narrowed = Object.keys(filter).length > 0 ? filter : null;
-      keep(() => broker.hook(point, id, watched(point, fn), priority, narrowed));
+      return keep(() => broker.hook(point, id, watched(point, fn), priority, narrowed));
     },
     after(ms, fn) {
       const cancel = keep(() =>
@@ -122,6 +124,10 @@ export function createContext(plugin: AnyPlugin, parts: ContextParts, wishes: Co
       return cancel;
     },
     every: (ms, fn) => keep(() => broker.every(ms, timer(fn))),
+    kinds: wishes.kinds,
+    offer(kinds) {
+      keep(() => wishes.kinds.offer(plugin.name, kinds));
+    },
     changed(fn) {
       listeners.push(fn);
     },

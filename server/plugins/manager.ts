@@ -4,6 +4,7 @@
  */
 
 import { wordsOf } from "../lib/errors.ts";
+import { ActionKinds } from "./actions.ts";
 import { type ContextParts, createContext, type Running } from "./context.ts";
 import { type ExternalFile, externalFiles, importExternal, type LineBeside, linesBeside, unusable } from "./external.ts";
 import type { AnyPlugin, PluginReport, PluginServices, TestContext, TestRequest, TestStep } from "./plugin.ts";
@@ -57,6 +58,7 @@ const REPORT_EVERY = 1000;
 export class PluginManager {
   private readonly slots = new Map<string, Slot>();
   private readonly remembered;
+  private readonly kinds = new ActionKinds();
   /** One change at a time. */
   private queue: Promise<unknown> = Promise.resolve();
 
@@ -260,6 +262,7 @@ export class PluginManager {
       running = createContext(plugin, this.o, {
         values: settings.values(),
         many: (key) => settings.many(key),
+        kinds: this.kinds,
         failed: (where, err) => this.failed(slot, where, err),
       });
       running.service = await plugin.start(running.ctx);

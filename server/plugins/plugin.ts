@@ -10,9 +10,11 @@ import type { AclVerdict, Action, ClientInfo, SubscribeOptions } from "../core/t
 import type { AlarmDetails } from "../core/watch/alarms.ts";
 import type { ConfigTable, ValueOf, ValuesOf } from "../lib/config_entry.ts";
 import type { QoS } from "../mqtt/types.ts";
+import type { ActionKinds, Kinds } from "./actions.ts";
 import type { PluginReport, TestRequest, TestStep } from "./reports.ts";
 import type { PluginServices } from "./services.ts";
 
+export type * from "./actions.ts";
 export type * from "./reports.ts";
 export type * from "./services.ts";
 export type { ConfigTable, ValueOf, ValuesOf };
@@ -93,8 +95,12 @@ export interface PluginContext<C extends ConfigTable = ConfigTable> extends Sett
   readonly host: Host;
   /** Directory of the node's data; it exists. */
   readonly dataDir: string;
-  /** Hang on a hook point; taken back on unload. */
-  hook<P extends HookPoint>(point: P, fn: HookPoints[P], options?: HookOptions): void;
+  /** Hang on a hook point; taken back on unload, or by what is returned. */
+  hook<P extends HookPoint>(point: P, fn: HookPoints[P], options?: HookOptions): () => void;
+  /** What rules can do while this plugin runs. @throws Error when a name is taken */
+  offer(kinds: Kinds): void;
+  /** What all plugins that run offer to rules. */
+  readonly kinds: ActionKinds;
   /** Timers that end with the plugin (coarse, 100 ms). Return cancel. */
   after(ms: number, fn: () => void): () => void;
   every(ms: number, fn: () => void): () => void;

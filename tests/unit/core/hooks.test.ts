@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { Hooks } from "../../../server/core/hooks.ts";
+import { type HookFilter, Hooks } from "../../../server/core/hooks.ts";
 import { Message } from "../../../server/core/message.ts";
 import { TestKit, TestLog } from "../../support/test_broker.ts";
 
@@ -29,6 +29,32 @@ describe("filters of message.publish handlers", () => {
     expect(run({ retained: true, prefix: "a/" })).toEqual(["a/x!"]);
     expect(run(null)).toEqual(["a/x", "a/x!", "b/x", "b/x!"]);
     expect(run({})).toEqual(["a/x", "a/x!", "b/x", "b/x!"]);
+  });
+
+  test("topic: those it says yes to, and none of $SYS unless it may", () => {
+    const kit = new TestKit();
+    const p = kit.connected("p");
+    const [seen, asked]: [string[], string[]] = [[], []];
+    const see = (m: Message): Message => {
+      seen.push(m.topic);
+      return m;
+    };
+    const hang = (filter: HookFilter): (() => void) => kit.hooks.add("message.publish", "test", see, 0, filter);
+    const topic = (t: string): boolean => asked.push(t) > 0 && t !== "no";
+    hang({ topic });
+    for (const t of ["yes", "yes", "no", "no", "no", "yes"]) p.publish(t);
+    kit.broker.publish(message("$SYS/x"));
+    expect(seen).toEqual(["yes", "yes", "yes"]);
+    expect([kit.hooks.selectsSys, kit.broker.sysHeard, kit.broker.heard("$SYS/x")]).toEqual([false, false, false]);
+    // Of a topic that is repeated it is asked once, and again when handlers have changed.
+    asked.length = 0;
+    for (let i = 0; i < 5; i++) p.publish("no");
+    expect(asked.length).toBeLessThan(3);
+    hang({ topic: (t) => t !== "yes", sys: true });
+    for (const t of ["yes", "no", "no"]) p.publish(t);
+    kit.broker.publish(message("$SYS/x"));
+    expect(seen.slice(3)).toEqual(["no", "no", "$SYS/x"]);
+    expect([kit.hooks.selectsSys, kit.broker.sysHeard]).toEqual([true, true]);
   });
 
   test("a plugin from a file that says retained: false sees every message, those on the fast path too", () => {

@@ -1,0 +1,149 @@
+/**
+ * What rules can do with the rows they make: kinds of actions, and of resources that actions use (a database, a web service). Plugins bring
+ * them while they run; the rule engine makes actions and resources of them. Names, parameters and their descriptions are those of EMQ X 3.1.
+ */
+import type { Clock, Log } from "../core/ports.ts";
+import type { AlarmDetails } from "../core/watch/alarms.ts";
+import type { ServerReport, TestStep } from "./reports.ts";
+
+/** One parameter, as EMQ X 3.1 describes it to whoever makes a form of it. */
+export interface ParamSpec {
+  readonly type: "string" | "number" | "float" | "boolean" | "object" | "array";
+  readonly format?: "url" | "topic" | "resource_type" | "any" | "template" | "sql";
+  readonly required?: boolean;
+  readonly default?: unknown;
+  readonly enum?: readonly unknown[];
+  readonly range?: readonly [min: number, max: number];
+  /** Of an object: its fields; of an array: its elements. */
+  readonly schema?: ParamsSpec;
+  readonly items?: ParamSpec;
+  readonly title: string;
+  readonly description: string;
+  /** Never shown nor exported: a mask stands for it. Ours. */
+  readonly secret?: true;
+}
+export type ParamsSpec = Readonly<Record<string, ParamSpec>>;
+
+/** Checked against the kind's `params`, defaults filled in. */
+export type Params = Readonly<Record<string, unknown>>;
+
+/** What made a row: the event a rule looked at. It must not be kept: copy what is needed. */
+export interface ActionEvent {
+  /** "message.publish", "client.connected" … */
+  readonly event: string;
+  readonly ruleId: string;
+  /** Whose event it is: what is done about one client is done in order. */
+  readonly clientId: string;
+  /** How many rules have published in a row to make this event. */
+  readonly depth: number;
+  /** A column of the event (spec of the rule engine); undefined = there is none. */
+  column(name: string): unknown;
+}
+
+/** What an action tells of what has become of its rows, and what it may use. */
+export interface ActionHost {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Directory of its own, made when it is asked for; what lies there survives a restart. */
+  directory(): string;
+  /** Coarse timer (100 ms), ends with the action. Returns cancel. */
+  every(ms: number, fn: () => void): () => void;
+  alarm(what: string, desc: AlarmDetails | null): void;
+  /** So many rows have arrived. */
+  done(rows: number, ms: number): void;
+  /** So many were given up, and why in words (no secrets). */
+  failed(rows: number, why: string): void;
+  /** So many found no room. */
+  dropped(rows: number): void;
+}
+
+export interface Action {
+  /** Take a row. Never throws, never waits: what takes time is queued, within bounds. */
+  run(row: Readonly<Record<string, unknown>>, event: ActionEvent): void;
+  /** Rows that wait, and their bytes. */
+  waiting?(): { rows: number; bytes: number };
+  /** What was given up and is kept to be looked at. */
+  readonly deadLetters?: DeadLetters;
+  /** Rows that wait and are not on disk are sent for a moment more, or counted as dropped. */
+  close(): void | Promise<void>;
+}
+
+/** Rows that could not be delivered. */
+export interface DeadLetters {
+  /** Newest first. `body`: as it would have been sent, cut. */
+  list(): { id: number; at: number; why: string; tries: number; bytes: number; body: string }[];
+  /** Again into the queue; without ids all. Returns how many. */
+  resend(ids?: readonly number[]): number;
+  remove(ids?: readonly number[]): number;
+}
+
+export interface ActionKind {
+  /** "built_in:republish_action". */
+  readonly name: string;
+  /** A hook, or a class of hooks. */
+  readonly for: "$any" | "$messages" | "$events";
+  /** The kind of resource it needs; "built_in" = none. */
+  readonly type: string;
+  readonly title: string;
+  readonly description: string;
+  readonly params: ParamsSpec;
+  /** `resource`: what a resource kind's `open` has made; null = it needs none. @throws Error in words: such parameters cannot be */
+  open(params: Params, host: ActionHost, resource: Resource | null): Action;
+}
+
+export interface Resource {
+  /** The servers behind it. */
+  status(): ServerReport[];
+  close(): void | Promise<void>;
+}
+
+/** Of a resource: as of an action, without rows. */
+export type ResourceHost = Pick<ActionHost, "clock" | "log" | "every" | "alarm">;
+
+export interface ResourceKind {
+  /** "web_hook". */
+  readonly name: string;
+  readonly title: string;
+  readonly description: string;
+  readonly params: ParamsSpec;
+  /** The server need not be there. @throws Error in words: such a configuration cannot be */
+  open(config: Params, host: ResourceHost): Resource;
+  /** Try a configuration that is not saved, step by step; leaves nothing behind. */
+  test(config: Params, host: ResourceHost): Promise<TestStep[]>;
+}
+
+export interface Kinds {
+  readonly actions?: readonly ActionKind[];
+  readonly resources?: readonly ResourceKind[];
+}
+
+/** Kinds by name, with the plugin that has brought each. */
+export class ActionKinds {
+  readonly actions = new Map<string, ActionKind & { readonly app: string }>();
+  readonly resources = new Map<string, ResourceKind & { readonly app: string }>();
+  readonly #listeners = new Set<() => void>();
+
+  /** Returns what takes them back. @throws Error when a name is taken */
+  offer(app: string, { actions = [], resources = [] }: Kinds): () => void {
+    for (const { name } of actions) if (this.actions.has(name)) throw new Error(`there is an action ${name} already`);
+    for (const { name } of resources) if (this.resources.has(name)) throw new Error(`there is a resource type ${name} already`);
+    for (const kind of actions) this.actions.set(kind.name, { ...kind, app });
+    for (const kind of resources) this.resources.set(kind.name, { ...kind, app });
+    this.#tell();
+    return () => {
+      for (const { name } of actions) this.actions.delete(name);
+      for (const { name } of resources) this.resources.delete(name);
+      this.#tell();
+    };
+  }
+
+  /** Call `fn` whenever kinds have come or gone. Returns cancel. */
+  watch(fn: () => void): () => void {
+    this.#listeners.add(fn);
+    return () => this.#listeners.delete(fn);
+  }
+
+  #tell(): void {
+    for (const fn of [...this.#listeners]) fn();
+  }
+}
