@@ -305,7 +305,8 @@ export class World implements Outside {
     // Last words may wait for the disk.
     this.#closed(this.disk.syncs().length === 0);
     this.readAll();
-    for (const s of this.model.sessions.values()) s.turnBytes = 0;
+    // What waits for the disk counts as unread, too.
+    for (const s of this.model.sessions.values()) if (s.conn?.channel.out.waits !== true) s.turnBytes = 0;
     for (const c of this.conns) {
       for (const b of c.poison) b.fill(0xee);
       c.poison.length = 0;
