@@ -6,6 +6,7 @@ import { createSettings, type Settings } from "../../../server/admin/settings.ts
 import { type Config, loadConfig } from "../../../server/config/config.ts";
 import { Overrides, takeOverrides } from "../../../server/config/overrides.ts";
 import type { HttpServerConfig } from "../../../server/config/types.ts";
+import type { MetricFamily } from "../../../server/lib/metric_family.ts";
 import { PluginManager, type PluginManagerOptions, type SettingChanges, type SettingsUpdate } from "../../../server/plugins/manager.ts";
 import type { AnyPlugin, Host } from "../../../server/plugins/plugin.ts";
 import { createPluginBroker } from "../../../server/plugins/plugin_broker.ts";
@@ -26,6 +27,9 @@ export class HostRecorder implements Host {
       this.calls.push([`stop ${which}`, null]);
     },
   };
+  /** What `figures` answers. */
+  families: MetricFamily[] = [];
+  figures = (): MetricFamily[] => this.families;
   reload(): string[] {
     this.calls.push(["reload", null]);
     return this.reloaded;
