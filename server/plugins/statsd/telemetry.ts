@@ -1,0 +1,111 @@
+/** OpenTelemetry, as long as the plugin runs: what is sent when. */
+import type { MetricFamily } from "../../lib/metric_family.ts";
+import { later, type MonoMs, reached } from "../../lib/time.ts";
+import type { Destination, DestinationHost } from "./destination.ts";
+import { OtlpSender, type OtlpTarget, type Signal } from "./otlp.ts";
+import { metricsBody, type Resource, tracesBody } from "./otlp_json.ts";
+import { SpanQueue } from "./span_queue.ts";
+import { Spans } from "./spans.ts";
+
+export interface TelemetryOptions {
+  target: OtlpTarget;
+  resource: Resource;
+  /** Of metrics. */
+  intervalMs: number;
+  figures: () => readonly MetricFamily[];
+  signals: readonly Signal[];
+  soon: (fn: () => void) => void;
+  /** A counter of the broker's. */
+  count: (name: string, n: number) => void;
+}
+
+/** Spans wait so long for others, ms (OTEL_BSP_SCHEDULE_DELAY). */
+const BATCH_MS = 5000;
+/** A node that stops waits so long for the collector at most, ms. */
+const STOP_MS = 2000;
+/** When counters began: it must be the same for as long as the process lives, whatever the clock says, or they would seem to begin anew. */
+const STARTED_MS = performance.timeOrigin;
+
+export class Telemetry {
+  /** How often `tick` is to be called. */
+  static readonly TICK_MS = 500;
+  readonly destinations: Destination[] = [];
+  /** null = no traces are wanted. */
+  readonly spans: Spans | null = null;
+  readonly #metrics: OtlpSender | null = null;
+  readonly #traces: OtlpSender | null = null;
+  readonly #queue: SpanQueue;
+  #nextMetrics: MonoMs;
+  #nextSpans: MonoMs;
+  /** Being sent, or to be sent again. */
+  #batch: string[] = [];
+
+  constructor(
+    private readonly host: DestinationHost,
+    private readonly o: TelemetryOptions,
+  ) {
+    const now = host.clock.mono();
+    this.#nextMetrics = now;
+    this.#nextSpans = later(now, BATCH_MS);
+    this.#queue = new SpanQueue((n) => this.#lost(n));
+    if (o.signals.includes("metrics")) {
+      this.#metrics = new OtlpSender(host, o.target, "metrics", (n) => o.count("otlp/metrics/rejected", n));
+      this.destinations.push(this.#metrics.destination);
+    }
+    if (!o.signals.includes("traces")) return;
+    this.#traces = new OtlpSender(host, o.target, "traces", (n) => o.count("otlp/spans/rejected", n));
+    this.#traces.destination.waiting = () => this.#queue.length + this.#batch.length;
+    this.destinations.push(this.#traces.destination);
+    this.spans = new Spans(host.clock, this.#queue, o.soon);
+  }
+
+  /** Send what is due. */
+  tick(): void {
+    const now = this.host.clock.mono();
+    if (this.#metrics?.isFree && (this.#metrics.isRetrying || reached(this.#nextMetrics, now))) {
+      this.#nextMetrics = later(now, this.o.intervalMs);
+      void this.#sendMetrics(this.#metrics);
+    }
+    if (!this.#traces?.isFree) return;
+    if (this.#traces.isRetrying || this.#queue.isBatch || reached(this.#nextSpans, now)) {
+      this.#nextSpans = later(now, BATCH_MS);
+      void this.#sendSpans(this.#traces);
+    }
+  }
+
+  async #sendMetrics(sender: OtlpSender): Promise<void> {
+    // Where it is to be sent again, newer ones are.
+    await sender.send(metricsBody(this.o.figures(), this.o.resource, STARTED_MS, this.host.clock.now()));
+  }
+
+  async #sendSpans(sender: OtlpSender): Promise<void> {
+    if (this.#batch.length === 0) this.#batch = this.#queue.take();
+    const { length } = this.#batch;
+    if (length === 0) return;
+    const result = await sender.send(tracesBody(this.#batch, this.o.resource));
+    if (result === "again") return;
+    this.#batch = [];
+    if (result === "lost") this.#lost(length);
+    else this.o.count("otlp/spans/sent", length);
+  }
+
+  #lost(n: number): void {
+    this.#traces?.destination.dropped(n);
+    this.o.count("otlp/spans/dropped", n);
+  }
+
+  /** What there is, once more, for as long as a stop may take. */
+  async close(): Promise<void> {
+    this.spans?.close();
+    const [metrics, traces] = [this.#metrics, this.#traces];
+    const last = [...(metrics?.isFree ? [this.#sendMetrics(metrics)] : []), ...(traces?.isFree ? [this.#sendSpans(traces)] : [])];
+    let timer: Timer | undefined;
+    const late = new Promise<void>((done) => {
+      timer = setTimeout(done, STOP_MS);
+    });
+    await Promise.race([Promise.all(last), late]);
+    clearTimeout(timer);
+    const left = this.#queue.length + this.#batch.length;
+    if (left > 0) this.#lost(left);
+  }
+}
