@@ -13,7 +13,7 @@ export interface OtlpTarget extends Omit<Target, "url"> {
   endpoint: URL;
 }
 
-export const OTLP_KEYS: SettingKeys = { server: "statsd.otlp.endpoint", timeout: "statsd.timeout", ...tlsKeys("statsd.ssl") };
+const OTLP_KEYS: SettingKeys = { server: "statsd.otlp.endpoint", timeout: "statsd.timeout", ...tlsKeys("statsd.ssl") };
 const RETRIED: ReadonlySet<number> = new Set([429, 502, 503, 504]);
 const PAUSE_MS = 1000;
 const PAUSE_MAX_MS = 30_000;
@@ -22,7 +22,7 @@ const RETRY_AFTER_MAX_MS = 300_000;
 /** What could not be brought for so long is given up, ms. */
 const GIVE_UP_MS = 300_000;
 
-export const otlpWhat = (endpoint: URL, signal: Signal): string =>
+const otlpWhat = (endpoint: URL, signal: Signal): string =>
   `OpenTelemetry collector at ${withoutSecrets(`${endpoint.origin}${endpoint.pathname.replace(/\/+$/, "")}`)} (${signal})`;
 
 /** One signal's way to the collector: one request at a time. */

@@ -44,7 +44,8 @@ function unitOf(name: string): string {
 
 /** Counters as cumulative sums from `startMs` on, gauges as they are; Unix ms. */
 export function metricsBody(families: readonly MetricFamily[], resource: Resource, startMs: number, nowMs: number): string {
-  const startTimeUnixNano = nanos(startMs);
+  // Somebody may have set the clock back.
+  const startTimeUnixNano = nanos(Math.min(startMs, nowMs));
   const timeUnixNano = nanos(nowMs);
   const metrics = families.flatMap(({ name, type, help, rows }) => {
     const finite = rows.filter(([, value]) => Number.isFinite(value));

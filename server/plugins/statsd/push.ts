@@ -25,7 +25,7 @@ const TEST_NODE = "baomq@settings-test";
  * `emqx@10.0.0.1` -> `<server>/metrics/job/emqx/instance/emqx~10.0.0.1`, as 3.1: its boards ask for `job="emqx"`. What is sent replaces what was
  * there under the same names.
  */
-export function groupOf(server: URL, nodeName: string): URL {
+function groupOf(server: URL, nodeName: string): URL {
   const [name = "", ip] = nodeName.split("@");
   const instance = ip === undefined ? name : `${name}~${ip}`;
   return below(server, `/metrics/job/${encodeURIComponent(name)}/instance/${encodeURIComponent(instance)}`);

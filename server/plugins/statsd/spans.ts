@@ -51,6 +51,8 @@ interface Open {
 export class Spans {
   /** By span id: those of this turn of the event loop. */
   readonly #open = new Map<string, Open>();
+  /** Counted as dropped: their deliveries are no others. */
+  readonly #untold = new WeakSet<Message>();
 
   constructor(
     private readonly clock: Clock,
@@ -70,6 +72,7 @@ export class Spans {
     // The parent that receivers would be told has to come to where traces are kept.
     if (!this.sink.hasRoom) {
       this.sink.dropped();
+      this.#untold.add(m);
       return m;
     }
     const context = { ...parent, spanId: newSpanId() };
@@ -133,7 +136,7 @@ export class Spans {
 
   /** A retained message goes to whoever subscribes, for years: those are no part of its trace. */
   #late(clientId: string, m: Message, parent: TraceContext, state: string): void {
-    if (m.retain) return;
+    if (m.retain || this.#untold.has(m)) return;
     if (!this.sink.hasRoom) {
       this.sink.dropped();
       return;

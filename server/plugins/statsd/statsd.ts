@@ -16,7 +16,7 @@ export interface LineOptions {
 }
 
 /** What fits one Ethernet frame behind the heads of IPv6 and UDP, with room for tunnels. */
-export const DATAGRAM_MAX = 1432;
+const DATAGRAM_MAX = 1432;
 const VALUE_MAX = 200;
 
 /** One line; `count`: which counter it brings to which value. */
@@ -81,5 +81,6 @@ function line({ prefix, tags, constant }: LineOptions, name: string, labels: Lab
 
 /** What no server takes for the end of a name or of a tag. Datadog's tags may have colons and slashes in their values. */
 function word(text: string, tags: TagForm = "off"): string {
+  if (text === "") return "_";
   return text.replaceAll(tags === "datadog" ? /[^\w.:/~@-]/g : /[^\w.~-]/g, "_");
 }

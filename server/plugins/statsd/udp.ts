@@ -12,7 +12,7 @@ export interface UdpOptions extends LineOptions {
 }
 
 /** Refusals come within this time, ms. */
-export const REFUSAL_MS = 300;
+const REFUSAL_MS = 300;
 const NOBODY = "nobody listens there; see statsd.udp.server";
 
 interface Socket {
@@ -112,7 +112,7 @@ export class Udp {
   }
 }
 
-export const udpWhat = (server: ServerAddress): string => `StatsD at ${shownAddress(server)}`;
+const udpWhat = (server: ServerAddress): string => `StatsD at ${shownAddress(server)}`;
 
 async function addressOf(host: string): Promise<string> {
   return isIP(host) > 0 ? host : (await lookup(host)).address;

@@ -58,6 +58,8 @@ export interface Wishes extends Partial<Pick<PluginManagerOptions, "expandPlugin
   settings?: Record<string, string>;
   flags?: Record<string, string>;
   kit?: TestKit;
+  /** What the host tells of the node. */
+  families?: MetricFamily[];
 }
 
 const linesOf = (texts: Record<string, string>): string =>
@@ -65,8 +67,12 @@ const linesOf = (texts: Record<string, string>): string =>
     .map(([key, text]) => `${key} = ${text}\n`)
     .join("");
 
-export function manage(plugins: readonly AnyPlugin[], { settings = {}, flags = {}, kit = new TestKit(), ...more }: Wishes = {}): Managed {
+export function manage(
+  plugins: readonly AnyPlugin[],
+  { settings = {}, flags = {}, kit = new TestKit(), families = [], ...more }: Wishes = {},
+): Managed {
   const host = new HostRecorder();
+  host.families = families;
   const dataDir = more.dataDir ?? tempDir();
   const etc = tempDir();
   const file = join(etc, `${plugins[0]?.name ?? "none"}.conf`);
