@@ -17,8 +17,8 @@ export class SpanQueue implements SpanSink {
   get length(): number {
     return this.#spans.length;
   }
-  get hasRoom(): boolean {
-    return this.#spans.length < SPANS_MAX && this.#bytes < BYTES_MAX;
+  get room(): number {
+    return this.#bytes < BYTES_MAX ? SPANS_MAX - this.#spans.length : 0;
   }
   /** As many wait as one request takes. */
   get isBatch(): boolean {
@@ -26,10 +26,6 @@ export class SpanQueue implements SpanSink {
   }
 
   add(span: string): void {
-    if (!this.hasRoom) {
-      this.lost(1);
-      return;
-    }
     this.#spans.push(span);
     this.#bytes += span.length;
   }

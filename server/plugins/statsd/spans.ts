@@ -29,8 +29,9 @@ const OPEN_MAX = 256;
 
 /** Where finished spans go; each as JSON. */
 export interface SpanSink {
-  /** There is room for one more. */
-  readonly hasRoom: boolean;
+  /** For so many more there is room. */
+  readonly room: number;
+  /** Only where there was room for it. */
   add(span: string): void;
   dropped(): void;
 }
@@ -70,7 +71,7 @@ export class Spans {
     const parent = at < 0 ? null : readTraceparent(given[at]?.[1] as string);
     if (parent === null || !isSampled(parent)) return m;
     // The parent that receivers would be told has to come to where traces are kept.
-    if (!this.sink.hasRoom) {
+    if (this.sink.room <= this.#open.size) {
       this.sink.dropped();
       this.#untold.add(m);
       return m;
@@ -137,7 +138,7 @@ export class Spans {
   /** A retained message goes to whoever subscribes, for years: those are no part of its trace. */
   #late(clientId: string, m: Message, parent: TraceContext, state: string): void {
     if (m.retain || this.#untold.has(m)) return;
-    if (!this.sink.hasRoom) {
+    if (this.sink.room <= this.#open.size) {
       this.sink.dropped();
       return;
     }

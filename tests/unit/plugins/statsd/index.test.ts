@@ -454,8 +454,8 @@ describe("OpenTelemetry", () => {
     m.kit.pass(6000);
     await turns(m.kit);
     expect(collector.asked).toHaveLength(1);
-    await after(m, () => collector.spans.length === 1, "it comes", 500);
-    expect([only(m).retries, only(m).waiting, only(m).state]).toEqual([1, 0, "up"]);
+    await after(m, () => only(m).answered === 1, "it comes", 500);
+    expect([collector.spans.length, only(m).retries, only(m).waiting, only(m).state]).toEqual([1, 1, 0, "up"]);
   });
 
   test("503, and nobody there: again behind pauses that grow; what is refused for good is dropped and counted", async () => {
