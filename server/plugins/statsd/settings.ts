@@ -73,7 +73,10 @@ export const config = {
   ),
   "statsd.udp.tag.$name": optional(text("berlin", "A tag of every line, e.g. statsd.udp.tag.site; not with statsd.udp.tags = off.")),
   "statsd.otlp.endpoint": optional(
-    serverUrl("http://127.0.0.1:4318", "OpenTelemetry collector that takes OTLP over HTTP, without /v1/metrics; unset = none."),
+    serverUrl(
+      "http://127.0.0.1:4318",
+      "OpenTelemetry collector that takes OTLP over HTTP, without /v1/metrics; unset = none. TLS as statsd.ssl says.",
+    ),
   ),
   "statsd.otlp.header.$name": optional(secret("Bearer …", "A header of every request, e.g. statsd.otlp.header.authorization.")),
   "statsd.otlp.metrics": flag("on", "Send metrics to it.", OURS),

@@ -161,7 +161,10 @@ function idsOf({ traceId, spanId }: TraceContext, parentSpanId: string, traceSta
   return { traceId, spanId, parentSpanId, ...(traceState !== "" && { traceState }) };
 }
 
-const receiver = (clientId: string): KeyValue => attribute("messaging.client.id", clientId.slice(0, TEXT_MAX));
+/** Not so much that half a character stands at its end, which collectors do not take. */
+const cut = (text: string): string => (text.length <= TEXT_MAX ? text : text.slice(0, TEXT_MAX).toWellFormed());
+
+const receiver = (clientId: string): KeyValue => attribute("messaging.client.id", cut(clientId));
 
 /** Semantic conventions for messaging spans; what is MQTT's own has no names there. */
 function attributesOf(m: Message, operation: string, clientId: string): KeyValue[] {
@@ -169,7 +172,7 @@ function attributesOf(m: Message, operation: string, clientId: string): KeyValue
     attribute("messaging.system", "mqtt"),
     attribute("messaging.operation.name", operation),
     attribute("messaging.operation.type", "send"),
-    attribute("messaging.destination.name", m.topic.slice(0, TEXT_MAX)),
+    attribute("messaging.destination.name", cut(m.topic)),
     ...(clientId === "" ? [] : [receiver(clientId)]),
     attribute("messaging.message.body.size", m.payloadEnd - m.payloadStart),
     attribute("mqtt.qos", m.qos),

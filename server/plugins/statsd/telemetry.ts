@@ -39,6 +39,8 @@ export class Telemetry {
   #nextSpans: MonoMs;
   /** Being sent, or to be sent again. */
   #batch: string[] = [];
+  /** Requests under way. */
+  readonly #way = new Set<Promise<unknown>>();
 
   constructor(
     private readonly host: DestinationHost,
@@ -75,18 +77,29 @@ export class Telemetry {
 
   async #sendMetrics(sender: OtlpSender): Promise<void> {
     // Where it is to be sent again, newer ones are.
-    await sender.send(metricsBody(this.o.figures(), this.o.resource, STARTED_MS, this.host.clock.now()));
+    await this.#under(sender.send(metricsBody(this.o.figures(), this.o.resource, STARTED_MS, this.host.clock.now())));
   }
 
-  async #sendSpans(sender: OtlpSender): Promise<void> {
+  /** One batch. True = it is not here any more. */
+  async #sendSpans(sender: OtlpSender): Promise<boolean> {
     if (this.#batch.length === 0) this.#batch = this.#queue.take();
     const { length } = this.#batch;
-    if (length === 0) return;
-    const result = await sender.send(tracesBody(this.#batch, this.o.resource));
-    if (result === "again") return;
+    if (length === 0) return false;
+    const result = await this.#under(sender.send(tracesBody(this.#batch, this.o.resource)));
+    if (result === "again") return false;
     this.#batch = [];
     if (result === "lost") this.#lost(length);
     else this.o.count("otlp/spans/sent", length);
+    return true;
+  }
+
+  async #under<T>(sent: Promise<T>): Promise<T> {
+    this.#way.add(sent);
+    try {
+      return await sent;
+    } finally {
+      this.#way.delete(sent);
+    }
   }
 
   #lost(n: number): void {
@@ -97,15 +110,20 @@ export class Telemetry {
   /** What there is, once more, for as long as a stop may take. */
   async close(): Promise<void> {
     this.spans?.close();
-    const [metrics, traces] = [this.#metrics, this.#traces];
-    const last = [...(metrics?.isFree ? [this.#sendMetrics(metrics)] : []), ...(traces?.isFree ? [this.#sendSpans(traces)] : [])];
     let timer: Timer | undefined;
     const late = new Promise<void>((done) => {
       timer = setTimeout(done, STOP_MS);
     });
-    await Promise.race([Promise.all(last), late]);
+    await Promise.race([this.#last(), late]);
     clearTimeout(timer);
     const left = this.#queue.length + this.#batch.length;
     if (left > 0) this.#lost(left);
+  }
+
+  async #last(): Promise<void> {
+    await Promise.all(this.#way);
+    const [metrics, traces] = [this.#metrics, this.#traces];
+    if (metrics?.isFree) await this.#sendMetrics(metrics);
+    if (traces?.isFree) while (await this.#sendSpans(traces));
   }
 }

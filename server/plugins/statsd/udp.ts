@@ -28,7 +28,9 @@ export class Udp {
   /** Sent, and not refused yet. */
   #sent = new Map<string, number>();
   #refused = false;
-  #busy = false;
+  /** A socket is looked for; then refusals are waited for. */
+  #opening = false;
+  #judging = false;
   #closed = false;
 
   /** What was counted before is not sent: its time is over. `after`: a timer. */
@@ -44,8 +46,8 @@ export class Udp {
 
   /** Never rejects. */
   async flush(): Promise<void> {
-    if (this.#busy || this.#closed) return;
-    this.#busy = true;
+    if (this.#opening || this.#judging || this.#closed) return;
+    this.#opening = true;
     const { destination: d } = this;
     d.began();
     try {
@@ -54,16 +56,18 @@ export class Udp {
       if (this.#closed) return;
       this.#settle();
       this.#send(socket);
+      this.#judging = true;
       this.after(REFUSAL_MS, () => this.#judge());
     } catch (err) {
       d.failed("failed", `${wordsOf(err)}; see statsd.udp.server`);
-      this.#busy = false;
+    } finally {
+      this.#opening = false;
     }
   }
 
   /** The last figures, on the way out. */
   async close(): Promise<void> {
-    if (!this.#busy && !this.#closed && this.#open !== null) {
+    if (!this.#opening && !this.#closed && this.#open !== null) {
       this.#settle();
       this.#send(this.#open.socket);
     }
@@ -92,7 +96,7 @@ export class Udp {
 
   #judge(): void {
     if (this.#closed) return;
-    this.#busy = false;
+    this.#judging = false;
     if (this.#refused) this.destination.failed("refused", NOBODY);
     else this.destination.arrived(null);
   }
@@ -130,7 +134,10 @@ function connected(ip: string, port: number, onError: () => void) {
 /** An empty datagram, which is nothing to StatsD. @throws Error in words */
 export async function tryUdp(server: ServerAddress, sleep: (ms: number) => Promise<void>): Promise<string> {
   let refused = false;
-  const socket = await connected(await addressOf(server.host), server.port, () => {
+  const ip = await addressOf(server.host).catch((err: unknown) => {
+    throw new Error(`${wordsOf(err)}; see statsd.udp.server`);
+  });
+  const socket = await connected(ip, server.port, () => {
     refused = true;
   });
   try {
