@@ -38,6 +38,7 @@ const shown = ({ origin, pathname }: URL): string => withoutSecrets(`${origin}${
 export class Push {
   readonly destination: Destination;
   readonly #target: Target;
+  #last: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly host: DestinationHost,
@@ -49,9 +50,13 @@ export class Push {
   }
 
   /** Never rejects. */
-  async push(): Promise<void> {
+  push(): Promise<void> {
+    if (this.destination.running === 0) this.#last = this.#push();
+    return this.#last;
+  }
+
+  async #push(): Promise<void> {
     const { destination: d } = this;
-    if (d.running > 0) return;
     const since = this.host.clock.mono();
     d.began();
     try {
@@ -66,6 +71,8 @@ export class Push {
 
   /** Take the node's figures away from the gateway. @throws Error in words */
   async remove(): Promise<void> {
+    // A push that is under way would bring them back.
+    await Promise.race([this.#last, Bun.sleep(STOP_MS)]);
     await removeGroup({ ...this.#target, timeoutMs: Math.min(this.o.timeoutMs, STOP_MS) });
   }
 }

@@ -2,12 +2,13 @@
 import { afterAll, afterEach, describe, expect, test } from "bun:test";
 import type { MetricFamily } from "../../../../server/lib/metric_family.ts";
 import type { ServerReport } from "../../../../server/plugins/plugin.ts";
+import { retainer } from "../../../../server/plugins/retainer/index.ts";
 import { statsd } from "../../../../server/plugins/statsd/index.ts";
 import { OtlpCollector, type OtlpSpan, plain } from "../../../support/otlp.ts";
 import { freePorts } from "../../../support/ports.ts";
 import { StatsdServer } from "../../../support/statsd.ts";
 import { until } from "../../../support/until.ts";
-import { type Managed, removeTempDirs, running, turns } from "../harness.ts";
+import { type Managed, manage, removeTempDirs, running, turns } from "../harness.ts";
 
 afterAll(removeTempDirs);
 const cleanUp: (() => unknown)[] = [];
@@ -404,6 +405,49 @@ describe("OpenTelemetry", () => {
       await m.manager.unload(NAME);
       expect(collector.asked).toEqual([]);
     });
+
+  test("a topic alias, time that is left, a binary payload: all as without a trace", async () => {
+    const { m } = await collecting(TRACES);
+    const to = m.kit.connected("reader", 5).subscribe("t", 2);
+    to.take();
+    const writer = m.kit.connected("writer", 5);
+    m.kit.zone.maxTopicAlias = 5;
+    const properties = { topicAlias: 1, messageExpiryInterval: 60, payloadFormatIndicator: false, responseTopic: "r" };
+    const payload = Buffer.from([0, 255, 128]);
+    writer.publish("t", payload, 2, { messageId: 1, properties });
+    writer.publish("", payload, 2, { messageId: 2, properties: { ...properties, userProperties: { traceparent: traceparent() } } });
+    const [plainly, traced] = to.take().filter((p) => p.cmd === "publish");
+    expect(traced).toMatchObject({
+      topic: "t",
+      payload,
+      qos: 2,
+      properties: { ...plainly?.properties, userProperties: { traceparent: expect.any(String) } },
+    });
+    expect(traced?.properties).not.toHaveProperty("topicAlias");
+    expect(traced?.properties?.messageExpiryInterval).toBe(60);
+  });
+
+  test("a retained message keeps the broker's span, and who subscribes later is no part of the trace", async () => {
+    const collector = new OtlpCollector();
+    collector.start();
+    cleanUp.push(() => collector.stop());
+    const both = manage([statsd, retainer], { settings: { ...OFF, "statsd.otlp.endpoint": collector.url, ...TRACES } });
+    cleanUp.push(() => both.manager.stopAll());
+    for (const name of ["emqx_retainer", NAME]) await both.manager.load(name);
+    both.kit.connected("writer", 5).publish("t", "x", 0, { retain: true, properties: { userProperties: { traceparent: traceparent() } } });
+    await turns(both.kit);
+    const late = both.kit.connected("late", 5).subscribe("t");
+    let got = late.messages()[0];
+    const look = (): boolean => {
+      got ??= late.messages()[0];
+      return got !== undefined;
+    };
+    await after(both, look, "the retained message");
+    await after(both, () => collector.spans.length > 0, "the span", 500);
+    await both.manager.unload(NAME);
+    expect(collector.spans.map((s) => s.name)).toEqual(["publish"]);
+    expect(userProperties(got).traceparent).toBe(`00-${TRACE}-${collector.spans[0]?.spanId}-01`);
+  });
 
   test("who gets it later has a span beneath the broker's, from publishing on", async () => {
     const { collector, m } = await collecting(TRACES);
