@@ -82,7 +82,7 @@ export const config = {
   "statsd.otlp.metrics": flag("on", "Send metrics to it.", OURS),
   "statsd.otlp.traces": flag(
     "off",
-    "Send it a span for each message that comes with `traceparent` among its user properties, sampled. The broker then looks at every message and every delivery.",
+    "Send it a span for each message that comes with traceparent among its user properties, sampled. The broker then looks at every message and every delivery.",
     OURS,
   ),
   "statsd.otlp.service_name": text("baomq", "The resource attribute service.name.", OURS),

@@ -41,6 +41,9 @@ export class Telemetry {
   #batch: string[] = [];
   /** Requests under way. */
   readonly #way = new Set<Promise<unknown>>();
+  /** It ends; it has ended. */
+  #closed = false;
+  #over = false;
 
   constructor(
     private readonly host: DestinationHost,
@@ -58,7 +61,12 @@ export class Telemetry {
     this.#traces = new OtlpSender(host, o.target, "traces", (n) => o.count("otlp/spans/rejected", n));
     this.#traces.destination.waiting = () => this.#queue.length + this.#batch.length;
     this.destinations.push(this.#traces.destination);
-    this.spans = new Spans(host.clock, this.#queue, o.soon);
+    this.spans = new Spans(host.clock, this.#queue, (fn) =>
+      o.soon(() => {
+        fn();
+        this.#pump();
+      }),
+    );
   }
 
   /** Send what is due. */
@@ -69,10 +77,15 @@ export class Telemetry {
       void this.#sendMetrics(this.#metrics);
     }
     if (!this.#traces?.isFree) return;
-    if (this.#traces.isRetrying || this.#queue.isBatch || reached(this.#nextSpans, now)) {
+    if (this.#traces.isRetrying || reached(this.#nextSpans, now)) {
       this.#nextSpans = later(now, BATCH_MS);
       void this.#sendSpans(this.#traces);
     }
+  }
+
+  /** As many wait as one request takes: nobody waits for others any more. */
+  #pump(): void {
+    if (this.#traces?.isFree && !this.#traces.isRetrying && this.#queue.isBatch && !this.#closed) void this.#sendSpans(this.#traces);
   }
 
   async #sendMetrics(sender: OtlpSender): Promise<void> {
@@ -86,10 +99,12 @@ export class Telemetry {
     const { length } = this.#batch;
     if (length === 0) return false;
     const result = await this.#under(sender.send(tracesBody(this.#batch, this.o.resource)));
-    if (result === "again") return false;
+    // Where time was up they are counted as lost already.
+    if (this.#over || result === "again") return false;
     this.#batch = [];
     if (result === "lost") this.#lost(length);
     else this.o.count("otlp/spans/sent", length);
+    this.#pump();
     return true;
   }
 
@@ -109,6 +124,7 @@ export class Telemetry {
 
   /** What there is, once more, for as long as a stop may take. */
   async close(): Promise<void> {
+    this.#closed = true;
     this.spans?.close();
     let timer: Timer | undefined;
     const late = new Promise<void>((done) => {
@@ -116,6 +132,7 @@ export class Telemetry {
     });
     await Promise.race([this.#last(), late]);
     clearTimeout(timer);
+    this.#over = true;
     const left = this.#queue.length + this.#batch.length;
     if (left > 0) this.#lost(left);
   }

@@ -488,6 +488,18 @@ describe("OpenTelemetry", () => {
     for (let i = 0; i < n; i++) writer.publish("t", "x", 0, { properties: { userProperties: { traceparent: traceparent() } } });
   };
 
+  test("as many as a request takes leave at once, one request behind the other, without waiting for the time", async () => {
+    const { collector, m } = await collecting(TRACES);
+    for (let i = 0; i < 12; i++) {
+      publish(m, 100);
+      await turns(m.kit, 1);
+    }
+    await until(() => m.kit.metrics.get("otlp/spans/sent") === 1024, "two requests");
+    expect([collector.spans.length, only(m).waiting]).toEqual([1024, 176]);
+    await m.manager.unload(NAME);
+    expect([collector.spans.length, m.kit.metrics.get("otlp/spans/dropped")]).toEqual([1200, undefined]);
+  });
+
   test("429 with Retry-After: the same spans again, not before", async () => {
     const { collector, m } = await collecting(TRACES);
     collector.answer = () => new Response("", { status: 429, headers: { "retry-after": "7" } });
@@ -542,7 +554,8 @@ describe("OpenTelemetry", () => {
       await turns(m.kit, 1);
     }
     const lost = m.kit.metrics.get("otlp/spans/dropped") ?? 0;
-    expect([only(m).waiting, lost + only(m).waiting, only(m).busy]).toEqual([4096, 5000, lost]);
+    // The queue, and what is on its way.
+    expect([only(m).waiting, lost + only(m).waiting, only(m).busy]).toEqual([4096 + 512, 5000, lost]);
     const parents = to.messages().map((g) => userProperties(g).traceparent);
     expect(parents.filter((p) => p === traceparent())).toHaveLength(lost);
     expect(parents).toHaveLength(5000);
