@@ -63,6 +63,8 @@ export interface System {
   readonly maxFds: number;
   /** Microseconds of CPU the process has used. */
   cpu(): number;
+  /** Share of all cores of the machine in use since the last call, 0 to 100; null = no time has passed that could be measured. */
+  machineCpu(): number | null;
   /** `n` random letters and digits. */
   secret(n: number): string;
   /** Few at a time: both reject with QueueFull when too many wait already. */

@@ -11,6 +11,7 @@ import { createConnections } from "./connections.ts";
 import { createDelayed } from "./delayed.ts";
 import type { AdminDeps } from "./deps.ts";
 import { createExplain } from "./explain.ts";
+import { createFigures } from "./figures.ts";
 import { createKeeping } from "./keeping.ts";
 import { createListeners } from "./listeners.ts";
 import { createMetrics } from "./metrics.ts";
@@ -65,6 +66,7 @@ export function createAdmin(deps: AdminDeps) {
     settings,
     listeners,
     metrics: createMetrics(deps),
+    figures: createFigures(deps, { nodes, plugins, live: monitor.live }),
     monitor,
     alarms: createAlarms(deps),
     banned: createBanned(deps, limits),

@@ -3,6 +3,7 @@ import type { MonitorPoint as StoredPoint } from "../core/ports.ts";
 import { CODE } from "./codes.ts";
 import { type AdminDeps, AdminError } from "./deps.ts";
 import type { MonitorCurrent, MonitorHistory, MonitorPoint } from "./extra_rows.ts";
+import type { LiveFigures } from "./nodes.ts";
 import { badValue } from "./refusals.ts";
 
 const INTERVAL_MS = 2000;
@@ -66,6 +67,7 @@ export function createMonitor(deps: AdminDeps) {
   let minuteAt = 0;
   let before: { at: number; counters: Counters } | null = null;
   let loopDelay = 0;
+  let machineCpu: number | null = null;
   let timers: ReturnType<typeof setInterval>[] = [];
 
   function counters(): Counters {
@@ -106,6 +108,7 @@ export function createMonitor(deps: AdminDeps) {
       loop_delay: round(loopDelay),
     };
     loopDelay = 0;
+    machineCpu = system.machineCpu() ?? machineCpu;
     samples.push(point);
     if (samples.length > SAMPLES) samples.shift();
     keep(point);
@@ -153,10 +156,10 @@ export function createMonitor(deps: AdminDeps) {
       timers = [];
     },
 
-    /** Largest delay of the event loop in the last samples (ms) and the CPU of the last one (per cent of a core). */
-    live(): { cpu: number; loopDelay: number } {
+    /** Largest delay of the event loop in the last samples (ms), the CPU of the last one (per cent of a core), and the machine's. */
+    live(): LiveFigures {
       const recent = samples.slice(-5);
-      return { cpu: recent.at(-1)?.cpu ?? 0, loopDelay: recent.reduce((n, s) => Math.max(n, s.loop_delay), 0) };
+      return { cpu: recent.at(-1)?.cpu ?? 0, loopDelay: recent.reduce((n, s) => Math.max(n, s.loop_delay), 0), machineCpu };
     },
 
     current(since: number): MonitorCurrent {

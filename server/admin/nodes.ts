@@ -13,6 +13,8 @@ export interface LiveFigures {
   cpu: number;
   /** ms. */
   loopDelay: number;
+  /** Per cent of all cores of the machine; null = not measured yet. */
+  machineCpu: number | null;
 }
 
 export function createNodes(deps: AdminDeps, listeners: () => readonly unknown[], live: () => LiveFigures) {

@@ -3,6 +3,7 @@ import { availableParallelism, freemem, loadavg, totalmem } from "node:os";
 import type { System } from "../admin/index.ts";
 import { WorkQueue } from "../lib/work_queue.ts";
 import { openFileLimit } from "./open_files.ts";
+import { cpuMeter } from "./readings.ts";
 
 /** OWASP's minimum for argon2id; some 40 ms on one core. */
 const ARGON2 = { algorithm: "argon2id", memoryCost: 19_456, timeCost: 2 } as const;
@@ -24,6 +25,9 @@ const hashable = (password: string): string => (password === "" ? "\0" : passwor
 export function createSystem(): System {
   const key = crypto.getRandomValues(new Uint8Array(32));
   const hashing = new WorkQueue(HASHES_AT_ONCE, HASHES_WAITING);
+  const machineCpu = cpuMeter();
+  // It counts from here.
+  machineCpu();
   return {
     runtimeVersion: Bun.version,
     cores: availableParallelism(),
@@ -40,6 +44,7 @@ export function createSystem(): System {
       const { user, system } = process.cpuUsage();
       return user + system;
     },
+    machineCpu,
     secret(n) {
       let out = "";
       while (out.length < n) {

@@ -184,6 +184,7 @@ async function openManagement(
         stop: (which) => (http as Http).stop(which),
       },
       reload,
+      figures: () => admin.figures(),
     },
   });
   const openPorts = (): number[] => [

@@ -9,6 +9,7 @@ import type { Clock, KvStore, Log, Store } from "../core/ports.ts";
 import type { AclVerdict, Action, ClientInfo, SubscribeOptions } from "../core/types.ts";
 import type { AlarmDetails } from "../core/watch/alarms.ts";
 import type { ConfigTable, ValueOf, ValuesOf } from "../lib/config_entry.ts";
+import type { MetricFamily } from "../lib/metric_family.ts";
 import type { QoS } from "../mqtt/types.ts";
 import type { ActionKinds, Kinds } from "./actions.ts";
 import type { PluginReport, TestRequest, TestStep } from "./reports.ts";
@@ -177,6 +178,8 @@ export interface Host {
   };
   /** Re-read changed configuration files and certificates; tells what was reloaded, in words. */
   reload(): string[] | Promise<string[]>;
+  /** Every figure of the node, as `GET /prometheus/metrics` has them. */
+  figures(): readonly MetricFamily[];
 }
 
 /** A copy that may be kept for long: it holds on to no input buffer. */

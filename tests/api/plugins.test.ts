@@ -62,7 +62,7 @@ describe("load and unload", () => {
     const names = own.map((p) => p.name);
     expect(names).toEqual([...names].sort());
     expect(own.filter((p) => p.active).map((p) => p.name)).toEqual(["emqx_dashboard", "emqx_management", "emqx_recon", "emqx_retainer"]);
-    for (const p of own) expect(p).toMatchObject({ version: "v3.1.0", description: expect.stringMatching(/^EMQ ?X/) });
+    for (const p of own) expect(p).toMatchObject({ version: "v3.1.0", description: expect.stringMatching(/\bEMQ ?X\b/) });
     expect(await node.get<NodePlugins[]>("/plugins")).toEqual([{ node: NODE, plugins: own }]);
   });
 

@@ -1,14 +1,16 @@
 /** What the README says to type for each back end, typed: against the real servers, into the executable. Only addresses and accounts are others. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { connectPacket, RawClient } from "../support/clients.ts";
+import { connectPacket, RawClient, until } from "../support/clients.ts";
 import { Installation, type RunningBroker } from "../support/executable.ts";
 import { MongoTwin } from "../support/mongo_server.ts";
-import { MARIADB, MOSQUITTO_CLIENTS, needing, POSTGRESQL, REDIS, SLAPD } from "../support/peers.ts";
+import { OtlpCollector } from "../support/otlp.ts";
+import { MARIADB, MOSQUITTO_CLIENTS, needing, POSTGRESQL, PROMETHEUS, PUSHGATEWAY, REDIS, SLAPD } from "../support/peers.ts";
 import { freePorts } from "../support/ports.ts";
 import { RedisServer } from "../support/redis_servers.ts";
 import { MariaDb, Postgres } from "../support/servers.ts";
+import { StatsdServer } from "../support/statsd.ts";
 
 const README = readFileSync(join(import.meta.dir, "../../README.md"), "utf8");
 
@@ -192,5 +194,54 @@ describe("JSON Web Tokens", () => {
     ]);
     await seen(token);
     expect((await baomq.run(["ctl", "plugins", "unload", "emqx_auth_jwt"])).code).toBe(0);
+  });
+});
+
+needing(PUSHGATEWAY, needing(PROMETHEUS, describe))("metrics out", () => {
+  test("Prometheus scrapes, a gateway is pushed, StatsD and a collector are sent what there is", async () => {
+    const [at = 0, gate = 0] = freePorts(2);
+    const here = (commands: string): string =>
+      commands.replaceAll("127.0.0.1:9091", `127.0.0.1:${gate}`).replaceAll("127.0.0.1:8080", `127.0.0.1:${broker.ports.api}`);
+    /** In the background, its number in a file. */
+    const program = (name: string, port: number): string =>
+      `echo $$ > ${baomq.dir}/${name}.pid; exec ${Bun.which(name)} --web.listen-address=127.0.0.1:${port} "$@" > ${name}.log 2>&1`;
+    const statsd = new StatsdServer();
+    const collector = new OtlpCollector();
+    await statsd.start();
+    collector.start();
+    try {
+      await type(here(typed("Prometheus scrapes**")).replace("scrape_interval: 15s", "scrape_interval: 1s"), {
+        prometheus: program("prometheus", at),
+      });
+      const out = await type(here(typed("A push gateway**")), {
+        "prometheus-pushgateway": program("prometheus-pushgateway", gate),
+        sleep: `until curl -s http://127.0.0.1:${gate}/-/ready; do /bin/sleep 0.1; done`,
+      });
+      expect(out).toMatch(/^emqx_connections_count\{instance="emqx~127\.0\.0\.1",job="emqx"\} 0$/m);
+      expect(out).toMatch(/^connect +ok /m);
+      const answered = async (promql: string): Promise<string[]> => {
+        const answer = await fetch(`http://127.0.0.1:${at}/api/v1/query?query=${promql}`).catch(() => null);
+        const { data } = ((await answer?.json()) ?? {}) as { data?: { result: { metric: { job: string } }[] } };
+        return data?.result.map(({ metric }) => metric.job) ?? [];
+      };
+      await until(async () => (await answered("baomq_uptime_seconds")).join() === "baomq", "what was scraped");
+      await until(async () => (await answered('emqx_bytes_received{job="emqx"}')).length === 1, "what was pushed");
+      const second = typed("StatsD and OpenTelemetry**")
+        .replace("127.0.0.1:8125", `127.0.0.1:${statsd.port}`)
+        .replace("127.0.0.1:4318", `127.0.0.1:${collector.port}`);
+      expect((await type(second, {})).match(/^connect +ok /gm)).toHaveLength(2);
+      await until(() => statsd.gauge("emqx.connections.count") === 0, "a gauge");
+      await until(() => collector.metric("baomq.connections.count") !== undefined, "a metric");
+      expect(collector.headers.get("x-tenant")).toBe("mqtt");
+      expect([statsd.faults, collector.faults]).toEqual([[], []]);
+      expect((await baomq.run(["ctl", "plugins", "unload", "emqx_statsd"])).code).toBe(0);
+    } finally {
+      for (const name of ["prometheus", "prometheus-pushgateway"]) {
+        const file = join(baomq.dir, `${name}.pid`);
+        if (existsSync(file)) process.kill(Number(readFileSync(file, "utf8")));
+      }
+      statsd.stop();
+      await collector.stop();
+    }
   });
 });

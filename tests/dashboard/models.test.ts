@@ -18,7 +18,7 @@ import { createLiveMessages } from "../../dashboard/src/models/live_messages.ts"
 import { urlFrom } from "../../dashboard/src/models/mqtt_tool.ts";
 import { mergeSamples } from "../../dashboard/src/models/overview.ts";
 import { createPalette } from "../../dashboard/src/models/palette.ts";
-import { createPlugins, stateOf } from "../../dashboard/src/models/plugins.ts";
+import { createPlugins, judgesClients, stateOf } from "../../dashboard/src/models/plugins.ts";
 import { createRetained } from "../../dashboard/src/models/retained.ts";
 import { createSettings, groupOf } from "../../dashboard/src/models/settings.ts";
 import { createTree } from "../../dashboard/src/models/topics.ts";
@@ -346,6 +346,14 @@ describe("system", () => {
     ]).toEqual(["running", "running", "connecting", "degraded", "down"]);
     expect(stateOf({ active: true, status: null })).toBe("running");
     expect(stateOf({ active: false, status: null })).toBe("stopped");
+  });
+
+  test("settings are tried with a client where the plugin judges clients, running or not", () => {
+    const counts = { allowed: 0, denied: 0, ignored: 0, errors: 0 };
+    expect(judgesClients({ name: "emqx_auth_pgsql", status: null })).toBe(true);
+    expect(judgesClients({ name: "mine", status: status({ authentication: null, acl: counts }) })).toBe(true);
+    expect(judgesClients({ name: "emqx_statsd", status: status({ authentication: null, acl: null }) })).toBe(false);
+    expect(judgesClients({ name: "emqx_statsd", status: null })).toBe(false);
   });
 
   test("settings: groups, search, save, what waits for a restart", async () => {

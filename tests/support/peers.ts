@@ -63,7 +63,21 @@ export const NGINX: Peer = {
   find: () => Bun.which("nginx") ?? (existsSync("/usr/sbin/nginx") ? "/usr/sbin/nginx" : null),
 };
 
-export const PEERS: readonly Peer[] = [CHROMIUM, MOSQUITTO_CLIENTS, POSTGRESQL, MARIADB, REDIS, SLAPD, NGINX];
+export const PROMETHEUS: Peer = {
+  name: "Prometheus",
+  tests: "the figures it scrapes and is pushed",
+  apt: "prometheus",
+  find: () => Bun.which("prometheus"),
+};
+
+export const PUSHGATEWAY: Peer = {
+  name: "Prometheus's push gateway",
+  tests: "emqx_statsd with a real gateway",
+  apt: "prometheus-pushgateway",
+  find: () => Bun.which("prometheus-pushgateway"),
+};
+
+export const PEERS: readonly Peer[] = [CHROMIUM, MOSQUITTO_CLIENTS, POSTGRESQL, MARIADB, REDIS, SLAPD, NGINX, PROMETHEUS, PUSHGATEWAY];
 
 /** `test` or `describe`, or its `skip` where the program is missing. A developer's machine may lack it; where the gate is decided it may not. */
 export function needing<T extends { skip: T }>(peer: Peer, run: T): T {

@@ -403,7 +403,9 @@ reloader.logfile = reloader.log`,
   emqx_psk_file: "psk.file.path = etc/psk.txt",
   emqx_rule_engine: "rule_engine.ignore_sys_message = on",
   emqx_sn: "mqtt.sn.port = 1884",
-  emqx_statsd: "statsd.interval = 15000",
+  emqx_statsd: `statsd.push.gateway.server = http://127.0.0.1:9091
+statsd.interval = 15000
+#prometheus.collector.1 = emqx_statsd`,
   emqx_stomp: "stomp.listener = 61613",
   emqx_web_hook: 'web.hook.api.url = http://127.0.0.1:8080\nweb.hook.rule.client.connected.1     = {"action": "on_client_connected"}',
 };
@@ -437,7 +439,9 @@ export const everyLine: Lines = linesOf(SHIPPED + EXAMPLES + SCHEMA_ONLY);
 export const foreignPlugins = (release: Release): string[] =>
   Object.keys(filesOf(release)).filter(
     (name) =>
-      !/dashboard|management|recon|reloader|retainer|auth_(?:clientid|http|jwt|ldap|mongo|mysql|pgsql|redis|username)|delayed/.test(name),
+      !/dashboard|management|recon|reloader|retainer|statsd|auth_(?:clientid|http|jwt|ldap|mongo|mysql|pgsql|redis|username)|delayed/.test(
+        name,
+      ),
   );
 
 const filesOf = (release: Release): Record<string, string> => ({

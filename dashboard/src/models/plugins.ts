@@ -22,6 +22,11 @@ export function stateOf({ active, status }: Pick<Plugin, "active" | "status">): 
   return (["down", "degraded", "connecting"] as const).find((s) => states.has(s)) ?? "running";
 }
 
+/** It says of clients whether they may come in, or what they may do: its settings are tried with one. */
+export function judgesClients({ name, status }: Pick<Plugin, "name" | "status">): boolean {
+  return name.startsWith("emqx_auth_") || (status !== null && (status.authentication !== null || status.acl !== null));
+}
+
 export function createPlugins(app: App): PluginsModel {
   const { api, i18n, link, notices } = app;
   const list = createLive(() => api.plugins(), { link, every: 8000 });

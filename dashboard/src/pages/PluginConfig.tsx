@@ -11,6 +11,7 @@ import { warningsOfPlugin } from "../models/access_warnings.ts";
 import { accountKind } from "../models/accounts.ts";
 import { createLive } from "../models/live.ts";
 import { createPluginConfig } from "../models/plugin_config.ts";
+import { judgesClients } from "../models/plugins.ts";
 
 export function PluginConfig({ node, name }: { node: string; name: string }) {
   const { t } = useApp().i18n;
@@ -44,7 +45,7 @@ export function PluginConfig({ node, name }: { node: string; name: string }) {
         ) : (
           <PluginSettings model={model} />
         )}
-        {plugin?.testable ? <PluginTest model={model} /> : null}
+        {plugin?.testable ? <PluginTest model={model} asksClient={judgesClients(plugin)} /> : null}
       </div>
     </Page>
   );

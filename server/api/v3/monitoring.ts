@@ -3,7 +3,7 @@ import { Type } from "@sinclair/typebox";
 import type { ListenerCommand } from "../../admin/listeners.ts";
 import type { Query } from "../../admin/query.ts";
 import { badValue } from "../../admin/refusals.ts";
-import { prometheusText } from "../prometheus.ts";
+import { allAsText } from "../../lib/exposition.ts";
 import { data, ok } from "../reply.ts";
 import { type AnyRoute, type Call, route } from "../route.ts";
 import * as S from "../schemas.ts";
@@ -179,6 +179,7 @@ export const monitoringRoutes: readonly AnyRoute[] = [
     path: "/prometheus/metrics",
     descr: "Counters and gauges as Prometheus text",
     type: "text/plain; version=0.0.4",
-    handle: ({ admin }) => new Response(prometheusText(admin), { headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" } }),
+    handle: ({ admin }) =>
+      new Response(allAsText(admin.figures()), { headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" } }),
   }),
 ];

@@ -9,12 +9,15 @@ const MINUTE = 60_000;
 let kit: TestKit;
 let monitor: ReturnType<typeof createMonitor>;
 let cpu = 0;
+/** Of the machine. */
+let share: number | null = null;
 beforeEach(() => {
   jest.useFakeTimers();
   kit = new TestKit();
   kit.clock.time = 1_700_000_040_000 - (1_700_000_040_000 % MINUTE);
   cpu = 0;
-  const system = { ...createSystem(), cpu: () => cpu };
+  share = null;
+  const system = { ...createSystem(), cpu: () => cpu, machineCpu: () => share };
   monitor = createMonitor({ broker: kit.broker, stats: kit.core.stats, system } as unknown as AdminDeps);
   monitor.start();
 });
@@ -87,7 +90,17 @@ describe("samples", () => {
     pass(4);
     expect([monitor.current(0).current.loop_delay, monitor.live().loopDelay]).toEqual([0, 40]);
     pass(1);
-    expect(monitor.live()).toEqual({ cpu: 0, loopDelay: 0 });
+    expect(monitor.live()).toEqual({ cpu: 0, loopDelay: 0, machineCpu: null });
+  });
+
+  test("the machine's processors: unknown before they were measured, and then what was measured last", () => {
+    pass(1);
+    expect(monitor.live().machineCpu).toBeNull();
+    share = 37.5;
+    pass(1);
+    share = null;
+    pass(1);
+    expect(monitor.live().machineCpu).toBe(37.5);
   });
 
   test("none after the stop", () => {

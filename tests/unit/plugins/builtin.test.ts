@@ -36,6 +36,7 @@ describe("the list", () => {
       "emqx_recon v3.1.0 EMQ X Recon Plugin",
       "emqx_reloader v3.1.0 EMQ X Reloader Plugin",
       "emqx_retainer v3.1.0 EMQ X Retainer",
+      "emqx_statsd v3.1.0 Statsd for EMQ X",
     ]);
   });
 
@@ -123,6 +124,7 @@ describe("the list", () => {
       "auth.mongo.acl_query.collection": "mqtt_acl",
       "auth.mongo.acl_query.selector": "username=%u",
     });
+    expect(shipped("emqx_statsd")).toEqual({ "statsd.push.gateway.server": "http://127.0.0.1:9091", "statsd.interval": "15000" });
     expect(shipped("emqx_auth_jwt")).toEqual({
       "auth.jwt.secret": "emqxsecret",
       "auth.jwt.from": "password",
@@ -447,6 +449,7 @@ describe("what a plugin's file leaves out", () => {
       "mysql.server",
       "pgsql.server",
       "redis.server",
+      "statsd.push.gateway.server statsd.udp.server statsd.otlp.endpoint",
     ]);
   });
 

@@ -6,6 +6,7 @@ import { createSettings, type Settings } from "../../../server/admin/settings.ts
 import { type Config, loadConfig } from "../../../server/config/config.ts";
 import { Overrides, takeOverrides } from "../../../server/config/overrides.ts";
 import type { HttpServerConfig } from "../../../server/config/types.ts";
+import type { MetricFamily } from "../../../server/lib/metric_family.ts";
 import { PluginManager, type PluginManagerOptions, type SettingChanges, type SettingsUpdate } from "../../../server/plugins/manager.ts";
 import type { AnyPlugin, Host } from "../../../server/plugins/plugin.ts";
 import { createPluginBroker } from "../../../server/plugins/plugin_broker.ts";
@@ -26,6 +27,9 @@ export class HostRecorder implements Host {
       this.calls.push([`stop ${which}`, null]);
     },
   };
+  /** What `figures` answers. */
+  families: MetricFamily[] = [];
+  figures = (): MetricFamily[] => this.families;
   reload(): string[] {
     this.calls.push(["reload", null]);
     return this.reloaded;
@@ -54,6 +58,8 @@ export interface Wishes extends Partial<Pick<PluginManagerOptions, "expandPlugin
   settings?: Record<string, string>;
   flags?: Record<string, string>;
   kit?: TestKit;
+  /** What the host tells of the node. */
+  families?: MetricFamily[];
 }
 
 const linesOf = (texts: Record<string, string>): string =>
@@ -61,8 +67,12 @@ const linesOf = (texts: Record<string, string>): string =>
     .map(([key, text]) => `${key} = ${text}\n`)
     .join("");
 
-export function manage(plugins: readonly AnyPlugin[], { settings = {}, flags = {}, kit = new TestKit(), ...more }: Wishes = {}): Managed {
+export function manage(
+  plugins: readonly AnyPlugin[],
+  { settings = {}, flags = {}, kit = new TestKit(), families = [], ...more }: Wishes = {},
+): Managed {
   const host = new HostRecorder();
+  host.families = families;
   const dataDir = more.dataDir ?? tempDir();
   const etc = tempDir();
   const file = join(etc, `${plugins[0]?.name ?? "none"}.conf`);

@@ -1,0 +1,152 @@
+/** Every figure of the node, for monitoring systems: scraped through the API, pushed by emqx_statsd. */
+import { underscored } from "../lib/exposition.ts";
+import type { Labels, MetricFamily } from "../lib/metric_family.ts";
+import type { AdminDeps } from "./deps.ts";
+import type { LiveFigures } from "./nodes.ts";
+import type { NodeInfo, Plugin, PluginServer } from "./rows.ts";
+
+type Row = readonly [labels: Labels, value: number];
+
+/** Gauges among the metrics. */
+const GAUGES: ReadonlySet<string> = new Set(["messages/retained"]);
+const LEVELS = { normal: 0, high: 1, critical: 2 } as const;
+
+/**
+ * Names beside `emqx_<name>`. emqx_statsd 3.1 gave the first one, and its Grafana boards ask for the others, which are older than it: it never
+ * sent them, and its panels stayed empty.
+ */
+const MORE_NAMES: Readonly<Record<string, readonly string[]>> = {
+  "messages/forward": ["emqx_messages_qos2_forward"],
+  "connections/count": ["emqx_clients_count"],
+  "packets/disconnect/received": ["emqx_packets_disconnect"],
+};
+
+const namesOf = (name: string): string[] => [`emqx_${underscored(name)}`, ...(MORE_NAMES[name] ?? [])];
+
+interface Views {
+  nodes: { node(): NodeInfo };
+  plugins: { list(): Plugin[] };
+  live(): LiveFigures;
+}
+
+export function createFigures({ broker, stats }: AdminDeps, { nodes, plugins, live }: Views) {
+  return (): MetricFamily[] => [
+    ...Object.entries(broker.metrics.all()).map(([name, value]) => metric(name, value, namesOf(name))),
+    ...Object.entries(broker.metrics.extra()).map(([name, value]) => metric(name, value, [])),
+    ...Object.entries(stats.all()).map(([name, value]) => gauge(name, name, value, namesOf(name))),
+    ...machine(live()),
+    ...process(nodes.node(), broker.alarms.present().length),
+    ...outside(plugins.list()),
+  ];
+}
+
+const metric = (name: string, value: number, emqx: readonly string[]): MetricFamily => ({
+  name,
+  type: GAUGES.has(name) ? "gauge" : "counter",
+  help: name,
+  emqx,
+  rows: [[{}, value]],
+});
+
+const gauge = (name: string, help: string, value: number, emqx: readonly string[] = []): MetricFamily => ({
+  name,
+  type: "gauge",
+  help,
+  emqx,
+  rows: [[{}, value]],
+});
+
+/**
+ * What emqx_statsd 3.1 said of Erlang's machine, as far as there is such a thing here: its run queue and the messages that wait for its
+ * processes are not. Not there before it was measured.
+ */
+function machine({ machineCpu }: LiveFigures): MetricFamily[] {
+  if (machineCpu === null) return [];
+  return [
+    gauge("machine/cpu/percent", "CPU of the machine in use, per cent of all cores", machineCpu, ["emqx_vm_cpu_use"]),
+    gauge("machine/cpu/idle/percent", "CPU of the machine idle, per cent of all cores", 100 - machineCpu, ["emqx_vm_cpu_idle"]),
+  ];
+}
+
+function process(n: NodeInfo, alarms: number): MetricFamily[] {
+  return [
+    gauge("uptime/seconds", "Seconds since the start", n.uptime_ms / 1000),
+    gauge("memory/resident/bytes", "Resident memory", n.rss),
+    gauge("memory/heap/used/bytes", "Heap in use", n.heap_used),
+    gauge("memory/limit/bytes", "Memory there is for this node; 0 = unknown", n.memory_limit),
+    gauge("memory/short", "1 above node.memory_high_watermark, 2 when queues do not grow any more", LEVELS[n.memory_level]),
+    gauge("memory/queues/bytes", "Messages that sessions hold, and delayed ones", n.memory_queues),
+    gauge("memory/retained/bytes", "Retained messages", n.memory_retained),
+    gauge("memory/sessions/bytes", "Sessions and subscriptions", n.memory_sessions),
+    gauge("memory/buffers/bytes", "Input and output that waits", n.memory_buffers),
+    gauge("cpu/percent", "CPU in use, per cent of a core", n.cpu),
+    gauge("event/loop/delay/seconds", "Largest delay of the event loop in the last seconds", n.loop_delay / 1000),
+    gauge("max/fds", "Limit of open files", n.max_fds),
+    gauge("alarms", "Alarms that stand", alarms),
+  ];
+}
+
+/** What plugins ask of servers outside. */
+function outside(list: readonly Plugin[]): MetricFamily[] {
+  const all = list.flatMap(({ name, status }) => (status === null ? [] : [{ plugin: name, status }]));
+  const servers = all.flatMap(({ plugin, status }) => status.servers.map((s) => ({ labels: { plugin, server: s.what }, s })));
+  const family = (name: string, type: MetricFamily["type"], help: string, rows: Row[]): MetricFamily => ({
+    name: `plugin/${name}`,
+    type,
+    help,
+    emqx: [],
+    rows,
+  });
+  const ofServers = (name: string, type: MetricFamily["type"], help: string, read: (s: PluginServer) => number): MetricFamily =>
+    family(
+      `server/${name}`,
+      type,
+      help,
+      servers.map(({ labels, s }): Row => [labels, read(s)]),
+    );
+  return [
+    ofServers("up", "gauge", "1 = it answers", (s) => (s.state === "up" || s.state === "degraded" ? 1 : 0)),
+    ofServers("pool", "gauge", "Connections at most", (s) => s.pool),
+    ofServers("running", "gauge", "Calls that connections carry", (s) => s.running),
+    ofServers("waiting", "gauge", "Calls that wait for a connection", (s) => s.waiting),
+    family(
+      "server/state",
+      "gauge",
+      "1 for the state it is in",
+      servers.flatMap(({ labels, s }) => STATES.map((state): Row => [{ ...labels, state }, s.state === state ? 1 : 0])),
+    ),
+    ofServers("retries", "counter", "Calls made again behind a lost connection", (s) => s.retries),
+    family(
+      "server/calls",
+      "counter",
+      "Calls by what came of them",
+      servers.flatMap(({ labels, s }) => RESULTS.map((result): Row => [{ ...labels, result }, s[result]])),
+    ),
+    family(
+      "server/seconds",
+      "gauge",
+      "Time of an answer, of the last 1,024",
+      servers.flatMap(({ labels, s }) =>
+        QUANTILES.flatMap(([quantile, key]): Row[] => (s[key] === null ? [] : [[{ ...labels, quantile }, (s[key] as number) / 1000]])),
+      ),
+    ),
+    family(
+      "verdicts",
+      "counter",
+      "Clients by what a plugin said of them",
+      all.flatMap(({ plugin, status }) =>
+        (["authentication", "acl"] as const).flatMap((chain) =>
+          Object.entries(status[chain] ?? {}).map(([verdict, n]): Row => [{ plugin, chain, verdict }, n as number]),
+        ),
+      ),
+    ),
+  ];
+}
+
+const RESULTS = ["answered", "refused", "failed", "timeouts", "busy", "gone", "not_asked"] as const;
+const STATES = ["connecting", "up", "degraded", "down"] as const;
+const QUANTILES = [
+  ["0.5", "p50"],
+  ["0.95", "p95"],
+  ["0.99", "p99"],
+] as const;

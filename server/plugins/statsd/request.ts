@@ -1,0 +1,101 @@
+/** A request that carries figures: nothing is followed, no answer is read further than anybody would, and errors are in words. */
+import { wordsOf } from "../../lib/errors.ts";
+import { advised, type SettingKeys } from "../_backend/advice.ts";
+import { leaveUnread } from "../_backend/http.ts";
+
+export interface Target {
+  /** May have a user and a password, which go as basic authentication. */
+  readonly url: URL;
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  readonly tls: Bun.TLSOptions;
+  readonly timeoutMs: number;
+}
+
+export interface Answer {
+  status: number;
+  /** Ms; null = the server does not say. */
+  retryAfterMs: number | null;
+  /** The beginning of what it says. */
+  text: string;
+}
+
+const TEXT_MAX = 2048;
+const SHOWN_MAX = 300;
+
+/** @throws what the runtime says of a network that does not carry it; see `wordsOfFailure` */
+export async function request(t: Target, method: "POST" | "PUT" | "DELETE", type: string, body: string | null): Promise<Answer> {
+  const url = new URL(t.url);
+  const headers = new Headers([...t.headers] as [string, string][]);
+  if (url.username !== "" || url.password !== "") headers.set("authorization", basic(url));
+  url.username = "";
+  url.password = "";
+  if (body !== null) headers.set("content-type", type);
+  const response = await fetch(url, {
+    method,
+    headers,
+    body,
+    // It would turn a POST into a GET, or carry secrets elsewhere.
+    redirect: "manual",
+    // Whatever `http_proxy` says in the environment.
+    proxy: false,
+    signal: AbortSignal.timeout(t.timeoutMs),
+    tls: t.tls,
+  } as BunFetchRequestInit);
+  return {
+    status: response.status,
+    retryAfterMs: retryAfter(response.headers.get("retry-after"), Date.now()),
+    text: await beginning(response),
+  };
+}
+
+function basic({ username, password }: URL): string {
+  const plain = (part: string): string => {
+    try {
+      return decodeURIComponent(part);
+    } catch {
+      return part;
+    }
+  };
+  return `Basic ${Buffer.from(`${plain(username)}:${plain(password)}`).toString("base64")}`;
+}
+
+/** RFC 9110, 10.2.3: seconds, or a date. */
+function retryAfter(text: string | null, now: number): number | null {
+  if (text === null) return null;
+  if (/^\s*\d{1,9}\s*$/.test(text)) return Number(text) * 1000;
+  const at = Date.parse(text);
+  return Number.isNaN(at) ? null : Math.max(0, at - now);
+}
+
+async function beginning(response: Response): Promise<string> {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of response.body ?? []) {
+    parts.push(chunk);
+    size += chunk.length;
+    if (size >= TEXT_MAX) break;
+  }
+  await leaveUnread(response);
+  return Buffer.concat(parts).subarray(0, TEXT_MAX).toString("utf8");
+}
+
+/** `http 400: text format parsing error in line 1: …` */
+export function wordsOfAnswer({ status, text }: Answer, keys: SettingKeys): string {
+  const said = text.replaceAll(/\s+/g, " ").trim().slice(0, SHOWN_MAX);
+  const why = status >= 300 && status < 400 ? "a redirect is not followed" : said;
+  return `http ${status}${why === "" ? "" : `: ${why}`}; see ${keys.server}`;
+}
+
+export const isTimeout = (err: unknown): boolean => (err as { name?: unknown } | null)?.name === "TimeoutError";
+
+export function wordsOfFailure(err: unknown, keys: SettingKeys, timeoutMs: number): string {
+  if (isTimeout(err)) return `no answer within ${timeoutMs} ms; see ${keys.server}, ${keys.timeout}`;
+  return advised({ judge: () => "down", table: [], keys, plain: wordsOf }).words?.(err) ?? wordsOf(err);
+}
+
+/** A path below the one of a base URL. */
+export function below(base: URL, path: string): URL {
+  const url = new URL(base);
+  url.pathname = `${base.pathname.replace(/\/+$/, "")}${path}`;
+  return url;
+}
