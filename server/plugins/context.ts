@@ -110,7 +110,7 @@ export function createContext(plugin: AnyPlugin, parts: ContextParts, wishes: Co
       const id = before === 0 ? plugin.name : `${plugin.name}#${before + 1}`;
       const { priority = 0, ...filter } = options;
       const narrowed = Object.keys(filter).length > 0 ? filter : null;
-      keep(() => broker.hook(point, id, watched(point, fn), priority, narrowed));
+      return keep(() => broker.hook(point, id, watched(point, fn), priority, narrowed));
     },
     after(ms, fn) {
       const cancel = keep(() =>

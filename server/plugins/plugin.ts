@@ -93,8 +93,8 @@ export interface PluginContext<C extends ConfigTable = ConfigTable> extends Sett
   readonly host: Host;
   /** Directory of the node's data; it exists. */
   readonly dataDir: string;
-  /** Hang on a hook point; taken back on unload. */
-  hook<P extends HookPoint>(point: P, fn: HookPoints[P], options?: HookOptions): void;
+  /** Hang on a hook point; taken back on unload. Returns what takes it back before. */
+  hook<P extends HookPoint>(point: P, fn: HookPoints[P], options?: HookOptions): () => void;
   /** Timers that end with the plugin (coarse, 100 ms). Return cancel. */
   after(ms: number, fn: () => void): () => void;
   every(ms: number, fn: () => void): () => void;
