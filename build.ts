@@ -114,7 +114,7 @@ function buildExecutable(target: string | null, force: boolean): Promise<boolean
     });
     if (!success) throw new Error(`building ${name} failed\n${logs.map(String).join("\n")}`);
     // The map is inside the executable; the copy beside it serves nobody.
-    rmSync(join(DIST, `${name}.map`), { force: true });
+    for (const map of [`${name}.map`, "main.js.map"]) rmSync(join(DIST, map), { force: true });
   });
 }
 

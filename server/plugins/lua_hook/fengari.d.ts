@@ -1,4 +1,8 @@
 /** What is used of fengari, which brings no types: its modules one by one, so that files, processes and debugging are not even loaded. */
+declare module "fengari/src/defs.js" {
+  const defs: { readonly constant_types: { readonly LUA_TNUMINT: number } };
+  export default defs;
+}
 declare module "fengari/src/lstate.js" {
   export interface lua_State {
     readonly __brand: "lua_State";

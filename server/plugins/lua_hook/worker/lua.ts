@@ -1,17 +1,8 @@
 /** Lua 5.3 by fengari: base, coroutine, math, string, table and utf8; no files, no processes, no debugging, no loading of code. */
-import lauxlib from "fengari/src/lauxlib.js";
-import lbaselib from "fengari/src/lbaselib.js";
-import lcorolib from "fengari/src/lcorolib.js";
-import lmathlib from "fengari/src/lmathlib.js";
-import type { lua_State } from "fengari/src/lstate.js";
-import lstrlib from "fengari/src/lstrlib.js";
-import type { Table } from "fengari/src/ltable.js";
-import ltablib from "fengari/src/ltablib.js";
-import lua from "fengari/src/lua.js";
-import lutf8lib from "fengari/src/lutf8lib.js";
 import { wordsOf } from "../../../lib/errors.ts";
 import type { Value } from "../values.ts";
 import { type Limits, type Loaded, type Print, ScriptError } from "./engine.ts";
+import { lauxlib, lbaselib, lcorolib, lmathlib, lstrlib, ltablib, lua, type lua_State, lutf8lib, type Table } from "./fengari.ts";
 import type { Meter } from "./meter.ts";
 import { Undo } from "./undo.ts";
 

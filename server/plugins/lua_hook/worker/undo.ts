@@ -3,9 +3,7 @@
  * cost more than most calls: instead, what a call writes into a table that was there before is noted, and taken back when it ends. So are the
  * variables of functions. Only what a coroutine has that was made while loading is not looked after.
  */
-import lobject, { type TValue } from "fengari/src/lobject.js";
-import type { lua_State } from "fengari/src/lstate.js";
-import ltable, { type Table } from "fengari/src/ltable.js";
+import { defs, lobject, ltable, type lua_State, type Table, type TValue } from "./fengari.ts";
 
 interface Write {
   table: Table;
@@ -45,7 +43,9 @@ export class Undo {
     ltable.luaH_setint = (table, key, value) => {
       if (!this.#watching || !this.#kept.has(table)) return this.#setInt(table, key, value);
       const old = ltable.luaH_getint(table, key);
-      note(table, new lobject.TValue(INTEGER, key), new lobject.TValue(old.type, old.value), () => this.#setInt(table, key, value));
+      note(table, new lobject.TValue(defs.constant_types.LUA_TNUMINT, key), new lobject.TValue(old.type, old.value), () =>
+        this.#setInt(table, key, value),
+      );
     };
   }
 
@@ -103,6 +103,3 @@ export class Undo {
     if (this.#metatables.length > 0) this.#metatables = [];
   }
 }
-
-/** LUA_TNUMINT */
-const INTEGER = 3 | (1 << 4);
