@@ -44,8 +44,8 @@ export const CAME = { returned: 0, failed: 1, overrun: 2 } as const;
 const NUMBERS = 64;
 /** Calls whose times are kept. */
 export const TIMES = 1024;
-/** Bytes of a piece, either way. */
-export const PIECE = 128 * 1024;
+/** Bytes of a piece, either way. Memory that nobody writes to is not taken. */
+export const PIECE = 1024 * 1024;
 /** Bytes of calls that wait to be told. */
 export const RING = 512 * 1024;
 /** Stands for a length: the ring goes on at its beginning. */

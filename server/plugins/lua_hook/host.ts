@@ -125,18 +125,15 @@ export class Host {
     if (this.#state !== "ready") return null;
     const request = this.#write(number, args);
     const { numbers } = this.#area;
-    const { budget } = this.start.limits;
-    const began = performance.now();
-    const until = began + (this.start.language === "lua" ? budget * LUA_GRACE : budget);
     for (let at = 0; at < request.length || at === 0; at += PIECE) {
       const piece = request.subarray(at, at + PIECE);
       this.#area.request.set(piece);
       numbers[AT.requestLength] = piece.length;
-      if (!this.#piece(at + PIECE < request.length ? ASK.part : ASK.call, until, began)) return null;
+      if (!this.#piece(at + PIECE < request.length ? ASK.part : ASK.call)) return null;
     }
     const parts = [this.#reply()];
     while (numbers[AT.replyMore] === 1) {
-      if (!this.#piece(ASK.more, until, began)) return null;
+      if (!this.#piece(ASK.more)) return null;
       parts.push(this.#reply());
     }
     if (Atomics.load(numbers, AT.status) !== CAME.returned) return null;
@@ -153,10 +150,12 @@ export class Host {
     return writer.bytes;
   }
 
-  /** False = it was ended. */
-  #piece(op: number, until: number, began: number): boolean {
+  /** Of a call in several pieces each has the budget: all but one of them are only copied. False = it was ended. */
+  #piece(op: number): boolean {
     const { numbers } = this.#area;
     const { budget } = this.start.limits;
+    const began = performance.now();
+    const until = began + (this.start.language === "lua" ? budget * LUA_GRACE : budget);
     numbers[AT.op] = op;
     const seq = (Atomics.load(numbers, AT.asked) + 1) | 0;
     Atomics.store(numbers, AT.asked, seq);
