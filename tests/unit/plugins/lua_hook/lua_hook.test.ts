@@ -103,7 +103,7 @@ describe("on_message_publish", () => {
     const { kit, service } = await start({
       "b.lua": add("b"),
       "a.lua": add("a"),
-      "c.js": 'export const on_message_publish = (c, u, t, p, q, r) => (p.includes("quiet") ? undefined : [t, `${p}c`, q, r]);',
+      "c.js": 'export const on_message_publish = (c, u, t, p, q, r) => (p.includes("quiet") ? undefined : [t, p + "c", q, r]);',
       "d.ts":
         "export function on_message_publish(c: string, u: string | null, t: string, p: Buffer, q: number, r: boolean) { return [t, p.toString() + (u === null ? 'd' : '?'), q, r] }",
     });
@@ -122,11 +122,11 @@ describe("on_message_publish", () => {
 
   test("no script that has it: no message is looked at", async () => {
     const { kit, service } = await start({ "a.lua": TELLER("on_client_connected") });
-    expect(kit.hooks.at["message.publish"]).toEqual([]);
-    expect(kit.hooks.at["message.delivered"]).toEqual([]);
-    expect(kit.hooks.at["client.connected"]).toHaveLength(1);
+    const hung = (): string[] =>
+      Object.entries(kit.hooks.at).flatMap(([point, all]) => all.flatMap((h) => (h.id.startsWith("emqx_lua_hook") ? [point] : [])));
+    expect(hung()).toEqual(["client.connected"]);
     await service.command("unload", "a.lua");
-    expect(kit.hooks.at["client.connected"]).toEqual([]);
+    expect(hung()).toEqual([]);
   });
 });
 
@@ -197,12 +197,11 @@ describe("subscriptions", () => {
           .take()[0] as { granted?: unknown }
       ).granted;
     expect(codes(["a", "no", "bad", "nothing", "$share/g/s", "$SYS/y"])).toEqual([1, 0x87, 1, 1, 1, 1]);
-    const filters = (): string[] =>
-      [...(kit.broker.sessions.get("c")?.subscriptions ?? [])].map((s) => (Array.isArray(s) ? s[0] : s.filter)).sort();
-    expect(filters()).toEqual(["$SYS/y", "$share/g/x/s", "bad", "nothing", "x/a"]);
+    const filters = (): string[] => [...(kit.broker.sessions.get("c")?.subscriptions() ?? [])].map((s) => s.filter).sort();
+    expect(filters()).toEqual(["$SYS/y", "bad", "nothing", "x/a", "x/s"]);
     c.send({ cmd: "unsubscribe", messageId: 2, unsubscriptions: ["no", "a", "bad"] });
     expect((c.take()[0] as { granted?: unknown }).granted).toEqual([0x11, 0, 0]);
-    expect(filters()).toEqual(["$SYS/y", "$share/g/x/s", "nothing"]);
+    expect(filters()).toEqual(["$SYS/y", "nothing", "x/s"]);
     await until(() => (service.errors("a.lua")?.length ?? 0) >= 4);
     expect(service.errors("a.lua")?.map((e) => e.message)).toContain("bad result: expected a valid topic filter");
   });
@@ -289,7 +288,7 @@ describe("files", () => {
     await m.seen(() => heard() === "one", "the new file");
     expect(m.service.list().map((r) => r.name)).toEqual(["a.lua"]);
     renameSync(m.file("a.lua"), m.file("a.lua.x"));
-    await m.seen(() => m.row("a.lua").state === "disabled", "it was renamed by hand");
+    await m.seen(() => m.service.list()[0]?.state === "disabled", "it was renamed by hand");
     expect(heard()).toBe("as it was");
     rmSync(m.file("a.lua.x"));
     await m.seen(() => m.service.list().length === 0, "it is gone");
@@ -364,7 +363,7 @@ describe("a script that takes too much", () => {
     "on_message_publish",
     `function on_message_publish(c, u, t, p, q, r) if t == "loop" then while true do end end return t, p .. "!", q, r end`,
   );
-  const JS_LOOP = 'export function on_message_publish(c, u, t, p, q, r) { if (t === "loop") for (;;); return [t, `${p}!`, q, r]; }';
+  const JS_LOOP = 'export function on_message_publish(c, u, t, p, q, r) { if (t === "loop") for (;;); return [t, p + "!", q, r]; }';
 
   for (const [name, text] of [
     ["a.lua", LOOP],
