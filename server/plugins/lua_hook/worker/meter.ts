@@ -8,7 +8,7 @@ const ENTRY_BYTES = 200;
 /** Of the object around the bytes. */
 const STRING_BYTES = 64;
 
-export class OutOfMemory extends Error {}
+class OutOfMemory extends Error {}
 
 export class Meter {
   #left = Number.POSITIVE_INFINITY;
