@@ -1,6 +1,6 @@
 /** emqx_lua_hook in the executable: scripts in all three languages, commands over `ctl` and REST, what they cost when they are bad. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Script, ScriptErrorRow } from "../../server/api/contract.ts";
 import { RawClient } from "../support/clients.ts";
@@ -119,4 +119,35 @@ test("the same over REST", async () => {
   expect(await ask("GET", "/lua_hook/scripts/nosuch.lua/errors")).toEqual({ status: 200, code: 102, message: "not_found" });
   expect((await ask("POST", "/lua_hook/scripts/%2e%2e%2fx.lua/load")).message).toContain("bad name");
   expect((await ask("POST", "/lua_hook/scripts/1.lua/explode")).status).toBe(404);
+});
+
+test("what the README says to type, typed", async () => {
+  const block = readFileSync(join(import.meta.dir, "../../README.md"), "utf8").split("\n### Scripts\n")[1];
+  const typed = block?.split("```sh\n")[1]?.split("```")[0] ?? "";
+  const ts = block?.split("```ts\n")[1]?.split("```")[0] ?? "";
+  expect(typed).toContain("luahook list");
+  for (const name of ["1.lua", "2.ts"]) expect(await ctl("luahook", "disable", name)).toContain("successfully");
+  await ctl("plugins", "unload", "emqx_lua_hook");
+  const bin = join(baomq.dir, "words");
+  mkdirSync(bin, { recursive: true });
+  writeFileSync(join(bin, "baomq"), `#!/bin/sh\nexec ${baomq.path} "$@"\n`, { mode: 0o755 });
+  const env = { ...process.env, PATH: `${bin}:${process.env.PATH ?? ""}` };
+  const child = Bun.spawn(["bash", "-e", "-c", typed], { cwd: baomq.dir, env, stdio: ["ignore", "pipe", "pipe"] });
+  const [out, code] = await Promise.all([new Response(child.stdout).text(), child.exited]);
+  expect({ out, code }).toEqual({ out: expect.stringContaining("Script(celsius.lua, state=running") as never, code: 0 });
+
+  const client = await RawClient.connected(broker.ports.tcp, "reader", 4);
+  await client.subscribe("room/#", 0);
+  const said = async (payload: string): Promise<string> => {
+    client.publish("room/temperature", payload, 0);
+    return (await client.next("publish")).payload.toString();
+  };
+  expect(await said("212")).toBe("100.0");
+  client.publish("room/temperature", "hot", 0);
+  expect(await said("32")).toBe("0.0");
+  await ctl("luahook", "disable", "celsius.lua");
+  writeFileSync(file("celsius.ts"), ts);
+  expect(await ctl("luahook", "load", "celsius.ts")).toBe('Load "celsius.ts" successfully\n');
+  expect(await said("-40")).toBe("-40.0");
+  client.drop();
 });

@@ -21,6 +21,7 @@ export const luaHook = definePlugin({
   description: "EMQ X Lua Hook Plugin",
   version: "v3.1.0",
   activeByDefault: false,
+  inPlace: true,
   config: {
     "lua_hook.budget": duration("20ms", "How long a call of a script may take; then it is ended, and counts as failed.", {
       least: "1ms",
@@ -54,8 +55,12 @@ export const luaHook = definePlugin({
     }
 
     const by: ScriptHost & { warn(message: string, fields: Record<string, unknown>): void } = {
-      limits: { budget: ctx.config["lua_hook.budget"], memory: ctx.config["lua_hook.memory"] },
-      overruns: ctx.config["lua_hook.max_overruns"],
+      get limits() {
+        return { budget: ctx.config["lua_hook.budget"], memory: ctx.config["lua_hook.memory"] };
+      },
+      get overruns() {
+        return ctx.config["lua_hook.max_overruns"];
+      },
       now: () => clock.now(),
       after: (ms, fn) => ctx.after(ms, fn),
       changed(script) {
@@ -84,6 +89,8 @@ export const luaHook = definePlugin({
     }));
     // Before the first client comes: a script may be what keeps it out.
     await scripts.open();
+    // Each goes on with the limits it was loaded with, until it is there with the new ones.
+    ctx.changed(() => scripts.loadAgain());
     ctx.every(WATCH_MS, () => scripts.watch(WATCH_MS));
     ctx.every(LOOK_MS, () => scripts.look());
 

@@ -130,6 +130,11 @@ export class Scripts {
     });
   }
 
+  /** Those that run, as their files are now. */
+  loadAgain(): void {
+    for (const script of this.all) if (script.active) void script.load();
+  }
+
   watch(everyMs: number): void {
     for (const script of this.all) script.watch(everyMs);
   }

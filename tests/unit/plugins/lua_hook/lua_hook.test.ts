@@ -350,6 +350,20 @@ describe("files", () => {
     expect(m.row("a.lua").skipped).toBe(0);
   });
 
+  test("settings are taken over while it runs: no message passes a script by", async () => {
+    const m = await start({ "a.lua": says("one") });
+    const heard = ear(m);
+    const loaded = m.row("a.lua").loadedAt;
+    m.kit.pass(1000);
+    await m.replaceConfig("emqx_lua_hook", { "lua_hook.max_overruns": "7" });
+    const words = new Set<string | undefined>();
+    await until(() => {
+      words.add(heard());
+      return m.row("a.lua").loadedAt !== loaded;
+    });
+    expect([...words]).toEqual(["one"]);
+  });
+
   test("above 32 scripts the last ones are left out, and that is said", async () => {
     const files = Object.fromEntries(Array.from({ length: 34 }, (_, i) => [`s${String(i).padStart(2, "0")}.lua.x`, ""]));
     const m = await start(files);
