@@ -18,7 +18,7 @@ const LOG_EVERY_MS = 1000;
 
 export const luaHook = definePlugin({
   name: "emqx_lua_hook",
-  description: "EMQ X Lua Hook Plugin",
+  description: "EMQ X Lua Hooks",
   version: "v3.1.0",
   activeByDefault: false,
   inPlace: true,
