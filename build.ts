@@ -15,6 +15,8 @@ import { brotliCompressSync, gzipSync } from "node:zlib";
 const ROOT = import.meta.dir;
 const DIST = join(ROOT, "dist");
 const ENTRY = "server/main.ts";
+/** What runs in threads of their own: found in the executable at the place it has below server/. */
+const WORKERS = ["server/plugins/lua_hook/worker/main.ts"];
 const TARGETS = ["linux-x64", "linux-arm64", "linux-x64-musl", "linux-arm64-musl", "darwin-x64", "darwin-arm64", "windows-x64"];
 /** What the broker logs when every listener is up. */
 const READY = /BaoMQ is running/;
@@ -28,6 +30,23 @@ function fingerprint(patterns: string[]): string {
   }
   return hash.digest("hex");
 }
+
+/**
+ * Packages that the bundler miscompiles. fengari 0.1.5: `module.exports.X = X` of values that it takes for constants becomes an assignment to a literal
+ * when syntax is minified ("Invalid assignment target").
+ */
+const mended: Bun.BunPlugin = {
+  name: "mended",
+  setup(build) {
+    build.onLoad({ filter: /[/\\]fengari[/\\]src[/\\]luaconf\.js$/ }, ({ path }) => {
+      const contents = readFileSync(path, "utf8").replace(
+        /module\.exports\.(LUA\w+)\s*=\s*(\w+);/g,
+        "Object.assign(module.exports, { $1: $2 });",
+      );
+      return { contents, loader: "js" };
+    });
+  },
+};
 
 async function run(command: string[]): Promise<void> {
   const child = Bun.spawn(command, { cwd: ROOT, stdout: "pipe", stderr: "pipe" });
@@ -72,21 +91,30 @@ function gitCommit(): string {
 function buildExecutable(target: string | null, force: boolean): Promise<boolean> {
   const name = `baomq${target ? `-${target}` : ""}${(target ?? process.platform).startsWith("win") ? ".exe" : ""}`;
   const inputs = fingerprint(["server/**/*", "dist/dashboard/**/*", "package.json", "package-lock.json", "build.ts"]);
-  const define = (key: string, value: string) => ["--define", `${key}=${JSON.stringify(value)}`];
   return refresh(name, inputs, force, async () => {
-    await run([
-      process.execPath,
-      ...["build", "--compile", ...(target ? [`--target=bun-${target}`] : [])],
-      ...["--minify", "--bytecode", "--format=esm", "--sourcemap"],
-      // Whoever starts the broker decides its settings, not a file that happens to lie in the working directory.
-      ...["--no-compile-autoload-dotenv", "--no-compile-autoload-bunfig"],
-      ...(existsSync(join(DIST, "dashboard")) ? ["--asset=dist/dashboard"] : []),
-      ...define("BAOMQ_COMMIT", gitCommit()),
-      ...define("BAOMQ_BUILT_AT", new Date().toISOString()),
-      ...[ENTRY, "--outfile", join(DIST, name)],
-    ]);
+    const { success, logs } = await Bun.build({
+      entrypoints: [ENTRY, ...WORKERS].map((file) => join(ROOT, file)),
+      root: join(ROOT, "server"),
+      target: "bun",
+      format: "esm",
+      minify: true,
+      bytecode: true,
+      sourcemap: "linked",
+      define: { BAOMQ_COMMIT: JSON.stringify(gitCommit()), BAOMQ_BUILT_AT: JSON.stringify(new Date().toISOString()) },
+      plugins: [mended],
+      throw: false,
+      compile: {
+        ...(target ? { target: `bun-${target}` as Bun.Build.CompileTarget } : {}),
+        outfile: join(DIST, name),
+        // Whoever starts the broker decides its settings, not a file that happens to lie in the working directory.
+        autoloadDotenv: false,
+        autoloadBunfig: false,
+        ...(existsSync(join(DIST, "dashboard")) ? { assets: ["dist/dashboard"] } : {}),
+      },
+    });
+    if (!success) throw new Error(`building ${name} failed\n${logs.map(String).join("\n")}`);
     // The map is inside the executable; the copy beside it serves nobody.
-    rmSync(join(DIST, `${name}.map`), { force: true });
+    for (const map of [`${name}.map`, "main.js.map"]) rmSync(join(DIST, map), { force: true });
   });
 }
 

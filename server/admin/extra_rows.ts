@@ -311,3 +311,39 @@ export interface PluginTestStep {
   ms: number;
   asked: AskedRow[];
 }
+
+/** A script of emqx_lua_hook. */
+export interface Script {
+  name: string;
+  language: "lua" | "javascript" | "typescript";
+  /** `running` with an error: a former version runs, since the file cannot be loaded. `stopped`: it took too much, too often. */
+  state: "loading" | "running" | "failed" | "stopped" | "unloaded" | "disabled";
+  error: string | null;
+  callbacks: ScriptCallback[];
+  calls: number;
+  errors: number;
+  /** Calls that took more than they may; they are among the errors, where they were ended by force they are not among the calls. */
+  overruns: number;
+  /** Calls that were not made, while it was started again or too many waited. */
+  skipped: number;
+  restarts: number;
+  /** Ms, of the last 1,024 calls; null = there were none. */
+  p50: number | null;
+  p95: number | null;
+  p99: number | null;
+  loaded_ms: number;
+}
+export interface ScriptCallback {
+  name: string;
+  calls: number;
+  errors: number;
+}
+export interface ScriptErrorRow {
+  at_ms: number;
+  /** null = while it was loaded, or not known. */
+  callback: string | null;
+  line: number | null;
+  kind: "error" | "time" | "memory" | "load";
+  message: string;
+}
+export type ScriptCommand = "load" | "unload" | "reload" | "enable" | "disable";

@@ -22,6 +22,7 @@ import { createPubSub } from "./pubsub.ts";
 import { createRetained } from "./retained.ts";
 import { createRoutes } from "./routes.ts";
 import { createRuntime } from "./runtime.ts";
+import { createScripts } from "./scripts.ts";
 import { createSessions } from "./sessions.ts";
 import { createSettings } from "./settings.ts";
 import { createSubscriptions } from "./subscriptions.ts";
@@ -76,6 +77,7 @@ export function createAdmin(deps: AdminDeps) {
     delayed: createDelayed(deps, limits),
     authUsername: createAccounts(deps, "emqx_auth_username"),
     authClientid: createAccounts(deps, "emqx_auth_clientid"),
+    scripts: createScripts(deps),
     explain: createExplain(deps),
     runtime: createRuntime(deps, listeners.list, nodes.processes),
     traces: createTraces(deps),

@@ -47,6 +47,8 @@
  * | GET, POST /trace; DELETE /trace/:kind/:what               | TraceRequest                                   | Trace[], –, – |
  * | GET /auth_username, GET, PUT, DELETE /auth_username/:username; POST /auth_username | {username, password}     | string[], Account; 404 while the plugin is off |
  * | GET /auth_clientid, …                                    | {clientid, password}                           | the same |
+ * | GET /lua_hook/scripts, /lua_hook/scripts/:name/errors    |                                                | Script[], ScriptErrorRow[] (102 not_found); 404 while the plugin is off |
+ * | POST /lua_hook/scripts/:name/(load,unload,reload,enable,disable) |                                        | – (102: why not) |
  * | GET, PUT /log                                            | {level, handler?}                              | {level, levels, handlers: {id, level, destination}[]}, – |
  * | GET /vm/:topic, GET /recon/:topic                        | all, load, memory, …; memory, allocated, …, gc | [name, number or text][] |
  * | PUT /acl/reload, PUT /reload                             |                                                | –, string[] (what was read again; of lines that are not in force: why) |

@@ -363,6 +363,30 @@ const topicNode = row<C.TopicNode>({ name: text, topic: text, routes: int, retai
 export const topicTree = row<C.TopicTree>({ prefix: text, nodes: list(topicNode), truncated: flag });
 export const trace = row<C.Trace>({ kind: text, what: text, file: text, level: text });
 
+export const script = row<C.Script>({
+  name: text,
+  language: text,
+  state: text,
+  error: nullable(text),
+  callbacks: list(row<C.ScriptCallback>({ name: text, calls: int, errors: int })),
+  calls: int,
+  errors: int,
+  overruns: int,
+  skipped: int,
+  restarts: int,
+  p50: nullable(num),
+  p95: nullable(num),
+  p99: nullable(num),
+  loaded_ms: unixMs,
+});
+export const scriptError = row<C.ScriptErrorRow>({
+  at_ms: unixMs,
+  callback: nullable(text),
+  line: nullable(int),
+  kind: text,
+  message: text,
+});
+
 /** Query parameters of paged lists. */
 export const pageQuery = {
   _page: Type.Optional(Type.Integer({ description: "From 1" })),

@@ -12,6 +12,7 @@ import { logCommands } from "./commands/log.ts";
 import { messageCommands } from "./commands/messages.ts";
 import { nodeCommands } from "./commands/node.ts";
 import { pluginCommands } from "./commands/plugins.ts";
+import { scriptCommands } from "./commands/scripts.ts";
 import { schemaCommands } from "./commands/sql_schema.ts";
 import { completion, SHELLS } from "./completion.ts";
 import { readPassword, withPassword } from "./password.ts";
@@ -44,6 +45,7 @@ const COMMANDS: readonly Command[] = [
   ...accessCommands,
   ...chainCommands,
   ...messageCommands,
+  ...scriptCommands,
   ...absentCommands,
   completionCommand,
 ];

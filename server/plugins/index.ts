@@ -10,6 +10,7 @@ import { authRedis } from "./auth_redis/index.ts";
 import { authUsername } from "./auth_username/index.ts";
 import { dashboard } from "./dashboard/index.ts";
 import { delayedPublish } from "./delayed_publish/index.ts";
+import { luaHook } from "./lua_hook/index.ts";
 import { management } from "./management/index.ts";
 import type { AnyPlugin, ConfigTable } from "./plugin.ts";
 import { pluginTemplate } from "./plugin_template/index.ts";
@@ -30,6 +31,7 @@ export const plugins: readonly AnyPlugin[] = [
   authUsername,
   dashboard,
   delayedPublish,
+  luaHook,
   management,
   pluginTemplate,
   recon,

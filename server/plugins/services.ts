@@ -8,6 +8,7 @@ export interface PluginServices {
   emqx_delayed_publish: DelayedService;
   emqx_recon: ReconService;
   emqx_reloader: ReloaderService;
+  emqx_lua_hook: ScriptsService;
 }
 export type ServiceName = keyof PluginServices;
 
@@ -92,4 +93,46 @@ export interface ReconService {
 export interface ReloaderService {
   /** Returns what was reloaded, in words; [] = nothing had changed. */
   reloadNow(): Promise<string[]>;
+}
+
+export interface ScriptRowView {
+  /** Of its file, without ".x". */
+  name: string;
+  language: "lua" | "javascript" | "typescript";
+  /** `running` with an error: a former version runs, since the file cannot be loaded. */
+  state: "loading" | "running" | "failed" | "stopped" | "unloaded" | "disabled";
+  error: string | null;
+  /** Unix ms. */
+  loadedAt: number | null;
+  callbacks: readonly { name: string; calls: number; errors: number }[];
+  /** Calls that took more than they may. */
+  overruns: number;
+  /** Calls that were not made, while it was started again or too many waited. */
+  skipped: number;
+  restarts: number;
+  /** Ms of the last 1,024 calls; null = there were none. */
+  p50: number | null;
+  p95: number | null;
+  p99: number | null;
+}
+
+export interface ScriptErrorView {
+  /** Unix ms. */
+  at: number;
+  /** null = while it was loaded, or not known. */
+  callback: string | null;
+  line: number | null;
+  kind: "error" | "time" | "memory" | "load";
+  message: string;
+}
+
+export type ScriptCommand = "load" | "unload" | "reload" | "enable" | "disable";
+
+export interface ScriptsService {
+  /** In the order in which they are asked. */
+  list(): ScriptRowView[];
+  /** The last 50, newest first; undefined = no such script. */
+  errors(name: string): ScriptErrorView[] | undefined;
+  /** Resolves with why it was not done; null = done. */
+  command(command: ScriptCommand, name: string): Promise<string | null>;
 }

@@ -30,7 +30,7 @@ const DOORS: Readonly<Record<Kind, Door>> = { management: "app", dashboard: "use
 let node: TestNode;
 beforeAll(async () => {
   node = await TestNode.start();
-  for (const plugin of ["emqx_auth_username", "emqx_auth_clientid", "emqx_delayed_publish", "emqx_reloader"]) {
+  for (const plugin of ["emqx_auth_username", "emqx_auth_clientid", "emqx_delayed_publish", "emqx_lua_hook", "emqx_reloader"]) {
     await node.ask("PUT", `/nodes/${NODE}/plugins/${plugin}/load`);
   }
 });

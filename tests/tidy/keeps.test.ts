@@ -21,6 +21,11 @@ const STORES_NOTHING: Readonly<Record<string, string>> = {
   set_log_level: "until the next start",
   reload_acl: "reads a file",
   reload: "reads files",
+  load_script: "until the plugin starts again",
+  unload_script: "until the plugin starts again",
+  reload_script: "reads a file",
+  enable_script: "a file is renamed before the answer",
+  disable_script: "a file is renamed before the answer",
 };
 
 test("every route that changes something says how that is kept, or stores nothing", () => {

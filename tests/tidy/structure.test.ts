@@ -5,8 +5,8 @@ import { type Export, type Import, readTree } from "./modules.ts";
 
 const { files, text, imports, exports } = readTree(["server/**/*.ts", "dashboard/src/**/*.{ts,tsx}"]);
 const tests = readTree(["tests/**/*.ts", "build.ts", ".ci/*.ts"]);
-/** Where the program and the dashboard begin, and what the plugins of strangers import. */
-const ENTRIES = ["server/main.ts", "dashboard/src/main.tsx"];
+/** Where the program, its workers and the dashboard begin, and what the plugins of strangers import. */
+const ENTRIES = ["server/main.ts", "server/plugins/lua_hook/worker/main.ts", "dashboard/src/main.tsx"];
 
 describe("files", () => {
   test("at most 400 lines", () => {

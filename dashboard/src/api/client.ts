@@ -90,6 +90,10 @@ export function createApi(transport: Transport) {
     setAccountPassword: (kind: AccountKind, name: string, password: string) => put<void>(`/auth_${kind}/${seg(name)}`, { password }),
     deleteAccount: (kind: AccountKind, name: string) => del<void>(`/auth_${kind}/${seg(name)}`),
 
+    scripts: () => get<C.Script[]>("/lua_hook/scripts"),
+    scriptErrors: (name: string) => get<C.ScriptErrorRow[]>(`/lua_hook/scripts/${seg(name)}/errors`),
+    scriptCommand: (name: string, command: C.ScriptCommand) => post<void>(`/lua_hook/scripts/${seg(name)}/${command}`, {}),
+
     listeners: () => get<C.NodeListeners[]>("/listeners"),
     listenerAction: (node: string, protocol: string, port: string, action: "start" | "stop" | "restart") =>
       put<void>(`/nodes/${seg(node)}/listeners/${seg(protocol)}/${port}/${action}`),

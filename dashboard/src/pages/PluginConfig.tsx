@@ -7,11 +7,15 @@ import { Icon } from "../components/Icon.tsx";
 import { PluginServers, PluginState } from "../components/PluginServers.tsx";
 import { PluginSettings } from "../components/PluginSettings.tsx";
 import { PluginTest } from "../components/PluginTest.tsx";
+import { Scripts } from "../components/Scripts.tsx";
 import { warningsOfPlugin } from "../models/access_warnings.ts";
 import { accountKind } from "../models/accounts.ts";
 import { createLive } from "../models/live.ts";
 import { createPluginConfig } from "../models/plugin_config.ts";
 import { judgesClients } from "../models/plugins.ts";
+
+/** The plugin that runs scripts. */
+const SCRIPTS = "emqx_lua_hook";
 
 export function PluginConfig({ node, name }: { node: string; name: string }) {
   const { t } = useApp().i18n;
@@ -35,6 +39,7 @@ export function PluginConfig({ node, name }: { node: string; name: string }) {
       <div class="stack">
         {kind || onError ? <Warnings node={node} name={name} onError={onError ? model.value(onError) || onError.default : null} /> : null}
         {kind ? <Accounts kind={kind} /> : null}
+        {plugin?.active && name === SCRIPTS ? <Scripts /> : null}
         {plugin?.status ? <PluginServers status={plugin.status} /> : null}
         {!rows ? (
           <div class="card">{error ? <Failed error={error} retry={() => void model.rows.refresh()} /> : <Loading />}</div>

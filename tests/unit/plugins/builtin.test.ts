@@ -31,6 +31,7 @@ describe("the list", () => {
       "emqx_auth_username v3.1.0 EMQ X Authentication with Username and Password",
       "emqx_dashboard v3.1.0 EMQ X Web Dashboard",
       "emqx_delayed_publish v3.1.0 EMQ X Delayed Publish",
+      "emqx_lua_hook v3.1.0 EMQ X Lua Hooks",
       "emqx_management v3.1.0 EMQ X Management API and CLI",
       "emqx_plugin_template v3.1.0 EMQ X Plugin Template",
       "emqx_recon v3.1.0 EMQ X Recon Plugin",

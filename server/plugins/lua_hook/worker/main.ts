@@ -1,0 +1,135 @@
+/**
+ * The worker of one script: it loads it, says what it has, and then answers calls until it is ended. It waits on shared memory, not in its event loop,
+ * so that an answer takes microseconds; timers and promises of a script therefore never come.
+ */
+import { readFileSync } from "node:fs";
+import { parentPort, workerData } from "node:worker_threads";
+import { lineOf } from "../../../lib/errors.ts";
+import { ASK, AT, areaOn, CAME, PIECE, TIMES } from "../area.ts";
+import { CALLBACK_NAMES, CALLBACKS, type CallbackName, numberOf } from "../callbacks.ts";
+import type { FromWorker, WorkerStart } from "../messages.ts";
+import { readValues, type Value, ValueWriter } from "../values.ts";
+import { type Loaded, ScriptError } from "./engine.ts";
+import { Meter } from "./meter.ts";
+
+/** Characters of what a script says. */
+const TEXT_MOST = 500;
+/** What is told of failures, and lines that are printed, in a second; the others are only counted. */
+const TOLD_MOST = 20;
+
+const start = workerData as WorkerStart;
+const say = (message: FromWorker): void => parentPort?.postMessage(message);
+const short = (s: string): string => (s.length > TEXT_MOST ? `${s.slice(0, TEXT_MOST)}…` : s);
+
+let told = 0;
+let toldSince = 0;
+function mayTell(): boolean {
+  const now = performance.now();
+  if (now - toldSince >= 1000) {
+    toldSince = now;
+    told = 0;
+  }
+  return ++told <= TOLD_MOST;
+}
+const print = (text: string): void => {
+  if (mayTell()) say({ what: "printed", text: short(text) });
+};
+
+async function load(): Promise<Loaded> {
+  if (start.language !== "lua") return (await import("./javascript.ts")).loadJavaScript(start.path, start.limits, print);
+  const source = readFileSync(start.path);
+  const meter = new Meter();
+  meter.install();
+  return (await import("./lua.ts")).loadLua(start.name, source, start.limits, meter, print);
+}
+
+const { numbers, times, request, reply, ring } = areaOn(start.shared);
+const writer = new ValueWriter();
+
+function call(loaded: Loaded, number: number, args: readonly Value[]): Value[] | null {
+  const name = CALLBACK_NAMES[number] as CallbackName;
+  numbers[AT.current] = number;
+  Atomics.add(numbers, AT.turns, 1);
+  const began = performance.now();
+  let status: number = CAME.returned;
+  let values: Value[] | null = null;
+  try {
+    values = loaded.call(name, args);
+    Atomics.store(numbers, AT.overrunsInARow, 0);
+  } catch (err) {
+    const { kind, line, message } = err instanceof ScriptError ? err : new ScriptError(lineOf(err), "error", null);
+    status = kind === "error" ? CAME.failed : CAME.overrun;
+    Atomics.add(numbers, AT.failed + number, 1);
+    const inARow = kind === "error" ? 0 : Atomics.add(numbers, AT.overrunsInARow, 1) + 1;
+    // What is more than its share is always told: it may end the script.
+    if (kind !== "error" || mayTell()) say({ what: "failed", callback: name, kind, line, message: short(message), inARow });
+  }
+  times[(numbers[AT.timed] as number) % TIMES] = performance.now() - began;
+  numbers[AT.timed] = ((numbers[AT.timed] as number) + 1) & 0x7fffffff;
+  Atomics.add(numbers, AT.calls + number, 1);
+  Atomics.store(numbers, AT.status, status);
+  Atomics.add(numbers, AT.turns, 1);
+  return values;
+}
+
+/** Pieces of a call that has not come wholly, and of a reply that has not left. */
+let coming: Buffer[] = [];
+let leaving: Buffer = Buffer.alloc(0);
+
+function answer(loaded: Loaded): void {
+  const asked = Atomics.load(numbers, AT.asked);
+  Atomics.store(numbers, AT.begun, asked);
+  const op = numbers[AT.op] as number;
+  if (op !== ASK.more) {
+    coming.push(Buffer.from(request.subarray(0, numbers[AT.requestLength])));
+    if (op === ASK.call) {
+      const whole = coming.length === 1 ? (coming[0] as Buffer) : Buffer.concat(coming);
+      coming = [];
+      const values = call(loaded, whole[0] as number, readValues(whole));
+      writer.begin(0);
+      for (const value of values ?? []) writer.add(value);
+      leaving = writer.bytes;
+    }
+  }
+  const piece = leaving.subarray(0, PIECE);
+  reply.set(piece);
+  leaving = leaving.subarray(piece.length);
+  numbers[AT.replyLength] = piece.length;
+  numbers[AT.replyMore] = leaving.length > 0 ? 1 : 0;
+  Atomics.store(numbers, AT.done, asked);
+  Atomics.notify(numbers, AT.done);
+}
+
+function serve(loaded: Loaded): never {
+  for (;;) {
+    const bell = Atomics.load(numbers, AT.bell);
+    // Whoever waits goes before those who are only told.
+    if (Atomics.load(numbers, AT.asked) !== Atomics.load(numbers, AT.done)) {
+      answer(loaded);
+      continue;
+    }
+    const entry = ring.take();
+    if (entry !== null) {
+      call(loaded, entry[0] as number, readValues(entry));
+      continue;
+    }
+    Atomics.store(numbers, AT.asleep, 1);
+    Atomics.wait(numbers, AT.bell, bell);
+    Atomics.store(numbers, AT.asleep, 0);
+  }
+}
+
+try {
+  const loaded = await load();
+  const isKnown = (name: string): boolean => numberOf(name) >= 0;
+  const unknown = [...loaded.unknown, ...loaded.callbacks.filter((name) => !isKnown(name))];
+  say({
+    what: "loaded",
+    callbacks: CALLBACKS.map((c) => c.name).filter((name) => loaded.callbacks.includes(name)),
+    unknown: unknown.slice(0, 20).map(short),
+  });
+  serve(loaded);
+} catch (err) {
+  const { line, message } = err instanceof ScriptError ? err : new ScriptError(lineOf(err), "error", null);
+  say({ what: "refused", line, message: short(message) });
+}
