@@ -39,7 +39,8 @@ export const AT = {
 } as const;
 
 export const ASK = { part: 1, call: 2, more: 3 } as const;
-export const CAME = { returned: 0, failed: 1, overrun: 2 } as const;
+/** `spent`: the worker keeps more memory than it may, and is to be replaced. */
+export const CAME = { returned: 0, failed: 1, overrun: 2, spent: 3 } as const;
 
 const NUMBERS = 64;
 /** Calls whose times are kept. */

@@ -5,6 +5,7 @@ import { type Area, ASK, AT, CAME, newArea, PIECE, TIMES } from "./area.ts";
 import { CALLBACKS, type CallbackName } from "./callbacks.ts";
 import type { Failed, FromWorker, WorkerStart } from "./messages.ts";
 import { readValues, type Value, ValueWriter } from "./values.ts";
+import type { Fault } from "./worker/engine.ts";
 
 /** In the executable all code lies in one file, and its workers where they lay below server/. */
 const WORKER = new URL(Bun.isStandaloneExecutable ? "./plugins/lua_hook/worker/main.ts" : "./worker/main.ts", import.meta.url);
@@ -22,7 +23,7 @@ export interface HostEvents {
   failed(failure: Failed): void;
   printed(text: string): void;
   /** It was ended, or ended by itself: no event follows. */
-  ended(why: string, callback: CallbackName | null, inARow: number): void;
+  ended(why: string, callback: CallbackName | null, kind: Fault, inARow: number): void;
 }
 
 /** `null`: there was no answer, for the reason that is told by the events. */
@@ -76,8 +77,11 @@ export class Host {
 
   #hear(message: FromWorker): void {
     if (this.#state === "closed") return;
-    if (message.what === "failed") this.events.failed(message);
-    else if (message.what === "printed") this.events.printed(message.text);
+    if (message.what === "failed") {
+      // What a script of JavaScript keeps, only a new worker forgets.
+      if (message.kind === "memory" && this.start.language !== "lua") this.#end(message.message, "memory", 0);
+      else this.events.failed(message);
+    } else if (message.what === "printed") this.events.printed(message.text);
     else if (message.what === "refused") this.#refuse(message.message, message.line);
     else {
       this.#stopClock();
@@ -102,12 +106,13 @@ export class Host {
     this.#giveUp = null;
   }
 
-  #end(why: string): void {
+  /** `more`: overruns that the worker itself has not counted. */
+  #end(why: string, kind: Fault = "time", more = 1): void {
     const { numbers } = this.#area;
-    const running = (Atomics.load(numbers, AT.turns) & 1) === 1;
-    const inARow = Atomics.add(numbers, AT.overrunsInARow, 1) + 1;
+    const called = (Atomics.load(numbers, AT.turns) & 1) === 1 || more === 0;
+    const inARow = Atomics.add(numbers, AT.overrunsInARow, more) + more;
     this.close();
-    this.events.ended(why, running ? (CALLBACKS[numbers[AT.current] as number]?.name ?? null) : null, inARow);
+    this.events.ended(why, called ? (CALLBACKS[numbers[AT.current] as number]?.name ?? null) : null, kind, inARow);
   }
 
   /** It takes effect whatever the script does; the thread ends when what it is in the middle of has been given up. */
@@ -136,7 +141,10 @@ export class Host {
       if (!this.#piece(ASK.more)) return null;
       parts.push(this.#reply());
     }
-    if (Atomics.load(numbers, AT.status) !== CAME.returned) return null;
+    const status = Atomics.load(numbers, AT.status);
+    // Told by the worker too, but many calls may come before that is read.
+    if (status === CAME.spent) this.#end("the script keeps more memory than it may", "memory", 0);
+    if (status !== CAME.returned) return null;
     return readValues(parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts));
   }
 

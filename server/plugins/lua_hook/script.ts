@@ -110,16 +110,15 @@ export class Script {
             this.note(callback, kind, line, message);
             if (kind === "error") return;
             this.overruns++;
-            // What a script of JavaScript keeps, only a new worker forgets.
-            if (!this.#stopsAt(n, message) && kind === "memory" && language !== "lua") this.#again(n);
+            this.#stopsAt(n, message);
           },
           printed: (text) => this.by.printed(this, text),
-          ended: (why, callback, n) => {
+          ended: (why, callback, kind, n) => {
             if (this.#host !== host) return;
             this.#collect();
             this.#host = null;
             this.overruns++;
-            this.note(callback, "time", null, why);
+            this.note(callback, kind, null, why);
             if (!this.#stopsAt(n, why)) this.#again(n);
           },
         },
@@ -203,8 +202,11 @@ export class Script {
     const answer = host.ask(number, args);
     // Told by its worker too, but that is read when this turn is over: many calls of it may follow before.
     if (answer === null && host === this.#host && host.overrunsInARow >= this.by.overruns) {
+      const name = CALLBACKS[number]?.name ?? null;
+      const why = `${host.overrunsInARow} calls in a row took more than they may`;
       this.overruns++;
-      this.#stopsAt(host.overrunsInARow, `calls of ${CALLBACKS[number]?.name} took more than they may`);
+      this.note(name, "time", null, why);
+      this.#stopsAt(host.overrunsInARow, why);
     }
     return answer;
   }

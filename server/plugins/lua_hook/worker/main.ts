@@ -58,7 +58,7 @@ function call(loaded: Loaded, number: number, args: readonly Value[]): Value[] |
     Atomics.store(numbers, AT.overrunsInARow, 0);
   } catch (err) {
     const { kind, line, message } = err instanceof ScriptError ? err : new ScriptError(lineOf(err), "error", null);
-    status = kind === "error" ? CAME.failed : CAME.overrun;
+    status = kind === "error" ? CAME.failed : kind === "memory" && start.language !== "lua" ? CAME.spent : CAME.overrun;
     Atomics.add(numbers, AT.failed + number, 1);
     const inARow = kind === "error" ? 0 : Atomics.add(numbers, AT.overrunsInARow, 1) + 1;
     // What is more than its share is always told: it may end the script.

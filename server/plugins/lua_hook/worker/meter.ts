@@ -53,6 +53,12 @@ export class Meter {
     // `instanceof` and what stands on the constructor go on as they were.
     Counted.prototype = Plain.prototype;
     Object.setPrototypeOf(Counted, Plain);
+    // By which fengari copies strings: the plain one goes byte by byte when it is called on another constructor.
+    Counted.from = (source: Iterable<number> | ArrayLike<number>): Uint8Array => {
+      if (!(source instanceof Plain)) return Plain.from(source as ArrayLike<number>);
+      meter.take(STRING_BYTES + source.length);
+      return new Plain(source);
+    };
     globalThis.Uint8Array = Counted as unknown as typeof Uint8Array;
     globalThis.Map = class<K, V> extends Map<K, V> {
       override set(key: K, value: V): this {

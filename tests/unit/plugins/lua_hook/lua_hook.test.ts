@@ -373,6 +373,25 @@ describe("files", () => {
 });
 
 describe("a script that takes too much", () => {
+  test("JavaScript that keeps more and more gets a new worker each time, and is not stopped", async () => {
+    const m = await start({
+      "a.js":
+        "const kept = []; export function on_message_publish(c, u, t, p, q, r) { kept.push(new Uint8Array(1e6).fill(1)); return [t, p + '!', q, r]; }",
+    });
+    const from = m.kit.connected("pub");
+    const to = m.kit.connected("sub").subscribe("#");
+    to.take();
+    const words = new Set<string | undefined>();
+    await until(() => {
+      m.kit.pass(100);
+      words.add(got(from.publish("t", "x") && to)[0]?.[1]);
+      return m.row("a.js").restarts >= 3;
+    }, "it was started again three times");
+    expect([...words].sort()).toEqual(["x", "x!"]);
+    expect(m.row("a.js").state).toBe("running");
+    expect(m.service.errors("a.js")?.every((e) => e.kind === "memory" && e.callback === "on_message_publish")).toBe(true);
+  });
+
   const LOOP = script(
     "on_message_publish",
     `function on_message_publish(c, u, t, p, q, r) if t == "loop" then while true do end end return t, p .. "!", q, r end`,
