@@ -54,7 +54,7 @@ function idOf(m: Message): string {
 }
 
 /** MQTT 5 properties by their names in EMQX 4 and 5. */
-export function shownProperties(p: PublishProperties | null): { [key: string]: Value } {
+function shownProperties(p: PublishProperties | null): { [key: string]: Value } {
   const out: { [key: string]: Value } = {};
   if (p === null) return out;
   if (p.payloadFormat !== undefined) out["Payload-Format-Indicator"] = p.payloadFormat;

@@ -8,7 +8,7 @@ const TIMES = 128;
 export const EVERY = 16;
 
 /** How often a second, by looks at a total once a second. */
-export class Rate {
+class Rate {
   now = 0;
   max = 0;
   #total = 0;

@@ -58,7 +58,7 @@ interface Plan {
 }
 
 /** What would be done. @throws RuleRefusal: it is no such file */
-export function planImport(file: unknown, ports: TransferPorts): Plan {
+function planImport(file: unknown, ports: TransferPorts): Plan {
   const { version, resources = [], rules = [] } = (typeof file === "object" && file !== null ? file : {}) as Given;
   if (version !== 1) throw badArguments("this is no file of GET /rules_export: version must be 1");
   if (!Array.isArray(resources) || !Array.isArray(rules)) throw badArguments("resources and rules must be arrays");
