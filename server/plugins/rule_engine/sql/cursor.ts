@@ -38,7 +38,7 @@ export class Cursor {
 
   protected take(): Token {
     const token = this.token;
-    if (token.kind !== "end") this.token = this.tokens[++this.next] as Token;
+    if (token.kind !== "eof") this.token = this.tokens[++this.next] as Token;
     return token;
   }
 
@@ -65,7 +65,7 @@ export class Cursor {
             words.filter((w) => /^\w/.test(w)),
           )
         : null;
-    const found = kind === "end" ? "the end" : JSON.stringify(this.sql.slice(at, Math.min(end, at + 64)));
+    const found = kind === "eof" ? "the end" : JSON.stringify(this.sql.slice(at, Math.min(end, at + 64)));
     throw new SqlError(
       `expected ${expected}, found ${found}`,
       this.sql,

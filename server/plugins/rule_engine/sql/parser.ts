@@ -56,7 +56,7 @@ class Parser extends Expressions {
       may = [",", "where"];
     }
     const where = this.accept("where") ? this.expression() : null;
-    if (this.token.kind !== "end")
+    if (this.token.kind !== "eof")
       this.unexpected(`${where === null ? listed(may) : "an operator"} or the end`, where === null ? may : ["and", "or"]);
     return { from, where };
   }
@@ -98,7 +98,7 @@ class Parser extends Expressions {
       if (kind !== "name" && kind !== "quoted") return null;
       // A misspelt FROM would be taken for an alias otherwise.
       const behind = this.peek().kind;
-      if (behind !== "," && behind !== "end" && behind !== "." && behind !== "[" && !CLAUSES.has(behind))
+      if (behind !== "," && behind !== "eof" && behind !== "." && behind !== "[" && !CLAUSES.has(behind))
         this.unexpected('"," or FROM', ["from", "as", "where", "do", "incase"]);
       if (REFUSED.has(text.toLowerCase())) this.fail(REFUSED.get(text.toLowerCase()) as string, this.token);
     }

@@ -32,9 +32,9 @@ const KEYWORD_OF: ReadonlyMap<string, Keyword> = new Map(KEYWORDS.flatMap((k) =>
 
 export type Sign = "=" | "<>" | "!=" | "<" | "<=" | ">" | ">=" | "=~" | "+" | "-" | "*" | "/" | "(" | ")" | "[" | "]" | "," | "." | ".."; // prettier-ignore
 
-/** `name`: as written; `quoted`: a name in backquotes; `text`: in single or double quotes; `number`: its digits. */
+/** `name`: as written; `quoted`: a name in backquotes; `text`: in single or double quotes; `number`: its digits; `eof`: there is no more. */
 export interface Token {
-  readonly kind: "name" | "quoted" | "text" | "number" | "end" | Keyword | Sign;
+  readonly kind: "name" | "quoted" | "text" | "number" | "eof" | Keyword | Sign;
   /** Without quotes; of a keyword, as written. */
   readonly text: string;
   /** In UTF-16 units, with quotes. */
@@ -84,7 +84,7 @@ export function tokenize(sql: string): Token[] {
       }
     }
   }
-  tokens.push({ kind: "end", text: "", at: length, end: length });
+  tokens.push({ kind: "eof", text: "", at: length, end: length });
   return tokens;
 }
 
@@ -160,6 +160,6 @@ function sign(sql: string, at: number, before: readonly Token[]): Token {
   if (ONE.has(one) && two !== "==") return { kind: one as Sign, text: one, at, end: at + 1 };
   const [foreign, hint] = FOREIGN.find(([s]) => sql.startsWith(s, at)) ?? [String.fromCodePoint(sql.codePointAt(at) ?? 0), null];
   // At the very end it is harmless.
-  if (foreign === ";" && sql.slice(at + 1).trim() === "" && before.length > 0) return { kind: "end", text: ";", at, end: sql.length };
+  if (foreign === ";" && sql.slice(at + 1).trim() === "" && before.length > 0) return { kind: "eof", text: ";", at, end: sql.length };
   throw new SqlError(`${JSON.stringify(foreign)} is nothing that a rule's SQL knows`, sql, at, foreign.length, hint);
 }
