@@ -149,7 +149,13 @@ function boundValue(value: unknown): string | number | boolean | Uint8Array | nu
 export function rowJson(value: unknown): string {
   // With a function to ask about every value it takes three times as long.
   if (!hasBytes(value)) return JSON.stringify(value) ?? "null";
-  return JSON.stringify(value, (_, v) => (v instanceof Uint8Array ? base64(v) : v)) ?? "null";
+  return JSON.stringify(value, withBase64);
+}
+
+/** The value as it stands: a Buffer's own `toJSON` has been asked before. */
+function withBase64(this: unknown, key: string, value: unknown): unknown {
+  const own = (this as Record<string, unknown>)[key];
+  return own instanceof Uint8Array ? base64(own) : value;
 }
 
 function hasBytes(value: unknown): boolean {

@@ -47,7 +47,8 @@ test("names are different ones, and every sample has only columns of its event",
     const known = [...event.columns, "peername"];
     expect(Object.keys(event.sample).filter((name) => !known.includes(name))).toEqual([]);
   }
-  for (const hook of ["client.connected", "client.disconnected", "client.subscribe", "client.unsubscribe"]) expect(eventOf(hook)).toBeDefined();
+  for (const hook of ["client.connected", "client.disconnected", "client.subscribe", "client.unsubscribe"])
+    expect(eventOf(hook)).toBeDefined();
   for (const hook of ["message.publish", "message.dropped", "message.deliver", "message.acked"]) expect(eventOf(hook)).toBeDefined();
 });
 

@@ -54,7 +54,10 @@ describe("events wait for their turn", () => {
 
   test("in slices: what one turn has no time for comes in the next one, in the middle of an event's consumers too", () => {
     const { it, done, turn } = line(1e6, { cost: 1 });
-    it.add(noted(1), Array.from({ length: 40 }, (_, i) => `c${i}-`));
+    it.add(
+      noted(1),
+      Array.from({ length: 40 }, (_, i) => `c${i}-`),
+    );
     it.add(noted(2), ["z"]);
     turn();
     expect(done).toHaveLength(16);

@@ -11,28 +11,32 @@ const filter = fc
 
 test("as a walk along all filters finds them, while they come and go", () => {
   fc.assert(
-    fc.property(fc.array(fc.tuple(fc.array(filter, { minLength: 1, maxLength: 3 }), fc.boolean()), { maxLength: 12 }), fc.array(topic), (rows, topics) => {
-      const matching = new Matching<{ order: number; filters: string[] }>();
-      const there: { order: number; filters: string[] }[] = [];
-      const check = (): void => {
-        for (const t of topics) {
-          const expected = there.filter((c) => c.filters.some((f) => topicMatches(t, f)));
-          expect([t, matching.of(t).map((c) => c.order)]).toEqual([t, expected.map((c) => c.order)]);
+    fc.property(
+      fc.array(fc.tuple(fc.array(filter, { minLength: 1, maxLength: 3 }), fc.boolean()), { maxLength: 12 }),
+      fc.array(topic),
+      (rows, topics) => {
+        const matching = new Matching<{ order: number; filters: string[] }>();
+        const there: { order: number; filters: string[] }[] = [];
+        const check = (): void => {
+          for (const t of topics) {
+            const expected = there.filter((c) => c.filters.some((f) => topicMatches(t, f)));
+            expect([t, matching.of(t).map((c) => c.order)]).toEqual([t, expected.map((c) => c.order)]);
+          }
+        };
+        for (const [order, [filters, goes]] of rows.entries()) {
+          const consumer = { order, filters };
+          matching.add(consumer, filters);
+          there.push(consumer);
+          check();
+          if (!goes) continue;
+          const gone = there.shift() as (typeof there)[number];
+          matching.remove(gone, gone.filters);
+          check();
         }
-      };
-      for (const [order, [filters, goes]] of rows.entries()) {
-        const consumer = { order, filters };
-        matching.add(consumer, filters);
-        there.push(consumer);
-        check();
-        if (!goes) continue;
-        const gone = there.shift() as (typeof there)[number];
-        matching.remove(gone, gone.filters);
-        check();
-      }
-      for (const c of there) matching.remove(c, c.filters);
-      expect(matching.empty).toBe(true);
-    }),
+        for (const c of there) matching.remove(c, c.filters);
+        expect(matching.empty).toBe(true);
+      },
+    ),
     { numRuns: 300, seed: 4 },
   );
 });

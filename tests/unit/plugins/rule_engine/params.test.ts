@@ -96,7 +96,9 @@ describe("secrets", () => {
   });
 
   test("nothing is saved, or it would go to another server: it has to be typed", () => {
-    expect(() => unmasked({ url: URL_, password: MASK }, null, SPEC)).toThrow("password: ****** stands for a secret that is saved, and none is");
+    expect(() => unmasked({ url: URL_, password: MASK }, null, SPEC)).toThrow(
+      "password: ****** stands for a secret that is saved, and none is",
+    );
     expect(() => unmasked({ ...shown, url: "http://evil.example/" }, saved, SPEC)).toThrow("url has changed: type");
     expect(() => unmasked({ ...shown, headers: { Other: MASK } }, saved, SPEC)).toThrow(MASK);
     expect(maskedFields({ url: shown.url, size: 5, tls: shown.tls }, SPEC)).toEqual(["url", "tls"]);
