@@ -228,25 +228,15 @@ export class Compiler {
   private call(e: Expr & { kind: "call" }, scope: Scope): Compiled {
     const def = BY_NAME.get(e.name);
     if (def === undefined) {
-      const absent = ABSENT.get(e.name) ?? null;
-      const meant = absent === null ? nearest(e.name, BY_NAME.keys()) : null;
-      throw new SqlError(
-        `there is no function ${e.name}()`,
-        this.sql,
-        e.at,
-        e.length,
-        absent ?? (meant === null ? null : `did you mean ${meant}()?`),
-      );
+      const absent = ABSENT.get(e.name);
+      if (absent !== undefined) throw new SqlError(`there is no function ${e.name}() (${absent})`, this.sql, e.at, e.length);
+      throw new SqlError(`there is no function ${e.name}()`, this.sql, e.at, e.length, nearest(e.name, BY_NAME.keys()));
     }
     const count = e.args.length;
-    if (count < def.least || count > def.most)
-      throw new SqlError(
-        `${e.name}() is called with ${count === 1 ? "1 argument" : `${count} arguments`}`,
-        this.sql,
-        e.at,
-        e.length,
-        `write ${e.name}(${def.args})`,
-      );
+    if (count < def.least || count > def.most) {
+      const found = count === 1 ? "1 argument" : `${count} arguments`;
+      throw new SqlError(`expected ${e.name}(${def.args}), found ${found}`, this.sql, e.at, e.length);
+    }
     const args = e.args.map((arg) => this.compile(arg, scope));
     this.check(e, def, args);
     for (const column of def.reads) this.reads.add(column);

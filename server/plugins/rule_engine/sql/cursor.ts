@@ -18,6 +18,7 @@ export const REFUSED: ReadonlyMap<string, string> = new Map([
   ["outer", "JOIN is not part of a rule's SQL: it looks at one event at a time"],
   ["cross", "JOIN is not part of a rule's SQL: it looks at one event at a time"],
   ["natural", "JOIN is not part of a rule's SQL: it looks at one event at a time"],
+  ["between", "BETWEEN is not part of a rule's SQL: write x >= 1 and x <= 2"],
   ["distinct", "DISTINCT is not part of a rule's SQL: it looks at one event at a time"],
 ]);
 
@@ -66,13 +67,7 @@ export class Cursor {
           )
         : null;
     const found = kind === "eof" ? "the end" : JSON.stringify(this.sql.slice(at, Math.min(end, at + 64)));
-    throw new SqlError(
-      `expected ${expected}, found ${found}`,
-      this.sql,
-      at,
-      end - at,
-      meant === null ? null : `did you mean ${meant.toUpperCase()}?`,
-    );
+    throw new SqlError(`expected ${expected}, found ${found}`, this.sql, at, end - at, meant === null ? null : meant.toUpperCase());
   }
 
   protected fail(reason: string, { at, end }: Token): never {

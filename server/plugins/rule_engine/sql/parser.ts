@@ -108,7 +108,7 @@ class Parser extends Expressions {
     } else if (kind === "name") {
       this.take();
     } else if (hasAs && /^\w/.test(this.sql.slice(at, end))) {
-      throw new SqlError(`${text} is a word of SQL, expected a name`, this.sql, at, end - at, "put it in backquotes");
+      throw new SqlError(`${text} is a word of SQL, expected a name (put it in backquotes)`, this.sql, at, end - at);
     } else {
       this.unexpected("a name");
     }

@@ -91,7 +91,7 @@ function foreach(compiler: Compiler, sql: string, each: readonly Field[]): Each 
   const last = each.at(-1) as Field & { expr: Expr };
   const before = compileFields(compiler, each.slice(0, -1), COLUMNS, "vars");
   if (last.alias !== null && last.alias.steps.length > 0)
-    throw new SqlError("an element of FOREACH has a name without dots", sql, last.expr.at, 0);
+    throw new SqlError("an element of FOREACH has a name without dots", sql, last.expr.at, 1);
   const array = compiler.compile(last.expr, { first: NO_NAMES, last: before.given }).run;
   return { given: before.given, names: before.fields, array, item: last.alias?.name ?? ITEM };
 }

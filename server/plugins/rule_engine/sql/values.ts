@@ -1,5 +1,5 @@
 /** What a rule works with: JSON's kinds of values, bytes, and "nothing" for what is missing. */
-import { ArgumentError, RuleError } from "./errors.ts";
+import { ArgumentError, Refusal, RuleError } from "./errors.ts";
 
 /** undefined = missing. Objects have no prototype reach; integers beyond 2^53 in JSON stay text. */
 export type Value = undefined | null | boolean | number | string | Uint8Array | Value[] | { [key: string]: Value };
@@ -37,15 +37,15 @@ export function bytesOf(value: string | Uint8Array): Uint8Array {
   return typeof value === "string" ? Buffer.from(value, "utf8") : value;
 }
 
-/** @throws RangeError when it is too long */
+/** @throws Refusal when it is too long */
 export function bounded<T extends string | Uint8Array>(result: T): T {
   boundedLength(result.length);
   return result;
 }
 
-/** Of what is about to be made. @throws RangeError */
+/** Of what is about to be made. @throws Refusal */
 export function boundedLength(length: number, most = MAX_TEXT, of = "characters"): void {
-  if (!(length <= most)) throw new RangeError(`the result would have ${length} ${of}, at most ${most} are allowed`);
+  if (!(length <= most)) throw new Refusal(`the result would have ${length} ${of}, at most ${most} are allowed`);
 }
 
 export function isMap(value: Value): value is { [key: string]: Value } {

@@ -2,7 +2,7 @@
  * Regular expressions in linear time (Pike's machine: all ways through the pattern at once, the first choices first), so that no pattern and no
  * text can hold the event loop. On top of that the steps of one call are counted.
  */
-import { ArgumentError } from "../errors.ts";
+import { ArgumentError, Refusal } from "../errors.ts";
 import { boundedLength, type Value } from "../values.ts";
 import { isWord } from "./char_classes.ts";
 import { ASSERT, type Assertion, CHAR, compilePattern, JUMP, MATCH, type Program, SAVE, SPLIT } from "./regex_program.ts";
@@ -173,7 +173,7 @@ export class Pattern {
   }
 
   private count(): void {
-    if (++this.steps > MAX_STEPS) throw new RangeError("this pattern takes too many steps with this text");
+    if (++this.steps > MAX_STEPS) throw new Refusal("this pattern takes too many steps with this text");
   }
 
   /** Everything that can be reached from `pc` without a character. */
