@@ -138,7 +138,8 @@ export function printExpr(e: Expr): string {
     case "name":
       return printName(e.name) + printSteps(e.steps);
     case "into":
-      return within(e.of, ATOM) + printSteps(e.steps);
+      // Else its steps would be some more of theirs.
+      return (e.of.kind === "name" || e.of.kind === "into" ? `(${printExpr(e.of)})` : within(e.of, ATOM)) + printSteps(e.steps);
     case "call":
       return `${e.name}(${list(e.args)})`;
     case "arithmetic": {

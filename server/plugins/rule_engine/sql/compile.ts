@@ -76,10 +76,10 @@ export class Compiler {
       case "compare": {
         const left = this.compile(e.left, scope);
         const right = this.compile(e.right, scope);
-        // `x = null` is asked of what is missing as well: nobody means anything else by it.
-        const isNull = (c: Compiled): boolean => c.isConstant && c.value === null;
-        if ((e.op === "=" || e.op === "<>") && (isNull(left) || isNull(right)))
-          return this.isNull(isNull(left) ? right : left, e.op === "=");
+        // `x = null`, as a word, is asked of what is missing as well: nobody means anything else by it.
+        const isWord = (side: Expr): boolean => side.kind === "literal" && side.value === null;
+        if ((e.op === "=" || e.op === "<>") && (isWord(e.left) || isWord(e.right)))
+          return this.isNull(isWord(e.left) ? right : left, e.op === "=");
         return this.made(compare(e.op, left.run, right.run, right.isConstant ? right.value : undefined), [left, right]);
       }
       case "isNull":
@@ -152,9 +152,14 @@ export class Compiler {
   private logic(e: Expr & { kind: "logic" }, scope: Scope): Compiled {
     const parts = e.parts.map((p) => this.compile(p, scope));
     const decides = e.op === "or";
-    // A part that is constant decides, or says nothing.
-    if (parts.some((p) => p.isConstant && (p.value === true) === decides)) return constant(decides);
-    const open = parts.filter((p) => !p.isConstant).map((p) => p.run);
+    // A part that is constant says nothing, or decides, and then nobody comes to those behind it.
+    const open: Fn[] = [];
+    for (const part of parts) {
+      const isDecided = part.isConstant && (part.value === true) === decides;
+      if (isDecided && open.length === 0) return constant(decides);
+      if (isDecided || !part.isConstant) open.push(part.run);
+      if (isDecided) break;
+    }
     const [a, b] = open;
     if (a === undefined) return constant(!decides);
     if (b === undefined) return { run: (event, row, vars) => a(event, row, vars) === true, isConstant: false, value: undefined };

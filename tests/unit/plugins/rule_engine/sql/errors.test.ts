@@ -311,3 +311,63 @@ describe("results are bounded", () => {
     expect(process.cpuUsage(before).user / 1000).toBeLessThan(2000);
   });
 });
+
+describe("8 KiB are compiled, or refused, in a moment", () => {
+  const filled = (part: string, before = "SELECT ", behind = ""): string =>
+    before + part.repeat(Math.floor((8192 - before.length - behind.length) / part.length)) + behind;
+  test.each(
+    [
+      ...[
+        "a,",
+        "(",
+        "a.b",
+        "a.",
+        "1+",
+        "1 + a * ",
+        "'x',",
+        "case when a then ",
+        "[",
+        "[1,",
+        "not ",
+        "-",
+        "--\n",
+        "a and ",
+        "upper(",
+        "a = ",
+        "a[1]",
+        "a[a",
+        "''",
+        "\n",
+      ].map((p) => filled(p)),
+      ...["payload.a AS b.c,", "a b,", "regex_match(a, 'x'),", "1 AS a[1],", "a AS a.b,", "concat(a,b),"].map((p) =>
+        filled(p, "SELECT ", "a"),
+      ),
+      filled("a,", "SELECT a WHERE b in (", "a)"),
+      filled("a or ", "SELECT a WHERE ", "a"),
+      filled("1,", "SELECT concat(", "1)"),
+      filled("'a',", "SELECT a FROM ", "'a'"),
+      filled("when a then b ", "SELECT case ", " end"),
+      filled("x", "SELECT ", "(1)"),
+      filled("x", "SELECT '", "'"),
+      filled("9", "SELECT "),
+      filled("a.b.c,", "FOREACH "),
+      filled("a,", "FOREACH a DO ", "b INCASE c"),
+      filled("x", "SELECT regex_match(a, '", "')"),
+      filled("(a|", "SELECT regex_match(a, '", "')"),
+      filled("%", "SELECT a like '", "'"),
+    ].map((sql) => [sql.slice(0, 40), sql] as const),
+  )("%j", (_label, sql) => {
+    const spent = (): number => {
+      const before = process.cpuUsage();
+      try {
+        compileRule(sql);
+      } catch (err) {
+        expect(err).toBeInstanceOf(SqlError);
+      }
+      const { user, system } = process.cpuUsage(before);
+      return (user + system) / 1000;
+    };
+    // The best of some: others use the machine as well.
+    expect(Math.min(...Array.from({ length: 10 }, spent))).toBeLessThan(10);
+  });
+});
