@@ -1,15 +1,7 @@
 /** The rule engine's SQL: whatever is written is refused at a place within it, or is a rule that keeps its promises with every event. */
-import { printStatement } from "../../server/plugins/rule_engine/sql/ast.ts";
-import {
-  type Columns,
-  compileRule,
-  FUNCTIONS,
-  type Row,
-  RuleError,
-  SqlError,
-  type Value,
-} from "../../server/plugins/rule_engine/sql/index.ts";
+import { compileRule, FUNCTIONS, RuleError, SqlError } from "../../server/plugins/rule_engine/sql/index.ts";
 import { parse } from "../../server/plugins/rule_engine/sql/parser.ts";
+import { eventOf, printStatement } from "../support/rule_sql.ts";
 import type { Target } from "./fuzz.ts";
 
 const STATEMENTS = [
@@ -23,33 +15,16 @@ const STATEMENTS = [
 const utf8 = (s: string): Uint8Array => new TextEncoder().encode(s);
 const SEEDS = [...STATEMENTS, ...FUNCTIONS.map((f) => `SELECT ${f.example} AS x FROM "t" WHERE x = ${f.example}`)].map(utf8);
 
-function event(columns: Row): Columns {
-  return {
-    get: (name) => (Object.hasOwn(columns, name) ? columns[name] : undefined),
-    names: () => Object.keys(columns),
-    json(): Value {
-      const { payload } = columns;
-      if (typeof payload !== "string") throw new RuleError("payload is no JSON");
-      try {
-        return JSON.parse(payload);
-      } catch {
-        throw new RuleError("payload is no JSON");
-      }
-    },
-    now: 1_700_000_000_000,
-  };
-}
-
 const EVENTS = [
-  event({
+  eventOf({
     topic: "a/b/c",
     qos: 1,
     payload: '{"t":21.5,"a":[{"b":1}],"s":"abc","list":[{"id":1,"v":"x"}]}',
     username: "joe",
     flags: { retain: true },
   }),
-  event({ payload: Uint8Array.of(0xff, 0xfe, 0x00) }),
-  event({}),
+  eventOf({ payload: Uint8Array.of(0xff, 0xfe, 0x00) }),
+  eventOf({}),
 ];
 
 /** ms of processor time that no text may take, whoever else uses the machine. */

@@ -58,12 +58,12 @@ export function named(what: string, err: unknown): RuleError {
 /** Longest piece of a value that an error shows. */
 const SHOWN = 64;
 
-export function piece(text: string): string {
+function piece(text: string): string {
   return text.length <= SHOWN ? text : `${text.slice(0, SHOWN)}…`;
 }
 
 /** "text", "number", "nothing" … */
-export function kindOf(value: unknown): string {
+function kindOf(value: unknown): string {
   if (value === undefined) return "nothing";
   if (value === null) return "null";
   if (typeof value === "string") return "text";

@@ -30,7 +30,7 @@ const KEYWORDS = [
 export type Keyword = (typeof KEYWORDS)[number];
 const KEYWORD_OF: ReadonlyMap<string, Keyword> = new Map(KEYWORDS.flatMap((k) => [[k, k] as const, [k.toUpperCase(), k] as const]));
 
-export type Sign = "=" | "<>" | "!=" | "<" | "<=" | ">" | ">=" | "=~" | "+" | "-" | "*" | "/" | "(" | ")" | "[" | "]" | "," | "." | ".."; // prettier-ignore
+export type Sign = "=" | "<>" | "!=" | "<" | "<=" | ">" | ">=" | "=~" | "+" | "-" | "*" | "/" | "(" | ")" | "[" | "]" | "," | "." | "..";
 
 /** `name`: as written; `quoted`: a name in backquotes; `text`: in single or double quotes; `number`: its digits; `eof`: there is no more. */
 export interface Token {

@@ -94,7 +94,8 @@ export function isEqual(a: Value, b: Value): boolean {
     if (typeof a === "number") return numberIn(b) === a;
     if (typeof a === "boolean") return b === String(a);
   }
-  return isSame(a, b);
+  // Of two that are neither bytes, arrays nor maps there is no more to say.
+  return (typeof a === "object" || typeof b === "object") && isSame(a, b);
 }
 
 /** Most values within values that one comparison looks at: a rule can put one array into another many times over. */

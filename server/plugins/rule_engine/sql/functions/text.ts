@@ -9,7 +9,6 @@ import { array, oneOf, Table, text, textOrBytesArg, whole } from "./table.ts";
 const isSimple = (s: string): boolean => !/[\ud800-\udfff]/.test(s);
 const count = (s: string): number => (isSimple(s) ? s.length : [...s].length);
 
-/** `trim` looks at spaces of Unicode as JavaScript knows them. */
 const side = oneOf("trailing", "leading", "both");
 const where = oneOf("all", "leading", "trailing");
 const direction = oneOf("leading", "trailing");
@@ -260,7 +259,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
   "'": "'",
   '"': '"',
   "\\": "\\",
-  "?": "?", // prettier-ignore
+  "?": "?",
 };
 
 function unescaped(s: string): string {

@@ -102,23 +102,17 @@ export const time = new Table("date and time")
     dateToUnix,
     { checks: { 0: unitOf } },
   )
-  .add(
+  .event(
     "timezone_to_offset_seconds",
     "offset",
     "Seconds of 'Z', '+08:00', '-0330' or 'local'.",
     "timezone_to_offset_seconds('+08:00')",
     28_800,
-    (o) => offsetAt(offsetOf(o), ofMs(Date.now())),
-    { isPure: false },
+    [],
+    ({ now }, o) => offsetAt(offsetOf(o), ofMs(now)),
   )
-  .add(
-    "timezone_to_second",
-    "offset",
-    "The same.",
-    "timezone_to_second('-0330')",
-    -12_600,
-    (o) => offsetAt(offsetOf(o), ofMs(Date.now())),
-    { isPure: false },
+  .event("timezone_to_second", "offset", "The same.", "timezone_to_second('-0330')", -12_600, [], ({ now }, o) =>
+    offsetAt(offsetOf(o), ofMs(now)),
   )
   .event(
     "mongo_date",

@@ -1,7 +1,7 @@
 /** Expressions: what they give for one message. `NOTHING` = missing. */
 import { describe, expect, test } from "bun:test";
 import { compileRule, type Value } from "../../../../../server/plugins/rule_engine/sql/index.ts";
-import { message } from "./event.ts";
+import { message } from "../../../../support/rule_sql.ts";
 
 const NOTHING = undefined;
 

@@ -1,7 +1,7 @@
 /** Statements: rows out of events. */
 import { describe, expect, test } from "bun:test";
 import { type Columns, compileRule, type Row, RuleError, type Value } from "../../../../../server/plugins/rule_engine/sql/index.ts";
-import { eventOf, message } from "./event.ts";
+import { eventOf, message } from "../../../../support/rule_sql.ts";
 
 interface Case {
   sql: string;
