@@ -196,6 +196,8 @@ class Pattern {
         return;
       case SAVE:
         if (wantsGroups) {
+          // A copy of many groups is no single step.
+          this.steps += slots.length >> 3;
           const own = slots.slice();
           own[x[pc] as number] = at;
           this.follow(to, pc + 1, at, own, wantsGroups);
