@@ -176,7 +176,7 @@ export class Compiler {
     return { run, isConstant: false, value: undefined };
   }
 
-  /** Of two texts; false where one is missing. */
+  /** Of two texts; false where one is missing, or bytes: a payload that is no text matches nothing. */
   private texts(op: string, l: Expr, r: Expr, scope: Scope, holds: (a: string, b: string) => boolean): Compiled {
     const left = this.compile(l, scope);
     const right = this.compile(r, scope);
@@ -185,7 +185,7 @@ export class Compiler {
         const a = left.run(event, row, vars);
         const b = right.run(event, row, vars);
         if (typeof a === "string" && typeof b === "string") return holds(a, b);
-        if (a === undefined || a === null || b === undefined || b === null) return false;
+        for (const side of [a, b]) if (side === undefined || side === null || side instanceof Uint8Array) return false;
         throw new RuleError(`${op}: expected text, got ${shown(typeof a === "string" ? b : a)}`);
       },
       [left, right],

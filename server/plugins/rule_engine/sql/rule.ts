@@ -71,8 +71,8 @@ function select(fields: readonly Make[], where: Fn | null, usesRow: boolean): (e
           for (const field of fields) field(event, row, vars);
         };
   return (event) => {
+    if (where !== null && !usesRow && where(event, NO_VARS, NO_VARS) !== true) return NO_ROWS;
     const row: Row = {};
-    if (where !== null && !usesRow && where(event, row, NO_VARS) !== true) return NO_ROWS;
     make(event, row, NO_VARS);
     return where !== null && usesRow && where(event, row, NO_VARS) !== true ? NO_ROWS : [row];
   };

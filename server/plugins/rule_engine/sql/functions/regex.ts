@@ -197,7 +197,7 @@ class Pattern {
       case SAVE:
         if (wantsGroups) {
           // A copy of many groups is no single step.
-          this.steps += slots.length >> 3;
+          this.steps += slots.length >> 2;
           const own = slots.slice();
           own[x[pc] as number] = at;
           this.follow(to, pc + 1, at, own, wantsGroups);

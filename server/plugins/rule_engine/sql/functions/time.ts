@@ -29,8 +29,8 @@ const ofMs = (ms: number): bigint => BigInt(Math.floor(ms)) * 1_000_000n;
 const local = (ns: bigint, unit: Value): string => printRfc3339(ns, offsetAt("local", ns), DIGITS[unitOf(unit)]);
 
 function dateToUnix(unit: Value, ...rest: Value[]): Value {
-  const [offset, format, date] = rest[2] === undefined ? [undefined, rest[0], rest[1]] : rest;
-  const zone: Zone | null = offset === undefined ? null : offsetOf(offset);
+  const zone: Zone | null = rest.length > 2 ? offsetOf(rest[0]) : null;
+  const [format, date] = rest.slice(-2);
   return inUnit(parseDate(text(format), text(date), zone), unit);
 }
 

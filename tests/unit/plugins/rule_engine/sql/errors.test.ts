@@ -201,6 +201,10 @@ const FAILURES: readonly (readonly [expr: string, says: string])[] = [
   ["hexstr2bin('xy')", "hexstr2bin(): expected hexadecimal digits"],
   ["rfc3339_to_unix_ts('2024-02-30T00:00:00Z')", "rfc3339_to_unix_ts(): expected a day and time that exist"],
   ["date_to_unix_ts('second', '%Y-%m', '2024-13')", "date_to_unix_ts(): expected a day and time that exist"],
+  [
+    "date_to_unix_ts('second', missing, '%Y', '2020')",
+    "date_to_unix_ts(): expected an offset such as 'Z', 'local', '+08:00' or 28800, got nothing",
+  ],
   ["date_to_unix_ts('second', '%Y', '20')", "date_to_unix_ts(): expected a date such as '%Y'"],
   ["unix_ts_to_rfc3339(1e15)", "unix_ts_to_rfc3339(): expected a time of the years 0 to 9999"],
   ["sprintf('~s')", "sprintf(): the format asks for more than 0 values"],

@@ -264,6 +264,8 @@ describe("bytes that are no text", () => {
     ["payload = hexstr2bin('9F4E59')", false],
     ["payload <> 'x'", true],
     ["payload = 5", false],
+    ["payload like '%'", false],
+    ["payload =~ '#'", false],
     ["payload > 'x'", true],
     ["payload in (hexstr2bin('9F4E58'))", true],
     ["is_str(payload)", true],
