@@ -8,7 +8,7 @@ import { likePattern, match } from "./functions/regex.ts";
 import type { FunctionDef } from "./functions/table.ts";
 import { compileName, compileStep, type Fn, type Move, type Scope, walk } from "./names.ts";
 import { arithmetic, compare, negative } from "./operators.ts";
-import { type Columns, isEqual, type Row, type Value } from "./values.ts";
+import { type Columns, isEqual, isMap, type Row, type Value } from "./values.ts";
 
 /** `value` counts only where `isConstant`. */
 export interface Compiled {
@@ -21,6 +21,18 @@ const NO_ROW: Row = {};
 /** For what is constant. */
 const NO_EVENT: Columns = { get: () => undefined, names: () => [], json: () => undefined, now: 0 };
 
+/** Longest text, and most elements, that are worked out before the rule runs. */
+const SMALL_TEXT = 1024;
+const SMALL_ARRAY = 64;
+/** So many that were too large, and nothing more is tried. */
+const MOST_LARGE = 8;
+
+function isSmall(value: Value): boolean {
+  if (typeof value === "string" || value instanceof Uint8Array) return value.length <= SMALL_TEXT;
+  if (Array.isArray(value)) return value.length <= SMALL_ARRAY;
+  return isMap(value) ? Object.keys(value).length <= SMALL_ARRAY : true;
+}
+
 function constant(value: Value): Compiled {
   return { run: () => value, isConstant: true, value };
 }
@@ -30,6 +42,8 @@ export class Compiler {
   readonly reads = new Set<string>();
   /** What SELECT made has been looked at. */
   usesRow = false;
+  /** Constants that were too large to be kept. */
+  private large = 0;
 
   constructor(private readonly sql: string) {}
 
@@ -39,7 +53,7 @@ export class Compiler {
       case "literal":
         return constant(e.value);
       case "range":
-        return constant(Array.from({ length: Math.max(0, e.last - e.first + 1) }, (_, i) => e.first + i));
+        return this.made(() => Array.from({ length: Math.max(0, e.last - e.first + 1) }, (_, i) => e.first + i), []);
       case "name": {
         const { moves } = this.steps(e.steps, scope);
         const read = compileName(e.name, e.steps, moves, scope);
@@ -112,11 +126,16 @@ export class Compiler {
     }
   }
 
-  /** Constant, if all it is made of is. What fails is left to fail when the rule runs: it may stand where nobody comes to. */
+  /**
+   * Constant, if all it is made of is, and it is small: a rule of some lines shall not keep megabytes. What fails is left to fail when the
+   * rule runs: it may stand where nobody comes to.
+   */
   private made(run: Fn, of: readonly Compiled[]): Compiled {
-    if (of.every((c) => c.isConstant)) {
+    if (this.large < MOST_LARGE && of.every((c) => c.isConstant)) {
       try {
-        return constant(run(NO_EVENT, NO_ROW, NO_ROW));
+        const value = run(NO_EVENT, NO_ROW, NO_ROW);
+        if (isSmall(value)) return constant(value);
+        this.large++;
       } catch {
         // Then it is no constant.
       }
