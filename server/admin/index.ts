@@ -21,6 +21,7 @@ import { createPlugins } from "./plugins.ts";
 import { createPubSub } from "./pubsub.ts";
 import { createRetained } from "./retained.ts";
 import { createRoutes } from "./routes.ts";
+import { createRules } from "./rules.ts";
 import { createRuntime } from "./runtime.ts";
 import { createScripts } from "./scripts.ts";
 import { createSessions } from "./sessions.ts";
@@ -75,6 +76,7 @@ export function createAdmin(deps: AdminDeps) {
     users: createUsers(deps),
     retained: createRetained(deps, limits),
     delayed: createDelayed(deps, limits),
+    rules: createRules(deps),
     authUsername: createAccounts(deps, "emqx_auth_username"),
     authClientid: createAccounts(deps, "emqx_auth_clientid"),
     scripts: createScripts(deps),

@@ -12,6 +12,7 @@ import { logCommands } from "./commands/log.ts";
 import { messageCommands } from "./commands/messages.ts";
 import { nodeCommands } from "./commands/node.ts";
 import { pluginCommands } from "./commands/plugins.ts";
+import { ruleCommands } from "./commands/rules.ts";
 import { scriptCommands } from "./commands/scripts.ts";
 import { schemaCommands } from "./commands/sql_schema.ts";
 import { completion, SHELLS } from "./completion.ts";
@@ -46,6 +47,7 @@ const COMMANDS: readonly Command[] = [
   ...chainCommands,
   ...messageCommands,
   ...scriptCommands,
+  ...ruleCommands,
   ...absentCommands,
   completionCommand,
 ];
@@ -88,7 +90,9 @@ function parse(argv: readonly string[], env: Readonly<Record<string, string | un
   for (let i = 0; i < argv.length; i++) {
     const word = argv[i] as string;
     const [option = "", inline] = word.startsWith("--") ? word.split(/=(.*)/s, 2) : [word];
-    const name = Object.hasOwn(names, option) ? names[option] : undefined;
+    // There it is EMQ X's word for the description.
+    const isDescription = option === "-d" && words[1] === "create" && (words[0] === "rules" || words[0] === "resources");
+    const name = !isDescription && Object.hasOwn(names, option) ? names[option] : undefined;
     if (word === "--") {
       words.push(...argv.slice(i + 1));
       break;

@@ -17,6 +17,7 @@ import { pluginTemplate } from "./plugin_template/index.ts";
 import { recon } from "./recon/index.ts";
 import { reloader } from "./reloader/index.ts";
 import { retainer } from "./retainer/index.ts";
+import { ruleEngine } from "./rule_engine/index.ts";
 import { statsd } from "./statsd/index.ts";
 
 export const plugins: readonly AnyPlugin[] = [
@@ -37,6 +38,7 @@ export const plugins: readonly AnyPlugin[] = [
   recon,
   reloader,
   retainer,
+  ruleEngine,
   statsd,
 ];
 

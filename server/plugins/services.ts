@@ -1,5 +1,6 @@
 /** The typed doors through which the admin layer (REST, command line, dashboard) talks to running plugins. */
 import type { Message } from "../core/message.ts";
+import type { RuleEngineService } from "./rules.ts";
 
 export interface PluginServices {
   emqx_retainer: RetainerService;
@@ -9,6 +10,7 @@ export interface PluginServices {
   emqx_recon: ReconService;
   emqx_reloader: ReloaderService;
   emqx_lua_hook: ScriptsService;
+  emqx_rule_engine: RuleEngineService;
 }
 export type ServiceName = keyof PluginServices;
 

@@ -439,7 +439,7 @@ export const everyLine: Lines = linesOf(SHIPPED + EXAMPLES + SCHEMA_ONLY);
 export const foreignPlugins = (release: Release): string[] =>
   Object.keys(filesOf(release)).filter(
     (name) =>
-      !/dashboard|management|recon|reloader|retainer|statsd|auth_(?:clientid|http|jwt|ldap|mongo|mysql|pgsql|redis|username)|delayed/.test(
+      !/dashboard|management|recon|reloader|retainer|statsd|auth_(?:clientid|http|jwt|ldap|mongo|mysql|pgsql|redis|username)|delayed|rule_engine/.test(
         name,
       ),
   );

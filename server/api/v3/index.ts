@@ -15,6 +15,7 @@ import { nodeRoutes } from "./nodes.ts";
 import { pluginRoutes } from "./plugins.ts";
 import { pubsubRoutes } from "./pubsub.ts";
 import { retainedRoutes } from "./retained.ts";
+import { ruleRoutes } from "./rules.ts";
 import { scriptRoutes } from "./scripts.ts";
 import { sessionRoutes } from "./sessions.ts";
 import { settingRoutes } from "./settings.ts";
@@ -64,5 +65,6 @@ export const ROUTES: readonly AnyRoute[] = [
   ...retainedRoutes,
   ...settingRoutes,
   ...scriptRoutes,
+  ...ruleRoutes,
   openApiRoute,
 ];
