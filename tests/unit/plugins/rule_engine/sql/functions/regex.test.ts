@@ -240,10 +240,10 @@ describe("8 KiB take a moment, whatever the pattern is", () => {
       return (user + system) / 1000;
     };
     // The best of some: others use the machine as well.
-    const best = Math.min(...Array.from({ length: 5 }, () => spent(() => match(one, text))));
+    const best = Math.min(...Array.from({ length: 3 }, () => spent(() => match(one, text))));
     expect(best).toBeLessThan(50);
     for (const work of [() => extract(one, text), () => replaceAll(one, text, "x")])
-      expect(Math.min(...Array.from({ length: 3 }, () => spent(work)))).toBeLessThan(150);
+      expect(Math.min(...Array.from({ length: 2 }, () => spent(work)))).toBeLessThan(150);
   });
 });
 
