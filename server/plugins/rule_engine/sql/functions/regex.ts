@@ -11,7 +11,7 @@ import { ASSERT, type Assertion, CHAR, compilePattern, JUMP, MATCH, type Program
 const MAX_PATTERN = 1024;
 const MAX_INPUT = 64 * 1024;
 /** Some tens of milliseconds. */
-const MAX_STEPS = 1_000_000;
+const MAX_STEPS = 2_000_000;
 /** Patterns that are kept: most rules have constant ones. */
 const KEPT = 256;
 
@@ -197,7 +197,7 @@ class Pattern {
       case SAVE:
         if (wantsGroups) {
           // A copy of many groups is no single step.
-          this.steps += slots.length >> 1;
+          this.steps += slots.length >= 16 ? slots.length : 0;
           const own = slots.slice();
           own[x[pc] as number] = at;
           this.follow(to, pc + 1, at, own, wantsGroups);

@@ -257,3 +257,10 @@ test("patterns are kept, and not too many of them", () => {
 test("a text that is too long is refused", () => {
   expect(() => match(pattern("a"), "x".repeat(70_000))).toThrow("text of at most 65536 characters");
 });
+
+test("64 KiB are enough for what people write", () => {
+  const text = `${"word ".repeat(13_000)}a b`.slice(-65_536);
+  expect(extract(pattern("(\\w+)\\s(\\w+)$"), text)).toEqual(["a", "b"]);
+  expect(match(pattern("^[a-z ]+$"), text)).toBe(true);
+  expect(replaceAll(pattern("\\s+"), text, "")).toHaveLength(text.replaceAll(" ", "").length);
+});
