@@ -25,7 +25,7 @@ const NO_EVENT: Columns = { get: () => undefined, names: () => [], json: () => u
 const SMALL_TEXT = 1024;
 const SMALL_ARRAY = 64;
 /** So many that were too large, and nothing more is tried. */
-const MOST_LARGE = 8;
+const MOST_LARGE = 2;
 
 function isSmall(value: Value): boolean {
   if (typeof value === "string" || value instanceof Uint8Array) return value.length <= SMALL_TEXT;

@@ -152,6 +152,7 @@ function compileFields(compiler: Compiler, fields: readonly Field[], scope: Scop
   const makes: Make[] = [];
   const all = fields.some((f) => f.expr === null);
   const paths = fields.map((f) => (f.expr === null ? [] : keysOf(f.alias ?? defaultAlias(f.expr))));
+  const sameName = Map.groupBy(paths, (path) => path[0]);
   for (const [i, { expr }] of fields.entries()) {
     if (expr === null) {
       makes.push(columns);
@@ -160,8 +161,8 @@ function compileFields(compiler: Compiler, fields: readonly Field[], scope: Scop
     const keys = paths[i] as Key[];
     const run = compiler.compile(expr, { first: scope.first, last: given }).run;
     // Nobody else puts anything where this one does: no need to look at what is there.
-    const isAlone = !all && paths.every((other, j) => j === i || other[0] !== keys[0]);
-    makes.push(field(run, keys, isAlone, !all && isOwn(paths, i)));
+    const others = sameName.get(keys[0]) ?? [];
+    makes.push(field(run, keys, !all && others.length === 1, !all && keys.length > 1 && isOwn(others, keys)));
     const same = given.get(keys[0] as string);
     if (same === undefined) given.set(keys[0] as string, [{ keys, from }]);
     else same.push({ keys, from });
@@ -169,11 +170,10 @@ function compileFields(compiler: Compiler, fields: readonly Field[], scope: Scop
   return { fields: makes, given, all };
 }
 
-/** The maps that lead to field `i` are made by fields, so they may be changed in place. */
-function isOwn(paths: readonly Key[][], i: number): boolean {
-  const own = paths[i] as Key[];
+/** The maps that lead to this field are made by fields, so they may be changed in place. */
+function isOwn(paths: readonly Key[][], own: readonly Key[]): boolean {
   if (own.some((key) => typeof key === "number")) return false;
-  return paths.every((other, j) => j === i || other.length >= own.length || other.some((key, k) => key !== own[k]));
+  return paths.every((other) => other.length >= own.length || other.some((key, k) => key !== own[k]));
 }
 
 function field(run: Fn, keys: readonly Key[], isAlone: boolean, isOwnPath: boolean): Make {

@@ -197,7 +197,7 @@ class Pattern {
       case SAVE:
         if (wantsGroups) {
           // A copy of many groups is no single step.
-          this.steps += slots.length >> 2;
+          this.steps += slots.length >= 16 ? slots.length : 0;
           const own = slots.slice();
           own[x[pc] as number] = at;
           this.follow(to, pc + 1, at, own, wantsGroups);

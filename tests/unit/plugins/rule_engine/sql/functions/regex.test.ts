@@ -240,10 +240,10 @@ describe("8 KiB take a moment, whatever the pattern is", () => {
       return (user + system) / 1000;
     };
     // The best of some: others use the machine as well.
-    const best = Math.min(...Array.from({ length: 5 }, () => spent(() => match(one, text))));
+    const best = Math.min(...Array.from({ length: 3 }, () => spent(() => match(one, text))));
     expect(best).toBeLessThan(50);
     for (const work of [() => extract(one, text), () => replaceAll(one, text, "x")])
-      expect(Math.min(...Array.from({ length: 3 }, () => spent(work)))).toBeLessThan(150);
+      expect(Math.min(...Array.from({ length: 2 }, () => spent(work)))).toBeLessThan(150);
   });
 });
 
@@ -256,4 +256,11 @@ test("patterns are kept, and not too many of them", () => {
 
 test("a text that is too long is refused", () => {
   expect(() => match(pattern("a"), "x".repeat(70_000))).toThrow("text of at most 65536 characters");
+});
+
+test("64 KiB are enough for what people write", () => {
+  const text = `${"word ".repeat(13_000)}a b`.slice(-65_536);
+  expect(extract(pattern("(\\w+)\\s(\\w+)$"), text)).toEqual(["a", "b"]);
+  expect(match(pattern("^[a-z ]+$"), text)).toBe(true);
+  expect(replaceAll(pattern("\\s+"), text, "")).toHaveLength(text.replaceAll(" ", "").length);
 });
