@@ -1,0 +1,455 @@
+/**
+ * What goes out to somebody else, who may be slow, or away: nobody who gives something waits, and what belongs together (one key) arrives in order.
+ *
+ * An item is in memory, in a lane (lane.ts), on the disk (spool.ts), or both, until it was taken or given up (letters.ts). With a disk everything is
+ * written there in the turn it came, and what memory has no room for is read from there later, in order; without one the oldest of the fullest lane
+ * makes room. The sink alone counts what is there, and owns what is called by time.
+ */
+import { wordsOf } from "../../lib/errors.ts";
+import { later, type MonoMs, reached } from "../../lib/time.ts";
+import type { DeadLetters } from "../actions.ts";
+import type { ServerReport } from "../reports.ts";
+import type { Disk } from "./disk.ts";
+import { Drops } from "./drops.ts";
+import { Health } from "./health.ts";
+import { Lane, type LaneOwner } from "./lane.ts";
+import { Letters } from "./letters.ts";
+import type { Stored } from "./spool.ts";
+import { SinkStore } from "./store.ts";
+import type { Entry, SendError, SinkHost, SinkOptions, SinkSettings } from "./types.ts";
+
+const TICK_MS = 100;
+/** What an item costs beside what its giver says. */
+const ENTRY_BYTES = 150;
+/** Read from the disk at a time. */
+const READ_ROWS = 1000;
+
+export class Sink<T> {
+  #settings: SinkSettings<T>;
+  readonly #host: SinkHost;
+  readonly #options: SinkOptions<T>;
+  #lanes: Lane<T>[] = [];
+  /** Lanes that may have something to do. */
+  readonly #touched = new Set<Lane<T>>();
+  #isSoon = false;
+  #rows = 0;
+  #bytes = 0;
+  #order = 0;
+  readonly #health: Health;
+  readonly #drops: Drops;
+  readonly #letters: Letters<T>;
+  #store: SinkStore<T> | null = null;
+  #isReading = false;
+  #diskError: string | null = null;
+  /** Other lanes are to be made when nothing is under way. */
+  #relane = false;
+  #state: "open" | "closing" | "closed" = "open";
+  #sent = 0;
+  #gaveUp = 0;
+  #torn = 0;
+  readonly #stopTimer: () => void;
+  /** For whoever waits until nothing is under way. */
+  #whenQuiet: (() => void) | null = null;
+  #closeAt: MonoMs | null = null;
+  readonly #owner: LaneOwner<T>;
+  /** Names of alarms. */
+  readonly #alarms: { readonly dropped: string; readonly disk: string };
+
+  constructor(
+    host: SinkHost,
+    options: SinkOptions<T>,
+    settings: SinkSettings<T>,
+    /** Of a directory, by its path. */
+    private readonly diskAt: (path: string) => Disk,
+  ) {
+    this.#host = host;
+    this.#options = options;
+    this.#settings = settings;
+    const suffix = options.alarmSuffix ?? "";
+    this.#alarms = { dropped: `dropped${suffix}`, disk: `disk${suffix}` };
+    this.#health = new Health(host, settings.what, options.alarm);
+    this.#drops = new Drops(host, this.#alarms.dropped);
+    this.#letters = this.#makeLetters();
+    this.#owner = this.#makeOwner();
+    this.#lanes = this.#makeLanes();
+    if (settings.diskMax > 0) this.#openStore();
+    this.#stopTimer = host.every(TICK_MS, () => this.#tick());
+  }
+
+  get deadLetters(): DeadLetters {
+    return this.#letters;
+  }
+
+  /** Take an item: never waits, never throws. `key`: what has the same one arrives in order. `bytes`: what it takes in memory. */
+  push(item: T, key: string, bytes: number): void {
+    try {
+      if (this.#state !== "open") this.#dropped(1);
+      else this.#take(item, key, bytes + key.length + ENTRY_BYTES);
+    } catch (err) {
+      this.#host.log.error("an item cannot be queued", { server: this.#settings.what, error: wordsOf(err) });
+      this.#dropped(1);
+    }
+  }
+
+  #take(item: T, key: string, bytes: number): void {
+    const store = this.#store;
+    // Behind what waits on the disk it waits there, too.
+    if (store !== null && (this.#settings.diskMax > 0 || !store.spool.caughtUp)) this.#takeOnDisk(store, item, key, bytes);
+    else if (this.#makeRoom(bytes)) this.#admit(item, key, bytes, this.#host.clock.mono(), 0);
+  }
+
+  #takeOnDisk({ spool }: SinkStore<T>, item: T, key: string, bytes: number): void {
+    const { rowsMax, bytesMax } = this.#settings;
+    const fits = this.#rows < rowsMax && this.#bytes + bytes <= bytesMax && this.#host.memoryShort !== true;
+    const isLoaded = spool.caughtUp && fits;
+    const seq = spool.append(this.#host.clock.now(), key, this.#options.codec.encode(item), isLoaded);
+    if (isLoaded) this.#admit(item, key, bytes, this.#host.clock.mono(), seq ?? 0);
+    // The disk does not keep up, or fails: what came before has to go first.
+    else if (seq === null) this.#dropped(1);
+    this.#soon();
+  }
+
+  #admit(item: T, key: string, bytes: number, since: MonoMs, seq: number): void {
+    const lane = this.#laneOf(key);
+    lane.add({ key, item, bytes, order: ++this.#order, since, seq, tries: 0 });
+    this.#rows++;
+    this.#bytes += bytes;
+    this.#touched.add(lane);
+    this.#soon();
+  }
+
+  /** The oldest of the fullest lane goes, until there is. False = there cannot be. */
+  #makeRoom(bytes: number): boolean {
+    const { rowsMax, bytesMax } = this.#settings;
+    let dropped = 0;
+    const isShort = this.#host.memoryShort === true;
+    while (this.#rows >= rowsMax || this.#bytes + bytes > bytesMax || (isShort && dropped === 0)) {
+      const entry = this.#fullest().dropOldest();
+      if (entry === undefined) {
+        // All of it is under way.
+        this.#dropped(dropped + 1);
+        return false;
+      }
+      this.#forget(entry);
+      dropped++;
+    }
+    this.#dropped(dropped);
+    return true;
+  }
+
+  #fullest(): Lane<T> {
+    return this.#lanes.reduce((a, b) => (b.waitingBytes > a.waitingBytes ? b : a));
+  }
+
+  #laneOf(key: string): Lane<T> {
+    return this.#lanes[Number(Bun.hash.crc32(key)) % this.#lanes.length] as Lane<T>;
+  }
+
+  #forget(entry: Entry<T>): void {
+    this.#rows--;
+    this.#bytes -= entry.bytes;
+  }
+
+  #dropped(rows: number): void {
+    if (rows === 0) return;
+    this.#drops.add(rows, this.#settings.what);
+    this.#host.dropped?.(rows);
+  }
+
+  // ---- time
+
+  /** The connections get their turn first; what came in this one is looked at together. */
+  #soon(): void {
+    if (this.#isSoon) return;
+    this.#isSoon = true;
+    this.#host.soon(() => {
+      this.#isSoon = false;
+      this.#step();
+    });
+  }
+
+  #step(): void {
+    if (this.#state === "closed") return;
+    this.#store?.spool.flush();
+    if (this.#relane || this.#isStopping) return;
+    const now = this.#host.clock.mono();
+    const touched = [...this.#touched];
+    this.#touched.clear();
+    for (const lane of touched) lane.step(now);
+    this.#readOn();
+  }
+
+  /** Nothing new is sent: what is on the disk is safe there. */
+  get #isStopping(): boolean {
+    return this.#state === "closing" && this.#settings.diskMax > 0;
+  }
+
+  #tick(): void {
+    const now = this.#host.clock.mono();
+    this.#health.tick(now);
+    this.#drops.tick(now, this.#settings.what);
+    const mayBegin = !this.#relane && !this.#isStopping;
+    for (const lane of this.#lanes) if (mayBegin || lane.state === "sending") lane.step(now);
+    this.#touched.clear();
+    if (this.#relane) this.#tryRelane();
+    this.#store?.spool.tick(now);
+    this.#store?.tickLetters();
+    this.#readOn();
+    this.#endStore();
+    if (this.#closeAt !== null && (this.#isQuiet || reached(this.#closeAt, now))) this.#whenQuiet?.();
+  }
+
+  /** Nothing is under way, and nothing can be sent just now. */
+  get #isQuiet(): boolean {
+    return this.#lanes.every(
+      (l) => l.state === "resting" || (l.state === "idle" && l.isEmpty) || (this.#isStopping && l.state !== "sending"),
+    );
+  }
+
+  // ---- lanes
+
+  #makeLanes(): Lane<T>[] {
+    return Array.from({ length: this.#settings.lanes }, () => new Lane(this.#owner));
+  }
+
+  #makeOwner(): LaneOwner<T> {
+    const settings = (): SinkSettings<T> => this.#settings;
+    return {
+      get settings() {
+        return settings();
+      },
+      now: () => this.#host.clock.mono(),
+      random: () => this.#host.random(),
+      began: (again) => this.#health.began(again),
+      taken: (entries, ms) => {
+        this.#sent += entries.length;
+        this.#over(entries);
+        this.#written(entries);
+        this.#host.done?.(entries.length, ms);
+        if (this.#health.taken(ms)) this.#wake();
+      },
+      gaveUp: (entries, why) => this.#toLetters(entries, why),
+      failed: (err, isTimeout) => this.#failed(err, isTimeout),
+      settled: (lane) => {
+        this.#touched.add(lane);
+        if (this.#closeAt !== null && this.#isQuiet) this.#whenQuiet?.();
+        this.#soon();
+      },
+    };
+  }
+
+  #over(entries: readonly Entry<T>[]): void {
+    for (const entry of entries) this.#forget(entry);
+  }
+
+  #written(entries: readonly Entry<T>[]): void {
+    const seqs = entries.flatMap(({ seq }) => (seq > 0 ? [seq] : []));
+    if (seqs.length > 0) this.#store?.spool.done(seqs);
+  }
+
+  /** While the other side is away that is nothing an item can help. */
+  #failed(err: SendError, isTimeout: boolean): boolean {
+    const counts = !this.#health.isDown;
+    this.#health.failed(err, isTimeout, this.#settings.retries);
+    if (err.kind === "give up") this.#wake();
+    return counts;
+  }
+
+  #wake(): void {
+    for (const lane of this.#lanes) {
+      if (lane.state !== "resting") continue;
+      lane.wake();
+      this.#touched.add(lane);
+    }
+    this.#soon();
+  }
+
+  /** What is on the disk is done there when the letter is. */
+  #toLetters(entries: readonly Entry<T>[], why: string): void {
+    this.#gaveUp += entries.length;
+    this.#over(entries);
+    this.#host.failed?.(entries.length, why);
+    const at = this.#host.clock.now();
+    const store = this.#store;
+    for (const entry of entries) {
+      const { key, item, bytes, tries, seq } = entry;
+      this.#letters.add({ at, why, tries: tries + 1, key, item, bytes });
+      if (seq > 0) void store?.lettersWritten().then(() => store.spool.done([seq]));
+    }
+  }
+
+  #makeLetters(): Letters<T> {
+    const settings = (): SinkSettings<T> => this.#settings;
+    return new Letters<T>({
+      get lettersMax() {
+        return settings().lettersMax;
+      },
+      get letterBytesMax() {
+        return settings().letterBytesMax;
+      },
+      shown: (item) => this.#options.shown(item),
+      again: ({ item, key, bytes }) => this.push(item, key, Math.max(0, bytes - key.length - ENTRY_BYTES)),
+      added: (letter) => void this.#store?.addLetter(letter),
+      removed: (ids) => this.#store?.removeLetters(ids),
+    });
+  }
+
+  // ---- the disk
+
+  #openStore(): void {
+    if (this.#store !== null || this.#options.directory === null) return;
+    const host = this.#host;
+    const settings = (): SinkSettings<T> => this.#settings;
+    this.#store = new SinkStore<T>(
+      this.diskAt(this.#options.directory()),
+      {
+        now: () => host.clock.mono(),
+        get diskMax() {
+          return settings().diskMax;
+        },
+        trouble: (why) => this.#trouble(why),
+        readable: () => this.#readOn(),
+        lost: (rows) => this.#dropped(rows),
+        torn: (file, bytes) => {
+          this.#torn += bytes;
+          host.log.warn("the end of a file was cut off: it was not written to its end", { server: this.#settings.what, file, bytes });
+        },
+      },
+      this.#options.codec,
+      this.#letters,
+    );
+  }
+
+  #trouble(why: string | null): void {
+    if (why === this.#diskError) return;
+    const before = this.#diskError;
+    this.#diskError = why;
+    if (why === null) {
+      this.#host.log.notice("the queue can be written to the disk again", { server: this.#settings.what });
+      this.#host.alarm(this.#alarms.disk, null);
+      return;
+    }
+    if (before === null) this.#host.log.error("the queue cannot be written to the disk", { server: this.#settings.what, error: why });
+    this.#host.alarm(this.#alarms.disk, {
+      severity: "error",
+      title: `${this.#settings.what}: the queue cannot be written to the disk`,
+      summary: `${why}. What waits in memory would be lost with the node, and what finds no room there is dropped.`,
+    });
+  }
+
+  /** Half of memory is free for what waits on the disk. */
+  #readOn(): void {
+    const store = this.#store;
+    const { rowsMax, bytesMax } = this.#settings;
+    if (store === null || this.#isReading || this.#state !== "open" || store.spool.caughtUp) return;
+    if (this.#rows > rowsMax / 2 || this.#bytes > bytesMax / 2) return;
+    this.#isReading = true;
+    void store.spool.read(Math.min(READ_ROWS, Math.max(1, rowsMax >> 1)), Math.max(1, bytesMax >> 1)).then((found) => {
+      this.#isReading = false;
+      for (const stored of found) this.#restore(store, stored);
+      if (found.length > 0) this.#soon();
+    });
+  }
+
+  #restore(store: SinkStore<T>, { seq, at, key, item }: Stored): void {
+    const { clock } = this.#host;
+    try {
+      const age = Math.max(0, clock.now() - at);
+      this.#admit(this.#options.codec.decode(item), key, item.length + key.length + ENTRY_BYTES, later(clock.mono(), -age), seq);
+    } catch (err) {
+      this.#host.log.error("an item on the disk cannot be read", { server: this.#settings.what, error: wordsOf(err) });
+      store.spool.done([seq]);
+      this.#dropped(1);
+    }
+  }
+
+  /** The disk is not wanted any more, and nobody needs what is on it. */
+  #endStore(): void {
+    const store = this.#store;
+    if (store === null || this.#settings.diskMax > 0 || this.#state !== "open" || !store.spool.isEmpty) return;
+    this.#store = null;
+    void store.close();
+  }
+
+  // ---- its life
+
+  /** Other settings, at once; other lanes when nothing is under way, so that the order stays. */
+  change(settings: SinkSettings<T>): void {
+    const before = this.#settings;
+    this.#settings = settings;
+    if (settings.what !== before.what) this.#health.rename(settings.what);
+    if (settings.diskMax > 0) this.#openStore();
+    this.#letters.bound();
+    this.#wake();
+    this.#relane ||= settings.lanes !== this.#lanes.length;
+    if (this.#relane) this.#tryRelane();
+    else for (const lane of this.#lanes) this.#touched.add(lane);
+    this.#soon();
+  }
+
+  #tryRelane(): void {
+    if (this.#lanes.some((l) => l.state === "sending")) return;
+    const all = this.#lanes.flatMap((l) => l.takeAll()).sort((a, b) => a.order - b.order);
+    this.#lanes = this.#makeLanes();
+    this.#touched.clear();
+    for (const entry of all) this.#laneOf(entry.key).add(entry);
+    for (const lane of this.#lanes) this.#touched.add(lane);
+    this.#relane = false;
+    this.#soon();
+  }
+
+  get waiting(): { rows: number; bytes: number } {
+    return { rows: this.#rows + (this.#store?.spool.unread ?? 0), bytes: this.#bytes };
+  }
+
+  /** Bytes of memory that it takes. */
+  get memory(): number {
+    return this.#bytes + this.#letters.bytes + (this.#store?.spool.unwritten ?? 0);
+  }
+
+  report(): ServerReport {
+    const running = this.#lanes.reduce((n, l) => n + (l.state === "sending" ? 1 : 0), 0);
+    const { rows } = this.waiting;
+    const s = this.#settings;
+    return {
+      ...this.#health.shown(s.what),
+      running,
+      waiting: rows,
+      pool: s.lanes,
+      queue: {
+        rows,
+        bytes: this.#bytes,
+        diskBytes: this.#store?.spool.bytes ?? 0,
+        sent: this.#sent,
+        dropped: this.#drops.count,
+        gaveUp: this.#gaveUp,
+        letters: this.#letters.count,
+        torn: this.#torn,
+        diskError: this.#diskError,
+      },
+    };
+  }
+
+  /** What waits is sent for a moment more. What is on the disk stays there, anything else is counted as dropped. */
+  async close(): Promise<void> {
+    if (this.#state !== "open") return;
+    this.#state = "closing";
+    this.#closeAt = later(this.#host.clock.mono(), this.#options.closeMs);
+    this.#step();
+    if (!this.#isQuiet) await new Promise<void>((resolve) => (this.#whenQuiet = resolve));
+    for (const lane of this.#lanes) lane.stop();
+    const left = this.#lanes.flatMap((l) => l.takeAll());
+    const onlyHere = left.filter((e) => e.seq === 0).length;
+    if (onlyHere > 0) {
+      this.#host.log.warn("the queue was not empty at the end", { server: this.#settings.what, dropped: onlyHere });
+      this.#dropped(onlyHere);
+    }
+    this.#over(left);
+    await this.#store?.close();
+    this.#state = "closed";
+    this.#stopTimer();
+    this.#drops.clear();
+    this.#trouble(null);
+    this.#health.end();
+  }
+}
