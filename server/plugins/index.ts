@@ -16,6 +16,7 @@ import { pluginTemplate } from "./plugin_template/index.ts";
 import { recon } from "./recon/index.ts";
 import { reloader } from "./reloader/index.ts";
 import { retainer } from "./retainer/index.ts";
+import { webHook } from "./web_hook/index.ts";
 
 export const plugins: readonly AnyPlugin[] = [
   authClientid,
@@ -34,6 +35,7 @@ export const plugins: readonly AnyPlugin[] = [
   recon,
   reloader,
   retainer,
+  webHook,
 ];
 
 /** Their configuration tables, for the loader. */

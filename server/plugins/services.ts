@@ -1,5 +1,6 @@
 /** The typed doors through which the admin layer (REST, command line, dashboard) talks to running plugins. */
 import type { Message } from "../core/message.ts";
+import type { DeadLetters } from "./actions.ts";
 
 export interface PluginServices {
   emqx_retainer: RetainerService;
@@ -8,6 +9,7 @@ export interface PluginServices {
   emqx_delayed_publish: DelayedService;
   emqx_recon: ReconService;
   emqx_reloader: ReloaderService;
+  emqx_web_hook: WebHookService;
 }
 export type ServiceName = keyof PluginServices;
 
@@ -92,4 +94,8 @@ export interface ReconService {
 export interface ReloaderService {
   /** Returns what was reloaded, in words; [] = nothing had changed. */
   reloadNow(): Promise<string[]>;
+}
+
+export interface WebHookService {
+  readonly deadLetters: DeadLetters;
 }

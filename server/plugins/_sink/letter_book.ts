@@ -110,4 +110,14 @@ export class LetterBook {
     }
     this.#file = null;
   }
+
+  /** Without its files. */
+  async discard(): Promise<void> {
+    await this.close();
+    try {
+      for (const name of await this.disk.list()) if (LetterBook.numberIn(name) !== null) await this.disk.remove(name);
+    } catch (err) {
+      this.owner.trouble(wordsOf(err));
+    }
+  }
 }

@@ -10,9 +10,11 @@ import { later, type MonoMs, reached } from "../../lib/time.ts";
 import type { DeadLetters } from "../actions.ts";
 import type { ServerReport } from "../reports.ts";
 import type { Disk } from "./disk.ts";
+import { DiskTrouble } from "./disk_trouble.ts";
 import { Drops } from "./drops.ts";
 import { Health } from "./health.ts";
-import { Lane, type LaneOwner } from "./lane.ts";
+import type { LaneOwner } from "./lane.ts";
+import { Lanes } from "./lanes.ts";
 import { Letters } from "./letters.ts";
 import type { Stored } from "./spool.ts";
 import { SinkStore } from "./store.ts";
@@ -28,9 +30,7 @@ export class Sink<T> {
   #settings: SinkSettings<T>;
   readonly #host: SinkHost;
   readonly #options: SinkOptions<T>;
-  #lanes: Lane<T>[] = [];
-  /** Lanes that may have something to do. */
-  readonly #touched = new Set<Lane<T>>();
+  readonly #lanes: Lanes<T>;
   #isSoon = false;
   #rows = 0;
   #bytes = 0;
@@ -40,9 +40,7 @@ export class Sink<T> {
   readonly #letters: Letters<T>;
   #store: SinkStore<T> | null = null;
   #isReading = false;
-  #diskError: string | null = null;
-  /** Other lanes are to be made when nothing is under way. */
-  #relane = false;
+  readonly #trouble: DiskTrouble;
   #state: "open" | "closing" | "closed" = "open";
   #sent = 0;
   #gaveUp = 0;
@@ -51,9 +49,6 @@ export class Sink<T> {
   /** For whoever waits until nothing is under way. */
   #whenQuiet: (() => void) | null = null;
   #closeAt: MonoMs | null = null;
-  readonly #owner: LaneOwner<T>;
-  /** Names of alarms. */
-  readonly #alarms: { readonly dropped: string; readonly disk: string };
 
   constructor(
     host: SinkHost,
@@ -66,13 +61,12 @@ export class Sink<T> {
     this.#options = options;
     this.#settings = settings;
     const suffix = options.alarmSuffix ?? "";
-    this.#alarms = { dropped: `dropped${suffix}`, disk: `disk${suffix}` };
     this.#health = new Health(host, settings.what, options.alarm);
-    this.#drops = new Drops(host, this.#alarms.dropped);
+    this.#drops = new Drops(host, `dropped${suffix}`);
+    this.#trouble = new DiskTrouble(host, `disk${suffix}`);
     this.#letters = this.#makeLetters();
-    this.#owner = this.#makeOwner();
-    this.#lanes = this.#makeLanes();
-    if (settings.diskMax > 0) this.#openStore();
+    this.#lanes = new Lanes(this.#makeOwner());
+    if (settings.diskMax > 0 || options.hasLeft?.() === true) this.#openStore();
     this.#stopTimer = host.every(TICK_MS, () => this.#tick());
   }
 
@@ -110,21 +104,23 @@ export class Sink<T> {
   }
 
   #admit(item: T, key: string, bytes: number, since: MonoMs, seq: number): void {
-    const lane = this.#laneOf(key);
-    lane.add({ key, item, bytes, order: ++this.#order, since, seq, tries: 0 });
+    this.#lanes.add({ key, item, bytes, order: ++this.#order, since, seq, tries: 0 });
     this.#rows++;
     this.#bytes += bytes;
-    this.#touched.add(lane);
     this.#soon();
   }
 
   /** The oldest of the fullest lane goes, until there is. False = there cannot be. */
   #makeRoom(bytes: number): boolean {
     const { rowsMax, bytesMax } = this.#settings;
+    if (bytes > bytesMax) {
+      this.#dropped(1);
+      return false;
+    }
     let dropped = 0;
     const isShort = this.#host.memoryShort === true;
     while (this.#rows >= rowsMax || this.#bytes + bytes > bytesMax || (isShort && dropped === 0)) {
-      const entry = this.#fullest().dropOldest();
+      const entry = this.#lanes.dropOldest();
       if (entry === undefined) {
         // All of it is under way.
         this.#dropped(dropped + 1);
@@ -135,14 +131,6 @@ export class Sink<T> {
     }
     this.#dropped(dropped);
     return true;
-  }
-
-  #fullest(): Lane<T> {
-    return this.#lanes.reduce((a, b) => (b.waitingBytes > a.waitingBytes ? b : a));
-  }
-
-  #laneOf(key: string): Lane<T> {
-    return this.#lanes[Number(Bun.hash.crc32(key)) % this.#lanes.length] as Lane<T>;
   }
 
   #forget(entry: Entry<T>): void {
@@ -171,11 +159,8 @@ export class Sink<T> {
   #step(): void {
     if (this.#state === "closed") return;
     this.#store?.spool.flush();
-    if (this.#relane || this.#isStopping) return;
-    const now = this.#host.clock.mono();
-    const touched = [...this.#touched];
-    this.#touched.clear();
-    for (const lane of touched) lane.step(now);
+    if (this.#isStopping) return;
+    this.#lanes.step(this.#host.clock.mono());
     this.#readOn();
   }
 
@@ -188,10 +173,7 @@ export class Sink<T> {
     const now = this.#host.clock.mono();
     this.#health.tick(now);
     this.#drops.tick(now, this.#settings.what);
-    const mayBegin = !this.#relane && !this.#isStopping;
-    for (const lane of this.#lanes) if (mayBegin || lane.state === "sending") lane.step(now);
-    this.#touched.clear();
-    if (this.#relane) this.#tryRelane();
+    this.#lanes.tick(now, !this.#isStopping);
     this.#store?.spool.tick(now);
     this.#store?.tickLetters();
     this.#readOn();
@@ -199,18 +181,11 @@ export class Sink<T> {
     if (this.#closeAt !== null && (this.#isQuiet || reached(this.#closeAt, now))) this.#whenQuiet?.();
   }
 
-  /** Nothing is under way, and nothing can be sent just now. */
   get #isQuiet(): boolean {
-    return this.#lanes.every(
-      (l) => l.state === "resting" || (l.state === "idle" && l.isEmpty) || (this.#isStopping && l.state !== "sending"),
-    );
+    return this.#isStopping ? this.#lanes.sending === 0 : this.#lanes.isQuiet;
   }
 
   // ---- lanes
-
-  #makeLanes(): Lane<T>[] {
-    return Array.from({ length: this.#settings.lanes }, () => new Lane(this.#owner));
-  }
 
   #makeOwner(): LaneOwner<T> {
     const settings = (): SinkSettings<T> => this.#settings;
@@ -231,7 +206,7 @@ export class Sink<T> {
       gaveUp: (entries, why) => this.#toLetters(entries, why),
       failed: (err, isTimeout) => this.#failed(err, isTimeout),
       settled: (lane) => {
-        this.#touched.add(lane);
+        this.#lanes.touch(lane);
         if (this.#closeAt !== null && this.#isQuiet) this.#whenQuiet?.();
         this.#soon();
       },
@@ -256,11 +231,7 @@ export class Sink<T> {
   }
 
   #wake(): void {
-    for (const lane of this.#lanes) {
-      if (lane.state !== "resting") continue;
-      lane.wake();
-      this.#touched.add(lane);
-    }
+    this.#lanes.wake();
     this.#soon();
   }
 
@@ -307,7 +278,7 @@ export class Sink<T> {
         get diskMax() {
           return settings().diskMax;
         },
-        trouble: (why) => this.#trouble(why),
+        trouble: (why) => this.#trouble.is(why, this.#settings.what),
         readable: () => this.#readOn(),
         lost: (rows) => this.#dropped(rows),
         torn: (file, bytes) => {
@@ -318,23 +289,6 @@ export class Sink<T> {
       this.#options.codec,
       this.#letters,
     );
-  }
-
-  #trouble(why: string | null): void {
-    if (why === this.#diskError) return;
-    const before = this.#diskError;
-    this.#diskError = why;
-    if (why === null) {
-      this.#host.log.notice("the queue can be written to the disk again", { server: this.#settings.what });
-      this.#host.alarm(this.#alarms.disk, null);
-      return;
-    }
-    if (before === null) this.#host.log.error("the queue cannot be written to the disk", { server: this.#settings.what, error: why });
-    this.#host.alarm(this.#alarms.disk, {
-      severity: "error",
-      title: `${this.#settings.what}: the queue cannot be written to the disk`,
-      summary: `${why}. What waits in memory would be lost with the node, and what finds no room there is dropped.`,
-    });
   }
 
   /** Half of memory is free for what waits on the disk. */
@@ -368,7 +322,7 @@ export class Sink<T> {
     const store = this.#store;
     if (store === null || this.#settings.diskMax > 0 || this.#state !== "open" || !store.spool.isEmpty) return;
     this.#store = null;
-    void store.close();
+    void store.discard();
   }
 
   // ---- its life
@@ -380,21 +334,9 @@ export class Sink<T> {
     if (settings.what !== before.what) this.#health.rename(settings.what);
     if (settings.diskMax > 0) this.#openStore();
     this.#letters.bound();
-    this.#wake();
-    this.#relane ||= settings.lanes !== this.#lanes.length;
-    if (this.#relane) this.#tryRelane();
-    else for (const lane of this.#lanes) this.#touched.add(lane);
-    this.#soon();
-  }
-
-  #tryRelane(): void {
-    if (this.#lanes.some((l) => l.state === "sending")) return;
-    const all = this.#lanes.flatMap((l) => l.takeAll()).sort((a, b) => a.order - b.order);
-    this.#lanes = this.#makeLanes();
-    this.#touched.clear();
-    for (const entry of all) this.#laneOf(entry.key).add(entry);
-    for (const lane of this.#lanes) this.#touched.add(lane);
-    this.#relane = false;
+    this.#lanes.wake();
+    this.#lanes.resize();
+    this.#lanes.touchAll();
     this.#soon();
   }
 
@@ -408,12 +350,11 @@ export class Sink<T> {
   }
 
   report(): ServerReport {
-    const running = this.#lanes.reduce((n, l) => n + (l.state === "sending" ? 1 : 0), 0);
     const { rows } = this.waiting;
     const s = this.#settings;
     return {
       ...this.#health.shown(s.what),
-      running,
+      running: this.#lanes.sending,
       waiting: rows,
       pool: s.lanes,
       queue: {
@@ -425,7 +366,7 @@ export class Sink<T> {
         gaveUp: this.#gaveUp,
         letters: this.#letters.count,
         torn: this.#torn,
-        diskError: this.#diskError,
+        diskError: this.#trouble.why,
       },
     };
   }
@@ -437,19 +378,19 @@ export class Sink<T> {
     this.#closeAt = later(this.#host.clock.mono(), this.#options.closeMs);
     this.#step();
     if (!this.#isQuiet) await new Promise<void>((resolve) => (this.#whenQuiet = resolve));
-    for (const lane of this.#lanes) lane.stop();
-    const left = this.#lanes.flatMap((l) => l.takeAll());
+    this.#lanes.stop();
+    const left = this.#lanes.takeAll();
     const onlyHere = left.filter((e) => e.seq === 0).length;
     if (onlyHere > 0) {
       this.#host.log.warn("the queue was not empty at the end", { server: this.#settings.what, dropped: onlyHere });
       this.#dropped(onlyHere);
     }
     this.#over(left);
-    await this.#store?.close();
+    this.#dropped((await this.#store?.close()) ?? 0);
     this.#state = "closed";
     this.#stopTimer();
     this.#drops.clear();
-    this.#trouble(null);
+    this.#trouble.is(null, this.#settings.what);
     this.#health.end();
   }
 }

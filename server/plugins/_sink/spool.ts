@@ -11,9 +11,11 @@
 import { wordsOf } from "../../lib/errors.ts";
 import { later, type MonoMs, reached } from "../../lib/time.ts";
 import type { Disk } from "./disk.ts";
-import { encodeFrame, type Frame, rangesOf } from "./frames.ts";
+import { encodeFrame, rangesOf } from "./frames.ts";
 import { pieces } from "./scan.ts";
 import { Segment } from "./segment.ts";
+import { Syncing } from "./syncing.ts";
+import { type Pending, Unwritten } from "./unwritten.ts";
 
 /** Written at a time. */
 const CHUNK = 1024 * 1024;
@@ -49,14 +51,6 @@ export interface Stored {
   readonly item: Uint8Array;
 }
 
-interface Pending {
-  /** 0 = it is no item. */
-  readonly seq: number;
-  readonly bytes: Uint8Array;
-  isLoaded: boolean;
-  isDone: boolean;
-}
-
 export class Spool {
   #state: "opening" | "open" | "closed" = "opening";
   readonly #segments: Segment[] = [];
@@ -68,21 +62,17 @@ export class Spool {
   #next = 1;
   #offset = 0;
   #reading: Segment | null = null;
-  #pending: Pending[] = [];
-  #pendingBytes = 0;
-  readonly #unwritten = new Map<number, Pending>();
+  readonly #unwritten = new Unwritten();
   /** Came before it was known which number is next. */
   #early: Omit<Stored, "seq">[] = [];
+  #earlyBytes = 0;
   /** Done, and not yet written down. */
   #done: number[] = [];
   #unread = 0;
   /** One call of the system behind another. */
   #line: Promise<void> = Promise.resolve();
   #isWriting = false;
-  #unsynced = new Set<Segment>();
-  #syncing: Promise<void> = Promise.resolve();
-  #isSyncing = false;
-  #nextSync = 0 as MonoMs;
+  readonly #syncing = new Syncing((err) => this.#isTroubled(err));
   #troubled = false;
   #again = 0 as MonoMs;
 
@@ -97,7 +87,7 @@ export class Spool {
   }
   /** Nothing of it is still to be done. */
   get isEmpty(): boolean {
-    return this.#state === "open" && this.#unwritten.size === 0 && this.#early.length === 0 && this.#segments.every((s) => s.left === 0);
+    return this.#state === "open" && this.#unwritten.items === 0 && this.#early.length === 0 && this.#segments.every((s) => s.left === 0);
   }
   /** On the disk and not in memory. */
   get unread(): number {
@@ -107,7 +97,7 @@ export class Spool {
     return this.#segments.reduce((n, s) => n + s.size, 0);
   }
   get unwritten(): number {
-    return this.#pendingBytes;
+    return this.#unwritten.bytes + this.#earlyBytes;
   }
 
   /** Read what a former run has left. Never rejects: what cannot be read is told and passed over. */
@@ -126,7 +116,7 @@ export class Spool {
     this.#removeDone();
     const early = this.#early;
     this.#early = [];
-    this.#pendingBytes = 0;
+    this.#earlyBytes = 0;
     for (const { at, key, item } of early) this.#take(at, key, item, false);
     this.owner.readable();
     this.flush();
@@ -163,37 +153,26 @@ export class Spool {
 
   /** Take an item. `isLoaded`: it is in memory. Returns its number, 0 = there is no room for it. Written by the next `flush`. @throws FrameTooLong */
   append(at: number, key: string, item: Uint8Array, isLoaded: boolean): number | null {
-    if (this.#state === "closed" || (this.#pendingBytes > 0 && this.#pendingBytes + item.length > PENDING_MAX)) return null;
+    if (this.#state === "closed" || (this.unwritten > 0 && this.unwritten + item.length > PENDING_MAX)) return null;
     if (this.#state === "open") return this.#take(at, key, item, isLoaded);
     this.#early.push({ at, key, item });
-    this.#pendingBytes += item.length;
+    this.#earlyBytes += item.length;
     return 0;
   }
 
   #take(at: number, key: string, item: Uint8Array, isLoaded: boolean): number {
     const bytes = encodeFrame({ kind: "item", seq: this.#seq + 1, at, key, item });
     const seq = ++this.#seq;
-    const pending = { seq, bytes, isLoaded, isDone: false };
-    this.#wait(pending);
-    this.#unwritten.set(seq, pending);
+    this.#unwritten.add({ seq, bytes, isLoaded, isDone: false });
     if (isLoaded) this.#next = seq + 1;
     else this.#unread++;
     return seq;
   }
 
-  #wait(pending: Pending): void {
-    this.#pending.push(pending);
-    this.#pendingBytes += pending.bytes.length;
-  }
-
   /** These need not be sent any more. */
   done(seqs: readonly number[]): void {
     for (const seq of seqs) {
-      const pending = this.#unwritten.get(seq);
-      if (pending !== undefined) {
-        pending.isDone = true;
-        continue;
-      }
+      if (this.#unwritten.done(seq)) continue;
       const segment = this.#segmentOf(seq);
       if (segment === undefined) continue;
       segment.left--;
@@ -210,11 +189,11 @@ export class Spool {
 
   /** Write what waits, if nothing is being written. */
   flush(): void {
-    if (this.#isWriting || this.#state !== "open" || (this.#pending.length === 0 && this.#done.length === 0)) return;
+    if (this.#isWriting || this.#state !== "open" || (!this.#unwritten.any && this.#done.length === 0)) return;
     if (this.#troubled && !reached(this.#again, this.owner.now())) return;
     this.#isWriting = true;
     this.#behind(async () => {
-      while (this.#pending.length > 0 || this.#done.length > 0) if (!(await this.#write())) break;
+      while (this.#unwritten.any || this.#done.length > 0) if (!(await this.#write())) break;
       this.#isWriting = false;
       this.owner.readable();
     });
@@ -229,9 +208,9 @@ export class Spool {
   async #write(): Promise<boolean> {
     while (this.#done.length > 0) {
       const ranges = rangesOf(this.#done.splice(0, DONE_MAX));
-      this.#wait(framed({ kind: "done", ranges }));
+      this.#unwritten.add({ seq: 0, bytes: encodeFrame({ kind: "done", ranges }), isLoaded: false, isDone: false });
     }
-    const chunk = this.#chunk();
+    const chunk = this.#unwritten.chunk(CHUNK);
     const length = chunk.reduce((n, p) => n + p.bytes.length, 0);
     if (length === 0) return true;
     try {
@@ -242,30 +221,10 @@ export class Spool {
       return true;
     } catch (err) {
       this.#active = null;
-      this.#pending.unshift(...chunk);
+      this.#unwritten.putBack(chunk);
       this.#isTroubled(err);
       return false;
     }
-  }
-
-  /** What was done before it was written need not be. */
-  #chunk(): Pending[] {
-    const chunk: Pending[] = [];
-    let length = 0;
-    let n = 0;
-    for (const p of this.#pending) {
-      if (length > 0 && length + p.bytes.length > CHUNK) break;
-      n++;
-      if (p.isDone) {
-        this.#unwritten.delete(p.seq);
-        this.#pendingBytes -= p.bytes.length;
-        continue;
-      }
-      chunk.push(p);
-      length += p.bytes.length;
-    }
-    this.#pending.splice(0, n);
-    return chunk;
   }
 
   async #room(length: number): Promise<Segment> {
@@ -283,10 +242,9 @@ export class Spool {
   #written(segment: Segment, from: number, chunk: readonly Pending[]): void {
     let offset = from;
     for (const p of chunk) {
-      this.#pendingBytes -= p.bytes.length;
+      this.#unwritten.written(p);
       if (p.seq > 0) {
         segment.take(p.seq, offset);
-        this.#unwritten.delete(p.seq);
         if (p.isDone) this.#done.push(p.seq);
         else {
           segment.left++;
@@ -296,7 +254,7 @@ export class Spool {
       offset += p.bytes.length;
     }
     segment.size = offset;
-    this.#unsynced.add(segment);
+    this.#syncing.written(segment);
     if (this.#troubled) {
       this.#troubled = false;
       this.owner.trouble(null);
@@ -327,9 +285,9 @@ export class Spool {
 
   #remove(segment: Segment): void {
     segment.gone = true;
-    this.#unsynced.delete(segment);
+    this.#syncing.forget(segment);
     void this.#behind(async () => {
-      await this.#syncing;
+      await this.#syncing.running;
       await segment.file.close();
       await this.disk.remove(segment.name);
     });
@@ -344,7 +302,7 @@ export class Spool {
         const segment = this.#segments.find((s) => s.last >= this.#next && s.last >= s.first);
         if (segment === undefined) {
           // Nothing is left but what was never written.
-          if (this.#unwritten.size === 0) this.#next = this.#seq + 1;
+          if (this.#unwritten.items === 0) this.#next = this.#seq + 1;
           return;
         }
         for (const stored of await this.#readIn(segment, rows - out.length, bytes - size)) {
@@ -393,38 +351,32 @@ export class Spool {
 
   tick(now: MonoMs): void {
     this.flush();
-    if (this.#unsynced.size === 0 || this.#isSyncing || !reached(this.#nextSync, now)) return;
-    this.#nextSync = later(now, AGAIN_MS);
-    this.#isSyncing = true;
-    const segments = [...this.#unsynced];
-    this.#unsynced.clear();
-    this.#syncing = Promise.all(segments.map((s) => s.file.sync()))
-      .then(() => {})
-      .catch((err: unknown) => this.#isTroubled(err))
-      .finally(() => {
-        this.#isSyncing = false;
-      });
+    this.#syncing.tick(now);
   }
 
-  /** What waits is written, and that what is done is; then nothing more is. Files that nobody needs are deleted. */
-  async close(): Promise<void> {
-    while (this.#state === "open" && !this.#troubled && (this.#isWriting || this.#pending.length > 0 || this.#done.length > 0)) {
+  /**
+   * What waits is written, and that what is done is; then nothing more is. Files that nobody needs are deleted. Returns how many items could not be
+   * written.
+   */
+  async close(): Promise<number> {
+    while (this.#state === "open" && !this.#troubled && (this.#isWriting || this.#unwritten.any || this.#done.length > 0)) {
       this.flush();
       await this.#line;
     }
     this.#state = "closed";
     await this.#line;
-    await this.#syncing;
-    const isOver = this.#unwritten.size === 0 && this.#segments.every((s) => s.left === 0);
+    await this.#syncing.running;
+    const isOver = this.#unwritten.items + this.#early.length === 0 && this.#segments.every((s) => s.left === 0);
     for (const segment of this.#segments) {
       try {
-        if (!isOver && this.#unsynced.has(segment)) await segment.file.sync();
+        if (!isOver && this.#syncing.has(segment)) await segment.file.sync();
         await segment.file.close();
         if (isOver) await this.disk.remove(segment.name);
       } catch (err) {
         this.#isTroubled(err);
       }
     }
+    return this.#unwritten.wanted + this.#early.length;
   }
 
   #isTroubled(err: unknown): void {
@@ -432,8 +384,4 @@ export class Spool {
     this.#troubled = true;
     this.owner.trouble(wordsOf(err));
   }
-}
-
-function framed(frame: Frame): Pending {
-  return { seq: 0, bytes: encodeFrame(frame), isLoaded: false, isDone: false };
 }

@@ -69,9 +69,17 @@ export class SinkStore<T> {
     this.#book.tick();
   }
 
-  async close(): Promise<void> {
+  /** Returns how many items the disk has not taken. */
+  async close(): Promise<number> {
     await this.opened;
-    await this.spool.close();
+    const lost = await this.spool.close();
     await this.#book.close();
+    return lost;
+  }
+
+  /** Nothing of it is wanted on the disk any more. */
+  async discard(): Promise<void> {
+    await this.spool.close();
+    await this.#book.discard();
   }
 }

@@ -86,6 +86,8 @@ export interface SinkOptions<T> {
   alarmSuffix?: string;
   /** Where what is kept on the disk lies; it need not exist. null = it never is. */
   directory: (() => string) | null;
+  /** A former run may have left something there: it is sent though nothing new is written. */
+  hasLeft?(): boolean;
   /** `close` sends on for so long. */
   closeMs: number;
 }

@@ -1,0 +1,153 @@
+/**
+ * Text with `${…}` in it that is filled from the row a rule has made: `${a.b[1]}` a value, `${.}` the whole row. Compiled once, filled often.
+ * Whoever gives text to somebody who parses it again (SQL, a path) binds the values instead: they are never pasted into it.
+ *
+ * A text on the way that is JSON itself (`SELECT *` has the payload as it came) is looked into, as EMQX 5 does.
+ */
+
+/** Longest template, and longest text that is looked into for JSON, characters. */
+const LENGTH_MAX = 64 * 1024;
+const PLACEHOLDER = /\$\{([^{}]*)\}/g;
+const STEP = /^(?:([^.[\]]+)|\[(-?\d{1,9})\])/;
+/** Names in objects, and positions (EMQ X: the first is 1, -1 the last). */
+type Path = readonly (string | number)[];
+type Part = string | Path;
+
+export interface RowTemplate {
+  /** As it was written. */
+  readonly source: string;
+  /** It has no placeholder: always the same. */
+  readonly constant: boolean;
+  /** Texts as they are, objects as JSON, bytes as UTF-8; what is not there is "undefined" (EMQ X). */
+  text(row: Row): string;
+  /** As `text`; null when something is not there, or is null. */
+  strict(row: Row): string | null;
+  /** The value itself when the template is one placeholder and nothing else; else the text. */
+  value(row: Row): unknown;
+  /** Values in order of the placeholders of `bound`: what is not there is null, objects are JSON texts. */
+  values(row: Row): (string | number | boolean | Uint8Array | null)[];
+  /** The template with a mark in each placeholder's place. `mark`: "?" or "$1" of its position (from 1). A text quoted around a placeholder loses its quotes. */
+  bound(mark: (position: number) => string): string;
+}
+type Row = Readonly<Record<string, unknown>>;
+
+/** @throws Error, in words: it is too long, or what stands in a placeholder is no path */
+export function compileRowTemplate(source: string): RowTemplate {
+  if (source.length > LENGTH_MAX) throw new Error(`a template has at most ${LENGTH_MAX} characters`);
+  const parts: Part[] = [];
+  let end = 0;
+  for (const found of source.matchAll(PLACEHOLDER)) {
+    if (found.index > end) parts.push(source.slice(end, found.index));
+    parts.push(pathOf((found[1] as string).trim(), found[0]));
+    end = found.index + found[0].length;
+  }
+  if (end < source.length) parts.push(source.slice(end));
+  const paths = parts.filter((p): p is Path => typeof p !== "string");
+  const [only] = parts;
+  const single = parts.length === 1 && typeof only !== "string" ? (only as Path) : null;
+  const text = (row: Row): string => {
+    let out = "";
+    for (const part of parts) out += typeof part === "string" ? part : textOf(valueAt(row, part));
+    return out;
+  };
+  return {
+    source,
+    constant: paths.length === 0,
+    text: paths.length === 0 ? () => source : text,
+    strict(row) {
+      let out = "";
+      for (const part of parts) {
+        const value = typeof part === "string" ? part : valueAt(row, part);
+        if (value === undefined || value === null) return null;
+        out += textOf(value);
+      }
+      return out;
+    },
+    value: (row) => (single === null ? text(row) : valueAt(row, single)),
+    values: (row) => paths.map((path) => boundValue(valueAt(row, path))),
+    bound: (mark) => markedText(parts, mark),
+  };
+}
+
+/** `'${a}'` of somebody who is used to quoting it: the mark stands for the value, with its quotes. */
+function markedText(parts: readonly Part[], mark: (position: number) => string): string {
+  let out = "";
+  let position = 0;
+  let quoted = "";
+  for (const [i, part] of parts.entries()) {
+    if (typeof part === "string") {
+      out += quoted !== "" && part.startsWith(quoted) ? part.slice(1) : part;
+      quoted = "";
+      continue;
+    }
+    const next = parts[i + 1];
+    const quote = out.at(-1) ?? "";
+    if ((quote === "'" || quote === '"') && typeof next === "string" && next.startsWith(quote)) {
+      out = out.slice(0, -1);
+      quoted = quote;
+    }
+    out += mark(++position);
+  }
+  return out;
+}
+
+/** "a.b[1].c"; "." and "" are the whole row. @throws Error */
+function pathOf(text: string, whole: string): Path {
+  if (text === "." || text === "") return [];
+  const path: (string | number)[] = [];
+  let rest = text.startsWith(".") ? text.slice(1) : text;
+  while (rest !== "") {
+    const step = STEP.exec(rest);
+    if (step === null) throw new Error(`${whole.slice(0, 64)} is no path: expected names and [positions], e.g. \${payload.values[1].t}`);
+    path.push(step[2] === undefined ? (step[1] as string) : Number(step[2]));
+    rest = rest.slice(step[0].length);
+    if (rest.startsWith(".") && rest.length > 1) rest = rest.slice(1);
+  }
+  return path;
+}
+
+/** undefined = there is none. No reach into prototypes. */
+function valueAt(row: Row, path: Path): unknown {
+  let value: unknown = row;
+  for (const step of path) {
+    if (typeof value === "string") value = jsonOf(value);
+    if (typeof step === "number") {
+      if (!Array.isArray(value)) return undefined;
+      value = step > 0 ? value[step - 1] : step < 0 ? value[value.length + step] : undefined;
+    } else if (isObject(value) && Object.hasOwn(value, step)) value = value[step];
+    else return undefined;
+  }
+  return value;
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array);
+
+function jsonOf(text: string): unknown {
+  const first = text.charCodeAt(0);
+  if ((first !== 0x7b && first !== 0x5b) || text.length > LENGTH_MAX) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function textOf(value: unknown): string {
+  if (typeof value === "string") return value;
+  if (value instanceof Uint8Array) return Buffer.from(value.buffer, value.byteOffset, value.length).toString("utf8");
+  return typeof value === "object" && value !== null ? rowJson(value) : String(value);
+}
+
+function boundValue(value: unknown): string | number | boolean | Uint8Array | null {
+  if (value === undefined || value === null) return null;
+  if (typeof value === "string" || typeof value === "number" || typeof value === "boolean" || value instanceof Uint8Array) return value;
+  return typeof value === "bigint" ? String(value) : rowJson(value);
+}
+
+/** JSON of a row: bytes are base64, what is not there is left out. */
+export function rowJson(value: unknown): string {
+  return JSON.stringify(value, (_, v) => (v instanceof Uint8Array ? base64(v) : v)) ?? "null";
+}
+
+const base64 = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("base64");
