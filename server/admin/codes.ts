@@ -17,6 +17,9 @@ export const CODE = {
   USER_EXISTS: 113,
   WRONG_OLD_PASSWORD: 114,
   BAD_TOPIC: 115,
+  /** Of the rule engine: in the body; the answer is HTTP 200 as ever. */
+  BAD_ARGUMENTS: 400,
+  NOT_FOUND: 404,
 } as const;
 export type Code = (typeof CODE)[keyof typeof CODE];
 
@@ -59,4 +62,6 @@ export const CODES: readonly CodeRow[] = [
     words: "A topic or topic filter is missing or not valid",
     sent: "POST /mqtt/…, retained messages, traces, POST /explain, the test of a plugin",
   },
+  { code: CODE.BAD_ARGUMENTS, words: "Refused by the rule engine, for the reason in the message", sent: "rules, actions, resources" },
+  { code: CODE.NOT_FOUND, words: "The rule engine has no such rule, action, resource or type", sent: "rules, actions, resources" },
 ];

@@ -20,6 +20,7 @@ import { createPlugins } from "./plugins.ts";
 import { createPubSub } from "./pubsub.ts";
 import { createRetained } from "./retained.ts";
 import { createRoutes } from "./routes.ts";
+import { createRules } from "./rules.ts";
 import { createRuntime } from "./runtime.ts";
 import { createSessions } from "./sessions.ts";
 import { createSettings } from "./settings.ts";
@@ -72,6 +73,7 @@ export function createAdmin(deps: AdminDeps) {
     users: createUsers(deps),
     retained: createRetained(deps, limits),
     delayed: createDelayed(deps, limits),
+    rules: createRules(deps),
     authUsername: createAccounts(deps, "emqx_auth_username"),
     authClientid: createAccounts(deps, "emqx_auth_clientid"),
     explain: createExplain(deps),

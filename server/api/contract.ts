@@ -49,6 +49,14 @@
  * | GET /auth_clientid, …                                    | {clientid, password}                           | the same |
  * | GET, PUT /log                                            | {level, handler?}                              | {level, levels, handlers: {id, level, destination}[]}, – |
  * | GET /vm/:topic, GET /recon/:topic                        | all, load, memory, …; memory, allocated, …, gc | [name, number or text][] |
+ * | PUT, DELETE /rules/:id, PUT /rules/:id/(enable,disable,reset_metrics) | the fields to change            | RuleRow; –, – (400, 404 in the body) |
+ * | GET /rules/:id/errors, /rules/:id/inspected              |                                                | RuleErrorRow[], InspectedRow[] |
+ * | GET, DELETE /rules/:id/actions/:action/dead_letters, POST …/resend | {ids?: number[]}                     | DeadLetterRow[], {deleted}, {resent} |
+ * | POST /rules/test                                         | {rawsql, for?, sample?, actions?}              | RuleTestResult |
+ * | GET /rules/functions, /rule_events                       |                                                | RuleFunctionRow[], RuleEventRow[] |
+ * | GET, POST /rules/capture                                 | {topic, seconds?, limit?}                      | CaptureRow (null: there was none) |
+ * | GET /rules_export, POST /rules_import                    | dry_run; a RulesFile                           | RulesFile, ImportResult |
+ * | GET /resource_status/:id, POST /resources/:id (start), POST /resources/test | {name, type, config}        | ResourceStatusRow, –, PluginTestStep[] |
  * | PUT /acl/reload, PUT /reload                             |                                                | –, string[] (what was read again; of lines that are not in force: why) |
  * | GET /whoami                                              |                                                | WhoAmI |
  * | GET /openapi.json                                        |                                                | OpenAPI 3.1 document, no envelope |
@@ -67,6 +75,7 @@ import type { Meta } from "../admin/rows.ts";
 export type { Code } from "../admin/codes.ts";
 export type * from "../admin/extra_rows.ts";
 export type * from "../admin/rows.ts";
+export type * from "../admin/rule_rows.ts";
 
 export interface Data<T> {
   code: 0;

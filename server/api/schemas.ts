@@ -5,7 +5,7 @@ import type * as C from "./contract.ts";
 
 /** Every field of a row, in order. */
 type Fields<T> = { readonly [K in keyof T]-?: TSchema };
-const row = <T extends object>(fields: Fields<T>): TSchema => Type.Object(fields as Record<string, TSchema>);
+export const row = <T extends object>(fields: Fields<T>): TSchema => Type.Object(fields as Record<string, TSchema>);
 
 export const text = Type.String();
 export const int = Type.Integer();
@@ -19,7 +19,7 @@ const memoryLevel = Type.Union([Type.Literal("normal"), Type.Literal("high"), Ty
 const encoding = Type.Union([Type.Literal("plain"), Type.Literal("base64")]);
 const counters = Type.Record(Type.String(), Type.Integer());
 export const list = (schema: TSchema): TSchema => Type.Array(schema);
-const nullable = (schema: TSchema): TSchema => Type.Union([Type.Null(), schema]);
+export const nullable = (schema: TSchema): TSchema => Type.Union([Type.Null(), schema]);
 
 export const properties = Type.Object({
   payload_format: Type.Optional(Type.Union([Type.Literal(0), Type.Literal(1)])),

@@ -16,6 +16,7 @@ import { pluginTemplate } from "./plugin_template/index.ts";
 import { recon } from "./recon/index.ts";
 import { reloader } from "./reloader/index.ts";
 import { retainer } from "./retainer/index.ts";
+import { ruleEngine } from "./rule_engine/index.ts";
 import { webHook } from "./web_hook/index.ts";
 
 export const plugins: readonly AnyPlugin[] = [
@@ -36,6 +37,7 @@ export const plugins: readonly AnyPlugin[] = [
   reloader,
   retainer,
   webHook,
+  ruleEngine,
 ];
 
 /** Their configuration tables, for the loader. */

@@ -133,6 +133,8 @@ export interface PluginBroker {
   /** Deliver to one session, with the retain flag as given. */
   deliverTo(session: PluginSession, message: Message, options: SubscribeOptions, retain: boolean): void;
   session(clientId: string): PluginSession | undefined;
+  /** What is known of a client that is connected. */
+  client(clientId: string): ClientInfo | undefined;
   readonly sessionCount: number;
   readonly connections: number;
   /** Those who are connected; it goes on over changes, and shows whoever is there when it comes to them. */

@@ -46,6 +46,7 @@ export function createPluginBroker(broker: Broker, later: (fn: () => void) => vo
       broker.deliverTo(session as Session, message, options, retain);
     },
     session: (clientId) => broker.sessions.get(clientId),
+    client: (clientId) => broker.sessions.get(clientId)?.channel?.client ?? undefined,
     get sessionCount() {
       return broker.sessions.size;
     },

@@ -1,6 +1,7 @@
 /** The typed doors through which the admin layer (REST, command line, dashboard) talks to running plugins. */
 import type { Message } from "../core/message.ts";
 import type { DeadLetters } from "./actions.ts";
+import type { RuleEngineService } from "./rules.ts";
 
 export interface PluginServices {
   emqx_retainer: RetainerService;
@@ -10,6 +11,7 @@ export interface PluginServices {
   emqx_recon: ReconService;
   emqx_reloader: ReloaderService;
   emqx_web_hook: WebHookService;
+  emqx_rule_engine: RuleEngineService;
 }
 export type ServiceName = keyof PluginServices;
 

@@ -55,7 +55,7 @@ for (const kind of ["management", "dashboard", "ctl"] as const) {
       const doc = JSON.parse((await node.ask("GET", "/openapi.json", { as })).text) as OpenApi;
       expect(doc.openapi).toBe("3.1.0");
       const codes = doc.components.schemas.Failure.properties.code.oneOf;
-      expect(codes.map((c) => c.const)).toEqual([102, 103, 104, 105, 106, 107, 108, 112, 113, 114, 115]);
+      expect(codes.map((c) => c.const)).toEqual([102, 103, 104, 105, 106, 107, 108, 112, 113, 114, 115, 400, 404]);
       expect(codes.every((c) => c.title !== "")).toBe(true);
       const described = Object.entries(doc.paths).flatMap(([path, methods]) =>
         Object.keys(methods).map((m) => `${m.toUpperCase()} ${path}`),

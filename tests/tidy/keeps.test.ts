@@ -21,6 +21,13 @@ const STORES_NOTHING: Readonly<Record<string, string>> = {
   set_log_level: "until the next start",
   reload_acl: "reads a file",
   reload: "reads files",
+  reset_rule_metrics: "figures are in memory",
+  resend_dead_letters: "a file of the action's own, written by it",
+  delete_dead_letters: "the same",
+  test_rule: "only computes",
+  start_rule_capture: "kept in memory",
+  test_resource: "only asks, with a configuration that nobody saves",
+  start_resource: "opens again what is stored",
 };
 
 test("every route that changes something says how that is kept, or stores nothing", () => {

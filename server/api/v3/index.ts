@@ -15,6 +15,7 @@ import { nodeRoutes } from "./nodes.ts";
 import { pluginRoutes } from "./plugins.ts";
 import { pubsubRoutes } from "./pubsub.ts";
 import { retainedRoutes } from "./retained.ts";
+import { ruleRoutes } from "./rules.ts";
 import { sessionRoutes } from "./sessions.ts";
 import { settingRoutes } from "./settings.ts";
 import { userRoutes } from "./users.ts";
@@ -62,5 +63,6 @@ export const ROUTES: readonly AnyRoute[] = [
   ...pubsubRoutes,
   ...retainedRoutes,
   ...settingRoutes,
+  ...ruleRoutes,
   openApiRoute,
 ];

@@ -12,8 +12,8 @@ for (const folder of ["admin", "api", "cli", "node"]) {
 const names = Object.keys(CODE) as (keyof typeof CODE)[];
 
 describe("the table of codes", () => {
-  test("0 and 101 to 115, as EMQ X 3.1 has them, each once and explained", () => {
-    const all: Code[] = [0, 101, 102, 103, 104, 105, 106, 107, 108, 109, 110, 111, 112, 113, 114, 115];
+  test("0, 101 to 115, and the rule engine's 400 and 404, as EMQ X 3.1 has them, each once and explained", () => {
+    const all: Code[] = [0, 101, 102, 103, 104, 105, 106, 107, 108, 109, 110, 111, 112, 113, 114, 115, 400, 404];
     expect(Object.values(CODE)).toEqual(all);
     expect(CODES.map((c) => c.code)).toEqual(all);
     for (const c of CODES) expect(c.words).toMatch(/^[A-Z]/);

@@ -1,0 +1,22 @@
+/** Rows of the rule engine, as they are on the wire. Types only. */
+export type {
+  ActionKindRow,
+  ActionMetrics,
+  CaptureRow,
+  DeadLetterRow,
+  ImportCounts,
+  ImportResult,
+  InspectedRow,
+  ResourceRow,
+  ResourceStatusRow,
+  ResourceTypeRow,
+  RuleActionRow,
+  RuleErrorRow,
+  RuleEventRow,
+  RuleFunctionRow,
+  RuleMetrics,
+  RuleRow,
+  RulesFile,
+  RuleTestResult,
+  SqlFault,
+} from "../plugins/rules.ts";

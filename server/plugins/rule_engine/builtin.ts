@@ -1,0 +1,192 @@
+/** The actions that the rule engine brings itself. */
+import { Message } from "../../core/message.ts";
+import type { Clock } from "../../core/ports.ts";
+import { validTopicName } from "../../mqtt/topic.ts";
+import type { PublishProperties, QoS, UserProperty } from "../../mqtt/types.ts";
+import { compileRowTemplate, rowJson } from "../_backend/row_template.ts";
+import type { Action, ActionEvent, ActionHost, ActionKind, Kinds, Params } from "../plugin.ts";
+import type { InspectedRow } from "../rules.ts";
+import type { KeptLast } from "./kept.ts";
+
+/** So many rules may have published in a row; a loop is stopped there. */
+const DEPTH_MAX = 5;
+/** Of what is inspected, characters. */
+const INSPECTED_MAX = 4096;
+const USER_PROPERTIES_MAX = 100;
+/** The client id that republished messages come from, before that of the first publisher (EMQ X 3.1). */
+const FROM = "built_in:republish_action:";
+
+export interface BuiltinPorts {
+  readonly clock: Clock;
+  readonly inspected: KeptLast<InspectedRow>;
+  /** As the broker, `depth` rules behind the first publisher. */
+  publish(message: Message, depth: number): void;
+  count(name: string): void;
+}
+
+export function builtinKinds(ports: BuiltinPorts): Kinds {
+  return {
+    resources: [
+      {
+        name: "built_in",
+        title: "Built-In Resource Type",
+        description: "The built in resource type for debug purpose",
+        params: {},
+        open: () => ({ status: () => [], close: () => {} }),
+        test: async () => [],
+      },
+    ],
+    actions: [inspectAction(ports), republishAction(ports), DO_NOTHING],
+  };
+}
+
+const DO_NOTHING: ActionKind = {
+  name: "built_in:do_nothing",
+  for: "$any",
+  type: "built_in",
+  title: "Do Nothing (debug)",
+  description: "The row is counted, nothing else: to see what a rule finds, and what it costs",
+  params: {},
+  open: (_, host) => ({ run: () => host.done(1, 0), close: () => {} }),
+};
+
+function inspectAction({ clock, inspected }: BuiltinPorts): ActionKind {
+  return {
+    name: "built_in:inspect_action",
+    for: "$any",
+    type: "built_in",
+    title: "Inspect Action",
+    description: "Inspect the details of action params for debug purpose",
+    params: {},
+    open: (params, host) => ({
+      run(row, event) {
+        const text = rowJson(row);
+        const selected = text.length > INSPECTED_MAX ? `${text.slice(0, INSPECTED_MAX)}…` : text;
+        const { event: name, clientId } = event;
+        inspected.add(
+          event.ruleId,
+          { at_ms: clock.now(), event: name, client_id: clientId, selected, params: { ...params } },
+          selected.length + 200,
+        );
+        host.done(1, 0);
+      },
+      close: () => {},
+    }),
+  };
+}
+
+function republishAction(ports: BuiltinPorts): ActionKind {
+  return {
+    name: "built_in:republish_action",
+    for: "$any",
+    type: "built_in",
+    title: "Republish Action",
+    description: "Republish a MQTT message to a another topic",
+    params: {
+      target_topic: {
+        type: "string",
+        format: "topic",
+        required: true,
+        title: "To Which Topic",
+        description: "Republish the message to which topic; ${…} stands for a field of the row",
+      },
+      target_qos: {
+        type: "number",
+        enum: [-1, 0, 1, 2],
+        default: -1,
+        title: "Target QoS",
+        description: "-1: as the message came, or 0 where there is none",
+      },
+      target_retain: {
+        type: "string",
+        enum: ["as_received", "true", "false"],
+        default: "as_received",
+        title: "Target Retain",
+        description: "The retain flag",
+      },
+      payload_tmpl: {
+        type: "string",
+        format: "template",
+        default: "",
+        title: "Payload Template",
+        description: "${…} stands for a field of the row, ${.} for all of it; empty: the row as JSON",
+      },
+      user_properties: {
+        type: "object",
+        default: {},
+        title: "User Properties",
+        description: "Names and templates of MQTT 5 user properties; without any, those of the message stay",
+      },
+    },
+    open: (params, host) => republish(params, host, ports),
+  };
+}
+
+/** @throws Error, in words */
+function republish(params: Params, host: ActionHost, ports: BuiltinPorts): Action {
+  const topic = compileRowTemplate(params.target_topic as string);
+  if (!validTopicName(topic.source.replaceAll(/\$\{[^{}]*\}/g, "x")))
+    throw new Error(`target_topic ${topic.source} is no topic that can be published to`);
+  const payload = params.payload_tmpl === "" ? null : compileRowTemplate(params.payload_tmpl as string);
+  const given = Object.entries(params.user_properties as Record<string, unknown>);
+  if (given.length > USER_PROPERTIES_MAX) throw new Error(`user_properties has at most ${USER_PROPERTIES_MAX} fields`);
+  const properties = given.map(([key, value]) => [key, compileRowTemplate(String(value))] as const);
+  const qos = params.target_qos as number;
+  const retain = params.target_retain as string;
+  return {
+    run(row, event) {
+      if (event.depth >= DEPTH_MAX) {
+        ports.count("rules/loops");
+        host.failed(1, `a loop: ${DEPTH_MAX} rules have published in a row to make this message, so it is not published again`);
+        return;
+      }
+      const name = topic.strict(row);
+      if (name === null || !validTopicName(name)) {
+        host.failed(
+          1,
+          name === null
+            ? `the row has not all of ${topic.source}`
+            : `${JSON.stringify(name.slice(0, 64))} is no topic that can be published to`,
+        );
+        return;
+      }
+      const text = payload === null ? rowJson(row) : payload.value(row);
+      const flag = retain === "as_received" ? event.column("retain") === true : retain === "true";
+      const level = qos < 0 ? ((event.column("qos") as QoS | undefined) ?? 0) : (qos as QoS);
+      const username = event.column("username");
+      const message = new Message(
+        name,
+        bytesOf(text),
+        level,
+        flag,
+        FROM + firstPublisher(event.clientId),
+        typeof username === "string" ? username : null,
+        ports.clock.now(),
+        0,
+        propertiesOf(
+          properties.map(([key, value]) => [key, value.text(row)] as const),
+          event,
+        ),
+      );
+      ports.publish(message, event.depth + 1);
+      host.done(1, 0);
+    },
+    close: () => {},
+  };
+}
+
+const firstPublisher = (clientId: string): string => (clientId.startsWith(FROM) ? clientId.slice(FROM.length) : clientId);
+
+/** Those that are given; else those of the message, as 3.1 copied its headers. null = none. */
+function propertiesOf(given: readonly (readonly [string, string])[], event: ActionEvent): PublishProperties | null {
+  if (given.length > 0) return { userProperties: given.map(([key, value]): UserProperty => [key, value]) };
+  const all = event.column("pub_props") as { "User-Property-Pairs"?: { key: string; value: string }[] } | undefined;
+  const pairs = all?.["User-Property-Pairs"];
+  return Array.isArray(pairs) ? { userProperties: pairs.map(({ key, value }): UserProperty => [String(key), String(value)]) } : null;
+}
+
+function bytesOf(value: unknown): Uint8Array {
+  if (value instanceof Uint8Array) return Uint8Array.from(value);
+  if (value === undefined) return Buffer.from("undefined");
+  return Buffer.from(typeof value === "string" ? value : typeof value === "object" ? rowJson(value) : String(value));
+}

@@ -1,0 +1,206 @@
+/** The rule engine: events come in, rules look at them behind the broker's output, actions take what they make. */
+import type { Message } from "../../core/message.ts";
+import type { Kinds, PluginContext } from "../plugin.ts";
+import type { InspectedRow, RuleErrorRow } from "../rules.ts";
+import { builtinKinds } from "./builtin.ts";
+import { Captures } from "./capture.ts";
+import { EventColumns, type Noted } from "./columns.ts";
+import { KeptLast } from "./kept.ts";
+import { Line } from "./line.ts";
+import { ResourceSet } from "./resource_set.ts";
+import type { Rule, RuleWorld } from "./rule.ts";
+import { RuleSet } from "./rule_set.ts";
+import type { SlotWorld } from "./slots.ts";
+import { RuleStore } from "./store.ts";
+import { type Consumer, Watching } from "./watching.ts";
+
+const RATE_MS = 1000;
+/** Kept of each rule, and bytes of all together. */
+const ERRORS = 50;
+const INSPECTED = 100;
+const KEPT_BYTES = 8 * 1024 * 1024;
+/** Of a payload that comes with an error, bytes. */
+const PAYLOAD_SHOWN = 512;
+const ERROR_SHOWN = 1000;
+/** A rule that fails with every message costs no more than so often an error to be looked at, ms. */
+const ERROR_EVERY_MS = 20;
+const WARN_EVERY_MS = 60_000;
+/** What waits when the plugin is unloaded is looked at for so long, ms. */
+const LAST_MS = 500;
+
+export interface EngineSettings {
+  ignoresSys(): boolean;
+  /** Bytes. */
+  maxWaiting(): number;
+}
+
+type Ctx = Pick<
+  PluginContext,
+  "kv" | "log" | "clock" | "broker" | "dataDir" | "hook" | "kinds" | "after" | "every" | "alarm" | "closing"
+> & { offer(kinds: Kinds): void };
+
+export class Engine implements RuleWorld, SlotWorld {
+  readonly errors = new KeptLast<RuleErrorRow>(ERRORS, KEPT_BYTES);
+  readonly inspected = new KeptLast<InspectedRow>(INSPECTED, KEPT_BYTES);
+  readonly rules: RuleSet;
+  readonly resources: ResourceSet;
+  readonly captures: Captures;
+  readonly line: Line<Consumer>;
+  readonly watching: Watching;
+  current: Rule | null = null;
+  /** Events that were given up because too much waited. */
+  dropped = 0;
+  readonly #columns: EventColumns;
+  /** Rules that have published in a row: of what is published now, and of messages that are under way. */
+  #depth = 0;
+  readonly #depths = new WeakMap<Message, number>();
+  #republished = false;
+  readonly #erredAt = new Map<string, number>();
+  #warnedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(
+    readonly ctx: Ctx,
+    settings: EngineSettings,
+  ) {
+    const { broker, clock } = ctx;
+    this.#columns = new EventColumns(broker.nodeName, (id) => broker.client(id));
+    this.line = new Line<Consumer>({
+      soon: (fn) => broker.soon(fn),
+      mono: () => clock.mono(),
+      begin: () => {
+        this.#columns.now = clock.now();
+      },
+      next: (noted: Noted) => void this.#columns.of(noted),
+      evaluate: (consumer) => consumer.look(this.#columns),
+      dropped: (consumers) => this.#dropped(consumers),
+      limit: settings.maxWaiting,
+    });
+    this.watching = new Watching({
+      broker,
+      clock,
+      hook: ctx.hook,
+      ignoresSys: settings.ignoresSys,
+      depthOf: (m) => this.#depthOf(m),
+      add: (noted, consumers) => this.line.add(noted, consumers),
+    });
+    ctx.closing(broker.countWaiting(() => this.line.bytes));
+    ctx.offer(
+      builtinKinds({
+        clock,
+        inspected: this.inspected,
+        publish: (message, depth) => this.#publish(message, depth),
+        count: (name) => broker.count(name),
+      }),
+    );
+    const store = new RuleStore(ctx.kv, ctx.log);
+    this.resources = new ResourceSet(this, store, () => this.rules);
+    this.rules = new RuleSet({
+      slots: this,
+      rules: this,
+      store,
+      watching: this.watching,
+      log: ctx.log,
+      now: () => clock.now(),
+      forget: (id) => this.#forget(id),
+    });
+    this.captures = new Captures(this.watching, ctx);
+    const unwatch = ctx.kinds.watch(() => this.sync());
+    ctx.every(RATE_MS, () => this.#look());
+    ctx.closing(async () => {
+      unwatch();
+      await this.#close();
+    });
+  }
+
+  mono(): number {
+    return this.ctx.clock.mono();
+  }
+
+  resource(id: string) {
+    return this.resources.get(id);
+  }
+
+  /** Kinds have come or gone. */
+  sync(): void {
+    this.resources.sync();
+    this.rules.sync();
+  }
+
+  #look(): void {
+    for (const { figures } of this.rules.all()) figures.rate.look(figures.matched);
+    this.#erredAt.clear();
+  }
+
+  async #close(): Promise<void> {
+    this.captures.stop();
+    this.watching.close();
+    this.line.close();
+    this.line.work(LAST_MS);
+    await this.rules.close();
+    await this.resources.close();
+  }
+
+  #forget(id: string): void {
+    this.errors.remove(id);
+    this.inspected.remove(id);
+  }
+
+  #depthOf(m: Message | null): number {
+    if (!this.#republished) return 0;
+    return Math.max(this.#depth, m === null ? 0 : (this.#depths.get(m) ?? 0));
+  }
+
+  #publish(message: Message, depth: number): void {
+    this.#republished = true;
+    this.#depths.set(message, depth);
+    const before = this.#depth;
+    this.#depth = depth;
+    try {
+      this.ctx.broker.publish(message);
+    } finally {
+      this.#depth = before;
+    }
+  }
+
+  #dropped(consumers: readonly Consumer[]): void {
+    this.dropped++;
+    this.ctx.broker.count("rules/dropped");
+    for (const consumer of consumers) if ("figures" in consumer) (consumer as Rule).figures.dropped++;
+    const now = this.mono();
+    if (now - this.#warnedAt < WARN_EVERY_MS) return;
+    this.#warnedAt = now;
+    this.ctx.log.warn("rules cannot keep up: events are given up", { waiting: this.line.size, bytes: this.line.bytes });
+  }
+
+  /** Of an action (by the id of its rule), or of a rule's own SQL. */
+  failed(rule: Rule | string, where: string, why: string): void {
+    const found = typeof rule === "string" ? this.rules?.get(rule) : rule;
+    const id = typeof rule === "string" ? rule : rule.id;
+    const now = this.ctx.clock.now();
+    if (found !== undefined) {
+      found.figures.lastError = why;
+      found.figures.lastErrorAt = now;
+    }
+    const erredAt = this.#erredAt.get(id);
+    if (erredAt !== undefined && this.mono() - erredAt < ERROR_EVERY_MS && this.errors.count(id) >= ERRORS) return;
+    this.#erredAt.set(id, this.mono());
+    const error = why.length > ERROR_SHOWN ? `${why.slice(0, ERROR_SHOWN)}…` : why;
+    const of = this.current !== null && this.current.id === id ? this.#columns.noted : null;
+    const row: RuleErrorRow = {
+      at_ms: now,
+      where,
+      error,
+      event: of?.event.name ?? "",
+      client_id: of?.clientId ?? "",
+      topic: of?.message?.topic ?? null,
+      payload: of?.message == null ? null : shownPayload(of.message),
+    };
+    this.errors.add(id, row, 200 + error.length + (row.topic?.length ?? 0) + (row.payload?.length ?? 0));
+  }
+}
+
+function shownPayload(m: Message): string {
+  const { payload } = m;
+  const text = Buffer.from(payload.buffer, payload.byteOffset, Math.min(payload.length, PAYLOAD_SHOWN)).toString("utf8");
+  return payload.length > PAYLOAD_SHOWN ? `${text}… (${payload.length} bytes)` : text;
+}

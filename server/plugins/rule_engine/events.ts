@@ -1,0 +1,297 @@
+/**
+ * What rules can look at: each event with its names (`for` of EMQ X 3.1, `$events/…` of EMQX 4 and 5), the hook it comes from, its columns,
+ * and an example of it. What is not in this table is no event.
+ */
+import type { HookPoint } from "../../core/hooks.ts";
+import { nearest } from "../../lib/nearest.ts";
+
+export type EventName =
+  | "message.publish"
+  | "message.deliver"
+  | "message.acked"
+  | "message.dropped"
+  | "delivery.dropped"
+  | "client.connected"
+  | "client.disconnected"
+  | "client.subscribe"
+  | "client.unsubscribe"
+  | "session.created"
+  | "session.resumed"
+  | "session.subscribed"
+  | "session.unsubscribed"
+  | "session.terminated";
+
+export interface EventRow {
+  /** As in `for`. */
+  readonly name: EventName;
+  /** Other words for it in `for`. */
+  readonly also: readonly string[];
+  /** In FROM, without "$events/". */
+  readonly topic: string;
+  /** In the column `event`: "client.connected". */
+  readonly hook: HookPoint;
+  readonly title: string;
+  readonly description: string;
+  /** In order of `SELECT *`. */
+  readonly columns: readonly string[];
+  /** Columns with values as they may come. */
+  readonly sample: Readonly<Record<string, unknown>>;
+}
+
+const MESSAGE = ["client_id", "clientid", "username", "event", "id", "payload", "peername", "peerhost", "topic", "qos", "flags", "retain"];
+const TIMES = ["timestamp", "publish_received_at", "pub_props", "node"];
+const RECEIVER = ["from_clientid", "from_username"];
+const CLIENT = ["client_id", "clientid", "username", "event", "mountpoint", "peername", "peerhost"];
+const SESSION = ["client_id", "clientid", "username", "event", "peerhost"];
+const END = ["timestamp", "node"];
+
+const WHO = { client_id: "c_emqx", clientid: "c_emqx", username: "u_emqx", peername: "127.0.0.1:63412", peerhost: "127.0.0.1" };
+const SENT = {
+  ...WHO,
+  topic: "t/a",
+  qos: 1,
+  payload: '{"msg": "hello", "temp": 31.5}',
+  flags: { retain: false, dup: false },
+  retain: false,
+};
+const GOT = { ...SENT, from_clientid: "c_sender", from_username: "u_sender" };
+const TWO_FILTERS = [
+  { topic: "t/a", qos: 0 },
+  { topic: "t/b", qos: 1 },
+];
+
+export const EVENTS: readonly EventRow[] = [
+  {
+    name: "message.publish",
+    also: [],
+    topic: "message_publish",
+    hook: "message.publish",
+    title: "message publish",
+    description: "A message was published",
+    columns: [...MESSAGE, ...TIMES],
+    sample: SENT,
+  },
+  {
+    name: "message.deliver",
+    also: ["message.delivered"],
+    topic: "message_delivered",
+    hook: "message.delivered",
+    title: "message deliver",
+    description: "A message is sent to a client",
+    columns: [...MESSAGE, ...RECEIVER, ...TIMES],
+    sample: GOT,
+  },
+  {
+    name: "message.acked",
+    also: [],
+    topic: "message_acked",
+    hook: "message.acked",
+    title: "message acked",
+    description: "A client has acknowledged a message of QoS 1 or 2",
+    columns: [...MESSAGE, ...RECEIVER, ...TIMES],
+    sample: GOT,
+  },
+  {
+    name: "message.dropped",
+    also: [],
+    topic: "message_dropped",
+    hook: "message.dropped",
+    title: "message dropped",
+    description: "A message was published that nobody subscribes to",
+    columns: [...MESSAGE, "reason", ...TIMES],
+    sample: { ...SENT, reason: "no_subscribers" },
+  },
+  {
+    name: "delivery.dropped",
+    also: [],
+    topic: "delivery_dropped",
+    hook: "message.dropped",
+    title: "delivery dropped",
+    description: "A message found no room in a client's queue, had expired, or was too large for it",
+    columns: [...MESSAGE, ...RECEIVER, "reason", ...TIMES],
+    sample: { ...GOT, reason: "queue_full" },
+  },
+  {
+    name: "client.connected",
+    also: [],
+    topic: "client_connected",
+    hook: "client.connected",
+    title: "client connected",
+    description: "A client has connected",
+    columns: [...CLIENT, "connack", "connected_at", "clean_start", "is_bridge", "keepalive", "proto_name", "proto_ver", ...END],
+    sample: { ...WHO, connack: 0, clean_start: true, is_bridge: false, keepalive: 60, proto_name: "MQTT", proto_ver: 4, mountpoint: "" },
+  },
+  {
+    name: "client.disconnected",
+    also: [],
+    topic: "client_disconnected",
+    hook: "client.disconnected",
+    title: "client disconnected",
+    description: "A client's connection has ended",
+    columns: [...CLIENT, "reason_code", "reason", "disconnected_at", "proto_name", "proto_ver", ...END],
+    sample: { ...WHO, reason_code: "normal", reason: "normal", proto_name: "MQTT", proto_ver: 4, mountpoint: "" },
+  },
+  {
+    name: "client.subscribe",
+    also: [],
+    topic: "client_subscribe",
+    hook: "client.subscribe",
+    title: "client subscribe",
+    description: "A client is about to subscribe",
+    columns: [...CLIENT, "topic_filters", "topic", "qos", ...END],
+    sample: { ...WHO, topic_filters: TWO_FILTERS, topic: "t/a", qos: 0 },
+  },
+  {
+    name: "client.unsubscribe",
+    also: [],
+    topic: "client_unsubscribe",
+    hook: "client.unsubscribe",
+    title: "client unsubscribe",
+    description: "A client is about to unsubscribe",
+    columns: [...CLIENT, "topic_filters", "topic", ...END],
+    sample: { ...WHO, topic_filters: ["t/a", "t/b"], topic: "t/a" },
+  },
+  {
+    name: "session.created",
+    also: [],
+    topic: "session_created",
+    hook: "session.created",
+    title: "session created",
+    description: "A client has a new session",
+    columns: [...SESSION, ...END],
+    sample: WHO,
+  },
+  {
+    name: "session.resumed",
+    also: [],
+    topic: "session_resumed",
+    hook: "session.resumed",
+    title: "session resumed",
+    description: "A client has come back to its session",
+    columns: [...SESSION, ...END],
+    sample: WHO,
+  },
+  {
+    name: "session.subscribed",
+    also: [],
+    topic: "session_subscribed",
+    hook: "session.subscribed",
+    title: "session subscribed",
+    description: "A client has subscribed",
+    columns: [...SESSION, "topic", "qos", "nl", "rap", "rh", "is_new", ...END],
+    sample: { ...WHO, topic: "t/a", qos: 1, nl: 0, rap: 0, rh: 0, is_new: true },
+  },
+  {
+    name: "session.unsubscribed",
+    also: [],
+    topic: "session_unsubscribed",
+    hook: "session.unsubscribed",
+    title: "session unsubscribed",
+    description: "A client has unsubscribed",
+    columns: [...SESSION, "topic", ...END],
+    sample: { ...WHO, topic: "t/a" },
+  },
+  {
+    name: "session.terminated",
+    also: [],
+    topic: "session_terminated",
+    hook: "session.terminated",
+    title: "session terminated",
+    description: "A client's session has ended",
+    columns: [...SESSION, "reason", ...END],
+    sample: { ...WHO, reason: "normal" },
+  },
+];
+
+const PREFIX = "$events/";
+const BY_NAME = new Map(EVENTS.flatMap((e) => [e.name, ...e.also].map((name) => [name, e] as const)));
+const BY_TOPIC = new Map(EVENTS.map((e) => [e.topic, e]));
+
+export const PUBLISH = BY_NAME.get("message.publish") as EventRow;
+
+/** By a word of `for`. */
+export const eventOf = (name: string): EventRow | undefined => BY_NAME.get(name);
+
+/** The classes of hooks that an action may be for (EMQ X 3.1): `?for=$messages` also lists what is for any. */
+const CLASSES = ["$any", "$messages", "$events"] as const;
+type HookClass = (typeof CLASSES)[number];
+
+const isClass = (word: string): word is HookClass => (CLASSES as readonly string[]).includes(word);
+
+const classOf = (event: EventRow): HookClass => (event === PUBLISH ? "$messages" : "$events");
+
+/** Of an action, to a class or an event that somebody asks for. null = there is no such class or event. */
+export function actionIsFor(action: HookClass, wanted: string): boolean | null {
+  const event = eventOf(wanted);
+  if (event === undefined && !isClass(wanted)) return null;
+  if (action === "$any") return true;
+  return action === wanted || (event !== undefined && classOf(event) === action);
+}
+
+export interface Sources {
+  /** What the rule looks at; the first one is shown as `for`. */
+  events: EventRow[];
+  /** Topic filters, when message.publish is among them. */
+  filters: string[];
+}
+
+/** What is wrong with FROM and `for`, in words. `hook`: there is no such event (EMQ X 3.1 says so in words of its own). */
+export class SourceError extends Error {
+  constructor(
+    message: string,
+    readonly hook: string | null = null,
+  ) {
+    super(message);
+  }
+}
+
+/**
+ * FROM and `for` together. 3.1 looks at FROM only for messages; 4 and 5 have `$events/…` there, 3.2 the hook's name, and no `for`. Where both
+ * name an event they must agree. Whether a topic filter is one is the caller's to check.
+ * @throws SourceError
+ */
+export function sourcesOf(from: readonly string[], wanted: string | null): Sources {
+  const hook = wanted === null ? undefined : eventOf(wanted);
+  if (wanted !== null && hook === undefined) throw new SourceError(`there is no event ${wanted}${meant(wanted, BY_NAME.keys())}`, wanted);
+  const events: EventRow[] = [];
+  const filters: string[] = [];
+  for (const source of from) {
+    const event = inFrom(source, hook);
+    if (event !== null) {
+      if (!events.includes(event)) events.push(event);
+      // 3.2: all messages.
+      if (event === PUBLISH) filters.push("#");
+    } else filters.push(source);
+  }
+  // A hook other than message.publish: 3.1 does not read topics in FROM then.
+  if (hook !== undefined && hook !== PUBLISH && events.length === 0) return { events: [hook], filters: [] };
+  if (filters.length > 0 && !events.includes(PUBLISH)) events.push(PUBLISH);
+  if (events.length === 0) {
+    if (hook === undefined) throw new SourceError('there is neither FROM "topic" nor `for`: nothing says what the rule looks at');
+    // 3.1: without FROM, every message.
+    return { events: [hook], filters: hook === PUBLISH ? ["#"] : [] };
+  }
+  if (hook !== undefined) {
+    if (!events.includes(hook)) {
+      throw new SourceError(`\`for\` is ${hook.name}, but FROM names ${events.map((e) => e.name).join(" and ")}: leave one out`);
+    }
+    events.sort((a, b) => Number(b === hook) - Number(a === hook));
+  }
+  return { events, filters };
+}
+
+/** null = a topic filter. @throws SourceError */
+function inFrom(source: string, hook: EventRow | undefined): EventRow | null {
+  if (source.startsWith(PREFIX)) {
+    const event = BY_TOPIC.get(source.slice(PREFIX.length));
+    if (event !== undefined) return event;
+    throw new SourceError(`there is no ${source}${meant(source.slice(PREFIX.length), BY_TOPIC.keys(), PREFIX)}`);
+  }
+  // With `for` = message.publish it is 3.1's, where FROM has topics and nothing else.
+  return hook === PUBLISH ? null : (BY_NAME.get(source) ?? null);
+}
+
+function meant(word: string, known: Iterable<string>, prefix = ""): string {
+  const near = nearest(word, known);
+  return near === null ? "" : `, did you mean ${prefix}${near}?`;
+}

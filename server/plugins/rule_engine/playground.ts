@@ -1,0 +1,125 @@
+/** SQL that is nobody's rule yet, tried on an example: rows, or the place of the mistake. Nothing is done, nothing kept. */
+import { lineOf } from "../../lib/errors.ts";
+import { compileRowTemplate, rowJson } from "../_backend/row_template.ts";
+import type { ActionKinds, ParamSpec, ParamsSpec } from "../plugin.ts";
+import type { RuleTestResult, SqlFault } from "../rules.ts";
+import { SampleColumns } from "./columns.ts";
+import { type EventRow, eventOf, PUBLISH } from "./events.ts";
+import { checkParams, shownParams } from "./params.ts";
+import { badArguments } from "./refusal.ts";
+import { type Compiled, compileStored } from "./rule.ts";
+import { type Row, SqlError, type Value } from "./sql/index.ts";
+
+/** Rows that are shown. */
+const ROWS_MAX = 100;
+const SAMPLE_MAX = 256 * 1024;
+/** Of all that is shown, characters. */
+const SHOWN_MAX = 1024 * 1024;
+
+type Given = Readonly<Record<string, unknown>>;
+
+export interface PlaygroundPorts {
+  readonly kinds: ActionKinds;
+  readonly node: string;
+  now(): number;
+}
+
+/** @throws RuleRefusal: what is asked cannot be understood. A mistake in the SQL is an answer. */
+export function testRule(given: Given, ports: PlaygroundPorts): RuleTestResult {
+  const sql = given.rawsql ?? given.sql;
+  if (typeof sql !== "string") throw badArguments("rawsql must be a text");
+  const sample = sampleOf(given);
+  const wanted = given.for === undefined || given.for === null || given.for === "" ? null : given.for;
+  if (wanted !== null && typeof wanted !== "string") throw badArguments("for must be a text");
+  const none = { event: null, rows: null, columns: {}, actions: [] };
+  let compiled: Compiled;
+  try {
+    compiled = compileStored(sql, wanted);
+  } catch (err) {
+    return { ...none, error: faultOf(err) };
+  }
+  const event = eventFor(compiled, sample);
+  const columns = new SampleColumns(event, sample as Record<string, Value>, ports.node, ports.now());
+  const shown = plain(Object.fromEntries(columns.names().map((name) => [name, columns.get(name)])));
+  const begun = { event: event.name, columns: shown as Record<string, unknown>, actions: [] };
+  let rows: Row[];
+  try {
+    rows = compiled.sql.run(columns).slice(0, ROWS_MAX);
+  } catch (err) {
+    return { ...begun, rows: null, error: { ...faultOf(err), stage: "run" } };
+  }
+  const text = rowJson(rows);
+  if (text.length > SHOWN_MAX) {
+    const message = `the rows have ${text.length} characters, at most ${SHOWN_MAX} are shown`;
+    return { ...begun, rows: null, error: { ...NO_PLACE, message, stage: "run" } };
+  }
+  const actions = actionsOf(given.actions, rows, ports.kinds);
+  return { ...begun, rows: JSON.parse(text) as Record<string, unknown>[], error: null, actions };
+}
+
+const NO_PLACE = { line: 0, column: 0, length: 0, hint: null };
+
+function faultOf(err: unknown): SqlFault {
+  if (!(err instanceof SqlError)) return { ...NO_PLACE, message: lineOf(err), stage: "sql" };
+  const { line, column, length, hint } = err;
+  return { message: err.message, line, column, length, hint, stage: "sql" };
+}
+
+/** Bytes are base64. */
+const plain = (value: unknown): unknown => JSON.parse(rowJson(value));
+
+/** Columns as they are given. @throws RuleRefusal */
+function sampleOf(given: Given): Record<string, unknown> {
+  const sample = given.sample ?? given.context ?? given.ctx ?? {};
+  if (typeof sample !== "object" || sample === null || Array.isArray(sample)) throw badArguments("sample must be an object with columns");
+  if (JSON.stringify(sample).length > SAMPLE_MAX) throw badArguments(`sample has at most ${SAMPLE_MAX} characters`);
+  const { payload_encoding: encoding, ...columns } = sample as Record<string, unknown>;
+  if (encoding === "base64" && typeof columns.payload === "string")
+    columns.payload = Uint8Array.from(Buffer.from(columns.payload, "base64"));
+  // EMQX 4 takes the payload as it is, or as JSON that is no text yet.
+  else if (typeof columns.payload === "object" && columns.payload !== null) columns.payload = JSON.stringify(columns.payload);
+  return columns;
+}
+
+/** Of several events the one that the example says it is of (4.x: `event_type`). */
+function eventFor({ sources }: Compiled, sample: Given): EventRow {
+  const named = sample.event_type ?? sample.event;
+  const word = typeof named === "string" ? named.replace(/^\$events\//, "").replace("_", ".") : "";
+  const event = eventOf(word);
+  return event !== undefined && sources.events.includes(event) ? event : (sources.events[0] ?? PUBLISH);
+}
+
+function actionsOf(given: unknown, rows: readonly Row[], kinds: ActionKinds): RuleTestResult["actions"] {
+  if (given === undefined || given === null) return [];
+  if (!Array.isArray(given)) throw badArguments("actions must be an array of {name, params}");
+  return given.slice(0, 32).map((action: unknown) => {
+    const { name, params = {} } = (typeof action === "object" && action !== null ? action : {}) as Given;
+    const kind = typeof name === "string" ? kinds.actions.get(name) : undefined;
+    if (kind === undefined) return { name: String(name), rendered: [], error: `Action ${name} Not Found` };
+    try {
+      const shown = shownParams(checkParams(params, kind.params), kind.params);
+      return { name: kind.name, rendered: rows.map((row) => renderFields(shown, kind.params, row)), error: null };
+    } catch (err) {
+      return { name: kind.name, rendered: [], error: lineOf(err) };
+    }
+  });
+}
+
+function renderFields(params: Given, spec: ParamsSpec, row: Row): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(params).map(([name, value]) => [name, render(value, Object.hasOwn(spec, name) ? spec[name] : undefined, row)]),
+  );
+}
+
+/** SQL as it is sent: with marks for values, and the values. @throws Error: a template is none */
+function render(value: unknown, spec: ParamSpec | undefined, row: Row): unknown {
+  if (typeof value === "string") {
+    const template = compileRowTemplate(value);
+    if (template.constant) return value;
+    if (spec?.format === "sql") return { sql: template.bound((position) => `$${position}`), values: plain(template.values(row)) };
+    return template.text(row);
+  }
+  if (Array.isArray(value)) return value.map((v) => render(v, spec?.items, row));
+  if (typeof value === "object" && value !== null) return renderFields(value as Given, spec?.schema ?? {}, row);
+  return value;
+}

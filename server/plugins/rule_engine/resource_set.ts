@@ -1,0 +1,132 @@
+/** All resources: what actions send to, kept by their type and name. */
+import { checkParams, secretNames, unmasked } from "./params.ts";
+import { badArguments, noResource, noResourceType, refusalOf } from "./refusal.ts";
+import { nameOf, type RuleSet } from "./rule_set.ts";
+import { ResourceSlot, type SlotWorld, type StoredResource } from "./slots.ts";
+import type { BrokenRow, RuleStore } from "./store.ts";
+
+const RESOURCES_MAX = 1000;
+const DESCRIPTION_MAX = 4096;
+
+type Given = Readonly<Record<string, unknown>>;
+
+export class ResourceSet {
+  readonly #slots = new Map<string, ResourceSlot>();
+  /** Rows that cannot be read. */
+  readonly broken: Map<string, BrokenRow>;
+
+  constructor(
+    private readonly world: SlotWorld,
+    private readonly store: RuleStore,
+    private readonly rules: () => RuleSet,
+  ) {
+    for (const stored of store.resources) {
+      const slot = new ResourceSlot(stored, world);
+      this.#slots.set(stored.id, slot);
+      slot.sync();
+    }
+    this.broken = new Map(store.broken.resources.map((row) => [row.id, row]));
+  }
+
+  all(): Iterable<ResourceSlot> {
+    return this.#slots.values();
+  }
+
+  get(id: string): ResourceSlot | undefined {
+    return this.#slots.get(id);
+  }
+
+  /** Ids with their types. */
+  types(): Map<string, string> {
+    return new Map([...this.#slots.values()].map(({ stored }) => [stored.id, stored.type]));
+  }
+
+  sync(): void {
+    for (const slot of this.#slots.values()) slot.sync();
+  }
+
+  /** @throws RuleRefusal */
+  plan(given: Given): StoredResource {
+    const { type, description = "" } = given;
+    if (typeof type !== "string" || type === "") throw badArguments("type is missing");
+    const kind = this.world.ctx.kinds.resources.get(type);
+    if (kind === undefined) throw noResourceType(type);
+    const name = nameOf(given.name);
+    if (typeof description !== "string" || description.length > DESCRIPTION_MAX)
+      throw badArguments(`description must be a text of at most ${DESCRIPTION_MAX} characters`);
+    const id = `${type}:${name}`;
+    const config = given.config ?? {};
+    if (typeof config !== "object" || Array.isArray(config)) throw badArguments("config must be an object");
+    try {
+      const saved = this.#slots.get(id)?.stored.config ?? null;
+      const checked = checkParams(unmasked(config as Given, saved, kind.params), kind.params);
+      return { id, name, type, config: checked, description, secrets: secretNames(kind.params) };
+    } catch (err) {
+      throw refusalOf(err);
+    }
+  }
+
+  /** One of the same id is replaced, unless actions cannot do with it. @throws RuleRefusal */
+  async put(stored: StoredResource): Promise<ResourceSlot> {
+    const old = this.#slots.get(stored.id);
+    if (old === undefined && this.#slots.size >= RESOURCES_MAX) throw badArguments(`there are at most ${RESOURCES_MAX} resources`);
+    const slot = new ResourceSlot(stored, this.world);
+    slot.sync();
+    if (slot.reason !== null) {
+      const why = slot.reason;
+      await slot.end();
+      throw badArguments(why);
+    }
+    this.#slots.set(stored.id, slot);
+    const why = await this.#reopen(stored.id, old !== undefined);
+    if (why !== null && old !== undefined) {
+      this.#slots.set(stored.id, old);
+      await this.#reopen(stored.id, false);
+      await slot.end();
+      throw badArguments(why);
+    }
+    await old?.end();
+    this.broken.delete(stored.id);
+    this.store.putResource(stored);
+    return slot;
+  }
+
+  /** Actions that use it. `check`: why one that was open cannot be opened any more; null = all can. */
+  async #reopen(id: string, check: boolean): Promise<string | null> {
+    let why: string | null = null;
+    for (const rule of this.rules().using(id)) {
+      for (const slot of rule.slots) {
+        if (slot.resourceId !== id) continue;
+        const worked = slot.reason === null;
+        await slot.close();
+        slot.sync();
+        if (check && worked && slot.reason !== null) why ??= `rule ${rule.stored.name} cannot do with it: ${slot.reason}`;
+      }
+    }
+    return why;
+  }
+
+  /** @throws RuleRefusal */
+  async restart(id: string): Promise<void> {
+    const slot = this.#slots.get(id);
+    if (slot === undefined) throw noResource(id);
+    await slot.restart();
+    await this.#reopen(id, false);
+    if (slot.reason !== null) throw badArguments(`Start Resource ${id} Failed: ${slot.reason}`);
+  }
+
+  /** @throws RuleRefusal, in the words of EMQ X 3.1, while a rule uses it */
+  async remove(id: string): Promise<void> {
+    const [user] = this.rules().using(id);
+    const slot = this.#slots.get(id);
+    if (user !== undefined && slot !== undefined)
+      throw badArguments(`{dependency_exists,{rule_name,<<${JSON.stringify(user.stored.name)}>>}}`);
+    this.#slots.delete(id);
+    if (slot !== undefined || this.broken.delete(id)) this.store.deleteResource(id);
+    await slot?.end();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#slots.values()].map((slot) => slot.end()));
+  }
+}

@@ -1,0 +1,299 @@
+/** From a tree to closures. What is constant is worked out here; nothing is ever evaluated as code. */
+import { nearest } from "../../../lib/nearest.ts";
+import { topicMatches } from "../../../mqtt/topic.ts";
+import type { Expr, Step } from "./ast.ts";
+import { named, RuleError, SqlError, shown } from "./errors.ts";
+import { ABSENT, BY_NAME } from "./functions/index.ts";
+import { likePattern, match } from "./functions/regex.ts";
+import type { FunctionDef } from "./functions/table.ts";
+import { compileName, compileStep, type Fn, type Move, type Scope, walk } from "./names.ts";
+import { arithmetic, compare, negative } from "./operators.ts";
+import { type Columns, isEqual, type Row, type Value } from "./values.ts";
+
+/** `value` counts only where `isConstant`. */
+export interface Compiled {
+  readonly run: Fn;
+  readonly isConstant: boolean;
+  readonly value: Value;
+}
+
+const NO_ROW: Row = {};
+/** For what is constant. */
+const NO_EVENT: Columns = { get: () => undefined, names: () => [], json: () => undefined, now: 0 };
+
+function constant(value: Value): Compiled {
+  return { run: () => value, isConstant: true, value };
+}
+
+export class Compiler {
+  /** Columns that are looked at. */
+  readonly reads = new Set<string>();
+  /** What SELECT made has been looked at. */
+  usesRow = false;
+
+  constructor(private readonly sql: string) {}
+
+  /** @throws SqlError */
+  compile(e: Expr, scope: Scope): Compiled {
+    switch (e.kind) {
+      case "literal":
+        return constant(e.value);
+      case "range":
+        return constant(Array.from({ length: Math.max(0, e.last - e.first + 1) }, (_, i) => e.first + i));
+      case "name": {
+        const { moves } = this.steps(e.steps, scope);
+        const read = compileName(e.name, e.steps, moves, scope);
+        if (read.column !== null) this.reads.add(read.column);
+        if (read.usesRow) this.usesRow = true;
+        return { run: read.run, isConstant: false, value: undefined };
+      }
+      case "into": {
+        const of = this.compile(e.of, scope);
+        const { moves, operands } = this.steps(e.steps, scope);
+        return this.made(walk(of.run, e.steps, moves), [of, ...operands]);
+      }
+      case "call":
+        return this.call(e, scope);
+      case "arithmetic": {
+        let left = this.compile(e.first, scope);
+        for (const { op, right } of e.rest) {
+          const operand = this.compile(right, scope);
+          left = this.made(arithmetic(op, left.run, operand.run), [left, operand]);
+        }
+        return left;
+      }
+      case "negative": {
+        const of = this.compile(e.of, scope);
+        return this.made(negative(of.run), [of]);
+      }
+      case "logic":
+        return this.logic(e, scope);
+      case "not": {
+        const of = this.compile(e.of, scope);
+        const { run } = of;
+        return this.made((event, row, vars) => run(event, row, vars) !== true, [of]);
+      }
+      case "compare": {
+        const left = this.compile(e.left, scope);
+        const right = this.compile(e.right, scope);
+        // `x = null` is asked of what is missing as well: nobody means anything else by it.
+        const isNull = (c: Compiled): boolean => c.isConstant && c.value === null;
+        if ((e.op === "=" || e.op === "<>") && (isNull(left) || isNull(right)))
+          return this.isNull(isNull(left) ? right : left, e.op === "=");
+        return this.made(compare(e.op, left.run, right.run, right.isConstant ? right.value : undefined), [left, right]);
+      }
+      case "isNull":
+        return this.isNull(this.compile(e.of, scope), true);
+      case "topic":
+        return this.texts("=~", e.left, e.right, scope, (topic, filter) => topicMatches(topic, filter));
+      case "like":
+        return this.like(e, scope);
+      case "in": {
+        const of = this.compile(e.of, scope);
+        const list = e.list.map((item) => this.compile(item, scope));
+        const { run } = of;
+        const items = list.map((item) => item.run);
+        return this.made(
+          (event, row, vars) => {
+            const value = run(event, row, vars);
+            for (const item of items) if (isEqual(value, item(event, row, vars))) return true;
+            return false;
+          },
+          [of, ...list],
+        );
+      }
+      case "case":
+        return this.cases(e, scope);
+      case "array": {
+        const list = e.items.map((item) => this.compile(item, scope));
+        const items = list.map((item) => item.run);
+        return this.made((event, row, vars) => items.map((item) => item(event, row, vars) ?? null), list);
+      }
+    }
+  }
+
+  /** Constant, if all it is made of is. What fails is left to fail when the rule runs: it may stand where nobody comes to. */
+  private made(run: Fn, of: readonly Compiled[]): Compiled {
+    if (of.every((c) => c.isConstant)) {
+      try {
+        return constant(run(NO_EVENT, NO_ROW, NO_ROW));
+      } catch {
+        // Then it is no constant.
+      }
+    }
+    return { run, isConstant: false, value: undefined };
+  }
+
+  private steps(steps: readonly Step[], scope: Scope): { moves: Move[]; operands: Compiled[] } {
+    const operands: Compiled[] = [];
+    const moves = steps.map((step) => {
+      if (step.kind === "key") return compileStep(step, []);
+      const own = (step.kind === "index" ? [step.index] : [step.first, step.last]).map((operand) => this.compile(operand, scope));
+      operands.push(...own);
+      return compileStep(
+        step,
+        own.map((c) => c.run),
+      );
+    });
+    return { moves, operands };
+  }
+
+  private isNull(of: Compiled, wanted: boolean): Compiled {
+    const { run } = of;
+    return this.made(
+      (event, row, vars) => {
+        const value = run(event, row, vars);
+        return (value === undefined || value === null) === wanted;
+      },
+      [of],
+    );
+  }
+
+  private logic(e: Expr & { kind: "logic" }, scope: Scope): Compiled {
+    const parts = e.parts.map((p) => this.compile(p, scope));
+    const decides = e.op === "or";
+    // A part that is constant decides, or says nothing.
+    if (parts.some((p) => p.isConstant && (p.value === true) === decides)) return constant(decides);
+    const open = parts.filter((p) => !p.isConstant).map((p) => p.run);
+    const [a, b] = open;
+    if (a === undefined) return constant(!decides);
+    if (b === undefined) return { run: (event, row, vars) => a(event, row, vars) === true, isConstant: false, value: undefined };
+    if (open.length === 2) {
+      const run: Fn = decides
+        ? (event, row, vars) => a(event, row, vars) === true || b(event, row, vars) === true
+        : (event, row, vars) => a(event, row, vars) === true && b(event, row, vars) === true;
+      return { run, isConstant: false, value: undefined };
+    }
+    const run: Fn = (event, row, vars) => {
+      for (const part of open) if ((part(event, row, vars) === true) === decides) return decides;
+      return !decides;
+    };
+    return { run, isConstant: false, value: undefined };
+  }
+
+  /** Of two texts; false where one is missing. */
+  private texts(op: string, l: Expr, r: Expr, scope: Scope, holds: (a: string, b: string) => boolean): Compiled {
+    const left = this.compile(l, scope);
+    const right = this.compile(r, scope);
+    return this.made(
+      (event, row, vars) => {
+        const a = left.run(event, row, vars);
+        const b = right.run(event, row, vars);
+        if (typeof a === "string" && typeof b === "string") return holds(a, b);
+        if (a === undefined || a === null || b === undefined || b === null) return false;
+        throw new RuleError(`${op}: expected text, got ${shown(typeof a === "string" ? b : a)}`);
+      },
+      [left, right],
+    );
+  }
+
+  private like(e: Expr & { kind: "like" }, scope: Scope): Compiled {
+    const { right } = e;
+    if (right.kind === "literal") {
+      try {
+        likePattern(right.value);
+      } catch (err) {
+        throw new SqlError(named("like", err).message, this.sql, e.at, 4);
+      }
+    }
+    return this.texts("like", e.left, right, scope, (a, b) => {
+      try {
+        return match(likePattern(b), a);
+      } catch (err) {
+        throw named("like", err);
+      }
+    });
+  }
+
+  private cases(e: Expr & { kind: "case" }, scope: Scope): Compiled {
+    const of = e.of === null ? null : this.compile(e.of, scope);
+    const whens = e.whens.map((w) => ({ when: this.compile(w.when, scope), result: this.compile(w.result, scope) }));
+    const otherwise = e.otherwise === null ? constant(undefined) : this.compile(e.otherwise, scope);
+    const choices = whens.map(({ when, result }) => ({ when: when.run, result: result.run }));
+    const last = otherwise.run;
+    const run: Fn =
+      of === null
+        ? (event, row, vars) => {
+            for (const { when, result } of choices) if (when(event, row, vars) === true) return result(event, row, vars);
+            return last(event, row, vars);
+          }
+        : (event, row, vars) => {
+            const value = of.run(event, row, vars);
+            for (const { when, result } of choices) if (isEqual(value, when(event, row, vars))) return result(event, row, vars);
+            return last(event, row, vars);
+          };
+    return this.made(run, [...(of === null ? [] : [of]), ...whens.flatMap(({ when, result }) => [when, result]), otherwise]);
+  }
+
+  private call(e: Expr & { kind: "call" }, scope: Scope): Compiled {
+    const def = BY_NAME.get(e.name);
+    if (def === undefined) {
+      const absent = ABSENT.get(e.name) ?? null;
+      const meant = absent === null ? nearest(e.name, BY_NAME.keys()) : null;
+      throw new SqlError(
+        `there is no function ${e.name}()`,
+        this.sql,
+        e.at,
+        e.length,
+        absent ?? (meant === null ? null : `did you mean ${meant}()?`),
+      );
+    }
+    const count = e.args.length;
+    if (count < def.least || count > def.most)
+      throw new SqlError(
+        `${e.name}() is called with ${count === 1 ? "1 argument" : `${count} arguments`}`,
+        this.sql,
+        e.at,
+        e.length,
+        `write ${e.name}(${def.args})`,
+      );
+    const args = e.args.map((arg) => this.compile(arg, scope));
+    this.check(e, def, args);
+    for (const column of def.reads) this.reads.add(column);
+    const run = called(
+      def,
+      args.map((a) => a.run),
+    );
+    return def.isPure ? this.made(run, args) : { run, isConstant: false, value: undefined };
+  }
+
+  private check(e: Expr & { kind: "call" }, def: FunctionDef, args: readonly Compiled[]): void {
+    for (const [i, arg] of args.entries()) {
+      const check = def.checks[i];
+      if (check === undefined || !arg.isConstant) continue;
+      try {
+        check(arg.value);
+      } catch (err) {
+        throw new SqlError(named(`${e.name}()`, err).message, this.sql, e.at, e.length);
+      }
+    }
+  }
+}
+
+/** Without an array for the arguments where there are few. */
+function called(def: FunctionDef, args: readonly Fn[]): Fn {
+  const { run, ofEvent, name } = def;
+  const what = `${name}()`;
+  const [a, b, c] = args as [Fn, Fn, Fn];
+  if (args.length === 0 && ofEvent) return guarded(what, (event) => run(event));
+  if (args.length === 1 && !ofEvent) return guarded(what, (event, row, vars) => run(a(event, row, vars)));
+  if (args.length === 1) return guarded(what, (event, row, vars) => run(event, a(event, row, vars)));
+  if (args.length === 2 && !ofEvent) return guarded(what, (event, row, vars) => run(a(event, row, vars), b(event, row, vars)));
+  if (args.length === 3 && !ofEvent)
+    return guarded(what, (event, row, vars) => run(a(event, row, vars), b(event, row, vars), c(event, row, vars)));
+  return guarded(what, (event, row, vars) => {
+    const values = args.map((arg) => arg(event, row, vars));
+    return ofEvent ? run(event, ...values) : run(...values);
+  });
+}
+
+/** An error that has a name already keeps it: that of the innermost function. */
+function guarded(what: string, run: Fn): Fn {
+  return (event, row, vars) => {
+    try {
+      return run(event, row, vars);
+    } catch (err) {
+      throw named(what, err);
+    }
+  };
+}

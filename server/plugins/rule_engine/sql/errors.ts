@@ -1,0 +1,77 @@
+/** What can be wrong with a rule's SQL: as it is written (SqlError), and with what an event brings (RuleError). */
+
+/** The SQL is refused. Everything a text field needs to mark the word: `line` and `column` begin at 1, `length` is that of the word. */
+export class SqlError extends Error {
+  override readonly name = "SqlError";
+  readonly line: number;
+  readonly column: number;
+
+  constructor(
+    /** What is wrong, without the place. */
+    readonly reason: string,
+    sql: string,
+    /** Of the word, in UTF-16 units from the start of the text. */
+    readonly at: number,
+    /** In UTF-16 units; 0 = at the end of the text. */
+    readonly length: number,
+    /** The known word that was probably meant, or what to write instead. */
+    readonly hint: string | null = null,
+  ) {
+    const before = sql.slice(0, at);
+    const line = before.split("\n").length;
+    const column = at - before.lastIndexOf("\n");
+    super(`line ${line}, column ${column}: ${reason}${hint === null ? "" : ` (${hint})`}`);
+    this.line = line;
+    this.column = column;
+  }
+}
+
+/** An event that the rule cannot be evaluated for: it says nothing of the others. Never carries more than a piece of a value. */
+export class RuleError extends Error {
+  override readonly name = "RuleError";
+}
+
+/** An argument is not what a function or an operator can work with; whoever called it knows its name. `expected` reads on after "expected ". */
+export class ArgumentError extends Error {
+  override readonly name = "ArgumentError";
+  constructor(
+    readonly expected: string,
+    readonly got: unknown,
+  ) {
+    super(`expected ${expected}, got ${shown(got)}`);
+  }
+}
+
+/** `what`: a function or an operator, as it is written. */
+export function named(what: string, err: unknown): RuleError {
+  if (err instanceof RuleError) return err;
+  if (err instanceof ArgumentError) return new RuleError(`${what}: ${err.message}`);
+  // The stack is at its end, or a library did not like what it was given.
+  return new RuleError(`${what}: ${piece(err instanceof Error ? err.message : String(err))}`);
+}
+
+/** Longest piece of a value that an error shows. */
+const SHOWN = 64;
+
+export function piece(text: string): string {
+  return text.length <= SHOWN ? text : `${text.slice(0, SHOWN)}…`;
+}
+
+/** "text", "number", "nothing" … */
+export function kindOf(value: unknown): string {
+  if (value === undefined) return "nothing";
+  if (value === null) return "null";
+  if (typeof value === "string") return "text";
+  if (Array.isArray(value)) return "array";
+  if (value instanceof Uint8Array) return "bytes";
+  return typeof value === "object" ? "map" : typeof value;
+}
+
+/** The kind, and what fits of the value: `number 5`, `text "abc"`, `array of 3`. */
+export function shown(value: unknown): string {
+  const kind = kindOf(value);
+  if (typeof value === "number" || typeof value === "boolean") return `${kind} ${value}`;
+  if (typeof value === "string") return `${kind} ${JSON.stringify(piece(value))}`;
+  if (Array.isArray(value) || value instanceof Uint8Array) return `${value.length} ${kind === "bytes" ? "bytes" : "elements of an array"}`;
+  return kind;
+}

@@ -1,0 +1,195 @@
+/** What a rule works with: JSON's kinds of values, bytes, and "nothing" for what is missing. */
+import { ArgumentError, RuleError } from "./errors.ts";
+
+/** undefined = missing. Objects have no prototype reach; integers beyond 2^53 in JSON stay text. */
+export type Value = undefined | null | boolean | number | string | Uint8Array | Value[] | { [key: string]: Value };
+export type Row = Record<string, Value>;
+
+/** What one event offers: its columns are made when they are read. One object for all rules that look at the event. */
+export interface Columns {
+  /** undefined = there is none. */
+  get(name: string): Value;
+  /** For `*`. */
+  names(): readonly string[];
+  /** The payload column read as JSON, once for all rules. @throws RuleError when it is no JSON */
+  json(): Value;
+  /** Unix ms of the evaluation. */
+  readonly now: number;
+}
+
+/** Longest text (UTF-16 units) or bytes that a function or `+` gives. */
+export const MAX_TEXT = 1024 * 1024;
+/** Most elements that a function makes of what is no array. */
+export const MAX_ELEMENTS = 100_000;
+
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** Text where the bytes are UTF-8, as payloads are; else the bytes. */
+export function textOrBytes(bytes: Uint8Array): string | Uint8Array {
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    return bytes;
+  }
+}
+
+export function bytesOf(value: string | Uint8Array): Uint8Array {
+  return typeof value === "string" ? Buffer.from(value, "utf8") : value;
+}
+
+/** @throws RangeError when it is too long */
+export function bounded<T extends string | Uint8Array>(result: T): T {
+  boundedLength(result.length);
+  return result;
+}
+
+/** Of what is about to be made. @throws RangeError */
+export function boundedLength(length: number, most = MAX_TEXT, of = "characters"): void {
+  if (!(length <= most)) throw new RangeError(`the result would have ${length} ${of}, at most ${most} are allowed`);
+}
+
+export function isMap(value: Value): value is { [key: string]: Value } {
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array);
+}
+
+/** Set one entry; `__proto__` is a name like any other. */
+export function put(map: Row, key: string, value: Value): void {
+  if (key === "__proto__") Object.defineProperty(map, key, { value, enumerable: true, configurable: true, writable: true });
+  else map[key] = value;
+}
+
+const DECIMAL = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/;
+
+/** The number that a text says, in decimal; NaN = it says none. */
+export function numberIn(text: string): number {
+  return text.length <= 400 && DECIMAL.test(text) ? Number(text) : Number.NaN;
+}
+
+/** A whole number as text, when a number would not be exact. */
+const BIG = /^-?\d{16,400}$/;
+
+/** A number where it is exact, else its digits. */
+export function wholeNumber(n: bigint): number | string {
+  const small = Number(n);
+  return Number.isSafeInteger(small) ? small : n.toString();
+}
+
+/** A whole number, exact. @throws ArgumentError */
+export function bigOf(value: Value): bigint {
+  if (typeof value === "number" && Number.isInteger(value)) return BigInt(value);
+  if (typeof value === "string" && BIG.test(value)) return BigInt(value);
+  throw new ArgumentError("a whole number", value);
+}
+
+/**
+ * As EMQ X compares: a number with a text by the number that the text says, a boolean with the texts true and false; bytes by bytes; arrays
+ * and maps by what is in them. What is missing equals nothing, not even what is missing.
+ */
+export function isEqual(a: Value, b: Value): boolean {
+  if (a === b) return a !== undefined;
+  if (typeof a === "string") {
+    if (typeof b === "number") return numberIn(a) === b;
+    if (typeof b === "boolean") return a === String(b);
+  } else if (typeof b === "string") {
+    if (typeof a === "number") return numberIn(b) === a;
+    if (typeof a === "boolean") return b === String(a);
+  }
+  return isSame(a, b);
+}
+
+/** Equal without any conversion. Missing is the same as missing. */
+export function isSame(a: Value, b: Value): boolean {
+  if (a === b) return true;
+  if (a instanceof Uint8Array || b instanceof Uint8Array)
+    return isBytesLike(a) && isBytesLike(b) && Buffer.compare(bytesOf(a), bytesOf(b)) === 0;
+  if (Array.isArray(a)) return Array.isArray(b) && a.length === b.length && a.every((x, i) => isSame(x, b[i]));
+  if (!isMap(a) || !isMap(b)) return false;
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && keys.every((k) => Object.hasOwn(b, k) && isSame(a[k], b[k]));
+}
+
+const isBytesLike = (v: Value): v is string | Uint8Array => typeof v === "string" || v instanceof Uint8Array;
+
+/** Below 0, 0, above 0; NaN = there is no order between these. Whole numbers that are kept as text are ordered as numbers. */
+export function order(a: Value, b: Value): number {
+  if (typeof a === "number") {
+    if (typeof b === "number") return a - b;
+    return typeof b === "string" ? (BIG.test(b) ? orderBig(a, b) : a - numberIn(b)) : Number.NaN;
+  }
+  if (typeof a === "string") {
+    if (typeof b === "number") return BIG.test(a) ? -orderBig(b, a) : numberIn(a) - b;
+    if (typeof b === "string") {
+      if (BIG.test(a) && BIG.test(b)) return BigInt(a) < BigInt(b) ? -1 : BigInt(a) === BigInt(b) ? 0 : 1;
+      return a < b ? -1 : a === b ? 0 : 1;
+    }
+  }
+  return isBytesLike(a) && isBytesLike(b) ? Buffer.compare(bytesOf(a), bytesOf(b)) : Number.NaN;
+}
+
+/** Mixed comparison is exact between a bigint and a number. */
+function orderBig(a: number, digits: string): number {
+  const b = BigInt(digits);
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** Digits that may be too many for a number: only then does reading JSON look at the text of every number. */
+const LONG_NUMBER = /\d{16}/;
+
+/** @throws SyntaxError */
+export function parseJson(text: string): Value {
+  return LONG_NUMBER.test(text) ? JSON.parse(text, keepBig) : JSON.parse(text);
+}
+
+function keepBig(_key: string, value: unknown, context?: { source?: string }): unknown {
+  const isInexact = typeof value === "number" && !Number.isSafeInteger(value);
+  return isInexact && context?.source !== undefined && BIG.test(context.source) ? context.source : value;
+}
+
+/** @throws ArgumentError for bytes (JSON has none), and when it is too long */
+export function toJson(value: Value): string {
+  const bytes = bytesWithin(value);
+  if (bytes !== undefined) throw new ArgumentError("something that JSON can say (bytes: use base64_encode or bin2hexstr)", bytes);
+  return bounded(JSON.stringify(value) ?? "null");
+}
+
+function bytesWithin(value: Value): Uint8Array | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  if (value instanceof Uint8Array) return value;
+  for (const inner of Array.isArray(value) ? value : Object.values(value)) {
+    const found = bytesWithin(inner);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** A value as text, as `str()` gives it: numbers with at most ten decimals, arrays and maps as JSON, what is missing as "undefined". */
+export function textOf(value: Value): string | Uint8Array {
+  if (typeof value === "string" || value instanceof Uint8Array) return value;
+  if (typeof value === "number") return numberText(value, 10);
+  return value === undefined ? "undefined" : typeof value === "boolean" ? String(value) : toJson(value);
+}
+
+/** Without exponent, at most so many decimals, no zeros at the end. */
+export function numberText(n: number, decimals: number): string {
+  if (Number.isInteger(n)) return BigInt(n).toString();
+  if (Math.abs(n) >= 1e21) return String(n);
+  const text = n.toFixed(Math.min(100, decimals));
+  const short = text.includes(".") ? text.replace(/0+$/, "").replace(/\.$/, "") : text;
+  return short === "-0" ? "0" : short;
+}
+
+/** Texts and bytes one behind the other. */
+export function joined(parts: readonly (string | Uint8Array)[], separator: string | Uint8Array = ""): string | Uint8Array {
+  const all = parts.flatMap((p, i) => (i === 0 || separator.length === 0 ? [p] : [separator, p]));
+  let length = 0;
+  for (const p of all) length += p.length;
+  boundedLength(length);
+  if (all.every((p) => typeof p === "string")) return all.join("");
+  return textOrBytes(Buffer.concat(all.map(bytesOf)));
+}
+
+/** For what stands outside any function. */
+export function finite(n: number, what: string): number {
+  if (!Number.isFinite(n)) throw new RuleError(`${what}: the result is no finite number`);
+  return n;
+}

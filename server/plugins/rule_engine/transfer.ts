@@ -1,0 +1,160 @@
+/** All rules and resources as one JSON file, without secrets; and such a file brought in, all of it or nothing. */
+import { lineOf } from "../../lib/errors.ts";
+import type { ActionKinds } from "../plugin.ts";
+import type { ImportCounts, ImportResult, RulesFile } from "../rules.ts";
+import { maskedFields, shownParams } from "./params.ts";
+import { badArguments } from "./refusal.ts";
+import type { ResourceSet } from "./resource_set.ts";
+import type { PlannedRule, RuleSet } from "./rule_set.ts";
+import type { StoredResource } from "./slots.ts";
+
+/** Mistakes that are told of at once. */
+const ERRORS_MAX = 100;
+
+type Given = Readonly<Record<string, unknown>>;
+
+export interface TransferPorts {
+  readonly rules: RuleSet;
+  readonly resources: ResourceSet;
+  readonly kinds: ActionKinds;
+  readonly node: string;
+  now(): number;
+}
+
+export function exportRules({ rules, resources, kinds, node, now }: TransferPorts): RulesFile {
+  return {
+    version: 1,
+    node,
+    exported_at_ms: now(),
+    resources: [...resources.all()].map(({ stored: { id, name, type, config, description, secrets } }) => ({
+      id,
+      name,
+      type,
+      config: shownParams(config, kinds.resources.get(type)?.params ?? null, secrets),
+      description,
+    })),
+    rules: [...rules.all()]
+      .filter((rule) => rule.stored.rawsql !== "")
+      .map(({ stored, sources }) => ({
+        id: stored.id,
+        name: stored.name,
+        for: sources.events[0]?.name ?? stored.for ?? "",
+        rawsql: stored.rawsql,
+        actions: stored.actions.map(({ id, name, params, secrets }) => ({
+          id,
+          name,
+          params: shownParams(params, kinds.actions.get(name)?.params ?? null, secrets),
+        })),
+        enabled: stored.enabled,
+        description: stored.description,
+      })),
+  };
+}
+
+interface Plan {
+  resources: StoredResource[];
+  rules: PlannedRule[];
+  result: ImportResult;
+}
+
+/** What would be done. @throws RuleRefusal: it is no such file */
+function planImport(file: unknown, ports: TransferPorts): Plan {
+  const { version, resources = [], rules = [] } = (typeof file === "object" && file !== null ? file : {}) as Given;
+  if (version !== 1) throw badArguments("this is no file of GET /rules_export: version must be 1");
+  if (!Array.isArray(resources) || !Array.isArray(rules)) throw badArguments("resources and rules must be arrays");
+  const counts = (): ImportCounts => ({ create: [], update: [], same: [] });
+  const result: ImportResult = { applied: false, resources: counts(), rules: counts(), secrets: [], errors: [] };
+  const plan: Plan = { resources: [], rules: [], result };
+  const tell = (where: string, err: unknown): void => {
+    if (result.errors.length < ERRORS_MAX) result.errors.push({ where, message: lineOf(err).replace(/^Bad Arguments: /, "") });
+  };
+  const types = ports.resources.types();
+  for (const [i, given] of resources.entries()) {
+    try {
+      planResource(given as Given, `resources[${i + 1}]`, plan, ports);
+    } catch (err) {
+      tell(`resources[${i + 1}]`, err);
+    }
+    const { type, name } = (given ?? {}) as Given;
+    types.set(`${type}:${name}`, String(type));
+  }
+  const seen = new Set<string>();
+  for (const [i, given] of rules.entries()) {
+    try {
+      planRule(given as Given, `rules[${i + 1}]`, plan, ports, types, seen);
+    } catch (err) {
+      tell(`rules[${i + 1}]`, err);
+    }
+  }
+  return plan;
+}
+
+function planResource(given: Given, where: string, plan: Plan, { resources, kinds }: TransferPorts): void {
+  const { type, name, config } = given ?? {};
+  const old = resources.get(`${type}:${name}`);
+  const spec = kinds.resources.get(String(type))?.params;
+  if (spec !== undefined && old === undefined) {
+    const masks = maskedFields((config ?? {}) as Given, spec);
+    for (const field of masks) plan.result.secrets.push({ where: `${where} ${type}:${name}`, field });
+    if (masks.length > 0) return;
+  }
+  const stored = resources.plan(given ?? {});
+  if (plan.resources.some((r) => r.id === stored.id)) throw badArguments(`${stored.id} is there twice`);
+  const counts = plan.result.resources;
+  if (old !== undefined && JSON.stringify(old.stored) === JSON.stringify(stored)) counts.same.push(stored.id);
+  else {
+    (old === undefined ? counts.create : counts.update).push(stored.id);
+    plan.resources.push(stored);
+  }
+}
+
+function planRule(
+  given: Given,
+  where: string,
+  plan: Plan,
+  ports: TransferPorts,
+  types: ReadonlyMap<string, string>,
+  seen: Set<string>,
+): void {
+  const id = given?.id;
+  if (typeof id !== "string" || id === "" || id.length > 300) throw badArguments("id is missing");
+  if (seen.has(id)) throw badArguments(`${id} is there twice`);
+  seen.add(id);
+  const old = ports.rules.get(id) ?? null;
+  for (const action of old === null && Array.isArray(given.actions) ? (given.actions as unknown[]) : []) {
+    const { name, params } = (action ?? {}) as Given;
+    const spec = ports.kinds.actions.get(String(name))?.params;
+    if (spec === undefined) continue;
+    for (const field of maskedFields((params ?? {}) as Given, spec)) plan.result.secrets.push({ where: `${where} ${id}`, field });
+  }
+  if (plan.result.secrets.some((s) => s.where === `${where} ${id}`)) return;
+  const planned = ports.rules.plan(given, old, types, id);
+  const counts = plan.result.rules;
+  const same = old !== null && JSON.stringify({ ...old.stored, for: null }) === JSON.stringify({ ...planned.stored, for: null });
+  if (same) counts.same.push(id);
+  else {
+    (old === null ? counts.create : counts.update).push(id);
+    plan.rules.push(planned);
+  }
+}
+
+/** @throws RuleRefusal: nothing has changed then */
+export async function importRules(file: unknown, dryRun: boolean, ports: TransferPorts): Promise<ImportResult> {
+  const plan = planImport(file, ports);
+  const { result } = plan;
+  if (dryRun || result.errors.length > 0 || result.secrets.length > 0) return result;
+  const { resources, rules } = ports;
+  const undo: (() => Promise<unknown>)[] = [];
+  try {
+    for (const stored of plan.resources) {
+      const old = resources.get(stored.id)?.stored;
+      await resources.put(stored);
+      undo.push(old === undefined ? () => resources.remove(stored.id) : () => resources.put(old));
+    }
+    await rules.put(plan.rules);
+  } catch (err) {
+    for (const back of undo.reverse()) await back();
+    throw err;
+  }
+  return { ...result, applied: true };
+}
