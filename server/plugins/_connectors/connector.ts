@@ -114,18 +114,21 @@ function connect<S extends ParamsSpec, D>(server: Server<S, D>, config: Params, 
   return new Connected(backend, opened.pool, opened.timeoutMs, judge, words.words ?? wordsOf);
 }
 
-export function actionKind<const S extends ParamsSpec, D, I>(type: string, writer: Writer<S, D, I>): ActionKind {
+/** `types`: of the resources that will do. */
+export function actionKind<const S extends ParamsSpec, D, I>(types: readonly [string, ...string[]], writer: Writer<S, D, I>): ActionKind {
   const { name, title, description } = writer;
+  const [type, ...orTypes] = types;
   const params = { ...RESOURCE, ...writer.params, ...QUEUE };
   return {
     name,
     for: "$any",
     type,
+    ...(orTypes.length > 0 && { orTypes }),
     title,
     description,
     params,
     open(given, host, resource) {
-      if (!(resource instanceof Connected)) throw new Error(`it needs a resource of type ${type}`);
+      if (!(resource instanceof Connected)) throw new Error(`it needs a resource of type ${types.join(" or ")}`);
       const writing = writer.open(valuesIn(writer.params, given));
       return deliver(host, valuesIn(QUEUE, given), resource as Connected<D>, writing);
     },

@@ -73,7 +73,7 @@ const resourceOf = ({ name, title, dialect, port, user }: Kind) =>
   });
 
 const actionOf = ({ name, title, dialect }: Kind) =>
-  actionKind(name, {
+  actionKind([name], {
     name: `data_to_${name}`,
     title: `Data to ${title}`,
     description: `Store data in ${title}`,
