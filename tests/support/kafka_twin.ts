@@ -10,14 +10,16 @@ import { join } from "node:path";
 
 const PARTITIONS = 3;
 const MESSAGE_MAX = 1_000_000;
-const [PRODUCE, FETCH, LIST_OFFSETS, METADATA, SASL_HANDSHAKE, API_VERSIONS, SASL_AUTHENTICATE] = [0, 1, 2, 3, 17, 18, 36];
+const [PRODUCE, FETCH, LIST_OFFSETS, METADATA, JOIN_GROUP, SASL_HANDSHAKE, API_VERSIONS, SASL_AUTHENTICATE] = [0, 1, 2, 3, 11, 17, 18, 36];
 /** Lowest and highest version of each. */
 const VERSIONS: readonly [key: number, min: number, max: number][] = [
   [PRODUCE, 3, 7],
   [FETCH, 4, 4],
   [LIST_OFFSETS, 1, 1],
   [METADATA, 0, 4],
-  [SASL_HANDSHAKE, 1, 1],
+  // By these two librdkafka knows a server that one logs in to.
+  [JOIN_GROUP, 0, 0],
+  [SASL_HANDSHAKE, 0, 1],
   [API_VERSIONS, 0, 2],
   [SASL_AUTHENTICATE, 0, 0],
 ];

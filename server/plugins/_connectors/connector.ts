@@ -5,7 +5,7 @@
 import type { Log } from "../../core/ports.ts";
 import { wordsOf } from "../../lib/errors.ts";
 import { between } from "../../lib/time.ts";
-import { type Advice, advised, type SettingKeys } from "../_backend/advice.ts";
+import { type Advice, advised, asQuestion, noteQuestion, type SettingKeys } from "../_backend/advice.ts";
 import { Backend } from "../_backend/backend.ts";
 import type { BackendOptions, Judgement } from "../_backend/options.ts";
 import type { ActionEvent, ActionKind, Params, ParamsSpec, Resource, ResourceHost, ResourceKind, TestStep } from "../plugin.ts";
@@ -20,6 +20,13 @@ export type Missing = ReadonlyMap<number, unknown>;
 
 /** Everything has arrived. */
 export const NOTHING: Missing = new Map();
+
+/** `key`: of the parameters that say what is written. */
+export async function asWritten(key: string, answer: Promise<Missing>): Promise<Missing> {
+  const missing = await asQuestion(key, answer);
+  for (const err of missing.values()) noteQuestion(key, err);
+  return missing;
+}
 
 /** A kind of server, as a resource. `D`: its driver. */
 export interface Server<S extends ParamsSpec, D> {

@@ -1,7 +1,7 @@
 /** InfluxDB. */
 import { httpUrl } from "../_backend/address.ts";
-import { type Advice, asQuestion, type SettingKeys } from "../_backend/advice.ts";
-import { actionKind, resourceKind, type Writing } from "./connector.ts";
+import type { Advice, SettingKeys } from "../_backend/advice.ts";
+import { actionKind, asWritten, resourceKind, type Writing } from "./connector.ts";
 import { InfluxDriver, type InfluxVersion, judgeInflux } from "./influx_driver.ts";
 import { compileLine, type LineTemplate, type Precision } from "./line_protocol.ts";
 import * as P from "./params.ts";
@@ -61,7 +61,6 @@ const RESOURCE = resourceKind({
     const server = {
       version,
       write,
-      ping: new URL(`${pathOf(base)}/ping`, base),
       headers: credentials(version, c),
       gzip: c.gzip,
       timeoutMs,
@@ -115,7 +114,7 @@ function influxWriting(template: LineTemplate, precision: Precision): Writing<In
       return template.line(row, typeof at === "number" ? at : Date.now());
     },
     shown: (line) => line,
-    write: (driver, lines) => asQuestion("measurement, tags, fields", driver.write(lines, precision)),
+    write: (driver, lines) => asWritten("measurement, tags, fields", driver.write(lines, precision)),
   };
 }
 

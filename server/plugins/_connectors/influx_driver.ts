@@ -12,7 +12,6 @@ export interface InfluxServer {
   version: InfluxVersion;
   /** With the path of its version, and its query, of which the precision is still to come. */
   write: URL;
-  ping: URL;
   headers: Readonly<Record<string, string>>;
   gzip: boolean;
   timeoutMs: number;
@@ -75,9 +74,13 @@ export class InfluxDriver {
     });
   }
 
-  /** Whether it is there; whether it takes what we write, the first line shows. */
-  probe(): Promise<void> {
-    return this.#ask(this.o.ping, { method: "GET" });
+  /** Nothing, where lines would go: account and database are looked at before that is found to be too little. */
+  async probe(): Promise<void> {
+    await this.#ask(this.o.write, { method: "POST", headers: { "content-type": "text/plain; charset=utf-8" }, body: "" }).catch(
+      (err: unknown) => {
+        if (judgeInflux(err) !== "refused") throw err;
+      },
+    );
   }
 
   async #ask(url: URL, init: BunFetchRequestInit): Promise<void> {

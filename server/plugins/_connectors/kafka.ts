@@ -1,8 +1,8 @@
 /** Kafka, as a producer. */
 import { shownAddresses } from "../_backend/address.ts";
-import { type Advice, asQuestion, type SettingKeys } from "../_backend/advice.ts";
+import type { Advice, SettingKeys } from "../_backend/advice.ts";
 import { compileRowTemplate } from "../_backend/row_template.ts";
-import { actionKind, resourceKind, type Writing } from "./connector.ts";
+import { actionKind, asWritten, resourceKind, type Writing } from "./connector.ts";
 import { judgeKafka, KafkaDriver, type KafkaMessage, kafkaWords, type Sending } from "./kafka_driver.ts";
 import * as P from "./params.ts";
 import { compileFields, compilePayload, fieldsParam, PAYLOAD, shownPayload } from "./payload.ts";
@@ -109,7 +109,7 @@ export function kafkaWriting(
       };
     },
     shown: ({ topic, key, payload }) => `${topic} ${key ?? ""} ${shownPayload(payload)}`,
-    write: (driver, items) => asQuestion("topic", driver.send(items, sending)),
+    write: (driver, items) => asWritten("topic", driver.send(items, sending)),
   };
 }
 

@@ -1,13 +1,13 @@
 /** MongoDB: one server, a replica set, or mongos. */
 import { randomBytes } from "node:crypto";
 import { shownAddresses } from "../_backend/address.ts";
-import { asQuestion, type SettingKeys } from "../_backend/advice.ts";
+import type { SettingKeys } from "../_backend/advice.ts";
 import { BackendError } from "../_backend/errors.ts";
 import type { Judgement } from "../_backend/options.ts";
 import { compileRowTemplate, rowJson } from "../_backend/row_template.ts";
 import { MONGO_ADVICE } from "../_mongo/advice.ts";
 import { type Document, judgeMongo, MongoDriver } from "../_mongo/driver.ts";
-import { actionKind, type Missing, NOTHING, resourceKind, type Writing } from "./connector.ts";
+import { actionKind, asWritten, type Missing, NOTHING, resourceKind, type Writing } from "./connector.ts";
 import { jsonCodec } from "./item.ts";
 import { compileJsonTemplate } from "./json_template.ts";
 import * as P from "./params.ts";
@@ -161,7 +161,7 @@ async function written(driver: MongoDriver, collection: string, places: readonly
     }
   }
   if (sent.length === 0) return missing;
-  const refused = await asQuestion(
+  const refused = await asWritten(
     "collection, payload_tmpl",
     driver.insert(
       collection,
@@ -171,7 +171,7 @@ async function written(driver: MongoDriver, collection: string, places: readonly
   for (const [i, err] of refused) {
     const one = sent[i];
     // It came with a try whose answer was lost.
-    const isThere = one?.isOurs === true && (err as { code?: unknown }).code === DUPLICATE && err.message.includes("_id_");
+    const isThere = one?.isOurs === true && (err as { code?: unknown }).code === DUPLICATE && (err as Error).message.includes("_id_");
     if (one !== undefined && !isThere) missing.set(one.at, err);
   }
   return missing;

@@ -2,9 +2,9 @@
 import { randomBytes } from "node:crypto";
 import { validTopicName } from "../../mqtt/topic.ts";
 import { shownAddress } from "../_backend/address.ts";
-import { type Advice, asQuestion, type SettingKeys } from "../_backend/advice.ts";
+import type { Advice, SettingKeys } from "../_backend/advice.ts";
 import { compileRowTemplate } from "../_backend/row_template.ts";
-import { actionKind, resourceKind, type Writing } from "./connector.ts";
+import { actionKind, asWritten, resourceKind, type Writing } from "./connector.ts";
 import { judgeMqtt, MqttDriver, type Publication } from "./mqtt_driver.ts";
 import * as P from "./params.ts";
 import { compileFields, compilePayload, fieldsParam, PAYLOAD, shownPayload } from "./payload.ts";
@@ -132,7 +132,7 @@ export function mqttWriting(
       };
     },
     shown: ({ topic, payload }) => `${topic} ${shownPayload(payload)}`,
-    write: (driver, items) => asQuestion("forward_topic", driver.publish(items)),
+    write: (driver, items) => asWritten("forward_topic", driver.publish(items)),
   };
 }
 

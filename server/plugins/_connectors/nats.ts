@@ -1,8 +1,8 @@
 /** NATS, with JetStream's acknowledgements by option. */
 import { shownAddresses } from "../_backend/address.ts";
-import { type Advice, asQuestion, type SettingKeys } from "../_backend/advice.ts";
+import type { Advice, SettingKeys } from "../_backend/advice.ts";
 import { compileRowTemplate } from "../_backend/row_template.ts";
-import { actionKind, resourceKind, type Writing } from "./connector.ts";
+import { actionKind, asWritten, resourceKind, type Writing } from "./connector.ts";
 import { judgeNats, NatsDriver, type NatsMessage } from "./nats_driver.ts";
 import * as P from "./params.ts";
 import { compileFields, compilePayload, fieldsParam, PAYLOAD, shownPayload } from "./payload.ts";
@@ -83,7 +83,7 @@ export function natsWriting(
   return {
     make: (row) => ({ subject: checked(subjectOf.strict(row)), payload: payloadOf(row), headers: headersOf(row), id: crypto.randomUUID() }),
     shown: ({ subject, payload }) => `${subject} ${shownPayload(payload)}`,
-    write: (driver, items) => asQuestion("subject", driver.publish(items, stored)),
+    write: (driver, items) => asWritten("subject", driver.publish(items, stored)),
   };
 }
 

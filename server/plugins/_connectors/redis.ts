@@ -1,11 +1,11 @@
 /** Redis: alone, by sentinels, as a cluster. */
 import { shownAddresses } from "../_backend/address.ts";
-import { asQuestion, type SettingKeys } from "../_backend/advice.ts";
+import type { SettingKeys } from "../_backend/advice.ts";
 import type { Judgement } from "../_backend/options.ts";
 import { compileRowTemplate, type RowTemplate } from "../_backend/row_template.ts";
 import { REDIS_ADVICE, redisWords } from "../_redis/advice.ts";
 import { judgeRedis, type RedisDriver, type RedisServers, redisDrivers } from "../_redis/driver.ts";
-import { actionKind, type Missing, NOTHING, resourceKind, type Writing } from "./connector.ts";
+import { actionKind, asWritten, type Missing, NOTHING, resourceKind, type Writing } from "./connector.ts";
 import { ownBytes } from "./item.ts";
 import * as P from "./params.ts";
 
@@ -131,13 +131,15 @@ export function redisWriting(cmd: string): Writing<RedisDriver, Item> {
         return value instanceof Uint8Array ? ownBytes(value) : word.text(row);
       }),
     shown: (item) => item.map((word) => (typeof word === "string" ? word : `\\x${Buffer.from(word).toString("hex")}`)).join(" "),
-    async write(driver, items): Promise<Missing> {
-      const commands = items.map((item) => item.map((word) => (typeof word === "string" ? word : Buffer.from(word))));
-      const all = await asQuestion("cmd", driver.runAll(commands));
-      const missing = all.flatMap((one, i) => (one.status === "rejected" ? [[i, one.reason] as const] : []));
-      return missing.length === 0 ? NOTHING : new Map(missing);
-    },
+    write: (driver, items) => asWritten("cmd", run(driver, items)),
   };
+}
+
+async function run(driver: RedisDriver, items: readonly Item[]): Promise<Missing> {
+  const commands = items.map((item) => item.map((word) => (typeof word === "string" ? word : Buffer.from(word))));
+  const all = await driver.runAll(commands);
+  const missing = all.flatMap((one, i) => (one.status === "rejected" ? [[i, one.reason] as const] : []));
+  return missing.length === 0 ? NOTHING : new Map(missing);
 }
 
 const TYPES = KINDS.map(({ name }) => name) as [string, ...string[]];
