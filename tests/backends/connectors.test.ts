@@ -278,7 +278,9 @@ for (const kind of ALL) {
       expect(w.letters).toEqual([]);
       expect(w.host.counts).toEqual({ done: 300, failed: 0, dropped: 0 });
       await until(async () => (await read()).length >= 300, "all is there");
-      expect(await read()).toEqual(upTo(300));
+      // Whoever answers too late is asked again.
+      const found = await read();
+      expect(kind.once ? found : [...new Set(found)]).toEqual(upTo(300));
       await until(() => w.state === "up", "it is known");
       await end(w);
     });
@@ -297,7 +299,7 @@ for (const kind of ALL) {
       expect(w.letters).toMatchObject([{ why: expect.stringMatching(f.refused.why) }]);
       expect(w.host.counts).toEqual({ done: 0, failed: 1, dropped: 0 });
       await until(async () => (await read()).length >= 5, "the others");
-      expect(await read()).toEqual(upTo(5));
+      expect([...new Set(await read())]).toEqual(upTo(5));
       await end(w);
       await end(first);
     });
@@ -329,9 +331,8 @@ for (const kind of ALL) {
       if (kind.forgets) expect(missing).toEqual(missing.map((_, i) => (missing[0] ?? 0) + i));
       else expect(missing).toEqual([]);
       if (kind.once) expect(found).toEqual([...there]);
-      // What was sent again comes again in one piece, in its order.
-      const falls = found.filter((value, i) => i > 0 && value < (found[i - 1] as number));
-      expect(falls.length).toBeLessThanOrEqual(2);
+      // What is sent again comes again from one place on, in order: for the first time each has come behind those before it.
+      expect([...there]).toEqual([...there].sort((a, b) => a - b));
       await until(() => w.state === "up" && w.server.alarms.size === 0 && w.host.alarms.size === 0, "it is told");
       await end(w);
     });

@@ -1,4 +1,5 @@
 /** mqtt.js, as a client that publishes. Its own reconnecting and queueing are off: connections are made when they are needed (`Links`). */
+import type { Socket } from "node:net";
 import type { ErrorWithReasonCode, IClientOptions, IClientPublishOptions, MqttClient } from "mqtt";
 import { type ServerAddress, shownAddress } from "../_backend/address.ts";
 import { BackendError } from "../_backend/errors.ts";
@@ -138,6 +139,8 @@ export class MqttDriver {
       await new Promise<void>((resolve, reject) => {
         let why: Error | null = null;
         client.once("connect", ({ properties }) => {
+          // A message must not wait for the acknowledgement of the one before it, 40 ms each where the broker waits likewise.
+          (client.stream as Partial<Socket>).setNoDelay?.(true);
           link.limited((properties ?? {}) as Record<string, unknown>);
           resolve();
         });
