@@ -82,7 +82,7 @@ export function deliver<D, I>(host: ActionHost, q: ValuesIn<typeof QUEUE>, resou
 }
 
 /** @throws SendError, PartError */
-export async function send<D, I>(resource: Connected<D>, writing: Writing<D, I>, { items }: Batch<I>, signal: AbortSignal): Promise<void> {
+async function send<D, I>(resource: Connected<D>, writing: Writing<D, I>, { items }: Batch<I>, signal: AbortSignal): Promise<void> {
   const failed = new Map<number, SendError>();
   let left = items.map((_, at) => at);
   try {

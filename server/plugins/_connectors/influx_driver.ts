@@ -24,7 +24,7 @@ const ANSWER_MAX = 64 * 1024;
 const GZIP_FROM = 1024;
 
 /** An answer that says no. */
-export class InfluxError extends Error {
+class InfluxError extends Error {
   override readonly name = "InfluxError";
   constructor(
     readonly code: number,

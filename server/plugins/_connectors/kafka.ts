@@ -81,7 +81,7 @@ const RESOURCE = resourceKind({
 
 const TOPIC = /^(?!\.{1,2}$)[\w.-]{1,249}$/;
 
-export function kafkaWriting(
+function kafkaWriting(
   topic: string,
   key: string,
   payload: string,

@@ -43,7 +43,7 @@ const DUPLICATE = 11_000;
 /** Not enough members have it yet, a write conflict, or no right to write there: the document is not what is wrong. */
 const LATER = new Set([13, 64, 112, 100, 262, 50, 14_031]);
 
-export function judgeMongoWrite(err: unknown): Judgement {
+function judgeMongoWrite(err: unknown): Judgement {
   const { code } = (err ?? {}) as { code?: unknown };
   return typeof code === "number" && LATER.has(code) ? "part" : judgeMongo(err);
 }
@@ -119,7 +119,7 @@ function newId(now: number): string {
 /** What a database keeps for itself, or cannot be a name. */
 const NO_COLLECTION = /^$|[\0$]|^system\./;
 
-export function mongoWriting(collection: string, text: string): Writing<MongoDriver, Item> {
+function mongoWriting(collection: string, text: string): Writing<MongoDriver, Item> {
   const named = compileRowTemplate(collection);
   const json = text.trim() === "" ? null : compileJsonTemplate(text);
   const codec = jsonCodec<Document>();

@@ -101,7 +101,7 @@ const ACTION = actionKind(["bridge_mqtt"], {
   open: (p) => mqttWriting(p.forward_topic, p.payload_tmpl, p.qos, p.retain, p.user_properties),
 });
 
-export function mqttWriting(
+function mqttWriting(
   topic: string,
   payload: string,
   qos: string,

@@ -66,7 +66,7 @@ const RESOURCE = resourceKind({
 /** Names with dots between them, no wildcard, no blank. */
 const SUBJECT = /^[^\s.*>\0]+(?:\.[^\s.*>\0]+)*$/;
 
-export function natsWriting(
+function natsWriting(
   subject: string,
   payload: string,
   headers: Readonly<Record<string, unknown>>,

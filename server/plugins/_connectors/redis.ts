@@ -26,7 +26,7 @@ const KEYS: SettingKeys = {
 /** What the server says of itself, not of what it was given: it has no room, is a replica, or what wrote to it may not any more. */
 const LATER = /^(?:OOM|READONLY|MISCONF|NOREPLICAS|BUSY|TRYAGAIN|NOPERM)/;
 
-export function judgeRedisWrite(err: unknown): Judgement {
+function judgeRedisWrite(err: unknown): Judgement {
   return LATER.test(String((err as Error | null)?.message)) ? "part" : judgeRedis(err);
 }
 
@@ -122,7 +122,7 @@ function commandOf(text: string): RowTemplate[] {
   return words.map(compileRowTemplate);
 }
 
-export function redisWriting(cmd: string): Writing<RedisDriver, Item> {
+function redisWriting(cmd: string): Writing<RedisDriver, Item> {
   const words = commandOf(cmd);
   return {
     make: (row) =>
