@@ -72,10 +72,8 @@ function parse(line: string): Point {
 }
 
 const T = { measurement: "m", tags: {}, fields: { v: "${v}" }, timestamp: "" };
-const of = (
-  p: Partial<typeof T> & { fields?: Record<string, unknown>; tags?: Record<string, unknown> },
-  row: Record<string, unknown>,
-): Point => parse(compileLine({ ...T, ...p }, "ms").line(row, 1_700_000_000_123));
+const of = (p: Partial<Parameters<typeof compileLine>[0]>, row: Record<string, unknown>): Point =>
+  parse(compileLine({ ...T, ...p }, "ms").line(row, 1_700_000_000_123));
 
 describe("types of fields", () => {
   for (const [template, v, expected] of [
