@@ -12,7 +12,7 @@ import type {
 } from "../rules.ts";
 import type { Engine } from "./engine.ts";
 import { actionIsFor, EVENTS, PUBLISH } from "./events.ts";
-import { checkParams, shownParams, unmasked } from "./params.ts";
+import { checkParams, shownParams, unmasked, wordOf } from "./params.ts";
 import { testRule } from "./playground.ts";
 import { badArguments, noHook, noResourceType, notThere, refusalOf } from "./refusal.ts";
 import type { Rule } from "./rule.ts";
@@ -74,7 +74,7 @@ export function ruleEngineService(engine: Engine): RuleEngineService {
     inspected: (id) => (rules.get(id) === undefined ? undefined : engine.inspected.of(id)),
     deadLetters(rule, action) {
       const found = letters(rule, action);
-      return found?.list().map(({ at, ...letter }): DeadLetterRow => ({ ...letter, at_ms: at }));
+      return found == null ? found : found.list().map(({ at, ...letter }): DeadLetterRow => ({ ...letter, at_ms: at }));
     },
     resendDeadLetters: (rule, action, ids) => letters(rule, action)?.resend(ids) ?? (letters(rule, action) === null ? null : undefined),
     removeDeadLetters: (rule, action, ids) => letters(rule, action)?.remove(ids) ?? (letters(rule, action) === null ? null : undefined),
@@ -207,9 +207,9 @@ function statusOf(slot: ResourceSlot): ResourceStatusRow {
 async function testResource(given: Readonly<Record<string, unknown>>, { ctx, resources }: Engine): Promise<TestStep[]> {
   const { type, name, config = {} } = given;
   const kind = typeof type === "string" ? ctx.kinds.resources.get(type) : undefined;
-  if (kind === undefined) throw noResourceType(String(type));
+  if (kind === undefined) throw noResourceType(wordOf(type));
   if (typeof config !== "object" || config === null || Array.isArray(config)) throw badArguments("config must be an object");
-  const saved = resources.get(`${kind.name}:${name}`)?.stored.config ?? null;
+  const saved = resources.get(`${kind.name}:${wordOf(name)}`)?.stored.config ?? null;
   const undo: (() => void)[] = [];
   const host: ResourceHost = {
     clock: ctx.clock,

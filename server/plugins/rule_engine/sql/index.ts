@@ -5,7 +5,7 @@ import type { FunctionRow } from "./functions/table.ts";
 export { RuleError, SqlError } from "./errors.ts";
 export type { Limits } from "./parser.ts";
 export { type CompiledRule, compileRule } from "./rule.ts";
-export { type Columns, parseJson, type Row, textOrBytes, type Value } from "./values.ts";
+export { type Columns, parseJson, type Row, textOrBytes, toJson, type Value } from "./values.ts";
 export type { FunctionRow };
 
 /**
