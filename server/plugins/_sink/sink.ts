@@ -104,7 +104,7 @@ export class Sink<T> {
   }
 
   #admit(item: T, key: string, bytes: number, since: MonoMs, seq: number): void {
-    this.#lanes.add({ key, item, bytes, order: ++this.#order, since, seq, tries: 0 });
+    this.#lanes.add({ key, item, bytes, order: ++this.#order, since, seq, sends: 0, tries: 0 });
     this.#rows++;
     this.#bytes += bytes;
     this.#soon();
@@ -243,8 +243,8 @@ export class Sink<T> {
     const at = this.#host.clock.now();
     const store = this.#store;
     for (const entry of entries) {
-      const { key, item, bytes, tries, seq } = entry;
-      this.#letters.add({ at, why, tries: tries + 1, key, item, bytes });
+      const { key, item, bytes, sends, seq } = entry;
+      this.#letters.add({ at, why, tries: sends, key, item, bytes });
       if (seq > 0) void store?.lettersWritten().then(() => store.spool.done([seq]));
     }
   }

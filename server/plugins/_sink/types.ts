@@ -117,6 +117,7 @@ export interface Entry<T> {
   readonly since: number;
   /** On the disk; 0 = it is not there. */
   seq: number;
-  /** How often it failed by what may be its own fault. */
+  /** How often it was sent, and how often it failed by what may be its own fault. */
+  sends: number;
   tries: number;
 }
