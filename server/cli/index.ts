@@ -13,6 +13,7 @@ import { messageCommands } from "./commands/messages.ts";
 import { nodeCommands } from "./commands/node.ts";
 import { pluginCommands } from "./commands/plugins.ts";
 import { schemaCommands } from "./commands/sql_schema.ts";
+import { webHookCommands } from "./commands/web_hook.ts";
 import { completion, SHELLS } from "./completion.ts";
 import { readPassword, withPassword } from "./password.ts";
 
@@ -44,6 +45,7 @@ const COMMANDS: readonly Command[] = [
   ...accessCommands,
   ...chainCommands,
   ...messageCommands,
+  ...webHookCommands,
   ...absentCommands,
   completionCommand,
 ];

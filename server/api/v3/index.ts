@@ -18,6 +18,7 @@ import { retainedRoutes } from "./retained.ts";
 import { sessionRoutes } from "./sessions.ts";
 import { settingRoutes } from "./settings.ts";
 import { userRoutes } from "./users.ts";
+import { webHookRoutes } from "./web_hook.ts";
 
 /** The routes one server has. */
 export function routesOn(kind: Kind): AnyRoute[] {
@@ -62,5 +63,6 @@ export const ROUTES: readonly AnyRoute[] = [
   ...pubsubRoutes,
   ...retainedRoutes,
   ...settingRoutes,
+  ...webHookRoutes,
   openApiRoute,
 ];

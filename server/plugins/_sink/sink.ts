@@ -73,7 +73,6 @@ export class Sink<T> {
   get deadLetters(): DeadLetters {
     return this.#letters;
   }
-
   /** Take an item: never waits, never throws. `key`: what has the same one arrives in order. `bytes`: what it takes in memory. */
   push(item: T, key: string, bytes: number): void {
     try {
@@ -184,7 +183,6 @@ export class Sink<T> {
   get #isQuiet(): boolean {
     return this.#isStopping ? this.#lanes.sending === 0 : this.#lanes.isQuiet;
   }
-
   // ---- lanes
 
   #makeOwner(): LaneOwner<T> {
@@ -216,7 +214,6 @@ export class Sink<T> {
   #over(entries: readonly Entry<T>[]): void {
     for (const entry of entries) this.#forget(entry);
   }
-
   #written(entries: readonly Entry<T>[]): void {
     const seqs = entries.flatMap(({ seq }) => (seq > 0 ? [seq] : []));
     if (seqs.length > 0) this.#store?.spool.done(seqs);
@@ -326,6 +323,12 @@ export class Sink<T> {
   }
 
   // ---- its life
+
+  /** Somebody has looked whether the other side is there, while nothing was sent; null = it is. */
+  seen(err: string | null): void {
+    this.#health.seen(err);
+    if (err === null) this.#wake();
+  }
 
   /** Other settings, at once; other lanes when nothing is under way, so that the order stays. */
   change(settings: SinkSettings<T>): void {

@@ -12,11 +12,13 @@ import { eventBytes, eventCodec, eventIds, type WebHookEvent } from "./event.ts"
 import { hang, type Tell } from "./hooks.ts";
 import { config, sinkSettings, targetOf, whatOf } from "./keys.ts";
 import { type Rules, ruleKey, rulesOf } from "./rules.ts";
-import { send, type Target } from "./target.ts";
+import { send, type Target, whyAway } from "./target.ts";
 import { bodyOptions, trial } from "./trial.ts";
 
 /** The plugin ends after so long, whatever is still on its way. */
 const CLOSE_MS = 3000;
+/** While nothing is known of the service, or nobody was there, it is looked for so often. */
+const LOOK_MS = 5000;
 
 type Context = PluginContext<typeof config>;
 
@@ -91,7 +93,18 @@ export const webHook = definePlugin({
       unhook();
       sink.change(settingsOf(ctx, target));
       unhook = hooked();
+      void look();
     });
+    const look = async (): Promise<void> => {
+      const looked = target;
+      const { state, waiting } = sink.report();
+      // What waits finds out by itself, and that somebody listens says nothing of what he answers.
+      if (looked === null || waiting > 0 || (state !== "connecting" && state !== "down")) return;
+      const err = await whyAway(looked, ctx.config["web.hook.timeout"]);
+      if (looked === target) sink.seen(err);
+    };
+    void look();
+    ctx.every(LOOK_MS, () => void look());
     ctx.report(() => ({ servers: target === null ? [] : [sink.report()], authentication: null, acl: null }));
     ctx.closing(ctx.broker.countWaiting(() => sink.memory));
     ctx.closing(() => sink.close());

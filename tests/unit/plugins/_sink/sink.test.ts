@@ -114,8 +114,8 @@ describe("failures", () => {
   });
 
   const fates: readonly [name: string, err: () => Error, tries: number, why: string][] = [
-    ["give up: at once", never, 1, "http 400"],
-    ["retry: after so many tries", no, 4, "http 500"],
+    ["never taken, at once", never, 1, "http 400"],
+    ["may be its own fault, after so many tries", no, 4, "http 500"],
   ];
   for (const [name, err, tries, why] of fates)
     test(name, async () => {
