@@ -96,6 +96,8 @@ export interface SinkOptions<T> {
 export interface SinkHost extends BackendHost {
   /** In a later turn of the event loop. */
   soon(fn: () => void): void;
+  /** A timer that goes on while the node stops. Returns cancel. */
+  timer(ms: number, fn: () => void): () => void;
   /** Nothing more is to be kept in memory: what comes takes the place of what is there. */
   readonly memoryShort?: boolean;
   /** [0, 1). */

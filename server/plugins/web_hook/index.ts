@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { systemRandom } from "../../lib/random.ts";
 import { Directory } from "../_sink/disk.ts";
 import { Sink } from "../_sink/sink.ts";
+import { realTimer } from "../_sink/timer.ts";
 import { SendError, type SinkHost, type SinkSettings } from "../_sink/types.ts";
 import { definePlugin, type PluginContext, type Settings } from "../plugin.ts";
 import { webHookKinds } from "./actions.ts";
@@ -32,6 +33,7 @@ function sinkHost({ clock, log, broker, every, alarm }: Context): SinkHost {
     every: (ms, fn) => every(ms, fn),
     alarm: (what, desc) => alarm(what, desc),
     soon: (fn) => broker.soon(fn),
+    timer: realTimer,
     random: () => systemRandom.next(),
     get memoryShort() {
       return broker.memoryShort;

@@ -97,6 +97,16 @@ export class World {
       },
       alarm: (what, desc) => void (desc === null ? this.alarms.delete(what) : this.alarms.set(what, desc)),
       soon: (fn) => void this.#soon.push(fn),
+      timer: (ms, fn) => {
+        const end = this.clock.mono() + ms;
+        const look = (): void => {
+          if (this.clock.mono() < end) return;
+          this.#timers.delete(look);
+          fn();
+        };
+        this.#timers.add(look);
+        return () => this.#timers.delete(look);
+      },
       get memoryShort() {
         return self.memoryShort;
       },
