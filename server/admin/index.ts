@@ -28,6 +28,7 @@ import { createSubscriptions } from "./subscriptions.ts";
 import { createTopics } from "./topics.ts";
 import { createTraces } from "./traces.ts";
 import { createUsers } from "./users.ts";
+import { createWebHook } from "./web_hook.ts";
 
 export type { AdminDeps, LogControl, System, TraceControl } from "./deps.ts";
 export { AdminError } from "./deps.ts";
@@ -76,6 +77,7 @@ export function createAdmin(deps: AdminDeps) {
     rules: createRules(deps),
     authUsername: createAccounts(deps, "emqx_auth_username"),
     authClientid: createAccounts(deps, "emqx_auth_clientid"),
+    webHook: createWebHook(deps),
     explain: createExplain(deps),
     runtime: createRuntime(deps, listeners.list, nodes.processes),
     traces: createTraces(deps),

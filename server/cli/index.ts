@@ -14,6 +14,7 @@ import { nodeCommands } from "./commands/node.ts";
 import { pluginCommands } from "./commands/plugins.ts";
 import { ruleCommands } from "./commands/rules.ts";
 import { schemaCommands } from "./commands/sql_schema.ts";
+import { webHookCommands } from "./commands/web_hook.ts";
 import { completion, SHELLS } from "./completion.ts";
 import { readPassword, withPassword } from "./password.ts";
 
@@ -46,6 +47,7 @@ const COMMANDS: readonly Command[] = [
   ...chainCommands,
   ...messageCommands,
   ...ruleCommands,
+  ...webHookCommands,
   ...absentCommands,
   completionCommand,
 ];

@@ -19,6 +19,7 @@ import { ruleRoutes } from "./rules.ts";
 import { sessionRoutes } from "./sessions.ts";
 import { settingRoutes } from "./settings.ts";
 import { userRoutes } from "./users.ts";
+import { webHookRoutes } from "./web_hook.ts";
 
 /** The routes one server has. */
 export function routesOn(kind: Kind): AnyRoute[] {
@@ -64,5 +65,6 @@ export const ROUTES: readonly AnyRoute[] = [
   ...retainedRoutes,
   ...settingRoutes,
   ...ruleRoutes,
+  ...webHookRoutes,
   openApiRoute,
 ];

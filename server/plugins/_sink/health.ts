@@ -76,6 +76,19 @@ export class Health {
     this.#outage.begins(err.message, first);
   }
 
+  /** Nothing was sent, but somebody has looked whether it is there; null = it is. */
+  seen(err: string | null): void {
+    const first = this.#standing.state === "connecting";
+    if (err === null) {
+      if (first || this.isDown) this.#answered();
+      return;
+    }
+    this.#standing.note(err);
+    if (!first) return;
+    this.#standing.become("down");
+    this.#outage.begins(err, true);
+  }
+
   tick(now: MonoMs): void {
     this.#standing.tick(now);
   }

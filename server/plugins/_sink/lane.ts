@@ -145,6 +145,7 @@ export class Lane<T> {
     this.#began = now;
     this.#until = later(now, this.owner.settings.timeoutMs);
     const again = this.#sent !== null;
+    for (const entry of this.#batch) entry.sends++;
     const batch = { items: this.#sent?.items ?? this.#batch.map((e) => e.item), tries: this.#sent === null ? 0 : this.#sent.tries + 1 };
     this.#sent = batch;
     this.owner.began(again);

@@ -56,6 +56,7 @@ export class Lanes<T> {
 
   /** Do what is due in those that have something to do. */
   step(now: MonoMs): void {
+    this.#renew();
     if (this.#isStale) return;
     const touched = [...this.#touched];
     this.#touched.clear();
@@ -64,8 +65,8 @@ export class Lanes<T> {
 
   /** What is due by time. `mayBegin`: else only the time limit of what is under way is looked at. */
   tick(now: MonoMs, mayBegin: boolean): void {
-    for (const lane of this.#all) if ((mayBegin && !this.#isStale) || lane.state === "sending") lane.step(now);
     this.#renew();
+    for (const lane of this.#all) if ((mayBegin && !this.#isStale) || lane.state === "sending") lane.step(now);
   }
 
   /** Their number is to be that of the settings. */

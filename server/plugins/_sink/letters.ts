@@ -20,8 +20,7 @@ const WHY_MAX = 500;
 const LETTER_BYTES = 200;
 
 export interface LettersOwner<T> {
-  readonly lettersMax: number;
-  readonly letterBytesMax: number;
+  bounds(): { readonly lettersMax: number; readonly letterBytesMax: number };
   shown(item: T): string;
   again(letter: Letter<T>): void;
   /** One is there, resp. these are no more: for whoever writes them down. */
@@ -112,10 +111,11 @@ export class Letters<T> implements DeadLetters {
   }
 
   #bound(): void {
+    const { lettersMax, letterBytesMax } = this.owner.bounds();
     const over: Letter<T>[] = [];
     let [count, bytes] = [this.#all.size, this.#bytes];
     for (const letter of this.#all.values()) {
-      if (count <= this.owner.lettersMax && bytes <= this.owner.letterBytesMax) break;
+      if (count <= lettersMax && bytes <= letterBytesMax) break;
       over.push(letter);
       count--;
       bytes -= letter.bytes + LETTER_BYTES;

@@ -6,7 +6,7 @@
  * makes room. The sink alone counts what is there, and owns what is called by time.
  */
 import { wordsOf } from "../../lib/errors.ts";
-import { later, type MonoMs, reached } from "../../lib/time.ts";
+import { later, type MonoMs } from "../../lib/time.ts";
 import type { DeadLetters } from "../actions.ts";
 import type { ServerReport } from "../reports.ts";
 import type { Disk } from "./disk.ts";
@@ -48,7 +48,6 @@ export class Sink<T> {
   readonly #stopTimer: () => void;
   /** For whoever waits until nothing is under way. */
   #whenQuiet: (() => void) | null = null;
-  #closeAt: MonoMs | null = null;
 
   constructor(
     host: SinkHost,
@@ -73,7 +72,6 @@ export class Sink<T> {
   get deadLetters(): DeadLetters {
     return this.#letters;
   }
-
   /** Take an item: never waits, never throws. `key`: what has the same one arrives in order. `bytes`: what it takes in memory. */
   push(item: T, key: string, bytes: number): void {
     try {
@@ -104,7 +102,7 @@ export class Sink<T> {
   }
 
   #admit(item: T, key: string, bytes: number, since: MonoMs, seq: number): void {
-    this.#lanes.add({ key, item, bytes, order: ++this.#order, since, seq, tries: 0 });
+    this.#lanes.add({ key, item, bytes, order: ++this.#order, since, seq, sends: 0, tries: 0 });
     this.#rows++;
     this.#bytes += bytes;
     this.#soon();
@@ -178,13 +176,11 @@ export class Sink<T> {
     this.#store?.tickLetters();
     this.#readOn();
     this.#endStore();
-    if (this.#closeAt !== null && (this.#isQuiet || reached(this.#closeAt, now))) this.#whenQuiet?.();
   }
 
   get #isQuiet(): boolean {
     return this.#isStopping ? this.#lanes.sending === 0 : this.#lanes.isQuiet;
   }
-
   // ---- lanes
 
   #makeOwner(): LaneOwner<T> {
@@ -198,7 +194,7 @@ export class Sink<T> {
       began: (again) => this.#health.began(again),
       taken: (entries, ms) => {
         this.#sent += entries.length;
-        this.#over(entries);
+        for (const entry of entries) this.#forget(entry);
         this.#written(entries);
         this.#host.done?.(entries.length, ms);
         if (this.#health.taken(ms)) this.#wake();
@@ -207,14 +203,10 @@ export class Sink<T> {
       failed: (err, isTimeout) => this.#failed(err, isTimeout),
       settled: (lane) => {
         this.#lanes.touch(lane);
-        if (this.#closeAt !== null && this.#isQuiet) this.#whenQuiet?.();
+        if (this.#isQuiet) this.#whenQuiet?.();
         this.#soon();
       },
     };
-  }
-
-  #over(entries: readonly Entry<T>[]): void {
-    for (const entry of entries) this.#forget(entry);
   }
 
   #written(entries: readonly Entry<T>[]): void {
@@ -238,26 +230,20 @@ export class Sink<T> {
   /** What is on the disk is done there when the letter is. */
   #toLetters(entries: readonly Entry<T>[], why: string): void {
     this.#gaveUp += entries.length;
-    this.#over(entries);
+    for (const entry of entries) this.#forget(entry);
     this.#host.failed?.(entries.length, why);
     const at = this.#host.clock.now();
     const store = this.#store;
     for (const entry of entries) {
-      const { key, item, bytes, tries, seq } = entry;
-      this.#letters.add({ at, why, tries: tries + 1, key, item, bytes });
+      const { key, item, bytes, sends, seq } = entry;
+      this.#letters.add({ at, why, tries: sends, key, item, bytes });
       if (seq > 0) void store?.lettersWritten().then(() => store.spool.done([seq]));
     }
   }
 
   #makeLetters(): Letters<T> {
-    const settings = (): SinkSettings<T> => this.#settings;
     return new Letters<T>({
-      get lettersMax() {
-        return settings().lettersMax;
-      },
-      get letterBytesMax() {
-        return settings().letterBytesMax;
-      },
+      bounds: () => this.#settings,
       shown: (item) => this.#options.shown(item),
       again: ({ item, key, bytes }) => this.push(item, key, Math.max(0, bytes - key.length - ENTRY_BYTES)),
       added: (letter) => void this.#store?.addLetter(letter),
@@ -327,6 +313,12 @@ export class Sink<T> {
 
   // ---- its life
 
+  /** Somebody has looked whether the other side is there, while nothing was sent; null = it is. */
+  seen(err: string | null): void {
+    this.#health.seen(err);
+    if (err === null) this.#wake();
+  }
+
   /** Other settings, at once; other lanes when nothing is under way, so that the order stays. */
   change(settings: SinkSettings<T>): void {
     const before = this.#settings;
@@ -371,13 +363,22 @@ export class Sink<T> {
     };
   }
 
+  /** Timers of the node may have ended already. */
+  async #quiet(): Promise<void> {
+    let cancel = (): void => {};
+    await new Promise<void>((resolve) => {
+      cancel = this.#host.timer(this.#options.closeMs, resolve);
+      this.#whenQuiet = resolve;
+    });
+    cancel();
+  }
+
   /** What waits is sent for a moment more. What is on the disk stays there, anything else is counted as dropped. */
   async close(): Promise<void> {
     if (this.#state !== "open") return;
     this.#state = "closing";
-    this.#closeAt = later(this.#host.clock.mono(), this.#options.closeMs);
     this.#step();
-    if (!this.#isQuiet) await new Promise<void>((resolve) => (this.#whenQuiet = resolve));
+    if (!this.#isQuiet) await this.#quiet();
     this.#lanes.stop();
     const left = this.#lanes.takeAll();
     const onlyHere = left.filter((e) => e.seq === 0).length;
@@ -385,7 +386,7 @@ export class Sink<T> {
       this.#host.log.warn("the queue was not empty at the end", { server: this.#settings.what, dropped: onlyHere });
       this.#dropped(onlyHere);
     }
-    this.#over(left);
+    for (const entry of left) this.#forget(entry);
     this.#dropped((await this.#store?.close()) ?? 0);
     this.#state = "closed";
     this.#stopTimer();

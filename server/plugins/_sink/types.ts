@@ -96,6 +96,8 @@ export interface SinkOptions<T> {
 export interface SinkHost extends BackendHost {
   /** In a later turn of the event loop. */
   soon(fn: () => void): void;
+  /** A timer that goes on while the node stops. Returns cancel. */
+  timer(ms: number, fn: () => void): () => void;
   /** Nothing more is to be kept in memory: what comes takes the place of what is there. */
   readonly memoryShort?: boolean;
   /** [0, 1). */
@@ -117,6 +119,7 @@ export interface Entry<T> {
   readonly since: number;
   /** On the disk; 0 = it is not there. */
   seq: number;
-  /** How often it failed by what may be its own fault. */
+  /** How often it was sent, and how often it failed by what may be its own fault. */
+  sends: number;
   tries: number;
 }

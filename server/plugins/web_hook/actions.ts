@@ -6,6 +6,7 @@ import { httpUrl } from "../_backend/address.ts";
 import { compileRowTemplate, rowJson } from "../_backend/row_template.ts";
 import { Directory } from "../_sink/disk.ts";
 import { Sink } from "../_sink/sink.ts";
+import { realTimer } from "../_sink/timer.ts";
 import type { SinkHost, SinkSettings } from "../_sink/types.ts";
 import type { Action, ActionHost, Kinds, Params, ParamsSpec, Resource, ServerReport, TestStep } from "../plugin.ts";
 import { eventBytes, eventCodec, eventIds, type WebHookEvent } from "./event.ts";
@@ -232,6 +233,7 @@ function hostOf(host: ActionHost): SinkHost {
     every: (ms, fn) => host.every(ms, fn),
     alarm: (what, desc) => host.alarm(what, desc),
     soon: (fn) => void setImmediate(fn),
+    timer: realTimer,
     random: () => systemRandom.next(),
     done: (rows, ms) => host.done(rows, ms),
     failed: (rows, why) => host.failed(rows, why),

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { systemRandom } from "../../lib/random.ts";
 import { Directory } from "../_sink/disk.ts";
 import { Sink } from "../_sink/sink.ts";
+import { realTimer } from "../_sink/timer.ts";
 import { SendError, type SinkHost, type SinkSettings } from "../_sink/types.ts";
 import { definePlugin, type PluginContext, type Settings } from "../plugin.ts";
 import { webHookKinds } from "./actions.ts";
@@ -12,11 +13,13 @@ import { eventBytes, eventCodec, eventIds, type WebHookEvent } from "./event.ts"
 import { hang, type Tell } from "./hooks.ts";
 import { config, sinkSettings, targetOf, whatOf } from "./keys.ts";
 import { type Rules, ruleKey, rulesOf } from "./rules.ts";
-import { send, type Target } from "./target.ts";
+import { send, type Target, whyAway } from "./target.ts";
 import { bodyOptions, trial } from "./trial.ts";
 
 /** The plugin ends after so long, whatever is still on its way. */
 const CLOSE_MS = 3000;
+/** While nothing is known of the service, or nobody was there, it is looked for so often. */
+const LOOK_MS = 5000;
 
 type Context = PluginContext<typeof config>;
 
@@ -30,6 +33,7 @@ function sinkHost({ clock, log, broker, every, alarm }: Context): SinkHost {
     every: (ms, fn) => every(ms, fn),
     alarm: (what, desc) => alarm(what, desc),
     soon: (fn) => broker.soon(fn),
+    timer: realTimer,
     random: () => systemRandom.next(),
     get memoryShort() {
       return broker.memoryShort;
@@ -91,7 +95,18 @@ export const webHook = definePlugin({
       unhook();
       sink.change(settingsOf(ctx, target));
       unhook = hooked();
+      void look();
     });
+    const look = async (): Promise<void> => {
+      const looked = target;
+      const { state, waiting } = sink.report();
+      // What waits finds out by itself, and that somebody listens says nothing of what he answers.
+      if (looked === null || waiting > 0 || (state !== "connecting" && state !== "down")) return;
+      const err = await whyAway(looked, ctx.config["web.hook.timeout"]);
+      if (looked === target) sink.seen(err);
+    };
+    void look();
+    ctx.every(LOOK_MS, () => void look());
     ctx.report(() => ({ servers: target === null ? [] : [sink.report()], authentication: null, acl: null }));
     ctx.closing(ctx.broker.countWaiting(() => sink.memory));
     ctx.closing(() => sink.close());

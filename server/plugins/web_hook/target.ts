@@ -3,6 +3,7 @@ import { createHmac } from "node:crypto";
 import { lineOf } from "../../lib/errors.ts";
 import { advised, type SettingKeys } from "../_backend/advice.ts";
 import { leaveUnread, limitedText } from "../_backend/http.ts";
+import { reach } from "../_backend/reach.ts";
 import { type Batch, type FailureKind, SendError } from "../_sink/types.ts";
 import type { WebHookEvent } from "./event.ts";
 
@@ -77,9 +78,22 @@ async function post(
     const response = await fetch(url, init);
     return { status: response.status, text: await toldBy(response), afterMs: retryAfter(response, unixMs) };
   } catch (err) {
-    const { words } = advised({ judge: () => "down", table: [], keys: target.keys });
-    throw new SendError("away", words?.(err) ?? lineOf(err));
+    throw new SendError("away", wordsWith(target.keys, err));
   }
+}
+
+/** Is somebody there? null = yes. Nothing is sent. */
+export async function whyAway({ url, keys }: Target, timeoutMs: number): Promise<string | null> {
+  try {
+    await reach(url, timeoutMs);
+    return null;
+  } catch (err) {
+    return wordsWith(keys, err);
+  }
+}
+
+function wordsWith(keys: SettingKeys, err: unknown): string {
+  return advised({ judge: () => "down", table: [], keys }).words?.(err) ?? lineOf(err);
 }
 
 /** A connection is used again only when its answer was read. */
