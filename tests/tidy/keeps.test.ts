@@ -19,8 +19,6 @@ const STORES_NOTHING: Readonly<Record<string, string>> = {
   start_trace: "until the next start",
   stop_trace: "until the next start",
   set_log_level: "until the next start",
-  resend_dead_letters: "the queue has a disk of its own, or is in memory alone",
-  delete_dead_letters: "the same",
   reload_acl: "reads a file",
   reload: "reads files",
   reset_rule_metrics: "figures are in memory",

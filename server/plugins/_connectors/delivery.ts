@@ -3,6 +3,7 @@ import { wordsOf } from "../../lib/errors.ts";
 import type { BackendError } from "../_backend/errors.ts";
 import { Directory } from "../_sink/disk.ts";
 import { Sink } from "../_sink/sink.ts";
+import { realTimer } from "../_sink/timer.ts";
 import { type Batch, PartError, SendError, type SinkHost, type SinkOptions, type SinkSettings } from "../_sink/types.ts";
 import type { Action, ActionHost, ParamsSpec } from "../plugin.ts";
 import { backendHost } from "./backend_host.ts";
@@ -120,6 +121,7 @@ function sinkHost(host: ActionHost): SinkHost {
   return {
     ...backendHost(host),
     soon: (fn) => void setImmediate(fn),
+    timer: realTimer,
     random: Math.random,
     done: (rows, ms) => host.done(rows, ms),
     failed: (rows, why) => host.failed(rows, why),
