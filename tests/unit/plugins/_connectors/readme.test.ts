@@ -6,7 +6,7 @@ import { connectors } from "../../../../server/plugins/_connectors/index.ts";
 import { ConnectorHost } from "../../../support/connector_host.ts";
 
 const README = readFileSync(join(import.meta.dir, "../../../../README.md"), "utf8");
-const ROWS = [...README.matchAll(/^\| `(\w+)` \| `(\{.*\})` \| `(data_to_\w+)` \| `(\{.*\})` \|$/gm)].map(
+const ROWS = [...README.matchAll(/^\| `(\w+)` +\| `(\{.*\})` +\| `(data_to_\w+)` +\| `(\{.*\})` +\|$/gm)].map(
   ([, type, config, action, params]) => ({
     type,
     action,
