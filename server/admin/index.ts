@@ -30,6 +30,7 @@ import { createSubscriptions } from "./subscriptions.ts";
 import { createTopics } from "./topics.ts";
 import { createTraces } from "./traces.ts";
 import { createUsers } from "./users.ts";
+import { createWebHook } from "./web_hook.ts";
 
 export type { AdminDeps, LogControl, System, TraceControl } from "./deps.ts";
 export { AdminError } from "./deps.ts";
@@ -80,6 +81,7 @@ export function createAdmin(deps: AdminDeps) {
     authUsername: createAccounts(deps, "emqx_auth_username"),
     authClientid: createAccounts(deps, "emqx_auth_clientid"),
     scripts: createScripts(deps),
+    webHook: createWebHook(deps),
     explain: createExplain(deps),
     runtime: createRuntime(deps, listeners.list, nodes.processes),
     traces: createTraces(deps),

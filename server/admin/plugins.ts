@@ -1,5 +1,5 @@
 /** Plugins: which run, and how they are configured. */
-import type { PluginReport, ServerReport } from "../plugins/reports.ts";
+import type { PluginReport, QueueReport, ServerReport } from "../plugins/reports.ts";
 import type { SettingChanges } from "../plugins/settings.ts";
 import { askedClient } from "./clients_asked.ts";
 import { CODE } from "./codes.ts";
@@ -7,7 +7,7 @@ import { type AdminDeps, AdminError } from "./deps.ts";
 import type { PluginTest, PluginTestStep } from "./extra_rows.ts";
 import { commandError, configError, settingError } from "./plugins_view.ts";
 import { checkAskedTopic, missing } from "./refusals.ts";
-import type { ConfigItem, NodeConfigs, NodePlugins, Plugin, PluginConfigRow, PluginServer, PluginStatus } from "./rows.ts";
+import type { ConfigItem, NodeConfigs, NodePlugins, Plugin, PluginConfigRow, PluginQueue, PluginServer, PluginStatus } from "./rows.ts";
 import type { Settings } from "./settings.ts";
 
 export function createPlugins({ broker, plugins }: AdminDeps, settings: Pick<Settings, "commit">) {
@@ -98,6 +98,11 @@ function statusOf(report: PluginReport | null): PluginStatus | null {
   return { servers: servers.map(serverRow), authentication, acl };
 }
 
-function serverRow({ since, lastError, lastErrorAt, notAsked, ...rest }: ServerReport): PluginServer {
-  return { ...rest, not_asked: notAsked, since_ms: since, last_error: lastError, last_error_ms: lastErrorAt };
+function serverRow({ since, lastError, lastErrorAt, notAsked, queue, ...rest }: ServerReport): PluginServer {
+  const row = { ...rest, not_asked: notAsked, since_ms: since, last_error: lastError, last_error_ms: lastErrorAt };
+  return queue === undefined ? row : { ...row, queue: queueRow(queue) };
+}
+
+function queueRow({ diskBytes, gaveUp, letters, diskError, ...rest }: QueueReport): PluginQueue {
+  return { ...rest, disk_bytes: diskBytes, gave_up: gaveUp, dead_letters: letters, disk_error: diskError };
 }

@@ -175,6 +175,21 @@ export interface VerdictCounts {
   ignored: number;
   errors: number;
 }
+/** Of a server that things are sent to: what waits, and what came of what did. */
+export interface PluginQueue {
+  rows: number;
+  /** In memory. */
+  bytes: number;
+  disk_bytes: number;
+  sent: number;
+  dropped: number;
+  gave_up: number;
+  dead_letters: number;
+  /** Bytes that a crash had left half-written. */
+  torn: number;
+  /** Why the disk takes nothing; null = it does, or is not used. */
+  disk_error: string | null;
+}
 export interface PluginServer {
   /** "PostgreSQL at 127.0.0.1:5432". */
   what: string;
@@ -201,6 +216,8 @@ export interface PluginServer {
   p50: number | null;
   p95: number | null;
   p99: number | null;
+  /** Absent = it is only asked. */
+  queue?: PluginQueue;
 }
 export interface PluginStatus {
   servers: PluginServer[];

@@ -113,7 +113,7 @@ export function createRules({ broker, plugins }: AdminDeps) {
     actionsOfType: (type: string): ActionKindRow[] =>
       engine()
         .actionKinds()
-        .filter((kind) => kind.type === type),
+        .filter((kind) => kind.types.includes(type)),
     resources: (): ResourceRow[] => engine().resources(),
     resourcesOfType: (type: string): ResourceRow[] =>
       engine()

@@ -30,6 +30,8 @@
  * | GET /retained/:topic                                     | encoding=plain,base64,auto                     | RetainedMessage (102 not_found) |
  * | DELETE /retained/:topic                                  |                                                | – (102 not_found) |
  * | GET /delayed, DELETE /delayed/:id, POST /delayed/:id/send | paged                                         | Page<Delayed>, –, – (102 not_found) |
+ * | GET /web_hook/dead_letters                               |                                                | DeadLetter[], newest first |
+ * | POST /web_hook/dead_letters/resend, DELETE /web_hook/dead_letters | {ids?: number[]} (none = all)         | {resent: number}, {deleted: number} (102 while the plugin does not run) |
  * | GET /monitor                                             | from, to (Unix ms), step (s, multiple of 60)   | MonitorHistory |
  * | GET /monitor/current                                     | since (Unix ms: only newer samples)            | MonitorCurrent |
  * | POST /explain                                            | ExplainRequest                                 | ExplainResult: why, what was asked, and the rows of the answers (AskedRow) |

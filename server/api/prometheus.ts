@@ -113,6 +113,20 @@ function outside(page: Page, admin: Admin): void {
     "Calls made again behind a lost connection",
     servers.map(({ labels, s }) => [labels, s.retries]),
   );
+  const queues = servers.flatMap(({ labels, s }) => (s.queue === undefined ? [] : [{ labels, queue: s.queue }]));
+  for (const [name, help] of QUEUE_GAUGES)
+    page.family(
+      `baomq_plugin_queue_${name}`,
+      "gauge",
+      help,
+      queues.map(({ labels, queue }) => [labels, queue[name]]),
+    );
+  page.family(
+    "baomq_plugin_queue_rows_total",
+    "counter",
+    "Rows by what came of them",
+    queues.flatMap(({ labels, queue }) => QUEUE_RESULTS.map((result): Row => [{ ...labels, result }, queue[result]])),
+  );
   page.family(
     "baomq_plugin_server_calls_total",
     "counter",
@@ -160,6 +174,13 @@ type Row = [labels: Readonly<Record<string, string>>, value: number];
 const RESULTS = ["answered", "refused", "failed", "timeouts", "busy", "gone", "not_asked"] as const;
 const EVENTS = ["passed", "no_result", "failed", "dropped"] as const;
 const ACTION_RESULTS = ["success", "failed", "dropped"] as const;
+const QUEUE_GAUGES = [
+  ["rows", "Rows that wait to be sent"],
+  ["bytes", "Bytes of memory that they take"],
+  ["disk_bytes", "Bytes of the disk that they take"],
+  ["dead_letters", "Rows that were given up and are kept"],
+] as const;
+const QUEUE_RESULTS = ["sent", "dropped", "gave_up"] as const;
 const STATES = ["connecting", "up", "degraded", "down"] as const;
 const QUANTILES = [
   ["0.5", "p50"],

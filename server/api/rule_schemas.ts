@@ -73,6 +73,7 @@ export const actionKind = row<C.ActionKindRow>({
   app: text,
   for: text,
   type: text,
+  types: texts,
   params: fields,
   title: text,
   description: text,

@@ -156,6 +156,17 @@ export const subscription = row<C.Subscription>({
 export const routeRow = row<C.Route>({ topic: text, node: text });
 
 const verdictCounts = row<C.VerdictCounts>({ allowed: int, denied: int, ignored: int, errors: int });
+const pluginQueue = row<C.PluginQueue>({
+  rows: int,
+  bytes: int,
+  disk_bytes: int,
+  sent: int,
+  dropped: int,
+  gave_up: int,
+  dead_letters: int,
+  torn: int,
+  disk_error: nullable(text),
+});
 const pluginServer = row<C.PluginServer>({
   what: text,
   state: text,
@@ -177,6 +188,7 @@ const pluginServer = row<C.PluginServer>({
   p50: nullable(num),
   p95: nullable(num),
   p99: nullable(num),
+  queue: Type.Optional(pluginQueue),
 });
 const pluginStatus = row<C.PluginStatus>({
   servers: list(pluginServer),
@@ -263,6 +275,7 @@ export const retainedMessage = row<C.RetainedMessage>({
   encoding,
   properties: Type.Optional(properties),
 });
+export const deadLetter = row<C.DeadLetter>({ id: int, at_ms: unixMs, why: text, tries: int, bytes: int, body: text });
 export const delayed = row<C.Delayed>({ id: int, topic: text, qos, retain: flag, from: text, payload_size: int, due_at_ms: unixMs });
 
 export const monitorPoint = row<C.MonitorPoint>({

@@ -15,6 +15,7 @@ import { pluginCommands } from "./commands/plugins.ts";
 import { ruleCommands } from "./commands/rules.ts";
 import { scriptCommands } from "./commands/scripts.ts";
 import { schemaCommands } from "./commands/sql_schema.ts";
+import { webHookCommands } from "./commands/web_hook.ts";
 import { completion, SHELLS } from "./completion.ts";
 import { readPassword, withPassword } from "./password.ts";
 
@@ -48,6 +49,7 @@ const COMMANDS: readonly Command[] = [
   ...messageCommands,
   ...scriptCommands,
   ...ruleCommands,
+  ...webHookCommands,
   ...absentCommands,
   completionCommand,
 ];

@@ -150,7 +150,9 @@ export class Config {
       return null;
     } catch (err) {
       if (!(err instanceof ValueError)) throw err;
-      return `${key} = ${shown}: expected ${row.entry.expects}`;
+      // Some say more of this very text.
+      const expected = err.expected.startsWith(row.entry.expects) ? err.expected : row.entry.expects;
+      return `${key} = ${shown}: expected ${expected}`;
     }
   }
 

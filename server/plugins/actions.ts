@@ -84,12 +84,18 @@ export interface ActionKind {
   readonly for: "$any" | "$messages" | "$events";
   /** The kind of resource it needs; "built_in" = none. */
   readonly type: string;
+  /** Other kinds that will do as well. */
+  readonly orTypes?: readonly string[];
   readonly title: string;
   readonly description: string;
   readonly params: ParamsSpec;
   /** `resource`: what a resource kind's `open` has made; null = it needs none. @throws Error in words: such parameters cannot be */
   open(params: Params, host: ActionHost, resource: Resource | null): Action;
 }
+
+/** Whether a resource of that type is what the action needs. */
+export const takesResource = (kind: Pick<ActionKind, "type" | "orTypes">, type: string): boolean =>
+  kind.type === type || kind.orTypes?.includes(type) === true;
 
 export interface Resource {
   /** The servers behind it. */

@@ -19,6 +19,7 @@ import { reloader } from "./reloader/index.ts";
 import { retainer } from "./retainer/index.ts";
 import { ruleEngine } from "./rule_engine/index.ts";
 import { statsd } from "./statsd/index.ts";
+import { webHook } from "./web_hook/index.ts";
 
 export const plugins: readonly AnyPlugin[] = [
   authClientid,
@@ -40,6 +41,7 @@ export const plugins: readonly AnyPlugin[] = [
   retainer,
   ruleEngine,
   statsd,
+  webHook,
 ];
 
 /** Their configuration tables, for the loader. */

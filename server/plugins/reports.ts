@@ -5,6 +5,24 @@ import type { Counts, Quantiles } from "./_backend/figures.ts";
 /** `connecting`: nothing is known yet. `degraded`: it answers, with errors or too late. */
 export type ServerState = "connecting" | "up" | "degraded" | "down";
 
+/** What waits to be sent to a server, and what became of what did. */
+export interface QueueReport {
+  /** In memory and on the disk. */
+  rows: number;
+  /** In memory. */
+  bytes: number;
+  diskBytes: number;
+  /** Rows, ever: taken there; no room for them; given up, and how many of those are kept. */
+  sent: number;
+  dropped: number;
+  gaveUp: number;
+  letters: number;
+  /** Bytes that a kill had left half-written. */
+  torn: number;
+  /** Why the disk takes nothing; null = it does, or is not used. */
+  diskError: string | null;
+}
+
 /** A server outside that the plugin asks: calls so far by what came of them, times of the last 1,024 answers. */
 export interface ServerReport extends Counts, Quantiles {
   /** Without secrets: "PostgreSQL at 127.0.0.1:5432". */
@@ -20,6 +38,8 @@ export interface ServerReport extends Counts, Quantiles {
   waiting: number;
   /** Connections at most. */
   pool: number;
+  /** Of one that is sent what it need not answer. Calls are then requests: `refused` are those that it will never take. */
+  queue?: QueueReport;
 }
 
 /** Clients, by what the plugin said of them. `ignored`: not known there. */

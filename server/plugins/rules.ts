@@ -103,6 +103,8 @@ export interface ActionKindRow {
   app: string;
   for: string;
   type: string;
+  /** Of resources that will do. EMQX 4. */
+  types: string[];
   params: ParamsSpec;
   title: string;
   description: string;

@@ -1,5 +1,6 @@
 /** The typed doors through which the admin layer (REST, command line, dashboard) talks to running plugins. */
 import type { Message } from "../core/message.ts";
+import type { DeadLetters } from "./actions.ts";
 import type { RuleEngineService } from "./rules.ts";
 
 export interface PluginServices {
@@ -10,6 +11,7 @@ export interface PluginServices {
   emqx_recon: ReconService;
   emqx_reloader: ReloaderService;
   emqx_lua_hook: ScriptsService;
+  emqx_web_hook: WebHookService;
   emqx_rule_engine: RuleEngineService;
 }
 export type ServiceName = keyof PluginServices;
@@ -137,4 +139,8 @@ export interface ScriptsService {
   errors(name: string): ScriptErrorView[] | undefined;
   /** Resolves with why it was not done; null = done. */
   command(command: ScriptCommand, name: string): Promise<string | null>;
+}
+
+export interface WebHookService {
+  readonly deadLetters: DeadLetters;
 }

@@ -4,12 +4,12 @@
  */
 import { createHash, createHmac } from "node:crypto";
 import type { MonoMs } from "../../server/lib/time.ts";
+import { MongoDriver } from "../../server/plugins/_mongo/driver.ts";
+import { redisDrivers } from "../../server/plugins/_redis/driver.ts";
 import { SqlDriver } from "../../server/plugins/_sql/driver.ts";
 import { AUTH_QUERY, SUPER_QUERY } from "../../server/plugins/_sql/keys.ts";
 import { compileQuery, type Dialect } from "../../server/plugins/_sql/query.ts";
 import { ldapDrivers } from "../../server/plugins/auth_ldap/driver.ts";
-import { MongoDriver } from "../../server/plugins/auth_mongo/driver.ts";
-import { redisDrivers } from "../../server/plugins/auth_redis/driver.ts";
 import { AuthKit } from "../support/auth_kit.ts";
 import { MongoTwin } from "../support/mongo_server.ts";
 import { Nginx } from "../support/nginx.ts";

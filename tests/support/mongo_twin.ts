@@ -69,8 +69,7 @@ class Twin {
     const collection = `${db}.${String(command[name])}`;
     switch (name) {
       case "insert":
-        this.#collections.set(collection, [...(this.#collections.get(collection) ?? []), ...(command.documents as Doc[])]);
-        return { n: (command.documents as Doc[]).length, ok: 1 };
+        return this.#insert(collection, command.documents as Doc[]);
       case "drop":
         this.#collections.delete(collection);
         return { ok: 1 };
@@ -78,6 +77,25 @@ class Twin {
         return this.#find(collection, command);
     }
     return { ok: 0, code: 59, codeName: "CommandNotFound", errmsg: `no such command: '${name}'` };
+  }
+
+  /** As a collection with a unique index on `_id`, and a rule that `n` is a number where it is there. */
+  #insert(collection: string, documents: readonly Doc[]): Doc {
+    const kept = this.#collections.get(collection) ?? [];
+    this.#collections.set(collection, kept);
+    const writeErrors: Doc[] = [];
+    for (const [index, doc] of documents.entries()) {
+      const id = String(doc._id);
+      if (doc._id !== undefined && kept.some((k) => String(k._id) === id))
+        writeErrors.push({
+          index,
+          code: 11_000,
+          errmsg: `E11000 duplicate key error collection: ${collection} index: _id_ dup key: { _id: '${id}' }`,
+        });
+      else if ("n" in doc && typeof doc.n !== "number") writeErrors.push({ index, code: 121, errmsg: "Document failed validation" });
+      else kept.push(doc);
+    }
+    return { n: documents.length - writeErrors.length, ok: 1, ...(writeErrors.length > 0 && { writeErrors }) };
   }
 
   #find(collection: string, command: Doc): Doc {

@@ -5,6 +5,11 @@ import { NGINX } from "./peers.ts";
 import { runNow, Server } from "./servers.ts";
 
 export class Nginx extends Server {
+  /** `upstream`: the port of who is behind /hook. */
+  constructor(private readonly upstream = 1) {
+    super();
+  }
+
   /** The plugin's settings, without the prefix. */
   get settings(): Record<string, string> {
     const at = (path: string): string => `http://127.0.0.1:${this.port}/${path}`;
@@ -25,6 +30,8 @@ export class Nginx extends Server {
            location = /auth { if ($arg_password !~ "^p[0-9]+$") { return 403; } return 200; }
            location = /super { return 403; }
            location = /acl { return 200; }
+           location = /taken { return 200; }
+           location = /hook { proxy_pass http://127.0.0.1:${this.upstream}; }
          }
        }`,
     );

@@ -77,7 +77,52 @@ export const PUSHGATEWAY: Peer = {
   find: () => Bun.which("prometheus-pushgateway"),
 };
 
-export const PEERS: readonly Peer[] = [CHROMIUM, MOSQUITTO_CLIENTS, POSTGRESQL, MARIADB, REDIS, SLAPD, NGINX, PROMETHEUS, PUSHGATEWAY];
+export const NATS: Peer = {
+  name: "nats-server",
+  tests: "rules that publish to NATS",
+  apt: "nats-server",
+  find: () => Bun.which("nats-server") ?? (existsSync("/usr/sbin/nats-server") ? "/usr/sbin/nats-server" : null),
+};
+
+export const INFLUXDB: Peer = {
+  name: "InfluxDB",
+  tests: "rules that write to InfluxDB",
+  apt: "influxdb",
+  find: () => Bun.which("influxd"),
+};
+
+export const MOSQUITTO: Peer = {
+  name: "Mosquitto",
+  tests: "rules that publish to another broker",
+  apt: "mosquitto",
+  find: () =>
+    Bun.which("mosquitto_passwd") === null
+      ? null
+      : (Bun.which("mosquitto") ?? (existsSync("/usr/sbin/mosquitto") ? "/usr/sbin/mosquitto" : null)),
+};
+
+export const KCAT: Peer = {
+  name: "kcat",
+  tests: "what rules write to Kafka, with another implementation's reader",
+  apt: "kcat",
+  find: () => Bun.which("kcat"),
+};
+
+export const PEERS: readonly Peer[] = [
+  CHROMIUM,
+  MOSQUITTO_CLIENTS,
+  POSTGRESQL,
+  MARIADB,
+  REDIS,
+  SLAPD,
+  NGINX,
+  NATS,
+  INFLUXDB,
+  MOSQUITTO,
+  KCAT,
+  PROMETHEUS,
+  PUSHGATEWAY,
+];
 
 /** `test` or `describe`, or its `skip` where the program is missing. A developer's machine may lack it; where the gate is decided it may not. */
 export function needing<T extends { skip: T }>(peer: Peer, run: T): T {

@@ -20,6 +20,7 @@ import { scriptRoutes } from "./scripts.ts";
 import { sessionRoutes } from "./sessions.ts";
 import { settingRoutes } from "./settings.ts";
 import { userRoutes } from "./users.ts";
+import { webHookRoutes } from "./web_hook.ts";
 
 /** The routes one server has. */
 export function routesOn(kind: Kind): AnyRoute[] {
@@ -66,5 +67,6 @@ export const ROUTES: readonly AnyRoute[] = [
   ...settingRoutes,
   ...scriptRoutes,
   ...ruleRoutes,
+  ...webHookRoutes,
   openApiRoute,
 ];

@@ -40,14 +40,16 @@ export function serverUrlOrNone(def: string, doc: string, o: EntryOptions): Entr
 /** Behind one host there may be several services: the path counts. What stands in the URL for its own log-in does not. */
 const urlsOf = (url: URL): string[] => [`${url.origin}${url.pathname}`];
 
-function readAddresses(text: string, port: number): ServerAddress[] | null {
+/** null = they are none. */
+export function readAddresses(text: string, port: number): ServerAddress[] | null {
   const found = text.split(",").map((part) => readAddress(part.trim(), port));
   return found.some((address) => address === null) ? null : (found as ServerAddress[]);
 }
 
 export const shownAddresses = (addresses: readonly ServerAddress[]): string => addresses.map(shownAddress).join(", ");
 
-function readAddress(text: string, port: number): ServerAddress | null {
+/** null = it is none. */
+export function readAddress(text: string, port: number): ServerAddress | null {
   const found = parseHost(/^\d+$/.test(text) ? `127.0.0.1:${text}` : text);
   if (found === null) return null;
   const given = found.port === "" ? port : Number(found.port);

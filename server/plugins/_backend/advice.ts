@@ -100,9 +100,14 @@ const questions = new WeakMap<object, string>();
 /** `key`: of the setting that says what is asked. */
 export function asQuestion<T>(key: string, answer: Promise<T>): Promise<T> {
   return answer.catch((err: unknown) => {
-    if (typeof err === "object" && err !== null) questions.set(err, key);
+    noteQuestion(key, err);
     throw err;
   });
+}
+
+/** This error is about that setting's question. */
+export function noteQuestion(key: string, err: unknown): void {
+  if (typeof err === "object" && err !== null) questions.set(err, key);
 }
 
 interface Driver {

@@ -14,14 +14,14 @@ interface Files {
   verify: boolean;
 }
 
-/** @throws Error naming the key whose file cannot be read */
-function read(prefix: string, { verify, cacertfile, certfile, keyfile }: Files): Bun.TLSOptions {
+/** `prefix`: of the keys' names; "" = they have none. @throws Error naming the key whose file cannot be read */
+export function tlsFrom(prefix: string, { verify, cacertfile, certfile, keyfile }: Files): Bun.TLSOptions {
   const file = (name: string, path: string): string | undefined => {
     if (path === "") return undefined;
     try {
       return readFileSync(path, "utf8");
     } catch (err) {
-      throw new Error(`${prefix}.${name} = ${path}: ${whyUnreadable(err)}`);
+      throw new Error(`${prefix}${prefix === "" ? "" : "."}${name} = ${path}: ${whyUnreadable(err)}`);
     }
   };
   const [ca, cert, key] = [file("cacertfile", cacertfile), file("certfile", certfile), file("keyfile", keyfile)];
@@ -62,7 +62,7 @@ export function tlsOf<P extends string>(prefix: P, values: TlsValues<P>): Bun.TL
   const all = values as Record<string, unknown>;
   const path = (name: string): string => all[`${prefix}.${name}`] as string;
   const verify = all[`${prefix}.verify`] === true;
-  return read(prefix, { cacertfile: path("cacertfile"), certfile: path("certfile"), keyfile: path("keyfile"), verify });
+  return tlsFrom(prefix, { cacertfile: path("cacertfile"), certfile: path("certfile"), keyfile: path("keyfile"), verify });
 }
 
 type PeerNames = "cacertfile" | "certfile" | "keyfile";
@@ -93,5 +93,5 @@ export function peerTlsOf<P extends string>(prefix: P, values: PeerValues<P>): B
   const all = values as Record<string, string | null>;
   const path = (name: PeerNames): string => all[`${prefix}.${name}`] ?? "";
   const verify = all[`${prefix}.verify`] === "verify_peer";
-  return read(prefix, { cacertfile: path("cacertfile"), certfile: path("certfile"), keyfile: path("keyfile"), verify });
+  return tlsFrom(prefix, { cacertfile: path("cacertfile"), certfile: path("certfile"), keyfile: path("keyfile"), verify });
 }

@@ -70,6 +70,31 @@ export class SqlDriver {
     return this.o.readOnly ? await this.#sql.begin("read only", ask) : await ask(this.#sql);
   }
 
+  /** Changes something; in a transaction by `by`. Values as the server's own texts of them, or bytes. */
+  async write(
+    text: string,
+    values: readonly (string | number | Uint8Array | null)[],
+    by: Pick<Bun.SQL, "unsafe"> = this.#sql,
+  ): Promise<void> {
+    await by.unsafe(text, [...values]);
+  }
+
+  /** What PostgreSQL takes each value of a statement for: "integer", "jsonb" … */
+  async typesOf(text: string): Promise<readonly string[]> {
+    const name = `baomq_${crypto.randomUUID().replaceAll("-", "")}`;
+    return this.within(async (by) => {
+      await by.unsafe(`prepare ${name} as ${text}`);
+      const rows = await by`select unnest(parameter_types)::text as type from pg_prepared_statements where name = ${name}`;
+      await by.unsafe(`deallocate ${name}`);
+      return (rows as { type: string }[]).map(({ type }) => type);
+    });
+  }
+
+  /** All of it or nothing, by one connection. */
+  within<T>(fn: (by: Bun.TransactionSQL) => Promise<T>): Promise<T> {
+    return this.#sql.begin(fn);
+  }
+
   /** Since it was last asked. */
   lost(): boolean {
     const lost = this.#lost;

@@ -1,5 +1,4 @@
 /** Authentication and access rules by asking a web service. EMQ X 3.1; JSON bodies, TLS, `on_error` and the time limit are ours. */
-import { connect } from "node:net";
 import { sayWhy } from "../../core/access/trace.ts";
 import type { AclStep, Action, AuthStep, ClientInfo } from "../../core/types.ts";
 import { ignored, integer, oneOf, optional, secret, text, withSecrets } from "../../lib/config_entry.ts";
@@ -13,6 +12,7 @@ import { advised, type SettingKeys, tlsKeys } from "../_backend/advice.ts";
 import { Backend } from "../_backend/backend.ts";
 import { laterTimeLimitEntry, timeLimitEntry } from "../_backend/calls.ts";
 import type { Judgement } from "../_backend/options.ts";
+import { portOf, reach } from "../_backend/reach.ts";
 import { CLIENT_VARIABLES, type Values } from "../_backend/template.ts";
 import { tlsEntries, tlsOf } from "../_backend/tls.ts";
 import type { ValuesOf } from "../plugin.ts";
@@ -257,23 +257,6 @@ function backendOf(host: SourceHost, url: URL, keys: SettingKeys, pool: number, 
 function alarmOf(url: URL): string {
   const host = url.hostname.replace(/[^a-z0-9.-]/gi, (odd) => `_${odd.charCodeAt(0).toString(16).padStart(2, "0")}`);
   return `down_${url.protocol.slice(0, -1)}_${host}_${portOf(url)}`;
-}
-
-function portOf({ port, protocol }: URL): number {
-  return port === "" ? (protocol === "https:" ? 443 : 80) : Number(port);
-}
-
-/** Is somebody listening there? What a service does with requests that nobody made is its own affair. */
-function reach(url: URL, timeoutMs: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ host: url.hostname.replace(/^\[|\]$/g, ""), port: portOf(url) });
-    socket.setTimeout(timeoutMs, () => socket.destroy(new Error(`no connection within ${timeoutMs} ms`)));
-    socket.once("connect", () => {
-      socket.destroy();
-      resolve();
-    });
-    socket.once("error", reject);
-  });
 }
 
 function judgeHttp(err: unknown): Judgement {

@@ -1,5 +1,5 @@
-/** What errors of MongoDB and of its driver mean for the settings. */
-import { type Advice, type SettingKeys, tlsKeys } from "../_backend/advice.ts";
+/** Which settings are to be looked at when MongoDB says no. */
+import { type SettingKeys, tlsKeys } from "../_backend/advice.ts";
 
 export const MONGO_KEYS: SettingKeys = {
   server: "auth.mongo.server",
@@ -11,12 +11,3 @@ export const MONGO_KEYS: SettingKeys = {
   tls: "auth.mongo.ssl",
   ...tlsKeys("auth.mongo.ssl_opts"),
 };
-
-export const MONGO_ADVICE: readonly Advice[] = [
-  { codes: [18], says: "account and password are not taken", see: ["account"] },
-  { codes: [13], says: "there it takes an account, or one that may read that", see: ["account", "database", "question"] },
-  { codes: [73], says: "there can be no such database or collection", see: ["database", "question"] },
-  { codes: [10_107, 13_435, 13_436], says: "it is not the primary", see: ["kind", "server"] },
-  { words: /[Dd]river requires at least /, says: "it is too old", see: ["server"] },
-  { words: /Server selection timed out/, says: "none of that kind is there", see: ["server", "kind", "tls"] },
-];

@@ -6,8 +6,8 @@ import { passwordHash } from "../_auth/stored.ts";
 import { serverAddresses } from "../_backend/address.ts";
 import { laterTimeLimitEntry, timeLimitEntry } from "../_backend/calls.ts";
 import { peerTlsEntries, peerTlsOf } from "../_backend/tls.ts";
+import type { MongoServers } from "../_mongo/driver.ts";
 import type { ValuesOf } from "../plugin.ts";
-import type { MongoServers } from "./driver.ts";
 import { parseSelector } from "./selector.ts";
 import { mongoSource } from "./source.ts";
 

@@ -11,8 +11,9 @@ import { shownAddresses } from "../_backend/address.ts";
 import { advised, asQuestion } from "../_backend/advice.ts";
 import { Backend } from "../_backend/backend.ts";
 import { BackendError } from "../_backend/errors.ts";
-import { MONGO_ADVICE, MONGO_KEYS } from "./advice.ts";
-import { type Document, judgeMongo, MongoDriver, type MongoServers } from "./driver.ts";
+import { MONGO_ADVICE } from "../_mongo/advice.ts";
+import { type Document, judgeMongo, MongoDriver, type MongoServers } from "../_mongo/driver.ts";
+import { MONGO_KEYS } from "./advice.ts";
 import { fillSelector, type Selector } from "./selector.ts";
 import { filtersIn, rulesTold, superTold, TOPICS, userTold } from "./shown.ts";
 

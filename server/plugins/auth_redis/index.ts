@@ -6,9 +6,9 @@ import { passwordHash } from "../_auth/stored.ts";
 import { serverAddresses } from "../_backend/address.ts";
 import { laterTimeLimitEntry, timeLimitEntry } from "../_backend/calls.ts";
 import { tlsEntries, tlsOf } from "../_backend/tls.ts";
+import type { RedisServers } from "../_redis/driver.ts";
 import type { ValuesOf } from "../plugin.ts";
 import { READING_COMMAND, readingCommand } from "./command.ts";
-import type { RedisServers } from "./driver.ts";
 import { redisSource } from "./source.ts";
 
 const OURS = { required: false };

@@ -11,9 +11,10 @@ import { shownAddresses } from "../_backend/address.ts";
 import { advised, asQuestion } from "../_backend/advice.ts";
 import { Backend } from "../_backend/backend.ts";
 import { BackendError } from "../_backend/errors.ts";
-import { REDIS_ADVICE, REDIS_KEYS, redisWords } from "./advice.ts";
+import { REDIS_ADVICE, redisWords } from "../_redis/advice.ts";
+import { judgeRedis, type RedisDriver, type RedisServers, redisDrivers } from "../_redis/driver.ts";
+import { REDIS_KEYS } from "./advice.ts";
 import { type Command, fillCommand, isScript, parseCommand } from "./command.ts";
-import { judgeRedis, type RedisDriver, type RedisServers, redisDrivers } from "./driver.ts";
 import { pairsOf, rulesTold, superTold, userTold } from "./shown.ts";
 
 export interface RedisAuthSettings {

@@ -2,6 +2,7 @@
 
 import type { Log } from "../../core/ports.ts";
 import { lineOf } from "../../lib/errors.ts";
+import { type ActionKind, takesResource } from "../actions.ts";
 import { SourceError } from "./events.ts";
 import { checkParams, secretNames, unmasked } from "./params.ts";
 import { badArguments, noAction, noHook, noResource, type RuleRefusal, refusalOf } from "./refusal.ts";
@@ -171,7 +172,7 @@ export class RuleSet {
             ? id
             : this.#newId(`${name}_`);
       taken.add(actionId);
-      if (kind.type !== "built_in") checkResource(checked.$resource, kind.type, resources);
+      if (kind.type !== "built_in") checkResource(checked.$resource, kind, resources);
       return { id: actionId, name, params: checked, secrets: secretNames(kind.params) };
     } catch (err) {
       throw refusalOf(err, where);
@@ -264,11 +265,11 @@ function compiledOf(rawsql: string, wanted: string | null): Compiled {
   }
 }
 
-function checkResource(id: unknown, type: string, resources: ReadonlyMap<string, string>): void {
+function checkResource(id: unknown, kind: ActionKind, resources: ReadonlyMap<string, string>): void {
   if (typeof id !== "string" || id === "") throw badArguments("$resource is missing: it names the resource that the action uses");
   const has = resources.get(id);
   if (has === undefined) throw noResource(id);
-  if (has !== type) throw badArguments(`resource ${id} is of type ${has}, the action needs one of type ${type}`);
+  if (!takesResource(kind, has)) throw badArguments(`resource ${id} is of type ${has}, the action needs one of type ${kind.type}`);
 }
 
 function textOf(value: unknown, name: string, most = Number.POSITIVE_INFINITY): string {

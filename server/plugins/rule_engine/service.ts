@@ -1,6 +1,6 @@
 /** What the admin layer sees of the engine: rows, and one change after the other. */
 import { WorkQueue } from "../../lib/work_queue.ts";
-import type { DeadLetters, ResourceHost, TestStep } from "../plugin.ts";
+import type { ActionKind, DeadLetters, ResourceHost, TestStep } from "../plugin.ts";
 import type {
   ActionKindRow,
   DeadLetterRow,
@@ -126,11 +126,21 @@ export function ruleEngineService(engine: Engine): RuleEngineService {
   };
 }
 
-const actionRow = ({ name, app, for: hooks, type, params, title, description }: ActionKindRow): ActionKindRow => ({
+const actionRow = ({
   name,
   app,
   for: hooks,
   type,
+  orTypes = [],
+  params,
+  title,
+  description,
+}: ActionKind & { readonly app: string }): ActionKindRow => ({
+  name,
+  app,
+  for: hooks,
+  type,
+  types: [type, ...orTypes],
   params: type === "built_in" || "$resource" in params ? params : { ...RESOURCE_PARAM, ...params },
   title,
   description,

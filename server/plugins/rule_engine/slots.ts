@@ -5,6 +5,7 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { lineOf } from "../../lib/errors.ts";
+import { takesResource } from "../actions.ts";
 import type {
   Action,
   ActionEvent,
@@ -243,7 +244,7 @@ export class ActionSlot {
     if (id === null) return [null, "$resource is missing: it names the resource that the action uses"];
     const slot = this.world.resource(id);
     if (slot === undefined) return [null, `Resource ${id} Not Found`];
-    if (slot.stored.type !== kind.type)
+    if (!takesResource(kind, slot.stored.type))
       return [null, `resource ${id} is of type ${slot.stored.type}, the action needs one of type ${kind.type}`];
     return slot.resource === null ? [null, `resource ${id}: ${slot.reason}`] : [slot.resource, null];
   }

@@ -2,14 +2,16 @@
 import { describe, expect, test } from "bun:test";
 import { advised, asQuestion, type SettingKeys } from "../../../../server/plugins/_backend/advice.ts";
 import type { Judgement } from "../../../../server/plugins/_backend/options.ts";
+import { MONGO_ADVICE } from "../../../../server/plugins/_mongo/advice.ts";
+import { judgeMongo } from "../../../../server/plugins/_mongo/driver.ts";
+import { REDIS_ADVICE, redisWords } from "../../../../server/plugins/_redis/advice.ts";
+import { judgeRedis } from "../../../../server/plugins/_redis/driver.ts";
 import { SQL_ADVICE } from "../../../../server/plugins/_sql/advice.ts";
 import { judgeSql, sqlWords } from "../../../../server/plugins/_sql/driver.ts";
 import { LDAP_ADVICE, LDAP_KEYS } from "../../../../server/plugins/auth_ldap/advice.ts";
 import { judgeLdap, ldapWords } from "../../../../server/plugins/auth_ldap/driver.ts";
-import { MONGO_ADVICE, MONGO_KEYS } from "../../../../server/plugins/auth_mongo/advice.ts";
-import { judgeMongo } from "../../../../server/plugins/auth_mongo/driver.ts";
-import { REDIS_ADVICE, REDIS_KEYS, redisWords } from "../../../../server/plugins/auth_redis/advice.ts";
-import { judgeRedis } from "../../../../server/plugins/auth_redis/driver.ts";
+import { MONGO_KEYS } from "../../../../server/plugins/auth_mongo/advice.ts";
+import { REDIS_KEYS } from "../../../../server/plugins/auth_redis/advice.ts";
 import { setUp } from "./world.ts";
 
 const error = (message: string, more: object = {}): Error => Object.assign(new Error(message), more);

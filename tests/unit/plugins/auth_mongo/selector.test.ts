@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { judgeMongo } from "../../../../server/plugins/auth_mongo/driver.ts";
+import { judgeMongo } from "../../../../server/plugins/_mongo/driver.ts";
 import { fillSelector, parseSelector } from "../../../../server/plugins/auth_mongo/selector.ts";
 import { aClient } from "../../../support/access.ts";
 

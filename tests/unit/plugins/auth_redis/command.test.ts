@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
+import { judgeRedis } from "../../../../server/plugins/_redis/driver.ts";
 import { fillCommand, parseCommand, readingCommand } from "../../../../server/plugins/auth_redis/command.ts";
-import { judgeRedis } from "../../../../server/plugins/auth_redis/driver.ts";
 import { aClient } from "../../../support/access.ts";
 
 const filled = (text: string, username: string): string[] => {

@@ -1,5 +1,5 @@
 /** MongoDB's own driver for one server, a replica set or mongos: one document of a collection by equal fields. */
-import type { Db, MongoClient, MongoClientOptions } from "mongodb";
+import type { Db, MongoClient, MongoClientOptions, ObjectId } from "mongodb";
 import { type ServerAddress, shownAddress } from "../_backend/address.ts";
 import type { Judgement } from "../_backend/options.ts";
 
@@ -27,6 +27,7 @@ export class MongoDriver {
   #lost = false;
 
   private constructor(
+    private readonly library: typeof import("mongodb"),
     private readonly client: MongoClient,
     private readonly db: Db,
   ) {
@@ -40,7 +41,7 @@ export class MongoDriver {
     // Six megabytes of program that most brokers never need.
     const library = await import("mongodb");
     const client = new library.MongoClient(`mongodb://${o.addresses.map(shownAddress).join(",")}/`, options(o));
-    return new MongoDriver(client, client.db(o.database));
+    return new MongoDriver(library, client, client.db(o.database));
   }
 
   /** The first document that is so; null = none is. `fields`: what of it is wanted. */
@@ -50,6 +51,30 @@ export class MongoDriver {
     const answer = await this.db.command({ find: collection, filter, projection, limit: 1, singleBatch: true });
     const { firstBatch } = (answer as { cursor: { firstBatch: Document[] } }).cursor;
     return firstBatch[0] ?? null;
+  }
+
+  /**
+   * All that it takes. Position of those that it did not take -> why. One that is there already, by its `_id`, is taken.
+   * @throws what the driver throws: nobody knows which have been taken
+   */
+  async insert(collection: string, documents: readonly Document[]): Promise<ReadonlyMap<number, Error>> {
+    const answer = (await this.db.command({ insert: collection, documents: [...documents], ordered: false })) as Inserted;
+    const concern = answer.writeConcernError;
+    if (concern !== undefined) throw Object.assign(new Error(concern.errmsg), { name: "MongoWriteConcernError", code: concern.code });
+    const refused = (answer.writeErrors ?? []).map(
+      ({ index, code, errmsg }) => [index, Object.assign(new Error(errmsg), { code })] as const,
+    );
+    return new Map(refused);
+  }
+
+  /** Of 24 hexadecimal digits. */
+  id(digits: string): ObjectId {
+    return new this.library.ObjectId(digits);
+  }
+
+  /** MongoDB's JSON, in which `{"$date": …}` is a date. @throws Error when it is none */
+  parse(json: string): Document {
+    return this.library.BSON.EJSON.parse(json, { relaxed: true }) as Document;
   }
 
   async probe(): Promise<void> {
@@ -66,6 +91,11 @@ export class MongoDriver {
   close(): Promise<void> {
     return this.client.close();
   }
+}
+
+interface Inserted {
+  writeErrors?: { index: number; code: number; errmsg: string }[];
+  writeConcernError?: { code: number; errmsg: string };
 }
 
 function options(o: MongoServers): MongoClientOptions {

@@ -1,7 +1,7 @@
 /** A cluster of three, as far as its servers' breakers can tell. */
 import { describe, expect, test } from "bun:test";
-import { judgeRedis } from "../../../../server/plugins/auth_redis/driver.ts";
-import { ShardAway, Shards } from "../../../../server/plugins/auth_redis/shards.ts";
+import { judgeRedis } from "../../../../server/plugins/_redis/driver.ts";
+import { ShardAway, Shards } from "../../../../server/plugins/_redis/shards.ts";
 import { FakeClock } from "../../../support/access.ts";
 
 const reply = (text: string): Error => Object.assign(new Error(text), { name: "ReplyError" });

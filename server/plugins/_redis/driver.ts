@@ -38,9 +38,13 @@ type Library = typeof import("ioredis");
 type Client = Redis | Cluster;
 const never = (): null => null;
 
+/** A command's name and its arguments. */
+export type RedisCommand = readonly (string | Buffer)[];
+
 export interface RedisDriver {
-  /** The command's name and its arguments. */
-  run(command: readonly string[]): Promise<unknown>;
+  run(command: RedisCommand): Promise<unknown>;
+  /** In order, by one connection each server. Of each what came of it. */
+  runAll(commands: readonly RedisCommand[]): Promise<PromiseSettledResult<unknown>[]>;
   probe(): Promise<unknown>;
   /** Of a cluster: all of them. */
   lost(): boolean;
@@ -69,8 +73,13 @@ function linksOf<C extends Client>(n: number, open: () => Promise<C>): Links<C> 
 class ServerDriver implements RedisDriver {
   constructor(private readonly links: Links<Redis>) {}
 
-  async run([name = "", ...args]: readonly string[]): Promise<unknown> {
-    return (await this.links.ready()).call(name, args);
+  async run([name = "", ...args]: RedisCommand): Promise<unknown> {
+    return (await this.links.ready()).call(String(name), args);
+  }
+
+  async runAll(commands: readonly RedisCommand[]): Promise<PromiseSettledResult<unknown>[]> {
+    const client = await this.links.ready();
+    return Promise.allSettled(commands.map(([name = "", ...args]) => client.call(String(name), args)));
   }
 
   probe(): Promise<unknown> {
@@ -98,8 +107,17 @@ class ClusterDriver implements RedisDriver {
     this.#links = linksOf(1, () => connected(new library.Cluster(nodes, clusterOptions(o)), { database: 0 }));
   }
 
-  async run([name = "", ...args]: readonly string[]): Promise<unknown> {
+  async run(command: RedisCommand): Promise<unknown> {
+    return this.#run(await this.#links.ready(), command);
+  }
+
+  async runAll(commands: readonly RedisCommand[]): Promise<PromiseSettledResult<unknown>[]> {
     const cluster = await this.#links.ready();
+    return Promise.allSettled(commands.map((command) => this.#run(cluster, command)));
+  }
+
+  #run(cluster: Cluster, [first = "", ...args]: RedisCommand): Promise<unknown> {
+    const name = String(first);
     return this.shards.ask(cluster, new this.library.Command(name, args), () => cluster.call(name, args));
   }
 

@@ -1,0 +1,201 @@
+/** mqtt.js, as a client that publishes. Its own reconnecting and queueing are off: connections are made when they are needed (`Links`). */
+import type { Socket } from "node:net";
+import type { ErrorWithReasonCode, IClientOptions, IClientPublishOptions, MqttClient } from "mqtt";
+import { type ServerAddress, shownAddress } from "../_backend/address.ts";
+import { BackendError } from "../_backend/errors.ts";
+import { Links } from "../_backend/links.ts";
+import type { Judgement } from "../_backend/options.ts";
+import type { Missing } from "./connector.ts";
+import { type Payload, payloadBytes } from "./payload.ts";
+import { inWindow } from "./window.ts";
+
+export interface MqttServer {
+  address: ServerAddress;
+  /** Of the first connection; the others have a number behind it. */
+  clientId: string;
+  /** "" = none. */
+  username: string;
+  password: string;
+  version: 4 | 5;
+  keepaliveSeconds: number;
+  inflight: number;
+  pool: number;
+  timeoutMs: number;
+  /** null = no TLS. */
+  tls: Bun.TLSOptions | null;
+}
+
+export interface Publication {
+  readonly topic: string;
+  readonly payload: Payload;
+  readonly qos: 0 | 1 | 2;
+  readonly retain: boolean;
+  readonly userProperties: Readonly<Record<string, string>>;
+}
+
+/** The connection has gone while something was under way. */
+class Gone extends Error {
+  override readonly name = "Gone";
+}
+
+class Link {
+  readonly #waiting = new Set<(err: Error) => void>();
+  #limits = { receiveMaximum: 65_535, packet: Number.POSITIVE_INFINITY, qos: 2, retain: true };
+  isOpen = true;
+
+  constructor(
+    readonly client: MqttClient,
+    private readonly o: MqttServer,
+  ) {
+    client.on("close", () => this.#gone());
+    // Told by whatever waits; without a listener it would be nobody's.
+    client.on("error", () => {});
+  }
+
+  limited({ receiveMaximum, maximumPacketSize, maximumQoS, retainAvailable }: Readonly<Record<string, unknown>>): void {
+    if (typeof receiveMaximum === "number") this.#limits.receiveMaximum = receiveMaximum;
+    if (typeof maximumPacketSize === "number") this.#limits.packet = maximumPacketSize;
+    if (typeof maximumQoS === "number") this.#limits.qos = maximumQoS;
+    this.#limits.retain = retainAvailable !== false && retainAvailable !== 0;
+  }
+
+  #gone(): void {
+    this.isOpen = false;
+    for (const fail of [...this.#waiting]) fail(new Gone("the connection was closed"));
+  }
+
+  publish(items: readonly Publication[]): Promise<Missing> {
+    const most = Math.min(this.#limits.receiveMaximum, this.o.inflight);
+    return inWindow(items, most, (item) => this.#publish(item));
+  }
+
+  async #publish({ topic, payload, qos, retain, userProperties }: Publication): Promise<void> {
+    const bytes = payloadBytes(payload);
+    if (retain && !this.#limits.retain) throw new BackendError("refused", "the broker keeps no retained messages");
+    const size = bytes.length + Buffer.byteLength(topic) + 64 + JSON.stringify(userProperties).length;
+    if (size > this.#limits.packet) throw new BackendError("refused", `larger than the ${this.#limits.packet} bytes that the broker takes`);
+    const options: IClientPublishOptions = { qos: Math.min(qos, this.#limits.qos) as 0 | 1 | 2, retain };
+    if (this.o.version === 5 && Object.keys(userProperties).length > 0) options.properties = { userProperties: { ...userProperties } };
+    await this.#answered((done) => this.client.publish(topic, bytes, options, done));
+  }
+
+  /** The answer to a ping: it is there. */
+  async ping(): Promise<void> {
+    await this.#answered((done) => {
+      const heard = ({ cmd }: { cmd: string }): void => {
+        if (cmd !== "pingresp") return;
+        this.client.removeListener("packetreceive", heard);
+        done();
+      };
+      this.client.on("packetreceive", heard);
+      this.client.sendPing();
+    });
+  }
+
+  #answered(ask: (done: (err?: Error | null) => void) => void): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (!this.isOpen) throw new Gone("the connection was closed");
+      const fail = (err: Error): void => {
+        this.#waiting.delete(fail);
+        reject(err);
+      };
+      this.#waiting.add(fail);
+      ask((err) => {
+        if (err) fail(err);
+        else if (this.#waiting.delete(fail)) resolve();
+      });
+    });
+  }
+
+  close(): void {
+    this.#gone();
+    this.client.end(true);
+  }
+}
+
+export class MqttDriver {
+  readonly #links: Links<Link>;
+  #made = 0;
+
+  constructor(
+    private readonly library: typeof import("mqtt"),
+    private readonly o: MqttServer,
+  ) {
+    this.#links = new Links<Link>(o.pool, { open: () => this.#open(), alive: (link) => link.isOpen, close: (link) => link.close() });
+  }
+
+  static async open(o: MqttServer): Promise<MqttDriver> {
+    return new MqttDriver(await import("mqtt"), o);
+  }
+
+  async #open(): Promise<Link> {
+    const n = this.#made++ % this.o.pool;
+    const client = this.library.connect(
+      `${this.o.tls === null ? "mqtt" : "mqtts"}://${shownAddress(this.o.address)}`,
+      optionsOf(this.o, n),
+    );
+    const link = new Link(client, this.o);
+    try {
+      await new Promise<void>((resolve, reject) => {
+        let why: Error | null = null;
+        client.once("connect", ({ properties }) => {
+          // A message must not wait for the acknowledgement of the one before it, 40 ms each where the broker waits likewise.
+          (client.stream as Partial<Socket>).setNoDelay?.(true);
+          link.limited((properties ?? {}) as Record<string, unknown>);
+          resolve();
+        });
+        client.on("error", (err) => {
+          why ??= err;
+        });
+        client.once("close", () => reject(why ?? new Error("it closes the connection before it has answered")));
+      });
+    } catch (err) {
+      link.close();
+      throw err;
+    }
+    return link;
+  }
+
+  async publish(items: readonly Publication[]): Promise<Missing> {
+    return (await this.#links.ready()).publish(items);
+  }
+
+  async probe(): Promise<void> {
+    await (await this.#links.ready()).ping();
+  }
+
+  lost(): boolean {
+    return this.#links.lost();
+  }
+
+  close(): void {
+    this.#links.close();
+  }
+}
+
+function optionsOf(o: MqttServer, n: number): IClientOptions {
+  return {
+    clientId: n === 0 ? o.clientId : `${o.clientId}_${n}`,
+    protocolVersion: o.version,
+    clean: true,
+    keepalive: o.keepaliveSeconds,
+    reconnectPeriod: 0,
+    connectTimeout: o.timeoutMs,
+    queueQoSZero: false,
+    resubscribe: false,
+    ...(o.username !== "" && { username: o.username }),
+    ...(o.password !== "" && { password: o.password }),
+    ...(o.tls !== null && (o.tls as IClientOptions)),
+  };
+}
+
+/** Reasons why this very message is not taken (MQTT 5, 3.4.2.1): no right to it, its topic, its payload's form, its size. */
+const REFUSED = new Set([0x87, 0x90, 0x95, 0x99, 0x9a, 0x9b]);
+
+export function judgeMqtt(err: unknown): Judgement {
+  if (err instanceof BackendError) return err.kind === "refused" ? "refused" : "down";
+  if (err instanceof Gone) return "lost";
+  const { code, message } = (err ?? {}) as Partial<ErrorWithReasonCode>;
+  if (/^Publish error/.test(String(message))) return REFUSED.has(Number(code)) ? "refused" : "part";
+  return /^(?:Connection closed|client disconnecting)/i.test(String(message)) ? "lost" : "down";
+}

@@ -1,0 +1,151 @@
+/** Batches into MySQL or PostgreSQL: as few statements as can be, all or nothing, and without the rows that the server refuses. */
+import { asQuestion } from "../_backend/advice.ts";
+import { BackendError } from "../_backend/errors.ts";
+import type { Judgement } from "../_backend/options.ts";
+import { judgeSql, type SqlDriver } from "../_sql/driver.ts";
+import type { Dialect } from "../_sql/query.ts";
+import type { Missing, Writing } from "./connector.ts";
+import { ownBytes, type Scalar, utf8Of } from "./item.ts";
+import type { Statement } from "./sql_statement.ts";
+
+/** Conflicts between transactions, and what may be mended without touching the row: no such table or column, no right, no room, a replica. */
+const LATER = /^(?:40|53|25006|42P01|42703|42501|3F000|55P03|57014)/;
+const MYSQL_LATER = new Set([1020, 1021, 1036, 1044, 1054, 1114, 1142, 1143, 1146, 1205, 1206, 1213, 1290, 1792, 1836, 3024]);
+
+export function judgeSqlWrite(err: unknown): Judgement {
+  const judged = judgeSql(err);
+  if (judged !== "refused") return judged;
+  const { errno } = (err ?? {}) as { errno?: unknown };
+  const later = typeof errno === "number" ? MYSQL_LATER.has(errno) : typeof errno === "string" && LATER.test(errno);
+  // Other statements may be taken: nobody else has to wait for that.
+  return later ? "part" : "refused";
+}
+
+/** Values as they wait: bytes that are UTF-8 are a text. */
+type Item = readonly Scalar[];
+
+export function sqlWriting(dialect: Dialect, statement: Statement): Writing<SqlDriver, Item> {
+  const types = new TypesOf(dialect, statement);
+  return {
+    make: (row) =>
+      statement.template.values(row).map((value) => (value instanceof Uint8Array ? (utf8Of(value) ?? ownBytes(value)) : value)),
+    shown: (values) => JSON.stringify(values.map((v) => (v instanceof Uint8Array ? `\\x${Buffer.from(v).toString("hex")}` : v))),
+    async write(driver, items) {
+      if (items.some((values) => values.length !== statement.width))
+        return new Map(items.map((_, i) => [i, new BackendError("refused", "it was made for another statement")]));
+      const known = await asQuestion("sql", types.of(driver));
+      const batch = new SqlBatch(driver, dialect, statement, known, items);
+      return batch.write();
+    },
+  };
+}
+
+/** What PostgreSQL takes each value for, asked once for each of its drivers: connections of one driver are to one server. */
+class TypesOf {
+  readonly #known = new WeakMap<SqlDriver, readonly string[]>();
+
+  constructor(
+    private readonly dialect: Dialect,
+    private readonly statement: Statement,
+  ) {}
+
+  async of(driver: SqlDriver): Promise<readonly string[]> {
+    if (this.dialect === "mysql" || this.statement.width === 0) return [];
+    const known = this.#known.get(driver) ?? (await driver.typesOf(this.statement.text(1)));
+    this.#known.set(driver, known);
+    return known;
+  }
+}
+
+type Bound = string | number | Uint8Array | null;
+
+class SqlBatch {
+  readonly #missing = new Map<number, unknown>();
+  readonly #values: (readonly Bound[])[] = [];
+  /** Those that can be sent at all. */
+  readonly #sendable: number[] = [];
+
+  constructor(
+    private readonly driver: SqlDriver,
+    dialect: Dialect,
+    private readonly statement: Statement,
+    private readonly types: readonly string[],
+    items: readonly Item[],
+  ) {
+    for (const [i, item] of items.entries()) {
+      try {
+        this.#values.push(item.map((value, at) => (dialect === "mysql" ? mysqlValue(value) : postgresValue(value, types[at] ?? ""))));
+        this.#sendable.push(i);
+      } catch (err) {
+        this.#values.push([]);
+        this.#missing.set(i, err);
+      }
+    }
+  }
+
+  async write(): Promise<Missing> {
+    const all = this.#sendable;
+    if (all.length === 0) return this.#missing;
+    try {
+      if (this.#isOneStatement(all)) await this.#run(all);
+      else await this.driver.within((by) => this.#all(all, by));
+    } catch (err) {
+      if (judgeSqlWrite(err) !== "refused") throw err;
+      if (all.length === 1) this.#missing.set(all[0] as number, err);
+      else await this.driver.within((by) => this.#sorted(all, by));
+    }
+    return this.#missing;
+  }
+
+  /** Sizes are powers of two: a server keeps a statement for each that there was. */
+  #isOneStatement(rows: readonly number[]): boolean {
+    return rows.length <= this.statement.most && (rows.length & (rows.length - 1)) === 0;
+  }
+
+  async #all(rows: readonly number[], by: Bun.TransactionSQL): Promise<void> {
+    for (let at = 0; at < rows.length; ) {
+      const size = Math.min(this.statement.most, 2 ** Math.floor(Math.log2(rows.length - at)));
+      await this.#run(rows.slice(at, at + size), by);
+      at += size;
+    }
+  }
+
+  async #run(rows: readonly number[], by?: Bun.TransactionSQL): Promise<void> {
+    const values = rows.flatMap((i) => this.#values[i] as Bound[]);
+    await asQuestion("sql", this.driver.write(this.statement.text(rows.length, this.types), values, by));
+  }
+
+  /** Halves of what was refused, until it is known which rows that were. */
+  async #sorted(rows: readonly number[], by: Bun.TransactionSQL): Promise<void> {
+    try {
+      await by.savepoint(async (point) => this.#all(rows, point as Bun.TransactionSQL));
+    } catch (err) {
+      if (judgeSqlWrite(err) !== "refused") throw err;
+      const [only] = rows;
+      if (rows.length === 1 && only !== undefined) {
+        this.#missing.set(only, err);
+        return;
+      }
+      const half = Math.ceil(rows.length / 2);
+      await this.#sorted(rows.slice(0, half), by);
+      await this.#sorted(rows.slice(half), by);
+    }
+  }
+}
+
+function mysqlValue(value: Scalar): Bound {
+  return typeof value === "boolean" ? Number(value) : value;
+}
+
+/** As text, which PostgreSQL reads as whatever the column is; by the runtime's own types each mixture of values would be a statement of its own. */
+function postgresValue(value: Scalar, type: string): Bound {
+  if (value === null) return null;
+  if (type === "bytea") return value instanceof Uint8Array ? value : Buffer.from(String(value));
+  if (value instanceof Uint8Array) return `\\x${Buffer.from(value).toString("hex")}`;
+  const text =
+    typeof value === "boolean" && /^(?:smallint|integer|bigint|numeric|real|double precision)$/.test(type)
+      ? String(Number(value))
+      : String(value);
+  if (text.includes("\0")) throw new BackendError("refused", "a value has a NUL, which PostgreSQL keeps in bytea alone");
+  return text;
+}

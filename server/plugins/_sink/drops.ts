@@ -1,0 +1,55 @@
+/** What found no room: counted, told in the log once a minute, and an alarm while it happened in the last minute. */
+import { later, type MonoMs, reached } from "../../lib/time.ts";
+import type { BackendHost } from "../_backend/host.ts";
+
+const MINUTE_MS = 60_000;
+
+export class Drops {
+  /** Ever. */
+  count = 0;
+  #told = 0;
+  #since = 0;
+  #last: MonoMs | null = null;
+  #nextLog = 0 as MonoMs;
+
+  constructor(
+    private readonly host: BackendHost,
+    private readonly alarm: string,
+  ) {}
+
+  add(rows: number, what: string): void {
+    if (rows === 0) return;
+    const now = this.host.clock.mono();
+    if (this.#last === null) {
+      this.#since = this.count;
+      this.host.alarm(this.alarm, {
+        severity: "warning",
+        title: `${what}: the queue is full`,
+        summary: "More comes than is taken: messages are dropped, the oldest first.",
+      });
+    }
+    this.count += rows;
+    this.#last = now;
+    if (!reached(this.#nextLog, now)) return;
+    this.#tell(what, now);
+  }
+
+  tick(now: MonoMs, what: string): void {
+    if (this.#last === null || !reached(later(this.#last, MINUTE_MS), now)) return;
+    if (this.count > this.#told) this.#tell(what, now);
+    this.host.log.notice("the queue has had room for a minute", { server: what, dropped: this.count - this.#since });
+    this.clear();
+  }
+
+  clear(): void {
+    if (this.#last === null) return;
+    this.#last = null;
+    this.host.alarm(this.alarm, null);
+  }
+
+  #tell(what: string, now: MonoMs): void {
+    this.host.log.warn("the queue is full: messages are dropped", { server: what, dropped: this.count - this.#told });
+    this.#told = this.count;
+    this.#nextLog = later(now, MINUTE_MS);
+  }
+}

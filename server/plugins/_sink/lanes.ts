@@ -1,0 +1,97 @@
+/** All lanes of a sink: which one a key belongs to, which have something to do, other lanes in their place. */
+import type { MonoMs } from "../../lib/time.ts";
+import { Lane, type LaneOwner } from "./lane.ts";
+import type { Entry } from "./types.ts";
+
+export class Lanes<T> {
+  #all: Lane<T>[] = [];
+  /** They may have something to do. */
+  readonly #touched = new Set<Lane<T>>();
+  /** There are to be others as soon as nothing is under way. */
+  #isStale = false;
+
+  constructor(private readonly owner: LaneOwner<T>) {
+    this.#make();
+  }
+
+  #make(): void {
+    this.#all = Array.from({ length: this.owner.settings.lanes }, () => new Lane(this.owner));
+  }
+
+  get sending(): number {
+    return this.#all.reduce((n, l) => n + (l.state === "sending" ? 1 : 0), 0);
+  }
+  /** Nothing is under way, and nothing can be sent just now. */
+  get isQuiet(): boolean {
+    return this.#all.every((l) => l.state === "resting" || (l.state === "idle" && l.isEmpty));
+  }
+
+  add(entry: Entry<T>): void {
+    const lane = this.#all[Number(Bun.hash.crc32(entry.key)) % this.#all.length] as Lane<T>;
+    lane.add(entry);
+    this.#touched.add(lane);
+  }
+
+  /** The oldest of the fullest one; undefined = all there is is under way. */
+  dropOldest(): Entry<T> | undefined {
+    return this.#all.reduce((a, b) => (b.waitingBytes > a.waitingBytes ? b : a)).dropOldest();
+  }
+
+  touch(lane: Lane<T>): void {
+    this.#touched.add(lane);
+  }
+
+  touchAll(): void {
+    for (const lane of this.#all) this.#touched.add(lane);
+  }
+
+  /** Those that rest need not any more. */
+  wake(): void {
+    for (const lane of this.#all) {
+      if (lane.state !== "resting") continue;
+      lane.wake();
+      this.#touched.add(lane);
+    }
+  }
+
+  /** Do what is due in those that have something to do. */
+  step(now: MonoMs): void {
+    this.#renew();
+    if (this.#isStale) return;
+    const touched = [...this.#touched];
+    this.#touched.clear();
+    for (const lane of touched) lane.step(now);
+  }
+
+  /** What is due by time. `mayBegin`: else only the time limit of what is under way is looked at. */
+  tick(now: MonoMs, mayBegin: boolean): void {
+    this.#renew();
+    for (const lane of this.#all) if ((mayBegin && !this.#isStale) || lane.state === "sending") lane.step(now);
+  }
+
+  /** Their number is to be that of the settings. */
+  resize(): void {
+    this.#isStale ||= this.owner.settings.lanes !== this.#all.length;
+    this.#renew();
+  }
+
+  /** What was in one lane may come to be in two: nothing may be under way then, or it could be overtaken. */
+  #renew(): void {
+    if (!this.#isStale || this.sending > 0) return;
+    const all = this.takeAll();
+    this.#make();
+    this.#touched.clear();
+    for (const entry of all) this.add(entry);
+    this.#isStale = false;
+  }
+
+  /** End what is under way, without waiting for it. */
+  stop(): void {
+    for (const lane of this.#all) lane.stop();
+  }
+
+  /** Everything, in the order of arrival; of those that are sending nothing. */
+  takeAll(): Entry<T>[] {
+    return this.#all.flatMap((l) => l.takeAll()).sort((a, b) => a.order - b.order);
+  }
+}

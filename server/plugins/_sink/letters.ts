@@ -1,0 +1,125 @@
+/** Dead letters: what was given up, kept to be looked at and sent again. Bounded in number and bytes; the oldest goes first. */
+import type { DeadLetters } from "../actions.ts";
+
+export interface Letter<T> {
+  readonly id: number;
+  /** Unix ms. */
+  readonly at: number;
+  readonly why: string;
+  readonly tries: number;
+  readonly key: string;
+  readonly item: T;
+  readonly bytes: number;
+}
+
+/** Of a body no more is shown. */
+const SHOWN_MAX = 4096;
+/** Of a reason no more is kept. */
+const WHY_MAX = 500;
+/** What one costs beside its item. */
+const LETTER_BYTES = 200;
+
+export interface LettersOwner<T> {
+  bounds(): { readonly lettersMax: number; readonly letterBytesMax: number };
+  shown(item: T): string;
+  again(letter: Letter<T>): void;
+  /** One is there, resp. these are no more: for whoever writes them down. */
+  added(letter: Letter<T>): void;
+  removed(ids: readonly number[]): void;
+}
+
+export class Letters<T> implements DeadLetters {
+  /** In order of their ids. */
+  readonly #all = new Map<number, Letter<T>>();
+  #bytes = 0;
+  #next = 1;
+
+  constructor(private readonly owner: LettersOwner<T>) {}
+
+  get count(): number {
+    return this.#all.size;
+  }
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  add(given: Omit<Letter<T>, "id">): void {
+    const letter = { ...given, why: given.why.slice(0, WHY_MAX), id: this.#next++ };
+    this.#keep(letter);
+    this.owner.added(letter);
+    this.#bound();
+  }
+
+  /** One that was written down before. */
+  restore(letter: Letter<T>): void {
+    this.#keep(letter);
+    this.#next = Math.max(this.#next, letter.id + 1);
+  }
+
+  /** Those that were given up meanwhile get numbers behind the restored ones. */
+  restored(before: readonly Letter<T>[]): void {
+    const since = [...this.#all.values()];
+    this.#all.clear();
+    this.#bytes = 0;
+    for (const letter of before) this.restore(letter);
+    for (const { id: _id, ...letter } of since) this.add(letter);
+    this.#bound();
+  }
+
+  all(): Letter<T>[] {
+    return [...this.#all.values()];
+  }
+
+  list(): ReturnType<DeadLetters["list"]> {
+    return this.all()
+      .reverse()
+      .map(({ id, at, why, tries, bytes, item }) => ({ id, at, why, tries, bytes, body: this.owner.shown(item).slice(0, SHOWN_MAX) }));
+  }
+
+  resend(ids?: readonly number[]): number {
+    const chosen = this.#chosen(ids);
+    for (const letter of chosen) this.owner.again(letter);
+    return this.#take(chosen);
+  }
+
+  remove(ids?: readonly number[]): number {
+    return this.#take(this.#chosen(ids));
+  }
+
+  /** Other bounds hold. */
+  bound(): void {
+    this.#bound();
+  }
+
+  #chosen(ids?: readonly number[]): Letter<T>[] {
+    if (ids === undefined) return this.all();
+    return [...new Set(ids)].flatMap((id) => this.#all.get(id) ?? []).sort((a, b) => a.id - b.id);
+  }
+
+  #take(letters: readonly Letter<T>[]): number {
+    for (const letter of letters) {
+      this.#all.delete(letter.id);
+      this.#bytes -= letter.bytes + LETTER_BYTES;
+    }
+    if (letters.length > 0) this.owner.removed(letters.map((l) => l.id));
+    return letters.length;
+  }
+
+  #keep(letter: Letter<T>): void {
+    this.#all.set(letter.id, letter);
+    this.#bytes += letter.bytes + LETTER_BYTES;
+  }
+
+  #bound(): void {
+    const { lettersMax, letterBytesMax } = this.owner.bounds();
+    const over: Letter<T>[] = [];
+    let [count, bytes] = [this.#all.size, this.#bytes];
+    for (const letter of this.#all.values()) {
+      if (count <= lettersMax && bytes <= letterBytesMax) break;
+      over.push(letter);
+      count--;
+      bytes -= letter.bytes + LETTER_BYTES;
+    }
+    this.#take(over);
+  }
+}

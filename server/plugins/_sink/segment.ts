@@ -1,0 +1,87 @@
+/** One file of a spool, and what is known of the items in it. */
+import type { DiskFile } from "./disk.ts";
+
+/** A place is remembered for each so many bytes. */
+const STRIDE = 64 * 1024;
+/** Further apart no two numbers of one segment are: whatever says so is damaged. */
+const SPREAD_MAX = 64 * 1024 * 1024;
+
+export class Segment {
+  /** Numbers of its items; none yet: `last` < `first`. */
+  first = 0;
+  last = -1;
+  /** Items that are not done, and how many of them are in memory. */
+  left = 0;
+  loaded = 0;
+  /** Its bytes that are there for sure. */
+  size = 0;
+  /** It is deleted, or about to be. */
+  gone = false;
+  /** Of a former run: which of its items are done. */
+  #done: Uint8Array | null = null;
+  readonly #places: [seq: number, offset: number][] = [];
+
+  constructor(
+    readonly number: number,
+    readonly file: DiskFile,
+  ) {}
+
+  static nameOf(number: number): string {
+    return `segment-${String(number).padStart(10, "0")}`;
+  }
+  /** null = it is no segment's name. */
+  static numberIn(name: string): number | null {
+    const found = /^segment-(\d{10,15})$/.exec(name);
+    return found === null ? null : Number(found[1]);
+  }
+
+  get name(): string {
+    return Segment.nameOf(this.number);
+  }
+  get unread(): number {
+    return this.left - this.loaded;
+  }
+
+  has(seq: number): boolean {
+    return this.last >= this.first && seq >= this.first && seq <= this.last;
+  }
+
+  /** An item stands there. False = it cannot be: the file is damaged. */
+  take(seq: number, offset: number): boolean {
+    if (this.last < this.first) this.first = seq;
+    if (seq - this.first > SPREAD_MAX) return false;
+    this.last = seq;
+    const place = this.#places.at(-1);
+    if (place === undefined || offset - place[1] >= STRIDE) this.#places.push([seq, offset]);
+    return true;
+  }
+
+  /** Where to begin to look for it. */
+  offsetOf(seq: number): number {
+    let [low, high] = [0, this.#places.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#places[middle] as [number, number])[0] <= seq) low = middle + 1;
+      else high = middle;
+    }
+    return this.#places[low - 1]?.[1] ?? 0;
+  }
+
+  isDone(seq: number): boolean {
+    const n = seq - this.first;
+    return this.#done !== null && ((this.#done[n >> 3] ?? 0) & (1 << (n & 7))) !== 0;
+  }
+
+  /** Of a former run. False = it was done before. */
+  markDone(seq: number): boolean {
+    const n = seq - this.first;
+    if (this.#done === null || this.#done.length <= n >> 3) {
+      const wider = new Uint8Array(Math.max(1024, 2 * ((this.last - this.first) >> 3), (n >> 3) + 1));
+      wider.set(this.#done ?? []);
+      this.#done = wider;
+    }
+    if (this.isDone(seq)) return false;
+    this.#done[n >> 3] = (this.#done[n >> 3] as number) | (1 << (n & 7));
+    return true;
+  }
+}

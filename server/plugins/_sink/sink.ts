@@ -1,0 +1,397 @@
+/**
+ * What goes out to somebody else, who may be slow, or away: nobody who gives something waits, and what belongs together (one key) arrives in order.
+ *
+ * An item is in memory, in a lane (lane.ts), on the disk (spool.ts), or both, until it was taken or given up (letters.ts). With a disk everything is
+ * written there in the turn it came, and what memory has no room for is read from there later, in order; without one the oldest of the fullest lane
+ * makes room. The sink alone counts what is there, and owns what is called by time.
+ */
+import { wordsOf } from "../../lib/errors.ts";
+import { later, type MonoMs } from "../../lib/time.ts";
+import type { DeadLetters } from "../actions.ts";
+import type { ServerReport } from "../reports.ts";
+import type { Disk } from "./disk.ts";
+import { DiskTrouble } from "./disk_trouble.ts";
+import { Drops } from "./drops.ts";
+import { Health } from "./health.ts";
+import type { LaneOwner } from "./lane.ts";
+import { Lanes } from "./lanes.ts";
+import { Letters } from "./letters.ts";
+import type { Stored } from "./spool.ts";
+import { SinkStore } from "./store.ts";
+import type { Entry, SendError, SinkHost, SinkOptions, SinkSettings } from "./types.ts";
+
+const TICK_MS = 100;
+/** What an item costs beside what its giver says. */
+const ENTRY_BYTES = 150;
+/** Read from the disk at a time. */
+const READ_ROWS = 1000;
+
+export class Sink<T> {
+  #settings: SinkSettings<T>;
+  readonly #host: SinkHost;
+  readonly #options: SinkOptions<T>;
+  readonly #lanes: Lanes<T>;
+  #isSoon = false;
+  #rows = 0;
+  #bytes = 0;
+  #order = 0;
+  readonly #health: Health;
+  readonly #drops: Drops;
+  readonly #letters: Letters<T>;
+  #store: SinkStore<T> | null = null;
+  #isReading = false;
+  readonly #trouble: DiskTrouble;
+  #state: "open" | "closing" | "closed" = "open";
+  #sent = 0;
+  #gaveUp = 0;
+  #torn = 0;
+  readonly #stopTimer: () => void;
+  /** For whoever waits until nothing is under way. */
+  #whenQuiet: (() => void) | null = null;
+
+  constructor(
+    host: SinkHost,
+    options: SinkOptions<T>,
+    settings: SinkSettings<T>,
+    /** Of a directory, by its path. */
+    private readonly diskAt: (path: string) => Disk,
+  ) {
+    this.#host = host;
+    this.#options = options;
+    this.#settings = settings;
+    const suffix = options.alarmSuffix ?? "";
+    this.#health = new Health(host, settings.what, options.alarm);
+    this.#drops = new Drops(host, `dropped${suffix}`);
+    this.#trouble = new DiskTrouble(host, `disk${suffix}`);
+    this.#letters = this.#makeLetters();
+    this.#lanes = new Lanes(this.#makeOwner());
+    if (settings.diskMax > 0 || options.hasLeft?.() === true) this.#openStore();
+    this.#stopTimer = host.every(TICK_MS, () => this.#tick());
+  }
+
+  get deadLetters(): DeadLetters {
+    return this.#letters;
+  }
+  /** Take an item: never waits, never throws. `key`: what has the same one arrives in order. `bytes`: what it takes in memory. */
+  push(item: T, key: string, bytes: number): void {
+    try {
+      if (this.#state !== "open") this.#dropped(1);
+      else this.#take(item, key, bytes + key.length + ENTRY_BYTES);
+    } catch (err) {
+      this.#host.log.error("an item cannot be queued", { server: this.#settings.what, error: wordsOf(err) });
+      this.#dropped(1);
+    }
+  }
+
+  #take(item: T, key: string, bytes: number): void {
+    const store = this.#store;
+    // Behind what waits on the disk it waits there, too.
+    if (store !== null && (this.#settings.diskMax > 0 || !store.spool.caughtUp)) this.#takeOnDisk(store, item, key, bytes);
+    else if (this.#makeRoom(bytes)) this.#admit(item, key, bytes, this.#host.clock.mono(), 0);
+  }
+
+  #takeOnDisk({ spool }: SinkStore<T>, item: T, key: string, bytes: number): void {
+    const { rowsMax, bytesMax } = this.#settings;
+    const fits = this.#rows < rowsMax && this.#bytes + bytes <= bytesMax && this.#host.memoryShort !== true;
+    const isLoaded = spool.caughtUp && fits;
+    const seq = spool.append(this.#host.clock.now(), key, this.#options.codec.encode(item), isLoaded);
+    if (isLoaded) this.#admit(item, key, bytes, this.#host.clock.mono(), seq ?? 0);
+    // The disk does not keep up, or fails: what came before has to go first.
+    else if (seq === null) this.#dropped(1);
+    this.#soon();
+  }
+
+  #admit(item: T, key: string, bytes: number, since: MonoMs, seq: number): void {
+    this.#lanes.add({ key, item, bytes, order: ++this.#order, since, seq, sends: 0, tries: 0 });
+    this.#rows++;
+    this.#bytes += bytes;
+    this.#soon();
+  }
+
+  /** The oldest of the fullest lane goes, until there is. False = there cannot be. */
+  #makeRoom(bytes: number): boolean {
+    const { rowsMax, bytesMax } = this.#settings;
+    if (bytes > bytesMax) {
+      this.#dropped(1);
+      return false;
+    }
+    let dropped = 0;
+    const isShort = this.#host.memoryShort === true;
+    while (this.#rows >= rowsMax || this.#bytes + bytes > bytesMax || (isShort && dropped === 0)) {
+      const entry = this.#lanes.dropOldest();
+      if (entry === undefined) {
+        // All of it is under way.
+        this.#dropped(dropped + 1);
+        return false;
+      }
+      this.#forget(entry);
+      dropped++;
+    }
+    this.#dropped(dropped);
+    return true;
+  }
+
+  #forget(entry: Entry<T>): void {
+    this.#rows--;
+    this.#bytes -= entry.bytes;
+  }
+
+  #dropped(rows: number): void {
+    if (rows === 0) return;
+    this.#drops.add(rows, this.#settings.what);
+    this.#host.dropped?.(rows);
+  }
+
+  // ---- time
+
+  /** The connections get their turn first; what came in this one is looked at together. */
+  #soon(): void {
+    if (this.#isSoon) return;
+    this.#isSoon = true;
+    this.#host.soon(() => {
+      this.#isSoon = false;
+      this.#step();
+    });
+  }
+
+  #step(): void {
+    if (this.#state === "closed") return;
+    this.#store?.spool.flush();
+    if (this.#isStopping) return;
+    this.#lanes.step(this.#host.clock.mono());
+    this.#readOn();
+  }
+
+  /** Nothing new is sent: what is on the disk is safe there. */
+  get #isStopping(): boolean {
+    return this.#state === "closing" && this.#settings.diskMax > 0;
+  }
+
+  #tick(): void {
+    const now = this.#host.clock.mono();
+    this.#health.tick(now);
+    this.#drops.tick(now, this.#settings.what);
+    this.#lanes.tick(now, !this.#isStopping);
+    this.#store?.spool.tick(now);
+    this.#store?.tickLetters();
+    this.#readOn();
+    this.#endStore();
+  }
+
+  get #isQuiet(): boolean {
+    return this.#isStopping ? this.#lanes.sending === 0 : this.#lanes.isQuiet;
+  }
+  // ---- lanes
+
+  #makeOwner(): LaneOwner<T> {
+    const settings = (): SinkSettings<T> => this.#settings;
+    return {
+      get settings() {
+        return settings();
+      },
+      now: () => this.#host.clock.mono(),
+      random: () => this.#host.random(),
+      began: (again) => this.#health.began(again),
+      taken: (entries, ms) => {
+        this.#sent += entries.length;
+        for (const entry of entries) this.#forget(entry);
+        this.#written(entries);
+        this.#host.done?.(entries.length, ms);
+        if (this.#health.taken(ms)) this.#wake();
+      },
+      gaveUp: (entries, why) => this.#toLetters(entries, why),
+      failed: (err, isTimeout) => this.#failed(err, isTimeout),
+      settled: (lane) => {
+        this.#lanes.touch(lane);
+        if (this.#isQuiet) this.#whenQuiet?.();
+        this.#soon();
+      },
+    };
+  }
+
+  #written(entries: readonly Entry<T>[]): void {
+    const seqs = entries.flatMap(({ seq }) => (seq > 0 ? [seq] : []));
+    if (seqs.length > 0) this.#store?.spool.done(seqs);
+  }
+
+  /** While the other side is away that is nothing an item can help. */
+  #failed(err: SendError, isTimeout: boolean): boolean {
+    const counts = !this.#health.isDown;
+    this.#health.failed(err, isTimeout, this.#settings.retries);
+    if (err.kind === "give up") this.#wake();
+    return counts;
+  }
+
+  #wake(): void {
+    this.#lanes.wake();
+    this.#soon();
+  }
+
+  /** What is on the disk is done there when the letter is. */
+  #toLetters(entries: readonly Entry<T>[], why: string): void {
+    this.#gaveUp += entries.length;
+    for (const entry of entries) this.#forget(entry);
+    this.#host.failed?.(entries.length, why);
+    const at = this.#host.clock.now();
+    const store = this.#store;
+    for (const entry of entries) {
+      const { key, item, bytes, sends, seq } = entry;
+      this.#letters.add({ at, why, tries: sends, key, item, bytes });
+      if (seq > 0) void store?.lettersWritten().then(() => store.spool.done([seq]));
+    }
+  }
+
+  #makeLetters(): Letters<T> {
+    return new Letters<T>({
+      bounds: () => this.#settings,
+      shown: (item) => this.#options.shown(item),
+      again: ({ item, key, bytes }) => this.push(item, key, Math.max(0, bytes - key.length - ENTRY_BYTES)),
+      added: (letter) => void this.#store?.addLetter(letter),
+      removed: (ids) => this.#store?.removeLetters(ids),
+    });
+  }
+
+  // ---- the disk
+
+  #openStore(): void {
+    if (this.#store !== null || this.#options.directory === null) return;
+    const host = this.#host;
+    const settings = (): SinkSettings<T> => this.#settings;
+    this.#store = new SinkStore<T>(
+      this.diskAt(this.#options.directory()),
+      {
+        now: () => host.clock.mono(),
+        get diskMax() {
+          return settings().diskMax;
+        },
+        trouble: (why) => this.#trouble.is(why, this.#settings.what),
+        readable: () => this.#readOn(),
+        lost: (rows) => this.#dropped(rows),
+        torn: (file, bytes) => {
+          this.#torn += bytes;
+          host.log.warn("the end of a file was cut off: it was not written to its end", { server: this.#settings.what, file, bytes });
+        },
+      },
+      this.#options.codec,
+      this.#letters,
+    );
+  }
+
+  /** Half of memory is free for what waits on the disk. */
+  #readOn(): void {
+    const store = this.#store;
+    const { rowsMax, bytesMax } = this.#settings;
+    if (store === null || this.#isReading || this.#state !== "open" || store.spool.caughtUp) return;
+    if (this.#rows > rowsMax / 2 || this.#bytes > bytesMax / 2) return;
+    this.#isReading = true;
+    void store.spool.read(Math.min(READ_ROWS, Math.max(1, rowsMax >> 1)), Math.max(1, bytesMax >> 1)).then((found) => {
+      this.#isReading = false;
+      for (const stored of found) this.#restore(store, stored);
+      if (found.length > 0) this.#soon();
+    });
+  }
+
+  #restore(store: SinkStore<T>, { seq, at, key, item }: Stored): void {
+    const { clock } = this.#host;
+    try {
+      const age = Math.max(0, clock.now() - at);
+      this.#admit(this.#options.codec.decode(item), key, item.length + key.length + ENTRY_BYTES, later(clock.mono(), -age), seq);
+    } catch (err) {
+      this.#host.log.error("an item on the disk cannot be read", { server: this.#settings.what, error: wordsOf(err) });
+      store.spool.done([seq]);
+      this.#dropped(1);
+    }
+  }
+
+  /** The disk is not wanted any more, and nobody needs what is on it. */
+  #endStore(): void {
+    const store = this.#store;
+    if (store === null || this.#settings.diskMax > 0 || this.#state !== "open" || !store.spool.isEmpty) return;
+    this.#store = null;
+    void store.discard();
+  }
+
+  // ---- its life
+
+  /** Somebody has looked whether the other side is there, while nothing was sent; null = it is. */
+  seen(err: string | null): void {
+    this.#health.seen(err);
+    if (err === null) this.#wake();
+  }
+
+  /** Other settings, at once; other lanes when nothing is under way, so that the order stays. */
+  change(settings: SinkSettings<T>): void {
+    const before = this.#settings;
+    this.#settings = settings;
+    if (settings.what !== before.what) this.#health.rename(settings.what);
+    if (settings.diskMax > 0) this.#openStore();
+    this.#letters.bound();
+    this.#lanes.wake();
+    this.#lanes.resize();
+    this.#lanes.touchAll();
+    this.#soon();
+  }
+
+  get waiting(): { rows: number; bytes: number } {
+    return { rows: this.#rows + (this.#store?.spool.unread ?? 0), bytes: this.#bytes };
+  }
+
+  /** Bytes of memory that it takes. */
+  get memory(): number {
+    return this.#bytes + this.#letters.bytes + (this.#store?.spool.unwritten ?? 0);
+  }
+
+  report(): ServerReport {
+    const { rows } = this.waiting;
+    const s = this.#settings;
+    return {
+      ...this.#health.shown(s.what),
+      running: this.#lanes.sending,
+      waiting: rows,
+      pool: s.lanes,
+      queue: {
+        rows,
+        bytes: this.#bytes,
+        diskBytes: this.#store?.spool.bytes ?? 0,
+        sent: this.#sent,
+        dropped: this.#drops.count,
+        gaveUp: this.#gaveUp,
+        letters: this.#letters.count,
+        torn: this.#torn,
+        diskError: this.#trouble.why,
+      },
+    };
+  }
+
+  /** Timers of the node may have ended already. */
+  async #quiet(): Promise<void> {
+    let cancel = (): void => {};
+    await new Promise<void>((resolve) => {
+      cancel = this.#host.timer(this.#options.closeMs, resolve);
+      this.#whenQuiet = resolve;
+    });
+    cancel();
+  }
+
+  /** What waits is sent for a moment more. What is on the disk stays there, anything else is counted as dropped. */
+  async close(): Promise<void> {
+    if (this.#state !== "open") return;
+    this.#state = "closing";
+    this.#step();
+    if (!this.#isQuiet) await this.#quiet();
+    this.#lanes.stop();
+    const left = this.#lanes.takeAll();
+    const onlyHere = left.filter((e) => e.seq === 0).length;
+    if (onlyHere > 0) {
+      this.#host.log.warn("the queue was not empty at the end", { server: this.#settings.what, dropped: onlyHere });
+      this.#dropped(onlyHere);
+    }
+    for (const entry of left) this.#forget(entry);
+    this.#dropped((await this.#store?.close()) ?? 0);
+    this.#state = "closed";
+    this.#stopTimer();
+    this.#drops.clear();
+    this.#trouble.is(null, this.#settings.what);
+    this.#health.end();
+  }
+}

@@ -1,0 +1,387 @@
+/**
+ * The queue on the disk: files of frames (frames.ts), written behind one another, read in the same order, deleted when everything in them is done.
+ *
+ * What is appended in a turn is written together, by calls of the system that hold nobody up; one at a time. A write that fails ends its file, since
+ * nobody knows what is there: what it was to hold is written again to the next one. What is done is written down behind the items, so that a file is
+ * deleted only after all before it. A start reads everything once; a torn tail is cut off and counted.
+ *
+ *   opening ── read ──> open ── close ──> closed
+ *                        └─ write failed ─> (trouble: tried again each second) ─> open
+ */
+import { wordsOf } from "../../lib/errors.ts";
+import { later, type MonoMs, reached } from "../../lib/time.ts";
+import type { Disk } from "./disk.ts";
+import { encodeFrame, rangesOf } from "./frames.ts";
+import { pieces } from "./scan.ts";
+import { Segment } from "./segment.ts";
+import { Syncing } from "./syncing.ts";
+import { type Pending, Unwritten } from "./unwritten.ts";
+
+/** Written at a time. */
+const CHUNK = 1024 * 1024;
+/** What waits to be written. */
+const PENDING_MAX = 16 * 1024 * 1024;
+/** Files that the disk's share is divided into, and how large each is at least and at most. */
+const SHARES = 8;
+const SEGMENT_LEAST = 64 * 1024;
+const SEGMENT_MOST = 16 * 1024 * 1024;
+/** Numbers in one frame. */
+const DONE_MAX = 50_000;
+const AGAIN_MS = 1000;
+
+export interface SpoolOwner {
+  now(): MonoMs;
+  /** Bytes on the disk; 0 = nothing new is written. */
+  readonly diskMax: number;
+  /** The disk does not take what it is given, and why; null = it does again. */
+  trouble(why: string | null): void;
+  /** Something may be read that could not be before. */
+  readable(): void;
+  /** So many had to make room unread, or cannot be read. */
+  lost(rows: number): void;
+  /** So many bytes of a file are no frames: a kill has cut it short, or it is damaged. */
+  torn(file: string, bytes: number): void;
+}
+
+export interface Stored {
+  readonly seq: number;
+  /** Unix ms of its arrival. */
+  readonly at: number;
+  readonly key: string;
+  readonly item: Uint8Array;
+}
+
+export class Spool {
+  #state: "opening" | "open" | "closed" = "opening";
+  readonly #segments: Segment[] = [];
+  #active: Segment | null = null;
+  #nextSegment = 1;
+  /** Number of the last item. */
+  #seq = 0;
+  /** What is to be read next; behind `#seq` = everything is in memory. */
+  #next = 1;
+  #offset = 0;
+  #reading: Segment | null = null;
+  readonly #unwritten = new Unwritten();
+  /** Came before it was known which number is next. */
+  #early: Omit<Stored, "seq">[] = [];
+  #earlyBytes = 0;
+  /** Done, and not yet written down. */
+  #done: number[] = [];
+  #unread = 0;
+  /** One call of the system behind another. */
+  #line: Promise<void> = Promise.resolve();
+  #isWriting = false;
+  readonly #syncing = new Syncing((err) => this.#isTroubled(err));
+  #troubled = false;
+  #again = 0 as MonoMs;
+
+  constructor(
+    private readonly disk: Disk,
+    private readonly owner: SpoolOwner,
+  ) {}
+
+  /** Everything that waits is in memory, too. */
+  get caughtUp(): boolean {
+    return this.#state === "open" && this.#next > this.#seq;
+  }
+  /** Nothing of it is still to be done. */
+  get isEmpty(): boolean {
+    return this.#state === "open" && this.#unwritten.items === 0 && this.#early.length === 0 && this.#segments.every((s) => s.left === 0);
+  }
+  /** On the disk and not in memory. */
+  get unread(): number {
+    return this.#unread;
+  }
+  get bytes(): number {
+    return this.#segments.reduce((n, s) => n + s.size, 0);
+  }
+  get unwritten(): number {
+    return this.#unwritten.bytes + this.#earlyBytes;
+  }
+
+  /** Read what a former run has left. Never rejects: what cannot be read is told and passed over. */
+  async open(): Promise<void> {
+    try {
+      const numbers = (await this.disk.list()).flatMap((name) => Segment.numberIn(name) ?? []).sort((a, b) => a - b);
+      this.#nextSegment = (numbers.at(-1) ?? 0) + 1;
+      for (const number of numbers) await this.#scan(number);
+    } catch (err) {
+      this.#isTroubled(err);
+    }
+    if (this.#state !== "opening") return;
+    this.#state = "open";
+    this.#unread = this.#segments.reduce((n, s) => n + s.left, 0);
+    this.#next = this.#segments.find((s) => s.left > 0)?.first ?? this.#seq + 1;
+    this.#removeDone();
+    const early = this.#early;
+    this.#early = [];
+    this.#earlyBytes = 0;
+    for (const { at, key, item } of early) this.#take(at, key, item, false);
+    this.owner.readable();
+    this.flush();
+  }
+
+  async #scan(number: number): Promise<void> {
+    const segment = new Segment(number, await this.disk.open(Segment.nameOf(number)));
+    this.#segments.push(segment);
+    const tornFrom = (offset: number): void => this.owner.torn(segment.name, segment.file.size - offset);
+    segment.size = segment.file.size;
+    try {
+      for await (const piece of pieces(segment.file, 0, segment.size, tornFrom))
+        for (const { frame, from } of piece) {
+          if (frame.kind === "done") this.#wereDone(frame.ranges);
+          // What is there twice was written again behind a write that had failed.
+          else if (frame.kind === "item" && frame.seq > this.#seq && segment.take(frame.seq, from)) {
+            this.#seq = frame.seq;
+            segment.left++;
+          }
+        }
+    } catch (err) {
+      this.#isTroubled(err);
+    }
+  }
+
+  #wereDone(ranges: readonly (readonly [from: number, count: number])[]): void {
+    for (const [from, count] of ranges)
+      for (const segment of this.#segments) {
+        if (segment.last < segment.first) continue;
+        const end = Math.min(from + count - 1, segment.last);
+        for (let seq = Math.max(from, segment.first); seq <= end; seq++) if (segment.markDone(seq)) segment.left--;
+      }
+  }
+
+  /** Take an item. `isLoaded`: it is in memory. Returns its number, 0 = there is no room for it. Written by the next `flush`. @throws FrameTooLong */
+  append(at: number, key: string, item: Uint8Array, isLoaded: boolean): number | null {
+    if (this.#state === "closed" || (this.unwritten > 0 && this.unwritten + item.length > PENDING_MAX)) return null;
+    if (this.#state === "open") return this.#take(at, key, item, isLoaded);
+    this.#early.push({ at, key, item });
+    this.#earlyBytes += item.length;
+    return 0;
+  }
+
+  #take(at: number, key: string, item: Uint8Array, isLoaded: boolean): number {
+    const bytes = encodeFrame({ kind: "item", seq: this.#seq + 1, at, key, item });
+    const seq = ++this.#seq;
+    this.#unwritten.add({ seq, bytes, isLoaded, isDone: false });
+    if (isLoaded) this.#next = seq + 1;
+    else this.#unread++;
+    return seq;
+  }
+
+  /** These need not be sent any more. */
+  done(seqs: readonly number[]): void {
+    for (const seq of seqs) {
+      if (this.#unwritten.done(seq)) continue;
+      const segment = this.#segmentOf(seq);
+      if (segment === undefined) continue;
+      segment.left--;
+      segment.loaded--;
+      this.#done.push(seq);
+    }
+    this.#removeDone();
+  }
+
+  /** From the end: what is done is seldom old. */
+  #segmentOf(seq: number): Segment | undefined {
+    return this.#segments.findLast((s) => s.has(seq));
+  }
+
+  /** Write what waits, if nothing is being written. */
+  flush(): void {
+    if (this.#isWriting || this.#state !== "open" || (!this.#unwritten.any && this.#done.length === 0)) return;
+    if (this.#troubled && !reached(this.#again, this.owner.now())) return;
+    this.#isWriting = true;
+    this.#behind(async () => {
+      while (this.#unwritten.any || this.#done.length > 0) if (!(await this.#write())) break;
+      this.#isWriting = false;
+      this.owner.readable();
+    });
+  }
+
+  /** One call behind another: a file is not closed while somebody reads it. */
+  #behind(work: () => Promise<void>): Promise<void> {
+    this.#line = this.#line.then(work).catch((err: unknown) => this.#isTroubled(err));
+    return this.#line;
+  }
+
+  async #write(): Promise<boolean> {
+    while (this.#done.length > 0) {
+      const ranges = rangesOf(this.#done.splice(0, DONE_MAX));
+      this.#unwritten.add({ seq: 0, bytes: encodeFrame({ kind: "done", ranges }), isLoaded: false, isDone: false });
+    }
+    const chunk = this.#unwritten.chunk(CHUNK);
+    const length = chunk.reduce((n, p) => n + p.bytes.length, 0);
+    if (length === 0) return true;
+    try {
+      const segment = await this.#room(length);
+      const offset = segment.size;
+      await segment.file.append(Buffer.concat(chunk.map((p) => p.bytes)));
+      this.#written(segment, offset, chunk);
+      return true;
+    } catch (err) {
+      this.#active = null;
+      this.#unwritten.putBack(chunk);
+      this.#isTroubled(err);
+      return false;
+    }
+  }
+
+  async #room(length: number): Promise<Segment> {
+    const most = Math.min(Math.max(Math.floor(this.owner.diskMax / SHARES), SEGMENT_LEAST), SEGMENT_MOST);
+    const active = this.#active;
+    if (active !== null && (active.size === 0 || active.size + length <= most)) return active;
+    const number = this.#nextSegment++;
+    const segment = new Segment(number, await this.disk.create(Segment.nameOf(number)));
+    this.#segments.push(segment);
+    this.#active = segment;
+    this.#removeDone();
+    return segment;
+  }
+
+  #written(segment: Segment, from: number, chunk: readonly Pending[]): void {
+    let offset = from;
+    for (const p of chunk) {
+      this.#unwritten.written(p);
+      if (p.seq > 0) {
+        segment.take(p.seq, offset);
+        if (p.isDone) this.#done.push(p.seq);
+        else {
+          segment.left++;
+          if (p.isLoaded) segment.loaded++;
+        }
+      }
+      offset += p.bytes.length;
+    }
+    segment.size = offset;
+    this.#syncing.written(segment);
+    if (this.#troubled) {
+      this.#troubled = false;
+      this.owner.trouble(null);
+    }
+    this.#bound();
+  }
+
+  /** The oldest file makes room. What of it is in memory is sent all the same. */
+  #bound(): void {
+    while (this.#segments.length > 1 && this.owner.diskMax > 0 && this.bytes > this.owner.diskMax) {
+      const segment = this.#segments.shift() as Segment;
+      if (segment.unread > 0) {
+        this.#unread -= segment.unread;
+        this.owner.lost(segment.unread);
+      }
+      this.#next = Math.max(this.#next, segment.last + 1);
+      this.#remove(segment);
+    }
+  }
+
+  #removeDone(): void {
+    if (this.#state !== "open") return;
+    for (let s = this.#segments[0]; s !== undefined && s !== this.#active && s.left === 0; s = this.#segments[0]) {
+      this.#segments.shift();
+      this.#remove(s);
+    }
+  }
+
+  #remove(segment: Segment): void {
+    segment.gone = true;
+    this.#syncing.forget(segment);
+    void this.#behind(async () => {
+      await this.#syncing.running;
+      await segment.file.close();
+      await this.disk.remove(segment.name);
+    });
+  }
+
+  /** What is to be read next, up to so many rows and bytes (and one more). [] = nothing can be read now. */
+  async read(rows: number, bytes: number): Promise<Stored[]> {
+    const out: Stored[] = [];
+    await this.#behind(async () => {
+      let size = 0;
+      while (out.length < rows && size < bytes && this.#state === "open") {
+        const segment = this.#segments.find((s) => s.last >= this.#next && s.last >= s.first);
+        if (segment === undefined) {
+          // Nothing is left but what was never written.
+          if (this.#unwritten.items === 0) this.#next = this.#seq + 1;
+          return;
+        }
+        for (const stored of await this.#readIn(segment, rows - out.length, bytes - size)) {
+          out.push(stored);
+          size += stored.item.length;
+        }
+      }
+    });
+    return out;
+  }
+
+  async #readIn(segment: Segment, rows: number, bytes: number): Promise<Stored[]> {
+    const out: Stored[] = [];
+    const from = this.#reading === segment ? this.#offset : segment.offsetOf(this.#next);
+    let size = 0;
+    try {
+      for await (const piece of pieces(segment.file, from, segment.size, () => {})) {
+        if (segment.gone) return [];
+        for (const { frame, to } of piece) {
+          if (frame.kind !== "item" || frame.seq < this.#next || !segment.has(frame.seq)) continue;
+          this.#next = frame.seq + 1;
+          this.#reading = segment;
+          this.#offset = to;
+          if (segment.isDone(frame.seq)) continue;
+          out.push(frame);
+          size += frame.item.length;
+          segment.loaded++;
+          this.#unread--;
+          if (out.length >= rows || size >= bytes) return out;
+        }
+      }
+    } catch (err) {
+      this.#isTroubled(err);
+    }
+    if (this.#next <= segment.last) {
+      // It cannot be read to its end: the rest is lost.
+      const { unread } = segment;
+      segment.left -= unread;
+      this.#unread -= unread;
+      this.#next = segment.last + 1;
+      if (unread > 0) this.owner.lost(unread);
+    }
+    this.#removeDone();
+    return out;
+  }
+
+  tick(now: MonoMs): void {
+    this.flush();
+    this.#syncing.tick(now);
+  }
+
+  /**
+   * What waits is written, and that what is done is; then nothing more is. Files that nobody needs are deleted. Returns how many items could not be
+   * written.
+   */
+  async close(): Promise<number> {
+    while (this.#state === "open" && !this.#troubled && (this.#isWriting || this.#unwritten.any || this.#done.length > 0)) {
+      this.flush();
+      await this.#line;
+    }
+    this.#state = "closed";
+    await this.#line;
+    await this.#syncing.running;
+    const isOver = this.#unwritten.items + this.#early.length === 0 && this.#segments.every((s) => s.left === 0);
+    for (const segment of this.#segments) {
+      try {
+        if (!isOver && this.#syncing.has(segment)) await segment.file.sync();
+        await segment.file.close();
+        if (isOver) await this.disk.remove(segment.name);
+      } catch (err) {
+        this.#isTroubled(err);
+      }
+    }
+    return this.#unwritten.wanted + this.#early.length;
+  }
+
+  #isTroubled(err: unknown): void {
+    this.#again = later(this.owner.now(), AGAIN_MS);
+    this.#troubled = true;
+    this.owner.trouble(wordsOf(err));
+  }
+}

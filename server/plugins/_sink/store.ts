@@ -1,0 +1,85 @@
+/** What of a sink lies on the disk: the queue, and the dead letters. Both in one directory, opened together, closed together. */
+import type { Disk } from "./disk.ts";
+import { LetterBook } from "./letter_book.ts";
+import type { Letter, Letters } from "./letters.ts";
+import { Spool, type SpoolOwner } from "./spool.ts";
+import type { Codec } from "./types.ts";
+
+export class SinkStore<T> {
+  readonly spool: Spool;
+  readonly #book: LetterBook;
+  /** Resolves when it is known what a former run has left. */
+  readonly opened: Promise<void>;
+  #isOpen = false;
+  #written: Promise<void> = Promise.resolve();
+
+  constructor(
+    disk: Disk,
+    owner: SpoolOwner,
+    private readonly codec: Codec<T>,
+    private readonly letters: Letters<T>,
+  ) {
+    this.spool = new Spool(disk, owner);
+    const stored = (letter: Letter<T>) => this.#stored(letter);
+    this.#book = new LetterBook(disk, {
+      *all() {
+        for (const letter of letters.all()) yield stored(letter);
+      },
+      get bytes() {
+        return letters.bytes;
+      },
+      trouble: (why) => owner.trouble(why),
+      torn: (file, bytes) => owner.torn(file, bytes),
+    });
+    this.opened = this.#open(owner);
+  }
+
+  async #open(owner: SpoolOwner): Promise<void> {
+    const before: Letter<T>[] = [];
+    for (const { item, ...letter } of await this.#book.open()) {
+      try {
+        before.push({ ...letter, item: this.codec.decode(item), bytes: item.length });
+      } catch {
+        owner.lost(1);
+      }
+    }
+    this.#isOpen = true;
+    this.letters.restored(before);
+    await this.spool.open();
+  }
+
+  addLetter(letter: Letter<T>): void {
+    if (this.#isOpen) this.#written = this.#book.write({ kind: "letter", ...this.#stored(letter) });
+  }
+
+  removeLetters(ids: readonly number[]): void {
+    if (this.#isOpen) void this.#book.write({ kind: "gone", ids });
+  }
+
+  /** Resolves when the letters so far stand there, or cannot. */
+  lettersWritten(): Promise<void> {
+    return this.#isOpen ? this.#written : this.opened;
+  }
+
+  #stored({ id, at, tries, why, key, item }: Letter<T>) {
+    return { id, at, tries, why, key, item: this.codec.encode(item) };
+  }
+
+  tickLetters(): void {
+    this.#book.tick();
+  }
+
+  /** Returns how many items the disk has not taken. */
+  async close(): Promise<number> {
+    await this.opened;
+    const lost = await this.spool.close();
+    await this.#book.close();
+    return lost;
+  }
+
+  /** Nothing of it is wanted on the disk any more. */
+  async discard(): Promise<void> {
+    await this.spool.close();
+    await this.#book.discard();
+  }
+}

@@ -1,0 +1,125 @@
+/** What goes out through a sink, what its sender may answer, and what a sink has to know. */
+import type { BackendHost } from "../_backend/host.ts";
+
+/** Several items of one lane, in order. The same object however often it is sent: whoever takes part of it away makes another one. */
+export interface Batch<T> {
+  readonly items: readonly T[];
+  /** How often it was sent before. */
+  readonly tries: number;
+}
+
+/**
+ * Why something was not taken:
+ * - `away`: nobody is there, or too busy for anything: sent again until it is too old.
+ * - `retry`: it may be its own fault: sent again so often, then given up.
+ * - `give up`: it will never be taken.
+ */
+export type FailureKind = "away" | "retry" | "give up";
+
+/** What a `send` rejects with; anything else counts as `away`. */
+export class SendError extends Error {
+  override readonly name = "SendError";
+  constructor(
+    readonly kind: FailureKind,
+    message: string,
+    /** Not before so many ms, as the other side says. */
+    readonly afterMs = 0,
+  ) {
+    super(message);
+  }
+}
+
+/** Part of a batch was taken. */
+export class PartError extends Error {
+  override readonly name = "PartError";
+  /** `failed`: index in the batch -> why; all others were taken. */
+  constructor(readonly failed: ReadonlyMap<number, SendError>) {
+    super([...failed.values()][0]?.message ?? "part of it was not taken");
+  }
+}
+
+/** Bytes of an item on the disk. */
+export interface Codec<T> {
+  encode(item: T): Uint8Array;
+  /** @throws when it is none */
+  decode(bytes: Uint8Array): T;
+}
+
+/** What may be changed while it runs. */
+export interface SinkSettings<T> {
+  /** Without secrets: "web hook at http://127.0.0.1:8080". */
+  what: string;
+  /** Batches that are under way at a time. What has the same key is in the same lane, in order. */
+  lanes: number;
+  /** A batch is sent when it has so many items or bytes, or when its first item has waited so long. */
+  batchRows: number;
+  batchBytes: number;
+  batchWaitMs: number;
+  /** For one try. */
+  timeoutMs: number;
+  /** Of what may be its own fault: after so many further tries it is given up. */
+  retries: number;
+  /** Whatever is older is given up when it fails. */
+  maxAgeMs: number;
+  /** Between tries: doubled each time, up to the second one, less up to half of it by chance. */
+  backoffMs: number;
+  backoffMostMs: number;
+  /** What waits in memory. With a disk the rest waits there, without one the oldest is dropped. */
+  rowsMax: number;
+  bytesMax: number;
+  /** What waits on the disk; 0 = nothing is written there. */
+  diskMax: number;
+  /** What was given up and is kept; the oldest goes first. */
+  lettersMax: number;
+  letterBytesMax: number;
+  /** `signal`: its time is over, or the sink closes. @throws SendError, PartError */
+  send(batch: Batch<T>, signal: AbortSignal): Promise<void>;
+}
+
+export interface SinkOptions<T> {
+  codec: Codec<T>;
+  /** The item as it would be sent, for people. */
+  shown(item: T): string;
+  /** Of an alarm while the other side is away. Names of one plugin differ. */
+  alarm: string;
+  /** Behind `alarm`s that are not about the other side: "dropped", "disk". */
+  alarmSuffix?: string;
+  /** Where what is kept on the disk lies; it need not exist. null = it never is. */
+  directory: (() => string) | null;
+  /** A former run may have left something there: it is sent though nothing new is written. */
+  hasLeft?(): boolean;
+  /** `close` sends on for so long. */
+  closeMs: number;
+}
+
+/** What it needs of whoever has it. */
+export interface SinkHost extends BackendHost {
+  /** In a later turn of the event loop. */
+  soon(fn: () => void): void;
+  /** A timer that goes on while the node stops. Returns cancel. */
+  timer(ms: number, fn: () => void): () => void;
+  /** Nothing more is to be kept in memory: what comes takes the place of what is there. */
+  readonly memoryShort?: boolean;
+  /** [0, 1). */
+  random(): number;
+  /** Rows have arrived, were given up, found no room. */
+  done?(rows: number, ms: number): void;
+  failed?(rows: number, why: string): void;
+  dropped?(rows: number): void;
+}
+
+/** One that waits. */
+export interface Entry<T> {
+  readonly key: string;
+  readonly item: T;
+  readonly bytes: number;
+  /** Counts up in the order of arrival. */
+  readonly order: number;
+  /** Mono ms. */
+  readonly since: number;
+  /** On the disk; 0 = it is not there. */
+  seq: number;
+  /** How often it was sent, and how often it failed by what may be its own fault. */
+  sends: number;
+  tries: number;
+}

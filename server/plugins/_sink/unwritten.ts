@@ -1,0 +1,74 @@
+/** What waits to be written to a spool, in order. */
+
+export interface Pending {
+  /** Number of the item; 0 = it is none. */
+  readonly seq: number;
+  readonly bytes: Uint8Array;
+  /** It is in memory, too. */
+  readonly isLoaded: boolean;
+  /** It need not be sent any more. */
+  isDone: boolean;
+}
+
+export class Unwritten {
+  #waiting: Pending[] = [];
+  readonly #items = new Map<number, Pending>();
+  /** Also of what is being written. */
+  bytes = 0;
+
+  /** There is something to write. */
+  get any(): boolean {
+    return this.#waiting.length > 0;
+  }
+  /** Items that are not on the disk for sure. */
+  get items(): number {
+    return this.#items.size;
+  }
+  /** Of those, which are still to be sent. */
+  get wanted(): number {
+    return [...this.#items.values()].filter((p) => !p.isDone).length;
+  }
+
+  add(pending: Pending): void {
+    this.#waiting.push(pending);
+    this.bytes += pending.bytes.length;
+    if (pending.seq > 0) this.#items.set(pending.seq, pending);
+  }
+
+  /** False = it is none of these. */
+  done(seq: number): boolean {
+    const pending = this.#items.get(seq);
+    if (pending === undefined) return false;
+    pending.isDone = true;
+    return true;
+  }
+
+  /** The next ones, up to so many bytes, one at least. What was done before it was written need not be. */
+  chunk(most: number): Pending[] {
+    const chunk: Pending[] = [];
+    let length = 0;
+    let n = 0;
+    for (const p of this.#waiting) {
+      if (length > 0 && length + p.bytes.length > most) break;
+      n++;
+      if (p.isDone) {
+        this.written(p);
+        continue;
+      }
+      chunk.push(p);
+      length += p.bytes.length;
+    }
+    this.#waiting.splice(0, n);
+    return chunk;
+  }
+
+  written(pending: Pending): void {
+    this.bytes -= pending.bytes.length;
+    if (pending.seq > 0) this.#items.delete(pending.seq);
+  }
+
+  /** It could not be written: before all others. */
+  putBack(chunk: readonly Pending[]): void {
+    this.#waiting.unshift(...chunk);
+  }
+}

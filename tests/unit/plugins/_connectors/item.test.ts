@@ -1,0 +1,31 @@
+import { expect, test } from "bun:test";
+import fc from "fast-check";
+import { jsonCodec, sizeOf } from "../../../../server/plugins/_connectors/item.ts";
+
+const codec = jsonCodec<unknown>();
+const there = (value: unknown): unknown => codec.decode(codec.encode(value));
+
+test("whatever an item is made of comes back", () => {
+  const leaf = fc.oneof(
+    fc.string(),
+    fc.boolean(),
+    fc.constant(null),
+    fc.integer(),
+    fc.double({ noNaN: true, noDefaultInfinity: true }).map((n) => n + 0),
+    fc.uint8Array(),
+  );
+  const name = fc.oneof(fc.string(), fc.constantFrom("$bytes", "$quoted", "__proto__", "constructor"));
+  const { value } = fc.letrec((tie) => ({
+    value: fc.oneof({ maxDepth: 4 }, leaf, fc.array(tie("value")), fc.dictionary(name, tie("value"), { noNullPrototype: true })),
+  }));
+  fc.assert(
+    fc.property(value, (item) => {
+      expect(there(item)).toEqual(item);
+      expect(sizeOf(item)).toBeGreaterThan(0);
+    }),
+  );
+});
+
+test("what JSON has not", () => {
+  expect(there([1n, Number.NaN, undefined, { a: undefined, b: 2n ** 60n }])).toEqual(["1", "NaN", null, { b: "1152921504606846976" }]);
+});

@@ -1,0 +1,233 @@
+/**
+ * The sink against a naive model of it: random steps of everything that may happen to it, from a seed, so that what fails fails again. Calls of the disk
+ * happen one by one, the power goes at any of them, in the middle of a write.
+ */
+import { describe, expect, test } from "bun:test";
+import { PartError, SendError } from "../../../../server/plugins/_sink/types.ts";
+import { Rng } from "../../../sim/rng.ts";
+import { MemoryDisk } from "../../../support/memory_disk.ts";
+import { type Item, type Request, World } from "./world.ts";
+
+interface OnDisk {
+  seq: number;
+  item: Item;
+}
+
+/** What a start must find: the items that stand whole in a file, each once, less those that are done. Read as the table in frames.ts says. */
+function standing(disk: MemoryDisk): OnDisk[] {
+  const found = new Map<number, Item>();
+  let last = 0;
+  for (const name of [...disk.files.keys()].filter((n) => n.startsWith("segment")).sort()) {
+    const buf = disk.files.get(name) as Buffer;
+    for (let at = 0; at + 9 <= buf.length; ) {
+      const end = at + 9 + buf.readUInt32LE(at + 4);
+      if (end > buf.length || Bun.hash.crc32(buf.subarray(at + 4, end)) !== buf.readUInt32LE(at)) break;
+      const body = buf.subarray(at + 9, end);
+      if (buf[at + 8] === 1) {
+        const seq = Number(body.readBigUInt64LE(0));
+        if (seq > last) found.set(seq, JSON.parse(body.subarray(18 + body.readUInt16LE(16)).toString()) as Item);
+        last = Math.max(last, seq);
+      } else if (buf[at + 8] === 2)
+        for (let i = 0; i < body.length; i += 12) {
+          const from = Number(body.readBigUInt64LE(i));
+          for (let k = 0; k < body.readUInt32LE(i + 8); k++) found.delete(from + k);
+        }
+      at = end;
+    }
+  }
+  return [...found].map(([seq, item]) => ({ seq, item }));
+}
+
+const KEYS = ["a", "b", "c", "d", "e"];
+
+class Run {
+  world: World;
+  #n = 0;
+  readonly pushed = new Map<string, Item>();
+  /** Of this run of the sink: pushed or found, not yet taken or given up. */
+  readonly taken = new Set<string>();
+  lettered = new Set<string>();
+  /** Of each key, the last one that was taken in this run of the sink. */
+  #last = new Map<string, number>();
+  readonly #resent = new Set<string>();
+  /** Sent again as letters, and the power went before that was written down. */
+  readonly #twice = new Set<string>();
+  droppedBefore = 0;
+  /** Pushed, and never on the disk, when the power went. */
+  readonly lost = new Set<string>();
+  crashes = 0;
+
+  constructor(
+    readonly rng: Rng,
+    readonly diskMax: number,
+    readonly steps: string[],
+  ) {
+    this.world = this.#open(new MemoryDisk(true));
+  }
+
+  #open(disk: MemoryDisk): World {
+    disk.part = () => this.rng.next();
+    const world = new World(
+      { diskMax: this.diskMax, rowsMax: 12, lanes: 1 + this.rng.int(4), batchRows: 1 + this.rng.int(3), retries: 1 },
+      disk,
+    );
+    world.random = () => this.rng.next();
+    return world;
+  }
+
+  async step(): Promise<void> {
+    const { rng, world } = this;
+    const dice = rng.int(100);
+    if (dice < 35) this.#push();
+    else if (dice < 60) this.#answer();
+    else if (dice < 82) world.disk.step();
+    else if (dice < 90) await world.pass(100 * (1 + rng.int(15)));
+    else if (dice < 93) world.disk.failing = world.disk.failing === null ? "ENOSPC" : null;
+    else if (dice < 95) world.change({ lanes: 1 + rng.int(4), batchRows: 1 + rng.int(3) });
+    else if (dice < 96) this.#resend();
+    else if (dice < 98 && this.diskMax > 0) await this.#crash();
+    await this.world.turn();
+  }
+
+  #push(): void {
+    const item = { key: this.rng.pick(KEYS), n: ++this.#n };
+    this.steps.push(`push ${item.key}${item.n}`);
+    this.pushed.set(`${item.key}${item.n}`, item);
+    this.world.push(item.key, item.n, 100, this.diskMax > 0 ? this.rng.int(20_000) : 0);
+  }
+
+  /** They are out of order then, and may find no room as others. */
+  #resend(): void {
+    this.steps.push("resend");
+    for (const name of this.world.letters) {
+      this.lettered.delete(name);
+      this.#resent.add(name);
+    }
+    this.world.sink.deadLetters.resend();
+  }
+
+  #answer(): void {
+    const request = this.world.requests[this.rng.int(Math.max(1, this.world.requests.length))];
+    if (request === undefined) return;
+    const dice = this.rng.int(10);
+    this.steps.push(`answer ${request.batch.items.map((i) => i.key + i.n).join()} ${dice}`);
+    if (dice < 5) this.take(request);
+    else if (dice < 7) request.answer(new SendError("away", "nobody there"));
+    else if (dice < 8) request.answer(new SendError("retry", "no"));
+    else if (dice < 9) request.answer(new SendError("give up", "never"));
+    else this.#takePart(request);
+  }
+
+  take(request: Request): void {
+    for (const item of request.batch.items) this.#took(item);
+    request.answer();
+  }
+
+  #takePart(request: Request): void {
+    const failed = new Map<number, SendError>();
+    request.batch.items.forEach((item, i) => {
+      if (this.rng.int(2) === 0) {
+        failed.set(i, new SendError(this.rng.int(2) === 0 ? "retry" : "give up", "part"));
+        // Those behind it in the same batch may have been taken.
+        this.#resent.add(`${item.key}${item.n}`);
+      } else this.#took(item);
+    });
+    if (failed.size > 0) request.answer(new PartError(failed));
+    else request.answer();
+  }
+
+  /** Each once, and those of one key in order; a letter that is sent again is outside of it. */
+  #took(item: Item): void {
+    const name = `${item.key}${item.n}`;
+    // That a letter was sent again may not have been written down either.
+    const mayComeTwice = this.#twice.has(name) || (this.crashes > 0 && this.#resent.has(name));
+    if (this.taken.has(name) && !mayComeTwice) throw new Error(`${name} was taken twice`);
+    this.taken.add(name);
+    if (this.#resent.has(name)) return;
+    const last = this.#last.get(item.key) ?? 0;
+    if (item.n < last) throw new Error(`${name} after ${item.key}${last}`);
+    this.#last.set(item.key, item.n);
+  }
+
+  noteLetters(): void {
+    for (const name of this.world.letters) this.lettered.add(name);
+  }
+
+  /** What stands on the disk then is what comes again, and nothing else. */
+  async #crash(): Promise<void> {
+    this.crashes++;
+    const disk = this.world.disk.crash();
+    this.steps.push("crash");
+    const left = standing(disk);
+    this.droppedBefore += this.world.report.queue.dropped;
+    const there = new Set<string>();
+    for (const { item } of left) {
+      const name = `${item.key}${item.n}`;
+      // Or both as a letter and as what it was before.
+      if (there.has(name) || this.lettered.has(name)) this.#twice.add(name);
+      there.add(name);
+    }
+    for (const name of this.pushed.keys()) {
+      if (!there.has(name) && !this.taken.has(name) && !this.lettered.has(name)) this.lost.add(name);
+      if (there.has(name)) {
+        // It may have been taken, and that was not yet written down: then it comes twice.
+        this.taken.delete(name);
+        this.lost.delete(name);
+      }
+    }
+    this.#last = new Map();
+    this.world = this.#open(disk);
+  }
+
+  /** Everything works again, until nothing is left. */
+  async drain(): Promise<void> {
+    this.world.disk.failing = null;
+    for (let quiet = 0, i = 0; quiet < 30; i++) {
+      if (i > 5000) throw new Error(`it does not end: ${JSON.stringify(this.world.report)}`);
+      for (let k = 0; k < 5; k++) {
+        this.world.disk.step();
+        await this.world.turn();
+      }
+      for (const r of [...this.world.requests]) this.take(r);
+      await this.world.pass(1000);
+      this.noteLetters();
+      quiet = this.world.report.queue.rows === 0 && this.world.disk.waiting === 0 ? quiet + 1 : 0;
+    }
+  }
+}
+
+async function run(seed: number, diskMax: number): Promise<Run> {
+  const steps: string[] = [];
+  const r = new Run(new Rng(seed), diskMax, steps);
+  try {
+    for (let i = 0; i < 250; i++) {
+      await r.step();
+      r.noteLetters();
+    }
+    await r.drain();
+    const { queue } = r.world.report;
+    const over = [...r.pushed.keys()].filter((name) => !r.taken.has(name) && !r.lettered.has(name) && !r.lost.has(name));
+    // What is missing was dropped, and counted.
+    if (r.crashes === 0) expect(over.length).toBe(queue.dropped + r.droppedBefore);
+    else expect(over.length).toBeLessThanOrEqual(queue.dropped + r.droppedBefore);
+    expect(queue).toMatchObject({ rows: 0, bytes: 0 });
+    expect([r.world.log.lines.filter((l) => l.level === "error" && !/to the disk/.test(l.message))]).toEqual([[]]);
+  } catch (err) {
+    throw new Error(`seed ${seed}, disk ${diskMax}: ${(err as Error).message}\n${steps.slice(-60).join("\n")}`);
+  }
+  return r;
+}
+
+describe("random steps", () => {
+  for (const diskMax of [0, 100_000_000, 800_000, 300_000])
+    test(`with ${diskMax === 0 ? "no disk" : `${diskMax} bytes of disk`}`, async () => {
+      let [crashes, lost] = [0, 0];
+      for (let seed = 1; seed <= 120; seed++) {
+        const r = await run(seed, diskMax);
+        crashes += r.crashes;
+        lost += r.lost.size;
+      }
+      if (diskMax > 0) expect(crashes).toBeGreaterThan(100);
+      expect(lost).toBe(diskMax > 0 ? lost : 0);
+    }, 120_000);
+});
