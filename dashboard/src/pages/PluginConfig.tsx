@@ -3,12 +3,14 @@ import { AccessWarnings } from "../components/AccessWarnings.tsx";
 import { Accounts } from "../components/Accounts.tsx";
 import { Empty, Failed, Loading, Page } from "../components/basics.tsx";
 import { useApp, useModel } from "../components/context.ts";
+import { DeadLetters } from "../components/DeadLetters.tsx";
 import { Icon } from "../components/Icon.tsx";
 import { PluginServers, PluginState } from "../components/PluginServers.tsx";
 import { PluginSettings } from "../components/PluginSettings.tsx";
 import { PluginTest } from "../components/PluginTest.tsx";
 import { warningsOfPlugin } from "../models/access_warnings.ts";
 import { accountKind } from "../models/accounts.ts";
+import { hasDeadLetters } from "../models/dead_letters.ts";
 import { createLive } from "../models/live.ts";
 import { createPluginConfig } from "../models/plugin_config.ts";
 
@@ -35,6 +37,7 @@ export function PluginConfig({ node, name }: { node: string; name: string }) {
         {kind || onError ? <Warnings node={node} name={name} onError={onError ? model.value(onError) || onError.default : null} /> : null}
         {kind ? <Accounts kind={kind} /> : null}
         {plugin?.status ? <PluginServers status={plugin.status} /> : null}
+        {plugin?.active && hasDeadLetters(name) ? <DeadLetters /> : null}
         {!rows ? (
           <div class="card">{error ? <Failed error={error} retry={() => void model.rows.refresh()} /> : <Loading />}</div>
         ) : rows.length === 0 ? (

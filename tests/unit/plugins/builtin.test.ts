@@ -36,6 +36,7 @@ describe("the list", () => {
       "emqx_recon v3.1.0 EMQ X Recon Plugin",
       "emqx_reloader v3.1.0 EMQ X Reloader Plugin",
       "emqx_retainer v3.1.0 EMQ X Retainer",
+      "emqx_web_hook v3.1.0 EMQ X Webhook Plugin",
     ]);
   });
 
@@ -447,6 +448,7 @@ describe("what a plugin's file leaves out", () => {
       "mysql.server",
       "pgsql.server",
       "redis.server",
+      "web.hook.api.url",
     ]);
   });
 
