@@ -4,6 +4,7 @@ import type { Labels, MetricFamily } from "../lib/metric_family.ts";
 import type { AdminDeps } from "./deps.ts";
 import type { LiveFigures } from "./nodes.ts";
 import type { NodeInfo, Plugin, PluginServer } from "./rows.ts";
+import type { RuleFigures } from "./rules.ts";
 
 type Row = readonly [labels: Labels, value: number];
 
@@ -26,10 +27,11 @@ const namesOf = (name: string): string[] => [`emqx_${underscored(name)}`, ...(MO
 interface Views {
   nodes: { node(): NodeInfo };
   plugins: { list(): Plugin[] };
+  rules: { figures(): RuleFigures | null };
   live(): LiveFigures;
 }
 
-export function createFigures({ broker, stats }: AdminDeps, { nodes, plugins, live }: Views) {
+export function createFigures({ broker, stats }: AdminDeps, { nodes, plugins, rules, live }: Views) {
   return (): MetricFamily[] => [
     ...Object.entries(broker.metrics.all()).map(([name, value]) => metric(name, value, namesOf(name))),
     ...Object.entries(broker.metrics.extra()).map(([name, value]) => metric(name, value, [])),
@@ -37,6 +39,7 @@ export function createFigures({ broker, stats }: AdminDeps, { nodes, plugins, li
     ...machine(live()),
     ...process(nodes.node(), broker.alarms.present().length),
     ...outside(plugins.list()),
+    ...ofRules(rules.figures()),
   ];
 }
 
@@ -86,20 +89,21 @@ function process(n: NodeInfo, alarms: number): MetricFamily[] {
   ];
 }
 
+const family = (name: string, type: MetricFamily["type"], help: string, rows: readonly Row[]): MetricFamily => ({
+  name,
+  type,
+  help,
+  emqx: [],
+  rows,
+});
+
 /** What plugins ask of servers outside. */
 function outside(list: readonly Plugin[]): MetricFamily[] {
   const all = list.flatMap(({ name, status }) => (status === null ? [] : [{ plugin: name, status }]));
   const servers = all.flatMap(({ plugin, status }) => status.servers.map((s) => ({ labels: { plugin, server: s.what }, s })));
-  const family = (name: string, type: MetricFamily["type"], help: string, rows: Row[]): MetricFamily => ({
-    name: `plugin/${name}`,
-    type,
-    help,
-    emqx: [],
-    rows,
-  });
   const ofServers = (name: string, type: MetricFamily["type"], help: string, read: (s: PluginServer) => number): MetricFamily =>
     family(
-      `server/${name}`,
+      `plugin/server/${name}`,
       type,
       help,
       servers.map(({ labels, s }): Row => [labels, read(s)]),
@@ -110,20 +114,21 @@ function outside(list: readonly Plugin[]): MetricFamily[] {
     ofServers("running", "gauge", "Calls that connections carry", (s) => s.running),
     ofServers("waiting", "gauge", "Calls that wait for a connection", (s) => s.waiting),
     family(
-      "server/state",
+      "plugin/server/state",
       "gauge",
       "1 for the state it is in",
       servers.flatMap(({ labels, s }) => STATES.map((state): Row => [{ ...labels, state }, s.state === state ? 1 : 0])),
     ),
     ofServers("retries", "counter", "Calls made again behind a lost connection", (s) => s.retries),
+    ...queues(servers.flatMap(({ labels, s }) => (s.queue === undefined ? [] : [{ labels, queue: s.queue }]))),
     family(
-      "server/calls",
+      "plugin/server/calls",
       "counter",
       "Calls by what came of them",
       servers.flatMap(({ labels, s }) => RESULTS.map((result): Row => [{ ...labels, result }, s[result]])),
     ),
     family(
-      "server/seconds",
+      "plugin/server/seconds",
       "gauge",
       "Time of an answer, of the last 1,024",
       servers.flatMap(({ labels, s }) =>
@@ -131,7 +136,7 @@ function outside(list: readonly Plugin[]): MetricFamily[] {
       ),
     ),
     family(
-      "verdicts",
+      "plugin/verdicts",
       "counter",
       "Clients by what a plugin said of them",
       all.flatMap(({ plugin, status }) =>
@@ -143,7 +148,65 @@ function outside(list: readonly Plugin[]): MetricFamily[] {
   ];
 }
 
+/** What waits to be sent to them. */
+function queues(all: readonly { labels: Labels; queue: NonNullable<PluginServer["queue"]> }[]): MetricFamily[] {
+  return [
+    ...QUEUE_GAUGES.map(([name, help]) =>
+      family(
+        `plugin/queue/${name}`,
+        "gauge",
+        help,
+        all.map(({ labels, queue }): Row => [labels, queue[name]]),
+      ),
+    ),
+    family(
+      "plugin/queue/rows",
+      "counter",
+      "Rows by what came of them",
+      all.flatMap(({ labels, queue }) => QUEUE_RESULTS.map((result): Row => [{ ...labels, result }, queue[result]])),
+    ),
+  ];
+}
+
+/** Rules and their actions, by id. */
+function ofRules(figures: RuleFigures | null): MetricFamily[] {
+  if (figures === null) return [];
+  const { rules, line } = figures;
+  const actions = rules.flatMap((r) => r.actions.map((a) => ({ labels: { rule: r.id, action: a.name, id: a.id }, metrics: a.metrics })));
+  return [
+    gauge("rules/waiting", "Events that wait for their rules", line.waiting),
+    gauge("rules/waiting/bytes", "The same in bytes", line.bytes),
+    family(
+      "rule/events",
+      "counter",
+      "Events a rule was asked about, by what came of them",
+      rules.flatMap((r) => EVENTS.map((result): Row => [{ rule: r.id, result }, r.metrics[result]])),
+    ),
+    family(
+      "rule/action/rows",
+      "counter",
+      "Rows an action was given, by what has become of them",
+      actions.flatMap(({ labels, metrics }) => ACTION_RESULTS.map((result): Row => [{ ...labels, result }, metrics[result]])),
+    ),
+    family(
+      "rule/action/waiting",
+      "gauge",
+      "Rows that wait in an action",
+      actions.map(({ labels, metrics }): Row => [labels, metrics.waiting]),
+    ),
+  ];
+}
+
 const RESULTS = ["answered", "refused", "failed", "timeouts", "busy", "gone", "not_asked"] as const;
+const EVENTS = ["passed", "no_result", "failed", "dropped"] as const;
+const ACTION_RESULTS = ["success", "failed", "dropped"] as const;
+const QUEUE_GAUGES = [
+  ["rows", "Rows that wait to be sent"],
+  ["bytes", "Bytes of memory that they take"],
+  ["disk_bytes", "Bytes of the disk that they take"],
+  ["dead_letters", "Rows that were given up and are kept"],
+] as const;
+const QUEUE_RESULTS = ["sent", "dropped", "gave_up"] as const;
 const STATES = ["connecting", "up", "degraded", "down"] as const;
 const QUANTILES = [
   ["0.5", "p50"],

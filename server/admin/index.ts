@@ -48,6 +48,7 @@ export function createAdmin(deps: AdminDeps) {
   const nodes = createNodes(deps, listeners.list, monitor.live);
   const settings = createSettings(deps.settings, deps.plugins, deps.broker.alarms);
   const plugins = createPlugins(deps, settings);
+  const rules = createRules(deps);
   return {
     node,
     version: deps.broker.node.apiVersion,
@@ -69,7 +70,7 @@ export function createAdmin(deps: AdminDeps) {
     settings,
     listeners,
     metrics: createMetrics(deps),
-    figures: createFigures(deps, { nodes, plugins, live: monitor.live }),
+    figures: createFigures(deps, { nodes, plugins, rules, live: monitor.live }),
     monitor,
     alarms: createAlarms(deps),
     banned: createBanned(deps, limits),
@@ -77,7 +78,7 @@ export function createAdmin(deps: AdminDeps) {
     users: createUsers(deps),
     retained: createRetained(deps, limits),
     delayed: createDelayed(deps, limits),
-    rules: createRules(deps),
+    rules,
     authUsername: createAccounts(deps, "emqx_auth_username"),
     authClientid: createAccounts(deps, "emqx_auth_clientid"),
     scripts: createScripts(deps),

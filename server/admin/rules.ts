@@ -36,6 +36,12 @@ function refusal(err: unknown): unknown {
   return new AdminError((err as { code?: number }).code === CODE.NOT_FOUND ? CODE.NOT_FOUND : CODE.BAD_ARGUMENTS, err.message);
 }
 
+/** Of the oldest rules, and of the line before them. */
+export interface RuleFigures {
+  rules: RuleRow[];
+  line: ReturnType<RuleEngineService["line"]>;
+}
+
 export function createRules({ broker, plugins }: AdminDeps) {
   function engine(): RuleEngineService {
     const service = plugins.service("emqx_rule_engine");
@@ -162,8 +168,8 @@ export function createRules({ broker, plugins }: AdminDeps) {
       const more = result.errors.length + result.secrets.length - 1;
       throw new AdminError(CODE.BAD_ARGUMENTS, `Bad Arguments: ${why}${more > 0 ? ` (and ${more} more)` : ""}; nothing was changed`);
     },
-    /** Figures for metrics: of the oldest rules, and of the line before them. null = the rule engine does not run. */
-    figures(): { rules: RuleRow[]; line: ReturnType<RuleEngineService["line"]> } | null {
+    /** For metrics. null = the rule engine does not run. */
+    figures(): RuleFigures | null {
       const service = plugins.service("emqx_rule_engine");
       if (service === undefined) return null;
       const rules: RuleRow[] = [];

@@ -25,6 +25,7 @@ import { benchScale } from "./scale.ts";
 import { GROUPS, SCENARIOS, type Scenario } from "./scenarios.ts";
 import { chosen } from "./select.ts";
 import { complaint, type Measurement, machine, table } from "./table.ts";
+import { benchWebHook } from "./web_hook.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -91,6 +92,7 @@ const PARTS: Record<string, () => string | Promise<string>> = {
   codec: () => benchCodec(quick),
   scale: () => benchScale(quick),
   auth: () => benchAuth(quick, values.only),
+  hook: () => benchWebHook(quick),
 };
 
 for (const name of positionals.length > 0 ? positionals : ["wire", "matching"]) {

@@ -407,7 +407,18 @@ reloader.logfile = reloader.log`,
 statsd.interval = 15000
 #prometheus.collector.1 = emqx_statsd`,
   emqx_stomp: "stomp.listener = 61613",
-  emqx_web_hook: 'web.hook.api.url = http://127.0.0.1:8080\nweb.hook.rule.client.connected.1     = {"action": "on_client_connected"}',
+  emqx_web_hook: `web.hook.api.url = http://127.0.0.1:8080
+web.hook.rule.client.connected.1     = {"action": "on_client_connected"}
+web.hook.rule.client.disconnected.1     = {"action": "on_client_disconnected"}
+web.hook.rule.client.subscribe.1     = {"action": "on_client_subscribe"}
+web.hook.rule.client.unsubscribe.1     = {"action": "on_client_unsubscribe"}
+web.hook.rule.session.created.1     = {"action": "on_session_created"}
+web.hook.rule.session.subscribed.1     = {"action": "on_session_subscribed"}
+web.hook.rule.session.unsubscribed.1     = {"action": "on_session_unsubscribed"}
+web.hook.rule.session.terminated.1     = {"action": "on_session_terminated"}
+web.hook.rule.message.publish.1     = {"action": "on_message_publish"}
+web.hook.rule.message.deliver.1     = {"action": "on_message_deliver"}
+web.hook.rule.message.acked.1     = {"action": "on_message_acked"}`,
 };
 
 type Lines = readonly (readonly [key: string, value: string])[];
@@ -439,7 +450,7 @@ export const everyLine: Lines = linesOf(SHIPPED + EXAMPLES + SCHEMA_ONLY);
 export const foreignPlugins = (release: Release): string[] =>
   Object.keys(filesOf(release)).filter(
     (name) =>
-      !/dashboard|management|recon|reloader|retainer|statsd|auth_(?:clientid|http|jwt|ldap|mongo|mysql|pgsql|redis|username)|delayed|rule_engine/.test(
+      !/dashboard|management|recon|reloader|retainer|statsd|auth_(?:clientid|http|jwt|ldap|mongo|mysql|pgsql|redis|username)|delayed|rule_engine|web_hook/.test(
         name,
       ),
   );

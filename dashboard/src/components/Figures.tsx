@@ -1,5 +1,6 @@
 /** Numbers, each under its name. */
 import type { PluginServer, VerdictCounts } from "../api/client.ts";
+import { bytes } from "../lib/format.ts";
 import { useApp } from "./context.ts";
 
 function Figures({ of, small = false }: { of: readonly (readonly [string, string])[]; small?: boolean }) {
@@ -20,14 +21,27 @@ export function ServerFigures({ server: s, short = false }: { server: PluginServ
   const { i18n } = useApp();
   const { t } = i18n;
   const number = (n: number): string => n.toLocaleString(i18n.lang.value);
+  const { queue } = s;
+  const size = (n: number): string => bytes(n, i18n.lang.value);
+  const queued =
+    queue === undefined
+      ? []
+      : ([
+          [t("queue.size"), queue.disk_bytes > 0 ? `${size(queue.bytes)} + ${size(queue.disk_bytes)}` : size(queue.bytes)],
+          [t("queue.sent"), number(queue.sent)],
+          [t("queue.dropped"), number(queue.dropped)],
+          [t("queue.gaveUp"), number(queue.gave_up)],
+        ] as const);
   const figures = [
     [t("server.running"), `${number(s.running)} / ${number(s.pool)}`],
     [t("server.waiting"), number(s.waiting)],
+    ...queued,
     [t("server.answered"), number(s.answered)],
     ...(short ? [] : [[t("server.refused"), number(s.refused)] as const]),
     [t("server.failed"), number(s.failed)],
     [t("server.timeouts"), number(s.timeouts)],
-    ...(short
+    ...(queue !== undefined && !short ? [[t("server.retries"), number(s.retries)] as const] : []),
+    ...(short || queue !== undefined
       ? []
       : ([
           [t("server.notAsked"), number(s.not_asked)],

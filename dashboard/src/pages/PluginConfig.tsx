@@ -3,6 +3,7 @@ import { AccessWarnings } from "../components/AccessWarnings.tsx";
 import { Accounts } from "../components/Accounts.tsx";
 import { Empty, Failed, Loading, Page } from "../components/basics.tsx";
 import { useApp, useModel } from "../components/context.ts";
+import { DeadLetters } from "../components/DeadLetters.tsx";
 import { Icon } from "../components/Icon.tsx";
 import { PluginServers, PluginState } from "../components/PluginServers.tsx";
 import { PluginSettings } from "../components/PluginSettings.tsx";
@@ -10,6 +11,7 @@ import { PluginTest } from "../components/PluginTest.tsx";
 import { Scripts } from "../components/Scripts.tsx";
 import { warningsOfPlugin } from "../models/access_warnings.ts";
 import { accountKind } from "../models/accounts.ts";
+import { hasDeadLetters } from "../models/dead_letters.ts";
 import { createLive } from "../models/live.ts";
 import { createPluginConfig } from "../models/plugin_config.ts";
 import { judgesClients } from "../models/plugins.ts";
@@ -41,6 +43,7 @@ export function PluginConfig({ node, name }: { node: string; name: string }) {
         {kind ? <Accounts kind={kind} /> : null}
         {plugin?.active && name === SCRIPTS ? <Scripts /> : null}
         {plugin?.status ? <PluginServers status={plugin.status} /> : null}
+        {plugin?.active && hasDeadLetters(name) ? <DeadLetters /> : null}
         {!rows ? (
           <div class="card">{error ? <Failed error={error} retry={() => void model.rows.refresh()} /> : <Loading />}</div>
         ) : rows.length === 0 ? (

@@ -155,9 +155,8 @@ export class Sink<T> {
   }
 
   #step(): void {
-    if (this.#state === "closed") return;
     this.#store?.spool.flush();
-    if (this.#isStopping) return;
+    if (!this.#mayBegin) return;
     this.#lanes.step(this.#host.clock.mono());
     this.#readOn();
   }
@@ -171,13 +170,16 @@ export class Sink<T> {
     const now = this.#host.clock.mono();
     this.#health.tick(now);
     this.#drops.tick(now, this.#settings.what);
-    this.#lanes.tick(now, !this.#isStopping);
+    this.#lanes.tick(now, this.#mayBegin);
     this.#store?.spool.tick(now);
     this.#store?.tickLetters();
     this.#readOn();
     this.#endStore();
   }
 
+  get #mayBegin(): boolean {
+    return this.#state !== "closed" && !this.#isStopping;
+  }
   get #isQuiet(): boolean {
     return this.#isStopping ? this.#lanes.sending === 0 : this.#lanes.isQuiet;
   }
@@ -203,8 +205,10 @@ export class Sink<T> {
       failed: (err, isTimeout) => this.#failed(err, isTimeout),
       settled: (lane) => {
         this.#lanes.touch(lane);
+        // Nobody waits here: the answer's own turn is as good as a later one.
+        if (this.#mayBegin) this.#lanes.step(this.#host.clock.mono());
         if (this.#isQuiet) this.#whenQuiet?.();
-        this.#soon();
+        if (this.#store !== null) this.#soon();
       },
     };
   }
@@ -226,7 +230,6 @@ export class Sink<T> {
     this.#lanes.wake();
     this.#soon();
   }
-
   /** What is on the disk is done there when the letter is. */
   #toLetters(entries: readonly Entry<T>[], why: string): void {
     this.#gaveUp += entries.length;
@@ -312,7 +315,6 @@ export class Sink<T> {
   }
 
   // ---- its life
-
   /** Somebody has looked whether the other side is there, while nothing was sent; null = it is. */
   seen(err: string | null): void {
     this.#health.seen(err);

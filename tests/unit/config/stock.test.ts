@@ -113,8 +113,8 @@ describe("files of plugins", () => {
   };
 
   test("that are not part of this build are kept, whatever is in them", () => {
-    const config = load("", { "emqx_web_hook.conf": "auth.user.password_hash\nrubbish", "acme_hook.conf": "acme.hook = 1\n" });
-    expect(config.foreignFiles.map((f) => f.replace(/^.*\//, ""))).toEqual(["acme_hook.conf", "emqx_web_hook.conf"]);
+    const config = load("", { "emqx_stomp.conf": "auth.user.password_hash\nrubbish", "acme_hook.conf": "acme.hook = 1\n" });
+    expect(config.foreignFiles.map((f) => f.replace(/^.*\//, ""))).toEqual(["acme_hook.conf", "emqx_stomp.conf"]);
     expect(load("", { "notes.conf": "## nothing yet\n" }).foreignFiles).toEqual([]);
   });
 

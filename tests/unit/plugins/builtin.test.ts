@@ -39,6 +39,7 @@ describe("the list", () => {
       "emqx_retainer v3.1.0 EMQ X Retainer",
       "emqx_rule_engine v3.1.0 EMQ X Rule Engine",
       "emqx_statsd v3.1.0 Statsd for EMQ X",
+      "emqx_web_hook v3.1.0 EMQ X Webhook Plugin",
     ]);
   });
 
@@ -452,6 +453,7 @@ describe("what a plugin's file leaves out", () => {
       "pgsql.server",
       "redis.server",
       "statsd.push.gateway.server statsd.udp.server statsd.otlp.endpoint",
+      "web.hook.api.url",
     ]);
   });
 

@@ -1,0 +1,144 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: templates of rules
+/** What rules can do with the web hook: parameters as EMQ X 3.1 has them, bodies, and a service that is told. */
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import type { Action, ActionEvent, ActionHost, ActionKind, Params, Resource, ResourceKind } from "../../../../server/plugins/actions.ts";
+import { webHookKinds } from "../../../../server/plugins/web_hook/actions.ts";
+import { FakeClock, silentLog } from "../../../support/access.ts";
+import { until } from "../../../support/until.ts";
+
+const { actions = [], resources = [] } = webHookKinds("n1");
+const [kind] = resources as [ResourceKind];
+const [publish, event] = actions as [ActionKind, ActionKind];
+
+let told: { method: string; body: string; key: string | null }[] = [];
+let status = 200;
+let server: Bun.Server<undefined>;
+beforeAll(() => {
+  server = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    async fetch(req) {
+      told.push({ method: req.method, body: await req.text(), key: req.headers.get("x-key") });
+      return new Response("", { status });
+    },
+  });
+});
+afterAll(() => server.stop(true));
+beforeEach(() => {
+  told = [];
+  status = 200;
+});
+
+const counts = { done: 0, failed: 0, dropped: 0 };
+const host: ActionHost = {
+  clock: new FakeClock(),
+  log: silentLog,
+  directory: () => "/nonexistent",
+  every: () => () => {},
+  alarm: () => {},
+  done(rows) {
+    counts.done += rows;
+  },
+  failed(rows) {
+    counts.failed += rows;
+  },
+  dropped(rows) {
+    counts.dropped += rows;
+  },
+};
+/** Defaults filled in, as by whoever checks parameters. */
+const filled = (spec: ActionKind["params"], given: Params): Params => ({
+  ...Object.fromEntries(Object.entries(spec).flatMap(([name, p]) => ("default" in p ? [[name, p.default]] : []))),
+  ...given,
+});
+const open = (config: Params): Resource => kind.open(filled(kind.params, config), host);
+const act = (of: ActionKind, params: Params, resource: Resource): Action => of.open(filled(of.params, params), host, resource);
+const from = (clientId: string): ActionEvent => ({ event: "message.publish", ruleId: "r", clientId, depth: 0, column: () => undefined });
+const url = (): string => `http://127.0.0.1:${server.port}/x`;
+
+test("names, parameters and descriptions are those of 3.1, before ours", () => {
+  expect([kind.name, kind.description, Object.keys(kind.params).slice(0, 3)]).toEqual([
+    "web_hook",
+    "WebHook Resource",
+    ["url", "headers", "method"],
+  ]);
+  expect(kind.params.method).toMatchObject({ type: "string", enum: ["PUT", "POST"], default: "POST", title: "Request Method" });
+  expect(actions.map((a) => [a.name, a.type, a.description, Object.keys(a.params).slice(0, 2)])).toEqual([
+    ["web_hook:publish_action", "web_hook", "Forward Messages to Web Server", ["$resource", "body"]],
+    ["web_hook:event_action", "web_hook", "Forward Events to Web Server", ["$resource", "template"]],
+  ]);
+});
+
+describe("bodies", () => {
+  const row = {
+    event: "client.connected",
+    client_id: "c1",
+    username: "joe",
+    payload: { t: [1, { x: "ä" }] },
+    n: 7,
+    raw: new Uint8Array([255]),
+  };
+  const cases: readonly [name: string, of: ActionKind, params: Params, body: string][] = [
+    [
+      "the row",
+      publish,
+      {},
+      '{"event":"client.connected","client_id":"c1","username":"joe","payload":{"t":[1,{"x":"ä"}]},"n":7,"raw":"/w=="}',
+    ],
+    ["of an event, three fields", event, {}, '{"event":"client.connected","client_id":"c1","username":"joe"}'],
+    ["3.1's template", event, { template: { who: "${client_id}", more: ["${n}", "x", "${none}"] } }, '{"who":"c1","more":[7,"x",null]}'],
+    ["text of ours", publish, { body: "t=${payload.t[1]} ${client_id}" }, "t=1 c1"],
+  ];
+  for (const [name, of, params, body] of cases)
+    test(name, async () => {
+      const resource = open({ url: url(), headers: { "X-Key": "k" } });
+      const action = act(of, params, resource);
+      action.run(row, from("c1"));
+      await until(() => told.length === 1, "the service is told");
+      expect(told).toEqual([{ method: "POST", body, key: "k" }]);
+      await action.close();
+      await resource.close();
+    });
+});
+
+test("PUT, several in one request, figures", async () => {
+  const resource = open({ url: url(), method: "PUT" });
+  const action = act(publish, { batch: 2 }, resource);
+  const done = counts.done;
+  for (let n = 1; n <= 4; n++) action.run({ n }, from("c1"));
+  await until(() => told.length === 2, "two requests");
+  expect(told.map((t) => `${t.method} ${t.body}`)).toEqual(['PUT [{"n":1},{"n":2}]', 'PUT [{"n":3},{"n":4}]']);
+  await until(() => counts.done === done + 4, "counted");
+  expect(resource.status()).toMatchObject([{ state: "up", answered: 2, queue: { sent: 4 } }]);
+  expect(action.waiting?.()).toEqual({ rows: 0, bytes: 0 });
+  await action.close();
+  expect(resource.status()).toMatchObject([{ state: "connecting", calls: 0 }]);
+});
+
+test("what is not taken is a dead letter of the action's", async () => {
+  status = 400;
+  const resource = open({ url: url() });
+  const action = act(publish, {}, resource);
+  action.run({ n: 1 }, from("c1"));
+  await until(() => action.deadLetters?.list().length === 1, "a letter");
+  expect(action.deadLetters?.list()[0]).toMatchObject({ why: "http 400", body: '{"n":1}' });
+  await action.close();
+});
+
+describe("what cannot be is said", () => {
+  test("resources", () => {
+    expect(() => open({ url: "ftp://x" })).toThrow("url: expected a URL");
+    expect(() => open({ url: url(), headers: { "a b": "x" } })).toThrow("headers: a b: expected a header");
+    expect(() => open({ url: url(), cacertfile: "/none" })).toThrow("cacertfile: /none cannot be read");
+  });
+  test("actions", () => {
+    const resource = open({ url: url() });
+    expect(() => act(publish, { body: "${a..b}" }, resource)).toThrow("no path");
+    expect(() => publish.open({}, host, null)).toThrow("$resource");
+  });
+  test("a configuration that is not saved, tried", async () => {
+    expect(await kind.test({ url: url() }, host)).toMatchObject([{ step: "connect", verdict: "ok", why: "http 200: taken" }]);
+    status = 401;
+    expect(await kind.test({ url: url() }, host)).toMatchObject([{ verdict: "error", why: "http 401; see headers" }]);
+  });
+});
