@@ -137,7 +137,7 @@ for (const [type, config] of NOWHERE) {
     await until(async () => /"state":"down"/.test(await said()), "it is known");
     expect([(await status()).is_alive, await said()]).toEqual([
       false,
-      expect.stringMatching(/nobody listens|no sentinel answers|ECONNREFUSED|does not answer/),
+      expect.stringMatching(/nobody listens|no sentinel answers|ECONNREFUSED|does not answer|closes the connection|no answer within/),
     ]);
   });
 }
