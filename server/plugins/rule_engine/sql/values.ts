@@ -143,8 +143,8 @@ function orderBig(a: number, digits: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** Digits that may be too many for a number: only then does reading JSON look at the text of every number. */
-const LONG_NUMBER = /\d{16}/;
+/** Digits that may be too many for a number, outside of most texts: only then does reading JSON look at the text of every number. */
+const LONG_NUMBER = /(?:^|[:,[\s-])\d{16}/;
 
 /** @throws SyntaxError */
 export function parseJson(text: string): Value {

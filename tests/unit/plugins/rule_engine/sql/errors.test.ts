@@ -1,6 +1,7 @@
 /** Refusals: the place, the words, the hint; and what an event can do to a rule. */
 import { describe, expect, test } from "bun:test";
-import { type CompiledRule, compileRule, type Limits, RuleError, SqlError } from "../../../../../server/plugins/rule_engine/sql/index.ts";
+import { type CompiledRule, compileRule, RuleError, SqlError } from "../../../../../server/plugins/rule_engine/sql/index.ts";
+import type { Limits } from "../../../../../server/plugins/rule_engine/sql/parser.ts";
 import { eventOf, message } from "../../../../support/rule_sql.ts";
 
 function refused(sql: string, limits?: Limits): SqlError {
