@@ -131,13 +131,13 @@ const NOWHERE: [type: string, config: object][] = [
 for (const [type, config] of NOWHERE) {
   test(`${type}: nobody is there`, async () => {
     const { id } = await resource(type, { timeout: 1, ...config });
-    const row = (): Promise<{ reason: string | null; status: { is_alive: boolean }[] }> =>
-      api("GET", `resources/${encodeURIComponent(id)}`);
-    await until(async () => (await row()).reason !== null, "it is known");
-    const { reason, status } = await row();
-    expect([status[0]?.is_alive, reason]).toEqual([
+    const status = async (): Promise<{ is_alive: boolean; servers: { last_error: string | null; lastError: string | null }[] }> =>
+      api("GET", `resource_status/${encodeURIComponent(id)}`);
+    const said = async (): Promise<string> => JSON.stringify((await status()).servers);
+    await until(async () => /"state":"down"/.test(await said()), "it is known");
+    expect([(await status()).is_alive, await said()]).toEqual([
       false,
-      expect.stringMatching(/nobody listens|no sentinel answers|ECONNREFUSED|[Uu]nable to connect|does not answer/),
+      expect.stringMatching(/nobody listens|no sentinel answers|ECONNREFUSED|does not answer|closes the connection|no answer within/),
     ]);
   });
 }
