@@ -112,7 +112,7 @@ export function createRuleEditor(app: App, id: string | null, start: string): Ru
     const fields =
       row === undefined ? (begun?.id === "threshold" ? ["clientid", "topic", "temperature", "timestamp"] : []) : Object.keys(row);
     if (kind.params.sql?.format === "sql" && params.sql === undefined) params.sql = insertOf("readings", fields);
-    if (action.name === "built_in:republish_action" && params.target_topic === undefined) params.target_topic = "alerts/${clientid}";
+    if (action.name === "built_in:republish_action" && params.target_topic === undefined) params.target_topic = `alerts/\${clientid}`;
     return { ...action, params };
   }
 
