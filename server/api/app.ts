@@ -162,7 +162,8 @@ export function createApp(admin: Admin, log: Log, incoming: WeakMap<Request, Inc
 
   for (const route of [rootRoute, ...ROUTES]) {
     const run = handler(route);
-    const path = PREFIX + openApiPath(route.path).replaceAll("{", ":").replaceAll("}", "");
+    // Names by place: two routes may call the same one differently (`:name`, `:type`), which the framework refuses. `pathReader` knows them.
+    const path = PREFIX + openApiPath(route.path).replaceAll(/\{\w+\}/g, (_, at: number) => `:at${at}`);
     const detail = { summary: route.descr, operationId: route.name };
     // Bodies are read by the route, when it is clear who is asking and how much may come.
     app.route(route.method, path, ({ request }: { request: Request }): Promise<Response> => run(request), { detail, parse: "none" });

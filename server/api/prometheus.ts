@@ -60,6 +60,7 @@ export function prometheusText(admin: Admin): string {
   }
   process(page, admin);
   outside(page, admin);
+  rules(page, admin);
   return page.toString();
 }
 
@@ -138,8 +139,27 @@ function outside(page: Page, admin: Admin): void {
   );
 }
 
+/** Rules and their actions, by id. */
+function rules(page: Page, admin: Admin): void {
+  const figures = admin.rules.figures();
+  if (figures === null) return;
+  const { line } = figures;
+  page.add("baomq_rules_waiting", "gauge", "Events that wait for their rules", line.waiting);
+  page.add("baomq_rules_waiting_bytes", "gauge", "The same in bytes", line.bytes);
+  const events = figures.rules.flatMap((r) => EVENTS.map((result): Row => [{ rule: r.id, result }, r.metrics[result]]));
+  page.family("baomq_rule_events_total", "counter", "Events a rule was asked about, by what came of them", events);
+  const actions = figures.rules.flatMap((r) =>
+    r.actions.flatMap((a) => ACTION_RESULTS.map((result): Row => [{ rule: r.id, action: a.name, id: a.id, result }, a.metrics[result]])),
+  );
+  page.family("baomq_rule_action_rows_total", "counter", "Rows an action was given, by what has become of them", actions);
+  const waiting = figures.rules.flatMap((r) => r.actions.map((a): Row => [{ rule: r.id, action: a.name, id: a.id }, a.metrics.waiting]));
+  page.family("baomq_rule_action_waiting", "gauge", "Rows that wait in an action", waiting);
+}
+
 type Row = [labels: Readonly<Record<string, string>>, value: number];
 const RESULTS = ["answered", "refused", "failed", "timeouts", "busy", "gone", "not_asked"] as const;
+const EVENTS = ["passed", "no_result", "failed", "dropped"] as const;
+const ACTION_RESULTS = ["success", "failed", "dropped"] as const;
 const STATES = ["connecting", "up", "degraded", "down"] as const;
 const QUANTILES = [
   ["0.5", "p50"],

@@ -12,6 +12,7 @@ import { logCommands } from "./commands/log.ts";
 import { messageCommands } from "./commands/messages.ts";
 import { nodeCommands } from "./commands/node.ts";
 import { pluginCommands } from "./commands/plugins.ts";
+import { ruleCommands } from "./commands/rules.ts";
 import { schemaCommands } from "./commands/sql_schema.ts";
 import { completion, SHELLS } from "./completion.ts";
 import { readPassword, withPassword } from "./password.ts";
@@ -44,6 +45,7 @@ const COMMANDS: readonly Command[] = [
   ...accessCommands,
   ...chainCommands,
   ...messageCommands,
+  ...ruleCommands,
   ...absentCommands,
   completionCommand,
 ];
@@ -86,7 +88,9 @@ function parse(argv: readonly string[], env: Readonly<Record<string, string | un
   for (let i = 0; i < argv.length; i++) {
     const word = argv[i] as string;
     const [option = "", inline] = word.startsWith("--") ? word.split(/=(.*)/s, 2) : [word];
-    const name = Object.hasOwn(names, option) ? names[option] : undefined;
+    // There it is EMQ X's word for the description.
+    const isDescription = option === "-d" && words[1] === "create" && (words[0] === "rules" || words[0] === "resources");
+    const name = !isDescription && Object.hasOwn(names, option) ? names[option] : undefined;
     if (word === "--") {
       words.push(...argv.slice(i + 1));
       break;

@@ -18,7 +18,7 @@ interface Ran {
   err: string;
 }
 
-async function runWords(words: readonly string[], more: readonly string[] = ["-d", join(node.dir, "data")]): Promise<Ran> {
+async function runWords(words: readonly string[], more: readonly string[] = ["--data-dir", join(node.dir, "data")]): Promise<Ran> {
   const out: string[] = [];
   const err: string[] = [];
   const code = await ctl([...words, ...more], { out: (t) => void out.push(t), err: (t) => void err.push(t) }, {});
@@ -252,17 +252,8 @@ describe("the node", () => {
 });
 
 test("parts that are not here: nothing to list, nothing made, in the words of EMQ X 3.1", async () => {
-  for (const list of [
-    "bridges list",
-    "rules list",
-    "rule-actions list",
-    "rule-actions list -t x -k y",
-    "resources list -t x",
-    "resource-types list",
-  ]) {
-    await prints(list, /^$/);
-    expect(JSON.parse((await run(`--json ${list}`)).out)).toEqual([]);
-  }
+  await prints("bridges list", /^$/);
+  expect(JSON.parse((await run("--json bridges list")).out)).toEqual([]);
   for (const [words, answer] of [
     ["bridges start b", "Start bridge failed."],
     ["bridges stop b", "Stop bridge failed."],
@@ -272,17 +263,102 @@ test("parts that are not here: nothing to list, nothing made, in the words of EM
     ["bridges del-forward b t", "Del-forward failed reason: not_found."],
     ["bridges add-subscription b t 1", "Add-subscription failed reason: not_found."],
     ["bridges del-subscription b t", "Del-subscription failed reason: not_found."],
-    ["rules show r", "Cannot found r"],
-    ["rules create a b c d", "Invalid options: there is no rule engine in this program"],
-    ["rule-actions show a", "Cannot found a"],
-    ["resources create r t", "Invalid options: there is no rule engine in this program"],
-    ["resources show r", "Cannot found r"],
-    ["resource-types show t", "Cannot found t"],
   ] as const)
     await refuses(words, answer);
-  for (const words of ["rules delete r", "resources delete r"]) await prints(words, "ok");
-  for (const words of ["bridges start", "bridges list x", "rules show", "rules delete", "resources list -t x y", "rule-actions"])
-    await refuses(words, new RegExp(`^${words.split(" ")[0]} .*# `));
+  for (const words of ["bridges start", "bridges list x"]) await refuses(words, new RegExp(`^${words.split(" ")[0]} .*# `));
+});
+
+describe("the rule engine, in the words of EMQ X 3.1", () => {
+  const SQL = 'SELECT payload.t AS t FROM "cli/#" WHERE t > 20';
+  const RULE = [
+    "rules",
+    "create",
+    "cli rule",
+    "message.publish",
+    SQL,
+    '[{"name":"built_in:inspect_action","params":{"a":1}}]',
+    "-d",
+    "a test",
+  ];
+
+  test("made, shown, turned off and on, deleted", async () => {
+    const made = await runWords(RULE);
+    expect(made).toMatchObject({ code: 0, err: "" });
+    const id = /^Rule (cli rule:\d+) created\n$/.exec(made.out)?.[1] ?? "";
+    const line = `rule(id='${id}', name='cli rule', for='message.publish', rawsql='${SQL}', actions=[{"name":"built_in:inspect_action","params":{"a":1}}], enabled='true', description='a test')\n`;
+    expect((await runWords(["rules", "list"])).out).toBe(line);
+    expect((await runWords(["rules", "show", id])).out).toBe(line);
+    expect((await runWords(["rules", "disable", id])).out).toBe("ok\n");
+    expect((await runWords(["rules", "show", id])).out).toContain("enabled='false'");
+    expect((await runWords(["rules", "enable", id])).out).toBe("ok\n");
+    expect((await runWords(["rules", "errors", id])).out).toBe("");
+    expect(JSON.parse((await runWords(["rules", "export"])).out).rules).toMatchObject([{ id, name: "cli rule", enabled: true }]);
+    for (let i = 0; i < 2; i++) expect((await runWords(["rules", "delete", id])).out).toBe("ok\n");
+    await refuses("rules show r", "Cannot found r");
+    await refuses("rules enable r", "Cannot found r");
+  });
+
+  test("a file goes out and comes in again", async () => {
+    const made = await runWords(RULE);
+    const id = /^Rule (.*) created/.exec(made.out)?.[1] ?? "";
+    const file = join(node.dir, "rules.json");
+    writeFileSync(file, (await runWords(["rules", "export"])).out);
+    await runWords(["rules", "delete", id]);
+    const counts = "resources: 0 to create, 0 to change, 0 as they are\nrules: 1 to create, 0 to change, 0 as they are\n";
+    expect((await runWords(["rules", "import", file, "--dry-run"])).out).toBe(`${counts}nothing was changed\n`);
+    expect((await runWords(["rules", "list"])).out).toBe("");
+    expect((await runWords(["rules", "import", file])).out).toBe(`${counts}done\n`);
+    expect((await runWords(["rules", "show", id])).out).toContain("name='cli rule'");
+    await runWords(["rules", "delete", id]);
+    await refuses("rules import nowhere.json", /ENOENT|No such file/i);
+  });
+
+  test("what is wrong is said", async () => {
+    await refuses("rules create a b c d", /^Invalid options: the list of actions is no JSON: d/);
+    expect(await runWords(["rules", "create", "a", "no.hook", 'SELECT * FROM "t"', "[]"])).toMatchObject({
+      code: 1,
+      out: "Invalid options: Hook no.hook Not Found\n",
+    });
+    await refuses("resources create r t", "Invalid options: Resource Type t Not Found");
+    for (const words of ["rules show", "rules delete", "resources list -t x y", "rule-actions"])
+      await refuses(words, new RegExp(`^${words.split(" ")[0]} .*# `));
+  });
+
+  test("SQL is tried", async () => {
+    expect((await runWords(["rules", "test", SQL, '{"t": 21}'])).out).toBe('{"t":21}\n');
+    expect((await runWords(["rules", "test", SQL, '{"t": 1}'])).out).toBe("no result: WHERE says no\n");
+    const wrong = await runWords(["rules", "test", 'SELECT lowr(topic) FROM "t"']);
+    expect(wrong).toMatchObject({ code: 1 });
+    expect(wrong.out).toMatch(/^SELECT lowr\(topic\) FROM "t"\n {7}\^\^\^\^\nline 1, column 8: .*lower/);
+  });
+
+  test("actions, resources and their types", async () => {
+    await prints(
+      "rule-actions list",
+      /^action\(name='built_in:inspect_action', app='emqx_rule_engine', for='\$any', type='built_in', params=#\{\}, description='/m,
+    );
+    await prints("rule-actions list -t built_in -k message.publish", /republish_action/);
+    await prints("rule-actions list -t nothing", /^$/);
+    await prints(
+      "rule-actions show built_in:republish_action",
+      /target_topic => #\{description => <<".*">>,format => topic,required => true/,
+    );
+    await refuses("rule-actions show a", "Cannot found a");
+    await prints(
+      "resource-types list",
+      /^resource_type\(name='built_in', provider='emqx_rule_engine', params=#\{\}, on_create=undefined, description='/m,
+    );
+    await refuses("resource-types show t", "Cannot found t");
+    expect((await runWords(["resources", "create", "r 1", "built_in", "-c", '{"a": "b"}', "-d", "mine"])).out).toBe(
+      "Resource built_in:r 1 created\n",
+    );
+    const line = `resource(id='built_in:r 1', name='r 1', type='built_in', config=#{<<"a">> => <<"b">>}, attrs=undefined, description='mine')\n`;
+    for (const words of [["list"], ["list", "-t", "built_in"], ["show", "built_in:r 1"]])
+      expect((await runWords(["resources", ...words])).out).toBe(line);
+    expect((await runWords(["resources", "delete", "built_in:r 1"])).out).toBe("ok\n");
+    await prints("resources list", /^$/);
+    await refuses("resources show r", "Cannot found r");
+  });
 });
 
 describe("clients", () => {

@@ -61,7 +61,13 @@ describe("load and unload", () => {
     const own = await node.get<Plugin[]>(`/nodes/${NODE}/plugins`);
     const names = own.map((p) => p.name);
     expect(names).toEqual([...names].sort());
-    expect(own.filter((p) => p.active).map((p) => p.name)).toEqual(["emqx_dashboard", "emqx_management", "emqx_recon", "emqx_retainer"]);
+    expect(own.filter((p) => p.active).map((p) => p.name)).toEqual([
+      "emqx_dashboard",
+      "emqx_management",
+      "emqx_recon",
+      "emqx_retainer",
+      "emqx_rule_engine",
+    ]);
     for (const p of own) expect(p).toMatchObject({ version: "v3.1.0", description: expect.stringMatching(/^EMQ ?X/) });
     expect(await node.get<NodePlugins[]>("/plugins")).toEqual([{ node: NODE, plugins: own }]);
   });

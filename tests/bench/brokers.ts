@@ -10,6 +10,8 @@ export interface Contestant {
   readonly via: readonly Via[];
   /** Does it keep sessions and retained messages on disk, as it is started here, and can it be given many of them in a reasonable time? */
   readonly keeps: boolean;
+  /** Has the rule engine of EMQ X 3.1, and its API on `data/ctl.sock` of its directory. */
+  readonly rules?: true;
   command(at: Place): string[];
 }
 
@@ -39,6 +41,7 @@ function baomq(name: string, executable: string): Contestant {
     version: versionIn(outputOf([executable, "--version"])),
     via: ["tcp", "ws", "tls"],
     keeps: true,
+    rules: true,
     command({ dir, ports, certificate }) {
       const set: Record<string, string> = {
         "listener.tcp.external": `127.0.0.1:${ports.tcp}`,

@@ -54,6 +54,11 @@ typedef int64_t i64;
 
 #define RBUF (256 * 1024)
 #define HDRPAY 16 /* ts + pub + seq */
+/* --json: the same as hexadecimal digits within a text */
+#define JSON_HEAD "{\"t\":25,\"h\":\""
+#define JSON_MID "\",\"x\":\""
+#define JSON_TAIL "\"}"
+#define JSON_MIN (sizeof JSON_HEAD - 1 + 2 * HDRPAY + sizeof JSON_MID - 1 + sizeof JSON_TAIL - 1)
 
 enum mode { FANOUT, FANIN, PAIRS, LATENCY, CONNECT, IDLE, SESSIONS, RETAINED, NMODES };
 enum { R_SUB, R_PUB, R_CHURN };
@@ -97,7 +102,7 @@ static struct {
   const char *host, *user, *pass, *prefix, *ws;
   int users;
   int port, v, qos, subs, pubs, payload, window, inflight, refill, batch, conc, srcs, srcset;
-  int busy, drain_s, stall_s, share, retain, persist, core, subqos, uprops, topics, store_only;
+  int busy, drain_s, stall_s, share, retain, persist, core, subqos, uprops, topics, store_only, json;
 #ifdef WITH_TLS
   int tls;
 #endif
@@ -488,6 +493,10 @@ static void put_digits(u8 *end, u32 v) {
     v /= 10;
   }
 }
+static void put_hex(u8 *w, const u8 *b, u32 n) {
+  static const char digits[] = "0123456789abcdef";
+  for (u32 i = 0; i < n; i++) *w++ = (u8)digits[b[i] >> 4], *w++ = (u8)digits[b[i] & 15];
+}
 static void build_template(struct pub *p, int i) {
   int n;
   switch (o.mode) {
@@ -532,7 +541,8 @@ static void build_template(struct pub *p, int i) {
   p->pay_off = (u32)(w - p->tmpl);
   memcpy(w, fill, (u32)o.payload);
   u32 id = (u32)i;
-  memcpy(w + 8, &id, 4);
+  if (o.json) put_hex(w + sizeof JSON_HEAD - 1 + 16, (const u8 *)&id, 4);
+  else memcpy(w + 8, &id, 4);
   p->tlen = (u32)(w + o.payload - p->tmpl);
   if (o.qos) {
     u32 k = (u32)o.inflight;
@@ -541,6 +551,12 @@ static void build_template(struct pub *p, int i) {
     p->idst = xcalloc(65536, 1);
     for (u32 j = 0; j < k; j++) p->freeids[j] = (u16)(k - j);
     p->nfree = p->ninfl = k;
+  }
+}
+static void get_hex(u8 *b, const u8 *w, u32 n) {
+  for (u32 i = 0; i < n; i++, w += 2) {
+    u8 hi = (u8)(w[0] <= '9' ? w[0] - '0' : w[0] - 'a' + 10), lo = (u8)(w[1] <= '9' ? w[1] - '0' : w[1] - 'a' + 10);
+    b[i] = (u8)(hi << 4 | lo);
   }
 }
 static inline void put_publish(struct pub *p, u64 ts) {
@@ -554,9 +570,15 @@ static inline void put_publish(struct pub *p, u64 ts) {
     w[p->pid_off + 1] = (u8)id;
   }
   if (o.topics) put_digits(w + p->pid_off, p->first + (u32)(p->sent % p->ntopics));
-  memcpy(w + p->pay_off, &ts, 8);
   u32 s = (u32)p->sent;
-  memcpy(w + p->pay_off + 12, &s, 4);
+  if (o.json) {
+    u8 *h = w + p->pay_off + sizeof JSON_HEAD - 1;
+    put_hex(h, (const u8 *)&ts, 8);
+    put_hex(h + 24, (const u8 *)&s, 4);
+  } else {
+    memcpy(w + p->pay_off, &ts, 8);
+    memcpy(w + p->pay_off + 12, &s, 4);
+  }
   c->txlen += p->tlen;
   p->sent++;
   published++;
@@ -640,16 +662,26 @@ static int got_publish(struct conn *c, u8 hdr, const u8 *b, u32 len, u64 now) {
   }
   u64 ts;
   u32 pi, seq;
-  memcpy(&ts, b + off, 8);
-  memcpy(&pi, b + off + 8, 4);
-  memcpy(&seq, b + off + 12, 4);
+  u32 head = HDRPAY; /* where what is the same in all of them begins */
+  if (o.json) {
+    u8 h[HDRPAY];
+    get_hex(h, b + off + sizeof JSON_HEAD - 1, HDRPAY);
+    memcpy(&ts, h, 8);
+    memcpy(&pi, h + 8, 4);
+    memcpy(&seq, h + 12, 4);
+    head = sizeof JSON_HEAD - 1 + 2 * HDRPAY;
+  } else {
+    memcpy(&ts, b + off, 8);
+    memcpy(&pi, b + off + 8, 4);
+    memcpy(&seq, b + off + 12, 4);
+  }
   if (pi >= (u32)o.pubs || ((o.mode == PAIRS || o.mode == LATENCY) && pi != (u32)c->idx)) {
     corrupt++;
     return 0;
   }
   struct pub *p = &pubs[pi];
   if (!right_topic(p, b + 2, tl, seq) || (o.uprops && props != p->props) ||
-      memcmp(b + off + HDRPAY, fill + HDRPAY, (u32)o.payload - HDRPAY)) {
+      memcmp(b + off + head, fill + head, (u32)o.payload - head)) {
     corrupt++;
     return 0;
   }
@@ -1406,6 +1438,7 @@ static const char *help =
     "what is sent\n"
     "  --qos Q (0)        of publish and subscription    --sub-qos Q      of the subscription only\n"
     "  --payload B (64)   bytes, at least 16             --retain         set RETAIN\n"
+    "  --json             the payload is JSON of an object, t is 25\n"
     "  --share            subscribe through $share/g/    --persist        clean session 0\n"
     "  --uprops N         MQTT 5 user properties on each PUBLISH\n"
     "  --topics N         fanin: the publishers walk over N distinct topics\n"
@@ -1452,6 +1485,7 @@ int main(int argc, char **argv) {
     if (FLAG("--help")) { fputs(help, stdout); return 0; }
     if (FLAG("--share")) { o.share = 1; continue; }
     if (FLAG("--retain")) { o.retain = 1; continue; }
+    if (FLAG("--json")) { o.json = 1; continue; }
     if (FLAG("--persist")) { o.persist = 1; continue; }
     if (FLAG("--store-only")) { o.store_only = 1; continue; }
 #ifdef WITH_TLS
@@ -1516,6 +1550,7 @@ int main(int argc, char **argv) {
   if (o.mode == LATENCY && o.rate <= 0) o.rate = 5000;
   if (o.busy < 0) o.busy = o.mode == LATENCY;
   if (o.payload < HDRPAY) o.payload = HDRPAY;
+  if (o.json && o.payload < (int)JSON_MIN) o.payload = (int)JSON_MIN;
   if (o.payload > RBUF / 4) die("payload too large");
   if (o.v != 4 && o.v != 5) die("-V takes 4 or 5");
   if (o.qos < 0 || o.qos > 2) die("--qos takes 0, 1 or 2");
@@ -1554,7 +1589,13 @@ int main(int argc, char **argv) {
   run_id &= 0xffffffffffffull;
   rbuf = xcalloc(1, RBUF);
   fill = xcalloc(1, (size_t)o.payload + 1);
-  for (int i = 0; i < o.payload; i++) fill[i] = (u8)(i * 7 + 3);
+  for (int i = 0; i < o.payload; i++) fill[i] = (u8)(o.json ? 'a' + i % 26 : i * 7 + 3);
+  if (o.json) {
+    memcpy(fill, JSON_HEAD, sizeof JSON_HEAD - 1);
+    memset(fill + sizeof JSON_HEAD - 1, '0', 2 * HDRPAY);
+    memcpy(fill + sizeof JSON_HEAD - 1 + 2 * HDRPAY, JSON_MID, sizeof JSON_MID - 1);
+    memcpy(fill + (u32)o.payload - (sizeof JSON_TAIL - 1), JSON_TAIL, sizeof JSON_TAIL - 1);
+  }
   ep = epoll_create1(EPOLL_CLOEXEC);
 #ifdef WITH_TLS
   if (o.tls) tls_setup();

@@ -1,4 +1,5 @@
 /** One measurement: a scenario with a broker. */
+import { join } from "node:path";
 import type { Contestant } from "./brokers.ts";
 import { type Generator, type LoadResult, runLoad } from "./generator.ts";
 import { launch, makePlace } from "./launch.ts";
@@ -27,7 +28,25 @@ const VIA = { tcp: [], ws: ["--ws", "/mqtt"], tls: ["--tls"] };
 
 /** Can this broker do it? */
 export function suits(s: Scenario, c: Contestant): boolean {
-  return c.via.includes(s.via ?? "tcp") && (s.restart === undefined || c.keeps);
+  return c.via.includes(s.via ?? "tcp") && (s.restart === undefined || c.keeps) && (s.rules === undefined || c.rules === true);
+}
+
+/** @throws Error when the broker refuses */
+async function setRules(dir: string, rules: Scenario["rules"] & {}): Promise<void> {
+  const unix = join(dir, "data/ctl.sock");
+  const ask = async (method: string, path: string, body?: unknown): Promise<void> => {
+    const response = await fetch(`http://localhost/api/v3${path}`, {
+      method,
+      unix,
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    if (!response.ok || (JSON.parse(text) as { code: number }).code !== 0) throw new Error(`${method} ${path}: ${text}`);
+  };
+  if (rules === "off") return ask("PUT", "/plugins/emqx_rule_engine/unload");
+  for (const { count, rawsql, action } of rules)
+    for (let n = 0; n < count; n++)
+      await ask("POST", "/rules/", { name: `r${n}`, rawsql: rawsql.replace("%n", String(n)), actions: [action] });
 }
 
 /** A fresh broker for every measurement: nobody inherits another scenario's memory. */
@@ -41,6 +60,7 @@ export async function measure(generator: Generator, s: Scenario, c: Contestant, 
     }
     const broker = await launch(c, at);
     try {
+      if (s.rules !== undefined) await setRules(at.dir, s.rules);
       const common = ["--port", String(at.ports[via]), "--pid", String(broker.pid), ...VIA[via]];
       if (s.warm) await runLoad(generator, [...s.warm, ...common]);
       return await runLoad(generator, [...argumentsOf(s, pace), ...common]);

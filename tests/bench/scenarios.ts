@@ -1,7 +1,7 @@
 /** What is measured. Sizes and windows follow from the question each one asks; the generator's `--help` explains them. */
 import type { LoadResult } from "./generator.ts";
 
-export const GROUPS = ["traffic", "latency", "topics", "connections", "storage"] as const;
+export const GROUPS = ["traffic", "latency", "topics", "connections", "storage", "rules"] as const;
 
 /** How clients reach the broker. */
 export type Via = "tcp" | "ws" | "tls";
@@ -25,9 +25,18 @@ export interface Scenario {
   readonly keeps?: boolean;
   /** Not the generator's figures, but how long the broker takes to start with so much; a tenth of it with `--quick`. */
   readonly restart?: { readonly sessions: number; readonly retained: number };
+  /** Rules that are made before; only brokers that have such rules are asked. "off": the rule engine does not run at all. */
+  readonly rules?: readonly Rules[] | "off";
   /** The figures, one for each that the title names. */
   readonly figures: (r: LoadResult) => (number | undefined)[];
   readonly units: "k" | "µs" | "KiB" | "ms";
+}
+
+/** `count` rules of that kind; "%n" in their SQL is the number of each. */
+export interface Rules {
+  readonly count: number;
+  readonly rawsql: string;
+  readonly action: { readonly name: string; readonly params: Readonly<Record<string, unknown>> };
 }
 
 const perCpu = (r: LoadResult): (number | undefined)[] => [(r.msgs_per_broker_cpu_s ?? Number.NaN) / 1000];
@@ -82,6 +91,19 @@ const idle = (id: string, title: string, via: Via): Scenario => ({
 
 const ONE = ["--window", "1"];
 const KIB = ["--payload", "1024"];
+const NOTHING = { name: "built_in:do_nothing", params: {} };
+const EACH: Rules = { count: 1, rawsql: 'SELECT payload.t AS t FROM "#" WHERE t > 20', action: NOTHING };
+const OTHERS: Rules = { ...EACH, count: 999, rawsql: 'SELECT payload.t AS t FROM "other/%n/#" WHERE t > 20' };
+const AGAIN: Rules = {
+  count: 1,
+  rawsql: 'SELECT payload.t AS t, topic FROM "load/#"',
+  action: { name: "built_in:republish_action", params: { target_topic: "again/${topic}" } },
+};
+const rules = (id: string, title: string, list: Scenario["rules"] & {}): Scenario => ({
+  ...traffic(id, `50 pairs, QoS 0, JSON: ${title}`, "pairs", "--json"),
+  group: "rules",
+  rules: list,
+});
 const PROPERTIES = ["-V", "5", "--uprops", "10"];
 
 export const SCENARIOS: readonly Scenario[] = [
@@ -169,4 +191,9 @@ export const SCENARIOS: readonly Scenario[] = [
     figures: (r) => [r.start_ms],
     units: "ms",
   },
+  rules("rulesoff", "the rule engine does not run", "off"),
+  rules("rules0", "it runs, and there is no rule", []),
+  rules("rules1", "a rule that matches every message", [EACH]),
+  rules("rules1k", "1,000 rules of which that one matches", [OTHERS, EACH]),
+  rules("republish", "each message published again", [AGAIN]),
 ];

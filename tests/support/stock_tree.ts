@@ -437,7 +437,9 @@ export const everyLine: Lines = linesOf(SHIPPED + EXAMPLES + SCHEMA_ONLY);
 export const foreignPlugins = (release: Release): string[] =>
   Object.keys(filesOf(release)).filter(
     (name) =>
-      !/dashboard|management|recon|reloader|retainer|auth_(?:clientid|http|jwt|ldap|mongo|mysql|pgsql|redis|username)|delayed/.test(name),
+      !/dashboard|management|recon|reloader|retainer|auth_(?:clientid|http|jwt|ldap|mongo|mysql|pgsql|redis|username)|delayed|rule_engine/.test(
+        name,
+      ),
   );
 
 const filesOf = (release: Release): Record<string, string> => ({

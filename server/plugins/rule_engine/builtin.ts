@@ -130,7 +130,7 @@ function republish(params: Params, host: ActionHost, ports: BuiltinPorts): Actio
   const payload = params.payload_tmpl === "" ? null : compileRowTemplate(params.payload_tmpl as string);
   const given = Object.entries(params.user_properties as Record<string, unknown>);
   if (given.length > USER_PROPERTIES_MAX) throw new Error(`user_properties has at most ${USER_PROPERTIES_MAX} fields`);
-  const properties = given.map(([key, value]) => [key, compileRowTemplate(String(value))] as const);
+  const properties = given.map(([key, value]) => [key, compileRowTemplate(typeof value === "string" ? value : rowJson(value))] as const);
   const qos = params.target_qos as number;
   const retain = params.target_retain as string;
   return {

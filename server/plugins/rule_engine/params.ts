@@ -118,6 +118,12 @@ function checkFormat(value: string, { format, required }: ParamSpec, where: stri
   }
 }
 
+/** A word that may be anything, for a message. */
+export function wordOf(value: unknown): string {
+  const text = typeof value === "string" ? value : (JSON.stringify(value) ?? "undefined");
+  return text.length > 64 ? `${text.slice(0, 64)}…` : text;
+}
+
 function wrong(where: string, expected: string, got: unknown): Error {
   const text = JSON.stringify(got) ?? "nothing";
   return new Error(`${where} must be ${expected}, not ${text.length > 64 ? `${text.slice(0, 64)}…` : text}`);

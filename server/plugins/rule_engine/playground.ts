@@ -5,7 +5,7 @@ import type { ActionKinds, ParamSpec, ParamsSpec } from "../plugin.ts";
 import type { RuleTestResult, SqlFault } from "../rules.ts";
 import { SampleColumns } from "./columns.ts";
 import { type EventRow, eventOf, PUBLISH } from "./events.ts";
-import { checkParams, shownParams } from "./params.ts";
+import { checkParams, shownParams, wordOf } from "./params.ts";
 import { badArguments } from "./refusal.ts";
 import { type Compiled, compileStored } from "./rule.ts";
 import { type Row, SqlError, type Value } from "./sql/index.ts";
@@ -95,7 +95,7 @@ function actionsOf(given: unknown, rows: readonly Row[], kinds: ActionKinds): Ru
   return given.slice(0, 32).map((action: unknown) => {
     const { name, params = {} } = (typeof action === "object" && action !== null ? action : {}) as Given;
     const kind = typeof name === "string" ? kinds.actions.get(name) : undefined;
-    if (kind === undefined) return { name: String(name), rendered: [], error: `Action ${name} Not Found` };
+    if (kind === undefined) return { name: wordOf(name), rendered: [], error: `Action ${wordOf(name)} Not Found` };
     try {
       const shown = shownParams(checkParams(params, kind.params), kind.params);
       return { name: kind.name, rendered: rows.map((row) => renderFields(shown, kind.params, row)), error: null };

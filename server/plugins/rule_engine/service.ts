@@ -12,7 +12,7 @@ import type {
 } from "../rules.ts";
 import type { Engine } from "./engine.ts";
 import { actionIsFor, EVENTS, PUBLISH } from "./events.ts";
-import { checkParams, shownParams, unmasked } from "./params.ts";
+import { checkParams, shownParams, unmasked, wordOf } from "./params.ts";
 import { testRule } from "./playground.ts";
 import { badArguments, noHook, noResourceType, notThere, refusalOf } from "./refusal.ts";
 import type { Rule } from "./rule.ts";
@@ -197,9 +197,9 @@ function statusOf(slot: ResourceSlot): ResourceStatusRow {
 async function testResource(given: Readonly<Record<string, unknown>>, { ctx, resources }: Engine): Promise<TestStep[]> {
   const { type, name, config = {} } = given;
   const kind = typeof type === "string" ? ctx.kinds.resources.get(type) : undefined;
-  if (kind === undefined) throw noResourceType(String(type));
+  if (kind === undefined) throw noResourceType(wordOf(type));
   if (typeof config !== "object" || config === null || Array.isArray(config)) throw badArguments("config must be an object");
-  const saved = resources.get(`${kind.name}:${name}`)?.stored.config ?? null;
+  const saved = resources.get(`${kind.name}:${wordOf(name)}`)?.stored.config ?? null;
   const undo: (() => void)[] = [];
   const host: ResourceHost = {
     clock: ctx.clock,

@@ -2,7 +2,7 @@
 import { lineOf } from "../../lib/errors.ts";
 import type { ActionKinds } from "../plugin.ts";
 import type { ImportCounts, ImportResult, RulesFile } from "../rules.ts";
-import { maskedFields, shownParams } from "./params.ts";
+import { maskedFields, shownParams, wordOf } from "./params.ts";
 import { badArguments } from "./refusal.ts";
 import type { ResourceSet } from "./resource_set.ts";
 import type { PlannedRule, RuleSet } from "./rule_set.ts";
@@ -76,7 +76,7 @@ function planImport(file: unknown, ports: TransferPorts): Plan {
       tell(`resources[${i + 1}]`, err);
     }
     const { type, name } = (given ?? {}) as Given;
-    types.set(`${type}:${name}`, String(type));
+    if (typeof type === "string" && typeof name === "string") types.set(`${type}:${name}`, type);
   }
   const seen = new Set<string>();
   for (const [i, given] of rules.entries()) {
@@ -91,11 +91,12 @@ function planImport(file: unknown, ports: TransferPorts): Plan {
 
 function planResource(given: Given, where: string, plan: Plan, { resources, kinds }: TransferPorts): void {
   const { type, name, config } = given ?? {};
-  const old = resources.get(`${type}:${name}`);
-  const spec = kinds.resources.get(String(type))?.params;
+  const id = `${wordOf(type)}:${wordOf(name)}`;
+  const old = resources.get(id);
+  const spec = typeof type === "string" ? kinds.resources.get(type)?.params : undefined;
   if (spec !== undefined && old === undefined) {
     const masks = maskedFields((config ?? {}) as Given, spec);
-    for (const field of masks) plan.result.secrets.push({ where: `${where} ${type}:${name}`, field });
+    for (const field of masks) plan.result.secrets.push({ where: `${where} ${id}`, field });
     if (masks.length > 0) return;
   }
   const stored = resources.plan(given ?? {});
@@ -123,7 +124,7 @@ function planRule(
   const old = ports.rules.get(id) ?? null;
   for (const action of old === null && Array.isArray(given.actions) ? (given.actions as unknown[]) : []) {
     const { name, params } = (action ?? {}) as Given;
-    const spec = ports.kinds.actions.get(String(name))?.params;
+    const spec = ports.kinds.actions.get(wordOf(name))?.params;
     if (spec === undefined) continue;
     for (const field of maskedFields((params ?? {}) as Given, spec)) plan.result.secrets.push({ where: `${where} ${id}`, field });
   }

@@ -53,15 +53,23 @@ describe("arguments", () => {
 });
 
 describe("suits", () => {
+  const others = SCENARIOS.filter((s) => s.rules === undefined);
   const broker = (via: Contestant["via"], keeps: boolean): Contestant => ({ name: "", version: "", via, keeps, command: () => [] });
 
   test("a broker is asked for what it listens on", () => {
     expect(SCENARIOS.filter((s) => !suits(s, broker(["tcp"], true))).every((s) => s.via === "ws" || s.via === "tls")).toBe(true);
-    expect(SCENARIOS.filter((s) => !suits(s, broker(["tcp", "ws", "tls"], true)))).toEqual([]);
+    expect(others.filter((s) => !suits(s, broker(["tcp", "ws", "tls"], true)))).toEqual([]);
+  });
+
+  test("only who has rules is asked for them", () => {
+    const ruled = SCENARIOS.filter((s) => s.rules !== undefined);
+    expect(ruled.length).toBeGreaterThan(3);
+    expect(ruled.filter((s) => suits(s, broker(["tcp"], true)))).toEqual([]);
+    expect(ruled.filter((s) => !suits(s, { ...broker(["tcp"], true), rules: true }))).toEqual([]);
   });
 
   test("one that forgets is not started again", () => {
-    expect(SCENARIOS.filter((s) => !suits(s, broker(["tcp", "ws", "tls"], false))).map((s) => s.id)).toEqual(["start"]);
+    expect(others.filter((s) => !suits(s, broker(["tcp", "ws", "tls"], false))).map((s) => s.id)).toEqual(["start"]);
   });
 });
 

@@ -36,6 +36,7 @@ describe("the list", () => {
       "emqx_recon v3.1.0 EMQ X Recon Plugin",
       "emqx_reloader v3.1.0 EMQ X Reloader Plugin",
       "emqx_retainer v3.1.0 EMQ X Retainer",
+      "emqx_rule_engine v3.1.0 EMQ X Rule Engine",
     ]);
   });
 
