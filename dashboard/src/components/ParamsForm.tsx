@@ -112,7 +112,7 @@ function Param({ name, spec, value, onChange, fields, bad }: ParamProps) {
         full
         mono
         rows={3}
-        hint={`${hint} ${t("params.lines")}`.trim()}
+        hint={[hint, t("params.lines")].filter((h) => h !== "").join(" · ")}
         value={Array.isArray(value) ? value.map(textOf).join("\n") : textOf(value)}
         onInput={(text) => onChange(text.split("\n").filter((l, i, all) => l !== "" || i < all.length - 1))}
       />
@@ -164,7 +164,12 @@ interface TemplateProps {
 function Template({ label, hint, bad, spec, value, onChange, fields, rows = 3 }: TemplateProps) {
   const { t } = useApp().i18n;
   return (
-    <Field label={label} hint={`${hint} ${fields.length > 0 ? t("params.template") : ""}`.trim()} bad={bad} full={spec.format !== "topic"}>
+    <Field
+      label={label}
+      hint={[hint, ...(fields.length > 0 ? [t("params.template")] : [])].filter((h) => h !== "").join(" · ")}
+      bad={bad}
+      full={spec.format !== "topic"}
+    >
       {(id, describedBy) => (
         <CodeField
           id={id}

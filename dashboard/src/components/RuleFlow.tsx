@@ -12,7 +12,7 @@ export interface FlowEnd {
 }
 
 interface Props {
-  sources: readonly string[];
+  sources: readonly { title: string; isEvent: boolean }[];
   rule: FlowEnd;
   actions: readonly FlowEnd[];
   /** Events a second; null = it does not run. */
@@ -67,11 +67,19 @@ export function RuleFlow({ sources, rule, actions, rate }: Props) {
     return { x: begin.x, y: begin.y + i * (BOX + GAP) };
   };
   const height = isNarrow ? third + Math.max(1, shown.length) * (BOX + GAP) - GAP : rows * (BOX + GAP) - GAP;
-  const from = left.map((s, i): Box => ({ ...place(left.length, i, 0), w, title: s, text: t("rules.flow.source"), class: "" }));
+  const from = left.map(
+    (s, i): Box => ({
+      ...place(left.length, i, 0),
+      w,
+      title: s.title,
+      text: t(s.isEvent ? "rules.flow.event" : "rules.flow.messages"),
+      class: "",
+    }),
+  );
   const mid: Box = { ...place(1, 0, 1), w, title: rule.title, text: rule.text, class: `rule ${rule.tone}` };
   const to = shown.map((a, i): Box => ({ ...place(shown.length, i, 2), w, title: a.title, text: a.text, class: a.tone }));
   const alt = t("rules.flow.alt", {
-    sources: sources.join(", "),
+    sources: sources.map((s) => s.title).join(", "),
     rule: rule.title,
     actions: actions.map((a) => `${a.title} ${number(a.rate)}`.trim()).join(", ") || t("rules.flow.nothing"),
     rate: number(rate),
@@ -81,7 +89,7 @@ export function RuleFlow({ sources, rule, actions, rate }: Props) {
       {width > 0 ? (
         <svg width={width} height={height} role="img" aria-label={alt}>
           {from.map((b, i) => (
-            <Line key={`s${i}`} a={b} b={mid} isNarrow={isNarrow} moves={(rate ?? 0) > 0} label={i === 0 ? number(rate) : ""} />
+            <Line key={`s${i}`} a={b} b={mid} isNarrow={isNarrow} isIn moves={(rate ?? 0) > 0} label={i === 0 ? number(rate) : ""} />
           ))}
           {to.map((b, i) => (
             <Line
@@ -89,6 +97,7 @@ export function RuleFlow({ sources, rule, actions, rate }: Props) {
               a={mid}
               b={b}
               isNarrow={isNarrow}
+              isIn={false}
               moves={(shown[i]?.rate ?? 0) > 0}
               label={isNarrow && i > 0 ? "" : number(shown[i]?.rate ?? null)}
             />
@@ -132,16 +141,27 @@ function Node({ box: { x, y, w, title, text, class: name } }: { box: Box }) {
   );
 }
 
-function Line({ a, b, isNarrow, moves, label }: { a: Box; b: Box; isNarrow: boolean; moves: boolean; label: string }) {
+interface LineProps {
+  a: Box;
+  b: Box;
+  isNarrow: boolean;
+  /** From a source to the rule. */
+  isIn: boolean;
+  moves: boolean;
+  label: string;
+}
+
+function Line({ a, b, isNarrow, isIn, moves, label }: LineProps) {
   const [x1, y1] = isNarrow ? [a.x + 28, a.y + BOX] : [a.x + a.w, a.y + BOX / 2];
   const [x2, y2] = isNarrow ? [b.x + 28, b.y] : [b.x, b.y + BOX / 2];
   const path = isNarrow ? `M${x1} ${y1}L${x2} ${y2}` : `M${x1} ${y1}C${(x1 + x2) / 2} ${y1} ${(x1 + x2) / 2} ${y2} ${x2} ${y2}`;
-  const [tx, ty] = isNarrow ? [x1 + 12, y2 - 12] : [(x1 + x2) / 2, (y1 + y2) / 2 - 7];
+  // Beside the end that the line has to itself.
+  const [tx, ty] = isNarrow ? [x1 + 12, y2 - 12] : isIn ? [x1 + 10, y1 - 7] : [x2 - 10, y2 - 7];
   return (
     <>
       <path class={moves ? "flow-line moves" : "flow-line"} d={path} />
       {label === "" ? null : (
-        <text class="flow-rate" x={tx} y={ty} text-anchor={isNarrow ? "start" : "middle"}>
+        <text class="flow-rate" x={tx} y={ty} text-anchor={isNarrow || isIn ? "start" : "end"}>
           {label}
         </text>
       )}

@@ -228,7 +228,7 @@ function Conditions({ conditions, join, names, onChange, onJoin }: ConditionsPro
               onInput={(e) => onChange(changed(conditions, i, { left: e.currentTarget.value }))}
             />
             <select
-              class="select mono"
+              class="select mono rule-op"
               aria-label={t("rules.form.op", { n: i + 1 })}
               value={c.op}
               onChange={(e) => onChange(changed(conditions, i, { op: e.currentTarget.value as Operator }))}

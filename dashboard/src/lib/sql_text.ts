@@ -36,28 +36,70 @@ export const SQL_KEYWORDS = [
 ] as const;
 const KEYWORDS: ReadonlySet<string> = new Set(SQL_KEYWORDS);
 
-const WORD =
-  /(?<space>\s+)|(?<comment>--[^\n]*)|(?<text>'(?:''|[^'])*'?|"(?:""|[^"])*"?)|(?<quoted>`[^`]*`?)|(?<number>\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|(?<name>[\p{L}_$][\p{L}\p{N}_$]*)|(?<sign><>|!=|<=|>=|=~|\.\.|.)/gsu;
+const isDigit = (c: number): boolean => c >= 0x30 && c <= 0x39;
+const isSpace = (c: number): boolean => c === 0x20 || (c >= 0x09 && c <= 0x0d) || c === 0xa0 || c === 0xfeff;
+/** A letter, `_`, `$`, or anything that is not ASCII, as the broker has it. */
+const isName = (c: number): boolean =>
+  (c >= 0x61 && c <= 0x7a) || (c >= 0x41 && c <= 0x5a) || c === 0x5f || c === 0x24 || (c > 0x7f && !isSpace(c));
+const TWO: ReadonlySet<string> = new Set(["<>", "!=", "<=", ">=", "=~", ".."]);
 
-/** All of the text, piece by piece. */
+/** All of the text, piece by piece. One pass, without regular expressions: it is done at every letter that is typed. */
 export function sqlTokens(sql: string): SqlToken[] {
   const out: SqlToken[] = [];
-  for (const found of sql.matchAll(WORD)) {
-    const at = found.index;
-    const end = at + found[0].length;
-    out.push({ kind: kindOf(found.groups ?? {}, sql, end, out.at(-1), at), at, end });
+  let at = 0;
+  while (at < sql.length) {
+    const [kind, end] = tokenAt(sql, at, out.at(-1));
+    out.push({ kind, at, end });
+    at = end;
   }
   return out;
 }
 
-function kindOf(groups: Record<string, string | undefined>, sql: string, end: number, before: SqlToken | undefined, at: number): SqlKind {
-  if (groups.quoted !== undefined) return "name";
-  if (groups.name === undefined) return (["space", "comment", "text", "number"] as const).find((k) => groups[k] !== undefined) ?? "sign";
+function tokenAt(sql: string, at: number, before: SqlToken | undefined): [SqlKind, number] {
+  const c = sql.charCodeAt(at);
+  if (isSpace(c)) return ["space", run(sql, at, isSpace)];
+  if (isDigit(c)) return ["number", numberEnd(sql, at)];
+  if (isName(c)) {
+    const end = run(sql, at, (x) => isName(x) || isDigit(x));
+    return [nameKind(sql, at, end, before), end];
+  }
+  const mark = sql[at] as string;
+  if (mark === "'" || mark === '"') return ["text", quotedEnd(sql, at, mark)];
+  if (mark === "`") return ["name", quotedEnd(sql, at, mark)];
+  if (sql.startsWith("--", at)) {
+    const end = sql.indexOf("\n", at);
+    return ["comment", end < 0 ? sql.length : end];
+  }
+  return ["sign", TWO.has(sql.slice(at, at + 2)) ? at + 2 : at + 1];
+}
+
+function run(sql: string, from: number, belongs: (c: number) => boolean): number {
+  let at = from;
+  while (at < sql.length && belongs(sql.charCodeAt(at))) at++;
+  return at;
+}
+
+function numberEnd(sql: string, from: number): number {
+  let end = run(sql, from, isDigit);
+  if (sql[end] === "." && isDigit(sql.charCodeAt(end + 1))) end = run(sql, end + 1, isDigit);
+  const exponent = /^[eE][+-]?\d/.exec(sql.slice(end, end + 3));
+  return exponent === null ? end : run(sql, end + exponent[0].length, isDigit);
+}
+
+/** Behind the closing mark; a doubled one is part of the text, one that is not closed ends with the text. */
+function quotedEnd(sql: string, from: number, mark: string): number {
+  for (let at = from + 1; ; at += 2) {
+    at = sql.indexOf(mark, at);
+    if (at < 0) return sql.length;
+    if (sql[at + 1] !== mark) return at + 1;
+  }
+}
+
+function nameKind(sql: string, at: number, end: number, before: SqlToken | undefined): SqlKind {
   // Behind a dot it is a field, whatever its name.
-  const isField = before?.kind === "sign" && sql.slice(before.at, at) === ".";
-  if (isField) return "name";
-  if (KEYWORDS.has(groups.name.toUpperCase())) return "keyword";
-  return /^\s*\(/.test(sql.slice(end, end + 8)) ? "function" : "name";
+  if (before?.kind === "sign" && sql.slice(before.at, at) === ".") return "name";
+  if (KEYWORDS.has(sql.slice(at, end).toUpperCase())) return "keyword";
+  return sql[run(sql, end, isSpace)] === "(" ? "function" : "name";
 }
 
 export interface Span {

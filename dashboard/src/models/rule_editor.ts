@@ -64,12 +64,14 @@ export function createRuleEditor(app: App, id: string | null, start: string): Ru
   const begun = RULE_STARTS.find((s) => s.id === start);
   const catalog = createCatalog(app);
   const live = id === null ? null : createLive(() => api.rule(id), { link, every: LIVE_MS });
-  const fresh: RuleDraft = begun ? { ...EMPTY, name: begun.name, sql: begun.sql } : EMPTY;
+  /** What a new one begins with. */
+  const fresh = signal<RuleDraft>(begun ? { ...EMPTY, name: begun.name, sql: begun.sql } : EMPTY);
   const before = drafts.get(place);
-  const edited: Signal<RuleDraft | null> = signal(before ?? (id === null ? fresh : null));
+  /** null = nothing was changed. */
+  const edited: Signal<RuleDraft | null> = signal(before ?? null);
   const resumed = signal(before !== undefined);
   /** What it is when nothing was edited; of a saved rule it follows what others save. */
-  const saved = computed(() => (live === null ? fresh : live.data.value && draftOf(live.data.value)));
+  const saved = computed(() => (live === null ? fresh.value : live.data.value && draftOf(live.data.value)));
   const draft = computed<RuleDraft>(() => edited.value ?? saved.value ?? EMPTY);
   const dirty = computed(() => edited.value !== null && saved.value !== undefined && !sameDraft(edited.value, saved.value));
   const saving = signal(false);
@@ -95,9 +97,9 @@ export function createRuleEditor(app: App, id: string | null, start: string): Ru
   // A beginning names kinds of actions; which there are is known later.
   const stopStart = effect(() => {
     const kinds = catalog.kinds.data.value?.actions;
-    if (begun === undefined || kinds === undefined || edited.peek() !== fresh) return;
+    if (begun === undefined || kinds === undefined || !catalog.ready.value || fresh.peek().actions.length > 0) return;
     const name = begun.actions.find((a) => kinds.some((k) => k.name === a));
-    if (name !== undefined) edited.value = { ...fresh, actions: [filled(newAction(name, catalog))] };
+    if (name !== undefined) fresh.value = { ...fresh.peek(), actions: [filled(newAction(name, catalog))] };
   });
 
   /** With the only resource there is, and a statement for the fields that the rule makes. */
@@ -152,7 +154,7 @@ export function createRuleEditor(app: App, id: string | null, start: string): Ru
       drafts.delete(place);
       resumed.value = false;
       refused.value = null;
-      edited.value = id === null ? fresh : null;
+      edited.value = null;
     },
     async save() {
       saving.value = true;

@@ -124,9 +124,10 @@ function Flow({ model }: { model: RuleEditorModel }) {
   const row = model.row.value;
   const draft = model.draft.value;
   const events = model.catalog.fixed.data.value?.events ?? [];
-  const sources = (sourcesOf(draft.sql) ?? []).map((s) =>
-    s.startsWith("$events/") ? (events.find((e) => e.topic === s)?.description.en ?? s) : s,
-  );
+  const sources = (sourcesOf(draft.sql) ?? []).map((source) => {
+    const event = events.find((e) => e.topic.startsWith("$") && e.topic === source);
+    return { title: event?.description.en ?? source, isEvent: event !== undefined };
+  });
   const now = row && conditionOf(row);
   const rule: FlowEnd = {
     title: draft.name || t("rules.new"),

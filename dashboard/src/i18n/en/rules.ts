@@ -130,7 +130,8 @@ export const rules = {
   "rules.try.action": "{n}. {name}",
   "rules.try.whole": "Takes the row as it is.",
 
-  "rules.flow.source": "looks at",
+  "rules.flow.messages": "messages",
+  "rules.flow.event": "event",
   "rules.flow.nothing": "does nothing yet",
   "rules.flow.rate": "{n}/s",
   "rules.flow.passed": "{passed} passed, {failed} failed",

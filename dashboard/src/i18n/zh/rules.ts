@@ -130,7 +130,8 @@ export const rules = {
   "rules.try.action": "{n}、{name}",
   "rules.try.whole": "按原样使用该行。",
 
-  "rules.flow.source": "来源",
+  "rules.flow.messages": "消息",
+  "rules.flow.event": "事件",
   "rules.flow.nothing": "还没有动作",
   "rules.flow.rate": "{n}/秒",
   "rules.flow.passed": "通过 {passed}，失败 {failed}",
