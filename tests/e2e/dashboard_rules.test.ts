@@ -66,8 +66,8 @@ needing(CHROMIUM, describe)("the rules pages", () => {
     await until(() => arrived.length > 0, "an alert");
     expect(arrived[0]?.topic).toBe("alerts/s7");
     expect(JSON.parse(arrived[0]?.payload ?? "")).toMatchObject({ clientid: "s7", topic: "sensors/a", temperature: 31.5 });
-    await page.locator(".rule-flow").getByText("1 passed, 0 failed").waitFor();
-    await page.locator(".rule-flow").getByText("1 delivered, 0 lost").waitFor();
+    await page.locator(".rule-flow").getByText("1 passed, 0 failed", { exact: true }).waitFor();
+    await page.locator(".rule-flow").getByText("1 delivered, 0 lost", { exact: true }).waitFor();
   });
 
   test("the mistake is under the word, and mended with a click; functions and columns are offered", async () => {
