@@ -182,8 +182,14 @@ describe("the editor", () => {
     expect(model.trial.result.value?.rows).toMatchObject([{ clientid: "s1", temperature: 31.5 }]);
     expect(await model.save()).toBe(true);
     expect(app.router.place.value.path[0]).toBe("rules");
-    expect(await app.api.rule(app.router.place.value.path[1] ?? "")).toMatchObject({ name: "temperature above 30", enabled: true });
+    const id = app.router.place.value.path[1] ?? "";
+    expect(await app.api.rule(id)).toMatchObject({ name: "temperature above 30", enabled: true });
     model.dispose();
+    // Its page goes on with the example.
+    const saved = createRuleEditor(app, id, "");
+    await settle();
+    expect(saved.trial.sample.value.payload).toContain("31.5");
+    saved.dispose();
   });
 
   test("the playground answers while one types: does not pass, passes, is wrong", async () => {

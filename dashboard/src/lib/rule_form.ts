@@ -53,8 +53,8 @@ const WORD = /^(?:true|false|null)$/i;
 /** Numbers, true, false and null stand for themselves; everything else is text. */
 function literalOf(typed: string): string {
   const text = typed.trim();
-  if (NUMBER.test(text) || WORD.test(text) || unquoted(text) !== null) return text;
-  return inQuotes(typed, "'");
+  if (NUMBER.test(text) || WORD.test(text)) return text;
+  return inQuotes(unquoted(text) ?? typed, "'");
 }
 
 function typedOf(sql: string): string | null {
@@ -62,7 +62,7 @@ function typedOf(sql: string): string | null {
   const text = unquoted(sql);
   if (text === null) return null;
   // A text that would be read as something else keeps its quotes.
-  return NUMBER.test(text.trim()) || WORD.test(text.trim()) || text.trim() !== text || text === "" || unquoted(text) !== null ? sql : text;
+  return NUMBER.test(text.trim()) || WORD.test(text.trim()) || text.trim() !== text || text === "" || unquoted(text) !== null ? inQuotes(text, "'") : text;
 }
 
 /** null = no form can show it. */

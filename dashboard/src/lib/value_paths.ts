@@ -29,7 +29,7 @@ export function pathsOf(value: unknown, prefix = ""): PathRow[] {
   return out;
 }
 
-export function shown(value: unknown): string {
+function shown(value: unknown): string {
   const text = JSON.stringify(value) ?? "";
   return text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)}…` : text;
 }

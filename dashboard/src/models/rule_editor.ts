@@ -9,7 +9,7 @@ import { link as linkTo } from "./router.ts";
 import { createCatalog, type RuleCatalog } from "./rule_catalog.ts";
 import { type DraftAction, draftOf, newAction, type RuleDraft, sameDraft, sentActions } from "./rule_draft.ts";
 import { RULE_STARTS } from "./rule_starts.ts";
-import { createTrial, type RuleTrialModel } from "./rule_trial.ts";
+import { createTrial, type RuleTrialModel, type Sample } from "./rule_trial.ts";
 import { removeRule } from "./rules.ts";
 
 export interface RuleEditorModel {
@@ -44,13 +44,20 @@ export interface RuleEditorModel {
   dispose(): void;
 }
 
-/** Drafts live with the tab: look elsewhere and come back. By the rule's id, "" for a new one. */
-const kept = new WeakMap<App, Map<string, RuleDraft>>();
+interface Kept {
+  /** What is not saved yet. */
+  drafts: Map<string, RuleDraft>;
+  /** The playground's examples. */
+  samples: Map<string, Sample>;
+}
 
-function draftsOf(app: App): Map<string, RuleDraft> {
-  const drafts = kept.get(app) ?? new Map<string, RuleDraft>();
-  kept.set(app, drafts);
-  return drafts;
+/** They live with the tab: look elsewhere and come back. By the rule's id, or the beginning of a new one. */
+const kept = new WeakMap<App, Kept>();
+
+function keptOf(app: App): Kept {
+  const found = kept.get(app) ?? { drafts: new Map(), samples: new Map() };
+  kept.set(app, found);
+  return found;
 }
 
 const EMPTY: RuleDraft = { name: "", description: "", sql: `SELECT *\nFROM "t/#"`, actions: [] };
@@ -59,7 +66,7 @@ const LIVE_MS = 2000;
 /** `id` null: a new one, begun as `start` says. */
 export function createRuleEditor(app: App, id: string | null, start: string): RuleEditorModel {
   const { api, link, act, i18n, router } = app;
-  const drafts = draftsOf(app);
+  const { drafts, samples } = keptOf(app);
   const place = id ?? `new ${start}`;
   const begun = RULE_STARTS.find((s) => s.id === start);
   const catalog = createCatalog(app);
@@ -84,7 +91,7 @@ export function createRuleEditor(app: App, id: string | null, start: string): Ru
     sql,
     actions: computed(() => JSON.parse(asked.value) as typeof actions.value),
     catalog,
-    start: begun?.sample ?? {},
+    start: samples.get(place) ?? begun?.sample ?? {},
   });
   const rates = signal<ReadonlyMap<string, number>>(new Map());
 
@@ -171,6 +178,8 @@ export function createRuleEditor(app: App, id: string | null, start: string): Ru
       saving.value = false;
       if (row === null) return false;
       drafts.delete(place);
+      // What was tried with it goes on being the example.
+      samples.set(row.id, trial.sample.peek());
       resumed.value = false;
       app.notices.ok(i18n.t(id === null ? "rules.created" : "rules.saved", { name: row.name }));
       if (id === null) router.go(linkTo("rules", row.id), { replace: true });
@@ -200,6 +209,7 @@ export function createRuleEditor(app: App, id: string | null, start: string): Ru
     },
     dispose() {
       if (!dirty.peek()) drafts.delete(place);
+      if (id !== null) samples.set(place, trial.sample.peek());
       stopStart();
       stopRates();
       trial.dispose();
