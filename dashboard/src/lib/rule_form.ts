@@ -62,7 +62,9 @@ function typedOf(sql: string): string | null {
   const text = unquoted(sql);
   if (text === null) return null;
   // A text that would be read as something else keeps its quotes.
-  return NUMBER.test(text.trim()) || WORD.test(text.trim()) || text.trim() !== text || text === "" || unquoted(text) !== null ? inQuotes(text, "'") : text;
+  return NUMBER.test(text.trim()) || WORD.test(text.trim()) || text.trim() !== text || text === "" || unquoted(text) !== null
+    ? inQuotes(text, "'")
+    : text;
 }
 
 /** null = no form can show it. */
