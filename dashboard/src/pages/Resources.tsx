@@ -6,7 +6,7 @@ import { useApp, useModel } from "../components/context.ts";
 import { Icon } from "../components/Icon.tsx";
 import { ServerState } from "../components/PluginServers.tsx";
 import { ResourceDialog } from "../components/ResourceDialog.tsx";
-import { RuleEngineOff } from "../components/RuleEngineGate.tsx";
+import { RuleEngineOff } from "../components/RuleEngineOff.tsx";
 import { SimpleTable } from "../components/SimpleTable.tsx";
 import { aliveOf, createResources, type ResourceView } from "../models/resources.ts";
 import { link } from "../models/router.ts";

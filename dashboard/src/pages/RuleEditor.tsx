@@ -6,7 +6,7 @@ import { useApp, useModel } from "../components/context.ts";
 import { Switch, TextField } from "../components/form.tsx";
 import { Icon } from "../components/Icon.tsx";
 import { RuleActions } from "../components/RuleActions.tsx";
-import { RuleEngineOff } from "../components/RuleEngineGate.tsx";
+import { RuleEngineOff } from "../components/RuleEngineOff.tsx";
 import { type FlowEnd, RuleFlow } from "../components/RuleFlow.tsx";
 import { RuleForm } from "../components/RuleForm.tsx";
 import { RulePlayground } from "../components/RulePlayground.tsx";

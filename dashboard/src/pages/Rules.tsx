@@ -6,7 +6,7 @@ import { Empty, Loading, Page, Status, Tag, Time } from "../components/basics.ts
 import { useApp, useModel } from "../components/context.ts";
 import { SearchBox, Segments, Switch } from "../components/form.tsx";
 import { Icon } from "../components/Icon.tsx";
-import { RuleEngineOff } from "../components/RuleEngineGate.tsx";
+import { RuleEngineOff } from "../components/RuleEngineOff.tsx";
 import { RuleStarts } from "../components/RuleStarts.tsx";
 import { RulesImport } from "../components/RulesImport.tsx";
 import { compact, integer } from "../lib/format.ts";
