@@ -106,7 +106,7 @@ export function CodeField(props: Props) {
   return (
     <div class="code-field mono" data-lines={rows}>
       <pre class="code-paint" aria-hidden="true" style={{ "--rows": String(rows) }}>
-        {painted(value, paint(value.slice(0, PAINT_MAX)), wrong, open ? open.from : null, mark)}
+        {painted(value, paint(value.slice(0, PAINT_MAX)), wrong, open ? open.to : null, mark)}
         {"\n"}
       </pre>
       <textarea
