@@ -10,6 +10,7 @@ import { CLIENT_ROWS, CLIENT_TABLES } from "../packets/index.ts";
 import type { PublishValue } from "../packets/publish.ts";
 import { isGood } from "../packets/types.ts";
 import type { Target } from "./fuzz.ts";
+import { SQL } from "./sql.ts";
 
 const VERSIONS: readonly ProtocolVersion[] = [3, 4, 5];
 const ALL_SEEDS = CLIENT_ROWS.map((r) => r.bytes).filter((b) => b.length < 2000);
@@ -164,6 +165,7 @@ export const TARGETS: readonly Target[] = [
   { name: "not laxer than mqtt-packet", seeds: GOOD_SEEDS, check: checkAgainstMqttPacket, smoke: 4000 },
   { name: "UTF-8", seeds: UTF8_SEEDS, check: checkUtf8, smoke: 6000 },
   { name: "topics", seeds: TOPIC_SEEDS, check: checkTopics, smoke: 4000 },
+  SQL,
 ];
 
 /** Bugs planted on purpose, of the kinds we look for. They must be found, or the fuzzer is blind. */

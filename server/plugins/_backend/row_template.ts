@@ -147,7 +147,23 @@ function boundValue(value: unknown): string | number | boolean | Uint8Array | nu
 
 /** JSON of a row: bytes are base64, what is not there is left out. */
 export function rowJson(value: unknown): string {
-  return JSON.stringify(value, (_, v) => (v instanceof Uint8Array ? base64(v) : v)) ?? "null";
+  // With a function to ask about every value it takes three times as long.
+  if (!hasBytes(value)) return JSON.stringify(value) ?? "null";
+  return JSON.stringify(value, withBase64);
+}
+
+/** The value as it stands: a Buffer's own `toJSON` has been asked before. */
+function withBase64(this: unknown, key: string, value: unknown): unknown {
+  const own = (this as Record<string, unknown>)[key];
+  return own instanceof Uint8Array ? base64(own) : value;
+}
+
+function hasBytes(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  if (value instanceof Uint8Array) return true;
+  if (Array.isArray(value)) return value.some(hasBytes);
+  for (const key in value) if (hasBytes((value as Record<string, unknown>)[key])) return true;
+  return false;
 }
 
 const base64 = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("base64");

@@ -133,6 +133,8 @@ function republish(params: Params, host: ActionHost, ports: BuiltinPorts): Actio
   const properties = given.map(([key, value]) => [key, compileRowTemplate(typeof value === "string" ? value : rowJson(value))] as const);
   const qos = params.target_qos as number;
   const retain = params.target_retain as string;
+  /** The last one that was found good: most rules publish to few topics. */
+  let good = "";
   return {
     run(row, event) {
       if (event.depth >= DEPTH_MAX) {
@@ -141,7 +143,7 @@ function republish(params: Params, host: ActionHost, ports: BuiltinPorts): Actio
         return;
       }
       const name = topic.strict(row);
-      if (name === null || !validTopicName(name)) {
+      if (name === null || (name !== good && !validTopicName(name))) {
         host.failed(
           1,
           name === null
@@ -150,6 +152,7 @@ function republish(params: Params, host: ActionHost, ports: BuiltinPorts): Actio
         );
         return;
       }
+      good = name;
       const text = payload === null ? rowJson(row) : payload.value(row);
       const flag = retain === "as_received" ? event.column("retain") === true : retain === "true";
       const level = qos < 0 ? ((event.column("qos") as QoS | undefined) ?? 0) : (qos as QoS);
@@ -180,6 +183,7 @@ const firstPublisher = (clientId: string): string => (clientId.startsWith(FROM) 
 /** Those that are given; else those of the message, as 3.1 copied its headers. null = none. */
 function propertiesOf(given: readonly (readonly [string, string])[], event: ActionEvent): PublishProperties | null {
   if (given.length > 0) return { userProperties: given.map(([key, value]): UserProperty => [key, value]) };
+  if (event.column("user_properties") === undefined) return null;
   const all = event.column("pub_props") as { "User-Property-Pairs"?: { key: string; value: string }[] } | undefined;
   const pairs = all?.["User-Property-Pairs"];
   return Array.isArray(pairs) ? { userProperties: pairs.map(({ key, value }): UserProperty => [String(key), String(value)]) } : null;

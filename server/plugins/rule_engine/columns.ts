@@ -138,7 +138,7 @@ export class EventColumns implements Columns {
       case "pub_props":
         return shownProperties(m.properties);
       case "user_properties":
-        return Object.fromEntries(m.properties?.userProperties ?? []);
+        return m.properties?.userProperties && Object.fromEntries(m.properties.userProperties);
       case "headers":
         return { username: m.username, peerhost: n.client?.ip, properties: shownProperties(m.properties) };
       case "from_clientid":

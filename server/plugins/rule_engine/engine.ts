@@ -152,7 +152,7 @@ export class Engine implements RuleWorld, SlotWorld {
 
   #publish(message: Message, depth: number): void {
     this.#republished = true;
-    this.#depths.set(message, depth);
+    if (this.watching.eventful) this.#depths.set(message, depth);
     const before = this.#depth;
     this.#depth = depth;
     try {

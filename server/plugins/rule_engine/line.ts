@@ -59,11 +59,11 @@ export class Line<T> {
   add(noted: Noted, consumers: readonly T[]): void {
     if (this.#closed) return;
     const limit = this.ports.limit();
-    while (this.#size > 0 && this.#bytes + noted.bytes > limit) this.#giveUp();
     if (noted.bytes > limit) {
       this.ports.dropped(consumers);
       return;
     }
+    while (this.#size > 0 && this.#bytes + noted.bytes > limit) this.#giveUp();
     if (this.#size === this.#events.length) this.#grow();
     const at = (this.#head + this.#size) & (this.#events.length - 1);
     this.#events[at] = noted;

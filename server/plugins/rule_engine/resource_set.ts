@@ -2,7 +2,7 @@
 import { checkParams, secretNames, unmasked } from "./params.ts";
 import { badArguments, noResource, noResourceType, refusalOf } from "./refusal.ts";
 import { nameOf, type RuleSet } from "./rule_set.ts";
-import { ResourceSlot, type SlotWorld, type StoredResource } from "./slots.ts";
+import { type ActionSlot, ResourceSlot, type SlotWorld, type StoredResource } from "./slots.ts";
 import type { BrokenRow, RuleStore } from "./store.ts";
 
 const RESOURCES_MAX = 1000;
@@ -41,8 +41,18 @@ export class ResourceSet {
     return new Map([...this.#slots.values()].map(({ stored }) => [stored.id, stored.type]));
   }
 
+  /** Kinds have come or gone. Actions are closed before the resources that they use. */
   sync(): void {
-    for (const slot of this.#slots.values()) slot.sync();
+    for (const slot of this.#slots.values()) {
+      if (slot.stale) for (const action of this.#users(slot.stored.id)) void action.close();
+      slot.sync();
+    }
+  }
+
+  #users(id: string): ActionSlot[] {
+    return this.rules()
+      .using(id)
+      .flatMap((rule) => rule.slots.filter((slot) => slot.resourceId === id));
   }
 
   /** @throws RuleRefusal */
@@ -110,8 +120,10 @@ export class ResourceSet {
   async restart(id: string): Promise<void> {
     const slot = this.#slots.get(id);
     if (slot === undefined) throw noResource(id);
+    const users = this.#users(id);
+    for (const action of users) await action.close();
     await slot.restart();
-    await this.#reopen(id, false);
+    for (const action of users) action.sync();
     if (slot.reason !== null) throw badArguments(`Start Resource ${id} Failed: ${slot.reason}`);
   }
 

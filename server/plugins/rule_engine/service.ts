@@ -74,7 +74,7 @@ export function ruleEngineService(engine: Engine): RuleEngineService {
     inspected: (id) => (rules.get(id) === undefined ? undefined : engine.inspected.of(id)),
     deadLetters(rule, action) {
       const found = letters(rule, action);
-      return found?.list().map(({ at, ...letter }): DeadLetterRow => ({ ...letter, at_ms: at }));
+      return found == null ? found : found.list().map(({ at, ...letter }): DeadLetterRow => ({ ...letter, at_ms: at }));
     },
     resendDeadLetters: (rule, action, ids) => letters(rule, action)?.resend(ids) ?? (letters(rule, action) === null ? null : undefined),
     removeDeadLetters: (rule, action, ids) => letters(rule, action)?.remove(ids) ?? (letters(rule, action) === null ? null : undefined),

@@ -151,6 +151,11 @@ export class ResourceSlot {
     return this.world.ctx.kinds.resources.get(this.stored.type) ?? null;
   }
 
+  /** It is open, and its kind has gone or is another one. */
+  get stale(): boolean {
+    return this.#opened.made !== null && this.kind !== this.#kind;
+  }
+
   /** Open or close it, as its kind has come or gone. */
   sync(): void {
     const { kind } = this;

@@ -75,6 +75,11 @@ export class Watching {
     }
   }
 
+  /** Somebody looks at events other than message.publish: they may come long after the message that they are of. */
+  get eventful(): boolean {
+    return this.#lookers.size > 0;
+  }
+
   /** Hooks as they are needed now. */
   settle(): void {
     // The broker remembers for each topic what the hook has said of it: whoever changes its mind hooks anew.
@@ -113,7 +118,7 @@ export class Watching {
     const consumers = this.#matching.of(m.topic);
     if (consumers.length > 0) {
       const client = this.#readers > 0 ? this.ports.broker.client(m.from) : undefined;
-      this.#note(PUBLISH, consumers, { message: m, client, clientId: m.from });
+      this.#note(PUBLISH, consumers, m, client ?? null, m.from, null);
     }
     return m;
   }
@@ -121,9 +126,11 @@ export class Watching {
   #note(
     event: EventRow,
     consumers: readonly Consumer[],
-    what: { message?: Message; client?: ClientInfo | undefined; clientId: string; more?: Readonly<Record<string, Value>> },
+    message: Message | null,
+    client: ClientInfo | null,
+    clientId: string,
+    more: Readonly<Record<string, Value>> | null,
   ): void {
-    const { message = null, client = null, clientId, more = null } = what;
     // A chunk of input is used again.
     if (message !== null && !message.owned) message.detach();
     this.ports.add(
@@ -146,7 +153,7 @@ export class Watching {
     const event = eventOf(name) as EventRow;
     const consumers = this.#lookers.get(event);
     if (consumers === undefined || (m.topic.startsWith(SYS) && this.ports.ignoresSys())) return;
-    this.#note(event, consumers, { message: m, client: this.ports.broker.client(clientId), clientId, ...(more && { more }) });
+    this.#note(event, consumers, m, this.ports.broker.client(clientId) ?? null, clientId, more ?? null);
   }
 
   #happened(name: EventName, who: ClientInfo | string, more?: Readonly<Record<string, Value>>): void {
@@ -155,7 +162,7 @@ export class Watching {
     if (consumers === undefined) return;
     const client = typeof who === "string" ? this.ports.broker.client(who) : who;
     const clientId = typeof who === "string" ? who : who.clientId;
-    this.#note(event, consumers, { client, clientId, ...(more && { more }) });
+    this.#note(event, consumers, null, client ?? null, clientId, more ?? null);
   }
 
   #hookEvent(point: HookPoint): () => void {

@@ -7,6 +7,9 @@ test.each([
   ["", "abc", 3],
   ["kitten", "sitting", 3],
   ["flaw", "lawn", 2],
+  ["form", "from", 1],
+  ["abcd", "badc", 2],
+  ["ca", "abc", 3],
 ])("%j to %j", (a, b, d) => {
   expect(editDistance(a, b)).toBe(d);
   expect(editDistance(b, a)).toBe(d);

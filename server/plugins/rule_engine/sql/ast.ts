@@ -47,9 +47,7 @@ export type Expr =
   | (Placed & { readonly kind: "array"; readonly items: readonly Expr[] })
   | (Placed & { readonly kind: "range"; readonly first: number; readonly last: number });
 
-/** A step of an alias; index 0 = before the first element, "end" = behind the last one. */
-export type AliasStep = string | number | "end";
-/** `AS a.b[1]`: the first step is a name. Texts are names, numbers are indices. */
+/** `AS a.b[1]`. Index 0 = before the first element, "end" (written -0) = behind the last one. */
 export interface Alias {
   readonly name: string;
   readonly steps: readonly ({ readonly key: string } | { readonly index: number | "end" })[];
@@ -74,25 +72,6 @@ export type Statement =
       readonly from: readonly string[];
       readonly where: Expr | null;
     };
-
-/** The same statement in one line. What it gives is read as the same tree. */
-export function printStatement(s: Statement): string {
-  const tail = `${s.from.length === 0 ? "" : ` FROM ${s.from.map((f) => quote(f, '"')).join(", ")}`}${s.where === null ? "" : ` WHERE ${printExpr(s.where)}`}`;
-  if (s.kind === "select") return `SELECT ${printFields(s.fields)}${tail}`;
-  const fields = s.fields === null ? "" : ` DO ${printFields(s.fields)}`;
-  return `FOREACH ${printFields(s.each)}${fields}${s.incase === null ? "" : ` INCASE ${printExpr(s.incase)}`}${tail}`;
-}
-
-const printFields = (fields: readonly Field[]): string => fields.map(printField).join(", ");
-
-function printField({ expr, alias }: Field): string {
-  if (expr === null) return "*";
-  return alias === null ? printExpr(expr) : `${printExpr(expr)} AS ${printAlias(alias)}`;
-}
-
-function printAlias({ name, steps }: Alias): string {
-  return printName(name) + steps.map((s) => ("key" in s ? `.${printName(s.key)}` : `[${s.index === "end" ? "-0" : s.index}]`)).join("");
-}
 
 /** How tightly an expression holds together; what is looser than its place needs parentheses. */
 const OR = 1;
@@ -138,7 +117,8 @@ export function printExpr(e: Expr): string {
     case "name":
       return printName(e.name) + printSteps(e.steps);
     case "into":
-      return within(e.of, ATOM) + printSteps(e.steps);
+      // Else its steps would be some more of theirs.
+      return (e.of.kind === "name" || e.of.kind === "into" ? `(${printExpr(e.of)})` : within(e.of, ATOM)) + printSteps(e.steps);
     case "call":
       return `${e.name}(${list(e.args)})`;
     case "arithmetic": {
@@ -188,8 +168,9 @@ function printValue(value: Value): string {
 
 const PLAIN = /^[A-Za-z_$][\w$@]*$/;
 
-function printName(name: string): string {
+/** In backquotes where it needs them. */
+export function printName(name: string): string {
   return PLAIN.test(name) && !isKeyword(name) ? name : quote(name, "`");
 }
 
-const quote = (text: string, mark: string): string => `${mark}${text.replaceAll(mark, mark + mark)}${mark}`;
+export const quote = (text: string, mark: string): string => `${mark}${text.replaceAll(mark, mark + mark)}${mark}`;

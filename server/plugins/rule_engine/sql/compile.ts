@@ -8,7 +8,7 @@ import { likePattern, match } from "./functions/regex.ts";
 import type { FunctionDef } from "./functions/table.ts";
 import { compileName, compileStep, type Fn, type Move, type Scope, walk } from "./names.ts";
 import { arithmetic, compare, negative } from "./operators.ts";
-import { type Columns, isEqual, type Row, type Value } from "./values.ts";
+import { type Columns, isEqual, isMap, type Row, type Value } from "./values.ts";
 
 /** `value` counts only where `isConstant`. */
 export interface Compiled {
@@ -21,6 +21,18 @@ const NO_ROW: Row = {};
 /** For what is constant. */
 const NO_EVENT: Columns = { get: () => undefined, names: () => [], json: () => undefined, now: 0 };
 
+/** Longest text, and most elements, that are worked out before the rule runs. */
+const SMALL_TEXT = 1024;
+const SMALL_ARRAY = 64;
+/** So many that were too large, and nothing more is tried. */
+const MOST_LARGE = 8;
+
+function isSmall(value: Value): boolean {
+  if (typeof value === "string" || value instanceof Uint8Array) return value.length <= SMALL_TEXT;
+  if (Array.isArray(value)) return value.length <= SMALL_ARRAY;
+  return isMap(value) ? Object.keys(value).length <= SMALL_ARRAY : true;
+}
+
 function constant(value: Value): Compiled {
   return { run: () => value, isConstant: true, value };
 }
@@ -30,6 +42,8 @@ export class Compiler {
   readonly reads = new Set<string>();
   /** What SELECT made has been looked at. */
   usesRow = false;
+  /** Constants that were too large to be kept. */
+  private large = 0;
 
   constructor(private readonly sql: string) {}
 
@@ -39,7 +53,7 @@ export class Compiler {
       case "literal":
         return constant(e.value);
       case "range":
-        return constant(Array.from({ length: Math.max(0, e.last - e.first + 1) }, (_, i) => e.first + i));
+        return this.made(() => Array.from({ length: Math.max(0, e.last - e.first + 1) }, (_, i) => e.first + i), []);
       case "name": {
         const { moves } = this.steps(e.steps, scope);
         const read = compileName(e.name, e.steps, moves, scope);
@@ -76,10 +90,10 @@ export class Compiler {
       case "compare": {
         const left = this.compile(e.left, scope);
         const right = this.compile(e.right, scope);
-        // `x = null` is asked of what is missing as well: nobody means anything else by it.
-        const isNull = (c: Compiled): boolean => c.isConstant && c.value === null;
-        if ((e.op === "=" || e.op === "<>") && (isNull(left) || isNull(right)))
-          return this.isNull(isNull(left) ? right : left, e.op === "=");
+        // `x = null`, as a word, is asked of what is missing as well: nobody means anything else by it.
+        const isWord = (side: Expr): boolean => side.kind === "literal" && side.value === null;
+        if ((e.op === "=" || e.op === "<>") && (isWord(e.left) || isWord(e.right)))
+          return this.isNull(isWord(e.left) ? right : left, e.op === "=");
         return this.made(compare(e.op, left.run, right.run, right.isConstant ? right.value : undefined), [left, right]);
       }
       case "isNull":
@@ -112,11 +126,16 @@ export class Compiler {
     }
   }
 
-  /** Constant, if all it is made of is. What fails is left to fail when the rule runs: it may stand where nobody comes to. */
+  /**
+   * Constant, if all it is made of is, and it is small: a rule of some lines shall not keep megabytes. What fails is left to fail when the
+   * rule runs: it may stand where nobody comes to.
+   */
   private made(run: Fn, of: readonly Compiled[]): Compiled {
-    if (of.every((c) => c.isConstant)) {
+    if (this.large < MOST_LARGE && of.every((c) => c.isConstant)) {
       try {
-        return constant(run(NO_EVENT, NO_ROW, NO_ROW));
+        const value = run(NO_EVENT, NO_ROW, NO_ROW);
+        if (isSmall(value)) return constant(value);
+        this.large++;
       } catch {
         // Then it is no constant.
       }
@@ -152,9 +171,14 @@ export class Compiler {
   private logic(e: Expr & { kind: "logic" }, scope: Scope): Compiled {
     const parts = e.parts.map((p) => this.compile(p, scope));
     const decides = e.op === "or";
-    // A part that is constant decides, or says nothing.
-    if (parts.some((p) => p.isConstant && (p.value === true) === decides)) return constant(decides);
-    const open = parts.filter((p) => !p.isConstant).map((p) => p.run);
+    // A part that is constant says nothing, or decides, and then nobody comes to those behind it.
+    const open: Fn[] = [];
+    for (const part of parts) {
+      const isDecided = part.isConstant && (part.value === true) === decides;
+      if (isDecided && open.length === 0) return constant(decides);
+      if (isDecided || !part.isConstant) open.push(part.run);
+      if (isDecided) break;
+    }
     const [a, b] = open;
     if (a === undefined) return constant(!decides);
     if (b === undefined) return { run: (event, row, vars) => a(event, row, vars) === true, isConstant: false, value: undefined };
@@ -171,7 +195,7 @@ export class Compiler {
     return { run, isConstant: false, value: undefined };
   }
 
-  /** Of two texts; false where one is missing. */
+  /** Of two texts; false where one is missing, or bytes: a payload that is no text matches nothing. */
   private texts(op: string, l: Expr, r: Expr, scope: Scope, holds: (a: string, b: string) => boolean): Compiled {
     const left = this.compile(l, scope);
     const right = this.compile(r, scope);
@@ -180,7 +204,7 @@ export class Compiler {
         const a = left.run(event, row, vars);
         const b = right.run(event, row, vars);
         if (typeof a === "string" && typeof b === "string") return holds(a, b);
-        if (a === undefined || a === null || b === undefined || b === null) return false;
+        for (const side of [a, b]) if (side === undefined || side === null || side instanceof Uint8Array) return false;
         throw new RuleError(`${op}: expected text, got ${shown(typeof a === "string" ? b : a)}`);
       },
       [left, right],
@@ -228,25 +252,15 @@ export class Compiler {
   private call(e: Expr & { kind: "call" }, scope: Scope): Compiled {
     const def = BY_NAME.get(e.name);
     if (def === undefined) {
-      const absent = ABSENT.get(e.name) ?? null;
-      const meant = absent === null ? nearest(e.name, BY_NAME.keys()) : null;
-      throw new SqlError(
-        `there is no function ${e.name}()`,
-        this.sql,
-        e.at,
-        e.length,
-        absent ?? (meant === null ? null : `did you mean ${meant}()?`),
-      );
+      const absent = ABSENT.get(e.name);
+      if (absent !== undefined) throw new SqlError(`there is no function ${e.name}() (${absent})`, this.sql, e.at, e.length);
+      throw new SqlError(`there is no function ${e.name}()`, this.sql, e.at, e.length, nearest(e.name, BY_NAME.keys()));
     }
     const count = e.args.length;
-    if (count < def.least || count > def.most)
-      throw new SqlError(
-        `${e.name}() is called with ${count === 1 ? "1 argument" : `${count} arguments`}`,
-        this.sql,
-        e.at,
-        e.length,
-        `write ${e.name}(${def.args})`,
-      );
+    if (count < def.least || count > def.most) {
+      const found = count === 1 ? "1 argument" : `${count} arguments`;
+      throw new SqlError(`expected ${e.name}(${def.args}), found ${found}`, this.sql, e.at, e.length);
+    }
     const args = e.args.map((arg) => this.compile(arg, scope));
     this.check(e, def, args);
     for (const column of def.reads) this.reads.add(column);

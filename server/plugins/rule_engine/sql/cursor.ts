@@ -3,23 +3,20 @@ import { nearest } from "../../../lib/nearest.ts";
 import { SqlError } from "./errors.ts";
 import { type Token, tokenize } from "./tokens.ts";
 
-/** What SQL elsewhere has, and why there is no use for it here. */
+const oneAtATime = (what: string): string => `${what} is not part of a rule's SQL: it looks at one event at a time`;
+
+/** What SQL elsewhere has behind an expression, and why there is no use for it here. */
 export const REFUSED: ReadonlyMap<string, string> = new Map([
-  ["group", "GROUP BY is not part of a rule's SQL: it looks at one event at a time"],
-  ["order", "ORDER BY is not part of a rule's SQL: it looks at one event at a time"],
-  ["having", "HAVING is not part of a rule's SQL: it looks at one event at a time"],
-  ["limit", "LIMIT is not part of a rule's SQL: it looks at one event at a time"],
-  ["offset", "OFFSET is not part of a rule's SQL: it looks at one event at a time"],
+  ["group", oneAtATime("GROUP BY")],
+  ["order", oneAtATime("ORDER BY")],
+  ["having", oneAtATime("HAVING")],
+  ["limit", oneAtATime("LIMIT")],
+  ["offset", oneAtATime("OFFSET")],
+  ...["join", "inner", "left", "right", "outer", "full", "cross", "natural"].map((word) => [word, oneAtATime("JOIN")] as const),
   ["union", "UNION is not part of a rule's SQL: several filters may stand in FROM, with commas"],
-  ["join", "JOIN is not part of a rule's SQL: it looks at one event at a time"],
-  ["inner", "JOIN is not part of a rule's SQL: it looks at one event at a time"],
-  ["left", "JOIN is not part of a rule's SQL: it looks at one event at a time"],
-  ["right", "JOIN is not part of a rule's SQL: it looks at one event at a time"],
-  ["outer", "JOIN is not part of a rule's SQL: it looks at one event at a time"],
-  ["cross", "JOIN is not part of a rule's SQL: it looks at one event at a time"],
-  ["natural", "JOIN is not part of a rule's SQL: it looks at one event at a time"],
-  ["distinct", "DISTINCT is not part of a rule's SQL: it looks at one event at a time"],
+  ["between", "BETWEEN is not part of a rule's SQL: write x >= 1 and x <= 2"],
 ]);
+export const DISTINCT = oneAtATime("DISTINCT");
 
 export class Cursor {
   private next = 0;
@@ -58,21 +55,10 @@ export class Cursor {
     const word = text.toLowerCase();
     const refused = kind === "name" ? REFUSED.get(word) : undefined;
     if (refused !== undefined) this.fail(refused, this.token);
-    const meant =
-      kind === "name"
-        ? nearest(
-            word,
-            words.filter((w) => /^\w/.test(w)),
-          )
-        : null;
+    const known = words.filter((w) => /^\w/.test(w));
+    const meant = kind === "name" ? nearest(word, known) : null;
     const found = kind === "eof" ? "the end" : JSON.stringify(this.sql.slice(at, Math.min(end, at + 64)));
-    throw new SqlError(
-      `expected ${expected}, found ${found}`,
-      this.sql,
-      at,
-      end - at,
-      meant === null ? null : `did you mean ${meant.toUpperCase()}?`,
-    );
+    throw new SqlError(`expected ${expected}, found ${found}`, this.sql, at, end - at, meant === null ? null : meant.toUpperCase());
   }
 
   protected fail(reason: string, { at, end }: Token): never {

@@ -14,13 +14,13 @@ export class SqlError extends Error {
     readonly at: number,
     /** In UTF-16 units; 0 = at the end of the text. */
     readonly length: number,
-    /** The known word that was probably meant, or what to write instead. */
+    /** The known word that was probably meant. */
     readonly hint: string | null = null,
   ) {
     const before = sql.slice(0, at);
     const line = before.split("\n").length;
     const column = at - before.lastIndexOf("\n");
-    super(`line ${line}, column ${column}: ${reason}${hint === null ? "" : ` (${hint})`}`);
+    super(`line ${line}, column ${column}: ${reason}${hint === null ? "" : ` (did you mean ${hint}?)`}`);
     this.line = line;
     this.column = column;
   }
@@ -42,10 +42,15 @@ export class ArgumentError extends Error {
   }
 }
 
+/** What cannot be done, in words that are complete: the result would be too long, the steps too many. */
+export class Refusal extends Error {
+  override readonly name = "Refusal";
+}
+
 /** `what`: a function or an operator, as it is written. */
 export function named(what: string, err: unknown): RuleError {
   if (err instanceof RuleError) return err;
-  if (err instanceof ArgumentError) return new RuleError(`${what}: ${err.message}`);
+  if (err instanceof ArgumentError || err instanceof Refusal) return new RuleError(`${what}: ${err.message}`);
   // The stack is at its end, or a library did not like what it was given.
   return new RuleError(`${what}: ${piece(err instanceof Error ? err.message : String(err))}`);
 }
@@ -53,12 +58,12 @@ export function named(what: string, err: unknown): RuleError {
 /** Longest piece of a value that an error shows. */
 const SHOWN = 64;
 
-export function piece(text: string): string {
+function piece(text: string): string {
   return text.length <= SHOWN ? text : `${text.slice(0, SHOWN)}…`;
 }
 
 /** "text", "number", "nothing" … */
-export function kindOf(value: unknown): string {
+function kindOf(value: unknown): string {
   if (value === undefined) return "nothing";
   if (value === null) return "null";
   if (typeof value === "string") return "text";
@@ -67,11 +72,11 @@ export function kindOf(value: unknown): string {
   return typeof value === "object" ? "map" : typeof value;
 }
 
-/** The kind, and what fits of the value: `number 5`, `text "abc"`, `array of 3`. */
+/** The kind, and what fits of the value: `number 5`, `text "abc"`, `array of length 3`. */
 export function shown(value: unknown): string {
   const kind = kindOf(value);
   if (typeof value === "number" || typeof value === "boolean") return `${kind} ${value}`;
   if (typeof value === "string") return `${kind} ${JSON.stringify(piece(value))}`;
-  if (Array.isArray(value) || value instanceof Uint8Array) return `${value.length} ${kind === "bytes" ? "bytes" : "elements of an array"}`;
+  if (Array.isArray(value) || value instanceof Uint8Array) return `${kind} of length ${value.length}`;
   return kind;
 }

@@ -4,7 +4,7 @@ import { Cursor } from "./cursor.ts";
 import { SqlError } from "./errors.ts";
 
 /** Most elements of `[first..last]`. */
-const RANGE = 10_000;
+const RANGE = 1000;
 
 const OR = 1;
 const AND = 2;

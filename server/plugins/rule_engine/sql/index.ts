@@ -3,9 +3,8 @@ import { DEFINITIONS } from "./functions/index.ts";
 import type { FunctionRow } from "./functions/table.ts";
 
 export { RuleError, SqlError } from "./errors.ts";
-export type { Limits } from "./parser.ts";
 export { type CompiledRule, compileRule } from "./rule.ts";
-export { type Columns, parseJson, type Row, textOrBytes, type Value } from "./values.ts";
+export { type Columns, parseJson, type Row, type Value } from "./values.ts";
 export type { FunctionRow };
 
 /**

@@ -44,10 +44,17 @@ function overlaps(given: readonly Key[], name: string, steps: readonly Step[]): 
   for (let i = 1; i < given.length; i++) {
     const step = steps[i - 1];
     if (step === undefined) return true;
-    if (step.kind === "key" && step.name !== given[i]) return false;
-    if (step.kind === "index" && step.index.kind === "literal" && step.index.value !== given[i]) return false;
+    if (step.kind === "key" ? step.name !== given[i] : isElsewhere(given[i] as Key, step)) return false;
   }
   return true;
+}
+
+/** Positions that are counted from the end, or moved when something is put before them, may be any. */
+function isElsewhere(key: Key, step: Step): boolean {
+  if (step.kind !== "index" || step.index.kind !== "literal") return false;
+  const { value } = step.index;
+  if (typeof key === "number" && typeof value === "number") return key > 0 && value > 0 && key !== BEHIND && key !== value;
+  return key !== value;
 }
 
 export interface Read {

@@ -89,7 +89,7 @@ const COMPARISONS: Readonly<Record<Exclude<Compare, "=" | "<>">, (difference: nu
   ">=": (d) => d >= 0,
 };
 
-/** `constant`: the number on the right, when it is one. */
+/** `constant`: what stands on the right, if that is known. */
 export function compare(op: Compare, left: Fn, right: Fn, constant: Value): Fn {
   if (op === "=" || op === "<>") {
     const wanted = op === "=";
@@ -104,11 +104,16 @@ export function compare(op: Compare, left: Fn, right: Fn, constant: Value): Fn {
   if (typeof constant === "number") {
     const k = constant;
     const slow = (a: Value): boolean => holds(order(a, k));
-    if (op === "<") return (e, r, v) => number(left(e, r, v), (a) => a < k, slow);
-    if (op === ">") return (e, r, v) => number(left(e, r, v), (a) => a > k, slow);
+    if (op === "<")
+      return (e, r, v) => {
+        const a = left(e, r, v);
+        return typeof a === "number" ? a < k : slow(a);
+      };
+    if (op === ">")
+      return (e, r, v) => {
+        const a = left(e, r, v);
+        return typeof a === "number" ? a > k : slow(a);
+      };
   }
   return (e, r, v) => holds(order(left(e, r, v), right(e, r, v)));
 }
-
-const number = (a: Value, fast: (a: number) => boolean, slow: (a: Value) => boolean): boolean =>
-  typeof a === "number" ? fast(a) : slow(a);

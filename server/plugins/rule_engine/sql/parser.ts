@@ -1,9 +1,8 @@
 /** From a rule's SQL to a tree: clauses, fields and their names. */
 import type { Alias, Expr, Field, Statement } from "./ast.ts";
-import { REFUSED, written } from "./cursor.ts";
+import { DISTINCT, REFUSED, written } from "./cursor.ts";
 import { SqlError } from "./errors.ts";
 import { Expressions } from "./expressions.ts";
-import type { Token } from "./tokens.ts";
 
 export interface Limits {
   /** Longest SQL, in UTF-16 units. Default 65,536. */
@@ -20,7 +19,6 @@ const DEPTH = 64;
 const FIELDS = 512;
 const CLAUSES: ReadonlySet<string> = new Set(["from", "where", "do", "incase"]);
 const VALUE_STARTS: ReadonlySet<string> = new Set(["name", "quoted", "text", "number", "case", "not", "*"]);
-const startsValue = (t: Token): boolean => VALUE_STARTS.has(t.kind);
 
 /** @throws SqlError */
 export function parse(sql: string, limits: Limits = {}): Statement {
@@ -80,9 +78,9 @@ class Parser extends Expressions {
   private fields(): Field[] {
     const fields: Field[] = [];
     do {
-      const refused = this.token.kind === "name" && this.peek().kind !== "(" ? REFUSED.get(this.token.text.toLowerCase()) : undefined;
       // `distinct a`, not a column of that name.
-      if (refused !== undefined && startsValue(this.peek())) this.fail(refused, this.token);
+      const isDistinct = this.token.kind === "name" && this.token.text.toLowerCase() === "distinct";
+      if (isDistinct && VALUE_STARTS.has(this.peek().kind)) this.fail(DISTINCT, this.token);
       if (this.accept("*")) fields.push({ expr: null, alias: null });
       else fields.push({ expr: this.expression(), alias: this.alias() });
       if (fields.length > FIELDS) this.fail(`a rule has ${FIELDS} fields at most`, this.token);
@@ -108,7 +106,7 @@ class Parser extends Expressions {
     } else if (kind === "name") {
       this.take();
     } else if (hasAs && /^\w/.test(this.sql.slice(at, end))) {
-      throw new SqlError(`${text} is a word of SQL, expected a name`, this.sql, at, end - at, "put it in backquotes");
+      throw new SqlError(`${text} is a word of SQL, expected a name (put it in backquotes)`, this.sql, at, end - at);
     } else {
       this.unexpected("a name");
     }

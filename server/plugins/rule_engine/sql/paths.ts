@@ -8,7 +8,7 @@ export type Key = string | number;
 export const BEHIND = Number.POSITIVE_INFINITY;
 
 /** Text that looks like JSON is read, for whoever looks into it: a payload within a payload. */
-export function opened(value: Value): Value {
+function opened(value: Value): Value {
   if (typeof value !== "string") return value;
   const c = value.charCodeAt(value.length - value.trimStart().length);
   if (c !== 0x7b && c !== 0x5b) return undefined;

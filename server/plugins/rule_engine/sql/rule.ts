@@ -71,8 +71,8 @@ function select(fields: readonly Make[], where: Fn | null, usesRow: boolean): (e
           for (const field of fields) field(event, row, vars);
         };
   return (event) => {
+    if (where !== null && !usesRow && where(event, NO_VARS, NO_VARS) !== true) return NO_ROWS;
     const row: Row = {};
-    if (where !== null && !usesRow && where(event, row, NO_VARS) !== true) return NO_ROWS;
     make(event, row, NO_VARS);
     return where !== null && usesRow && where(event, row, NO_VARS) !== true ? NO_ROWS : [row];
   };
@@ -91,7 +91,7 @@ function foreach(compiler: Compiler, sql: string, each: readonly Field[]): Each 
   const last = each.at(-1) as Field & { expr: Expr };
   const before = compileFields(compiler, each.slice(0, -1), COLUMNS, "vars");
   if (last.alias !== null && last.alias.steps.length > 0)
-    throw new SqlError("an element of FOREACH has a name without dots", sql, last.expr.at, 0);
+    throw new SqlError("an element of FOREACH has a name without dots", sql, last.expr.at, 1);
   const array = compiler.compile(last.expr, { first: NO_NAMES, last: before.given }).run;
   return { given: before.given, names: before.fields, array, item: last.alias?.name ?? ITEM };
 }

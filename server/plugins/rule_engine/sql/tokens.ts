@@ -30,7 +30,7 @@ const KEYWORDS = [
 export type Keyword = (typeof KEYWORDS)[number];
 const KEYWORD_OF: ReadonlyMap<string, Keyword> = new Map(KEYWORDS.flatMap((k) => [[k, k] as const, [k.toUpperCase(), k] as const]));
 
-export type Sign = "=" | "<>" | "!=" | "<" | "<=" | ">" | ">=" | "=~" | "+" | "-" | "*" | "/" | "(" | ")" | "[" | "]" | "," | "." | ".."; // prettier-ignore
+export type Sign = "=" | "<>" | "!=" | "<" | "<=" | ">" | ">=" | "=~" | "+" | "-" | "*" | "/" | "(" | ")" | "[" | "]" | "," | "." | "..";
 
 /** `name`: as written; `quoted`: a name in backquotes; `text`: in single or double quotes; `number`: its digits; `eof`: there is no more. */
 export interface Token {
@@ -119,7 +119,7 @@ function number(sql: string, at: number): Token {
     if (isDigit(sql.charCodeAt(exponent - 1)) && exponent > end + (hasSign ? 2 : 1)) end = exponent;
   }
   if (isNameStart(sql.charCodeAt(end)))
-    throw new SqlError("a name cannot begin with a digit", sql, at, run(sql, end) - at, "put it in backquotes");
+    throw new SqlError("a name cannot begin with a digit (put it in backquotes)", sql, at, run(sql, end) - at);
   return { kind: "number", text: sql.slice(at, end), at, end };
 }
 
@@ -161,5 +161,10 @@ function sign(sql: string, at: number, before: readonly Token[]): Token {
   const [foreign, hint] = FOREIGN.find(([s]) => sql.startsWith(s, at)) ?? [String.fromCodePoint(sql.codePointAt(at) ?? 0), null];
   // At the very end it is harmless.
   if (foreign === ";" && sql.slice(at + 1).trim() === "" && before.length > 0) return { kind: "eof", text: ";", at, end: sql.length };
-  throw new SqlError(`${JSON.stringify(foreign)} is nothing that a rule's SQL knows`, sql, at, foreign.length, hint);
+  throw new SqlError(
+    `${JSON.stringify(foreign)} is nothing that a rule's SQL knows${hint === null ? "" : ` (${hint})`}`,
+    sql,
+    at,
+    foreign.length,
+  );
 }

@@ -1,5 +1,5 @@
 /** What a rule works with: JSON's kinds of values, bytes, and "nothing" for what is missing. */
-import { ArgumentError, RuleError } from "./errors.ts";
+import { ArgumentError, Refusal, RuleError } from "./errors.ts";
 
 /** undefined = missing. Objects have no prototype reach; integers beyond 2^53 in JSON stay text. */
 export type Value = undefined | null | boolean | number | string | Uint8Array | Value[] | { [key: string]: Value };
@@ -37,15 +37,15 @@ export function bytesOf(value: string | Uint8Array): Uint8Array {
   return typeof value === "string" ? Buffer.from(value, "utf8") : value;
 }
 
-/** @throws RangeError when it is too long */
+/** @throws Refusal when it is too long */
 export function bounded<T extends string | Uint8Array>(result: T): T {
   boundedLength(result.length);
   return result;
 }
 
-/** Of what is about to be made. @throws RangeError */
+/** Of what is about to be made. @throws Refusal */
 export function boundedLength(length: number, most = MAX_TEXT, of = "characters"): void {
-  if (!(length <= most)) throw new RangeError(`the result would have ${length} ${of}, at most ${most} are allowed`);
+  if (!(length <= most)) throw new Refusal(`the result would have ${length} ${of}, at most ${most} are allowed`);
 }
 
 export function isMap(value: Value): value is { [key: string]: Value } {
@@ -94,18 +94,29 @@ export function isEqual(a: Value, b: Value): boolean {
     if (typeof a === "number") return numberIn(b) === a;
     if (typeof a === "boolean") return b === String(a);
   }
-  return isSame(a, b);
+  // Of two that are neither bytes, arrays nor maps there is no more to say.
+  return (typeof a === "object" || typeof b === "object") && isSame(a, b);
 }
 
-/** Equal without any conversion. Missing is the same as missing. */
-export function isSame(a: Value, b: Value): boolean {
+/** Most values within values that one comparison looks at: a rule can put one array into another many times over. */
+const MAX_VALUES = 100_000;
+
+/** Equal without any conversion. Missing is the same as missing. @throws Refusal when there is too much to compare */
+export function isSame(a: Value, b: Value, budget = { left: MAX_VALUES }): boolean {
   if (a === b) return true;
+  if (--budget.left < 0) throw new Refusal(`more than ${MAX_VALUES} values are not compared`);
   if (a instanceof Uint8Array || b instanceof Uint8Array)
     return isBytesLike(a) && isBytesLike(b) && Buffer.compare(bytesOf(a), bytesOf(b)) === 0;
-  if (Array.isArray(a)) return Array.isArray(b) && a.length === b.length && a.every((x, i) => isSame(x, b[i]));
+  if (Array.isArray(a)) {
+    if (!Array.isArray(b) || a.length !== b.length) return false;
+    for (let i = 0; i < a.length; i++) if (!isSame(a[i], b[i], budget)) return false;
+    return true;
+  }
   if (!isMap(a) || !isMap(b)) return false;
   const keys = Object.keys(a);
-  return keys.length === Object.keys(b).length && keys.every((k) => Object.hasOwn(b, k) && isSame(a[k], b[k]));
+  if (keys.length !== Object.keys(b).length) return false;
+  for (const k of keys) if (!Object.hasOwn(b, k) || !isSame(a[k], b[k], budget)) return false;
+  return true;
 }
 
 const isBytesLike = (v: Value): v is string | Uint8Array => typeof v === "string" || v instanceof Uint8Array;
@@ -132,8 +143,8 @@ function orderBig(a: number, digits: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** Digits that may be too many for a number: only then does reading JSON look at the text of every number. */
-const LONG_NUMBER = /\d{16}/;
+/** Digits that may be too many for a number, outside of most texts: only then does reading JSON look at the text of every number. */
+const LONG_NUMBER = /(?:^|[:,[\s-])\d{16}/;
 
 /** @throws SyntaxError */
 export function parseJson(text: string): Value {
@@ -145,21 +156,24 @@ function keepBig(_key: string, value: unknown, context?: { source?: string }): u
   return isInexact && context?.source !== undefined && BIG.test(context.source) ? context.source : value;
 }
 
-/** @throws ArgumentError for bytes (JSON has none), and when it is too long */
+/** @throws ArgumentError for bytes (JSON has none), Refusal when it is too long: that is found before the text is made */
 export function toJson(value: Value): string {
-  const bytes = bytesWithin(value);
-  if (bytes !== undefined) throw new ArgumentError("something that JSON can say (bytes: use base64_encode or bin2hexstr)", bytes);
+  measure(value, { left: MAX_TEXT });
   return bounded(JSON.stringify(value) ?? "null");
 }
 
-function bytesWithin(value: Value): Uint8Array | undefined {
-  if (typeof value !== "object" || value === null) return undefined;
-  if (value instanceof Uint8Array) return value;
-  for (const inner of Array.isArray(value) ? value : Object.values(value)) {
-    const found = bytesWithin(inner);
-    if (found !== undefined) return found;
-  }
-  return undefined;
+/** Characters that the JSON has at least. */
+function measure(value: Value, budget: { left: number }): void {
+  if (value instanceof Uint8Array) throw new ArgumentError("something that JSON can say (bytes: use base64_encode or bin2hexstr)", value);
+  budget.left -= typeof value === "string" ? value.length + 2 : 1;
+  if (budget.left < 0) throw new Refusal(`the result would have more than ${MAX_TEXT} characters`);
+  if (typeof value !== "object" || value === null) return;
+  if (Array.isArray(value)) for (const inner of value) measure(inner, budget);
+  else
+    for (const key of Object.keys(value)) {
+      budget.left -= key.length;
+      measure(value[key], budget);
+    }
 }
 
 /** A value as text, as `str()` gives it: numbers with at most ten decimals, arrays and maps as JSON, what is missing as "undefined". */

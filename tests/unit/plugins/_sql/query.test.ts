@@ -21,7 +21,6 @@ describe("what 3.1 ships", () => {
 });
 
 test("later versions' names, with and without quotes", () => {
-  // biome-ignore lint/suspicious/noTemplateCurlyInString: that is how they write it
   expect(compileQuery("select p from t where u = '${username}' and c = ${clientid} and a = ${peerhost};", "mysql")).toEqual({
     text: "select p from t where u = ? and c = ? and a = ?",
     values: ["u", "c", "a"],

@@ -1,5 +1,5 @@
 /** Bits of whole numbers, and numbers out of bits. Whole numbers beyond 2^53 are text, as everywhere. */
-import { ArgumentError } from "../errors.ts";
+import { ArgumentError, Refusal } from "../errors.ts";
 import { bigOf, bytesOf, textOrBytes, type Value, wholeNumber } from "../values.ts";
 import { oneOf, Table, textOrBytesArg, whole } from "./table.ts";
 
@@ -8,7 +8,7 @@ const MAX_BITS = 1024;
 
 function fits(n: bigint): number | string {
   if (n > -(1n << BigInt(MAX_BITS)) && n < 1n << BigInt(MAX_BITS)) return wholeNumber(n);
-  throw new RangeError(`the result has more than ${MAX_BITS} bits`);
+  throw new Refusal(`the result has more than ${MAX_BITS} bits`);
 }
 
 const isInt32 = (a: Value): a is number => typeof a === "number" && (a | 0) === a;
@@ -140,6 +140,6 @@ function float(raw: Uint8Array, length: number, isLittle: boolean): number {
 }
 
 function finite(n: number): number {
-  if (!Number.isFinite(n)) throw new RangeError("these bits are no finite number");
+  if (!Number.isFinite(n)) throw new Refusal("these bits are no finite number");
   return n;
 }

@@ -17,9 +17,9 @@ export const CLASSES: Readonly<Record<string, CharTest>> = {
   w: isWord,
   W: not(isWord),
   s: isSpace,
-  S: not(isSpace), // prettier-ignore
-  h: (c) => c === 0x20 || c === 0x09, // prettier-ignore
-  N: (c) => c !== 0x0a, // prettier-ignore
+  S: not(isSpace),
+  h: (c) => c === 0x20 || c === 0x09,
+  N: (c) => c !== 0x0a,
 };
 export const POSIX: Readonly<Record<string, CharTest>> = {
   alpha: (c) => isWord(c) && !isDigit(c) && c !== 0x5f,

@@ -1,7 +1,7 @@
 /** Bytes and text in other forms: hashes, compression, base64, hexadecimal digits, JSON, identifiers. Bytes that are UTF-8 come back as text. */
 import { createHash, randomUUID } from "node:crypto";
 import { deflateRawSync, deflateSync, gunzipSync, gzipSync, inflateRawSync, inflateSync } from "node:zlib";
-import { ArgumentError } from "../errors.ts";
+import { ArgumentError, Refusal } from "../errors.ts";
 import { bounded, bytesOf, MAX_TEXT, parseJson, textOrBytes, toJson, type Value } from "../values.ts";
 import { oneOf, Table, text, textOrBytesArg } from "./table.ts";
 
@@ -52,7 +52,7 @@ function restored(form: string, how: (data: Uint8Array, options: typeof LIMITS) 
       return textOrBytes(how(bytes, LIMITS));
     } catch (err) {
       if ((err as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE")
-        throw new RangeError(`the result would have more than ${MAX_TEXT} bytes`);
+        throw new Refusal(`the result would have more than ${MAX_TEXT} bytes`);
       throw new ArgumentError(form, data);
     }
   };

@@ -1,10 +1,10 @@
 /** Numbers: arithmetic, rounding, powers, angles. All angles are in radians. */
-import { ArgumentError } from "../errors.ts";
+import { ArgumentError, Refusal } from "../errors.ts";
 import { isEqual, type Value } from "../values.ts";
 import { number, Table, whole } from "./table.ts";
 
 function checked(n: number): number {
-  if (!Number.isFinite(n)) throw new RangeError("the result is no finite number");
+  if (!Number.isFinite(n)) throw new Refusal("the result is no finite number");
   return n;
 }
 

@@ -2,7 +2,7 @@
  * Regular expressions in linear time (Pike's machine: all ways through the pattern at once, the first choices first), so that no pattern and no
  * text can hold the event loop. On top of that the steps of one call are counted.
  */
-import { ArgumentError } from "../errors.ts";
+import { ArgumentError, Refusal } from "../errors.ts";
 import { boundedLength, type Value } from "../values.ts";
 import { isWord } from "./char_classes.ts";
 import { ASSERT, type Assertion, CHAR, compilePattern, JUMP, MATCH, type Program, SAVE, SPLIT } from "./regex_program.ts";
@@ -41,12 +41,12 @@ export function likePattern(value: Value): Pattern {
 }
 
 export function match(p: Pattern, input: string): boolean {
-  return p.begin(input).search(0, false) !== null;
+  return p.on(input, () => p.search(0, false) !== null);
 }
 
 /** What the groups of the first match caught; '' for one that caught nothing. */
 export function extract(p: Pattern, input: string): string[] {
-  const found = p.begin(input).search(0, true);
+  const found = p.on(input, () => p.search(0, true));
   return found === null ? [] : Array.from({ length: found.length / 2 - 1 }, (_, i) => caught(input, found, i + 1));
 }
 
@@ -58,28 +58,29 @@ function caught(input: string, slots: readonly number[], group: number): string 
 
 /** `by` as Erlang's re:replace has it: & and \0 = the match, \1 \g1 \g{1} = a group, \& and \\ = themselves. */
 export function replaceAll(p: Pattern, input: string, by: string): string {
-  p.begin(input);
   const parts = by.split(/(\\g\{\d{1,3}\}|\\g?\d{1,2}|\\[&\\]|&)/);
-  let out = "";
-  let done = 0;
-  for (let from = 0; from <= input.length; ) {
-    const found = p.search(from, true);
-    if (found === null) break;
-    const [start, end] = [found[0] as number, found[1] as number];
-    out += input.slice(done, start);
-    for (const [i, part] of parts.entries()) {
-      if (i % 2 === 0) out += part;
-      else if (part === "\\&" || part === "\\\\") out += part.slice(1);
-      else out += caught(input, found, part === "&" ? 0 : Number(part.replace(/\D/g, "")));
+  return p.on(input, () => {
+    let out = "";
+    let done = 0;
+    for (let from = 0; from <= input.length; ) {
+      const found = p.search(from, true);
+      if (found === null) break;
+      const [start, end] = [found[0] as number, found[1] as number];
+      out += input.slice(done, start);
+      for (const [i, part] of parts.entries()) {
+        if (i % 2 === 0) out += part;
+        else if (part === "\\&" || part === "\\\\") out += part.slice(1);
+        else out += caught(input, found, part === "&" ? 0 : Number(part.replace(/\D/g, "")));
+      }
+      boundedLength(out.length);
+      done = end;
+      // An empty match: the next one is looked for behind the next character.
+      from = end > start ? end : end + ((input.codePointAt(end) ?? 0) > 0xffff ? 2 : 1);
     }
+    out += input.slice(done);
     boundedLength(out.length);
-    done = end;
-    // An empty match: the next one is looked for behind the next character.
-    from = end > start ? end : end + ((input.codePointAt(end) ?? 0) > 0xffff ? 2 : 1);
-  }
-  out += input.slice(done);
-  boundedLength(out.length);
-  return out;
+    return out;
+  });
 }
 
 /** Threads of one position: each instruction once, in the order of choice. */
@@ -119,7 +120,7 @@ class Threads {
 
 const NO_SLOTS: readonly number[] = [];
 
-export class Pattern {
+class Pattern {
   private now: Threads;
   private next: Threads;
   private input = "";
@@ -130,12 +131,16 @@ export class Pattern {
     this.next = new Threads(program.op.length);
   }
 
-  /** The text that is searched from now on. @throws ArgumentError when it is too long */
-  begin(input: string): this {
+  /** While `work` runs its searches are those of this text; afterwards nothing of it is kept. @throws ArgumentError when it is too long */
+  on<T>(input: string, work: () => T): T {
     if (input.length > MAX_INPUT) throw new ArgumentError(`text of at most ${MAX_INPUT} characters for a pattern`, input);
     this.input = input;
     this.steps = 0;
-    return this;
+    try {
+      return work();
+    } finally {
+      this.input = "";
+    }
   }
 
   /** Where the match and its groups begin and end (-1 = nowhere), from a position on; without groups only whether there is one. */
@@ -173,7 +178,7 @@ export class Pattern {
   }
 
   private count(): void {
-    if (++this.steps > MAX_STEPS) throw new RangeError("this pattern takes too many steps with this text");
+    if (++this.steps > MAX_STEPS) throw new Refusal("this pattern takes too many steps with this text");
   }
 
   /** Everything that can be reached from `pc` without a character. */
@@ -191,6 +196,8 @@ export class Pattern {
         return;
       case SAVE:
         if (wantsGroups) {
+          // A copy of many groups is no single step.
+          this.steps += slots.length >> 2;
           const own = slots.slice();
           own[x[pc] as number] = at;
           this.follow(to, pc + 1, at, own, wantsGroups);

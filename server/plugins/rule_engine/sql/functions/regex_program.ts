@@ -2,7 +2,7 @@
  * Regular expressions as people know them from PCRE and JavaScript, made into a program that is run in linear time (regex.ts). What cannot be
  * matched so is refused: back references, look-around, atomic groups. `\d`, `\w`, `\s` and `\b` know ASCII; characters are code points.
  */
-import { ArgumentError } from "../errors.ts";
+import { ArgumentError, Refusal } from "../errors.ts";
 import { ASSERTIONS, type CharTest, CLASSES, ESCAPES, folded, not, POSIX } from "./char_classes.ts";
 
 /** Most instructions: counted repetitions are written out. */
@@ -295,7 +295,7 @@ class Writer {
   }
 
   private add(op: number, x = 0, y = 0): number {
-    if (this.op.length >= MAX_PROGRAM) throw new RangeError(`this pattern is too large: written out it has more than ${MAX_PROGRAM} steps`);
+    if (this.op.length >= MAX_PROGRAM) throw new Refusal(`this pattern is too large: written out it has more than ${MAX_PROGRAM} steps`);
     this.op.push(op);
     this.x.push(x);
     this.y.push(y);

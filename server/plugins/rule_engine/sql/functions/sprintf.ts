@@ -1,5 +1,5 @@
 /** Erlang's `io:format`, as far as it makes sense of JSON's values: `~F.P.PadModC`. */
-import { ArgumentError } from "../errors.ts";
+import { ArgumentError, Refusal } from "../errors.ts";
 import { bigOf, bounded, boundedLength, textOf, toJson, type Value } from "../values.ts";
 import { number, text } from "./table.ts";
 
@@ -17,7 +17,7 @@ interface Spec {
 export function format(template: string, values: readonly Value[]): string {
   let at = 0;
   const next = (): Value => {
-    if (at >= values.length) throw new ArgumentError(`a value for each ~ of the format`, `${values.length} values`);
+    if (at >= values.length) throw new Refusal(`the format asks for more than ${values.length} values`);
     return values[at++];
   };
   const size = (written: string | undefined): number | null => {
@@ -34,7 +34,7 @@ export function format(template: string, values: readonly Value[]): string {
     boundedLength(length);
     return made;
   });
-  if (at < values.length) throw new ArgumentError("a ~ of the format for each value", `${values.length} values`);
+  if (at < values.length) throw new Refusal(`the format asks for ${at} of ${values.length} values`);
   return bounded(out);
 }
 

@@ -1,6 +1,6 @@
 /** Text. Lengths and positions are in characters (code points); positions begin at 0 as in EMQ X. */
 import { ArgumentError } from "../errors.ts";
-import { bounded, boundedLength, joined, MAX_ELEMENTS, MAX_TEXT, textOf, type Value } from "../values.ts";
+import { bounded, boundedLength, joined, MAX_ELEMENTS, textOf, type Value } from "../values.ts";
 import { extract, match, pattern, replaceAll } from "./regex.ts";
 import { format } from "./sprintf.ts";
 import { array, oneOf, Table, text, textOrBytesArg, whole } from "./table.ts";
@@ -9,7 +9,6 @@ import { array, oneOf, Table, text, textOrBytesArg, whole } from "./table.ts";
 const isSimple = (s: string): boolean => !/[\ud800-\udfff]/.test(s);
 const count = (s: string): number => (isSimple(s) ? s.length : [...s].length);
 
-/** `trim` looks at spaces of Unicode as JavaScript knows them. */
 const side = oneOf("trailing", "leading", "both");
 const where = oneOf("all", "leading", "trailing");
 const direction = oneOf("leading", "trailing");
@@ -177,9 +176,11 @@ function sqlValue(v: Value): string | Uint8Array {
   return `'${text(t).replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
 }
 
-function someParts(parts: string[]): string[] {
-  boundedLength(parts.length, MAX_ELEMENTS, "elements");
-  return parts;
+/** How often a part is in a text, one behind the other. */
+function occurrences(t: string, part: string): number {
+  let n = 0;
+  for (let at = t.indexOf(part); at >= 0; at = t.indexOf(part, at + part.length)) n++;
+  return n;
 }
 
 function split(s: Value, separator: Value, how: Value): string[] {
@@ -188,7 +189,8 @@ function split(s: Value, separator: Value, how: Value): string[] {
   const kind = splitting(how);
   if (by === "") throw new ArgumentError("a separator", separator);
   if (kind === "trim" || kind === "notrim") {
-    const parts = someParts(t.split(by));
+    boundedLength(occurrences(t, by) + 1, MAX_ELEMENTS, "elements");
+    const parts = t.split(by);
     return kind === "trim" ? parts.filter((p) => p !== "") : parts;
   }
   const at = kind.startsWith("leading") ? t.indexOf(by) : t.lastIndexOf(by);
@@ -210,7 +212,8 @@ function tokens(s: Value, separators: Value, nocrlf: Value): string[] {
     at += c.length;
   }
   if (at > from) parts.push(t.slice(from, at));
-  return someParts(parts);
+  boundedLength(parts.length, MAX_ELEMENTS, "elements");
+  return parts;
 }
 
 function pad(s: Value, length: Value, at: Value, fill: Value): string {
@@ -232,9 +235,8 @@ function replace(s: Value, part: Value, by: Value, which: Value): string {
   const kind = where(which);
   if (p === "") throw new ArgumentError("a part to replace", part);
   if (kind === "all") {
-    const parts = t.split(p);
-    boundedLength(t.length + (parts.length - 1) * (b.length - p.length), MAX_TEXT);
-    return parts.join(b);
+    boundedLength(t.length + occurrences(t, p) * (b.length - p.length));
+    return t.replaceAll(p, () => b);
   }
   const at = kind === "leading" ? t.indexOf(p) : t.lastIndexOf(p);
   return at < 0 ? t : bounded(t.slice(0, at) + b + t.slice(at + p.length));
@@ -257,7 +259,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
   "'": "'",
   '"': '"',
   "\\": "\\",
-  "?": "?", // prettier-ignore
+  "?": "?",
 };
 
 function unescaped(s: string): string {

@@ -29,8 +29,8 @@ const ofMs = (ms: number): bigint => BigInt(Math.floor(ms)) * 1_000_000n;
 const local = (ns: bigint, unit: Value): string => printRfc3339(ns, offsetAt("local", ns), DIGITS[unitOf(unit)]);
 
 function dateToUnix(unit: Value, ...rest: Value[]): Value {
-  const [offset, format, date] = rest[2] === undefined ? [undefined, rest[0], rest[1]] : rest;
-  const zone: Zone | null = offset === undefined ? null : offsetOf(offset);
+  const zone: Zone | null = rest.length > 2 ? offsetOf(rest[0]) : null;
+  const [format, date] = rest.slice(-2);
   return inUnit(parseDate(text(format), text(date), zone), unit);
 }
 
@@ -102,23 +102,17 @@ export const time = new Table("date and time")
     dateToUnix,
     { checks: { 0: unitOf } },
   )
-  .add(
+  .event(
     "timezone_to_offset_seconds",
     "offset",
     "Seconds of 'Z', '+08:00', '-0330' or 'local'.",
     "timezone_to_offset_seconds('+08:00')",
     28_800,
-    (o) => offsetAt(offsetOf(o), ofMs(Date.now())),
-    { isPure: false },
+    [],
+    ({ now }, o) => offsetAt(offsetOf(o), ofMs(now)),
   )
-  .add(
-    "timezone_to_second",
-    "offset",
-    "The same.",
-    "timezone_to_second('-0330')",
-    -12_600,
-    (o) => offsetAt(offsetOf(o), ofMs(Date.now())),
-    { isPure: false },
+  .event("timezone_to_second", "offset", "The same.", "timezone_to_second('-0330')", -12_600, [], ({ now }, o) =>
+    offsetAt(offsetOf(o), ofMs(now)),
   )
   .event(
     "mongo_date",

@@ -1,7 +1,7 @@
 /** Expressions: what they give for one message. `NOTHING` = missing. */
 import { describe, expect, test } from "bun:test";
 import { compileRule, type Value } from "../../../../../server/plugins/rule_engine/sql/index.ts";
-import { message } from "./event.ts";
+import { message } from "../../../../support/rule_sql.ts";
 
 const NOTHING = undefined;
 
@@ -40,6 +40,8 @@ const TABLES: Record<string, readonly (readonly [expr: string, value: unknown])[
     ["[2..5]", [2, 3, 4, 5]],
     ["[-1..1]", [-1, 0, 1]],
     ["[3..1]", []],
+    ["length([1..1000])", 1000],
+    ["strlen(pad('a', 5000))", 5000],
     ["1 -- the rest is a comment\n + 2", 3],
   ],
   columns: [

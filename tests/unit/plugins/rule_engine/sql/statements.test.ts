@@ -1,7 +1,7 @@
 /** Statements: rows out of events. */
 import { describe, expect, test } from "bun:test";
 import { type Columns, compileRule, type Row, RuleError, type Value } from "../../../../../server/plugins/rule_engine/sql/index.ts";
-import { eventOf, message } from "./event.ts";
+import { eventOf, message } from "../../../../support/rule_sql.ts";
 
 interface Case {
   sql: string;
@@ -59,6 +59,9 @@ const SELECTS: readonly Case[] = [
   of(`SELECT payload.a.x FROM "t" WHERE payload.a.y = 2`, { a: { x: 1, y: 2 } }, { payload: { a: { x: 1 } } }),
   of(`SELECT 5 AS payload.x FROM "t" WHERE payload.x = 5`, { x: 1 }, { payload: { x: 5 } }),
   of(`SELECT 5 AS a[1] FROM "t" WHERE a[1] = 5`, {}, { a: [5] }),
+  of(`SELECT 5 AS payload.a[1] FROM "t" WHERE payload.a[2] = 3`, { a: [1, 3] }, { payload: { a: [5] } }),
+  of(`SELECT 5 AS a[-0] FROM "t" WHERE a[1] = 5`, {}, { a: [5] }),
+  of(`SELECT 5 AS a[1] FROM "t" WHERE a[qos] = 5`, {}, { a: [5] }),
   of(`SELECT payload.u AS username FROM "t" WHERE username = 'joe'`, {}),
   of(`SELECT payload.u AS username FROM "t" WHERE is_null(username)`, {}, {}),
   of(`SELECT payload.t AS toString FROM "t" WHERE is_null(toString)`, {}, {}),
@@ -74,6 +77,11 @@ const SELECTS: readonly Case[] = [
   of(`SELECT topic WHERE qos = 1`, {}, { topic: "sensor/7/temp" }),
   of(`SELECT topic FROM "t";`, {}, { topic: "sensor/7/temp" }),
   of(`-- a rule\nSELECT topic -- column\nFROM "t" -- the end`, {}, { topic: "sensor/7/temp" }),
+  {
+    sql: `SELECT distinct, limit, order * 2 AS left FROM "t" WHERE offset = 4`,
+    columns: { distinct: 1, limit: 2, order: 3, offset: 4 },
+    rows: [{ distinct: 1, limit: 2, left: 6 }],
+  },
   { sql: `SELECT * FROM "t"`, columns: { topic: "a", qos: 0 }, rows: [{ topic: "a", qos: 0 }] },
   { sql: `SELECT *, qos + 1 AS n FROM "t" WHERE n = 1`, columns: { topic: "a", qos: 0 }, rows: [{ topic: "a", qos: 0, n: 1 }] },
   { sql: `SELECT *, 7 AS qos FROM "t" WHERE qos = 7`, columns: { topic: "a", qos: 0 }, rows: [{ topic: "a", qos: 7 }] },
@@ -256,6 +264,8 @@ describe("bytes that are no text", () => {
     ["payload = hexstr2bin('9F4E59')", false],
     ["payload <> 'x'", true],
     ["payload = 5", false],
+    ["payload like '%'", false],
+    ["payload =~ '#'", false],
     ["payload > 'x'", true],
     ["payload in (hexstr2bin('9F4E58'))", true],
     ["is_str(payload)", true],

@@ -1,0 +1,308 @@
+/** The rule engine's routes: those of EMQ X 3.1 word for word, those of 3.2, and ours. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import type { RuleRow } from "../../server/api/contract.ts";
+import { until } from "../support/until.ts";
+import { NODE, nextMessage, TestNode } from "./support/node.ts";
+import { scenarios, unauthorized, wrongMethod } from "./support/table.ts";
+
+let node: TestNode;
+beforeAll(async () => {
+  node = await TestNode.start();
+});
+afterAll(() => node.stop());
+const of = (): TestNode => node;
+
+const SQL = 'SELECT payload.t AS t FROM "api/#" WHERE t > 20';
+const RULE = {
+  name: "r/1 a",
+  for: "message.publish",
+  rawsql: SQL,
+  actions: [{ name: "built_in:inspect_action", params: { a: 1 } }],
+  description: "d",
+};
+const seg = encodeURIComponent;
+
+unauthorized(of, [
+  ["GET", "/rules/"],
+  ["POST", "/rules/"],
+  ["GET", "/rules/x"],
+  ["PUT", "/rules/x"],
+  ["DELETE", "/rules/x"],
+  ["POST", "/rules/test"],
+  ["GET", "/rules_export"],
+  ["POST", "/rules_import"],
+  ["GET", "/actions/"],
+  ["GET", "/resources/"],
+  ["POST", "/resources/"],
+  ["GET", "/resource_types/"],
+]);
+wrongMethod(of, [
+  ["PUT", "/rules/"],
+  ["POST", "/actions/"],
+  ["DELETE", "/resource_types/"],
+]);
+
+test("the 14 routes of EMQ X 3.1 are in the list, with their names and paths", async () => {
+  const listed = (await node.get<{ name: string; method: string; path: string; descr: string }[]>("/")).map(
+    (r) => `${r.name} ${r.method} ${r.path}`,
+  );
+  for (const row of [
+    "create_rule POST /rules/",
+    "list_rules GET /rules/",
+    "show_rule GET /rules/:id",
+    "delete_rule DELETE /rules/:id",
+    "list_actions GET /actions/",
+    "show_action GET /actions/:name",
+    "list_resources GET /resources/",
+    "create_resource POST /resources/",
+    "show_resource GET /resources/:id",
+    "delete_resource DELETE /resources/:id",
+    "list_resource_types GET /resource_types/",
+    "show_resource_type GET /resource_types/:name",
+    "list_resources_by_type GET /resource_types/:type/resources",
+    "list_actions_by_type GET /resource_types/:type/actions",
+  ])
+    expect(listed).toContain(row);
+});
+
+describe("refusals in the words of EMQ X 3.1: HTTP 200, the code in the body", () => {
+  const create = (name: string, more: object, code: number, message: string | RegExp) => ({
+    name,
+    method: "POST",
+    path: "/rules/",
+    body: { ...RULE, ...more },
+    code,
+    message,
+  });
+  scenarios(of, [
+    create("no such action", { actions: [{ name: "no:action" }] }, 400, "Action no:action Not Found"),
+    create("no such hook", { for: "no.hook" }, 400, "Hook no.hook Not Found"),
+    create("no SQL", { rawsql: undefined }, 400, "Bad Arguments: rawsql is missing"),
+    create("SQL that is none", { rawsql: "SELECT FROM" }, 400, /^Bad Arguments: line 1, column 8/),
+    create("no name", { name: undefined }, 400, "Bad Arguments: name is missing"),
+    create("actions that are no list", { actions: {} }, 400, "Bad Arguments: actions must be an array of {name, params}"),
+    create("too many actions", { actions: Array(33).fill(RULE.actions[0]) }, 400, "Bad Arguments: a rule has at most 32 actions"),
+    create("SQL without end", { rawsql: `SELECT '${"x".repeat(70_000)}'` }, 400, "Bad Arguments: rawsql has at most 65536 characters"),
+    create(
+      "a parameter is missing",
+      { actions: [{ name: "built_in:republish_action", params: {} }] },
+      400,
+      /^Bad Arguments: actions\[1\]: target_topic is missing/,
+    ),
+    create("FROM that is no filter", { rawsql: 'SELECT * FROM "a/#/b"' }, 400, /is no topic filter$/),
+    { name: "unknown", method: "GET", path: "/rules/nope", code: 404, message: "Not Found" },
+    { name: "unknown", method: "PUT", path: "/rules/nope", body: {}, code: 404, message: "Not Found" },
+    { name: "unknown", method: "PUT", path: "/rules/nope/enable", code: 404, message: "Not Found" },
+    { name: "unknown", method: "PUT", path: "/rules/nope/reset_metrics", code: 404, message: "Not Found" },
+    { name: "unknown", method: "GET", path: "/rules/nope/errors", code: 404, message: "Not Found" },
+    { name: "unknown", method: "GET", path: "/rules/nope/actions/x/dead_letters", code: 404, message: "Not Found" },
+    { name: "unknown is gone", method: "DELETE", path: "/rules/nope", ok: true },
+    { name: "unknown", method: "GET", path: "/actions/nope", code: 404, message: "Not Found" },
+    { name: "unknown class", method: "GET", path: "/actions/?for=nope", code: 400, message: "Hook nope Not Found" },
+    { name: "unknown", method: "GET", path: "/resources/nope", code: 404, message: "Not Found" },
+    { name: "unknown", method: "GET", path: "/resource_status/nope", code: 400, message: "Resource nope Not Found" },
+    { name: "unknown", method: "POST", path: "/resources/nope", code: 400, message: "Resource nope Not Found" },
+    { name: "unknown is gone", method: "DELETE", path: "/resources/nope", ok: true },
+    {
+      name: "unknown type",
+      method: "POST",
+      path: "/resources/",
+      body: { name: "a", type: "no" },
+      code: 400,
+      message: "Resource Type no Not Found",
+    },
+    { name: "unknown type", method: "GET", path: "/resource_types/no", code: 404, message: "Not Found" },
+    { name: "of an unknown type there are none", method: "GET", path: "/resource_types/no/resources", data: [] },
+    { name: "of an unknown type there are none", method: "GET", path: "/resource_types/no/actions", data: [] },
+    {
+      name: "no such file",
+      method: "POST",
+      path: "/rules_import",
+      body: { version: 3 },
+      code: 400,
+      message: /^Bad Arguments: this is no file/,
+    },
+    {
+      name: "nothing to look at",
+      method: "POST",
+      path: "/rules/capture",
+      body: {},
+      code: 400,
+      message: /^Bad Arguments: topic is missing/,
+    },
+  ]);
+});
+
+describe("a rule's life", () => {
+  test("made, shown, looked at, changed, switched, deleted", async () => {
+    const made = await node.data<RuleRow>("POST", "/rules", { body: RULE });
+    expect(made.id).toMatch(/^r\/1 a:\d{19}$/);
+    expect(made).toMatchObject({
+      ...RULE,
+      actions: [{ name: "built_in:inspect_action", params: { a: 1 } }],
+      enabled: true,
+      state: "running",
+    });
+    const where = `/rules/${seg(made.id)}`;
+    expect(await node.get<RuleRow>(where)).toMatchObject({ id: made.id });
+    expect(await node.get<RuleRow[]>("/rules/?_=1")).toHaveLength(1);
+    const list = await node.ask("GET", "/rules");
+    expect(list.json).not.toHaveProperty("meta");
+    const c = await node.mqtt("rules-pub");
+    c.publish("api/1", '{"t": 25}');
+    c.publish("api/1", "no json");
+    await until(async () => (await node.get<RuleRow>(where)).metrics.failed === 1);
+    expect((await node.get<RuleRow>(where)).metrics).toMatchObject({ matched: 2, passed: 1, failed: 1, actions_success: 1 });
+    expect(await node.get(`${where}/inspected`)).toMatchObject([{ client_id: "rules-pub", selected: '{"t":25}', params: { a: 1 } }]);
+    expect(await node.get(`${where}/errors`)).toMatchObject([{ where: "sql", topic: "api/1", payload: "no json" }]);
+    const text = (await node.ask("GET", "/prometheus/metrics")).text;
+    expect(text).toContain(`baomq_rule_events_total{rule="${made.id}",result="passed"} 1\n`);
+    expect(text).toContain('baomq_rule_action_rows_total{rule="');
+    const letters = await node.ask("GET", `${where}/actions/${seg(made.actions[0]?.id ?? "")}/dead_letters`);
+    expect(letters.json).toMatchObject({ code: 400, message: expect.stringContaining("keeps nothing") });
+    expect(await node.data<RuleRow>("PUT", where, { body: { description: "new" } })).toMatchObject({ description: "new", rawsql: SQL });
+    expect(await node.data<RuleRow>("PUT", `${where}/disable`)).toMatchObject({ enabled: false, state: "disabled" });
+    expect((await node.ask("PUT", `${where}/reset_metrics`)).text).toBe('{"code":0}');
+    expect((await node.get<RuleRow>(where)).metrics).toMatchObject({ matched: 0, last_error: null });
+    for (let i = 0; i < 2; i++) expect((await node.ask("DELETE", where)).text).toBe('{"code":0}');
+    expect(await node.get<RuleRow[]>("/rules/")).toEqual([]);
+  });
+
+  test("while the plugin does not run there are no such routes; loaded again, its rules go on", async () => {
+    const made = await node.data<RuleRow>("POST", "/rules", {
+      body: {
+        ...RULE,
+        rawsql: 'SELECT topic FROM "in"',
+        actions: [{ name: "built_in:republish_action", params: { target_topic: "out" } }],
+      },
+    });
+    await node.ask("PUT", `/nodes/${NODE}/plugins/emqx_rule_engine/unload`);
+    for (const path of ["/rules/", "/actions/", "/resources/", "/rules_export"]) expect((await node.ask("GET", path)).status).toBe(404);
+    await node.ask("PUT", `/nodes/${NODE}/plugins/emqx_rule_engine/load`);
+    const c = await node.mqtt("rules-again");
+    await new Promise<void>((done) => c.subscribe("out", () => done()));
+    const got = nextMessage(c);
+    c.publish("in", "x");
+    expect((await got).topic).toBe("out");
+    await node.ask("DELETE", `/rules/${seg(made.id)}`);
+  });
+});
+
+describe("what 3.1's own pages read", () => {
+  scenarios(of, [
+    {
+      name: "actions of messages",
+      method: "GET",
+      path: "/actions/?for=$messages&_=1",
+      check: ({ json }) => {
+        expect(json).not.toHaveProperty("meta");
+        const names = ((json?.data ?? []) as { name: string }[]).map((a) => a.name);
+        expect(names).toEqual(expect.arrayContaining(["built_in:inspect_action", "built_in:republish_action"]));
+        for (const a of (json?.data ?? []) as object[])
+          expect(Object.keys(a)).toEqual(expect.arrayContaining(["name", "app", "for", "type", "params", "description"]));
+      },
+    },
+    {
+      name: "a type",
+      method: "GET",
+      path: "/resource_types/built_in",
+      data: expect.objectContaining({
+        name: "built_in",
+        provider: "emqx_rule_engine",
+        params: {},
+        description: "The built in resource type for debug purpose",
+      }),
+    },
+    {
+      name: "a resource is made",
+      method: "POST",
+      path: "/resources/",
+      body: { name: "mine", type: "built_in", config: { a: "b" }, description: "x" },
+      data: expect.objectContaining({
+        id: "built_in:mine",
+        name: "mine",
+        type: "built_in",
+        config: { a: "b" },
+        attrs: "undefined",
+        description: "x",
+      }),
+    },
+    {
+      name: "of its type",
+      method: "GET",
+      path: "/resource_types/built_in/resources",
+      data: [expect.objectContaining({ id: "built_in:mine" })],
+    },
+    {
+      name: "its status, as 3.2",
+      method: "GET",
+      path: "/resource_status/built_in%3Amine",
+      data: { is_alive: true, reason: null, servers: [] },
+    },
+    { name: "started, as 3.2", method: "POST", path: "/resources/built_in%3Amine", ok: true },
+    { name: "deleted", method: "DELETE", path: "/resources/built_in%3Amine", ok: true },
+    { name: "it is gone", method: "GET", path: "/resources/", data: [] },
+    {
+      name: "an event rule of 3.1, whose FROM means nothing",
+      method: "POST",
+      path: "/rules/",
+      body: { ...RULE, name: "ev", for: "client.connected", rawsql: 'SELECT * FROM "client.connected"' },
+      check: async ({ json }) => {
+        const row = json?.data as RuleRow;
+        expect(row).toMatchObject({ for: "client.connected", events: ["client.connected"], topics: [] });
+        await node.ask("DELETE", `/rules/${seg(row.id)}`);
+      },
+    },
+    {
+      name: "events, as 3.2",
+      method: "GET",
+      path: "/rule_events",
+      check: ({ json }) => expect(((json?.data ?? []) as object[]).length).toBeGreaterThan(10),
+    },
+  ]);
+});
+
+describe("tried on an example", () => {
+  const tried = (body: object, result: object, name: string) => ({
+    name,
+    method: "POST",
+    path: "/rules/test",
+    body,
+    data: expect.objectContaining(result),
+  });
+  scenarios(of, [
+    tried({ rawsql: SQL, sample: { payload: { t: 25 } } }, { rows: [{ t: 25 }], error: null, event: "message.publish" }, "a row"),
+    tried({ sql: SQL, context: { payload: '{"t":1}' } }, { rows: [], error: null }, "WHERE says no"),
+    tried(
+      { rawsql: SQL, sample: { payload: "x" } },
+      { rows: null, error: expect.objectContaining({ stage: "run", message: "the payload is no JSON" }) },
+      "no JSON",
+    ),
+    tried(
+      { rawsql: 'SELECT lowr(topic) FROM "t"' },
+      {
+        rows: null,
+        error: expect.objectContaining({ stage: "sql", line: 1, column: 8, length: 4, hint: expect.stringContaining("lower") }),
+      },
+      "the place of a mistake",
+    ),
+    tried(
+      {
+        rawsql: 'SELECT * FROM "$events/client_connected"',
+        actions: [{ name: "built_in:republish_action", params: { target_topic: "c/${clientid}" } }],
+      },
+      {
+        event: "client.connected",
+        actions: [{ name: "built_in:republish_action", rendered: [expect.objectContaining({ target_topic: "c/c_emqx" })], error: null }],
+      },
+      "an event, with an action that is not done",
+    ),
+    { name: "no SQL", method: "POST", path: "/rules/test", body: {}, code: 400, message: "Bad Arguments: rawsql must be a text" },
+    {
+      name: "functions, each with an example",
+      method: "GET",
+      path: "/rules/functions",
+      check: ({ json }) => expect(((json?.data ?? []) as object[]).length).toBeGreaterThan(100),
+    },
+  ]);
+});

@@ -1,0 +1,101 @@
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { compileRowTemplate, rowJson } from "../../../../server/plugins/_backend/row_template.ts";
+
+const ROW = {
+  a: 1,
+  b: { c: [10, { d: "x" }], e: null },
+  f: false,
+  payload: '{"t": 21.5, "list": [1, 2]}',
+  bytes: Uint8Array.from([0xff, 0x00]),
+  text: "é",
+  "with space": 7,
+};
+
+describe("as text", () => {
+  test.each([
+    ["", ""],
+    ["plain", "plain"],
+    ["$a {a} ${", "$a {a} ${"],
+    ["${a}", "1"],
+    ["t/${text}/${f}", "t/é/false"],
+    ["${b.c[1]}-${b.c[-1].d}-${b.c[2].d}", "10-x-x"],
+    ["${b}", '{"c":[10,{"d":"x"}],"e":null}'],
+    ["${b.e}", "null"],
+    ["${payload.t} ${payload.list[2]}", "21.5 2"],
+    ["${text.x} ${none} ${b.none.deep} ${b.c[9]} ${b.c[0]}", "undefined undefined undefined undefined undefined"],
+    ["${__proto__} ${constructor} ${b.toString}", "undefined undefined undefined"],
+    ["${with space}", "7"],
+    ["${ a }", "1"],
+  ])("%j", (source, expected) => {
+    expect(compileRowTemplate(source).text(ROW)).toBe(expected);
+  });
+
+  test("the whole row, bytes as base64", () => {
+    expect(compileRowTemplate("${.}").text({ a: 1, b: Uint8Array.from([1, 2]) })).toBe('{"a":1,"b":"AQI="}');
+    expect(compileRowTemplate("${}").text({})).toBe("{}");
+  });
+});
+
+test("strict: null when something is missing or null", () => {
+  const strict = (source: string): string | null => compileRowTemplate(source).strict(ROW);
+  expect([strict("x"), strict("x/${a}"), strict("x/${none}"), strict("${b.e}")]).toEqual(["x", "x/1", null, null]);
+});
+
+test("one placeholder alone is the value itself", () => {
+  expect(compileRowTemplate("${bytes}").value(ROW)).toBe(ROW.bytes);
+  expect(compileRowTemplate("${b.c[1]}").value(ROW)).toBe(10);
+  expect(compileRowTemplate(" ${a}").value(ROW)).toBe(" 1");
+});
+
+describe("bound", () => {
+  const bound = (source: string): [string, unknown[]] => {
+    const template = compileRowTemplate(source);
+    return [template.bound((n) => `$${n}`), template.values(ROW)];
+  };
+  test.each([
+    ["insert into t values (${a}, ${text})", "insert into t values ($1, $2)", [1, "é"]],
+    ["values ('${a}', \"${text}\")", "values ($1, $2)", [1, "é"]],
+    ["'x${a}'", "'x$1'", [1]],
+    ["'${a}${text}'", "'$1$2'", [1, "é"]],
+    ["${b.c} ${none} ${b.e} ${bytes}", "$1 $2 $3 $4", ['[10,{"d":"x"}]', null, null, ROW.bytes]],
+  ])("%s", (source, text, values) => {
+    expect(bound(source)).toEqual([text, values]);
+  });
+});
+
+test("what is no path is refused, and so is what is too long", () => {
+  for (const wrong of ["${a[}", "${a[x]}", "${a]}", "${a[1.5]}"]) expect(() => compileRowTemplate(wrong)).toThrow("is no path");
+  expect(() => compileRowTemplate("x".repeat(64 * 1024 + 1))).toThrow("at most 65536 characters");
+});
+
+test("whatever it is made of, it takes any row, and text without placeholders stays", () => {
+  fc.assert(
+    fc.property(fc.string({ unit: "binary" }), fc.dictionary(fc.string(), fc.jsonValue()), (source, row) => {
+      let template: ReturnType<typeof compileRowTemplate>;
+      try {
+        template = compileRowTemplate(source);
+      } catch (err) {
+        expect((err as Error).message).toContain("is no path");
+        return;
+      }
+      const text = template.text(row);
+      if (!source.includes("${")) expect(text).toBe(source);
+      expect(template.values(row)).toHaveLength(template.bound(() => "\u0000").split("\u0000").length - source.split("\u0000").length);
+    }),
+    { numRuns: 100, seed: 1 },
+  );
+});
+
+test("JSON of a row is JSON, with bytes anywhere in it", () => {
+  fc.assert(
+    fc.property(fc.jsonValue(), fc.uint8Array(), (value, bytes) => {
+      const row = { value, deep: [{ bytes }] };
+      const parsed = JSON.parse(rowJson(row)) as typeof row & { deep: { bytes: string }[] };
+      expect(parsed.value).toEqual(JSON.parse(JSON.stringify(value)));
+      expect(Buffer.from(parsed.deep[0]?.bytes as unknown as string, "base64")).toEqual(Buffer.from(bytes));
+    }),
+    { numRuns: 200, seed: 2 },
+  );
+  expect(rowJson(undefined)).toBe("null");
+});
