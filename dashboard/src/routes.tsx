@@ -14,12 +14,14 @@ import {
   Puzzle,
   Radio,
   Rss,
+  Server,
   ShieldCheck,
   ShieldQuestion,
   SlidersHorizontal,
   SquareTerminal,
   Unplug,
   Users,
+  Workflow,
 } from "lucide";
 import type { ComponentType } from "preact";
 import type { TextKey } from "./models/i18n.ts";
@@ -38,11 +40,12 @@ export interface PageRoute {
   load: () => Promise<ComponentType<PageProps>>;
 }
 
-export const GROUPS = ["watch", "access", "system", "tools"] as const;
+export const GROUPS = ["watch", "data", "access", "system", "tools"] as const;
 export type Group = (typeof GROUPS)[number];
 
 export const GROUP_TITLES: Readonly<Record<Group, TextKey>> = {
   watch: "nav.watch",
+  data: "nav.data",
   access: "nav.access",
   system: "nav.system",
   tools: "nav.tools",
@@ -86,6 +89,14 @@ export const ROUTES: readonly PageRoute[] = [
     load: async () => (await import("./pages/Retained.tsx")).RetainedPage,
   },
   { path: "alarms", title: "page.alarms", icon: Bell, group: "watch", load: async () => (await import("./pages/Alarms.tsx")).Alarms },
+  { path: "rules", title: "page.rules", icon: Workflow, group: "data", load: async () => (await import("./pages/Rules.tsx")).RulesPage },
+  {
+    path: "resources",
+    title: "page.resources",
+    icon: Server,
+    group: "data",
+    load: async () => (await import("./pages/Resources.tsx")).Resources,
+  },
   {
     path: "access",
     title: "page.access",

@@ -16,6 +16,16 @@ const PAGES = [
   "retained",
   "retained?tab=delayed",
   "alarms",
+  "rules",
+  "rules/new",
+  "rules/new?start=threshold",
+  "rules/new?start=offline",
+  "rules/page%3A1",
+  "rules/page%3A1?tab=figures",
+  "rules/page%3A1?tab=errors",
+  "rules/page%3A1?tab=inspected",
+  "rules/page%3A1?tab=letters",
+  "resources",
   "access",
   "banned",
   "apps",
@@ -66,9 +76,24 @@ needing(CHROMIUM, describe)("dashboard pages", () => {
       const answer = await fetch(`${page}/${path}`, { method: "PUT", headers: admin, body: JSON.stringify(json) });
       expect(await answer.json()).toMatchObject({ code: 0 });
     }
+    // What a rule's page says of one that works and one event that it could not look at.
+    const rule = {
+      id: "page:1",
+      name: "page rule",
+      rawsql: 'SELECT payload.t AS t FROM "page/#", "$events/client_connected" WHERE payload.t > 30',
+      actions: [{ name: "built_in:inspect_action", params: {} }],
+    };
+    const imported = await fetch(`${page}/rules_import`, {
+      method: "POST",
+      headers: { ...admin, "content-type": "application/json" },
+      body: JSON.stringify({ version: 1, rules: [rule] }),
+    });
+    expect(await imported.json()).toMatchObject({ code: 0, data: { applied: true } });
     ({ client } = await jsClient(`mqtt://127.0.0.1:${broker.ports.tcp}`, { clientId: "page-client" }));
     await client.subscribeAsync("a/b", { qos: 1 });
     await client.publishAsync("a/kept", "1", { retain: true, qos: 1 });
+    await client.publishAsync("page/a", '{"t": 31}', { qos: 1 });
+    await client.publishAsync("page/a", "no json", { qos: 1 });
     surfer = await Surfer.open(broker.ports.dashboard);
   });
   afterAll(async () => {

@@ -13,6 +13,35 @@ export interface Rows<T> {
 /** What an authentication plugin's accounts are named by, as in its routes. */
 export type AccountKind = "username" | "clientid";
 
+/** An action as it is sent: with the id it has, it is the one that runs. */
+export interface ActionRequest {
+  id?: string;
+  name: string;
+  params: Record<string, unknown>;
+}
+
+export interface RuleRequest {
+  name: string;
+  description: string;
+  rawsql: string;
+  actions: ActionRequest[];
+  enabled: boolean;
+}
+
+export interface RuleTrial {
+  rawsql: string;
+  /** Columns of an event. */
+  sample: Record<string, unknown>;
+  actions: ActionRequest[];
+}
+
+export interface ResourceRequest {
+  name: string;
+  type: string;
+  description: string;
+  config: Record<string, unknown>;
+}
+
 const seg = encodeURIComponent;
 
 export type Api = ReturnType<typeof createApi>;
@@ -129,6 +158,37 @@ export function createApi(transport: Transport) {
     checkAcl: (text: string) => post<C.AclCheck>("/acl/check", { text }),
     fittingHashes: (r: C.HashQuestion) => post<string[]>("/password_hash", r),
     explain: (r: C.ExplainRequest) => post<C.ExplainResult>("/explain", r),
+
+    rules: () => get<C.RuleRow[]>("/rules"),
+    rule: (id: string) => get<C.RuleRow>(`/rules/${seg(id)}`),
+    createRule: (r: RuleRequest) => post<C.RuleRow>("/rules", r),
+    updateRule: (id: string, r: Partial<RuleRequest>) => put<C.RuleRow>(`/rules/${seg(id)}`, r),
+    switchRule: (id: string, on: boolean) => put<C.RuleRow>(`/rules/${seg(id)}/${on ? "enable" : "disable"}`),
+    resetRule: (id: string) => put<void>(`/rules/${seg(id)}/reset_metrics`),
+    deleteRule: (id: string) => del<void>(`/rules/${seg(id)}`),
+    ruleErrors: (id: string) => get<C.RuleErrorRow[]>(`/rules/${seg(id)}/errors`),
+    ruleInspected: (id: string) => get<C.InspectedRow[]>(`/rules/${seg(id)}/inspected`),
+    deadLetters: (id: string, action: string) => get<C.DeadLetterRow[]>(`/rules/${seg(id)}/actions/${seg(action)}/dead_letters`),
+    resendLetters: (id: string, action: string, ids: number[]) =>
+      post<{ resent: number }>(`/rules/${seg(id)}/actions/${seg(action)}/dead_letters/resend`, { ids }),
+    deleteLetters: (id: string, action: string, ids: number[]) =>
+      del<{ deleted: number }>(`/rules/${seg(id)}/actions/${seg(action)}/dead_letters`, { body: { ids } }),
+    testRule: (r: RuleTrial) => post<C.RuleTestResult>("/rules/test", r),
+    ruleFunctions: () => get<C.RuleFunctionRow[]>("/rules/functions"),
+    ruleEvents: () => get<C.RuleEventRow[]>("/rule_events"),
+    startCapture: (topic: string) => post<C.CaptureRow>("/rules/capture", { topic }),
+    capture: () => get<C.CaptureRow | null>("/rules/capture"),
+    exportRules: () => get<C.RulesFile>("/rules_export"),
+    importRules: (file: unknown, dryRun: boolean) =>
+      data<C.ImportResult>({ method: "POST", path: "/rules_import", query: { dry_run: String(dryRun) }, body: file }),
+    actionKinds: () => get<C.ActionKindRow[]>("/actions"),
+    resources: () => get<C.ResourceRow[]>("/resources"),
+    resourceTypes: () => get<C.ResourceTypeRow[]>("/resource_types"),
+    resourceStatus: (id: string) => get<C.ResourceStatusRow>(`/resource_status/${seg(id)}`),
+    saveResource: (r: ResourceRequest) => post<C.ResourceRow>("/resources", r),
+    testResource: (r: ResourceRequest) => post<C.PluginTestStep[]>("/resources/test", r),
+    restartResource: (id: string) => post<void>(`/resources/${seg(id)}`, {}),
+    deleteResource: (id: string) => del<void>(`/resources/${seg(id)}`),
     openapi: () => transport.send({ method: "GET", path: "/openapi.json" }),
   };
 }

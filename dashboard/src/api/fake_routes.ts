@@ -4,6 +4,7 @@ import { matches } from "../lib/topic.ts";
 import type { Banned, TopicNode } from "./client.ts";
 import { access } from "./fake_access.ts";
 import { data, type FakeRoute, fail, type On, ok, remove, text } from "./fake_reply.ts";
+import { rules } from "./fake_rules.ts";
 import { NODE, point, type State, subscription } from "./fake_state.ts";
 import { explain, openapi, system } from "./fake_system.ts";
 import type { Query } from "./transport.ts";
@@ -45,6 +46,7 @@ export function routesOf(s: State): FakeRoute[] {
   access(s, on);
   watching(s, on);
   messages(s, on);
+  rules(s, on);
   system(s, on);
   on("GET", "/openapi.json", "This document", () => openapi(routes));
   return routes;

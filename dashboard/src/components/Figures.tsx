@@ -3,7 +3,7 @@ import type { PluginServer, VerdictCounts } from "../api/client.ts";
 import { bytes } from "../lib/format.ts";
 import { useApp } from "./context.ts";
 
-function Figures({ of, small = false }: { of: readonly (readonly [string, string])[]; small?: boolean }) {
+export function Figures({ of, small = false }: { of: readonly (readonly [string, string])[]; small?: boolean }) {
   return (
     <dl class={small ? "figures small" : "figures"}>
       {of.map(([name, value]) => (

@@ -2,7 +2,8 @@
 import type { Messages } from "./en.ts";
 import { manage } from "./zh/manage.ts";
 import { monitor } from "./zh/monitor.ts";
+import { rules } from "./zh/rules.ts";
 import { shell } from "./zh/shell.ts";
 import { tools } from "./zh/tools.ts";
 
-export const zh: Messages = { ...shell, ...monitor, ...manage, ...tools };
+export const zh: Messages = { ...shell, ...monitor, ...manage, ...rules, ...tools };

@@ -63,8 +63,8 @@ export function createApp(o: AppOptions): App {
     if (e.kind === "forbidden") return e.message || t("error.forbidden");
     if (e.kind === "http") return t("error.http", { status: String(e.code), message: e.message });
     const known = CODES[e.code];
-    // EMQ X 3.1's word before what is really wrong says nothing.
-    const text = known ? t(known) : e.message.replace(/^unknown_error: /, "");
+    // EMQ X 3.1's words before what is really wrong say nothing.
+    const text = known ? t(known) : e.message.replace(/^(?:unknown_error|Bad Arguments): /, "");
     return text === "" ? t("error.code", { code: String(e.code) }) : text;
   };
 

@@ -11,6 +11,7 @@ export const shell = {
   "nav.close": "Close the menu",
   "nav.watch": "Monitor",
   "nav.access": "Access",
+  "nav.data": "Data flow",
   "nav.system": "System",
   "nav.tools": "Tools",
 
@@ -22,6 +23,8 @@ export const shell = {
   "page.retained": "Retained messages",
   "page.alarms": "Alarms",
   "page.access": "Access chain",
+  "page.rules": "Rules",
+  "page.resources": "Resources",
   "page.banned": "Banned",
   "page.apps": "Applications",
   "page.users": "Users",

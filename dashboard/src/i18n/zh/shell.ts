@@ -11,6 +11,7 @@ export const shell = {
   "nav.close": "关闭菜单",
   "nav.watch": "监控",
   "nav.access": "访问控制",
+  "nav.data": "数据流",
   "nav.system": "系统",
   "nav.tools": "工具",
 
@@ -22,6 +23,8 @@ export const shell = {
   "page.retained": "保留消息",
   "page.alarms": "告警",
   "page.access": "访问链",
+  "page.rules": "规则",
+  "page.resources": "资源",
   "page.banned": "黑名单",
   "page.apps": "应用",
   "page.users": "用户",
