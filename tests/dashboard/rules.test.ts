@@ -63,7 +63,7 @@ describe("parameters", () => {
   });
 
   test("resources that will do", () => {
-    const kind = { name: "a", app: "", for: "$any", type: "redis", title: "", description: "" };
+    const kind = { types: ["redis"] };
     expect([
       typesOf({ ...kind, params: {} }),
       typesOf({ ...kind, params: specs }),

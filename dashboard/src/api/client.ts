@@ -114,9 +114,9 @@ export function createApi(transport: Transport) {
     testPlugin: (node: string, name: string, r: C.PluginTest) =>
       post<C.PluginTestStep[]>(`/nodes/${seg(node)}/plugins/${seg(name)}/test`, r),
 
-    deadLetters: () => get<C.DeadLetter[]>("/web_hook/dead_letters"),
-    resendDeadLetters: (ids: number[]) => post<{ resent: number }>("/web_hook/dead_letters/resend", { ids }),
-    deleteDeadLetters: (ids: number[]) => del<{ deleted: number }>("/web_hook/dead_letters", { body: { ids } }),
+    hookLetters: () => get<C.DeadLetter[]>("/web_hook/dead_letters"),
+    resendHookLetters: (ids: number[]) => post<{ resent: number }>("/web_hook/dead_letters/resend", { ids }),
+    deleteHookLetters: (ids: number[]) => del<{ deleted: number }>("/web_hook/dead_letters", { body: { ids } }),
     accounts: (kind: AccountKind) => get<string[]>(`/auth_${kind}`),
     createAccount: (kind: AccountKind, name: string, password: string) => post<void>(`/auth_${kind}`, { [kind]: name, password }),
     setAccountPassword: (kind: AccountKind, name: string, password: string) => put<void>(`/auth_${kind}/${seg(name)}`, { password }),

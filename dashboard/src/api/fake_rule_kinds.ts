@@ -59,6 +59,7 @@ export const ACTION_KINDS: readonly ActionKindRow[] = [
     app: "emqx_rule_engine",
     for: "$any",
     type: "built_in",
+    types: ["built_in"],
     params: {},
     title: "Inspect Action",
     description: "Inspect the details of action params for debug purpose",
@@ -68,6 +69,7 @@ export const ACTION_KINDS: readonly ActionKindRow[] = [
     app: "emqx_rule_engine",
     for: "$any",
     type: "built_in",
+    types: ["built_in"],
     params: {
       target_topic: {
         type: "string",
@@ -88,6 +90,7 @@ export const ACTION_KINDS: readonly ActionKindRow[] = [
     app: "emqx_rule_engine",
     for: "$any",
     type: "pgsql",
+    types: ["pgsql"],
     params: {
       $resource: bound,
       sql: { type: "string", format: "sql", required: true, title: "SQL", description: "What stands in it for a value is bound." },
@@ -107,6 +110,7 @@ export const ACTION_KINDS: readonly ActionKindRow[] = [
     app: "emqx_web_hook",
     for: "$any",
     type: "web_hook",
+    types: ["web_hook"],
     params: { $resource: bound, body: { type: "string", format: "template", title: "Body", description: "Empty: the row as JSON" } },
     title: "Data to Web Server",
     description: "Forward Messages to Web Server",

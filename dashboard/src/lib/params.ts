@@ -57,9 +57,9 @@ export function actionOf(message: string): number | null {
 }
 
 /** Types of resources that will do for an action; [] = it needs none. */
-export function typesOf(kind: ActionKindRow & { types?: readonly string[] }): readonly string[] {
+export function typesOf(kind: Pick<ActionKindRow, "params" | "types">): readonly string[] {
   if (!(RESOURCE in kind.params)) return [];
-  return kind.types ?? [kind.type];
+  return kind.types;
 }
 
 /** The resource that there always is belongs to nobody. */

@@ -29,7 +29,7 @@ export const hasDeadLetters = (plugin: string): boolean => plugin === "emqx_web_
 
 export function createDeadLetters(app: App): DeadLettersModel {
   const { api, i18n, link, notices } = app;
-  const list = createLive(() => api.deadLetters(), { link, every: 5000 });
+  const list = createLive(() => api.hookLetters(), { link, every: 5000 });
   const wanted = signal(1);
   const limit = signal(LIMIT);
   const all = computed(() => list.data.value ?? []);
@@ -56,14 +56,14 @@ export function createDeadLetters(app: App): DeadLettersModel {
     },
     async resend(letter) {
       const ids = idsOf(letter);
-      await act((chosen) => api.resendDeadLetters(chosen), ids, i18n.t("letters.resent", { n: ids.length }));
+      await act((chosen) => api.resendHookLetters(chosen), ids, i18n.t("letters.resent", { n: ids.length }));
     },
     async remove(letter) {
       const { t } = i18n;
       const ids = idsOf(letter);
       const title = t(letter === undefined ? "letters.deleteAll" : "letters.deleteOne", { n: ids.length });
       if (!(await notices.ask({ title, text: t("letters.deleteText"), yes: t("action.delete"), danger: true }))) return;
-      await act((chosen) => api.deleteDeadLetters(chosen), ids, t("letters.deleted", { n: ids.length }));
+      await act((chosen) => api.deleteHookLetters(chosen), ids, t("letters.deleted", { n: ids.length }));
     },
     dispose: () => list.dispose(),
   };
