@@ -275,7 +275,6 @@ export const retainedMessage = row<C.RetainedMessage>({
   encoding,
   properties: Type.Optional(properties),
 });
-export const deadLetter = row<C.DeadLetter>({ id: int, at_ms: unixMs, why: text, tries: int, bytes: int, body: text });
 export const delayed = row<C.Delayed>({ id: int, topic: text, qos, retain: flag, from: text, payload_size: int, due_at_ms: unixMs });
 
 export const monitorPoint = row<C.MonitorPoint>({
@@ -375,30 +374,6 @@ export const aclCacheEntry = row<C.AclCacheEntry>({ topic: text, action: text, v
 const topicNode = row<C.TopicNode>({ name: text, topic: text, routes: int, retained: int, children: flag, is_route: flag });
 export const topicTree = row<C.TopicTree>({ prefix: text, nodes: list(topicNode), truncated: flag });
 export const trace = row<C.Trace>({ kind: text, what: text, file: text, level: text });
-
-export const script = row<C.Script>({
-  name: text,
-  language: text,
-  state: text,
-  error: nullable(text),
-  callbacks: list(row<C.ScriptCallback>({ name: text, calls: int, errors: int })),
-  calls: int,
-  errors: int,
-  overruns: int,
-  skipped: int,
-  restarts: int,
-  p50: nullable(num),
-  p95: nullable(num),
-  p99: nullable(num),
-  loaded_ms: unixMs,
-});
-export const scriptError = row<C.ScriptErrorRow>({
-  at_ms: unixMs,
-  callback: nullable(text),
-  line: nullable(int),
-  kind: text,
-  message: text,
-});
 
 /** Query parameters of paged lists. */
 export const pageQuery = {

@@ -27,6 +27,8 @@ const STORES_NOTHING: Readonly<Record<string, string>> = {
   enable_script: "a file is renamed before the answer",
   disable_script: "a file is renamed before the answer",
   reset_rule_metrics: "figures are in memory",
+  resend_hook_dead_letters: "the queue's own files, written by it",
+  delete_hook_dead_letters: "the same",
   resend_dead_letters: "a file of the action's own, written by it",
   delete_dead_letters: "the same",
   test_rule: "only computes",

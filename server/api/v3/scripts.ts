@@ -3,6 +3,7 @@ import type { ScriptCommand } from "../contract.ts";
 import { data, ok } from "../reply.ts";
 import { type AnyRoute, route } from "../route.ts";
 import * as S from "../schemas.ts";
+import * as R from "../script_schemas.ts";
 
 const DESCR: Record<ScriptCommand, string> = {
   load: "Load a script, until the plugin starts again",
@@ -32,7 +33,7 @@ export const scriptRoutes: readonly AnyRoute[] = [
     path: "/lua_hook/scripts",
     descr: "List scripts, in the order in which they are asked",
     plugin: "emqx_lua_hook",
-    data: S.list(S.script),
+    data: S.list(R.script),
     handle: ({ admin }) => data(admin.scripts.list()),
   }),
   route({
@@ -41,7 +42,7 @@ export const scriptRoutes: readonly AnyRoute[] = [
     path: "/lua_hook/scripts/:name/errors",
     descr: "The last 50 errors of a script, newest first",
     plugin: "emqx_lua_hook",
-    data: S.list(S.scriptError),
+    data: S.list(R.scriptError),
     handle: ({ admin, path }) => data(admin.scripts.errors(path.name ?? "")),
   }),
   commandRoute("load"),

@@ -2,6 +2,7 @@
 import { Type } from "@sinclair/typebox";
 import { data } from "../reply.ts";
 import { type AnyRoute, route } from "../route.ts";
+import { deadLetter } from "../rule_schemas.ts";
 import * as S from "../schemas.ts";
 
 const ids = Type.Object({
@@ -10,15 +11,15 @@ const ids = Type.Object({
 
 export const webHookRoutes: readonly AnyRoute[] = [
   route({
-    name: "list_dead_letters",
+    name: "list_hook_dead_letters",
     method: "GET",
     path: "/web_hook/dead_letters",
     descr: "List what the web hook's service would not take",
-    data: S.list(S.deadLetter),
+    data: S.list(deadLetter),
     handle: ({ admin }) => data(admin.webHook.deadLetters()),
   }),
   route({
-    name: "resend_dead_letters",
+    name: "resend_hook_dead_letters",
     method: "POST",
     path: "/web_hook/dead_letters/resend",
     descr: "Send dead letters again",
@@ -27,7 +28,7 @@ export const webHookRoutes: readonly AnyRoute[] = [
     handle: ({ admin, params }) => data({ resent: admin.webHook.resend(params.ids) }),
   }),
   route({
-    name: "delete_dead_letters",
+    name: "delete_hook_dead_letters",
     method: "DELETE",
     path: "/web_hook/dead_letters",
     descr: "Delete dead letters",
