@@ -517,6 +517,7 @@ for (const k of KINDS) {
       const before = [said("server is down"), said("server is back")] as const;
       await kit.withSettings({ auth_query: k.napping, pool: "4" }, async () => {
         await kit.isUp();
+        await until(() => connectionsAt(db.port) <= 4, "those of the former settings are gone");
         let most = 0;
         const states = new Set<string>();
         const { timeouts = 0 } = (await status()).servers[0] ?? {};
