@@ -304,7 +304,7 @@ function faultOf(sql: string): SqlFault | null {
       message: `line 1, column 1: expected SELECT, found ${first}`,
       column: 1,
       length: first.length,
-      hint: "did you mean SELECT?",
+      hint: "SELECT",
     };
   if (sqlClauses(sql) === null || sourcesOf(sql)?.some((source) => source === "") !== false)
     return {

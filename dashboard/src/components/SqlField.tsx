@@ -25,7 +25,8 @@ export function SqlField({ value, onInput, words, result }: Props) {
   const id = useId();
   const fault = result?.error?.stage === "sql" ? result.error : null;
   const wrong = fault !== null && fault.line > 0 ? placeOf(value, fault.line, fault.column, fault.length) : null;
-  const meant = /^did you mean ([^\s?]+)\?$/.exec(fault?.hint ?? "")?.[1]?.replace(/\(\)$/, "");
+  // A hint of one word is the word that was meant.
+  const meant = /^[\w$]+$/.test(fault?.hint ?? "") ? fault?.hint : undefined;
   return (
     <div class="field full">
       <label for={id}>SQL</label>
@@ -46,7 +47,7 @@ export function SqlField({ value, onInput, words, result }: Props) {
             <span class="bad row">
               <Icon of={CircleAlert} size={14} /> {fault.message}
             </span>
-            {meant !== undefined && wrong !== null ? (
+            {meant != null && wrong !== null ? (
               <button type="button" class="btn small" onClick={() => onInput(value.slice(0, wrong.at) + meant + value.slice(wrong.end))}>
                 <Icon of={WandSparkles} size={13} /> {t("rules.useWord", { word: meant })}
               </button>
