@@ -1,5 +1,5 @@
 /** Servers that rules write to: NATS, InfluxDB, Mosquitto, and the twin of Kafka. */
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { freePorts } from "./ports.ts";
@@ -101,7 +101,8 @@ export class Mosquitto extends Server {
       string,
       string,
     ];
-    runNow(["mosquitto_passwd", "-b", "-c", accounts, this.user, this.password]);
+    // Once: it is started again with what it had.
+    if (!existsSync(accounts)) runNow(["mosquitto_passwd", "-b", "-c", accounts, this.user, this.password]);
     writeFileSync(rules, "user rules\ntopic readwrite ok/#\n");
     mkdirSync(data, { recursive: true });
     for (const path of [this.dir, data]) chmodSync(path, 0o777);

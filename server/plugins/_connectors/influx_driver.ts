@@ -93,7 +93,10 @@ export class InfluxDriver {
       proxy: false,
       signal: AbortSignal.any([this.#abort.signal, AbortSignal.timeout(timeoutMs)]),
       ...(tls !== null && { tls }),
-    } as BunFetchRequestInit);
+    } as BunFetchRequestInit).catch((err: unknown) => {
+      // By ourselves: it says nothing of the server, and there is another driver.
+      throw this.#abort.signal.aborted ? new BackendError("gone", "the request was given up") : err;
+    });
     if (response.status >= 200 && response.status < 300) return leaveUnread(response);
     const body = await limitedText(response, ANSWER_MAX, "down");
     throw new InfluxError(response.status, `http ${response.status}${said(body)}`);

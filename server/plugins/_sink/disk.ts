@@ -1,5 +1,5 @@
-/** The files of one directory, as a spool needs them: nothing here holds the event loop. Tests have a twin of it in memory that fails and tears. */
-import { constants } from "node:fs";
+/** The files of one directory, as a spool needs them: nothing here holds the event loop for long. Tests have a twin of it in memory that fails and tears. */
+import { constants, writeSync } from "node:fs";
 import { type FileHandle, mkdir, open, readdir, unlink } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -25,6 +25,11 @@ export interface Disk {
   remove(name: string): Promise<void>;
 }
 
+/**
+ * What a turn brings is this much at most, as a rule: written on the spot, into the system's memory, it takes some microseconds, and is there when the
+ * process is killed. More goes by another thread.
+ */
+const AT_ONCE = 256 * 1024;
 /** Nobody else may read what was published. */
 const OWNERS_FILE = 0o600;
 const OWNERS_DIRECTORY = 0o700;
@@ -72,8 +77,9 @@ class OpenFile implements DiskFile {
 
   async append(bytes: Uint8Array): Promise<void> {
     for (let done = 0; done < bytes.length; ) {
-      const { bytesWritten } = await this.handle.write(bytes, done, bytes.length - done, this.size + done);
-      done += bytesWritten;
+      const [left, at] = [bytes.length - done, this.size + done];
+      if (bytes.length <= AT_ONCE) done += writeSync(this.handle.fd, bytes, done, left, at);
+      else done += (await this.handle.write(bytes, done, left, at)).bytesWritten;
     }
     this.size += bytes.length;
   }
