@@ -21,8 +21,8 @@ export interface Consumer {
   readonly sources: Sources;
   /** Columns it reads; null = all. */
   readonly reads: ReadonlySet<string> | null;
-  /** Never throws. */
-  look(columns: EventColumns): void;
+  /** True = it has more to do with this event, and is called again for it, maybe in a later turn. Never throws. */
+  look(columns: EventColumns): boolean;
 }
 
 export interface WatchingPorts {
