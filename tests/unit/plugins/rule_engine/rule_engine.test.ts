@@ -443,6 +443,19 @@ test("what waits is bounded: the oldest are given up and counted, and counted as
   expect(service.line()).toMatchObject({ waiting: 0, bytes: 0, dropped: m.dropped });
 });
 
+test("what a client subscribes to counts as memory too, filter by filter", async () => {
+  const { service, kit } = await start();
+  await service.createRule(rule('SELECT topic FROM "$events/client_subscribe", "$events/client_unsubscribe"', INSPECT));
+  const filters = Array.from({ length: 50 }, (_, i) => `${"x".repeat(1000)}/${i}`);
+  const c = kit.connected("c");
+  c.send({ cmd: "subscribe", messageId: 8, subscriptions: filters.map((topic) => ({ topic, qos: 0 })) });
+  expect(service.line().bytes).toBeGreaterThan(50_000);
+  c.send({ cmd: "unsubscribe", messageId: 9, unsubscriptions: filters });
+  expect(service.line().bytes).toBeGreaterThan(100_000);
+  await turns(kit);
+  expect(service.line().bytes).toBe(0);
+});
+
 test("unloaded with events that wait: they are looked at first; loaded again, it goes on", async () => {
   const { service, kit, manager } = await start();
   const made = await service.createRule(rule('SELECT topic FROM "t"', to("out")));
