@@ -1,9 +1,9 @@
 /** TLS to a server outside: the paths of a plugin's keys become what the runtime wants. */
-import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import type { ConnectionOptions } from "node:tls";
 import { type Entry, flag, oneOf, optional, text } from "../../lib/config_entry.ts";
 import { whyUnreadable } from "../../lib/file_errors.ts";
+import { smallFile } from "../../lib/small_file.ts";
 
 interface Files {
   /** "" = none: for certificates to trust, those of the system. */
@@ -19,7 +19,7 @@ export function tlsFrom(prefix: string, { verify, cacertfile, certfile, keyfile 
   const file = (name: string, path: string): string | undefined => {
     if (path === "") return undefined;
     try {
-      return readFileSync(path, "utf8");
+      return smallFile(path);
     } catch (err) {
       throw new Error(`${prefix}${prefix === "" ? "" : "."}${name} = ${path}: ${whyUnreadable(err)}`);
     }

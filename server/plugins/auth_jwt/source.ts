@@ -1,8 +1,8 @@
 /** Who a token lets in, and what it says that client may do. */
-import { readFileSync } from "node:fs";
 import { noteOf, sayWhy } from "../../core/access/trace.ts";
 import type { AclStep, AuthStep, ClientInfo } from "../../core/types.ts";
 import { wordsOf } from "../../lib/errors.ts";
+import { smallFile } from "../../lib/small_file.ts";
 import { isOnlyExplained } from "../_auth/asking.ts";
 import { type RuleSet, verdictOf } from "../_auth/rules.ts";
 import type { Source, SourceHost } from "../_auth/source.ts";
@@ -103,7 +103,7 @@ function ringOf(file: KeyRing | null, url: KeyRing | null): KeyRing | null {
 /** @throws Error naming key and file */
 function keyIn(file: string) {
   try {
-    return keyVerifiers(readFileSync(file, "utf8"));
+    return keyVerifiers(smallFile(file));
   } catch (err) {
     throw new Error(`auth.jwt.pubkey = ${file}: ${wordsOf(err)}`);
   }

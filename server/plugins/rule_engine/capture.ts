@@ -30,9 +30,13 @@ class Capture implements Consumer {
     this.row = { topic, running: true, started_at_ms: now, until_ms: until, seen: 0, samples: [] };
   }
 
-  look(columns: EventColumns): void {
+  look(columns: EventColumns): false {
+    if (this.row.running) this.#take(columns);
+    return false;
+  }
+
+  #take(columns: EventColumns): void {
     const { row } = this;
-    if (!row.running) return;
     row.seen++;
     const { event, at, bytes } = columns.noted;
     // What is not looked at costs nothing.

@@ -4,8 +4,11 @@
  */
 import type { Noted } from "./columns.ts";
 
-/** Evaluations between two looks at the clock. */
-const STRIDE = 16;
+/** Evaluations between two looks at the clock: so many at most, and only one where the last ones took longer than so, ms. */
+const STRIDE_MAX = 16;
+const LONG_MS = 0.5;
+/** So many bytes of an event count as another evaluation: its payload may be read as JSON. */
+const WEIGHT_BYTES = 4096;
 /** So much of a turn of the event loop at a time, ms; and while much waits. */
 const SLICE_MS = 4;
 const FULL_SLICE_MS = 10;
@@ -21,8 +24,8 @@ export interface LinePorts<T> {
   begin(): void;
   /** It is the turn of this event. */
   next(noted: Noted): void;
-  /** One that looks at it. Never throws. */
-  evaluate(consumer: T, noted: Noted): void;
+  /** One that looks at it. True = it has more to do with it, and is called again. Never throws. */
+  evaluate(consumer: T, noted: Noted): boolean;
   /** Nobody will look at it: too much waited. */
   dropped(consumers: readonly T[]): void;
   /** Most bytes that may wait. */
@@ -42,6 +45,7 @@ export class Line<T> {
   #lookers: readonly T[] = this.#nobody;
   /** So many of them have. */
   #looked = 0;
+  #stride = 1;
   #planned = false;
   #closed = false;
 
@@ -88,17 +92,26 @@ export class Line<T> {
   work(ms: number): void {
     const { ports } = this;
     ports.begin();
-    const end = ports.mono() + ms;
+    let last = ports.mono();
+    const end = last + ms;
     let done = 0;
     while (this.#current !== null || this.#size > 0) {
       const noted = this.#current ?? this.#take();
       const lookers = this.#lookers;
       while (this.#looked < lookers.length) {
-        ports.evaluate(lookers[this.#looked++] as T, noted);
-        if (++done % STRIDE === 0 && ports.mono() >= end) {
+        // Who makes many rows of an event may act upon each of them.
+        if (ports.evaluate(lookers[this.#looked] as T, noted)) this.#stride = 1;
+        else this.#looked++;
+        done += 1 + Math.floor(noted.bytes / WEIGHT_BYTES);
+        if (done < this.#stride) continue;
+        const now = ports.mono();
+        this.#stride = now - last > LONG_MS ? 1 : Math.min(2 * this.#stride, STRIDE_MAX);
+        if (now >= end) {
           if (this.#looked === lookers.length) this.#current = null;
           return;
         }
+        last = now;
+        done = 0;
       }
       this.#current = null;
     }

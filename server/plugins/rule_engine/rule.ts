@@ -7,7 +7,7 @@ import type { EventColumns } from "./columns.ts";
 import { SourceError, type Sources, sourcesOf } from "./events.ts";
 import { EVERY, Figures } from "./figures.ts";
 import type { ActionSlot, StoredAction } from "./slots.ts";
-import { type CompiledRule, compileRule } from "./sql/index.ts";
+import { type CompiledRule, compileRule, type Row } from "./sql/index.ts";
 import type { Consumer } from "./watching.ts";
 
 /** As it is stored. */
@@ -47,6 +47,7 @@ export function compileStored(rawsql: string, wanted: string | null): Compiled {
 }
 
 const NOTHING: Sources = { events: [], filters: [] };
+const NO_ROWS: readonly Row[] = [];
 
 export class Rule implements Consumer {
   readonly sources: Sources;
@@ -56,6 +57,13 @@ export class Rule implements Consumer {
   readonly #fault: string | null;
   readonly #event: ActionEvent;
   #columns: EventColumns | null = null;
+  /** FOREACH of the event in hand, while it goes on. */
+  #making: Generator<void, readonly Row[]> | null = null;
+  /** Rows that it made, and how many of them the actions have had. */
+  #rows = NO_ROWS;
+  #given = 0;
+  /** In making them, ms. */
+  #spent = 0;
   /** It has gone: what waits for it is not looked at any more. */
   ended = false;
 
@@ -108,26 +116,60 @@ export class Rule implements Consumer {
     return null;
   }
 
-  look(columns: EventColumns): void {
-    if (!this.active) return;
-    const { figures, world } = this;
-    const measured = figures.matched++ % EVERY === 0;
-    const began = measured ? world.mono() : 0;
+  /** One event may make ten thousand rows: each of them, and each element of FOREACH, is a piece of work of its own. */
+  look(columns: EventColumns): boolean {
+    if (!this.active) {
+      this.#making = null;
+      this.#rows = NO_ROWS;
+      return false;
+    }
+    const { world } = this;
     world.current = this;
     try {
-      const rows = (this.#sql as CompiledRule).run(columns);
-      if (measured) figures.time(world.mono() - began);
-      if (rows.length === 0) figures.noResult++;
-      else {
-        figures.passed++;
-        this.#columns = columns;
-        for (const row of rows) for (const slot of this.slots) slot.run(row, this.#event);
-      }
+      if (this.#rows.length > 0) this.#act();
+      else this.#evaluate(this.#sql as CompiledRule, columns);
     } catch (err) {
-      figures.failed++;
+      this.#making = null;
+      this.figures.failed++;
       world.failed(this, "sql", lineOf(err));
     }
     world.current = null;
+    return this.#making !== null || this.#rows.length > 0;
+  }
+
+  #evaluate(sql: CompiledRule, columns: EventColumns): void {
+    const { figures, world } = this;
+    const isFirst = this.#making === null;
+    const measured = isFirst ? figures.matched++ % EVERY === 0 : this.#spent >= 0;
+    const began = measured ? world.mono() : 0;
+    let rows: readonly Row[];
+    if (sql.pieces === null) rows = sql.run(columns);
+    else {
+      this.#making ??= sql.pieces(columns);
+      const made = this.#making.next();
+      if (isFirst) this.#spent = measured ? 0 : -1;
+      if (measured) this.#spent += world.mono() - began;
+      if (made.done !== true) return;
+      this.#making = null;
+      rows = made.value;
+    }
+    if (measured) figures.time(sql.pieces === null ? world.mono() - began : this.#spent);
+    if (rows.length === 0) {
+      figures.noResult++;
+      return;
+    }
+    figures.passed++;
+    this.#columns = columns;
+    this.#rows = rows;
+    this.#given = 0;
+    this.#act();
+  }
+
+  /** With one row. */
+  #act(): void {
+    const row = this.#rows[this.#given++] as Row;
+    if (this.#given >= this.#rows.length) this.#rows = NO_ROWS;
+    for (const slot of this.slots) slot.run(row, this.#event);
   }
 
   metrics(): RuleMetrics {

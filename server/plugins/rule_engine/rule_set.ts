@@ -100,7 +100,8 @@ export class RuleSet {
   }
 
   /**
-   * What becomes of these fields; `old`: of a rule that is there, what is not given stays. `resources`: ids that will be there too.
+   * What becomes of these fields; `old`: of a rule that is there, what is not given stays. `resources`: ids that will be there too. `id`: it
+   * comes from a file, with the ids of its actions: anywhere else one that is new is ours to give, or a copy would have those of another rule.
    * @throws RuleRefusal
    */
   plan(given: Given, old: Rule | null, resources: ReadonlyMap<string, string>, id?: string): PlannedRule {
@@ -119,7 +120,8 @@ export class RuleSet {
     if (!Array.isArray(list)) throw badArguments("actions must be an array of {name, params}");
     if (list.length > ACTIONS_MAX) throw badArguments(`a rule has at most ${ACTIONS_MAX} actions`);
     const taken = new Set<string>();
-    const actions = list.map((action: unknown, i) => this.#action(action, i, was?.actions ?? [], resources, taken));
+    const keepsIds = id !== undefined;
+    const actions = list.map((action: unknown, i) => this.#action(action, i, was?.actions ?? [], resources, taken, keepsIds));
     const created = was?.created ?? this.ports.now();
     const stored = { id: was?.id ?? id ?? this.#newId(`${name}:`), name, for: wanted, rawsql, actions, enabled, description, created };
     return { stored, compiled, old };
@@ -148,6 +150,7 @@ export class RuleSet {
     was: readonly StoredAction[],
     resources: ReadonlyMap<string, string>,
     taken: Set<string>,
+    keepsIds: boolean,
   ): StoredAction {
     if (typeof given !== "object" || given === null) throw badArguments(`actions[${i + 1}] must be an object with name and params`);
     const { name, params = {}, id } = given as Given;
@@ -168,7 +171,7 @@ export class RuleSet {
       const actionId =
         old !== undefined && !taken.has(old.id)
           ? old.id
-          : typeof id === "string" && ACTION_ID.test(id) && !taken.has(id)
+          : keepsIds && typeof id === "string" && ACTION_ID.test(id) && !taken.has(id)
             ? id
             : this.#newId(`${name}_`);
       taken.add(actionId);

@@ -2,6 +2,7 @@
  * Actions of rules, and the resources that they use, as they are kept: each has a kind that some plugin brings, which may be away. Then it is
  * kept all the same, says why it does nothing, and is opened when the kind is back.
  */
+import { createHash } from "node:crypto";
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { lineOf } from "../../lib/errors.ts";
@@ -249,9 +250,14 @@ export class ActionSlot {
     return slot.resource === null ? [null, `resource ${id}: ${slot.reason}`] : [slot.resource, null];
   }
 
-  /** An id has a number of its own in it: no two actions have the same directory. */
+  /** Ids may be anybody's: a digest keeps two actions from having one directory, and any of them from having another name for one above. */
   get #directory(): string {
-    return join(this.world.ctx.dataDir, DIRECTORY, this.stored.id.replaceAll(/[^\w.-]/g, "_").slice(0, 150));
+    const { id } = this.stored;
+    const digest = createHash("sha256")
+      .update(JSON.stringify([this.rule, id]))
+      .digest("hex")
+      .slice(0, 16);
+    return join(this.world.ctx.dataDir, DIRECTORY, `${id.replaceAll(/[^\w-]/g, "_").slice(0, 100)}-${digest}`);
   }
 
   #host(host: ResourceHost): ActionHost {

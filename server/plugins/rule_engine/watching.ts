@@ -11,8 +11,9 @@ import type { Value } from "./sql/index.ts";
 
 /** Behind all others: what they have made of a message is what rules see. */
 const PRIORITY = -1000;
-/** Of an event that is no message, with what it holds, bytes. */
+/** Of an event that is no message, bytes; and of each topic filter in it, beside its text. */
 const EVENT_BYTES = 400;
+const FILTER_BYTES = 150;
 
 /** Somebody who looks at events. */
 export interface Consumer {
@@ -21,8 +22,8 @@ export interface Consumer {
   readonly sources: Sources;
   /** Columns it reads; null = all. */
   readonly reads: ReadonlySet<string> | null;
-  /** Never throws. */
-  look(columns: EventColumns): void;
+  /** True = it has more to do with this event, and is called again for it, maybe in a later turn. Never throws. */
+  look(columns: EventColumns): boolean;
 }
 
 export interface WatchingPorts {
@@ -37,6 +38,14 @@ export interface WatchingPorts {
 }
 
 const NOBODY: readonly Consumer[] = [];
+
+/** One packet may have thousands of them. */
+function filterBytes(filters: Value): number {
+  if (!Array.isArray(filters)) return 0;
+  let bytes = 0;
+  for (const f of filters) bytes += FILTER_BYTES + (typeof f === "string" ? f : String((f as { topic?: Value } | null)?.topic)).length;
+  return bytes;
+}
 
 export class Watching {
   readonly #matching = new Matching<Consumer>();
@@ -142,7 +151,7 @@ export class Watching {
         at: event === PUBLISH ? (message as Message).timestamp : this.ports.clock.now(),
         depth: this.ports.depthOf(message),
         more,
-        bytes: message === null ? EVENT_BYTES : message.size,
+        bytes: message === null ? EVENT_BYTES + filterBytes(more?.topic_filters) : message.size,
       },
       consumers,
     );

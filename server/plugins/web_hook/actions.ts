@@ -1,7 +1,8 @@
 /** What rules can do with the web hook: EMQ X 3.1's resource and actions, parameters and all; the further ones are ours. */
-import { readFileSync } from "node:fs";
+import { whyUnreadable } from "../../lib/file_errors.ts";
 import { MASK } from "../../lib/mask.ts";
 import { systemRandom } from "../../lib/random.ts";
+import { smallFile } from "../../lib/small_file.ts";
 import { httpUrl } from "../_backend/address.ts";
 import { compileRowTemplate, rowJson } from "../_backend/row_template.ts";
 import { Directory } from "../_sink/disk.ts";
@@ -85,9 +86,9 @@ function targetOf(config: Params, nodeName: string): Target {
     const path = text(config, name);
     if (path === "") return undefined;
     try {
-      return readFileSync(path, "utf8");
-    } catch {
-      throw new Error(`${name}: ${path} cannot be read`);
+      return smallFile(path);
+    } catch (err) {
+      throw new Error(`${name}: ${path} cannot be read: ${whyUnreadable(err)}`);
     }
   };
   const [ca, cert, key] = [file("cacertfile"), file("certfile"), file("keyfile")];

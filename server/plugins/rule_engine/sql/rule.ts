@@ -15,9 +15,13 @@ export interface CompiledRule {
   readonly reads: ReadonlySet<string> | null;
   /** [] = WHERE (or INCASE of every element) said no. @throws RuleError */
   run(event: Columns): readonly Row[];
+  /** The same in pieces, of FOREACH: between two of them something else may be done. null = it is one piece. */
+  readonly pieces: ((event: Columns) => Generator<void, readonly Row[]>) | null;
 }
 
 const ROWS = 10_000;
+/** Texts and bytes in all rows of one event, characters: each row may have the payload in it. */
+const ROWS_TEXT = 64 * 1024 * 1024;
 /** Longest name of a field that is called as it is written. */
 const NAME = 128;
 /** The element of FOREACH, when it has no other name. */
@@ -40,21 +44,38 @@ export function compileRule(sql: string, options: Limits = {}): CompiledRule {
     compiler.usesRow = false;
     const where = statement.where === null ? null : compiler.compile(statement.where, { first: makes.given, last: NO_NAMES }).run;
     const reads = makes.all ? null : compiler.reads;
-    return { sql, from, reads, run: guarded(select(makes.fields, where, compiler.usesRow)) };
+    return { sql, from, reads, run: guarded(select(makes.fields, where, compiler.usesRow)), pieces: null };
   }
   const each = foreach(compiler, sql, statement.each);
   const inner: Scope = { first: new Map([...each.given, [each.item, [{ keys: [each.item], from: "vars" }]]]), last: NO_NAMES };
   const makes = statement.fields === null ? null : compileFields(compiler, statement.fields, inner, "row");
   const incase = statement.incase === null ? null : compiler.compile(statement.incase, inner).run;
   const where = statement.where === null ? null : compiler.compile(statement.where, inner).run;
-  const run = elements({ ...each, makes: makes?.fields ?? null, incase, where, most: options.rows ?? ROWS });
-  return { sql, from, reads: makes === null || makes.all ? null : compiler.reads, run: guarded(run) };
+  const pieces = guardedPieces(elements({ ...each, makes: makes?.fields ?? null, incase, where, most: options.rows ?? ROWS }));
+  return { sql, from, reads: makes === null || makes.all ? null : compiler.reads, run: (event) => allOf(pieces(event)), pieces };
+}
+
+function allOf(pieces: Generator<void, readonly Row[]>): readonly Row[] {
+  for (;;) {
+    const { done, value } = pieces.next();
+    if (done === true) return value;
+  }
 }
 
 function guarded(run: (event: Columns) => readonly Row[]): (event: Columns) => readonly Row[] {
   return (event) => {
     try {
       return run(event);
+    } catch (err) {
+      throw named("rule", err);
+    }
+  };
+}
+
+function guardedPieces(pieces: (event: Columns) => Generator<void, readonly Row[]>): (event: Columns) => Generator<void, readonly Row[]> {
+  return function* guarded(event) {
+    try {
+      return yield* pieces(event);
     } catch (err) {
       throw named("rule", err);
     }
@@ -104,8 +125,8 @@ interface Elements extends Each {
   readonly most: number;
 }
 
-function elements({ names, array, item, makes, incase, where, most }: Elements): (event: Columns) => readonly Row[] {
-  return (event) => {
+function elements({ names, array, item, makes, incase, where, most }: Elements): (event: Columns) => Generator<void, readonly Row[]> {
+  return function* pieces(event) {
     const vars: Row = {};
     for (const name of names) name(event, vars, vars);
     const list = array(event, NO_VARS, vars);
@@ -115,16 +136,29 @@ function elements({ names, array, item, makes, incase, where, most }: Elements):
     if (!Array.isArray(list)) throw new RuleError(`FOREACH: expected an array, got ${shown(list)}`);
     if (list.length > most) throw new RuleError(`FOREACH: expected an array of at most ${most} elements, got ${list.length}`);
     const rows: Row[] = [];
+    let text = 0;
     for (const element of list) {
+      yield;
       put(vars, item, element);
       if (incase !== null && incase(event, NO_VARS, vars) !== true) continue;
       const row: Row = {};
       if (makes === null) everything(event, row, vars);
       else for (const make of makes) make(event, row, vars);
       rows.push(row);
+      text += textIn(row);
+      if (text > ROWS_TEXT) throw new RuleError(`FOREACH: the rows have more than ${ROWS_TEXT} characters`);
     }
     return rows;
   };
+}
+
+function textIn(row: Row): number {
+  let length = 0;
+  for (const name in row) {
+    const value = row[name];
+    if (typeof value === "string" || value instanceof Uint8Array) length += value.length;
+  }
+  return length;
 }
 
 function everything(event: Columns, row: Row, vars: Row): void {

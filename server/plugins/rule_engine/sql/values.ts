@@ -143,17 +143,63 @@ function orderBig(a: number, digits: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** Digits that may be too many for a number, outside of most texts: only then does reading JSON look at the text of every number. */
+/** Digits that may be too many for a number, outside of most texts: only then is the text looked through for them. */
 const LONG_NUMBER = /(?:^|[:,[\s-])\d{16}/;
 
 /** @throws SyntaxError */
 export function parseJson(text: string): Value {
-  return LONG_NUMBER.test(text) ? JSON.parse(text, keepBig) : JSON.parse(text);
+  return JSON.parse(LONG_NUMBER.test(text) ? bigQuoted(text) : text);
 }
 
-function keepBig(_key: string, value: unknown, context?: { source?: string }): unknown {
-  const isInexact = typeof value === "number" && !Number.isSafeInteger(value);
-  return isInexact && context?.source !== undefined && BIG.test(context.source) ? context.source : value;
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+/** What a number may go on with behind its digits, or have before them: then it is no whole one. */
+const NO_WHOLE = /[.eE+\d]/;
+const KEY_FOLLOWS = /\s*:/y;
+const DIGITS = /\d+/y;
+
+/**
+ * Whole numbers that a number cannot say exactly, in quotes; what is no JSON stays none. Asking a function about every value that was read takes
+ * ten times as long.
+ */
+function bigQuoted(text: string): string {
+  let out = "";
+  let done = 0;
+  for (let at = 0; at < text.length; at++) {
+    const c = text.charCodeAt(at);
+    if (c === QUOTE) {
+      at = endOfText(text, at + 1);
+      continue;
+    }
+    if (c < 0x30 || c > 0x39) continue;
+    DIGITS.lastIndex = at;
+    const digits = (DIGITS.exec(text) as RegExpExecArray)[0];
+    const end = at + digits.length;
+    const from = text[at - 1] === "-" ? at - 1 : at;
+    if (digits.length >= 16 && isBig(text, from, at, end)) {
+      out += `${text.slice(done, from)}"${text.slice(from, end)}"`;
+      done = end;
+    }
+    at = end - 1;
+  }
+  return out + text.slice(done);
+}
+
+function isBig(text: string, from: number, at: number, end: number): boolean {
+  if (end - at > 400 || text.charCodeAt(at) === 0x30 || Number.isSafeInteger(Number(text.slice(at, end)))) return false;
+  if (NO_WHOLE.test(text[from - 1] ?? "") || NO_WHOLE.test(text[end] ?? "")) return false;
+  KEY_FOLLOWS.lastIndex = end;
+  return !KEY_FOLLOWS.test(text);
+}
+
+/** The quote that ends it. */
+function endOfText(text: string, from: number): number {
+  for (let at = from; at < text.length; at++) {
+    const c = text.charCodeAt(at);
+    if (c === BACKSLASH) at++;
+    else if (c === QUOTE) return at;
+  }
+  return text.length;
 }
 
 /** @throws ArgumentError for bytes (JSON has none), Refusal when it is too long: that is found before the text is made */

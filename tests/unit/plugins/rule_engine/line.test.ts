@@ -14,20 +14,24 @@ const noted = (at: number, bytes = 10): Noted => ({
   bytes,
 });
 
-function line(limit: number, { cost = 0, onEvaluate = (_: string, __: number): void => {} } = {}) {
+function line(limit: number, { cost = 0, onEvaluate = (_: string, __: number): unknown => false } = {}) {
   let time = 0;
+  let looks = 0;
   const later: (() => void)[] = [];
   const done: string[] = [];
   const dropped: string[] = [];
   const it: Line<string> = new Line<string>({
     soon: (fn) => void later.push(fn),
-    mono: () => time,
+    mono: () => {
+      looks++;
+      return time;
+    },
     begin: () => {},
     next: () => {},
     evaluate: (consumer, n) => {
       time += cost;
       done.push(`${consumer}${n.at}`);
-      onEvaluate(consumer, n.at);
+      return onEvaluate(consumer, n.at) === true;
     },
     dropped: (consumers) => void dropped.push(consumers.join("")),
     limit: () => limit,
@@ -38,7 +42,7 @@ function line(limit: number, { cost = 0, onEvaluate = (_: string, __: number): v
     for (const fn of fns) fn();
     return fns.length > 0;
   };
-  return { it, done, dropped, turn, turns: () => later.length };
+  return { it, done, dropped, turn, turns: () => later.length, looks: () => looks };
 }
 
 describe("events wait for their turn", () => {
@@ -60,11 +64,40 @@ describe("events wait for their turn", () => {
     );
     it.add(noted(2), ["z"]);
     turn();
-    expect(done).toHaveLength(16);
+    expect(done).toHaveLength(4);
     expect(it.size).toBe(2);
     while (turn());
     expect(done).toHaveLength(41);
     expect(done.at(-1)).toBe("z2");
+  });
+
+  test("one that has more to do with an event goes on in the next turn, before anybody else", () => {
+    let left = 10;
+    const { it, done, turn } = line(1e6, { cost: 1, onEvaluate: (c) => c === "a" && --left > 0 });
+    it.add(noted(1), ["a", "b"]);
+    it.add(noted(2), ["b"]);
+    turn();
+    expect(done).toEqual(["a1", "a1", "a1", "a1"]);
+    while (turn());
+    expect(done).toEqual([...Array(10).fill("a1"), "b1", "b2"]);
+  });
+
+  test("large events, and any after one that took long, are looked at one by one; small ones are not", () => {
+    const cheap = line(1e9);
+    for (let i = 0; i < 1000; i++) cheap.it.add(noted(i), ["c"]);
+    cheap.turn();
+    expect(cheap.done).toHaveLength(1000);
+    expect(cheap.looks()).toBeLessThan(80);
+    const large = line(1e9);
+    for (let i = 0; i < 1000; i++) large.it.add(noted(i, 100_000), ["c"]);
+    large.turn();
+    expect(large.looks()).toBeGreaterThan(1000);
+    const slow = line(1e9, { cost: 2 });
+    for (let i = 0; i < 10; i++) slow.it.add(noted(i), ["c"]);
+    slow.turn();
+    expect(slow.done).toHaveLength(2);
+    slow.turn();
+    expect(slow.done).toHaveLength(4);
   });
 
   test("what rules add meanwhile comes behind what is there", () => {

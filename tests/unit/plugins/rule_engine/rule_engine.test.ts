@@ -13,6 +13,11 @@ afterAll(removeTempDirs);
 function provider() {
   const seen: { row: unknown; topic: unknown; clientId: string; peerhost: unknown }[] = [];
   const log: string[] = [];
+  /** With each row it is sent. */
+  let each = (): void => {};
+  const slow = (fn: () => void): void => {
+    each = fn;
+  };
   const plugin: AnyPlugin = definePlugin({
     name: "test_provider",
     description: "",
@@ -50,6 +55,7 @@ function provider() {
               run(row, event: ActionEvent) {
                 if (params.what === "throw") throw new Error("out of order");
                 if (params.what === "refuse") return host.failed(1, "refused there");
+                each();
                 seen.push({ row, topic: event.column("topic"), clientId: event.clientId, peerhost: event.column("peerhost") });
                 host.done(1, 0);
               },
@@ -60,7 +66,7 @@ function provider() {
       });
     },
   });
-  return { plugin, seen, log };
+  return { plugin, seen, log, slow };
 }
 
 async function start(wishes: Wishes = {}) {
@@ -388,6 +394,41 @@ test("a capture takes what comes, as a test takes it, and ends by itself", async
   expect(kit.hooks.at["client.disconnected"].some((h) => h.id.startsWith("emqx_rule_engine"))).toBe(false);
 });
 
+test("an event that makes many rows holds nobody up: each is a piece of work, and a turn of the event loop has some milliseconds", async () => {
+  const { service, kit, seen, slow } = await start();
+  await service.createResource({ name: "s", type: "test_server", config: { server: "x" } });
+  const send = { name: "test:send", params: { $resource: "test_server:s" } };
+  const many = await service.createRule(rule('FOREACH payload.a DO item AS n FROM "many"', send));
+  const gone = await service.createRule(rule('FOREACH payload.a DO item AS gone FROM "many"', send));
+  const one = await service.createRule(rule('SELECT topic FROM "one"', send));
+  let most = 0;
+  let inTurn = 0;
+  slow(() => {
+    kit.clock.time += 1;
+    if (inTurn === 0)
+      queueMicrotask(() => {
+        inTurn = 0;
+      });
+    most = Math.max(most, ++inTurn);
+  });
+  kit
+    .connected("c")
+    .publish("many", JSON.stringify({ a: [...Array(20).keys()] }))
+    .publish("one");
+  for (let before = -1; before < seen.length; ) {
+    before = seen.length;
+    await turns(kit, 1);
+    // In the middle of its rows: it does no more of them.
+    if (seen.length >= 25 && service.rule(gone.id) !== undefined) await service.removeRule(gone.id);
+  }
+  expect(most).toBeLessThanOrEqual(5);
+  const made = seen.map(({ row }) => row as { n?: number; gone?: number });
+  expect(made.slice(0, 20)).toEqual([...Array(20).keys()].map((n) => ({ n })));
+  expect(made.slice(20, -1).every((row) => row.gone !== undefined)).toBe(true);
+  expect([made.length < 40, made.at(-1)]).toEqual([true, { topic: "one" }] as never);
+  for (const { id } of [many, one]) expect(service.rule(id)?.metrics).toMatchObject({ matched: 1, passed: 1, failed: 0 });
+});
+
 test("what waits is bounded: the oldest are given up and counted, and counted as memory meanwhile", async () => {
   const { service, kit } = await start({ settings: { "rule_engine.max_waiting": "10KB" } });
   const made = await service.createRule(rule('SELECT topic FROM "#"'));
@@ -400,6 +441,19 @@ test("what waits is bounded: the oldest are given up and counted, and counted as
   expect(m.matched + m.dropped).toBe(100);
   expect(m.dropped).toBeGreaterThan(50);
   expect(service.line()).toMatchObject({ waiting: 0, bytes: 0, dropped: m.dropped });
+});
+
+test("what a client subscribes to counts as memory too, filter by filter", async () => {
+  const { service, kit } = await start();
+  await service.createRule(rule('SELECT topic FROM "$events/client_subscribe", "$events/client_unsubscribe"', INSPECT));
+  const filters = Array.from({ length: 50 }, (_, i) => `${"x".repeat(1000)}/${i}`);
+  const c = kit.connected("c");
+  c.send({ cmd: "subscribe", messageId: 8, subscriptions: filters.map((topic) => ({ topic, qos: 0 })) });
+  expect(service.line().bytes).toBeGreaterThan(50_000);
+  c.send({ cmd: "unsubscribe", messageId: 9, unsubscriptions: filters });
+  expect(service.line().bytes).toBeGreaterThan(100_000);
+  await turns(kit);
+  expect(service.line().bytes).toBe(0);
 });
 
 test("unloaded with events that wait: they are looked at first; loaded again, it goes on", async () => {

@@ -10,8 +10,8 @@ import { ASSERT, type Assertion, CHAR, compilePattern, JUMP, MATCH, type Program
 /** In UTF-16 units. */
 const MAX_PATTERN = 1024;
 const MAX_INPUT = 64 * 1024;
-/** Some tens of milliseconds. */
-const MAX_STEPS = 2_000_000;
+/** Up to twenty milliseconds. */
+const MAX_STEPS = 1_000_000;
 /** Patterns that are kept: most rules have constant ones. */
 const KEPT = 256;
 

@@ -150,6 +150,26 @@ describe("limits", () => {
     expect(() => rule.run(message({ a: [1, 2, 3, 4] }))).toThrow("FOREACH: expected an array of at most 3 elements, got 4");
   });
 
+  test("all rows of an event have so much text and no more, the payload in each of them with it", () => {
+    const every = compileRule(`FOREACH payload.a FROM "t"`);
+    const text = JSON.stringify({ a: Array.from({ length: 1000 }, (_, i) => i), b: "x".repeat(60_000) });
+    expect(every.run(message(text))).toHaveLength(1000);
+    expect(() => every.run(message(text.replace("xxx", "x".repeat(10_000))))).toThrow(
+      "FOREACH: the rows have more than 67108864 characters",
+    );
+  });
+
+  test("FOREACH goes on element by element, and gives what it gives at once", () => {
+    const rule = compileRule(`FOREACH payload.a DO item + 1 AS n INCASE item > 1 FROM "t"`);
+    const pieces = rule.pieces?.(message({ a: [1, 2, 3] }));
+    expect([pieces?.next(), pieces?.next(), pieces?.next()].map((p) => p?.done)).toEqual([false, false, false]);
+    expect(pieces?.next()).toEqual({ done: true, value: [{ n: 3 }, { n: 4 }] });
+    expect(rule.run(message({ a: [1, 2, 3] }))).toEqual([{ n: 3 }, { n: 4 }]);
+    const odd = rule.pieces?.(message({ a: [2, null] }));
+    expect([odd?.next().done, odd?.next().done]).toEqual([false, false]);
+    expect(compileRule(`SELECT 1 AS x FROM "t"`).pieces).toBeNull();
+  });
+
   test("a chain of operators is no deep tree", () => {
     const sum = compileRule(
       `SELECT ${Array.from({ length: 500 }, () => "qos").join(" + ")} AS x FROM "t" WHERE ${Array.from({ length: 500 }, () => "qos = 1").join(" and ")}`,
