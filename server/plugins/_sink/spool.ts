@@ -1,9 +1,9 @@
 /**
  * The queue on the disk: files of frames (frames.ts), written behind one another, read in the same order, deleted when everything in them is done.
  *
- * What is appended in a turn is written together, by calls of the system that hold nobody up; one at a time. A write that fails ends its file, since
- * nobody knows what is there: what it was to hold is written again to the next one. What is done is written down behind the items, so that a file is
- * deleted only after all before it. A start reads everything once; a torn tail is cut off and counted.
+ * What one piece of work appends is written together, behind it, before anybody is told that it was taken; one write at a time. A write that
+ * fails ends its file, since nobody knows what is there: what it was to hold is written again to the next one. What is done is written down behind
+ * the items, so that a file is deleted only after all before it. A start reads everything once; a torn tail is cut off and counted.
  *
  *   opening ── read ──> open ── close ──> closed
  *                        └─ write failed ─> (trouble: tried again each second) ─> open
@@ -72,6 +72,7 @@ export class Spool {
   /** One call of the system behind another. */
   #line: Promise<void> = Promise.resolve();
   #isWriting = false;
+  #isPlanned = false;
   readonly #syncing = new Syncing((err) => this.#isTroubled(err));
   #troubled = false;
   #again = 0 as MonoMs;
@@ -151,7 +152,7 @@ export class Spool {
       }
   }
 
-  /** Take an item. `isLoaded`: it is in memory. Returns its number, 0 = there is no room for it. Written by the next `flush`. @throws FrameTooLong */
+  /** Take an item. `isLoaded`: it is in memory. Returns its number, 0 = there is no room for it. @throws FrameTooLong */
   append(at: number, key: string, item: Uint8Array, isLoaded: boolean): number | null {
     if (this.#state === "closed" || (this.unwritten > 0 && this.unwritten + item.length > PENDING_MAX)) return null;
     if (this.#state === "open") return this.#take(at, key, item, isLoaded);
@@ -164,6 +165,7 @@ export class Spool {
     const bytes = encodeFrame({ kind: "item", seq: this.#seq + 1, at, key, item });
     const seq = ++this.#seq;
     this.#unwritten.add({ seq, bytes, isLoaded, isDone: false });
+    this.#flushBehind();
     if (isLoaded) this.#next = seq + 1;
     else this.#unread++;
     return seq;
@@ -185,6 +187,16 @@ export class Spool {
   /** From the end: what is done is seldom old. */
   #segmentOf(seq: number): Segment | undefined {
     return this.#segments.findLast((s) => s.has(seq));
+  }
+
+  /** Behind what runs now, before anybody else hears that it was taken. */
+  #flushBehind(): void {
+    if (this.#isPlanned) return;
+    this.#isPlanned = true;
+    queueMicrotask(() => {
+      this.#isPlanned = false;
+      this.flush();
+    });
   }
 
   /** Write what waits, if nothing is being written. */
