@@ -38,6 +38,8 @@ export class Host {
   #giveUp: ReturnType<typeof setTimeout> | null;
   /** What `turns` was at the last look, and for how many looks it has been so. */
   #turns = 0;
+  /** Calls that nobody waits for, done or not. */
+  told = 0;
   #looks = 0;
 
   /** `inARow`: calls in a row that took too much already. */
@@ -196,6 +198,7 @@ export class Host {
   tell(number: number, args: readonly Value[]): boolean {
     if (this.#state !== "ready") return false;
     if (!this.#area.ring.put(this.#write(number, args))) return false;
+    this.told++;
     this.#ring();
     return true;
   }
