@@ -25,6 +25,7 @@ export interface HookPoints {
   "client.disconnected": (client: ClientInfo, reason: string) => void;
   /** May change filters and options in place, or remove entries, before the subscription is made. */
   "client.subscribe": (client: ClientInfo, topics: SubscribeTopic[]) => void;
+  /** May change filters in place, or take one out by `delete`: its place stays, empty, for the answer has a code for each. */
   "client.unsubscribe": (client: ClientInfo, filters: string[]) => void;
   "session.created": (clientId: string) => void;
   "session.resumed": (clientId: string) => void;

@@ -24,6 +24,7 @@ declare module "fengari/src/lua.js" {
     lua_checkstack(L: lua_State, n: number): boolean;
     lua_getfield(L: lua_State, index: number, key: Uint8Array): number;
     lua_getglobal(L: lua_State, name: Uint8Array): number;
+    lua_getmetatable(L: lua_State, index: number): boolean;
     lua_gettop(L: lua_State): number;
     lua_isinteger(L: lua_State, index: number): boolean;
     lua_load(

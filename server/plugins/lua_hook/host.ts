@@ -3,7 +3,7 @@ import { Worker } from "node:worker_threads";
 import { wordsOf } from "../../lib/errors.ts";
 import { type Area, ASK, AT, CAME, newArea, PIECE, TIMES } from "./area.ts";
 import { CALLBACKS, type CallbackName } from "./callbacks.ts";
-import type { Failed, FromWorker, WorkerStart } from "./messages.ts";
+import { type Failed, isFromWorker, type WorkerStart } from "./messages.ts";
 import { readValues, type Value, ValueWriter } from "./values.ts";
 import type { Fault } from "./worker/engine.ts";
 
@@ -38,6 +38,8 @@ export class Host {
   #giveUp: ReturnType<typeof setTimeout> | null;
   /** What `turns` was at the last look, and for how many looks it has been so. */
   #turns = 0;
+  /** Calls that nobody waits for, done or not. */
+  told = 0;
   #looks = 0;
 
   /** `inARow`: calls in a row that took too much already. */
@@ -48,7 +50,7 @@ export class Host {
   ) {
     this.#area.numbers[AT.overrunsInARow] = inARow;
     this.#worker = new Worker(WORKER, { workerData: { ...start, shared: this.#area.shared } satisfies WorkerStart });
-    this.#worker.on("message", (message: FromWorker) => this.#hear(message));
+    this.#worker.on("message", (message: unknown) => this.#hear(message));
     this.#worker.on("error", (err) => this.#lost(wordsOf(err)));
     this.#worker.on("exit", () => this.#lost("its worker ended"));
     this.#giveUp = setTimeout(() => this.#refuse(`it was not loaded within ${LOAD_MS / 1000} s`, null), LOAD_MS);
@@ -75,11 +77,11 @@ export class Host {
     return this.#area.times.slice(0, Math.min(TIMES, this.#area.numbers[AT.timed] as number));
   }
 
-  #hear(message: FromWorker): void {
-    if (this.#state === "closed") return;
+  #hear(message: unknown): void {
+    // A script of JavaScript can say something itself.
+    if (this.#state === "closed" || !isFromWorker(message)) return;
     if (message.what === "failed") {
-      // What a script of JavaScript keeps, only a new worker forgets.
-      if (message.kind === "memory" && this.start.language !== "lua") this.#end(message.message, "memory", 0);
+      if (message.isKept) this.#end(message.message, "memory", 0);
       else this.events.failed(message);
     } else if (message.what === "printed") this.events.printed(message.text);
     else if (message.what === "refused") this.#refuse(message.message, message.line);
@@ -196,6 +198,7 @@ export class Host {
   tell(number: number, args: readonly Value[]): boolean {
     if (this.#state !== "ready") return false;
     if (!this.#area.ring.put(this.#write(number, args))) return false;
+    this.told++;
     this.#ring();
     return true;
   }

@@ -45,7 +45,7 @@ export const luaHook = definePlugin({
     const dir = join(ctx.dataDir, "scripts");
     mkdirSync(dir, { recursive: true });
     const hooks = new ScriptHooks(ctx);
-    const logged = new Map<Script, number>();
+    const logged = new WeakMap<Script, number>();
 
     function log(script: Script, { callback, line, message }: ScriptError): void {
       const now = clock.mono();
@@ -65,7 +65,6 @@ export const luaHook = definePlugin({
       after: (ms, fn) => ctx.after(ms, fn),
       changed(script) {
         if (script.state !== "stopped") ctx.alarm(`script_${script.name}`, null);
-        if (!scripts.all.includes(script)) logged.delete(script);
         hooks.refresh(scripts.all);
       },
       failed: log,

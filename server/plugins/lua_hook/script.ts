@@ -115,8 +115,7 @@ export class Script {
           printed: (text) => this.by.printed(this, text),
           ended: (why, callback, kind, n) => {
             if (this.#host !== host) return;
-            this.#collect();
-            this.#host = null;
+            this.#drop();
             this.overruns++;
             this.note(callback, kind, null, why);
             if (!this.#stopsAt(n, why)) this.#again(n);
@@ -168,6 +167,9 @@ export class Script {
 
   #drop(): void {
     this.#collect();
+    // What it was told and has not done goes with it.
+    const { calls } = this.#taken;
+    this.skipped += CALLBACKS.reduce((left, { kind }, i) => (kind === "tells" ? left - (calls[i] as number) : left), this.#host?.told ?? 0);
     this.#host?.close();
     this.#host = null;
     this.#taken.calls.fill(0);

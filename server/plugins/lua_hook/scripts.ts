@@ -5,6 +5,18 @@ import type { ScriptCommand } from "../plugin.ts";
 import { EXPECTED_NAME, languageOf, type ScriptFile, scriptFiles, setDisabled } from "./files.ts";
 import { Script, type ScriptHost } from "./script.ts";
 
+/** Each has a limit of time to be loaded, and all of them share the machine's cores: many at once are slow. */
+const AT_A_TIME = 4;
+
+async function someAtATime<T>(all: readonly T[], work: (one: T) => Promise<unknown>): Promise<void> {
+  const left = all.values();
+  await Promise.all(
+    Array.from({ length: AT_A_TIME }, async () => {
+      for (const one of left) await work(one);
+    }),
+  );
+}
+
 export class Scripts {
   /** In order of their names: that is the order in which they are asked. */
   all: readonly Script[] = [];
@@ -27,12 +39,9 @@ export class Scripts {
     return next;
   }
 
-  /** Load what is there, all at a time. */
+  /** Load what is there. */
   open(): Promise<void> {
-    return this.#inTurn(async () => {
-      const files = await this.#files();
-      await Promise.all(files.map((file) => this.#begin(file)));
-    });
+    return this.#inTurn(async () => someAtATime(await this.#files(), (file) => this.#begin(file)));
   }
 
   /** Look for files that have come, changed or gone. Looks that come too close are left out. */
@@ -132,7 +141,7 @@ export class Scripts {
 
   /** Those that run, as their files are now. */
   loadAgain(): void {
-    for (const script of this.all) if (script.active) void script.load();
+    void this.#inTurn(() => someAtATime(this.all, async (script) => (script.active && !this.#closed ? script.load() : null)));
   }
 
   watch(everyMs: number): void {

@@ -3,6 +3,13 @@
 /** Bytes stay bytes; a text is UTF-8. null stands for Lua's nil too. */
 export type Value = null | boolean | number | string | Uint8Array;
 
+/** Of a value that is no text, at most. */
+const VALUE_BYTES = 9;
+
+/** About, bytes. */
+export const sizeOf = (values: readonly Value[]): number =>
+  values.reduce((sum: number, v) => sum + (typeof v === "string" || v instanceof Uint8Array ? v.length : VALUE_BYTES), 0);
+
 const KIND = { null: 0, false: 1, true: 2, number: 3, text: 4, bytes: 5 } as const;
 
 /** A buffer that grows while values are written, and is used again for the next ones. */

@@ -15,6 +15,12 @@ const PRIORITY = -1000;
 const EVENT_BYTES = 400;
 const FILTER_BYTES = 150;
 
+/** Without those that another hook took out: their places are empty. */
+function leftOf(filters: readonly string[]): Readonly<Record<string, Value>> {
+  const left = filters.filter((f) => f !== undefined);
+  return { topic_filters: left, topic: left[0] };
+}
+
 /** Somebody who looks at events. */
 export interface Consumer {
   /** Whose turn comes first; each has its own. */
@@ -199,7 +205,7 @@ export class Watching {
       case "client.subscribe":
         return hook(point, (c, topics) => this.#happened(point, c, shownFilters(topics)), options);
       case "client.unsubscribe":
-        return hook(point, (c, filters) => this.#happened(point, c, { topic_filters: [...filters], topic: filters[0] }), options);
+        return hook(point, (c, filters) => this.#happened(point, c, leftOf(filters)), options);
       case "session.created":
       case "session.resumed":
         return hook(point, (clientId) => this.#happened(point, clientId), options);

@@ -46,9 +46,9 @@ export function indexOfTraceparent(properties: readonly UserProperty[]): number 
 
 /** As a span has it; members that do not fit are left out from the right (3.3.1.5). */
 export function tracestateOf(properties: readonly UserProperty[]): string {
-  let state = properties.flatMap(([name, value]) => (name === TRACESTATE ? [value.trim()] : [])).join(",");
-  while (state.length > STATE_MAX) state = state.slice(0, Math.max(0, state.lastIndexOf(",")));
-  return state;
+  const state = properties.flatMap(([name, value]) => (name === TRACESTATE ? [value.trim()] : [])).join(",");
+  // A comma behind the last character that fits ends a member that does.
+  return state.length <= STATE_MAX ? state : state.slice(0, Math.max(0, state.lastIndexOf(",", STATE_MAX)));
 }
 
 const POOL = new Uint8Array(4096);

@@ -38,8 +38,10 @@ export function hang(ctx: Context, rules: Rules, bodies: Bodies, tell: Tell): ()
       }),
     "client.unsubscribe": (list) =>
       ctx.hook("client.unsubscribe", (client, filters) => {
+        // Not there: another hook took it out.
         for (const filter of filters)
-          about("client.unsubscribe", client.clientId, topicOf(filter), list, () => bodies.clientUnsubscribe(client, filter));
+          if (filter !== undefined)
+            about("client.unsubscribe", client.clientId, topicOf(filter), list, () => bodies.clientUnsubscribe(client, filter));
       }),
     "session.created": (list) =>
       ctx.hook("session.created", (clientId) =>

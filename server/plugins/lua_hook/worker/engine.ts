@@ -1,4 +1,5 @@
 /** What runs scripts of one language, in the worker of one script. */
+import { heapSize } from "bun:jsc";
 import type { Value } from "../values.ts";
 
 export interface Loaded {
@@ -26,9 +27,18 @@ export class ScriptError extends Error {
     readonly kind: Fault,
     /** In the script's file; null = it is not known. */
     readonly line: number | null,
+    /** It keeps what it took: only a new worker forgets it. */
+    readonly isKept = false,
   ) {
     super(message);
   }
+}
+
+/** As it was behind the last collection, and then behind one: what is not in use any more does not count. */
+export function keepsMore(most: number): boolean {
+  if (heapSize() <= most) return false;
+  Bun.gc(true);
+  return heapSize() > most;
 }
 
 /** What `print` and `console.log` are for: some lines of a moment, then no more. */

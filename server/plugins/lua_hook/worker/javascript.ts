@@ -4,8 +4,11 @@ import { heapSize } from "bun:jsc";
 import { pathToFileURL } from "node:url";
 import { stackOf, wordsOf } from "../../../lib/errors.ts";
 import { CALLBACK_NAMES } from "../callbacks.ts";
-import type { Value } from "../values.ts";
-import { type Limits, type Loaded, type Print, ScriptError } from "./engine.ts";
+import { sizeOf, type Value } from "../values.ts";
+import { keepsMore, type Limits, type Loaded, type Print, ScriptError } from "./engine.ts";
+
+/** What a call was given is there in pieces, as a whole, and as values. */
+const GIVEN = 3;
 
 type Fn = (...args: unknown[]) => unknown;
 
@@ -34,12 +37,8 @@ export async function loadJavaScript(path: string, limits: Limits, print: Print)
       } catch (err) {
         throw failure(err, path);
       }
-      if (heapSize() > most) {
-        // As it was behind the last collection: what is not in use any more does not count.
-        Bun.gc(true);
-        if (heapSize() > most)
-          throw new ScriptError(`the script keeps more than ${Math.round(limits.memory / 1024)} KiB of memory`, "memory", null);
-      }
+      if (keepsMore(most + GIVEN * sizeOf(args)))
+        throw new ScriptError(`the script keeps more than ${Math.round(limits.memory / 1024)} KiB of memory`, "memory", null, true);
       return valuesOf(result);
     },
   };

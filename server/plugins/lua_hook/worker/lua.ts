@@ -1,7 +1,8 @@
 /** Lua 5.3 by fengari: base, coroutine, math, string, table and utf8; no files, no processes, no debugging, no loading of code. */
+import { heapSize } from "bun:jsc";
 import { wordsOf } from "../../../lib/errors.ts";
 import type { Value } from "../values.ts";
-import { type Limits, type Loaded, type Print, ScriptError } from "./engine.ts";
+import { keepsMore, type Limits, type Loaded, type Print, ScriptError } from "./engine.ts";
 import { lauxlib, lbaselib, lcorolib, lmathlib, lstrlib, ltablib, lua, type lua_State, lutf8lib, type Table } from "./fengari.ts";
 import type { Meter } from "./meter.ts";
 import { Undo } from "./undo.ts";
@@ -78,8 +79,12 @@ export function loadLua(name: string, source: Uint8Array, limits: Limits, meter:
   });
   // The function that was asked for is gone from the stack, its results are there.
   const names = registered.map((v) => (v instanceof Uint8Array ? words(v) : String(v)));
+  lua.lua_settop(L, 0);
   lua.lua_pushglobaltable(L);
-  undo.keep(lua.lua_topointer(L, -1) as Table);
+  // That of strings is no global's, and every script has it.
+  lua.lua_pushlstring(L, text(""), 0);
+  lua.lua_getmetatable(L, 2);
+  undo.keep([lua.lua_topointer(L, 1) as Table, lua.lua_topointer(L, 3) as Table]);
   lua.lua_settop(L, 0);
 
   const functions = new Set<string>();
@@ -88,13 +93,23 @@ export function loadLua(name: string, source: Uint8Array, limits: Limits, meter:
     (lua.lua_getglobal(L, text(hook)) === lua.LUA_TFUNCTION ? functions : { add: (n: string) => unknown.push(n) }).add(hook);
     lua.lua_settop(L, 0);
   }
+  Bun.gc(true);
+  const most = heapSize() + limits.memory;
+  /** What is not taken back (a coroutine made while loading) is not to grow from call to call. */
+  function look(): void {
+    if (meter.taken < limits.memory) return;
+    meter.taken = 0;
+    if (keepsMore(most))
+      throw new ScriptError(`the script keeps more than ${Math.round(limits.memory / 1024)} KiB of memory`, "memory", null, true);
+  }
   return {
     callbacks: [...functions],
     unknown,
     call(callback, args) {
+      let values: Value[];
       undo.begin();
       try {
-        return script.run(limits, () => {
+        values = script.run(limits, () => {
           lua.lua_getglobal(L, text(callback));
           for (const arg of args) push(L, arg);
           return lua.lua_pcall(L, args.length, lua.LUA_MULTRET, 0);
@@ -102,6 +117,8 @@ export function loadLua(name: string, source: Uint8Array, limits: Limits, meter:
       } finally {
         undo.end();
       }
+      look();
+      return values;
     },
   };
 }

@@ -8,7 +8,7 @@ import { lineOf } from "../../../lib/errors.ts";
 import { ASK, AT, areaOn, CAME, PIECE, TIMES } from "../area.ts";
 import { CALLBACK_NAMES, CALLBACKS, type CallbackName, numberOf } from "../callbacks.ts";
 import type { FromWorker, WorkerStart } from "../messages.ts";
-import { readValues, type Value, ValueWriter } from "../values.ts";
+import { readValues, sizeOf, type Value, ValueWriter } from "../values.ts";
 import { type Loaded, ScriptError } from "./engine.ts";
 import { Meter } from "./meter.ts";
 
@@ -43,6 +43,14 @@ async function load(): Promise<Loaded> {
   return (await import("./lua.ts")).loadLua(start.name, source, start.limits, meter, print);
 }
 
+/** Beside what it was given, no more of a result is copied than the script may take: one text may stand in it many times. @throws ScriptError */
+function bounded(values: Value[], args: readonly Value[]): Value[] {
+  const { memory } = start.limits;
+  if (sizeOf(values) > memory + sizeOf(args))
+    throw new ScriptError(`bad result: expected at most ${Math.round(memory / 1024)} KiB`, "error", null);
+  return values;
+}
+
 const { numbers, times, request, reply, ring } = areaOn(start.shared);
 const writer = new ValueWriter();
 
@@ -54,15 +62,15 @@ function call(loaded: Loaded, number: number, args: readonly Value[]): Value[] |
   let status: number = CAME.returned;
   let values: Value[] | null = null;
   try {
-    values = loaded.call(name, args);
+    values = bounded(loaded.call(name, args), args);
     Atomics.store(numbers, AT.overrunsInARow, 0);
   } catch (err) {
-    const { kind, line, message } = err instanceof ScriptError ? err : new ScriptError(lineOf(err), "error", null);
-    status = kind === "error" ? CAME.failed : kind === "memory" && start.language !== "lua" ? CAME.spent : CAME.overrun;
+    const { kind, line, message, isKept } = err instanceof ScriptError ? err : new ScriptError(lineOf(err), "error", null);
+    status = kind === "error" ? CAME.failed : isKept ? CAME.spent : CAME.overrun;
     Atomics.add(numbers, AT.failed + number, 1);
     const inARow = kind === "error" ? 0 : Atomics.add(numbers, AT.overrunsInARow, 1) + 1;
     // What is more than its share is always told: it may end the script.
-    if (kind !== "error" || mayTell()) say({ what: "failed", callback: name, kind, line, message: short(message), inARow });
+    if (kind !== "error" || mayTell()) say({ what: "failed", callback: name, kind, line, message: short(message), inARow, isKept });
   }
   times[(numbers[AT.timed] as number) % TIMES] = performance.now() - began;
   numbers[AT.timed] = ((numbers[AT.timed] as number) + 1) & 0x7fffffff;

@@ -12,16 +12,21 @@ class OutOfMemory extends Error {}
 
 export class Meter {
   #left = Number.POSITIVE_INFINITY;
+  #given = 0;
+  /** Bytes that calls have taken; whoever reads it sets it back. */
+  taken = 0;
   /** Told once, when more was wanted than there is. */
   #spent: () => void = () => {};
 
   /** From now on so much may be taken; once more was wanted, nothing is given any more until `end`. */
   begin(bytes: number, spent: () => void): void {
     this.#left = bytes;
+    this.#given = bytes;
     this.#spent = spent;
   }
 
   end(): void {
+    if (this.#left !== Number.POSITIVE_INFINITY) this.taken += this.#given - this.#left;
     this.#left = Number.POSITIVE_INFINITY;
   }
 

@@ -49,11 +49,11 @@ export class Undo {
     };
   }
 
-  /** Everything that can be reached from there is as it is to be. */
-  keep(root: Table): void {
+  /** Everything that can be reached from these is as it is to be. */
+  keep(roots: readonly Table[]): void {
     const { Table } = ltable;
     const cells = new Set<TValue>();
-    const open: unknown[] = [root];
+    const open: unknown[] = [...roots];
     const seen = new Set<unknown>(open);
     const reach = (what: unknown): void => {
       if (what === null || typeof what !== "object" || seen.has(what)) return;

@@ -320,6 +320,62 @@ describe("abuse", () => {
     expect([host.ready, host.overrunsInARow, ended]).toEqual([false, 1, ["the script keeps more memory than it may"]]);
   });
 
+  for (const [where, before, body] of [
+    [
+      "a coroutine",
+      "co = coroutine.wrap(function() local t = {} while true do t[#t + 1] = ('x'):rep(1e6) coroutine.yield(#t) end end)",
+      "return co()",
+    ],
+    [
+      "one with a pcall in it",
+      "co = coroutine.wrap(function() local t = {} while true do pcall(function() t[#t + 1] = ('x'):rep(1e6) end) coroutine.yield() end end)",
+      "co() return 1",
+    ],
+  ] as const)
+    test(`Lua that keeps more and more is found out: in ${where} made while loading`, async () => {
+      const { host, ask, ended } = await start("lua", lua(body, before));
+      for (let i = 0; i < 200 && host.ready; i++) ask();
+      expect([host.ready, host.overrunsInARow, ended]).toEqual([false, 1, ["the script keeps more memory than it may"]]);
+    });
+
+  test("Lua whose calls only take, and keep nothing, goes on with the same worker", async () => {
+    const { host, ask, ended } = await start("lua", lua("local s = ('x'):rep(8e6) return 1"));
+    for (let i = 0; i < 20; i++) expect(ask()).toEqual([1]);
+    expect([host.ready, ended]).toEqual([true, []]);
+  });
+
+  for (const [language, source] of [
+    ["lua", lua("local t = {} for i = 1, 50 do t[i] = s end return table.unpack(t)", "s = ('x'):rep(1e6)")],
+    ["javascript", js("return Array(50).fill(s)", "const s = 'x'.repeat(1e6);")],
+  ] as const)
+    test(`${language}: a result that is one text many times is not copied`, async () => {
+      const { host, ask, failures } = await start(language, source);
+      expect(ask()).toBeNull();
+      await until(() => failures.length > 0);
+      expect(failures[0]).toMatchObject({ kind: "error", message: "bad result: expected at most 16384 KiB" });
+      expect(host.ready).toBe(true);
+    });
+
+  test("a result is not too large where it is what was given", async () => {
+    const { host } = await start("javascript", js("return args"), { budget: 20_000, memory: MIB });
+    expect(host.ask(PUBLISH, [Buffer.alloc(3 * MIB)])).toHaveLength(1);
+  });
+
+  for (const said of [
+    "null",
+    "'hello'",
+    "{ what: 'loaded' }",
+    "{ what: 'loaded', callbacks: 1, unknown: [] }",
+    "{ what: 'failed' }",
+    "{ what: 'printed', text: 5 }",
+    "{ what: 'refused' }",
+  ])
+    test(`JavaScript that posts ${said} to the broker says nothing`, async () => {
+      const { host, ask, printed, failures } = await start("javascript", js("return 1", `postMessage(${said});`));
+      expect(ask()).toEqual([1]);
+      expect([host.ready, printed, failures]).toEqual([true, [], []]);
+    });
+
   test("what is only told, and never ends, is found by looking", async () => {
     const source = `function register_hook() return "on_message_acked" end\nfunction on_message_acked() while true do end end`;
     const { host, failures } = await start("lua", source, LIMITS);

@@ -147,6 +147,16 @@ describe("events", () => {
     );
   });
 
+  test("a filter that another hook took out of an UNSUBSCRIBE is none", async () => {
+    const { service, kit } = await start();
+    const made = await service.createRule(rule('SELECT topic, topic_filters FROM "$events/client_unsubscribe"', INSPECT));
+    kit.hooks.add("client.unsubscribe", "takes the first one out", (_client, filters) => void delete filters[0]);
+    const c = kit.connected("c1", 5).subscribe("t/1", 1).subscribe("t/2", 1);
+    c.send({ cmd: "unsubscribe", messageId: 9, unsubscriptions: ["t/1", "t/2"] });
+    await turns(kit);
+    expect(rows(service, made)).toEqual([{ topic: "t/2", topic_filters: ["t/2"] }]);
+  });
+
   test("with no rule there is no hook; a hook goes with the last rule that needs it; $SYS is nobody's business", async () => {
     const { service, kit } = await start();
     const hooked = (): string[] =>

@@ -87,6 +87,8 @@ test("tracestate: several are one list; members that do not fit are left out fro
   expect(kept.length).toBeLessThanOrEqual(512);
   expect(long).toStartWith(`${kept},`);
   expect(tracestateOf([["tracestate", "x".repeat(600)]])).toBe("");
+  const [fits, another] = [`${"x".repeat(510)}=1`, "y=1"];
+  expect(tracestateOf([["tracestate", `${fits},${another}`]])).toBe(fits);
 });
 
 test("span ids are no two the same, beyond what is drawn at a time", () => {

@@ -120,6 +120,17 @@ test("a client comes, subscribes, speaks, hears, leaves: in this order, and each
   });
 });
 
+test("of an UNSUBSCRIBE that another hook took something out of, what is left is told", async () => {
+  const b = await start();
+  b.kit.hooks.add("client.unsubscribe", "takes the first one out", (_client, filters) => void delete filters[0], 10);
+  const c = b.kit.connected("c1", 5).subscribe("a", 1).subscribe("b", 1);
+  c.send({ cmd: "unsubscribe", messageId: 3, unsubscriptions: ["a", "b"] } as never);
+  c.send({ cmd: "disconnect" } as never);
+  const said = (): unknown[] => told.filter((t) => t.action === "client_unsubscribe").map((t) => t.topic);
+  await until(() => told.some((t) => t.action === "client_disconnected"), "all is told");
+  expect(said()).toEqual(["b"]);
+});
+
 describe("rules", () => {
   test("two that a topic fits: told twice, as 3.1 did", async () => {
     const b = await start({
