@@ -7,7 +7,7 @@ import { TAG_FORMS } from "./statsd.ts";
 const OURS = { required: false };
 const STATSD_PORT = 8125;
 
-/** Nobody else's secrets are sent there: those of its own are in the URL. */
+/** As with EMQ X 3.1, a file that leaves it out means the default. No other secrets of the table are sent there: its own are in the URL. */
 const gateway = leadsTo<URL | typeof NONE>(
   serverUrlOrNone(
     "http://127.0.0.1:9091",
@@ -16,7 +16,7 @@ const gateway = leadsTo<URL | typeof NONE>(
   ),
   () => [],
 );
-/** As EMQ X 3.1 a file that leaves it out means the default. No secret of the table goes by UDP. */
+/** No secret of the table goes by UDP. */
 const udpServer = {
   ...optional(serverAddress("127.0.0.1:8125", STATSD_PORT)),
   servers: () => [],
