@@ -394,7 +394,7 @@ describe("8 KiB are compiled, or refused, in a moment", () => {
       const { user, system } = process.cpuUsage(before);
       return (user + system) / 1000;
     };
-    // The best of some: others use the machine as well.
-    expect(Math.min(...Array.from({ length: 10 }, spent))).toBeLessThan(10);
+    // 0.2 to 5 ms by itself; the best of some, for others use the machine as well. What grows with the square of the text takes a second.
+    expect(Math.min(...Array.from({ length: 10 }, spent))).toBeLessThan(60);
   });
 });

@@ -239,11 +239,11 @@ describe("8 KiB take a moment, whatever the pattern is", () => {
       const { user, system } = process.cpuUsage(before);
       return (user + system) / 1000;
     };
-    // The best of some: others use the machine as well.
+    // A third of that by itself; the best of some, for others use the machine as well. What tries everything does not end at all.
     const best = Math.min(...Array.from({ length: 3 }, () => spent(() => match(one, text))));
-    expect(best).toBeLessThan(50);
+    expect(best).toBeLessThan(150);
     for (const work of [() => extract(one, text), () => replaceAll(one, text, "x")])
-      expect(Math.min(...Array.from({ length: 2 }, () => spent(work)))).toBeLessThan(150);
+      expect(Math.min(...Array.from({ length: 2 }, () => spent(work)))).toBeLessThan(450);
   });
 });
 
