@@ -1,6 +1,7 @@
 /** Resources and actions as the README shows them: each kind is there, and can be made so. */
-import { expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { afterAll, expect, test } from "bun:test";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connectors } from "../../../../server/plugins/_connectors/index.ts";
 import { ConnectorHost } from "../../../support/connector_host.ts";
@@ -14,7 +15,9 @@ const ROWS = [...README.matchAll(/^\| `(\w+)` +\| `(\{.*\})` +\| `(data_to_\w+)`
     params: JSON.parse(params as string),
   }),
 );
-const { resources, actions } = connectors({ files: () => "/nowhere" });
+const files = mkdtempSync(join(tmpdir(), "baomq-files-"));
+const { resources, actions } = connectors({ files: () => files });
+afterAll(() => rmSync(files, { recursive: true }));
 
 test("every kind is shown", () => {
   expect(ROWS.map(({ type }) => type).sort()).toEqual(resources.map(({ name }) => name).sort());
