@@ -151,12 +151,12 @@ function outside(list: readonly Plugin[]): MetricFamily[] {
 /** What waits to be sent to them. */
 function queues(all: readonly { labels: Labels; queue: NonNullable<PluginServer["queue"]> }[]): MetricFamily[] {
   return [
-    ...QUEUE_GAUGES.map(([name, help]) =>
+    ...QUEUE_GAUGES.map(([name, key, help]) =>
       family(
         `plugin/queue/${name}`,
         "gauge",
         help,
-        all.map(({ labels, queue }): Row => [labels, queue[name]]),
+        all.map(({ labels, queue }): Row => [labels, queue[key]]),
       ),
     ),
     family(
@@ -201,10 +201,10 @@ const RESULTS = ["answered", "refused", "failed", "timeouts", "busy", "gone", "n
 const EVENTS = ["passed", "no_result", "failed", "dropped"] as const;
 const ACTION_RESULTS = ["success", "failed", "dropped"] as const;
 const QUEUE_GAUGES = [
-  ["rows", "Rows that wait to be sent"],
-  ["bytes", "Bytes of memory that they take"],
-  ["disk_bytes", "Bytes of the disk that they take"],
-  ["dead_letters", "Rows that were given up and are kept"],
+  ["waiting", "rows", "Rows that wait to be sent"],
+  ["bytes", "bytes", "Bytes of memory that they take"],
+  ["disk/bytes", "disk_bytes", "Bytes of the disk that they take"],
+  ["dead/letters", "dead_letters", "Rows that were given up and are kept"],
 ] as const;
 const QUEUE_RESULTS = ["sent", "dropped", "gave_up"] as const;
 const STATES = ["connecting", "up", "degraded", "down"] as const;
