@@ -240,8 +240,8 @@ for (const k of KINDS) {
         { verdict: "ok" },
         { step: "connect", verdict: "error", why: expect.stringContaining("see user, password") },
       ]);
-      expect(await resource.test({ ...where, ssl: true, cacertfile: "/nowhere" }, w.server)).toMatchObject([
-        { step: "settings", verdict: "error", why: "cacertfile = /nowhere: there is no such file" },
+      expect(await resource.test({ ...where, ssl: true, cacertfile: "/nowhere/ca.pem" }, w.server)).toMatchObject([
+        { step: "settings", verdict: "error", why: "cacertfile = /nowhere/ca.pem: there is no such file" },
       ]);
       await end(w);
     });
