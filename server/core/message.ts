@@ -40,6 +40,20 @@ export class Slab {
   }
 }
 
+/**
+ * Where a message comes from that was made because of another one, or of an event: whoever makes messages of messages finds loops by it. Goes
+ * along with copies of the message, also with those that are kept for later; not to the disk.
+ */
+export interface Lineage {
+  /** Makers in a row, from the first publisher to this message. */
+  readonly depth: number;
+  /** Shared by everything that comes of one first event. */
+  readonly family: {
+    /** Messages that were made of made messages. */
+    made: number;
+  };
+}
+
 /** What few messages have. Apart, since every field of a message is paid for by every message. */
 class Rare {
   storeId = 0;
@@ -47,6 +61,7 @@ class Rare {
   deadline = NO_MONO;
   expiresAt = 0 as WallMs;
   refusedWith = 0;
+  lineage: Lineage | null = null;
   encoded: (Uint8Array | undefined)[] | null = null;
 }
 
@@ -172,6 +187,14 @@ export class Message {
     this.own().refusedWith = code;
   }
 
+  /** null = as its publisher sent it. */
+  get lineage(): Lineage | null {
+    return this.rare === null ? null : this.rare.lineage;
+  }
+  set lineage(lineage: Lineage | null) {
+    this.own().lineage = lineage;
+  }
+
   /** Encoded forms shared by receivers, filled on first use (writer.ts). */
   encodedForms(): (Uint8Array | undefined)[] {
     const rare = this.own();
@@ -238,6 +261,7 @@ export class Message {
     }
     if (this.expires) m.deadline = this.deadline;
     if (this.refusedWith > 0) m.refusedWith = this.refusedWith;
+    if (this.lineage !== null) m.lineage = this.lineage;
     return m;
   }
 }

@@ -2,6 +2,7 @@
  * What rules can do with the rows they make: kinds of actions, and of resources that actions use (a database, a web service). Plugins bring
  * them while they run; the rule engine makes actions and resources of them. Names, parameters and their descriptions are those of EMQ X 3.1.
  */
+import type { Lineage } from "../core/message.ts";
 import type { Clock, Log } from "../core/ports.ts";
 import type { AlarmDetails } from "../core/watch/alarms.ts";
 import type { ServerReport, TestStep } from "./reports.ts";
@@ -34,8 +35,8 @@ export interface ActionEvent {
   readonly ruleId: string;
   /** Whose event it is: what is done about one client is done in order. */
   readonly clientId: string;
-  /** How many rules have published in a row to make this event. */
-  readonly depth: number;
+  /** How many rules have published in a row to make this event; what an action publishes is one deeper. */
+  readonly lineage: Lineage;
   /** A column of the event (spec of the rule engine); undefined = there is none. */
   column(name: string): unknown;
 }

@@ -263,7 +263,7 @@ export interface RuleEngineService {
   resourceTypes(): ResourceTypeRow[];
   events(): RuleEventRow[];
   functions(): readonly RuleFunctionRow[];
-  test(given: Readonly<Record<string, unknown>>): RuleTestResult;
+  test(given: Readonly<Record<string, unknown>>): Promise<RuleTestResult>;
   /** @throws RuleRefusal */
   startCapture(given: Readonly<Record<string, unknown>>): CaptureRow;
   capture(): CaptureRow | null;

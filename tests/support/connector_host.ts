@@ -113,5 +113,11 @@ export class Wired {
 }
 
 function eventOf(clientId: string, columns: Record<string, unknown>): ActionEvent {
-  return { event: "message.publish", ruleId: "rule:1", clientId, depth: 0, column: (name) => columns[name] };
+  return {
+    event: "message.publish",
+    ruleId: "rule:1",
+    clientId,
+    lineage: { depth: 0, family: { made: 0 } },
+    column: (name) => columns[name],
+  };
 }

@@ -1,7 +1,7 @@
 /** Events to try the rule engine's SQL with, and its trees as text. */
 import { type Alias, type Field, printExpr, printName, quote, type Statement } from "../../server/plugins/rule_engine/sql/ast.ts";
 import { type Columns, type Row, RuleError, type Value } from "../../server/plugins/rule_engine/sql/index.ts";
-import { parseJson } from "../../server/plugins/rule_engine/sql/values.ts";
+import { parseJson } from "../../server/plugins/rule_engine/sql/json.ts";
 
 /** The one that the examples of functions speak of. */
 export const MESSAGE: Row = {

@@ -8,6 +8,18 @@ export async function leaveUnread(response: Response): Promise<void> {
   });
 }
 
+/** By ourselves, while it was under way: says nothing of the server. */
+const givenUp = (): BackendError => new BackendError("gone", "the request was given up");
+
+/** What `work` gives. @throws BackendError "gone" for whatever goes wrong in it once `ours` is aborted */
+export async function unlessGivenUp<T>(work: Promise<T>, ours: AbortSignal): Promise<T> {
+  try {
+    return await work;
+  } catch (err) {
+    throw ours.aborted ? givenUp() : err;
+  }
+}
+
 /** The body as text. @throws BackendError when it is longer than so many bytes; `failure`: what that means */
 export async function limitedText(response: Response, bytesMax: number, failure: BackendFailure = "refused"): Promise<string> {
   const parts: Uint8Array[] = [];

@@ -1,7 +1,7 @@
 /** Lines to InfluxDB over HTTP: versions 1, 2 and 3. */
 import { gzipSync } from "node:zlib";
 import { BackendError } from "../_backend/errors.ts";
-import { leaveUnread, limitedText } from "../_backend/http.ts";
+import { leaveUnread, limitedText, unlessGivenUp } from "../_backend/http.ts";
 import type { Judgement } from "../_backend/options.ts";
 import { type Missing, NOTHING } from "./connector.ts";
 import type { Precision } from "./line_protocol.ts";
@@ -83,7 +83,12 @@ export class InfluxDriver {
     );
   }
 
-  async #ask(url: URL, init: BunFetchRequestInit): Promise<void> {
+  /** Once the driver is closed there is another one. */
+  #ask(url: URL, init: BunFetchRequestInit): Promise<void> {
+    return unlessGivenUp(this.#exchange(url, init), this.#abort.signal);
+  }
+
+  async #exchange(url: URL, init: BunFetchRequestInit): Promise<void> {
     const { headers, timeoutMs, tls } = this.o;
     const response = await fetch(url, {
       ...init,
@@ -93,10 +98,7 @@ export class InfluxDriver {
       proxy: false,
       signal: AbortSignal.any([this.#abort.signal, AbortSignal.timeout(timeoutMs)]),
       ...(tls !== null && { tls }),
-    } as BunFetchRequestInit).catch((err: unknown) => {
-      // By ourselves: it says nothing of the server, and there is another driver.
-      throw this.#abort.signal.aborted ? new BackendError("gone", "the request was given up") : err;
-    });
+    } as BunFetchRequestInit);
     if (response.status >= 200 && response.status < 300) return leaveUnread(response);
     const body = await limitedText(response, ANSWER_MAX, "down");
     throw new InfluxError(response.status, `http ${response.status}${said(body)}`);

@@ -147,6 +147,8 @@ class RetainedMessages implements RetainerService {
       this.refused(m, "the node has no memory to spare", "memory");
     } else {
       const own = ownCopy(m, { retain: true });
+      // Whoever subscribes later makes a new event of it.
+      if (own.lineage !== null) own.lineage = null;
       const entry = this.index.set(own, this.ctx.clock.mono());
       if (this.index.size > this.max) this.max = this.index.size;
       if (this.disc) this.write(entry);

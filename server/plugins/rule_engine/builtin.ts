@@ -1,5 +1,5 @@
 /** The actions that the rule engine brings itself. */
-import { Message } from "../../core/message.ts";
+import { type Lineage, Message } from "../../core/message.ts";
 import type { Clock } from "../../core/ports.ts";
 import { validTopicName } from "../../mqtt/topic.ts";
 import type { PublishProperties, QoS, UserProperty } from "../../mqtt/types.ts";
@@ -10,6 +10,8 @@ import type { KeptLast } from "./kept.ts";
 
 /** So many rules may have published in a row; a loop is stopped there. */
 const DEPTH_MAX = 5;
+/** So many messages may come of one first event by rules that look at what rules have published: where each makes several, five in a row would not end. */
+const FAMILY_MAX = 100_000;
 /** Of what is inspected, characters. */
 const INSPECTED_MAX = 4096;
 const USER_PROPERTIES_MAX = 100;
@@ -19,8 +21,8 @@ const FROM = "built_in:republish_action:";
 export interface BuiltinPorts {
   readonly clock: Clock;
   readonly inspected: KeptLast<InspectedRow>;
-  /** As the broker, `depth` rules behind the first publisher. */
-  publish(message: Message, depth: number): void;
+  /** As the broker. */
+  publish(message: Message): void;
   count(name: string): void;
 }
 
@@ -137,9 +139,11 @@ function republish(params: Params, host: ActionHost, ports: BuiltinPorts): Actio
   let good = "";
   return {
     run(row, event) {
-      if (event.depth >= DEPTH_MAX) {
+      const { lineage } = event;
+      const loop = loopIn(lineage);
+      if (loop !== null) {
         ports.count("rules/loops");
-        host.failed(1, `a loop: ${DEPTH_MAX} rules have published in a row to make this message, so it is not published again`);
+        host.failed(1, loop);
         return;
       }
       const name = topic.strict(row);
@@ -171,11 +175,21 @@ function republish(params: Params, host: ActionHost, ports: BuiltinPorts): Actio
           event,
         ),
       );
-      ports.publish(message, event.depth + 1);
+      if (lineage.depth > 0) lineage.family.made++;
+      message.lineage = { depth: lineage.depth + 1, family: lineage.family };
+      ports.publish(message);
       host.done(1, 0);
     },
     close: () => {},
   };
+}
+
+/** In words, where nothing more is published because of it. */
+function loopIn({ depth, family }: Lineage): string | null {
+  if (depth >= DEPTH_MAX) return `a loop: ${DEPTH_MAX} rules have published in a row to make this message, so it is not published again`;
+  if (depth > 0 && family.made >= FAMILY_MAX)
+    return `a loop: rules have made ${FAMILY_MAX} messages of what rules have made of one event, so no more are published`;
+  return null;
 }
 
 const firstPublisher = (clientId: string): string => (clientId.startsWith(FROM) ? clientId.slice(FROM.length) : clientId);

@@ -1,12 +1,12 @@
 /** The columns of events: nothing is made of an event before a rule reads it. */
 
 import type { SubscribeTopic } from "../../core/hooks.ts";
-import type { Message } from "../../core/message.ts";
+import type { Lineage, Message } from "../../core/message.ts";
 import type { ClientInfo, SubscribeOptions } from "../../core/types.ts";
 import type { PublishProperties } from "../../mqtt/types.ts";
 import { wellFormedUtf8 } from "../../mqtt/utf8.ts";
 import type { EventRow } from "./events.ts";
-import { type Columns, parseJson, RuleError, type Value } from "./sql/index.ts";
+import { type Columns, parseJson, Refusal, RuleError, type Value } from "./sql/index.ts";
 
 const { latin1Slice, utf8Slice } = Buffer.prototype;
 
@@ -20,8 +20,8 @@ export interface Noted {
   readonly clientId: string;
   /** Unix ms. */
   readonly at: number;
-  /** How many rules have published in a row to make this event. */
-  readonly depth: number;
+  /** How many rules have published in a row to make this event. null = none has; whoever asks fills it in. */
+  lineage: Lineage | null;
   /** Columns that only this kind of event has. */
   readonly more: Readonly<Record<string, Value>> | null;
   readonly bytes: number;
@@ -75,8 +75,9 @@ export class EventColumns implements Columns {
   #noted: Noted | null = null;
   #payload: string | Uint8Array | null = null;
   #parsed: Value;
-  /** 0 = not tried, 1 = parsed, 2 = no JSON. */
+  /** 0 = not tried, 1 = parsed, 2 = it cannot be: why. */
   #state = 0;
+  #fault: RuleError | null = null;
 
   constructor(
     private readonly node: string,
@@ -102,11 +103,16 @@ export class EventColumns implements Columns {
   }
 
   json(): Value {
-    if (this.#state === 0) {
-      this.#state = 2;
+    if (this.#state === 2) throw this.#fault;
+    if (this.#state === 1) return this.#parsed;
+    try {
       this.#parsed = jsonOf(this.get("payload"));
       this.#state = 1;
-    } else if (this.#state === 2) throw notJson();
+    } catch (err) {
+      this.#fault = err as RuleError;
+      this.#state = 2;
+      throw err;
+    }
     return this.#parsed;
   }
 
@@ -240,6 +246,7 @@ export function shownOptions({ qos, nl, rap, rh }: SubscribeOptions): { qos: num
 
 const notJson = (): RuleError => new RuleError("the payload is no JSON");
 
+/** @throws RuleError */
 function jsonOf(payload: Value): Value {
   if (typeof payload !== "string") {
     // A sample may have the value itself.
@@ -248,8 +255,8 @@ function jsonOf(payload: Value): Value {
   }
   try {
     return parseJson(payload);
-  } catch {
-    throw notJson();
+  } catch (err) {
+    throw err instanceof Refusal ? new RuleError(`the payload: ${err.message}`) : notJson();
   }
 }
 

@@ -1,5 +1,5 @@
 /** The rule engine: events come in, rules look at them behind the broker's output, actions take what they make. */
-import type { Message } from "../../core/message.ts";
+import type { Lineage, Message } from "../../core/message.ts";
 import type { Kinds, PluginContext } from "../plugin.ts";
 import type { InspectedRow, RuleErrorRow } from "../rules.ts";
 import { builtinKinds } from "./builtin.ts";
@@ -51,10 +51,8 @@ export class Engine implements RuleWorld, SlotWorld {
   /** Events that were given up because too much waited. */
   dropped = 0;
   readonly #columns: EventColumns;
-  /** Rules that have published in a row: of what is published now, and of messages that are under way. */
-  #depth = 0;
-  readonly #depths = new WeakMap<Message, number>();
-  #republished = false;
+  /** Of what a rule publishes now: whatever else happens because of it is as deep. */
+  #lineage: Lineage | null = null;
   readonly #erredAt = new Map<string, number>();
   #warnedAt = Number.NEGATIVE_INFINITY;
 
@@ -80,7 +78,7 @@ export class Engine implements RuleWorld, SlotWorld {
       clock,
       hook: ctx.hook,
       ignoresSys: settings.ignoresSys,
-      depthOf: (m) => this.#depthOf(m),
+      lineageOf: (m) => this.#lineageOf(m),
       add: (noted, consumers) => this.line.add(noted, consumers),
     });
     ctx.closing(broker.countWaiting(() => this.line.bytes));
@@ -88,7 +86,7 @@ export class Engine implements RuleWorld, SlotWorld {
       builtinKinds({
         clock,
         inspected: this.inspected,
-        publish: (message, depth) => this.#publish(message, depth),
+        publish: (message) => this.#publish(message),
         count: (name) => broker.count(name),
       }),
     );
@@ -145,20 +143,20 @@ export class Engine implements RuleWorld, SlotWorld {
     this.inspected.remove(id);
   }
 
-  #depthOf(m: Message | null): number {
-    if (!this.#republished) return 0;
-    return Math.max(this.#depth, m === null ? 0 : (this.#depths.get(m) ?? 0));
+  #lineageOf(m: Message | null): Lineage | null {
+    const own = m === null ? null : m.lineage;
+    const now = this.#lineage;
+    if (own === null || now === null) return own ?? now;
+    return own.depth > now.depth ? own : now;
   }
 
-  #publish(message: Message, depth: number): void {
-    this.#republished = true;
-    if (this.watching.eventful) this.#depths.set(message, depth);
-    const before = this.#depth;
-    this.#depth = depth;
+  #publish(message: Message): void {
+    const before = this.#lineage;
+    this.#lineage = message.lineage;
     try {
       this.ctx.broker.publish(message);
     } finally {
-      this.#depth = before;
+      this.#lineage = before;
     }
   }
 

@@ -8,13 +8,16 @@ import { type EventRow, eventOf, PUBLISH } from "./events.ts";
 import { checkParams, shownParams, wordOf } from "./params.ts";
 import { badArguments } from "./refusal.ts";
 import { type Compiled, compileStored } from "./rule.ts";
-import { type Row, SqlError, type Value } from "./sql/index.ts";
+import { type CompiledRule, type Row, SqlError, type Value } from "./sql/index.ts";
 
 /** Rows that are shown. */
 const ROWS_MAX = 100;
 const SAMPLE_MAX = 256 * 1024;
 /** Of all that is shown, characters. */
 const SHOWN_MAX = 1024 * 1024;
+/** FOREACH is done in pieces: so much of a turn of the event loop, and so much in all, ms. */
+const SLICE_MS = 4;
+const LONGEST_MS = 5000;
 
 type Given = Readonly<Record<string, unknown>>;
 
@@ -22,10 +25,14 @@ export interface PlaygroundPorts {
   readonly kinds: ActionKinds;
   readonly node: string;
   now(): number;
+  /** Ms, monotonic. */
+  mono(): number;
+  /** In a later turn of the event loop. */
+  soon(fn: () => void): void;
 }
 
 /** @throws RuleRefusal: what is asked cannot be understood. A mistake in the SQL is an answer. */
-export function testRule(given: Given, ports: PlaygroundPorts): RuleTestResult {
+export async function testRule(given: Given, ports: PlaygroundPorts): Promise<RuleTestResult> {
   const sql = given.rawsql ?? given.sql;
   if (typeof sql !== "string") throw badArguments("rawsql must be a text");
   const sample = sampleOf(given);
@@ -42,19 +49,43 @@ export function testRule(given: Given, ports: PlaygroundPorts): RuleTestResult {
   const columns = new SampleColumns(event, sample as Record<string, Value>, ports.node, ports.now());
   const shown = plain(Object.fromEntries(columns.names().map((name) => [name, columns.get(name)])));
   const begun = { event: event.name, columns: shown as Record<string, unknown>, actions: [] };
-  let rows: Row[];
+  let rows: readonly Row[];
+  let texts: string[];
   try {
-    rows = compiled.sql.run(columns).slice(0, ROWS_MAX);
+    rows = (await rowsOf(compiled.sql, columns, ports)).slice(0, ROWS_MAX);
+    texts = textsOf(rows);
   } catch (err) {
     return { ...begun, rows: null, error: { ...faultOf(err), stage: "run" } };
   }
-  const text = rowJson(rows);
-  if (text.length > SHOWN_MAX) {
-    const message = `the rows have ${text.length} characters, at most ${SHOWN_MAX} are shown`;
-    return { ...begun, rows: null, error: { ...NO_PLACE, message, stage: "run" } };
-  }
   const actions = actionsOf(given.actions, rows, ports.kinds);
-  return { ...begun, rows: JSON.parse(text) as Record<string, unknown>[], error: null, actions };
+  return { ...begun, rows: texts.map((text) => JSON.parse(text) as Record<string, unknown>), error: null, actions };
+}
+
+/** @throws RuleError, Error: it takes too long */
+async function rowsOf(sql: CompiledRule, columns: SampleColumns, { mono, soon }: PlaygroundPorts): Promise<readonly Row[]> {
+  if (sql.pieces === null) return sql.run(columns);
+  const making = sql.pieces(columns);
+  const began = mono();
+  for (let since = began; ; ) {
+    const made = making.next();
+    if (made.done === true) return made.value;
+    const now = mono();
+    if (now - began > LONGEST_MS) throw new Error(`this takes more than ${LONGEST_MS / 1000} seconds`);
+    if (now - since < SLICE_MS) continue;
+    await new Promise<void>((resolve) => soon(resolve));
+    since = mono();
+  }
+}
+
+/** Each row as it is shown. @throws Error: they are too long */
+function textsOf(rows: readonly Row[]): string[] {
+  let length = 0;
+  return rows.map((row) => {
+    const text = rowJson(row);
+    length += text.length;
+    if (length > SHOWN_MAX) throw new Error(`the rows have more than ${SHOWN_MAX} characters, which is the most that is shown`);
+    return text;
+  });
 }
 
 const NO_PLACE = { line: 0, column: 0, length: 0, hint: null };

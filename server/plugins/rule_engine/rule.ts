@@ -89,8 +89,10 @@ export class Rule implements Consumer {
       get clientId() {
         return noted().clientId;
       },
-      get depth() {
-        return noted().depth;
+      get lineage() {
+        const event = noted();
+        event.lineage ??= { depth: 0, family: { made: 0 } };
+        return event.lineage;
       },
       column: (name) => this.#columns?.get(name),
     };
@@ -119,8 +121,7 @@ export class Rule implements Consumer {
   /** One event may make ten thousand rows: each of them, and each element of FOREACH, is a piece of work of its own. */
   look(columns: EventColumns): boolean {
     if (!this.active) {
-      this.#making = null;
-      this.#rows = NO_ROWS;
+      this.#giveUp();
       return false;
     }
     const { world } = this;
@@ -163,6 +164,18 @@ export class Rule implements Consumer {
     this.#rows = rows;
     this.#given = 0;
     this.#act();
+  }
+
+  /** It has been changed, switched off or deleted: what waits for it is counted, by whoever has its figures now. */
+  #giveUp(): void {
+    const rest = this.#rows.length - (this.#rows.length > 0 ? this.#given : 0);
+    if (rest === 0) this.figures.dropped++;
+    for (const { figures } of rest === 0 ? [] : this.slots) {
+      figures.taken += rest;
+      figures.dropped += rest;
+    }
+    this.#making = null;
+    this.#rows = NO_ROWS;
   }
 
   /** With one row. */

@@ -36,6 +36,13 @@ export interface PlannedRule {
   readonly old: Rule | null;
 }
 
+/** Where a rule comes from that keeps its ids. */
+export interface FromFile {
+  readonly id: string;
+  /** An action of another rule has that id: alarms and the log call actions by it. */
+  isOthers(action: string): boolean;
+}
+
 type Given = Readonly<Record<string, unknown>>;
 
 export class RuleSet {
@@ -100,11 +107,11 @@ export class RuleSet {
   }
 
   /**
-   * What becomes of these fields; `old`: of a rule that is there, what is not given stays. `resources`: ids that will be there too. `id`: it
-   * comes from a file, with the ids of its actions: anywhere else one that is new is ours to give, or a copy would have those of another rule.
+   * What becomes of these fields; `old`: of a rule that is there, what is not given stays. `resources`: ids that will be there too. `file`: it
+   * comes from one, with its id and those of its actions: anywhere else one that is new is ours to give, or a copy would have those of another rule.
    * @throws RuleRefusal
    */
-  plan(given: Given, old: Rule | null, resources: ReadonlyMap<string, string>, id?: string): PlannedRule {
+  plan(given: Given, old: Rule | null, resources: ReadonlyMap<string, string>, file?: FromFile): PlannedRule {
     const was = old?.stored;
     const rawsql = textOf(given.rawsql ?? given.sql ?? was?.rawsql, "rawsql");
     const name = nameOf(given.name ?? was?.name);
@@ -120,10 +127,18 @@ export class RuleSet {
     if (!Array.isArray(list)) throw badArguments("actions must be an array of {name, params}");
     if (list.length > ACTIONS_MAX) throw badArguments(`a rule has at most ${ACTIONS_MAX} actions`);
     const taken = new Set<string>();
-    const keepsIds = id !== undefined;
-    const actions = list.map((action: unknown, i) => this.#action(action, i, was?.actions ?? [], resources, taken, keepsIds));
+    const actions = list.map((action: unknown, i) => this.#action(action, i, was?.actions ?? [], resources, taken, file));
     const created = was?.created ?? this.ports.now();
-    const stored = { id: was?.id ?? id ?? this.#newId(`${name}:`), name, for: wanted, rawsql, actions, enabled, description, created };
+    const stored = {
+      id: was?.id ?? file?.id ?? this.#newId(`${name}:`),
+      name,
+      for: wanted,
+      rawsql,
+      actions,
+      enabled,
+      description,
+      created,
+    };
     return { stored, compiled, old };
   }
 
@@ -150,7 +165,7 @@ export class RuleSet {
     was: readonly StoredAction[],
     resources: ReadonlyMap<string, string>,
     taken: Set<string>,
-    keepsIds: boolean,
+    file: FromFile | undefined,
   ): StoredAction {
     if (typeof given !== "object" || given === null) throw badArguments(`actions[${i + 1}] must be an object with name and params`);
     const { name, params = {}, id } = given as Given;
@@ -171,7 +186,7 @@ export class RuleSet {
       const actionId =
         old !== undefined && !taken.has(old.id)
           ? old.id
-          : keepsIds && typeof id === "string" && ACTION_ID.test(id) && !taken.has(id)
+          : file !== undefined && typeof id === "string" && ACTION_ID.test(id) && !taken.has(id) && !file.isOthers(id)
             ? id
             : this.#newId(`${name}_`);
       taken.add(actionId);

@@ -117,7 +117,7 @@ export function ruleEngineService(engine: Engine): RuleEngineService {
           event === PUBLISH ? `SELECT payload.msg AS msg FROM "t/#" WHERE msg = 'hello'` : `SELECT * FROM "$events/${event.topic}"`,
       })),
     functions: () => FUNCTIONS,
-    test: (given) => testRule(given, { kinds, node, now }),
+    test: (given) => testRule(given, { kinds, node, now, mono: () => clock.mono(), soon: (fn) => broker.soon(fn) }),
     startCapture: (given) => engine.captures.start(given),
     capture: () => engine.captures.row(),
     exported: () => exportRules(transfer),

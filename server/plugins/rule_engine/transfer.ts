@@ -79,9 +79,11 @@ function planImport(file: unknown, ports: TransferPorts): Plan {
     if (typeof type === "string" && typeof name === "string") types.set(`${type}:${name}`, type);
   }
   const seen = new Set<string>();
+  const owners = new Map<string, string>();
+  for (const { stored } of ports.rules.all()) for (const { id } of stored.actions) owners.set(id, stored.id);
   for (const [i, given] of rules.entries()) {
     try {
-      planRule(given as Given, `rules[${i + 1}]`, plan, ports, types, seen);
+      planRule(given as Given, `rules[${i + 1}]`, plan, ports, types, seen, owners);
     } catch (err) {
       tell(`rules[${i + 1}]`, err);
     }
@@ -116,6 +118,8 @@ function planRule(
   ports: TransferPorts,
   types: ReadonlyMap<string, string>,
   seen: Set<string>,
+  /** Of the ids of actions: the ids of their rules. */
+  owners: Map<string, string>,
 ): void {
   const id = given?.id;
   if (typeof id !== "string" || id === "" || id.length > 300) throw badArguments("id is missing");
@@ -129,7 +133,8 @@ function planRule(
     for (const field of maskedFields((params ?? {}) as Given, spec)) plan.result.secrets.push({ where: `${where} ${id}`, field });
   }
   if (plan.result.secrets.some((s) => s.where === `${where} ${id}`)) return;
-  const planned = ports.rules.plan(given, old, types, id);
+  const planned = ports.rules.plan(given, old, types, { id, isOthers: (action) => (owners.get(action) ?? id) !== id });
+  for (const action of planned.stored.actions) owners.set(action.id, id);
   const counts = plan.result.rules;
   const same = old !== null && JSON.stringify({ ...old.stored, for: null }) === JSON.stringify({ ...planned.stored, for: null });
   if (same) counts.same.push(id);

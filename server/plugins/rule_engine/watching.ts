@@ -1,6 +1,6 @@
 /** Hangs on the hooks that somebody needs, and on no others, and notes what happens: rules look at it later, behind the broker's output. */
 import type { HookPoint } from "../../core/hooks.ts";
-import type { Message } from "../../core/message.ts";
+import type { Lineage, Message } from "../../core/message.ts";
 import { SYS } from "../../core/route.ts";
 import type { ClientInfo } from "../../core/types.ts";
 import type { HookOptions, PluginBroker, PluginContext } from "../plugin.ts";
@@ -38,8 +38,8 @@ export interface WatchingPorts {
   readonly hook: PluginContext["hook"];
   /** $SYS messages are nobody's business. */
   ignoresSys(): boolean;
-  /** How many rules have published in a row to make this message. */
-  depthOf(message: Message | null): number;
+  /** How many rules have published in a row to make what happens, with this message where it is one. null = none has. */
+  lineageOf(message: Message | null): Lineage | null;
   add(noted: Noted, consumers: readonly Consumer[]): void;
 }
 
@@ -88,11 +88,6 @@ export class Watching {
       if (lookers.length > 0) this.#lookers.set(event, lookers);
       else this.#lookers.delete(event);
     }
-  }
-
-  /** Somebody looks at events other than message.publish: they may come long after the message that they are of. */
-  get eventful(): boolean {
-    return this.#lookers.size > 0;
   }
 
   /** Hooks as they are needed now. */
@@ -155,7 +150,7 @@ export class Watching {
         client,
         clientId,
         at: event === PUBLISH ? (message as Message).timestamp : this.ports.clock.now(),
-        depth: this.ports.depthOf(message),
+        lineage: this.ports.lineageOf(message),
         more,
         bytes: message === null ? EVENT_BYTES + filterBytes(more?.topic_filters) : message.size,
       },

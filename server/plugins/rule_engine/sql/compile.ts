@@ -9,6 +9,7 @@ import type { FunctionDef } from "./functions/table.ts";
 import { compileName, compileStep, type Fn, type Move, type Scope, walk } from "./names.ts";
 import { arithmetic, compare, negative } from "./operators.ts";
 import { type Columns, isEqual, isMap, type Row, type Value } from "./values.ts";
+import { paid } from "./work.ts";
 
 /** `value` counts only where `isConstant`. */
 export interface Compiled {
@@ -290,13 +291,13 @@ function called(def: FunctionDef, args: readonly Fn[]): Fn {
   const what = `${name}()`;
   const [a, b, c] = args as [Fn, Fn, Fn];
   if (args.length === 0 && ofEvent) return guarded(what, (event) => run(event));
-  if (args.length === 1 && !ofEvent) return guarded(what, (event, row, vars) => run(a(event, row, vars)));
-  if (args.length === 1) return guarded(what, (event, row, vars) => run(event, a(event, row, vars)));
-  if (args.length === 2 && !ofEvent) return guarded(what, (event, row, vars) => run(a(event, row, vars), b(event, row, vars)));
+  if (args.length === 1 && !ofEvent) return guarded(what, (event, row, vars) => run(paid(a(event, row, vars))));
+  if (args.length === 1) return guarded(what, (event, row, vars) => run(event, paid(a(event, row, vars))));
+  if (args.length === 2 && !ofEvent) return guarded(what, (event, row, vars) => run(paid(a(event, row, vars)), paid(b(event, row, vars))));
   if (args.length === 3 && !ofEvent)
-    return guarded(what, (event, row, vars) => run(a(event, row, vars), b(event, row, vars), c(event, row, vars)));
+    return guarded(what, (event, row, vars) => run(paid(a(event, row, vars)), paid(b(event, row, vars)), paid(c(event, row, vars))));
   return guarded(what, (event, row, vars) => {
-    const values = args.map((arg) => arg(event, row, vars));
+    const values = args.map((arg) => paid(arg(event, row, vars)));
     return ofEvent ? run(event, ...values) : run(...values);
   });
 }

@@ -2,9 +2,10 @@
 import { DEFINITIONS } from "./functions/index.ts";
 import type { FunctionRow } from "./functions/table.ts";
 
-export { RuleError, SqlError } from "./errors.ts";
+export { Refusal, RuleError, SqlError } from "./errors.ts";
+export { parseJson } from "./json.ts";
 export { type CompiledRule, compileRule } from "./rule.ts";
-export { type Columns, parseJson, type Row, type Value } from "./values.ts";
+export type { Columns, Row, Value } from "./values.ts";
 export type { FunctionRow };
 
 /**

@@ -1,6 +1,7 @@
 /** Ways into values: reading, and building maps and arrays on the way. */
-import { ArgumentError } from "./errors.ts";
-import { isMap, parseJson, put, type Row, type Value } from "./values.ts";
+import { ArgumentError, Refusal } from "./errors.ts";
+import { parseJson } from "./json.ts";
+import { isMap, put, type Row, type Value } from "./values.ts";
 
 /** A name in a map, or a position in an array: 1 = first, -1 = last; where something is put also 0 = before the first, and BEHIND. */
 export type Key = string | number;
@@ -14,7 +15,8 @@ function opened(value: Value): Value {
   if (c !== 0x7b && c !== 0x5b) return undefined;
   try {
     return parseJson(value);
-  } catch {
+  } catch (err) {
+    if (err instanceof Refusal) throw err;
     return undefined;
   }
 }

@@ -6,6 +6,7 @@ import { type Fn, type Given, keysOf, type Names, type Scope } from "./names.ts"
 import { type Limits, parse } from "./parser.ts";
 import { type Key, placed } from "./paths.ts";
 import { type Columns, isMap, put, type Row, type Value } from "./values.ts";
+import { begin, end } from "./work.ts";
 
 export interface CompiledRule {
   readonly sql: string;
@@ -64,20 +65,26 @@ function allOf(pieces: Generator<void, readonly Row[]>): readonly Row[] {
 
 function guarded(run: (event: Columns) => readonly Row[]): (event: Columns) => readonly Row[] {
   return (event) => {
+    begin();
     try {
       return run(event);
     } catch (err) {
       throw named("rule", err);
+    } finally {
+      end();
     }
   };
 }
 
 function guardedPieces(pieces: (event: Columns) => Generator<void, readonly Row[]>): (event: Columns) => Generator<void, readonly Row[]> {
   return function* guarded(event) {
+    begin();
     try {
       return yield* pieces(event);
     } catch (err) {
       throw named("rule", err);
+    } finally {
+      end();
     }
   };
 }
@@ -138,7 +145,9 @@ function elements({ names, array, item, makes, incase, where, most }: Elements):
     const rows: Row[] = [];
     let text = 0;
     for (const element of list) {
+      end();
       yield;
+      begin();
       put(vars, item, element);
       if (incase !== null && incase(event, NO_VARS, vars) !== true) continue;
       const row: Row = {};

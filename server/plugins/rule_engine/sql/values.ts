@@ -1,5 +1,6 @@
 /** What a rule works with: JSON's kinds of values, bytes, and "nothing" for what is missing. */
 import { ArgumentError, Refusal, RuleError } from "./errors.ts";
+import { pay } from "./work.ts";
 
 /** undefined = missing. Objects have no prototype reach; integers beyond 2^53 in JSON stay text. */
 export type Value = undefined | null | boolean | number | string | Uint8Array | Value[] | { [key: string]: Value };
@@ -21,6 +22,11 @@ export interface Columns {
 export const MAX_TEXT = 1024 * 1024;
 /** Most elements that a function makes of what is no array. */
 export const MAX_ELEMENTS = 100_000;
+/** What one more of them costs to make, about. */
+const ELEMENT_NS = 50;
+const CHARACTER_NS = 4;
+/** What it costs to compare one value with another, about. */
+const COMPARED_NS = 20;
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -43,8 +49,18 @@ export function bounded<T extends string | Uint8Array>(result: T): T {
   return result;
 }
 
-/** Of what is about to be made. @throws Refusal */
-export function boundedLength(length: number, most = MAX_TEXT, of = "characters"): void {
+/** Of what is made so far, a piece at a time. @throws Refusal */
+export function boundedSoFar(length: number): void {
+  boundedBy(length, MAX_TEXT, "characters");
+}
+
+/** Of what is about to be made; paid for. @throws Refusal */
+export function boundedLength(length: number, most = MAX_TEXT, of: "characters" | "elements" = "characters"): void {
+  boundedBy(length, most, of);
+  pay(length * (of === "elements" ? ELEMENT_NS : CHARACTER_NS));
+}
+
+function boundedBy(length: number, most: number, of: string): void {
   if (!(length <= most)) throw new Refusal(`the result would have ${length} ${of}, at most ${most} are allowed`);
 }
 
@@ -109,12 +125,14 @@ export function isSame(a: Value, b: Value, budget = { left: MAX_VALUES }): boole
     return isBytesLike(a) && isBytesLike(b) && Buffer.compare(bytesOf(a), bytesOf(b)) === 0;
   if (Array.isArray(a)) {
     if (!Array.isArray(b) || a.length !== b.length) return false;
+    pay(a.length * COMPARED_NS);
     for (let i = 0; i < a.length; i++) if (!isSame(a[i], b[i], budget)) return false;
     return true;
   }
   if (!isMap(a) || !isMap(b)) return false;
   const keys = Object.keys(a);
   if (keys.length !== Object.keys(b).length) return false;
+  pay(keys.length * COMPARED_NS);
   for (const k of keys) if (!Object.hasOwn(b, k) || !isSame(a[k], b[k], budget)) return false;
   return true;
 }
@@ -141,65 +159,6 @@ export function order(a: Value, b: Value): number {
 function orderBig(a: number, digits: string): number {
   const b = BigInt(digits);
   return a < b ? -1 : a > b ? 1 : 0;
-}
-
-/** Digits that may be too many for a number, outside of most texts: only then is the text looked through for them. */
-const LONG_NUMBER = /(?:^|[:,[\s-])\d{16}/;
-
-/** @throws SyntaxError */
-export function parseJson(text: string): Value {
-  return JSON.parse(LONG_NUMBER.test(text) ? bigQuoted(text) : text);
-}
-
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-/** What a number may go on with behind its digits, or have before them: then it is no whole one. */
-const NO_WHOLE = /[.eE+\d]/;
-const KEY_FOLLOWS = /\s*:/y;
-const DIGITS = /\d+/y;
-
-/**
- * Whole numbers that a number cannot say exactly, in quotes; what is no JSON stays none. Asking a function about every value that was read takes
- * ten times as long.
- */
-function bigQuoted(text: string): string {
-  let out = "";
-  let done = 0;
-  for (let at = 0; at < text.length; at++) {
-    const c = text.charCodeAt(at);
-    if (c === QUOTE) {
-      at = endOfText(text, at + 1);
-      continue;
-    }
-    if (c < 0x30 || c > 0x39) continue;
-    DIGITS.lastIndex = at;
-    const digits = (DIGITS.exec(text) as RegExpExecArray)[0];
-    const end = at + digits.length;
-    const from = text[at - 1] === "-" ? at - 1 : at;
-    if (digits.length >= 16 && isBig(text, from, at, end)) {
-      out += `${text.slice(done, from)}"${text.slice(from, end)}"`;
-      done = end;
-    }
-    at = end - 1;
-  }
-  return out + text.slice(done);
-}
-
-function isBig(text: string, from: number, at: number, end: number): boolean {
-  if (end - at > 400 || text.charCodeAt(at) === 0x30 || Number.isSafeInteger(Number(text.slice(at, end)))) return false;
-  if (NO_WHOLE.test(text[from - 1] ?? "") || NO_WHOLE.test(text[end] ?? "")) return false;
-  KEY_FOLLOWS.lastIndex = end;
-  return !KEY_FOLLOWS.test(text);
-}
-
-/** The quote that ends it. */
-function endOfText(text: string, from: number): number {
-  for (let at = from; at < text.length; at++) {
-    const c = text.charCodeAt(at);
-    if (c === BACKSLASH) at++;
-    else if (c === QUOTE) return at;
-  }
-  return text.length;
 }
 
 /** @throws ArgumentError for bytes (JSON has none), Refusal when it is too long: that is found before the text is made */

@@ -9,7 +9,7 @@ const noted = (at: number, bytes = 10): Noted => ({
   client: null,
   clientId: "",
   at,
-  depth: 0,
+  lineage: null,
   more: null,
   bytes,
 });

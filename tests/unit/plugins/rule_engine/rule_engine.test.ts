@@ -1,7 +1,9 @@
 /** The rule engine on a real core in memory: what rules see, what actions do, what is kept, what goes wrong. */
 import { afterAll, describe, expect, test } from "bun:test";
+import { delayedPublish } from "../../../../server/plugins/delayed_publish/index.ts";
 import type { ActionEvent, AnyPlugin } from "../../../../server/plugins/plugin.ts";
 import { definePlugin } from "../../../../server/plugins/plugin.ts";
+import { retainer } from "../../../../server/plugins/retainer/index.ts";
 import { ruleEngine } from "../../../../server/plugins/rule_engine/index.ts";
 import type { RuleEngineService, RuleRow } from "../../../../server/plugins/rules.ts";
 import { TestKit } from "../../../support/test_broker.ts";
@@ -69,9 +71,9 @@ function provider() {
   return { plugin, seen, log, slow };
 }
 
-async function start(wishes: Wishes = {}) {
+async function start(wishes: Wishes = {}, more: readonly AnyPlugin[] = []) {
   const p = provider();
-  const m = manage([ruleEngine, p.plugin], wishes);
+  const m = manage([ruleEngine, p.plugin, ...more], wishes);
   await m.manager.load("test_provider");
   await m.manager.load("emqx_rule_engine");
   return { ...m, ...p, service: serviceOf(m) };
@@ -233,6 +235,57 @@ describe("actions", () => {
     expect(of(ping).actions_success + of(pong).actions_success).toBe(5);
   });
 
+  test("a loop through a delay is found too", async () => {
+    const { service, kit, manager } = await start({}, [delayedPublish]);
+    await manager.load("emqx_delayed_publish");
+    const own = await service.createRule(rule('SELECT * FROM "loop"', to("$delayed/1/loop")));
+    kit.connected("pub").publish("loop");
+    for (let second = 0; second < 20; second++) {
+      kit.pass(1100);
+      await turns(kit);
+    }
+    expect(service.rule(own.id)?.metrics).toMatchObject({ matched: 6, actions_success: 5, actions_failed: 1 });
+    expect(service.errors(own.id)?.[0]?.error).toContain("a loop");
+  });
+
+  test("rules that each make many messages of what rules have made come to an end; what comes of the next event is counted anew", async () => {
+    const { service, kit } = await start();
+    const own = await service.createRule(
+      rule('FOREACH payload.a DO item AS n, payload FROM "loop"', to("loop", { payload_tmpl: "${payload}" })),
+    );
+    const payload = JSON.stringify({ a: [...Array(20).keys()] });
+    const pub = kit.connected("pub");
+    const run = async (): Promise<number> => {
+      pub.publish("loop", payload);
+      for (let before = -1, now = 0; before < now; now = service.rule(own.id)?.metrics.matched ?? 0) {
+        before = now;
+        await turns(kit, 50);
+      }
+      return service.rule(own.id)?.metrics.actions_success ?? 0;
+    };
+    expect(await run()).toBe(20 + 100_000);
+    expect(service.errors(own.id)?.[0]?.error).toContain("a loop: rules have made 100000 messages");
+    expect(await run()).toBe(2 * (20 + 100_000));
+  });
+
+  test("a message that was retained is nobody's child: what is done when it is delivered does not add up", async () => {
+    const { service, kit, manager } = await start({}, [retainer]);
+    await manager.load("emqx_retainer");
+    await service.createRule(rule('SELECT * FROM "in"', to("kept", { target_retain: "true" })));
+    const told = await service.createRule(rule("SELECT * FROM \"$events/message_delivered\" WHERE topic = 'kept'", to("told")));
+    kit.connected("pub").publish("in");
+    await turns(kit);
+    for (let i = 0; i < 3; i++) {
+      kit.connected(`sub${i}`).subscribe("kept");
+      await turns(kit);
+    }
+    expect(service.rule(told.id)?.metrics).toMatchObject({ matched: 3, actions_success: 3 });
+    const kept = kit.connected("last").subscribe("kept");
+    await turns(kit);
+    expect(service.rule(told.id)?.metrics).toMatchObject({ matched: 4, actions_success: 4, actions_failed: 0 });
+    expect(kept.take().filter((p) => p.cmd === "publish")).toHaveLength(1);
+  });
+
   test("one that fails counts its own; the others, and other rules, go on", async () => {
     const { service, kit, seen } = await start();
     await service.createResource({ name: "s", type: "test_server", config: { server: "x" } });
@@ -392,7 +445,7 @@ test("a capture takes what comes, as a test takes it, and ends by itself", async
   expect(taken?.running).toBe(false);
   expect(taken?.samples.map((s) => s.columns.topic)).toEqual(["t/1", "t/2"]);
   const [first] = taken?.samples ?? [];
-  expect(service.test({ rawsql: 'SELECT bin2hexstr(payload) AS hex FROM "t/#"', sample: first?.columns })).toMatchObject({
+  expect(await service.test({ rawsql: 'SELECT bin2hexstr(payload) AS hex FROM "t/#"', sample: first?.columns })).toMatchObject({
     rows: [{ hex: "FF" }],
   });
   service.startCapture({ topic: "$events/client_disconnected", seconds: 1 });
@@ -437,6 +490,50 @@ test("an event that makes many rows holds nobody up: each is a piece of work, an
   expect(made.slice(20, -1).every((row) => row.gone !== undefined)).toBe(true);
   expect([made.length < 40, made.at(-1)]).toEqual([true, { topic: "one" }] as never);
   for (const { id } of [many, one]) expect(service.rule(id)?.metrics).toMatchObject({ matched: 1, passed: 1, failed: 0 });
+});
+
+test("a rule that is changed while it is at an event: what it has not done is counted as dropped", async () => {
+  const { service, kit, seen, slow } = await start();
+  await service.createResource({ name: "s", type: "test_server", config: { server: "x" } });
+  const send = { name: "test:send", params: { $resource: "test_server:s" } };
+  const made = await service.createRule(rule('FOREACH payload.a DO item AS n FROM "many"', send));
+  slow(() => {
+    kit.clock.time += 1;
+  });
+  const payload = JSON.stringify({ a: [...Array(20).keys()] });
+  kit.connected("c").publish("many", payload).publish("many", payload);
+  for (let i = 0; seen.length === 0 && i < 100; i++) await turns(kit, 1);
+  const had = seen.length;
+  expect(had).toBeGreaterThan(0);
+  expect(had).toBeLessThan(20);
+  await service.updateRule(made.id, { description: "another" });
+  await turns(kit, 30);
+  const { metrics, actions } = service.rule(made.id) as RuleRow;
+  expect(seen).toHaveLength(had);
+  expect(metrics).toMatchObject({ matched: 1, passed: 1, dropped: 1 });
+  expect(actions[0]?.metrics).toMatchObject({ taken: 20, success: had, dropped: 20 - had });
+});
+
+test("trying a FOREACH of many elements gives the event loop back in between", async () => {
+  const { service, kit } = await start();
+  let turnsMeanwhile = 0;
+  const sample = { payload: JSON.stringify({ a: [...Array(200).keys()] }) };
+  const mono = kit.clock.mono.bind(kit.clock);
+  let asked = 0;
+  // Every look at the clock finds a millisecond gone.
+  kit.clock.mono = () => (mono() + asked++) as ReturnType<typeof mono>;
+  const tried = service.test({ rawsql: 'FOREACH payload.a DO item AS n FROM "t"', sample });
+  let isDone = false;
+  void tried.then(() => {
+    isDone = true;
+  });
+  for (let i = 0; !isDone && i < 1000; i++) {
+    turnsMeanwhile++;
+    await turns(kit, 1);
+  }
+  const { rows, error } = await tried;
+  expect([rows?.length, error]).toEqual([100, null]);
+  expect(turnsMeanwhile).toBeGreaterThan(20);
 });
 
 test("what waits is bounded: the oldest are given up and counted, and counted as memory meanwhile", async () => {

@@ -78,6 +78,17 @@ test("actions of two rules that have the same id, or almost, share nothing", asy
   expect(kept()).toHaveLength(3);
 });
 
+test("of two rules that come in with one id for an action the second gets another one: alarms call actions by it", async () => {
+  const { service } = await start();
+  const actionOf = (id: string): string | undefined => service.rule(id)?.actions[0]?.id;
+  await service.imported(file(["one", "x"], ["two", "x"]), false);
+  await service.imported(file(["three", "x"], ["one", "x"]), false);
+  expect(actionOf("one")).toBe("x");
+  const others = [actionOf("two"), actionOf("three")];
+  expect(new Set(["x", ...others]).size).toBe(3);
+  expect(others).toEqual([expect.stringMatching(/^test:keep_\d+$/), expect.stringMatching(/^test:keep_\d+$/)]);
+});
+
 test("a rule that is created has ids of its own for its actions: a copy of another one's are not taken", async () => {
   const { service } = await start();
   const first = await service.createRule({ name: "r", rawsql: 'SELECT * FROM "t"', actions: [{ name: "test:keep", params: {} }] });

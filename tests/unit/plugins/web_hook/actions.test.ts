@@ -53,7 +53,13 @@ const filled = (spec: ActionKind["params"], given: Params): Params => ({
 });
 const open = (config: Params): Resource => kind.open(filled(kind.params, config), host);
 const act = (of: ActionKind, params: Params, resource: Resource): Action => of.open(filled(of.params, params), host, resource);
-const from = (clientId: string): ActionEvent => ({ event: "message.publish", ruleId: "r", clientId, depth: 0, column: () => undefined });
+const from = (clientId: string): ActionEvent => ({
+  event: "message.publish",
+  ruleId: "r",
+  clientId,
+  lineage: { depth: 0, family: { made: 0 } },
+  column: () => undefined,
+});
 const url = (): string => `http://127.0.0.1:${server.port}/x`;
 
 test("names, parameters and descriptions are those of 3.1, before ours", () => {

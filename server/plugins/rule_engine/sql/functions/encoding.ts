@@ -2,7 +2,8 @@
 import { createHash, randomUUID } from "node:crypto";
 import { deflateRawSync, deflateSync, gunzipSync, gzipSync, inflateRawSync, inflateSync } from "node:zlib";
 import { ArgumentError, Refusal } from "../errors.ts";
-import { bounded, bytesOf, MAX_TEXT, parseJson, textOrBytes, toJson, type Value } from "../values.ts";
+import { parseJson } from "../json.ts";
+import { bounded, bytesOf, MAX_TEXT, textOrBytes, toJson, type Value } from "../values.ts";
 import { oneOf, Table, text, textOrBytesArg } from "./table.ts";
 
 const algorithm = oneOf("md5", "sha", "sha1", "sha224", "sha256", "sha384", "sha512");
@@ -152,7 +153,8 @@ export const encoding = new Table("encoding")
     const json = text(s);
     try {
       return parseJson(json);
-    } catch {
+    } catch (err) {
+      if (err instanceof Refusal) throw err;
       throw new ArgumentError("JSON", json);
     }
   });

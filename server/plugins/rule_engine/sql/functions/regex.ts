@@ -3,7 +3,8 @@
  * text can hold the event loop. On top of that the steps of one call are counted.
  */
 import { ArgumentError, Refusal } from "../errors.ts";
-import { boundedLength, type Value } from "../values.ts";
+import { boundedLength, boundedSoFar, type Value } from "../values.ts";
+import { pay } from "../work.ts";
 import { isWord } from "./char_classes.ts";
 import { ASSERT, type Assertion, CHAR, compilePattern, JUMP, MATCH, type Program, SAVE, SPLIT } from "./regex_program.ts";
 
@@ -12,6 +13,8 @@ const MAX_PATTERN = 1024;
 const MAX_INPUT = 64 * 1024;
 /** Up to twenty milliseconds. */
 const MAX_STEPS = 1_000_000;
+const STEP_NS = 20;
+const PAID_AT_ONCE = 1000;
 /** Patterns that are kept: most rules have constant ones. */
 const KEPT = 256;
 
@@ -72,7 +75,7 @@ export function replaceAll(p: Pattern, input: string, by: string): string {
         else if (part === "\\&" || part === "\\\\") out += part.slice(1);
         else out += caught(input, found, part === "&" ? 0 : Number(part.replace(/\D/g, "")));
       }
-      boundedLength(out.length);
+      boundedSoFar(out.length);
       done = end;
       // An empty match: the next one is looked for behind the next character.
       from = end > start ? end : end + ((input.codePointAt(end) ?? 0) > 0xffff ? 2 : 1);
@@ -125,6 +128,7 @@ class Pattern {
   private next: Threads;
   private input = "";
   private steps = 0;
+  private paid = 0;
 
   constructor(private readonly program: Program) {
     this.now = new Threads(program.op.length);
@@ -136,6 +140,7 @@ class Pattern {
     if (input.length > MAX_INPUT) throw new ArgumentError(`text of at most ${MAX_INPUT} characters for a pattern`, input);
     this.input = input;
     this.steps = 0;
+    this.paid = 0;
     try {
       return work();
     } finally {
@@ -179,6 +184,9 @@ class Pattern {
 
   private count(): void {
     if (++this.steps > MAX_STEPS) throw new Refusal("this pattern takes too many steps with this text");
+    if (this.steps < this.paid + PAID_AT_ONCE) return;
+    pay((this.steps - this.paid) * STEP_NS);
+    this.paid = this.steps;
   }
 
   /** Everything that can be reached from `pc` without a character. */

@@ -1,6 +1,6 @@
 /** Erlang's `io:format`, as far as it makes sense of JSON's values: `~F.P.PadModC`. */
 import { ArgumentError, Refusal } from "../errors.ts";
-import { bigOf, bounded, boundedLength, textOf, toJson, type Value } from "../values.ts";
+import { bigOf, bounded, boundedSoFar, textOf, toJson, type Value } from "../values.ts";
 import { number, text } from "./table.ts";
 
 /** Most characters that a width or a precision may ask for. */
@@ -31,7 +31,7 @@ export function format(template: string, values: readonly Value[]): string {
     const spec: Spec = { width: size(width), precision: size(precision), fill: fill ?? " " };
     const made = control === undefined ? unknown(all) : written(control, spec, next, all);
     length += made.length;
-    boundedLength(length);
+    boundedSoFar(length);
     return made;
   });
   if (at < values.length) throw new Refusal(`the format asks for ${at} of ${values.length} values`);

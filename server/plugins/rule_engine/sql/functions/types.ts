@@ -1,6 +1,7 @@
 /** From one kind of value to another, what kind a value is, and what to do with those that are missing. */
-import { ArgumentError } from "../errors.ts";
-import { isMap, numberIn, numberText, parseJson, put, type Row, textOf, type Value, wholeNumber } from "../values.ts";
+import { ArgumentError, Refusal } from "../errors.ts";
+import { parseJson } from "../json.ts";
+import { isMap, numberIn, numberText, put, type Row, textOf, type Value, wholeNumber } from "../values.ts";
 import { number, Table, text, whole } from "./table.ts";
 
 export const conversion = new Table("conversion")
@@ -80,7 +81,8 @@ function map(v: Value): Value {
 function json(v: string): Value {
   try {
     return parseJson(v);
-  } catch {
+  } catch (err) {
+    if (err instanceof Refusal) throw err;
     throw new ArgumentError("JSON text of a map", v);
   }
 }

@@ -1,6 +1,6 @@
 /** JSON as rules read it. */
 import { describe, expect, test } from "bun:test";
-import { parseJson } from "../../../../../server/plugins/rule_engine/sql/values.ts";
+import { parseJson } from "../../../../../server/plugins/rule_engine/sql/json.ts";
 
 const BIG = /^-?\d{16,400}$/;
 /** The same, by asking about every value. */
@@ -107,5 +107,22 @@ describe("whole numbers that a number cannot say are texts", () => {
         }),
       );
     expect(best(`[${many},12345678901234567890]`)).toBeLessThan(5 * best(`[${many}]`));
+  });
+});
+
+describe("what is read of a stranger's text is bounded", () => {
+  const nested = (depth: number): string => `${"[".repeat(depth)}"${"x".repeat(20_000)}"${"]".repeat(depth)}`;
+
+  test("how deep it is nested", () => {
+    expect(JSON.stringify(parseJson(nested(500)))).toBe(nested(500));
+    expect(() => parseJson(nested(501))).toThrow("JSON that is nested more than 500 deep is not read");
+  });
+
+  test("how many values it has; what stands in texts does not count", () => {
+    const many = (n: number): string => `[${"1,".repeat(n)}1]`;
+    expect(parseJson(many(199_998))).toHaveLength(199_999);
+    expect(() => parseJson(many(200_001))).toThrow("JSON with more than 200000 values is not read");
+    const text = '[]{},:\\"'.repeat(50_000);
+    expect(parseJson(JSON.stringify([text]))).toEqual([text]);
   });
 });
