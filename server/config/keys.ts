@@ -24,7 +24,8 @@ export class Keys {
   #tables: readonly NamedTable[];
   #rows: KeyRow[] = [];
   #exact = new Map<string, KeyRow>();
-  #patterns: { row: KeyRow; re: RegExp }[] = [];
+  /** By their shape: a change may have a thousand keys, and each is looked for several times. */
+  #patterns = new Map<string, Pattern[]>();
 
   constructor(tables: readonly NamedTable[]) {
     this.#tables = tables;
@@ -34,7 +35,11 @@ export class Keys {
   #index(): void {
     this.#rows = this.#tables.flatMap(({ app, table }) => Object.entries(table).map(([pattern, entry]) => ({ pattern, entry, app })));
     this.#exact = new Map(this.#rows.filter((r) => !r.pattern.includes("$")).map((r) => [r.pattern, r]));
-    this.#patterns = this.#rows.filter((r) => r.pattern.includes("$")).map((row) => ({ row, re: regexOf(row.pattern) }));
+    const patterns = this.#rows.filter((r) => r.pattern.includes("$"));
+    this.#patterns = Map.groupBy(
+      patterns.map((row, order): Pattern => ({ row, order, re: regexOf(row.pattern) })),
+      ({ row }) => shapeOf(row.pattern.replaceAll(/\$[^.]+/g, "$")),
+    );
   }
 
   /** Put an application's table in place of the one it had. */
@@ -52,7 +57,12 @@ export class Keys {
   }
 
   find(key: string): KeyRow | undefined {
-    return this.#exact.get(key) ?? this.#patterns.find((p) => p.re.test(key))?.row;
+    const exact = this.#exact.get(key);
+    if (exact !== undefined) return exact;
+    let found: Pattern | undefined;
+    for (const shape of [shapeOf(key), shapeOf(key, "$")])
+      for (const p of this.#patterns.get(shape) ?? []) if ((found === undefined || p.order < found.order) && p.re.test(key)) found = p;
+    return found?.row;
   }
 
   /** Keys without placeholders that begin so. */
@@ -83,6 +93,19 @@ export class Keys {
     });
     return nearest(key, candidates);
   }
+}
+
+interface Pattern {
+  readonly row: KeyRow;
+  /** Its place in the tables: the first that fits counts. */
+  readonly order: number;
+  readonly re: RegExp;
+}
+
+/** "zone.$.max_inflight" and "zone.east.max_inflight" have the same: parts, the first one, the last one. `last`: in its place. */
+function shapeOf(key: string, last?: string): string {
+  const parts = key.split(".");
+  return `${parts.length} ${parts[0]} ${last ?? parts.at(-1)}`;
 }
 
 /** "a.$name.b" -> what fits it, the parts in question captured; `$n` is digits only. */

@@ -300,11 +300,16 @@ test("a change of as many keys as may be holds nobody up for long; more are refu
   const over = await put(zones(0, 1001));
   expect(over.json).toEqual({ code: 108, message: "a change has no more than 1000 keys" });
   expect(node.node.broker.zones.has("many0")).toBe(false);
-  let last = performance.now();
+  // Work of this thread between two turns of its event loop: what else runs on the machine is none of it.
+  const worked = (): number => {
+    const { user, system } = process.threadCpuUsage();
+    return (user + system) / 1000;
+  };
+  let last = worked();
   let longest = 0;
   const beat = setInterval(() => {
-    longest = Math.max(longest, performance.now() - last);
-    last = performance.now();
+    longest = Math.max(longest, worked() - last);
+    last = worked();
   }, 1);
   const { json } = await put(zones(0, 1000));
   await new Promise((resolve) => setTimeout(resolve, 5));
