@@ -21,6 +21,8 @@ export interface ParamSpec {
   readonly description: string;
   /** Never shown nor exported: a mask stands for it. Ours. */
   readonly secret?: true;
+  /** Of a text with a secret somewhere in it: as it may be seen, masks in its place. Not on the wire. Ours. */
+  readonly shown?: (text: string) => string;
 }
 export type ParamsSpec = Readonly<Record<string, ParamSpec>>;
 

@@ -18,9 +18,12 @@ const CLOSE_MS = 3000;
 const MB = 1024 * 1024;
 const TIMEOUT_S = 5;
 
+const HEADERS_TOLD =
+  "Request Header; the value of one that is a secret by its name (auth, token, key, password, cookie …) is not shown again";
+
 const RESOURCE: ParamsSpec = {
   url: { type: "string", format: "url", required: true, title: "Request URL", description: "Request URL" },
-  headers: { type: "object", schema: {}, default: {}, title: "Request Header", description: "Request Header" },
+  headers: { type: "object", schema: {}, default: {}, title: "Request Header", description: HEADERS_TOLD },
   method: { type: "string", enum: ["PUT", "POST"], default: "POST", title: "Request Method", description: "Request Method" },
   timeout: { type: "number", default: TIMEOUT_S, range: [0.1, 60], title: "Timeout", description: "Seconds until a request has failed" },
   pool: { type: "number", default: 16, range: [1, 128], title: "Requests", description: "Requests at a time" },
