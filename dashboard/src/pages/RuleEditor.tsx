@@ -21,7 +21,6 @@ import { link } from "../models/router.ts";
 import { eventOf } from "../models/rule_catalog.ts";
 import { createRuleEditor, type RuleEditorModel } from "../models/rule_editor.ts";
 import { knownColumns } from "../models/rule_trial.ts";
-import { conditionOf } from "../models/rules.ts";
 
 const TABS = [
   ["", "rules.tab.rule"],
@@ -120,15 +119,15 @@ export function RuleEditor({ id }: { id: string | null }) {
 }
 
 function Flow({ model }: { model: RuleEditorModel }) {
-  const { t } = useApp().i18n;
+  const { t, said } = useApp().i18n;
   const row = model.row.value;
   const draft = model.draft.value;
   const events = model.catalog.fixed.data.value?.events ?? [];
   const sources = (sourcesOf(draft.sql) ?? []).map((source) => {
     const event = events.find((e) => e.topic.startsWith("$") && e.topic === source);
-    return { title: event?.description.en ?? source, isEvent: event !== undefined };
+    return { title: event ? said(event.description.en) : source, isEvent: event !== undefined };
   });
-  const now = row && conditionOf(row);
+  const now = row?.condition;
   const rule: FlowEnd = {
     title: draft.name || t("rules.new"),
     text: row ? t("rules.flow.passed", { passed: row.metrics.passed, failed: row.metrics.failed }) : t("rules.flow.notSaved"),
@@ -162,7 +161,7 @@ function Edit({ model }: { model: RuleEditorModel }) {
   const words: SqlWords = {
     columns,
     functions: fixed?.functions ?? [],
-    events: events.map((e) => ({ topic: e.topic, title: e.description.en })),
+    events: events.map((e) => ({ topic: e.topic, title: i18n.said(e.description.en) })),
   };
   const result = model.trial.result.value;
   const error = model.refused.value;

@@ -4,7 +4,9 @@ import { MASK } from "../../lib/mask.ts";
 import { systemRandom } from "../../lib/random.ts";
 import { smallFile } from "../../lib/small_file.ts";
 import { httpUrl } from "../_backend/address.ts";
+import { NO_CALLS } from "../_backend/figures.ts";
 import { compileRowTemplate, rowJson } from "../_backend/row_template.ts";
+import { addCounts, together } from "../_backend/together.ts";
 import { Directory } from "../_sink/disk.ts";
 import { Sink } from "../_sink/sink.ts";
 import { realTimer } from "../_sink/timer.ts";
@@ -121,6 +123,8 @@ class WebHookResource implements Resource {
   readonly timeoutMs: number;
   readonly pool: number;
   readonly #sinks = new Set<Sink<WebHookEvent>>();
+  /** Of actions that are gone: what is counted never becomes less. */
+  #former = NO_CALLS;
 
   constructor(
     readonly target: Target,
@@ -133,14 +137,18 @@ class WebHookResource implements Resource {
 
   add(sink: Sink<WebHookEvent>): () => void {
     this.#sinks.add(sink);
-    return () => this.#sinks.delete(sink);
+    return () => {
+      this.#sinks.delete(sink);
+      this.#former = addCounts(this.#former, sink.report());
+    };
   }
 
+  /** One service, however many actions send to it. */
   status(): ServerReport[] {
-    if (this.#sinks.size > 0) return [...this.#sinks].map((sink) => sink.report());
-    const none = { calls: 0, answered: 0, refused: 0, failed: 0, timeouts: 0, busy: 0, gone: 0, notAsked: 0, retries: 0 };
+    const now = together([...this.#sinks].map((sink) => sink.report()));
+    if (now !== null) return [{ ...now, ...addCounts(now, this.#former) }];
     const unknown = { since: this.since, lastError: null, lastErrorAt: null, p50: null, p95: null, p99: null };
-    return [{ what: whatOf(this.target), state: "connecting", ...unknown, ...none, running: 0, waiting: 0, pool: this.pool }];
+    return [{ what: whatOf(this.target), state: "connecting", ...unknown, ...this.#former, running: 0, waiting: 0, pool: this.pool }];
   }
 
   close(): void {}
@@ -223,8 +231,8 @@ function openAction(params: Params, host: ActionHost, resource: Resource | null,
     waiting: () => sink.waiting,
     deadLetters: sink.deadLetters,
     async close() {
-      leave();
       await sink.close();
+      leave();
     },
   };
 }
