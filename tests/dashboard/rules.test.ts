@@ -18,7 +18,7 @@ import { createDeadLetters } from "../../dashboard/src/models/dead_letters.ts";
 import { createResourceForm, createResources, freeName } from "../../dashboard/src/models/resources.ts";
 import { createRuleEditor, type RuleEditorModel } from "../../dashboard/src/models/rule_editor.ts";
 import { topicFor } from "../../dashboard/src/models/rule_trial.ts";
-import { createImport, createRules, firstLine, withSecrets } from "../../dashboard/src/models/rules.ts";
+import { createImport, createRules, oneLine, withSecrets } from "../../dashboard/src/models/rules.ts";
 import { until } from "../support/until.ts";
 import { loggedIn, settle, type World } from "./support.ts";
 
@@ -101,10 +101,10 @@ describe("the list", () => {
     model.dispose();
   });
 
-  test("the first line that says something", () => {
-    expect([firstLine("-- why\n\nSELECT a\nFROM b"), firstLine("SELECT\n  a,\n  b FROM c"), firstLine("")]).toEqual([
-      "SELECT a",
-      "SELECT a,",
+  test("SQL in one line, without what is only said of it", () => {
+    expect([oneLine("-- why\n\nSELECT a\nFROM b"), oneLine("SELECT\n  a,\n  b FROM c"), oneLine("")]).toEqual([
+      "SELECT a FROM b",
+      "SELECT a, b FROM c",
       "",
     ]);
   });

@@ -21,12 +21,16 @@ export function DeadLetters({ of, title }: { of: LetterKeeper; title: string }) 
         <h2>{title}</h2>
         {count > 0 ? (
           <div class="row">
-            <Check label={t("letters.all", { n: count })} checked={n === count} onChange={model.selectAll} />
+            <Check
+              label={n === 0 ? t("letters.all", { n: count }) : t("letters.chosen", { n, count })}
+              checked={n === count}
+              onChange={model.selectAll}
+            />
             <button type="button" class="btn small" disabled={n === 0} onClick={() => void model.resend()}>
-              <Icon of={RefreshCw} size={14} /> {t("letters.resend", { n })}
+              <Icon of={RefreshCw} size={14} /> {t("letters.resend")}
             </button>
             <button type="button" class="btn small danger" disabled={n === 0} onClick={() => void model.remove()}>
-              <Icon of={Trash2} size={14} /> {t("letters.delete", { n })}
+              <Icon of={Trash2} size={14} /> {t("action.delete")}
             </button>
           </div>
         ) : null}

@@ -69,14 +69,17 @@ export function RuleFigures({ rule, model }: { rule: RuleRow; model: RuleEditorM
   );
 }
 
-export function RuleErrors({ rule }: { rule: RuleRow }) {
+export function RuleErrors({ rule, model }: { rule: RuleRow; model: RuleEditorModel }) {
   const { t } = useApp().i18n;
-  const model = useModel((app) => createRuleErrors(app, rule.id));
-  const name = (where: string): string => (where === "sql" ? "SQL" : (rule.actions.find((a) => a.id === where)?.name ?? where));
+  const errors = useModel((app) => createRuleErrors(app, rule.id));
+  const name = (where: string): string => {
+    const kind = rule.actions.find((a) => a.id === where)?.name ?? where;
+    return where === "sql" ? "SQL" : model.catalog.action(kind)?.title || kind;
+  };
   return (
     <section class="card" aria-label={t("rules.errors")}>
       <Records
-        of={model}
+        of={errors}
         rowKey={(r, i) => `${r.at_ms} ${i}`}
         empty={
           <Empty icon={CircleCheck} title={t("rules.noErrors")}>

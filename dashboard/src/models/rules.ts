@@ -5,13 +5,16 @@ import { type ApiError, asApiError } from "../api/transport.ts";
 import type { App } from "./app.ts";
 import { createTable, type TableModel } from "./table.ts";
 
-/** The first line that says something. */
-export function firstLine(sql: string): string {
-  const lines = sql
-    .split("\n")
-    .map((l) => l.trim())
-    .filter((l) => l !== "" && !l.startsWith("--"));
-  return lines[0]?.toUpperCase() === "SELECT" ? lines.slice(0, 2).join(" ") : (lines[0] ?? "");
+/** No screen has room for more. */
+const LINE_MAX = 300;
+
+/** SQL without its line ends and without comments that have lines of their own, cut. */
+export function oneLine(sql: string): string {
+  const lines = sql.split("\n").map((l) => l.trim());
+  return lines
+    .filter((l) => l !== "" && !l.startsWith("--"))
+    .join(" ")
+    .slice(0, LINE_MAX);
 }
 
 export interface RulesModel {

@@ -12,6 +12,7 @@ import { RuleForm } from "../components/RuleForm.tsx";
 import { RulePlayground } from "../components/RulePlayground.tsx";
 import { RuleErrors, RuleFigures, RuleInspected, RuleLetters } from "../components/RuleRecords.tsx";
 import { SqlField } from "../components/SqlField.tsx";
+import { Tabs } from "../components/Tabs.tsx";
 import type { SqlWords } from "../lib/completion.ts";
 import { actionOf, RESOURCE } from "../lib/params.ts";
 import { sourcesOf } from "../lib/sql_text.ts";
@@ -93,18 +94,21 @@ export function RuleEditor({ id }: { id: string | null }) {
             </p>
           ) : null}
           {id === null ? null : (
-            <nav class="tabs" aria-label={title}>
-              {TABS.map(([path, key]) => (
-                <a key={path} href={link("rules", id, { tab: path })} aria-current={tab === path ? "page" : undefined}>
-                  {t(key)} {(counts[path] ?? 0) > 0 ? <span class="tag danger">{counts[path]}</span> : null}
-                </a>
-              ))}
-            </nav>
+            <Tabs
+              label={title}
+              current={tab}
+              tabs={TABS.map(([path, key]) => ({
+                id: path,
+                text: t(key),
+                href: link("rules", id, { tab: path }),
+                count: counts[path] ?? 0,
+              }))}
+            />
           )}
           {tab === "figures" && row ? (
             <RuleFigures rule={row} model={model} />
           ) : tab === "errors" && row ? (
-            <RuleErrors rule={row} />
+            <RuleErrors rule={row} model={model} />
           ) : tab === "inspected" && row ? (
             <RuleInspected rule={row} />
           ) : tab === "letters" && row ? (

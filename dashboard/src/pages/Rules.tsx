@@ -14,7 +14,7 @@ import { StateSearch } from "../components/StateSearch.tsx";
 import { compact, integer } from "../lib/format.ts";
 import type { TextKey } from "../models/i18n.ts";
 import { link } from "../models/router.ts";
-import { createRules, firstLine, type RulesModel } from "../models/rules.ts";
+import { createRules, oneLine, type RulesModel } from "../models/rules.ts";
 import type { PageProps } from "../routes.tsx";
 import { RuleEditor } from "./RuleEditor.tsx";
 import "../styles/plugins.css";
@@ -111,7 +111,7 @@ function Row({ rule, model }: { rule: RuleRow; model: RulesModel }) {
         <a class="key" href={link("rules", rule.id)}>
           {rule.name}
         </a>
-        <code class="ellipsis muted small">{firstLine(rule.rawsql)}</code>
+        <code class="ellipsis muted small">{oneLine(rule.rawsql)}</code>
         <span class="row">
           {rule.actions.map((a) => (
             <Tag key={a.id} tone={a.state === "broken" ? "danger" : ""}>
