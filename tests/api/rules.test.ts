@@ -314,6 +314,24 @@ describe("what 3.1's own pages read", () => {
   ]);
 });
 
+test("a resource whose server is away, and one whose plugin does not run, for Prometheus", async () => {
+  const config = { server: "127.0.0.1:1", database: "d" };
+  await node.data("POST", "/resources", { body: { name: "away", type: "pgsql", config } });
+  await node.ask("PUT", `/nodes/${NODE}/plugins/emqx_web_hook/load`);
+  await node.data("POST", "/resources", { body: { name: "off", type: "web_hook", config: { url: "http://127.0.0.1:1/" } } });
+  await node.ask("PUT", `/nodes/${NODE}/plugins/emqx_web_hook/unload`);
+  const lines = async (): Promise<string[]> => (await node.ask("GET", "/prometheus/metrics")).text.split("\n");
+  const down = ['resource="pgsql:away",type="pgsql"', 'resource="web_hook:off",type="web_hook"'].flatMap((labels) => [
+    `baomq_rule_resource_up{${labels}} 0`,
+    `baomq_rule_resource_state{${labels},state="down"} 1`,
+  ]);
+  await until(async () => (await lines()).includes(down[1] ?? ""));
+  expect(await lines()).toEqual(expect.arrayContaining(down));
+  expect(await lines()).toContain('baomq_rule_resource_pool{resource="pgsql:away",type="pgsql"} 8');
+  for (const id of ["pgsql:away", "web_hook:off"]) await node.ask("DELETE", `/resources/${seg(id)}`);
+  expect((await lines()).filter((line) => line.startsWith("baomq_rule_resource_up"))).toEqual([]);
+});
+
 describe("tried on an example", () => {
   const tried = (body: object, result: object, name: string) => ({
     name,
