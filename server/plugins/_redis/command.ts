@@ -11,19 +11,28 @@ const wordOf = ([, double, single, bare]: RegExpMatchArray): string => double?.r
 /** Positions of words that are secrets: what logs in, or sets what others log in with. */
 export function secretWords(words: readonly string[]): ReadonlySet<number> {
   const lower = words.map((word) => word.toLowerCase());
-  const found = new Set<number>();
-  const [name, sub] = lower;
-  // AUTH password, AUTH user password.
-  if (name === "auth") found.add(words.length > 2 ? 2 : 1);
-  if (name === "hello" || name === "migrate") {
-    for (const [at, word] of lower.entries()) {
-      if (word === "auth" && at > 0) found.add(name === "hello" ? at + 2 : at + 1);
-      if (word === "auth2") found.add(at + 2);
-    }
+  const places = [...words.keys()];
+  const [name = "", sub = ""] = lower;
+  const behind = (word: string, by: number): number[] => places.filter((at) => at > by && lower[at - by] === word);
+  switch (name) {
+    // AUTH password, AUTH user password.
+    case "auth":
+      return new Set([words.length > 2 ? 2 : 1]);
+    // HELLO 3 AUTH user password.
+    case "hello":
+      return new Set(behind("auth", 2));
+    // MIGRATE … AUTH password, … AUTH2 user password.
+    case "migrate":
+      return new Set([...behind("auth", 1), ...behind("auth2", 2)]);
+    // CONFIG SET name value name value …
+    case "config":
+      return new Set(sub === "set" ? places.filter((at) => at > 2 && at % 2 === 1 && namesSecret(lower[at - 1] ?? "")) : []);
+    // ACL SETUSER user >password <password #hash !hash …
+    case "acl":
+      return new Set(sub === "setuser" ? places.filter((at) => at > 2 && /^[<>#!]./.test(words[at] ?? "")) : []);
+    default:
+      return new Set();
   }
-  if (name === "config" && sub === "set") for (let at = 2; at < words.length; at += 2) if (namesSecret(lower[at] ?? "")) found.add(at + 1);
-  if (name === "acl" && sub === "setuser") for (const [at, word] of words.entries()) if (at > 2 && /^[<>#!]./.test(word)) found.add(at);
-  return found;
 }
 
 /** The command with a mask in the place of each secret that is written in it; a placeholder is none. */
