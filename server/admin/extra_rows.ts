@@ -69,19 +69,6 @@ export interface RetainedMessage extends Retained {
   encoding: Encoding;
   properties?: MessageProperties;
 }
-/** Something a queue has given up. */
-export interface DeadLetter {
-  id: number;
-  at_ms: number;
-  why: string;
-  /** How often it was sent. */
-  tries: number;
-  /** In memory. */
-  bytes: number;
-  /** As it would have been sent, at most 4096 characters. */
-  body: string;
-}
-
 export interface Delayed {
   id: number;
   topic: string;

@@ -5,8 +5,7 @@ import type { AdminDeps } from "./deps.ts";
 import type { LiveFigures } from "./nodes.ts";
 import type { NodeInfo, Plugin, PluginServer } from "./rows.ts";
 import type { RuleFigures } from "./rules.ts";
-
-type Row = readonly [labels: Labels, value: number];
+import { family, type Row, resourceServer, serverFamilies } from "./server_figures.ts";
 
 /** Gauges among the metrics. */
 const GAUGES: ReadonlySet<string> = new Set(["messages/retained"]);
@@ -89,52 +88,13 @@ function process(n: NodeInfo, alarms: number): MetricFamily[] {
   ];
 }
 
-const family = (name: string, type: MetricFamily["type"], help: string, rows: readonly Row[]): MetricFamily => ({
-  name,
-  type,
-  help,
-  emqx: [],
-  rows,
-});
-
 /** What plugins ask of servers outside. */
 function outside(list: readonly Plugin[]): MetricFamily[] {
   const all = list.flatMap(({ name, status }) => (status === null ? [] : [{ plugin: name, status }]));
   const servers = all.flatMap(({ plugin, status }) => status.servers.map((s) => ({ labels: { plugin, server: s.what }, s })));
-  const ofServers = (name: string, type: MetricFamily["type"], help: string, read: (s: PluginServer) => number): MetricFamily =>
-    family(
-      `plugin/server/${name}`,
-      type,
-      help,
-      servers.map(({ labels, s }): Row => [labels, read(s)]),
-    );
   return [
-    ofServers("up", "gauge", "1 = it answers", (s) => (s.state === "up" || s.state === "degraded" ? 1 : 0)),
-    ofServers("pool", "gauge", "Connections at most", (s) => s.pool),
-    ofServers("running", "gauge", "Calls that connections carry", (s) => s.running),
-    ofServers("waiting", "gauge", "Calls that wait for a connection", (s) => s.waiting),
-    family(
-      "plugin/server/state",
-      "gauge",
-      "1 for the state it is in",
-      servers.flatMap(({ labels, s }) => STATES.map((state): Row => [{ ...labels, state }, s.state === state ? 1 : 0])),
-    ),
-    ofServers("retries", "counter", "Calls made again behind a lost connection", (s) => s.retries),
+    ...serverFamilies("plugin/server", servers),
     ...queues(servers.flatMap(({ labels, s }) => (s.queue === undefined ? [] : [{ labels, queue: s.queue }]))),
-    family(
-      "plugin/server/calls",
-      "counter",
-      "Calls by what came of them",
-      servers.flatMap(({ labels, s }) => RESULTS.map((result): Row => [{ ...labels, result }, s[result]])),
-    ),
-    family(
-      "plugin/server/seconds",
-      "gauge",
-      "Time of an answer, of the last 1,024",
-      servers.flatMap(({ labels, s }) =>
-        QUANTILES.flatMap(([quantile, key]): Row[] => (s[key] === null ? [] : [[{ ...labels, quantile }, (s[key] as number) / 1000]])),
-      ),
-    ),
     family(
       "plugin/verdicts",
       "counter",
@@ -168,10 +128,10 @@ function queues(all: readonly { labels: Labels; queue: NonNullable<PluginServer[
   ];
 }
 
-/** Rules and their actions, by id. */
+/** Rules, their actions and their resources, by id. */
 function ofRules(figures: RuleFigures | null): MetricFamily[] {
   if (figures === null) return [];
-  const { rules, line } = figures;
+  const { rules, resources, line } = figures;
   const actions = rules.flatMap((r) => r.actions.map((a) => ({ labels: { rule: r.id, action: a.name, id: a.id }, metrics: a.metrics })));
   return [
     gauge("rules/waiting", "Events that wait for their rules", line.waiting),
@@ -194,10 +154,13 @@ function ofRules(figures: RuleFigures | null): MetricFamily[] {
       "Rows that wait in an action",
       actions.map(({ labels, metrics }): Row => [labels, metrics.waiting]),
     ),
+    ...serverFamilies(
+      "rule/resource",
+      resources.map((r) => ({ labels: { resource: r.id, type: r.type }, s: resourceServer(r) })),
+    ),
   ];
 }
 
-const RESULTS = ["answered", "refused", "failed", "timeouts", "busy", "gone", "not_asked"] as const;
 const EVENTS = ["passed", "no_result", "failed", "dropped"] as const;
 const ACTION_RESULTS = ["success", "failed", "dropped"] as const;
 const QUEUE_GAUGES = [
@@ -207,9 +170,3 @@ const QUEUE_GAUGES = [
   ["dead/letters", "dead_letters", "Rows that were given up and are kept"],
 ] as const;
 const QUEUE_RESULTS = ["sent", "dropped", "gave_up"] as const;
-const STATES = ["connecting", "up", "degraded", "down"] as const;
-const QUANTILES = [
-  ["0.5", "p50"],
-  ["0.95", "p95"],
-  ["0.99", "p99"],
-] as const;

@@ -4,6 +4,7 @@
  */
 import type { Delayed, Retained } from "./extra_rows.ts";
 import type { Banned, Connection, Route, Session, Subscription } from "./rows.ts";
+import type { RuleRow } from "./rule_rows.ts";
 
 export interface Filters {
   readonly exact: readonly string[];
@@ -28,4 +29,6 @@ export const FILTERS = {
   /** Beside `_filter`, an MQTT topic filter. */
   retained: of<Retained>(["topic", "qos", "from"], ["topic", "from"]),
   delayed: of<Delayed>(["id", "topic", "from"], ["topic", "from"]),
+  /** `any`: id, name, topics, events, SQL, description, names of actions. */
+  rules: of<RuleRow, "any">(["id", "name", "for", "state", "condition", "enabled"], ["any", "id", "name", "topics"]),
 } as const;

@@ -48,7 +48,7 @@ export function createAdmin(deps: AdminDeps) {
   const nodes = createNodes(deps, listeners.list, monitor.live);
   const settings = createSettings(deps.settings, deps.plugins, deps.broker.alarms);
   const plugins = createPlugins(deps, settings);
-  const rules = createRules(deps);
+  const rules = createRules(deps, limits);
   return {
     node,
     version: deps.broker.node.apiVersion,

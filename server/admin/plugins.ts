@@ -94,8 +94,8 @@ export function createPlugins({ broker, plugins }: AdminDeps, settings: Pick<Set
 
 function statusOf(report: PluginReport | null): PluginStatus | null {
   if (report === null) return null;
-  const { servers, authentication, acl } = report;
-  return { servers: servers.map(serverRow), authentication, acl };
+  const { servers, deadLetters = null, authentication, acl } = report;
+  return { servers: servers.map(serverRow), dead_letters: deadLetters, authentication, acl };
 }
 
 function serverRow({ since, lastError, lastErrorAt, notAsked, queue, ...rest }: ServerReport): PluginServer {

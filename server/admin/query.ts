@@ -109,8 +109,19 @@ export function rowOf<T, Row>(table: Table<T, Row>, item: T): Row {
 }
 
 /** One page. `count` = number of rows without a filter. */
-export async function list<T, Row>(
+export function list<T, Row>(
   table: Table<T, Row>,
+  source: Source<T>,
+  count: number,
+  query: ListQuery<T>,
+  mono: () => number,
+): Promise<Listed<Row>> {
+  return listOf((item) => rowOf(table, item), source, count, query, mono);
+}
+
+/** The same where rows are not made field by field. */
+export async function listOf<T, Row>(
+  makeRow: (item: T) => Row,
   source: Source<T>,
   count: number,
   query: ListQuery<T>,
@@ -123,7 +134,7 @@ export async function list<T, Row>(
   const found = plain ? await window(source, start, query.limit, slices) : await search(source, start, query, slices);
   const rows: Row[] = [];
   for (const item of found.items) {
-    rows.push(rowOf(table, item));
+    rows.push(makeRow(item));
     if (slices.due()) await slices.rest();
   }
   return { rows, meta: { page: query.page, limit: query.limit, count: plain ? count : found.count } };

@@ -221,6 +221,8 @@ export interface PluginServer {
 }
 export interface PluginStatus {
   servers: PluginServer[];
+  /** Rows that could not be delivered and are kept, at `/<its name without emqx_>/dead_letters`; null = it keeps none. */
+  dead_letters: number | null;
   authentication: VerdictCounts | null;
   acl: VerdictCounts | null;
 }

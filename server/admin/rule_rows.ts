@@ -1,9 +1,9 @@
 /** Rows of the rule engine, as they are on the wire. Types only. */
+export type { DeadLetter } from "../plugins/actions.ts";
 export type {
   ActionKindRow,
   ActionMetrics,
   CaptureRow,
-  DeadLetterRow,
   ImportCounts,
   ImportResult,
   InspectedRow,
@@ -11,6 +11,7 @@ export type {
   ResourceStatusRow,
   ResourceTypeRow,
   RuleActionRow,
+  RuleCondition,
   RuleErrorRow,
   RuleEventRow,
   RuleFunctionRow,

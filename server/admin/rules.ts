@@ -1,12 +1,14 @@
 /** The rule engine's rules, actions and resources. Refusals have the codes and words of EMQ X 3.1: 400 and 404 in the body. */
-import type { RuleEngineService } from "../plugins/rules.ts";
+import type { ResourceFigures, RuleEngineService, RuleHead } from "../plugins/rules.ts";
 import { CODE } from "./codes.ts";
 import { type AdminDeps, AdminError } from "./deps.ts";
+import { FILTERS } from "./filters.ts";
+import { fromIterable, type Listed, listOf, listQuery, type Query, type Table } from "./query.ts";
 import { notRunning } from "./refusals.ts";
 import type {
   ActionKindRow,
   CaptureRow,
-  DeadLetterRow,
+  DeadLetter,
   ImportResult,
   InspectedRow,
   ResourceRow,
@@ -22,10 +24,20 @@ import type {
 import { restBetween, Slices } from "./slices.ts";
 
 type Given = Readonly<Record<string, unknown>>;
+type RuleFields = RuleRow & { any: string };
 type Step = Awaited<ReturnType<RuleEngineService["testResource"]>>[number];
 
-/** Rules whose figures are given to whoever gathers metrics: a series for each would be too much for them. */
+/** Rules, and resources, whose figures are given to whoever gathers metrics: a series for each would be too much for them. */
 const SERIES_MAX = 500;
+
+function firstOf<T>(all: Iterable<T>): T[] {
+  const found: T[] = [];
+  for (const one of all) {
+    if (found.length >= SERIES_MAX) break;
+    found.push(one);
+  }
+  return found;
+}
 
 const notThere = (): AdminError => new AdminError(CODE.NOT_FOUND, "Not Found");
 const noResource = (id: string): AdminError => new AdminError(CODE.BAD_ARGUMENTS, `Resource ${id} Not Found`);
@@ -36,13 +48,41 @@ function refusal(err: unknown): unknown {
   return new AdminError((err as { code?: number }).code === CODE.NOT_FOUND ? CODE.NOT_FOUND : CODE.BAD_ARGUMENTS, err.message);
 }
 
-/** Of the oldest rules, and of the line before them. */
+/** Of the oldest rules and resources, and of the line before the rules. */
 export interface RuleFigures {
   rules: RuleRow[];
+  resources: ResourceFigures[];
   line: ReturnType<RuleEngineService["line"]>;
 }
 
-export function createRules({ broker, plugins }: AdminDeps) {
+/** What rules are looked for and sorted by. */
+const table: Table<RuleHead, RuleFields> = {
+  fields: {
+    id: (r) => r.id,
+    name: (r) => r.name,
+    for: (r) => r.for,
+    rawsql: (r) => r.rawsql,
+    actions: (r) => r.row().actions,
+    enabled: (r) => r.enabled,
+    description: (r) => r.description,
+    state: (r) => r.state,
+    condition: (r) => r.condition,
+    reason: (r) => r.reason,
+    events: (r) => r.events,
+    topics: (r) => r.topics,
+    created_at_ms: (r) => r.created_at_ms,
+    metrics: (r) => r.row().metrics,
+    any: (r) => [r.id, r.name, ...r.topics, ...r.events, r.rawsql, r.description, ...r.kinds].join("\n"),
+  },
+  ...FILTERS.rules,
+};
+const { exact, like } = FILTERS.rules;
+const LIST_WORDS: ReadonlySet<string> = new Set(["_page", "_limit", "_sort", ...exact, ...like.map((name) => `_like_${name}`)]);
+
+/** EMQ X 3.1 answers with all of them, whatever else stands in the query (`_=123`). */
+export const isRulePage = (query: Query): boolean => Object.keys(query).some((name) => LIST_WORDS.has(name));
+
+export function createRules({ broker, plugins }: AdminDeps, limits: { maxRows: number }) {
   function engine(): RuleEngineService {
     const service = plugins.service("emqx_rule_engine");
     if (service === undefined) throw notRunning("emqx_rule_engine");
@@ -83,6 +123,18 @@ export function createRules({ broker, plugins }: AdminDeps) {
       }
       return rows;
     },
+    /** A page of those that the query is for. @throws AdminError 108 */
+    page(query: Query): Promise<Listed<RuleRow>> {
+      const { heads, ruleCount } = engine();
+      const asked = listQuery(query, table, limits.maxRows);
+      return listOf(
+        (head) => head.row(),
+        fromIterable(heads),
+        ruleCount(),
+        asked,
+        () => broker.clock.mono(),
+      );
+    },
     /** @throws AdminError 404 */
     show: (id: string): RuleRow => there(engine().rule(id)),
     /** @throws AdminError 400 */
@@ -101,7 +153,7 @@ export function createRules({ broker, plugins }: AdminDeps) {
     /** @throws AdminError 404 */
     inspected: (id: string): InspectedRow[] => there(engine().inspected(id)),
     /** @throws AdminError 400, 404 */
-    deadLetters: (rule: string, action: string): DeadLetterRow[] => kept(engine().deadLetters(rule, action)),
+    deadLetters: (rule: string, action: string): DeadLetter[] => kept(engine().deadLetters(rule, action)),
     /** Without ids all. Returns how many. @throws AdminError 400, 404 */
     resendDeadLetters: (rule: string, action: string, ids?: readonly number[]): number =>
       kept(engine().resendDeadLetters(rule, action, ids)),
@@ -172,12 +224,7 @@ export function createRules({ broker, plugins }: AdminDeps) {
     figures(): RuleFigures | null {
       const service = plugins.service("emqx_rule_engine");
       if (service === undefined) return null;
-      const rules: RuleRow[] = [];
-      for (const row of service.rules()) {
-        if (rules.length >= SERIES_MAX) break;
-        rules.push(row);
-      }
-      return { rules, line: service.line() };
+      return { rules: firstOf(service.rules()), resources: firstOf(service.resourceFigures()), line: service.line() };
     },
   };
 }

@@ -1,18 +1,8 @@
 /** What the web hook's service would not take. */
 import type { DeadLetters } from "../plugins/actions.ts";
 import type { AdminDeps } from "./deps.ts";
-import type { DeadLetter } from "./extra_rows.ts";
 import { badValue, notRunning } from "./refusals.ts";
-
-/** One row of what a queue has given up. */
-const rowOf = ({ id, at, why, tries, bytes, body }: ReturnType<DeadLetters["list"]>[number]): DeadLetter => ({
-  id,
-  at_ms: at,
-  why,
-  tries,
-  bytes,
-  body,
-});
+import type { DeadLetter } from "./rule_rows.ts";
 
 /** Numbers, also as text with commas (a query); undefined = all. @throws AdminError 108 */
 function idsOf(given: unknown): number[] | undefined {
@@ -35,7 +25,7 @@ export function createWebHook({ plugins, broker }: AdminDeps) {
   };
   return {
     /** Newest first. */
-    deadLetters: (): DeadLetter[] => (running()?.list() ?? []).map(rowOf),
+    deadLetters: (): DeadLetter[] => running()?.list() ?? [],
     /** Returns how many. @throws AdminError 102, 108 */
     resend: (ids: unknown): number => act((letters) => letters.resend(idsOf(ids))),
     /** Returns how many. @throws AdminError 102, 108 */

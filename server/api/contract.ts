@@ -53,9 +53,10 @@
  * | POST /lua_hook/scripts/:name/(load,unload,reload,enable,disable) |                                        | – (102: why not) |
  * | GET, PUT /log                                            | {level, handler?}                              | {level, levels, handlers: {id, level, destination}[]}, – |
  * | GET /vm/:topic, GET /recon/:topic                        | all, load, memory, …; memory, allocated, …, gc | [name, number or text][] |
+ * | GET /rules                                               | paged, filters                                 | Page<RuleRow>; with none of them RuleRow[] |
  * | PUT, DELETE /rules/:id, PUT /rules/:id/(enable,disable,reset_metrics) | the fields to change            | RuleRow; –, – (400, 404 in the body) |
  * | GET /rules/:id/errors, /rules/:id/inspected              |                                                | RuleErrorRow[], InspectedRow[] |
- * | GET, DELETE /rules/:id/actions/:action/dead_letters, POST …/resend | {ids?: number[]}                     | DeadLetterRow[], {deleted}, {resent} |
+ * | GET, DELETE /rules/:id/actions/:action/dead_letters, POST …/resend | {ids?: number[]}                     | DeadLetter[], {deleted}, {resent} |
  * | POST /rules/test                                         | {rawsql, for?, sample?, actions?}              | RuleTestResult |
  * | GET /rules/functions, /rule_events                       |                                                | RuleFunctionRow[], RuleEventRow[] |
  * | GET, POST /rules/capture                                 | {topic, seconds?, limit?}                      | CaptureRow (null: there was none) |

@@ -51,6 +51,7 @@ export const rule = row<C.RuleRow>({
   enabled: flag,
   description: text,
   state: text,
+  condition: text,
   reason: nullable(text),
   events: texts,
   topics: texts,
@@ -67,7 +68,7 @@ export const ruleError = row<C.RuleErrorRow>({
   payload: nullable(text),
 });
 export const inspected = row<C.InspectedRow>({ at_ms: int, event: text, client_id: text, selected: text, params: fields });
-export const deadLetter = row<C.DeadLetterRow>({ id: int, at_ms: int, why: text, tries: int, bytes: int, body: text });
+export const deadLetter = row<C.DeadLetter>({ id: int, at_ms: int, why: text, tries: int, bytes: int, body: text });
 export const actionKind = row<C.ActionKindRow>({
   name: text,
   app: text,

@@ -192,6 +192,7 @@ const pluginServer = row<C.PluginServer>({
 });
 const pluginStatus = row<C.PluginStatus>({
   servers: list(pluginServer),
+  dead_letters: nullable(int),
   authentication: nullable(verdictCounts),
   acl: nullable(verdictCounts),
 });

@@ -3,8 +3,9 @@ import { tokenParts } from "./token_parts.ts";
 /** Shown in place of a secret. Sent back to the node, it leaves the secret as it is. */
 export const MASK = "******";
 
-/** Names of what is a secret, in a URL's query and the like. */
-const NAMES_SECRET = /pass(?:word|wd|phrase)?$|password|pwd$|secret|token|cookie|authorization|key$|signature$/i;
+/** Names of what is a secret, in a URL's query, among headers and the like. */
+const NAMES_SECRET =
+  /pass(?:word|wd|phrase)?$|password|pwd$|secret|token|cookie|authorization|auth$|key$|api[-_.]?key|signature$|credentials?$|bearer$|jwt$|session(?:[-_.]?id)?$/i;
 /** Scheme, with the blanks that may stand before it, and what stands before the last "@" of the authority (RFC 3986, 3.2), where a parser takes earlier ones for a part of the password. */
 const USER_INFO = /^(\s*[a-z][a-z0-9+.-]*:\/\/)([^/?#]+)@/i;
 const QUERY = /^(\s*[a-z][a-z0-9+.-]*:\/\/[^?#]*\?)([^#]*)/i;

@@ -22,6 +22,8 @@ export interface ParamSpec {
   readonly description: string;
   /** Never shown nor exported: a mask stands for it. Ours. */
   readonly secret?: true;
+  /** Of a text with a secret somewhere in it: as it may be seen, masks in its place. Not on the wire. Ours. */
+  readonly shown?: (text: string) => string;
 }
 export type ParamsSpec = Readonly<Record<string, ParamSpec>>;
 
@@ -69,10 +71,25 @@ export interface Action {
   close(): void | Promise<void>;
 }
 
-/** Rows that could not be delivered. */
+/** A row that could not be delivered, as it is on the wire. */
+export interface DeadLetter {
+  id: number;
+  /** When it was given up, Unix ms. */
+  at_ms: number;
+  why: string;
+  /** How often it was sent. */
+  tries: number;
+  /** In memory. */
+  bytes: number;
+  /** As it would have been sent, at most 4096 characters. */
+  body: string;
+}
+
 export interface DeadLetters {
-  /** Newest first. `body`: as it would have been sent, cut. */
-  list(): { id: number; at: number; why: string; tries: number; bytes: number; body: string }[];
+  /** How many there are; the list of them costs more. */
+  readonly count: number;
+  /** Newest first. */
+  list(): DeadLetter[];
   /** Again into the queue; without ids all. Returns how many. */
   resend(ids?: readonly number[]): number;
   remove(ids?: readonly number[]): number;

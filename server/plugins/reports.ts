@@ -53,6 +53,8 @@ export interface VerdictCounts {
 
 export interface PluginReport {
   servers: ServerReport[];
+  /** How many rows could not be delivered and are kept to be looked at; absent = it keeps none. */
+  deadLetters?: number;
   authentication: VerdictCounts | null;
   acl: VerdictCounts | null;
 }

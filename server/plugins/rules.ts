@@ -1,5 +1,5 @@
 /** The rule engine as the admin layer, the API and the dashboard see it: rows as they are on the wire, and the door to it. Types only. */
-import type { ParamsSpec } from "./actions.ts";
+import type { DeadLetter, ParamsSpec } from "./actions.ts";
 import type { ServerReport, TestStep } from "./reports.ts";
 
 /** Rows per action: `success` have arrived, `failed` were given up, `dropped` found no room or nobody who takes them. */
@@ -39,6 +39,8 @@ export interface RuleMetrics {
 }
 
 export type RuleState = "running" | "disabled" | "broken";
+/** How it really is: `failing` runs, and since its figures began an event or a row of it has failed or found no room. */
+export type RuleCondition = RuleState | "failing";
 
 export interface RuleActionRow {
   id: string;
@@ -59,12 +61,20 @@ export interface RuleRow {
   enabled: boolean;
   description: string;
   state: RuleState;
+  condition: RuleCondition;
   reason: string | null;
   /** All events it looks at, and the topic filters of messages. */
   events: string[];
   topics: string[];
   created_at_ms: number;
   metrics: RuleMetrics;
+}
+
+/** A rule as it is looked for: what takes time to gather is gathered when it is asked for. */
+export interface RuleHead extends Readonly<Omit<RuleRow, "actions" | "metrics">> {
+  /** Names of its actions' kinds. */
+  readonly kinds: readonly string[];
+  row(): RuleRow;
 }
 
 export interface RuleErrorRow {
@@ -86,16 +96,6 @@ export interface InspectedRow {
   /** JSON of the row, cut. */
   selected: string;
   params: Record<string, unknown>;
-}
-
-/** Of an action. */
-export interface DeadLetterRow {
-  id: number;
-  at_ms: number;
-  why: string;
-  tries: number;
-  bytes: number;
-  body: string;
 }
 
 export interface ActionKindRow {
@@ -227,8 +227,21 @@ export interface ImportCounts {
   same: string[];
 }
 
+/** What has become of what actions have sent to a resource. */
+export interface ResourceFigures {
+  id: string;
+  type: string;
+  /** It is open, and not all of its servers are down. */
+  alive: boolean;
+  /** All of its servers as one; null = it is not open, or has none. */
+  server: ServerReport | null;
+}
+
 export interface RuleEngineService {
+  /** In order of making. */
   rules(): Iterable<RuleRow>;
+  heads(): Iterable<RuleHead>;
+  ruleCount(): number;
   rule(id: string): RuleRow | undefined;
   /** Fields as they came. @throws RuleRefusal */
   createRule(given: Readonly<Record<string, unknown>>): Promise<RuleRow>;
@@ -244,7 +257,7 @@ export interface RuleEngineService {
   errors(id: string): RuleErrorRow[] | undefined;
   inspected(id: string): InspectedRow[] | undefined;
   /** Of an action: undefined = there is no such rule or action, null = it keeps none. */
-  deadLetters(rule: string, action: string): DeadLetterRow[] | null | undefined;
+  deadLetters(rule: string, action: string): DeadLetter[] | null | undefined;
   resendDeadLetters(rule: string, action: string, ids?: readonly number[]): number | null | undefined;
   removeDeadLetters(rule: string, action: string, ids?: readonly number[]): number | null | undefined;
   /** `hook`: an event, or a class of them. @throws RuleRefusal when there is none of that name */
@@ -252,6 +265,7 @@ export interface RuleEngineService {
   resources(): ResourceRow[];
   resource(id: string): ResourceRow | undefined;
   resourceStatus(id: string): ResourceStatusRow | undefined;
+  resourceFigures(): Iterable<ResourceFigures>;
   /** One of the same type and name is replaced (EMQ X 3.1). @throws RuleRefusal */
   createResource(given: Readonly<Record<string, unknown>>): Promise<ResourceRow>;
   /** Try a configuration that is not saved. @throws RuleRefusal */

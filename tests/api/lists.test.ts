@@ -1,6 +1,7 @@
 /** Every list, by every filter and every order it has: against what the rows themselves say. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { FILTERS } from "../../server/admin/filters.ts";
+import type { RuleRow } from "../../server/api/contract.ts";
 import { NODE, TestNode } from "./support/node.ts";
 
 type Row = Record<string, unknown>;
@@ -38,6 +39,11 @@ beforeAll(async () => {
     { who: "10.0.0.0/8", as: "ip_address", reason: "spam" },
   ])
     await node.ask("POST", "/banned", { body });
+  for (const [at, name] of ["hot", "Cold", "hot too"].entries()) {
+    const actions = at === 1 ? [] : [{ name: "built_in:inspect_action", params: {} }];
+    const rawsql = `SELECT * FROM "list/${at}/#"${at === 2 ? ', "$events/client_connected"' : ""}`;
+    await node.ask("POST", "/rules", { body: { name, rawsql, actions, enabled: at !== 1, description: `Number ${at}` } });
+  }
   for (const name of Object.keys(FILTERS) as Name[]) rows.set(name, await node.get<Row[]>(`/${name}`));
 });
 afterAll(() => node.stop());
@@ -51,7 +57,12 @@ async function ask(name: Name, query: string): Promise<{ rows: Row[]; count: num
 /** A row without what changes between two looks at it. */
 const key = (row: Row): string => [row.client_id, row.topic, row.who, row.id, row.share].map(String).join(" ");
 const keys = (list: readonly Row[]): string[] => list.map(key);
-const text = (row: Row, filter: string): string => String(row[FIELD[filter] ?? filter]);
+const text = (row: Row, filter: string): string => (filter === "any" ? anyOf(row) : String(row[FIELD[filter] ?? filter]));
+/** What is looked through for a rule. */
+function anyOf(row: Row): string {
+  const { id, name, topics, events, rawsql, description, actions } = row as unknown as RuleRow;
+  return [id, name, ...topics, ...events, rawsql, description, ...actions.map((a) => a.name)].join("\n");
+}
 
 for (const name of Object.keys(FILTERS) as Name[]) {
   describe(name, () => {

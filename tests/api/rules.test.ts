@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { RuleRow } from "../../server/api/contract.ts";
 import { until } from "../support/until.ts";
-import { NODE, nextMessage, TestNode } from "./support/node.ts";
+import { type Answer, NODE, nextMessage, TestNode } from "./support/node.ts";
 import { scenarios, unauthorized, wrongMethod } from "./support/table.ts";
 
 let node: TestNode;
@@ -168,6 +168,43 @@ describe("a rule's life", () => {
     expect(await node.get<RuleRow[]>("/rules/")).toEqual([]);
   });
 
+  test("without a query all of them and no meta, as EMQ X 3.1; with one a page", async () => {
+    const made: RuleRow[] = [];
+    for (const name of ["one", "two", "three"]) made.push(await node.data<RuleRow>("POST", "/rules", { body: { ...RULE, name } }));
+    const ids = (json: Answer["json"]): string[] => ((json?.data ?? []) as RuleRow[]).map((r) => r.name);
+    const all = await node.ask("GET", "/rules/?_=17");
+    expect([ids(all.json), all.json?.meta]).toEqual([["one", "two", "three"], undefined]);
+    const page = await node.ask("GET", "/rules?_page=2&_limit=2");
+    expect([ids(page.json), page.json?.meta]).toEqual([["three"], { page: 2, limit: 2, count: 3 }]);
+    const found = await node.ask("GET", `/rules?_like_any=${seg("API/#")}&condition=running&_limit=2`);
+    expect([ids(found.json), found.json?.meta?.count]).toEqual([["one", "two"], 3]);
+    expect((await node.ask("GET", "/rules?condition=failing")).json).toMatchObject({ data: [], meta: { count: 0 } });
+    expect((await node.ask("GET", "/rules?_limit=0")).json).toMatchObject({ code: 108 });
+    for (const { id } of made) await node.ask("DELETE", `/rules/${seg(id)}`);
+  });
+
+  test("what the inspect action was given is listed without secrets", async () => {
+    const actions = [{ name: "built_in:inspect_action", params: { a: 1, headers: { "X-Auth": "s3cret" } } }];
+    const made = await node.data<RuleRow>("POST", "/rules", { body: { ...RULE, actions } });
+    const c = await node.mqtt("rules-secret");
+    c.publish("api/1", '{"t": 25}');
+    const inspected = async (): Promise<unknown[]> => node.get<unknown[]>(`/rules/${seg(made.id)}/inspected`);
+    await until(async () => (await inspected()).length === 1);
+    expect(await inspected()).toMatchObject([{ params: { a: 1, headers: { "X-Auth": "******" } } }]);
+    expect(made.actions[0]?.params).toEqual({ a: 1, headers: { "X-Auth": "******" } });
+    await node.ask("DELETE", `/rules/${seg(made.id)}`);
+  });
+
+  test("one that runs and of which something has failed is found as failing", async () => {
+    const made = await node.data<RuleRow>("POST", "/rules", { body: RULE });
+    const c = await node.mqtt("rules-failing");
+    c.publish("api/1", "no json");
+    const failing = async (): Promise<RuleRow[]> => node.get<RuleRow[]>("/rules?condition=failing");
+    await until(async () => (await failing()).length === 1);
+    expect(await failing()).toMatchObject([{ id: made.id, state: "running", condition: "failing" }]);
+    await node.ask("DELETE", `/rules/${seg(made.id)}`);
+  });
+
   test("while the plugin does not run there are no such routes; loaded again, its rules go on", async () => {
     const made = await node.data<RuleRow>("POST", "/rules", {
       body: {
@@ -240,6 +277,21 @@ describe("what 3.1's own pages read", () => {
       data: { is_alive: true, reason: null, servers: [] },
     },
     { name: "started, as 3.2", method: "POST", path: "/resources/built_in%3Amine", ok: true },
+    {
+      name: "its figures for Prometheus",
+      method: "GET",
+      path: "/prometheus/metrics",
+      check: ({ text }) => {
+        const lines = text.split("\n").filter((line) => line.startsWith("baomq_rule_resource_"));
+        const of = 'resource="built_in:mine",type="built_in"';
+        expect(lines).toContain(`baomq_rule_resource_up{${of}} 1`);
+        expect(lines).toContain(`baomq_rule_resource_state{${of},state="up"} 1`);
+        expect(lines).toContain(`baomq_rule_resource_calls_total{${of},result="failed"} 0`);
+        expect(lines.map((line) => line.slice(0, line.indexOf("{")))).toEqual(
+          expect.arrayContaining(["running", "waiting", "pool", "retries_total"].map((name) => `baomq_rule_resource_${name}`)),
+        );
+      },
+    },
     { name: "deleted", method: "DELETE", path: "/resources/built_in%3Amine", ok: true },
     { name: "it is gone", method: "GET", path: "/resources/", data: [] },
     {
@@ -260,6 +312,24 @@ describe("what 3.1's own pages read", () => {
       check: ({ json }) => expect(((json?.data ?? []) as object[]).length).toBeGreaterThan(10),
     },
   ]);
+});
+
+test("a resource whose server is away, and one whose plugin does not run, for Prometheus", async () => {
+  const config = { server: "127.0.0.1:1", database: "d" };
+  await node.data("POST", "/resources", { body: { name: "away", type: "pgsql", config } });
+  await node.ask("PUT", `/nodes/${NODE}/plugins/emqx_web_hook/load`);
+  await node.data("POST", "/resources", { body: { name: "off", type: "web_hook", config: { url: "http://127.0.0.1:1/" } } });
+  await node.ask("PUT", `/nodes/${NODE}/plugins/emqx_web_hook/unload`);
+  const lines = async (): Promise<string[]> => (await node.ask("GET", "/prometheus/metrics")).text.split("\n");
+  const down = ['resource="pgsql:away",type="pgsql"', 'resource="web_hook:off",type="web_hook"'].flatMap((labels) => [
+    `baomq_rule_resource_up{${labels}} 0`,
+    `baomq_rule_resource_state{${labels},state="down"} 1`,
+  ]);
+  await until(async () => (await lines()).includes(down[1] ?? ""));
+  expect(await lines()).toEqual(expect.arrayContaining(down));
+  expect(await lines()).toContain('baomq_rule_resource_pool{resource="pgsql:away",type="pgsql"} 8');
+  for (const id of ["pgsql:away", "web_hook:off"]) await node.ask("DELETE", `/resources/${seg(id)}`);
+  expect((await lines()).filter((line) => line.startsWith("baomq_rule_resource_up"))).toEqual([]);
 });
 
 describe("tried on an example", () => {

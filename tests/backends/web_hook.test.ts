@@ -237,6 +237,7 @@ describe("the service", () => {
     type Letters = { id: number; why: string; tries: number; body: string }[];
     const letters = async (): Promise<Letters> => (await kit.api<Letters>("GET", "../../web_hook/dead_letters")).data;
     await until(async () => (await letters()).length === 3, "three letters");
+    expect(await kit.status()).toMatchObject({ dead_letters: 3 });
     expect((await letters())[0]).toMatchObject({
       id: 3,
       why: "http 422: not now",

@@ -24,6 +24,16 @@ describe("texts", () => {
     expect(same).toEqual([]);
   });
 
+  test("no text stands twice: of two the later one would count", () => {
+    for (const lang of ["en", "zh"]) {
+      const keys = [...new Bun.Glob(`dashboard/src/i18n/${lang}/*.ts`).scanSync()].flatMap((f) =>
+        [...readFileSync(f, "utf8").matchAll(/^ {2}(?:"([^"]+)"|'([^']+)'|(\w+)):/gm)].map((m) => m[1] ?? m[2] ?? m[3] ?? ""),
+      );
+      expect(keys.length).toBeGreaterThan(100);
+      expect(keys.filter((key, at) => keys.indexOf(key) !== at)).toEqual([]);
+    }
+  });
+
   test("every key is used somewhere", () => {
     const sources = [...new Bun.Glob("dashboard/src/**/*.{ts,tsx}").scanSync()]
       .filter((f) => !f.includes("/i18n/"))
@@ -61,8 +71,9 @@ describe("texts", () => {
     await i18n.ready;
     expect(i18n.lang.value).toBe("zh");
     expect(i18n.t("page.overview")).toBe("概览");
+    expect([i18n.said("Pool Size"), i18n.said("of a plugin from elsewhere")]).toEqual(["连接池大小", "of a plugin from elsewhere"]);
     wish.value = "en";
-    expect(i18n.t("page.overview")).toBe("Overview");
+    expect([i18n.t("page.overview"), i18n.said("Pool Size")]).toEqual(["Overview", "Pool Size"]);
     i18n.dispose();
   });
 });

@@ -14,11 +14,11 @@ import {
   tableOf,
   typesOf,
 } from "../../dashboard/src/lib/params.ts";
+import { createDeadLetters } from "../../dashboard/src/models/dead_letters.ts";
 import { createResourceForm, createResources, freeName } from "../../dashboard/src/models/resources.ts";
 import { createRuleEditor, type RuleEditorModel } from "../../dashboard/src/models/rule_editor.ts";
-import { createDeadLetters } from "../../dashboard/src/models/rule_records.ts";
 import { topicFor } from "../../dashboard/src/models/rule_trial.ts";
-import { conditionOf, createImport, createRules, filterRules, firstLine, withSecrets } from "../../dashboard/src/models/rules.ts";
+import { createImport, createRules, oneLine, withSecrets } from "../../dashboard/src/models/rules.ts";
 import { until } from "../support/until.ts";
 import { loggedIn, settle, type World } from "./support.ts";
 
@@ -77,37 +77,63 @@ describe("the list", () => {
     const w = await loggedIn();
     const model = createRules(w.app);
     await settle();
-    const rule = model.list.data.value?.[0] as RuleRow;
+    const rule = model.table.rows.value?.[0] as RuleRow;
     return { ...w, model, rule };
   };
 
-  test("how a rule really is, and which are found", async () => {
-    const { model, rule } = await open();
-    expect(conditionOf(rule)).toBe("failing");
-    expect(conditionOf({ ...rule, state: "broken" })).toBe("broken");
-    expect(conditionOf({ state: "running", metrics: { ...rule.metrics, failed: 0, actions_failed: 0 } })).toBe("running");
-    const names = (q: string, state = ""): number => filterRules([rule], q, state).length;
-    expect([names(""), names("PLANT-1"), names("data_to_pg"), names("nothing"), names("", "failing"), names("", "disabled")]).toEqual([
-      1, 1, 1, 0, 1, 0,
-    ]);
-    expect([firstLine("-- why\n\nSELECT a\nFROM b"), firstLine("SELECT\n  a,\n  b FROM c"), firstLine("")]).toEqual([
-      "SELECT a",
-      "SELECT a,",
+  test("a page of those that are looked for, by a word and how they really are", async () => {
+    const { model, rule, app, broker } = await open();
+    expect(rule.condition).toBe("failing");
+    expect(broker.requests.at(-1)).toBe("GET /rules?_page=1&_limit=50");
+    const found = async (q: string, state: string): Promise<number> => {
+      app.router.patch({ q, state });
+      await settle();
+      return model.table.count.value;
+    };
+    expect([
+      await found("PLANT-1", ""),
+      await found("data_to_pg", ""),
+      await found("nothing", ""),
+      await found("", "failing"),
+      await found("", "disabled"),
+    ]).toEqual([1, 1, 0, 1, 0]);
+    expect(broker.requests.at(-1)).toContain("condition=disabled");
+    model.dispose();
+  });
+
+  test("SQL in one line, without what is only said of it", () => {
+    expect([oneLine("-- why\n\nSELECT a\nFROM b"), oneLine("SELECT\n  a,\n  b FROM c"), oneLine("")]).toEqual([
+      "SELECT a FROM b",
+      "SELECT a, b FROM c",
       "",
     ]);
+  });
+
+  test("the last page has gone with its last rule: the one before is shown", async () => {
+    const w = await loggedIn("#/rules?page=2&limit=1");
+    const { rawsql } = (await w.app.api.rules({})).rows[0] as RuleRow;
+    const second = await w.app.api.createRule({ name: "second", description: "", rawsql, actions: [], enabled: true });
+    const model = createRules(w.app);
+    await settle();
+    expect(model.table.rows.value?.map((r) => r.id)).toEqual([second.id]);
+    const yes = model.remove(second);
+    w.app.notices.answer(true);
+    await yes;
+    await settle();
+    expect([model.table.page.value, model.table.rows.value?.map((r) => r.name)]).toEqual([1, ["temperature above 30"]]);
     model.dispose();
   });
 
   test("switched off and on, deleted only when asked for", async () => {
     const { model, rule, app } = await open();
     await model.toggle(rule);
-    expect(model.list.data.value?.[0]).toMatchObject({ enabled: false, state: "disabled" });
+    expect(model.table.rows.value?.[0]).toMatchObject({ enabled: false, state: "disabled" });
     const no = model.remove(rule);
     app.notices.answer(false);
-    expect([await no, model.list.data.value?.length]).toEqual([false, 1]);
+    expect([await no, model.table.count.value]).toEqual([false, 1]);
     const yes = model.remove(rule);
     app.notices.answer(true);
-    expect([await yes, model.list.data.value?.length]).toEqual([true, 0]);
+    expect([await yes, model.table.count.value]).toEqual([true, 0]);
     model.dispose();
   });
 });
@@ -134,12 +160,12 @@ describe("import", () => {
       rules: { create: ["new:1"] },
       secrets: [{ where: "resources[1] pgsql:b", field: "password" }],
     });
-    expect((await app.api.rules()).length).toBe(1);
+    expect((await app.api.rules({})).count).toBe(1);
     model.setSecret("resources[1] pgsql:b", "password", "s3cret");
     await model.check();
     expect(model.plan.value?.secrets).toEqual([]);
     expect(await model.apply()).toBe(true);
-    expect((await app.api.rules()).map((r) => r.id)).toContain("new:1");
+    expect((await app.api.rules({})).rows.map((r) => r.id)).toContain("new:1");
     expect(broker.requests.filter((r) => r.includes("rules_import?dry_run=false")).length).toBe(1);
   });
 
@@ -170,7 +196,7 @@ describe("the editor", () => {
     await settle();
     return { ...found, model };
   }
-  const firstId = async ({ app }: Pick<World, "app">): Promise<string> => (await app.api.rules())[0]?.id ?? "";
+  const firstId = async ({ app }: Pick<World, "app">): Promise<string> => (await app.api.rules({})).rows[0]?.id ?? "";
 
   test("a beginning is whole: example that passes, action, resource, statement; saved in one step", async () => {
     const { model, app } = await begin(null, "threshold");
@@ -271,8 +297,8 @@ describe("the editor", () => {
 describe("dead letters", () => {
   test("chosen, sent again, and gone from the list; deleted only when asked for", async () => {
     const { app } = await loggedIn();
-    const id = (await app.api.rules())[0]?.id ?? "";
-    const model = createDeadLetters(app, id, "data_to_pgsql_1");
+    const id = (await app.api.rules({})).rows[0]?.id ?? "";
+    const model = createDeadLetters(app, { rule: id, action: "data_to_pgsql_1" });
     await settle();
     model.selectAll(true);
     expect([...model.selected.value]).toEqual([1]);
@@ -282,6 +308,34 @@ describe("dead letters", () => {
     expect(model.list.data.value?.length).toBe(1);
     await model.resend();
     expect([model.list.data.value?.length, model.selected.value.size]).toEqual([0, 0]);
+    model.dispose();
+  });
+
+  test("of a plugin the same: page by page, what is chosen stays so on another page, and is chosen no more when it has gone", async () => {
+    const { app, broker } = await loggedIn();
+    const plugin = (await app.api.plugins())[0]?.plugins.find((p) => p.status?.dead_letters != null);
+    expect([plugin?.name, plugin?.status?.dead_letters]).toEqual(["emqx_web_hook", 12]);
+    const model = createDeadLetters(app, { plugin: plugin?.name ?? "" });
+    await settle();
+    expect([model.count.value, model.shown.value.map((l) => l.id).slice(0, 2), model.pages.value]).toEqual([12, [12, 11], 2]);
+    model.select(12, true);
+    model.setPage(2);
+    model.select(1, true);
+    expect([[...model.selected.value], model.shown.value.map((l) => l.id)]).toEqual([
+      [12, 1],
+      [2, 1],
+    ]);
+    const asked = model.remove();
+    app.notices.answer(true);
+    await asked;
+    expect(broker.requests).toContain("DELETE /web_hook/dead_letters");
+    expect([model.count.value, model.selected.value.size, model.page.value]).toEqual([10, 0, 1]);
+    model.selectAll(true);
+    await app.api.deleteLetters({ plugin: "emqx_web_hook" }, [2]);
+    await model.list.refresh();
+    expect(model.selected.value.size).toBe(9);
+    await model.resend();
+    expect(model.count.value).toBe(0);
     model.dispose();
   });
 });

@@ -82,4 +82,10 @@ export const server = (given: Partial<PluginServer> = {}): PluginServer => ({
   ...given,
 });
 
-export const status = (given: Partial<PluginStatus> = {}): PluginStatus => ({ servers: [], authentication: null, acl: null, ...given });
+export const status = (given: Partial<PluginStatus> = {}): PluginStatus => ({
+  servers: [],
+  dead_letters: null,
+  authentication: null,
+  acl: null,
+  ...given,
+});

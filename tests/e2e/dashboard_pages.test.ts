@@ -25,6 +25,8 @@ const PAGES = [
   "rules/page%3A1?tab=errors",
   "rules/page%3A1?tab=inspected",
   "rules/page%3A1?tab=letters",
+  "rules/page%3A2",
+  "rules/page%3A2?tab=letters",
   "resources",
   "access",
   "banned",
@@ -34,6 +36,7 @@ const PAGES = [
   "plugins",
   "plugins/emqx%40127.0.0.1/emqx_retainer",
   "plugins/emqx%40127.0.0.1/emqx_auth_http",
+  "plugins/emqx%40127.0.0.1/emqx_web_hook",
   "listeners",
   "settings",
   "metrics",
@@ -54,6 +57,9 @@ needing(CHROMIUM, describe)("dashboard pages", () => {
   let broker: RunningBroker;
   let surfer: Surfer;
   let client: Awaited<ReturnType<typeof jsClient>>["client"];
+  /** Takes nothing: whatever it is told is a dead letter. */
+  const service = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response("no such device", { status: 400 }) });
+  const told = `http://127.0.0.1:${service.port}/told`;
 
   beforeAll(async () => {
     baomq = new Installation();
@@ -72,6 +78,8 @@ needing(CHROMIUM, describe)("dashboard pages", () => {
     for (const [path, json] of [
       ["nodes/emqx@127.0.0.1/plugin_configs/emqx_auth_http", down],
       ["plugins/emqx_auth_http/load", {}],
+      ["nodes/emqx@127.0.0.1/plugin_configs/emqx_web_hook", { "web.hook.api.url": told }],
+      ["plugins/emqx_web_hook/load", {}],
     ] as const) {
       const answer = await fetch(`${page}/${path}`, { method: "PUT", headers: admin, body: JSON.stringify(json) });
       expect(await answer.json()).toMatchObject({ code: 0 });
@@ -83,10 +91,21 @@ needing(CHROMIUM, describe)("dashboard pages", () => {
       rawsql: 'SELECT payload.t AS t FROM "page/#", "$events/client_connected" WHERE payload.t > 30',
       actions: [{ name: "built_in:inspect_action", params: {} }],
     };
+    // And of one whose rows are not taken.
+    const refused = {
+      id: "page:2",
+      name: "refused",
+      rawsql: 'SELECT payload FROM "page/#"',
+      actions: [{ id: "to_web_1", name: "web_hook:publish_action", params: { $resource: "web_hook:page" } }],
+    };
+    const resources = [
+      { name: "page", type: "web_hook", config: { url: told, headers: { "X-Auth": "s3cret" } } },
+      { name: "page", type: "file", config: { path: "page.jsonl" } },
+    ];
     const imported = await fetch(`${page}/rules_import`, {
       method: "POST",
       headers: { ...admin, "content-type": "application/json" },
-      body: JSON.stringify({ version: 1, rules: [rule] }),
+      body: JSON.stringify({ version: 1, resources, rules: [rule, refused] }),
     });
     expect(await imported.json()).toMatchObject({ code: 0, data: { applied: true } });
     ({ client } = await jsClient(`mqtt://127.0.0.1:${broker.ports.tcp}`, { clientId: "page-client" }));
@@ -100,6 +119,7 @@ needing(CHROMIUM, describe)("dashboard pages", () => {
     client.end(true);
     await surfer.close();
     await broker.stop();
+    await service.stop(true);
     await baomq.remove();
   });
 

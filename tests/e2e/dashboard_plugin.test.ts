@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { Locator, Page } from "playwright-core";
 import { Installation, type RunningBroker } from "../support/executable.ts";
 import { CHROMIUM, needing } from "../support/peers.ts";
+import { until } from "../support/until.ts";
 import { agree, faults, go, PASSWORD, Surfer, toast, tooWide } from "./dashboard_browser.ts";
 
 const HTTP = "plugins/emqx%40127.0.0.1/emqx_auth_http";
@@ -219,4 +220,50 @@ needing(CHROMIUM, describe)("the page of a plugin", () => {
       await accounts.getByText("No accounts yet.").waitFor();
       expect(await api<string[]>("GET", path)).toEqual([]);
     });
+
+  test("what the web hook's service would not take: page by page, chosen, sent again, deleted when agreed", async () => {
+    const told: string[] = [];
+    let takes = false;
+    const hook = Bun.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      async fetch(request) {
+        const { payload } = (await request.json()) as { payload: string };
+        if (takes) told.push(payload);
+        return new Response("no such device", { status: takes ? 200 : 400 });
+      },
+    });
+    const settings = {
+      "web.hook.api.url": `http://127.0.0.1:${hook.port}/`,
+      "web.hook.rule.message.publish.1": '{"action": "on_message_publish"}',
+    };
+    await api("PUT", "nodes/emqx@127.0.0.1/plugin_configs/emqx_web_hook", settings);
+    await api("PUT", "plugins/emqx_web_hook/load");
+    const publish = (payload: string): Promise<unknown> => api("POST", "mqtt/publish", { topic: "a", payload, client_id: "s1" });
+    for (let n = 1; n <= 11; n++) await publish(String(n));
+    await go(page, "plugins/emqx%40127.0.0.1/emqx_web_hook");
+    const letters = page.getByRole("region", { name: "Dead letters" });
+    await letters.getByText("1–10 of 11").waitFor();
+    await letters.getByRole("button", { name: "Next page" }).click();
+    await letters.getByText('"payload":"1"').waitFor();
+    await letters.getByLabel("Choose letter 1").check();
+    await letters.getByText("1 of 11", { exact: true }).waitFor();
+    await looksWell();
+    takes = true;
+    await letters.getByRole("button", { name: "Send again" }).click();
+    await letters.getByText("All 10").waitFor();
+    expect(told).toEqual(["1"]);
+    await letters.getByText("All 10").click();
+    await letters.getByRole("button", { name: "Send again" }).click();
+    await letters.getByText("Everything was delivered").waitFor();
+    await until(() => told.length === 11, "all of them");
+    takes = false;
+    await publish("last");
+    await letters.getByText("All 1").click();
+    await letters.getByRole("button", { name: "Delete" }).click();
+    await agree(page);
+    await toast(page, "1 dead letter deleted");
+    await letters.getByText("Everything was delivered").waitFor();
+    await hook.stop(true);
+  });
 });

@@ -13,6 +13,9 @@ export interface Rows<T> {
 /** What an authentication plugin's accounts are named by, as in its routes. */
 export type AccountKind = "username" | "clientid";
 
+/** Who keeps what it could not deliver. */
+export type LetterKeeper = { rule: string; action: string } | { plugin: string };
+
 /** An action as it is sent: with the id it has, it is the one that runs. */
 export interface ActionRequest {
   id?: string;
@@ -43,6 +46,10 @@ export interface ResourceRequest {
 }
 
 const seg = encodeURIComponent;
+
+/** The routes of a plugin begin with its name, without what all of them begin with. */
+const lettersOf = (k: LetterKeeper): string =>
+  `${"plugin" in k ? `/${seg(k.plugin.replace(/^emqx_/, ""))}` : `/rules/${seg(k.rule)}/actions/${seg(k.action)}`}/dead_letters`;
 
 export type Api = ReturnType<typeof createApi>;
 
@@ -114,9 +121,9 @@ export function createApi(transport: Transport) {
     testPlugin: (node: string, name: string, r: C.PluginTest) =>
       post<C.PluginTestStep[]>(`/nodes/${seg(node)}/plugins/${seg(name)}/test`, r),
 
-    hookLetters: () => get<C.DeadLetter[]>("/web_hook/dead_letters"),
-    resendHookLetters: (ids: number[]) => post<{ resent: number }>("/web_hook/dead_letters/resend", { ids }),
-    deleteHookLetters: (ids: number[]) => del<{ deleted: number }>("/web_hook/dead_letters", { body: { ids } }),
+    deadLetters: (of: LetterKeeper) => get<C.DeadLetter[]>(lettersOf(of)),
+    resendLetters: (of: LetterKeeper, ids: number[]) => post<{ resent: number }>(`${lettersOf(of)}/resend`, { ids }),
+    deleteLetters: (of: LetterKeeper, ids: number[]) => del<{ deleted: number }>(lettersOf(of), { body: { ids } }),
     accounts: (kind: AccountKind) => get<string[]>(`/auth_${kind}`),
     createAccount: (kind: AccountKind, name: string, password: string) => post<void>(`/auth_${kind}`, { [kind]: name, password }),
     setAccountPassword: (kind: AccountKind, name: string, password: string) => put<void>(`/auth_${kind}/${seg(name)}`, { password }),
@@ -159,7 +166,7 @@ export function createApi(transport: Transport) {
     fittingHashes: (r: C.HashQuestion) => post<string[]>("/password_hash", r),
     explain: (r: C.ExplainRequest) => post<C.ExplainResult>("/explain", r),
 
-    rules: () => get<C.RuleRow[]>("/rules"),
+    rules: (q: Query) => page<C.RuleRow>("/rules", q),
     rule: (id: string) => get<C.RuleRow>(`/rules/${seg(id)}`),
     createRule: (r: RuleRequest) => post<C.RuleRow>("/rules", r),
     updateRule: (id: string, r: Partial<RuleRequest>) => put<C.RuleRow>(`/rules/${seg(id)}`, r),
@@ -168,11 +175,6 @@ export function createApi(transport: Transport) {
     deleteRule: (id: string) => del<void>(`/rules/${seg(id)}`),
     ruleErrors: (id: string) => get<C.RuleErrorRow[]>(`/rules/${seg(id)}/errors`),
     ruleInspected: (id: string) => get<C.InspectedRow[]>(`/rules/${seg(id)}/inspected`),
-    deadLetters: (id: string, action: string) => get<C.DeadLetterRow[]>(`/rules/${seg(id)}/actions/${seg(action)}/dead_letters`),
-    resendLetters: (id: string, action: string, ids: number[]) =>
-      post<{ resent: number }>(`/rules/${seg(id)}/actions/${seg(action)}/dead_letters/resend`, { ids }),
-    deleteLetters: (id: string, action: string, ids: number[]) =>
-      del<{ deleted: number }>(`/rules/${seg(id)}/actions/${seg(action)}/dead_letters`, { body: { ids } }),
     testRule: (r: RuleTrial) => post<C.RuleTestResult>("/rules/test", r),
     ruleFunctions: () => get<C.RuleFunctionRow[]>("/rules/functions"),
     ruleEvents: () => get<C.RuleEventRow[]>("/rule_events"),

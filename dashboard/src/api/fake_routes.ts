@@ -3,39 +3,11 @@ import { toBase64, utf8 } from "../lib/payload.ts";
 import { matches } from "../lib/topic.ts";
 import type { Banned, TopicNode } from "./client.ts";
 import { access } from "./fake_access.ts";
-import { data, type FakeRoute, fail, type On, ok, remove, text } from "./fake_reply.ts";
+import { webHook } from "./fake_letters.ts";
+import { data, type FakeRoute, fail, type On, ok, paged, remove, text } from "./fake_reply.ts";
 import { rules } from "./fake_rules.ts";
 import { NODE, point, type State, subscription } from "./fake_state.ts";
 import { explain, openapi, system } from "./fake_system.ts";
-import type { Query } from "./transport.ts";
-
-type Row = object;
-
-/** Filters, sort and page as the contract says. */
-function paged(rows: readonly Row[], query: Query): unknown {
-  let out = rows as readonly Record<string, unknown>[];
-  for (const [name, wanted] of Object.entries(query)) {
-    if (wanted === undefined || wanted === "") continue;
-    const like = name.startsWith("_like_");
-    const field = like ? name.slice(6) : name;
-    const key = field === "ip_address" ? "ipaddress" : field;
-    if (name === "_filter") out = out.filter((r) => matches(String(wanted), text(r.topic)));
-    else if (like) out = out.filter((r) => String(r[key]).toLowerCase().includes(String(wanted).toLowerCase()));
-    else if (!name.startsWith("_")) out = out.filter((r) => String(r[key]) === String(wanted));
-  }
-  const sort = text(query._sort);
-  if (sort !== "") {
-    const field = sort.replace(/^-/, "");
-    const sign = sort.startsWith("-") ? -1 : 1;
-    out = [...out].sort((a, b) => sign * compare(a[field], b[field]));
-  }
-  const limit = Number(query._limit ?? 10_000);
-  const page = Math.max(1, Number(query._page ?? 1));
-  return { code: 0, data: out.slice((page - 1) * limit, page * limit), meta: { page, limit, count: out.length } };
-}
-
-const compare = (a: unknown, b: unknown): number =>
-  typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b));
 
 export function routesOf(s: State): FakeRoute[] {
   const routes: FakeRoute[] = [];
@@ -47,6 +19,7 @@ export function routesOf(s: State): FakeRoute[] {
   watching(s, on);
   messages(s, on);
   rules(s, on);
+  webHook(s, on);
   system(s, on);
   on("GET", "/openapi.json", "This document", () => openapi(routes));
   return routes;

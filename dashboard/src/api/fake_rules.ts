@@ -6,7 +6,7 @@ import { parsed } from "../lib/value_paths.ts";
 import type {
   ActionRequest,
   CaptureRow,
-  DeadLetterRow,
+  DeadLetter,
   ResourceRow,
   RuleActionRow,
   RuleErrorRow,
@@ -14,7 +14,8 @@ import type {
   RuleTestResult,
   SqlFault,
 } from "./client.ts";
-import { data, fail, type On, ok, remove, text } from "./fake_reply.ts";
+import { letterRoutes } from "./fake_letters.ts";
+import { data, fail, type On, ok, paged, remove, text } from "./fake_reply.ts";
 import { ACTION_KINDS, RESOURCE_TYPES, RULE_EVENTS, RULE_FUNCTIONS } from "./fake_rule_kinds.ts";
 import { NODE, point, type State } from "./fake_state.ts";
 
@@ -25,7 +26,7 @@ const NOT_THERE = fail(404, "Not Found");
 export function rules(s: State, on: On): void {
   const all: RuleRow[] = [];
   const resources: ResourceRow[] = [];
-  const letters = new Map<string, DeadLetterRow[]>();
+  const letters = new Map<string, DeadLetter[]>();
   const errors = new Map<string, RuleErrorRow[]>();
   let capture: CaptureRow | null = null;
   let ids = 0;
@@ -58,6 +59,7 @@ export function rules(s: State, on: On): void {
       enabled,
       description: text(b.description ?? old?.description),
       state: enabled ? "running" : "disabled",
+      condition: enabled ? "running" : "disabled",
       reason: null,
       events: events.length > 0 ? events : ["message.publish"],
       topics: sources.filter((t) => !t.startsWith("$events/")),
@@ -68,6 +70,10 @@ export function rules(s: State, on: On): void {
 
   /** With figures that go on while it is looked at. */
   const live = (r: RuleRow): RuleRow => {
+    const failed = r.metrics.failed + r.metrics.actions_failed + r.metrics.actions_dropped > 0;
+    return { ...growing(r), condition: r.state === "running" && failed ? "failing" : r.state };
+  };
+  const growing = (r: RuleRow): RuleRow => {
     if (!r.enabled || r.metrics.matched === 0) return r;
     const rate = Math.round(point(s, s.now()).received / 60);
     const more = Math.round(((s.now() - s.start) / 1000) * rate);
@@ -158,7 +164,12 @@ export function rules(s: State, on: On): void {
     all.push(hot);
   }
 
-  on("GET", "/rules", "All rules", () => data(all.map(live)));
+  on("GET", "/rules", "All rules", ({ query }) => {
+    const found = all
+      .map(live)
+      .map((r) => ({ ...r, any: [r.id, r.name, r.rawsql, r.description, ...r.actions.map((a) => a.name)].join("\n") }));
+    return paged(found, query);
+  });
   on("POST", "/rules", "Create a rule", ({ body }) => {
     const made = ruleRow(body);
     if (typeof made === "string") return fail(400, made);
@@ -199,19 +210,13 @@ export function rules(s: State, on: On): void {
   });
   on("GET", "/rules/:id/errors", "The last errors", ({ params }) => data(errors.get(params.id ?? "") ?? []));
   on("GET", "/rules/:id/inspected", "Inspected rows", () => data([]));
-  on("GET", "/rules/:id/actions/:action/dead_letters", "Dead letters", ({ params }) => data(letters.get(params.action ?? "") ?? []));
-  const take = (action: string | undefined, wanted: unknown): number => {
-    const list = letters.get(action ?? "") ?? [];
-    const before = list.length;
-    remove(list, (l) => (wanted as number[] | undefined)?.includes(l.id) ?? true);
-    for (const rule of all) for (const a of rule.actions) if (a.id === action) a.metrics.dead_letters = list.length;
-    return before - list.length;
-  };
-  on("POST", "/rules/:id/actions/:action/dead_letters/resend", "Send again", ({ params, body }) =>
-    data({ resent: take(params.action, body.ids) }),
-  );
-  on("DELETE", "/rules/:id/actions/:action/dead_letters", "Delete dead letters", ({ params, body }) =>
-    data({ deleted: take(params.action, body.ids) }),
+  letterRoutes(
+    on,
+    "/rules/:id/actions/:action/dead_letters",
+    ({ action = "" }) => letters.get(action) ?? [],
+    ({ action = "" }) => {
+      for (const rule of all) for (const a of rule.actions) if (a.id === action) a.metrics.dead_letters = letters.get(action)?.length ?? 0;
+    },
   );
   on("GET", "/rules_export", "All rules and resources", () =>
     data({

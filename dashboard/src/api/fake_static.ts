@@ -23,6 +23,7 @@ export const PLUGINS: readonly Plugin[] = [
   plugin("emqx_recon", "EMQ X Recon Plugin", true),
   plugin("emqx_reloader", "EMQ X Reloader Plugin"),
   plugin("emqx_retainer", "EMQ X Retainer", true),
+  plugin("emqx_web_hook", "EMQ X Webhook Plugin", true),
 ];
 
 const row = (key: string, value: string, type: string, def: string, desc: string, options?: string[]): PluginConfigRow => ({

@@ -2,12 +2,12 @@ import { KeyRound, Plus, Trash2 } from "lucide";
 import { useState } from "preact/hooks";
 import type { AccountKind } from "../api/client.ts";
 import { type AccountsModel, createAccounts } from "../models/accounts.ts";
-import { Failed, Loading } from "./basics.tsx";
 import { useApp, useModel } from "./context.ts";
 import { Dialog } from "./Dialog.tsx";
 import { SearchBox, TextField } from "./form.tsx";
 import { Icon } from "./Icon.tsx";
 import { Pager } from "./Pager.tsx";
+import { Loaded } from "./Records.tsx";
 import { SimpleTable } from "./SimpleTable.tsx";
 
 /** So many need neither search nor pages. */
@@ -18,8 +18,7 @@ export function Accounts({ kind, title }: { kind: AccountKind; title?: string })
   const { t } = useApp().i18n;
   const model = useModel((app) => createAccounts(app, kind));
   const [open, setOpen] = useState<{ name: string | null } | null>(null);
-  const { error, data } = model.names;
-  const all = data.value;
+  const all = model.names.data.value;
   const heading = title ?? t("accounts.title");
   return (
     <>
@@ -33,53 +32,51 @@ export function Accounts({ kind, title }: { kind: AccountKind; title?: string })
             <Icon of={Plus} size={14} /> {t("accounts.add")}
           </button>
         </header>
-        {!all ? (
-          error.value ? (
-            <Failed error={error.value} retry={() => void model.names.refresh()} />
-          ) : (
-            <Loading rows={3} />
-          )
-        ) : model.count.value === 0 ? (
-          <p class="body muted" role="status">
-            {all.length > 0 ? t("table.noMatch") : `${t("accounts.lead")} ${t("accounts.empty")}`}
-          </p>
-        ) : (
-          <SimpleTable
-            label={heading}
-            rows={model.shown.value}
-            rowKey={(n) => n}
-            columns={[
-              {
-                id: "name",
-                label: t(kind === "username" ? "field.username" : "field.clientId"),
-                lead: true,
-                cell: (n) => <span class="key">{n}</span>,
-              },
-            ]}
-            actions={(n) => (
-              <>
-                <button
-                  type="button"
-                  class="btn small icon ghost"
-                  aria-label={t("accounts.password", { name: n })}
-                  title={t("password.change")}
-                  onClick={() => setOpen({ name: n })}
-                >
-                  <Icon of={KeyRound} size={15} />
-                </button>
-                <button
-                  type="button"
-                  class="btn small icon ghost danger"
-                  aria-label={t("accounts.deleteOne", { name: n })}
-                  title={t("action.delete")}
-                  onClick={() => void model.remove(n)}
-                >
-                  <Icon of={Trash2} size={15} />
-                </button>
-              </>
-            )}
-          />
-        )}
+        <Loaded of={model.names}>
+          {(names) =>
+            model.count.value === 0 ? (
+              <p class="body muted" role="status">
+                {names.length > 0 ? t("table.noMatch") : `${t("accounts.lead")} ${t("accounts.empty")}`}
+              </p>
+            ) : (
+              <SimpleTable
+                label={heading}
+                rows={model.shown.value}
+                rowKey={(n) => n}
+                columns={[
+                  {
+                    id: "name",
+                    label: t(kind === "username" ? "field.username" : "field.clientId"),
+                    lead: true,
+                    cell: (n) => <span class="key">{n}</span>,
+                  },
+                ]}
+                actions={(n) => (
+                  <>
+                    <button
+                      type="button"
+                      class="btn small icon ghost"
+                      aria-label={t("accounts.password", { name: n })}
+                      title={t("password.change")}
+                      onClick={() => setOpen({ name: n })}
+                    >
+                      <Icon of={KeyRound} size={15} />
+                    </button>
+                    <button
+                      type="button"
+                      class="btn small icon ghost danger"
+                      aria-label={t("accounts.deleteOne", { name: n })}
+                      title={t("action.delete")}
+                      onClick={() => void model.remove(n)}
+                    >
+                      <Icon of={Trash2} size={15} />
+                    </button>
+                  </>
+                )}
+              />
+            )
+          }
+        </Loaded>
         {all && all.length > LOOKED_THROUGH ? <Pager model={model} /> : null}
       </section>
       {open ? <Edit kind={kind} name={open.name} model={model} onClose={() => setOpen(null)} /> : null}

@@ -1,85 +1,70 @@
-/** What a plugin's queue has given up, on its page. */
-import { Send, Trash2 } from "lucide";
-import type { DeadLetter } from "../api/client.ts";
-import { bytes, relativeTime } from "../lib/format.ts";
-import { createDeadLetters } from "../models/dead_letters.ts";
-import { Failed, Loading } from "./basics.tsx";
+/** What could not be delivered and is kept, of an action or a plugin: a card with what may be done about it. */
+import { Mail, RefreshCw, Trash2 } from "lucide";
+import type { DeadLetter, LetterKeeper } from "../api/client.ts";
+import { bytes } from "../lib/format.ts";
+import { createDeadLetters, type DeadLettersModel } from "../models/dead_letters.ts";
+import { Empty, Tag, Time } from "./basics.tsx";
 import { useApp, useModel } from "./context.ts";
+import { Check } from "./form.tsx";
 import { Icon } from "./Icon.tsx";
 import { Pager } from "./Pager.tsx";
-import { SimpleTable } from "./SimpleTable.tsx";
+import { Records } from "./Records.tsx";
 
-export function DeadLetters() {
-  const { i18n } = useApp();
-  const { t } = i18n;
-  const model = useModel(createDeadLetters);
-  const { error, data } = model.list;
-  const title = t("letters.title");
-  const some = model.count.value > 0;
+export function DeadLetters({ of, title }: { of: LetterKeeper; title: string }) {
+  const { t } = useApp().i18n;
+  const model = useModel((app) => createDeadLetters(app, of));
+  const count = model.count.value;
+  const n = model.selected.value.size;
   return (
     <section class="card" aria-label={title}>
       <header>
         <h2>{title}</h2>
-        {some ? (
-          <span class="row">
-            <button type="button" class="btn small" onClick={() => void model.resend()}>
-              <Icon of={Send} size={14} /> {t("letters.resendAll")}
+        {count > 0 ? (
+          <div class="row">
+            <Check
+              label={n === 0 ? t("letters.all", { n: count }) : t("letters.chosen", { n, count })}
+              checked={n === count}
+              onChange={model.selectAll}
+            />
+            <button type="button" class="btn small" disabled={n === 0} onClick={() => void model.resend()}>
+              <Icon of={RefreshCw} size={14} /> {t("letters.resend")}
             </button>
-            <button type="button" class="btn small danger" onClick={() => void model.remove()}>
-              <Icon of={Trash2} size={14} /> {t("letters.removeAll")}
+            <button type="button" class="btn small danger" disabled={n === 0} onClick={() => void model.remove()}>
+              <Icon of={Trash2} size={14} /> {t("action.delete")}
             </button>
-          </span>
+          </div>
         ) : null}
       </header>
-      {!data.value ? (
-        error.value ? (
-          <Failed error={error.value} retry={() => void model.list.refresh()} />
-        ) : (
-          <Loading rows={3} />
-        )
-      ) : !some ? (
-        <p class="body muted" role="status">
-          {t("letters.empty")}
-        </p>
-      ) : (
-        <>
-          <SimpleTable<DeadLetter>
-            label={title}
-            rows={model.shown.value}
-            rowKey={(l) => String(l.id)}
-            columns={[
-              { id: "why", label: t("letters.why"), lead: true, cell: (l) => l.why },
-              { id: "body", label: t("letters.body"), clip: true, cell: (l) => <code title={l.body}>{l.body}</code> },
-              { id: "tries", label: t("letters.tries"), num: true, cell: (l) => l.tries },
-              { id: "bytes", label: t("letters.size"), num: true, wideOnly: true, cell: (l) => bytes(l.bytes, i18n.lang.value) },
-              { id: "at", label: t("letters.at"), cell: (l) => relativeTime(l.at_ms, Date.now(), i18n.lang.value) },
-            ]}
-            actions={(l) => (
-              <>
-                <button
-                  type="button"
-                  class="btn small icon ghost"
-                  aria-label={t("letters.resendOne", { id: l.id })}
-                  title={t("letters.resend")}
-                  onClick={() => void model.resend(l)}
-                >
-                  <Icon of={Send} size={15} />
-                </button>
-                <button
-                  type="button"
-                  class="btn small icon ghost danger"
-                  aria-label={t("letters.removeOne", { id: l.id })}
-                  title={t("action.delete")}
-                  onClick={() => void model.remove(l)}
-                >
-                  <Icon of={Trash2} size={15} />
-                </button>
-              </>
-            )}
-          />
-          {model.count.value > model.shown.value.length ? <Pager model={model} /> : null}
-        </>
-      )}
+      <Records
+        of={model.list}
+        shown={model.shown.value}
+        rowKey={(l) => String(l.id)}
+        empty={<Empty icon={Mail} title={t("letters.empty")} />}
+      >
+        {(l) => <Letter of={l} model={model} />}
+      </Records>
+      {count > model.shown.value.length ? <Pager model={model} /> : null}
     </section>
+  );
+}
+
+function Letter({ of: l, model }: { of: DeadLetter; model: DeadLettersModel }) {
+  const { i18n } = useApp();
+  const { t } = i18n;
+  return (
+    <>
+      <div class="row">
+        <Check
+          label={<span class="sr">{t("letters.choose", { n: l.id })}</span>}
+          checked={model.selected.value.has(l.id)}
+          onChange={(on) => model.select(l.id, on)}
+        />
+        <Time ms={l.at_ms} />
+        <Tag>{t("letters.tries", { n: l.tries })}</Tag>
+        <span class="muted small">{bytes(l.bytes, i18n.lang.value)}</span>
+      </div>
+      <p class="bad">{l.why}</p>
+      <pre class="code">{l.body}</pre>
+    </>
   );
 }

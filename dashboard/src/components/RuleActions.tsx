@@ -120,7 +120,8 @@ function ActionCard({ at, action, model, fields, row, running, refused }: CardPr
           <Icon of={Trash2} size={15} />
         </button>
       </div>
-      {kind ? <p class="muted small">{kind.description}</p> : <p class="bad small">{t("rules.actions.noKind", { name: action.name })}</p>}
+      {kind === undefined ? <p class="bad small">{t("rules.actions.noKind", { name: action.name })}</p> : null}
+      {kind && kind.description !== kind.title ? <p class="muted small">{kind.description}</p> : null}
       {running?.reason ? (
         <p class="bad small" role="alert">
           {running.reason}

@@ -87,7 +87,7 @@ function Sources({
   events: readonly RuleEventRow[];
   onChange: (next: string[]) => void;
 }) {
-  const { t } = useApp().i18n;
+  const { t, said } = useApp().i18n;
   const kindOf = (source: string): string => events.find((e) => e.topic === source && e.topic.startsWith("$"))?.topic ?? "";
   return (
     <div class="rule-line">
@@ -106,7 +106,7 @@ function Sources({
                 .filter((e) => e.event !== "message.publish")
                 .map((e) => (
                   <option key={e.event} value={e.topic}>
-                    {e.description.en}
+                    {said(e.description.en)}
                   </option>
                 ))}
             </select>

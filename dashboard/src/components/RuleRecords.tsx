@@ -1,15 +1,16 @@
 /** What a rule has left behind: figures, errors with what caused them, inspected rows, dead letters. */
-import { CircleCheck, Eye, Mail, RefreshCw, RotateCcw, Trash2 } from "lucide";
+import { CircleCheck, Eye, Mail, RotateCcw } from "lucide";
 import type { RuleRow } from "../api/client.ts";
 import { bytes, compact, integer } from "../lib/format.ts";
 import { parsed } from "../lib/value_paths.ts";
 import type { RuleEditorModel } from "../models/rule_editor.ts";
-import { createDeadLetters, createInspected, createRuleErrors } from "../models/rule_records.ts";
-import { Empty, Failed, Loading, Tag, Time } from "./basics.tsx";
+import { createInspected, createRuleErrors } from "../models/rule_records.ts";
+import { Empty, Tag, Time } from "./basics.tsx";
 import { useApp, useModel } from "./context.ts";
+import { DeadLetters } from "./DeadLetters.tsx";
 import { Figures } from "./Figures.tsx";
-import { Check } from "./form.tsx";
 import { Icon } from "./Icon.tsx";
+import { Records } from "./Records.tsx";
 
 export function RuleFigures({ rule, model }: { rule: RuleRow; model: RuleEditorModel }) {
   const { i18n } = useApp();
@@ -68,40 +69,38 @@ export function RuleFigures({ rule, model }: { rule: RuleRow; model: RuleEditorM
   );
 }
 
-export function RuleErrors({ rule }: { rule: RuleRow }) {
+export function RuleErrors({ rule, model }: { rule: RuleRow; model: RuleEditorModel }) {
   const { t } = useApp().i18n;
-  const model = useModel((app) => createRuleErrors(app, rule.id));
-  const rows = model.data.value;
-  const name = (where: string): string => (where === "sql" ? "SQL" : (rule.actions.find((a) => a.id === where)?.name ?? where));
+  const errors = useModel((app) => createRuleErrors(app, rule.id));
+  const name = (where: string): string => {
+    const kind = rule.actions.find((a) => a.id === where)?.name ?? where;
+    return where === "sql" ? "SQL" : model.catalog.action(kind)?.title || kind;
+  };
   return (
     <section class="card" aria-label={t("rules.errors")}>
-      {!rows ? (
-        model.error.value ? (
-          <Failed error={model.error.value} retry={() => void model.refresh()} />
-        ) : (
-          <Loading rows={3} />
-        )
-      ) : rows.length === 0 ? (
-        <Empty icon={CircleCheck} title={t("rules.noErrors")}>
-          <p>{t("rules.noErrorsText")}</p>
-        </Empty>
-      ) : (
-        <ol class="records">
-          {rows.map((r, i) => (
-            <li key={`${r.at_ms} ${i}`}>
-              <div class="row">
-                <Time ms={r.at_ms} />
-                <Tag>{name(r.where)}</Tag>
-                <span class="muted small">{r.event}</span>
-                <span class="mono small">{r.client_id}</span>
-                {r.topic === null ? null : <span class="mono small">{r.topic}</span>}
-              </div>
-              <p class="bad">{r.error}</p>
-              {r.payload === null ? null : <pre class="code">{r.payload}</pre>}
-            </li>
-          ))}
-        </ol>
-      )}
+      <Records
+        of={errors}
+        rowKey={(r, i) => `${r.at_ms} ${i}`}
+        empty={
+          <Empty icon={CircleCheck} title={t("rules.noErrors")}>
+            <p>{t("rules.noErrorsText")}</p>
+          </Empty>
+        }
+      >
+        {(r) => (
+          <>
+            <div class="row">
+              <Time ms={r.at_ms} />
+              <Tag>{name(r.where)}</Tag>
+              <span class="muted small">{r.event}</span>
+              <span class="mono small">{r.client_id}</span>
+              {r.topic === null ? null : <span class="mono small">{r.topic}</span>}
+            </div>
+            <p class="bad">{r.error}</p>
+            {r.payload === null ? null : <pre class="code">{r.payload}</pre>}
+          </>
+        )}
+      </Records>
     </section>
   );
 }
@@ -109,33 +108,28 @@ export function RuleErrors({ rule }: { rule: RuleRow }) {
 export function RuleInspected({ rule }: { rule: RuleRow }) {
   const { t } = useApp().i18n;
   const model = useModel((app) => createInspected(app, rule.id));
-  const rows = model.data.value;
   return (
     <section class="card" aria-label={t("rules.inspected")}>
-      {!rows ? (
-        model.error.value ? (
-          <Failed error={model.error.value} retry={() => void model.refresh()} />
-        ) : (
-          <Loading rows={3} />
-        )
-      ) : rows.length === 0 ? (
-        <Empty icon={Eye} title={t("rules.noInspected")}>
-          <p>{t("rules.noInspectedText")}</p>
-        </Empty>
-      ) : (
-        <ol class="records">
-          {rows.map((r, i) => (
-            <li key={`${r.at_ms} ${i}`}>
-              <div class="row">
-                <Time ms={r.at_ms} />
-                <span class="muted small">{r.event}</span>
-                <span class="mono small">{r.client_id}</span>
-              </div>
-              <pre class="code">{pretty(r.selected)}</pre>
-            </li>
-          ))}
-        </ol>
-      )}
+      <Records
+        of={model}
+        rowKey={(r, i) => `${r.at_ms} ${i}`}
+        empty={
+          <Empty icon={Eye} title={t("rules.noInspected")}>
+            <p>{t("rules.noInspectedText")}</p>
+          </Empty>
+        }
+      >
+        {(r) => (
+          <>
+            <div class="row">
+              <Time ms={r.at_ms} />
+              <span class="muted small">{r.event}</span>
+              <span class="mono small">{r.client_id}</span>
+            </div>
+            <pre class="code">{pretty(r.selected)}</pre>
+          </>
+        )}
+      </Records>
     </section>
   );
 }
@@ -160,63 +154,8 @@ export function RuleLetters({ rule, model }: { rule: RuleRow; model: RuleEditorM
   return (
     <div class="stack">
       {keeping.map((a) => (
-        <Letters key={a.id} rule={rule.id} action={a.id} title={model.catalog.action(a.name)?.title ?? a.name} />
+        <DeadLetters key={a.id} of={{ rule: rule.id, action: a.id }} title={model.catalog.action(a.name)?.title ?? a.name} />
       ))}
     </div>
-  );
-}
-
-function Letters({ rule, action, title }: { rule: string; action: string; title: string }) {
-  const { i18n } = useApp();
-  const { t } = i18n;
-  const model = useModel((app) => createDeadLetters(app, rule, action));
-  const rows = model.list.data.value;
-  const selected = model.selected.value;
-  const n = rows?.filter((r) => selected.has(r.id)).length ?? 0;
-  return (
-    <section class="card" aria-label={title}>
-      <header>
-        <h2>{title}</h2>
-        {rows && rows.length > 0 ? (
-          <div class="row">
-            <Check label={t("letters.all")} checked={n === rows.length} onChange={model.selectAll} />
-            <button type="button" class="btn small" disabled={n === 0} onClick={() => void model.resend()}>
-              <Icon of={RefreshCw} size={14} /> {t("letters.resend", { n })}
-            </button>
-            <button type="button" class="btn small danger" disabled={n === 0} onClick={() => void model.remove()}>
-              <Icon of={Trash2} size={14} /> {t("letters.delete", { n })}
-            </button>
-          </div>
-        ) : null}
-      </header>
-      {!rows ? (
-        model.list.error.value ? (
-          <Failed error={model.list.error.value} retry={() => void model.list.refresh()} />
-        ) : (
-          <Loading rows={3} />
-        )
-      ) : rows.length === 0 ? (
-        <Empty icon={Mail} title={t("letters.empty")} />
-      ) : (
-        <ol class="records">
-          {rows.map((r) => (
-            <li key={r.id}>
-              <div class="row">
-                <Check
-                  label={<span class="sr">{t("letters.choose", { n: r.id })}</span>}
-                  checked={selected.has(r.id)}
-                  onChange={(on) => model.select(r.id, on)}
-                />
-                <Time ms={r.at_ms} />
-                <Tag>{t("letters.tries", { n: r.tries })}</Tag>
-                <span class="muted small">{bytes(r.bytes, i18n.lang.value)}</span>
-              </div>
-              <p class="bad">{r.why}</p>
-              <pre class="code">{r.body}</pre>
-            </li>
-          ))}
-        </ol>
-      )}
-    </section>
   );
 }

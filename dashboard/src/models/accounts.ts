@@ -3,30 +3,19 @@ import { computed, type ReadonlySignal, signal } from "@preact/signals";
 import type { AccountKind } from "../api/client.ts";
 import type { App } from "./app.ts";
 import { createLive, type Live } from "./live.ts";
+import { createPages, type Pages } from "./pages.ts";
 
-export interface AccountsModel {
+/** Of the names that were found. */
+export interface AccountsModel extends Pages<string> {
   names: Live<string[]>;
   /** Part of a name that is looked for. */
   search: ReadonlySignal<string>;
   find(text: string): void;
-  /** Names on this page of those that were found. */
-  shown: ReadonlySignal<readonly string[]>;
-  /** How many were found. */
-  count: ReadonlySignal<number>;
-  /** 1-based. */
-  page: ReadonlySignal<number>;
-  pages: ReadonlySignal<number>;
-  limit: ReadonlySignal<number>;
-  setPage(n: number): void;
-  setLimit(n: number): void;
   create(name: string, password: string): Promise<boolean>;
   setPassword(name: string, password: string): Promise<boolean>;
   remove(name: string): Promise<void>;
   dispose(): void;
 }
-
-/** Rows of a page at first: it stands among other cards. */
-const LIMIT = 10;
 
 /** Which accounts a plugin keeps; null = none. */
 export function accountKind(plugin: string): AccountKind | null {
@@ -38,38 +27,24 @@ export function createAccounts(app: App, kind: AccountKind): AccountsModel {
   const { api, i18n, link, notices } = app;
   const names = createLive(() => api.accounts(kind), { link, every: 10_000 });
   const search = signal("");
-  const wanted = signal(1);
-  const limit = signal(LIMIT);
   // The API answers with all of them.
   const found = computed(() => {
     const text = search.value.toLowerCase();
     return (names.data.value ?? []).filter((n) => n.toLowerCase().includes(text)).sort((x, y) => x.localeCompare(y));
   });
-  const pages = computed(() => Math.max(1, Math.ceil(found.value.length / limit.value)));
-  const page = computed(() => Math.min(wanted.value, pages.value));
+  const pages = createPages(found);
   const changed = async (work: () => Promise<unknown>, done: string): Promise<boolean> => {
     const ok = await app.act(work, done);
     void names.refresh();
     return ok;
   };
   return {
+    ...pages,
     names,
     search,
     find(text) {
       search.value = text;
-      wanted.value = 1;
-    },
-    shown: computed(() => found.value.slice((page.value - 1) * limit.value, page.value * limit.value)),
-    count: computed(() => found.value.length),
-    page,
-    pages,
-    limit,
-    setPage(n) {
-      wanted.value = n;
-    },
-    setLimit(n) {
-      limit.value = n;
-      wanted.value = 1;
+      pages.setPage(1);
     },
     create: (name, password) => changed(() => api.createAccount(kind, name, password), i18n.t("accounts.created", { name })),
     setPassword: (name, password) => changed(() => api.setAccountPassword(kind, name, password), i18n.t("password.changed")),

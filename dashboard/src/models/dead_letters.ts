@@ -1,69 +1,57 @@
-/** What a plugin's queue has given up: looked at, sent again, deleted. */
+/** What an action of a rule, or a plugin, could not deliver and keeps: looked at, sent again, deleted. */
 import { computed, type ReadonlySignal, signal } from "@preact/signals";
-import type { DeadLetter } from "../api/client.ts";
+import type { DeadLetter, LetterKeeper } from "../api/client.ts";
 import type { App } from "./app.ts";
 import { createLive, type Live } from "./live.ts";
+import { createPages, type Pages } from "./pages.ts";
 
-export interface DeadLettersModel {
+export interface DeadLettersModel extends Pages<DeadLetter> {
   list: Live<DeadLetter[]>;
-  /** Those on this page. */
-  shown: ReadonlySignal<readonly DeadLetter[]>;
-  count: ReadonlySignal<number>;
-  /** 1-based. */
-  page: ReadonlySignal<number>;
-  pages: ReadonlySignal<number>;
-  limit: ReadonlySignal<number>;
-  setPage(n: number): void;
-  setLimit(n: number): void;
-  /** One, or all. */
-  resend(letter?: DeadLetter): Promise<void>;
-  remove(letter?: DeadLetter): Promise<void>;
+  /** Ids of those that are chosen and still there, whatever page they are on. */
+  selected: ReadonlySignal<ReadonlySet<number>>;
+  select(id: number, on: boolean): void;
+  selectAll(on: boolean): void;
+  /** Those that are chosen. */
+  resend(): Promise<void>;
+  /** Those that are chosen, when whoever is asked agrees. */
+  remove(): Promise<void>;
   dispose(): void;
 }
 
-/** Rows of a page at first: it stands among other cards. */
-const LIMIT = 10;
+const EVERY_MS = 4000;
 
-/** Which plugins have such a queue. */
-export const hasDeadLetters = (plugin: string): boolean => plugin === "emqx_web_hook";
-
-export function createDeadLetters(app: App): DeadLettersModel {
-  const { api, i18n, link, notices } = app;
-  const list = createLive(() => api.hookLetters(), { link, every: 5000 });
-  const wanted = signal(1);
-  const limit = signal(LIMIT);
-  const all = computed(() => list.data.value ?? []);
-  const pages = computed(() => Math.max(1, Math.ceil(all.value.length / limit.value)));
-  const page = computed(() => Math.min(wanted.value, pages.value));
-  const idsOf = (letter?: DeadLetter): number[] => (letter === undefined ? all.value.map((l) => l.id) : [letter.id]);
-  async function act(work: (ids: number[]) => Promise<unknown>, ids: number[], done: string): Promise<void> {
-    await app.act(() => work(ids), done);
-    void list.refresh();
-  }
+export function createDeadLetters({ api, link, act, i18n, notices }: App, keeper: LetterKeeper): DeadLettersModel {
+  const list = createLive(() => api.deadLetters(keeper), { link, every: EVERY_MS });
+  const rows = computed(() => list.data.value ?? []);
+  const chosen = signal<ReadonlySet<number>>(new Set());
+  const selected = computed(() => new Set(rows.value.map((l) => l.id).filter((id) => chosen.value.has(id))));
+  const after = async (done: boolean): Promise<void> => {
+    if (done) chosen.value = new Set();
+    await list.refresh();
+  };
   return {
+    ...createPages(rows),
     list,
-    shown: computed(() => all.value.slice((page.value - 1) * limit.value, page.value * limit.value)),
-    count: computed(() => all.value.length),
-    page,
-    pages,
-    limit,
-    setPage(n) {
-      wanted.value = n;
+    selected,
+    select(id, on) {
+      const next = new Set(selected.peek());
+      if (on) next.add(id);
+      else next.delete(id);
+      chosen.value = next;
     },
-    setLimit(n) {
-      limit.value = n;
-      wanted.value = 1;
+    selectAll(on) {
+      chosen.value = new Set(on ? rows.peek().map((l) => l.id) : []);
     },
-    async resend(letter) {
-      const ids = idsOf(letter);
-      await act((chosen) => api.resendHookLetters(chosen), ids, i18n.t("letters.resent", { n: ids.length }));
+    async resend() {
+      const ids = [...selected.peek()];
+      await after(await act(() => api.resendLetters(keeper, ids), i18n.t("letters.resent", { n: ids.length })));
     },
-    async remove(letter) {
+    async remove() {
+      const ids = [...selected.peek()];
       const { t } = i18n;
-      const ids = idsOf(letter);
-      const title = t(letter === undefined ? "letters.deleteAll" : "letters.deleteOne", { n: ids.length });
+      const title = t("letters.deleteMany", { n: ids.length });
       if (!(await notices.ask({ title, text: t("letters.deleteText"), yes: t("action.delete"), danger: true }))) return;
-      await act((chosen) => api.deleteHookLetters(chosen), ids, t("letters.deleted", { n: ids.length }));
+      await after(await act(() => api.deleteLetters(keeper, ids), t("letters.deleted", { n: ids.length })));
     },
     dispose: () => list.dispose(),
   };

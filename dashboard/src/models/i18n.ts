@@ -14,12 +14,22 @@ export interface I18n {
    * Reads signals: a component that calls it is drawn anew when the language changes.
    */
   t(key: TextKey, params?: Params): string;
+  /** What the API says in English of kinds of actions and resources and of events; as it came where nobody has translated it. */
+  said(text: string): string;
   ready: Promise<void>;
   dispose(): void;
 }
 
-export function createI18n(wish: Signal<Lang>, load: (lang: Lang) => Promise<Messages> = loadMessages): I18n {
-  const messages = signal<{ lang: Lang; texts: Messages }>({ lang: "en", texts: en });
+interface Language {
+  texts: Messages;
+  /** English of the API -> this language. */
+  said: ReadonlyMap<string, string>;
+}
+
+const ENGLISH: Language = { texts: en, said: new Map() };
+
+export function createI18n(wish: Signal<Lang>, load: (lang: Lang) => Promise<Language> = loadLanguage): I18n {
+  const shown = signal<Language & { lang: Lang }>({ lang: "en", ...ENGLISH });
   let done: () => void = () => {};
   const ready = new Promise<void>((r) => {
     done = r;
@@ -27,23 +37,28 @@ export function createI18n(wish: Signal<Lang>, load: (lang: Lang) => Promise<Mes
   const dispose = effect(() => {
     const lang = wish.value;
     if (lang === "en") {
-      messages.value = { lang, texts: en };
+      shown.value = { lang, ...ENGLISH };
       done();
     } else
-      void load(lang).then((texts) => {
-        if (wish.peek() === lang) messages.value = { lang, texts };
+      void load(lang).then((loaded) => {
+        if (wish.peek() === lang) shown.value = { lang, ...loaded };
         done();
       }, done);
   });
   return {
-    lang: computed(() => messages.value.lang),
-    t: (key, params) => fill(messages.value.texts[key], params, messages.value.lang),
+    lang: computed(() => shown.value.lang),
+    t: (key, params) => fill(shown.value.texts[key], params, shown.value.lang),
+    said: (text) => shown.value.said.get(text) ?? text,
     ready,
     dispose,
   };
 }
 
-const loadMessages = async (lang: Lang): Promise<Messages> => (lang === "zh" ? (await import("../i18n/zh.ts")).zh : en);
+async function loadLanguage(lang: Lang): Promise<Language> {
+  if (lang === "en") return ENGLISH;
+  const { zh, said } = await import("../i18n/zh.ts");
+  return { texts: zh, said };
+}
 
 export function fill(text: string, params: Params | undefined, lang: Lang): string {
   if (!params) return text;

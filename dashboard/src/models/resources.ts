@@ -2,6 +2,7 @@
 import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { PluginTestStep, ResourceRow, ResourceStatusRow, ResourceTypeRow } from "../api/client.ts";
 import { type ApiError, asApiError } from "../api/transport.ts";
+import { translated } from "../lib/kind_texts.ts";
 import { defaultsOf, isForPeople, type ParamValues, sentParams } from "../lib/params.ts";
 import type { App } from "./app.ts";
 import { createLive, type Live } from "./live.ts";
@@ -36,7 +37,7 @@ export function createResources({ api, i18n, link, act, notices }: App): Resourc
   const types = createLive(async () => (await api.resourceTypes()).filter(isForPeople), { link, every: 20_000 });
   return {
     list,
-    types,
+    types: { ...types, data: computed(() => types.data.value?.map((type) => translated(type, i18n.said))) },
     async restart(r) {
       await act(() => api.restartResource(r.id), i18n.t("resources.restarted", { name: r.name }));
       await list.refresh();

@@ -1,6 +1,7 @@
 /** What rules can be made of: events with their columns, functions, kinds of actions, resources. Read once, resources again when they change. */
 import { computed, type ReadonlySignal } from "@preact/signals";
 import type { ActionKindRow, ResourceRow, ResourceTypeRow, RuleEventRow, RuleFunctionRow } from "../api/client.ts";
+import { translated } from "../lib/kind_texts.ts";
 import type { App } from "./app.ts";
 import { createLive, type Live } from "./live.ts";
 
@@ -28,7 +29,7 @@ export interface RuleCatalog {
 const KINDS_MS = 20_000;
 const RESOURCES_MS = 8000;
 
-export function createCatalog({ api, link }: App): RuleCatalog {
+export function createCatalog({ api, i18n, link }: App): RuleCatalog {
   const fixed = createLive(
     async () => {
       const [events, functions] = await Promise.all([api.ruleEvents(), api.ruleFunctions()]);
@@ -36,13 +37,21 @@ export function createCatalog({ api, link }: App): RuleCatalog {
     },
     { link, every: 0 },
   );
-  const kinds = createLive(
+  const asSaid = createLive(
     async () => {
       const [actions, types] = await Promise.all([api.actionKinds(), api.resourceTypes()]);
       return { actions, types };
     },
     { link, every: KINDS_MS },
   );
+  const inOurs = <K extends ActionKindRow | ResourceTypeRow>(all: readonly K[]): K[] => all.map((kind) => translated(kind, i18n.said));
+  const kinds: Live<Kinds> = {
+    ...asSaid,
+    data: computed(() => {
+      const found = asSaid.data.value;
+      return found && { actions: inOurs(found.actions), types: inOurs(found.types) };
+    }),
+  };
   const resources = createLive(() => api.resources(), { link, every: RESOURCES_MS });
   return {
     fixed,

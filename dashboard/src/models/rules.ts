@@ -1,38 +1,25 @@
-/** All rules: which are shown, switched, removed; taken out and brought in as one file. */
+/** Rules, page by page: which are shown, switched, removed; taken out and brought in as one file. */
 import { type ReadonlySignal, signal } from "@preact/signals";
 import type { ImportResult, RuleRow, RulesFile } from "../api/client.ts";
 import { type ApiError, asApiError } from "../api/transport.ts";
 import type { App } from "./app.ts";
-import { createLive, type Live } from "./live.ts";
+import { createTable, type TableModel } from "./table.ts";
 
-export type RuleCondition = "running" | "failing" | "disabled" | "broken";
+/** No screen has room for more. */
+const LINE_MAX = 300;
 
-/** How it really is: one that runs and whose last event or row failed is of less use than it looks. */
-export function conditionOf({ state, metrics: m }: Pick<RuleRow, "state" | "metrics">): RuleCondition {
-  if (state !== "running") return state;
-  return m.failed + m.actions_failed + m.actions_dropped > 0 ? "failing" : "running";
-}
-
-/** `word` in its name, SQL, description or an action's name; `state` "" = all. */
-export function filterRules(rules: readonly RuleRow[], word: string, state: string): RuleRow[] {
-  const wanted = word.trim().toLowerCase();
-  return rules.filter((r) => {
-    if (state !== "" && conditionOf(r) !== state) return false;
-    return [r.name, r.rawsql, r.description, r.id, ...r.actions.map((a) => a.name)].some((t) => t.toLowerCase().includes(wanted));
-  });
-}
-
-/** The first line that says something. */
-export function firstLine(sql: string): string {
-  const lines = sql
-    .split("\n")
-    .map((l) => l.trim())
-    .filter((l) => l !== "" && !l.startsWith("--"));
-  return lines[0]?.toUpperCase() === "SELECT" ? lines.slice(0, 2).join(" ") : (lines[0] ?? "");
+/** SQL without its line ends and without comments that have lines of their own, cut. */
+export function oneLine(sql: string): string {
+  const lines = sql.split("\n").map((l) => l.trim());
+  return lines
+    .filter((l) => l !== "" && !l.startsWith("--"))
+    .join(" ")
+    .slice(0, LINE_MAX);
 }
 
 export interface RulesModel {
-  list: Live<RuleRow[]>;
+  /** One page of them is asked for, with its figures: there may be thousands. */
+  table: TableModel<RuleRow>;
   busy: ReadonlySignal<ReadonlySet<string>>;
   toggle(rule: RuleRow): Promise<void>;
   remove(rule: RuleRow): Promise<boolean>;
@@ -41,21 +28,25 @@ export interface RulesModel {
 }
 
 export function createRules(app: App): RulesModel {
-  const { api, i18n, link, act } = app;
-  const list = createLive(() => api.rules(), { link, every: 3000 });
+  const { api, i18n, act } = app;
+  const table = createTable<RuleRow>(app, {
+    fetch: (q) => api.rules(q),
+    filters: { q: (word) => ({ _like_any: word.trim() }), state: (condition) => ({ condition }) },
+    every: 3000,
+  });
   const busy = signal<ReadonlySet<string>>(new Set());
   return {
-    list,
+    table,
     busy,
     async toggle({ id, name, enabled }) {
       busy.value = new Set(busy.peek()).add(id);
       await act(() => api.switchRule(id, !enabled), i18n.t(enabled ? "rules.disabledOne" : "rules.enabledOne", { name }));
       busy.value = new Set([...busy.peek()].filter((b) => b !== id));
-      await list.refresh();
+      await table.live.refresh();
     },
     async remove(rule) {
       const done = await removeRule(app, rule);
-      if (done) await list.refresh();
+      if (done) await table.live.refresh();
       return done;
     },
     async exported() {
@@ -65,7 +56,7 @@ export function createRules(app: App): RulesModel {
       });
       return file;
     },
-    dispose: () => list.dispose(),
+    dispose: () => table.dispose(),
   };
 }
 

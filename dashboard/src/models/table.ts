@@ -71,18 +71,24 @@ export function createTable<T>(app: App, options: TableOptions<T>): TableModel<T
   });
 
   const count = computed(() => live.data.value?.count ?? 0);
+  const pages = computed(() => Math.max(1, Math.ceil(count.value / limit.value)));
+  const setPage = (n: number): void => router.patch({ page: n <= 1 ? null : n });
+  // What stood on the last page may have gone.
+  const stopPast = effect(() => {
+    if (live.data.value !== undefined && router.page.value === home && page.value > pages.value) setPage(pages.peek());
+  });
   return {
     live,
     rows: computed(() => live.data.value?.rows),
     count,
     page,
     limit,
-    pages: computed(() => Math.max(1, Math.ceil(count.value / limit.value))),
+    pages,
     sort,
     filters,
     filtered: computed(() => Object.keys(filters.value).length > 0),
     selected,
-    setPage: (n) => router.patch({ page: n <= 1 ? null : n }),
+    setPage,
     setLimit(n) {
       prefs.limit.value = n;
       router.patch({ page: null, limit: null });
@@ -96,6 +102,7 @@ export function createTable<T>(app: App, options: TableOptions<T>): TableModel<T
     clearFilters: () => router.patch({ ...Object.fromEntries(names.map((n) => [n, null])), page: null }),
     dispose() {
       stop();
+      stopPast();
       live.dispose();
     },
   };

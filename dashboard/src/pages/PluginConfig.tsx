@@ -11,7 +11,6 @@ import { PluginTest } from "../components/PluginTest.tsx";
 import { Scripts } from "../components/Scripts.tsx";
 import { warningsOfPlugin } from "../models/access_warnings.ts";
 import { accountKind } from "../models/accounts.ts";
-import { hasDeadLetters } from "../models/dead_letters.ts";
 import { createLive } from "../models/live.ts";
 import { createPluginConfig } from "../models/plugin_config.ts";
 import { judgesClients } from "../models/plugins.ts";
@@ -43,7 +42,7 @@ export function PluginConfig({ node, name }: { node: string; name: string }) {
         {kind ? <Accounts kind={kind} /> : null}
         {plugin?.active && name === SCRIPTS ? <Scripts /> : null}
         {plugin?.status ? <PluginServers status={plugin.status} /> : null}
-        {plugin?.active && hasDeadLetters(name) ? <DeadLetters /> : null}
+        {(plugin?.status?.dead_letters ?? null) === null ? null : <DeadLetters of={{ plugin: name }} title={t("letters.title")} />}
         {!rows ? (
           <div class="card">{error ? <Failed error={error} retry={() => void model.rows.refresh()} /> : <Loading />}</div>
         ) : rows.length === 0 ? (

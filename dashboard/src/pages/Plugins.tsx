@@ -2,9 +2,10 @@ import { CircleAlert, Puzzle, RotateCw, SearchX, Settings2 } from "lucide";
 import type { Plugin } from "../api/client.ts";
 import { Empty, Failed, Loading, Page, Tag } from "../components/basics.tsx";
 import { useApp, useModel } from "../components/context.ts";
-import { SearchBox, Segments, Switch } from "../components/form.tsx";
+import { Switch } from "../components/form.tsx";
 import { Icon } from "../components/Icon.tsx";
 import { PluginState, ServerState } from "../components/PluginServers.tsx";
+import { StateSearch } from "../components/StateSearch.tsx";
 import { isSet } from "../lib/format.ts";
 import { createPlugins } from "../models/plugins.ts";
 import { link } from "../models/router.ts";
@@ -28,19 +29,13 @@ function Plugins() {
     (state === "" || (state === "on") === p.active) && `${p.name} ${p.description}`.toLowerCase().includes(q.toLowerCase());
   return (
     <Page title={t("page.plugins")} lead={t("plugins.lead")}>
-      <div class="toolbar">
-        <SearchBox value={q} label={t("plugins.search")} onSearch={(text) => router.patch({ q: text })} />
-        <Segments
-          label={t("field.state")}
-          value={state}
-          onChange={(s) => router.patch({ state: s })}
-          options={[
-            ["", t("plugins.all")],
-            ["on", t("state.running")],
-            ["off", t("state.stopped")],
-          ]}
-        />
-      </div>
+      <StateSearch
+        label={t("plugins.search")}
+        states={[
+          ["on", t("state.running")],
+          ["off", t("state.stopped")],
+        ]}
+      />
       {!nodes ? (
         <div class="card">{error ? <Failed error={error} retry={() => void model.list.refresh()} /> : <Loading />}</div>
       ) : (

@@ -10,6 +10,7 @@ import { SelectField, TextField } from "../components/form.tsx";
 import { Icon } from "../components/Icon.tsx";
 import { ViewChoice } from "../components/MessageList.tsx";
 import { QOS } from "../components/SubscribeDialog.tsx";
+import { Tabs } from "../components/Tabs.tsx";
 import { bytes } from "../lib/format.ts";
 import { fromBase64, type PayloadView, show, utf8 } from "../lib/payload.ts";
 import { topicError } from "../lib/topic.ts";
@@ -33,14 +34,14 @@ export function RetainedPage() {
         )
       }
     >
-      <nav class="tabs" aria-label={t("page.retained")}>
-        <a href={link("retained")} aria-current={delayed ? undefined : "page"}>
-          {t("page.retained")}
-        </a>
-        <a href={link("retained", { tab: "delayed" })} aria-current={delayed ? "page" : undefined}>
-          {t("delayed.title")}
-        </a>
-      </nav>
+      <Tabs
+        label={t("page.retained")}
+        current={delayed ? "delayed" : ""}
+        tabs={[
+          { id: "", text: t("page.retained"), href: link("retained") },
+          { id: "delayed", text: t("delayed.title"), href: link("retained", { tab: "delayed" }) },
+        ]}
+      />
       {delayed ? <DelayedList /> : <RetainedList adding={adding} onAdded={() => setAdding(false)} />}
     </Page>
   );

@@ -12,6 +12,7 @@ import { RuleForm } from "../components/RuleForm.tsx";
 import { RulePlayground } from "../components/RulePlayground.tsx";
 import { RuleErrors, RuleFigures, RuleInspected, RuleLetters } from "../components/RuleRecords.tsx";
 import { SqlField } from "../components/SqlField.tsx";
+import { Tabs } from "../components/Tabs.tsx";
 import type { SqlWords } from "../lib/completion.ts";
 import { actionOf, RESOURCE } from "../lib/params.ts";
 import { sourcesOf } from "../lib/sql_text.ts";
@@ -21,7 +22,6 @@ import { link } from "../models/router.ts";
 import { eventOf } from "../models/rule_catalog.ts";
 import { createRuleEditor, type RuleEditorModel } from "../models/rule_editor.ts";
 import { knownColumns } from "../models/rule_trial.ts";
-import { conditionOf } from "../models/rules.ts";
 
 const TABS = [
   ["", "rules.tab.rule"],
@@ -94,18 +94,21 @@ export function RuleEditor({ id }: { id: string | null }) {
             </p>
           ) : null}
           {id === null ? null : (
-            <nav class="tabs" aria-label={title}>
-              {TABS.map(([path, key]) => (
-                <a key={path} href={link("rules", id, { tab: path })} aria-current={tab === path ? "page" : undefined}>
-                  {t(key)} {(counts[path] ?? 0) > 0 ? <span class="tag danger">{counts[path]}</span> : null}
-                </a>
-              ))}
-            </nav>
+            <Tabs
+              label={title}
+              current={tab}
+              tabs={TABS.map(([path, key]) => ({
+                id: path,
+                text: t(key),
+                href: link("rules", id, { tab: path }),
+                count: counts[path] ?? 0,
+              }))}
+            />
           )}
           {tab === "figures" && row ? (
             <RuleFigures rule={row} model={model} />
           ) : tab === "errors" && row ? (
-            <RuleErrors rule={row} />
+            <RuleErrors rule={row} model={model} />
           ) : tab === "inspected" && row ? (
             <RuleInspected rule={row} />
           ) : tab === "letters" && row ? (
@@ -120,15 +123,15 @@ export function RuleEditor({ id }: { id: string | null }) {
 }
 
 function Flow({ model }: { model: RuleEditorModel }) {
-  const { t } = useApp().i18n;
+  const { t, said } = useApp().i18n;
   const row = model.row.value;
   const draft = model.draft.value;
   const events = model.catalog.fixed.data.value?.events ?? [];
   const sources = (sourcesOf(draft.sql) ?? []).map((source) => {
     const event = events.find((e) => e.topic.startsWith("$") && e.topic === source);
-    return { title: event?.description.en ?? source, isEvent: event !== undefined };
+    return { title: event ? said(event.description.en) : source, isEvent: event !== undefined };
   });
-  const now = row && conditionOf(row);
+  const now = row?.condition;
   const rule: FlowEnd = {
     title: draft.name || t("rules.new"),
     text: row ? t("rules.flow.passed", { passed: row.metrics.passed, failed: row.metrics.failed }) : t("rules.flow.notSaved"),
@@ -162,7 +165,7 @@ function Edit({ model }: { model: RuleEditorModel }) {
   const words: SqlWords = {
     columns,
     functions: fixed?.functions ?? [],
-    events: events.map((e) => ({ topic: e.topic, title: e.description.en })),
+    events: events.map((e) => ({ topic: e.topic, title: i18n.said(e.description.en) })),
   };
   const result = model.trial.result.value;
   const error = model.refused.value;

@@ -1,18 +1,20 @@
-/** What happens to messages and events beside being delivered: all rules with how much goes through them. */
+/** What happens to messages and events beside being delivered: rules, a page of them at a time, with how much goes through them. */
 import { CircleAlert, Download, FileUp, Plus, SearchX, Trash2 } from "lucide";
 import { useState } from "preact/hooks";
-import type { RuleRow } from "../api/client.ts";
+import type { RuleCondition, RuleRow } from "../api/client.ts";
 import { Empty, Loading, Page, Status, Tag, Time } from "../components/basics.tsx";
 import { useApp, useModel } from "../components/context.ts";
-import { SearchBox, Segments, Switch } from "../components/form.tsx";
+import { Switch } from "../components/form.tsx";
 import { Icon } from "../components/Icon.tsx";
+import { Pager } from "../components/Pager.tsx";
 import { RuleEngineOff } from "../components/RuleEngineOff.tsx";
 import { RuleStarts } from "../components/RuleStarts.tsx";
 import { RulesImport } from "../components/RulesImport.tsx";
+import { StateSearch } from "../components/StateSearch.tsx";
 import { compact, integer } from "../lib/format.ts";
 import type { TextKey } from "../models/i18n.ts";
 import { link } from "../models/router.ts";
-import { conditionOf, createRules, filterRules, firstLine, type RuleCondition, type RulesModel } from "../models/rules.ts";
+import { createRules, oneLine, type RulesModel } from "../models/rules.ts";
 import type { PageProps } from "../routes.tsx";
 import { RuleEditor } from "./RuleEditor.tsx";
 import "../styles/plugins.css";
@@ -38,28 +40,24 @@ const WORDS: Readonly<Record<RuleCondition, TextKey>> = {
 
 function RuleStatus({ rule }: { rule: RuleRow }) {
   const { t } = useApp().i18n;
-  const now = conditionOf(rule);
-  return <Status tone={TONES[now]}>{t(WORDS[now])}</Status>;
+  return <Status tone={TONES[rule.condition]}>{t(WORDS[rule.condition])}</Status>;
 }
 
-/** Above so many a part is shown: whoever has more looks for a name. */
-const SHOWN_MAX = 200;
-
 function Rules() {
-  const { router, i18n } = useApp();
+  const { i18n } = useApp();
   const { t } = i18n;
   const model = useModel(createRules);
   const [importing, setImporting] = useState(false);
-  const { q = "", state = "" } = router.place.value.query;
-  const rows = model.list.data.value;
-  const error = model.list.error.value;
-  const found = rows && filterRules(rows, q, state);
+  const { table } = model;
+  const rows = table.rows.value;
+  const error = table.live.error.value;
+  const isAny = table.count.value > 0 || table.filtered.value;
   const actions = (
     <>
       <button type="button" class="btn" onClick={() => setImporting(true)}>
         <Icon of={FileUp} /> {t("rules.import.title")}
       </button>
-      {rows && rows.length > 0 ? (
+      {isAny ? (
         <>
           <button type="button" class="btn" onClick={() => void download(model)}>
             <Icon of={Download} /> {t("rules.export")}
@@ -73,9 +71,9 @@ function Rules() {
   );
   return (
     <Page title={t("page.rules")} lead={t("rules.lead")} actions={actions}>
-      {!rows || !found ? (
-        <div class="card">{error ? <RuleEngineOff error={error} retry={() => model.list.refresh()} /> : <Loading />}</div>
-      ) : rows.length === 0 ? (
+      {!rows ? (
+        <div class="card">{error ? <RuleEngineOff error={error} retry={() => table.live.refresh()} /> : <Loading />}</div>
+      ) : !isAny ? (
         <section aria-label={t("rules.empty")} class="stack">
           <div>
             <h2>{t("rules.empty")}</h2>
@@ -85,25 +83,17 @@ function Rules() {
         </section>
       ) : (
         <>
-          <div class="toolbar">
-            <SearchBox value={q} label={t("rules.search")} onSearch={(text) => router.patch({ q: text })} />
-            <Segments
-              label={t("field.state")}
-              value={state}
-              onChange={(s) => router.patch({ state: s })}
-              options={[["", t("plugins.all")], ...(Object.keys(WORDS) as RuleCondition[]).map((s) => [s, t(WORDS[s])] as const)]}
-            />
-          </div>
+          <StateSearch label={t("rules.search")} states={(Object.keys(WORDS) as RuleCondition[]).map((s) => [s, t(WORDS[s])])} />
           <section class="card" aria-label={t("page.rules")}>
-            {found.length === 0 ? <Empty icon={SearchX} title={t("table.noMatch")} /> : null}
-            {found.slice(0, SHOWN_MAX).map((r) => (
+            {rows.length === 0 ? <Empty icon={SearchX} title={t("table.noMatch")} /> : null}
+            {rows.map((r) => (
               <Row key={r.id} rule={r} model={model} />
             ))}
-            {found.length > SHOWN_MAX ? <p class="body muted small rule-more">{t("rules.more", { n: found.length - SHOWN_MAX })}</p> : null}
+            <Pager model={table} />
           </section>
         </>
       )}
-      {importing ? <RulesImport onClose={() => setImporting(false)} onDone={() => void model.list.refresh()} /> : null}
+      {importing ? <RulesImport onClose={() => setImporting(false)} onDone={() => void table.live.refresh()} /> : null}
     </Page>
   );
 }
@@ -121,7 +111,7 @@ function Row({ rule, model }: { rule: RuleRow; model: RulesModel }) {
         <a class="key" href={link("rules", rule.id)}>
           {rule.name}
         </a>
-        <code class="ellipsis muted small">{firstLine(rule.rawsql)}</code>
+        <code class="ellipsis muted small">{oneLine(rule.rawsql)}</code>
         <span class="row">
           {rule.actions.map((a) => (
             <Tag key={a.id} tone={a.state === "broken" ? "danger" : ""}>

@@ -1,6 +1,8 @@
 /** The rule engine: the routes of EMQ X 3.1 and 3.2, and what they lack. They are there while it runs. */
 import { Type } from "@sinclair/typebox";
-import { data, ok, whole } from "../reply.ts";
+import { FILTERS } from "../../admin/filters.ts";
+import { isRulePage } from "../../admin/rules.ts";
+import { data, ok, page, whole } from "../reply.ts";
 import { type AnyRoute, type RouteDef, route } from "../route.ts";
 import * as R from "../rule_schemas.ts";
 import * as S from "../schemas.ts";
@@ -48,8 +50,9 @@ const rules: readonly AnyRoute[] = [
     method: "GET",
     path: "/rules/",
     descr: "A list of all rules",
+    query: S.filters(FILTERS.rules),
     data: S.list(R.rule),
-    handle: async ({ admin }) => whole(await admin.rules.list()),
+    handle: async ({ admin, query }) => (isRulePage(query) ? page(await admin.rules.page(query)) : whole(await admin.rules.list())),
   }),
   own({
     name: "show_rule",

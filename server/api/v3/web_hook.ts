@@ -1,6 +1,6 @@
 /** What the web hook could not deliver. */
 import { Type } from "@sinclair/typebox";
-import { data } from "../reply.ts";
+import { data, whole } from "../reply.ts";
 import { type AnyRoute, route } from "../route.ts";
 import { deadLetter } from "../rule_schemas.ts";
 import * as S from "../schemas.ts";
@@ -16,7 +16,7 @@ export const webHookRoutes: readonly AnyRoute[] = [
     path: "/web_hook/dead_letters",
     descr: "List what the web hook's service would not take",
     data: S.list(deadLetter),
-    handle: ({ admin }) => data(admin.webHook.deadLetters()),
+    handle: ({ admin }) => whole(admin.webHook.deadLetters()),
   }),
   route({
     name: "resend_hook_dead_letters",

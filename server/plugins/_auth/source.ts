@@ -1,13 +1,13 @@
 /** What all plugins share that ask a server outside: its life with the plugin's, settings that change while it runs, the test of settings. */
 
 import { watchClient } from "../../core/access/trace.ts";
-import type { Log } from "../../core/ports.ts";
 import type { ClientInfo } from "../../core/types.ts";
 import { wordsOf } from "../../lib/errors.ts";
 import { between } from "../../lib/time.ts";
 import type { Backend } from "../_backend/backend.ts";
 import { Figures } from "../_backend/figures.ts";
 import type { BackendHost } from "../_backend/host.ts";
+import { quietHost } from "../_backend/quiet_host.ts";
 import type {
   AnyPlugin,
   ConfigTable,
@@ -165,11 +165,11 @@ async function testOutside<C extends ConfigTable>(
     });
     return found.verdict !== "error";
   };
-  const timers = new Set<Timer>();
+  const quiet = quietHost(clock);
   let source: Source | null = null;
   try {
     const opened = await step("settings", async () => {
-      source = plugin.open(testHost(clock, timers), ctx.config, (key) => ctx.many(key));
+      source = plugin.open(onlyTrying(quiet.host), ctx.config, (key) => ctx.many(key));
       return { verdict: "ok", why: "the settings can be used" };
     });
     if (!opened || source === null) return steps;
@@ -177,7 +177,7 @@ async function testOutside<C extends ConfigTable>(
     if (backends.length === 0 || (await step("connect", () => connected(backends))))
       await questions(step, auth, client, request, plugin.takesHalf ?? false);
   } finally {
-    for (const timer of timers) clearInterval(timer);
+    quiet.end();
     if (source !== null) await closeAll((source as Source).backends);
   }
   return steps;
@@ -220,25 +220,11 @@ async function questions(step: Step, auth: OutsideAuth, client: ClientInfo, requ
   });
 }
 
-const SILENT: Log = { error: () => {}, warn: () => {}, notice: () => {}, info: () => {}, debug: () => {} };
-
-function testHost(clock: SourceHost["clock"], timers: Set<Timer>): SourceHost {
-  return {
-    clock,
-    log: SILENT,
-    figures: figuresByName(),
-    onlyTries: true,
-    aclEpoch: 0,
-    count: () => {},
-    alarm: () => {},
-    outages: new Map(),
-    every(ms, fn) {
-      const timer = setInterval(fn, ms);
-      timers.add(timer);
-      return () => {
-        clearInterval(timer);
-        timers.delete(timer);
-      };
-    },
-  };
-}
+/** What is asked with settings that nobody saved counts nowhere. */
+const onlyTrying = (host: BackendHost): SourceHost => ({
+  ...host,
+  figures: figuresByName(),
+  onlyTries: true,
+  aclEpoch: 0,
+  count: () => {},
+});

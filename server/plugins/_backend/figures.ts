@@ -42,7 +42,19 @@ export interface Counts {
   retries: number;
 }
 
+export const NO_CALLS: Counts = {
+  calls: 0,
+  answered: 0,
+  refused: 0,
+  failed: 0,
+  timeouts: 0,
+  busy: 0,
+  gone: 0,
+  notAsked: 0,
+  retries: 0,
+};
+
 export class Figures {
   readonly latencies = new Latencies();
-  readonly counts: Counts = { calls: 0, answered: 0, refused: 0, failed: 0, timeouts: 0, busy: 0, gone: 0, notAsked: 0, retries: 0 };
+  readonly counts: Counts = { ...NO_CALLS };
 }

@@ -2,12 +2,12 @@
  * What rules write to: a kind of server, whose connections actions share, and the actions that write there. A connector says what it needs, how a
  * row becomes an item, and how items are written; everything else (asking, breaker, queue, retries, dead letters, figures) is the same for all.
  */
-import type { Log } from "../../core/ports.ts";
 import { wordsOf } from "../../lib/errors.ts";
 import { between } from "../../lib/time.ts";
 import { type Advice, advised, asQuestion, noteQuestion, type SettingKeys } from "../_backend/advice.ts";
 import { Backend } from "../_backend/backend.ts";
 import type { BackendOptions, Judgement } from "../_backend/options.ts";
+import { quietHost } from "../_backend/quiet_host.ts";
 import type { ActionEvent, ActionKind, Params, ParamsSpec, Resource, ResourceHost, ResourceKind, TestStep } from "../plugin.ts";
 import { backendHost } from "./backend_host.ts";
 import { deliver, QUEUE } from "./delivery.ts";
@@ -144,28 +144,13 @@ export function actionKind<const S extends ParamsSpec, D, I>(types: readonly [st
 
 // ---- the test of a configuration
 
-const SILENT: Log = { error: () => {}, warn: () => {}, notice: () => {}, info: () => {}, debug: () => {} };
-
 async function tried<D>(
   open: (config: Params, host: ResourceHost, trying: boolean) => Connected<D>,
   config: Params,
   { clock }: ResourceHost,
 ): Promise<TestStep[]> {
   const steps: TestStep[] = [];
-  const timers = new Set<Timer>();
-  const host: ResourceHost = {
-    clock,
-    log: SILENT,
-    alarm: () => {},
-    every(ms, fn) {
-      const timer = setInterval(fn, ms);
-      timers.add(timer);
-      return () => {
-        clearInterval(timer);
-        timers.delete(timer);
-      };
-    },
-  };
+  const quiet = quietHost(clock);
   let opened: Connected<D> | null = null;
   const step = async (name: string, run: () => Promise<string>): Promise<boolean> => {
     const since = clock.mono();
@@ -178,13 +163,13 @@ async function tried<D>(
   };
   try {
     const usable = await step("settings", async () => {
-      opened = open(config, host, true);
+      opened = open(config, quiet.host, true);
       return "the settings can be used";
     });
     if (usable) await step("connect", () => answers(opened as unknown as Connected<D>));
   } finally {
     await (opened as Connected<D> | null)?.close();
-    for (const timer of timers) clearInterval(timer);
+    quiet.end();
   }
   return steps;
 }

@@ -1,9 +1,11 @@
 /** Redis: alone, by sentinels, as a cluster. */
+import { MASK } from "../../lib/mask.ts";
 import { shownAddresses } from "../_backend/address.ts";
 import type { SettingKeys } from "../_backend/advice.ts";
 import type { Judgement } from "../_backend/options.ts";
 import { compileRowTemplate, type RowTemplate } from "../_backend/row_template.ts";
 import { REDIS_ADVICE, redisWords } from "../_redis/advice.ts";
+import { commandWords, secretWords, withoutCommandSecrets } from "../_redis/command.ts";
 import { judgeRedis, type RedisDriver, type RedisServers, redisDrivers } from "../_redis/driver.ts";
 import { actionKind, asWritten, type Missing, NOTHING, resourceKind, type Writing } from "./connector.ts";
 import { ownBytes } from "./item.ts";
@@ -111,14 +113,17 @@ const resourceOf = ({ name, title, type }: Kind) =>
 /** Words of the command, filled. */
 type Item = readonly (string | Uint8Array)[];
 
+/** They change the connection, which all actions of the resource share. */
+const OF_CONNECTIONS = /^(?:AUTH|HELLO|SELECT|RESET|QUIT|P?SUBSCRIBE|SSUBSCRIBE|MONITOR|MULTI|EXEC|DISCARD|WATCH)$/i;
+
 /** Words first, values then: a word stays one argument, whatever is put into it. */
 function commandOf(text: string): RowTemplate[] {
-  const words = [...text.matchAll(/"((?:[^"\\]|\\.)*)"|'([^']*)'|((?:\$\{[^{}]*\}|\S)+)/g)].map(
-    ([, double, single, bare]) => double?.replace(/\\(.)/g, "$1") ?? single ?? bare ?? "",
-  );
+  const words = commandWords(text);
   const [name] = words;
   if (name === undefined || name.includes("${"))
     throw new Error("cmd: expected a command such as HSET sensor:1 temp 21, its name written out");
+  if (OF_CONNECTIONS.test(name))
+    throw new Error(`cmd: ${name.toUpperCase()} changes a connection that others share; account and database are the resource's`);
   return words.map(compileRowTemplate);
 }
 
@@ -130,9 +135,15 @@ function redisWriting(cmd: string): Writing<RedisDriver, Item> {
         const value = word.value(row);
         return value instanceof Uint8Array ? ownBytes(value) : word.text(row);
       }),
-    shown: (item) => item.map((word) => (typeof word === "string" ? word : `\\x${Buffer.from(word).toString("hex")}`)).join(" "),
+    shown: shownCommand,
     write: (driver, items) => asWritten("cmd", run(driver, items)),
   };
+}
+
+function shownCommand(item: Item): string {
+  const words = item.map((word) => (typeof word === "string" ? word : `\\x${Buffer.from(word).toString("hex")}`));
+  const secrets = secretWords(words);
+  return words.map((word, at) => (secrets.has(at) ? MASK : word)).join(" ");
 }
 
 async function run(driver: RedisDriver, items: readonly Item[]): Promise<Missing> {
@@ -152,6 +163,7 @@ const ACTION = actionKind(TYPES, {
     cmd: {
       ...P.needed("Command", "A command; variables in its words are filled in, and a word stays one argument."),
       format: "template",
+      shown: withoutCommandSecrets,
     } as const,
   },
   open: ({ cmd }) => redisWriting(cmd),

@@ -1,5 +1,5 @@
 /** Dead letters: what was given up, kept to be looked at and sent again. Bounded in number and bytes; the oldest goes first. */
-import type { DeadLetters } from "../actions.ts";
+import type { DeadLetter, DeadLetters } from "../actions.ts";
 
 export interface Letter<T> {
   readonly id: number;
@@ -70,10 +70,11 @@ export class Letters<T> implements DeadLetters {
     return [...this.#all.values()];
   }
 
-  list(): ReturnType<DeadLetters["list"]> {
+  list(): DeadLetter[] {
+    const shown = (item: T): string => this.owner.shown(item).slice(0, SHOWN_MAX);
     return this.all()
       .reverse()
-      .map(({ id, at, why, tries, bytes, item }) => ({ id, at, why, tries, bytes, body: this.owner.shown(item).slice(0, SHOWN_MAX) }));
+      .map(({ id, at, why, tries, bytes, item }) => ({ id, at_ms: at, why, tries, bytes, body: shown(item) }));
   }
 
   resend(ids?: readonly number[]): number {

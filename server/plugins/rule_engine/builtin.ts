@@ -7,6 +7,7 @@ import { compileRowTemplate, rowJson } from "../_backend/row_template.ts";
 import type { Action, ActionEvent, ActionHost, ActionKind, Kinds, Params } from "../plugin.ts";
 import type { InspectedRow } from "../rules.ts";
 import type { KeptLast } from "./kept.ts";
+import { shownParams } from "./params.ts";
 
 /** So many rules may have published in a row; a loop is stopped there. */
 const DEPTH_MAX = 5;
@@ -67,7 +68,7 @@ function inspectAction({ clock, inspected }: BuiltinPorts): ActionKind {
         const { event: name, clientId } = event;
         inspected.add(
           event.ruleId,
-          { at_ms: clock.now(), event: name, client_id: clientId, selected, params: { ...params } },
+          { at_ms: clock.now(), event: name, client_id: clientId, selected, params: shownParams(params, {}) },
           selected.length + 200,
         );
         host.done(1, 0);

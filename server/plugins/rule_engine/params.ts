@@ -129,15 +129,23 @@ function wrong(where: string, expected: string, got: unknown): Error {
   return new Error(`${where} must be ${expected}, not ${text.length > 64 ? `${text.slice(0, 64)}…` : text}`);
 }
 
-/** What may be seen of a value; `row` undefined = nobody says what it is. */
+/** Placeholders and nothing else: what a row has there is no secret of whoever wrote them. */
+const PLACEHOLDERS = /^(?:\s*\$\{[^{}]*\}\s*)+$/;
+
+/**
+ * What may be seen of a value; `row` undefined = nobody says what it is, as of a header: then its name does. That a text is a secret whose
+ * name does not say so, or that there is one in SQL or a body, cannot be known.
+ */
 function shownValue(value: unknown, row: ParamSpec | undefined, name: string): unknown {
-  if (row === undefined ? namesSecret(name) : row.secret === true)
-    return value === "" || value === undefined || value === null ? value : MASK;
-  if (typeof value === "string") return withoutSecrets(value);
+  const isSecret = row === undefined ? namesSecret(name) && !(typeof value === "string" && PLACEHOLDERS.test(value)) : row.secret === true;
+  if (isSecret) return value === "" || value === undefined || value === null ? value : MASK;
+  if (typeof value === "string") return shownText(row)(value);
   if (Array.isArray(value)) return value.map((v) => shownValue(v, row?.items, name));
   if (typeof value === "object" && value !== null) return shownFields(value as Fields, row?.schema ?? {});
   return value;
 }
+
+const shownText = (row: ParamSpec | undefined): ((text: string) => string) => row?.shown ?? withoutSecrets;
 
 function shownFields(fields: Fields, spec: ParamsSpec): Record<string, unknown> {
   const out: Record<string, unknown> = {};
@@ -161,7 +169,10 @@ export function shownParams(params: Fields, spec: ParamsSpec | null, secrets: re
 /** Names of the parameters that are, or have in them, a secret: kept with them for when the kind is not there. */
 export function secretNames(spec: ParamsSpec): string[] {
   const has = (row: ParamSpec): boolean =>
-    row.secret === true || (row.items !== undefined && has(row.items)) || (row.schema !== undefined && Object.values(row.schema).some(has));
+    row.secret === true ||
+    row.shown !== undefined ||
+    (row.items !== undefined && has(row.items)) ||
+    (row.schema !== undefined && Object.values(row.schema).some(has));
   return Object.keys(spec).filter((name) => has(spec[name] as ParamSpec));
 }
 
@@ -183,7 +194,7 @@ export function unmasked(given: Fields, saved: Fields | null, spec: ParamsSpec):
     if (moved && row.secret !== true && !sameJson(given[name] ?? row.default, shown[name] ?? row.default))
       throw new Error(`${name} has changed: type ${masks.join(", ")} again`);
   }
-  return restored(given, saved, shown) as Record<string, unknown>;
+  return restoredFields(given, saved, shown, spec);
 }
 
 const sameJson = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
@@ -191,7 +202,7 @@ const sameJson = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON
 /** Names of parameters with a mask in them. */
 export function maskedFields(given: Fields, spec: ParamsSpec): string[] {
   const has = (value: unknown, name: string): boolean => {
-    if (typeof value === "string") return value === MASK ? isSecretText(spec, name) : hasMask(value, withoutSecrets);
+    if (typeof value === "string") return value === MASK ? isSecretText(spec, name) : hasMask(value, shownText(specOf(spec, name)));
     if (typeof value !== "object" || value === null) return false;
     return Object.entries(value).some(([key, v]) => v === MASK || has(v, key));
   };
@@ -200,16 +211,21 @@ export function maskedFields(given: Fields, spec: ParamsSpec): string[] {
 
 const isSecretText = (spec: ParamsSpec, name: string): boolean => specOf(spec, name)?.secret === true || specOf(spec, name) === undefined;
 
-function restored(given: unknown, saved: unknown, shown: unknown): unknown {
+function restored(given: unknown, saved: unknown, shown: unknown, row: ParamSpec | undefined): unknown {
   if (typeof given === "string") {
     if (given === shown) return saved;
-    if (given === MASK || hasMask(given, withoutSecrets)) throw new Error(MASK_ALONE);
+    if (given === MASK || hasMask(given, shownText(row))) throw new Error(MASK_ALONE);
     return given;
   }
-  if (Array.isArray(given)) return given.map((v, i) => restored(v, part(saved, i), part(shown, i)));
+  if (Array.isArray(given)) return given.map((v, i) => restored(v, part(saved, i), part(shown, i), row?.items));
   if (typeof given !== "object" || given === null) return given;
+  return restoredFields(given as Fields, saved, shown, row?.schema ?? {});
+}
+
+function restoredFields(given: Fields, saved: unknown, shown: unknown, spec: ParamsSpec): Record<string, unknown> {
   const out: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(given)) define(out, name, restored(value, part(saved, name), part(shown, name)));
+  for (const [name, value] of Object.entries(given))
+    define(out, name, restored(value, part(saved, name), part(shown, name), specOf(spec, name)));
   return out;
 }
 

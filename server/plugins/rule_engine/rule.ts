@@ -2,7 +2,7 @@
 import { lineOf } from "../../lib/errors.ts";
 import { validTopicFilter } from "../../mqtt/topic.ts";
 import type { ActionEvent } from "../plugin.ts";
-import type { RuleMetrics, RuleState } from "../rules.ts";
+import type { RuleCondition, RuleMetrics, RuleState } from "../rules.ts";
 import type { EventColumns } from "./columns.ts";
 import { SourceError, type Sources, sourcesOf } from "./events.ts";
 import { EVERY, Figures } from "./figures.ts";
@@ -110,6 +110,13 @@ export class Rule implements Consumer {
   get state(): RuleState {
     if (this.reason !== null) return "broken";
     return this.stored.enabled ? "running" : "disabled";
+  }
+
+  get condition(): RuleCondition {
+    const { state, figures } = this;
+    if (state !== "running") return state;
+    const hasFailed = figures.failed > 0 || this.slots.some((slot) => slot.figures.failed + slot.figures.dropped > 0);
+    return hasFailed ? "failing" : "running";
   }
 
   get reason(): string | null {

@@ -98,6 +98,20 @@ export class RuleSet {
     return [...this.#rules.values()].filter((rule) => rule.slots.some((slot) => slot.resourceId === resource));
   }
 
+  /** Names of the rules that use each resource, by its id. */
+  users(): Map<string, string[]> {
+    const found = new Map<string, string[]>();
+    for (const { slots, stored } of this.#rules.values()) {
+      for (const id of new Set(slots.map((slot) => slot.resourceId))) {
+        if (id === null) continue;
+        const names = found.get(id);
+        if (names === undefined) found.set(id, [stored.name]);
+        else names.push(stored.name);
+      }
+    }
+    return found;
+  }
+
   #set(rule: Rule): void {
     const old = this.#rules.get(rule.id);
     if (old?.active === true) this.ports.watching.remove(old);

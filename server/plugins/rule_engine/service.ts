@@ -1,15 +1,8 @@
 /** What the admin layer sees of the engine: rows, and one change after the other. */
 import { WorkQueue } from "../../lib/work_queue.ts";
+import { together } from "../_backend/together.ts";
 import type { ActionKind, DeadLetters, ResourceHost, TestStep } from "../plugin.ts";
-import type {
-  ActionKindRow,
-  DeadLetterRow,
-  ResourceRow,
-  ResourceStatusRow,
-  ResourceTypeRow,
-  RuleEngineService,
-  RuleRow,
-} from "../rules.ts";
+import type { ActionKindRow, ResourceRow, ResourceStatusRow, ResourceTypeRow, RuleEngineService, RuleHead, RuleRow } from "../rules.ts";
 import type { Engine } from "./engine.ts";
 import { actionIsFor, EVENTS, PUBLISH } from "./events.ts";
 import { checkParams, shownParams, unmasked, wordOf } from "./params.ts";
@@ -48,6 +41,11 @@ export function ruleEngineService(engine: Engine): RuleEngineService {
     return row(rule as Rule);
   }
 
+  const usedRow = (slot: ResourceSlot): ResourceRow => {
+    const users = rules.using(slot.stored.id).map((rule) => rule.stored.name);
+    return resourceRow(slot, users, node);
+  };
+
   const letters = (rule: string, action: string): DeadLetters | null | undefined => {
     const slot = rules.get(rule)?.slots.find((s) => s.stored.id === action);
     return slot === undefined ? undefined : (slot.action?.deadLetters ?? null);
@@ -57,6 +55,10 @@ export function ruleEngineService(engine: Engine): RuleEngineService {
     *rules() {
       for (const rule of rules.all()) yield row(rule);
     },
+    *heads() {
+      for (const rule of rules.all()) yield headOf(rule);
+    },
+    ruleCount: () => rules.size,
     rule(id) {
       const rule = rules.get(id);
       return rule && row(rule);
@@ -72,9 +74,9 @@ export function ruleEngineService(engine: Engine): RuleEngineService {
     },
     errors: (id) => (rules.get(id) === undefined ? undefined : engine.errors.of(id)),
     inspected: (id) => (rules.get(id) === undefined ? undefined : engine.inspected.of(id)),
-    deadLetters(rule, action) {
+    deadLetters: (rule, action) => {
       const found = letters(rule, action);
-      return found == null ? found : found.list().map(({ at, ...letter }): DeadLetterRow => ({ ...letter, at_ms: at }));
+      return found == null ? found : found.list();
     },
     resendDeadLetters: (rule, action, ids) => letters(rule, action)?.resend(ids) ?? (letters(rule, action) === null ? null : undefined),
     removeDeadLetters: (rule, action, ids) => letters(rule, action)?.remove(ids) ?? (letters(rule, action) === null ? null : undefined),
@@ -84,20 +86,29 @@ export function ruleEngineService(engine: Engine): RuleEngineService {
       if (actionIsFor("$any", hook) === null) throw noHook(hook);
       return all.filter((kind) => actionIsFor(kind.for, hook) === true).map(actionRow);
     },
-    resources: () => [
-      ...[...resources.all()].map((slot) => resourceRow(slot, engine)),
-      ...[...resources.broken.values()].map(({ id, why }) => brokenResource(id, why, node)),
-    ],
+    resources() {
+      const users = rules.users();
+      return [
+        ...[...resources.all()].map((slot) => resourceRow(slot, users.get(slot.stored.id) ?? [], node)),
+        ...[...resources.broken.values()].map(({ id, why }) => brokenResource(id, why, node)),
+      ];
+    },
     resource(id) {
       const slot = resources.get(id);
       const broken = resources.broken.get(id);
-      return slot ? resourceRow(slot, engine) : broken && brokenResource(id, broken.why, node);
+      return slot ? usedRow(slot) : broken && brokenResource(id, broken.why, node);
     },
     resourceStatus: (id) => {
       const slot = resources.get(id);
       return slot && statusOf(slot);
     },
-    createResource: (given) => changes.run(async () => resourceRow(await resources.put(resources.plan(given)), engine)),
+    *resourceFigures() {
+      for (const slot of resources.all()) {
+        const { is_alive: alive, servers } = statusOf(slot);
+        yield { id: slot.stored.id, type: slot.stored.type, alive, server: together(servers) };
+      }
+    },
+    createResource: (given) => changes.run(async () => usedRow(await resources.put(resources.plan(given)))),
     testResource: (given) => testResource(given, engine),
     restartResource: (id) => changes.run(() => resources.restart(id)),
     removeResource: (id) => changes.run(() => resources.remove(id)),
@@ -146,22 +157,57 @@ const actionRow = ({
   description,
 });
 
+const forOf = ({ stored, sources }: Rule): string => sources.events[0]?.name ?? stored.for ?? "";
+
 function ruleRow(rule: Rule): RuleRow {
   const { stored, sources, slots } = rule;
   return {
     id: stored.id,
     name: stored.name,
-    for: sources.events[0]?.name ?? stored.for ?? "",
+    for: forOf(rule),
     rawsql: stored.rawsql,
     actions: slots.map(actionOf),
     enabled: stored.enabled,
     description: stored.description,
     state: rule.state,
+    condition: rule.condition,
     reason: rule.reason,
     events: sources.events.map((event) => event.name),
     topics: [...sources.filters],
     created_at_ms: stored.created,
     metrics: rule.metrics(),
+  };
+}
+
+function headOf(rule: Rule): RuleHead {
+  const { stored, sources } = rule;
+  return {
+    id: stored.id,
+    name: stored.name,
+    for: forOf(rule),
+    rawsql: stored.rawsql,
+    enabled: stored.enabled,
+    description: stored.description,
+    get state() {
+      return rule.state;
+    },
+    get condition() {
+      return rule.condition;
+    },
+    get reason() {
+      return rule.reason;
+    },
+    get events() {
+      return sources.events.map((event) => event.name);
+    },
+    get topics() {
+      return [...sources.filters];
+    },
+    created_at_ms: stored.created,
+    get kinds() {
+      return stored.actions.map((action) => action.name);
+    },
+    row: () => ruleRow(rule),
   };
 }
 
@@ -177,7 +223,8 @@ function actionOf(slot: ActionSlot): RuleRow["actions"][number] {
   };
 }
 
-function resourceRow(slot: ResourceSlot, engine: Engine): ResourceRow {
+/** `users`: names of the rules that use it. */
+function resourceRow(slot: ResourceSlot, users: string[], node: string): ResourceRow {
   const { id, name, type, config, description, secrets } = slot.stored;
   return {
     id,
@@ -186,9 +233,9 @@ function resourceRow(slot: ResourceSlot, engine: Engine): ResourceRow {
     config: shownParams(config, slot.kind?.params ?? null, secrets),
     attrs: "undefined",
     description,
-    status: [{ node: engine.ctx.broker.nodeName, is_alive: statusOf(slot).is_alive }],
+    status: [{ node, is_alive: statusOf(slot).is_alive }],
     reason: slot.reason,
-    used_by: engine.rules.using(id).map((rule) => rule.stored.name),
+    used_by: users,
   };
 }
 

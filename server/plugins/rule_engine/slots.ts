@@ -315,7 +315,7 @@ export class ActionSlot {
       dropped: f.dropped,
       waiting: waits.rows,
       waiting_bytes: waits.bytes,
-      dead_letters: action?.deadLetters?.list().length ?? null,
+      dead_letters: action?.deadLetters?.count ?? null,
       last_error: f.lastError,
       last_error_at_ms: f.lastErrorAt,
     };

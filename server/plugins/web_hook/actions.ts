@@ -4,7 +4,9 @@ import { MASK } from "../../lib/mask.ts";
 import { systemRandom } from "../../lib/random.ts";
 import { smallFile } from "../../lib/small_file.ts";
 import { httpUrl } from "../_backend/address.ts";
+import { NO_CALLS } from "../_backend/figures.ts";
 import { compileRowTemplate, rowJson } from "../_backend/row_template.ts";
+import { addCounts, together } from "../_backend/together.ts";
 import { Directory } from "../_sink/disk.ts";
 import { Sink } from "../_sink/sink.ts";
 import { realTimer } from "../_sink/timer.ts";
@@ -18,9 +20,12 @@ const CLOSE_MS = 3000;
 const MB = 1024 * 1024;
 const TIMEOUT_S = 5;
 
+const HEADERS_TOLD =
+  "Request Header; the value of one that is a secret by its name (auth, token, key, password, cookie …) is not shown again";
+
 const RESOURCE: ParamsSpec = {
   url: { type: "string", format: "url", required: true, title: "Request URL", description: "Request URL" },
-  headers: { type: "object", schema: {}, default: {}, title: "Request Header", description: "Request Header" },
+  headers: { type: "object", schema: {}, default: {}, title: "Request Header", description: HEADERS_TOLD },
   method: { type: "string", enum: ["PUT", "POST"], default: "POST", title: "Request Method", description: "Request Method" },
   timeout: { type: "number", default: TIMEOUT_S, range: [0.1, 60], title: "Timeout", description: "Seconds until a request has failed" },
   pool: { type: "number", default: 16, range: [1, 128], title: "Requests", description: "Requests at a time" },
@@ -118,6 +123,8 @@ class WebHookResource implements Resource {
   readonly timeoutMs: number;
   readonly pool: number;
   readonly #sinks = new Set<Sink<WebHookEvent>>();
+  /** Of actions that are gone: what is counted never becomes less. */
+  #former = NO_CALLS;
 
   constructor(
     readonly target: Target,
@@ -130,14 +137,18 @@ class WebHookResource implements Resource {
 
   add(sink: Sink<WebHookEvent>): () => void {
     this.#sinks.add(sink);
-    return () => this.#sinks.delete(sink);
+    return () => {
+      this.#sinks.delete(sink);
+      this.#former = addCounts(this.#former, sink.report());
+    };
   }
 
+  /** One service, however many actions send to it. */
   status(): ServerReport[] {
-    if (this.#sinks.size > 0) return [...this.#sinks].map((sink) => sink.report());
-    const none = { calls: 0, answered: 0, refused: 0, failed: 0, timeouts: 0, busy: 0, gone: 0, notAsked: 0, retries: 0 };
+    const now = together([...this.#sinks].map((sink) => sink.report()));
+    if (now !== null) return [{ ...now, ...addCounts(now, this.#former) }];
     const unknown = { since: this.since, lastError: null, lastErrorAt: null, p50: null, p95: null, p99: null };
-    return [{ what: whatOf(this.target), state: "connecting", ...unknown, ...none, running: 0, waiting: 0, pool: this.pool }];
+    return [{ what: whatOf(this.target), state: "connecting", ...unknown, ...this.#former, running: 0, waiting: 0, pool: this.pool }];
   }
 
   close(): void {}
@@ -220,8 +231,8 @@ function openAction(params: Params, host: ActionHost, resource: Resource | null,
     waiting: () => sink.waiting,
     deadLetters: sink.deadLetters,
     async close() {
-      leave();
       await sink.close();
+      leave();
     },
   };
 }

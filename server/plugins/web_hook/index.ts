@@ -107,7 +107,12 @@ export const webHook = definePlugin({
     };
     void look();
     ctx.every(LOOK_MS, () => void look());
-    ctx.report(() => ({ servers: target === null ? [] : [sink.report()], authentication: null, acl: null }));
+    ctx.report(() => ({
+      servers: target === null ? [] : [sink.report()],
+      deadLetters: sink.deadLetters.count,
+      authentication: null,
+      acl: null,
+    }));
     ctx.closing(ctx.broker.countWaiting(() => sink.memory));
     ctx.closing(() => sink.close());
     ctx.offer(webHookKinds(ctx.broker.nodeName));

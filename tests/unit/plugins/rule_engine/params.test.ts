@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { MASK } from "../../../../server/lib/mask.ts";
+import { MASK, MASK_ALONE } from "../../../../server/lib/mask.ts";
 import type { ParamsSpec } from "../../../../server/plugins/plugin.ts";
 import { checkParams, maskedFields, secretNames, shownParams, unmasked } from "../../../../server/plugins/rule_engine/params.ts";
 
@@ -87,6 +87,36 @@ describe("secrets", () => {
     expect(JSON.stringify(away)).not.toMatch(/secret|PEM|"pw|Bearer/);
     expect(away.odd).toBe(MASK);
     expect(shownParams({ password: "" }, SPEC)).toEqual({ password: "" });
+  });
+
+  test("a header or the like is one by its name; placeholders are none; what no name tells cannot be known", () => {
+    const headers = {
+      "X-Auth": "a",
+      "X-Api-Key": "b",
+      Cookie: "c",
+      "Session-Id": "d",
+      "x-auth-user": "joe",
+      author: "e",
+      token: "$" + "{payload.token}",
+      "X-Password": "",
+      "X-Plain": "f",
+    };
+    const expected = { ...headers, "X-Auth": MASK, "X-Api-Key": MASK, Cookie: MASK, "Session-Id": MASK };
+    expect(shownParams({ headers }, SPEC)).toEqual({ headers: expected });
+    expect(unmasked({ headers: expected }, { headers }, SPEC)).toEqual({ headers });
+    expect(() => unmasked({ headers: { ...expected, "X-New-Token": MASK } }, { headers }, SPEC)).toThrow(MASK_ALONE);
+  });
+
+  test("a text that has a secret in it is shown as its kind says, and comes back whole", () => {
+    const shown = (text: string): string => text.replace(/(?<=joe )\S+/, MASK);
+    const spec: ParamsSpec = { cmd: { type: "string", format: "template", shown, ...about } };
+    const field = "$" + "{t}";
+    const params = { cmd: `LOGIN joe pw1 ${field}` };
+    const masked = { cmd: `LOGIN joe ${MASK} ${field}` };
+    expect(shownParams(params, spec)).toEqual(masked);
+    expect([maskedFields(masked, spec), secretNames(spec)]).toEqual([["cmd"], ["cmd"]]);
+    expect(unmasked(masked, params, spec)).toEqual(params);
+    expect(() => unmasked({ cmd: `${masked.cmd} x` }, params, spec)).toThrow(MASK_ALONE);
   });
 
   test("a mask that comes back is what is saved; what was typed is taken", () => {

@@ -118,7 +118,20 @@ test("PUT, several in one request, figures", async () => {
   expect(resource.status()).toMatchObject([{ state: "up", answered: 2, queue: { sent: 4 } }]);
   expect(action.waiting?.()).toEqual({ rows: 0, bytes: 0 });
   await action.close();
-  expect(resource.status()).toMatchObject([{ state: "connecting", calls: 0 }]);
+  // What is counted of a resource never becomes less.
+  expect(resource.status()).toMatchObject([{ state: "connecting", calls: 2, answered: 2, pool: 16 }]);
+});
+
+test("a service that several actions send to is told of once", async () => {
+  const resource = open({ url: url() });
+  const [first, second] = [act(publish, {}, resource), act(event, {}, resource)];
+  first.run({ n: 1 }, from("c1"));
+  second.run({ event: "client.connected" }, from("c1"));
+  await until(() => resource.status()[0]?.answered === 2, "both have sent");
+  expect(resource.status()).toMatchObject([{ state: "up", calls: 2, pool: 32, queue: { sent: 2 } }]);
+  await first.close();
+  expect(resource.status()).toMatchObject([{ state: "up", calls: 2, pool: 16, queue: { sent: 1 } }]);
+  await second.close();
 });
 
 test("what is not taken is a dead letter of the action's", async () => {

@@ -182,6 +182,7 @@ test("what the service does not take is a dead letter, and can be sent again", a
     return letters().list().length === 1;
   }, "it is a letter");
   expect(letters().list()).toMatchObject([{ id: 1, why: "http 400", tries: 1 }]);
+  expect(b.manager.report(NAME)?.deadLetters).toBe(1);
   expect(b.kit.broker.metrics.get("web_hook/failed")).toBe(1);
   status = 200;
   expect(letters().resend()).toBe(1);
