@@ -248,24 +248,7 @@ export interface NodePlugins {
   plugins: Plugin[];
 }
 
-export interface PluginConfigRow {
-  key: string;
-  /** Text as configured; "" when only the default is in force. */
-  value: string;
-  desc: string;
-  required: boolean;
-  /** Extras: what a form needs. */
-  type: string;
-  default: string;
-  enum?: string[];
-  /** The value is shown as "******"; sent back, that leaves it as it is. */
-  secret?: boolean;
-  /** What the key is for. */
-  doc: string;
-  origin: Origin;
-  /** May be set by `PUT /configs/:app` without a restart of the plugin. */
-  live: boolean;
-}
+export type { PluginConfigRow } from "../plugins/settings.ts";
 
 export interface ConfigItem {
   key: string;

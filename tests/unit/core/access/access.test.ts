@@ -3,8 +3,9 @@ import { Access, type AclHolder } from "../../../../server/core/access/access.ts
 import { type AnyTopic, Hooks } from "../../../../server/core/hooks.ts";
 import type { AclStep, AclVerdict, Action, AuthResult, AuthStep, ClientInfo, Credentials } from "../../../../server/core/types.ts";
 import { Metrics } from "../../../../server/core/watch/metrics.ts";
-import { aClient, aZone, recordingLog, silentLog } from "../../../support/access.ts";
+import { aClient, recordingLog, silentLog } from "../../../support/access.ts";
 import { mono } from "../../../support/time.ts";
+import { testZone } from "../../../support/zone.ts";
 
 const PASSWORD: Credentials = { password: new TextEncoder().encode("secret") };
 const NONE: Credentials = { password: null };
@@ -27,7 +28,7 @@ describe("authentication", () => {
       return { allow: true };
     });
     const on = aClient({ username: null });
-    const off = aClient({ username: null, zone: aZone({ allowAnonymous: false }) });
+    const off = aClient({ username: null, zone: testZone({ allowAnonymous: false }) });
     expect(code(access.authenticate(on, NONE))).toBe("allow");
     expect(code(access.authenticate(off, NONE))).toBe(0x87);
     expect(asked).toBe(0);
@@ -89,7 +90,7 @@ describe("authentication", () => {
     const { hooks, access, metrics } = setUp();
     hooks.add("client.authenticate", "p", () => null);
     expect(code(access.authenticate(aClient({}), PASSWORD))).toBe("allow");
-    expect(code(access.authenticate(aClient({ zone: aZone({ allowAnonymous: false }) }), PASSWORD))).toBe(0x87);
+    expect(code(access.authenticate(aClient({ zone: testZone({ allowAnonymous: false }) }), PASSWORD))).toBe(0x87);
     expect(metrics.authAnonymous).toBe(1);
   });
 
@@ -185,14 +186,14 @@ describe("ACL", () => {
     const { hooks, access, metrics } = setUp();
     hooks.add("client.check_acl", "p", () => ({ verdict: "deny" }));
     expect(access.checkAcl(aClient({ isSuper: true }), "publish", "a")).toBe("allow");
-    expect(access.checkAcl(aClient({ zone: aZone({ enableAcl: false }) }), "publish", "a")).toBe("allow");
+    expect(access.checkAcl(aClient({ zone: testZone({ enableAcl: false }) }), "publish", "a")).toBe("allow");
     expect(access.checkAcl(aClient({}), "publish", "a")).toBe("deny");
     expect([metrics.aclAllow, metrics.aclDeny]).toEqual([0, 1]);
   });
 
   test("the first answer decides; none: acl_nomatch", () => {
     const { hooks, access } = setUp();
-    const deny = aClient({ zone: aZone({ aclNomatch: "deny" }) });
+    const deny = aClient({ zone: testZone({ aclNomatch: "deny" }) });
     expect(access.checkAcl(aClient({}), "publish", "a")).toBe("allow");
     expect(access.checkAcl(deny, "publish", "a")).toBe("deny");
     hooks.add("client.check_acl", "one", (_c, action) => (action === "publish" ? { verdict: "allow" } : null), 1);

@@ -8,7 +8,8 @@ import { noteOf, sayWhy } from "../../../../server/core/access/trace.ts";
 import { Hooks } from "../../../../server/core/hooks.ts";
 import type { ClientInfo } from "../../../../server/core/types.ts";
 import { Metrics } from "../../../../server/core/watch/metrics.ts";
-import { aClient, aZone, FakeClock, silentLog } from "../../../support/access.ts";
+import { aClient, FakeClock, silentLog } from "../../../support/access.ts";
+import { testZone } from "../../../support/zone.ts";
 
 const PASSWORD = { password: new Uint8Array(1) };
 function setUp() {
@@ -89,14 +90,14 @@ describe("explain authentication", () => {
     const r = await explain(s, aClient({}), PASSWORD);
     expect(short(r.authentication.steps)).toEqual(["limits:ignore", "banned:deny!"]);
     expect(r.authentication.steps[1]?.why).toBe("username joe is banned for 90 more seconds, by admin: spam");
-    const off = await explain(s, aClient({ zone: aZone({ enableBan: false }) }), PASSWORD);
+    const off = await explain(s, aClient({ zone: testZone({ enableBan: false }) }), PASSWORD);
     expect(off.authentication.allow).toBe(true);
   });
 
   test("what is known of its coming and going, or that nobody counts", async () => {
     const s = setUp();
     const why = async (enableFlappingDetect: boolean): Promise<string | undefined> => {
-      const r = await explain(s, aClient({ zone: aZone({ enableFlappingDetect }) }), PASSWORD);
+      const r = await explain(s, aClient({ zone: testZone({ enableFlappingDetect }) }), PASSWORD);
       return r.authentication.steps.find((x) => x.step === "flapping")?.why;
     };
     expect(await why(true)).toContain("came or went 0 times lately");
@@ -104,7 +105,7 @@ describe("explain authentication", () => {
   });
 
   test("limits of the zone", async () => {
-    const r = await explain(setUp(), aClient({ clientId: "toolong", zone: aZone({ maxClientidLen: 3 }) }), PASSWORD);
+    const r = await explain(setUp(), aClient({ clientId: "toolong", zone: testZone({ maxClientidLen: 3 }) }), PASSWORD);
     expect(short(r.authentication.steps)).toEqual(["limits:deny!"]);
   });
 
@@ -120,7 +121,7 @@ describe("explain authentication", () => {
   test("nobody knows the client", async () => {
     const s = setUp();
     s.hooks.add("client.authenticate", "p", () => null);
-    const r = await explain(s, aClient({ zone: aZone({ allowAnonymous: false }) }), PASSWORD);
+    const r = await explain(s, aClient({ zone: testZone({ allowAnonymous: false }) }), PASSWORD);
     expect(r.authentication.steps.at(-1)).toMatchObject({ step: "allow_anonymous", verdict: "deny", final: true });
     expect(r.authentication.steps.at(-1)?.why).toContain("no authentication plugin knows this client");
   });
@@ -145,7 +146,7 @@ describe("explain ACL", () => {
   test("super users, and zones without ACL", async () => {
     const s = setUp();
     s.hooks.add("client.check_acl", "plugin", () => ({ verdict: "deny" }));
-    expect(short((await acl(s, { zone: aZone({ enableAcl: false }) }, PUBLISH))?.steps).at(-1)).toBe("enable_acl:allow!");
+    expect(short((await acl(s, { zone: testZone({ enableAcl: false }) }, PUBLISH))?.steps).at(-1)).toBe("enable_acl:allow!");
     s.hooks.add("client.authenticate", "p", () => ({ allow: true, isSuper: true }));
     const r = await explain(s, aClient({}), PASSWORD, PUBLISH);
     expect(r.authentication.isSuper).toBe(true);
@@ -154,18 +155,20 @@ describe("explain ACL", () => {
 
   test("limits on topics", async () => {
     const s = setUp();
-    const refused = async (request: ExplainRequest, zone = aZone()): Promise<string> => {
+    const refused = async (request: ExplainRequest, zone = testZone()): Promise<string> => {
       const r = await acl(s, { zone }, request);
       expect(r?.allow).toBe(false);
       return r?.steps[0]?.why ?? "";
     };
     expect(await refused({ action: "publish", topic: "a/#" })).toContain("topic name");
     expect(await refused({ action: "subscribe", topic: "a/#/b" })).toContain("topic filter");
-    expect(await refused({ action: "subscribe", topic: "a/b/c" }, aZone({ maxTopicLevels: 2 }))).toContain("2 topic levels");
-    expect(await refused({ action: "subscribe", topic: "$share/g/a" }, aZone({ sharedSubscription: false }))).toContain(
+    expect(await refused({ action: "subscribe", topic: "a/b/c" }, testZone({ maxTopicLevels: 2 }))).toContain("2 topic levels");
+    expect(await refused({ action: "subscribe", topic: "$share/g/a" }, testZone({ sharedSubscription: false }))).toContain(
       "shared_subscription",
     );
-    expect(await refused({ action: "subscribe", topic: "a/+" }, aZone({ wildcardSubscription: false }))).toContain("wildcard_subscription");
+    expect(await refused({ action: "subscribe", topic: "a/+" }, testZone({ wildcardSubscription: false }))).toContain(
+      "wildcard_subscription",
+    );
   });
 
   test("the chain is asked for the filter without its share group", async () => {
@@ -247,7 +250,7 @@ test("what is known of a client from its log-in is known when a topic is asked a
 
 describe("explain the mountpoint", () => {
   const mounted = async (mountpoint: string, client: Partial<ClientInfo> = {}, request = PUBLISH) =>
-    explain(setUp(), aClient({ zone: aZone({ mountpoint }), ...client }), PASSWORD, request);
+    explain(setUp(), aClient({ zone: testZone({ mountpoint }), ...client }), PASSWORD, request);
 
   test("where its topics are, and nothing where there is none", async () => {
     const r = await mounted("dev/%c/");
@@ -275,7 +278,7 @@ describe("explain the mountpoint", () => {
   test("one that a plugin gives stands for the zone's", async () => {
     const s = setUp();
     s.hooks.add("client.authenticate", "web", () => ({ allow: true, isSuper: true, mountpoint: "tenant/#/" }));
-    const { authentication } = await explain(s, aClient({ zone: aZone({ mountpoint: "dev/" }) }), PASSWORD);
+    const { authentication } = await explain(s, aClient({ zone: testZone({ mountpoint: "dev/" }) }), PASSWORD);
     expect([authentication.isSuper, ...short(authentication.steps).slice(-2)]).toEqual([false, "web:allow", "mountpoint:deny!"]);
     expect(authentication.steps.at(-1)?.why).toBe("of web: mountpoint tenant/#/ has a wildcard or a share in it");
   });

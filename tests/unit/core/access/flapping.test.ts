@@ -2,14 +2,15 @@ import { describe, expect, test } from "bun:test";
 import { Banned } from "../../../../server/core/access/banned.ts";
 import { Flapping } from "../../../../server/core/access/flapping.ts";
 import { Metrics } from "../../../../server/core/watch/metrics.ts";
-import { aClient, aZone, FakeClock, recordingLog } from "../../../support/access.ts";
+import { aClient, FakeClock, recordingLog } from "../../../support/access.ts";
+import { testZone } from "../../../support/zone.ts";
 
 function setUp(maxTimes?: number) {
   const clock = new FakeClock();
   const metrics = new Metrics();
   const log = recordingLog();
   const banned = new Banned({ load: () => [], put() {}, delete() {} }, clock);
-  const zone = aZone({ enableFlappingDetect: true, flappingThreshold: { count: 3, intervalMs: 60_000 } });
+  const zone = testZone({ enableFlappingDetect: true, flappingThreshold: { count: 3, intervalMs: 60_000 } });
   return { clock, metrics, log, banned, zone, flapping: new Flapping(banned, clock, log, metrics, maxTimes) };
 }
 

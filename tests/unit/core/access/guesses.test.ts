@@ -4,15 +4,16 @@ import type { IConnectPacket } from "mqtt-packet";
 import { Guesses } from "../../../../server/core/access/guesses.ts";
 import type { ClientInfo } from "../../../../server/core/types.ts";
 import { Metrics } from "../../../../server/core/watch/metrics.ts";
-import { aClient, aZone, FakeClock, recordingLog } from "../../../support/access.ts";
+import { aClient, FakeClock, recordingLog } from "../../../support/access.ts";
 import { TestKit } from "../../../support/test_broker.ts";
+import { testZone } from "../../../support/zone.ts";
 
 function setUp(maxCounts?: number) {
   const clock = new FakeClock();
   const log = recordingLog();
   const metrics = new Metrics();
   const guesses = new Guesses(clock, log, metrics, maxCounts);
-  const zone = aZone({ authFailureLimit: { count: 5, intervalMs: 50_000 } });
+  const zone = testZone({ authFailureLimit: { count: 5, intervalMs: 50_000 } });
   const from = (ip: string, username: string | null, clientId = "c"): ClientInfo => aClient({ zone, ip, username, clientId });
   const sleeps: number[] = [];
   const sleep = (ms: number): Promise<void> => {

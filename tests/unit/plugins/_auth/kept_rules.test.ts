@@ -3,7 +3,8 @@ import { describe, expect, test } from "bun:test";
 import type { ClientInfo } from "../../../../server/core/types.ts";
 import { KeptRules } from "../../../../server/plugins/_auth/kept_rules.ts";
 import type { RuleSet } from "../../../../server/plugins/_auth/rules.ts";
-import { aClient, aZone, FakeClock } from "../../../support/access.ts";
+import { aClient, FakeClock } from "../../../support/access.ts";
+import { testZone } from "../../../support/zone.ts";
 
 const NONE: RuleSet = { rules: [], otherwise: "pass" };
 
@@ -34,7 +35,7 @@ describe("the rules of a client", () => {
       [2000, 2000],
     ] as const) {
       const { clock, check } = setup();
-      const client = aClient({ zone: aZone({ aclCacheTtlMs: ttl }) });
+      const client = aClient({ zone: testZone({ aclCacheTtlMs: ttl }) });
       expect([await check(client), await check(client), await check({ ...client })]).toEqual([1, 1, 2]);
       clock.forward(ms - 1);
       expect(await check(client)).toBe(2);
@@ -68,7 +69,7 @@ describe("the rules of a client", () => {
     expect(await check(client)).toBe(2);
   });
 
-  for (const zone of [aZone({ enableAclCache: false }), aZone({ aclCacheMaxSize: 0 })]) {
+  for (const zone of [testZone({ enableAclCache: false }), testZone({ aclCacheMaxSize: 0 })]) {
     test(`without a cache of verdicts nothing is kept, but who asks meanwhile gets the same answer: ${zone.enableAclCache}`, async () => {
       const { asked, kept, check } = setup();
       const client = aClient({ zone });
