@@ -331,13 +331,16 @@ export interface Script {
   language: "lua" | "javascript" | "typescript";
   /** `running` with an error: a former version runs, since the file cannot be loaded. `stopped`: it took too much, too often. */
   state: "loading" | "running" | "failed" | "stopped" | "unloaded" | "disabled";
+  /** Why its file cannot be loaded, or why it was stopped. */
   error: string | null;
+  /** When it is loaded again by itself, since it was too slow to be loaded or could not be read: Unix ms; 0 = it is not. */
+  retry_ms: number;
   callbacks: ScriptCallback[];
   calls: number;
   errors: number;
   /** Calls that took more than they may; they are among the errors, where they were ended by force they are not among the calls. */
   overruns: number;
-  /** Calls that were not made, while it was started again or too many waited. */
+  /** Calls that were not made, while it was started again or did not run, or too many waited. */
   skipped: number;
   restarts: number;
   /** Ms, of the last 1,024 calls; null = there were none. */

@@ -239,6 +239,7 @@ export const manage = {
   "scripts.isUnloaded": "Unloaded",
   "scripts.disabled": "Disabled",
   "scripts.former": "The former version runs: {why}",
+  "scripts.retry": "It is tried again:",
   "scripts.errorsOf": "Errors of {name}",
   "scripts.noErrors": "No errors since the plugin was started.",
   "scripts.time": "Time",

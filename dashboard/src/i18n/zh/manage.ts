@@ -236,6 +236,7 @@ export const manage = {
   "scripts.isUnloaded": "已卸载",
   "scripts.disabled": "已禁用",
   "scripts.former": "仍在运行先前的版本：{why}",
+  "scripts.retry": "将再次尝试：",
   "scripts.errorsOf": "{name} 的错误",
   "scripts.noErrors": "自插件启动以来没有错误。",
   "scripts.time": "时间",
