@@ -1,8 +1,9 @@
 /** One script: the version of it that runs, the one that is being loaded, what came of its calls. */
+import { wordsOf } from "../../lib/errors.ts";
 import type { MonoMs } from "../../lib/time.ts";
 import { ACCESS, type AccessName, CALLBACKS, type CallbackName, numberOf } from "./callbacks.ts";
 import { accessNamedIn } from "./files.ts";
-import { Host } from "./host.ts";
+import { Host, type HostEvents } from "./host.ts";
 import type { Failure, Language, Refusal } from "./messages.ts";
 import { Overruns } from "./overruns.ts";
 import { sizeOf, type Value } from "./values.ts";
@@ -35,8 +36,6 @@ export type Answer = Value[] | string;
 
 /** Errors that are kept. */
 const ERRORS_KEPT = 50;
-/** A worker that is gone is started again behind so long, ms; the script is passed over meanwhile. */
-const AGAIN_MS = 50;
 /** What was too slow to be loaded is tried again behind so long, and twice as long each time, ms. */
 const RETRY_MS = 1000;
 const RETRY_MOST_MS = 300_000;
@@ -86,7 +85,7 @@ export class Script {
   readonly #standing = new Overruns();
   #host: Host | null = null;
   #next: { host: Host; gone: () => void } | null = null;
-  #cancelAgain = (): void => {};
+  #cancelRetry = (): void => {};
   /** Tries to load it so far that were too slow. */
   #tries = 0;
   /** What went wrong last, in words. */
@@ -114,50 +113,64 @@ export class Script {
   }
 
   #start(): Promise<string | null> {
-    this.#cancelAgain();
+    this.#cancelRetry();
     this.retryAt = null;
     this.#next?.gone();
     if (!this.active) this.state = "loading";
     return new Promise((resolve) => {
       const { name, language, path } = this;
       const { limits, packet } = this.by;
-      const isNext = (): boolean => this.#next?.host === host;
-      const isCurrent = (): boolean => this.#host === host;
-      const host = new Host(
-        { name, language, path, limits },
-        {
-          loaded: (callbacks, unknown) => {
-            if (!isNext()) return;
-            this.#next = null;
-            this.#takeOver(host, callbacks);
-            if (unknown.length > 0) this.#note(null, "load", null, `unknown callbacks, which nobody calls: ${unknown.join(", ")}`);
-            resolve(null);
-          },
-          refused: (refusal) => {
-            if (!isNext()) return;
-            this.#next = null;
-            this.#refuse(refusal);
-            resolve(this.error);
-          },
-          failed: (failure) => {
-            if (isCurrent()) this.#fail(failure);
-          },
-          printed: (text) => this.by.printed(this, text),
-          ended: (failure) => {
-            if (!isCurrent()) return;
-            this.#drop();
-            if (!this.#overran({ ...failure, line: null })) this.#again();
-          },
-        },
-        packet,
-      );
-      const gone = (): void => {
-        host.close();
-        this.#next = null;
-        resolve("another command came before it was loaded");
-      };
-      this.#next = { host, gone };
+      try {
+        const host: Host = new Host(
+          { name, language, path, limits },
+          this.#events(() => host, resolve),
+          packet,
+        );
+        const gone = (): void => {
+          host.close();
+          this.#next = null;
+          resolve("another command came before it was loaded");
+        };
+        this.#next = { host, gone };
+      } catch (err) {
+        // Out of memory or threads.
+        this.#refuse({ message: `its worker cannot be started: ${wordsOf(err)}`, line: null, mayPass: true });
+        resolve(this.error);
+      }
     });
+  }
+
+  /** Of a worker that may be the next one, the current one, or a former one by then. `settled`: with what is wrong; null = it runs. */
+  #events(host: () => Host, settled: (why: string | null) => void): HostEvents {
+    const isNext = (): boolean => this.#next?.host === host();
+    const isCurrent = (): boolean => this.#host === host();
+    return {
+      loaded: (callbacks, unknown) => {
+        if (!isNext()) return;
+        this.#next = null;
+        this.#takeOver(host(), callbacks);
+        if (unknown.length > 0) this.#note(null, "load", null, `unknown callbacks, which nobody calls: ${unknown.join(", ")}`);
+        settled(null);
+      },
+      refused: (refusal) => {
+        if (!isNext()) return;
+        this.#next = null;
+        this.#refuse(refusal);
+        settled(this.error);
+      },
+      failed: (failure) => {
+        if (isCurrent()) this.#fail(failure);
+      },
+      printed: (text) => this.by.printed(this, text),
+      ended: (failure) => {
+        if (!isCurrent()) return;
+        this.#drop();
+        // The one that is being loaded already takes its place.
+        if (this.#overran({ ...failure, line: null }) || this.#next !== null) return;
+        this.restarts++;
+        void this.#start();
+      },
+    };
   }
 
   #takeOver(host: Host, callbacks: readonly CallbackName[]): void {
@@ -178,7 +191,7 @@ export class Script {
     if (mayPass) {
       const behind = Math.min(RETRY_MS * 2 ** this.#tries++, RETRY_MOST_MS);
       this.retryAt = this.by.now() + behind;
-      this.#cancelAgain = this.by.after(behind, () => void this.#start());
+      this.#cancelRetry = this.by.after(behind, () => void this.#start());
     }
     // What ran goes on. What was about to be started again has no former version any more.
     if (this.#host !== null) return;
@@ -186,14 +199,6 @@ export class Script {
     const named = accessNamedIn(this.path);
     this.owed = ACCESS.filter((name) => this.callbacks.includes(name) || named.includes(name));
     this.by.changed(this);
-  }
-
-  #again(): void {
-    this.#cancelAgain();
-    this.#cancelAgain = this.by.after(AGAIN_MS, () => {
-      this.restarts++;
-      void this.#start();
-    });
   }
 
   #drop(): void {
@@ -214,7 +219,7 @@ export class Script {
   }
 
   #end(state: ScriptState, error: string | null): void {
-    this.#cancelAgain();
+    this.#cancelRetry();
     this.retryAt = null;
     this.#next?.gone();
     this.#drop();

@@ -487,4 +487,20 @@ describe("a script that takes too much", () => {
     const tooLarge = m.kit.log.lines.filter((l) => l.fields?.why === "a message is larger than what may wait");
     expect([tooLarge.length, tooLarge[0]?.fields?.script]).toEqual([1, "a.js"]);
   });
+
+  test("a version that ends while the next one is loaded is followed by that one", async () => {
+    const m = await start({ "a.js": JS_LOOP }, { "lua_hook.budget": "100ms" });
+    const from = m.kit.connected("pub");
+    const to = m.kit.connected("sub").subscribe("#");
+    to.take();
+    const say = (topic: string): string | undefined => got(from.publish(topic, "x") && to)[0]?.[1];
+    const begun = m.file("begun");
+    const slow = `import { writeFileSync } from "node:fs"; writeFileSync(${JSON.stringify(begun)}, ""); Bun.sleepSync(500);`;
+    writeFileSync(m.file("a.js"), slow + JS_LOOP.replace("!", "?"));
+    const reloaded = m.service.command("reload", "a.js");
+    await until(() => existsSync(begun));
+    expect(say("loop")).toBe("x");
+    expect(await reloaded).toBeNull();
+    expect([say("t"), m.row("a.js").restarts]).toEqual(["x?", 0]);
+  });
 });

@@ -18,7 +18,7 @@ afterAll(removeTempDirs);
 class Waiting implements ScriptHost {
   readonly limits = { budget: 20_000, memory: 16 * 1024 * 1024 };
   readonly overruns = 5;
-  readonly packet = 0;
+  packet = 0;
   waits: { ms: number; fn: () => void } | null = null;
   changes = 0;
   now = (): number => NOW;
@@ -98,6 +98,17 @@ describe("what could not be loaded now", () => {
     writeFileSync(path, `${GOOD} `);
     await host.pass();
     expect([script.state, script.error, script.retryAt]).toEqual(["running", null, null]);
+  });
+
+  test("a worker that cannot be started, too: nothing is thrown", async () => {
+    const { script, host, path } = made();
+    writeFileSync(path, GOOD);
+    host.packet = -8_000_000;
+    expect(await script.load()).toStartWith("its worker cannot be started: ");
+    expect([script.state, host.waits?.ms]).toEqual(["failed", 1000]);
+    host.packet = 0;
+    await host.pass();
+    expect(script.state).toBe("running");
   });
 
   test("a mistake in it is not: it would be the same", async () => {
