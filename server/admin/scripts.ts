@@ -31,6 +31,8 @@ export function createScripts({ broker, plugins }: AdminDeps) {
   return {
     /** @throws AdminError 102 */
     list: (): Script[] => service().list().map(scriptRow),
+    /** For whoever gathers metrics; none while the plugin is off. */
+    figures: (): Script[] => plugins.service(PLUGIN)?.list().map(scriptRow) ?? [],
     /** Newest first. @throws AdminError 102 */
     errors(name: string): ScriptErrorRow[] {
       const errors = service().errors(name);

@@ -124,6 +124,18 @@ test("one that was too slow to be loaded says when it is tried again", async () 
   expect(await ctl("luahook", "disable", "9.lua")).toContain("successfully");
 });
 
+test("figures for Prometheus, under the names that the README has", async () => {
+  const response = await fetch(`http://127.0.0.1:${broker.ports.api}/api/v3/prometheus/metrics`, {
+    headers: { authorization: `Basic ${btoa(`${APP.id}:${APP.secret}`)}` },
+  });
+  const text = await response.text();
+  expect(text).toContain('baomq_script_up{script="1.lua"} 1\n');
+  const words = /`baomq_script_up`(.*)\./.exec(readFileSync(join(import.meta.dir, "../../README.md"), "utf8"))?.[1] ?? "";
+  const names = [...words.matchAll(/`(_\w+)`/g)].map(([, name]) => `baomq_script${name}`);
+  expect(names).toHaveLength(6);
+  expect(names.filter((name) => !text.includes(`# TYPE ${name.replace(/_total$/, "")}`))).toEqual([]);
+});
+
 test("the same over REST", async () => {
   expect(await ask("POST", "/lua_hook/scripts/3.js/disable")).toEqual({ status: 200, code: 0 });
   expect((await scripts()).find((s) => s.name === "3.js")?.state).toBe("disabled");
