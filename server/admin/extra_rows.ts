@@ -193,7 +193,7 @@ export interface AccessStep {
   description: string;
   /** Errors of its own, not of a server's. */
   failures: number;
-  /** "deny" or "ignore"; null = it asks no server. */
+  /** "deny" or "ignore", also of the scripts that it runs (`lua_hook.on_failure`); null = it asks no server. */
   on_error: string | null;
   /** It has a word on what clients may do. false = nothing is asked there: the plugin has none, or no setting of it says what to ask. */
   asks_topics: boolean;
@@ -210,7 +210,7 @@ export interface AccessZone {
 }
 export interface AccessWarning {
   /**
-   * everybody: nobody is asked, all are let in; unknown: whoever no plugin knows is; ignored_errors: while a server is down, all are;
+   * everybody: nobody is asked, all are let in; unknown: whoever no plugin knows is; ignored_errors: while a server is down, or a script fails, all are;
    * no_acl: everybody may do everything; open_rules: so may whoever the rules of acl.conf do not know, by one of them; no_rule: since none forbids
    * it, and `acl_nomatch` allows what none speaks of.
    */

@@ -96,6 +96,10 @@ test("on: all three run, and survive a restart of the node; what is bad costs it
   again.drop();
 });
 
+test("the access chain says what becomes of whoever a script that fails is asked about", async () => {
+  expect(await ctl("access")).toMatch(/emqx_lua_hook +- +deny/);
+});
+
 test("the commands of EMQ X 3.1, in its words", async () => {
   expect(await ctl("luahook", "disable", "2.ts")).toBe('Disable "2.ts" successfully\n');
   expect([existsSync(file("2.ts")), existsSync(file("2.ts.x"))]).toEqual([false, true]);

@@ -10,6 +10,7 @@ import type { PluginContext, VerdictCounts } from "../plugin.ts";
 import { ACCESS, type AccessName, CALLBACKS, type CallbackName, numberOf } from "./callbacks.ts";
 import { filterOf, isWrong, messageOf, type Wrong, wordOf } from "./results.ts";
 import type { Script } from "./script.ts";
+import type { OnFailure } from "./telling.ts";
 import type { Value } from "./values.ts";
 
 const DOLLAR = 36;
@@ -18,9 +19,6 @@ const begins = (topic: string): boolean => topic.charCodeAt(0) === DOLLAR;
 const N = Object.fromEntries(CALLBACKS.map((c) => [c.name, numberOf(c.name)])) as Record<CallbackName, number>;
 
 type Context = Pick<PluginContext, "hook" | "broker">;
-
-/** What a callback about access counts as that gives no answer. */
-export type OnFailure = "deny" | "ignore";
 
 /** What a script answers, read. "nothing" = it has no opinion. */
 type Said<T> = { is: T } | { failed: string } | "nothing";

@@ -4,53 +4,18 @@
  */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import type { Clock } from "../../core/ports.ts";
-import type { AlarmDetails } from "../../core/watch/alarms.ts";
 import { bytesFrom, duration, integer, oneOf } from "../../lib/config_entry.ts";
-import { between, type MonoMs } from "../../lib/time.ts";
 import { definePlugin, type ScriptRowView, type ScriptsService } from "../plugin.ts";
-import { type OnFailure, ScriptHooks } from "./hooks.ts";
+import { ScriptHooks } from "./hooks.ts";
 import type { Script, ScriptHost } from "./script.ts";
 import { Scripts } from "./scripts.ts";
+import { type OnFailure, Telling } from "./telling.ts";
 
 const OURS = { required: false };
 const WATCH_MS = 100;
 const LOOK_MS = 1000;
-/** Failures of one script that are logged: one in this time, ms. All of the last ones are in its list. */
-const LOG_EVERY_MS = 1000;
-/** And what one of them was not told, ms. */
-const NOT_TOLD_EVERY_MS = 60_000;
-
 /** Settings that a script has from when it was loaded. */
 const LOADED_WITH: readonly string[] = ["lua_hook.budget", "lua_hook.memory"];
-
-/** Is it time to say this of the script again? */
-function sparing(clock: Clock): (script: Script, what: string, every: number) => boolean {
-  const said = new WeakMap<Script, Map<string, MonoMs>>();
-  return (script, what, every) => {
-    const last = said.get(script) ?? new Map<string, MonoMs>();
-    said.set(script, last);
-    const now = clock.mono();
-    const before = last.get(what);
-    if (before !== undefined && between(before, now) < every) return false;
-    last.set(what, now);
-    return true;
-  };
-}
-
-/** null = there is none. */
-function alarmOf({ name, state, error, owed }: Script, onFailure: OnFailure): AlarmDetails | null {
-  if (state !== "stopped" && owed.length === 0) return null;
-  const until =
-    owed.length === 0
-      ? ""
-      : onFailure === "deny"
-        ? " Until it runs, whoever it is to be asked about is refused (lua_hook.on_failure = deny)."
-        : " Until it runs, it is not asked about anybody (lua_hook.on_failure = ignore).";
-  return state === "stopped"
-    ? { severity: "error", title: `the script ${name} is stopped`, summary: `${error}. Change its file, or reload it.${until}` }
-    : { severity: "error", title: `the script ${name} does not run`, summary: `${error ?? "it is being loaded"}.${until}` };
-}
 
 export const luaHook = definePlugin({
   name: "emqx_lua_hook",
@@ -87,9 +52,13 @@ export const luaHook = definePlugin({
     const { clock } = ctx;
     const dir = join(ctx.dataDir, "scripts");
     mkdirSync(dir, { recursive: true });
-    const hooks = new ScriptHooks(ctx, () => ctx.config["lua_hook.on_failure"]);
-    const isDue = sparing(clock);
-    const warn = (script: Script): void => ctx.alarm(`script_${script.name}`, alarmOf(script, ctx.config["lua_hook.on_failure"]));
+    const onFailure = (): OnFailure => ctx.config["lua_hook.on_failure"];
+    const hooks = new ScriptHooks(ctx, onFailure);
+    const telling = new Telling(ctx, onFailure);
+    const refresh = (): void => {
+      hooks.refresh(scripts.all);
+      telling.open(hooks.asked("on_client_authenticate", hooks.authentication) !== null);
+    };
 
     const by: ScriptHost & { warn(message: string, fields: Record<string, unknown>): void } = {
       get limits() {
@@ -105,21 +74,13 @@ export const luaHook = definePlugin({
       mono: () => clock.mono(),
       after: (ms, fn) => ctx.after(ms, fn),
       changed(script) {
-        warn(script);
-        hooks.refresh(scripts.all);
+        telling.alarm(script);
+        refresh();
       },
-      failed(script, { callback, line, message }) {
-        if (isDue(script, "failed", LOG_EVERY_MS)) ctx.log.error("script failed", { script: script.name, callback, line, error: message });
-      },
-      stopped(script) {
-        ctx.log.error("script stopped", { script: script.name, error: script.error, overruns: ctx.config["lua_hook.max_overruns"] });
-      },
+      failed: (script, error) => telling.failed(script, error),
+      stopped: (script) => ctx.log.error("script stopped", { script: script.name, error: script.error, overruns: by.overruns }),
       printed: (script, text) => ctx.log.notice("script", { script: script.name, text }),
-      notTold(script, tooLarge) {
-        const why = tooLarge ? "a message is larger than what may wait" : "it is slower than what it is told of";
-        if (isDue(script, why, NOT_TOLD_EVERY_MS))
-          ctx.log.warn("a script is passed over", { script: script.name, why, skipped: script.skipped });
-      },
+      notTold: (script, tooLarge) => telling.notTold(script, tooLarge),
       warn: (message, fields) => ctx.log.warn(message, fields),
     };
     const scripts = new Scripts(dir, by);
@@ -131,15 +92,15 @@ export const luaHook = definePlugin({
     }));
     // Before the first client comes: a script may be what keeps it out.
     const unread = await scripts.open();
-    if (unread !== null && ctx.config["lua_hook.on_failure"] === "deny") throw new Error(unread);
-    let { packet } = by;
+    if (unread !== null && onFailure() === "deny") throw new Error(unread);
     ctx.changed((keys) => {
       // Each goes on with the limits it was loaded with, until it is there with the new ones.
       if (keys.some((key) => LOADED_WITH.includes(key))) scripts.loadAgain();
-      for (const script of scripts.all) warn(script);
-      hooks.refresh(scripts.all);
+      for (const script of scripts.all) telling.alarm(script);
+      refresh();
     });
     ctx.every(WATCH_MS, () => scripts.watch(WATCH_MS));
+    let { packet } = by;
     ctx.every(LOOK_MS, () => {
       // What they are told waits in memory that they share since they were loaded.
       if (by.packet > packet) {

@@ -266,7 +266,7 @@ export class Script {
     this.skipped++;
     if (this.active) return "it is being started again";
     if (this.state === "stopped") return `it is stopped: ${this.error}`;
-    return this.error === null ? "it is being loaded" : `it is not loaded: ${this.error}`;
+    return this.state === "failed" ? `it is not loaded: ${this.error}` : "it is being loaded";
   }
 
   tell(number: number, args: readonly Value[]): void {
