@@ -126,14 +126,13 @@ export class ScriptHooks {
   }
 
   /**
-   * JavaScript that returns nothing leaves everything as it is. So does Lua where it is asked about access: EMQ X 3.1 passed on, and a function that
-   * speaks of some clients only ends so.
+   * JavaScript that returns nothing leaves everything as it is. So does Lua, and whoever returns nil, where it is asked about access: EMQ X 3.1 passed
+   * on, and a function that speaks of some clients only ends so.
    */
   #ask<T>(script: Script, name: CallbackName, args: readonly Value[], read: (values: Value[]) => T | Wrong): Said<T> {
     const values = script.ask(N[name], args);
     if (typeof values === "string") return { failed: values };
-    const mayBeNothing = script.language !== "lua" || isAboutAccess(name);
-    if (mayBeNothing && values.every((v) => v === null)) return "nothing";
+    if (isAboutAccess(name) ? values.every((v) => v === null) : values.length === 0 && script.language !== "lua") return "nothing";
     const is = read(values);
     if (!isWrong(is)) return { is };
     script.badResult(name, is.wrong);

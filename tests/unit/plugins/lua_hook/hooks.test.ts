@@ -99,6 +99,11 @@ describe("a call that fails", () => {
     const m = await start({ "a.lua": some, "b.js": "export function on_client_authenticate() {}" });
     expect([await m.logIn(), await m.logIn("evil"), await m.may("t"), await m.may("secret")]).toEqual([0, 0x87, "allow", "deny"]);
     expect([m.service.errors("a.lua"), m.service.errors("b.js")]).toEqual([[], []]);
+    // Of a message it is a mistake.
+    writeFileSync(m.file("c.js"), "export const on_message_publish = (c, u, t) => (t === 'none' ? undefined : [t.gone])");
+    expect(await m.service.command("load", "c.js")).toBeNull();
+    m.kit.connected("p").publish("none", "x").publish("nil", "x");
+    expect(m.service.errors("c.js")?.map((e) => e.message)).toEqual(["bad result: expected topic, payload, qos and retain, or false"]);
   });
 
   test("other settings count at once, for kept verdicts too, and no script is loaded again for them", async () => {

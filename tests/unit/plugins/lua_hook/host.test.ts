@@ -460,9 +460,9 @@ describe("abuse", () => {
   test("what was told before takes none of the time of what is asked", async () => {
     const begun = join(dir, "begun");
     const source = `import { writeFileSync } from "node:fs";
-      export function on_message_acked() { writeFileSync(${JSON.stringify(begun)}, ""); Bun.sleepSync(1400) }
-      export function on_message_publish() { Bun.sleepSync(1400); return 1 }`;
-    const { host, ask, ended } = await start("javascript", source, { budget: 2000, memory: 16 * MIB });
+      export function on_message_acked() { writeFileSync(${JSON.stringify(begun)}, ""); Bun.sleepSync(1650) }
+      export function on_message_publish() { Bun.sleepSync(1650); return 1 }`;
+    const { host, ask, ended } = await start("javascript", source, { budget: 3000, memory: 16 * MIB });
     host.tell(numberOf("on_message_acked"), []);
     await until(() => existsSync(begun));
     expect([ask(), ended]).toEqual([[1], []]);
