@@ -79,9 +79,9 @@ export class ScriptHooks {
     const { ctx } = this;
     switch (name) {
       case "on_client_authenticate":
-        return ctx.hook("client.authenticate", (client, credentials) => this.#authenticate(client, credentials));
+        return ctx.hook("client.authenticate", (client, credentials) => this.#once(name, () => this.#authenticate(client, credentials)));
       case "on_client_check_acl":
-        return ctx.hook("client.check_acl", (client, action, topic) => this.#checkAcl(client, action, topic));
+        return ctx.hook("client.check_acl", (client, action, topic) => this.#once(name, () => this.#checkAcl(client, action, topic)));
       case "on_client_connected":
         return ctx.hook("client.connected", (client, code) => this.#tell(name, [client.clientId, client.username, code]));
       case "on_client_disconnected":
@@ -137,6 +137,12 @@ export class ScriptHooks {
     if (!isWrong(is)) return { is };
     script.badResult(name, is.wrong);
     return { failed: is.wrong };
+  }
+
+  /** Nobody is refused because a worker is just being started again: he waits for it. */
+  #once<T>(name: AccessName, decide: () => T): T | Promise<T> {
+    const coming = (this.#having[N[name]] as Script[]).flatMap((script) => script.coming ?? []);
+    return coming.length === 0 ? decide() : Promise.all(coming).then(() => this.#once(name, decide));
   }
 
   /** The first one that decides. */

@@ -44,7 +44,7 @@ export const luaHook = definePlugin({
     "lua_hook.on_failure": oneOf(
       ["deny", "ignore"],
       "deny",
-      "When a script gives no answer to on_client_authenticate or on_client_check_acl (it fails, is over its budget, stopped or not loaded): deny refuses (CONNACK 3 or 0x88), so that nobody gets by it who can make it fail, as with auth.<x>.on_error; ignore asks the next one as EMQ X 3.1 did: with allow_anonymous on, everybody is let in then. To return nothing is no failure, and ignores as it did there.",
+      "When a script gives no answer to on_client_authenticate or on_client_check_acl (it fails, is over its budget, stopped or not loaded; while its worker is started again, who comes waits): deny refuses (CONNACK 3 or 0x88), so that nobody gets by it who can make it fail, as with auth.<x>.on_error; ignore asks the next one as EMQ X 3.1 did: with allow_anonymous on, everybody is let in then. To return nothing is no failure, and ignores as it did there.",
       OURS,
     ),
   },

@@ -85,6 +85,8 @@ export class Script {
   readonly #standing = new Overruns();
   #host: Host | null = null;
   #next: { host: Host; gone: () => void } | null = null;
+  /** Of the next one, or the last: it resolves when it is there, or will not be. */
+  #loading: Promise<string | null> = Promise.resolve(null);
   #cancelRetry = (): void => {};
   /** Tries to load it so far that were too slow. */
   #tries = 0;
@@ -103,6 +105,11 @@ export class Script {
     return this.state === "running";
   }
 
+  /** It runs, but its worker is being started again: resolves when it is there, or, within seconds, when it is known that it will not be. */
+  get coming(): Promise<unknown> | null {
+    return this.active && this.#host === null ? this.#loading : null;
+  }
+
   // ---- its life
 
   /** Load the file as it is now, whatever became of it before. Resolves with what is wrong with it; null = it runs. */
@@ -117,7 +124,7 @@ export class Script {
     this.retryAt = null;
     this.#next?.gone();
     if (!this.active) this.state = "loading";
-    return new Promise((resolve) => {
+    this.#loading = new Promise((resolve) => {
       const { name, language, path } = this;
       const { limits, packet } = this.by;
       try {
@@ -138,6 +145,7 @@ export class Script {
         resolve(this.error);
       }
     });
+    return this.#loading;
   }
 
   /** Of a worker that may be the next one, the current one, or a former one by then. `settled`: with what is wrong; null = it runs. */

@@ -163,7 +163,7 @@ describe("a script that does not run", () => {
     expect([await m.logIn(), m.kit.alarms.present()]).toEqual([0, []]);
   });
 
-  test("stopped: refused until it is reloaded; while its worker is started again, too", async () => {
+  test("stopped: refused until it is reloaded; while its worker is started again, who comes waits", async () => {
     const m = await start(
       {
         "a.js": `export const on_client_authenticate = () => "ok";
@@ -174,8 +174,7 @@ describe("a script that does not run", () => {
     const from = m.kit.connected("pub");
     expect(await m.logIn()).toBe(0);
     from.publish("loop", "x");
-    expect([m.row("a.js").state, await m.logIn()]).toEqual(["running", 0x88]);
-    expect(why(await m.explained())[0]).toContain("it is being started again");
+    expect([m.row("a.js").restarts, await m.logIn(), m.row("a.js").skipped]).toEqual([1, 0, 0]);
     await until(() => {
       m.kit.pass(100);
       from.publish("loop", "x");
@@ -186,6 +185,31 @@ describe("a script that does not run", () => {
     expect(JSON.stringify(m.kit.alarms.present()[0]?.desc)).toContain("Change its file, or reload it. Until it runs, whoever");
     expect(await m.service.command("reload", "a.js")).toBeNull();
     expect([await m.logIn(), m.kit.alarms.present()]).toEqual([0, []]);
+  });
+
+  test("a worker that does not come back: who waits for it is refused then", async () => {
+    const source = `export const on_client_check_acl = (c, u, i, p, pubsub, topic) => { if (topic === "loop") for (;;); return "allow" };`;
+    const m = await start({ "a.js": source }, { "lua_hook.budget": "200ms" });
+    expect(await m.may("t")).toBe("allow");
+    writeFileSync(m.file("a.js"), `throw new Error("no"); ${source}`);
+    expect(await m.may("loop")).toBe("deny");
+    expect(m.row("a.js").state).toBe("running");
+    const waited = m.may("t");
+    expect([await waited, m.row("a.js").state]).toEqual(["deny", "failed"]);
+    expect(why(await m.explained())[1]).toBe(
+      "the script a.js gives no answer: it is not loaded: line 1: no, which refuses (lua_hook.on_failure = deny)",
+    );
+  });
+
+  test("unloaded while somebody waits for it: he is asked no more", async () => {
+    const m = await start({
+      "a.js": 'export const on_client_check_acl = (c, u, i, p, pubsub, t) => { for (; t === "loop"; ); return "deny" };',
+    });
+    await m.may("loop");
+    const waited = m.may("t");
+    const unloaded = m.service.command("unload", "a.js");
+    expect([await waited, await unloaded]).toEqual([expect.stringMatching(/allow|deny/) as never, null]);
+    expect([await m.may("t"), m.row("a.js").state]).toEqual(["allow", "unloaded"]);
   });
 });
 
