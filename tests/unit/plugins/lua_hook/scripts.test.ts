@@ -70,12 +70,12 @@ test("a slow script keeps none of the others from being loaded", async () => {
   const good = 'function register_hook() return "on_message_publish" end function on_message_publish() end';
   const scripts = new Scripts(dir, by);
   await scripts.open();
-  writeFileSync(join(dir, "a.lua"), "while true do end");
+  writeFileSync(join(dir, "a.js"), "for (;;);");
   writeFileSync(join(dir, "b.lua"), good);
   await until(() => {
     scripts.look();
     return scripts.find("b.lua")?.state === "running";
   });
-  expect(scripts.find("a.lua")?.state).toBe("loading");
+  expect(scripts.find("a.js")?.state).toBe("loading");
   scripts.close();
 });
