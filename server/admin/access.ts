@@ -34,9 +34,9 @@ export function createAccess({ broker, aclFile, aclRules, fittingKinds }: AdminD
     });
   }
 
-  /** null = it asks nobody. */
+  /** null = it asks nobody, and runs no scripts. */
   function onErrorOf(name: string): string | null {
-    const row = plugins.pluginConfig(name).find(({ key }) => key.endsWith(".on_error"));
+    const row = plugins.pluginConfig(name).find(({ key }) => /\.(on_error|on_failure)$/.test(key));
     return row === undefined ? null : row.value === "" ? row.default : row.value;
   }
 

@@ -180,7 +180,7 @@ export interface AccessStep {
   description: string;
   /** Errors of its own, not of a server's. */
   failures: number;
-  /** "deny" or "ignore"; null = it asks no server. */
+  /** "deny" or "ignore", also of the scripts that it runs (`lua_hook.on_failure`); null = it asks no server. */
   on_error: string | null;
   /** It has a word on what clients may do. false = nothing is asked there: the plugin has none, or no setting of it says what to ask. */
   asks_topics: boolean;
@@ -197,7 +197,7 @@ export interface AccessZone {
 }
 export interface AccessWarning {
   /**
-   * everybody: nobody is asked, all are let in; unknown: whoever no plugin knows is; ignored_errors: while a server is down, all are;
+   * everybody: nobody is asked, all are let in; unknown: whoever no plugin knows is; ignored_errors: while a server is down, or a script fails, all are;
    * no_acl: everybody may do everything; open_rules: so may whoever the rules of acl.conf do not know, by one of them; no_rule: since none forbids
    * it, and `acl_nomatch` allows what none speaks of.
    */
@@ -318,13 +318,16 @@ export interface Script {
   language: "lua" | "javascript" | "typescript";
   /** `running` with an error: a former version runs, since the file cannot be loaded. `stopped`: it took too much, too often. */
   state: "loading" | "running" | "failed" | "stopped" | "unloaded" | "disabled";
+  /** Why its file cannot be loaded, or why it was stopped. */
   error: string | null;
+  /** When it is loaded again by itself, since it was too slow to be loaded or could not be read: Unix ms; 0 = it is not. */
+  retry_ms: number;
   callbacks: ScriptCallback[];
   calls: number;
   errors: number;
   /** Calls that took more than they may; they are among the errors, where they were ended by force they are not among the calls. */
   overruns: number;
-  /** Calls that were not made, while it was started again or too many waited. */
+  /** Calls that were not made, while it was started again or did not run, or too many waited. */
   skipped: number;
   restarts: number;
   /** Ms, of the last 1,024 calls; null = there were none. */

@@ -2,10 +2,11 @@
 import { underscored } from "../lib/exposition.ts";
 import type { Labels, MetricFamily } from "../lib/metric_family.ts";
 import type { AdminDeps } from "./deps.ts";
+import type { Script } from "./extra_rows.ts";
 import type { LiveFigures } from "./nodes.ts";
 import type { NodeInfo, Plugin, PluginServer } from "./rows.ts";
 import type { RuleFigures } from "./rules.ts";
-import { family, type Row, resourceServer, serverFamilies } from "./server_figures.ts";
+import { family, QUANTILES, type Row, resourceServer, serverFamilies } from "./server_figures.ts";
 
 /** Gauges among the metrics. */
 const GAUGES: ReadonlySet<string> = new Set(["messages/retained"]);
@@ -27,10 +28,11 @@ interface Views {
   nodes: { node(): NodeInfo };
   plugins: { list(): Plugin[] };
   rules: { figures(): RuleFigures | null };
+  scripts: { figures(): Script[] };
   live(): LiveFigures;
 }
 
-export function createFigures({ broker, stats }: AdminDeps, { nodes, plugins, rules, live }: Views) {
+export function createFigures({ broker, stats }: AdminDeps, { nodes, plugins, rules, scripts, live }: Views) {
   return (): MetricFamily[] => [
     ...Object.entries(broker.metrics.all()).map(([name, value]) => metric(name, value, namesOf(name))),
     ...Object.entries(broker.metrics.extra()).map(([name, value]) => metric(name, value, [])),
@@ -39,6 +41,7 @@ export function createFigures({ broker, stats }: AdminDeps, { nodes, plugins, ru
     ...process(nodes.node(), broker.alarms.present().length),
     ...outside(plugins.list()),
     ...ofRules(rules.figures()),
+    ...ofScripts(scripts.figures()),
   ];
 }
 
@@ -157,6 +160,41 @@ function ofRules(figures: RuleFigures | null): MetricFamily[] {
     ...serverFamilies(
       "rule/resource",
       resources.map((r) => ({ labels: { resource: r.id, type: r.type }, s: resourceServer(r) })),
+    ),
+  ];
+}
+
+/** Scripts on hooks, by name. */
+function ofScripts(all: readonly Script[]): MetricFamily[] {
+  if (all.length === 0) return [];
+  const each = (name: string, type: MetricFamily["type"], help: string, read: (s: Script) => number): MetricFamily =>
+    family(
+      `script/${name}`,
+      type,
+      help,
+      all.map((s): Row => [{ script: s.name }, read(s)]),
+    );
+  const ofCallbacks = (name: "calls" | "errors", help: string): MetricFamily =>
+    family(
+      `script/${name}`,
+      "counter",
+      help,
+      all.flatMap((s) => s.callbacks.map((c): Row => [{ script: s.name, callback: c.name }, c[name]])),
+    );
+  return [
+    each("up", "gauge", "1 = it runs", (s) => (s.state === "running" ? 1 : 0)),
+    ofCallbacks("calls", "Calls of a callback"),
+    ofCallbacks("errors", "Calls of a callback that failed"),
+    each("overruns", "counter", "Calls that took more than they may", (s) => s.overruns),
+    each("skipped", "counter", "Calls that were not made", (s) => s.skipped),
+    each("restarts", "counter", "Times its worker was started again", (s) => s.restarts),
+    family(
+      "script/seconds",
+      "gauge",
+      "Time of a call, of the last 1,024",
+      all.flatMap((s) =>
+        QUANTILES.flatMap(([quantile, key]): Row[] => (s[key] === null ? [] : [[{ script: s.name, quantile }, (s[key] as number) / 1000]])),
+      ),
     ),
   ];
 }

@@ -49,6 +49,7 @@ export function createAdmin(deps: AdminDeps) {
   const settings = createSettings(deps.settings, deps.plugins, deps.broker.alarms);
   const plugins = createPlugins(deps, settings);
   const rules = createRules(deps, limits);
+  const scripts = createScripts(deps);
   return {
     node,
     version: deps.broker.node.apiVersion,
@@ -70,7 +71,7 @@ export function createAdmin(deps: AdminDeps) {
     settings,
     listeners,
     metrics: createMetrics(deps),
-    figures: createFigures(deps, { nodes, plugins, rules, live: monitor.live }),
+    figures: createFigures(deps, { nodes, plugins, rules, scripts, live: monitor.live }),
     monitor,
     alarms: createAlarms(deps),
     banned: createBanned(deps, limits),
@@ -81,7 +82,7 @@ export function createAdmin(deps: AdminDeps) {
     rules,
     authUsername: createAccounts(deps, "emqx_auth_username"),
     authClientid: createAccounts(deps, "emqx_auth_clientid"),
-    scripts: createScripts(deps),
+    scripts,
     webHook: createWebHook(deps),
     explain: createExplain(deps),
     runtime: createRuntime(deps, listeners.list, nodes.processes),

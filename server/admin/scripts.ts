@@ -7,9 +7,16 @@ import { notFound, notRunning } from "./refusals.ts";
 
 const PLUGIN = "emqx_lua_hook";
 
-function scriptRow({ loadedAt, callbacks, ...rest }: ScriptRowView): Script {
+function scriptRow({ loadedAt, retryAt, callbacks, ...rest }: ScriptRowView): Script {
   const sum = (of: "calls" | "errors"): number => callbacks.reduce((n, c) => n + c[of], 0);
-  return { ...rest, callbacks: [...callbacks], calls: sum("calls"), errors: sum("errors"), loaded_ms: loadedAt ?? 0 };
+  return {
+    ...rest,
+    callbacks: [...callbacks],
+    calls: sum("calls"),
+    errors: sum("errors"),
+    loaded_ms: loadedAt ?? 0,
+    retry_ms: retryAt ?? 0,
+  };
 }
 
 const errorRow = ({ at, ...rest }: ScriptErrorView): ScriptErrorRow => ({ at_ms: at, ...rest });
@@ -24,6 +31,8 @@ export function createScripts({ broker, plugins }: AdminDeps) {
   return {
     /** @throws AdminError 102 */
     list: (): Script[] => service().list().map(scriptRow),
+    /** For whoever gathers metrics; none while the plugin is off. */
+    figures: (): Script[] => plugins.service(PLUGIN)?.list().map(scriptRow) ?? [],
     /** Newest first. @throws AdminError 102 */
     errors(name: string): ScriptErrorRow[] {
       const errors = service().errors(name);

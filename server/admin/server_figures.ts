@@ -7,7 +7,7 @@ export type Row = readonly [labels: Labels, value: number];
 
 const RESULTS = ["answered", "refused", "failed", "timeouts", "busy", "gone", "not_asked"] as const;
 const STATES = ["connecting", "up", "degraded", "down"] as const;
-const QUANTILES = [
+export const QUANTILES = [
   ["0.5", "p50"],
   ["0.95", "p95"],
   ["0.99", "p99"],

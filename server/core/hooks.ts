@@ -64,6 +64,8 @@ export type AnyTopic = AclVerdict | "silent" | "depends";
 export interface HookHandler<P extends HookPoint> {
   readonly id: string;
   readonly priority: number;
+  /** Among those of one priority the lower one goes first. */
+  readonly place: number;
   readonly filter: HookFilter | null;
   readonly fn: HookPoints[P];
   failures: number;
@@ -101,6 +103,7 @@ export class Hooks {
   selectsSys = false;
   /** What they wait for has changed so often. Never 0. */
   generation = 1;
+  #places = 0;
   #prefixes: readonly string[] = [];
   #topics: readonly HookFilter[] = [];
 
@@ -108,15 +111,27 @@ export class Hooks {
     this.at = Object.fromEntries(POINTS.map((p) => [p, []])) as unknown as { [P in HookPoint]: HookHandler<P>[] };
   }
 
+  /** A place behind all that were given: who keeps it comes back to it, on any point and however often it registers anew. */
+  place(): number {
+    return ++this.#places;
+  }
+
   /** Register under an id (a plugin's name); the same id on the same point replaces. Returns the function that takes it back. */
-  add<P extends HookPoint>(point: P, id: string, fn: HookPoints[P], priority = 0, filter: HookFilter | null = null): () => void {
+  add<P extends HookPoint>(
+    point: P,
+    id: string,
+    fn: HookPoints[P],
+    priority = 0,
+    filter: HookFilter | null = null,
+    place = this.place(),
+  ): () => void {
     const list = this.at[point] as HookHandler<P>[] | undefined;
     if (!list) throw new Error(`unknown hook point ${point}`);
     this.remove(point, id);
     // Plugins from files are not held to the types: `retained: false` narrows nothing.
     const narrows = filter !== null && NARROWING.some((name) => filter[name] !== undefined && filter[name] !== false);
-    const handler: HookHandler<P> = { id, priority, filter: narrows ? filter : null, fn, failures: 0 };
-    const i = list.findIndex((h) => h.priority < priority);
+    const handler: HookHandler<P> = { id, priority, place, filter: narrows ? filter : null, fn, failures: 0 };
+    const i = list.findIndex((h) => h.priority < priority || (h.priority === priority && h.place > place));
     list.splice(i < 0 ? list.length : i, 0, handler);
     this.#summarize();
     return () => {

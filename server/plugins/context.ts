@@ -39,7 +39,10 @@ export function createContext(plugin: AnyPlugin, parts: ContextParts, wishes: Co
   const { broker } = parts;
   const { failed } = wishes;
   const undo = new Set<() => void | Promise<void>>();
-  const hooks = new Map<HookPoint, number>();
+  /** Plugins are asked in the order in which they were started, also one that hangs on a hook later, or again. */
+  const place = broker.place();
+  /** Numbers of its handlers. */
+  const numbers = new Map<HookPoint, Set<number>>();
   const listeners: ((keys: readonly string[]) => void)[] = [];
   const alarms = new Set<string>();
   let reporter: (() => PluginReport) | null = null;
@@ -106,13 +109,22 @@ export function createContext(plugin: AnyPlugin, parts: ContextParts, wishes: Co
     dataDir: parts.dataDir,
 
     hook(point, fn, options: HookOptions = {}) {
-      // One id per handler: the same id on the same point would replace.
-      const before = hooks.get(point) ?? 0;
-      hooks.set(point, before + 1);
-      const id = before === 0 ? plugin.name : `${plugin.name}#${before + 1}`;
       const { priority = 0, ...filter } = options;
       const narrowed = Object.keys(filter).length > 0 ? filter : null;
-      return keep(() => broker.hook(point, id, watched(point, fn), priority, narrowed));
+      return keep(() => {
+        // One id per handler: the same id on the same point would replace. Whoever hangs anew has the same one as before.
+        const taken = numbers.get(point) ?? new Set();
+        numbers.set(point, taken);
+        let n = 1;
+        while (taken.has(n)) n++;
+        taken.add(n);
+        const id = n === 1 ? plugin.name : `${plugin.name}#${n}`;
+        const back = broker.hook(point, id, watched(point, fn), priority, narrowed, place);
+        return () => {
+          taken.delete(n);
+          back();
+        };
+      });
     },
     after(ms, fn) {
       const cancel = keep(() =>

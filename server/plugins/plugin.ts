@@ -142,6 +142,8 @@ export interface PluginBroker {
   clients(): Iterator<ClientInfo>;
   /** Goes up when kept verdicts are void. */
   readonly aclEpoch: number;
+  /** Bytes of the largest packet that a zone takes from its clients; infinite = as large as MQTT has them. */
+  readonly largestPacket: number;
   /** There is a zone that lets in whom nobody knows (`allow_anonymous`). */
   readonly allowsAnonymous: boolean;
   /** Rules have changed: kept verdicts are void. */

@@ -8,8 +8,17 @@ import type { PluginBroker } from "./plugin.ts";
 
 /** What the manager needs beyond what plugins may use. */
 export interface ManagedBroker extends PluginBroker {
+  /** A place among the hooks of one priority: see `Hooks.place`. */
+  place(): number;
   /** Register a hook and tell whoever relies on its absence. Returns the function that takes it back. */
-  hook<P extends HookPoint>(point: P, id: string, fn: HookPoints[P], priority: number, filter: HookFilter | null): () => void;
+  hook<P extends HookPoint>(
+    point: P,
+    id: string,
+    fn: HookPoints[P],
+    priority: number,
+    filter: HookFilter | null,
+    place?: number,
+  ): () => void;
   /** Commit what was written and send what was gathered, soon. */
   flush(): void;
 }
@@ -58,6 +67,10 @@ export function createPluginBroker(broker: Broker, later: (fn: () => void) => vo
     },
     get aclEpoch() {
       return broker.access.epoch;
+    },
+    get largestPacket() {
+      // 0 = no limit.
+      return Math.max(...[...broker.zones.values()].map(({ maxPacketSize: n }) => (n > 0 ? n : Number.POSITIVE_INFINITY)));
     },
     get allowsAnonymous() {
       return [...broker.zones.values()].some((zone) => zone.allowAnonymous);
@@ -119,8 +132,9 @@ export function createPluginBroker(broker: Broker, later: (fn: () => void) => vo
       return broker.durability.full;
     },
 
-    hook(point, id, fn, priority, filter) {
-      const remove = broker.hooks.add(point, id, fn, priority, filter);
+    place: () => broker.hooks.place(),
+    hook(point, id, fn, priority, filter, place) {
+      const remove = broker.hooks.add(point, id, fn, priority, filter, place);
       hooksChanged(point);
       return () => {
         remove();

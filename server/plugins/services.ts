@@ -105,13 +105,16 @@ export interface ScriptRowView {
   language: "lua" | "javascript" | "typescript";
   /** `running` with an error: a former version runs, since the file cannot be loaded. */
   state: "loading" | "running" | "failed" | "stopped" | "unloaded" | "disabled";
+  /** Why its file cannot be loaded, or why it was stopped. */
   error: string | null;
+  /** When it is loaded again by itself, since it was too slow to be loaded or could not be read: Unix ms; null = it is not. */
+  retryAt: number | null;
   /** Unix ms. */
   loadedAt: number | null;
   callbacks: readonly { name: string; calls: number; errors: number }[];
   /** Calls that took more than they may. */
   overruns: number;
-  /** Calls that were not made, while it was started again or too many waited. */
+  /** Calls that were not made, while it was started again or did not run, or too many waited. */
   skipped: number;
   restarts: number;
   /** Ms of the last 1,024 calls; null = there were none. */

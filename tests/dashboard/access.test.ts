@@ -67,6 +67,19 @@ describe("what lets strangers in", () => {
     expect(warningsOfPlugin(view, "emqx_auth_redis", "ignore")).toEqual([{ what: "ignored_errors", zones: ["external"] }]);
   });
 
+  test("scripts: they can fail, where one of them is asked", () => {
+    const scripts = step("emqx_lua_hook", { status: status({ authentication: VERDICTS }) });
+    expect([whileDown(scripts, "authentication"), whileDown(step("emqx_lua_hook", { on_error: "deny" }), "acl")]).toEqual([
+      "ignore",
+      "deny",
+    ]);
+    expect(warningsOf(viewOf([scripts], [...told]))[0]).toEqual({ what: "ignored_errors", zones: ["external"] });
+    expect(warningsOfPlugin(viewOf([scripts], [...told]), "emqx_lua_hook", "ignore")).toEqual([
+      { what: "ignored_errors", zones: ["external"] },
+    ]);
+    expect(warningsOfPlugin(viewOf([], [...told]), "emqx_lua_hook", "ignore")).toEqual([]);
+  });
+
   test("tokens that no server is asked about: nothing can be down", () => {
     const jwt = step("emqx_auth_jwt", { status: status({ authentication: VERDICTS }) });
     const view = viewOf([jwt], [...told]);

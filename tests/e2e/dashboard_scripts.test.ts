@@ -38,6 +38,7 @@ needing(CHROMIUM, describe)("scripts on the page of their plugin", () => {
     mkdirSync(join(baomq.dataDir(), "scripts"), { recursive: true });
     writeFileSync(file("good.lua"), GOOD);
     writeFileSync(file("broken.ts"), "export function on_message_publish( {");
+    writeFileSync(file("slow.lua"), "while true do end");
     writeFileSync(file("old.js.x"), "export function on_client_connected() {}");
     broker = await baomq.start({ set: { "lua_hook.budget": "1s" } });
     await api("PUT", "change_pwd/admin", { old_pwd: "public", new_pwd: PASSWORD }, "public");
@@ -65,6 +66,9 @@ needing(CHROMIUM, describe)("scripts on the page of their plugin", () => {
       .getByText(/line 1: /)
       .waitFor();
     await row("old.js").getByText("Disabled").waitFor();
+    await row("slow.lua")
+      .getByText(/^It is tried again: /)
+      .waitFor();
 
     await page.getByRole("button", { name: "Errors of good.lua" }).click();
     const errors = page.getByRole("region", { name: "Errors of good.lua" });

@@ -15,6 +15,7 @@ end
 function on_message_publish(clientid, username, topic, payload, qos, retain)
   if topic == "loop" then while true do end end
   if topic == "drop" then return false end
+  if topic == "lua" then payload = 10 / 2 .. os.date("!%Y", 0) end
   return topic, payload .. "|" .. clientid, qos, retain
 end`;
 const TS = `
@@ -78,6 +79,7 @@ test("on: all three run, and survive a restart of the node; what is bad costs it
   ]);
 
   expect(await said("loop")).toBe("x|3");
+  expect(await said("lua")).toBe("51970|c1|4");
   await until(async () => ((await ask<ScriptErrorRow[]>("GET", "/lua_hook/scripts/1.lua/errors")).data?.length ?? 0) > 0);
   const errors = (await ask<ScriptErrorRow[]>("GET", "/lua_hook/scripts/1.lua/errors")).data;
   expect(errors?.[0]).toMatchObject({ callback: "on_message_publish", line: 6, kind: "time", message: "the call took more than 500 ms" });
@@ -92,6 +94,10 @@ test("on: all three run, and survive a restart of the node; what is bad costs it
   again.publish("t", "x", 0);
   expect((await again.next("publish")).payload.toString()).toBe("x|c2|1");
   again.drop();
+});
+
+test("the access chain says what becomes of whoever a script that fails is asked about", async () => {
+  expect(await ctl("access")).toMatch(/emqx_lua_hook +- +deny/);
 });
 
 test("the commands of EMQ X 3.1, in its words", async () => {
@@ -109,6 +115,29 @@ test("the commands of EMQ X 3.1, in its words", async () => {
   expect(await ctl("luahook", "reload", "1.lua")).toBe('Reload "1.lua" successfully\n');
   expect(await ctl("luahook")).toContain("luahook reload <Script>");
   expect(await ctl("luahook", "load", "../../etc/passwd")).toContain("bad name: expected a file name");
+});
+
+test("one that was too slow to be loaded says when it is tried again", async () => {
+  writeFileSync(file("9.lua"), "while true do end");
+  expect(await ctl("luahook", "load", "9.lua")).toBe('Load "9.lua" error\nline 1: loading it took more than 2000 ms\n');
+  await until(async () => (await scripts()).some((s) => s.name === "9.lua" && s.state === "failed" && s.retry_ms > 0));
+  expect(await ctl("luahook", "list")).toMatch(/9\.lua, state=(failed|loading)/);
+  await until(async () => /9\.lua, state=failed.*\n {2}line 1: .*\n {2}it is tried again at \d{4}-/.test(await ctl("luahook", "list")));
+  writeFileSync(file("9.lua"), 'function register_hook() return "on_client_connected" end function on_client_connected() end');
+  await until(async () => (await scripts()).some((s) => s.name === "9.lua" && s.state === "running" && s.retry_ms === 0));
+  expect(await ctl("luahook", "disable", "9.lua")).toContain("successfully");
+});
+
+test("figures for Prometheus, under the names that the README has", async () => {
+  const response = await fetch(`http://127.0.0.1:${broker.ports.api}/api/v3/prometheus/metrics`, {
+    headers: { authorization: `Basic ${btoa(`${APP.id}:${APP.secret}`)}` },
+  });
+  const text = await response.text();
+  expect(text).toContain('baomq_script_up{script="1.lua"} 1\n');
+  const words = /`baomq_script_up`(.*)\./.exec(readFileSync(join(import.meta.dir, "../../README.md"), "utf8"))?.[1] ?? "";
+  const names = [...words.matchAll(/`(_\w+)`/g)].map(([, name]) => `baomq_script${name}`);
+  expect(names).toHaveLength(6);
+  expect(names.filter((name) => !text.includes(`# TYPE ${name.replace(/_total$/, "")}`))).toEqual([]);
 });
 
 test("the same over REST", async () => {

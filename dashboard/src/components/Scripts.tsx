@@ -70,6 +70,11 @@ function Table({ all, model }: { all: readonly Script[]; model: ScriptsModel }) 
                   <Icon of={CircleAlert} size={14} /> {s.state === "running" ? t("scripts.former", { why: s.error }) : s.error}
                 </p>
               )}
+              {s.retry_ms === 0 ? null : (
+                <p class="muted small">
+                  {t("scripts.retry")} <Time ms={s.retry_ms} />
+                </p>
+              )}
             </div>
           ),
         },

@@ -12,12 +12,16 @@ export interface Warning {
 /** Of these `on_error = ignore` speaks of topics only: log-ins are refused all the same. */
 const TOPICS_ONLY: ReadonlySet<string> = new Set(["emqx_auth_http"]);
 
+/** It asks no server, but scripts, which can fail, and it stands in the chain while one of them has a word there. */
+const SCRIPTS = "emqx_lua_hook";
+
 /** Something of it can be down. A plugin that does not run is judged as if. */
-const asksServers = ({ status }: Pick<AccessStep, "status">): boolean => status === null || status.servers.length > 0;
+const asksOthers = ({ step, status }: Pick<AccessStep, "step" | "status">): boolean =>
+  step === SCRIPTS || status === null || status.servers.length > 0;
 
 /** What a step answers while its server is down; null = it has none. */
 export function whileDown(step: AccessStep, half: "authentication" | "acl"): "deny" | "ignore" | null {
-  if (step.on_error === null || !asksServers(step)) return null;
+  if (step.on_error === null || !asksOthers(step)) return null;
   return step.on_error === "ignore" && (half === "acl" || !TOPICS_ONLY.has(step.step)) ? "ignore" : "deny";
 }
 
@@ -52,8 +56,8 @@ export function warningsOf(view: AccessView): Warning[] {
 export function warningsOfPlugin(view: AccessView, name: string, onError: string | null): Warning[] {
   if (accountKind(name) !== null)
     return given([{ what: "unknown", zones: view.warnings.filter((w) => w.what === "unknown").map((w) => w.zone) }]);
-  const step = view.authentication.find((s) => s.plugin === name) ?? { status: null };
-  if (onError !== "ignore" || !asksServers(step)) return [];
+  const found = view.authentication.find((s) => s.plugin === name);
+  if (onError !== "ignore" || (found === undefined ? name === SCRIPTS : !asksOthers(found))) return [];
   return given([
     TOPICS_ONLY.has(name)
       ? { what: "ignored_topics", zones: zonesWith(view, (z) => z.enable_acl) }

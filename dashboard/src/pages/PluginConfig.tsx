@@ -25,7 +25,7 @@ export function PluginConfig({ node, name }: { node: string; name: string }) {
   const error = model.rows.error.value;
   const plugin = model.plugin.data.value;
   const kind = plugin?.active ? accountKind(name) : null;
-  const onError = rows?.find((r) => r.key.endsWith(".on_error"));
+  const onError = rows?.find((r) => /\.(on_error|on_failure)$/.test(r.key));
   return (
     <Page
       title={name}

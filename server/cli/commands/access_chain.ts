@@ -13,7 +13,8 @@ const SERVER_HEAD = ["of", "server", "state", "calls", "answered", "failed", "ti
 const WARNINGS: Readonly<Record<AccessWarning["what"], (zone: string, actions: string) => string>> = {
   everybody: (zone) => `zone ${zone}: everybody is let in: allow_anonymous is on, and no plugin is asked`,
   unknown: (zone) => `zone ${zone}: whoever no plugin knows is let in: allow_anonymous is on`,
-  ignored_errors: (zone) => `zone ${zone}: while a server is down everybody is let in: on_error is ignore, and allow_anonymous on`,
+  ignored_errors: (zone) =>
+    `zone ${zone}: while a server is down, or a script fails, everybody is let in: on_error (or on_failure) is ignore, and allow_anonymous on`,
   no_acl: (zone) => `zone ${zone}: everybody may do everything: enable_acl is off`,
   open_rules: (zone, actions) =>
     `zone ${zone}: whoever the access rules do not know may ${actions} everywhere: a rule of acl.conf allows all`,

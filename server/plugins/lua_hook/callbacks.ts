@@ -27,6 +27,10 @@ export const CALLBACKS = [
 
 export type CallbackName = (typeof CALLBACKS)[number]["name"];
 
+/** Those that keep somebody out: they matter also while their script does not run. */
+export const ACCESS = ["on_client_authenticate", "on_client_check_acl"] as const satisfies readonly CallbackName[];
+export type AccessName = (typeof ACCESS)[number];
+
 export const CALLBACK_NAMES: readonly CallbackName[] = CALLBACKS.map((c) => c.name);
 
 /** -1 = there is no such callback. */

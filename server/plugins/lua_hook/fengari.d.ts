@@ -19,9 +19,11 @@ declare module "fengari/src/lua.js" {
     readonly LUA_TBOOLEAN: number;
     readonly LUA_TNUMBER: number;
     readonly LUA_TSTRING: number;
+    readonly LUA_TTABLE: number;
     readonly LUA_TFUNCTION: number;
     lua_atnativeerror(L: lua_State, fn: CFunction): CFunction | null;
     lua_checkstack(L: lua_State, n: number): boolean;
+    lua_createtable(L: lua_State, list: number, fields: number): void;
     lua_getfield(L: lua_State, index: number, key: Uint8Array): number;
     lua_getglobal(L: lua_State, name: Uint8Array): number;
     lua_getmetatable(L: lua_State, index: number): boolean;
@@ -50,6 +52,8 @@ declare module "fengari/src/lua.js" {
     lua_toboolean(L: lua_State, index: number): boolean;
     lua_tocfunction(L: lua_State, index: number): CFunction;
     lua_tonumber(L: lua_State, index: number): number;
+    /** false = it is none. */
+    lua_tonumberx(L: lua_State, index: number): number | false;
     lua_topointer(L: lua_State, index: number): unknown;
     lua_tostring(L: lua_State, index: number): Uint8Array | null;
     lua_touserdata(L: lua_State, index: number): unknown;
@@ -63,6 +67,11 @@ declare module "fengari/src/lauxlib.js" {
 
   const lauxlib: {
     luaL_newstate(): lua_State;
+    luaL_argerror(L: lua_State, arg: number, message: Uint8Array): never;
+    luaL_checknumber(L: lua_State, arg: number): number;
+    luaL_checkstring(L: lua_State, arg: number): Uint8Array;
+    luaL_checktype(L: lua_State, arg: number, type: number): void;
+    /** `message`: a format of C, in which % stands for itself as %%. */
     luaL_error(L: lua_State, message: Uint8Array): never;
     luaL_requiref(L: lua_State, name: Uint8Array, open: CFunction, global: number): void;
     luaL_tolstring(L: lua_State, index: number): Uint8Array;

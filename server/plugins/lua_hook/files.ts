@@ -1,6 +1,8 @@
 /** The directory of the scripts: which files are scripts, and what they are called while they are disabled. */
+import { closeSync, openSync, readSync } from "node:fs";
 import { readdir, rename, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { ACCESS, type AccessName } from "./callbacks.ts";
 import type { Language } from "./messages.ts";
 
 /** As EMQ X 3.1. */
@@ -31,7 +33,10 @@ export function languageOf(name: string): Language | null {
 /** What is expected of a name. */
 export const EXPECTED_NAME = `a file name without directories, at most ${NAME_BYTES} bytes, that ends in .lua, .js, .mjs or .ts`;
 
-/** In order of their names. `left`: scripts above the number that there may be. @throws Error of the file system */
+/**
+ * In order of their names. `left`: scripts above the number that there may be.
+ * @throws Error of the file system, also of one file: what cannot be seen now is not gone
+ */
 export async function scriptFiles(dir: string): Promise<{ files: ScriptFile[]; left: number }> {
   const byName = new Map<string, ScriptFile>();
   for (const entry of await readdir(dir)) {
@@ -42,8 +47,9 @@ export async function scriptFiles(dir: string): Promise<{ files: ScriptFile[]; l
     try {
       const s = await stat(join(dir, entry));
       if (s.isFile()) byName.set(name, { name, disabled, seen: `${s.ino}/${s.size}/${s.mtimeMs}` });
-    } catch {
+    } catch (err) {
       // It has gone in the meantime.
+      if ((err as { code?: string }).code !== "ENOENT") throw err;
     }
   }
   const files = [...byName.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -61,4 +67,23 @@ export async function setDisabled(dir: string, name: string, disabled: boolean):
   );
   if (there) throw Object.assign(new Error(`${to} exists`), { code: "EEXIST" });
   await rename(from, to);
+}
+
+/** Of a file no more is looked through, bytes. */
+const LOOKED_THROUGH = 1024 * 1024;
+
+/** Callbacks about access whose names stand in a file that cannot be loaded; all of them where it cannot be read. */
+export function accessNamedIn(path: string): readonly AccessName[] {
+  try {
+    const file = openSync(path, "r");
+    try {
+      const bytes = Buffer.alloc(LOOKED_THROUGH);
+      const text = bytes.toString("latin1", 0, readSync(file, bytes));
+      return ACCESS.filter((name) => text.includes(name));
+    } finally {
+      closeSync(file);
+    }
+  } catch {
+    return ACCESS;
+  }
 }

@@ -1,13 +1,16 @@
 /** The callbacks of the scripts, hung on the broker's hooks: only where there is a script that has one. */
+import { sayWhy } from "../../core/access/trace.ts";
 import type { HookPoint, SubscribeTopic } from "../../core/hooks.ts";
 import type { Message } from "../../core/message.ts";
 import type { AclStep, Action, AuthStep, ClientInfo, Credentials } from "../../core/types.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
 import { parseSharedFilter } from "../../mqtt/topic.ts";
+import { isOnlyExplained } from "../_auth/asking.ts";
 import type { PluginContext, VerdictCounts } from "../plugin.ts";
-import { CALLBACKS, type CallbackName, numberOf } from "./callbacks.ts";
+import { ACCESS, type AccessName, CALLBACKS, type CallbackName, numberOf } from "./callbacks.ts";
 import { filterOf, isWrong, messageOf, type Wrong, wordOf } from "./results.ts";
 import type { Script } from "./script.ts";
+import type { OnFailure } from "./telling.ts";
 import type { Value } from "./values.ts";
 
 const DOLLAR = 36;
@@ -17,19 +20,42 @@ const N = Object.fromEntries(CALLBACKS.map((c) => [c.name, numberOf(c.name)])) a
 
 type Context = Pick<PluginContext, "hook" | "broker">;
 
+/** What a script answers, read. "nothing" = it has no opinion. */
+type Said<T> = { is: T } | { failed: string } | "nothing";
+
+/** What the scripts say together. `failed`: one of them gave no answer that might give one the next time. */
+interface Verdict<W extends string> {
+  /** null = none of them decides; "none" = one that counts gave no answer. */
+  says: W | "none" | null;
+  /** "" = there is nothing to tell. */
+  why: string;
+  failed: boolean;
+}
+
+const noVerdicts = (): VerdictCounts => ({ allowed: 0, denied: 0, ignored: 0, errors: 0 });
+const isAboutAccess = (name: CallbackName): boolean => (ACCESS as readonly CallbackName[]).includes(name);
+const isOpinion = <W extends string>(word: W): word is Exclude<W, "ignore"> => word !== "ignore";
+
 export class ScriptHooks {
-  readonly authentication: VerdictCounts = { allowed: 0, denied: 0, ignored: 0, errors: 0 };
-  readonly acl: VerdictCounts = { allowed: 0, denied: 0, ignored: 0, errors: 0 };
+  readonly authentication = noVerdicts();
+  readonly acl = noVerdicts();
   /** By number of the callback. */
   #having: Script[][] = CALLBACKS.map(() => []);
   readonly #hung = new Map<CallbackName, () => void>();
 
-  constructor(private readonly ctx: Context) {}
+  constructor(
+    private readonly ctx: Context,
+    private readonly onFailure: () => OnFailure,
+  ) {}
 
-  /** Other scripts run, or other versions of them. */
+  /** Other scripts run, or other versions of them, or `onFailure` is another. */
   refresh(scripts: readonly Script[]): void {
     const before = this.#having;
-    this.#having = CALLBACKS.map(({ name }) => scripts.filter((s) => s.active && s.callbacks.includes(name)));
+    const has = (s: Script, name: CallbackName): boolean => {
+      const names: readonly CallbackName[] = s.active ? s.callbacks : s.owed;
+      return names.includes(name);
+    };
+    this.#having = CALLBACKS.map(({ name }) => scripts.filter((s) => has(s, name)));
     for (const { name } of CALLBACKS) {
       const wanted = (this.#having[N[name]] as Script[]).length > 0;
       const cancel = this.#hung.get(name);
@@ -53,9 +79,9 @@ export class ScriptHooks {
     const { ctx } = this;
     switch (name) {
       case "on_client_authenticate":
-        return ctx.hook("client.authenticate", (client, credentials) => this.#authenticate(client, credentials));
+        return ctx.hook("client.authenticate", (client, credentials) => this.#once(name, () => this.#authenticate(client, credentials)));
       case "on_client_check_acl":
-        return ctx.hook("client.check_acl", (client, action, topic) => this.#checkAcl(client, action, topic));
+        return ctx.hook("client.check_acl", (client, action, topic) => this.#once(name, () => this.#checkAcl(client, action, topic)));
       case "on_client_connected":
         return ctx.hook("client.connected", (client, code) => this.#tell(name, [client.clientId, client.username, code]));
       case "on_client_disconnected":
@@ -100,62 +126,89 @@ export class ScriptHooks {
   }
 
   /**
-   * What a script answers, read; null = nothing that counts: it failed, it is being started again, or a script of JavaScript returned nothing, which
-   * means that it leaves everything as it is.
+   * JavaScript that returns nothing leaves everything as it is. So does Lua, and whoever returns nil, where it is asked about access: EMQ X 3.1 passed
+   * on, and a function that speaks of some clients only ends so.
    */
-  #ask<T>(
-    script: Script,
-    name: CallbackName,
-    args: readonly Value[],
-    read: (values: Value[]) => T | Wrong,
-  ): { is: T } | "nothing" | "failed" {
+  #ask<T>(script: Script, name: CallbackName, args: readonly Value[], read: (values: Value[]) => T | Wrong): Said<T> {
     const values = script.ask(N[name], args);
-    if (values === null) return "failed";
-    if (values.length === 0 && script.language !== "lua") return "nothing";
+    if (typeof values === "string") return { failed: values };
+    if (isAboutAccess(name) ? values.every((v) => v === null) : values.length === 0 && script.language !== "lua") return "nothing";
     const is = read(values);
     if (!isWrong(is)) return { is };
     script.badResult(name, is.wrong);
-    return "failed";
+    return { failed: is.wrong };
+  }
+
+  /** Nobody is refused because a worker is just being started again: he waits for it. */
+  #once<T>(name: AccessName, decide: () => T): T | Promise<T> {
+    const coming = (this.#having[N[name]] as Script[]).flatMap((script) => script.coming ?? []);
+    return coming.length === 0 ? decide() : Promise.all(coming).then(() => this.#once(name, decide));
+  }
+
+  /** The first one that decides. */
+  #decide<W extends string>(
+    name: AccessName,
+    args: readonly Value[],
+    words: readonly W[],
+    errors: () => void,
+  ): Verdict<Exclude<W, "ignore">> {
+    const notes: string[] = [];
+    let failed = false;
+    for (const script of this.#having[N[name]] as Script[]) {
+      // A call may stop it.
+      const mayAnswer = script.active;
+      const answer = this.#ask(script, name, args, (v) => wordOf(v, words));
+      if (answer === "nothing") continue;
+      if ("is" in answer) {
+        const { is } = answer;
+        if (isOpinion(is)) return { says: is, why: [...notes, `the script ${script.name} says ${is}`].join("; "), failed };
+        continue;
+      }
+      errors();
+      const note = `the script ${script.name} gives no answer: ${answer.failed}`;
+      if (this.onFailure() === "deny")
+        return { says: "none", why: [...notes, `${note}, which refuses (lua_hook.on_failure = deny)`].join("; "), failed: true };
+      notes.push(`${note}, so the next one is asked (lua_hook.on_failure = ignore)`);
+      failed ||= mayAnswer;
+    }
+    return { says: null, why: notes.join("; "), failed };
   }
 
   #authenticate(client: ClientInfo, { password }: Credentials): AuthStep {
-    const name = "on_client_authenticate";
+    const counts = isOnlyExplained(client) ? noVerdicts() : this.authentication;
     const args = [client.clientId, client.username, client.ip, password];
-    for (const script of this.#having[N[name]] as Script[]) {
-      const answer = this.#ask(script, name, args, (v) => wordOf(v, ["ok", "ignore", "deny"]));
-      if (answer === "failed") this.authentication.errors++;
-      else if (answer === "nothing" || answer.is === "ignore") continue;
-      else if (answer.is === "ok") {
-        this.authentication.allowed++;
-        return { allow: true, why: `the script ${script.name} says ok` };
-      } else {
-        this.authentication.denied++;
-        return { allow: false, code: RC.NOT_AUTHORIZED, why: `the script ${script.name} says deny` };
-      }
+    const { says, why } = this.#decide("on_client_authenticate", args, ["ok", "ignore", "deny"], () => counts.errors++);
+    switch (says) {
+      case "ok":
+        counts.allowed++;
+        return { allow: true, why };
+      case "deny":
+        counts.denied++;
+        return { allow: false, code: RC.NOT_AUTHORIZED, why };
+      case "none":
+        return { allow: false, code: RC.SERVER_UNAVAILABLE, why, failed: true };
+      case null:
+        counts.ignored++;
+        if (why !== "") sayWhy(client, () => why);
+        return null;
     }
-    this.authentication.ignored++;
-    return null;
   }
 
   #checkAcl(client: ClientInfo, action: Action, topic: string): AclStep {
-    const name = "on_client_check_acl";
+    const counts = isOnlyExplained(client) ? noVerdicts() : this.acl;
     // The password is not kept behind the log-in.
     const args = [client.clientId, client.username, client.ip, null, action, topic];
-    let failed = false;
-    for (const script of this.#having[N[name]] as Script[]) {
-      const answer = this.#ask(script, name, args, (v) => wordOf(v, ["allow", "deny", "ignore"]));
-      if (answer === "failed") {
-        failed = true;
-        this.acl.errors++;
-      } else if (answer === "nothing" || answer.is === "ignore") continue;
-      else {
-        this.acl[answer.is === "allow" ? "allowed" : "denied"]++;
-        return { verdict: answer.is, why: `the script ${script.name} says ${answer.is}` };
-      }
+    const { says, why, failed } = this.#decide("on_client_check_acl", args, ["allow", "deny", "ignore"], () => counts.errors++);
+    if (says === "none") return { verdict: "deny", why, failed: true };
+    if (says !== null) {
+      counts[says === "allow" ? "allowed" : "denied"]++;
+      // Of what came about by a failure nothing is kept.
+      return failed ? { verdict: says, why, failed } : { verdict: says, why };
     }
-    this.acl.ignored++;
-    // Passed on, as in EMQ X 3.1; what comes of it is not kept.
-    return failed ? { verdict: null, why: "a script failed", failed: true } : null;
+    counts.ignored++;
+    if (failed) return { verdict: null, why, failed };
+    if (why !== "") sayWhy(client, () => why);
+    return null;
   }
 
   #publish(message: Message): Message | null {
@@ -166,7 +219,7 @@ export class ScriptHooks {
       const args = [m.from, m.username ?? (m.from === "" ? "" : null), m.topic, m.payload, m.qos, m.retain];
       const now = m;
       const answer = this.#ask(script, name, args, (v) => messageOf(v, now));
-      if (typeof answer === "string") continue;
+      if (answer === "nothing" || "failed" in answer) continue;
       if (answer.is === null) return null;
       m = answer.is;
     }
@@ -186,7 +239,7 @@ export class ScriptHooks {
         if (made === false || isWrong(made)) return made;
         return parseSharedFilter(prefix + made) === null ? { wrong: "bad result: expected a valid topic filter" } : prefix + made;
       });
-      if (typeof answer === "string") continue;
+      if (answer === "nothing" || "failed" in answer) continue;
       if (answer.is === false) return false;
       whole = answer.is;
     }

@@ -1,9 +1,9 @@
 /** The worker of one script, as the broker sees it: asked and told through shared memory, ended when a call takes more than it may. */
 import { Worker } from "node:worker_threads";
 import { wordsOf } from "../../lib/errors.ts";
-import { type Area, ASK, AT, CAME, newArea, PIECE, TIMES } from "./area.ts";
-import { CALLBACKS, type CallbackName } from "./callbacks.ts";
-import { type Failed, isFromWorker, type WorkerStart } from "./messages.ts";
+import { type Area, ASK, AT, CAME, newArea, PIECE, ringFor, TIMES } from "./area.ts";
+import { CALLBACK_NAMES, type CallbackName } from "./callbacks.ts";
+import { type Failure, isFromWorker, type Refusal, type WorkerStart } from "./messages.ts";
 import { readValues, type Value, ValueWriter } from "./values.ts";
 import type { Fault } from "./worker/engine.ts";
 
@@ -19,20 +19,21 @@ const MOST_BUDGETS = 2;
 export interface HostEvents {
   loaded(callbacks: readonly CallbackName[], unknown: readonly string[]): void;
   /** It cannot be loaded: no event follows. */
-  refused(message: string, line: number | null): void;
-  failed(failure: Failed): void;
+  refused(refusal: Refusal): void;
+  /** Of one that is asked it is told before `ask` returns. */
+  failed(failure: Failure): void;
   printed(text: string): void;
-  /** It was ended, or ended by itself: no event follows. */
-  ended(why: string, callback: CallbackName | null, kind: Fault, inARow: number): void;
+  /** It was ended, or ended by itself: no event follows. `callback`: null = none ran. */
+  ended(failure: Omit<Failure, "callback" | "line"> & { callback: CallbackName | null }): void;
 }
 
-/** `null`: there was no answer, for the reason that is told by the events. */
+/** `null`: there is none, for a reason that the events have told. */
 export type Answer = Value[] | null;
 
 const writer = new ValueWriter();
 
 export class Host {
-  readonly #area: Area = newArea();
+  readonly #area: Area;
   readonly #worker: Worker;
   #state: "loading" | "ready" | "closed" = "loading";
   #giveUp: ReturnType<typeof setTimeout> | null;
@@ -42,18 +43,21 @@ export class Host {
   told = 0;
   #looks = 0;
 
-  /** `inARow`: calls in a row that took too much already. */
+  /** `packet`: bytes of the largest packet that the node takes: what is told may be as large. */
   constructor(
     private readonly start: Omit<WorkerStart, "shared">,
     private readonly events: HostEvents,
-    inARow = 0,
+    packet: number,
   ) {
-    this.#area.numbers[AT.overrunsInARow] = inARow;
+    this.#area = newArea(ringFor(packet));
     this.#worker = new Worker(WORKER, { workerData: { ...start, shared: this.#area.shared } satisfies WorkerStart });
     this.#worker.on("message", (message: unknown) => this.#hear(message));
     this.#worker.on("error", (err) => this.#lost(wordsOf(err)));
-    this.#worker.on("exit", () => this.#lost("its worker ended"));
-    this.#giveUp = setTimeout(() => this.#refuse(`it was not loaded within ${LOAD_MS / 1000} s`, null), LOAD_MS);
+    this.#worker.on("exit", () => this.#lost(this.ready ? "its worker ended" : "its worker ended before it was loaded"));
+    this.#giveUp = setTimeout(
+      () => this.#refuse({ message: `it was not loaded within ${LOAD_MS / 1000} s`, line: null, mayPass: true }),
+      LOAD_MS,
+    );
     // Neither keeps a process alive that has nothing else to do.
     this.#giveUp.unref();
     this.#worker.unref();
@@ -63,8 +67,9 @@ export class Host {
     return this.#state === "ready";
   }
 
-  get overrunsInARow(): number {
-    return Atomics.load(this.#area.numbers, AT.overrunsInARow);
+  /** What is told never fits where it is larger than this, bytes. */
+  get mostTold(): number {
+    return this.#area.ring.most;
   }
 
   /** Calls of each callback so far, and those that failed; both wrap at 2³². */
@@ -81,26 +86,26 @@ export class Host {
     // A script of JavaScript can say something itself.
     if (this.#state === "closed" || !isFromWorker(message)) return;
     if (message.what === "failed") {
-      if (message.isKept) this.#end(message.message, "memory", 0);
+      if (message.isKept) this.#end(message.message, "memory", message.callback);
       else this.events.failed(message);
     } else if (message.what === "printed") this.events.printed(message.text);
-    else if (message.what === "refused") this.#refuse(message.message, message.line);
-    else {
+    else if (message.what === "refused") this.#refuse(message);
+    else if (this.#state === "loading") {
       this.#stopClock();
       this.#state = "ready";
       this.events.loaded(message.callbacks, message.unknown);
     }
   }
 
-  #refuse(message: string, line: number | null): void {
+  #refuse(refusal: Refusal): void {
     if (this.#state !== "loading") return;
     this.close();
-    this.events.refused(message, line);
+    this.events.refused(refusal);
   }
 
-  #lost(why: string): void {
-    if (this.#state === "loading") this.#refuse(why, null);
-    else if (this.#state === "ready") this.#end(why);
+  #lost(message: string): void {
+    if (this.#state === "loading") this.#refuse({ message, line: null, mayPass: false });
+    else if (this.#state === "ready") this.#end(message, "error");
   }
 
   #stopClock(): void {
@@ -108,13 +113,16 @@ export class Host {
     this.#giveUp = null;
   }
 
-  /** `more`: overruns that the worker itself has not counted. */
-  #end(why: string, kind: Fault = "time", more = 1): void {
+  /** The callback that runs; null = none does. */
+  get #current(): CallbackName | null {
     const { numbers } = this.#area;
-    const called = (Atomics.load(numbers, AT.turns) & 1) === 1 || more === 0;
-    const inARow = Atomics.add(numbers, AT.overrunsInARow, more) + more;
+    const isRunning = (Atomics.load(numbers, AT.turns) & 1) === 1;
+    return isRunning ? (CALLBACK_NAMES[numbers[AT.current] as number] ?? null) : null;
+  }
+
+  #end(message: string, kind: Fault, callback: CallbackName | null = this.#current): void {
     this.close();
-    this.events.ended(why, called ? (CALLBACKS[numbers[AT.current] as number]?.name ?? null) : null, kind, inARow);
+    this.events.ended({ callback, kind, message });
   }
 
   /** It takes effect whatever the script does; the thread ends when what it is in the middle of has been given up. */
@@ -143,11 +151,20 @@ export class Host {
       if (!this.#piece(ASK.more)) return null;
       parts.push(this.#reply());
     }
-    const status = Atomics.load(numbers, AT.status);
-    // Told by the worker too, but many calls may come before that is read.
-    if (status === CAME.spent) this.#end("the script keeps more memory than it may", "memory", 0);
-    if (status !== CAME.returned) return null;
-    return readValues(parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts));
+    const reply = parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
+    const came = reply[0] as number;
+    if (came === CAME.returned) return readValues(reply);
+    this.#failed(CALLBACK_NAMES[number] as CallbackName, came, readValues(reply));
+    return null;
+  }
+
+  #failed(callback: CallbackName, came: number, [line, message]: readonly Value[]): void {
+    const words = String(message);
+    if (came === CAME.spent) this.#end(words, "memory", callback);
+    else {
+      const kind = came === CAME.time ? "time" : came === CAME.memory ? "memory" : "error";
+      this.events.failed({ callback, kind, line: typeof line === "number" ? line : null, message: words });
+    }
   }
 
   #reply(): Buffer {
@@ -165,7 +182,9 @@ export class Host {
     const { numbers } = this.#area;
     const { budget } = this.start.limits;
     const began = performance.now();
-    const until = began + (this.start.language === "lua" ? budget * LUA_GRACE : budget);
+    // What it was told, and is in the middle of, takes from the time of this one.
+    const isBusy = (Atomics.load(numbers, AT.turns) & 1) === 1;
+    const until = began + budget * (isBusy ? MOST_BUDGETS : this.start.language === "lua" ? LUA_GRACE : 1);
     numbers[AT.op] = op;
     const seq = (Atomics.load(numbers, AT.asked) + 1) | 0;
     Atomics.store(numbers, AT.asked, seq);
@@ -173,7 +192,7 @@ export class Host {
     if (this.#done(seq, until)) return true;
     // A machine that is busy with others may not have given it a turn: that is no fault of the script's.
     if (Atomics.load(numbers, AT.begun) !== seq && this.#done(seq, began + MOST_BUDGETS * budget)) return true;
-    this.#end(`the call took more than ${budget} ms, and was ended`);
+    this.#end(`the call took more than ${budget} ms, and was ended`, "time");
     return false;
   }
 
@@ -210,6 +229,6 @@ export class Host {
     this.#looks = turns === this.#turns && (turns & 1) === 1 ? this.#looks + 1 : 0;
     this.#turns = turns;
     const { budget } = this.start.limits;
-    if ((this.#looks - 1) * everyMs >= MOST_BUDGETS * budget) this.#end(`the call took more than ${budget} ms, and was ended`);
+    if ((this.#looks - 1) * everyMs >= MOST_BUDGETS * budget) this.#end(`the call took more than ${budget} ms, and was ended`, "time");
   }
 }

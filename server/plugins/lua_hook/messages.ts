@@ -1,5 +1,5 @@
 /** What the worker of a script is started with, and what it says besides its answers. */
-import type { CallbackName } from "./callbacks.ts";
+import { CALLBACK_NAMES, type CallbackName } from "./callbacks.ts";
 import type { Fault, Limits } from "./worker/engine.ts";
 
 export type Language = "lua" | "javascript" | "typescript";
@@ -13,25 +13,32 @@ export interface WorkerStart {
   readonly limits: Limits;
 }
 
-export interface Failed {
-  readonly what: "failed";
+/** A call that failed. */
+export interface Failure {
   readonly callback: CallbackName;
   readonly kind: Fault;
+  /** In the script's file; null = it is not known. */
   readonly line: number | null;
   readonly message: string;
-  /** Calls in a row that took more than they may, this one included. */
-  readonly inARow: number;
-  /** It keeps more memory than it may: only a new worker forgets it. */
-  readonly isKept: boolean;
+}
+
+/** A script that is not loaded. */
+export interface Refusal {
+  readonly line: number | null;
+  readonly message: string;
+  /** The same file may well be loaded at another time: it was only too slow, or could not be read. */
+  readonly mayPass: boolean;
 }
 
 export type FromWorker =
-  | Failed
+  /** One that nobody waited for: the others are answered. `isKept`: it keeps more memory than it may: only a new worker forgets it. */
+  | (Failure & { readonly what: "failed"; readonly isKept: boolean })
   | { readonly what: "loaded"; readonly callbacks: readonly CallbackName[]; readonly unknown: readonly string[] }
-  | { readonly what: "refused"; readonly line: number | null; readonly message: string }
+  | (Refusal & { readonly what: "refused" })
   | { readonly what: "printed"; readonly text: string };
 
 const areTexts = (x: unknown): boolean => Array.isArray(x) && x.every((one) => typeof one === "string");
+const FAULTS: readonly unknown[] = ["error", "time", "memory"] satisfies Fault[];
 
 /** Is it one of these, field by field? */
 export function isFromWorker(said: unknown): said is FromWorker {
@@ -40,5 +47,8 @@ export function isFromWorker(said: unknown): said is FromWorker {
   if (m.what === "printed") return typeof m.text === "string";
   if (m.what === "loaded") return areTexts(m.callbacks) && areTexts(m.unknown);
   if (typeof m.message !== "string" || (m.line !== null && typeof m.line !== "number")) return false;
-  return m.what === "refused" || (m.what === "failed" && typeof m.inARow === "number");
+  if (m.what === "refused") return typeof m.mayPass === "boolean";
+  return (
+    m.what === "failed" && typeof m.isKept === "boolean" && FAULTS.includes(m.kind) && CALLBACK_NAMES.includes(m.callback as CallbackName)
+  );
 }

@@ -26,6 +26,7 @@ export class Scripts {
   #queue: Promise<unknown> = Promise.resolve();
   #looking = false;
   #toldLeft = 0;
+  #toldUnread = "";
   #closed = false;
 
   constructor(
@@ -39,9 +40,14 @@ export class Scripts {
     return next;
   }
 
-  /** Load what is there. */
-  open(): Promise<void> {
-    return this.#inTurn(async () => someAtATime(await this.#files(), (file) => this.#begin(file)));
+  /** Load what is there. Resolves with why it is not known what there is; null = it is. */
+  open(): Promise<string | null> {
+    return this.#inTurn(async () => {
+      const files = await this.#files();
+      if (typeof files === "string") return files;
+      await someAtATime(files, (file) => this.#begin(file));
+      return null;
+    });
   }
 
   /** Look for files that have come, changed or gone. Looks that come too close are left out. */
@@ -53,16 +59,20 @@ export class Scripts {
     });
   }
 
-  async #files(): Promise<ScriptFile[]> {
+  /** A text = why they are not known: then those that there were are still there. */
+  async #files(): Promise<ScriptFile[] | string> {
     try {
       const { files, left } = await scriptFiles(this.dir);
       if (left !== this.#toldLeft && left > 0)
         this.by.warn("more scripts than may run: the last ones are left out", { dir: this.dir, left });
       this.#toldLeft = left;
+      this.#toldUnread = "";
       return files;
     } catch (err) {
-      this.by.warn("the directory of the scripts cannot be read", { dir: this.dir, error: whyUnreadable(err) });
-      return [];
+      const error = whyUnreadable(err);
+      if (error !== this.#toldUnread) this.by.warn("the directory of the scripts cannot be read", { dir: this.dir, error });
+      this.#toldUnread = error;
+      return `the directory of the scripts, ${this.dir}, cannot be read: ${error}`;
     }
   }
 
@@ -81,19 +91,22 @@ export class Scripts {
 
   async #look(): Promise<void> {
     const files = await this.#files();
-    const there = new Map(files.map((f) => [f.name, f]));
+    if (typeof files === "string") return;
+    const there = new Set(files.map((f) => f.name));
     for (const script of this.all.filter((s) => !there.has(s.name))) this.#forget(script);
-    for (const file of files) {
-      const script = this.find(file.name);
-      const settled = this.#lastSeen.get(file.name) === file.seen;
-      this.#lastSeen.set(file.name, file.seen);
-      if (!settled) continue;
-      if (script === undefined) await this.#begin(file);
-      else if (file.disabled) {
-        if (script.state !== "disabled") script.end("disabled");
-      } else if (script.state === "disabled" || (script.seen !== file.seen && script.state !== "unloaded"))
-        await this.#load(script, file.seen);
-    }
+    const settled = files.filter((f) => this.#lastSeen.get(f.name) === f.seen);
+    for (const file of files) this.#lastSeen.set(file.name, file.seen);
+    await someAtATime(settled, (file) => this.#follow(file));
+  }
+
+  /** As its file says. */
+  async #follow(file: ScriptFile): Promise<void> {
+    const script = this.find(file.name);
+    if (script === undefined) await this.#begin(file);
+    else if (file.disabled) {
+      if (script.state !== "disabled") script.end("disabled");
+    } else if (script.state === "disabled" || (script.seen !== file.seen && script.state !== "unloaded"))
+      await this.#load(script, file.seen);
   }
 
   #forget(script: Script): void {
@@ -123,7 +136,9 @@ export class Scripts {
           return (err as { code?: string }).code?.toLowerCase() ?? whyUnreadable(err);
         }
       }
-      const file = (await this.#files()).find((f) => f.name === name);
+      const files = await this.#files();
+      if (typeof files === "string") return files;
+      const file = files.find((f) => f.name === name);
       const script = this.find(name);
       if (command === "unload" || command === "disable") {
         // EMQ X 3.1 unloads what is not there, too.
@@ -139,9 +154,10 @@ export class Scripts {
     });
   }
 
-  /** Those that run, as their files are now. */
+  /** Those that run, or would if they could, as their files are now. */
   loadAgain(): void {
-    void this.#inTurn(() => someAtATime(this.all, async (script) => (script.active && !this.#closed ? script.load() : null)));
+    const isWanted = (script: Script): boolean => (script.active || script.state === "failed") && !this.#closed;
+    void this.#inTurn(() => someAtATime(this.all, async (script) => (isWanted(script) ? script.load() : null)));
   }
 
   watch(everyMs: number): void {

@@ -156,6 +156,24 @@ describe("load and unload", () => {
     expect(kit.hooks.at["client.connected"].filter((h) => h.id.startsWith("bad"))).toEqual([]);
   });
 
+  test("a hook that is hung anew has the place and the name it had", async () => {
+    const on = (name: string): { plugin: AnyPlugin; hang: () => () => void } => {
+      const p = probe(name);
+      return { plugin: p.plugin, hang: () => p.starts[0]?.hook("message.publish", (m) => m) as () => void };
+    };
+    const [a, b] = [on("a"), on("b")];
+    const { manager, kit } = manage([a.plugin, b.plugin]);
+    for (const { plugin } of [a, b]) await manager.load(plugin.name);
+    const ids = (): string[] => kit.hooks.at["message.publish"].map((h) => h.id);
+    b.hang();
+    const off = a.hang();
+    expect(ids()).toEqual(["a", "b"]);
+    for (let i = 0; i < 3; i++) a.hang();
+    off();
+    a.hang();
+    expect(ids()).toEqual(["a#2", "a#3", "a#4", "a", "b"]);
+  });
+
   test("a cancelled timer does not fire, and `every` can be cancelled from within", async () => {
     const fired: string[] = [];
     const { kit } = await running(

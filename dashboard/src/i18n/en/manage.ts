@@ -82,7 +82,8 @@ export const manage = {
   "access.test": "Try a client",
   "access.warn.everybody": "Zone {zone}: everybody is let in. allow_anonymous is on and nobody is asked.",
   "access.warn.unknown": "Zone {zone}: whoever is not known to the plugins is let in, since allow_anonymous is on.",
-  "access.warn.ignored_errors": "Zone {zone}: while a server is down everybody is let in: on_error = ignore, and allow_anonymous is on.",
+  "access.warn.ignored_errors":
+    "Zone {zone}: while a server is down, or a script fails, everybody is let in: on_error (or on_failure) = ignore, and allow_anonymous is on.",
   "access.warn.ignored_topics":
     "Zone {zone}: while the service of emqx_auth_http is down, topics are decided without it (on_error = ignore): by what follows, or by acl_nomatch. Log-ins are refused all the same.",
   "access.warn.no_acl": "Zone {zone}: everybody may do everything, enable_acl is off.",
@@ -222,6 +223,7 @@ export const manage = {
   "scripts.isUnloaded": "Unloaded",
   "scripts.disabled": "Disabled",
   "scripts.former": "The former version runs: {why}",
+  "scripts.retry": "It is tried again:",
   "scripts.errorsOf": "Errors of {name}",
   "scripts.noErrors": "No errors since the plugin was started.",
   "scripts.time": "Time",

@@ -82,7 +82,8 @@ export const manage = {
   "access.test": "用一个客户端测试",
   "access.warn.everybody": "区域 {zone}：任何人都能接入。allow_anonymous 已打开，且不询问任何人。",
   "access.warn.unknown": "区域 {zone}：插件不认识的客户端也能接入，因为 allow_anonymous 已打开。",
-  "access.warn.ignored_errors": "区域 {zone}：外部服务器不可用时任何人都能接入：on_error = ignore 且 allow_anonymous 已打开。",
+  "access.warn.ignored_errors":
+    "区域 {zone}：外部服务器不可用或脚本失败时任何人都能接入：on_error（或 on_failure）= ignore 且 allow_anonymous 已打开。",
   "access.warn.ignored_topics":
     "区域 {zone}：emqx_auth_http 的服务不可用时，主题权限不再由它决定（on_error = ignore），而由后面的规则或 acl_nomatch 决定。登录仍会被拒绝。",
   "access.warn.no_acl": "区域 {zone}：任何人都能做任何事，enable_acl 已关闭。",
@@ -219,6 +220,7 @@ export const manage = {
   "scripts.isUnloaded": "已卸载",
   "scripts.disabled": "已禁用",
   "scripts.former": "仍在运行先前的版本：{why}",
+  "scripts.retry": "将再次尝试：",
   "scripts.errorsOf": "{name} 的错误",
   "scripts.noErrors": "自插件启动以来没有错误。",
   "scripts.time": "时间",

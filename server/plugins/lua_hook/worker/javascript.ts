@@ -68,8 +68,13 @@ function shown(value: unknown): string {
 /** With the place in the script, where it is known. */
 function failure(err: unknown, path: string): ScriptError {
   if (err instanceof ScriptError) return err;
-  const position = (err as { position?: { line?: number; lineText?: string } | null } | null)?.position;
-  if (typeof position?.line === "number") return new ScriptError(wordsOf(err), "error", position.line);
+  const position = (err as { position?: { line?: number; file?: string } | null } | null)?.position;
+  if (typeof position?.line === "number") {
+    const { line, file = path } = position;
+    return file === path
+      ? new ScriptError(wordsOf(err), "error", line)
+      : new ScriptError(`${file}:${line}: ${wordsOf(err)}`, "error", null);
+  }
   // A module with several mistakes is refused with all of them.
   const several = (err as { errors?: unknown } | null)?.errors;
   if (Array.isArray(several) && several.length > 0 && several[0] !== err) return failure(several[0], path);

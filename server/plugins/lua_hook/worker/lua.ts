@@ -1,10 +1,11 @@
-/** Lua 5.3 by fengari: base, coroutine, math, string, table and utf8; no files, no processes, no debugging, no loading of code. */
+/** Lua 5.3 by fengari: base, coroutine, math, string, table and utf8, and the time; no files, no processes, no debugging, no loading of code. */
 import { heapSize } from "bun:jsc";
 import { wordsOf } from "../../../lib/errors.ts";
 import type { Value } from "../values.ts";
 import { keepsMore, type Limits, type Loaded, type Print, ScriptError } from "./engine.ts";
 import { lauxlib, lbaselib, lcorolib, lmathlib, lstrlib, ltablib, lua, type lua_State, lutf8lib, type Table } from "./fengari.ts";
 import type { Meter } from "./meter.ts";
+import { openOs } from "./os.ts";
 import { Undo } from "./undo.ts";
 
 const text = (s: string): Uint8Array => Buffer.from(s, "utf8");
@@ -34,7 +35,8 @@ const NONE = text("undefined");
 export function loadLua(name: string, source: Uint8Array, limits: Limits, meter: Meter, print: Print): Loaded {
   const L = lauxlib.luaL_newstate();
   const script = new Script(L, name, meter);
-  for (const [lib, open] of LIBRARIES) {
+  const os = openOs((bytes) => meter.take(bytes));
+  for (const [lib, open] of [...LIBRARIES, ["os", os] as const]) {
     lauxlib.luaL_requiref(L, text(lib), open, 1);
     lua.lua_settop(L, 0);
   }
@@ -42,6 +44,7 @@ export function loadLua(name: string, source: Uint8Array, limits: Limits, meter:
     lua.lua_pushnil(L);
     lua.lua_setglobal(L, text(gone));
   }
+  older(L);
   define(L, "print", (of) => {
     const parts: string[] = [];
     for (let i = 1; i <= lua.lua_gettop(of); i++) {
@@ -62,7 +65,7 @@ export function loadLua(name: string, source: Uint8Array, limits: Limits, meter:
   });
 
   const loading: Limits = { budget: LOAD_MS, memory: limits.memory * LOAD_MEMORY };
-  const registered = script.run(loading, () => {
+  const registered = script.run("loading it", loading, () => {
     let given = false;
     const reader = (): Uint8Array | null => {
       if (given) return null;
@@ -109,7 +112,7 @@ export function loadLua(name: string, source: Uint8Array, limits: Limits, meter:
       let values: Value[];
       undo.begin();
       try {
-        values = script.run(limits, () => {
+        values = script.run("the call", limits, () => {
           lua.lua_getglobal(L, text(callback));
           for (const arg of args) push(L, arg);
           return lua.lua_pcall(L, args.length, lua.LUA_MULTRET, 0);
@@ -121,6 +124,20 @@ export function loadLua(name: string, source: Uint8Array, limits: Limits, meter:
       return values;
     },
   };
+}
+
+/** What scripts of EMQ X 3.1 had of older versions of Lua. */
+function older(L: lua_State): void {
+  lua.lua_getglobal(L, text("table"));
+  lua.lua_getfield(L, -1, text("unpack"));
+  lua.lua_setglobal(L, text("unpack"));
+  lua.lua_getglobal(L, text("math"));
+  lua.lua_pushcfunction(L, (of) => {
+    lua.lua_pushnumber(of, lauxlib.luaL_checknumber(of, 1) ** lauxlib.luaL_checknumber(of, 2));
+    return 1;
+  });
+  lua.lua_setfield(L, -2, text("pow"));
+  lua.lua_settop(L, 0);
 }
 
 function define(L: lua_State, name: string, fn: (L: lua_State) => number): void {
@@ -190,8 +207,8 @@ class Script {
     return at === null ? null : Number(at[1]);
   }
 
-  /** `act` answers with the state of its last call. @throws ScriptError */
-  run({ budget, memory }: Limits, act: () => number): Value[] {
+  /** `act` answers with the state of its last call. `what`: it, in words. @throws ScriptError */
+  run(what: string, { budget, memory }: Limits, act: () => number): Value[] {
     const { L, meter } = this;
     lua.lua_settop(L, 0);
     this.#fault = null;
@@ -207,11 +224,11 @@ class Script {
     } catch (err) {
       meter.end();
       if (err instanceof ScriptError) throw err;
-      throw this.#overrun({ budget, memory }) ?? new ScriptError(wordsOf(err), "error", null);
+      throw this.#overrun(what, { budget, memory }) ?? new ScriptError(wordsOf(err), "error", null);
     }
     meter.end();
     lua.lua_sethook(L, null, 0, 0);
-    const over = this.#overrun({ budget, memory });
+    const over = this.#overrun(what, { budget, memory });
     if (over !== null) throw over;
     if (status !== lua.LUA_OK) throw this.#failure();
     const values: Value[] = [];
@@ -219,11 +236,11 @@ class Script {
     return values;
   }
 
-  #overrun({ budget, memory }: Limits): ScriptError | null {
+  #overrun(what: string, { budget, memory }: Limits): ScriptError | null {
     const fault = this.#fault;
     if (fault === null) return null;
-    const what = fault.kind === "time" ? `took more than ${budget} ms` : `took more than ${Math.round(memory / 1024)} KiB of memory`;
-    return new ScriptError(`the call ${what}`, fault.kind, fault.line);
+    const most = fault.kind === "time" ? `${budget} ms` : `${Math.round(memory / 1024)} KiB of memory`;
+    return new ScriptError(`${what} took more than ${most}`, fault.kind, fault.line);
   }
 
   #failure(): ScriptError {

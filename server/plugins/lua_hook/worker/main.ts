@@ -5,6 +5,7 @@
 import { readFileSync } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
 import { lineOf } from "../../../lib/errors.ts";
+import { whyUnreadable } from "../../../lib/file_errors.ts";
 import { ASK, AT, areaOn, CAME, PIECE, TIMES } from "../area.ts";
 import { CALLBACK_NAMES, CALLBACKS, type CallbackName, numberOf } from "../callbacks.ts";
 import type { FromWorker, WorkerStart } from "../messages.ts";
@@ -35,9 +36,23 @@ const print = (text: string): void => {
   if (mayTell()) say({ what: "printed", text: short(text) });
 };
 
+/** The system has given the file. */
+let isRead = false;
+
+function read(): Uint8Array {
+  try {
+    const source = readFileSync(start.path);
+    isRead = true;
+    return source;
+  } catch (err) {
+    throw new ScriptError(`its file cannot be read: ${whyUnreadable(err)}`, "error", null);
+  }
+}
+
 async function load(): Promise<Loaded> {
+  // Whatever the language: what cannot be read is told in the same words.
+  const source = read();
   if (start.language !== "lua") return (await import("./javascript.ts")).loadJavaScript(start.path, start.limits, print);
-  const source = readFileSync(start.path);
   const meter = new Meter();
   meter.install();
   return (await import("./lua.ts")).loadLua(start.name, source, start.limits, meter, print);
@@ -51,33 +66,47 @@ function bounded(values: Value[], args: readonly Value[]): Value[] {
   return values;
 }
 
+const asFault = (err: unknown): ScriptError => (err instanceof ScriptError ? err : new ScriptError(lineOf(err), "error", null));
+
 const { numbers, times, request, reply, ring } = areaOn(start.shared);
 const writer = new ValueWriter();
 
-function call(loaded: Loaded, number: number, args: readonly Value[]): Value[] | null {
-  const name = CALLBACK_NAMES[number] as CallbackName;
+/** What the callback returned, or what went wrong. */
+function call(loaded: Loaded, number: number, args: readonly Value[]): Value[] | ScriptError {
   numbers[AT.current] = number;
   Atomics.add(numbers, AT.turns, 1);
   const began = performance.now();
-  let status: number = CAME.returned;
-  let values: Value[] | null = null;
+  let outcome: Value[] | ScriptError;
   try {
-    values = bounded(loaded.call(name, args), args);
-    Atomics.store(numbers, AT.overrunsInARow, 0);
+    outcome = bounded(loaded.call(CALLBACK_NAMES[number] as CallbackName, args), args);
   } catch (err) {
-    const { kind, line, message, isKept } = err instanceof ScriptError ? err : new ScriptError(lineOf(err), "error", null);
-    status = kind === "error" ? CAME.failed : isKept ? CAME.spent : CAME.overrun;
+    outcome = asFault(err);
     Atomics.add(numbers, AT.failed + number, 1);
-    const inARow = kind === "error" ? 0 : Atomics.add(numbers, AT.overrunsInARow, 1) + 1;
-    // What is more than its share is always told: it may end the script.
-    if (kind !== "error" || mayTell()) say({ what: "failed", callback: name, kind, line, message: short(message), inARow, isKept });
   }
   times[(numbers[AT.timed] as number) % TIMES] = performance.now() - began;
   numbers[AT.timed] = ((numbers[AT.timed] as number) + 1) & 0x7fffffff;
   Atomics.add(numbers, AT.calls + number, 1);
-  Atomics.store(numbers, AT.status, status);
   Atomics.add(numbers, AT.turns, 1);
-  return values;
+  return outcome;
+}
+
+/** The reply to it, as bytes. */
+function replyTo(outcome: Value[] | ScriptError): Buffer {
+  const isFault = outcome instanceof ScriptError;
+  writer.begin(!isFault ? CAME.returned : outcome.isKept ? CAME.spent : outcome.kind === "error" ? CAME.failed : CAME[outcome.kind]);
+  for (const value of isFault ? [outcome.line, short(outcome.message)] : outcome) writer.add(value);
+  return writer.bytes;
+}
+
+/** One that nobody waits for. */
+function hear(loaded: Loaded, entry: Buffer): void {
+  const number = entry[0] as number;
+  const outcome = call(loaded, number, readValues(entry));
+  if (!(outcome instanceof ScriptError)) return;
+  const { kind, line, isKept } = outcome;
+  // What took more than it may is always told: it may end the script.
+  if (kind === "error" && !mayTell()) return;
+  say({ what: "failed", callback: CALLBACK_NAMES[number] as CallbackName, kind, line, message: short(outcome.message), isKept });
 }
 
 /** Pieces of a call that has not come wholly, and of a reply that has not left. */
@@ -93,10 +122,7 @@ function answer(loaded: Loaded): void {
     if (op === ASK.call) {
       const whole = coming.length === 1 ? (coming[0] as Buffer) : Buffer.concat(coming);
       coming = [];
-      const values = call(loaded, whole[0] as number, readValues(whole));
-      writer.begin(0);
-      for (const value of values ?? []) writer.add(value);
-      leaving = writer.bytes;
+      leaving = replyTo(call(loaded, whole[0] as number, readValues(whole)));
     }
   }
   const piece = leaving.subarray(0, PIECE);
@@ -118,7 +144,7 @@ function serve(loaded: Loaded): never {
     }
     const entry = ring.take();
     if (entry !== null) {
-      call(loaded, entry[0] as number, readValues(entry));
+      hear(loaded, entry);
       continue;
     }
     Atomics.store(numbers, AT.asleep, 1);
@@ -138,6 +164,6 @@ try {
   });
   serve(loaded);
 } catch (err) {
-  const { line, message } = err instanceof ScriptError ? err : new ScriptError(lineOf(err), "error", null);
-  say({ what: "refused", line, message: short(message) });
+  const { kind, line, message } = asFault(err);
+  say({ what: "refused", line, message: short(message), mayPass: kind === "time" || !isRead });
 }

@@ -224,7 +224,7 @@ describe("access", () => {
      end`,
   );
   test("ok lets in, deny refuses (ours), ignore and failures leave it to the next one", async () => {
-    const m = await start({ "a.lua": AUTH });
+    const m = await start({ "a.lua": AUTH }, { "lua_hook.on_failure": "ignore" });
     m.kit.zone.allowAnonymous = false;
     expect(await logIn(m.kit, "joe", "secret")).toBe(0);
     expect(await logIn(m.kit, "joe", "wrong")).toBe(0x87);
@@ -238,7 +238,7 @@ describe("access", () => {
   });
 
   test("allow, deny, ignore; a new version judges anew", async () => {
-    const m = await start({ "a.lua": AUTH });
+    const m = await start({ "a.lua": AUTH }, { "lua_hook.on_failure": "ignore" });
     m.kit.zone.aclNomatch = "deny";
     const c = m.kit.connected("c", 5);
     const code = (topic: string): unknown => (c.publish(topic, "x", 1).take()[0] as { reasonCode?: unknown }).reasonCode;
@@ -355,7 +355,7 @@ describe("files", () => {
     const heard = ear(m);
     const loaded = m.row("a.lua").loadedAt;
     m.kit.pass(1000);
-    await m.replaceConfig("emqx_lua_hook", { "lua_hook.max_overruns": "7" });
+    await m.replaceConfig("emqx_lua_hook", { "lua_hook.memory": "8MB" });
     const words = new Set<string | undefined>();
     await until(() => {
       words.add(heard());
@@ -402,7 +402,7 @@ describe("a script that takes too much", () => {
     ["a.lua", LOOP],
     ["a.js", JS_LOOP],
   ] as const) {
-    test(`${name}: passed over while it is away, stopped after so many in a row, with an alarm; reload brings it back`, async () => {
+    test(`${name}: passed over while it is away, stopped after so many, with an alarm; reload brings it back`, async () => {
       const m = await start({ [name]: text }, { "lua_hook.budget": "200ms", "lua_hook.max_overruns": "3" });
       const from = m.kit.connected("pub");
       const to = m.kit.connected("sub").subscribe("#");
@@ -429,11 +429,78 @@ describe("a script that takes too much", () => {
       expect(m.kit.hooks.at["message.publish"]).toEqual([]);
       const [alarm] = m.kit.alarms.present();
       expect(alarm?.id).toBe(`emqx_lua_hook_script_${name}`);
-      expect(JSON.stringify(alarm?.desc)).toContain("3 calls in a row took more than they may");
+      expect(JSON.stringify(alarm?.desc)).toContain("it was over its budget too often, lastly: the call took more than 200 ms");
       expect(await m.service.command("reload", name)).toBeNull();
       expect(m.row(name).state).toBe("running");
       expect(say("t")).toBe("x!");
       expect(m.kit.alarms.present()).toEqual([]);
     }, 60_000);
   }
+
+  test("a script of which every second call is over its budget is stopped, too", async () => {
+    const m = await start({ "a.lua": LOOP }, { "lua_hook.budget": "200ms", "lua_hook.max_overruns": "3" });
+    const from = m.kit.connected("pub");
+    const to = m.kit.connected("sub").subscribe("#");
+    to.take();
+    const words: (string | undefined)[] = [];
+    for (let i = 0; i < 4; i++) for (const topic of ["loop", "t"]) words.push(got(from.publish(topic, "x") && to)[0]?.[1]);
+    expect(m.row("a.lua")).toMatchObject({ state: "stopped", overruns: 3, error: expect.stringContaining("too often") as never });
+    expect(words).toEqual(["x", "x!", "x", "x!", "x", "x", "x", "x"]);
+    expect(m.service.errors("a.lua")?.map((e) => e.line)).toEqual([2, 2, 2]);
+  });
+
+  test("what it is not told is counted, and logged once a minute", async () => {
+    const m = await start({ "a.js": "export function on_message_deliver() { Bun.sleepSync(100) }" });
+    const from = m.kit.connected("pub");
+    m.kit.connected("sub").subscribe("#");
+    const logged = (): unknown[] => m.kit.log.lines.flatMap((l) => (l.message === "a script is passed over" ? [l.fields?.why] : []));
+    const payload = Buffer.alloc(200_000);
+    const flood = (): void => {
+      const before = m.row("a.js").skipped;
+      while (m.row("a.js").skipped < before + 3) from.publish("t", payload);
+    };
+    flood();
+    expect(logged()).toEqual(["it is slower than what it is told of"]);
+    m.kit.clock.time += 30_000;
+    flood();
+    expect(logged()).toHaveLength(1);
+    m.kit.clock.time += 31_000;
+    flood();
+    expect(logged()).toHaveLength(2);
+  });
+
+  test("a message as large as the largest packet is told, also when larger ones are taken from now on", async () => {
+    const m = await start({ "a.js": "export function on_message_deliver(c, u, t, payload) { console.log(payload.length) }" });
+    const from = m.kit.connected("pub");
+    m.kit.connected("sub").subscribe("#");
+    const heard = (): string[] => m.kit.log.lines.flatMap((l) => (l.message === "script" ? [String(l.fields?.text)] : []));
+    from.publish("t", Buffer.alloc(1_000_000));
+    await until(() => heard().length === 1);
+    m.kit.zone.maxPacketSize = 4_000_000;
+    from.publish("t", Buffer.alloc(3_900_000));
+    expect(m.row("a.js").skipped).toBe(1);
+    const loaded = m.row("a.js").loadedAt;
+    await m.seen(() => m.row("a.js").loadedAt !== loaded, "it is loaded with room for them");
+    from.publish("t", Buffer.alloc(3_900_000));
+    await until(() => heard().length === 2);
+    expect(heard()).toEqual(["1000000", "3900000"]);
+    const tooLarge = m.kit.log.lines.filter((l) => l.fields?.why === "a message is larger than what may wait");
+    expect([tooLarge.length, tooLarge[0]?.fields?.script]).toEqual([1, "a.js"]);
+  });
+
+  test("a version that ends while the next one is loaded is followed by that one", async () => {
+    const m = await start({ "a.js": JS_LOOP }, { "lua_hook.budget": "100ms" });
+    const from = m.kit.connected("pub");
+    const to = m.kit.connected("sub").subscribe("#");
+    to.take();
+    const say = (topic: string): string | undefined => got(from.publish(topic, "x") && to)[0]?.[1];
+    const begun = m.file("begun");
+    const slow = `import { writeFileSync } from "node:fs"; writeFileSync(${JSON.stringify(begun)}, ""); Bun.sleepSync(500);`;
+    writeFileSync(m.file("a.js"), slow + JS_LOOP.replace("!", "?"));
+    const reloaded = m.service.command("reload", "a.js");
+    await until(() => existsSync(begun));
+    expect(say("loop")).toBe("x");
+    expect(await reloaded).toBeNull();
+    expect([say("t"), m.row("a.js").restarts]).toEqual(["x?", 0]);
+  });
 });

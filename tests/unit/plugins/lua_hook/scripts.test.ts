@@ -1,7 +1,8 @@
-/** All scripts of a directory: how many of them are loaded at a time. */
+/** All scripts of a directory: how many of them are loaded at a time, and where they cannot be seen. */
 import { afterAll, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { MonoMs } from "../../../../server/lib/time.ts";
 import { numberOf } from "../../../../server/plugins/lua_hook/callbacks.ts";
 import type { Script, ScriptHost } from "../../../../server/plugins/lua_hook/script.ts";
 import { Scripts } from "../../../../server/plugins/lua_hook/scripts.ts";
@@ -14,12 +15,15 @@ const nothing = (): void => {};
 const by: ScriptHost & { warn(): void } = {
   limits: { budget: 1000, memory: 16 * 1024 * 1024 },
   overruns: 5,
+  packet: 0,
   now: Date.now,
+  mono: () => performance.now() as MonoMs,
   after: () => nothing,
   changed: nothing,
   failed: nothing,
   stopped: nothing,
   printed: nothing,
+  notTold: nothing,
   warn: nothing,
 };
 
@@ -52,5 +56,26 @@ test("what a version was told, and has not done when the next one takes over, is
   const [figures] = script.figures();
   expect(script.skipped).toBeGreaterThan(0);
   expect(script.skipped + (figures?.calls ?? 0)).toBe(1000);
+  scripts.close();
+});
+
+test("a directory that cannot be read is told, and is no empty one", async () => {
+  const scripts = new Scripts(join(tempDir(), "nowhere"), by);
+  expect(await scripts.open()).toMatch(/^the directory of the scripts, .*nowhere, cannot be read: there is no such file$/);
+  scripts.close();
+});
+
+test("a slow script keeps none of the others from being loaded", async () => {
+  const dir = tempDir();
+  const good = 'function register_hook() return "on_message_publish" end function on_message_publish() end';
+  const scripts = new Scripts(dir, by);
+  await scripts.open();
+  writeFileSync(join(dir, "a.js"), "for (;;);");
+  writeFileSync(join(dir, "b.lua"), good);
+  await until(() => {
+    scripts.look();
+    return scripts.find("b.lua")?.state === "running";
+  });
+  expect(scripts.find("a.js")?.state).toBe("loading");
   scripts.close();
 });
