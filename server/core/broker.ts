@@ -20,6 +20,7 @@ import { visit } from "./keepalive.ts";
 import { Message, Slab } from "./message.ts";
 import { Openings } from "./openings.ts";
 import { Output } from "./output.ts";
+import { Pieces } from "./pieces.ts";
 import type { Clock, ListenerInfo, Log, Random, Store, StoredMessage, Transport } from "./ports.ts";
 import { Registry } from "./registry.ts";
 import { type Route, SYS } from "./route.ts";
@@ -74,6 +75,7 @@ export class Broker {
   readonly router = new Router();
   readonly output: Output;
   readonly turn: Turn;
+  readonly pieces: Pieces;
   readonly slab = new Slab();
   readonly held = new Held();
   readonly memory: Memory;
@@ -116,6 +118,10 @@ export class Broker {
     this.metrics = o.metrics;
     this.output = new Output(this, o.defer);
     this.turn = new Turn(o.clock, this.output.pool, o.defer, () => this.durability.cost);
+    this.pieces = new Pieces(o.clock, o.defer, () => {
+      this.beat();
+      this.flush();
+    });
     this.access = o.access;
     this.banned = o.banned;
     this.flapping = o.flapping;
@@ -334,14 +340,6 @@ export class Broker {
   /** Coarse timer (100 ms); output is flushed after it. Not before the next tick, also with 0. Returns cancel. */
   after(ms: number, fn: () => void): () => void {
     return this.#timers.add(later(this.mono, Math.max(1, ms)), fn);
-  }
-
-  /** For the rest of a long piece of work: others have their turn first. What was done so far is committed and sent. */
-  nextTurn(): Promise<void> {
-    return this.turn.next().then(() => {
-      this.beat();
-      this.flush();
-    });
   }
 
   /** Called by the composition root every 100 ms. What is due runs now, or of much of it a part in each turn from now on. */

@@ -312,11 +312,10 @@ export class Delivery {
   #pumpOn(session: Session): void {
     const { broker } = this;
     session.pumping = true;
-    void broker.nextTurn().then(() => {
+    broker.pieces.add(() => {
       session.pumping = false;
       const ch = session.channel;
       if (ch !== null) broker.guard(ch, () => this.pump(session));
-      broker.flush();
     });
   }
 

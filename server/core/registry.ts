@@ -181,7 +181,7 @@ export class Registry {
       if (next.done) return;
       broker.router.remove(next.value);
     }
-    void broker.nextTurn().then(() => this.unroute(subs));
+    broker.pieces.add(() => this.unroute(subs));
   }
 
   private redispatch(session: Session): void {

@@ -21,6 +21,11 @@ export interface LoadResult {
   storm_us?: number;
   /** Not the generator's: the time to the first CONNACK. */
   start_ms?: number;
+  /** Nor these: processor time and memory of a subscription; until all of them were forgotten, and how long another client waited meanwhile. */
+  subscribe_us?: number;
+  subscription_bytes?: number;
+  gone_ms?: number;
+  gone_wait_ms?: number;
   lost?: number;
   misordered?: number;
   dup?: number;

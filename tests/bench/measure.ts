@@ -5,6 +5,7 @@ import { type Generator, type LoadResult, runLoad } from "./generator.ts";
 import { launch, makePlace } from "./launch.ts";
 import { measureStart } from "./restart.ts";
 import type { Scenario } from "./scenarios.ts";
+import { measureSubscribing } from "./subscribing.ts";
 
 export interface Pace {
   quick: boolean;
@@ -54,6 +55,7 @@ export async function measure(generator: Generator, s: Scenario, c: Contestant, 
   const via = s.via ?? "tcp";
   const at = makePlace({ tls: via === "tls", keeps: s.keeps ?? false });
   try {
+    if (s.subscriptions !== undefined) return await measureSubscribing(c, at, reduced(s.subscriptions, pace));
     if (s.restart !== undefined) {
       const { sessions, retained } = s.restart;
       return await measureStart(generator, c, at, { sessions: reduced(sessions, pace), retained: reduced(retained, pace) });

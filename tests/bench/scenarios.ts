@@ -25,6 +25,8 @@ export interface Scenario {
   readonly keeps?: boolean;
   /** Not the generator's figures, but how long the broker takes to start with so much; a tenth of it with `--quick`. */
   readonly restart?: { readonly sessions: number; readonly retained: number };
+  /** Not the generator's figures, but what so many subscriptions cost; a tenth of them with `--quick`. */
+  readonly subscriptions?: number;
   /** Rules that are made before; only brokers that have such rules are asked. "off": the rule engine does not run at all. */
   readonly rules?: readonly Rules[] | "off";
   /** The figures, one for each that the title names. */
@@ -157,6 +159,16 @@ export const SCENARIOS: readonly Scenario[] = [
   idle("idle", "memory per idle connection with one subscription, KiB", "tcp"),
   idle("idlews", "memory likewise, WebSocket, KiB", "ws"),
   idle("idletls", "memory likewise, TLS, KiB", "tls"),
+  {
+    id: "subscribing",
+    group: "connections",
+    title: "1,000,000 filters: µs of CPU and bytes for each; their clients go: ms until it is done, and that another one waits",
+    args: [],
+    timed: false,
+    subscriptions: 1_000_000,
+    figures: (r) => [r.subscribe_us, r.subscription_bytes, r.gone_ms, r.gone_wait_ms],
+    units: "µs",
+  },
   {
     id: "sessions",
     group: "storage",

@@ -41,16 +41,37 @@ export function inSlices(
   return waits.then(() => (ch.ready ? end() : undefined));
 }
 
-async function sliced(
+function sliced(
   ch: Channel,
   n: number,
   slice: (from: number, to: number) => void | Promise<void>,
   end: () => void | Promise<void>,
 ): Promise<void> {
-  for (let from = 0; from < n; from += SLICE) {
-    await slice(from, Math.min(n, from + SLICE));
-    await ch.broker.nextTurn();
-    if (!ch.ready) return;
-  }
-  await end();
+  return new Promise((resolve, reject) => {
+    let from = 0;
+    const step = (): void => {
+      if (!ch.ready) resolve();
+      else if (from >= n) then(end, resolve);
+      else {
+        const to = Math.min(n, from + SLICE);
+        then(
+          () => slice(from, to),
+          () => {
+            from = to;
+            ch.broker.pieces.add(step);
+          },
+        );
+      }
+    };
+    const then = (work: () => void | Promise<void>, next: () => void): void => {
+      try {
+        const waits = work();
+        if (waits === undefined) next();
+        else waits.then(next, reject);
+      } catch (err) {
+        reject(err);
+      }
+    };
+    step();
+  });
 }
