@@ -2,7 +2,7 @@
 import { seldomOf } from "../lib/seldom.ts";
 import { between, type WallMs } from "../lib/time.ts";
 import { RC } from "../mqtt/reason_codes.ts";
-import { parseSharedFilter } from "../mqtt/topic.ts";
+import { parseSharedFilter, type SharedFilter } from "../mqtt/topic.ts";
 import type { ConnectPacket, WillPacket } from "../mqtt/types.ts";
 import type { Broker } from "./broker.ts";
 import type { Channel } from "./channel.ts";
@@ -17,8 +17,9 @@ import { type Terms, termsOf } from "./terms.ts";
 import type { ClientInfo, SubscribeOptions } from "./types.ts";
 import { holdWill, publishWill, takeWill } from "./will.ts";
 
-/** Subscriptions of an ended session that are taken out of the router in one turn of the event loop. */
-const UNROUTE_SLICE = 1000;
+/** Subscriptions of an ended session that are taken out of the router at once: hundreds of sessions may end in one turn. And in a piece. */
+const UNROUTE_AT_ONCE = 32;
+const UNROUTE_SLICE = 500;
 
 export class Registry {
   /** Every session by client id, in order of creation; offline ones included. */
@@ -155,7 +156,7 @@ export class Registry {
     const will = takeWill(session);
     session.away = null;
     if (session.subscriptionCount > 0) {
-      this.unroute(session.subscriptions()[Symbol.iterator]());
+      this.unroute(session.subscriptions()[Symbol.iterator](), UNROUTE_AT_ONCE);
       session.clearSubscriptions();
     }
     if (this.sessions.get(session.clientId) === session) this.sessions.delete(session.clientId);
@@ -173,15 +174,15 @@ export class Registry {
     broker.hooks.run("session.terminated", session.clientId, reason);
   }
 
-  /** A part of the subscriptions in each turn: a session may have hundreds of thousands. To the ended session nothing is delivered. */
-  private unroute(subs: Iterator<Subscription>): void {
+  /** `n` of the subscriptions, and more in later turns: a session may have hundreds of thousands. To the ended session nothing is delivered. */
+  private unroute(subs: Iterator<Subscription>, n: number): void {
     const { broker } = this;
-    for (let i = 0; i < UNROUTE_SLICE; i++) {
+    for (let i = 0; i < n; i++) {
       const next = subs.next();
       if (next.done) return;
       broker.router.remove(next.value);
     }
-    broker.pieces.add(() => this.unroute(subs));
+    broker.pieces.add(() => this.unroute(subs, UNROUTE_SLICE));
   }
 
   private redispatch(session: Session): void {
@@ -207,18 +208,21 @@ export class Registry {
     }
   }
 
-  /** Subscribe a session; `filter` without mountpoint, with `$share/…` if any. Returns whether the subscription is new. */
-  subscribe(session: Session, filter: string, options: SubscribeOptions): boolean {
+  /**
+   * Subscribe a session; `filter` without mountpoint, with `$share/…` if any. `known`: what it is with the mountpoint, where somebody has looked.
+   * Returns whether the subscription is new.
+   */
+  subscribe(session: Session, filter: string, options: SubscribeOptions, known?: SharedFilter): boolean {
     const { broker } = this;
     const full = mountFilter(session.mountpoint, filter);
-    const known = session.subscription(full);
-    if (known !== undefined) {
-      known.set(options);
-      broker.router.updated(known);
-      if (session.storeKey !== 0) broker.store.sessions.subscribe(session.storeKey, stored(known));
+    const before = session.subscription(full);
+    if (before !== undefined) {
+      before.set(options);
+      broker.router.updated(before);
+      if (session.storeKey !== 0) broker.store.sessions.subscribe(session.storeKey, stored(before));
       return false;
     }
-    const parsed = parseSharedFilter(full);
+    const parsed = known ?? parseSharedFilter(full);
     if (parsed === null) throw new Error(`invalid topic filter ${full}`);
     const s = new Subscription(session, parsed.filter, parsed.group, options);
     session.addSubscription(s);

@@ -223,6 +223,12 @@ export class Trie<T extends object> {
   /** Values of all topic names that the filter selects, in no order; null = the budget did not suffice. */
   select(filter: string, budget: Budget): T[] | null {
     const found: T[] = [];
+    // Most filters begin with a level that no topic has.
+    const first = levelAt(filter, 0);
+    if (first !== "+" && first !== "#" && childOf(this.#root, first) === null) {
+      this.steps++;
+      return found;
+    }
     const levels = filter.split("/");
     let visited = 0;
     const nodes: Node<T>[] = [this.#root];

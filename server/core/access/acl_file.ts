@@ -128,20 +128,22 @@ function compileRule(t: Term): AclRule {
   const isWho = compileWho(who);
   const kind = oneOf(access, ["publish", "subscribe", "pubsub"]);
   const topicRules = compileTopics(topics, verdict);
+  // `$` has no special meaning here.
+  const anyTopic = topicItems(topics).some((item) => isText(item) && item.value === "#");
   return {
     ...base,
     publish: kind !== "subscribe",
     subscribe: kind !== "publish",
-    matches: (client, topic) => isWho(client) && matchesAny(topicRules, client, topic),
+    matches: anyTopic ? isWho : (client, topic) => isWho(client) && matchesAny(topicRules, client, topic),
     who: isWho,
-    // `$` has no special meaning here.
-    anyTopic: topicItems(topics).some((item) => isText(item) && item.value === "#"),
+    anyTopic,
   };
 }
 
 function matchesAny(rules: readonly TopicRule[], client: ClientInfo, topic: string): boolean {
   const words = topic.split("/");
-  return rules.some((r) => r(client, topic, words));
+  for (const rule of rules) if (rule(client, topic, words)) return true;
+  return false;
 }
 
 const WHO_EXPECTED = `all, {user, "name"}, {client, "id"}, {ipaddr, "10.0.0.0/8"}, {'and', [...]} or {'or', [...]}`;

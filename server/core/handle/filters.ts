@@ -1,20 +1,24 @@
 /** What SUBSCRIBE and UNSUBSCRIBE have in common: a packet of many filters. */
 import { varIntSize } from "../../mqtt/frame.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
-import { parseSharedFilter } from "../../mqtt/topic.ts";
+import { parseSharedFilter, type SharedFilter } from "../../mqtt/topic.ts";
 import type { Channel } from "../channel.ts";
 
 /** So many filters are handled in one turn of the event loop: a packet of 1 MB may hold 250,000. */
 const SLICE = 500;
 
-/** Malformed filters end the connection [MQTT-4.7.1-1], [MQTT-4.7.1-2], [MQTT-4.7.3-1], [MQTT-4.8.2-1], [MQTT-4.8.2-2]. False: it is closed. */
-export function checkFilters(ch: Channel, filters: readonly string[]): boolean {
+/** Malformed filters end the connection [MQTT-4.7.1-1], [MQTT-4.7.1-2], [MQTT-4.7.3-1], [MQTT-4.8.2-1], [MQTT-4.8.2-2]. null: it is closed. */
+export function parseFilters(ch: Channel, filters: readonly string[]): SharedFilter[] | null {
+  const all: SharedFilter[] = [];
   for (const filter of filters) {
-    if (parseSharedFilter(filter) !== null) continue;
-    ch.malformed(RC.TOPIC_FILTER_INVALID, "malformed topic filter");
-    return false;
+    const parsed = parseSharedFilter(filter);
+    if (parsed === null) {
+      ch.malformed(RC.TOPIC_FILTER_INVALID, "malformed topic filter");
+      return null;
+    }
+    all.push(parsed);
   }
-  return true;
+  return all;
 }
 
 /** An answer with so many codes must fit [MQTT-3.1.2-24]: better nothing is done than that nobody hears of it. False: it is closed. */

@@ -8,13 +8,16 @@ import type { Channel } from "../channel.ts";
 import type { SubscribeTopic } from "../hooks.ts";
 import { mountFilter, type Session } from "../session.ts";
 import type { AclVerdict, ClientInfo } from "../types.ts";
-import { checkAnswer, checkFilters, inSlices } from "./filters.ts";
+import { checkAnswer, inSlices, parseFilters } from "./filters.ts";
 
 /** So many subscriptions a session may have while memory is short. More that it has already stay. */
 const FEW = 64;
 
 /** One filter of the packet on its way to a code. */
 interface Request extends SubscribeTopic {
+  /** As the client wrote it, and what that is: a hook may make another filter of it. */
+  readonly asked: string;
+  readonly parsed: SharedFilter;
   /** Reason code; -1 = not decided. */
   code: number;
   /** It replaced no subscription with the same filter. */
@@ -28,14 +31,18 @@ export function handleSubscribe(ch: Channel, buf: Uint8Array, body: number, end:
     return;
   }
   ch.broker.metrics.subscribe++;
-  const filters = p.requests.map((r) => r.filter);
-  if (!checkFilters(ch, filters) || !checkAnswer(ch, filters.length)) return;
+  // Looked at once: a packet may have a quarter of a million.
+  const parsed = parseFilters(
+    ch,
+    p.requests.map((r) => r.filter),
+  );
+  if (parsed === null || !checkAnswer(ch, parsed.length)) return;
   const codes: number[] = [];
   const made: Request[] = [];
   const slice = (from: number, to: number): void | Promise<void> => {
-    const requests = p.requests.slice(from, to).map((r) => request(ch, r, p.subscriptionId));
+    const requests = p.requests.slice(from, to).map((r, i) => request(ch, r, parsed[from + i] as SharedFilter, p.subscriptionId));
     // The rules judge what the client named; a rewriting hook comes after them.
-    const verdicts = requests.map((r) => (r.code === -1 ? ask(ch, r.filter) : "deny"));
+    const verdicts = requests.map((r) => (r.code === -1 ? ask(ch, r.parsed.filter) : "deny"));
     const decide = (all: AclVerdict[]): void => {
       if (ch.ready) judge(ch, requests, all);
       for (const r of requests) {
@@ -45,28 +52,26 @@ export function handleSubscribe(ch: Channel, buf: Uint8Array, body: number, end:
     };
     return verdicts.every((v) => typeof v === "string") ? decide(verdicts as AclVerdict[]) : Promise.all(verdicts).then(decide);
   };
-  return inSlices(ch, filters.length, slice, () => answer(ch, p, codes, made));
+  return inSlices(ch, parsed.length, slice, () => answer(ch, p, codes, made));
 }
 
-function request(ch: Channel, r: SubscribeRequest, subId: number): Request {
+function request(ch: Channel, r: SubscribeRequest, parsed: SharedFilter, subId: number): Request {
   const { filter, qos, nl, rap, rh } = r;
-  return { filter, options: { qos, nl, rap, rh, subId }, code: forbidden(ch, filter), isNew: false };
+  return { filter, asked: filter, parsed, options: { qos, nl, rap, rh, subId }, code: forbidden(ch, parsed), isNew: false };
 }
 
-/** What the zone forbids; -1 = nothing. The filter is a good one. */
-function forbidden(ch: Channel, filter: string): number {
+/** What the zone forbids; -1 = nothing. */
+function forbidden(ch: Channel, parsed: SharedFilter): number {
   const { zone } = ch.client as ClientInfo;
-  const parsed = parseSharedFilter(filter) as SharedFilter;
   if (zone.maxTopicLevels > 0 && topicLevels(parsed.filter) > zone.maxTopicLevels) return RC.TOPIC_FILTER_INVALID;
   if (parsed.group !== null && !zone.sharedSubscription) return RC.SHARED_SUBSCRIPTIONS_NOT_SUPPORTED;
   if (!zone.wildcardSubscription && hasWildcard(parsed.filter)) return RC.WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED;
   return -1;
 }
 
-/** The ACL sees the filter without its share group, as the client knows it. */
+/** `filter`: without its share group, as the client knows it. */
 function ask(ch: Channel, filter: string): AclVerdict | Promise<AclVerdict> {
-  const bare = parseSharedFilter(filter)?.filter ?? filter;
-  const answer = ch.broker.access.checkCached(ch, "subscribe", bare, ch.broker.mono);
+  const answer = ch.broker.access.checkCached(ch, "subscribe", filter, ch.broker.mono);
   return answer instanceof Promise ? answer : answer.verdict;
 }
 
@@ -96,12 +101,14 @@ function judge(ch: Channel, requests: Request[], verdicts: AclVerdict[]): void {
 function subscribe(ch: Channel, t: Request): void {
   const session = ch.session as Session;
   const { zone } = ch.client as ClientInfo;
+  const full = mountFilter(session.mountpoint, t.filter);
   // A hook made another filter of it, or the mountpoint one that is too long.
-  if (parseSharedFilter(mountFilter(session.mountpoint, t.filter)) === null) {
+  const parsed = full === t.asked ? t.parsed : parseSharedFilter(full);
+  if (parsed === null) {
     t.code = RC.TOPIC_FILTER_INVALID;
     return;
   }
-  t.isNew = session.subscription(mountFilter(session.mountpoint, t.filter)) === undefined;
+  t.isNew = session.subscription(full) === undefined;
   const few = ch.broker.memory.short ? Math.min(zone.maxSubscriptions || FEW, FEW) : zone.maxSubscriptions;
   if (t.isNew && few > 0 && session.subscriptionCount >= few) {
     t.code = RC.QUOTA_EXCEEDED;
@@ -112,7 +119,7 @@ function subscribe(ch: Channel, t: Request): void {
     return;
   }
   if (t.options.qos > zone.maxQosAllowed) t.options.qos = zone.maxQosAllowed;
-  ch.broker.registry.subscribe(session, t.filter, t.options);
+  ch.broker.registry.subscribe(session, t.filter, t.options, parsed);
   t.code = t.options.qos;
 }
 

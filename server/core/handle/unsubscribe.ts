@@ -6,7 +6,7 @@ import { ProtocolError, type UnsubscribePacket } from "../../mqtt/types.ts";
 import type { Channel } from "../channel.ts";
 import type { Session } from "../session.ts";
 import type { ClientInfo } from "../types.ts";
-import { checkAnswer, checkFilters, inSlices } from "./filters.ts";
+import { checkAnswer, inSlices, parseFilters } from "./filters.ts";
 
 export function handleUnsubscribe(ch: Channel, buf: Uint8Array, body: number, end: number): void | Promise<void> {
   const p = decodeUnsubscribe(buf, body, end, ch.version);
@@ -16,7 +16,7 @@ export function handleUnsubscribe(ch: Channel, buf: Uint8Array, body: number, en
   }
   const { broker } = ch;
   broker.metrics.unsubscribe++;
-  if (!checkFilters(ch, p.filters) || !checkAnswer(ch, p.filters.length)) return;
+  if (parseFilters(ch, p.filters) === null || !checkAnswer(ch, p.filters.length)) return;
   const may = broker.durability.mayChange(ch);
   if (!may && ch.version !== 5) {
     // Its UNSUBACK has no codes.

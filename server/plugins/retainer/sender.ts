@@ -84,11 +84,14 @@ export class RetainedSender {
     if (!session) return;
     // A repeated subscription starts anew.
     this.cancel(clientId, filter);
-    const line = this.lineOf(session);
     const job: Job = { filter, options, until: this.p.index.seq, entries: null, broad: false };
-    line.jobs.set(filter, job);
     // One packet may bring hundreds of filters that each select everything.
-    if (this.lookedAt <= AT_ONCE && hasRoom(session)) {
+    const isNow = this.lookedAt <= AT_ONCE && hasRoom(session);
+    // Most filters select nothing: then there is nobody to be served in turn.
+    if (isNow && this.nothingFor(job)) return;
+    const line = this.lineOf(session);
+    line.jobs.set(filter, job);
+    if (isNow) {
       this.run(line, job);
       return;
     }
@@ -204,26 +207,39 @@ export class RetainedSender {
     else if (this.lines.get(session.clientId) === line) this.place(line);
   }
 
-  private lookUp(job: Job): Iterator<Entry> {
+  private nothingFor(job: Job): boolean {
+    const found = this.match(job);
+    if (found?.length === 0) return true;
+    this.walk(job, found);
+    return false;
+  }
+
+  /** null = too many to be looked up at once. */
+  private match({ filter }: Job): Entry[] | null {
     const { index } = this.p;
     const before = index.steps;
-    const found = index.match(job.filter, LOOKUP);
+    const found = index.match(filter, LOOKUP);
     this.lookedAt += index.steps - before;
+    return found;
+  }
+
+  private walk(job: Job, found: Entry[] | null): Iterator<Entry> {
     job.broad = found === null;
-    return found ? found.values() : index.entries();
+    job.entries = found === null ? this.p.index.entries() : found.values();
+    return job.entries;
   }
 
   /** True = it was the last one. */
   private slice({ session }: Line, job: Job): boolean {
     const { broker, index, fresh } = this.p;
     const { options } = job;
-    job.entries ??= this.lookUp(job);
+    const entries = job.entries ?? this.walk(job, this.match(job));
     const end = this.lookedAt + SLICE_LOOKED_AT;
     let sent = 0;
     let bytes = 0;
     for (; this.lookedAt < end && sent < SLICE_MESSAGES && bytes < SLICE_BYTES; this.lookedAt++) {
       if (!hasRoom(session)) return false;
-      const { value: entry, done } = job.entries.next();
+      const { value: entry, done } = entries.next();
       if (done || (job.broad && entry.seq > job.until)) return true;
       const m = entry.message;
       if (job.broad ? !topicMatches(m.topic, job.filter) : entry.seq > job.until || index.get(m.topic) !== entry) continue;

@@ -132,7 +132,7 @@ describe("the end of a session", () => {
     c.transport.room = 0;
     c.channel.onClose("closed");
     const { router } = kit.broker;
-    expect(router.size).toBe(2501);
+    expect(router.size).toBe(3501 - 32);
     const again = kit.connected("c");
     again.subscribe("f/3400", 1).take();
     const p = kit.connected("p", 5);
