@@ -1,4 +1,5 @@
 /** Batches into MySQL or PostgreSQL: as few statements as can be, all or nothing, and without the rows that the server refuses. */
+import { wordsOf } from "../../lib/errors.ts";
 import { asQuestion } from "../_backend/advice.ts";
 import { BackendError } from "../_backend/errors.ts";
 import type { Judgement } from "../_backend/options.ts";
@@ -12,7 +13,13 @@ import type { Statement } from "./sql_statement.ts";
 const LATER = /^(?:40|53|25006|42P01|42703|42501|3F000|55P03|57014)/;
 const MYSQL_LATER = new Set([1020, 1021, 1036, 1044, 1054, 1114, 1142, 1143, 1146, 1205, 1206, 1213, 1290, 1792, 1836, 3024]);
 
+/** The server has ended a transaction of several rows over one of them: nothing of it is there. */
+class TransactionEnded extends Error {
+  override readonly name = "TransactionEnded";
+}
+
 export function judgeSqlWrite(err: unknown): Judgement {
+  if (err instanceof TransactionEnded) return "part";
   const judged = judgeSql(err);
   if (judged !== "refused") return judged;
   const { errno } = (err ?? {}) as { errno?: unknown };
@@ -117,18 +124,39 @@ class SqlBatch {
 
   /** Halves of what was refused, until it is known which rows that were. */
   async #sorted(rows: readonly number[], by: Bun.TransactionSQL): Promise<void> {
+    const err = await this.#refusal(rows, by);
+    if (err === null) return;
+    const [only] = rows;
+    if (rows.length === 1 && only !== undefined) {
+      this.#missing.set(only, err);
+      return;
+    }
+    const half = Math.ceil(rows.length / 2);
+    await this.#sorted(rows.slice(0, half), by);
+    await this.#sorted(rows.slice(half), by);
+  }
+
+  /**
+   * Why these rows are refused; null = they are written. A deadlock ends the whole transaction (MySQL, 1213), savepoints and all: then there is
+   * none to go back to, and what came before in the transaction is gone with it.
+   * @throws what ends the transaction
+   */
+  async #refusal(rows: readonly number[], by: Bun.TransactionSQL): Promise<unknown> {
+    let why: unknown = null;
     try {
-      await by.savepoint(async (point) => this.#all(rows, point as Bun.TransactionSQL));
+      await by.savepoint(async (point) => {
+        try {
+          await this.#all(rows, point as Bun.TransactionSQL);
+        } catch (err) {
+          why = err;
+          throw err;
+        }
+      });
+      return null;
     } catch (err) {
-      if (judgeSqlWrite(err) !== "refused") throw err;
-      const [only] = rows;
-      if (rows.length === 1 && only !== undefined) {
-        this.#missing.set(only, err);
-        return;
-      }
-      const half = Math.ceil(rows.length / 2);
-      await this.#sorted(rows.slice(0, half), by);
-      await this.#sorted(rows.slice(half), by);
+      if (judgeSqlWrite(why ?? err) !== "refused") throw why ?? err;
+      if (err !== why) throw new TransactionEnded(`the transaction was ended: ${wordsOf(why ?? err)}`);
+      return err;
     }
   }
 }
