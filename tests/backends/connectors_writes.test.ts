@@ -1,6 +1,9 @@
 /** What a database does in the middle of a batch, with a real MariaDB: a deadlock while refused rows are looked for. */
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: templates of rules
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { SQL } from "../../server/plugins/_connectors/sql.ts";
 import { kindOf, Wired } from "../support/connector_host.ts";
 import { MARIADB, needing } from "../support/peers.ts";
@@ -74,4 +77,67 @@ testing("a deadlock while refused rows are looked for: all of the batch is writt
   expect(w.host.counts).toEqual({ done: 2, failed: 2, dropped: 0 });
   await other.close({ timeout: 0 });
   await end(w);
+});
+
+testing("a batch that takes longer than the time limit is written in parts, each row once", async () => {
+  db.run("create table s (id int primary key auto_increment, n int, z int)", "rules");
+  const sql = "insert into s (n, z) values (${n}, sleep(0.012))";
+  const w = wire({ sql, batch_wait: 100, retries: 0 }, { timeout: 1 });
+  await until(() => w.state === "up", "it answers");
+  for (let n = 0; n < 100; n++) w.run({ n });
+  await until(() => w.settled, "all is there");
+  expect(w.host.counts).toEqual({ done: 100, failed: 0, dropped: 0 });
+  expect(rows("select count(*), count(distinct n) from s")).toEqual(["100\t100"]);
+  expect(rows("select n from s order by id").map(Number)).toEqual(Array.from({ length: 100 }, (_, n) => n));
+  await end(w);
+});
+
+testing("a row that always takes longer than the time limit is not written again and again", async () => {
+  db.run("create table l (n int, z int)", "rules");
+  const w = wire({ sql: "insert into l (n, z) values (${n}, sleep(1.3))", max_age: 5 }, { timeout: 1 });
+  await until(() => w.state === "up", "it answers");
+  w.run({ n: 1 });
+  await until(() => w.settled, "it is given up");
+  expect(w.letters).toMatchObject([{ why: expect.stringMatching(/no answer within 1000 ms.*see .*timeout/) }]);
+  await until(() => rows("show processlist").every((line) => !line.includes("sleep")), "the last one is over");
+  // The first time it is a statement that is stored as it ends.
+  expect(Number(rows("select count(*) from l")[0])).toBeLessThanOrEqual(1);
+  await end(w);
+});
+
+testing("rows that waited are not put into another statement", async () => {
+  db.run("create table u (name varchar(40), secret varchar(40))", "rules");
+  const directory = mkdtempSync(join(tmpdir(), "baomq-action-"));
+  try {
+    const before = wire(
+      { sql: "insert into u (name, secret) values (${name}, ${secret})", disk_size: 1 },
+      { server: "127.0.0.1:1" },
+      directory,
+    );
+    before.run({ name: "ann", secret: "pw-of-ann" });
+    await until(() => before.state === "down", "it is away");
+    await end(before);
+    const sql = "insert into u (secret, name) values (${secret}, ${name})";
+    const edited = wire({ sql, disk_size: 1 }, {}, directory);
+    edited.run({ name: "bob", secret: "pw-of-bob" });
+    await until(() => edited.host.counts.done + edited.host.counts.failed === 2, "both are over");
+    expect(rows("select name, secret from u")).toEqual(["bob\tpw-of-bob"]);
+    expect(edited.letters).toMatchObject([
+      { why: expect.stringContaining("made for other parameters"), body: expect.stringContaining("pw-of-ann") },
+    ]);
+    // Sent again it is not for these parameters either.
+    expect(edited.action.deadLetters?.resend()).toBe(1);
+    await until(() => edited.host.counts.failed === 2, "it is given up again");
+    await end(edited);
+    // Under its own ones it is what it was.
+    const again = wire({ sql: "insert into u (name, secret) values (${name}, ${secret})", disk_size: 1 }, {}, directory);
+    await until(() => again.letters.length === 1, "it is there");
+    expect(again.letters.map(({ body }) => body)).toEqual(['["ann","pw-of-ann"]']);
+    expect(again.action.deadLetters?.resend()).toBe(1);
+    await until(() => again.host.counts.done === 1, "it is written");
+    expect(rows("select name, secret from u order by name")).toEqual(["ann\tpw-of-ann", "bob\tpw-of-bob"]);
+    await end(again);
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
 });

@@ -5,7 +5,7 @@ import { BackendError } from "../_backend/errors.ts";
 import type { Judgement } from "../_backend/options.ts";
 import { judgeSql, type SqlDriver } from "../_sql/driver.ts";
 import type { Dialect } from "../_sql/query.ts";
-import type { Missing, Writing } from "./connector.ts";
+import { type Attempt, type Missing, notWanted, type Writing } from "./connector.ts";
 import { ownBytes, type Scalar, utf8Of } from "./item.ts";
 import type { Statement } from "./sql_statement.ts";
 
@@ -37,11 +37,11 @@ export function sqlWriting(dialect: Dialect, statement: Statement): Writing<SqlD
     make: (row) =>
       statement.template.values(row).map((value) => (value instanceof Uint8Array ? (utf8Of(value) ?? ownBytes(value)) : value)),
     shown: (values) => JSON.stringify(values.map((v) => (v instanceof Uint8Array ? `\\x${Buffer.from(v).toString("hex")}` : v))),
-    async write(driver, items) {
-      if (items.some((values) => values.length !== statement.width))
-        return new Map(items.map((_, i) => [i, new BackendError("refused", "it was made for another statement")]));
+    // Values have places, no names.
+    meaning: statement.template.source,
+    async write(driver, items, attempt) {
       const known = await asQuestion("sql", types.of(driver));
-      const batch = new SqlBatch(driver, dialect, statement, known, items);
+      const batch = new SqlBatch(driver, dialect, statement, known, items, attempt);
       return batch.write();
     },
   };
@@ -78,6 +78,7 @@ class SqlBatch {
     private readonly statement: Statement,
     private readonly types: readonly string[],
     items: readonly Item[],
+    private readonly attempt: Attempt,
   ) {
     for (const [i, item] of items.entries()) {
       try {
@@ -95,18 +96,30 @@ class SqlBatch {
     if (all.length === 0) return this.#missing;
     try {
       if (this.#isOneStatement(all)) await this.#run(all);
-      else await this.driver.within((by) => this.#all(all, by));
+      else await this.#within((by) => this.#all(all, by));
     } catch (err) {
       if (judgeSqlWrite(err) !== "refused") throw err;
       if (all.length === 1) this.#missing.set(all[0] as number, err);
-      else await this.driver.within((by) => this.#sorted(all, by));
+      else await this.#within((by) => this.#sorted(all, by));
     }
     return this.#missing;
   }
 
-  /** Sizes are powers of two: a server keeps a statement for each that there was. */
+  /** A transaction, which is taken back where nobody waits for its end any more: its rows are sent again. */
+  #within(fn: (by: Bun.TransactionSQL) => Promise<void>): Promise<void> {
+    return this.driver.within(async (by) => {
+      await fn(by);
+      this.#goOn();
+    });
+  }
+
+  #goOn(): void {
+    if (!this.attempt.wanted()) throw notWanted();
+  }
+
+  /** Sizes are powers of two: a server keeps a statement for each that there was. One is stored as it ends, whoever waits for that. */
   #isOneStatement(rows: readonly number[]): boolean {
-    return rows.length <= this.statement.most && (rows.length & (rows.length - 1)) === 0;
+    return !this.attempt.careful && rows.length <= this.statement.most && (rows.length & (rows.length - 1)) === 0;
   }
 
   async #all(rows: readonly number[], by: Bun.TransactionSQL): Promise<void> {
@@ -118,6 +131,7 @@ class SqlBatch {
   }
 
   async #run(rows: readonly number[], by?: Bun.TransactionSQL): Promise<void> {
+    this.#goOn();
     const values = rows.flatMap((i) => this.#values[i] as Bound[]);
     await asQuestion("sql", this.driver.write(this.statement.text(rows.length, this.types), values, by));
   }
