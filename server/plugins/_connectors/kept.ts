@@ -18,7 +18,7 @@ export class Foreign {
 
 const DIGEST_CHARS = 16;
 
-/** `meaning`: whatever an item means nothing without. Two bytes of JSON for each item, and a digest of that. */
+/** `meaning`: what an item means nothing without; a digest of it is kept with each. */
 export function keptCodec<I>(meaning: string): Codec<I | Foreign> {
   const ours = createHash("sha256").update(meaning).digest("base64url").slice(0, DIGEST_CHARS);
   const codec = jsonCodec<readonly [by: string, item: I]>();
