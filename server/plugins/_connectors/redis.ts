@@ -26,6 +26,9 @@ const KEYS: SettingKeys = {
 /** What the server says of itself, not of what it was given: it has no room, is a replica, or what wrote to it may not any more. */
 const LATER = /^(?:OOM|READONLY|MISCONF|NOREPLICAS|BUSY|TRYAGAIN|NOPERM)/;
 
+/** The account may not write that key, or to that channel: others it may. */
+const OF_THE_KEY = /^NOPERM .*\b(?:keys?|channels?)\b/;
+
 function judgeRedisWrite(err: unknown): Judgement {
   return LATER.test(String((err as Error | null)?.message)) ? "part" : judgeRedis(err);
 }
@@ -132,6 +135,8 @@ function redisWriting(cmd: string): Writing<RedisDriver, Item> {
       }),
     shown: (item) => item.map((word) => (typeof word === "string" ? word : `\\x${Buffer.from(word).toString("hex")}`)).join(" "),
     write: (driver, items) => asWritten("cmd", run(driver, items)),
+    // Of a command that the account may not run at all that can be mended.
+    blames: (err) => words.some((word) => !word.constant) && OF_THE_KEY.test(String((err as Error | null)?.message)),
   };
 }
 

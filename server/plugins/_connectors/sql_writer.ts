@@ -13,6 +13,10 @@ import type { Statement } from "./sql_statement.ts";
 const LATER = /^(?:40|53|25006|42P01|42703|42501|3F000|55P03|57014)/;
 const MYSQL_LATER = new Set([1020, 1021, 1036, 1044, 1054, 1114, 1142, 1143, 1146, 1205, 1206, 1213, 1290, 1792, 1836, 3024]);
 
+/** PostgreSQL's 42501 of a row, not of the account's right to the table: its policies do not let it in, or a trigger says so. */
+const NO_RIGHT = "42501";
+const OF_A_ROW = new Set(["ExecWithCheckOptions", "exec_stmt_raise"]);
+
 /** The server has ended a transaction of several rows over one of them: nothing of it is there. */
 class TransactionEnded extends Error {
   override readonly name = "TransactionEnded";
@@ -22,7 +26,8 @@ export function judgeSqlWrite(err: unknown): Judgement {
   if (err instanceof TransactionEnded) return "part";
   const judged = judgeSql(err);
   if (judged !== "refused") return judged;
-  const { errno } = (err ?? {}) as { errno?: unknown };
+  const { errno, routine } = (err ?? {}) as { errno?: unknown; routine?: unknown };
+  if (errno === NO_RIGHT && OF_A_ROW.has(String(routine))) return "refused";
   const later = typeof errno === "number" ? MYSQL_LATER.has(errno) : typeof errno === "string" && LATER.test(errno);
   // Other statements may be taken: nobody else has to wait for that.
   return later ? "part" : "refused";
@@ -74,7 +79,7 @@ class SqlBatch {
 
   constructor(
     private readonly driver: SqlDriver,
-    dialect: Dialect,
+    private readonly dialect: Dialect,
     private readonly statement: Statement,
     private readonly types: readonly string[],
     items: readonly Item[],
@@ -100,7 +105,7 @@ class SqlBatch {
     } catch (err) {
       if (judgeSqlWrite(err) !== "refused") throw err;
       if (all.length === 1) this.#missing.set(all[0] as number, err);
-      else await this.#within((by) => this.#sorted(all, by));
+      else await this.#within((by) => this.#sortedAll(all, by));
     }
     return this.#missing;
   }
@@ -134,6 +139,12 @@ class SqlBatch {
     this.#goOn();
     const values = rows.flatMap((i) => this.#values[i] as Bound[]);
     await asQuestion("sql", this.driver.write(this.statement.text(rows.length, this.types), values, by));
+  }
+
+  async #sortedAll(rows: readonly number[], by: Bun.TransactionSQL): Promise<void> {
+    // What a constraint would look at as the transaction ends would be all of them then.
+    if (this.dialect === "postgres") await by.unsafe("set constraints all immediate");
+    await this.#sorted(rows, by);
   }
 
   /** Halves of what was refused, until it is known which rows that were. */
