@@ -33,18 +33,27 @@ testing("a file: lines wait for room, and each is there once, whole", async () =
   mkdirSync(join(disk, "files"), { recursive: true });
   fill(64 * 1024);
   const w = new Wired(kindOf(KINDS, "data_to_file"), { path: "log" }, { payload_tmpl: "${n} ${more}", batch_size: 7 });
+  const told: boolean[] = [];
+  const alarm = w.server.alarm.bind(w.server);
+  w.server.alarm = (what, desc) => {
+    told.push(desc !== null);
+    alarm(what, desc);
+  };
   const more = "x".repeat(990);
   for (let n = 0; n < 300; n++) w.run({ n, more });
   await until(() => /the disk is full/.test(w.resource.status()[0]?.lastError ?? ""), "it is full");
   const there = readFileSync(join(disk, "files", "log"), "utf8");
   expect([there.endsWith("\n"), w.letters]).toEqual([true, []]);
   expect(w.action.waiting?.().rows).toBeGreaterThan(0);
+  // That the file can be opened is no proof that it can be written to.
+  await until(() => told.length > 0 && (w.resource.status()[0]?.failed ?? 0) > 7, "it is tried again");
   rmSync(ballast);
   await until(() => w.settled, "there is room");
   expect(w.host.counts).toEqual({ done: 300, failed: 0, dropped: 0 });
   const lines = readFileSync(join(disk, "files", "log"), "utf8").split("\n");
   expect(lines).toEqual([...Array.from({ length: 300 }, (_, n) => `${n} ${more}`), ""]);
   await until(() => w.state === "up" && w.server.alarms.size === 0, "it is told");
+  expect(told).toEqual([true, false]);
   await w.close();
   rmSync(join(disk, "files"), { recursive: true });
 });

@@ -65,6 +65,8 @@ export function fileResource(directory: () => string): ResourceKind {
         lost: () => false,
         probe: (driver: FileDriver) => driver.probe(),
         pool: 1,
+        // It may be opened on a disk that is full.
+        probeProves: false,
         timeoutMs: TIMEOUT_MS,
         retries: 0,
       };
