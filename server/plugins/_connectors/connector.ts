@@ -7,7 +7,6 @@ import { wordsOf } from "../../lib/errors.ts";
 import { between } from "../../lib/time.ts";
 import { type Advice, advised, asQuestion, noteQuestion, type SettingKeys } from "../_backend/advice.ts";
 import { Backend } from "../_backend/backend.ts";
-import { BackendError } from "../_backend/errors.ts";
 import type { BackendOptions, Judgement } from "../_backend/options.ts";
 import type { ActionEvent, ActionKind, Params, ParamsSpec, Resource, ResourceHost, ResourceKind, TestStep } from "../plugin.ts";
 import { backendHost } from "./backend_host.ts";
@@ -78,9 +77,6 @@ export interface Attempt {
   /** Writes have gone on behind their time limit lately: it is to be all or nothing where that is possible. */
   readonly careful: boolean;
 }
-
-/** Thrown where it is not: nobody hears of it. */
-export const notWanted = (): BackendError => new BackendError("gone", "nobody waits for it any more");
 
 export interface Writer<S extends ParamsSpec, D, I> {
   readonly name: string;

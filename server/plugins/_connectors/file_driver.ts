@@ -10,9 +10,8 @@ import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
 import type { Clock } from "../../core/ports.ts";
 import { later, type MonoMs, reached } from "../../lib/time.ts";
-import { BackendError } from "../_backend/errors.ts";
+import { BackendError, notWanted } from "../_backend/errors.ts";
 import type { Judgement } from "../_backend/options.ts";
-import { notWanted } from "./connector.ts";
 
 export interface FileTarget {
   /** It is made when it is not there. */

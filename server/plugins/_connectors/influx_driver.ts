@@ -1,9 +1,9 @@
 /** Lines to InfluxDB over HTTP: versions 1, 2 and 3. */
 import { gzipSync } from "node:zlib";
-import { BackendError } from "../_backend/errors.ts";
+import { BackendError, notWanted } from "../_backend/errors.ts";
 import { leaveUnread, limitedText, unlessGivenUp } from "../_backend/http.ts";
 import type { Judgement } from "../_backend/options.ts";
-import { type Missing, NOTHING, notWanted } from "./connector.ts";
+import { type Missing, NOTHING } from "./connector.ts";
 import type { Precision } from "./line_protocol.ts";
 
 export type InfluxVersion = "v1" | "v2" | "v3";

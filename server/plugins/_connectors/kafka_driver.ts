@@ -1,7 +1,8 @@
 /** kafkajs, as a producer. */
 import type { ICustomPartitioner, KafkaConfig, Message, Producer, SASLOptions, TopicMessages } from "kafkajs";
 import { type ServerAddress, shownAddress } from "../_backend/address.ts";
-import { type Missing, notWanted } from "./connector.ts";
+import { notWanted } from "../_backend/errors.ts";
+import type { Missing } from "./connector.ts";
 import { KafkaBatch, type KafkaMessage, type Place, type Placed, RequestLimit } from "./kafka_batch.ts";
 import { payloadBytes } from "./payload.ts";
 

@@ -2,12 +2,12 @@
 import { randomBytes } from "node:crypto";
 import { shownAddresses } from "../_backend/address.ts";
 import type { SettingKeys } from "../_backend/advice.ts";
-import { BackendError } from "../_backend/errors.ts";
+import { BackendError, notWanted } from "../_backend/errors.ts";
 import type { Judgement } from "../_backend/options.ts";
 import { compileRowTemplate, rowJson } from "../_backend/row_template.ts";
 import { MONGO_ADVICE } from "../_mongo/advice.ts";
 import { type Document, judgeMongo, MongoDriver } from "../_mongo/driver.ts";
-import { actionKind, asWritten, type Missing, NOTHING, notWanted, resourceKind, type Writing } from "./connector.ts";
+import { actionKind, asWritten, type Missing, NOTHING, resourceKind, type Writing } from "./connector.ts";
 import { jsonCodec } from "./item.ts";
 import { compileJsonTemplate } from "./json_template.ts";
 import * as P from "./params.ts";

@@ -2,10 +2,10 @@
 import type { JetStreamClient } from "@nats-io/jetstream";
 import type { ConnectionOptions, MsgHdrs, NatsConnection } from "@nats-io/transport-node";
 import { type ServerAddress, shownAddress } from "../_backend/address.ts";
-import { BackendError } from "../_backend/errors.ts";
+import { BackendError, notWanted } from "../_backend/errors.ts";
 import { Links } from "../_backend/links.ts";
 import type { Judgement } from "../_backend/options.ts";
-import { type Missing, notWanted } from "./connector.ts";
+import type { Missing } from "./connector.ts";
 import { type Payload, payloadBytes } from "./payload.ts";
 import { Window } from "./window.ts";
 

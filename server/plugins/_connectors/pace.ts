@@ -32,8 +32,9 @@ export class Pace {
     this.#most = Math.max(1, Math.min(this.#most, rows >> 1));
   }
 
+  /** Twice as many as may go now would take half of the time limit at most, as these did. */
   done(rows: number, ms: number): void {
-    if (!this.#careful || rows < this.#most || ms > this.timeoutMs / 4) return;
+    if (!this.#careful || (ms * 2 * this.#most) / rows > this.timeoutMs / 2) return;
     if (this.#most >= this.full) this.#careful = false;
     this.#most = Math.min(this.full, 2 * this.#most);
   }

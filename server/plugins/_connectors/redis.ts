@@ -134,15 +134,15 @@ function redisWriting(cmd: string): Writing<RedisDriver, Item> {
         return value instanceof Uint8Array ? ownBytes(value) : word.text(row);
       }),
     shown: (item) => item.map((word) => (typeof word === "string" ? word : `\\x${Buffer.from(word).toString("hex")}`)).join(" "),
-    write: (driver, items) => asWritten("cmd", run(driver, items)),
+    write: (driver, items, { wanted }) => asWritten("cmd", run(driver, items, wanted)),
     // Of a command that the account may not run at all that can be mended.
     blames: (err) => words.some((word) => !word.constant) && OF_THE_KEY.test(String((err as Error | null)?.message)),
   };
 }
 
-async function run(driver: RedisDriver, items: readonly Item[]): Promise<Missing> {
+async function run(driver: RedisDriver, items: readonly Item[], wanted: () => boolean): Promise<Missing> {
   const commands = items.map((item) => item.map((word) => (typeof word === "string" ? word : Buffer.from(word))));
-  const all = await driver.runAll(commands);
+  const all = await driver.runAll(commands, wanted);
   const missing = all.flatMap((one, i) => (one.status === "rejected" ? [[i, one.reason] as const] : []));
   return missing.length === 0 ? NOTHING : new Map(missing);
 }

@@ -1,11 +1,11 @@
 /** Batches into MySQL or PostgreSQL: as few statements as can be, all or nothing, and without the rows that the server refuses. */
 import { wordsOf } from "../../lib/errors.ts";
 import { asQuestion } from "../_backend/advice.ts";
-import { BackendError } from "../_backend/errors.ts";
+import { BackendError, notWanted } from "../_backend/errors.ts";
 import type { Judgement } from "../_backend/options.ts";
 import { judgeSql, type SqlDriver } from "../_sql/driver.ts";
 import type { Dialect } from "../_sql/query.ts";
-import { type Attempt, type Missing, notWanted, type Writing } from "./connector.ts";
+import type { Attempt, Missing, Writing } from "./connector.ts";
 import { ownBytes, type Scalar, utf8Of } from "./item.ts";
 import type { Statement } from "./sql_statement.ts";
 

@@ -1,5 +1,6 @@
 /** So many at a time on one connection, whoever has begun them. */
-import { type Missing, NOTHING, notWanted } from "./connector.ts";
+import { notWanted } from "../_backend/errors.ts";
+import { type Missing, NOTHING } from "./connector.ts";
 
 export class Window {
   #under = 0;

@@ -137,3 +137,14 @@ test("a message that the broker refuses without a reason is given up after its t
   const times = (t: string): number => broker.published.filter((topic) => topic === t).length;
   expect(["evil", "worse", "a", "b"].map(times)).toEqual([2, 2, 1, 1]);
 });
+
+test("a broker that takes longer for a batch than anybody waits gets it in parts", async () => {
+  broker = await Broker.start(1, () => ({ ms: 20 }));
+  w = wire({ timeout: 1 }, { forward_topic: "$" + "{t}" });
+  for (let n = 0; n < 100; n++) w.run({ t: String(n) });
+  await until(() => w.settled, "all is there");
+  expect(w.host.counts).toEqual({ done: 100, failed: 0, dropped: 0 });
+  // What has had no answer in time comes again, and not without end.
+  expect(new Set(broker.published).size).toBe(100);
+  expect(broker.published.length).toBeLessThan(400);
+});

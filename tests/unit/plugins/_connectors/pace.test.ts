@@ -7,15 +7,16 @@ test("halved as often as it is too long, doubled again where there is time for i
   pace.late(100, 1000);
   pace.late(50, 900);
   expect([pace.most, pace.careful]).toEqual([25, true]);
-  // Twice as many would take too long; fewer say nothing.
+  // Twice as many would take too long.
   pace.done(25, 300);
-  pace.done(10, 5);
+  pace.done(1, 20);
   expect(pace.most).toBe(25);
-  for (const most of [50, 100, 100]) {
-    pace.done(pace.most, 100);
-    expect(pace.most).toBe(most);
-  }
-  expect(pace.careful).toBe(false);
+  pace.done(25, 100);
+  expect(pace.most).toBe(50);
+  pace.done(2, 10);
+  expect([pace.most, pace.careful]).toEqual([100, true]);
+  pace.done(100, 100);
+  expect([pace.most, pace.careful]).toEqual([100, false]);
 });
 
 test("what waited for its turn for most of the time is not too long itself; one row cannot be halved", () => {
