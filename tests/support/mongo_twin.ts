@@ -9,6 +9,9 @@ import { createHash, createHmac, pbkdf2Sync, randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { deserialize, serialize } from "bson";
 
+/** Of a collection whose name says so. */
+const BROKEN = { ok: 0, code: 2, codeName: "BadValue", errmsg: "something is wrong with it" };
+
 type Doc = Record<string, unknown>;
 
 const OP_REPLY = 1;
@@ -81,6 +84,9 @@ class Twin {
 
   /** As a collection with a unique index on `_id`, and a rule that `n` is a number where it is there. */
   #insert(collection: string, documents: readonly Doc[]): Doc {
+    if (collection.endsWith(".broken")) return BROKEN;
+    if (collection.endsWith(".denied"))
+      return { ok: 0, code: 13, codeName: "Unauthorized", errmsg: `not authorized to insert into ${collection}` };
     const kept = this.#collections.get(collection) ?? [];
     this.#collections.set(collection, kept);
     const writeErrors: Doc[] = [];
@@ -99,7 +105,7 @@ class Twin {
   }
 
   #find(collection: string, command: Doc): Doc {
-    if (collection.endsWith(".broken")) return { ok: 0, code: 2, codeName: "BadValue", errmsg: "something is wrong with it" };
+    if (collection.endsWith(".broken")) return BROKEN;
     const filter = command.filter as Doc;
     const found = (this.#collections.get(collection) ?? []).filter((doc) => Object.entries(filter).every(([k, v]) => fits(doc[k], v)));
     const projection = (command.projection ?? {}) as Doc;

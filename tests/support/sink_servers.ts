@@ -16,18 +16,28 @@ function listens(port: number): Promise<void> {
   });
 }
 
+/** Paths. Clients have to show a certificate of `ca`. */
+export interface ServerTls {
+  readonly cert: string;
+  readonly key: string;
+  readonly ca: string;
+}
+
 export class NatsServer extends Server {
   readonly user = "rules";
   readonly password = "sec:r/et";
+  tls: ServerTls | null = null;
 
   /** `rules` may publish below `ok.` and what JetStream needs. */
   protected command(): string[] {
     const config = join(this.dir, "nats.conf");
+    const [cert, key, ca] = [this.tls?.cert, this.tls?.key, this.tls?.ca].map((path) => JSON.stringify(path));
+    const tls = this.tls === null ? "" : `tls { cert_file: ${cert}, key_file: ${key}, ca_file: ${ca}, verify: true }\n`;
     const allowed = JSON.stringify(["ok.>", "js.>", "$JS.API.>", "_INBOX.>"]);
     writeFileSync(
       config,
       `listen: 127.0.0.1:${this.port}\njetstream { store_dir: ${JSON.stringify(this.dir)} }\nauthorization { users = [\n` +
-        `{ user: ${this.user}, password: ${JSON.stringify(this.password)}, permissions: { publish: ${allowed} } }\n{ user: reader, password: "r" }\n] }\n`,
+        `{ user: ${this.user}, password: ${JSON.stringify(this.password)}, permissions: { publish: ${allowed} } }\n{ user: reader, password: "r" }\n] }\n${tls}`,
     );
     return [Bun.which("nats-server") ?? "/usr/sbin/nats-server", "-c", config];
   }
@@ -93,6 +103,7 @@ export class InfluxServer extends Server {
 export class Mosquitto extends Server {
   readonly user = "rules";
   readonly password = "se:c ret";
+  tls: ServerTls | null = null;
 
   protected command(): string[] {
     const [config, accounts, rules, data] = ["mosquitto.conf", "accounts", "rules", "data"].map((name) => join(this.dir, name)) as [
@@ -119,6 +130,9 @@ export class Mosquitto extends Server {
         "autosave_on_changes true",
         "autosave_interval 1",
         "max_queued_messages 0",
+        ...(this.tls === null
+          ? []
+          : [`certfile ${this.tls.cert}`, `keyfile ${this.tls.key}`, `cafile ${this.tls.ca}`, "require_certificate true"]),
         "",
       ].join("\n"),
     );

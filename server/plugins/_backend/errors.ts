@@ -18,3 +18,6 @@ export class BackendError extends Error {
     super(message);
   }
 }
+
+/** Of a call that was ended before all of it was begun: whoever has asked has heard that it is over. */
+export const notWanted = (): BackendError => new BackendError("gone", "nobody waits for it any more");

@@ -5,10 +5,13 @@
  *   none --ready()--> opening --made--> open --lost, ready()--> opening;   opening --fails--> none;   any --close()--> closed
  */
 export interface LinkOptions<C> {
-  open(): Promise<C>;
+  /** `n`: which of them, from 0. What was lost, and what is made in its place, have the same one, and there is one with it at a time. */
+  open(n: number): Promise<C>;
   /** It has not been lost, as far as its library knows. */
   alive(connection: C): boolean;
   close(connection: C): void;
+  /** Something is under way: where another one has nothing, that has its turn. Absent = nobody asks. */
+  busy?(connection: C): boolean;
 }
 
 class Link<C> {
@@ -16,7 +19,14 @@ class Link<C> {
   #opening: Promise<C> | null = null;
   #closed = false;
 
-  constructor(private readonly o: LinkOptions<C>) {}
+  constructor(
+    private readonly o: LinkOptions<C>,
+    private readonly n: number,
+  ) {}
+
+  get isBusy(): boolean {
+    return this.#opening !== null || (this.#connection !== null && this.o.busy?.(this.#connection) === true);
+  }
 
   async ready(): Promise<C> {
     const { o } = this;
@@ -29,7 +39,7 @@ class Link<C> {
 
   async #open(): Promise<C> {
     this.#drop();
-    const made = await this.o.open();
+    const made = await this.o.open(this.n);
     if (!this.#closed) this.#connection = made;
     else {
       this.o.close(made);
@@ -59,6 +69,7 @@ class Link<C> {
 /** So many of them, in turn. */
 export class Links<C> {
   readonly #links: Link<C>[];
+  readonly #looks: boolean;
   #asked = 0;
 
   /** `inARow`: so many calls go to the same one before the next has its turn: a library may send them in one write. */
@@ -67,12 +78,15 @@ export class Links<C> {
     o: LinkOptions<C>,
     private readonly inARow = 1,
   ) {
-    this.#links = Array.from({ length: n }, () => new Link(o));
+    this.#links = Array.from({ length: n }, (_, at) => new Link(o, at));
+    this.#looks = o.busy !== undefined;
   }
 
   ready(): Promise<C> {
     const at = Math.floor(this.#asked++ / this.inARow) % this.#links.length;
-    return (this.#links[at] as Link<C>).ready();
+    const all = this.#links;
+    const free = this.#looks ? all.findIndex((_, i) => !(all[(at + i) % all.length] as Link<C>).isBusy) : 0;
+    return (all[(at + Math.max(0, free)) % all.length] as Link<C>).ready();
   }
 
   /** Have any been lost, since somebody asked this or was given one? */

@@ -60,9 +60,22 @@ export interface Writing<D, I> {
   /** For people, as it would be sent. */
   shown(item: I): string;
   /** Rejects: nobody knows what has arrived, or nothing has. */
-  write(driver: D, items: readonly I[]): Promise<Missing>;
-  /** More than one item in a batch makes nothing quicker. */
-  readonly single?: true;
+  write(driver: D, items: readonly I[], attempt: Attempt): Promise<Missing>;
+  /**
+   * What an item means nothing without: items that were made under another one, and have waited on the disk since, are not written. By default all
+   * of its meaning is in it.
+   */
+  readonly meaning?: string;
+  /** Of an error that is judged "part": it may be this item's own fault, and others need not wait for it. By default none is. */
+  blames?(err: unknown): boolean;
+}
+
+/** One try to write some items. */
+export interface Attempt {
+  /** False = its time is over, and all of it is sent again: what has not been begun is not to be, and what can be taken back is. */
+  wanted(): boolean;
+  /** Writes have gone on behind their time limit lately: it is to be all or nothing where that is possible. */
+  readonly careful: boolean;
 }
 
 export interface Writer<S extends ParamsSpec, D, I> {
@@ -137,7 +150,7 @@ export function actionKind<const S extends ParamsSpec, D, I>(types: readonly [st
     open(given, host, resource) {
       if (!(resource instanceof Connected)) throw new Error(`it needs a resource of type ${types.join(" or ")}`);
       const writing = writer.open(valuesIn(writer.params, given));
-      return deliver(host, valuesIn(QUEUE, given), resource as Connected<D>, writing);
+      return deliver(host, valuesIn(QUEUE, given), resource as Connected<D>, name, writing);
     },
   };
 }

@@ -1,14 +1,19 @@
 /** How an action's rows get to its server: a queue before the resource's connections, and what errors mean for what was in a batch. */
+
+import type { Clock } from "../../core/ports.ts";
 import { wordsOf } from "../../lib/errors.ts";
+import { between, type MonoMs } from "../../lib/time.ts";
 import type { BackendError } from "../_backend/errors.ts";
 import { Directory } from "../_sink/disk.ts";
 import { Sink } from "../_sink/sink.ts";
 import { realTimer } from "../_sink/timer.ts";
-import { type Batch, PartError, SendError, type SinkHost, type SinkOptions, type SinkSettings } from "../_sink/types.ts";
+import { type FailureKind, PartError, SendError, type SinkHost, type SinkOptions, type SinkSettings } from "../_sink/types.ts";
 import type { Action, ActionHost, ParamsSpec } from "../plugin.ts";
 import { backendHost } from "./backend_host.ts";
-import type { Connected, Writing } from "./connector.ts";
-import { jsonCodec, sizeOf } from "./item.ts";
+import type { Attempt, Connected, Missing, Writing } from "./connector.ts";
+import { sizeOf } from "./item.ts";
+import { Foreign, keptCodec } from "./kept.ts";
+import { Pace } from "./pace.ts";
 import { flag, number, type ValuesIn } from "./params.ts";
 
 /** Of every action. Ours. */
@@ -37,16 +42,24 @@ const LETTERS = { lettersMax: 1000, letterBytesMax: 4 * MIB };
 /** `close` sends on for so long, ms. */
 const CLOSE_MS = 2000;
 
-export function deliver<D, I>(host: ActionHost, q: ValuesIn<typeof QUEUE>, resource: Connected<D>, writing: Writing<D, I>): Action {
+/** `name`: of the action's kind. */
+export function deliver<D, I>(
+  host: ActionHost,
+  q: ValuesIn<typeof QUEUE>,
+  resource: Connected<D>,
+  name: string,
+  writing: Writing<D, I>,
+): Action {
   const { what } = resource.backend.status();
-  const settings: SinkSettings<I> = {
+  const pace = new Pace(q.batch_size, resource.timeoutMs);
+  const settings: SinkSettings<I | Foreign> = {
     what,
     lanes: resource.pool,
-    batchRows: writing.single === true ? 1 : q.batch_size,
+    batchRows: q.batch_size,
     batchBytes: BATCH_BYTES,
     batchWaitMs: q.batch_wait,
-    // The resource's own time limit comes first, and says more.
-    timeoutMs: 4 * resource.timeoutMs,
+    // The resource's own time limit, which comes first and says more, is for each part of a batch: there may be one for each row.
+    timeoutMs: (q.batch_size + 1) * resource.timeoutMs,
     retries: q.retries,
     maxAgeMs: 1000 * q.max_age,
     ...BACKOFF,
@@ -54,16 +67,16 @@ export function deliver<D, I>(host: ActionHost, q: ValuesIn<typeof QUEUE>, resou
     bytesMax: q.queue_size * MIB,
     diskMax: q.disk_size * MIB,
     ...LETTERS,
-    send: (batch, signal) => send(resource, writing, batch, signal),
+    send: ({ items }, signal) => new Sending(resource, writing, pace, host.clock, items, signal).run(),
   };
-  const options: SinkOptions<I> = {
-    codec: jsonCodec<I>(),
-    shown: (item) => writing.shown(item),
+  const options: SinkOptions<I | Foreign> = {
+    codec: keptCodec<I>(`${name} ${writing.meaning ?? ""}`),
+    shown: (item) => (item instanceof Foreign ? item.shown : writing.shown(item)),
     alarm: "action",
     directory: () => host.directory(),
     closeMs: CLOSE_MS,
   };
-  const sink = new Sink<I>(sinkHost(host), options, settings, (path) => new Directory(path));
+  const sink = new Sink<I | Foreign>(sinkHost(host), options, settings, (path) => new Directory(path));
   let n = 0;
   return {
     run(row, event) {
@@ -82,39 +95,103 @@ export function deliver<D, I>(host: ActionHost, q: ValuesIn<typeof QUEUE>, resou
   };
 }
 
-/** @throws SendError, PartError */
-async function send<D, I>(resource: Connected<D>, writing: Writing<D, I>, { items }: Batch<I>, signal: AbortSignal): Promise<void> {
-  const failed = new Map<number, SendError>();
-  let left = items.map((_, at) => at);
-  try {
-    await resource.backend.ask(
-      async (driver) => {
-        const asked = left;
-        const missing = await writing.write(
-          driver,
-          asked.map((at) => items[at] as I),
-        );
-        left = [];
-        let why: unknown;
-        for (const [i, err] of missing) {
-          const at = asked[i] as number;
-          if (resource.judge(err) === "refused") failed.set(at, new SendError("give up", resource.words(err)));
-          else {
-            left.push(at);
-            why ??= err;
-          }
-        }
-        if (left.length > 0) throw why;
-      },
-      () => !signal.aborted,
-    );
-  } catch (err) {
-    const { kind, message } = err as BackendError;
-    const failure = new SendError(kind === "refused" ? "give up" : "away", message);
-    if (left.length === items.length && kind !== "refused") throw failure;
-    for (const at of left) failed.set(at, failure);
+const FOREIGN = new SendError("give up", "it was made for other parameters than the action has now, before they were changed");
+
+/** One try to send a batch, in parts as large as the pace has it, one after the other. */
+class Sending<D, I> {
+  readonly #failed = new Map<number, SendError>();
+
+  constructor(
+    private readonly resource: Connected<D>,
+    private readonly writing: Writing<D, I>,
+    private readonly pace: Pace,
+    private readonly clock: Clock,
+    private readonly items: readonly (I | Foreign)[],
+    private readonly signal: AbortSignal,
+  ) {}
+
+  /** @throws SendError, PartError */
+  async run(): Promise<void> {
+    const ours: number[] = [];
+    for (const [at, item] of this.items.entries()) {
+      if (item instanceof Foreign) this.#failed.set(at, FOREIGN);
+      else ours.push(at);
+    }
+    for (let from = 0; from < ours.length; ) {
+      const part = ours.slice(from, from + this.pace.most);
+      from += part.length;
+      const { left, why } = await this.#part(part);
+      if (why === null) continue;
+      if (left.length === this.items.length && why.kind === "away") throw why;
+      for (const at of left) this.#failed.set(at, why);
+      if (why.kind !== "away") continue;
+      for (const at of ours.slice(from)) this.#failed.set(at, why);
+      break;
+    }
+    if (this.#failed.size > 0) throw new PartError(this.#failed);
   }
-  if (failed.size > 0) throw new PartError(failed);
+
+  /** Those that have failed each for itself are noted. Returns the others that have not arrived; `why`: null = there are none. */
+  async #part(part: readonly number[]): Promise<{ left: readonly number[]; why: SendError | null }> {
+    let left = part;
+    let began = null as MonoMs | null;
+    let isOver = false;
+    const attempt: Attempt = { wanted: () => !isOver && !this.signal.aborted, careful: this.pace.careful };
+    try {
+      await this.resource.backend.ask(
+        async (driver) => {
+          began = this.clock.mono();
+          const asked = left;
+          const missing = await this.#write(driver, asked, attempt);
+          // Its time is over, and it is sent again: what is said now comes too late.
+          if (isOver) return;
+          left = this.#sort(asked, missing);
+          const [first] = left;
+          if (first !== undefined) throw missing.get(asked.indexOf(first));
+          this.pace.done(asked.length, between(began, this.clock.mono()));
+        },
+        () => !this.signal.aborted,
+      );
+      return { left: [], why: null };
+    } catch (err) {
+      isOver = true;
+      const { kind, message } = err as BackendError;
+      if (kind === "timeout" && began !== null) this.pace.late(left.length, between(began, this.clock.mono()));
+      return { left, why: new SendError(kind === "refused" ? "give up" : "away", message) };
+    }
+  }
+
+  async #write(driver: D, asked: readonly number[], attempt: Attempt): Promise<Missing> {
+    const { items, writing } = this;
+    try {
+      return await writing.write(
+        driver,
+        asked.map((at) => items[at] as I),
+        attempt,
+      );
+    } catch (err) {
+      if (this.#kindOf(err) === "retry") return new Map(asked.map((_, i) => [i, err]));
+      throw err;
+    }
+  }
+
+  /** Returns those that are nobody's fault. */
+  #sort(asked: readonly number[], missing: Missing): number[] {
+    const left: number[] = [];
+    for (const [i, err] of missing) {
+      const at = asked[i] as number;
+      const kind = this.#kindOf(err);
+      if (kind === "away") left.push(at);
+      else this.#failed.set(at, new SendError(kind, this.resource.words(err)));
+    }
+    return left.sort((a, b) => a - b);
+  }
+
+  #kindOf(err: unknown): FailureKind {
+    const judged = this.resource.judge(err);
+    if (judged === "refused") return "give up";
+    return judged === "part" && this.writing.blames?.(err) === true ? "retry" : "away";
+  }
 }
 
 function sinkHost(host: ActionHost): SinkHost {

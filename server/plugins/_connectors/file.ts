@@ -2,6 +2,7 @@
 
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
+import type { Clock } from "../../core/ports.ts";
 import type { Advice, SettingKeys } from "../_backend/advice.ts";
 import { rowJson } from "../_backend/row_template.ts";
 import type { ResourceKind } from "../actions.ts";
@@ -27,10 +28,10 @@ const TIMEOUT_MS = 10_000;
 export function fileResource(directory: () => string): ResourceKind {
   /** By path: whoever writes to the same file takes turns. */
   const drivers = new Map<string, FileDriver>();
-  const driverOf = (target: FileTarget): FileDriver => {
+  const driverOf = (target: FileTarget, clock: Clock): FileDriver => {
     const path = join(target.directory, target.name);
     const known = drivers.get(path);
-    const driver = known !== undefined && isDeepStrictEqual(known.o, target) ? known : new FileDriver(target);
+    const driver = known !== undefined && isDeepStrictEqual(known.o, target) ? known : new FileDriver(target, clock);
     drivers.set(path, driver);
     return driver;
   };
@@ -48,7 +49,7 @@ export function fileResource(directory: () => string): ResourceKind {
     keys: KEYS,
     advice: ADVICE,
     judge: judgeFile,
-    open(c) {
+    open(c, { clock }) {
       const target = {
         directory: directory(),
         name: checkName(c.path),
@@ -59,11 +60,13 @@ export function fileResource(directory: () => string): ResourceKind {
       };
       return {
         what: `file ${c.path}`,
-        open: () => driverOf(target),
+        open: () => driverOf(target, clock),
         close: (driver: FileDriver) => driver.close(),
         lost: () => false,
         probe: (driver: FileDriver) => driver.probe(),
         pool: 1,
+        // It may be opened on a disk that is full.
+        probeProves: false,
         timeoutMs: TIMEOUT_MS,
         retries: 0,
       };
@@ -84,8 +87,8 @@ export const FILE_ACTION = actionKind(["file"], {
     return {
       make: (row) => lineOf(shownPayload(payloadOf(row))),
       shown: (line) => line,
-      async write(driver: FileDriver, lines: readonly string[]) {
-        await driver.append(lines);
+      async write(driver: FileDriver, lines: readonly string[], { wanted }) {
+        await driver.append(lines, wanted);
         return NOTHING;
       },
     };

@@ -8,7 +8,9 @@ import { type FileHandle, lstat, mkdir, open, rename, rm } from "node:fs/promise
 import { dirname, join, sep } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
-import { BackendError } from "../_backend/errors.ts";
+import type { Clock } from "../../core/ports.ts";
+import { later, type MonoMs, reached } from "../../lib/time.ts";
+import { BackendError, notWanted } from "../_backend/errors.ts";
 import type { Judgement } from "../_backend/options.ts";
 
 export interface FileTarget {
@@ -43,29 +45,46 @@ class InTheWay extends Error {
   override readonly name = "InTheWay";
 }
 
+/** Somebody may move the file away, or remove it: that is looked for so often, ms. */
+const LOOK_MS = 1000;
+/** `close` waits so long for a file that is being packed, ms; later it is packed all the same, while the process is there. */
+const PACK_MS = 1000;
+
 export class FileDriver {
   #file: FileHandle | null = null;
   #size = 0;
+  #lookedAt: MonoMs | null = null;
   /** One thing at a time. */
   #turn: Promise<unknown> = Promise.resolve();
+  /** The last one put aside is being packed. */
+  #packing: Promise<void> | null = null;
 
-  constructor(readonly o: FileTarget) {}
+  constructor(
+    readonly o: FileTarget,
+    private readonly clock: Pick<Clock, "mono">,
+  ) {}
 
   get #path(): string {
     return join(this.o.directory, ...this.o.name.split("/"));
   }
 
-  append(lines: readonly string[]): Promise<void> {
+  /** `wanted`: false = they come again, and are not to be there. */
+  append(lines: readonly string[], wanted: () => boolean): Promise<void> {
     return this.#next(async () => {
+      if (!wanted()) throw notWanted();
       const bytes = Buffer.from(lines.map((line) => `${line}\n`).join(""));
+      await this.#look(LOOK_MS);
       let file = await this.#opened();
-      if (this.#size > 0 && this.#size + bytes.length > this.o.maxBytes) {
+      // Names do not change under a file that is being packed: until then this one grows.
+      if (this.#size > 0 && this.#size + bytes.length > this.o.maxBytes && this.#packing === null) {
         await this.#rotate();
         file = await this.#opened();
+        if (this.o.gzip && this.o.keep > 0) this.#pack();
       }
       try {
         for (let done = 0; done < bytes.length; ) done += (await file.write(bytes, done)).bytesWritten;
         if (this.o.sync) await file.datasync();
+        if (!wanted()) throw notWanted();
         this.#size += bytes.length;
       } catch (err) {
         // Part of it may be there: what is sent again begins where this did.
@@ -79,17 +98,32 @@ export class FileDriver {
   /** It is there, and still the one that has the name. */
   probe(): Promise<void> {
     return this.#next(async () => {
-      const file = await this.#opened();
-      const [ours, named] = [await file.stat(), await lstat(this.#path).catch(() => null)];
-      if (named === null || named.ino !== ours.ino) {
-        await this.#close();
-        await this.#opened();
-      }
+      await this.#look(0);
+      await this.#opened();
     });
   }
 
-  close(): Promise<void> {
-    return this.#next(() => this.#close());
+  async close(): Promise<void> {
+    await this.#next(() => this.#close());
+    if (this.#packing === null) return;
+    let timer: Timer | undefined;
+    await Promise.race([
+      this.#packing,
+      new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, PACK_MS);
+      }),
+    ]);
+    clearTimeout(timer);
+  }
+
+  /** Closes a file that has not its name any more. `everyMs`: not when it was looked at so short a time ago. */
+  async #look(everyMs: number): Promise<void> {
+    const file = this.#file;
+    const now = this.clock.mono();
+    if (file === null || (this.#lookedAt !== null && !reached(later(this.#lookedAt, everyMs), now))) return;
+    this.#lookedAt = now;
+    const [ours, named] = [await file.stat(), await lstat(this.#path).catch(() => null)];
+    if (named === null || named.ino !== ours.ino || named.dev !== ours.dev) await this.#close();
   }
 
   #next<T>(fn: () => Promise<T>): Promise<T> {
@@ -119,6 +153,7 @@ export class FileDriver {
       throw err;
     }
     this.#file = file;
+    this.#lookedAt = this.clock.mono();
     return file;
   }
 
@@ -140,14 +175,22 @@ export class FileDriver {
   /** Each one gets the next number, the oldest goes. */
   async #rotate(): Promise<void> {
     await this.#close();
-    const named = (n: number, ending: string): string => `${this.#path}.${n}${ending}`;
+    const named = (n: number, ending = ""): string => this.#aside(n) + ending;
     for (const ending of ["", ".gz"]) await rm(named(this.o.keep, ending), { force: true });
     for (let n = this.o.keep - 1; n >= 1; n--) for (const ending of ["", ".gz"]) await moved(named(n, ending), named(n + 1, ending));
     if (this.o.keep === 0) await rm(this.#path, { force: true });
-    else {
-      await moved(this.#path, named(1, ""));
-      if (this.o.gzip) await pack(named(1, ""));
-    }
+    else await moved(this.#path, named(1));
+  }
+
+  #aside(n: number): string {
+    return `${this.#path}.${n}`;
+  }
+
+  /** Beside what is written meanwhile: it may take longer than anybody waits for a line. */
+  #pack(): void {
+    this.#packing = pack(this.#aside(1)).finally(() => {
+      this.#packing = null;
+    });
   }
 }
 

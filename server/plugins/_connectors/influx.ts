@@ -2,7 +2,7 @@
 import { httpUrl } from "../_backend/address.ts";
 import type { Advice, SettingKeys } from "../_backend/advice.ts";
 import { actionKind, asWritten, resourceKind, type Writing } from "./connector.ts";
-import { InfluxDriver, type InfluxVersion, judgeInflux } from "./influx_driver.ts";
+import { InfluxDriver, type InfluxVersion, judgeInflux, type Point } from "./influx_driver.ts";
 import { compileLine, type LineTemplate, type Precision } from "./line_protocol.ts";
 import * as P from "./params.ts";
 import { fieldsParam } from "./payload.ts";
@@ -107,14 +107,14 @@ function credentials(
   return { authorization: `${version === "v3" ? "Bearer" : "Token"} ${token}` };
 }
 
-function influxWriting(template: LineTemplate, precision: Precision): Writing<InfluxDriver, string> {
+function influxWriting(template: LineTemplate, precision: Precision): Writing<InfluxDriver, Point> {
   return {
     make(row, event) {
       const at = event.column("timestamp");
-      return template.line(row, typeof at === "number" ? at : Date.now());
+      return { precision, line: template.line(row, typeof at === "number" ? at : Date.now()) };
     },
-    shown: (line) => line,
-    write: (driver, lines) => asWritten("measurement, tags, fields", driver.write(lines, precision)),
+    shown: ({ line }) => line,
+    write: (driver, points, { wanted }) => asWritten("measurement, tags, fields", driver.write(points, wanted)),
   };
 }
 

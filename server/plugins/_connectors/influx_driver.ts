@@ -1,6 +1,6 @@
 /** Lines to InfluxDB over HTTP: versions 1, 2 and 3. */
 import { gzipSync } from "node:zlib";
-import { BackendError } from "../_backend/errors.ts";
+import { BackendError, notWanted } from "../_backend/errors.ts";
 import { leaveUnread, limitedText, unlessGivenUp } from "../_backend/http.ts";
 import type { Judgement } from "../_backend/options.ts";
 import { type Missing, NOTHING } from "./connector.ts";
@@ -17,6 +17,12 @@ export interface InfluxServer {
   timeoutMs: number;
   /** null = no TLS. */
   tls: Bun.TLSOptions | null;
+}
+
+/** A line, whose time is a number in that precision. */
+export interface Point {
+  readonly precision: Precision;
+  readonly line: string;
 }
 
 const ANSWER_MAX = 64 * 1024;
@@ -46,8 +52,27 @@ export class InfluxDriver {
 
   constructor(private readonly o: InfluxServer) {}
 
-  /** Points are known by measurement, tags and time: sent again they are there once. */
-  async write(lines: readonly string[], precision: Precision): Promise<Missing> {
+  /** Points are known by measurement, tags and time: sent again they are there once. Those of one precision are sent together. */
+  async write(points: readonly Point[], wanted: () => boolean): Promise<Missing> {
+    const missing = new Map<number, unknown>();
+    for (let from = 0; from < points.length; ) {
+      const precision = (points[from] as Point).precision;
+      const end = points.findIndex((point, i) => i > from && point.precision !== precision);
+      const part = points.slice(from, end < 0 ? points.length : end);
+      const found = await this.#lines(
+        part.map(({ line }) => line),
+        precision,
+        wanted,
+      );
+      for (const [i, err] of found) missing.set(from + i, err);
+      from += part.length;
+    }
+    return missing.size === 0 ? NOTHING : missing;
+  }
+
+  /** Halves of what was refused, until it is known which lines that were. */
+  async #lines(lines: readonly string[], precision: Precision, wanted: () => boolean): Promise<Missing> {
+    if (!wanted()) throw notWanted();
     try {
       await this.#write(lines, precision);
       return NOTHING;
@@ -56,7 +81,8 @@ export class InfluxDriver {
       if (lines.length === 1) return new Map([[0, err]]);
       // Some of them may have been taken: which, the answer tells in words only.
       const half = Math.ceil(lines.length / 2);
-      const [first, second] = [await this.write(lines.slice(0, half), precision), await this.write(lines.slice(half), precision)];
+      const first = await this.#lines(lines.slice(0, half), precision, wanted);
+      const second = await this.#lines(lines.slice(half), precision, wanted);
       return new Map([...first, ...[...second].map(([i, why]) => [half + i, why] as const)]);
     }
   }

@@ -3,7 +3,9 @@ import { shownAddresses } from "../_backend/address.ts";
 import type { Advice, SettingKeys } from "../_backend/advice.ts";
 import { compileRowTemplate } from "../_backend/row_template.ts";
 import { actionKind, asWritten, resourceKind, type Writing } from "./connector.ts";
-import { judgeKafka, KafkaDriver, type KafkaMessage, kafkaWords, type Sending } from "./kafka_driver.ts";
+import type { KafkaMessage } from "./kafka_batch.ts";
+import { KafkaDriver, type Sending } from "./kafka_driver.ts";
+import { blamesTopic, judgeKafka, kafkaWords } from "./kafka_errors.ts";
 import * as P from "./params.ts";
 import { compileFields, compilePayload, fieldsParam, PAYLOAD, shownPayload } from "./payload.ts";
 
@@ -109,7 +111,9 @@ function kafkaWriting(
       };
     },
     shown: ({ topic, key, payload }) => `${topic} ${key ?? ""} ${shownPayload(payload)}`,
-    write: (driver, items) => asWritten("topic", driver.send(items, sending)),
+    write: (driver, items, { wanted }) => asWritten("topic", driver.send(items, sending, wanted)),
+    // A topic that is the same for all can be mended, and all wait for that.
+    blames: (err) => !topicOf.constant && blamesTopic(err),
   };
 }
 

@@ -1,11 +1,10 @@
 /** kafkajs, as a producer. */
-import type { KafkaConfig, Producer, SASLOptions, TopicMessages } from "kafkajs";
+import type { ICustomPartitioner, KafkaConfig, Message, Producer, SASLOptions, TopicMessages } from "kafkajs";
 import { type ServerAddress, shownAddress } from "../_backend/address.ts";
-import { BackendError } from "../_backend/errors.ts";
-import type { Judgement } from "../_backend/options.ts";
+import { notWanted } from "../_backend/errors.ts";
 import type { Missing } from "./connector.ts";
-import { NOTHING } from "./connector.ts";
-import { type Payload, payloadBytes } from "./payload.ts";
+import { KafkaBatch, type KafkaMessage, type Place, type Placed, RequestLimit } from "./kafka_batch.ts";
+import { payloadBytes } from "./payload.ts";
 
 export interface KafkaServers {
   addresses: readonly ServerAddress[];
@@ -18,16 +17,6 @@ export interface KafkaServers {
   tls: Bun.TLSOptions | null;
 }
 
-export interface KafkaMessage {
-  readonly topic: string;
-  /** null = none: any partition. */
-  readonly key: string | null;
-  readonly payload: Payload;
-  readonly headers: Readonly<Record<string, string>>;
-  /** Unix ms. */
-  readonly at: number;
-}
-
 export interface Sending {
   acks: -1 | 0 | 1;
   gzip: boolean;
@@ -38,6 +27,9 @@ const RETRY = { retries: 2, initialRetryTime: 100, maxRetryTime: 500 };
 
 export class KafkaDriver {
   readonly #producer: Producer;
+  /** What the library is given -> where it has said that it goes. */
+  readonly #places = new WeakMap<Message, Place>();
+  readonly #limit = new RequestLimit();
   readonly #admin;
   #connecting: Promise<void> | null = null;
 
@@ -46,7 +38,15 @@ export class KafkaDriver {
     private readonly o: KafkaServers,
   ) {
     const kafka = new library.Kafka(configOf(o));
-    const createPartitioner = library.Partitioners.DefaultPartitioner;
+    const createPartitioner = (): ReturnType<ICustomPartitioner> => {
+      const chosen = library.Partitioners.DefaultPartitioner();
+      return (asked) => {
+        const partition = chosen(asked);
+        const place = this.#places.get(asked.message);
+        if (place !== undefined) place.partition = partition;
+        return partition;
+      };
+    };
     this.#producer = kafka.producer({ createPartitioner, allowAutoTopicCreation: o.createTopics, maxInFlightRequests: 1, retry: RETRY });
     this.#admin = kafka.admin({ retry: RETRY });
   }
@@ -64,41 +64,23 @@ export class KafkaDriver {
     return this.#connecting;
   }
 
-  async send(items: readonly KafkaMessage[], sending: Sending): Promise<Missing> {
+  async send(items: readonly KafkaMessage[], sending: Sending, wanted: () => boolean): Promise<Missing> {
     await this.#ready();
-    try {
-      await this.#send(items, sending);
-      return NOTHING;
-    } catch (err) {
-      if (judgeKafka(err) !== "refused" || items.length === 1) {
-        if (items.length > 1) throw err;
-        return new Map([[0, err]]);
-      }
-      return this.#sorted(items, sending);
-    }
+    return new KafkaBatch(items, (some) => this.#request(some, sending, wanted), this.#limit).send();
   }
 
-  /** Halves of what was refused, in order, until it is known which messages that were. */
-  async #sorted(items: readonly KafkaMessage[], sending: Sending): Promise<Missing> {
-    const missing = new Map<number, unknown>();
-    const half = Math.ceil(items.length / 2);
-    for (const [from, to] of [
-      [0, half],
-      [half, items.length],
-    ] as const) {
-      const part = items.slice(from, to);
-      const found = await this.send(part, sending).catch((err: unknown) => new Map(part.map((_, i) => [i, err] as const)));
-      for (const [i, err] of found) missing.set(from + i, err);
-    }
-    return missing;
-  }
-
-  async #send(items: readonly KafkaMessage[], { acks, gzip }: Sending): Promise<void> {
+  /** Rejects: none of it is there, or some of its partitions are, and nobody says which. */
+  async #request(items: readonly Placed[], { acks, gzip }: Sending, wanted: () => boolean): Promise<void> {
+    if (!wanted()) throw notWanted();
     const topics = new Map<string, TopicMessages>();
-    for (const { topic, key, payload, headers, at } of items) {
+    for (const { message, place } of items) {
+      const { topic, key, payload, headers, at } = message;
       const of = topics.get(topic) ?? { topic, messages: [] };
       topics.set(topic, of);
-      of.messages.push({ key, value: payloadBytes(payload), headers: { ...headers }, timestamp: String(at) });
+      const made = { key, value: payloadBytes(payload), headers: { ...headers }, timestamp: String(at) };
+      // Where it was to go it goes again.
+      of.messages.push(place.partition === null ? made : { ...made, partition: place.partition });
+      this.#places.set(of.messages.at(-1) as Message, place);
     }
     const { CompressionTypes } = this.library;
     await this.#producer.sendBatch({
@@ -137,48 +119,4 @@ function configOf(o: KafkaServers): KafkaConfig {
     }),
     ...(o.tls !== null && { ssl: o.tls as NonNullable<KafkaConfig["ssl"]> }),
   } as KafkaConfig;
-}
-
-/** Kafka's names of errors about the message itself. */
-const REFUSED = new Set([
-  "MESSAGE_TOO_LARGE",
-  "RECORD_LIST_TOO_LARGE",
-  "INVALID_RECORD",
-  "INVALID_TIMESTAMP",
-  "CORRUPT_MESSAGE",
-  "INVALID_TOPIC_EXCEPTION",
-  "UNSUPPORTED_FOR_MESSAGE_FORMAT",
-]);
-/** What can be mended, and is others' no concern. */
-const LATER = new Set([
-  "UNKNOWN_TOPIC_OR_PARTITION",
-  "TOPIC_AUTHORIZATION_FAILED",
-  "POLICY_VIOLATION",
-  "NOT_ENOUGH_REPLICAS",
-  "NOT_ENOUGH_REPLICAS_AFTER_APPEND",
-]);
-
-export function judgeKafka(err: unknown): Judgement {
-  if (err instanceof BackendError) return err.kind === "refused" ? "refused" : "down";
-  const type = typeOf(err);
-  if (REFUSED.has(type)) return "refused";
-  return LATER.has(type) ? "part" : "down";
-}
-
-/** Of several attempts the last one's. */
-function typeOf(err: unknown): string {
-  let at = err as { type?: unknown; cause?: unknown } | null | undefined;
-  for (let depth = 0; depth < 5 && at != null; depth++) {
-    if (typeof at.type === "string") return at.type;
-    at = at.cause as typeof at;
-  }
-  return "";
-}
-
-/** What was wrong with the last attempt, where the library has made several. */
-export function kafkaWords(err: unknown): string {
-  const { message, cause } = (err ?? {}) as { message?: unknown; cause?: { message?: unknown } };
-  const why = typeof cause?.message === "string" ? cause.message : String(message);
-  const type = typeOf(err);
-  return type !== "" && !why.includes(type) ? `${why} (${type})` : why;
 }

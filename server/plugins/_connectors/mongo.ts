@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { shownAddresses } from "../_backend/address.ts";
 import type { SettingKeys } from "../_backend/advice.ts";
-import { BackendError } from "../_backend/errors.ts";
+import { BackendError, notWanted } from "../_backend/errors.ts";
 import type { Judgement } from "../_backend/options.ts";
 import { compileRowTemplate, rowJson } from "../_backend/row_template.ts";
 import { MONGO_ADVICE } from "../_mongo/advice.ts";
@@ -40,12 +40,19 @@ const TYPES = KINDS.map(({ name }) => name) as [string, ...string[]];
 
 /** There is one with this key already. */
 const DUPLICATE = 11_000;
-/** Not enough members have it yet, a write conflict, or no right to write there: the document is not what is wrong. */
-const LATER = new Set([13, 64, 112, 100, 262, 50, 14_031]);
+/** The account may not write there. */
+const NO_RIGHT = 13;
+/** Not enough members have it yet, a write conflict, or no right: the document is not what is wrong. */
+const LATER = new Set([NO_RIGHT, 64, 112, 100, 262, 50, 14_031]);
 
 function judgeMongoWrite(err: unknown): Judgement {
   const { code } = (err ?? {}) as { code?: unknown };
   return typeof code === "number" && LATER.has(code) ? "part" : judgeMongo(err);
+}
+
+function isAway(err: unknown): boolean {
+  const judged = judgeMongoWrite(err);
+  return judged === "down" || judged === "lost";
 }
 
 const resourceOf = ({ name, title, type }: Kind) =>
@@ -131,13 +138,24 @@ function mongoWriting(collection: string, text: string): Writing<MongoDriver, It
       return { collection: name, id: newId(Date.now()), row: json === null ? codec.decode(codec.encode(row)) : json(row) };
     },
     shown: ({ row }) => (typeof row === "string" ? row : rowJson(row)),
-    async write(driver, items) {
+    async write(driver, items, { wanted }) {
       const missing = new Map<number, unknown>();
+      let away: unknown = null;
       for (const [collection, places] of byCollection(items)) {
-        for (const [at, why] of await written(driver, collection, places, items)) missing.set(at, why);
+        try {
+          if (away !== null) throw away;
+          if (!wanted()) throw notWanted();
+          for (const [at, why] of await written(driver, collection, places, items)) missing.set(at, why);
+        } catch (err) {
+          // What other collections have taken they have.
+          for (const at of places) missing.set(at, err);
+          if (isAway(err)) away = err;
+        }
       }
       return missing.size === 0 ? NOTHING : missing;
     },
+    // The right to a collection that is the same for all can be given, and all wait for that.
+    blames: (err) => !named.constant && (err as { code?: unknown } | null)?.code === NO_RIGHT,
   };
 }
 
@@ -147,33 +165,70 @@ function byCollection(items: readonly Item[]): Map<string, number[]> {
   return found;
 }
 
+interface Sent {
+  readonly at: number;
+  readonly document: Document;
+  /** Its `_id` is one that we have made. */
+  readonly isOurs: boolean;
+}
+
 async function written(driver: MongoDriver, collection: string, places: readonly number[], items: readonly Item[]): Promise<Missing> {
   const missing = new Map<number, unknown>();
-  const sent: { at: number; document: Document; isOurs: boolean }[] = [];
-  for (const at of places) {
-    const { row, id } = items[at] as Item;
+  const sent = places.flatMap((at) => {
     try {
-      const document = typeof row === "string" ? driver.parse(row) : row;
-      const isOurs = document._id === undefined;
-      sent.push({ at, document: isOurs ? { _id: driver.id(id), ...document } : document, isOurs });
+      return [documentOf(driver, at, items[at] as Item)];
     } catch (err) {
       missing.set(at, new BackendError("refused", (err as Error).message));
+      return [];
     }
-  }
+  });
+  for (const [at, why] of await inserted(driver, collection, sent)) missing.set(at, why);
+  return missing;
+}
+
+function documentOf(driver: MongoDriver, at: number, { row, id }: Item): Sent {
+  const document = typeof row === "string" ? driver.parse(row) : row;
+  const isOurs = document._id === undefined;
+  return { at, document: isOurs ? { _id: driver.id(id), ...document } : document, isOurs };
+}
+
+async function inserted(driver: MongoDriver, collection: string, sent: readonly Sent[]): Promise<Missing> {
+  const missing = new Map<number, unknown>();
   if (sent.length === 0) return missing;
-  const refused = await asWritten(
-    "collection, payload_tmpl",
-    driver.insert(
-      collection,
-      sent.map(({ document }) => document),
-    ),
-  );
+  let refused: Missing;
+  try {
+    refused = await asWritten(
+      "collection, payload_tmpl",
+      driver.insert(
+        collection,
+        sent.map(({ document }) => document),
+      ),
+    );
+  } catch (err) {
+    if (!isNoBson(err)) throw err;
+    return withoutBad(driver, collection, sent);
+  }
   for (const [i, err] of refused) {
     const one = sent[i];
     // It came with a try whose answer was lost.
     const isThere = one?.isOurs === true && (err as { code?: unknown }).code === DUPLICATE && (err as Error).message.includes("_id_");
     if (one !== undefined && !isThere) missing.set(one.at, err);
   }
+  return missing;
+}
+
+/** Of a document that the library cannot write: nothing has left. */
+const isNoBson = (err: unknown): boolean => (err as Error | null)?.name === "BSONError";
+
+async function withoutBad(driver: MongoDriver, collection: string, sent: readonly Sent[]): Promise<Missing> {
+  const missing = new Map<number, unknown>();
+  for (const { at, document } of sent) {
+    const why = driver.whyNot(document);
+    if (why !== null) missing.set(at, new BackendError("refused", why.message));
+  }
+  const good = sent.filter(({ at }) => !missing.has(at));
+  if (good.length === sent.length) throw new BackendError("refused", "a document is none, and it is not known which");
+  for (const [at, why] of await inserted(driver, collection, good)) missing.set(at, why);
   return missing;
 }
 

@@ -5,7 +5,7 @@ import { shownAddress } from "../_backend/address.ts";
 import type { Advice, SettingKeys } from "../_backend/advice.ts";
 import { compileRowTemplate } from "../_backend/row_template.ts";
 import { actionKind, asWritten, resourceKind, type Writing } from "./connector.ts";
-import { judgeMqtt, MqttDriver, type Publication } from "./mqtt_driver.ts";
+import { blamesMessage, judgeMqtt, MqttDriver, type Publication } from "./mqtt_driver.ts";
 import * as P from "./params.ts";
 import { compileFields, compilePayload, fieldsParam, PAYLOAD, shownPayload } from "./payload.ts";
 
@@ -132,7 +132,8 @@ function mqttWriting(
       };
     },
     shown: ({ topic, payload }) => `${topic} ${shownPayload(payload)}`,
-    write: (driver, items) => asWritten("forward_topic", driver.publish(items)),
+    write: (driver, items, { wanted }) => asWritten("forward_topic", driver.publish(items, wanted)),
+    blames: blamesMessage,
   };
 }
 

@@ -7,7 +7,7 @@ import { Links } from "../_backend/links.ts";
 import type { Judgement } from "../_backend/options.ts";
 import type { Missing } from "./connector.ts";
 import { type Payload, payloadBytes } from "./payload.ts";
-import { inWindow } from "./window.ts";
+import { Window } from "./window.ts";
 
 export interface MqttServer {
   address: ServerAddress;
@@ -41,6 +41,8 @@ class Gone extends Error {
 class Link {
   readonly #waiting = new Set<(err: Error) => void>();
   #limits = { receiveMaximum: 65_535, packet: Number.POSITIVE_INFINITY, qos: 2, retain: true };
+  /** For all that is published here: the broker counts what it has not acknowledged (MQTT 5, 3.3.4). */
+  readonly window = new Window(() => Math.min(this.#limits.receiveMaximum, this.o.inflight));
   isOpen = true;
 
   constructor(
@@ -64,9 +66,8 @@ class Link {
     for (const fail of [...this.#waiting]) fail(new Gone("the connection was closed"));
   }
 
-  publish(items: readonly Publication[]): Promise<Missing> {
-    const most = Math.min(this.#limits.receiveMaximum, this.o.inflight);
-    return inWindow(items, most, (item) => this.#publish(item));
+  publish(items: readonly Publication[], wanted: () => boolean): Promise<Missing> {
+    return this.window.all(items, (item) => this.#publish(item), wanted);
   }
 
   async #publish({ topic, payload, qos, retain, userProperties }: Publication): Promise<void> {
@@ -115,21 +116,25 @@ class Link {
 
 export class MqttDriver {
   readonly #links: Links<Link>;
-  #made = 0;
 
   constructor(
     private readonly library: typeof import("mqtt"),
     private readonly o: MqttServer,
   ) {
-    this.#links = new Links<Link>(o.pool, { open: () => this.#open(), alive: (link) => link.isOpen, close: (link) => link.close() });
+    this.#links = new Links<Link>(o.pool, {
+      open: (n) => this.#open(n),
+      alive: (link) => link.isOpen,
+      close: (link) => link.close(),
+      busy: (link) => !link.window.isEmpty,
+    });
   }
 
   static async open(o: MqttServer): Promise<MqttDriver> {
     return new MqttDriver(await import("mqtt"), o);
   }
 
-  async #open(): Promise<Link> {
-    const n = this.#made++ % this.o.pool;
+  /** `n`: each has a client id of its own, or the broker would close the one that has it. */
+  async #open(n: number): Promise<Link> {
     const client = this.library.connect(
       `${this.o.tls === null ? "mqtt" : "mqtts"}://${shownAddress(this.o.address)}`,
       optionsOf(this.o, n),
@@ -156,8 +161,8 @@ export class MqttDriver {
     return link;
   }
 
-  async publish(items: readonly Publication[]): Promise<Missing> {
-    return (await this.#links.ready()).publish(items);
+  async publish(items: readonly Publication[], wanted: () => boolean): Promise<Missing> {
+    return (await this.#links.ready()).publish(items, wanted);
   }
 
   async probe(): Promise<void> {
@@ -191,6 +196,11 @@ function optionsOf(o: MqttServer, n: number): IClientOptions {
 
 /** Reasons why this very message is not taken (MQTT 5, 3.4.2.1): no right to it, its topic, its payload's form, its size. */
 const REFUSED = new Set([0x87, 0x90, 0x95, 0x99, 0x9a, 0x9b]);
+
+/** It does not want to say why, or has reasons of its own: that may be the message, whatever its topic is. */
+const UNSAID = new Set([0x80, 0x83]);
+
+export const blamesMessage = (err: unknown): boolean => UNSAID.has(Number((err as Partial<ErrorWithReasonCode> | null)?.code));
 
 export function judgeMqtt(err: unknown): Judgement {
   if (err instanceof BackendError) return err.kind === "refused" ? "refused" : "down";

@@ -3,7 +3,7 @@ import { shownAddresses } from "../_backend/address.ts";
 import type { Advice, SettingKeys } from "../_backend/advice.ts";
 import { compileRowTemplate } from "../_backend/row_template.ts";
 import { actionKind, asWritten, resourceKind, type Writing } from "./connector.ts";
-import { judgeNats, NatsDriver, type NatsMessage } from "./nats_driver.ts";
+import { judgeNats, NatsDriver, type NatsMessage, saysNoStream } from "./nats_driver.ts";
 import * as P from "./params.ts";
 import { compileFields, compilePayload, fieldsParam, PAYLOAD, shownPayload } from "./payload.ts";
 
@@ -22,7 +22,7 @@ const ADVICE: readonly Advice[] = [
   { codes: ["PermissionViolationError"], says: "the account may not publish to that subject", see: ["question", "account"] },
   { codes: ["AuthorizationError"], words: /authorization violation/i, says: "account and password are not taken", see: ["account"] },
   {
-    codes: ["NoRespondersError"],
+    codes: ["NoResponders", "JetStreamNotEnabled"],
     words: /no responders/i,
     says: "no stream keeps that subject, or JetStream is not enabled",
     see: ["question"],
@@ -83,7 +83,9 @@ function natsWriting(
   return {
     make: (row) => ({ subject: checked(subjectOf.strict(row)), payload: payloadOf(row), headers: headersOf(row), id: crypto.randomUUID() }),
     shown: ({ subject, payload }) => `${subject} ${shownPayload(payload)}`,
-    write: (driver, items) => asWritten("subject", driver.publish(items, stored)),
+    write: (driver, items, { wanted }) => asWritten("subject", driver.publish(items, stored, wanted)),
+    // A stream for a subject that is the same for all can be made, and all wait for that.
+    blames: (err) => !subjectOf.constant && saysNoStream(err),
   };
 }
 

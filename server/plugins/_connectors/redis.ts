@@ -28,6 +28,9 @@ const KEYS: SettingKeys = {
 /** What the server says of itself, not of what it was given: it has no room, is a replica, or what wrote to it may not any more. */
 const LATER = /^(?:OOM|READONLY|MISCONF|NOREPLICAS|BUSY|TRYAGAIN|NOPERM)/;
 
+/** The account may not write that key, or to that channel: others it may. */
+const OF_THE_KEY = /^NOPERM .*\b(?:keys?|channels?)\b/;
+
 function judgeRedisWrite(err: unknown): Judgement {
   return LATER.test(String((err as Error | null)?.message)) ? "part" : judgeRedis(err);
 }
@@ -136,7 +139,9 @@ function redisWriting(cmd: string): Writing<RedisDriver, Item> {
         return value instanceof Uint8Array ? ownBytes(value) : word.text(row);
       }),
     shown: shownCommand,
-    write: (driver, items) => asWritten("cmd", run(driver, items)),
+    write: (driver, items, { wanted }) => asWritten("cmd", run(driver, items, wanted)),
+    // Of a command that the account may not run at all that can be mended.
+    blames: (err) => words.some((word) => !word.constant) && OF_THE_KEY.test(String((err as Error | null)?.message)),
   };
 }
 
@@ -146,9 +151,9 @@ function shownCommand(item: Item): string {
   return words.map((word, at) => (secrets.has(at) ? MASK : word)).join(" ");
 }
 
-async function run(driver: RedisDriver, items: readonly Item[]): Promise<Missing> {
+async function run(driver: RedisDriver, items: readonly Item[], wanted: () => boolean): Promise<Missing> {
   const commands = items.map((item) => item.map((word) => (typeof word === "string" ? word : Buffer.from(word))));
-  const all = await driver.runAll(commands);
+  const all = await driver.runAll(commands, wanted);
   const missing = all.flatMap((one, i) => (one.status === "rejected" ? [[i, one.reason] as const] : []));
   return missing.length === 0 ? NOTHING : new Map(missing);
 }

@@ -1,10 +1,11 @@
 /** Batches into MySQL or PostgreSQL: as few statements as can be, all or nothing, and without the rows that the server refuses. */
+import { wordsOf } from "../../lib/errors.ts";
 import { asQuestion } from "../_backend/advice.ts";
-import { BackendError } from "../_backend/errors.ts";
+import { BackendError, notWanted } from "../_backend/errors.ts";
 import type { Judgement } from "../_backend/options.ts";
 import { judgeSql, type SqlDriver } from "../_sql/driver.ts";
 import type { Dialect } from "../_sql/query.ts";
-import type { Missing, Writing } from "./connector.ts";
+import type { Attempt, Missing, Writing } from "./connector.ts";
 import { ownBytes, type Scalar, utf8Of } from "./item.ts";
 import type { Statement } from "./sql_statement.ts";
 
@@ -12,10 +13,21 @@ import type { Statement } from "./sql_statement.ts";
 const LATER = /^(?:40|53|25006|42P01|42703|42501|3F000|55P03|57014)/;
 const MYSQL_LATER = new Set([1020, 1021, 1036, 1044, 1054, 1114, 1142, 1143, 1146, 1205, 1206, 1213, 1290, 1792, 1836, 3024]);
 
+/** PostgreSQL's 42501 of a row, not of the account's right to the table: its policies do not let it in, or a trigger says so. */
+const NO_RIGHT = "42501";
+const OF_A_ROW = new Set(["ExecWithCheckOptions", "exec_stmt_raise"]);
+
+/** The server has ended a transaction of several rows over one of them: nothing of it is there. */
+class TransactionEnded extends Error {
+  override readonly name = "TransactionEnded";
+}
+
 export function judgeSqlWrite(err: unknown): Judgement {
+  if (err instanceof TransactionEnded) return "part";
   const judged = judgeSql(err);
   if (judged !== "refused") return judged;
-  const { errno } = (err ?? {}) as { errno?: unknown };
+  const { errno, routine } = (err ?? {}) as { errno?: unknown; routine?: unknown };
+  if (errno === NO_RIGHT && OF_A_ROW.has(String(routine))) return "refused";
   const later = typeof errno === "number" ? MYSQL_LATER.has(errno) : typeof errno === "string" && LATER.test(errno);
   // Other statements may be taken: nobody else has to wait for that.
   return later ? "part" : "refused";
@@ -30,11 +42,11 @@ export function sqlWriting(dialect: Dialect, statement: Statement): Writing<SqlD
     make: (row) =>
       statement.template.values(row).map((value) => (value instanceof Uint8Array ? (utf8Of(value) ?? ownBytes(value)) : value)),
     shown: (values) => JSON.stringify(values.map((v) => (v instanceof Uint8Array ? `\\x${Buffer.from(v).toString("hex")}` : v))),
-    async write(driver, items) {
-      if (items.some((values) => values.length !== statement.width))
-        return new Map(items.map((_, i) => [i, new BackendError("refused", "it was made for another statement")]));
+    // Values have places, no names.
+    meaning: statement.template.source,
+    async write(driver, items, attempt) {
       const known = await asQuestion("sql", types.of(driver));
-      const batch = new SqlBatch(driver, dialect, statement, known, items);
+      const batch = new SqlBatch(driver, dialect, statement, known, items, attempt);
       return batch.write();
     },
   };
@@ -67,10 +79,11 @@ class SqlBatch {
 
   constructor(
     private readonly driver: SqlDriver,
-    dialect: Dialect,
+    private readonly dialect: Dialect,
     private readonly statement: Statement,
     private readonly types: readonly string[],
     items: readonly Item[],
+    private readonly attempt: Attempt,
   ) {
     for (const [i, item] of items.entries()) {
       try {
@@ -88,18 +101,30 @@ class SqlBatch {
     if (all.length === 0) return this.#missing;
     try {
       if (this.#isOneStatement(all)) await this.#run(all);
-      else await this.driver.within((by) => this.#all(all, by));
+      else await this.#within((by) => this.#all(all, by));
     } catch (err) {
       if (judgeSqlWrite(err) !== "refused") throw err;
       if (all.length === 1) this.#missing.set(all[0] as number, err);
-      else await this.driver.within((by) => this.#sorted(all, by));
+      else await this.#within((by) => this.#sortedAll(all, by));
     }
     return this.#missing;
   }
 
-  /** Sizes are powers of two: a server keeps a statement for each that there was. */
+  /** A transaction, which is taken back where nobody waits for its end any more: its rows are sent again. */
+  #within(fn: (by: Bun.TransactionSQL) => Promise<void>): Promise<void> {
+    return this.driver.within(async (by) => {
+      await fn(by);
+      this.#goOn();
+    });
+  }
+
+  #goOn(): void {
+    if (!this.attempt.wanted()) throw notWanted();
+  }
+
+  /** Sizes are powers of two: a server keeps a statement for each that there was. One is stored as it ends, whoever waits for that. */
   #isOneStatement(rows: readonly number[]): boolean {
-    return rows.length <= this.statement.most && (rows.length & (rows.length - 1)) === 0;
+    return !this.attempt.careful && rows.length <= this.statement.most && (rows.length & (rows.length - 1)) === 0;
   }
 
   async #all(rows: readonly number[], by: Bun.TransactionSQL): Promise<void> {
@@ -111,24 +136,52 @@ class SqlBatch {
   }
 
   async #run(rows: readonly number[], by?: Bun.TransactionSQL): Promise<void> {
+    this.#goOn();
     const values = rows.flatMap((i) => this.#values[i] as Bound[]);
     await asQuestion("sql", this.driver.write(this.statement.text(rows.length, this.types), values, by));
   }
 
+  async #sortedAll(rows: readonly number[], by: Bun.TransactionSQL): Promise<void> {
+    // What a constraint would look at as the transaction ends would be all of them then.
+    if (this.dialect === "postgres") await by.unsafe("set constraints all immediate");
+    await this.#sorted(rows, by);
+  }
+
   /** Halves of what was refused, until it is known which rows that were. */
   async #sorted(rows: readonly number[], by: Bun.TransactionSQL): Promise<void> {
+    const err = await this.#refusal(rows, by);
+    if (err === null) return;
+    const [only] = rows;
+    if (rows.length === 1 && only !== undefined) {
+      this.#missing.set(only, err);
+      return;
+    }
+    const half = Math.ceil(rows.length / 2);
+    await this.#sorted(rows.slice(0, half), by);
+    await this.#sorted(rows.slice(half), by);
+  }
+
+  /**
+   * Why these rows are refused; null = they are written. A deadlock ends the whole transaction (MySQL, 1213), savepoints and all: then there is
+   * none to go back to, and what came before in the transaction is gone with it.
+   * @throws what ends the transaction
+   */
+  async #refusal(rows: readonly number[], by: Bun.TransactionSQL): Promise<unknown> {
+    let why: unknown = null;
     try {
-      await by.savepoint(async (point) => this.#all(rows, point as Bun.TransactionSQL));
+      await by.savepoint(async (point) => {
+        try {
+          await this.#all(rows, point as Bun.TransactionSQL);
+        } catch (err) {
+          why = err;
+          throw err;
+        }
+      });
+      return null;
     } catch (err) {
-      if (judgeSqlWrite(err) !== "refused") throw err;
-      const [only] = rows;
-      if (rows.length === 1 && only !== undefined) {
-        this.#missing.set(only, err);
-        return;
-      }
-      const half = Math.ceil(rows.length / 2);
-      await this.#sorted(rows.slice(0, half), by);
-      await this.#sorted(rows.slice(half), by);
+      if (judgeSqlWrite(why ?? err) !== "refused") throw why ?? err;
+      if (err !== why) throw new TransactionEnded(`the transaction was ended: ${wordsOf(why ?? err)}`);
+      return err;
     }
   }
 }

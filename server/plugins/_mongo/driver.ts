@@ -67,6 +67,16 @@ export class MongoDriver {
     return new Map(refused);
   }
 
+  /** Why it cannot be sent at all: a name in it has a NUL, say; null = it can. */
+  whyNot(document: Document): Error | null {
+    try {
+      this.library.BSON.serialize(document);
+      return null;
+    } catch (err) {
+      return err as Error;
+    }
+  }
+
   /** Of 24 hexadecimal digits. */
   id(digits: string): ObjectId {
     return new this.library.ObjectId(digits);

@@ -8,6 +8,7 @@ import type { ConnectionOptions } from "node:tls";
 import type { Cluster, Redis } from "ioredis";
 import type { Clock } from "../../core/ports.ts";
 import type { ServerAddress } from "../_backend/address.ts";
+import { notWanted } from "../_backend/errors.ts";
 import { Links } from "../_backend/links.ts";
 import type { Judgement } from "../_backend/options.ts";
 import { Order, partOf } from "../_backend/order.ts";
@@ -43,8 +44,8 @@ export type RedisCommand = readonly (string | Buffer)[];
 
 export interface RedisDriver {
   run(command: RedisCommand): Promise<unknown>;
-  /** In order, by one connection each server. Of each what came of it. */
-  runAll(commands: readonly RedisCommand[]): Promise<PromiseSettledResult<unknown>[]>;
+  /** In order, by one connection each server. Of each what came of it. `wanted`: asked when there is a connection; false = none is sent. */
+  runAll(commands: readonly RedisCommand[], wanted: () => boolean): Promise<PromiseSettledResult<unknown>[]>;
   probe(): Promise<unknown>;
   /** Of a cluster: all of them. */
   lost(): boolean;
@@ -77,8 +78,9 @@ class ServerDriver implements RedisDriver {
     return (await this.links.ready()).call(String(name), args);
   }
 
-  async runAll(commands: readonly RedisCommand[]): Promise<PromiseSettledResult<unknown>[]> {
+  async runAll(commands: readonly RedisCommand[], wanted: () => boolean): Promise<PromiseSettledResult<unknown>[]> {
     const client = await this.links.ready();
+    if (!wanted()) throw notWanted();
     return Promise.allSettled(commands.map(([name = "", ...args]) => client.call(String(name), args)));
   }
 
@@ -111,8 +113,9 @@ class ClusterDriver implements RedisDriver {
     return this.#run(await this.#links.ready(), command);
   }
 
-  async runAll(commands: readonly RedisCommand[]): Promise<PromiseSettledResult<unknown>[]> {
+  async runAll(commands: readonly RedisCommand[], wanted: () => boolean): Promise<PromiseSettledResult<unknown>[]> {
     const cluster = await this.#links.ready();
+    if (!wanted()) throw notWanted();
     return Promise.allSettled(commands.map((command) => this.#run(cluster, command)));
   }
 

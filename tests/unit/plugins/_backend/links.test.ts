@@ -51,6 +51,37 @@ describe("connections of a driver", () => {
     expect(asked).toEqual([0, 0, 0, 1, 1, 1, 0, 0]);
   });
 
+  test("what is made in the place of a lost one has its number", async () => {
+    const numbers: number[] = [];
+    const alive = new Set<object>();
+    const links = new Links<{ n: number }>(3, {
+      async open(n) {
+        numbers.push(n);
+        const made = { n };
+        alive.add(made);
+        return made;
+      },
+      alive: (c) => alive.has(c),
+      close: () => {},
+    });
+    const all = [await links.ready(), await links.ready(), await links.ready()];
+    alive.delete(all[1] as object);
+    for (let i = 0; i < 6; i++) await links.ready();
+    expect(numbers).toEqual([0, 1, 2, 1]);
+  });
+
+  test("one that has nothing under way comes before one that has", async () => {
+    const busy = new Set<number>();
+    const links = new Links<number>(3, { open: async (n) => n, alive: () => true, close: () => {}, busy: (c) => busy.has(c) });
+    for (let n = 0; n < 3; n++) expect(await links.ready()).toBe(n);
+    busy.add(0).add(1);
+    expect([await links.ready(), await links.ready()]).toEqual([2, 2]);
+    // All have: in turn as ever.
+    busy.add(2);
+    const asked = [await links.ready(), await links.ready(), await links.ready()];
+    expect(asked.sort()).toEqual([0, 1, 2]);
+  });
+
   test("lost ones are told of once, and let go", async () => {
     const { links, made, open } = kit(3);
     const asked = [links.ready(), links.ready()];

@@ -1,9 +1,23 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
+import { later, type MonoMs } from "../../../../server/lib/time.ts";
 import { checkName, FileDriver, type FileTarget } from "../../../../server/plugins/_connectors/file_driver.ts";
+import { until } from "../../../support/until.ts";
 
 let directory: string;
 beforeEach(() => {
@@ -11,8 +25,18 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
-const driver = (o: Partial<FileTarget> = {}): FileDriver =>
-  new FileDriver({ directory, name: "log.jsonl", maxBytes: 1000, keep: 2, gzip: false, sync: false, ...o });
+let now = 0 as MonoMs;
+const clock = { mono: () => now };
+const always = (): boolean => true;
+
+class Lines extends FileDriver {
+  override append(lines: readonly string[], wanted = always): Promise<void> {
+    return super.append(lines, wanted);
+  }
+}
+
+const driver = (o: Partial<FileTarget> = {}): Lines =>
+  new Lines({ directory, name: "log.jsonl", maxBytes: 1000, keep: 2, gzip: false, sync: false, ...o }, clock);
 const text = (name = "log.jsonl"): string => readFileSync(join(directory, name), "utf8");
 
 test("lines one behind the other, also of several who write at once, and after it was closed", async () => {
@@ -39,10 +63,50 @@ test("put aside when it is large enough; the oldest goes", async () => {
 
 test("those put aside are packed by option", async () => {
   const d = driver({ maxBytes: 10, gzip: true });
-  for (const n of [1, 2, 3, 4]) await d.append([`line ${n}`]);
-  await d.close();
+  for (const n of [1, 2, 3, 4]) {
+    await d.append([`line ${n}`]);
+    // What was put aside is packed then.
+    await d.close();
+  }
   expect(readdirSync(directory).sort()).toEqual(["log.jsonl", "log.jsonl.1.gz", "log.jsonl.2.gz"]);
   expect(gunzipSync(readFileSync(join(directory, "log.jsonl.2.gz"))).toString()).toBe("line 2\n");
+});
+
+test("nobody waits for a file to be packed; until it is, no other one is put aside", async () => {
+  const large = randomBytes(24 * 1024 * 1024)
+    .toString("latin1")
+    .replaceAll("\n", " ");
+  const d = driver({ maxBytes: 1000, gzip: true });
+  await d.append([large]);
+  await d.append(["1".repeat(900)]);
+  expect(existsSync(join(directory, "log.jsonl.1"))).toBe(true);
+  await d.append(["2".repeat(900)]);
+  expect(
+    readdirSync(directory)
+      .filter((name) => !name.endsWith(".part"))
+      .sort(),
+  ).toEqual(["log.jsonl", "log.jsonl.1"]);
+  await until(() => existsSync(join(directory, "log.jsonl.1.gz")) && !existsSync(join(directory, "log.jsonl.1")), "it is packed");
+  await d.close();
+  expect(text().length).toBe(2 * 901);
+  await d.append(["3"]);
+  await d.close();
+  expect(text()).toBe("3\n");
+  expect(gunzipSync(readFileSync(join(directory, "log.jsonl.2.gz"))).toString() === `${large}\n`).toBe(true);
+});
+
+test("what nobody waits for any more is not there: not begun, or taken back", async () => {
+  const d = driver();
+  const told = (done: Promise<void>): Promise<string> =>
+    done.then(
+      () => "done",
+      (err: Error) => err.message,
+    );
+  let asked = 0;
+  const all = [d.append(["1"]), d.append(["2"], () => false), d.append(["3"], () => asked++ === 0), d.append(["4"])];
+  expect(await Promise.all(all.map(told))).toEqual(["done", "nobody waits for it any more", "nobody waits for it any more", "done"]);
+  expect([text(), asked]).toEqual(["1\n4\n", 2]);
+  await d.close();
 });
 
 test("a line that was cut short is taken away; one that is whole is not", async () => {
@@ -68,6 +132,22 @@ test("somebody moved it away: the next probe finds out", async () => {
   await d.append(["2"]);
   await d.close();
   expect(text()).toBe("2\n");
+});
+
+test("removed, or moved away, while lines are written: that is found within a second", async () => {
+  const d = driver();
+  await d.append(["1"]);
+  rmSync(join(directory, "log.jsonl"));
+  now = later(now, 1000);
+  await d.append(["2"]);
+  expect(text()).toBe("2\n");
+  renameSync(join(directory, "log.jsonl"), join(directory, "moved"));
+  now = later(now, 500);
+  await d.append(["3"]);
+  now = later(now, 500);
+  await d.append(["4"]);
+  await d.close();
+  expect([text("moved"), text()]).toEqual(["2\n3\n", "4\n"]);
 });
 
 test("no way out: links are not followed, names stay below", async () => {

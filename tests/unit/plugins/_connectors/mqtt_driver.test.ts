@@ -1,0 +1,150 @@
+import { afterEach, expect, test } from "bun:test";
+import { createServer, type Server, type Socket } from "node:net";
+import { generate, type IConnectPacket, type IPublishPacket, type Packet, parser } from "mqtt-packet";
+import { MQTT } from "../../../../server/plugins/_connectors/mqtt.ts";
+import { kindOf, Wired } from "../../../support/connector_host.ts";
+import { until } from "../../../support/until.ts";
+
+/** A broker that closes a connection with more than Receive Maximum under way, as it has to (MQTT 5, 3.3.4), and one whose client id comes again. */
+class Broker {
+  readonly clients = new Map<string, Socket>();
+  readonly published: string[] = [];
+  connects: string[] = [];
+  exceeded = 0;
+  takenOver = 0;
+  readonly #server: Server;
+
+  private constructor(
+    private readonly receiveMaximum: number,
+    /** Reason code of a message, after so many ms. */
+    private readonly answer: (topic: string) => { code?: number; ms: number },
+  ) {
+    this.#server = createServer((socket) => this.#serve(socket));
+  }
+
+  static async start(receiveMaximum: number, answer: Broker["answer"]): Promise<Broker> {
+    const broker = new Broker(receiveMaximum, answer);
+    await new Promise<void>((resolve) => broker.#server.listen(0, "127.0.0.1", resolve));
+    return broker;
+  }
+
+  get port(): number {
+    return (this.#server.address() as { port: number }).port;
+  }
+
+  #serve(socket: Socket): void {
+    const reading = parser({ protocolVersion: 5 });
+    const out = (packet: Packet): void => {
+      if (!socket.destroyed) socket.write(generate(packet, { protocolVersion: 5 }));
+    };
+    let under = 0;
+    socket.on("error", () => {});
+    socket.on("data", (chunk: Buffer) => void reading.parse(chunk));
+    reading.on("packet", (packet: Packet) => {
+      if (packet.cmd === "connect") this.#connected(packet, socket, out);
+      else if (packet.cmd === "pingreq") out({ cmd: "pingresp" });
+      else if (packet.cmd === "publish") {
+        if (++under > this.receiveMaximum) {
+          this.exceeded++;
+          socket.destroy();
+        } else
+          this.#answer(packet, (ack) => {
+            under--;
+            out(ack);
+          });
+      }
+    });
+  }
+
+  #connected({ clientId }: IConnectPacket, socket: Socket, out: (packet: Packet) => void): void {
+    const before = this.clients.get(clientId);
+    if (before !== undefined && !before.destroyed) {
+      this.takenOver++;
+      before.destroy();
+    }
+    this.clients.set(clientId, socket);
+    socket.once("close", () => {
+      if (this.clients.get(clientId) === socket) this.clients.delete(clientId);
+    });
+    this.connects.push(clientId);
+    out({ cmd: "connack", reasonCode: 0, sessionPresent: false, properties: { receiveMaximum: this.receiveMaximum } });
+  }
+
+  #answer({ topic, messageId }: IPublishPacket, done: (ack: Packet) => void): void {
+    this.published.push(topic);
+    const { code = 0, ms } = this.answer(topic);
+    setTimeout(() => done({ cmd: "puback", messageId: messageId as number, reasonCode: code }), ms);
+  }
+
+  async stop(): Promise<void> {
+    for (const socket of this.clients.values()) socket.destroy();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+}
+
+let broker: Broker;
+let w: Wired;
+afterEach(async () => {
+  await w.close();
+  await broker.stop();
+});
+
+const wire = (config: Record<string, unknown>, params: Record<string, unknown>): Wired =>
+  new Wired(
+    kindOf(MQTT, "data_to_mqtt_broker"),
+    { address: `127.0.0.1:${broker.port}`, clientid: "bridge", ...config },
+    { payload_tmpl: "x", batch_wait: 0, ...params },
+  );
+
+test("however many batches there are, a connection has no more under way than the broker takes", async () => {
+  broker = await Broker.start(10, (topic) => ({ ms: topic.startsWith("slow") ? 30 : 1 }));
+  w = wire({ pool_size: 2 }, { forward_topic: "$" + "{t}", batch_size: 50 });
+  // One lane is slow, the other one has a batch for each of the connections meanwhile.
+  const laneOf = (key: string): number => Number(Bun.hash.crc32(key)) % 2;
+  const [slow, quick] = [0, 1].map((lane) => ["a", "b", "c", "d"].find((key) => laneOf(key) === lane) as string);
+  for (let n = 0; n < 100; n++) w.run({ t: `slow/${n}` }, slow);
+  for (let n = 0; n < 300; n++) w.run({ t: `quick/${n}` }, quick);
+  await until(() => w.settled, "all is there");
+  expect([broker.exceeded, broker.published.length, w.host.counts]).toEqual([0, 400, { done: 400, failed: 0, dropped: 0 }]);
+  for (const which of ["slow", "quick"]) {
+    const found = broker.published.filter((topic) => topic.startsWith(which)).map((topic) => Number(topic.split("/")[1]));
+    expect(found).toEqual([...found].sort((a, b) => a - b));
+  }
+});
+
+test("what is made in the place of a lost connection has its client id, and throws nobody out", async () => {
+  broker = await Broker.start(10, () => ({ ms: 1 }));
+  w = wire({ pool_size: 2 }, { forward_topic: "t", ordered: false });
+  const both = (): boolean => {
+    w.run({});
+    return broker.clients.size === 2;
+  };
+  await until(both, "both are connected");
+  broker.connects = [];
+  broker.clients.get("bridge_1")?.destroy();
+  await until(() => broker.clients.size === 1, "one is gone");
+  await until(both, "it is back");
+  await until(() => w.settled, "all is there");
+  expect([broker.connects, broker.takenOver]).toEqual([["bridge_1"], 0]);
+});
+
+test("a message that the broker refuses without a reason is given up after its tries, and others are not held up", async () => {
+  broker = await Broker.start(10, (topic) => ({ ms: 1, code: topic === "evil" ? 0x80 : topic === "worse" ? 0x83 : 0 }));
+  w = wire({}, { forward_topic: "$" + "{t}", retries: 1 });
+  for (const t of ["evil", "a", "worse", "b"]) w.run({ t });
+  await until(() => w.settled, "all is over");
+  expect([w.host.counts, w.letters.length]).toEqual([{ done: 2, failed: 2, dropped: 0 }, 2]);
+  const times = (t: string): number => broker.published.filter((topic) => topic === t).length;
+  expect(["evil", "worse", "a", "b"].map(times)).toEqual([2, 2, 1, 1]);
+});
+
+test("a broker that takes longer for a batch than anybody waits gets it in parts", async () => {
+  broker = await Broker.start(1, () => ({ ms: 20 }));
+  w = wire({ timeout: 1 }, { forward_topic: "$" + "{t}" });
+  for (let n = 0; n < 100; n++) w.run({ t: String(n) });
+  await until(() => w.settled, "all is there");
+  expect(w.host.counts).toEqual({ done: 100, failed: 0, dropped: 0 });
+  // What has had no answer in time comes again, and not without end.
+  expect(new Set(broker.published).size).toBe(100);
+  expect(broker.published.length).toBeLessThan(400);
+});
