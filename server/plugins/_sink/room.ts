@@ -2,6 +2,9 @@
 import type { Lanes } from "./lanes.ts";
 import type { Entry, SinkHost } from "./types.ts";
 
+/** So much may wait though the node is short of memory: what is sent at once costs it nothing, and is not kept. */
+const SHORT_BYTES = 256 * 1024;
+
 export class Room<T> {
   rows = 0;
   bytes = 0;
@@ -15,7 +18,7 @@ export class Room<T> {
 
   /** What comes takes the place of what is there. */
   get #isShort(): boolean {
-    return this.host.memoryShort === true;
+    return this.host.memoryShort === true && this.bytes > SHORT_BYTES;
   }
 
   add(entry: Entry<T>): void {

@@ -49,6 +49,7 @@ export class Sink<T> {
   #gaveUp = 0;
   #torn = 0;
   readonly #stopTimer: () => void;
+  readonly #uncount: (() => void) | undefined;
   readonly #quiet = new Quiet();
 
   constructor(
@@ -76,6 +77,7 @@ export class Sink<T> {
     );
     if (settings.diskMax > 0 || options.hasLeft?.() === true) this.#openStore();
     this.#stopTimer = host.every(TICK_MS, () => this.#tick());
+    this.#uncount = host.countWaiting?.(() => this.#memory);
   }
 
   get deadLetters(): DeadLetters {
@@ -339,8 +341,7 @@ export class Sink<T> {
     return { rows: this.#room.rows + (this.#store?.spool.unread ?? 0), bytes: this.#room.bytes };
   }
 
-  /** Bytes of memory that it takes. */
-  get memory(): number {
+  get #memory(): number {
     return this.#room.bytes + this.#letters.bytes + (this.#store?.spool.unwritten ?? 0);
   }
 
@@ -385,6 +386,7 @@ export class Sink<T> {
     this.#state = "closed";
     this.#stopTimer();
     this.#due.stop();
+    this.#uncount?.();
     this.#drops.clear();
     this.#trouble.is(null, this.#settings.what);
     this.#health.end();

@@ -100,6 +100,8 @@ export interface SinkHost extends BackendHost {
   timer(ms: number, fn: () => void): () => void;
   /** Nothing more is to be kept in memory: what comes takes the place of what is there. */
   readonly memoryShort?: boolean;
+  /** Bytes that it takes in memory, for whoever counts them. Returns what takes it back. */
+  countWaiting?(bytes: () => number): () => void;
   /** [0, 1). */
   random(): number;
   /** Rows have arrived, were given up, found no room. */

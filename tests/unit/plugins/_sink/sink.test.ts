@@ -281,10 +281,20 @@ describe("bounds", () => {
 
   test("while memory is short what comes takes the place of what is there", () => {
     const w = new World({ lanes: 1 });
-    for (let n = 1; n <= 5; n++) w.push("a", n);
+    for (let n = 1; n <= 5; n++) w.push("a", n, 100_000);
     w.memoryShort = true;
-    for (let n = 6; n <= 8; n++) w.push("a", n);
+    for (let n = 6; n <= 8; n++) w.push("a", n, 100_000);
     expect(w.report.queue).toMatchObject({ rows: 5, dropped: 3 });
+  });
+
+  test("while memory is short what is sent at once is not dropped", async () => {
+    const w = new World({ lanes: 2 });
+    w.memoryShort = true;
+    for (let n = 1; n <= 3; n++) {
+      for (const key of ["a", "b", "c"]) w.push(key, n);
+      await w.answerAll();
+    }
+    expect(w.counts).toEqual({ done: 9, failed: 0, dropped: 0 });
   });
 });
 
