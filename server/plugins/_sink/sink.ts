@@ -269,10 +269,11 @@ export class Sink<T> {
       this.diskAt(this.#options.directory()),
       {
         now: () => host.clock.mono(),
+        wall: () => host.clock.now(),
         get diskMax() {
           return settings().diskMax;
         },
-        trouble: (why) => this.#trouble.is(why, this.#settings.what),
+        trouble: (of, why) => this.#trouble.is(of, why, this.#settings.what),
         readable: () => this.#readOn(),
         lost: (rows) => this.#dropped(rows),
         torn: (file, bytes) => {
@@ -388,7 +389,7 @@ export class Sink<T> {
     this.#due.stop();
     this.#uncount?.();
     this.#drops.clear();
-    this.#trouble.is(null, this.#settings.what);
+    this.#trouble.clear(this.#settings.what);
     this.#health.end();
   }
 }

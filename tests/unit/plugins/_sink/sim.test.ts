@@ -219,6 +219,8 @@ async function run(seed: number, diskMax: number): Promise<Run> {
     if (r.crashes === 0) expect(over.length).toBe(queue.dropped + r.droppedBefore);
     else expect(over.length).toBeLessThanOrEqual(queue.dropped + r.droppedBefore);
     expect(queue).toMatchObject({ rows: 0, bytes: 0 });
+    // One that is written, one that is read, one of letters.
+    expect(r.world.disk.handles).toBeLessThanOrEqual(3);
     expect([r.world.log.lines.filter((l) => l.level === "error" && !/to the disk/.test(l.message))]).toEqual([[]]);
   } catch (err) {
     throw new Error(`seed ${seed}, disk ${diskMax}: ${(err as Error).message}\n${steps.slice(-60).join("\n")}`);
