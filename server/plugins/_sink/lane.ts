@@ -155,6 +155,7 @@ export class Lane<T> {
   #gather(): void {
     const { batchBytes } = this.owner.settings;
     const most = this.#rowsMost;
+    this.#isAlone = false;
     let bytes = 0;
     for (let next = this.#waiting.first; next !== undefined && this.#batch.length < most; next = this.#waiting.first) {
       bytes += next.bytes;
@@ -263,18 +264,12 @@ export class Lane<T> {
     const taken = all.filter((_, i) => !failed.has(i));
     if (taken.length > 0) this.owner.taken(taken, this.owner.now() - this.#began);
     for (const kind of ["give up", "retry", "away"] as const) {
-      const these = [...failed.values()].filter((f) => f.kind === kind);
-      const [first] = these;
+      const runs = runsOf(all, failed, kind);
+      const [first] = runs;
       if (first === undefined) continue;
       this.#failedBy = kind;
-      const counts = this.owner.failed(this, first, false);
-      // Each with its own reason.
-      for (const [why, err] of new Map(these.map((f) => [f.message, f])))
-        this.#judge(
-          all.filter((_, i) => failed.get(i)?.kind === kind && failed.get(i)?.message === why),
-          err,
-          counts,
-        );
+      const counts = this.owner.failed(this, first.err, false);
+      for (const { entries, err } of runs) this.#judge(entries, err, counts);
     }
     this.#rest([...failed.values()].reduce((most, { afterMs }) => Math.max(most, afterMs), 0));
   }
@@ -346,4 +341,17 @@ const AFTER_MOST_MS = 5 * 60_000;
 /** A `send` that throws at once has failed as any other. */
 async function sent<T>(settings: SinkSettings<T>, batch: Batch<T>, signal: AbortSignal): Promise<void> {
   await settings.send(batch, signal);
+}
+
+/** Those that failed in this way, in order, as many together as have the same reason. */
+function runsOf<T>(all: readonly Entry<T>[], failed: PartError["failed"], kind: FailureKind): { err: SendError; entries: Entry<T>[] }[] {
+  const runs: { err: SendError; entries: Entry<T>[] }[] = [];
+  for (const [i, entry] of all.entries()) {
+    const err = failed.get(i);
+    if (err?.kind !== kind) continue;
+    const run = runs.at(-1);
+    if (run?.err.message === err.message) run.entries.push(entry);
+    else runs.push({ err, entries: [entry] });
+  }
+  return runs;
 }

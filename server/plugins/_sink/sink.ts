@@ -158,7 +158,7 @@ export class Sink<T> {
     this.#step();
   }
 
-  /** Nothing new is sent: what is on the disk is safe there. */
+  /** Nothing new is sent: what is on the disk is safe there, as long as the disk takes it. */
   get #isStopping(): boolean {
     return this.#state === "closing" && this.#settings.diskMax > 0 && this.#trouble.why === null;
   }
