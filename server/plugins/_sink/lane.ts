@@ -15,9 +15,9 @@ import { type Batch, type Entry, type FailureKind, PartError, SendError, type Si
 export type LaneState = "idle" | "gathering" | "sending" | "resting";
 
 export interface LaneOwner<T> {
-  readonly settings: SinkSettings<T>;
+  settings(): SinkSettings<T>;
   /** What has gathered is sent as it is: there is no time for more. */
-  readonly isClosing: boolean;
+  isClosing(): boolean;
   now(): MonoMs;
   random(): number;
   /** It has something to do then. */
@@ -27,7 +27,7 @@ export interface LaneOwner<T> {
   taken(entries: readonly Entry<T>[], ms: number): void;
   gaveUp(entries: readonly Entry<T>[], why: string): void;
   /** Nothing gets through. */
-  readonly isDown: boolean;
+  isDown(): boolean;
   /** Returns whether that counts against what was sent, or the other side as a whole is away. */
   failed(lane: Lane<T>, err: SendError, isTimeout: boolean): boolean;
   /** It has ended a try: there may be more to do for it. */
@@ -94,13 +94,13 @@ export class Lane<T> {
     switch (this.#state) {
       case "idle":
         if (this.#waiting.first === undefined) return;
-        this.#until = later(this.#waiting.first.since as MonoMs, this.owner.settings.batchWaitMs);
+        this.#until = later(this.#waiting.first.since as MonoMs, this.owner.settings().batchWaitMs);
         this.#state = "gathering";
         this.step(now);
         return;
       case "gathering":
         if (this.#waiting.first === undefined) this.#state = "idle";
-        else if (this.#isFull || this.owner.isClosing || reached(this.#until, now)) {
+        else if (this.#isFull || this.owner.isClosing() || reached(this.#until, now)) {
           this.#gather();
           this.#send(now);
         } else this.owner.due(this.#until);
@@ -108,11 +108,11 @@ export class Lane<T> {
       case "sending":
         if (!reached(this.#until, now)) return;
         this.#abort?.abort();
-        this.#settle(this.#attempt, new SendError("away", `it does not answer within ${this.owner.settings.timeoutMs} ms`), true);
+        this.#settle(this.#attempt, new SendError("away", `it does not answer within ${this.owner.settings().timeoutMs} ms`), true);
         return;
       case "resting":
         if (!reached(this.#until, now)) return;
-        if (this.owner.isDown && this.#failedBy === "retry") this.#tryOthers();
+        if (this.owner.isDown() && this.#failedBy === "retry") this.#tryOthers();
         else this.#isAlone = false;
         this.#trim();
         this.#send(now);
@@ -144,16 +144,16 @@ export class Lane<T> {
   }
 
   get #rowsMost(): number {
-    return Math.min(this.owner.settings.batchRows, this.#most);
+    return Math.min(this.owner.settings().batchRows, this.#most);
   }
 
   get #isFull(): boolean {
-    return this.#waiting.size >= this.#rowsMost || this.#waitingBytes >= this.owner.settings.batchBytes;
+    return this.#waiting.size >= this.#rowsMost || this.#waitingBytes >= this.owner.settings().batchBytes;
   }
 
   /** One at least, however large it is. */
   #gather(): void {
-    const { batchBytes } = this.owner.settings;
+    const { batchBytes } = this.owner.settings();
     const most = this.#rowsMost;
     this.#isAlone = false;
     let bytes = 0;
@@ -183,7 +183,7 @@ export class Lane<T> {
 
   /** A batch of those, out of the middle: the first ones, so that each key stays in order. */
   #cut(isWanted: (entry: Entry<T>) => boolean): Entry<T>[] {
-    const { batchBytes } = this.owner.settings;
+    const { batchBytes } = this.owner.settings();
     const cut: Entry<T>[] = [];
     let bytes = 0;
     let isFull = false;
@@ -219,13 +219,13 @@ export class Lane<T> {
     this.#abort = abort;
     this.#state = "sending";
     this.#began = now;
-    this.#until = later(now, this.owner.settings.timeoutMs);
+    this.#until = later(now, this.owner.settings().timeoutMs);
     const again = this.#batch.some(({ sends }) => sends > 0);
     for (const entry of this.#batch) entry.sends++;
     const batch = { items: this.#sent?.items ?? this.#batch.map((e) => e.item), tries: this.#sent === null ? 0 : this.#sent.tries + 1 };
     this.#sent = batch;
     this.owner.began(again);
-    sent(this.owner.settings, batch, abort.signal).then(
+    sent(this.owner.settings(), batch, abort.signal).then(
       () => this.#settle(attempt, null),
       (err: unknown) => this.#settle(attempt, err),
     );
@@ -246,7 +246,7 @@ export class Lane<T> {
     const all = this.#end();
     this.#failures = 0;
     this.#most *= 2;
-    if (this.#most >= this.owner.settings.batchRows) this.#most = Number.POSITIVE_INFINITY;
+    if (this.#most >= this.owner.settings().batchRows) this.#most = Number.POSITIVE_INFINITY;
     this.#triedKeys.clear();
     this.owner.taken(all, this.owner.now() - this.#began);
   }
@@ -279,7 +279,8 @@ export class Lane<T> {
     const counts = this.owner.failed(this, err, isTimeout);
     const all = this.#batch;
     this.#batch = [];
-    const isRefused = err.kind === "give up" || (err.kind === "retry" && counts && all.some((e) => e.tries >= this.owner.settings.retries));
+    const isRefused =
+      err.kind === "give up" || (err.kind === "retry" && counts && all.some((e) => e.tries >= this.owner.settings().retries));
     if (all.length > 1 && isRefused) {
       this.#halve(all, err);
       return;
@@ -307,7 +308,7 @@ export class Lane<T> {
 
   /** `counts`: against these entries. Those that are to be sent again are the batch then. */
   #judge(entries: readonly Entry<T>[], err: SendError, counts: boolean): void {
-    const { retries, maxAgeMs } = this.owner.settings;
+    const { retries, maxAgeMs } = this.owner.settings();
     const now = this.owner.now();
     const over: Entry<T>[] = [];
     for (const e of entries) {
@@ -326,7 +327,7 @@ export class Lane<T> {
     }
     this.#batch.sort((a, b) => a.order - b.order);
     const now = this.owner.now();
-    const { backoffMs, backoffMostMs } = this.owner.settings;
+    const { backoffMs, backoffMostMs } = this.owner.settings();
     const most = Math.min(backoffMs * 2 ** Math.min(this.#failures++, 20), backoffMostMs);
     this.#earliest = later(now, Math.min(afterMs, AFTER_MOST_MS));
     const rested = later(now, most * (1 - this.owner.random() / 2));

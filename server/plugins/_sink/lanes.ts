@@ -23,7 +23,7 @@ export class Lanes<T> {
   }
 
   #make(): void {
-    this.#all = Array.from({ length: this.owner.settings.lanes }, () => new Lane(this.owner));
+    this.#all = Array.from({ length: this.owner.settings().lanes }, () => new Lane(this.owner));
   }
 
   get sending(): number {
@@ -103,7 +103,7 @@ export class Lanes<T> {
 
   /** Their number is to be that of the settings. */
   resize(): void {
-    this.#isStale ||= this.owner.settings.lanes !== this.#all.length;
+    this.#isStale ||= this.owner.settings().lanes !== this.#all.length;
     this.#renew();
   }
 

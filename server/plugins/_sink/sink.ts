@@ -34,7 +34,6 @@ export class Sink<T> {
   readonly #host: SinkHost;
   readonly #options: SinkOptions<T>;
   readonly #lanes: Lanes<T>;
-  #isSoon = false;
   readonly #due: Due;
   readonly #room: Room<T>;
   #order = 0;
@@ -67,7 +66,11 @@ export class Sink<T> {
     this.#drops = new Drops(host, `dropped${suffix}`);
     this.#trouble = new DiskTrouble(host, `disk${suffix}`);
     this.#letters = this.#makeLetters();
-    this.#due = new Due(host, () => this.#look());
+    this.#due = new Due(
+      host,
+      () => this.#step(),
+      () => this.#look(),
+    );
     this.#lanes = new Lanes(this.#makeOwner());
     this.#room = new Room<T>(
       host,
@@ -135,14 +138,8 @@ export class Sink<T> {
 
   // ---- time
 
-  /** The connections get their turn first; what came in this one is looked at together. */
   #soon(): void {
-    if (this.#isSoon) return;
-    this.#isSoon = true;
-    this.#host.soon(() => {
-      this.#isSoon = false;
-      this.#step();
-    });
+    this.#due.soon();
   }
 
   #step(): void {
@@ -183,19 +180,10 @@ export class Sink<T> {
   // ---- lanes
 
   #makeOwner(): LaneOwner<T> {
-    const settings = (): SinkSettings<T> => this.#settings;
-    const isClosing = (): boolean => this.#state !== "open";
-    const isDown = (): boolean => this.#health.isDown;
     return {
-      get settings() {
-        return settings();
-      },
-      get isClosing() {
-        return isClosing();
-      },
-      get isDown() {
-        return isDown();
-      },
+      settings: () => this.#settings,
+      isClosing: () => this.#state !== "open",
+      isDown: () => this.#health.isDown,
       now: () => this.#host.clock.mono(),
       random: () => this.#host.random(),
       // What takes longer the tick sees.
