@@ -49,6 +49,12 @@ export interface ActionHost {
   readonly log: Log;
   /** Directory of its own, made when it is asked for; what lies there survives a restart. */
   directory(): string;
+  /** It is there: an action that was opened before may have left something. */
+  hasDirectory(): boolean;
+  /** The node is above `node.memory_high_watermark`: nothing more is to be kept in memory. */
+  readonly memoryShort: boolean;
+  /** Bytes that wait in memory, counted with those in queues. Returns what takes it back, which is to be called at the end. */
+  countWaiting(bytes: () => number): () => void;
   /** Coarse timer (100 ms), ends with the action. Returns cancel. */
   every(ms: number, fn: () => void): () => void;
   alarm(what: string, desc: AlarmDetails | null): void;

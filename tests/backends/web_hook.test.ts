@@ -344,6 +344,29 @@ describe("a queue on the disk", () => {
     await stop();
     expect(performance.now() - began).toBeLessThan(30_000);
   });
+
+  test("stopped while a batch gathers: all of it arrives, with what is told of those who are cut off", async () => {
+    await start({ ...PUBLISHED, ...rule("client.disconnected"), batch: 100, "batch.wait": "1m" });
+    const p = await new Publishers().connect(20);
+    await p.publish(1);
+    await kit.broker.stop();
+    p.check();
+    expect(service.of("client_disconnected").length).toBe(20);
+  });
+
+  test("smaller batches while one waits for the service: nothing of it is lost", async () => {
+    await start({ ...PUBLISHED, ...QUICK, batch: 100, pool: 1 });
+    service.mood = { status: 503 };
+    const p = await new Publishers().connect(2);
+    await p.publish(20);
+    await until(() => service.requests > 1, "it is tried again");
+    await kit.put(`plugin_configs/${NAME}`, { ...(await kit.settings()), "web.hook.batch": "1" });
+    service.mood = "ok";
+    await until(() => service.taken.length >= p.total, "all has arrived");
+    p.check();
+    expect((await queue()).sent).toBe(p.total);
+    await stop();
+  });
 });
 
 describe("TLS", () => {

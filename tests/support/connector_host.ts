@@ -1,5 +1,5 @@
 /** What the rule engine is to actions and resources: real time, figures, a directory. Nothing of the broker. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Log } from "../../server/core/ports.ts";
@@ -13,6 +13,8 @@ export class ConnectorHost implements ActionHost {
   readonly alarms = new Map<string, AlarmDetails>();
   readonly counts = { done: 0, failed: 0, dropped: 0 };
   readonly reasons: string[] = [];
+  memoryShort = false;
+  readonly #counted = new Set<() => number>();
   readonly log: Log;
   #directory: string | null = null;
   readonly #timers = new Set<Timer>();
@@ -28,6 +30,20 @@ export class ConnectorHost implements ActionHost {
   directory(): string {
     this.#directory ??= this.keptIn ?? mkdtempSync(join(tmpdir(), "baomq-action-"));
     return this.#directory;
+  }
+
+  hasDirectory(): boolean {
+    return this.#directory !== null || (this.keptIn !== null && existsSync(this.keptIn));
+  }
+
+  countWaiting(bytes: () => number): () => void {
+    this.#counted.add(bytes);
+    return () => this.#counted.delete(bytes);
+  }
+
+  /** Bytes that wait in memory, as they are counted for the node; null = nobody counts any. */
+  get counted(): number | null {
+    return this.#counted.size === 0 ? null : [...this.#counted].reduce((n, bytes) => n + bytes(), 0);
   }
 
   every(ms: number, fn: () => void): () => void {

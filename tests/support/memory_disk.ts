@@ -8,6 +8,16 @@ export class MemoryDisk implements Disk {
   #calls: (() => void)[] = [];
   /** What the next calls that write are told; null = they work. A part of what they were given may be there all the same. */
   failing: string | null = null;
+  /** Of which files that is true. */
+  failingFiles = /./;
+  /** Code of the system's error for whoever opens a file; null = it can be opened. */
+  refuses: (name: string) => string | null = () => null;
+  /** The same for whoever lists them. */
+  refusesList: string | null = null;
+  /** A disk that is full may still take the name of a file. */
+  createFails = true;
+  /** Files that are open. */
+  handles = 0;
   /** How much of a write that fails, or is cut off, is there: 0 to 1. */
   part: () => number = () => 0.5;
   #gone = false;
@@ -54,27 +64,38 @@ export class MemoryDisk implements Disk {
 
   #write(name: string, bytes: Uint8Array): void {
     const before = this.files.get(name) ?? Buffer.alloc(0);
-    const fails = this.failing !== null || this.#tearing;
+    const fails = this.#fails(name) || this.#tearing;
     const there = fails ? bytes.subarray(0, Math.floor(bytes.length * this.part())) : bytes;
     this.files.set(name, Buffer.concat([before, there]));
     if (fails) throw new Error(this.failing ?? "no power");
   }
 
+  #fails(name: string): boolean {
+    return this.failing !== null && this.failingFiles.test(name);
+  }
+
   list(): Promise<string[]> {
-    return this.#call(() => [...this.files.keys()]);
+    return this.#call(() => {
+      if (this.refusesList !== null) throw Object.assign(new Error(this.refusesList), { code: this.refusesList });
+      return [...this.files.keys()];
+    });
   }
 
   create(name: string): Promise<DiskFile> {
     return this.#call(() => {
       if (this.#tearing) throw new Error("no power");
-      if (this.failing !== null) throw new Error(this.failing);
+      if (this.#fails(name) && this.createFails) throw new Error(this.failing ?? "");
       this.files.set(name, Buffer.alloc(0));
       return this.#file(name);
     });
   }
 
   open(name: string): Promise<DiskFile> {
-    return this.#call(() => this.#file(name));
+    return this.#call(() => {
+      const code = this.refuses(name);
+      if (code !== null) throw Object.assign(new Error(`${code}: ${name}`), { code });
+      return this.#file(name);
+    });
   }
 
   remove(name: string): Promise<void> {
@@ -90,6 +111,8 @@ export class MemoryDisk implements Disk {
       return found;
     };
     let size = bytes().length;
+    let isOpen = true;
+    this.handles++;
     return {
       get size() {
         return size;
@@ -103,7 +126,11 @@ export class MemoryDisk implements Disk {
       },
       read: (offset, length) => this.#call(() => new Uint8Array(bytes().subarray(offset, offset + length))),
       sync: () => this.#call(() => {}),
-      close: () => this.#call(() => {}),
+      close: () =>
+        this.#call(() => {
+          if (isOpen) this.handles--;
+          isOpen = false;
+        }),
     };
   }
 }

@@ -74,6 +74,7 @@ export function deliver<D, I>(
     shown: (item) => (item instanceof Foreign ? item.shown : writing.shown(item)),
     alarm: "action",
     directory: () => host.directory(),
+    hasLeft: () => host.hasDirectory(),
     closeMs: CLOSE_MS,
   };
   const sink = new Sink<I | Foreign>(sinkHost(host), options, settings, (path) => new Directory(path));
@@ -200,6 +201,10 @@ function sinkHost(host: ActionHost): SinkHost {
     soon: (fn) => void setImmediate(fn),
     timer: realTimer,
     random: Math.random,
+    get memoryShort() {
+      return host.memoryShort;
+    },
+    countWaiting: (bytes) => host.countWaiting(bytes),
     done: (rows, ms) => host.done(rows, ms),
     failed: (rows, why) => host.failed(rows, why),
     dropped: (rows) => host.dropped(rows),

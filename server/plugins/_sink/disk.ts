@@ -45,7 +45,12 @@ export class Directory implements Disk {
   async create(name: string): Promise<DiskFile> {
     const { O_RDWR, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants;
     const handle = await open(join(this.path, name), O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW, OWNERS_FILE);
-    await this.#sync();
+    try {
+      await this.#sync();
+    } catch (err) {
+      await handle.close();
+      throw err;
+    }
     return new OpenFile(handle, 0);
   }
 

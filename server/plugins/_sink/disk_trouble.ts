@@ -1,20 +1,37 @@
-/** That the disk does not take a queue, as it is told: in the log when it begins and when it is over, by an alarm, in the state. */
+/** That the disk does not take a queue or its dead letters, as it is told: in the log when it begins and when it is over, by an alarm, in the state. */
 import type { BackendHost } from "../_backend/host.ts";
+import type { Kept } from "./types.ts";
 
 export class DiskTrouble {
-  /** null = there is none. */
-  why: string | null = null;
+  readonly #of: Record<Kept, string | null> = { queue: null, letters: null };
 
   constructor(
     private readonly host: BackendHost,
     private readonly alarm: string,
   ) {}
 
-  /** null = it is over. */
-  is(why: string | null, what: string): void {
-    if (why === this.why) return;
+  /** null = there is none. */
+  get why(): string | null {
+    return this.#of.queue ?? this.#of.letters;
+  }
+
+  /** `why`: null = it is over. */
+  is(of: Kept, why: string | null, what: string): void {
     const before = this.why;
-    this.why = why;
+    this.#of[of] = why;
+    this.#tell(before, what);
+  }
+
+  /** Nothing is to be written any more. */
+  clear(what: string): void {
+    const before = this.why;
+    this.#of.queue = this.#of.letters = null;
+    this.#tell(before, what);
+  }
+
+  #tell(before: string | null, what: string): void {
+    const { why } = this;
+    if (why === before) return;
     if (why === null) {
       this.host.log.notice("the queue can be written to the disk again", { server: what });
       this.host.alarm(this.alarm, null);

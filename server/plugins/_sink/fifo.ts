@@ -27,6 +27,11 @@ export class Fifo<T> {
     return item;
   }
 
+  /** Before all others, in this order. */
+  putBack(items: readonly T[]): void {
+    this.#items = [...items, ...this.drain()];
+  }
+
   /** Everything, in order; it is empty then. */
   drain(): T[] {
     const all = this.#items.slice(this.#head) as T[];

@@ -1,5 +1,5 @@
 /** How the other side is, by what came of what was sent: up, degraded (it takes, with errors), down; the alarm while it is down; the figures. */
-import type { MonoMs } from "../../lib/time.ts";
+import { later, type MonoMs, reached } from "../../lib/time.ts";
 import { Figures } from "../_backend/figures.ts";
 import type { BackendHost } from "../_backend/host.ts";
 import { Outage } from "../_backend/outage.ts";
@@ -9,12 +9,18 @@ import type { SendError } from "./types.ts";
 
 /** So many failures in a row, and it is down. */
 const DOWN_FROM = 5;
+/** Whoever is under suspicion is for so many tries that did not come. */
+const SUSPECT_TRIES = 3;
 
 export class Health {
   readonly figures = new Figures();
   readonly #standing: Standing;
   #outage: Outage;
   #inRow = 0;
+  /** What of it may be why nothing is taken, until when, and when the next try counts. */
+  #suspect: object | null = null;
+  #suspectUntil = 0 as MonoMs;
+  #nextCount = 0 as MonoMs;
 
   constructor(
     private readonly host: BackendHost,
@@ -42,51 +48,69 @@ export class Health {
     if (again) this.figures.counts.retries++;
   }
 
-  /** Returns whether it was away until now. */
+  /** Returns whether it was down until now. */
   taken(ms: number): boolean {
     this.figures.counts.answered++;
     this.figures.latencies.add(ms);
     return this.#answered();
   }
 
-  /** `retries`: less failures than of one item that is sent again until it is given up do not make it down. */
-  failed(err: SendError, isTimeout: boolean, retries: number): void {
+  /**
+   * `retries`: less failures than of one item that is sent again until it is given up do not make it down. Returns whether it was down until now:
+   * who refuses something is there.
+   */
+  failed(err: SendError, isTimeout: boolean, retries: number): boolean {
     const { counts } = this.figures;
     this.#standing.note(err.message);
     if (err.kind === "give up") {
       counts.refused++;
       // It has answered.
-      this.#answered();
+      const wasDown = this.#answered();
       this.#standing.degrade();
-      return;
+      return wasDown;
     }
     if (isTimeout) counts.timeouts++;
     else counts.failed++;
     this.#inRow++;
-    if (this.isDown) return;
+    if (this.isDown) return false;
     // What nobody hears is down at once where nothing was ever heard; and what only says no to one item is not away.
     const from = err.kind === "away" ? DOWN_FROM : Math.max(DOWN_FROM, retries + 2);
     const first = this.#standing.state === "connecting";
     if (this.#inRow < from && !(first && err.kind === "away")) {
       if (first) this.#standing.become("degraded");
       this.#standing.degrade();
-      return;
+      return false;
     }
     this.#standing.become("down");
     this.#outage.begins(err.message, first);
+    return false;
   }
 
-  /** Nothing was sent, but somebody has looked whether it is there; null = it is. */
-  seen(err: string | null): void {
+  /**
+   * Whether a failure counts against what was sent, before it is told to `failed`. While nothing gets through it does not: nothing that is sent can
+   * help that. Where somebody answers, though, and a lane has nothing that he takes (`isAlone`), it may be what it sends: of one lane at a time a try
+   * each `everyMs` counts, so that few are given up while it is the service after all, and none stays for ever where it is not.
+   */
+  countsAgainst(lane: { readonly isAlone: boolean }, { kind }: SendError, everyMs: number): boolean {
+    if (!this.isDown) return true;
+    const now = this.host.clock.mono();
+    if (kind !== "retry" || !lane.isAlone || !reached(this.#nextCount, now)) return false;
+    if (this.#suspect !== lane && !reached(this.#suspectUntil, now)) return false;
+    this.#suspect = lane;
+    this.#suspectUntil = later(now, SUSPECT_TRIES * everyMs);
+    this.#nextCount = later(now, everyMs);
+    return true;
+  }
+
+  /** Nothing was sent, but somebody has looked whether it is there; null = it is. Returns whether it was down until now. */
+  seen(err: string | null): boolean {
     const first = this.#standing.state === "connecting";
-    if (err === null) {
-      if (first || this.isDown) this.#answered();
-      return;
-    }
+    if (err === null) return (first || this.isDown) && this.#answered();
     this.#standing.note(err);
-    if (!first) return;
+    if (!first) return false;
     this.#standing.become("down");
     this.#outage.begins(err, true);
+    return false;
   }
 
   tick(now: MonoMs): void {
@@ -101,13 +125,14 @@ export class Health {
     this.#outage.retire(false);
   }
 
+  /** Returns whether it was down until now. */
   #answered(): boolean {
-    const wasAway = this.#inRow > 0;
+    const wasDown = this.isDown;
     this.#inRow = 0;
-    if (this.isDown) {
+    if (wasDown) {
       this.#standing.become("up");
       this.#outage.isOver();
     } else if (this.#standing.state === "connecting") this.#standing.become("up");
-    return wasAway;
+    return wasDown;
   }
 }

@@ -1,4 +1,9 @@
-/** All lanes of a sink: which one a key belongs to, which have something to do, other lanes in their place. */
+/**
+ * All lanes of a sink: which one a key belongs to, which have something to do, other lanes in their place.
+ *
+ * A key belongs to a lane as long as something of it is there, and goes to whichever has the least when it comes again: what has one key stays in
+ * order, and no lane has more to do than the others for long.
+ */
 import type { MonoMs } from "../../lib/time.ts";
 import { Lane, type LaneOwner } from "./lane.ts";
 import type { Entry } from "./types.ts";
@@ -9,13 +14,16 @@ export class Lanes<T> {
   readonly #touched = new Set<Lane<T>>();
   /** There are to be others as soon as nothing is under way. */
   #isStale = false;
+  readonly #places = new Map<string, { readonly lane: Lane<T>; rows: number }>();
+  /** Of lanes that have as much as each other, where to begin. */
+  #turn = 0;
 
   constructor(private readonly owner: LaneOwner<T>) {
     this.#make();
   }
 
   #make(): void {
-    this.#all = Array.from({ length: this.owner.settings.lanes }, () => new Lane(this.owner));
+    this.#all = Array.from({ length: this.owner.settings().lanes }, () => new Lane(this.owner));
   }
 
   get sending(): number {
@@ -27,9 +35,33 @@ export class Lanes<T> {
   }
 
   add(entry: Entry<T>): void {
-    const lane = this.#all[Number(Bun.hash.crc32(entry.key)) % this.#all.length] as Lane<T>;
-    lane.add(entry);
-    this.#touched.add(lane);
+    let place = this.#places.get(entry.key);
+    if (place === undefined) {
+      place = { lane: this.#emptiest(), rows: 0 };
+      this.#places.set(entry.key, place);
+    }
+    place.rows++;
+    place.lane.add(entry);
+    this.#touched.add(place.lane);
+  }
+
+  /** An entry of this key has left, whichever way. */
+  left(key: string): void {
+    const place = this.#places.get(key);
+    if (place !== undefined && --place.rows === 0) this.#places.delete(key);
+  }
+
+  /** One that rests only where all do. */
+  #emptiest(): Lane<T> {
+    const all = this.#all;
+    this.#turn = (this.#turn + 1) % all.length;
+    let best = all[this.#turn] as Lane<T>;
+    for (let i = 1; i < all.length && !best.isEmpty; i++) {
+      const lane = all[(this.#turn + i) % all.length] as Lane<T>;
+      const rests = Number(lane.state === "resting") - Number(best.state === "resting");
+      if (rests < 0 || (rests === 0 && lane.rows < best.rows)) best = lane;
+    }
+    return best;
   }
 
   /** The oldest of the fullest one; undefined = all there is is under way. */
@@ -45,11 +77,11 @@ export class Lanes<T> {
     for (const lane of this.#all) this.#touched.add(lane);
   }
 
-  /** Those that rest need not any more. */
-  wake(): void {
+  /** Those that rest need not any more; `isAnother` as in a lane's. */
+  wake(isAnother: boolean): void {
     for (const lane of this.#all) {
       if (lane.state !== "resting") continue;
-      lane.wake();
+      lane.wake(isAnother);
       this.#touched.add(lane);
     }
   }
@@ -71,7 +103,7 @@ export class Lanes<T> {
 
   /** Their number is to be that of the settings. */
   resize(): void {
-    this.#isStale ||= this.owner.settings.lanes !== this.#all.length;
+    this.#isStale ||= this.owner.settings().lanes !== this.#all.length;
     this.#renew();
   }
 
@@ -79,6 +111,7 @@ export class Lanes<T> {
   #renew(): void {
     if (!this.#isStale || this.sending > 0) return;
     const all = this.takeAll();
+    this.#places.clear();
     this.#make();
     this.#touched.clear();
     for (const entry of all) this.add(entry);

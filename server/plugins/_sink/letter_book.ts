@@ -3,6 +3,7 @@
  * What has come to be a letter is taken out of the queue on the disk only when it stands here.
  */
 import { wordsOf } from "../../lib/errors.ts";
+import { later, type MonoMs, reached } from "../../lib/time.ts";
 import type { Disk, DiskFile } from "./disk.ts";
 import { encodeFrame, type Frame } from "./frames.ts";
 import { pieces } from "./scan.ts";
@@ -10,12 +11,16 @@ import { pieces } from "./scan.ts";
 export type StoredLetter = Omit<Extract<Frame, { kind: "letter" }>, "kind">;
 
 const LEAST = 1024 * 1024;
+/** Where it could not be written it is tried again so often. */
+const AGAIN_MS = 1000;
 
 export interface BookOwner {
   /** All there are, when it is written anew. */
   all(): Iterable<StoredLetter>;
   readonly bytes: number;
-  trouble(why: string): void;
+  now(): MonoMs;
+  /** The disk does not take them, and why; null = it does again. */
+  trouble(why: string | null): void;
   torn(file: string, bytes: number): void;
 }
 
@@ -26,6 +31,10 @@ export class LetterBook {
   #line: Promise<void> = Promise.resolve();
   #closed = false;
   #unsynced = false;
+  /** It is not on the disk as it should be, and is written anew then; null = it is. */
+  #again: MonoMs | null = null;
+  /** Of a former run; what is in them is not here, so they stay. */
+  readonly #unread = new Set<string>();
 
   constructor(
     private readonly disk: Disk,
@@ -43,11 +52,20 @@ export class LetterBook {
     try {
       const numbers = (await this.disk.list()).flatMap((name) => LetterBook.numberIn(name) ?? []).sort((a, b) => a - b);
       this.#number = numbers.at(-1) ?? 0;
-      for (const number of numbers) await this.#scan(`letters-${number}`, found);
+      for (const number of numbers) await this.#look(`letters-${number}`, found);
     } catch (err) {
-      this.owner.trouble(wordsOf(err));
+      await this.#failed(err);
     }
     return [...found.values()].sort((a, b) => a.id - b.id);
+  }
+
+  async #look(name: string, found: Map<number, StoredLetter>): Promise<void> {
+    try {
+      await this.#scan(name, found);
+    } catch (err) {
+      this.#unread.add(name);
+      await this.#failed(err);
+    }
   }
 
   async #scan(name: string, found: Map<number, StoredLetter>): Promise<void> {
@@ -73,30 +91,72 @@ export class LetterBook {
         // What was written anew has it already, or knows nothing of it: twice does no harm.
         await this.#file?.append(bytes);
         this.#unsynced = true;
+        this.#works();
       } catch (err) {
-        this.#file = null;
-        this.owner.trouble(wordsOf(err));
+        await this.#failed(err);
       }
     });
     return this.#line;
   }
 
+  /** Nobody knows what a write that failed has left there: nothing more is written to that file. */
+  async #failed(err: unknown): Promise<void> {
+    this.#again = later(this.owner.now(), AGAIN_MS);
+    this.owner.trouble(wordsOf(err));
+    const file = this.#file;
+    this.#file = null;
+    await file?.close().catch(() => {});
+  }
+
+  #works(): void {
+    if (this.#again === null) return;
+    this.#again = null;
+    this.owner.trouble(null);
+  }
+
+  /** Those that are not needed when all that is known is written elsewhere. */
+  async #files(): Promise<string[]> {
+    return (await this.disk.list()).filter((name) => LetterBook.numberIn(name) !== null && !this.#unread.has(name));
+  }
+
   /** The old file goes when the new one is on the disk. */
   async #anew(): Promise<void> {
-    const old = (await this.disk.list()).filter((name) => LetterBook.numberIn(name) !== null);
+    const old = await this.#files();
     await this.#file?.close();
     this.#file = null;
-    const file = await this.disk.create(`letters-${++this.#number}`);
-    for (const letter of [...this.owner.all()]) await file.append(encodeFrame({ kind: "letter", ...letter }));
-    await file.sync();
+    const name = `letters-${++this.#number}`;
+    const file = await this.disk.create(name);
+    try {
+      for (const letter of [...this.owner.all()]) await file.append(encodeFrame({ kind: "letter", ...letter }));
+      await file.sync();
+    } catch (err) {
+      await file.close();
+      await this.disk.remove(name);
+      throw err;
+    }
     this.#file = file;
-    for (const name of old) await this.disk.remove(name);
+    for (const other of old) await this.disk.remove(other);
   }
 
   tick(): void {
-    if (!this.#unsynced) return;
-    this.#unsynced = false;
-    this.#line = this.#line.then(() => this.#file?.sync()).catch((err: unknown) => this.owner.trouble(wordsOf(err)));
+    if (this.#again !== null) this.#try();
+    else if (this.#unsynced) {
+      this.#unsynced = false;
+      this.#line = this.#line.then(() => this.#file?.sync()).catch((err: unknown) => this.#failed(err));
+    }
+  }
+
+  /** All of them again, where the disk did not take them. */
+  #try(): void {
+    const now = this.owner.now();
+    if (this.#closed || this.#again === null || !reached(this.#again, now)) return;
+    this.#again = later(now, AGAIN_MS);
+    this.#line = this.#line
+      .then(async () => {
+        await this.#anew();
+        this.#works();
+      })
+      .catch((err: unknown) => this.#failed(err));
   }
 
   async close(): Promise<void> {
@@ -115,7 +175,7 @@ export class LetterBook {
   async discard(): Promise<void> {
     await this.close();
     try {
-      for (const name of await this.disk.list()) if (LetterBook.numberIn(name) !== null) await this.disk.remove(name);
+      for (const name of await this.#files()) await this.disk.remove(name);
     } catch (err) {
       this.owner.trouble(wordsOf(err));
     }

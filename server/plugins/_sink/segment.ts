@@ -1,10 +1,10 @@
 /** One file of a spool, and what is known of the items in it. */
-import type { DiskFile } from "./disk.ts";
+import type { Disk, DiskFile } from "./disk.ts";
 
 /** A place is remembered for each so many bytes. */
 const STRIDE = 64 * 1024;
 /** Further apart no two numbers of one segment are: whatever says so is damaged. */
-const SPREAD_MAX = 64 * 1024 * 1024;
+export const SPREAD_MAX = 64 * 1024 * 1024;
 
 export class Segment {
   /** Numbers of its items; none yet: `last` < `first`. */
@@ -21,10 +21,19 @@ export class Segment {
   #done: Uint8Array | null = null;
   readonly #places: [seq: number, offset: number][] = [];
 
+  #file: DiskFile | null = null;
+
   constructor(
     readonly number: number,
-    readonly file: DiskFile,
+    private readonly disk: Disk,
   ) {}
+
+  /** A new file. @throws Error of the system */
+  static async create(number: number, disk: Disk): Promise<Segment> {
+    const segment = new Segment(number, disk);
+    segment.#file = await disk.create(segment.name);
+    return segment;
+  }
 
   static nameOf(number: number): string {
     return `segment-${String(number).padStart(10, "0")}`;
@@ -38,6 +47,27 @@ export class Segment {
   get name(): string {
     return Segment.nameOf(this.number);
   }
+  /** For reading, if it is not open. Of many files few are: those that are written, read, or brought to the disk. @throws Error of the system */
+  async open(): Promise<DiskFile> {
+    this.#file ??= await this.disk.open(this.name);
+    return this.#file;
+  }
+
+  async append(bytes: Uint8Array): Promise<void> {
+    await (await this.open()).append(bytes);
+  }
+
+  async sync(): Promise<void> {
+    await this.#file?.sync();
+  }
+
+  /** Until somebody opens it. */
+  async close(): Promise<void> {
+    const file = this.#file;
+    this.#file = null;
+    await file?.close();
+  }
+
   get unread(): number {
     return this.left - this.loaded;
   }

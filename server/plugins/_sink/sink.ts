@@ -12,13 +12,16 @@ import type { ServerReport } from "../reports.ts";
 import type { Disk } from "./disk.ts";
 import { DiskTrouble } from "./disk_trouble.ts";
 import { Drops } from "./drops.ts";
+import { Due } from "./due.ts";
 import { Health } from "./health.ts";
 import type { LaneOwner } from "./lane.ts";
 import { Lanes } from "./lanes.ts";
 import { Letters } from "./letters.ts";
+import { Quiet } from "./quiet.ts";
+import { Room } from "./room.ts";
 import type { Stored } from "./spool.ts";
 import { SinkStore } from "./store.ts";
-import type { Entry, SendError, SinkHost, SinkOptions, SinkSettings } from "./types.ts";
+import type { Entry, SinkHost, SinkOptions, SinkSettings } from "./types.ts";
 
 const TICK_MS = 100;
 /** What an item costs beside what its giver says. */
@@ -31,9 +34,8 @@ export class Sink<T> {
   readonly #host: SinkHost;
   readonly #options: SinkOptions<T>;
   readonly #lanes: Lanes<T>;
-  #isSoon = false;
-  #rows = 0;
-  #bytes = 0;
+  readonly #due: Due;
+  readonly #room: Room<T>;
   #order = 0;
   readonly #health: Health;
   readonly #drops: Drops;
@@ -46,8 +48,8 @@ export class Sink<T> {
   #gaveUp = 0;
   #torn = 0;
   readonly #stopTimer: () => void;
-  /** For whoever waits until nothing is under way. */
-  #whenQuiet: (() => void) | null = null;
+  readonly #uncount: (() => void) | undefined;
+  readonly #quiet = new Quiet();
 
   constructor(
     host: SinkHost,
@@ -64,9 +66,21 @@ export class Sink<T> {
     this.#drops = new Drops(host, `dropped${suffix}`);
     this.#trouble = new DiskTrouble(host, `disk${suffix}`);
     this.#letters = this.#makeLetters();
+    this.#due = new Due(
+      host,
+      () => this.#step(),
+      () => this.#look(),
+    );
     this.#lanes = new Lanes(this.#makeOwner());
+    this.#room = new Room<T>(
+      host,
+      this.#lanes,
+      () => this.#settings,
+      (rows) => this.#dropped(rows),
+    );
     if (settings.diskMax > 0 || options.hasLeft?.() === true) this.#openStore();
     this.#stopTimer = host.every(TICK_MS, () => this.#tick());
+    this.#uncount = host.countWaiting?.(() => this.#memory);
   }
 
   get deadLetters(): DeadLetters {
@@ -75,8 +89,8 @@ export class Sink<T> {
   /** Take an item: never waits, never throws. `key`: what has the same one arrives in order. `bytes`: what it takes in memory. */
   push(item: T, key: string, bytes: number): void {
     try {
-      if (this.#state !== "open") this.#dropped(1);
-      else this.#take(item, key, bytes + key.length + ENTRY_BYTES);
+      if (this.#state === "open") this.#take(item, key, bytes + key.length + ENTRY_BYTES);
+      else if (this.#state === "closed" || !this.#keep(item, key)) this.#dropped(1);
     } catch (err) {
       this.#host.log.error("an item cannot be queued", { server: this.#settings.what, error: wordsOf(err) });
       this.#dropped(1);
@@ -84,16 +98,18 @@ export class Sink<T> {
   }
 
   #take(item: T, key: string, bytes: number): void {
-    const store = this.#store;
     // Behind what waits on the disk it waits there, too.
-    if (store !== null && (this.#settings.diskMax > 0 || !store.spool.caughtUp)) this.#takeOnDisk(store, item, key, bytes);
-    else if (this.#makeRoom(bytes)) this.#admit(item, key, bytes, this.#host.clock.mono(), 0);
+    if (this.#store !== null && (this.#settings.diskMax > 0 || !this.#isCaughtUp)) this.#takeOnDisk(this.#store, item, key, bytes);
+    else if (this.#room.make(bytes)) this.#admit(item, key, bytes, this.#host.clock.mono(), 0);
+  }
+
+  /** Everything that waits is in memory. What is being read is not yet. */
+  get #isCaughtUp(): boolean {
+    return !this.#isReading && (this.#store?.spool.caughtUp ?? true);
   }
 
   #takeOnDisk({ spool }: SinkStore<T>, item: T, key: string, bytes: number): void {
-    const { rowsMax, bytesMax } = this.#settings;
-    const fits = this.#rows < rowsMax && this.#bytes + bytes <= bytesMax && this.#host.memoryShort !== true;
-    const isLoaded = spool.caughtUp && fits;
+    const isLoaded = this.#isCaughtUp && this.#room.fits(bytes);
     const seq = spool.append(this.#host.clock.now(), key, this.#options.codec.encode(item), isLoaded);
     if (isLoaded) this.#admit(item, key, bytes, this.#host.clock.mono(), seq ?? 0);
     // The disk does not keep up, or fails: what came before has to go first.
@@ -101,39 +117,17 @@ export class Sink<T> {
     this.#soon();
   }
 
+  /** It closes, and the disk has what comes until then. False = there is none, or it does not take it. */
+  #keep(item: T, key: string): boolean {
+    if (this.#store === null || this.#settings.diskMax === 0) return false;
+    return this.#store.spool.append(this.#host.clock.now(), key, this.#options.codec.encode(item), false) !== null;
+  }
+
   #admit(item: T, key: string, bytes: number, since: MonoMs, seq: number): void {
-    this.#lanes.add({ key, item, bytes, order: ++this.#order, since, seq, sends: 0, tries: 0 });
-    this.#rows++;
-    this.#bytes += bytes;
+    const entry = { key, item, bytes, order: ++this.#order, since, seq, sends: 0, tries: 0 };
+    this.#lanes.add(entry);
+    this.#room.add(entry);
     this.#soon();
-  }
-
-  /** The oldest of the fullest lane goes, until there is. False = there cannot be. */
-  #makeRoom(bytes: number): boolean {
-    const { rowsMax, bytesMax } = this.#settings;
-    if (bytes > bytesMax) {
-      this.#dropped(1);
-      return false;
-    }
-    let dropped = 0;
-    const isShort = this.#host.memoryShort === true;
-    while (this.#rows >= rowsMax || this.#bytes + bytes > bytesMax || (isShort && dropped === 0)) {
-      const entry = this.#lanes.dropOldest();
-      if (entry === undefined) {
-        // All of it is under way.
-        this.#dropped(dropped + 1);
-        return false;
-      }
-      this.#forget(entry);
-      dropped++;
-    }
-    this.#dropped(dropped);
-    return true;
-  }
-
-  #forget(entry: Entry<T>): void {
-    this.#rows--;
-    this.#bytes -= entry.bytes;
   }
 
   #dropped(rows: number): void {
@@ -144,14 +138,8 @@ export class Sink<T> {
 
   // ---- time
 
-  /** The connections get their turn first; what came in this one is looked at together. */
   #soon(): void {
-    if (this.#isSoon) return;
-    this.#isSoon = true;
-    this.#host.soon(() => {
-      this.#isSoon = false;
-      this.#step();
-    });
+    this.#due.soon();
   }
 
   #step(): void {
@@ -161,9 +149,15 @@ export class Sink<T> {
     this.#readOn();
   }
 
-  /** Nothing new is sent: what is on the disk is safe there. */
+  /** Time is over for somebody. */
+  #look(): void {
+    this.#lanes.touchAll();
+    this.#step();
+  }
+
+  /** Nothing new is sent: what is on the disk is safe there, as long as the disk takes it. */
   get #isStopping(): boolean {
-    return this.#state === "closing" && this.#settings.diskMax > 0;
+    return this.#state === "closing" && this.#settings.diskMax > 0 && this.#trouble.why === null;
   }
 
   #tick(): void {
@@ -186,28 +180,35 @@ export class Sink<T> {
   // ---- lanes
 
   #makeOwner(): LaneOwner<T> {
-    const settings = (): SinkSettings<T> => this.#settings;
     return {
-      get settings() {
-        return settings();
-      },
+      settings: () => this.#settings,
+      isClosing: () => this.#state !== "open",
+      isDown: () => this.#health.isDown,
       now: () => this.#host.clock.mono(),
       random: () => this.#host.random(),
+      // What takes longer the tick sees.
+      due: (at) => {
+        if (at - this.#host.clock.mono() < TICK_MS) this.#due.at(at);
+      },
       began: (again) => this.#health.began(again),
       taken: (entries, ms) => {
         this.#sent += entries.length;
-        for (const entry of entries) this.#forget(entry);
+        for (const entry of entries) this.#room.remove(entry);
         this.#written(entries);
         this.#host.done?.(entries.length, ms);
         if (this.#health.taken(ms)) this.#wake();
       },
       gaveUp: (entries, why) => this.#toLetters(entries, why),
-      failed: (err, isTimeout) => this.#failed(err, isTimeout),
+      failed: (lane, err, isTimeout) => {
+        const counts = this.#health.countsAgainst(lane, err, this.#settings.backoffMostMs);
+        if (this.#health.failed(err, isTimeout, this.#settings.retries)) this.#wake();
+        return counts;
+      },
       settled: (lane) => {
         this.#lanes.touch(lane);
         // Nobody waits here: the answer's own turn is as good as a later one.
         if (this.#mayBegin) this.#lanes.step(this.#host.clock.mono());
-        if (this.#isQuiet) this.#whenQuiet?.();
+        if (this.#isQuiet) this.#quiet.is();
         if (this.#store !== null) this.#soon();
       },
     };
@@ -218,22 +219,14 @@ export class Sink<T> {
     if (seqs.length > 0) this.#store?.spool.done(seqs);
   }
 
-  /** While the other side is away that is nothing an item can help. */
-  #failed(err: SendError, isTimeout: boolean): boolean {
-    const counts = !this.#health.isDown;
-    this.#health.failed(err, isTimeout, this.#settings.retries);
-    if (err.kind === "give up") this.#wake();
-    return counts;
-  }
-
-  #wake(): void {
-    this.#lanes.wake();
+  #wake(isAnother = false): void {
+    this.#lanes.wake(isAnother);
     this.#soon();
   }
   /** What is on the disk is done there when the letter is. */
   #toLetters(entries: readonly Entry<T>[], why: string): void {
     this.#gaveUp += entries.length;
-    for (const entry of entries) this.#forget(entry);
+    for (const entry of entries) this.#room.remove(entry);
     this.#host.failed?.(entries.length, why);
     const at = this.#host.clock.now();
     const store = this.#store;
@@ -264,10 +257,11 @@ export class Sink<T> {
       this.diskAt(this.#options.directory()),
       {
         now: () => host.clock.mono(),
+        wall: () => host.clock.now(),
         get diskMax() {
           return settings().diskMax;
         },
-        trouble: (why) => this.#trouble.is(why, this.#settings.what),
+        trouble: (of, why) => this.#trouble.is(of, why, this.#settings.what),
         readable: () => this.#readOn(),
         lost: (rows) => this.#dropped(rows),
         torn: (file, bytes) => {
@@ -284,8 +278,7 @@ export class Sink<T> {
   #readOn(): void {
     const store = this.#store;
     const { rowsMax, bytesMax } = this.#settings;
-    if (store === null || this.#isReading || this.#state !== "open" || store.spool.caughtUp) return;
-    if (this.#rows > rowsMax / 2 || this.#bytes > bytesMax / 2) return;
+    if (store === null || this.#state !== "open" || this.#isReading || store.spool.caughtUp || !this.#room.isHalfFree) return;
     this.#isReading = true;
     void store.spool.read(Math.min(READ_ROWS, Math.max(1, rowsMax >> 1)), Math.max(1, bytesMax >> 1)).then((found) => {
       this.#isReading = false;
@@ -317,30 +310,28 @@ export class Sink<T> {
   // ---- its life
   /** Somebody has looked whether the other side is there, while nothing was sent; null = it is. */
   seen(err: string | null): void {
-    this.#health.seen(err);
-    if (err === null) this.#wake();
+    if (this.#health.seen(err)) this.#wake();
   }
 
   /** Other settings, at once; other lanes when nothing is under way, so that the order stays. */
   change(settings: SinkSettings<T>): void {
     const before = this.#settings;
     this.#settings = settings;
-    if (settings.what !== before.what) this.#health.rename(settings.what);
+    const isAnother = settings.what !== before.what;
+    if (isAnother) this.#health.rename(settings.what);
     if (settings.diskMax > 0) this.#openStore();
     this.#letters.bound();
-    this.#lanes.wake();
+    this.#wake(isAnother);
     this.#lanes.resize();
     this.#lanes.touchAll();
-    this.#soon();
   }
 
   get waiting(): { rows: number; bytes: number } {
-    return { rows: this.#rows + (this.#store?.spool.unread ?? 0), bytes: this.#bytes };
+    return { rows: this.#room.rows + (this.#store?.spool.unread ?? 0), bytes: this.#room.bytes };
   }
 
-  /** Bytes of memory that it takes. */
-  get memory(): number {
-    return this.#bytes + this.#letters.bytes + (this.#store?.spool.unwritten ?? 0);
+  get #memory(): number {
+    return this.#room.bytes + this.#letters.bytes + (this.#store?.spool.unwritten ?? 0);
   }
 
   report(): ServerReport {
@@ -353,7 +344,7 @@ export class Sink<T> {
       pool: s.lanes,
       queue: {
         rows,
-        bytes: this.#bytes,
+        bytes: this.#room.bytes,
         diskBytes: this.#store?.spool.bytes ?? 0,
         sent: this.#sent,
         dropped: this.#drops.count,
@@ -365,22 +356,13 @@ export class Sink<T> {
     };
   }
 
-  /** Timers of the node may have ended already. */
-  async #quiet(): Promise<void> {
-    let cancel = (): void => {};
-    await new Promise<void>((resolve) => {
-      cancel = this.#host.timer(this.#options.closeMs, resolve);
-      this.#whenQuiet = resolve;
-    });
-    cancel();
-  }
-
   /** What waits is sent for a moment more. What is on the disk stays there, anything else is counted as dropped. */
   async close(): Promise<void> {
     if (this.#state !== "open") return;
     this.#state = "closing";
-    this.#step();
-    if (!this.#isQuiet) await this.#quiet();
+    this.#look();
+    // Timers of the node may have ended already.
+    if (!this.#isQuiet) await this.#quiet.within(this.#options.closeMs, (ms, fn) => this.#host.timer(ms, fn));
     this.#lanes.stop();
     const left = this.#lanes.takeAll();
     const onlyHere = left.filter((e) => e.seq === 0).length;
@@ -388,12 +370,14 @@ export class Sink<T> {
       this.#host.log.warn("the queue was not empty at the end", { server: this.#settings.what, dropped: onlyHere });
       this.#dropped(onlyHere);
     }
-    for (const entry of left) this.#forget(entry);
+    for (const entry of left) this.#room.remove(entry);
     this.#dropped((await this.#store?.close()) ?? 0);
     this.#state = "closed";
     this.#stopTimer();
+    this.#due.stop();
+    this.#uncount?.();
     this.#drops.clear();
-    this.#trouble.is(null, this.#settings.what);
+    this.#trouble.clear(this.#settings.what);
     this.#health.end();
   }
 }

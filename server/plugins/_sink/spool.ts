@@ -12,9 +12,11 @@ import { wordsOf } from "../../lib/errors.ts";
 import { later, type MonoMs, reached } from "../../lib/time.ts";
 import type { Disk } from "./disk.ts";
 import { encodeFrame, rangesOf } from "./frames.ts";
+import { leftoverOn } from "./leftover.ts";
 import { pieces } from "./scan.ts";
 import { Segment } from "./segment.ts";
 import { Syncing } from "./syncing.ts";
+import type { SpoolOwner } from "./types.ts";
 import { type Pending, Unwritten } from "./unwritten.ts";
 
 /** Written at a time. */
@@ -29,20 +31,6 @@ const SEGMENT_MOST = 16 * 1024 * 1024;
 const DONE_MAX = 50_000;
 const AGAIN_MS = 1000;
 
-export interface SpoolOwner {
-  now(): MonoMs;
-  /** Bytes on the disk; 0 = nothing new is written. */
-  readonly diskMax: number;
-  /** The disk does not take what it is given, and why; null = it does again. */
-  trouble(why: string | null): void;
-  /** Something may be read that could not be before. */
-  readable(): void;
-  /** So many had to make room unread, or cannot be read. */
-  lost(rows: number): void;
-  /** So many bytes of a file are no frames: a kill has cut it short, or it is damaged. */
-  torn(file: string, bytes: number): void;
-}
-
 export interface Stored {
   readonly seq: number;
   /** Unix ms of its arrival. */
@@ -53,7 +41,7 @@ export interface Stored {
 
 export class Spool {
   #state: "opening" | "open" | "closed" = "opening";
-  readonly #segments: Segment[] = [];
+  #segments: Segment[] = [];
   #active: Segment | null = null;
   #nextSegment = 1;
   /** Number of the last item. */
@@ -73,7 +61,12 @@ export class Spool {
   #line: Promise<void> = Promise.resolve();
   #isWriting = false;
   #isPlanned = false;
-  readonly #syncing = new Syncing((err) => this.#isTroubled(err));
+  readonly #syncing = new Syncing({
+    failed: (err) => this.#isTroubled(err),
+    synced: (segments) => void this.#behind(() => this.#release(segments)),
+  });
+  /** The last bound there was. */
+  #lastMost = SEGMENT_MOST;
   #troubled = false;
   #again = 0 as MonoMs;
 
@@ -101,17 +94,21 @@ export class Spool {
     return this.#unwritten.bytes + this.#earlyBytes;
   }
 
+  /** Bytes on the disk. Where nothing new is to be written there what comes still waits behind what is there, within the bound that was. */
+  get #most(): number {
+    if (this.owner.diskMax > 0) this.#lastMost = this.owner.diskMax;
+    return this.#lastMost;
+  }
+
   /** Read what a former run has left. Never rejects: what cannot be read is told and passed over. */
   async open(): Promise<void> {
-    try {
-      const numbers = (await this.disk.list()).flatMap((name) => Segment.numberIn(name) ?? []).sort((a, b) => a - b);
-      this.#nextSegment = (numbers.at(-1) ?? 0) + 1;
-      for (const number of numbers) await this.#scan(number);
-    } catch (err) {
-      this.#isTroubled(err);
-    }
+    const { segments, lastSeq, nextSegment } = await leftoverOn(this.disk, this.owner, (err) => this.#isTroubled(err));
     if (this.#state !== "opening") return;
     this.#state = "open";
+    this.#segments = segments;
+    this.#seq = lastSeq;
+    this.#nextSegment = nextSegment;
+    this.#lastMost = Math.max(this.#lastMost, this.bytes);
     this.#unread = this.#segments.reduce((n, s) => n + s.left, 0);
     this.#next = this.#segments.find((s) => s.left > 0)?.first ?? this.#seq + 1;
     this.#removeDone();
@@ -121,35 +118,6 @@ export class Spool {
     for (const { at, key, item } of early) this.#take(at, key, item, false);
     this.owner.readable();
     this.flush();
-  }
-
-  async #scan(number: number): Promise<void> {
-    const segment = new Segment(number, await this.disk.open(Segment.nameOf(number)));
-    this.#segments.push(segment);
-    const tornFrom = (offset: number): void => this.owner.torn(segment.name, segment.file.size - offset);
-    segment.size = segment.file.size;
-    try {
-      for await (const piece of pieces(segment.file, 0, segment.size, tornFrom))
-        for (const { frame, from } of piece) {
-          if (frame.kind === "done") this.#wereDone(frame.ranges);
-          // What is there twice was written again behind a write that had failed.
-          else if (frame.kind === "item" && frame.seq > this.#seq && segment.take(frame.seq, from)) {
-            this.#seq = frame.seq;
-            segment.left++;
-          }
-        }
-    } catch (err) {
-      this.#isTroubled(err);
-    }
-  }
-
-  #wereDone(ranges: readonly (readonly [from: number, count: number])[]): void {
-    for (const [from, count] of ranges)
-      for (const segment of this.#segments) {
-        if (segment.last < segment.first) continue;
-        const end = Math.min(from + count - 1, segment.last);
-        for (let seq = Math.max(from, segment.first); seq <= end; seq++) if (segment.markDone(seq)) segment.left--;
-      }
   }
 
   /** Take an item. `isLoaded`: it is in memory. Returns its number, 0 = there is no room for it. @throws FrameTooLong */
@@ -228,11 +196,12 @@ export class Spool {
     try {
       const segment = await this.#room(length);
       const offset = segment.size;
-      await segment.file.append(Buffer.concat(chunk.map((p) => p.bytes)));
+      await segment.append(Buffer.concat(chunk.map((p) => p.bytes)));
       this.#written(segment, offset, chunk);
       return true;
     } catch (err) {
-      this.#active = null;
+      this.#endActive();
+      this.#again = later(this.owner.now(), AGAIN_MS);
       this.#unwritten.putBack(chunk);
       this.#isTroubled(err);
       return false;
@@ -240,15 +209,32 @@ export class Spool {
   }
 
   async #room(length: number): Promise<Segment> {
-    const most = Math.min(Math.max(Math.floor(this.owner.diskMax / SHARES), SEGMENT_LEAST), SEGMENT_MOST);
+    const most = Math.min(Math.max(Math.floor(this.#most / SHARES), SEGMENT_LEAST), SEGMENT_MOST);
     const active = this.#active;
     if (active !== null && (active.size === 0 || active.size + length <= most)) return active;
-    const number = this.#nextSegment++;
-    const segment = new Segment(number, await this.disk.create(Segment.nameOf(number)));
+    const segment = await Segment.create(this.#nextSegment++, this.disk);
+    this.#endActive();
     this.#segments.push(segment);
     this.#active = segment;
     this.#removeDone();
     return segment;
+  }
+
+  /** Nothing more is written to it: it is closed behind the next sync. A file that has taken nothing does not stay. */
+  #endActive(): void {
+    const segment = this.#active;
+    this.#active = null;
+    if (segment === null) return;
+    if (segment.size > 0) this.#syncing.written(segment);
+    else {
+      this.#segments = this.#segments.filter((s) => s !== segment);
+      this.#remove(segment);
+    }
+  }
+
+  /** Files that nobody needs to be open are closed. */
+  async #release(segments: readonly Segment[]): Promise<void> {
+    for (const s of segments) if (s !== this.#active && s !== this.#reading && !this.#syncing.needs(s)) await s.close();
   }
 
   #written(segment: Segment, from: number, chunk: readonly Pending[]): void {
@@ -269,14 +255,14 @@ export class Spool {
     this.#syncing.written(segment);
     if (this.#troubled) {
       this.#troubled = false;
-      this.owner.trouble(null);
+      this.owner.trouble("queue", null);
     }
     this.#bound();
   }
 
   /** The oldest file makes room. What of it is in memory is sent all the same. */
   #bound(): void {
-    while (this.#segments.length > 1 && this.owner.diskMax > 0 && this.bytes > this.owner.diskMax) {
+    while (this.#segments.length > 1 && this.bytes > this.#most) {
       const segment = this.#segments.shift() as Segment;
       if (segment.unread > 0) {
         this.#unread -= segment.unread;
@@ -300,7 +286,7 @@ export class Spool {
     this.#syncing.forget(segment);
     void this.#behind(async () => {
       await this.#syncing.running;
-      await segment.file.close();
+      await segment.close();
       await this.disk.remove(segment.name);
     });
   }
@@ -317,22 +303,27 @@ export class Spool {
           if (this.#unwritten.items === 0) this.#next = this.#seq + 1;
           return;
         }
-        for (const stored of await this.#readIn(segment, rows - out.length, bytes - size)) {
+        const before = this.#reading;
+        const found = await this.#readIn(segment, rows - out.length, bytes - size);
+        if (found === null) return;
+        for (const stored of found) {
           out.push(stored);
           size += stored.item.length;
         }
+        if (before !== null && before !== this.#reading) await this.#release([before]);
       }
     });
     return out;
   }
 
-  async #readIn(segment: Segment, rows: number, bytes: number): Promise<Stored[]> {
+  /** null = it cannot be read just now. */
+  async #readIn(segment: Segment, rows: number, bytes: number): Promise<Stored[] | null> {
     const out: Stored[] = [];
     const from = this.#reading === segment ? this.#offset : segment.offsetOf(this.#next);
     let size = 0;
     try {
-      for await (const piece of pieces(segment.file, from, segment.size, () => {})) {
-        if (segment.gone) return [];
+      for await (const piece of pieces(await segment.open(), from, segment.size, () => {})) {
+        if (segment.gone) return out;
         for (const { frame, to } of piece) {
           if (frame.kind !== "item" || frame.seq < this.#next || !segment.has(frame.seq)) continue;
           this.#next = frame.seq + 1;
@@ -348,6 +339,7 @@ export class Spool {
       }
     } catch (err) {
       this.#isTroubled(err);
+      if (isPassing(err)) return out.length > 0 ? out : null;
     }
     if (this.#next <= segment.last) {
       // It cannot be read to its end: the rest is lost.
@@ -381,8 +373,8 @@ export class Spool {
     const isOver = this.#unwritten.items + this.#early.length === 0 && this.#segments.every((s) => s.left === 0);
     for (const segment of this.#segments) {
       try {
-        if (!isOver && this.#syncing.has(segment)) await segment.file.sync();
-        await segment.file.close();
+        if (!isOver && this.#syncing.has(segment)) await segment.sync();
+        await segment.close();
         if (isOver) await this.disk.remove(segment.name);
       } catch (err) {
         this.#isTroubled(err);
@@ -392,8 +384,10 @@ export class Spool {
   }
 
   #isTroubled(err: unknown): void {
-    this.#again = later(this.owner.now(), AGAIN_MS);
     this.#troubled = true;
-    this.owner.trouble(wordsOf(err));
+    this.owner.trouble("queue", wordsOf(err));
   }
 }
+
+/** There will be files, or memory, again. */
+const isPassing = (err: unknown): boolean => ["EMFILE", "ENFILE", "ENOMEM"].includes((err as { code?: string }).code ?? "");

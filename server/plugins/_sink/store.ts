@@ -2,8 +2,8 @@
 import type { Disk } from "./disk.ts";
 import { LetterBook } from "./letter_book.ts";
 import type { Letter, Letters } from "./letters.ts";
-import { Spool, type SpoolOwner } from "./spool.ts";
-import type { Codec } from "./types.ts";
+import { Spool } from "./spool.ts";
+import type { Codec, SpoolOwner } from "./types.ts";
 
 export class SinkStore<T> {
   readonly spool: Spool;
@@ -28,7 +28,8 @@ export class SinkStore<T> {
       get bytes() {
         return letters.bytes;
       },
-      trouble: (why) => owner.trouble(why),
+      now: () => owner.now(),
+      trouble: (why) => owner.trouble("letters", why),
       torn: (file, bytes) => owner.torn(file, bytes),
     });
     this.opened = this.#open(owner);

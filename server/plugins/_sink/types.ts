@@ -1,4 +1,5 @@
 /** What goes out through a sink, what its sender may answer, and what a sink has to know. */
+import type { MonoMs, WallMs } from "../../lib/time.ts";
 import type { BackendHost } from "../_backend/host.ts";
 
 /** Several items of one lane, in order. The same object however often it is sent: whoever takes part of it away makes another one. */
@@ -100,6 +101,8 @@ export interface SinkHost extends BackendHost {
   timer(ms: number, fn: () => void): () => void;
   /** Nothing more is to be kept in memory: what comes takes the place of what is there. */
   readonly memoryShort?: boolean;
+  /** Bytes that it takes in memory, for whoever counts them. Returns what takes it back. */
+  countWaiting?(bytes: () => number): () => void;
   /** [0, 1). */
   random(): number;
   /** Rows have arrived, were given up, found no room. */
@@ -122,4 +125,23 @@ export interface Entry<T> {
   /** How often it was sent, and how often it failed by what may be its own fault. */
   sends: number;
   tries: number;
+}
+
+/** What of it lies on the disk. */
+export type Kept = "queue" | "letters";
+
+/** What a spool needs of whoever has it. */
+export interface SpoolOwner {
+  now(): MonoMs;
+  wall(): WallMs;
+  /** Bytes on the disk; 0 = nothing new is written. */
+  readonly diskMax: number;
+  /** The disk does not take what it is given, and why; null = it does again. */
+  trouble(of: Kept, why: string | null): void;
+  /** Something may be read that could not be before. */
+  readable(): void;
+  /** So many had to make room unread, or cannot be read. */
+  lost(rows: number): void;
+  /** So many bytes of a file are no frames: a kill has cut it short, or it is damaged. */
+  torn(file: string, bytes: number): void;
 }

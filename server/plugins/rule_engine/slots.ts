@@ -3,7 +3,7 @@
  * kept all the same, says why it does nothing, and is opened when the kind is back.
  */
 import { createHash } from "node:crypto";
-import { mkdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { lineOf } from "../../lib/errors.ts";
 import { takesResource } from "../actions.ts";
@@ -24,7 +24,7 @@ import { ActionFigures } from "./figures.ts";
 const DIRECTORY = "rules";
 
 export interface SlotWorld {
-  readonly ctx: Pick<PluginContext, "clock" | "log" | "every" | "alarm" | "kinds" | "dataDir">;
+  readonly ctx: Pick<PluginContext, "clock" | "log" | "every" | "alarm" | "kinds" | "dataDir" | "broker">;
   /** undefined = there is none of that id. */
   resource(id: string): ResourceSlot | undefined;
   /** Something went wrong with rows of an action; `event` is known while it is run. */
@@ -268,6 +268,11 @@ export class ActionSlot {
         mkdirSync(this.#directory, { recursive: true });
         return this.#directory;
       },
+      hasDirectory: () => existsSync(this.#directory),
+      get memoryShort() {
+        return world.ctx.broker.memoryShort;
+      },
+      countWaiting: (bytes) => world.ctx.broker.countWaiting(bytes),
       done: (rows) => {
         figures.success += rows;
       },

@@ -217,7 +217,14 @@ function openAction(params: Params, host: ActionHost, resource: Resource | null,
   };
   const sink = new Sink<WebHookEvent>(
     hostOf(host),
-    { codec: eventCodec, shown: ({ body }) => body, alarm: "down", directory: () => host.directory(), closeMs: CLOSE_MS },
+    {
+      codec: eventCodec,
+      shown: ({ body }) => body,
+      alarm: "down",
+      directory: () => host.directory(),
+      hasLeft: () => host.hasDirectory(),
+      closeMs: CLOSE_MS,
+    },
     settings,
     (path) => new Directory(path),
   );
@@ -247,6 +254,10 @@ function hostOf(host: ActionHost): SinkHost {
     soon: (fn) => void setImmediate(fn),
     timer: realTimer,
     random: () => systemRandom.next(),
+    get memoryShort() {
+      return host.memoryShort;
+    },
+    countWaiting: (bytes) => host.countWaiting(bytes),
     done: (rows, ms) => host.done(rows, ms),
     failed: (rows, why) => host.failed(rows, why),
     dropped: (rows) => host.dropped(rows),

@@ -38,6 +38,7 @@ function sinkHost({ clock, log, broker, every, alarm }: Context): SinkHost {
     get memoryShort() {
       return broker.memoryShort;
     },
+    countWaiting: (bytes) => broker.countWaiting(bytes),
     done: (rows) => broker.count("web_hook/sent", rows),
     failed: (rows) => broker.count("web_hook/failed", rows),
     dropped: (rows) => broker.count("web_hook/dropped", rows),
@@ -113,7 +114,6 @@ export const webHook = definePlugin({
       authentication: null,
       acl: null,
     }));
-    ctx.closing(ctx.broker.countWaiting(() => sink.memory));
     ctx.closing(() => sink.close());
     ctx.offer(webHookKinds(ctx.broker.nodeName));
     return { deadLetters: sink.deadLetters };

@@ -17,7 +17,7 @@ export interface Target {
   /** Signs what is sent; null = nobody does. */
   readonly secret: string | null;
   readonly cloudEvents: CloudEvents;
-  /** Several in one request: an array, also of one. */
+  /** An array, also of one; of several it is one in any case. */
   readonly isBatch: boolean;
   /** Whose events these are, a URI reference (CloudEvents' `source`). */
   readonly source: string;
@@ -148,9 +148,10 @@ export function requestOf(
 
 function contentOf(target: Target, events: readonly WebHookEvent[]): { type: string; body: string } {
   const bodies = target.cloudEvents === "structured" ? events.map((e) => cloudEvent(target, e)) : events.map((e) => e.body);
-  const body = target.isBatch ? `[${bodies.join(",")}]` : (bodies[0] ?? "");
+  const isArray = target.isBatch || events.length > 1;
+  const body = isArray ? `[${bodies.join(",")}]` : (bodies[0] ?? "");
   if (target.cloudEvents !== "structured") return { type: "application/json", body };
-  return { type: target.isBatch ? "application/cloudevents-batch+json" : "application/cloudevents+json", body };
+  return { type: isArray ? "application/cloudevents-batch+json" : "application/cloudevents+json", body };
 }
 
 /** [CloudEvents 1.0, JSON event format] */

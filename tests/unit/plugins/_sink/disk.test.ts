@@ -135,6 +135,36 @@ describe("a queue on the disk", () => {
     expect(third.taken.map((i) => i.n)).toEqual([2]);
   });
 
+  test("what comes while it closes is there at the next start", async () => {
+    const w = new World({ ...DISK, lanes: 1 });
+    await w.turn();
+    w.push("a", 1);
+    await w.turn();
+    const closing = w.sink.close();
+    for (let n = 2; n <= 9; n++) w.push("a", n);
+    await w.turn();
+    w.push("a", 10);
+    await w.pass(2000);
+    await closing;
+    w.push("a", 11);
+    expect(w.counts).toEqual({ done: 0, failed: 0, dropped: 1 });
+    const second = new World({ ...DISK, lanes: 1 }, w.disk);
+    await written(second);
+    await second.answerAll();
+    expect(second.taken.map((i) => i.n)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+  });
+
+  test("closed while the disk takes nothing: what is in memory alone is sent", async () => {
+    const w = new World({ ...DISK, lanes: 1, batchRows: 10, batchWaitMs: 3000 });
+    await w.turn();
+    w.disk.failing = "ENOSPC: no space left on device";
+    for (let n = 1; n <= 3; n++) w.push("a", n);
+    await w.turn();
+    void w.sink.close();
+    await w.answerAll();
+    expect(w.counts).toEqual({ done: 3, failed: 0, dropped: 0 });
+  });
+
   test("switched off: what is there is sent, then its files go; switched on: from then on", async () => {
     const w = new World({ ...DISK, rowsMax: 3 });
     await w.turn();

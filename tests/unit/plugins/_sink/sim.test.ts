@@ -38,7 +38,7 @@ function standing(disk: MemoryDisk): OnDisk[] {
   return [...found].map(([seq, item]) => ({ seq, item }));
 }
 
-const KEYS = ["a", "b", "c", "d", "e"];
+const KEYS = ["a", "b", "c", "d", "e", "f", "g"];
 
 class Run {
   world: World;
@@ -68,7 +68,7 @@ class Run {
   #open(disk: MemoryDisk): World {
     disk.part = () => this.rng.next();
     const world = new World(
-      { diskMax: this.diskMax, rowsMax: 12, lanes: 1 + this.rng.int(4), batchRows: 1 + this.rng.int(3), retries: 1 },
+      { diskMax: this.diskMax, rowsMax: 12, lanes: 1 + this.rng.int(6), batchRows: 1 + this.rng.int(3), retries: 1 },
       disk,
     );
     world.random = () => this.rng.next();
@@ -83,10 +83,18 @@ class Run {
     else if (dice < 82) world.disk.step();
     else if (dice < 90) await world.pass(100 * (1 + rng.int(15)));
     else if (dice < 93) world.disk.failing = world.disk.failing === null ? "ENOSPC" : null;
-    else if (dice < 95) world.change({ lanes: 1 + rng.int(4), batchRows: 1 + rng.int(3) });
+    else if (dice < 95) world.change({ lanes: 1 + rng.int(6), batchRows: 1 + rng.int(3) });
     else if (dice < 96) this.#resend();
     else if (dice < 98 && this.diskMax > 0) await this.#crash();
     await this.world.turn();
+    this.#inOneLane();
+  }
+
+  /** What has one key is under way once, or it could overtake itself. */
+  #inOneLane(): void {
+    const underWay = this.world.requests.flatMap(({ batch }) => [...new Set(batch.items.map((i) => i.key))]);
+    const twice = underWay.filter((key, i) => underWay.indexOf(key) < i);
+    if (twice.length > 0) throw new Error(`${twice.join()} is under way twice`);
   }
 
   #push(): void {
@@ -211,6 +219,8 @@ async function run(seed: number, diskMax: number): Promise<Run> {
     if (r.crashes === 0) expect(over.length).toBe(queue.dropped + r.droppedBefore);
     else expect(over.length).toBeLessThanOrEqual(queue.dropped + r.droppedBefore);
     expect(queue).toMatchObject({ rows: 0, bytes: 0 });
+    // One that is written, one that is read, one of letters.
+    expect(r.world.disk.handles).toBeLessThanOrEqual(3);
     expect([r.world.log.lines.filter((l) => l.level === "error" && !/to the disk/.test(l.message))]).toEqual([[]]);
   } catch (err) {
     throw new Error(`seed ${seed}, disk ${diskMax}: ${(err as Error).message}\n${steps.slice(-60).join("\n")}`);

@@ -55,6 +55,7 @@ export class World {
   memoryShort = false;
   random = (): number => 0;
   #soon: (() => void)[] = [];
+  readonly #ticks = new Set<() => void>();
   readonly #timers = new Set<() => void>();
   readonly sink: Sink<Item>;
   settings: SinkSettings<Item>;
@@ -92,8 +93,8 @@ export class World {
       log: this.log,
       outages: new Map(),
       every: (_ms, fn) => {
-        this.#timers.add(fn);
-        return () => this.#timers.delete(fn);
+        this.#ticks.add(fn);
+        return () => this.#ticks.delete(fn);
       },
       alarm: (what, desc) => void (desc === null ? this.alarms.delete(what) : this.alarms.set(what, desc)),
       soon: (fn) => void this.#soon.push(fn),
@@ -145,10 +146,19 @@ export class World {
   }
 
   /** Time goes on, in ticks of 100 ms. */
-  async pass(ms: number): Promise<void> {
-    for (let gone = 0; gone < ms; gone += 100) {
-      this.clock.forward(Math.min(100, ms - gone));
-      for (const fn of [...this.#timers]) fn();
+  pass(ms: number): Promise<void> {
+    return this.#forward(ms, 100, [this.#ticks, this.#timers]);
+  }
+
+  /** Time goes on, and no tick comes, as while the node stops. */
+  passWithoutTicks(ms: number): Promise<void> {
+    return this.#forward(ms, 1, [this.#timers]);
+  }
+
+  async #forward(ms: number, step: number, due: readonly Set<() => void>[]): Promise<void> {
+    for (let gone = 0; gone < ms; gone += step) {
+      this.clock.forward(Math.min(step, ms - gone));
+      for (const fn of due.flatMap((fns) => [...fns])) fn();
       await this.turn();
     }
   }

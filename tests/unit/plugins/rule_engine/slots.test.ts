@@ -2,12 +2,15 @@
 import { afterAll, expect, test } from "bun:test";
 import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { ActionHost } from "../../../../server/plugins/actions.ts";
 import { definePlugin } from "../../../../server/plugins/plugin.ts";
 import { ruleEngine } from "../../../../server/plugins/rule_engine/index.ts";
 import type { RuleEngineService } from "../../../../server/plugins/rules.ts";
 import { manage, removeTempDirs } from "../harness.ts";
 
 afterAll(removeTempDirs);
+
+let lastHost: ActionHost | null = null;
 
 /** An action that writes a file when it is opened. */
 const keeper = definePlugin({
@@ -28,6 +31,7 @@ const keeper = definePlugin({
           description: "",
           params: {},
           open: (_, host) => {
+            lastHost = host;
             writeFileSync(join(host.directory(), "kept"), "");
             return { run: () => host.done(1, 0), close: () => {} };
           },
@@ -96,4 +100,19 @@ test("a rule that is created has ids of its own for its actions: a copy of anoth
   expect(copy.actions[0]?.id).not.toBe(first.actions[0]?.id as string);
   const same = await service.updateRule(copy.id, { actions: copy.actions });
   expect(same.actions[0]?.id).toBe(copy.actions[0]?.id as string);
+});
+
+test("what an action's host says of its directory and of the node's memory, and what it is told", async () => {
+  const { service, kit } = await start();
+  await service.createRule({ name: "r", rawsql: 'SELECT * FROM "t"', actions: [{ name: "test:keep", params: {} }] });
+  const host = lastHost as unknown as ActionHost;
+  expect([host.hasDirectory(), host.memoryShort]).toEqual([true, false]);
+  const { memory } = kit.broker;
+  memory.short = true;
+  expect(host.memoryShort).toBe(true);
+  const before = memory.bytes().queues;
+  const forget = host.countWaiting(() => 1_000_000);
+  expect(memory.bytes().queues).toBe(before + 1_000_000);
+  forget();
+  expect(memory.bytes().queues).toBe(before);
 });

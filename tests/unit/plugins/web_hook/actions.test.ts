@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:tes
 import type { Action, ActionEvent, ActionHost, ActionKind, Params, Resource, ResourceKind } from "../../../../server/plugins/actions.ts";
 import { webHookKinds } from "../../../../server/plugins/web_hook/actions.ts";
 import { FakeClock, silentLog } from "../../../support/access.ts";
+import { ConnectorHost } from "../../../support/connector_host.ts";
 import { until } from "../../../support/until.ts";
 
 const { actions = [], resources = [] } = webHookKinds("n1");
@@ -34,6 +35,9 @@ const host: ActionHost = {
   clock: new FakeClock(),
   log: silentLog,
   directory: () => "/nonexistent",
+  hasDirectory: () => false,
+  memoryShort: false,
+  countWaiting: () => () => {},
   every: () => () => {},
   alarm: () => {},
   done(rows) {
@@ -142,6 +146,29 @@ test("what is not taken is a dead letter of the action's", async () => {
   await until(() => action.deadLetters?.list().length === 1, "a letter");
   expect(action.deadLetters?.list()[0]).toMatchObject({ why: "http 400", body: '{"n":1}' });
   await action.close();
+});
+
+test("the disk is not used any more: what is there is sent all the same; what waits is counted with the node's memory", async () => {
+  const keeping = new ConnectorHost();
+  status = 503;
+  const resource = open({ url: url() });
+  const first = publish.open(filled(publish.params, { queue_disk: 1_000_000 }), keeping, resource);
+  for (let n = 1; n <= 3; n++) first.run({ n }, from("c1"));
+  expect(keeping.counted).toBeGreaterThan(3);
+  await until(() => told.length > 0, "it was tried");
+  await first.close();
+  expect(keeping.counted).toBeNull();
+  status = 200;
+  told = [];
+  const second = publish.open(filled(publish.params, {}), keeping, resource);
+  await until(() => keeping.counts.done === 3, "all are sent");
+  expect(told.map((t) => t.body)).toEqual(['{"n":1}', '{"n":2}', '{"n":3}']);
+  keeping.memoryShort = true;
+  status = 503;
+  for (let n = 4; n <= 12; n++) second.run({ n, text: "x".repeat(100_000) }, from("c1"));
+  expect([second.waiting?.().rows, keeping.counts.dropped]).toEqual([3, 6]);
+  await second.close();
+  keeping.remove();
 });
 
 describe("what cannot be is said", () => {

@@ -75,6 +75,11 @@ describe("a request", () => {
     expect(got.map((g) => g.body)).toEqual(['[{"n":1},{"n":2}]', '[{"n":3}]']);
   });
 
+  test("several, though the setting says one: none is left out", async () => {
+    await sent(target(), [event({ body: '{"n":1}' }), event({ body: '{"n":2}' })]);
+    expect(got.map((g) => g.body)).toEqual(['[{"n":1},{"n":2}]']);
+  });
+
   test("headers and the URL's log-in", async () => {
     const { url, authorization } = targetUrl(new URL(`http://joe:p%40ss@127.0.0.1:${server.port}/hook`));
     await sent(

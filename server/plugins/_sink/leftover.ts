@@ -1,0 +1,70 @@
+/** What a former run has left of a spool: every file of it is read once, at the start. */
+import type { Disk } from "./disk.ts";
+import { pieces } from "./scan.ts";
+import { Segment, SPREAD_MAX } from "./segment.ts";
+import type { SpoolOwner } from "./types.ts";
+
+export interface Leftover {
+  /** In order. Files that could not be opened are not among them, and stay. */
+  readonly segments: Segment[];
+  /** Behind the number of any item, resp. any file, also of those that could not be read. */
+  lastSeq: number;
+  nextSegment: number;
+}
+
+/** Numbers in a millisecond, at most: for whoever knows nothing of those that are taken but that they are older than now. */
+const PER_MS = 1000;
+
+/** Never rejects: what cannot be read is told to `failed` and passed over. */
+export async function leftoverOn(disk: Disk, owner: Pick<SpoolOwner, "wall" | "torn">, failed: (err: unknown) => void): Promise<Leftover> {
+  const left: Leftover = { segments: [], lastSeq: 0, nextSegment: 1 };
+  let numbers: number[];
+  try {
+    numbers = (await disk.list()).flatMap((name) => Segment.numberIn(name) ?? []).sort((a, b) => a - b);
+  } catch (err) {
+    failed(err);
+    return { ...left, lastSeq: owner.wall() * PER_MS, nextSegment: owner.wall() };
+  }
+  left.nextSegment = (numbers.at(-1) ?? 0) + 1;
+  let unread = 0;
+  for (const number of numbers) {
+    try {
+      await scan(new Segment(number, disk), left, owner);
+    } catch (err) {
+      failed(err);
+      unread++;
+    }
+  }
+  // More than that no file has: what is in those is found again when they can be read.
+  left.lastSeq += unread * SPREAD_MAX;
+  return left;
+}
+
+async function scan(segment: Segment, left: Leftover, owner: Pick<SpoolOwner, "torn">): Promise<void> {
+  const file = await segment.open();
+  left.segments.push(segment);
+  segment.size = file.size;
+  try {
+    const tornFrom = (offset: number): void => owner.torn(segment.name, file.size - offset);
+    for await (const piece of pieces(file, 0, file.size, tornFrom))
+      for (const { frame, from } of piece) {
+        if (frame.kind === "done") wereDone(left.segments, frame.ranges);
+        // What is there twice was written again behind a write that had failed.
+        else if (frame.kind === "item" && frame.seq > left.lastSeq && segment.take(frame.seq, from)) {
+          left.lastSeq = frame.seq;
+          segment.left++;
+        }
+      }
+  } finally {
+    await segment.close();
+  }
+}
+
+function wereDone(segments: readonly Segment[], ranges: readonly (readonly [from: number, count: number])[]): void {
+  for (const [from, count] of ranges)
+    for (const segment of segments) {
+      if (segment.last < segment.first) continue;
+      const end = Math.min(from + count - 1, segment.last);
+      for (let seq = Math.max(from, segment.first); seq <= end; seq++) if (segment.markDone(seq)) segment.left--;
+    }
+}

@@ -1,0 +1,95 @@
+/** The queue of an action before a server that a test plays: what is left on the disk, what waits in memory. */
+import { afterEach, describe, expect, test } from "bun:test";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { resourceKind } from "../../../../server/plugins/_connectors/connector.ts";
+import { FILE_ACTION } from "../../../../server/plugins/_connectors/file.ts";
+import { Wired } from "../../../support/connector_host.ts";
+import { until } from "../../../support/until.ts";
+
+let isAway = false;
+let got: string[] = [];
+const dirs: string[] = [];
+const open = new Set<Wired>();
+afterEach(async () => {
+  for (const w of open) await w.close();
+  open.clear();
+  for (const dir of dirs.splice(0)) rmSync(dir, { recursive: true, force: true });
+  isAway = false;
+  got = [];
+});
+
+const SERVER = resourceKind({
+  name: "file",
+  title: "",
+  description: "",
+  params: {},
+  keys: { server: "server", timeout: "timeout" },
+  advice: [],
+  judge: () => "down",
+  open: () => ({
+    what: "played",
+    open: () => ({
+      async append(lines: readonly string[]) {
+        if (isAway) throw new Error("nobody is there");
+        got.push(...lines);
+      },
+    }),
+    close() {},
+    lost: () => false,
+    probe: async () => {
+      if (isAway) throw new Error("nobody is there");
+    },
+    pool: 1,
+    timeoutMs: 1000,
+    retries: 0,
+  }),
+});
+
+function wired(params: Record<string, unknown>, keptIn: string | null = null): Wired {
+  const w = new Wired({ action: FILE_ACTION, resource: SERVER }, {}, { payload_tmpl: "${n}", ...params }, keptIn);
+  open.add(w);
+  return w;
+}
+async function close(w: Wired): Promise<void> {
+  open.delete(w);
+  await w.close();
+}
+
+describe("the disk", () => {
+  test("not used any more: what an action has left there is sent all the same, before what comes, and its files go", async () => {
+    const dir = mkdtempSync(join(tmpdir(), "baomq-delivery-"));
+    dirs.push(dir);
+    isAway = true;
+    const first = wired({ disk_size: 10 }, dir);
+    for (let n = 1; n <= 50; n++) first.run({ n });
+    await until(() => readdirSync(dir).length > 0, "it is on the disk");
+    await close(first);
+    expect(first.host.counts).toEqual({ done: 0, failed: 0, dropped: 0 });
+    isAway = false;
+    const second = wired({ disk_size: 0 }, dir);
+    second.run({ n: 51 });
+    await until(() => second.host.counts.done === 51, "all are sent");
+    expect(got.map(Number)).toEqual(Array.from({ length: 51 }, (_, i) => i + 1));
+    await until(() => readdirSync(dir).length === 0, "its files are gone");
+  });
+});
+
+describe("memory", () => {
+  test("what waits is counted with the node's, and no more than there is while the node is short of it", async () => {
+    isAway = true;
+    const w = wired({ queue_size: 1 });
+    expect(w.host.counted).toBe(0);
+    const n = "x".repeat(50_000);
+    for (let i = 1; i <= 10; i++) w.run({ n });
+    expect(w.host.counted).toBeGreaterThan(500_000);
+    w.host.memoryShort = true;
+    const before = w.action.waiting?.().rows;
+    for (let i = 1; i <= 10; i++) w.run({ n });
+    expect(w.action.waiting?.().rows).toBe(before as number);
+    expect(w.host.counts.dropped).toBe(10);
+    await close(w);
+    expect(w.host.counted).toBeNull();
+  });
+});

@@ -1,0 +1,74 @@
+/** Dead letters on a disk that fails: told, tried again, and no file left open; one that cannot be read stays. */
+import { expect, test } from "bun:test";
+import { SendError } from "../../../../server/plugins/_sink/types.ts";
+import { World } from "./world.ts";
+
+const DISK = { lanes: 1, diskMax: 10_000_000 };
+
+async function given(count: number, w: World): Promise<void> {
+  await w.turn();
+  for (let n = 1; n <= count; n++) w.push("a", n);
+  await w.answerAll(() => new SendError("give up", "http 400"));
+}
+
+test("what could not be written is when it can be, though no other letter comes; the alarm ends with it", async () => {
+  const w = new World(DISK);
+  await w.turn();
+  w.disk.failingFiles = /^letters/;
+  w.disk.failing = "ENOSPC: no space left on device";
+  await given(1, w);
+  expect(w.report.queue.diskError).toContain("ENOSPC");
+  await w.pass(3000);
+  expect(w.alarms.has("disk")).toBe(true);
+  w.disk.failing = null;
+  await w.pass(1100);
+  expect([w.alarms.has("disk"), w.report.queue.diskError]).toEqual([false, null]);
+  const second = new World(DISK, w.disk.crash());
+  await second.turn();
+  expect(second.letters).toEqual(["a1"]);
+});
+
+test("the alarm stands as long as the queue or the letters cannot be written", async () => {
+  const w = new World(DISK);
+  await w.turn();
+  w.disk.failing = "ENOSPC: no space left on device";
+  await given(1, w);
+  w.push("b", 1);
+  await w.turn();
+  w.disk.failingFiles = /^letters/;
+  await w.pass(1100);
+  expect(w.alarms.has("disk")).toBe(true);
+  w.disk.failing = null;
+  await w.pass(1100);
+  expect(w.alarms.has("disk")).toBe(false);
+});
+
+for (const createFails of [false, true])
+  test(`a disk that is full leaves no file open${createFails ? ", nor where no name can be written" : ""}`, async () => {
+    const w = new World({ ...DISK, lettersMax: 1000 });
+    await given(1, w);
+    w.disk.createFails = createFails;
+    w.disk.failing = "ENOSPC: no space left on device";
+    for (let i = 0; i < 50; i++) {
+      await given(4, w);
+      await w.pass(500);
+    }
+    expect(w.report.queue.letters).toBe(201);
+    expect(w.disk.handles).toBeLessThan(3);
+    expect(w.disk.files.size).toBeLessThan(4);
+  });
+
+test("a file that cannot be read at the start is not written anew without what is in it", async () => {
+  const first = new World(DISK);
+  await given(3, first);
+  await first.pass(1100);
+  const disk = first.disk.crash();
+  disk.refuses = (name) => (name.startsWith("letters") ? "EMFILE" : null);
+  const second = new World(DISK, disk);
+  await second.turn();
+  await second.pass(2500);
+  expect(second.letters).toEqual([]);
+  const third = new World(DISK, second.disk.crash());
+  await third.turn();
+  expect(third.letters).toEqual(["a3", "a2", "a1"]);
+});

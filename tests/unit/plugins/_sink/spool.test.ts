@@ -1,0 +1,169 @@
+/** The queue on the disk where files cannot be opened, written or read in time: nothing is taken for what it is not, no file stays open, the order stays. */
+import { describe, expect, test } from "bun:test";
+import type { DiskFile } from "../../../../server/plugins/_sink/disk.ts";
+import { SendError } from "../../../../server/plugins/_sink/types.ts";
+import { MemoryDisk } from "../../../support/memory_disk.ts";
+import { World } from "./world.ts";
+
+const numbers = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, i) => from + i);
+const away = (): Error => new SendError("away", "nobody listens there");
+
+/** A sink that keeps all on the disk, and little in memory. */
+async function keeping(disk: MemoryDisk, settings: object = {}): Promise<World> {
+  const w = new World({ lanes: 1, diskMax: 1_000_000, rowsMax: 10, timeoutMs: 1e9, ...settings }, disk);
+  await w.turn();
+  return w;
+}
+async function sendAll(w: World): Promise<number[]> {
+  for (let quiet = 0, i = 0; quiet < 3 && i < 200; i++) {
+    await w.answerAll();
+    await w.pass(500);
+    quiet = w.report.waiting > 0 ? 0 : quiet + 1;
+  }
+  return w.taken.map((i) => i.n);
+}
+
+describe("a start that cannot read all there is", () => {
+  const cases: readonly [name: string, refuse: (disk: MemoryDisk, segments: string[]) => void][] = [
+    ["the first file", (disk, [first]) => (disk.refuses = (name) => (name === first ? "EMFILE" : null))],
+    ["one in the middle", (disk, [, second]) => (disk.refuses = (name) => (name === second ? "EACCES" : null))],
+    ["the last one", (disk, segments) => (disk.refuses = (name) => (name === segments.at(-1) ? "EMFILE" : null))],
+    ["any", (disk) => (disk.refuses = () => "EMFILE")],
+    ["the directory", (disk) => (disk.refusesList = "EMFILE")],
+  ];
+  for (const [name, refuse] of cases)
+    test(`${name}: what comes is not taken for it, and all is there when it can be read`, async () => {
+      const first = await keeping(new MemoryDisk());
+      for (const n of numbers(1, 20)) {
+        first.push("a", n, 100, 30_000);
+        await first.turn();
+      }
+      const disk = first.disk.crash();
+      const segments = [...disk.files.keys()].sort();
+      expect(segments.length).toBeGreaterThan(3);
+      refuse(disk, segments);
+      const second = await keeping(disk);
+      for (const n of numbers(101, 110)) second.push("a", n, 100, 30_000);
+      await second.turn();
+      expect(second.lines("error")).toEqual(["the queue cannot be written to the disk"]);
+      const third = await keeping(second.disk.crash());
+      expect(await sendAll(third)).toEqual([...numbers(1, 20), ...numbers(101, 110)]);
+      expect(third.report.queue).toMatchObject({ dropped: 0, diskError: null });
+    });
+});
+
+describe("open files", () => {
+  for (const createFails of [false, true])
+    test(`a disk that is full for a minute leaves none open, and no empty ones behind${createFails ? "; nor where not even a name can be written" : ""}`, async () => {
+      const w = await keeping(new MemoryDisk(), { maxAgeMs: 1e9 });
+      w.disk.part = () => 0;
+      w.push("a", 1);
+      await w.turn();
+      await w.answer(away());
+      w.disk.failing = "ENOSPC: no space left on device";
+      w.disk.createFails = createFails;
+      w.push("a", 2);
+      for (let i = 0; i < 600; i++) {
+        for (const r of [...w.requests]) r.answer(away());
+        await w.pass(100);
+      }
+      expect(w.report.queue.diskError).toContain("ENOSPC");
+      expect(w.disk.handles).toBeLessThan(3);
+      expect(w.disk.files.size).toBeLessThan(3);
+    });
+
+  test("many files are not open at a time, neither while they wait nor while they are read", async () => {
+    const w = await keeping(new MemoryDisk(), { diskMax: 200_000_000, rowsMax: 4 });
+    for (const n of numbers(1, 100)) {
+      w.push("a", n, 100, 1_000_000);
+      await w.turn();
+      if (n % 10 === 0) await w.pass(1100);
+    }
+    expect(w.disk.files.size).toBeGreaterThan(6);
+    let most = w.disk.handles;
+    while (w.report.waiting > 0) {
+      for (const r of [...w.requests]) r.answer();
+      await w.pass(100);
+      most = Math.max(most, w.disk.handles);
+    }
+    expect(w.taken.map((i) => i.n)).toEqual(numbers(1, 100));
+    expect(most).toBeLessThan(5);
+    const again = await keeping(w.disk.crash());
+    expect(again.disk.handles).toBeLessThan(2);
+  });
+
+  test("one that cannot be opened for a moment is read later", async () => {
+    const first = await keeping(new MemoryDisk());
+    for (const n of numbers(1, 10)) {
+      first.push("a", n, 100, 30_000);
+      await first.turn();
+    }
+    const second = await keeping(first.disk.crash(), { rowsMax: 2 });
+    second.disk.refuses = () => "EMFILE";
+    const taken = await sendAll(second);
+    expect(taken.length).toBeLessThan(10);
+    expect(second.report.queue.diskError).toContain("EMFILE");
+    second.disk.refuses = () => null;
+    expect(await sendAll(second)).toEqual(numbers(1, 10));
+    expect(second.report.queue).toMatchObject({ dropped: 0, diskError: null });
+  });
+});
+
+test("switched off while nobody is there: what comes waits behind what is there, within the bound that was", async () => {
+  const w = await keeping(new MemoryDisk());
+  for (const n of numbers(1, 30)) w.push("a", n);
+  await w.turn();
+  await w.answer(away());
+  w.change({ diskMax: 0 });
+  await w.turn();
+  for (const n of numbers(31, 5000)) {
+    w.push("a", n, 100, 1000);
+    if (n % 20 === 0) await w.turn();
+  }
+  const { queue } = w.report;
+  expect(queue.diskBytes).toBeLessThan(1_200_000);
+  expect(queue.dropped).toBeGreaterThan(3000);
+  expect(queue.rows + queue.dropped).toBe(5000);
+  const taken = await sendAll(w);
+  expect(taken).toEqual([...taken].sort((a, b) => a - b));
+  expect(taken.at(-1)).toBe(5000);
+});
+
+test("what comes while the last of what is on the disk is being read comes behind it", async () => {
+  const held: (() => void)[] = [];
+  let isHolding = false;
+  let reads = 0;
+  const slowly = (file: DiskFile): DiskFile => ({
+    get size() {
+      return file.size;
+    },
+    append: (bytes) => file.append(bytes),
+    read(offset, length) {
+      if (!isHolding || ++reads === 1) return file.read(offset, length);
+      return new Promise((resolve) => held.push(() => resolve(file.read(offset, length))));
+    },
+    sync: () => file.sync(),
+    close: () => file.close(),
+  });
+  const disk = new MemoryDisk();
+  const { create } = disk;
+  disk.create = async (name) => slowly(await create.call(disk, name));
+  const w = await keeping(disk, { diskMax: 100_000_000, rowsMax: 40, bytesMax: 1e9 });
+  // Forty fill memory, the rest waits on the disk up to the end of what is read at a time; that some are done stands behind it.
+  for (const n of numbers(1, 59)) {
+    const pad = n <= 40 ? 10 : n < 59 ? 12_900 : 256 * 1024 - w.report.queue.diskBytes - 28 - '{"key":"a","n":59,"pad":99999}'.length;
+    w.push("a", n, 100, pad);
+    await w.turn();
+  }
+  expect(w.report.queue.diskBytes).toBe(256 * 1024);
+  for (let i = 0; i < 19; i++) await w.answer();
+  isHolding = true;
+  await w.answer();
+  await w.turn();
+  expect(held.length).toBe(1);
+  w.push("a", 60);
+  await w.turn();
+  isHolding = false;
+  for (const go of held) go();
+  expect(await sendAll(w)).toEqual(numbers(1, 60));
+});
