@@ -134,7 +134,7 @@ test("MongoDB (twin): a collection that is refused as a whole, one that the acco
   const config = { servers: `127.0.0.1:${server.port}`, database: "mqtt", login, password, auth_source: "mqtt" };
   const w = new Wired(kindOf(KINDS, "data_to_mongo"), config, { collection: "${list}", retries: 0, batch_wait: 50 });
   for (let n = 0; n < 20; n++)
-    w.run({ list: n === 7 ? "is.broken" : n === 8 ? "is.denied" : "rows", n, ...(n === 9 && { more: { "a\0b": 1 } }) });
+    w.run({ list: n === 7 ? "is.refused" : n === 8 ? "is.denied" : "rows", n, ...(n === 9 && { more: { "a\0b": 1 } }) });
   await until(() => w.settled, "all is over");
   expect([w.host.counts, w.letters.length]).toEqual([{ done: 17, failed: 3, dropped: 0 }, 3]);
   const client = new MongoClient(`mongodb://127.0.0.1:${server.port}/`, {
