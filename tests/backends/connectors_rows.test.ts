@@ -49,6 +49,7 @@ needing(NATS, test)("NATS: headers count as the payload does; a subject that no 
   kept.run({ p: "x".repeat(most - 20), list: "rows.a" });
   await until(() => kept.settled, "the first one");
   kept.run({ p: "x".repeat(10_001), list: "rows.a" });
+  await until(() => kept.settled, "the second one");
   kept.run({ p: "x", list: "nobody" });
   for (let n = 0; n < 20; n++) kept.run({ p: `m${n}`, list: "rows.a" });
   await until(() => kept.settled, "all is over");
