@@ -59,3 +59,14 @@ testing("a message that is too large leaves the others once, in order of their k
   }
   await w.close();
 });
+
+testing("however many rows in a row name what is not there, they are given up, and what comes behind them arrives", async () => {
+  const before = server.read("rows", "%s").length;
+  const w = wire({ topic: "${list}", retries: 2, payload_tmpl: "${n}", batch_size: 1 });
+  for (let n = 0; n < 6; n++) w.run({ list: "nobody.made.this", n });
+  for (let n = 0; n < 5; n++) w.run({ list: "rows", n });
+  await until(() => w.settled, "all is over");
+  expect([w.host.counts, w.host.alarms.size]).toEqual([{ done: 5, failed: 6, dropped: 0 }, 0]);
+  expect(server.read("rows", "%s").length - before).toBe(5);
+  await w.close();
+});

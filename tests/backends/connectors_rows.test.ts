@@ -49,6 +49,7 @@ needing(NATS, test)("NATS: headers count as the payload does; a subject that no 
   kept.run({ p: "x".repeat(most - 20), list: "rows.a" });
   await until(() => kept.settled, "the first one");
   kept.run({ p: "x".repeat(10_001), list: "rows.a" });
+  await until(() => kept.settled, "the second one");
   kept.run({ p: "x", list: "nobody" });
   for (let n = 0; n < 20; n++) kept.run({ p: `m${n}`, list: "rows.a" });
   await until(() => kept.settled, "all is over");
@@ -134,7 +135,7 @@ test("MongoDB (twin): a collection that is refused as a whole, one that the acco
   const config = { servers: `127.0.0.1:${server.port}`, database: "mqtt", login, password, auth_source: "mqtt" };
   const w = new Wired(kindOf(KINDS, "data_to_mongo"), config, { collection: "${list}", retries: 0, batch_wait: 50 });
   for (let n = 0; n < 20; n++)
-    w.run({ list: n === 7 ? "is.broken" : n === 8 ? "is.denied" : "rows", n, ...(n === 9 && { more: { "a\0b": 1 } }) });
+    w.run({ list: n === 7 ? "is.refused" : n === 8 ? "is.denied" : "rows", n, ...(n === 9 && { more: { "a\0b": 1 } }) });
   await until(() => w.settled, "all is over");
   expect([w.host.counts, w.letters.length]).toEqual([{ done: 17, failed: 3, dropped: 0 }, 3]);
   const client = new MongoClient(`mongodb://127.0.0.1:${server.port}/`, {

@@ -9,7 +9,7 @@ import { createHash, createHmac, pbkdf2Sync, randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { deserialize, serialize } from "bson";
 
-/** Of a collection whose name says so. */
+/** Of a collection whose name says so: `refused` takes no documents, `broken` tells none. */
 const BROKEN = { ok: 0, code: 2, codeName: "BadValue", errmsg: "something is wrong with it" };
 
 type Doc = Record<string, unknown>;
@@ -84,7 +84,7 @@ class Twin {
 
   /** As a collection with a unique index on `_id`, and a rule that `n` is a number where it is there. */
   #insert(collection: string, documents: readonly Doc[]): Doc {
-    if (collection.endsWith(".broken")) return BROKEN;
+    if (collection.endsWith(".refused")) return BROKEN;
     if (collection.endsWith(".denied"))
       return { ok: 0, code: 13, codeName: "Unauthorized", errmsg: `not authorized to insert into ${collection}` };
     const kept = this.#collections.get(collection) ?? [];

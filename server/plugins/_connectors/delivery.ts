@@ -58,8 +58,8 @@ export function deliver<D, I>(
     batchRows: q.batch_size,
     batchBytes: BATCH_BYTES,
     batchWaitMs: q.batch_wait,
-    // The resource's own time limit, which comes first and says more, is for each part of a batch: there may be one for each row.
-    timeoutMs: (q.batch_size + 1) * resource.timeoutMs,
+    // The resource's own time limit comes first, and says more. It is for each part of a batch, of which there may be one for each row.
+    timeoutMs: (q.retries + 1) * ((q.batch_size + 1) * resource.timeoutMs + BACKOFF.backoffMostMs),
     retries: q.retries,
     maxAgeMs: 1000 * q.max_age,
     ...BACKOFF,
@@ -67,7 +67,7 @@ export function deliver<D, I>(
     bytesMax: q.queue_size * MIB,
     diskMax: q.disk_size * MIB,
     ...LETTERS,
-    send: ({ items }, signal) => new Sending(resource, writing, pace, host.clock, items, signal).run(),
+    send: ({ items }, signal) => new Sending(resource, writing, pace, q.retries, host.clock, items, signal).run(),
   };
   const options: SinkOptions<I | Foreign> = {
     codec: keptCodec<I>(`${name} ${writing.meaning ?? ""}`),
@@ -98,14 +98,20 @@ export function deliver<D, I>(
 
 const FOREIGN = new SendError("give up", "it was made for other parameters than the action has now, before they were changed");
 
-/** One try to send a batch, in parts as large as the pace has it, one after the other. */
+/**
+ * One try to send a batch, in parts as large as the pace has it, one after the other. What may be a row's own fault is tried again here: the server has
+ * answered, so that it is no failure of its own, and nobody else's rows wait for a server that is there.
+ */
 class Sending<D, I> {
   readonly #failed = new Map<number, SendError>();
+  /** Why, as it was said the last time. */
+  readonly #blamed = new Map<number, SendError>();
 
   constructor(
     private readonly resource: Connected<D>,
     private readonly writing: Writing<D, I>,
     private readonly pace: Pace,
+    private readonly retries: number,
     private readonly clock: Clock,
     private readonly items: readonly (I | Foreign)[],
     private readonly signal: AbortSignal,
@@ -118,18 +124,32 @@ class Sending<D, I> {
       if (item instanceof Foreign) this.#failed.set(at, FOREIGN);
       else ours.push(at);
     }
-    for (let from = 0; from < ours.length; ) {
-      const part = ours.slice(from, from + this.pace.most);
+    let away = await this.#parts(ours);
+    for (let again = 0; away === null && this.#blamed.size > 0 && again < this.retries; again++) {
+      await pause(again, this.signal);
+      const these = [...this.#blamed.keys()];
+      this.#blamed.clear();
+      away = await this.#parts(these);
+    }
+    // Without an answer they are sent again, as all the others.
+    for (const [at, why] of this.#blamed) this.#failed.set(at, away ?? why);
+    if (away !== null && this.#failed.size === this.items.length && new Set(this.#failed.values()).size === 1) throw away;
+    if (this.#failed.size > 0) throw new PartError(this.#failed);
+  }
+
+  /** Returns why what has no failure of its own has not arrived; null = all of that has. */
+  async #parts(places: readonly number[]): Promise<SendError | null> {
+    for (let from = 0; from < places.length; ) {
+      const part = places.slice(from, from + this.pace.most);
       from += part.length;
       const { left, why } = await this.#part(part);
       if (why === null) continue;
-      if (left.length === this.items.length && why.kind === "away") throw why;
       for (const at of left) this.#failed.set(at, why);
       if (why.kind !== "away") continue;
-      for (const at of ours.slice(from)) this.#failed.set(at, why);
-      break;
+      for (const at of places.slice(from)) this.#failed.set(at, why);
+      return why;
     }
-    if (this.#failed.size > 0) throw new PartError(this.#failed);
+    return null;
   }
 
   /** Those that have failed each for itself are noted. Returns the others that have not arrived; `why`: null = there are none. */
@@ -183,7 +203,7 @@ class Sending<D, I> {
       const at = asked[i] as number;
       const kind = this.#kindOf(err);
       if (kind === "away") left.push(at);
-      else this.#failed.set(at, new SendError(kind, this.resource.words(err)));
+      else (kind === "retry" ? this.#blamed : this.#failed).set(at, new SendError("give up", this.resource.words(err)));
     }
     return left.sort((a, b) => a - b);
   }
@@ -193,6 +213,15 @@ class Sending<D, I> {
     if (judged === "refused") return "give up";
     return judged === "part" && this.writing.blames?.(err) === true ? "retry" : "away";
   }
+}
+
+/** Longer each time; over at once when nobody waits any more. */
+async function pause(again: number, signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const cancel = realTimer(Math.min(BACKOFF.backoffMs * 2 ** Math.min(again, 20), BACKOFF.backoffMostMs), resolve);
+  signal.addEventListener("abort", () => resolve(), { once: true });
+  await promise;
+  cancel();
 }
 
 function sinkHost(host: ActionHost): SinkHost {
