@@ -25,7 +25,9 @@ class Link<C> {
   ) {}
 
   get isBusy(): boolean {
-    return this.#opening !== null || (this.#connection !== null && this.o.busy?.(this.#connection) === true);
+    const { o } = this;
+    const connection = this.#connection;
+    return this.#opening !== null || (connection !== null && o.alive(connection) && o.busy?.(connection) === true);
   }
 
   async ready(): Promise<C> {
