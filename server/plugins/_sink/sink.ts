@@ -19,9 +19,8 @@ import { Lanes } from "./lanes.ts";
 import { Letters } from "./letters.ts";
 import { Quiet } from "./quiet.ts";
 import { Room } from "./room.ts";
-import type { Stored } from "./spool.ts";
 import { SinkStore } from "./store.ts";
-import type { Entry, SinkHost, SinkOptions, SinkSettings } from "./types.ts";
+import type { Entry, SinkHost, SinkOptions, SinkSettings, Stored } from "./types.ts";
 
 const TICK_MS = 100;
 /** What an item costs beside what its giver says. */
@@ -365,7 +364,8 @@ export class Sink<T> {
     if (!this.#isQuiet) await this.#quiet.within(this.#options.closeMs, (ms, fn) => this.#host.timer(ms, fn));
     this.#lanes.stop();
     const left = this.#lanes.takeAll();
-    const onlyHere = left.filter((e) => e.seq === 0).length;
+    const onDisk = left.flatMap(({ seq }) => (seq > 0 ? [seq] : []));
+    const onlyHere = left.length - onDisk.length + (this.#store?.spool.unload(onDisk) ?? 0);
     if (onlyHere > 0) {
       this.#host.log.warn("the queue was not empty at the end", { server: this.#settings.what, dropped: onlyHere });
       this.#dropped(onlyHere);

@@ -85,7 +85,8 @@ class Run {
     else if (dice < 93) world.disk.failing = world.disk.failing === null ? "ENOSPC" : null;
     else if (dice < 95) world.change({ lanes: 1 + rng.int(6), batchRows: 1 + rng.int(3) });
     else if (dice < 96) this.#resend();
-    else if (dice < 98 && this.diskMax > 0) await this.#crash();
+    else if (dice < 98 && this.diskMax > 0) this.#crash();
+    else if (dice === 98) await this.#close();
     await this.world.turn();
     this.#inOneLane();
   }
@@ -162,10 +163,34 @@ class Run {
   }
 
   /** What stands on the disk then is what comes again, and nothing else. */
-  async #crash(): Promise<void> {
+  #crash(): void {
     this.crashes++;
-    const disk = this.world.disk.crash();
     this.steps.push("crash");
+    this.#reopen(true);
+  }
+
+  /** In order: what comes meanwhile, and what is not sent, is on the disk then, or counted. */
+  async #close(): Promise<void> {
+    this.steps.push("close");
+    const { world } = this;
+    let isClosed = false;
+    void world.sink.close().then(() => {
+      isClosed = true;
+    });
+    for (let i = 1; !isClosed; i++) {
+      if (i > 3000) throw new Error(`it does not close: ${JSON.stringify(world.report)}`);
+      if (i < 5) this.#push();
+      this.#answer();
+      world.disk.step();
+      if (i % 10 === 0) await world.pass(100);
+      else await world.turn();
+      this.noteLetters();
+    }
+    this.#reopen(false);
+  }
+
+  #reopen(isCrash: boolean): void {
+    const disk = this.world.disk.crash();
     const left = standing(disk);
     this.droppedBefore += this.world.report.queue.dropped;
     const there = new Set<string>();
@@ -176,7 +201,7 @@ class Run {
       there.add(name);
     }
     for (const name of this.pushed.keys()) {
-      if (!there.has(name) && !this.taken.has(name) && !this.lettered.has(name)) this.lost.add(name);
+      if (isCrash && !there.has(name) && !this.taken.has(name) && !this.lettered.has(name)) this.lost.add(name);
       if (there.has(name)) {
         // It may have been taken, and that was not yet written down: then it comes twice.
         this.taken.delete(name);
