@@ -281,6 +281,10 @@ export class Sink<T> {
     this.#isReading = true;
     void store.spool.read(Math.min(READ_ROWS, Math.max(1, rowsMax >> 1)), Math.max(1, bytesMax >> 1)).then((found) => {
       this.#isReading = false;
+      if (this.#state !== "open") {
+        this.#dropped(store.spool.unload(found.map(({ seq }) => seq)));
+        return;
+      }
       for (const stored of found) this.#restore(store, stored);
       if (found.length > 0) this.#soon();
     });

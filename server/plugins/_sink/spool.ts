@@ -363,10 +363,12 @@ export class Spool {
    * written.
    */
   async close(): Promise<number> {
-    while (this.#state === "open" && !this.#troubled && (this.#isWriting || this.#unwritten.any || this.#done.length > 0)) {
+    // One try more, however the last one went.
+    this.#again = 0 as MonoMs;
+    do {
       this.flush();
       await this.#line;
-    }
+    } while (this.#state === "open" && !this.#troubled && (this.#isWriting || this.#unwritten.any || this.#done.length > 0));
     this.#state = "closed";
     await this.#line;
     await this.#syncing.running;

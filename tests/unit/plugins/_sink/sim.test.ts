@@ -56,6 +56,8 @@ class Run {
   /** Pushed, and never on the disk, when the power went. */
   readonly lost = new Set<string>();
   crashes = 0;
+  /** It was closed while the disk failed: what of the last writes is there nobody knows, and what is counted as dropped may come after all. */
+  isVague = false;
 
   constructor(
     readonly rng: Rng,
@@ -173,6 +175,7 @@ class Run {
   async #close(): Promise<void> {
     this.steps.push("close");
     const { world } = this;
+    this.isVague ||= world.disk.failing !== null || world.report.queue.diskError !== null;
     let isClosed = false;
     void world.sink.close().then(() => {
       isClosed = true;
@@ -182,8 +185,8 @@ class Run {
       if (i < 5) this.#push();
       this.#answer();
       world.disk.step();
+      await world.turn();
       if (i % 10 === 0) await world.pass(100);
-      else await world.turn();
       this.noteLetters();
     }
     this.#reopen(false);
@@ -222,6 +225,7 @@ class Run {
         await this.world.turn();
       }
       for (const r of [...this.world.requests]) this.take(r);
+      await this.world.turn();
       await this.world.pass(1000);
       this.noteLetters();
       quiet = this.world.report.queue.rows === 0 && this.world.disk.waiting === 0 ? quiet + 1 : 0;
@@ -241,7 +245,7 @@ async function run(seed: number, diskMax: number): Promise<Run> {
     const { queue } = r.world.report;
     const over = [...r.pushed.keys()].filter((name) => !r.taken.has(name) && !r.lettered.has(name) && !r.lost.has(name));
     // What is missing was dropped, and counted.
-    if (r.crashes === 0) expect(over.length).toBe(queue.dropped + r.droppedBefore);
+    if (r.crashes === 0 && !r.isVague) expect(over.length).toBe(queue.dropped + r.droppedBefore);
     else expect(over.length).toBeLessThanOrEqual(queue.dropped + r.droppedBefore);
     expect(queue).toMatchObject({ rows: 0, bytes: 0 });
     // One that is written, one that is read, one of letters.

@@ -147,6 +147,20 @@ test("what is in memory when it closes, and whose file has to make room for what
   expect(await sendAll(next)).toEqual(numbers(1 + dropped, 60));
 });
 
+test("closed while the disk has only just come back: what it did not take before is there", async () => {
+  const w = await keeping(new MemoryDisk());
+  w.disk.failing = "ENOSPC: no space left on device";
+  for (const n of numbers(1, 5)) w.push("a", n);
+  await w.turn();
+  await w.answer(away());
+  w.disk.failing = null;
+  const closing = w.sink.close();
+  await w.pass(2000);
+  await closing;
+  expect(w.counts.dropped).toBe(0);
+  expect(await sendAll(await keeping(w.disk.crash()))).toEqual(numbers(1, 5));
+});
+
 test("what comes while the last of what is on the disk is being read comes behind it", async () => {
   const held: (() => void)[] = [];
   let isHolding = false;
