@@ -25,6 +25,9 @@ export interface Disk {
   remove(name: string): Promise<void>;
 }
 
+/** There will be files, or memory, again. */
+export const isPassing = (err: unknown): boolean => ["EMFILE", "ENFILE", "ENOMEM"].includes((err as { code?: string }).code ?? "");
+
 /**
  * What a turn brings is this much at most, as a rule: written on the spot, into the system's memory, it takes some microseconds, and is there when the
  * process is killed. More goes by another thread.

@@ -3,6 +3,10 @@ import type { Disk, DiskFile } from "./disk.ts";
 
 /** A place is remembered for each so many bytes. */
 const STRIDE = 64 * 1024;
+/** Files that the disk's share is divided into, and how large each is at least and at most. */
+const SHARES = 8;
+const SEGMENT_LEAST = 64 * 1024;
+export const SEGMENT_MOST = 16 * 1024 * 1024;
 /** Further apart no two numbers of one segment are: whatever says so is damaged. */
 export const SPREAD_MAX = 64 * 1024 * 1024;
 
@@ -33,6 +37,11 @@ export class Segment {
     const segment = new Segment(number, disk);
     segment.#file = await disk.create(segment.name);
     return segment;
+  }
+
+  /** How large one is where all together have so many bytes. */
+  static sizeWithin(most: number): number {
+    return Math.min(Math.max(Math.floor(most / SHARES), SEGMENT_LEAST), SEGMENT_MOST);
   }
 
   static nameOf(number: number): string {

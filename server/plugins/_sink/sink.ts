@@ -19,9 +19,8 @@ import { Lanes } from "./lanes.ts";
 import { Letters } from "./letters.ts";
 import { Quiet } from "./quiet.ts";
 import { Room } from "./room.ts";
-import type { Stored } from "./spool.ts";
 import { SinkStore } from "./store.ts";
-import type { Entry, SinkHost, SinkOptions, SinkSettings } from "./types.ts";
+import type { Entry, SinkHost, SinkOptions, SinkSettings, Stored } from "./types.ts";
 
 const TICK_MS = 100;
 /** What an item costs beside what its giver says. */
@@ -282,6 +281,10 @@ export class Sink<T> {
     this.#isReading = true;
     void store.spool.read(Math.min(READ_ROWS, Math.max(1, rowsMax >> 1)), Math.max(1, bytesMax >> 1)).then((found) => {
       this.#isReading = false;
+      if (this.#state !== "open") {
+        this.#dropped(store.spool.unload(found.map(({ seq }) => seq)));
+        return;
+      }
       for (const stored of found) this.#restore(store, stored);
       if (found.length > 0) this.#soon();
     });
@@ -365,7 +368,8 @@ export class Sink<T> {
     if (!this.#isQuiet) await this.#quiet.within(this.#options.closeMs, (ms, fn) => this.#host.timer(ms, fn));
     this.#lanes.stop();
     const left = this.#lanes.takeAll();
-    const onlyHere = left.filter((e) => e.seq === 0).length;
+    const onDisk = left.flatMap(({ seq }) => (seq > 0 ? [seq] : []));
+    const onlyHere = left.length - onDisk.length + (this.#store?.spool.unload(onDisk) ?? 0);
     if (onlyHere > 0) {
       this.#host.log.warn("the queue was not empty at the end", { server: this.#settings.what, dropped: onlyHere });
       this.#dropped(onlyHere);

@@ -10,34 +10,22 @@
  */
 import { wordsOf } from "../../lib/errors.ts";
 import { later, type MonoMs, reached } from "../../lib/time.ts";
-import type { Disk } from "./disk.ts";
+import { type Disk, isPassing } from "./disk.ts";
 import { encodeFrame, rangesOf } from "./frames.ts";
 import { leftoverOn } from "./leftover.ts";
 import { pieces } from "./scan.ts";
-import { Segment } from "./segment.ts";
+import { SEGMENT_MOST, Segment } from "./segment.ts";
 import { Syncing } from "./syncing.ts";
-import type { SpoolOwner } from "./types.ts";
+import type { SpoolOwner, Stored } from "./types.ts";
 import { type Pending, Unwritten } from "./unwritten.ts";
 
 /** Written at a time. */
 const CHUNK = 1024 * 1024;
 /** What waits to be written. */
 const PENDING_MAX = 16 * 1024 * 1024;
-/** Files that the disk's share is divided into, and how large each is at least and at most. */
-const SHARES = 8;
-const SEGMENT_LEAST = 64 * 1024;
-const SEGMENT_MOST = 16 * 1024 * 1024;
 /** Numbers in one frame. */
 const DONE_MAX = 50_000;
 const AGAIN_MS = 1000;
-
-export interface Stored {
-  readonly seq: number;
-  /** Unix ms of its arrival. */
-  readonly at: number;
-  readonly key: string;
-  readonly item: Uint8Array;
-}
 
 export class Spool {
   #state: "opening" | "open" | "closed" = "opening";
@@ -152,6 +140,18 @@ export class Spool {
     this.#removeDone();
   }
 
+  /** These are not in memory any more. Returns how many are not here either: their file had to make room. */
+  unload(seqs: readonly number[]): number {
+    let gone = 0;
+    for (const seq of seqs) {
+      const segment = this.#segmentOf(seq);
+      if (segment !== undefined) segment.loaded--;
+      else if (!this.#unwritten.unload(seq)) gone++;
+    }
+    this.#unread += seqs.length - gone;
+    return gone;
+  }
+
   /** From the end: what is done is seldom old. */
   #segmentOf(seq: number): Segment | undefined {
     return this.#segments.findLast((s) => s.has(seq));
@@ -209,7 +209,7 @@ export class Spool {
   }
 
   async #room(length: number): Promise<Segment> {
-    const most = Math.min(Math.max(Math.floor(this.#most / SHARES), SEGMENT_LEAST), SEGMENT_MOST);
+    const most = Segment.sizeWithin(this.#most);
     const active = this.#active;
     if (active !== null && (active.size === 0 || active.size + length <= most)) return active;
     const segment = await Segment.create(this.#nextSegment++, this.disk);
@@ -363,10 +363,12 @@ export class Spool {
    * written.
    */
   async close(): Promise<number> {
-    while (this.#state === "open" && !this.#troubled && (this.#isWriting || this.#unwritten.any || this.#done.length > 0)) {
+    // One try more, however the last one went.
+    this.#again = 0 as MonoMs;
+    do {
       this.flush();
       await this.#line;
-    }
+    } while (this.#state === "open" && !this.#troubled && (this.#isWriting || this.#unwritten.any || this.#done.length > 0));
     this.#state = "closed";
     await this.#line;
     await this.#syncing.running;
@@ -388,6 +390,3 @@ export class Spool {
     this.owner.trouble("queue", wordsOf(err));
   }
 }
-
-/** There will be files, or memory, again. */
-const isPassing = (err: unknown): boolean => ["EMFILE", "ENFILE", "ENOMEM"].includes((err as { code?: string }).code ?? "");

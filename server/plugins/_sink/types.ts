@@ -130,6 +130,15 @@ export interface Entry<T> {
 /** What of it lies on the disk. */
 export type Kept = "queue" | "letters";
 
+/** An item on the disk. */
+export interface Stored {
+  readonly seq: number;
+  /** Unix ms of its arrival. */
+  readonly at: number;
+  readonly key: string;
+  readonly item: Uint8Array;
+}
+
 /** What a spool needs of whoever has it. */
 export interface SpoolOwner {
   now(): MonoMs;

@@ -5,7 +5,7 @@ export interface Pending {
   readonly seq: number;
   readonly bytes: Uint8Array;
   /** It is in memory, too. */
-  readonly isLoaded: boolean;
+  isLoaded: boolean;
   /** It need not be sent any more. */
   isDone: boolean;
 }
@@ -41,6 +41,13 @@ export class Unwritten {
     if (pending === undefined) return false;
     pending.isDone = true;
     return true;
+  }
+
+  /** It is not in memory any more. False = it is none of these. */
+  unload(seq: number): boolean {
+    const pending = this.#items.get(seq);
+    if (pending !== undefined) pending.isLoaded = false;
+    return pending !== undefined;
   }
 
   /** The next ones, up to so many bytes, one at least. What was done before it was written need not be. */

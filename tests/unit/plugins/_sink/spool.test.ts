@@ -129,6 +129,38 @@ test("switched off while nobody is there: what comes waits behind what is there,
   expect(taken.at(-1)).toBe(5000);
 });
 
+test("what is in memory when it closes, and whose file has to make room for what comes then, is counted", async () => {
+  const w = await keeping(new MemoryDisk(), { rowsMax: 20 });
+  for (const n of numbers(1, 10)) w.push("a", n, 100, 30_000);
+  await w.turn();
+  await w.answer(away());
+  let isClosed = false;
+  void w.sink.close().then(() => {
+    isClosed = true;
+  });
+  for (const n of numbers(11, 60)) w.push("a", n, 100, 30_000);
+  await w.turn();
+  expect(isClosed).toBe(true);
+  const { dropped } = w.counts;
+  expect(dropped).toBeGreaterThan(10);
+  const next = await keeping(w.disk.crash());
+  expect(await sendAll(next)).toEqual(numbers(1 + dropped, 60));
+});
+
+test("closed while the disk has only just come back: what it did not take before is there", async () => {
+  const w = await keeping(new MemoryDisk());
+  w.disk.failing = "ENOSPC: no space left on device";
+  for (const n of numbers(1, 5)) w.push("a", n);
+  await w.turn();
+  await w.answer(away());
+  w.disk.failing = null;
+  const closing = w.sink.close();
+  await w.pass(2000);
+  await closing;
+  expect(w.counts.dropped).toBe(0);
+  expect(await sendAll(await keeping(w.disk.crash()))).toEqual(numbers(1, 5));
+});
+
 test("what comes while the last of what is on the disk is being read comes behind it", async () => {
   const held: (() => void)[] = [];
   let isHolding = false;
