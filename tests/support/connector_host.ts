@@ -1,5 +1,5 @@
 /** What the rule engine is to actions and resources: real time, figures, a directory. Nothing of the broker. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Log } from "../../server/core/ports.ts";
@@ -28,6 +28,10 @@ export class ConnectorHost implements ActionHost {
   directory(): string {
     this.#directory ??= this.keptIn ?? mkdtempSync(join(tmpdir(), "baomq-action-"));
     return this.#directory;
+  }
+
+  hasDirectory(): boolean {
+    return this.#directory !== null || (this.keptIn !== null && existsSync(this.keptIn));
   }
 
   every(ms: number, fn: () => void): () => void {

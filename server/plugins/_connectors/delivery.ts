@@ -2,6 +2,7 @@
 import { wordsOf } from "../../lib/errors.ts";
 import type { BackendError } from "../_backend/errors.ts";
 import { Directory } from "../_sink/disk.ts";
+import { Left } from "../_sink/left.ts";
 import { Sink } from "../_sink/sink.ts";
 import { realTimer } from "../_sink/timer.ts";
 import { type Batch, PartError, SendError, type SinkHost, type SinkOptions, type SinkSettings } from "../_sink/types.ts";
@@ -61,6 +62,7 @@ export function deliver<D, I>(host: ActionHost, q: ValuesIn<typeof QUEUE>, resou
     shown: (item) => writing.shown(item),
     alarm: "action",
     directory: () => host.directory(),
+    hasLeft: () => host.hasDirectory(),
     closeMs: CLOSE_MS,
   };
   const sink = new Sink<I>(sinkHost(host), options, settings, (path) => new Directory(path));
@@ -79,6 +81,12 @@ export function deliver<D, I>(host: ActionHost, q: ValuesIn<typeof QUEUE>, resou
     waiting: () => sink.waiting,
     deadLetters: sink.deadLetters,
     close: () => sink.close(),
+    handOver: () => sink.handOver(),
+    inherit(legacy) {
+      if (!(legacy instanceof Left)) return false;
+      sink.inherit(legacy as Left<I>);
+      return true;
+    },
   };
 }
 

@@ -6,7 +6,7 @@
  * makes room. The sink alone counts what is there, and owns what is called by time.
  */
 import { wordsOf } from "../../lib/errors.ts";
-import { later, type MonoMs } from "../../lib/time.ts";
+import { later } from "../../lib/time.ts";
 import type { DeadLetters } from "../actions.ts";
 import type { ServerReport } from "../reports.ts";
 import type { Disk } from "./disk.ts";
@@ -15,7 +15,10 @@ import { Drops } from "./drops.ts";
 import { Health } from "./health.ts";
 import type { LaneOwner } from "./lane.ts";
 import { Lanes } from "./lanes.ts";
-import { Letters } from "./letters.ts";
+import { Left } from "./left.ts";
+import { type Letter, Letters } from "./letters.ts";
+import { Quiet } from "./quiet.ts";
+import { Room } from "./room.ts";
 import type { Stored } from "./spool.ts";
 import { SinkStore } from "./store.ts";
 import type { Entry, SendError, SinkHost, SinkOptions, SinkSettings } from "./types.ts";
@@ -32,22 +35,23 @@ export class Sink<T> {
   readonly #options: SinkOptions<T>;
   readonly #lanes: Lanes<T>;
   #isSoon = false;
-  #rows = 0;
-  #bytes = 0;
+  readonly #room: Room<T>;
   #order = 0;
   readonly #health: Health;
   readonly #drops: Drops;
   readonly #letters: Letters<T>;
   #store: SinkStore<T> | null = null;
+  #discarded: Promise<void> = Promise.resolve();
   #isReading = false;
   readonly #trouble: DiskTrouble;
   #state: "open" | "closing" | "closed" = "open";
+  /** Another one takes its place. */
+  #hasHeir = false;
   #sent = 0;
   #gaveUp = 0;
   #torn = 0;
   readonly #stopTimer: () => void;
-  /** For whoever waits until nothing is under way. */
-  #whenQuiet: (() => void) | null = null;
+  readonly #quiet = new Quiet();
 
   constructor(
     host: SinkHost,
@@ -63,8 +67,16 @@ export class Sink<T> {
     this.#health = new Health(host, settings.what, options.alarm);
     this.#drops = new Drops(host, `dropped${suffix}`);
     this.#trouble = new DiskTrouble(host, `disk${suffix}`);
-    this.#letters = this.#makeLetters();
+    this.#letters = new Letters<T>({
+      bounds: () => this.#settings,
+      shown: (item) => options.shown(item),
+      again: (letter) => this.#again(letter),
+      added: (letter) => void this.#store?.addLetter(letter),
+      removed: (ids) => this.#store?.removeLetters(ids),
+    });
     this.#lanes = new Lanes(this.#makeOwner());
+    const dropped = (rows: number): void => this.#dropped(rows);
+    this.#room = new Room<T>(host, this.#lanes, () => this.#settings, dropped);
     if (settings.diskMax > 0 || options.hasLeft?.() === true) this.#openStore();
     this.#stopTimer = host.every(TICK_MS, () => this.#tick());
   }
@@ -74,66 +86,45 @@ export class Sink<T> {
   }
   /** Take an item: never waits, never throws. `key`: what has the same one arrives in order. `bytes`: what it takes in memory. */
   push(item: T, key: string, bytes: number): void {
+    if (this.#state !== "open") this.#dropped(1);
+    else this.#offer(this.#fresh(item, key, bytes + key.length + ENTRY_BYTES));
+  }
+
+  #offer(entry: Entry<T>): void {
     try {
-      if (this.#state !== "open") this.#dropped(1);
-      else this.#take(item, key, bytes + key.length + ENTRY_BYTES);
+      this.#take(entry);
     } catch (err) {
       this.#host.log.error("an item cannot be queued", { server: this.#settings.what, error: wordsOf(err) });
       this.#dropped(1);
     }
   }
 
-  #take(item: T, key: string, bytes: number): void {
-    const store = this.#store;
-    // Behind what waits on the disk it waits there, too.
-    if (store !== null && (this.#settings.diskMax > 0 || !store.spool.caughtUp)) this.#takeOnDisk(store, item, key, bytes);
-    else if (this.#makeRoom(bytes)) this.#admit(item, key, bytes, this.#host.clock.mono(), 0);
+  #fresh(item: T, key: string, bytes: number): Entry<T> {
+    return { item, key, bytes, order: 0, since: this.#host.clock.mono(), seq: 0, sends: 0, tries: 0 };
   }
 
-  #takeOnDisk({ spool }: SinkStore<T>, item: T, key: string, bytes: number): void {
-    const { rowsMax, bytesMax } = this.#settings;
-    const fits = this.#rows < rowsMax && this.#bytes + bytes <= bytesMax && this.#host.memoryShort !== true;
-    const isLoaded = spool.caughtUp && fits;
-    const seq = spool.append(this.#host.clock.now(), key, this.#options.codec.encode(item), isLoaded);
-    if (isLoaded) this.#admit(item, key, bytes, this.#host.clock.mono(), seq ?? 0);
+  #take(entry: Entry<T>): void {
+    const store = this.#store;
+    // Behind what waits on the disk it waits there, too.
+    if (store !== null && (this.#settings.diskMax > 0 || !store.spool.caughtUp)) this.#takeOnDisk(store, entry);
+    else if (this.#room.make(entry.bytes)) this.#admit(entry);
+  }
+
+  #takeOnDisk({ spool }: SinkStore<T>, entry: Entry<T>): void {
+    const { clock } = this.#host;
+    const isLoaded = spool.caughtUp && this.#room.fits(entry.bytes);
+    const at = clock.now() - Math.max(0, Math.round(clock.mono() - entry.since));
+    const seq = spool.append(at, entry.key, this.#options.codec.encode(entry.item), isLoaded);
+    if (isLoaded) this.#admit({ ...entry, seq: seq ?? 0 });
     // The disk does not keep up, or fails: what came before has to go first.
     else if (seq === null) this.#dropped(1);
     this.#soon();
   }
 
-  #admit(item: T, key: string, bytes: number, since: MonoMs, seq: number): void {
-    this.#lanes.add({ key, item, bytes, order: ++this.#order, since, seq, sends: 0, tries: 0 });
-    this.#rows++;
-    this.#bytes += bytes;
+  #admit(entry: Entry<T>): void {
+    this.#lanes.add({ ...entry, order: ++this.#order });
+    this.#room.add(entry);
     this.#soon();
-  }
-
-  /** The oldest of the fullest lane goes, until there is. False = there cannot be. */
-  #makeRoom(bytes: number): boolean {
-    const { rowsMax, bytesMax } = this.#settings;
-    if (bytes > bytesMax) {
-      this.#dropped(1);
-      return false;
-    }
-    let dropped = 0;
-    const isShort = this.#host.memoryShort === true;
-    while (this.#rows >= rowsMax || this.#bytes + bytes > bytesMax || (isShort && dropped === 0)) {
-      const entry = this.#lanes.dropOldest();
-      if (entry === undefined) {
-        // All of it is under way.
-        this.#dropped(dropped + 1);
-        return false;
-      }
-      this.#forget(entry);
-      dropped++;
-    }
-    this.#dropped(dropped);
-    return true;
-  }
-
-  #forget(entry: Entry<T>): void {
-    this.#rows--;
-    this.#bytes -= entry.bytes;
   }
 
   #dropped(rows: number): void {
@@ -161,9 +152,9 @@ export class Sink<T> {
     this.#readOn();
   }
 
-  /** Nothing new is sent: what is on the disk is safe there. */
+  /** Nothing new is sent: what is on the disk is safe there, and what another one gets is as well. */
   get #isStopping(): boolean {
-    return this.#state === "closing" && this.#settings.diskMax > 0;
+    return this.#state === "closing" && (this.#hasHeir || this.#settings.diskMax > 0);
   }
 
   #tick(): void {
@@ -183,8 +174,6 @@ export class Sink<T> {
   get #isQuiet(): boolean {
     return this.#isStopping ? this.#lanes.sending === 0 : this.#lanes.isQuiet;
   }
-  // ---- lanes
-
   #makeOwner(): LaneOwner<T> {
     const settings = (): SinkSettings<T> => this.#settings;
     return {
@@ -196,8 +185,8 @@ export class Sink<T> {
       began: (again) => this.#health.began(again),
       taken: (entries, ms) => {
         this.#sent += entries.length;
-        for (const entry of entries) this.#forget(entry);
-        this.#written(entries);
+        for (const entry of entries) this.#room.remove(entry);
+        this.#store?.spool.done(entries.flatMap(({ seq }) => (seq > 0 ? [seq] : [])));
         this.#host.done?.(entries.length, ms);
         if (this.#health.taken(ms)) this.#wake();
       },
@@ -207,15 +196,10 @@ export class Sink<T> {
         this.#lanes.touch(lane);
         // Nobody waits here: the answer's own turn is as good as a later one.
         if (this.#mayBegin) this.#lanes.step(this.#host.clock.mono());
-        if (this.#isQuiet) this.#whenQuiet?.();
+        if (this.#isQuiet) this.#quiet.is();
         if (this.#store !== null) this.#soon();
       },
     };
-  }
-
-  #written(entries: readonly Entry<T>[]): void {
-    const seqs = entries.flatMap(({ seq }) => (seq > 0 ? [seq] : []));
-    if (seqs.length > 0) this.#store?.spool.done(seqs);
   }
 
   /** While the other side is away that is nothing an item can help. */
@@ -233,7 +217,7 @@ export class Sink<T> {
   /** What is on the disk is done there when the letter is. */
   #toLetters(entries: readonly Entry<T>[], why: string): void {
     this.#gaveUp += entries.length;
-    for (const entry of entries) this.#forget(entry);
+    for (const entry of entries) this.#room.remove(entry);
     this.#host.failed?.(entries.length, why);
     const at = this.#host.clock.now();
     const store = this.#store;
@@ -244,26 +228,25 @@ export class Sink<T> {
     }
   }
 
-  #makeLetters(): Letters<T> {
-    return new Letters<T>({
-      bounds: () => this.#settings,
-      shown: (item) => this.#options.shown(item),
-      again: ({ item, key, bytes }) => this.push(item, key, Math.max(0, bytes - key.length - ENTRY_BYTES)),
-      added: (letter) => void this.#store?.addLetter(letter),
-      removed: (ids) => this.#store?.removeLetters(ids),
-    });
+  #again({ item, key, bytes }: Letter<T>): boolean {
+    if (this.#state !== "open") return false;
+    const entry = this.#fresh(item, key, Math.max(bytes, key.length + ENTRY_BYTES));
+    const store = this.#store;
+    const onDisk = store !== null && (this.#settings.diskMax > 0 || !store.spool.caughtUp);
+    if (!(onDisk ? store.spool.hasRoom(this.#options.codec.encode(item).length) : this.#room.fits(entry.bytes))) return false;
+    this.#take(entry);
+    return true;
   }
 
   // ---- the disk
 
   #openStore(): void {
     if (this.#store !== null || this.#options.directory === null) return;
-    const host = this.#host;
     const settings = (): SinkSettings<T> => this.#settings;
     this.#store = new SinkStore<T>(
       this.diskAt(this.#options.directory()),
       {
-        now: () => host.clock.mono(),
+        now: () => this.#host.clock.mono(),
         get diskMax() {
           return settings().diskMax;
         },
@@ -272,7 +255,7 @@ export class Sink<T> {
         lost: (rows) => this.#dropped(rows),
         torn: (file, bytes) => {
           this.#torn += bytes;
-          host.log.warn("the end of a file was cut off: it was not written to its end", { server: this.#settings.what, file, bytes });
+          this.#host.log.warn("the end of a file was cut off: it was not written to its end", { server: this.#settings.what, file, bytes });
         },
       },
       this.#options.codec,
@@ -284,8 +267,7 @@ export class Sink<T> {
   #readOn(): void {
     const store = this.#store;
     const { rowsMax, bytesMax } = this.#settings;
-    if (store === null || this.#isReading || this.#state !== "open" || store.spool.caughtUp) return;
-    if (this.#rows > rowsMax / 2 || this.#bytes > bytesMax / 2) return;
+    if (store === null || this.#isReading || this.#state !== "open" || store.spool.caughtUp || !this.#room.isHalfFree) return;
     this.#isReading = true;
     void store.spool.read(Math.min(READ_ROWS, Math.max(1, rowsMax >> 1)), Math.max(1, bytesMax >> 1)).then((found) => {
       this.#isReading = false;
@@ -298,7 +280,8 @@ export class Sink<T> {
     const { clock } = this.#host;
     try {
       const age = Math.max(0, clock.now() - at);
-      this.#admit(this.#options.codec.decode(item), key, item.length + key.length + ENTRY_BYTES, later(clock.mono(), -age), seq);
+      const entry = this.#fresh(this.#options.codec.decode(item), key, item.length + key.length + ENTRY_BYTES);
+      this.#admit({ ...entry, since: later(clock.mono(), -age), seq });
     } catch (err) {
       this.#host.log.error("an item on the disk cannot be read", { server: this.#settings.what, error: wordsOf(err) });
       store.spool.done([seq]);
@@ -311,10 +294,9 @@ export class Sink<T> {
     const store = this.#store;
     if (store === null || this.#settings.diskMax > 0 || this.#state !== "open" || !store.spool.isEmpty) return;
     this.#store = null;
-    void store.discard();
+    this.#discarded = store.discard();
   }
 
-  // ---- its life
   /** Somebody has looked whether the other side is there, while nothing was sent; null = it is. */
   seen(err: string | null): void {
     this.#health.seen(err);
@@ -335,12 +317,12 @@ export class Sink<T> {
   }
 
   get waiting(): { rows: number; bytes: number } {
-    return { rows: this.#rows + (this.#store?.spool.unread ?? 0), bytes: this.#bytes };
+    return { rows: this.#room.rows + (this.#store?.spool.unread ?? 0), bytes: this.#room.bytes };
   }
 
   /** Bytes of memory that it takes. */
   get memory(): number {
-    return this.#bytes + this.#letters.bytes + (this.#store?.spool.unwritten ?? 0);
+    return this.#room.bytes + this.#letters.bytes + (this.#store?.spool.unwritten ?? 0);
   }
 
   report(): ServerReport {
@@ -353,7 +335,7 @@ export class Sink<T> {
       pool: s.lanes,
       queue: {
         rows,
-        bytes: this.#bytes,
+        bytes: this.#room.bytes,
         diskBytes: this.#store?.spool.bytes ?? 0,
         sent: this.#sent,
         dropped: this.#drops.count,
@@ -365,31 +347,50 @@ export class Sink<T> {
     };
   }
 
-  /** Timers of the node may have ended already. */
-  async #quiet(): Promise<void> {
-    let cancel = (): void => {};
-    await new Promise<void>((resolve) => {
-      cancel = this.#host.timer(this.#options.closeMs, resolve);
-      this.#whenQuiet = resolve;
-    });
-    cancel();
-  }
-
   /** What waits is sent for a moment more. What is on the disk stays there, anything else is counted as dropped. */
   async close(): Promise<void> {
     if (this.#state !== "open") return;
-    this.#state = "closing";
-    this.#step();
-    if (!this.#isQuiet) await this.#quiet();
-    this.#lanes.stop();
-    const left = this.#lanes.takeAll();
-    const onlyHere = left.filter((e) => e.seq === 0).length;
+    const onlyHere = (await this.#stop()).length;
     if (onlyHere > 0) {
       this.#host.log.warn("the queue was not empty at the end", { server: this.#settings.what, dropped: onlyHere });
       this.#dropped(onlyHere);
     }
-    for (const entry of left) this.#forget(entry);
+    await this.#end();
+  }
+
+  /** As `close`, but what waits is not sent any more: one with the same directory gets it, and the dead letters. */
+  async handOver(): Promise<Left<T>> {
+    if (this.#state !== "open") return new Left<T>([], [], 0);
+    this.#hasHeir = true;
+    const entries = await this.#stop();
+    const letters = this.#letters.all();
+    // On the disk they are there already.
+    const left = new Left<T>(entries, this.#store === null ? letters : [], letters.length);
+    await this.#end();
+    return left;
+  }
+
+  /** Take over what one has left that was here before. Call it before anything is pushed. */
+  inherit({ entries, deadLetters }: Left<T>): void {
+    this.#letters.inherit(deadLetters);
+    for (const entry of entries) this.#offer(entry);
+  }
+
+  /** Resolves when nothing is under way any more: with what is nowhere but here, in order. */
+  async #stop(): Promise<Entry<T>[]> {
+    this.#state = "closing";
+    this.#step();
+    // Timers of the node may have ended already.
+    if (!this.#isQuiet) await this.#quiet.within(this.#options.closeMs, (ms, fn) => this.#host.timer(ms, fn));
+    this.#lanes.stop();
+    const left = this.#lanes.takeAll();
+    for (const entry of left) this.#room.remove(entry);
+    return left.filter((entry) => entry.seq === 0);
+  }
+
+  async #end(): Promise<void> {
     this.#dropped((await this.#store?.close()) ?? 0);
+    await this.#discarded;
     this.#state = "closed";
     this.#stopTimer();
     this.#drops.clear();

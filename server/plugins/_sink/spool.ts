@@ -15,6 +15,7 @@ import { encodeFrame, rangesOf } from "./frames.ts";
 import { pieces } from "./scan.ts";
 import { Segment } from "./segment.ts";
 import { Syncing } from "./syncing.ts";
+import type { SpoolOwner } from "./types.ts";
 import { type Pending, Unwritten } from "./unwritten.ts";
 
 /** Written at a time. */
@@ -28,20 +29,6 @@ const SEGMENT_MOST = 16 * 1024 * 1024;
 /** Numbers in one frame. */
 const DONE_MAX = 50_000;
 const AGAIN_MS = 1000;
-
-export interface SpoolOwner {
-  now(): MonoMs;
-  /** Bytes on the disk; 0 = nothing new is written. */
-  readonly diskMax: number;
-  /** The disk does not take what it is given, and why; null = it does again. */
-  trouble(why: string | null): void;
-  /** Something may be read that could not be before. */
-  readable(): void;
-  /** So many had to make room unread, or cannot be read. */
-  lost(rows: number): void;
-  /** So many bytes of a file are no frames: a kill has cut it short, or it is damaged. */
-  torn(file: string, bytes: number): void;
-}
 
 export interface Stored {
   readonly seq: number;
@@ -99,6 +86,13 @@ export class Spool {
   }
   get unwritten(): number {
     return this.#unwritten.bytes + this.#earlyBytes;
+  }
+
+  /** An item of so many bytes can be written without pushing out another one. */
+  hasRoom(bytes: number): boolean {
+    const { diskMax } = this.owner;
+    if (this.#state === "closed" || (this.unwritten > 0 && this.unwritten + bytes > PENDING_MAX)) return false;
+    return diskMax === 0 || this.bytes + this.unwritten + bytes <= diskMax;
   }
 
   /** Read what a former run has left. Never rejects: what cannot be read is told and passed over. */

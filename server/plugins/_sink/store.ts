@@ -2,8 +2,8 @@
 import type { Disk } from "./disk.ts";
 import { LetterBook } from "./letter_book.ts";
 import type { Letter, Letters } from "./letters.ts";
-import { Spool, type SpoolOwner } from "./spool.ts";
-import type { Codec } from "./types.ts";
+import { Spool } from "./spool.ts";
+import type { Codec, SpoolOwner } from "./types.ts";
 
 export class SinkStore<T> {
   readonly spool: Spool;
@@ -72,6 +72,8 @@ export class SinkStore<T> {
   /** Returns how many items the disk has not taken. */
   async close(): Promise<number> {
     await this.opened;
+    // Whoever has come to be a letter leaves the queue first.
+    await this.#written;
     const lost = await this.spool.close();
     await this.#book.close();
     return lost;

@@ -1,4 +1,5 @@
 /** What goes out through a sink, what its sender may answer, and what a sink has to know. */
+import type { MonoMs } from "../../lib/time.ts";
 import type { BackendHost } from "../_backend/host.ts";
 
 /** Several items of one lane, in order. The same object however often it is sent: whoever takes part of it away makes another one. */
@@ -122,4 +123,19 @@ export interface Entry<T> {
   /** How often it was sent, and how often it failed by what may be its own fault. */
   sends: number;
   tries: number;
+}
+
+/** What a spool needs of whoever has it. */
+export interface SpoolOwner {
+  now(): MonoMs;
+  /** Bytes on the disk; 0 = nothing new is written. */
+  readonly diskMax: number;
+  /** The disk does not take what it is given, and why; null = it does again. */
+  trouble(why: string | null): void;
+  /** Something may be read that could not be before. */
+  readable(): void;
+  /** So many had to make room unread, or cannot be read. */
+  lost(rows: number): void;
+  /** So many bytes of a file are no frames: a kill has cut it short, or it is damaged. */
+  torn(file: string, bytes: number): void;
 }

@@ -80,6 +80,12 @@ export class ResourceSet {
   async put(stored: StoredResource): Promise<ResourceSlot> {
     const old = this.#slots.get(stored.id);
     if (old === undefined && this.#slots.size >= RESOURCES_MAX) throw badArguments(`there are at most ${RESOURCES_MAX} resources`);
+    if (old !== undefined && old.reason === null && JSON.stringify(old.stored.config) === JSON.stringify(stored.config)) {
+      // What is open is as it is to be: nobody's connections, and nothing that waits, is touched.
+      old.describe(stored.description);
+      this.store.putResource(old.stored);
+      return old;
+    }
     const slot = new ResourceSlot(stored, this.world);
     slot.sync();
     if (slot.reason !== null) {
@@ -88,10 +94,10 @@ export class ResourceSet {
       throw badArguments(why);
     }
     this.#slots.set(stored.id, slot);
-    const why = await this.#reopen(stored.id, old !== undefined);
+    const why = await this.#reopen(stored.id);
     if (why !== null && old !== undefined) {
       this.#slots.set(stored.id, old);
-      await this.#reopen(stored.id, false);
+      await this.#reopen(stored.id);
       await slot.end();
       throw badArguments(why);
     }
@@ -101,19 +107,15 @@ export class ResourceSet {
     return slot;
   }
 
-  /** Actions that use it. `check`: why one that was open cannot be opened any more; null = all can. */
-  async #reopen(id: string, check: boolean): Promise<string | null> {
-    let why: string | null = null;
-    for (const rule of this.rules().using(id)) {
-      for (const slot of rule.slots) {
-        if (slot.resourceId !== id) continue;
-        const worked = slot.reason === null;
-        await slot.close();
-        slot.sync();
-        if (check && worked && slot.reason !== null) why ??= `rule ${rule.stored.name} cannot do with it: ${slot.reason}`;
-      }
-    }
-    return why;
+  /** Actions that use it. Returns why one that was open cannot be opened any more; null = all can. */
+  async #reopen(id: string): Promise<string | null> {
+    const rules = this.rules().using(id);
+    const users = rules.flatMap((rule) => rule.slots.filter((slot) => slot.resourceId === id).map((slot) => ({ rule, slot })));
+    const worked = users.filter(({ slot }) => slot.reason === null);
+    await Promise.all(users.map(({ slot }) => slot.close()));
+    for (const { slot } of users) slot.sync();
+    const broken = worked.find(({ slot }) => slot.reason !== null);
+    return broken === undefined ? null : `rule ${broken.rule.stored.name} cannot do with it: ${broken.slot.reason}`;
   }
 
   /** @throws RuleRefusal */
@@ -121,7 +123,7 @@ export class ResourceSet {
     const slot = this.#slots.get(id);
     if (slot === undefined) throw noResource(id);
     const users = this.#users(id);
-    for (const action of users) await action.close();
+    await Promise.all(users.map((action) => action.close()));
     await slot.restart();
     for (const action of users) action.sync();
     if (slot.reason !== null) throw badArguments(`Start Resource ${id} Failed: ${slot.reason}`);

@@ -34,7 +34,16 @@ export function ruleEngineService(engine: Engine): RuleEngineService {
   const changes = new WorkQueue(1, CHANGES_MAX);
   const node = broker.nodeName;
   const now = (): number => clock.now();
-  const transfer = { rules, resources, kinds, node, now };
+  const transfer = {
+    rules,
+    resources,
+    kinds,
+    node,
+    log: ctx.log,
+    now,
+    mono: () => clock.mono(),
+    soon: (fn: () => void) => broker.soon(fn),
+  };
   const row = (rule: Rule): RuleRow => ruleRow(rule);
 
   function ruleOf(id: string): Rule {
@@ -47,6 +56,8 @@ export function ruleEngineService(engine: Engine): RuleEngineService {
     const [rule] = await rules.put([plan]);
     return row(rule as Rule);
   }
+
+  const usersOf = (id: string): string[] => rules.using(id).map((rule) => rule.stored.name);
 
   const letters = (rule: string, action: string): DeadLetters | null | undefined => {
     const slot = rules.get(rule)?.slots.find((s) => s.stored.id === action);
@@ -64,7 +75,12 @@ export function ruleEngineService(engine: Engine): RuleEngineService {
     createRule: (given) => changes.run(() => put(rules.plan(given, null, resources.types()))),
     updateRule: (id, given) => changes.run(() => put(rules.plan(given, ruleOf(id), resources.types()))),
     removeRule: (id) => changes.run(() => rules.remove(id)),
-    enableRule: (id, enabled) => changes.run(() => put(rules.planEnabled(ruleOf(id), enabled))),
+    enableRule: (id, enabled) =>
+      changes.run(async () => {
+        const rule = ruleOf(id);
+        const plan = rules.planEnabled(rule, enabled);
+        return rule.stored.enabled === enabled ? row(rule) : put(plan);
+      }),
     resetMetrics(id) {
       const rule = rules.get(id);
       rule?.resetMetrics();
@@ -84,20 +100,27 @@ export function ruleEngineService(engine: Engine): RuleEngineService {
       if (actionIsFor("$any", hook) === null) throw noHook(hook);
       return all.filter((kind) => actionIsFor(kind.for, hook) === true).map(actionRow);
     },
-    resources: () => [
-      ...[...resources.all()].map((slot) => resourceRow(slot, engine)),
-      ...[...resources.broken.values()].map(({ id, why }) => brokenResource(id, why, node)),
-    ],
+    resources() {
+      const users = rules.users();
+      return [
+        ...[...resources.all()].map((slot) => resourceRow(slot, engine, users.get(slot.stored.id) ?? [])),
+        ...[...resources.broken.values()].map(({ id, why }) => brokenResource(id, why, node)),
+      ];
+    },
     resource(id) {
       const slot = resources.get(id);
       const broken = resources.broken.get(id);
-      return slot ? resourceRow(slot, engine) : broken && brokenResource(id, broken.why, node);
+      return slot ? resourceRow(slot, engine, usersOf(id)) : broken && brokenResource(id, broken.why, node);
     },
     resourceStatus: (id) => {
       const slot = resources.get(id);
       return slot && statusOf(slot);
     },
-    createResource: (given) => changes.run(async () => resourceRow(await resources.put(resources.plan(given)), engine)),
+    createResource: (given) =>
+      changes.run(async () => {
+        const slot = await resources.put(resources.plan(given));
+        return resourceRow(slot, engine, usersOf(slot.stored.id));
+      }),
     testResource: (given) => testResource(given, engine),
     restartResource: (id) => changes.run(() => resources.restart(id)),
     removeResource: (id) => changes.run(() => resources.remove(id)),
@@ -151,7 +174,7 @@ function ruleRow(rule: Rule): RuleRow {
   return {
     id: stored.id,
     name: stored.name,
-    for: sources.events[0]?.name ?? stored.for ?? "",
+    for: rule.for,
     rawsql: stored.rawsql,
     actions: slots.map(actionOf),
     enabled: stored.enabled,
@@ -177,7 +200,7 @@ function actionOf(slot: ActionSlot): RuleRow["actions"][number] {
   };
 }
 
-function resourceRow(slot: ResourceSlot, engine: Engine): ResourceRow {
+function resourceRow(slot: ResourceSlot, engine: Engine, users: string[]): ResourceRow {
   const { id, name, type, config, description, secrets } = slot.stored;
   return {
     id,
@@ -188,7 +211,7 @@ function resourceRow(slot: ResourceSlot, engine: Engine): ResourceRow {
     description,
     status: [{ node: engine.ctx.broker.nodeName, is_alive: statusOf(slot).is_alive }],
     reason: slot.reason,
-    used_by: engine.rules.using(id).map((rule) => rule.stored.name),
+    used_by: users,
   };
 }
 

@@ -6,6 +6,7 @@ import { smallFile } from "../../lib/small_file.ts";
 import { httpUrl } from "../_backend/address.ts";
 import { compileRowTemplate, rowJson } from "../_backend/row_template.ts";
 import { Directory } from "../_sink/disk.ts";
+import { Left } from "../_sink/left.ts";
 import { Sink } from "../_sink/sink.ts";
 import { realTimer } from "../_sink/timer.ts";
 import type { SinkHost, SinkSettings } from "../_sink/types.ts";
@@ -206,7 +207,14 @@ function openAction(params: Params, host: ActionHost, resource: Resource | null,
   };
   const sink = new Sink<WebHookEvent>(
     hostOf(host),
-    { codec: eventCodec, shown: ({ body }) => body, alarm: "down", directory: () => host.directory(), closeMs: CLOSE_MS },
+    {
+      codec: eventCodec,
+      shown: ({ body }) => body,
+      alarm: "down",
+      directory: () => host.directory(),
+      hasLeft: () => host.hasDirectory(),
+      closeMs: CLOSE_MS,
+    },
     settings,
     (path) => new Directory(path),
   );
@@ -222,6 +230,15 @@ function openAction(params: Params, host: ActionHost, resource: Resource | null,
     async close() {
       leave();
       await sink.close();
+    },
+    handOver() {
+      leave();
+      return sink.handOver();
+    },
+    inherit(legacy) {
+      if (!(legacy instanceof Left)) return false;
+      sink.inherit(legacy as Left<WebHookEvent>);
+      return true;
     },
   };
 }

@@ -34,6 +34,7 @@ const host: ActionHost = {
   clock: new FakeClock(),
   log: silentLog,
   directory: () => "/nonexistent",
+  hasDirectory: () => false,
   every: () => () => {},
   alarm: () => {},
   done(rows) {

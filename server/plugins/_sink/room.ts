@@ -1,0 +1,65 @@
+/** What waits in memory: counted, and bounded. Where there is no room the oldest of the fullest lane makes it. */
+import type { Lanes } from "./lanes.ts";
+import type { Entry, SinkHost } from "./types.ts";
+
+export class Room<T> {
+  rows = 0;
+  bytes = 0;
+
+  constructor(
+    private readonly host: Pick<SinkHost, "memoryShort">,
+    private readonly lanes: Lanes<T>,
+    private readonly bounds: () => { readonly rowsMax: number; readonly bytesMax: number },
+    private readonly dropped: (rows: number) => void,
+  ) {}
+
+  /** What comes takes the place of what is there. */
+  get #isShort(): boolean {
+    return this.host.memoryShort === true;
+  }
+
+  add(entry: Entry<T>): void {
+    this.rows++;
+    this.bytes += entry.bytes;
+  }
+
+  remove(entry: Entry<T>): void {
+    this.rows--;
+    this.bytes -= entry.bytes;
+  }
+
+  /** Without pushing out anything. */
+  fits(bytes: number): boolean {
+    const { rowsMax, bytesMax } = this.bounds();
+    return this.rows < rowsMax && this.bytes + bytes <= bytesMax && !this.#isShort;
+  }
+
+  /** Half of it is free: what waits elsewhere may come. */
+  get isHalfFree(): boolean {
+    const { rowsMax, bytesMax } = this.bounds();
+    return this.rows <= rowsMax / 2 && this.bytes <= bytesMax / 2;
+  }
+
+  /** The oldest of the fullest lane goes, until there is. False = there cannot be, and that is counted. */
+  make(bytes: number): boolean {
+    const { rowsMax, bytesMax } = this.bounds();
+    if (bytes > bytesMax) {
+      this.dropped(1);
+      return false;
+    }
+    let dropped = 0;
+    const isShort = this.#isShort;
+    while (this.rows >= rowsMax || this.bytes + bytes > bytesMax || (isShort && dropped === 0)) {
+      const entry = this.lanes.dropOldest();
+      if (entry === undefined) {
+        // All of it is under way.
+        this.dropped(dropped + 1);
+        return false;
+      }
+      this.remove(entry);
+      dropped++;
+    }
+    this.dropped(dropped);
+    return true;
+  }
+}
