@@ -2,7 +2,10 @@
 import type { DeadLetters } from "../plugins/actions.ts";
 import type { AdminDeps } from "./deps.ts";
 import type { DeadLetter } from "./extra_rows.ts";
-import { badValue, notRunning } from "./refusals.ts";
+import { chosenLetters } from "./letters.ts";
+import { notRunning } from "./refusals.ts";
+
+type Given = Readonly<Record<string, unknown>>;
 
 /** One row of what a queue has given up. */
 const rowOf = ({ id, at, why, tries, bytes, body }: ReturnType<DeadLetters["list"]>[number]): DeadLetter => ({
@@ -13,15 +16,6 @@ const rowOf = ({ id, at, why, tries, bytes, body }: ReturnType<DeadLetters["list
   bytes,
   body,
 });
-
-/** Numbers, also as text with commas (a query); undefined = all. @throws AdminError 108 */
-function idsOf(given: unknown): number[] | undefined {
-  if (given === undefined || given === null) return undefined;
-  const list = typeof given === "string" ? given.split(",") : Array.isArray(given) ? given : [given];
-  const ids = list.map((id) => (typeof id === "string" && /^\s*\d+\s*$/.test(id) ? Number(id) : id));
-  if (ids.length === 0 || !ids.every((id) => Number.isSafeInteger(id))) throw badValue("ids", "a list of numbers of dead letters");
-  return ids as number[];
-}
 
 export function createWebHook({ plugins, broker }: AdminDeps) {
   const running = (): DeadLetters | undefined => plugins.service("emqx_web_hook")?.deadLetters;
@@ -36,9 +30,9 @@ export function createWebHook({ plugins, broker }: AdminDeps) {
   return {
     /** Newest first. */
     deadLetters: (): DeadLetter[] => (running()?.list() ?? []).map(rowOf),
+    /** Returns how many: no more than the queue has room for. @throws AdminError 102, 108 */
+    resend: (given: Given): number => act((letters) => letters.resend(chosenLetters(given, false))),
     /** Returns how many. @throws AdminError 102, 108 */
-    resend: (ids: unknown): number => act((letters) => letters.resend(idsOf(ids))),
-    /** Returns how many. @throws AdminError 102, 108 */
-    remove: (ids: unknown): number => act((letters) => letters.remove(idsOf(ids))),
+    remove: (given: Given): number => act((letters) => letters.remove(chosenLetters(given, true))),
   };
 }

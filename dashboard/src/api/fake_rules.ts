@@ -211,7 +211,7 @@ export function rules(s: State, on: On): void {
     data({ resent: take(params.action, body.ids) }),
   );
   on("DELETE", "/rules/:id/actions/:action/dead_letters", "Delete dead letters", ({ params, body }) =>
-    data({ deleted: take(params.action, body.ids) }),
+    data({ deleted: take(params.action, body.all === true ? undefined : (body.ids ?? [])) }),
   );
   on("GET", "/rules_export", "All rules and resources", () =>
     data({
