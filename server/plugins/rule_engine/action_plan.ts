@@ -43,7 +43,8 @@ export function planActions(
   if (given.length > ACTIONS_MAX) throw badArguments(`a rule has at most ${ACTIONS_MAX} actions`);
   const actions = given.map(givenAction);
   const olds = sameOnes(actions, was, ports.kinds);
-  const taken = new Set(olds.flatMap((old) => old?.id ?? []));
+  // Whatever waits under the id of one that goes is of no other kind.
+  const taken = new Set(was.map((old) => old.id));
   return actions.map((action, i) => {
     const old = olds[i] ?? null;
     // Of a copy its masks stand for the same secrets.

@@ -166,10 +166,15 @@ export class RuleSet {
   async put(planned: readonly PlannedRule[]): Promise<Rule[]> {
     const added = planned.filter((p) => p.old === null).length;
     if (this.#rules.size + added > RULES_MAX) throw badArguments(`there are at most ${RULES_MAX} rules`);
-    const drafts = planned.map((plan) => this.#draft(plan));
-    await this.#open(drafts);
-    for (const { stored } of planned) this.ports.store.putRule(stored);
     const turns = new Turns(this.ports);
+    const drafts: Draft[] = [];
+    for (const plan of planned) {
+      drafts.push(this.#draft(plan));
+      if (turns.over) await turns.rest();
+    }
+    await this.#open(drafts);
+    // All of them in one turn: so they are all there after a crash, or none is.
+    for (const { stored } of planned) this.ports.store.putRule(stored);
     for (const { rule, fresh } of drafts) {
       for (const { slot } of fresh) slot.own();
       this.#set(rule);

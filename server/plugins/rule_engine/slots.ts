@@ -169,6 +169,7 @@ export class ActionSlot {
     this.#resource = resource;
     if (why !== null) this.#opened.reason = why;
     else if (this.#opened.closing !== null) {
+      this.place.isAwaited = true;
       void this.#opened.closing.then(() => this.sync());
       return;
     } else this.#opened.open((host) => (kind as ActionKind).open(this.stored.params, this.#host(host), resource));

@@ -130,6 +130,21 @@ test("what comes while actions are opened again waits for them, also where the s
   expect([...servers.of("db")].sort()).toEqual(["1", "1", "2", "2", "3", "3", "4", "4"]);
 });
 
+test("dead letters are counted without being printed, and who uses a resource is told once for each rule", async () => {
+  const { service, servers, row, made } = await waiting();
+  const before = servers.printed;
+  expect(row(made.id).actions[0]?.metrics.dead_letters).toBe(3);
+  expect(servers.printed).toBe(before);
+  const again = await service.createRule({
+    name: "twice",
+    rawsql: 'SELECT * FROM "x"',
+    actions: [write("db"), write("db", { text: "b" })],
+  });
+  expect(again.actions).toHaveLength(2);
+  expect(service.resources()[0]?.used_by).toEqual(["r", "twice"]);
+  expect(service.resource("test_db:db")?.used_by).toEqual(["r", "twice"]);
+});
+
 test("rows that are held are bounded", async () => {
   const { servers, service, kit, resource, rule, row, passing } = await startServers();
   await resource("db");

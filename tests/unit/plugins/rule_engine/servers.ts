@@ -14,6 +14,8 @@ export class Servers {
   readonly states = new Map<string, State>();
   /** What each has been given, in order. */
   readonly taken = new Map<string, string[]>();
+  /** So often an item was printed for people. */
+  printed = 0;
   /** Addresses, each time a resource is opened. */
   readonly opened: string[] = [];
 
@@ -65,7 +67,10 @@ export class Servers {
             if (row.bad === true) throw new Error("such a row cannot be");
             return written === "" ? String(row.n) : `${written} ${String(row.n)}`;
           },
-          shown: (item: string) => item,
+          shown: (item: string) => {
+            this.printed++;
+            return item;
+          },
           write: async (server: string, items: readonly string[]) => {
             const state = this.states.get(server) ?? "up";
             if (state === "hangs") return new Promise(() => {});
