@@ -122,12 +122,11 @@ function valueAt(row: Row, path: Path): unknown {
   return value;
 }
 
-/** One that nobody else has: whoever gets it may change it. */
+/** What was read of a text is nobody else's: whoever gets it may change it. */
 function ownValueAt(row: Row, path: Path): unknown {
-  lastText = "";
+  wasRead = false;
   const value = valueAt(row, path);
-  lastText = "";
-  return value;
+  return wasRead && typeof value === "object" ? structuredClone(value) : value;
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
@@ -136,6 +135,7 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
 function jsonOf(text: string): unknown {
   const first = text.charCodeAt(0);
   if ((first !== 0x7b && first !== 0x5b) || text.length > LENGTH_MAX) return undefined;
+  wasRead = true;
   if (text !== lastText) {
     lastText = text;
     try {
@@ -150,6 +150,8 @@ function jsonOf(text: string): unknown {
 /** The last text that was looked into, and what it says: placeholders of one template ask for the same one after the other. */
 let lastText = "";
 let lastValue: unknown;
+/** A text was looked into since somebody wanted to know. */
+let wasRead = false;
 
 function textOf(value: unknown): string {
   if (typeof value === "string") return value;

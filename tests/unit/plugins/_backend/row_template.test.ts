@@ -74,6 +74,7 @@ describe("a text that is JSON is looked into", () => {
     };
     try {
       compileRowTemplate("${payload.t} ".repeat(1000)).text({ payload });
+      for (const source of ["${payload.t}", "${payload.deep}", "${payload.deep}"]) compileRowTemplate(source).value({ payload });
     } finally {
       JSON.parse = parse;
     }

@@ -175,6 +175,18 @@ test("a rule that is refused leaves no directory behind", async () => {
   expect(existsSync(directory) ? readdirSync(directory) : []).toEqual([]);
 });
 
+test("of a file the id of an action that is of another kind now is not taken: what lies under it is not its own", async () => {
+  const { service } = await start();
+  const file = (name: string) => ({
+    version: 1,
+    rules: [{ id: "r", name: "r", rawsql: 'SELECT * FROM "t"', actions: [{ id: "x", name, params: {} }] }],
+  });
+  await service.imported(file("test:keep"), false);
+  expect(service.rule("r")?.actions[0]?.id).toBe("x");
+  await service.imported(file("test:see"), false);
+  expect(service.rule("r")?.actions[0]?.id).toMatch(/^test:see_\d+$/);
+});
+
 test("rules that came in one file are in its order also after a restart", async () => {
   const { service, manager } = await start();
   const ids = ["z", "a", "m", "b"];
