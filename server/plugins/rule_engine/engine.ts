@@ -47,7 +47,7 @@ export class Engine implements RuleWorld, SlotWorld {
   readonly captures: Captures;
   readonly line: Line<Consumer>;
   readonly watching: Watching;
-  readonly raised = new Map<string, object>();
+  readonly raised: SlotWorld["raised"] = new Map();
   current: Rule | null = null;
   /** Events that were given up because too much waited. */
   dropped = 0;

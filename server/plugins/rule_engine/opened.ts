@@ -1,11 +1,12 @@
 /** An action, or a resource, that may have to be closed before it is opened again, with what else ends then: timers, alarms. */
+import type { AlarmDetails } from "../../core/watch/alarms.ts";
 import { lineOf } from "../../lib/errors.ts";
 import type { PluginContext, ResourceHost } from "../plugin.ts";
 
 export interface OpenedWorld {
   readonly ctx: Pick<PluginContext, "clock" | "log" | "every" | "alarm">;
-  /** Alarms that stand, with who raised each. */
-  readonly raised: Map<string, object>;
+  /** Alarms that stand, with everybody who has raised each: of two with one id one takes the place of the other. */
+  readonly raised: Map<string, Map<object, AlarmDetails>>;
 }
 
 export class Opened<T extends { close(): void | Promise<void> }> {
@@ -42,8 +43,7 @@ export class Opened<T extends { close(): void | Promise<void> }> {
   }
 
   host(): ResourceHost {
-    const { raised, ctx } = this.world;
-    const { clock, log, every, alarm } = ctx;
+    const { clock, log, every } = this.world.ctx;
     return {
       clock,
       log,
@@ -57,11 +57,8 @@ export class Opened<T extends { close(): void | Promise<void> }> {
       },
       alarm: (what, desc) => {
         const name = `${this.id}_${what}`;
-        // Of two that have one id, while one takes the place of the other, whoever raised it last has it: the other one's end does not clear it.
-        if (desc === null) return this.#clear(name);
-        raised.set(name, this);
-        this.#alarms.add(name);
-        alarm(name, desc);
+        if (desc === null) this.#clear(name);
+        else this.#raise(name, desc);
       },
     };
   }
@@ -94,10 +91,21 @@ export class Opened<T extends { close(): void | Promise<void> }> {
     for (const name of [...this.#alarms]) this.#clear(name);
   }
 
+  #raise(name: string, desc: AlarmDetails): void {
+    const { raised, ctx } = this.world;
+    const by = raised.get(name) ?? new Map<object, AlarmDetails>();
+    raised.set(name, by.set(this, desc));
+    this.#alarms.add(name);
+    ctx.alarm(name, desc);
+  }
+
+  /** It stands for as long as anybody has it. */
   #clear(name: string): void {
     const { raised, ctx } = this.world;
-    if (!this.#alarms.delete(name) || raised.get(name) !== this) return;
-    raised.delete(name);
-    ctx.alarm(name, null);
+    const by = raised.get(name);
+    if (!this.#alarms.delete(name) || by?.delete(this) !== true) return;
+    const other = [...by.values()].at(-1);
+    if (other === undefined) raised.delete(name);
+    ctx.alarm(name, other ?? null);
   }
 }

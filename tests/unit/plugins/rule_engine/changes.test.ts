@@ -163,6 +163,74 @@ test("rows that are held are bounded", async () => {
   expect(row(made.id).metrics.actions_success).toBeGreaterThan(1);
 });
 
+test.each([1, 2, 3, 4, 5, 6])(
+  "whatever is changed and refused meanwhile, each row arrives, in order, or is a letter (%d)",
+  async (seed) => {
+    const { servers, service, kit, resource, rule, row, letters, passing } = await startServers();
+    const random = numbersFrom(seed);
+    const one = <T>(of: readonly T[]): T => of[random(of.length)] as T;
+    await resource("db");
+    const names = ["a", "b"];
+    const made = await rule(...names.map((text) => write("db", { text, disk_size: 1 })));
+    const c = kit.connected("c");
+    let n = 0;
+    const change = (): Promise<unknown> => {
+      const actions = names.map((text, at) => ({
+        ...write("db", { text, queue_size: 1 + random(3), disk_size: random(2) }),
+        id: row(made.id).actions[at]?.id,
+      }));
+      const bad = { name: "built_in:republish_action", params: { target_topic: "a/#" } };
+      switch (random(6)) {
+        case 0:
+          return service.restartResource("test_db:db");
+        case 1:
+          return resource("db", "db", `description ${n}`);
+        case 2:
+          return service.updateRule(made.id, { actions: [...actions, bad] }).catch(() => {});
+        case 3:
+          return service.updateRule(made.id, { description: `${n}` });
+        case 4:
+          return resource("db", "bad").catch(() => {});
+        default:
+          return service.updateRule(made.id, { actions });
+      }
+    };
+    for (let step = 0; step < 30; step++) {
+      servers.states.set("db", one(["up", "down", "refuses"]));
+      const changed = change();
+      for (let i = random(4); i > 0; i--) c.publish("t", JSON.stringify({ n: ++n }));
+      await turns(kit, random(3));
+      c.publish("t", JSON.stringify({ n: ++n }));
+      await changed;
+      if (random(2) === 0) kit.pass(100);
+    }
+    servers.states.set("db", "up");
+    const { metrics } = row(made.id);
+    expect(metrics.actions_dropped).toBe(0);
+    await passing(() => {
+      const m = row(made.id).actions.map((a) => a.metrics);
+      return m.every((a) => a.taken === n && a.success + a.failed >= n && a.waiting === 0);
+    }, "all rows");
+    expect(row(made.id).metrics).toMatchObject({ matched: n, dropped: 0, actions_dropped: 0 });
+    for (const [at, name] of names.entries()) {
+      const arrived = servers.of("db").filter((text) => text.startsWith(name));
+      const given = numbers(1, n).map((i) => `${name} ${i}`);
+      expect([...new Set([...arrived, ...letters(made.id, at)])].sort()).toEqual(given.sort());
+      // Once each: no server was left without an answer.
+      const order = arrived.map((text) => Number(text.slice(2)));
+      expect(order).toEqual([...new Set(order)].sort((x, y) => x - y));
+    }
+  },
+);
+
+function numbersFrom(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (state * 1103515245 + 12345) & 0x7fffffff;
+    return (state >> 8) % below;
+  };
+}
+
 describe("which action is which, where none has an id", () => {
   const ids = (actions: readonly { id: string }[]): string[] => actions.map((a) => a.id);
 

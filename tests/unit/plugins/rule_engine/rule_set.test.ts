@@ -237,6 +237,21 @@ test("the alarm of a resource that is down stands when another one that is down 
   await passing(() => !alarms().includes(down), "no alarm");
 });
 
+test("the alarm of a resource that is down stands when one that was to take its place is refused", async () => {
+  const { kit, servers, service, resource, rule, passing } = await startServers();
+  const down = "emqx_rule_engine_test_db:db_down";
+  const alarm = () => kit.alarms.present().find((a) => a.id === down);
+  for (const server of ["one", "picky"]) servers.states.set(server, "down");
+  await resource("db", "one");
+  await rule(write("db"));
+  await passing(() => alarm() !== undefined, "the alarm");
+  await expect(resource("db", "picky")).rejects.toThrow("rule r cannot do with it");
+  expect(JSON.stringify(alarm()?.desc)).toContain("database at one");
+  servers.states.set("one", "up");
+  await passing(() => alarm() === undefined, "no alarm");
+  expect(service.resource("test_db:db")?.config).toEqual({ server: "one" });
+});
+
 test("what waits counts with its topics and names", async () => {
   const { service, kit } = await start();
   await service.createRule({ name: "r", rawsql: 'SELECT * FROM "$events/session_subscribed"', actions: [SEE] });

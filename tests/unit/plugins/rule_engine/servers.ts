@@ -81,7 +81,11 @@ export class Servers {
           },
         }),
       });
-      ctx.offer({ resources: [resource], actions: [action] });
+      const open: typeof action.open = (params, host, to) => {
+        if (to?.status()[0]?.what.endsWith("picky") === true) throw new Error("nobody may write there");
+        return action.open(params, host, to);
+      };
+      ctx.offer({ resources: [resource], actions: [{ ...action, open }] });
     },
   });
 }
