@@ -132,7 +132,7 @@ export const rulesFile = row<C.RulesFile>({
     Type.Object({
       id: text,
       name: text,
-      for: text,
+      for: nullable(text),
       rawsql: text,
       actions: list(Type.Object({ id: text, name: text, params: fields })),
       enabled: flag,

@@ -1,6 +1,7 @@
 /** All resources: what actions send to, kept by their type and name. */
 import { checkParams, secretNames, unmasked } from "./params.ts";
 import { badArguments, noResource, noResourceType, refusalOf } from "./refusal.ts";
+import type { Rule } from "./rule.ts";
 import { nameOf, type RuleSet } from "./rule_set.ts";
 import { type ActionSlot, ResourceSlot, type SlotWorld, type StoredResource } from "./slots.ts";
 import type { BrokenRow, RuleStore } from "./store.ts";
@@ -43,16 +44,13 @@ export class ResourceSet {
 
   /** Kinds have come or gone. Actions are closed before the resources that they use. */
   sync(): void {
+    const isStale = [...this.#slots.values()].some((slot) => slot.stale);
+    const users = isStale ? this.rules().users() : new Map<string, Rule[]>();
     for (const slot of this.#slots.values()) {
-      if (slot.stale) for (const action of this.#users(slot.stored.id)) void action.close();
+      const { id } = slot.stored;
+      if (slot.stale) for (const action of slotsIn(users.get(id) ?? [], id)) void action.close();
       slot.sync();
     }
-  }
-
-  #users(id: string): ActionSlot[] {
-    return this.rules()
-      .using(id)
-      .flatMap((rule) => rule.slots.filter((slot) => slot.resourceId === id));
   }
 
   /** @throws RuleRefusal */
@@ -122,7 +120,7 @@ export class ResourceSet {
   async restart(id: string): Promise<void> {
     const slot = this.#slots.get(id);
     if (slot === undefined) throw noResource(id);
-    const users = this.#users(id);
+    const users = slotsIn(this.rules().using(id), id);
     await Promise.all(users.map((action) => action.close()));
     await slot.restart();
     for (const action of users) action.sync();
@@ -143,4 +141,9 @@ export class ResourceSet {
   async close(): Promise<void> {
     await Promise.all([...this.#slots.values()].map((slot) => slot.end()));
   }
+}
+
+/** Actions of these rules that use the resource. */
+function slotsIn(rules: readonly Rule[], resource: string): ActionSlot[] {
+  return rules.flatMap((rule) => rule.slots.filter((slot) => slot.resourceId === resource));
 }

@@ -92,14 +92,14 @@ export class RuleSet {
     return [...this.#rules.values()].filter((rule) => rule.slots.some((slot) => slot.resourceId === resource));
   }
 
-  /** Names of the rules that use each resource, by its id. */
-  users(): Map<string, string[]> {
-    const users = new Map<string, string[]>();
-    for (const { slots, stored } of this.#rules.values())
-      for (const id of new Set(slots.flatMap((slot) => slot.resourceId ?? []))) {
-        const names = users.get(id);
-        if (names === undefined) users.set(id, [stored.name]);
-        else names.push(stored.name);
+  /** The same of all resources that are used, by their ids, in one pass. */
+  users(): Map<string, Rule[]> {
+    const users = new Map<string, Rule[]>();
+    for (const rule of this.#rules.values())
+      for (const id of new Set(rule.slots.flatMap((slot) => slot.resourceId ?? []))) {
+        const rules = users.get(id);
+        if (rules === undefined) users.set(id, [rule]);
+        else rules.push(rule);
       }
     return users;
   }

@@ -57,7 +57,8 @@ export function ruleEngineService(engine: Engine): RuleEngineService {
     return row(rule as Rule);
   }
 
-  const usersOf = (id: string): string[] => rules.using(id).map((rule) => rule.stored.name);
+  const namesOf = (users: readonly Rule[] = []): string[] => users.map((rule) => rule.stored.name);
+  const usersOf = (id: string): string[] => namesOf(rules.using(id));
 
   const letters = (rule: string, action: string): DeadLetters | null | undefined => {
     const slot = rules.get(rule)?.slots.find((s) => s.stored.id === action);
@@ -103,7 +104,7 @@ export function ruleEngineService(engine: Engine): RuleEngineService {
     resources() {
       const users = rules.users();
       return [
-        ...[...resources.all()].map((slot) => resourceRow(slot, engine, users.get(slot.stored.id) ?? [])),
+        ...[...resources.all()].map((slot) => resourceRow(slot, engine, namesOf(users.get(slot.stored.id)))),
         ...[...resources.broken.values()].map(({ id, why }) => brokenResource(id, why, node)),
       ];
     },

@@ -163,8 +163,10 @@ export async function importRules(file: unknown, dryRun: boolean, ports: Transfe
   if (dryRun || result.errors.length > 0 || result.secrets.length > 0) return result;
   const { resources, rules } = ports;
   const undo: (() => Promise<unknown>)[] = [];
+  const turns = new Turns(ports);
   try {
     for (const stored of plan.resources) {
+      if (turns.over) await turns.rest();
       const old = resources.get(stored.id)?.stored;
       await resources.put(stored);
       undo.push(old === undefined ? () => resources.remove(stored.id) : () => resources.put(old));
