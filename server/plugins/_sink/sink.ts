@@ -99,14 +99,17 @@ export class Sink<T> {
     }
   }
 
-  #fresh(item: T, key: string, bytes: number): Entry<T> {
-    return { item, key, bytes, order: 0, since: this.#host.clock.mono(), seq: 0, sends: 0, tries: 0 };
+  #fresh(item: T, key: string, bytes: number, since = this.#host.clock.mono()): Entry<T> {
+    return { item, key, bytes, order: 0, since, seq: 0, sends: 0, tries: 0 };
+  }
+
+  /** What comes goes to the disk. Behind what waits there it waits there, too. */
+  get #isWritten(): boolean {
+    return this.#store !== null && (this.#settings.diskMax > 0 || !this.#store.spool.caughtUp);
   }
 
   #take(entry: Entry<T>): void {
-    const store = this.#store;
-    // Behind what waits on the disk it waits there, too.
-    if (store !== null && (this.#settings.diskMax > 0 || !store.spool.caughtUp)) this.#takeOnDisk(store, entry);
+    if (this.#store !== null && this.#isWritten) this.#takeOnDisk(this.#store, entry);
     else if (this.#room.make(entry.bytes)) this.#admit(entry);
   }
 
@@ -115,14 +118,16 @@ export class Sink<T> {
     const isLoaded = spool.caughtUp && this.#room.fits(entry.bytes);
     const at = clock.now() - Math.max(0, Math.round(clock.mono() - entry.since));
     const seq = spool.append(at, entry.key, this.#options.codec.encode(entry.item), isLoaded);
-    if (isLoaded) this.#admit({ ...entry, seq: seq ?? 0 });
+    if (isLoaded) this.#admit(entry, seq ?? 0);
     // The disk does not keep up, or fails: what came before has to go first.
     else if (seq === null) this.#dropped(1);
     this.#soon();
   }
 
-  #admit(entry: Entry<T>): void {
-    this.#lanes.add({ ...entry, order: ++this.#order });
+  #admit(entry: Entry<T>, seq = 0): void {
+    entry.order = ++this.#order;
+    entry.seq = seq;
+    this.#lanes.add(entry);
     this.#room.add(entry);
     this.#soon();
   }
@@ -132,8 +137,6 @@ export class Sink<T> {
     this.#drops.add(rows, this.#settings.what);
     this.#host.dropped?.(rows);
   }
-
-  // ---- time
 
   /** The connections get their turn first; what came in this one is looked at together. */
   #soon(): void {
@@ -231,14 +234,10 @@ export class Sink<T> {
   #again({ item, key, bytes }: Letter<T>): boolean {
     if (this.#state !== "open") return false;
     const entry = this.#fresh(item, key, Math.max(bytes, key.length + ENTRY_BYTES));
-    const store = this.#store;
-    const onDisk = store !== null && (this.#settings.diskMax > 0 || !store.spool.caughtUp);
-    if (!(onDisk ? store.spool.hasRoom(this.#options.codec.encode(item).length) : this.#room.fits(entry.bytes))) return false;
-    this.#take(entry);
-    return true;
+    const fits = this.#isWritten ? this.#store?.spool.hasRoom(this.#options.codec.encode(item).length) : this.#room.fits(entry.bytes);
+    if (fits === true) this.#take(entry);
+    return fits === true;
   }
-
-  // ---- the disk
 
   #openStore(): void {
     if (this.#store !== null || this.#options.directory === null) return;
@@ -280,8 +279,8 @@ export class Sink<T> {
     const { clock } = this.#host;
     try {
       const age = Math.max(0, clock.now() - at);
-      const entry = this.#fresh(this.#options.codec.decode(item), key, item.length + key.length + ENTRY_BYTES);
-      this.#admit({ ...entry, since: later(clock.mono(), -age), seq });
+      const bytes = item.length + key.length + ENTRY_BYTES;
+      this.#admit(this.#fresh(this.#options.codec.decode(item), key, bytes, later(clock.mono(), -age)), seq);
     } catch (err) {
       this.#host.log.error("an item on the disk cannot be read", { server: this.#settings.what, error: wordsOf(err) });
       store.spool.done([seq]);

@@ -115,7 +115,7 @@ export interface Entry<T> {
   readonly item: T;
   readonly bytes: number;
   /** Counts up in the order of arrival. */
-  readonly order: number;
+  order: number;
   /** Mono ms. */
   readonly since: number;
   /** On the disk; 0 = it is not there. */
