@@ -74,7 +74,7 @@ function saidBy({ from }: CompiledRule): string | undefined {
 
 /** Whatever one of them looks at, the other does as well. */
 export function sameSources(a: Sources, b: Sources): boolean {
-  const same = (x: readonly unknown[], y: readonly unknown[]): boolean => x.length === y.length && x.every((one) => y.includes(one));
+  const same = (x: readonly unknown[], y: readonly unknown[]): boolean => new Set(x).symmetricDifference(new Set(y)).size === 0;
   return same(a.events, b.events) && same(a.filters, b.filters);
 }
 

@@ -64,10 +64,11 @@ describe("what waits in the line", () => {
     await service.updateRule(made.id, { rawsql: 'SELECT payload AS q FROM "t"' });
     await turns(kit);
     expect(seen).toEqual([{ q: "1" }, { q: "2" }]);
+    await service.updateRule(made.id, { rawsql: 'SELECT payload AS q FROM "t", "t"' });
     c.publish("t", "3");
-    const changed = await service.updateRule(made.id, { rawsql: 'SELECT payload AS q FROM "u"' });
+    const changed = await service.updateRule(made.id, { rawsql: 'SELECT payload AS q FROM "t", "u"' });
     await turns(kit);
-    expect(changed.topics).toEqual(["u"]);
+    expect(changed.topics).toEqual(["t", "u"]);
     expect(service.rule(made.id)?.metrics).toMatchObject({ matched: 2, dropped: 1 });
   });
 
