@@ -26,11 +26,17 @@ export class LetterBook {
   #line: Promise<void> = Promise.resolve();
   #closed = false;
   #unsynced = false;
+  #failed = false;
 
   constructor(
     private readonly disk: Disk,
     private readonly owner: BookOwner,
   ) {}
+
+  /** What it was given is there, or on its way. */
+  get isWhole(): boolean {
+    return !this.#failed;
+  }
 
   static numberIn(name: string): number | null {
     const found = /^letters-(\d{1,12})$/.exec(name);
@@ -73,8 +79,11 @@ export class LetterBook {
         // What was written anew has it already, or knows nothing of it: twice does no harm.
         await this.#file?.append(bytes);
         this.#unsynced = true;
+        this.#failed = false;
       } catch (err) {
+        // The next one is written anew, with all that is there then.
         this.#file = null;
+        this.#failed = true;
         this.owner.trouble(wordsOf(err));
       }
     });

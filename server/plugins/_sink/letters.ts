@@ -58,7 +58,8 @@ export class Letters<T> implements DeadLetters {
     this.#bytes = 0;
     this.#next = 1;
     for (const letter of before) this.#keep(letter);
-    this.inherit(since);
+    // A disk that failed may have some of what was handed over.
+    this.inherit(since.filter((letter) => !isSame(letter, this.#all.get(letter.id))));
   }
 
   /** Those of somebody who was here before. They keep their numbers where those are free. */
@@ -131,4 +132,8 @@ export class Letters<T> implements DeadLetters {
     }
     this.#take(over);
   }
+}
+
+function isSame<T>(a: Letter<T>, b: Letter<T> | undefined): boolean {
+  return b !== undefined && a.id === b.id && a.at === b.at && a.key === b.key && a.why === b.why;
 }

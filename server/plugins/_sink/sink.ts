@@ -354,19 +354,17 @@ export class Sink<T> {
       this.#host.log.warn("the queue was not empty at the end", { server: this.#settings.what, dropped: onlyHere });
       this.#dropped(onlyHere);
     }
-    await this.#end();
+    this.#end();
   }
 
   /** As `close`, but what waits is not sent any more: one with the same directory gets it, and the dead letters. */
   async handOver(): Promise<Left<T>> {
     if (this.#state !== "open") return new Left<T>([], [], 0);
     this.#hasHeir = true;
-    const entries = await this.#stop();
+    const onlyHere = await this.#stop();
     const letters = this.#letters.all();
-    // On the disk they are there already.
-    const left = new Left<T>(entries, this.#store === null ? letters : [], letters.length);
-    await this.#end();
-    return left;
+    this.#end();
+    return new Left<T>(onlyHere, this.#store?.hasLetters === true ? [] : letters, letters.length);
   }
 
   /** Take over what one has left that was here before. Call it before anything is pushed. */
@@ -375,7 +373,7 @@ export class Sink<T> {
     for (const entry of entries) this.#offer(entry);
   }
 
-  /** Resolves when nothing is under way any more: with what is nowhere but here, in order. */
+  /** Resolves when nothing is under way any more: with what is nowhere but in memory, in order. */
   async #stop(): Promise<Entry<T>[]> {
     this.#state = "closing";
     this.#step();
@@ -384,12 +382,14 @@ export class Sink<T> {
     this.#lanes.stop();
     const left = this.#lanes.takeAll();
     for (const entry of left) this.#room.remove(entry);
-    return left.filter((entry) => entry.seq === 0);
+    const store = this.#store;
+    this.#dropped((await store?.close()) ?? 0);
+    await this.#discarded;
+    // A disk that fails has not taken all of it, and one that is full has given some up.
+    return left.filter(({ seq }) => seq === 0 || store?.spool.has(seq) === false);
   }
 
-  async #end(): Promise<void> {
-    this.#dropped((await this.#store?.close()) ?? 0);
-    await this.#discarded;
+  #end(): void {
     this.#state = "closed";
     this.#stopTimer();
     this.#drops.clear();

@@ -88,6 +88,11 @@ export class Spool {
     return this.#unwritten.bytes + this.#earlyBytes;
   }
 
+  /** It is on the disk. */
+  has(seq: number): boolean {
+    return this.#segmentOf(seq) !== undefined;
+  }
+
   /** An item of so many bytes can be written without pushing out another one. */
   hasRoom(bytes: number): boolean {
     const { diskMax } = this.owner;
@@ -362,7 +367,7 @@ export class Spool {
 
   /**
    * What waits is written, and that what is done is; then nothing more is. Files that nobody needs are deleted. Returns how many items could not be
-   * written.
+   * written and are not in memory.
    */
   async close(): Promise<number> {
     while (this.#state === "open" && !this.#troubled && (this.#isWriting || this.#unwritten.any || this.#done.length > 0)) {
