@@ -3,6 +3,7 @@ import type { ResourceFigures, RuleEngineService, RuleHead } from "../plugins/ru
 import { CODE } from "./codes.ts";
 import { type AdminDeps, AdminError } from "./deps.ts";
 import { FILTERS } from "./filters.ts";
+import { chosenLetters } from "./letters.ts";
 import { fromIterable, type Listed, listOf, listQuery, type Query, type Table } from "./query.ts";
 import { notRunning } from "./refusals.ts";
 import type {
@@ -154,11 +155,12 @@ export function createRules({ broker, plugins }: AdminDeps, limits: { maxRows: n
     inspected: (id: string): InspectedRow[] => there(engine().inspected(id)),
     /** @throws AdminError 400, 404 */
     deadLetters: (rule: string, action: string): DeadLetter[] => kept(engine().deadLetters(rule, action)),
-    /** Without ids all. Returns how many. @throws AdminError 400, 404 */
-    resendDeadLetters: (rule: string, action: string, ids?: readonly number[]): number =>
-      kept(engine().resendDeadLetters(rule, action, ids)),
-    removeDeadLetters: (rule: string, action: string, ids?: readonly number[]): number =>
-      kept(engine().removeDeadLetters(rule, action, ids)),
+    /** Returns how many: no more than the queue has room for. @throws AdminError 108, 400, 404 */
+    resendDeadLetters: (rule: string, action: string, given: Given): number =>
+      kept(engine().resendDeadLetters(rule, action, chosenLetters(given, false))),
+    /** Returns how many. @throws AdminError 108, 400, 404 */
+    removeDeadLetters: (rule: string, action: string, given: Given): number =>
+      kept(engine().removeDeadLetters(rule, action, chosenLetters(given, true))),
     /** Of an event or a class of events. @throws AdminError 400 */
     actions: (hook?: string): Promise<ActionKindRow[]> => asked((e) => e.actionKinds(hook)),
     /** @throws AdminError 404 */

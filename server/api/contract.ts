@@ -31,7 +31,7 @@
  * | DELETE /retained/:topic                                  |                                                | – (102 not_found) |
  * | GET /delayed, DELETE /delayed/:id, POST /delayed/:id/send | paged                                         | Page<Delayed>, –, – (102 not_found) |
  * | GET /web_hook/dead_letters                               |                                                | DeadLetter[], newest first |
- * | POST /web_hook/dead_letters/resend, DELETE /web_hook/dead_letters | {ids?: number[]} (none = all)         | {resent: number}, {deleted: number} (102 while the plugin does not run) |
+ * | POST /web_hook/dead_letters/resend, DELETE /web_hook/dead_letters | {ids?: number[]} or {all: true} (resend: neither = all) | {resent: number}: as many as the queue has room for, {deleted: number} (102 while the plugin does not run) |
  * | GET /monitor                                             | from, to (Unix ms), step (s, multiple of 60)   | MonitorHistory |
  * | GET /monitor/current                                     | since (Unix ms: only newer samples)            | MonitorCurrent |
  * | POST /explain                                            | ExplainRequest                                 | ExplainResult: why, what was asked, and the rows of the answers (AskedRow) |
@@ -56,7 +56,7 @@
  * | GET /rules                                               | paged, filters                                 | Page<RuleRow>; with none of them RuleRow[] |
  * | PUT, DELETE /rules/:id, PUT /rules/:id/(enable,disable,reset_metrics) | the fields to change            | RuleRow; –, – (400, 404 in the body) |
  * | GET /rules/:id/errors, /rules/:id/inspected              |                                                | RuleErrorRow[], InspectedRow[] |
- * | GET, DELETE /rules/:id/actions/:action/dead_letters, POST …/resend | {ids?: number[]}                     | DeadLetter[], {deleted}, {resent} |
+ * | GET, DELETE /rules/:id/actions/:action/dead_letters, POST …/resend | the same                              | DeadLetter[], {deleted}, {resent} |
  * | POST /rules/test                                         | {rawsql, for?, sample?, actions?}              | RuleTestResult |
  * | GET /rules/functions, /rule_events                       |                                                | RuleFunctionRow[], RuleEventRow[] |
  * | GET, POST /rules/capture                                 | {topic, seconds?, limit?}                      | CaptureRow (null: there was none) |

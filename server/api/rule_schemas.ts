@@ -68,6 +68,11 @@ export const ruleError = row<C.RuleErrorRow>({
   payload: nullable(text),
 });
 export const inspected = row<C.InspectedRow>({ at_ms: int, event: text, client_id: text, selected: text, params: fields });
+/** Which dead letters. */
+const letterIds = Type.Optional(Type.Unknown({ description: "Numbers of dead letters, a list, or text with commas between them" }));
+const allLetters = (description: string) => Type.Optional(Type.Boolean({ description }));
+export const resent = Type.Object({ ids: letterIds, all: allLetters("true, or neither of the two: all") });
+export const deleted = Type.Object({ ids: letterIds, all: allLetters("true instead of ids: all") });
 export const deadLetter = row<C.DeadLetter>({ id: int, at_ms: int, why: text, tries: int, bytes: int, body: text });
 export const actionKind = row<C.ActionKindRow>({
   name: text,
@@ -128,7 +133,7 @@ export const rulesFile = row<C.RulesFile>({
     Type.Object({
       id: text,
       name: text,
-      for: text,
+      for: nullable(text),
       rawsql: text,
       actions: list(Type.Object({ id: text, name: text, params: fields })),
       enabled: flag,

@@ -75,6 +75,22 @@ export interface Action {
   readonly deadLetters?: DeadLetters;
   /** Rows that wait and are not on disk are sent for a moment more, or counted as dropped. */
   close(): void | Promise<void>;
+  /**
+   * Instead of `close` where another one will take its place: what is under way has a moment to end, then rows that wait and dead letters, as far
+   * as they are not on disk, are left to that one.
+   */
+  handOver?(): Promise<Legacy>;
+  /** Take over what one of the same kind has left, before the first row. False = it cannot be used. Never throws. */
+  inherit?(legacy: Legacy): boolean;
+}
+
+/** What an action has left to the next one in its place: whoever made it knows what it is. */
+export interface Legacy {
+  /** Rows that wait, and their bytes. */
+  readonly rows: number;
+  readonly bytes: number;
+  /** Dead letters. */
+  readonly letters: number;
 }
 
 /** A row that could not be delivered, as it is on the wire. */
@@ -96,7 +112,7 @@ export interface DeadLetters {
   readonly count: number;
   /** Newest first. */
   list(): DeadLetter[];
-  /** Again into the queue; without ids all. Returns how many. */
+  /** Again into the queue, as many as it has room for; without ids all. Returns how many. */
   resend(ids?: readonly number[]): number;
   remove(ids?: readonly number[]): number;
 }

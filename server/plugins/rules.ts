@@ -204,7 +204,8 @@ export interface RulesFile {
   rules: {
     id: string;
     name: string;
-    for: string;
+    /** null = FROM says it. */
+    for: string | null;
     rawsql: string;
     actions: { id: string; name: string; params: Record<string, unknown> }[];
     enabled: boolean;

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ctl } from "../../server/cli/index.ts";
+import { until } from "../support/until.ts";
 import { APP, basic, closed, NODE, nextMessage, TestNode } from "./support/node.ts";
 
 let node: TestNode;
@@ -330,6 +331,40 @@ describe("the rule engine, in the words of EMQ X 3.1", () => {
     const wrong = await runWords(["rules", "test", 'SELECT lowr(topic) FROM "t"']);
     expect(wrong).toMatchObject({ code: 1 });
     expect(wrong.out).toMatch(/^SELECT lowr\(topic\) FROM "t"\n {7}\^\^\^\^\nline 1, column 8: .*lower/);
+  });
+
+  test("dead letters, captures, and resources that are tried and opened again", async () => {
+    const config = '{"path": "ctl.txt"}';
+    await prints("resources test built_in", /^$/);
+    expect((await runWords(["resources", "test", "file", "-c", config])).out).toMatch(/^settings: .*\nconnect: file ctl\.txt answers\n$/);
+    expect(await runWords(["resources", "test", "file", "-c", '{"path": "../x"}'])).toMatchObject({ code: 1 });
+    await runWords(["resources", "create", "f", "file", "-c", config]);
+    await prints("resources restart file:f", /^ok$/m);
+    await refuses("resources restart r", "Cannot found r");
+    const made = await runWords([...RULE.slice(0, 5), '[{"name":"data_to_file","params":{"$resource":"file:f"}}]']);
+    const id = /^Rule (.*) created/.exec(made.out)?.[1] ?? "";
+    const [rule] = JSON.parse((await runWords(["--json", "rules", "list"])).out) as [{ actions: { id: string }[] }];
+    const letters = (word: string, ...ids: string[]) => runWords(["rules", "dead-letters", word, id, rule.actions[0]?.id ?? "", ...ids]);
+    expect(await letters("list")).toMatchObject({ code: 0, out: "" });
+    expect((await letters("resend")).out).toBe("Resent 0 dead letters\n");
+    expect((await letters("delete", "all")).out).toBe("Deleted 0 dead letters\n");
+    expect((await letters("delete", "1")).out).toBe("Deleted 0 dead letters\n");
+    for (const wrong of [await letters("delete"), await letters("delete", "x"), await runWords(["rules", "dead-letters", "list"])])
+      expect(wrong).toMatchObject({ code: 1 });
+    const client = await node.mqtt("capture");
+    let isDone = false;
+    const captured = runWords(["rules", "capture", "cap/#", "1"]).finally(() => {
+      isDone = true;
+    });
+    await until(async () => {
+      client.publish("cap/1", "hello");
+      await Bun.sleep(20);
+      return isDone;
+    }, "the end of the capture");
+    expect((await captured).out).toMatch(/^\{.*"payload":"hello".*\}$/m);
+    await refuses("rules capture a/#/b", /^Invalid options: topic/);
+    await runWords(["rules", "delete", id]);
+    await runWords(["resources", "delete", "file:f"]);
   });
 
   test("actions, resources and their types", async () => {

@@ -205,6 +205,25 @@ describe("a rule's life", () => {
     await node.ask("DELETE", `/rules/${seg(made.id)}`);
   });
 
+  test("dead letters: all of them have to be meant, and a field that is misspelt means nothing", async () => {
+    await node.data("POST", "/resources", { body: { name: "letters", type: "file", config: { path: "letters.txt" } } });
+    const made = await node.data<RuleRow>("POST", "/rules", {
+      body: { ...RULE, actions: [{ name: "data_to_file", params: { $resource: "file:letters" } }] },
+    });
+    const where = `/rules/${seg(made.id)}/actions/${seg(made.actions[0]?.id ?? "")}/dead_letters`;
+    expect(await node.get(where)).toEqual([]);
+    for (const body of [{ id: [1] }, { ids: [] }, { ids: ["x"] }, { all: false }, { all: true, ids: [1] }, [1]]) {
+      expect((await node.ask("DELETE", where, { body })).json).toMatchObject({ code: 108 });
+      expect((await node.ask("POST", `${where}/resend`, { body })).json).toMatchObject({ code: 108 });
+    }
+    for (const way of [where, `${where}?id=1`]) expect((await node.ask("DELETE", way)).json).toMatchObject({ code: 108 });
+    expect((await node.ask("POST", `${where}/resend?id=1`)).json).toMatchObject({ code: 108 });
+    expect(await node.data("DELETE", where, { body: { all: true } })).toEqual({ deleted: 0 });
+    expect(await node.data("DELETE", where, { body: { ids: [1] } })).toEqual({ deleted: 0 });
+    expect(await node.data("POST", `${where}/resend`, { body: {} })).toEqual({ resent: 0 });
+    for (const path of [`/rules/${seg(made.id)}`, "/resources/file:letters"]) await node.ask("DELETE", path);
+  });
+
   test("while the plugin does not run there are no such routes; loaded again, its rules go on", async () => {
     const made = await node.data<RuleRow>("POST", "/rules", {
       body: {

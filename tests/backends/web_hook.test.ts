@@ -255,7 +255,7 @@ describe("the service", () => {
       /^DeadLetter\(3, at=\d+, tries=1, bytes=\d+, why=http 422: not now, body=\{"action":"message_publish"/,
     );
     expect(await ctl("resend", "3")).toBe("Resent 1 dead letters\n");
-    expect(await ctl("delete")).toBe("Deleted 0 dead letters\n");
+    expect(await ctl("delete", "all")).toBe("Deleted 0 dead letters\n");
     await baomq.remove();
     await until(() => service.taken.length === 2, "the other two");
     expect(service.taken.map((t) => t.payload)).toEqual(["1", "3"]);

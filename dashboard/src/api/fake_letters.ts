@@ -16,7 +16,9 @@ export function letterRoutes(on: On, path: string, kept: (p: Params) => DeadLett
   };
   on("GET", path, "Dead letters", ({ params }) => data([...kept(params)]));
   on("POST", `${path}/resend`, "Send again", ({ params, body }) => data({ resent: take(params, body.ids) }));
-  on("DELETE", path, "Delete dead letters", ({ params, body }) => data({ deleted: take(params, body.ids) }));
+  on("DELETE", path, "Delete dead letters", ({ params, body }) =>
+    data({ deleted: take(params, body.all === true ? undefined : (body.ids ?? [])) }),
+  );
 }
 
 const HOOK = "emqx_web_hook";

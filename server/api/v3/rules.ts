@@ -14,7 +14,6 @@ const ruleBody = Type.Object(
   { additionalProperties: true },
 );
 const resourceBody = Type.Object({ name: any, type: any, config: any, description: any }, { additionalProperties: true });
-const ids = Type.Object({ ids: Type.Optional(Type.Array(Type.Integer(), { description: "Without them all" })) });
 
 const own = <Def extends Omit<RouteDef, "plugin">>(def: Def): AnyRoute =>
   route({ ...def, plugin: "emqx_rule_engine" } as unknown as RouteDef);
@@ -122,21 +121,21 @@ const rules: readonly AnyRoute[] = [
     name: "resend_dead_letters",
     method: "POST",
     path: `${LETTERS}/resend`,
-    descr: "Try to deliver it again",
-    body: ids,
+    descr: "Try to deliver it again, as much as there is room for in the queue",
+    strict: true,
+    body: R.resent,
     data: Type.Object({ resent: S.int }),
-    handle: ({ admin, path, params }) =>
-      data({ resent: admin.rules.resendDeadLetters(id(path), path.action ?? "", params.ids as number[] | undefined) }),
+    handle: ({ admin, path, params }) => data({ resent: admin.rules.resendDeadLetters(id(path), path.action ?? "", params) }),
   }),
   own({
     name: "delete_dead_letters",
     method: "DELETE",
     path: LETTERS,
     descr: "Delete what an action could not deliver",
-    body: ids,
+    strict: true,
+    body: R.deleted,
     data: Type.Object({ deleted: S.int }),
-    handle: ({ admin, path, params }) =>
-      data({ deleted: admin.rules.removeDeadLetters(id(path), path.action ?? "", params.ids as number[] | undefined) }),
+    handle: ({ admin, path, params }) => data({ deleted: admin.rules.removeDeadLetters(id(path), path.action ?? "", params) }),
   }),
   own({
     name: "test_rule",

@@ -2,12 +2,8 @@
 import { Type } from "@sinclair/typebox";
 import { data, whole } from "../reply.ts";
 import { type AnyRoute, route } from "../route.ts";
-import { deadLetter } from "../rule_schemas.ts";
+import { deadLetter, deleted, resent } from "../rule_schemas.ts";
 import * as S from "../schemas.ts";
-
-const ids = Type.Object({
-  ids: Type.Optional(Type.Unknown({ description: "Numbers of dead letters, a list, or text with commas between them; left out = all" })),
-});
 
 export const webHookRoutes: readonly AnyRoute[] = [
   route({
@@ -22,18 +18,20 @@ export const webHookRoutes: readonly AnyRoute[] = [
     name: "resend_hook_dead_letters",
     method: "POST",
     path: "/web_hook/dead_letters/resend",
-    descr: "Send dead letters again",
-    body: ids,
+    descr: "Send dead letters again, as many as there is room for in the queue",
+    strict: true,
+    body: resent,
     data: Type.Object({ resent: S.int }),
-    handle: ({ admin, params }) => data({ resent: admin.webHook.resend(params.ids) }),
+    handle: ({ admin, params }) => data({ resent: admin.webHook.resend(params) }),
   }),
   route({
     name: "delete_hook_dead_letters",
     method: "DELETE",
     path: "/web_hook/dead_letters",
     descr: "Delete dead letters",
-    body: ids,
+    strict: true,
+    body: deleted,
     data: Type.Object({ deleted: S.int }),
-    handle: ({ admin, params }) => data({ deleted: admin.webHook.remove(params.ids) }),
+    handle: ({ admin, params }) => data({ deleted: admin.webHook.remove(params) }),
   }),
 ];

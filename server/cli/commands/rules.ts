@@ -2,7 +2,9 @@
 import { readFileSync } from "node:fs";
 import type {
   ActionKindRow,
+  CaptureRow,
   ImportResult,
+  PluginTestStep,
   ResourceRow,
   ResourceTypeRow,
   RuleErrorRow,
@@ -13,6 +15,10 @@ import type {
 import { wordsOf } from "../../lib/errors.ts";
 import { ApiError, path } from "../client.ts";
 import { type Command, type Context, Refused, subcommands, take, UsageError } from "../command.ts";
+import { deadLetters } from "./dead_letters.ts";
+
+/** Between two looks whether a capture has ended. */
+const CAPTURE_LOOK_MS = 250;
 
 type Handler = (ctx: Context, args: readonly string[]) => Promise<void>;
 
@@ -52,6 +58,12 @@ async function asked<T>(ask: Promise<T>, refused: (why: string) => string = (why
   }
 }
 
+/** What is not there is told in the words of 3.1, anything else as it is. */
+const refusedOf =
+  (id: string) =>
+  (why: string): string =>
+    why === "Not Found" || why === `Resource ${id} Not Found` ? `Cannot found ${id}` : `Error: ${why}`;
+
 const invalid = (why: string): string => `Invalid options: ${why}`;
 
 const list =
@@ -66,7 +78,7 @@ const show =
   <T>(where: (id: string) => string, lineOf: (row: T) => string): Handler =>
   async (ctx, args) => {
     const [id = ""] = take(args, 1);
-    const row = await asked(ctx.api.get<T>(where(id)), () => `Cannot found ${id}`);
+    const row = await asked(ctx.api.get<T>(where(id)), refusedOf(id));
     ctx.show(row, [lineOf(row)]);
   };
 
@@ -129,17 +141,60 @@ const turn =
   (word: "enable" | "disable"): Handler =>
   async (ctx, args) => {
     const [id = ""] = take(args, 1);
-    const rule = await asked(ctx.api.call<RuleRow>("PUT", `${path`/rules/${id}`}/${word}`), () => `Cannot found ${id}`);
+    const rule = await asked(ctx.api.call<RuleRow>("PUT", `${path`/rules/${id}`}/${word}`), refusedOf(id));
     ctx.show(rule, ["ok"]);
   };
 
 async function errors(ctx: Context, args: readonly string[]): Promise<void> {
   const [id = ""] = take(args, 1);
-  const rows = await asked(ctx.api.get<RuleErrorRow[]>(path`/rules/${id}/errors`), () => `Cannot found ${id}`);
+  const rows = await asked(ctx.api.get<RuleErrorRow[]>(path`/rules/${id}/errors`), refusedOf(id));
   ctx.show(
     rows,
     rows.map((e) => `${new Date(e.at_ms).toISOString()} ${e.where}: ${e.error}${e.topic === null ? "" : ` (${e.topic}: ${e.payload})`}`),
   );
+}
+
+/** `rules capture <topic> [<seconds>]`: real messages or events, one JSON a line, as `rules test` and the API's `sample` take them. */
+async function capture(ctx: Context, args: readonly string[]): Promise<void> {
+  const [topic = "", seconds] = take(args, 1, 1);
+  if (seconds !== undefined && !/^\d+(\.\d+)?$/.test(seconds)) throw new UsageError(`expected seconds, got ${JSON.stringify(seconds)}`);
+  const wanted = { topic, ...(seconds !== undefined && { seconds: Number(seconds) }) };
+  const begun = await asked(ctx.api.call<CaptureRow>("POST", "/rules/capture", wanted), invalid);
+  for (;;) {
+    const row = await asked(ctx.api.get<CaptureRow | null>("/rules/capture"));
+    if (row === null || row.started_at_ms !== begun.started_at_ms || row.topic !== topic)
+      throw new Refused("another capture has taken its place");
+    if (row.running) {
+      await new Promise((resolve) => setTimeout(resolve, CAPTURE_LOOK_MS));
+      continue;
+    }
+    ctx.show(
+      row,
+      row.samples.map((sample) => JSON.stringify(sample.columns)),
+    );
+    return;
+  }
+}
+
+/** `resources restart <id>`. */
+async function restart(ctx: Context, args: readonly string[]): Promise<void> {
+  const [id = ""] = take(args, 1);
+  await asked(ctx.api.call("POST", path`/resources/${id}`), refusedOf(id));
+  ctx.show({ restarted: id }, ["ok"]);
+}
+
+/** `resources test <type> [-c <json>] [-n <name>]`: step by step; ends with an error when one fails. */
+async function testResource(ctx: Context, args: readonly string[]): Promise<void> {
+  const { words, values } = options(args, { "-c": "config", "--config": "config", "-n": "name", "--name": "name" });
+  const [type] = take(words, 1);
+  const { config = "{}", ...more } = values;
+  const body = { type, config: json(config, "the configuration"), ...more };
+  const steps = await asked(ctx.api.call<PluginTestStep[]>("POST", "/resources/test", body), invalid);
+  ctx.show(
+    steps,
+    steps.map((s) => `${s.step}: ${s.verdict === "error" ? "error, " : ""}${s.why}`),
+  );
+  if (steps.some((s) => s.verdict === "error")) throw new Refused("");
 }
 
 /** `rules test <sql> [<payload>]`: a row a line; a mistake with the word marked below it. */
@@ -221,6 +276,11 @@ export const ruleCommands: readonly Command[] = [
       ["rules disable <RuleId>", "Disable a rule"],
       ["rules errors <RuleId>", "Show the last errors of a rule"],
       ["rules test <SQL> [<Payload>]", "Try SQL on a message; no action is taken"],
+      ["rules capture <Topic> [<Seconds>]", "Print real messages or events of a topic, for half a minute at most"],
+      ["rules dead-letters list <RuleId> <ActionId>", "List what an action of a rule could not deliver"],
+      ["rules dead-letters resend <RuleId> <ActionId> [<Id> ...]", "Send it again, or all of it"],
+      ["rules dead-letters delete <RuleId> <ActionId> <Id> ...", "Delete it"],
+      ["rules dead-letters delete <RuleId> <ActionId> all", "Delete all of it"],
       ["rules export", "Print all rules and resources, without secrets"],
       ["rules import <File> [--dry-run]", "Take over such a file, all of it or nothing"],
     ],
@@ -233,6 +293,8 @@ export const ruleCommands: readonly Command[] = [
       disable: turn("disable"),
       errors,
       test,
+      capture,
+      "dead-letters": deadLetters(2, ([id = "", action = ""]) => path`/rules/${id}/actions/${action}/dead_letters`, asked),
       export: exportAll,
       import: importAll,
     }),
@@ -254,9 +316,13 @@ export const ruleCommands: readonly Command[] = [
       ["resources list [-t <ResourceType>]", "List all resources"],
       ["resources show <ResourceId>", "Show a resource"],
       ["resources delete <ResourceId>", "Delete a resource"],
+      ["resources restart <ResourceId>", "Close a resource and open it again"],
+      ["resources test <Type> [-c <Config>] [-n <Name>]", "Try a configuration; masked secrets are those of that name"],
     ],
     run: subcommands({
       create: createResource,
+      restart,
+      test: testResource,
       list: listResources,
       show: show<ResourceRow>((id) => path`/resources/${id}`, resourceLine),
       delete: remove(

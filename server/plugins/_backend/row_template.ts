@@ -2,8 +2,10 @@
  * Text with `${…}` in it that is filled from the row a rule has made: `${a.b[1]}` a value, `${.}` the whole row. Compiled once, filled often.
  * Whoever gives text to somebody who parses it again (SQL, a path) binds the values instead: they are never pasted into it.
  *
- * A text on the way that is JSON itself (`SELECT *` has the payload as it came) is looked into, as EMQX 5 does.
+ * A text on the way that is JSON itself (`SELECT *` has the payload as it came) is looked into, as EMQX 5 does, and read as the rule engine's SQL
+ * reads it: whole numbers that no number can say keep their digits.
  */
+import { exactJson } from "../../lib/exact_json.ts";
 
 /** Longest template, and longest text that is looked into for JSON, characters. */
 const LENGTH_MAX = 64 * 1024;
@@ -63,7 +65,7 @@ export function compileRowTemplate(source: string): RowTemplate {
       }
       return out;
     },
-    value: (row) => (single === null ? text(row) : valueAt(row, single)),
+    value: (row) => (single === null ? text(row) : ownValueAt(row, single)),
     values: (row) => paths.map((path) => boundValue(valueAt(row, path))),
     bound: (mark) => markedText(parts, mark),
   };
@@ -120,18 +122,36 @@ function valueAt(row: Row, path: Path): unknown {
   return value;
 }
 
+/** What was read of a text is nobody else's: whoever gets it may change it. */
+function ownValueAt(row: Row, path: Path): unknown {
+  wasRead = false;
+  const value = valueAt(row, path);
+  return wasRead && typeof value === "object" ? structuredClone(value) : value;
+}
+
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array);
 
 function jsonOf(text: string): unknown {
   const first = text.charCodeAt(0);
   if ((first !== 0x7b && first !== 0x5b) || text.length > LENGTH_MAX) return undefined;
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
+  wasRead = true;
+  if (text !== lastText) {
+    lastText = text;
+    try {
+      lastValue = exactJson(text);
+    } catch {
+      lastValue = undefined;
+    }
   }
+  return lastValue;
 }
+
+/** The last text that was looked into, and what it says: placeholders of one template ask for the same one after the other. */
+let lastText = "";
+let lastValue: unknown;
+/** A text was looked into since somebody wanted to know. */
+let wasRead = false;
 
 function textOf(value: unknown): string {
   if (typeof value === "string") return value;

@@ -5,6 +5,7 @@ import { wordsOf } from "../../lib/errors.ts";
 import { between, type MonoMs } from "../../lib/time.ts";
 import type { BackendError } from "../_backend/errors.ts";
 import { Directory } from "../_sink/disk.ts";
+import { Left } from "../_sink/left.ts";
 import { Sink } from "../_sink/sink.ts";
 import { realTimer } from "../_sink/timer.ts";
 import { type FailureKind, PartError, SendError, type SinkHost, type SinkOptions, type SinkSettings } from "../_sink/types.ts";
@@ -93,6 +94,12 @@ export function deliver<D, I>(
     waiting: () => sink.waiting,
     deadLetters: sink.deadLetters,
     close: () => sink.close(),
+    handOver: () => sink.handOver(),
+    inherit(legacy) {
+      if (!(legacy instanceof Left)) return false;
+      sink.inherit(legacy as Left<I>);
+      return true;
+    },
   };
 }
 

@@ -41,6 +41,11 @@ export class LetterBook {
     private readonly owner: BookOwner,
   ) {}
 
+  /** What it was given is there, or on its way. */
+  get isWhole(): boolean {
+    return this.#again === null;
+  }
+
   static numberIn(name: string): number | null {
     const found = /^letters-(\d{1,12})$/.exec(name);
     return found === null ? null : Number(found[1]);

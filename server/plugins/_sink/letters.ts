@@ -22,7 +22,8 @@ const LETTER_BYTES = 200;
 export interface LettersOwner<T> {
   bounds(): { readonly lettersMax: number; readonly letterBytesMax: number };
   shown(item: T): string;
-  again(letter: Letter<T>): void;
+  /** Into the queue, where it has room for it without pushing out anything else. False = it has none. */
+  again(letter: Letter<T>): boolean;
   /** One is there, resp. these are no more: for whoever writes them down. */
   added(letter: Letter<T>): void;
   removed(ids: readonly number[]): void;
@@ -44,25 +45,30 @@ export class Letters<T> implements DeadLetters {
   }
 
   add(given: Omit<Letter<T>, "id">): void {
-    const letter = { ...given, why: given.why.slice(0, WHY_MAX), id: this.#next++ };
+    const letter = { ...given, why: given.why.slice(0, WHY_MAX), id: this.#next };
     this.#keep(letter);
     this.owner.added(letter);
     this.#bound();
   }
 
-  /** One that was written down before. */
-  restore(letter: Letter<T>): void {
-    this.#keep(letter);
-    this.#next = Math.max(this.#next, letter.id + 1);
-  }
-
-  /** Those that were given up meanwhile get numbers behind the restored ones. */
+  /** Those that were written down before. What was given up meanwhile comes behind them, and is written down too. */
   restored(before: readonly Letter<T>[]): void {
     const since = [...this.#all.values()];
     this.#all.clear();
     this.#bytes = 0;
-    for (const letter of before) this.restore(letter);
-    for (const { id: _id, ...letter } of since) this.add(letter);
+    this.#next = 1;
+    for (const letter of before) this.#keep(letter);
+    // A disk that failed may have some of what was handed over.
+    this.inherit(since.filter((letter) => !isSame(letter, this.#all.get(letter.id))));
+  }
+
+  /** Those of somebody who was here before. They keep their numbers where those are free. */
+  inherit(letters: readonly Letter<T>[]): void {
+    for (const letter of letters) {
+      const own = letter.id >= this.#next ? letter : { ...letter, id: this.#next };
+      this.#keep(own);
+      this.owner.added(own);
+    }
     this.#bound();
   }
 
@@ -78,9 +84,12 @@ export class Letters<T> implements DeadLetters {
   }
 
   resend(ids?: readonly number[]): number {
-    const chosen = this.#chosen(ids);
-    for (const letter of chosen) this.owner.again(letter);
-    return this.#take(chosen);
+    const taken: Letter<T>[] = [];
+    for (const letter of this.#chosen(ids)) {
+      if (!this.owner.again(letter)) break;
+      taken.push(letter);
+    }
+    return this.#take(taken);
   }
 
   remove(ids?: readonly number[]): number {
@@ -108,6 +117,7 @@ export class Letters<T> implements DeadLetters {
 
   #keep(letter: Letter<T>): void {
     this.#all.set(letter.id, letter);
+    this.#next = Math.max(this.#next, letter.id + 1);
     this.#bytes += letter.bytes + LETTER_BYTES;
   }
 
@@ -123,4 +133,8 @@ export class Letters<T> implements DeadLetters {
     }
     this.#take(over);
   }
+}
+
+function isSame<T>(a: Letter<T>, b: Letter<T> | undefined): boolean {
+  return b !== undefined && a.id === b.id && a.at === b.at && a.key === b.key && a.why === b.why;
 }

@@ -6,7 +6,7 @@
  * makes room. The sink alone counts what is there, and owns what is called by time.
  */
 import { wordsOf } from "../../lib/errors.ts";
-import { later, type MonoMs } from "../../lib/time.ts";
+import { later } from "../../lib/time.ts";
 import type { DeadLetters } from "../actions.ts";
 import type { ServerReport } from "../reports.ts";
 import type { Disk } from "./disk.ts";
@@ -16,11 +16,12 @@ import { Due } from "./due.ts";
 import { Health } from "./health.ts";
 import type { LaneOwner } from "./lane.ts";
 import { Lanes } from "./lanes.ts";
-import { Letters } from "./letters.ts";
+import { Left } from "./left.ts";
+import { type Letter, Letters } from "./letters.ts";
 import { Quiet } from "./quiet.ts";
 import { Room } from "./room.ts";
 import { SinkStore } from "./store.ts";
-import type { Entry, SinkHost, SinkOptions, SinkSettings, Stored } from "./types.ts";
+import type { Entry, SinkHost, SinkOptions, SinkSettings, SpoolOwner, Stored } from "./types.ts";
 
 const TICK_MS = 100;
 /** What an item costs beside what its giver says. */
@@ -40,9 +41,12 @@ export class Sink<T> {
   readonly #drops: Drops;
   readonly #letters: Letters<T>;
   #store: SinkStore<T> | null = null;
+  #discarded: Promise<void> = Promise.resolve();
   #isReading = false;
   readonly #trouble: DiskTrouble;
   #state: "open" | "closing" | "closed" = "open";
+  /** Another one takes its place. */
+  #hasHeir = false;
   #sent = 0;
   #gaveUp = 0;
   #torn = 0;
@@ -64,22 +68,24 @@ export class Sink<T> {
     this.#health = new Health(host, settings.what, options.alarm);
     this.#drops = new Drops(host, `dropped${suffix}`);
     this.#trouble = new DiskTrouble(host, `disk${suffix}`);
-    this.#letters = this.#makeLetters();
+    this.#letters = new Letters<T>({
+      bounds: () => this.#settings,
+      shown: (item) => options.shown(item),
+      again: (letter) => this.#again(letter),
+      added: (letter) => void this.#store?.addLetter(letter),
+      removed: (ids) => this.#store?.removeLetters(ids),
+    });
     this.#due = new Due(
       host,
       () => this.#step(),
       () => this.#look(),
     );
     this.#lanes = new Lanes(this.#makeOwner());
-    this.#room = new Room<T>(
-      host,
-      this.#lanes,
-      () => this.#settings,
-      (rows) => this.#dropped(rows),
-    );
+    const dropped = (rows: number): void => this.#dropped(rows);
+    this.#room = new Room<T>(host, this.#lanes, () => this.#settings, dropped);
     if (settings.diskMax > 0 || options.hasLeft?.() === true) this.#openStore();
     this.#stopTimer = host.every(TICK_MS, () => this.#tick());
-    this.#uncount = host.countWaiting?.(() => this.#memory);
+    this.#uncount = host.countWaiting?.(() => this.#room.bytes + this.#letters.bytes + (this.#store?.spool.unwritten ?? 0));
   }
 
   get deadLetters(): DeadLetters {
@@ -87,19 +93,21 @@ export class Sink<T> {
   }
   /** Take an item: never waits, never throws. `key`: what has the same one arrives in order. `bytes`: what it takes in memory. */
   push(item: T, key: string, bytes: number): void {
+    this.#offer(this.#fresh(item, key, bytes + key.length + ENTRY_BYTES));
+  }
+
+  #offer(entry: Entry<T>): void {
     try {
-      if (this.#state === "open") this.#take(item, key, bytes + key.length + ENTRY_BYTES);
-      else if (this.#state === "closed" || !this.#keep(item, key)) this.#dropped(1);
+      if (this.#state === "open") this.#take(entry);
+      else if (this.#state === "closed" || !this.#keep(entry)) this.#dropped(1);
     } catch (err) {
       this.#host.log.error("an item cannot be queued", { server: this.#settings.what, error: wordsOf(err) });
       this.#dropped(1);
     }
   }
 
-  #take(item: T, key: string, bytes: number): void {
-    // Behind what waits on the disk it waits there, too.
-    if (this.#store !== null && (this.#settings.diskMax > 0 || !this.#isCaughtUp)) this.#takeOnDisk(this.#store, item, key, bytes);
-    else if (this.#room.make(bytes)) this.#admit(item, key, bytes, this.#host.clock.mono(), 0);
+  #fresh(item: T, key: string, bytes: number, since = this.#host.clock.mono()): Entry<T> {
+    return { item, key, bytes, order: 0, since, seq: 0, sends: 0, tries: 0 };
   }
 
   /** Everything that waits is in memory. What is being read is not yet. */
@@ -107,23 +115,39 @@ export class Sink<T> {
     return !this.#isReading && (this.#store?.spool.caughtUp ?? true);
   }
 
-  #takeOnDisk({ spool }: SinkStore<T>, item: T, key: string, bytes: number): void {
-    const isLoaded = this.#isCaughtUp && this.#room.fits(bytes);
-    const seq = spool.append(this.#host.clock.now(), key, this.#options.codec.encode(item), isLoaded);
-    if (isLoaded) this.#admit(item, key, bytes, this.#host.clock.mono(), seq ?? 0);
+  /** What comes goes to the disk. Behind what waits there it waits there, too. */
+  get #isWritten(): boolean {
+    return this.#store !== null && (this.#settings.diskMax > 0 || !this.#isCaughtUp);
+  }
+
+  #take(entry: Entry<T>): void {
+    if (this.#store !== null && this.#isWritten) this.#takeOnDisk(this.#store, entry);
+    else if (this.#room.make(entry.bytes)) this.#admit(entry);
+  }
+
+  #takeOnDisk(store: SinkStore<T>, entry: Entry<T>): void {
+    const isLoaded = this.#isCaughtUp && this.#room.fits(entry.bytes);
+    const seq = this.#append(store, entry, isLoaded);
+    if (isLoaded) this.#admit(entry, seq ?? 0);
     // The disk does not keep up, or fails: what came before has to go first.
     else if (seq === null) this.#dropped(1);
     this.#soon();
   }
 
-  /** It closes, and the disk has what comes until then. False = there is none, or it does not take it. */
-  #keep(item: T, key: string): boolean {
-    if (this.#store === null || this.#settings.diskMax === 0) return false;
-    return this.#store.spool.append(this.#host.clock.now(), key, this.#options.codec.encode(item), false) !== null;
+  #append({ spool }: SinkStore<T>, { key, item, since }: Entry<T>, isLoaded: boolean): number | null {
+    const { clock } = this.#host;
+    const at = clock.now() - Math.max(0, Math.round(clock.mono() - since));
+    return spool.append(at, key, this.#options.codec.encode(item), isLoaded);
   }
 
-  #admit(item: T, key: string, bytes: number, since: MonoMs, seq: number): void {
-    const entry = { key, item, bytes, order: ++this.#order, since, seq, sends: 0, tries: 0 };
+  /** It closes, and the disk has what comes until then. False = there is none, or it does not take it. */
+  #keep(entry: Entry<T>): boolean {
+    return this.#store !== null && this.#settings.diskMax > 0 && this.#append(this.#store, entry, false) !== null;
+  }
+
+  #admit(entry: Entry<T>, seq = 0): void {
+    entry.order = ++this.#order;
+    entry.seq = seq;
     this.#lanes.add(entry);
     this.#room.add(entry);
     this.#soon();
@@ -134,8 +158,6 @@ export class Sink<T> {
     this.#drops.add(rows, this.#settings.what);
     this.#host.dropped?.(rows);
   }
-
-  // ---- time
 
   #soon(): void {
     this.#due.soon();
@@ -154,9 +176,9 @@ export class Sink<T> {
     this.#step();
   }
 
-  /** Nothing new is sent: what is on the disk is safe there, as long as the disk takes it. */
+  /** Nothing new is sent: another one gets what waits, and what is on the disk is safe there, as long as the disk takes it. */
   get #isStopping(): boolean {
-    return this.#state === "closing" && this.#settings.diskMax > 0 && this.#trouble.why === null;
+    return this.#state === "closing" && (this.#hasHeir || (this.#settings.diskMax > 0 && this.#trouble.why === null));
   }
 
   #tick(): void {
@@ -176,8 +198,6 @@ export class Sink<T> {
   get #isQuiet(): boolean {
     return this.#isStopping ? this.#lanes.sending === 0 : this.#lanes.isQuiet;
   }
-  // ---- lanes
-
   #makeOwner(): LaneOwner<T> {
     return {
       settings: () => this.#settings,
@@ -193,7 +213,7 @@ export class Sink<T> {
       taken: (entries, ms) => {
         this.#sent += entries.length;
         for (const entry of entries) this.#room.remove(entry);
-        this.#written(entries);
+        this.#store?.spool.done(entries.flatMap(({ seq }) => (seq > 0 ? [seq] : [])));
         this.#host.done?.(entries.length, ms);
         if (this.#health.taken(ms)) this.#wake();
       },
@@ -211,11 +231,6 @@ export class Sink<T> {
         if (this.#store !== null) this.#soon();
       },
     };
-  }
-
-  #written(entries: readonly Entry<T>[]): void {
-    const seqs = entries.flatMap(({ seq }) => (seq > 0 ? [seq] : []));
-    if (seqs.length > 0) this.#store?.spool.done(seqs);
   }
 
   #wake(isAnother = false): void {
@@ -236,41 +251,31 @@ export class Sink<T> {
     }
   }
 
-  #makeLetters(): Letters<T> {
-    return new Letters<T>({
-      bounds: () => this.#settings,
-      shown: (item) => this.#options.shown(item),
-      again: ({ item, key, bytes }) => this.push(item, key, Math.max(0, bytes - key.length - ENTRY_BYTES)),
-      added: (letter) => void this.#store?.addLetter(letter),
-      removed: (ids) => this.#store?.removeLetters(ids),
-    });
+  #again({ item, key, bytes }: Letter<T>): boolean {
+    if (this.#state !== "open") return false;
+    const entry = this.#fresh(item, key, Math.max(bytes, key.length + ENTRY_BYTES));
+    const fits = this.#isWritten ? this.#store?.spool.hasRoom(this.#options.codec.encode(item).length) : this.#room.fits(entry.bytes);
+    if (fits === true) this.#take(entry);
+    return fits === true;
   }
 
-  // ---- the disk
-
   #openStore(): void {
-    if (this.#store !== null || this.#options.directory === null) return;
+    const { directory, codec } = this.#options;
+    if (this.#store !== null || directory === null) return;
     const host = this.#host;
-    const settings = (): SinkSettings<T> => this.#settings;
-    this.#store = new SinkStore<T>(
-      this.diskAt(this.#options.directory()),
-      {
-        now: () => host.clock.mono(),
-        wall: () => host.clock.now(),
-        get diskMax() {
-          return settings().diskMax;
-        },
-        trouble: (of, why) => this.#trouble.is(of, why, this.#settings.what),
-        readable: () => this.#readOn(),
-        lost: (rows) => this.#dropped(rows),
-        torn: (file, bytes) => {
-          this.#torn += bytes;
-          host.log.warn("the end of a file was cut off: it was not written to its end", { server: this.#settings.what, file, bytes });
-        },
+    const owner: SpoolOwner = {
+      now: () => host.clock.mono(),
+      wall: () => host.clock.now(),
+      diskMax: () => this.#settings.diskMax,
+      trouble: (of, why) => this.#trouble.is(of, why, this.#settings.what),
+      readable: () => this.#readOn(),
+      lost: (rows) => this.#dropped(rows),
+      torn: (file, bytes) => {
+        this.#torn += bytes;
+        host.log.warn("the end of a file was cut off: it was not written to its end", { server: this.#settings.what, file, bytes });
       },
-      this.#options.codec,
-      this.#letters,
-    );
+    };
+    this.#store = new SinkStore<T>(this.diskAt(directory()), owner, codec, this.#letters);
   }
 
   /** Half of memory is free for what waits on the disk. */
@@ -294,7 +299,8 @@ export class Sink<T> {
     const { clock } = this.#host;
     try {
       const age = Math.max(0, clock.now() - at);
-      this.#admit(this.#options.codec.decode(item), key, item.length + key.length + ENTRY_BYTES, later(clock.mono(), -age), seq);
+      const bytes = item.length + key.length + ENTRY_BYTES;
+      this.#admit(this.#fresh(this.#options.codec.decode(item), key, bytes, later(clock.mono(), -age)), seq);
     } catch (err) {
       this.#host.log.error("an item on the disk cannot be read", { server: this.#settings.what, error: wordsOf(err) });
       store.spool.done([seq]);
@@ -307,10 +313,9 @@ export class Sink<T> {
     const store = this.#store;
     if (store === null || this.#settings.diskMax > 0 || this.#state !== "open" || !store.spool.isEmpty) return;
     this.#store = null;
-    void store.discard();
+    this.#discarded = store.discard();
   }
 
-  // ---- its life
   /** Somebody has looked whether the other side is there, while nothing was sent; null = it is. */
   seen(err: string | null): void {
     if (this.#health.seen(err)) this.#wake();
@@ -318,9 +323,8 @@ export class Sink<T> {
 
   /** Other settings, at once; other lanes when nothing is under way, so that the order stays. */
   change(settings: SinkSettings<T>): void {
-    const before = this.#settings;
+    const isAnother = settings.what !== this.#settings.what;
     this.#settings = settings;
-    const isAnother = settings.what !== before.what;
     if (isAnother) this.#health.rename(settings.what);
     if (settings.diskMax > 0) this.#openStore();
     this.#letters.bound();
@@ -333,49 +337,58 @@ export class Sink<T> {
     return { rows: this.#room.rows + (this.#store?.spool.unread ?? 0), bytes: this.#room.bytes };
   }
 
-  get #memory(): number {
-    return this.#room.bytes + this.#letters.bytes + (this.#store?.spool.unwritten ?? 0);
-  }
-
   report(): ServerReport {
     const { rows } = this.waiting;
-    const s = this.#settings;
-    return {
-      ...this.#health.shown(s.what),
-      running: this.#lanes.sending,
-      waiting: rows,
-      pool: s.lanes,
-      queue: {
-        rows,
-        bytes: this.#room.bytes,
-        diskBytes: this.#store?.spool.bytes ?? 0,
-        sent: this.#sent,
-        dropped: this.#drops.count,
-        gaveUp: this.#gaveUp,
-        letters: this.#letters.count,
-        torn: this.#torn,
-        diskError: this.#trouble.why,
-      },
-    };
+    const { what, lanes: pool } = this.#settings;
+    const counted = { sent: this.#sent, dropped: this.#drops.count, gaveUp: this.#gaveUp, letters: this.#letters.count, torn: this.#torn };
+    const held = { rows, bytes: this.#room.bytes, diskBytes: this.#store?.spool.bytes ?? 0, diskError: this.#trouble.why };
+    return { ...this.#health.shown(what), running: this.#lanes.sending, waiting: rows, pool, queue: { ...held, ...counted } };
   }
 
   /** What waits is sent for a moment more. What is on the disk stays there, anything else is counted as dropped. */
   async close(): Promise<void> {
     if (this.#state !== "open") return;
+    const onlyHere = (await this.#stop()).length;
+    if (onlyHere > 0) {
+      this.#host.log.warn("the queue was not empty at the end", { server: this.#settings.what, dropped: onlyHere });
+      this.#dropped(onlyHere);
+    }
+    this.#end();
+  }
+
+  /** As `close`, but what waits is not sent any more: one with the same directory gets it, and the dead letters. */
+  async handOver(): Promise<Left<T>> {
+    if (this.#state !== "open") return new Left<T>([], [], 0);
+    this.#hasHeir = true;
+    const onlyHere = await this.#stop();
+    const letters = this.#letters.all();
+    this.#end();
+    return new Left<T>(onlyHere, this.#store?.hasLetters === true ? [] : letters, letters.length);
+  }
+
+  /** Take over what one has left that was here before. Call it before anything is pushed. */
+  inherit({ entries, deadLetters }: Left<T>): void {
+    this.#letters.inherit(deadLetters);
+    for (const entry of entries) this.#offer(entry);
+  }
+
+  /** Resolves when nothing is under way any more: with what is nowhere but in memory, in order. */
+  async #stop(): Promise<Entry<T>[]> {
     this.#state = "closing";
     this.#look();
     // Timers of the node may have ended already.
     if (!this.#isQuiet) await this.#quiet.within(this.#options.closeMs, (ms, fn) => this.#host.timer(ms, fn));
     this.#lanes.stop();
     const left = this.#lanes.takeAll();
-    const onDisk = left.flatMap(({ seq }) => (seq > 0 ? [seq] : []));
-    const onlyHere = left.length - onDisk.length + (this.#store?.spool.unload(onDisk) ?? 0);
-    if (onlyHere > 0) {
-      this.#host.log.warn("the queue was not empty at the end", { server: this.#settings.what, dropped: onlyHere });
-      this.#dropped(onlyHere);
-    }
     for (const entry of left) this.#room.remove(entry);
-    this.#dropped((await this.#store?.close()) ?? 0);
+    const store = this.#store;
+    this.#dropped((await store?.close()) ?? 0);
+    await this.#discarded;
+    // A disk that fails has not taken all of it, and one that is full has given some up.
+    return left.filter(({ seq }) => seq === 0 || store?.spool.has(seq) === false);
+  }
+
+  #end(): void {
     this.#state = "closed";
     this.#stopTimer();
     this.#due.stop();

@@ -84,8 +84,19 @@ export class Spool {
 
   /** Bytes on the disk. Where nothing new is to be written there what comes still waits behind what is there, within the bound that was. */
   get #most(): number {
-    if (this.owner.diskMax > 0) this.#lastMost = this.owner.diskMax;
+    this.#lastMost = this.owner.diskMax() || this.#lastMost;
     return this.#lastMost;
+  }
+
+  /** It is on the disk. */
+  has(seq: number): boolean {
+    return this.#segmentOf(seq) !== undefined;
+  }
+
+  /** An item of so many bytes can be written without pushing out another one. */
+  hasRoom(bytes: number): boolean {
+    if (this.#state === "closed" || (this.unwritten > 0 && this.unwritten + bytes > PENDING_MAX)) return false;
+    return this.bytes + this.unwritten + bytes <= this.#most;
   }
 
   /** Read what a former run has left. Never rejects: what cannot be read is told and passed over. */
@@ -358,10 +369,7 @@ export class Spool {
     this.#syncing.tick(now);
   }
 
-  /**
-   * What waits is written, and that what is done is; then nothing more is. Files that nobody needs are deleted. Returns how many items could not be
-   * written.
-   */
+  /** What waits is written, and what is done; files that nobody needs are deleted. Returns how many items could not be written and are not in memory. */
   async close(): Promise<number> {
     // One try more, however the last one went.
     this.#again = 0 as MonoMs;

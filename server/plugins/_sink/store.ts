@@ -57,6 +57,11 @@ export class SinkStore<T> {
     if (this.#isOpen) void this.#book.write({ kind: "gone", ids });
   }
 
+  /** All letters are on the disk, as far as it is known. */
+  get hasLetters(): boolean {
+    return this.#book.isWhole;
+  }
+
   /** Resolves when the letters so far stand there, or cannot. */
   lettersWritten(): Promise<void> {
     return this.#isOpen ? this.#written : this.opened;
@@ -70,9 +75,11 @@ export class SinkStore<T> {
     this.#book.tick();
   }
 
-  /** Returns how many items the disk has not taken. */
+  /** Returns how many items neither the disk nor memory has. */
   async close(): Promise<number> {
     await this.opened;
+    // Whoever has come to be a letter leaves the queue first.
+    await this.#written;
     const lost = await this.spool.close();
     await this.#book.close();
     return lost;

@@ -117,7 +117,7 @@ export interface Entry<T> {
   readonly item: T;
   readonly bytes: number;
   /** Counts up in the order of arrival. */
-  readonly order: number;
+  order: number;
   /** Mono ms. */
   readonly since: number;
   /** On the disk; 0 = it is not there. */
@@ -144,7 +144,7 @@ export interface SpoolOwner {
   now(): MonoMs;
   wall(): WallMs;
   /** Bytes on the disk; 0 = nothing new is written. */
-  readonly diskMax: number;
+  diskMax(): number;
   /** The disk does not take what it is given, and why; null = it does again. */
   trouble(of: Kept, why: string | null): void;
   /** Something may be read that could not be before. */

@@ -24,9 +24,9 @@ export class Unwritten {
   get items(): number {
     return this.#items.size;
   }
-  /** Of those, which are still to be sent. */
+  /** Of those, which are still to be sent and nowhere else. */
   get wanted(): number {
-    return [...this.#items.values()].filter((p) => !p.isDone).length;
+    return [...this.#items.values()].filter((p) => !p.isDone && !p.isLoaded).length;
   }
 
   add(pending: Pending): void {

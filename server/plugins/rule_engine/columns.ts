@@ -93,6 +93,11 @@ export class EventColumns implements Columns {
     return this;
   }
 
+  /** Of the same event, for good. */
+  kept(): EventColumns {
+    return new EventColumns(this.node, this.clientOf).of(this.noted);
+  }
+
   /** The event that is looked at. Only between two `of`. */
   get noted(): Noted {
     return this.#noted as Noted;

@@ -47,6 +47,7 @@ export class Engine implements RuleWorld, SlotWorld {
   readonly captures: Captures;
   readonly line: Line<Consumer>;
   readonly watching: Watching;
+  readonly raised: SlotWorld["raised"] = new Map();
   current: Rule | null = null;
   /** Events that were given up because too much waited. */
   dropped = 0;
@@ -99,6 +100,8 @@ export class Engine implements RuleWorld, SlotWorld {
       watching: this.watching,
       log: ctx.log,
       now: () => clock.now(),
+      mono: () => clock.mono(),
+      soon: (fn) => broker.soon(fn),
       forget: (id) => this.#forget(id),
     });
     this.captures = new Captures(this.watching, ctx);

@@ -280,6 +280,11 @@ export function sourcesOf(from: readonly string[], wanted: string | null): Sourc
   return { events, filters };
 }
 
+/** FROM says itself what events it is about: a `for` that was stored for other SQL is none for this. */
+export function namesEvent(from: readonly string[], wanted: string): boolean {
+  return from.some((source) => source.startsWith(PREFIX) || (eventOf(wanted) !== PUBLISH && BY_NAME.has(source)));
+}
+
 /** null = a topic filter. @throws SourceError */
 function inFrom(source: string, hook: EventRow | undefined): EventRow | null {
   if (source.startsWith(PREFIX)) {

@@ -1,6 +1,7 @@
 /** All resources: what actions send to, kept by their type and name. */
 import { checkParams, secretNames, unmasked } from "./params.ts";
 import { badArguments, noResource, noResourceType, refusalOf } from "./refusal.ts";
+import type { Rule } from "./rule.ts";
 import { nameOf, type RuleSet } from "./rule_set.ts";
 import { type ActionSlot, ResourceSlot, type SlotWorld, type StoredResource } from "./slots.ts";
 import type { BrokenRow, RuleStore } from "./store.ts";
@@ -43,16 +44,13 @@ export class ResourceSet {
 
   /** Kinds have come or gone. Actions are closed before the resources that they use. */
   sync(): void {
+    const isStale = [...this.#slots.values()].some((slot) => slot.stale);
+    const users = isStale ? this.rules().users() : new Map<string, Rule[]>();
     for (const slot of this.#slots.values()) {
-      if (slot.stale) for (const action of this.#users(slot.stored.id)) void action.close();
+      const { id } = slot.stored;
+      if (slot.stale) for (const action of slotsIn(users.get(id) ?? [], id)) void action.close();
       slot.sync();
     }
-  }
-
-  #users(id: string): ActionSlot[] {
-    return this.rules()
-      .using(id)
-      .flatMap((rule) => rule.slots.filter((slot) => slot.resourceId === id));
   }
 
   /** @throws RuleRefusal */
@@ -80,6 +78,12 @@ export class ResourceSet {
   async put(stored: StoredResource): Promise<ResourceSlot> {
     const old = this.#slots.get(stored.id);
     if (old === undefined && this.#slots.size >= RESOURCES_MAX) throw badArguments(`there are at most ${RESOURCES_MAX} resources`);
+    if (old !== undefined && old.reason === null && JSON.stringify(old.stored.config) === JSON.stringify(stored.config)) {
+      // What is open is as it is to be: nobody's connections, and nothing that waits, is touched.
+      old.describe(stored.description);
+      this.store.putResource(old.stored);
+      return old;
+    }
     const slot = new ResourceSlot(stored, this.world);
     slot.sync();
     if (slot.reason !== null) {
@@ -88,10 +92,10 @@ export class ResourceSet {
       throw badArguments(why);
     }
     this.#slots.set(stored.id, slot);
-    const why = await this.#reopen(stored.id, old !== undefined);
+    const why = await this.#reopen(stored.id);
     if (why !== null && old !== undefined) {
       this.#slots.set(stored.id, old);
-      await this.#reopen(stored.id, false);
+      await this.#reopen(stored.id);
       await slot.end();
       throw badArguments(why);
     }
@@ -101,27 +105,23 @@ export class ResourceSet {
     return slot;
   }
 
-  /** Actions that use it. `check`: why one that was open cannot be opened any more; null = all can. */
-  async #reopen(id: string, check: boolean): Promise<string | null> {
-    let why: string | null = null;
-    for (const rule of this.rules().using(id)) {
-      for (const slot of rule.slots) {
-        if (slot.resourceId !== id) continue;
-        const worked = slot.reason === null;
-        await slot.close();
-        slot.sync();
-        if (check && worked && slot.reason !== null) why ??= `rule ${rule.stored.name} cannot do with it: ${slot.reason}`;
-      }
-    }
-    return why;
+  /** Actions that use it. Returns why one that was open cannot be opened any more; null = all can. */
+  async #reopen(id: string): Promise<string | null> {
+    const rules = this.rules().using(id);
+    const users = rules.flatMap((rule) => rule.slots.filter((slot) => slot.resourceId === id).map((slot) => ({ rule, slot })));
+    const worked = users.filter(({ slot }) => slot.reason === null);
+    await Promise.all(users.map(({ slot }) => slot.close()));
+    for (const { slot } of users) slot.sync();
+    const broken = worked.find(({ slot }) => slot.reason !== null);
+    return broken === undefined ? null : `rule ${broken.rule.stored.name} cannot do with it: ${broken.slot.reason}`;
   }
 
   /** @throws RuleRefusal */
   async restart(id: string): Promise<void> {
     const slot = this.#slots.get(id);
     if (slot === undefined) throw noResource(id);
-    const users = this.#users(id);
-    for (const action of users) await action.close();
+    const users = slotsIn(this.rules().using(id), id);
+    await Promise.all(users.map((action) => action.close()));
     await slot.restart();
     for (const action of users) action.sync();
     if (slot.reason !== null) throw badArguments(`Start Resource ${id} Failed: ${slot.reason}`);
@@ -141,4 +141,9 @@ export class ResourceSet {
   async close(): Promise<void> {
     await Promise.all([...this.#slots.values()].map((slot) => slot.end()));
   }
+}
+
+/** Actions of these rules that use the resource. */
+function slotsIn(rules: readonly Rule[], resource: string): ActionSlot[] {
+  return rules.flatMap((rule) => rule.slots.filter((slot) => slot.resourceId === resource));
 }

@@ -1,11 +1,11 @@
 /** A rule while the node runs: what it looks at, its SQL compiled, its actions, its figures. */
 import { lineOf } from "../../lib/errors.ts";
 import { validTopicFilter } from "../../mqtt/topic.ts";
-import type { ActionEvent } from "../plugin.ts";
 import type { RuleCondition, RuleMetrics, RuleState } from "../rules.ts";
 import type { EventColumns } from "./columns.ts";
-import { SourceError, type Sources, sourcesOf } from "./events.ts";
+import { namesEvent, SourceError, type Sources, sourcesOf } from "./events.ts";
 import { EVERY, Figures } from "./figures.ts";
+import type { RowEvent } from "./place.ts";
 import type { ActionSlot, StoredAction } from "./slots.ts";
 import { type CompiledRule, compileRule, type Row } from "./sql/index.ts";
 import type { Consumer } from "./watching.ts";
@@ -22,6 +22,8 @@ export interface StoredRule {
   readonly description: string;
   /** Unix ms. */
   readonly created: number;
+  /** Counts up: the order of those that were made in one moment. */
+  readonly serial: number;
 }
 
 export interface RuleWorld {
@@ -37,13 +39,43 @@ export interface Compiled {
   readonly sources: Sources;
 }
 
-/** @throws SqlError, SourceError, Error: what it looks at is no topic filter */
-export function compileStored(rawsql: string, wanted: string | null): Compiled {
-  const sql = compileRule(rawsql);
+/** @throws SqlError, SourceError: what it looks at is no event, or no topic filter */
+export function compileStored(rawsql: string, wanted: string | null, sql = compileRule(rawsql)): Compiled {
   const sources = sourcesOf(sql.from, wanted);
   for (const filter of sources.filters)
     if (!validTopicFilter(filter)) throw new SourceError(`${JSON.stringify(filter.slice(0, 64))} in FROM is no topic filter`);
   return { sql, sources };
+}
+
+/**
+ * SQL with a `for` as somebody gives it (null or "" = FROM says it; undefined = as `old` has it), and the `for` that is to be stored.
+ * @throws SqlError, SourceError
+ */
+export function compileGiven(rawsql: string, given: unknown, old: Rule | null): { wanted: string | null; compiled: Compiled } {
+  const sql = compileRule(rawsql);
+  const stored = old === null ? null : old.stored.for;
+  let wanted: string | null = null;
+  if (typeof given === "string" && given !== "") {
+    // Nobody has given one, and it comes back as it is shown: FROM still says it.
+    const says = old !== null && stored === null && given === old.for && saidBy(sql) === given;
+    if (!says) wanted = given;
+  } else if (given === undefined && stored !== null && (rawsql === old?.stored.rawsql || !namesEvent(sql.from, stored))) wanted = stored;
+  return { wanted, compiled: compileStored(rawsql, wanted, sql) };
+}
+
+/** The event that FROM names first. */
+function saidBy({ from }: CompiledRule): string | undefined {
+  try {
+    return sourcesOf(from, null).events[0]?.name;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whatever one of them looks at, the other does as well. */
+export function sameSources(a: Sources, b: Sources): boolean {
+  const same = (x: readonly unknown[], y: readonly unknown[]): boolean => new Set(x).symmetricDifference(new Set(y)).size === 0;
+  return same(a.events, b.events) && same(a.filters, b.filters);
 }
 
 const NOTHING: Sources = { events: [], filters: [] };
@@ -55,7 +87,7 @@ export class Rule implements Consumer {
   readonly #sql: CompiledRule | null;
   /** Why its SQL cannot be used: what is stored may be of another version. */
   readonly #fault: string | null;
-  readonly #event: ActionEvent;
+  readonly #event: RowEvent;
   #columns: EventColumns | null = null;
   /** FOREACH of the event in hand, while it goes on. */
   #making: Generator<void, readonly Row[]> | null = null;
@@ -64,8 +96,10 @@ export class Rule implements Consumer {
   #given = 0;
   /** In making them, ms. */
   #spent = 0;
-  /** It has gone: what waits for it is not looked at any more. */
-  ended = false;
+  /** It has gone. */
+  #ended = false;
+  /** What waits for it is looked at by this one. null = it is not looked at any more. */
+  #heir: Rule | null = null;
 
   constructor(
     readonly stored: StoredRule,
@@ -75,6 +109,8 @@ export class Rule implements Consumer {
     /** Or why its SQL cannot be used. */
     compiled: Compiled | string,
     readonly figures = new Figures(),
+    /** What is stored of it is no row of a rule: it stands for that, and is not written. */
+    readonly isUnreadable = false,
   ) {
     this.#sql = typeof compiled === "string" ? null : compiled.sql;
     this.#fault = typeof compiled === "string" ? compiled : null;
@@ -94,7 +130,15 @@ export class Rule implements Consumer {
         event.lineage ??= { depth: 0, family: { made: 0 } };
         return event.lineage;
       },
+      get bytes() {
+        return noted().bytes;
+      },
       column: (name) => this.#columns?.get(name),
+      kept: () => {
+        const columns = (this.#columns as EventColumns).kept();
+        const { event, clientId, lineage } = this.#event;
+        return { event, ruleId: stored.id, clientId, lineage, column: (name) => columns.get(name) };
+      },
     };
   }
 
@@ -104,7 +148,12 @@ export class Rule implements Consumer {
 
   /** It is asked about events. */
   get active(): boolean {
-    return this.stored.enabled && this.#sql !== null && !this.ended;
+    return this.stored.enabled && this.#sql !== null && !this.#ended;
+  }
+
+  /** The event that it looks at first, given or not. */
+  get for(): string {
+    return this.sources.events[0]?.name ?? this.stored.for ?? "";
   }
 
   get state(): RuleState {
@@ -128,6 +177,8 @@ export class Rule implements Consumer {
   /** One event may make ten thousand rows: each of them, and each element of FOREACH, is a piece of work of its own. */
   look(columns: EventColumns): boolean {
     if (!this.active) {
+      const isAtIt = this.#making !== null || this.#rows.length > 0;
+      if (this.#heir !== null && !isAtIt) return this.#heir.look(columns);
       this.#giveUp();
       return false;
     }
@@ -171,6 +222,12 @@ export class Rule implements Consumer {
     this.#rows = rows;
     this.#given = 0;
     this.#act();
+  }
+
+  /** It is changed, or deleted. What it is at is given up; what else waits for it is its successor's, if that one looks at the same. */
+  end(heir: Rule | null): void {
+    this.#ended = true;
+    this.#heir = heir !== null && sameSources(this.sources, heir.sources) ? heir : null;
   }
 
   /** It has been changed, switched off or deleted: what waits for it is counted, by whoever has its figures now. */

@@ -2,22 +2,21 @@
 
 import type { Log } from "../../core/ports.ts";
 import { lineOf } from "../../lib/errors.ts";
-import { type ActionKind, takesResource } from "../actions.ts";
+import { type FromFile, planActions } from "./action_plan.ts";
 import { SourceError } from "./events.ts";
-import { checkParams, secretNames, unmasked } from "./params.ts";
-import { badArguments, noAction, noHook, noResource, type RuleRefusal, refusalOf } from "./refusal.ts";
-import { type Compiled, compileStored, Rule, type RuleWorld, type StoredRule } from "./rule.ts";
-import { ActionSlot, type SlotWorld, type StoredAction } from "./slots.ts";
+import { badArguments, noHook, type RuleRefusal, refusalOf } from "./refusal.ts";
+import { type Compiled, compileGiven, compileStored, Rule, type RuleWorld, type StoredRule } from "./rule.ts";
+import { ActionSlot, type SlotWorld } from "./slots.ts";
 import type { RuleStore } from "./store.ts";
+import { Turns, type TurnsPorts } from "./turns.ts";
 import type { Watching } from "./watching.ts";
 
 const RULES_MAX = 10_000;
-const ACTIONS_MAX = 32;
 const SQL_MAX = 64 * 1024;
 const NAME_MAX = 200;
 const DESCRIPTION_MAX = 4096;
 
-export interface RuleSetPorts {
+export interface RuleSetPorts extends TurnsPorts {
   readonly slots: SlotWorld;
   readonly rules: RuleWorld;
   readonly store: RuleStore;
@@ -36,18 +35,12 @@ export interface PlannedRule {
   readonly old: Rule | null;
 }
 
-/** Where a rule comes from that keeps its ids. */
-export interface FromFile {
-  readonly id: string;
-  /** An action of another rule has that id: alarms and the log call actions by it. */
-  isOthers(action: string): boolean;
-}
-
 type Given = Readonly<Record<string, unknown>>;
 
 export class RuleSet {
   readonly #rules = new Map<string, Rule>();
   #order = 0;
+  #serial = 0;
   #lastId = 0n;
 
   constructor(private readonly ports: RuleSetPorts) {
@@ -65,6 +58,7 @@ export class RuleSet {
       compiled = `its SQL cannot be used: ${lineOf(err)}`;
       log.error("a stored rule cannot be used", { id: stored.id, error: lineOf(err) });
     }
+    this.#serial = Math.max(this.#serial, stored.serial);
     const slots = stored.actions.map((action) => new ActionSlot(action, stored.id, this.ports.slots));
     for (const slot of slots) slot.sync();
     this.#set(new Rule(stored, ++this.#order, slots, this.ports.rules, compiled));
@@ -72,8 +66,8 @@ export class RuleSet {
 
   /** Shown, and deleted when somebody says so; its row is not written. */
   #keepBroken(id: string, why: string): void {
-    const stored = { id, name: id, for: null, rawsql: "", actions: [], enabled: false, description: "", created: 0 };
-    this.#rules.set(id, new Rule(stored, ++this.#order, [], this.ports.rules, why));
+    const stored = { id, name: id, for: null, rawsql: "", actions: [], enabled: false, description: "", created: 0, serial: 0 };
+    this.#rules.set(id, new Rule(stored, ++this.#order, [], this.ports.rules, why, undefined, true));
   }
 
   get size(): number {
@@ -98,24 +92,22 @@ export class RuleSet {
     return [...this.#rules.values()].filter((rule) => rule.slots.some((slot) => slot.resourceId === resource));
   }
 
-  /** Names of the rules that use each resource, by its id. */
-  users(): Map<string, string[]> {
-    const found = new Map<string, string[]>();
-    for (const { slots, stored } of this.#rules.values()) {
-      for (const id of new Set(slots.map((slot) => slot.resourceId))) {
-        if (id === null) continue;
-        const names = found.get(id);
-        if (names === undefined) found.set(id, [stored.name]);
-        else names.push(stored.name);
+  /** The same of all resources that are used, by their ids, in one pass. */
+  users(): Map<string, Rule[]> {
+    const users = new Map<string, Rule[]>();
+    for (const rule of this.#rules.values())
+      for (const id of new Set(rule.slots.flatMap((slot) => slot.resourceId ?? []))) {
+        const rules = users.get(id);
+        if (rules === undefined) users.set(id, [rule]);
+        else rules.push(rule);
       }
-    }
-    return found;
+    return users;
   }
 
   #set(rule: Rule): void {
     const old = this.#rules.get(rule.id);
     if (old?.active === true) this.ports.watching.remove(old);
-    if (old !== undefined) old.ended = true;
+    old?.end(rule);
     this.#rules.set(rule.id, rule);
     if (rule.active) this.ports.watching.add(rule);
   }
@@ -126,38 +118,35 @@ export class RuleSet {
    * @throws RuleRefusal
    */
   plan(given: Given, old: Rule | null, resources: ReadonlyMap<string, string>, file?: FromFile): PlannedRule {
-    const was = old?.stored;
+    // Of one that cannot be read nothing is known: all of it has to be given.
+    const was = old === null || old.isUnreadable ? undefined : old.stored;
     const rawsql = textOf(given.rawsql ?? given.sql ?? was?.rawsql, "rawsql");
     const name = nameOf(given.name ?? was?.name);
     const description = textOf(given.description ?? was?.description ?? "", "description", DESCRIPTION_MAX);
     const enabled = flagOf(given.enabled ?? was?.enabled ?? true);
     if (rawsql.length > SQL_MAX) throw badArguments(`rawsql has at most ${SQL_MAX} characters`);
-    const sqlChanged = was === undefined || rawsql !== was.rawsql;
-    const given4 = given.for === undefined || given.for === null || given.for === "" ? undefined : textOf(given.for, "for");
-    // With other SQL its FROM says what it is for, unless somebody says otherwise.
-    const wanted = given4 ?? (was !== undefined && !sqlChanged ? was.for : null);
-    const compiled = compiledOf(rawsql, wanted);
+    if (given.for !== undefined && given.for !== null) textOf(given.for, "for");
+    const { wanted, compiled } = compiledOf(rawsql, given.for, was === undefined ? null : old);
+    const ports = { kinds: this.ports.slots.ctx.kinds, resources, newId: (prefix: string) => this.#newId(prefix) };
     const list = given.actions === undefined && was !== undefined ? was.actions : given.actions;
-    if (!Array.isArray(list)) throw badArguments("actions must be an array of {name, params}");
-    if (list.length > ACTIONS_MAX) throw badArguments(`a rule has at most ${ACTIONS_MAX} actions`);
-    const taken = new Set<string>();
-    const actions = list.map((action: unknown, i) => this.#action(action, i, was?.actions ?? [], resources, taken, file));
-    const created = was?.created ?? this.ports.now();
+    const actions = planActions(list, was?.actions ?? [], ports, file);
     const stored = {
-      id: was?.id ?? file?.id ?? this.#newId(`${name}:`),
+      id: old?.id ?? file?.id ?? this.#newId(`${name}:`),
       name,
       for: wanted,
       rawsql,
       actions,
       enabled,
       description,
-      created,
+      created: was?.created ?? this.ports.now(),
+      serial: was?.serial ?? ++this.#serial,
     };
     return { stored, compiled, old };
   }
 
-  /** Only its switch: whatever is broken of it stays so. */
+  /** Only its switch: whatever is broken of it stays so. @throws RuleRefusal: what is stored of it cannot be read, and is not written over */
   planEnabled(old: Rule, enabled: boolean): PlannedRule {
+    if (old.isUnreadable) throw badArguments(old.reason ?? "");
     let compiled: Compiled | string;
     try {
       compiled = compileStored(old.stored.rawsql, old.stored.for);
@@ -173,95 +162,62 @@ export class RuleSet {
     return `${prefix}${this.#lastId}`;
   }
 
-  #action(
-    given: unknown,
-    i: number,
-    was: readonly StoredAction[],
-    resources: ReadonlyMap<string, string>,
-    taken: Set<string>,
-    file: FromFile | undefined,
-  ): StoredAction {
-    if (typeof given !== "object" || given === null) throw badArguments(`actions[${i + 1}] must be an object with name and params`);
-    const { name, params = {}, id } = given as Given;
-    if (typeof name !== "string" || name === "") throw badArguments(`actions[${i + 1}].name is missing`);
-    if (typeof params !== "object" || params === null || Array.isArray(params))
-      throw badArguments(`actions[${i + 1}].params must be an object`);
-    // The form of 3.1 sends no ids: the action in the same place is the same one.
-    const old = was.find((a) => a.id === id && a.name === name) ?? (id === undefined && was[i]?.name === name ? was[i] : undefined);
-    const kind = this.ports.slots.ctx.kinds.actions.get(name);
-    if (kind === undefined) {
-      if (old !== undefined && (params === old.params || JSON.stringify(params) === JSON.stringify(old.params))) return old;
-      throw noAction(name);
-    }
-    const where = `actions[${i + 1}]`;
-    try {
-      const whole = params === old?.params ? params : unmasked(params as Given, old?.params ?? null, kind.params);
-      const checked = checkParams(whole, kind.params);
-      const actionId =
-        old !== undefined && !taken.has(old.id)
-          ? old.id
-          : file !== undefined && typeof id === "string" && ACTION_ID.test(id) && !taken.has(id) && !file.isOthers(id)
-            ? id
-            : this.#newId(`${name}_`);
-      taken.add(actionId);
-      if (kind.type !== "built_in") checkResource(checked.$resource, kind, resources);
-      return { id: actionId, name, params: checked, secrets: secretNames(kind.params) };
-    } catch (err) {
-      throw refusalOf(err, where);
-    }
-  }
-
   /** All of them, or none. @throws RuleRefusal */
   async put(planned: readonly PlannedRule[]): Promise<Rule[]> {
     const added = planned.filter((p) => p.old === null).length;
     if (this.#rules.size + added > RULES_MAX) throw badArguments(`there are at most ${RULES_MAX} rules`);
-    const made: Rule[] = [];
-    const fresh: ActionSlot[] = [];
-    const closed: ActionSlot[] = [];
-    try {
-      for (const { stored, compiled, old } of planned) made.push(await this.#make(stored, compiled, old, fresh, closed));
-    } catch (err) {
-      for (const slot of fresh) await slot.end();
-      for (const slot of closed) slot.sync();
-      throw err;
+    const turns = new Turns(this.ports);
+    const drafts: Draft[] = [];
+    for (const plan of planned) {
+      drafts.push(this.#draft(plan));
+      if (turns.over) await turns.rest();
     }
-    for (const [i, rule] of made.entries()) {
-      const old = (planned[i] as PlannedRule).old;
+    await this.#open(drafts);
+    // All of them in one turn: so they are all there after a crash, or none is.
+    for (const { stored } of planned) this.ports.store.putRule(stored);
+    for (const { rule, fresh } of drafts) {
+      for (const { slot } of fresh) slot.own();
       this.#set(rule);
-      this.ports.store.putRule(rule.stored);
-      if (old !== null) await this.#endOthers(old, rule);
+      if (turns.over) await turns.rest();
     }
     this.ports.watching.settle();
-    return made;
+    await Promise.all(drafts.map(({ old, rule }) => old && endOthers(old, rule)));
+    return drafts.map(({ rule }) => rule);
   }
 
-  async #make(stored: StoredRule, compiled: Compiled | string, old: Rule | null, fresh: ActionSlot[], closed: ActionSlot[]): Promise<Rule> {
-    const slots: ActionSlot[] = [];
-    for (const action of stored.actions) {
-      const was = old?.slots.find((slot) => slot.stored.id === action.id);
-      if (was !== undefined && JSON.stringify(was.stored) === JSON.stringify(action)) {
-        slots.push(was);
-        continue;
-      }
-      // It has the directory of the one that it takes the place of.
-      if (was !== undefined) {
-        await was.close();
-        closed.push(was);
-      }
-      const slot = new ActionSlot(action, stored.id, this.ports.slots, was?.figures);
-      fresh.push(slot);
-      slots.push(slot);
-      slot.sync();
-      if (slot.reason !== null) throw badArguments(`${action.name}: ${slot.reason}`);
-    }
-    return new Rule(stored, old?.order ?? ++this.#order, slots, this.ports.rules, compiled, old?.figures);
+  /** Nothing of it is open yet but what it has of the old one. */
+  #draft({ stored, compiled, old }: PlannedRule): Draft {
+    const fresh: Draft["fresh"] = [];
+    const slots = stored.actions.map((action) => {
+      const was = old?.slots.find((slot) => slot.stored.id === action.id) ?? null;
+      if (was !== null && JSON.stringify(was.stored) === JSON.stringify(action)) return was;
+      const slot = new ActionSlot(action, stored.id, this.ports.slots, was?.place);
+      fresh.push({ slot, was });
+      return slot;
+    });
+    return { rule: new Rule(stored, old?.order ?? ++this.#order, slots, this.ports.rules, compiled, old?.figures), old, fresh };
   }
 
-  async #endOthers(old: Rule, now: Rule): Promise<void> {
-    for (const slot of old.slots) {
-      if (now.slots.includes(slot)) continue;
-      await slot.end();
-      if (!now.slots.some((s) => s.stored.id === slot.stored.id)) slot.forget();
+  /** What takes nobody's place first: nothing is closed for a change that is refused. @throws RuleRefusal; then everything is as it was */
+  async #open(drafts: readonly Draft[]): Promise<void> {
+    const fresh = drafts.flatMap((draft) => draft.fresh);
+    const turns = new Turns(this.ports);
+    const open = async (slots: typeof fresh): Promise<void> => {
+      for (const { slot } of slots) {
+        slot.sync();
+        if (slot.reason !== null) throw badArguments(`${slot.stored.name}: ${slot.reason}`);
+        if (turns.over) await turns.rest();
+      }
+    };
+    try {
+      await open(fresh.filter(({ was }) => was === null));
+      // They have one directory.
+      await Promise.all(fresh.map(({ was }) => was?.close()));
+      await open(fresh.filter(({ was }) => was !== null));
+    } catch (err) {
+      await Promise.all(fresh.map(({ slot }) => slot.discard()));
+      for (const { was } of fresh) was?.sync();
+      throw err;
     }
   }
 
@@ -269,15 +225,17 @@ export class RuleSet {
     const rule = this.#rules.get(id);
     if (rule === undefined) return;
     if (rule.active) this.ports.watching.remove(rule);
-    rule.ended = true;
+    rule.end(null);
     this.#rules.delete(id);
     this.ports.store.deleteRule(id);
     this.ports.watching.settle();
     this.ports.forget(id);
-    for (const slot of rule.slots) {
-      await slot.end();
-      slot.forget();
-    }
+    await Promise.all(
+      rule.slots.map(async (slot) => {
+        await slot.end();
+        slot.forget();
+      }),
+    );
   }
 
   /** The plugin is unloaded. */
@@ -286,22 +244,31 @@ export class RuleSet {
   }
 }
 
-const ACTION_ID = /^[\w:.-]{1,300}$/;
+/** A rule that is about to be there. */
+interface Draft {
+  readonly rule: Rule;
+  readonly old: Rule | null;
+  /** Actions that have to be opened, and the one whose place each takes. */
+  readonly fresh: { readonly slot: ActionSlot; readonly was: ActionSlot | null }[];
+}
 
-function compiledOf(rawsql: string, wanted: string | null): Compiled {
+async function endOthers(old: Rule, now: Rule): Promise<void> {
+  const others = old.slots.filter((slot) => !now.slots.includes(slot));
+  await Promise.all(
+    others.map(async (slot) => {
+      await slot.end();
+      if (!now.slots.some((s) => s.stored.id === slot.stored.id)) slot.forget();
+    }),
+  );
+}
+
+function compiledOf(rawsql: string, given: unknown, old: Rule | null): ReturnType<typeof compileGiven> {
   try {
-    return compileStored(rawsql, wanted);
+    return compileGiven(rawsql, given, old);
   } catch (err) {
     if (err instanceof SourceError && err.hook !== null) throw noHook(err.hook);
     throw refusalOf(err);
   }
-}
-
-function checkResource(id: unknown, kind: ActionKind, resources: ReadonlyMap<string, string>): void {
-  if (typeof id !== "string" || id === "") throw badArguments("$resource is missing: it names the resource that the action uses");
-  const has = resources.get(id);
-  if (has === undefined) throw noResource(id);
-  if (!takesResource(kind, has)) throw badArguments(`resource ${id} is of type ${has}, the action needs one of type ${kind.type}`);
 }
 
 function textOf(value: unknown, name: string, most = Number.POSITIVE_INFINITY): string {

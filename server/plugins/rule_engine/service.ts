@@ -27,7 +27,16 @@ export function ruleEngineService(engine: Engine): RuleEngineService {
   const changes = new WorkQueue(1, CHANGES_MAX);
   const node = broker.nodeName;
   const now = (): number => clock.now();
-  const transfer = { rules, resources, kinds, node, now };
+  const transfer = {
+    rules,
+    resources,
+    kinds,
+    node,
+    log: ctx.log,
+    now,
+    mono: () => clock.mono(),
+    soon: (fn: () => void) => broker.soon(fn),
+  };
   const row = (rule: Rule): RuleRow => ruleRow(rule);
 
   function ruleOf(id: string): Rule {
@@ -41,10 +50,8 @@ export function ruleEngineService(engine: Engine): RuleEngineService {
     return row(rule as Rule);
   }
 
-  const usedRow = (slot: ResourceSlot): ResourceRow => {
-    const users = rules.using(slot.stored.id).map((rule) => rule.stored.name);
-    return resourceRow(slot, users, node);
-  };
+  const namesOf = (users: readonly Rule[] = []): string[] => users.map((rule) => rule.stored.name);
+  const usedRow = (slot: ResourceSlot): ResourceRow => resourceRow(slot, namesOf(rules.using(slot.stored.id)), node);
 
   const letters = (rule: string, action: string): DeadLetters | null | undefined => {
     const slot = rules.get(rule)?.slots.find((s) => s.stored.id === action);
@@ -66,7 +73,12 @@ export function ruleEngineService(engine: Engine): RuleEngineService {
     createRule: (given) => changes.run(() => put(rules.plan(given, null, resources.types()))),
     updateRule: (id, given) => changes.run(() => put(rules.plan(given, ruleOf(id), resources.types()))),
     removeRule: (id) => changes.run(() => rules.remove(id)),
-    enableRule: (id, enabled) => changes.run(() => put(rules.planEnabled(ruleOf(id), enabled))),
+    enableRule: (id, enabled) =>
+      changes.run(async () => {
+        const rule = ruleOf(id);
+        const plan = rules.planEnabled(rule, enabled);
+        return rule.stored.enabled === enabled ? row(rule) : put(plan);
+      }),
     resetMetrics(id) {
       const rule = rules.get(id);
       rule?.resetMetrics();
@@ -89,7 +101,7 @@ export function ruleEngineService(engine: Engine): RuleEngineService {
     resources() {
       const users = rules.users();
       return [
-        ...[...resources.all()].map((slot) => resourceRow(slot, users.get(slot.stored.id) ?? [], node)),
+        ...[...resources.all()].map((slot) => resourceRow(slot, namesOf(users.get(slot.stored.id)), node)),
         ...[...resources.broken.values()].map(({ id, why }) => brokenResource(id, why, node)),
       ];
     },
@@ -164,7 +176,7 @@ function ruleRow(rule: Rule): RuleRow {
   return {
     id: stored.id,
     name: stored.name,
-    for: forOf(rule),
+    for: rule.for,
     rawsql: stored.rawsql,
     actions: slots.map(actionOf),
     enabled: stored.enabled,

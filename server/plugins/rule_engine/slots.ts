@@ -19,101 +19,18 @@ import type {
   ResourceKind,
 } from "../plugin.ts";
 import type { ActionMetrics } from "../rules.ts";
-import { ActionFigures } from "./figures.ts";
+import type { ActionFigures } from "./figures.ts";
+import { Opened, type OpenedWorld } from "./opened.ts";
+import { Place, type RowEvent } from "./place.ts";
 
 const DIRECTORY = "rules";
 
-export interface SlotWorld {
+export interface SlotWorld extends OpenedWorld {
   readonly ctx: Pick<PluginContext, "clock" | "log" | "every" | "alarm" | "kinds" | "dataDir" | "broker">;
   /** undefined = there is none of that id. */
   resource(id: string): ResourceSlot | undefined;
   /** Something went wrong with rows of an action; `event` is known while it is run. */
   failed(rule: string, action: string, why: string): void;
-}
-
-/** What may need to be closed before it is opened again, with what else ends then. */
-class Opened<T extends { close(): void | Promise<void> }> {
-  #made: T | null = null;
-  #closing: Promise<void> | null = null;
-  readonly #undo = new Set<() => void>();
-  readonly #alarms = new Map<string, () => void>();
-  /** Why there is none. */
-  reason: string | null = "not opened yet";
-
-  constructor(
-    private readonly world: SlotWorld,
-    /** For alarms and the log. */
-    private readonly id: string,
-  ) {}
-
-  get made(): T | null {
-    return this.#made;
-  }
-
-  get closing(): Promise<void> | null {
-    return this.#closing;
-  }
-
-  open(make: (host: ResourceHost) => T): void {
-    try {
-      this.#made = make(this.host());
-      this.reason = null;
-    } catch (err) {
-      this.reason = lineOf(err);
-      this.#end();
-    }
-  }
-
-  host(): ResourceHost {
-    const { clock, log, every, alarm } = this.world.ctx;
-    return {
-      clock,
-      log,
-      every: (ms, fn) => {
-        const cancel = every(ms, fn);
-        this.#undo.add(cancel);
-        return () => {
-          this.#undo.delete(cancel);
-          cancel();
-        };
-      },
-      alarm: (what, desc) => {
-        const name = `${this.id}_${what}`;
-        if (desc === null) this.#alarms.delete(name);
-        else this.#alarms.set(name, () => alarm(name, null));
-        alarm(name, desc);
-      },
-    };
-  }
-
-  /** Resolves when it has ended; never rejects. */
-  close(reason: string): Promise<void> {
-    this.reason = reason;
-    const made = this.#made;
-    if (made === null) return this.#closing ?? Promise.resolve();
-    this.#made = null;
-    const ended = this.#finish(made).then(() => {
-      if (this.#closing === ended) this.#closing = null;
-    });
-    this.#closing = ended;
-    return ended;
-  }
-
-  async #finish(made: T): Promise<void> {
-    try {
-      await made.close();
-    } catch (err) {
-      this.world.ctx.log.error("closing failed", { what: this.id, error: lineOf(err) });
-    }
-    this.#end();
-  }
-
-  #end(): void {
-    for (const cancel of this.#undo) cancel();
-    this.#undo.clear();
-    for (const clear of this.#alarms.values()) clear();
-    this.#alarms.clear();
-  }
 }
 
 /** As it is stored. */
@@ -133,11 +50,23 @@ export class ResourceSlot {
   /** It has gone, and is not opened any more. */
   #ended = false;
 
+  #stored: StoredResource;
+
   constructor(
-    readonly stored: StoredResource,
+    stored: StoredResource,
     private readonly world: SlotWorld,
   ) {
+    this.#stored = stored;
     this.#opened = new Opened(world, stored.id);
+  }
+
+  get stored(): StoredResource {
+    return this.#stored;
+  }
+
+  /** Another description; what it is stays. */
+  describe(description: string): void {
+    this.#stored = { ...this.#stored, description };
   }
 
   get resource(): Resource | null {
@@ -201,9 +130,15 @@ export class ActionSlot {
     readonly stored: StoredAction,
     private readonly rule: string,
     private readonly world: SlotWorld,
-    readonly figures = new ActionFigures(),
+    /** That of the one whose place it takes; `own` says when. */
+    readonly place = new Place(),
   ) {
     this.#opened = new Opened(world, stored.id);
+    place.owner ??= this;
+  }
+
+  get figures(): ActionFigures {
+    return this.place.figures;
   }
 
   get reason(): string | null {
@@ -220,8 +155,7 @@ export class ActionSlot {
 
   /** The resource that its parameters name; null = none. */
   get resourceId(): string | null {
-    const id = this.stored.params.$resource;
-    return typeof id === "string" && id !== "" ? id : null;
+    return resourceIn(this.stored.params);
   }
 
   /** Open or close it, as its kind and its resource have come or gone. */
@@ -230,12 +164,34 @@ export class ActionSlot {
     const { kind } = this;
     const [resource, why] = this.#needs(kind);
     if (why === null && this.#opened.made !== null && kind === this.#kind && resource === this.#resource) return;
-    if (this.#opened.made !== null) void this.#opened.close("closed");
+    if (this.#opened.made !== null) void this.close();
     this.#kind = kind;
     this.#resource = resource;
     if (why !== null) this.#opened.reason = why;
-    else if (this.#opened.closing !== null) void this.#opened.closing.then(() => this.sync());
-    else this.#opened.open((host) => (kind as ActionKind).open(this.stored.params, this.#host(host), resource));
+    else if (this.#opened.closing !== null) {
+      this.place.isAwaited = true;
+      void this.#opened.closing.then(() => this.sync());
+      return;
+    } else this.#opened.open((host) => (kind as ActionKind).open(this.stored.params, this.#host(host), resource));
+    if (this.place.owner === this) this.#begin();
+  }
+
+  /** It is its rule's now. */
+  own(): void {
+    this.place.owner = this;
+    this.sync();
+    this.#begin();
+  }
+
+  /** What was left and held for it comes first. */
+  #begin(): void {
+    const action = this.#opened.made;
+    if (action === null) {
+      this.place.giveUp();
+      return;
+    }
+    this.place.bequeath(action);
+    for (const { row, event } of this.place.take()) this.#act(action, row, event);
   }
 
   #needs(kind: ActionKind | null): [Resource | null, why: string | null] {
@@ -276,65 +232,73 @@ export class ActionSlot {
       done: (rows) => {
         figures.success += rows;
       },
-      failed: (rows, why) => {
-        figures.failed += rows;
-        this.#note(why);
-        world.failed(this.rule, this.stored.id, why);
-      },
+      failed: (rows, why) => this.#failed(rows, why),
       dropped: (rows) => {
         figures.dropped += rows;
       },
     };
   }
 
-  #note(why: string): void {
-    this.figures.lastError = why;
-    this.figures.lastErrorAt = this.world.ctx.clock.now();
+  #failed(rows: number, why: string): void {
+    const { figures, world } = this;
+    figures.failed += rows;
+    figures.lastError = why;
+    figures.lastErrorAt = world.ctx.clock.now();
+    world.failed(this.rule, this.stored.id, why);
   }
 
-  run(row: Readonly<Record<string, unknown>>, event: ActionEvent): void {
-    const { figures } = this;
-    figures.taken++;
+  /** Of the rule that it belongs to: a row. */
+  run(row: Readonly<Record<string, unknown>>, event: RowEvent): void {
+    this.figures.taken++;
     const action = this.#opened.made;
-    if (action === null) {
-      figures.dropped++;
-      return;
-    }
+    if (action === null) this.place.hold(row, event);
+    else this.#act(action, row, event);
+  }
+
+  #act(action: Action, row: Readonly<Record<string, unknown>>, event: ActionEvent): void {
     try {
       action.run(row, event);
     } catch (err) {
-      figures.failed++;
-      const why = lineOf(err);
-      this.#note(why);
-      this.world.failed(this.rule, this.stored.id, why);
+      this.#failed(1, lineOf(err));
     }
   }
 
   metrics(): ActionMetrics {
-    const { figures: f, action } = this;
+    const { figures: f, action, place } = this;
     const waits = action?.waiting?.() ?? { rows: 0, bytes: 0 };
     return {
       taken: f.taken,
       success: f.success,
       failed: f.failed,
       dropped: f.dropped,
-      waiting: waits.rows,
-      waiting_bytes: waits.bytes,
-      dead_letters: action?.deadLetters?.count ?? null,
+      waiting: waits.rows + place.waiting.rows,
+      waiting_bytes: waits.bytes + place.waiting.bytes,
+      dead_letters: action === null ? place.letters : (action.deadLetters?.count ?? null),
       last_error: f.lastError,
       last_error_at_ms: f.lastErrorAt,
     };
   }
 
-  /** Until `sync`. */
+  /** Until `sync`, or until another one has its place: what waits, and what comes meanwhile, is for whoever is opened there next. */
   close(): Promise<void> {
-    return this.#opened.close("closed");
+    this.place.isAwaited = true;
+    return this.#opened.close("it is opened again", async (action) => {
+      if (action.handOver === undefined) await action.close();
+      else this.place.leave(await action.handOver());
+    });
+  }
+
+  /** It does not come to be its rule's: whoever has its place may be opened again. */
+  async discard(): Promise<void> {
+    await this.end();
+    if (this.place.owner === this) this.forget();
   }
 
   /** For good; what lies on disk stays for a successor of the same id. */
-  end(): Promise<void> {
+  async end(): Promise<void> {
     this.#ended = true;
-    return this.close();
+    await this.#opened.close("closed");
+    if (this.place.owner === this) this.place.end();
   }
 
   /** Nothing of it is wanted any more. */
@@ -345,4 +309,9 @@ export class ActionSlot {
       this.world.ctx.log.warn("what an action had on disk cannot be deleted", { action: this.stored.id, error: lineOf(err) });
     }
   }
+}
+
+/** The resource that parameters of an action name; null = none. */
+export function resourceIn({ $resource: id }: Readonly<Record<string, unknown>>): string | null {
+  return typeof id === "string" && id !== "" ? id : null;
 }

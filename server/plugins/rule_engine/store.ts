@@ -36,7 +36,7 @@ export class RuleStore {
         log.error(isRule ? "a stored rule cannot be read" : "a stored resource cannot be read", { id, error: lineOf(err) });
       }
     }
-    this.rules.sort((a, b) => a.created - b.created || (a.id < b.id ? -1 : 1));
+    this.rules.sort((a, b) => a.created - b.created || a.serial - b.serial || (a.id < b.id ? -1 : 1));
   }
 
   putRule(row: StoredRule): void {
@@ -80,6 +80,7 @@ function ruleOf(row: unknown, id: string): StoredRule {
     enabled: r.enabled !== false,
     description: typeof r.description === "string" ? r.description : "",
     created: typeof r.created === "number" ? r.created : 0,
+    serial: typeof r.serial === "number" ? r.serial : 0,
   };
 }
 

@@ -1,23 +1,27 @@
 /** All rules and resources as one JSON file, without secrets; and such a file brought in, all of it or nothing. */
+import type { Log } from "../../core/ports.ts";
 import { lineOf } from "../../lib/errors.ts";
 import type { ActionKinds } from "../plugin.ts";
 import type { ImportCounts, ImportResult, RulesFile } from "../rules.ts";
 import { maskedFields, shownParams, wordOf } from "./params.ts";
 import { badArguments } from "./refusal.ts";
 import type { ResourceSet } from "./resource_set.ts";
+import { type Rule, sameSources } from "./rule.ts";
 import type { PlannedRule, RuleSet } from "./rule_set.ts";
 import type { StoredResource } from "./slots.ts";
+import { Turns, type TurnsPorts } from "./turns.ts";
 
 /** Mistakes that are told of at once. */
 const ERRORS_MAX = 100;
 
 type Given = Readonly<Record<string, unknown>>;
 
-export interface TransferPorts {
+export interface TransferPorts extends TurnsPorts {
   readonly rules: RuleSet;
   readonly resources: ResourceSet;
   readonly kinds: ActionKinds;
   readonly node: string;
+  readonly log: Log;
   now(): number;
 }
 
@@ -35,10 +39,10 @@ export function exportRules({ rules, resources, kinds, node, now }: TransferPort
     })),
     rules: [...rules.all()]
       .filter((rule) => rule.stored.rawsql !== "")
-      .map(({ stored, sources }) => ({
+      .map(({ stored }) => ({
         id: stored.id,
         name: stored.name,
-        for: sources.events[0]?.name ?? stored.for ?? "",
+        for: stored.for,
         rawsql: stored.rawsql,
         actions: stored.actions.map(({ id, name, params, secrets }) => ({
           id,
@@ -58,7 +62,7 @@ interface Plan {
 }
 
 /** What would be done. @throws RuleRefusal: it is no such file */
-function planImport(file: unknown, ports: TransferPorts): Plan {
+async function planImport(file: unknown, ports: TransferPorts): Promise<Plan> {
   const { version, resources = [], rules = [] } = (typeof file === "object" && file !== null ? file : {}) as Given;
   if (version !== 1) throw badArguments("this is no file of GET /rules_export: version must be 1");
   if (!Array.isArray(resources) || !Array.isArray(rules)) throw badArguments("resources and rules must be arrays");
@@ -68,6 +72,7 @@ function planImport(file: unknown, ports: TransferPorts): Plan {
   const tell = (where: string, err: unknown): void => {
     if (result.errors.length < ERRORS_MAX) result.errors.push({ where, message: lineOf(err).replace(/^Bad Arguments: /, "") });
   };
+  const turns = new Turns(ports);
   const types = ports.resources.types();
   for (const [i, given] of resources.entries()) {
     try {
@@ -77,6 +82,7 @@ function planImport(file: unknown, ports: TransferPorts): Plan {
     }
     const { type, name } = (given ?? {}) as Given;
     if (typeof type === "string" && typeof name === "string") types.set(`${type}:${name}`, type);
+    if (turns.over) await turns.rest();
   }
   const seen = new Set<string>();
   const owners = new Map<string, string>();
@@ -87,6 +93,7 @@ function planImport(file: unknown, ports: TransferPorts): Plan {
     } catch (err) {
       tell(`rules[${i + 1}]`, err);
     }
+    if (turns.over) await turns.rest();
   }
   return plan;
 }
@@ -136,30 +143,39 @@ function planRule(
   const planned = ports.rules.plan(given, old, types, { id, isOthers: (action) => (owners.get(action) ?? id) !== id });
   for (const action of planned.stored.actions) owners.set(action.id, id);
   const counts = plan.result.rules;
-  const same = old !== null && JSON.stringify({ ...old.stored, for: null }) === JSON.stringify({ ...planned.stored, for: null });
-  if (same) counts.same.push(id);
+  if (old !== null && isSame(old, planned)) counts.same.push(id);
   else {
     (old === null ? counts.create : counts.update).push(id);
     plan.rules.push(planned);
   }
 }
 
+/** Nothing but a `for` that says what FROM says anyway. */
+function isSame(old: Rule, { stored, compiled }: PlannedRule): boolean {
+  if (JSON.stringify({ ...old.stored, for: null }) !== JSON.stringify({ ...stored, for: null })) return false;
+  return old.stored.for === stored.for || (typeof compiled !== "string" && sameSources(old.sources, compiled.sources));
+}
+
 /** @throws RuleRefusal: nothing has changed then */
 export async function importRules(file: unknown, dryRun: boolean, ports: TransferPorts): Promise<ImportResult> {
-  const plan = planImport(file, ports);
+  const plan = await planImport(file, ports);
   const { result } = plan;
   if (dryRun || result.errors.length > 0 || result.secrets.length > 0) return result;
   const { resources, rules } = ports;
   const undo: (() => Promise<unknown>)[] = [];
+  const turns = new Turns(ports);
   try {
     for (const stored of plan.resources) {
+      if (turns.over) await turns.rest();
       const old = resources.get(stored.id)?.stored;
       await resources.put(stored);
       undo.push(old === undefined ? () => resources.remove(stored.id) : () => resources.put(old));
     }
     await rules.put(plan.rules);
   } catch (err) {
-    for (const back of undo.reverse()) await back();
+    // One that cannot be taken back shall not keep the others from it.
+    for (const back of undo.reverse())
+      await back().catch((why: unknown) => ports.log.error("an import cannot be taken back", { error: lineOf(why) }));
     throw err;
   }
   return { ...result, applied: true };

@@ -11,7 +11,7 @@ import type { Value } from "./sql/index.ts";
 
 /** Behind all others: what they have made of a message is what rules see. */
 const PRIORITY = -1000;
-/** Of an event that is no message, bytes; and of each topic filter in it, beside its text. */
+/** Of an event that is no message, bytes, beside its texts; and of each topic filter in it, beside its own. */
 const EVENT_BYTES = 400;
 const FILTER_BYTES = 150;
 
@@ -43,20 +43,48 @@ export interface WatchingPorts {
   add(noted: Noted, consumers: readonly Consumer[]): void;
 }
 
-const NOBODY: readonly Consumer[] = [];
+/** Who looks at an event: put in order when somebody asks, not at each of many changes. */
+class Lookers {
+  readonly #all = new Set<Consumer>();
+  #inOrder: readonly Consumer[] | null = null;
 
-/** One packet may have thousands of them. */
-function filterBytes(filters: Value): number {
-  if (!Array.isArray(filters)) return 0;
+  get empty(): boolean {
+    return this.#all.size === 0;
+  }
+
+  /** What was given out once does not change. */
+  get inOrder(): readonly Consumer[] {
+    this.#inOrder ??= [...this.#all].sort((a, b) => a.order - b.order);
+    return this.#inOrder;
+  }
+
+  add(consumer: Consumer): void {
+    this.#all.add(consumer);
+    this.#inOrder = null;
+  }
+
+  remove(consumer: Consumer): void {
+    this.#all.delete(consumer);
+    this.#inOrder = null;
+  }
+}
+
+/** Texts of an event, and its topic filters: one packet may have thousands of them. */
+function moreBytes(more: Readonly<Record<string, Value>>): number {
   let bytes = 0;
-  for (const f of filters) bytes += FILTER_BYTES + (typeof f === "string" ? f : String((f as { topic?: Value } | null)?.topic)).length;
+  for (const name in more) {
+    const value = more[name];
+    if (typeof value === "string") bytes += value.length;
+    else if (Array.isArray(value))
+      for (const f of value) bytes += FILTER_BYTES + (typeof f === "string" ? f : String((f as { topic?: Value } | null)?.topic)).length;
+  }
   return bytes;
 }
 
 export class Watching {
   readonly #matching = new Matching<Consumer>();
   /** Who looks at events other than message.publish. */
-  readonly #lookers = new Map<EventRow, readonly Consumer[]>();
+  readonly #lookers = new Map<EventRow, Lookers>();
   readonly #unhook = new Map<HookPoint, () => void>();
   /** Somebody reads of a published message what only its publisher's connection knows. */
   #readers = 0;
@@ -83,10 +111,11 @@ export class Watching {
         this.#publishChanged = true;
         continue;
       }
-      const others = (this.#lookers.get(event) ?? NOBODY).filter((c) => c !== consumer);
-      const lookers = by > 0 ? [...others, consumer].sort((a, b) => a.order - b.order) : others;
-      if (lookers.length > 0) this.#lookers.set(event, lookers);
-      else this.#lookers.delete(event);
+      const lookers = this.#lookers.get(event) ?? new Lookers();
+      if (by > 0) lookers.add(consumer);
+      else lookers.remove(consumer);
+      if (lookers.empty) this.#lookers.delete(event);
+      else this.#lookers.set(event, lookers);
     }
   }
 
@@ -152,7 +181,11 @@ export class Watching {
         at: event === PUBLISH ? (message as Message).timestamp : this.ports.clock.now(),
         lineage: this.ports.lineageOf(message),
         more,
-        bytes: message === null ? EVENT_BYTES + filterBytes(more?.topic_filters) : message.size,
+        bytes:
+          (message === null ? EVENT_BYTES : message.size + (message.username?.length ?? 0)) +
+          clientId.length +
+          (client?.username?.length ?? 0) +
+          (more === null ? 0 : moreBytes(more)),
       },
       consumers,
     );
@@ -161,14 +194,14 @@ export class Watching {
   /** Of a message in somebody's hands. */
   #handled(name: EventName, m: Message, clientId: string, more?: Readonly<Record<string, Value>>): void {
     const event = eventOf(name) as EventRow;
-    const consumers = this.#lookers.get(event);
+    const consumers = this.#lookers.get(event)?.inOrder;
     if (consumers === undefined || (m.topic.startsWith(SYS) && this.ports.ignoresSys())) return;
     this.#note(event, consumers, m, this.ports.broker.client(clientId) ?? null, clientId, more ?? null);
   }
 
   #happened(name: EventName, who: ClientInfo | string, more?: Readonly<Record<string, Value>>): void {
     const event = eventOf(name) as EventRow;
-    const consumers = this.#lookers.get(event);
+    const consumers = this.#lookers.get(event)?.inOrder;
     if (consumers === undefined) return;
     const client = typeof who === "string" ? this.ports.broker.client(who) : who;
     const clientId = typeof who === "string" ? who : who.clientId;

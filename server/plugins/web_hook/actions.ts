@@ -8,6 +8,7 @@ import { NO_CALLS } from "../_backend/figures.ts";
 import { compileRowTemplate, rowJson } from "../_backend/row_template.ts";
 import { addCounts, together } from "../_backend/together.ts";
 import { Directory } from "../_sink/disk.ts";
+import { Left } from "../_sink/left.ts";
 import { Sink } from "../_sink/sink.ts";
 import { realTimer } from "../_sink/timer.ts";
 import type { SinkHost, SinkSettings } from "../_sink/types.ts";
@@ -240,6 +241,15 @@ function openAction(params: Params, host: ActionHost, resource: Resource | null,
     async close() {
       await sink.close();
       leave();
+    },
+    handOver() {
+      leave();
+      return sink.handOver();
+    },
+    inherit(legacy) {
+      if (!(legacy instanceof Left)) return false;
+      sink.inherit(legacy as Left<WebHookEvent>);
+      return true;
     },
   };
 }

@@ -9,7 +9,7 @@ import type { FunctionDef } from "./functions/table.ts";
 import { compileName, compileStep, type Fn, type Move, type Scope, walk } from "./names.ts";
 import { arithmetic, compare, negative } from "./operators.ts";
 import { type Columns, isEqual, isMap, type Row, type Value } from "./values.ts";
-import { paid } from "./work.ts";
+import { begin, end, paid } from "./work.ts";
 
 /** `value` counts only where `isConstant`. */
 export interface Compiled {
@@ -25,8 +25,11 @@ const NO_EVENT: Columns = { get: () => undefined, names: () => [], json: () => u
 /** Longest text, and most elements, that are worked out before the rule runs. */
 const SMALL_TEXT = 1024;
 const SMALL_ARRAY = 64;
-/** So many that were too large, and nothing more is tried. */
-const MOST_LARGE = 2;
+/** What working out constants may take of one statement, about: then it is left to the rule's running. And what each takes at least. */
+const FOLDING_NS = 5_000_000;
+const FOLD_NS = 1000;
+/** What looking at constant arguments may take of one statement (patterns are made of them), about: then it is left to the rule's running. */
+const CHECKING_NS = 20_000_000;
 
 function isSmall(value: Value): boolean {
   if (typeof value === "string" || value instanceof Uint8Array) return value.length <= SMALL_TEXT;
@@ -43,8 +46,10 @@ export class Compiler {
   readonly reads = new Set<string>();
   /** What SELECT made has been looked at. */
   usesRow = false;
-  /** Constants that were too large to be kept. */
-  private large = 0;
+  /** Of working out constants. */
+  private left = FOLDING_NS;
+  /** Of looking at constant arguments. */
+  private toCheck = CHECKING_NS;
 
   constructor(private readonly sql: string) {}
 
@@ -99,8 +104,10 @@ export class Compiler {
       }
       case "isNull":
         return this.isNull(this.compile(e.of, scope), true);
-      case "topic":
-        return this.texts("=~", e.left, e.right, scope, (topic, filter) => topicMatches(topic, filter));
+      case "topic": {
+        const { run, of } = this.texts("=~", e.left, e.right, scope, (topic, filter) => topicMatches(topic, filter));
+        return this.made(run, of);
+      }
       case "like":
         return this.like(e, scope);
       case "in": {
@@ -132,13 +139,15 @@ export class Compiler {
    * rule runs: it may stand where nobody comes to.
    */
   private made(run: Fn, of: readonly Compiled[]): Compiled {
-    if (this.large < MOST_LARGE && of.every((c) => c.isConstant)) {
+    if (this.left > 0 && of.every((c) => c.isConstant)) {
+      begin(this.left);
       try {
         const value = run(NO_EVENT, NO_ROW, NO_ROW);
         if (isSmall(value)) return constant(value);
-        this.large++;
       } catch {
-        // Then it is no constant.
+        // Then it is no constant; what it took counts all the same.
+      } finally {
+        this.left = end() - FOLD_NS;
       }
     }
     return { run, isConstant: false, value: undefined };
@@ -197,37 +206,33 @@ export class Compiler {
   }
 
   /** Of two texts; false where one is missing, or bytes: a payload that is no text matches nothing. */
-  private texts(op: string, l: Expr, r: Expr, scope: Scope, holds: (a: string, b: string) => boolean): Compiled {
+  private texts(op: string, l: Expr, r: Expr, scope: Scope, holds: (a: string, b: string) => boolean): { run: Fn; of: Compiled[] } {
     const left = this.compile(l, scope);
     const right = this.compile(r, scope);
-    return this.made(
-      (event, row, vars) => {
-        const a = left.run(event, row, vars);
-        const b = right.run(event, row, vars);
-        if (typeof a === "string" && typeof b === "string") return holds(a, b);
-        for (const side of [a, b]) if (side === undefined || side === null || side instanceof Uint8Array) return false;
-        throw new RuleError(`${op}: expected text, got ${shown(typeof a === "string" ? b : a)}`);
-      },
-      [left, right],
-    );
+    const run: Fn = (event, row, vars) => {
+      const a = left.run(event, row, vars);
+      const b = right.run(event, row, vars);
+      if (typeof a === "string" && typeof b === "string") return holds(a, b);
+      for (const side of [a, b]) if (side === undefined || side === null || side instanceof Uint8Array) return false;
+      throw new RuleError(`${op}: expected text, got ${shown(typeof a === "string" ? b : a)}`);
+    };
+    return { run, of: [left, right] };
   }
 
   private like(e: Expr & { kind: "like" }, scope: Scope): Compiled {
     const { right } = e;
     if (right.kind === "literal") {
-      try {
-        likePattern(right.value);
-      } catch (err) {
-        throw new SqlError(named("like", err).message, this.sql, e.at, 4);
-      }
+      this.checked("like", () => likePattern(right.value), e.at, 4);
     }
-    return this.texts("like", e.left, right, scope, (a, b) => {
+    // Patterns may take long, and are matched when the rule runs.
+    const { run } = this.texts("like", e.left, right, scope, (a, b) => {
       try {
         return match(likePattern(b), a);
       } catch (err) {
         throw named("like", err);
       }
     });
+    return { run, isConstant: false, value: undefined };
   }
 
   private cases(e: Expr & { kind: "case" }, scope: Scope): Compiled {
@@ -269,19 +274,29 @@ export class Compiler {
       def,
       args.map((a) => a.run),
     );
-    return def.isPure ? this.made(run, args) : { run, isConstant: false, value: undefined };
+    return def.isPure && !def.isHeavy ? this.made(run, args) : { run, isConstant: false, value: undefined };
   }
 
   private check(e: Expr & { kind: "call" }, def: FunctionDef, args: readonly Compiled[]): void {
     for (const [i, arg] of args.entries()) {
       const check = def.checks[i];
-      if (check === undefined || !arg.isConstant) continue;
-      try {
-        check(arg.value);
-      } catch (err) {
-        throw new SqlError(named(`${e.name}()`, err).message, this.sql, e.at, e.length);
-      }
+      if (check !== undefined && arg.isConstant) this.checked(`${e.name}()`, () => check(arg.value), e.at, e.length);
     }
+  }
+
+  /** @throws SqlError */
+  private checked(what: string, check: () => unknown, at: number, length: number): void {
+    if (this.toCheck <= 0) return;
+    let fault: unknown = null;
+    begin(this.toCheck);
+    try {
+      check();
+    } catch (err) {
+      fault = err;
+    }
+    this.toCheck = end();
+    // Where nothing is left, that is what was thrown.
+    if (fault !== null && this.toCheck > 0) throw new SqlError(named(what, fault).message, this.sql, at, length);
   }
 }
 

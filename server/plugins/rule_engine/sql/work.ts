@@ -1,6 +1,7 @@
 /**
  * What one evaluation may cost. Nothing interrupts it, and what it works on is a stranger's payload: whatever takes time that grows with a value
- * is paid for here, in about nanoseconds of it. Outside of an evaluation (while SQL is compiled) nothing is counted.
+ * is paid for here, in about nanoseconds of it. Outside of an evaluation nothing is counted; what is constant is worked out while SQL is compiled,
+ * and has a share of its own (compile.ts).
  */
 import { Refusal } from "./errors.ts";
 import type { Value } from "./values.ts";
@@ -10,12 +11,15 @@ const WORK_NS = 50_000_000;
 
 let left = Number.POSITIVE_INFINITY;
 
-export function begin(): void {
-  left = WORK_NS;
+export function begin(ns = WORK_NS): void {
+  left = ns;
 }
 
-export function end(): void {
+/** Returns what is left; below 0 = it was too much. */
+export function end(): number {
+  const rest = left;
   left = Number.POSITIVE_INFINITY;
+  return rest;
 }
 
 /** @throws Refusal when nothing is left */

@@ -48,6 +48,45 @@ test("one placeholder alone is the value itself", () => {
   expect(compileRowTemplate(" ${a}").value(ROW)).toBe(" 1");
 });
 
+describe("a text that is JSON is looked into", () => {
+  const payload = '{"id": 12345678901234567890, "n": [9007199254740993], "t": 1.5, "deep": {"a": 1}}';
+
+  test("whole numbers that no number can say keep their digits, wherever they go", () => {
+    expect(compileRowTemplate("${payload.id} ${payload.n[1]} ${payload.t}").text({ payload })).toBe(
+      "12345678901234567890 9007199254740993 1.5",
+    );
+    expect(compileRowTemplate("${payload.n}").text({ payload })).toBe('["9007199254740993"]');
+    expect(compileRowTemplate("(${payload.id})").values({ payload })).toEqual(["12345678901234567890"]);
+    expect(compileRowTemplate("${payload.id}").value({ payload })).toBe("12345678901234567890");
+  });
+
+  test("nested too deep it is nothing, as for SQL", () => {
+    const deep = `{"a": ${"[".repeat(600)}${"]".repeat(600)}, "b": ${" ".repeat(20_000)}1}`;
+    expect(compileRowTemplate("${payload.b}").text({ payload: deep })).toBe("undefined");
+  });
+
+  test("once for all placeholders of a template; a value is nobody else's", () => {
+    const { parse } = JSON;
+    let read = 0;
+    JSON.parse = (text: string) => {
+      read++;
+      return parse(text) as unknown;
+    };
+    try {
+      compileRowTemplate("${payload.t} ".repeat(1000)).text({ payload });
+      for (const source of ["${payload.t}", "${payload.deep}", "${payload.deep}"]) compileRowTemplate(source).value({ payload });
+    } finally {
+      JSON.parse = parse;
+    }
+    expect(read).toBeLessThan(2);
+    const template = compileRowTemplate("${payload.deep}");
+    const value = template.value({ payload }) as { a: number };
+    value.a = 2;
+    expect(template.value({ payload })).toEqual({ a: 1 });
+    expect(compileRowTemplate("${payload.deep} ").text({ payload })).toBe('{"a":1} ');
+  });
+});
+
 describe("bound", () => {
   const bound = (source: string): [string, unknown[]] => {
     const template = compileRowTemplate(source);

@@ -95,6 +95,36 @@ describe("a queue on the disk", () => {
     expect(w.lines("error")).toEqual(["the queue cannot be written to the disk"]);
   });
 
+  test.each([false, true])(
+    "a disk that takes nothing: what is in memory, and dead letters, go to the successor (it works by then: %s)",
+    async (works) => {
+      const w = new World({ ...DISK, lanes: 1 });
+      await w.turn();
+      w.push("a", 1);
+      await w.answerAll(() => new SendError("give up", "never"));
+      await written(w);
+      w.disk.failing = "ENOSPC: no space left on device";
+      w.push("a", 2);
+      await w.answerAll(() => new SendError("give up", "never"));
+      for (let n = 3; n <= 6; n++) w.push("a", n);
+      await w.turn();
+      const left = w.sink.handOver();
+      await w.pass(3000);
+      if (works) w.disk.failing = null;
+      const heir = new World({ ...DISK, lanes: 1 }, w.disk);
+      heir.sink.inherit(await left);
+      heir.push("a", 7);
+      await written(heir);
+      expect(heir.letters).toEqual(["a2", "a1"]);
+      await heir.answerAll();
+      w.disk.failing = null;
+      await written(heir);
+      await heir.answerAll();
+      expect([...new Set(heir.taken.map((i) => i.n))]).toEqual([3, 4, 5, 6, 7]);
+      expect([w.counts.dropped, heir.counts.dropped]).toEqual([0, 0]);
+    },
+  );
+
   test("dead letters stand there, over a crash; those resent or removed do not", async () => {
     const first = new World({ ...DISK, lanes: 1 });
     await first.turn();

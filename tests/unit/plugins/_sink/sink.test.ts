@@ -318,6 +318,51 @@ describe("dead letters", () => {
     expect([w.letters, w.report.queue.letters]).toEqual([[], 0]);
   });
 
+  test("resent as far as there is room: what waits already is not pushed out, and the rest stays", async () => {
+    const w = await given(4, { rowsMax: 6 });
+    for (let n = 5; n <= 8; n++) w.push("a", n);
+    expect(w.sink.deadLetters.resend()).toBe(2);
+    expect([w.letters, w.sink.deadLetters.count, w.report.waiting]).toEqual([["a4", "a3"], 2, 6]);
+    await w.answerAll();
+    expect(names(w.taken)).toBe("a5 a6 a7 a8 a1 a2");
+    expect(w.counts.dropped).toBe(0);
+  });
+
+  test("resent as far as there is room on the disk", async () => {
+    const w = new World({ lanes: 1, diskMax: 20_000 });
+    await w.turn();
+    for (let n = 1; n <= 4; n++) w.push("a", n, 100, 4000);
+    await w.answerAll(never);
+    await w.turn();
+    for (let n = 5; n <= 6; n++) w.push("a", n, 100, 7000);
+    await w.turn();
+    const resent = w.sink.deadLetters.resend();
+    expect(resent).toBeLessThan(4);
+    expect(w.sink.deadLetters.count).toBe(4 - resent);
+    await w.answerAll();
+    expect(w.counts.dropped).toBe(0);
+    expect(w.taken).toHaveLength(2 + resent);
+  });
+
+  test("handed over, they keep their numbers; rows that wait come first, and none is counted as dropped", async () => {
+    const w = await given(4);
+    w.sink.deadLetters.remove([1, 3]);
+    for (let n = 5; n <= 7; n++) w.push("a", n);
+    await w.turn();
+    const left = w.sink.handOver();
+    await w.pass(3000);
+    const heir = new World({ lanes: 1 });
+    heir.sink.inherit(await left);
+    heir.push("a", 8);
+    expect(heir.sink.deadLetters.list().map((l) => l.id)).toEqual([4, 2]);
+    await heir.answerAll();
+    expect(names(heir.taken)).toBe("a5 a6 a7 a8");
+    expect([w.counts.dropped, heir.counts.dropped]).toEqual([0, 0]);
+    heir.push("a", 9);
+    await heir.answerAll(never);
+    expect(heir.sink.deadLetters.list().map((l) => l.id)).toEqual([5, 4, 2]);
+  });
+
   const bounds: readonly [name: string, settings: object, left: string[]][] = [
     ["number", { lettersMax: 2 }, ["a5", "a4"]],
     ["bytes", { letterBytesMax: 1000 }, ["a5", "a4"]],

@@ -15,18 +15,22 @@ const MAX_INPUT = 64 * 1024;
 const MAX_STEPS = 1_000_000;
 const STEP_NS = 20;
 const PAID_AT_ONCE = 1000;
+/** What an instruction costs to make, about. */
+const MADE_NS = 200;
 /** Patterns that are kept: most rules have constant ones. */
 const KEPT = 256;
 
 const kept = new Map<string, Pattern>();
 
-/** @throws ArgumentError for what is no pattern that can be matched in linear time */
+/** @throws ArgumentError for what is no pattern that can be matched in linear time, Refusal when nothing is left to pay for it */
 export function pattern(value: Value): Pattern {
   if (typeof value !== "string") throw new ArgumentError("a pattern", value);
   const known = kept.get(value);
   if (known !== undefined) return known;
   if (value.length > MAX_PATTERN) throw new ArgumentError(`a pattern of at most ${MAX_PATTERN} characters`, value);
-  const made = new Pattern(compilePattern(value));
+  const program = compilePattern(value);
+  pay(program.op.length * MADE_NS);
+  const made = new Pattern(program);
   if (kept.size >= KEPT) kept.delete(kept.keys().next().value as string);
   kept.set(value, made);
   return made;
@@ -142,7 +146,9 @@ class Pattern {
     this.steps = 0;
     this.paid = 0;
     try {
-      return work();
+      const result = work();
+      pay((this.steps - this.paid) * STEP_NS);
+      return result;
     } finally {
       this.input = "";
     }

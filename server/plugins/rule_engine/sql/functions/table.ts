@@ -27,6 +27,8 @@ export interface FunctionDef extends FunctionRow {
   readonly ofEvent: boolean;
   /** The same arguments give the same, whatever the event and the time. */
   readonly isPure: boolean;
+  /** It may take long with little: it is not worked out before the rule runs. */
+  readonly isHeavy: boolean;
   /** Columns it looks at. */
   readonly reads: readonly string[];
   /** Arguments that are looked at when the rule is compiled, if they are constant. Throws ArgumentError. */
@@ -36,6 +38,7 @@ export interface FunctionDef extends FunctionRow {
 interface More {
   readonly checks?: Readonly<Record<number, (value: Value) => unknown>>;
   readonly isPure?: false;
+  readonly isHeavy?: true;
 }
 
 /** Adds rows to a group. */
@@ -50,6 +53,7 @@ export class Table {
       run,
       ofEvent: false,
       isPure: more.isPure ?? true,
+      isHeavy: more.isHeavy ?? false,
       reads: [],
       checks: more.checks ?? {},
     });
@@ -68,7 +72,8 @@ export class Table {
     run: (event: Columns, ...args: any[]) => Value,
     more: Pick<More, "checks"> = {},
   ): this {
-    this.rows.push({ ...this.row(name, args, doc, example, result), run, ofEvent: true, isPure: false, reads, checks: more.checks ?? {} });
+    const checks = more.checks ?? {};
+    this.rows.push({ ...this.row(name, args, doc, example, result), run, ofEvent: true, isPure: false, isHeavy: false, reads, checks });
     return this;
   }
 

@@ -100,7 +100,7 @@ export const texts = new Table("text")
     "regex_match('dev-12', '^dev-\\d+$')",
     true,
     (s, p) => match(pattern(p), text(s)),
-    { checks: { 1: pattern } },
+    { checks: { 1: pattern }, isHeavy: true },
   )
   .add(
     "regex_replace",
@@ -109,7 +109,7 @@ export const texts = new Table("text")
     "regex_replace('a;  b', ';\\s*', ',')",
     "a,b",
     (s, p, by) => replaceAll(pattern(p), text(s), text(by)),
-    { checks: { 1: pattern } },
+    { checks: { 1: pattern }, isHeavy: true },
   )
   .add(
     "regex_extract",
@@ -118,7 +118,7 @@ export const texts = new Table("text")
     "regex_extract('2024-05', '(\\d+)-(\\d+)')",
     ["2024", "05"],
     (s, p) => extract(pattern(p), text(s)),
-    { checks: { 1: pattern } },
+    { checks: { 1: pattern }, isHeavy: true },
   )
   .add("ascii", "text", "Code of the first character.", "ascii('abc')", 97, (s) => {
     const code = text(s).codePointAt(0);

@@ -35,11 +35,36 @@ describe("a stranger's payload cannot make a rule take long", () => {
   });
 });
 
-test("while SQL is compiled, and outside of evaluations, nothing is counted", () => {
+test("outside of evaluations nothing is counted", () => {
   pay(1e12);
   begin();
   expect(() => pay(1e12)).toThrow(TOO_MUCH);
   end();
   pay(1e12);
   expect(paid([1])).toEqual([1]);
+});
+
+describe("what is constant takes no more than its share while SQL is compiled, and is worked out when the rule runs", () => {
+  const all = (n: number, field: (i: number) => string): string => Array.from({ length: n }, (_, i) => `${field(i)} AS f${i}`).join(", ");
+  test.each([
+    ["patterns that match slowly", 300, () => "regex_match(pad('a',1000,'leading','a'),'(?:a?){900}b')"],
+    ["patterns that are large", 500, (i: number) => `regex_match(topic, '(?:(?:a?){30}){30}${i}b')`],
+    ["like", 300, (i: number) => `(pad('a',1000,'leading','a') like '%a%a%a%a%a%a%a%a%a%a%a%a%a%b${i}')`],
+    ["texts that are made and fail", 500, () => "sqrt(pad('a',1000000,'leading','a'))"],
+    ["arrays that are too large to be kept", 500, () => "length([1..1000])"],
+  ])("%s", (_, n, field) => {
+    const sql = `SELECT ${all(n, field)} FROM "t"`;
+    // Some tens of milliseconds; working out all of it takes seconds where it takes long.
+    const since = performance.now();
+    expect(compileRule(sql).from).toEqual(["t"]);
+    expect(performance.now() - since).toBeLessThan(1500);
+  });
+
+  test("what is little is worked out, and wrong patterns are told", () => {
+    expect(compileRule(`SELECT 1 + 2 AS x, regex_match('ab', 'b') AS y, 'ab' like 'a%' AS z FROM "t"`).run(message("{}"))).toEqual([
+      { x: 3, y: true, z: true },
+    ]);
+    expect(() => compileRule(`SELECT regex_match(topic, '(') FROM "t"`)).toThrow("line 1, column 8");
+    expect(() => compileRule(`SELECT (topic like '${"x".repeat(600)}') AS x FROM "t"`)).toThrow("like");
+  });
 });

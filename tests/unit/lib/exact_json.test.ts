@@ -1,6 +1,6 @@
-/** JSON as rules read it. */
+/** JSON as rules and their templates read it. */
 import { describe, expect, test } from "bun:test";
-import { parseJson } from "../../../../../server/plugins/rule_engine/sql/json.ts";
+import { exactJson } from "../../../server/lib/exact_json.ts";
 
 const BIG = /^-?\d{16,400}$/;
 /** The same, by asking about every value. */
@@ -34,7 +34,7 @@ describe("whole numbers that a number cannot say are texts", () => {
     ],
     [`[${"9".repeat(400)}]`, ["9".repeat(400)]],
     [`[${"9".repeat(401)}]`, [Infinity]],
-  ])("%s", (text, value) => expect(parseJson(text)).toEqual(value as never));
+  ])("%s", (text, value) => expect(exactJson(text)).toEqual(value as never));
 
   test.each([
     "{12345678901234567890:1}",
@@ -49,7 +49,7 @@ describe("whole numbers that a number cannot say are texts", () => {
     "[ 12345678901234567890",
     "[12345678901234567890.]",
     "[1.12345678901234567890.12345678901234567890]",
-  ])("%s is no JSON", (text) => expect(() => parseJson(text)).toThrow(SyntaxError));
+  ])("%s is no JSON", (text) => expect(() => exactJson(text)).toThrow(SyntaxError));
 
   test("whatever is put together: the same as asking about every value", () => {
     const parts = [
@@ -92,7 +92,7 @@ describe("whole numbers that a number cannot say are texts", () => {
       const at = next(good.length + 1);
       // A third of them is broken somewhere.
       const text = i % 3 === 0 ? good.slice(0, at) + parts[next(parts.length)] + good.slice(at) : good;
-      expect([text, outcome(() => parseJson(text))]).toEqual([text, outcome(() => slowly(text))]);
+      expect([text, outcome(() => exactJson(text))]).toEqual([text, outcome(() => slowly(text))]);
     }
   });
 
@@ -102,7 +102,7 @@ describe("whole numbers that a number cannot say are texts", () => {
       Math.min(
         ...Array.from({ length: 5 }, () => {
           const began = performance.now();
-          parseJson(text);
+          exactJson(text);
           return performance.now() - began;
         }),
       );
@@ -114,15 +114,15 @@ describe("what is read of a stranger's text is bounded", () => {
   const nested = (depth: number): string => `${"[".repeat(depth)}"${"x".repeat(20_000)}"${"]".repeat(depth)}`;
 
   test("how deep it is nested", () => {
-    expect(JSON.stringify(parseJson(nested(500)))).toBe(nested(500));
-    expect(() => parseJson(nested(501))).toThrow("JSON that is nested more than 500 deep is not read");
+    expect(JSON.stringify(exactJson(nested(500)))).toBe(nested(500));
+    expect(() => exactJson(nested(501))).toThrow("JSON that is nested more than 500 deep is not read");
   });
 
   test("how many values it has; what stands in texts does not count", () => {
     const many = (n: number): string => `[${"1,".repeat(n)}1]`;
-    expect(parseJson(many(199_998))).toHaveLength(199_999);
-    expect(() => parseJson(many(200_001))).toThrow("JSON with more than 200000 values is not read");
+    expect(exactJson(many(199_998))).toHaveLength(199_999);
+    expect(() => exactJson(many(200_001))).toThrow("JSON with more than 200000 values is not read");
     const text = '[]{},:\\"'.repeat(50_000);
-    expect(parseJson(JSON.stringify([text]))).toEqual([text]);
+    expect(exactJson(JSON.stringify([text]))).toEqual([text]);
   });
 });
