@@ -44,7 +44,13 @@ export function createDeadLetters({ api, link, act, i18n, notices }: App, keeper
     },
     async resend() {
       const ids = [...selected.peek()];
-      await after(await act(() => api.resendLetters(keeper, ids), i18n.t("letters.resent", { n: ids.length })));
+      let resent = 0;
+      const done = await act(async () => {
+        ({ resent } = await api.resendLetters(keeper, ids));
+      });
+      // No more than the queue has room for.
+      if (done) notices.ok(i18n.t("letters.resent", { n: resent }));
+      await after(done);
     },
     async remove() {
       const ids = [...selected.peek()];
