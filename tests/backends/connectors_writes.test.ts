@@ -67,7 +67,12 @@ testing("a deadlock while refused rows are looked for: all of the batch is writt
   await locked.promise;
   // 1 and 2 are good, 60 is there already, 50 waits for the other's lock, and the other then for 1.
   for (const id of [1, 2, 60, 50]) w.run({ id, v: 1 });
-  await until(() => db.run("select count(*) from information_schema.innodb_lock_waits").trim() !== "0", "it waits");
+  // InnoDB makes this table anew only when nobody has read it for 100 ms.
+  const waits = async (): Promise<boolean> => {
+    await Bun.sleep(200);
+    return db.run("select count(*) from information_schema.innodb_lock_waits").trim() !== "0";
+  };
+  await until(waits, "it waits");
   goOn.resolve();
   await theirs;
   await until(() => w.settled, "it is over");
