@@ -162,7 +162,7 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     id: "subscribing",
     group: "connections",
-    title: "1,000,000 filters: µs of CPU and bytes for each; their clients go: ms until it is done, and that another one waits",
+    title: "1,000,000 filters, each: µs of CPU / bytes / when their clients leave: ms until done / another one waits, ms",
     args: [],
     timed: false,
     subscriptions: 1_000_000,
