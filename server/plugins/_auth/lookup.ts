@@ -27,6 +27,8 @@ export interface Lookup {
   rules: ((client: ClientInfo) => Promise<RuleSet>) | null;
   /** Of the settings that say what is asked, and how passwords are stored. */
   keys: Readonly<Record<"user" | "isSuper" | "rules" | "hash", string>>;
+  /** The key that says that a user spelt otherwise is not found. Absent = there is none. */
+  spelling?: string;
 }
 
 export interface LookupHost {
@@ -72,7 +74,10 @@ export function lookupAuth(host: LookupHost, lookup: Lookup, kind: () => StoredK
     }
     const user = await lookup.user(client, wanted);
     if (user === null) {
-      sayWhy(client, () => `unknown user: ${keys.user} finds nobody`);
+      sayWhy(
+        client,
+        () => `unknown user: ${keys.user} finds nobody${lookup.spelling === undefined ? "" : ` who is spelt so (${lookup.spelling})`}`,
+      );
       return null;
     }
     if (user.password === null) {

@@ -29,12 +29,15 @@ export interface SqlAuthSettings {
   hash: StoredKind;
   /** The key it stands under. */
   hashKey: string;
+  /** Names have to be spelt as in the tables, which may look past case, accents and spaces at the end; with the key it stands under. null = the server sees to it. */
+  matchCase: { key: string; on: boolean } | null;
 }
 
 /** @throws Error naming the key whose query cannot be used */
 export function sqlSource(host: SourceHost, o: SqlAuthSettings): Source {
   const { server } = o;
   const queries = compileAll(o);
+  tellUnmatched(host, o, queries);
   const what = `${o.title} at ${shownAddress(server.address)}`;
   const backend = new Backend<SqlDriver>(
     host,
@@ -83,6 +86,7 @@ export function sqlSource(host: SourceHost, o: SqlAuthSettings): Source {
       return isTrue(row?.[0]);
     }),
     rules: queries.acl === null ? null : (client) => rulesOf(queries.acl as Query, client),
+    ...(o.matchCase?.on === true && { spelling: o.matchCase.key }),
     keys: { user: o.queries.auth.key, isSuper: o.queries.super.key, rules: o.queries.acl.key, hash: o.hashKey },
   };
 
@@ -92,7 +96,7 @@ export function sqlSource(host: SourceHost, o: SqlAuthSettings): Source {
     if (rows.some((row) => isOnlyAlike(columnText(row[2]), client.username)))
       odd(client)(
         o.queries.acl.key,
-        "rows of a user name spelt otherwise were found: compare byte by byte, in MySQL with `binary username = '%u'`",
+        "rows of a user name spelt otherwise were found: compare byte by byte, in MySQL with `binary username = '%u'` or auth.mysql.match_case = on",
       );
     const rules: Rule[] = [];
     const names = namesOf(rows);
@@ -130,12 +134,27 @@ function asked<T>(query: Query | null, ask: (query: Query, client: ClientInfo, w
 
 type Compiled = Record<"auth" | "super" | "acl", Query | null>;
 
-function compileAll({ queries, server }: SqlAuthSettings): Compiled {
+/** What a question compares otherwise, `lower(…)` or `like`, may be meant so. */
+function tellUnmatched({ log, onlyTries }: SourceHost, { matchCase, queries }: SqlAuthSettings, compiled: Compiled): void {
+  if (onlyTries || matchCase === null) return;
+  for (const name of ["auth", "super", "acl"] as const) {
+    const { key } = queries[name];
+    const names = [...new Set(compiled[name]?.asTheTable.map((v) => `%${v}`))];
+    if (names.length > 0)
+      log.warn("names are compared as the table does, whatever match_case says: it sees to those behind a column and =", {
+        key: matchCase.key,
+        query: key,
+        names,
+      });
+  }
+}
+
+function compileAll({ queries, server, matchCase }: SqlAuthSettings): Compiled {
   const compiled = { auth: null, super: null, acl: null } as Compiled;
   for (const name of ["auth", "super", "acl"] as const) {
     const { key, text } = queries[name];
     if (text.trim() === "") continue;
-    const query = compileQuery(text, server.dialect);
+    const query = compileQuery(text, server.dialect, matchCase?.on === true);
     if (typeof query === "string") throw new Error(`${key}: ${query}`);
     compiled[name] = query;
   }
