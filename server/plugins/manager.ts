@@ -158,7 +158,9 @@ export class PluginManager {
     const { plugin, settings } = this.find(name);
     if (plugin.test === undefined) throw new PluginError("refused", `${name} asks nobody: there is nothing to test`);
     const trial = settings.trial(texts);
-    return plugin.test({ config: trial.values(), many: (key) => trial.many(key) as never, clock: this.o.clock, client }, request);
+    const many: TestContext["many"] = (key) => trial.many(key) as never;
+    const isSaved = (key: string): boolean => trial.isSame(key, settings);
+    return plugin.test({ config: trial.values(), many, isSaved, clock: this.o.clock, client }, request);
   }
 
   // ---- load and unload; each rejects with a PluginError

@@ -309,6 +309,24 @@ for (const k of KINDS) {
         const text = JSON.stringify([data, (await api("POST", `plugins/${k.plugin}/test`, { ...joe, settings: wrongShape })).data]);
         expect(text).toContain("allow is ***, expected 0 or 1");
         for (const secret of [sha256("p1"), "only pepper", '"p1"']) expect(text).not.toContain(secret);
+        // Whoever may try settings, and not save them, is shown no value that another question brings, whatever it looks like.
+        db.run("update mqtt_user set salt = 'hunter2' where username = 'u1'", "mqtt");
+        const brought = k.prefix === "auth.mysql" ? "extractvalue(1, concat('~', salt))" : "salt::regclass::text";
+        for (const columns of [
+          "1, null, '$all', null, 3, salt",
+          "1, null, '$all', null, 3, concat('+/', salt) as topic",
+          "salt, null, '$all', null, 3, '#'",
+          "1, null, '$all', null, 3, concat('#', salt)",
+          "1, salt, 'u1', null, 3, '#'",
+          `1, null, '$all', null, 3, ${brought}`,
+        ]) {
+          const question = { [`${k.prefix}.acl_query`]: `select ${columns} from mqtt_user where username = '%u'` };
+          const tried = await api<Step[]>("POST", `plugins/${k.plugin}/test`, { ...joe, topic: "x/hunter2", settings: question });
+          expect([columns, tried.data.at(-1)?.step]).toEqual([columns, "acl"]);
+          expect(JSON.stringify(tried.data).replaceAll("x/hunter2", "")).not.toContain("hunter2");
+        }
+        const odd = { [`${k.prefix}.acl_query`]: "select nothing from mqtt_user where username = '%u'" };
+        expect(await kit.why(joe, odd)).toContain("nothing");
         // In force it is refused, and the log says why; what it may not hold is looked for at its end.
         const told = kit.broker.log.length;
         await kit.withSettings({ acl_query: "select password from mqtt_user where username = '%u'" }, async () => {

@@ -38,6 +38,11 @@ export interface SourceHost extends BackendHost, LookupHost {
   figures(what: string): Figures;
   /** Settings that nobody has saved are tried: what is asked with them must change nothing there. */
   readonly onlyTries: boolean;
+  /**
+   * The setting is in force. What a question answers that somebody only tries is counted and named, not shown: whoever may try settings could ask for
+   * anything that the account may read.
+   */
+  isSaved(key: string): boolean;
 }
 
 export interface OutsidePlugin<C extends ConfigTable> {
@@ -80,6 +85,7 @@ export function startOutside<C extends ConfigTable>(ctx: PluginContext<C>, plugi
     log: ctx.log,
     figures: figuresByName(),
     onlyTries: false,
+    isSaved: () => true,
     every: (ms, fn) => ctx.every(ms, fn),
     alarm: (what, desc) => ctx.alarm(what, desc),
     outages: new Map(),
@@ -169,7 +175,7 @@ async function testOutside<C extends ConfigTable>(
   let source: Source | null = null;
   try {
     const opened = await step("settings", async () => {
-      source = plugin.open(onlyTrying(quiet.host), ctx.config, (key) => ctx.many(key));
+      source = plugin.open(onlyTrying(quiet.host, ctx.isSaved), ctx.config, (key) => ctx.many(key));
       return { verdict: "ok", why: "the settings can be used" };
     });
     if (!opened || source === null) return steps;
@@ -221,8 +227,9 @@ async function questions(step: Step, auth: OutsideAuth, client: ClientInfo, requ
 }
 
 /** What is asked with settings that nobody saved counts nowhere. */
-const onlyTrying = (host: BackendHost): SourceHost => ({
+const onlyTrying = (host: BackendHost, isSaved: SourceHost["isSaved"]): SourceHost => ({
   ...host,
+  isSaved,
   figures: figuresByName(),
   onlyTries: true,
   aclEpoch: 0,

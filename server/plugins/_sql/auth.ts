@@ -14,7 +14,7 @@ import { Backend } from "../_backend/backend.ts";
 import { BackendError } from "../_backend/errors.ts";
 import { variableValue } from "../_backend/template.ts";
 import { SQL_ADVICE } from "./advice.ts";
-import { judgeSql, type Rows, SqlDriver, type SqlServer, sqlWords } from "./driver.ts";
+import { judgeSql, type Rows, SqlDriver, type SqlServer, sqlWords, withoutAnswers } from "./driver.ts";
 import { compileQuery, type Query } from "./query.ts";
 import { namesOf, rulesTold, superTold, userTold } from "./shown.ts";
 
@@ -69,10 +69,16 @@ export function sqlSource(host: SourceHost, o: SqlAuthSettings): Source {
       client,
       query.text,
       shown,
-      (unnoticed) => backend.ask((d) => asQuestion(key, d.rows(query.text, values)), wanted, unnoticed),
+      (unnoticed) => backend.ask((d) => asQuestion(key, rowsOf(d, key, query.text, values)), wanted, unnoticed),
       told,
     );
   }
+
+  /** An error may hold what a function was given: of a question that is only tried, what stands in quotes is in its text, or is not told. */
+  const rowsOf = (driver: SqlDriver, key: string, text: string, values: readonly string[]): Promise<Rows> =>
+    driver.rows(text, values).catch((err: unknown) => {
+      throw host.isSaved(key) ? err : withoutAnswers(err, `${text} ${server.database}`);
+    });
 
   const lookup: Lookup = {
     user: asked(queries.auth, async (query, client, wanted) => {
@@ -82,7 +88,7 @@ export function sqlSource(host: SourceHost, o: SqlAuthSettings): Source {
       return userOf(row);
     }),
     isSuper: asked(queries.super, async (query, client, wanted) => {
-      const [row] = await ask(o.queries.super.key, query, client, superTold, wanted);
+      const [row] = await ask(o.queries.super.key, query, client, (rows) => superTold(rows, host.isSaved(o.queries.super.key)), wanted);
       return isTrue(row?.[0]);
     }),
     rules: queries.acl === null ? null : (client) => rulesOf(queries.acl as Query, client),
@@ -91,7 +97,8 @@ export function sqlSource(host: SourceHost, o: SqlAuthSettings): Source {
   };
 
   async function rulesOf(query: Query, client: ClientInfo): Promise<RuleSet> {
-    const rows = await ask(o.queries.acl.key, query, client, (rows) => rulesTold(rows, client));
+    const isSaved = host.isSaved(o.queries.acl.key);
+    const rows = await ask(o.queries.acl.key, query, client, (rows) => rulesTold(rows, client, isSaved));
     if (rows.length > RULES_MAX) throw new BackendError("refused", `${rows.length} rules for one client, at most ${RULES_MAX}`);
     if (rows.some((row) => isOnlyAlike(columnText(row[2]), client.username)))
       odd(client)(
@@ -99,7 +106,7 @@ export function sqlSource(host: SourceHost, o: SqlAuthSettings): Source {
         "rows of a user name spelt otherwise were found: compare byte by byte, in MySQL with `binary username = '%u'` or auth.mysql.match_case = on",
       );
     const rules: Rule[] = [];
-    const names = namesOf(rows);
+    const names = isSaved ? namesOf(rows) : null;
     for (const [i, row] of rows.entries()) {
       const rule = ruleOfRow(row, names, `row ${i + 1}: `);
       if (typeof rule !== "string") rules.push(rule);

@@ -133,6 +133,20 @@ export function sqlWords(err: unknown): string {
   return which === undefined || text.includes(String(which)) ? text : `${text} (${String(which)})`;
 }
 
+/** The same error, with nothing in quotes that is not in `asked`. */
+export function withoutAnswers(err: unknown, asked: string): unknown {
+  if (!(err instanceof Error)) return err;
+  const known = new Set([...OWN_WORDS, ...(asked.toLowerCase().match(WORD) ?? [])]);
+  const message = err.message.replace(/(["'])(.*)\1/s, (whole, quote: string, text: string) =>
+    (text.toLowerCase().match(WORD) ?? []).every((word) => known.has(word)) ? whole : `${quote}${HIDDEN}${quote}`,
+  );
+  return Object.assign(new Error(message), { ...err, message });
+}
+
+/** Between the quotes of servers: `Unknown column 'a' in 'WHERE'`, `Table 'a.b' doesn't exist`. */
+const OWN_WORDS = ["in", "select", "field", "list", "where", "on", "clause", "order", "group", "statement", "doesn", "t"];
+const WORD = /[\p{L}\p{N}_$]+/gu;
+
 /** A template that is nothing but this text. */
 function alone(text: string): TemplateStringsArray {
   return Object.defineProperty([text], "raw", { value: [text] }) as unknown as TemplateStringsArray;
