@@ -43,6 +43,8 @@ export interface SourceHost extends BackendHost, LookupHost {
    * anything that the account may read.
    */
   isSaved(key: string): boolean;
+  /** Connections or calls at a time, of so many as are set: a test takes two, whatever it says. */
+  pool(set: number): number;
 }
 
 export interface OutsidePlugin<C extends ConfigTable> {
@@ -86,6 +88,7 @@ export function startOutside<C extends ConfigTable>(ctx: PluginContext<C>, plugi
     figures: figuresByName(),
     onlyTries: false,
     isSaved: () => true,
+    pool: (set) => set,
     every: (ms, fn) => ctx.every(ms, fn),
     alarm: (what, desc) => ctx.alarm(what, desc),
     outages: new Map(),
@@ -226,10 +229,14 @@ async function questions(step: Step, auth: OutsideAuth, client: ClientInfo, requ
   });
 }
 
+/** One that asks, and one for the probe. */
+const TRIAL_POOL = 2;
+
 /** What is asked with settings that nobody saved counts nowhere. */
 const onlyTrying = (host: BackendHost, isSaved: SourceHost["isSaved"]): SourceHost => ({
   ...host,
   isSaved,
+  pool: (set) => Math.min(set, TRIAL_POOL),
   figures: figuresByName(),
   onlyTries: true,
   aclEpoch: 0,

@@ -35,7 +35,7 @@ export interface SqlAuthSettings {
 
 /** @throws Error naming the key whose query cannot be used */
 export function sqlSource(host: SourceHost, o: SqlAuthSettings): Source {
-  const { server } = o;
+  const server = { ...o.server, pool: host.pool(o.server.pool) };
   const queries = compileAll(o);
   tellUnmatched(host, o, queries);
   const what = `${o.title} at ${shownAddress(server.address)}`;

@@ -128,7 +128,7 @@ function httpSource(host: SourceHost, c: Values_, headers: ReadonlyMap<string, s
   for (const request of Object.values(requests)) {
     const url = request?.url;
     if (url !== undefined && !backends.has(url.origin))
-      backends.set(url.origin, backendOf(host, url, keysOf(requests, url.origin), pool, timeoutMs));
+      backends.set(url.origin, backendOf(host, url, keysOf(requests, url.origin), host.pool(pool), timeoutMs));
   }
 
   const ask: Ask = async (which, values, wanted) => {

@@ -34,7 +34,7 @@ const PIPELINED = 32;
 
 export function redisSource(host: SourceHost, o: RedisAuthSettings): Source {
   const [auth, isSuper, acl] = [parseCommand(o.commands.auth), parseCommand(o.commands.super), parseCommand(o.commands.acl)];
-  const backend = backendOf(host, o.servers);
+  const backend = backendOf(host, { ...o.servers, pool: host.pool(o.servers.pool) });
   const odd = oddAnswers(host);
 
   async function ask(

@@ -4,11 +4,11 @@ import type { Log } from "../../../../server/core/ports.ts";
 import type { AlarmDetails } from "../../../../server/core/watch/alarms.ts";
 import type { OnError } from "../../../../server/plugins/_auth/outside.ts";
 import type { SourceHost } from "../../../../server/plugins/_auth/source.ts";
-import { startOutside } from "../../../../server/plugins/_auth/source.ts";
+import { defineOutside, startOutside } from "../../../../server/plugins/_auth/source.ts";
 import { Backend } from "../../../../server/plugins/_backend/backend.ts";
 import { BackendError } from "../../../../server/plugins/_backend/errors.ts";
 import type { PluginContext } from "../../../../server/plugins/plugin.ts";
-import { FakeClock, recordingLog, silentLog } from "../../../support/access.ts";
+import { aClient, FakeClock, recordingLog, silentLog } from "../../../support/access.ts";
 
 const settle = async (): Promise<void> => {
   for (let i = 0; i < 30; i++) await Promise.resolve();
@@ -118,6 +118,23 @@ test("settings change while two servers are down: an alarm that nobody has any m
     ["down_b", "Server down_b is down"],
     ["down_c", "Server down_c is down"],
   ]);
+});
+
+test("a test of settings takes two connections, however many are set; who serves takes all", async () => {
+  const { ctx } = context();
+  const pools: number[] = [];
+  const open = (host: SourceHost) => {
+    pools.push(host.pool(1), host.pool(256));
+    return { auth: { authenticate: () => null }, backends: [] };
+  };
+  startOutside(ctx, { open, onError: () => "deny" });
+  const plugin = defineOutside({ name: "x", description: "", config: {} }, { open, onError: () => "deny" });
+  const request = { clientId: "c", username: null, password: null, ip: "127.0.0.1", action: null, topic: null };
+  await plugin.test?.(
+    { config: {}, many: () => new Map() as never, isSaved: () => true, clock: ctx.clock, client: () => aClient() },
+    request,
+  );
+  expect(pools).toEqual([1, 256, 1, 2]);
 });
 
 describe("on_error = ignore is told where it lets strangers in", () => {
