@@ -3,6 +3,7 @@
 import type { Channel } from "../core/channel.ts";
 import type { Session } from "../core/session.ts";
 import type { ClientInfo } from "../core/types.ts";
+import { loggedName } from "../lib/mask.ts";
 import { NO_MONO } from "../lib/time.ts";
 import { formatLocalTime } from "../lib/time_format.ts";
 import type { AdminDeps } from "./deps.ts";
@@ -30,7 +31,7 @@ function tableOf(node: string): Table<Item, Connection> {
   return {
     fields: {
       client_id: (c) => c.client.clientId,
-      username: (c) => orUndefined(c.client.username),
+      username: (c) => orUndefined(loggedName(c.client.username)),
       node: () => node,
       ipaddress: (c) => c.client.ip,
       port: (c) => c.client.port,
@@ -114,7 +115,11 @@ export function createConnections({ broker }: AdminDeps, limits: { maxRows: numb
 
     /** Every connection of a user name. There is no index by user name (it would cost memory in every node): a walk in slices. */
     async byUsername(username: string): Promise<Connection[]> {
-      const found = await list(table, fromIterable(connected), 0, listQuery({ username }, table, Number.MAX_SAFE_INTEGER), mono);
+      const source = fromIterable(function* () {
+        // By the name itself: one that is a token is shown cut.
+        for (const item of connected()) yield orUndefined(item.client.username) === username ? item : null;
+      });
+      const found = await list(table, source, 0, listQuery({}, table, Number.MAX_SAFE_INTEGER), mono);
       return found.rows;
     },
 
