@@ -13,9 +13,10 @@ export interface Accounts extends AccountService {
 }
 
 const ALLOW: AuthStep = { allow: true };
-const DENY: AuthStep = { allow: false, code: RC.BAD_USERNAME_OR_PASSWORD, why: "password_error" };
+/** The code of whom nobody knows, with allow_anonymous off: another one would tell strangers which accounts there are. */
+const DENY: AuthStep = { allow: false, code: RC.NOT_AUTHORIZED, why: "password_error" };
 /** The name is an account's: to leave the password out must not be a way round it. */
-const NO_PASSWORD: AuthStep = { allow: false, code: RC.BAD_USERNAME_OR_PASSWORD, why: "no_password" };
+const NO_PASSWORD: AuthStep = { allow: false, code: RC.NOT_AUTHORIZED, why: "no_password" };
 
 /** The answer would come too late. */
 const BUSY: AuthStep = { allow: false, code: RC.SERVER_BUSY, why: "too many passwords are being checked" };

@@ -165,24 +165,42 @@ for (const [plugin, key, connect] of [
   };
 
   describe(name, () => {
-    test("right in, wrong out with 0x86, unknown as allow_anonymous says", async () => {
+    test("right in, wrong out with 0x87, unknown as allow_anonymous says", async () => {
       const kit = new TestKit();
       const { service, reason } = await start({ kit });
       expect(await service.add("u", "secret")).toBe("ok");
       expect(await reason("u", "secret")).toBe(0);
-      expect(await reason("u", "Secret")).toBe(0x86);
-      expect(await reason("u", "")).toBe(0x86);
+      expect(await reason("u", "Secret")).toBe(0x87);
+      expect(await reason("u", "")).toBe(0x87);
       expect(await reason("stranger", "x")).toBe(0);
       kit.zone.allowAnonymous = false;
       expect(await reason("stranger", "x")).toBe(0x87);
       expect(await reason("u", "secret")).toBe(0);
     });
 
+    test("with allow_anonymous off strangers hear the same of an account and of a name that is none", async () => {
+      const { kit, service } = await start();
+      await service.add("u", "secret");
+      kit.zone.allowAnonymous = false;
+      for (const version of [3, 4, 5] as const) {
+        const heard = (name: string, password: string): unknown => {
+          const options = { username: name, password: Buffer.from(password) };
+          const [packet] = kit
+            .client(version)
+            .connect(plugin === authUsername ? `c-${name}` : name, options)
+            .take();
+          return packet?.cmd === "connack" ? [packet.returnCode, packet.reasonCode, packet.properties] : packet;
+        };
+        expect(heard("u", "wrong")).toEqual(heard("nobody", "wrong"));
+        expect(heard("u", "")).toEqual(heard("nobody", ""));
+      }
+    });
+
     for (const version of [3, 4, 5] as const) {
       test(`MQTT ${version}: a listed account without a password is refused although anonymous clients are let in`, async () => {
         const { kit, service } = await start();
         await service.add("u", "secret");
-        const refused = version === 5 ? 0x86 : 4;
+        const refused = version === 5 ? 0x87 : 5;
         const answer = (clientId: string, options: Partial<IConnectPacket>): unknown => {
           const [packet] = kit.client(version).connect(clientId, options).take();
           return packet?.cmd === "connack" ? (packet.reasonCode ?? packet.returnCode) : packet;
@@ -211,7 +229,7 @@ for (const [plugin, key, connect] of [
       expect(await service.update("c", "2")).toBe("not_found");
       expect(await reason("a", "1")).toBe(0);
       expect(await service.update("a", "2")).toBe("ok");
-      expect([await reason("a", "1"), await reason("a", "2")]).toEqual([0x86, 0]);
+      expect([await reason("a", "1"), await reason("a", "2")]).toEqual([0x87, 0]);
       expect(service.list().sort()).toEqual(["a", "b"]);
       expect(service.get("a")).toEqual({ name: "a", kind: "sha256" });
       expect(service.get("c")).toBeUndefined();
@@ -230,7 +248,7 @@ for (const [plugin, key, connect] of [
       await setLive(name, key, "argon2id");
       await service.add("new", "1");
       expect([service.get("old")?.kind, service.get("new")?.kind]).toEqual(["sha256", "argon2id"]);
-      expect([await reason("old", "1"), await reason("new", "1"), await reason("new", "2")]).toEqual([0, 0, 0x86]);
+      expect([await reason("old", "1"), await reason("new", "1"), await reason("new", "2")]).toEqual([0, 0, 0x87]);
       expect(manager.liveItems()).toEqual([{ key, value: "argon2id", datatpye: "enum", datatype: "enum", app: name }]);
     });
 
@@ -239,7 +257,7 @@ for (const [plugin, key, connect] of [
       await service.add("u", "1");
       kit.store.commit();
       const next = await start({ kit: new TestKit({ store: (kit.store as MemoryStore).crash() }) });
-      expect([await next.reason("u", "1"), await next.reason("u", "2")]).toEqual([0, 0x86]);
+      expect([await next.reason("u", "1"), await next.reason("u", "2")]).toEqual([0, 0x87]);
       await manager.unload(name);
       expect(await reason("u", "2")).toBe(0);
     });
