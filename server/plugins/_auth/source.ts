@@ -100,14 +100,15 @@ export function startOutside<C extends ConfigTable>(ctx: PluginContext<C>, plugi
   const open = (): Source => plugin.open(host, ctx.config, (key) => ctx.many(key));
   let source = open();
   const isPassedOn = plugin.passesOn ?? passesOn;
-  let before: OnError = "deny";
+  let wasOpen = false;
   const warn = (): void => {
-    const onError = plugin.onError(ctx.config);
-    if (before !== onError && onError === "ignore" && isPassedOn("authenticate", "down") && ctx.broker.allowsAnonymous)
-      ctx.log.warn("on_error = ignore: while the server is down, whoever allow_anonymous lets in comes in unasked");
-    before = onError;
+    const isOpen = plugin.onError(ctx.config) === "ignore" && isPassedOn("authenticate", "down") && ctx.broker.allowsAnonymous;
+    if (isOpen && !wasOpen) ctx.log.warn("on_error = ignore: while the server is down, whoever allow_anonymous lets in comes in unasked");
+    wasOpen = isOpen;
   };
   warn();
+  // Zones are not the plugin's settings: nobody tells it of them.
+  ctx.every(ZONES_MS, warn);
   askOutside(ctx, () => source.auth, {
     onError: () => plugin.onError(ctx.config),
     passesOn: isPassedOn,
@@ -134,6 +135,9 @@ export function startOutside<C extends ConfigTable>(ctx: PluginContext<C>, plugi
   }));
   ctx.closing(() => closeAll([...source.backends, ...former]));
 }
+
+/** So often the zones are looked at. */
+const ZONES_MS = 1000;
 
 /** Names that settings have brought up; further ones are not remembered. */
 const NAMES_MAX = 100;

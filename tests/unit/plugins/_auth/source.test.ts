@@ -155,6 +155,20 @@ describe("on_error = ignore is told where it lets strangers in", () => {
     expect(log.lines[1]).toEqual(log.lines[0]);
   });
 
+  test("when allow_anonymous is switched on later, too, and again when it was off between", () => {
+    const log = recordingLog();
+    const { ctx, timers } = context(log);
+    const allow = (allowsAnonymous: boolean): number => {
+      Object.assign(ctx.broker, { allowsAnonymous });
+      for (const fn of timers) fn();
+      return log.lines.length;
+    };
+    Object.assign(ctx.broker, { allowsAnonymous: false });
+    startOutside(ctx, { open: () => source, onError: () => "ignore" });
+    expect([log.lines.length, allow(false), allow(true), allow(true), allow(false), allow(true)]).toEqual([0, 0, 1, 1, 1, 2]);
+    expect(log.lines[0]?.message).toMatch(/^on_error = ignore: .*unasked$/);
+  });
+
   test("not where nobody comes in without being known, or log-ins are refused all the same", () => {
     const log = recordingLog();
     for (const [anonymous, passesOn] of [
