@@ -2,6 +2,7 @@
 import { sayWhy } from "../../core/access/trace.ts";
 import type { AccountRow, TableStore } from "../../core/ports.ts";
 import type { AuthStep, ClientInfo } from "../../core/types.ts";
+import { networkOf } from "../../lib/cidr.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
 import type { AccountResult, AccountService } from "../plugin.ts";
 import { isOnlyExplained } from "./asking.ts";
@@ -66,7 +67,7 @@ export function createAccounts(
       const row = table.get(name);
       if (row === undefined) return told(null, "unknown user: there is no account of this name");
       if (password === null) return told(NO_PASSWORD, "the account has a password, and none was given");
-      const ok = passwords.verify(row, password);
+      const ok = passwords.verify(row, password, networkOf(client.ip));
       if (ok === null) {
         if (!isOnlyExplained(client)) count("access/auth/busy");
         return BUSY;

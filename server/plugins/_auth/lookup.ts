@@ -3,6 +3,7 @@
 import { sayWhy } from "../../core/access/trace.ts";
 import type { Clock } from "../../core/ports.ts";
 import type { AuthStep, ClientInfo } from "../../core/types.ts";
+import { networkOf } from "../../lib/cidr.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
 import { BackendError } from "../_backend/errors.ts";
 import { isOnlyExplained } from "./asking.ts";
@@ -91,10 +92,11 @@ export function lookupAuth(host: LookupHost, lookup: Lookup, kind: () => StoredK
       left = !wanted();
       return !left;
     };
-    const good = passwords.verify(kind(), row, password, still, (what) => {
+    const tell = (what: string): void => {
       unfit = what;
       odd(client, what);
-    });
+    };
+    const good = passwords.verify(kind(), row, password, still, tell, networkOf(client.ip));
     if (good === null) {
       if (!isOnlyExplained(client)) host.count("access/auth/busy");
       return BUSY;
