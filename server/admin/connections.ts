@@ -27,6 +27,13 @@ const peercert = ({ client }: Item): string => {
   return client.listener === "mqtt:tcp" ? "nossl" : "undefined";
 };
 
+/** With a `%u` in it that is a token's name it is shown as the name is. */
+function mountpointOf({ mountpoint, username }: ClientInfo): string {
+  const shown = loggedName(username);
+  if (username === null || shown === null || shown === username) return mountpoint || "undefined";
+  return mountpoint.replaceAll(username, shown) || "undefined";
+}
+
 function tableOf(node: string): Table<Item, Connection> {
   return {
     fields: {
@@ -44,7 +51,7 @@ function tableOf(node: string): Table<Item, Connection> {
       zone: (c) => c.client.zone.name,
       peercert,
       is_super: (c) => c.client.isSuper,
-      mountpoint: (c) => c.client.mountpoint || "undefined",
+      mountpoint: (c) => mountpointOf(c.client),
       will_topic: (c) => orUndefined(c.channel.will?.topic),
       conn_mod: (c) => (c.channel.listener.isWebSocket ? "emqx_ws_connection" : "emqx_connection"),
       recv_oct: (c) => c.channel.recvOct,

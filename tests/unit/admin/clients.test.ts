@@ -63,6 +63,13 @@ describe("connections", () => {
     const token = (sub: string): string => `${part({ alg: "HS256" })}.${part({ sub })}.c2ln`;
     for (const sub of ["a", "b"]) kit.connected(sub, 4, { clean: false, username: token(sub), password: Buffer.from("p") });
     kit.connected("c", 4, { username: "joe", password: Buffer.from("p") });
+    for (const [id, mountpoint] of [
+      ["a", `own/${token("a")}/`],
+      ["c", "own/joe/"],
+    ] as const)
+      Object.assign(kit.broker.sessions.get(id)?.channel?.client ?? {}, { mountpoint });
+    const mountpoints = ["a", "b", "c"].flatMap((id) => admin.connections.lookup(id).map((row) => row.mountpoint));
+    expect(mountpoints).toEqual(["own/eyJhbGci… (a token)/", "undefined", "own/joe/"]);
     const names = [
       ...(await admin.connections.list({})).rows.map((row) => row.username),
       ...(await admin.sessions.list({})).rows.map((row) => row.username),
