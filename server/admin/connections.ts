@@ -3,6 +3,7 @@
 import type { Channel } from "../core/channel.ts";
 import type { Session } from "../core/session.ts";
 import type { ClientInfo } from "../core/types.ts";
+import { loggedName } from "../lib/mask.ts";
 import { NO_MONO } from "../lib/time.ts";
 import { formatLocalTime } from "../lib/time_format.ts";
 import type { AdminDeps } from "./deps.ts";
@@ -26,11 +27,18 @@ const peercert = ({ client }: Item): string => {
   return client.listener === "mqtt:tcp" ? "nossl" : "undefined";
 };
 
+/** With a `%u` in it that is a token's name it is shown as the name is. */
+function mountpointOf({ mountpoint, username }: ClientInfo): string {
+  const shown = loggedName(username);
+  if (username === null || shown === null || shown === username) return mountpoint || "undefined";
+  return mountpoint.replaceAll(username, shown) || "undefined";
+}
+
 function tableOf(node: string): Table<Item, Connection> {
   return {
     fields: {
       client_id: (c) => c.client.clientId,
-      username: (c) => orUndefined(c.client.username),
+      username: (c) => orUndefined(loggedName(c.client.username)),
       node: () => node,
       ipaddress: (c) => c.client.ip,
       port: (c) => c.client.port,
@@ -43,7 +51,7 @@ function tableOf(node: string): Table<Item, Connection> {
       zone: (c) => c.client.zone.name,
       peercert,
       is_super: (c) => c.client.isSuper,
-      mountpoint: (c) => c.client.mountpoint || "undefined",
+      mountpoint: (c) => mountpointOf(c.client),
       will_topic: (c) => orUndefined(c.channel.will?.topic),
       conn_mod: (c) => (c.channel.listener.isWebSocket ? "emqx_ws_connection" : "emqx_connection"),
       recv_oct: (c) => c.channel.recvOct,
@@ -114,7 +122,11 @@ export function createConnections({ broker }: AdminDeps, limits: { maxRows: numb
 
     /** Every connection of a user name. There is no index by user name (it would cost memory in every node): a walk in slices. */
     async byUsername(username: string): Promise<Connection[]> {
-      const found = await list(table, fromIterable(connected), 0, listQuery({ username }, table, Number.MAX_SAFE_INTEGER), mono);
+      const source = fromIterable(function* () {
+        // By the name itself: one that is a token is shown cut.
+        for (const item of connected()) yield orUndefined(item.client.username) === username ? item : null;
+      });
+      const found = await list(table, source, 0, listQuery({}, table, Number.MAX_SAFE_INTEGER), mono);
       return found.rows;
     },
 

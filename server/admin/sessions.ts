@@ -1,5 +1,6 @@
 /** Sessions, those of absent clients included. */
 import type { Session as CoreSession } from "../core/session.ts";
+import { loggedName } from "../lib/mask.ts";
 import { formatLocalTime } from "../lib/time_format.ts";
 import { CODE } from "./codes.ts";
 import { type AdminDeps, AdminError } from "./deps.ts";
@@ -14,7 +15,7 @@ function tableOf(node: string): Table<CoreSession, Session> {
     fields: {
       client_id: (s) => s.clientId,
       node: () => node,
-      username: (s) => orUndefined(s.username),
+      username: (s) => orUndefined(loggedName(s.username)),
       clean_start: (s) => s.cleanStart,
       binding: () => "local",
       created_at: (s) => formatLocalTime(s.createdAt),

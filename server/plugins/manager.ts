@@ -12,6 +12,7 @@ import { Remembered } from "./remembered.ts";
 import type { LiveConfigRow, PluginRow } from "./rows.ts";
 import type { ServiceName } from "./services.ts";
 import { type PluginConfigRow, PluginError, PluginSettings, type SettingChanges, type SettingSource } from "./settings.ts";
+import { Trials } from "./trials.ts";
 
 export { type PluginConfigRow, PluginError, type SettingChanges, type SettingSource } from "./settings.ts";
 
@@ -59,11 +60,13 @@ export class PluginManager {
   private readonly slots = new Map<string, Slot>();
   private readonly remembered;
   private readonly kinds = new ActionKinds();
+  private readonly trials: Trials;
   /** One change at a time. */
   private queue: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly o: PluginManagerOptions) {
     this.remembered = new Remembered(o.store);
+    this.trials = new Trials(o.clock);
     for (const plugin of o.plugins) this.add(plugin, null);
   }
 
@@ -148,7 +151,7 @@ export class PluginManager {
     return this.slots.get(name)?.running?.report() ?? null;
   }
 
-  /** Try settings that are not saved. `texts`: what is to be different from now; the mask stands for the secret as it is. @throws PluginError */
+  /** Try settings that are not saved. `texts`: what is to be different from now; the mask stands for the secret as it is. @throws PluginError, QueueFull */
   async test(
     name: string,
     texts: Readonly<Record<string, unknown>>,
@@ -156,9 +159,7 @@ export class PluginManager {
     client: TestContext["client"],
   ): Promise<TestStep[]> {
     const { plugin, settings } = this.find(name);
-    if (plugin.test === undefined) throw new PluginError("refused", `${name} asks nobody: there is nothing to test`);
-    const trial = settings.trial(texts);
-    return plugin.test({ config: trial.values(), many: (key) => trial.many(key) as never, clock: this.o.clock, client }, request);
+    return this.trials.run(plugin, settings, texts, request, client);
   }
 
   // ---- load and unload; each rejects with a PluginError

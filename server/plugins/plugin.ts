@@ -81,6 +81,8 @@ export interface Settings<C extends ConfigTable = ConfigTable> {
 /** What a plugin's `test` has of the node: nothing that anybody else would notice. */
 export interface TestContext<C extends ConfigTable = ConfigTable> extends Settings<C> {
   readonly clock: Clock;
+  /** The plain key's value is the one in force, not one that is only tried. */
+  isSaved(key: string): boolean;
   /** A client as the test's request describes it. */
   client(request: TestRequest): ClientInfo;
 }

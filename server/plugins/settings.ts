@@ -147,6 +147,15 @@ export class PluginSettings {
     return this.table.get(key)?.shown(text) ?? text;
   }
 
+  /** Has the plain key the same text there? */
+  isSame(key: string, other: PluginSettings): boolean {
+    const text = (settings: PluginSettings): string | undefined => {
+      const entry = settings.table.get(key);
+      return settings.given(key)?.text ?? (entry && settings.unwritten(key, entry));
+    };
+    return text(this) === text(other);
+  }
+
   value(key: string): unknown {
     const given = this.given(key);
     if (given !== null) return this.parse(key, given.text);

@@ -381,7 +381,7 @@ test("figures for Prometheus, and the words of the command line", async () => {
   ]);
   const answered = lines.find((line) => line.startsWith(`baomq_plugin_server_calls_total{${labels},result="answered"}`));
   expect(Number(answered?.split(" ").at(-1))).toBe((await status()).servers[0]?.answered ?? -1);
-  expect(lines).toContain(`baomq_plugin_server_pool{${labels}} 64`);
+  expect(lines).toContain(`baomq_plugin_server_pool{${labels}} 50`);
   expect(lines).toContain(`baomq_plugin_server_state{${labels},state="up"} 1`);
   expect(lines).toContain(`baomq_plugin_server_state{${labels},state="down"} 0`);
   expect(lines.filter((line) => line.includes(`${labels}`) && line.startsWith("baomq_plugin_server_retries_total"))).toHaveLength(1);

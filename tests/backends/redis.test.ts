@@ -141,6 +141,28 @@ needing(REDIS, describe)("one server", () => {
       for (const secret of [sha256("peppublic"), '"pep"', '"p1"', '"p2"']) expect(tried).not.toContain(secret);
     });
 
+    test("whoever may try settings, and not save them, is shown no value that another command brings", async () => {
+      redis.run("HSET", "mqtt_user:root", "password", "hunter2", "salt", "2");
+      const u1 = { username: "u1", password: "p1", action: "publish", topic: "x/hunter2" };
+      for (const acl_cmd of [
+        "HVALS mqtt_user:root",
+        "HGETALL mqtt_user:root",
+        "EVAL_RO return{redis.call('HGET','mqtt_user:root','password'),'2'} 0",
+        "EVAL_RO return{'+/'..redis.call('HGET','mqtt_user:root','password'),'2'} 0",
+        "EVAL_RO return{err=redis.call('HGET','mqtt_user:root','password')} 0",
+      ]) {
+        const { data } = await api<{ step: string }[]>("POST", `plugins/${kit.plugin}/test`, {
+          ...u1,
+          settings: { "auth.redis.acl_cmd": acl_cmd },
+        });
+        expect([acl_cmd, data.at(-1)?.step]).toEqual([acl_cmd, "acl"]);
+        expect(JSON.stringify(data).replaceAll("x/hunter2", "")).not.toContain("hunter2");
+      }
+      redis.run("DEL", "mqtt_user:root");
+      // The one in force is shown as ever.
+      expect(JSON.stringify((await api("POST", `plugins/${kit.plugin}/test`, u1)).data)).toContain("own/%u/#");
+    });
+
     test("explain says in words why", async () => {
       const [hash, u1] = ["auth.redis.password_hash = plain", { username: "u1", password: "p1", action: "publish" }];
       expect(await kit.reasons({ username: "unknown", password: "x" })).toEqual(["unknown user: auth.redis.auth_cmd finds nobody"]);

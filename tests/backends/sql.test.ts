@@ -31,6 +31,10 @@ interface Kind {
   napping: string;
   /** A function that empties the table of rules. */
   emptying: string;
+  /** A condition that holds, after 20 ms. */
+  resting: string;
+  /** Ends all connections that ask the database. */
+  endAll(db: SqlDatabase): void;
   /** Types of columns. */
   serial: string;
   flag: string;
@@ -46,6 +50,9 @@ const KINDS: Kind[] = [
     make: () => new Postgres(),
     napping: "select password from mqtt_user, pg_sleep((select s from nap)) where username = '%u' limit 1",
     emptying: "create function emptied() returns text language plpgsql as $$ begin delete from mqtt_acl; return ''; end $$",
+    resting: "(select true from pg_sleep(0.02))",
+    endAll: (db) =>
+      void db.run("select pg_terminate_backend(pid) from pg_stat_activity where datname = 'mqtt' and pid <> pg_backend_pid()", "mqtt"),
     serial: "serial primary key",
     flag: "boolean",
     yes: "true",
@@ -58,6 +65,14 @@ const KINDS: Kind[] = [
     make: () => new MariaDb(),
     napping: "select password from mqtt_user where username = '%u' and sleep((select s from nap)) = 0 limit 1",
     emptying: "delimiter //\ncreate function emptied() returns text begin delete from mqtt_acl; return ''; end //",
+    resting: "sleep(0.02) = 0",
+    endAll(db) {
+      // It may be gone by now.
+      const ids = db.run("select id from information_schema.processlist where db = 'mqtt' and id <> connection_id()", "mqtt").split("\n");
+      // One of them may be gone by now.
+      const ended = ids.filter((id) => id !== "").map((id) => `begin declare continue handler for 1094 begin end; kill ${id}; end;`);
+      db.run(`delimiter //\nbegin not atomic ${ended.join(" ")} end //`, "mqtt");
+    },
     serial: "int primary key auto_increment",
     flag: "tinyint(1)",
     yes: "1",
@@ -309,6 +324,24 @@ for (const k of KINDS) {
         const text = JSON.stringify([data, (await api("POST", `plugins/${k.plugin}/test`, { ...joe, settings: wrongShape })).data]);
         expect(text).toContain("allow is ***, expected 0 or 1");
         for (const secret of [sha256("p1"), "only pepper", '"p1"']) expect(text).not.toContain(secret);
+        // Whoever may try settings, and not save them, is shown no value that another question brings, whatever it looks like.
+        db.run("update mqtt_user set salt = 'hunter2' where username = 'u1'", "mqtt");
+        const brought = k.prefix === "auth.mysql" ? "extractvalue(1, concat('~', salt))" : "salt::regclass::text";
+        for (const columns of [
+          "1, null, '$all', null, 3, salt",
+          "1, null, '$all', null, 3, concat('+/', salt) as topic",
+          "salt, null, '$all', null, 3, '#'",
+          "1, null, '$all', null, 3, concat('#', salt)",
+          "1, salt, 'u1', null, 3, '#'",
+          `1, null, '$all', null, 3, ${brought}`,
+        ]) {
+          const question = { [`${k.prefix}.acl_query`]: `select ${columns} from mqtt_user where username = '%u'` };
+          const tried = await api<Step[]>("POST", `plugins/${k.plugin}/test`, { ...joe, topic: "x/hunter2", settings: question });
+          expect([columns, tried.data.at(-1)?.step]).toEqual([columns, "acl"]);
+          expect(JSON.stringify(tried.data).replaceAll("x/hunter2", "")).not.toContain("hunter2");
+        }
+        const odd = { [`${k.prefix}.acl_query`]: "select nothing from mqtt_user where username = '%u'" };
+        expect(await kit.why(joe, odd)).toContain("nothing");
         // In force it is refused, and the log says why; what it may not hold is looked for at its end.
         const told = kit.broker.log.length;
         await kit.withSettings({ acl_query: "select password from mqtt_user where username = '%u'" }, async () => {
@@ -323,7 +356,9 @@ for (const k of KINDS) {
 
       test("explain says in words why: unknown, wrong, no such hash, no rule, which rule", async () => {
         const hash = `${k.prefix}.password_hash = sha256`;
-        expect(await kit.reasons({ username: "unknown", password: "x" })).toEqual([`unknown user: ${k.prefix}.auth_query finds nobody`]);
+        expect(await kit.reasons({ username: "unknown", password: "x" })).toEqual([
+          `unknown user: ${k.prefix}.auth_query finds nobody${k.prefix === "auth.mysql" ? " who is spelt so (auth.mysql.match_case)" : ""}`,
+        ]);
         expect(await kit.reasons({ username: "u1", password: "x" })).toEqual([`wrong password, with ${hash}`]);
         expect(await kit.reasons({ username: "nobody", password: "x" })).toEqual([
           `${k.prefix}.auth_query finds the user, but no password`,
@@ -481,6 +516,34 @@ for (const k of KINDS) {
         await driver.close();
       }
       expect(Number(db.run("select count(*) from mqtt_acl", "mqtt").trim())).toBe(7);
+    });
+
+    test("connections that an administrator ends under questions cost nobody a log-in", async () => {
+      const query = `select password from mqtt_user where username = '%u' and ${k.resting} limit 1`;
+      await kit.withSettings({ auth_query: query, timeout: "20s" }, async () => {
+        await kit.isUp();
+        const { retries } = (await status()).servers[0] as { retries: number };
+        let over = false;
+        const codes = new Map<number, number>();
+        const one = async (i: number): Promise<void> => {
+          while (!over) {
+            const c = await code("u1", "p1", `ended${i}`);
+            codes.set(c, (codes.get(c) ?? 0) + 1);
+          }
+        };
+        const all = Promise.all(Array.from({ length: 20 }, (_, i) => one(i)));
+        try {
+          await until(async () => {
+            k.endAll(db);
+            await Bun.sleep(50);
+            return ((await status()).servers[0] as { retries: number }).retries > retries + 20;
+          }, "questions are put again");
+        } finally {
+          over = true;
+          await all;
+        }
+        expect([...codes.keys()]).toEqual([0]);
+      });
     });
 
     const nap = (seconds: number): void => void db.run(`update nap set s = ${seconds}`, "mqtt");

@@ -126,7 +126,7 @@ needing(CHROMIUM, describe)("the page of a plugin", () => {
     await save();
     for (const [key, why] of [
       ["auth.http.timeout", "expected a duration"],
-      ["auth.http.pool", "expected a whole number from 1 to 250"],
+      ["auth.http.pool", "expected a whole number from 1 to 150"],
     ] as const) {
       const message = row(key).getByRole("alert");
       await message.waitFor();

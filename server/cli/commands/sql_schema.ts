@@ -1,7 +1,10 @@
 /** The tables that emqx_auth_mysql and emqx_auth_pgsql ask by default, as EMQ X 3.1 documented them. */
 import { type Command, take, UsageError } from "../command.ts";
 
-/** Names compare byte by byte: with MySQL's usual collation `U7` and `u7 ` would find `u7`. */
+/**
+ * Names compare byte by byte but for blanks at the end: with MySQL's usual collation `U7` would find `u7`. One that minds the blanks, too, has no
+ * name that both servers know (MySQL 8: utf8mb4_0900_bin, MariaDB: utf8mb4_nopad_bin); `auth.mysql.match_case` minds them.
+ */
 const MYSQL = `CREATE TABLE mqtt_user (
   id int unsigned NOT NULL AUTO_INCREMENT PRIMARY KEY,
   username varchar(100) NOT NULL UNIQUE,

@@ -33,7 +33,14 @@ export interface TimedVerdict {
 
 const ALLOWED: AuthResult = { allow: true, isSuper: false };
 const NO_ANONYMOUS: AuthResult = { allow: false, code: RC.NOT_AUTHORIZED, why: "no user name and password, and allow_anonymous is off" };
-const UNKNOWN: AuthResult = { allow: false, code: RC.NOT_AUTHORIZED, why: "nobody knows this client, and allow_anonymous is off" };
+/** Strangers hear the same of a wrong password. */
+const NOT_TOLD = "not authorized";
+const UNKNOWN: AuthResult = {
+  allow: false,
+  code: RC.NOT_AUTHORIZED,
+  why: "nobody knows this client, and allow_anonymous is off",
+  told: NOT_TOLD,
+};
 const FAILED: AuthResult = { allow: false, code: RC.SERVER_UNAVAILABLE, why: "authentication failed on the server's side" };
 const NO_ANSWER: AuthResult = { allow: false, code: RC.NOT_AUTHORIZED, why: "an authentication handler gave no valid answer" };
 
@@ -50,7 +57,7 @@ export function askedAbout(handlers: readonly AuthHandler[], client: ClientInfo,
 /** Strangers do not hear which names there are, nor what a server behind the node is called or says: the log does, and `explain`. */
 function toldLess(no: { allow: false; code: number; why: string }): AuthResult {
   const unavailable = no.code === RC.SERVER_UNAVAILABLE || no.code === RC.SERVER_BUSY;
-  return { allow: false, code: no.code, why: no.why, told: unavailable ? "authentication is not available now" : "not authorized" };
+  return { allow: false, code: no.code, why: no.why, told: unavailable ? "authentication is not available now" : NOT_TOLD };
 }
 
 export class Access {

@@ -56,14 +56,17 @@ function begin(ch: Channel, headerFlags: number, buf: Uint8Array, body: number, 
   // Who shows nothing guesses nothing.
   if (p.password === null && p.authMethod === null) return ask(ch, p, client);
   const { broker } = ch;
-  const admitted = broker.guesses.admit(client, (ms) => new Promise((done) => void broker.after(ms, done)));
+  const admitted = broker.guesses.admit(client, (ms) => new Promise((done) => void broker.after(ms, done)), end - body);
   return admitted instanceof Promise ? admitted.then((yes) => enter(ch, p, client, yes)) : enter(ch, p, client, admitted);
 }
 
 /** The credentials may be looked at, or not any more. */
 function enter(ch: Channel, p: ConnectPacket, client: ClientInfo, admitted: boolean): void | Promise<void> {
-  if (ch.phase !== "connecting") return;
-  if (admitted) return p.authMethod === null ? ask(ch, p, client) : beginAuth(ch, p, client);
+  const { guesses } = ch.broker;
+  if (ch.phase !== "connecting") return guesses.released(client);
+  if (admitted && p.authMethod === null) return ask(ch, p, client);
+  guesses.released(client);
+  if (admitted) return beginAuth(ch, p, client);
   refuse(ch, { code: RC.CONNECTION_RATE_EXCEEDED, why: "too many authentications that failed, or are under way" });
 }
 
@@ -71,9 +74,25 @@ function enter(ch: Channel, p: ConnectPacket, client: ClientInfo, admitted: bool
 function ask(ch: Channel, p: ConnectPacket, client: ClientInfo): void | Promise<void> {
   const { access, guesses } = ch.broker;
   const answer = access.authenticate(client, { password: p.password, wanted: () => ch.phase === "connecting" });
-  if (!(answer instanceof Promise)) return authenticated(ch, p, client, answer, null);
+  if (!(answer instanceof Promise)) {
+    guesses.released(client);
+    return authenticated(ch, p, client, answer, null);
+  }
   guesses.pending(client);
-  return answer.finally(() => guesses.settled(client)).then((a) => authenticated(ch, p, client, a, null));
+  return answer.then(
+    (a) => {
+      try {
+        return authenticated(ch, p, client, a, null);
+      } finally {
+        // Behind the count of what came of it: whoever waits for an outcome is to hear this one.
+        guesses.settled(client);
+      }
+    },
+    (err: unknown) => {
+      guesses.settled(client);
+      throw err;
+    },
+  );
 }
 
 /** A wrong password counts, a back end that is down does not. */

@@ -4,6 +4,7 @@
  */
 
 import type { NodeConfig } from "../../config/types.ts";
+import { loggedName } from "../../lib/mask.ts";
 import { seldomOf } from "../../lib/seldom.ts";
 import { formatLocalTime } from "../../lib/time_format.ts";
 import { formatUptime } from "../../lib/uptime.ts";
@@ -98,7 +99,7 @@ export class SysTopics {
       proto_name: client.protocolName,
       keepalive: client.keepalive,
       clientid: client.clientId,
-      username: client.username ?? "undefined",
+      username: loggedName(client.username) ?? "undefined",
       ipaddress: client.ip,
       connack,
       ts: this.seconds(),
@@ -109,7 +110,7 @@ export class SysTopics {
     if (!this.wanted) return;
     this.event(client, "disconnected", () => ({
       clientid: client.clientId,
-      username: client.username ?? "undefined",
+      username: loggedName(client.username) ?? "undefined",
       reason,
       ts: this.seconds(),
     }));

@@ -2,6 +2,7 @@
 import { sayWhy } from "../../core/access/trace.ts";
 import type { AccountRow, TableStore } from "../../core/ports.ts";
 import type { AuthStep, ClientInfo } from "../../core/types.ts";
+import { networkOf } from "../../lib/cidr.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
 import type { AccountResult, AccountService } from "../plugin.ts";
 import { isOnlyExplained } from "./asking.ts";
@@ -13,9 +14,10 @@ export interface Accounts extends AccountService {
 }
 
 const ALLOW: AuthStep = { allow: true };
-const DENY: AuthStep = { allow: false, code: RC.BAD_USERNAME_OR_PASSWORD, why: "password_error" };
+/** The code of whom nobody knows, with allow_anonymous off: another one would tell strangers which accounts there are. */
+const DENY: AuthStep = { allow: false, code: RC.NOT_AUTHORIZED, why: "password_error" };
 /** The name is an account's: to leave the password out must not be a way round it. */
-const NO_PASSWORD: AuthStep = { allow: false, code: RC.BAD_USERNAME_OR_PASSWORD, why: "no_password" };
+const NO_PASSWORD: AuthStep = { allow: false, code: RC.NOT_AUTHORIZED, why: "no_password" };
 
 /** The answer would come too late. */
 const BUSY: AuthStep = { allow: false, code: RC.SERVER_BUSY, why: "too many passwords are being checked" };
@@ -65,7 +67,7 @@ export function createAccounts(
       const row = table.get(name);
       if (row === undefined) return told(null, "unknown user: there is no account of this name");
       if (password === null) return told(NO_PASSWORD, "the account has a password, and none was given");
-      const ok = passwords.verify(row, password);
+      const ok = passwords.verify(row, password, networkOf(client.ip));
       if (ok === null) {
         if (!isOnlyExplained(client)) count("access/auth/busy");
         return BUSY;

@@ -1,5 +1,5 @@
 /** Which `password_hash` fits: what stands in a table, its salt and the password are known, how the one came of the others is not. */
-import { HashQueue } from "./hash_queue.ts";
+import { QueueFull, WorkQueue } from "../../lib/work_queue.ts";
 import { parseStoredKind, StoredCheck, tooCostly } from "./stored.ts";
 
 export interface Stored {
@@ -25,7 +25,7 @@ const OWN_MAX = 20_000_000;
 const HEX = /^(?:[0-9a-f]{2}){1,512}$/i;
 
 /** One at a time: whoever tries costs nobody else a thread. */
-const queue = new HashQueue(1, 10);
+const queue = new WorkQueue(1, 10);
 
 /** null = too many are being tried. */
 export async function fittingKinds(asked: Stored): Promise<Fitting | null> {
@@ -33,13 +33,17 @@ export async function fittingKinds(asked: Stored): Promise<Fitting | null> {
   const check = new StoredCheck();
   const secret = new TextEncoder().encode(password);
   const own = ownOf(asked);
-  return queue.run(async () => {
+  const tried = queue.run(async () => {
     const kinds: string[] = [];
     for (const text of candidates(stored, salt, own.iterations)) {
       const kind = parseStoredKind(text);
       if (kind !== null && (await check.verify(kind, { stored, salt }, secret)) === true) kinds.push(text);
     }
     return { kinds, untried: tooCostly(stored) ?? own.untried };
+  });
+  return tried.catch((err: unknown) => {
+    if (err instanceof QueueFull) return null;
+    throw err;
   });
 }
 

@@ -1,45 +1,125 @@
 /**
- * Slow hashes run on threads of the runtime, which disk and name look-ups need too: a few at a time, a bounded number waits, and
- * beyond that the answer is no. Everybody comes back at once after a restart; nobody is served by a queue of minutes.
+ * Slow hashes run on threads of the runtime, which disk and name look-ups need too: a few at a time. Of those that wait only so many are taken
+ * as have their turn while a client still waits for it, by what such a hash was measured to take; beyond that the answer is no. Everybody
+ * comes back at once after a restart; nobody is served by a queue of minutes. Addresses take turns, and none has all of the queue.
  */
 import { availableParallelism } from "node:os";
 
-/** At 8 ms each on one core about 15 s: as long as a client waits. */
-const WAITING_MAX = 2000;
+/** So long may the last one wait for its turn, ms: as long as a client does. */
+const WAITING_MS = 15_000;
+/** An address may have so much of it. */
+const SHARE = 2 / 3;
+/** Kinds whose times are remembered. */
+const KINDS_MAX = 100;
+/** What one more measurement counts for. */
+const WEIGHT = 0.2;
+
+/** How long a hash takes. */
+export interface Cost {
+  /** All of a kind take as long: "bcrypt,12". */
+  readonly kind: string;
+  /** What it may take while none was measured. */
+  readonly guessMs: number;
+}
+
+interface Measured {
+  ms: number;
+  waiting: number;
+}
+
+interface Waiting {
+  readonly cost: Measured;
+  start(): void;
+}
+
+/** `timed`: what the hash itself is in, so that its time is measured; who is not wanted any more does without. */
+type Job<T> = (timed: <R>(hash: () => Promise<R>) => Promise<R>) => Promise<T>;
 
 export class HashQueue {
   #running = 0;
-  readonly #waiting: (() => void)[] = [];
+  /** By address; the one whose turn is next stands first. */
+  readonly #lines = new Map<string, Waiting[]>();
+  readonly #kinds = new Map<string, Measured>();
 
   constructor(
     private readonly atATime = Math.max(1, availableParallelism() - 1),
-    private readonly waitingMax = WAITING_MAX,
+    private readonly waitingMs = WAITING_MS,
+    private readonly now = () => performance.now(),
   ) {}
 
   /** Jobs that run or wait. */
   get size(): number {
-    return this.#running + this.#waiting.length;
+    let all = this.#running;
+    for (const line of this.#lines.values()) all += line.length;
+    return all;
   }
 
-  /** Run `job` when its turn has come. null = too many wait already. */
-  run<T>(job: () => Promise<T>): Promise<T> | null {
+  /** Run `job` when its turn has come. `from`: the address that it is done for. null = what waits already takes too long. */
+  run<T>(cost: Cost, from: string, job: Job<T>): Promise<T> | null {
+    const measured = this.#measured(cost);
+    const whole = (): Promise<T> => job((hash) => this.#timed(measured, hash));
     if (this.#running < this.atATime) {
       this.#running++;
-      return this.#inPlace(job);
+      return this.#inPlace(whole);
     }
-    if (this.#waiting.length >= this.waitingMax) return null;
-    return new Promise<void>((turn) => this.#waiting.push(turn)).then(() => this.#inPlace(job));
+    const line = this.#lines.get(from) ?? [];
+    const max = this.waitingMs * this.atATime;
+    if (this.#waitingMs + measured.ms > max || (line.length + 1) * measured.ms > max * SHARE) return null;
+    this.#lines.set(from, line);
+    measured.waiting++;
+    return new Promise<void>((start) => line.push({ cost: measured, start })).then(() => this.#inPlace(whole));
   }
 
-  /** The job has a place; at its end the place goes to the one that has waited longest. */
+  /** What all that wait take, one after the other. */
+  get #waitingMs(): number {
+    let all = 0;
+    for (const { ms, waiting } of this.#kinds.values()) all += ms * waiting;
+    return all;
+  }
+
+  #measured({ kind, guessMs }: Cost): Measured {
+    const known = this.#kinds.get(kind);
+    if (known !== undefined) return known;
+    if (this.#kinds.size >= KINDS_MAX)
+      for (const [name, { waiting }] of this.#kinds) {
+        if (waiting > 0) continue;
+        this.#kinds.delete(name);
+        break;
+      }
+    const fresh = { ms: guessMs, waiting: 0 };
+    this.#kinds.set(kind, fresh);
+    return fresh;
+  }
+
+  async #timed<R>(measured: Measured, hash: () => Promise<R>): Promise<R> {
+    const began = this.now();
+    const found = await hash();
+    measured.ms += (this.now() - began - measured.ms) * WEIGHT;
+    return found;
+  }
+
+  /** The job has a place; at its end the place goes to the next address's. */
   async #inPlace<T>(job: () => Promise<T>): Promise<T> {
     try {
       return await job();
     } finally {
-      const next = this.#waiting.shift();
+      const next = this.#next();
       if (next === undefined) this.#running--;
-      else next();
+      else next.start();
     }
+  }
+
+  /** Of the address that has waited longest for its turn, the first that came. */
+  #next(): Waiting | undefined {
+    for (const [from, line] of this.#lines) {
+      const first = line.shift();
+      this.#lines.delete(from);
+      if (line.length > 0) this.#lines.set(from, line);
+      if (first === undefined) continue;
+      first.cost.waiting--;
+      return first;
+    }
+    return undefined;
   }
 }
 

@@ -3,6 +3,7 @@
 import { sayWhy } from "../../core/access/trace.ts";
 import type { Clock } from "../../core/ports.ts";
 import type { AuthStep, ClientInfo } from "../../core/types.ts";
+import { networkOf } from "../../lib/cidr.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
 import { BackendError } from "../_backend/errors.ts";
 import { isOnlyExplained } from "./asking.ts";
@@ -27,6 +28,8 @@ export interface Lookup {
   rules: ((client: ClientInfo) => Promise<RuleSet>) | null;
   /** Of the settings that say what is asked, and how passwords are stored. */
   keys: Readonly<Record<"user" | "isSuper" | "rules" | "hash", string>>;
+  /** The key that says that a user spelt otherwise is not found. Absent = there is none. */
+  spelling?: string;
 }
 
 export interface LookupHost {
@@ -72,7 +75,10 @@ export function lookupAuth(host: LookupHost, lookup: Lookup, kind: () => StoredK
     }
     const user = await lookup.user(client, wanted);
     if (user === null) {
-      sayWhy(client, () => `unknown user: ${keys.user} finds nobody`);
+      sayWhy(
+        client,
+        () => `unknown user: ${keys.user} finds nobody${lookup.spelling === undefined ? "" : ` who is spelt so (${lookup.spelling})`}`,
+      );
       return null;
     }
     if (user.password === null) {
@@ -86,10 +92,11 @@ export function lookupAuth(host: LookupHost, lookup: Lookup, kind: () => StoredK
       left = !wanted();
       return !left;
     };
-    const good = passwords.verify(kind(), row, password, still, (what) => {
+    const tell = (what: string): void => {
       unfit = what;
       odd(client, what);
-    });
+    };
+    const good = passwords.verify(kind(), row, password, still, tell, networkOf(client.ip));
     if (good === null) {
       if (!isOnlyExplained(client)) host.count("access/auth/busy");
       return BUSY;

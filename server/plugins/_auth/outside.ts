@@ -17,12 +17,16 @@ export interface OutsideAuth {
   check?(client: ClientInfo, action: Action, topic: string): AclStep | Promise<AclStep>;
   /** The key whose value says what is asked about topics; absent = it is always the same. */
   rulesKey?: string;
+  /** User names that begin with `$` have rules, too. Absent = none, as with EMQ X 3.1's tables: there the name is an account's, and no stranger's choice. */
+  dollarHasRules?: true;
 }
 
-/** Why nobody is asked about this client's topics; null = somebody is. User names that begin with `$` have no rules there (EMQ X 3.1). */
-export function whyUnchecked({ check, rulesKey }: OutsideAuth, client: ClientInfo): string | null {
+/** Why nobody is asked about this client's topics; null = somebody is. */
+export function whyUnchecked({ check, rulesKey, dollarHasRules }: OutsideAuth, client: ClientInfo): string | null {
   if (check === undefined) return `${rulesKey === undefined ? "there are no rules" : `no ${rulesKey} is set`}: nothing is asked`;
-  return client.username?.startsWith("$") === true ? "user names that begin with $ have no rules here: nothing is asked" : null;
+  return !dollarHasRules && client.username?.startsWith("$") === true
+    ? "user names that begin with $ have no rules here: nothing is asked"
+    : null;
 }
 
 export type OnError = "deny" | "ignore";

@@ -56,20 +56,22 @@ function noneOf(n: number): string {
 /**
  * A row `allow, ipaddr, username, clientid, access, topic` of EMQ X 3.1's `mqtt_acl`: of address, user name and client id those that are set
  * must all fit; user name `$all` means everybody, whatever else is set. Rows of the wrong shape: what is wrong with it, in words. `names`: of the
- * columns; `where`: goes before the rule's text.
+ * columns, null = no value is to be put into words; `where`: goes before the rule's text.
  */
-export function ruleOfRow(row: readonly unknown[], names: readonly string[] = [], where = ""): Rule | string {
+export function ruleOfRow(row: readonly unknown[], names: readonly string[] | null = [], where = ""): Rule | string {
+  const shown = (text: string | null | undefined, column: number): string =>
+    names === null && text != null ? HIDDEN : shownText(text, names?.[column] ?? "");
   const [allow, ip, username, clientId, access, topic] = row.map(columnText);
   const verdict = VERDICTS.get((allow ?? "").toLowerCase());
-  if (verdict === undefined) return `allow is ${shown(allow, names[0] ?? "")}, expected 0 or 1`;
-  if (access !== "1" && access !== "2" && access !== "3") return `access is ${shown(access, names[4] ?? "")}, expected 1, 2 or 3`;
+  if (verdict === undefined) return `allow is ${shown(allow, 0)}, expected 0 or 1`;
+  if (access !== "1" && access !== "2" && access !== "3") return `access is ${shown(access, 4)}, expected 1, 2 or 3`;
   const covers = topicOf(topic ?? "", verdict);
-  if (covers === null) return `topic is ${shown(topic, names[5] ?? "")}, expected a topic filter`;
+  if (covers === null) return `topic is ${shown(topic, 5)}, expected a topic filter`;
   const conditions: ((client: ClientInfo) => boolean)[] = [];
   const everybody = username === "$all";
   if (set(ip) && !everybody) {
     const range = parseCidr(ip);
-    if (range === null) return `ipaddr is ${shown(ip, names[1] ?? "")}, expected an address or range`;
+    if (range === null) return `ipaddr is ${shown(ip, 1)}, expected an address or range`;
     conditions.push((c) => {
       const address = parseIp(c.ip);
       return address !== null && cidrContains(range, address);
@@ -89,7 +91,7 @@ export function ruleOfRow(row: readonly unknown[], names: readonly string[] = []
     access: Number(access),
     isFor: conditions.length === 0 ? null : (client) => conditions.every((fits) => fits(client)),
     covers,
-    text: `${where}${verdict} ${ACCESS[Number(access)]} ${topic}, for ${whom}`,
+    text: `${where}${verdict} ${ACCESS[Number(access)]}${names === null ? "" : ` ${topic}, for ${whom}`}`,
   };
 }
 
@@ -137,7 +139,7 @@ function set(text: string | null | undefined): text is string {
 }
 
 /** A slip in a question may bring a secret where a rule was meant. */
-function shown(text: string | null | undefined, column: string): string {
+function shownText(text: string | null | undefined, column: string): string {
   return text == null ? "NULL" : isSecret(column, text) ? HIDDEN : JSON.stringify(text.slice(0, 100));
 }
 

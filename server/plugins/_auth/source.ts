@@ -38,6 +38,13 @@ export interface SourceHost extends BackendHost, LookupHost {
   figures(what: string): Figures;
   /** Settings that nobody has saved are tried: what is asked with them must change nothing there. */
   readonly onlyTries: boolean;
+  /**
+   * The setting is in force. What a question answers that somebody only tries is counted and named, not shown: whoever may try settings could ask for
+   * anything that the account may read.
+   */
+  isSaved(key: string): boolean;
+  /** Connections or calls at a time, of so many as are set: a test takes two, whatever it says. */
+  pool(set: number): number;
 }
 
 export interface OutsidePlugin<C extends ConfigTable> {
@@ -80,6 +87,8 @@ export function startOutside<C extends ConfigTable>(ctx: PluginContext<C>, plugi
     log: ctx.log,
     figures: figuresByName(),
     onlyTries: false,
+    isSaved: () => true,
+    pool: (set) => set,
     every: (ms, fn) => ctx.every(ms, fn),
     alarm: (what, desc) => ctx.alarm(what, desc),
     outages: new Map(),
@@ -91,14 +100,15 @@ export function startOutside<C extends ConfigTable>(ctx: PluginContext<C>, plugi
   const open = (): Source => plugin.open(host, ctx.config, (key) => ctx.many(key));
   let source = open();
   const isPassedOn = plugin.passesOn ?? passesOn;
-  let before: OnError = "deny";
+  let wasOpen = false;
   const warn = (): void => {
-    const onError = plugin.onError(ctx.config);
-    if (before !== onError && onError === "ignore" && isPassedOn("authenticate", "down") && ctx.broker.allowsAnonymous)
-      ctx.log.warn("on_error = ignore: while the server is down, whoever allow_anonymous lets in comes in unasked");
-    before = onError;
+    const isOpen = plugin.onError(ctx.config) === "ignore" && isPassedOn("authenticate", "down") && ctx.broker.allowsAnonymous;
+    if (isOpen && !wasOpen) ctx.log.warn("on_error = ignore: while the server is down, whoever allow_anonymous lets in comes in unasked");
+    wasOpen = isOpen;
   };
   warn();
+  // Zones are not the plugin's settings: nobody tells it of them.
+  ctx.every(ZONES_MS, warn);
   askOutside(ctx, () => source.auth, {
     onError: () => plugin.onError(ctx.config),
     passesOn: isPassedOn,
@@ -125,6 +135,9 @@ export function startOutside<C extends ConfigTable>(ctx: PluginContext<C>, plugi
   }));
   ctx.closing(() => closeAll([...source.backends, ...former]));
 }
+
+/** So often the zones are looked at. */
+const ZONES_MS = 1000;
 
 /** Names that settings have brought up; further ones are not remembered. */
 const NAMES_MAX = 100;
@@ -169,7 +182,7 @@ async function testOutside<C extends ConfigTable>(
   let source: Source | null = null;
   try {
     const opened = await step("settings", async () => {
-      source = plugin.open(onlyTrying(quiet.host), ctx.config, (key) => ctx.many(key));
+      source = plugin.open(onlyTrying(quiet.host, ctx.isSaved), ctx.config, (key) => ctx.many(key));
       return { verdict: "ok", why: "the settings can be used" };
     });
     if (!opened || source === null) return steps;
@@ -220,9 +233,14 @@ async function questions(step: Step, auth: OutsideAuth, client: ClientInfo, requ
   });
 }
 
+/** One that asks, and one for the probe. */
+const TRIAL_POOL = 2;
+
 /** What is asked with settings that nobody saved counts nowhere. */
-const onlyTrying = (host: BackendHost): SourceHost => ({
+const onlyTrying = (host: BackendHost, isSaved: SourceHost["isSaved"]): SourceHost => ({
   ...host,
+  isSaved,
+  pool: (set) => Math.min(set, TRIAL_POOL),
   figures: figuresByName(),
   onlyTries: true,
   aclEpoch: 0,

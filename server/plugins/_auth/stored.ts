@@ -38,6 +38,8 @@ const LENGTH_MAX = 512;
 /** 2^cost rounds, doubled with each step: this one takes some seconds of a thread, which nobody can stop; 31 takes days. Tables have 10 to 12. */
 const BCRYPT_COST_MAX = 15;
 export const BCRYPT = /^\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}$/;
+/** What a round of PBKDF2 and a bcrypt of cost 10 may take until one was measured, ms; and the shortest digest, bytes. */
+const [ROUND_MS, BCRYPT_10_MS, DIGEST_MIN] = [0.0005, 70, 16];
 /** "$2a$10$" and 22 characters. */
 export const BCRYPT_SALT = 29;
 /** What bcrypt looks at of a password. */
@@ -88,7 +90,7 @@ export class StoredCheck {
 
   /**
    * At once where that takes no time (plain, digests); else by a bounded number of threads, if it is still `wanted` then. null = too many wait already.
-   * `odd`: told of what stands there and cannot be checked, which is nobody's password then.
+   * `from`: the address it is checked for; `odd`: told of what stands there and cannot be checked, which is nobody's password then.
    */
   verify(
     kind: StoredKind,
@@ -96,6 +98,7 @@ export class StoredCheck {
     password: Uint8Array,
     wanted = always,
     odd: (what: string) => void = untold,
+    from = "",
   ): boolean | Promise<boolean> | null {
     switch (kind.kind) {
       case "plain":
@@ -104,14 +107,14 @@ export class StoredCheck {
         return sameSecret(row.stored.toLowerCase(), hexDigest(kind, row.salt, password));
       case "pbkdf2": {
         const { iterations, length, digest } = kind;
-        return this.#good.check(
-          [`${digest},${iterations},${length}`, row.stored, row.salt, password],
-          this.queue,
-          async () => wanted() && sameSecret(row.stored.toLowerCase(), await derived(password, row.salt, iterations, length, digest)),
-        );
+        const name = `${digest},${iterations},${length}`;
+        const cost = { kind: `pbkdf2,${name}`, guessMs: Math.ceil(length / DIGEST_MIN) * iterations * ROUND_MS };
+        const run = async (): Promise<boolean> =>
+          sameSecret(row.stored.toLowerCase(), await derived(password, row.salt, iterations, length, digest));
+        return this.#good.check([name, row.stored, row.salt, password], this.queue, { cost, from, wanted, run });
       }
       case "bcrypt":
-        return this.#bcrypt(kind.salted, row, password, wanted, odd);
+        return this.#bcrypt(kind.salted, row, password, wanted, odd, from);
     }
   }
 
@@ -121,6 +124,7 @@ export class StoredCheck {
     password: Uint8Array,
     wanted: () => boolean,
     odd: (what: string) => void,
+    from: string,
   ): boolean | Promise<boolean> | null {
     // Whatever is no such text must not reach a function that might know other kinds.
     if (!BCRYPT.test(stored) || (salted && stored.slice(0, BCRYPT_SALT) !== salt)) return false;
@@ -132,7 +136,9 @@ export class StoredCheck {
     }
     // The runtime makes a hash of longer ones first, which no other bcrypt does.
     const looked = password.subarray(0, BCRYPT_BYTES) as Uint8Array<ArrayBuffer>;
-    return this.#good.check([stored, looked], this.queue, async () => wanted() && isBcrypt(looked, stored, odd));
+    const rounds = Number(BCRYPT.exec(stored)?.[1]);
+    const cost = { kind: `bcrypt,${rounds}`, guessMs: BCRYPT_10_MS * 2 ** (rounds - 10) };
+    return this.#good.check([stored, looked], this.queue, { cost, from, wanted, run: () => isBcrypt(looked, stored, odd) });
   }
 }
 

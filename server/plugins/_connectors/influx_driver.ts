@@ -2,6 +2,7 @@
 import { gzipSync } from "node:zlib";
 import { BackendError, notWanted } from "../_backend/errors.ts";
 import { leaveUnread, limitedText, unlessGivenUp } from "../_backend/http.ts";
+import { sendingSlots } from "../_backend/http_slots.ts";
 import type { Judgement } from "../_backend/options.ts";
 import { type Missing, NOTHING } from "./connector.ts";
 import type { Precision } from "./line_protocol.ts";
@@ -116,18 +117,22 @@ export class InfluxDriver {
 
   async #exchange(url: URL, init: BunFetchRequestInit): Promise<void> {
     const { headers, timeoutMs, tls } = this.o;
-    const response = await fetch(url, {
+    const signal = AbortSignal.any([this.#abort.signal, AbortSignal.timeout(timeoutMs)]);
+    const whole = {
       ...init,
       headers: { ...headers, ...(init.headers as Record<string, string> | undefined) },
       redirect: "manual",
       // Whatever `http_proxy` says in the environment.
       proxy: false,
-      signal: AbortSignal.any([this.#abort.signal, AbortSignal.timeout(timeoutMs)]),
+      signal,
       ...(tls !== null && { tls }),
-    } as BunFetchRequestInit);
-    if (response.status >= 200 && response.status < 300) return leaveUnread(response);
-    const body = await limitedText(response, ANSWER_MAX, "down");
-    throw new InfluxError(response.status, `http ${response.status}${said(body)}`);
+    } as BunFetchRequestInit;
+    await sendingSlots.run(url.origin, signal, async () => {
+      const response = await fetch(url, whole);
+      if (response.status >= 200 && response.status < 300) return leaveUnread(response);
+      const body = await limitedText(response, ANSWER_MAX, "down");
+      throw new InfluxError(response.status, `http ${response.status}${said(body)}`);
+    });
   }
 
   close(): void {

@@ -14,7 +14,7 @@ import { Backend } from "../_backend/backend.ts";
 import { BackendError } from "../_backend/errors.ts";
 import { variableValue } from "../_backend/template.ts";
 import { SQL_ADVICE } from "./advice.ts";
-import { judgeSql, type Rows, SqlDriver, type SqlServer, sqlWords } from "./driver.ts";
+import { judgeSql, type Rows, SqlDriver, type SqlServer, sqlWords, withoutAnswers } from "./driver.ts";
 import { compileQuery, type Query } from "./query.ts";
 import { namesOf, rulesTold, superTold, userTold } from "./shown.ts";
 
@@ -29,12 +29,15 @@ export interface SqlAuthSettings {
   hash: StoredKind;
   /** The key it stands under. */
   hashKey: string;
+  /** Names have to be spelt as in the tables, which may look past case, accents and spaces at the end; with the key it stands under. null = the server sees to it. */
+  matchCase: { key: string; on: boolean } | null;
 }
 
 /** @throws Error naming the key whose query cannot be used */
 export function sqlSource(host: SourceHost, o: SqlAuthSettings): Source {
-  const { server } = o;
+  const server = { ...o.server, pool: host.pool(o.server.pool) };
   const queries = compileAll(o);
+  tellUnmatched(host, o, queries);
   const what = `${o.title} at ${shownAddress(server.address)}`;
   const backend = new Backend<SqlDriver>(
     host,
@@ -66,10 +69,16 @@ export function sqlSource(host: SourceHost, o: SqlAuthSettings): Source {
       client,
       query.text,
       shown,
-      (unnoticed) => backend.ask((d) => asQuestion(key, d.rows(query.text, values)), wanted, unnoticed),
+      (unnoticed) => backend.ask((d) => asQuestion(key, rowsOf(d, key, query.text, values)), wanted, unnoticed),
       told,
     );
   }
+
+  /** An error may hold what a function was given: of a question that is only tried, what stands in quotes is in its text, or is not told. */
+  const rowsOf = (driver: SqlDriver, key: string, text: string, values: readonly string[]): Promise<Rows> =>
+    driver.rows(text, values).catch((err: unknown) => {
+      throw host.isSaved(key) ? err : withoutAnswers(err, `${text} ${server.database}`);
+    });
 
   const lookup: Lookup = {
     user: asked(queries.auth, async (query, client, wanted) => {
@@ -79,23 +88,25 @@ export function sqlSource(host: SourceHost, o: SqlAuthSettings): Source {
       return userOf(row);
     }),
     isSuper: asked(queries.super, async (query, client, wanted) => {
-      const [row] = await ask(o.queries.super.key, query, client, superTold, wanted);
+      const [row] = await ask(o.queries.super.key, query, client, (rows) => superTold(rows, host.isSaved(o.queries.super.key)), wanted);
       return isTrue(row?.[0]);
     }),
     rules: queries.acl === null ? null : (client) => rulesOf(queries.acl as Query, client),
+    ...(o.matchCase?.on === true && { spelling: o.matchCase.key }),
     keys: { user: o.queries.auth.key, isSuper: o.queries.super.key, rules: o.queries.acl.key, hash: o.hashKey },
   };
 
   async function rulesOf(query: Query, client: ClientInfo): Promise<RuleSet> {
-    const rows = await ask(o.queries.acl.key, query, client, (rows) => rulesTold(rows, client));
+    const isSaved = host.isSaved(o.queries.acl.key);
+    const rows = await ask(o.queries.acl.key, query, client, (rows) => rulesTold(rows, client, isSaved));
     if (rows.length > RULES_MAX) throw new BackendError("refused", `${rows.length} rules for one client, at most ${RULES_MAX}`);
     if (rows.some((row) => isOnlyAlike(columnText(row[2]), client.username)))
       odd(client)(
         o.queries.acl.key,
-        "rows of a user name spelt otherwise were found: compare byte by byte, in MySQL with `binary username = '%u'`",
+        "rows of a user name spelt otherwise were found: compare byte by byte, in MySQL with `binary username = '%u'` or auth.mysql.match_case = on",
       );
     const rules: Rule[] = [];
-    const names = namesOf(rows);
+    const names = isSaved ? namesOf(rows) : null;
     for (const [i, row] of rows.entries()) {
       const rule = ruleOfRow(row, names, `row ${i + 1}: `);
       if (typeof rule !== "string") rules.push(rule);
@@ -130,12 +141,27 @@ function asked<T>(query: Query | null, ask: (query: Query, client: ClientInfo, w
 
 type Compiled = Record<"auth" | "super" | "acl", Query | null>;
 
-function compileAll({ queries, server }: SqlAuthSettings): Compiled {
+/** What a question compares otherwise, `lower(…)` or `like`, may be meant so. */
+function tellUnmatched({ log, onlyTries }: SourceHost, { matchCase, queries }: SqlAuthSettings, compiled: Compiled): void {
+  if (onlyTries || matchCase === null) return;
+  for (const name of ["auth", "super", "acl"] as const) {
+    const { key } = queries[name];
+    const names = [...new Set(compiled[name]?.asTheTable.map((v) => `%${v}`))];
+    if (names.length > 0)
+      log.warn("names are compared as the table does, whatever match_case says: it sees to those behind a column and =", {
+        key: matchCase.key,
+        query: key,
+        names,
+      });
+  }
+}
+
+function compileAll({ queries, server, matchCase }: SqlAuthSettings): Compiled {
   const compiled = { auth: null, super: null, acl: null } as Compiled;
   for (const name of ["auth", "super", "acl"] as const) {
     const { key, text } = queries[name];
     if (text.trim() === "") continue;
-    const query = compileQuery(text, server.dialect);
+    const query = compileQuery(text, server.dialect, matchCase?.on === true);
     if (typeof query === "string") throw new Error(`${key}: ${query}`);
     compiled[name] = query;
   }

@@ -26,11 +26,14 @@ export interface SqlServer {
 export type Rows = readonly (readonly unknown[])[] & { readonly columns?: readonly { readonly name: string }[] };
 
 /** Words that the server uses of itself, not of a question: nobody is answered until that is mended. */
-const AWAY = /^(?:08|57P0[123]|53300|28|3D000)/;
+const AWAY = /^(?:08|57P03|53300|28|3D000)/;
 const MYSQL_AWAY = new Set([1040, 1044, 1045, 1049, 1053, 1129, 1130, 1203, 1698, 3159, 4151]);
 
-/** What PostgreSQL says to a connection that it ends: it is shut down, another one has crashed it, the database is dropped, too long idle. */
-const ENDED = new Set(["57P01", "57P02", "57P04", "57P05"]);
+/**
+ * What a server says to a connection that it ends, and not of a question. PostgreSQL: it is shut down or an administrator has ended this one, another
+ * one has crashed it, the database is dropped, too long idle. MariaDB: killed. MySQL: too long idle. Whether somebody is there a new one tells.
+ */
+const ENDED = new Set<unknown>(["57P01", "57P02", "57P04", "57P05", 1927, 4031]);
 
 export class SqlDriver {
   readonly #sql: Bun.SQL;
@@ -55,7 +58,7 @@ export class SqlDriver {
       tls: tls === null ? false : { ...tls, serverName: address.host },
       onclose: (err) => {
         // Also told of those that could not be made.
-        this.#lost ||= judgeSql(err) === "lost" || ENDED.has(String((err as { errno?: unknown } | null)?.errno));
+        this.#lost ||= judgeSql(err) === "lost";
       },
     });
   }
@@ -111,7 +114,7 @@ export class SqlDriver {
 export function judgeSql(err: unknown): Judgement {
   const { code, errno } = (err ?? {}) as { code?: unknown; errno?: unknown };
   const word = typeof code === "string" ? code : "";
-  if (/_CONNECTION_CLOSED$/.test(word)) return "lost";
+  if (/_CONNECTION_CLOSED$/.test(word) || ENDED.has(errno)) return "lost";
   if (/_SERVER_ERROR$/.test(word)) {
     if (typeof errno === "string" && /^[0-9A-Z]{5}$/.test(errno)) return AWAY.test(errno) ? "down" : "refused";
     return typeof errno === "number" && MYSQL_AWAY.has(errno) ? "down" : "refused";
@@ -132,6 +135,20 @@ export function sqlWords(err: unknown): string {
   const which = errno ?? code;
   return which === undefined || text.includes(String(which)) ? text : `${text} (${String(which)})`;
 }
+
+/** The same error, with nothing in quotes that is not in `asked`. */
+export function withoutAnswers(err: unknown, asked: string): unknown {
+  if (!(err instanceof Error)) return err;
+  const known = new Set([...OWN_WORDS, ...(asked.toLowerCase().match(WORD) ?? [])]);
+  const message = err.message.replace(/(["'])(.*)\1/s, (whole, quote: string, text: string) =>
+    (text.toLowerCase().match(WORD) ?? []).every((word) => known.has(word)) ? whole : `${quote}${HIDDEN}${quote}`,
+  );
+  return Object.assign(new Error(message), { ...err, message });
+}
+
+/** Between the quotes of servers: `Unknown column 'a' in 'WHERE'`, `Table 'a.b' doesn't exist`. */
+const OWN_WORDS = ["in", "select", "field", "list", "where", "on", "clause", "order", "group", "statement", "doesn", "t"];
+const WORD = /[\p{L}\p{N}_$]+/gu;
 
 /** A template that is nothing but this text. */
 function alone(text: string): TemplateStringsArray {

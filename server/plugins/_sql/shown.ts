@@ -8,11 +8,12 @@ import type { Rows } from "./driver.ts";
 /** Whatever `auth_query` has of them may be a secret. */
 export const userTold = (rows: Rows): Told => told(rows, (name, value) => hiddenField(name, value));
 
-/** The first column counts. */
-export const superTold = (rows: Rows): Told =>
-  told(rows, (name, value, i) => (i === 0 ? flagField(name, value) : hiddenField(name, value)));
+/** The first column counts. `isSaved`: the question is in force; of another one no value is shown. */
+export const superTold = (rows: Rows, isSaved: boolean): Told =>
+  told(rows, (name, value, i) => (isSaved && i === 0 ? flagField(name, value) : hiddenField(name, value)));
 
-export const rulesTold = (rows: Rows, client: ClientInfo): Told => told(rows, (name, value) => ruleField(name, value, client));
+export const rulesTold = (rows: Rows, client: ClientInfo, isSaved: boolean): Told =>
+  told(rows, (name, value) => (isSaved ? ruleField(name, value, client) : hiddenField(name, value)));
 
 function told(rows: Rows, shown: (name: string, value: unknown, column: number) => AnsweredField): Told {
   const names = namesOf(rows);

@@ -25,8 +25,8 @@ const CONNECTING = "EMQ X 3.2 has the key; here to connect is part of auth.http.
 
 /** As EMQ X 3.1: a request is sent again so often behind a connection that was closed. */
 const RETRIES = 3;
-/** What the runtime has under way at a time, 256 to all services together, but for a few of other plugins. The rest would wait there, for those of a silent one too. */
-const REQUESTS_MAX = 250;
+/** Of the 256 that the runtime has under way at a time, to all services of all plugins together (`_backend/http_slots.ts`). The rest would wait there, for those of a silent one too. */
+const REQUESTS_MAX = 150;
 
 /** The request itself is given up a little behind its call. */
 const ABORT_AFTER_MS = 500;
@@ -63,7 +63,7 @@ const config = {
   ),
   "auth.http.timeout": timeLimitEntry("5s"),
   "auth.http.on_error": onErrorEntry("refuses log-ins all the same, and of topics asks the next one, as EMQ X 3.1 did"),
-  "auth.http.pool": integer(64, `Requests at a time to each service; to all of them together at most ${REQUESTS_MAX}.`, {
+  "auth.http.pool": integer(50, `Requests at a time to each service; to all of them together at most ${REQUESTS_MAX}.`, {
     min: 1,
     max: REQUESTS_MAX,
     ...OURS,
@@ -128,7 +128,7 @@ function httpSource(host: SourceHost, c: Values_, headers: ReadonlyMap<string, s
   for (const request of Object.values(requests)) {
     const url = request?.url;
     if (url !== undefined && !backends.has(url.origin))
-      backends.set(url.origin, backendOf(host, url, keysOf(requests, url.origin), pool, timeoutMs));
+      backends.set(url.origin, backendOf(host, url, keysOf(requests, url.origin), host.pool(pool), timeoutMs));
   }
 
   const ask: Ask = async (which, values, wanted) => {

@@ -14,6 +14,9 @@ import { jwtSource, type TokenNotes } from "./source.ts";
 
 const OURS = { required: false };
 
+/** Nobody is on the way there. */
+const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/;
+
 /** What EMQ X 3.1's file came with. */
 const EVERYBODYS = "emqxsecret";
 
@@ -85,5 +88,15 @@ const outside: OutsidePlugin<typeof config> = {
 export const authJwt = defineOutside({ name: "emqx_auth_jwt", description: "EMQ X Authentication with JWT", config }, outside, (ctx) => {
   if (ctx.config["auth.jwt.secret"] === EVERYBODYS)
     ctx.log.warn("auth.jwt.secret is the one that everybody knows: set your own, or make it empty; beside other keys it is not used");
+  let told = "";
+  const tellPlain = (): void => {
+    const url = ctx.config["auth.jwt.jwks"];
+    const plain = url !== null && url.protocol === "http:" && !LOOPBACK.test(url.hostname) ? url.origin + url.pathname : "";
+    if (plain !== "" && plain !== told)
+      ctx.log.warn("auth.jwt.jwks is not https: whoever is on the way can give keys of his own, and let in anybody", { url: plain });
+    told = plain;
+  };
+  tellPlain();
+  ctx.changed(tellPlain);
   endConnections(ctx, () => ctx.config["auth.jwt.disconnect_after_expire"], NOTES.ends);
 });

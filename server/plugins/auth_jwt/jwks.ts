@@ -100,7 +100,13 @@ export class Jwks implements KeyRing {
   async #fetch(): Promise<void> {
     const { url, timeoutMs, tls } = this.o;
     const request = ++this.#requests;
-    const response = await fetch(url, { signal: AbortSignal.timeout(timeoutMs + ABORT_AFTER_MS), redirect: "error", tls });
+    const response = await fetch(url, {
+      signal: AbortSignal.timeout(timeoutMs + ABORT_AFTER_MS),
+      redirect: "error",
+      // Whatever `http_proxy` says in the environment: a proxy could give keys of its own.
+      proxy: false,
+      tls,
+    } as BunFetchRequestInit);
     if (response.status !== 200) {
       await leaveUnread(response);
       throw new BackendError("down", `http ${response.status}; see auth.jwt.jwks`);

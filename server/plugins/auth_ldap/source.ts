@@ -41,7 +41,7 @@ const SPELT_OTHERWISE: AuthStep = {
 const NO_RULES: RuleSet = { rules: [], otherwise: "pass" };
 
 export function ldapSource(host: SourceHost, o: LdapAuthSettings): Source {
-  const backend = backendOf(host, o.servers);
+  const backend = backendOf(host, { ...o.servers, pool: host.pool(o.servers.pool) });
   const odd = oddAnswers(host);
   const dnOf = (username: string): string => `${o.nameAttribute}=${escapedInDn(username)},${o.base}`;
   const shownDn = ({ username }: ClientInfo): string[] => [shownValue(dnOf(username ?? ""))];

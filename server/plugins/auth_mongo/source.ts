@@ -34,7 +34,7 @@ export interface MongoAuthSettings {
 }
 
 export function mongoSource(host: SourceHost, o: MongoAuthSettings): Source {
-  const backend = backendOf(host, o.servers);
+  const backend = backendOf(host, { ...o.servers, pool: host.pool(o.servers.pool) });
   const odd = oddAnswers(host);
 
   function ask(

@@ -23,6 +23,11 @@ const config = {
   "auth.mysql.password": optional(secret("", "Its password.")),
   "auth.mysql.timeout": timeLimitEntry("3s"),
   "auth.mysql.query_timeout": laterTimeLimitEntry("auth.mysql.timeout"),
+  "auth.mysql.match_case": flag(
+    "on",
+    "A user name or client id has to be spelt as in the table, where the query has it alone behind a column and =. Off, as EMQ X 3.1: JOE or `joe ` comes in with joe's password where the table's collation says so, and is another one to bans and rules.",
+    { required: false },
+  ),
   "auth.mysql.on_error": onErrorEntry(),
   "auth.mysql.ssl": flag("off", "Speak TLS with the server.", { required: false }),
   ...tlsEntries("auth.mysql.ssl"),
@@ -69,6 +74,7 @@ const outside: OutsidePlugin<typeof config> = {
       },
       hash: c["auth.mysql.password_hash"],
       hashKey: "auth.mysql.password_hash",
+      matchCase: { key: "auth.mysql.match_case", on: c["auth.mysql.match_case"] },
     }),
   onError: (c) => c["auth.mysql.on_error"],
 };

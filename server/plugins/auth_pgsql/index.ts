@@ -67,6 +67,7 @@ const outside: OutsidePlugin<typeof config> = {
       },
       hash: c["auth.pgsql.password_hash"],
       hashKey: "auth.pgsql.password_hash",
+      matchCase: null,
     }),
   onError: (c) => c["auth.pgsql.on_error"],
 };

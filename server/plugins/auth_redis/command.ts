@@ -30,6 +30,8 @@ export function readingCommand(text: string): string | null {
 }
 
 export const isScript = (text: string): boolean => SCRIPTS.has(nameOf(text));
+/** One that may be tried. */
+export const isReadingScript = (text: string): boolean => /^(?:EVAL|EVALSHA|FCALL)_RO$/.test(nameOf(text));
 
 export interface Command {
   /** As written. */

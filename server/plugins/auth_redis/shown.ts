@@ -9,13 +9,16 @@ import type { Command } from "./command.ts";
 /** Whatever `auth_cmd` has of them may be a secret. */
 export const userTold = (command: Command, answer: unknown): Told => told(fieldsOf(command, answer, hiddenField));
 
-export const superTold = (command: Command, answer: unknown): Told => told(fieldsOf(command, answer, flagField));
+/** `isSaved`: the command is in force; of another one no value is shown. */
+export const superTold = (command: Command, answer: unknown, isSaved: boolean): Told =>
+  told(fieldsOf(command, answer, isSaved ? flagField : hiddenField));
 
 /** One row for each rule. A command that asks for a password's field by a slip has none. */
-export function rulesTold(command: Command, answer: unknown, client: ClientInfo): Told {
+export function rulesTold(command: Command, answer: unknown, client: ClientInfo, isSaved: boolean): Told {
   const pairs = pairsOf(answer);
-  const topic = namesIn(command).some((name) => isSecret(name, "")) ? hiddenField : ruleField;
-  const rows = pairs.slice(0, ROWS_SHOWN).map(([filter, value]) => [topic("topic", filter, client), flagField("access", value)]);
+  const topic = !isSaved || namesIn(command).some((name) => isSecret(name, "")) ? hiddenField : ruleField;
+  const access = isSaved ? flagField : hiddenField;
+  const rows = pairs.slice(0, ROWS_SHOWN).map(([filter, value]) => [topic("topic", filter, client), access("access", value)]);
   return { answer: countWords(pairs.length, "rule"), ...(rows.length > 0 && { rows }) };
 }
 

@@ -14,7 +14,7 @@ import { BackendError } from "../_backend/errors.ts";
 import { REDIS_ADVICE, redisWords } from "../_redis/advice.ts";
 import { judgeRedis, type RedisDriver, type RedisServers, redisDrivers } from "../_redis/driver.ts";
 import { REDIS_KEYS } from "./advice.ts";
-import { type Command, fillCommand, isScript, parseCommand } from "./command.ts";
+import { type Command, fillCommand, isReadingScript, isScript, parseCommand } from "./command.ts";
 import { pairsOf, rulesTold, superTold, userTold } from "./shown.ts";
 
 export interface RedisAuthSettings {
@@ -25,12 +25,16 @@ export interface RedisAuthSettings {
 }
 
 const NOT_TRIED = "a script may change what is there: it is not run by a test (EVAL_RO, EVALSHA_RO and FCALL_RO are)";
+/** It says what it likes: a value of somebody else's, too. What is no answer of the server's is as ever. */
+function notTold(err: unknown): never {
+  throw judgeRedis(err) === "refused" ? new BackendError("refused", "the script's error is shown once the command is saved") : err;
+}
 /** Commands that are under way at a time on one connection. */
 const PIPELINED = 32;
 
 export function redisSource(host: SourceHost, o: RedisAuthSettings): Source {
   const [auth, isSuper, acl] = [parseCommand(o.commands.auth), parseCommand(o.commands.super), parseCommand(o.commands.acl)];
-  const backend = backendOf(host, o.servers);
+  const backend = backendOf(host, { ...o.servers, pool: host.pool(o.servers.pool) });
   const odd = oddAnswers(host);
 
   async function ask(
@@ -41,6 +45,7 @@ export function redisSource(host: SourceHost, o: RedisAuthSettings): Source {
     wanted?: () => boolean,
   ): Promise<unknown> {
     if (host.onlyTries && isScript(command.text)) throw new BackendError("refused", NOT_TRIED);
+    const hidesErrors = isReadingScript(command.text) && !host.isSaved(key);
     const args = fillCommand(command, { client });
     const shown = (client: ClientInfo): string[] => fillCommand(command, { client }).map(shownValue);
     return askNoted(
@@ -48,7 +53,7 @@ export function redisSource(host: SourceHost, o: RedisAuthSettings): Source {
       client,
       command.text,
       shown,
-      (unnoticed) => backend.ask((d) => asQuestion(key, d.run(args)), wanted, unnoticed),
+      (unnoticed) => backend.ask((d) => asQuestion(key, hidesErrors ? d.run(args).catch(notTold) : d.run(args)), wanted, unnoticed),
       told,
     );
   }
@@ -68,11 +73,17 @@ export function redisSource(host: SourceHost, o: RedisAuthSettings): Source {
       isSuper === null
         ? null
         : async (client, wanted) =>
-            columnText(await ask(keys.isSuper, isSuper, client, (answer) => superTold(isSuper, answer), wanted)) === "1",
+            columnText(
+              await ask(keys.isSuper, isSuper, client, (answer) => superTold(isSuper, answer, host.isSaved(keys.isSuper)), wanted),
+            ) === "1",
     rules:
       acl === null
         ? null
-        : async (client) => rulesOf(await ask(keys.rules, acl, client, (answer) => rulesTold(acl, answer, client)), odd(client)),
+        : async (client) => {
+            const isSaved = host.isSaved(keys.rules);
+            const answer = await ask(keys.rules, acl, client, (answer) => rulesTold(acl, answer, client, isSaved));
+            return rulesOf(answer, odd(client), isSaved);
+          },
     keys,
   };
   return {
@@ -116,14 +127,14 @@ function userOf(answer: unknown): User | null {
 }
 
 /** Topic filter -> 1 subscribe, 2 publish, 3 both. Who has any may do nothing else (EMQ X 3.1). */
-function rulesOf(answer: unknown, odd: OddAnswers): RuleSet {
+function rulesOf(answer: unknown, odd: OddAnswers, isSaved: boolean): RuleSet {
   const pairs = pairsOf(answer);
   if (pairs.length > RULES_MAX) throw new BackendError("refused", `${pairs.length} rules for one client, at most ${RULES_MAX}`);
   const rules: Rule[] = [];
   for (const [filter, value] of pairs) {
     const rule = allowRule(filter, Number(columnText(value)));
     if (rule === null) odd("auth.redis.acl_cmd", "a rule is left out: expected a topic filter with 1, 2 or 3");
-    else rules.push(rule);
+    else rules.push(isSaved ? rule : { ...rule, text: rule.verdict });
   }
   return { rules, otherwise: pairs.length === 0 ? "pass" : "deny" };
 }

@@ -2,6 +2,7 @@
 import { wordsOf } from "../../lib/errors.ts";
 import { advised, type SettingKeys } from "../_backend/advice.ts";
 import { leaveUnread } from "../_backend/http.ts";
+import { sendingSlots } from "../_backend/http_slots.ts";
 
 export interface Target {
   /** May have a user and a password, which go as basic authentication. */
@@ -30,7 +31,8 @@ export async function request(t: Target, method: "POST" | "PUT" | "DELETE", type
   url.username = "";
   url.password = "";
   if (body !== null) headers.set("content-type", type);
-  const response = await fetch(url, {
+  const signal = AbortSignal.timeout(t.timeoutMs);
+  const init = {
     method,
     headers,
     body,
@@ -38,14 +40,17 @@ export async function request(t: Target, method: "POST" | "PUT" | "DELETE", type
     redirect: "manual",
     // Whatever `http_proxy` says in the environment.
     proxy: false,
-    signal: AbortSignal.timeout(t.timeoutMs),
+    signal,
     tls: t.tls,
-  } as BunFetchRequestInit);
-  return {
-    status: response.status,
-    retryAfterMs: retryAfter(response.headers.get("retry-after"), Date.now()),
-    text: await beginning(response),
-  };
+  } as BunFetchRequestInit;
+  return sendingSlots.run(url.origin, signal, async () => {
+    const response = await fetch(url, init);
+    return {
+      status: response.status,
+      retryAfterMs: retryAfter(response.headers.get("retry-after"), Date.now()),
+      text: await beginning(response),
+    };
+  });
 }
 
 function basic({ username, password }: URL): string {

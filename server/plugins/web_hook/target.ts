@@ -3,6 +3,7 @@ import { createHmac } from "node:crypto";
 import { lineOf } from "../../lib/errors.ts";
 import { advised, type SettingKeys } from "../_backend/advice.ts";
 import { leaveUnread, limitedText } from "../_backend/http.ts";
+import { sendingSlots } from "../_backend/http_slots.ts";
 import { reach } from "../_backend/reach.ts";
 import { type Batch, type FailureKind, SendError } from "../_sink/types.ts";
 import type { WebHookEvent } from "./event.ts";
@@ -75,8 +76,10 @@ async function post(
     ...(url.protocol === "https:" && tls !== null && { tls }),
   };
   try {
-    const response = await fetch(url, init);
-    return { status: response.status, text: await toldBy(response), afterMs: retryAfter(response, unixMs) };
+    return await sendingSlots.run(url.origin, signal, async () => {
+      const response = await fetch(url, init);
+      return { status: response.status, text: await toldBy(response), afterMs: retryAfter(response, unixMs) };
+    });
   } catch (err) {
     throw new SendError("away", wordsWith(target.keys, err));
   }

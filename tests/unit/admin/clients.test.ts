@@ -57,6 +57,30 @@ describe("connections", () => {
     expect((await admin.connections.list({ client_id: "nobody" })).meta.count).toBe(0);
   });
 
+  test("a user name that is a token is shown cut, everywhere: whoever reads it could come in with it", async () => {
+    const { admin, kit } = await administer();
+    const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString("base64url");
+    const token = (sub: string): string => `${part({ alg: "HS256" })}.${part({ sub })}.c2ln`;
+    for (const sub of ["a", "b"]) kit.connected(sub, 4, { clean: false, username: token(sub), password: Buffer.from("p") });
+    kit.connected("c", 4, { username: "joe", password: Buffer.from("p") });
+    for (const [id, mountpoint] of [
+      ["a", `own/${token("a")}/`],
+      ["c", "own/joe/"],
+    ] as const)
+      Object.assign(kit.broker.sessions.get(id)?.channel?.client ?? {}, { mountpoint });
+    const mountpoints = ["a", "b", "c"].flatMap((id) => admin.connections.lookup(id).map((row) => row.mountpoint));
+    expect(mountpoints).toEqual(["own/eyJhbGci… (a token)/", "undefined", "own/joe/"]);
+    const names = [
+      ...(await admin.connections.list({})).rows.map((row) => row.username),
+      ...(await admin.sessions.list({})).rows.map((row) => row.username),
+    ];
+    expect(names.sort()).toEqual([...Array.from({ length: 4 }, () => "eyJhbGci… (a token)"), "joe", "joe"]);
+    expect((await admin.connections.byUsername(token("b"))).map((row) => [row.client_id, row.username])).toEqual([
+      ["b", "eyJhbGci… (a token)"],
+    ]);
+    expect((await admin.connections.byUsername("joe")).map((row) => row.client_id)).toEqual(["c"]);
+  });
+
   test("the list asked for one client id", async () => {
     const { admin, kit } = await administer();
     for (const id of ["a", "b"]) kit.connected(id);

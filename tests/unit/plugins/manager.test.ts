@@ -2,6 +2,7 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { Message } from "../../../server/core/message.ts";
 import { duration, integer, optional, parsed, secret, stays, text } from "../../../server/lib/config_entry.ts";
 import { MASK_ALONE } from "../../../server/lib/mask.ts";
+import { QueueFull } from "../../../server/lib/work_queue.ts";
 import { serverAddress, serverUrlOrNone } from "../../../server/plugins/_backend/address.ts";
 import { PluginError } from "../../../server/plugins/manager.ts";
 import { type AnyPlugin, definePlugin, type PluginContext } from "../../../server/plugins/plugin.ts";
@@ -287,6 +288,23 @@ describe("what a plugin tells", () => {
     expect([manager.report("probe"), manager.report("nobody")]).toEqual([null, null]);
     const silent = await running(probe().plugin);
     expect(silent.manager.report("probe")).toBeNull();
+  });
+
+  test("four tests run at a time, a bounded number waits, and who finds no place is told so", async () => {
+    const request = { clientId: "c", username: null, password: null, ip: "127.0.0.1", action: null, topic: null };
+    const under: (() => void)[] = [];
+    const { manager } = await running(probe("probe", { test: () => new Promise((done) => void under.push(() => done([]))) }).plugin);
+    const run = () => manager.test("probe", {}, request, () => aClient());
+    const all = Array.from({ length: 36 }, run);
+    await expect(run()).rejects.toBeInstanceOf(QueueFull);
+    let ended = 0;
+    for (; under.length > 0; ended++) {
+      expect(under.length).toBeLessThanOrEqual(4);
+      under.shift()?.();
+      await new Promise((done) => setImmediate(done));
+    }
+    await Promise.all(all);
+    expect(ended).toBe(36);
   });
 
   test("a test is given the settings in force with the changes, and changes nothing", async () => {

@@ -113,30 +113,102 @@ describe("others are not locked out", () => {
 });
 
 describe("checks that take time", () => {
-  test("as many as may fail are checked at a time, the next one waits for an outcome", async () => {
+  /** Attempts of these clients, what came of those that were let by so far, and how many are being checked. */
+  const attempts = (guesses: Guesses, clients: ClientInfo[]) => {
+    const checked: ClientInfo[] = [];
+    const refused: ClientInfo[] = [];
+    for (const client of clients) {
+      const admitted = guesses.admit(client, never, 100);
+      const entered = (yes: boolean): void => {
+        if (yes) guesses.pending(client);
+        (yes ? checked : refused).push(client);
+      };
+      if (admitted instanceof Promise) void admitted.then(entered);
+      else entered(admitted);
+    }
+    const end = async (n: number, good: boolean): Promise<void> => {
+      for (const client of checked.splice(0, n)) {
+        if (good) guesses.passed(client);
+        else guesses.failed(client);
+        guesses.settled(client);
+      }
+      await new Promise((done) => setImmediate(done));
+    };
+    return { checked, refused, end };
+  };
+  const never = (): Promise<void> => new Promise(() => {});
+
+  test("as many as may fail are checked at a time, the next ones wait for an outcome; each that is right lets two go on", async () => {
     const { guesses, from } = setUp();
-    const joe = from("10.0.0.1", "joe");
-    for (let i = 0; i < 5; i++) guesses.pending(joe);
-    let slept = 0;
-    const admitted = guesses.admit(joe, async () => {
-      // The first turns out to be right.
-      if (++slept === 3) guesses.settled(joe);
-    });
-    expect(await admitted).toBe(true);
-    expect(slept).toBe(3);
+    const { checked, refused, end } = attempts(
+      guesses,
+      Array.from({ length: 2000 }, (_, i) => from("10.0.0.1", "joe", `c${i}`)),
+    );
+    expect(checked).toHaveLength(5);
+    await end(1, true);
+    expect(checked).toHaveLength(6);
+    for (const at of [12, 24, 48, 96, 192, 261, 261]) {
+      await end(checked.length, true);
+      expect(checked).toHaveLength(at);
+    }
+    while (checked.length > 0) await end(checked.length, true);
+    expect([refused.length, guesses.size]).toEqual([0, 0]);
   });
 
-  test("and is refused when they all were wrong", async () => {
+  test("each that is wrong lets none go on, and when all that may be were, the others are refused", async () => {
     const { guesses, from } = setUp();
-    const joe = from("10.0.0.1", "joe");
-    for (let i = 0; i < 5; i++) guesses.pending(joe);
-    const admitted = guesses.admit(joe, async () => {
-      for (let i = 0; i < 5; i++) {
-        guesses.settled(joe);
-        guesses.failed(joe);
-      }
-    });
-    expect(await admitted).toBe(false);
+    const { checked, refused, end } = attempts(
+      guesses,
+      Array.from({ length: 400 }, (_, i) => from("10.0.0.1", "joe", `c${i}`)),
+    );
+    for (const left of [4, 3, 2, 1]) {
+      await end(1, false);
+      expect([checked.length, refused.length]).toEqual([left, 0]);
+    }
+    await end(1, false);
+    expect([checked.length, refused.length]).toEqual([0, 395]);
+  });
+
+  test("a wrong one behind many right ones makes it as many as in the beginning", async () => {
+    const { guesses, from } = setUp();
+    const { checked, end } = attempts(
+      guesses,
+      Array.from({ length: 400 }, (_, i) => from("10.0.0.1", "joe", `c${i}`)),
+    );
+    for (let i = 0; i < 4; i++) await end(checked.length, true);
+    expect(checked).toHaveLength(80);
+    await end(1, false);
+    await end(76, true);
+    // What may go on was counted anew from there: 4, and two for each that was right since.
+    expect(checked.length).toBeLessThan(100);
+    await end(checked.length, true);
+    expect(checked.length).toBeGreaterThan(0);
+  });
+
+  test("who has left, or is answered at once, leaves its place to the next one, also of another line", async () => {
+    const { guesses, from } = setUp();
+    for (let i = 0; i < 5; i++) guesses.pending(from("10.0.0.1", "joe", "dev"));
+    const order: string[] = [];
+    const enters = (name: string, username: string, clientId: string): void => {
+      const client = from("10.0.0.1", username, clientId);
+      const admitted = guesses.admit(client, never);
+      expect(admitted).toBeInstanceOf(Promise);
+      void (admitted as Promise<boolean>).then(() => {
+        order.push(name);
+        guesses.released(client);
+      });
+    };
+    enters("joe", "joe", "other");
+    enters("both", "joe", "dev");
+    enters("dev", "jim", "dev");
+    enters("dev 2", "jane", "dev");
+    await new Promise((done) => setImmediate(done));
+    expect(order).toEqual([]);
+    guesses.settled(from("10.0.0.1", "joe", "dev"));
+    await new Promise((done) => setImmediate(done));
+    expect(order.sort()).toEqual(["both", "dev", "dev 2", "joe"]);
+    for (let i = 0; i < 4; i++) guesses.settled(from("10.0.0.1", "joe", "dev"));
+    expect(guesses.size).toBe(0);
   });
 
   test("nothing is left of checks that went well", () => {
@@ -180,12 +252,13 @@ describe("bounds", () => {
     expect(new Set(await Promise.all(waiting))).toEqual(new Set([true]));
   });
 
-  test("who is refused because others of that name are still being checked is not told to have failed", () => {
+  test("who waits for others' outcomes is bounded in bytes; who is refused for it is not told to have failed", () => {
     const { guesses, from, log } = setUp();
     const never = (): Promise<void> => new Promise(() => {});
     for (let i = 0; i < 5; i++) guesses.pending(from("10.0.0.1", "joe", `c${i}`));
-    for (let i = 0; i < 1000; i++) expect(guesses.admit(from("10.0.0.1", "joe", `d${i}`), never)).toBeInstanceOf(Promise);
-    expect(guesses.admit(from("10.0.0.1", "joe", "last"), never)).toBe(false);
+    for (let i = 0; i < 1008; i++)
+      expect([i, guesses.admit(from("10.0.0.1", "joe", `d${i}`), never, 64 * 1024) instanceof Promise]).toEqual([i, true]);
+    expect(guesses.admit(from("10.0.0.1", "joe", "last"), never, 64 * 1024)).toBe(false);
     expect(log.lines.map((l) => l.message)).toEqual(["too many authentications of the same names are under way: not asked"]);
   });
 
@@ -269,6 +342,23 @@ describe("at CONNECT", () => {
     for (let i = 0; i < 400; i++) connack(4, `guess${i}`, "10.6.6.6");
     for (let i = 0; i < 5; i++) await new Promise((done) => setImmediate(done));
     expect(asked()).toBe(5);
+  });
+
+  test("many clients with one user name and the right password behind one address come in, however slow the back end is", async () => {
+    const kit = new TestKit({ zone: { authFailureLimit: { count: 5, intervalMs: 50_000 } } });
+    let answer: (() => void)[] = [];
+    kit.hooks.add("client.authenticate", "slow", () => new Promise((done) => void answer.push(() => done({ allow: true }))));
+    const options = { username: "joe", password: Buffer.from("right") };
+    const clients = Array.from({ length: 3000 }, (_, i) => kit.client(4, "10.0.0.1").connect(`shared${i}`, options));
+    let rounds = 0;
+    for (; answer.length > 0; rounds++) {
+      for (const one of answer.splice(0)) one();
+      for (let i = 0; i < 5; i++) await new Promise((done) => setImmediate(done));
+    }
+    answer = [];
+    kit.settle();
+    expect(new Set(clients.map((c) => codeOf(c.take())))).toEqual(new Set([0]));
+    expect([kit.metrics.authLimited, rounds < 30]).toEqual([0, true]);
   });
 
   test("neither a client without a password nor a back end that is down counts", () => {

@@ -92,6 +92,16 @@ describe("$SYS", () => {
 });
 
 describe("presence", () => {
+  test("of a user name that is a token only the beginning is told", () => {
+    const { sys, hooks, told, text } = setUp();
+    sys.watchClients(hooks);
+    const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString("base64url");
+    const client = aClient({ username: `${part({ alg: "HS256" })}.${part({ sub: "joe" })}.c2ln` });
+    hooks.run("client.connected", client, 0);
+    hooks.run("client.disconnected", client, "normal");
+    expect(told.map((m) => (JSON.parse(text(m)) as { username: string }).username)).toEqual(["eyJhbGci… (a token)", "eyJhbGci… (a token)"]);
+  });
+
   test("a client comes and goes", () => {
     const { sys, hooks, told, text, clock } = setUp();
     sys.watchClients(hooks);

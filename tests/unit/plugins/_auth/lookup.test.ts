@@ -21,7 +21,7 @@ test("a hash that cannot be checked is a wrong password, told once a minute, who
     () => parseStoredKind("bcrypt") as StoredKind,
     (client, what) => odd(client)("auth.x.auth_query", what),
   );
-  const tried = () => auth.authenticate({} as never, Buffer.from("public"), () => true);
+  const tried = () => auth.authenticate(aClient(), Buffer.from("public"), () => true);
   for (stored of [`$2a$10$${"a".repeat(53)}`, "$2a$31$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"]) {
     log.lines.length = 0;
     for (let i = 0; i < 3; i++) expect(await tried()).toMatchObject({ allow: false, why: "password_error" });
@@ -42,7 +42,7 @@ test("who has left before its password was looked at has not given a wrong one",
     () => parseStoredKind("bcrypt") as StoredKind,
     () => {},
   );
-  const asked = (wanted: boolean) => auth.authenticate({} as never, Buffer.from("no such password"), () => wanted);
+  const asked = (wanted: boolean) => auth.authenticate(aClient(), Buffer.from("no such password"), () => wanted);
   await expect(asked(false) as Promise<unknown>).rejects.toMatchObject({ name: "BackendError", kind: "gone" });
   expect(await asked(true)).toMatchObject({ allow: false, why: "password_error" });
 });

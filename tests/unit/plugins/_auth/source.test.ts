@@ -4,11 +4,11 @@ import type { Log } from "../../../../server/core/ports.ts";
 import type { AlarmDetails } from "../../../../server/core/watch/alarms.ts";
 import type { OnError } from "../../../../server/plugins/_auth/outside.ts";
 import type { SourceHost } from "../../../../server/plugins/_auth/source.ts";
-import { startOutside } from "../../../../server/plugins/_auth/source.ts";
+import { defineOutside, startOutside } from "../../../../server/plugins/_auth/source.ts";
 import { Backend } from "../../../../server/plugins/_backend/backend.ts";
 import { BackendError } from "../../../../server/plugins/_backend/errors.ts";
 import type { PluginContext } from "../../../../server/plugins/plugin.ts";
-import { FakeClock, recordingLog, silentLog } from "../../../support/access.ts";
+import { aClient, FakeClock, recordingLog, silentLog } from "../../../support/access.ts";
 
 const settle = async (): Promise<void> => {
   for (let i = 0; i < 30; i++) await Promise.resolve();
@@ -120,6 +120,23 @@ test("settings change while two servers are down: an alarm that nobody has any m
   ]);
 });
 
+test("a test of settings takes two connections, however many are set; who serves takes all", async () => {
+  const { ctx } = context();
+  const pools: number[] = [];
+  const open = (host: SourceHost) => {
+    pools.push(host.pool(1), host.pool(256));
+    return { auth: { authenticate: () => null }, backends: [] };
+  };
+  startOutside(ctx, { open, onError: () => "deny" });
+  const plugin = defineOutside({ name: "x", description: "", config: {} }, { open, onError: () => "deny" });
+  const request = { clientId: "c", username: null, password: null, ip: "127.0.0.1", action: null, topic: null };
+  await plugin.test?.(
+    { config: {}, many: () => new Map() as never, isSaved: () => true, clock: ctx.clock, client: () => aClient() },
+    request,
+  );
+  expect(pools).toEqual([1, 256, 1, 2]);
+});
+
 describe("on_error = ignore is told where it lets strangers in", () => {
   const source = { auth: { authenticate: () => null }, backends: [] };
 
@@ -136,6 +153,20 @@ describe("on_error = ignore is told where it lets strangers in", () => {
     expect(log.lines.map((l) => `${l.level} ${l.message}`)).toEqual([expect.stringMatching(/^warn on_error = ignore: .*unasked$/)]);
     expect([change("ignore"), change("deny"), change("deny"), change("ignore")]).toEqual([1, 1, 1, 2]);
     expect(log.lines[1]).toEqual(log.lines[0]);
+  });
+
+  test("when allow_anonymous is switched on later, too, and again when it was off between", () => {
+    const log = recordingLog();
+    const { ctx, timers } = context(log);
+    const allow = (allowsAnonymous: boolean): number => {
+      Object.assign(ctx.broker, { allowsAnonymous });
+      for (const fn of timers) fn();
+      return log.lines.length;
+    };
+    Object.assign(ctx.broker, { allowsAnonymous: false });
+    startOutside(ctx, { open: () => source, onError: () => "ignore" });
+    expect([log.lines.length, allow(false), allow(true), allow(true), allow(false), allow(true)]).toEqual([0, 0, 1, 1, 1, 2]);
+    expect(log.lines[0]?.message).toMatch(/^on_error = ignore: .*unasked$/);
   });
 
   test("not where nobody comes in without being known, or log-ins are refused all the same", () => {

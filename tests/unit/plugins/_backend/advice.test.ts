@@ -97,6 +97,16 @@ describe("each driver's own", () => {
     return made;
   };
 
+  test("a connection that the server ends is lost, and the question put again; one that cannot begin is away", () => {
+    const judged = (errno: string | number): string => judgeSql(error("m", { errno, code: "ERR_X_SERVER_ERROR" }));
+    expect(["57P01", "57P02", "57P04", "57P05", 1927, 4031].map(judged)).toEqual(Array.from({ length: 6 }, () => "lost"));
+    expect(["57P03", "53300", "3D000", 1040, 1053, "42P01", 1146].map(judged)).toEqual([
+      ...Array.from({ length: 5 }, () => "down"),
+      "refused",
+      "refused",
+    ]);
+  });
+
   test("PostgreSQL and MySQL", async () => {
     const sql = (errno: string | number, message: string): Error =>
       error(message, { errno, code: `ERR_${typeof errno === "string" ? "POSTGRES" : "MYSQL"}_SERVER_ERROR` });

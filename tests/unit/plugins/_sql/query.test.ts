@@ -5,10 +5,15 @@ import { compileQuery } from "../../../../server/plugins/_sql/query.ts";
 
 describe("what 3.1 ships", () => {
   test("for MySQL each place has its value", () => {
-    expect(compileQuery(AUTH_QUERY, "mysql")).toEqual({ text: "select password from mqtt_user where username = ? limit 1", values: ["u"] });
+    expect(compileQuery(AUTH_QUERY, "mysql")).toEqual({
+      text: "select password from mqtt_user where username = ? limit 1",
+      values: ["u"],
+      asTheTable: [],
+    });
     expect(compileQuery(ACL_QUERY, "mysql")).toEqual({
       text: "select allow, ipaddr, username, clientid, access, topic from mqtt_acl where ipaddr = ? or username = ? or username = '$all' or clientid = ?",
       values: ["a", "u", "c"],
+      asTheTable: [],
     });
   });
 
@@ -16,6 +21,7 @@ describe("what 3.1 ships", () => {
     expect(compileQuery("select 1 from t where a = '%u' or b = '%cn' or c = '%u' or d = '%c'", "postgres")).toEqual({
       text: "select 1 from t where a = $1 or b = $2 or c = $3 or d = $4",
       values: ["u", "cn", "u", "c"],
+      asTheTable: [],
     });
   });
 });
@@ -24,6 +30,55 @@ test("later versions' names, with and without quotes", () => {
   expect(compileQuery("select p from t where u = '${username}' and c = ${clientid} and a = ${peerhost};", "mysql")).toEqual({
     text: "select p from t where u = ? and c = ? and a = ?",
     values: ["u", "c", "a"],
+    asTheTable: [],
+  });
+});
+
+describe("names byte by byte", () => {
+  const exact = (column: string): string =>
+    `${column} = ? and cast(convert(${column} using utf8mb4) as binary) = cast(convert(? using utf8mb4) as binary)`;
+
+  test("in MySQL, where a name stands alone behind a column and =, beside the comparison that finds the index", () => {
+    expect(compileQuery(AUTH_QUERY, "mysql", true)).toEqual({
+      text: `select password from mqtt_user where ${exact("username")} limit 1`,
+      values: ["u", "u"],
+      asTheTable: [],
+    });
+    expect(compileQuery(ACL_QUERY, "mysql", true)).toMatchObject({
+      text: expect.stringContaining(`where ipaddr = ? or ${exact("username")} or username = '$all' or ${exact("clientid")}`),
+      values: ["a", "u", "u", "c", "c"],
+    });
+    expect(
+      compileQuery("select p from d.`my t` t join u on t.`i d`='${clientid}' where (u.name = ${username}) for update", "mysql", true),
+    ).toEqual({
+      text: `select p from d.\`my t\` t join u on ${exact("t.`i d`").replace(" = ?", "=?")} where (${exact("u.name")}) for update`,
+      values: ["c", "c", "u", "u"],
+      asTheTable: [],
+    });
+  });
+
+  test("what compares otherwise stays as it is, and is named", () => {
+    for (const text of [
+      "select p from t where lower(u) = '%u'",
+      "select p from t where u = '%u' collate utf8mb4_general_ci",
+      "select p from t where not u = '%u'",
+      "select p from t where u like '%u'",
+      "select p from t where u in ('%u')",
+      "select p from t where 1 + u = '%u'",
+      "select p from t where u = '%u' is true",
+      "select p from t where if(u = '%u', 1, 0)",
+    ])
+      expect(compileQuery(text, "mysql", true)).toEqual({ text: text.replace("'%u'", "?"), values: ["u"], asTheTable: ["u"] });
+    for (const text of ["select p from t where binary u = '%u'", "select p from t where u = binary '%u'", "select p from t where u = '%a'"])
+      expect(compileQuery(text, "mysql", true)).toMatchObject({ text: text.replace(/'.*'/, "?"), asTheTable: [] });
+  });
+
+  test("PostgreSQL does so by itself", () => {
+    expect(compileQuery(AUTH_QUERY, "postgres", true)).toEqual({
+      text: "select password from mqtt_user where username = $1 limit 1",
+      values: ["u"],
+      asTheTable: [],
+    });
   });
 });
 
@@ -38,7 +93,7 @@ test("texts, quoted names and comments stay as they are", () => {
     "select '100%'",
     "select 5 %user from t",
   ])
-    expect(compileQuery(text, "mysql")).toEqual({ text, values: [] });
+    expect(compileQuery(text, "mysql")).toEqual({ text, values: [], asTheTable: [] });
 });
 
 test("a variable outside quotes is refused in words: 3.1 sent it literally and found nobody", () => {

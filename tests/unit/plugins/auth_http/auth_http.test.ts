@@ -31,11 +31,11 @@ test("there are no more requests at a time than the runtime carries, to all serv
   const request = { clientId: "c", username: null, password: null, ip: "127.0.0.1", action: null, topic: null };
   const b = await running(authHttp, { settings: { "auth.http.acl_req": "http://127.0.0.2:8991/mqtt/acl" } });
   const first = async (texts: Record<string, string>) => (await b.manager.test("emqx_auth_http", texts, request, () => aClient()))[0];
-  const why = "auth.http.pool: expected at most 125 for each of 2 services, got 126";
-  expect(await first({ "auth.http.pool": "126" })).toMatchObject({ verdict: "error", why });
-  expect(await first({ "auth.http.pool": "125" })).toMatchObject({ verdict: "ok" });
-  expect(await first({ "auth.http.pool": "250", "auth.http.acl_req": "" })).toMatchObject({ verdict: "ok" });
-  await expect(first({ "auth.http.pool": "251" })).rejects.toThrow("expected a whole number from 1 to 250");
+  const why = "auth.http.pool: expected at most 75 for each of 2 services, got 76";
+  expect(await first({ "auth.http.pool": "76" })).toMatchObject({ verdict: "error", why });
+  expect(await first({ "auth.http.pool": "75" })).toMatchObject({ verdict: "ok" });
+  expect(await first({ "auth.http.pool": "150", "auth.http.acl_req": "" })).toMatchObject({ verdict: "ok" });
+  await expect(first({ "auth.http.pool": "151" })).rejects.toThrow("expected a whole number from 1 to 150");
   await b.manager.unload("emqx_auth_http");
 });
 

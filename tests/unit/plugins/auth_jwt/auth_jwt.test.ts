@@ -90,6 +90,30 @@ describe("the token", () => {
   });
 });
 
+describe("rules that a token brings", () => {
+  test("hold whatever user name stands beside the token, also one that begins with $", async () => {
+    const { kit, manager } = await running(authJwt, { settings: { ...SECRET, "auth.jwt.acl_claim_name": "acl" } });
+    const token = signed({ acl: { sub: ["mine/#"] } });
+    for (const [i, username] of ["joe", "$joe", "$"].entries()) {
+      const c = kit.client(5).connect(`r${i}`, { username, password: Buffer.from(token) });
+      c.take();
+      c.send({
+        cmd: "subscribe",
+        messageId: 1,
+        subscriptions: [
+          { topic: "mine/a", qos: 0 },
+          { topic: "other/a", qos: 0 },
+        ],
+      } as never);
+      const [suback] = c.take();
+      expect([username, suback]).toEqual([username, expect.objectContaining({ cmd: "suback", granted: [0, 0x87] })]);
+    }
+    const request = { clientId: "c", username: "$joe", password: token, ip: "127.0.0.1", action: "publish", topic: "other/a" } as const;
+    const steps = await manager.test("emqx_auth_jwt", {}, request, () => aClient({ username: "$joe" }));
+    expect(steps.at(-1)).toMatchObject({ step: "acl", verdict: "deny" });
+  });
+});
+
 describe("what is told to whoever asks why", () => {
   const lines = { ...SECRET, "auth.jwt.verify_claims": "on", "auth.jwt.verify_claims.site": "north", "auth.jwt.acl_claim_name": "acl" };
 

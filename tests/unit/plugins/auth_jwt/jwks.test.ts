@@ -61,6 +61,49 @@ async function slowly(kit: TestKit, seconds: number): Promise<void> {
 }
 const state = (b: Awaited<ReturnType<typeof broker>>): string | undefined => b.manager.report("emqx_auth_jwt")?.servers[0]?.state;
 
+test("keys that come without TLS from elsewhere are warned of, once for each URL", async () => {
+  const b = await broker("http://192.0.2.1/jwks.json?key=k3y");
+  const said = (): unknown[] => b.kit.log.lines.filter((l) => l.message.startsWith("auth.jwt.jwks is not https")).map((l) => l.fields);
+  const url = "http://192.0.2.1/jwks.json";
+  expect(said()).toEqual([{ url, plugin: "emqx_auth_jwt" }]);
+  for (const [jwks, n] of [
+    ["http://192.0.2.1/jwks.json", 1],
+    ["http://127.0.0.1:1/jwks.json", 1],
+    ["http://[::1]:1/jwks.json", 1],
+    ["https://192.0.2.1/jwks.json", 1],
+    ["http://192.0.2.1/others.json", 2],
+  ] as const) {
+    await b.replaceConfig("emqx_auth_jwt", { "auth.jwt.secret": "x", "auth.jwt.jwks": jwks, "auth.jwt.jwks.timeout": "1s" });
+    expect([jwks, said().length]).toEqual([jwks, n]);
+  }
+});
+
+test("the URL itself is asked, whatever proxy the environment names", async () => {
+  const [a, evil] = [pair(), pair()];
+  const [k, proxy] = [keys(), keys()];
+  stops.push(
+    () => k.server.stop(true),
+    () => proxy.server.stop(true),
+  );
+  k.set(jwk(a.publicKey, { kid: "a" }));
+  proxy.set(jwk(evil.publicKey, { kid: "a" }));
+  const names = ["http_proxy", "HTTP_PROXY", "no_proxy", "NO_PROXY"];
+  const before = names.map((name) => process.env[name]);
+  for (const name of names) process.env[name] = /^http/i.test(name) ? `http://127.0.0.1:${proxy.server.port}` : "";
+  try {
+    const it = await broker(k.url);
+    expect(await code(it.kit, signed(a.privateKey, { kid: "a" }))).toBe(0);
+    expect(await code(it.kit, signed(evil.privateKey, { kid: "a" }))).toBe(0x87);
+    expect(proxy.state.requests).toBe(0);
+  } finally {
+    for (const [i, name] of names.entries()) {
+      const value = before[i];
+      if (value === undefined) delete process.env[name];
+      else process.env[name] = value;
+    }
+  }
+});
+
 describe("keys from a URL", () => {
   test("by their names; of two with none each may have signed; of another kind, for something else, or broken: left out", async () => {
     const [a, b, c] = [pair(), pair(), pair()];
