@@ -594,7 +594,8 @@ for (const k of KINDS) {
         }
         expect([...states]).toEqual(["down"]);
         expect([said("server is down"), said("server is back"), await kit.alarmed()]).toEqual([before[0] + 1, before[1], true]);
-        expect(most).toBeLessThanOrEqual(2 * 4);
+        // Two drivers at most, and on a busy machine those of a third one that are still being closed.
+        expect(most).toBeLessThanOrEqual(3 * 4);
         nap(0);
         await until(async () => (await code("u1", "p1")) === 0, "it is back");
         expect(await code("u1", "no")).toBe(5);

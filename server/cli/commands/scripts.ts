@@ -34,7 +34,7 @@ async function list(ctx: Context, args: readonly string[]): Promise<void> {
   ctx.show(
     scripts,
     scripts.flatMap((s) => [
-      `Script(${s.name}, state=${s.state}, calls=${s.calls}, errors=${s.errors}, overruns=${s.overruns}, callbacks=${s.callbacks.map((c) => c.name).join(",")})`,
+      `Script(${s.name}, state=${s.state}, calls=${s.calls}, errors=${s.errors}, overruns=${s.overruns}, skipped=${s.skipped}, callbacks=${s.callbacks.map((c) => c.name).join(",")})`,
       ...(s.error === null ? [] : [`  ${s.error}`]),
       ...(s.retry_ms === 0 ? [] : [`  it is tried again at ${formatLocalTime(s.retry_ms)}`]),
     ]),

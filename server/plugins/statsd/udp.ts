@@ -69,7 +69,12 @@ export class Udp {
   async close(): Promise<void> {
     if (!this.#opening && !this.#closed && this.#open !== null) {
       this.#settle();
-      this.#send(this.#open.socket);
+      try {
+        this.#send(this.#open.socket);
+      } catch (err) {
+        // Refused, of what was sent before: nobody is there to hear the last ones.
+        this.destination.failed("refused", wordsOf(err));
+      }
     }
     this.#closed = true;
     this.#open?.socket.close();
