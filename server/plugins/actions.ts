@@ -66,11 +66,18 @@ export interface ActionHost {
   dropped(rows: number): void;
 }
 
+/** Rows that wait, and their bytes. */
+export interface WaitingRows {
+  readonly rows: number;
+  readonly bytes: number;
+  /** Why they cannot be sent now, as the other side said it last, and when, Unix ms. null or absent = nothing stands in their way. */
+  readonly behind?: { readonly why: string; readonly at: number } | null;
+}
+
 export interface Action {
   /** Take a row. Never throws, never waits: what takes time is queued, within bounds. */
   run(row: Readonly<Record<string, unknown>>, event: ActionEvent): void;
-  /** Rows that wait, and their bytes. */
-  waiting?(): { rows: number; bytes: number };
+  waiting?(): WaitingRows;
   /** What was given up and is kept to be looked at. */
   readonly deadLetters?: DeadLetters;
   /** Rows that wait and are not on disk are sent for a moment more, or counted as dropped. */

@@ -39,7 +39,7 @@ export interface RuleMetrics {
 }
 
 export type RuleState = "running" | "disabled" | "broken";
-/** How it really is: `failing` runs, and since its figures began an event or a row of it has failed or found no room. */
+/** How it really is: `failing` runs, and since its figures began an event or a row of it has failed or found no room, or rows wait that cannot be sent. */
 export type RuleCondition = RuleState | "failing";
 
 export interface RuleActionRow {

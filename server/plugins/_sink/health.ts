@@ -35,6 +35,12 @@ export class Health {
     return this.#standing.state === "down";
   }
 
+  /** Why nothing is taken now, and when that was said last; null = it is. */
+  get behind(): { why: string; at: number } | null {
+    const { lastError, lastErrorAt } = this.#standing.shown;
+    return this.isDown && lastError !== null ? { why: lastError, at: lastErrorAt ?? 0 } : null;
+  }
+
   /** It is somebody else now, or is called so. */
   rename(what: string): void {
     this.#outage.retire(false);

@@ -7,7 +7,7 @@
  */
 import { wordsOf } from "../../lib/errors.ts";
 import { later } from "../../lib/time.ts";
-import type { DeadLetters } from "../actions.ts";
+import type { DeadLetters, WaitingRows } from "../actions.ts";
 import type { ServerReport } from "../reports.ts";
 import type { Disk } from "./disk.ts";
 import { DiskTrouble } from "./disk_trouble.ts";
@@ -87,7 +87,6 @@ export class Sink<T> {
     this.#stopTimer = host.every(TICK_MS, () => this.#tick());
     this.#uncount = host.countWaiting?.(() => this.#room.bytes + this.#letters.bytes + (this.#store?.spool.unwritten ?? 0));
   }
-
   get deadLetters(): DeadLetters {
     return this.#letters;
   }
@@ -333,8 +332,9 @@ export class Sink<T> {
     this.#lanes.touchAll();
   }
 
-  get waiting(): { rows: number; bytes: number } {
-    return { rows: this.#room.rows + (this.#store?.spool.unread ?? 0), bytes: this.#room.bytes };
+  get waiting(): WaitingRows {
+    const rows = this.#room.rows + (this.#store?.spool.unread ?? 0);
+    return { rows, bytes: this.#room.bytes, behind: rows > 0 ? this.#health.behind : null };
   }
 
   report(): ServerReport {

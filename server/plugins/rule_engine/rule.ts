@@ -164,7 +164,7 @@ export class Rule implements Consumer {
   get condition(): RuleCondition {
     const { state, figures } = this;
     if (state !== "running") return state;
-    const hasFailed = figures.failed > 0 || this.slots.some((slot) => slot.figures.failed + slot.figures.dropped > 0);
+    const hasFailed = figures.failed > 0 || this.slots.some((slot) => slot.figures.failed + slot.figures.dropped > 0 || slot.isStuck);
     return hasFailed ? "failing" : "running";
   }
 

@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { lineOf } from "../../lib/errors.ts";
-import { takesResource } from "../actions.ts";
+import { takesResource, type WaitingRows } from "../actions.ts";
 import type {
   Action,
   ActionEvent,
@@ -24,6 +24,7 @@ import { Opened, type OpenedWorld } from "./opened.ts";
 import { Place, type RowEvent } from "./place.ts";
 
 const DIRECTORY = "rules";
+const NOTHING_WAITS: WaitingRows = { rows: 0, bytes: 0 };
 
 export interface SlotWorld extends OpenedWorld {
   readonly ctx: Pick<PluginContext, "clock" | "log" | "every" | "alarm" | "kinds" | "dataDir" | "broker">;
@@ -265,7 +266,9 @@ export class ActionSlot {
 
   metrics(): ActionMetrics {
     const { figures: f, action, place } = this;
-    const waits = action?.waiting?.() ?? { rows: 0, bytes: 0 };
+    const waits = action?.waiting?.() ?? NOTHING_WAITS;
+    const { behind = null } = waits;
+    const last = behind !== null && behind.at >= (f.lastErrorAt ?? 0) ? behind : { why: f.lastError, at: f.lastErrorAt };
     return {
       taken: f.taken,
       success: f.success,
@@ -274,9 +277,14 @@ export class ActionSlot {
       waiting: waits.rows + place.waiting.rows,
       waiting_bytes: waits.bytes + place.waiting.bytes,
       dead_letters: action === null ? place.letters : (action.deadLetters?.count ?? null),
-      last_error: f.lastError,
-      last_error_at_ms: f.lastErrorAt,
+      last_error: last.why,
+      last_error_at_ms: last.at,
     };
+  }
+
+  /** Rows wait that cannot be sent: the other side is away, or takes none of them. */
+  get isStuck(): boolean {
+    return this.action?.waiting?.().behind != null;
   }
 
   /** Until `sync`, or until another one has its place: what waits, and what comes meanwhile, is for whoever is opened there next. */

@@ -155,7 +155,7 @@ export const rules = {
   "letters.title": "Dead letters",
   "letters.none": "Nothing is kept",
   "letters.noneText": "Actions that write to a server keep what it would not take. This rule has none of them.",
-  "letters.empty": "Everything was delivered",
+  "letters.empty": "No dead letters",
   "letters.all": "All {n}",
   "letters.choose": "Choose letter {n}",
   "letters.tries": "{n} try|{n} tries",

@@ -155,7 +155,7 @@ export const rules = {
   "letters.title": "死信",
   "letters.none": "没有保留",
   "letters.noneText": "写入服务器的动作会保留服务器拒收的数据，此规则没有这样的动作。",
-  "letters.empty": "已全部送达",
+  "letters.empty": "没有死信",
   "letters.all": "全选（{n}）",
   "letters.choose": "选择死信 {n}",
   "letters.tries": "{n} 次尝试|{n} 次尝试",

@@ -32,6 +32,24 @@ async function waiting(more: object = {}) {
   return { ...s, made, file, isWhole };
 }
 
+test("a rule whose rows cannot be sent says so, and why, until they can", async () => {
+  const s = await startServers();
+  await s.resource("db");
+  const { id } = await s.rule(write("db"));
+  const told = (): unknown[] => [s.row(id).condition, s.action(id).metrics.last_error];
+  s.publish(1);
+  await s.passing(() => s.servers.of("db").length === 1, "the first row");
+  expect(told()).toEqual(["running", null]);
+  s.servers.states.set("db", "down");
+  s.publish(...numbers(2, 3));
+  await s.passing(() => s.row(id).condition === "failing", "it is told");
+  expect(told()).toEqual(["failing", expect.stringMatching(/./)]);
+  expect(s.action(id).metrics).toMatchObject({ waiting: 3, failed: 0, last_error_at_ms: expect.any(Number) });
+  s.servers.states.set("db", "up");
+  await s.passing(() => s.servers.of("db").length === 4, "what waited");
+  expect(told()).toEqual(["running", null]);
+});
+
 describe.each([
   ["in memory", {}],
   ["with a queue on the disk", { disk_size: 1 }],
