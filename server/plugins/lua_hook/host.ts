@@ -139,22 +139,23 @@ export class Host {
   ask(number: number, args: readonly Value[]): Answer {
     if (this.#state !== "ready") return null;
     const request = this.#write(number, args);
+    const callback = CALLBACK_NAMES[number] as CallbackName;
     const { numbers } = this.#area;
     for (let at = 0; at < request.length || at === 0; at += PIECE) {
       const piece = request.subarray(at, at + PIECE);
       this.#area.request.set(piece);
       numbers[AT.requestLength] = piece.length;
-      if (!this.#piece(at + PIECE < request.length ? ASK.part : ASK.call)) return null;
+      if (!this.#piece(at + PIECE < request.length ? ASK.part : ASK.call, callback)) return null;
     }
     const parts = [this.#reply()];
     while (numbers[AT.replyMore] === 1) {
-      if (!this.#piece(ASK.more)) return null;
+      if (!this.#piece(ASK.more, callback)) return null;
       parts.push(this.#reply());
     }
     const reply = parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
     const came = reply[0] as number;
     if (came === CAME.returned) return readValues(reply);
-    this.#failed(CALLBACK_NAMES[number] as CallbackName, came, readValues(reply));
+    this.#failed(callback, came, readValues(reply));
     return null;
   }
 
@@ -177,8 +178,8 @@ export class Host {
     return writer.bytes;
   }
 
-  /** Of a call in several pieces each has the budget: all but one of them are only copied. False = it was ended. */
-  #piece(op: number): boolean {
+  /** Of a call in several pieces each has the budget: all but one of them are only copied. False = it was ended. `callback`: of the call. */
+  #piece(op: number, callback: CallbackName): boolean {
     const { numbers } = this.#area;
     const { budget } = this.start.limits;
     const began = performance.now();
@@ -192,7 +193,7 @@ export class Host {
     if (this.#done(seq, until)) return true;
     // A machine that is busy with others may not have given it a turn: that is no fault of the script's.
     if (Atomics.load(numbers, AT.begun) !== seq && this.#done(seq, began + MOST_BUDGETS * budget)) return true;
-    this.#end(`the call took more than ${budget} ms, and was ended`, "time");
+    this.#end(`the call took more than ${budget} ms, and was ended`, "time", this.#current ?? callback);
     return false;
   }
 
