@@ -17,8 +17,13 @@ export class Drops {
     private readonly alarm: string,
   ) {}
 
-  add(rows: number, what: string): void {
+  /** `isFull`: there was no room. Else the queue ends, and nobody can do anything about it: they are counted, no more. */
+  add(rows: number, what: string, isFull = true): void {
     if (rows === 0) return;
+    if (!isFull) {
+      this.count += rows;
+      return;
+    }
     const now = this.host.clock.mono();
     if (this.#last === null) {
       this.#since = this.count;

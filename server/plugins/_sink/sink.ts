@@ -154,7 +154,7 @@ export class Sink<T> {
 
   #dropped(rows: number): void {
     if (rows === 0) return;
-    this.#drops.add(rows, this.#settings.what);
+    this.#drops.add(rows, this.#settings.what, this.#state === "open");
     this.#host.dropped?.(rows);
   }
 

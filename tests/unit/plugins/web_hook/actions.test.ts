@@ -120,7 +120,7 @@ test("PUT, several in one request, figures", async () => {
   expect(told.map((t) => `${t.method} ${t.body}`)).toEqual(['PUT [{"n":1},{"n":2}]', 'PUT [{"n":3},{"n":4}]']);
   await until(() => counts.done === done + 4, "counted");
   expect(resource.status()).toMatchObject([{ state: "up", answered: 2, queue: { sent: 4 } }]);
-  expect(action.waiting?.()).toEqual({ rows: 0, bytes: 0 });
+  expect(action.waiting?.()).toEqual({ rows: 0, bytes: 0, behind: null });
   await action.close();
   // What is counted of a resource never becomes less.
   expect(resource.status()).toMatchObject([{ state: "connecting", calls: 2, answered: 2, pool: 16 }]);
