@@ -255,7 +255,7 @@ needing(CHROMIUM, describe)("the page of a plugin", () => {
     expect(told).toEqual(["1"]);
     await letters.getByText("All 10").click();
     await letters.getByRole("button", { name: "Send again" }).click();
-    await letters.getByText("Everything was delivered").waitFor();
+    await letters.getByText("No dead letters").waitFor();
     await until(() => told.length === 11, "all of them");
     takes = false;
     await publish("last");
@@ -263,7 +263,7 @@ needing(CHROMIUM, describe)("the page of a plugin", () => {
     await letters.getByRole("button", { name: "Delete" }).click();
     await agree(page);
     await toast(page, "1 dead letter deleted");
-    await letters.getByText("Everything was delivered").waitFor();
+    await letters.getByText("No dead letters").waitFor();
     await hook.stop(true);
   });
 });
