@@ -118,10 +118,11 @@ export class Broker {
     this.metrics = o.metrics;
     this.output = new Output(this, o.defer);
     this.turn = new Turn(o.clock, this.output.pool, o.defer, () => this.durability.cost);
-    this.pieces = new Pieces(o.clock, o.defer, () => {
+    const settle = (): void => {
       this.beat();
       this.flush();
-    });
+    };
+    this.pieces = new Pieces(o.clock, o.defer, settle, (err) => this.log.error("long work failed", { error: stackOf(err) }));
     this.access = o.access;
     this.banned = o.banned;
     this.flapping = o.flapping;

@@ -3,6 +3,7 @@
  * its next piece in turn, and a turn of the event loop is over when they have had their share of it. A hundred clients that leave at once hold
  * nobody up longer than one.
  */
+import { Fifo } from "../lib/fifo.ts";
 import { between } from "../lib/time.ts";
 import type { Clock } from "./ports.ts";
 
@@ -10,7 +11,7 @@ import type { Clock } from "./ports.ts";
 const SHARE_MS = 5;
 
 export class Pieces {
-  #waiting: (() => void)[] = [];
+  readonly #waiting = new Fifo<() => void>();
   #planned = false;
 
   constructor(
@@ -19,9 +20,11 @@ export class Pieces {
     private readonly defer: (fn: () => void) => void,
     /** What was done so far is committed and sent. */
     private readonly settle: () => void,
+    /** A piece has thrown: nobody else's waits for that. */
+    private readonly failed: (err: unknown) => void,
   ) {}
 
-  /** In a later turn, behind those that wait. A piece that is not the last one adds the next one. It never throws. */
+  /** In a later turn, behind those that wait. A piece that is not the last one adds the next one. */
   add(piece: () => void): void {
     this.#waiting.push(piece);
     this.#plan();
@@ -39,12 +42,18 @@ export class Pieces {
     this.settle();
     const began = this.clock.mono();
     // What these add is for another turn.
-    const turn = this.#waiting;
-    this.#waiting = [];
-    let done = 0;
-    while (done < turn.length && (done === 0 || between(began, this.clock.mono()) < SHARE_MS)) (turn[done++] as () => void)();
-    if (done < turn.length) this.#waiting = [...turn.slice(done), ...this.#waiting];
+    let left = this.#waiting.size;
+    do this.#next();
+    while (--left > 0 && between(began, this.clock.mono()) < SHARE_MS);
     this.settle();
-    if (this.#waiting.length > 0) this.#plan();
+    if (this.#waiting.size > 0) this.#plan();
   };
+
+  #next(): void {
+    try {
+      this.#waiting.shift()?.();
+    } catch (err) {
+      this.failed(err);
+    }
+  }
 }

@@ -177,12 +177,17 @@ export class Registry {
   /** `n` of the subscriptions, and more in later turns: a session may have hundreds of thousands. To the ended session nothing is delivered. */
   private unroute(subs: Iterator<Subscription>, n: number): void {
     const { broker } = this;
-    for (let i = 0; i < n; i++) {
-      const next = subs.next();
-      if (next.done) return;
-      broker.router.remove(next.value);
+    let isOver = false;
+    try {
+      for (let i = 0; i < n && !isOver; i++) {
+        const next = subs.next();
+        isOver = next.done === true;
+        if (!next.done) broker.router.remove(next.value);
+      }
+    } finally {
+      // One that cannot be taken out keeps no other one in.
+      if (!isOver) broker.pieces.add(() => this.unroute(subs, UNROUTE_SLICE));
     }
-    broker.pieces.add(() => this.unroute(subs, UNROUTE_SLICE));
   }
 
   private redispatch(session: Session): void {

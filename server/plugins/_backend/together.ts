@@ -1,18 +1,15 @@
 /** Several lines to one server, told as one: a web service that several actions send to, each with a queue of its own. */
 import type { QueueReport, ServerReport, ServerState } from "../reports.ts";
-import type { Counts } from "./figures.ts";
+import { type Counts, NO_CALLS } from "./figures.ts";
 
-export const addCounts = (a: Counts, b: Counts): Counts => ({
-  calls: a.calls + b.calls,
-  answered: a.answered + b.answered,
-  refused: a.refused + b.refused,
-  failed: a.failed + b.failed,
-  timeouts: a.timeouts + b.timeouts,
-  busy: a.busy + b.busy,
-  gone: a.gone + b.gone,
-  notAsked: a.notAsked + b.notAsked,
-  retries: a.retries + b.retries,
-});
+const summed = <K extends string>(names: readonly K[], a: Record<K, number>, b: Record<K, number>): Record<K, number> =>
+  Object.fromEntries(names.map((name) => [name, a[name] + b[name]])) as Record<K, number>;
+
+const COUNTS = Object.keys(NO_CALLS) as (keyof Counts)[];
+const LINES = ["running", "waiting", "pool"] as const;
+const ROWS = ["rows", "bytes", "diskBytes", "sent", "dropped", "gaveUp", "letters", "torn"] as const;
+
+export const addCounts = (a: Counts, b: Counts): Counts => summed(COUNTS, a, b);
 
 /** `what` is that of the first one; of times the slowest is told, of errors the last. null = there are none. */
 export function together(reports: readonly ServerReport[]): ServerReport | null {
@@ -26,6 +23,7 @@ function both(a: ServerReport, b: ServerReport): ServerReport {
   return {
     ...a,
     ...addCounts(a, b),
+    ...summed(LINES, a, b),
     state: bothStates(a.state, b.state),
     since: Math.max(a.since, b.since),
     lastError,
@@ -33,9 +31,6 @@ function both(a: ServerReport, b: ServerReport): ServerReport {
     p50: slower(a.p50, b.p50),
     p95: slower(a.p95, b.p95),
     p99: slower(a.p99, b.p99),
-    running: a.running + b.running,
-    waiting: a.waiting + b.waiting,
-    pool: a.pool + b.pool,
     ...(queue !== undefined && { queue }),
   };
 }
@@ -48,14 +43,4 @@ function bothStates(a: ServerState, b: ServerState): ServerState {
 
 const slower = (a: number | null, b: number | null): number | null => (a === null || b === null ? (a ?? b) : Math.max(a, b));
 
-const bothQueues = (a: QueueReport, b: QueueReport): QueueReport => ({
-  rows: a.rows + b.rows,
-  bytes: a.bytes + b.bytes,
-  diskBytes: a.diskBytes + b.diskBytes,
-  sent: a.sent + b.sent,
-  dropped: a.dropped + b.dropped,
-  gaveUp: a.gaveUp + b.gaveUp,
-  letters: a.letters + b.letters,
-  torn: a.torn + b.torn,
-  diskError: a.diskError ?? b.diskError,
-});
+const bothQueues = (a: QueueReport, b: QueueReport): QueueReport => ({ ...summed(ROWS, a, b), diskError: a.diskError ?? b.diskError });

@@ -8,8 +8,8 @@
  * What it has under way is its own; the sink counts, and is told what has become of each entry.
  */
 import { wordsOf } from "../../lib/errors.ts";
+import { Fifo } from "../../lib/fifo.ts";
 import { later, type MonoMs, reached } from "../../lib/time.ts";
-import { Fifo } from "./fifo.ts";
 import { type Batch, type Entry, type FailureKind, PartError, SendError, type SinkSettings } from "./types.ts";
 
 export type LaneState = "idle" | "gathering" | "sending" | "resting";
@@ -87,6 +87,25 @@ export class Lane<T> {
     const entry = this.#waiting.shift();
     if (entry !== undefined) this.#waitingBytes -= entry.bytes;
     return entry;
+  }
+
+  /** Those go, unless they are being sent. */
+  drop(isGone: (entry: Entry<T>) => boolean): Entry<T>[] {
+    const gone = this.#state === "sending" ? [] : this.#batch.filter(isGone);
+    if (gone.length > 0) {
+      this.#batch = this.#batch.filter((entry) => !isGone(entry));
+      this.#sent = null;
+    }
+    for (const entry of this.#waiting.drain())
+      if (!isGone(entry)) this.#waiting.push(entry);
+      else {
+        this.#waitingBytes -= entry.bytes;
+        gone.push(entry);
+      }
+    // It rests on: what comes next has to wait as long.
+    if (this.#state === "resting" && this.#batch.length === 0) this.#gather();
+    if (this.#state === "resting" && this.#batch.length === 0) this.#state = "idle";
+    return gone;
   }
 
   /** Do what is due. */

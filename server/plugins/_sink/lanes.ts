@@ -69,6 +69,11 @@ export class Lanes<T> {
     return this.#all.reduce((a, b) => (b.waitingBytes > a.waitingBytes ? b : a)).dropOldest();
   }
 
+  /** Those go, unless they are under way. */
+  drop(isGone: (entry: Entry<T>) => boolean): Entry<T>[] {
+    return this.#all.flatMap((lane) => lane.drop(isGone));
+  }
+
   touch(lane: Lane<T>): void {
     this.#touched.add(lane);
   }

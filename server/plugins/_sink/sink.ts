@@ -95,9 +95,10 @@ export class Sink<T> {
     this.#offer(this.#fresh(item, key, bytes + key.length + ENTRY_BYTES));
   }
 
-  #offer(entry: Entry<T>): void {
+  /** `isOld`: it has waited in memory. */
+  #offer(entry: Entry<T>, isOld = false): void {
     try {
-      if (this.#state === "open") this.#take(entry);
+      if (this.#state === "open") this.#take(entry, isOld);
       else if (this.#state === "closed" || !this.#keep(entry)) this.#dropped(1);
     } catch (err) {
       this.#host.log.error("an item cannot be queued", { server: this.#settings.what, error: wordsOf(err) });
@@ -119,29 +120,23 @@ export class Sink<T> {
     return this.#store !== null && (this.#settings.diskMax > 0 || !this.#isCaughtUp);
   }
 
-  #take(entry: Entry<T>): void {
-    if (this.#store !== null && this.#isWritten) this.#takeOnDisk(this.#store, entry);
+  #take(entry: Entry<T>, isOld = false): void {
+    if (this.#store !== null && this.#isWritten) this.#takeOnDisk(this.#store, entry, isOld);
     else if (this.#room.make(entry.bytes)) this.#admit(entry);
   }
 
-  #takeOnDisk(store: SinkStore<T>, entry: Entry<T>): void {
+  #takeOnDisk(store: SinkStore<T>, entry: Entry<T>, isOld: boolean): void {
     const isLoaded = this.#isCaughtUp && this.#room.fits(entry.bytes);
-    const seq = this.#append(store, entry, isLoaded);
+    const seq = store.append(entry, this.#host.clock, { isLoaded, isOld });
     if (isLoaded) this.#admit(entry, seq ?? 0);
     // The disk does not keep up, or fails: what came before has to go first.
     else if (seq === null) this.#dropped(1);
-    this.#soon();
-  }
-
-  #append({ spool }: SinkStore<T>, { key, item, since }: Entry<T>, isLoaded: boolean): number | null {
-    const { clock } = this.#host;
-    const at = clock.now() - Math.max(0, Math.round(clock.mono() - since));
-    return spool.append(at, key, this.#options.codec.encode(item), isLoaded);
+    this.#due.soon();
   }
 
   /** It closes, and the disk has what comes until then. False = there is none, or it does not take it. */
   #keep(entry: Entry<T>): boolean {
-    return this.#store !== null && this.#settings.diskMax > 0 && this.#append(this.#store, entry, false) !== null;
+    return this.#store !== null && this.#settings.diskMax > 0 && this.#store.append(entry, this.#host.clock) !== null;
   }
 
   #admit(entry: Entry<T>, seq = 0): void {
@@ -149,17 +144,13 @@ export class Sink<T> {
     entry.seq = seq;
     this.#lanes.add(entry);
     this.#room.add(entry);
-    this.#soon();
+    this.#due.soon();
   }
 
   #dropped(rows: number): void {
     if (rows === 0) return;
     this.#drops.add(rows, this.#settings.what, this.#state === "open");
     this.#host.dropped?.(rows);
-  }
-
-  #soon(): void {
-    this.#due.soon();
   }
 
   #step(): void {
@@ -227,14 +218,14 @@ export class Sink<T> {
         // Nobody waits here: the answer's own turn is as good as a later one.
         if (this.#mayBegin) this.#lanes.step(this.#host.clock.mono());
         if (this.#isQuiet) this.#quiet.is();
-        if (this.#store !== null) this.#soon();
+        if (this.#store !== null) this.#due.soon();
       },
     };
   }
 
   #wake(isAnother = false): void {
     this.#lanes.wake(isAnother);
-    this.#soon();
+    this.#due.soon();
   }
   /** What is on the disk is done there when the letter is. */
   #toLetters(entries: readonly Entry<T>[], why: string): void {
@@ -269,6 +260,7 @@ export class Sink<T> {
       trouble: (of, why) => this.#trouble.is(of, why, this.#settings.what),
       readable: () => this.#readOn(),
       lost: (rows) => this.#dropped(rows),
+      madeRoom: (last, unread) => this.#dropped(unread + this.#room.drop(({ seq }) => seq > 0 && seq <= last).length),
       torn: (file, bytes) => {
         this.#torn += bytes;
         host.log.warn("the end of a file was cut off: it was not written to its end", { server: this.#settings.what, file, bytes });
@@ -289,8 +281,11 @@ export class Sink<T> {
         this.#dropped(store.spool.unload(found.map(({ seq }) => seq)));
         return;
       }
-      for (const stored of found) this.#restore(store, stored);
-      if (found.length > 0) this.#soon();
+      const kept = found.filter(({ seq }) => store.spool.has(seq));
+      // Files have made room meanwhile.
+      this.#dropped(found.length - kept.length);
+      for (const stored of kept) this.#restore(store, stored);
+      if (found.length > 0) this.#due.soon();
     });
   }
 
@@ -323,9 +318,12 @@ export class Sink<T> {
   /** Other settings, at once; other lanes when nothing is under way, so that the order stays. */
   change(settings: SinkSettings<T>): void {
     const isAnother = settings.what !== this.#settings.what;
+    const isNew = this.#settings.diskMax === 0 && settings.diskMax > 0;
     this.#settings = settings;
     if (isAnother) this.#health.rename(settings.what);
     if (settings.diskMax > 0) this.#openStore();
+    // What waits in memory alone goes to the disk as what comes does, before it.
+    if (isNew && this.#state === "open") for (const entry of this.#room.drop(({ seq }) => seq === 0)) this.#offer(entry, true);
     this.#letters.bound();
     this.#wake(isAnother);
     this.#lanes.resize();
@@ -369,7 +367,7 @@ export class Sink<T> {
   /** Take over what one has left that was here before. Call it before anything is pushed. */
   inherit({ entries, deadLetters }: Left<T>): void {
     this.#letters.inherit(deadLetters);
-    for (const entry of entries) this.#offer(entry);
+    for (const entry of entries) this.#offer(entry, true);
   }
 
   /** Resolves when nothing is under way any more: with what is nowhere but in memory, in order. */

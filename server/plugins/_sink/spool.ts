@@ -11,6 +11,7 @@
 import { wordsOf } from "../../lib/errors.ts";
 import { later, type MonoMs, reached } from "../../lib/time.ts";
 import { type Disk, isPassing } from "./disk.ts";
+import { Early } from "./early.ts";
 import { encodeFrame, rangesOf } from "./frames.ts";
 import { leftoverOn } from "./leftover.ts";
 import { pieces } from "./scan.ts";
@@ -39,9 +40,7 @@ export class Spool {
   #offset = 0;
   #reading: Segment | null = null;
   readonly #unwritten = new Unwritten();
-  /** Came before it was known which number is next. */
-  #early: Omit<Stored, "seq">[] = [];
-  #earlyBytes = 0;
+  readonly #early = new Early();
   /** Done, and not yet written down. */
   #done: number[] = [];
   #unread = 0;
@@ -69,7 +68,7 @@ export class Spool {
   }
   /** Nothing of it is still to be done. */
   get isEmpty(): boolean {
-    return this.#state === "open" && this.#unwritten.items === 0 && this.#early.length === 0 && this.#segments.every((s) => s.left === 0);
+    return this.#state === "open" && this.#unwritten.items === 0 && this.#early.count === 0 && this.#segments.every((s) => s.left === 0);
   }
   /** On the disk and not in memory. */
   get unread(): number {
@@ -79,7 +78,7 @@ export class Spool {
     return this.#segments.reduce((n, s) => n + s.size, 0);
   }
   get unwritten(): number {
-    return this.#unwritten.bytes + this.#earlyBytes;
+    return this.#unwritten.bytes + this.#early.bytes;
   }
 
   /** Bytes on the disk. Where nothing new is to be written there what comes still waits behind what is there, within the bound that was. */
@@ -111,20 +110,19 @@ export class Spool {
     this.#unread = this.#segments.reduce((n, s) => n + s.left, 0);
     this.#next = this.#segments.find((s) => s.left > 0)?.first ?? this.#seq + 1;
     this.#removeDone();
-    const early = this.#early;
-    this.#early = [];
-    this.#earlyBytes = 0;
-    for (const { at, key, item } of early) this.#take(at, key, item, false);
+    for (const { at, key, item } of this.#early.takeAll()) this.#take(at, key, item, false);
     this.owner.readable();
     this.flush();
   }
 
-  /** Take an item. `isLoaded`: it is in memory. Returns its number, 0 = there is no room for it. @throws FrameTooLong */
-  append(at: number, key: string, item: Uint8Array, isLoaded: boolean): number | null {
-    if (this.#state === "closed" || (this.unwritten > 0 && this.unwritten + item.length > PENDING_MAX)) return null;
+  /**
+   * Take an item. `isLoaded`: it stays in memory. `isOld`: it has been there, within other bounds. Returns its number, 0 = that is not known yet,
+   * null = there is no room for it. @throws FrameTooLong
+   */
+  append(at: number, key: string, item: Uint8Array, { isLoaded, isOld }: { isLoaded: boolean; isOld: boolean }): number | null {
+    if (this.#state === "closed" || (!isOld && this.unwritten > 0 && this.unwritten + item.length > PENDING_MAX)) return null;
     if (this.#state === "open") return this.#take(at, key, item, isLoaded);
-    this.#early.push({ at, key, item });
-    this.#earlyBytes += item.length;
+    this.#early.add({ at, key, item });
     return 0;
   }
 
@@ -231,7 +229,7 @@ export class Spool {
     return segment;
   }
 
-  /** Nothing more is written to it: it is closed behind the next sync. A file that has taken nothing does not stay. */
+  /** It is closed behind the next sync. A file that has taken nothing does not stay. */
   #endActive(): void {
     const segment = this.#active;
     this.#active = null;
@@ -271,16 +269,15 @@ export class Spool {
     this.#bound();
   }
 
-  /** The oldest file makes room. What of it is in memory is sent all the same. */
+  /** The oldest file makes room: what is in it is not kept any more. */
   #bound(): void {
     while (this.#segments.length > 1 && this.bytes > this.#most) {
       const segment = this.#segments.shift() as Segment;
-      if (segment.unread > 0) {
-        this.#unread -= segment.unread;
-        this.owner.lost(segment.unread);
-      }
-      this.#next = Math.max(this.#next, segment.last + 1);
+      const { unread, last } = segment;
+      this.#unread -= unread;
+      this.#next = Math.max(this.#next, last + 1);
       this.#remove(segment);
+      this.owner.madeRoom(last, unread);
     }
   }
 
@@ -380,7 +377,7 @@ export class Spool {
     this.#state = "closed";
     await this.#line;
     await this.#syncing.running;
-    const isOver = this.#unwritten.items + this.#early.length === 0 && this.#segments.every((s) => s.left === 0);
+    const isOver = this.#unwritten.items + this.#early.count === 0 && this.#segments.every((s) => s.left === 0);
     for (const segment of this.#segments) {
       try {
         if (!isOver && this.#syncing.has(segment)) await segment.sync();
@@ -390,7 +387,7 @@ export class Spool {
         this.#isTroubled(err);
       }
     }
-    return this.#unwritten.wanted + this.#early.length;
+    return this.#unwritten.wanted + this.#early.count;
   }
 
   #isTroubled(err: unknown): void {

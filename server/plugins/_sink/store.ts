@@ -3,7 +3,9 @@ import type { Disk } from "./disk.ts";
 import { LetterBook } from "./letter_book.ts";
 import type { Letter, Letters } from "./letters.ts";
 import { Spool } from "./spool.ts";
-import type { Codec, SpoolOwner } from "./types.ts";
+import type { Codec, Entry, SinkHost, SpoolOwner } from "./types.ts";
+
+type Clock = SinkHost["clock"];
 
 export class SinkStore<T> {
   readonly spool: Spool;
@@ -47,6 +49,12 @@ export class SinkStore<T> {
     this.#isOpen = true;
     this.letters.restored(before);
     await this.spool.open();
+  }
+
+  /** As a spool's `append`, with the time of its arrival. @throws FrameTooLong */
+  append({ key, item, since }: Entry<T>, clock: Clock, { isLoaded = false, isOld = false } = {}): number | null {
+    const at = clock.now() - Math.max(0, Math.round(clock.mono() - since));
+    return this.spool.append(at, key, this.codec.encode(item), { isLoaded, isOld });
   }
 
   addLetter(letter: Letter<T>): void {

@@ -149,8 +149,10 @@ export interface SpoolOwner {
   trouble(of: Kept, why: string | null): void;
   /** Something may be read that could not be before. */
   readable(): void;
-  /** So many had to make room unread, or cannot be read. */
+  /** So many cannot be read. */
   lost(rows: number): void;
+  /** Nothing up to this number is on the disk any more: a full one has taken something newer. So many of them were nowhere else. */
+  madeRoom(seq: number, unread: number): void;
   /** So many bytes of a file are no frames: a kill has cut it short, or it is damaged. */
   torn(file: string, bytes: number): void;
 }

@@ -56,6 +56,8 @@ class Run {
   /** Pushed, and never on the disk, when the power went. */
   readonly lost = new Set<string>();
   crashes = 0;
+  /** How often it was looked whether what waits is on the disk. */
+  keptCounts = 0;
   /** It was closed while the disk failed: what of the last writes is there nobody knows, and what is counted as dropped may come after all. */
   isVague = false;
 
@@ -87,7 +89,7 @@ class Run {
     else if (dice < 93) world.disk.failing = world.disk.failing === null ? "ENOSPC" : null;
     else if (dice < 95) world.change({ lanes: 1 + rng.int(6), batchRows: 1 + rng.int(3) });
     else if (dice < 96) this.#resend();
-    else if (dice < 98 && this.diskMax > 0) this.#crash();
+    else if (dice < 98 && this.diskMax > 0) await this.#crash();
     else if (dice === 98) await this.#close();
     await this.world.turn();
     this.#inOneLane();
@@ -165,10 +167,28 @@ class Run {
   }
 
   /** What stands on the disk then is what comes again, and nothing else. */
-  #crash(): void {
+  async #crash(): Promise<void> {
     this.crashes++;
     this.steps.push("crash");
+    const { world } = this;
+    const isWritten = world.disk.failing === null && this.rng.int(2) === 0;
+    for (let quiet = 0; isWritten && quiet < 5; quiet = world.disk.waiting === 0 ? quiet + 1 : 0) {
+      world.disk.step();
+      await world.turn();
+      this.noteLetters();
+    }
+    if (isWritten && world.report.queue.diskError === null) this.#keeps();
     this.#reopen(true);
+  }
+
+  /** What counts as waiting while the disk works is there, but for what is just being sent. */
+  #keeps(): void {
+    const { queue } = this.world.report;
+    const underWay = this.world.requests.reduce((n, { batch }) => n + batch.items.length, 0);
+    const there = standing(this.world.disk).length;
+    if (there < queue.rows - underWay)
+      throw new Error(`${queue.rows} wait, ${underWay} of them are under way, and ${there} are on the disk`);
+    this.keptCounts++;
   }
 
   /** In order: what comes meanwhile, and what is not sent, is on the disk then, or counted. */
@@ -260,13 +280,15 @@ async function run(seed: number, diskMax: number): Promise<Run> {
 describe("random steps", () => {
   for (const diskMax of [0, 100_000_000, 800_000, 300_000])
     test(`with ${diskMax === 0 ? "no disk" : `${diskMax} bytes of disk`}`, async () => {
-      let [crashes, lost] = [0, 0];
+      let [crashes, lost, kept] = [0, 0, 0];
       for (let seed = 1; seed <= 120; seed++) {
         const r = await run(seed, diskMax);
         crashes += r.crashes;
         lost += r.lost.size;
+        kept += r.keptCounts;
       }
       if (diskMax > 0) expect(crashes).toBeGreaterThan(100);
+      if (diskMax > 0) expect(kept).toBeGreaterThan(50);
       expect(lost).toBe(diskMax > 0 ? lost : 0);
     }, 120_000);
 });

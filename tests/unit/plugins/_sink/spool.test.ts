@@ -129,6 +129,90 @@ test("switched off while nobody is there: what comes waits behind what is there,
   expect(taken.at(-1)).toBe(5000);
 });
 
+test("full: what has to make room does not wait any more, in memory neither; what waits is there after a kill", async () => {
+  const w = await keeping(new MemoryDisk(), { lanes: 3, rowsMax: 1000, bytesMax: 1e9 });
+  for (const n of numbers(1, 9)) w.push("abc"[n % 3] as string, n, 100, 30_000);
+  await w.turn();
+  while (w.requests.length > 0) await w.answer(away());
+  for (const n of numbers(10, 100)) {
+    w.push("abc"[n % 3] as string, n, 100, 30_000);
+    await w.turn();
+  }
+  const { rows, dropped } = w.report.queue;
+  expect(rows + dropped).toBe(100);
+  expect(dropped).toBeGreaterThan(50);
+  expect(w.report.waiting).toBe(rows);
+  const next = await keeping(w.disk.crash(), { lanes: 3 });
+  expect((await sendAll(next)).sort((a, b) => a - b)).toEqual(numbers(1 + dropped, 100));
+  // As it does without a kill, and after the pause it had.
+  expect((await sendAll(w)).sort((a, b) => a - b)).toEqual(numbers(1 + dropped, 100));
+});
+
+test("full while something is under way: it is sent, and counted once", async () => {
+  const w = await keeping(new MemoryDisk());
+  for (const n of numbers(1, 100)) {
+    w.push("a", n, 100, 30_000);
+    await w.turn();
+  }
+  expect(w.requests.map(({ batch }) => batch.items.map(({ n }) => n))).toEqual([[1]]);
+  const { dropped } = w.report.queue;
+  expect(await sendAll(w)).toEqual([1, ...numbers(2 + dropped, 100)]);
+  expect(w.counts).toMatchObject({ done: 100 - dropped, dropped });
+});
+
+test("full while something is under way that nobody takes: it goes with the next file", async () => {
+  const w = await keeping(new MemoryDisk());
+  for (const n of numbers(1, 100)) {
+    w.push("a", n, 100, 30_000);
+    await w.turn();
+  }
+  await w.answer(away());
+  for (const n of numbers(101, 120)) {
+    w.push("a", n, 100, 30_000);
+    await w.turn();
+  }
+  const { dropped } = w.counts;
+  const taken = await sendAll(w);
+  expect(taken).toEqual(numbers(1 + dropped, 120));
+});
+
+describe("switched on while something waits in memory", () => {
+  for (const [name, bytes] of [
+    ["a little", 1000],
+    ["more than may wait to be written otherwise", 4_000_000],
+  ] as const)
+    for (const end of ["stop", "kill"])
+      test(`${name}: it is there after a ${end}, before what came later`, async () => {
+        const w = await keeping(new MemoryDisk(), { diskMax: 0, lanes: 2, bytesMax: 1e9 });
+        for (const n of numbers(1, 8)) w.push("ab"[n % 2] as string, n, 100, bytes);
+        await w.turn();
+        while (w.requests.length > 0) await w.answer(away());
+        w.change({ diskMax: 1e9 });
+        await w.turn();
+        for (const n of numbers(9, 12)) w.push("ab"[n % 2] as string, n, 100, 100);
+        await w.turn();
+        if (end === "stop") {
+          const closed = w.sink.close();
+          await w.pass(3000);
+          await closed;
+        }
+        expect(w.counts.dropped).toBe(0);
+        const next = await keeping(w.disk.crash(), { diskMax: 1e9 });
+        const taken = await sendAll(next);
+        for (const odd of [0, 1]) expect(taken.filter((n) => n % 2 === odd)).toEqual(numbers(1, 12).filter((n) => n % 2 === odd));
+      });
+
+  test("what is under way is not sent twice", async () => {
+    const w = await keeping(new MemoryDisk(), { diskMax: 0 });
+    for (const n of numbers(1, 5)) w.push("a", n);
+    await w.turn();
+    w.change({ diskMax: 1_000_000 });
+    await w.turn();
+    expect(await sendAll(w)).toEqual(numbers(1, 5));
+    expect(w.counts).toEqual({ done: 5, failed: 0, dropped: 0 });
+  });
+});
+
 test("what is in memory when it closes, and whose file has to make room for what comes then, is counted", async () => {
   const w = await keeping(new MemoryDisk(), { rowsMax: 20 });
   for (const n of numbers(1, 10)) w.push("a", n, 100, 30_000);
