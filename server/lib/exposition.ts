@@ -26,10 +26,10 @@ export function emqxAsText(families: readonly MetricFamily[], wanted: ReadonlySe
   return page(families.flatMap((f) => f.emqx.filter((name) => wanted.has(name)).map((name) => [name, { ...f, help: "" }] as const)));
 }
 
-/** Counters of plugins have the names their authors gave them. */
+/** Counters of plugins have the names their authors gave them. `_count` is the end of a histogram's or a summary's alone. */
 function cleanName({ name, type }: MetricFamily): string {
   const plain = `baomq_${underscored(name)}`;
-  return type === "counter" ? `${plain}_total` : plain;
+  return type === "counter" ? `${plain}_total` : plain.replace(/_count$/, "");
 }
 
 export const underscored = (name: string): string => name.replaceAll(/[^a-zA-Z0-9_]/g, "_");

@@ -4,7 +4,7 @@
  */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { PluginServer, PluginStatus } from "../../server/admin/rows.ts";
 import { Certificates } from "../support/certificates.ts";
 import { RawClient, until } from "../support/clients.ts";
@@ -160,6 +160,21 @@ needing(PUSHGATEWAY, describe)("the push gateway", () => {
 });
 
 needing(PUSHGATEWAY, needing(PROMETHEUS, describe))("Prometheus", () => {
+  test("its own tool finds nothing wrong with any of our names", async () => {
+    await traffic(3);
+    const page = await fetch(`http://127.0.0.1:${broker.ports.dashboard}/api/v3/prometheus/metrics`, {
+      headers: { authorization: `Basic ${btoa("admin:public")}` },
+    });
+    const tool = Bun.spawn([join(dirname(PROMETHEUS.find() ?? ""), "promtool"), "check", "metrics"], {
+      stdin: await page.blob(),
+      stderr: "pipe",
+    });
+    const complaints = (await new Response(tool.stderr).text()).split("\n").filter((line) => line !== "");
+    // EMQ X's names are what they are.
+    expect(complaints.some((line) => line.startsWith("emqx_"))).toBe(true);
+    expect(complaints.filter((line) => !line.startsWith("emqx_"))).toEqual([]);
+  });
+
   test("scrapes the API and the gateway, and answers the boards' questions with what was counted", async () => {
     const gateway = new PushGateway();
     cleanUp.push(() => gateway.remove());

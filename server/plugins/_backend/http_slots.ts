@@ -5,7 +5,9 @@
  */
 
 /** With what emqx_auth_http may have, and some keys of emqx_auth_jwt, less than 256. */
-const SENDING_MAX = 96;
+const SENDING_MAX = 84;
+/** Beside them, each for the first request of a service: who answers has one, however many others are silent. */
+const FIRST_MAX = 12;
 
 interface Waiting {
   start(): void;
@@ -17,7 +19,10 @@ export class HttpSlots {
   readonly #waiting = new Map<string, Set<Waiting>>();
   #free: number;
 
-  constructor(max: number) {
+  constructor(
+    max: number,
+    private readonly firstMax: number,
+  ) {
     this.#free = max;
   }
 
@@ -46,7 +51,8 @@ export class HttpSlots {
 
   /** One service has two thirds at most of what others leave: one that is silent leaves places to the others, two of them do, too. */
   #mayStart(service: string): boolean {
-    return (this.#running.get(service) ?? 0) < 2 * this.#free;
+    const running = this.#running.get(service) ?? 0;
+    return running === 0 ? this.#free > -this.firstMax : running < 2 * this.#free;
   }
 
   #took(service: string): void {
@@ -100,4 +106,4 @@ export class HttpSlots {
 }
 
 /** Those of the process: web hook, rules, figures. */
-export const sendingSlots = new HttpSlots(SENDING_MAX);
+export const sendingSlots = new HttpSlots(SENDING_MAX, FIRST_MAX);

@@ -33,6 +33,10 @@ describe("everything", () => {
     );
   });
 
+  test("a level that EMQ X calls a count is none for Prometheus", () => {
+    expect(allAsText([family("a/count", { type: "gauge", emqx: ["emqx_a_count"] })])).toMatch(/^emqx_a_count 1$[\s\S]*^baomq_a 1$/m);
+  });
+
   test("of two that become one the first counts; one without rows is not there; none at all is an empty page", () => {
     expect(allAsText([family("a/b"), family("a-b", { rows: [[{}, 7]] }), family("c", { rows: [] })])).not.toMatch(/7|baomq_c/);
     expect(allAsText([])).toBe("");

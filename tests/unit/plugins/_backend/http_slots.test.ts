@@ -9,8 +9,8 @@ const never = new AbortController().signal;
 const turn = () => new Promise<void>((done) => setImmediate(done));
 
 /** Slots, and jobs that end when the test says so. */
-function world(max: number) {
-  const slots = new HttpSlots(max);
+function world(max: number, firstMax = 0) {
+  const slots = new HttpSlots(max, firstMax);
   const running: { service: string; end: () => void }[] = [];
   const start = (service: string, n = 1, signal = never): Promise<void>[] =>
     Array.from({ length: n }, () =>
@@ -40,6 +40,22 @@ describe("places", () => {
     start("d");
     await turn();
     expect(count("d")).toBe(1);
+  });
+
+  test("however many are silent, one that answers has a place; those for that are counted, too", async () => {
+    const { slots, start, count, end } = world(84, 12);
+    const silent = Array.from({ length: 10 }, (_, i) => `silent${i}`);
+    for (const name of silent) start(name, 100);
+    for (const name of ["d", "d", "e"]) start(name);
+    await turn();
+    for (const name of [...silent, "d", "e"]) expect(count(name)).toBeGreaterThan(0);
+    expect(count("d")).toBe(1);
+    await end("d");
+    expect(count("d")).toBe(1);
+    for (let i = 0; i < 30; i++) start(`f${i}`);
+    await turn();
+    const running = 10 * 100 + 3 + 30 - 1 - slots.waiting;
+    expect(running).toBeLessThanOrEqual(84 + 12);
   });
 
   test("who waits is next in the order of its service, services in turn; what fails leaves its place", async () => {
@@ -100,7 +116,7 @@ test("silent services that are told of events, with more requests than the runti
     return Array.from({ length: 128 }, () => tell(target, { items: [event], tries: 0 }, abort.signal, 0).catch(() => "ended"));
   });
   try {
-    await until(() => held >= 90, "the silent services have what they are to have");
+    await until(() => held >= 80, "the silent services have what they are to have");
     const url = new URL(`http://127.0.0.1:${asked.port}/`);
     const template = { key: "auth", url, method: "get", body: "form", headers: new Map(), params: [] } as const;
     const answers = Array.from({ length: 150 }, () => ask(template, [], AbortSignal.timeout(20_000), null));
