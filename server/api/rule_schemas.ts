@@ -113,6 +113,7 @@ export const ruleTest = row<C.RuleTestResult>({
   event: nullable(text),
   rows: nullable(list(fields)),
   columns: fields,
+  fields: nullable(list(texts)),
   error: nullable(fault),
   actions: list(Type.Object({ name: text, rendered: list(fields), error: nullable(text) })),
 });

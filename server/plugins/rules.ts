@@ -179,6 +179,11 @@ export interface RuleTestResult {
   rows: Record<string, unknown>[] | null;
   /** The columns it was made of. */
   columns: Record<string, unknown>;
+  /**
+   * What rows of this SQL may have, whatever the example and WHERE say: paths of names, the outermost first, each once (`AS a.b` is ["a", "b"]; `*`
+   * all columns of its events). null = the SQL is wrong.
+   */
+  fields: string[][] | null;
   error: SqlFault | null;
   /** Parameters with their templates filled, for each row. Nothing is done. */
   actions: { name: string; rendered: Record<string, unknown>[]; error: string | null }[];

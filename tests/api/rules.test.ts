@@ -361,7 +361,7 @@ describe("tried on an example", () => {
   });
   scenarios(of, [
     tried({ rawsql: SQL, sample: { payload: { t: 25 } } }, { rows: [{ t: 25 }], error: null, event: "message.publish" }, "a row"),
-    tried({ sql: SQL, context: { payload: '{"t":1}' } }, { rows: [], error: null }, "WHERE says no"),
+    tried({ sql: SQL, context: { payload: '{"t":1}' } }, { rows: [], fields: [["t"]], error: null }, "WHERE says no"),
     tried(
       { rawsql: SQL, sample: { payload: "x" } },
       { rows: null, error: expect.objectContaining({ stage: "run", message: "the payload is no JSON" }) },

@@ -2,18 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import type { RuleRow } from "../../dashboard/src/api/client.ts";
 import { ApiError } from "../../dashboard/src/api/transport.ts";
-import {
-  actionOf,
-  defaultsOf,
-  faultOf,
-  insertOf,
-  isMain,
-  missingParams,
-  type Specs,
-  sentParams,
-  tableOf,
-  typesOf,
-} from "../../dashboard/src/lib/params.ts";
+import { actionOf, defaultsOf, faultOf, isMain, missingParams, type Specs, sentParams, typesOf } from "../../dashboard/src/lib/params.ts";
 import { createDeadLetters } from "../../dashboard/src/models/dead_letters.ts";
 import { createResourceForm, createResources, freeName } from "../../dashboard/src/models/resources.ts";
 import { createRuleEditor, type RuleEditorModel } from "../../dashboard/src/models/rule_editor.ts";
@@ -53,13 +42,6 @@ describe("parameters", () => {
     ];
     for (const [message, field] of table) expect([message, faultOf(message, specs)?.field ?? null]).toEqual([message, field]);
     expect([actionOf("Bad Arguments: actions[2]: x"), actionOf("Bad Arguments: x")]).toEqual([1, null]);
-  });
-
-  test("statement and table of a row", () => {
-    expect(insertOf("readings", ["clientid", "t"])).toBe("INSERT INTO readings (clientid, t)\nVALUES ($" + "{clientid}, $" + "{t})");
-    expect(tableOf("readings", { clientid: "a", t: 1.5, ok: true, timestamp: 17 })).toBe(
-      "CREATE TABLE readings (\n  clientid text,\n  t double precision,\n  ok boolean,\n  timestamp bigint\n);",
-    );
   });
 
   test("resources that will do", () => {

@@ -114,6 +114,35 @@ needing(CHROMIUM, describe)("the rules pages", () => {
     await tryIt().getByText("alerts/s7").waitFor();
   });
 
+  test("other beginnings are in a menu, also where there is a rule; a column that the rule does not make is named; typed text is asked about", async () => {
+    const name = page.getByLabel("Name of the rule");
+    const menu = page.getByRole("button", { name: "Begin with…" });
+    await go(page, "rules");
+    await menu.click();
+    expect([await faults(page), await tooWide(page)]).toEqual([[], 0]);
+    await page.getByRole("link", { name: /Device went offline/ }).click();
+    await page.getByLabel("To Which Topic *").fill("alerts/$" + "{topic}");
+    await page.getByText("No column topic; the rule gives clientid, username, reason, timestamp.").waitFor();
+    expect([await name.inputValue(), await faults(page)]).toEqual(["device went offline", []]);
+    // With the keyboard: the second one.
+    const choose = async (): Promise<void> => {
+      await menu.press("Enter");
+      await page.locator(".menu-list :focus", { hasText: "Above a threshold" }).waitFor();
+      await page.keyboard.press("ArrowDown");
+      await page.keyboard.press("Enter");
+    };
+    await choose();
+    await page.getByRole("button", { name: "Cancel" }).click();
+    expect(await name.inputValue()).toBe("device went offline");
+    await choose();
+    await agree(page);
+    await page.getByRole("heading", { name: /Begin anew/ }).waitFor({ state: "detached" });
+    expect(await name.inputValue()).toBe("every message");
+    await go(page, "rules");
+    await page.getByRole("link", { name: "temperature above 30" }).click();
+    await page.getByRole("heading", { level: 1, name: "temperature above 30" }).waitFor();
+  });
+
   test("errors with what caused them, as text; switched off in the list; deleted when agreed", async () => {
     await client.publishAsync("sensors/a", "<img src=x onerror=alert(1)>", { qos: 1 });
     await page.getByRole("link", { name: "Errors" }).click();

@@ -1,6 +1,6 @@
 /** The made-up broker's rule engine: rules and resources that can be made, changed and tried; of SQL as much as a form shows. */
 import { missingParams, RESOURCE, SECRET_MASK } from "../lib/params.ts";
-import { type FormCondition, readSql } from "../lib/rule_form.ts";
+import { type FormCondition, type FormField, readSql } from "../lib/rule_form.ts";
 import { sourcesOf, sqlClauses } from "../lib/sql_text.ts";
 import { parsed } from "../lib/value_paths.ts";
 import type {
@@ -31,11 +31,12 @@ export function rules(s: State, on: On): void {
   let capture: CaptureRow | null = null;
   let ids = 0;
 
-  const actionRow = ({ id, name, params }: ActionRequest): RuleActionRow => {
+  const actionRow = ({ id, name, params }: ActionRequest, old?: RuleRow): RuleActionRow => {
     const own = id ?? `${name}_${++ids}`;
     const kept = letters.get(own)?.length ?? (params[RESOURCE] === undefined ? null : 0);
     const none = { taken: 0, success: 0, failed: 0, dropped: 0, waiting: 0, waiting_bytes: 0, last_error: null, last_error_at_ms: null };
-    return { id: own, name, params, state: "running", reason: null, metrics: { ...none, dead_letters: kept } };
+    const metrics = old?.actions.find((a) => a.id === own)?.metrics ?? { ...none, dead_letters: kept };
+    return { id: own, name, params, state: "running", reason: null, metrics };
   };
   const ruleRow = (b: Fields, old?: RuleRow): RuleRow | string => {
     const rawsql = text(b.rawsql ?? old?.rawsql);
@@ -55,7 +56,7 @@ export function rules(s: State, on: On): void {
       name,
       for: events[0] ?? "message.publish",
       rawsql,
-      actions: actions.map(actionRow),
+      actions: actions.map((a) => actionRow(a, old)),
       enabled,
       description: text(b.description ?? old?.description),
       state: enabled ? "running" : "disabled",
@@ -160,7 +161,14 @@ export function rules(s: State, on: On): void {
     ]);
     Object.assign(hot.metrics, { matched: 4200, passed: 1010, no_result: 3189, failed: 1, actions_success: 1009, actions_failed: 1 });
     Object.assign(hot.metrics, { p95_ms: 0.02, last_error: "payload is no JSON", last_error_at_ms: s.start - 30_000 });
-    Object.assign(hot.actions[0]?.metrics ?? {}, { taken: 1010, success: 1009, failed: 1, dead_letters: 1 });
+    Object.assign(hot.actions[0]?.metrics ?? {}, {
+      taken: 1022,
+      success: 1009,
+      failed: 1,
+      waiting: 12,
+      waiting_bytes: 2304,
+      dead_letters: 1,
+    });
     all.push(hot);
   }
 
@@ -323,18 +331,18 @@ function faultOf(sql: string): SqlFault | null {
 }
 
 function tried(sql: string, sample: Fields, actions: readonly ActionRequest[]): RuleTestResult {
-  const none: RuleTestResult = { event: null, rows: null, columns: {}, error: null, actions: [] };
+  const none: RuleTestResult = { event: null, rows: null, columns: {}, fields: null, error: null, actions: [] };
   const error = faultOf(sql);
   if (error !== null) return { ...none, error };
   const form = readSql(sql);
   const columns: Fields = { ...sample };
-  const begun: RuleTestResult = { ...none, event: "message.publish", columns };
+  const begun: RuleTestResult = { ...none, event: "message.publish", columns, fields: fieldsOf(sql) };
   if (form === null || form.conditions === null) return { ...begun, rows: [] };
   const row: Fields = {};
   const value = (path: string): unknown =>
     at({ ...columns, ...(path.startsWith("payload.") ? { payload: parsed(columns.payload) } : {}) }, path);
   for (const { expr, as } of form.fields ?? Object.keys(columns).map((name) => ({ expr: name, as: "" })))
-    row[as || (expr.split(".").at(-1) ?? expr)] = value(expr);
+    row[nameOf({ expr, as })] = value(expr);
   const holds = form.conditions.map((c) => compared(c, row[c.left] ?? value(c.left)));
   const passes = holds.length === 0 || (form.join === "AND" ? holds.every(Boolean) : holds.some(Boolean));
   if (!passes) return { ...begun, rows: [] };
@@ -349,6 +357,13 @@ function tried(sql: string, sample: Fields, actions: readonly ActionRequest[]): 
       return { name, rendered: [Object.fromEntries(Object.entries(params).map(([k, v]) => [k, filled(v)]))], error: null };
     }),
   };
+}
+
+const nameOf = ({ expr, as }: FormField): string => as || (expr.split(".").at(-1) ?? expr);
+
+function fieldsOf(sql: string): string[][] {
+  const event = RULE_EVENTS.find((e) => sourcesOf(sql)?.includes(e.topic)) ?? RULE_EVENTS[0];
+  return (readSql(sql)?.fields?.map(nameOf) ?? event?.columns ?? []).map((name) => [name]);
 }
 
 const at = (from: unknown, path: string): unknown =>

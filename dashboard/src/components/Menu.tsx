@@ -17,6 +17,11 @@ interface MenuProps {
 export function Menu({ button, label, class: className = "btn", up = false, sticky = false, children }: MenuProps) {
   const [open, setOpen] = useState(false);
   const ref = useRef<HTMLDivElement>(null);
+  /** Whoever goes on with the keyboard does so from the button. */
+  const close = (): void => {
+    setOpen(false);
+    ref.current?.querySelector<HTMLElement>(":scope > button")?.focus();
+  };
   useEffect(() => {
     if (!open) return;
     const root = ref.current;
@@ -26,10 +31,7 @@ export function Menu({ button, label, class: className = "btn", up = false, stic
       if (!root?.contains(e.target as Node)) setOpen(false);
     };
     const keys = (e: KeyboardEvent): void => {
-      if (e.key === "Escape") {
-        setOpen(false);
-        root?.querySelector<HTMLElement>(":scope > button")?.focus();
-      }
+      if (e.key === "Escape") close();
       const step = e.key === "ArrowDown" ? 1 : e.key === "ArrowUp" ? -1 : 0;
       if (step === 0) return;
       e.preventDefault();
@@ -58,7 +60,7 @@ export function Menu({ button, label, class: className = "btn", up = false, stic
         {button}
       </button>
       {open ? (
-        <div class={up ? "menu-list up" : "menu-list"} onClick={() => sticky || setOpen(false)}>
+        <div class={up ? "menu-list up" : "menu-list"} onClick={() => sticky || close()}>
           {children}
         </div>
       ) : null}

@@ -1,9 +1,10 @@
 /** A form made from what a kind of action or resource says of its parameters. */
-import { Plus, X } from "lucide";
+import { Plus, TriangleAlert, X } from "lucide";
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { completeTemplate, placeholders } from "../lib/completion.ts";
 import { isMain, type ParamValues, RESOURCE, SECRET_MASK, type Spec, type Specs } from "../lib/params.ts";
+import { type FieldPath, fieldsText, unmade } from "../lib/row_fields.ts";
 import type { PathRow } from "../lib/value_paths.ts";
 import { CodeField } from "./CodeField.tsx";
 import { useApp } from "./context.ts";
@@ -16,13 +17,15 @@ interface Props {
   onChange: (values: ParamValues) => void;
   /** What `${…}` may stand for. */
   fields?: readonly PathRow[];
+  /** What rows have, to warn of anything else that `${…}` names; null = nobody knows. */
+  made?: readonly FieldPath[] | null;
   /** What is wrong, by parameter. */
   wrong?: Readonly<Record<string, string>>;
   /** Before all others: the resource. */
   children?: ComponentChildren;
 }
 
-export function ParamsForm({ specs, values, onChange, fields = [], wrong = {}, children }: Props) {
+export function ParamsForm({ specs, values, onChange, fields = [], made = null, wrong = {}, children }: Props) {
   const { t } = useApp().i18n;
   const [more, setMore] = useState(false);
   const names = Object.keys(specs).filter((n) => n !== RESOURCE);
@@ -36,6 +39,7 @@ export function ParamsForm({ specs, values, onChange, fields = [], wrong = {}, c
       value={values[name]}
       onChange={(v) => onChange({ ...values, [name]: v })}
       fields={fields}
+      made={made}
       bad={wrong[name]}
     />
   );
@@ -64,13 +68,27 @@ interface ParamProps {
   value: unknown;
   onChange: (value: unknown) => void;
   fields: readonly PathRow[];
+  made: readonly FieldPath[] | null;
   bad?: string | undefined;
 }
 
 const textOf = (value: unknown): string =>
   value === undefined || value === null ? "" : typeof value === "object" ? JSON.stringify(value) : String(value);
 
-function Param({ name, spec, value, onChange, fields, bad }: ParamProps) {
+/** That `${…}` in a value names what no row has. */
+function Unmade({ value, made }: Pick<ParamProps, "value" | "made">) {
+  const { t } = useApp().i18n;
+  const names = made === null ? [] : unmade(textOf(value), made);
+  if (made === null || names.length === 0) return null;
+  return (
+    <span class="warn-text row">
+      <Icon of={TriangleAlert} size={14} />
+      <span class="grow">{t("rules.actions.noColumn", { names: names.join(", "), fields: fieldsText(made) })}</span>
+    </span>
+  );
+}
+
+function Param({ name, spec, value, onChange, fields, made, bad }: ParamProps) {
   const { t } = useApp().i18n;
   const label = spec.title === "" ? name : spec.title;
   const needed = spec.required === true;
@@ -101,10 +119,10 @@ function Param({ name, spec, value, onChange, fields, bad }: ParamProps) {
     return (
       <fieldset class="full params-group">
         <legend>{label}</legend>
-        <ParamsForm specs={spec.schema} values={(value ?? {}) as ParamValues} onChange={onChange} fields={fields} />
+        <ParamsForm specs={spec.schema} values={(value ?? {}) as ParamValues} onChange={onChange} fields={fields} made={made} />
       </fieldset>
     );
-  if (spec.type === "object") return <Pairs {...common} value={value} onChange={onChange} />;
+  if (spec.type === "object") return <Pairs {...common} value={value} onChange={onChange} made={made} />;
   if (spec.type === "array" && (spec.items === undefined || spec.items.type !== "object"))
     return (
       <TextField
@@ -117,7 +135,7 @@ function Param({ name, spec, value, onChange, fields, bad }: ParamProps) {
         onInput={(text) => onChange(text.split("\n").filter((l, i, all) => l !== "" || i < all.length - 1))}
       />
     );
-  if (spec.type === "array") return <Json {...common} value={value} onChange={onChange} />;
+  if (spec.type === "array") return <Json {...common} value={value} onChange={onChange} made={made} />;
   if (spec.secret === true) {
     const saved = value === SECRET_MASK;
     return (
@@ -133,10 +151,18 @@ function Param({ name, spec, value, onChange, fields, bad }: ParamProps) {
     );
   }
   if (isTemplate(spec) && spec.format !== "topic")
-    return <Template {...common} spec={spec} value={textOf(value)} onChange={onChange} fields={fields} />;
+    return <Template {...common} spec={spec} value={textOf(value)} onChange={onChange} fields={fields} made={made} />;
   if (spec.type === "string" && spec.format === "topic")
     return (
-      <Template {...common} spec={spec} value={textOf(value)} onChange={(v) => onChange(v.replaceAll("\n", ""))} fields={fields} rows={1} />
+      <Template
+        {...common}
+        spec={spec}
+        value={textOf(value)}
+        onChange={(v) => onChange(v.replaceAll("\n", ""))}
+        fields={fields}
+        made={made}
+        rows={1}
+      />
     );
   return (
     <TextField
@@ -158,15 +184,21 @@ interface TemplateProps {
   value: string;
   onChange: (value: string) => void;
   fields: readonly PathRow[];
+  made: readonly FieldPath[] | null;
   rows?: number;
 }
 
-function Template({ label, hint, bad, spec, value, onChange, fields, rows = 3 }: TemplateProps) {
+function Template({ label, hint, bad, spec, value, onChange, fields, made, rows = 3 }: TemplateProps) {
   const { t } = useApp().i18n;
   return (
     <Field
       label={label}
-      hint={[hint, ...(fields.length > 0 ? [t("params.template")] : [])].filter((h) => h !== "").join(" · ")}
+      hint={
+        <>
+          <Unmade value={value} made={made} />
+          {[hint, ...(fields.length > 0 ? [t("params.template")] : [])].filter((h) => h !== "").join(" · ")}
+        </>
+      }
       bad={bad}
       full={spec.format !== "topic"}
     >
@@ -189,7 +221,7 @@ function Template({ label, hint, bad, spec, value, onChange, fields, rows = 3 }:
 type Loose = Omit<ParamProps, "name" | "spec" | "fields"> & { label: string; hint: string };
 
 /** Names and values, such as headers. */
-function Pairs({ label, hint, bad, value, onChange }: Loose) {
+function Pairs({ label, hint, bad, value, onChange, made }: Loose) {
   const { t } = useApp().i18n;
   const [rows, setRows] = useState<[string, string][]>(() =>
     Object.entries((value ?? {}) as Record<string, unknown>).map(([k, v]) => [k, textOf(v)]),
@@ -234,20 +266,26 @@ function Pairs({ label, hint, bad, value, onChange }: Loose) {
           <Icon of={Plus} size={14} /> {t("params.addPair", { label })}
         </button>
       </div>
+      <Unmade value={value} made={made} />
       <span class={bad ? "bad" : "hint"}>{bad ?? hint}</span>
     </fieldset>
   );
 }
 
 /** What no form has a shape for. It counts while it is JSON. */
-function Json({ label, hint, bad, value, onChange }: Loose) {
+function Json({ label, hint, bad, value, onChange, made }: Loose) {
   const { t } = useApp().i18n;
   const [text, setText] = useState(() => (value === undefined ? "" : JSON.stringify(value, null, 2)));
   const [isBad, setBad] = useState(false);
   return (
     <TextField
       label={label}
-      hint={hint}
+      hint={
+        <>
+          <Unmade value={value} made={made} />
+          {hint}
+        </>
+      }
       bad={isBad ? t("params.noJson") : bad}
       full
       mono

@@ -2,7 +2,8 @@
 import { Plus, Trash2, Zap } from "lucide";
 import { useState } from "preact/hooks";
 import type { ResourceRow, RuleActionRow } from "../api/client.ts";
-import { faultOf, RESOURCE, tableOf, typesOf } from "../lib/params.ts";
+import { faultOf, RESOURCE, typesOf } from "../lib/params.ts";
+import { type FieldPath, pathRowsOf, tableOf } from "../lib/row_fields.ts";
 import { type PathRow, pathsOf } from "../lib/value_paths.ts";
 import { aliveOf } from "../models/resources.ts";
 import type { DraftAction } from "../models/rule_draft.ts";
@@ -19,7 +20,8 @@ export function RuleActions({ model, refused }: { model: RuleEditorModel; refuse
   const { actions } = model.draft.value;
   const kinds = model.catalog.kinds.data.value?.actions ?? [];
   const row = model.trial.result.value?.rows?.[0];
-  const fields = row === undefined ? [] : pathsOf(row);
+  const made = model.trial.fields.value;
+  const fields = row === undefined ? pathRowsOf(made ?? []) : pathsOf(row);
   const add = (
     <select
       class="select rule-add-action"
@@ -61,6 +63,7 @@ export function RuleActions({ model, refused }: { model: RuleEditorModel; refuse
             action={a}
             model={model}
             fields={fields}
+            made={made}
             row={row}
             running={model.row.value?.actions.find((r) => r.id === a.id)}
             refused={refused?.action === i ? refused.text : ""}
@@ -76,12 +79,13 @@ interface CardProps {
   action: DraftAction;
   model: RuleEditorModel;
   fields: readonly PathRow[];
+  made: readonly FieldPath[] | null;
   row: Record<string, unknown> | undefined;
   running: RuleActionRow | undefined;
   refused: string;
 }
 
-function ActionCard({ at, action, model, fields, row, running, refused }: CardProps) {
+function ActionCard({ at, action, model, fields, made, row, running, refused }: CardProps) {
   const { t } = useApp().i18n;
   const kind = model.catalog.action(action.name);
   const kinds = model.catalog.kinds.data.value?.actions ?? [];
@@ -133,6 +137,7 @@ function ActionCard({ at, action, model, fields, row, running, refused }: CardPr
           values={action.params}
           onChange={set}
           fields={fields}
+          made={made}
           wrong={fault && fault.field !== RESOURCE ? { [fault.field]: fault.text } : {}}
         >
           {RESOURCE in specs ? (
@@ -147,12 +152,12 @@ function ActionCard({ at, action, model, fields, row, running, refused }: CardPr
         </ParamsForm>
       ) : null}
       {said !== "" && fault === null ? <p class="bad small">{said}</p> : null}
-      {table !== undefined && row !== undefined ? (
+      {table !== undefined && made !== null ? (
         <details class="small">
           <summary>{t("rules.actions.table")}</summary>
           <div class="rule-code">
-            <pre class="code">{tableOf(table, row)}</pre>
-            <CopyButton text={tableOf(table, row)} />
+            <pre class="code">{tableOf(table, made, row)}</pre>
+            <CopyButton text={tableOf(table, made, row)} />
           </div>
         </details>
       ) : null}

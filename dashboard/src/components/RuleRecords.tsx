@@ -1,8 +1,10 @@
 /** What a rule has left behind: figures, errors with what caused them, inspected rows, dead letters. */
-import { CircleCheck, Eye, Mail, RotateCcw } from "lucide";
+import { CircleCheck, Eye, type IconNode, Mail, RotateCcw } from "lucide";
+import type { ComponentChildren } from "preact";
 import type { RuleRow } from "../api/client.ts";
 import { bytes, compact, integer } from "../lib/format.ts";
 import { parsed } from "../lib/value_paths.ts";
+import type { Live } from "../models/live.ts";
 import type { RuleEditorModel } from "../models/rule_editor.ts";
 import { createInspected, createRuleErrors } from "../models/rule_records.ts";
 import { Empty, Tag, Time } from "./basics.tsx";
@@ -77,31 +79,21 @@ export function RuleErrors({ rule, model }: { rule: RuleRow; model: RuleEditorMo
     return where === "sql" ? "SQL" : model.catalog.action(kind)?.title || kind;
   };
   return (
-    <section class="card" aria-label={t("rules.errors")}>
-      <Records
-        of={errors}
-        rowKey={(r, i) => `${r.at_ms} ${i}`}
-        empty={
-          <Empty icon={CircleCheck} title={t("rules.noErrors")}>
-            <p>{t("rules.noErrorsText")}</p>
-          </Empty>
-        }
-      >
-        {(r) => (
-          <>
-            <div class="row">
-              <Time ms={r.at_ms} />
-              <Tag>{name(r.where)}</Tag>
-              <span class="muted small">{r.event}</span>
-              <span class="mono small">{r.client_id}</span>
-              {r.topic === null ? null : <span class="mono small">{r.topic}</span>}
-            </div>
-            <p class="bad">{r.error}</p>
-            {r.payload === null ? null : <pre class="code">{r.payload}</pre>}
-          </>
-        )}
-      </Records>
-    </section>
+    <Kept of={errors} title={t("rules.errors")} icon={CircleCheck} none={t("rules.noErrors")} noneText={t("rules.noErrorsText")}>
+      {(r) => (
+        <>
+          <div class="row">
+            <Time ms={r.at_ms} />
+            <Tag>{name(r.where)}</Tag>
+            <span class="muted small">{r.event}</span>
+            <span class="mono small">{r.client_id}</span>
+            {r.topic === null ? null : <span class="mono small">{r.topic}</span>}
+          </div>
+          <p class="bad">{r.error}</p>
+          {r.payload === null ? null : <pre class="code">{r.payload}</pre>}
+        </>
+      )}
+    </Kept>
   );
 }
 
@@ -109,26 +101,46 @@ export function RuleInspected({ rule }: { rule: RuleRow }) {
   const { t } = useApp().i18n;
   const model = useModel((app) => createInspected(app, rule.id));
   return (
-    <section class="card" aria-label={t("rules.inspected")}>
+    <Kept of={model} title={t("rules.inspected")} icon={Eye} none={t("rules.noInspected")} noneText={t("rules.noInspectedText")}>
+      {(r) => (
+        <>
+          <div class="row">
+            <Time ms={r.at_ms} />
+            <span class="muted small">{r.event}</span>
+            <span class="mono small">{r.client_id}</span>
+          </div>
+          <pre class="code">{pretty(r.selected)}</pre>
+        </>
+      )}
+    </Kept>
+  );
+}
+
+interface KeptProps<T> {
+  of: Live<readonly T[]>;
+  title: string;
+  /** Of a list without rows, with what would stand there. */
+  icon: IconNode;
+  none: string;
+  noneText: string;
+  /** What stands in a row. */
+  children: (row: T) => ComponentChildren;
+}
+
+/** The last things of a kind that the broker keeps of a rule. */
+function Kept<T extends { at_ms: number }>({ of, title, icon, none, noneText, children }: KeptProps<T>) {
+  return (
+    <section class="card" aria-label={title}>
       <Records
-        of={model}
+        of={of}
         rowKey={(r, i) => `${r.at_ms} ${i}`}
         empty={
-          <Empty icon={Eye} title={t("rules.noInspected")}>
-            <p>{t("rules.noInspectedText")}</p>
+          <Empty icon={icon} title={none}>
+            <p>{noneText}</p>
           </Empty>
         }
       >
-        {(r) => (
-          <>
-            <div class="row">
-              <Time ms={r.at_ms} />
-              <span class="muted small">{r.event}</span>
-              <span class="mono small">{r.client_id}</span>
-            </div>
-            <pre class="code">{pretty(r.selected)}</pre>
-          </>
-        )}
+        {children}
       </Records>
     </section>
   );

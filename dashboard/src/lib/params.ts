@@ -64,16 +64,3 @@ export function typesOf(kind: Pick<ActionKindRow, "params" | "types">): readonly
 
 /** The resource that there always is belongs to nobody. */
 export const isForPeople = (type: Pick<ResourceTypeRow, "name">): boolean => type.name !== "built_in";
-
-/** `INSERT` of a row's fields, for an action whose statement nobody has written yet. */
-export function insertOf(table: string, fields: readonly string[]): string {
-  const names = fields.length > 0 ? fields : ["payload"];
-  return `INSERT INTO ${table} (${names.join(", ")})\nVALUES (${names.map((f) => `\${${f}}`).join(", ")})`;
-}
-
-/** The table that it writes to. */
-export function tableOf(table: string, row: Readonly<Record<string, unknown>>): string {
-  const type = (v: unknown): string => (typeof v === "number" ? "double precision" : typeof v === "boolean" ? "boolean" : "text");
-  const columns = Object.entries(row).map(([name, v]) => `  ${name} ${/^(?:timestamp|.*_at)$/.test(name) ? "bigint" : type(v)}`);
-  return `CREATE TABLE ${table} (\n${columns.join(",\n")}\n);`;
-}

@@ -10,7 +10,8 @@ const DEPTH_MAX = 5;
 const ROWS_MAX = 300;
 const SHOWN_MAX = 60;
 
-const plainName = /^[\p{L}_$][\p{L}\p{N}_$]*$/u;
+/** It can be written as it is, in SQL and in templates. */
+export const plainName = /^[\p{L}_$][\p{L}\p{N}_$]*$/u;
 
 /** Names that can be written as they are; an array's first element stands for all of them. */
 export function pathsOf(value: unknown, prefix = ""): PathRow[] {

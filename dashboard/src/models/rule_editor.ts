@@ -1,16 +1,18 @@
 /** One rule in the editor: its draft, the playground, how it is while it runs, and what is saved. */
-import { computed, effect, type ReadonlySignal, type Signal, signal } from "@preact/signals";
+import { batch, computed, effect, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { RuleRow } from "../api/client.ts";
 import { type ApiError, asApiError } from "../api/transport.ts";
-import { insertOf, RESOURCE, typesOf } from "../lib/params.ts";
+import { RESOURCE, typesOf } from "../lib/params.ts";
+import { insertOf } from "../lib/row_fields.ts";
 import type { App } from "./app.ts";
 import { createLive, type Live } from "./live.ts";
 import { link as linkTo } from "./router.ts";
 import { createCatalog, type RuleCatalog } from "./rule_catalog.ts";
 import { type DraftAction, draftOf, newAction, type RuleDraft, sameDraft, sentActions } from "./rule_draft.ts";
-import { RULE_STARTS } from "./rule_starts.ts";
+import { RULE_STARTS, type RuleStart } from "./rule_starts.ts";
 import { createTrial, type RuleTrialModel, type Sample } from "./rule_trial.ts";
 import { removeRule } from "./rules.ts";
+import { lostTexts, waitingOf } from "./waiting_rows.ts";
 
 export interface RuleEditorModel {
   /** null = it is not made yet. */
@@ -35,6 +37,9 @@ export interface RuleEditorModel {
   replaceAction(key: string, name: string): void;
   removeAction(key: string): void;
   discard(): void;
+  /** Of a new one: begin anew with one of the beginnings ("" = an empty rule), when it is agreed that what is typed is lost. */
+  begin(start: string): Promise<void>;
+  /** False = it was refused, or not agreed to what is lost by it. */
   save(): Promise<boolean>;
   toggle(): Promise<void>;
   reset(): Promise<void>;
@@ -62,17 +67,23 @@ function keptOf(app: App): Kept {
 
 const EMPTY: RuleDraft = { name: "", description: "", sql: `SELECT *\nFROM "t/#"`, actions: [] };
 const LIVE_MS = 2000;
+/** Where ready-made statements write to. */
+const TABLE = "readings";
+
+const startOf = (id: string): RuleStart | undefined => RULE_STARTS.find((s) => s.id === id);
+const freshOf = (start: RuleStart | undefined): RuleDraft => (start ? { ...EMPTY, name: start.name, sql: start.sql } : EMPTY);
+const placeOfNew = (start: string): string => `new ${start}`;
 
 /** `id` null: a new one, begun as `start` says. */
 export function createRuleEditor(app: App, id: string | null, start: string): RuleEditorModel {
-  const { api, link, act, i18n, router } = app;
+  const { api, link, act, i18n, router, notices } = app;
   const { drafts, samples } = keptOf(app);
-  const place = id ?? `new ${start}`;
-  const begun = RULE_STARTS.find((s) => s.id === start);
+  let place = id ?? placeOfNew(start);
+  const begun = signal(startOf(start));
   const catalog = createCatalog(app);
   const live = id === null ? null : createLive(() => api.rule(id), { link, every: LIVE_MS });
   /** What a new one begins with. */
-  const fresh = signal<RuleDraft>(begun ? { ...EMPTY, name: begun.name, sql: begun.sql } : EMPTY);
+  const fresh = signal<RuleDraft>(freshOf(begun.peek()));
   const before = drafts.get(place);
   /** null = nothing was changed. */
   const edited: Signal<RuleDraft | null> = signal(before ?? null);
@@ -91,7 +102,7 @@ export function createRuleEditor(app: App, id: string | null, start: string): Ru
     sql,
     actions: computed(() => JSON.parse(asked.value) as typeof actions.value),
     catalog,
-    start: samples.get(place) ?? begun?.sample ?? {},
+    start: samples.get(place) ?? begun.peek()?.sample ?? {},
   });
   const rates = signal<ReadonlyMap<string, number>>(new Map());
 
@@ -101,15 +112,46 @@ export function createRuleEditor(app: App, id: string | null, start: string): Ru
     drafts.set(place, next);
   };
 
+  /** Actions whose statement is written as soon as the fields of the rule's rows are known. */
+  const unwritten = new Set<string>();
+
   // A beginning names kinds of actions; which there are is known later.
   const stopStart = effect(() => {
+    const start = begun.value;
     const kinds = catalog.kinds.data.value?.actions;
-    if (begun === undefined || kinds === undefined || !catalog.ready.value || fresh.peek().actions.length > 0) return;
-    const name = begun.actions.find((a) => kinds.some((k) => k.name === a));
-    if (name !== undefined) fresh.value = { ...fresh.peek(), actions: [filled(newAction(name, catalog))] };
+    if (start === undefined || kinds === undefined || !catalog.ready.value || fresh.peek().actions.length > 0) return;
+    const name = start.actions.find((a) => kinds.some((k) => k.name === a));
+    if (name === undefined) return;
+    fresh.value = { ...fresh.peek(), actions: [filled(newAction(name, catalog))] };
+    writeStatements();
   });
 
-  /** With the only resource there is, and a statement for the fields that the rule makes. */
+  const stopWriting = effect(() => {
+    if (trial.fieldsNow.value !== null) writeStatements();
+  });
+
+  function writeStatements(): void {
+    if (unwritten.size === 0) return;
+    const fields = trial.fieldsNow.peek();
+    if (fields === null) {
+      void trial.askFields();
+      return;
+    }
+    const written = (of: RuleDraft): RuleDraft => ({
+      ...of,
+      actions: of.actions.map((a) => {
+        // What somebody has typed meanwhile stays.
+        const isOpen = unwritten.has(a.key) && (a.params.sql ?? "") === "";
+        return isOpen ? { ...a, params: { ...a.params, sql: insertOf(TABLE, fields) } } : a;
+      }),
+    });
+    const typed = edited.peek();
+    if (typed !== null) change(written(typed));
+    fresh.value = written(fresh.peek());
+    unwritten.clear();
+  }
+
+  /** With the only resource there is; its statement follows. */
   function filled(action: DraftAction): DraftAction {
     const kind = catalog.action(action.name);
     if (kind === undefined) return action;
@@ -117,10 +159,7 @@ export function createRuleEditor(app: App, id: string | null, start: string): Ru
     const fit = (catalog.resources.data.peek() ?? []).filter((r) => types.includes(r.type));
     const params = { ...action.params };
     if (types.length > 0 && params[RESOURCE] === undefined && fit.length === 1) params[RESOURCE] = fit[0]?.id;
-    const row = trial.result.peek()?.rows?.[0];
-    const fields =
-      row === undefined ? (begun?.id === "threshold" ? ["clientid", "topic", "temperature", "timestamp"] : []) : Object.keys(row);
-    if (kind.params.sql?.format === "sql" && params.sql === undefined) params.sql = insertOf("readings", fields);
+    if (kind.params.sql?.format === "sql" && params.sql === undefined) unwritten.add(action.key);
     if (action.name === "built_in:republish_action" && params.target_topic === undefined) params.target_topic = `alerts/\${clientid}`;
     return { ...action, params };
   }
@@ -138,7 +177,28 @@ export function createRuleEditor(app: App, id: string | null, start: string): Ru
     if (last === null || now.at - last.at > 500) last = now;
   });
 
-  const patch = (list: readonly DraftAction[]): void => change({ ...draft.peek(), actions: list });
+  const patch = (list: readonly DraftAction[]): void => {
+    change({ ...draft.peek(), actions: list });
+    writeStatements();
+  };
+
+  const forget = (): void => {
+    drafts.delete(place);
+    resumed.value = false;
+    refused.value = null;
+    edited.value = null;
+  };
+
+  /** What waits for actions that are not there any more goes when it is saved. */
+  async function losesNothing(): Promise<boolean> {
+    const row = live?.data.peek();
+    const stays = new Set(draft.peek().actions.map((a) => a.id));
+    const gone = row?.actions.filter((a) => !stays.has(a.id)) ?? [];
+    const texts = lostTexts(waitingOf(gone), i18n);
+    if (row === undefined || texts.length === 0) return true;
+    const title = i18n.t("rules.saveLosing", { name: row.name });
+    return notices.ask({ title, text: [i18n.t("rules.saveLosingText"), ...texts].join(" "), yes: i18n.t("action.save"), danger: true });
+  }
 
   return {
     id,
@@ -157,13 +217,27 @@ export function createRuleEditor(app: App, id: string | null, start: string): Ru
     setAction: (key, given) => patch(draft.peek().actions.map((a) => (a.key === key ? { ...a, ...given } : a))),
     replaceAction: (key, name) => patch(draft.peek().actions.map((a) => (a.key === key ? filled(newAction(name, catalog)) : a))),
     removeAction: (key) => patch(draft.peek().actions.filter((a) => a.key !== key)),
-    discard() {
-      drafts.delete(place);
-      resumed.value = false;
-      refused.value = null;
-      edited.value = null;
+    discard: forget,
+    async begin(next) {
+      const { t } = i18n;
+      const found = startOf(next);
+      const title = t("rules.start.ask", { title: t(found?.title ?? "rules.start.empty") });
+      const question = { title, text: t("rules.start.askText"), yes: t("rules.start.anew"), danger: true };
+      if ((dirty.peek() || trial.changed.peek()) && !(await notices.ask(question))) return;
+      forget();
+      place = placeOfNew(next);
+      // A beginning is what it says, not what was made of it before.
+      forget();
+      batch(() => {
+        fresh.value = freshOf(found);
+        trial.begin(found?.sample ?? {});
+        // The same one again begins again, too.
+        begun.value = found && { ...found };
+      });
+      router.go(linkTo("rules", "new", { start: next }), { replace: true });
     },
     async save() {
+      if (saving.peek() || !(await losesNothing())) return false;
       saving.value = true;
       refused.value = null;
       const { name, description, sql: rawsql } = draft.peek();
@@ -181,7 +255,7 @@ export function createRuleEditor(app: App, id: string | null, start: string): Ru
       // What was tried with it goes on being the example.
       samples.set(row.id, trial.sample.peek());
       resumed.value = false;
-      app.notices.ok(i18n.t(id === null ? "rules.created" : "rules.saved", { name: row.name }));
+      notices.ok(i18n.t(id === null ? "rules.created" : "rules.saved", { name: row.name }));
       if (id === null) router.go(linkTo("rules", row.id), { replace: true });
       else {
         live?.set(row);
@@ -211,6 +285,7 @@ export function createRuleEditor(app: App, id: string | null, start: string): Ru
       if (!dirty.peek()) drafts.delete(place);
       if (id !== null) samples.set(place, trial.sample.peek());
       stopStart();
+      stopWriting();
       stopRates();
       trial.dispose();
       live?.dispose();

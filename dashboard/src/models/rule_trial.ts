@@ -1,7 +1,8 @@
 /** The playground: what the SQL in the editor makes of an example, asked while somebody types; and examples that are taken from real traffic. */
-import { computed, effect, type ReadonlySignal, type Signal, signal } from "@preact/signals";
+import { batch, computed, effect, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { CaptureRow, RuleRequest, RuleTestResult } from "../api/client.ts";
 import { type ApiError, asApiError } from "../api/transport.ts";
+import type { FieldPath } from "../lib/row_fields.ts";
 import { sourcesOf } from "../lib/sql_text.ts";
 import { matches } from "../lib/topic.ts";
 import { parsed } from "../lib/value_paths.ts";
@@ -18,12 +19,22 @@ export interface RuleTrialModel {
   /** No filter of the statement matches the example's topic. */
   unseen: ReadonlySignal<boolean>;
   result: ReadonlySignal<RuleTestResult | null>;
+  /** The fields of the rule's rows, of the last SQL that the broker has seen; null = nobody knows, or it is wrong. */
+  fields: ReadonlySignal<readonly FieldPath[] | null>;
+  /** The same of the SQL as it stands now, and of no other. */
+  fieldsNow: ReadonlySignal<readonly FieldPath[] | null>;
+  /** Ask for them at once, without waiting for a pause in typing. */
+  askFields(): Promise<void>;
   /** The broker could not be asked. */
   error: ReadonlySignal<ApiError | null>;
   busy: ReadonlySignal<boolean>;
   setColumn(name: string, value: unknown): void;
   /** All of them, as JSON. */
   setColumns(columns: Sample): void;
+  /** The example is another one than it began with. */
+  changed: ReadonlySignal<boolean>;
+  /** Another example, as if it had begun with that. */
+  begin(start: Sample): void;
   capture: {
     row: ReadonlySignal<CaptureRow | null>;
     /** Ms until it ends by itself. */
@@ -56,11 +67,13 @@ export interface TrialOptions {
 }
 
 export function createTrial({ api, link }: App, { sql, actions, catalog, start }: TrialOptions): RuleTrialModel {
+  const begun: Signal<Sample> = signal(start);
   const typed: Signal<Sample> = signal(start);
   const whole: Signal<Sample | null> = signal(null);
   const result = signal<RuleTestResult | null>(null);
   const error = signal<ApiError | null>(null);
   const busy = signal(false);
+  const known = signal<{ sql: string; fields: readonly FieldPath[] | null } | null>(null);
   const sources = computed(() => sourcesOf(sql.value));
   const event = computed(() => eventOf(catalog.fixed.data.value?.events ?? [], sources.value));
   const sample = computed<Sample>(() => {
@@ -85,8 +98,12 @@ export function createTrial({ api, link }: App, { sql, actions, catalog, start }
       try {
         const answer = await api.testRule(request);
         if (mine !== turn) return;
-        result.value = answer;
-        error.value = null;
+        // Whoever hears of the fields finds the rows there.
+        batch(() => {
+          result.value = answer;
+          known.value = { sql: request.rawsql, fields: answer.fields };
+          error.value = null;
+        });
       } catch (err) {
         if (mine !== turn) return;
         error.value = asApiError(err);
@@ -132,6 +149,19 @@ export function createTrial({ api, link }: App, { sql, actions, catalog, start }
       return !filters.some((f) => matches(f, topic));
     }),
     result,
+    fields: computed(() => known.value?.fields ?? null),
+    fieldsNow: computed(() => (known.value?.sql === sql.value ? known.value.fields : null)),
+    async askFields() {
+      const rawsql = sql.peek();
+      if (known.peek()?.sql === rawsql) return;
+      try {
+        const { fields } = await api.testRule({ rawsql, sample: {}, actions: [] });
+        if (sql.peek() === rawsql) known.value = { sql: rawsql, fields };
+      } catch (err) {
+        // The trial is about to ask the same, and says why it cannot.
+        link.report(asApiError(err));
+      }
+    },
     error,
     busy,
     setColumn(name, value) {
@@ -143,6 +173,14 @@ export function createTrial({ api, link }: App, { sql, actions, catalog, start }
       adopt({ ...rest, ...(encoding !== undefined && name !== "payload" ? { payload_encoding: encoding } : {}), [name]: value });
     },
     setColumns: adopt,
+    changed: computed(() => whole.value !== null || typed.value !== begun.value),
+    begin(next) {
+      batch(() => {
+        begun.value = typed.value = next;
+        whole.value = null;
+        taken.value = null;
+      });
+    },
     capture: {
       row,
       left,

@@ -4,6 +4,7 @@ import type { ImportResult, RuleRow, RulesFile } from "../api/client.ts";
 import { type ApiError, asApiError } from "../api/transport.ts";
 import type { App } from "./app.ts";
 import { createTable, type TableModel } from "./table.ts";
+import { lostTexts, waitingOf } from "./waiting_rows.ts";
 
 /** No screen has room for more. */
 const LINE_MAX = 300;
@@ -60,10 +61,12 @@ export function createRules(app: App): RulesModel {
   };
 }
 
-/** False = it is still there. */
-export async function removeRule({ api, act, i18n, notices }: App, { id, name }: Pick<RuleRow, "id" | "name">): Promise<boolean> {
+/** The question names what waits for it. False = it is still there. */
+export async function removeRule({ api, act, i18n, notices }: App, rule: RuleRow): Promise<boolean> {
   const { t } = i18n;
-  const question = { title: t("rules.deleteOne", { name }), text: t("rules.deleteText"), yes: t("action.delete"), danger: true };
+  const { id, name, actions } = rule;
+  const text = [...lostTexts(waitingOf(actions), i18n), t("rules.deleteText")].join(" ");
+  const question = { title: t("rules.deleteOne", { name }), text, yes: t("action.delete"), danger: true };
   return (await notices.ask(question)) && act(() => api.deleteRule(id), t("rules.deleted", { name }));
 }
 

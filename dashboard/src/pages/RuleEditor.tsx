@@ -11,6 +11,7 @@ import { type FlowEnd, RuleFlow } from "../components/RuleFlow.tsx";
 import { RuleForm } from "../components/RuleForm.tsx";
 import { RulePlayground } from "../components/RulePlayground.tsx";
 import { RuleErrors, RuleFigures, RuleInspected, RuleLetters } from "../components/RuleRecords.tsx";
+import { RuleStartMenu } from "../components/RuleStarts.tsx";
 import { SqlField } from "../components/SqlField.tsx";
 import { Tabs } from "../components/Tabs.tsx";
 import type { SqlWords } from "../lib/completion.ts";
@@ -68,7 +69,9 @@ export function RuleEditor({ id }: { id: string | null }) {
         </a>
       }
       actions={
-        row ? (
+        id === null ? (
+          <RuleStartMenu begin={(start) => void model.begin(start)} />
+        ) : row ? (
           <>
             <Switch
               label={t("rules.enable", { name: row.name })}

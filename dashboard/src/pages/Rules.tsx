@@ -8,13 +8,14 @@ import { Switch } from "../components/form.tsx";
 import { Icon } from "../components/Icon.tsx";
 import { Pager } from "../components/Pager.tsx";
 import { RuleEngineOff } from "../components/RuleEngineOff.tsx";
-import { RuleStarts } from "../components/RuleStarts.tsx";
+import { RuleStartMenu, RuleStarts } from "../components/RuleStarts.tsx";
 import { RulesImport } from "../components/RulesImport.tsx";
 import { StateSearch } from "../components/StateSearch.tsx";
 import { compact, integer } from "../lib/format.ts";
 import type { TextKey } from "../models/i18n.ts";
 import { link } from "../models/router.ts";
 import { createRules, oneLine, type RulesModel } from "../models/rules.ts";
+import { waitingOf } from "../models/waiting_rows.ts";
 import type { PageProps } from "../routes.tsx";
 import { RuleEditor } from "./RuleEditor.tsx";
 import "../styles/plugins.css";
@@ -65,6 +66,7 @@ function Rules() {
           <a class="btn primary" href={link("rules", "new")}>
             <Icon of={Plus} /> {t("rules.new")}
           </a>
+          <RuleStartMenu />
         </>
       ) : null}
     </>
@@ -104,6 +106,7 @@ function Row({ rule, model }: { rule: RuleRow; model: RulesModel }) {
   const lang = i18n.lang.value;
   const m = rule.metrics;
   const bad = m.failed + m.actions_failed + m.actions_dropped;
+  const waiting = waitingOf(rule.actions);
   const wrong = rule.reason ?? m.last_error;
   return (
     <article class="rule-item">
@@ -118,6 +121,11 @@ function Row({ rule, model }: { rule: RuleRow; model: RulesModel }) {
               {a.name}
             </Tag>
           ))}
+          {waiting.letters > 0 ? (
+            <a class="tag warn" href={link("rules", rule.id, { tab: "letters" })}>
+              {t("letters.count", { n: waiting.letters })}
+            </a>
+          ) : null}
         </span>
         {wrong === null ? null : (
           <p class="bad small row" role="note">
@@ -139,6 +147,10 @@ function Row({ rule, model }: { rule: RuleRow; model: RulesModel }) {
         <div class={bad > 0 ? "bad" : ""}>
           <dt>{t("rules.failed")}</dt>
           <dd title={integer(bad, lang)}>{compact(bad, lang)}</dd>
+        </div>
+        <div>
+          <dt>{t("rules.waiting")}</dt>
+          <dd title={t("rules.waitingRows", { n: waiting.rows })}>{compact(waiting.rows, lang)}</dd>
         </div>
       </dl>
       <div class="row acts">

@@ -8,7 +8,7 @@ import { sysMessage, sysTopic } from "./sys_message.ts";
 
 export type Severity = "notice" | "warning" | "error" | "critical";
 
-/** A description with more than one text, as plugins give it. */
+/** A description with more than one text, as plugins give it. `summary` is read whenever somebody looks: it may change while the alarm stands. */
 export interface AlarmDetails {
   severity: Severity;
   title: string;
@@ -98,7 +98,14 @@ export class Alarms {
 
 function dated(desc: string | AlarmDetails, now: number): AlarmDesc {
   if (typeof desc === "string") return desc;
-  return { severity: desc.severity, title: desc.title, summary: desc.summary, timestamp: formatLocalTime(now) };
+  return {
+    severity: desc.severity,
+    title: desc.title,
+    get summary() {
+      return desc.summary;
+    },
+    timestamp: formatLocalTime(now),
+  };
 }
 
 /** The store keeps texts; a structured description is JSON there. */

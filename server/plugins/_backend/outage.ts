@@ -22,6 +22,8 @@ export class Outage {
     private readonly host: BackendHost,
     private readonly what: string,
     private readonly alarm: string,
+    /** Of the alarm. */
+    private readonly title = `${what} is down`,
   ) {
     this.#doubted = this.#standing?.doubted ?? false;
   }
@@ -50,7 +52,7 @@ export class Outage {
     this.#isOwn = true;
     this.host.outages.set(this.alarm, { since: this.#standing?.since ?? this.host.clock.mono(), doubted: this.#doubted });
     this.host.log.warn(first ? "server cannot be reached" : "server is down", { server: this.what, error });
-    this.host.alarm(this.alarm, { severity: "error", title: `${this.what} is down`, summary: error });
+    this.host.alarm(this.alarm, { severity: "error", title: this.title, summary: error });
   }
 
   /** A question was answered, or a probe that proves as much. */

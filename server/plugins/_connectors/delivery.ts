@@ -74,6 +74,8 @@ export function deliver<D, I>(
     codec: keptCodec<I>(`${name} ${writing.meaning ?? ""}`),
     shown: (item) => (item instanceof Foreign ? item.shown : writing.shown(item)),
     alarm: "action",
+    // Why has the server's name in it.
+    title: () => "rows cannot be sent",
     directory: () => host.directory(),
     hasLeft: () => host.hasDirectory(),
     closeMs: CLOSE_MS,

@@ -5,7 +5,7 @@ import type { BackendHost } from "../_backend/host.ts";
 import { Outage } from "../_backend/outage.ts";
 import { Standing } from "../_backend/standing.ts";
 import type { ServerReport } from "../reports.ts";
-import type { SendError } from "./types.ts";
+import type { SendError, SinkOptions } from "./types.ts";
 
 /** So many failures in a row, and it is down. */
 const DOWN_FROM = 5;
@@ -25,10 +25,10 @@ export class Health {
   constructor(
     private readonly host: BackendHost,
     what: string,
-    private readonly alarm: string,
+    private readonly told: Pick<SinkOptions<unknown>, "alarm" | "title">,
   ) {
     this.#standing = new Standing(host.clock);
-    this.#outage = new Outage(host, what, alarm);
+    this.#outage = new Outage(host, what, told.alarm, told.title?.(what));
   }
 
   get isDown(): boolean {
@@ -44,7 +44,7 @@ export class Health {
   /** It is somebody else now, or is called so. */
   rename(what: string): void {
     this.#outage.retire(false);
-    this.#outage = new Outage(this.host, what, this.alarm);
+    this.#outage = new Outage(this.host, what, this.told.alarm, this.told.title?.(what));
     this.#standing.become("connecting");
     this.#inRow = 0;
   }

@@ -65,7 +65,7 @@ export class Sink<T> {
     this.#options = options;
     this.#settings = settings;
     const suffix = options.alarmSuffix ?? "";
-    this.#health = new Health(host, settings.what, options.alarm);
+    this.#health = new Health(host, settings.what, options);
     this.#drops = new Drops(host, `dropped${suffix}`);
     this.#trouble = new DiskTrouble(host, `disk${suffix}`);
     this.#letters = new Letters<T>({

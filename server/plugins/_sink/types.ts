@@ -83,6 +83,8 @@ export interface SinkOptions<T> {
   shown(item: T): string;
   /** Of an alarm while the other side is away. Names of one plugin differ. */
   alarm: string;
+  /** Its title, of the other side's name; by default that it is down, which nobody knows of one that says no to everything. */
+  title?(what: string): string;
   /** Behind `alarm`s that are not about the other side: "dropped", "disk". */
   alarmSuffix?: string;
   /** Where what is kept on the disk lies; it need not exist. null = it never is. */

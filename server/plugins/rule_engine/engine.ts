@@ -12,6 +12,7 @@ import type { Rule, RuleWorld } from "./rule.ts";
 import { RuleSet } from "./rule_set.ts";
 import type { SlotWorld } from "./slots.ts";
 import { RuleStore } from "./store.ts";
+import type { Users } from "./telling.ts";
 import { type Consumer, Watching } from "./watching.ts";
 
 const RATE_MS = 1000;
@@ -182,6 +183,26 @@ export class Engine implements RuleWorld, SlotWorld {
       found.figures.lastError = why;
       found.figures.lastErrorAt = now;
     }
+    this.#list(id, where, why);
+  }
+
+  told(rule: string, action: string, why: string): void {
+    this.#list(rule, action, why);
+  }
+
+  ruleName(rule: string): string {
+    return this.rules?.get(rule)?.stored.name ?? rule;
+  }
+
+  users(resource: string): Users {
+    const rules = this.rules?.using(resource) ?? [];
+    const slots = rules.flatMap((rule) => rule.slots.filter((slot) => slot.resourceId === resource));
+    return { rules: rules.map((rule) => rule.stored.name), waiting: slots.reduce((n, slot) => n + slot.waiting, 0) };
+  }
+
+  /** Among the last errors of a rule. */
+  #list(id: string, where: string, why: string): void {
+    const now = this.ctx.clock.now();
     const erredAt = this.#erredAt.get(id);
     if (erredAt !== undefined && this.mono() - erredAt < ERROR_EVERY_MS && this.errors.count(id) >= ERRORS) return;
     this.#erredAt.set(id, this.mono());

@@ -38,7 +38,7 @@ export async function testRule(given: Given, ports: PlaygroundPorts): Promise<Ru
   const sample = sampleOf(given);
   const wanted = given.for === undefined || given.for === null || given.for === "" ? null : given.for;
   if (wanted !== null && typeof wanted !== "string") throw badArguments("for must be a text");
-  const none = { event: null, rows: null, columns: {}, actions: [] };
+  const none = { event: null, rows: null, columns: {}, fields: null, actions: [] };
   let compiled: Compiled;
   try {
     compiled = compileStored(sql, wanted);
@@ -48,7 +48,7 @@ export async function testRule(given: Given, ports: PlaygroundPorts): Promise<Ru
   const event = eventFor(compiled, sample);
   const columns = new SampleColumns(event, sample as Record<string, Value>, ports.node, ports.now());
   const shown = plain(Object.fromEntries(columns.names().map((name) => [name, columns.get(name)])));
-  const begun = { event: event.name, columns: shown as Record<string, unknown>, actions: [] };
+  const begun = { event: event.name, columns: shown as Record<string, unknown>, fields: fieldsOf(compiled), actions: [] };
   let rows: readonly Row[];
   let texts: string[];
   try {
@@ -59,6 +59,13 @@ export async function testRule(given: Given, ports: PlaygroundPorts): Promise<Ru
   }
   const actions = actionsOf(given.actions, rows, ports.kinds);
   return { ...begun, rows: texts.map((text) => JSON.parse(text) as Record<string, unknown>), error: null, actions };
+}
+
+/** Of several events those of each: no row has all of them. */
+function fieldsOf({ sql, sources: { events } }: Compiled): string[][] {
+  const { all, paths } = sql.gives();
+  const columns = all ? events.flatMap((event) => event.columns.map((name) => [name])) : [];
+  return [...new Map([...columns, ...paths].map((path) => [JSON.stringify(path), [...path]])).values()];
 }
 
 /** @throws RuleError, Error: it takes too long */

@@ -6,7 +6,7 @@ import type { EventColumns } from "./columns.ts";
 import { namesEvent, SourceError, type Sources, sourcesOf } from "./events.ts";
 import { EVERY, Figures } from "./figures.ts";
 import type { RowEvent } from "./place.ts";
-import type { ActionSlot, StoredAction } from "./slots.ts";
+import { type ActionSlot, lastSaid, type StoredAction } from "./slots.ts";
 import { type CompiledRule, compileRule, type Row } from "./sql/index.ts";
 import type { Consumer } from "./watching.ts";
 
@@ -164,7 +164,8 @@ export class Rule implements Consumer {
   get condition(): RuleCondition {
     const { state, figures } = this;
     if (state !== "running") return state;
-    const hasFailed = figures.failed > 0 || this.slots.some((slot) => slot.figures.failed + slot.figures.dropped > 0 || slot.isStuck);
+    const hasFailed =
+      figures.failed > 0 || this.slots.some((slot) => slot.figures.failed + slot.figures.dropped > 0 || slot.behind !== null);
     return hasFailed ? "failing" : "running";
   }
 
@@ -252,6 +253,8 @@ export class Rule implements Consumer {
   metrics(): RuleMetrics {
     const { figures: f, slots } = this;
     const sum = (read: (slot: ActionSlot) => number): number => slots.reduce((n, slot) => n + read(slot), 0);
+    const said: { why: string | null; at: number | null } = { why: f.lastError, at: f.lastErrorAt };
+    const last = slots.reduce((found, slot) => lastSaid(found, slot.behind), said);
     return {
       matched: f.matched,
       passed: f.passed,
@@ -265,8 +268,8 @@ export class Rule implements Consumer {
       rate_5m: Math.round(f.rate.last5m * 100) / 100,
       rate_max: f.rate.max,
       p95_ms: f.p95,
-      last_error: f.lastError,
-      last_error_at_ms: f.lastErrorAt,
+      last_error: last.why,
+      last_error_at_ms: last.at,
     };
   }
 

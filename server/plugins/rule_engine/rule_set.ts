@@ -181,7 +181,7 @@ export class RuleSet {
       if (turns.over) await turns.rest();
     }
     this.ports.watching.settle();
-    await Promise.all(drafts.map(({ old, rule }) => old && endOthers(old, rule)));
+    await Promise.all(drafts.map(({ old, rule }) => old && this.#endOthers(old, rule)));
     return drafts.map(({ rule }) => rule);
   }
 
@@ -230,12 +230,21 @@ export class RuleSet {
     this.ports.store.deleteRule(id);
     this.ports.watching.settle();
     this.ports.forget(id);
-    await Promise.all(
-      rule.slots.map(async (slot) => {
-        await slot.end();
-        slot.forget();
-      }),
-    );
+    await Promise.all(rule.slots.map((slot) => this.#drop(slot, rule)));
+  }
+
+  /** What waited for it, and nobody gets any more, is told. */
+  async #drop(slot: ActionSlot, rule: Rule): Promise<void> {
+    const lost = await slot.drop();
+    const { name } = rule.stored;
+    if (lost !== null) this.ports.log.warn("what waited for an action is deleted with it", { rule: name, action: slot.stored.id, ...lost });
+  }
+
+  /** Those that the changed rule has no more; what waits for one that only gets other parameters is its successor's. */
+  async #endOthers(old: Rule, now: Rule): Promise<void> {
+    const others = old.slots.filter((slot) => !now.slots.includes(slot));
+    const isThere = (id: string): boolean => now.slots.some((s) => s.stored.id === id);
+    await Promise.all(others.map((slot) => (isThere(slot.stored.id) ? slot.end() : this.#drop(slot, now))));
   }
 
   /** The plugin is unloaded. */
@@ -250,16 +259,6 @@ interface Draft {
   readonly old: Rule | null;
   /** Actions that have to be opened, and the one whose place each takes. */
   readonly fresh: { readonly slot: ActionSlot; readonly was: ActionSlot | null }[];
-}
-
-async function endOthers(old: Rule, now: Rule): Promise<void> {
-  const others = old.slots.filter((slot) => !now.slots.includes(slot));
-  await Promise.all(
-    others.map(async (slot) => {
-      await slot.end();
-      if (!now.slots.some((s) => s.stored.id === slot.stored.id)) slot.forget();
-    }),
-  );
 }
 
 function compiledOf(rawsql: string, given: unknown, old: Rule | null): ReturnType<typeof compileGiven> {

@@ -5,6 +5,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import type { AlarmDetails } from "../../core/watch/alarms.ts";
 import { lineOf } from "../../lib/errors.ts";
 import { takesResource, type WaitingRows } from "../actions.ts";
 import type {
@@ -22,9 +23,11 @@ import type { ActionMetrics } from "../rules.ts";
 import type { ActionFigures } from "./figures.ts";
 import { Opened, type OpenedWorld } from "./opened.ts";
 import { Place, type RowEvent } from "./place.ts";
+import { asTold, asUsed, logWith, type Teller, type Users } from "./telling.ts";
 
 const DIRECTORY = "rules";
 const NOTHING_WAITS: WaitingRows = { rows: 0, bytes: 0 };
+type Behind = NonNullable<WaitingRows["behind"]>;
 
 export interface SlotWorld extends OpenedWorld {
   readonly ctx: Pick<PluginContext, "clock" | "log" | "every" | "alarm" | "kinds" | "dataDir" | "broker">;
@@ -32,6 +35,20 @@ export interface SlotWorld extends OpenedWorld {
   resource(id: string): ResourceSlot | undefined;
   /** Something went wrong with rows of an action; `event` is known while it is run. */
   failed(rule: string, action: string, why: string): void;
+  /** Something stands in the way of its rows: none has failed for it. */
+  told(rule: string, action: string, why: string): void;
+  /** Its id, where there is no such rule any more. */
+  ruleName(rule: string): string;
+  /** Of a resource. */
+  users(resource: string): Users;
+}
+
+/** What has gone with an action. */
+export interface Lost {
+  readonly rows: number;
+  readonly dead_letters: number;
+  /** It was not open, so that nobody knows what lay on the disk. */
+  readonly disk?: string;
 }
 
 /** As it is stored. */
@@ -96,7 +113,12 @@ export class ResourceSlot {
     this.#kind = kind;
     if (kind === null) this.#opened.reason = `there is no resource type ${this.stored.type} now: the plugin that brings it does not run`;
     else if (this.#opened.closing !== null) void this.#opened.closing.then(() => this.sync());
-    else this.#opened.open((host) => kind.open(this.stored.config as Params, host));
+    else this.#opened.open((host) => kind.open(this.stored.config as Params, this.#host(host)));
+  }
+
+  #host(host: ResourceHost): ResourceHost {
+    const users = (): Users => this.world.users(this.stored.id);
+    return { ...host, alarm: (what, desc) => host.alarm(what, desc && asUsed(desc, users)) };
   }
 
   close(reason: string): Promise<void> {
@@ -121,7 +143,7 @@ export interface StoredAction {
   readonly secrets: readonly string[];
 }
 
-export class ActionSlot {
+export class ActionSlot implements Teller {
   readonly #opened: Opened<Action>;
   #kind: ActionKind | null = null;
   #resource: Resource | null = null;
@@ -140,6 +162,18 @@ export class ActionSlot {
 
   get figures(): ActionFigures {
     return this.place.figures;
+  }
+
+  get ruleName(): string {
+    return this.world.ruleName(this.rule);
+  }
+
+  get kindName(): string {
+    return this.stored.name;
+  }
+
+  get waiting(): number {
+    return (this.action?.waiting?.().rows ?? 0) + this.place.waiting.rows;
   }
 
   get reason(): string | null {
@@ -221,6 +255,8 @@ export class ActionSlot {
     const { figures, world } = this;
     return {
       ...host,
+      log: logWith(host.log, () => ({ rule: this.ruleName, action: this.stored.id })),
+      alarm: (what, desc) => this.#alarm(host, what, desc),
       directory: () => {
         mkdirSync(this.#directory, { recursive: true });
         return this.#directory;
@@ -238,6 +274,11 @@ export class ActionSlot {
         figures.dropped += rows;
       },
     };
+  }
+
+  #alarm(host: ResourceHost, what: string, desc: AlarmDetails | null): void {
+    host.alarm(what, desc && asTold(desc, this));
+    if (desc !== null) this.world.told(this.rule, this.stored.id, `${desc.title}: ${desc.summary}`);
   }
 
   #failed(rows: number, why: string): void {
@@ -267,8 +308,7 @@ export class ActionSlot {
   metrics(): ActionMetrics {
     const { figures: f, action, place } = this;
     const waits = action?.waiting?.() ?? NOTHING_WAITS;
-    const { behind = null } = waits;
-    const last = behind !== null && behind.at >= (f.lastErrorAt ?? 0) ? behind : { why: f.lastError, at: f.lastErrorAt };
+    const last = lastSaid({ why: f.lastError, at: f.lastErrorAt }, waits.behind);
     return {
       taken: f.taken,
       success: f.success,
@@ -282,9 +322,9 @@ export class ActionSlot {
     };
   }
 
-  /** Rows wait that cannot be sent: the other side is away, or takes none of them. */
-  get isStuck(): boolean {
-    return this.action?.waiting?.().behind != null;
+  /** Why rows that wait cannot be sent: the other side is away, or takes none of them; null = nothing stands in their way. */
+  get behind(): Behind | null {
+    return this.action?.waiting?.().behind ?? null;
   }
 
   /** Until `sync`, or until another one has its place: what waits, and what comes meanwhile, is for whoever is opened there next. */
@@ -309,6 +349,23 @@ export class ActionSlot {
     if (this.place.owner === this) this.place.end();
   }
 
+  /** For good, with what lies on the disk. Returns what has gone with it; null = nothing. */
+  async drop(): Promise<Lost | null> {
+    const { figures, action, place } = this;
+    const came = (): number => figures.success + figures.failed;
+    const [waited, before] = [action?.waiting?.().rows ?? 0, came()];
+    this.#ended = true;
+    await this.#opened.close("deleted");
+    // What is sent at the last moment is not lost.
+    const rows = Math.min(waited, Math.max(0, waited - (came() - before))) + place.waiting.rows;
+    const letters = (action === null ? place.letters : action.deadLetters?.count) ?? 0;
+    const isUnread = action === null && existsSync(this.#directory);
+    if (place.owner === this) place.end();
+    this.forget();
+    if (rows === 0 && letters === 0 && !isUnread) return null;
+    return { rows, dead_letters: letters, ...(isUnread && { disk: "what lies there was not counted" }) };
+  }
+
   /** Nothing of it is wanted any more. */
   forget(): void {
     try {
@@ -317,6 +374,11 @@ export class ActionSlot {
       this.world.ctx.log.warn("what an action had on disk cannot be deleted", { action: this.stored.id, error: lineOf(err) });
     }
   }
+}
+
+/** What was said last. */
+export function lastSaid<T extends { why: string | null; at: number | null }>(last: T, behind: Behind | null | undefined): T | Behind {
+  return behind != null && behind.at >= (last.at ?? 0) ? behind : last;
 }
 
 /** The resource that parameters of an action name; null = none. */

@@ -14,10 +14,20 @@ export interface CompiledRule {
   readonly from: readonly string[];
   /** Columns it reads; null = all (`*`). */
   readonly reads: ReadonlySet<string> | null;
+  /** What its rows may have; a row lacks what the event does not have. */
+  gives(): Gives;
   /** [] = WHERE (or INCASE of every element) said no. @throws RuleError */
   run(event: Columns): readonly Row[];
   /** The same in pieces, of FOREACH: between two of them something else may be done. null = it is one piece. */
   readonly pieces: ((event: Columns) => Generator<void, readonly Row[]>) | null;
+}
+
+/** The fields of rows, as far as the text says it. */
+interface Gives {
+  /** Every column of the event, beside `paths`. */
+  readonly all: boolean;
+  /** Names, the outermost first: `AS a.b[1]` is ["a", "b"]. */
+  readonly paths: readonly (readonly string[])[];
 }
 
 const ROWS = 10_000;
@@ -45,7 +55,7 @@ export function compileRule(sql: string, options: Limits = {}): CompiledRule {
     compiler.usesRow = false;
     const where = statement.where === null ? null : compiler.compile(statement.where, { first: makes.given, last: NO_NAMES }).run;
     const reads = makes.all ? null : compiler.reads;
-    return { sql, from, reads, run: guarded(select(makes.fields, where, compiler.usesRow)), pieces: null };
+    return { sql, from, reads, gives: () => givenBy(makes), run: guarded(select(makes.fields, where, compiler.usesRow)), pieces: null };
   }
   const each = foreach(compiler, sql, statement.each);
   const inner: Scope = { first: new Map([...each.given, [each.item, [{ keys: [each.item], from: "vars" }]]]), last: NO_NAMES };
@@ -53,7 +63,18 @@ export function compileRule(sql: string, options: Limits = {}): CompiledRule {
   const incase = statement.incase === null ? null : compiler.compile(statement.incase, inner).run;
   const where = statement.where === null ? null : compiler.compile(statement.where, inner).run;
   const pieces = guardedPieces(elements({ ...each, makes: makes?.fields ?? null, incase, where, most: options.rows ?? ROWS }));
-  return { sql, from, reads: makes === null || makes.all ? null : compiler.reads, run: (event) => allOf(pieces(event)), pieces };
+  const reads = makes === null || makes.all ? null : compiler.reads;
+  const gives = (): Gives => (makes === null ? { all: true, paths: [...pathsIn(each.given), [each.item]] } : givenBy(makes));
+  return { sql, from, reads, gives, run: (event) => allOf(pieces(event)), pieces };
+}
+
+const givenBy = ({ all, given }: Fields): Gives => ({ all, paths: pathsIn(given) });
+
+function pathsIn(given: Names): string[][] {
+  return [...given.values()].flat().map(({ keys }) => {
+    const end = keys.findIndex((key) => typeof key === "number");
+    return (end < 0 ? keys : keys.slice(0, end)) as string[];
+  });
 }
 
 function allOf(pieces: Generator<void, readonly Row[]>): readonly Row[] {

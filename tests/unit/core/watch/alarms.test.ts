@@ -76,6 +76,25 @@ describe("alarms", () => {
     expect(alarms.history()[0]?.desc).toEqual(desc);
   });
 
+  test("a summary is read whenever somebody looks, and the history has that of its end", () => {
+    const { alarms } = setUp();
+    let n = 1;
+    const summaries = (of: { desc: unknown }[]): unknown[] => of.map((a) => JSON.parse(JSON.stringify(a.desc)).summary);
+    alarms.set("p", {
+      severity: "error",
+      title: "t",
+      get summary() {
+        return `${n} wait`;
+      },
+    });
+    n = 2;
+    expect(summaries(alarms.present())).toEqual(["2 wait"]);
+    n = 3;
+    alarms.clear("p");
+    n = 4;
+    expect(summaries(alarms.history())).toEqual(["3 wait"]);
+  });
+
   test("texts that look like JSON stay texts", () => {
     const { alarms } = setUp();
     for (const [id, text] of [

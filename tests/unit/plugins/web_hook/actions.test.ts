@@ -148,6 +148,22 @@ test("what is not taken is a dead letter of the action's", async () => {
   await action.close();
 });
 
+test("while the service takes nothing an alarm says that rows cannot be sent there, not that it is down", async () => {
+  const own = new ConnectorHost();
+  const resource = open({ url: url() });
+  const action = publish.open(filled(publish.params, {}), own, resource);
+  status = 503;
+  action.run({ n: 1 }, from("c1"));
+  await until(() => own.alarms.has("down"), "the alarm");
+  expect(own.alarms.get("down")).toMatchObject({ title: `rows cannot be sent to web hook at ${url()}` });
+  status = 200;
+  await until(() => own.counts.done === 1, "the row");
+  expect(own.alarms.size).toBe(0);
+  await action.close();
+  await resource.close();
+  own.remove();
+});
+
 test("the disk is not used any more: what is there is sent all the same; what waits is counted with the node's memory", async () => {
   const keeping = new ConnectorHost();
   status = 503;

@@ -1,0 +1,28 @@
+/** What a trial says of SQL beside its rows. */
+import { afterAll, expect, test } from "bun:test";
+import { ruleEngine } from "../../../../server/plugins/rule_engine/index.ts";
+import type { RuleEngineService } from "../../../../server/plugins/rules.ts";
+import { removeTempDirs, running } from "../harness.ts";
+
+afterAll(removeTempDirs);
+
+test("the fields of its rows are those that the SQL names, also where WHERE says no or the example cannot be evaluated", async () => {
+  const { manager } = await running(ruleEngine);
+  const service = manager.service("emqx_rule_engine") as RuleEngineService;
+  const fields = async (rawsql: string): Promise<string[] | null> =>
+    (await service.test({ rawsql, sample: { payload: "no JSON" } })).fields?.map((path) => path.join(" ")) ?? null;
+  const [message, connected] = [service.events()[0], service.events().find((e) => e.event === "client.connected")];
+  const table: [sql: string, fields: string[] | null][] = [
+    ['SELECT clientid, payload.t, payload.u AS u FROM "t"', ["clientid", "payload t", "u"]],
+    ['SELECT clientid FROM "t" WHERE 1 = 2', ["clientid"]],
+    ['SELECT qos AS a.b, qos AS a.c[1].d, qos AS "a.b", round(qos) FROM "t"', ["a b", "a c", "a.b", "round(qos)"]],
+    ['SELECT qos AS x, topic AS x FROM "t"', ["x"]],
+    ['SELECT *, 1 AS one FROM "t"', [...(message?.columns ?? []), "one"]],
+    ['SELECT * FROM "t", "$events/client_connected"', [...new Set([...(message?.columns ?? []), ...(connected?.columns ?? [])])]],
+    ['FOREACH payload.list AS e DO e.id AS id, clientid FROM "t"', ["id", "clientid"]],
+    ['FOREACH payload.n AS n, payload.list FROM "$events/client_connected"', [...(connected?.columns ?? []), "n", "item"]],
+    ["SELEC *", null],
+  ];
+  for (const [sql, expected] of table) expect([sql, (await fields(sql))?.sort() ?? null]).toEqual([sql, expected?.sort() ?? null]);
+  expect(message?.columns.length).toBeGreaterThan(10);
+});
