@@ -1,5 +1,6 @@
 /** SQL that is nobody's rule yet, tried on an example: rows, or the place of the mistake. Nothing is done, nothing kept. */
 import { lineOf } from "../../lib/errors.ts";
+import { bigAsText } from "../../lib/exact_json.ts";
 import { compileRowTemplate, rowJson } from "../_backend/row_template.ts";
 import type { ActionKinds, ParamSpec, ParamsSpec } from "../plugin.ts";
 import type { RuleTestResult, SqlFault } from "../rules.ts";
@@ -58,7 +59,7 @@ export async function testRule(given: Given, ports: PlaygroundPorts): Promise<Ru
     return { ...begun, rows: null, error: { ...faultOf(err), stage: "run" } };
   }
   const actions = actionsOf(given.actions, rows, ports.kinds);
-  return { ...begun, rows: texts.map((text) => JSON.parse(text) as Record<string, unknown>), error: null, actions };
+  return { ...begun, rows: texts.map((text) => shownOf(text) as Record<string, unknown>), error: null, actions };
 }
 
 /** @throws RuleError, Error: it takes too long */
@@ -97,7 +98,10 @@ function faultOf(err: unknown): SqlFault {
 }
 
 /** Bytes are base64. */
-const plain = (value: unknown): unknown => JSON.parse(rowJson(value));
+const plain = (value: unknown): unknown => shownOf(rowJson(value));
+
+/** Browsers read whole numbers beyond 2^53 inexactly: they are shown as texts of their digits. */
+const shownOf = (json: string): unknown => JSON.parse(bigAsText(json));
 
 /** Columns as they are given. @throws RuleRefusal */
 function sampleOf(given: Given): Record<string, unknown> {

@@ -17,7 +17,7 @@ interface Placed {
 }
 
 export type Expr =
-  | (Placed & { readonly kind: "literal"; readonly value: null | boolean | number | string })
+  | (Placed & { readonly kind: "literal"; readonly value: null | boolean | number | bigint | string })
   /** A column, or a name that the statement gave; `steps` lead into it. */
   | (Placed & { readonly kind: "name"; readonly name: string; readonly steps: readonly Step[] })
   | (Placed & { readonly kind: "into"; readonly of: Expr; readonly steps: readonly Step[] })
@@ -100,7 +100,7 @@ function rank(e: Expr): number {
     case "negative":
       return SIGN;
     case "literal":
-      return typeof e.value === "number" && e.value < 0 ? SIGN : ATOM;
+      return (typeof e.value === "number" || typeof e.value === "bigint") && e.value < 0 ? SIGN : ATOM;
     default:
       return ATOM;
   }

@@ -27,9 +27,10 @@ export function member(value: Value, name: string): Value {
   return isMap(inside) && Object.hasOwn(inside, name) ? inside[name] : undefined;
 }
 
-/** `n` from 1; negative from the end. A text is a name. */
+/** `n` from 1; negative from the end. A text is a name, and so are the digits of what no position can be. */
 export function element(value: Value, n: Value): Value {
   if (typeof n === "string") return member(value, n);
+  if (typeof n === "bigint") return member(value, String(n));
   const inside = opened(value);
   if (!Array.isArray(inside) || typeof n !== "number") return undefined;
   return inside[n > 0 ? n - 1 : n < 0 ? inside.length + n : -1];

@@ -1,31 +1,27 @@
-/** Bits of whole numbers, and numbers out of bits. Whole numbers beyond 2^53 are text, as everywhere. */
+/** Bits of whole numbers, and numbers out of bits. */
 import { ArgumentError, Refusal } from "../errors.ts";
-import { bigOf, bytesOf, textOrBytes, type Value, wholeNumber } from "../values.ts";
+import { bytesOf, textOrBytes, type Value } from "../values.ts";
+import { bigOf, wholeNumber } from "../wholes.ts";
 import { oneOf, Table, textOrBytesArg, whole } from "./table.ts";
 
-/** Longest whole number that bits make or are made of. */
+/** Most bits that make a number, and farthest shift. */
 const MAX_BITS = 1024;
-
-function fits(n: bigint): number | string {
-  if (n > -(1n << BigInt(MAX_BITS)) && n < 1n << BigInt(MAX_BITS)) return wholeNumber(n);
-  throw new Refusal(`the result has more than ${MAX_BITS} bits`);
-}
 
 const isInt32 = (a: Value): a is number => typeof a === "number" && (a | 0) === a;
 
 /** Without bigints where both fit. */
 function bitwise(small: (a: number, b: number) => number, big: (a: bigint, b: bigint) => bigint): (a: Value, b: Value) => Value {
-  return (a, b) => (isInt32(a) && isInt32(b) ? small(a, b) : fits(big(bigOf(a), bigOf(b))));
+  return (a, b) => (isInt32(a) && isInt32(b) ? small(a, b) : wholeNumber(big(bigOf(a), bigOf(b))));
 }
 
 function shift(n: Value, by: Value): Value {
   const places = whole(by);
   if (Math.abs(places) > MAX_BITS) throw new ArgumentError(`a shift of at most ${MAX_BITS} bits`, places);
-  return fits(places >= 0 ? bigOf(n) << BigInt(places) : bigOf(n) >> BigInt(-places));
+  return wholeNumber(places >= 0 ? bigOf(n) << BigInt(places) : bigOf(n) >> BigInt(-places));
 }
 
 export const bits = new Table("bits")
-  .add("bitnot", "n", "Every bit the other way.", "bitnot(10)", -11, (n) => fits(~bigOf(n)))
+  .add("bitnot", "n", "Every bit the other way.", "bitnot(10)", -11, (n) => wholeNumber(~bigOf(n)))
   .add(
     "bitand",
     "a, b",

@@ -2,7 +2,7 @@
 import { ArgumentError } from "../errors.ts";
 import { follow, type Key, placed } from "../paths.ts";
 import { isMap, isSame, type Row, textOf, type Value } from "../values.ts";
-import { array, Table, text, whole } from "./table.ts";
+import { array, name, Table, whole } from "./table.ts";
 
 /** Deepest path. */
 const MAX_STEPS = 64;
@@ -10,7 +10,7 @@ const MAX_STEPS = 64;
 /** 'a.b.c', or ['a', 'b', 'c'] when names have dots in them. Texts of digits in brackets are indices: 'a[1]'. */
 function path(key: Value): Key[] {
   const keys: Key[] = [];
-  const parts = Array.isArray(key) ? key.map((k) => (typeof k === "number" ? k : [text(k)])) : text(key).split(".").map(indexed);
+  const parts = Array.isArray(key) ? key.map((k) => (typeof k === "number" ? k : [name(k)])) : name(key).split(".").map(indexed);
   for (const part of parts) keys.push(...(typeof part === "number" ? [part] : part));
   if (keys.length > MAX_STEPS) throw new ArgumentError(`a path of at most ${MAX_STEPS} steps`, key);
   return keys;
@@ -68,7 +68,7 @@ export const maps = new Table("maps")
     set,
   )
   .add("map_remove", "key, map", "The map without an entry.", `map_remove('a', json_decode('{"a":1,"b":2}'))`, { b: 2 }, (key, from) => {
-    const { [text(key)]: _gone, ...rest } = map(from);
+    const { [name(key)]: _gone, ...rest } = map(from);
     return rest;
   })
   .add("map_keys", "map", "Its names.", `map_keys(json_decode('{"a":1,"b":2}'))`, ["a", "b"], (m) => Object.keys(map(m)))

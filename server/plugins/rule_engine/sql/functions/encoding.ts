@@ -149,7 +149,7 @@ export const encoding = new Table("encoding")
     },
   )
   .add("json_encode", "value", "As JSON.", `json_encode([1, 'a', null])`, '[1,"a",null]', (v) => toJson(v))
-  .add("json_decode", "text", "Out of JSON. Whole numbers beyond 2^53 stay text.", `json_decode('{"a":[1]}')`, { a: [1] }, (s) => {
+  .add("json_decode", "text", "Out of JSON. Whole numbers of any length are exact.", `json_decode('{"a":[1]}')`, { a: [1] }, (s) => {
     const json = text(s);
     try {
       return parseJson(json);

@@ -96,14 +96,26 @@ export function textOrBytesArg(value: Value): string | Uint8Array {
   return value;
 }
 
+/** A number, with decimals where it is beyond 2^53. */
 export function number(value: Value): number {
-  if (typeof value !== "number") throw new ArgumentError("a number", value);
+  if (typeof value === "number") return value;
+  if (typeof value !== "bigint") throw new ArgumentError("a number", value);
+  const n = Number(value);
+  if (!Number.isFinite(n)) throw new ArgumentError("a number up to 1.8e308", value);
+  return n;
+}
+
+/** A position, a length, a count. */
+export function whole(value: Value): number {
+  if (typeof value === "bigint") throw new ArgumentError("a whole number below 2^53", value);
+  if (typeof value !== "number" || !Number.isSafeInteger(value)) throw new ArgumentError("a whole number", value);
   return value;
 }
 
-export function whole(value: Value): number {
-  if (typeof value !== "number" || !Number.isSafeInteger(value)) throw new ArgumentError("a whole number", value);
-  return value;
+/** Name of an entry of a map: text, or a whole number's digits. */
+export function name(value: Value): string {
+  if (typeof value === "bigint" || Number.isSafeInteger(value)) return String(value);
+  return text(value);
 }
 
 export function array(value: Value): Value[] {

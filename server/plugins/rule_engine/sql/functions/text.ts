@@ -1,6 +1,7 @@
 /** Text. Lengths and positions are in characters (code points); positions begin at 0 as in EMQ X. */
 import { ArgumentError } from "../errors.ts";
 import { bounded, boundedLength, joined, MAX_ELEMENTS, textOf, type Value } from "../values.ts";
+import { isNumeric } from "../wholes.ts";
 import { extract, match, pattern, replaceAll } from "./regex.ts";
 import { format } from "./sprintf.ts";
 import { array, oneOf, Table, text, textOrBytesArg, whole } from "./table.ts";
@@ -172,7 +173,7 @@ function substr(s: Value, start: Value, length: Value): string {
 function sqlValue(v: Value): string | Uint8Array {
   if (v === undefined || v === null) return "NULL";
   const t = textOf(v);
-  if (typeof v === "number" || typeof v === "boolean") return t;
+  if (isNumeric(v) || typeof v === "boolean") return t;
   return `'${text(t).replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
 }
 

@@ -1,8 +1,9 @@
 /** From one kind of value to another, what kind a value is, and what to do with those that are missing. */
 import { ArgumentError, Refusal } from "../errors.ts";
 import { parseJson } from "../json.ts";
-import { isMap, numberIn, numberText, put, type Row, textOf, type Value, wholeNumber } from "../values.ts";
-import { number, Table, text, whole } from "./table.ts";
+import { isMap, numberText, put, type Row, textOf, type Value } from "../values.ts";
+import { isNumeric, numberIn, wholeNumber, wholeOf } from "../wholes.ts";
+import { name, number, Table, whole } from "./table.ts";
 
 export const conversion = new Table("conversion")
   .add(
@@ -40,8 +41,9 @@ function bool(v: Value): boolean {
 
 function int(v: Value): Value {
   if (typeof v === "boolean") return v ? 1 : 0;
-  if (typeof v === "string" && /^[+-]?\d{1,400}$/.test(v)) return wholeNumber(BigInt(v.replace(/^\+/, "")));
-  return wholeNumber(BigInt(Math.floor(numberOf(v))));
+  if (typeof v === "bigint") return v;
+  if (typeof v === "string" && /^[+-]?\d{1,400}$/.test(v)) return wholeNumber(BigInt(v));
+  return wholeOf(Math.floor(numberOf(v)));
 }
 
 function float(v: Value, places: Value): number {
@@ -50,7 +52,7 @@ function float(v: Value, places: Value): number {
 }
 
 function numberOf(v: Value): number {
-  const n = typeof v === "string" ? numberIn(v) : v;
+  const n = typeof v === "string" ? Number(numberIn(v)) : typeof v === "bigint" ? Number(v) : v;
   if (typeof n !== "number" || !Number.isFinite(n)) throw new ArgumentError("a number, or a text that says one", v);
   return n;
 }
@@ -70,9 +72,9 @@ function map(v: Value): Value {
   if (!Array.isArray(v)) throw new ArgumentError("a map, or JSON text of one", v);
   const out: Row = {};
   for (const entry of v) {
-    if (Array.isArray(entry) && entry.length === 2) put(out, text(entry[0]), entry[1]);
+    if (Array.isArray(entry) && entry.length === 2) put(out, name(entry[0]), entry[1]);
     else if (isMap(entry) && Object.hasOwn(entry, "key"))
-      put(out, text(entry.key), Object.hasOwn(entry, "value") ? entry.value : undefined);
+      put(out, name(entry.key), Object.hasOwn(entry, "value") ? entry.value : undefined);
     else throw new ArgumentError("entries such as ['a', 1]", entry);
   }
   return out;
@@ -97,9 +99,9 @@ export const tests = new Table("type tests")
   .add("is_empty", "value", "Is it missing, null, or a text, array or map with nothing in it?", "is_empty('')", true, isEmpty)
   .add("is_str", "value", "Is it text, or bytes?", "is_str('1')", true, isStr)
   .add("is_bool", "value", "Is it true or false?", "is_bool('true')", false, (v) => typeof v === "boolean")
-  .add("is_int", "value", "Is it a whole number?", "is_int(2.0)", true, (v) => Number.isInteger(v))
+  .add("is_int", "value", "Is it a whole number?", "is_int(2.0)", true, (v) => typeof v === "bigint" || Number.isInteger(v))
   .add("is_float", "value", "Is it a number with decimals?", "is_float(2.5)", true, (v) => typeof v === "number" && !Number.isInteger(v))
-  .add("is_num", "value", "Is it a number?", "is_num(2.5)", true, (v) => typeof v === "number")
+  .add("is_num", "value", "Is it a number?", "is_num(2.5)", true, isNumeric)
   .add("is_map", "value", "Is it a map?", "is_map(map_new())", true, isMap)
   .add("is_array", "value", "Is it an array?", "is_array([1, 2])", true, (v) => Array.isArray(v));
 
