@@ -27,6 +27,8 @@ export const MAX_ELEMENTS = 100_000;
 /** What one more of them costs to make, about. */
 const ELEMENT_NS = 50;
 const CHARACTER_NS = 4;
+/** What it costs to write one value as JSON, about. */
+const WRITTEN_NS = 20;
 /** What it costs to compare one value with another, about. */
 const COMPARED_NS = 20;
 
@@ -138,9 +140,9 @@ export function order(a: Value, b: Value): number {
 
 /** @throws ArgumentError for bytes (JSON has none), Refusal when it is too long: that is found before the text is made */
 export function toJson(value: Value): string {
-  const seen: Seen = { left: MAX_TEXT, isBig: false };
+  const seen: Seen = { left: MAX_TEXT, values: 0, isBig: false };
   measure(value, seen);
-  pay((MAX_TEXT - seen.left) * CHARACTER_NS);
+  pay((MAX_TEXT - seen.left) * CHARACTER_NS + seen.values * WRITTEN_NS);
   const text = (seen.isBig ? exactText(value) : JSON.stringify(value)) ?? "null";
   // How many digits there are is known by now.
   if (seen.isBig) pay(text.length * DIGIT_NS);
@@ -150,6 +152,7 @@ export function toJson(value: Value): string {
 interface Seen {
   /** Of the characters that the JSON may have: what is seen takes so many at least. */
   left: number;
+  values: number;
   /** There is a bigint. */
   isBig: boolean;
 }
@@ -159,6 +162,7 @@ const BIG_CHARACTERS = 16;
 
 function measure(value: Value, seen: Seen): void {
   if (value instanceof Uint8Array) throw new ArgumentError("something that JSON can say (bytes: use base64_encode or bin2hexstr)", value);
+  seen.values++;
   if (typeof value === "bigint") seen.isBig = true;
   seen.left -= typeof value === "string" ? value.length + 2 : typeof value === "bigint" ? BIG_CHARACTERS : 1;
   if (seen.left < 0) throw new Refusal(`the result would have more than ${MAX_TEXT} characters`);

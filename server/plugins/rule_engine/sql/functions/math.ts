@@ -56,7 +56,7 @@ export const math = new Table("arithmetic")
     plus(number(x) % divisor(y)),
   )
   .add("mod", "x, y", "The same of whole numbers; as an operator: x mod y.", "mod(-7, 3)", -1, modulo)
-  .add("eq", "a, b", "Are they equal? As the operator =.", "eq(1, '1')", true, (a, b) => isEqual(a, b))
+  .add("eq", "a, b", "Are they equal? As the operator =.", "eq(1, '1')", true, (a, b) => isEqual(a, b), { cost: "none" })
   .add("random", "", "A number from 0 up to, but not, 1.", "random() < 1", true, () => Math.random(), { isPure: false });
 
 export const trigonometry = new Table("trigonometry")
