@@ -10,6 +10,7 @@ import { checkParams, shownParams, wordOf } from "./params.ts";
 import { badArguments } from "./refusal.ts";
 import { type Compiled, compileStored } from "./rule.ts";
 import { type CompiledRule, type Row, SqlError, type Value } from "./sql/index.ts";
+import { warningsOf } from "./warnings.ts";
 
 /** Rows that are shown. */
 const ROWS_MAX = 100;
@@ -49,7 +50,13 @@ export async function testRule(given: Given, ports: PlaygroundPorts): Promise<Ru
   const event = eventFor(compiled, sample);
   const columns = new SampleColumns(event, sample as Record<string, Value>, ports.node, ports.now());
   const shown = plain(Object.fromEntries(columns.names().map((name) => [name, columns.get(name)])));
-  const begun = { event: event.name, columns: shown as Record<string, unknown>, actions: [] };
+  const warnings = warningsOf(compiled, (name) => isInPayload(columns, name));
+  const begun = {
+    event: event.name,
+    columns: shown as Record<string, unknown>,
+    actions: [],
+    ...(warnings.length > 0 && { warnings }),
+  };
   let rows: readonly Row[];
   let texts: string[];
   try {
@@ -60,6 +67,15 @@ export async function testRule(given: Given, ports: PlaygroundPorts): Promise<Ru
   }
   const actions = actionsOf(given.actions, rows, ports.kinds);
   return { ...begun, rows: texts.map((text) => shownOf(text) as Record<string, unknown>), error: null, actions };
+}
+
+function isInPayload(columns: SampleColumns, name: string): boolean {
+  try {
+    const json = columns.json();
+    return typeof json === "object" && json !== null && Object.hasOwn(json, name);
+  } catch {
+    return false;
+  }
 }
 
 /** @throws RuleError, Error: it takes too long */

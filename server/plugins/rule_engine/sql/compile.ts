@@ -18,6 +18,14 @@ export interface Compiled {
   readonly value: Value;
 }
 
+/** A name that can be nothing but a column's. */
+export interface NamedColumn {
+  /** Where it stands first, in UTF-16 units. */
+  readonly at: number;
+  /** Names that the statement gives, and that could stand there as well. */
+  others(): string[];
+}
+
 const NO_ROW: Row = {};
 /** For what is constant. */
 const NO_EVENT: Columns = { get: () => undefined, names: () => [], json: () => undefined, now: 0 };
@@ -44,6 +52,8 @@ function constant(value: Value): Compiled {
 export class Compiler {
   /** Columns that are looked at. */
   readonly reads = new Set<string>();
+  /** Those that the statement names, where it has nothing else of that name. */
+  readonly named = new Map<string, NamedColumn>();
   /** What SELECT made has been looked at. */
   usesRow = false;
   /** Of working out constants. */
@@ -64,6 +74,8 @@ export class Compiler {
         const { moves } = this.steps(e.steps, scope);
         const read = compileName(e.name, e.steps, moves, scope);
         if (read.column !== null) this.reads.add(read.column);
+        if (read.column !== null && !read.hasOther && !this.named.has(e.name))
+          this.named.set(e.name, { at: e.at, others: () => [...scope.first.keys(), ...scope.last.keys()] });
         if (read.usesRow) this.usesRow = true;
         return { run: read.run, isConstant: false, value: undefined };
       }

@@ -1,6 +1,6 @@
 /** A statement, compiled: how rows come out of an event. */
-import { type Alias, type Expr, type Field, printExpr } from "./ast.ts";
-import { Compiler } from "./compile.ts";
+import { type Alias, type Expr, type Field, printExpr, type Source } from "./ast.ts";
+import { Compiler, type NamedColumn } from "./compile.ts";
 import { named, RuleError, SqlError, shown } from "./errors.ts";
 import { type Fn, type Given, keysOf, type Names, type Scope } from "./names.ts";
 import { type Limits, parse } from "./parser.ts";
@@ -14,6 +14,10 @@ export interface CompiledRule {
   readonly from: readonly string[];
   /** Columns it reads; null = all (`*`). */
   readonly reads: ReadonlySet<string> | null;
+  /** Columns that it names. */
+  readonly named: ReadonlyMap<string, NamedColumn>;
+  /** What is wrong with one of FROM, by its position in `from`; null = that there is none. `hint`: what was probably meant. */
+  fault(source: number | null, reason: string, hint: string | null): SqlError;
   /** [] = WHERE (or INCASE of every element) said no. @throws RuleError */
   run(event: Columns): readonly Row[];
   /** The same in pieces, of FOREACH: between two of them something else may be done. null = it is one piece. */
@@ -39,13 +43,16 @@ type Make = (event: Columns, row: Row, vars: Row) => void;
 export function compileRule(sql: string, options: Limits = {}): CompiledRule {
   const statement = parse(sql, options);
   const compiler = new Compiler(sql);
-  const { from } = statement;
+  const from = statement.from.map(({ text }) => text);
+  const fault: CompiledRule["fault"] = (source, reason, hint) =>
+    faultIn(sql, source === null ? null : statement.from[source], reason, hint);
+  const whole = { sql, from, fault, named: compiler.named };
   if (statement.kind === "select") {
     const makes = compileFields(compiler, statement.fields, COLUMNS, "row");
     compiler.usesRow = false;
     const where = statement.where === null ? null : compiler.compile(statement.where, { first: makes.given, last: NO_NAMES }).run;
     const reads = makes.all ? null : compiler.reads;
-    return { sql, from, reads, run: guarded(select(makes.fields, where, compiler.usesRow)), pieces: null };
+    return { ...whole, reads, run: guarded(select(makes.fields, where, compiler.usesRow)), pieces: null };
   }
   const each = foreach(compiler, sql, statement.each);
   const inner: Scope = { first: new Map([...each.given, [each.item, [{ keys: [each.item], from: "vars" }]]]), last: NO_NAMES };
@@ -53,7 +60,13 @@ export function compileRule(sql: string, options: Limits = {}): CompiledRule {
   const incase = statement.incase === null ? null : compiler.compile(statement.incase, inner).run;
   const where = statement.where === null ? null : compiler.compile(statement.where, inner).run;
   const pieces = guardedPieces(elements({ ...each, makes: makes?.fields ?? null, incase, where, most: options.rows ?? ROWS }));
-  return { sql, from, reads: makes === null || makes.all ? null : compiler.reads, run: (event) => allOf(pieces(event)), pieces };
+  return { ...whole, reads: makes === null || makes.all ? null : compiler.reads, run: (event) => allOf(pieces(event)), pieces };
+}
+
+/** Without a source: at the end of the SQL, where FROM is missing. */
+function faultIn(sql: string, source: Source | null | undefined, reason: string, hint: string | null): SqlError {
+  const { at, length } = source ?? { at: sql.replace(/[\s;]+$/, "").length, length: 0 };
+  return new SqlError(reason, sql, at, length, hint);
 }
 
 function allOf(pieces: Generator<void, readonly Row[]>): readonly Row[] {

@@ -93,9 +93,11 @@ const field: fc.Arbitrary<Field> = fc.oneof(
   fc.tuple(anyExpr, fc.option(alias)).map(([expr, a]): Field => ({ expr, alias: a })),
 );
 const fields = fc.array(field, { minLength: 1, maxLength: 3 });
-const from = fc.array(fc.oneof(fc.constantFrom("t/#", "$events/client_connected", 'a"b'), fc.string({ minLength: 1, maxLength: 5 })), {
-  maxLength: 2,
-});
+const source = fc.oneof(fc.constantFrom("t/#", "$events/client_connected", 'a"b'), fc.string({ minLength: 1, maxLength: 5 }));
+const from = fc.array(
+  source.map((text) => ({ text, at, length: 0 })),
+  { maxLength: 2 },
+);
 
 export const anyStatement: fc.Arbitrary<Statement> = fc.oneof(
   fc.record({ kind: fc.constant("select" as const), fields, from, where: fc.option(anyExpr) }),
