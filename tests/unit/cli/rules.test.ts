@@ -26,7 +26,7 @@ test.each([
   await expect(refused(new ApiError(404, "Not Found."), name, word, "x")).rejects.toThrow("emqx_rule_engine is not running");
 });
 
-test.each([
+test.each<[words: string[], answer: object, lines: string[]]>([
   [["rules", "test", "SELECT clientidd FROM t"], { rows: [{}], error: null, warnings: ["w"] }, ["{}", "warning: w"]],
   [["rules", "test", "SELECT clientid FROM t"], { rows: [], error: null }, ["no result: WHERE says no"]],
   [
