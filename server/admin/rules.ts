@@ -73,6 +73,7 @@ const table: Table<RuleHead, RuleFields> = {
     topics: (r) => r.topics,
     created_at_ms: (r) => r.created_at_ms,
     metrics: (r) => r.row().metrics,
+    warnings: (r) => r.row().warnings,
     any: (r) => [r.id, r.name, ...r.topics, ...r.events, r.rawsql, r.description, ...r.kinds].join("\n"),
   },
   ...FILTERS.rules,

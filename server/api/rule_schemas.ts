@@ -57,6 +57,7 @@ export const rule = row<C.RuleRow>({
   topics: texts,
   created_at_ms: int,
   metrics: ruleMetrics,
+  warnings: Type.Optional(texts),
 });
 export const ruleError = row<C.RuleErrorRow>({
   at_ms: int,
@@ -116,6 +117,7 @@ export const ruleTest = row<C.RuleTestResult>({
   fields: nullable(list(texts)),
   error: nullable(fault),
   actions: list(Type.Object({ name: text, rendered: list(fields), error: nullable(text) })),
+  warnings: Type.Optional(texts),
 });
 export const capture = row<C.CaptureRow>({
   topic: text,

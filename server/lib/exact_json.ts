@@ -1,12 +1,15 @@
 /**
- * JSON as a stranger wrote it: whole numbers that no number can say stay text, and what reading takes is bounded. Nothing of that is in
- * JSON.parse: a megabyte of `[[],[],…` takes thirty times as long as one of text.
+ * JSON as a stranger wrote it: whole numbers that no number can say are bigints, and what reading takes is bounded. Nothing of that is in
+ * JSON.parse: a megabyte of `[[],[],…` takes thirty times as long as one of text. And JSON of values with bigints in them: their digits.
  */
+import { randomUUID } from "node:crypto";
 
 /** Texts up to so long are not looked through first, characters: nothing in them takes long. */
 const SHORT = 16 * 1024;
 /** What reading costs at most for a value, or a character of a short text, about. */
 const CHARACTER_NS = 40;
+/** What looking at a value once more costs, about. */
+const AGAIN_NS = 20;
 const VALUES = 200_000;
 const DEPTH = 500;
 
@@ -18,13 +21,54 @@ export class UnreadJson extends Error {
   override readonly name = "UnreadJson";
 }
 
+/** What a text of digits begins with that stands for a number, until it is one again: no stranger knows it. */
+const MARK = `${randomUUID()}:`;
+
 /**
- * What the text says. `pay` hears of the nanoseconds that it will take, about, before it takes them, and may refuse.
+ * What the text says. `pay` hears of the nanoseconds that it will take, about, before it takes them, and may refuse. `parse`: reads JSON into new
+ * arrays and objects.
  * @throws SyntaxError: it is no JSON, UnreadJson
  */
-export function exactJson(text: string, pay: (ns: number) => void = () => {}): unknown {
-  pay(text.length > SHORT ? text.length + CHARACTER_NS * valuesIn(text) : text.length * CHARACTER_NS);
-  return JSON.parse(LONG_NUMBER.test(text) ? bigQuoted(text) : text);
+export function exactJson(text: string, pay: (ns: number) => void = () => {}, parse: (text: string) => unknown = JSON.parse): unknown {
+  const values = text.length > SHORT ? valuesIn(text) : text.length;
+  pay(text.length > SHORT ? text.length + CHARACTER_NS * values : values * CHARACTER_NS);
+  if (!LONG_NUMBER.test(text)) return parse(text);
+  const marked = bigQuoted(text, MARK);
+  if (marked === text) return parse(text);
+  pay(values * AGAIN_NS);
+  return restored(parse(marked));
+}
+
+/** The same text with the digits of such numbers in quotes: for whoever reads it with numbers alone, a browser say. */
+export const bigAsText = (text: string): string => (LONG_NUMBER.test(text) ? bigQuoted(text, "") : text);
+
+/** Digits without quotes within JSON. In the runtime, not yet in the compiler's types. */
+const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown };
+
+/** JSON of a value in which there may be bigints. `other`: as JSON.stringify's replacer, for all other values. undefined = JSON has no such thing. */
+export function exactText(
+  value: unknown,
+  other: (this: unknown, key: string, value: unknown) => unknown = (_, v) => v,
+): string | undefined {
+  return JSON.stringify(value, function (this: unknown, key: string, v: unknown) {
+    return typeof v === "bigint" ? rawJSON(String(v)) : other.call(this, key, v);
+  });
+}
+
+/** With numbers again where there are marks. Arrays and objects are changed in place; what is of a class of its own is left. */
+function restored(value: unknown): unknown {
+  if (typeof value === "string") return value.startsWith(MARK) ? BigInt(value.slice(MARK.length)) : value;
+  if (typeof value !== "object" || value === null) return value;
+  if (!Array.isArray(value) && Object.getPrototypeOf(value) !== Object.prototype) return value;
+  // A name such as `__proto__` is the object's own, so that it is set as any other.
+  const inside = value as Record<string, unknown>;
+  for (const key in inside) {
+    const before = inside[key];
+    if (typeof before !== "string" && typeof before !== "object") continue;
+    const now = restored(before);
+    if (now !== before) inside[key] = now;
+  }
+  return value;
 }
 
 /**
@@ -61,10 +105,10 @@ const KEY_FOLLOWS = /\s*:/y;
 const DIGITS = /\d+/y;
 
 /**
- * Whole numbers that a number cannot say exactly, in quotes; what is no JSON stays none. Asking a function about every value that was read takes
- * ten times as long.
+ * Whole numbers that a number cannot say exactly, in quotes behind a mark; what is no JSON stays none. Asking a function about every value that
+ * was read takes ten times as long.
  */
-function bigQuoted(text: string): string {
+function bigQuoted(text: string, mark: string): string {
   let out = "";
   let done = 0;
   for (let at = 0; at < text.length; at++) {
@@ -79,7 +123,7 @@ function bigQuoted(text: string): string {
     const end = at + digits.length;
     const from = text[at - 1] === "-" ? at - 1 : at;
     if (digits.length >= 16 && isBig(text, from, at, end)) {
-      out += `${text.slice(done, from)}"${text.slice(from, end)}"`;
+      out += `${text.slice(done, from)}"${mark}${text.slice(from, end)}"`;
       done = end;
     }
     at = end - 1;

@@ -68,10 +68,12 @@ export interface RuleRow {
   topics: string[];
   created_at_ms: number;
   metrics: RuleMetrics;
+  /** What in its SQL will hardly be meant, with the place: a column that no event has. Absent when there is nothing. */
+  warnings?: string[];
 }
 
 /** A rule as it is looked for: what takes time to gather is gathered when it is asked for. */
-export interface RuleHead extends Readonly<Omit<RuleRow, "actions" | "metrics">> {
+export interface RuleHead extends Readonly<Omit<RuleRow, "actions" | "metrics" | "warnings">> {
   /** Names of its actions' kinds. */
   readonly kinds: readonly string[];
   row(): RuleRow;
@@ -175,7 +177,7 @@ export interface SqlFault {
 
 export interface RuleTestResult {
   event: string | null;
-  /** What SELECT made; null = there is an error. [] = WHERE said no. */
+  /** What SELECT made; null = there is an error. [] = WHERE said no. Whole numbers beyond 2^53 are texts of their digits, as browsers read them. */
   rows: Record<string, unknown>[] | null;
   /** The columns it was made of. */
   columns: Record<string, unknown>;
@@ -187,6 +189,8 @@ export interface RuleTestResult {
   error: SqlFault | null;
   /** Parameters with their templates filled, for each row. Nothing is done. */
   actions: { name: string; rendered: Record<string, unknown>[]; error: string | null }[];
+  /** As those of a rule: absent when there are none, or when the SQL cannot be compiled. */
+  warnings?: string[];
 }
 
 export interface CaptureRow {

@@ -89,7 +89,12 @@ describe("refusals in the words of EMQ X 3.1: HTTP 200, the code in the body", (
       400,
       /^Bad Arguments: actions\[1\]: target_topic is missing/,
     ),
-    create("FROM that is no filter", { rawsql: 'SELECT * FROM "a/#/b"' }, 400, /is no topic filter$/),
+    create(
+      "FROM that is no filter",
+      { rawsql: 'SELECT * FROM "a/#/b"' },
+      400,
+      /^Bad Arguments: line 1, column 15: "a\/#\/b" is no topic filter: /,
+    ),
     { name: "unknown", method: "GET", path: "/rules/nope", code: 404, message: "Not Found" },
     { name: "unknown", method: "PUT", path: "/rules/nope", body: {}, code: 404, message: "Not Found" },
     { name: "unknown", method: "PUT", path: "/rules/nope/enable", code: 404, message: "Not Found" },
@@ -387,6 +392,22 @@ describe("tried on an example", () => {
       "an event, with an action that is not done",
     ),
     { name: "no SQL", method: "POST", path: "/rules/test", body: {}, code: 400, message: "Bad Arguments: rawsql must be a text" },
+    tried(
+      { rawsql: 'SELECT clientidd, t FROM "t"', sample: { payload: '{"t":1}' } },
+      {
+        rows: [{}],
+        warnings: [
+          "line 1, column 8: there is no column clientidd in message.publish (did you mean clientid?)",
+          "line 1, column 19: there is no column t in message.publish (did you mean payload.t?)",
+        ],
+      },
+      "what will hardly be meant",
+    ),
+    tried(
+      { rawsql: 'SELECT * FROM "$events/clientconnected"' },
+      { rows: null, error: expect.objectContaining({ stage: "sql", line: 1, column: 15, length: 25, hint: "$events/client_connected" }) },
+      "the place of an event that is none",
+    ),
     {
       name: "functions, each with an example",
       method: "GET",

@@ -49,7 +49,7 @@ export function message(payload: Value, columns: Row = {}): Columns {
 
 /** The same statement in one line. What it gives is read as the same tree. */
 export function printStatement(s: Statement): string {
-  const tail = `${s.from.length === 0 ? "" : ` FROM ${s.from.map((f) => quote(f, '"')).join(", ")}`}${s.where === null ? "" : ` WHERE ${printExpr(s.where)}`}`;
+  const tail = `${s.from.length === 0 ? "" : ` FROM ${s.from.map((f) => quote(f.text, '"')).join(", ")}`}${s.where === null ? "" : ` WHERE ${printExpr(s.where)}`}`;
   if (s.kind === "select") return `SELECT ${printFields(s.fields)}${tail}`;
   const fields = s.fields === null ? "" : ` DO ${printFields(s.fields)}`;
   return `FOREACH ${printFields(s.each)}${fields}${s.incase === null ? "" : ` INCASE ${printExpr(s.incase)}`}${tail}`;

@@ -118,13 +118,15 @@ function json(text: string, what: string): unknown {
   }
 }
 
+const warned = ({ warnings = [] }: { readonly warnings?: readonly string[] }): string[] => warnings.map((w) => `warning: ${w}`);
+
 /** `rules create <name> <hook> <sql> <actions-json> [-d <descr>]`. */
 async function createRule(ctx: Context, args: readonly string[]): Promise<void> {
   const { words, values } = options(args, DESCR);
   const [name, hook, rawsql, actions = ""] = take(words, 4);
   const body = { name, for: hook, rawsql, actions: json(actions, "the list of actions"), ...values };
   const rule = await asked(ctx.api.call<RuleRow>("POST", "/rules/", body), invalid);
-  ctx.show(rule, [`Rule ${rule.id} created`]);
+  ctx.show(rule, [`Rule ${rule.id} created`, ...warned(rule)]);
 }
 
 /** `resources create <name> <type> [-c <json>] [-d <descr>]`. */
@@ -206,7 +208,8 @@ async function test(ctx: Context, args: readonly string[]): Promise<void> {
   );
   const { rows, error } = result;
   if (error === null) {
-    ctx.show(result, rows === null || rows.length === 0 ? ["no result: WHERE says no"] : rows.map((row) => JSON.stringify(row)));
+    const lines = rows === null || rows.length === 0 ? ["no result: WHERE says no"] : rows.map((row) => JSON.stringify(row));
+    ctx.show(result, [...lines, ...warned(result)]);
     return;
   }
   if (ctx.json) ctx.show(result, []);

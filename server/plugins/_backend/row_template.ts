@@ -5,7 +5,7 @@
  * A text on the way that is JSON itself (`SELECT *` has the payload as it came) is looked into, as EMQX 5 does, and read as the rule engine's SQL
  * reads it: whole numbers that no number can say keep their digits.
  */
-import { exactJson } from "../../lib/exact_json.ts";
+import { exactJson, exactText } from "../../lib/exact_json.ts";
 
 /** Longest template, and longest text that is looked into for JSON, characters. */
 const LENGTH_MAX = 64 * 1024;
@@ -165,11 +165,10 @@ function boundValue(value: unknown): string | number | boolean | Uint8Array | nu
   return typeof value === "bigint" ? String(value) : rowJson(value);
 }
 
-/** JSON of a row: bytes are base64, what is not there is left out. */
+/** JSON of a row: bytes are base64, whole numbers of any length their digits, what is not there is left out. */
 export function rowJson(value: unknown): string {
   // With a function to ask about every value it takes three times as long.
-  if (!hasBytes(value)) return JSON.stringify(value) ?? "null";
-  return JSON.stringify(value, withBase64);
+  return (isJson(value) ? JSON.stringify(value) : exactText(value, withBase64)) ?? "null";
 }
 
 /** The value as it stands: a Buffer's own `toJSON` has been asked before. */
@@ -178,12 +177,13 @@ function withBase64(this: unknown, key: string, value: unknown): unknown {
   return own instanceof Uint8Array ? base64(own) : value;
 }
 
-function hasBytes(value: unknown): boolean {
-  if (typeof value !== "object" || value === null) return false;
-  if (value instanceof Uint8Array) return true;
-  if (Array.isArray(value)) return value.some(hasBytes);
-  for (const key in value) if (hasBytes((value as Record<string, unknown>)[key])) return true;
-  return false;
+/** Nothing in it is bytes, or a bigint. */
+function isJson(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return typeof value !== "bigint";
+  if (value instanceof Uint8Array) return false;
+  if (Array.isArray(value)) return value.every(isJson);
+  for (const key in value) if (!isJson((value as Record<string, unknown>)[key])) return false;
+  return true;
 }
 
 const base64 = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("base64");

@@ -1,13 +1,14 @@
-/** What an action keeps of a row until it is sent: values, as bytes on the disk. JSON, with bytes and large integers marked. */
+/** What an action keeps of a row until it is sent: values, as bytes on the disk. JSON, with bytes and bigints marked. */
 import type { Codec } from "../_sink/types.ts";
 
 export type Scalar = string | number | boolean | Uint8Array | null;
 
 /** Marks of what JSON has not: under a name that no value has, because a value under it is marked itself. */
 const BYTES = "$bytes";
+const WHOLE = "$whole";
 const QUOTED = "$quoted";
 
-/** Anything that JSON has, bytes, integers beyond it (as texts). What is none of these is null; a number that JSON has not is its name. */
+/** Anything that JSON has, bytes, bigints. What is none of these is null; a number that JSON has not is its name. */
 export const jsonCodec = <T>(): Codec<T> => ({
   encode: (item) => Buffer.from(JSON.stringify(marked(item))),
   decode: (bytes) => unmarked(JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8"))) as T,
@@ -15,13 +16,13 @@ export const jsonCodec = <T>(): Codec<T> => ({
 
 function marked(value: unknown): unknown {
   if (value instanceof Uint8Array) return { [BYTES]: Buffer.from(value.buffer, value.byteOffset, value.length).toString("base64") };
-  if (typeof value === "bigint") return String(value);
+  if (typeof value === "bigint") return { [WHOLE]: String(value) };
   if (typeof value === "number") return Number.isFinite(value) ? value : String(value);
   if (Array.isArray(value)) return value.map(marked);
   if (typeof value !== "object" || value === null) return value ?? null;
   const out: Record<string, unknown> = {};
   for (const [name, inner] of Object.entries(value)) if (inner !== undefined) setOwn(out, name, marked(inner));
-  return BYTES in out || QUOTED in out ? { [QUOTED]: out } : out;
+  return BYTES in out || WHOLE in out || QUOTED in out ? { [QUOTED]: out } : out;
 }
 
 function unmarked(value: unknown): unknown {
@@ -29,6 +30,7 @@ function unmarked(value: unknown): unknown {
   if (typeof value !== "object" || value === null) return value;
   const object = value as Record<string, unknown>;
   if (typeof object[BYTES] === "string") return new Uint8Array(Buffer.from(object[BYTES], "base64"));
+  if (typeof object[WHOLE] === "string") return BigInt(object[WHOLE]);
   const inside = typeof object[QUOTED] === "object" && object[QUOTED] !== null ? (object[QUOTED] as Record<string, unknown>) : object;
   const out: Record<string, unknown> = {};
   for (const [name, inner] of Object.entries(inside)) setOwn(out, name, unmarked(inner));

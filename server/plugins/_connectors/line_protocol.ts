@@ -54,8 +54,8 @@ function fieldText({ name, template, as }: Field, row: Row): string | null {
   switch (typeof value) {
     case "number":
       return Number.isFinite(value) ? String(value) : null;
+    // As every number that is not said to be an integer: of one type, whatever its size.
     case "bigint":
-      return integerText(name, value, "integer");
     case "boolean":
       return String(value);
     case "string":

@@ -6,7 +6,8 @@ import { BackendError, notWanted } from "../_backend/errors.ts";
 import type { Judgement } from "../_backend/options.ts";
 import { compileRowTemplate, rowJson } from "../_backend/row_template.ts";
 import { MONGO_ADVICE } from "../_mongo/advice.ts";
-import { type Document, judgeMongo, MongoDriver } from "../_mongo/driver.ts";
+import { type Document, storable } from "../_mongo/document.ts";
+import { judgeMongo, MongoDriver } from "../_mongo/driver.ts";
 import { actionKind, asWritten, type Missing, NOTHING, resourceKind, type Writing } from "./connector.ts";
 import { jsonCodec } from "./item.ts";
 import { compileJsonTemplate } from "./json_template.ts";
@@ -135,7 +136,11 @@ function mongoWriting(collection: string, text: string): Writing<MongoDriver, It
       const name = named.text(row);
       if (NO_COLLECTION.test(name)) throw new Error(`collection: ${JSON.stringify(name.slice(0, 100))} can be none`);
       // An own copy of whatever is in it.
-      return { collection: name, id: newId(Date.now()), row: json === null ? codec.decode(codec.encode(row)) : json(row) };
+      return {
+        collection: name,
+        id: newId(Date.now()),
+        row: json === null ? (storable(codec.decode(codec.encode(row))) as Document) : json(row),
+      };
     },
     shown: ({ row }) => (typeof row === "string" ? row : rowJson(row)),
     async write(driver, items, { wanted }) {

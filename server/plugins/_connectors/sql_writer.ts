@@ -7,6 +7,7 @@ import { judgeSql, type SqlDriver } from "../_sql/driver.ts";
 import type { Dialect } from "../_sql/query.ts";
 import type { Attempt, Missing, Writing } from "./connector.ts";
 import { ownBytes, type Scalar, utf8Of } from "./item.ts";
+import { isArrayType, postgresArray } from "./postgres_array.ts";
 import type { Statement } from "./sql_statement.ts";
 
 /** Conflicts between transactions, and what may be mended without touching the row: no such table or column, no right, no room, a replica. */
@@ -195,10 +196,12 @@ function postgresValue(value: Scalar, type: string): Bound {
   if (value === null) return null;
   if (type === "bytea") return value instanceof Uint8Array ? value : Buffer.from(String(value));
   if (value instanceof Uint8Array) return `\\x${Buffer.from(value).toString("hex")}`;
+  const array = typeof value === "string" && isArrayType(type) ? postgresArray(value, type) : null;
   const text =
-    typeof value === "boolean" && /^(?:smallint|integer|bigint|numeric|real|double precision)$/.test(type)
+    array ??
+    (typeof value === "boolean" && /^(?:smallint|integer|bigint|numeric|real|double precision)$/.test(type)
       ? String(Number(value))
-      : String(value);
+      : String(value));
   if (text.includes("\0")) throw new BackendError("refused", "a value has a NUL, which PostgreSQL keeps in bytea alone");
   return text;
 }

@@ -2,6 +2,7 @@
 import type { Db, MongoClient, MongoClientOptions, ObjectId } from "mongodb";
 import { type ServerAddress, shownAddress } from "../_backend/address.ts";
 import type { Judgement } from "../_backend/options.ts";
+import { type Document, readDocument } from "./document.ts";
 
 export interface MongoServers {
   /** `unknown`: the driver finds out what is there. */
@@ -20,8 +21,6 @@ export interface MongoServers {
   /** null = no TLS. */
   tls: Bun.TLSOptions | null;
 }
-
-export type Document = Readonly<Record<string, unknown>>;
 
 export class MongoDriver {
   #lost = false;
@@ -84,7 +83,7 @@ export class MongoDriver {
 
   /** MongoDB's JSON, in which `{"$date": …}` is a date. @throws Error when it is none */
   parse(json: string): Document {
-    return this.library.BSON.EJSON.parse(json, { relaxed: true }) as Document;
+    return readDocument(json, this.library.BSON.EJSON);
   }
 
   async probe(): Promise<void> {

@@ -11,6 +11,11 @@ export const SQL_ADVICE: readonly Advice[] = [
   { codes: ["42883", 1305, 1630], says: "there is no such function", see: ["question"] },
   { codes: ["42501", 1142, 1143, 1370], says: "the account may not read that", see: ["question", "account"] },
   { codes: ["ERR_POSTGRES_SYNTAX_ERROR", "ERR_MYSQL_SYNTAX_ERROR", 1064], says: "the query cannot be read", see: ["question"] },
+  {
+    words: /Incorrect (?:datetime|timestamp) value/i,
+    says: "MySQL takes a time without Z (TRIM(TRAILING 'Z' FROM …)), and Unix time by FROM_UNIXTIME(… / 1000)",
+    see: ["question"],
+  },
   { codes: ["26000", "42P05"], says: "a pooler between gives away prepared statements", see: ["prepare"] },
   { codes: ["25006", 1792], says: "it would change something", see: ["question"] },
   { codes: ["53300", 1040, 1203, 1226], says: "it has no connection left", see: ["pool"] },

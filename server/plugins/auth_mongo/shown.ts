@@ -2,7 +2,7 @@
 import type { ClientInfo } from "../../core/types.ts";
 import type { Told } from "../_auth/asking.ts";
 import { countWords, flagField, hiddenField, ROWS_SHOWN, ruleField } from "../_auth/shown.ts";
-import type { Document } from "../_mongo/driver.ts";
+import type { Document } from "../_mongo/document.ts";
 
 /** Field of a document of rules -> 1 subscribe, 2 publish, 3 both. */
 export const TOPICS: Readonly<Record<string, number>> = { publish: 2, subscribe: 1, pubsub: 3 };

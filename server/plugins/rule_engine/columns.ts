@@ -232,6 +232,19 @@ const OF_CLIENTS: ReadonlySet<string> = new Set([
   ],
 ]);
 
+/** Columns of messages that `*` leaves out. */
+const OF_MESSAGES: ReadonlySet<string> = new Set(["user_properties", "headers"]);
+
+/** Those that the event may have, also those that `*` leaves out. */
+export const knownColumns = ({ columns }: EventRow): string[] => [
+  ...columns,
+  ...(columns.includes("payload") ? OF_MESSAGES : []),
+  ...[...OF_CLIENTS].filter((name) => !OF_MESSAGES.has(name)),
+];
+
+export const hasColumn = (event: EventRow, name: string): boolean =>
+  event.columns.includes(name) || (OF_MESSAGES.has(name) ? event.columns.includes("payload") : OF_CLIENTS.has(name));
+
 /** Does a rule that reads these columns of a published message need its publisher? null = it reads all of them. */
 export function readsClient(reads: ReadonlySet<string> | null): boolean {
   if (reads === null) return true;

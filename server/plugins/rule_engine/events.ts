@@ -4,6 +4,7 @@
  */
 import type { HookPoint } from "../../core/hooks.ts";
 import { nearest } from "../../lib/nearest.ts";
+import { validTopicFilter } from "../../mqtt/topic.ts";
 
 export type EventName =
   | "message.publish"
@@ -235,13 +236,24 @@ export interface Sources {
   filters: string[];
 }
 
-/** What is wrong with FROM and `for`, in words. `hook`: there is no such event (EMQ X 3.1 says so in words of its own). */
+/** What is wrong with FROM and `for`, in words. */
 export class SourceError extends Error {
+  /** `for` names this, and there is no such event (EMQ X 3.1 says so in words of its own); null = that is not the matter. */
+  readonly hook: string | null;
+  /** Which of FROM it is about, by position; "none" = that there is none; null = it is `for`. */
+  readonly source: number | "none" | null;
+  /** What was probably meant. */
+  readonly hint: string | null;
+
   constructor(
-    message: string,
-    readonly hook: string | null = null,
+    /** Without the hint. */
+    readonly reason: string,
+    { hook = null, source = null, hint = null }: { hook?: string | null; source?: number | "none" | null; hint?: string | null },
   ) {
-    super(message);
+    super(`${reason}${hint === null ? "" : ` (did you mean ${hint}?)`}`);
+    this.hook = hook;
+    this.source = source;
+    this.hint = hint;
   }
 }
 
@@ -252,11 +264,12 @@ export class SourceError extends Error {
  */
 export function sourcesOf(from: readonly string[], wanted: string | null): Sources {
   const hook = wanted === null ? undefined : eventOf(wanted);
-  if (wanted !== null && hook === undefined) throw new SourceError(`there is no event ${wanted}${meant(wanted, BY_NAME.keys())}`, wanted);
+  if (wanted !== null && hook === undefined)
+    throw new SourceError(`there is no event ${wanted}`, { hook: wanted, hint: nearest(wanted, BY_NAME.keys()) });
   const events: EventRow[] = [];
   const filters: string[] = [];
-  for (const source of from) {
-    const event = inFrom(source, hook);
+  for (const [i, source] of from.entries()) {
+    const event = inFrom(source, hook, i);
     if (event !== null) {
       if (!events.includes(event)) events.push(event);
       // 3.2: all messages.
@@ -267,13 +280,15 @@ export function sourcesOf(from: readonly string[], wanted: string | null): Sourc
   if (hook !== undefined && hook !== PUBLISH && events.length === 0) return { events: [hook], filters: [] };
   if (filters.length > 0 && !events.includes(PUBLISH)) events.push(PUBLISH);
   if (events.length === 0) {
-    if (hook === undefined) throw new SourceError('there is neither FROM "topic" nor `for`: nothing says what the rule looks at');
+    if (hook === undefined)
+      throw new SourceError('there is neither FROM "topic" nor `for`: nothing says what the rule looks at', { source: "none" });
     // 3.1: without FROM, every message.
     return { events: [hook], filters: hook === PUBLISH ? ["#"] : [] };
   }
   if (hook !== undefined) {
     if (!events.includes(hook)) {
-      throw new SourceError(`\`for\` is ${hook.name}, but FROM names ${events.map((e) => e.name).join(" and ")}: leave one out`);
+      const names = events.map((e) => e.name).join(" and ");
+      throw new SourceError(`\`for\` is ${hook.name}, but FROM names ${names}: leave one out`, { source: 0 });
     }
     events.sort((a, b) => Number(b === hook) - Number(a === hook));
   }
@@ -286,17 +301,48 @@ export function namesEvent(from: readonly string[], wanted: string): boolean {
 }
 
 /** null = a topic filter. @throws SourceError */
-function inFrom(source: string, hook: EventRow | undefined): EventRow | null {
+function inFrom(source: string, hook: EventRow | undefined, position: number): EventRow | null {
   if (source.startsWith(PREFIX)) {
     const event = BY_TOPIC.get(source.slice(PREFIX.length));
     if (event !== undefined) return event;
-    throw new SourceError(`there is no ${source}${meant(source.slice(PREFIX.length), BY_TOPIC.keys(), PREFIX)}`);
+    const near = nearest(source.slice(PREFIX.length), BY_TOPIC.keys());
+    throw new SourceError(`there is no ${source.slice(0, SHOWN)}`, { source: position, hint: near && PREFIX + near });
   }
   // With `for` = message.publish it is 3.1's, where FROM has topics and nothing else.
   return hook === PUBLISH ? null : (BY_NAME.get(source) ?? null);
 }
 
-function meant(word: string, known: Iterable<string>, prefix = ""): string {
-  const near = nearest(word, known);
-  return near === null ? "" : `, did you mean ${prefix}${near}?`;
+/** Of a topic filter, characters. */
+const SHOWN = 64;
+
+/** The event that a topic filter was probably to be, as FROM has it: it has a name's dot, or begins as no topic of clients does. null = none. */
+export function eventMeant(filter: string): string | null {
+  if (filter.startsWith("$"))
+    return nearest(
+      filter,
+      [...BY_TOPIC.keys()].map((topic) => PREFIX + topic),
+    );
+  return filter.includes(".") ? nearest(filter, BY_NAME.keys()) : null;
+}
+
+/** Why what is none is no topic filter. `position`: in FROM. */
+export function filterFault(filter: string, position: number): SourceError {
+  const shown = `${JSON.stringify(filter.slice(0, SHOWN))} is no topic filter`;
+  const levels = filter.split("/");
+  if (levels.some((level) => level.includes("+") && level !== "+"))
+    return new SourceError(`${shown}: + stands for a whole level, alone between two /`, { source: position });
+  if (filter.includes("#"))
+    return new SourceError(`${shown}: # stands for all levels at its end, + for one`, { source: position, hint: withPlus(filter) });
+  const why = filter.length > LENGTH_MAX ? `it has more than ${LENGTH_MAX} characters` : "it has a character that no topic has";
+  return new SourceError(`${shown}: ${why}`, { source: position });
+}
+
+/** Of MQTT, bytes: characters of which one takes more are not counted again. */
+const LENGTH_MAX = 65_535;
+
+/** `a/#/b` -> `a/+/b`, `a#` -> `a/#`; null = there is more that is wrong. */
+function withPlus(filter: string): string | null {
+  const levels = filter.replace(/([^/#])#$/, "$1/#").split("/");
+  const meant = levels.map((level, i) => (level === "#" && i < levels.length - 1 ? "+" : level)).join("/");
+  return validTopicFilter(meant) && meant.length <= SHOWN ? meant : null;
 }

@@ -1,5 +1,6 @@
 /** SQL that is nobody's rule yet, tried on an example: rows, or the place of the mistake. Nothing is done, nothing kept. */
 import { lineOf } from "../../lib/errors.ts";
+import { bigAsText } from "../../lib/exact_json.ts";
 import { compileRowTemplate, rowJson } from "../_backend/row_template.ts";
 import type { ActionKinds, ParamSpec, ParamsSpec } from "../plugin.ts";
 import type { RuleTestResult, SqlFault } from "../rules.ts";
@@ -9,6 +10,7 @@ import { checkParams, shownParams, wordOf } from "./params.ts";
 import { badArguments } from "./refusal.ts";
 import { type Compiled, compileStored } from "./rule.ts";
 import { type CompiledRule, type Row, SqlError, type Value } from "./sql/index.ts";
+import { warningsOf } from "./warnings.ts";
 
 /** Rows that are shown. */
 const ROWS_MAX = 100;
@@ -48,7 +50,14 @@ export async function testRule(given: Given, ports: PlaygroundPorts): Promise<Ru
   const event = eventFor(compiled, sample);
   const columns = new SampleColumns(event, sample as Record<string, Value>, ports.node, ports.now());
   const shown = plain(Object.fromEntries(columns.names().map((name) => [name, columns.get(name)])));
-  const begun = { event: event.name, columns: shown as Record<string, unknown>, fields: fieldsOf(compiled), actions: [] };
+  const warnings = warningsOf(compiled, (name) => isInPayload(columns, name));
+  const begun = {
+    event: event.name,
+    columns: shown as Record<string, unknown>,
+    fields: fieldsOf(compiled),
+    actions: [],
+    ...(warnings.length > 0 && { warnings }),
+  };
   let rows: readonly Row[];
   let texts: string[];
   try {
@@ -58,7 +67,16 @@ export async function testRule(given: Given, ports: PlaygroundPorts): Promise<Ru
     return { ...begun, rows: null, error: { ...faultOf(err), stage: "run" } };
   }
   const actions = actionsOf(given.actions, rows, ports.kinds);
-  return { ...begun, rows: texts.map((text) => JSON.parse(text) as Record<string, unknown>), error: null, actions };
+  return { ...begun, rows: texts.map((text) => shownOf(text) as Record<string, unknown>), error: null, actions };
+}
+
+function isInPayload(columns: SampleColumns, name: string): boolean {
+  try {
+    const json = columns.json();
+    return typeof json === "object" && json !== null && Object.hasOwn(json, name);
+  } catch {
+    return false;
+  }
 }
 
 /** Of several events those of each: no row has all of them. */
@@ -104,7 +122,10 @@ function faultOf(err: unknown): SqlFault {
 }
 
 /** Bytes are base64. */
-const plain = (value: unknown): unknown => JSON.parse(rowJson(value));
+const plain = (value: unknown): unknown => shownOf(rowJson(value));
+
+/** Browsers read whole numbers beyond 2^53 inexactly: they are shown as texts of their digits. */
+const shownOf = (json: string): unknown => JSON.parse(bigAsText(json));
 
 /** Columns as they are given. @throws RuleRefusal */
 function sampleOf(given: Given): Record<string, unknown> {

@@ -3,11 +3,12 @@ import { lineOf } from "../../lib/errors.ts";
 import { validTopicFilter } from "../../mqtt/topic.ts";
 import type { RuleCondition, RuleMetrics, RuleState } from "../rules.ts";
 import type { EventColumns } from "./columns.ts";
-import { namesEvent, SourceError, type Sources, sourcesOf } from "./events.ts";
+import { filterFault, namesEvent, SourceError, type Sources, sourcesOf } from "./events.ts";
 import { EVERY, Figures } from "./figures.ts";
 import type { RowEvent } from "./place.ts";
 import { type ActionSlot, lastSaid, type StoredAction } from "./slots.ts";
 import { type CompiledRule, compileRule, type Row } from "./sql/index.ts";
+import { warningsOf } from "./warnings.ts";
 import type { Consumer } from "./watching.ts";
 
 /** As it is stored. */
@@ -39,12 +40,16 @@ export interface Compiled {
   readonly sources: Sources;
 }
 
-/** @throws SqlError, SourceError: what it looks at is no event, or no topic filter */
+/** @throws SqlError: also where what FROM names is no event, or no topic filter; SourceError: `for` is none */
 export function compileStored(rawsql: string, wanted: string | null, sql = compileRule(rawsql)): Compiled {
-  const sources = sourcesOf(sql.from, wanted);
-  for (const filter of sources.filters)
-    if (!validTopicFilter(filter)) throw new SourceError(`${JSON.stringify(filter.slice(0, 64))} in FROM is no topic filter`);
-  return { sql, sources };
+  try {
+    const sources = sourcesOf(sql.from, wanted);
+    for (const filter of sources.filters) if (!validTopicFilter(filter)) throw filterFault(filter, sql.from.indexOf(filter));
+    return { sql, sources };
+  } catch (err) {
+    if (!(err instanceof SourceError) || err.source === null) throw err;
+    throw sql.fault(err.source === "none" ? null : err.source, err.reason, err.hint);
+  }
 }
 
 /**
@@ -88,6 +93,8 @@ export class Rule implements Consumer {
   /** Why its SQL cannot be used: what is stored may be of another version. */
   readonly #fault: string | null;
   readonly #event: RowEvent;
+  /** Looked for when somebody asks. */
+  #warnings: readonly string[] | null = null;
   #columns: EventColumns | null = null;
   /** FOREACH of the event in hand, while it goes on. */
   #making: Generator<void, readonly Row[]> | null = null;
@@ -248,6 +255,12 @@ export class Rule implements Consumer {
     const row = this.#rows[this.#given++] as Row;
     if (this.#given >= this.#rows.length) this.#rows = NO_ROWS;
     for (const slot of this.slots) slot.run(row, this.#event);
+  }
+
+  /** What in its SQL will hardly be meant. */
+  get warnings(): readonly string[] {
+    this.#warnings ??= this.#sql === null ? [] : warningsOf({ sql: this.#sql, sources: this.sources });
+    return this.#warnings;
   }
 
   metrics(): RuleMetrics {

@@ -172,7 +172,7 @@ const actionRow = ({
 const forOf = ({ stored, sources }: Rule): string => sources.events[0]?.name ?? stored.for ?? "";
 
 function ruleRow(rule: Rule): RuleRow {
-  const { stored, sources, slots } = rule;
+  const { stored, sources, slots, warnings } = rule;
   return {
     id: stored.id,
     name: stored.name,
@@ -188,6 +188,7 @@ function ruleRow(rule: Rule): RuleRow {
     topics: [...sources.filters],
     created_at_ms: stored.created,
     metrics: rule.metrics(),
+    ...(warnings.length > 0 && { warnings: [...warnings] }),
   };
 }
 

@@ -25,3 +25,19 @@ test.each([
   await expect(refused(new ApiError(400, `Bad Arguments: ${why}`), name, word, "x")).rejects.toThrow(new Refused(`Error: ${why}`));
   await expect(refused(new ApiError(404, "Not Found."), name, word, "x")).rejects.toThrow("emqx_rule_engine is not running");
 });
+
+test.each<[words: string[], answer: object, lines: string[]]>([
+  [["rules", "test", "SELECT clientidd FROM t"], { rows: [{}], error: null, warnings: ["w"] }, ["{}", "warning: w"]],
+  [["rules", "test", "SELECT clientid FROM t"], { rows: [], error: null }, ["no result: WHERE says no"]],
+  [
+    ["rules", "create", "r", "message.publish", "SELECT clientidd FROM t", "[]"],
+    { id: "r:1", warnings: ["w"] },
+    ["Rule r:1 created", "warning: w"],
+  ],
+])("%j: what the node warns of stands behind what it answers", async ([name, ...args], answer, lines) => {
+  const shown: (readonly string[])[] = [];
+  const api = { call: () => Promise.resolve(answer) } as unknown as Client;
+  const ctx: Context = { api, json: false, password: null, out: () => {}, show: (_, text) => void shown.push(text) };
+  await ruleCommands.find((c) => c.name === name)?.run(ctx, args);
+  expect(shown).toEqual([lines]);
+});

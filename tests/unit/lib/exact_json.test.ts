@@ -1,13 +1,13 @@
 /** JSON as rules and their templates read it. */
 import { describe, expect, test } from "bun:test";
-import { exactJson } from "../../../server/lib/exact_json.ts";
+import { bigAsText, exactJson, exactText } from "../../../server/lib/exact_json.ts";
 
 const BIG = /^-?\d{16,400}$/;
 /** The same, by asking about every value. */
 const slowly = (text: string): unknown =>
   JSON.parse(text, (_key: string, value: unknown, context?: { source?: string }) =>
     typeof value === "number" && !Number.isSafeInteger(value) && context?.source !== undefined && BIG.test(context.source)
-      ? context.source
+      ? BigInt(context.source)
       : value,
   );
 const outcome = (read: () => unknown): unknown => {
@@ -18,21 +18,21 @@ const outcome = (read: () => unknown): unknown => {
   }
 };
 
-describe("whole numbers that a number cannot say are texts", () => {
+describe("whole numbers that a number cannot say are exact", () => {
   test.each([
-    ["12345678901234567890", "12345678901234567890"],
-    ["-12345678901234567890", "-12345678901234567890"],
+    ["12345678901234567890", 12345678901234567890n],
+    ["-12345678901234567890", -12345678901234567890n],
     ["9007199254740991", 9007199254740991],
-    ["9007199254740993", "9007199254740993"],
-    ['{"a":[1, 12345678901234567890],"b":"x"}', { a: [1, "12345678901234567890"], b: "x" }],
+    ["9007199254740993", 9007199254740993n],
+    ['{"a":[1, 12345678901234567890],"b":"x"}', { a: [1, 12345678901234567890n], b: "x" }],
     ['"12345678901234567890"', "12345678901234567890"],
     ['{"12345678901234567890":1}', { "12345678901234567890": 1 }],
-    ['["a\\" ,12345678901234567890",12345678901234567890]', ['a" ,12345678901234567890', "12345678901234567890"]],
+    ['["a\\" ,12345678901234567890",12345678901234567890]', ['a" ,12345678901234567890', 12345678901234567890n]],
     [
       "[0.12345678901234567890, 12345678901234567890.5, 12345678901234567890e1, 1e1234567890123456789]",
       [0.12345678901234568, 12345678901234567000, 123456789012345680000, Infinity],
     ],
-    [`[${"9".repeat(400)}]`, ["9".repeat(400)]],
+    [`[${"9".repeat(400)}]`, [10n ** 400n - 1n]],
     [`[${"9".repeat(401)}]`, [Infinity]],
   ])("%s", (text, value) => expect(exactJson(text)).toEqual(value as never));
 
@@ -108,6 +108,42 @@ describe("whole numbers that a number cannot say are texts", () => {
       );
     expect(best(`[${many},12345678901234567890]`)).toBeLessThan(5 * best(`[${many}]`));
   });
+});
+
+test("names that objects have anyway are names", () => {
+  const read = exactJson('{"__proto__":12345678901234567890,"constructor":[12345678901234567890]}') as object;
+  expect(Object.getPrototypeOf(read)).toBe(Object.prototype);
+  expect(Object.entries(read)).toEqual([
+    ["__proto__", 12345678901234567890n],
+    ["constructor", [12345678901234567890n]],
+  ]);
+});
+
+test("what it takes is said before it is taken, with a number of many digits more than without", () => {
+  const cost = (text: string): number => {
+    let sum = 0;
+    exactJson(text, (ns) => {
+      sum += ns;
+    });
+    return sum;
+  };
+  const many = "1,".repeat(50_000);
+  expect(cost(`[${many}12345678901234567890]`)).toBeGreaterThan(cost(`[${many}123456789.1234567890]`));
+  expect(() =>
+    exactJson("[1]", () => {
+      throw new Error("no");
+    }),
+  ).toThrow("no");
+});
+
+test("as JSON they are their digits, and for a browser a text of them", () => {
+  const value = { a: 12345678901234567890n, b: ["12345678901234567890", 1.5, null], c: undefined };
+  const text = '{"a":12345678901234567890,"b":["12345678901234567890",1.5,null]}';
+  expect(exactText(value)).toBe(text);
+  expect(exactText([new Date(0), 1n], (_key, v) => (v === null ? 0 : v))).toBe('["1970-01-01T00:00:00.000Z",1]');
+  expect(exactText(undefined)).toBeUndefined();
+  expect(bigAsText(text)).toBe('{"a":"12345678901234567890","b":["12345678901234567890",1.5,null]}');
+  expect(bigAsText("[1234567890123456, 1]")).toBe("[1234567890123456, 1]");
 });
 
 describe("what is read of a stranger's text is bounded", () => {

@@ -17,7 +17,7 @@ interface Placed {
 }
 
 export type Expr =
-  | (Placed & { readonly kind: "literal"; readonly value: null | boolean | number | string })
+  | (Placed & { readonly kind: "literal"; readonly value: null | boolean | number | bigint | string })
   /** A column, or a name that the statement gave; `steps` lead into it. */
   | (Placed & { readonly kind: "name"; readonly name: string; readonly steps: readonly Step[] })
   | (Placed & { readonly kind: "into"; readonly of: Expr; readonly steps: readonly Step[] })
@@ -60,8 +60,15 @@ export interface Field {
   readonly alias: Alias | null;
 }
 
+/** One of FROM, without its quotes. */
+export interface Source extends Placed {
+  readonly text: string;
+  /** With its quotes, in UTF-16 units. */
+  readonly length: number;
+}
+
 export type Statement =
-  | { readonly kind: "select"; readonly fields: readonly Field[]; readonly from: readonly string[]; readonly where: Expr | null }
+  | { readonly kind: "select"; readonly fields: readonly Field[]; readonly from: readonly Source[]; readonly where: Expr | null }
   | {
       readonly kind: "foreach";
       /** The last one is the array; those before it give names to what it is made of. */
@@ -69,7 +76,7 @@ export type Statement =
       /** null = every column, and the element. */
       readonly fields: readonly Field[] | null;
       readonly incase: Expr | null;
-      readonly from: readonly string[];
+      readonly from: readonly Source[];
       readonly where: Expr | null;
     };
 
@@ -100,7 +107,7 @@ function rank(e: Expr): number {
     case "negative":
       return SIGN;
     case "literal":
-      return typeof e.value === "number" && e.value < 0 ? SIGN : ATOM;
+      return (typeof e.value === "number" || typeof e.value === "bigint") && e.value < 0 ? SIGN : ATOM;
     default:
       return ATOM;
   }

@@ -9,13 +9,21 @@ import type { FunctionDef } from "./functions/table.ts";
 import { compileName, compileStep, type Fn, type Move, type Scope, walk } from "./names.ts";
 import { arithmetic, compare, negative } from "./operators.ts";
 import { type Columns, isEqual, isMap, type Row, type Value } from "./values.ts";
-import { begin, end, paid } from "./work.ts";
+import { begin, end, PAID } from "./work.ts";
 
 /** `value` counts only where `isConstant`. */
 export interface Compiled {
   readonly run: Fn;
   readonly isConstant: boolean;
   readonly value: Value;
+}
+
+/** A name that can be nothing but a column's. */
+export interface NamedColumn {
+  /** Where it stands first, in UTF-16 units. */
+  readonly at: number;
+  /** Names that the statement gives, and that could stand there as well. */
+  others(): string[];
 }
 
 const NO_ROW: Row = {};
@@ -44,6 +52,8 @@ function constant(value: Value): Compiled {
 export class Compiler {
   /** Columns that are looked at. */
   readonly reads = new Set<string>();
+  /** Those that the statement names, where it has nothing else of that name. */
+  readonly named = new Map<string, NamedColumn>();
   /** What SELECT made has been looked at. */
   usesRow = false;
   /** Of working out constants. */
@@ -64,6 +74,8 @@ export class Compiler {
         const { moves } = this.steps(e.steps, scope);
         const read = compileName(e.name, e.steps, moves, scope);
         if (read.column !== null) this.reads.add(read.column);
+        if (read.column !== null && !read.hasOther && !this.named.has(e.name))
+          this.named.set(e.name, { at: e.at, others: () => [...scope.first.keys(), ...scope.last.keys()] });
         if (read.usesRow) this.usesRow = true;
         return { run: read.run, isConstant: false, value: undefined };
       }
@@ -300,19 +312,23 @@ export class Compiler {
   }
 }
 
+type Pay = (value: Value) => Value;
+
 /** Without an array for the arguments where there are few. */
 function called(def: FunctionDef, args: readonly Fn[]): Fn {
   const { run, ofEvent, name } = def;
   const what = `${name}()`;
   const [a, b, c] = args as [Fn, Fn, Fn];
+  const pays = args.map((_, i) => PAID[def.cost(i)]);
+  const [payA, payB, payC] = pays as [Pay, Pay, Pay];
   if (args.length === 0 && ofEvent) return guarded(what, (event) => run(event));
-  if (args.length === 1 && !ofEvent) return guarded(what, (event, row, vars) => run(paid(a(event, row, vars))));
-  if (args.length === 1) return guarded(what, (event, row, vars) => run(event, paid(a(event, row, vars))));
-  if (args.length === 2 && !ofEvent) return guarded(what, (event, row, vars) => run(paid(a(event, row, vars)), paid(b(event, row, vars))));
+  if (args.length === 1 && !ofEvent) return guarded(what, (event, row, vars) => run(payA(a(event, row, vars))));
+  if (args.length === 1) return guarded(what, (event, row, vars) => run(event, payA(a(event, row, vars))));
+  if (args.length === 2 && !ofEvent) return guarded(what, (event, row, vars) => run(payA(a(event, row, vars)), payB(b(event, row, vars))));
   if (args.length === 3 && !ofEvent)
-    return guarded(what, (event, row, vars) => run(paid(a(event, row, vars)), paid(b(event, row, vars)), paid(c(event, row, vars))));
+    return guarded(what, (event, row, vars) => run(payA(a(event, row, vars)), payB(b(event, row, vars)), payC(c(event, row, vars))));
   return guarded(what, (event, row, vars) => {
-    const values = args.map((arg) => paid(arg(event, row, vars)));
+    const values = args.map((arg, i) => (pays[i] as Pay)(arg(event, row, vars)));
     return ofEvent ? run(event, ...values) : run(...values);
   });
 }

@@ -69,6 +69,7 @@ function kindOf(value: unknown): string {
   if (typeof value === "string") return "text";
   if (Array.isArray(value)) return "array";
   if (value instanceof Uint8Array) return "bytes";
+  if (typeof value === "bigint") return "number";
   return typeof value === "object" ? "map" : typeof value;
 }
 
@@ -76,6 +77,7 @@ function kindOf(value: unknown): string {
 export function shown(value: unknown): string {
   const kind = kindOf(value);
   if (typeof value === "number" || typeof value === "boolean") return `${kind} ${value}`;
+  if (typeof value === "bigint") return `${kind} ${piece(String(value))}`;
   if (typeof value === "string") return `${kind} ${JSON.stringify(piece(value))}`;
   if (Array.isArray(value) || value instanceof Uint8Array) return `${kind} of length ${value.length}`;
   return kind;

@@ -2,6 +2,7 @@
 import type { Arithmetic, Compare, Expr, Step } from "./ast.ts";
 import { Cursor } from "./cursor.ts";
 import { SqlError } from "./errors.ts";
+import type { Numeric } from "./wholes.ts";
 
 /** Most elements of `[first..last]`. */
 const RANGE = 1000;
@@ -119,7 +120,8 @@ export class Expressions extends Cursor {
       this.take();
       const of = this.expression(PRODUCT + 1);
       if (kind === "+") return of;
-      if (of.kind === "literal" && typeof of.value === "number" && of.value > 0) return { ...of, value: -of.value, at };
+      if (of.kind === "literal" && (typeof of.value === "number" || typeof of.value === "bigint") && of.value > 0)
+        return { ...of, value: -of.value, at };
       return { kind: "negative", of, at };
     }
     const atom = this.atom();
@@ -171,11 +173,11 @@ export class Expressions extends Cursor {
     }
   }
 
-  /** Whole numbers that no number can hold exactly stay text, as they do in JSON. */
-  private number(text: string, at: number): number | string {
+  /** Whole numbers that no number can hold exactly are bigints, as they are in JSON. */
+  private number(text: string, at: number): Numeric {
     const n = Number(text);
     if (!Number.isFinite(n)) throw new SqlError("this number is too large", this.sql, at, text.length);
-    return Number.isSafeInteger(n) || !/^\d+$/.test(text) ? n : BigInt(text).toString();
+    return Number.isSafeInteger(n) || !/^\d+$/.test(text) ? n : BigInt(text);
   }
 
   private nameOrCall(): Expr {

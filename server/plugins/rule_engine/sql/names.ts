@@ -61,20 +61,24 @@ export interface Read {
   readonly run: Fn;
   /** It looks at this column of the event; null = at what the statement made. */
   readonly column: string | null;
+  /** And at what the statement made, where the event has no such column. */
+  readonly hasOther: boolean;
   readonly usesRow: boolean;
 }
 
 /** `moves`: the steps, compiled. */
 export function compileName(name: string, steps: readonly Step[], moves: readonly Move[], scope: Scope): Read {
   const given = scope.first.get(name)?.find((g) => overlaps(g.keys, name, steps));
-  if (given !== undefined) return { run: walk(ownEntry(name, given.from), steps, moves), column: null, usesRow: given.from === "row" };
+  if (given !== undefined)
+    return { run: walk(ownEntry(name, given.from), steps, moves), column: null, hasOther: false, usesRow: given.from === "row" };
   const column = walk(name === "payload" && steps.length > 0 ? (event) => event.json() : (event) => event.get(name), steps, moves);
   const later = scope.last.get(name)?.find((g) => overlaps(g.keys, name, steps));
-  if (later === undefined) return { run: column, column: name, usesRow: false };
+  if (later === undefined) return { run: column, column: name, hasOther: false, usesRow: false };
   const own = walk(ownEntry(name, later.from), steps, moves);
   return {
     run: (event, row, vars) => (event.get(name) === undefined ? own : column)(event, row, vars),
     column: name,
+    hasOther: true,
     usesRow: later.from === "row",
   };
 }

@@ -3,30 +3,67 @@ import type { Arithmetic, Compare } from "./ast.ts";
 import { named, RuleError, shown } from "./errors.ts";
 import type { Fn } from "./names.ts";
 import { finite, isEqual, joined, order, textOf, type Value } from "./values.ts";
+import { bigOf, isExact, isNumeric, type Numeric, wholeNumber } from "./wholes.ts";
 
-function numbers(op: string, a: Value, b: Value): [number, number] {
-  for (const v of [a, b]) if (typeof v !== "number") throw new RuleError(`${op}: expected a number, got ${shown(v)}`);
-  return [a as number, b as number];
+/** Up to here a number is exact, whole or not. */
+const EXACT = Number.MAX_SAFE_INTEGER;
+
+function numeric(op: string, v: Value): Numeric {
+  if (!isNumeric(v)) throw new RuleError(`${op}: expected a number, got ${shown(v)}`);
+  return v;
 }
 
-function wholes(op: string, a: Value, b: Value): [number, number] {
-  const pair = numbers(op, a, b);
-  for (const n of pair) if (!Number.isInteger(n)) throw new RuleError(`${op}: expected a whole number, got ${shown(n)}`);
-  return pair;
+function whole(op: string, v: Value): bigint {
+  const n = numeric(op, v);
+  if (typeof n === "number" && !Number.isInteger(n)) throw new RuleError(`${op}: expected a whole number, got ${shown(n)}`);
+  return bigOf(n);
 }
 
-function divisor(op: string, n: number): number {
-  if (n === 0) throw new RuleError(`${op}: division by zero`);
-  return n;
+/** @throws RuleError: it has too many digits */
+function exactly(op: string, n: bigint): Numeric {
+  try {
+    return wholeNumber(n);
+  } catch (err) {
+    throw named(op, err);
+  }
 }
+
+const positiveZero = (n: number): number => (n === 0 ? 0 : n);
+
+/** Exact where both sides are: of two that are whole the result is looked at when it is large. */
+function calculated(op: string, inFloats: (x: number, y: number) => number, inWholes: (x: bigint, y: bigint) => bigint) {
+  return (a: Value, b: Value): Value => {
+    if (typeof a === "number" && typeof b === "number") {
+      const n = inFloats(a, b);
+      if (n <= EXACT && n >= -EXACT) return positiveZero(n);
+      if (!isExact(a) || !isExact(b)) return finite(n, op);
+    }
+    const [x, y] = [numeric(op, a), numeric(op, b)];
+    if (isExact(x) && isExact(y)) return exactly(op, inWholes(BigInt(x), BigInt(y)));
+    return finite(positiveZero(inFloats(Number(x), Number(y))), op);
+  };
+}
+
+/** Of whole numbers alone. */
+function divided(op: string, inNumbers: (x: number, y: number) => number, inWholes: (x: bigint, y: bigint) => bigint) {
+  return (a: Value, b: Value): Value => {
+    if (Number.isSafeInteger(a) && Number.isSafeInteger(b) && b !== 0) return positiveZero(inNumbers(a as number, b as number));
+    const [x, y] = [whole(op, a), whole(op, b)];
+    if (y === 0n) throw new RuleError(`${op}: division by zero`);
+    return exactly(op, inWholes(x, y));
+  };
+}
+
+const sum = calculated(
+  "+",
+  (x, y) => x + y,
+  (x, y) => x + y,
+);
 
 /** Texts are joined by +, and so is text with what is none, as in 5.x; bytes too. */
 function plus(a: Value, b: Value): Value {
   const isText = (v: Value): boolean => typeof v === "string" || v instanceof Uint8Array;
-  if (!isText(a) && !isText(b)) {
-    const [x, y] = numbers("+", a, b);
-    return finite(x + y, "+");
-  }
+  if (!isText(a) && !isText(b)) return sum(a, b);
   if (a === undefined || b === undefined) throw new RuleError("+: expected a text or a number, got nothing");
   try {
     return joined([textOf(a), textOf(b)]);
@@ -35,30 +72,37 @@ function plus(a: Value, b: Value): Value {
   }
 }
 
-const positiveZero = (n: number): number => (n === 0 ? 0 : n);
+/** A number with decimals, as in Erlang. */
+function quotient(a: Value, b: Value): Value {
+  const [x, y] = [Number(numeric("/", a)), Number(numeric("/", b))];
+  if (y === 0) throw new RuleError("/: division by zero");
+  return finite(positiveZero(x / y), "/");
+}
 
-const OPERATIONS: Readonly<Record<Arithmetic, (a: Value, b: Value) => Value>> = {
+/** `mod()` is the operator as a function. */
+export const OPERATIONS: Readonly<Record<Arithmetic, (a: Value, b: Value) => Value>> = {
   "+": plus,
-  "-": (a, b) => {
-    const [x, y] = numbers("-", a, b);
-    return finite(x - y, "-");
-  },
-  "*": (a, b) => {
-    const [x, y] = numbers("*", a, b);
-    return finite(positiveZero(x * y), "*");
-  },
-  "/": (a, b) => {
-    const [x, y] = numbers("/", a, b);
-    return finite(positiveZero(x / divisor("/", y)), "/");
-  },
-  div: (a, b) => {
-    const [x, y] = wholes("div", a, b);
-    return positiveZero(Math.trunc(x / divisor("div", y)));
-  },
-  mod: (a, b) => {
-    const [x, y] = wholes("mod", a, b);
-    return positiveZero(x % divisor("mod", y));
-  },
+  "-": calculated(
+    "-",
+    (x, y) => x - y,
+    (x, y) => x - y,
+  ),
+  "*": calculated(
+    "*",
+    (x, y) => x * y,
+    (x, y) => x * y,
+  ),
+  "/": quotient,
+  div: divided(
+    "div",
+    (x, y) => Math.trunc(x / y),
+    (x, y) => x / y,
+  ),
+  mod: divided(
+    "mod",
+    (x, y) => x % y,
+    (x, y) => x % y,
+  ),
 };
 
 export function arithmetic(op: Arithmetic, left: Fn, right: Fn): Fn {
@@ -69,15 +113,14 @@ export function arithmetic(op: Arithmetic, left: Fn, right: Fn): Fn {
     const a = left(e, r, v);
     const b = right(e, r, v);
     if (typeof a !== "number" || typeof b !== "number") return apply(a, b);
-    const sum = a + sign * b;
-    return Number.isFinite(sum) ? sum : apply(a, b);
+    const n = a + sign * b;
+    return n <= EXACT && n >= -EXACT ? n : apply(a, b);
   };
 }
 
 export function negative(of: Fn): Fn {
   return (e, r, v) => {
-    const n = of(e, r, v);
-    if (typeof n !== "number") throw new RuleError(`-: expected a number, got ${shown(n)}`);
+    const n = numeric("-", of(e, r, v));
     return n === 0 ? 0 : -n;
   };
 }

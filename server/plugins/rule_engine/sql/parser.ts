@@ -1,5 +1,5 @@
 /** From a rule's SQL to a tree: clauses, fields and their names. */
-import type { Alias, Expr, Field, Statement } from "./ast.ts";
+import type { Alias, Expr, Field, Source, Statement } from "./ast.ts";
 import { DISTINCT, REFUSED, written } from "./cursor.ts";
 import { SqlError } from "./errors.ts";
 import { Expressions } from "./expressions.ts";
@@ -45,9 +45,9 @@ class Parser extends Expressions {
   }
 
   /** `words`: clauses that may begin where the last expression ended. */
-  private tail(words: string[]): { from: string[]; where: Expr | null } {
+  private tail(words: string[]): { from: Source[]; where: Expr | null } {
     let may = words;
-    const from: string[] = [];
+    const from: Source[] = [];
     if (this.accept("from")) {
       do from.push(this.filter());
       while (this.accept(","));
@@ -60,11 +60,12 @@ class Parser extends Expressions {
   }
 
   /** In quotes of any kind, or a plain name with dots: `message.publish`. */
-  private filter(): string {
-    const { kind, at, text } = this.token;
+  private filter(): Source {
+    const { kind, at, text, end: behind } = this.token;
     if (kind === "text" || kind === "quoted") {
       if (text === "") this.fail("expected a topic filter or an event", this.token);
-      return this.take().text;
+      this.take();
+      return { text, at, length: behind - at };
     }
     if (kind === "(") this.fail("a subquery is not part of a rule's SQL", this.token);
     if (kind !== "name") this.unexpected('a topic filter or an event, such as "t/#"');
@@ -72,7 +73,7 @@ class Parser extends Expressions {
     while (this.token.at === end && (this.token.kind === "." || this.token.kind === "name")) end = this.take().end;
     if (this.token.at === end && (this.token.kind === "/" || this.token.kind === "+"))
       this.fail('expected the topic filter in quotes, such as "t/#"', this.token);
-    return this.sql.slice(at, end);
+    return { text: this.sql.slice(at, end), at, length: end - at };
   }
 
   private fields(): Field[] {

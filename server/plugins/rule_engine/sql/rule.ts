@@ -1,6 +1,6 @@
 /** A statement, compiled: how rows come out of an event. */
-import { type Alias, type Expr, type Field, printExpr } from "./ast.ts";
-import { Compiler } from "./compile.ts";
+import { type Alias, type Expr, type Field, printExpr, type Source } from "./ast.ts";
+import { Compiler, type NamedColumn } from "./compile.ts";
 import { named, RuleError, SqlError, shown } from "./errors.ts";
 import { type Fn, type Given, keysOf, type Names, type Scope } from "./names.ts";
 import { type Limits, parse } from "./parser.ts";
@@ -16,6 +16,10 @@ export interface CompiledRule {
   readonly reads: ReadonlySet<string> | null;
   /** What its rows may have; a row lacks what the event does not have. */
   gives(): Gives;
+  /** Columns that it names. */
+  readonly named: ReadonlyMap<string, NamedColumn>;
+  /** What is wrong with one of FROM, by its position in `from`; null = that there is none. `hint`: what was probably meant. */
+  fault(source: number | null, reason: string, hint: string | null): SqlError;
   /** [] = WHERE (or INCASE of every element) said no. @throws RuleError */
   run(event: Columns): readonly Row[];
   /** The same in pieces, of FOREACH: between two of them something else may be done. null = it is one piece. */
@@ -49,13 +53,16 @@ type Make = (event: Columns, row: Row, vars: Row) => void;
 export function compileRule(sql: string, options: Limits = {}): CompiledRule {
   const statement = parse(sql, options);
   const compiler = new Compiler(sql);
-  const { from } = statement;
+  const from = statement.from.map(({ text }) => text);
+  const fault: CompiledRule["fault"] = (source, reason, hint) =>
+    faultIn(sql, source === null ? null : statement.from[source], reason, hint);
+  const whole = { sql, from, fault, named: compiler.named };
   if (statement.kind === "select") {
     const makes = compileFields(compiler, statement.fields, COLUMNS, "row");
     compiler.usesRow = false;
     const where = statement.where === null ? null : compiler.compile(statement.where, { first: makes.given, last: NO_NAMES }).run;
     const reads = makes.all ? null : compiler.reads;
-    return { sql, from, reads, gives: () => givenBy(makes), run: guarded(select(makes.fields, where, compiler.usesRow)), pieces: null };
+    return { ...whole, reads, gives: () => givenBy(makes), run: guarded(select(makes.fields, where, compiler.usesRow)), pieces: null };
   }
   const each = foreach(compiler, sql, statement.each);
   const inner: Scope = { first: new Map([...each.given, [each.item, [{ keys: [each.item], from: "vars" }]]]), last: NO_NAMES };
@@ -65,7 +72,7 @@ export function compileRule(sql: string, options: Limits = {}): CompiledRule {
   const pieces = guardedPieces(elements({ ...each, makes: makes?.fields ?? null, incase, where, most: options.rows ?? ROWS }));
   const reads = makes === null || makes.all ? null : compiler.reads;
   const gives = (): Gives => (makes === null ? { all: true, paths: [...pathsIn(each.given), [each.item]] } : givenBy(makes));
-  return { sql, from, reads, gives, run: (event) => allOf(pieces(event)), pieces };
+  return { ...whole, reads, gives, run: (event) => allOf(pieces(event)), pieces };
 }
 
 const givenBy = ({ all, given }: Fields): Gives => ({ all, paths: pathsIn(given) });
@@ -75,6 +82,12 @@ function pathsIn(given: Names): string[][] {
     const end = keys.findIndex((key) => typeof key === "number");
     return (end < 0 ? keys : keys.slice(0, end)) as string[];
   });
+}
+
+/** Without a source: at the end of the SQL, where FROM is missing. */
+function faultIn(sql: string, source: Source | null | undefined, reason: string, hint: string | null): SqlError {
+  const { at, length } = source ?? { at: sql.replace(/[\s;]+$/, "").length, length: 0 };
+  return new SqlError(reason, sql, at, length, hint);
 }
 
 function allOf(pieces: Generator<void, readonly Row[]>): readonly Row[] {

@@ -1,9 +1,11 @@
 /** What a rule works with: JSON's kinds of values, bytes, and "nothing" for what is missing. */
+import { exactText } from "../../../lib/exact_json.ts";
 import { ArgumentError, Refusal, RuleError } from "./errors.ts";
+import { DIGIT_NS, digitsOf, isNumeric, type Numeric, numberIn, ordered } from "./wholes.ts";
 import { pay } from "./work.ts";
 
-/** undefined = missing. Objects have no prototype reach; integers beyond 2^53 in JSON stay text. */
-export type Value = undefined | null | boolean | number | string | Uint8Array | Value[] | { [key: string]: Value };
+/** undefined = missing. Objects have no prototype reach; a bigint is a whole number beyond 2^53. */
+export type Value = undefined | null | boolean | number | bigint | string | Uint8Array | Value[] | { [key: string]: Value };
 export type Row = Record<string, Value>;
 
 /** What one event offers: its columns are made when they are read. One object for all rules that look at the event. */
@@ -25,6 +27,8 @@ export const MAX_ELEMENTS = 100_000;
 /** What one more of them costs to make, about. */
 const ELEMENT_NS = 50;
 const CHARACTER_NS = 4;
+/** What it costs to write one value as JSON, about. */
+const WRITTEN_NS = 20;
 /** What it costs to compare one value with another, about. */
 const COMPARED_NS = 20;
 
@@ -74,29 +78,6 @@ export function put(map: Row, key: string, value: Value): void {
   else map[key] = value;
 }
 
-const DECIMAL = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/;
-
-/** The number that a text says, in decimal; NaN = it says none. */
-export function numberIn(text: string): number {
-  return text.length <= 400 && DECIMAL.test(text) ? Number(text) : Number.NaN;
-}
-
-/** A whole number as text, when a number would not be exact. */
-const BIG = /^-?\d{16,400}$/;
-
-/** A number where it is exact, else its digits. */
-export function wholeNumber(n: bigint): number | string {
-  const small = Number(n);
-  return Number.isSafeInteger(small) ? small : n.toString();
-}
-
-/** A whole number, exact. @throws ArgumentError */
-export function bigOf(value: Value): bigint {
-  if (typeof value === "number" && Number.isInteger(value)) return BigInt(value);
-  if (typeof value === "string" && BIG.test(value)) return BigInt(value);
-  throw new ArgumentError("a whole number", value);
-}
-
 /**
  * As EMQ X compares: a number with a text by the number that the text says, a boolean with the texts true and false; bytes by bytes; arrays
  * and maps by what is in them. What is missing equals nothing, not even what is missing.
@@ -104,15 +85,19 @@ export function bigOf(value: Value): bigint {
 export function isEqual(a: Value, b: Value): boolean {
   if (a === b) return a !== undefined;
   if (typeof a === "string") {
-    if (typeof b === "number") return numberIn(a) === b;
+    if (isNumeric(b)) return says(a, b);
     if (typeof b === "boolean") return a === String(b);
   } else if (typeof b === "string") {
-    if (typeof a === "number") return numberIn(b) === a;
+    if (isNumeric(a)) return says(b, a);
     if (typeof a === "boolean") return b === String(a);
   }
+  // Only one beyond 2^53 with decimals can be one that has none.
+  if (typeof a === "bigint" || typeof b === "bigint") return isNumeric(a) && isNumeric(b) && ordered(a, b) === 0;
   // Of two that are neither bytes, arrays nor maps there is no more to say.
   return (typeof a === "object" || typeof b === "object") && isSame(a, b);
 }
+
+const says = (text: string, n: Numeric): boolean => ordered(numberIn(text), n) === 0;
 
 /** Most values within values that one comparison looks at: a rule can put one array into another many times over. */
 const MAX_VALUES = 100_000;
@@ -139,45 +124,54 @@ export function isSame(a: Value, b: Value, budget = { left: MAX_VALUES }): boole
 
 const isBytesLike = (v: Value): v is string | Uint8Array => typeof v === "string" || v instanceof Uint8Array;
 
-/** Below 0, 0, above 0; NaN = there is no order between these. Whole numbers that are kept as text are ordered as numbers. */
+/** Below 0, 0, above 0; NaN = there is no order between these. Of a number and a text: by the number that the text says. */
 export function order(a: Value, b: Value): number {
-  if (typeof a === "number") {
-    if (typeof b === "number") return a - b;
-    return typeof b === "string" ? (BIG.test(b) ? orderBig(a, b) : a - numberIn(b)) : Number.NaN;
+  if (isNumeric(a)) {
+    if (typeof a === "number" && typeof b === "number") return a - b;
+    if (isNumeric(b)) return ordered(a, b);
+    return typeof b === "string" ? ordered(a, numberIn(b)) : Number.NaN;
   }
   if (typeof a === "string") {
-    if (typeof b === "number") return BIG.test(a) ? -orderBig(b, a) : numberIn(a) - b;
-    if (typeof b === "string") {
-      if (BIG.test(a) && BIG.test(b)) return BigInt(a) < BigInt(b) ? -1 : BigInt(a) === BigInt(b) ? 0 : 1;
-      return a < b ? -1 : a === b ? 0 : 1;
-    }
+    if (typeof b === "string") return a < b ? -1 : a === b ? 0 : 1;
+    if (isNumeric(b)) return ordered(numberIn(a), b);
   }
   return isBytesLike(a) && isBytesLike(b) ? Buffer.compare(bytesOf(a), bytesOf(b)) : Number.NaN;
 }
 
-/** Mixed comparison is exact between a bigint and a number. */
-function orderBig(a: number, digits: string): number {
-  const b = BigInt(digits);
-  return a < b ? -1 : a > b ? 1 : 0;
-}
-
 /** @throws ArgumentError for bytes (JSON has none), Refusal when it is too long: that is found before the text is made */
 export function toJson(value: Value): string {
-  measure(value, { left: MAX_TEXT });
-  return bounded(JSON.stringify(value) ?? "null");
+  const seen: Seen = { left: MAX_TEXT, values: 0, isBig: false };
+  measure(value, seen);
+  pay((MAX_TEXT - seen.left) * CHARACTER_NS + seen.values * WRITTEN_NS);
+  const text = (seen.isBig ? exactText(value) : JSON.stringify(value)) ?? "null";
+  // How many digits there are is known by now.
+  if (seen.isBig) pay(text.length * DIGIT_NS);
+  return bounded(text);
 }
 
-/** Characters that the JSON has at least. */
-function measure(value: Value, budget: { left: number }): void {
+interface Seen {
+  /** Of the characters that the JSON may have: what is seen takes so many at least. */
+  left: number;
+  values: number;
+  /** There is a bigint. */
+  isBig: boolean;
+}
+
+/** Characters of a bigint at least. */
+const BIG_CHARACTERS = 16;
+
+function measure(value: Value, seen: Seen): void {
   if (value instanceof Uint8Array) throw new ArgumentError("something that JSON can say (bytes: use base64_encode or bin2hexstr)", value);
-  budget.left -= typeof value === "string" ? value.length + 2 : 1;
-  if (budget.left < 0) throw new Refusal(`the result would have more than ${MAX_TEXT} characters`);
+  seen.values++;
+  if (typeof value === "bigint") seen.isBig = true;
+  seen.left -= typeof value === "string" ? value.length + 2 : typeof value === "bigint" ? BIG_CHARACTERS : 1;
+  if (seen.left < 0) throw new Refusal(`the result would have more than ${MAX_TEXT} characters`);
   if (typeof value !== "object" || value === null) return;
-  if (Array.isArray(value)) for (const inner of value) measure(inner, budget);
+  if (Array.isArray(value)) for (const inner of value) measure(inner, seen);
   else
     for (const key of Object.keys(value)) {
-      budget.left -= key.length;
-      measure(value[key], budget);
+      seen.left -= key.length;
+      measure(value[key], seen);
     }
 }
 
@@ -185,6 +179,7 @@ function measure(value: Value, budget: { left: number }): void {
 export function textOf(value: Value): string | Uint8Array {
   if (typeof value === "string" || value instanceof Uint8Array) return value;
   if (typeof value === "number") return numberText(value, 10);
+  if (typeof value === "bigint") return digitsOf(value);
   return value === undefined ? "undefined" : typeof value === "boolean" ? String(value) : toJson(value);
 }
 

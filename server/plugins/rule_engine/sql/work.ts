@@ -4,7 +4,7 @@
  * and has a share of its own (compile.ts).
  */
 import { Refusal } from "./errors.ts";
-import type { Value } from "./values.ts";
+import type { Row, Value } from "./values.ts";
 
 /** So long everybody else may have to wait for one event, or one element of FOREACH, about. */
 const WORK_NS = 50_000_000;
@@ -28,14 +28,30 @@ export function pay(ns: number): void {
   if (left < 0) throw new Refusal(`this is too much work for one event (about ${WORK_NS / 1_000_000} ms of it are done)`);
 }
 
-/** What a function does with a character or a byte, and with an element, about. */
+/** What going through a character or a byte takes, and an element, about. */
 const CHARACTER_NS = 4;
 const ELEMENT_NS = 20;
+/** What copying an element takes, and an entry of a map, about: the names of a large one are looked up anew. */
+const COPIED_ELEMENT_NS = 5;
+const COPIED_ENTRY_NS = 300;
 /** Below that a text is not worth the addition. */
 const SHORT = 256;
 
-/** For a function that goes through all of what it is given. @throws Refusal when nothing is left */
-export function paid(value: Value): Value {
+/**
+ * What a function does with an argument: goes through all of it, what is in it aside (`all`), does so with a text and knows the rest (`text`); or
+ * the argument costs nothing for being there (`none`): what is done with it takes little, or is paid for where it is done.
+ */
+export type Cost = "all" | "text" | "none";
+
+/** Of each kind: pays for a value, and gives it back. @throws Refusal when nothing is left */
+export const PAID: Readonly<Record<Cost, (value: Value) => Value>> = {
+  all: paid,
+  text: (value) => (typeof value === "string" ? paid(value) : value),
+  none: (value) => value,
+};
+
+/** For all of a value, what is in it aside. @throws Refusal when nothing is left */
+export function paid<T extends Value>(value: T): T {
   if (typeof value === "string") {
     if (value.length > SHORT) pay(value.length * CHARACTER_NS);
   } else if (typeof value === "object" && value !== null) {
@@ -43,6 +59,17 @@ export function paid(value: Value): Value {
     else pay((Array.isArray(value) ? value.length : countOf(value)) * ELEMENT_NS);
   }
   return value;
+}
+
+/** For a copy of so many elements. @throws Refusal when nothing is left */
+export function payCopied(elements: number): void {
+  pay(elements * COPIED_ELEMENT_NS);
+}
+
+/** A copy of a map, paid for. @throws Refusal when nothing is left */
+export function copyOf(map: Row): Row {
+  pay(countOf(map) * COPIED_ENTRY_NS);
+  return { ...map };
 }
 
 function countOf(map: object): number {

@@ -146,6 +146,10 @@ describe("each driver's own", () => {
           sql("22P02", 'invalid input syntax for type integer: "s3cret"'),
           `invalid input syntax for type integer: *** (22P02)${seeQuestion}`,
         ],
+        [
+          sql(1292, "Incorrect datetime value: '2024-02-23T15:56:30Z' for column `d`.`t`.`at` at row 1"),
+          `MySQL takes a time without Z (TRIM(TRAILING 'Z' FROM …)), and Unix time by FROM_UNIXTIME(… / 1000): Incorrect datetime value: *** for column \`d\`.\`t\`.\`at\` at row 1 (1292)${seeQuestion}`,
+        ],
         [sql(1292, "Truncated incorrect INTEGER value: 's3c'ret'"), `Truncated incorrect INTEGER value: *** (1292)${seeQuestion}`],
       ),
     );

@@ -55,9 +55,9 @@ describe("a text that is JSON is looked into", () => {
     expect(compileRowTemplate("${payload.id} ${payload.n[1]} ${payload.t}").text({ payload })).toBe(
       "12345678901234567890 9007199254740993 1.5",
     );
-    expect(compileRowTemplate("${payload.n}").text({ payload })).toBe('["9007199254740993"]');
+    expect(compileRowTemplate("${payload.n}").text({ payload })).toBe("[9007199254740993]");
     expect(compileRowTemplate("(${payload.id})").values({ payload })).toEqual(["12345678901234567890"]);
-    expect(compileRowTemplate("${payload.id}").value({ payload })).toBe("12345678901234567890");
+    expect(compileRowTemplate("${payload.id}").value({ payload })).toBe(12345678901234567890n);
   });
 
   test("nested too deep it is nothing, as for SQL", () => {
@@ -137,4 +137,7 @@ test("JSON of a row is JSON, with bytes anywhere in it", () => {
     { numRuns: 200, seed: 2 },
   );
   expect(rowJson(undefined)).toBe("null");
+  expect(rowJson([12345678901234567890n, Uint8Array.of(1), "12345678901234567890"])).toBe(
+    '[12345678901234567890,"AQ==","12345678901234567890"]',
+  );
 });

@@ -13,8 +13,9 @@ test("whatever an item is made of comes back", () => {
     fc.integer(),
     fc.double({ noNaN: true, noDefaultInfinity: true }).map((n) => n + 0),
     fc.uint8Array(),
+    fc.bigInt(),
   );
-  const name = fc.oneof(fc.string(), fc.constantFrom("$bytes", "$quoted", "__proto__", "constructor"));
+  const name = fc.oneof(fc.string(), fc.constantFrom("$bytes", "$whole", "$quoted", "__proto__", "constructor"));
   const { value } = fc.letrec((tie) => ({
     value: fc.oneof({ maxDepth: 4 }, leaf, fc.array(tie("value")), fc.dictionary(name, tie("value"), { noNullPrototype: true })),
   }));
@@ -27,5 +28,5 @@ test("whatever an item is made of comes back", () => {
 });
 
 test("what JSON has not", () => {
-  expect(there([1n, Number.NaN, undefined, { a: undefined, b: 2n ** 60n }])).toEqual(["1", "NaN", null, { b: "1152921504606846976" }]);
+  expect(there([Number.NaN, undefined, { a: undefined, b: 2n ** 60n }])).toEqual(["NaN", null, { b: 2n ** 60n }]);
 });

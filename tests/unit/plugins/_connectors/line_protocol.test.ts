@@ -85,7 +85,9 @@ describe("types of fields", () => {
     ["${v}", "a text", "a text"],
     ["${v}", "21.5", "21.5"],
     ["${v}", { a: [1] }, '{"a":[1]}'],
-    ["${v}", 12n, 12n],
+    ["${v}", 2n ** 60n, 2 ** 60],
+    ["${v}i", 2n ** 60n + 1n, 2n ** 60n + 1n],
+    ["${v}u", 2n ** 64n - 1n, 2n ** 64n - 1n],
     ["${v}", new Uint8Array([65, 66]), "AB"],
     ["${v}i", 21.9, 21n],
     ["${v}i", "-7", -7n],
@@ -107,7 +109,7 @@ describe("types of fields", () => {
   });
 
   test("no integer of 64 bits", () => {
-    for (const v of ["x", 1e30, {}]) expect(() => of({ fields: { v: "${v}i" } }, { v })).toThrow(/no integer/);
+    for (const v of ["x", 1e30, 2n ** 63n, {}]) expect(() => of({ fields: { v: "${v}i" } }, { v })).toThrow(/no integer/);
     expect(() => of({ fields: { v: "${v}u" } }, { v: -1 })).toThrow(/no unsigned integer/);
   });
 });

@@ -428,6 +428,32 @@ test("export and import: the same again; a secret has to be typed; one mistake a
   });
 });
 
+test("a rule, and SQL that is tried, say what will hardly be meant, and nothing where there is nothing", async () => {
+  const { service } = await start();
+  const made = await service.createRule(rule('SELECT clientidd FROM "t/#"', INSPECT));
+  const warnings = ["line 1, column 8: there is no column clientidd in message.publish (did you mean clientid?)"];
+  expect([made.warnings, service.rule(made.id)?.warnings, made.state]).toEqual([warnings, warnings, "running"]);
+  expect(await service.test({ rawsql: made.rawsql })).toMatchObject({ rows: [{}], error: null, warnings });
+  const mended = await service.updateRule(made.id, { rawsql: 'SELECT clientid FROM "t/#"' });
+  expect("warnings" in mended || "warnings" in (await service.test({ rawsql: mended.rawsql }))).toBe(false);
+  const tried = await service.test({ rawsql: 'SELECT msg, big FROM "t/#"', sample: { payload: { msg: 1 } } });
+  expect(tried.warnings).toEqual([
+    "line 1, column 8: there is no column msg in message.publish (did you mean payload.msg?)",
+    "line 1, column 13: there is no column big in message.publish (did you mean payload.big?)",
+  ]);
+});
+
+test("whole numbers beyond 2^53 are tried with all of their digits", async () => {
+  const { service } = await start();
+  const tried = await service.test({
+    rawsql: 'SELECT payload.id + 1 AS next, payload.list AS list FROM "t/#"',
+    sample: { payload: '{"id":9007199254740993,"list":[12345678901234567890]}' },
+    actions: [to("t/${next}", { payload_tmpl: "${list}" })],
+  });
+  expect(tried.rows).toEqual([{ next: "9007199254740994", list: ["12345678901234567890"] }]);
+  expect(tried.actions[0]?.rendered).toMatchObject([{ target_topic: "t/9007199254740994", payload_tmpl: "[12345678901234567890]" }]);
+});
+
 test("a capture takes what comes, as a test takes it, and ends by itself", async () => {
   const { service, kit } = await start();
   expect(service.capture()).toBeNull();

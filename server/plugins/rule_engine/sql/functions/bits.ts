@@ -1,31 +1,31 @@
-/** Bits of whole numbers, and numbers out of bits. Whole numbers beyond 2^53 are text, as everywhere. */
+/** Bits of whole numbers, and numbers out of bits. */
 import { ArgumentError, Refusal } from "../errors.ts";
-import { bigOf, bytesOf, textOrBytes, type Value, wholeNumber } from "../values.ts";
+import { bytesOf, textOrBytes, type Value } from "../values.ts";
+import { bigOf, wholeNumber } from "../wholes.ts";
+import { pay } from "../work.ts";
 import { oneOf, Table, textOrBytesArg, whole } from "./table.ts";
 
-/** Longest whole number that bits make or are made of. */
+/** Most bits that make a number, and farthest shift. */
 const MAX_BITS = 1024;
-
-function fits(n: bigint): number | string {
-  if (n > -(1n << BigInt(MAX_BITS)) && n < 1n << BigInt(MAX_BITS)) return wholeNumber(n);
-  throw new Refusal(`the result has more than ${MAX_BITS} bits`);
-}
 
 const isInt32 = (a: Value): a is number => typeof a === "number" && (a | 0) === a;
 
 /** Without bigints where both fit. */
 function bitwise(small: (a: number, b: number) => number, big: (a: bigint, b: bigint) => bigint): (a: Value, b: Value) => Value {
-  return (a, b) => (isInt32(a) && isInt32(b) ? small(a, b) : fits(big(bigOf(a), bigOf(b))));
+  return (a, b) => (isInt32(a) && isInt32(b) ? small(a, b) : wholeNumber(big(bigOf(a), bigOf(b))));
 }
 
 function shift(n: Value, by: Value): Value {
   const places = whole(by);
   if (Math.abs(places) > MAX_BITS) throw new ArgumentError(`a shift of at most ${MAX_BITS} bits`, places);
-  return fits(places >= 0 ? bigOf(n) << BigInt(places) : bigOf(n) >> BigInt(-places));
+  return wholeNumber(places >= 0 ? bigOf(n) << BigInt(places) : bigOf(n) >> BigInt(-places));
 }
 
+/** A text is made bytes. */
+const OF_BYTES = { cost: "text" } as const;
+
 export const bits = new Table("bits")
-  .add("bitnot", "n", "Every bit the other way.", "bitnot(10)", -11, (n) => fits(~bigOf(n)))
+  .add("bitnot", "n", "Every bit the other way.", "bitnot(10)", -11, (n) => wholeNumber(~bigOf(n)))
   .add(
     "bitand",
     "a, b",
@@ -68,8 +68,17 @@ export const bits = new Table("bits")
     "bitsize('abc')",
     24,
     (b) => bytesOf(textOrBytesArg(b)).length * 8,
+    OF_BYTES,
   )
-  .add("bytesize", "bytes", "Number of bytes; of text, those of its UTF-8.", "bytesize('é')", 2, (b) => bytesOf(textOrBytesArg(b)).length)
+  .add(
+    "bytesize",
+    "bytes",
+    "Number of bytes; of text, those of its UTF-8.",
+    "bytesize('é')",
+    2,
+    (b) => bytesOf(textOrBytesArg(b)).length,
+    OF_BYTES,
+  )
   .add(
     "subbits",
     "bytes, start_or_length[, length[, type[, sign[, endianness]]]]",
@@ -79,7 +88,7 @@ export const bits = new Table("bits")
     "subbits(hexstr2bin('9F4E58'), 9, 16, 'integer', 'signed', 'little')",
     0x584e,
     subbits,
-    { checks: { 3: oneOf("integer", "float", "bits"), 4: oneOf("unsigned", "signed"), 5: oneOf("big", "little") } },
+    { ...OF_BYTES, checks: { 3: oneOf("integer", "float", "bits"), 4: oneOf("unsigned", "signed"), 5: oneOf("big", "little") } },
   );
 
 const typeOf = oneOf("integer", "float", "bits");
@@ -102,8 +111,9 @@ function subbits(value: Value, a: Value, b: Value, type: Value, sign: Value, end
   return wholeNumber(integer(raw, length, isSigned, isLittle));
 }
 
-/** `length` bits from bit `from`; the last byte is filled up with zeros. */
+/** `length` bits from bit `from`, paid for; the last byte is filled up with zeros. */
 function slice(bytes: Uint8Array, from: number, length: number): Uint8Array {
+  pay(length);
   const first = from >> 3;
   const skew = from & 7;
   const out = new Uint8Array((length + 7) >> 3);

@@ -148,16 +148,20 @@ export const encoding = new Table("encoding")
       return textOrBytes(Buffer.from(digits.length % 2 === 0 ? digits : `0${digits}`, "hex"));
     },
   )
-  .add("json_encode", "value", "As JSON.", `json_encode([1, 'a', null])`, '[1,"a",null]', (v) => toJson(v))
-  .add("json_decode", "text", "Out of JSON. Whole numbers beyond 2^53 stay text.", `json_decode('{"a":[1]}')`, { a: [1] }, (s) => {
-    const json = text(s);
-    try {
-      return parseJson(json);
-    } catch (err) {
-      if (err instanceof Refusal) throw err;
-      throw new ArgumentError("JSON", json);
-    }
+  .add("json_encode", "value", "As JSON.", `json_encode([1, 'a', null])`, '[1,"a",null]', (v) => toJson(v), { cost: "none" })
+  .add("json_decode", "text", "Out of JSON. Whole numbers of any length are exact.", `json_decode('{"a":[1]}')`, { a: [1] }, decoded, {
+    cost: "none",
   });
+
+function decoded(value: Value): Value {
+  const json = text(value);
+  try {
+    return parseJson(json);
+  } catch (err) {
+    if (err instanceof Refusal) throw err;
+    throw new ArgumentError("JSON", json);
+  }
+}
 
 export const identifiers = new Table("identifiers")
   .add("uuid_v4", "", "A random UUID.", "strlen(uuid_v4())", 36, () => randomUUID(), { isPure: false })

@@ -1,7 +1,9 @@
 /** Numbers: arithmetic, rounding, powers, angles. All angles are in radians. */
 import { ArgumentError, Refusal } from "../errors.ts";
+import { OPERATIONS } from "../operators.ts";
 import { isEqual, type Value } from "../values.ts";
-import { number, Table, whole } from "./table.ts";
+import { type Numeric, wholeOf } from "../wholes.ts";
+import { number, Table } from "./table.ts";
 
 function checked(n: number): number {
   if (!Number.isFinite(n)) throw new Refusal("the result is no finite number");
@@ -19,19 +21,31 @@ const unit = (x: Value): number => where(x, (n) => n >= -1 && n <= 1, "a number 
 const positive = (x: Value): number => where(x, (n) => n > 0, "a number above 0");
 const divisor = (x: Value): number => where(x, (n) => n !== 0, "a divisor other than 0");
 
+/** What has no decimals is there already. */
+function rounding(round: (x: number) => number): (x: Value) => Numeric {
+  return (x) => (typeof x === "bigint" ? x : wholeOf(plus(round(number(x)))));
+}
+
 /** Half away from zero, as EMQ X rounds. */
-function rounded(x: number): number {
-  const r = Math.sign(x) * Math.round(Math.abs(x));
-  return r === 0 ? 0 : r;
+const rounded = (x: number): number => Math.sign(x) * Math.round(Math.abs(x));
+
+function absolute(x: Value): Numeric {
+  if (typeof x === "bigint") return x < 0n ? -x : x;
+  return Math.abs(number(x));
+}
+
+/** @throws RuleError, with its name */
+function modulo(x: Value, y: Value): Value {
+  return OPERATIONS.mod(x, y);
 }
 
 const plus = (n: number): number => (n === 0 ? 0 : n);
 
 export const math = new Table("arithmetic")
-  .add("abs", "x", "Absolute value.", "abs(-12.5)", 12.5, (x) => Math.abs(number(x)))
-  .add("ceil", "x", "The next whole number, upwards.", "ceil(1.2)", 2, (x) => plus(Math.ceil(number(x))))
-  .add("floor", "x", "The next whole number, downwards.", "floor(-1.2)", -2, (x) => plus(Math.floor(number(x))))
-  .add("round", "x", "The nearest whole number; a half goes away from zero.", "round(-2.5)", -3, (x) => rounded(number(x)))
+  .add("abs", "x", "Absolute value.", "abs(-12.5)", 12.5, absolute)
+  .add("ceil", "x", "The next whole number, upwards.", "ceil(1.2)", 2, rounding(Math.ceil))
+  .add("floor", "x", "The next whole number, downwards.", "floor(-1.2)", -2, rounding(Math.floor))
+  .add("round", "x", "The nearest whole number; a half goes away from zero.", "round(-2.5)", -3, rounding(rounded))
   .add("sqrt", "x", "Square root.", "sqrt(16)", 4, (x) => Math.sqrt(where(x, (n) => n >= 0, "a number of 0 or more")))
   .add("power", "x, y", "x to the power of y.", "power(2, 10)", 1024, (x, y) => checked(number(x) ** number(y)))
   .add("exp", "x", "e to the power of x.", "exp(0)", 1, (x) => checked(Math.exp(number(x))))
@@ -41,8 +55,8 @@ export const math = new Table("arithmetic")
   .add("fmod", "x, y", "What is left of x divided by y, with the sign of x.", "fmod(-32.5, 5)", -2.5, (x, y) =>
     plus(number(x) % divisor(y)),
   )
-  .add("mod", "x, y", "The same of whole numbers; as an operator: x mod y.", "mod(-7, 3)", -1, (x, y) => plus(whole(x) % divisor(whole(y))))
-  .add("eq", "a, b", "Are they equal? As the operator =.", "eq(1, '1')", true, (a, b) => isEqual(a, b))
+  .add("mod", "x, y", "The same of whole numbers; as an operator: x mod y.", "mod(-7, 3)", -1, modulo)
+  .add("eq", "a, b", "Are they equal? As the operator =.", "eq(1, '1')", true, (a, b) => isEqual(a, b), { cost: "none" })
   .add("random", "", "A number from 0 up to, but not, 1.", "random() < 1", true, () => Math.random(), { isPure: false });
 
 export const trigonometry = new Table("trigonometry")

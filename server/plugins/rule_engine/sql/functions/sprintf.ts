@@ -1,6 +1,7 @@
 /** Erlang's `io:format`, as far as it makes sense of JSON's values: `~F.P.PadModC`. */
 import { ArgumentError, Refusal } from "../errors.ts";
-import { bigOf, bounded, boundedSoFar, textOf, toJson, type Value } from "../values.ts";
+import { bounded, boundedSoFar, textOf, toJson, type Value } from "../values.ts";
+import { bigOf } from "../wholes.ts";
 import { number, text } from "./table.ts";
 
 /** Most characters that a width or a precision may ask for. */

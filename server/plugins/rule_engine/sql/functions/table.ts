@@ -1,6 +1,7 @@
 /** How functions are written down: one row each, and what rows share to look at their arguments. */
 import { ArgumentError } from "../errors.ts";
 import type { Columns, Value } from "../values.ts";
+import type { Cost } from "../work.ts";
 
 /** For completion, help pages and `GET /rules/functions`. */
 export interface FunctionRow {
@@ -33,9 +34,13 @@ export interface FunctionDef extends FunctionRow {
   readonly reads: readonly string[];
   /** Arguments that are looked at when the rule is compiled, if they are constant. Throws ArgumentError. */
   readonly checks: Readonly<Record<number, (value: Value) => unknown>>;
+  /** What it does with an argument, by its place. */
+  cost(argument: number): Cost;
 }
 
 interface More {
+  /** Of all arguments, or of each, where that is not `all`. */
+  readonly cost?: Cost | readonly Cost[];
   readonly checks?: Readonly<Record<number, (value: Value) => unknown>>;
   readonly isPure?: false;
   readonly isHeavy?: true;
@@ -56,6 +61,7 @@ export class Table {
       isHeavy: more.isHeavy ?? false,
       reads: [],
       checks: more.checks ?? {},
+      cost: costOf(more),
     });
     return this;
   }
@@ -72,8 +78,8 @@ export class Table {
     run: (event: Columns, ...args: any[]) => Value,
     more: Pick<More, "checks"> = {},
   ): this {
-    const checks = more.checks ?? {};
-    this.rows.push({ ...this.row(name, args, doc, example, result), run, ofEvent: true, isPure: false, isHeavy: false, reads, checks });
+    const row = this.row(name, args, doc, example, result);
+    this.rows.push({ ...row, run, ofEvent: true, isPure: false, isHeavy: false, reads, checks: more.checks ?? {}, cost: costOf(more) });
     return this;
   }
 
@@ -82,6 +88,10 @@ export class Table {
     const most = args.includes("…") ? Number.POSITIVE_INFINITY : count(args);
     return { name, args, doc, example, result: JSON.stringify(result), group: this.group, least: count(args.split("[")[0] ?? ""), most };
   }
+}
+
+function costOf({ cost = "all" }: More): (argument: number) => Cost {
+  return typeof cost === "string" ? () => cost : (argument) => cost[argument] ?? "all";
 }
 
 /** Text; bytes are none. */
@@ -96,14 +106,26 @@ export function textOrBytesArg(value: Value): string | Uint8Array {
   return value;
 }
 
+/** A number, with decimals where it is beyond 2^53. */
 export function number(value: Value): number {
-  if (typeof value !== "number") throw new ArgumentError("a number", value);
+  if (typeof value === "number") return value;
+  if (typeof value !== "bigint") throw new ArgumentError("a number", value);
+  const n = Number(value);
+  if (!Number.isFinite(n)) throw new ArgumentError("a number up to 1.8e308", value);
+  return n;
+}
+
+/** A position, a length, a count. */
+export function whole(value: Value): number {
+  if (typeof value === "bigint") throw new ArgumentError("a whole number below 2^53", value);
+  if (typeof value !== "number" || !Number.isSafeInteger(value)) throw new ArgumentError("a whole number", value);
   return value;
 }
 
-export function whole(value: Value): number {
-  if (typeof value !== "number" || !Number.isSafeInteger(value)) throw new ArgumentError("a whole number", value);
-  return value;
+/** Name of an entry of a map: text, or a whole number's digits. */
+export function name(value: Value): string {
+  if (typeof value === "bigint" || Number.isSafeInteger(value)) return String(value);
+  return text(value);
 }
 
 export function array(value: Value): Value[] {

@@ -1,6 +1,8 @@
 /** Text. Lengths and positions are in characters (code points); positions begin at 0 as in EMQ X. */
 import { ArgumentError } from "../errors.ts";
 import { bounded, boundedLength, joined, MAX_ELEMENTS, textOf, type Value } from "../values.ts";
+import { isNumeric } from "../wholes.ts";
+import { paid } from "../work.ts";
 import { extract, match, pattern, replaceAll } from "./regex.ts";
 import { format } from "./sprintf.ts";
 import { array, oneOf, Table, text, textOrBytesArg, whole } from "./table.ts";
@@ -14,6 +16,9 @@ const where = oneOf("all", "leading", "trailing");
 const direction = oneOf("leading", "trailing");
 const splitting = oneOf("trim", "notrim", "leading", "leading_notrim", "trailing", "trailing_notrim");
 
+/** Of the text as much is looked at as the other one has. */
+const AT_AN_END = { cost: ["none", "all"] } as const;
+
 export const texts = new Table("text")
   .add("lower", "text", "In small letters.", "lower('AbC')", "abc", (s) => text(s).toLowerCase())
   .add("upper", "text", "In capital letters.", "upper('AbC')", "ABC", (s) => bounded(text(s).toUpperCase()))
@@ -21,10 +26,7 @@ export const texts = new Table("text")
   .add("ltrim", "text", "Without white space at the start.", "ltrim('  a ')", "a ", (s) => text(s).trimStart())
   .add("rtrim", "text", "Without white space at the end.", "rtrim(' a  ')", " a", (s) => text(s).trimEnd())
   .add("reverse", "text", "Last character first.", "reverse('hello')", "olleh", (s) => [...text(s)].reverse().join(""))
-  .add("strlen", "text", "Number of characters; of bytes, their number.", "strlen('né')", 2, (s) => {
-    const t = textOrBytesArg(s);
-    return typeof t === "string" ? count(t) : t.length;
-  })
+  .add("strlen", "text", "Number of characters; of bytes, their number.", "strlen('né')", 2, lengthOf, { cost: "text" })
   .add(
     "substr",
     "text, start[, length]",
@@ -39,7 +41,8 @@ export const texts = new Table("text")
     "One behind the other; what is no text is written as text.",
     "concat('a', 1, true)",
     "a1true",
-    (...all: Value[]) => joined((all.length === 1 && Array.isArray(all[0]) ? all[0] : all).map(textOf)),
+    (...all: Value[]) => joined((all.length === 1 && Array.isArray(all[0]) ? paid(all[0]) : all).map(textOf)),
+    { cost: "none" },
   )
   .add(
     "join_to_string",
@@ -120,11 +123,7 @@ export const texts = new Table("text")
     (s, p) => extract(pattern(p), text(s)),
     { checks: { 1: pattern }, isHeavy: true },
   )
-  .add("ascii", "text", "Code of the first character.", "ascii('abc')", 97, (s) => {
-    const code = text(s).codePointAt(0);
-    if (code === undefined) throw new ArgumentError("a text with a character", s);
-    return code;
-  })
+  .add("ascii", "text", "Code of the first character.", "ascii('abc')", 97, firstCode, { cost: "none" })
   .add(
     "find",
     "text, part[, direction]",
@@ -134,13 +133,25 @@ export const texts = new Table("text")
     find,
     { checks: { 2: direction } },
   )
-  .add("rm_prefix", "text, prefix", "Without the prefix, if it begins so.", "rm_prefix('foo/bar', 'foo/')", "bar", (s, p) =>
-    text(s).startsWith(text(p)) ? s.slice(p.length) : s,
+  .add(
+    "rm_prefix",
+    "text, prefix",
+    "Without the prefix, if it begins so.",
+    "rm_prefix('foo/bar', 'foo/')",
+    "bar",
+    (s, p) => (text(s).startsWith(text(p)) ? s.slice(p.length) : s),
+    AT_AN_END,
   )
-  .add("starts_with", "text, prefix", "Does it begin so?", "starts_with('sensor/1', 'sensor/')", true, (s, p) =>
-    text(s).startsWith(text(p)),
+  .add(
+    "starts_with",
+    "text, prefix",
+    "Does it begin so?",
+    "starts_with('sensor/1', 'sensor/')",
+    true,
+    (s, p) => text(s).startsWith(text(p)),
+    AT_AN_END,
   )
-  .add("ends_with", "text, suffix", "Does it end so?", "ends_with('a.json', '.json')", true, (s, p) => text(s).endsWith(text(p)))
+  .add("ends_with", "text, suffix", "Does it end so?", "ends_with('a.json', '.json')", true, (s, p) => text(s).endsWith(text(p)), AT_AN_END)
   .add(
     "unescape",
     "text",
@@ -161,6 +172,17 @@ export const texts = new Table("text")
     format(text(f), array(all)),
   );
 
+function firstCode(s: Value): number {
+  const code = text(s).codePointAt(0);
+  if (code === undefined) throw new ArgumentError("a text with a character", s);
+  return code;
+}
+
+function lengthOf(s: Value): number {
+  const t = textOrBytesArg(s);
+  return typeof t === "string" ? count(t) : t.length;
+}
+
 function substr(s: Value, start: Value, length: Value): string {
   const t = text(s);
   const from = whole(start);
@@ -172,7 +194,7 @@ function substr(s: Value, start: Value, length: Value): string {
 function sqlValue(v: Value): string | Uint8Array {
   if (v === undefined || v === null) return "NULL";
   const t = textOf(v);
-  if (typeof v === "number" || typeof v === "boolean") return t;
+  if (isNumeric(v) || typeof v === "boolean") return t;
   return `'${text(t).replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
 }
 

@@ -1,6 +1,7 @@
-/** Date and time. `unit`: second, millisecond, microsecond, nanosecond; times beyond 2^53 (nanoseconds) are text. */
+/** Date and time. `unit`: second, millisecond, microsecond, nanosecond. */
 import { ArgumentError } from "../errors.ts";
-import { bigOf, bounded, type Value, wholeNumber } from "../values.ts";
+import { bounded, type Value } from "../values.ts";
+import { bigOf, wholeNumber } from "../wholes.ts";
 import { offsetAt, offsetOf, parseDate, parseRfc3339, printDate, printRfc3339, type Zone } from "./calendar.ts";
 import { oneOf, Table, text } from "./table.ts";
 

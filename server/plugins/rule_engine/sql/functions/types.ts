@@ -1,8 +1,12 @@
 /** From one kind of value to another, what kind a value is, and what to do with those that are missing. */
 import { ArgumentError, Refusal } from "../errors.ts";
 import { parseJson } from "../json.ts";
-import { isMap, numberIn, numberText, put, type Row, textOf, type Value, wholeNumber } from "../values.ts";
-import { number, Table, text, whole } from "./table.ts";
+import { isMap, numberText, put, type Row, textOf, type Value } from "../values.ts";
+import { isNumeric, numberIn, wholeNumber, wholeOf } from "../wholes.ts";
+import { paid } from "../work.ts";
+import { name, number, Table, whole } from "./table.ts";
+
+const FREE = { cost: "none" } as const;
 
 export const conversion = new Table("conversion")
   .add(
@@ -12,12 +16,13 @@ export const conversion = new Table("conversion")
     "str(json_decode('[1,false]'))",
     "[1,false]",
     textOf,
+    FREE,
   )
   .add("str_utf8", "value", "The same, and what is no UTF-8 in bytes becomes U+FFFD.", "str_utf8(hexstr2bin('41FF'))", "A\ufffd", (v) => {
     const t = textOf(v);
     return typeof t === "string" ? t : new TextDecoder("utf-8", { ignoreBOM: true }).decode(t);
   })
-  .add("bool", "value", "true and false, 1 and 0, 'true' and 'false'.", "bool('true')", true, bool)
+  .add("bool", "value", "true and false, 1 and 0, 'true' and 'false'.", "bool('true')", true, bool, FREE)
   .add(
     "int",
     "value",
@@ -25,8 +30,9 @@ export const conversion = new Table("conversion")
     "int('3.9')",
     3,
     int,
+    FREE,
   )
-  .add("float", "value[, decimals]", "A number, with so many decimals at most.", "float('21.4567', 2)", 21.46, float)
+  .add("float", "value[, decimals]", "A number, with so many decimals at most.", "float('21.4567', 2)", 21.46, float, FREE)
   .add("float2str", "x, decimals", "A number as text with at most so many decimals (0 to 100).", "float2str(0.1, 5)", "0.1", (x, n) =>
     numberText(number(x), decimals(n)),
   )
@@ -40,8 +46,9 @@ function bool(v: Value): boolean {
 
 function int(v: Value): Value {
   if (typeof v === "boolean") return v ? 1 : 0;
-  if (typeof v === "string" && /^[+-]?\d{1,400}$/.test(v)) return wholeNumber(BigInt(v.replace(/^\+/, "")));
-  return wholeNumber(BigInt(Math.floor(numberOf(v))));
+  if (typeof v === "bigint") return v;
+  if (typeof v === "string" && /^[+-]?\d{1,400}$/.test(v)) return wholeNumber(BigInt(v));
+  return wholeOf(Math.floor(numberOf(v)));
 }
 
 function float(v: Value, places: Value): number {
@@ -50,7 +57,7 @@ function float(v: Value, places: Value): number {
 }
 
 function numberOf(v: Value): number {
-  const n = typeof v === "string" ? numberIn(v) : v;
+  const n = typeof v === "string" ? Number(numberIn(v)) : typeof v === "bigint" ? Number(v) : v;
   if (typeof n !== "number" || !Number.isFinite(n)) throw new ArgumentError("a number, or a text that says one", v);
   return n;
 }
@@ -70,9 +77,9 @@ function map(v: Value): Value {
   if (!Array.isArray(v)) throw new ArgumentError("a map, or JSON text of one", v);
   const out: Row = {};
   for (const entry of v) {
-    if (Array.isArray(entry) && entry.length === 2) put(out, text(entry[0]), entry[1]);
+    if (Array.isArray(entry) && entry.length === 2) put(out, name(entry[0]), entry[1]);
     else if (isMap(entry) && Object.hasOwn(entry, "key"))
-      put(out, text(entry.key), Object.hasOwn(entry, "value") ? entry.value : undefined);
+      put(out, name(entry.key), Object.hasOwn(entry, "value") ? entry.value : undefined);
     else throw new ArgumentError("entries such as ['a', 1]", entry);
   }
   return out;
@@ -90,27 +97,37 @@ function json(v: string): Value {
 const isStr = (v: Value): boolean => typeof v === "string" || v instanceof Uint8Array;
 
 export const tests = new Table("type tests")
-  .add("is_null", "value", "Is it missing? JSON's null is not.", "is_null(payload.missing)", true, (v) => v === undefined)
-  .add("is_not_null", "value", "Is it there, even as JSON's null?", "is_not_null(payload.missing)", false, (v) => v !== undefined)
-  .add("is_null_var", "value", "Is it missing, or null?", "is_null_var(null)", true, (v) => v === undefined || v === null)
-  .add("is_not_null_var", "value", "Is it there, and not null?", "is_not_null_var(0)", true, (v) => v !== undefined && v !== null)
-  .add("is_empty", "value", "Is it missing, null, or a text, array or map with nothing in it?", "is_empty('')", true, isEmpty)
-  .add("is_str", "value", "Is it text, or bytes?", "is_str('1')", true, isStr)
-  .add("is_bool", "value", "Is it true or false?", "is_bool('true')", false, (v) => typeof v === "boolean")
-  .add("is_int", "value", "Is it a whole number?", "is_int(2.0)", true, (v) => Number.isInteger(v))
-  .add("is_float", "value", "Is it a number with decimals?", "is_float(2.5)", true, (v) => typeof v === "number" && !Number.isInteger(v))
-  .add("is_num", "value", "Is it a number?", "is_num(2.5)", true, (v) => typeof v === "number")
-  .add("is_map", "value", "Is it a map?", "is_map(map_new())", true, isMap)
-  .add("is_array", "value", "Is it an array?", "is_array([1, 2])", true, (v) => Array.isArray(v));
+  .add("is_null", "value", "Is it missing? JSON's null is not.", "is_null(payload.missing)", true, (v) => v === undefined, FREE)
+  .add("is_not_null", "value", "Is it there, even as JSON's null?", "is_not_null(payload.missing)", false, (v) => v !== undefined, FREE)
+  .add("is_null_var", "value", "Is it missing, or null?", "is_null_var(null)", true, (v) => v === undefined || v === null, FREE)
+  .add("is_not_null_var", "value", "Is it there, and not null?", "is_not_null_var(0)", true, (v) => v !== undefined && v !== null, FREE)
+  .add("is_empty", "value", "Is it missing, null, or a text, array or map with nothing in it?", "is_empty('')", true, isEmpty, FREE)
+  .add("is_str", "value", "Is it text, or bytes?", "is_str('1')", true, isStr, FREE)
+  .add("is_bool", "value", "Is it true or false?", "is_bool('true')", false, (v) => typeof v === "boolean", FREE)
+  .add("is_int", "value", "Is it a whole number?", "is_int(2.0)", true, (v) => typeof v === "bigint" || Number.isInteger(v), FREE)
+  .add(
+    "is_float",
+    "value",
+    "Is it a number with decimals?",
+    "is_float(2.5)",
+    true,
+    (v) => typeof v === "number" && !Number.isInteger(v),
+    FREE,
+  )
+  .add("is_num", "value", "Is it a number?", "is_num(2.5)", true, isNumeric, FREE)
+  .add("is_map", "value", "Is it a map?", "is_map(map_new())", true, isMap, FREE)
+  .add("is_array", "value", "Is it an array?", "is_array([1, 2])", true, (v) => Array.isArray(v), FREE);
 
 function isEmpty(v: Value): boolean {
   if (v === undefined || v === null || v === "") return true;
   if (Array.isArray(v) || v instanceof Uint8Array) return v.length === 0;
-  return isMap(v) && Object.keys(v).length === 0;
+  if (!isMap(v)) return false;
+  for (const _ in v) return false;
+  return true;
 }
 
 /** One array stands for its elements. */
-const choices = (values: Value[]): Value[] => (values.length === 1 && Array.isArray(values[0]) ? values[0] : values);
+const choices = (values: Value[]): Value[] => (values.length === 1 && Array.isArray(values[0]) ? paid(values[0]) : values);
 const isThere = (v: Value): boolean => v !== undefined && v !== null;
 
 export const conditions = new Table("conditions")
@@ -121,8 +138,15 @@ export const conditions = new Table("conditions")
     "coalesce(payload.missing, 0)",
     0,
     (...all: Value[]) => choices(all).find(isThere),
+    FREE,
   )
-  .add("coalesce_ne", "value, …", "The first that is neither missing, null nor ''.", "coalesce_ne('', 'none')", "none", (...all: Value[]) =>
-    choices(all).find((v) => isThere(v) && v !== ""),
+  .add(
+    "coalesce_ne",
+    "value, …",
+    "The first that is neither missing, null nor ''.",
+    "coalesce_ne('', 'none')",
+    "none",
+    (...all: Value[]) => choices(all).find((v) => isThere(v) && v !== ""),
+    FREE,
   )
   .add("null", "", "Nothing, as if it were missing.", "is_null(null())", true, () => undefined);

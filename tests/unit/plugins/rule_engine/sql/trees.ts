@@ -93,9 +93,11 @@ const field: fc.Arbitrary<Field> = fc.oneof(
   fc.tuple(anyExpr, fc.option(alias)).map(([expr, a]): Field => ({ expr, alias: a })),
 );
 const fields = fc.array(field, { minLength: 1, maxLength: 3 });
-const from = fc.array(fc.oneof(fc.constantFrom("t/#", "$events/client_connected", 'a"b'), fc.string({ minLength: 1, maxLength: 5 })), {
-  maxLength: 2,
-});
+const source = fc.oneof(fc.constantFrom("t/#", "$events/client_connected", 'a"b'), fc.string({ minLength: 1, maxLength: 5 }));
+const from = fc.array(
+  source.map((text) => ({ text, at, length: 0 })),
+  { maxLength: 2 },
+);
 
 export const anyStatement: fc.Arbitrary<Statement> = fc.oneof(
   fc.record({ kind: fc.constant("select" as const), fields, from, where: fc.option(anyExpr) }),
@@ -116,7 +118,10 @@ export function unplaced(tree: unknown): unknown {
   return JSON.parse(JSON.stringify(tree, (key, value) => (key === "at" || key === "length" ? undefined : value)));
 }
 
-const isNumber = (v: Value): v is number => typeof v === "number";
+const isNumber = (v: Value): v is number | bigint => typeof v === "number" || typeof v === "bigint";
+/** Without decimals: whatever is larger than 2^53 and no bigint has lost them. */
+const isWhole = (v: number | bigint): boolean => typeof v === "bigint" || Number.isSafeInteger(v);
+const narrow = (n: bigint): number | bigint => (Number.isSafeInteger(Number(n)) ? Number(n) : n);
 const fail = (): never => {
   throw new RuleError("interpreter");
 };
@@ -128,6 +133,7 @@ function said(v: Value): number {
 
 function equal(a: Value, b: Value): boolean {
   if (a === undefined || b === undefined) return false;
+  if (isNumber(a) && isNumber(b)) return !(a < b) && !(a > b);
   if (isNumber(a) && typeof b === "string") return a === said(b);
   if (isNumber(b) && typeof a === "string") return b === said(a);
   if (typeof a === "boolean" && typeof b === "string") return b === `${a}`;
@@ -138,12 +144,13 @@ function equal(a: Value, b: Value): boolean {
 function difference(a: Value, b: Value): number {
   if (typeof a === "string" && typeof b === "string") return a < b ? -1 : a > b ? 1 : 0;
   const [x, y] = [isNumber(a) ? a : said(a), isNumber(b) ? b : said(b)];
-  return isNumber(a) || isNumber(b) ? x - y : Number.NaN;
+  return !(isNumber(a) || isNumber(b)) ? Number.NaN : x < y ? -1 : x > y ? 1 : Number.isNaN(x) || Number.isNaN(y) ? Number.NaN : 0;
 }
 
 function plain(v: Value): string {
   if (typeof v === "string") return v;
-  if (isNumber(v))
+  if (typeof v === "bigint") return v.toString();
+  if (typeof v === "number")
     return Number.isInteger(v) ? BigInt(v).toString() : v.toFixed(10).replace(/0+$/, "").replace(/\.$/, "").replace(/^-0$/, "0");
   return JSON.stringify(v);
 }
@@ -152,8 +159,17 @@ function calculated(op: Arithmetic, a: Value, b: Value): Value {
   if (op === "+" && (typeof a === "string" || typeof b === "string"))
     return a === undefined || b === undefined ? fail() : plain(a) + plain(b);
   if (!isNumber(a) || !isNumber(b)) return fail();
-  if ((op === "div" || op === "mod") && !(Number.isInteger(a) && Number.isInteger(b))) return fail();
-  const n = { "+": a + b, "-": a - b, "*": a * b, "/": a / b, div: Math.trunc(a / b), mod: a % b }[op];
+  if (op === "div" || op === "mod") {
+    if ([a, b].some((n) => typeof n === "number" && !Number.isInteger(n)) || Number(b) === 0) return fail();
+    const [x, y] = [BigInt(a), BigInt(b)];
+    return narrow(op === "div" ? x / y : x % y);
+  }
+  if (op !== "/" && isWhole(a) && isWhole(b)) {
+    const [x, y] = [BigInt(a), BigInt(b)];
+    return narrow({ "+": x + y, "-": x - y, "*": x * y }[op]);
+  }
+  const [x, y] = [Number(a), Number(b)];
+  const n = { "+": x + y, "-": x - y, "*": x * y, "/": x / y }[op];
   return Number.isFinite(n) ? n + 0 : fail();
 }
 
@@ -169,7 +185,7 @@ export function interpret(e: Expr, columns: Row): Value {
       return e.rest.reduce((left, { op, right }) => calculated(op, left, value(right)), value(e.first));
     case "negative": {
       const n = value(e.of);
-      return isNumber(n) ? 0 - n : fail();
+      return typeof n === "bigint" ? -n : isNumber(n) ? 0 - n : fail();
     }
     case "logic":
       return e.op === "and" ? e.parts.every((p) => value(p) === true) : e.parts.some((p) => value(p) === true);

@@ -35,6 +35,68 @@ describe("a stranger's payload cannot make a rule take long", () => {
   });
 });
 
+describe("what is given costs what is done with it", () => {
+  const many = [...Array(90_000).keys()];
+  const map = Object.fromEntries(many.slice(0, 15_000).map((n) => [`k${n}`, n]));
+  const text = "x".repeat(900_000);
+  const payload = JSON.stringify({ a: many, m: { inner: map, n: 1 }, wide: map, s: text });
+  const rule = (field: string): (() => readonly unknown[]) => {
+    const compiled = compileRule(`SELECT ${times(500, field)} FROM "t"`);
+    return () => compiled.run(message(payload));
+  };
+
+  test.each([
+    "nth(3, payload.a)",
+    "length(payload.a)",
+    "first(payload.a)",
+    "last(payload.a)",
+    "sublist(2, 3, payload.a)",
+    "payload.a[2..4]",
+    "is_array(payload.a)",
+    "is_num(payload.s)",
+    "is_empty(payload.wide)",
+    "is_not_null(payload.a)",
+    "coalesce(payload.s, payload.a, 0)",
+    "map_get('k7', payload.wide)",
+    "map_get('inner.k7', payload.m)",
+    "map_put('n', payload.a, payload.m)",
+    "starts_with(payload.s, 'xx')",
+    "ends_with(payload.s, 'xx')",
+    "rm_prefix(payload.s, 'xx')",
+    "ascii(payload.s)",
+    "str(payload.s)",
+    "eq(1, payload.a)",
+  ])("little: %s", (field) => expect(rule(field)()).toHaveLength(1));
+
+  test.each([
+    "strlen(payload.s)",
+    "substr(payload.s, 3, 2)",
+    "bytesize(payload.s)",
+    "sublist(90000, payload.a)",
+    "payload.a[1..90000]",
+    "str(payload.a)",
+    "json_encode(payload.wide)",
+    "json_decode('\"' + payload.s + '\"')",
+    "map_remove('k7', payload.wide)",
+    "map_put('k7', 1, payload.wide)",
+    "map_put('inner.k7', 1, payload.m)",
+    "map_size(payload.wide)",
+    "coalesce(payload.a)",
+    "concat(payload.a)",
+    "join_to_string(payload.a)",
+    "concat(payload.s, 'x')",
+    "starts_with(payload.s, payload.s)",
+    "md5(payload.s)",
+  ])("much: %s", (field) => expect(rule(field)).toThrow(TOO_MUCH));
+
+  test("of bytes the number is known, of text it is counted", () => {
+    const bytes = new Uint8Array(900_000).fill(0xff);
+    const compiled = compileRule(`SELECT ${times(500, "strlen(payload)")}, ${times(10, "bitsize(payload)")} FROM "t"`);
+    expect(compiled.run(message(bytes))).toHaveLength(1);
+    expect(() => compiled.run(message(text))).toThrow(TOO_MUCH);
+  });
+});
+
 test("outside of evaluations nothing is counted", () => {
   pay(1e12);
   begin();

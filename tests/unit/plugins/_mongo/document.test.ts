@@ -1,0 +1,34 @@
+import { expect, test } from "bun:test";
+import { BSON } from "mongodb";
+import { readDocument, storable } from "../../../../server/plugins/_mongo/document.ts";
+
+const stored = (document: object): object => BSON.deserialize(BSON.serialize(document), { useBigInt64: true, promoteValues: true });
+const read = (json: string) => readDocument(json, BSON.EJSON);
+
+test("whole numbers of 64 bits are exact, longer ones are texts", () => {
+  const json =
+    '{"a": 9007199254740993, "b": [-9223372036854775808, 9223372036854775807, 9223372036854775808], "c": {"d": -9223372036854775809}, "e": 1}';
+  const document = {
+    a: 9007199254740993n,
+    b: [-(2n ** 63n), 2n ** 63n - 1n, "9223372036854775808"],
+    c: { d: "-9223372036854775809" },
+    e: 1,
+  };
+  expect(read(json)).toEqual(document);
+  expect(stored(read(json))).toEqual(document);
+});
+
+test("what MongoDB's JSON has is what it is, also beside them", () => {
+  const { at, id, n } = read(
+    '{"at": {"$date": "2024-02-23T15:56:30Z"}, "id": {"$oid": "65d8c0de65d8c0de65d8c0de"}, "n": 12345678901234567}',
+  );
+  expect(at).toEqual(new Date("2024-02-23T15:56:30Z"));
+  expect(id).toBeInstanceOf(BSON.ObjectId);
+  expect(n).toBe(12345678901234567n);
+  expect(() => read("{")).toThrow(SyntaxError);
+});
+
+test("of a row that is stored as it is", () => {
+  const bytes = Uint8Array.of(1);
+  expect(storable({ a: [2n ** 70n, 2n ** 60n], bytes, none: null })).toEqual({ a: [String(2n ** 70n), 2n ** 60n], bytes, none: null });
+});
