@@ -71,6 +71,9 @@ needing(CHROMIUM, describe)("the rules pages", () => {
   });
 
   test("the mistake is under the word, and mended with a click; functions and columns are offered", async () => {
+    await sql().fill('SELECT clientidd FROM "sensors/#"');
+    await page.getByText("there is no column clientidd in message.publish (did you mean clientid?)").waitFor();
+    expect(await faults(page)).toEqual([]);
     await sql().fill('SELECT rond(payload.temperature) AS t\nFROM "sensors/#"');
     await page.getByText(/there is no function rond\(\)/).waitFor();
     expect(await page.locator(".code-wrong").first().textContent()).toBe("rond");

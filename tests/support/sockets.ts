@@ -4,14 +4,18 @@ import type { Socket, TCPSocketListener } from "bun";
 
 const ESTABLISHED = "01";
 
-/** Connections that are open at a port of 127.0.0.1 or another address of IPv4. */
+/**
+ * Connections that are open at a port of 127.0.0.1 or another address of IPv4. The list of the system has some of them twice while others come and
+ * go: each counts once.
+ */
 export function connectionsAt(port: number): number {
   const hex = port.toString(16).toUpperCase().padStart(4, "0");
-  const rows = readFileSync("/proc/net/tcp", "utf8").split("\n").slice(1);
-  return rows.filter((row) => {
-    const [, local, , state] = row.trim().split(/\s+/);
-    return local?.endsWith(`:${hex}`) === true && state === ESTABLISHED;
-  }).length;
+  const open = new Set<string>();
+  for (const row of readFileSync("/proc/net/tcp", "utf8").split("\n").slice(1)) {
+    const [, local, remote, state] = row.trim().split(/\s+/);
+    if (local?.endsWith(`:${hex}`) === true && state === ESTABLISHED) open.add(`${local} ${remote}`);
+  }
+  return open.size;
 }
 
 /** The most that `count` says while `run` lasts. */

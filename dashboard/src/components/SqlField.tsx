@@ -1,5 +1,5 @@
 /** SQL of a rule: coloured, completed, with what is wrong under the very word. */
-import { CircleAlert, CircleCheck, WandSparkles } from "lucide";
+import { CircleAlert, CircleCheck, TriangleAlert, WandSparkles } from "lucide";
 import { useId } from "preact/hooks";
 import type { RuleTestResult } from "../api/client.ts";
 import { completeSql, type SqlWords } from "../lib/completion.ts";
@@ -61,6 +61,11 @@ export function SqlField({ value, onInput, words, result }: Props) {
               <Icon of={CircleCheck} size={14} /> {t("rules.sqlGood")}
             </span>
             <span class="muted">{t("rules.sqlHelp")}</span>
+            {result.warnings?.map((warning) => (
+              <span key={warning} class="warn-text row">
+                <Icon of={TriangleAlert} size={14} /> <span class="grow">{warning}</span>
+              </span>
+            ))}
           </>
         )}
       </div>
