@@ -2,7 +2,7 @@
  * Real servers that plugins ask, each on a port of its own, in a directory of its own, as nobody's service: started, killed, frozen,
  * started again by the tests, and gone at their end.
  */
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePorts } from "./ports.ts";
@@ -172,12 +172,18 @@ export class MariaDb extends SqlDatabase {
   override readonly user = "mqtt";
   readonly #data = join(this.dir, "data");
   readonly #socket = join(this.dir, "sock");
+  /** A server deletes at its start whatever looks like a temporary table there: in a common one also those of another that is being made. */
+  readonly #tmp = join(this.dir, "tmp");
 
   constructor() {
     super();
     chmodSync(this.dir, 0o777);
+    mkdirSync(this.#tmp);
+    chmodSync(this.#tmp, 0o777);
     const account = IS_ROOT ? ["--user=mysql"] : [];
     runNow([
+      "env",
+      `TMPDIR=${this.#tmp}`,
       "mariadb-install-db",
       "--no-defaults",
       ...account,
@@ -195,6 +201,7 @@ export class MariaDb extends SqlDatabase {
       "--bind-address=127.0.0.1",
       `--socket=${this.#socket}`,
       `--pid-file=${this.dir}/pid`,
+      `--tmpdir=${this.#tmp}`,
     ];
     return ["mariadbd", "--no-defaults", ...account, ...where, "--skip-log-bin", "--innodb-flush-log-at-trx-commit=0", ...this.tlsOptions];
   }
