@@ -221,7 +221,9 @@ needing(PUSHGATEWAY, needing(PROMETHEUS, describe))("metrics out", () => {
       expect(out).toMatch(/^connect +ok /m);
       const answered = async (promql: string): Promise<string[]> => {
         const answer = await fetch(`http://127.0.0.1:${at}/api/v1/query?query=${promql}`).catch(() => null);
-        const { data } = ((await answer?.json()) ?? {}) as { data?: { result: { metric: { job: string } }[] } };
+        // While it starts it says so in words.
+        if (answer?.ok !== true) return [];
+        const { data } = (await answer.json()) as { data?: { result: { metric: { job: string } }[] } };
         return data?.result.map(({ metric }) => metric.job) ?? [];
       };
       await until(async () => (await answered("baomq_uptime_seconds")).join() === "baomq", "what was scraped");

@@ -364,6 +364,8 @@ describe("a queue on the disk", () => {
     service.mood = "ok";
     await until(() => service.taken.length >= p.total, "all has arrived");
     p.check();
+    // Counted when its answer is there, a moment behind.
+    await until(async () => (await queue()).sent >= p.total, "all is counted");
     expect((await queue()).sent).toBe(p.total);
     await stop();
   });
