@@ -141,7 +141,8 @@ function httpSource(host: SourceHost, c: Values_, headers: ReadonlyMap<string, s
       values.client,
       `${request.method.toUpperCase()} ${request.url.origin}${request.url.pathname}`,
       (client) => shownFields(request, { ...values, client }),
-      (unnoticed) => backend.ask(() => send(request, fill(request, values), timed(), tls), wanted, unnoticed),
+      (unnoticed) =>
+        backend.ask(() => send(request, fill(request, values), timed(), tls), wanted, unnoticed, which === "acl" ? "second" : "first"),
       answerTold,
     );
   };

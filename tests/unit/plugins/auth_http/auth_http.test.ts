@@ -1,11 +1,59 @@
-/** emqx_auth_http on the core: what is told of several services. */
-import { afterAll, describe, expect, test } from "bun:test";
+/** emqx_auth_http on the core: what is told of several services, what their answers come to, who is asked about first. */
+import { afterAll, afterEach, describe, expect, test } from "bun:test";
 import { authHttp } from "../../../../server/plugins/auth_http/index.ts";
 import { aClient } from "../../../support/access.ts";
 import { until } from "../../../support/until.ts";
-import { removeTempDirs, running } from "../harness.ts";
+import { logIn, removeTempDirs, running } from "../harness.ts";
 
 afterAll(removeTempDirs);
+
+const stops: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const stop of stops.splice(0)) await stop();
+});
+
+/** The plugin with a service that answers as `state.answer` says. */
+async function served(more: Record<string, string> = {}) {
+  const state = { asked: [] as string[], answer: (_what: string): Response | Promise<Response> => new Response("") };
+  const server = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    fetch(request) {
+      const { pathname, searchParams } = new URL(request.url);
+      const what = pathname + (searchParams.get("topic") ?? "");
+      state.asked.push(what);
+      return state.answer(what);
+    },
+  });
+  const at = (path: string): string => `http://127.0.0.1:${server.port}/${path}`;
+  const own = { auth_req: at("auth"), super_req: "", acl_req: at("acl/"), ...more };
+  const b = await running(authHttp, { settings: Object.fromEntries(Object.entries(own).map(([key, text]) => [`auth.http.${key}`, text])) });
+  stops.push(
+    () => server.stop(true),
+    () => b.manager.unload("emqx_auth_http"),
+  );
+  const service = () => b.manager.report("emqx_auth_http")?.servers[0];
+  await until(() => service()?.state === "up", "the service is reached");
+  return { ...b, state, service };
+}
+
+test("who logs in is asked about before the many topics of somebody who is in", async () => {
+  const { kit, state, service } = await served({ pool: "1" });
+  const held: ((response: Response) => void)[] = [];
+  const c = kit.client(4).connect("greedy", { username: "greedy", password: Buffer.from("x") });
+  await until(() => c.take().some((p) => p.cmd === "connack"), "CONNACK");
+  state.answer = () => new Promise<Response>((done) => held.push(done));
+  const subscriptions = Array.from({ length: 400 }, (_, i) => ({ topic: `t/${i}`, qos: 0 as const }));
+  c.send({ cmd: "subscribe", messageId: 7, subscriptions });
+  await until(() => held.length === 1, "one is asked about");
+  const joe = logIn(kit, "joe", "x");
+  await until(() => service()?.waiting === 8, "few others wait, and the one who logs in");
+  held[0]?.(new Response(""));
+  await until(() => held.length === 2, "the next one is asked about");
+  expect(state.asked).toEqual(["/auth", "/acl/t/0", "/auth"]);
+  held[1]?.(new Response(""));
+  expect(await joe).toBe(0);
+});
 
 test("each service that is down has an alarm of its own, however alike their addresses are", async () => {
   // Nobody listens there.
