@@ -119,6 +119,13 @@ export function checkToken(rules: JwtRules, client: ClientInfo, text: string, no
   return { step: { allow: true }, why: `a good token, signed with ${key}`, key, exp, claims, unknownKey: false };
 }
 
+/** While there could be no look at whether its key is there by now: a check that was not made, which is no wrong password. */
+export const notLooked = (checked: Checked): Checked => ({
+  ...checked,
+  step: { allow: false, code: RC.SERVER_UNAVAILABLE, why: checked.step?.why ?? checked.why, failed: true },
+  why: `${checked.why}; the keys there were fetched just now, and are again in some seconds`,
+});
+
 /** A signature of the wrong form is an error to some of the runtime's functions. */
 function holds(good: Verify, { signed, signature }: Token): boolean {
   try {
