@@ -4,7 +4,7 @@ import { RC } from "../../mqtt/reason_codes.ts";
 import { shownValue } from "../_auth/asking.ts";
 import type { Part } from "../_backend/template.ts";
 import { claimWords, wrongClaim } from "./claims.ts";
-import { readToken, type Token, type Verifiers, type Verify } from "./token.ts";
+import { isTooLong, readToken, TOKEN_MAX, type Token, type Verifiers, type Verify } from "./token.ts";
 
 export interface Candidate {
   readonly verify: Verify;
@@ -96,6 +96,7 @@ const FAMILIES: readonly [prefix: RegExp, absent: string, why: string][] = [
 /** `text`: what stands where the token is to be; "" = nothing. `now`: Unix ms. */
 export function checkToken(rules: JwtRules, client: ClientInfo, text: string, now: number): Checked {
   if (text === "") return NO_TOKEN;
+  if (isTooLong(text)) return no("token_too_long", `${text.length} characters, and more than ${TOKEN_MAX} are not read`);
   const token = readToken(text);
   // Perhaps a password: the next one knows.
   if (token === null) return PASS;
