@@ -11,6 +11,9 @@ export interface TokenParts {
 
 const FORM = /^([\w-]+\.[\w-]+)\.([\w-]*)$/;
 
+/** It has the three parts of one; what is in them is not looked at. */
+export const hasTokenForm = (text: string): boolean => FORM.test(text);
+
 /** null = this is no token. */
 export function tokenParts(text: string): TokenParts | null {
   const [, signed, signature] = FORM.exec(text) ?? [];

@@ -222,7 +222,9 @@ describe("what an answer comes to", () => {
       [new Response("ignore", { status: 403 }), 5],
       [new Response("", { status: 201 }), 5],
       [new Response("", { status: 500 }), 3],
-      [new Response("", { status: 302, headers: { location: `http://127.0.0.1:${service.port}/other` } }), 5],
+      [new Response("", { status: 302, headers: { location: `http://127.0.0.1:${service.port}/other` } }), 3],
+      [new Response("", { status: 429 }), 3],
+      [new Response("x".repeat(100_000), { status: 403 }), 5],
     ] as const) {
       answers["/auth"] = () => answer.clone() as Response;
       asked = [];

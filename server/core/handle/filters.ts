@@ -6,6 +6,8 @@ import type { Channel } from "../channel.ts";
 
 /** So many filters are handled in one turn of the event loop: a packet of 1 MB may hold 250,000. */
 const SLICE = 500;
+/** So many questions about one packet are under way at a time: whoever answers them outside has others to answer as well. */
+const UNDER_WAY = 8;
 
 /** Malformed filters end the connection [MQTT-4.7.1-1], [MQTT-4.7.1-2], [MQTT-4.7.3-1], [MQTT-4.8.2-1], [MQTT-4.8.2-2]. null: it is closed. */
 export function parseFilters(ch: Channel, filters: readonly string[]): SharedFilter[] | null {
@@ -78,4 +80,33 @@ function sliced(
     };
     step();
   });
+}
+
+/**
+ * The answers to `n` questions, in their order. `ask` may answer at once: where all do, so does this. Of promises no more than a few are under way;
+ * one that is rejected rejects all.
+ */
+export function someAtATime<T>(n: number, ask: (i: number) => T | Promise<T>): T[] | Promise<T[]> {
+  const answers: T[] = [];
+  for (let i = 0; i < n; i++) {
+    const answer = ask(i);
+    if (answer instanceof Promise) return theOthers(n, ask, answers, answer);
+    answers.push(answer);
+  }
+  return answers;
+}
+
+/** Those that are not among `answers`; the first of them is asked already. */
+async function theOthers<T>(n: number, ask: (i: number) => T | Promise<T>, answers: T[], first: Promise<T>): Promise<T[]> {
+  let next = answers.length;
+  const oneAfterTheOther = async (begun: Promise<T> | null): Promise<void> => {
+    let asked = begun;
+    while (next < n) {
+      const i = next++;
+      answers[i] = await (asked ?? ask(i));
+      asked = null;
+    }
+  };
+  await Promise.all(Array.from({ length: UNDER_WAY }, (_, i) => oneAfterTheOther(i === 0 ? first : null)));
+  return answers;
 }

@@ -8,7 +8,7 @@ import type { Channel } from "../channel.ts";
 import type { SubscribeTopic } from "../hooks.ts";
 import { mountFilter, type Session } from "../session.ts";
 import type { AclVerdict, ClientInfo } from "../types.ts";
-import { checkAnswer, inSlices, parseFilters } from "./filters.ts";
+import { checkAnswer, inSlices, parseFilters, someAtATime } from "./filters.ts";
 
 /** So many subscriptions a session may have while memory is short. More that it has already stay. */
 const FEW = 64;
@@ -42,7 +42,11 @@ export function handleSubscribe(ch: Channel, buf: Uint8Array, body: number, end:
   const slice = (from: number, to: number): void | Promise<void> => {
     const requests = p.requests.slice(from, to).map((r, i) => request(ch, r, parsed[from + i] as SharedFilter, p.subscriptionId));
     // The rules judge what the client named; a rewriting hook comes after them.
-    const verdicts = requests.map((r) => (r.code === -1 ? ask(ch, r.parsed.filter) : "deny"));
+    const verdicts = someAtATime<AclVerdict>(requests.length, (i) => {
+      const { code, parsed } = requests[i] as Request;
+      // Of a client that has left nobody needs to be asked.
+      return code === -1 && ch.ready ? ask(ch, parsed.filter) : "deny";
+    });
     const decide = (all: AclVerdict[]): void => {
       if (ch.ready) judge(ch, requests, all);
       for (const r of requests) {
@@ -50,7 +54,7 @@ export function handleSubscribe(ch: Channel, buf: Uint8Array, body: number, end:
         codes.push(r.code);
       }
     };
-    return verdicts.every((v) => typeof v === "string") ? decide(verdicts as AclVerdict[]) : Promise.all(verdicts).then(decide);
+    return verdicts instanceof Promise ? verdicts.then(decide) : decide(verdicts);
   };
   return inSlices(ch, parsed.length, slice, () => answer(ch, p, codes, made));
 }

@@ -12,7 +12,7 @@ import { wordsOf } from "../../lib/errors.ts";
 import { between, later, type MonoMs, reached } from "../../lib/time.ts";
 import type { ServerReport } from "../reports.ts";
 import { Breaker } from "./breaker.ts";
-import type { Calls, Hung } from "./calls.ts";
+import type { Calls, Hung, Rank } from "./calls.ts";
 import { Drivers, type Opened } from "./drivers.ts";
 import { BackendError } from "./errors.ts";
 import { Figures } from "./figures.ts";
@@ -76,11 +76,12 @@ export class Backend<D> {
 
   /**
    * Ask the server. `wanted`: false = the answer is not awaited any more, do not ask. `unnoticed`: whatever comes of it, no figure, state, line
-   * or alarm is another one for it.
+   * or alarm is another one for it. `rank`: the line in which it waits.
    * @throws BackendError
    */
-  ask<T>(question: (driver: D) => Promise<T>, wanted: () => boolean = always, unnoticed = false): Promise<T> {
-    return unnoticed ? this.#askUnnoticed(this.#lines.shared, question) : this.#askIn(this.#lines.shared, question, wanted);
+  ask<T>(question: (driver: D) => Promise<T>, wanted: () => boolean = always, unnoticed = false, rank: Rank = "first"): Promise<T> {
+    const { shared } = this.#lines;
+    return unnoticed ? this.#askUnnoticed(shared, question, rank) : this.#askIn(shared, question, wanted, rank);
   }
 
   /** A question for which the driver makes a connection of its own: there are never more of them at a time than connections. */
@@ -88,16 +89,16 @@ export class Backend<D> {
     return unnoticed ? this.#askUnnoticed(this.#lines.apart, question) : this.#askIn(this.#lines.apart, question, wanted);
   }
 
-  async #askUnnoticed<T>(line: Calls, question: (driver: D) => Promise<T>): Promise<T> {
+  async #askUnnoticed<T>(line: Calls, question: (driver: D) => Promise<T>, rank?: Rank): Promise<T> {
     if (this.#breaker.open) throw this.#isDown();
     try {
-      return await line.run((left) => this.#tries(question, left, true), always, true);
+      return await line.run((left) => this.#tries(question, left, true), always, true, rank);
     } catch (err) {
       throw err instanceof BackendError ? err : this.#told(err);
     }
   }
 
-  async #askIn<T>(line: Calls, question: (driver: D) => Promise<T>, wanted: () => boolean): Promise<T> {
+  async #askIn<T>(line: Calls, question: (driver: D) => Promise<T>, wanted: () => boolean, rank?: Rank): Promise<T> {
     const { counts } = this.figures;
     counts.calls++;
     if (!this.#breaker.admits()) {
@@ -105,7 +106,7 @@ export class Backend<D> {
       throw this.#isDown();
     }
     try {
-      const answer = await line.run((left) => this.#tries(question, left), wanted);
+      const answer = await line.run((left) => this.#tries(question, left), wanted, false, rank);
       counts.answered++;
       return answer;
     } catch (err) {

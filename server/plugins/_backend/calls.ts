@@ -3,6 +3,9 @@
  *
  * A call is `waiting` (in line), then `running` (the server was asked), then settled once: by the answer, by its time, by `close`, or in the
  * line because nobody wants the answer any more. What a driver says later is dropped.
+ *
+ * There are two lines, so that whoever is in already, and asks about a thousand topics, keeps nobody out: that of rank "first" goes before that of
+ * rank "second", but one turn of four is the second's.
  */
 import { duration, type Entry, optional } from "../../lib/config_entry.ts";
 import { later, type MonoMs, reached } from "../../lib/time.ts";
@@ -14,13 +17,19 @@ export interface CallsOptions {
   atATime: number;
   /** So many of them are really worked on, one by each connection: the others stand behind these. Absent = all. */
   carried?: number;
-  /** Calls that may wait; one more is refused at once. */
+  /** Calls that may wait in each line; one more is refused at once. */
   waitingMax: number;
   /** From the call to its answer, ms. */
   timeoutMs: number;
   /** What is said behind that it is over, of those who were asked and of those whose turn did not come. */
   late?: { readonly unanswered: string; readonly waiting: string } | undefined;
 }
+
+/** In which line a call waits: "first" who comes in, "second" what somebody who is in may do. */
+export type Rank = "first" | "second";
+
+/** So many of the first line go before one of the second. */
+const AHEAD_MAX = 3;
 
 /** The configuration key. `required`: 3.1 had it. */
 export const timeLimitEntry = (
@@ -52,9 +61,11 @@ interface Call {
   fail(err: BackendError): void;
 }
 
-/** Always in the order in which they came, so the first are the first whose time is over. */
 export class Calls {
-  readonly #waiting = new Set<Call>();
+  /** Each in the order in which they came, so the first are the first whose time is over. */
+  readonly #lines: Readonly<Record<Rank, Set<Call>>> = { first: new Set(), second: new Set() };
+  /** Of the first line, since one of the second has had its turn. */
+  #ahead = 0;
   readonly #running = new Set<Call>();
   #closed: BackendError | null = null;
   #late = false;
@@ -62,7 +73,7 @@ export class Calls {
   constructor(readonly o: CallsOptions) {}
 
   get waiting(): number {
-    return this.#waiting.size;
+    return this.#lines.first.size + this.#lines.second.size;
   }
   get running(): number {
     return this.#running.size;
@@ -77,10 +88,10 @@ export class Calls {
    * `expire` does not tell of it.
    * Rejects with a BackendError (busy, timeout, gone), or with what `ask` rejects with.
    */
-  run<T>(ask: (left: () => number) => Promise<T>, wanted: () => boolean, unnoticed = false): Promise<T> {
+  run<T>(ask: (left: () => number) => Promise<T>, wanted: () => boolean, unnoticed = false, rank: Rank = "first"): Promise<T> {
     if (this.#closed !== null) return Promise.reject(this.#closed);
-    if (this.#waiting.size >= this.o.waitingMax)
-      return Promise.reject(new BackendError("busy", `${this.#waiting.size} calls wait already`));
+    const line = this.#lines[rank];
+    if (line.size >= this.o.waitingMax) return Promise.reject(new BackendError("busy", `${line.size} calls wait already`));
     return new Promise<T>((resolve, reject) => {
       const until = later(this.o.now(), this.o.timeoutMs);
       const call: Call = {
@@ -103,7 +114,7 @@ export class Calls {
           );
         },
       };
-      this.#waiting.add(call);
+      line.add(call);
       this.next();
     });
   }
@@ -117,26 +128,31 @@ export class Calls {
     const hung: Hung[] = [];
     this.#late = false;
     const { timeoutMs, late } = this.o;
-    for (const [calls, why, see = ""] of [
-      [this.#running, "no answer", late?.unanswered],
-      [this.#waiting, "its turn did not come", late?.waiting],
-    ] as const) {
-      for (const call of calls) {
-        if (!reached(call.until, now)) break;
-        calls.delete(call);
-        if (call.startedAt === null) this.#late ||= !call.unnoticed;
-        else if (!call.unnoticed) hung.push({ startedAt: call.startedAt, behind: call.behind });
-        call.fail(new BackendError("timeout", `${why} within ${timeoutMs} ms${see}`));
-      }
+    const over = (call: Call, why: string, see = ""): void => call.fail(new BackendError("timeout", `${why} within ${timeoutMs} ms${see}`));
+    // They have not come in the order in which they were asked.
+    for (const call of this.#running) {
+      if (!reached(call.until, now)) continue;
+      this.#running.delete(call);
+      if (call.startedAt !== null && !call.unnoticed) hung.push({ startedAt: call.startedAt, behind: call.behind });
+      over(call, "no answer", late?.unanswered);
     }
+    for (const line of Object.values(this.#lines))
+      for (const call of line) {
+        if (!reached(call.until, now)) break;
+        line.delete(call);
+        this.#late ||= !call.unnoticed;
+        over(call, "its turn did not come", late?.waiting);
+      }
     return hung;
   }
 
   /** Everybody who waits is told so; what runs may still be answered. */
   refuse(err: BackendError): void {
-    const waiting = [...this.#waiting];
-    this.#waiting.clear();
-    for (const call of waiting) call.fail(err);
+    for (const line of Object.values(this.#lines)) {
+      const waiting = [...line];
+      line.clear();
+      for (const call of waiting) call.fail(err);
+    }
   }
 
   /** Nothing runs any more, nothing is taken any more. */
@@ -150,9 +166,9 @@ export class Calls {
 
   /** Whoever waits and has a place now. */
   next(): void {
-    for (const call of this.#waiting) {
-      if (this.#running.size >= this.o.atATime) return;
-      this.#waiting.delete(call);
+    while (this.#running.size < this.o.atATime) {
+      const call = this.#take();
+      if (call === undefined) return;
       if (!call.wanted()) {
         call.fail(new BackendError("gone", "the client has left"));
         continue;
@@ -162,5 +178,15 @@ export class Calls {
       call.startedAt = this.o.now();
       call.start();
     }
+  }
+
+  /** Out of its line: whose turn it is. */
+  #take(): Call | undefined {
+    const { first, second } = this.#lines;
+    const line = second.size > 0 && (first.size === 0 || this.#ahead >= AHEAD_MAX) ? second : first;
+    this.#ahead = line === first && second.size > 0 ? this.#ahead + 1 : 0;
+    const [call] = line;
+    if (call !== undefined) line.delete(call);
+    return call;
   }
 }

@@ -11,6 +11,7 @@ import { NONE, serverUrl, serverUrlOrNone } from "../_backend/address.ts";
 import { advised, type SettingKeys, tlsKeys } from "../_backend/advice.ts";
 import { Backend } from "../_backend/backend.ts";
 import { laterTimeLimitEntry, timeLimitEntry } from "../_backend/calls.ts";
+import { BackendError } from "../_backend/errors.ts";
 import type { Judgement } from "../_backend/options.ts";
 import { portOf, reach } from "../_backend/reach.ts";
 import { CLIENT_VARIABLES, type Values } from "../_backend/template.ts";
@@ -39,7 +40,7 @@ const method = (def: Method, doc: string) => oneOf(["post", "get"], def, doc);
 const config = {
   "auth.http.auth_req": serverUrl(
     "http://127.0.0.1:8991/mqtt/auth",
-    "Asked whether a client may come in: 200 = yes, 200 with `ignore` = ask the next one, else no.",
+    "Asked whether a client may come in: 200 = yes, 200 with `ignore` = ask the next one, else no. 3xx, 407, 408, 429 and 5xx refuse as well, but count as no wrong password; 502, 503 and 504 as a service that is down.",
   ),
   "auth.http.auth_req.method": method("post", "How it is asked."),
   "auth.http.auth_req.params": params(
@@ -105,9 +106,9 @@ function headersOf(given: ReadonlyMap<string, string | null>): Map<string, strin
 
 /** Of what a service says no more is shown than counts: it may be anything. */
 function answerTold({ status, type, body }: HttpAnswer): Told {
-  const mountpoint = status === 200 ? mountpointOf(body) : null;
+  const mountpoint = mountpointOf(body);
   const what = mountpoint !== null ? `mountpoint ${shownValue(mountpoint)}` : body === "ignore" ? body : `${body.length} characters`;
-  return { answer: [status, ...(type === "" ? [] : [type]), what].join(", ") };
+  return { answer: [status, ...(type === "" ? [] : [type]), ...(status === 200 ? [what] : [])].join(", ") };
 }
 
 type Which = "auth" | "super" | "acl";
@@ -131,29 +132,50 @@ function httpSource(host: SourceHost, c: Values_, headers: ReadonlyMap<string, s
       backends.set(url.origin, backendOf(host, url, keysOf(requests, url.origin), host.pool(pool), timeoutMs));
   }
 
+  /** Origins whose last answer was that nobody is there. */
+  const away = new Set<string>();
+  const sent = async (request: RequestTemplate, values: Values): Promise<HttpAnswer> => {
+    const { origin } = request.url;
+    try {
+      const answer = await send(request, fill(request, values), AbortSignal.timeout(timeoutMs + ABORT_AFTER_MS), tls);
+      away.delete(origin);
+      return answer;
+    } catch (err) {
+      if (err instanceof BackendError && err.kind === "down") away.add(origin);
+      else away.delete(origin);
+      throw err;
+    }
+  };
+
   const ask: Ask = async (which, values, wanted) => {
     const request = requests[which];
     if (request === null) return null;
     const backend = backends.get(request.url.origin) as Backend<null>;
-    const timed = (): AbortSignal => AbortSignal.timeout(timeoutMs + ABORT_AFTER_MS);
     return askNoted(
       host.clock,
       values.client,
       `${request.method.toUpperCase()} ${request.url.origin}${request.url.pathname}`,
       (client) => shownFields(request, { ...values, client }),
-      (unnoticed) => backend.ask(() => send(request, fill(request, values), timed(), tls), wanted, unnoticed),
+      (unnoticed) => backend.ask(() => sent(request, values), wanted, unnoticed, which === "acl" ? "second" : "first"),
       answerTold,
     );
+  };
+
+  /** EMQ X 3.1 denies by any status but 200, whatever `on_error` says: so also while one is why nobody is asked. */
+  const check = async (client: ClientInfo, action: Action, topic: string): Promise<AclStep> => {
+    try {
+      return verdictOf(client, (await ask("acl", { client, action, topic })) as HttpAnswer);
+    } catch (err) {
+      const isSaid = err instanceof BackendError && err.kind === "down" && away.has(requests.acl?.url.origin ?? "");
+      throw isSaid ? new BackendError("refused", err.message) : err;
+    }
   };
 
   return {
     auth: {
       authenticate: (client, password, wanted) => authenticate(ask, requests.super !== null, client, password, wanted),
       rulesKey: "auth.http.acl_req",
-      ...(requests.acl !== null && {
-        check: async (client: ClientInfo, action: Action, topic: string) =>
-          verdictOf(client, (await ask("acl", { client, action, topic })) as HttpAnswer),
-      }),
+      ...(requests.acl !== null && { check }),
     },
     backends: [...backends.values()],
   };
@@ -169,7 +191,7 @@ async function authenticate(
 ): Promise<AuthStep> {
   const { status, body } = (await ask("auth", { client, password }, wanted)) as HttpAnswer;
   if (status !== 200) {
-    sayWhy(client, () => `${statusWords(status)}: only 200 of auth.http.auth_req lets in`);
+    sayWhy(client, () => `http ${status}: only 200 of auth.http.auth_req lets in`);
     return { allow: false, code: RC.NOT_AUTHORIZED, why: `http ${status}` };
   }
   if (body === "ignore") {
@@ -191,10 +213,8 @@ async function authenticate(
 const SUPER_KEY = "auth.http.super_req";
 const IGNORED = "http 200 with ignore: the next one is asked";
 
-const statusWords = (status: number): string => `http ${status}${status >= 300 && status < 400 ? ", and a redirect is not followed" : ""}`;
-
 function verdictOf(client: ClientInfo, { status, body }: HttpAnswer): AclStep {
-  if (status !== 200) return { verdict: "deny", why: `${statusWords(status)}: only 200 of auth.http.acl_req allows` };
+  if (status !== 200) return { verdict: "deny", why: `http ${status}: only 200 of auth.http.acl_req allows` };
   if (body !== "ignore") return { verdict: "allow", why: "http 200 of auth.http.acl_req allows" };
   sayWhy(client, () => IGNORED);
   return null;

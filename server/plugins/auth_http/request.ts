@@ -1,7 +1,7 @@
 /** One request of emqx_auth_http: parameters from a template, values encoded, an answer of bounded size. */
 
 import { namesSecret, withoutSecretFields } from "../../lib/mask.ts";
-import { BackendError } from "../_backend/errors.ts";
+import { BackendError, type BackendFailure } from "../_backend/errors.ts";
 import { leaveUnread, limitedText } from "../_backend/http.ts";
 import { ALL_VARIABLES, fillTemplate, type Part, parseTemplate, type Values, type Variable, variableValue } from "../_backend/template.ts";
 
@@ -23,7 +23,7 @@ export interface HttpAnswer {
   status: number;
   /** Media type without its parameters; "" = none is told. */
   type: string;
-  /** Without blanks at its ends. */
+  /** Without blanks at its ends; "" = none, or of another status than 200, which says all. */
   body: string;
 }
 
@@ -65,7 +65,38 @@ export function shownFields({ params }: RequestTemplate, values: Values): string
   });
 }
 
-/** A redirect is an answer like others: it must not carry a password elsewhere. */
+interface NoVerdict {
+  readonly failure: BackendFailure;
+  /** Behind the status. */
+  readonly words: string;
+}
+
+const AWAY: ReadonlyMap<number, string> = new Map([
+  [502, ": a proxy gets no answer of it"],
+  [503, ": it is not available"],
+  [504, ": a proxy gets no answer of it in time"],
+]);
+const NOT_NOW: ReadonlyMap<number, string> = new Map([
+  [407, ": a proxy wants to know who asks"],
+  [408, ": the request was too slow"],
+  [429, ": it is asked too often"],
+]);
+
+/** Statuses that say nothing of the client: whoever is refused for one has given no wrong password. null = it does. */
+function noVerdict(status: number): NoVerdict | null {
+  const away = AWAY.get(status);
+  if (away !== undefined) return { failure: "down", words: away };
+  // A fault of the service's, or of a proxy before it.
+  if (status >= 500) return { failure: "refused", words: "" };
+  if (status >= 300 && status < 400) return { failure: "refused", words: ", and a redirect is not followed" };
+  const notNow = NOT_NOW.get(status);
+  return notNow === undefined ? null : { failure: "refused", words: notNow };
+}
+
+/**
+ * One request. A redirect is not followed: it must not carry a password elsewhere.
+ * @throws BackendError "down" where it is answered that the service is away, "refused" where the answer is no verdict; what `fetch` throws, too
+ */
 export async function send(
   t: RequestTemplate,
   fields: [string, string][],
@@ -89,11 +120,12 @@ export async function send(
     init.body = JSON.stringify(Object.fromEntries(fields));
   } else init.body = new URLSearchParams(fields);
   const response = await fetch(url, init);
-  // A fault of the service's, or of a proxy before it: no verdict.
-  if (response.status >= 500) {
+  const { status } = response;
+  if (status !== 200) {
     await leaveUnread(response);
-    throw new BackendError("refused", `http ${response.status}; see ${t.key}`);
+    const none = noVerdict(status);
+    if (none !== null) throw new BackendError(none.failure, `http ${status}${none.words}; see ${t.key}`);
   }
   const type = (response.headers.get("content-type") ?? "").split(";", 1)[0]?.trim().slice(0, TYPE_MAX) ?? "";
-  return { status: response.status, type, body: (await limitedText(response, ANSWER_MAX)).trim() };
+  return { status, type, body: status === 200 ? (await limitedText(response, ANSWER_MAX)).trim() : "" };
 }

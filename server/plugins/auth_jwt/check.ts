@@ -4,7 +4,7 @@ import { RC } from "../../mqtt/reason_codes.ts";
 import { shownValue } from "../_auth/asking.ts";
 import type { Part } from "../_backend/template.ts";
 import { claimWords, wrongClaim } from "./claims.ts";
-import { readToken, type Token, type Verifiers, type Verify } from "./token.ts";
+import { isTooLong, readToken, TOKEN_MAX, type Token, type Verifiers, type Verify } from "./token.ts";
 
 export interface Candidate {
   readonly verify: Verify;
@@ -96,6 +96,7 @@ const FAMILIES: readonly [prefix: RegExp, absent: string, why: string][] = [
 /** `text`: what stands where the token is to be; "" = nothing. `now`: Unix ms. */
 export function checkToken(rules: JwtRules, client: ClientInfo, text: string, now: number): Checked {
   if (text === "") return NO_TOKEN;
+  if (isTooLong(text)) return no("token_too_long", `${text.length} characters, and more than ${TOKEN_MAX} are not read`);
   const token = readToken(text);
   // Perhaps a password: the next one knows.
   if (token === null) return PASS;
@@ -118,6 +119,13 @@ export function checkToken(rules: JwtRules, client: ClientInfo, text: string, no
   const exp = typeof claims.exp === "number" ? claims.exp + rules.leeway : null;
   return { step: { allow: true }, why: `a good token, signed with ${key}`, key, exp, claims, unknownKey: false };
 }
+
+/** While there could be no look at whether its key is there by now: a check that was not made, which is no wrong password. */
+export const notLooked = (checked: Checked): Checked => ({
+  ...checked,
+  step: { allow: false, code: RC.SERVER_UNAVAILABLE, why: checked.step?.why ?? checked.why, failed: true },
+  why: `${checked.why}; the keys there were fetched just now, and are again in some seconds`,
+});
 
 /** A signature of the wrong form is an error to some of the runtime's functions. */
 function holds(good: Verify, { signed, signature }: Token): boolean {

@@ -53,6 +53,8 @@ export class Jwks implements KeyRing {
   /** Requests so far, and which of them brought the keys. */
   #requests = 0;
   #newest = 0;
+  /** The look that is under way, if it counts. */
+  #look: Promise<void> | null = null;
   readonly #odd;
 
   constructor(
@@ -88,9 +90,23 @@ export class Jwks implements KeyRing {
   /** Perhaps there are new ones; `unnoticed`: nothing of it is counted. False = there was a look at them just now. @throws BackendError */
   async renewed(unnoticed = false): Promise<boolean> {
     if (!this.#isOlderThan(UNKNOWN_MS)) return false;
-    // Several who wait for it make one request.
-    await this.backend.ask(async () => this.#isOlderThan(UNKNOWN_MS) && (await this.#fetch()), undefined, unnoticed);
+    // Where a key is new everybody needs the same look: one takes a place in line, not each.
+    await (this.#look ?? this.#looked(unnoticed));
     return true;
+  }
+
+  #looked(unnoticed: boolean): Promise<void> {
+    const look = async (): Promise<void> => {
+      // A probe may have had one, or somebody before whom this one stood in line.
+      if (this.#isOlderThan(UNKNOWN_MS)) await this.#fetch();
+    };
+    const asked = this.backend.ask(look, undefined, unnoticed);
+    // If it fails it counts for nothing: who comes in by it has a look of his own.
+    if (unnoticed) return asked;
+    this.#look = asked.finally(() => {
+      this.#look = null;
+    });
+    return this.#look;
   }
 
   #isOlderThan(ms: number): boolean {

@@ -8,7 +8,7 @@ import { type RuleSet, verdictOf } from "../_auth/rules.ts";
 import type { Source, SourceHost } from "../_auth/source.ts";
 import type { Part } from "../_backend/template.ts";
 import { rulesOfClaim } from "./acl.ts";
-import { type Checked, checkToken, type JwtRules, type KeyRing, oneKey } from "./check.ts";
+import { type Checked, checkToken, type JwtRules, type KeyRing, notLooked, oneKey } from "./check.ts";
 import { Jwks, type JwksOptions } from "./jwks.ts";
 import { headerTold, tokenTold } from "./shown.ts";
 import { keyVerifiers, readToken, secretVerifiers } from "./token.ts";
@@ -73,7 +73,7 @@ export function jwtSource(host: SourceHost, o: JwtSettings, notes: TokenNotes): 
     const check = (): Checked => checkToken(rules, client, token, host.clock.now());
     const first = check();
     if (!first.unknownKey || jwks === null) return decided(client, token, first);
-    return jwks.renewed(isOnlyExplained(client)).then((anew) => decided(client, token, anew ? check() : first));
+    return jwks.renewed(isOnlyExplained(client)).then((anew) => decided(client, token, anew ? check() : notLooked(first)));
   }
 
   function check(client: ClientInfo, action: "publish" | "subscribe", topic: string): AclStep {

@@ -1,6 +1,6 @@
 /** JSON Web Tokens (RFC 7519) as compact JWS (RFC 7515): checked with keys that say themselves which algorithms they are for. */
 import { constants, createHmac, createPublicKey, type KeyObject, timingSafeEqual, verify, X509Certificate } from "node:crypto";
-import { isWhole, tokenParts } from "../../lib/token_parts.ts";
+import { hasTokenForm, isWhole, tokenParts } from "../../lib/token_parts.ts";
 
 export interface Token {
   readonly alg: string;
@@ -14,10 +14,13 @@ export interface Token {
   readonly critical: boolean;
 }
 
-/** Longer texts are no tokens anybody makes. */
-const TOKEN_MAX = 8192;
+/** Characters. Longer ones are read by nobody: what is in them would be taken apart before anything is known of who sends it. */
+export const TOKEN_MAX = 8192;
 
-/** null = this is no token. */
+/** It is meant as a token: it must not pass for a password, of which others decide. */
+export const isTooLong = (text: string): boolean => text.length > TOKEN_MAX && hasTokenForm(text);
+
+/** null = this is no token, or one that is too long. */
 export function readToken(text: string): Token | null {
   const parts = text.length > TOKEN_MAX ? null : tokenParts(text);
   if (parts === null) return null;

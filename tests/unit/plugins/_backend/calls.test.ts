@@ -1,7 +1,7 @@
 /** The line of calls: every way from waiting to settled, and that no place is lost on any. */
 import { describe, expect, test } from "bun:test";
 import type { MonoMs } from "../../../../server/lib/time.ts";
-import { Calls } from "../../../../server/plugins/_backend/calls.ts";
+import { Calls, type Rank } from "../../../../server/plugins/_backend/calls.ts";
 import { BackendError } from "../../../../server/plugins/_backend/errors.ts";
 
 function setUp(o: { atATime?: number; waitingMax?: number } = {}) {
@@ -10,14 +10,19 @@ function setUp(o: { atATime?: number; waitingMax?: number } = {}) {
   const asked: string[] = [];
   const answers = new Map<string, PromiseWithResolvers<string>>();
   const outcomes = new Map<string, string>();
-  const call = (name: string, wanted: () => boolean = () => true): void => {
+  const call = (name: string, wanted: () => boolean = () => true, rank?: Rank): void => {
     calls
-      .run(() => {
-        asked.push(name);
-        const answer = Promise.withResolvers<string>();
-        answers.set(name, answer);
-        return answer.promise;
-      }, wanted)
+      .run(
+        () => {
+          asked.push(name);
+          const answer = Promise.withResolvers<string>();
+          answers.set(name, answer);
+          return answer.promise;
+        },
+        wanted,
+        false,
+        rank,
+      )
       .then(
         (value) => outcomes.set(name, value),
         (err: unknown) => outcomes.set(name, err instanceof BackendError ? err.kind : String(err)),
@@ -26,7 +31,8 @@ function setUp(o: { atATime?: number; waitingMax?: number } = {}) {
   const settle = async (): Promise<void> => {
     for (let i = 0; i < 10; i++) await Promise.resolve();
   };
-  return { clock, calls, asked, answers, outcomes, call, settle };
+  const second = (name: string): void => call(name, undefined, "second");
+  return { clock, calls, asked, answers, outcomes, call, second, settle };
 }
 
 describe("the line", () => {
@@ -58,6 +64,66 @@ describe("the line", () => {
     expect(asked).toEqual(["a", "c"]);
     expect(outcomes.get("b")).toBe("gone");
     expect([calls.running, calls.waiting]).toEqual([1, 0]);
+  });
+});
+
+describe("the second line", () => {
+  test("lets the first pass, and has one turn of four", async () => {
+    const { calls, asked, answers, call, second, settle } = setUp({ atATime: 1, waitingMax: 10 });
+    second("t0");
+    for (const i of [1, 2, 3]) second(`t${i}`);
+    for (const i of [1, 2, 3, 4, 5, 6, 7]) call(`c${i}`);
+    expect([calls.running, calls.waiting]).toEqual([1, 10]);
+    for (let at = 0; at < asked.length; at++) {
+      answers.get(asked[at] as string)?.resolve("good");
+      await settle();
+    }
+    expect(asked).toEqual(["t0", "c1", "c2", "c3", "t1", "c4", "c5", "c6", "t2", "c7", "t3"]);
+    call("c8");
+    second("t4");
+    expect(asked.at(-1)).toBe("c8");
+  });
+
+  test("who waits in it takes no place in the first", async () => {
+    const { outcomes, asked, answers, call, second, settle } = setUp({ atATime: 1, waitingMax: 2 });
+    for (const name of ["t0", "t1", "t2", "t3"]) second(name);
+    call("c1");
+    await settle();
+    expect([...outcomes]).toEqual([["t3", "busy"]]);
+    answers.get("t0")?.resolve("good");
+    await settle();
+    expect(asked).toEqual(["t0", "c1"]);
+  });
+
+  test("ends in time, also when it runs behind one that came later", async () => {
+    const { clock, calls, asked, answers, outcomes, call, second, settle } = setUp();
+    call("c1");
+    call("c2");
+    second("t1");
+    second("t2");
+    clock.ms = 500;
+    call("c3");
+    answers.get("c1")?.resolve("good");
+    answers.get("c2")?.resolve("good");
+    await settle();
+    expect(asked).toEqual(["c1", "c2", "c3", "t1"]);
+    clock.ms = 1000;
+    expect([calls.expire().length, calls.late]).toEqual([1, true]);
+    await settle();
+    expect([outcomes.get("t1"), outcomes.get("t2"), outcomes.get("c3")]).toEqual(["timeout", "timeout", undefined]);
+  });
+
+  test("is refused and closed with the first", async () => {
+    const { calls, outcomes, call, second, settle } = setUp({ atATime: 1 });
+    call("c1");
+    second("t1");
+    calls.refuse(new BackendError("down", "it is down"));
+    second("t2");
+    await settle();
+    expect([...outcomes]).toEqual([["t1", "down"]]);
+    calls.close(new BackendError("gone", "closed"));
+    await settle();
+    expect([outcomes.get("t2"), calls.waiting]).toEqual(["gone", 0]);
   });
 });
 

@@ -1,11 +1,134 @@
-/** emqx_auth_http on the core: what is told of several services. */
-import { afterAll, describe, expect, test } from "bun:test";
+/** emqx_auth_http on the core: what is told of several services, what their answers come to, who is asked about first. */
+import { afterAll, afterEach, describe, expect, test } from "bun:test";
 import { authHttp } from "../../../../server/plugins/auth_http/index.ts";
 import { aClient } from "../../../support/access.ts";
 import { until } from "../../../support/until.ts";
-import { removeTempDirs, running } from "../harness.ts";
+import { logIn, removeTempDirs, running } from "../harness.ts";
 
 afterAll(removeTempDirs);
+
+const stops: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const stop of stops.splice(0)) await stop();
+});
+
+/** The plugin with a service that answers as `state.answer` says. */
+async function served(more: Record<string, string> = {}) {
+  const state = { asked: [] as string[], answer: (_what: string): Response | Promise<Response> => new Response("") };
+  const server = Bun.serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    fetch(request) {
+      const { pathname, searchParams } = new URL(request.url);
+      const what = pathname + (searchParams.get("topic") ?? "");
+      state.asked.push(what);
+      return state.answer(what);
+    },
+  });
+  const at = (path: string): string => `http://127.0.0.1:${server.port}/${path}`;
+  const own = { auth_req: at("auth"), super_req: "", acl_req: at("acl/"), ...more };
+  const b = await running(authHttp, { settings: Object.fromEntries(Object.entries(own).map(([key, text]) => [`auth.http.${key}`, text])) });
+  stops.push(
+    () => server.stop(true),
+    () => b.manager.unload("emqx_auth_http"),
+  );
+  const service = () => b.manager.report("emqx_auth_http")?.servers[0];
+  await until(() => service()?.state === "up", "the service is reached");
+  return { ...b, state, service };
+}
+
+test("who logs in is asked about before the many topics of somebody who is in", async () => {
+  const { kit, state, service } = await served({ pool: "1" });
+  const held: ((response: Response) => void)[] = [];
+  const c = kit.client(4).connect("greedy", { username: "greedy", password: Buffer.from("x") });
+  await until(() => c.take().some((p) => p.cmd === "connack"), "CONNACK");
+  state.answer = () => new Promise<Response>((done) => held.push(done));
+  const subscriptions = Array.from({ length: 400 }, (_, i) => ({ topic: `t/${i}`, qos: 0 as const }));
+  c.send({ cmd: "subscribe", messageId: 7, subscriptions });
+  await until(() => held.length === 1, "one is asked about");
+  const joe = logIn(kit, "joe", "x");
+  await until(() => service()?.waiting === 8, "few others wait, and the one who logs in");
+  held[0]?.(new Response(""));
+  await until(() => held.length === 2, "the next one is asked about");
+  expect(state.asked).toEqual(["/auth", "/acl/t/0", "/auth"]);
+  held[1]?.(new Response(""));
+  expect(await joe).toBe(0);
+});
+
+const denying = (status: number, body?: ConstructorParameters<typeof Response>[0]) => (): Response =>
+  new Response(body ?? "no", { status, headers: status < 400 ? { location: "/login" } : {} });
+
+describe("of an answer that is not 200", () => {
+  test("the status counts: a long page with it, or one that does not end, changes nothing", async () => {
+    const { kit, state, service, manager } = await served();
+    const endless = () => new ReadableStream({ start: (c) => c.enqueue(new TextEncoder().encode("no")) });
+    state.answer = denying(401, "x".repeat(70_000));
+    expect(await logIn(kit, "joe", "wrong")).toBe(0x87);
+    for (let i = 0; i < 6; i++) {
+      state.answer = denying(401, endless());
+      expect(await logIn(kit, "joe", "wrong")).toBe(0x87);
+    }
+    expect(manager.report("emqx_auth_http")?.authentication).toMatchObject({ denied: 7, errors: 0 });
+    expect(service()).toMatchObject({ state: "up", answered: 7, refused: 0 });
+  });
+
+  test("a redirect, or that it cannot be asked now, is no wrong password, and no verdict that is kept", async () => {
+    for (const status of [300, 302, 307, 407, 408, 429, 500]) {
+      const { kit, state, service } = await served();
+      kit.zone.authFailureLimit = { count: 3, intervalMs: 60_000 };
+      const c = kit.client(5).connect(`c${status}`, { username: "joe", password: Buffer.from("x") });
+      await until(() => c.take().some((p) => p.cmd === "connack"), "CONNACK");
+      const granted = async (): Promise<number | undefined> => {
+        let found: number | undefined;
+        c.subscribe("t");
+        await until(() => {
+          kit.settle();
+          for (const p of c.take()) if (p.cmd === "suback") found = p.granted[0] as number;
+          return found !== undefined;
+        }, "SUBACK");
+        return found;
+      };
+      state.answer = denying(status);
+      for (let i = 0; i < 6; i++) expect([status, await logIn(kit, "bob", "right")]).toEqual([status, 0x88]);
+      expect(await granted()).toBe(0x87);
+      expect(service()).toMatchObject({ state: "degraded", refused: 7, lastError: expect.stringContaining(`http ${status}`) });
+      state.answer = () => new Response("");
+      expect([await logIn(kit, "bob", "right"), await granted()]).toEqual([0, 0]);
+    }
+  });
+});
+
+describe("a proxy that says that nobody is behind it", () => {
+  for (const status of [502, 503, 504])
+    test(`${status}: as a service that is down, with its alarm, until somebody is answered`, async () => {
+      const { kit, state, service } = await served();
+      state.answer = denying(status);
+      for (let i = 0; i < 6; i++) expect(await logIn(kit, "joe", "x")).toBe(0x88);
+      expect(service()).toMatchObject({ state: "down", refused: 0, failed: 5 });
+      const summaries = kit.broker.alarms.present().map((a) => JSON.stringify(a.desc));
+      expect(summaries).toEqual([expect.stringContaining(`http ${status}`)]);
+      state.answer = () => new Response("");
+      await until(async () => (await logIn(kit, "joe", "x", 100)) === 0, "somebody is let in");
+      expect([service()?.state, kit.broker.alarms.present()]).toEqual(["up", []]);
+    });
+
+  test("with on_error = ignore no topic is allowed for it, as in EMQ X 3.1: neither by its answer nor while it is known", async () => {
+    const { kit, state, service } = await served({ on_error: "ignore" });
+    const c = kit.client(4).connect("c", { username: "joe", password: Buffer.from("x") });
+    await until(() => c.take().some((p) => p.cmd === "connack"), "CONNACK");
+    state.answer = denying(503);
+    const granted: unknown[] = [];
+    for (let i = 0; i < 8; i++) {
+      c.subscribe(`t/${i}`);
+      await until(() => {
+        kit.settle();
+        for (const p of c.take()) if (p.cmd === "suback") granted.push(...p.granted);
+        return granted.length === i + 1;
+      }, "SUBACK");
+    }
+    expect([granted, service()?.state]).toEqual([Array.from({ length: 8 }, () => 0x80), "down"]);
+  });
+});
 
 test("each service that is down has an alarm of its own, however alike their addresses are", async () => {
   // Nobody listens there.

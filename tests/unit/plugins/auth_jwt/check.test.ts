@@ -27,6 +27,16 @@ test("something else in its place: the next one is asked", () => {
   expect(["secret", "a.b.c", "x".repeat(100_000)].map((text) => outcome(text))).toEqual(["pass", "pass", "pass"]);
 });
 
+test("a token that is too long to be read decides, too; a password of that length is none", () => {
+  const claims = (length: number) => ({ pad: "x".repeat(length) });
+  expect([outcome(signed(claims(6000))), outcome(signed(claims(9000)))]).toEqual(["allow", "token_too_long"]);
+  const { step, why } = checkToken(RULES, client, signed(claims(9000)), NOW_S * 1000);
+  expect([step, why]).toMatchObject([{ allow: false, code: 0x87 }, expect.stringMatching(/^token_too_long: 1\d{4} characters/)]);
+  const part = "x".repeat(9000);
+  const others = [part, `${part}.${part}`, `${part}.x.`, `${part}..${part}`, `${part}.x.x x`, `${part}.x.x.x`];
+  expect(others.map((text) => outcome(text))).toEqual(["pass", "pass", "token_too_long", "pass", "pass", "pass"]);
+});
+
 test("no token: the next one is asked, too, and when none lets the client in it is refused", () => {
   expect(checkToken(RULES, client, "", NOW_S * 1000)).toMatchObject({ step: { allow: null, code: 0x87, why: "token_undefined" } });
 });

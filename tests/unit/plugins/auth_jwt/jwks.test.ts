@@ -21,13 +21,14 @@ function signed(key: KeyObject, header: object = {}, claims: object = {}): strin
 
 /** A URL with keys. */
 function keys() {
-  const state = { body: "", status: 200, requests: 0, hangs: false };
+  const state = { body: "", status: 200, requests: 0, hangs: false, gate: null as PromiseWithResolvers<void> | null };
   const server = Bun.serve({
     port: 0,
     hostname: "127.0.0.1",
-    fetch() {
+    async fetch() {
       state.requests++;
       if (state.hangs) return new Promise<Response>(() => {});
+      await state.gate?.promise;
       return new Response(state.body, { status: state.status });
     },
   });
@@ -126,7 +127,7 @@ describe("keys from a URL", () => {
     expect([await code(kit, signed(a.privateKey, { kid: "a" })), await code(kit, signed(a.privateKey))]).toEqual([0, 0]);
     expect([await code(kit, signed(b.privateKey)), await code(kit, signed(b.privateKey, { kid: "anything" }))]).toEqual([0, 0]);
     expect([await code(kit, signed(c.privateKey, { kid: "c" })), await code(kit, signed(c.privateKey, { kid: "a" }))]).toEqual([
-      0x87, 0x87,
+      0x88, 0x87,
     ]);
     expect(await code(kit, signed(a.privateKey, { kid: "a", alg: "RS256" }))).toBe(0x87);
   });
@@ -158,7 +159,7 @@ describe("keys from a URL", () => {
     const it = await broker(k.url);
     await until(() => state(it) === "up", "the keys are there");
     k.set(jwk(b.publicKey, { kid: "b" }));
-    expect(await code(it.kit, signed(b.privateKey, { kid: "b" }))).toBe(0x87);
+    expect(await code(it.kit, signed(b.privateKey, { kid: "b" }))).toBe(0x88);
     await slowly(it.kit, 11);
     const before = k.state.requests;
     const answers = await Promise.all([
@@ -166,10 +167,48 @@ describe("keys from a URL", () => {
       code(it.kit, signed(a.privateKey, { kid: "x1" })),
     ]);
     expect(answers).toEqual([0, 0x87]);
-    for (let i = 0; i < 5; i++) expect(await code(it.kit, signed(b.privateKey, { kid: `made-up-${i}` }))).toBe(0x87);
+    for (let i = 0; i < 5; i++) expect(await code(it.kit, signed(b.privateKey, { kid: `made-up-${i}` }))).toBe(0x88);
     expect(k.state.requests - before).toBe(1);
     // What is gone from there is nobody's any more.
+    await slowly(it.kit, 11);
     expect(await code(it.kit, signed(a.privateKey, { kid: "a" }))).toBe(0x87);
+  });
+
+  test("however many wait for a new one: one request is made, and all come in", async () => {
+    const [a, b] = [pair(), pair()];
+    const k = keys();
+    stops.push(() => k.server.stop(true));
+    k.set(jwk(a.publicKey, { kid: "a" }));
+    const { kit, manager } = await broker(k.url);
+    await until(() => manager.report("emqx_auth_jwt")?.servers[0]?.state === "up", "the keys are there");
+    await slowly(kit, 11);
+    const before = k.state.requests;
+    k.set(jwk(b.publicKey, { kid: "b" }));
+    k.state.gate = Promise.withResolvers<void>();
+    const token = signed(b.privateKey, { kid: "b" });
+    const codes = Array.from({ length: 300 }, (_, i) => logIn(kit, `device ${i}`, token));
+    await until(() => k.state.requests > before, "the keys are fetched");
+    k.state.gate.resolve();
+    expect(new Set(await Promise.all(codes))).toEqual(new Set([0]));
+    expect(k.state.requests - before).toBe(1);
+  });
+
+  test("one that came just behind the last look is no wrong password of whoever brings it", async () => {
+    const [a, b] = [pair(), pair()];
+    for (const others of [[], [jwk(pair().publicKey)]]) {
+      const k = keys();
+      stops.push(() => k.server.stop(true));
+      k.set(...others, jwk(a.publicKey, { kid: "a" }));
+      const it = await broker(k.url);
+      it.kit.zone.authFailureLimit = { count: 3, intervalMs: 60_000 };
+      await until(() => state(it) === "up", "the keys are there");
+      k.set(...others, jwk(b.publicKey, { kid: "b" }));
+      const token = signed(b.privateKey, { kid: "b" });
+      for (let i = 0; i < 10; i++) expect(await code(it.kit, token)).toBe(0x88);
+      expect(it.manager.report("emqx_auth_jwt")?.authentication).toMatchObject({ denied: 0, errors: 10 });
+      await slowly(it.kit, 11);
+      expect(await code(it.kit, token)).toBe(0);
+    }
   });
 
   test("while they are not to be had: nobody is let in by them, and by on_error = ignore the next one decides", async () => {
@@ -210,7 +249,7 @@ describe("keys from a URL", () => {
       const before = k.state.requests;
       expect(await code(it.kit, signed(fresh.privateKey, { kid: "new" }))).toBe(0);
       // Whoever makes up names is not asked for again, and neither is the file's own key.
-      expect(await code(it.kit, signed(pair().privateKey, { kid: "made up" }))).toBe(0x87);
+      expect(await code(it.kit, signed(pair().privateKey, { kid: "made up" }))).toBe(0x88);
       expect(await code(it.kit, signed((pubkey === "" ? nameless : file).privateKey, { kid: "any" }))).toBe(0);
       expect(k.state.requests - before).toBe(1);
     }
