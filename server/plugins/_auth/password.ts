@@ -38,16 +38,18 @@ export class PasswordCheck {
   constructor(private readonly queue = hashes) {}
 
   /**
-   * `from`: the address it is checked for. Synchronous for all kinds but argon2id, and for that too when the same password was right before.
+   * `from`: the address it is checked for; `wanted`: false, asked when its turn has come = nobody waits for it, and it is said to be wrong. Synchronous for all kinds but argon2id, and for that too when the same password was right before.
    * null = too many slow checks wait already.
    */
-  verify(row: AccountRow, password: Uint8Array, from = ""): boolean | Promise<boolean> | null {
+  verify(row: AccountRow, password: Uint8Array, from = "", wanted = always): boolean | Promise<boolean> | null {
     if (row.kind === "plain") return sameSecret(row.hash, password);
     if (row.kind in DIGESTS) return sameSecret(row.hash, digest(row.kind, row.salt, password));
     if (row.kind !== "argon2id") return false;
     // An empty password is an error to the runtime, and never right: accounts have none.
     if (password.length === 0) return false;
     const run = (): Promise<boolean> => Bun.password.verify(password as Uint8Array<ArrayBuffer>, row.hash);
-    return this.good.check([row.hash, password], this.queue, { cost: ARGON2_COST, from, run });
+    return this.good.check([row.hash, password], this.queue, { cost: ARGON2_COST, from, wanted, run });
   }
 }
+
+const always = (): boolean => true;

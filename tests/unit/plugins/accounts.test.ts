@@ -66,8 +66,8 @@ describe("hashes", () => {
       new PasswordCheck(new HashQueue(1, 0)),
     );
     const client = aClient({ username: "u" });
-    const first = accounts.check(client, bytes("p"));
-    expect(accounts.check(client, bytes("p"))).toMatchObject({ allow: false, code: 0x89 });
+    const first = accounts.check(client, { password: bytes("p") });
+    expect(accounts.check(client, { password: bytes("p") })).toMatchObject({ allow: false, code: 0x89 });
     expect(counted).toEqual(["access/auth/busy"]);
     expect(await first).toMatchObject({ allow: true });
   });
@@ -83,11 +83,60 @@ describe("hashes", () => {
       () => {},
       passwords,
     );
-    const from = (ip: string, guess: string) => accounts.check(aClient({ username: "u", ip }), bytes(guess));
+    const from = (ip: string, guess: string) => accounts.check(aClient({ username: "u", ip }), { password: bytes(guess) });
     const all = Array.from({ length: 20 }, (_, i) => from("10.6.6.6", `guess ${i}`));
     expect(all.filter((step) => step instanceof Promise)).toHaveLength(3);
     expect(await from("10.0.0.1", "p")).toMatchObject({ allow: true });
     await Promise.all(all);
+  });
+
+  /** An account "u" with the password "p", whose checks wait until `free` is called (and again for what `block` gives); the hashes that the queue has measured since. */
+  const waiting = async () => {
+    let hashed = 0;
+    const queue = new HashQueue(1, 15_000, () => {
+      hashed++;
+      return 0;
+    });
+    const block = (): (() => void) => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      void queue.run({ kind: "other", guessMs: 1 }, "10.0.0.9", () => promise);
+      return resolve;
+    };
+    const free = block();
+    const table = new TestKit().store.accounts("p");
+    table.put(await hashPassword("u", "p", "argon2id"));
+    const accounts = createAccounts(
+      table,
+      ({ username }) => username,
+      () => "argon2id",
+      () => {},
+      new PasswordCheck(queue),
+    );
+    // The clock is looked at before and behind each.
+    return { accounts, queue, block, free, hashes: () => hashed / 2 };
+  };
+
+  test("an account that is deleted while its check waits lets nobody in; one that is changed asks for the new password", async () => {
+    const { accounts, block, free } = await waiting();
+    const ask = (password: string) => Promise.resolve(accounts.check(aClient({ username: "u" }), { password: bytes(password) }));
+    const deleted = ask("p");
+    accounts.remove("u");
+    free();
+    expect(await deleted).toBeNull();
+    await accounts.add("u", "p");
+    const freeAgain = block();
+    const [before, after] = [ask("p"), ask("new")];
+    await accounts.update("u", "new");
+    freeAgain();
+    expect(await before).toMatchObject({ allow: false, code: 0x87 });
+    expect(await after).toEqual({ allow: true });
+  });
+
+  test("who has left before its turn costs no hash, and is told as somebody who was not looked at, so that it counts as no guess", async () => {
+    const { accounts, free, hashes } = await waiting();
+    const left = accounts.check(aClient({ username: "u" }), { password: bytes("wrong"), wanted: () => false });
+    free();
+    expect([await left, hashes()]).toEqual([{ allow: false, code: 0x89, why: "the client has left before its password was checked" }, 0]);
   });
 
   test("whoever asks why hears the reason, and is not counted", async () => {
@@ -105,7 +154,7 @@ describe("hashes", () => {
     const why = async (username: string | null, password: string | null): Promise<string | null> => {
       const client = aClient({ username });
       const told = watchClient(client);
-      await accounts.check(client, password === null ? null : bytes(password));
+      await accounts.check(client, { password: password === null ? null : bytes(password) });
       return told().why;
     };
     expect([await why(null, "p"), await why("nix", "p"), await why("u", null), await why("u", "x"), await why("u", "p")]).toEqual([
