@@ -6,7 +6,7 @@ import { networkOf } from "../../lib/cidr.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
 import type { AccountResult, AccountService } from "../plugin.ts";
 import { isOnlyExplained } from "./asking.ts";
-import { type HashKind, hashPassword, PasswordCheck } from "./password.ts";
+import { type HashKind, hashPassword, isSlow, PasswordCheck } from "./password.ts";
 
 export interface Accounts extends AccountService {
   /** null = not known here: the next plugin, or `allow_anonymous`, decides (EMQ X 3.1). */
@@ -32,6 +32,12 @@ export function createAccounts(
   count: (metric: string) => void,
   passwords = new PasswordCheck(),
 ): Accounts {
+  /** Some account has a hash that takes time: a name that is none must not be answered sooner. */
+  let slow = table.all().some(isSlow);
+  const put = (row: AccountRow): void => {
+    slow ||= isSlow(row);
+    table.put(row);
+  };
   return {
     list: () => table.all().map((row) => row.name),
 
@@ -45,7 +51,7 @@ export function createAccounts(
       const row = await hashPassword(name, password, kind());
       // Somebody else may have been faster while the hash was made.
       if (table.get(name)) return "existed";
-      table.put(row);
+      put(row);
       return "ok";
     },
 
@@ -53,7 +59,7 @@ export function createAccounts(
       if (!table.get(name)) return "not_found";
       const row = await hashPassword(name, password, kind());
       if (!table.get(name)) return "not_found";
-      table.put(row);
+      put(row);
       return "ok";
     },
 
@@ -70,8 +76,12 @@ export function createAccounts(
     const name = nameOf(client);
     if (name === null || name === "") return told(null, "there is no name to look up");
     const row = table.get(name);
-    if (row === undefined) return told(null, "unknown user: there is no account of this name");
     const { password } = credentials;
+    if (row === undefined) {
+      const nobody = told(null, "unknown user: there is no account of this name");
+      const pause = slow && isTheLastWord(client, credentials) ? passwords.verifyNobody(credentials) : null;
+      return pause === null ? nobody : pause.then(() => nobody);
+    }
     if (password === null) return told(NO_PASSWORD, "the account has a password, and none was given");
     let left = false;
     const wanted = (): boolean => {
@@ -91,4 +101,9 @@ export function createAccounts(
       return table.get(name)?.hash === row.hash ? decided(good) : check(client, credentials);
     });
   }
+}
+
+/** It is refused when there is no account of its name: where it is let in, or somebody else is asked, the answer itself tells. */
+function isTheLastWord(client: ClientInfo, { isLast }: Credentials): boolean {
+  return isLast === true && !client.zone.allowAnonymous && !isOnlyExplained(client);
 }
