@@ -337,18 +337,14 @@ function names({ username, clientId }: ClientInfo): string[] {
   return username === null ? [id] : [`u${username.slice(0, NAME_MAX)}`, id];
 }
 
-function pairs(client: ClientInfo): string[] {
-  const from = networkOf(client.ip);
-  return names(client).map((name) => `${from}\0${name}`);
-}
-
 function addressOf({ ip }: ClientInfo): string {
   return `${ADDRESS}${networkOf(ip)}`;
 }
 
 /** Where only so many are asked about at a time, and the next ones wait; in the order in which they are passed. */
 function gates(client: ClientInfo): string[] {
-  return [...pairs(client), addressOf(client)];
+  const from = networkOf(client.ip);
+  return [...names(client).map((name) => `${from}\0${name}`), `${ADDRESS}${from}`];
 }
 
 function identity(client: ClientInfo): string {
