@@ -40,6 +40,8 @@ const ADDRESS = "@";
 const NAME_DELAY_MS = 2000;
 /** More than this are never asked about together for having been right: servers are not asked more at a time. */
 const GOOD_MAX = 256;
+/** Nobody waits for a place that those under way have, when so many times as many have failed: it would be until the count has leaked. */
+const FAILED_TO_PENDING = 9;
 const WARN_EVERY_MS = 10_000;
 const FAILED_TOO_OFTEN = "too many failed authentications: not asked for a while";
 /** Passwords may all be right: whoever checks them is slow. */
@@ -100,7 +102,9 @@ export class Guesses {
   admit(client: ClientInfo, sleep: (ms: number) => Promise<void>, bytes = 0): boolean | Promise<boolean> {
     if (client.zone.authFailureLimit === null || this.#counts.size === 0) return true;
     if (this.refuses(client)) return this.#refused(client, FAILED_TOO_OFTEN);
-    const hasPlaces = gates(client).every((key) => this.#hasRoom(client, key));
+    const wanting = gates(client).filter((key) => !this.#hasRoom(client, key));
+    if (wanting.some((key) => this.#isVain(client, key))) return this.#refused(client, FAILED_TOO_OFTEN);
+    const hasPlaces = wanting.length === 0;
     if (hasPlaces && !this.#isSlowed(client)) return true;
     const may = hasPlaces ? this.#slowly(client, sleep, bytes) : this.#inTurn(client, bytes);
     if (may instanceof Promise) this.metrics.authDelayed++;
@@ -253,8 +257,9 @@ export class Guesses {
     if (line === undefined) return;
     for (const w of line) {
       const { client } = w;
-      const refused = this.refuses(client);
-      if (!refused && !this.#hasRoom(client, key)) break;
+      const hasRoom = this.#hasRoom(client, key);
+      const refused = this.refuses(client) || (!hasRoom && this.#isVain(client, key));
+      if (!refused && !hasRoom) break;
       line.delete(w);
       if (refused) {
         this.#endsWaiting(w);
@@ -280,6 +285,14 @@ export class Guesses {
     if (limit === null || c === undefined) return true;
     const failed = this.#isKnown(client) ? 0 : this.#level(key, limit);
     return failed + c.pending + 1 <= allowed(key, limit) + c.good;
+  }
+
+  /** There is no place for it at this gate: is it for failures, rather than for those under way, who may be right? */
+  #isVain(client: ClientInfo, key: string): boolean {
+    const limit = client.zone.authFailureLimit;
+    const c = this.#counts.get(key);
+    if (limit === null || c === undefined || this.#isKnown(client)) return false;
+    return this.#level(key, limit) > c.pending * FAILED_TO_PENDING;
   }
 
   /** Its name is guessed at from everywhere, and it has not come in from there before. */
