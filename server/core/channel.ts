@@ -16,7 +16,7 @@ import type { AliasesIn, AliasesOut } from "./aliases.ts";
 import type { Broker } from "./broker.ts";
 import { CutPacket } from "./cut_packet.ts";
 import { handleAuth } from "./handle/auth.ts";
-import { handleConnect, refusePacket } from "./handle/connect.ts";
+import { goneBefore, handleConnect, refusePacket } from "./handle/connect.ts";
 import { sendDisconnect, unsendable } from "./handle/disconnect.ts";
 import { handlePacket } from "./handle/index.ts";
 import { handlePublish } from "./handle/publish.ts";
@@ -395,6 +395,6 @@ export class Channel {
     this.#tellHeld();
     if (counted) this.listener.shutdowns.set(reason, (this.listener.shutdowns.get(reason) ?? 0) + 1);
     if (wasConnected) this.broker.registry.detach(this, reason);
-    else this.broker.registry.connecting.leave(this);
+    else goneBefore(this);
   }
 }

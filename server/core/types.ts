@@ -39,6 +39,8 @@ export interface Credentials {
   password: Uint8Array | null;
   /** Is the answer still awaited? Whoever asks others looks before. Absent = yes. */
   wanted?: () => boolean;
+  /** Nobody is asked behind this handler. Absent = somebody may be. */
+  isLast?: boolean;
 }
 
 export type Action = "publish" | "subscribe";

@@ -54,6 +54,11 @@ export function askedAbout(handlers: readonly AuthHandler[], client: ClientInfo,
   return handlers.length > 0 && isAnonymous(client, credentials) ? handlers.filter((h) => h.filter?.anonymous === true) : handlers;
 }
 
+/** What the handler at `i` sees. */
+function shownTo(handlers: readonly AuthHandler[], i: number, credentials: Credentials): Credentials {
+  return i === handlers.length - 1 ? { ...credentials, isLast: true } : credentials;
+}
+
 /** Strangers do not hear which names there are, nor what a server behind the node is called or says: the log does, and `explain`. */
 function toldLess(no: { allow: false; code: number; why: string }): AuthResult {
   const unavailable = no.code === RC.SERVER_UNAVAILABLE || no.code === RC.SERVER_BUSY;
@@ -86,7 +91,7 @@ export class Access {
       const h = handlers[i] as AuthHandler;
       let step: AuthStep | Promise<AuthStep>;
       try {
-        step = h.fn(client, credentials);
+        step = h.fn(client, shownTo(handlers, i, credentials));
       } catch (err) {
         return this.authFailed(h, err);
       }
@@ -109,7 +114,7 @@ export class Access {
     let otherwise = before;
     for (const [i, h] of handlers.entries()) {
       try {
-        const step = await (i === 0 ? first : h.fn(client, credentials));
+        const step = await (i === 0 ? first : h.fn(client, shownTo(handlers, i, credentials)));
         const result = this.authDecided(step);
         if (result !== null) return result;
         otherwise = step ?? otherwise;
@@ -290,5 +295,5 @@ export class Access {
   }
 }
 
-seldom(askedAbout);
+seldom(askedAbout, shownTo);
 seldomOf(Access, "authenticate", "nobodyKnows");

@@ -70,6 +70,12 @@ function enter(ch: Channel, p: ConnectPacket, client: ClientInfo, admitted: bool
   refuse(ch, { code: RC.CONNECTION_RATE_EXCEEDED, why: "too many authentications that failed, or are under way" });
 }
 
+/** It is closed before it was let in. */
+export function goneBefore(ch: Channel): void {
+  ch.broker.registry.connecting.leave(ch);
+  if (ch.client !== null) ch.broker.guesses.left(ch.client);
+}
+
 /** User name and password, or neither: the access chain decides. */
 function ask(ch: Channel, p: ConnectPacket, client: ClientInfo): void | Promise<void> {
   const { access, guesses } = ch.broker;
@@ -352,6 +358,6 @@ function connackProperties(p: ConnectPacket, client: ClientInfo, authData: Uint8
   return props;
 }
 
-seldom(handleConnect, begin, enter, ask, countGuess, authenticated, describe, checkClientId, checkBanned, checkWill, checkRoom);
+seldom(handleConnect, begin, enter, goneBefore, ask, countGuess, authenticated, describe, checkClientId, checkBanned, checkWill, checkRoom);
 seldom(overtaken, accept, sessionExpiryOf, setUp);
 seldom(fittingProperties, connackProperties, decodeConnect, encodeConnack);

@@ -1,16 +1,16 @@
 /** What emqx_auth_username and emqx_auth_clientid share: a table of names with hashed passwords, and the question asked at CONNECT. */
 import { sayWhy } from "../../core/access/trace.ts";
 import type { AccountRow, TableStore } from "../../core/ports.ts";
-import type { AuthStep, ClientInfo } from "../../core/types.ts";
+import type { AuthStep, ClientInfo, Credentials } from "../../core/types.ts";
 import { networkOf } from "../../lib/cidr.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
 import type { AccountResult, AccountService } from "../plugin.ts";
 import { isOnlyExplained } from "./asking.ts";
-import { type HashKind, hashPassword, PasswordCheck } from "./password.ts";
+import { type HashKind, hashPassword, isSlow, PasswordCheck } from "./password.ts";
 
 export interface Accounts extends AccountService {
   /** null = not known here: the next plugin, or `allow_anonymous`, decides (EMQ X 3.1). */
-  check(client: ClientInfo, password: Uint8Array | null): AuthStep | Promise<AuthStep>;
+  check(client: ClientInfo, credentials: Credentials): AuthStep | Promise<AuthStep>;
 }
 
 const ALLOW: AuthStep = { allow: true };
@@ -19,6 +19,8 @@ const DENY: AuthStep = { allow: false, code: RC.NOT_AUTHORIZED, why: "password_e
 /** The name is an account's: to leave the password out must not be a way round it. */
 const NO_PASSWORD: AuthStep = { allow: false, code: RC.NOT_AUTHORIZED, why: "no_password" };
 
+/** Nobody has looked: neither right nor wrong. */
+const LEFT: AuthStep = { allow: false, code: RC.SERVER_BUSY, why: "the client has left before its password was checked" };
 /** The answer would come too late. */
 const BUSY: AuthStep = { allow: false, code: RC.SERVER_BUSY, why: "too many passwords are being checked" };
 
@@ -30,6 +32,12 @@ export function createAccounts(
   count: (metric: string) => void,
   passwords = new PasswordCheck(),
 ): Accounts {
+  /** Some account has a hash that takes time: a name that is none must not be answered sooner. */
+  let slow = table.all().some(isSlow);
+  const put = (row: AccountRow): void => {
+    slow ||= isSlow(row);
+    table.put(row);
+  };
   return {
     list: () => table.all().map((row) => row.name),
 
@@ -43,7 +51,7 @@ export function createAccounts(
       const row = await hashPassword(name, password, kind());
       // Somebody else may have been faster while the hash was made.
       if (table.get(name)) return "existed";
-      table.put(row);
+      put(row);
       return "ok";
     },
 
@@ -51,29 +59,51 @@ export function createAccounts(
       if (!table.get(name)) return "not_found";
       const row = await hashPassword(name, password, kind());
       if (!table.get(name)) return "not_found";
-      table.put(row);
+      put(row);
       return "ok";
     },
 
     remove: (name) => table.delete(name),
 
-    check(client, password) {
-      const told = (step: AuthStep, why: string): AuthStep => {
-        sayWhy(client, () => why);
-        return step;
-      };
-      const name = nameOf(client);
-      if (name === null || name === "") return told(null, "there is no name to look up");
-      const row = table.get(name);
-      if (row === undefined) return told(null, "unknown user: there is no account of this name");
-      if (password === null) return told(NO_PASSWORD, "the account has a password, and none was given");
-      const ok = passwords.verify(row, password, networkOf(client.ip));
-      if (ok === null) {
-        if (!isOnlyExplained(client)) count("access/auth/busy");
-        return BUSY;
-      }
-      const decided = (good: boolean): AuthStep => (good ? told(ALLOW, "the password is the account's") : told(DENY, "wrong password"));
-      return typeof ok === "boolean" ? decided(ok) : ok.then(decided);
-    },
+    check,
   };
+
+  function check(client: ClientInfo, credentials: Credentials): AuthStep | Promise<AuthStep> {
+    const told = (step: AuthStep, why: string): AuthStep => {
+      sayWhy(client, () => why);
+      return step;
+    };
+    const name = nameOf(client);
+    if (name === null || name === "") return told(null, "there is no name to look up");
+    const row = table.get(name);
+    const { password } = credentials;
+    if (row === undefined) {
+      const nobody = told(null, "unknown user: there is no account of this name");
+      const pause = slow && isTheLastWord(client, credentials) ? passwords.verifyNobody(credentials) : null;
+      return pause === null ? nobody : pause.then(() => nobody);
+    }
+    if (password === null) return told(NO_PASSWORD, "the account has a password, and none was given");
+    let left = false;
+    const wanted = (): boolean => {
+      left = credentials.wanted?.() === false;
+      return !left;
+    };
+    const ok = passwords.verify(row, password, networkOf(client.ip), wanted);
+    if (ok === null) {
+      if (!isOnlyExplained(client)) count("access/auth/busy");
+      return BUSY;
+    }
+    const decided = (good: boolean): AuthStep => (good ? told(ALLOW, "the password is the account's") : told(DENY, "wrong password"));
+    if (typeof ok === "boolean") return decided(ok);
+    return ok.then((good) => {
+      if (left) return LEFT;
+      // Deleted meanwhile, or with another password: what it is now decides.
+      return table.get(name)?.hash === row.hash ? decided(good) : check(client, credentials);
+    });
+  }
+}
+
+/** It is refused when there is no account of its name: where it is let in, or somebody else is asked, the answer itself tells. */
+function isTheLastWord(client: ClientInfo, { isLast }: Credentials): boolean {
+  return isLast === true && !client.zone.allowAnonymous && !isOnlyExplained(client);
 }

@@ -32,13 +32,19 @@ interface Waiting {
   start(): void;
 }
 
+/** What waits for one address, and how many of each cost. */
+interface Line {
+  readonly jobs: Waiting[];
+  readonly of: Map<Measured, number>;
+}
+
 /** `timed`: what the hash itself is in, so that its time is measured; who is not wanted any more does without. */
 type Job<T> = (timed: <R>(hash: () => Promise<R>) => Promise<R>) => Promise<T>;
 
 export class HashQueue {
   #running = 0;
   /** By address; the one whose turn is next stands first. */
-  readonly #lines = new Map<string, Waiting[]>();
+  readonly #lines = new Map<string, Line>();
   readonly #kinds = new Map<string, Measured>();
 
   constructor(
@@ -50,7 +56,7 @@ export class HashQueue {
   /** Jobs that run or wait. */
   get size(): number {
     let all = this.#running;
-    for (const line of this.#lines.values()) all += line.length;
+    for (const { jobs } of this.#lines.values()) all += jobs.length;
     return all;
   }
 
@@ -62,12 +68,13 @@ export class HashQueue {
       this.#running++;
       return this.#inPlace(whole);
     }
-    const line = this.#lines.get(from) ?? [];
+    const line: Line = this.#lines.get(from) ?? { jobs: [], of: new Map() };
     const max = this.waitingMs * this.atATime;
-    if (this.#waitingMs + measured.ms > max || (line.length + 1) * measured.ms > max * SHARE) return null;
+    if (this.#waitingMs + measured.ms > max || timeOf(line) + measured.ms > max * SHARE) return null;
     this.#lines.set(from, line);
     measured.waiting++;
-    return new Promise<void>((start) => line.push({ cost: measured, start })).then(() => this.#inPlace(whole));
+    line.of.set(measured, (line.of.get(measured) ?? 0) + 1);
+    return new Promise<void>((start) => line.jobs.push({ cost: measured, start })).then(() => this.#inPlace(whole));
   }
 
   /** What all that wait take, one after the other. */
@@ -112,15 +119,25 @@ export class HashQueue {
   /** Of the address that has waited longest for its turn, the first that came. */
   #next(): Waiting | undefined {
     for (const [from, line] of this.#lines) {
-      const first = line.shift();
+      const first = line.jobs.shift();
       this.#lines.delete(from);
-      if (line.length > 0) this.#lines.set(from, line);
+      if (line.jobs.length > 0) this.#lines.set(from, line);
       if (first === undefined) continue;
       first.cost.waiting--;
+      const left = (line.of.get(first.cost) ?? 0) - 1;
+      if (left > 0) line.of.set(first.cost, left);
+      else line.of.delete(first.cost);
       return first;
     }
     return undefined;
   }
+}
+
+/** What all of its jobs take, one after the other, ms. */
+function timeOf({ of }: Line): number {
+  let all = 0;
+  for (const [{ ms }, n] of of) all += ms * n;
+  return all;
 }
 
 /** That of the process: however many plugins check passwords, so many threads do. */

@@ -4,6 +4,7 @@
  */
 import { createHash, randomBytes } from "node:crypto";
 import type { AccountRow } from "../../core/ports.ts";
+import type { Credentials } from "../../core/types.ts";
 import { hashes } from "./hash_queue.ts";
 import { KnownGood, sameSecret } from "./secrets.ts";
 
@@ -32,22 +33,45 @@ export async function hashPassword(name: string, password: string, kind: HashKin
   return { name, kind, salt, hash: digest(kind, salt, Buffer.from(password)) };
 }
 
+/** Its check takes milliseconds. */
+export const isSlow = ({ kind }: AccountRow): boolean => kind === "argon2id";
+
+/** In the queue all names that are no account's count as one address, so that names that somebody makes up keep nobody waiting for long. */
+const NOBODY = "nobody";
+
 export class PasswordCheck {
   private readonly good = new KnownGood();
+  /** What the passwords of names that are none are compared with. */
+  private nobody: AccountRow | null = null;
 
   constructor(private readonly queue = hashes) {}
 
   /**
-   * `from`: the address it is checked for. Synchronous for all kinds but argon2id, and for that too when the same password was right before.
-   * null = too many slow checks wait already.
+   * Synchronous for all kinds but argon2id, and for that too when the same password was right before. null = too many slow checks wait already.
+   * `from`: the address it is checked for; `wanted`, asked when its turn has come: false = nobody waits for it any more, and it is said to be wrong.
    */
-  verify(row: AccountRow, password: Uint8Array, from = ""): boolean | Promise<boolean> | null {
+  verify(row: AccountRow, password: Uint8Array, from = "", wanted = always): boolean | Promise<boolean> | null {
     if (row.kind === "plain") return sameSecret(row.hash, password);
     if (row.kind in DIGESTS) return sameSecret(row.hash, digest(row.kind, row.salt, password));
-    if (row.kind !== "argon2id") return false;
+    if (!isSlow(row)) return false;
     // An empty password is an error to the runtime, and never right: accounts have none.
     if (password.length === 0) return false;
     const run = (): Promise<boolean> => Bun.password.verify(password as Uint8Array<ArrayBuffer>, row.hash);
-    return this.good.check([row.hash, password], this.queue, { cost: ARGON2_COST, from, run });
+    return this.good.check([row.hash, password], this.queue, { cost: ARGON2_COST, from, wanted, run });
+  }
+
+  /**
+   * Takes as long as a slow check that comes out wrong. null = nothing is to be waited for: it would be known to be wrong at once, or too many of
+   * these wait already, beyond which the time tells that there is no such account.
+   */
+  verifyNobody({ password, wanted = always }: Credentials): Promise<unknown> | null {
+    if (password === null || password.length === 0) return null;
+    const run = async (): Promise<boolean> => {
+      this.nobody ??= await hashPassword("", randomBytes(SALT_BYTES).toString("hex"), "argon2id");
+      return Bun.password.verify(password as Uint8Array<ArrayBuffer>, this.nobody.hash);
+    };
+    return this.queue.run(ARGON2_COST, NOBODY, async (timed) => wanted() && timed(run));
   }
 }
+
+const always = (): boolean => true;

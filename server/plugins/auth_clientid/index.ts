@@ -24,7 +24,7 @@ export const authClientid = definePlugin({
       () => ctx.config["auth.client.password_hash"],
       ctx.broker.count,
     );
-    ctx.hook("client.authenticate", (client, { password }) => accounts.check(client, password), { anonymous: true });
+    ctx.hook("client.authenticate", accounts.check, { anonymous: true });
     return accounts;
   },
 });

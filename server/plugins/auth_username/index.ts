@@ -20,7 +20,7 @@ export const authUsername = definePlugin({
       () => ctx.config["auth.user.password_hash"],
       ctx.broker.count,
     );
-    ctx.hook("client.authenticate", (client, { password }) => accounts.check(client, password));
+    ctx.hook("client.authenticate", accounts.check);
     return accounts;
   },
 });

@@ -4,6 +4,7 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import type { IConnectPacket } from "mqtt-packet";
 import { watchClient } from "../../../server/core/access/trace.ts";
+import type { ClientInfo, Credentials } from "../../../server/core/types.ts";
 import { createAccounts } from "../../../server/plugins/_auth/accounts.ts";
 import { HashQueue } from "../../../server/plugins/_auth/hash_queue.ts";
 import { HASH_KINDS, hashPassword, PasswordCheck } from "../../../server/plugins/_auth/password.ts";
@@ -14,6 +15,7 @@ import { aClient } from "../../support/access.ts";
 import type { MemoryStore } from "../../support/memory_store.ts";
 import { TestKit } from "../../support/test_broker.ts";
 import { until } from "../../support/until.ts";
+import { testZone } from "../../support/zone.ts";
 import { removeTempDirs, running, turns, type Wishes } from "./harness.ts";
 
 afterAll(removeTempDirs);
@@ -66,8 +68,8 @@ describe("hashes", () => {
       new PasswordCheck(new HashQueue(1, 0)),
     );
     const client = aClient({ username: "u" });
-    const first = accounts.check(client, bytes("p"));
-    expect(accounts.check(client, bytes("p"))).toMatchObject({ allow: false, code: 0x89 });
+    const first = accounts.check(client, { password: bytes("p") });
+    expect(accounts.check(client, { password: bytes("p") })).toMatchObject({ allow: false, code: 0x89 });
     expect(counted).toEqual(["access/auth/busy"]);
     expect(await first).toMatchObject({ allow: true });
   });
@@ -83,11 +85,114 @@ describe("hashes", () => {
       () => {},
       passwords,
     );
-    const from = (ip: string, guess: string) => accounts.check(aClient({ username: "u", ip }), bytes(guess));
+    const from = (ip: string, guess: string) => accounts.check(aClient({ username: "u", ip }), { password: bytes(guess) });
     const all = Array.from({ length: 20 }, (_, i) => from("10.6.6.6", `guess ${i}`));
     expect(all.filter((step) => step instanceof Promise)).toHaveLength(3);
     expect(await from("10.0.0.1", "p")).toMatchObject({ allow: true });
     await Promise.all(all);
+  });
+
+  /** An account "u" with the password "p", whose checks wait until `free` is called (and again for what `block` gives); the hashes that the queue has measured since. */
+  const waiting = async (waitingMs = 15_000) => {
+    let hashed = 0;
+    const queue = new HashQueue(1, waitingMs, () => {
+      hashed++;
+      return 0;
+    });
+    const block = (): (() => void) => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      void queue.run({ kind: "other", guessMs: 1 }, "10.0.0.9", () => promise);
+      return resolve;
+    };
+    const free = block();
+    const table = new TestKit().store.accounts("p");
+    table.put(await hashPassword("u", "p", "argon2id"));
+    const accounts = createAccounts(
+      table,
+      ({ username }) => username,
+      () => "argon2id",
+      () => {},
+      new PasswordCheck(queue),
+    );
+    // The clock is looked at before and behind each.
+    return { accounts, queue, block, free, hashes: () => hashed / 2 };
+  };
+
+  test("an account that is deleted while its check waits lets nobody in; one that is changed asks for the new password", async () => {
+    const { accounts, block, free } = await waiting();
+    const ask = (password: string) => Promise.resolve(accounts.check(aClient({ username: "u" }), { password: bytes(password) }));
+    const deleted = ask("p");
+    accounts.remove("u");
+    free();
+    expect(await deleted).toBeNull();
+    await accounts.add("u", "p");
+    const freeAgain = block();
+    const [before, after] = [ask("p"), ask("new")];
+    await accounts.update("u", "new");
+    freeAgain();
+    expect(await before).toMatchObject({ allow: false, code: 0x87 });
+    expect(await after).toEqual({ allow: true });
+  });
+
+  test("who has left before its turn costs no hash, and is told as somebody who was not looked at, so that it counts as no guess", async () => {
+    const { accounts, free, hashes } = await waiting();
+    const left = accounts.check(aClient({ username: "u" }), { password: bytes("wrong"), wanted: () => false });
+    free();
+    expect([await left, hashes()]).toEqual([{ allow: false, code: 0x89, why: "the client has left before its password was checked" }, 0]);
+  });
+
+  test("where slow hashes are in use, a name that is none takes as long as a wrong password, if that is the last word", async () => {
+    const { accounts, free, hashes } = await waiting();
+    free();
+    const closed = testZone({ allowAnonymous: false });
+    const asked = async (changes: Partial<ClientInfo>, more: Partial<Credentials>, password = "x"): Promise<number> => {
+      const before = hashes();
+      const client = aClient({ zone: closed, username: "nobody", ...changes });
+      expect(await accounts.check(client, { password: bytes(password), isLast: true, ...more })).toBeNull();
+      return hashes() - before;
+    };
+    expect(await asked({}, {})).toBe(1);
+    expect(await asked({}, {})).toBe(1);
+    // Others are asked behind it, everybody is let in anyway, nobody waits, or an account's would take no time either.
+    expect(await asked({}, { isLast: false })).toBe(0);
+    expect(await asked({ zone: testZone({ allowAnonymous: true }) }, {})).toBe(0);
+    expect(await asked({}, { wanted: () => false })).toBe(0);
+    expect(await asked({}, {}, "")).toBe(0);
+    expect(await asked({}, { password: null })).toBe(0);
+  });
+
+  test("names that are none have together as much of the queue as an address, and beyond it are answered at once", async () => {
+    const { accounts, queue, free } = await waiting(150);
+    const ask = (i: number) =>
+      accounts.check(aClient({ zone: testZone({ allowAnonymous: false }), username: `no${i}`, ip: `10.1.${i >> 8}.${i & 255}` }), {
+        password: bytes("x"),
+        isLast: true,
+      });
+    const answers = Array.from({ length: 300 }, (_, i) => ask(i));
+    // Two thirds of 150 ms, of 8 ms each.
+    expect(answers.filter((a) => a instanceof Promise)).toHaveLength(12);
+    expect(new Set(answers.filter((a) => !(a instanceof Promise)))).toEqual(new Set([null]));
+    const known = accounts.check(aClient({ username: "u", ip: "10.0.0.1" }), { password: bytes("p") });
+    expect(known).toBeInstanceOf(Promise);
+    expect(queue.size).toBe(1 + 12 + 1);
+    free();
+    expect(await known).toEqual({ allow: true });
+    await Promise.all(answers);
+  });
+
+  test("accounts whose hashes take no time are not made to", async () => {
+    const table = new TestKit().store.accounts("p");
+    table.put(await hashPassword("u", "p", "sha256"));
+    const accounts = createAccounts(
+      table,
+      ({ username }) => username,
+      () => "sha256",
+      () => {},
+    );
+    const client = aClient({ zone: testZone({ allowAnonymous: false }), username: "nobody" });
+    expect(accounts.check(client, { password: bytes("x"), isLast: true })).toBeNull();
+    await accounts.add("slow", "p");
+    expect(accounts.check(client, { password: bytes("x"), isLast: true })).toBeNull();
   });
 
   test("whoever asks why hears the reason, and is not counted", async () => {
@@ -105,7 +210,7 @@ describe("hashes", () => {
     const why = async (username: string | null, password: string | null): Promise<string | null> => {
       const client = aClient({ username });
       const told = watchClient(client);
-      await accounts.check(client, password === null ? null : bytes(password));
+      await accounts.check(client, { password: password === null ? null : bytes(password) });
       return told().why;
     };
     expect([await why(null, "p"), await why("nix", "p"), await why("u", null), await why("u", "x"), await why("u", "p")]).toEqual([

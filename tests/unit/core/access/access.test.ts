@@ -35,6 +35,31 @@ describe("authentication", () => {
     expect([metrics.authSuccess, metrics.authAnonymous, metrics.authFailure]).toEqual([1, 1, 1]);
   });
 
+  test("the handler that is asked last knows it, whether those before it answer at once or later", async () => {
+    const { hooks, access } = setUp();
+    const told: [string, boolean][] = [];
+    for (const [name, answer, priority] of [
+      ["now", null, 3],
+      ["later", Promise.resolve(null), 2],
+      ["last", null, 1],
+    ] as const) {
+      const see = (_: ClientInfo, { isLast = false }: Credentials) => {
+        told.push([name, isLast]);
+        return answer;
+      };
+      hooks.add("client.authenticate", name, see, priority);
+      await access.authenticate(aClient(), PASSWORD);
+    }
+    expect(told).toEqual([
+      ["now", true],
+      ["now", false],
+      ["later", true],
+      ["now", false],
+      ["later", false],
+      ["last", true],
+    ]);
+  });
+
   test("a handler may ask to see anonymous clients too, also behind one that answers later", async () => {
     const { hooks, access } = setUp();
     const asked: string[] = [];

@@ -75,3 +75,32 @@ test("addresses take turns, and one that sends thousands leaves room to the othe
   await end("other");
   expect(await other).toBe("other");
 });
+
+test("an address's part is in time, too, whatever it is a mixture of", () => {
+  const slow = { from: "10.6.6.6", kind: "bcrypt,12", guessMs: 28 };
+  const quick = { from: "10.6.6.6", kind: "argon2id", guessMs: 1 };
+  const taken = (add: ReturnType<typeof world>["add"], what: typeof slow): number => {
+    let n = 0;
+    while (n < 10_000 && add(`${what.kind} ${n}`, what) !== null) n++;
+    return n;
+  };
+  const first = world(1, 1500);
+  first.add("runs", { kind: "other" });
+  // 35 of 28 ms and 20 of 1 ms are two thirds of 1.5 s.
+  expect([taken(first.add, slow), taken(first.add, quick)]).toEqual([35, 20]);
+  expect(first.add("other", { ...slow, from: "10.0.0.1" })).not.toBeNull();
+  const second = world(1, 1500);
+  second.add("runs", { kind: "other" });
+  for (let i = 0; i < 100; i++) second.add(`quick ${i}`, quick);
+  expect(taken(second.add, slow)).toBe(32);
+});
+
+test("what has had its turn is no part of an address's any more", async () => {
+  const { add, end } = world(1, 30);
+  add("runs", { from: "10.0.0.1" });
+  expect(
+    [add("a", { from: "10.0.0.1" }), add("b", { from: "10.0.0.1" }), add("c", { from: "10.0.0.1" })].map((job) => job !== null),
+  ).toEqual([true, true, false]);
+  await end("runs");
+  expect([add("c", { from: "10.0.0.1" }), add("d", { from: "10.0.0.1" })].map((job) => job !== null)).toEqual([true, false]);
+});

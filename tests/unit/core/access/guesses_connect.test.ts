@@ -1,0 +1,128 @@
+/** Password guesses at CONNECT: what clients hear, and who is asked. */
+import { describe, expect, test } from "bun:test";
+import type { IConnectPacket } from "mqtt-packet";
+import { TestKit } from "../../../support/test_broker.ts";
+
+describe("at CONNECT", () => {
+  const kitWith = (answer: "sync" | "async" = "sync") => {
+    const kit = new TestKit({ zone: { authFailureLimit: { count: 5, intervalMs: 50_000 } } });
+    let asked = 0;
+    kit.hooks.add("client.authenticate", "accounts", (_, { password }) => {
+      asked++;
+      const good = password !== null && Buffer.from(password).toString() === "right";
+      const step = good ? ({ allow: true } as const) : ({ allow: false, code: 0x86, why: "wrong" } as const);
+      return answer === "sync" ? step : Promise.resolve(step);
+    });
+    const connack = (version: 3 | 4 | 5, password: string | null, ip: string, more: Partial<IConnectPacket> = {}) => {
+      const c = kit
+        .client(version, ip)
+        .connect("dev", { username: "joe", ...more, ...(password !== null && { password: Buffer.from(password) }) });
+      return { client: c, code: () => codeOf(c.take()) };
+    };
+    return { kit, connack, asked: () => asked };
+  };
+  const codeOf = (packets: readonly { cmd: string; returnCode?: number; reasonCode?: number }[]): number | null => {
+    const p = packets.find((x) => x.cmd === "connack");
+    return p === undefined ? null : (p.reasonCode ?? p.returnCode ?? -1);
+  };
+
+  for (const [version, wrong, limited, reason] of [
+    [3, 4, 3, "server_unavaliable"],
+    [4, 4, 3, "server_unavaliable"],
+    [5, 0x86, 0x9f, "connection_rate_exceeded"],
+  ] as const) {
+    test(`MQTT ${version}: the sixth guess is refused before anybody is asked, the right password too`, () => {
+      const { kit, connack, asked } = kitWith();
+      for (let i = 0; i < 5; i++) expect(connack(version, `guess${i}`, "10.6.6.6").code()).toBe(wrong);
+      expect(connack(version, "guess5", "10.6.6.6").code()).toBe(limited);
+      expect(connack(version, "right", "10.6.6.6").code()).toBe(limited);
+      expect(asked()).toBe(5);
+      expect(kit.metrics.extra()).toMatchObject({ "access/auth/failure": 5, "access/auth/limited": 2 });
+      expect(kit.listener.shutdowns.get(reason)).toBe(2);
+      kit.pass(10_000);
+      expect(connack(version, "right", "10.6.6.6").code()).toBe(0);
+      expect(kit.log.errors).toEqual([]);
+    });
+  }
+
+  test("the right client at another address comes in after a short wait, and the next time at once", async () => {
+    const { kit, connack } = kitWith();
+    for (let i = 0; i < 9; i++) connack(4, `guess${i}`, "10.6.6.6");
+    const c = connack(4, "right", "10.0.0.1");
+    expect(c.code()).toBeNull();
+    kit.pass(2100);
+    await Promise.resolve();
+    await new Promise((done) => setImmediate(done));
+    kit.settle();
+    expect(c.code()).toBe(0);
+    for (let i = 0; i < 9; i++) connack(4, `guess${i}`, "10.6.6.6");
+    expect(connack(4, "right", "10.0.0.1").code()).toBe(0);
+  });
+
+  test("a name is guessed at, and a thousand attempts on it have hung up: the right client waits no longer than without them", async () => {
+    const { kit, connack } = kitWith();
+    for (let i = 0; i < 9; i++) connack(4, `guess${i}`, "10.6.6.6");
+    for (let i = 0; i < 1000; i++) connack(4, "guess", "10.6.6.7").client.drop();
+    const c = connack(4, "right", "10.0.0.1");
+    expect([c.code(), kit.metrics.authLimited]).toEqual([null, 4]);
+    kit.pass(2100);
+    for (let i = 0; i < 3; i++) await new Promise((done) => setImmediate(done));
+    kit.settle();
+    expect(c.code()).toBe(0);
+  });
+
+  test("parallel guesses at a slow back end are counted before they are asked", async () => {
+    const { connack, asked } = kitWith("async");
+    for (let i = 0; i < 400; i++) connack(4, `guess${i}`, "10.6.6.6");
+    for (let i = 0; i < 5; i++) await new Promise((done) => setImmediate(done));
+    expect(asked()).toBe(5);
+  });
+
+  test("many clients with one user name and the right password behind one address come in, however slow the back end is", async () => {
+    const kit = new TestKit({ zone: { authFailureLimit: { count: 5, intervalMs: 50_000 } } });
+    let answer: (() => void)[] = [];
+    kit.hooks.add("client.authenticate", "slow", () => new Promise((done) => void answer.push(() => done({ allow: true }))));
+    const options = { username: "joe", password: Buffer.from("right") };
+    const clients = Array.from({ length: 3000 }, (_, i) => kit.client(4, "10.0.0.1").connect(`shared${i}`, options));
+    let rounds = 0;
+    for (; answer.length > 0; rounds++) {
+      for (const one of answer.splice(0)) one();
+      for (let i = 0; i < 5; i++) await new Promise((done) => setImmediate(done));
+    }
+    answer = [];
+    kit.settle();
+    expect(new Set(clients.map((c) => codeOf(c.take())))).toEqual(new Set([0]));
+    expect([kit.metrics.authLimited, rounds < 30]).toEqual([0, true]);
+  });
+
+  test("neither a client without a password nor a back end that is down counts", () => {
+    const { kit, connack } = kitWith();
+    for (let i = 0; i < 20; i++) expect(connack(5, null, "10.0.0.1").code()).toBe(0x86);
+    kit.hooks.add(
+      "client.authenticate",
+      "down",
+      () => {
+        throw new Error("down");
+      },
+      1,
+    );
+    for (let i = 0; i < 20; i++) expect(connack(5, "right", "10.0.0.1").code()).toBe(0x88);
+    kit.hooks.remove("client.authenticate", "down");
+    expect(connack(5, "right", "10.0.0.1").code()).toBe(0);
+    expect(kit.metrics.authLimited).toBe(0);
+  });
+
+  test("enhanced authentication counts too, whether the client waits for the answer or hangs up", async () => {
+    const { kit } = kitWith();
+    kit.broker.authMethods.set("TEST", { name: "TEST", step: () => Promise.resolve({ status: "failure", code: 0x87, why: "no" }) });
+    const attempt = () => kit.client(5, "10.6.6.6").connect("dev", { properties: { authenticationMethod: "TEST" } });
+    for (let i = 0; i < 5; i++) {
+      const c = attempt();
+      if (i % 2 === 1) c.drop();
+      for (let k = 0; k < 3; k++) await new Promise((done) => setImmediate(done));
+      kit.settle();
+    }
+    const [last] = attempt().take();
+    expect(last).toMatchObject({ cmd: "connack", reasonCode: 0x9f });
+  });
+});
