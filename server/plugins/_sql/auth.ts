@@ -150,11 +150,14 @@ function tellUnmatched({ log, onlyTries }: SourceHost, { matchCase, queries }: S
     const { key } = queries[name];
     const names = [...new Set(compiled[name]?.asTheTable.map((v) => `%${v}`))];
     if (names.length > 0)
-      log.warn("names are compared as the table does, whatever match_case says: it sees to those behind a column and =", {
-        key: matchCase.key,
-        query: key,
-        names,
-      });
+      log.warn(
+        "names are compared as the table does, whatever match_case says: it sees to those that stand alone behind a column and `=` or `in`",
+        {
+          key: matchCase.key,
+          query: key,
+          names,
+        },
+      );
   }
 }
 
