@@ -4,14 +4,19 @@ import type { Socket, TCPSocketListener } from "bun";
 
 const ESTABLISHED = "01";
 
-/** Connections that are open at a port of 127.0.0.1 or another address of IPv4. */
+/**
+ * Connections that are open at a port of 127.0.0.1 or another address of IPv4, each counted once by who is at its other end: while many come and go
+ * the kernel's table has rows twice.
+ */
 export function connectionsAt(port: number): number {
   const hex = port.toString(16).toUpperCase().padStart(4, "0");
   const rows = readFileSync("/proc/net/tcp", "utf8").split("\n").slice(1);
-  return rows.filter((row) => {
-    const [, local, , state] = row.trim().split(/\s+/);
-    return local?.endsWith(`:${hex}`) === true && state === ESTABLISHED;
-  }).length;
+  const ends = new Set<string>();
+  for (const row of rows) {
+    const [, local, remote, state] = row.trim().split(/\s+/);
+    if (local?.endsWith(`:${hex}`) && remote !== undefined && state === ESTABLISHED) ends.add(remote);
+  }
+  return ends.size;
 }
 
 /** The most that `count` says while `run` lasts. */
