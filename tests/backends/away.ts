@@ -142,7 +142,7 @@ export function whenAway(
 
     test("frozen: answered within the time limit, nobody else waits, and it recovers when it goes on", async () => {
       const other = await client(null, null, "other");
-      server().freeze();
+      await server().freeze();
       try {
         const asked = Array.from({ length: 200 }, () => good());
         let slowest = 0;
@@ -172,7 +172,7 @@ export function whenAway(
     });
 
     test("unloaded while log-ins wait: each is answered, nothing is left behind", async () => {
-      server().freeze();
+      await server().freeze();
       const asked = Array.from({ length: 1000 }, () => enter(username, password));
       await until(async () => ((await status())?.servers[0]?.running ?? 0) > 0, "calls are under way");
       await put(`plugins/${plugin}/unload`);

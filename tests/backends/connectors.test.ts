@@ -340,7 +340,7 @@ for (const kind of ALL) {
       const w = wire();
       give(w, 0);
       await until(() => w.settled, "the first one");
-      f.server.freeze();
+      await f.server.freeze();
       try {
         for (let n = 1; n < 200; n++) give(w, n);
         await until(() => w.state !== "up", "it is noticed");

@@ -198,7 +198,7 @@ for (const k of KINDS) {
       const w = wire({ sql: INSERT });
       w.run({ clientid: "c", n: 0, payload: {} });
       await until(() => w.settled, "the first one");
-      db.freeze();
+      await db.freeze();
       try {
         for (let n = 1; n < 500; n++) w.run({ clientid: "c", n, payload: {} });
         await until(() => w.state === "down" || w.state === "degraded", "it is noticed");

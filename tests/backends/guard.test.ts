@@ -99,7 +99,7 @@ needing(REDIS, describe)("settings change", () => {
   });
 
   test("unloaded with on_error = ignore: whoever waits is refused, not let by", async () => {
-    redis.freeze();
+    await redis.freeze();
     const asked = Array.from({ length: 50 }, () => code("u1", "wrong"));
     await Bun.sleep(200);
     await put(`plugins/${kit.plugin}/unload`);

@@ -286,7 +286,7 @@ needing(REDIS, describe)("a cluster", () => {
     const right = names.map((name): [string, number] => [name, there.has(name) ? 3 : 0]);
     const enterAll = (): Promise<[string, number][]> =>
       Promise.all(names.map(async (name): Promise<[string, number]> => [name, await code(name, `p${name.slice(1)}`)]));
-    still.freeze();
+    await still.freeze();
     try {
       for (let round = 0; round < 5; round++) {
         expect(await enterAll()).toEqual(right);
@@ -305,7 +305,7 @@ needing(REDIS, describe)("a cluster", () => {
   });
 
   test("all of them stand still: down, and said so, until they go on", async () => {
-    for (const n of redis.nodes) n.freeze();
+    for (const n of redis.nodes) await n.freeze();
     try {
       const ask = (): Promise<number[]> => Promise.all(Array.from({ length: 30 }, (_, i) => code(`u${i + 10}`, `p${i + 10}`)));
       await until(async () => {
@@ -352,7 +352,7 @@ needing(REDIS, describe)("by sentinels", () => {
   });
 
   test("the first one stands still: the others know the master, and say so in time", async () => {
-    redis.sentinels[0]?.freeze();
+    await redis.sentinels[0]?.freeze();
     try {
       // Connections are made anew.
       await kit.withSettings({ pool: "4" }, async () => {

@@ -2,7 +2,7 @@
  * Real servers that plugins ask, each on a port of its own, in a directory of its own, as nobody's service: started, killed, frozen,
  * started again by the tests, and gone at their end.
  */
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePorts } from "./ports.ts";
@@ -38,6 +38,16 @@ function family(pid: number): number[] {
   return all;
 }
 
+/** No thread of it runs. A process that has ended has none. */
+function standsStill(pid: number): boolean {
+  try {
+    const threads = readdirSync(`/proc/${pid}/task`);
+    return threads.every((thread) => /^[TtZX]/.test(readFileSync(`/proc/${pid}/task/${thread}/stat`, "utf8").split(") ").at(-1) ?? ""));
+  } catch {
+    return !existsSync(`/proc/${pid}`);
+  }
+}
+
 export abstract class Server {
   readonly dir = mkdtempSync(join(tmpdir(), "baomq-server-"));
   readonly port: number = freePorts(1)[0] as number;
@@ -71,15 +81,17 @@ export abstract class Server {
     }, `${this.command()[0]} answers on port ${this.port}`);
   }
 
-  #signal(signal: NodeJS.Signals): void {
-    if (this.#child === null) return;
-    for (const pid of family(this.#child.pid)) {
+  /** To all of them, whose numbers are returned. */
+  #signal(signal: NodeJS.Signals): number[] {
+    const all = this.#child === null ? [] : family(this.#child.pid);
+    for (const pid of all) {
       try {
         process.kill(pid, signal);
       } catch {
         // Gone meanwhile.
       }
     }
+    return all;
   }
 
   /** `kill -9`, children and all. */
@@ -96,9 +108,10 @@ export abstract class Server {
     this.#child = null;
   }
 
-  /** It stands still, its connections stay open. */
-  freeze(): void {
-    this.#signal("SIGSTOP");
+  /** It stands still, its connections stay open. A thread that the signal has not reached yet would answer somebody. */
+  async freeze(): Promise<void> {
+    const all = this.#signal("SIGSTOP");
+    await until(() => all.every(standsStill), "every thread is stopped");
   }
   thaw(): void {
     this.#signal("SIGCONT");

@@ -1,6 +1,7 @@
 /** Which `password_hash` fits what stands in somebody's table? */
 import { CircleAlert, Loader, SearchCheck } from "lucide";
 import { useState } from "preact/hooks";
+import type { ApiError } from "../api/transport.ts";
 import type { AccessModel } from "../models/access.ts";
 import { useApp } from "./context.ts";
 import { TextField } from "./form.tsx";
@@ -8,6 +9,11 @@ import { Icon } from "./Icon.tsx";
 
 /** As a directory keeps passwords: the scheme stands before the hash. */
 const isOfDirectory = (stored: string): boolean => /^\{[\w./-]+\}./.test(stored.trim());
+
+const UNKNOWN = 102;
+
+/** For all else that has no code of its own the broker's words are shown. */
+const isTooMuch = ({ kind, code, message }: ApiError): boolean => kind === "code" && code === UNKNOWN && /^too many /.test(message);
 
 export function HashHelper({ model }: { model: AccessModel["hash"] }) {
   const { i18n, explainError } = useApp();
@@ -46,7 +52,7 @@ export function HashHelper({ model }: { model: AccessModel["hash"] }) {
       <div class="body" aria-live="polite">
         {model.error.value ? (
           <p class="banner danger" role="alert">
-            <Icon of={CircleAlert} /> {explainError(model.error.value)}
+            <Icon of={CircleAlert} /> {isTooMuch(model.error.value) ? t("access.hashBusy") : explainError(model.error.value)}
           </p>
         ) : null}
         {found === null ? null : found.length === 0 ? (

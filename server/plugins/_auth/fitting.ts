@@ -27,7 +27,7 @@ const HEX = /^(?:[0-9a-f]{2}){1,512}$/i;
 /** One at a time: whoever tries costs nobody else a thread. */
 const queue = new WorkQueue(1, 10);
 
-/** null = too many are being tried. */
+/** null = too many are being tried, here or by those who log in, so that nobody knows whether one fits. */
 export async function fittingKinds(asked: Stored): Promise<Fitting | null> {
   const { stored, salt, password } = asked;
   const check = new StoredCheck();
@@ -35,10 +35,14 @@ export async function fittingKinds(asked: Stored): Promise<Fitting | null> {
   const own = ownOf(asked);
   const tried = queue.run(async () => {
     const kinds: string[] = [];
+    let untaken = false;
     for (const text of candidates(stored, salt, own.iterations)) {
       const kind = parseStoredKind(text);
-      if (kind !== null && (await check.verify(kind, { stored, salt }, secret)) === true) kinds.push(text);
+      const good = kind === null ? false : check.verify(kind, { stored, salt }, secret);
+      untaken ||= good === null;
+      if ((await good) === true) kinds.push(text);
     }
+    if (untaken && kinds.length === 0) return null;
     return { kinds, untried: tooCostly(stored) ?? own.untried };
   });
   return tried.catch((err: unknown) => {

@@ -62,6 +62,8 @@ export interface Asking {
   counts: Counts;
   /** Whoever comes without a user name or a password is asked about, too. */
   takesHalf: boolean;
+  /** A log-in begins with the settings as they are; what it returns is called when it is decided. */
+  begins(): () => void;
 }
 
 export const HALF_WORDS = "not both a user name and a password: nobody is asked";
@@ -74,7 +76,7 @@ export function isHalf(client: ClientInfo, password: Uint8Array | null): boolean
 const NONE = new Uint8Array(0);
 
 /** Hang on the chain. `now`: with the settings as they are. */
-export function askOutside(ctx: Hanging, now: () => OutsideAuth, { onError, passesOn, counts, takesHalf }: Asking): void {
+export function askOutside(ctx: Hanging, now: () => OutsideAuth, { onError, passesOn, counts, takesHalf, begins }: Asking): void {
   const passes = (client: ClientInfo, question: Question, err: BackendError): boolean => {
     const does = onError() === "ignore" && passesOn(question, err.kind);
     sayWhy(client, () => (does ? `no answer, so the next one is asked (on_error = ignore): ${err.message}` : `no answer: ${err.message}`));
@@ -86,7 +88,7 @@ export function askOutside(ctx: Hanging, now: () => OutsideAuth, { onError, pass
       return HALF;
     }
     return guarded<AuthStep>(
-      () => now().authenticate(client, password ?? NONE, wanted ?? always),
+      () => whole(begins, () => now().authenticate(client, password ?? NONE, wanted ?? always)),
       (err) => (passes(client, "authenticate", err) ? null : refused(err)),
       (step, err) => counted(client, counts.authentication, step?.allow ?? null, err || (step?.allow === false && step.failed === true)),
     );
@@ -119,6 +121,21 @@ function counted(client: ClientInfo, c: VerdictCounts, allow: boolean | null, fa
 
 function refused(err: BackendError): AuthStep {
   return { allow: false, code: err.kind === "busy" ? RC.SERVER_BUSY : RC.SERVER_UNAVAILABLE, why: err.message, failed: true };
+}
+
+/** From its first question to its last one. */
+function whole<T>(begins: () => () => void, ask: () => T | Promise<T>): T | Promise<T> {
+  const decided = begins();
+  let answer: T | Promise<T>;
+  try {
+    answer = ask();
+  } catch (err) {
+    decided();
+    throw err;
+  }
+  if (answer instanceof Promise) return answer.finally(decided);
+  decided();
+  return answer;
 }
 
 /** What went wrong outside becomes an answer; any other error is a fault of ours and goes on. `told` hears what came of it. */

@@ -3,7 +3,7 @@ import { filterRule, literalRule, type TopicRule } from "../../core/access/topic
 import { sayWhy } from "../../core/access/trace.ts";
 import type { AclStep, AclVerdict, Action, ClientInfo } from "../../core/types.ts";
 import { cidrContains, parseCidr, parseIp } from "../../lib/cidr.ts";
-import { columnText } from "./columns.ts";
+import { columnText, isNoText } from "./columns.ts";
 import { HIDDEN, isSecret } from "./shown.ts";
 
 export interface Rule {
@@ -61,6 +61,9 @@ function noneOf(n: number): string {
 export function ruleOfRow(row: readonly unknown[], names: readonly string[] | null = [], where = ""): Rule | string {
   const shown = (text: string | null | undefined, column: number): string =>
     names === null && text != null ? HIDDEN : shownText(text, names?.[column] ?? "");
+  // To leave such a condition out would make the rule one for more than it was written for.
+  const odd = COLUMNS.find((_, i) => isNoText(row[i]));
+  if (odd !== undefined) return `${odd} is a list or a document, expected a text`;
   const [allow, ip, username, clientId, access, topic] = row.map(columnText);
   const verdict = VERDICTS.get((allow ?? "").toLowerCase());
   if (verdict === undefined) return `allow is ${shown(allow, 0)}, expected 0 or 1`;
@@ -121,6 +124,7 @@ function folded(text: string): string {
   return text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase().trim();
 }
 
+const COLUMNS = ["allow", "ipaddr", "username", "clientid", "access", "topic"];
 const ACCESS = ["", "subscribe", "publish", "pubsub"];
 const VERDICTS: ReadonlyMap<string, AclVerdict> = new Map([
   ...["0", "false", "f", "deny"].map((word) => [word, "deny"] as const),

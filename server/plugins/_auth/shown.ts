@@ -20,7 +20,8 @@ const FLAG = /^(?:\d|true|false|t|f|yes|no|y|n|on|off)$/i;
 const field = (name: string, value: string | null): AnsweredField => ({ name: name.slice(0, NAME_MAX), value });
 
 /** A password's, hash's or salt's: that there is one. */
-export const hiddenField = (name: string, value: unknown): AnsweredField => field(name, columnText(value) === null ? null : HIDDEN);
+export const hiddenField = (name: string, value: unknown): AnsweredField =>
+  field(name, value === null || value === undefined ? null : HIDDEN);
 
 /** What says yes or no; whatever else stands there is not shown. */
 export function flagField(name: string, value: unknown): AnsweredField {

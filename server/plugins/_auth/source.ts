@@ -99,6 +99,7 @@ export function startOutside<C extends ConfigTable>(ctx: PluginContext<C>, plugi
   };
   const open = (): Source => plugin.open(host, ctx.config, (key) => ctx.many(key));
   let source = open();
+  let deciding = new Deciding();
   const isPassedOn = plugin.passesOn ?? passesOn;
   let wasOpen = false;
   const warn = (): void => {
@@ -114,17 +115,21 @@ export function startOutside<C extends ConfigTable>(ctx: PluginContext<C>, plugi
     passesOn: isPassedOn,
     counts,
     takesHalf: plugin.takesHalf ?? false,
+    begins: () => deciding.begins(),
   });
   /** Whose last answers are still to come: they end with the plugin, whose timers they live on. */
   const former = new Set<Asked>();
   ctx.changed(() => {
     const replaced = source;
     source = open();
+    // Between two questions of a log-in its password is compared, which takes a while, and asks nobody.
+    const decided = deciding.all();
+    deciding = new Deciding();
     warn();
     const heirs = new Set(source.backends.map(({ alarm }) => alarm));
     for (const backend of replaced.backends) {
       former.add(backend);
-      void backend.retire(heirs.has(backend.alarm)).then(() => former.delete(backend));
+      void backend.retire(heirs.has(backend.alarm), decided).then(() => former.delete(backend));
     }
     ctx.broker.aclChanged();
   });
@@ -134,6 +139,33 @@ export function startOutside<C extends ConfigTable>(ctx: PluginContext<C>, plugi
     acl: source.auth.check === undefined ? null : { ...counts.acl },
   }));
   ctx.closing(() => closeAll([...source.backends, ...former]));
+}
+
+/** Log-ins that have begun with one source. */
+class Deciding {
+  #n = 0;
+  readonly #none = Promise.withResolvers<void>();
+  #awaited = false;
+
+  /** Returns what ends it. */
+  begins(): () => void {
+    this.#n++;
+    return () => {
+      this.#n--;
+      this.#look();
+    };
+  }
+
+  /** Settled when all are over; none begins behind that. */
+  all(): Promise<void> {
+    this.#awaited = true;
+    this.#look();
+    return this.#none.promise;
+  }
+
+  #look(): void {
+    if (this.#awaited && this.#n === 0) this.#none.resolve();
+  }
 }
 
 /** So often the zones are looked at. */

@@ -135,18 +135,24 @@ export class Backend<D> {
     return this.o.alarm;
   }
 
-  /** Nobody new comes: end when the last one has been answered, or its time is over. `heir`: another one has the same alarm. */
-  retire(heir: boolean): Promise<void> {
+  /**
+   * Nobody new comes: end when the last one has been answered, or its time is over. `heir`: another one has the same alarm. `decided`: settled when
+   * whoever has asked will ask nothing more; until then this one serves on, whether or not a question is under way.
+   */
+  async retire(heir: boolean, decided: Promise<void> = Promise.resolve()): Promise<void> {
     this.#outage.retire(heir);
     this.#overload.end();
-    return new Promise((done) => {
-      const end = later(this.host.clock.mono(), this.o.timeoutMs);
+    await decided;
+    if (this.#closed) return;
+    const end = later(this.host.clock.mono(), this.o.timeoutMs);
+    await new Promise<void>((done) => {
       const stop = this.host.every(EVERY_MS, () => {
         if (!this.#isIdle && !reached(end, this.host.clock.mono())) return;
         stop();
-        done(this.close());
+        done();
       });
     });
+    await this.close();
   }
 
   get #isIdle(): boolean {

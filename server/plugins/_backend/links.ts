@@ -5,8 +5,11 @@
  *   none --ready()--> opening --made--> open --lost, ready()--> opening;   opening --fails--> none;   any --close()--> closed
  */
 export interface LinkOptions<C> {
-  /** `n`: which of them, from 0. What was lost, and what is made in its place, have the same one, and there is one with it at a time. */
-  open(n: number): Promise<C>;
+  /**
+   * `n`: which of them, from 0. What was lost, and what is made in its place, have the same one, and there is one with it at a time. `ended`: nobody
+   * wants it any more. Whoever may wait long for a server gives up then; what is made all the same is closed.
+   */
+  open(n: number, ended: AbortSignal): Promise<C>;
   /** It has not been lost, as far as its library knows. */
   alive(connection: C): boolean;
   close(connection: C): void;
@@ -17,7 +20,7 @@ export interface LinkOptions<C> {
 class Link<C> {
   #connection: C | null = null;
   #opening: Promise<C> | null = null;
-  #closed = false;
+  readonly #ended = new AbortController();
 
   constructor(
     private readonly o: LinkOptions<C>,
@@ -41,11 +44,13 @@ class Link<C> {
 
   async #open(): Promise<C> {
     this.#drop();
-    const made = await this.o.open(this.n);
-    if (!this.#closed) this.#connection = made;
+    const { signal } = this.#ended;
+    signal.throwIfAborted();
+    const made = await this.o.open(this.n, signal);
+    if (!signal.aborted) this.#connection = made;
     else {
       this.o.close(made);
-      throw new Error("closed meanwhile");
+      signal.throwIfAborted();
     }
     return made;
   }
@@ -63,7 +68,7 @@ class Link<C> {
   }
 
   close(): void {
-    this.#closed = true;
+    this.#ended.abort(new Error("closed meanwhile"));
     this.#drop();
   }
 }

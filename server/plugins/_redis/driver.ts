@@ -59,7 +59,10 @@ export function redisDrivers(o: RedisServers, clock: Pick<Clock, "mono">): () =>
     // Three megabytes of program that most brokers never need.
     const library = await import("ioredis");
     if (o.type === "cluster") return new ClusterDriver(library, o, new Shards(() => clock.mono(), isRefusal));
-    const open = o.type === "sentinel" ? () => bySentinels(library, o, sentinels) : () => connected(new library.Redis(singleOptions(o)), o);
+    const open: Open<Redis> =
+      o.type === "sentinel"
+        ? (ended) => bySentinels(library, o, sentinels, ended)
+        : (ended) => connected(new library.Redis(singleOptions(o)), o, ended);
     return new ServerDriver(linksOf(o.pool, open));
   };
 }
@@ -67,8 +70,15 @@ export function redisDrivers(o: RedisServers, clock: Pick<Clock, "mono">): () =>
 /** Commands that may leave in one write. */
 const IN_A_ROW = 16;
 
-function linksOf<C extends Client>(n: number, open: () => Promise<C>): Links<C> {
-  return new Links<C>(n, { open, alive: (client) => client.status === "ready", close: (client) => client.disconnect() }, IN_A_ROW);
+/** `ended`: nobody wants it any more. */
+type Open<C> = (ended: AbortSignal) => Promise<C>;
+
+function linksOf<C extends Client>(n: number, open: Open<C>): Links<C> {
+  return new Links<C>(
+    n,
+    { open: (_, ended) => open(ended), alive: (client) => client.status === "ready", close: (client) => client.disconnect() },
+    IN_A_ROW,
+  );
 }
 
 class ServerDriver implements RedisDriver {
@@ -106,7 +116,7 @@ class ClusterDriver implements RedisDriver {
     private readonly shards: Shards,
   ) {
     const nodes = o.addresses.map(({ host, port }) => ({ host, port }));
-    this.#links = linksOf(1, () => connected(new library.Cluster(nodes, clusterOptions(o)), { database: 0 }));
+    this.#links = linksOf(1, (ended) => connected(new library.Cluster(nodes, clusterOptions(o)), { ...o, database: 0 }, ended));
   }
 
   async run(command: RedisCommand): Promise<unknown> {
@@ -142,13 +152,12 @@ class ClusterDriver implements RedisDriver {
   }
 }
 
-async function bySentinels(library: Library, o: RedisServers, order: Order<ServerAddress>): Promise<Redis> {
+async function bySentinels(library: Library, o: RedisServers, order: Order<ServerAddress>, ended: AbortSignal): Promise<Redis> {
   const asked = order.all;
   const client = new library.Redis(sentinelOptions(o, asked));
   let silent = 0;
   client.on("sentinelError", () => silent++);
-  await connected(client, o);
-  await hasToBeMaster(client);
+  await connected(client, o, ended, hasToBeMaster);
   const answered = asked[silent];
   if (answered !== undefined) order.answered(answered);
   return client;
@@ -163,26 +172,48 @@ async function hasToBeMaster(client: Redis): Promise<void> {
     const [role] = (await client.role()) as unknown[];
     if (role !== "master") throw new Error(NO_MASTER);
   } catch (err) {
-    if ((err as Error).name === "ReplyError") return;
-    client.disconnect();
-    throw err;
+    if ((err as Error).name !== "ReplyError") throw err;
   }
 }
 
-async function connected<C extends Client>(client: C, { database }: Pick<RedisServers, "database">): Promise<C> {
+/** `then`: what is asked of the server before anybody else may ask. @throws Error, and nothing is left of the client */
+async function connected<C extends Client>(
+  client: C,
+  { database, timeoutMs }: Pick<RedisServers, "database" | "timeoutMs">,
+  ended: AbortSignal,
+  then?: (client: C) => Promise<void>,
+): Promise<C> {
   // The library says "Connection is closed." to whoever waits, and why only here.
   const said: { why: unknown } = { why: null };
   client.on("error", (err) => {
     said.why = err;
   });
-  try {
+  const introduced = async (): Promise<void> => {
     await client.connect();
     // By hand: to the library a number that the server does not have is no failure.
     if (database !== 0) await client.select(database);
+    await then?.(client);
+  };
+  try {
+    await within(timeoutMs, ended, introduced());
     return client;
   } catch (err) {
     client.disconnect();
     throw said.why ?? err;
+  }
+}
+
+/** All that comes before the first question: the library's own limit is for the way there alone, and for the answer to a password it waits for ever. */
+async function within(ms: number, ended: AbortSignal, work: Promise<void>): Promise<void> {
+  const given = Promise.withResolvers<never>();
+  const timer = setTimeout(() => given.reject(new Error(`no connection within ${ms} ms`)), ms);
+  const end = (): void => given.reject(ended.reason);
+  ended.addEventListener("abort", end);
+  try {
+    await Promise.race([work, given.promise]);
+  } finally {
+    clearTimeout(timer);
+    ended.removeEventListener("abort", end);
   }
 }
 

@@ -2,8 +2,8 @@
 
 import type { ClientInfo } from "../../core/types.ts";
 import { askNoted, shownValue, type Told } from "../_auth/asking.ts";
-import { columnText } from "../_auth/columns.ts";
-import { type Lookup, lookupAuth, type User } from "../_auth/lookup.ts";
+import { columnText, userOf } from "../_auth/columns.ts";
+import { type Lookup, lookupAuth } from "../_auth/lookup.ts";
 import { oddAnswers } from "../_auth/odd_answers.ts";
 import { isOnlyAlike, meansDeny, RULES_MAX, type Rule, type RuleSet, ruleOfRow } from "../_auth/rules.ts";
 import type { Source, SourceHost } from "../_auth/source.ts";
@@ -85,7 +85,9 @@ export function sqlSource(host: SourceHost, o: SqlAuthSettings): Source {
       const [row, second] = await ask(o.queries.auth.key, query, client, userTold, wanted);
       if (row === undefined) return null;
       if (second !== undefined) odd(client)(o.queries.auth.key, "the query has more than one row for a user; the first one counts");
-      return userOf(row);
+      // Columns by position.
+      const [password, salt] = row;
+      return userOf(password, salt);
     }),
     isSuper: asked(queries.super, async (query, client, wanted) => {
       const [row] = await ask(o.queries.super.key, query, client, (rows) => superTold(rows, host.isSaved(o.queries.super.key)), wanted);
@@ -148,11 +150,14 @@ function tellUnmatched({ log, onlyTries }: SourceHost, { matchCase, queries }: S
     const { key } = queries[name];
     const names = [...new Set(compiled[name]?.asTheTable.map((v) => `%${v}`))];
     if (names.length > 0)
-      log.warn("names are compared as the table does, whatever match_case says: it sees to those behind a column and =", {
-        key: matchCase.key,
-        query: key,
-        names,
-      });
+      log.warn(
+        "names are compared as the table does, whatever match_case says: it sees to those that stand alone behind a column and `=` or `in`",
+        {
+          key: matchCase.key,
+          query: key,
+          names,
+        },
+      );
   }
 }
 
@@ -166,11 +171,6 @@ function compileAll({ queries, server, matchCase }: SqlAuthSettings): Compiled {
     compiled[name] = query;
   }
   return compiled;
-}
-
-/** Columns by position: password, salt. */
-function userOf([password, salt]: readonly unknown[]): User {
-  return { password: columnText(password), salt: columnText(salt) ?? "" };
 }
 
 /** MySQL's 1, PostgreSQL's true, and their texts. */

@@ -1,8 +1,8 @@
 /** Users and rules as documents: what EMQ X 3.1's plugin asks, and how the answers are read. */
 import type { ClientInfo } from "../../core/types.ts";
 import { askNoted, shownValue, type Told } from "../_auth/asking.ts";
-import { columnText } from "../_auth/columns.ts";
-import { type Lookup, lookupAuth, type User } from "../_auth/lookup.ts";
+import { userOf } from "../_auth/columns.ts";
+import { type Lookup, lookupAuth } from "../_auth/lookup.ts";
 import { type OddAnswers, oddAnswers } from "../_auth/odd_answers.ts";
 import { allowRule, RULES_MAX, type Rule, type RuleSet } from "../_auth/rules.ts";
 import type { Source, SourceHost } from "../_auth/source.ts";
@@ -70,7 +70,9 @@ export function mongoSource(host: SourceHost, o: MongoAuthSettings): Source {
         (found) => userTold(o.auth.fields, found),
         wanted,
       );
-      return found === null ? null : userOf(found, o.auth.fields);
+      if (found === null) return null;
+      const [password = "", salt = ""] = o.auth.fields;
+      return userOf(found[password], found[salt]);
     },
     isSuper: o.isSuper === null ? null : superIn(o.isSuper),
     rules: o.acl === null ? null : rules,
@@ -128,10 +130,6 @@ function backendOf(host: SourceHost, servers: MongoServers): Backend<MongoDriver
     probeProves: true,
   };
   return new Backend<MongoDriver>(host, options, host.figures(options.what));
-}
-
-function userOf(document: Document, [password = "", salt = ""]: readonly string[]): User {
-  return { password: columnText(document[password]), salt: columnText(document[salt]) ?? "" };
 }
 
 function rulesOf(document: Document, odd: OddAnswers): Rule[] {

@@ -1,7 +1,7 @@
 /** Users and rules in Redis: what EMQ X 3.1's plugin asks, and how the answers are read. */
 import type { ClientInfo } from "../../core/types.ts";
 import { askNoted, shownValue, type Told } from "../_auth/asking.ts";
-import { columnText } from "../_auth/columns.ts";
+import { columnText, userOf } from "../_auth/columns.ts";
 import { type Lookup, lookupAuth, type User } from "../_auth/lookup.ts";
 import { type OddAnswers, oddAnswers } from "../_auth/odd_answers.ts";
 import { allowRule, RULES_MAX, type Rule, type RuleSet } from "../_auth/rules.ts";
@@ -68,14 +68,12 @@ export function redisSource(host: SourceHost, o: RedisAuthSettings): Source {
     user:
       auth === null
         ? null
-        : async (client, wanted) => userOf(await ask(keys.user, auth, client, (answer) => userTold(auth, answer), wanted)),
+        : async (client, wanted) => userIn(await ask(keys.user, auth, client, (answer) => userTold(auth, answer), wanted)),
     isSuper:
       isSuper === null
         ? null
         : async (client, wanted) =>
-            columnText(
-              await ask(keys.isSuper, isSuper, client, (answer) => superTold(isSuper, answer, host.isSaved(keys.isSuper)), wanted),
-            ) === "1",
+            isOne(await ask(keys.isSuper, isSuper, client, (answer) => superTold(isSuper, answer, host.isSaved(keys.isSuper)), wanted)),
     rules:
       acl === null
         ? null
@@ -120,10 +118,14 @@ function backendOf(host: SourceHost, servers: RedisServers): Backend<RedisDriver
 const TITLES = { single: "Redis", sentinel: "Redis by sentinels", cluster: "Redis cluster" };
 
 /** HMGET's list of password and salt, or GET's text. No key, or no such field: not known. */
-function userOf(answer: unknown): User | null {
+function userIn(answer: unknown): User | null {
   const [password, salt] = Array.isArray(answer) ? (answer as unknown[]) : [answer];
-  const text = columnText(password);
-  return text === null ? null : { password: text, salt: columnText(salt) ?? "" };
+  return password === null || password === undefined ? null : userOf(password, salt);
+}
+
+/** HGET's text, or HMGET's list of one. */
+function isOne(answer: unknown): boolean {
+  return columnText(Array.isArray(answer) && answer.length === 1 ? answer[0] : answer) === "1";
 }
 
 /** Topic filter -> 1 subscribe, 2 publish, 3 both. Who has any may do nothing else (EMQ X 3.1). */

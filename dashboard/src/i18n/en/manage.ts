@@ -112,6 +112,7 @@ export const manage = {
   "access.iterations": "Rounds of PBKDF2, if you know them",
   "access.find": "Find it",
   "access.fits": "This fits",
+  "access.hashBusy": "Too many passwords are being checked just now, so nobody knows whether one fits. Try again in a moment.",
   "access.noFit": "None fits. With a salt of its own, or PBKDF2 with another number of rounds, fill those in.",
   "access.ldapHash":
     "This is how an LDAP directory keeps passwords, with the scheme in braces. emqx_auth_ldap reads it as it stands; there is nothing to set.",

@@ -111,6 +111,7 @@ export const manage = {
   "access.iterations": "PBKDF2 迭代次数（如果知道）",
   "access.find": "查找",
   "access.fits": "匹配的设置",
+  "access.hashBusy": "当前正在校验的密码过多，暂时无法判断是否匹配，请稍后重试。",
   "access.noFit": "没有匹配的设置。如果有单独的盐，或 PBKDF2 用了其他迭代次数，请填写。",
   "access.ldapHash": "这是 LDAP 目录保存密码的形式，花括号中是算法。emqx_auth_ldap 可直接读取，无需设置。",
 

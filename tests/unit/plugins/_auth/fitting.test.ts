@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { createHash, pbkdf2Sync } from "node:crypto";
 import { fittingKinds } from "../../../../server/plugins/_auth/fitting.ts";
+import { hashes } from "../../../../server/plugins/_auth/hash_queue.ts";
 
 const hex = (digest: string, ...parts: string[]): string => {
   const h = createHash(digest);
@@ -40,6 +41,25 @@ test("whoever asks too often is told so", async () => {
   const slow = pbkdf2Sync("public", "pep", 7, 20, "md5").toString("hex");
   const all = await Promise.all(Array.from({ length: 15 }, () => fits(slow, "pep")));
   expect(all.filter((found) => found === null)).toHaveLength(4);
+});
+
+test("while log-ins fill the line of slow hashes nothing is said not to fit; what needs no place there is found", async () => {
+  const bcrypt = Bun.password.hashSync("public", { algorithm: "bcrypt", cost: 4 });
+  const full = Promise.withResolvers<void>();
+  const waiting: Promise<void>[] = [];
+  for (let taken: Promise<void> | null = null; ; waiting.push(taken)) {
+    taken = hashes.run({ kind: "of the test", guessMs: 50 }, `10.0.0.${waiting.length}`, () => full.promise);
+    if (taken === null) break;
+  }
+  try {
+    expect(await tried(bcrypt)).toBeNull();
+    expect(await tried("11".repeat(20), "pep")).toBeNull();
+    expect(await fits(hex("md5", "pep", "public"), "pep")).toEqual(["salt,md5"]);
+  } finally {
+    full.resolve();
+    await Promise.all(waiting);
+  }
+  expect(await fits(bcrypt)).toEqual(["bcrypt"]);
 });
 
 describe("what would hold a thread for minutes, and everybody who asks behind it, is not tried; that is said, with the bound", () => {

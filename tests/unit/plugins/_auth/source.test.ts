@@ -21,8 +21,10 @@ function context(log: Log = silentLog) {
   const closing: (() => void | Promise<void>)[] = [];
   const changed: (() => void)[] = [];
   const timers = new Set<() => void>();
+  const hooks = new Map<string, (...args: never[]) => unknown>();
+  const clock = new FakeClock();
   const ctx = {
-    clock: new FakeClock(),
+    clock,
     log,
     config: {},
     broker: { count() {}, aclChanged() {}, aclEpoch: 0, allowsAnonymous: true },
@@ -32,11 +34,17 @@ function context(log: Log = silentLog) {
     },
     alarm: (what: string, desc: AlarmDetails | null) => void alarms.push([what, desc?.title ?? null]),
     report() {},
-    hook() {},
+    hook: (name: string, fn: (...args: never[]) => unknown) => void hooks.set(name, fn),
     changed: (fn: () => void) => void changed.push(fn),
     closing: (fn: () => void | Promise<void>) => void closing.push(fn),
   } as unknown as PluginContext;
-  return { ctx, closing, changed, timers, alarms };
+  const login = (): unknown =>
+    hooks.get("client.authenticate")?.(...([aClient(), { password: new Uint8Array(1), wanted: () => true }] as unknown as never[]));
+  const passes = (ms: number): void => {
+    clock.forward(ms);
+    for (const fn of [...timers]) fn();
+  };
+  return { ctx, closing, changed, timers, alarms, login, passes };
 }
 
 test("unloaded while a former server still answers: its callers are told, its driver is closed", async () => {
@@ -80,6 +88,58 @@ test("unloaded while a former server still answers: its callers are told, its dr
   await settle();
   expect(await Promise.race([asked, settle().then(() => "never told")])).toBe("gone");
   expect(drivers.map((d) => d.closed)).toEqual([true, true]);
+});
+
+test("settings change while a password is compared: the log-in's next question goes to the server that it began with", async () => {
+  const { ctx, changed, login, passes } = context();
+  const compared = Promise.withResolvers<void>();
+  const drivers: { asked: string[]; closed: boolean }[] = [];
+  const open = (host: SourceHost) => {
+    const backend = new Backend<(typeof drivers)[number]>(host, {
+      what: "Server",
+      open() {
+        const driver = { asked: [], closed: false };
+        drivers.push(driver);
+        return driver;
+      },
+      close(driver) {
+        driver.closed = true;
+      },
+      probe: async () => {},
+      judge: () => "down",
+      pool: 1,
+      perConnection: 1,
+      timeoutMs: 1000,
+      alarm: "down",
+      retries: 0,
+      probeProves: true,
+    });
+    const ask = (what: string) => backend.ask(async (driver) => driver.asked.push(what));
+    const authenticate = async () => {
+      await ask("password");
+      await compared.promise;
+      await ask("super");
+      return { allow: true, isSuper: true } as const;
+    };
+    return { auth: { authenticate }, backends: [backend] };
+  };
+  startOutside(ctx, { open, onError: () => "deny" });
+  await settle();
+  const step = login();
+  await settle();
+  for (const fn of changed) fn();
+  // Nothing of it waits for an answer, and the time limit of a question has passed.
+  for (let ms = 0; ms < 3000; ms += 100) {
+    passes(100);
+    await settle();
+  }
+  compared.resolve();
+  expect(await step).toEqual({ allow: true, isSuper: true });
+  expect(drivers[0]?.asked).toEqual(["password", "super"]);
+  await settle();
+  passes(100);
+  await settle();
+  expect(drivers.map((d) => d.closed)).toEqual([true, false]);
 });
 
 test("settings change while two servers are down: an alarm that nobody has any more ends, the other one stands", async () => {

@@ -123,4 +123,18 @@ describe("connections of a driver", () => {
     await expect(b).rejects.toThrow("closed meanwhile");
     expect([first.closed, late.closed]).toEqual([1, 1]);
   });
+  test("closed: what is being made is told, and nothing is made any more", async () => {
+    const told: string[] = [];
+    const links = new Links<object>(1, {
+      open: (_, ended) =>
+        new Promise((_, reject) => ended.addEventListener("abort", () => reject(new Error(`given up: ${ended.reason.message}`)))),
+      alive: () => true,
+      close: () => void told.push("closed"),
+    });
+    const asked = links.ready();
+    links.close();
+    await expect(asked).rejects.toThrow("given up: closed meanwhile");
+    await expect(links.ready()).rejects.toThrow("closed meanwhile");
+    expect(told).toEqual([]);
+  });
 });

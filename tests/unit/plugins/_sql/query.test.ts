@@ -57,13 +57,45 @@ describe("names byte by byte", () => {
     });
   });
 
+  test("wherever blanks and comments stand, behind && and before it, and where one name alone is looked for in a list", () => {
+    const also = " and cast(convert(u using utf8mb4) as binary) = cast(convert(? using utf8mb4) as binary)";
+    // ! is where the comparison goes.
+    for (const text of [
+      "select p from t where id > 0 && u = '%u'! && x = 1",
+      "select p from t where id > 0 &&u='%u'!&&x = 1",
+      "select p from t where u /* who */ = '%u'! limit 1",
+      "select p from t where/**/u = /* who is it? */ -- it's who\n '%u'!/**/limit 1",
+      "select p from t where u = '%u'! # it's '%c'\n limit 1",
+      "select p from t where u = '%u'! -- it's '%c'",
+      "select p from t where u in ('%u')! limit 1",
+      "select p from t where (u IN( '%u' /* ) '%c' */ # ) '%c'\n )!) and x = 1",
+    ])
+      expect(compileQuery(text.replace("!", ""), "mysql", true)).toEqual({
+        text: text.replace("'%u'", "?").replace("!", also),
+        values: ["u", "u"],
+        asTheTable: [],
+      });
+    expect(compileQuery("select p from t where u in ('%u') and c in ('%c') and d = '%c'", "mysql", true)).toMatchObject({
+      values: ["u", "u", "c", "c", "c", "c"],
+      asTheTable: [],
+    });
+  });
+
   test("what compares otherwise stays as it is, and is named", () => {
     for (const text of [
       "select p from t where lower(u) = '%u'",
       "select p from t where u = '%u' collate utf8mb4_general_ci",
       "select p from t where not u = '%u'",
       "select p from t where u like '%u'",
-      "select p from t where u in ('%u')",
+      "select p from t where u not in ('%u')",
+      "select p from t where not u in ('%u')",
+      "select p from t where u in ('%u', 'all')",
+      "select p from t where u in ('%u') is true",
+      "select p from t where u in ('%u' + 1)",
+      "select p from t where a || u = '%u'",
+      "select p from t where lower(u) /* binary */ = '%u'",
+      "select p from t where u = '%u' /*! collate utf8mb4_general_ci */",
+      "select p from t where u = '%u' --1",
       "select p from t where 1 + u = '%u'",
       "select p from t where u = '%u' is true",
       "select p from t where if(u = '%u', 1, 0)",
@@ -92,8 +124,13 @@ test("texts, quoted names and comments stay as they are", () => {
     "select 1 /* %u\n'%c' */",
     "select '100%'",
     "select 5 %user from t",
+    "select 1 # '%u' and %c",
   ])
     expect(compileQuery(text, "mysql")).toEqual({ text, values: [], asTheTable: [] });
+  // Elsewhere # is an operator, and -- no comment without a blank behind it.
+  expect(compileQuery("select j #> '%u'", "postgres")).toMatchObject({ text: "select j #> $1" });
+  expect(compileQuery("select 1 --'%u'", "mysql")).toMatchObject({ text: "select 1 --?" });
+  expect(compileQuery("select 1 --'%u'", "postgres")).toMatchObject({ values: [] });
 });
 
 test("a variable outside quotes is refused in words: 3.1 sent it literally and found nobody", () => {
