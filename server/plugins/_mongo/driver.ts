@@ -111,7 +111,8 @@ function options(o: MongoServers): MongoClientOptions {
   return {
     appName: "BaoMQ",
     maxPoolSize: o.pool,
-    serverSelectionTimeoutMS: o.timeoutMs,
+    // Before our own time limit, which knows no reason.
+    serverSelectionTimeoutMS: Math.ceil(0.7 * o.timeoutMs),
     connectTimeoutMS: o.timeoutMs,
     // Behind our own time limit: it only frees what nobody waits for.
     socketTimeoutMS: 2 * o.timeoutMs,
