@@ -11,6 +11,11 @@ export class Fifo<T> {
     return this.#items[this.#head];
   }
 
+  /** In order; nothing leaves. */
+  *[Symbol.iterator](): Generator<T> {
+    for (let i = this.#head; i < this.#items.length; i++) yield this.#items[i] as T;
+  }
+
   push(item: T): void {
     this.#items.push(item);
   }

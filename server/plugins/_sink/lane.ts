@@ -83,29 +83,16 @@ export class Lane<T> {
     this.#waitingBytes += entry.bytes;
   }
 
+  /** All it has, under way or not, in order. */
+  *entries(): Generator<Entry<T>> {
+    yield* this.#batch;
+    yield* this.#waiting;
+  }
+
   dropOldest(): Entry<T> | undefined {
     const entry = this.#waiting.shift();
     if (entry !== undefined) this.#waitingBytes -= entry.bytes;
     return entry;
-  }
-
-  /** Those go, unless they are being sent. */
-  drop(isGone: (entry: Entry<T>) => boolean): Entry<T>[] {
-    const gone = this.#state === "sending" ? [] : this.#batch.filter(isGone);
-    if (gone.length > 0) {
-      this.#batch = this.#batch.filter((entry) => !isGone(entry));
-      this.#sent = null;
-    }
-    for (const entry of this.#waiting.drain())
-      if (!isGone(entry)) this.#waiting.push(entry);
-      else {
-        this.#waitingBytes -= entry.bytes;
-        gone.push(entry);
-      }
-    // It rests on: what comes next has to wait as long.
-    if (this.#state === "resting" && this.#batch.length === 0) this.#gather();
-    if (this.#state === "resting" && this.#batch.length === 0) this.#state = "idle";
-    return gone;
   }
 
   /** Do what is due. */

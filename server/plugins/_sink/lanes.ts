@@ -69,9 +69,14 @@ export class Lanes<T> {
     return this.#all.reduce((a, b) => (b.waitingBytes > a.waitingBytes ? b : a)).dropOldest();
   }
 
-  /** Those go, unless they are under way. */
-  drop(isGone: (entry: Entry<T>) => boolean): Entry<T>[] {
-    return this.#all.flatMap((lane) => lane.drop(isGone));
+  /** Everything, under way or not, in the order of arrival. */
+  entries(): Entry<T>[] {
+    return this.#all.flatMap((l) => [...l.entries()]).sort((a, b) => a.order - b.order);
+  }
+
+  /** What has a number up to that one is nowhere but here. */
+  leftTheDisk(last: number): void {
+    for (const entry of this.entries()) if (entry.seq <= last) entry.seq = 0;
   }
 
   touch(lane: Lane<T>): void {

@@ -33,13 +33,6 @@ export class Room<T> {
     this.bytes -= entry.bytes;
   }
 
-  /** Those go, unless they are under way. Returns them, in the order of arrival. */
-  drop(isGone: (entry: Entry<T>) => boolean): Entry<T>[] {
-    const gone = this.lanes.drop(isGone);
-    for (const entry of gone) this.remove(entry);
-    return gone.sort((a, b) => a.order - b.order);
-  }
-
   /** Without pushing out anything. */
   fits(bytes: number): boolean {
     const { rowsMax, bytesMax } = this.bounds();

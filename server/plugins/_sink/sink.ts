@@ -40,6 +40,7 @@ export class Sink<T> {
   readonly #health: Health;
   readonly #drops: Drops;
   readonly #letters: Letters<T>;
+  readonly deadLetters: DeadLetters;
   #store: SinkStore<T> | null = null;
   #discarded: Promise<void> = Promise.resolve();
   #isReading = false;
@@ -75,6 +76,7 @@ export class Sink<T> {
       added: (letter) => void this.#store?.addLetter(letter),
       removed: (ids) => this.#store?.removeLetters(ids),
     });
+    this.deadLetters = this.#letters;
     this.#due = new Due(
       host,
       () => this.#step(),
@@ -87,18 +89,14 @@ export class Sink<T> {
     this.#stopTimer = host.every(TICK_MS, () => this.#tick());
     this.#uncount = host.countWaiting?.(() => this.#room.bytes + this.#letters.bytes + (this.#store?.spool.unwritten ?? 0));
   }
-  get deadLetters(): DeadLetters {
-    return this.#letters;
-  }
   /** Take an item: never waits, never throws. `key`: what has the same one arrives in order. `bytes`: what it takes in memory. */
   push(item: T, key: string, bytes: number): void {
     this.#offer(this.#fresh(item, key, bytes + key.length + ENTRY_BYTES));
   }
 
-  /** `isOld`: it has waited in memory. */
-  #offer(entry: Entry<T>, isOld = false): void {
+  #offer(entry: Entry<T>): void {
     try {
-      if (this.#state === "open") this.#take(entry, isOld);
+      if (this.#state === "open") this.#take(entry);
       else if (this.#state === "closed" || !this.#keep(entry)) this.#dropped(1);
     } catch (err) {
       this.#host.log.error("an item cannot be queued", { server: this.#settings.what, error: wordsOf(err) });
@@ -120,14 +118,14 @@ export class Sink<T> {
     return this.#store !== null && (this.#settings.diskMax > 0 || !this.#isCaughtUp);
   }
 
-  #take(entry: Entry<T>, isOld = false): void {
-    if (this.#store !== null && this.#isWritten) this.#takeOnDisk(this.#store, entry, isOld);
+  #take(entry: Entry<T>): void {
+    if (this.#store !== null && this.#isWritten) this.#takeOnDisk(this.#store, entry);
     else if (this.#room.make(entry.bytes)) this.#admit(entry);
   }
 
-  #takeOnDisk(store: SinkStore<T>, entry: Entry<T>, isOld: boolean): void {
+  #takeOnDisk(store: SinkStore<T>, entry: Entry<T>): void {
     const isLoaded = this.#isCaughtUp && this.#room.fits(entry.bytes);
-    const seq = store.append(entry, this.#host.clock, { isLoaded, isOld });
+    const seq = store.append(entry, this.#host.clock, isLoaded);
     if (isLoaded) this.#admit(entry, seq ?? 0);
     // The disk does not keep up, or fails: what came before has to go first.
     else if (seq === null) this.#dropped(1);
@@ -136,7 +134,7 @@ export class Sink<T> {
 
   /** It closes, and the disk has what comes until then. False = there is none, or it does not take it. */
   #keep(entry: Entry<T>): boolean {
-    return this.#store !== null && this.#settings.diskMax > 0 && this.#store.append(entry, this.#host.clock) !== null;
+    return this.#store !== null && this.#settings.diskMax > 0 && this.#store.append(entry, this.#host.clock, false) !== null;
   }
 
   #admit(entry: Entry<T>, seq = 0): void {
@@ -165,7 +163,6 @@ export class Sink<T> {
     this.#lanes.touchAll();
     this.#step();
   }
-
   /** Nothing new is sent: another one gets what waits, and what is on the disk is safe there, as long as the disk takes it. */
   get #isStopping(): boolean {
     return this.#state === "closing" && (this.#hasHeir || (this.#settings.diskMax > 0 && this.#trouble.why === null));
@@ -176,8 +173,7 @@ export class Sink<T> {
     this.#health.tick(now);
     this.#drops.tick(now, this.#settings.what);
     this.#lanes.tick(now, this.#mayBegin);
-    this.#store?.spool.tick(now);
-    this.#store?.tickLetters();
+    this.#store?.tick(now);
     this.#readOn();
     this.#endStore();
   }
@@ -260,13 +256,22 @@ export class Sink<T> {
       trouble: (of, why) => this.#trouble.is(of, why, this.#settings.what),
       readable: () => this.#readOn(),
       lost: (rows) => this.#dropped(rows),
-      madeRoom: (last, unread) => this.#dropped(unread + this.#room.drop(({ seq }) => seq > 0 && seq <= last).length),
+      madeRoom: (last, lost) => {
+        this.#lanes.leftTheDisk(last);
+        this.#dropped(lost);
+      },
+      opened: () => this.#writeDown(),
       torn: (file, bytes) => {
         this.#torn += bytes;
         host.log.warn("the end of a file was cut off: it was not written to its end", { server: this.#settings.what, file, bytes });
       },
     };
     this.#store = new SinkStore<T>(this.diskAt(directory()), owner, codec, this.#letters);
+  }
+
+  /** A disk that there was not when they came. */
+  #writeDown(): void {
+    this.#store?.writeDown(this.#lanes.entries(), this.#host.clock);
   }
 
   /** Half of memory is free for what waits on the disk. */
@@ -281,10 +286,7 @@ export class Sink<T> {
         this.#dropped(store.spool.unload(found.map(({ seq }) => seq)));
         return;
       }
-      const kept = found.filter(({ seq }) => store.spool.has(seq));
-      // Files have made room meanwhile.
-      this.#dropped(found.length - kept.length);
-      for (const stored of kept) this.#restore(store, stored);
+      for (const stored of found) this.#restore(store, stored);
       if (found.length > 0) this.#due.soon();
     });
   }
@@ -294,7 +296,7 @@ export class Sink<T> {
     try {
       const age = Math.max(0, clock.now() - at);
       const bytes = item.length + key.length + ENTRY_BYTES;
-      this.#admit(this.#fresh(this.#options.codec.decode(item), key, bytes, later(clock.mono(), -age)), seq);
+      this.#admit(this.#fresh(this.#options.codec.decode(item), key, bytes, later(clock.mono(), -age)), store.spool.has(seq) ? seq : 0);
     } catch (err) {
       this.#host.log.error("an item on the disk cannot be read", { server: this.#settings.what, error: wordsOf(err) });
       store.spool.done([seq]);
@@ -318,12 +320,11 @@ export class Sink<T> {
   /** Other settings, at once; other lanes when nothing is under way, so that the order stays. */
   change(settings: SinkSettings<T>): void {
     const isAnother = settings.what !== this.#settings.what;
-    const isNew = this.#settings.diskMax === 0 && settings.diskMax > 0;
+    const isSwitchedOn = this.#settings.diskMax === 0;
     this.#settings = settings;
     if (isAnother) this.#health.rename(settings.what);
     if (settings.diskMax > 0) this.#openStore();
-    // What waits in memory alone goes to the disk as what comes does, before it.
-    if (isNew && this.#state === "open") for (const entry of this.#room.drop(({ seq }) => seq === 0)) this.#offer(entry, true);
+    if (isSwitchedOn && settings.diskMax > 0 && this.#isCaughtUp) this.#writeDown();
     this.#letters.bound();
     this.#wake(isAnother);
     this.#lanes.resize();
@@ -367,7 +368,7 @@ export class Sink<T> {
   /** Take over what one has left that was here before. Call it before anything is pushed. */
   inherit({ entries, deadLetters }: Left<T>): void {
     this.#letters.inherit(deadLetters);
-    for (const entry of entries) this.#offer(entry, true);
+    for (const entry of entries) this.#offer(entry);
   }
 
   /** Resolves when nothing is under way any more: with what is nowhere but in memory, in order. */

@@ -70,9 +70,9 @@ export class Spool {
   get isEmpty(): boolean {
     return this.#state === "open" && this.#unwritten.items === 0 && this.#early.count === 0 && this.#segments.every((s) => s.left === 0);
   }
-  /** On the disk and not in memory. */
+  /** On the disk, or about to be, and not in memory. */
   get unread(): number {
-    return this.#unread;
+    return this.#unread + this.#early.count;
   }
   get bytes(): number {
     return this.#segments.reduce((n, s) => n + s.size, 0);
@@ -110,17 +110,16 @@ export class Spool {
     this.#unread = this.#segments.reduce((n, s) => n + s.left, 0);
     this.#next = this.#segments.find((s) => s.left > 0)?.first ?? this.#seq + 1;
     this.#removeDone();
+    // Also when it was switched off meanwhile: what has come until then is written.
+    if (this.owner.diskMax() > 0 || this.#early.count > 0) this.owner.opened();
     for (const { at, key, item } of this.#early.takeAll()) this.#take(at, key, item, false);
     this.owner.readable();
     this.flush();
   }
 
-  /**
-   * Take an item. `isLoaded`: it stays in memory. `isOld`: it has been there, within other bounds. Returns its number, 0 = that is not known yet,
-   * null = there is no room for it. @throws FrameTooLong
-   */
-  append(at: number, key: string, item: Uint8Array, { isLoaded, isOld }: { isLoaded: boolean; isOld: boolean }): number | null {
-    if (this.#state === "closed" || (!isOld && this.unwritten > 0 && this.unwritten + item.length > PENDING_MAX)) return null;
+  /** Take an item. `isLoaded`: it is in memory, and nothing before it is not. Returns its number, 0 = that is not known yet, null = there is no room for it. @throws FrameTooLong */
+  append(at: number, key: string, item: Uint8Array, isLoaded: boolean): number | null {
+    if (this.#state === "closed" || (this.unwritten > 0 && this.unwritten + item.length > PENDING_MAX)) return null;
     if (this.#state === "open") return this.#take(at, key, item, isLoaded);
     this.#early.add({ at, key, item });
     return 0;
@@ -199,7 +198,7 @@ export class Spool {
       const ranges = rangesOf(this.#done.splice(0, DONE_MAX));
       this.#unwritten.add({ seq: 0, bytes: encodeFrame({ kind: "done", ranges }), isLoaded: false, isDone: false });
     }
-    const chunk = this.#unwritten.chunk(CHUNK);
+    const chunk = this.#unwritten.chunk(Math.min(CHUNK, Segment.sizeWithin(this.#most)));
     const length = chunk.reduce((n, p) => n + p.bytes.length, 0);
     if (length === 0) return true;
     try {
@@ -269,7 +268,7 @@ export class Spool {
     this.#bound();
   }
 
-  /** The oldest file makes room: what is in it is not kept any more. */
+  /** The oldest file makes room. What of it is in memory is sent all the same, and is nowhere else. */
   #bound(): void {
     while (this.#segments.length > 1 && this.bytes > this.#most) {
       const segment = this.#segments.shift() as Segment;

@@ -1,4 +1,5 @@
 /** What of a sink lies on the disk: the queue, and the dead letters. Both in one directory, opened together, closed together. */
+import type { MonoMs } from "../../lib/time.ts";
 import type { Disk } from "./disk.ts";
 import { LetterBook } from "./letter_book.ts";
 import type { Letter, Letters } from "./letters.ts";
@@ -52,9 +53,26 @@ export class SinkStore<T> {
   }
 
   /** As a spool's `append`, with the time of its arrival. @throws FrameTooLong */
-  append({ key, item, since }: Entry<T>, clock: Clock, { isLoaded = false, isOld = false } = {}): number | null {
+  append({ key, item, since }: Entry<T>, clock: Clock, isLoaded: boolean): number | null {
     const at = clock.now() - Math.max(0, Math.round(clock.mono() - since));
-    return this.spool.append(at, key, this.codec.encode(item), { isLoaded, isOld });
+    return this.spool.append(at, key, this.codec.encode(item), isLoaded);
+  }
+
+  /**
+   * What memory has is written, too, in order, as far as it may wait to be written; the rest stays where it is. Nothing, where something is on the
+   * disk that has to be read before, and none that would come behind what came later.
+   */
+  writeDown(entries: readonly Entry<T>[], clock: Clock): void {
+    if (!this.spool.caughtUp) return;
+    for (const entry of entries.slice(entries.findLastIndex(({ seq }) => seq > 0) + 1)) {
+      try {
+        const seq = this.append(entry, clock, true);
+        if (seq === null) return;
+        entry.seq = seq;
+      } catch {
+        // It is too long for the disk: memory has it.
+      }
+    }
   }
 
   addLetter(letter: Letter<T>): void {
@@ -79,7 +97,8 @@ export class SinkStore<T> {
     return { id, at, tries, why, key, item: this.codec.encode(item) };
   }
 
-  tickLetters(): void {
+  tick(now: MonoMs): void {
+    this.spool.tick(now);
     this.#book.tick();
   }
 

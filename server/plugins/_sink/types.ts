@@ -153,8 +153,10 @@ export interface SpoolOwner {
   readable(): void;
   /** So many cannot be read. */
   lost(rows: number): void;
-  /** Nothing up to this number is on the disk any more: a full one has taken something newer. So many of them were nowhere else. */
-  madeRoom(seq: number, unread: number): void;
+  /** Nothing up to this number is on the disk any more: a full one has taken something newer. So many of them are not in memory either. */
+  madeRoom(seq: number, lost: number): void;
+  /** It is known what a former run has left, and something new is to be written. Whatever is appended now stands before what has come meanwhile. */
+  opened(): void;
   /** So many bytes of a file are no frames: a kill has cut it short, or it is damaged. */
   torn(file: string, bytes: number): void;
 }

@@ -129,57 +129,48 @@ test("switched off while nobody is there: what comes waits behind what is there,
   expect(taken.at(-1)).toBe(5000);
 });
 
-test("full: what has to make room does not wait any more, in memory neither; what waits is there after a kill", async () => {
+test("full: what memory has is sent all the same, whatever became of its file; a burst larger than the disk's share loses nothing that fits in memory", async () => {
   const w = await keeping(new MemoryDisk(), { lanes: 3, rowsMax: 1000, bytesMax: 1e9 });
-  for (const n of numbers(1, 9)) w.push("abc"[n % 3] as string, n, 100, 30_000);
+  for (const n of numbers(1, 100)) w.push("abc"[n % 3] as string, n, 100, 30_000);
   await w.turn();
-  while (w.requests.length > 0) await w.answer(away());
-  for (const n of numbers(10, 100)) {
-    w.push("abc"[n % 3] as string, n, 100, 30_000);
-    await w.turn();
-  }
-  const { rows, dropped } = w.report.queue;
-  expect(rows + dropped).toBe(100);
-  expect(dropped).toBeGreaterThan(50);
-  expect(w.report.waiting).toBe(rows);
-  const next = await keeping(w.disk.crash(), { lanes: 3 });
-  expect((await sendAll(next)).sort((a, b) => a - b)).toEqual(numbers(1 + dropped, 100));
-  // As it does without a kill, and after the pause it had.
-  expect((await sendAll(w)).sort((a, b) => a - b)).toEqual(numbers(1 + dropped, 100));
+  expect(w.report.queue).toMatchObject({ rows: 100, dropped: 0 });
+  expect(w.report.queue.diskBytes).toBeGreaterThan(700_000);
+  expect((await sendAll(w)).sort((a, b) => a - b)).toEqual(numbers(1, 100));
 });
 
-test("full while something is under way: it is sent, and counted once", async () => {
-  const w = await keeping(new MemoryDisk());
-  for (const n of numbers(1, 100)) {
-    w.push("a", n, 100, 30_000);
-    await w.turn();
-  }
-  expect(w.requests.map(({ batch }) => batch.items.map(({ n }) => n))).toEqual([[1]]);
-  const { dropped } = w.report.queue;
-  expect(await sendAll(w)).toEqual([1, ...numbers(2 + dropped, 100)]);
-  expect(w.counts).toMatchObject({ done: 100 - dropped, dropped });
-});
-
-test("full while something is under way that nobody takes: it goes with the next file", async () => {
-  const w = await keeping(new MemoryDisk());
-  for (const n of numbers(1, 100)) {
-    w.push("a", n, 100, 30_000);
-    await w.turn();
-  }
-  await w.answer(away());
-  for (const n of numbers(101, 120)) {
-    w.push("a", n, 100, 30_000);
-    await w.turn();
-  }
-  const { dropped } = w.counts;
+test("full: of what memory has no room for only one file at a time goes", async () => {
+  const w = await keeping(new MemoryDisk(), { rowsMax: 4 });
+  for (const n of numbers(1, 40)) w.push("a", n, 100, 30_000);
+  await w.turn();
+  const { dropped, diskBytes } = w.report.queue;
+  expect(dropped).toBeLessThan(15);
+  expect(diskBytes).toBeGreaterThan(700_000);
   const taken = await sendAll(w);
-  expect(taken).toEqual(numbers(1 + dropped, 120));
+  expect(taken).toHaveLength(40 - dropped);
+  expect(taken.at(-1)).toBe(40);
+});
+
+test("a number that its file has lost stands for nobody else's row on another disk", async () => {
+  const w = await keeping(new MemoryDisk(), { rowsMax: 1000, bytesMax: 1e9 });
+  w.push("a", 1, 100, 30_000);
+  await w.turn();
+  for (const n of numbers(2, 60)) w.push("a", n, 100, 30_000);
+  await w.turn();
+  // The first one is under way, and its file is gone; the rest is taken, the disk switched off and on again.
+  w.change({ lanes: 1, diskMax: 0 });
+  expect(await sendAll(w)).toEqual(numbers(1, 60));
+  await w.pass(500);
+  w.change({ diskMax: 1_000_000 });
+  await w.turn();
+  for (const n of numbers(61, 65)) w.push("a", n);
+  await w.turn();
+  expect(await sendAll(await keeping(w.disk.crash()))).toEqual(numbers(61, 65));
 });
 
 describe("switched on while something waits in memory", () => {
   for (const [name, bytes] of [
     ["a little", 1000],
-    ["more than may wait to be written otherwise", 4_000_000],
+    ["much", 1_500_000],
   ] as const)
     for (const end of ["stop", "kill"])
       test(`${name}: it is there after a ${end}, before what came later`, async () => {
@@ -201,6 +192,57 @@ describe("switched on while something waits in memory", () => {
         const taken = await sendAll(next);
         for (const odd of [0, 1]) expect(taken.filter((n) => n % 2 === odd)).toEqual(numbers(1, 12).filter((n) => n % 2 === odd));
       });
+
+  test("a disk that takes nothing: memory goes on, and so does what comes", async () => {
+    const w = await keeping(new MemoryDisk(), { diskMax: 0, rowsMax: 1000 });
+    for (const n of numbers(1, 20)) w.push("a", n);
+    await w.turn();
+    await w.answer(away());
+    w.disk.failing = "ENOSPC: no space left on device";
+    w.change({ diskMax: 10_000_000 });
+    await w.turn();
+    for (const n of numbers(21, 40)) w.push("a", n);
+    expect(await sendAll(w)).toEqual(numbers(1, 40));
+    expect(w.counts).toMatchObject({ done: 40, dropped: 0 });
+  });
+
+  test("more than may wait to be written: the rest stays in memory, and what comes behind it is taken", async () => {
+    const w = await keeping(new MemoryDisk(), { diskMax: 0, rowsMax: 1000, bytesMax: 1e9 });
+    for (const n of numbers(1, 10)) w.push("a", n, 100, 4_000_000);
+    await w.turn();
+    await w.answer(away());
+    w.change({ diskMax: 1e9 });
+    for (const n of numbers(11, 20)) w.push("a", n);
+    expect(w.report.waiting).toBe(20);
+    expect(await sendAll(w)).toEqual(numbers(1, 20));
+    expect(w.counts.dropped).toBe(0);
+  });
+
+  for (const end of ["", ", and killed"])
+    test(`off, on, off, on${end}: the order stays`, async () => {
+      const w = await keeping(new MemoryDisk(), { diskMax: 0 });
+      for (const n of numbers(1, 6)) {
+        w.push("a", n);
+        w.change({ diskMax: n % 2 === 0 ? 0 : 1_000_000 });
+        await w.turn();
+      }
+      w.change({ diskMax: 1_000_000 });
+      await w.turn();
+      const left = end === "" ? w : await keeping(w.disk.crash());
+      expect(await sendAll(left)).toEqual(numbers(1, 6));
+    });
+
+  test("the service wants a pause: that stays", async () => {
+    const w = await keeping(new MemoryDisk(), { diskMax: 0 });
+    for (const n of numbers(1, 3)) w.push("a", n);
+    await w.turn();
+    await w.answer(new SendError("away", "not before a minute", 60_000));
+    w.change({ diskMax: 1_000_000 });
+    await w.pass(50_000);
+    expect(w.requests).toEqual([]);
+    await w.pass(15_000);
+    expect(w.requests).toHaveLength(1);
+  });
 
   test("what is under way is not sent twice", async () => {
     const w = await keeping(new MemoryDisk(), { diskMax: 0 });
