@@ -60,6 +60,8 @@ class Run {
   keptCounts = 0;
   /** It was closed while the disk failed: what of the last writes is there nobody knows, and what is counted as dropped may come after all. */
   isVague = false;
+  /** Some may be nowhere but in memory. */
+  isToggled = false;
 
   constructor(
     readonly rng: Rng,
@@ -91,6 +93,7 @@ class Run {
     else if (dice < 96) this.#resend();
     else if (dice < 98 && this.diskMax > 0) await this.#crash();
     else if (dice === 98) await this.#close();
+    else this.#toggle();
     await this.world.turn();
     this.#inOneLane();
   }
@@ -107,6 +110,14 @@ class Run {
     this.steps.push(`push ${item.key}${item.n}`);
     this.pushed.set(`${item.key}${item.n}`, item);
     this.world.push(item.key, item.n, 100, this.diskMax > 0 ? this.rng.int(20_000) : 0);
+  }
+
+  /** The disk is switched off, or on again. */
+  #toggle(): void {
+    const diskMax = this.world.settings.diskMax > 0 ? 0 : this.diskMax;
+    this.steps.push(`disk ${diskMax}`);
+    this.world.change({ diskMax });
+    this.isToggled = true;
   }
 
   /** They are out of order then, and may find no room as others. */
@@ -178,7 +189,7 @@ class Run {
       this.noteLetters();
     }
     // A full one has given some of it up.
-    if (isWritten && world.report.queue.diskError === null && this.diskMax === 100_000_000) this.#keeps();
+    if (isWritten && world.report.queue.diskError === null && this.diskMax === 100_000_000 && !this.isToggled) this.#keeps();
     this.#reopen(true);
   }
 
@@ -214,6 +225,7 @@ class Run {
   }
 
   #reopen(isCrash: boolean): void {
+    this.isToggled = false;
     const disk = this.world.disk.crash();
     const left = standing(disk);
     this.droppedBefore += this.world.report.queue.dropped;
