@@ -2,6 +2,7 @@
 import { sayWhy } from "../../core/access/trace.ts";
 import type { AclStep, Action, AuthStep, ClientInfo } from "../../core/types.ts";
 import { ignored, integer, oneOf, optional, secret, text, withSecrets } from "../../lib/config_entry.ts";
+import { between } from "../../lib/time.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
 import { askNoted, shownValue, type Told } from "../_auth/asking.ts";
 import { superUser } from "../_auth/lookup.ts";
@@ -10,6 +11,7 @@ import { defineOutside, type OutsidePlugin, type Source, type SourceHost } from 
 import { NONE, serverUrl, serverUrlOrNone } from "../_backend/address.ts";
 import { type SettingKeys, tlsKeys } from "../_backend/advice.ts";
 import { laterTimeLimitEntry, timeLimitEntry } from "../_backend/calls.ts";
+import { Unread } from "../_backend/http.ts";
 import { CLIENT_VARIABLES, type Values } from "../_backend/template.ts";
 import { tlsEntries, tlsOf } from "../_backend/tls.ts";
 import type { ValuesOf } from "../plugin.ts";
@@ -23,6 +25,10 @@ const CONNECTING = "EMQ X 3.2 has the key; here to connect is part of auth.http.
 
 /** Of the 256 that the runtime has under way at a time, to all services of all plugins together (`_backend/http_slots.ts`). The rest would wait there, for those of a silent one too. */
 const REQUESTS_MAX = 150;
+
+/** What comes behind the head of a refusal is read for so long, ms, and of so many at a time also where the pool takes all places. */
+const UNREAD_MS = 100;
+const UNREAD_MIN = 4;
 
 /** The request itself is given up a little behind its call. */
 const ABORT_AFTER_MS = 500;
@@ -127,8 +133,13 @@ function httpSource(host: SourceHost, c: Values_, headers: ReadonlyMap<string, s
       backends.set(url.origin, serviceAt(host, url, keysOf(requests, url.origin), host.pool(pool), timeoutMs));
   }
 
-  const sent = (request: RequestTemplate, values: Values): Promise<HttpAnswer> =>
-    send(request, fill(request, values), AbortSignal.timeout(timeoutMs + ABORT_AFTER_MS), tls);
+  const refusals = new Unread(Math.max(REQUESTS_MAX - services * pool, UNREAD_MIN));
+  const sent = (request: RequestTemplate, values: Values): Promise<HttpAnswer> => {
+    const began = host.clock.mono();
+    const left = (): number => timeoutMs - between(began, host.clock.mono());
+    const unread = (response: Response): void => void refusals.drop(response, Math.min(UNREAD_MS, left()));
+    return send(request, fill(request, values), { signal: AbortSignal.timeout(timeoutMs + ABORT_AFTER_MS), tls, unread });
+  };
 
   const ask: Ask = async (which, values, wanted) => {
     const request = requests[which];

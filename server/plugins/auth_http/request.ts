@@ -2,7 +2,7 @@
 
 import { namesSecret, withoutSecretFields } from "../../lib/mask.ts";
 import { BackendError } from "../_backend/errors.ts";
-import { leaveUnread, limitedText } from "../_backend/http.ts";
+import { limitedText } from "../_backend/http.ts";
 import { ALL_VARIABLES, fillTemplate, type Part, parseTemplate, type Values, type Variable, variableValue } from "../_backend/template.ts";
 
 export type Method = "get" | "post";
@@ -94,16 +94,20 @@ function noVerdict(status: number, key: string): BackendError | null {
   return unavailable === undefined ? new BackendError("refused", text) : new Unavailable("refused", text);
 }
 
+/** How a request is sent. */
+export interface Sending {
+  /** Its end, in any case. */
+  readonly signal: AbortSignal;
+  readonly tls: Bun.TLSOptions | null;
+  /** Told of an answer whose status has said all: its body is still to be read, or given up. */
+  unread(response: Response): void;
+}
+
 /**
  * One request. A redirect is not followed: it must not carry a password elsewhere.
  * @throws BackendError "refused" where the answer is no verdict; what `fetch` throws, too
  */
-export async function send(
-  t: RequestTemplate,
-  fields: [string, string][],
-  signal: AbortSignal,
-  tls: Bun.TLSOptions | null,
-): Promise<HttpAnswer> {
+export async function send(t: RequestTemplate, fields: [string, string][], { signal, tls, unread }: Sending): Promise<HttpAnswer> {
   const url = new URL(t.url);
   const headers = new Headers([...t.headers]);
   const init: BunFetchRequestInit = {
@@ -123,7 +127,7 @@ export async function send(
   const response = await fetch(url, init);
   const { status } = response;
   if (status !== 200) {
-    await leaveUnread(response);
+    unread(response);
     const none = noVerdict(status, t.key);
     if (none !== null) throw none;
   }

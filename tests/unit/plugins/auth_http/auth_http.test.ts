@@ -1,5 +1,6 @@
 /** emqx_auth_http on the core: what is told of several services, what their answers come to, who is asked about first. */
 import { afterAll, afterEach, describe, expect, test } from "bun:test";
+import { createServer } from "node:net";
 import { authHttp } from "../../../../server/plugins/auth_http/index.ts";
 import { aClient } from "../../../support/access.ts";
 import { until } from "../../../support/until.ts";
@@ -70,6 +71,29 @@ describe("of an answer that is not 200", () => {
     }
     expect(manager.report("emqx_auth_http")?.authentication).toMatchObject({ denied: 7, errors: 0 });
     expect(service()).toMatchObject({ state: "up", answered: 7, refused: 0 });
+  });
+
+  test("what comes behind its head costs no connection, and the verdict does not wait for it", async () => {
+    const state = { connections: 0, behind: null as (() => void) | null };
+    const raw = createServer((socket) => {
+      socket.on("error", () => {});
+      // A probe sends nothing.
+      socket.once("data", () => state.connections++);
+      socket.on("data", () => {
+        socket.write("HTTP/1.1 403 Forbidden\r\ncontent-length: 2\r\n\r\n");
+        state.behind = () => socket.write("no");
+      });
+    });
+    await new Promise<void>((done) => raw.listen(0, "127.0.0.1", done));
+    stops.push(() => raw.close());
+    const { port } = raw.address() as { port: number };
+    const { kit } = await served({ auth_req: `http://127.0.0.1:${port}/` });
+    for (let i = 0; i < 20; i++) {
+      expect(await logIn(kit, "joe", "wrong")).toBe(0x87);
+      state.behind?.();
+    }
+    // The next one may be asked about before what was sent has been read.
+    expect(state.connections).toBeLessThan(10);
   });
 
   test("that the service has moved, or cannot be asked now, is no wrong password, and no verdict that is kept", async () => {
