@@ -222,7 +222,8 @@ describe("what an answer comes to", () => {
       [new Response("ignore", { status: 403 }), 5],
       [new Response("", { status: 201 }), 5],
       [new Response("", { status: 500 }), 3],
-      [new Response("", { status: 302, headers: { location: `http://127.0.0.1:${service.port}/other` } }), 3],
+      [new Response("", { status: 302, headers: { location: `http://127.0.0.1:${service.port}/other` } }), 5],
+      [new Response("", { status: 308, headers: { location: `http://127.0.0.1:${service.port}/other` } }), 3],
       [new Response("", { status: 429 }), 3],
       [new Response("x".repeat(100_000), { status: 403 }), 5],
     ] as const) {
@@ -364,7 +365,7 @@ test("what is told of it: the request, its fields without the password, the answ
     return (await api<typeof steps>("POST", `plugins/${NAME}/test`, { username: "joe", password: "s3cret" }))[2]?.why;
   };
   expect(await why(new Response("", { status: 403 }))).toBe("http 403: only 200 of auth.http.auth_req lets in");
-  expect(await why(new Response("", { status: 302 }))).toContain("a redirect is not followed");
+  expect(await why(new Response("", { status: 308 }))).toContain("a redirect is not followed");
   expect(await why(new Response("", { status: 500 }))).toBe("http 500; see auth.http.auth_req");
   expect(await why(ok("ignore"))).toBe("http 200 with ignore: the next one is asked");
   expect(JSON.stringify(steps)).not.toContain("s3cret");

@@ -5,13 +5,13 @@
 import type { Dialect } from "./query.ts";
 
 const NAME = "\\w$\\u0080-\\uffff";
-/** Texts, quoted names and comments. "--" begins one in MySQL before a blank only, as `1--1` is 2; in PostgreSQL comments may have others in them. */
+/** Texts, quoted names and comments. "--" begins one in MySQL before a blank only, which may be the end of its line, as `1--1` is 2; in PostgreSQL comments may have others in them. */
 const BLANKED: Readonly<Record<Dialect, RegExp>> = {
   postgres: new RegExp(
     `'[^']*'|"[^"]*"|(?<![${NAME}])\\$((?:[A-Za-z_\\u0080-\\uffff][\\w\\u0080-\\uffff]*)?)\\$[\\s\\S]*?\\$\\1\\$|--[^\\n\\r]*|/\\*(?:(?!/\\*|\\*/)[\\s\\S])*\\*/`,
     "g",
   ),
-  mysql: /'[^']*'|"[^"]*"|`[^`]*`|#[^\n]*|--(?:[\0- \x7f][^\n]*|$)|\/\*(?!M?!)[\s\S]*?\*\//g,
+  mysql: /'[^']*'|"[^"]*"|`[^`]*`|#[^\n]*|--(?=[\0- \x7f]|$)[^\n]*|\/\*(?!M?!)[\s\S]*?\*\//g,
 };
 /** Some settings of a server take it for the end of a text, others do not. */
 const BACKSLASHED = /\\['"]/;

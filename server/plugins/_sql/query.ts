@@ -25,9 +25,9 @@ const NAMES: Readonly<Record<string, Variable>> = {
   cert_common_name: "cn",
   cert_subject: "dn",
 };
-/** "--" begins one in MySQL before a blank only, as `1--1` is 2. */
+/** "--" begins one in MySQL before a blank only, which may be the end of its line, as `1--1` is 2. */
 const COMMENT: Readonly<Record<Dialect, string>> = {
-  mysql: "#[^\\n]*|--(?:[\\0- \\x7f][^\\n]*|$)|/\\*[\\s\\S]*?\\*/",
+  mysql: "#[^\\n]*|--(?=[\\0- \\x7f]|$)[^\\n]*|/\\*[\\s\\S]*?\\*/",
   postgres: "--[^\\n]*|/\\*[\\s\\S]*?\\*/",
 };
 /** In order: a text that is nothing but a variable, with its quotes; a comment; any other text or quoted name; a variable of later versions; one of 3.1 without quotes. */

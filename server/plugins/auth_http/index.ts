@@ -2,32 +2,33 @@
 import { sayWhy } from "../../core/access/trace.ts";
 import type { AclStep, Action, AuthStep, ClientInfo } from "../../core/types.ts";
 import { ignored, integer, oneOf, optional, secret, text, withSecrets } from "../../lib/config_entry.ts";
+import { between } from "../../lib/time.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
 import { askNoted, shownValue, type Told } from "../_auth/asking.ts";
 import { superUser } from "../_auth/lookup.ts";
 import { onErrorEntry, passesOn } from "../_auth/outside.ts";
 import { defineOutside, type OutsidePlugin, type Source, type SourceHost } from "../_auth/source.ts";
 import { NONE, serverUrl, serverUrlOrNone } from "../_backend/address.ts";
-import { advised, type SettingKeys, tlsKeys } from "../_backend/advice.ts";
-import { Backend } from "../_backend/backend.ts";
+import { type SettingKeys, tlsKeys } from "../_backend/advice.ts";
 import { laterTimeLimitEntry, timeLimitEntry } from "../_backend/calls.ts";
-import { BackendError } from "../_backend/errors.ts";
-import type { Judgement } from "../_backend/options.ts";
-import { portOf, reach } from "../_backend/reach.ts";
+import { Unread } from "../_backend/http.ts";
 import { CLIENT_VARIABLES, type Values } from "../_backend/template.ts";
 import { tlsEntries, tlsOf } from "../_backend/tls.ts";
 import type { ValuesOf } from "../plugin.ts";
 import { fill, type HttpAnswer, type Method, parseParams, type RequestTemplate, send, shownFields, withoutLiterals } from "./request.ts";
+import { type Service, serviceAt } from "./service.ts";
 
 const OURS = { required: false };
 const LATER = "EMQ X 3.2 has the key; here a request is sent again at most three times behind a closed connection, at once.";
 
 const CONNECTING = "EMQ X 3.2 has the key; here to connect is part of auth.http.timeout.";
 
-/** As EMQ X 3.1: a request is sent again so often behind a connection that was closed. */
-const RETRIES = 3;
 /** Of the 256 that the runtime has under way at a time, to all services of all plugins together (`_backend/http_slots.ts`). The rest would wait there, for those of a silent one too. */
 const REQUESTS_MAX = 150;
+
+/** What comes behind the head of a refusal is read for so long, ms, and of so many at a time also where the pool takes all places. */
+const UNREAD_MS = 100;
+const UNREAD_MIN = 4;
 
 /** The request itself is given up a little behind its call. */
 const ABORT_AFTER_MS = 500;
@@ -40,7 +41,7 @@ const method = (def: Method, doc: string) => oneOf(["post", "get"], def, doc);
 const config = {
   "auth.http.auth_req": serverUrl(
     "http://127.0.0.1:8991/mqtt/auth",
-    "Asked whether a client may come in: 200 = yes, 200 with `ignore` = ask the next one, else no. 3xx, 407, 408, 429 and 5xx refuse as well, but count as no wrong password; 502, 503 and 504 as a service that is down.",
+    "Asked whether a client may come in: 200 = yes, 200 with `ignore` = ask the next one, else no. 301, 307, 308, 407, 408, 429 and 5xx refuse as well, but count as no wrong password; nothing but 502, 503 and 504 raises an alarm.",
   ),
   "auth.http.auth_req.method": method("post", "How it is asked."),
   "auth.http.auth_req.params": params(
@@ -85,7 +86,7 @@ type Values_ = ValuesOf<typeof config>;
 const outside: OutsidePlugin<typeof config> = {
   open: (host, c, many) => httpSource(host, c, headersOf(many("auth.http.header.$name"))),
   onError: (c) => c["auth.http.on_error"],
-  // A service that answers with an error has answered.
+  // A service that answers with an error has answered: EMQ X 3.1 denies by any status but 200, whatever `on_error` says.
   passesOn: (question, failure) => question === "check" && failure !== "refused" && passesOn(question, failure),
 };
 
@@ -125,32 +126,25 @@ function httpSource(host: SourceHost, c: Values_, headers: ReadonlyMap<string, s
     throw new Error(
       `auth.http.pool: expected at most ${Math.floor(REQUESTS_MAX / services)} for each of ${services} services, got ${pool}`,
     );
-  const backends = new Map<string, Backend<null>>();
+  const backends = new Map<string, Service>();
   for (const request of Object.values(requests)) {
     const url = request?.url;
     if (url !== undefined && !backends.has(url.origin))
-      backends.set(url.origin, backendOf(host, url, keysOf(requests, url.origin), host.pool(pool), timeoutMs));
+      backends.set(url.origin, serviceAt(host, url, keysOf(requests, url.origin), host.pool(pool), timeoutMs));
   }
 
-  /** Origins whose last answer was that nobody is there. */
-  const away = new Set<string>();
-  const sent = async (request: RequestTemplate, values: Values): Promise<HttpAnswer> => {
-    const { origin } = request.url;
-    try {
-      const answer = await send(request, fill(request, values), AbortSignal.timeout(timeoutMs + ABORT_AFTER_MS), tls);
-      away.delete(origin);
-      return answer;
-    } catch (err) {
-      if (err instanceof BackendError && err.kind === "down") away.add(origin);
-      else away.delete(origin);
-      throw err;
-    }
+  const refusals = new Unread(Math.max(REQUESTS_MAX - services * pool, UNREAD_MIN));
+  const sent = (request: RequestTemplate, values: Values): Promise<HttpAnswer> => {
+    const began = host.clock.mono();
+    const left = (): number => timeoutMs - between(began, host.clock.mono());
+    const unread = (response: Response): void => void refusals.drop(response, Math.min(UNREAD_MS, left()));
+    return send(request, fill(request, values), { signal: AbortSignal.timeout(timeoutMs + ABORT_AFTER_MS), tls, unread });
   };
 
   const ask: Ask = async (which, values, wanted) => {
     const request = requests[which];
     if (request === null) return null;
-    const backend = backends.get(request.url.origin) as Backend<null>;
+    const backend = backends.get(request.url.origin) as Service;
     return askNoted(
       host.clock,
       values.client,
@@ -161,15 +155,8 @@ function httpSource(host: SourceHost, c: Values_, headers: ReadonlyMap<string, s
     );
   };
 
-  /** EMQ X 3.1 denies by any status but 200, whatever `on_error` says: so also while one is why nobody is asked. */
-  const check = async (client: ClientInfo, action: Action, topic: string): Promise<AclStep> => {
-    try {
-      return verdictOf(client, (await ask("acl", { client, action, topic })) as HttpAnswer);
-    } catch (err) {
-      const isSaid = err instanceof BackendError && err.kind === "down" && away.has(requests.acl?.url.origin ?? "");
-      throw isSaid ? new BackendError("refused", err.message) : err;
-    }
-  };
+  const check = async (client: ClientInfo, action: Action, topic: string): Promise<AclStep> =>
+    verdictOf(client, (await ask("acl", { client, action, topic })) as HttpAnswer);
 
   return {
     auth: {
@@ -250,38 +237,6 @@ function keysOf(requests: Readonly<Record<string, RequestTemplate | null>>, orig
   const server = Object.values(requests).flatMap((request) => (request?.url.origin === origin ? [request.key] : []));
   const shared = { timeout: "auth.http.timeout", pool: "auth.http.pool", ...tlsKeys("auth.http.ssl") };
   return { server: server.join(", "), ...shared };
-}
-
-function backendOf(host: SourceHost, url: URL, keys: SettingKeys, pool: number, timeoutMs: number): Backend<null> {
-  const options = {
-    what: `HTTP service at ${url.origin}`,
-    open: () => null,
-    close: () => {},
-    probe: () => reach(url, timeoutMs),
-    ...advised({ judge: judgeHttp, table: [], keys }),
-    pool,
-    perConnection: 1,
-    timeoutMs,
-    alarm: alarmOf(url),
-    retries: RETRIES,
-    // Somebody who takes connections need not answer requests.
-    probeProves: false,
-  };
-  return new Backend<null>(host, options, host.figures(options.what));
-}
-
-/**
- * One for each origin: down_https_auth.example_443. It is a level of a topic, so that whatever else is in a host's name is `_` and two hexadecimal
- * digits: no two origins have one name.
- */
-function alarmOf(url: URL): string {
-  const host = url.hostname.replace(/[^a-z0-9.-]/gi, (odd) => `_${odd.charCodeAt(0).toString(16).padStart(2, "0")}`);
-  return `down_${url.protocol.slice(0, -1)}_${host}_${portOf(url)}`;
-}
-
-function judgeHttp(err: unknown): Judgement {
-  const { code } = (err ?? {}) as { code?: unknown };
-  return code === "ECONNRESET" || code === "ConnectionClosed" ? "lost" : "down";
 }
 
 export const authHttp = defineOutside(

@@ -1,8 +1,8 @@
 /** One request of emqx_auth_http: parameters from a template, values encoded, an answer of bounded size. */
 
 import { namesSecret, withoutSecretFields } from "../../lib/mask.ts";
-import { BackendError, type BackendFailure } from "../_backend/errors.ts";
-import { leaveUnread, limitedText } from "../_backend/http.ts";
+import { BackendError } from "../_backend/errors.ts";
+import { limitedText } from "../_backend/http.ts";
 import { ALL_VARIABLES, fillTemplate, type Part, parseTemplate, type Values, type Variable, variableValue } from "../_backend/template.ts";
 
 export type Method = "get" | "post";
@@ -65,44 +65,49 @@ export function shownFields({ params }: RequestTemplate, values: Values): string
   });
 }
 
-interface NoVerdict {
-  readonly failure: BackendFailure;
-  /** Behind the status. */
-  readonly words: string;
-}
+/** It, or a proxy before it, says that nobody can be asked now. */
+export class Unavailable extends BackendError {}
 
-const AWAY: ReadonlyMap<number, string> = new Map([
+const UNAVAILABLE: ReadonlyMap<number, string> = new Map([
   [502, ": a proxy gets no answer of it"],
   [503, ": it is not available"],
   [504, ": a proxy gets no answer of it in time"],
 ]);
-const NOT_NOW: ReadonlyMap<number, string> = new Map([
+const MOVED = ", and a redirect is not followed";
+/** Of redirects those that send whoever asks elsewhere with the same request: any other one may be to the page on which people log in. */
+const NO_VERDICT: ReadonlyMap<number, string> = new Map([
+  [301, MOVED],
+  [307, MOVED],
+  [308, MOVED],
   [407, ": a proxy wants to know who asks"],
   [408, ": the request was too slow"],
   [429, ": it is asked too often"],
 ]);
 
-/** Statuses that say nothing of the client: whoever is refused for one has given no wrong password. null = it does. */
-function noVerdict(status: number): NoVerdict | null {
-  const away = AWAY.get(status);
-  if (away !== undefined) return { failure: "down", words: away };
-  // A fault of the service's, or of a proxy before it.
-  if (status >= 500) return { failure: "refused", words: "" };
-  if (status >= 300 && status < 400) return { failure: "refused", words: ", and a redirect is not followed" };
-  const notNow = NOT_NOW.get(status);
-  return notNow === undefined ? null : { failure: "refused", words: notNow };
+/** Why a status says nothing of the client: whoever is refused for one has given no wrong password. null = it does. `key`: the setting to look at. */
+function noVerdict(status: number, key: string): BackendError | null {
+  const unavailable = UNAVAILABLE.get(status);
+  // 5xx: a fault of the service's, or of a proxy before it.
+  const words = unavailable ?? NO_VERDICT.get(status) ?? (status >= 500 ? "" : null);
+  if (words === null) return null;
+  const text = `http ${status}${words}; see ${key}`;
+  return unavailable === undefined ? new BackendError("refused", text) : new Unavailable("refused", text);
+}
+
+/** How a request is sent. */
+export interface Sending {
+  /** Its end, in any case. */
+  readonly signal: AbortSignal;
+  readonly tls: Bun.TLSOptions | null;
+  /** Told of an answer whose status has said all: its body is still to be read, or given up. */
+  unread(response: Response): void;
 }
 
 /**
  * One request. A redirect is not followed: it must not carry a password elsewhere.
- * @throws BackendError "down" where it is answered that the service is away, "refused" where the answer is no verdict; what `fetch` throws, too
+ * @throws BackendError "refused" where the answer is no verdict; what `fetch` throws, too
  */
-export async function send(
-  t: RequestTemplate,
-  fields: [string, string][],
-  signal: AbortSignal,
-  tls: Bun.TLSOptions | null,
-): Promise<HttpAnswer> {
+export async function send(t: RequestTemplate, fields: [string, string][], { signal, tls, unread }: Sending): Promise<HttpAnswer> {
   const url = new URL(t.url);
   const headers = new Headers([...t.headers]);
   const init: BunFetchRequestInit = {
@@ -122,9 +127,9 @@ export async function send(
   const response = await fetch(url, init);
   const { status } = response;
   if (status !== 200) {
-    await leaveUnread(response);
-    const none = noVerdict(status);
-    if (none !== null) throw new BackendError(none.failure, `http ${status}${none.words}; see ${t.key}`);
+    unread(response);
+    const none = noVerdict(status, t.key);
+    if (none !== null) throw none;
   }
   const type = (response.headers.get("content-type") ?? "").split(";", 1)[0]?.trim().slice(0, TYPE_MAX) ?? "";
   return { status, type, body: status === 200 ? (await limitedText(response, ANSWER_MAX)).trim() : "" };

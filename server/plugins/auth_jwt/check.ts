@@ -55,6 +55,8 @@ export interface Checked {
   claims: Token["claims"] | null;
   /** Whoever knows more keys may try again. */
   unknownKey: boolean;
+  /** There was no key at all that might have signed. */
+  untried: boolean;
 }
 
 /** `word`: EMQ X 3.1's. */
@@ -65,6 +67,7 @@ const no = (word: string, why: string, key: string | null = null, unknownKey = f
   exp: null,
   claims: null,
   unknownKey,
+  untried: false,
 });
 const PASS: Checked = {
   step: null,
@@ -73,6 +76,7 @@ const PASS: Checked = {
   exp: null,
   claims: null,
   unknownKey: false,
+  untried: false,
 };
 /**
  * EMQ X 3.1: where there is no token the result is `token_undefined` and the chain goes on. As with a missing password of its other plugins, the
@@ -109,7 +113,7 @@ export function checkToken(rules: JwtRules, client: ClientInfo, text: string, no
   const { keys, unknown } = ring.find(token.alg, token.kid);
   if (keys.length === 0)
     return unknown
-      ? no("unknown_key", `auth.jwt.jwks has no key called ${shownValue(token.kid ?? "")}`, null, true)
+      ? { ...no("unknown_key", `auth.jwt.jwks has no key called ${shownValue(token.kid ?? "")}`, null, true), untried: true }
       : no("token_unsupported", `no key that is set is for algorithm ${alg}`);
   const key = keys.find(({ verify }) => holds(verify, token))?.name;
   if (key === undefined) return no("invalid_signature", `it was not signed with ${keys.map(({ name }) => name).join(", ")}`, null, unknown);
@@ -117,15 +121,19 @@ export function checkToken(rules: JwtRules, client: ClientInfo, text: string, no
   const wrong = wrongClaim(rules, client, claims, now / 1000);
   if (wrong !== null) return no(wrong.word, `claim ${claimWords(wrong, client)}`, key);
   const exp = typeof claims.exp === "number" ? claims.exp + rules.leeway : null;
-  return { step: { allow: true }, why: `a good token, signed with ${key}`, key, exp, claims, unknownKey: false };
+  return { step: { allow: true }, why: `a good token, signed with ${key}`, key, exp, claims, unknownKey: false, untried: false };
 }
 
-/** While there could be no look at whether its key is there by now: a check that was not made, which is no wrong password. */
-export const notLooked = (checked: Checked): Checked => ({
-  ...checked,
-  step: { allow: false, code: RC.SERVER_UNAVAILABLE, why: checked.step?.why ?? checked.why, failed: true },
-  why: `${checked.why}; the keys there were fetched just now, and are again in some seconds`,
-});
+/**
+ * While there could be no look at whether its key is there by now. Where no signature was looked at the check was not made, which is no wrong
+ * password; where some were, and none was right, it is one, or guesses would be free for whoever makes up names.
+ */
+export function notLooked(checked: Checked): Checked {
+  const why = `${checked.why}; the keys there were fetched just now, and are again in some seconds`;
+  if (!checked.untried) return { ...checked, why };
+  const word = checked.step?.why ?? checked.why;
+  return { ...checked, step: { allow: false, code: RC.SERVER_UNAVAILABLE, why: word, failed: true }, why };
+}
 
 /** A signature of the wrong form is an error to some of the runtime's functions. */
 function holds(good: Verify, { signed, signature }: Token): boolean {

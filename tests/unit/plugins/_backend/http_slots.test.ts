@@ -119,7 +119,8 @@ test("silent services that are told of events, with more requests than the runti
     await until(() => held >= 80, "the silent services have what they are to have");
     const url = new URL(`http://127.0.0.1:${asked.port}/`);
     const template = { key: "auth", url, method: "get", body: "form", headers: new Map(), params: [] } as const;
-    const answers = Array.from({ length: 150 }, () => ask(template, [], AbortSignal.timeout(20_000), null));
+    const sending = () => ({ signal: AbortSignal.timeout(20_000), tls: null, unread: () => {} });
+    const answers = Array.from({ length: 150 }, () => ask(template, [], sending()));
     for (const answer of await Promise.all(answers)) expect(answer).toMatchObject({ status: 200, body: "ignore" });
   } finally {
     abort.abort();

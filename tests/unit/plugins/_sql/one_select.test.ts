@@ -12,6 +12,7 @@ test("one select, however it is written", () => {
     "  SELECT password FROM mqtt_user WHERE username = '%u' LIMIT 1 ;  ",
     "(select password from a where u = '%u') union (select password from b where u = '%u')",
     "/* ours */ select password -- the hash\nfrom mqtt_user where username = '%u'",
+    "select password from mqtt_user --\nwhere username = '%u' --",
     "with one as (select * from mqtt_user where username = '%u') select password from one",
     "select password from u where note = 'delete from u; drop table u'",
     "select password from u where \"into\" = 1 and x = 'it''s; so'",
@@ -43,6 +44,7 @@ test("anything else is refused, wherever it hides", () => {
     "select password from mqtt_user into outfile '/tmp/x'",
     "explain analyze delete from mqtt_user",
     "select 1.into outfile '/tmp/x'",
+    "select 1 --\n into outfile '/tmp/x'",
     "select 'a",
   ])
     for (const dialect of ["postgres", "mysql"] as const) expect([text, oneSelect(text, dialect)]).toEqual([text, null]);

@@ -121,12 +121,19 @@ test("texts, quoted names and comments stay as they are", () => {
     'select "%u" from t',
     "select `%c` from t",
     "select 1 -- '%u' and %u",
+    "select 1 --\tit's %u\n, 2",
     "select 1 /* %u\n'%c' */",
     "select '100%'",
     "select 5 %user from t",
     "select 1 # '%u' and %c",
   ])
     expect(compileQuery(text, "mysql")).toEqual({ text, values: [], asTheTable: [] });
+  const bare = "select p from t --\nwhere u = '%u' and note = 'a' --";
+  for (const [dialect, place] of [
+    ["mysql", "?"],
+    ["postgres", "$1"],
+  ] as const)
+    expect(compileQuery(bare, dialect)).toMatchObject({ text: bare.replace("'%u'", place), values: ["u"] });
   // Elsewhere # is an operator, and -- no comment without a blank behind it.
   expect(compileQuery("select j #> '%u'", "postgres")).toMatchObject({ text: "select j #> $1" });
   expect(compileQuery("select 1 --'%u'", "mysql")).toMatchObject({ text: "select 1 --?" });

@@ -1,5 +1,6 @@
 /** emqx_auth_http on the core: what is told of several services, what their answers come to, who is asked about first. */
 import { afterAll, afterEach, describe, expect, test } from "bun:test";
+import { createServer } from "node:net";
 import { authHttp } from "../../../../server/plugins/auth_http/index.ts";
 import { aClient } from "../../../support/access.ts";
 import { until } from "../../../support/until.ts";
@@ -72,8 +73,31 @@ describe("of an answer that is not 200", () => {
     expect(service()).toMatchObject({ state: "up", answered: 7, refused: 0 });
   });
 
-  test("a redirect, or that it cannot be asked now, is no wrong password, and no verdict that is kept", async () => {
-    for (const status of [300, 302, 307, 407, 408, 429, 500]) {
+  test("what comes behind its head costs no connection, and the verdict does not wait for it", async () => {
+    const state = { connections: 0, behind: null as (() => void) | null };
+    const raw = createServer((socket) => {
+      socket.on("error", () => {});
+      // A probe sends nothing.
+      socket.once("data", () => state.connections++);
+      socket.on("data", () => {
+        socket.write("HTTP/1.1 403 Forbidden\r\ncontent-length: 2\r\n\r\n");
+        state.behind = () => socket.write("no");
+      });
+    });
+    await new Promise<void>((done) => raw.listen(0, "127.0.0.1", done));
+    stops.push(() => raw.close());
+    const { port } = raw.address() as { port: number };
+    const { kit } = await served({ auth_req: `http://127.0.0.1:${port}/` });
+    for (let i = 0; i < 20; i++) {
+      expect(await logIn(kit, "joe", "wrong")).toBe(0x87);
+      state.behind?.();
+    }
+    // The next one may be asked about before what was sent has been read.
+    expect(state.connections).toBeLessThan(10);
+  });
+
+  test("that the service has moved, or cannot be asked now, is no wrong password, and no verdict that is kept", async () => {
+    for (const status of [301, 307, 308, 407, 408, 429, 500, 502, 503, 504]) {
       const { kit, state, service } = await served();
       kit.zone.authFailureLimit = { count: 3, intervalMs: 60_000 };
       const c = kit.client(5).connect(`c${status}`, { username: "joe", password: Buffer.from("x") });
@@ -96,23 +120,95 @@ describe("of an answer that is not 200", () => {
       expect([await logIn(kit, "bob", "right"), await granted()]).toEqual([0, 0]);
     }
   });
+
+  test("to be sent to a log-in page is a wrong password that counts", async () => {
+    for (const status of [300, 302, 303, 304]) {
+      const { kit, state } = await served();
+      kit.zone.authFailureLimit = { count: 3, intervalMs: 60_000 };
+      state.answer = denying(status);
+      const codes: number[] = [];
+      for (let i = 0; i < 5; i++) codes.push(await logIn(kit, "bob", `guess ${i}`));
+      expect([status, codes, state.asked.length]).toEqual([status, [0x87, 0x87, 0x87, 0x9f, 0x9f], 3]);
+    }
+  });
 });
 
-describe("a proxy that says that nobody is behind it", () => {
+describe("a service that says that it is not available", () => {
+  const present = ({ kit }: Awaited<ReturnType<typeof served>>): (readonly [id: string, desc: string])[] =>
+    kit.broker.alarms.present().map((a) => [a.id, JSON.stringify(a.desc)]);
+
+  test("to one client, who comes again and again, keeps nobody else out, whatever was asked", async () => {
+    for (const what of ["log-in", "topic"]) {
+      const b = await served();
+      const c = b.kit.client(4).connect("greedy", { username: "greedy", password: Buffer.from("x") });
+      await until(() => c.take().some((p) => p.cmd === "connack"), "CONNACK");
+      let fails = what === "log-in";
+      b.state.answer = (asked) => new Response("", { status: fails || asked.startsWith("/acl/") ? 503 : 200 });
+      for (let i = 0; i < 8; i++)
+        if (what === "log-in") expect(await logIn(b.kit, "greedy", "x")).toBe(0x88);
+        else {
+          c.subscribe(`t/${i}`);
+          await until(() => {
+            b.kit.settle();
+            return c.take().some((p) => p.cmd === "suback");
+          }, "SUBACK");
+        }
+      fails = false;
+      expect([what, await logIn(b.kit, "good", "x"), b.service()?.state]).toEqual([what, 0, "degraded"]);
+      expect(present(b)).toEqual([]);
+    }
+  });
+
   for (const status of [502, 503, 504])
-    test(`${status}: as a service that is down, with its alarm, until somebody is answered`, async () => {
-      const { kit, state, service } = await served();
-      state.answer = denying(status);
-      for (let i = 0; i < 6; i++) expect(await logIn(kit, "joe", "x")).toBe(0x88);
-      expect(service()).toMatchObject({ state: "down", refused: 0, failed: 5 });
-      const summaries = kit.broker.alarms.present().map((a) => JSON.stringify(a.desc));
-      expect(summaries).toEqual([expect.stringContaining(`http ${status}`)]);
-      state.answer = () => new Response("");
-      await until(async () => (await logIn(kit, "joe", "x", 100)) === 0, "somebody is let in");
-      expect([service()?.state, kit.broker.alarms.present()]).toEqual(["up", []]);
+    test(`to everybody for longer than the time limit (${status}): an alarm, until the first answer`, async () => {
+      const b = await served();
+      b.state.answer = denying(status);
+      for (let i = 0; i < 6; i++) expect(await logIn(b.kit, "joe", "x")).toBe(0x88);
+      expect(present(b)).toEqual([]);
+      b.kit.pass(5000);
+      expect(await logIn(b.kit, "joe", "x")).toBe(0x88);
+      expect(present(b)).toEqual([
+        [expect.stringMatching(/^emqx_auth_http_unavailable_http_127\.0\.0\.1_\d+$/), expect.stringContaining(`http ${status}`)],
+      ]);
+      expect(b.service()).toMatchObject({ state: "degraded", refused: 7, notAsked: 0 });
+      b.state.answer = denying(401);
+      expect(await logIn(b.kit, "joe", "x")).toBe(0x87);
+      expect(present(b)).toEqual([]);
     });
 
-  test("with on_error = ignore no topic is allowed for it, as in EMQ X 3.1: neither by its answer nor while it is known", async () => {
+  test("now and then, among answers, is none", async () => {
+    const b = await served();
+    for (let i = 0; i < 12; i++) {
+      b.state.answer = i % 4 === 3 ? () => new Response("") : denying(503);
+      await logIn(b.kit, "joe", "x");
+      b.kit.pass(2000);
+    }
+    expect(present(b)).toEqual([]);
+  });
+
+  test("is told on by settings that follow, and ends with them", async () => {
+    const b = await served();
+    const rows = b.manager.configRows("emqx_auth_http").filter((row) => row.value !== "");
+    const own = Object.fromEntries(rows.map(({ key, value }) => [key, value]));
+    b.state.answer = denying(503);
+    for (let i = 0; i < 5; i++) await logIn(b.kit, "joe", "x");
+    b.kit.pass(5000);
+    await logIn(b.kit, "joe", "x");
+    await b.replaceConfig("emqx_auth_http", { ...own, "auth.http.pool": "7" });
+    expect(present(b)).toEqual([[expect.stringContaining("unavailable"), expect.any(String)]]);
+    b.state.answer = () => new Response("");
+    expect([await logIn(b.kit, "joe", "x"), present(b)]).toEqual([0, []]);
+    b.state.answer = denying(503);
+    for (let i = 0; i < 5; i++) await logIn(b.kit, "joe", "x");
+    b.kit.pass(5000);
+    await logIn(b.kit, "joe", "x");
+    expect(present(b)).toHaveLength(1);
+    const nobody = { "auth.http.auth_req": "http://127.0.0.2:1/", "auth.http.acl_req": "http://127.0.0.2:1/" };
+    await b.replaceConfig("emqx_auth_http", { ...own, ...nobody });
+    expect(present(b).filter(([id]) => id.includes("unavailable"))).toEqual([]);
+  });
+
+  test("with on_error = ignore no topic is allowed for it, as in EMQ X 3.1", async () => {
     const { kit, state, service } = await served({ on_error: "ignore" });
     const c = kit.client(4).connect("c", { username: "joe", password: Buffer.from("x") });
     await until(() => c.take().some((p) => p.cmd === "connack"), "CONNACK");
@@ -126,7 +222,7 @@ describe("a proxy that says that nobody is behind it", () => {
         return granted.length === i + 1;
       }, "SUBACK");
     }
-    expect([granted, service()?.state]).toEqual([Array.from({ length: 8 }, () => 0x80), "down"]);
+    expect([granted, service()?.state]).toEqual([Array.from({ length: 8 }, () => 0x80), "degraded"]);
   });
 });
 
