@@ -63,9 +63,9 @@ function begin(ch: Channel, headerFlags: number, buf: Uint8Array, body: number, 
 /** The credentials may be looked at, or not any more. */
 function enter(ch: Channel, p: ConnectPacket, client: ClientInfo, admitted: boolean): void | Promise<void> {
   const { guesses } = ch.broker;
-  if (ch.phase !== "connecting") return guesses.released(client);
+  if (ch.phase !== "connecting") return guesses.settled(client);
   if (admitted && p.authMethod === null) return ask(ch, p, client);
-  guesses.released(client);
+  guesses.settled(client);
   if (admitted) return beginAuth(ch, p, client);
   refuse(ch, { code: RC.CONNECTION_RATE_EXCEEDED, why: "too many authentications that failed, or are under way" });
 }
@@ -81,7 +81,7 @@ function ask(ch: Channel, p: ConnectPacket, client: ClientInfo): void | Promise<
   const { access, guesses } = ch.broker;
   const answer = access.authenticate(client, { password: p.password, wanted: () => ch.phase === "connecting" });
   if (!(answer instanceof Promise)) {
-    guesses.released(client);
+    guesses.settled(client);
     return authenticated(ch, p, client, answer, null);
   }
   guesses.pending(client);
