@@ -84,7 +84,8 @@ function ask(ch: Channel, p: ConnectPacket, client: ClientInfo): void | Promise<
     guesses.settled(client);
     return authenticated(ch, p, client, answer, null);
   }
-  guesses.pending(client);
+  // Whose password nobody looks at takes no place from those whose outcome others wait for.
+  if (p.password !== null) guesses.pending(client);
   return answer.then(
     (a) => {
       try {

@@ -95,6 +95,19 @@ describe("at CONNECT", () => {
     expect([kit.metrics.authLimited, rounds < 30]).toEqual([0, true]);
   });
 
+  test("clients without a password, however many are under way, keep nobody waiting who shows one", async () => {
+    const kit = new TestKit({ zone: { authFailureLimit: { count: 5, intervalMs: 50_000 } } });
+    const asked: (string | null)[] = [];
+    kit.hooks.add("client.authenticate", "slow", ({ username }) => {
+      asked.push(username);
+      return new Promise(() => {});
+    });
+    for (let i = 0; i < 60; i++) kit.client(4, "10.0.0.1").connect(`anonymous${i}`, { username: "nobody" });
+    kit.client(4, "10.0.0.1").connect("dev", { username: "joe", password: Buffer.from("right") });
+    expect(asked.at(-1)).toBe("joe");
+    expect(kit.broker.guesses.size).toBe(3);
+  });
+
   test("neither a client without a password nor a back end that is down counts", () => {
     const { kit, connack } = kitWith();
     for (let i = 0; i < 20; i++) expect(connack(5, null, "10.0.0.1").code()).toBe(0x86);
