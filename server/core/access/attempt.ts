@@ -1,4 +1,4 @@
-/** What somebody who wants to come in is counted by (`guesses.ts`): addresses with names, addresses, names. */
+/** What somebody who wants to come in is counted by (`guesses.ts`): addresses with names, addresses, names; apart for each limit. */
 import { networkOf } from "../../lib/cidr.ts";
 import type { MonoMs } from "../../lib/time.ts";
 import type { ClientInfo } from "../types.ts";
@@ -6,7 +6,7 @@ import type { ClientInfo } from "../types.ts";
 /** Longer names share a count with those that begin alike: they must not make the tables large. */
 const NAME_MAX = 128;
 const ADDRESS_FACTOR = 10;
-/** The key of an address begins with it, and no other. */
+/** The key of an address begins with it; those of names, and of an address and a name, do not. */
 const ADDRESS = "@";
 
 export interface Count {
@@ -29,9 +29,10 @@ export interface Bound {
   readonly rate: number;
 }
 
-/** What somebody who wants to come in is counted by: for as long as it has or wants a place, the limit is that with which it came. */
+/** For as long as it has or wants a place, the limit is that with which it came. */
 export interface Attempt {
   readonly client: ClientInfo;
+  /** Its address and its names: who came in before as just this. */
   readonly identity: string;
   /** Where only so many are asked about at a time, and the next ones wait; in the order in which they are passed. */
   readonly gates: readonly Bound[];
@@ -45,12 +46,14 @@ export interface Attempt {
 export function attemptOf(client: ClientInfo): Attempt | null {
   const limit = client.zone.authFailureLimit;
   if (limit === null) return null;
-  const bound = (key: string, max: number): Bound => ({ key, max, rate: max / limit.intervalMs });
+  // What is much in one zone may be little in another one: each limit has counts of its own.
+  const by = `${limit.count}/${limit.intervalMs}\0`;
+  const bound = (key: string, max: number): Bound => ({ key: `${by}${key}`, max, rate: max / limit.intervalMs });
   const from = networkOf(client.ip);
   const own = names(client);
   return {
     client,
-    identity: `${from}\0${own.join("\0")}`,
+    identity: `${by}${from}\0${own.join("\0")}`,
     gates: [...own.map((name) => bound(`${from}\0${name}`, limit.count)), bound(`${ADDRESS}${from}`, limit.count * ADDRESS_FACTOR)],
     names: own.map((name) => bound(name, limit.count)),
     places: [],
