@@ -64,10 +64,16 @@ function begin(ch: Channel, headerFlags: number, buf: Uint8Array, body: number, 
 function enter(ch: Channel, p: ConnectPacket, client: ClientInfo, admitted: boolean): void | Promise<void> {
   const { guesses } = ch.broker;
   if (ch.phase !== "connecting") return guesses.settled(client);
-  if (admitted && p.authMethod === null) return ask(ch, p, client);
-  guesses.settled(client);
-  if (admitted) return beginAuth(ch, p, client);
-  refuse(ch, { code: RC.CONNECTION_RATE_EXCEEDED, why: "too many authentications that failed, or are under way" });
+  if (!admitted) {
+    refuse(ch, { code: RC.CONNECTION_RATE_EXCEEDED, why: "too many authentications that failed, or are under way" });
+    return;
+  }
+  if (p.authMethod === null) return ask(ch, p, client);
+  try {
+    return beginAuth(ch, p, client);
+  } finally {
+    guesses.settled(client);
+  }
 }
 
 /** It is closed before it was let in. */
@@ -80,26 +86,21 @@ export function goneBefore(ch: Channel): void {
 function ask(ch: Channel, p: ConnectPacket, client: ClientInfo): void | Promise<void> {
   const { access, guesses } = ch.broker;
   const answer = access.authenticate(client, { password: p.password, wanted: () => ch.phase === "connecting" });
-  if (!(answer instanceof Promise)) {
-    guesses.settled(client);
-    return authenticated(ch, p, client, answer, null);
-  }
+  const decided = (a: AuthResult): void | Promise<void> => {
+    try {
+      return authenticated(ch, p, client, a, null);
+    } finally {
+      // Behind the count of what came of it: whoever waits for an outcome is to hear this one.
+      guesses.settled(client);
+    }
+  };
+  if (!(answer instanceof Promise)) return decided(answer);
   // Whose password nobody looks at takes no place from those whose outcome others wait for.
   if (p.password !== null) guesses.pending(client);
-  return answer.then(
-    (a) => {
-      try {
-        return authenticated(ch, p, client, a, null);
-      } finally {
-        // Behind the count of what came of it: whoever waits for an outcome is to hear this one.
-        guesses.settled(client);
-      }
-    },
-    (err: unknown) => {
-      guesses.settled(client);
-      throw err;
-    },
-  );
+  return answer.then(decided, (err: unknown) => {
+    guesses.settled(client);
+    throw err;
+  });
 }
 
 /** A wrong password counts, a back end that is down does not. */
