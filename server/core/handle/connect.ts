@@ -79,7 +79,12 @@ function enter(ch: Channel, p: ConnectPacket, client: ClientInfo, admitted: bool
 /** It is closed before it was let in. */
 export function goneBefore(ch: Channel): void {
   ch.broker.registry.connecting.leave(ch);
-  if (ch.client !== null) ch.broker.guesses.left(ch.client);
+  leftInLine(ch);
+}
+
+/** It hangs up. Returns true when its password was only waiting for others' outcomes: nobody is asked about it any more, nor waits for it. */
+export function leftInLine(ch: Channel): boolean {
+  return ch.client !== null && ch.broker.guesses.left(ch.client);
 }
 
 /** User name and password, or neither: the access chain decides. */
@@ -360,6 +365,20 @@ function connackProperties(p: ConnectPacket, client: ClientInfo, authData: Uint8
   return props;
 }
 
-seldom(handleConnect, begin, enter, goneBefore, ask, countGuess, authenticated, describe, checkClientId, checkBanned, checkWill, checkRoom);
+seldom(
+  handleConnect,
+  begin,
+  enter,
+  goneBefore,
+  leftInLine,
+  ask,
+  countGuess,
+  authenticated,
+  describe,
+  checkClientId,
+  checkBanned,
+  checkWill,
+  checkRoom,
+);
 seldom(overtaken, accept, sessionExpiryOf, setUp);
 seldom(fittingProperties, connackProperties, decodeConnect, encodeConnack);

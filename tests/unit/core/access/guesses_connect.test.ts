@@ -143,6 +143,34 @@ describe("at CONNECT", () => {
     expect([kit.metrics.authLimited, rounds < 30]).toEqual([0, true]);
   });
 
+  test("who hangs up while it waits for others' outcomes is not asked about, whatever it has sent behind CONNECT; whose check runs is heard", async () => {
+    const kit = new TestKit({ zone: { authFailureLimit: { count: 3, intervalMs: 50_000 } } });
+    const ends: (() => void)[] = [];
+    let asked = 0;
+    kit.hooks.add("client.authenticate", "slow", () => {
+      asked++;
+      return new Promise((done) => void ends.push(() => done({ allow: true })));
+    });
+    const published: string[] = [];
+    kit.hooks.add("message.publish", "seen", (message) => {
+      if (!message.topic.startsWith("$SYS")) published.push(message.topic);
+      return message;
+    });
+    const clients = Array.from({ length: 8 }, (_, i) => {
+      const c = kit.client(4, "10.0.0.1").connect(`c${i}`, { username: "joe", password: Buffer.from("right") });
+      return c.send({ cmd: "publish", topic: `t${i}`, payload: "x", qos: 0, dup: false, retain: false });
+    });
+    for (const c of clients) c.drop();
+    expect(kit.broker.registry.connecting.size).toBe(3);
+    for (let i = 0; i < 3; i++) {
+      ends[i]?.();
+      for (let k = 0; k < 5; k++) await new Promise((done) => setImmediate(done));
+    }
+    kit.settle();
+    expect([asked, published, kit.broker.guesses.size]).toEqual([3, ["t0", "t1", "t2"], 0]);
+    expect([kit.metrics.authLimited, kit.listener.shutdowns.get("closed")]).toEqual([0, 8]);
+  });
+
   test("clients without a password, however many are under way, keep nobody waiting who shows one", async () => {
     const kit = new TestKit({ zone: { authFailureLimit: { count: 5, intervalMs: 50_000 } } });
     const asked: (string | null)[] = [];
