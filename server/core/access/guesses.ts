@@ -85,20 +85,18 @@ export class Guesses {
   admit(client: ClientInfo, sleep: (ms: number) => Promise<void>, bytes = 0): boolean | Promise<boolean> {
     const a = this.#counts.size === 0 ? null : attemptOf(client);
     if (a === null) return true;
-    if (this.#isLocked(a)) return this.#refused(client, FAILED_TOO_OFTEN);
-    const wanting = a.gates.filter((gate) => !this.#hasRoom(a, gate));
-    if (wanting.some((gate) => this.#isVain(a, gate))) return this.#refused(client, FAILED_TOO_OFTEN);
-    const hasPlaces = wanting.length === 0;
+    if (this.#isRefused(a)) return this.#refused(client, FAILED_TOO_OFTEN);
+    const hasPlaces = a.gates.every((gate) => this.#hasRoom(a, gate));
     if (hasPlaces && !this.#isSlowed(a)) return true;
     const may = hasPlaces ? this.#slowly(a, sleep, bytes) : this.#inTurn(a, bytes);
     if (may instanceof Promise) this.metrics.authDelayed++;
     return may;
   }
 
-  /** Would it be refused now? Nothing is counted. */
+  /** Would it be refused now for what has failed? Nothing is counted. */
   refuses(client: ClientInfo): boolean {
     const a = this.#counts.size === 0 ? null : attemptOf(client);
-    return a !== null && this.#isLocked(a);
+    return a !== null && this.#isRefused(a);
   }
 
   /** Its check takes time: it has its places, from now on where it has waited for none. `settled` when the outcome is known. */
@@ -171,7 +169,7 @@ export class Guesses {
       void sleep(NAME_DELAY_MS).then(() => {
         if (this.#waiting.get(a.client) !== w) return;
         this.#endsWaiting(w);
-        w.done(this.#isLocked(a) ? this.#refused(a.client, FAILED_TOO_OFTEN) : this.#inTurn(a, bytes));
+        w.done(this.#isRefused(a) ? this.#refused(a.client, FAILED_TOO_OFTEN) : this.#inTurn(a, bytes));
       });
     });
   }
@@ -244,7 +242,7 @@ export class Guesses {
       const a = w.attempt;
       const gate = nextGate(a) as Bound;
       const hasRoom = this.#hasRoom(a, gate);
-      const refused = this.#isLocked(a) || (!hasRoom && this.#isVain(a, gate));
+      const refused = this.#isLocked(a) || this.#isVain(a, gate);
       if (!refused && !hasRoom) break;
       line.delete(w);
       if (refused) {
@@ -271,10 +269,16 @@ export class Guesses {
     return failed + c.pending + 1 <= gate.max + c.good;
   }
 
-  /** There is no place for it at this gate: is it for failures, rather than for those under way, who may be right? */
+  /** It has no place yet, and is not to wait for any. */
+  #isRefused(a: Attempt): boolean {
+    return this.#isLocked(a) || a.gates.some((gate) => this.#isVain(a, gate));
+  }
+
+  /** Is there no place for it at this gate, for failures rather than for those under way, who may be right? */
   #isVain(a: Attempt, gate: Bound): boolean {
     const c = this.#counts.get(gate.key);
-    return c !== undefined && !this.#isKnown(a) && this.#level(gate) > c.pending * FAILED_TO_PENDING;
+    if (c === undefined || this.#isKnown(a) || this.#hasRoom(a, gate)) return false;
+    return this.#level(gate) > c.pending * FAILED_TO_PENDING;
   }
 
   /** As many have failed as may, at one of its gates, and it has not come in from there before. */

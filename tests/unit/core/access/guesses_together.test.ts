@@ -119,6 +119,22 @@ describe("checks that take time", () => {
     expect(guesses.admit(from("10.0.0.1", "fresh", "f"), never)).toBe(true);
   });
 
+  test("explain says of everybody what admit does: also of those for whom others' failures leave no place", () => {
+    const { guesses, from, fail } = guessing();
+    for (let i = 0; i < 46; i++) fail(from("10.0.0.1", `u${i}`, `c${i}`), 1);
+    const others = many(4, (i) => from("10.0.0.1", `o${i}`, `o${i}`));
+    const fresh = from("10.0.0.1", "fresh", "f");
+    for (const client of others) {
+      expect([guesses.refuses(fresh), guesses.admit(fresh, never)]).toEqual([false, true]);
+      guesses.pending(client);
+    }
+    expect([guesses.refuses(fresh), guesses.admit(fresh, never)]).toEqual([true, false]);
+    guesses.passed(fresh);
+    expect(guesses.refuses(fresh)).toBe(false);
+    guesses.settled(others[0] as ClientInfo);
+    expect(guesses.refuses(from("10.0.0.1", "new", "n"))).toBe(false);
+  });
+
   test("nobody waits for what leaks while slow checks go wrong one after the other", async () => {
     const { guesses, clock, from } = guessing();
     const spray = many(1500, (i) => from("10.0.0.1", `u${i}`, `c${i}`));
