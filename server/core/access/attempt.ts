@@ -6,9 +6,10 @@ import type { ClientInfo } from "../types.ts";
 /** Longer names share a count with those that begin alike: they must not make the tables large. */
 const NAME_MAX = 128;
 const ADDRESS_FACTOR = 10;
-/** The key of an address begins with it; those of names, and of an address and a name, do not. */
+/** Behind the limit, the key of an address begins with it; those of names, and of an address and a name, do not. */
 const ADDRESS = "@";
 
+/** What is known of a key. */
 export interface Count {
   readonly key: string;
   /** Failures, as of `at`; leaking since. */
@@ -42,7 +43,7 @@ export interface Attempt {
   places: Count[];
 }
 
-/** null = there is no limit in its zone. */
+/** What this client is counted by under the limit that its zone has now, without a place yet; null = there is none. */
 export function attemptOf(client: ClientInfo): Attempt | null {
   const limit = client.zone.authFailureLimit;
   if (limit === null) return null;
