@@ -160,7 +160,7 @@ const ZONE: ConfigTable = {
   flapping_banned_expiry_interval: duration("1h", "How long such a ban lasts."),
   auth_failure_limit: rateOrOff(
     "30,1m",
-    "How often a client may fail to authenticate, counted per address and name; ten times that per address. Beyond it, it is not asked for a while; as many are asked about together, more of them as they are right. off = no limit.",
+    "How often a client may fail to authenticate, counted per address and name; ten times that per address. Beyond it, it is not asked for a while; as many are asked about together, more of them as they are right. Zones with other limits count apart. off = no limit.",
   ),
   mountpoint: optional(mountpoint()),
   use_username_as_clientid: flag("false", "Is the user name taken as client identifier?"),

@@ -16,7 +16,7 @@ import type { AliasesIn, AliasesOut } from "./aliases.ts";
 import type { Broker } from "./broker.ts";
 import { CutPacket } from "./cut_packet.ts";
 import { handleAuth } from "./handle/auth.ts";
-import { goneBefore, handleConnect, refusePacket } from "./handle/connect.ts";
+import { goneBefore, handleConnect, leftInLine, refusePacket } from "./handle/connect.ts";
 import { sendDisconnect, unsendable } from "./handle/disconnect.ts";
 import { handlePacket } from "./handle/index.ts";
 import { handlePublish } from "./handle/publish.ts";
@@ -160,11 +160,11 @@ export class Channel {
     this.lastRecv = this.broker.mono;
   }
 
-  /** The transport is gone. What the client has sent before still counts: a handler that waits is awaited (`planEnd`), and what lies behind it handled. */
+  /** The transport is gone. What came before still counts: a handler that waits is awaited (`planEnd`), unless it waits for its turn to be asked about. */
   onClose(reason: string): void {
     this.out.close();
     if (this.phase === "closed") return;
-    if (this.#waiting && (this.ready || this.intake.bytes > 0)) {
+    if (this.#waiting && (this.ready || this.intake.bytes > 0) && !leftInLine(this)) {
       planEnd(this, reason);
       return;
     }

@@ -10,6 +10,7 @@
  * guesses that come together are not all looked at; the others wait for an outcome. Each that is right lets two go on, each that is wrong makes
  * it as many as in the beginning: many devices behind one address are soon asked about together. That others have failed does not count against
  * who came in from there before; those that come together under its names do.
+ * Zones with one limit count together; a zone with another one counts, and knows who came in, by itself, and so does one whose limit is changed.
  * An IPv6 network of 64 bits counts as one address. Counts leak evenly, and never are above what is allowed: after a burst of any size, one more
  * attempt per part of it.
  */
@@ -19,6 +20,7 @@ import { between, type MonoMs } from "../../lib/time.ts";
 import type { Clock, Log } from "../ports.ts";
 import type { ClientInfo } from "../types.ts";
 import type { Metrics } from "../watch/metrics.ts";
+import { type Attempt, attemptOf, type Bound, type Count, nextGate } from "./attempt.ts";
 import { Shares } from "./shares.ts";
 
 /** Counts kept, about 200 bytes each; the one that failed longest ago goes first. */
@@ -31,11 +33,6 @@ const MAX_DELAYED = 1000;
 const MAX_WAITING_BYTES = 64 * 1024 * 1024;
 /** What one takes beside its packet. */
 const WAITING_BYTES = 1024;
-/** Longer names share a count with those that begin alike: they must not make the tables large. */
-const NAME_MAX = 128;
-const ADDRESS_FACTOR = 10;
-/** The key of an address begins with it, and no other. */
-const ADDRESS = "@";
 /** How long an attempt on a name waits that is guessed at from everywhere, ms. */
 const NAME_DELAY_MS = 2000;
 /** More than this are never asked about together for having been right: servers are not asked more at a time. */
@@ -47,23 +44,9 @@ const FAILED_TOO_OFTEN = "too many failed authentications: not asked for a while
 /** Passwords may all be right: whoever checks them is slow. */
 const TOO_MANY_UNDER_WAY = "too many authentications of the same address or name are under way: not asked";
 
-interface Count {
-  /** Failures, as of `at`; leaking since. */
-  level: number;
-  at: MonoMs;
-  /** Checks under way whose outcome is not known yet. */
-  pending: number;
-  /** Checks that went well since one failed, or none was under way. */
-  good: number;
-}
-
-type Limit = ClientInfo["zone"]["authFailureLimit"];
-
-/** It waits until somebody's outcome is known, or for the delay of its name. */
+/** It waits until somebody's outcome is known, in the line of the first gate at which it has no place, or for the delay of its name. */
 interface Waiting {
-  readonly client: ClientInfo;
-  /** Of its gates it has a place at the first so many, and waits in the line of the next one. */
-  held: number;
+  readonly attempt: Attempt;
   /** What it takes while it waits, and of what. */
   readonly room: Shares;
   readonly takes: number;
@@ -77,8 +60,8 @@ export class Guesses {
   /** Who waits for an outcome, by gate. */
   readonly #lines = new Map<string, Set<Waiting>>();
   readonly #waiting = new Map<ClientInfo, Waiting>();
-  /** Whose turn has come: they have all places, and are not being checked yet. Some steps of promises go by, in which others must not take them. */
-  readonly #admitted = new WeakSet<ClientInfo>();
+  /** Who has a place at all of its gates: it is checked, or its turn has come. */
+  readonly #holders = new WeakMap<ClientInfo, Attempt>();
   readonly #delayed = new Shares(MAX_DELAYED);
   readonly #waitingBytes = new Shares(MAX_WAITING_BYTES);
   #warnedAt = Number.NEGATIVE_INFINITY;
@@ -97,66 +80,64 @@ export class Guesses {
 
   /**
    * May this client's credentials be looked at? The promise waits (`sleep`, ms, or for others' outcomes) for as long as the attempt has to; `bytes`: of
-   * the packet that waits with it. Behind a yes comes `pending`, or `released`; `left` ends the wait.
+   * the packet that waits with it. Behind a yes comes `pending`, where the check takes time, and always `settled`; `left` ends the wait.
    */
   admit(client: ClientInfo, sleep: (ms: number) => Promise<void>, bytes = 0): boolean | Promise<boolean> {
-    if (client.zone.authFailureLimit === null || this.#counts.size === 0) return true;
-    if (this.refuses(client)) return this.#refused(client, FAILED_TOO_OFTEN);
-    const wanting = gates(client).filter((key) => !this.#hasRoom(client, key));
-    if (wanting.some((key) => this.#isVain(client, key))) return this.#refused(client, FAILED_TOO_OFTEN);
-    const hasPlaces = wanting.length === 0;
-    if (hasPlaces && !this.#isSlowed(client)) return true;
-    const may = hasPlaces ? this.#slowly(client, sleep, bytes) : this.#inTurn(client, bytes);
+    const a = this.#counts.size === 0 ? null : attemptOf(client);
+    if (a === null) return true;
+    if (this.#isRefused(a)) return this.#refused(client, FAILED_TOO_OFTEN);
+    const hasPlaces = a.gates.every((gate) => this.#hasRoom(a, gate));
+    if (hasPlaces && !this.#isSlowed(a)) return true;
+    const may = hasPlaces ? this.#slowly(a, sleep, bytes) : this.#inTurn(a, bytes);
     if (may instanceof Promise) this.metrics.authDelayed++;
     return may;
   }
 
-  /** Would it be refused now? Nothing is counted. */
+  /** Would it be refused now for what has failed? Nothing is counted. */
   refuses(client: ClientInfo): boolean {
-    const limit = client.zone.authFailureLimit;
-    if (limit === null || this.#counts.size === 0 || this.#isKnown(client)) return false;
-    return gates(client).some((key) => this.#isFull(key, limit));
+    const a = this.#counts.size === 0 ? null : attemptOf(client);
+    return a !== null && this.#isRefused(a);
   }
 
-  /** Its check takes time. `settled` when the outcome is known. */
+  /** Its check takes time: it has its places, from now on where it has waited for none. `settled` when the outcome is known. */
   pending(client: ClientInfo): void {
-    if (client.zone.authFailureLimit === null || this.#admitted.delete(client)) return;
-    for (const key of gates(client)) this.#count(key).pending++;
+    const a = this.#holders.has(client) ? null : attemptOf(client);
+    if (a === null) return;
+    for (const gate of a.gates) this.#takePlace(a, gate);
+    this.#holders.set(client, a);
   }
 
+  /** It is checked no more, or never was. Who has no places gives none back. */
   settled(client: ClientInfo): void {
-    this.#release(gates(client));
+    const a = this.#holders.get(client);
+    if (a === undefined) return;
+    this.#holders.delete(client);
+    this.#release(a);
   }
 
-  /** It was admitted, and is not checked, or was at once. */
-  released(client: ClientInfo): void {
-    if (this.#admitted.delete(client)) this.settled(client);
-  }
-
-  /** It has hung up: nobody waits behind it, nor for want of the room that it took. */
-  left(client: ClientInfo): void {
+  /** It has hung up: nobody waits behind it, nor for want of the room that it took. Returns true when it waited, and does not any more. */
+  left(client: ClientInfo): boolean {
     const w = this.#waiting.get(client);
-    if (w === undefined) return;
-    const keys = gates(client);
-    const key = keys[w.held] as string;
+    if (w === undefined) return false;
+    const { key } = nextGate(w.attempt) as Bound;
     const line = this.#lines.get(key);
     if (line?.delete(w) && line.size === 0) this.#lines.delete(key);
     this.#endsWaiting(w);
     w.done(false);
-    this.#release(keys.slice(0, w.held));
+    this.#release(w.attempt);
+    return true;
   }
 
   /** The credentials were wrong. */
   failed(client: ClientInfo): void {
-    const limit = client.zone.authFailureLimit;
-    if (limit === null) return;
-    this.#known.delete(identity(client));
+    const a = this.#holders.get(client) ?? attemptOf(client);
+    if (a === null) return;
+    this.#known.delete(a.identity);
     const now = this.clock.mono();
-    for (const key of [...gates(client), ...names(client)]) {
+    for (const { key, max, rate } of [...a.gates, ...a.names]) {
       const c = this.#count(key);
-      const max = allowed(key, limit);
       // Those that were under way when it was reached do not make the wait longer.
-      c.level = Math.min(leaked(c, max / limit.intervalMs, now) + 1, max);
+      c.level = Math.min(leaked(c, rate, now) + 1, max);
       c.at = now;
       c.good = 0;
       // The last to fail stands last.
@@ -164,17 +145,17 @@ export class Guesses {
       this.#counts.set(key, c);
     }
     dropOldest(this.#counts, this.maxCounts);
-    for (const key of gates(client)) this.#wake(key);
+    for (const { key } of a.gates) this.#wake(key);
   }
 
   /** The credentials were right. */
   passed(client: ClientInfo): void {
-    if (client.zone.authFailureLimit === null) return;
-    const id = identity(client);
-    this.#known.delete(id);
-    this.#known.add(id);
+    const a = this.#holders.get(client) ?? attemptOf(client);
+    if (a === null) return;
+    this.#known.delete(a.identity);
+    this.#known.add(a.identity);
     dropOldest(this.#known, MAX_KNOWN);
-    for (const key of gates(client)) {
+    for (const { key } of a.gates) {
       const c = this.#counts.get(key);
       if (c === undefined || c.pending === 0) continue;
       c.good = Math.min(c.good + 1, GOOD_MAX);
@@ -183,71 +164,73 @@ export class Guesses {
   }
 
   /** Guessed at from everywhere: it waits, and is looked at anew. */
-  #slowly(client: ClientInfo, sleep: (ms: number) => Promise<void>, bytes: number): boolean | Promise<boolean> {
-    return this.#waits(client, { held: 0, room: this.#delayed, takes: 1 }, (w) => {
+  #slowly(a: Attempt, sleep: (ms: number) => Promise<void>, bytes: number): boolean | Promise<boolean> {
+    return this.#waits({ attempt: a, room: this.#delayed, takes: 1 }, (w) => {
       void sleep(NAME_DELAY_MS).then(() => {
-        if (this.#waiting.get(client) !== w) return;
+        if (this.#waiting.get(a.client) !== w) return;
         this.#endsWaiting(w);
-        w.done(this.refuses(client) ? this.#refused(client, FAILED_TOO_OFTEN) : this.#inTurn(client, bytes));
+        w.done(this.#isRefused(a) ? this.#refused(a.client, FAILED_TOO_OFTEN) : this.#inTurn(a, bytes));
       });
     });
   }
 
   /** As soon as there is a place at each of its gates: what it has got it keeps, gates are passed in one order, so that none waits for another in a ring. */
-  #inTurn(client: ClientInfo, bytes: number): boolean | Promise<boolean> {
-    const held = this.#takePlaces(client, 0);
-    const key = gates(client)[held];
-    if (key === undefined) return true;
-    const may = this.#waits(client, { held, room: this.#waitingBytes, takes: bytes + WAITING_BYTES }, (w) => this.#stands(w, key));
-    if (may === false) this.#release(gates(client).slice(0, held));
+  #inTurn(a: Attempt, bytes: number): boolean | Promise<boolean> {
+    const next = this.#takePlaces(a);
+    if (next === null) return true;
+    const may = this.#waits({ attempt: a, room: this.#waitingBytes, takes: bytes + WAITING_BYTES }, (w) => this.#stands(w, next));
+    if (may === false) this.#release(a);
     return may;
   }
 
-  #waits(client: ClientInfo, what: Pick<Waiting, "held" | "room" | "takes">, begin: (w: Waiting) => void): false | Promise<boolean> {
-    if (!what.room.take(addressOf(client), what.takes)) return this.#refused(client, TOO_MANY_UNDER_WAY);
+  #waits(what: Omit<Waiting, "done">, begin: (w: Waiting) => void): false | Promise<boolean> {
+    const { client } = what.attempt;
+    if (!what.room.take(networkOf(client.ip), what.takes)) return this.#refused(client, TOO_MANY_UNDER_WAY);
     return new Promise((done) => {
-      const w = { ...what, client, done };
+      const w = { ...what, done };
       this.#waiting.set(client, w);
       begin(w);
     });
   }
 
-  #stands(w: Waiting, key: string): void {
+  #stands(w: Waiting, { key }: Bound): void {
     const line = this.#lines.get(key);
     if (line === undefined) this.#lines.set(key, new Set([w]));
     else line.add(w);
   }
 
-  #endsWaiting(w: Waiting): void {
-    this.#waiting.delete(w.client);
-    w.room.giveBack(addressOf(w.client), w.takes);
+  #endsWaiting({ attempt: { client }, room, takes }: Waiting): void {
+    this.#waiting.delete(client);
+    room.giveBack(networkOf(client.ip), takes);
   }
 
-  /** Places from the gate `held` on, as far as there is room -> at how many gates it has one then. */
-  #takePlaces(client: ClientInfo, held: number): number {
-    const keys = gates(client);
-    let has = held;
-    for (; has < keys.length; has++) {
-      const key = keys[has] as string;
-      if (!this.#hasRoom(client, key)) return has;
-      this.#count(key).pending++;
+  /** Places at its gates, as far as there is room -> the first one at which there is none; null = it has them all. */
+  #takePlaces(a: Attempt): Bound | null {
+    for (let next = nextGate(a); next !== undefined; next = nextGate(a)) {
+      if (!this.#hasRoom(a, next)) return next;
+      this.#takePlace(a, next);
     }
-    this.#admitted.add(client);
-    return has;
+    this.#holders.set(a.client, a);
+    return null;
+  }
+
+  #takePlace(a: Attempt, { key }: Bound): void {
+    const c = this.#count(key);
+    c.pending++;
+    a.places.push(c);
   }
 
   /** Its places are others'. */
-  #release(keys: readonly string[]): void {
-    for (const key of keys) {
-      const c = this.#counts.get(key);
-      if (c !== undefined && c.pending > 0) c.pending--;
-    }
-    for (const key of keys) {
-      this.#wake(key);
-      const c = this.#counts.get(key);
-      if (c === undefined || c.pending > 0) continue;
+  #release(a: Attempt): void {
+    const { places } = a;
+    a.places = [];
+    for (const c of places) c.pending--;
+    for (const c of places) {
+      this.#wake(c.key);
+      if (c.pending > 0) continue;
       c.good = 0;
-      if (c.level === 0) this.#counts.delete(key);
+      // It may have been forgotten, and be another one by now.
+      if (c.level === 0 && this.#counts.get(c.key) === c) this.#counts.delete(c.key);
     }
   }
 
@@ -256,62 +239,69 @@ export class Guesses {
     const line = this.#lines.get(key);
     if (line === undefined) return;
     for (const w of line) {
-      const { client } = w;
-      const hasRoom = this.#hasRoom(client, key);
-      const refused = this.refuses(client) || (!hasRoom && this.#isVain(client, key));
+      const a = w.attempt;
+      const gate = nextGate(a) as Bound;
+      const hasRoom = this.#hasRoom(a, gate);
+      const refused = this.#isLocked(a) || this.#isVain(a, gate);
       if (!refused && !hasRoom) break;
       line.delete(w);
       if (refused) {
         this.#endsWaiting(w);
-        w.done(this.#refused(client, FAILED_TOO_OFTEN));
-        this.#release(gates(client).slice(0, w.held));
+        w.done(this.#refused(a.client, FAILED_TOO_OFTEN));
+        this.#release(a);
       } else this.#goesOn(w);
     }
     if (line.size === 0 && this.#lines.get(key) === line) this.#lines.delete(key);
   }
 
   #goesOn(w: Waiting): void {
-    w.held = this.#takePlaces(w.client, w.held);
-    const next = gates(w.client)[w.held];
-    if (next === undefined) {
+    const next = this.#takePlaces(w.attempt);
+    if (next === null) {
       this.#endsWaiting(w);
       w.done(true);
     } else this.#stands(w, next);
   }
 
-  #hasRoom(client: ClientInfo, key: string): boolean {
-    const limit = client.zone.authFailureLimit;
-    const c = this.#counts.get(key);
-    if (limit === null || c === undefined) return true;
-    const failed = this.#isKnown(client) ? 0 : this.#level(key, limit);
-    return failed + c.pending + 1 <= allowed(key, limit) + c.good;
+  #hasRoom(a: Attempt, gate: Bound): boolean {
+    const c = this.#counts.get(gate.key);
+    if (c === undefined) return true;
+    const failed = this.#isKnown(a) ? 0 : this.#level(gate);
+    return failed + c.pending + 1 <= gate.max + c.good;
   }
 
-  /** There is no place for it at this gate: is it for failures, rather than for those under way, who may be right? */
-  #isVain(client: ClientInfo, key: string): boolean {
-    const limit = client.zone.authFailureLimit;
-    const c = this.#counts.get(key);
-    if (limit === null || c === undefined || this.#isKnown(client)) return false;
-    return this.#level(key, limit) > c.pending * FAILED_TO_PENDING;
+  /** It has no place yet, and is not to wait for any. */
+  #isRefused(a: Attempt): boolean {
+    return this.#isLocked(a) || a.gates.some((gate) => this.#isVain(a, gate));
+  }
+
+  /** Is there no place for it at this gate, for failures rather than for those under way, who may be right? */
+  #isVain(a: Attempt, gate: Bound): boolean {
+    const c = this.#counts.get(gate.key);
+    if (c === undefined || this.#isKnown(a) || this.#hasRoom(a, gate)) return false;
+    return this.#level(gate) > c.pending * FAILED_TO_PENDING;
+  }
+
+  /** As many have failed as may, at one of its gates, and it has not come in from there before. */
+  #isLocked(a: Attempt): boolean {
+    return !this.#isKnown(a) && a.gates.some((gate) => this.#isFull(gate));
   }
 
   /** Its name is guessed at from everywhere, and it has not come in from there before. */
-  #isSlowed(client: ClientInfo): boolean {
-    const limit = client.zone.authFailureLimit;
-    return limit !== null && !this.#isKnown(client) && names(client).some((key) => this.#isFull(key, limit));
+  #isSlowed(a: Attempt): boolean {
+    return !this.#isKnown(a) && a.names.some((name) => this.#isFull(name));
   }
 
-  #isFull(key: string, limit: NonNullable<Limit>): boolean {
-    return this.#level(key, limit) + 1 > allowed(key, limit);
+  #isFull(bound: Bound): boolean {
+    return this.#level(bound) + 1 > bound.max;
   }
 
-  #level(key: string, limit: NonNullable<Limit>): number {
+  #level({ key, rate }: Bound): number {
     const c = this.#counts.get(key);
-    return c === undefined || c.level === 0 ? 0 : leaked(c, allowed(key, limit) / limit.intervalMs, this.clock.mono());
+    return c === undefined || c.level === 0 ? 0 : leaked(c, rate, this.clock.mono());
   }
 
-  #isKnown(client: ClientInfo): boolean {
-    return this.#known.has(identity(client));
+  #isKnown(a: Attempt): boolean {
+    return this.#known.has(a.identity);
   }
 
   #refused(client: ClientInfo, message: string): false {
@@ -328,40 +318,16 @@ export class Guesses {
   #count(key: string): Count {
     let c = this.#counts.get(key);
     if (c === undefined) {
-      c = { level: 0, at: this.clock.mono(), pending: 0, good: 0 };
+      c = { key, level: 0, at: this.clock.mono(), pending: 0, good: 0 };
       this.#counts.set(key, c);
     }
     return c;
   }
 }
 
-/** Failures in an interval. */
-function allowed(key: string, { count }: NonNullable<Limit>): number {
-  return key.startsWith(ADDRESS) ? count * ADDRESS_FACTOR : count;
-}
-
 /** In one moment as many may have failed as are allowed in an interval; as many are forgotten in one. `rate`: per ms. */
 function leaked(c: Count, rate: number, now: MonoMs): number {
   return Math.max(0, c.level - between(c.at, now) * rate);
-}
-
-function names({ username, clientId }: ClientInfo): string[] {
-  const id = `c${clientId.slice(0, NAME_MAX)}`;
-  return username === null ? [id] : [`u${username.slice(0, NAME_MAX)}`, id];
-}
-
-function addressOf({ ip }: ClientInfo): string {
-  return `${ADDRESS}${networkOf(ip)}`;
-}
-
-/** Where only so many are asked about at a time, and the next ones wait; in the order in which they are passed. */
-function gates(client: ClientInfo): string[] {
-  const from = networkOf(client.ip);
-  return [...names(client).map((name) => `${from}\0${name}`), `${ADDRESS}${from}`];
-}
-
-function identity(client: ClientInfo): string {
-  return `${networkOf(client.ip)}\0${names(client).join("\0")}`;
 }
 
 /** Part of them that goes at once. */

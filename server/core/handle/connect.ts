@@ -63,42 +63,49 @@ function begin(ch: Channel, headerFlags: number, buf: Uint8Array, body: number, 
 /** The credentials may be looked at, or not any more. */
 function enter(ch: Channel, p: ConnectPacket, client: ClientInfo, admitted: boolean): void | Promise<void> {
   const { guesses } = ch.broker;
-  if (ch.phase !== "connecting") return guesses.released(client);
-  if (admitted && p.authMethod === null) return ask(ch, p, client);
-  guesses.released(client);
-  if (admitted) return beginAuth(ch, p, client);
-  refuse(ch, { code: RC.CONNECTION_RATE_EXCEEDED, why: "too many authentications that failed, or are under way" });
+  if (ch.phase !== "connecting") return guesses.settled(client);
+  if (!admitted) {
+    refuse(ch, { code: RC.CONNECTION_RATE_EXCEEDED, why: "too many authentications that failed, or are under way" });
+    return;
+  }
+  if (p.authMethod === null) return ask(ch, p, client);
+  try {
+    return beginAuth(ch, p, client);
+  } finally {
+    guesses.settled(client);
+  }
 }
 
 /** It is closed before it was let in. */
 export function goneBefore(ch: Channel): void {
   ch.broker.registry.connecting.leave(ch);
-  if (ch.client !== null) ch.broker.guesses.left(ch.client);
+  leftInLine(ch);
+}
+
+/** It hangs up. Returns true when its password was only waiting for others' outcomes: nobody is asked about it any more, nor waits for it. */
+export function leftInLine(ch: Channel): boolean {
+  return ch.client !== null && ch.broker.guesses.left(ch.client);
 }
 
 /** User name and password, or neither: the access chain decides. */
 function ask(ch: Channel, p: ConnectPacket, client: ClientInfo): void | Promise<void> {
   const { access, guesses } = ch.broker;
   const answer = access.authenticate(client, { password: p.password, wanted: () => ch.phase === "connecting" });
-  if (!(answer instanceof Promise)) {
-    guesses.released(client);
-    return authenticated(ch, p, client, answer, null);
-  }
-  guesses.pending(client);
-  return answer.then(
-    (a) => {
-      try {
-        return authenticated(ch, p, client, a, null);
-      } finally {
-        // Behind the count of what came of it: whoever waits for an outcome is to hear this one.
-        guesses.settled(client);
-      }
-    },
-    (err: unknown) => {
+  const decided = (a: AuthResult): void | Promise<void> => {
+    try {
+      return authenticated(ch, p, client, a, null);
+    } finally {
+      // Behind the count of what came of it: whoever waits for an outcome is to hear this one.
       guesses.settled(client);
-      throw err;
-    },
-  );
+    }
+  };
+  if (!(answer instanceof Promise)) return decided(answer);
+  // Whose password nobody looks at takes no place from those whose outcome others wait for.
+  if (p.password !== null) guesses.pending(client);
+  return answer.then(decided, (err: unknown) => {
+    guesses.settled(client);
+    throw err;
+  });
 }
 
 /** A wrong password counts, a back end that is down does not. */
@@ -358,6 +365,20 @@ function connackProperties(p: ConnectPacket, client: ClientInfo, authData: Uint8
   return props;
 }
 
-seldom(handleConnect, begin, enter, goneBefore, ask, countGuess, authenticated, describe, checkClientId, checkBanned, checkWill, checkRoom);
+seldom(
+  handleConnect,
+  begin,
+  enter,
+  goneBefore,
+  leftInLine,
+  ask,
+  countGuess,
+  authenticated,
+  describe,
+  checkClientId,
+  checkBanned,
+  checkWill,
+  checkRoom,
+);
 seldom(overtaken, accept, sessionExpiryOf, setUp);
 seldom(fittingProperties, connackProperties, decodeConnect, encodeConnack);

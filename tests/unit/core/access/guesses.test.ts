@@ -82,6 +82,52 @@ describe("an address and a name", () => {
   });
 });
 
+describe("zones with other limits, and limits that change", () => {
+  const lax = { count: 1000, intervalMs: 50_000 };
+
+  test("what failed in a zone that allows more refuses nobody in a strict one, and the other way round", () => {
+    const { zone, from, fail, admit } = guessing();
+    const inLax = (username: string, clientId: string) => ({
+      ...from("10.0.0.1", username, clientId),
+      zone: { ...zone, authFailureLimit: lax },
+    });
+    fail(inLax("bad", "b"), 500);
+    expect([admit(from("10.0.0.1", "other", "d")), admit(from("10.0.0.2", "bad", "b"))]).toEqual([true, true]);
+    fail(from("10.0.0.1", "joe"), 5);
+    expect([admit(from("10.0.0.1", "joe")), admit(inLax("joe", "c"))]).toEqual([false, true]);
+  });
+
+  test("zones with one limit count together, also when it is not the same object", () => {
+    const { zone, from, fail, admit } = guessing();
+    const other = { ...zone, name: "other", authFailureLimit: { count: 5, intervalMs: 50_000 } };
+    fail({ ...from("10.0.0.1", "joe"), zone: other }, 5);
+    expect(admit(from("10.0.0.1", "joe"))).toBe(false);
+  });
+
+  test("a limit that is lowered keeps nobody out for longer than its interval", () => {
+    const { zone, from, fail, clock, guesses } = guessing();
+    const strict = zone.authFailureLimit;
+    zone.authFailureLimit = lax;
+    fail(from("10.0.0.1", "joe"), 900);
+    zone.authFailureLimit = strict;
+    clock.forward(50_000);
+    expect([guesses.refuses(from("10.0.0.1", "joe")), guesses.refuses(from("10.0.0.1", "ann", "d"))]).toEqual([false, false]);
+  });
+
+  test("a check that goes wrong counts towards the limit with which it began: those that wait behind it hear of it", async () => {
+    const { zone, from, guesses } = guessing();
+    const under = Array.from({ length: 5 }, (_, i) => from("10.0.0.1", "joe", `c${i}`));
+    for (const client of under) guesses.pending(client);
+    const waits = guesses.admit(from("10.0.0.1", "joe", "late"), () => new Promise(() => {}));
+    zone.authFailureLimit = lax;
+    for (const client of under) {
+      guesses.failed(client);
+      guesses.settled(client);
+    }
+    expect(await waits).toBe(false);
+  });
+});
+
 describe("others are not locked out", () => {
   test("guesses from one address do not keep the right client out at another; it waits a little", async () => {
     const { from, fail, admit, sleeps, metrics } = guessing();

@@ -78,6 +78,54 @@ describe("at CONNECT", () => {
     expect(asked()).toBe(5);
   });
 
+  test("guesses of which some are answered at once are no more than may fail, too", async () => {
+    const kit = new TestKit({ zone: { authFailureLimit: { count: 5, intervalMs: 50_000 } } });
+    const slow: ((code: number) => void)[] = [];
+    let wrong = 0;
+    const no = (code: number) => ({ allow: false, code, why: "no" }) as const;
+    kit.hooks.add("client.authenticate", "accounts", ({ clientId }) => {
+      if (clientId.startsWith("slow")) return new Promise((done) => void slow.push((code) => done(no(code))));
+      wrong++;
+      return no(0x86);
+    });
+    const attempt = (id: string) => kit.client(4, "10.6.6.6").connect(id, { username: "joe", password: Buffer.from("guess") });
+    for (let i = 0; i < 5; i++) attempt(`slow${i}`);
+    for (let i = 0; i < 50; i++) attempt(`quick${i}`);
+    expect(wrong).toBe(0);
+    for (const [i, end] of slow.entries()) {
+      // Of the first one nobody knows whether it was right.
+      end(i === 0 ? 0x88 : 0x86);
+      for (let k = 0; k < 5; k++) await new Promise((done) => setImmediate(done));
+    }
+    expect(wrong).toBe(1);
+    kit.settle();
+    expect(kit.metrics.authLimited).toBe(49);
+  });
+
+  test("and so are those of enhanced authentication", async () => {
+    const kit = new TestKit({ zone: { authFailureLimit: { count: 5, intervalMs: 50_000 } } });
+    const slow: (() => void)[] = [];
+    kit.hooks.add("client.authenticate", "away", () => {
+      return new Promise((done) => void slow.push(() => done({ allow: false, code: 0x88, why: "down" })));
+    });
+    let wrong = 0;
+    kit.broker.authMethods.set("TEST", {
+      name: "TEST",
+      step: () => {
+        wrong++;
+        return { status: "failure", code: 0x87, why: "no" };
+      },
+    });
+    for (let i = 0; i < 5; i++) kit.client(5, "10.6.6.6").connect(`slow${i}`, { username: "joe", password: Buffer.from("x") });
+    const properties = { authenticationMethod: "TEST" };
+    for (let i = 0; i < 50; i++) kit.client(5, "10.6.6.6").connect(`quick${i}`, { username: "joe", properties });
+    for (const end of slow) {
+      end();
+      for (let k = 0; k < 5; k++) await new Promise((done) => setImmediate(done));
+    }
+    expect(wrong).toBe(5);
+  });
+
   test("many clients with one user name and the right password behind one address come in, however slow the back end is", async () => {
     const kit = new TestKit({ zone: { authFailureLimit: { count: 5, intervalMs: 50_000 } } });
     let answer: (() => void)[] = [];
@@ -93,6 +141,47 @@ describe("at CONNECT", () => {
     kit.settle();
     expect(new Set(clients.map((c) => codeOf(c.take())))).toEqual(new Set([0]));
     expect([kit.metrics.authLimited, rounds < 30]).toEqual([0, true]);
+  });
+
+  test("who hangs up while it waits for others' outcomes is not asked about, whatever it has sent behind CONNECT; whose check runs is heard", async () => {
+    const kit = new TestKit({ zone: { authFailureLimit: { count: 3, intervalMs: 50_000 } } });
+    const ends: (() => void)[] = [];
+    let asked = 0;
+    kit.hooks.add("client.authenticate", "slow", () => {
+      asked++;
+      return new Promise((done) => void ends.push(() => done({ allow: true })));
+    });
+    const published: string[] = [];
+    kit.hooks.add("message.publish", "seen", (message) => {
+      if (!message.topic.startsWith("$SYS")) published.push(message.topic);
+      return message;
+    });
+    const clients = Array.from({ length: 8 }, (_, i) => {
+      const c = kit.client(4, "10.0.0.1").connect(`c${i}`, { username: "joe", password: Buffer.from("right") });
+      return c.send({ cmd: "publish", topic: `t${i}`, payload: "x", qos: 0, dup: false, retain: false });
+    });
+    for (const c of clients) c.drop();
+    expect(kit.broker.registry.connecting.size).toBe(3);
+    for (let i = 0; i < 3; i++) {
+      ends[i]?.();
+      for (let k = 0; k < 5; k++) await new Promise((done) => setImmediate(done));
+    }
+    kit.settle();
+    expect([asked, published, kit.broker.guesses.size]).toEqual([3, ["t0", "t1", "t2"], 0]);
+    expect([kit.metrics.authLimited, kit.listener.shutdowns.get("closed")]).toEqual([0, 8]);
+  });
+
+  test("clients without a password, however many are under way, keep nobody waiting who shows one", async () => {
+    const kit = new TestKit({ zone: { authFailureLimit: { count: 5, intervalMs: 50_000 } } });
+    const asked: (string | null)[] = [];
+    kit.hooks.add("client.authenticate", "slow", ({ username }) => {
+      asked.push(username);
+      return new Promise(() => {});
+    });
+    for (let i = 0; i < 60; i++) kit.client(4, "10.0.0.1").connect(`anonymous${i}`, { username: "nobody" });
+    kit.client(4, "10.0.0.1").connect("dev", { username: "joe", password: Buffer.from("right") });
+    expect(asked.at(-1)).toBe("joe");
+    expect(kit.broker.guesses.size).toBe(3);
   });
 
   test("neither a client without a password nor a back end that is down counts", () => {

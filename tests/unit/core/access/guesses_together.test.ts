@@ -29,6 +29,7 @@ describe("checks that take time", () => {
     return { checked, refused, end };
   };
   const never = (): Promise<void> => new Promise(() => {});
+  const many = (n: number, of: (i: number) => ClientInfo): ClientInfo[] => Array.from({ length: n }, (_, i) => of(i));
 
   test("as many as may fail are checked at a time, the next ones wait for an outcome; each that is right lets two go on", async () => {
     const { guesses, from } = guessing();
@@ -79,7 +80,8 @@ describe("checks that take time", () => {
 
   test("who has left, or is answered at once, leaves its place to the next one, also of another line", async () => {
     const { guesses, from } = guessing();
-    for (let i = 0; i < 5; i++) guesses.pending(from("10.0.0.1", "joe", "dev"));
+    const under = many(5, () => from("10.0.0.1", "joe", "dev"));
+    for (const client of under) guesses.pending(client);
     const order: string[] = [];
     const enters = (name: string, username: string, clientId: string): void => {
       const client = from("10.0.0.1", username, clientId);
@@ -87,7 +89,7 @@ describe("checks that take time", () => {
       expect(admitted).toBeInstanceOf(Promise);
       void (admitted as Promise<boolean>).then(() => {
         order.push(name);
-        guesses.released(client);
+        guesses.settled(client);
       });
     };
     enters("joe", "joe", "other");
@@ -96,14 +98,12 @@ describe("checks that take time", () => {
     enters("dev 2", "jane", "dev");
     await new Promise((done) => setImmediate(done));
     expect(order).toEqual([]);
-    guesses.settled(from("10.0.0.1", "joe", "dev"));
+    guesses.settled(under.pop() as ClientInfo);
     await new Promise((done) => setImmediate(done));
     expect(order.sort()).toEqual(["both", "dev", "dev 2", "joe"]);
-    for (let i = 0; i < 4; i++) guesses.settled(from("10.0.0.1", "joe", "dev"));
+    for (const client of under) guesses.settled(client);
     expect(guesses.size).toBe(0);
   });
-
-  const many = (n: number, of: (i: number) => ClientInfo): ClientInfo[] => Array.from({ length: n }, (_, i) => of(i));
 
   test("of one address, whatever the names, no more are checked at a time than may fail, and when nearly all did, the others are refused", async () => {
     const { guesses, clock, from } = guessing();
@@ -117,6 +117,22 @@ describe("checks that take time", () => {
     expect(guesses.admit(from("10.0.0.2", "u1", "c1"), never)).toBe(true);
     clock.forward(1000);
     expect(guesses.admit(from("10.0.0.1", "fresh", "f"), never)).toBe(true);
+  });
+
+  test("explain says of everybody what admit does: also of those for whom others' failures leave no place", () => {
+    const { guesses, from, fail } = guessing();
+    for (let i = 0; i < 46; i++) fail(from("10.0.0.1", `u${i}`, `c${i}`), 1);
+    const others = many(4, (i) => from("10.0.0.1", `o${i}`, `o${i}`));
+    const fresh = from("10.0.0.1", "fresh", "f");
+    for (const client of others) {
+      expect([guesses.refuses(fresh), guesses.admit(fresh, never)]).toEqual([false, true]);
+      guesses.pending(client);
+    }
+    expect([guesses.refuses(fresh), guesses.admit(fresh, never)]).toEqual([true, false]);
+    guesses.passed(fresh);
+    expect(guesses.refuses(fresh)).toBe(false);
+    guesses.settled(others[0] as ClientInfo);
+    expect(guesses.refuses(from("10.0.0.1", "new", "n"))).toBe(false);
   });
 
   test("nobody waits for what leaks while slow checks go wrong one after the other", async () => {
@@ -178,7 +194,8 @@ describe("checks that take time", () => {
 
   test("who hangs up while it waits leaves room and places to others", async () => {
     const { guesses, from } = guessing();
-    for (let i = 0; i < 5; i++) guesses.pending(from("10.0.0.1", "joe", `c${i}`));
+    const under = many(5, (i) => from("10.0.0.1", "joe", `c${i}`));
+    for (const client of under) guesses.pending(client);
     const gone = many(600, (i) => from("10.0.0.1", "joe", `gone${i}`));
     const waits = gone.map((c) => guesses.admit(c, never, 64 * 1024));
     expect(waits.map((w) => w instanceof Promise).lastIndexOf(true)).toBe(503);
@@ -187,17 +204,18 @@ describe("checks that take time", () => {
     for (const c of gone) guesses.left(c);
     expect(new Set(await Promise.all(waits))).toEqual(new Set([false]));
     const admitted = guesses.admit(last, never, 64 * 1024);
-    guesses.settled(from("10.0.0.1", "joe", "c0"));
+    guesses.settled(under[0] as ClientInfo);
     expect(await admitted).toBe(true);
     // Of who has a place at one name, and leaves while it waits for the other one, nothing stays.
-    guesses.released(last);
-    for (let i = 1; i < 5; i++) guesses.settled(from("10.0.0.1", "joe", `c${i}`));
-    for (let i = 0; i < 5; i++) guesses.pending(from("10.0.0.1", `u${i}`, "dev"));
+    guesses.settled(last);
+    for (const client of under) guesses.settled(client);
+    const others = many(5, (i) => from("10.0.0.1", `u${i}`, "dev"));
+    for (const client of others) guesses.pending(client);
     const half = from("10.0.0.1", "joe", "dev");
     const waiting = guesses.admit(half, never);
     guesses.left(half);
     expect(await waiting).toBe(false);
-    for (let i = 0; i < 5; i++) guesses.settled(from("10.0.0.1", `u${i}`, "dev"));
+    for (const client of others) guesses.settled(client);
     expect(guesses.size).toBe(0);
   });
 
@@ -222,7 +240,39 @@ describe("checks that take time", () => {
     const joe = from("10.0.0.1", "joe");
     guesses.pending(joe);
     guesses.settled(joe);
-    guesses.settled(joe);
+    expect(guesses.size).toBe(0);
+  });
+
+  test("who has no place gives none back: the limit is off in its zone, or was while its check began", () => {
+    const { guesses, from, zone } = guessing();
+    const under = many(50, (i) => from("10.0.0.1", `u${i}`, `c${i}`));
+    for (const client of under) guesses.pending(client);
+    const unlimited = { ...from("10.0.0.1", "ann", "other"), zone: { ...zone, authFailureLimit: null } };
+    const limit = zone.authFailureLimit;
+    zone.authFailureLimit = null;
+    const early = from("10.0.0.1", "eve", "early");
+    for (const client of [unlimited, early]) guesses.pending(client);
+    zone.authFailureLimit = limit;
+    for (const client of [unlimited, early]) guesses.settled(client);
+    expect(guesses.admit(from("10.0.0.1", "last", "last"), never)).toBeInstanceOf(Promise);
+  });
+
+  test("what a client has it gives back once, also when the limit was switched off meanwhile", async () => {
+    const { guesses, from, zone } = guessing();
+    const under = many(50, (i) => from("10.0.0.1", `u${i}`, `c${i}`));
+    for (const client of [...under, ...under]) guesses.pending(client);
+    const first = under[0] as ClientInfo;
+    for (let i = 0; i < 10; i++) guesses.settled(first);
+    const next = from("10.0.0.1", "next", "next");
+    expect(guesses.admit(next, never)).toBe(true);
+    guesses.pending(next);
+    const last = from("10.0.0.1", "last", "last");
+    const admitted = guesses.admit(last, never);
+    expect(admitted).toBeInstanceOf(Promise);
+    zone.authFailureLimit = null;
+    for (const client of [...under, next]) guesses.settled(client);
+    expect(await admitted).toBe(true);
+    guesses.settled(last);
     expect(guesses.size).toBe(0);
   });
 });
