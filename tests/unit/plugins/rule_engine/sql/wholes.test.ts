@@ -185,6 +185,12 @@ describe("a number does not grow without end", () => {
   });
 });
 
+test("JSON of one long number many times over is refused before it is written", () => {
+  const of = (name: string, n: number): string => `[${Array.from({ length: n }, () => name).join(",")}]`;
+  const rule = compileRule(`SELECT payload.n AS n, ${of("n", 200)} AS a, json_encode(${of("a", 200)}) AS j FROM "t"`);
+  expect(() => rule.run(message(`{"n":${"7".repeat(400)}}`))).toThrow("the result would have more than 1048576 characters");
+});
+
 describe("what cannot be is told with its digits", () => {
   test.each([
     ["payload.big - 'a'", '-: expected a number, got text "a"'],
