@@ -92,11 +92,13 @@ export function isEqual(a: Value, b: Value): boolean {
     if (isNumeric(a)) return says(b, a);
     if (typeof a === "boolean") return b === String(a);
   }
-  // Only one beyond 2^53 with decimals can be one that has none.
-  if (typeof a === "bigint" || typeof b === "bigint") return isNumeric(a) && isNumeric(b) && ordered(a, b) === 0;
+  if (typeof a === "bigint" || typeof b === "bigint") return isSameNumber(a, b);
   // Of two that are neither bytes, arrays nor maps there is no more to say.
   return (typeof a === "object" || typeof b === "object") && isSame(a, b);
 }
+
+/** Only a number beyond 2^53 with decimals can be one that has none. */
+const isSameNumber = (a: Value, b: Value): boolean => isNumeric(a) && isNumeric(b) && ordered(a, b) === 0;
 
 /** The same text; paid for. Of two lengths they are not gone through. */
 function isText(a: string, b: string): boolean {
@@ -114,6 +116,7 @@ const MAX_VALUES = 100_000;
 export function isSame(a: Value, b: Value, budget = { left: MAX_VALUES }): boolean {
   if (typeof a === "string" && typeof b === "string") return isText(a, b);
   if (a === b) return true;
+  if (typeof a === "bigint" || typeof b === "bigint") return isSameNumber(a, b);
   if (--budget.left < 0) throw new Refusal(`more than ${MAX_VALUES} values are not compared`);
   if (a instanceof Uint8Array || b instanceof Uint8Array) return isBytesLike(a) && isBytesLike(b) && byteOrder(a, b) === 0;
   if (Array.isArray(a)) {

@@ -84,6 +84,12 @@ const ROWS: readonly (readonly [expr: string, value: Value])[] = [
   ["case payload.big when 9007199254740992 then 'a' when 9007199254740993 then 'b' end", "b"],
   ["contains(payload.big, payload.list)", true],
   ["contains(payload.text, payload.list)", false],
+  ["1e20 = 100000000000000000000", true],
+  ["contains(1e20, [100000000000000000000])", true],
+  ["contains(100000000000000000000, [1e20])", true],
+  ["contains(1e20, [100000000000000000001])", false],
+  ["contains('100000000000000000000', [100000000000000000000])", false],
+  ["[1e20] = [100000000000000000000]", true],
   ["payload.list = [1, 9007199254740993]", true],
   ["eq(payload.big, payload.big + 0)", true],
   // What it is.
