@@ -15,6 +15,7 @@ export function readDocument(json: string, ejson: Ejson): Document {
 
 /** With long numbers as MongoDB's JSON has them. Arrays and objects are changed in place. `name`: what it is called where it stands. @throws Error */
 function extended(value: unknown, name: string): unknown {
+  if (name === "$date") checkDate(value);
   if (name.startsWith("$") && typeof value !== "object") return underMark(value, name);
   if (typeof value === "bigint") return isLong(value) ? { $numberLong: String(value) } : String(value);
   if (typeof value !== "object" || value === null) return value;
@@ -27,12 +28,21 @@ function extended(value: unknown, name: string): unknown {
   return value;
 }
 
-/** The library takes the digits of a number as a text alone, and of too many the last 64 bits, or an invalid date. @throws Error */
+/** Ms before and after 1970 that a Date has. */
+const DATE_MAX = 8.64e15;
+
+/** A later one would be stored as 1970. @throws Error */
+function checkDate(value: unknown): void {
+  const ms = typeof value === "object" && value !== null ? (value as Record<string, unknown>).$numberLong : value;
+  const isNumber = typeof ms === "number" || typeof ms === "bigint" || (ms !== value && typeof ms === "string");
+  if (isNumber && Math.abs(Number(ms)) > DATE_MAX) throw new Error(`${ms} is no $date`);
+}
+
+/** The library takes the digits of a number as a text alone, and of too many the last 64 bits. @throws Error */
 function underMark(value: unknown, name: string): unknown {
   const text = typeof value === "number" || typeof value === "bigint" ? String(value) : value;
   if (name === "$numberLong" && typeof text === "string" && /^-?\d+$/.test(text) && !isLong(BigInt(text)))
     throw new Error(`${text} is no ${name}`);
-  if (name === "$date" && typeof value === "bigint") throw new Error(`${text} is no ${name}`);
   if (name.startsWith("$number")) return text;
   return typeof value === "bigint" ? extended(value, "") : value;
 }

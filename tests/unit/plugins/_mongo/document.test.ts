@@ -54,7 +54,11 @@ test("long numbers within MongoDB's JSON are what its names say", () => {
   expect(BSON.calculateObjectSize({ v: Long.fromNumber(5) })).toBe(BSON.calculateObjectSize(read('{"v": {"$numberLong": 5}}')));
 });
 
-test.each(['{"$numberLong": 12345678901234567890}', '{"$numberLong": "12345678901234567890"}', '{"$date": 1700000000000000000}'])(
-  "%s is refused, not stored as another one",
-  (json) => expect(() => read(`{"v": ${json}}`)).toThrow(/\d is no \$(?:numberLong|date)$/),
-);
+test.each([
+  '{"$numberLong": 12345678901234567890}',
+  '{"$numberLong": "12345678901234567890"}',
+  '{"$date": 1700000000000000000}',
+  '{"$date": 8640000000000001}',
+  '{"$date": {"$numberLong": 1700000000000000000}}',
+  '{"$date": {"$numberLong": "1700000000000000000"}}',
+])("%s is refused, not stored as another one", (json) => expect(() => read(`{"v": ${json}}`)).toThrow(/\d is no \$(?:numberLong|date)$/));
