@@ -25,18 +25,17 @@ export class UnreadJson extends Error {
 const MARK = `${randomUUID()}:`;
 
 /**
- * What the text says. `pay` hears of the nanoseconds that it will take, about, before it takes them, and may refuse. `parse`: reads JSON into new
- * arrays and objects.
+ * What the text says. `pay` hears of the nanoseconds that it will take, about, before it takes them, and may refuse.
  * @throws SyntaxError: it is no JSON, UnreadJson
  */
-export function exactJson(text: string, pay: (ns: number) => void = () => {}, parse: (text: string) => unknown = JSON.parse): unknown {
+export function exactJson(text: string, pay: (ns: number) => void = () => {}): unknown {
   const values = text.length > SHORT ? valuesIn(text) : text.length;
   pay(text.length > SHORT ? text.length + CHARACTER_NS * values : values * CHARACTER_NS);
-  if (!LONG_NUMBER.test(text)) return parse(text);
+  if (!LONG_NUMBER.test(text)) return JSON.parse(text);
   const marked = bigQuoted(text, MARK);
-  if (marked === text) return parse(text);
+  if (marked === text) return JSON.parse(text);
   pay(values * AGAIN_NS);
-  return restored(parse(marked));
+  return restored(JSON.parse(marked));
 }
 
 /** The same text with the digits of such numbers in quotes: for whoever reads it with numbers alone, a browser say. */
@@ -55,7 +54,7 @@ export function exactText(
   });
 }
 
-/** With numbers again where there are marks. Arrays and objects are changed in place; what is of a class of its own is left. */
+/** With numbers again where there are marks. Arrays and objects are changed in place. */
 function restored(value: unknown): unknown {
   if (typeof value === "string") return value.startsWith(MARK) ? BigInt(value.slice(MARK.length)) : value;
   if (typeof value !== "object" || value === null) return value;
@@ -64,7 +63,6 @@ function restored(value: unknown): unknown {
     for (let i = 0; i < value.length; i++) if (mayHaveMarks(value[i])) value[i] = restored(value[i]);
     return value;
   }
-  if (Object.getPrototypeOf(value) !== Object.prototype) return value;
   // A name such as `__proto__` is the object's own, so that it is set as any other.
   const inside = value as Record<string, unknown>;
   for (const key in inside) {

@@ -96,6 +96,23 @@ needing(POSTGRESQL, describe)("PostgreSQL", () => {
       ],
     ]);
   });
+
+  test("lists of bytes, of boxes, and of empty lists alone", async () => {
+    db.run("create table l (id bigserial primary key, bytes bytea[], boxes box[], n int[])", "rules");
+    const sql = "INSERT INTO l (bytes, boxes, n) VALUES (${bytes}, ${boxes}, ${n})";
+    const w = await given(db, "data_to_pgsql", sql, [
+      { bytes: ["\\xff00aa", null], boxes: ["(1,1),(0,0)", "(2,2),(1,1)"], n: [[], []] },
+      { bytes: [Uint8Array.of(255, 0, 170)] },
+    ]);
+    expect([w.host.counts, w.letters.map(({ why }) => /a list for bytea\[\] has/.test(why))]).toEqual([
+      { done: 1, failed: 1, dropped: 0 },
+      [true],
+    ]);
+    await w.close();
+    expect(lines(db, "select encode(bytes[1], 'hex'), boxes[2], n from l").map((line) => line.split(/[|\t]/))).toEqual([
+      ["ff00aa", "(2,2),(1,1)", "{}"],
+    ]);
+  });
 });
 
 needing(MARIADB, describe)("MariaDB", () => {

@@ -4,6 +4,7 @@ import { useState } from "preact/hooks";
 import type { ResourceRow, RuleActionRow } from "../api/client.ts";
 import { faultOf, RESOURCE, typesOf } from "../lib/params.ts";
 import { type FieldPath, pathRowsOf, tableOf } from "../lib/row_fields.ts";
+import { dialectOf } from "../lib/sql_names.ts";
 import { type PathRow, pathsOf } from "../lib/value_paths.ts";
 import { aliveOf } from "../models/resources.ts";
 import type { DraftAction } from "../models/rule_draft.ts";
@@ -97,6 +98,7 @@ function ActionCard({ at, action, model, fields, made, row, running, refused }: 
   const set = (params: DraftAction["params"]): void => model.setAction(action.key, { params });
   const sql = specs.sql?.format === "sql" && typeof action.params.sql === "string" ? action.params.sql : null;
   const table = sql === null ? undefined : /^\s*insert\s+into\s+([\w."`]+)/i.exec(sql)?.[1];
+  const statement = table !== undefined && made !== null ? tableOf(table, made, row, dialectOf(action.name)) : null;
   return (
     <article class="rule-action">
       <div class="row between">
@@ -152,12 +154,12 @@ function ActionCard({ at, action, model, fields, made, row, running, refused }: 
         </ParamsForm>
       ) : null}
       {said !== "" && fault === null ? <p class="bad small">{said}</p> : null}
-      {table !== undefined && made !== null ? (
+      {statement !== null ? (
         <details class="small">
           <summary>{t("rules.actions.table")}</summary>
           <div class="rule-code">
-            <pre class="code">{tableOf(table, made, row)}</pre>
-            <CopyButton text={tableOf(table, made, row)} />
+            <pre class="code">{statement}</pre>
+            <CopyButton text={statement} />
           </div>
         </details>
       ) : null}

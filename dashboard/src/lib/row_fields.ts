@@ -1,4 +1,5 @@
 /** The fields of a rule's rows, as the broker says them, and what is made of them: statements, tables, and what templates name in vain. */
+import { columnName, type Dialect } from "./sql_names.ts";
 import { type PathRow, plainName } from "./value_paths.ts";
 
 /** Names, the outermost first. */
@@ -41,25 +42,38 @@ const named = (fields: readonly FieldPath[]): readonly FieldPath[] => fields.fil
 export const pathRowsOf = (fields: readonly FieldPath[]): PathRow[] => named(fields).map((path) => ({ path: pathText(path), example: "" }));
 
 interface SqlColumn {
+  /** As it is written. */
   name: string;
   path: FieldPath;
 }
 
-/** A column for each field that a template can name: called as its last name, by all of them where two would be called alike. */
-function columnsOf(fields: readonly FieldPath[]): SqlColumn[] {
-  const all = named(fields);
+/**
+ * A column for each field that a template can name: called as its last name, by all of them where two would be called alike, and with a number
+ * where that is still so.
+ */
+function columnsOf(fields: readonly FieldPath[], dialect: Dialect): SqlColumn[] {
+  const all = [...new Map(named(fields).map((path) => [pathText(path), path])).values()];
   const last = (path: FieldPath): string => path.at(-1) ?? "";
   // A field within another one is in that one.
   const own = all.filter((path) => !all.some((other) => other.length < path.length && begins(path, other)));
+  const taken = new Set<string>();
   return own.map((path) => {
     const isAlone = own.every((other) => other === path || last(other).toLowerCase() !== last(path).toLowerCase());
-    return { name: isAlone ? last(path) : path.join("_"), path };
+    return { name: columnName(untaken(isAlone ? last(path) : path.join("_"), taken), dialect), path };
   });
 }
 
+/** Servers take names that differ in case alone for the same. */
+function untaken(name: string, taken: Set<string>): string {
+  let free = name;
+  for (let n = 2; taken.has(free.toLowerCase()); n++) free = `${name}_${n}`;
+  taken.add(free.toLowerCase());
+  return free;
+}
+
 /** `INSERT` of a row's fields, for an action whose statement nobody has written yet; of the whole row as JSON where none can be named. */
-export function insertOf(table: string, fields: readonly FieldPath[]): string {
-  const columns = columnsOf(fields).map(({ name, path }) => [name, `\${${pathText(path)}}`] as const);
+export function insertOf(table: string, fields: readonly FieldPath[], dialect: Dialect): string {
+  const columns = columnsOf(fields, dialect).map(({ name, path }) => [name, `\${${pathText(path)}}`] as const);
   const list = columns.length > 0 ? columns : [["data", "${.}"] as const];
   return `INSERT INTO ${table} (${list.map(([name]) => name).join(", ")})\nVALUES (${list.map(([, value]) => value).join(", ")})`;
 }
@@ -67,10 +81,15 @@ export function insertOf(table: string, fields: readonly FieldPath[]): string {
 const typeOf = (v: unknown): string => (typeof v === "number" ? "double precision" : typeof v === "boolean" ? "boolean" : "text");
 
 /** The table that it writes to; `row`: an example, where there is one. */
-export function tableOf(table: string, fields: readonly FieldPath[], row: Readonly<Record<string, unknown>> | undefined): string {
+export function tableOf(
+  table: string,
+  fields: readonly FieldPath[],
+  row: Readonly<Record<string, unknown>> | undefined,
+  dialect: Dialect,
+): string {
   const valueAt = (path: FieldPath): unknown =>
     path.reduce<unknown>((v, name) => (typeof v === "object" && v !== null ? (v as Record<string, unknown>)[name] : undefined), row);
-  const columns = columnsOf(fields).map(
+  const columns = columnsOf(fields, dialect).map(
     ({ name, path }) => `  ${name} ${/^(?:timestamp|.*_at)$/.test(name) ? "bigint" : typeOf(valueAt(path))}`,
   );
   return `CREATE TABLE ${table} (\n${(columns.length > 0 ? columns : ["  data text"]).join(",\n")}\n);`;

@@ -4,6 +4,7 @@ import type { RuleRow } from "../api/client.ts";
 import { type ApiError, asApiError } from "../api/transport.ts";
 import { RESOURCE, typesOf } from "../lib/params.ts";
 import { insertOf } from "../lib/row_fields.ts";
+import { dialectOf } from "../lib/sql_names.ts";
 import type { App } from "./app.ts";
 import { createLive, type Live } from "./live.ts";
 import { link as linkTo } from "./router.ts";
@@ -142,7 +143,7 @@ export function createRuleEditor(app: App, id: string | null, start: string): Ru
       actions: of.actions.map((a) => {
         // What somebody has typed meanwhile stays.
         const isOpen = unwritten.has(a.key) && (a.params.sql ?? "") === "";
-        return isOpen ? { ...a, params: { ...a.params, sql: insertOf(TABLE, fields) } } : a;
+        return isOpen ? { ...a, params: { ...a.params, sql: insertOf(TABLE, fields, dialectOf(a.name)) } } : a;
       }),
     });
     const typed = edited.peek();

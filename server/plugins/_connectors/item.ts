@@ -46,6 +46,7 @@ function setOwn(object: Record<string, unknown>, name: string, value: unknown): 
 /** About what it takes in memory, bytes. */
 export function sizeOf(value: unknown): number {
   if (typeof value === "string") return 2 * value.length + 16;
+  if (typeof value === "bigint") return value.toString(16).length / 2 + 32;
   if (typeof value !== "object" || value === null) return 8;
   if (value instanceof Uint8Array) return value.length + 64;
   let size = 32;

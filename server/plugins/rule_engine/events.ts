@@ -3,7 +3,7 @@
  * and an example of it. What is not in this table is no event.
  */
 import type { HookPoint } from "../../core/hooks.ts";
-import { nearest } from "../../lib/nearest.ts";
+import { editDistance, nearest } from "../../lib/nearest.ts";
 import { validTopicFilter } from "../../mqtt/topic.ts";
 
 export type EventName =
@@ -315,15 +315,23 @@ function inFrom(source: string, hook: EventRow | undefined, position: number): E
 /** Of a topic filter, characters. */
 const SHOWN = 64;
 
-/** The event that a topic filter was probably to be, as FROM has it: it has a name's dot, or begins as no topic of clients does. null = none. */
+/** Typing mistakes in a topic that is taken for an event's name. */
+const MISTYPED = 2;
+
+/** The event that a topic filter was probably to be, as FROM has it: nearly an event's name, or it begins as no topic of clients does. null = none. */
 export function eventMeant(filter: string): string | null {
   if (filter.startsWith("$"))
     return nearest(
       filter,
       [...BY_TOPIC.keys()].map((topic) => PREFIX + topic),
     );
-  return filter.includes(".") ? nearest(filter, BY_NAME.keys()) : null;
+  // Topics of clients have dots as well, and levels, as no name has.
+  if (!filter.includes(".") || filter.includes("/")) return null;
+  const near = nearest(filter, BY_NAME.keys());
+  return near !== null && (wordOf(near) === wordOf(filter) || editDistance(near, filter) <= MISTYPED) ? near : null;
 }
+
+const wordOf = (name: string): string => name.slice(0, name.indexOf("."));
 
 /** Why what is none is no topic filter. `position`: in FROM. */
 export function filterFault(filter: string, position: number): SourceError {

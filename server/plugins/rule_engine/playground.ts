@@ -37,7 +37,7 @@ export interface PlaygroundPorts {
 export async function testRule(given: Given, ports: PlaygroundPorts): Promise<RuleTestResult> {
   const sql = given.rawsql ?? given.sql;
   if (typeof sql !== "string") throw badArguments("rawsql must be a text");
-  const sample = sampleOf(given);
+  const { sample, isRounded } = sampleOf(given);
   const wanted = given.for === undefined || given.for === null || given.for === "" ? null : given.for;
   if (wanted !== null && typeof wanted !== "string") throw badArguments("for must be a text");
   const none = { event: null, rows: null, columns: {}, fields: null, actions: [] };
@@ -50,7 +50,7 @@ export async function testRule(given: Given, ports: PlaygroundPorts): Promise<Ru
   const event = eventFor(compiled, sample);
   const columns = new SampleColumns(event, sample as Record<string, Value>, ports.node, ports.now());
   const shown = plain(Object.fromEntries(columns.names().map((name) => [name, columns.get(name)])));
-  const warnings = warningsOf(compiled, (name) => isInPayload(columns, name));
+  const warnings = [...(isRounded ? [ROUNDED] : []), ...warningsOf(compiled, (name) => isInPayload(columns, name))];
   const begun = {
     event: event.name,
     columns: shown as Record<string, unknown>,
@@ -127,17 +127,27 @@ const plain = (value: unknown): unknown => shownOf(rowJson(value));
 /** Browsers read whole numbers beyond 2^53 inexactly: they are shown as texts of their digits. */
 const shownOf = (json: string): unknown => JSON.parse(bigAsText(json));
 
-/** Columns as they are given. @throws RuleRefusal */
-function sampleOf(given: Given): Record<string, unknown> {
+const ROUNDED = "sample has whole numbers beyond 2^53, whose last digits may be lost already: give the payload as a text of JSON";
+
+interface Sample {
+  /** Columns as they are given. */
+  readonly sample: Record<string, unknown>;
+  /** There are numbers that would be read as exact, and that whoever has read the request may have rounded. */
+  readonly isRounded: boolean;
+}
+
+/** @throws RuleRefusal */
+function sampleOf(given: Given): Sample {
   const sample = given.sample ?? given.context ?? given.ctx ?? {};
   if (typeof sample !== "object" || sample === null || Array.isArray(sample)) throw badArguments("sample must be an object with columns");
-  if (JSON.stringify(sample).length > SAMPLE_MAX) throw badArguments(`sample has at most ${SAMPLE_MAX} characters`);
+  const text = JSON.stringify(sample);
+  if (text.length > SAMPLE_MAX) throw badArguments(`sample has at most ${SAMPLE_MAX} characters`);
   const { payload_encoding: encoding, ...columns } = sample as Record<string, unknown>;
   if (encoding === "base64" && typeof columns.payload === "string")
     columns.payload = Uint8Array.from(Buffer.from(columns.payload, "base64"));
   // EMQX 4 takes the payload as it is, or as JSON that is no text yet.
   else if (typeof columns.payload === "object" && columns.payload !== null) columns.payload = JSON.stringify(columns.payload);
-  return columns;
+  return { sample: columns, isRounded: bigAsText(text) !== text };
 }
 
 /** Of several events the one that the example says it is of (4.x: `event_type`). */

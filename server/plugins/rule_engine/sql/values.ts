@@ -1,8 +1,8 @@
 /** What a rule works with: JSON's kinds of values, bytes, and "nothing" for what is missing. */
 import { exactText } from "../../../lib/exact_json.ts";
 import { ArgumentError, Refusal, RuleError } from "./errors.ts";
-import { DIGIT_NS, digitsOf, isNumeric, type Numeric, numberIn, ordered } from "./wholes.ts";
-import { pay } from "./work.ts";
+import { DIGIT_NS, digitsOf, isNumeric, leastDigits, type Numeric, numberIn, ordered } from "./wholes.ts";
+import { paid, pay, payCompared } from "./work.ts";
 
 /** undefined = missing. Objects have no prototype reach; a bigint is a whole number beyond 2^53. */
 export type Value = undefined | null | boolean | number | bigint | string | Uint8Array | Value[] | { [key: string]: Value };
@@ -83,6 +83,7 @@ export function put(map: Row, key: string, value: Value): void {
  * and maps by what is in them. What is missing equals nothing, not even what is missing.
  */
 export function isEqual(a: Value, b: Value): boolean {
+  if (typeof a === "string" && typeof b === "string") return isText(a, b);
   if (a === b) return a !== undefined;
   if (typeof a === "string") {
     if (isNumeric(b)) return says(a, b);
@@ -91,10 +92,19 @@ export function isEqual(a: Value, b: Value): boolean {
     if (isNumeric(a)) return says(b, a);
     if (typeof a === "boolean") return b === String(a);
   }
-  // Only one beyond 2^53 with decimals can be one that has none.
-  if (typeof a === "bigint" || typeof b === "bigint") return isNumeric(a) && isNumeric(b) && ordered(a, b) === 0;
+  if (typeof a === "bigint" || typeof b === "bigint") return isSameNumber(a, b);
   // Of two that are neither bytes, arrays nor maps there is no more to say.
   return (typeof a === "object" || typeof b === "object") && isSame(a, b);
+}
+
+/** Only a number beyond 2^53 with decimals can be one that has none. */
+const isSameNumber = (a: Value, b: Value): boolean => isNumeric(a) && isNumeric(b) && ordered(a, b) === 0;
+
+/** The same text; paid for. Of two lengths they are not gone through. */
+function isText(a: string, b: string): boolean {
+  if (a.length !== b.length) return false;
+  payCompared(a.length);
+  return a === b;
 }
 
 const says = (text: string, n: Numeric): boolean => ordered(numberIn(text), n) === 0;
@@ -104,10 +114,11 @@ const MAX_VALUES = 100_000;
 
 /** Equal without any conversion. Missing is the same as missing. @throws Refusal when there is too much to compare */
 export function isSame(a: Value, b: Value, budget = { left: MAX_VALUES }): boolean {
+  if (typeof a === "string" && typeof b === "string") return isText(a, b);
   if (a === b) return true;
+  if (typeof a === "bigint" || typeof b === "bigint") return isSameNumber(a, b);
   if (--budget.left < 0) throw new Refusal(`more than ${MAX_VALUES} values are not compared`);
-  if (a instanceof Uint8Array || b instanceof Uint8Array)
-    return isBytesLike(a) && isBytesLike(b) && Buffer.compare(bytesOf(a), bytesOf(b)) === 0;
+  if (a instanceof Uint8Array || b instanceof Uint8Array) return isBytesLike(a) && isBytesLike(b) && byteOrder(a, b) === 0;
   if (Array.isArray(a)) {
     if (!Array.isArray(b) || a.length !== b.length) return false;
     pay(a.length * COMPARED_NS);
@@ -124,6 +135,13 @@ export function isSame(a: Value, b: Value, budget = { left: MAX_VALUES }): boole
 
 const isBytesLike = (v: Value): v is string | Uint8Array => typeof v === "string" || v instanceof Uint8Array;
 
+/** Below 0, 0, above 0, byte by byte; paid for. A text has to be made bytes first. */
+function byteOrder(a: string | Uint8Array, b: string | Uint8Array): number {
+  payCompared(Math.min(a.length, b.length));
+  const bytes = (v: string | Uint8Array): Uint8Array => (typeof v === "string" ? bytesOf(paid(v)) : v);
+  return Buffer.compare(bytes(a), bytes(b));
+}
+
 /** Below 0, 0, above 0; NaN = there is no order between these. Of a number and a text: by the number that the text says. */
 export function order(a: Value, b: Value): number {
   if (isNumeric(a)) {
@@ -132,39 +150,37 @@ export function order(a: Value, b: Value): number {
     return typeof b === "string" ? ordered(a, numberIn(b)) : Number.NaN;
   }
   if (typeof a === "string") {
-    if (typeof b === "string") return a < b ? -1 : a === b ? 0 : 1;
+    if (typeof b === "string") {
+      payCompared(Math.min(a.length, b.length));
+      return a < b ? -1 : a === b ? 0 : 1;
+    }
     if (isNumeric(b)) return ordered(numberIn(a), b);
   }
-  return isBytesLike(a) && isBytesLike(b) ? Buffer.compare(bytesOf(a), bytesOf(b)) : Number.NaN;
+  return isBytesLike(a) && isBytesLike(b) ? byteOrder(a, b) : Number.NaN;
 }
 
 /** @throws ArgumentError for bytes (JSON has none), Refusal when it is too long: that is found before the text is made */
 export function toJson(value: Value): string {
-  const seen: Seen = { left: MAX_TEXT, values: 0, isBig: false };
+  const seen: Seen = { left: MAX_TEXT, values: 0, digits: 0 };
   measure(value, seen);
-  pay((MAX_TEXT - seen.left) * CHARACTER_NS + seen.values * WRITTEN_NS);
-  const text = (seen.isBig ? exactText(value) : JSON.stringify(value)) ?? "null";
-  // How many digits there are is known by now.
-  if (seen.isBig) pay(text.length * DIGIT_NS);
-  return bounded(text);
+  pay((MAX_TEXT - seen.left) * CHARACTER_NS + seen.values * WRITTEN_NS + seen.digits * DIGIT_NS);
+  return bounded((seen.digits > 0 ? exactText(value) : JSON.stringify(value)) ?? "null");
 }
 
 interface Seen {
   /** Of the characters that the JSON may have: what is seen takes so many at least. */
   left: number;
   values: number;
-  /** There is a bigint. */
-  isBig: boolean;
+  /** Of bigints, at least. */
+  digits: number;
 }
-
-/** Characters of a bigint at least. */
-const BIG_CHARACTERS = 16;
 
 function measure(value: Value, seen: Seen): void {
   if (value instanceof Uint8Array) throw new ArgumentError("something that JSON can say (bytes: use base64_encode or bin2hexstr)", value);
   seen.values++;
-  if (typeof value === "bigint") seen.isBig = true;
-  seen.left -= typeof value === "string" ? value.length + 2 : typeof value === "bigint" ? BIG_CHARACTERS : 1;
+  const digits = typeof value === "bigint" ? leastDigits(value) : 0;
+  seen.digits += digits;
+  seen.left -= typeof value === "string" ? value.length + 2 : digits || 1;
   if (seen.left < 0) throw new Refusal(`the result would have more than ${MAX_TEXT} characters`);
   if (typeof value !== "object" || value === null) return;
   if (Array.isArray(value)) for (const inner of value) measure(inner, seen);

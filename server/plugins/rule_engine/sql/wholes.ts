@@ -59,6 +59,17 @@ export function ordered(a: Numeric, b: Numeric): number {
   return Number.isNaN(a) || Number.isNaN(b) ? Number.NaN : 0;
 }
 
+/** Beyond it counting digits is worth more than they cost. */
+const SHORT = 2n ** 64n;
+const SHORT_DIGITS = 16;
+/** Decimal digits that a hexadecimal one says, at least. */
+const PER_HEX = 1.2;
+
+/** How many characters its digits have, at least: known before they are written, which takes ten times as long. */
+export function leastDigits(n: bigint): number {
+  return n < SHORT && n > -SHORT ? SHORT_DIGITS : Math.ceil((n.toString(16).length - 1) * PER_HEX);
+}
+
 /** Its digits; paid for. */
 export function digitsOf(n: bigint): string {
   const digits = n.toString();

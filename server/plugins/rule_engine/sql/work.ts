@@ -61,6 +61,14 @@ export function paid<T extends Value>(value: T): T {
   return value;
 }
 
+/** What comparing a character or a byte with another one takes, about. */
+const COMPARED_CHARACTER_NS = 0.2;
+
+/** For comparing two texts, or bytes, of which so much is looked at. @throws Refusal when nothing is left */
+export function payCompared(length: number): void {
+  if (length > SHORT) pay(length * COMPARED_CHARACTER_NS);
+}
+
 /** For a copy of so many elements. @throws Refusal when nothing is left */
 export function payCopied(elements: number): void {
   pay(elements * COPIED_ELEMENT_NS);

@@ -30,3 +30,12 @@ test("whatever an item is made of comes back", () => {
 test("what JSON has not", () => {
   expect(there([Number.NaN, undefined, { a: undefined, b: 2n ** 60n }])).toEqual(["NaN", null, { b: 2n ** 60n }]);
 });
+
+test("what a long whole number takes in memory is counted", () => {
+  const digits = 400;
+  // A byte says 2.4 of them.
+  const least = 2500 * (digits / 2.5);
+  const size = sizeOf(Array.from({ length: 2500 }, () => 10n ** BigInt(digits)));
+  expect(size).toBeGreaterThan(least);
+  expect(size).toBeLessThan(2 * least);
+});

@@ -8,8 +8,8 @@ import type { Dialect } from "../../../../server/plugins/_sql/query.ts";
 
 type Written = [text: string, values: readonly unknown[]];
 
-/** A server that takes the one value for `type`. */
-async function written(dialect: Dialect, type: string, value: unknown): Promise<Written> {
+/** A server that takes the one value for `type`: what it got, and why not. */
+async function tried(dialect: Dialect, type: string, value: unknown): Promise<{ all: Written[]; refusals: string[] }> {
   const all: Written[] = [];
   const driver = {
     typesOf: async () => [type],
@@ -21,11 +21,24 @@ async function written(dialect: Dialect, type: string, value: unknown): Promise<
     { event: "", ruleId: "", clientId: "", lineage: { depth: 0, family: { made: 0 } }, column: () => undefined },
   );
   const missing = await writing.write(driver, [item], { wanted: () => true, careful: false });
-  expect([...missing]).toEqual([]);
+  return { all, refusals: [...missing.values()].map((why) => (why as Error).message) };
+}
+
+async function written(dialect: Dialect, type: string, value: unknown): Promise<Written> {
+  const { all, refusals } = await tried(dialect, type, value);
+  expect(refusals).toEqual([]);
   return all[0] as Written;
 }
 
 describe("PostgreSQL", () => {
+  test.each([[[Uint8Array.of(255, 0, 170)]], [["plain"]], [[[["plain"]]]], [[1]], [[{}]]])(
+    "of %j in a bytea[] nobody knows whether it is base64",
+    async (list) => {
+      const { all, refusals } = await tried("postgres", "bytea[]", list);
+      expect([all, refusals]).toEqual([[], [expect.stringContaining("a list for bytea[] has bytes as \\x and hexadecimal digits")]]);
+    },
+  );
+
   test.each<[type: string, value: unknown, bound: unknown]>([
     ["integer[]", [1, 2, null], "{1,2,NULL}"],
     ["bigint[]", [9007199254740993n, 1], "{9007199254740993,1}"],
@@ -48,6 +61,13 @@ describe("PostgreSQL", () => {
     ["timestamp with time zone[]", ["2024-02-23T15:56:30.5Z"], '{"2024-02-23T15:56:30.5Z"}'],
     ["jsonb[]", [1, "a", { b: [2, 9007199254740993n] }, [3], null], '{"1","\\"a\\"","{\\"b\\":[2,9007199254740993]}","[3]",NULL}'],
     ["integer[]", [], "{}"],
+    ["integer[]", [[], []], "{}"],
+    ["integer[]", [[[]], []], "{}"],
+    ["jsonb[]", [[], []], '{"[]","[]"}'],
+    ["box[]", ["(1,1),(0,0)", "(2,2),(1,1)"], '{"(1,1),(0,0)";"(2,2),(1,1)"}'],
+    ["point[]", ["(1,1)", "(2,2)"], '{"(1,1)","(2,2)"}'],
+    ["bytea[]", ["\\xff00aa", null], '{"\\\\xff00aa",NULL}'],
+    ["bytea[]", "{plain}", "{plain}"],
     // Its own form, and what is none, is the server's to read.
     ["integer[]", "{1,2}", "{1,2}"],
     ["integer[]", "[0:1]={1,2}", "[0:1]={1,2}"],

@@ -32,3 +32,33 @@ test("of a row that is stored as it is", () => {
   const bytes = Uint8Array.of(1);
   expect(storable({ a: [2n ** 70n, 2n ** 60n], bytes, none: null })).toEqual({ a: [String(2n ** 70n), 2n ** 60n], bytes, none: null });
 });
+
+test("long numbers within MongoDB's JSON are what its names say", () => {
+  const { Long, Decimal128, Code, DBRef } = BSON;
+  const table: [json: string, value: unknown][] = [
+    ['{"$ref": "users", "$id": 1234567890123456789}', new DBRef("users", 1234567890123456789n as never)],
+    ['{"$code": "f", "$scope": {"x": 1234567890123456789}}', new Code("f", { x: 1234567890123456789n })],
+    ['{"$numberDecimal": 12345678901234567890}', Decimal128.fromString("12345678901234567890")],
+    ['{"$numberDecimal": 1.5}', Decimal128.fromString("1.5")],
+    ['{"$numberLong": 1234567890123456789}', 1234567890123456789n],
+    ['{"$numberLong": "9007199254740993"}', 9007199254740993n],
+    ['{"$numberLong": 5}', 5n],
+    ['{"$numberDouble": 12345678901234567890}', Number("12345678901234567890")],
+    ['{"$numberInt": 5}', 5],
+    ['{"$date": {"$numberLong": 1700000000000}}', new Date(1_700_000_000_000)],
+    ['{"$date": 1700000000000}', new Date(1_700_000_000_000)],
+    ['{"__proto__": 1234567890123456789}', Object.fromEntries([["__proto__", 1234567890123456789n]])],
+  ];
+  for (const [json, value] of table) expect([json, read(`{"v": ${json}}`)]).toEqual([json, { v: value }]);
+  expect(stored(read('{"v": {"$numberLong": 5}}'))).toEqual({ v: 5n });
+  expect(BSON.calculateObjectSize({ v: Long.fromNumber(5) })).toBe(BSON.calculateObjectSize(read('{"v": {"$numberLong": 5}}')));
+});
+
+test.each([
+  '{"$numberLong": 12345678901234567890}',
+  '{"$numberLong": "12345678901234567890"}',
+  '{"$date": 1700000000000000000}',
+  '{"$date": 8640000000000001}',
+  '{"$date": {"$numberLong": 1700000000000000000}}',
+  '{"$date": {"$numberLong": "1700000000000000000"}}',
+])("%s is refused, not stored as another one", (json) => expect(() => read(`{"v": ${json}}`)).toThrow(/\d is no \$(?:numberLong|date)$/));

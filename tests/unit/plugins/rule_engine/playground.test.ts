@@ -26,3 +26,18 @@ test("the fields of its rows are those that the SQL names, also where WHERE says
   for (const [sql, expected] of table) expect([sql, (await fields(sql))?.sort() ?? null]).toEqual([sql, expected?.sort() ?? null]);
   expect(message?.columns.length).toBeGreaterThan(10);
 });
+
+test("numbers of an example that JSON has rounded before are not shown as if they were exact", async () => {
+  const { manager } = await running(ruleEngine);
+  const service = manager.service("emqx_rule_engine") as RuleEngineService;
+  const rawsql = 'SELECT payload.id AS id FROM "t"';
+  const tried = async (sample: object) => {
+    const { rows, warnings } = await service.test({ rawsql, sample });
+    return [rows, warnings];
+  };
+  const rounded = "sample has whole numbers beyond 2^53, whose last digits may be lost already: give the payload as a text of JSON";
+  expect(await tried(JSON.parse('{"payload":{"id":12345678901234567890}}'))).toEqual([[{ id: "12345678901234567000" }], [rounded]]);
+  expect(await tried(JSON.parse('{"payload":"{}","qos":12345678901234567890}'))).toEqual([[{}], [rounded]]);
+  expect(await tried({ payload: '{"id":12345678901234567890}' })).toEqual([[{ id: "12345678901234567890" }], undefined]);
+  expect(await tried({ payload: { id: 1e300, text: "12345678901234567890", n: 2 ** 53 - 1 } })).toEqual([[{ id: 1e300 }], undefined]);
+});

@@ -131,6 +131,10 @@ describe("what will hardly be meant is no mistake, but told", () => {
     ['FOREACH payload.a AS e DO e.x INCASE e.y FROM "t"', []],
     ["SELECT clientid(), header('x') FROM \"a.b/c\"", []],
     ['SELECT * FROM "client/connected"', []],
+    ['SELECT * FROM "sensor.created"', []],
+    ['SELECT * FROM "session.create/x"', []],
+    ['SELECT * FROM "sesion.created"', ["line 1, column 15: sesion.created in FROM is a topic filter (did you mean session.created?)"]],
+    ['SELECT * FROM "session.crated.x"', ["line 1, column 15: session.crated.x in FROM is a topic filter (did you mean session.created?)"]],
   ])("%s", (sql, warnings) => {
     expect(warned(sql)).toEqual(warnings);
   });

@@ -84,6 +84,12 @@ const ROWS: readonly (readonly [expr: string, value: Value])[] = [
   ["case payload.big when 9007199254740992 then 'a' when 9007199254740993 then 'b' end", "b"],
   ["contains(payload.big, payload.list)", true],
   ["contains(payload.text, payload.list)", false],
+  ["1e20 = 100000000000000000000", true],
+  ["contains(1e20, [100000000000000000000])", true],
+  ["contains(100000000000000000000, [1e20])", true],
+  ["contains(1e20, [100000000000000000001])", false],
+  ["contains('100000000000000000000', [100000000000000000000])", false],
+  ["[1e20] = [100000000000000000000]", true],
   ["payload.list = [1, 9007199254740993]", true],
   ["eq(payload.big, payload.big + 0)", true],
   // What it is.
@@ -183,6 +189,12 @@ describe("a number does not grow without end", () => {
       expect(() => rule.run(message(list(400)))).toThrow("this is too much work for one event");
     }
   });
+});
+
+test("JSON of one long number many times over is refused before it is written", () => {
+  const of = (name: string, n: number): string => `[${Array.from({ length: n }, () => name).join(",")}]`;
+  const rule = compileRule(`SELECT payload.n AS n, ${of("n", 200)} AS a, json_encode(${of("a", 200)}) AS j FROM "t"`);
+  expect(() => rule.run(message(`{"n":${"7".repeat(400)}}`))).toThrow("the result would have more than 1048576 characters");
 });
 
 describe("what cannot be is told with its digits", () => {

@@ -35,6 +35,32 @@ describe("a stranger's payload cannot make a rule take long", () => {
   });
 });
 
+describe("comparing long texts costs what is looked at", () => {
+  const a = "x".repeat(500_000);
+  const rule = (field: string, n: number): (() => readonly unknown[]) => {
+    const list = Array.from({ length: n }, () => field).join(", ");
+    // Made by the rule, so that no two are the same one.
+    const sql = compileRule(`SELECT payload.a + 'p' AS x, payload.a + 'p' AS y, payload.a + 'q' AS z, [${list}] AS f FROM "t"`);
+    return () => sql.run(message({ a }));
+  };
+  const bytes = new Uint8Array(900_000).fill(0xff);
+
+  test.each(["x = y", "x <> y", "x < z", "x >= y", "x in (y)", "eq(x, y)", "CASE x WHEN y THEN 1 END"])("much: %s", (field) => {
+    expect(rule(field, 1500)).toThrow(TOO_MUCH);
+    expect(rule(field, 50)()).toHaveLength(1);
+  });
+
+  test("much: within arrays, and of bytes", () => {
+    const list = (of: string): string => `[${Array.from({ length: 1500 }, () => of).join(",")}]`;
+    expect(rule(`${list("x")} = ${list("y")}`, 1)).toThrow(TOO_MUCH);
+    const compared = compileRule(`SELECT ${list("payload < payload")} AS f FROM "t"`);
+    expect(() => compared.run(message(bytes))).toThrow(TOO_MUCH);
+    expect(compared.run(message(bytes.slice(0, 1000)))).toHaveLength(1);
+  });
+
+  test("little: where the lengths say it", () => expect(rule("x = payload.a", 1500)()).toHaveLength(1));
+});
+
 describe("what is given costs what is done with it", () => {
   const many = [...Array(90_000).keys()];
   const map = Object.fromEntries(many.slice(0, 15_000).map((n) => [`k${n}`, n]));
