@@ -54,7 +54,8 @@ export function attemptOf(client: ClientInfo): Attempt | null {
   const own = names(client);
   return {
     client,
-    identity: `${by}${from}\0${own.join("\0")}`,
+    // A limit that is changed while somebody guesses must not forget who came in before.
+    identity: `${client.zone.name}\0${from}\0${own.join("\0")}`,
     gates: [...own.map((name) => bound(`${from}\0${name}`, limit.count)), bound(`${ADDRESS}${from}`, limit.count * ADDRESS_FACTOR)],
     names: own.map((name) => bound(name, limit.count)),
     places: [],

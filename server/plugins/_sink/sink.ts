@@ -94,9 +94,9 @@ export class Sink<T> {
     this.#offer(this.#fresh(item, key, bytes + key.length + ENTRY_BYTES));
   }
 
-  #offer(entry: Entry<T>): void {
+  #offer(entry: Entry<T>, isOld = false): void {
     try {
-      if (this.#state === "open") this.#take(entry);
+      if (this.#state === "open") this.#take(entry, isOld);
       else if (this.#state === "closed" || !this.#keep(entry)) this.#dropped(1);
     } catch (err) {
       this.#host.log.error("an item cannot be queued", { server: this.#settings.what, error: wordsOf(err) });
@@ -118,14 +118,14 @@ export class Sink<T> {
     return this.#store !== null && (this.#settings.diskMax > 0 || !this.#isCaughtUp);
   }
 
-  #take(entry: Entry<T>): void {
-    if (this.#store !== null && this.#isWritten) this.#takeOnDisk(this.#store, entry);
+  #take(entry: Entry<T>, isOld = false): void {
+    if (this.#store !== null && this.#isWritten) this.#takeOnDisk(this.#store, entry, isOld);
     else if (this.#room.make(entry.bytes)) this.#admit(entry);
   }
 
-  #takeOnDisk(store: SinkStore<T>, entry: Entry<T>): void {
+  #takeOnDisk(store: SinkStore<T>, entry: Entry<T>, isOld: boolean): void {
     const isLoaded = this.#isCaughtUp && this.#room.fits(entry.bytes);
-    const seq = store.append(entry, this.#host.clock, isLoaded);
+    const seq = store.append(entry, this.#host.clock, isLoaded, isOld);
     if (isLoaded) this.#admit(entry, seq ?? 0);
     // The disk does not keep up, or fails: what came before has to go first.
     else if (seq === null) this.#dropped(1);
@@ -368,7 +368,7 @@ export class Sink<T> {
   /** Take over what one has left that was here before. Call it before anything is pushed. */
   inherit({ entries, deadLetters }: Left<T>): void {
     this.#letters.inherit(deadLetters);
-    for (const entry of entries) this.#offer(entry);
+    for (const entry of entries) this.#offer(entry, true);
   }
 
   /** Resolves when nothing is under way any more: with what is nowhere but in memory, in order. */

@@ -117,9 +117,12 @@ export class Spool {
     this.flush();
   }
 
-  /** Take an item. `isLoaded`: it is in memory, and nothing before it is not. Returns its number, 0 = that is not known yet, null = there is no room for it. @throws FrameTooLong */
-  append(at: number, key: string, item: Uint8Array, isLoaded: boolean): number | null {
-    if (this.#state === "closed" || (this.unwritten > 0 && this.unwritten + item.length > PENDING_MAX)) return null;
+  /**
+   * Take an item. `isLoaded`: it is in memory, and nothing before it is not. `isOld`: it has waited in memory, within other bounds. Returns its number,
+   * 0 = that is not known yet, null = there is no room for it. @throws FrameTooLong
+   */
+  append(at: number, key: string, item: Uint8Array, isLoaded: boolean, isOld: boolean): number | null {
+    if (this.#state === "closed" || (!isOld && this.unwritten > 0 && this.unwritten + item.length > PENDING_MAX)) return null;
     if (this.#state === "open") return this.#take(at, key, item, isLoaded);
     this.#early.add({ at, key, item });
     return 0;

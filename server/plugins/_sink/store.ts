@@ -53,22 +53,20 @@ export class SinkStore<T> {
   }
 
   /** As a spool's `append`, with the time of its arrival. @throws FrameTooLong */
-  append({ key, item, since }: Entry<T>, clock: Clock, isLoaded: boolean): number | null {
+  append({ key, item, since }: Entry<T>, clock: Clock, isLoaded: boolean, isOld = false): number | null {
     const at = clock.now() - Math.max(0, Math.round(clock.mono() - since));
-    return this.spool.append(at, key, this.codec.encode(item), isLoaded);
+    return this.spool.append(at, key, this.codec.encode(item), isLoaded, isOld);
   }
 
   /**
-   * What memory has is written, too, in order, as far as it may wait to be written; the rest stays where it is. Nothing, where something is on the
-   * disk that has to be read before, and none that would come behind what came later.
+   * What memory has is written, too, in order. Nothing, where something is on the disk that has to be read before, and none that would come behind
+   * what came later.
    */
   writeDown(entries: readonly Entry<T>[], clock: Clock): void {
     if (!this.spool.caughtUp) return;
     for (const entry of entries.slice(entries.findLastIndex(({ seq }) => seq > 0) + 1)) {
       try {
-        const seq = this.append(entry, clock, true);
-        if (seq === null) return;
-        entry.seq = seq;
+        entry.seq = this.append(entry, clock, true, true) ?? 0;
       } catch {
         // It is too long for the disk: memory has it.
       }

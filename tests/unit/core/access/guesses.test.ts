@@ -114,6 +114,15 @@ describe("zones with other limits, and limits that change", () => {
     expect([guesses.refuses(from("10.0.0.1", "joe")), guesses.refuses(from("10.0.0.1", "ann", "d"))]).toEqual([false, false]);
   });
 
+  test("a limit that is lowered while somebody guesses does not forget who came in from there before", () => {
+    const { guesses, zone, from, fail, admit } = guessing();
+    fail(from("10.0.0.1", "evil"), 1);
+    guesses.passed(from("10.0.0.1", "joe", "d"));
+    zone.authFailureLimit = { count: 2, intervalMs: 50_000 };
+    for (let i = 0; i < 30; i++) fail(from("10.0.0.1", `r${i}`, `e${i}`), 1);
+    expect([admit(from("10.0.0.1", "joe", "d")), admit(from("10.0.0.1", "other", "o"))]).toEqual([true, false]);
+  });
+
   test("a check that goes wrong counts towards the limit with which it began: those that wait behind it hear of it", async () => {
     const { zone, from, guesses } = guessing();
     const under = Array.from({ length: 5 }, (_, i) => from("10.0.0.1", "joe", `c${i}`));

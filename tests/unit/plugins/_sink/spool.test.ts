@@ -170,7 +170,7 @@ test("a number that its file has lost stands for nobody else's row on another di
 describe("switched on while something waits in memory", () => {
   for (const [name, bytes] of [
     ["a little", 1000],
-    ["much", 1_500_000],
+    ["more than may wait to be written otherwise", 4_000_000],
   ] as const)
     for (const end of ["stop", "kill"])
       test(`${name}: it is there after a ${end}, before what came later`, async () => {
@@ -206,7 +206,7 @@ describe("switched on while something waits in memory", () => {
     expect(w.counts).toMatchObject({ done: 40, dropped: 0 });
   });
 
-  test("more than may wait to be written: the rest stays in memory, and what comes behind it is taken", async () => {
+  test("more than may wait to be written otherwise: what comes behind it is taken", async () => {
     const w = await keeping(new MemoryDisk(), { diskMax: 0, rowsMax: 1000, bytesMax: 1e9 });
     for (const n of numbers(1, 10)) w.push("a", n, 100, 4_000_000);
     await w.turn();
@@ -242,6 +242,19 @@ describe("switched on while something waits in memory", () => {
     expect(w.requests).toEqual([]);
     await w.pass(15_000);
     expect(w.requests).toHaveLength(1);
+  });
+
+  test("another one with a disk takes over what waits in memory, however much it is", async () => {
+    const w = await keeping(new MemoryDisk(), { diskMax: 0, rowsMax: 1000, bytesMax: 1e9 });
+    for (const n of numbers(1, 10)) w.push("a", n, 100, 4_000_000);
+    await w.turn();
+    await w.answer(away());
+    const left = w.sink.handOver();
+    await w.pass(3000);
+    const heir = new World({ lanes: 1, diskMax: 1e9, rowsMax: 1000, bytesMax: 1e9, timeoutMs: 1e9 }, new MemoryDisk());
+    heir.sink.inherit(await left);
+    expect(await sendAll(heir)).toEqual(numbers(1, 10));
+    expect([w.counts.dropped, heir.counts.dropped]).toEqual([0, 0]);
   });
 
   test("what is under way is not sent twice", async () => {
