@@ -10,7 +10,8 @@
  * guesses that come together are not all looked at; the others wait for an outcome. Each that is right lets two go on, each that is wrong makes
  * it as many as in the beginning: many devices behind one address are soon asked about together. That others have failed does not count against
  * who came in from there before; those that come together under its names do.
- * Zones with one limit count together; a zone with another one counts, and knows who came in, by itself, and so does one whose limit is changed.
+ * Zones with one limit count together; a zone with another one counts by itself, and so does one whose limit is changed. Who came in before is known
+ * by zone, so that a change of the limit forgets nobody.
  * An IPv6 network of 64 bits counts as one address. Counts leak evenly, and never are above what is allowed: after a burst of any size, one more
  * attempt per part of it.
  */

@@ -76,7 +76,7 @@ export class Lanes<T> {
 
   /** What has a number up to that one is nowhere but here. */
   leftTheDisk(last: number): void {
-    for (const entry of this.entries()) if (entry.seq <= last) entry.seq = 0;
+    for (const lane of this.#all) for (const entry of lane.entries()) if (entry.seq <= last) entry.seq = 0;
   }
 
   touch(lane: Lane<T>): void {

@@ -320,11 +320,11 @@ export class Sink<T> {
   /** Other settings, at once; other lanes when nothing is under way, so that the order stays. */
   change(settings: SinkSettings<T>): void {
     const isAnother = settings.what !== this.#settings.what;
-    const isSwitchedOn = this.#settings.diskMax === 0;
+    const isSwitchedOn = this.#settings.diskMax === 0 && settings.diskMax > 0;
     this.#settings = settings;
     if (isAnother) this.#health.rename(settings.what);
     if (settings.diskMax > 0) this.#openStore();
-    if (isSwitchedOn && settings.diskMax > 0 && this.#isCaughtUp) this.#writeDown();
+    if (isSwitchedOn && this.#isCaughtUp) this.#writeDown();
     this.#letters.bound();
     this.#wake(isAnother);
     this.#lanes.resize();

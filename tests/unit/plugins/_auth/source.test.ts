@@ -47,30 +47,40 @@ function context(log: Log = silentLog) {
   return { ctx, closing, changed, timers, alarms, login, passes };
 }
 
+interface FakeDriver {
+  readonly asked: string[];
+  closed: boolean;
+}
+
+/** A back end that notes its drivers. */
+function serverOf(host: SourceHost, drivers: FakeDriver[]): Backend<FakeDriver> {
+  return new Backend<FakeDriver>(host, {
+    what: "Server",
+    open() {
+      const driver = { asked: [], closed: false };
+      drivers.push(driver);
+      return driver;
+    },
+    close(driver) {
+      driver.closed = true;
+    },
+    probe: async () => {},
+    judge: () => "down",
+    pool: 1,
+    perConnection: 1,
+    timeoutMs: 1000,
+    alarm: "down",
+    retries: 0,
+    probeProves: true,
+  });
+}
+
 test("unloaded while a former server still answers: its callers are told, its driver is closed", async () => {
   const { ctx, closing, changed, timers } = context();
-  const drivers: { closed: boolean }[] = [];
-  const backends: Backend<{ closed: boolean }>[] = [];
+  const drivers: FakeDriver[] = [];
+  const backends: Backend<FakeDriver>[] = [];
   const open = (host: SourceHost) => {
-    const backend = new Backend<{ closed: boolean }>(host, {
-      what: "Server",
-      open() {
-        const driver = { closed: false };
-        drivers.push(driver);
-        return driver;
-      },
-      close(driver) {
-        driver.closed = true;
-      },
-      probe: async () => {},
-      judge: () => "down",
-      pool: 1,
-      perConnection: 1,
-      timeoutMs: 1000,
-      alarm: "down",
-      retries: 0,
-      probeProves: true,
-    });
+    const backend = serverOf(host, drivers);
     backends.push(backend);
     return { auth: { authenticate: () => null }, backends: [backend] };
   };
@@ -93,27 +103,9 @@ test("unloaded while a former server still answers: its callers are told, its dr
 test("settings change while a password is compared: the log-in's next question goes to the server that it began with", async () => {
   const { ctx, changed, login, passes } = context();
   const compared = Promise.withResolvers<void>();
-  const drivers: { asked: string[]; closed: boolean }[] = [];
+  const drivers: FakeDriver[] = [];
   const open = (host: SourceHost) => {
-    const backend = new Backend<(typeof drivers)[number]>(host, {
-      what: "Server",
-      open() {
-        const driver = { asked: [], closed: false };
-        drivers.push(driver);
-        return driver;
-      },
-      close(driver) {
-        driver.closed = true;
-      },
-      probe: async () => {},
-      judge: () => "down",
-      pool: 1,
-      perConnection: 1,
-      timeoutMs: 1000,
-      alarm: "down",
-      retries: 0,
-      probeProves: true,
-    });
+    const backend = serverOf(host, drivers);
     const ask = (what: string) => backend.ask(async (driver) => driver.asked.push(what));
     const authenticate = async () => {
       await ask("password");
