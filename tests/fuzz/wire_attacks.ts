@@ -62,7 +62,7 @@ async function expectEnd(link: Link, what: string, codes: readonly number[] | nu
     if (link.has("disconnect")) throw new Error(`${what}: a DISCONNECT for a client of 3.x`);
     return;
   }
-  if (last?.cmd !== "disconnect") throw new Error(`${what}: closed without DISCONNECT, last packet ${last?.cmd ?? "none"}`);
+  if (last?.cmd !== "disconnect") throw new Error(`${what}: closed without DISCONNECT (${link.outcome})`);
   const code = last.reasonCode ?? 0;
   if (code < 0x80 || (codes !== null && !codes.includes(code))) {
     throw new Error(

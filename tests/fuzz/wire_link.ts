@@ -66,6 +66,8 @@ export class Link {
   /** Answer to the upgrade, as far as it came. */
   http = "";
   closed = false;
+  /** How that was seen first. */
+  #ending = "";
   /** The broker sent what mqtt-packet does not understand. */
   nonsense: string | null = null;
   readonly #unwrap: Unwrap | null;
@@ -87,13 +89,14 @@ export class Link {
       this.#data(chunk);
       this.#changed();
     });
-    const over = (): void => {
+    const over = (how: string): void => {
       this.closed = true;
+      this.#ending ||= how;
       this.#changed();
     };
-    socket.on("error", over);
-    socket.on("end", over);
-    socket.on("close", over);
+    socket.on("error", (err: NodeJS.ErrnoException) => over(err.code ?? err.message));
+    socket.on("end", () => over("FIN"));
+    socket.on("close", () => over("no more"));
   }
 
   /** Connected; over WebSocket upgraded too, unless `bare`. */
@@ -109,6 +112,13 @@ export class Link {
     if (!(await link.until(() => link.http.includes("\r\n\r\n"), PATIENCE_MS))) throw new Error("no answer to the WebSocket upgrade");
     if (!link.http.startsWith("HTTP/1.1 101")) throw new Error(`WebSocket refused: ${link.http.slice(0, 60)}`);
     return link;
+  }
+
+  /** What came of it, for people: how it ended, and the last words. */
+  get outcome(): string {
+    const close = this.#unwrap === null ? "" : `, close code ${this.closeCode}`;
+    const nonsense = this.nonsense === null ? "" : `, and what mqtt-packet refuses: ${this.nonsense}`;
+    return `${this.#ending || "open"}${close}, last packet ${this.packets.at(-1)?.cmd ?? "none"}${nonsense}`;
   }
 
   get closeCode(): number {

@@ -43,6 +43,25 @@ describe("WebSocket by Bun.serve", () => {
     });
   }
 
+  test("whoever talks on behind our last words is not cut off before they can have been read", async () => {
+    const { f } = await open();
+    const client = await connect((f.listeners.list()[0] as { port: number }).port);
+    const key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: mqtt";
+    client.socket.write(`GET /mqtt HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n${key}\r\n\r\n`);
+    await until(() => f.channels.length === 1);
+    const { transport } = f.channels[0] as Recorder;
+    transport.write(Buffer.from([0x20, 2, 0, 5]), 0, 4);
+    transport.end();
+    // More than a tick of the runtime's timers: each would have been a chance to close.
+    for (let ms = 0; ms < 4300; ms += 50) {
+      client.socket.write(Buffer.from([0x82, 0x81, 0, 0, 0, 0, 0x10]));
+      await Bun.sleep(50);
+    }
+    expect([client.error(), client.closed()]).toEqual(["", false]);
+    expect([...client.received().subarray(-10)]).toEqual([0x82, 4, 0x20, 2, 0, 5, 0x88, 2, 0x03, 0xe8]);
+    client.socket.destroy();
+  });
+
   test("the path is compared as it is asked for, or as that address is understood", () => {
     const of = (url: string): boolean => asksFor(`http://127.0.0.1:8083${url}`, "/mqtt");
     for (const yes of ["/mqtt", "/mqtt?token=/x", "/mqtt?", "/./mqtt", "/a/../mqtt"]) expect([yes, of(yes)]).toEqual([yes, true]);
