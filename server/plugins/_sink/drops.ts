@@ -1,6 +1,7 @@
 /** What found no room: counted, told in the log once a minute, and an alarm while it happened in the last minute. */
 import { later, type MonoMs, reached } from "../../lib/time.ts";
 import type { BackendHost } from "../_backend/host.ts";
+import type { SinkHost } from "./types.ts";
 
 const MINUTE_MS = 60_000;
 
@@ -13,13 +14,14 @@ export class Drops {
   #nextLog = 0 as MonoMs;
 
   constructor(
-    private readonly host: BackendHost,
+    private readonly host: BackendHost & Pick<SinkHost, "dropped">,
     private readonly alarm: string,
   ) {}
 
   /** `isFull`: there was no room. Else the queue ends, and nobody can do anything about it: they are counted, no more. */
   add(rows: number, what: string, isFull = true): void {
     if (rows === 0) return;
+    this.host.dropped?.(rows);
     if (!isFull) {
       this.count += rows;
       return;
@@ -37,6 +39,12 @@ export class Drops {
     this.#last = now;
     if (!reached(this.#nextLog, now)) return;
     this.#tell(what, now);
+  }
+
+  /** What could not be sent any more. */
+  atEnd(rows: number, what: string): void {
+    if (rows > 0) this.host.log.warn("the queue was not empty at the end", { server: what, dropped: rows });
+    this.add(rows, what, false);
   }
 
   tick(now: MonoMs, what: string): void {

@@ -14,11 +14,19 @@ export class Early {
     this.bytes += item.item.length;
   }
 
-  /** In order; none is here any more. */
-  takeAll(): Omit<Stored, "seq">[] {
+  /** In order, each to `take`; returns how many it has thrown at. None is here any more. */
+  giveTo(take: (item: Omit<Stored, "seq">) => void): number {
     const all = this.#items;
     this.#items = [];
     this.bytes = 0;
-    return all;
+    let refused = 0;
+    for (const item of all) {
+      try {
+        take(item);
+      } catch {
+        refused++;
+      }
+    }
+    return refused;
   }
 }

@@ -78,6 +78,11 @@ export class Lane<T> {
     return this.#isAlone;
   }
 
+  /** The oldest one, under way or not. */
+  get first(): Entry<T> | undefined {
+    return this.#batch[0] ?? this.#waiting.first;
+  }
+
   add(entry: Entry<T>): void {
     this.#waiting.push(entry);
     this.#waitingBytes += entry.bytes;

@@ -34,6 +34,11 @@ export class Lanes<T> {
     return this.#all.every((l) => l.state === "resting" || (l.state === "idle" && l.isEmpty));
   }
 
+  /** What comes next somewhere is not on the disk: its file has had to make room. */
+  get beginWithOnlyHere(): boolean {
+    return this.#all.some(({ first }) => first?.seq === 0);
+  }
+
   add(entry: Entry<T>): void {
     let place = this.#places.get(entry.key);
     if (place === undefined) {

@@ -5,6 +5,13 @@ import type { Entry, SinkHost } from "./types.ts";
 /** So much may wait though the node is short of memory: what is sent at once costs it nothing, and is not kept. */
 const SHORT_BYTES = 256 * 1024;
 
+export interface RoomOwner {
+  /** So many are lost. */
+  dropped(rows: number): void;
+  /** One of them stands on the disk, where it is not wanted any more. */
+  pushedOut(seq: number): void;
+}
+
 export class Room<T> {
   rows = 0;
   bytes = 0;
@@ -13,7 +20,7 @@ export class Room<T> {
     private readonly host: Pick<SinkHost, "memoryShort">,
     private readonly lanes: Lanes<T>,
     private readonly bounds: () => { readonly rowsMax: number; readonly bytesMax: number },
-    private readonly dropped: (rows: number) => void,
+    private readonly owner: RoomOwner,
   ) {}
 
   /** What comes takes the place of what is there. */
@@ -49,7 +56,7 @@ export class Room<T> {
   make(bytes: number): boolean {
     const { rowsMax, bytesMax } = this.bounds();
     if (bytes > bytesMax) {
-      this.dropped(1);
+      this.owner.dropped(1);
       return false;
     }
     let dropped = 0;
@@ -58,13 +65,14 @@ export class Room<T> {
       const entry = this.lanes.dropOldest();
       if (entry === undefined) {
         // All of it is under way.
-        this.dropped(dropped + 1);
+        this.owner.dropped(dropped + 1);
         return false;
       }
       this.remove(entry);
+      if (entry.seq > 0) this.owner.pushedOut(entry.seq);
       dropped++;
     }
-    this.dropped(dropped);
+    this.owner.dropped(dropped);
     return true;
   }
 }

@@ -16,7 +16,7 @@ import { Due } from "./due.ts";
 import { Health } from "./health.ts";
 import type { LaneOwner } from "./lane.ts";
 import { Lanes } from "./lanes.ts";
-import { Left } from "./left.ts";
+import { Left, type OnlyHere, onlyHere } from "./left.ts";
 import { type Letter, Letters } from "./letters.ts";
 import { Quiet } from "./quiet.ts";
 import { Room } from "./room.ts";
@@ -83,8 +83,10 @@ export class Sink<T> {
       () => this.#look(),
     );
     this.#lanes = new Lanes(this.#makeOwner());
-    const dropped = (rows: number): void => this.#dropped(rows);
-    this.#room = new Room<T>(host, this.#lanes, () => this.#settings, dropped);
+    this.#room = new Room<T>(host, this.#lanes, () => this.#settings, {
+      dropped: (rows) => this.#dropped(rows),
+      pushedOut: (seq) => this.#store?.spool.done([seq]),
+    });
     if (settings.diskMax > 0 || options.hasLeft?.() === true) this.#openStore();
     this.#stopTimer = host.every(TICK_MS, () => this.#tick());
     this.#uncount = host.countWaiting?.(() => this.#room.bytes + this.#letters.bytes + (this.#store?.spool.unwritten ?? 0));
@@ -146,9 +148,7 @@ export class Sink<T> {
   }
 
   #dropped(rows: number): void {
-    if (rows === 0) return;
     this.#drops.add(rows, this.#settings.what, this.#state === "open");
-    this.#host.dropped?.(rows);
   }
 
   #step(): void {
@@ -165,7 +165,8 @@ export class Sink<T> {
   }
   /** Nothing new is sent: another one gets what waits, and what is on the disk is safe there, as long as the disk takes it. */
   get #isStopping(): boolean {
-    return this.#state === "closing" && (this.#hasHeir || (this.#settings.diskMax > 0 && this.#trouble.why === null));
+    const isSafe = (): boolean => this.#settings.diskMax > 0 && this.#trouble.why === null && !this.#lanes.beginWithOnlyHere;
+    return this.#state === "closing" && (this.#hasHeir || isSafe());
   }
 
   #tick(): void {
@@ -347,32 +348,31 @@ export class Sink<T> {
   /** What waits is sent for a moment more. What is on the disk stays there, anything else is counted as dropped. */
   async close(): Promise<void> {
     if (this.#state !== "open") return;
-    const onlyHere = (await this.#stop()).length;
-    if (onlyHere > 0) {
-      this.#host.log.warn("the queue was not empty at the end", { server: this.#settings.what, dropped: onlyHere });
-      this.#dropped(onlyHere);
-    }
+    this.#drops.atEnd((await this.#stop()).entries.length, this.#settings.what);
     this.#end();
   }
 
   /** As `close`, but what waits is not sent any more: one with the same directory gets it, and the dead letters. */
   async handOver(): Promise<Left<T>> {
-    if (this.#state !== "open") return new Left<T>([], [], 0);
+    if (this.#state !== "open") return new Left<T>({ entries: [], older: 0 }, [], 0);
     this.#hasHeir = true;
-    const onlyHere = await this.#stop();
+    const waiting = await this.#stop();
     const letters = this.#letters.all();
     this.#end();
-    return new Left<T>(onlyHere, this.#store?.hasLetters === true ? [] : letters, letters.length);
+    return new Left<T>(waiting, this.#store?.hasLetters === true ? [] : letters, letters.length);
   }
 
   /** Take over what one has left that was here before. Call it before anything is pushed. */
-  inherit({ entries, deadLetters }: Left<T>): void {
+  inherit({ waiting: { entries, older }, deadLetters }: Left<T>): void {
     this.#letters.inherit(deadLetters);
-    for (const entry of entries) this.#offer(entry, true);
+    // Behind what is on the disk they would be overtaken by it.
+    const inMemory = this.#store === null ? 0 : older;
+    for (const entry of entries.slice(0, inMemory)) this.#admit(entry);
+    for (const entry of entries.slice(inMemory)) this.#offer(entry, true);
   }
 
-  /** Resolves when nothing is under way any more: with what is nowhere but in memory, in order. */
-  async #stop(): Promise<Entry<T>[]> {
+  /** Resolves when nothing is under way any more. */
+  async #stop(): Promise<OnlyHere<T>> {
     this.#state = "closing";
     this.#look();
     // Timers of the node may have ended already.
@@ -384,7 +384,7 @@ export class Sink<T> {
     this.#dropped((await store?.close()) ?? 0);
     await this.#discarded;
     // A disk that fails has not taken all of it, and one that is full has given some up.
-    return left.filter(({ seq }) => seq === 0 || store?.spool.has(seq) === false);
+    return onlyHere(left, ({ seq }) => seq > 0 && store?.spool.has(seq) !== false);
   }
 
   #end(): void {

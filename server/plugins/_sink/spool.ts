@@ -112,7 +112,8 @@ export class Spool {
     this.#removeDone();
     // Also when it was switched off meanwhile: what has come until then is written.
     if (this.owner.diskMax() > 0 || this.#early.count > 0) this.owner.opened();
-    for (const { at, key, item } of this.#early.takeAll()) this.#take(at, key, item, false);
+    // What is too long for a frame is.
+    this.owner.lost(this.#early.giveTo(({ at, key, item }) => void this.#take(at, key, item, false)));
     this.owner.readable();
     this.flush();
   }

@@ -12,4 +12,7 @@ test("rows that a queue still has at its end are counted, and nobody is told tha
   expect([drops.count, alarms, log.lines]).toEqual([3, [], []]);
   drops.add(2, "a server");
   expect([drops.count, alarms.length, log.lines.length]).toEqual([5, 1, 1]);
+  drops.atEnd(0, "a server");
+  drops.atEnd(4, "a server");
+  expect([drops.count, alarms.length, log.lines.length]).toEqual([9, 1, 2]);
 });

@@ -3,6 +3,7 @@
  * happen one by one, the power goes at any of them, in the middle of a write.
  */
 import { describe, expect, test } from "bun:test";
+import type { Left } from "../../../../server/plugins/_sink/left.ts";
 import { PartError, SendError } from "../../../../server/plugins/_sink/types.ts";
 import { Rng } from "../../../sim/rng.ts";
 import { MemoryDisk } from "../../../support/memory_disk.ts";
@@ -87,7 +88,8 @@ class Run {
     if (dice < 35) this.#push();
     else if (dice < 60) this.#answer();
     else if (dice < 82) world.disk.step();
-    else if (dice < 90) await world.pass(100 * (1 + rng.int(15)));
+    else if (dice < 89) await world.pass(100 * (1 + rng.int(15)));
+    else if (dice === 89) await this.#handOver();
     else if (dice < 93) world.disk.failing = world.disk.failing === null ? "ENOSPC" : null;
     else if (dice < 95) world.change({ lanes: 1 + rng.int(6), batchRows: 1 + rng.int(3) });
     else if (dice < 96) this.#resend();
@@ -206,10 +208,22 @@ class Run {
   /** In order: what comes meanwhile, and what is not sent, is on the disk then, or counted. */
   async #close(): Promise<void> {
     this.steps.push("close");
+    await this.#end(this.world.sink.close());
+    this.#reopen(false);
+  }
+
+  /** Another one takes its place. */
+  async #handOver(): Promise<void> {
+    this.steps.push("hand over");
+    this.#reopen(false, await this.#end(this.world.sink.handOver()));
+  }
+
+  /** Until it has closed: more comes, and what is under way is answered. */
+  async #end<R>(closing: Promise<R>): Promise<R> {
     const { world } = this;
     this.isVague ||= world.disk.failing !== null || world.report.queue.diskError !== null;
     let isClosed = false;
-    void world.sink.close().then(() => {
+    void closing.then(() => {
       isClosed = true;
     });
     for (let i = 1; !isClosed; i++) {
@@ -221,12 +235,13 @@ class Run {
       if (i % 10 === 0) await world.pass(100);
       this.noteLetters();
     }
-    this.#reopen(false);
+    return closing;
   }
 
-  #reopen(isCrash: boolean): void {
+  /** `heirloom`: what it gets from the one that was there before, whose disk it has, too. */
+  #reopen(isCrash: boolean, heirloom: Left<Item> | null = null): void {
     this.isToggled = false;
-    const disk = this.world.disk.crash();
+    const disk = heirloom === null ? this.world.disk.crash() : this.world.disk;
     const left = standing(disk);
     this.droppedBefore += this.world.report.queue.dropped;
     const there = new Set<string>();
@@ -239,13 +254,17 @@ class Run {
     for (const name of this.pushed.keys()) {
       if (isCrash && !there.has(name) && !this.taken.has(name) && !this.lettered.has(name)) this.lost.add(name);
       if (there.has(name)) {
-        // It may have been taken, and that was not yet written down: then it comes twice.
+        // It may have been taken, and that was not yet written down: then it comes twice, here behind what is in memory.
+        if (heirloom !== null && this.taken.has(name)) this.#resent.add(name);
         this.taken.delete(name);
         this.lost.delete(name);
       }
     }
-    this.#last = new Map();
+    for (const { item } of heirloom?.waiting.entries ?? []) if (there.has(item.key + item.n)) this.#twice.add(item.key + item.n);
+    // What was taken comes again only where that could not be written down.
+    if (heirloom === null || this.isVague || isCrash) this.#last = new Map();
     this.world = this.#open(disk);
+    if (heirloom !== null) this.world.sink.inherit(heirloom);
   }
 
   /** Everything works again, until nothing is left. */

@@ -138,6 +138,63 @@ test("full: what memory has is sent all the same, whatever became of its file; a
   expect((await sendAll(w)).sort((a, b) => a - b)).toEqual(numbers(1, 100));
 });
 
+test("full: what is nowhere but in memory comes first where another one takes its place, and is sent at a stop", async () => {
+  const full = async (rowsMax: number): Promise<World> => {
+    const w = await keeping(new MemoryDisk(), { rowsMax, bytesMax: 1e9, maxAgeMs: 1e9 });
+    for (const n of numbers(1, 100)) {
+      w.push("a", n, 100, 30_000);
+      await w.turn();
+    }
+    return w;
+  };
+  const w = await full(10);
+  await w.answer(away());
+  const handed = w.sink.handOver();
+  await w.passWithoutTicks(3000);
+  const left = await handed;
+  expect(left.waiting).toMatchObject({ older: 10, entries: { length: 10 } });
+  const heir = new World({ lanes: 1, diskMax: 1_000_000, rowsMax: 5, maxAgeMs: 1e9, timeoutMs: 1e9 }, w.disk);
+  heir.sink.inherit(left);
+  heir.push("a", 101);
+  const taken = await sendAll(heir);
+  expect(taken).toEqual([...numbers(1, 10), ...numbers(112 - taken.length, 101)]);
+  expect(taken.length + w.counts.dropped + heir.counts.dropped).toBe(101);
+
+  const stopped = await full(1000);
+  const closing = stopped.sink.close();
+  for (let ms = 0; ms < 1000; ms++) {
+    for (const r of [...stopped.requests]) r.answer();
+    await stopped.passWithoutTicks(1);
+  }
+  await closing;
+  const rest = await sendAll(await keeping(stopped.disk.crash()));
+  expect([...stopped.taken.map(({ n }) => n), ...rest]).toEqual(numbers(1, 100));
+  expect(rest.length).toBeGreaterThan(10);
+});
+
+test("pushed out of memory while nothing new is written: a later start does not send it", async () => {
+  const w = await keeping(new MemoryDisk(), { rowsMax: 10 });
+  for (const n of numbers(1, 8)) w.push("a", n);
+  await w.turn();
+  await w.answer(away());
+  w.change({ diskMax: 0 });
+  for (const n of numbers(9, 30)) w.push("a", n);
+  await w.turn();
+  expect(w.counts.dropped).toBe(20);
+  const next = new World({ lanes: 1, timeoutMs: 1e9 }, w.disk.crash(), () => true);
+  // The one that was under way.
+  expect(await sendAll(next)).toEqual([1]);
+});
+
+test("too long for the disk while it is being opened: it alone is lost", async () => {
+  const w = new World({ lanes: 1, diskMax: 1e9, bytesMax: 1e9 }, new MemoryDisk());
+  w.push("a", 1);
+  w.push("a", 2, 100, 65 * 1024 * 1024);
+  w.push("a", 3);
+  expect(await sendAll(w)).toEqual([1, 3]);
+  expect(w.counts.dropped).toBe(1);
+});
+
 test("full: of what memory has no room for only one file at a time goes", async () => {
   const w = await keeping(new MemoryDisk(), { rowsMax: 4 });
   for (const n of numbers(1, 40)) w.push("a", n, 100, 30_000);
