@@ -386,7 +386,7 @@ export class Backend<D> {
   #isTakenForBack(): void {
     this.#standing.become("up");
     this.#breaker.trust();
-    this.#outage.isTakenForOver();
+    this.#outage.isTakenForOver("server answers probes and nobody asks it: taken for back");
   }
 
   #isDown(): BackendError {

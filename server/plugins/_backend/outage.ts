@@ -60,9 +60,9 @@ export class Outage {
     this.#end(this.#isOwn ? "server is back" : "server answers with its new settings");
   }
 
-  /** Probes are answered, and nobody has asked for a while. */
-  isTakenForOver(): void {
-    this.#end("server answers probes and nobody asks it: taken for back");
+  /** Nobody has asked for a while, and nothing says that it goes on. */
+  isTakenForOver(why: string): void {
+    this.#end(why);
   }
 
   /** `handedOver`: another back end goes on with it. Else nobody does, and what was wrong is nobody's concern any more. */

@@ -16,34 +16,56 @@ import { Unavailable } from "./request.ts";
 
 /** As EMQ X 3.1: a request is sent again so often behind a connection that was closed. */
 const RETRIES = 3;
-/** So many answers that it is not available, and none of another kind between them, over longer than the time limit, are an outage. */
+/** So many answers that it is not available, and none of another kind between them, over so many time limits, are an outage. */
 const ANSWERS_MIN = 5;
+const LIMITS_MIN = 3;
+/** Nobody has asked for so long: whether it still is one is not known. */
+const UNASKED_MS = 60_000;
 
 /** Its answers to questions, in turn. */
 class Availability {
   readonly #outage: Outage;
-  /** Since when, and how often, it has said nothing but that it is not available. */
+  /** Since when, until when, and how often it has said nothing but that it is not available. */
   #since: MonoMs | null = null;
+  #last: MonoMs;
   #answers = 0;
-  #told = false;
+  /** There is an alarm. */
+  #told: boolean;
+  readonly #stop: () => void;
 
   constructor(
     private readonly host: BackendHost,
     private readonly o: Pick<BackendOptions<null>, "what" | "alarm" | "timeoutMs">,
   ) {
-    const { what, alarm } = o;
-    this.#outage = new Outage(host, what, alarm.replace("down", "unavailable"), `${what} answers that it is not available`);
+    const { what } = o;
+    const alarm = o.alarm.replace("down", "unavailable");
+    this.#outage = new Outage(host, what, alarm, `${what} answers that it is not available`);
+    // With other settings it goes on.
+    this.#told = host.outages.has(alarm);
+    this.#last = host.clock.mono();
+    this.#stop = host.every(1000, () => this.#tick());
   }
 
   retire(heir: boolean): void {
+    this.#stop();
     this.#outage.retire(heir);
   }
 
   answered(): void {
+    if (this.#told) this.#outage.isOver();
+    this.#forget();
+  }
+
+  #forget(): void {
     this.#since = null;
     this.#answers = 0;
     this.#told = false;
-    this.#outage.isOver();
+  }
+
+  #tick(): void {
+    if ((this.#since === null && !this.#told) || between(this.#last, this.host.clock.mono()) < UNASKED_MS) return;
+    if (this.#told) this.#outage.isTakenForOver("nobody has asked the server for a while: taken for available");
+    this.#forget();
   }
 
   /** What has come to nothing without an answer says nothing of it. */
@@ -55,7 +77,8 @@ class Availability {
   #said(text: string): void {
     const now = this.host.clock.mono();
     this.#since ??= now;
-    if (++this.#answers < ANSWERS_MIN || between(this.#since, now) < this.o.timeoutMs || this.#told) return;
+    this.#last = now;
+    if (++this.#answers < ANSWERS_MIN || between(this.#since, now) < LIMITS_MIN * this.o.timeoutMs || this.#told) return;
     this.#told = true;
     this.#outage.begins(text, false);
   }

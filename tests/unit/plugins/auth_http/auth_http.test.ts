@@ -160,17 +160,19 @@ describe("a service that says that it is not available", () => {
   });
 
   for (const status of [502, 503, 504])
-    test(`to everybody for longer than the time limit (${status}): an alarm, until the first answer`, async () => {
+    test(`to everybody for three time limits (${status}): an alarm, until the first answer`, async () => {
       const b = await served();
       b.state.answer = denying(status);
       for (let i = 0; i < 6; i++) expect(await logIn(b.kit, "joe", "x")).toBe(0x88);
+      b.kit.pass(14_000);
+      expect(await logIn(b.kit, "joe", "x")).toBe(0x88);
       expect(present(b)).toEqual([]);
-      b.kit.pass(5000);
+      b.kit.pass(1000);
       expect(await logIn(b.kit, "joe", "x")).toBe(0x88);
       expect(present(b)).toEqual([
         [expect.stringMatching(/^emqx_auth_http_unavailable_http_127\.0\.0\.1_\d+$/), expect.stringContaining(`http ${status}`)],
       ]);
-      expect(b.service()).toMatchObject({ state: "degraded", refused: 7, notAsked: 0 });
+      expect(b.service()).toMatchObject({ state: "degraded", refused: 8, notAsked: 0 });
       b.state.answer = denying(401);
       expect(await logIn(b.kit, "joe", "x")).toBe(0x87);
       expect(present(b)).toEqual([]);
@@ -186,13 +188,33 @@ describe("a service that says that it is not available", () => {
     expect(present(b)).toEqual([]);
   });
 
+  test("which nobody hears any more: the alarm ends a minute later, also with other settings", async () => {
+    for (const isReplaced of [false, true]) {
+      const b = await served();
+      b.state.answer = denying(503);
+      for (let i = 0; i < 5; i++) await logIn(b.kit, "joe", "x");
+      b.kit.pass(15_000);
+      await logIn(b.kit, "joe", "x");
+      const own = Object.fromEntries(
+        b.manager.configRows("emqx_auth_http").flatMap(({ key, value }) => (value === "" ? [] : [[key, value]])),
+      );
+      if (isReplaced) await b.replaceConfig("emqx_auth_http", { ...own, "auth.http.pool": "7" });
+      b.kit.pass(59_000);
+      expect([isReplaced, present(b).length]).toEqual([isReplaced, 1]);
+      b.kit.pass(2000);
+      expect([isReplaced, present(b)]).toEqual([isReplaced, []]);
+      await logIn(b.kit, "joe", "x");
+      expect([isReplaced, present(b)]).toEqual([isReplaced, []]);
+    }
+  });
+
   test("is told on by settings that follow, and ends with them", async () => {
     const b = await served();
     const rows = b.manager.configRows("emqx_auth_http").filter((row) => row.value !== "");
     const own = Object.fromEntries(rows.map(({ key, value }) => [key, value]));
     b.state.answer = denying(503);
     for (let i = 0; i < 5; i++) await logIn(b.kit, "joe", "x");
-    b.kit.pass(5000);
+    b.kit.pass(15_000);
     await logIn(b.kit, "joe", "x");
     await b.replaceConfig("emqx_auth_http", { ...own, "auth.http.pool": "7" });
     expect(present(b)).toEqual([[expect.stringContaining("unavailable"), expect.any(String)]]);
@@ -200,7 +222,7 @@ describe("a service that says that it is not available", () => {
     expect([await logIn(b.kit, "joe", "x"), present(b)]).toEqual([0, []]);
     b.state.answer = denying(503);
     for (let i = 0; i < 5; i++) await logIn(b.kit, "joe", "x");
-    b.kit.pass(5000);
+    b.kit.pass(15_000);
     await logIn(b.kit, "joe", "x");
     expect(present(b)).toHaveLength(1);
     const nobody = { "auth.http.auth_req": "http://127.0.0.2:1/", "auth.http.acl_req": "http://127.0.0.2:1/" };
