@@ -1,6 +1,7 @@
 /** Publish, and subscribe or unsubscribe on behalf of a session. */
 import { Message } from "../core/message.ts";
 import { wordsOf } from "../lib/errors.ts";
+import { RC } from "../mqtt/reason_codes.ts";
 import { hasWildcard, parseSharedFilter, validTopicFilter, validTopicName } from "../mqtt/topic.ts";
 import type { QoS } from "../mqtt/types.ts";
 import { CODE } from "./codes.ts";
@@ -96,6 +97,10 @@ const notRetained = (some: number, n: number): string =>
 const notDelayed = (some: number, n: number): string =>
   `delayed: ${n === 1 ? "" : `${some} of ${n} were `}not taken: no more delayed messages can be kept now`;
 
+/** As it says of a topic that is none of its own. */
+const misnamed = (some: number, n: number): string =>
+  `delayed: ${n === 1 ? "" : `${some} of ${n} were `}not taken: expected $delayed/<seconds>/<topic>, at most 49 days ahead`;
+
 /** A batch goes on after a refusal. @throws whatever else it is */
 function refuse(result: BatchResult, err: unknown): void {
   if (!(err instanceof AdminError)) throw err;
@@ -135,16 +140,19 @@ export function createPubSub({ broker, plugins, log }: AdminDeps) {
     let receivers = 0;
     let forgotten = 0;
     let untaken = 0;
+    let odd = 0;
     for (const topic of topics) {
       const message = new Message(topic, payload, qos, retain, from, null, now, expiresAt, properties);
       receivers += broker.publish(message);
       if (message.refusedWith > 0) {
-        if (topic.startsWith("$delayed/")) untaken++;
+        if (message.refusedWith === RC.TOPIC_NAME_INVALID) odd++;
+        else if (topic.startsWith("$delayed/")) untaken++;
         else forgotten++;
       }
       if (slices.over()) await restBetween(broker, slices);
     }
     broker.flush();
+    if (odd > 0) throw new AdminError(CODE.BAD_TOPIC, misnamed(odd, topics.length));
     if (untaken > 0) throw new AdminError(CODE.UNKNOWN, notDelayed(untaken, topics.length));
     if (forgotten > 0) throw new AdminError(CODE.UNKNOWN, notRetained(forgotten, topics.length));
     return { receivers, kept };

@@ -173,6 +173,21 @@ test("a retained or delayed message for which there is no memory is not answered
       102,
       "delayed: not taken: no more delayed messages can be kept now",
     ]);
+    for (const topic of [
+      "$delayed/x/m",
+      "$delayed/9",
+      "$delayed/9/$delayed/9/m",
+      `$delayed/${Math.round(Date.now() / 1000) + 60 * 86_400}/m`,
+    ])
+      expect([topic, ...(await ask("POST", "/mqtt/publish", { topic, payload: "x" }))]).toEqual([
+        topic,
+        115,
+        "delayed: not taken: expected $delayed/<seconds>/<topic>, at most 49 days ahead",
+      ]);
+    expect(await ask("POST", "/mqtt/publish", { topic: "$delayed/x/m,m/1", payload: "x" })).toEqual([
+      115,
+      expect.stringContaining("1 of 2 were"),
+    ]);
     await node.ask("PUT", "/plugins/emqx_delayed_publish/unload");
   } finally {
     Object.defineProperty(memory, "short", { value: false, configurable: true, writable: true });

@@ -93,7 +93,10 @@ export const delayedPublish = definePlugin({
       "message.publish",
       (m) => {
         const delayed = parseDelayed(m.topic, clock.now());
-        if (typeof delayed === "string") return refused(m, delayed);
+        if (typeof delayed === "string") {
+          m.refusedWith = RC.TOPIC_NAME_INVALID;
+          return refused(m, delayed);
+        }
         const why = whyNot();
         if (why !== null) {
           // Whether there is room is told here, not by the access rules: their verdict is remembered for a while.

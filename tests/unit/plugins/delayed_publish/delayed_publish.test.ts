@@ -221,6 +221,16 @@ describe("refusals", () => {
     expect(service.count).toBe(2);
   });
 
+  test("a topic that is none of a delayed message: refused with 0x90 where no access rule has done so", async () => {
+    const { kit, service, to } = await start();
+    for (const topic of ["$delayed/x/t", "$delayed/9", "$delayed/9/$delayed/9/t"]) {
+      const m = new Message(topic, Buffer.from("x"), 1, false, "", null, 0, 0, null);
+      expect([topic, kit.broker.publish(m), m.refusedWith]).toEqual([topic, 0, 0x90]);
+    }
+    kit.pass(20_000);
+    expect([service.count, got(to), kit.metrics.get("delayed/refused")]).toEqual([0, [], 3]);
+  });
+
   test("to one topic too: refused with 0x97 while there is no room, taken as soon as there is", async () => {
     const { kit, from, service, to } = await start({ settings: { "delayed_publish.max_delayed_messages": "2" } });
     const codes = (): (number | undefined)[] => from.take().map((p) => (p as { reasonCode?: number }).reasonCode);
