@@ -13,6 +13,8 @@ export class ApiError extends Error {
   constructor(
     readonly code: number,
     message: string,
+    /** Of what was made all the same, but could not be kept. */
+    readonly data?: unknown,
   ) {
     super(message);
   }
@@ -70,7 +72,7 @@ export class Client {
     if (!response.headers.get("content-type")?.startsWith("application/json"))
       throw new Unreachable(`unexpected answer: ${response.status} ${text.slice(0, 200)}`);
     const answer = JSON.parse(text) as Answer<T>;
-    if (answer.code !== 0) throw new ApiError(answer.code, answer.message);
+    if (answer.code !== 0) throw new ApiError(answer.code, answer.message, answer.data);
     return answer;
   }
 

@@ -149,8 +149,11 @@ export async function ctl(
     }
     if (err instanceof Refused) {
       if (err.message !== "") line(err.message);
-    } else if (err instanceof ApiError) line(`Error: ${err.message}`);
-    else if (err instanceof Unreachable) {
+    } else if (err instanceof ApiError) {
+      line(`Error: ${err.message}`);
+      // Once only: a generated secret, say.
+      if (err.data !== undefined) line(JSON.stringify(err.data, null, 2));
+    } else if (err instanceof Unreachable) {
       streams.err(`${err.message}\n`);
       return EXIT.unreachable;
     } else throw err;

@@ -3,16 +3,6 @@ import type { App, AppRow, Banned, User } from "../../api/contract.ts";
 import { ApiError, path } from "../client.ts";
 import { type Command, Refused, subcommands, take, UsageError } from "../command.ts";
 
-/** The node's words after `Error: `. */
-async function refusing<T>(call: Promise<T>): Promise<T> {
-  try {
-    return await call;
-  } catch (err) {
-    if (err instanceof ApiError && err.code !== 404) throw new Refused(`Error: ${err.message}`);
-    throw err;
-  }
-}
-
 const pairs = (row: object): string[] => Object.entries(row).map(([k, v]) => `${k}: ${v}`);
 
 /** What may be said of an application: EMQ X 3.1 took any word, and none but `true` let it in; its own examples say `stop`. */
@@ -34,16 +24,14 @@ const mgmt = subcommands({
   },
   async insert(ctx, args) {
     const [app_id, name] = take(args, 2);
-    const { secret } = await refusing(
-      ctx.api.call<{ secret: string }>("POST", "/apps", { app_id, name, desc: "Application user", status: true }),
-    );
+    const { secret } = await ctx.api.call<{ secret: string }>("POST", "/apps", { app_id, name, desc: "Application user", status: true });
     ctx.show({ app_id, secret }, [`AppSecret: ${secret}`]);
   },
   async update(ctx, args) {
     const [id = "", word = ""] = take(args, 2);
     if (!Object.hasOwn(STATUS, word)) throw new UsageError();
     const status = STATUS[word];
-    await refusing(ctx.api.call("PUT", path`/apps/${id}`, { status }));
+    await ctx.api.call("PUT", path`/apps/${id}`, { status });
     ctx.show({ app_id: id, status }, ["update successfully."]);
   },
   async lookup(ctx, args) {
@@ -70,17 +58,17 @@ const admins = subcommands({
   },
   async add(ctx, args) {
     const [username, password, tags] = take(args, 2, 1);
-    await refusing(ctx.api.call("POST", "/users", { username, password, ...(tags !== undefined && { tags }) }));
+    await ctx.api.call("POST", "/users", { username, password, ...(tags !== undefined && { tags }) });
     ctx.show({ added: username }, ["ok"]);
   },
   async passwd(ctx, args) {
     const [username = "", password] = take(args, 2);
-    await refusing(ctx.api.call("PUT", path`/users/${username}/password`, { password }));
+    await ctx.api.call("PUT", path`/users/${username}/password`, { password });
     ctx.show({ changed: username }, ["ok"]);
   },
   async del(ctx, args) {
     const [username = ""] = take(args, 1);
-    await refusing(ctx.api.call("DELETE", path`/users/${username}`));
+    await ctx.api.call("DELETE", path`/users/${username}`);
     ctx.show({ deleted: username }, ["ok"]);
   },
 });
@@ -99,12 +87,12 @@ const banned = subcommands({
     const [as, who, seconds, reason] = take(args, 2, 2);
     if (seconds !== undefined && !/^\d+$/.test(seconds)) throw new UsageError();
     const until = seconds === undefined || seconds === "0" ? {} : { until: Math.floor(Date.now() / 1000) + Number(seconds) };
-    await refusing(ctx.api.call("POST", "/banned", { as, who, by: "ctl", ...(reason !== undefined && { reason }), ...until }));
+    await ctx.api.call("POST", "/banned", { as, who, by: "ctl", ...(reason !== undefined && { reason }), ...until });
     ctx.show({ banned: who }, ["ok"]);
   },
   async del(ctx, args) {
     const [as, who = ""] = take(args, 2);
-    await refusing(ctx.api.call("DELETE", path`/banned/${who}`, { as }));
+    await ctx.api.call("DELETE", path`/banned/${who}`, { as });
     ctx.show({ unbanned: who }, ["ok"]);
   },
 });
@@ -114,7 +102,7 @@ function accounts(name: "users" | "clientid", plugin: string, where: string, fie
   const [shown, one, many] = field === "username" ? ["Username", "User", "users"] : ["ClientId", "ClientId", "ClientId"];
   const ofPlugin = async <T>(call: Promise<T>): Promise<T> => {
     try {
-      return await refusing(call);
+      return await call;
     } catch (err) {
       if (err instanceof ApiError && err.code === 404) throw new Refused(`${plugin} is not running: plugins load ${plugin}`);
       throw err;

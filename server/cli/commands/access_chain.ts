@@ -1,7 +1,7 @@
 /** The access chain: who is asked, how they are, and what it says of a client. */
 import type { AccessStep, AccessView, AccessWarning, ExplainResult, PluginServer } from "../../api/contract.ts";
-import { ApiError, path } from "../client.ts";
-import { type Command, type Context, given, Refused, take } from "../command.ts";
+import { path } from "../client.ts";
+import { type Command, type Context, given, take } from "../command.ts";
 import { stepLines } from "../steps.ts";
 import { tableLines } from "../table.ts";
 
@@ -96,13 +96,7 @@ async function explain(ctx: Context, args: readonly string[]): Promise<void> {
   const [client_id, username, password, action, topic] = take(args, 1, 4);
   const who = { username: given(username), password: ctx.password ?? given(password) };
   const asked = Object.fromEntries(Object.entries({ ...who, action, topic }).filter(([, v]) => v !== undefined));
-  let result: ExplainResult;
-  try {
-    result = await ctx.api.call<ExplainResult>("POST", "/explain", { client_id, ...asked });
-  } catch (err) {
-    if (err instanceof ApiError && err.code !== 404) throw new Refused(`Error: ${err.message}`);
-    throw err;
-  }
+  const result = await ctx.api.call<ExplainResult>("POST", "/explain", { client_id, ...asked });
   const part = (name: Half, r: NonNullable<ExplainResult["acl"]>): string[] => [
     `${name}: ${r.allow ? "allow" : "deny"}`,
     ...r.steps.flatMap(stepLines).map((line) => `  ${line}`),
