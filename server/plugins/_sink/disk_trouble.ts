@@ -3,6 +3,8 @@ import type { BackendHost } from "../_backend/host.ts";
 import type { Kept } from "./types.ts";
 
 export class DiskTrouble {
+  /** Bytes at the ends of files that were no frames. */
+  torn = 0;
   readonly #of: Record<Kept, string | null> = { queue: null, letters: null };
 
   constructor(

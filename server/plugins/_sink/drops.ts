@@ -18,7 +18,7 @@ export class Drops {
     private readonly alarm: string,
   ) {}
 
-  /** `isFull`: there was no room. Else the queue ends, and nobody can do anything about it: they are counted, no more. */
+  /** `isFull`: there was no room. Else they are counted, no more: the queue ends, say, and nobody can do anything about it. */
   add(rows: number, what: string, isFull = true): void {
     if (rows === 0) return;
     this.host.dropped?.(rows);
@@ -44,6 +44,13 @@ export class Drops {
   /** What could not be sent any more. */
   atEnd(rows: number, what: string): void {
     if (rows > 0) this.host.log.warn("the queue was not empty at the end", { server: what, dropped: rows });
+    this.add(rows, what, false);
+  }
+
+  /** What the disk does not give back any more. */
+  lost(rows: number, what: string, why: string): void {
+    if (rows === 0) return;
+    this.host.log.error("rows that waited on the disk are lost", { server: what, rows, why });
     this.add(rows, what, false);
   }
 

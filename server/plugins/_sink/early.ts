@@ -14,19 +14,11 @@ export class Early {
     this.bytes += item.item.length;
   }
 
-  /** In order, each to `take`; returns how many it has thrown at. None is here any more. */
-  giveTo(take: (item: Omit<Stored, "seq">) => void): number {
+  /** In order; none is here any more. */
+  takeAll(): Omit<Stored, "seq">[] {
     const all = this.#items;
     this.#items = [];
     this.bytes = 0;
-    let refused = 0;
-    for (const item of all) {
-      try {
-        take(item);
-      } catch {
-        refused++;
-      }
-    }
-    return refused;
+    return all;
   }
 }

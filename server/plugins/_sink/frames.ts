@@ -16,6 +16,8 @@ const HEAD = 9;
 /** Longer ones are not written: whoever finds a larger number has found no frame. */
 export const FRAME_MAX = 64 * 1024 * 1024;
 const KEY_MAX = 0xffff;
+/** Of an item, beside its key and itself. */
+const ITEM_BYTES = 18;
 
 export type Frame =
   | { readonly kind: "item"; readonly seq: number; readonly at: number; readonly key: string; readonly item: Uint8Array }
@@ -79,7 +81,7 @@ export function encodeFrame(frame: Frame): Uint8Array {
 
 function encodeItem(seq: number, at: number, key: string, item: Uint8Array): Uint8Array {
   const name = keyBytes(key);
-  const buf = framed(ITEM, 18 + name.length + item.length);
+  const buf = framed(ITEM, ITEM_BYTES + name.length + item.length);
   putNumber(buf, HEAD, seq);
   putNumber(buf, HEAD + 8, at);
   buf.writeUInt16LE(name.length, HEAD + 16);
@@ -91,8 +93,17 @@ function encodeItem(seq: number, at: number, key: string, item: Uint8Array): Uin
 /** A key only says what belongs together: MQTT's client ids are no longer than this. */
 const keyBytes = (key: string): Uint8Array => Buffer.from(key).subarray(0, KEY_MAX);
 
-function framed(kind: number, length: number): Buffer {
+function checkLength(length: number): void {
   if (length > FRAME_MAX) throw new FrameTooLong(`${length} bytes are more than ${FRAME_MAX}`);
+}
+
+/** @throws FrameTooLong as it would be */
+export function checkItem(key: string, item: Uint8Array): void {
+  checkLength(ITEM_BYTES + keyBytes(key).length + item.length);
+}
+
+function framed(kind: number, length: number): Buffer {
+  checkLength(length);
   const buf = Buffer.allocUnsafe(HEAD + length);
   buf.writeUInt32LE(length, 4);
   buf[8] = kind;

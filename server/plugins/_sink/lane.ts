@@ -78,7 +78,7 @@ export class Lane<T> {
     return this.#isAlone;
   }
 
-  /** The oldest one, under way or not. */
+  /** What is sent next, or under way. */
   get first(): Entry<T> | undefined {
     return this.#batch[0] ?? this.#waiting.first;
   }

@@ -1,7 +1,8 @@
 /** What a sink that has closed leaves to one that takes its place, as far as it is not on the disk: what waits, in order, and the dead letters. */
 import type { Legacy } from "../actions.ts";
 import type { Letter } from "./letters.ts";
-import type { Entry } from "./types.ts";
+import type { Spool } from "./spool.ts";
+import type { Codec, Entry } from "./types.ts";
 
 /** Rows that are nowhere but in memory, in order. */
 export interface OnlyHere<T> {
@@ -10,10 +11,17 @@ export interface OnlyHere<T> {
   readonly older: number;
 }
 
-/** Of all that waits in memory, in order. Where nothing of it is on the disk what is there has no room in memory yet: it came later. */
-export function onlyHere<T>(all: readonly Entry<T>[], isOnDisk: (entry: Entry<T>) => boolean): OnlyHere<T> {
-  const first = all.findIndex(isOnDisk);
-  return { entries: all.filter((entry) => !isOnDisk(entry)), older: first === -1 ? all.length : first };
+/** Of all that waits in memory, in order. A disk that fails has not taken all of it, and one that is full has given some up. null = there is none. */
+export function onlyHere<T>(all: readonly Entry<T>[], disk: Pick<Spool, "has" | "unread"> | null): OnlyHere<T> {
+  const entries: Entry<T>[] = [];
+  let older = -1;
+  for (const entry of all) {
+    if (disk === null || entry.seq === 0 || !disk.has(entry.seq)) entries.push(entry);
+    else if (older === -1) older = entries.length;
+  }
+  // Nothing of memory is on the disk: what is there has found no room, since it came later.
+  if (older === -1) older = disk !== null && disk.unread > 0 ? entries.length : 0;
+  return { entries, older };
 }
 
 export class Left<T> implements Legacy {
@@ -24,11 +32,23 @@ export class Left<T> implements Legacy {
     readonly deadLetters: readonly Letter<T>[],
     /** With those that are on the disk. */
     readonly letters: number,
+    private readonly codec: Codec<T>,
   ) {
     this.bytes = waiting.entries.reduce((n, entry) => n + entry.bytes, 0);
   }
 
   get rows(): number {
     return this.waiting.entries.length;
+  }
+
+  /** The same for one whose items may mean something else. */
+  under(codec: Codec<T>): Pick<Left<T>, "waiting" | "deadLetters"> {
+    if (codec.adopt === undefined) return this;
+    const adopted = <I extends { readonly item: T }>(one: I): I => {
+      const item = codec.adopt?.(one.item, this.codec) ?? one.item;
+      return item === one.item ? one : { ...one, item };
+    };
+    const { entries, older } = this.waiting;
+    return { waiting: { entries: entries.map(adopted), older }, deadLetters: this.deadLetters.map(adopted) };
   }
 }

@@ -29,7 +29,7 @@ export async function leftoverOn(disk: Disk, owner: Pick<SpoolOwner, "wall" | "t
   let unread = 0;
   for (const number of numbers) {
     try {
-      await scan(new Segment(number, disk), left, owner);
+      await scan(new Segment(number, disk, left.lastSeq), left, owner);
     } catch (err) {
       failed(err);
       unread++;

@@ -1,5 +1,6 @@
 /** Dead letters: what was given up, kept to be looked at and sent again. Bounded in number and bytes; the oldest goes first. */
 import type { DeadLetter, DeadLetters } from "../actions.ts";
+import type { Entry } from "./types.ts";
 
 export interface Letter<T> {
   readonly id: number;
@@ -42,6 +43,11 @@ export class Letters<T> implements DeadLetters {
   }
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** `at`: Unix ms. */
+  gaveUp(entries: readonly Entry<T>[], why: string, at: number): void {
+    for (const { key, item, bytes, sends: tries } of entries) this.add({ at, why, tries, key, item, bytes });
   }
 
   add(given: Omit<Letter<T>, "id">): void {

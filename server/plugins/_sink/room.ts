@@ -1,5 +1,6 @@
 /** What waits in memory: counted, and bounded. Where there is no room the oldest of the fullest lane makes it. */
 import type { Lanes } from "./lanes.ts";
+import { Tail } from "./tail.ts";
 import type { Entry, SinkHost } from "./types.ts";
 
 /** So much may wait though the node is short of memory: what is sent at once costs it nothing, and is not kept. */
@@ -15,6 +16,7 @@ export interface RoomOwner {
 export class Room<T> {
   rows = 0;
   bytes = 0;
+  readonly tail = new Tail<T>();
 
   constructor(
     private readonly host: Pick<SinkHost, "memoryShort">,
@@ -36,6 +38,7 @@ export class Room<T> {
   /** It has left its lane, whichever way. */
   remove(entry: Entry<T>): void {
     this.lanes.left(entry.key);
+    this.tail.left(entry);
     this.rows--;
     this.bytes -= entry.bytes;
   }

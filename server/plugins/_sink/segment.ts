@@ -12,8 +12,8 @@ export const SPREAD_MAX = 64 * 1024 * 1024;
 
 export class Segment {
   /** Numbers of its items; none yet: `last` < `first`. */
-  first = 0;
-  last = -1;
+  first: number;
+  last: number;
   /** Items that are not done, and how many of them are in memory. */
   left = 0;
   loaded = 0;
@@ -27,14 +27,19 @@ export class Segment {
 
   #file: DiskFile | null = null;
 
+  /** `behind`: the last number before it. */
   constructor(
     readonly number: number,
     private readonly disk: Disk,
-  ) {}
+    behind: number,
+  ) {
+    this.first = behind + 1;
+    this.last = behind;
+  }
 
   /** A new file. @throws Error of the system */
-  static async create(number: number, disk: Disk): Promise<Segment> {
-    const segment = new Segment(number, disk);
+  static async create(number: number, disk: Disk, behind: number): Promise<Segment> {
+    const segment = new Segment(number, disk, behind);
     segment.#file = await disk.create(segment.name);
     return segment;
   }
@@ -75,6 +80,13 @@ export class Segment {
     const file = this.#file;
     this.#file = null;
     await file?.close();
+  }
+
+  /** For good: brought to the disk, or deleted. @throws Error of the system */
+  async end(isWanted: boolean, isUnsynced: boolean): Promise<void> {
+    if (isWanted && isUnsynced) await this.sync();
+    await this.close();
+    if (!isWanted) await this.disk.remove(this.name);
   }
 
   get unread(): number {
@@ -123,4 +135,16 @@ export class Segment {
     this.#done[n >> 3] = (this.#done[n >> 3] as number) | (1 << (n & 7));
     return true;
   }
+}
+
+/** The one that has it, of several in order; undefined = none has. */
+export function segmentWith(segments: readonly Segment[], seq: number): Segment | undefined {
+  let [low, high] = [0, segments.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((segments[middle] as Segment).last < seq) low = middle + 1;
+    else high = middle;
+  }
+  const found = segments[low];
+  return found?.has(seq) === true ? found : undefined;
 }

@@ -6,35 +6,31 @@
  * makes room. The sink alone counts what is there, and owns what is called by time.
  */
 import { wordsOf } from "../../lib/errors.ts";
-import { later } from "../../lib/time.ts";
 import type { DeadLetters, WaitingRows } from "../actions.ts";
 import type { ServerReport } from "../reports.ts";
 import type { Disk } from "./disk.ts";
 import { DiskTrouble } from "./disk_trouble.ts";
 import { Drops } from "./drops.ts";
 import { Due } from "./due.ts";
+import { Entries } from "./entries.ts";
 import { Health } from "./health.ts";
 import type { LaneOwner } from "./lane.ts";
 import { Lanes } from "./lanes.ts";
 import { Left, type OnlyHere, onlyHere } from "./left.ts";
 import { type Letter, Letters } from "./letters.ts";
 import { Quiet } from "./quiet.ts";
+import { Reading } from "./reading.ts";
 import { Room } from "./room.ts";
+import { spoolOwner } from "./spool_owner.ts";
 import { SinkStore } from "./store.ts";
-import type { Entry, SinkHost, SinkOptions, SinkSettings, SpoolOwner, Stored } from "./types.ts";
+import type { Entry, SinkHost, SinkOptions, SinkSettings, Stored } from "./types.ts";
 
 const TICK_MS = 100;
-/** What an item costs beside what its giver says. */
-const ENTRY_BYTES = 150;
-/** Read from the disk at a time. */
-const READ_ROWS = 1000;
 
 export class Sink<T> {
-  #settings: SinkSettings<T>;
-  readonly #host: SinkHost;
-  readonly #options: SinkOptions<T>;
   readonly #lanes: Lanes<T>;
   readonly #due: Due;
+  readonly #entries: Entries<T>;
   readonly #room: Room<T>;
   #order = 0;
   readonly #health: Health;
@@ -43,34 +39,31 @@ export class Sink<T> {
   readonly deadLetters: DeadLetters;
   #store: SinkStore<T> | null = null;
   #discarded: Promise<void> = Promise.resolve();
-  #isReading = false;
+  readonly #reading: Reading;
   readonly #trouble: DiskTrouble;
   #state: "open" | "closing" | "closed" = "open";
   /** Another one takes its place. */
   #hasHeir = false;
   #sent = 0;
   #gaveUp = 0;
-  #torn = 0;
   readonly #stopTimer: () => void;
   readonly #uncount: (() => void) | undefined;
   readonly #quiet = new Quiet();
 
   constructor(
-    host: SinkHost,
-    options: SinkOptions<T>,
-    settings: SinkSettings<T>,
+    private readonly host: SinkHost,
+    private readonly options: SinkOptions<T>,
+    private settings: SinkSettings<T>,
     /** Of a directory, by its path. */
     private readonly diskAt: (path: string) => Disk,
   ) {
-    this.#host = host;
-    this.#options = options;
-    this.#settings = settings;
+    this.#entries = new Entries(host.clock, options.codec);
     const suffix = options.alarmSuffix ?? "";
     this.#health = new Health(host, settings.what, options);
     this.#drops = new Drops(host, `dropped${suffix}`);
     this.#trouble = new DiskTrouble(host, `disk${suffix}`);
     this.#letters = new Letters<T>({
-      bounds: () => this.#settings,
+      bounds: () => this.settings,
       shown: (item) => options.shown(item),
       again: (letter) => this.#again(letter),
       added: (letter) => void this.#store?.addLetter(letter),
@@ -83,9 +76,18 @@ export class Sink<T> {
       () => this.#look(),
     );
     this.#lanes = new Lanes(this.#makeOwner());
-    this.#room = new Room<T>(host, this.#lanes, () => this.#settings, {
-      dropped: (rows) => this.#dropped(rows),
-      pushedOut: (seq) => this.#store?.spool.done([seq]),
+    const dropped = (rows: number): void => this.#dropped(rows);
+    const pushedOut = (seq: number): void => this.#store?.spool.done([seq]);
+    this.#room = new Room<T>(host, this.#lanes, () => this.settings, { dropped, pushedOut });
+    this.#reading = new Reading({
+      isOpen: () => this.#state === "open",
+      hasRoom: () => this.#room.isHalfFree,
+      bounds: () => this.settings,
+      found: (all) => {
+        for (const stored of all) this.#restore(stored);
+        this.#due.soon();
+      },
+      dropped,
     });
     if (settings.diskMax > 0 || options.hasLeft?.() === true) this.#openStore();
     this.#stopTimer = host.every(TICK_MS, () => this.#tick());
@@ -93,7 +95,7 @@ export class Sink<T> {
   }
   /** Take an item: never waits, never throws. `key`: what has the same one arrives in order. `bytes`: what it takes in memory. */
   push(item: T, key: string, bytes: number): void {
-    this.#offer(this.#fresh(item, key, bytes + key.length + ENTRY_BYTES));
+    this.#offer(this.#entries.given(item, key, bytes));
   }
 
   #offer(entry: Entry<T>, isOld = false): void {
@@ -101,23 +103,19 @@ export class Sink<T> {
       if (this.#state === "open") this.#take(entry, isOld);
       else if (this.#state === "closed" || !this.#keep(entry)) this.#dropped(1);
     } catch (err) {
-      this.#host.log.error("an item cannot be queued", { server: this.#settings.what, error: wordsOf(err) });
-      this.#dropped(1);
+      this.host.log.error("an item cannot be queued", { server: this.settings.what, error: wordsOf(err) });
+      this.#drops.add(1, this.settings.what, false);
     }
-  }
-
-  #fresh(item: T, key: string, bytes: number, since = this.#host.clock.mono()): Entry<T> {
-    return { item, key, bytes, order: 0, since, seq: 0, sends: 0, tries: 0 };
   }
 
   /** Everything that waits is in memory. What is being read is not yet. */
   get #isCaughtUp(): boolean {
-    return !this.#isReading && (this.#store?.spool.caughtUp ?? true);
+    return !this.#reading.isUnderWay && (this.#store?.spool.caughtUp ?? true);
   }
 
   /** What comes goes to the disk. Behind what waits there it waits there, too. */
   get #isWritten(): boolean {
-    return this.#store !== null && (this.#settings.diskMax > 0 || !this.#isCaughtUp);
+    return this.#store !== null && (this.settings.diskMax > 0 || !this.#isCaughtUp);
   }
 
   #take(entry: Entry<T>, isOld = false): void {
@@ -126,17 +124,19 @@ export class Sink<T> {
   }
 
   #takeOnDisk(store: SinkStore<T>, entry: Entry<T>, isOld: boolean): void {
+    const { tail } = this.#room;
     const isLoaded = this.#isCaughtUp && this.#room.fits(entry.bytes);
-    const seq = store.append(entry, this.#host.clock, isLoaded, isOld);
+    const seq = tail.any ? null : store.append(entry, this.host.clock, isLoaded, isOld);
     if (isLoaded) this.#admit(entry, seq ?? 0);
     // The disk does not keep up, or fails: what came before has to go first.
+    if (seq === null && isLoaded) tail.add(entry);
     else if (seq === null) this.#dropped(1);
     this.#due.soon();
   }
 
   /** It closes, and the disk has what comes until then. False = there is none, or it does not take it. */
   #keep(entry: Entry<T>): boolean {
-    return this.#store !== null && this.#settings.diskMax > 0 && this.#store.append(entry, this.#host.clock, false) !== null;
+    return this.#store !== null && this.settings.diskMax > 0 && this.#store.append(entry, this.host.clock, false) !== null;
   }
 
   #admit(entry: Entry<T>, seq = 0): void {
@@ -148,13 +148,13 @@ export class Sink<T> {
   }
 
   #dropped(rows: number): void {
-    this.#drops.add(rows, this.#settings.what, this.#state === "open");
+    this.#drops.add(rows, this.settings.what, this.#state === "open");
   }
 
   #step(): void {
     this.#store?.spool.flush();
     if (!this.#mayBegin) return;
-    this.#lanes.step(this.#host.clock.mono());
+    this.#lanes.step(this.host.clock.mono());
     this.#readOn();
   }
 
@@ -165,14 +165,14 @@ export class Sink<T> {
   }
   /** Nothing new is sent: another one gets what waits, and what is on the disk is safe there, as long as the disk takes it. */
   get #isStopping(): boolean {
-    const isSafe = (): boolean => this.#settings.diskMax > 0 && this.#trouble.why === null && !this.#lanes.beginWithOnlyHere;
+    const isSafe = (): boolean => this.settings.diskMax > 0 && this.#trouble.why === null && !this.#lanes.beginWithOnlyHere;
     return this.#state === "closing" && (this.#hasHeir || isSafe());
   }
 
   #tick(): void {
-    const now = this.#host.clock.mono();
+    const now = this.host.clock.mono();
     this.#health.tick(now);
-    this.#drops.tick(now, this.#settings.what);
+    this.#drops.tick(now, this.settings.what);
     this.#lanes.tick(now, this.#mayBegin);
     this.#store?.tick(now);
     this.#readOn();
@@ -187,33 +187,33 @@ export class Sink<T> {
   }
   #makeOwner(): LaneOwner<T> {
     return {
-      settings: () => this.#settings,
+      settings: () => this.settings,
       isClosing: () => this.#state !== "open",
       isDown: () => this.#health.isDown,
-      now: () => this.#host.clock.mono(),
-      random: () => this.#host.random(),
+      now: () => this.host.clock.mono(),
+      random: () => this.host.random(),
       // What takes longer the tick sees.
       due: (at) => {
-        if (at - this.#host.clock.mono() < TICK_MS) this.#due.at(at);
+        if (at - this.host.clock.mono() < TICK_MS) this.#due.at(at);
       },
       began: (again) => this.#health.began(again),
       taken: (entries, ms) => {
         this.#sent += entries.length;
         for (const entry of entries) this.#room.remove(entry);
-        this.#store?.spool.done(entries.flatMap(({ seq }) => (seq > 0 ? [seq] : [])));
-        this.#host.done?.(entries.length, ms);
+        this.#store?.spool.done(seqsOf(entries));
+        this.host.done?.(entries.length, ms);
         if (this.#health.taken(ms)) this.#wake();
       },
       gaveUp: (entries, why) => this.#toLetters(entries, why),
       failed: (lane, err, isTimeout) => {
-        const counts = this.#health.countsAgainst(lane, err, this.#settings.backoffMostMs);
-        if (this.#health.failed(err, isTimeout, this.#settings.retries)) this.#wake();
+        const counts = this.#health.countsAgainst(lane, err, this.settings.backoffMostMs);
+        if (this.#health.failed(err, isTimeout, this.settings.retries)) this.#wake();
         return counts;
       },
       settled: (lane) => {
         this.#lanes.touch(lane);
         // Nobody waits here: the answer's own turn is as good as a later one.
-        if (this.#mayBegin) this.#lanes.step(this.#host.clock.mono());
+        if (this.#mayBegin) this.#lanes.step(this.host.clock.mono());
         if (this.#isQuiet) this.#quiet.is();
         if (this.#store !== null) this.#due.soon();
       },
@@ -228,88 +228,74 @@ export class Sink<T> {
   #toLetters(entries: readonly Entry<T>[], why: string): void {
     this.#gaveUp += entries.length;
     for (const entry of entries) this.#room.remove(entry);
-    this.#host.failed?.(entries.length, why);
-    const at = this.#host.clock.now();
+    this.host.failed?.(entries.length, why);
+    this.#letters.gaveUp(entries, why, this.host.clock.now());
     const store = this.#store;
-    for (const entry of entries) {
-      const { key, item, bytes, sends, seq } = entry;
-      this.#letters.add({ at, why, tries: sends, key, item, bytes });
-      if (seq > 0) void store?.lettersWritten().then(() => store.spool.done([seq]));
-    }
+    void store?.lettersWritten().then(() => store.spool.done(seqsOf(entries)));
   }
 
   #again({ item, key, bytes }: Letter<T>): boolean {
     if (this.#state !== "open") return false;
-    const entry = this.#fresh(item, key, Math.max(bytes, key.length + ENTRY_BYTES));
-    const fits = this.#isWritten ? this.#store?.spool.hasRoom(this.#options.codec.encode(item).length) : this.#room.fits(entry.bytes);
-    if (fits === true) this.#take(entry);
-    return fits === true;
+    const entry = this.#entries.again(item, key, bytes);
+    const isOnDisk = (): boolean => !this.#room.tail.any && this.#store?.spool.hasRoom(this.options.codec.encode(item).length) === true;
+    const fits = this.#isWritten ? isOnDisk() : this.#room.fits(entry.bytes);
+    if (fits) this.#take(entry);
+    return fits;
   }
 
   #openStore(): void {
-    const { directory, codec } = this.#options;
+    const { directory, codec } = this.options;
     if (this.#store !== null || directory === null) return;
-    const host = this.#host;
-    const owner: SpoolOwner = {
-      now: () => host.clock.mono(),
-      wall: () => host.clock.now(),
-      diskMax: () => this.#settings.diskMax,
-      trouble: (of, why) => this.#trouble.is(of, why, this.#settings.what),
-      readable: () => this.#readOn(),
-      lost: (rows) => this.#dropped(rows),
+    const owner = spoolOwner({
+      host: this.host,
+      trouble: this.#trouble,
+      drops: this.#drops,
+      settings: () => this.settings,
+      unwrittenMax: this.options.unwrittenMax,
+      readable: () => this.#readable(),
       madeRoom: (last, lost) => {
         this.#lanes.leftTheDisk(last);
         this.#dropped(lost);
       },
       opened: () => this.#writeDown(),
-      torn: (file, bytes) => {
-        this.#torn += bytes;
-        host.log.warn("the end of a file was cut off: it was not written to its end", { server: this.#settings.what, file, bytes });
-      },
-    };
+    });
     this.#store = new SinkStore<T>(this.diskAt(directory()), owner, codec, this.#letters);
   }
 
   /** A disk that there was not when they came. */
   #writeDown(): void {
-    this.#store?.writeDown(this.#lanes.entries(), this.#host.clock);
+    this.#room.tail.clear();
+    this.#store?.writeDown(this.#lanes.entries(), this.host.clock);
   }
 
-  /** Half of memory is free for what waits on the disk. */
+  /** The disk may have room for what it had none for when it came. */
+  #readable(): void {
+    const { tail } = this.#room;
+    if (tail.any && this.#store?.spool.unwritten === 0) this.#store.writeTail(tail.takeAll(), this.host.clock);
+    this.#store?.writeGone();
+    this.#readOn();
+  }
+
   #readOn(): void {
-    const store = this.#store;
-    const { rowsMax, bytesMax } = this.#settings;
-    if (store === null || this.#state !== "open" || this.#isReading || store.spool.caughtUp || !this.#room.isHalfFree) return;
-    this.#isReading = true;
-    void store.spool.read(Math.min(READ_ROWS, Math.max(1, rowsMax >> 1)), Math.max(1, bytesMax >> 1)).then((found) => {
-      this.#isReading = false;
-      if (this.#state !== "open") {
-        this.#dropped(store.spool.unload(found.map(({ seq }) => seq)));
-        return;
-      }
-      for (const stored of found) this.#restore(store, stored);
-      if (found.length > 0) this.#due.soon();
-    });
+    if (this.#store !== null) this.#reading.on(this.#store.spool);
   }
 
-  #restore(store: SinkStore<T>, { seq, at, key, item }: Stored): void {
-    const { clock } = this.#host;
+  #restore(stored: Stored): void {
+    const { spool } = this.#store as SinkStore<T>;
     try {
-      const age = Math.max(0, clock.now() - at);
-      const bytes = item.length + key.length + ENTRY_BYTES;
-      this.#admit(this.#fresh(this.#options.codec.decode(item), key, bytes, later(clock.mono(), -age)), store.spool.has(seq) ? seq : 0);
+      this.#admit(this.#entries.found(stored), spool.has(stored.seq) ? stored.seq : 0);
     } catch (err) {
-      this.#host.log.error("an item on the disk cannot be read", { server: this.#settings.what, error: wordsOf(err) });
-      store.spool.done([seq]);
-      this.#dropped(1);
+      spool.done([stored.seq]);
+      this.#drops.lost(1, this.settings.what, wordsOf(err));
     }
   }
 
   /** The disk is not wanted any more, and nobody needs what is on it. */
   #endStore(): void {
     const store = this.#store;
-    if (store === null || this.#settings.diskMax > 0 || this.#state !== "open" || !store.spool.isEmpty) return;
+    if (store === null || this.settings.diskMax > 0 || this.#state !== "open" || !store.spool.isEmpty) return;
     this.#store = null;
+    this.#room.tail.clear();
     this.#discarded = store.discard();
   }
 
@@ -320,9 +306,9 @@ export class Sink<T> {
 
   /** Other settings, at once; other lanes when nothing is under way, so that the order stays. */
   change(settings: SinkSettings<T>): void {
-    const isAnother = settings.what !== this.#settings.what;
-    const isSwitchedOn = this.#settings.diskMax === 0 && settings.diskMax > 0;
-    this.#settings = settings;
+    const isAnother = settings.what !== this.settings.what;
+    const isSwitchedOn = this.settings.diskMax === 0 && settings.diskMax > 0;
+    this.settings = settings;
     if (isAnother) this.#health.rename(settings.what);
     if (settings.diskMax > 0) this.#openStore();
     if (isSwitchedOn && this.#isCaughtUp) this.#writeDown();
@@ -339,8 +325,14 @@ export class Sink<T> {
 
   report(): ServerReport {
     const { rows } = this.waiting;
-    const { what, lanes: pool } = this.#settings;
-    const counted = { sent: this.#sent, dropped: this.#drops.count, gaveUp: this.#gaveUp, letters: this.#letters.count, torn: this.#torn };
+    const { what, lanes: pool } = this.settings;
+    const counted = {
+      sent: this.#sent,
+      dropped: this.#drops.count,
+      gaveUp: this.#gaveUp,
+      letters: this.#letters.count,
+      torn: this.#trouble.torn,
+    };
     const held = { rows, bytes: this.#room.bytes, diskBytes: this.#store?.spool.bytes ?? 0, diskError: this.#trouble.why };
     return { ...this.#health.shown(what), running: this.#lanes.sending, waiting: rows, pool, queue: { ...held, ...counted } };
   }
@@ -348,43 +340,49 @@ export class Sink<T> {
   /** What waits is sent for a moment more. What is on the disk stays there, anything else is counted as dropped. */
   async close(): Promise<void> {
     if (this.#state !== "open") return;
-    this.#drops.atEnd((await this.#stop()).entries.length, this.#settings.what);
+    this.#drops.atEnd((await this.#stop()).entries.length, this.settings.what);
     this.#end();
   }
 
   /** As `close`, but what waits is not sent any more: one with the same directory gets it, and the dead letters. */
   async handOver(): Promise<Left<T>> {
-    if (this.#state !== "open") return new Left<T>({ entries: [], older: 0 }, [], 0);
+    const { codec } = this.options;
+    if (this.#state !== "open") return new Left<T>({ entries: [], older: 0 }, [], 0, codec);
     this.#hasHeir = true;
     const waiting = await this.#stop();
     const letters = this.#letters.all();
     this.#end();
-    return new Left<T>(waiting, this.#store?.hasLetters === true ? [] : letters, letters.length);
+    return new Left<T>(waiting, this.#store?.hasLetters === true ? [] : letters, letters.length, codec);
   }
 
   /** Take over what one has left that was here before. Call it before anything is pushed. */
-  inherit({ waiting: { entries, older }, deadLetters }: Left<T>): void {
+  inherit(left: Left<T>): void {
+    const { waiting, deadLetters } = left.under(this.options.codec);
     this.#letters.inherit(deadLetters);
     // Behind what is on the disk they would be overtaken by it.
-    const inMemory = this.#store === null ? 0 : older;
-    for (const entry of entries.slice(0, inMemory)) this.#admit(entry);
-    for (const entry of entries.slice(inMemory)) this.#offer(entry, true);
+    const inMemory = this.#store === null ? 0 : waiting.older;
+    for (const entry of waiting.entries.slice(0, inMemory)) this.#admit(entry);
+    for (const entry of waiting.entries.slice(inMemory)) this.#offer(entry, true);
   }
 
   /** Resolves when nothing is under way any more. */
   async #stop(): Promise<OnlyHere<T>> {
     this.#state = "closing";
+    const store = this.#store;
+    // Before what comes now.
+    store?.writeTail(this.#room.tail.takeAll(), this.host.clock);
     this.#look();
     // Timers of the node may have ended already.
-    if (!this.#isQuiet) await this.#quiet.within(this.#options.closeMs, (ms, fn) => this.#host.timer(ms, fn));
+    if (!this.#isQuiet) await this.#quiet.within(this.options.closeMs, (ms, fn) => this.host.timer(ms, fn));
+    // Until then what waits in memory may not be written.
+    await store?.opened;
     this.#lanes.stop();
     const left = this.#lanes.takeAll();
     for (const entry of left) this.#room.remove(entry);
-    const store = this.#store;
-    this.#dropped((await store?.close()) ?? 0);
+    const unwritten = (await store?.close()) ?? [];
     await this.#discarded;
-    // A disk that fails has not taken all of it, and one that is full has given some up.
-    return onlyHere(left, ({ seq }) => seq > 0 && store?.spool.has(seq) !== false);
+    const { entries, older } = onlyHere(left, store?.spool ?? null);
+    return { entries: [...entries, ...unwritten.map((stored) => this.#entries.found(stored))], older };
   }
 
   #end(): void {
@@ -393,7 +391,10 @@ export class Sink<T> {
     this.#due.stop();
     this.#uncount?.();
     this.#drops.clear();
-    this.#trouble.clear(this.#settings.what);
+    this.#trouble.clear(this.settings.what);
     this.#health.end();
   }
 }
+
+/** Of those that are on the disk. */
+const seqsOf = (entries: readonly Entry<unknown>[]): number[] => entries.flatMap(({ seq }) => (seq > 0 ? [seq] : []));

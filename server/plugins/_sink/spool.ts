@@ -9,24 +9,23 @@
  *                        └─ write failed ─> (trouble: tried again each second) ─> open
  */
 import { wordsOf } from "../../lib/errors.ts";
-import { later, type MonoMs, reached } from "../../lib/time.ts";
-import { type Disk, isPassing } from "./disk.ts";
+import type { MonoMs } from "../../lib/time.ts";
+import { type Disk, type DiskFile, isPassing } from "./disk.ts";
 import { Early } from "./early.ts";
-import { encodeFrame, rangesOf } from "./frames.ts";
+import { checkItem, encodeFrame, rangesOf } from "./frames.ts";
 import { leftoverOn } from "./leftover.ts";
+import { Planned } from "./planned.ts";
 import { pieces } from "./scan.ts";
-import { SEGMENT_MOST, Segment } from "./segment.ts";
+import { SEGMENT_MOST, Segment, segmentWith } from "./segment.ts";
 import { Syncing } from "./syncing.ts";
+import { SpoolTrouble } from "./trouble.ts";
 import type { SpoolOwner, Stored } from "./types.ts";
 import { type Pending, Unwritten } from "./unwritten.ts";
 
 /** Written at a time. */
 const CHUNK = 1024 * 1024;
-/** What waits to be written. */
-const PENDING_MAX = 16 * 1024 * 1024;
 /** Numbers in one frame. */
 const DONE_MAX = 50_000;
-const AGAIN_MS = 1000;
 
 export class Spool {
   #state: "opening" | "open" | "closed" = "opening";
@@ -47,20 +46,22 @@ export class Spool {
   /** One call of the system behind another. */
   #line: Promise<void> = Promise.resolve();
   #isWriting = false;
-  #isPlanned = false;
+  /** Before anybody else hears that it was taken. */
+  readonly #soon = new Planned(() => this.flush());
   readonly #syncing = new Syncing({
-    failed: (err) => this.#isTroubled(err),
+    failed: (err) => this.#trouble.failed(err),
     synced: (segments) => void this.#behind(() => this.#release(segments)),
   });
   /** The last bound there was. */
   #lastMost = SEGMENT_MOST;
-  #troubled = false;
-  #again = 0 as MonoMs;
+  readonly #trouble: SpoolTrouble;
 
   constructor(
     private readonly disk: Disk,
     private readonly owner: SpoolOwner,
-  ) {}
+  ) {
+    this.#trouble = new SpoolTrouble(owner);
+  }
 
   /** Everything that waits is in memory, too. */
   get caughtUp(): boolean {
@@ -89,18 +90,23 @@ export class Spool {
 
   /** It is on the disk. */
   has(seq: number): boolean {
-    return this.#segmentOf(seq) !== undefined;
+    return segmentWith(this.#segments, seq) !== undefined;
+  }
+
+  /** As much waits to be written as may. */
+  #isBehind(bytes: number): boolean {
+    return this.unwritten > 0 && this.unwritten + bytes > this.owner.unwrittenMax;
   }
 
   /** An item of so many bytes can be written without pushing out another one. */
   hasRoom(bytes: number): boolean {
-    if (this.#state === "closed" || (this.unwritten > 0 && this.unwritten + bytes > PENDING_MAX)) return false;
+    if (this.#state === "closed" || this.#isBehind(bytes)) return false;
     return this.bytes + this.unwritten + bytes <= this.#most;
   }
 
   /** Read what a former run has left. Never rejects: what cannot be read is told and passed over. */
   async open(): Promise<void> {
-    const { segments, lastSeq, nextSegment } = await leftoverOn(this.disk, this.owner, (err) => this.#isTroubled(err));
+    const { segments, lastSeq, nextSegment } = await leftoverOn(this.disk, this.owner, (err) => this.#trouble.failed(err));
     if (this.#state !== "opening") return;
     this.#state = "open";
     this.#segments = segments;
@@ -112,8 +118,7 @@ export class Spool {
     this.#removeDone();
     // Also when it was switched off meanwhile: what has come until then is written.
     if (this.owner.diskMax() > 0 || this.#early.count > 0) this.owner.opened();
-    // What is too long for a frame is.
-    this.owner.lost(this.#early.giveTo(({ at, key, item }) => void this.#take(at, key, item, false)));
+    for (const { at, key, item } of this.#early.takeAll()) this.#take(at, key, item, false);
     this.owner.readable();
     this.flush();
   }
@@ -123,8 +128,9 @@ export class Spool {
    * 0 = that is not known yet, null = there is no room for it. @throws FrameTooLong
    */
   append(at: number, key: string, item: Uint8Array, isLoaded: boolean, isOld: boolean): number | null {
-    if (this.#state === "closed" || (!isOld && this.unwritten > 0 && this.unwritten + item.length > PENDING_MAX)) return null;
+    if (this.#state === "closed" || (!isOld && this.#isBehind(item.length))) return null;
     if (this.#state === "open") return this.#take(at, key, item, isLoaded);
+    checkItem(key, item);
     this.#early.add({ at, key, item });
     return 0;
   }
@@ -133,7 +139,7 @@ export class Spool {
     const bytes = encodeFrame({ kind: "item", seq: this.#seq + 1, at, key, item });
     const seq = ++this.#seq;
     this.#unwritten.add({ seq, bytes, isLoaded, isDone: false });
-    this.#flushBehind();
+    this.#soon.plan();
     if (isLoaded) this.#next = seq + 1;
     else this.#unread++;
     return seq;
@@ -143,7 +149,7 @@ export class Spool {
   done(seqs: readonly number[]): void {
     for (const seq of seqs) {
       if (this.#unwritten.done(seq)) continue;
-      const segment = this.#segmentOf(seq);
+      const segment = segmentWith(this.#segments, seq);
       if (segment === undefined) continue;
       segment.left--;
       segment.loaded--;
@@ -156,7 +162,7 @@ export class Spool {
   unload(seqs: readonly number[]): number {
     let gone = 0;
     for (const seq of seqs) {
-      const segment = this.#segmentOf(seq);
+      const segment = segmentWith(this.#segments, seq);
       if (segment !== undefined) segment.loaded--;
       else if (!this.#unwritten.unload(seq)) gone++;
     }
@@ -164,25 +170,10 @@ export class Spool {
     return gone;
   }
 
-  /** From the end: what is done is seldom old. */
-  #segmentOf(seq: number): Segment | undefined {
-    return this.#segments.findLast((s) => s.has(seq));
-  }
-
-  /** Behind what runs now, before anybody else hears that it was taken. */
-  #flushBehind(): void {
-    if (this.#isPlanned) return;
-    this.#isPlanned = true;
-    queueMicrotask(() => {
-      this.#isPlanned = false;
-      this.flush();
-    });
-  }
-
   /** Write what waits, if nothing is being written. */
   flush(): void {
     if (this.#isWriting || this.#state !== "open" || (!this.#unwritten.any && this.#done.length === 0)) return;
-    if (this.#troubled && !reached(this.#again, this.owner.now())) return;
+    if (!this.#trouble.mayWrite) return;
     this.#isWriting = true;
     this.#behind(async () => {
       while (this.#unwritten.any || this.#done.length > 0) if (!(await this.#write())) break;
@@ -193,7 +184,7 @@ export class Spool {
 
   /** One call behind another: a file is not closed while somebody reads it. */
   #behind(work: () => Promise<void>): Promise<void> {
-    this.#line = this.#line.then(work).catch((err: unknown) => this.#isTroubled(err));
+    this.#line = this.#line.then(work).catch((err: unknown) => this.#trouble.failed(err));
     return this.#line;
   }
 
@@ -213,9 +204,8 @@ export class Spool {
       return true;
     } catch (err) {
       this.#endActive();
-      this.#again = later(this.owner.now(), AGAIN_MS);
       this.#unwritten.putBack(chunk);
-      this.#isTroubled(err);
+      this.#trouble.writeFailed(err);
       return false;
     }
   }
@@ -224,7 +214,7 @@ export class Spool {
     const most = Segment.sizeWithin(this.#most);
     const active = this.#active;
     if (active !== null && (active.size === 0 || active.size + length <= most)) return active;
-    const segment = await Segment.create(this.#nextSegment++, this.disk);
+    const segment = await Segment.create(this.#nextSegment++, this.disk, this.#segments.at(-1)?.last ?? 0);
     this.#endActive();
     this.#segments.push(segment);
     this.#active = segment;
@@ -265,10 +255,7 @@ export class Spool {
     }
     segment.size = offset;
     this.#syncing.written(segment);
-    if (this.#troubled) {
-      this.#troubled = false;
-      this.owner.trouble("queue", null);
-    }
+    this.#trouble.isOver();
     this.#bound();
   }
 
@@ -297,8 +284,7 @@ export class Spool {
     this.#syncing.forget(segment);
     void this.#behind(async () => {
       await this.#syncing.running;
-      await segment.close();
-      await this.disk.remove(segment.name);
+      await segment.end(false, false);
     });
   }
 
@@ -329,11 +315,14 @@ export class Spool {
 
   /** null = it cannot be read just now. */
   async #readIn(segment: Segment, rows: number, bytes: number): Promise<Stored[] | null> {
+    const file = await this.#opened(segment);
+    if (file === null) return null;
     const out: Stored[] = [];
     const from = this.#reading === segment ? this.#offset : segment.offsetOf(this.#next);
     let size = 0;
+    let why = "its file is damaged";
     try {
-      for await (const piece of pieces(await segment.open(), from, segment.size, () => {})) {
+      for await (const piece of pieces(file, from, segment.size, () => {})) {
         if (segment.gone) return out;
         for (const { frame, to } of piece) {
           if (frame.kind !== "item" || frame.seq < this.#next || !segment.has(frame.seq)) continue;
@@ -349,52 +338,62 @@ export class Spool {
         }
       }
     } catch (err) {
-      this.#isTroubled(err);
+      this.#trouble.failed(err);
       if (isPassing(err)) return out.length > 0 ? out : null;
+      why = wordsOf(err);
     }
-    if (this.#next <= segment.last) {
-      // It cannot be read to its end: the rest is lost.
-      const { unread } = segment;
-      segment.left -= unread;
-      this.#unread -= unread;
-      this.#next = segment.last + 1;
-      if (unread > 0) this.owner.lost(unread);
-    }
+    // It cannot be read to its end: the rest is lost.
+    if (this.#next <= segment.last) segment.left -= this.#passOver(segment, why);
     this.#removeDone();
     return out;
+  }
+
+  /** One that cannot be opened is left as it is, for a later start, unless that passes. null = it cannot be read just now, or not at all. */
+  async #opened(segment: Segment): Promise<DiskFile | null> {
+    try {
+      return await segment.open();
+    } catch (err) {
+      this.#trouble.failed(err);
+      if (isPassing(err) || segment === this.#active) return null;
+      this.#segments = this.#segments.filter((s) => s !== segment);
+      this.#passOver(segment, wordsOf(err));
+      return null;
+    }
+  }
+
+  #passOver(segment: Segment, why: string): number {
+    const { unread } = segment;
+    this.#unread -= unread;
+    this.#next = Math.max(this.#next, segment.last + 1);
+    this.owner.lost(unread, `${segment.name}: ${why}`);
+    return unread;
   }
 
   tick(now: MonoMs): void {
     this.flush();
     this.#syncing.tick(now);
+    this.#trouble.tick(now, !this.#unwritten.any && this.#done.length === 0);
   }
 
-  /** What waits is written, and what is done; files that nobody needs are deleted. Returns how many items could not be written and are not in memory. */
-  async close(): Promise<number> {
-    // One try more, however the last one went.
-    this.#again = 0 as MonoMs;
+  /** What waits is written, and what is done; files that nobody needs are deleted. Returns what is neither written nor in memory, in order. */
+  async close(): Promise<Stored[]> {
+    // One try more.
+    this.#trouble.tryAtOnce();
     do {
       this.flush();
       await this.#line;
-    } while (this.#state === "open" && !this.#troubled && (this.#isWriting || this.#unwritten.any || this.#done.length > 0));
+    } while (this.#state === "open" && !this.#trouble.is && (this.#isWriting || this.#unwritten.any || this.#done.length > 0));
     this.#state = "closed";
     await this.#line;
     await this.#syncing.running;
     const isOver = this.#unwritten.items + this.#early.count === 0 && this.#segments.every((s) => s.left === 0);
     for (const segment of this.#segments) {
       try {
-        if (!isOver && this.#syncing.has(segment)) await segment.sync();
-        await segment.close();
-        if (isOver) await this.disk.remove(segment.name);
+        await segment.end(!isOver, this.#syncing.has(segment));
       } catch (err) {
-        this.#isTroubled(err);
+        this.#trouble.failed(err);
       }
     }
-    return this.#unwritten.wanted + this.#early.count;
-  }
-
-  #isTroubled(err: unknown): void {
-    this.#troubled = true;
-    this.owner.trouble("queue", wordsOf(err));
+    return [...this.#unwritten.wanted, ...this.#early.takeAll().map((item) => ({ seq: 0, ...item }))];
   }
 }

@@ -4,7 +4,7 @@ import type { Disk } from "./disk.ts";
 import { LetterBook } from "./letter_book.ts";
 import type { Letter, Letters } from "./letters.ts";
 import { Spool } from "./spool.ts";
-import type { Codec, Entry, SinkHost, SpoolOwner } from "./types.ts";
+import type { Codec, Entry, SinkHost, SpoolOwner, Stored } from "./types.ts";
 
 type Clock = SinkHost["clock"];
 
@@ -15,6 +15,8 @@ export class SinkStore<T> {
   readonly opened: Promise<void>;
   #isOpen = false;
   #written: Promise<void> = Promise.resolve();
+  /** Letters that are no more, which is not written down yet. */
+  readonly #gone: number[] = [];
 
   constructor(
     disk: Disk,
@@ -44,11 +46,12 @@ export class SinkStore<T> {
       try {
         before.push({ ...letter, item: this.codec.decode(item), bytes: item.length });
       } catch {
-        owner.lost(1);
+        owner.lost(1, "it is no dead letter of this queue");
       }
     }
     this.#isOpen = true;
-    this.letters.restored(before);
+    const gone = new Set(this.#gone);
+    this.letters.restored(before.filter(({ id }) => !gone.has(id)));
     await this.spool.open();
   }
 
@@ -63,8 +66,12 @@ export class SinkStore<T> {
    * what came later.
    */
   writeDown(entries: readonly Entry<T>[], clock: Clock): void {
-    if (!this.spool.caughtUp) return;
-    for (const entry of entries.slice(entries.findLastIndex(({ seq }) => seq > 0) + 1)) {
+    if (this.spool.caughtUp) this.writeTail(entries.slice(entries.findLastIndex(({ seq }) => seq > 0) + 1), clock);
+  }
+
+  /** These are in memory, and behind all that is on the disk. */
+  writeTail(entries: readonly Entry<T>[], clock: Clock): void {
+    for (const entry of entries) {
       try {
         entry.seq = this.append(entry, clock, true, true) ?? 0;
       } catch {
@@ -78,7 +85,14 @@ export class SinkStore<T> {
   }
 
   removeLetters(ids: readonly number[]): void {
-    if (this.#isOpen) void this.#book.write({ kind: "gone", ids });
+    for (const id of ids) this.#gone.push(id);
+    this.writeGone();
+  }
+
+  /** Behind what has come of them: one that is sent again stands in the queue first. */
+  writeGone(): void {
+    if (this.#isOpen && this.#gone.length > 0 && this.spool.unwritten === 0)
+      void this.#book.write({ kind: "gone", ids: this.#gone.splice(0) });
   }
 
   /** All letters are on the disk, as far as it is known. */
@@ -97,17 +111,19 @@ export class SinkStore<T> {
 
   tick(now: MonoMs): void {
     this.spool.tick(now);
+    this.writeGone();
     this.#book.tick();
   }
 
-  /** Returns how many items neither the disk nor memory has. */
-  async close(): Promise<number> {
+  /** Returns what neither the disk nor memory has, in order. */
+  async close(): Promise<Stored[]> {
     await this.opened;
     // Whoever has come to be a letter leaves the queue first.
     await this.#written;
-    const lost = await this.spool.close();
+    const unwritten = await this.spool.close();
+    this.writeGone();
     await this.#book.close();
-    return lost;
+    return unwritten;
   }
 
   /** Nothing of it is wanted on the disk any more. */

@@ -44,6 +44,8 @@ export interface Codec<T> {
   encode(item: T): Uint8Array;
   /** @throws when it is none */
   decode(bytes: Uint8Array): T;
+  /** What this one makes of an item in memory that came of `from`, as it would by way of the disk. Without it: the same. */
+  adopt?(item: T, from: Codec<T>): T;
 }
 
 /** What may be changed while it runs. */
@@ -93,6 +95,8 @@ export interface SinkOptions<T> {
   hasLeft?(): boolean;
   /** `close` sends on for so long. */
   closeMs: number;
+  /** What waits to be written to the disk at most, bytes; 16 MiB. */
+  unwrittenMax?: number;
 }
 
 /** What it needs of whoever has it. */
@@ -147,12 +151,14 @@ export interface SpoolOwner {
   wall(): WallMs;
   /** Bytes on the disk; 0 = nothing new is written. */
   diskMax(): number;
+  /** What waits to be written, bytes. */
+  readonly unwrittenMax: number;
   /** The disk does not take what it is given, and why; null = it does again. */
   trouble(of: Kept, why: string | null): void;
   /** Something may be read that could not be before. */
   readable(): void;
-  /** So many cannot be read. */
-  lost(rows: number): void;
+  /** So many cannot be read, and why. */
+  lost(rows: number, why: string): void;
   /** Nothing up to this number is on the disk any more: a full one has taken something newer. So many of them are not in memory either. */
   madeRoom(seq: number, lost: number): void;
   /** It is known what a former run has left, and something new is to be written. Whatever is appended now stands before what has come meanwhile. */

@@ -1,4 +1,6 @@
 /** What waits to be written to a spool, in order. */
+import { frameAt } from "./frames.ts";
+import type { Stored } from "./types.ts";
 
 export interface Pending {
   /** Number of the item; 0 = it is none. */
@@ -24,9 +26,9 @@ export class Unwritten {
   get items(): number {
     return this.#items.size;
   }
-  /** Of those, which are still to be sent and nowhere else. */
-  get wanted(): number {
-    return [...this.#items.values()].filter((p) => !p.isDone && !p.isLoaded).length;
+  /** Of those, which are still to be sent and nowhere else; in order. */
+  get wanted(): Stored[] {
+    return [...this.#items.values()].flatMap((p) => (p.isDone || p.isLoaded ? [] : storedIn(p.bytes)));
   }
 
   add(pending: Pending): void {
@@ -78,4 +80,9 @@ export class Unwritten {
   putBack(chunk: readonly Pending[]): void {
     this.#waiting.unshift(...chunk);
   }
+}
+
+function storedIn(bytes: Uint8Array): Stored[] {
+  const found = frameAt(bytes, 0);
+  return found !== null && "frame" in found && found.frame.kind === "item" ? [found.frame] : [];
 }

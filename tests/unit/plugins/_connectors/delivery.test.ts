@@ -3,8 +3,9 @@ import { afterEach, describe, expect, test } from "bun:test";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { resourceKind } from "../../../../server/plugins/_connectors/connector.ts";
+import { actionKind, resourceKind } from "../../../../server/plugins/_connectors/connector.ts";
 import { FILE_ACTION } from "../../../../server/plugins/_connectors/file.ts";
+import { needed } from "../../../../server/plugins/_connectors/params.ts";
 import { Wired } from "../../../support/connector_host.ts";
 import { until } from "../../../support/until.ts";
 
@@ -91,5 +92,52 @@ describe("memory", () => {
     expect(w.host.counts.dropped).toBe(10);
     await close(w);
     expect(w.host.counted).toBeNull();
+  });
+});
+
+describe("of an action that was changed", () => {
+  /** `means`: what the values of a row are for, as a statement says it. */
+  const ACTION = actionKind(["file"], {
+    name: "data_to_file",
+    title: "",
+    description: "",
+    params: { means: needed("", "") },
+    open: ({ means }) => ({
+      meaning: means,
+      make: (row: Readonly<Record<string, unknown>>) => [row.a, row.b],
+      shown: (values) => JSON.stringify(values),
+      async write(driver: { append(lines: readonly string[]): Promise<void> }, items) {
+        await driver.append(items.map((values) => `${means} ${JSON.stringify(values)}`));
+        return new Map();
+      },
+    }),
+  });
+  const opened = (means: string): Wired => {
+    const w = new Wired({ action: ACTION, resource: SERVER }, {}, { means, batch_wait: 0, retries: 0, max_age: 1 });
+    open.add(w);
+    return w;
+  };
+
+  test("rows and dead letters that wait in memory are not written as something else", async () => {
+    isAway = true;
+    const first = opened("insert (a, b)");
+    first.run({ a: 21, b: 60 });
+    await until(() => first.action.waiting?.().behind != null, "nobody is there");
+    const left = await first.action.handOver?.();
+    isAway = false;
+    const second = opened("insert (b, a)");
+    if (left === undefined) throw new Error("nothing is handed over");
+    expect(second.action.inherit?.(left)).toBe(true);
+    await until(() => second.letters.length === 1, "it is given up");
+    expect(second.letters[0]).toMatchObject({ why: expect.stringContaining("other parameters"), body: expect.stringContaining("[21,60]") });
+    second.action.deadLetters?.resend();
+    await until(() => second.settled && second.letters.length === 1, "it is given up again");
+    const again = await second.action.handOver?.();
+    const third = opened("insert (a, b)");
+    if (again === undefined) throw new Error("nothing is handed over");
+    third.action.inherit?.(again);
+    third.action.deadLetters?.resend();
+    await until(() => got.length > 0, "it is written");
+    expect(got).toEqual(["insert (a, b) [21,60]"]);
   });
 });

@@ -186,15 +186,6 @@ test("pushed out of memory while nothing new is written: a later start does not 
   expect(await sendAll(next)).toEqual([1]);
 });
 
-test("too long for the disk while it is being opened: it alone is lost", async () => {
-  const w = new World({ lanes: 1, diskMax: 1e9, bytesMax: 1e9 }, new MemoryDisk());
-  w.push("a", 1);
-  w.push("a", 2, 100, 65 * 1024 * 1024);
-  w.push("a", 3);
-  expect(await sendAll(w)).toEqual([1, 3]);
-  expect(w.counts.dropped).toBe(1);
-});
-
 test("full: of what memory has no room for only one file at a time goes", async () => {
   const w = await keeping(new MemoryDisk(), { rowsMax: 4 });
   for (const n of numbers(1, 40)) w.push("a", n, 100, 30_000);

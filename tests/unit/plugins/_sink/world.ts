@@ -64,6 +64,8 @@ export class World {
     given: Partial<Omit<SinkSettings<Item>, "send">> = {},
     readonly disk = new MemoryDisk(),
     hasLeft?: () => boolean,
+    /** Bytes that wait to be written to the disk at most; undefined = as many as usual. */
+    unwrittenMax?: number,
   ) {
     this.settings = {
       ...SETTINGS,
@@ -123,7 +125,8 @@ export class World {
       },
     };
     const options = { codec, shown: (item: Item) => `${item.key}${item.n}`, alarm: "down", directory: () => "dir", closeMs: 2000 };
-    this.sink = new Sink<Item>(host, { ...options, ...(hasLeft !== undefined && { hasLeft }) }, this.settings, () => this.disk);
+    const more = { ...(hasLeft !== undefined && { hasLeft }), ...(unwrittenMax !== undefined && { unwrittenMax }) };
+    this.sink = new Sink<Item>(host, { ...options, ...more }, this.settings, () => this.disk);
   }
 
   change(more: Partial<SinkSettings<Item>>): void {

@@ -1,0 +1,36 @@
+/** What waits on the disk alone comes to memory as there is room, in order. */
+import type { Spool } from "./spool.ts";
+import type { Stored } from "./types.ts";
+
+/** At a time. */
+const ROWS = 1000;
+
+export interface ReadingOwner {
+  isOpen(): boolean;
+  /** Half of memory is free for it. */
+  hasRoom(): boolean;
+  bounds(): { readonly rowsMax: number; readonly bytesMax: number };
+  /** In order. */
+  found(stored: readonly Stored[]): void;
+  /** So many have gone from the disk meanwhile, and nobody takes them. */
+  dropped(rows: number): void;
+}
+
+export class Reading {
+  /** What is being read is not in memory yet. */
+  isUnderWay = false;
+
+  constructor(private readonly owner: ReadingOwner) {}
+
+  on(spool: Spool): void {
+    const { owner } = this;
+    if (this.isUnderWay || spool.caughtUp || !owner.isOpen() || !owner.hasRoom()) return;
+    this.isUnderWay = true;
+    const { rowsMax, bytesMax } = owner.bounds();
+    void spool.read(Math.min(ROWS, Math.max(1, rowsMax >> 1)), Math.max(1, bytesMax >> 1)).then((found) => {
+      this.isUnderWay = false;
+      if (owner.isOpen()) owner.found(found);
+      else owner.dropped(spool.unload(found.map(({ seq }) => seq)));
+    });
+  }
+}

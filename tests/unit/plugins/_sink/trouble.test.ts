@@ -1,0 +1,52 @@
+/** A disk that fails to be read, and is well again. */
+import { expect, test } from "bun:test";
+import { SpoolTrouble } from "../../../../server/plugins/_sink/trouble.ts";
+import { FakeClock } from "../../../support/access.ts";
+import { MemoryDisk } from "../../../support/memory_disk.ts";
+import { World } from "./world.ts";
+
+const numbers = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, i) => from + i);
+const ROOMY = { lanes: 1, diskMax: 1e9, rowsMax: 1000, bytesMax: 1e9, maxAgeMs: 1e9, timeoutMs: 1e9 };
+
+async function sendAll(w: World): Promise<number[]> {
+  for (let quiet = 0, i = 0; quiet < 3 && i < 200; i++) {
+    await w.answerAll();
+    await w.pass(500);
+    quiet = w.report.waiting > 0 ? 0 : quiet + 1;
+  }
+  return w.taken.map((i) => i.n);
+}
+
+test("a write waits a second behind one that failed; what nothing is written for is over behind ten quiet ones", () => {
+  const clock = new FakeClock();
+  const told: (string | null)[] = [];
+  const trouble = new SpoolTrouble({ now: () => clock.mono(), trouble: (_, why) => void told.push(why) });
+  trouble.writeFailed(new Error("full"));
+  expect([trouble.is, trouble.mayWrite]).toEqual([true, false]);
+  clock.forward(1000);
+  expect(trouble.mayWrite).toBe(true);
+  clock.forward(9500);
+  trouble.tick(clock.mono(), false);
+  expect(trouble.is).toBe(true);
+  trouble.tick(clock.mono(), true);
+  expect([trouble.is, told]).toEqual([false, ["full", null]]);
+});
+
+test("a file that cannot be opened stays for a later start; what was in it counts as lost until then, and nobody is said to be full", async () => {
+  const first = new World({ ...ROOMY, rowsMax: 4 }, new MemoryDisk());
+  for (const n of numbers(1, 40)) first.push("a", n, 100, 1000);
+  await first.turn();
+  const disk = first.disk.crash();
+  const w = new World({ ...ROOMY, rowsMax: 4 }, disk);
+  let opens = 0;
+  disk.refuses = () => (opens++ >= 1 ? "EIO" : null);
+  await w.pass(1000);
+  expect([w.counts.dropped, [...w.alarms.keys()], [...disk.files.keys()]]).toEqual([40, ["disk"], ["segment-0000000001"]]);
+  expect(w.lines("error")).toContain("rows that waited on the disk are lost");
+  disk.refuses = () => null;
+  w.push("a", 41);
+  expect(await sendAll(w)).toEqual([41]);
+  await w.pass(12_000);
+  expect([w.report.queue.diskError, [...w.alarms.keys()]]).toEqual([null, []]);
+  expect(await sendAll(new World(ROOMY, disk.crash()))).toEqual(numbers(1, 40));
+});
