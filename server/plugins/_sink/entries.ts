@@ -17,9 +17,9 @@ export class Entries<T> {
   }
 
   /** @throws when the codec does not know it */
-  found({ at, key, item }: Stored): Entry<T> {
+  found({ seq, at, key, item }: Stored): Entry<T> {
     const age = Math.max(0, this.clock.now() - at);
-    return this.given(this.codec.decode(item), key, item.length, later(this.clock.mono(), -age));
+    return { ...this.given(this.codec.decode(item), key, item.length, later(this.clock.mono(), -age)), seq };
   }
 
   /** As it was before it was a letter. `bytes`: of the item, or of the entry that it was. */

@@ -12,7 +12,7 @@ export interface OnlyHere<T> {
 }
 
 /** Of all that waits in memory, in order. A disk that fails has not taken all of it, and one that is full has given some up. null = there is none. */
-export function onlyHere<T>(all: readonly Entry<T>[], disk: Pick<Spool, "has" | "unread"> | null): OnlyHere<T> {
+export function onlyHere<T>(all: readonly Entry<T>[], disk: Pick<Spool, "has" | "hasUnread"> | null): OnlyHere<T> {
   const entries: Entry<T>[] = [];
   let older = -1;
   for (const entry of all) {
@@ -20,7 +20,7 @@ export function onlyHere<T>(all: readonly Entry<T>[], disk: Pick<Spool, "has" | 
     else if (older === -1) older = entries.length;
   }
   // Nothing of memory is on the disk: what is there has found no room, since it came later.
-  if (older === -1) older = disk !== null && disk.unread > 0 ? entries.length : 0;
+  if (older === -1) older = disk?.hasUnread === true ? entries.length : 0;
   return { entries, older };
 }
 

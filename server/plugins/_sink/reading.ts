@@ -10,7 +10,7 @@ export interface ReadingOwner {
   /** Half of memory is free for it. */
   hasRoom(): boolean;
   bounds(): { readonly rowsMax: number; readonly bytesMax: number };
-  /** In order. */
+  /** In order; at least one. */
   found(stored: readonly Stored[]): void;
   /** So many have gone from the disk meanwhile, and nobody takes them. */
   dropped(rows: number): void;
@@ -29,6 +29,8 @@ export class Reading {
     const { rowsMax, bytesMax } = owner.bounds();
     void spool.read(Math.min(ROWS, Math.max(1, rowsMax >> 1)), Math.max(1, bytesMax >> 1)).then((found) => {
       this.isUnderWay = false;
+      // Nothing can be read just now: the next tick tries again.
+      if (found.length === 0) return;
       if (owner.isOpen()) owner.found(found);
       else owner.dropped(spool.unload(found.map(({ seq }) => seq)));
     });

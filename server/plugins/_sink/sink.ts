@@ -41,7 +41,8 @@ export class Sink<T> {
   #discarded: Promise<void> = Promise.resolve();
   readonly #reading: Reading;
   readonly #trouble: DiskTrouble;
-  #state: "open" | "closing" | "closed" = "open";
+  /** closing: what may be sent still is. ending: nothing is any more. */
+  #state: "open" | "closing" | "ending" | "closed" = "open";
   /** Another one takes its place. */
   #hasHeir = false;
   #sent = 0;
@@ -166,7 +167,7 @@ export class Sink<T> {
   /** Nothing new is sent: another one gets what waits, and what is on the disk is safe there, as long as the disk takes it. */
   get #isStopping(): boolean {
     const isSafe = (): boolean => this.settings.diskMax > 0 && this.#trouble.why === null && !this.#lanes.beginWithOnlyHere;
-    return this.#state === "closing" && (this.#hasHeir || isSafe());
+    return this.#state === "ending" || (this.#state === "closing" && (this.#hasHeir || isSafe()));
   }
 
   #tick(): void {
@@ -346,13 +347,12 @@ export class Sink<T> {
 
   /** As `close`, but what waits is not sent any more: one with the same directory gets it, and the dead letters. */
   async handOver(): Promise<Left<T>> {
-    const { codec } = this.options;
-    if (this.#state !== "open") return new Left<T>({ entries: [], older: 0 }, [], 0, codec);
+    if (this.#state !== "open") return new Left<T>({ entries: [], older: 0 }, [], 0, this.options.codec);
     this.#hasHeir = true;
     const waiting = await this.#stop();
     const letters = this.#letters.all();
     this.#end();
-    return new Left<T>(waiting, this.#store?.hasLetters === true ? [] : letters, letters.length, codec);
+    return new Left<T>(waiting, this.#store?.hasLetters === true ? [] : letters, letters.length, this.options.codec);
   }
 
   /** Take over what one has left that was here before. Call it before anything is pushed. */
@@ -374,9 +374,10 @@ export class Sink<T> {
     this.#look();
     // Timers of the node may have ended already.
     if (!this.#isQuiet) await this.#quiet.within(this.options.closeMs, (ms, fn) => this.host.timer(ms, fn));
+    this.#state = "ending";
+    this.#lanes.stop();
     // Until then what waits in memory may not be written.
     await store?.opened;
-    this.#lanes.stop();
     const left = this.#lanes.takeAll();
     for (const entry of left) this.#room.remove(entry);
     const unwritten = (await store?.close()) ?? [];
@@ -396,5 +397,4 @@ export class Sink<T> {
   }
 }
 
-/** Of those that are on the disk. */
 const seqsOf = (entries: readonly Entry<unknown>[]): number[] => entries.flatMap(({ seq }) => (seq > 0 ? [seq] : []));

@@ -71,6 +71,10 @@ export class Spool {
   get isEmpty(): boolean {
     return this.#state === "open" && this.#unwritten.items === 0 && this.#early.count === 0 && this.#segments.every((s) => s.left === 0);
   }
+  /** Something stands on the disk that is not in memory. */
+  get hasUnread(): boolean {
+    return this.#segments.some((s) => s.unread > 0);
+  }
   /** On the disk, or about to be, and not in memory. */
   get unread(): number {
     return this.#unread + this.#early.count;
@@ -93,14 +97,9 @@ export class Spool {
     return segmentWith(this.#segments, seq) !== undefined;
   }
 
-  /** As much waits to be written as may. */
-  #isBehind(bytes: number): boolean {
-    return this.unwritten > 0 && this.unwritten + bytes > this.owner.unwrittenMax;
-  }
-
   /** An item of so many bytes can be written without pushing out another one. */
   hasRoom(bytes: number): boolean {
-    if (this.#state === "closed" || this.#isBehind(bytes)) return false;
+    if (this.#state === "closed" || (this.unwritten > 0 && this.unwritten + bytes > this.owner.unwrittenMax)) return false;
     return this.bytes + this.unwritten + bytes <= this.#most;
   }
 
@@ -118,20 +117,22 @@ export class Spool {
     this.#removeDone();
     // Also when it was switched off meanwhile: what has come until then is written.
     if (this.owner.diskMax() > 0 || this.#early.count > 0) this.owner.opened();
-    for (const { at, key, item } of this.#early.takeAll()) this.#take(at, key, item, false);
+    // Of a write that failed some may be there.
+    for (const { seq, at, key, item } of this.#early.takeAll()) if (!this.has(seq)) this.#take(at, key, item, false);
     this.owner.readable();
     this.flush();
   }
 
   /**
-   * Take an item. `isLoaded`: it is in memory, and nothing before it is not. `isOld`: it has waited in memory, within other bounds. Returns its number,
-   * 0 = that is not known yet, null = there is no room for it. @throws FrameTooLong
+   * Take an item. `isLoaded`: it is in memory, and nothing before it is not. `was`: it has waited in memory, within other bounds, and had that number,
+   * or none (0); null = it is new. Returns its number, 0 = that is not known yet, null = there is no room for it. @throws FrameTooLong
    */
-  append(at: number, key: string, item: Uint8Array, isLoaded: boolean, isOld: boolean): number | null {
-    if (this.#state === "closed" || (!isOld && this.#isBehind(item.length))) return null;
+  append(at: number, key: string, item: Uint8Array, isLoaded: boolean, was: number | null): number | null {
+    const { unwrittenMax } = this.owner;
+    if (this.#state === "closed" || (was === null && this.unwritten > 0 && this.unwritten + item.length > unwrittenMax)) return null;
     if (this.#state === "open") return this.#take(at, key, item, isLoaded);
     checkItem(key, item);
-    this.#early.add({ at, key, item });
+    this.#early.add({ seq: was ?? 0, at, key, item });
     return 0;
   }
 
@@ -394,6 +395,6 @@ export class Spool {
         this.#trouble.failed(err);
       }
     }
-    return [...this.#unwritten.wanted, ...this.#early.takeAll().map((item) => ({ seq: 0, ...item }))];
+    return [...this.#unwritten.wanted, ...this.#early.takeAll()];
   }
 }

@@ -56,9 +56,9 @@ export class SinkStore<T> {
   }
 
   /** As a spool's `append`, with the time of its arrival. @throws FrameTooLong */
-  append({ key, item, since }: Entry<T>, clock: Clock, isLoaded: boolean, isOld = false): number | null {
+  append({ key, item, since, seq }: Entry<T>, clock: Clock, isLoaded: boolean, isOld = false): number | null {
     const at = clock.now() - Math.max(0, Math.round(clock.mono() - since));
-    return this.spool.append(at, key, this.codec.encode(item), isLoaded, isOld);
+    return this.spool.append(at, key, this.codec.encode(item), isLoaded, isOld ? seq : null);
   }
 
   /**

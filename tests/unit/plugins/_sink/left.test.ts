@@ -26,11 +26,11 @@ async function handedOver(w: World) {
 
 test("what is older than the disk's is what comes before the first of it; where nothing of memory is there all is, if something was not read", () => {
   const entries = numbers(0, 4).map((seq) => ({ seq }) as Entry<string>);
-  const on = (seqs: number[], unread: number) => onlyHere(entries, { has: (seq) => seqs.includes(seq), unread });
+  const on = (seqs: number[], hasUnread: boolean) => onlyHere(entries, { has: (seq) => seqs.includes(seq), hasUnread });
   const seqs = (w: { entries: readonly Entry<string>[]; older: number }) => [w.entries.map(({ seq }) => seq), w.older];
-  expect(seqs(on([2, 3], 0))).toEqual([[0, 1, 4], 2]);
-  expect(seqs(on([], 1))).toEqual([[0, 1, 2, 3, 4], 5]);
-  expect(seqs(on([], 0))).toEqual([[0, 1, 2, 3, 4], 0]);
+  expect(seqs(on([2, 3], false))).toEqual([[0, 1, 4], 2]);
+  expect(seqs(on([], true))).toEqual([[0, 1, 2, 3, 4], 5]);
+  expect(seqs(on([], false))).toEqual([[0, 1, 2, 3, 4], 0]);
   expect(seqs(onlyHere(entries, null))).toEqual([[0, 1, 2, 3, 4], 0]);
 });
 
@@ -58,7 +58,6 @@ describe("handed over", () => {
     await w.turn();
     await w.answer(away());
     w.disk.failing = "ENOSPC";
-    w.disk.part = () => 0;
     for (const n of numbers(11, 300)) w.push("a", n);
     await w.turn();
     const left = await handedOver(w);
