@@ -212,11 +212,11 @@ export class RuleSet {
     try {
       await open(fresh.filter(({ was }) => was === null));
       // They have one directory.
-      await Promise.all(fresh.map(({ was }) => was?.close()));
+      await Promise.all(fresh.map(({ was }) => was?.setAside()));
       await open(fresh.filter(({ was }) => was !== null));
     } catch (err) {
       await Promise.all(fresh.map(({ slot }) => slot.discard()));
-      for (const { was } of fresh) was?.sync();
+      for (const { was } of fresh) was?.resume();
       throw err;
     }
   }

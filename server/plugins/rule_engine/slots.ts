@@ -147,7 +147,8 @@ export class ActionSlot implements Teller {
   readonly #opened: Opened<Action>;
   #kind: ActionKind | null = null;
   #resource: Resource | null = null;
-  #ended = false;
+  /** Who opens it: `sync` as its kind and its resource come and go, `resume` alone, or nobody any more. */
+  #state: "kept" | "set aside" | "ended" = "kept";
 
   constructor(
     readonly stored: StoredAction,
@@ -195,7 +196,7 @@ export class ActionSlot implements Teller {
 
   /** Open or close it, as its kind and its resource have come or gone. */
   sync(): void {
-    if (this.#ended) return;
+    if (this.#state !== "kept") return;
     const { kind } = this;
     const [resource, why] = this.#needs(kind);
     if (why === null && this.#opened.made !== null && kind === this.#kind && resource === this.#resource) return;
@@ -336,6 +337,17 @@ export class ActionSlot implements Teller {
     });
   }
 
+  /** As `close`, but until `resume`, whatever comes or goes: what it uses is changed, or another one is to have its place. */
+  setAside(): Promise<void> {
+    if (this.#state === "kept") this.#state = "set aside";
+    return this.close();
+  }
+
+  resume(): void {
+    if (this.#state === "set aside") this.#state = "kept";
+    this.sync();
+  }
+
   /** It does not come to be its rule's: whoever has its place may be opened again. */
   async discard(): Promise<void> {
     await this.end();
@@ -344,7 +356,7 @@ export class ActionSlot implements Teller {
 
   /** For good; what lies on disk stays for a successor of the same id. */
   async end(): Promise<void> {
-    this.#ended = true;
+    this.#state = "ended";
     await this.#opened.close("closed");
     if (this.place.owner === this) this.place.end();
   }
@@ -354,7 +366,7 @@ export class ActionSlot implements Teller {
     const { figures, action, place } = this;
     const came = (): number => figures.success + figures.failed;
     const [waited, before] = [action?.waiting?.().rows ?? 0, came()];
-    this.#ended = true;
+    this.#state = "ended";
     await this.#opened.close("deleted");
     // What is sent at the last moment is not lost.
     const rows = Math.min(waited, Math.max(0, waited - (came() - before))) + place.waiting.rows;
