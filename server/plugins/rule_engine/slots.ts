@@ -23,16 +23,17 @@ import type { ActionMetrics } from "../rules.ts";
 import type { ActionFigures } from "./figures.ts";
 import { Opened, type OpenedWorld } from "./opened.ts";
 import { Place, type RowEvent } from "./place.ts";
-import { asTold, asUsed, logWith, type Teller, type Users } from "./telling.ts";
+import { asTold, asUsed, type Behind, lastSaid, logWith, type Teller, type Users } from "./telling.ts";
 
 const DIRECTORY = "rules";
 const NOTHING_WAITS: WaitingRows = { rows: 0, bytes: 0 };
-type Behind = NonNullable<WaitingRows["behind"]>;
 
 export interface SlotWorld extends OpenedWorld {
   readonly ctx: Pick<PluginContext, "clock" | "log" | "every" | "alarm" | "kinds" | "dataDir" | "broker">;
   /** undefined = there is none of that id. */
   resource(id: string): ResourceSlot | undefined;
+  /** It is open, later than its kind has come. */
+  openedLate(resource: string): void;
   /** Something went wrong with rows of an action; `event` is known while it is run. */
   failed(rule: string, action: string, why: string): void;
   /** Something stands in the way of its rows: none has failed for it. */
@@ -112,8 +113,13 @@ export class ResourceSlot {
     if (this.#opened.made !== null) void this.close("its plugin does not run");
     this.#kind = kind;
     if (kind === null) this.#opened.reason = `there is no resource type ${this.stored.type} now: the plugin that brings it does not run`;
-    else if (this.#opened.closing !== null) void this.#opened.closing.then(() => this.sync());
+    else if (this.#opened.closing !== null) void this.#opened.closing.then(() => this.#syncLate());
     else this.#opened.open((host) => kind.open(this.stored.config as Params, this.#host(host)));
+  }
+
+  #syncLate(): void {
+    this.sync();
+    this.world.openedLate(this.stored.id);
   }
 
   #host(host: ResourceHost): ResourceHost {
@@ -386,11 +392,6 @@ export class ActionSlot implements Teller {
       this.world.ctx.log.warn("what an action had on disk cannot be deleted", { action: this.stored.id, error: lineOf(err) });
     }
   }
-}
-
-/** What was said last. */
-export function lastSaid<T extends { why: string | null; at: number | null }>(last: T, behind: Behind | null | undefined): T | Behind {
-  return behind != null && behind.at >= (last.at ?? 0) ? behind : last;
 }
 
 /** The resource that parameters of an action name; null = none. */

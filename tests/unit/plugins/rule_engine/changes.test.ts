@@ -179,7 +179,7 @@ describe.each([
       },
       async isWhole() {
         for (const name of names) s.servers.states.set(name, "up");
-        await s.passing(() => metrics().every((m) => m.waiting === 0), "all rows");
+        await s.passing(() => metrics().every((m) => m.success + m.failed + m.dropped === 8), "what has become of all rows");
         expect(names.map((name) => s.servers.of(name))).toEqual(names.map(() => texts(1, 8)));
         expect(metrics()).toMatchObject(names.map(() => ({ success: 8, failed: 0, dropped: 0 })));
       },
@@ -232,6 +232,18 @@ describe.each([
     await done;
     await w.isWhole();
   });
+});
+
+test("a plugin that is back before its resource has closed: actions are opened with it", async () => {
+  const s = await startServers();
+  await s.resource("db");
+  const { id } = await s.rule(write("db"));
+  const closed = held(s.servers.closing, "db");
+  await s.manager.unload("test_servers");
+  await s.manager.load("test_servers");
+  closed();
+  await s.passing(() => s.service.resource("test_db:db")?.reason === null, "it is opened");
+  expect(s.action(id).reason).toBeNull();
 });
 
 /** Returns what lets it go on. */
