@@ -1,7 +1,8 @@
 /**
  * A batch for Kafka, whose answer to a request is the first thing that was wrong with any of its partitions: the others have taken theirs. So that those
  * are not sent again and again, a request has no more bytes than a record set may have, as far as that is known, and what was refused is sent again
- * by partitions, then by halves, in order.
+ * by partitions, then by halves, in order. Behind something that is to be sent again in another try nothing of its topic is sent in this one: it would
+ * be overtaken.
  */
 import { type Missing, NOTHING } from "./connector.ts";
 import { blamesTopic, isTooLarge, judgeKafka } from "./kafka_errors.ts";
@@ -51,6 +52,8 @@ export class RequestLimit {
 
 export class KafkaBatch {
   readonly #missing = new Map<number, unknown>();
+  /** Topics of which something is to be sent again, and why. */
+  readonly #behind = new Map<string, unknown>();
   readonly #items: readonly Placed[];
 
   constructor(
@@ -61,23 +64,32 @@ export class KafkaBatch {
     this.#items = items.map((message, at) => ({ message, place: { partition: null }, at }));
   }
 
-  /** Never rejects. */
+  /** In the order of the batch. Never rejects. */
   async send(): Promise<Missing> {
     await this.#inOrder(runs(this.#items, this.limit.bytes));
-    return this.#missing.size === 0 ? NOTHING : this.#missing;
+    return this.#missing.size === 0 ? NOTHING : new Map([...this.#missing].sort(([a], [b]) => a - b));
   }
 
   /** Returns why nothing more is to be tried, which is what came of the rest then; null = all was tried. */
   async #inOrder(parts: readonly (readonly Placed[])[]): Promise<unknown> {
     let why: unknown = null;
     for (const part of parts) {
-      if (why === null) why = await this.#sent(part);
+      if (why === null) why = await this.#sent(this.#free(part));
       else this.#fail(part, why);
     }
     return why;
   }
 
+  /** Those that nothing of their topic is sent again before. */
+  #free(items: readonly Placed[]): readonly Placed[] {
+    return items.filter(({ message: { topic }, at }) => {
+      if (this.#behind.has(topic)) this.#missing.set(at, this.#behind.get(topic));
+      return !this.#behind.has(topic);
+    });
+  }
+
   async #sent(items: readonly Placed[]): Promise<unknown> {
+    if (items.length === 0) return null;
     try {
       await this.request(items);
       return null;
@@ -86,10 +98,12 @@ export class KafkaBatch {
       // Topics have no order among them, and the library takes its time with each that is not there.
       const topics = blamesTopic(err) ? grouped(items, ({ message }) => message.topic) : [];
       if (topics.length > 1) return (await Promise.all(topics.map((part) => this.#sent(part)))).find((why) => why !== null) ?? null;
-      const parts = judgeKafka(err) === "refused" ? apart(items) : [];
+      const judged = judgeKafka(err);
+      const parts = judged === "refused" ? apart(items) : [];
       if (parts.length > 1) return this.#inOrder(parts);
       this.#fail(items, err);
-      return judgeKafka(err) === "down" ? err : null;
+      if (judged !== "refused") for (const { message } of items) this.#behind.set(message.topic, err);
+      return judged === "down" ? err : null;
     }
   }
 

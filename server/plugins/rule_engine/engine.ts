@@ -122,6 +122,10 @@ export class Engine implements RuleWorld, SlotWorld {
     return this.resources.get(id);
   }
 
+  openedLate(resource: string): void {
+    this.rules.sync(resource);
+  }
+
   /** Kinds have come or gone. */
   sync(): void {
     this.resources.sync();

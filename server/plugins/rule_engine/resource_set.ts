@@ -110,8 +110,8 @@ export class ResourceSet {
     const rules = this.rules().using(id);
     const users = rules.flatMap((rule) => rule.slots.filter((slot) => slot.resourceId === id).map((slot) => ({ rule, slot })));
     const worked = users.filter(({ slot }) => slot.reason === null);
-    await Promise.all(users.map(({ slot }) => slot.close()));
-    for (const { slot } of users) slot.sync();
+    await Promise.all(users.map(({ slot }) => slot.setAside()));
+    for (const { slot } of users) slot.resume();
     const broken = worked.find(({ slot }) => slot.reason !== null);
     return broken === undefined ? null : `rule ${broken.rule.stored.name} cannot do with it: ${broken.slot.reason}`;
   }
@@ -121,9 +121,9 @@ export class ResourceSet {
     const slot = this.#slots.get(id);
     if (slot === undefined) throw noResource(id);
     const users = slotsIn(this.rules().using(id), id);
-    await Promise.all(users.map((action) => action.close()));
+    await Promise.all(users.map((action) => action.setAside()));
     await slot.restart();
-    for (const action of users) action.sync();
+    for (const action of users) action.resume();
     if (slot.reason !== null) throw badArguments(`Start Resource ${id} Failed: ${slot.reason}`);
   }
 

@@ -6,8 +6,9 @@ import type { EventColumns } from "./columns.ts";
 import { filterFault, namesEvent, SourceError, type Sources, sourcesOf } from "./events.ts";
 import { EVERY, Figures } from "./figures.ts";
 import type { RowEvent } from "./place.ts";
-import { type ActionSlot, lastSaid, type StoredAction } from "./slots.ts";
+import type { ActionSlot, StoredAction } from "./slots.ts";
 import { type CompiledRule, compileRule, type Row } from "./sql/index.ts";
+import { lastSaid } from "./telling.ts";
 import { warningsOf } from "./warnings.ts";
 import type { Consumer } from "./watching.ts";
 

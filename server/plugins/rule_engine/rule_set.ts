@@ -82,9 +82,10 @@ export class RuleSet {
     return this.#rules.get(id);
   }
 
-  /** Kinds or resources have come or gone. */
-  sync(): void {
-    for (const rule of this.#rules.values()) for (const slot of rule.slots) slot.sync();
+  /** Kinds or resources have come or gone. `resource`: that one alone. */
+  sync(resource?: string): void {
+    for (const rule of this.#rules.values())
+      for (const slot of rule.slots) if (resource === undefined || slot.resourceId === resource) slot.sync();
   }
 
   /** Rules with an action that uses the resource. */
@@ -212,11 +213,11 @@ export class RuleSet {
     try {
       await open(fresh.filter(({ was }) => was === null));
       // They have one directory.
-      await Promise.all(fresh.map(({ was }) => was?.close()));
+      await Promise.all(fresh.map(({ was }) => was?.setAside()));
       await open(fresh.filter(({ was }) => was !== null));
     } catch (err) {
       await Promise.all(fresh.map(({ slot }) => slot.discard()));
-      for (const { was } of fresh) was?.sync();
+      for (const { was } of fresh) was?.resume();
       throw err;
     }
   }

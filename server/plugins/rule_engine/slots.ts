@@ -23,16 +23,17 @@ import type { ActionMetrics } from "../rules.ts";
 import type { ActionFigures } from "./figures.ts";
 import { Opened, type OpenedWorld } from "./opened.ts";
 import { Place, type RowEvent } from "./place.ts";
-import { asTold, asUsed, logWith, type Teller, type Users } from "./telling.ts";
+import { asTold, asUsed, type Behind, lastSaid, logWith, type Teller, type Users } from "./telling.ts";
 
 const DIRECTORY = "rules";
 const NOTHING_WAITS: WaitingRows = { rows: 0, bytes: 0 };
-type Behind = NonNullable<WaitingRows["behind"]>;
 
 export interface SlotWorld extends OpenedWorld {
   readonly ctx: Pick<PluginContext, "clock" | "log" | "every" | "alarm" | "kinds" | "dataDir" | "broker">;
   /** undefined = there is none of that id. */
   resource(id: string): ResourceSlot | undefined;
+  /** It is open, later than its kind has come. */
+  openedLate(resource: string): void;
   /** Something went wrong with rows of an action; `event` is known while it is run. */
   failed(rule: string, action: string, why: string): void;
   /** Something stands in the way of its rows: none has failed for it. */
@@ -112,8 +113,13 @@ export class ResourceSlot {
     if (this.#opened.made !== null) void this.close("its plugin does not run");
     this.#kind = kind;
     if (kind === null) this.#opened.reason = `there is no resource type ${this.stored.type} now: the plugin that brings it does not run`;
-    else if (this.#opened.closing !== null) void this.#opened.closing.then(() => this.sync());
+    else if (this.#opened.closing !== null) void this.#opened.closing.then(() => this.#syncLate());
     else this.#opened.open((host) => kind.open(this.stored.config as Params, this.#host(host)));
+  }
+
+  #syncLate(): void {
+    this.sync();
+    this.world.openedLate(this.stored.id);
   }
 
   #host(host: ResourceHost): ResourceHost {
@@ -147,7 +153,8 @@ export class ActionSlot implements Teller {
   readonly #opened: Opened<Action>;
   #kind: ActionKind | null = null;
   #resource: Resource | null = null;
-  #ended = false;
+  /** Who opens it: `sync` as its kind and its resource come and go, `resume` alone, or nobody any more. */
+  #state: "kept" | "set aside" | "ended" = "kept";
 
   constructor(
     readonly stored: StoredAction,
@@ -195,7 +202,7 @@ export class ActionSlot implements Teller {
 
   /** Open or close it, as its kind and its resource have come or gone. */
   sync(): void {
-    if (this.#ended) return;
+    if (this.#state !== "kept") return;
     const { kind } = this;
     const [resource, why] = this.#needs(kind);
     if (why === null && this.#opened.made !== null && kind === this.#kind && resource === this.#resource) return;
@@ -336,6 +343,17 @@ export class ActionSlot implements Teller {
     });
   }
 
+  /** As `close`, but until `resume`, whatever comes or goes: what it uses is changed, or another one is to have its place. */
+  setAside(): Promise<void> {
+    if (this.#state === "kept") this.#state = "set aside";
+    return this.close();
+  }
+
+  resume(): void {
+    if (this.#state === "set aside") this.#state = "kept";
+    this.sync();
+  }
+
   /** It does not come to be its rule's: whoever has its place may be opened again. */
   async discard(): Promise<void> {
     await this.end();
@@ -344,7 +362,7 @@ export class ActionSlot implements Teller {
 
   /** For good; what lies on disk stays for a successor of the same id. */
   async end(): Promise<void> {
-    this.#ended = true;
+    this.#state = "ended";
     await this.#opened.close("closed");
     if (this.place.owner === this) this.place.end();
   }
@@ -354,7 +372,7 @@ export class ActionSlot implements Teller {
     const { figures, action, place } = this;
     const came = (): number => figures.success + figures.failed;
     const [waited, before] = [action?.waiting?.().rows ?? 0, came()];
-    this.#ended = true;
+    this.#state = "ended";
     await this.#opened.close("deleted");
     // What is sent at the last moment is not lost.
     const rows = Math.min(waited, Math.max(0, waited - (came() - before))) + place.waiting.rows;
@@ -374,11 +392,6 @@ export class ActionSlot implements Teller {
       this.world.ctx.log.warn("what an action had on disk cannot be deleted", { action: this.stored.id, error: lineOf(err) });
     }
   }
-}
-
-/** What was said last. */
-export function lastSaid<T extends { why: string | null; at: number | null }>(last: T, behind: Behind | null | undefined): T | Behind {
-  return behind != null && behind.at >= (last.at ?? 0) ? behind : last;
 }
 
 /** The resource that parameters of an action name; null = none. */

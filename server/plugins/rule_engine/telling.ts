@@ -1,6 +1,10 @@
 /** How actions and resources tell of themselves: in alarms and in the log with their rules, and with how many rows wait. */
 import type { Log } from "../../core/ports.ts";
 import type { AlarmDetails } from "../../core/watch/alarms.ts";
+import type { WaitingRows } from "../actions.ts";
+
+/** Why rows cannot be sent now, and when that was said, Unix ms. */
+export type Behind = NonNullable<WaitingRows["behind"]>;
 
 export interface Teller {
   /** Names, as they are now. */
@@ -61,4 +65,9 @@ export function logWith(log: Log, fields: () => Record<string, unknown>): Log {
     info: (message, more) => log.info(message, { ...fields(), ...more }),
     debug: (message, more) => log.debug(message, { ...fields(), ...more }),
   };
+}
+
+/** What was said last. */
+export function lastSaid<T extends { why: string | null; at: number | null }>(last: T, behind: Behind | null | undefined): T | Behind {
+  return behind != null && behind.at >= (last.at ?? 0) ? behind : last;
 }

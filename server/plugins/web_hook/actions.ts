@@ -243,9 +243,10 @@ function openAction(params: Params, host: ActionHost, resource: Resource | null,
       await sink.close();
       leave();
     },
-    handOver() {
+    async handOver() {
+      const left = await sink.handOver();
       leave();
-      return sink.handOver();
+      return left;
     },
     inherit(legacy) {
       if (!(legacy instanceof Left)) return false;

@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: templates of rules
 /** The queue of an action before a server that a test plays: what is left on the disk, what waits in memory. */
 import { afterEach, describe, expect, test } from "bun:test";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
@@ -5,6 +6,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { actionKind, resourceKind } from "../../../../server/plugins/_connectors/connector.ts";
 import { FILE_ACTION } from "../../../../server/plugins/_connectors/file.ts";
+import { KAFKA } from "../../../../server/plugins/_connectors/kafka.ts";
+import { KafkaBatch, type KafkaMessage, RequestLimit } from "../../../../server/plugins/_connectors/kafka_batch.ts";
+import { judgeKafka } from "../../../../server/plugins/_connectors/kafka_errors.ts";
 import { needed } from "../../../../server/plugins/_connectors/params.ts";
 import { Wired } from "../../../support/connector_host.ts";
 import { until } from "../../../support/until.ts";
@@ -139,5 +143,53 @@ describe("of an action that was changed", () => {
     third.action.deadLetters?.resend();
     await until(() => got.length > 0, "it is written");
     expect(got).toEqual(["insert (a, b) [21,60]"]);
+  });
+});
+
+describe("Kafka, whose first request fails for something that passes", () => {
+  let requests = 0;
+  const kafka = resourceKind({
+    name: "kafka",
+    title: "",
+    description: "",
+    params: {},
+    keys: { server: "server", timeout: "timeout" },
+    advice: [],
+    judge: judgeKafka,
+    open: () => ({
+      what: "played",
+      open: () => ({
+        send: (items: readonly KafkaMessage[]) =>
+          new KafkaBatch(
+            items,
+            async (some) => {
+              if (++requests === 1) throw Object.assign(new Error("no"), { type: "UNKNOWN_TOPIC_OR_PARTITION" });
+              got.push(...some.map(({ message }) => String(message.headers.n)));
+            },
+            new RequestLimit(),
+          ).send(),
+      }),
+      close() {},
+      lost: () => false,
+      probe: async () => {},
+      pool: 1,
+      timeoutMs: 1000,
+      retries: 0,
+    }),
+  });
+  const [action] = KAFKA.actions;
+
+  test.each([
+    ["its topic is the same for all, and they wait for it", "t"],
+    ["its topic is named by the row, which is tried again", "${t}"],
+  ])("rows of one key arrive in order: %s", async (_, topic) => {
+    requests = 0;
+    const params = { topic, key: "k", payload_tmpl: "${p}", headers: { n: "${n}" } };
+    const w = new Wired({ action: action as NonNullable<typeof action>, resource: kafka }, {}, params);
+    open.add(w);
+    const p = "x".repeat(400_000);
+    for (let n = 1; n <= 6; n++) w.run({ n, p, t: "t" });
+    await until(() => w.host.counts.done === 6, "all have arrived");
+    expect(got.map(Number)).toEqual([1, 2, 3, 4, 5, 6]);
   });
 });

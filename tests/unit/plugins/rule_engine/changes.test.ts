@@ -148,6 +148,114 @@ test("what comes while actions are opened again waits for them, also where the s
   expect([...servers.of("db")].sort()).toEqual(["1", "1", "2", "2", "3", "3", "4", "4"]);
 });
 
+describe.each([
+  ["in memory", {}],
+  ["with a queue on the disk", { disk_size: 1 }],
+])("a plugin that comes while something closes costs nothing of what waits %s", (_, queue) => {
+  const params = { ...queue, batch_size: 1 };
+  const changed = { ...params, queue_size: 64 };
+
+  /** A rule that writes to these, each of which has the first of five rows under way until it goes on, and takes none before `isWhole`. */
+  async function underWay(...names: string[]) {
+    const s = await startServers();
+    for (const name of names) await s.resource(name);
+    const { id } = await s.rule(...names.map((name) => write(name, params)));
+    const goOn = new Map(names.map((name) => [name, held(s.servers.writing, name)]));
+    s.publish(...numbers(1, 5));
+    const metrics = () => s.row(id).actions.map((a) => a.metrics);
+    await s.passing(() => metrics().every((m) => m.waiting === 5), "rows that wait");
+    for (const name of names) s.servers.states.set(name, "down");
+    return {
+      ...s,
+      update: (...actions: object[]) => s.service.updateRule(id, { actions: actions.map((a, at) => ({ ...a, id: s.action(id, at).id })) }),
+      closing: () => s.passing(() => s.row(id).actions.every((a) => a.reason === "it is opened again"), "it closes"),
+      /** It has, and has left what waits. */
+      hasClosed: (at: number) => s.passing(() => s.action(id, at).metrics.dead_letters === 0, "it has closed"),
+      goOn: (name: string) => goOn.get(name)?.(),
+      async pluginAndRows() {
+        await s.manager.load("test_other");
+        s.publish(...numbers(6, 3));
+        await s.passing(() => metrics().every((m) => m.taken === 8), "rows that come meanwhile");
+      },
+      async isWhole() {
+        for (const name of names) s.servers.states.set(name, "up");
+        await s.passing(() => metrics().every((m) => m.success + m.failed + m.dropped === 8), "what has become of all rows");
+        expect(names.map((name) => s.servers.of(name))).toEqual(names.map(() => texts(1, 8)));
+        expect(metrics()).toMatchObject(names.map(() => ({ success: 8, failed: 0, dropped: 0 })));
+      },
+    };
+  }
+
+  test("an action that gets other parameters", async () => {
+    const w = await underWay("db");
+    const done = w.update(write("db", changed));
+    await w.closing();
+    await w.pluginAndRows();
+    w.goOn("db");
+    await done;
+    await w.isWhole();
+  });
+
+  test("one of two actions, when the other one has closed", async () => {
+    const w = await underWay("db", "slow");
+    const done = w.update(write("db", changed), write("slow", changed));
+    await w.closing();
+    w.goOn("db");
+    await w.hasClosed(0);
+    await w.pluginAndRows();
+    w.goOn("slow");
+    await done;
+    await w.isWhole();
+  });
+
+  test("actions of a change that is refused", async () => {
+    const w = await underWay("db", "slow");
+    await w.resource("picky");
+    const refused = w.update(write("db", changed), write("picky")).catch(String);
+    await w.closing();
+    w.goOn("db");
+    await w.hasClosed(0);
+    await w.pluginAndRows();
+    w.goOn("slow");
+    expect(await refused).toContain("nobody may write there");
+    await w.isWhole();
+  });
+
+  test("a resource that is opened again, behind its actions", async () => {
+    const w = await underWay("db");
+    const closed = held(w.servers.closing, "db");
+    const done = w.service.restartResource("test_db:db");
+    w.goOn("db");
+    await w.passing(() => w.service.resource("test_db:db")?.reason === "it is opened again", "it closes");
+    await w.pluginAndRows();
+    closed();
+    await done;
+    await w.isWhole();
+  });
+});
+
+test("a plugin that is back before its resource has closed: actions are opened with it", async () => {
+  const s = await startServers();
+  await s.resource("db");
+  const { id } = await s.rule(write("db"));
+  const closed = held(s.servers.closing, "db");
+  await s.manager.unload("test_servers");
+  await s.manager.load("test_servers");
+  closed();
+  await s.passing(() => s.service.resource("test_db:db")?.reason === null, "it is opened");
+  expect(s.action(id).reason).toBeNull();
+});
+
+/** Returns what lets it go on. */
+function held(waits: Map<string, Promise<void>>, server: string): () => void {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  waits.set(server, promise);
+  return () => {
+    waits.delete(server);
+    resolve();
+  };
+}
+
 test("dead letters are counted without being printed, and who uses a resource is told once for each rule", async () => {
   const { service, servers, row, made } = await waiting();
   const before = servers.printed;

@@ -18,6 +18,9 @@ export class Servers {
   printed = 0;
   /** Addresses, each time a resource is opened. */
   readonly opened: string[] = [];
+  /** What whoever writes to a server, or closes its connections, waits for first. */
+  readonly writing = new Map<string, Promise<void>>();
+  readonly closing = new Map<string, Promise<void>>();
 
   of(server: string): string[] {
     const taken = this.taken.get(server) ?? [];
@@ -46,7 +49,7 @@ export class Servers {
           return {
             what: `database at ${server}`,
             open: async () => server,
-            close: async () => {},
+            close: async () => this.closing.get(server),
             lost: () => false,
             probe: async () => {
               if (this.states.get(server) === "down") throw new Error("nobody listens there");
@@ -72,6 +75,7 @@ export class Servers {
             return item;
           },
           write: async (server: string, items: readonly string[]) => {
+            await this.writing.get(server);
             const state = this.states.get(server) ?? "up";
             if (state === "hangs") return new Promise(() => {});
             if (state === "down") throw new Error("nobody listens there");
@@ -95,6 +99,16 @@ export const write = (resource: string, more: object = {}) => ({
   params: { $resource: `test_db:${resource}`, batch_wait: 0, ...more },
 });
 
+/** Brings nothing, and whoever has kinds looks at them again. */
+const other = definePlugin({
+  name: "test_other",
+  description: "",
+  version: "v1",
+  activeByDefault: false,
+  config: {},
+  start: (ctx) => ctx.offer({}),
+});
+
 const started = new Set<() => Promise<unknown>>();
 
 /** Goes with `afterEach`: files that nobody closes are an error. */
@@ -105,7 +119,7 @@ export async function stopServers(): Promise<void> {
 
 export async function startServers(wishes: Wishes = {}) {
   const servers = new Servers();
-  const m = manage([ruleEngine, servers.plugin], wishes);
+  const m = manage([ruleEngine, servers.plugin, other], wishes);
   await m.manager.load("test_servers");
   await m.manager.load("emqx_rule_engine");
   started.add(() => m.manager.unload("emqx_rule_engine"));

@@ -13,6 +13,8 @@ const [publish, event] = actions as [ActionKind, ActionKind];
 
 let told: { method: string; body: string; key: string | null }[] = [];
 let status = 200;
+/** Requests are answered behind it. */
+let answering: Promise<void> | null = null;
 let server: Bun.Server<undefined>;
 beforeAll(() => {
   server = Bun.serve({
@@ -20,6 +22,7 @@ beforeAll(() => {
     hostname: "127.0.0.1",
     async fetch(req) {
       told.push({ method: req.method, body: await req.text(), key: req.headers.get("x-key") });
+      await answering;
       return new Response("", { status });
     },
   });
@@ -28,6 +31,7 @@ afterAll(() => server.stop(true));
 beforeEach(() => {
   told = [];
   status = 200;
+  answering = null;
 });
 
 const counts = { done: 0, failed: 0, dropped: 0 };
@@ -124,6 +128,20 @@ test("PUT, several in one request, figures", async () => {
   await action.close();
   // What is counted of a resource never becomes less.
   expect(resource.status()).toMatchObject([{ state: "connecting", calls: 2, answered: 2, pool: 16 }]);
+});
+
+test("what ends while an action leaves its place to another one is counted with the resource", async () => {
+  const resource = open({ url: url() });
+  const action = act(publish, {}, resource);
+  const answer = Promise.withResolvers<void>();
+  answering = answer.promise;
+  for (let n = 1; n <= 6; n++) action.run({ n }, from(`c${n}`));
+  await until(() => told.length === 6, "all are asked");
+  const left = action.handOver?.();
+  expect(resource.status()).toMatchObject([{ calls: 6, answered: 0, running: 6 }]);
+  answer.resolve();
+  expect(await left).toMatchObject({ rows: 0 });
+  expect(resource.status()).toMatchObject([{ state: "connecting", calls: 6, answered: 6, running: 0 }]);
 });
 
 test("a service that several actions send to is told of once", async () => {
