@@ -12,8 +12,10 @@ const ADDRESS = "@";
 /** What is known of a key. */
 export interface Count {
   readonly key: string;
-  /** Failures, as of `at`; leaking since. */
+  /** Failures, as of `at`; leaking since. No more than are allowed. */
   level: number;
+  /** The same, with those beyond what is allowed that right ones have let by. */
+  all: number;
   at: MonoMs;
   /** Checks under way whose outcome is not known yet. */
   pending: number;
