@@ -3,8 +3,8 @@ import { decodeAuth, encodeAuth } from "../../mqtt/packets/auth.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
 import { type ConnectPacket, ProtocolError } from "../../mqtt/types.ts";
 import type { Channel } from "../channel.ts";
-import type { AuthExchange, ClientInfo } from "../types.ts";
-import { authenticated, refuse } from "./connect.ts";
+import type { AuthExchange, AuthResult, ClientInfo } from "../types.ts";
+import { authenticated, countGuess, refuse } from "./connect.ts";
 
 type Auth = NonNullable<Channel["auth"]>;
 
@@ -73,13 +73,10 @@ function apply(ch: Channel, client: ClientInfo, a: AuthExchange): void | Promise
   if (ch.phase === "connecting" && connect !== undefined) {
     if (a.status === "failure") ch.broker.metrics.authFailure++;
     else ch.broker.metrics.authSuccess++;
-    return authenticated(
-      ch,
-      connect,
-      client,
-      a.status === "failure" ? { allow: false, code: a.code, why: a.why } : { allow: true, isSuper: a.isSuper ?? false },
-      a.status === "success" ? a.data : null,
-    );
+    const answer: AuthResult =
+      a.status === "failure" ? { allow: false, code: a.code, why: a.why } : { allow: true, isSuper: a.isSuper ?? false };
+    countGuess(ch, client, answer);
+    return authenticated(ch, connect, client, answer, a.status === "success" ? a.data : null);
   }
   if (a.status === "failure") {
     ch.broker.guesses.failed(client);

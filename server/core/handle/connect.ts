@@ -53,9 +53,8 @@ function begin(ch: Channel, headerFlags: number, buf: Uint8Array, body: number, 
     refuse(ch, no);
     return;
   }
-  // Who shows nothing guesses nothing.
-  if (p.password === null && p.authMethod === null) return ask(ch, p, client);
   const { broker } = ch;
+  if (p.authMethod === null && !broker.access.mayGuess(client, p)) return ask(ch, p, client, false);
   const admitted = broker.guesses.admit(client, (ms) => new Promise((done) => void broker.after(ms, done)), end - body);
   return admitted instanceof Promise ? admitted.then((yes) => enter(ch, p, client, yes)) : enter(ch, p, client, admitted);
 }
@@ -68,7 +67,7 @@ function enter(ch: Channel, p: ConnectPacket, client: ClientInfo, admitted: bool
     refuse(ch, { code: RC.CONNECTION_RATE_EXCEEDED, why: "too many authentications that failed, or are under way" });
     return;
   }
-  if (p.authMethod === null) return ask(ch, p, client);
+  if (p.authMethod === null) return ask(ch, p, client, true);
   try {
     return beginAuth(ch, p, client);
   } finally {
@@ -87,11 +86,13 @@ export function leftInLine(ch: Channel): boolean {
   return ch.client !== null && ch.broker.guesses.left(ch.client);
 }
 
-/** User name and password, or neither: the access chain decides. */
-function ask(ch: Channel, p: ConnectPacket, client: ClientInfo): void | Promise<void> {
+/** User name and password, or neither: the access chain decides. `isGuess`: they may be guessed, as it was when it came. */
+function ask(ch: Channel, p: ConnectPacket, client: ClientInfo, isGuess: boolean): void | Promise<void> {
   const { access, guesses } = ch.broker;
   const answer = access.authenticate(client, { password: p.password, wanted: () => ch.phase === "connecting" });
   const decided = (a: AuthResult): void | Promise<void> => {
+    // Also when the client has not waited for the answer.
+    if (isGuess) countGuess(ch, client, a);
     try {
       return authenticated(ch, p, client, a, null);
     } finally {
@@ -101,7 +102,7 @@ function ask(ch: Channel, p: ConnectPacket, client: ClientInfo): void | Promise<
   };
   if (!(answer instanceof Promise)) return decided(answer);
   // Whose password nobody looks at takes no place from those whose outcome others wait for.
-  if (p.password !== null) guesses.pending(client);
+  if (isGuess) guesses.pending(client);
   return answer.then(decided, (err: unknown) => {
     guesses.settled(client);
     throw err;
@@ -109,8 +110,7 @@ function ask(ch: Channel, p: ConnectPacket, client: ClientInfo): void | Promise<
 }
 
 /** A wrong password counts, a back end that is down does not. */
-function countGuess(ch: Channel, p: ConnectPacket, client: ClientInfo, answer: AuthResult): void {
-  if (p.password === null && p.authMethod === null) return;
+export function countGuess(ch: Channel, client: ClientInfo, answer: AuthResult): void {
   if (answer.allow) ch.broker.guesses.passed(client);
   else if (answer.code !== RC.SERVER_UNAVAILABLE && answer.code !== RC.SERVER_BUSY) ch.broker.guesses.failed(client);
 }
@@ -131,7 +131,7 @@ function malformed(ch: Channel, p: ProtocolError, version: ProtocolVersion | 0):
   } else ch.malformed(p.code, p.why);
 }
 
-/** After authentication, basic or enhanced. `authData` goes into CONNACK. */
+/** After authentication, basic or enhanced, whose outcome counts already. `authData` goes into CONNACK. */
 export function authenticated(
   ch: Channel,
   p: ConnectPacket,
@@ -139,8 +139,6 @@ export function authenticated(
   answer: AuthResult,
   authData: Uint8Array | null,
 ): void | Promise<void> {
-  // Also when the client has not waited for the answer.
-  countGuess(ch, p, client, answer);
   if (ch.phase !== "connecting") return;
   if (!answer.allow) {
     refuse(ch, { code: answer.code, why: answer.why, told: answer.told });

@@ -85,7 +85,13 @@ export function jwtSource(host: SourceHost, o: JwtSettings, notes: TokenNotes): 
 
   return {
     // Beside a token the user name is whatever its holder types: it must not take the token's rules away.
-    auth: { authenticate, dollarHasRules: true, rulesKey: "auth.jwt.acl_claim_name", ...(o.aclClaim !== "" && { check }) },
+    auth: {
+      authenticate,
+      secretName: o.isUserName,
+      dollarHasRules: true,
+      rulesKey: "auth.jwt.acl_claim_name",
+      ...(o.aclClaim !== "" && { check }),
+    },
     backends: jwks === null ? [] : [jwks.backend],
   };
 }
