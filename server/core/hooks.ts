@@ -46,7 +46,8 @@ export type HookPoint = keyof HookPoints;
  * Narrows or widens what a handler is asked. `message.publish`: `retained` = only messages with the retain flag, `prefix` = only
  * topics that begin so; `topic` = only those it says yes to (asked once for a topic that is repeated; who changes its mind hooks anew), none
  * below `$SYS/` without `sys`; all other messages stay on the fast path. `client.authenticate`: `anonymous` = also clients with neither
- * user name nor password (EMQ X 3.1 asked nobody about those). `client.check_acl`: `anyTopic` = what the handler says of a client whatever
+ * user name nor password (EMQ X 3.1 asked nobody about those); `secretName` = now the handler takes a user name for a secret, so that who shows
+ * nothing else may be guessing. `client.check_acl`: `anyTopic` = what the handler says of a client whatever
  * the topic is; who publishes to many topics is then not asked about for each.
  */
 export interface HookFilter {
@@ -55,6 +56,7 @@ export interface HookFilter {
   topic?: (topic: string) => boolean;
   sys?: boolean;
   anonymous?: boolean;
+  secretName?: () => boolean;
   anyTopic?: (client: ClientInfo, action: Action) => AnyTopic;
 }
 
@@ -89,7 +91,7 @@ const POINTS: readonly HookPoint[] = [
   "message.dropped",
 ];
 
-const NARROWING = ["retained", "prefix", "topic", "anonymous", "anyTopic"] as const;
+const NARROWING = ["retained", "prefix", "topic", "anonymous", "secretName", "anyTopic"] as const;
 
 export class Hooks {
   /** Handlers by point, highest priority first. The arrays live for ever: callers may keep them. */

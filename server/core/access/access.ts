@@ -49,6 +49,12 @@ function isAnonymous(client: ClientInfo, credentials: Credentials): boolean {
   return client.username === null && credentials.password === null;
 }
 
+/** Does it show what may be guessed? A password always is that, a user name where some handler takes it for a secret. */
+export function mayGuess(handlers: readonly AuthHandler[], { username }: ClientInfo, { password }: Credentials): boolean {
+  if (password !== null) return true;
+  return username !== null && username !== "" && handlers.some((h) => h.filter?.secretName?.() === true);
+}
+
 /** The handlers that are asked about this client. */
 export function askedAbout(handlers: readonly AuthHandler[], client: ClientInfo, credentials: Credentials): readonly AuthHandler[] {
   return handlers.length > 0 && isAnonymous(client, credentials) ? handlers.filter((h) => h.filter?.anonymous === true) : handlers;
@@ -101,6 +107,11 @@ export class Access {
       otherwise = step ?? otherwise;
     }
     return this.nobodyKnows(client, credentials, otherwise);
+  }
+
+  /** Who shows nothing guesses nothing. */
+  mayGuess(client: ClientInfo, credentials: Credentials): boolean {
+    return mayGuess(this.hooks.at["client.authenticate"], client, credentials);
   }
 
   /** The rest of the fold once a handler has returned a promise. `handlers[0]` is the one that is waited for. */

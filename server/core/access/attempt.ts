@@ -3,8 +3,8 @@ import { networkOf } from "../../lib/cidr.ts";
 import type { MonoMs } from "../../lib/time.ts";
 import type { ClientInfo } from "../types.ts";
 
-/** Longer names share a count with those that begin alike: they must not make the tables large. */
-const NAME_MAX = 128;
+/** Of longer names as many characters in front and at the end count: they must not make the tables large, and tokens of one issuer begin alike. */
+const NAME_PART = 64;
 const ADDRESS_FACTOR = 10;
 /** Behind the limit, the key of an address begins with it; those of names, and of an address and a name, do not. */
 const ADDRESS = "@";
@@ -12,8 +12,10 @@ const ADDRESS = "@";
 /** What is known of a key. */
 export interface Count {
   readonly key: string;
-  /** Failures, as of `at`; leaking since. */
+  /** Failures, as of `at`; leaking since. No more than are allowed. */
   level: number;
+  /** The same, with those beyond what is allowed that right ones have let by. */
+  all: number;
   at: MonoMs;
   /** Checks under way whose outcome is not known yet. */
   pending: number;
@@ -68,6 +70,8 @@ export function nextGate({ gates, places }: Attempt): Bound | undefined {
 }
 
 function names({ username, clientId }: ClientInfo): string[] {
-  const id = `c${clientId.slice(0, NAME_MAX)}`;
-  return username === null ? [id] : [`u${username.slice(0, NAME_MAX)}`, id];
+  const id = `c${ends(clientId)}`;
+  return username === null ? [id] : [`u${ends(username)}`, id];
 }
+
+const ends = (name: string): string => (name.length <= 2 * NAME_PART ? name : name.slice(0, NAME_PART) + name.slice(-NAME_PART));

@@ -10,7 +10,7 @@ import { mountpointOf } from "../handle/mountpoint.ts";
 import type { Hooks } from "../hooks.ts";
 import type { Clock } from "../ports.ts";
 import type { Action, ClientInfo, Credentials } from "../types.ts";
-import { askedAbout } from "./access.ts";
+import { askedAbout, mayGuess } from "./access.ts";
 import type { Banned } from "./banned.ts";
 import type { Flapping } from "./flapping.ts";
 import type { Guesses } from "./guesses.ts";
@@ -123,10 +123,11 @@ async function authentication(deps: ExplainDeps, trail: Trail, client: ClientInf
     trail.add(step, verdict, why);
     return ANYBODY;
   };
-  if (credentials.password !== null && deps.guesses.refuses(client)) {
+  const all = deps.hooks.at["client.authenticate"].slice();
+  if (mayGuess(all, client, credentials) && deps.guesses.refuses(client)) {
     return refused("auth_failure_limit", "deny", "too many failed authentications from its address lately");
   }
-  const handlers = askedAbout(deps.hooks.at["client.authenticate"].slice(), client, credentials);
+  const handlers = askedAbout(all, client, credentials);
   let otherwise: string | null = null;
   for (const h of handlers) {
     try {

@@ -3,8 +3,9 @@ import { decodeAuth, encodeAuth } from "../../mqtt/packets/auth.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
 import { type ConnectPacket, ProtocolError } from "../../mqtt/types.ts";
 import type { Channel } from "../channel.ts";
-import type { AuthExchange, ClientInfo } from "../types.ts";
+import type { AuthExchange, AuthResult, ClientInfo } from "../types.ts";
 import { authenticated, refuse } from "./connect.ts";
+import { countGuess, inTurn, judged } from "./guess.ts";
 
 type Auth = NonNullable<Channel["auth"]>;
 
@@ -42,7 +43,8 @@ export function handleAuth(ch: Channel, buf: Uint8Array, body: number, end: numb
     ch.malformed(RC.PROTOCOL_ERROR, "AUTH out of turn");
     return;
   }
-  return step(ch, ch.client as ClientInfo, p.data);
+  const client = ch.client as ClientInfo;
+  return inTurn(ch, client, end - body, () => step(ch, client, p.data));
 }
 
 function step(ch: Channel, client: ClientInfo, data: Uint8Array | null): void | Promise<void> {
@@ -52,40 +54,34 @@ function step(ch: Channel, client: ClientInfo, data: Uint8Array | null): void | 
     ch.close(RC.UNSPECIFIED_ERROR, "authentication_method_gone");
     return;
   }
-  const answer = method.step(client, data, state);
-  return answer instanceof Promise ? answer.then((a) => apply(ch, client, a)) : apply(ch, client, answer);
+  return judged(ch, client, method.step(client, data, state), (a) => apply(ch, client, a));
 }
 
 function apply(ch: Channel, client: ClientInfo, a: AuthExchange): void | Promise<void> {
-  if (ch.phase === "closed") {
-    // To hang up early must not make a guess free.
-    if (a.status === "failure") ch.broker.guesses.failed(client);
-    return;
-  }
+  if (a.status === "continue") return goOn(ch, a.data);
+  const answer: AuthResult =
+    a.status === "failure" ? { allow: false, code: a.code, why: a.why } : { allow: true, isSuper: a.isSuper ?? false };
+  // Also when the client has not waited for it: to hang up early must not make a guess free.
+  countGuess(ch, client, answer);
+  if (ch.phase === "closed") return;
   const auth = ch.auth as Auth;
-  if (a.status === "continue") {
-    ch.sendPacket(encodeAuth(RC.CONTINUE_AUTHENTICATION, auth.method, a.data));
-    ch.broker.metrics.authSent++;
-    return;
-  }
   const connect = auth.state?.connect as ConnectPacket | undefined;
   auth.state = null;
   if (ch.phase === "connecting" && connect !== undefined) {
-    if (a.status === "failure") ch.broker.metrics.authFailure++;
-    else ch.broker.metrics.authSuccess++;
-    return authenticated(
-      ch,
-      connect,
-      client,
-      a.status === "failure" ? { allow: false, code: a.code, why: a.why } : { allow: true, isSuper: a.isSuper ?? false },
-      a.status === "success" ? a.data : null,
-    );
+    if (answer.allow) ch.broker.metrics.authSuccess++;
+    else ch.broker.metrics.authFailure++;
+    return authenticated(ch, connect, client, answer, a.status === "success" ? a.data : null);
   }
   if (a.status === "failure") {
-    ch.broker.guesses.failed(client);
     ch.close(a.code, "reauthentication_failed", a.why);
     return;
   }
   ch.sendPacket(encodeAuth(RC.SUCCESS, auth.method, a.data));
+  ch.broker.metrics.authSent++;
+}
+
+function goOn(ch: Channel, data: Uint8Array | null): void {
+  if (ch.phase === "closed") return;
+  ch.sendPacket(encodeAuth(RC.CONTINUE_AUTHENTICATION, (ch.auth as Auth).method, data));
   ch.broker.metrics.authSent++;
 }

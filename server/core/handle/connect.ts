@@ -14,6 +14,7 @@ import { keepaliveFor, planKeepalive, planRetry, renewAwaitRel } from "../keepal
 import { NEVER_EXPIRES, type Session } from "../session.ts";
 import type { AclVerdict, AuthResult, ClientInfo } from "../types.ts";
 import { beginAuth } from "./auth.ts";
+import { countGuess, inTurn, judged } from "./guess.ts";
 import { mountpointOf } from "./mountpoint.ts";
 
 /** A refusal: reason code of 5.0 (mapped for 3.x), and words for the log and the reason string. */
@@ -53,27 +54,8 @@ function begin(ch: Channel, headerFlags: number, buf: Uint8Array, body: number, 
     refuse(ch, no);
     return;
   }
-  // Who shows nothing guesses nothing.
-  if (p.password === null && p.authMethod === null) return ask(ch, p, client);
-  const { broker } = ch;
-  const admitted = broker.guesses.admit(client, (ms) => new Promise((done) => void broker.after(ms, done)), end - body);
-  return admitted instanceof Promise ? admitted.then((yes) => enter(ch, p, client, yes)) : enter(ch, p, client, admitted);
-}
-
-/** The credentials may be looked at, or not any more. */
-function enter(ch: Channel, p: ConnectPacket, client: ClientInfo, admitted: boolean): void | Promise<void> {
-  const { guesses } = ch.broker;
-  if (ch.phase !== "connecting") return guesses.settled(client);
-  if (!admitted) {
-    refuse(ch, { code: RC.CONNECTION_RATE_EXCEEDED, why: "too many authentications that failed, or are under way" });
-    return;
-  }
-  if (p.authMethod === null) return ask(ch, p, client);
-  try {
-    return beginAuth(ch, p, client);
-  } finally {
-    guesses.settled(client);
-  }
+  if (p.authMethod === null && !ch.broker.access.mayGuess(client, p)) return ask(ch, p, client, false);
+  return inTurn(ch, client, end - body, () => (p.authMethod === null ? ask(ch, p, client, true) : beginAuth(ch, p, client)));
 }
 
 /** It is closed before it was let in. */
@@ -87,32 +69,17 @@ export function leftInLine(ch: Channel): boolean {
   return ch.client !== null && ch.broker.guesses.left(ch.client);
 }
 
-/** User name and password, or neither: the access chain decides. */
-function ask(ch: Channel, p: ConnectPacket, client: ClientInfo): void | Promise<void> {
-  const { access, guesses } = ch.broker;
-  const answer = access.authenticate(client, { password: p.password, wanted: () => ch.phase === "connecting" });
-  const decided = (a: AuthResult): void | Promise<void> => {
-    try {
-      return authenticated(ch, p, client, a, null);
-    } finally {
-      // Behind the count of what came of it: whoever waits for an outcome is to hear this one.
-      guesses.settled(client);
-    }
+/** User name and password, or neither: the access chain decides. `isGuess`: they may be guessed, as it was when it came. */
+function ask(ch: Channel, p: ConnectPacket, client: ClientInfo, isGuess: boolean): void | Promise<void> {
+  const answer = ch.broker.access.authenticate(client, { password: p.password, wanted: () => ch.phase === "connecting" });
+  const decide = (a: AuthResult): void | Promise<void> => {
+    // Also when the client has not waited for the answer.
+    if (isGuess) countGuess(ch, client, a);
+    return authenticated(ch, p, client, a, null);
   };
-  if (!(answer instanceof Promise)) return decided(answer);
+  if (isGuess) return judged(ch, client, answer, decide);
   // Whose password nobody looks at takes no place from those whose outcome others wait for.
-  if (p.password !== null) guesses.pending(client);
-  return answer.then(decided, (err: unknown) => {
-    guesses.settled(client);
-    throw err;
-  });
-}
-
-/** A wrong password counts, a back end that is down does not. */
-function countGuess(ch: Channel, p: ConnectPacket, client: ClientInfo, answer: AuthResult): void {
-  if (p.password === null && p.authMethod === null) return;
-  if (answer.allow) ch.broker.guesses.passed(client);
-  else if (answer.code !== RC.SERVER_UNAVAILABLE && answer.code !== RC.SERVER_BUSY) ch.broker.guesses.failed(client);
+  return answer instanceof Promise ? answer.then(decide) : decide(answer);
 }
 
 /** A packet beyond what is taken, of which `buf[pos, end)` has come. */
@@ -131,7 +98,7 @@ function malformed(ch: Channel, p: ProtocolError, version: ProtocolVersion | 0):
   } else ch.malformed(p.code, p.why);
 }
 
-/** After authentication, basic or enhanced. `authData` goes into CONNACK. */
+/** After authentication, basic or enhanced, whose outcome counts already. `authData` goes into CONNACK. */
 export function authenticated(
   ch: Channel,
   p: ConnectPacket,
@@ -139,8 +106,6 @@ export function authenticated(
   answer: AuthResult,
   authData: Uint8Array | null,
 ): void | Promise<void> {
-  // Also when the client has not waited for the answer.
-  countGuess(ch, p, client, answer);
   if (ch.phase !== "connecting") return;
   if (!answer.allow) {
     refuse(ch, { code: answer.code, why: answer.why, told: answer.told });
@@ -365,20 +330,6 @@ function connackProperties(p: ConnectPacket, client: ClientInfo, authData: Uint8
   return props;
 }
 
-seldom(
-  handleConnect,
-  begin,
-  enter,
-  goneBefore,
-  leftInLine,
-  ask,
-  countGuess,
-  authenticated,
-  describe,
-  checkClientId,
-  checkBanned,
-  checkWill,
-  checkRoom,
-);
+seldom(handleConnect, begin, goneBefore, leftInLine, ask, authenticated, describe, checkClientId, checkBanned, checkWill, checkRoom);
 seldom(overtaken, accept, sessionExpiryOf, setUp);
 seldom(fittingProperties, connackProperties, decodeConnect, encodeConnack);

@@ -1,14 +1,13 @@
 /**
  * Slow hashes run on threads of the runtime, which disk and name look-ups need too: a few at a time. Of those that wait only so many are taken
  * as have their turn while a client still waits for it, by what such a hash was measured to take; beyond that the answer is no. Everybody
- * comes back at once after a restart; nobody is served by a queue of minutes. Addresses take turns, and none has all of the queue.
+ * comes back at once after a restart; nobody is served by a queue of minutes. Addresses take turns, and none has more of the queue than
+ * is left to the others.
  */
 import { availableParallelism } from "node:os";
 
 /** So long may the last one wait for its turn, ms: as long as a client does. */
 const WAITING_MS = 15_000;
-/** An address may have so much of it. */
-const SHARE = 2 / 3;
 /** Kinds whose times are remembered. */
 const KINDS_MAX = 100;
 /** What one more measurement counts for. */
@@ -70,7 +69,8 @@ export class HashQueue {
     }
     const line: Line = this.#lines.get(from) ?? { jobs: [], of: new Map() };
     const max = this.waitingMs * this.atATime;
-    if (this.#waitingMs + measured.ms > max || timeOf(line) + measured.ms > max * SHARE) return null;
+    // As with `Shares`: one address alone has half of it, a further one half of the rest.
+    if (timeOf(line) + measured.ms > max - this.#waitingMs) return null;
     this.#lines.set(from, line);
     measured.waiting++;
     line.of.set(measured, (line.of.get(measured) ?? 0) + 1);

@@ -3,6 +3,7 @@
  * nobody can be asked (`auth.<x>.on_error`).
  */
 import { sayWhy } from "../../core/access/trace.ts";
+import type { HookPoints } from "../../core/hooks.ts";
 import type { AclStep, Action, AuthStep, ClientInfo } from "../../core/types.ts";
 import { oneOf } from "../../lib/config_entry.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
@@ -15,6 +16,8 @@ export interface OutsideAuth {
   authenticate(client: ClientInfo, password: Uint8Array, wanted: () => boolean): AuthStep | Promise<AuthStep>;
   /** null = no rule speaks of it. Absent = it has none at all. @throws BackendError */
   check?(client: ClientInfo, action: Action, topic: string): AclStep | Promise<AclStep>;
+  /** It looks for a secret in the user name, a token. */
+  secretName?: boolean;
   /** The key whose value says what is asked about topics; absent = it is always the same. */
   rulesKey?: string;
   /** User names that begin with `$` have rules, too. Absent = none, as with EMQ X 3.1's tables: there the name is an account's, and no stranger's choice. */
@@ -82,7 +85,7 @@ export function askOutside(ctx: Hanging, now: () => OutsideAuth, { onError, pass
     sayWhy(client, () => (does ? `no answer, so the next one is asked (on_error = ignore): ${err.message}` : `no answer: ${err.message}`));
     return does;
   };
-  ctx.hook("client.authenticate", (client, { password, wanted }) => {
+  const authenticate: HookPoints["client.authenticate"] = (client, { password, wanted }) => {
     if (!takesHalf && isHalf(client, password)) {
       sayWhy(client, () => HALF_WORDS);
       return HALF;
@@ -92,7 +95,8 @@ export function askOutside(ctx: Hanging, now: () => OutsideAuth, { onError, pass
       (err) => (passes(client, "authenticate", err) ? null : refused(err)),
       (step, err) => counted(client, counts.authentication, step?.allow ?? null, err || (step?.allow === false && step.failed === true)),
     );
-  });
+  };
+  ctx.hook("client.authenticate", authenticate, { secretName: () => now().secretName === true });
   const check = (client: ClientInfo, action: Action, topic: string): AclStep | Promise<AclStep> => {
     const auth = now();
     const unchecked = whyUnchecked(auth, client);

@@ -55,7 +55,7 @@ const config = {
   "auth.jwt.disconnect_after_expire": flag("off", "End a connection when its token runs out.", OURS),
 };
 
-const NOTES: TokenNotes = { ends: new WeakMap<ClientInfo, number>(), rules: new WeakMap<ClientInfo, RuleSet>() };
+const NOTES: TokenNotes = { ends: new WeakMap<ClientInfo, number>(), rules: new WeakMap<ClientInfo, RuleSet>(), jwks: new WeakMap() };
 
 const outside: OutsidePlugin<typeof config> = {
   takesHalf: true,

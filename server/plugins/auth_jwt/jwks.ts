@@ -50,25 +50,32 @@ export class Jwks implements KeyRing {
   readonly backend: Backend<null>;
   #keys: readonly Key[] = [];
   #fetchedAt: MonoMs | null = null;
-  /** Requests so far, and which of them brought the keys. */
+  /** Requests so far, and which of them brought the keys; 0 = none has, those there are were handed over. */
   #requests = 0;
   #newest = 0;
   /** The look that is under way, if it counts. */
   #look: Promise<void> | null = null;
   readonly #odd;
 
+  /** `former`: with the settings before these. What it has fetched from there as one would now is good still, and as old as it is. */
   constructor(
     private readonly host: SourceHost,
     private readonly o: JwksOptions,
+    former: Jwks | null = null,
   ) {
     this.#odd = oddAnswers(host)(null);
+    if (former !== null && former.o.url.href === o.url.href && Bun.deepEquals(former.o.tls, o.tls)) {
+      this.#keys = former.#keys;
+      this.#fetchedAt = former.#fetchedAt;
+    }
     const what = `Keys at ${o.url.origin}${o.url.pathname}`;
     const options = {
       what,
       open: () => null,
       close: () => {},
       // What it has is good for a while. Whether the URL is back only fetching tells, which is all that is ever asked of it.
-      probe: async (_: null, isDown: boolean) => void ((isDown || this.#isOlderThan(o.refreshMs)) && (await this.#fetch())),
+      probe: async (_: null, isDown: boolean) =>
+        void ((isDown || this.#newest === 0 || this.#isOlderThan(o.refreshMs)) && (await this.#fetch())),
       ...advised({ judge: () => "down", table: [], keys: KEYS }),
       pool: 1,
       perConnection: 1,

@@ -27,17 +27,21 @@ export interface JwtSettings {
   aclClaim: string;
 }
 
-/** What good tokens have said of connections: longer than the plugin's life, so that one that is loaded again still knows them. */
+/** What outlives a source. */
 export interface TokenNotes {
-  /** Unix ms at which it ends. */
+  /** Of good tokens, by connection, longer than the plugin's life, so that one that is loaded again still knows it. Unix ms at which it ends. */
   readonly ends: WeakMap<ClientInfo, number>;
   readonly rules: WeakMap<ClientInfo, RuleSet>;
+  /** By plugin's life: keys from a URL with the settings that came last. */
+  readonly jwks: WeakMap<SourceHost, Jwks>;
 }
 
 /** @throws Error naming the key whose value cannot be used */
 export function jwtSource(host: SourceHost, o: JwtSettings, notes: TokenNotes): Source {
   const file = o.pubkey === null ? null : oneKey(keyIn(o.pubkey), "auth.jwt.pubkey");
-  const jwks = o.jwks === null ? null : new Jwks(host, o.jwks);
+  const jwks = o.jwks === null ? null : new Jwks(host, o.jwks, notes.jwks.get(host));
+  if (jwks === null) notes.jwks.delete(host);
+  else notes.jwks.set(host, jwks);
   const rules: JwtRules = {
     secret: o.secret === "" ? null : oneKey(secretVerifiers(o.secret), "auth.jwt.secret"),
     key: ringOf(file, jwks),
@@ -85,7 +89,13 @@ export function jwtSource(host: SourceHost, o: JwtSettings, notes: TokenNotes): 
 
   return {
     // Beside a token the user name is whatever its holder types: it must not take the token's rules away.
-    auth: { authenticate, dollarHasRules: true, rulesKey: "auth.jwt.acl_claim_name", ...(o.aclClaim !== "" && { check }) },
+    auth: {
+      authenticate,
+      secretName: o.isUserName,
+      dollarHasRules: true,
+      rulesKey: "auth.jwt.acl_claim_name",
+      ...(o.aclClaim !== "" && { check }),
+    },
     backends: jwks === null ? [] : [jwks.backend],
   };
 }

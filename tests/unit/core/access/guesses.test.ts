@@ -185,11 +185,24 @@ describe("bounds", () => {
     expect(admit(guesser)).toBe(false);
   });
 
+  test("long names that begin or end alike, as tokens of one issuer or paths do, are different ones", () => {
+    const { guesses, from, fail, admit } = guessing();
+    const name = (begin: string, end: string): string => `${begin}${"x".repeat(300)}${end}`;
+    fail(from("10.0.0.1", name("a", "1"), name("c", "1")), 5);
+    expect(admit(from("10.0.0.1", name("a", "1"), "other"))).toBe(false);
+    expect([admit(from("10.0.0.1", name("a", "2"), name("c", "2"))), admit(from("10.0.0.1", name("b", "1"), name("d", "1")))]).toEqual([
+      true,
+      true,
+    ]);
+    // Elsewhere it waits for its own name alone.
+    expect(admit(from("10.0.0.2", name("a", "2"), name("c", "2")))).toBe(true);
+  });
+
   test("names of any length cost little, and only so many attempts wait at a time", async () => {
     const { guesses, from, fail } = guessing();
     const long = "n".repeat(60_000);
-    fail(from("10.6.6.6", `${long}1`, long), 5);
-    expect(guesses.refuses(from("10.6.6.6", `${long}2`, "x"))).toBe(true);
+    fail(from("10.6.6.6", `${long}1${long}`, long), 5);
+    expect(guesses.refuses(from("10.6.6.6", `${long}2${long}`, "x"))).toBe(true);
     let wake = (): void => {};
     const asleep = new Promise<void>((done) => {
       wake = done;

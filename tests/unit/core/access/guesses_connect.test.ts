@@ -1,7 +1,7 @@
 /** Password guesses at CONNECT: what clients hear, and who is asked. */
 import { describe, expect, test } from "bun:test";
 import type { IConnectPacket } from "mqtt-packet";
-import { TestKit } from "../../../support/test_broker.ts";
+import { type TestClient, TestKit } from "../../../support/test_broker.ts";
 
 describe("at CONNECT", () => {
   const kitWith = (answer: "sync" | "async" = "sync") => {
@@ -124,6 +124,75 @@ describe("at CONNECT", () => {
       for (let k = 0; k < 5; k++) await new Promise((done) => setImmediate(done));
     }
     expect(wrong).toBe(5);
+  });
+
+  /** `steps`: packets of the client up to that which is looked at, for as long as `end` has not come. */
+  const enhanced = (steps: 1 | 2) => {
+    const kit = new TestKit({ zone: { authFailureLimit: { count: 5, intervalMs: 50_000 } } });
+    const looks: ((good: boolean) => void)[] = [];
+    kit.broker.authMethods.set("TEST", {
+      name: "TEST",
+      step: (_, data) => {
+        if (data === null && steps === 2) return { status: "continue", data: null };
+        return new Promise((done) => {
+          looks.push((good) => done(good ? { status: "success", data: null } : { status: "failure", code: 0x87, why: "no" }));
+        });
+      },
+    });
+    const properties = { authenticationMethod: "TEST", authenticationData: Buffer.from("guess") };
+    const auth = (c: TestClient, reasonCode: number) => c.send({ cmd: "auth", reasonCode, properties } as never);
+    const clients = (n: number): TestClient[] => {
+      const { authenticationMethod } = properties;
+      const all = Array.from({ length: n }, () =>
+        kit.client(5, "10.6.6.6").connect("dev", { username: "joe", properties: { authenticationMethod } }),
+      );
+      if (steps === 2) for (const c of all) auth(c, 0x18);
+      return all;
+    };
+    const end = async (n: number, good: boolean): Promise<void> => {
+      for (const look of looks.splice(0, n)) look(good);
+      for (let k = 0; k < 5; k++) await new Promise((done) => setImmediate(done));
+      kit.settle();
+    };
+    return { kit, looks, clients, auth, end };
+  };
+
+  for (const [where, steps] of [
+    ["CONNECT", 1],
+    ["a later AUTH", 2],
+  ] as const)
+    test(`enhanced authentication that takes time: of ${where} no more are looked at together than may fail`, async () => {
+      const { kit, looks, clients, end } = enhanced(steps);
+      clients(400);
+      expect(looks).toHaveLength(5);
+      await end(1, false);
+      expect(looks).toHaveLength(4);
+      await end(4, false);
+      expect([looks.length, kit.metrics.authLimited]).toEqual([0, 395]);
+      kit.pass(50_000);
+      clients(6);
+      expect(looks).toHaveLength(5);
+      await end(5, false);
+    });
+
+  test("re-authentication waits in the same line; who does not go on with an exchange holds no place", async () => {
+    const { kit, looks, clients, auth, end } = enhanced(1);
+    const [first] = clients(1) as [TestClient];
+    await end(1, true);
+    expect(codeOf(first.take())).toBe(0);
+    kit.broker.authMethods.set("IDLE", { name: "IDLE", step: () => ({ status: "continue", data: null }) });
+    for (let i = 0; i < 50; i++)
+      kit.client(5, "10.6.6.6").connect("idle", { username: "joe", properties: { authenticationMethod: "IDLE" } });
+    for (let i = 0; i < 5; i++)
+      kit.client(5, "10.6.6.6").connect(`other${i}`, { username: "joe", properties: { authenticationMethod: "TEST" } });
+    expect(looks).toHaveLength(5);
+    auth(first, 0x19);
+    expect(looks).toHaveLength(5);
+    await end(5, true);
+    expect(looks).toHaveLength(1);
+    await end(1, true);
+    expect(first.take()).toMatchObject([{ cmd: "auth", reasonCode: 0 }]);
+    expect(kit.broker.guesses.size).toBe(0);
   });
 
   test("many clients with one user name and the right password behind one address come in, however slow the back end is", async () => {

@@ -165,6 +165,46 @@ describe("checks that take time", () => {
     expect([refused.length, metrics.authLimited, rounds < 60]).toEqual([0, 0, true]);
   });
 
+  /** Guesses at one client id (5 may fail in 50 s) that are asked about in 1000 s, from a full count on: as many as go at a time. */
+  const guessedAt = (everyMs: number, hasAccount: boolean): number => {
+    const { guesses, clock, from, fail } = guessing();
+    const own = () => from("10.6.6.6", "mallory", "dev");
+    const enters = (client: ClientInfo): boolean => {
+      const may = guesses.admit(client, never) === true;
+      if (may) guesses.pending(client);
+      else guesses.left(client);
+      return may;
+    };
+    const ends = (client: ClientInfo, good: boolean): void => {
+      if (good) guesses.passed(client);
+      else guesses.failed(client);
+      guesses.settled(client);
+    };
+    guesses.passed(own());
+    fail(from("10.6.6.6", null, "dev"), 5);
+    let asked = 0;
+    for (let ms = 0; ms < 1_000_000; ms += everyMs) {
+      clock.forward(everyMs);
+      // One of its own stays under way, so that what the other ones were good for is not forgotten.
+      const mine = hasAccount ? many(300, own).filter((client, i) => enters(client) && (i === 0 || void ends(client, true))) : [];
+      const guess = many(300, () => from("10.6.6.6", null, "dev")).filter(enters);
+      asked += guess.length;
+      for (const client of guess) ends(client, false);
+      for (const client of mine) ends(client, true);
+    }
+    return asked;
+  };
+
+  for (const [how, everyMs] of [
+    ["in each part", 10_000],
+    ["in each interval", 50_000],
+  ] as const)
+    test(`who logs in rightly, too, ${how}, guesses as often as is allowed in the long run, and 256 more once`, () => {
+      expect(guessedAt(everyMs, false)).toBe(100);
+      // One of the places is that of its own.
+      expect(guessedAt(everyMs, true)).toBe(100 + 256 - 1);
+    });
+
   test("who came in before is checked no more often together than others, but whatever others have failed", async () => {
     const { guesses, from, fail } = guessing();
     const device = () => from("10.0.0.1", "joe", "dev");

@@ -39,6 +39,22 @@ describe("the token", () => {
     expect([code(other.kit, signed({}), null), code(other.kit, "joe", signed({}))]).toEqual([0, 0x87]);
   });
 
+  test("in the user name is guessed at no more often than a password, while it is looked for there", async () => {
+    const settings = { ...SECRET, "auth.jwt.from": "username" };
+    const { kit, replaceConfig } = await running(authJwt, { settings });
+    kit.zone.authFailureLimit = { count: 5, intervalMs: 50_000 };
+    const guess = (i: number): number => code(kit, signed({}, `word${i}`), null);
+    const codes = (): number[] => Array.from({ length: 7 }, (_, i) => guess(i));
+    await replaceConfig("emqx_auth_jwt", { ...settings, "auth.jwt.from": "password" });
+    expect(codes()).toEqual(Array(7).fill(0x87));
+    await replaceConfig("emqx_auth_jwt", settings);
+    expect(codes()).toEqual([...Array(5).fill(0x87), 0x9f, 0x9f]);
+    expect([code(kit, signed({}), null), code(kit, null, null)]).toEqual([0x9f, 0]);
+    const client = aClient({ zone: kit.zone, username: signed({}), clientId: "c1", ip: "127.0.0.1" });
+    const { authentication } = await explain(kit.broker, client, { password: null }, { action: "publish", topic: "a/b" });
+    expect(authentication.steps.at(-1)?.step).toBe("auth_failure_limit");
+  });
+
   test("who brings none is left to the next one, who brings a bad one is not", async () => {
     const { kit, manager } = await running(authJwt);
     expect([code(kit, "joe", "plain"), code(kit, "joe", signed({}, "x")), code(kit, "joe", signed({}))]).toEqual([0, 0x87, 0]);

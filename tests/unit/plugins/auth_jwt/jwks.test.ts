@@ -312,6 +312,32 @@ describe("keys from a URL", () => {
     expect(await code(it.kit, signed(a.privateKey, { kid: "a" }))).toBe(0x87);
   });
 
+  test("what was fetched is kept where another setting changes, though the URL is away; for another URL it is not", async () => {
+    const a = pair();
+    const [k, other] = [keys(), keys()];
+    stops.push(() => k.server.stop(true));
+    stops.push(() => other.server.stop(true));
+    k.set(jwk(a.publicKey, { kid: "a" }));
+    const it = await broker(k.url);
+    const settings = { "auth.jwt.secret": "", "auth.jwt.jwks": k.url, "auth.jwt.jwks.timeout": "1s" };
+    const token = signed(a.privateKey, { kid: "a" });
+    await until(() => state(it) === "up", "the keys are there");
+    k.state.status = 500;
+    other.state.status = 500;
+    await it.replaceConfig("emqx_auth_jwt", { ...settings, "auth.jwt.leeway": "5s" });
+    expect(await code(it.kit, token)).toBe(0);
+    // Whether it is there with these settings is found out at once, all the same.
+    await until(() => {
+      it.kit.pass(100);
+      return state(it) === "down";
+    }, "it is known to be away");
+    expect(await code(it.kit, token)).toBe(0);
+    await it.replaceConfig("emqx_auth_jwt", { ...settings, "auth.jwt.jwks": other.url });
+    expect(await code(it.kit, token, 100)).toBe(0x88);
+    await it.replaceConfig("emqx_auth_jwt", settings);
+    expect(await code(it.kit, token, 100)).toBe(0x88);
+  });
+
   test("a URL that was refused together with another setting is asked by nobody", async () => {
     const k = keys();
     stops.push(() => k.server.stop(true));
