@@ -1,5 +1,5 @@
 /** emqx_auth_http on the core: what is told of several services, what their answers come to, who is asked about first. */
-import { afterAll, afterEach, describe, expect, test } from "bun:test";
+import { afterAll, afterEach, describe, expect, spyOn, test } from "bun:test";
 import { createServer } from "node:net";
 import { authHttp } from "../../../../server/plugins/auth_http/index.ts";
 import { aClient } from "../../../support/access.ts";
@@ -52,6 +52,27 @@ test("who logs in is asked about before the many topics of somebody who is in", 
   expect(state.asked).toEqual(["/auth", "/acl/t/0", "/auth"]);
   held[1]?.(new Response(""));
   expect(await joe).toBe(0);
+});
+
+test("a request ends a little behind its call, however long that has waited for its turn", async () => {
+  const { kit, state, service } = await served({ pool: "1" });
+  const held: ((response: Response) => void)[] = [];
+  state.answer = () => new Promise<Response>((done) => held.push(done));
+  const timeout = spyOn(AbortSignal, "timeout");
+  try {
+    const first = logIn(kit, "joe", "x");
+    await until(() => held.length === 1, "one is asked about");
+    const second = logIn(kit, "jim", "x");
+    await until(() => service()?.waiting === 1, "the other one waits");
+    kit.pass(3000);
+    held[0]?.(new Response(""));
+    await until(() => held.length === 2, "the other one is asked about");
+    held[1]?.(new Response(""));
+    expect([await first, await second]).toEqual([0, 0]);
+    expect(timeout.mock.calls).toEqual([[5500], [2500]]);
+  } finally {
+    timeout.mockRestore();
+  }
 });
 
 const denying = (status: number, body?: ConstructorParameters<typeof Response>[0]) => (): Response =>
