@@ -31,6 +31,12 @@ export interface TimedVerdict {
   anyTopic: boolean;
 }
 
+/** What has come of the questions about one verdict. */
+interface Course {
+  /** One could not be asked. */
+  failed: boolean;
+}
+
 const ALLOWED: AuthResult = { allow: true, isSuper: false };
 const NO_ANONYMOUS: AuthResult = { allow: false, code: RC.NOT_AUTHORIZED, why: "no user name and password, and allow_anonymous is off" };
 /** Strangers hear the same of a wrong password. */
@@ -176,6 +182,11 @@ export class Access {
 
   /** Ask the chain. `topic` is a topic name, or the filter of a subscription without its share group; without mountpoint. */
   checkAcl(client: ClientInfo, action: Action, topic: string): AclVerdict | Promise<AclVerdict> {
+    return this.ask(client, action, topic, null);
+  }
+
+  /** `course`: of whoever wants to know; null = nobody, so that nothing is made for it. */
+  private ask(client: ClientInfo, action: Action, topic: string, course: Course | null): AclVerdict | Promise<AclVerdict> {
     if (client.isSuper || !client.zone.enableAcl) return "allow";
     const handlers = this.hooks.at["client.check_acl"];
     for (let i = 0; i < handlers.length; i++) {
@@ -184,10 +195,10 @@ export class Access {
       try {
         step = h.fn(client, action, topic);
       } catch (err) {
-        return this.aclFailed(h, err);
+        return this.aclFailed(h, err, course);
       }
-      if (step instanceof Promise) return this.checkLater(handlers.slice(i), step, client, action, topic);
-      const verdict = this.aclDecided(step);
+      if (step instanceof Promise) return this.checkLater(handlers.slice(i), step, client, action, topic, course);
+      const verdict = this.aclDecided(step, course);
       if (verdict !== null) return verdict;
     }
     return this.count(client.zone.aclNomatch);
@@ -252,16 +263,16 @@ export class Access {
     now: MonoMs,
   ): Readonly<TimedVerdict> | Promise<AclVerdict> {
     const { epoch } = this;
-    const errors = this.metrics.aclError;
+    // Its own: what others ask meanwhile may fail.
+    const course: Course = { failed: false };
     const generation = client.aclGeneration;
-    const verdict = this.checkAcl(client, action, topic);
+    const verdict = this.ask(client, action, topic, course);
     const keep = (v: AclVerdict): AclVerdict => {
-      if (this.metrics.aclError === errors && client.aclGeneration === generation)
-        cache.put(action, topic, v, now, client.zone.aclCacheMaxSize, epoch);
+      if (!course.failed && client.aclGeneration === generation) cache.put(action, topic, v, now, client.zone.aclCacheMaxSize, epoch);
       return v;
     };
     if (verdict instanceof Promise) return verdict.then(keep);
-    return this.answer(keep(verdict), this.metrics.aclError === errors ? later(now, client.zone.aclCacheTtlMs) : NO_MONO);
+    return this.answer(keep(verdict), course.failed ? NO_MONO : later(now, client.zone.aclCacheTtlMs));
   }
 
   private async checkLater(
@@ -270,23 +281,24 @@ export class Access {
     client: ClientInfo,
     action: Action,
     topic: string,
+    course: Course | null,
   ): Promise<AclVerdict> {
     for (const [i, h] of handlers.entries()) {
       try {
         const step = await (i === 0 ? first : h.fn(client, action, topic));
-        const verdict = this.aclDecided(step);
+        const verdict = this.aclDecided(step, course);
         if (verdict !== null) return verdict;
       } catch (err) {
-        return this.aclFailed(h, err);
+        return this.aclFailed(h, err, course);
       }
     }
     return this.count(client.zone.aclNomatch);
   }
 
   /** null = not decided yet. */
-  private aclDecided(step: AclStep | undefined): AclVerdict | null {
+  private aclDecided(step: AclStep | undefined, course: Course | null): AclVerdict | null {
     if (step === null || step === undefined) return null;
-    if (step.failed === true) this.metrics.aclError++;
+    if (step.failed === true) this.countFailure(course);
     return step.verdict === null ? null : this.count(step.verdict);
   }
 
@@ -299,10 +311,15 @@ export class Access {
     return "deny";
   }
 
-  private aclFailed(h: AclHandler, err: unknown): AclVerdict {
+  private aclFailed(h: AclHandler, err: unknown, course: Course | null): AclVerdict {
     this.hooks.failed("client.check_acl", h, err);
-    this.metrics.aclError++;
+    this.countFailure(course);
     return this.count("deny");
+  }
+
+  private countFailure(course: Course | null): void {
+    this.metrics.aclError++;
+    if (course !== null) course.failed = true;
   }
 }
 

@@ -2,7 +2,7 @@
 import { sayWhy } from "../../core/access/trace.ts";
 import type { AclStep, Action, AuthStep, ClientInfo } from "../../core/types.ts";
 import { ignored, integer, oneOf, optional, secret, text, withSecrets } from "../../lib/config_entry.ts";
-import { between } from "../../lib/time.ts";
+import { between, type MonoMs } from "../../lib/time.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
 import { askNoted, shownValue, type Told } from "../_auth/asking.ts";
 import { superUser } from "../_auth/lookup.ts";
@@ -134,23 +134,24 @@ function httpSource(host: SourceHost, c: Values_, headers: ReadonlyMap<string, s
   }
 
   const refusals = new Unread(Math.max(REQUESTS_MAX - services * pool, UNREAD_MIN));
-  const sent = (request: RequestTemplate, values: Values): Promise<HttpAnswer> => {
-    const began = host.clock.mono();
+  /** `began`: when its call did, which has waited in line, or is put again behind a closed connection. Nobody waits for what comes behind that one's end. */
+  const sent = (request: RequestTemplate, values: Values, began: MonoMs): Promise<HttpAnswer> => {
     const left = (): number => timeoutMs - between(began, host.clock.mono());
     const unread = (response: Response): void => void refusals.drop(response, Math.min(UNREAD_MS, left()));
-    return send(request, fill(request, values), { signal: AbortSignal.timeout(timeoutMs + ABORT_AFTER_MS), tls, unread });
+    return send(request, fill(request, values), { signal: AbortSignal.timeout(Math.max(0, left()) + ABORT_AFTER_MS), tls, unread });
   };
 
   const ask: Ask = async (which, values, wanted) => {
     const request = requests[which];
     if (request === null) return null;
     const backend = backends.get(request.url.origin) as Service;
+    const began = host.clock.mono();
     return askNoted(
       host.clock,
       values.client,
       `${request.method.toUpperCase()} ${request.url.origin}${request.url.pathname}`,
       (client) => shownFields(request, { ...values, client }),
-      (unnoticed) => backend.ask(() => sent(request, values), wanted, unnoticed, which === "acl" ? "second" : "first"),
+      (unnoticed) => backend.ask(() => sent(request, values, began), wanted, unnoticed, which === "acl" ? "second" : "first"),
       answerTold,
     );
   };

@@ -25,8 +25,9 @@ const UNASKED_MS = 60_000;
 /** Its answers to questions, in turn. */
 class Availability {
   readonly #outage: Outage;
-  /** Since when, until when, and how often it has said nothing but that it is not available. */
+  /** Since when, and how often it has said nothing but that it is not available. */
   #since: MonoMs | null = null;
+  /** When it has said so, or, while there is an alarm, was to be asked. */
   #last: MonoMs;
   #answers = 0;
   /** There is an alarm. */
@@ -49,6 +50,11 @@ class Availability {
   retire(heir: boolean): void {
     this.#stop();
     this.#outage.retire(heir);
+  }
+
+  /** Whatever comes of it: where the service is gone by now nobody hears from it, but it is not forgotten. */
+  asked(): void {
+    if (this.#told) this.#last = this.host.clock.mono();
   }
 
   answered(): void {
@@ -96,6 +102,7 @@ export class Service extends Backend<null> {
   override async ask<T>(question: (driver: null) => Promise<T>, wanted?: () => boolean, unnoticed = false, rank?: Rank): Promise<T> {
     const asked = super.ask(question, wanted, unnoticed, rank);
     if (unnoticed) return asked;
+    this.#availability.asked();
     try {
       const answer = await asked;
       this.#availability.answered();

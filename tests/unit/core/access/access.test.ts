@@ -455,6 +455,23 @@ describe("checks of a connected client", () => {
     expect(state.asked).toBe(2);
   });
 
+  test("a failure costs nobody else a verdict that was under way meanwhile", async () => {
+    for (const failing of ["says so", "throws", "rejects"]) {
+      const answer = Promise.withResolvers<AclStep>();
+      const { access, hooks, check, state, holder } = withCache(answer.promise);
+      const other: AclHolder = { client: aClient({ clientId: "other", zone: holder.client.zone }), aclCache: null };
+      const fail = (): AclStep | Promise<AclStep> => {
+        if (failing === "throws") throw new Error("down");
+        return failing === "rejects" ? Promise.reject(new Error("down")) : { verdict: "deny", failed: true };
+      };
+      hooks.add("client.check_acl", "q", (client) => (client === other.client ? fail() : null), 2);
+      const pending = check("publish", "a");
+      await access.checkCached(other, "publish", "b", mono(0));
+      answer.resolve({ verdict: "allow" });
+      expect([failing, await pending, check("publish", "a"), state.asked]).toEqual([failing, "allow", "allow", 1]);
+    }
+  });
+
   test("promised verdicts are kept when they come, unless the rules changed meanwhile", async () => {
     const { access, check, state } = withCache(Promise.resolve({ verdict: "deny" }));
     expect(await check("publish", "a")).toBe("deny");

@@ -1,5 +1,5 @@
 /** emqx_auth_http on the core: what is told of several services, what their answers come to, who is asked about first. */
-import { afterAll, afterEach, describe, expect, test } from "bun:test";
+import { afterAll, afterEach, describe, expect, spyOn, test } from "bun:test";
 import { createServer } from "node:net";
 import { authHttp } from "../../../../server/plugins/auth_http/index.ts";
 import { aClient } from "../../../support/access.ts";
@@ -26,16 +26,14 @@ async function served(more: Record<string, string> = {}) {
       return state.answer(what);
     },
   });
+  const stop = (): unknown => server.stop(true);
   const at = (path: string): string => `http://127.0.0.1:${server.port}/${path}`;
   const own = { auth_req: at("auth"), super_req: "", acl_req: at("acl/"), ...more };
   const b = await running(authHttp, { settings: Object.fromEntries(Object.entries(own).map(([key, text]) => [`auth.http.${key}`, text])) });
-  stops.push(
-    () => server.stop(true),
-    () => b.manager.unload("emqx_auth_http"),
-  );
+  stops.push(stop, () => b.manager.unload("emqx_auth_http"));
   const service = () => b.manager.report("emqx_auth_http")?.servers[0];
   await until(() => service()?.state === "up", "the service is reached");
-  return { ...b, state, service };
+  return { ...b, state, service, stop };
 }
 
 test("who logs in is asked about before the many topics of somebody who is in", async () => {
@@ -54,6 +52,27 @@ test("who logs in is asked about before the many topics of somebody who is in", 
   expect(state.asked).toEqual(["/auth", "/acl/t/0", "/auth"]);
   held[1]?.(new Response(""));
   expect(await joe).toBe(0);
+});
+
+test("a request ends a little behind its call, however long that has waited for its turn", async () => {
+  const { kit, state, service } = await served({ pool: "1" });
+  const held: ((response: Response) => void)[] = [];
+  state.answer = () => new Promise<Response>((done) => held.push(done));
+  const timeout = spyOn(AbortSignal, "timeout");
+  try {
+    const first = logIn(kit, "joe", "x");
+    await until(() => held.length === 1, "one is asked about");
+    const second = logIn(kit, "jim", "x");
+    await until(() => service()?.waiting === 1, "the other one waits");
+    kit.pass(3000);
+    held[0]?.(new Response(""));
+    await until(() => held.length === 2, "the other one is asked about");
+    held[1]?.(new Response(""));
+    expect([await first, await second]).toEqual([0, 0]);
+    expect(timeout.mock.calls).toEqual([[5500], [2500]]);
+  } finally {
+    timeout.mockRestore();
+  }
 });
 
 const denying = (status: number, body?: ConstructorParameters<typeof Response>[0]) => (): Response =>
@@ -206,6 +225,25 @@ describe("a service that says that it is not available", () => {
       await logIn(b.kit, "joe", "x");
       expect([isReplaced, present(b)]).toEqual([isReplaced, []]);
     }
+  });
+
+  test("and is gone then, while everybody asks on: the alarm stands until nobody has asked for a minute", async () => {
+    const b = await served();
+    b.state.answer = denying(503);
+    for (let i = 0; i < 5; i++) await logIn(b.kit, "joe", "x");
+    b.kit.pass(15_000);
+    await logIn(b.kit, "joe", "x");
+    await b.stop();
+    for (let i = 0; i < 13; i++) {
+      b.kit.pass(10_000);
+      expect(await logIn(b.kit, "joe", "x")).toBe(0x88);
+    }
+    const kinds = (): string[] => present(b).map(([id]) => id.split("_")[3] as string);
+    expect(kinds().sort()).toEqual(["down", "unavailable"]);
+    b.kit.pass(59_000);
+    expect(kinds().sort()).toEqual(["down", "unavailable"]);
+    b.kit.pass(2000);
+    expect(kinds()).toEqual(["down"]);
   });
 
   test("is told on by settings that follow, and ends with them", async () => {
