@@ -2,10 +2,11 @@
  * Dead letters on the disk: a file of frames, each that a letter is there or gone. When most of it says nothing any more it is written anew.
  * What has come to be a letter is taken out of the queue on the disk only when it stands here.
  */
+import { NO_BYTES } from "../../lib/bytes.ts";
 import { wordsOf } from "../../lib/errors.ts";
 import { later, type MonoMs, reached } from "../../lib/time.ts";
 import type { Disk, DiskFile } from "./disk.ts";
-import { encodeFrame, type Frame } from "./frames.ts";
+import { encodeFrame, type Frame, FrameTooLong } from "./frames.ts";
 import { pieces } from "./scan.ts";
 
 export type StoredLetter = Omit<Extract<Frame, { kind: "letter" }>, "kind">;
@@ -88,8 +89,8 @@ export class LetterBook {
 
   /** Resolves when it is there, or cannot be; never rejects. */
   write(frame: Frame): Promise<void> {
-    if (this.#closed) return Promise.resolve();
-    const bytes = encodeFrame(frame);
+    const bytes = this.#closed ? null : encoded(frame);
+    if (bytes === null) return this.#line;
     this.#line = this.#line.then(async () => {
       try {
         if (this.#file === null || this.#file.size > LEAST + 2 * this.owner.bytes) await this.#anew();
@@ -132,7 +133,7 @@ export class LetterBook {
     const name = `letters-${++this.#number}`;
     const file = await this.disk.create(name);
     try {
-      for (const letter of [...this.owner.all()]) await file.append(encodeFrame({ kind: "letter", ...letter }));
+      for (const letter of [...this.owner.all()]) await file.append(encoded({ kind: "letter", ...letter }) ?? NO_BYTES);
       await file.sync();
     } catch (err) {
       await file.close();
@@ -184,5 +185,15 @@ export class LetterBook {
     } catch (err) {
       this.owner.trouble(wordsOf(err));
     }
+  }
+}
+
+/** null = it is too long for the disk: memory alone has it. */
+function encoded(frame: Frame): Uint8Array | null {
+  try {
+    return encodeFrame(frame);
+  } catch (err) {
+    if (err instanceof FrameTooLong) return null;
+    throw err;
   }
 }

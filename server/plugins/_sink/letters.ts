@@ -28,6 +28,8 @@ export interface LettersOwner<T> {
   /** One is there, resp. these are no more: for whoever writes them down. */
   added(letter: Letter<T>): void;
   removed(ids: readonly number[]): void;
+  /** They are in the queue. */
+  resent(ids: readonly number[]): void;
 }
 
 export class Letters<T> implements DeadLetters {
@@ -95,7 +97,7 @@ export class Letters<T> implements DeadLetters {
       if (!this.owner.again(letter)) break;
       taken.push(letter);
     }
-    return this.#take(taken);
+    return this.#take(taken, (ids) => this.owner.resent(ids));
   }
 
   remove(ids?: readonly number[]): number {
@@ -112,12 +114,12 @@ export class Letters<T> implements DeadLetters {
     return [...new Set(ids)].flatMap((id) => this.#all.get(id) ?? []).sort((a, b) => a.id - b.id);
   }
 
-  #take(letters: readonly Letter<T>[]): number {
+  #take(letters: readonly Letter<T>[], tell = (ids: number[]): void => this.owner.removed(ids)): number {
     for (const letter of letters) {
       this.#all.delete(letter.id);
       this.#bytes -= letter.bytes + LETTER_BYTES;
     }
-    if (letters.length > 0) this.owner.removed(letters.map((l) => l.id));
+    if (letters.length > 0) tell(letters.map((l) => l.id));
     return letters.length;
   }
 

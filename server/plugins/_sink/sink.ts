@@ -12,7 +12,7 @@ import type { Disk } from "./disk.ts";
 import { DiskTrouble } from "./disk_trouble.ts";
 import { Drops } from "./drops.ts";
 import { Due } from "./due.ts";
-import { Entries } from "./entries.ts";
+import { Entries, seqsOf } from "./entries.ts";
 import { Health } from "./health.ts";
 import type { LaneOwner } from "./lane.ts";
 import { Lanes } from "./lanes.ts";
@@ -69,6 +69,7 @@ export class Sink<T> {
       again: (letter) => this.#again(letter),
       added: (letter) => void this.#store?.addLetter(letter),
       removed: (ids) => this.#store?.removeLetters(ids),
+      resent: (ids) => this.#store?.resentLetters(ids),
     });
     this.deadLetters = this.#letters;
     this.#due = new Due(
@@ -271,9 +272,10 @@ export class Sink<T> {
 
   /** The disk may have room for what it had none for when it came. */
   #readable(): void {
-    const { tail } = this.#room;
-    if (tail.any && this.#store?.spool.unwritten === 0) this.#store.writeTail(tail.takeAll(), this.host.clock);
-    this.#store?.writeGone();
+    if (this.#store?.spool.unwritten === 0) {
+      this.#store.writeTail(this.#room.tail.takeAll(), this.host.clock);
+      this.#store.writeResent();
+    }
     this.#readOn();
   }
 
@@ -380,10 +382,10 @@ export class Sink<T> {
     await store?.opened;
     const left = this.#lanes.takeAll();
     for (const entry of left) this.#room.remove(entry);
-    const unwritten = (await store?.close()) ?? [];
+    const unwritten = (await store?.close(this.#hasHeir)) ?? [];
     await this.#discarded;
     const { entries, older } = onlyHere(left, store?.spool ?? null);
-    return { entries: [...entries, ...unwritten.map((stored) => this.#entries.found(stored))], older };
+    return { entries: [...entries, ...this.#entries.foundOf(unwritten, (why) => this.#drops.lost(1, this.settings.what, why))], older };
   }
 
   #end(): void {
@@ -396,5 +398,3 @@ export class Sink<T> {
     this.#health.end();
   }
 }
-
-const seqsOf = (entries: readonly Entry<unknown>[]): number[] => entries.flatMap(({ seq }) => (seq > 0 ? [seq] : []));

@@ -71,7 +71,6 @@ export class Spool {
   get isEmpty(): boolean {
     return this.#state === "open" && this.#unwritten.items === 0 && this.#early.count === 0 && this.#segments.every((s) => s.left === 0);
   }
-  /** Something stands on the disk that is not in memory. */
   get hasUnread(): boolean {
     return this.#segments.some((s) => s.unread > 0);
   }
@@ -295,7 +294,7 @@ export class Spool {
     await this.#behind(async () => {
       let size = 0;
       while (out.length < rows && size < bytes && this.#state === "open") {
-        const segment = this.#segments.find((s) => s.last >= this.#next && s.last >= s.first);
+        const segment = this.#segments.find((s) => s.last >= this.#next && s.unread > 0);
         if (segment === undefined) {
           // Nothing is left but what was never written.
           if (this.#unwritten.items === 0) this.#next = this.#seq + 1;
@@ -339,35 +338,37 @@ export class Spool {
         }
       }
     } catch (err) {
-      this.#trouble.failed(err);
-      if (isPassing(err)) return out.length > 0 ? out : null;
+      if (isPassing(err)) {
+        this.#trouble.failed(err);
+        return out.length > 0 ? out : null;
+      }
       why = wordsOf(err);
     }
     // It cannot be read to its end: the rest is lost.
-    if (this.#next <= segment.last) segment.left -= this.#passOver(segment, why);
+    if (this.#next <= segment.last) this.#passOver(segment, why, false);
     this.#removeDone();
     return out;
   }
 
-  /** One that cannot be opened is left as it is, for a later start, unless that passes. null = it cannot be read just now, or not at all. */
+  /** null = it cannot be read just now, or not at all: then it stays, for a later start, and so do those behind it, which say what of it is done. */
   async #opened(segment: Segment): Promise<DiskFile | null> {
     try {
       return await segment.open();
     } catch (err) {
-      this.#trouble.failed(err);
-      if (isPassing(err) || segment === this.#active) return null;
-      this.#segments = this.#segments.filter((s) => s !== segment);
-      this.#passOver(segment, wordsOf(err));
+      if (isPassing(err)) this.#trouble.failed(err);
+      else this.#passOver(segment, wordsOf(err), true);
       return null;
     }
   }
 
-  #passOver(segment: Segment, why: string): number {
+  /** Nothing more of it is read. `isKept`: it is there for a later start. */
+  #passOver(segment: Segment, why: string, isKept: boolean): void {
     const { unread } = segment;
+    if (isKept) segment.loaded += unread;
+    else segment.left -= unread;
     this.#unread -= unread;
     this.#next = Math.max(this.#next, segment.last + 1);
     this.owner.lost(unread, `${segment.name}: ${why}`);
-    return unread;
   }
 
   tick(now: MonoMs): void {
@@ -378,7 +379,6 @@ export class Spool {
 
   /** What waits is written, and what is done; files that nobody needs are deleted. Returns what is neither written nor in memory, in order. */
   async close(): Promise<Stored[]> {
-    // One try more.
     this.#trouble.tryAtOnce();
     do {
       this.flush();

@@ -15,8 +15,8 @@ export class SinkStore<T> {
   readonly opened: Promise<void>;
   #isOpen = false;
   #written: Promise<void> = Promise.resolve();
-  /** Letters that are no more, which is not written down yet. */
-  readonly #gone: number[] = [];
+  /** Letters that are in the queue now, which is not written down yet. */
+  readonly #resent: number[] = [];
 
   constructor(
     disk: Disk,
@@ -50,8 +50,7 @@ export class SinkStore<T> {
       }
     }
     this.#isOpen = true;
-    const gone = new Set(this.#gone);
-    this.letters.restored(before.filter(({ id }) => !gone.has(id)));
+    this.letters.restored(before);
     await this.spool.open();
   }
 
@@ -85,14 +84,18 @@ export class SinkStore<T> {
   }
 
   removeLetters(ids: readonly number[]): void {
-    for (const id of ids) this.#gone.push(id);
-    this.writeGone();
+    if (this.#isOpen) void this.#book.write({ kind: "gone", ids });
   }
 
-  /** Behind what has come of them: one that is sent again stands in the queue first. */
-  writeGone(): void {
-    if (this.#isOpen && this.#gone.length > 0 && this.spool.unwritten === 0)
-      void this.#book.write({ kind: "gone", ids: this.#gone.splice(0) });
+  /** They are in the queue, and are to stand there before they are written down as gone. */
+  resentLetters(ids: readonly number[]): void {
+    if (!this.#isOpen) return;
+    this.#resent.push(...ids);
+    if (this.spool.unwritten === 0) this.writeResent();
+  }
+
+  writeResent(): void {
+    if (this.#resent.length > 0) this.removeLetters(this.#resent.splice(0));
   }
 
   /** All letters are on the disk, as far as it is known. */
@@ -111,17 +114,16 @@ export class SinkStore<T> {
 
   tick(now: MonoMs): void {
     this.spool.tick(now);
-    this.writeGone();
     this.#book.tick();
   }
 
-  /** Returns what neither the disk nor memory has, in order. */
-  async close(): Promise<Stored[]> {
+  /** Returns what neither the disk nor memory has, in order; `isTaken`: somebody takes it, so that what was a letter is none any more. */
+  async close(isTaken: boolean): Promise<Stored[]> {
     await this.opened;
     // Whoever has come to be a letter leaves the queue first.
     await this.#written;
     const unwritten = await this.spool.close();
-    this.writeGone();
+    if (isTaken || unwritten.length === 0) this.writeResent();
     await this.#book.close();
     return unwritten;
   }

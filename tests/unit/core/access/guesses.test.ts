@@ -186,7 +186,7 @@ describe("bounds", () => {
   });
 
   test("long names that begin or end alike, as tokens of one issuer or paths do, are different ones", () => {
-    const { guesses, from, fail, admit } = guessing();
+    const { from, fail, admit } = guessing();
     const name = (begin: string, end: string): string => `${begin}${"x".repeat(300)}${end}`;
     fail(from("10.0.0.1", name("a", "1"), name("c", "1")), 5);
     expect(admit(from("10.0.0.1", name("a", "1"), "other"))).toBe(false);
