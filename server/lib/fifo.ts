@@ -32,6 +32,11 @@ export class Fifo<T> {
     return item;
   }
 
+  /** The last one, out of turn. */
+  pop(): T | undefined {
+    return this.#items.length === this.#head ? undefined : this.#items.pop();
+  }
+
   /** Before all others, in this order. */
   putBack(items: readonly T[]): void {
     this.#items = [...items, ...this.drain()];

@@ -6,8 +6,12 @@
  *
  * There are two lines, so that whoever is in already, and asks about a thousand topics, keeps nobody out: that of rank "first" goes before that of
  * rank "second", but one turn of four is the second's.
+ *
+ * Where more is asked than is answered a line gets as long as the time limit. In order everybody would be asked in his last moment then, and nobody
+ * answered; so the last to come goes first, who has the most time left, until those before him have had their turn or are ended.
  */
 import { duration, type Entry, optional } from "../../lib/config_entry.ts";
+import { Fifo } from "../../lib/fifo.ts";
 import { later, type MonoMs, reached } from "../../lib/time.ts";
 import { BackendError } from "./errors.ts";
 
@@ -30,6 +34,8 @@ export type Rank = "first" | "second";
 
 /** So many of the first line go before one of the second. */
 const AHEAD_MAX = 3;
+/** Of the time limit: whoever has waited longer hardly gets an answer any more. */
+const LONG = 3 / 4;
 
 /** The configuration key. `required`: 3.1 had it. */
 export const timeLimitEntry = (
@@ -63,7 +69,7 @@ interface Call {
 
 export class Calls {
   /** Each in the order in which they came, so the first are the first whose time is over. */
-  readonly #lines: Readonly<Record<Rank, Set<Call>>> = { first: new Set(), second: new Set() };
+  readonly #lines: Readonly<Record<Rank, Fifo<Call>>> = { first: new Fifo(), second: new Fifo() };
   /** Of the first line, since one of the second has had its turn. */
   #ahead = 0;
   readonly #running = new Set<Call>();
@@ -114,7 +120,7 @@ export class Calls {
           );
         },
       };
-      line.add(call);
+      line.push(call);
       this.next();
     });
   }
@@ -137,9 +143,8 @@ export class Calls {
       over(call, "no answer", late?.unanswered);
     }
     for (const line of Object.values(this.#lines))
-      for (const call of line) {
-        if (!reached(call.until, now)) break;
-        line.delete(call);
+      for (let call = line.first; call !== undefined && reached(call.until, now); call = line.first) {
+        line.shift();
         this.#late ||= !call.unnoticed;
         over(call, "its turn did not come", late?.waiting);
       }
@@ -149,9 +154,7 @@ export class Calls {
   /** Everybody who waits is told so; what runs may still be answered. */
   refuse(err: BackendError): void {
     for (const line of Object.values(this.#lines)) {
-      const waiting = [...line];
-      line.clear();
-      for (const call of waiting) call.fail(err);
+      for (const call of line.drain()) call.fail(err);
     }
   }
 
@@ -180,13 +183,15 @@ export class Calls {
     }
   }
 
+  #isLong({ until }: Call): boolean {
+    return until - this.o.now() < (1 - LONG) * this.o.timeoutMs;
+  }
+
   /** Out of its line: whose turn it is. */
   #take(): Call | undefined {
     const { first, second } = this.#lines;
     const line = second.size > 0 && (first.size === 0 || this.#ahead >= AHEAD_MAX) ? second : first;
     this.#ahead = line === first && second.size > 0 ? this.#ahead + 1 : 0;
-    const [call] = line;
-    if (call !== undefined) line.delete(call);
-    return call;
+    return line.first !== undefined && this.#isLong(line.first) ? line.pop() : line.shift();
   }
 }

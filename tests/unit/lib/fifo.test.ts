@@ -31,3 +31,12 @@ test("what is put in comes out in order, as of an array", () => {
     expect(fifo.first).toBe(model[0]);
   }
 });
+
+test("the last one may leave out of turn, and is the first where there is only one", () => {
+  const fifo = new Fifo<number>();
+  expect(fifo.pop()).toBeUndefined();
+  for (const n of [1, 2, 3]) fifo.push(n);
+  expect([fifo.pop(), fifo.shift(), fifo.pop(), fifo.pop(), fifo.size]).toEqual([3, 1, 2, undefined, 0]);
+  fifo.push(4);
+  expect([fifo.first, fifo.shift(), fifo.size]).toEqual([4, 4, 0]);
+});
