@@ -4,8 +4,9 @@ import { RC } from "../../mqtt/reason_codes.ts";
 import { type ConnectPacket, ProtocolError } from "../../mqtt/types.ts";
 import type { Channel } from "../channel.ts";
 import type { AuthExchange, AuthResult, ClientInfo } from "../types.ts";
-import { authenticated, refuse } from "./connect.ts";
+import { authenticated } from "./connect.ts";
 import { countGuess, inTurn, judged } from "./guess.ts";
+import { refuse } from "./refuse.ts";
 
 type Auth = NonNullable<Channel["auth"]>;
 

@@ -1,11 +1,10 @@
 /** CONNECT (section 3.1): a pipeline of named steps; the first that refuses ends it with a CONNACK. */
 
-import { loggedName } from "../../lib/mask.ts";
 import { seldom } from "../../lib/seldom.ts";
 import { bodyStart } from "../../mqtt/frame.ts";
 import { encodeConnack } from "../../mqtt/packets/connack.ts";
 import { answerVersion, decodeConnect } from "../../mqtt/packets/connect.ts";
-import { RC, refusalName } from "../../mqtt/reason_codes.ts";
+import { RC } from "../../mqtt/reason_codes.ts";
 import { topicLevels, validTopicLength, validTopicName } from "../../mqtt/topic.ts";
 import { type ConnackProperties, type ConnectPacket, ProtocolError, type ProtocolVersion } from "../../mqtt/types.ts";
 import { AliasesOut } from "../aliases.ts";
@@ -16,16 +15,7 @@ import type { AclVerdict, AuthResult, ClientInfo } from "../types.ts";
 import { beginAuth } from "./auth.ts";
 import { countGuess, inTurn, judged } from "./guess.ts";
 import { mountpointOf } from "./mountpoint.ts";
-
-/** A refusal: reason code of 5.0 (mapped for 3.x), and words for the log and the reason string. */
-export interface Refusal {
-  code: number;
-  why: string;
-  /** For the client; absent = `why`. */
-  told?: string | undefined;
-  /** For the statistics; absent = the code's name. */
-  counted?: string;
-}
+import { type Refusal, refuse } from "./refuse.ts";
 
 /** `headerFlags`: the lower half of the first byte. */
 export function handleConnect(ch: Channel, headerFlags: number, buf: Uint8Array, body: number, end: number): void | Promise<void> {
@@ -191,26 +181,6 @@ function checkWill(p: ConnectPacket, client: ClientInfo): Refusal | null {
   if (will.qos > zone.maxQosAllowed) return { code: RC.QOS_NOT_SUPPORTED, why: `will QoS, maximum ${zone.maxQosAllowed}` };
   if (will.retain && !zone.retainAvailable) return { code: RC.RETAIN_NOT_SUPPORTED, why: "retained will" };
   return null;
-}
-
-export function refuse(ch: Channel, no: Refusal): void {
-  const { broker } = ch;
-  let bytes = encodeConnack(ch.version, false, no.code, ch.version === 5 && ch.problemInfo ? { reasonString: no.told ?? no.why } : null);
-  // [MQTT-3.2.2-19]
-  if (!ch.fits(bytes.length)) bytes = encodeConnack(ch.version, false, no.code, null);
-  if (ch.fits(bytes.length)) {
-    ch.sendPacket(bytes);
-    broker.metrics.connack++;
-  }
-  const reason = no.counted ?? refusalName(ch.version, no.code);
-  broker.log.info("connection refused", {
-    clientid: ch.client?.clientId,
-    username: loggedName(ch.client?.username),
-    ip: ch.out.transport.ip,
-    reason,
-    why: no.why,
-  });
-  ch.end(reason);
 }
 
 /** The client may be taken in, or the node cannot. */

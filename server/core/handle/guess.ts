@@ -3,7 +3,7 @@ import { seldom } from "../../lib/seldom.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
 import type { Channel } from "../channel.ts";
 import type { AuthResult, ClientInfo } from "../types.ts";
-import { refuse } from "./connect.ts";
+import { refuse } from "./refuse.ts";
 
 /** `check`: a look at credentials, as soon as of others' no more are under way than may fail, or not at all. `bytes`: that wait with it. */
 export function inTurn(ch: Channel, client: ClientInfo, bytes: number, check: () => void | Promise<void>): void | Promise<void> {

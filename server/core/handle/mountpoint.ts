@@ -3,7 +3,7 @@ import { seldom } from "../../lib/seldom.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
 import { validTopicLength } from "../../mqtt/topic.ts";
 import type { ClientInfo } from "../types.ts";
-import type { Refusal } from "./connect.ts";
+import type { Refusal } from "./refuse.ts";
 
 const PLACEHOLDER = /%[cu]/g;
 /** Below a mountpoint with one of these a client would see what others have. */
