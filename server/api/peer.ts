@@ -1,5 +1,6 @@
 /** Who is at the other end of a request: the socket's address, or what a proxy that is believed tells. */
 import { anyContains, type Cidr, formatIp, isLoopback, parseIp } from "../lib/cidr.ts";
+import { addressesOf, bareAddress, clientBehind } from "../lib/forwarded.ts";
 import { isLocalHost, parseHost } from "../lib/origin.ts";
 
 export interface Peer {
@@ -36,29 +37,14 @@ function plain(address: string): string {
   return ip === null ? address : formatIp(ip);
 }
 
-/** The last address that is no trusted proxy's: what stands before it in the header could be made up by the client. */
 export function clientAddress(direct: string, headers: Headers, trusted: readonly Cidr[]): string {
-  if (!anyContains(trusted, direct)) return direct;
-  let client = direct;
-  for (const told of chainOf(headers).reverse()) {
-    const ip = parseIp(told);
-    if (ip === null) break;
-    client = formatIp(ip);
-    if (!anyContains(trusted, client)) break;
-  }
-  return client;
+  return trusted.length === 0 ? direct : clientBehind(direct, chainOf(headers), trusted);
 }
 
 /** Client first, nearest proxy last: X-Forwarded-For, or else the `for` of Forwarded (RFC 7239). */
 function chainOf(headers: Headers): string[] {
   const list = headers.get("x-forwarded-for");
-  if (list !== null) return list.split(",").map(bare);
+  if (list !== null) return addressesOf(list);
   const elements = headers.get("forwarded")?.split(",") ?? [];
-  return elements.map((e) => bare(/(?:^|;)\s*for\s*=\s*("[^"]*"|[^;\s]*)/i.exec(e)?.[1] ?? ""));
-}
-
-/** Without quotes, brackets and port: `"[2001:db8::1]:4711"`, `192.0.2.1:80`. */
-function bare(text: string): string {
-  const t = text.trim().replace(/^"(.*)"$/, "$1");
-  return /^\[([^\]]*)\](?::\d+)?$/.exec(t)?.[1] ?? /^([\d.]+):\d+$/.exec(t)?.[1] ?? t;
+  return elements.map((e) => bareAddress(/(?:^|;)\s*for\s*=\s*("[^"]*"|[^;\s]*)/i.exec(e)?.[1] ?? ""));
 }

@@ -41,6 +41,7 @@ function listener(config: Config, kind: ListenerKind, name: string, exists: (fil
       mqttPath: web ? String(of("mqtt_path")) : "",
       verifyProtocolHeader: web && of("verify_protocol_header") === true,
       proxyAddressHeader: web ? String(of("proxy_address_header") ?? "") : "",
+      trustedProxies: web ? ((of("trusted_proxies") ?? []) as string[]) : [],
       proxyPortHeader: web ? String(of("proxy_port_header") ?? "") : "",
       compress: web && of("compress") === true,
       maxFrameSize: web ? Number(of("max_frame_size") ?? 0) : 0,

@@ -46,6 +46,20 @@ function accessRule(): Entry<{ allow: boolean; cidr: string }> {
   };
 }
 
+/** "127.0.0.1,10.0.0.0/8" */
+function proxies(): Entry<string[]> {
+  const doc =
+    "Proxies whose proxy_address_header is believed: the client's is the last address in it that is none of theirs. Unset: whoever connects is believed as to the last one.";
+  const e = list("127.0.0.1,10.0.0.0/8", doc, boot);
+  const expects = "addresses and ranges separated by commas, such as 127.0.0.1,10.0.0.0/8";
+  const parse = (t: string): string[] => {
+    const ranges = e.parse(t);
+    if (ranges.some((r) => parseCidr(r) === null)) throw new ValueError(t, expects);
+    return ranges;
+  };
+  return { ...e, expects, parse };
+}
+
 /** "https://app.example.com", "app.example.com", "null", "all" */
 function origins(): Entry<string[]> {
   const doc =
@@ -121,7 +135,14 @@ const DEFLATE = "level mem_level strategy server_context_takeover client_context
 const WEB: ConfigTable = {
   mqtt_path: text("/mqtt", "Path of the WebSocket.", boot),
   verify_protocol_header: flag("on", "Must clients ask for the subprotocol mqtt?", boot),
-  proxy_address_header: optional(text("X-Forwarded-For", "Header in which a proxy in front tells the client's address.", boot)),
+  proxy_address_header: optional(
+    text(
+      "X-Forwarded-For",
+      "Header in which a proxy in front tells the client's address: the last one in it, as the nearest proxy appends it; see trusted_proxies.",
+      boot,
+    ),
+  ),
+  trusted_proxies: optional(proxies()),
   proxy_port_header: optional(text("X-Forwarded-Port", "Header in which it tells the port.", boot)),
   compress: optional(flag("true", "Compress frames?", boot)),
   ...Object.fromEntries(DEFLATE.split(" ").map((k) => [`deflate_opts.${k}`, ignored("", RUNTIME, { required: false })])),

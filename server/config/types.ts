@@ -145,6 +145,8 @@ export interface ListenerConfig {
   mqttPath: string;
   verifyProtocolHeader: boolean;
   proxyAddressHeader: string;
+  /** Addresses and ranges; none = the nearest one, whoever it is. */
+  trustedProxies: string[];
   proxyPortHeader: string;
   compress: boolean;
   /** Bytes; 0 = the zone's max packet size decides. */

@@ -5,11 +5,11 @@
 import { constants, deflateRawSync, inflateRawSync } from "node:zlib";
 import type { ListenerConfig } from "../config/types.ts";
 import { copyBytes } from "../lib/bytes.ts";
-import { formatIp, parseIp } from "../lib/cidr.ts";
 import type { OriginCheck } from "../lib/origin.ts";
+import { Forwarding } from "./forwarding.ts";
 import { type ChannelLike, copyOf, type Link, lightened, NOBODY } from "./link.ts";
 import { BINARY, closeFrame, FrameReader, type FrameSink, frameOf, headerSize, PONG, writeHeader } from "./ws_frames.ts";
-import { answerUpgrade, type HttpRefusal, listOf, parseRequest, refusalText, type UpgradeRules } from "./ws_request.ts";
+import { answerUpgrade, type HttpRefusal, parseRequest, refusalText, type UpgradeRules } from "./ws_request.ts";
 import { Unfinished } from "./ws_unfinished.ts";
 
 /** Longest payload of one outgoing frame: what the core writes in one flush. */
@@ -24,9 +24,7 @@ const NORMAL = 1000;
 const INVALID_DATA = 1007;
 
 export interface WsRules extends UpgradeRules {
-  /** Header with the client's address, as set by a trusted proxy; "" = none. */
-  addressHeader: string;
-  portHeader: string;
+  forwarding: Forwarding;
   /** Longest payload of a frame, bytes. */
   maxFrame: number;
 }
@@ -42,8 +40,7 @@ export function wsRules(c: ListenerConfig, origins: OriginCheck, maxPacket = DEF
     verifyProtocol: c.verifyProtocolHeader,
     compress: c.compress,
     origins,
-    addressHeader: c.proxyAddressHeader,
-    portHeader: c.proxyPortHeader,
+    forwarding: new Forwarding(c),
     // A frame may carry more than one packet.
     maxFrame: c.maxFrameSize > 0 ? c.maxFrameSize : Math.max(FRAME_MIN, 2 * maxPacket),
   };
@@ -93,7 +90,8 @@ export class WsHandshake implements ChannelLike {
       this.link.abort("ws_handshake_error");
       return;
     }
-    const { ip, port } = forwardedFor(request.headers, this.rules) ?? this.link;
+    const { headers } = request;
+    const [ip, port] = this.rules.forwarding.told((name) => headers.get(name), this.link.ip, this.link.port);
     this.link.settled();
     const ws = new WsLink(this.link, ip, port, this.rules.maxFrame, answer.upgrade.compress, this.shared);
     this.link.channel = ws;
@@ -111,18 +109,6 @@ export class WsHandshake implements ChannelLike {
     this.link.because("ws_refused");
     this.link.end();
   }
-}
-
-/** The first address of the configured header. null = not configured, not there or no address. */
-function forwardedFor(headers: ReadonlyMap<string, string>, rules: WsRules): { ip: string; port: number } | null {
-  if (rules.addressHeader === "") return null;
-  const first = listOf(headers.get(rules.addressHeader.toLowerCase()))[0] ?? "";
-  // Some proxies add the port: 10.0.0.1:1234, [::1]:1234.
-  const bare = /^\[([^\]]+)\](?::\d+)?$/.exec(first)?.[1] ?? /^([\d.]+):\d+$/.exec(first)?.[1] ?? first;
-  const ip = parseIp(bare);
-  if (ip === null) return null;
-  const port = Number(listOf(headers.get(rules.portHeader.toLowerCase()))[0] ?? 0);
-  return { ip: formatIp(ip), port: Number.isInteger(port) && port > 0 && port < 65536 ? port : 0 };
 }
 
 /** What the connections of a listener share. */

@@ -5,10 +5,10 @@
 
 import type { ListenerConfig } from "../config/types.ts";
 import type { Clock, Transport } from "../core/ports.ts";
-import { formatIp, parseIp } from "../lib/cidr.ts";
 import type { OriginCheck } from "../lib/origin.ts";
 import { seldom, seldomOf } from "../lib/seldom.ts";
 import { Deadlines } from "./deadlines.ts";
+import { Forwarding } from "./forwarding.ts";
 import { plainIp } from "./limits.ts";
 import { type ChannelLike, NOBODY } from "./link.ts";
 import type { Opening, WsOpenings } from "./ws_openings.ts";
@@ -241,14 +241,15 @@ export function serveWebSocket(
   tls: Bun.TLSOptions | null,
   maxFrame: number,
 ): Bun.Server<ServeLink> {
-  const { host, mqttPath, compress } = owner.config;
+  const { host, compress } = owner.config;
+  const forwarding = new Forwarding(owner.config);
   return Bun.serve<ServeLink>({
     hostname: host,
     port,
     reusePort,
     development: false,
     ...(tls !== null && { tls }),
-    fetch: (request, server) => answer(owner, request, server, mqttPath),
+    fetch: (request, server) => answer(owner, request, server, forwarding),
     websocket: {
       maxPayloadLength: maxFrame,
       backpressureLimit: 64 * 1024 * 1024,
@@ -282,7 +283,8 @@ export function serveWebSocket(
 const text = (status: number, words: string, headers: Record<string, string> = {}): Response =>
   new Response(`${words}\n`, { status, headers: { "content-type": "text/plain", connection: "close", ...headers } });
 
-function answer(owner: WsOwner, request: Request, server: Bun.Server<ServeLink>, mqttPath: string): Response | undefined {
+function answer(owner: WsOwner, request: Request, server: Bun.Server<ServeLink>, forwarding: Forwarding): Response | undefined {
+  const { mqttPath, verifyProtocolHeader } = owner.config;
   const from = server.requestIP(request);
   const ip = plainIp(from?.address);
   const refuse = (reason: string, response: Response): Response => {
@@ -301,12 +303,12 @@ function answer(owner: WsOwner, request: Request, server: Bun.Server<ServeLink>,
   }
   const offered = sent.get("sec-websocket-protocol");
   const protocol = chosen(offered);
-  if (protocol === undefined && owner.config.verifyProtocolHeader) {
+  if (protocol === undefined && verifyProtocolHeader) {
     return refuse("ws_subprotocol", text(400, "The client must ask for the subprotocol mqtt (Sec-WebSocket-Protocol)."));
   }
   const refusal = owner.refusal(ip);
   if (refusal !== "") return refuse(refusal, text(503, "No more connections are taken now.", { "retry-after": "1" }));
-  const link = new ServeLink(owner, ...forwarded(owner.config, request, ip, from?.port ?? 0));
+  const link = new ServeLink(owner, ...forwarding.told((name) => sent.get(name), ip, from?.port ?? 0));
   // The one that is offered alone, Bun.serve confirms by itself.
   const how =
     protocol === offered ? { data: link } : { data: link, headers: protocol === undefined ? {} : { "Sec-WebSocket-Protocol": protocol } };
@@ -332,15 +334,6 @@ function chosen(offered: string | null): string | undefined {
     .find((p) => SUBPROTOCOLS.includes(p));
 }
 
-/** The client's address as a trusted proxy tells it, where the configuration names its headers. */
-function forwarded(config: ListenerConfig, request: Request, ip: string, port: number): [ip: string, port: number] {
-  if (config.proxyAddressHeader === "" && config.proxyPortHeader === "") return [ip, port];
-  const first = (name: string): string => (name === "" ? "" : (request.headers.get(name)?.split(",")[0]?.trim() ?? ""));
-  const told = parseIp(first(config.proxyAddressHeader));
-  const toldPort = Number(first(config.proxyPortHeader));
-  return [told === null ? ip : plainIp(formatIp(told)), Number.isInteger(toldPort) && toldPort > 0 && toldPort < 65536 ? toldPort : port];
-}
-
-seldom(answer, asksFor, chosen, forwarded, reasonOf);
+seldom(answer, asksFor, chosen, reasonOf);
 seldomOf(ServeLink, "opened", "enter", "leave", "end", "close", "gone");
 seldomOf(ServeLinks, "add", "remove");

@@ -41,6 +41,7 @@ export function config(over: Partial<ListenerConfig> = {}): ListenerConfig {
     mqttPath: "/mqtt",
     verifyProtocolHeader: true,
     proxyAddressHeader: "",
+    trustedProxies: [],
     proxyPortHeader: "",
     compress: false,
     maxFrameSize: 0,
