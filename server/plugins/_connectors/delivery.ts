@@ -8,7 +8,7 @@ import { Directory } from "../_sink/disk.ts";
 import { Left } from "../_sink/left.ts";
 import { Sink } from "../_sink/sink.ts";
 import { realTimer } from "../_sink/timer.ts";
-import { type FailureKind, PartError, SendError, type SinkHost, type SinkOptions, type SinkSettings } from "../_sink/types.ts";
+import { type Batch, type FailureKind, PartError, SendError, type SinkHost, type SinkOptions, type SinkSettings } from "../_sink/types.ts";
 import type { Action, ActionHost, ParamsSpec } from "../plugin.ts";
 import { backendHost } from "./backend_host.ts";
 import type { Attempt, Connected, Missing, Writing } from "./connector.ts";
@@ -68,7 +68,7 @@ export function deliver<D, I>(
     bytesMax: q.queue_size * MIB,
     diskMax: q.disk_size * MIB,
     ...LETTERS,
-    send: ({ items }, signal) => new Sending(resource, writing, pace, q.retries, host.clock, items, signal).run(),
+    send: (batch, signal) => new Sending(resource, writing, pace, q.retries, host.clock, batch, signal).run(),
   };
   const options: SinkOptions<I | Foreign> = {
     codec: keptCodec<I>(`${name} ${writing.meaning ?? ""}`),
@@ -109,12 +109,15 @@ const FOREIGN = new SendError("give up", "it was made for other parameters than 
 
 /**
  * One try to send a batch, in parts as large as the pace has it, one after the other. What may be a row's own fault is tried again here: the server has
- * answered, so that it is no failure of its own, and nobody else's rows wait for a server that is there.
+ * answered, so that it is no failure of its own, and nobody else's rows wait for a server that is there. Later ones of its key wait for it.
  */
 class Sending<D, I> {
   readonly #failed = new Map<number, SendError>();
   /** Why, as it was said the last time. */
   readonly #blamed = new Map<number, SendError>();
+  readonly #blamedKeys = new Set<string>();
+  /** Their key is a blamed one's. */
+  readonly #behind: number[] = [];
 
   constructor(
     private readonly resource: Connected<D>,
@@ -122,35 +125,50 @@ class Sending<D, I> {
     private readonly pace: Pace,
     private readonly retries: number,
     private readonly clock: Clock,
-    private readonly items: readonly (I | Foreign)[],
+    private readonly batch: Batch<I | Foreign>,
     private readonly signal: AbortSignal,
   ) {}
 
   /** @throws SendError, PartError */
   async run(): Promise<void> {
+    const { items } = this.batch;
     const ours: number[] = [];
-    for (const [at, item] of this.items.entries()) {
+    for (const [at, item] of items.entries()) {
       if (item instanceof Foreign) this.#failed.set(at, FOREIGN);
       else ours.push(at);
     }
-    let away = await this.#parts(ours);
-    for (let again = 0; away === null && this.#blamed.size > 0 && again < this.retries; again++) {
-      await pause(again, this.signal);
-      const these = [...this.#blamed.keys()];
-      this.#blamed.clear();
-      away = await this.#parts(these);
+    let away = await this.#parts(ours, this.retries === 0);
+    for (let again = 1; away === null && this.#blamed.size > 0 && again <= this.retries; again++) {
+      await pause(again - 1, this.signal);
+      away = await this.#parts(this.#takeThese(), again === this.retries);
     }
     // Without an answer they are sent again, as all the others.
     for (const [at, why] of this.#blamed) this.#failed.set(at, away ?? why);
-    if (away !== null && this.#failed.size === this.items.length && new Set(this.#failed.values()).size === 1) throw away;
+    if (away !== null) for (const at of this.#behind) this.#failed.set(at, away);
+    if (away !== null && this.#failed.size === items.length && new Set(this.#failed.values()).size === 1) throw away;
     if (this.#failed.size > 0) throw new PartError(this.#failed);
   }
 
-  /** Returns why what has no failure of its own has not arrived; null = all of that has. */
-  async #parts(places: readonly number[]): Promise<SendError | null> {
+  /** What is to be tried again, and what waits for it. */
+  #takeThese(): number[] {
+    const these = [...this.#blamed.keys(), ...this.#behind].sort((a, b) => a - b);
+    this.#blamed.clear();
+    this.#blamedKeys.clear();
+    this.#behind.length = 0;
+    return these;
+  }
+
+  /** `isLast`: what is blamed now is given up, and nothing waits for it. Returns why what has no failure of its own has not arrived; null = all of that has. */
+  async #parts(places: readonly number[], isLast: boolean): Promise<SendError | null> {
+    const { keys } = this.batch;
     for (let from = 0; from < places.length; ) {
-      const part = places.slice(from, from + this.pace.most);
-      from += part.length;
+      const part: number[] = [];
+      for (; from < places.length && part.length < this.pace.most; from++) {
+        const at = places[from] as number;
+        const waits = !isLast && this.#blamedKeys.has(keys[at] as string);
+        (waits ? this.#behind : part).push(at);
+      }
+      if (part.length === 0) break;
       const { left, why } = await this.#part(part);
       if (why === null) continue;
       for (const at of left) this.#failed.set(at, why);
@@ -192,11 +210,11 @@ class Sending<D, I> {
   }
 
   async #write(driver: D, asked: readonly number[], attempt: Attempt): Promise<Missing> {
-    const { items, writing } = this;
+    const { batch, writing } = this;
     try {
       return await writing.write(
         driver,
-        asked.map((at) => items[at] as I),
+        asked.map((at) => batch.items[at] as I),
         attempt,
       );
     } catch (err) {
@@ -211,8 +229,13 @@ class Sending<D, I> {
     for (const [i, err] of missing) {
       const at = asked[i] as number;
       const kind = this.#kindOf(err);
-      if (kind === "away") left.push(at);
-      else (kind === "retry" ? this.#blamed : this.#failed).set(at, new SendError("give up", this.resource.words(err)));
+      if (kind === "away") {
+        left.push(at);
+        continue;
+      }
+      const isBlamed = kind === "retry";
+      (isBlamed ? this.#blamed : this.#failed).set(at, new SendError("give up", this.resource.words(err)));
+      if (isBlamed) this.#blamedKeys.add(this.batch.keys[at] as string);
     }
     return left.sort((a, b) => a - b);
   }

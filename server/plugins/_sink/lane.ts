@@ -233,7 +233,11 @@ export class Lane<T> {
     this.#until = later(now, this.owner.settings().timeoutMs);
     const again = this.#batch.some(({ sends }) => sends > 0);
     for (const entry of this.#batch) entry.sends++;
-    const batch = { items: this.#sent?.items ?? this.#batch.map((e) => e.item), tries: this.#sent === null ? 0 : this.#sent.tries + 1 };
+    const batch: Batch<T> = {
+      items: this.#sent?.items ?? this.#batch.map(({ item }) => item),
+      keys: this.#sent?.keys ?? this.#batch.map(({ key }) => key),
+      tries: this.#sent === null ? 0 : this.#sent.tries + 1,
+    };
     this.#sent = batch;
     this.owner.began(again);
     sent(this.owner.settings(), batch, abort.signal).then(

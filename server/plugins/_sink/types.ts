@@ -5,6 +5,8 @@ import type { BackendHost } from "../_backend/host.ts";
 /** Several items of one lane, in order. The same object however often it is sent: whoever takes part of it away makes another one. */
 export interface Batch<T> {
   readonly items: readonly T[];
+  /** Of each: those of one key are to arrive in order. */
+  readonly keys: readonly string[];
   /** How often it was sent before. */
   readonly tries: number;
 }
@@ -157,8 +159,8 @@ export interface SpoolOwner {
   trouble(of: Kept, why: string | null): void;
   /** Something may be read that could not be before. */
   readable(): void;
-  /** So many cannot be read, and why. */
-  lost(rows: number, why: string): void;
+  /** So many cannot be read, and why. `isKept`: their file stays, for a later start. */
+  lost(rows: number, why: string, isKept: boolean): void;
   /** Nothing up to this number is on the disk any more: a full one has taken something newer. So many of them are not in memory either. */
   madeRoom(seq: number, lost: number): void;
   /** It is known what a former run has left, and something new is to be written. Whatever is appended now stands before what has come meanwhile. */

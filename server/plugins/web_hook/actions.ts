@@ -288,7 +288,7 @@ async function tryTarget(config: Params, nodeName: string, unixMs: number): Prom
   const event = { id: eventIds("test")(), hook: "test", subject: "", at: unixMs, body: "{}" };
   try {
     const limit = AbortSignal.timeout(number(config, "timeout", RESOURCE) * 1000);
-    const { status } = await send(target, { items: [event], tries: 0 }, limit, unixMs);
+    const { status } = await send(target, { items: [event] }, limit, unixMs);
     return step("ok", `http ${status}: taken`);
   } catch (err) {
     return step("error", err instanceof Error ? err.message : String(err));

@@ -36,7 +36,12 @@ const ANSWER_MAX = 64 * 1024;
 const TOLD_MAX = 200;
 
 /** @throws SendError */
-export async function send(target: Target, { items }: Batch<WebHookEvent>, signal: AbortSignal, unixMs: number): Promise<Answer> {
+export async function send(
+  target: Target,
+  { items }: Pick<Batch<WebHookEvent>, "items">,
+  signal: AbortSignal,
+  unixMs: number,
+): Promise<Answer> {
   const { status, text, afterMs } = await post(target, items, signal, unixMs);
   if (status >= 200 && status < 300) return { status, text };
   throw new SendError(kindOf(status), `http ${status}${meaningOf(status, target.keys)}${text === "" ? "" : `: ${text}`}`, afterMs);

@@ -113,7 +113,7 @@ test("silent services that are told of events, with more requests than the runti
     const url = new URL(`http://127.0.0.1:${port}/`);
     const common = { method: "POST", headers: new Map(), tls: null, secret: null, cloudEvents: "off", isBatch: false, source: "" } as const;
     const target = { ...common, url, keys: { server: "url", timeout: "timeout" } };
-    return Array.from({ length: 128 }, () => tell(target, { items: [event], tries: 0 }, abort.signal, 0).catch(() => "ended"));
+    return Array.from({ length: 128 }, () => tell(target, { items: [event] }, abort.signal, 0).catch(() => "ended"));
   });
   try {
     await until(() => held >= 80, "the silent services have what they are to have");

@@ -193,3 +193,76 @@ describe("Kafka, whose first request fails for something that passes", () => {
     expect(got.map(Number)).toEqual([1, 2, 3, 4, 5, 6]);
   });
 });
+
+describe("rows in parts, since the first try took too long, and the first part is blamed for something that passes", () => {
+  /** Of each try from the second on, the last one for all later ones; "blamed": a1 and a2 are. */
+  let says: ("blamed" | "away" | "taken")[] = [];
+  let tries = 0;
+  class Blamed extends Error {}
+  const kind = resourceKind({
+    name: "file",
+    title: "",
+    description: "",
+    params: {},
+    keys: { server: "server", timeout: "timeout" },
+    advice: [],
+    judge: (err) => (err instanceof Blamed ? "part" : "down"),
+    open: () => ({
+      what: "played",
+      open: () => ({
+        async write(items: readonly string[]): Promise<ReadonlyMap<number, unknown>> {
+          if (tries++ === 0) {
+            await Bun.sleep(300);
+            return new Map();
+          }
+          const how = says[Math.min(tries - 2, says.length - 1)];
+          if (how === "away") throw new Error("nobody is there");
+          const isBlamed = (name: string): boolean => how === "blamed" && ["a1", "a2"].includes(name);
+          got.push(...items.filter((name) => !isBlamed(name)));
+          return new Map([...items.entries()].filter(([, name]) => isBlamed(name)).map(([i]) => [i, new Blamed("not now")]));
+        },
+      }),
+      close() {},
+      lost: () => false,
+      probe: async () => {},
+      pool: 1,
+      timeoutMs: 100,
+      retries: 0,
+    }),
+  });
+  const action = actionKind(["file"], {
+    name: "data_to_file",
+    title: "",
+    description: "",
+    params: {},
+    open: () => ({
+      make: ({ name }: Readonly<Record<string, unknown>>) => String(name),
+      shown: String,
+      blames: (err) => err instanceof Blamed,
+      write: (driver: { write(items: readonly string[]): Promise<ReadonlyMap<number, unknown>> }, items) => driver.write(items),
+    }),
+  });
+
+  const cases: readonly [string, { says: typeof says; retries: number; ordered?: boolean; got: string[]; failed: number }][] = [
+    ["later ones of its key wait, others do not", { says: ["blamed", "taken"], retries: 3, got: ["b4", "a1", "a2", "a3"], failed: 0 }],
+    [
+      "nothing waits where order is not wanted",
+      { says: ["blamed", "taken"], retries: 3, ordered: false, got: ["a3", "b4", "a1", "a2"], failed: 0 },
+    ],
+    ["nothing waits for one that is not tried again", { says: ["blamed", "taken"], retries: 0, got: ["a3", "b4"], failed: 2 }],
+    ["what waits goes when one is given up", { says: ["blamed", "taken", "blamed", "taken"], retries: 1, got: ["b4", "a3"], failed: 2 }],
+    [
+      "all go again, in order, when the server goes away",
+      { says: ["blamed", "away", "taken"], retries: 3, got: ["a1", "a2", "a3", "b4"], failed: 0 },
+    ],
+  ];
+  test.each(cases)("%s", async (_, c) => {
+    says = c.says;
+    tries = 0;
+    const w = new Wired({ action, resource: kind }, {}, { batch_size: 4, batch_wait: 50, retries: c.retries, ordered: c.ordered ?? true });
+    open.add(w);
+    for (const name of ["a1", "a2", "a3", "b4"]) w.run({ name }, name.slice(0, 1));
+    await until(() => w.settled, "all have come to something");
+    expect([got, w.host.counts]).toEqual([c.got, { done: c.got.length, failed: c.failed, dropped: 0 }]);
+  });
+});

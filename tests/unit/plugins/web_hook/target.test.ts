@@ -55,7 +55,7 @@ const target = (more: Partial<Target> = {}): Target => ({
   ...more,
 });
 const sent = async (t: Target, events: WebHookEvent[] = [event()]): Promise<SendError | number> =>
-  send(t, { items: events, tries: 0 }, AbortSignal.timeout(3000), NOW).then(
+  send(t, { items: events }, AbortSignal.timeout(3000), NOW).then(
     (a) => a.status,
     (err: unknown) => err as SendError,
   );
@@ -217,9 +217,7 @@ describe("an answer", () => {
     rude.close();
     expect([reset.kind, reset.message]).toEqual(["away", expect.stringMatching(/closes the connection/)]);
     answer = () => new Promise<Response>(() => {});
-    const hung = await send(target(), { items: [event()], tries: 0 }, AbortSignal.timeout(100), NOW).catch(
-      (err: unknown) => err as SendError,
-    );
+    const hung = await send(target(), { items: [event()] }, AbortSignal.timeout(100), NOW).catch((err: unknown) => err as SendError);
     expect(hung).toMatchObject({ kind: "away" });
   });
 });
