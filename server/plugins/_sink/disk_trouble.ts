@@ -1,4 +1,7 @@
-/** That the disk does not take a queue or its dead letters, as it is told: in the log when it begins and when it is over, by an alarm, in the state. */
+/**
+ * That the disk does not take a queue or its dead letters, as it is told: in the log when it begins and when it is over, by an alarm, in the state. That
+ * a file cannot be read: by an alarm, until a later start reads it.
+ */
 import type { BackendHost } from "../_backend/host.ts";
 import type { Kept } from "./types.ts";
 
@@ -6,10 +9,12 @@ export class DiskTrouble {
   /** Bytes at the ends of files that were no frames. */
   torn = 0;
   readonly #of: Record<Kept, string | null> = { queue: null, letters: null };
+  #isUnreadable = false;
 
+  /** `suffix`: of its alarms' names. */
   constructor(
     private readonly host: BackendHost,
-    private readonly alarm: string,
+    private readonly suffix: string,
   ) {}
 
   /** null = there is none. */
@@ -24,11 +29,23 @@ export class DiskTrouble {
     this.#tell(before, what);
   }
 
+  /** A file stays unread. The last one is told. */
+  unreadable(why: string, what: string): void {
+    this.#isUnreadable = true;
+    this.host.alarm(`unreadable${this.suffix}`, {
+      severity: "error",
+      title: `${what}: a file of the queue cannot be read`,
+      summary: `${why}. Its rows count as dropped. The file stays, and is tried again at the next start.`,
+    });
+  }
+
   /** Nothing is to be written any more. */
   clear(what: string): void {
     const before = this.why;
     this.#of.queue = this.#of.letters = null;
     this.#tell(before, what);
+    if (this.#isUnreadable) this.host.alarm(`unreadable${this.suffix}`, null);
+    this.#isUnreadable = false;
   }
 
   #tell(before: string | null, what: string): void {
@@ -36,11 +53,11 @@ export class DiskTrouble {
     if (why === before) return;
     if (why === null) {
       this.host.log.notice("the queue can be written to the disk again", { server: what });
-      this.host.alarm(this.alarm, null);
+      this.host.alarm(`disk${this.suffix}`, null);
       return;
     }
     if (before === null) this.host.log.error("the queue cannot be written to the disk", { server: what, error: why });
-    this.host.alarm(this.alarm, {
+    this.host.alarm(`disk${this.suffix}`, {
       severity: "error",
       title: `${what}: the queue cannot be written to the disk`,
       summary: `${why}. What waits in memory would be lost with the node, and what finds no room there is dropped.`,

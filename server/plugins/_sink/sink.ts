@@ -62,7 +62,7 @@ export class Sink<T> {
     const suffix = options.alarmSuffix ?? "";
     this.#health = new Health(host, settings.what, options);
     this.#drops = new Drops(host, `dropped${suffix}`);
-    this.#trouble = new DiskTrouble(host, `disk${suffix}`);
+    this.#trouble = new DiskTrouble(host, suffix);
     this.#letters = new Letters<T>({
       bounds: () => this.settings,
       shown: (item) => options.shown(item),

@@ -368,7 +368,7 @@ export class Spool {
     else segment.left -= unread;
     this.#unread -= unread;
     this.#next = Math.max(this.#next, segment.last + 1);
-    this.owner.lost(unread, `${segment.name}: ${why}`);
+    this.owner.lost(unread, `${segment.name}: ${why}`, isKept);
   }
 
   tick(now: MonoMs): void {

@@ -1,22 +1,9 @@
 /** What one sink leaves to the next. */
 import { describe, expect, test } from "bun:test";
 import { Left, onlyHere } from "../../../../server/plugins/_sink/left.ts";
-import { type Codec, type Entry, SendError } from "../../../../server/plugins/_sink/types.ts";
+import type { Codec, Entry } from "../../../../server/plugins/_sink/types.ts";
 import { MemoryDisk } from "../../../support/memory_disk.ts";
-import { World } from "./world.ts";
-
-const numbers = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, i) => from + i);
-const away = (): Error => new SendError("away", "nobody listens there");
-const ROOMY = { lanes: 1, diskMax: 1e9, rowsMax: 1000, bytesMax: 1e9, maxAgeMs: 1e9, timeoutMs: 1e9 };
-
-async function sendAll(w: World): Promise<number[]> {
-  for (let quiet = 0, i = 0; quiet < 3 && i < 200; i++) {
-    await w.answerAll();
-    await w.pass(500);
-    quiet = w.report.waiting > 0 ? 0 : quiet + 1;
-  }
-  return w.taken.map((i) => i.n);
-}
+import { away, numbers, ROOMY, sendAll, World } from "./world.ts";
 
 async function handedOver(w: World) {
   const left = w.sink.handOver();

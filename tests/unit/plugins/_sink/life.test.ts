@@ -1,10 +1,8 @@
 /** A sink that is given other settings, and one that closes: what is still sent, and what is left; when it looks at what it has. */
 import { describe, expect, test } from "bun:test";
-import { SendError } from "../../../../server/plugins/_sink/types.ts";
-import { type Item, World } from "./world.ts";
+import { away, type Item, World } from "./world.ts";
 
 const names = (items: readonly Item[]): string => items.map(({ key, n }) => `${key}${n}`).join(" ");
-const away = (): Error => new SendError("away", "nobody listens there");
 
 describe("its life", () => {
   test("other lanes: what is under way ends first, the order stays", async () => {

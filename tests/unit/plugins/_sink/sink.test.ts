@@ -1,10 +1,9 @@
 /** What a sink does with what it is given: each edge of a lane's states, bounds, retries, letters, the state of the other side, changes. */
 import { describe, expect, test } from "bun:test";
 import { PartError, SendError } from "../../../../server/plugins/_sink/types.ts";
-import { type Item, World } from "./world.ts";
+import { away, type Item, World } from "./world.ts";
 
 const names = (items: readonly Item[]): string => items.map(({ key, n }) => `${key}${n}`).join(" ");
-const away = (): Error => new SendError("away", "nobody listens there");
 const no = (): Error => new SendError("retry", "http 500");
 const never = (): Error => new SendError("give up", "http 400");
 const one = (w: World) => w.requests[0] as World["requests"][number];

@@ -3,10 +3,7 @@ import { describe, expect, test } from "bun:test";
 import type { DiskFile } from "../../../../server/plugins/_sink/disk.ts";
 import { SendError } from "../../../../server/plugins/_sink/types.ts";
 import { MemoryDisk } from "../../../support/memory_disk.ts";
-import { World } from "./world.ts";
-
-const numbers = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, i) => from + i);
-const away = (): Error => new SendError("away", "nobody listens there");
+import { away, numbers, sendAll, World } from "./world.ts";
 
 /** A sink that keeps all on the disk, and little in memory. */
 async function keeping(disk: MemoryDisk, settings: object = {}): Promise<World> {
@@ -14,15 +11,6 @@ async function keeping(disk: MemoryDisk, settings: object = {}): Promise<World> 
   await w.turn();
   return w;
 }
-async function sendAll(w: World): Promise<number[]> {
-  for (let quiet = 0, i = 0; quiet < 3 && i < 200; i++) {
-    await w.answerAll();
-    await w.pass(500);
-    quiet = w.report.waiting > 0 ? 0 : quiet + 1;
-  }
-  return w.taken.map((i) => i.n);
-}
-
 describe("a start that cannot read all there is", () => {
   const cases: readonly [name: string, refuse: (disk: MemoryDisk, segments: string[]) => void][] = [
     ["the first file", (disk, [first]) => (disk.refuses = (name) => (name === first ? "EMFILE" : null))],

@@ -2,9 +2,7 @@
 import { expect, test } from "bun:test";
 import { SendError } from "../../../../server/plugins/_sink/types.ts";
 import { MemoryDisk } from "../../../support/memory_disk.ts";
-import { World } from "./world.ts";
-
-const ROOMY = { lanes: 1, diskMax: 1e9, rowsMax: 1000, bytesMax: 1e9, maxAgeMs: 1e9, timeoutMs: 1e9 };
+import { ROOMY, World } from "./world.ts";
 
 const never = (): Error => new SendError("give up", "never");
 async function pump(w: World, steps = 60): Promise<void> {

@@ -4,20 +4,7 @@ import { Tail } from "../../../../server/plugins/_sink/tail.ts";
 import type { Entry } from "../../../../server/plugins/_sink/types.ts";
 import { SendError } from "../../../../server/plugins/_sink/types.ts";
 import { MemoryDisk } from "../../../support/memory_disk.ts";
-import { World } from "./world.ts";
-
-const numbers = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, i) => from + i);
-const away = (): Error => new SendError("away", "nobody listens there");
-const ROOMY = { lanes: 1, diskMax: 1e9, rowsMax: 1000, bytesMax: 1e9, maxAgeMs: 1e9, timeoutMs: 1e9 };
-
-async function sendAll(w: World): Promise<number[]> {
-  for (let quiet = 0, i = 0; quiet < 3 && i < 200; i++) {
-    await w.answerAll();
-    await w.pass(500);
-    quiet = w.report.waiting > 0 ? 0 : quiet + 1;
-  }
-  return w.taken.map((i) => i.n);
-}
+import { away, numbers, ROOMY, sendAll, World } from "./world.ts";
 
 test("entries leave it in any order, and all at once in the order of their coming", () => {
   const [a, b, c] = ["a", "b", "c"].map((key) => ({ key }) as Entry<string>) as [Entry<string>, Entry<string>, Entry<string>];

@@ -3,19 +3,7 @@ import { expect, test } from "bun:test";
 import { SpoolTrouble } from "../../../../server/plugins/_sink/trouble.ts";
 import { FakeClock } from "../../../support/access.ts";
 import { MemoryDisk } from "../../../support/memory_disk.ts";
-import { World } from "./world.ts";
-
-const numbers = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, i) => from + i);
-const ROOMY = { lanes: 1, diskMax: 1e9, rowsMax: 1000, bytesMax: 1e9, maxAgeMs: 1e9, timeoutMs: 1e9 };
-
-async function sendAll(w: World): Promise<number[]> {
-  for (let quiet = 0, i = 0; quiet < 3 && i < 200; i++) {
-    await w.answerAll();
-    await w.pass(500);
-    quiet = w.report.waiting > 0 ? 0 : quiet + 1;
-  }
-  return w.taken.map((i) => i.n);
-}
+import { numbers, ROOMY, sendAll, World } from "./world.ts";
 
 test("a write waits a second behind one that failed; what nothing is written for is over behind ten quiet ones", () => {
   const clock = new FakeClock();
@@ -32,7 +20,7 @@ test("a write waits a second behind one that failed; what nothing is written for
   expect([trouble.is, told]).toEqual([false, ["full", null]]);
 });
 
-test("a file that cannot be opened stays for a later start; what was in it counts as lost until then, and nobody is said to be full", async () => {
+test("a file that cannot be opened stays for a later start, and an alarm says so; what was in it counts as lost until then, and nobody is said to be full", async () => {
   const first = new World({ ...ROOMY, rowsMax: 4 }, new MemoryDisk());
   for (const n of numbers(1, 40)) first.push("a", n, 100, 1000);
   await first.turn();
@@ -41,7 +29,8 @@ test("a file that cannot be opened stays for a later start; what was in it count
   let opens = 0;
   disk.refuses = () => (opens++ >= 1 ? "EIO" : null);
   await w.pass(1000);
-  expect([w.counts.dropped, [...w.alarms.keys()], [...disk.files.keys()]]).toEqual([40, [], ["segment-0000000001"]]);
+  expect([w.counts.dropped, [...w.alarms.keys()], [...disk.files.keys()]]).toEqual([40, ["unreadable"], ["segment-0000000001"]]);
+  expect(w.alarms.get("unreadable")?.summary).toStartWith("segment-0000000001: EIO");
   expect(w.lines("error")).toEqual(["rows that waited on the disk are lost"]);
   disk.refuses = () => null;
   w.push("a", 41);
@@ -49,6 +38,7 @@ test("a file that cannot be opened stays for a later start; what was in it count
   const closing = w.sink.close();
   await w.pass(3000);
   await closing;
+  expect(w.alarms.size).toBe(0);
   // What is done of those behind it is known as long as it is there.
   expect(await sendAll(new World(ROOMY, disk.crash()))).toEqual(numbers(1, 40));
 });

@@ -1,7 +1,7 @@
 /** A sink with a service, a clock and a disk that do what the test says. */
 
 import { Sink } from "../../../../server/plugins/_sink/sink.ts";
-import type { Batch, Codec, SinkHost, SinkSettings } from "../../../../server/plugins/_sink/types.ts";
+import { type Batch, type Codec, SendError, type SinkHost, type SinkSettings } from "../../../../server/plugins/_sink/types.ts";
 import type { ServerReport } from "../../../../server/plugins/reports.ts";
 import { FakeClock, type LogLine, recordingLog } from "../../../support/access.ts";
 import { MemoryDisk } from "../../../support/memory_disk.ts";
@@ -42,6 +42,22 @@ export const SETTINGS: Omit<SinkSettings<Item>, "send"> = {
   lettersMax: 100,
   letterBytesMax: 1_000_000,
 };
+
+/** One lane, and nothing that is in the way unless the test says so. */
+export const ROOMY = { lanes: 1, diskMax: 1e9, rowsMax: 1000, bytesMax: 1e9, maxAgeMs: 1e9, timeoutMs: 1e9 };
+
+export const numbers = (from: number, to: number): number[] => Array.from({ length: to - from + 1 }, (_, i) => from + i);
+export const away = (): Error => new SendError("away", "nobody listens there");
+
+/** Until nothing has waited for a while. Returns what the service has taken. */
+export async function sendAll(w: World): Promise<number[]> {
+  for (let quiet = 0, i = 0; quiet < 3 && i < 200; i++) {
+    await w.answerAll();
+    await w.pass(500);
+    quiet = w.report.waiting > 0 ? 0 : quiet + 1;
+  }
+  return w.taken.map(({ n }) => n);
+}
 
 export class World {
   readonly clock = new FakeClock();
