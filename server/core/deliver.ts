@@ -1,6 +1,7 @@
 /**
  * From a matched message to its receivers: who gets it, now, later or not at all. In which bytes is writer.ts's business.
  */
+import { stackOf } from "../lib/errors.ts";
 import type { QoS } from "../mqtt/types.ts";
 import type { Broker } from "./broker.ts";
 import type { Channel } from "./channel.ts";
@@ -43,13 +44,24 @@ export class Delivery {
     router.enter();
     for (let i = 0; i < subs.length; i++) {
       const s = subs[i] as Subscription;
-      // Gone while we were on our way: a hook or a virtual client has ended it.
-      if (s.index >= 0) n += this.toSubscription(s, m);
+      try {
+        // Gone while we were on our way: a hook or a virtual client has ended it.
+        if (s.index >= 0) n += this.toSubscription(s, m);
+      } catch (err) {
+        this.#failed(s, err);
+      }
     }
     if (route.shares !== null) n += this.#toGroups(route.shares, m);
     router.leave();
     this.#writer.end(m, outer);
     return n;
+  }
+
+  /** An exception: the others get theirs. Its connection ends, since its state need not be what it should be. */
+  #failed({ session: { channel, clientId } }: Subscription, err: unknown): void {
+    const { log, output } = this.broker;
+    if (channel !== null) output.broke(channel, err);
+    else log.error("a message for a session is lost", { clientid: clientId, error: stackOf(err) });
   }
 
   /** QoS 0 without retain: the frame itself goes out where it can; only the other receivers need a message object. */
@@ -71,7 +83,11 @@ export class Delivery {
           m = messageOf(ch, route.topic, frame);
           outer = this.#writer.begin(m);
         }
-        if (s.index >= 0) n += this.toSubscription(s, m);
+        try {
+          if (s.index >= 0) n += this.toSubscription(s, m);
+        } catch (err) {
+          this.#failed(s, err);
+        }
       } else {
         to.out.run(buf, start, end);
         to.sendMsg++;
@@ -100,7 +116,11 @@ export class Delivery {
       const to = s.session.channel;
       if (to === null || to.rawForm !== form || s.subIds !== null || to.out.blocked) {
         m ??= messageOf(ch, route.topic, frame);
-        n += this.toSubscription(s, m);
+        try {
+          n += this.toSubscription(s, m);
+        } catch (err) {
+          this.#failed(s, err);
+        }
       } else {
         to.out.run(frame.buf, frame.start, frame.end);
         to.sendMsg++;
@@ -137,7 +157,11 @@ export class Delivery {
     for (const g of groups) {
       const s = g.pick(node.sharedStrategy, m.from, random);
       turn.count(g.looked);
-      if (s !== null) n += this.toSubscription(s, m);
+      try {
+        if (s !== null) n += this.toSubscription(s, m);
+      } catch (err) {
+        this.#failed(s as Subscription, err);
+      }
     }
     return n;
   }

@@ -38,7 +38,7 @@ export class Output {
     /** Run `fn` when this turn of the event loop is over. */
     private readonly defer: (fn: () => void) => void,
   ) {
-    this.pool = new OutPool(broker.metrics, (out, err) => this.#broke(ownerOf(out), err));
+    this.pool = new OutPool(broker.metrics, (out, err) => this.broke(ownerOf(out), err));
   }
 
   /** It is closed once everything is written. `settled`: its client waits for nothing more, and sends nothing more. */
@@ -149,12 +149,12 @@ export class Output {
     try {
       fn(ch);
     } catch (err) {
-      this.#broke(ch, err);
+      this.broke(ch, err);
     }
   }
 
   /** Logged, and ended after the flush in hand: whoever met it may be in the middle of something. */
-  #broke(ch: Channel, err: unknown): void {
+  broke(ch: Channel, err: unknown): void {
     if (this.#failed.has(ch)) return;
     this.#failed.add(ch);
     this.broker.log.error("connection failed", {

@@ -1,6 +1,7 @@
 /**
  * Two clocks, two types. The wall clock says what is stored and shown; it may be set forwards and backwards at any moment. The
- * monotonic one says how long something has lasted. A point of one does not pass for a point of the other.
+ * monotonic one says how long something has lasted. A point of one does not pass for a point of the other: not as an argument, and not into a variable.
+ * Operators take both for numbers, so `<` and `-` stand where both sides are plainly of one clock; elsewhere `reached` and `between` do.
  */
 
 /** Unix time in ms. */

@@ -142,6 +142,7 @@ class Generator {
   readonly #sizes: (readonly [number, number])[];
   readonly #qos: (readonly [number, number])[];
   readonly #retain: number;
+  readonly #expiry: number;
   readonly #persistent: number;
   readonly #tight: number;
   readonly #lazy: number;
@@ -193,6 +194,7 @@ class Generator {
       ],
     ]);
     this.#retain = r.pick([0, 0.1, 0.5]);
+    this.#expiry = r.chance(0.2) ? 0.6 : 0.05;
     this.#persistent = r.pick([0, 0.5, 0.9, 1]);
     this.#tight = r.pick([0, 0.2, 0.8]);
     this.#lazy = r.pick([0, 0, 0.5, 0.9]);
@@ -223,7 +225,7 @@ class Generator {
       [setup.acl ? 3 : 1, () => [{ k: "resolve", i: r.int(4) }]],
       [on(0.5, 1.5), () => this.#burst()],
       [on(0.01, 0.3), () => [{ k: "cancelled", n: 1500 }]],
-      [on(0.02, 0.2), () => [{ k: "many", c: this.#c(), n: r.between(300, 800) }]],
+      [on(0.1, 0.3), () => [{ k: "many", c: this.#c(), n: r.between(300, 800) }]],
       [on(0.3, 0.5), () => [{ k: "open", c: this.#c() }]],
     ]; // biome-ignore format: a table
   }
@@ -315,7 +317,7 @@ class Generator {
       {
         k: "pub", c: this.#c(), t: delay !== undefined ? "d/1" : r.pick(this.#topics), q: r.weighted(this.#qos), r: retain, size: retain && r.chance(0.2) ? 0 : size, n,
         ...(this.setup.maxTopicAlias > 0 && r.chance(0.3) ? { alias: r.between(1, 3) } : {}),
-        ...(r.chance(0.1) ? { expiry: r.pick([0, 1, 3, 60]) } : {}),
+        ...(r.chance(this.#expiry) ? { expiry: r.pick([0, 1, 3, 60]) } : {}),
         ...(r.chance(0.1) ? { user: true } : {}),
         ...(delay !== undefined ? { delay } : {}),
       },

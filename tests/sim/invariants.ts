@@ -101,6 +101,10 @@ export function empty(w: World): void {
   zero(broker.registry.persistentCount, "persistent sessions");
   zero(broker.planned.visits, "planned visits");
   zero(w.pool.held, "staging buffers");
+  zero(broker.held.bytes, "bytes of messages held in queues and windows");
+  zero(broker.output.pool.backlog, "bytes unsent");
+  zero(broker.openings.bytes, "bytes of half CONNECTs");
+  zero(broker.inputBytes, "bytes of half packets");
   if (left.length > 0) violate("left_over", `everybody has gone, but there are ${left.join(", ")}`);
   const rows = w.disk.left();
   if (rows !== null && rows.sessions + rows.deliveries + rows.messages + rows.awaitingRel > 0)

@@ -1,6 +1,9 @@
 /** Short histories, and proof that the simulation sees: planted faults have to be found, and a seed is a history to the byte. */
 import { describe, expect, test } from "bun:test";
+import { AwaitingRel } from "../../server/core/awaiting_rel.ts";
 import { Delivery } from "../../server/core/deliver.ts";
+import { Merged } from "../../server/core/merged.ts";
+import { Message } from "../../server/core/message.ts";
 import { Out } from "../../server/core/out.ts";
 import { generate, type History } from "./generate.ts";
 import { KNOWN } from "./known.ts";
@@ -74,7 +77,35 @@ function firstFinding(seeds: number): { seed: number; rule: string } {
   return { seed: 0, rule: "" };
 }
 
+/** What is found while a method is another one. */
+function planted<T extends object, K extends keyof T>(on: T, name: K, made: (own: T[K]) => T[K], seeds: number): string {
+  const own = on[name];
+  on[name] = made(own);
+  try {
+    return firstFinding(seeds).rule;
+  } finally {
+    on[name] = own;
+  }
+}
+
 describe("planted faults are found", () => {
+  test("a QoS 2 message that comes again is delivered again", () => {
+    expect(planted(AwaitingRel.prototype, "has", () => () => false, 500)).not.toBe("");
+  });
+
+  test("what has expired is delivered", () => {
+    expect(planted(Message.prototype, "expired", () => () => false, 1500)).toBe("expired");
+  });
+
+  test("work that grows with the square of what is there", () => {
+    const looked = (refresh: () => number) =>
+      function (this: Merged): number {
+        for (const _ of this.entries) for (const { subs } of this.entries) subs.some(({ qos }) => qos > 2);
+        return refresh.call(this);
+      };
+    expect(planted(Merged.prototype, "refresh", looked, 2000)).toBe("work");
+  });
+
   test("one byte of one message is another's", () => {
     const { copy } = Out.prototype;
     let n = 0;

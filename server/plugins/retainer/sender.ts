@@ -174,8 +174,15 @@ export class RetainedSender {
       this.lookedAt = 0;
       this.poll();
       const line = this.turns.take();
-      if (line) this.turn(line);
-      this.plan();
+      try {
+        if (line) this.turn(line);
+      } catch (err) {
+        // Whatever is wrong with it, the others have their turns.
+        if (line) this.end(line);
+        throw err;
+      } finally {
+        this.plan();
+      }
     });
   }
 

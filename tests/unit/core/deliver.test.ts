@@ -629,7 +629,7 @@ describe("what waits in a queue", () => {
   });
 });
 
-test("what an exception leaves of a dispatch is over with the next tick: later receivers share no form", () => {
+test("an exception in the middle of a dispatch leaves nothing behind: later receivers share no form", () => {
   const kit = new TestKit();
   kit.connected("away", 4, { clean: false }).subscribe("t", 1).drop();
   kit.connected("bad", 4, { clean: false }).subscribe("t", 1).drop();
@@ -640,7 +640,8 @@ test("what an exception leaves of a dispatch is over with the next tick: later r
     if (++calls === 2) throw new Error("a bug");
     enqueue(...row);
   };
-  expect(() => kit.broker.publish(new Message("t", Buffer.from("x"), 1, false, "", null, 0, 0, null))).toThrow("a bug");
+  kit.broker.publish(new Message("t", Buffer.from("x"), 1, false, "", null, 0, 0, null));
+  expect(kit.log.errors.join()).toContain("a message for a session is lost");
   kit.connected("again", 4, { clean: false }).subscribe("t", 1).drop();
   const m = kit.broker.sessions.get("away")?.mqueue?.peek()?.message;
   // Two hold it: alone in its window it would have no form in any case.
@@ -654,6 +655,39 @@ test("what an exception leaves of a dispatch is over with the next tick: later r
       .map((x) => x.payload),
   ).toEqual(["x"]);
   expect(m?.encodedForms().filter((f) => f !== undefined)).toEqual([]);
+});
+
+describe("one receiver's failure is its own", () => {
+  /** The session of this client fails with whatever it is to get. */
+  const failing = (kit: TestKit, clientId: string): void => {
+    const session = kit.broker.sessions.get(clientId) as Session;
+    session.qosOf = () => {
+      throw new Error("a bug");
+    };
+  };
+  const ways: readonly [string, (p: TestClient) => void][] = [
+    ["QoS 0", (p) => p.publish("t", "x")],
+    ["QoS 1", (p) => p.publish("t", "x", 1)],
+    ["QoS 0 of another form", (p) => p.publish("t", "x", 0, { retain: true })],
+  ];
+  for (const [name, publish] of ways)
+    test(`${name}: all others get it, its connection ends, and it is told in the log`, () => {
+      const kit = new TestKit();
+      const before = kit.connected("before").subscribe("t", 1);
+      // Not as they are sent, so that the fault is met.
+      kit.connected("bad", 5).subscribe("t", 1);
+      kit.connected("away", 4, { clean: false }).subscribe("t", 1).drop();
+      const after = kit.connected("after").subscribe("t", 1);
+      const group = kit.connected("group").subscribe("$share/g/t", 1);
+      failing(kit, "bad");
+      failing(kit, "away");
+      const p = kit.connected("p", 4);
+      publish(p);
+      for (const c of [before, after, group]) expect(c.messages().map((m) => m.payload)).toEqual(["x"]);
+      expect(p.channel.phase).toBe("connected");
+      expect(kit.log.errors.join()).toContain("a message for a session is lost");
+      expect(kit.broker.sessions.get("bad")?.channel ?? null).toBeNull();
+    });
 });
 
 describe("a long queue", () => {

@@ -75,6 +75,27 @@ class Bench {
 
 const topics = (n: number, prefix = "t"): string[] => Array.from({ length: n }, (_, i) => `${prefix}/${i}`);
 
+test("one whose turn fails has had it; the others have theirs", () => {
+  const b = new Bench().store(5000);
+  const [bad, good] = [b.session("bad"), b.session("good")];
+  b.sender.send("bad", "#", QOS1);
+  b.sender.send("good", "#", QOS1);
+  let failures = 0;
+  b.delivered = () => {
+    if (failures === 0 && bad.got.length > 2000) throw new Error("a bug");
+  };
+  for (let turns = 0; b.later.length > 0; turns++) {
+    expect(turns).toBeLessThan(100);
+    try {
+      b.turn();
+    } catch {
+      failures++;
+    }
+  }
+  expect([failures, b.sender.pending]).toEqual([1, 0]);
+  expect(good.got).toEqual(topics(5000));
+});
+
 describe("slices", () => {
   test("hundreds of filters that each select everything hold nobody up: a few are served at once, the rest in turns of their own", () => {
     const b = new Bench().store(20_000);
