@@ -60,7 +60,7 @@ export function parseRequest(buf: Uint8Array): RequestState {
 }
 
 /** Elements of a comma-separated header. */
-export function listOf(value: string | undefined): string[] {
+function listOf(value: string | undefined): string[] {
   return (value ?? "")
     .split(",")
     .map((v) => v.trim())

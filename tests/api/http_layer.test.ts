@@ -1,6 +1,7 @@
 /** What holds for every route: paths, credentials, bodies, plain-text errors. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { ADMIN, APP, basic, NODE, nextMessage, TestNode } from "./support/node.ts";
+import { RawRequest, requestText } from "./support/raw.ts";
 import { scenarios } from "./support/table.ts";
 
 let node: TestNode;
@@ -78,6 +79,13 @@ describe("paths", () => {
     { name: "stray parameters", method: "GET", path: "/brokers?_=1234&x=y", code: 0 },
     { name: "very long", method: "GET", path: `/connections/${"a".repeat(6000)}`, data: [] },
   ]);
+
+  test("a method that nobody knows: the runtime closes the connection without a word, and serves on", async () => {
+    const r = new RawRequest(node.port("app"), requestText("FOO /api/v3/brokers", { Authorization: basic(APP.id, APP.secret) }, ""));
+    await r.until((x) => x.closed);
+    expect(r.text).toBe("");
+    expect((await node.ask("GET", "/brokers")).json?.code).toBe(0);
+  });
 
   test("outside the API: no content type", async () => {
     expect((await node.ask("GET", "!!/api")).headers.get("content-type")).toBeNull();

@@ -141,4 +141,4 @@ test("limits hold inside TLS: a log-in that does not come, and streams that end 
   } finally {
     await node.stop();
   }
-}, 20_000);
+});

@@ -109,7 +109,7 @@ describe("who is not known yet", () => {
     const slow = new RawRequest(node.port("user"), half());
     await slow.until((r) => r.closed);
     expect(slow.text).toStartWith("HTTP/1.1 408 ");
-  }, 20_000);
+  });
 
   test("on every other route the headers decide, on both ports", async () => {
     for (const as of ["app", "user"] as const) {
@@ -237,7 +237,7 @@ describe("send_timeout", () => {
     } finally {
       await own.stop();
     }
-  }, 60_000);
+  });
 
   test("a list that is not read", async () => {
     const own = await TestNode.start({ "management.listener.http.send_timeout": "1s" });
@@ -257,5 +257,5 @@ describe("send_timeout", () => {
     } finally {
       await own.stop();
     }
-  }, 60_000);
+  });
 });

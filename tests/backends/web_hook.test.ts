@@ -227,7 +227,7 @@ describe("the service", () => {
     const alarms = await kit.api<{ alarms: { id: string }[] }[]>("GET", "../../alarms/present/");
     expect(alarms.data[0]?.alarms.map((a) => a.id)).toContain(`${NAME}_dropped`);
     await stop();
-  }, 120_000);
+  });
 
   test("takes what it does not take later: dead letters, listed, resent, deleted, over REST and ctl", async () => {
     await start(PUBLISHED);
@@ -319,7 +319,7 @@ describe("a queue on the disk", () => {
     expect(missing).toBeLessThan(40);
     expect(twice).toBeLessThanOrEqual(4 * pool);
     expect(await again.stop()).toBe(0);
-  }, 120_000);
+  });
 
   test("stopped in order while the service is away: nothing is lost", async () => {
     await start({ ...PUBLISHED, ...QUICK, "queue.disk": "10MB" });

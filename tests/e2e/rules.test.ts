@@ -43,7 +43,7 @@ test("a thousand rules, of which one matches, are there after kill -9, in their 
   expect(seen.map((r) => r.name)).toEqual(["r7"]);
   await client.endAsync();
   expect(await again.stop()).toBe(0);
-}, 120_000);
+});
 
 test("a loop is stopped, one that fails is counted, one that works goes on; all of it beside the message itself", async () => {
   const broker = await baomq.start({ data: "loop" });
@@ -60,7 +60,7 @@ test("a loop is stopped, one that fails is counted, one that works goes on; all 
   expect((await show(broker, works)).metrics).toMatchObject({ matched: 1, passed: 1, actions_success: 1 });
   await client.endAsync();
   expect(await broker.stop()).toBe(0);
-}, 60_000);
+});
 
 test("unloaded and loaded while messages come: every message arrives, and rows go on", async () => {
   const broker = await baomq.start({ data: "load" });
@@ -84,4 +84,4 @@ test("unloaded and loaded while messages come: every message arrives, and rows g
   expect(broker.log + broker.errors).not.toMatch(/error/i);
   await client.endAsync();
   expect(await broker.stop()).toBe(0);
-}, 60_000);
+});
