@@ -26,6 +26,8 @@ export interface LoadResult {
   subscription_bytes?: number;
   gone_ms?: number;
   gone_wait_ms?: number;
+  /** How long another client waited at most while the generator worked. */
+  wait_ms?: number;
   lost?: number;
   misordered?: number;
   dup?: number;

@@ -6,6 +6,7 @@ import { launch, makePlace } from "./launch.ts";
 import { measureStart } from "./restart.ts";
 import type { Scenario } from "./scenarios.ts";
 import { measureSubscribing } from "./subscribing.ts";
+import { waits } from "./waits.ts";
 
 export interface Pace {
   quick: boolean;
@@ -65,7 +66,10 @@ export async function measure(generator: Generator, s: Scenario, c: Contestant, 
       if (s.rules !== undefined) await setRules(at.dir, s.rules);
       const common = ["--port", String(at.ports[via]), "--pid", String(broker.pid), ...VIA[via]];
       if (s.warm) await runLoad(generator, [...s.warm, ...common]);
-      return await runLoad(generator, [...argumentsOf(s, pace), ...common]);
+      const other = s.watched ? await waits(at.ports.tcp) : null;
+      const result = await runLoad(generator, [...argumentsOf(s, pace), ...common]);
+      other?.end();
+      return other === null ? result : { ...result, wait_ms: other.longest() };
     } finally {
       await broker.stop();
     }

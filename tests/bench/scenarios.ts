@@ -27,6 +27,8 @@ export interface Scenario {
   readonly restart?: { readonly sessions: number; readonly retained: number };
   /** Not the generator's figures, but what so many subscriptions cost; a tenth of them with `--quick`. */
   readonly subscriptions?: number;
+  /** Another client asks whether anybody is there all the while: how long it waits at most is a figure, too. */
+  readonly watched?: true;
   /** Rules that are made before; only brokers that have such rules are asked. "off": the rule engine does not run at all. */
   readonly rules?: readonly Rules[] | "off";
   /** The figures, one for each that the title names. */
@@ -191,6 +193,31 @@ export const SCENARIOS: readonly Scenario[] = [
     keeps: true,
     figures: (r) => [r.store_us, r.storm_us],
     units: "µs",
+  },
+  {
+    id: "waitsessions",
+    group: "storage",
+    title: "another client waits at most, while 100,000 persistent sessions are created, ms",
+    args: ["sessions"],
+    size: ["--count", 100_000],
+    warm: ["connect", "--count", "5000"],
+    timed: false,
+    keeps: true,
+    watched: true,
+    figures: (r) => [r.wait_ms],
+    units: "ms",
+  },
+  {
+    id: "waitretained",
+    group: "storage",
+    title: "another client waits at most, while 1,000,000 retained messages are stored, ms",
+    args: ["retained", "--qos", "1", "--inflight", "100", "--store-only"],
+    size: ["--count", 1_000_000],
+    timed: false,
+    keeps: true,
+    watched: true,
+    figures: (r) => [r.wait_ms],
+    units: "ms",
   },
   {
     id: "start",

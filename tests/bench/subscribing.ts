@@ -4,11 +4,11 @@ import { RawClient } from "../support/clients.ts";
 import type { Contestant } from "./brokers.ts";
 import type { LoadResult } from "./generator.ts";
 import { launch, type Place } from "./launch.ts";
+import { waits } from "./waits.ts";
 
 const CLIENTS = 100;
 /** Filters in one SUBSCRIBE. */
 const AT_ONCE = 100;
-const PING_EVERY_MS = 5;
 /** What a collector gives back. */
 const SETTLE_MS = 5000;
 /** Without work for so long: it has forgotten them. */
@@ -37,31 +37,6 @@ async function subscribe(port: number, client: number, filters: number): Promise
     await c.next("suback", PATIENCE_MS);
   }
   return c;
-}
-
-/** Asks again and again whether anybody is there; what it waited longest, ms. */
-async function waits(port: number): Promise<{ longest(): number; end(): void }> {
-  const c = await RawClient.connected(port, "waits");
-  let longest = 0;
-  let isOver = false;
-  void (async () => {
-    while (!isOver) {
-      const t0 = performance.now();
-      c.send({ cmd: "pingreq" });
-      await c.next("pingresp", PATIENCE_MS);
-      longest = Math.max(longest, performance.now() - t0);
-      await Bun.sleep(PING_EVERY_MS);
-    }
-  })().catch(() => {
-    if (!isOver) longest = Number.POSITIVE_INFINITY;
-  });
-  return {
-    longest: () => longest,
-    end() {
-      isOver = true;
-      c.drop();
-    },
-  };
 }
 
 /** Ms until it has nothing to do any more. */
