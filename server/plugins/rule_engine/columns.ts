@@ -6,7 +6,7 @@ import type { ClientInfo, SubscribeOptions } from "../../core/types.ts";
 import type { PublishProperties } from "../../mqtt/types.ts";
 import { wellFormedUtf8 } from "../../mqtt/utf8.ts";
 import type { EventRow } from "./events.ts";
-import { type Columns, parseJson, payCopied, payEntries, Refusal, RuleError, type Value } from "./sql/index.ts";
+import { type Columns, Exhausted, parseJson, payCopied, payEntries, Refusal, RuleError, type Value } from "./sql/index.ts";
 
 const { latin1Slice, utf8Slice } = Buffer.prototype;
 
@@ -132,6 +132,8 @@ export class EventColumns implements Columns {
       this.#parsed = jsonOf(this.get("payload"));
       this.#state = 1;
     } catch (err) {
+      // What one rule has left to spend says nothing of the payload: the next one reads it with a share of its own.
+      if (err instanceof Exhausted) throw err;
       this.#fault = err as RuleError;
       this.#state = 2;
       throw err;
@@ -296,7 +298,7 @@ export function shownOptions({ qos, nl, rap, rh }: SubscribeOptions): { qos: num
 
 const notJson = (): RuleError => new RuleError("the payload is no JSON");
 
-/** @throws RuleError */
+/** @throws RuleError, Exhausted */
 function jsonOf(payload: Value): Value {
   if (typeof payload !== "string") {
     // A sample may have the value itself.
@@ -306,6 +308,7 @@ function jsonOf(payload: Value): Value {
   try {
     return parseJson(payload);
   } catch (err) {
+    if (err instanceof Exhausted) throw err;
     throw err instanceof Refusal ? new RuleError(`the payload: ${err.message}`) : notJson();
   }
 }

@@ -64,6 +64,27 @@ describe("properties", () => {
   });
 });
 
+describe("the payload as JSON", () => {
+  const payload = JSON.stringify({ t: 1, s: "x".repeat(1_035_000) });
+  // What is left of fifty milliseconds is less than reading the payload takes.
+  const upper = Array.from({ length: 6 }, (_, i) => `upper(payload) AS f${i}`).join(", ");
+
+  test("one rule that has spent what it may leaves it readable for the others", () => {
+    const columns = columnsOf(payload);
+    expect(() => compileRule(`SELECT ${upper}, payload.t FROM "t"`).run(columns)).toThrow(TOO_MUCH);
+    expect(compileRule('SELECT payload.t AS t FROM "t"').run(columns)).toEqual([{ t: 1 }]);
+  });
+
+  test("what is no JSON is found once, and told to each", () => {
+    const columns = columnsOf("{");
+    const read = (): unknown => compileRule('SELECT payload.t AS t FROM "t"').run(columns);
+    expect(read).toThrow("the payload is no JSON");
+    begin(0);
+    expect(() => columns.json()).toThrow("the payload is no JSON");
+    end();
+  });
+});
+
 test("a message of many user properties and many elements is refused, not held", () => {
   const sensors = Array.from({ length: 300 }, (_, i) => i);
   const columns = columnsOf(JSON.stringify({ sensors }), { userProperties: pairs(60_000) });
