@@ -126,6 +126,38 @@ test("whatever it is made of, it takes any row, and text without placeholders st
   );
 });
 
+describe("what a row becomes has a bound, found before it is made", () => {
+  const TOO_LONG = "what the row would become has more than 33554432 characters";
+  const text = "x".repeat(256 * 1024);
+  const bytes = new Uint8Array(256 * 1024).fill(0x78);
+  /** `n` times the payload, out of a template of 64 KiB at most. */
+  const many = (n: number) => compileRowTemplate("${payload}".repeat(n));
+
+  test.each([
+    ["text", (n: number, payload: unknown) => many(n).text({ payload }).length],
+    ["strict", (n: number, payload: unknown) => many(n).strict({ payload })?.length],
+    ["value", (n: number, payload: unknown) => String(many(n).value({ payload })).length],
+    ["values", (n: number, payload: unknown) => many(n).values({ payload }).join("").length],
+  ])("%s", (_, made) => {
+    for (const payload of [text, bytes, [text]]) expect(() => made(6500, payload)).toThrow(TOO_LONG);
+    expect(made(100, text)).toBe(100 * text.length);
+  });
+
+  test("JSON", () => {
+    const pairs = Array.from({ length: 1000 }, () => ({ text }));
+    for (const value of [Array(6500).fill(text), pairs, Array(6500).fill(bytes), { ["k".repeat(40_000_000)]: 1 }])
+      expect(() => rowJson(value)).toThrow(TOO_LONG);
+    expect(() => rowJson("\u0001".repeat(6_000_000))).toThrow(TOO_LONG);
+    expect(rowJson(Array(100).fill(text)).length).toBe(100 * (text.length + 3) + 1);
+  });
+
+  test("JSON of what has one list in it more often than anybody could write", () => {
+    let doubled: unknown = [1];
+    for (let i = 0; i < 200; i++) doubled = [doubled, doubled];
+    expect(() => rowJson({ doubled })).toThrow(TOO_LONG);
+  });
+});
+
 test("JSON of a row is JSON, with bytes anywhere in it", () => {
   fc.assert(
     fc.property(fc.jsonValue(), fc.uint8Array(), (value, bytes) => {

@@ -1,0 +1,36 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: templates of rules
+/** What rows become: how long it may be. */
+import { afterAll, describe, expect, test } from "bun:test";
+import { ruleEngine } from "../../../../server/plugins/rule_engine/index.ts";
+import type { RuleEngineService } from "../../../../server/plugins/rules.ts";
+import { manage, removeTempDirs, turns } from "../harness.ts";
+
+afterAll(removeTempDirs);
+
+async function start() {
+  const m = manage([ruleEngine]);
+  await m.manager.load("emqx_rule_engine");
+  return { kit: m.kit, service: m.manager.service("emqx_rule_engine") as RuleEngineService };
+}
+
+const to = (topic: string, payload_tmpl = "") => ({ name: "built_in:republish_action", params: { target_topic: topic, payload_tmpl } });
+
+describe("a template that has the payload in it thousands of times", () => {
+  test("is not filled: the action has failed and says why, and the broker goes on", async () => {
+    const { service, kit } = await start();
+    const rule = await service.createRule({
+      name: "r",
+      rawsql: 'SELECT payload FROM "in"',
+      actions: [to("much", "${payload}".repeat(6500)), to("little", "${payload}${payload}")],
+    });
+    const seen = kit.connected("sub").subscribe("#");
+    kit.connected("pub").publish("in", "x".repeat(256 * 1024));
+    await turns(kit);
+    const topics = seen.take().flatMap((p) => (p.cmd === "publish" ? [p.topic] : []));
+    expect(topics).toEqual(["in", "little"]);
+    expect(service.errors(rule.id)?.map(({ where, error }) => [where, error])).toEqual([
+      [expect.any(String), "what the row would become has more than 33554432 characters"],
+    ]);
+    expect(service.rule(rule.id)?.metrics).toMatchObject({ actions_failed: 1, actions_success: 1 });
+  });
+});
