@@ -129,6 +129,7 @@ function pathOf(text: string, whole: string): Path {
 
 /** undefined = there is none. No reach into prototypes. */
 function valueAt(row: Row, path: Path): unknown {
+  if (path.length === 0) return withEncodings(row);
   let value: unknown = row;
   for (const step of path) {
     if (typeof value === "string") value = jsonOf(value);
@@ -184,7 +185,22 @@ function boundValue(value: unknown): string | number | boolean | Uint8Array | nu
   return typeof value === "bigint" ? String(value) : rowJson(value);
 }
 
-/** JSON of a row: bytes are base64, whole numbers of any length their digits, what is not there is left out. @throws Error: it is too long */
+/** JSON of a whole row: `rowJson`, and what says of its fields that they are base64. @throws Error: it is too long */
+export const wholeRowJson = (row: Row): string => rowJson(withEncodings(row));
+
+/** Beside each field that is bytes, a payload that is no UTF-8 say, `<its name>_encoding`: nobody could tell its base64 from a text. */
+function withEncodings(row: Row): Row {
+  let told: Record<string, unknown> | null = null;
+  for (const name in row) {
+    const encoding = `${name}_encoding`;
+    if (!(row[name] instanceof Uint8Array) || Object.hasOwn(row, encoding)) continue;
+    told ??= { ...row };
+    told[encoding] = "base64";
+  }
+  return told ?? row;
+}
+
+/** JSON of a value: bytes are base64, whole numbers of any length their digits, what is not there is left out. @throws Error: it is too long */
 export function rowJson(value: unknown): string {
   left = ROW_TEXT_MAX;
   // With a function to ask about every value it takes three times as long.

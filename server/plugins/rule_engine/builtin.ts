@@ -3,7 +3,7 @@ import { type Lineage, Message } from "../../core/message.ts";
 import type { Clock } from "../../core/ports.ts";
 import { validTopicName } from "../../mqtt/topic.ts";
 import type { PublishProperties, QoS, UserProperty } from "../../mqtt/types.ts";
-import { compileRowTemplate, rowJson } from "../_backend/row_template.ts";
+import { compileRowTemplate, rowJson, wholeRowJson } from "../_backend/row_template.ts";
 import type { Action, ActionEvent, ActionHost, ActionKind, Kinds, Params } from "../plugin.ts";
 import type { InspectedRow } from "../rules.ts";
 import type { KeptLast } from "./kept.ts";
@@ -63,7 +63,7 @@ function inspectAction({ clock, inspected }: BuiltinPorts): ActionKind {
     params: {},
     open: (params, host) => ({
       run(row, event) {
-        const text = rowJson(row);
+        const text = wholeRowJson(row);
         const selected = text.length > INSPECTED_MAX ? `${text.slice(0, INSPECTED_MAX)}…` : text;
         const { event: name, clientId } = event;
         inspected.add(
@@ -158,7 +158,7 @@ function republish(params: Params, host: ActionHost, ports: BuiltinPorts): Actio
         return;
       }
       good = name;
-      const text = payload === null ? rowJson(row) : payload.value(row);
+      const text = payload === null ? wholeRowJson(row) : payload.value(row);
       const flag = retain === "as_received" ? event.column("retain") === true : retain === "true";
       const level = qos < 0 ? ((event.column("qos") as QoS | undefined) ?? 0) : (qos as QoS);
       const username = event.column("username");

@@ -1,7 +1,7 @@
 /** SQL that is nobody's rule yet, tried on an example: rows, or the place of the mistake. Nothing is done, nothing kept. */
 import { lineOf } from "../../lib/errors.ts";
 import { bigAsText } from "../../lib/exact_json.ts";
-import { compileRowTemplate, rowJson } from "../_backend/row_template.ts";
+import { compileRowTemplate, rowJson, wholeRowJson } from "../_backend/row_template.ts";
 import type { ActionKinds, ParamSpec, ParamsSpec } from "../plugin.ts";
 import type { RuleTestResult, SqlFault } from "../rules.ts";
 import { SampleColumns } from "./columns.ts";
@@ -49,7 +49,7 @@ export async function testRule(given: Given, ports: PlaygroundPorts): Promise<Ru
   }
   const event = eventFor(compiled, sample);
   const columns = new SampleColumns(event, sample as Record<string, Value>, ports.node, ports.now());
-  const shown = plain(Object.fromEntries(columns.names().map((name) => [name, columns.get(name)])));
+  const shown = shownOf(wholeRowJson(Object.fromEntries(columns.names().map((name) => [name, columns.get(name)]))));
   const warnings = [...(isRounded ? [ROUNDED] : []), ...warningsOf(compiled, (name) => isInPayload(columns, name))];
   const begun = {
     event: event.name,
@@ -63,7 +63,7 @@ export async function testRule(given: Given, ports: PlaygroundPorts): Promise<Ru
   let texts: string[];
   try {
     rows = (await rowsOf(compiled.sql, columns, ports)).slice(0, ROWS_MAX);
-    texts = rows.map((row) => room.take(rowJson(row)));
+    texts = rows.map((row) => room.take(wholeRowJson(row)));
   } catch (err) {
     return { ...begun, rows: null, error: { ...faultOf(err), stage: "run" } };
   }
@@ -125,9 +125,6 @@ function faultOf(err: unknown): SqlFault {
   const { line, column, length, hint } = err;
   return { message: err.message, line, column, length, hint, stage: "sql" };
 }
-
-/** Bytes are base64. */
-const plain = (value: unknown): unknown => shownOf(rowJson(value));
 
 /** Browsers read whole numbers beyond 2^53 inexactly: they are shown as texts of their digits. */
 const shownOf = (json: string): unknown => JSON.parse(bigAsText(json));

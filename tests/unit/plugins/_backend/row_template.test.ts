@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { compileRowTemplate, rowJson } from "../../../../server/plugins/_backend/row_template.ts";
+import { compileRowTemplate, rowJson, wholeRowJson } from "../../../../server/plugins/_backend/row_template.ts";
 
 const ROW = {
   a: 1,
@@ -32,9 +32,22 @@ describe("as text", () => {
   });
 
   test("the whole row, bytes as base64", () => {
-    expect(compileRowTemplate("${.}").text({ a: 1, b: Uint8Array.from([1, 2]) })).toBe('{"a":1,"b":"AQI="}');
+    expect(compileRowTemplate("${.}").text({ a: 1, b: Uint8Array.from([1, 2]) })).toBe('{"a":1,"b":"AQI=","b_encoding":"base64"}');
     expect(compileRowTemplate("${}").text({})).toBe("{}");
   });
+});
+
+test("a whole row says of its fields which are bytes, and base64 therefore; a row that says it itself is left alone", () => {
+  const row = { a: 1, payload: Uint8Array.from([0xff, 0x00]), n: { deep: Uint8Array.of(1) } };
+  const whole = '{"a":1,"payload":"/wA=","n":{"deep":"AQ=="},"payload_encoding":"base64"}';
+  expect(wholeRowJson(row)).toBe(whole);
+  expect(compileRowTemplate("${.}").text(row)).toBe(whole);
+  expect(compileRowTemplate("<${.}>").strict(row)).toBe(`<${whole}>`);
+  expect(compileRowTemplate("(${.})").values(row)).toEqual([whole]);
+  expect(rowJson(compileRowTemplate("${.}").value(row))).toBe(whole);
+  expect(row).not.toHaveProperty("payload_encoding");
+  expect(wholeRowJson({ b: Uint8Array.of(1), b_encoding: "hex" })).toBe('{"b":"AQ==","b_encoding":"hex"}');
+  expect(wholeRowJson({ payload: "text" })).toBe('{"payload":"text"}');
 });
 
 test("strict: null when something is missing or null", () => {

@@ -1,5 +1,5 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: templates of rules
-/** What rows become: how long it may be. */
+/** What rows become: how long it may be, and how it says what is base64. */
 import { afterAll, describe, expect, test } from "bun:test";
 import { ruleEngine } from "../../../../server/plugins/rule_engine/index.ts";
 import type { RuleEngineService } from "../../../../server/plugins/rules.ts";
@@ -32,5 +32,38 @@ describe("a template that has the payload in it thousands of times", () => {
       [expect.any(String), "what the row would become has more than 33554432 characters"],
     ]);
     expect(service.rule(rule.id)?.metrics).toMatchObject({ actions_failed: 1, actions_success: 1 });
+  });
+});
+
+describe("a payload that is no UTF-8", () => {
+  const bytes = Buffer.from([0xff, 0xfe]);
+  const told = { payload: "//4=", payload_encoding: "base64" };
+
+  test("is base64 in what actions make of the whole row, which says so; alone it is the bytes", async () => {
+    const { service, kit } = await start();
+    const inspect = { name: "built_in:inspect_action", params: {} };
+    const actions = [to("row"), to("whole", "${.}"), to("alone", "${payload}"), inspect];
+    const rule = await service.createRule({ name: "r", rawsql: 'SELECT payload FROM "in"', actions });
+    const seen = kit.connected("sub").subscribe("row").subscribe("whole").subscribe("alone");
+    const pub = kit.connected("pub");
+    for (const payload of [bytes, "text"]) pub.publish("in", payload as string);
+    await turns(kit);
+    const got = seen.take().flatMap((p) => (p.cmd === "publish" ? [[p.topic, Buffer.from(p.payload as Buffer)] as const] : []));
+    const rows = got.filter(([topic]) => topic !== "alone").map(([topic, payload]) => [topic, JSON.parse(payload.toString())]);
+    expect(rows).toEqual([
+      ["row", told],
+      ["whole", told],
+      ["row", { payload: "text" }],
+      ["whole", { payload: "text" }],
+    ]);
+    expect(got.filter(([topic]) => topic === "alone").map(([, payload]) => payload)).toEqual([bytes, Buffer.from("text")]);
+    expect(service.inspected(rule.id)?.map((r) => JSON.parse(r.selected))).toEqual([{ payload: "text" }, told]);
+  });
+
+  test("is so in a trial too", async () => {
+    const { service } = await start();
+    const { rows, columns } = await service.test({ rawsql: 'SELECT payload FROM "in"', sample: told });
+    expect(rows).toEqual([told]);
+    expect(columns).toMatchObject(told);
   });
 });
