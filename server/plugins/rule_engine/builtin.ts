@@ -195,13 +195,22 @@ function loopIn({ depth, family }: Lineage): string | null {
 
 const firstPublisher = (clientId: string): string => (clientId.startsWith(FROM) ? clientId.slice(FROM.length) : clientId);
 
+/** Of one event all messages have the same ones: one may have thousands of rows, and tens of thousands of properties. */
+const COPIED = new WeakMap<object, PublishProperties>();
+
 /** Those that are given; else those of the message, as 3.1 copied its headers. null = none. */
 function propertiesOf(given: readonly (readonly [string, string])[], event: ActionEvent): PublishProperties | null {
   if (given.length > 0) return { userProperties: given.map(([key, value]): UserProperty => [key, value]) };
   if (event.column("user_properties") === undefined) return null;
   const all = event.column("pub_props") as { "User-Property-Pairs"?: { key: string; value: string }[] } | undefined;
   const pairs = all?.["User-Property-Pairs"];
-  return Array.isArray(pairs) ? { userProperties: pairs.map(({ key, value }): UserProperty => [String(key), String(value)]) } : null;
+  if (!Array.isArray(pairs)) return null;
+  let properties = COPIED.get(pairs);
+  if (properties === undefined) {
+    properties = { userProperties: pairs.map(({ key, value }): UserProperty => [String(key), String(value)]) };
+    COPIED.set(pairs, properties);
+  }
+  return properties;
 }
 
 function bytesOf(value: unknown): Uint8Array {

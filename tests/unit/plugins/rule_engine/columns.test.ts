@@ -4,7 +4,7 @@ import { Message } from "../../../../server/core/message.ts";
 import type { PublishProperties, UserProperty } from "../../../../server/mqtt/types.ts";
 import { EventColumns } from "../../../../server/plugins/rule_engine/columns.ts";
 import { PUBLISH } from "../../../../server/plugins/rule_engine/events.ts";
-import { compileRule } from "../../../../server/plugins/rule_engine/sql/index.ts";
+import { compileRule, type Row } from "../../../../server/plugins/rule_engine/sql/index.ts";
 import { begin, end } from "../../../../server/plugins/rule_engine/sql/work.ts";
 
 const TOO_MUCH = "this is too much work for one event";
@@ -35,7 +35,7 @@ describe("properties", () => {
       const first = columns.get(name);
       expect([name, columns.get(name) === first]).toEqual([name, true]);
     }
-    const before = columns.get("pub_props") as { "User-Property": unknown; "Correlation-Data": Uint8Array };
+    const before = columns.get("pub_props") as Row;
     expect(before["User-Property"]).toBe(columns.get("user_properties"));
     expect(columns.get("headers")).toEqual({ username: null, peerhost: undefined, properties: before });
     expect(before["Correlation-Data"]).toEqual(new Uint8Array(Buffer.from("abc")));
@@ -53,7 +53,7 @@ describe("properties", () => {
     const value = columns.get(name);
     expect(end()).toBeLessThan(10_000_000 - 1000 * 100);
     begin(100);
-    expect(columns.get(name)).toBe(value as object);
+    expect(columns.get(name)).toBe(value);
     expect(end()).toBe(100);
   });
 

@@ -1,6 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: templates of rules
-/** What rows become: how long it may be, and how it says what is base64. */
+/** What rows become: how long it may be, how it says what is base64, what they have in common. */
 import { afterAll, describe, expect, test } from "bun:test";
+import { definePlugin } from "../../../../server/plugins/plugin.ts";
 import { ruleEngine } from "../../../../server/plugins/rule_engine/index.ts";
 import type { RuleEngineService } from "../../../../server/plugins/rules.ts";
 import { manage, removeTempDirs, turns } from "../harness.ts";
@@ -66,4 +67,31 @@ describe("a payload that is no UTF-8", () => {
     expect(rows).toEqual([told]);
     expect(columns).toMatchObject(told);
   });
+});
+
+test("what is republished of one event has its user properties, copied once for all rows", async () => {
+  const seen: unknown[] = [];
+  const watch = definePlugin({
+    name: "watch",
+    description: "",
+    version: "v1",
+    activeByDefault: false,
+    config: {},
+    start: (ctx) =>
+      void ctx.hook("message.publish", (m) => {
+        if (m.topic === "out") seen.push(m.properties);
+        return m;
+      }),
+  });
+  const { kit, manager } = manage([ruleEngine, watch]);
+  await manager.load("watch");
+  await manager.load("emqx_rule_engine");
+  const service = manager.service("emqx_rule_engine") as RuleEngineService;
+  await service.createRule({ name: "r", rawsql: 'FOREACH json_decode(payload) DO item FROM "in"', actions: [to("out")] });
+  const pub = kit.connected("pub", 5);
+  for (const v of ["1", "2"]) pub.publish("in", "[1,2]", 0, { properties: { userProperties: { k: v } } });
+  await turns(kit);
+  const of = (v: string) => ({ userProperties: [["k", v]] });
+  expect(seen).toEqual([of("1"), of("1"), of("2"), of("2")]);
+  expect(seen[1]).toBe(seen[0]);
 });
