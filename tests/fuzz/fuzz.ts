@@ -8,6 +8,8 @@ export interface Target {
   readonly check: (input: Uint8Array) => void;
   /** Inputs in a short run. */
   readonly smoke: number;
+  /** ms of processor time that one input may take; else TOO_LONG. */
+  readonly tooLong?: number;
 }
 
 export interface Failure {
@@ -39,7 +41,8 @@ function complaint(target: Target, input: Uint8Array): string | null {
     return error instanceof Error ? (error.stack ?? error.message) : String(error);
   }
   const { user, system } = process.cpuUsage(before);
-  return (user + system) / 1000 > TOO_LONG ? `took longer than ${TOO_LONG} ms` : null;
+  const { tooLong = TOO_LONG } = target;
+  return (user + system) / 1000 > tooLong ? `took longer than ${tooLong} ms` : null;
 }
 
 /** Takes away piece after piece as long as the target still complains. */

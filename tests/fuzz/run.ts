@@ -1,6 +1,6 @@
 /**
- * `bun run fuzz [--short] [--seconds N] [--seed N] [--target NAME]`: every target for N seconds (10) with a seed of its own making,
- * or with `--short` the few thousand inputs of the gate, always the same ones. The decoders first, then `wire`: the executable, running, over
+ * `bun run fuzz [--short] [--seconds N] [--inputs N] [--seed N] [--target NAME]`: every target for N seconds (10), or N inputs, with a seed of
+ * its own making, or with `--short` the few thousand inputs of the gate, always the same ones. The decoders first, then `wire`: the executable, running, over
  * TCP and WebSocket (`--from N --seed N` plays its attack number N again). The planted bugs come first: if they are not found, nothing
  * else counts. Exit code 1 on any failure, with the input in hex and the seed to play it again.
  */
@@ -15,6 +15,7 @@ const { values } = parseArgs({
   options: {
     short: { type: "boolean", default: false },
     seconds: { type: "string", default: "10" },
+    inputs: { type: "string" },
     seed: { type: "string" },
     target: { type: "string" },
     from: { type: "string" },
@@ -23,13 +24,15 @@ const { values } = parseArgs({
 /** A change is not refused for what it did not do: the gate looks at the same inputs every time. */
 const seed = Number(values.seed ?? (values.short ? 1_000_001 : Date.now() % 1_000_000));
 const seconds = Number(values.seconds);
-if (!Number.isInteger(seed) || !(seconds > 0)) {
-  console.error("--seed wants a whole number, --seconds a positive one");
+const inputs = values.inputs === undefined ? null : Number(values.inputs);
+if (!Number.isInteger(seed) || !(seconds > 0) || (inputs !== null && !(inputs > 0))) {
+  console.error("--seed wants a whole number, --seconds and --inputs a positive one");
   process.exit(2);
 }
 
 function run(target: Target): Failure | null {
   if (values.short) return fuzz(target, { seed, inputs: target.smoke });
+  if (inputs !== null) return fuzz(target, { seed, inputs });
   return fuzz(target, { seed, inputs: Number.POSITIVE_INFINITY, deadline: performance.now() + seconds * 1000 });
 }
 
@@ -44,8 +47,8 @@ async function runWire(): Promise<string | null> {
   try {
     const { target } = await startTarget(baomq);
     const again = values.from === undefined ? {} : { from: Number(values.from) };
-    const attacks = values.from !== undefined ? 1 : values.short ? 3000 : Number.POSITIVE_INFINITY;
-    const deadline = values.short || values.from !== undefined ? {} : { deadline: performance.now() + seconds * 1000 };
+    const attacks = values.from !== undefined ? 1 : values.short ? 3000 : (inputs ?? Number.POSITIVE_INFINITY);
+    const deadline = values.short || values.from !== undefined || inputs !== null ? {} : { deadline: performance.now() + seconds * 1000 };
     const failure = await fuzzWire(target, { seed, attacks, ...deadline, ...again });
     return failure === null ? null : describeWireFailure(failure);
   } finally {
@@ -66,8 +69,13 @@ function report(name: string, failure: string | null): void {
   console.log(failure === null ? `ok    ${name}` : `FAIL  ${failure}`);
 }
 for (const target of chosen) {
-  const failure = run(target);
-  report(target.name, failure && describeFailure(failure));
+  let tried = 0;
+  const check = (input: Uint8Array): void => {
+    tried++;
+    target.check(input);
+  };
+  const failure = run({ ...target, check });
+  report(`${target.name}: ${tried} inputs`, failure && describeFailure(failure));
 }
 if (wire) report("wire", await runWire());
 console.log(`${chosen.length + (wire ? 1 : 0) - failures} targets passed, ${failures} failed, seed ${seed}`);

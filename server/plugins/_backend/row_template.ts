@@ -9,6 +9,8 @@ import { exactJson, exactText } from "../../lib/exact_json.ts";
 
 /** Longest template, and longest text that is looked into for JSON, characters. */
 const LENGTH_MAX = 64 * 1024;
+/** Longest text that a row is made, characters: what rules look at is no larger unless they are told to (`rule_engine.max_waiting`). */
+const ROW_TEXT_MAX = 32 * 1024 * 1024;
 const PLACEHOLDER = /\$\{([^{}]*)\}/g;
 const STEP = /^(?:([^.[\]]+)|\[(-?\d{1,9})\])/;
 /** Names in objects, and positions (EMQ X: the first is 1, -1 the last). */
@@ -20,18 +22,23 @@ export interface RowTemplate {
   readonly source: string;
   /** It has no placeholder: always the same. */
   readonly constant: boolean;
-  /** Texts as they are, objects as JSON, bytes as UTF-8; what is not there is "undefined" (EMQ X). */
+  /** Texts as they are, objects as JSON, bytes as UTF-8; what is not there is "undefined" (EMQ X). @throws Error: it is too long */
   text(row: Row): string;
-  /** As `text`; null when something is not there, or is null. */
+  /** As `text`; null when something is not there, or is null. @throws Error: it is too long */
   strict(row: Row): string | null;
-  /** The value itself when the template is one placeholder and nothing else; else the text. */
+  /** The value itself when the template is one placeholder and nothing else; else the text. @throws Error: it is too long */
   value(row: Row): unknown;
-  /** Values in order of the placeholders of `bound`: what is not there is null, objects are JSON texts. */
+  /** Values in order of the placeholders of `bound`: what is not there is null, objects are JSON texts. @throws Error: they are too long together */
   values(row: Row): (string | number | boolean | Uint8Array | null)[];
   /** The template with a mark in each placeholder's place. `mark`: "?" or "$1" of its position (from 1). A text quoted around a placeholder loses its quotes. */
   bound(mark: (position: number) => string): string;
 }
 type Row = Readonly<Record<string, unknown>>;
+
+/** A piece at a time, of what is made so far: pieces put together take no memory before somebody looks at them. @throws Error */
+export function boundedText(length: number): void {
+  if (length > ROW_TEXT_MAX) throw new Error(`what the row would become has more than ${ROW_TEXT_MAX} characters`);
+}
 
 /** @throws Error, in words: it is too long, or what stands in a placeholder is no path */
 export function compileRowTemplate(source: string): RowTemplate {
@@ -49,7 +56,10 @@ export function compileRowTemplate(source: string): RowTemplate {
   const single = parts.length === 1 && typeof only !== "string" ? (only as Path) : null;
   const text = (row: Row): string => {
     let out = "";
-    for (const part of parts) out += typeof part === "string" ? part : textOf(valueAt(row, part));
+    for (const part of parts) {
+      out += typeof part === "string" ? part : textOf(valueAt(row, part));
+      boundedText(out.length);
+    }
     return out;
   };
   return {
@@ -62,11 +72,20 @@ export function compileRowTemplate(source: string): RowTemplate {
         const value = typeof part === "string" ? part : valueAt(row, part);
         if (value === undefined || value === null) return null;
         out += textOf(value);
+        boundedText(out.length);
       }
       return out;
     },
     value: (row) => (single === null ? text(row) : ownValueAt(row, single)),
-    values: (row) => paths.map((path) => boundValue(valueAt(row, path))),
+    values(row) {
+      let length = 0;
+      return paths.map((path) => {
+        const value = boundValue(valueAt(row, path));
+        if (typeof value === "string" || value instanceof Uint8Array) length += value.length;
+        boundedText(length);
+        return value;
+      });
+    },
     bound: (mark) => markedText(parts, mark),
   };
 }
@@ -110,6 +129,7 @@ function pathOf(text: string, whole: string): Path {
 
 /** undefined = there is none. No reach into prototypes. */
 function valueAt(row: Row, path: Path): unknown {
+  if (path.length === 0) return withEncodings(row);
   let value: unknown = row;
   for (const step of path) {
     if (typeof value === "string") value = jsonOf(value);
@@ -165,10 +185,28 @@ function boundValue(value: unknown): string | number | boolean | Uint8Array | nu
   return typeof value === "bigint" ? String(value) : rowJson(value);
 }
 
-/** JSON of a row: bytes are base64, whole numbers of any length their digits, what is not there is left out. */
+/** JSON of a whole row: `rowJson`, and what says of its fields that they are base64. @throws Error: it is too long */
+export const wholeRowJson = (row: Row): string => rowJson(withEncodings(row));
+
+/** Beside each field that is bytes, a payload that is no UTF-8 say, `<its name>_encoding`: nobody could tell its base64 from a text. */
+function withEncodings(row: Row): Row {
+  let told: Record<string, unknown> | null = null;
+  for (const name in row) {
+    const encoding = `${name}_encoding`;
+    if (!(row[name] instanceof Uint8Array) || Object.hasOwn(row, encoding)) continue;
+    told ??= { ...row };
+    told[encoding] = "base64";
+  }
+  return told ?? row;
+}
+
+/** JSON of a value: bytes are base64, whole numbers of any length their digits, what is not there is left out. @throws Error: it is too long */
 export function rowJson(value: unknown): string {
+  left = ROW_TEXT_MAX;
   // With a function to ask about every value it takes three times as long.
-  return (isJson(value) ? JSON.stringify(value) : exactText(value, withBase64)) ?? "null";
+  const json = (isJson(value) ? JSON.stringify(value) : exactText(value, withBase64)) ?? "null";
+  boundedText(json.length);
+  return json;
 }
 
 /** The value as it stands: a Buffer's own `toJSON` has been asked before. */
@@ -177,13 +215,42 @@ function withBase64(this: unknown, key: string, value: unknown): unknown {
   return own instanceof Uint8Array ? base64(own) : value;
 }
 
-/** Nothing in it is bytes, or a bigint. */
+/** Of the characters that the JSON which is looked at first may have: what is seen takes so many at least. */
+let left = 0;
+
+function take(characters: number): void {
+  left -= characters;
+  if (left < 0) boundedText(ROW_TEXT_MAX - left);
+}
+
+/** Nothing in it is bytes, or a bigint. A row may have one value in it many times over: that is found before the JSON is written. @throws Error */
 function isJson(value: unknown): boolean {
-  if (typeof value !== "object" || value === null) return typeof value !== "bigint";
-  if (value instanceof Uint8Array) return false;
-  if (Array.isArray(value)) return value.every(isJson);
-  for (const key in value) if (!isJson((value as Record<string, unknown>)[key])) return false;
-  return true;
+  if (typeof value === "string") {
+    take(value.length + 2);
+    return true;
+  }
+  if (typeof value === "bigint") {
+    take(value.toString(16).length);
+    return false;
+  }
+  take(1);
+  if (typeof value !== "object" || value === null) return true;
+  if (value instanceof Uint8Array) {
+    take(value.length);
+    return false;
+  }
+  let isAll = true;
+  if (Array.isArray(value)) {
+    take(value.length);
+    for (const inner of value) isAll = isJson(inner) && isAll;
+  } else
+    for (const key in value) {
+      const inner = (value as Record<string, unknown>)[key];
+      if (inner === undefined) continue;
+      take(key.length + 3);
+      isAll = isJson(inner) && isAll;
+    }
+  return isAll;
 }
 
 const base64 = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("base64");

@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import type { Clock } from "../../core/ports.ts";
 import type { Advice, SettingKeys } from "../_backend/advice.ts";
-import { rowJson } from "../_backend/row_template.ts";
 import type { ResourceKind } from "../actions.ts";
 import { actionKind, NOTHING, resourceKind } from "./connector.ts";
 import { checkName, FileDriver, type FileTarget, judgeFile } from "./file_driver.ts";
@@ -83,7 +82,7 @@ export const FILE_ACTION = actionKind(["file"], {
   description: "Append a line to a file",
   params: PAYLOAD,
   open({ payload_tmpl }) {
-    const payloadOf = payload_tmpl.trim() === "" ? rowJson : compilePayload(payload_tmpl);
+    const payloadOf = compilePayload(payload_tmpl);
     return {
       make: (row) => lineOf(shownPayload(payloadOf(row))),
       shown: (line) => line,

@@ -1,10 +1,10 @@
 /** A JSON text with variables in it that is JSON whatever they are: within a text they are escaped, elsewhere they are values. */
-import { compileRowTemplate, type RowTemplate, rowJson } from "../_backend/row_template.ts";
+import { boundedText, compileRowTemplate, type RowTemplate, rowJson } from "../_backend/row_template.ts";
 import type { Row } from "./connector.ts";
 
 type Part = string | { readonly inText: boolean; readonly template: RowTemplate };
 
-/** @throws Error in words: filled it would be no JSON object */
+/** What is returned throws an Error where the row makes it too long. @throws Error in words: filled it would be no JSON object */
 export function compileJsonTemplate(source: string): (row: Row) => string {
   const parts: Part[] = [];
   let inText = false;
@@ -19,7 +19,10 @@ export function compileJsonTemplate(source: string): (row: Row) => string {
   }
   const fill = (row: Row): string => {
     let out = "";
-    for (const part of parts) out += typeof part === "string" ? part : filled(part, row);
+    for (const part of parts) {
+      out += typeof part === "string" ? part : filled(part, row);
+      boundedText(out.length);
+    }
     return out;
   };
   check(fill({}));

@@ -2,7 +2,7 @@
  * InfluxDB's line protocol: `measurement,tag=value field=1i,other="text" 1700000000000`. Escaping as its reference and Telegraf have it; what cannot
  * be said in it (an empty tag, a number that is none) is left out.
  */
-import { compileRowTemplate, type RowTemplate, rowJson } from "../_backend/row_template.ts";
+import { boundedText, compileRowTemplate, type RowTemplate, rowJson } from "../_backend/row_template.ts";
 import type { Row } from "./connector.ts";
 
 export type Precision = "ns" | "us" | "ms" | "s";
@@ -108,10 +108,15 @@ export function compileLine(
       for (const [key, template] of tags) {
         const value = keyText(template.strict(row) ?? "");
         if (value !== "") out += `,${key}=${value}`;
+        boundedText(out.length);
       }
+      let length = out.length;
       const texts = fields.flatMap((field) => {
         const text = fieldText(field, row);
-        return text === null ? [] : [`${field.name}=${text}`];
+        if (text === null) return [];
+        length += text.length;
+        boundedText(length);
+        return [`${field.name}=${text}`];
       });
       if (texts.length === 0) throw new Error("fields: none of them is there");
       return `${out} ${texts.join(",")} ${timestamp === null ? inPrecision(at, precision) : givenTime(timestamp, row)}`;

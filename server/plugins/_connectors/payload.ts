@@ -1,5 +1,5 @@
 /** What an action sends of a row: its template filled, or the whole row as JSON. */
-import { compileRowTemplate, rowJson } from "../_backend/row_template.ts";
+import { compileRowTemplate, wholeRowJson } from "../_backend/row_template.ts";
 import type { Row } from "./connector.ts";
 import { ownBytes } from "./item.ts";
 import { template } from "./params.ts";
@@ -12,7 +12,7 @@ export type Payload = string | Uint8Array;
 
 /** A template that is one variable leaves bytes as they are. @throws Error in words: it is none */
 export function compilePayload(text: string): (row: Row) => Payload {
-  if (text.trim() === "") return rowJson;
+  if (text.trim() === "") return wholeRowJson;
   const compiled = compileRowTemplate(text);
   return (row) => {
     const value = compiled.value(row);

@@ -3,7 +3,7 @@ import { type Lineage, Message } from "../../core/message.ts";
 import type { Clock } from "../../core/ports.ts";
 import { validTopicName } from "../../mqtt/topic.ts";
 import type { PublishProperties, QoS, UserProperty } from "../../mqtt/types.ts";
-import { compileRowTemplate, rowJson } from "../_backend/row_template.ts";
+import { compileRowTemplate, rowJson, wholeRowJson } from "../_backend/row_template.ts";
 import type { Action, ActionEvent, ActionHost, ActionKind, Kinds, Params } from "../plugin.ts";
 import type { InspectedRow } from "../rules.ts";
 import type { KeptLast } from "./kept.ts";
@@ -63,7 +63,7 @@ function inspectAction({ clock, inspected }: BuiltinPorts): ActionKind {
     params: {},
     open: (params, host) => ({
       run(row, event) {
-        const text = rowJson(row);
+        const text = wholeRowJson(row);
         const selected = text.length > INSPECTED_MAX ? `${text.slice(0, INSPECTED_MAX)}…` : text;
         const { event: name, clientId } = event;
         inspected.add(
@@ -158,7 +158,7 @@ function republish(params: Params, host: ActionHost, ports: BuiltinPorts): Actio
         return;
       }
       good = name;
-      const text = payload === null ? rowJson(row) : payload.value(row);
+      const text = payload === null ? wholeRowJson(row) : payload.value(row);
       const flag = retain === "as_received" ? event.column("retain") === true : retain === "true";
       const level = qos < 0 ? ((event.column("qos") as QoS | undefined) ?? 0) : (qos as QoS);
       const username = event.column("username");
@@ -195,13 +195,22 @@ function loopIn({ depth, family }: Lineage): string | null {
 
 const firstPublisher = (clientId: string): string => (clientId.startsWith(FROM) ? clientId.slice(FROM.length) : clientId);
 
+/** Of one event all messages have the same ones: one may have thousands of rows, and tens of thousands of properties. */
+const COPIED = new WeakMap<object, PublishProperties>();
+
 /** Those that are given; else those of the message, as 3.1 copied its headers. null = none. */
 function propertiesOf(given: readonly (readonly [string, string])[], event: ActionEvent): PublishProperties | null {
   if (given.length > 0) return { userProperties: given.map(([key, value]): UserProperty => [key, value]) };
   if (event.column("user_properties") === undefined) return null;
   const all = event.column("pub_props") as { "User-Property-Pairs"?: { key: string; value: string }[] } | undefined;
   const pairs = all?.["User-Property-Pairs"];
-  return Array.isArray(pairs) ? { userProperties: pairs.map(({ key, value }): UserProperty => [String(key), String(value)]) } : null;
+  if (!Array.isArray(pairs)) return null;
+  let properties = COPIED.get(pairs);
+  if (properties === undefined) {
+    properties = { userProperties: pairs.map(({ key, value }): UserProperty => [String(key), String(value)]) };
+    COPIED.set(pairs, properties);
+  }
+  return properties;
 }
 
 function bytesOf(value: unknown): Uint8Array {

@@ -1,6 +1,6 @@
 /** Real messages and events of a topic, taken for half a minute at most: examples for somebody who writes a rule. */
 import { validTopicFilter } from "../../mqtt/topic.ts";
-import { rowJson } from "../_backend/row_template.ts";
+import { wholeRowJson } from "../_backend/row_template.ts";
 import type { PluginContext } from "../plugin.ts";
 import type { CaptureRow } from "../rules.ts";
 import type { EventColumns } from "./columns.ts";
@@ -41,7 +41,7 @@ class Capture implements Consumer {
     const { event, at, bytes } = columns.noted;
     // What is not looked at costs nothing.
     if (this.#bytes + bytes > BYTES_MAX) return;
-    const text = rowJson(sampleOf(columns));
+    const text = wholeRowJson(sampleOf(columns));
     if (this.#bytes + text.length > BYTES_MAX) return;
     this.#bytes += text.length;
     row.samples.push({ at_ms: at, event: event.name, columns: JSON.parse(text) });
@@ -49,14 +49,13 @@ class Capture implements Consumer {
   }
 }
 
-/** As a test takes it: bytes that are no text are base64, and a column says so. */
+/** As a test takes it. */
 function sampleOf(columns: EventColumns): Record<string, unknown> {
   const out: Record<string, unknown> = {};
   for (const name of columns.names()) {
     const value = columns.get(name);
     if (value !== undefined) out[name] = value;
   }
-  if (out.payload instanceof Uint8Array) out.payload_encoding = "base64";
   return out;
 }
 

@@ -6,7 +6,7 @@ import type { ClientInfo, SubscribeOptions } from "../../core/types.ts";
 import type { PublishProperties } from "../../mqtt/types.ts";
 import { wellFormedUtf8 } from "../../mqtt/utf8.ts";
 import type { EventRow } from "./events.ts";
-import { type Columns, parseJson, Refusal, RuleError, type Value } from "./sql/index.ts";
+import { type Columns, Exhausted, parseJson, payCopied, payEntries, Refusal, RuleError, type Value } from "./sql/index.ts";
 
 const { latin1Slice, utf8Slice } = Buffer.prototype;
 
@@ -53,20 +53,32 @@ function idOf(m: Message): string {
   return id;
 }
 
-/** MQTT 5 properties by their names in EMQX 4 and 5. */
-function shownProperties(p: PublishProperties | null): { [key: string]: Value } {
+/** How much more a pair of a user property costs to make than the copy of an element, about. */
+const PAIR_ELEMENTS = 20;
+
+/** MQTT 5 properties by their names in EMQX 4 and 5; paid for. `user`: the user properties by their names. */
+function shownProperties(p: PublishProperties | null, user: Value): { [key: string]: Value } {
   const out: { [key: string]: Value } = {};
   if (p === null) return out;
   if (p.payloadFormat !== undefined) out["Payload-Format-Indicator"] = p.payloadFormat;
   if (p.messageExpiry !== undefined) out["Message-Expiry-Interval"] = p.messageExpiry;
   if (p.contentType !== undefined) out["Content-Type"] = p.contentType;
   if (p.responseTopic !== undefined) out["Response-Topic"] = p.responseTopic;
-  if (p.correlationData !== undefined) out["Correlation-Data"] = Uint8Array.from(p.correlationData);
+  if (p.correlationData !== undefined) out["Correlation-Data"] = new Uint8Array(p.correlationData);
   if (p.userProperties !== undefined) {
-    out["User-Property"] = Object.fromEntries(p.userProperties);
+    payCopied(p.userProperties.length * PAIR_ELEMENTS);
+    out["User-Property"] = user;
     out["User-Property-Pairs"] = p.userProperties.map(([key, value]) => ({ key, value }));
   }
   return out;
+}
+
+/** By their names, of those with one name the last; paid for: one packet may have a hundred thousand. */
+function userProperties({ properties }: Message): Value {
+  const pairs = properties?.userProperties;
+  if (pairs === undefined) return undefined;
+  payEntries(pairs.length);
+  return Object.fromEntries(pairs);
 }
 
 /** Of anything that happened. One object serves one event after the other: whoever looks at it keeps nothing of it but values. */
@@ -78,6 +90,8 @@ export class EventColumns implements Columns {
   /** 0 = not tried, 1 = parsed, 2 = it cannot be: why. */
   #state = 0;
   #fault: RuleError | null = null;
+  /** Columns that take time to make: whoever reads one first pays for it. */
+  #made: Map<string, Value> | null = null;
 
   constructor(
     private readonly node: string,
@@ -90,12 +104,16 @@ export class EventColumns implements Columns {
     this.#payload = null;
     this.#parsed = undefined;
     this.#state = 0;
+    this.#made = null;
     return this;
   }
 
   /** Of the same event, for good. */
   kept(): EventColumns {
-    return new EventColumns(this.node, this.clientOf).of(this.noted);
+    const copy = new EventColumns(this.node, this.clientOf).of(this.noted);
+    this.#made ??= new Map();
+    copy.#made = this.#made;
+    return copy;
   }
 
   /** The event that is looked at. Only between two `of`. */
@@ -114,11 +132,23 @@ export class EventColumns implements Columns {
       this.#parsed = jsonOf(this.get("payload"));
       this.#state = 1;
     } catch (err) {
+      // What one rule has left to spend says nothing of the payload: the next one reads it with a share of its own.
+      if (err instanceof Exhausted) throw err;
       this.#fault = err as RuleError;
       this.#state = 2;
       throw err;
     }
     return this.#parsed;
+  }
+
+  /** Made for the first one who reads it, the same for all that follow: nobody changes it. */
+  #once(name: string, make: () => Value): Value {
+    this.#made ??= new Map();
+    const known = this.#made.get(name);
+    if (known !== undefined) return known;
+    const value = make();
+    this.#made.set(name, value);
+    return value;
   }
 
   get(name: string): Value {
@@ -147,11 +177,15 @@ export class EventColumns implements Columns {
       case "publish_received_at":
         return m.timestamp;
       case "pub_props":
-        return shownProperties(m.properties);
+        return this.#once(name, () => shownProperties(m.properties, this.#ofMessage(n, m, "user_properties")));
       case "user_properties":
-        return m.properties?.userProperties && Object.fromEntries(m.properties.userProperties);
+        return this.#once(name, () => userProperties(m));
       case "headers":
-        return { username: m.username, peerhost: n.client?.ip, properties: shownProperties(m.properties) };
+        return this.#once(name, () => ({
+          username: m.username,
+          peerhost: n.client?.ip,
+          properties: this.#ofMessage(n, m, "pub_props"),
+        }));
       case "from_clientid":
         return n.clientId === m.from ? undefined : m.from;
       case "from_username":
@@ -264,7 +298,7 @@ export function shownOptions({ qos, nl, rap, rh }: SubscribeOptions): { qos: num
 
 const notJson = (): RuleError => new RuleError("the payload is no JSON");
 
-/** @throws RuleError */
+/** @throws RuleError, Exhausted */
 function jsonOf(payload: Value): Value {
   if (typeof payload !== "string") {
     // A sample may have the value itself.
@@ -274,6 +308,7 @@ function jsonOf(payload: Value): Value {
   try {
     return parseJson(payload);
   } catch (err) {
+    if (err instanceof Exhausted) throw err;
     throw err instanceof Refusal ? new RuleError(`the payload: ${err.message}`) : notJson();
   }
 }

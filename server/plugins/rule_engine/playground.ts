@@ -1,7 +1,7 @@
 /** SQL that is nobody's rule yet, tried on an example: rows, or the place of the mistake. Nothing is done, nothing kept. */
 import { lineOf } from "../../lib/errors.ts";
 import { bigAsText } from "../../lib/exact_json.ts";
-import { compileRowTemplate, rowJson } from "../_backend/row_template.ts";
+import { compileRowTemplate, rowJson, wholeRowJson } from "../_backend/row_template.ts";
 import type { ActionKinds, ParamSpec, ParamsSpec } from "../plugin.ts";
 import type { RuleTestResult, SqlFault } from "../rules.ts";
 import { SampleColumns } from "./columns.ts";
@@ -15,7 +15,7 @@ import { warningsOf } from "./warnings.ts";
 /** Rows that are shown. */
 const ROWS_MAX = 100;
 const SAMPLE_MAX = 256 * 1024;
-/** Of all that is shown, characters. */
+/** Of all that is shown of rows, and made of them, characters. */
 const SHOWN_MAX = 1024 * 1024;
 /** FOREACH is done in pieces: so much of a turn of the event loop, and so much in all, ms. */
 const SLICE_MS = 4;
@@ -49,7 +49,7 @@ export async function testRule(given: Given, ports: PlaygroundPorts): Promise<Ru
   }
   const event = eventFor(compiled, sample);
   const columns = new SampleColumns(event, sample as Record<string, Value>, ports.node, ports.now());
-  const shown = plain(Object.fromEntries(columns.names().map((name) => [name, columns.get(name)])));
+  const shown = shownOf(wholeRowJson(Object.fromEntries(columns.names().map((name) => [name, columns.get(name)]))));
   const warnings = [...(isRounded ? [ROUNDED] : []), ...warningsOf(compiled, (name) => isInPayload(columns, name))];
   const begun = {
     event: event.name,
@@ -58,15 +58,16 @@ export async function testRule(given: Given, ports: PlaygroundPorts): Promise<Ru
     actions: [],
     ...(warnings.length > 0 && { warnings }),
   };
+  const room = new Room();
   let rows: readonly Row[];
   let texts: string[];
   try {
     rows = (await rowsOf(compiled.sql, columns, ports)).slice(0, ROWS_MAX);
-    texts = textsOf(rows);
+    texts = rows.map((row) => room.take(wholeRowJson(row)));
   } catch (err) {
     return { ...begun, rows: null, error: { ...faultOf(err), stage: "run" } };
   }
-  const actions = actionsOf(given.actions, rows, ports.kinds);
+  const actions = actionsOf(given.actions, rows, ports.kinds, room);
   return { ...begun, rows: texts.map((text) => shownOf(text) as Record<string, unknown>), error: null, actions };
 }
 
@@ -102,16 +103,20 @@ async function rowsOf(sql: CompiledRule, columns: SampleColumns, { mono, soon }:
   }
 }
 
-/** Each row as it is shown. @throws Error: they are too long */
-function textsOf(rows: readonly Row[]): string[] {
-  let length = 0;
-  return rows.map((row) => {
-    const text = rowJson(row);
-    length += text.length;
-    if (length > SHOWN_MAX) throw new Error(`the rows have more than ${SHOWN_MAX} characters, which is the most that is shown`);
+/** What may still be shown. */
+class Room {
+  left = SHOWN_MAX;
+
+  /** @throws Error: there is no room for it */
+  take(text: string): string {
+    if (text.length > this.left) throw tooMuch();
+    this.left -= text.length;
     return text;
-  });
+  }
 }
+
+const tooMuch = (): Error =>
+  new Error(`the rows, and what is made of them, have more than ${SHOWN_MAX} characters, which is the most that is shown`);
 
 const NO_PLACE = { line: 0, column: 0, length: 0, hint: null };
 
@@ -120,9 +125,6 @@ function faultOf(err: unknown): SqlFault {
   const { line, column, length, hint } = err;
   return { message: err.message, line, column, length, hint, stage: "sql" };
 }
-
-/** Bytes are base64. */
-const plain = (value: unknown): unknown => shownOf(rowJson(value));
 
 /** Browsers read whole numbers beyond 2^53 inexactly: they are shown as texts of their digits. */
 const shownOf = (json: string): unknown => JSON.parse(bigAsText(json));
@@ -158,37 +160,41 @@ function eventFor({ sources }: Compiled, sample: Given): EventRow {
   return event !== undefined && sources.events.includes(event) ? event : (sources.events[0] ?? PUBLISH);
 }
 
-function actionsOf(given: unknown, rows: readonly Row[], kinds: ActionKinds): RuleTestResult["actions"] {
+function actionsOf(given: unknown, rows: readonly Row[], kinds: ActionKinds, room: Room): RuleTestResult["actions"] {
   if (given === undefined || given === null) return [];
   if (!Array.isArray(given)) throw badArguments("actions must be an array of {name, params}");
   return given.slice(0, 32).map((action: unknown) => {
     const { name, params = {} } = (typeof action === "object" && action !== null ? action : {}) as Given;
     const kind = typeof name === "string" ? kinds.actions.get(name) : undefined;
     if (kind === undefined) return { name: wordOf(name), rendered: [], error: `Action ${wordOf(name)} Not Found` };
+    const before = room.left;
     try {
       const shown = shownParams(checkParams(params, kind.params), kind.params);
-      return { name: kind.name, rendered: rows.map((row) => renderFields(shown, kind.params, row)), error: null };
+      return { name: kind.name, rendered: rows.map((row) => renderFields(shown, kind.params, row, room)), error: null };
     } catch (err) {
+      // It is not shown, so that there is room for the next one.
+      room.left = before;
       return { name: kind.name, rendered: [], error: lineOf(err) };
     }
   });
 }
 
-function renderFields(params: Given, spec: ParamsSpec, row: Row): Record<string, unknown> {
+function renderFields(params: Given, spec: ParamsSpec, row: Row, room: Room): Record<string, unknown> {
   return Object.fromEntries(
-    Object.entries(params).map(([name, value]) => [name, render(value, Object.hasOwn(spec, name) ? spec[name] : undefined, row)]),
+    Object.entries(params).map(([name, value]) => [name, render(value, Object.hasOwn(spec, name) ? spec[name] : undefined, row, room)]),
   );
 }
 
-/** SQL as it is sent: with marks for values, and the values. @throws Error: a template is none */
-function render(value: unknown, spec: ParamSpec | undefined, row: Row): unknown {
+/** SQL as it is sent: with marks for values, and the values. @throws Error: a template is none, or there is no room for what is made of it */
+function render(value: unknown, spec: ParamSpec | undefined, row: Row, room: Room): unknown {
   if (typeof value === "string") {
     const template = compileRowTemplate(value);
-    if (template.constant) return value;
-    if (spec?.format === "sql") return { sql: template.bound((position) => `$${position}`), values: plain(template.values(row)) };
-    return template.text(row);
+    if (template.constant) return room.take(value);
+    if (spec?.format !== "sql") return room.take(template.text(row));
+    const sql = room.take(template.bound((position) => `$${position}`));
+    return { sql, values: shownOf(room.take(rowJson(template.values(row)))) };
   }
-  if (Array.isArray(value)) return value.map((v) => render(v, spec?.items, row));
-  if (typeof value === "object" && value !== null) return renderFields(value as Given, spec?.schema ?? {}, row);
+  if (Array.isArray(value)) return value.map((v) => render(v, spec?.items, row, room));
+  if (typeof value === "object" && value !== null) return renderFields(value as Given, spec?.schema ?? {}, row, room);
   return value;
 }

@@ -5,7 +5,7 @@ import { systemRandom } from "../../lib/random.ts";
 import { smallFile } from "../../lib/small_file.ts";
 import { httpUrl } from "../_backend/address.ts";
 import { NO_CALLS } from "../_backend/figures.ts";
-import { compileRowTemplate, rowJson } from "../_backend/row_template.ts";
+import { compileRowTemplate, rowJson, wholeRowJson } from "../_backend/row_template.ts";
 import { addCounts, together } from "../_backend/together.ts";
 import { Directory } from "../_sink/disk.ts";
 import { Left } from "../_sink/left.ts";
@@ -167,7 +167,7 @@ function bodyOf(params: Params, isEvent: boolean): MakeBody {
     const template = compileRowTemplate(written);
     return (row) => template.text(row);
   }
-  if (!isEvent) return rowJson;
+  if (!isEvent) return wholeRowJson;
   const { template } = params;
   if (template === undefined || template === null)
     return (row) => rowJson(Object.fromEntries(EVENT_FIELDS.flatMap((name) => (name in row ? [[name, row[name]]] : []))));

@@ -47,6 +47,9 @@ export class Refusal extends Error {
   override readonly name = "Refusal";
 }
 
+/** An evaluation has cost what it may: what it was at is as good as before, and whoever comes with a share of his own may do it. */
+export class Exhausted extends Refusal {}
+
 /** `what`: a function or an operator, as it is written. */
 export function named(what: string, err: unknown): RuleError {
   if (err instanceof RuleError) return err;

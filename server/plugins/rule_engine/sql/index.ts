@@ -2,10 +2,11 @@
 import { DEFINITIONS } from "./functions/index.ts";
 import type { FunctionRow } from "./functions/table.ts";
 
-export { Refusal, RuleError, SqlError } from "./errors.ts";
+export { Exhausted, Refusal, RuleError, SqlError } from "./errors.ts";
 export { parseJson } from "./json.ts";
 export { type CompiledRule, compileRule } from "./rule.ts";
 export type { Columns, Row, Value } from "./values.ts";
+export { payCopied, payEntries } from "./work.ts";
 export type { FunctionRow };
 
 /**

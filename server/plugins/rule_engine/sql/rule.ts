@@ -5,8 +5,9 @@ import { named, RuleError, SqlError, shown } from "./errors.ts";
 import { type Fn, type Given, keysOf, type Names, type Scope } from "./names.ts";
 import { type Limits, parse } from "./parser.ts";
 import { type Key, placed } from "./paths.ts";
+import { Sizes } from "./sizes.ts";
 import { type Columns, isMap, put, type Row, type Value } from "./values.ts";
-import { begin, end } from "./work.ts";
+import { begin, end, Pieces } from "./work.ts";
 
 export interface CompiledRule {
   readonly sql: string;
@@ -35,8 +36,8 @@ interface Gives {
 }
 
 const ROWS = 10_000;
-/** Texts and bytes in all rows of one event, characters: each row may have the payload in it. */
-const ROWS_TEXT = 64 * 1024 * 1024;
+/** All rows of one event, MiB: they are held until the last one is made, and each may have the payload in it. */
+const ROWS_MIB = 64;
 /** Longest name of a field that is called as it is written. */
 const NAME = 128;
 /** The element of FOREACH, when it has no other name. */
@@ -110,15 +111,18 @@ function guarded(run: (event: Columns) => readonly Row[]): (event: Columns) => r
   };
 }
 
-function guardedPieces(pieces: (event: Columns) => Generator<void, readonly Row[]>): (event: Columns) => Generator<void, readonly Row[]> {
+type MakePieces<More extends unknown[]> = (event: Columns, ...more: More) => Generator<void, readonly Row[]>;
+
+function guardedPieces(pieces: MakePieces<[Pieces]>): MakePieces<[]> {
   return function* guarded(event) {
-    begin();
+    const work = new Pieces();
+    work.begin();
     try {
-      return yield* pieces(event);
+      return yield* pieces(event, work);
     } catch (err) {
       throw named("rule", err);
     } finally {
-      end();
+      work.end();
     }
   };
 }
@@ -166,8 +170,8 @@ interface Elements extends Each {
   readonly most: number;
 }
 
-function elements({ names, array, item, makes, incase, where, most }: Elements): (event: Columns) => Generator<void, readonly Row[]> {
-  return function* pieces(event) {
+function elements({ names, array, item, makes, incase, where, most }: Elements): MakePieces<[Pieces]> {
+  return function* pieces(event, work) {
     const vars: Row = {};
     for (const name of names) name(event, vars, vars);
     const list = array(event, NO_VARS, vars);
@@ -177,31 +181,23 @@ function elements({ names, array, item, makes, incase, where, most }: Elements):
     if (!Array.isArray(list)) throw new RuleError(`FOREACH: expected an array, got ${shown(list)}`);
     if (list.length > most) throw new RuleError(`FOREACH: expected an array of at most ${most} elements, got ${list.length}`);
     const rows: Row[] = [];
-    let text = 0;
+    const sizes = new Sizes();
+    let size = 0;
     for (const element of list) {
-      end();
+      work.end();
       yield;
-      begin();
+      work.begin();
       put(vars, item, element);
       if (incase !== null && incase(event, NO_VARS, vars) !== true) continue;
       const row: Row = {};
       if (makes === null) everything(event, row, vars);
       else for (const make of makes) make(event, row, vars);
       rows.push(row);
-      text += textIn(row);
-      if (text > ROWS_TEXT) throw new RuleError(`FOREACH: the rows have more than ${ROWS_TEXT} characters`);
+      size += sizes.of(row);
+      if (size > ROWS_MIB * 1024 * 1024) throw new RuleError(`FOREACH: the rows take more than ${ROWS_MIB} MiB`);
     }
     return rows;
   };
-}
-
-function textIn(row: Row): number {
-  let length = 0;
-  for (const name in row) {
-    const value = row[name];
-    if (typeof value === "string" || value instanceof Uint8Array) length += value.length;
-  }
-  return length;
 }
 
 function everything(event: Columns, row: Row, vars: Row): void {

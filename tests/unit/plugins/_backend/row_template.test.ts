@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { compileRowTemplate, rowJson } from "../../../../server/plugins/_backend/row_template.ts";
+import { compileRowTemplate, rowJson, wholeRowJson } from "../../../../server/plugins/_backend/row_template.ts";
 
 const ROW = {
   a: 1,
@@ -32,9 +32,22 @@ describe("as text", () => {
   });
 
   test("the whole row, bytes as base64", () => {
-    expect(compileRowTemplate("${.}").text({ a: 1, b: Uint8Array.from([1, 2]) })).toBe('{"a":1,"b":"AQI="}');
+    expect(compileRowTemplate("${.}").text({ a: 1, b: Uint8Array.from([1, 2]) })).toBe('{"a":1,"b":"AQI=","b_encoding":"base64"}');
     expect(compileRowTemplate("${}").text({})).toBe("{}");
   });
+});
+
+test("a whole row says of its fields which are bytes, and base64 therefore; a row that says it itself is left alone", () => {
+  const row = { a: 1, payload: Uint8Array.from([0xff, 0x00]), n: { deep: Uint8Array.of(1) } };
+  const whole = '{"a":1,"payload":"/wA=","n":{"deep":"AQ=="},"payload_encoding":"base64"}';
+  expect(wholeRowJson(row)).toBe(whole);
+  expect(compileRowTemplate("${.}").text(row)).toBe(whole);
+  expect(compileRowTemplate("<${.}>").strict(row)).toBe(`<${whole}>`);
+  expect(compileRowTemplate("(${.})").values(row)).toEqual([whole]);
+  expect(rowJson(compileRowTemplate("${.}").value(row))).toBe(whole);
+  expect(row).not.toHaveProperty("payload_encoding");
+  expect(wholeRowJson({ b: Uint8Array.of(1), b_encoding: "hex" })).toBe('{"b":"AQ==","b_encoding":"hex"}');
+  expect(wholeRowJson({ payload: "text" })).toBe('{"payload":"text"}');
 });
 
 test("strict: null when something is missing or null", () => {
@@ -124,6 +137,38 @@ test("whatever it is made of, it takes any row, and text without placeholders st
     }),
     { numRuns: 100, seed: 1 },
   );
+});
+
+describe("what a row becomes has a bound, found before it is made", () => {
+  const TOO_LONG = "what the row would become has more than 33554432 characters";
+  const text = "x".repeat(256 * 1024);
+  const bytes = new Uint8Array(256 * 1024).fill(0x78);
+  /** `n` times the payload, out of a template of 64 KiB at most. */
+  const many = (n: number) => compileRowTemplate("${payload}".repeat(n));
+
+  test.each([
+    ["text", (n: number, payload: unknown) => many(n).text({ payload }).length],
+    ["strict", (n: number, payload: unknown) => many(n).strict({ payload })?.length],
+    ["value", (n: number, payload: unknown) => String(many(n).value({ payload })).length],
+    ["values", (n: number, payload: unknown) => many(n).values({ payload }).join("").length],
+  ])("%s", (_, made) => {
+    for (const payload of [text, bytes, [text]]) expect(() => made(6500, payload)).toThrow(TOO_LONG);
+    expect(made(100, text)).toBe(100 * text.length);
+  });
+
+  test("JSON", () => {
+    const pairs = Array.from({ length: 1000 }, () => ({ text }));
+    for (const value of [Array(6500).fill(text), pairs, Array(6500).fill(bytes), { ["k".repeat(40_000_000)]: 1 }])
+      expect(() => rowJson(value)).toThrow(TOO_LONG);
+    expect(() => rowJson("\u0001".repeat(6_000_000))).toThrow(TOO_LONG);
+    expect(rowJson(Array(100).fill(text)).length).toBe(100 * (text.length + 3) + 1);
+  });
+
+  test("JSON of what has one list in it more often than anybody could write", () => {
+    let doubled: unknown = [1];
+    for (let i = 0; i < 200; i++) doubled = [doubled, doubled];
+    expect(() => rowJson({ doubled })).toThrow(TOO_LONG);
+  });
 });
 
 test("JSON of a row is JSON, with bytes anywhere in it", () => {

@@ -33,3 +33,9 @@ test("what is no object is refused", () => {
   ] as const)
     expect(() => compileJsonTemplate(text)).toThrow(why);
 });
+
+test("what is longer than a row may become is refused before it is put together", () => {
+  const fill = compileJsonTemplate(`{"a": [${Array(3000).fill('"${v}", ${v}').join(", ")}]}`);
+  expect(() => fill({ v: "x".repeat(100_000) })).toThrow("what the row would become has more than 33554432 characters");
+  expect(fill({ v: "x" }).length).toBeLessThan(50_000);
+});

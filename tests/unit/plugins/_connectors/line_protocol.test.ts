@@ -153,3 +153,12 @@ test("whatever is in names and values, it is one point that says the same", () =
     { numRuns: 2000 },
   );
 });
+
+test("a line that is longer than a row may become is refused before it is put together", () => {
+  const each = (value: string) => Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`f${i}`, value]));
+  const row = { v: "x".repeat(100_000) };
+  const TOO_LONG = "what the row would become has more than 33554432 characters";
+  expect(() => compileLine({ ...T, fields: each("${v}") }, "ms").line(row, 0)).toThrow(TOO_LONG);
+  expect(() => compileLine({ ...T, tags: each("${v}") }, "ms").line(row, 0)).toThrow(TOO_LONG);
+  expect(compileLine({ ...T, tags: each("${v}"), fields: each("${v}") }, "ms").line({ v: 1 }, 0).length).toBeLessThan(50_000);
+});

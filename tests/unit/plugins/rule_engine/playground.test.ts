@@ -1,5 +1,5 @@
 /** What a trial says of SQL beside its rows. */
-import { afterAll, expect, test } from "bun:test";
+import { afterAll, describe, expect, test } from "bun:test";
 import { ruleEngine } from "../../../../server/plugins/rule_engine/index.ts";
 import type { RuleEngineService } from "../../../../server/plugins/rules.ts";
 import { removeTempDirs, running } from "../harness.ts";
@@ -40,4 +40,57 @@ test("numbers of an example that JSON has rounded before are not shown as if the
   expect(await tried(JSON.parse('{"payload":"{}","qos":12345678901234567890}'))).toEqual([[{}], [rounded]]);
   expect(await tried({ payload: '{"id":12345678901234567890}' })).toEqual([[{ id: "12345678901234567890" }], undefined]);
   expect(await tried({ payload: { id: 1e300, text: "12345678901234567890", n: 2 ** 53 - 1 } })).toEqual([[{ id: 1e300 }], undefined]);
+});
+
+describe("what is shown has a bound together", () => {
+  const TOO_MUCH = "the rows, and what is made of them, have more than 1048576 characters, which is the most that is shown";
+  const payload = "x".repeat(200_000);
+  const to = (payload_tmpl: string, more: object = {}) => ({
+    name: "built_in:republish_action",
+    params: { target_topic: "t", payload_tmpl, ...more },
+  });
+  const tried = async (rawsql: string, sample: object, ...actions: object[]) => {
+    const { manager } = await running(ruleEngine);
+    const service = manager.service("emqx_rule_engine") as RuleEngineService;
+    return service.test({ rawsql, sample, actions });
+  };
+  const SQL = 'SELECT payload FROM "t"';
+
+  test("rows", async () => {
+    const { rows, error } = await tried('FOREACH payload.a DO payload AS p FROM "t"', { payload: { a: [1, 2, 3, 4, 5, 6], payload } });
+    expect([rows, error?.message]).toEqual([null, TOO_MUCH]);
+  });
+
+  test("and what actions make of them, each for itself", async () => {
+    const { error, actions } = await tried(
+      SQL,
+      { payload },
+      to("${payload}".repeat(6500)),
+      to("${payload}"),
+      to("${payload}", { user_properties: { a: "${payload}${payload}", b: "${payload}" } }),
+      to("${payload}${payload}${payload}"),
+    );
+    expect(error).toBeNull();
+    expect(actions.map((a) => a.error)).toEqual(["what the row would become has more than 33554432 characters", null, TOO_MUCH, null]);
+    expect(actions.map((a) => (a.rendered[0]?.payload_tmpl as string | undefined)?.length)).toEqual([
+      undefined,
+      200_000,
+      undefined,
+      600_000,
+    ]);
+  });
+
+  test("also texts that are the same for each row", async () => {
+    const list = [...Array(100).keys()];
+    const { actions } = await tried(
+      'FOREACH payload.list DO item FROM "t"',
+      { payload: { list } },
+      to("y".repeat(20_000)),
+      to("y".repeat(5000)),
+    );
+    expect(actions.map((a) => [a.error, a.rendered.length])).toEqual([
+      [TOO_MUCH, 0],
+      [null, 100],
+    ]);
+  });
 });

@@ -185,7 +185,9 @@ describe("events", () => {
     for (const payload of [Buffer.from([0xff, 0, 0x80]), Buffer.from("é"), Buffer.from(""), Buffer.from('{"a":2}')])
       c.publish("t", payload);
     await turns(kit);
-    expect(rows(service, plain)).toEqual([{ payload: "/wCA" }, { payload: "é" }, { payload: "" }, { payload: '{"a":2}' }]);
+    const [bytes, ...texts] = rows(service, plain);
+    expect(bytes).toEqual({ payload: "/wCA", payload_encoding: "base64" });
+    expect(texts).toEqual([{ payload: "é" }, { payload: "" }, { payload: '{"a":2}' }]);
     expect(rows(service, json)).toEqual([{ a: 2 }]);
     expect(service.rule(json.id)?.metrics).toMatchObject({ matched: 4, passed: 1, failed: 3, last_error: "the payload is no JSON" });
     expect(service.errors(json.id)?.map((e) => [e.where, e.topic, e.client_id])).toEqual(Array(3).fill(["sql", "t", "c"]));

@@ -97,7 +97,7 @@ describe("bodies", () => {
       "the row",
       publish,
       {},
-      '{"event":"client.connected","client_id":"c1","username":"joe","payload":{"t":[1,{"x":"ä"}]},"n":7,"raw":"/w=="}',
+      '{"event":"client.connected","client_id":"c1","username":"joe","payload":{"t":[1,{"x":"ä"}]},"n":7,"raw":"/w==","raw_encoding":"base64"}',
     ],
     ["of an event, three fields", event, {}, '{"event":"client.connected","client_id":"c1","username":"joe"}'],
     ["3.1's template", event, { template: { who: "${client_id}", more: ["${n}", "x", "${none}"] } }, '{"who":"c1","more":[7,"x",null]}'],

@@ -2,7 +2,7 @@
 import { ArgumentError } from "../errors.ts";
 import { bounded, boundedLength, joined, MAX_ELEMENTS, textOf, type Value } from "../values.ts";
 import { isNumeric } from "../wholes.ts";
-import { paid } from "../work.ts";
+import { paid, pay } from "../work.ts";
 import { extract, match, pattern, replaceAll } from "./regex.ts";
 import { format } from "./sprintf.ts";
 import { array, oneOf, Table, text, textOrBytesArg, whole } from "./table.ts";
@@ -250,6 +250,9 @@ function pad(s: Value, length: Value, at: Value, fill: Value): string {
   return by.repeat(Math.floor(missing / 2)) + t + by.repeat(Math.ceil(missing / 2));
 }
 
+/** What finding and replacing a part takes, about, beside the characters. */
+const REPLACED_NS = 50;
+
 function replace(s: Value, part: Value, by: Value, which: Value): string {
   const t = text(s);
   const p = text(part);
@@ -257,8 +260,10 @@ function replace(s: Value, part: Value, by: Value, which: Value): string {
   const kind = where(which);
   if (p === "") throw new ArgumentError("a part to replace", part);
   if (kind === "all") {
-    boundedLength(t.length + occurrences(t, p) * (b.length - p.length));
-    return t.replaceAll(p, () => b);
+    const found = occurrences(t, p);
+    boundedLength(t.length + found * (b.length - p.length));
+    pay(found * REPLACED_NS);
+    return t.replaceAll(p, b.replaceAll("$", "$$$$"));
   }
   const at = kind === "leading" ? t.indexOf(p) : t.lastIndexOf(p);
   return at < 0 ? t : bounded(t.slice(0, at) + b + t.slice(at + p.length));

@@ -35,6 +35,15 @@ describe("a stranger's payload cannot make a rule take long", () => {
   });
 });
 
+test("replacing costs what is replaced", () => {
+  const rule = (part: string): (() => readonly unknown[]) => {
+    const compiled = compileRule(`SELECT ${times(4, `replace(payload, '${part}', 'y')`)} FROM "t"`);
+    return () => compiled.run(message("x".repeat(500_000)));
+  };
+  expect(rule("x")).toThrow(TOO_MUCH);
+  expect(rule("xxxxxxxxxx")()).toHaveLength(1);
+});
+
 describe("comparing long texts costs what is looked at", () => {
   const a = "x".repeat(500_000);
   const rule = (field: string, n: number): (() => readonly unknown[]) => {

@@ -81,6 +81,7 @@ const ROWS: readonly (readonly [expr: string, value: unknown])[] = [
   ["pad('🚀', 3, 'leading', '-')", "--🚀"],
   ["replace('ab..cd..ef', '..', '**')", "ab**cd**ef"],
   ["replace('ab..cd..ef', '..', '')", "abcdef"],
+  ["replace('ab..cd..ef', '..', '$&$$1$')", "ab$&$$1$cd$&$$1$ef"],
   ["replace('ab..cd..ef', '..', '**', 'leading')", "ab**cd..ef"],
   ["replace('ab..cd..ef', '..', '$&', 'trailing')", "ab..cd$&ef"],
   ["reverse('a🚀b')", "b🚀a"],
