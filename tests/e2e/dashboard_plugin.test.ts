@@ -130,9 +130,15 @@ needing(CHROMIUM, describe)("the page of a plugin", () => {
     ] as const) {
       const message = row(key).getByRole("alert");
       await message.waitFor();
-      const [box, above] = [await message.boundingBox(), await field(key).boundingBox()];
-      const below = (box?.y ?? 0) - ((above?.y ?? 0) + (above?.height ?? 0));
-      expect([below >= 0 && below < 10, box?.x]).toEqual([true, above?.x ?? -1]);
+      // Both in one look: the page moves while other messages come.
+      const [below, beside] = await message.evaluate(
+        (el, above) => {
+          const [box, of] = [el.getBoundingClientRect(), (above as Element).getBoundingClientRect()];
+          return [box.top - of.bottom, box.left - of.left] as const;
+        },
+        await field(key).elementHandle(),
+      );
+      expect([below >= 0 && below < 10, beside]).toEqual([true, 0]);
       const ids = ((await field(key).getAttribute("aria-describedby")) ?? "").split(" ");
       expect([await field(key).getAttribute("aria-invalid"), ids[0]]).toEqual(["true", await message.getAttribute("id")]);
       expect(await page.locator(`[id="${ids[0]}"]`).textContent()).toContain(why);

@@ -94,10 +94,15 @@ export abstract class Server {
     return all;
   }
 
-  /** `kill -9`, children and all. */
+  /** `kill -9`, children and all: first it stands still, so that it starts no more of them. */
   async kill(): Promise<void> {
-    this.#signal("SIGKILL");
-    await this.#child?.exited;
+    const child = this.#child;
+    if (child === null) return;
+    if (child.exitCode === null && child.signalCode === null) child.kill("SIGSTOP");
+    await until(() => standsStill(child.pid), "it starts no more processes");
+    const all = this.#signal("SIGKILL");
+    await child.exited;
+    await until(() => all.every(standsStill), "all of its processes have ended");
     this.#child = null;
   }
 
