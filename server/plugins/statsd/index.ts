@@ -21,7 +21,7 @@ type Context = PluginContext<typeof config>;
 type Values = ValuesOf<typeof config>;
 type Many = Context["many"];
 
-/** After the rules and hooks of others have had a message, before the retainer keeps it: what is retained has the broker's span. */
+/** After the hooks of others have had a message, before the retainer (-100) keeps it: what is retained has the broker's span, as what rules (-1000) see. */
 const PRIORITY = -50;
 
 export const statsd = definePlugin({

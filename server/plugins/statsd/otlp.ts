@@ -6,7 +6,7 @@ import { withoutSecrets } from "../../lib/mask.ts";
 import { between, later, type MonoMs, reached } from "../../lib/time.ts";
 import { type SettingKeys, tlsKeys } from "../_backend/advice.ts";
 import { Destination, type DestinationHost } from "./destination.ts";
-import { type Answer, below, isTimeout, request, type Target, wordsOfAnswer, wordsOfFailure } from "./request.ts";
+import { type Answer, isTimeout, request, type Target, targetBelow, wordsOfAnswer, wordsOfFailure } from "./request.ts";
 
 export type Signal = "metrics" | "traces";
 export interface OtlpTarget extends Omit<Target, "url"> {
@@ -42,7 +42,7 @@ export class OtlpSender {
     private readonly rejected: (n: number) => void,
   ) {
     this.destination = new Destination(host, otlpWhat(target.endpoint, signal), `otlp_${signal}_down`);
-    this.#target = { ...target, url: below(target.endpoint, `/v1/${signal}`) };
+    this.#target = targetBelow(target.endpoint, `/v1/${signal}`, OTLP_KEYS.server, target);
   }
 
   /** It may be asked now. */
@@ -125,7 +125,7 @@ function parsed(text: string): unknown {
 export async function tryOtlp(target: OtlpTarget, signals: readonly Signal[]): Promise<string> {
   for (const signal of signals) {
     const body = signal === "metrics" ? '{"resourceMetrics":[]}' : '{"resourceSpans":[]}';
-    const t = { ...target, url: below(target.endpoint, `/v1/${signal}`) };
+    const t = targetBelow(target.endpoint, `/v1/${signal}`, OTLP_KEYS.server, target);
     const answer = await request(t, "POST", "application/json", body).catch((err: unknown) => {
       throw new Error(`${signal}: ${wordsOfFailure(err, OTLP_KEYS, target.timeoutMs)}`);
     });

@@ -6,7 +6,7 @@ import { between } from "../../lib/time.ts";
 import { tlsKeys } from "../_backend/advice.ts";
 import { Destination, type DestinationHost } from "./destination.ts";
 import { PUSHED } from "./names.ts";
-import { below, isTimeout, request, type Target, wordsOfAnswer, wordsOfFailure } from "./request.ts";
+import { isTimeout, request, type Target, targetBelow, wordsOfAnswer, wordsOfFailure } from "./request.ts";
 
 export interface PushOptions extends Pick<Target, "tls" | "timeoutMs"> {
   server: URL;
@@ -25,10 +25,11 @@ const TEST_NODE = "baomq@settings-test";
  * `emqx@10.0.0.1` -> `<server>/metrics/job/emqx/instance/emqx~10.0.0.1`, as 3.1: its boards ask for `job="emqx"`. What is sent replaces what was
  * there under the same names.
  */
-function groupOf(server: URL, nodeName: string): URL {
+function groupOf({ server, nodeName, tls, timeoutMs }: Omit<PushOptions, "all">): Target {
   const [name = "", ip] = nodeName.split("@");
   const instance = ip === undefined ? name : `${name}~${ip}`;
-  return below(server, `/metrics/job/${encodeURIComponent(name)}/instance/${encodeURIComponent(instance)}`);
+  const path = `/metrics/job/${encodeURIComponent(name)}/instance/${encodeURIComponent(instance)}`;
+  return targetBelow(server, path, PUSH_KEYS.server, { headers: [], tls, timeoutMs });
 }
 
 const pushWhat = (server: URL): string => `Push gateway at ${shown(server)}`;
@@ -46,7 +47,7 @@ export class Push {
     private readonly families: () => readonly MetricFamily[],
   ) {
     this.destination = new Destination(host, pushWhat(o.server), "push_down");
-    this.#target = { url: groupOf(o.server, o.nodeName), headers: [], tls: o.tls, timeoutMs: o.timeoutMs };
+    this.#target = groupOf(o);
   }
 
   /** Never rejects. */
@@ -86,7 +87,7 @@ async function removeGroup(target: Target): Promise<void> {
 
 /** Does it take what is sent? Under a name of its own, which is taken away again. @throws Error in words */
 export async function tryPush({ server, tls, timeoutMs }: Pick<PushOptions, "server" | "tls" | "timeoutMs">): Promise<string> {
-  const target: Target = { url: groupOf(server, TEST_NODE), headers: [], tls, timeoutMs };
+  const target = groupOf({ server, nodeName: TEST_NODE, tls, timeoutMs });
   const answer = await request(target, "POST", TEXT, "# TYPE baomq_test gauge\nbaomq_test 1\n").catch((err: unknown) => {
     throw new Error(wordsOfFailure(err, PUSH_KEYS, timeoutMs));
   });

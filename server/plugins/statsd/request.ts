@@ -3,9 +3,10 @@ import { wordsOf } from "../../lib/errors.ts";
 import { advised, type SettingKeys } from "../_backend/advice.ts";
 import { leaveUnread } from "../_backend/http.ts";
 import { sendingSlots } from "../_backend/http_slots.ts";
+import { withoutLogin } from "../_backend/url_login.ts";
 
 export interface Target {
-  /** May have a user and a password, which go as basic authentication. */
+  /** Without a log-in: that is a header. */
   readonly url: URL;
   readonly headers: readonly (readonly [name: string, value: string])[];
   readonly tls: Bun.TLSOptions;
@@ -25,11 +26,7 @@ const SHOWN_MAX = 300;
 
 /** @throws what the runtime says of a network that does not carry it; see `wordsOfFailure` */
 export async function request(t: Target, method: "POST" | "PUT" | "DELETE", type: string, body: string | null): Promise<Answer> {
-  const url = new URL(t.url);
   const headers = new Headers([...t.headers] as [string, string][]);
-  if (url.username !== "" || url.password !== "") headers.set("authorization", basic(url));
-  url.username = "";
-  url.password = "";
   if (body !== null) headers.set("content-type", type);
   const signal = AbortSignal.timeout(t.timeoutMs);
   const init = {
@@ -43,25 +40,14 @@ export async function request(t: Target, method: "POST" | "PUT" | "DELETE", type
     signal,
     tls: t.tls,
   } as BunFetchRequestInit;
-  return sendingSlots.run(url.origin, signal, async () => {
-    const response = await fetch(url, init);
+  return sendingSlots.run(t.url.origin, signal, async () => {
+    const response = await fetch(t.url, init);
     return {
       status: response.status,
       retryAfterMs: retryAfter(response.headers.get("retry-after"), Date.now()),
       text: await beginning(response),
     };
   });
-}
-
-function basic({ username, password }: URL): string {
-  const plain = (part: string): string => {
-    try {
-      return decodeURIComponent(part);
-    } catch {
-      return part;
-    }
-  };
-  return `Basic ${Buffer.from(`${plain(username)}:${plain(password)}`).toString("base64")}`;
 }
 
 /** RFC 9110, 10.2.3: seconds, or a date. */
@@ -98,8 +84,18 @@ export function wordsOfFailure(err: unknown, keys: SettingKeys, timeoutMs: numbe
   return advised({ judge: () => "down", table: [], keys, plain: wordsOf }).words?.(err) ?? wordsOf(err);
 }
 
+/**
+ * Where requests go, and how: at a path below the one of a base URL, whose log-in comes before a header of that name. `key`: of the base URL.
+ * @throws Error naming the key
+ */
+export function targetBelow(base: URL, path: string, key: string, o: Omit<Target, "url">): Target {
+  const { url, authorization } = withoutLogin(below(base, path), key);
+  const others = o.headers.filter(([name]) => name.toLowerCase() !== "authorization");
+  return { ...o, url, headers: authorization === null ? o.headers : [...others, ["authorization", authorization]] };
+}
+
 /** A path below the one of a base URL. */
-export function below(base: URL, path: string): URL {
+function below(base: URL, path: string): URL {
   const url = new URL(base);
   url.pathname = `${base.pathname.replace(/\/+$/, "")}${path}`;
   return url;

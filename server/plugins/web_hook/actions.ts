@@ -7,6 +7,7 @@ import { httpUrl } from "../_backend/address.ts";
 import { NO_CALLS } from "../_backend/figures.ts";
 import { compileRowTemplate, rowJson, wholeRowJson } from "../_backend/row_template.ts";
 import { addCounts, together } from "../_backend/together.ts";
+import { withoutLogin } from "../_backend/url_login.ts";
 import { Directory } from "../_sink/disk.ts";
 import { Left } from "../_sink/left.ts";
 import { Sink } from "../_sink/sink.ts";
@@ -15,7 +16,7 @@ import type { SinkHost, SinkSettings } from "../_sink/types.ts";
 import type { Action, ActionHost, Kinds, Params, ParamsSpec, Resource, ServerReport, TestStep } from "../plugin.ts";
 import { eventBytes, eventCodec, eventIds, type WebHookEvent } from "./event.ts";
 import { whatOf } from "./keys.ts";
-import { headersOf, send, type Target, targetUrl } from "./target.ts";
+import { headersOf, send, type Target } from "./target.ts";
 
 const CLOSE_MS = 3000;
 const MB = 1024 * 1024;
@@ -81,7 +82,7 @@ const number = (params: Params, name: string, spec: ParamsSpec): number => Numbe
 function targetOf(config: Params, nodeName: string): Target {
   const given = httpUrl(text(config, "url"));
   if (given === null) throw new Error("url: expected a URL that begins with http:// or https://");
-  const { url, authorization } = targetUrl(given);
+  const { url, authorization } = withoutLogin(given, "url");
   const written = typeof config.headers === "object" && config.headers !== null ? Object.entries(config.headers) : [];
   const headers = headersOf(
     written.map(([name, value]) => [name, String(value)]),

@@ -4,7 +4,7 @@ import type { PluginContext } from "../plugin.ts";
 import { type Bodies, type Body, topicOf } from "./bodies.ts";
 import { type HookName, matching, type Rules, type WebHookRule, wantsSys } from "./rules.ts";
 
-/** Last of all publish hooks: the service is told of what the others have made of the message, and not of one that they stopped. */
+/** Behind all publish hooks that change or stop a message: the service is told of what they have made of it, as rules are, which look at it later still (-1000). */
 const PRIORITY = -100;
 
 /** `key`: what concerns one client is told in order. `count`: so many rules ask for it. */

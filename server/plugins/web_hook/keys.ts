@@ -4,11 +4,12 @@ import { NONE, serverUrlOrNone } from "../_backend/address.ts";
 import { tlsKeys } from "../_backend/advice.ts";
 import { timeLimitEntry } from "../_backend/calls.ts";
 import { tlsEntries, tlsOf } from "../_backend/tls.ts";
+import { withoutLogin } from "../_backend/url_login.ts";
 import type { SinkSettings } from "../_sink/types.ts";
 import type { Settings, ValuesOf } from "../plugin.ts";
 import type { WebHookEvent } from "./event.ts";
 import { ruleEntries } from "./rules.ts";
-import { headersOf, type Target, targetUrl } from "./target.ts";
+import { headersOf, type Target } from "./target.ts";
 
 const OURS = { required: false };
 /** What the runtime has under way at a time is 256 requests to all services together. */
@@ -88,7 +89,7 @@ export function targetOf(c: Values, many: Many, nodeName: string): Target | null
   const given = c["web.hook.api.url"];
   if (given === NONE) return null;
   const headers = headersOf(many("web.hook.headers.$name"), (name) => `web.hook.headers.${name}`);
-  const { url, authorization } = targetUrl(given);
+  const { url, authorization } = withoutLogin(given, "web.hook.api.url");
   if (authorization !== null && !headers.has("authorization")) headers.set("authorization", authorization);
   const cloudEvents = c["web.hook.cloudevents"];
   if (cloudEvents === "binary" && c["web.hook.batch"] > 1)

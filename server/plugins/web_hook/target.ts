@@ -198,16 +198,6 @@ function signatureOf(secret: string, id: string, timestamp: number, body: string
   };
 }
 
-/** What stands in the URL for its log-in becomes a header. */
-export function targetUrl(given: URL): { url: URL; authorization: string | null } {
-  const url = new URL(given);
-  if (url.username === "" && url.password === "") return { url, authorization: null };
-  const user = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
-  url.username = "";
-  url.password = "";
-  return { url, authorization: `Basic ${Buffer.from(user).toString("base64")}` };
-}
-
 /** @throws Error naming the key of the one that is no header. `name`: of its key */
 export function headersOf(
   given: Iterable<readonly [name: string, value: string | null]>,

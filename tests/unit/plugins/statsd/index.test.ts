@@ -636,6 +636,13 @@ describe("settings", () => {
   });
 });
 
+test.each([
+  ["statsd.push.gateway.server", {}],
+  ["statsd.otlp.endpoint", OFF],
+])("a log-in in %s that is not percent-encoded keeps the plugin from starting, and the key is named", async (key, others) => {
+  await expect(start({ ...others, [key]: "http://u:50%@127.0.0.1:1" })).rejects.toThrow(`${key}: expected user and password`);
+});
+
 describe("the test of settings", () => {
   const REQUEST = { clientId: "x", username: null, password: null, ip: "127.0.0.1", action: null, topic: null } as const;
   async function tried(texts: Record<string, string>): Promise<[verdict: string, why: string][]> {

@@ -83,6 +83,11 @@ test("names, parameters and descriptions are those of 3.1, before ours", () => {
   ]);
 });
 
+test("a log-in in the URL that is not percent-encoded is refused, and the key is named", () => {
+  expect(() => open({ url: "http://u:50%@127.0.0.1/x" })).toThrow(/^url: expected user and password .* percent-encoded/);
+  expect(() => open({ url: "http://u:50%25@127.0.0.1/x" })).not.toThrow();
+});
+
 describe("bodies", () => {
   const row = {
     event: "client.connected",

@@ -2,9 +2,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { createHmac } from "node:crypto";
 import { createServer } from "node:net";
+import { withoutLogin } from "../../../../server/plugins/_backend/url_login.ts";
 import type { SendError } from "../../../../server/plugins/_sink/types.ts";
 import { eventCodec, eventIds, type WebHookEvent } from "../../../../server/plugins/web_hook/event.ts";
-import { headersOf, requestOf, send, type Target, targetUrl } from "../../../../server/plugins/web_hook/target.ts";
+import { headersOf, requestOf, send, type Target } from "../../../../server/plugins/web_hook/target.ts";
 
 const NOW = 1_557_144_000_999;
 const event = (more: Partial<WebHookEvent> = {}): WebHookEvent => ({
@@ -81,7 +82,7 @@ describe("a request", () => {
   });
 
   test("headers and the URL's log-in", async () => {
-    const { url, authorization } = targetUrl(new URL(`http://joe:p%40ss@127.0.0.1:${server.port}/hook`));
+    const { url, authorization } = withoutLogin(new URL(`http://joe:p%40ss@127.0.0.1:${server.port}/hook`), "url");
     await sent(
       target({
         url,

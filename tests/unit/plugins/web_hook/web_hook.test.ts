@@ -149,6 +149,11 @@ describe("settings", () => {
   const refused: readonly [name: string, settings: Record<string, string>, why: string][] = [
     ["binary CloudEvents have no batches", { "web.hook.cloudevents": "binary", "web.hook.batch": "2" }, "web.hook.batch: expected 1"],
     ["a file that is not there", { "web.hook.ssl.cacertfile": "/none" }, "web.hook.ssl.cacertfile = /none"],
+    [
+      "a log-in that is not percent-encoded",
+      { "web.hook.api.url": "http://u:50%@127.0.0.1/" },
+      "web.hook.api.url: expected user and password",
+    ],
     ["no header", { "web.hook.headers.a b": "x" }, "web.hook.headers.a b"],
   ];
   for (const [name, settings, why] of refused) test(name, async () => expect(start(settings)).rejects.toThrow(why));
