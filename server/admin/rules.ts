@@ -108,8 +108,15 @@ export function createRules({ broker, plugins }: AdminDeps, limits: { maxRows: n
     return found;
   };
 
-  /** What an action keeps. @throws AdminError 400: it keeps none, 404: there is no such action */
-  const kept = <T>(found: T | null | undefined): T => {
+  /** What an action keeps. @throws AdminError 400: it keeps none, or does not run, 404: there is no such action */
+  const kept = <T>(ask: (service: RuleEngineService) => T | null | undefined): T => {
+    const service = engine();
+    let found: T | null | undefined;
+    try {
+      found = ask(service);
+    } catch (err) {
+      throw refusal(err);
+    }
     if (found === null) throw new AdminError(CODE.BAD_ARGUMENTS, "Bad Arguments: this action keeps nothing that could not be delivered");
     return there(found);
   };
@@ -155,13 +162,17 @@ export function createRules({ broker, plugins }: AdminDeps, limits: { maxRows: n
     /** @throws AdminError 404 */
     inspected: (id: string): InspectedRow[] => there(engine().inspected(id)),
     /** @throws AdminError 400, 404 */
-    deadLetters: (rule: string, action: string): DeadLetter[] => kept(engine().deadLetters(rule, action)),
+    deadLetters: (rule: string, action: string): DeadLetter[] => kept((e) => e.deadLetters(rule, action)),
     /** Returns how many: no more than the queue has room for. @throws AdminError 108, 400, 404 */
-    resendDeadLetters: (rule: string, action: string, given: Given): number =>
-      kept(engine().resendDeadLetters(rule, action, chosenLetters(given, false))),
+    resendDeadLetters: (rule: string, action: string, given: Given): number => {
+      const ids = chosenLetters(given, false);
+      return kept((e) => e.resendDeadLetters(rule, action, ids));
+    },
     /** Returns how many. @throws AdminError 108, 400, 404 */
-    removeDeadLetters: (rule: string, action: string, given: Given): number =>
-      kept(engine().removeDeadLetters(rule, action, chosenLetters(given, true))),
+    removeDeadLetters: (rule: string, action: string, given: Given): number => {
+      const ids = chosenLetters(given, true);
+      return kept((e) => e.removeDeadLetters(rule, action, ids));
+    },
     /** Of an event or a class of events. @throws AdminError 400 */
     actions: (hook?: string): Promise<ActionKindRow[]> => asked((e) => e.actionKinds(hook)),
     /** @throws AdminError 404 */

@@ -266,7 +266,7 @@ export interface RuleEngineService {
   /** Newest first; undefined = there is no such rule. */
   errors(id: string): RuleErrorRow[] | undefined;
   inspected(id: string): InspectedRow[] | undefined;
-  /** Of an action: undefined = there is no such rule or action, null = it keeps none. */
+  /** Of an action: undefined = there is no such rule or action, null = it keeps none. @throws RuleRefusal: it does not run */
   deadLetters(rule: string, action: string): DeadLetter[] | null | undefined;
   resendDeadLetters(rule: string, action: string, ids?: readonly number[]): number | null | undefined;
   removeDeadLetters(rule: string, action: string, ids?: readonly number[]): number | null | undefined;

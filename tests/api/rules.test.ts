@@ -229,6 +229,26 @@ describe("a rule's life", () => {
     for (const path of [`/rules/${seg(made.id)}`, "/resources/file:letters"]) await node.ask("DELETE", path);
   });
 
+  test("dead letters of an action whose plugin does not run: it is said so", async () => {
+    await node.ask("PUT", `/nodes/${NODE}/plugins/emqx_web_hook/load`);
+    await node.data("POST", "/resources", { body: { name: "gone", type: "web_hook", config: { url: "http://127.0.0.1:1" } } });
+    const made = await node.data<RuleRow>("POST", "/rules", {
+      body: { ...RULE, actions: [{ name: "web_hook:publish_action", params: { $resource: "web_hook:gone" } }] },
+    });
+    const where = `/rules/${seg(made.id)}/actions/${seg(made.actions[0]?.id ?? "")}/dead_letters`;
+    expect(await node.get(where)).toEqual([]);
+    await node.ask("PUT", `/nodes/${NODE}/plugins/emqx_web_hook/unload`);
+    for (const [method, path] of [
+      ["GET", where],
+      ["POST", `${where}/resend`],
+    ] as const)
+      expect((await node.ask(method, path)).json).toMatchObject({
+        code: 400,
+        message: expect.stringContaining("does not run: there is no action"),
+      });
+    for (const path of [`/rules/${seg(made.id)}`, "/resources/web_hook:gone"]) await node.ask("DELETE", path);
+  });
+
   test("while the plugin does not run there are no such routes; loaded again, its rules go on", async () => {
     const made = await node.data<RuleRow>("POST", "/rules", {
       body: {

@@ -55,7 +55,9 @@ export function ruleEngineService(engine: Engine): RuleEngineService {
 
   const letters = (rule: string, action: string): DeadLetters | null | undefined => {
     const slot = rules.get(rule)?.slots.find((s) => s.stored.id === action);
-    return slot === undefined ? undefined : (slot.action?.deadLetters ?? null);
+    // Of what it keeps nobody knows anything.
+    if (slot?.action === null) throw badArguments(`action ${action} does not run: ${slot.reason}`);
+    return slot === undefined ? undefined : (slot.action.deadLetters ?? null);
   };
 
   return {

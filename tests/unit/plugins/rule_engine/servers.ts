@@ -134,7 +134,11 @@ export async function startServers(wishes: Wishes = {}) {
   };
   const row = (id: string): RuleRow => service.rule(id) as RuleRow;
   const action = (id: string, at = 0): RuleRow["actions"][number] => row(id).actions[at] as RuleRow["actions"][number];
-  const letters = (id: string, at = 0): string[] => (service.deadLetters(id, action(id, at).id) ?? []).map((l) => l.body).reverse();
+  /** None while it does not run. */
+  const letters = (id: string, at = 0): string[] => {
+    const { id: name, state } = action(id, at);
+    return state === "broken" ? [] : (service.deadLetters(id, name) ?? []).map((l) => l.body).reverse();
+  };
   /** Time and turns go by until it holds. */
   const passing = (there: () => boolean, what?: string): Promise<void> =>
     until(async () => {
