@@ -15,6 +15,10 @@ const actionMetrics = row<C.ActionMetrics>({
   waiting: int,
   waiting_bytes: int,
   dead_letters: nullable(int),
+  rate: num,
+  rate_5m: num,
+  rate_max: num,
+  p95_ms: nullable(num),
   last_error: nullable(text),
   last_error_at_ms: time,
 });

@@ -58,8 +58,8 @@ export interface ActionHost {
   /** Coarse timer (100 ms), ends with the action. Returns cancel. */
   every(ms: number, fn: () => void): () => void;
   alarm(what: string, desc: AlarmDetails | null): void;
-  /** So many rows have arrived. */
-  done(rows: number, ms: number): void;
+  /** So many rows have arrived. `ms`: so long after they were sent, together; absent = at once. */
+  done(rows: number, ms?: number): void;
   /** So many were given up, and why in words (no secrets). */
   failed(rows: number, why: string): void;
   /** So many found no room. */

@@ -13,6 +13,12 @@ export interface ActionMetrics {
   waiting_bytes: number;
   /** What could not be delivered and is kept to be looked at; null = this action keeps none. */
   dead_letters: number | null;
+  /** Taken a second: now, on average of the last five minutes, highest. */
+  rate: number;
+  rate_5m: number;
+  rate_max: number;
+  /** Ms until what was sent together had arrived, 95 % take no longer; null = nothing was measured, as of what is done at once. */
+  p95_ms: number | null;
   last_error: string | null;
   /** Unix ms; null = there was none. */
   last_error_at_ms: number | null;

@@ -34,7 +34,17 @@ export function rules(s: State, on: On): void {
   const actionRow = ({ id, name, params }: ActionRequest, old?: RuleRow): RuleActionRow => {
     const own = id ?? `${name}_${++ids}`;
     const kept = letters.get(own)?.length ?? (params[RESOURCE] === undefined ? null : 0);
-    const none = { taken: 0, success: 0, failed: 0, dropped: 0, waiting: 0, waiting_bytes: 0, last_error: null, last_error_at_ms: null };
+    const none = {
+      taken: 0,
+      success: 0,
+      failed: 0,
+      dropped: 0,
+      waiting: 0,
+      waiting_bytes: 0,
+      ...PACE,
+      last_error: null,
+      last_error_at_ms: null,
+    };
     const metrics = old?.actions.find((a) => a.id === own)?.metrics ?? { ...none, dead_letters: kept };
     return { id: own, name, params, state: "running", reason: null, metrics };
   };
@@ -161,14 +171,8 @@ export function rules(s: State, on: On): void {
     ]);
     Object.assign(hot.metrics, { matched: 4200, passed: 1010, no_result: 3189, failed: 1, actions_success: 1009, actions_failed: 1 });
     Object.assign(hot.metrics, { p95_ms: 0.02, last_error: "payload is no JSON", last_error_at_ms: s.start - 30_000 });
-    Object.assign(hot.actions[0]?.metrics ?? {}, {
-      taken: 1022,
-      success: 1009,
-      failed: 1,
-      waiting: 12,
-      waiting_bytes: 2304,
-      dead_letters: 1,
-    });
+    const first = { taken: 1022, success: 1009, failed: 1, waiting: 12, waiting_bytes: 2304, dead_letters: 1 };
+    Object.assign(hot.actions[0]?.metrics ?? {}, first, { rate: 3, rate_5m: 2.8, rate_max: 41, p95_ms: 18.4 });
     all.push(hot);
   }
 
@@ -290,6 +294,8 @@ export function rules(s: State, on: On): void {
   });
 }
 
+const PACE = { rate: 0, rate_5m: 0, rate_max: 0, p95_ms: null };
+
 const zero = (): RuleRow["metrics"] => ({
   matched: 0,
   passed: 0,
@@ -299,10 +305,7 @@ const zero = (): RuleRow["metrics"] => ({
   actions_success: 0,
   actions_failed: 0,
   actions_dropped: 0,
-  rate: 0,
-  rate_5m: 0,
-  rate_max: 0,
-  p95_ms: null,
+  ...PACE,
   last_error: null,
   last_error_at_ms: null,
 });

@@ -1,7 +1,7 @@
 /** What a rule has left behind: figures, errors with what caused them, inspected rows, dead letters. */
 import { CircleCheck, Eye, type IconNode, Mail, RotateCcw } from "lucide";
 import type { ComponentChildren } from "preact";
-import type { RuleRow } from "../api/client.ts";
+import type { RuleActionRow, RuleRow } from "../api/client.ts";
 import { bytes, compact, integer } from "../lib/format.ts";
 import { parsed } from "../lib/value_paths.ts";
 import type { Live } from "../models/live.ts";
@@ -20,7 +20,13 @@ export function RuleFigures({ rule, model }: { rule: RuleRow; model: RuleEditorM
   const lang = i18n.lang.value;
   const n = (x: number): string => integer(x, lang);
   const m = rule.metrics;
-  const ms = m.p95_ms === null ? "–" : `${m.p95_ms < 0.1 ? "<0.1" : m.p95_ms.toFixed(1)} ms`;
+  /** A rule's, or an action's. */
+  const pace = (of: RuleRow["metrics"] | RuleActionRow["metrics"]): [label: string, value: string][] => [
+    [t("rules.rate"), compact(of.rate, lang)],
+    [t("rules.rate5m"), compact(of.rate_5m, lang)],
+    [t("rules.rateMax"), compact(of.rate_max, lang)],
+    [t("rules.p95"), of.p95_ms === null ? "–" : `${of.p95_ms < 0.1 ? "<0.1" : of.p95_ms.toFixed(1)} ms`],
+  ];
   return (
     <div class="stack">
       <section class="card" aria-label={t("rules.figures")}>
@@ -37,10 +43,7 @@ export function RuleFigures({ rule, model }: { rule: RuleRow; model: RuleEditorM
             [t("rules.noResult"), n(m.no_result)],
             [t("rules.failed"), n(m.failed)],
             [t("rules.dropped"), n(m.dropped)],
-            [t("rules.rate"), compact(m.rate, lang)],
-            [t("rules.rate5m"), compact(m.rate_5m, lang)],
-            [t("rules.rateMax"), compact(m.rate_max, lang)],
-            [t("rules.p95"), ms],
+            ...pace(m),
           ]}
         />
       </section>
@@ -62,6 +65,7 @@ export function RuleFigures({ rule, model }: { rule: RuleRow; model: RuleEditorM
               [t("rules.failed"), n(a.metrics.failed)],
               [t("rules.dropped"), n(a.metrics.dropped)],
               [t("rules.waiting"), `${n(a.metrics.waiting)} (${bytes(a.metrics.waiting_bytes, lang)})`],
+              ...pace(a.metrics),
               ...(a.metrics.dead_letters === null ? [] : [[t("letters.title"), n(a.metrics.dead_letters)] as const]),
             ]}
           />

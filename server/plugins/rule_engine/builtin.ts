@@ -50,7 +50,7 @@ const DO_NOTHING: ActionKind = {
   title: "Do Nothing (debug)",
   description: "The row is counted, nothing else: to see what a rule finds, and what it costs",
   params: {},
-  open: (_, host) => ({ run: () => host.done(1, 0), close: () => {} }),
+  open: (_, host) => ({ run: () => host.done(1), close: () => {} }),
 };
 
 function inspectAction({ clock, inspected }: BuiltinPorts): ActionKind {
@@ -71,7 +71,7 @@ function inspectAction({ clock, inspected }: BuiltinPorts): ActionKind {
           { at_ms: clock.now(), event: name, client_id: clientId, selected, params: shownParams(params, {}) },
           selected.length + 200,
         );
-        host.done(1, 0);
+        host.done(1);
       },
       close: () => {},
     }),
@@ -179,7 +179,7 @@ function republish(params: Params, host: ActionHost, ports: BuiltinPorts): Actio
       if (lineage.depth > 0) lineage.family.made++;
       message.lineage = { depth: lineage.depth + 1, family: lineage.family };
       ports.publish(message);
-      host.done(1, 0);
+      host.done(1);
     },
     close: () => {},
   };

@@ -133,7 +133,10 @@ export class Engine implements RuleWorld, SlotWorld {
   }
 
   #look(): void {
-    for (const { figures } of this.rules.all()) figures.rate.look(figures.matched);
+    for (const { figures, slots } of this.rules.all()) {
+      figures.rate.look(figures.matched);
+      for (const slot of slots) slot.figures.rate.look(slot.figures.taken);
+    }
     this.#erredAt.clear();
   }
 

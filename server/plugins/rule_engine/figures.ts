@@ -3,8 +3,9 @@
 /** Of the rate's last five minutes: a value for each five seconds. */
 const STEP_S = 5;
 const STEPS = 60;
-/** Evaluations whose times are kept; one in `EVERY` is measured. */
+/** So many times are kept. */
 const TIMES = 128;
+/** Of evaluations one in so many is measured. */
 export const EVERY = 16;
 
 /** How often a second, by looks at a total once a second. */
@@ -46,6 +47,30 @@ class Rate {
   }
 }
 
+/** How long the last ones took, ms. */
+class Times {
+  /** Made with the first one, as a rate's steps. */
+  #last: Float32Array | null = null;
+  #count = 0;
+
+  add(ms: number): void {
+    this.#last ??= new Float32Array(TIMES);
+    this.#last[this.#count++ % TIMES] = ms;
+  }
+
+  /** null = nothing was measured yet. */
+  get p95(): number | null {
+    if (this.#last === null) return null;
+    const sorted = this.#last.slice(0, Math.min(this.#count, TIMES)).sort();
+    return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * 0.95))] ?? null;
+  }
+
+  reset(): void {
+    this.#last = null;
+    this.#count = 0;
+  }
+}
+
 export class Figures {
   matched = 0;
   passed = 0;
@@ -55,25 +80,14 @@ export class Figures {
   lastError: string | null = null;
   lastErrorAt: number | null = null;
   readonly rate = new Rate();
-  #times: Float32Array | null = null;
-  #timed = 0;
-
-  /** An evaluation took so long, ms. */
-  time(ms: number): void {
-    this.#times ??= new Float32Array(TIMES);
-    this.#times[this.#timed++ % TIMES] = ms;
-  }
-
-  get p95(): number | null {
-    if (this.#times === null) return null;
-    const sorted = this.#times.slice(0, Math.min(this.#timed, TIMES)).sort();
-    return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * 0.95))] ?? null;
-  }
+  /** Of evaluations. */
+  readonly times = new Times();
 
   reset(): void {
-    this.matched = this.passed = this.noResult = this.failed = this.dropped = this.#timed = 0;
-    this.lastError = this.lastErrorAt = this.#times = null;
+    this.matched = this.passed = this.noResult = this.failed = this.dropped = 0;
+    this.lastError = this.lastErrorAt = null;
     this.rate.reset();
+    this.times.reset();
   }
 }
 
@@ -84,9 +98,22 @@ export class ActionFigures {
   dropped = 0;
   lastError: string | null = null;
   lastErrorAt: number | null = null;
+  /** Of rows taken. */
+  readonly rate = new Rate();
+  /** Of what was sent together, from its beginning until it had arrived. */
+  readonly times = new Times();
 
   reset(): void {
     this.taken = this.success = this.failed = this.dropped = 0;
     this.lastError = this.lastErrorAt = null;
+    this.rate.reset();
+    this.times.reset();
   }
 }
+
+/** As rows have it. */
+export const rateRow = ({ now, last5m, max }: Rate): { rate: number; rate_5m: number; rate_max: number } => ({
+  rate: now,
+  rate_5m: Math.round(last5m * 100) / 100,
+  rate_max: max,
+});

@@ -1,9 +1,10 @@
 /** All resources: what actions send to, kept by their type and name. */
 import { checkParams, secretNames, unmasked } from "./params.ts";
 import { badArguments, noResource, noResourceType, refusalOf } from "./refusal.ts";
+import { ResourceSlot, type StoredResource } from "./resource_slot.ts";
 import type { Rule } from "./rule.ts";
 import { nameOf, type RuleSet } from "./rule_set.ts";
-import { type ActionSlot, ResourceSlot, type SlotWorld, type StoredResource } from "./slots.ts";
+import type { ActionSlot, SlotWorld } from "./slots.ts";
 import type { BrokenRow, RuleStore } from "./store.ts";
 
 const RESOURCES_MAX = 1000;

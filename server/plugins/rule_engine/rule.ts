@@ -4,7 +4,7 @@ import { validTopicFilter } from "../../mqtt/topic.ts";
 import type { RuleCondition, RuleMetrics, RuleState } from "../rules.ts";
 import type { EventColumns } from "./columns.ts";
 import { filterFault, namesEvent, SourceError, type Sources, sourcesOf } from "./events.ts";
-import { EVERY, Figures } from "./figures.ts";
+import { EVERY, Figures, rateRow } from "./figures.ts";
 import type { RowEvent } from "./place.ts";
 import type { ActionSlot, StoredAction } from "./slots.ts";
 import { type CompiledRule, compileRule, type Row } from "./sql/index.ts";
@@ -221,7 +221,7 @@ export class Rule implements Consumer {
       this.#making = null;
       rows = made.value;
     }
-    if (measured) figures.time(sql.pieces === null ? world.mono() - began : this.#spent);
+    if (measured) figures.times.add(sql.pieces === null ? world.mono() - began : this.#spent);
     if (rows.length === 0) {
       figures.noResult++;
       return;
@@ -278,10 +278,8 @@ export class Rule implements Consumer {
       actions_success: sum((s) => s.figures.success),
       actions_failed: sum((s) => s.figures.failed),
       actions_dropped: sum((s) => s.figures.dropped),
-      rate: f.rate.now,
-      rate_5m: Math.round(f.rate.last5m * 100) / 100,
-      rate_max: f.rate.max,
-      p95_ms: f.p95,
+      ...rateRow(f.rate),
+      p95_ms: f.times.p95,
       last_error: last.why,
       last_error_at_ms: last.at,
     };

@@ -8,8 +8,9 @@ import { actionIsFor, EVENTS, PUBLISH } from "./events.ts";
 import { checkParams, shownParams, unmasked, wordOf } from "./params.ts";
 import { testRule } from "./playground.ts";
 import { badArguments, noHook, noResourceType, notThere, refusalOf } from "./refusal.ts";
+import type { ResourceSlot } from "./resource_slot.ts";
 import type { Rule } from "./rule.ts";
-import type { ActionSlot, ResourceSlot } from "./slots.ts";
+import type { ActionSlot } from "./slots.ts";
 import { FUNCTIONS } from "./sql/index.ts";
 import { exportRules, importRules } from "./transfer.ts";
 

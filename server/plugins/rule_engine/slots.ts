@@ -1,6 +1,6 @@
 /**
- * Actions of rules, and the resources that they use, as they are kept: each has a kind that some plugin brings, which may be away. Then it is
- * kept all the same, says why it does nothing, and is opened when the kind is back.
+ * Actions of rules as they are kept: each has a kind that some plugin brings, which may be away, as may its resource. Then it is kept all the
+ * same, says why it does nothing, and is opened when both are back.
  */
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, rmSync } from "node:fs";
@@ -8,22 +8,13 @@ import { join } from "node:path";
 import type { AlarmDetails } from "../../core/watch/alarms.ts";
 import { lineOf } from "../../lib/errors.ts";
 import { takesResource, type WaitingRows } from "../actions.ts";
-import type {
-  Action,
-  ActionEvent,
-  ActionHost,
-  ActionKind,
-  Params,
-  PluginContext,
-  Resource,
-  ResourceHost,
-  ResourceKind,
-} from "../plugin.ts";
+import type { Action, ActionEvent, ActionHost, ActionKind, PluginContext, Resource, ResourceHost } from "../plugin.ts";
 import type { ActionMetrics } from "../rules.ts";
-import type { ActionFigures } from "./figures.ts";
+import { type ActionFigures, rateRow } from "./figures.ts";
 import { Opened, type OpenedWorld } from "./opened.ts";
 import { Place, type RowEvent } from "./place.ts";
-import { asTold, asUsed, type Behind, lastSaid, logWith, type Teller, type Users } from "./telling.ts";
+import type { ResourceSlot } from "./resource_slot.ts";
+import { asTold, type Behind, lastSaid, logWith, type Teller, type Users } from "./telling.ts";
 
 const DIRECTORY = "rules";
 const NOTHING_WAITS: WaitingRows = { rows: 0, bytes: 0 };
@@ -50,96 +41,6 @@ export interface Lost {
   readonly dead_letters: number;
   /** It was not open, so that nobody knows what lay on the disk. */
   readonly disk?: string;
-}
-
-/** As it is stored. */
-export interface StoredResource {
-  readonly id: string;
-  readonly name: string;
-  readonly type: string;
-  readonly config: Readonly<Record<string, unknown>>;
-  readonly description: string;
-  /** Names of secrets in `config`. */
-  readonly secrets: readonly string[];
-}
-
-export class ResourceSlot {
-  readonly #opened: Opened<Resource>;
-  #kind: ResourceKind | null = null;
-  /** It has gone, and is not opened any more. */
-  #ended = false;
-
-  #stored: StoredResource;
-
-  constructor(
-    stored: StoredResource,
-    private readonly world: SlotWorld,
-  ) {
-    this.#stored = stored;
-    this.#opened = new Opened(world, stored.id);
-  }
-
-  get stored(): StoredResource {
-    return this.#stored;
-  }
-
-  /** Another description; what it is stays. */
-  describe(description: string): void {
-    this.#stored = { ...this.#stored, description };
-  }
-
-  get resource(): Resource | null {
-    return this.#opened.made;
-  }
-
-  /** Why it cannot be used; null = it can. */
-  get reason(): string | null {
-    return this.#opened.reason;
-  }
-
-  get kind(): ResourceKind | null {
-    return this.world.ctx.kinds.resources.get(this.stored.type) ?? null;
-  }
-
-  /** It is open, and its kind has gone or is another one. */
-  get stale(): boolean {
-    return this.#opened.made !== null && this.kind !== this.#kind;
-  }
-
-  /** Open or close it, as its kind has come or gone. */
-  sync(): void {
-    const { kind } = this;
-    if (this.#ended || (kind !== null && kind === this.#kind && this.#opened.made !== null)) return;
-    if (this.#opened.made !== null) void this.close("its plugin does not run");
-    this.#kind = kind;
-    if (kind === null) this.#opened.reason = `there is no resource type ${this.stored.type} now: the plugin that brings it does not run`;
-    else if (this.#opened.closing !== null) void this.#opened.closing.then(() => this.#syncLate());
-    else this.#opened.open((host) => kind.open(this.stored.config as Params, this.#host(host)));
-  }
-
-  #syncLate(): void {
-    this.sync();
-    this.world.openedLate(this.stored.id);
-  }
-
-  #host(host: ResourceHost): ResourceHost {
-    const users = (): Users => this.world.users(this.stored.id);
-    return { ...host, alarm: (what, desc) => host.alarm(what, desc && asUsed(desc, users)) };
-  }
-
-  close(reason: string): Promise<void> {
-    return this.#opened.close(reason);
-  }
-
-  async restart(): Promise<void> {
-    await this.close("it is opened again");
-    this.sync();
-  }
-
-  end(): Promise<void> {
-    this.#ended = true;
-    return this.close("deleted");
-  }
 }
 
 export interface StoredAction {
@@ -273,8 +174,9 @@ export class ActionSlot implements Teller {
         return world.ctx.broker.memoryShort;
       },
       countWaiting: (bytes) => world.ctx.broker.countWaiting(bytes),
-      done: (rows) => {
+      done: (rows, ms) => {
         figures.success += rows;
+        if (ms !== undefined) figures.times.add(ms);
       },
       failed: (rows, why) => this.#failed(rows, why),
       dropped: (rows) => {
@@ -324,6 +226,8 @@ export class ActionSlot implements Teller {
       waiting: waits.rows + place.waiting.rows,
       waiting_bytes: waits.bytes + place.waiting.bytes,
       dead_letters: action === null ? place.letters : (action.deadLetters?.count ?? null),
+      ...rateRow(f.rate),
+      p95_ms: f.times.p95,
       last_error: last.why,
       last_error_at_ms: last.at,
     };

@@ -1,8 +1,9 @@
 /** Rules and resources on disk: a row each, JSON. What cannot be read is told and kept: somebody may mend it, or a later version read it. */
 import type { KvStore, Log } from "../../core/ports.ts";
 import { lineOf } from "../../lib/errors.ts";
+import type { StoredResource } from "./resource_slot.ts";
 import type { StoredRule } from "./rule.ts";
-import type { StoredAction, StoredResource } from "./slots.ts";
+import type { StoredAction } from "./slots.ts";
 
 const RULE = "rule/";
 const RESOURCE = "resource/";

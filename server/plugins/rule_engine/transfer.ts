@@ -6,9 +6,9 @@ import type { ImportCounts, ImportResult, RulesFile } from "../rules.ts";
 import { maskedFields, shownParams, wordOf } from "./params.ts";
 import { badArguments } from "./refusal.ts";
 import type { ResourceSet } from "./resource_set.ts";
+import type { StoredResource } from "./resource_slot.ts";
 import { type Rule, sameSources } from "./rule.ts";
 import type { PlannedRule, RuleSet } from "./rule_set.ts";
-import type { StoredResource } from "./slots.ts";
 import { Turns, type TurnsPorts } from "./turns.ts";
 
 /** Mistakes that are told of at once. */

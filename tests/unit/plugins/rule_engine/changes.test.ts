@@ -271,17 +271,6 @@ test("dead letters are counted without being printed, and who uses a resource is
   expect(service.resource("test_db:db")?.used_by).toEqual(["r", "twice"]);
 });
 
-test("of dead letters of an action whose plugin does not run nobody says that there are none", async () => {
-  const w = await waiting({ disk_size: 1 });
-  const { id } = w.action(w.made.id);
-  await w.manager.unload("test_servers");
-  await w.passing(() => w.row(w.made.id).state === "broken", "its plugin has gone");
-  const why = `action ${id} does not run: there is no action test:write now`;
-  expect(() => w.service.deadLetters(w.made.id, id)).toThrow(why);
-  expect(() => w.service.resendDeadLetters(w.made.id, id)).toThrow(why);
-  expect(() => w.service.removeDeadLetters(w.made.id, id)).toThrow(why);
-});
-
 test("rows that are held are bounded", async () => {
   const { servers, service, kit, resource, rule, row, passing } = await startServers();
   await resource("db");

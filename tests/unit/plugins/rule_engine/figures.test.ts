@@ -18,11 +18,11 @@ test("rates: now, highest, average of five minutes; an old burst leaves the aver
 
 test("95 % of the evaluations take no longer; set back, there is nothing", () => {
   const figures = new Figures();
-  expect(figures.p95).toBeNull();
-  for (let i = 1; i <= 100; i++) figures.time(i);
-  expect(figures.p95).toBe(96);
+  expect(figures.times.p95).toBeNull();
+  for (let i = 1; i <= 100; i++) figures.times.add(i);
+  expect(figures.times.p95).toBe(96);
   figures.matched = 5;
   figures.lastError = "x";
   figures.reset();
-  expect([figures.matched, figures.lastError, figures.p95, figures.rate.max]).toEqual([0, null, null, 0]);
+  expect([figures.matched, figures.lastError, figures.times.p95, figures.rate.max]).toEqual([0, null, null, 0]);
 });
