@@ -30,6 +30,16 @@ export type ParamsSpec = Readonly<Record<string, ParamSpec>>;
 /** Checked against the kind's `params`, defaults filled in. */
 export type Params = Readonly<Record<string, unknown>>;
 
+/** What made a row, as the errors of its rule show it: small enough to be kept with the row. */
+export interface Cause {
+  readonly event: string;
+  readonly clientId: string;
+  /** Of a message; null = there is none. */
+  readonly topic: string | null;
+  /** The beginning of it. */
+  readonly payload: string | null;
+}
+
 /** What made a row: the event a rule looked at. It must not be kept: copy what is needed. */
 export interface ActionEvent {
   /** "message.publish", "client.connected" … */
@@ -41,6 +51,8 @@ export interface ActionEvent {
   readonly lineage: Lineage;
   /** A column of the event (spec of the rule engine); undefined = there is none. */
   column(name: string): unknown;
+  /** What of it may be kept. */
+  cause(): Cause;
 }
 
 /** What an action tells of what has become of its rows, and what it may use. */
@@ -60,8 +72,8 @@ export interface ActionHost {
   alarm(what: string, desc: AlarmDetails | null): void;
   /** So many rows have arrived. `ms`: so long after they were sent, together; absent = at once. */
   done(rows: number, ms?: number): void;
-  /** So many were given up, and why in words (no secrets). */
-  failed(rows: number, why: string): void;
+  /** So many were given up, and why in words (no secrets). `causes`: what made each of them, null = it is not known; absent = the row in hand. */
+  failed(rows: number, why: string, causes?: readonly (Cause | null)[]): void;
   /** So many found no room. */
   dropped(rows: number): void;
 }

@@ -135,5 +135,6 @@ function eventOf(clientId: string, columns: Record<string, unknown>): ActionEven
     clientId,
     lineage: { depth: 0, family: { made: 0 } },
     column: (name) => columns[name],
+    cause: () => ({ event: "message.publish", clientId, topic: "t", payload: null }),
   };
 }

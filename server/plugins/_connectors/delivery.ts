@@ -4,6 +4,7 @@ import type { Clock } from "../../core/ports.ts";
 import { wordsOf } from "../../lib/errors.ts";
 import { between, type MonoMs } from "../../lib/time.ts";
 import type { BackendError } from "../_backend/errors.ts";
+import { causeBytes } from "../_sink/cause.ts";
 import { Directory } from "../_sink/disk.ts";
 import { Left } from "../_sink/left.ts";
 import { Sink } from "../_sink/sink.ts";
@@ -13,7 +14,7 @@ import type { Action, ActionHost, ParamsSpec } from "../plugin.ts";
 import { backendHost } from "./backend_host.ts";
 import type { Attempt, Connected, Missing, Writing } from "./connector.ts";
 import { sizeOf } from "./item.ts";
-import { Foreign, keptCodec } from "./kept.ts";
+import { Foreign, keptCodec, type Made } from "./kept.ts";
 import { Pace } from "./pace.ts";
 import { flag, number, type ValuesIn } from "./params.ts";
 
@@ -53,7 +54,7 @@ export function deliver<D, I>(
 ): Action {
   const { what } = resource.backend.status();
   const pace = new Pace(q.batch_size, resource.timeoutMs);
-  const settings: SinkSettings<I | Foreign> = {
+  const settings: SinkSettings<Made<I> | Foreign> = {
     what,
     lanes: resource.pool,
     batchRows: q.batch_size,
@@ -70,9 +71,15 @@ export function deliver<D, I>(
     ...LETTERS,
     send: (batch, signal) => new Sending(resource, writing, pace, q.retries, host.clock, batch, signal).run(),
   };
-  const options: SinkOptions<I | Foreign> = {
+  const options: SinkOptions<Made<I> | Foreign> = {
     codec: keptCodec<I>(`${name} ${writing.meaning ?? ""}`),
-    shown: (item) => (item instanceof Foreign ? item.shown : writing.shown(item)),
+    shown: (made) => (made instanceof Foreign ? made.shown : writing.shown(made.item)),
+    gaveUp: (all, why) =>
+      host.failed(
+        all.length,
+        why,
+        all.map(({ cause }) => cause),
+      ),
     alarm: "action",
     // Why has the server's name in it.
     title: () => "rows cannot be sent",
@@ -80,7 +87,7 @@ export function deliver<D, I>(
     hasLeft: () => host.hasDirectory(),
     closeMs: CLOSE_MS,
   };
-  const sink = new Sink<I | Foreign>(sinkHost(host), options, settings, (path) => new Directory(path));
+  const sink = new Sink<Made<I> | Foreign>(sinkHost(host), options, settings, (path) => new Directory(path));
   let n = 0;
   return {
     run(row, event) {
@@ -91,7 +98,8 @@ export function deliver<D, I>(
         host.failed(1, wordsOf(err));
         return;
       }
-      sink.push(item, q.ordered ? event.clientId : String(n++), sizeOf(item));
+      const cause = event.cause();
+      sink.push({ item, cause }, q.ordered ? event.clientId : String(n++), sizeOf(item) + causeBytes(cause));
     },
     waiting: () => sink.waiting,
     deadLetters: sink.deadLetters,
@@ -99,7 +107,7 @@ export function deliver<D, I>(
     handOver: () => sink.handOver(),
     inherit(legacy) {
       if (!(legacy instanceof Left)) return false;
-      sink.inherit(legacy as Left<I>);
+      sink.inherit(legacy as Left<Made<I> | Foreign>);
       return true;
     },
   };
@@ -125,7 +133,7 @@ class Sending<D, I> {
     private readonly pace: Pace,
     private readonly retries: number,
     private readonly clock: Clock,
-    private readonly batch: Batch<I | Foreign>,
+    private readonly batch: Batch<Made<I> | Foreign>,
     private readonly signal: AbortSignal,
   ) {}
 
@@ -214,7 +222,7 @@ class Sending<D, I> {
     try {
       return await writing.write(
         driver,
-        asked.map((at) => batch.items[at] as I),
+        asked.map((at) => (batch.items[at] as Made<I>).item),
         attempt,
       );
     } catch (err) {
@@ -267,7 +275,6 @@ function sinkHost(host: ActionHost): SinkHost {
     },
     countWaiting: (bytes) => host.countWaiting(bytes),
     done: (rows, ms) => host.done(rows, ms),
-    failed: (rows, why) => host.failed(rows, why),
     dropped: (rows) => host.dropped(rows),
   };
 }

@@ -10,9 +10,12 @@ const QUOTED = "$quoted";
 
 /** Anything that JSON has, bytes, bigints. What is none of these is null; a number that JSON has not is its name. */
 export const jsonCodec = <T>(): Codec<T> => ({
-  encode: (item) => Buffer.from(JSON.stringify(marked(item))),
+  encode: (item) => Buffer.from(jsonOf(item)),
   decode: (bytes) => unmarked(JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8"))) as T,
 });
+
+/** As it stands on the disk. */
+export const jsonOf = (item: unknown): string => JSON.stringify(marked(item));
 
 function marked(value: unknown): unknown {
   if (value instanceof Uint8Array) return { [BYTES]: Buffer.from(value.buffer, value.byteOffset, value.length).toString("base64") };

@@ -43,3 +43,5 @@ export class Entries<T> {
 
 /** Numbers of those that are on the disk. */
 export const seqsOf = (entries: readonly Entry<unknown>[]): number[] => entries.flatMap(({ seq }) => (seq > 0 ? [seq] : []));
+
+export const itemsOf = <T>(entries: readonly Entry<T>[]): T[] => entries.map(({ item }) => item);

@@ -12,7 +12,7 @@ import type { Disk } from "./disk.ts";
 import { DiskTrouble } from "./disk_trouble.ts";
 import { Drops } from "./drops.ts";
 import { Due } from "./due.ts";
-import { Entries, seqsOf } from "./entries.ts";
+import { Entries, itemsOf, seqsOf } from "./entries.ts";
 import { Health } from "./health.ts";
 import type { LaneOwner } from "./lane.ts";
 import { Lanes } from "./lanes.ts";
@@ -230,7 +230,7 @@ export class Sink<T> {
   #toLetters(entries: readonly Entry<T>[], why: string): void {
     this.#gaveUp += entries.length;
     for (const entry of entries) this.#room.remove(entry);
-    this.host.failed?.(entries.length, why);
+    this.options.gaveUp?.(itemsOf(entries), why);
     this.#letters.gaveUp(entries, why, this.host.clock.now());
     const store = this.#store;
     void store?.lettersWritten().then(() => store.spool.done(seqsOf(entries)));

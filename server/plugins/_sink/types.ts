@@ -85,6 +85,8 @@ export interface SinkOptions<T> {
   codec: Codec<T>;
   /** The item as it would be sent, for people. */
   shown(item: T): string;
+  /** These were given up, and why. */
+  gaveUp?(items: readonly T[], why: string): void;
   /** Of an alarm while the other side is away. Names of one plugin differ. */
   alarm: string;
   /** Its title, of the other side's name; by default that it is down, which nobody knows of one that says no to everything. */
@@ -113,9 +115,8 @@ export interface SinkHost extends BackendHost {
   countWaiting?(bytes: () => number): () => void;
   /** [0, 1). */
   random(): number;
-  /** Rows have arrived, were given up, found no room. */
+  /** Rows have arrived, or found no room. */
   done?(rows: number, ms: number): void;
-  failed?(rows: number, why: string): void;
   dropped?(rows: number): void;
 }
 

@@ -1,6 +1,6 @@
 /** The rule engine: events come in, rules look at them behind the broker's output, actions take what they make. */
 import type { Lineage, Message } from "../../core/message.ts";
-import type { Kinds, PluginContext } from "../plugin.ts";
+import type { Cause, Kinds, PluginContext } from "../plugin.ts";
 import type { InspectedRow, RuleErrorRow } from "../rules.ts";
 import { builtinKinds } from "./builtin.ts";
 import { Captures } from "./capture.ts";
@@ -20,8 +20,6 @@ const RATE_MS = 1000;
 const ERRORS = 50;
 const INSPECTED = 100;
 const KEPT_BYTES = 8 * 1024 * 1024;
-/** Of a payload that comes with an error, bytes. */
-const PAYLOAD_SHOWN = 512;
 const ERROR_SHOWN = 1000;
 /** A rule that fails with every message costs no more than so often an error to be looked at, ms. */
 const ERROR_EVERY_MS = 20;
@@ -49,7 +47,6 @@ export class Engine implements RuleWorld, SlotWorld {
   readonly line: Line<Consumer>;
   readonly watching: Watching;
   readonly raised: SlotWorld["raised"] = new Map();
-  current: Rule | null = null;
   /** Events that were given up because too much waited. */
   dropped = 0;
   readonly #columns: EventColumns;
@@ -182,7 +179,7 @@ export class Engine implements RuleWorld, SlotWorld {
   }
 
   /** Of an action (by the id of its rule), or of a rule's own SQL. */
-  failed(rule: Rule | string, where: string, why: string): void {
+  failed(rule: Rule | string, where: string, why: string, causes: readonly (Cause | null)[]): void {
     const found = typeof rule === "string" ? this.rules?.get(rule) : rule;
     const id = typeof rule === "string" ? rule : rule.id;
     const now = this.ctx.clock.now();
@@ -190,11 +187,11 @@ export class Engine implements RuleWorld, SlotWorld {
       found.figures.lastError = why;
       found.figures.lastErrorAt = now;
     }
-    this.#list(id, where, why);
+    for (const cause of causes) this.#list(id, where, why, cause);
   }
 
   told(rule: string, action: string, why: string): void {
-    this.#list(rule, action, why);
+    this.#list(rule, action, why, null);
   }
 
   ruleName(rule: string): string {
@@ -208,28 +205,21 @@ export class Engine implements RuleWorld, SlotWorld {
   }
 
   /** Among the last errors of a rule. */
-  #list(id: string, where: string, why: string): void {
+  #list(id: string, where: string, why: string, cause: Cause | null): void {
     const now = this.ctx.clock.now();
     const erredAt = this.#erredAt.get(id);
     if (erredAt !== undefined && this.mono() - erredAt < ERROR_EVERY_MS && this.errors.count(id) >= ERRORS) return;
     this.#erredAt.set(id, this.mono());
     const error = why.length > ERROR_SHOWN ? `${why.slice(0, ERROR_SHOWN)}…` : why;
-    const of = this.current !== null && this.current.id === id ? this.#columns.noted : null;
     const row: RuleErrorRow = {
       at_ms: now,
       where,
       error,
-      event: of?.event.name ?? "",
-      client_id: of?.clientId ?? "",
-      topic: of?.message?.topic ?? null,
-      payload: of?.message == null ? null : shownPayload(of.message),
+      event: cause?.event ?? "",
+      client_id: cause?.clientId ?? "",
+      topic: cause?.topic ?? null,
+      payload: cause?.payload ?? null,
     };
     this.errors.add(id, row, 200 + error.length + (row.topic?.length ?? 0) + (row.payload?.length ?? 0));
   }
-}
-
-function shownPayload(m: Message): string {
-  const { payload } = m;
-  const text = Buffer.from(payload.buffer, payload.byteOffset, Math.min(payload.length, PAYLOAD_SHOWN)).toString("utf8");
-  return payload.length > PAYLOAD_SHOWN ? `${text}… (${payload.length} bytes)` : text;
 }

@@ -1,7 +1,9 @@
 /** A rule while the node runs: what it looks at, its SQL compiled, its actions, its figures. */
 import { lineOf } from "../../lib/errors.ts";
 import { validTopicFilter } from "../../mqtt/topic.ts";
+import type { Cause } from "../plugin.ts";
 import type { RuleCondition, RuleMetrics, RuleState } from "../rules.ts";
+import { causeOf } from "./cause.ts";
 import type { EventColumns } from "./columns.ts";
 import { filterFault, namesEvent, SourceError, type Sources, sourcesOf } from "./events.ts";
 import { EVERY, Figures, rateRow } from "./figures.ts";
@@ -31,9 +33,8 @@ export interface StoredRule {
 export interface RuleWorld {
   /** Ms, monotonic. */
   mono(): number;
-  /** The rule that is evaluated now: what an action tells at once is of the event in hand. */
-  current: Rule | null;
-  failed(rule: Rule, where: string, why: string): void;
+  /** `causes`: an event each that it could not do with. */
+  failed(rule: Rule, where: string, why: string, causes: readonly Cause[]): void;
 }
 
 export interface Compiled {
@@ -97,6 +98,8 @@ export class Rule implements Consumer {
   /** Looked for when somebody asks. */
   #warnings: readonly string[] | null = null;
   #columns: EventColumns | null = null;
+  /** Of the event in hand, once an action has asked for it: all rows of all actions share it. */
+  #cause: Cause | null = null;
   /** FOREACH of the event in hand, while it goes on. */
   #making: Generator<void, readonly Row[]> | null = null;
   /** Rows that it made, and how many of them the actions have had. */
@@ -142,10 +145,15 @@ export class Rule implements Consumer {
         return noted().bytes;
       },
       column: (name) => this.#columns?.get(name),
+      cause: () => {
+        this.#cause ??= causeOf(noted());
+        return this.#cause;
+      },
       kept: () => {
         const columns = (this.#columns as EventColumns).kept();
         const { event, clientId, lineage } = this.#event;
-        return { event, ruleId: stored.id, clientId, lineage, column: (name) => columns.get(name) };
+        const cause = this.#event.cause();
+        return { event, ruleId: stored.id, clientId, lineage, column: (name) => columns.get(name), cause: () => cause };
       },
     };
   }
@@ -192,16 +200,14 @@ export class Rule implements Consumer {
       return false;
     }
     const { world } = this;
-    world.current = this;
     try {
       if (this.#rows.length > 0) this.#act();
       else this.#evaluate(this.#sql as CompiledRule, columns);
     } catch (err) {
       this.#making = null;
       this.figures.failed++;
-      world.failed(this, "sql", lineOf(err));
+      world.failed(this, "sql", lineOf(err), [causeOf(columns.noted)]);
     }
-    world.current = null;
     return this.#making !== null || this.#rows.length > 0;
   }
 
@@ -228,6 +234,7 @@ export class Rule implements Consumer {
     }
     figures.passed++;
     this.#columns = columns;
+    this.#cause = null;
     this.#rows = rows;
     this.#given = 0;
     this.#act();

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import type { AlarmDetails } from "../../core/watch/alarms.ts";
 import { lineOf } from "../../lib/errors.ts";
 import { takesResource, type WaitingRows } from "../actions.ts";
-import type { Action, ActionEvent, ActionHost, ActionKind, PluginContext, Resource, ResourceHost } from "../plugin.ts";
+import type { Action, ActionEvent, ActionHost, ActionKind, Cause, PluginContext, Resource, ResourceHost } from "../plugin.ts";
 import type { ActionMetrics } from "../rules.ts";
 import { type ActionFigures, rateRow } from "./figures.ts";
 import { Opened, type OpenedWorld } from "./opened.ts";
@@ -25,8 +25,8 @@ export interface SlotWorld extends OpenedWorld {
   resource(id: string): ResourceSlot | undefined;
   /** It is open, later than its kind has come. */
   openedLate(resource: string): void;
-  /** Something went wrong with rows of an action; `event` is known while it is run. */
-  failed(rule: string, action: string, why: string): void;
+  /** Something went wrong with rows of an action. `causes`: what made each; null = it is not known. */
+  failed(rule: string, action: string, why: string, causes: readonly (Cause | null)[]): void;
   /** Something stands in the way of its rows: none has failed for it. */
   told(rule: string, action: string, why: string): void;
   /** Its id, where there is no such rule any more. */
@@ -54,6 +54,8 @@ export class ActionSlot implements Teller {
   readonly #opened: Opened<Action>;
   #kind: ActionKind | null = null;
   #resource: Resource | null = null;
+  /** Of the row that it is given now. */
+  #inHand: ActionEvent | null = null;
   /** Who opens it: `sync` as its kind and its resource come and go, `resume` alone, or nobody any more. */
   #state: "kept" | "set aside" | "ended" = "kept";
 
@@ -178,7 +180,7 @@ export class ActionSlot implements Teller {
         figures.success += rows;
         if (ms !== undefined) figures.times.add(ms);
       },
-      failed: (rows, why) => this.#failed(rows, why),
+      failed: (rows, why, causes) => this.#failed(rows, why, causes),
       dropped: (rows) => {
         figures.dropped += rows;
       },
@@ -190,12 +192,12 @@ export class ActionSlot implements Teller {
     if (desc !== null) this.world.told(this.rule, this.stored.id, `${desc.title}: ${desc.summary}`);
   }
 
-  #failed(rows: number, why: string): void {
+  #failed(rows: number, why: string, causes: readonly (Cause | null)[] = [this.#inHand?.cause() ?? null]): void {
     const { figures, world } = this;
     figures.failed += rows;
     figures.lastError = why;
     figures.lastErrorAt = world.ctx.clock.now();
-    world.failed(this.rule, this.stored.id, why);
+    world.failed(this.rule, this.stored.id, why, causes);
   }
 
   /** Of the rule that it belongs to: a row. */
@@ -207,11 +209,13 @@ export class ActionSlot implements Teller {
   }
 
   #act(action: Action, row: Readonly<Record<string, unknown>>, event: ActionEvent): void {
+    this.#inHand = event;
     try {
       action.run(row, event);
     } catch (err) {
       this.#failed(1, lineOf(err));
     }
+    this.#inHand = null;
   }
 
   metrics(): ActionMetrics {

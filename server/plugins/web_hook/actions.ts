@@ -222,6 +222,12 @@ function openAction(params: Params, host: ActionHost, resource: Resource | null,
     {
       codec: eventCodec,
       shown: ({ body }) => body,
+      gaveUp: (events, why) =>
+        host.failed(
+          events.length,
+          why,
+          events.map(({ cause = null }) => cause),
+        ),
       alarm: "down",
       title: (to) => `rows cannot be sent to ${to}`,
       directory: () => host.directory(),
@@ -235,7 +241,8 @@ function openAction(params: Params, host: ActionHost, resource: Resource | null,
   const nextId = eventIds(systemRandom.hex(8));
   return {
     run(row, event) {
-      const made = { id: nextId(), hook: event.event, subject: event.clientId, at: host.clock.now(), body: makeBody(row) };
+      const [body, cause] = [makeBody(row), event.cause()];
+      const made = { id: nextId(), hook: event.event, subject: event.clientId, at: host.clock.now(), body, cause };
       sink.push(made, event.clientId, eventBytes(made));
     },
     waiting: () => sink.waiting,
@@ -272,7 +279,6 @@ function hostOf(host: ActionHost): SinkHost {
     },
     countWaiting: (bytes) => host.countWaiting(bytes),
     done: (rows, ms) => host.done(rows, ms),
-    failed: (rows, why) => host.failed(rows, why),
     dropped: (rows) => host.dropped(rows),
   };
 }

@@ -1,5 +1,8 @@
 /** One event on its way to the service, as it waits and as it lies on the disk. */
+
+import { causeBytes, causeIn, storedCause } from "../_sink/cause.ts";
 import type { Codec } from "../_sink/types.ts";
+import type { Cause } from "../actions.ts";
 
 export interface WebHookEvent {
   /** The same however often it is sent. */
@@ -12,20 +15,24 @@ export interface WebHookEvent {
   readonly at: number;
   /** JSON, or whatever a template has made. */
   readonly body: string;
+  /** Of a rule's action: what made it. */
+  readonly cause?: Cause;
 }
 
 /** Its fields in a line of JSON, then the body. */
 export const eventCodec: Codec<WebHookEvent> = {
-  encode({ body, ...head }) {
+  encode({ body, cause, ...rest }) {
+    const head = cause === undefined ? rest : { ...rest, cause: storedCause(cause) };
     return Buffer.from(`${JSON.stringify(head)}\n${body}`);
   },
   decode(bytes) {
     const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8");
     const end = text.indexOf("\n");
-    const { id, hook, subject, at } = JSON.parse(text.slice(0, end)) as Record<string, unknown>;
+    const { id, hook, subject, at, cause } = JSON.parse(text.slice(0, end)) as Record<string, unknown>;
     if (typeof id !== "string" || typeof hook !== "string" || typeof subject !== "string" || typeof at !== "number")
       throw new Error("no event of the web hook");
-    return { id, hook, subject, at, body: text.slice(end + 1) };
+    const found = causeIn(cause);
+    return { id, hook, subject, at, body: text.slice(end + 1), ...(found !== null && { cause: found }) };
   },
 };
 
@@ -33,7 +40,8 @@ export const eventCodec: Codec<WebHookEvent> = {
 const HEAD_BYTES = 200;
 
 /** About; a text takes a byte a character, or two. */
-export const eventBytes = ({ body, subject }: WebHookEvent): number => body.length + subject.length + HEAD_BYTES;
+export const eventBytes = ({ body, subject, cause }: WebHookEvent): number =>
+  body.length + subject.length + HEAD_BYTES + causeBytes(cause ?? null);
 
 /** Ids that nobody else has. `start`: of this start. */
 export function eventIds(start: string): () => string {

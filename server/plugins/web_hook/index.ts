@@ -40,7 +40,6 @@ function sinkHost({ clock, log, broker, every, alarm }: Context): SinkHost {
     },
     countWaiting: (bytes) => broker.countWaiting(bytes),
     done: (rows) => broker.count("web_hook/sent", rows),
-    failed: (rows) => broker.count("web_hook/failed", rows),
     dropped: (rows) => broker.count("web_hook/dropped", rows),
   };
 }
@@ -73,6 +72,7 @@ export const webHook = definePlugin({
       {
         codec: eventCodec,
         shown: ({ body }) => body,
+        gaveUp: (events) => ctx.broker.count("web_hook/failed", events.length),
         alarm: "down",
         directory: () => directory,
         hasLeft: () => existsSync(directory),

@@ -8,6 +8,8 @@ import type { Dialect } from "../../../../server/plugins/_sql/query.ts";
 
 type Written = [text: string, values: readonly unknown[]];
 
+const NO_CAUSE = { event: "", clientId: "", topic: null, payload: null };
+
 /** A server that takes the one value for `type`: what it got, and why not. */
 async function tried(dialect: Dialect, type: string, value: unknown): Promise<{ all: Written[]; refusals: string[] }> {
   const all: Written[] = [];
@@ -18,7 +20,7 @@ async function tried(dialect: Dialect, type: string, value: unknown): Promise<{ 
   const writing = sqlWriting(dialect, compileStatement("insert into t (a) values (${a})", dialect));
   const item = writing.make(
     { a: value },
-    { event: "", ruleId: "", clientId: "", lineage: { depth: 0, family: { made: 0 } }, column: () => undefined },
+    { event: "", ruleId: "", clientId: "", lineage: { depth: 0, family: { made: 0 } }, column: () => undefined, cause: () => NO_CAUSE },
   );
   const missing = await writing.write(driver, [item], { wanted: () => true, careful: false });
   return { all, refusals: [...missing.values()].map((why) => (why as Error).message) };

@@ -133,14 +133,20 @@ export class World {
       done: (rows) => {
         this.counts.done += rows;
       },
-      failed: (rows) => {
-        this.counts.failed += rows;
-      },
       dropped: (rows) => {
         this.counts.dropped += rows;
       },
     };
-    const options = { codec, shown: (item: Item) => `${item.key}${item.n}`, alarm: "down", directory: () => "dir", closeMs: 2000 };
+    const options = {
+      codec,
+      shown: (item: Item) => `${item.key}${item.n}`,
+      gaveUp: (items: readonly Item[]) => {
+        this.counts.failed += items.length;
+      },
+      alarm: "down",
+      directory: () => "dir",
+      closeMs: 2000,
+    };
     const more = { ...(hasLeft !== undefined && { hasLeft }), ...(unwrittenMax !== undefined && { unwrittenMax }) };
     this.sink = new Sink<Item>(host, { ...options, ...more }, this.settings, () => this.disk);
   }

@@ -32,9 +32,12 @@ beforeEach(() => {
   told = [];
   status = 200;
   answering = null;
+  causes = [];
 });
 
 const counts = { done: 0, failed: 0, dropped: 0 };
+/** Of rows that have failed. */
+let causes: unknown[] = [];
 const host: ActionHost = {
   clock: new FakeClock(),
   log: silentLog,
@@ -47,8 +50,9 @@ const host: ActionHost = {
   done(rows) {
     counts.done += rows;
   },
-  failed(rows) {
+  failed(rows, _why, all = []) {
     counts.failed += rows;
+    causes.push(...all);
   },
   dropped(rows) {
     counts.dropped += rows;
@@ -67,6 +71,7 @@ const from = (clientId: string): ActionEvent => ({
   clientId,
   lineage: { depth: 0, family: { made: 0 } },
   column: () => undefined,
+  cause: () => ({ event: "message.publish", clientId, topic: null, payload: null }),
 });
 const url = (): string => `http://127.0.0.1:${server.port}/x`;
 
@@ -168,6 +173,7 @@ test("what is not taken is a dead letter of the action's", async () => {
   action.run({ n: 1 }, from("c1"));
   await until(() => action.deadLetters?.list().length === 1, "a letter");
   expect(action.deadLetters?.list()[0]).toMatchObject({ why: "http 400", body: '{"n":1}' });
+  expect(causes).toEqual([from("c1").cause()]);
   await action.close();
 });
 

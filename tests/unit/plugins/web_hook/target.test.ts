@@ -226,6 +226,8 @@ describe("an answer", () => {
 test("an event on the disk is the event", () => {
   const e = event({ body: 'a\n"b"\u2028' });
   expect(eventCodec.decode(eventCodec.encode(e))).toEqual(e);
+  const caused = { ...e, cause: { event: "message.publish", clientId: "c\n", topic: null, payload: "\n" } };
+  expect(eventCodec.decode(eventCodec.encode(caused))).toEqual(caused);
   for (const odd of ["", "{}", "{}\nx", "nonsense\n"]) expect(() => eventCodec.decode(Buffer.from(odd))).toThrow();
 });
 
