@@ -12,6 +12,15 @@ const DESCRIPTION_MAX = 4096;
 
 type Given = Readonly<Record<string, unknown>>;
 
+/** A resource that is there, or another one than before. */
+export interface Changed {
+  readonly slot: ResourceSlot;
+  /** It is to be there after a restart. */
+  store(): void;
+  /** It is as it was; not behind `store`. */
+  undo(): Promise<void>;
+}
+
 export class ResourceSet {
   readonly #slots = new Map<string, ResourceSlot>();
   /** Rows that cannot be read. */
@@ -77,13 +86,20 @@ export class ResourceSet {
 
   /** One of the same id is replaced, unless actions cannot do with it. @throws RuleRefusal */
   async put(stored: StoredResource): Promise<ResourceSlot> {
+    const changed = await this.change(stored);
+    changed.store();
+    return changed.slot;
+  }
+
+  /** As `put`, but what it comes to is neither stored nor certain. @throws RuleRefusal */
+  async change(stored: StoredResource): Promise<Changed> {
     const old = this.#slots.get(stored.id);
     if (old === undefined && this.#slots.size >= RESOURCES_MAX) throw badArguments(`there are at most ${RESOURCES_MAX} resources`);
     if (old !== undefined && old.reason === null && JSON.stringify(old.stored.config) === JSON.stringify(stored.config)) {
       // What is open is as it is to be: nobody's connections, and nothing that waits, is touched.
+      const { description } = old.stored;
       old.describe(stored.description);
-      this.store.putResource(old.stored);
-      return old;
+      return { slot: old, store: () => this.store.putResource(old.stored), undo: async () => old.describe(description) };
     }
     const slot = new ResourceSlot(stored, this.world);
     slot.sync();
@@ -101,9 +117,24 @@ export class ResourceSet {
       throw badArguments(why);
     }
     await old?.end();
-    this.broken.delete(stored.id);
-    this.store.putResource(stored);
-    return slot;
+    const store = (): void => {
+      this.broken.delete(stored.id);
+      this.store.putResource(stored);
+    };
+    return { slot, store, undo: () => this.#takeBack(slot, old?.stored ?? null) };
+  }
+
+  /** `was`: in its place; null = there was none. */
+  async #takeBack(slot: ResourceSlot, was: StoredResource | null): Promise<void> {
+    const { id } = slot.stored;
+    if (was === null) this.#slots.delete(id);
+    else {
+      const again = new ResourceSlot(was, this.world);
+      again.sync();
+      this.#slots.set(id, again);
+    }
+    await this.#reopen(id);
+    await slot.end();
   }
 
   /** Actions that use it. Returns why one that was open cannot be opened any more; null = all can. */

@@ -163,8 +163,8 @@ export class RuleSet {
     return `${prefix}${this.#lastId}`;
   }
 
-  /** All of them, or none. @throws RuleRefusal */
-  async put(planned: readonly PlannedRule[]): Promise<Rule[]> {
+  /** All of them, or none. `storeOthers`: what is to be stored with them. @throws RuleRefusal */
+  async put(planned: readonly PlannedRule[], storeOthers: () => void = () => {}): Promise<Rule[]> {
     const added = planned.filter((p) => p.old === null).length;
     if (this.#rules.size + added > RULES_MAX) throw badArguments(`there are at most ${RULES_MAX} rules`);
     const turns = new Turns(this.ports);
@@ -175,6 +175,7 @@ export class RuleSet {
     }
     await this.#open(drafts);
     // All of them in one turn: so they are all there after a crash, or none is.
+    storeOthers();
     for (const { stored } of planned) this.ports.store.putRule(stored);
     for (const { rule, fresh } of drafts) {
       for (const { slot } of fresh) slot.own();

@@ -5,7 +5,7 @@ import type { ActionKinds } from "../plugin.ts";
 import type { ImportCounts, ImportResult, RulesFile } from "../rules.ts";
 import { maskedFields, shownParams, wordOf } from "./params.ts";
 import { badArguments } from "./refusal.ts";
-import type { ResourceSet } from "./resource_set.ts";
+import type { Changed, ResourceSet } from "./resource_set.ts";
 import type { StoredResource } from "./resource_slot.ts";
 import { type Rule, sameSources } from "./rule.ts";
 import type { PlannedRule, RuleSet } from "./rule_set.ts";
@@ -162,20 +162,21 @@ export async function importRules(file: unknown, dryRun: boolean, ports: Transfe
   const { result } = plan;
   if (dryRun || result.errors.length > 0 || result.secrets.length > 0) return result;
   const { resources, rules } = ports;
-  const undo: (() => Promise<unknown>)[] = [];
+  const changed: Changed[] = [];
   const turns = new Turns(ports);
   try {
     for (const stored of plan.resources) {
       if (turns.over) await turns.rest();
-      const old = resources.get(stored.id)?.stored;
-      await resources.put(stored);
-      undo.push(old === undefined ? () => resources.remove(stored.id) : () => resources.put(old));
+      changed.push(await resources.change(stored));
     }
-    await rules.put(plan.rules);
+    // In the turn in which the rules are stored.
+    await rules.put(plan.rules, () => {
+      for (const { store } of changed) store();
+    });
   } catch (err) {
     // One that cannot be taken back shall not keep the others from it.
-    for (const back of undo.reverse())
-      await back().catch((why: unknown) => ports.log.error("an import cannot be taken back", { error: lineOf(why) }));
+    for (const { undo } of changed.reverse())
+      await undo().catch((why: unknown) => ports.log.error("an import cannot be taken back", { error: lineOf(why) }));
     throw err;
   }
   return { ...result, applied: true };
