@@ -36,6 +36,7 @@ export class Place {
   isAwaited = false;
   #held: Held[] = [];
   #heldBytes = 0;
+  #lost = 0;
   #legacy: Legacy | null = null;
 
   get waiting(): { rows: number; bytes: number } {
@@ -52,10 +53,18 @@ export class Place {
     const bytes = ROW_BYTES + event.bytes + sizeOf(row);
     if (!this.isAwaited || this.#held.length >= HELD_MAX || this.#heldBytes + bytes > HELD_BYTES) {
       this.figures.dropped++;
+      if (this.isAwaited) this.#lost++;
       return;
     }
     this.#held.push({ row, event: event.kept(), bytes });
     this.#heldBytes += bytes;
+  }
+
+  /** So many found no room while somebody was awaited, since this was asked last. */
+  takeLost(): number {
+    const lost = this.#lost;
+    this.#lost = 0;
+    return lost;
   }
 
   /** What was held, in order; it is held no more, and nobody is awaited. */

@@ -130,6 +130,7 @@ export class ActionSlot implements Teller {
 
   /** What was left and held for it comes first. */
   #begin(): void {
+    this.#tellLost();
     const action = this.#opened.made;
     if (action === null) {
       this.place.giveUp();
@@ -137,6 +138,16 @@ export class ActionSlot implements Teller {
     }
     this.place.bequeath(action);
     for (const { row, event } of this.place.take()) this.#act(action, row, event);
+  }
+
+  /** Once for each time that it was closed: by then it is known how many there are. */
+  #tellLost(): void {
+    const rows = this.place.takeLost();
+    if (rows === 0) return;
+    const { world, rule, ruleName } = this;
+    const action = this.stored.id;
+    world.ctx.log.warn("rows found no room while their action was opened again", { rule: ruleName, action, rows });
+    world.told(rule, action, `${rows} rows found no room while it was opened again`);
   }
 
   #needs(kind: ActionKind | null): [Resource | null, why: string | null] {
