@@ -37,6 +37,22 @@ interface Course {
   failed: boolean;
 }
 
+type Undecided = AuthStep & { allow: null };
+
+/** The last of those that have passed a log-in on with a word about it. */
+interface Passed {
+  readonly doubt: Undecided | null;
+  /** Nobody could be asked. */
+  readonly outage: Undecided | null;
+}
+
+const UNDOUBTED: Passed = { doubt: null, outage: null };
+
+function noted(before: Passed, step: AuthStep | undefined): Passed {
+  if (step == null || step.allow !== null) return before;
+  return step.failed === true ? { ...before, outage: step } : { ...before, doubt: step };
+}
+
 const ALLOWED: AuthResult = { allow: true, isSuper: false };
 const NO_ANONYMOUS: AuthResult = { allow: false, code: RC.NOT_AUTHORIZED, why: "no user name and password, and allow_anonymous is off" };
 /** Strangers hear the same of a wrong password. */
@@ -98,7 +114,7 @@ export class Access {
   /** A client with neither user name nor password is shown to the handlers alone that ask for such; then `allow_anonymous` decides. */
   authenticate(client: ClientInfo, credentials: Credentials): AuthResult | Promise<AuthResult> {
     const handlers = askedAbout(this.hooks.at["client.authenticate"], client, credentials);
-    let otherwise: AuthStep = null;
+    let passed = UNDOUBTED;
     for (let i = 0; i < handlers.length; i++) {
       const h = handlers[i] as AuthHandler;
       let step: AuthStep | Promise<AuthStep>;
@@ -107,12 +123,12 @@ export class Access {
       } catch (err) {
         return this.authFailed(h, err);
       }
-      if (step instanceof Promise) return this.authenticateLater(handlers.slice(i), step, client, credentials, otherwise);
+      if (step instanceof Promise) return this.authenticateLater(handlers.slice(i), step, client, credentials, passed);
       const result = this.authDecided(step);
       if (result !== null) return result;
-      otherwise = step ?? otherwise;
+      passed = noted(passed, step);
     }
-    return this.nobodyKnows(client, credentials, otherwise);
+    return this.nobodyKnows(client, credentials, passed);
   }
 
   /** Who shows nothing guesses nothing. */
@@ -126,20 +142,20 @@ export class Access {
     first: Promise<AuthStep>,
     client: ClientInfo,
     credentials: Credentials,
-    before: AuthStep,
+    before: Passed,
   ): Promise<AuthResult> {
-    let otherwise = before;
+    let passed = before;
     for (const [i, h] of handlers.entries()) {
       try {
         const step = await (i === 0 ? first : h.fn(client, shownTo(handlers, i, credentials)));
         const result = this.authDecided(step);
         if (result !== null) return result;
-        otherwise = step ?? otherwise;
+        passed = noted(passed, step);
       } catch (err) {
         return this.authFailed(h, err);
       }
     }
-    return this.nobodyKnows(client, credentials, otherwise);
+    return this.nobodyKnows(client, credentials, passed);
   }
 
   /** null = not decided yet. A plugin in plain JavaScript may answer anything: what is no clear yes is a no. */
@@ -156,19 +172,18 @@ export class Access {
     return toldLess(step);
   }
 
-  /** `otherwise`: what a handler said that did not decide. */
-  private nobodyKnows(client: ClientInfo, credentials: Credentials, otherwise: AuthStep): AuthResult {
-    if (otherwise !== null && otherwise.allow === null) {
-      this.metrics.authFailure++;
-      return toldLess({ allow: false, code: otherwise.code, why: otherwise.why });
+  private nobodyKnows(client: ClientInfo, credentials: Credentials, { doubt, outage }: Passed): AuthResult {
+    if (doubt === null && client.zone.allowAnonymous) {
+      this.metrics.authSuccess++;
+      this.metrics.authAnonymous++;
+      return ALLOWED;
     }
-    if (!client.zone.allowAnonymous) {
-      this.metrics.authFailure++;
-      return isAnonymous(client, credentials) ? NO_ANONYMOUS : UNKNOWN;
-    }
-    this.metrics.authSuccess++;
-    this.metrics.authAnonymous++;
-    return ALLOWED;
+    this.metrics.authFailure++;
+    // Whoever could not be asked might have let it in.
+    if (outage !== null) this.metrics.authError++;
+    const why = outage ?? doubt;
+    if (why !== null) return toldLess({ allow: false, code: why.code, why: why.why });
+    return isAnonymous(client, credentials) ? NO_ANONYMOUS : UNKNOWN;
   }
 
   private authFailed(h: AuthHandler, err: unknown): AuthResult {

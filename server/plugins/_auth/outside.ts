@@ -35,7 +35,9 @@ export function whyUnchecked({ check, rulesKey, dollarHasRules }: OutsideAuth, c
 export type OnError = "deny" | "ignore";
 
 /** The configuration key. `then`: what `ignore` does, where it is not what it does with most. */
-export const onErrorEntry = (then = "asks the next one as EMQ X 3.1 did: with allow_anonymous on, everybody is let in then") =>
+export const onErrorEntry = (
+  then = "asks the next one as EMQ X 3.1 did: with allow_anonymous on, everybody is let in then; with it off, whom no other knows is refused as with deny",
+) =>
   oneOf(["deny", "ignore"], "deny", `While the server cannot be asked: deny refuses (CONNACK 3 or 0x88), ignore ${then}.`, {
     required: false,
   });
@@ -92,7 +94,7 @@ export function askOutside(ctx: Hanging, now: () => OutsideAuth, { onError, pass
     }
     return guarded<AuthStep>(
       () => whole(begins, () => now().authenticate(client, password ?? NONE, wanted ?? always)),
-      (err) => (passes(client, "authenticate", err) ? null : refused(err)),
+      (err) => (passes(client, "authenticate", err) ? passedOn(err) : refused(err)),
       (step, err) => counted(client, counts.authentication, step?.allow ?? null, err || (step?.allow === false && step.failed === true)),
     );
   };
@@ -125,6 +127,11 @@ function counted(client: ClientInfo, c: VerdictCounts, allow: boolean | null, fa
 
 function refused(err: BackendError): AuthStep {
   return { allow: false, code: err.kind === "busy" ? RC.SERVER_BUSY : RC.SERVER_UNAVAILABLE, why: err.message, failed: true };
+}
+
+/** The next one is asked, as with whom the server does not know; but nobody has said that it does not. */
+function passedOn(err: BackendError): AuthStep {
+  return { allow: null, failed: true, code: RC.SERVER_UNAVAILABLE, why: err.message };
 }
 
 /** From its first question to its last one. */

@@ -164,6 +164,28 @@ describe("authentication", () => {
     }
   });
 
+  test("who is passed on because nobody could be asked comes in with allow_anonymous; else he hears so, and it is no wrong password", async () => {
+    const away: AuthStep = { allow: null, failed: true, code: 0x88, why: "PostgreSQL at 10.0.0.1 is down" };
+    const no: AuthResult = { allow: false, code: 0x88, why: away.why, told: "authentication is not available now" };
+    const off = testZone({ allowAnonymous: false });
+    for (const answer of [() => away, async () => away]) {
+      const { hooks, access, metrics } = setUp();
+      const asked = async (allowAnonymous = false): Promise<AuthResult> =>
+        access.authenticate(aClient(allowAnonymous ? {} : { zone: off }), PASSWORD);
+      hooks.add("client.authenticate", "away", answer, 5);
+      expect(await asked(true)).toEqual({ allow: true, isSuper: false });
+      expect(await asked()).toEqual(no);
+      expect([metrics.authSuccess, metrics.authAnonymous, metrics.authFailure, metrics.authError]).toEqual([1, 1, 1, 1]);
+      // Who is doubted is not let in by allow_anonymous, and might have been by the one that is away.
+      for (const priority of [9, 1]) {
+        hooks.add("client.authenticate", "doubts", () => ({ allow: null, code: 0x86, why: "no password" }), priority);
+        expect([await asked(true), await asked()]).toEqual([no, no]);
+      }
+      hooks.add("client.authenticate", "knows", () => ({ allow: false, code: 0x87, why: "wrong" }));
+      expect(await asked()).toEqual({ allow: false, code: 0x87, why: "wrong", told: "not authorized" });
+    }
+  });
+
   test("what is told to the client names nothing behind the node", async () => {
     const { hooks, access } = setUp();
     hooks.add("client.authenticate", "db", () => ({ allow: false, code: 0x88, why: "PostgreSQL at 10.0.0.1 is down", failed: true }));
