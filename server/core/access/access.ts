@@ -6,7 +6,7 @@
  */
 import { seldom, seldomOf } from "../../lib/seldom.ts";
 import { later, type MonoMs, NO_MONO } from "../../lib/time.ts";
-import { RC } from "../../mqtt/reason_codes.ts";
+import { RC, refusalCode } from "../../mqtt/reason_codes.ts";
 import type { AnyTopic, HookHandler, Hooks } from "../hooks.ts";
 import type { AclStep, AclVerdict, Action, AuthResult, AuthStep, ClientInfo, Credentials } from "../types.ts";
 import type { Metrics } from "../watch/metrics.ts";
@@ -87,10 +87,15 @@ function shownTo(handlers: readonly AuthHandler[], i: number, credentials: Crede
   return i === handlers.length - 1 ? { ...credentials, isLast: true } : credentials;
 }
 
-/** Strangers do not hear which names there are, nor what a server behind the node is called or says: the log does, and `explain`. */
-function toldLess(no: { allow: false; code: number; why: string }): AuthResult {
-  const unavailable = no.code === RC.SERVER_UNAVAILABLE || no.code === RC.SERVER_BUSY;
-  return { allow: false, code: no.code, why: no.why, told: unavailable ? "authentication is not available now" : NOT_TOLD };
+/**
+ * Strangers do not hear which names there are, nor what a server behind the node is called or says: the log does, and `explain`. A plugin in plain
+ * JavaScript may leave out anything.
+ */
+function toldLess(no: { code?: unknown; why?: unknown; failed?: unknown }): AuthResult {
+  const code = refusalCode(no.code, no.failed === true ? RC.SERVER_UNAVAILABLE : RC.NOT_AUTHORIZED);
+  const unavailable = code === RC.SERVER_UNAVAILABLE || code === RC.SERVER_BUSY;
+  const why = typeof no.why === "string" ? no.why : "refused without a reason";
+  return { allow: false, code, why, told: unavailable ? "authentication is not available now" : NOT_TOLD };
 }
 
 export class Access {
@@ -182,7 +187,7 @@ export class Access {
     // Whoever could not be asked might have let it in.
     if (outage !== null) this.metrics.authError++;
     const why = outage ?? doubt;
-    if (why !== null) return toldLess({ allow: false, code: why.code, why: why.why });
+    if (why !== null) return toldLess(why);
     return isAnonymous(client, credentials) ? NO_ANONYMOUS : UNKNOWN;
   }
 

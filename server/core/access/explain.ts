@@ -135,11 +135,12 @@ async function authentication(deps: ExplainDeps, trail: Trail, client: ClientInf
       const step = (await h.fn(client, credentials)) ?? null;
       if (step === null) trail.add(h.id, "ignore", "has no answer for this client");
       else if (step.allow === null && step.failed === true) {
-        trail.add(h.id, "ignore", step.why);
+        trail.add(h.id, "ignore", step.why ?? "could ask nobody");
         away.push(h.id);
       } else if (step.allow === null) {
-        trail.add(h.id, "ignore", step.why, "; the next one is asked, and whoever none lets in is refused");
-        otherwise = `${h.id} knows no more than this: ${step.why}`;
+        const why = step.why ?? "refused without a reason";
+        trail.add(h.id, "ignore", why, "; the next one is asked, and whoever none lets in is refused");
+        otherwise = `${h.id} knows no more than this: ${why}`;
       } else if (step.allow !== true) return refused(h.id, "deny", step.why ?? "refused");
       else {
         trail.add(h.id, "allow", step.why ?? "accepted");

@@ -150,6 +150,22 @@ describe("authentication", () => {
     expect(code(access.authenticate(aClient({}), PASSWORD))).toBe("allow");
   });
 
+  test("a refusal whose code is none, or no refusal's, is told as one all the same", () => {
+    const { hooks, access } = setUp();
+    for (const allow of [false, null])
+      for (const nonsense of [undefined, null, 0, 1, 0x7f, 5, 0x100, 0xff, -121, 0x87 + 0.5, Number.NaN, "0x87", {}]) {
+        hooks.add("client.authenticate", "js", (() => ({ allow, code: nonsense })) as never);
+        expect(access.authenticate(aClient({}), PASSWORD)).toEqual({
+          allow: false,
+          code: 0x87,
+          why: "refused without a reason",
+          told: "not authorized",
+        });
+      }
+    hooks.add("client.authenticate", "js", (() => ({ allow: false, code: 0x8a, why: "listed" })) as never);
+    expect(access.authenticate(aClient({}), PASSWORD)).toMatchObject({ code: 0x8a, why: "listed" });
+  });
+
   test("who is not decided about but doubted is let in by a later one, or not at all, whatever allow_anonymous says", async () => {
     const half: AuthStep = { allow: null, code: 0x86, why: "no password" };
     const no: AuthResult = { allow: false, code: 0x86, why: "no password", told: "not authorized" };
