@@ -9,11 +9,14 @@ import { oneOf } from "../../lib/config_entry.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
 import { BackendError, type BackendFailure } from "../_backend/errors.ts";
 import type { PluginContext, VerdictCounts } from "../plugin.ts";
-import { isOnlyExplained } from "./asking.ts";
+import { isOnlyExplained, isTheLastWord } from "./asking.ts";
 
 export interface OutsideAuth {
-  /** null = not known there: the next plugin, or `allow_anonymous`, decides. `password`: empty when there is none. @throws BackendError */
-  authenticate(client: ClientInfo, password: Uint8Array, wanted: () => boolean): AuthStep | Promise<AuthStep>;
+  /**
+   * null = not known there: the next plugin, or `allow_anonymous`, decides. `password`: empty when there is none. `lastWord`: whom it does not know is
+   * refused. @throws BackendError
+   */
+  authenticate(client: ClientInfo, password: Uint8Array, wanted: () => boolean, lastWord?: boolean): AuthStep | Promise<AuthStep>;
   /** null = no rule speaks of it. Absent = it has none at all. @throws BackendError */
   check?(client: ClientInfo, action: Action, topic: string): AclStep | Promise<AclStep>;
   /** It looks for a secret in the user name, a token. */
@@ -87,13 +90,13 @@ export function askOutside(ctx: Hanging, now: () => OutsideAuth, { onError, pass
     sayWhy(client, () => (does ? `no answer, so the next one is asked (on_error = ignore): ${err.message}` : `no answer: ${err.message}`));
     return does;
   };
-  const authenticate: HookPoints["client.authenticate"] = (client, { password, wanted }) => {
+  const authenticate: HookPoints["client.authenticate"] = (client, { password, wanted, isLast = false }) => {
     if (!takesHalf && isHalf(client, password)) {
       sayWhy(client, () => HALF_WORDS);
       return HALF;
     }
     return guarded<AuthStep>(
-      () => whole(begins, () => now().authenticate(client, password ?? NONE, wanted ?? always)),
+      () => whole(begins, () => now().authenticate(client, password ?? NONE, wanted ?? always, isTheLastWord(client, { isLast }))),
       (err) => (passes(client, "authenticate", err) ? passedOn(err) : refused(err)),
       (step, err) => counted(client, counts.authentication, step?.allow ?? null, err || (step?.allow === false && step.failed === true)),
     );

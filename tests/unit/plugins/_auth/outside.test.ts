@@ -1,8 +1,11 @@
 /** Nobody can be asked (`on_error`): what clients hear at CONNECT, and what counts as a guess. */
 import { describe, expect, test } from "bun:test";
-import { askOutside, type OnError, passesOn } from "../../../../server/plugins/_auth/outside.ts";
+import { watchClient } from "../../../../server/core/access/trace.ts";
+import { askOutside, type OnError, type OutsideAuth, passesOn } from "../../../../server/plugins/_auth/outside.ts";
 import { BackendError } from "../../../../server/plugins/_backend/errors.ts";
+import { aClient } from "../../../support/access.ts";
 import { TestKit } from "../../../support/test_broker.ts";
+import { testZone } from "../../../support/zone.ts";
 
 const noVerdicts = () => ({ allowed: 0, denied: 0, ignored: 0, errors: 0 });
 
@@ -34,6 +37,29 @@ function down(onError: OnError, allowAnonymous: boolean) {
   };
   return { kit, state, counts, tries };
 }
+
+test("a plugin hears whether its word is the last one: nobody is asked behind it, nobody is let in, and somebody really comes", () => {
+  const heard: (boolean | undefined)[] = [];
+  const hear = (allowAnonymous: boolean, isLast: boolean, explained = false): void => {
+    const authenticate = (...[, , , lastWord]: Parameters<OutsideAuth["authenticate"]>) => {
+      heard.push(lastWord);
+      return null;
+    };
+    const counts = { authentication: noVerdicts(), acl: noVerdicts() };
+    const hooks = new Map<string, (...args: unknown[]) => unknown>();
+    const hook = (point: string, fn: unknown) => void hooks.set(point, fn as never);
+    const asking = { onError: () => "deny", passesOn, counts, takesHalf: false, begins: () => () => {} } as const;
+    askOutside({ hook } as never, () => ({ authenticate }), asking);
+    const client = aClient({ zone: testZone({ allowAnonymous }) });
+    if (explained) watchClient(client);
+    hooks.get("client.authenticate")?.(client, { password: new Uint8Array(1), isLast });
+  };
+  hear(false, true);
+  hear(false, false);
+  hear(true, true);
+  hear(false, true, true);
+  expect(heard).toEqual([true, false, false, false]);
+});
 
 const AWAY = "authentication is not available now";
 
