@@ -37,7 +37,12 @@ const config = {
     ),
   ),
   "auth.jwt.verify_claims.$name": optional(text("%u", "What the claim must be, exactly; %u and %c are the client's.")),
-  "auth.jwt.jwks": optional(serverUrl("https://id.example/jwks.json", "Where further public keys are (a JSON Web Key Set).")),
+  "auth.jwt.jwks": optional(
+    serverUrl(
+      "https://id.example/jwks.json",
+      "Where further public keys are (a JSON Web Key Set). While it cannot be asked those it has given let in on, for 10 times refresh_interval, and a day at least.",
+    ),
+  ),
   "auth.jwt.jwks.refresh_interval": duration("5m", "The keys are fetched so often, and when a token names one that is not known.", {
     ...OURS,
     least: "10s",
