@@ -33,7 +33,7 @@ const config = {
   "auth.jwt.pubkey": optional(
     text(
       "etc/certs/jwt_public_key.pem",
-      "Public key or certificate of RS, PS, ES and EdDSA; the kind of the key says which of them it is for.",
+      "Public key or certificate of RS, PS, ES and EdDSA; the kind of the key says which of them it is for. Another one in the file counts within 10 s.",
     ),
   ),
   "auth.jwt.verify_claims.$name": optional(text("%u", "What the claim must be, exactly; %u and %c are the client's.")),
