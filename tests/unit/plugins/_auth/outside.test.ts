@@ -48,7 +48,7 @@ test("a plugin hears whether its word is the last one: nobody is asked behind it
     const counts = { authentication: noVerdicts(), acl: noVerdicts() };
     const hooks = new Map<string, (...args: unknown[]) => unknown>();
     const hook = (point: string, fn: unknown) => void hooks.set(point, fn as never);
-    const asking = { onError: () => "deny", passesOn, counts, takesHalf: false, begins: () => () => {} } as const;
+    const asking = { onError: (): OnError => "deny", passesOn, counts, takesHalf: false, begins: () => () => {} } as const;
     askOutside({ hook } as never, () => ({ authenticate }), asking);
     const client = aClient({ zone: testZone({ allowAnonymous }) });
     if (explained) watchClient(client);
