@@ -6,6 +6,7 @@
  * behind it. One that leaves before it is connected, and has sent nothing but CONNECT, is gone at once: the answer lets nobody in.
  */
 import { stackOf } from "../lib/errors.ts";
+import { loggedName } from "../lib/mask.ts";
 import { type MonoMs, NO_MONO, type WallMs } from "../lib/time.ts";
 import { AUTH, bodyStart, CONNECT, checkFlags, frameLength, PUBLISH } from "../mqtt/frame.ts";
 import { writeAck } from "../mqtt/packets/acks.ts";
@@ -17,7 +18,7 @@ import type { Broker } from "./broker.ts";
 import { CutPacket } from "./cut_packet.ts";
 import { handleAuth } from "./handle/auth.ts";
 import { goneBefore, handleConnect, leftInLine, refusePacket } from "./handle/connect.ts";
-import { sendDisconnect, unsendable } from "./handle/disconnect.ts";
+import { logClosed, sendDisconnect, unsendable } from "./handle/disconnect.ts";
 import { handlePacket } from "./handle/index.ts";
 import { handlePublish } from "./handle/publish.ts";
 import { Intake, PAUSED } from "./intake.ts";
@@ -193,7 +194,7 @@ export class Channel {
   }
 
   #failed(err: unknown): void {
-    this.broker.log.error("packet handler failed", { clientid: this.client?.clientId, error: stackOf(err) });
+    this.broker.log.error("packet handler failed", { clientid: loggedName(this.client?.clientId) ?? undefined, error: stackOf(err) });
     this.close(RC.UNSPECIFIED_ERROR, "internal_error");
   }
 
@@ -363,8 +364,7 @@ export class Channel {
   close(code: number, reason: string, why?: string): void {
     if (this.phase === "closed") return;
     if (this.phase === "connected" && this.version === 5) sendDisconnect(this, code, why);
-    if (why !== undefined)
-      this.broker.log.info("connection closed", { clientid: this.client?.clientId, ip: this.out.transport.ip, reason, why });
+    if (why !== undefined) logClosed(this, reason, why);
     this.end(reason);
   }
 

@@ -4,6 +4,7 @@
  * when it began; the event loop goes on, and what promises nothing is written as ever.
  */
 import { stackOf } from "../lib/errors.ts";
+import { loggedName } from "../lib/mask.ts";
 import type { Broker } from "./broker.ts";
 import type { Channel } from "./channel.ts";
 import type { Out } from "./out.ts";
@@ -158,7 +159,7 @@ export class Output {
     if (this.#failed.has(ch)) return;
     this.#failed.add(ch);
     this.broker.log.error("connection failed", {
-      clientid: ch.client?.clientId,
+      clientid: loggedName(ch.client?.clientId) ?? undefined,
       ip: ch.out.transport.ip,
       error: stackOf(err),
     });

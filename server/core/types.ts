@@ -49,13 +49,14 @@ export type AclVerdict = "allow" | "deny";
 /**
  * Answer of one step of the authentication fold. `null` = not my business, ask the next one.
  * `isSuper` skips ACL checks. `mountpoint` replaces the zone's one. `failed`: whoever would know could not be asked. `allow: null`: the next one
- * is asked, and when none lets the client in it is refused, whatever `allow_anonymous` says.
+ * is asked, and when none lets the client in it is refused, whatever `allow_anonymous` says; with `failed` `allow_anonymous` decides, and who is
+ * refused then hears `code` (SERVER_UNAVAILABLE) and has not given a wrong password.
  */
 export type AuthStep =
   | null
   | { allow: true; isSuper?: boolean; mountpoint?: string; why?: string }
   | { allow: false; code: number; why: string; failed?: true }
-  | { allow: null; code: number; why: string };
+  | { allow: null; code: number; why: string; failed?: true };
 
 /** Outcome of the whole authentication fold. */
 export type AuthResult =

@@ -47,7 +47,7 @@ export function hasMask(text: string, shown: (text: string) => string): boolean 
   return shown(given).split(SENTINEL).length < given.split(SENTINEL).length;
 }
 
-/** A user name for the log: one that is a token (`auth.jwt.from = username`) lets in whoever reads it. */
+/** A user name, or a client id, which may be one (`use_username_as_clientid`), for the log: one that is a token (`auth.jwt.from = username`) lets in whoever reads it. */
 export function loggedName(name: string | null | undefined): string | null {
   return name == null ? null : tokenParts(name) !== null ? `${name.slice(0, 8)}… (a token)` : name;
 }

@@ -100,6 +100,11 @@ export function reasonName(code: number): string {
   return NAMES.get(code) ?? "unknown_error";
 }
 
+/** The reason code of a refusal, as somebody gives it who is not held to the types; `otherwise` for what is none: a client must not take it for a success. */
+export function refusalCode(given: unknown, otherwise: number): number {
+  return typeof given === "number" && given >= RC.UNSPECIFIED_ERROR && NAMES.has(given) ? given : otherwise;
+}
+
 /** Return codes of CONNACK in MQTT 3.1.1 (table 3.1). */
 const CONNACK_V3 = {
   ACCEPTED: 0,

@@ -385,6 +385,21 @@ describe("enhanced authentication [MQTT-4.12]", () => {
   const auth = (data: string, reasonCode = 0x18): never =>
     ({ cmd: "auth", reasonCode, properties: { authenticationMethod: "TWO-STEP", authenticationData: Buffer.from(data) } }) as never;
 
+  test("what is no clear success of a method is none, and what has no code of a refusal is one: at CONNECT and behind it", () => {
+    for (const nonsense of [{ status: "failure" }, { status: "failure", code: 0 }, { status: "yes" }, {}]) {
+      const kit = new TestKit();
+      let answer: unknown = nonsense;
+      kit.broker.authMethods.set("TWO-STEP", { name: "TWO-STEP", step: () => answer as never });
+      expect(kit.client(5).connect("c", connect).take()).toMatchObject([{ cmd: "connack", reasonCode: 0x87 }]);
+      answer = { status: "success", data: null };
+      const c = kit.client(5).connect("c", connect);
+      expect(c.take()).toMatchObject([{ cmd: "connack", reasonCode: 0 }]);
+      answer = nonsense;
+      c.send(auth("again", 0x19));
+      expect(c.take()).toMatchObject([{ cmd: "disconnect", reasonCode: 0x87 }]);
+    }
+  });
+
   test("challenge and answer, then CONNACK with the method's data", () => {
     const c = kitWithMethod().client(5).connect("c", connect);
     expect(c.take()).toMatchObject([{ cmd: "auth", reasonCode: 0x18 }]);

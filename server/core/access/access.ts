@@ -6,7 +6,7 @@
  */
 import { seldom, seldomOf } from "../../lib/seldom.ts";
 import { later, type MonoMs, NO_MONO } from "../../lib/time.ts";
-import { RC } from "../../mqtt/reason_codes.ts";
+import { RC, refusalCode } from "../../mqtt/reason_codes.ts";
 import type { AnyTopic, HookHandler, Hooks } from "../hooks.ts";
 import type { AclStep, AclVerdict, Action, AuthResult, AuthStep, ClientInfo, Credentials } from "../types.ts";
 import type { Metrics } from "../watch/metrics.ts";
@@ -35,6 +35,22 @@ export interface TimedVerdict {
 interface Course {
   /** One could not be asked. */
   failed: boolean;
+}
+
+type Undecided = AuthStep & { allow: null };
+
+/** The last of those that have passed a log-in on with a word about it. */
+interface Passed {
+  readonly doubt: Undecided | null;
+  /** Nobody could be asked. */
+  readonly outage: Undecided | null;
+}
+
+const UNDOUBTED: Passed = { doubt: null, outage: null };
+
+function noted(before: Passed, step: AuthStep | undefined): Passed {
+  if (step == null || step.allow !== null) return before;
+  return step.failed === true ? { ...before, outage: step } : { ...before, doubt: step };
 }
 
 const ALLOWED: AuthResult = { allow: true, isSuper: false };
@@ -71,10 +87,15 @@ function shownTo(handlers: readonly AuthHandler[], i: number, credentials: Crede
   return i === handlers.length - 1 ? { ...credentials, isLast: true } : credentials;
 }
 
-/** Strangers do not hear which names there are, nor what a server behind the node is called or says: the log does, and `explain`. */
-function toldLess(no: { allow: false; code: number; why: string }): AuthResult {
-  const unavailable = no.code === RC.SERVER_UNAVAILABLE || no.code === RC.SERVER_BUSY;
-  return { allow: false, code: no.code, why: no.why, told: unavailable ? "authentication is not available now" : NOT_TOLD };
+/**
+ * Strangers do not hear which names there are, nor what a server behind the node is called or says: the log does, and `explain`. A plugin in plain
+ * JavaScript may leave out anything.
+ */
+function toldLess(no: { code?: unknown; why?: unknown; failed?: unknown }): AuthResult {
+  const code = refusalCode(no.code, no.failed === true ? RC.SERVER_UNAVAILABLE : RC.NOT_AUTHORIZED);
+  const unavailable = code === RC.SERVER_UNAVAILABLE || code === RC.SERVER_BUSY;
+  const why = typeof no.why === "string" ? no.why : "refused without a reason";
+  return { allow: false, code, why, told: unavailable ? "authentication is not available now" : NOT_TOLD };
 }
 
 export class Access {
@@ -98,7 +119,7 @@ export class Access {
   /** A client with neither user name nor password is shown to the handlers alone that ask for such; then `allow_anonymous` decides. */
   authenticate(client: ClientInfo, credentials: Credentials): AuthResult | Promise<AuthResult> {
     const handlers = askedAbout(this.hooks.at["client.authenticate"], client, credentials);
-    let otherwise: AuthStep = null;
+    let passed = UNDOUBTED;
     for (let i = 0; i < handlers.length; i++) {
       const h = handlers[i] as AuthHandler;
       let step: AuthStep | Promise<AuthStep>;
@@ -107,12 +128,12 @@ export class Access {
       } catch (err) {
         return this.authFailed(h, err);
       }
-      if (step instanceof Promise) return this.authenticateLater(handlers.slice(i), step, client, credentials, otherwise);
+      if (step instanceof Promise) return this.authenticateLater(handlers.slice(i), step, client, credentials, passed);
       const result = this.authDecided(step);
       if (result !== null) return result;
-      otherwise = step ?? otherwise;
+      passed = noted(passed, step);
     }
-    return this.nobodyKnows(client, credentials, otherwise);
+    return this.nobodyKnows(client, credentials, passed);
   }
 
   /** Who shows nothing guesses nothing. */
@@ -126,20 +147,20 @@ export class Access {
     first: Promise<AuthStep>,
     client: ClientInfo,
     credentials: Credentials,
-    before: AuthStep,
+    before: Passed,
   ): Promise<AuthResult> {
-    let otherwise = before;
+    let passed = before;
     for (const [i, h] of handlers.entries()) {
       try {
         const step = await (i === 0 ? first : h.fn(client, shownTo(handlers, i, credentials)));
         const result = this.authDecided(step);
         if (result !== null) return result;
-        otherwise = step ?? otherwise;
+        passed = noted(passed, step);
       } catch (err) {
         return this.authFailed(h, err);
       }
     }
-    return this.nobodyKnows(client, credentials, otherwise);
+    return this.nobodyKnows(client, credentials, passed);
   }
 
   /** null = not decided yet. A plugin in plain JavaScript may answer anything: what is no clear yes is a no. */
@@ -156,19 +177,18 @@ export class Access {
     return toldLess(step);
   }
 
-  /** `otherwise`: what a handler said that did not decide. */
-  private nobodyKnows(client: ClientInfo, credentials: Credentials, otherwise: AuthStep): AuthResult {
-    if (otherwise !== null && otherwise.allow === null) {
-      this.metrics.authFailure++;
-      return toldLess({ allow: false, code: otherwise.code, why: otherwise.why });
+  private nobodyKnows(client: ClientInfo, credentials: Credentials, { doubt, outage }: Passed): AuthResult {
+    if (doubt === null && client.zone.allowAnonymous) {
+      this.metrics.authSuccess++;
+      this.metrics.authAnonymous++;
+      return ALLOWED;
     }
-    if (!client.zone.allowAnonymous) {
-      this.metrics.authFailure++;
-      return isAnonymous(client, credentials) ? NO_ANONYMOUS : UNKNOWN;
-    }
-    this.metrics.authSuccess++;
-    this.metrics.authAnonymous++;
-    return ALLOWED;
+    this.metrics.authFailure++;
+    // Whoever could not be asked might have let it in.
+    if (outage !== null) this.metrics.authError++;
+    const why = outage ?? doubt;
+    if (why !== null) return toldLess(why);
+    return isAnonymous(client, credentials) ? NO_ANONYMOUS : UNKNOWN;
   }
 
   private authFailed(h: AuthHandler, err: unknown): AuthResult {

@@ -129,13 +129,18 @@ async function authentication(deps: ExplainDeps, trail: Trail, client: ClientInf
   }
   const handlers = askedAbout(all, client, credentials);
   let otherwise: string | null = null;
+  const away: string[] = [];
   for (const h of handlers) {
     try {
       const step = (await h.fn(client, credentials)) ?? null;
       if (step === null) trail.add(h.id, "ignore", "has no answer for this client");
-      else if (step.allow === null) {
-        trail.add(h.id, "ignore", step.why, "; the next one is asked, and whoever none lets in is refused");
-        otherwise = `${h.id} knows no more than this: ${step.why}`;
+      else if (step.allow === null && step.failed === true) {
+        trail.add(h.id, "ignore", step.why ?? "could ask nobody");
+        away.push(h.id);
+      } else if (step.allow === null) {
+        const why = step.why ?? "refused without a reason";
+        trail.add(h.id, "ignore", why, "; the next one is asked, and whoever none lets in is refused");
+        otherwise = `${h.id} knows no more than this: ${why}`;
       } else if (step.allow !== true) return refused(h.id, "deny", step.why ?? "refused");
       else {
         trail.add(h.id, "allow", step.why ?? "accepted");
@@ -147,7 +152,7 @@ async function authentication(deps: ExplainDeps, trail: Trail, client: ClientInf
     }
   }
   if (otherwise !== null) return refused("authentication", "deny", otherwise);
-  anonymous(trail, client, unknownBecause(handlers.length, deps.hooks.at["client.authenticate"].length));
+  anonymous(trail, client, away.length > 0 ? awayWords(away, client) : unknownBecause(handlers.length, all.length));
   return ANYBODY;
 }
 
@@ -166,6 +171,11 @@ function mounted(trail: Trail, client: ClientInfo, given: Entered["mountpoint"])
 
 const SHOWN_MAX = 200;
 const shortened = (text: string): string => (text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)}…` : text);
+
+function awayWords(away: readonly string[], { zone }: ClientInfo): string {
+  const why = `${away.join(", ")} could ask nobody, and no other authentication plugin knows this client`;
+  return zone.allowAnonymous ? why : `${why}, who hears that the server is unavailable`;
+}
 
 function unknownBecause(asked: number, active: number): string {
   if (active === 0) return "no authentication plugin is active";

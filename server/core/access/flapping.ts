@@ -3,6 +3,7 @@
  * `flapping_banned_expiry_interval`). Off costs one comparison. Memory is bounded whatever the number of clients.
  */
 
+import { loggedName } from "../../lib/mask.ts";
 import type { Clock, Log } from "../ports.ts";
 import type { ClientInfo } from "../types.ts";
 import type { Metrics } from "../watch/metrics.ts";
@@ -93,7 +94,7 @@ export class Flapping {
     const until = Math.ceil((this.clock.now() + zone.flappingBannedExpiryMs) / 1000);
     const desc = `connected or disconnected ${times} times within ${zone.flappingThreshold.intervalMs / 1000} s`;
     this.metrics.flappingDetected++;
-    this.log.warn("client is flapping: banned", { clientid: clientId, ip: client.ip, times, until });
+    this.log.warn("client is flapping: banned", { clientid: loggedName(clientId), ip: client.ip, times, until });
     this.banned.add({ who: clientId, as: "client_id", reason: "flapping", desc, by: "flapping_checker", until });
   }
 

@@ -317,7 +317,7 @@ export class Guesses {
     if (now - this.#warnedAt >= WARN_EVERY_MS) {
       this.#warnedAt = now;
       const { clientId, username, ip } = client;
-      this.log.warn(message, { clientid: clientId, username: loggedName(username), ip });
+      this.log.warn(message, { clientid: loggedName(clientId), username: loggedName(username), ip });
     }
     return false;
   }

@@ -1,6 +1,6 @@
 /** AUTH (section 3.15) and enhanced authentication (section 4.12). */
 import { decodeAuth, encodeAuth } from "../../mqtt/packets/auth.ts";
-import { RC } from "../../mqtt/reason_codes.ts";
+import { RC, refusalCode } from "../../mqtt/reason_codes.ts";
 import { type ConnectPacket, ProtocolError } from "../../mqtt/types.ts";
 import type { Channel } from "../channel.ts";
 import type { AuthExchange, AuthResult, ClientInfo } from "../types.ts";
@@ -60,8 +60,12 @@ function step(ch: Channel, client: ClientInfo, data: Uint8Array | null): void | 
 
 function apply(ch: Channel, client: ClientInfo, a: AuthExchange): void | Promise<void> {
   if (a.status === "continue") return goOn(ch, a.data);
+  // Whoever wrote the method need not have been held to the types: what is no clear yes is a no.
   const answer: AuthResult =
-    a.status === "failure" ? { allow: false, code: a.code, why: a.why } : { allow: true, isSuper: a.isSuper ?? false };
+    a.status === "success"
+      ? { allow: true, isSuper: a.isSuper === true }
+      : { allow: false, code: refusalCode(a.code, RC.NOT_AUTHORIZED), why: a.why };
+  const data = a.status === "success" ? a.data : null;
   // Also when the client has not waited for it: to hang up early must not make a guess free.
   countGuess(ch, client, answer);
   if (ch.phase === "closed") return;
@@ -71,13 +75,13 @@ function apply(ch: Channel, client: ClientInfo, a: AuthExchange): void | Promise
   if (ch.phase === "connecting" && connect !== undefined) {
     if (answer.allow) ch.broker.metrics.authSuccess++;
     else ch.broker.metrics.authFailure++;
-    return authenticated(ch, connect, client, answer, a.status === "success" ? a.data : null);
+    return authenticated(ch, connect, client, answer, data);
   }
-  if (a.status === "failure") {
-    ch.close(a.code, "reauthentication_failed", a.why);
+  if (!answer.allow) {
+    ch.close(answer.code, "reauthentication_failed", answer.why);
     return;
   }
-  ch.sendPacket(encodeAuth(RC.SUCCESS, auth.method, a.data));
+  ch.sendPacket(encodeAuth(RC.SUCCESS, auth.method, data));
   ch.broker.metrics.authSent++;
 }
 

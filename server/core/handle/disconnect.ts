@@ -1,4 +1,5 @@
 /** DISCONNECT from a client (section 3.14). */
+import { loggedName } from "../../lib/mask.ts";
 import { seldom } from "../../lib/seldom.ts";
 import { decodeDisconnect, encodeDisconnect } from "../../mqtt/packets/disconnect.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
@@ -36,6 +37,12 @@ export function sendDisconnect(ch: Channel, code: number, why: string | undefine
   if (!ch.fits(bytes.length)) return;
   ch.sendPacket(bytes);
   ch.broker.metrics.disconnectSent++;
+}
+
+/** Why the broker ends a connection, also before its client is let in. */
+export function logClosed(ch: Channel, reason: string, why: string): void {
+  const clientid = loggedName(ch.client?.clientId) ?? undefined;
+  ch.broker.log.info("connection closed", { clientid, ip: ch.out.transport.ip, reason, why });
 }
 
 /** An answer the client waits for is larger than it takes: without it, it cannot go on. */

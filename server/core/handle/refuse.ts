@@ -25,7 +25,7 @@ export function refuse(ch: Channel, no: Refusal): void {
   }
   const reason = no.counted ?? refusalName(ch.version, no.code);
   broker.log.info("connection refused", {
-    clientid: ch.client?.clientId,
+    clientid: loggedName(ch.client?.clientId) ?? undefined,
     username: loggedName(ch.client?.username),
     ip: ch.out.transport.ip,
     reason,

@@ -5,7 +5,7 @@ import type { AuthStep, ClientInfo, Credentials } from "../../core/types.ts";
 import { networkOf } from "../../lib/cidr.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
 import type { AccountResult, AccountService } from "../plugin.ts";
-import { isOnlyExplained } from "./asking.ts";
+import { isOnlyExplained, isTheLastWord } from "./asking.ts";
 import { type HashKind, hashPassword, isSlow, PasswordCheck } from "./password.ts";
 
 export interface Accounts extends AccountService {
@@ -101,9 +101,4 @@ export function createAccounts(
       return table.get(name)?.hash === row.hash ? decided(good) : check(client, credentials);
     });
   }
-}
-
-/** It is refused when there is no account of its name: where it is let in, or somebody else is asked, the answer itself tells. */
-function isTheLastWord(client: ClientInfo, { isLast }: Credentials): boolean {
-  return isLast === true && !client.zone.allowAnonymous && !isOnlyExplained(client);
 }

@@ -1,12 +1,20 @@
 /** One question to a server outside, noted for whoever has asked why (`explain`, a test of settings). */
 import { type AskedOutside, noteOf } from "../../core/access/trace.ts";
 import type { Clock } from "../../core/ports.ts";
-import type { ClientInfo } from "../../core/types.ts";
+import type { ClientInfo, Credentials } from "../../core/types.ts";
 import { loggedName } from "../../lib/mask.ts";
 import { between } from "../../lib/time.ts";
 
 /** Somebody asks why (`explain`, a test of settings): the client is not there, and nothing is to be counted, told or kept of it. */
 export const isOnlyExplained = (client: ClientInfo): boolean => noteOf(client) !== undefined;
+
+/**
+ * Whom this plugin does not know is refused, so that the time of the answer must not tell whether there is such a name: where it is let in, or somebody
+ * else is asked, the answer itself tells.
+ */
+export function isTheLastWord(client: ClientInfo, { isLast }: Pick<Credentials, "isLast">): boolean {
+  return isLast === true && !client.zone.allowAnonymous && !isOnlyExplained(client);
+}
 
 /** An answer as it is shown: in words, and what is in it. */
 export type Told = Pick<AskedOutside, "answer" | "rows">;

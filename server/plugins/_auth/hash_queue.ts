@@ -2,7 +2,7 @@
  * Slow hashes run on threads of the runtime, which disk and name look-ups need too: a few at a time. Of those that wait only so many are taken
  * as have their turn while a client still waits for it, by what such a hash was measured to take; beyond that the answer is no. Everybody
  * comes back at once after a restart; nobody is served by a queue of minutes. Addresses take turns, and none has more of the queue than
- * is left to the others.
+ * is left to the others. What is hashed for names that are none stands behind whoever has one: it has one turn of four.
  */
 import { availableParallelism } from "node:os";
 
@@ -12,6 +12,11 @@ const WAITING_MS = 15_000;
 const KINDS_MAX = 100;
 /** What one more measurement counts for. */
 const WEIGHT = 0.2;
+
+/** The address of all names that are nobody's, so that names that somebody makes up keep nobody waiting for long. */
+export const NOBODY = "nobody";
+/** So many of others go before one of those, where they wait. */
+const AHEAD_MAX = 3;
 
 /** How long a hash takes. */
 export interface Cost {
@@ -45,6 +50,8 @@ export class HashQueue {
   /** By address; the one whose turn is next stands first. */
   readonly #lines = new Map<string, Line>();
   readonly #kinds = new Map<string, Measured>();
+  /** Of others, since one of nobody's has had its turn. */
+  #ahead = 0;
 
   constructor(
     private readonly atATime = Math.max(1, availableParallelism() - 1),
@@ -119,6 +126,8 @@ export class HashQueue {
   /** Of the address that has waited longest for its turn, the first that came. */
   #next(): Waiting | undefined {
     for (const [from, line] of this.#lines) {
+      if (from === NOBODY && this.#lines.size > 1 && this.#ahead < AHEAD_MAX) continue;
+      this.#ahead = from === NOBODY ? 0 : this.#ahead + 1;
       const first = line.jobs.shift();
       this.#lines.delete(from);
       if (line.jobs.length > 0) this.#lines.set(from, line);

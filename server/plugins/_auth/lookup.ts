@@ -63,12 +63,15 @@ export async function superUser(
 type Odd = (client: ClientInfo, what: string) => void;
 
 /** `odd`: told of hashes that cannot be checked. */
-export function lookupAuth(host: LookupHost, lookup: Lookup, kind: () => StoredKind, odd: Odd): OutsideAuth {
-  const passwords = new StoredCheck();
-
+export function lookupAuth(host: LookupHost, lookup: Lookup, kind: () => StoredKind, odd: Odd, passwords = new StoredCheck()): OutsideAuth {
   const { keys } = lookup;
 
-  async function authenticate(client: ClientInfo, password: Uint8Array, wanted: () => boolean): Promise<AuthStep> {
+  async function authenticate(client: ClientInfo, password: Uint8Array, wanted: () => boolean, lastWord = false): Promise<AuthStep> {
+    /** Where no slow hash was looked at: to be refused sooner than for a wrong password would tell strangers which names there are. */
+    const refusedAsLate = async <S extends AuthStep>(step: S): Promise<S> => {
+      if (lastWord) await passwords.verifyNobody(kind(), password, wanted);
+      return step;
+    };
     if (lookup.user === null) {
       sayWhy(client, () => `${keys.user} is not set: nobody is asked`);
       return null;
@@ -79,11 +82,11 @@ export function lookupAuth(host: LookupHost, lookup: Lookup, kind: () => StoredK
         client,
         () => `unknown user: ${keys.user} finds nobody${lookup.spelling === undefined ? "" : ` who is spelt so (${lookup.spelling})`}`,
       );
-      return null;
+      return refusedAsLate(null);
     }
     if (user.password === null) {
       sayWhy(client, () => `${keys.user} finds the user, but no password`);
-      return NO_HASH;
+      return refusedAsLate(NO_HASH);
     }
     const row: StoredPassword = { stored: user.password, salt: user.salt };
     let unfit: string | null = null;
@@ -110,7 +113,7 @@ export function lookupAuth(host: LookupHost, lookup: Lookup, kind: () => StoredK
         const why = unfit ?? misfitWords(kind(), row);
         return why === null ? `wrong password, with ${how()}` : `no password fits, with ${how()}: ${why}`;
       });
-      return WRONG;
+      return good === false ? refusedAsLate(WRONG) : WRONG;
     }
     const found = await superUser(client, lookup.isSuper, keys.isSuper, wanted);
     sayWhy(client, () => `the password fits, with ${how()}; ${found.why}`);

@@ -9,11 +9,14 @@ import { oneOf } from "../../lib/config_entry.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
 import { BackendError, type BackendFailure } from "../_backend/errors.ts";
 import type { PluginContext, VerdictCounts } from "../plugin.ts";
-import { isOnlyExplained } from "./asking.ts";
+import { isOnlyExplained, isTheLastWord } from "./asking.ts";
 
 export interface OutsideAuth {
-  /** null = not known there: the next plugin, or `allow_anonymous`, decides. `password`: empty when there is none. @throws BackendError */
-  authenticate(client: ClientInfo, password: Uint8Array, wanted: () => boolean): AuthStep | Promise<AuthStep>;
+  /**
+   * null = not known there: the next plugin, or `allow_anonymous`, decides. `password`: empty when there is none. `lastWord`: whom it does not know is
+   * refused. @throws BackendError
+   */
+  authenticate(client: ClientInfo, password: Uint8Array, wanted: () => boolean, lastWord?: boolean): AuthStep | Promise<AuthStep>;
   /** null = no rule speaks of it. Absent = it has none at all. @throws BackendError */
   check?(client: ClientInfo, action: Action, topic: string): AclStep | Promise<AclStep>;
   /** It looks for a secret in the user name, a token. */
@@ -35,7 +38,9 @@ export function whyUnchecked({ check, rulesKey, dollarHasRules }: OutsideAuth, c
 export type OnError = "deny" | "ignore";
 
 /** The configuration key. `then`: what `ignore` does, where it is not what it does with most. */
-export const onErrorEntry = (then = "asks the next one as EMQ X 3.1 did: with allow_anonymous on, everybody is let in then") =>
+export const onErrorEntry = (
+  then = "asks the next one as EMQ X 3.1 did: with allow_anonymous on, everybody is let in then; with it off, whom no other knows is refused as with deny",
+) =>
   oneOf(["deny", "ignore"], "deny", `While the server cannot be asked: deny refuses (CONNACK 3 or 0x88), ignore ${then}.`, {
     required: false,
   });
@@ -85,14 +90,14 @@ export function askOutside(ctx: Hanging, now: () => OutsideAuth, { onError, pass
     sayWhy(client, () => (does ? `no answer, so the next one is asked (on_error = ignore): ${err.message}` : `no answer: ${err.message}`));
     return does;
   };
-  const authenticate: HookPoints["client.authenticate"] = (client, { password, wanted }) => {
+  const authenticate: HookPoints["client.authenticate"] = (client, { password, wanted, isLast = false }) => {
     if (!takesHalf && isHalf(client, password)) {
       sayWhy(client, () => HALF_WORDS);
       return HALF;
     }
     return guarded<AuthStep>(
-      () => whole(begins, () => now().authenticate(client, password ?? NONE, wanted ?? always)),
-      (err) => (passes(client, "authenticate", err) ? null : refused(err)),
+      () => whole(begins, () => now().authenticate(client, password ?? NONE, wanted ?? always, isTheLastWord(client, { isLast }))),
+      (err) => (passes(client, "authenticate", err) ? passedOn(err) : refused(err)),
       (step, err) => counted(client, counts.authentication, step?.allow ?? null, err || (step?.allow === false && step.failed === true)),
     );
   };
@@ -125,6 +130,11 @@ function counted(client: ClientInfo, c: VerdictCounts, allow: boolean | null, fa
 
 function refused(err: BackendError): AuthStep {
   return { allow: false, code: err.kind === "busy" ? RC.SERVER_BUSY : RC.SERVER_UNAVAILABLE, why: err.message, failed: true };
+}
+
+/** The next one is asked, as with whom the server does not know; but nobody has said that it does not. */
+function passedOn(err: BackendError): AuthStep {
+  return { allow: null, failed: true, code: RC.SERVER_UNAVAILABLE, why: err.message };
 }
 
 /** From its first question to its last one. */

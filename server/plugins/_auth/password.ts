@@ -5,7 +5,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import type { AccountRow } from "../../core/ports.ts";
 import type { Credentials } from "../../core/types.ts";
-import { hashes } from "./hash_queue.ts";
+import { hashes, NOBODY } from "./hash_queue.ts";
 import { KnownGood, sameSecret } from "./secrets.ts";
 
 /** Those of EMQ X 3.1, and argon2id. */
@@ -35,9 +35,6 @@ export async function hashPassword(name: string, password: string, kind: HashKin
 
 /** Its check takes milliseconds. */
 export const isSlow = ({ kind }: AccountRow): boolean => kind === "argon2id";
-
-/** In the queue all names that are no account's count as one address, so that names that somebody makes up keep nobody waiting for long. */
-const NOBODY = "nobody";
 
 export class PasswordCheck {
   private readonly good = new KnownGood();

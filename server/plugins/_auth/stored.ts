@@ -8,8 +8,8 @@
  */
 import { createHash, pbkdf2 } from "node:crypto";
 import { type Entry, parsed } from "../../lib/config_entry.ts";
-import { hashes } from "./hash_queue.ts";
-import { KnownGood, sameSecret } from "./secrets.ts";
+import { hashes, NOBODY } from "./hash_queue.ts";
+import { KnownGood, type Slow, sameSecret } from "./secrets.ts";
 
 export type StoredKind =
   | { readonly kind: "plain" }
@@ -40,6 +40,10 @@ const BCRYPT_COST_MAX = 15;
 export const BCRYPT = /^\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}$/;
 /** What a round of PBKDF2 and a bcrypt of cost 10 may take until one was measured, ms; and the shortest digest, bytes. */
 const [ROUND_MS, BCRYPT_10_MS, DIGEST_MIN] = [0.0005, 70, 16];
+/** Salt and hash of nobody's password: no bit of either is set. */
+const NOBODYS = ".".repeat(53);
+/** What tables have mostly, and the least there is. */
+const [BCRYPT_COST, BCRYPT_COST_MIN] = [10, 4];
 /** "$2a$10$" and 22 characters. */
 export const BCRYPT_SALT = 29;
 /** What bcrypt looks at of a password. */
@@ -85,6 +89,8 @@ export function tooCostly(stored: string): string | null {
 
 export class StoredCheck {
   readonly #good = new KnownGood();
+  /** Of the bcrypt hash that was looked at last. */
+  #cost = BCRYPT_COST;
 
   constructor(private readonly queue = hashes) {}
 
@@ -106,16 +112,25 @@ export class StoredCheck {
       case "digest":
         return sameSecret(row.stored.toLowerCase(), hexDigest(kind, row.salt, password));
       case "pbkdf2": {
-        const { iterations, length, digest } = kind;
-        const name = `${digest},${iterations},${length}`;
-        const cost = { kind: `pbkdf2,${name}`, guessMs: Math.ceil(length / DIGEST_MIN) * iterations * ROUND_MS };
-        const run = async (): Promise<boolean> =>
-          sameSecret(row.stored.toLowerCase(), await derived(password, row.salt, iterations, length, digest));
-        return this.#good.check([name, row.stored, row.salt, password], this.queue, { cost, from, wanted, run });
+        const slow = pbkdf2Check(kind, row, password);
+        return this.#good.check([slow.cost.kind, row.stored, row.salt, password], this.queue, { ...slow, from, wanted });
       }
       case "bcrypt":
         return this.#bcrypt(kind.salted, row, password, wanted, odd, from);
     }
+  }
+
+  /**
+   * Takes as long as a password that comes out wrong; of bcrypt hashes whose costs differ as that of the last one. null = nothing is to be waited for: it
+   * would be known to be wrong at once, or too many of these wait already, beyond which the time tells that there is no such user.
+   */
+  verifyNobody(kind: StoredKind, password: Uint8Array, wanted = always): Promise<unknown> | null {
+    if (password.length === 0 || (kind.kind !== "pbkdf2" && kind.kind !== "bcrypt")) return null;
+    const { cost, run } =
+      kind.kind === "pbkdf2"
+        ? pbkdf2Check(kind, { stored: "", salt: NOBODYS }, password)
+        : bcryptCheck(`$2b$${String(this.#cost).padStart(2, "0")}$${NOBODYS}`, password, untold);
+    return this.queue.run(cost, NOBODY, async (timed) => wanted() && timed(run));
   }
 
   #bcrypt(
@@ -134,12 +149,32 @@ export class StoredCheck {
       odd(costly);
       return false;
     }
-    // The runtime makes a hash of longer ones first, which no other bcrypt does.
-    const looked = password.subarray(0, BCRYPT_BYTES) as Uint8Array<ArrayBuffer>;
-    const rounds = Number(BCRYPT.exec(stored)?.[1]);
-    const cost = { kind: `bcrypt,${rounds}`, guessMs: BCRYPT_10_MS * 2 ** (rounds - 10) };
-    return this.#good.check([stored, looked], this.queue, { cost, from, wanted, run: () => isBcrypt(looked, stored, odd) });
+    this.#cost = Math.max(BCRYPT_COST_MIN, costOf(stored));
+    const slow = bcryptCheck(stored, password, odd);
+    return this.#good.check([stored, password.subarray(0, BCRYPT_BYTES)], this.queue, { ...slow, from, wanted });
   }
+}
+
+type Check = Pick<Slow, "cost" | "run">;
+
+function pbkdf2Check({ iterations, length, digest }: StoredKind & { kind: "pbkdf2" }, row: StoredPassword, password: Uint8Array): Check {
+  const name = `pbkdf2,${digest},${iterations},${length}`;
+  return {
+    cost: { kind: name, guessMs: Math.ceil(length / DIGEST_MIN) * iterations * ROUND_MS },
+    run: async () => sameSecret(row.stored.toLowerCase(), await derived(password, row.salt, iterations, length, digest)),
+  };
+}
+
+const costOf = (stored: string): number => Number(BCRYPT.exec(stored)?.[1]);
+
+function bcryptCheck(stored: string, password: Uint8Array, odd: (what: string) => void): Check {
+  // The runtime makes a hash of longer ones first, which no other bcrypt does.
+  const looked = password.subarray(0, BCRYPT_BYTES) as Uint8Array<ArrayBuffer>;
+  const cost = costOf(stored);
+  return {
+    cost: { kind: `bcrypt,${cost}`, guessMs: BCRYPT_10_MS * 2 ** (cost - 10) },
+    run: () => isBcrypt(looked, stored, odd),
+  };
 }
 
 async function isBcrypt(password: Uint8Array<ArrayBuffer>, stored: string, odd: (what: string) => void): Promise<boolean> {

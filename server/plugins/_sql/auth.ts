@@ -11,6 +11,7 @@ import type { StoredKind } from "../_auth/stored.ts";
 import { shownAddress } from "../_backend/address.ts";
 import { advised, asQuestion, type SettingKeys } from "../_backend/advice.ts";
 import { Backend } from "../_backend/backend.ts";
+import type { Rank } from "../_backend/calls.ts";
 import { BackendError } from "../_backend/errors.ts";
 import { variableValue } from "../_backend/template.ts";
 import { SQL_ADVICE } from "./advice.ts";
@@ -60,7 +61,14 @@ export function sqlSource(host: SourceHost, o: SqlAuthSettings): Source {
   );
   const odd = oddAnswers(host);
 
-  function ask(key: string, query: Query, client: ClientInfo, told: (rows: Rows) => Told, wanted?: () => boolean): Promise<Rows> {
+  function ask(
+    key: string,
+    query: Query,
+    client: ClientInfo,
+    told: (rows: Rows) => Told,
+    wanted?: () => boolean,
+    rank?: Rank,
+  ): Promise<Rows> {
     const valuesOf = (client: ClientInfo): string[] => query.values.map((v) => variableValue(v, { client }));
     const values = valuesOf(client);
     const shown = (client: ClientInfo): string[] => valuesOf(client).map((v, i) => `${i + 1} = ${shownValue(v)}`);
@@ -69,7 +77,7 @@ export function sqlSource(host: SourceHost, o: SqlAuthSettings): Source {
       client,
       query.text,
       shown,
-      (unnoticed) => backend.ask((d) => asQuestion(key, rowsOf(d, key, query.text, values)), wanted, unnoticed),
+      (unnoticed) => backend.ask((d) => asQuestion(key, rowsOf(d, key, query.text, values)), wanted, unnoticed, rank),
       told,
     );
   }
@@ -100,7 +108,7 @@ export function sqlSource(host: SourceHost, o: SqlAuthSettings): Source {
 
   async function rulesOf(query: Query, client: ClientInfo): Promise<RuleSet> {
     const isSaved = host.isSaved(o.queries.acl.key);
-    const rows = await ask(o.queries.acl.key, query, client, (rows) => rulesTold(rows, client, isSaved));
+    const rows = await ask(o.queries.acl.key, query, client, (rows) => rulesTold(rows, client, isSaved), undefined, "second");
     if (rows.length > RULES_MAX) throw new BackendError("refused", `${rows.length} rules for one client, at most ${RULES_MAX}`);
     if (rows.some((row) => isOnlyAlike(columnText(row[2]), client.username)))
       odd(client)(

@@ -33,11 +33,16 @@ const config = {
   "auth.jwt.pubkey": optional(
     text(
       "etc/certs/jwt_public_key.pem",
-      "Public key or certificate of RS, PS, ES and EdDSA; the kind of the key says which of them it is for.",
+      "Public key or certificate of RS, PS, ES and EdDSA; the kind of the key says which of them it is for. Another one in the file counts within 10 s.",
     ),
   ),
   "auth.jwt.verify_claims.$name": optional(text("%u", "What the claim must be, exactly; %u and %c are the client's.")),
-  "auth.jwt.jwks": optional(serverUrl("https://id.example/jwks.json", "Where further public keys are (a JSON Web Key Set).")),
+  "auth.jwt.jwks": optional(
+    serverUrl(
+      "https://id.example/jwks.json",
+      "Where further public keys are (a JSON Web Key Set). While it cannot be asked those it has given let in on, for 10 times refresh_interval, and a day at least.",
+    ),
+  ),
   "auth.jwt.jwks.refresh_interval": duration("5m", "The keys are fetched so often, and when a token names one that is not known.", {
     ...OURS,
     least: "10s",

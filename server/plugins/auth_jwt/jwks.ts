@@ -1,5 +1,6 @@
 /** Public keys from a URL (RFC 7517, section 5): fetched now and then, and when a token names one that is not known. */
 import { createPublicKey } from "node:crypto";
+import type { AlarmDetails } from "../../core/watch/alarms.ts";
 import { between, type MonoMs } from "../../lib/time.ts";
 import { shownValue } from "../_auth/asking.ts";
 import { oddAnswers } from "../_auth/odd_answers.ts";
@@ -41,6 +42,10 @@ const KEYS = { server: "auth.jwt.jwks", timeout: "auth.jwt.jwks.timeout", ...tls
 const BYTES_MAX = 1024 * 1024;
 /** More of them would only cost whoever comes with a token that names none. */
 const KEYS_MAX = 100;
+/** Without a look at the URL keys are good for so many times as long as until they are fetched again, and so long at least, ms: who has one that was withdrawn there must not come in for ever because it is away. */
+const [GOOD_TIMES, GOOD_MS] = [10, 24 * 3_600_000];
+const HOUR_MS = 3_600_000;
+const ALARM = "keys";
 /** For a name that is not known the keys are fetched so often at most, ms: anybody can make up names. */
 const UNKNOWN_MS = 10_000;
 /** The request itself is given up a little behind its call. */
@@ -73,23 +78,54 @@ export class Jwks implements KeyRing {
       what,
       open: () => null,
       close: () => {},
-      // What it has is good for a while. Whether the URL is back only fetching tells, which is all that is ever asked of it.
+      // What it has is good for a while (`#isOld`). Whether the URL is back only fetching tells, which is all that is ever asked of it.
       probe: async (_: null, isDown: boolean) =>
         void ((isDown || this.#newest === 0 || this.#isOlderThan(o.refreshMs)) && (await this.#fetch())),
       ...advised({ judge: () => "down", table: [], keys: KEYS }),
       pool: 1,
       perConnection: 1,
       timeoutMs: o.timeoutMs,
-      alarm: "keys",
+      alarm: ALARM,
       retries: 0,
       probeProves: "always" as const,
     };
-    this.backend = new Backend<null>(host, options, host.figures(what));
+    const { clock, log, outages } = host;
+    const alarm: SourceHost["alarm"] = (what, desc) => host.alarm(what, desc !== null && what === ALARM ? this.#withAge(desc) : desc);
+    this.backend = new Backend<null>({ clock, log, outages, alarm, every: (ms, fn) => host.every(ms, fn) }, options, host.figures(what));
   }
 
-  /** Keys without a name may be anybody's. */
+  get #goodMs(): number {
+    return Math.max(GOOD_MS, GOOD_TIMES * this.o.refreshMs);
+  }
+
+  /** So old that it may have been withdrawn long ago. */
+  get #isOld(): boolean {
+    return this.#isOlderThan(this.#goodMs);
+  }
+
+  /** What holds while the URL is away; "" = nothing was ever fetched. */
+  get #ageWords(): string {
+    if (this.#fetchedAt === null) return "";
+    const age = Math.floor(between(this.#fetchedAt, this.host.clock.mono()) / HOUR_MS);
+    const good = `${Math.floor(this.#goodMs / HOUR_MS)} h`;
+    const then = this.#isOld ? `are too old to let in anybody: ${good}` : `let in until they are ${good} old`;
+    return `; the keys that were fetched ${age} h ago ${then} (${GOOD_TIMES} times auth.jwt.jwks.refresh_interval, at least a day)`;
+  }
+
+  #withAge(desc: AlarmDetails): AlarmDetails {
+    const age = (): string => this.#ageWords;
+    return {
+      ...desc,
+      get summary() {
+        return desc.summary + age();
+      },
+    };
+  }
+
+  /** Keys without a name may be anybody's. Where all are too old, none is known. */
   find(alg: string, kid: string | null): Candidates {
-    const named = kid === null ? this.#keys : this.#keys.filter((key) => key.kid === kid || key.kid === null);
+    const good = this.#isOld ? [] : this.#keys;
+    const named = kid === null ? good : good.filter((key) => key.kid === kid || key.kid === null);
     const unknown = named.every((key) => kid !== null && key.kid !== kid);
     return { keys: named.flatMap((key) => candidate(key, alg)), unknown };
   }
@@ -98,7 +134,11 @@ export class Jwks implements KeyRing {
   async renewed(unnoticed = false): Promise<boolean> {
     if (!this.#isOlderThan(UNKNOWN_MS)) return false;
     // Where a key is new everybody needs the same look: one takes a place in line, not each.
-    await (this.#look ?? this.#looked(unnoticed));
+    try {
+      await (this.#look ?? this.#looked(unnoticed));
+    } catch (err) {
+      throw err instanceof BackendError && this.#isOld ? new BackendError(err.kind, err.message + this.#ageWords) : err;
+    }
     return true;
   }
 

@@ -1,8 +1,6 @@
 /** Who a token lets in, and what it says that client may do. */
 import { noteOf, sayWhy } from "../../core/access/trace.ts";
 import type { AclStep, AuthStep, ClientInfo } from "../../core/types.ts";
-import { wordsOf } from "../../lib/errors.ts";
-import { smallFile } from "../../lib/small_file.ts";
 import { isOnlyExplained } from "../_auth/asking.ts";
 import { type RuleSet, verdictOf } from "../_auth/rules.ts";
 import type { Source, SourceHost } from "../_auth/source.ts";
@@ -10,8 +8,9 @@ import type { Part } from "../_backend/template.ts";
 import { rulesOfClaim } from "./acl.ts";
 import { type Checked, checkToken, type JwtRules, type KeyRing, notLooked, oneKey } from "./check.ts";
 import { Jwks, type JwksOptions } from "./jwks.ts";
+import { keyFile } from "./key_file.ts";
 import { headerTold, tokenTold } from "./shown.ts";
-import { keyVerifiers, readToken, secretVerifiers } from "./token.ts";
+import { readToken, secretVerifiers } from "./token.ts";
 
 export interface JwtSettings {
   /** "" = none. */
@@ -38,7 +37,7 @@ export interface TokenNotes {
 
 /** @throws Error naming the key whose value cannot be used */
 export function jwtSource(host: SourceHost, o: JwtSettings, notes: TokenNotes): Source {
-  const file = o.pubkey === null ? null : oneKey(keyIn(o.pubkey), "auth.jwt.pubkey");
+  const file = o.pubkey === null ? null : keyFile(host, o.pubkey);
   const jwks = o.jwks === null ? null : new Jwks(host, o.jwks, notes.jwks.get(host));
   if (jwks === null) notes.jwks.delete(host);
   else notes.jwks.set(host, jwks);
@@ -109,13 +108,4 @@ function ringOf(file: KeyRing | null, url: KeyRing | null): KeyRing | null {
       return { keys: [...file.find(alg, kid).keys, ...keys], unknown };
     },
   };
-}
-
-/** @throws Error naming key and file */
-function keyIn(file: string) {
-  try {
-    return keyVerifiers(smallFile(file));
-  } catch (err) {
-    throw new Error(`auth.jwt.pubkey = ${file}: ${wordsOf(err)}`);
-  }
 }

@@ -42,7 +42,9 @@ const config = {
     "A user name has to be spelt as in the directory. Off, as EMQ X 3.1: JOE comes in with joe's password, and is another one to bans and rules.",
     OURS,
   ),
-  "auth.ldap.on_error": onErrorEntry("asks the next one, which EMQ X 3.1 did not: with allow_anonymous on, everybody is let in then"),
+  "auth.ldap.on_error": onErrorEntry(
+    "asks the next one, which EMQ X 3.1 did not: with allow_anonymous on, everybody is let in then; with it off, whom no other knows is refused as with deny",
+  ),
 };
 type Values = ValuesOf<typeof config>;
 

@@ -10,6 +10,7 @@ import { allowRule, type Rule, type RuleSet } from "../_auth/rules.ts";
 import type { Source, SourceHost } from "../_auth/source.ts";
 import { advised, asQuestion } from "../_backend/advice.ts";
 import { Backend } from "../_backend/backend.ts";
+import type { Rank } from "../_backend/calls.ts";
 import { LDAP_ADVICE, LDAP_KEYS, NAMING } from "./advice.ts";
 import { escapedInDn } from "./dn.ts";
 import { type Found, judgeLdap, type LdapDriver, type LdapServers, ldapDrivers, ldapWords } from "./driver.ts";
@@ -48,14 +49,14 @@ export function ldapSource(host: SourceHost, o: LdapAuthSettings): Source {
   const attributes = [o.nameAttribute, o.passwordAttribute, ENABLED, ...Object.keys(TOPICS)];
   const counts = { objectClass: o.objectClass, attributes, harmless: dnOf("1") };
 
-  function entryOf(client: ClientInfo, wanted?: () => boolean): Promise<Found | null> {
+  function entryOf(client: ClientInfo, wanted?: () => boolean, rank?: Rank): Promise<Found | null> {
     const dn = dnOf(client.username ?? "");
     return askNoted(
       host.clock,
       client,
       `search base (objectClass=${o.objectClass})`,
       shownDn,
-      (unnoticed) => backend.ask((d) => asQuestion(NAMING, d.entry(dn, counts)), wanted, unnoticed),
+      (unnoticed) => backend.ask((d) => asQuestion(NAMING, d.entry(dn, counts)), wanted, unnoticed, rank),
       (entry) => entryTold(entry, attributes, o.passwordAttribute, client),
     );
   }
@@ -79,7 +80,7 @@ export function ldapSource(host: SourceHost, o: LdapAuthSettings): Source {
   }
 
   const kept = new KeptRules(host, async (client) => {
-    const entry = client.username ? await entryOf(client) : null;
+    const entry = client.username ? await entryOf(client, undefined, "second") : null;
     return entry === null || !isSpeltSo(entry, client) ? NO_RULES : rulesOf(entry, odd(client));
   });
 

@@ -10,6 +10,7 @@ import type { StoredKind } from "../_auth/stored.ts";
 import { shownAddresses } from "../_backend/address.ts";
 import { advised, asQuestion } from "../_backend/advice.ts";
 import { Backend } from "../_backend/backend.ts";
+import type { Rank } from "../_backend/calls.ts";
 import { BackendError } from "../_backend/errors.ts";
 import { MONGO_ADVICE } from "../_mongo/advice.ts";
 import type { Document } from "../_mongo/document.ts";
@@ -45,6 +46,7 @@ export function mongoSource(host: SourceHost, o: MongoAuthSettings): Source {
     client: ClientInfo,
     told: (found: Document | null) => Told,
     wanted?: () => boolean,
+    rank?: Rank,
   ): Promise<Document | null> {
     const filter = fillSelector(selector, { client });
     const shown = (client: ClientInfo): string[] =>
@@ -55,7 +57,7 @@ export function mongoSource(host: SourceHost, o: MongoAuthSettings): Source {
       client,
       question,
       shown,
-      (unnoticed) => backend.ask((d) => asQuestion(key, d.first(collection, filter, fields)), wanted, unnoticed),
+      (unnoticed) => backend.ask((d) => asQuestion(key, d.first(collection, filter, fields)), wanted, unnoticed, rank),
       told,
     );
   }
@@ -95,7 +97,9 @@ export function mongoSource(host: SourceHost, o: MongoAuthSettings): Source {
     const { collection, selectors } = o.acl as NonNullable<typeof o.acl>;
     const told = (found: Document | null): Told => rulesTold(found, client);
     const found = await Promise.all(
-      selectors.map((selector) => ask("auth.mongo.acl_query.collection", { collection, selector }, Object.keys(TOPICS), client, told)),
+      selectors.map((selector) =>
+        ask("auth.mongo.acl_query.collection", { collection, selector }, Object.keys(TOPICS), client, told, undefined, "second"),
+      ),
     );
     const documents = found.filter((document) => document !== null);
     // Who has any rules may do nothing else (EMQ X 3.1).

@@ -10,6 +10,7 @@ import type { StoredKind } from "../_auth/stored.ts";
 import { shownAddresses } from "../_backend/address.ts";
 import { advised, asQuestion } from "../_backend/advice.ts";
 import { Backend } from "../_backend/backend.ts";
+import type { Rank } from "../_backend/calls.ts";
 import { BackendError } from "../_backend/errors.ts";
 import { REDIS_ADVICE, redisWords } from "../_redis/advice.ts";
 import { judgeRedis, type RedisDriver, type RedisServers, redisDrivers } from "../_redis/driver.ts";
@@ -43,6 +44,7 @@ export function redisSource(host: SourceHost, o: RedisAuthSettings): Source {
     client: ClientInfo,
     told: (answer: unknown) => Told,
     wanted?: () => boolean,
+    rank?: Rank,
   ): Promise<unknown> {
     if (host.onlyTries && isScript(command.text)) throw new BackendError("refused", NOT_TRIED);
     const hidesErrors = isReadingScript(command.text) && !host.isSaved(key);
@@ -53,7 +55,7 @@ export function redisSource(host: SourceHost, o: RedisAuthSettings): Source {
       client,
       command.text,
       shown,
-      (unnoticed) => backend.ask((d) => asQuestion(key, hidesErrors ? d.run(args).catch(notTold) : d.run(args)), wanted, unnoticed),
+      (unnoticed) => backend.ask((d) => asQuestion(key, hidesErrors ? d.run(args).catch(notTold) : d.run(args)), wanted, unnoticed, rank),
       told,
     );
   }
@@ -79,7 +81,7 @@ export function redisSource(host: SourceHost, o: RedisAuthSettings): Source {
         ? null
         : async (client) => {
             const isSaved = host.isSaved(keys.rules);
-            const answer = await ask(keys.rules, acl, client, (answer) => rulesTold(acl, answer, client, isSaved));
+            const answer = await ask(keys.rules, acl, client, (answer) => rulesTold(acl, answer, client, isSaved), undefined, "second");
             return rulesOf(answer, odd(client), isSaved);
           },
     keys,

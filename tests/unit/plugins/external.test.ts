@@ -181,3 +181,20 @@ test("`this` in start is the manifest", async () => {
   const plugin = await importExternal(file as NonNullable<typeof file>);
   expect(plugin.start({} as never)).toBeUndefined();
 });
+
+test("a plugin that refuses and does not say with which code: no client hears that it was let in", async () => {
+  const answers = ["{ allow: false }", "{ allow: null }"];
+  for (const answer of answers) {
+    const text = `export default { name: "no", activeByDefault: true, start: (ctx) => void ctx.hook("client.authenticate", () => (${answer})) };`;
+    const m = manage([], { expandPluginsDir: dirWith({ "no.js": text }) });
+    expect(await m.manager.startAll()).toEqual([]);
+    const code = (version: 4 | 5) => {
+      const [p] = m.kit
+        .client(version)
+        .connect("c", { username: "joe", password: Buffer.from("p") })
+        .take();
+      return p?.cmd === "connack" && (p.reasonCode ?? p.returnCode);
+    };
+    expect([code(4), code(5)]).toEqual([5, 0x87]);
+  }
+});

@@ -150,6 +150,22 @@ describe("authentication", () => {
     expect(code(access.authenticate(aClient({}), PASSWORD))).toBe("allow");
   });
 
+  test("a refusal whose code is none, or no refusal's, is told as one all the same", () => {
+    const { hooks, access } = setUp();
+    for (const allow of [false, null])
+      for (const nonsense of [undefined, null, 0, 1, 0x7f, 5, 0x100, 0xff, -121, 0x87 + 0.5, Number.NaN, "0x87", {}]) {
+        hooks.add("client.authenticate", "js", (() => ({ allow, code: nonsense })) as never);
+        expect(access.authenticate(aClient({}), PASSWORD)).toEqual({
+          allow: false,
+          code: 0x87,
+          why: "refused without a reason",
+          told: "not authorized",
+        });
+      }
+    hooks.add("client.authenticate", "js", (() => ({ allow: false, code: 0x8a, why: "listed" })) as never);
+    expect(access.authenticate(aClient({}), PASSWORD)).toMatchObject({ code: 0x8a, why: "listed" });
+  });
+
   test("who is not decided about but doubted is let in by a later one, or not at all, whatever allow_anonymous says", async () => {
     const half: AuthStep = { allow: null, code: 0x86, why: "no password" };
     const no: AuthResult = { allow: false, code: 0x86, why: "no password", told: "not authorized" };
@@ -161,6 +177,28 @@ describe("authentication", () => {
       expect(await access.authenticate(aClient({}), PASSWORD)).toEqual(no);
       hooks.add("client.authenticate", "knows", () => ({ allow: true }));
       expect(await access.authenticate(aClient({}), PASSWORD)).toEqual({ allow: true, isSuper: false });
+    }
+  });
+
+  test("who is passed on because nobody could be asked comes in with allow_anonymous; else he hears so, and it is no wrong password", async () => {
+    const away: AuthStep = { allow: null, failed: true, code: 0x88, why: "PostgreSQL at 10.0.0.1 is down" };
+    const no: AuthResult = { allow: false, code: 0x88, why: away.why, told: "authentication is not available now" };
+    const off = testZone({ allowAnonymous: false });
+    for (const answer of [() => away, async () => away]) {
+      const { hooks, access, metrics } = setUp();
+      const asked = async (allowAnonymous = false): Promise<AuthResult> =>
+        access.authenticate(aClient(allowAnonymous ? {} : { zone: off }), PASSWORD);
+      hooks.add("client.authenticate", "away", answer, 5);
+      expect(await asked(true)).toEqual({ allow: true, isSuper: false });
+      expect(await asked()).toEqual(no);
+      expect([metrics.authSuccess, metrics.authAnonymous, metrics.authFailure, metrics.authError]).toEqual([1, 1, 1, 1]);
+      // Who is doubted is not let in by allow_anonymous, and might have been by the one that is away.
+      for (const priority of [9, 1]) {
+        hooks.add("client.authenticate", "doubts", () => ({ allow: null, code: 0x86, why: "no password" }), priority);
+        expect([await asked(true), await asked()]).toEqual([no, no]);
+      }
+      hooks.add("client.authenticate", "knows", () => ({ allow: false, code: 0x87, why: "wrong" }));
+      expect(await asked()).toEqual({ allow: false, code: 0x87, why: "wrong", told: "not authorized" });
     }
   });
 

@@ -236,6 +236,25 @@ test("a handler's reason in words stands for the one in its answer, and is forgo
   ]);
 });
 
+test("a handler that could ask nobody passes on: allow_anonymous decides, and the step says what the client hears", async () => {
+  const s = setUp();
+  s.hooks.add("client.authenticate", "db", () => ({ allow: null, failed: true, code: 0x88, why: "MySQL is down" }), 3);
+  s.hooks.add("client.authenticate", "silent", () => null, 2);
+  const steps = async (allowAnonymous: boolean): Promise<string[]> => {
+    const { authentication } = await explain(s, aClient({ zone: testZone({ allowAnonymous }) }), PASSWORD);
+    return authentication.steps.slice(3).map((x) => `${x.step} ${x.verdict}: ${x.why}`);
+  };
+  const asked = ["db ignore: MySQL is down", "silent ignore: has no answer for this client"];
+  expect(await steps(true)).toEqual([
+    ...asked,
+    "allow_anonymous allow: db could ask nobody, and no other authentication plugin knows this client; allow_anonymous is on in zone external",
+  ]);
+  expect(await steps(false)).toEqual([
+    ...asked,
+    "allow_anonymous deny: db could ask nobody, and no other authentication plugin knows this client, who hears that the server is unavailable; allow_anonymous is off in zone external",
+  ]);
+});
+
 test("what is known of a client from its log-in is known when a topic is asked about", async () => {
   const s = setUp();
   const known = new WeakSet<ClientInfo>();

@@ -1,6 +1,6 @@
 /** Slow hashes: a few at a time, as many wait as have their turn in time, addresses take turns. */
 import { expect, test } from "bun:test";
-import { HashQueue } from "../../../../server/plugins/_auth/hash_queue.ts";
+import { HashQueue, NOBODY } from "../../../../server/plugins/_auth/hash_queue.ts";
 
 /** Jobs that end when the test says so; a hash takes what the test says. */
 function world(atATime: number, waitingMs: number) {
@@ -115,4 +115,15 @@ test("what has had its turn is no part of an address's any more", async () => {
   ).toEqual([true, true, false]);
   await end("runs");
   expect([add("c", { from: "10.0.0.1" }), add("d", { from: "10.0.0.1" })].map((job) => job !== null)).toEqual([true, false]);
+});
+
+test("what is hashed for nobody has one turn of four while others wait, and every turn when none does", async () => {
+  const { queue, begun, add, end } = world(1, 15_000);
+  add("runs");
+  for (let i = 0; i < 4; i++) add(`nobody ${i}`, { from: NOBODY });
+  for (let i = 0; i < 4; i++) add(`a ${i}`, { from: "10.0.0.1" });
+  for (let i = 0; i < 2; i++) add(`b ${i}`, { from: "10.0.0.2" });
+  while (queue.size > 0) await end(begun.at(-1) ?? "");
+  const order = ["a 0", "b 0", "a 1", "nobody 0", "b 1", "a 2", "a 3", "nobody 1", "nobody 2", "nobody 3"];
+  expect(begun).toEqual(["runs", ...order]);
 });

@@ -1,44 +1,15 @@
 /** Keys from a URL: when they are fetched, which of them count, and what holds while they are not to be had. */
 import { afterAll, afterEach, describe, expect, test } from "bun:test";
-import { generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import { generateKeyPairSync, type KeyObject } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { authJwt } from "../../../../server/plugins/auth_jwt/index.ts";
 import type { TestKit } from "../../../support/test_broker.ts";
 import { until } from "../../../support/until.ts";
 import { logIn, removeTempDirs, running, tempDir } from "../harness.ts";
+import { jwk, keys, pair, signed } from "./keys.ts";
 
 afterAll(removeTempDirs);
-
-const b64 = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url");
-const pair = () => generateKeyPairSync("ed25519");
-const jwk = (key: KeyObject, more: object = {}): object => ({ ...key.export({ format: "jwk" }), ...more });
-
-function signed(key: KeyObject, header: object = {}, claims: object = {}): string {
-  const body = `${b64({ alg: "EdDSA", ...header })}.${b64(claims)}`;
-  return `${body}.${sign(null, Buffer.from(body), key).toString("base64url")}`;
-}
-
-/** A URL with keys. */
-function keys() {
-  const state = { body: "", status: 200, requests: 0, hangs: false, gate: null as PromiseWithResolvers<void> | null };
-  const server = Bun.serve({
-    port: 0,
-    hostname: "127.0.0.1",
-    async fetch() {
-      state.requests++;
-      if (state.hangs) return new Promise<Response>(() => {});
-      await state.gate?.promise;
-      return new Response(state.body, { status: state.status });
-    },
-  });
-  return {
-    state,
-    server,
-    url: `http://127.0.0.1:${server.port}/jwks.json`,
-    set: (...list: unknown[]) => (state.body = JSON.stringify({ keys: list })),
-  };
-}
 
 const stops: (() => unknown)[] = [];
 afterEach(async () => {
