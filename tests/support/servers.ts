@@ -94,14 +94,11 @@ export abstract class Server {
     return all;
   }
 
-  /** `kill -9`, children and all: first it stands still, so that it starts no more of them. */
+  /** `kill -9`, children and all. */
   async kill(): Promise<void> {
-    const child = this.#child;
-    if (child === null) return;
-    if (child.exitCode === null && child.signalCode === null) child.kill("SIGSTOP");
-    await until(() => standsStill(child.pid), "it starts no more processes");
+    await this.freeze();
     const all = this.#signal("SIGKILL");
-    await child.exited;
+    await this.#child?.exited;
     await until(() => all.every(standsStill), "all of its processes have ended");
     this.#child = null;
   }
@@ -113,10 +110,17 @@ export abstract class Server {
     this.#child = null;
   }
 
-  /** It stands still, its connections stay open. A thread that the signal has not reached yet would answer somebody. */
+  /**
+   * It stands still, its connections stay open. A thread that the signal has not reached yet would answer somebody, and so would a process that was
+   * started meanwhile: they are looked for until there are no more.
+   */
   async freeze(): Promise<void> {
-    const all = this.#signal("SIGSTOP");
-    await until(() => all.every(standsStill), "every thread is stopped");
+    for (let seen = 0, all: number[] = []; seen === 0 || all.length > seen; ) {
+      seen = all.length;
+      all = this.#signal("SIGSTOP");
+      await until(() => all.every(standsStill), "every thread is stopped");
+      if (all.length === 0) return;
+    }
   }
   thaw(): void {
     this.#signal("SIGCONT");
