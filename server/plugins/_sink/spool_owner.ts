@@ -24,10 +24,8 @@ export function spoolOwner(sink: SpoolSink): SpoolOwner {
     diskMax: () => sink.settings().diskMax,
     unwrittenMax: sink.unwrittenMax ?? UNWRITTEN_MAX,
     trouble: (of, why) => trouble.is(of, why, server()),
-    lost(rows, why, isKept) {
-      drops.lost(rows, server(), why);
-      if (isKept) trouble.unreadable(why, server());
-    },
+    lost: (rows, why) => drops.lost(rows, server(), why),
+    unreadable: (why) => trouble.unreadable(why, server()),
     torn(file, bytes) {
       trouble.torn += bytes;
       host.log.warn("the end of a file was cut off: it was not written to its end", { server: server(), file, bytes });

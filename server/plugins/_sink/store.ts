@@ -46,7 +46,7 @@ export class SinkStore<T> {
       try {
         before.push({ ...letter, item: this.codec.decode(item), bytes: item.length });
       } catch {
-        owner.lost(1, "it is no dead letter of this queue", false);
+        owner.lost(1, "it is no dead letter of this queue");
       }
     }
     this.#isOpen = true;
