@@ -35,7 +35,8 @@ export class DiskTrouble {
     this.#isUnreadable = why !== null;
     if (why !== null) this.host.log.error("a file of the queue cannot be read", { server: what, error: why });
     const title = `${what}: a file of the queue cannot be read`;
-    const stays = "It stays as long as the queue has room on the disk, and is tried again at the next start: what is in it waits until then.";
+    const stays =
+      "It stays as long as the queue has room on the disk, and is tried again at the next start: what is in it waits until then.";
     this.host.alarm(`unreadable${this.suffix}`, why === null ? null : { severity: "error", title, summary: `${why}. ${stays}` });
   }
 

@@ -109,7 +109,7 @@ export class Segment {
   /** Nothing more of it is read: what is not in memory is lost, or waits for a later start. Returns how many those are. */
   passOver(isKept: boolean): number {
     const { unread } = this;
-    if (isKept) {
+    if (isKept && unread > 0) {
       this.loaded += unread;
       this.kept = unread;
     } else this.left -= unread;

@@ -319,7 +319,7 @@ export class Spool {
     const out: Stored[] = [];
     const from = this.#reading === segment ? this.#offset : segment.offsetOf(this.#next);
     let size = 0;
-    let why = "its file is damaged";
+    let [why, isKept] = ["its file is damaged", false];
     try {
       for await (const piece of pieces(file, from, segment.size, () => {})) {
         if (segment.gone) return out;
@@ -342,9 +342,10 @@ export class Spool {
         return out.length > 0 ? out : null;
       }
       why = wordsOf(err);
+      isKept = true;
     }
-    // It cannot be read to its end: the rest is lost.
-    if (this.#next <= segment.last) this.#passOver(segment, why, false);
+    // It cannot be read to its end: the rest is lost, or waits for a later start.
+    if (this.#next <= segment.last) this.#passOver(segment, why, isKept);
     this.#removeDone();
     return out;
   }
@@ -365,6 +366,7 @@ export class Spool {
     const rows = segment.passOver(isKept);
     this.#unread -= rows;
     this.#next = Math.max(this.#next, segment.last + 1);
+    if (rows === 0) return;
     const what = `${segment.name}: ${why}`;
     if (isKept) this.owner.unreadable(what);
     else this.owner.lost(rows, what);

@@ -120,3 +120,49 @@ describe("a file that cannot be read at the start stays for a later one", () => 
     expect(await sendAll(new World(settings, disk.crash()))).toEqual([2]);
   });
 });
+
+describe("a file that cannot be read makes room as any other", () => {
+  const settings = { ...ROOMY, rowsMax: 4, diskMax: 512_000 };
+  /** Its first file cannot be read any more, and has two rows, of which none is in memory. */
+  const kept = async (): Promise<World> => {
+    const w = new World(settings, new MemoryDisk());
+    await w.turn();
+    for (const n of numbers(1, 8)) {
+      w.push("a", n, 100, 30_000);
+      await w.turn();
+    }
+    const next = new World(settings, w.disk.crash());
+    let reads = 0;
+    next.disk.failsRead = (name) => (name.endsWith("01") && ++reads > 1 ? "EIO" : null);
+    await next.turn();
+    return next;
+  };
+
+  test("its rows wait, until they are dropped with it; the alarm ends with it", async () => {
+    const w = await kept();
+    expect([w.counts.dropped, w.report.waiting, [...w.alarms.keys()]]).toEqual([0, 8, ["unreadable"]]);
+    expect(w.alarms.get("unreadable")?.summary).toContain("as long as the queue has room on the disk");
+    const taken = await sendAll(w);
+    expect([taken, w.report.waiting]).toEqual([numbers(3, 8), 2]);
+    for (let n = 9; n <= 30; n++) {
+      w.push("a", n, 100, 30_000);
+      await w.turn();
+      await w.answerAll();
+    }
+    expect([w.counts.dropped, w.report.waiting, w.alarms.has("unreadable")]).toEqual([2, 0, false]);
+    expect([...w.disk.files.keys()]).not.toContain("segment-0000000001");
+    expect(w.taken.map(({ n }) => n)).toEqual(numbers(3, 30));
+  });
+
+  test("the next one of the same queue reads them, and none counts twice", async () => {
+    const w = await kept();
+    await sendAll(w);
+    const handed = w.sink.handOver();
+    await w.pass(3000);
+    w.disk.failsRead = () => null;
+    const heir = new World(settings, w.disk);
+    heir.sink.inherit(await handed);
+    expect(await sendAll(heir)).toEqual([1, 2]);
+    expect([w.counts.done + heir.counts.done, w.counts.dropped + heir.counts.dropped]).toEqual([8, 0]);
+  });
+});
