@@ -232,8 +232,7 @@ export class Sink<T> {
     for (const entry of entries) this.#room.remove(entry);
     this.host.failed?.(entries.length, why);
     this.#letters.gaveUp(entries, why, this.host.clock.now());
-    const store = this.#store;
-    void store?.lettersWritten().then(() => store.spool.done(seqsOf(entries)));
+    this.#store?.lettered(seqsOf(entries));
   }
 
   #again({ item, key, bytes }: Letter<T>): boolean {

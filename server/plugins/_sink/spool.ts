@@ -211,9 +211,8 @@ export class Spool {
   }
 
   async #room(length: number): Promise<Segment> {
-    const most = Segment.sizeWithin(this.#most);
     const active = this.#active;
-    if (active !== null && (active.size === 0 || active.size + length <= most)) return active;
+    if (active !== null && (active.size === 0 || active.size + length <= Segment.sizeWithin(this.#most))) return active;
     const segment = await Segment.create(this.#nextSegment++, this.disk, this.#segments.at(-1)?.last ?? 0);
     this.#endActive();
     this.#segments.push(segment);
