@@ -102,6 +102,8 @@ export function deliver<D, I>(
       sink.inherit(legacy as Left<I>);
       return true;
     },
+    hold: () => sink.reading.hold(),
+    begin: () => sink.reading.begin(),
   };
 }
 
