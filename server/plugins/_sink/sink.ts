@@ -85,7 +85,7 @@ export class Sink<T> {
     this.reading = new Reading({
       isOpen: () => this.#state === "open",
       hasRoom: () => this.#room.isHalfFree,
-      bounds: () => this.settings,
+      bounds: () => this.#room.readable,
       found: (all) => {
         for (const stored of all) this.#restore(stored);
         this.#due.soon();
