@@ -284,3 +284,33 @@ test("actions of a change are held at once, until all of it is through; those of
   await expect(service.updateRule(made.id, { actions })).rejects.toThrow("it cannot be");
   expect(seen.filter((what) => /begin c|hold c|close c/.test(String(what)))).toEqual(["hold c", "close c"]);
 });
+
+test("when the node stops actions close, with what waits, before the plugins that bring their kinds, whichever was loaded first", async () => {
+  const seen: string[] = [];
+  const bringer = definePlugin({
+    name: "test_bringer",
+    description: "",
+    version: "v1",
+    activeByDefault: false,
+    config: {},
+    start(ctx) {
+      const kind = { for: "$any", type: "built_in", title: "", description: "", params: {} } as const;
+      const action = {
+        run: () => {},
+        close: () => void seen.push("close"),
+        async handOver() {
+          seen.push("hand over");
+          return { rows: 1, bytes: 1, letters: 0 };
+        },
+      };
+      ctx.offer({ actions: [{ ...kind, name: "test:waits", open: () => action }] });
+    },
+  });
+  const m = manage([ruleEngine, bringer]);
+  await m.manager.load("emqx_rule_engine");
+  await m.manager.load("test_bringer");
+  const service = m.manager.service("emqx_rule_engine") as RuleEngineService;
+  await service.createRule({ name: "r", rawsql: 'SELECT * FROM "t"', actions: [{ name: "test:waits", params: {} }] });
+  await m.manager.stopAll();
+  expect(seen).toEqual(["close"]);
+});
