@@ -39,9 +39,11 @@ export async function leftoverOn(disk: Disk, owner: Pick<SpoolOwner, "wall" | "t
       left.segments.push(Segment.unreadable(number, disk, left.lastSeq));
     }
   }
-  // More than that no file has: what is in those is found again when they can be read.
-  left.lastSeq += unread.length * SPREAD_MAX;
-  if (unread.length > 0) owner.unreadable(`${unread[0]}${unread.length > 1 ? `, and ${unread.length - 1} more` : ""}`);
+  if (unread.length === 0) return left;
+  // What is in those is found again when they can be read, and is older than now; where the clock was set back no file has more than that.
+  const now = owner.wall() * PER_MS;
+  left.lastSeq = now > left.lastSeq ? now : left.lastSeq + unread.length * SPREAD_MAX;
+  owner.unreadable(`${unread[0]}${unread.length > 1 ? `, and ${unread.length - 1} more` : ""}`);
   return left;
 }
 

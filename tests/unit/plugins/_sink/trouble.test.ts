@@ -121,6 +121,26 @@ describe("a file that cannot be read at the start stays for a later one", () => 
   });
 });
 
+test("starts that can read other files each: no number is given twice, and nothing is taken for what is there already", async () => {
+  let disk = new MemoryDisk();
+  const files = (): string[] => [...disk.files.keys()].sort();
+  const start = async (hours: number, broken: (name: string) => boolean, from: number, to: number): Promise<void> => {
+    disk = disk.crash();
+    disk.refuses = (name) => (broken(name) ? "EACCES" : null);
+    const w = new World({ ...ROOMY, rowsMax: 1 }, disk);
+    w.clock.forward(hours * 3_600_000);
+    await w.turn();
+    for (const n of numbers(from, to)) w.push("a", n, 100, 1000);
+    await w.turn();
+  };
+  await start(0, () => false, 1, 3);
+  await start(1, (name) => name === files()[0], 4, 12);
+  await start(2, (name) => name === files()[1], 13, 30);
+  await start(3, (name) => name === files()[2], 31, 33);
+  expect(files()).toHaveLength(4);
+  expect(await sendAll(new World(ROOMY, disk.crash()))).toEqual(numbers(1, 33));
+});
+
 describe("a file that cannot be read makes room as any other", () => {
   const settings = { ...ROOMY, rowsMax: 4, diskMax: 512_000 };
   /** Its first file cannot be read any more, and has two rows, of which none is in memory. */
