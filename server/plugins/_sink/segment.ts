@@ -171,3 +171,6 @@ export function segmentWith(segments: readonly Segment[], seq: number): Segment 
   const found = segments[low];
   return found?.has(seq) === true ? found : undefined;
 }
+
+/** There is one that cannot be read. */
+export const anyKept = (segments: readonly Segment[]): boolean => segments.some((s) => s.kept !== null);

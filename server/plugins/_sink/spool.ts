@@ -16,7 +16,7 @@ import { checkItem, encodeFrame, rangesOf } from "./frames.ts";
 import { leftoverOn } from "./leftover.ts";
 import { Planned } from "./planned.ts";
 import { pieces } from "./scan.ts";
-import { SEGMENT_MOST, Segment, segmentWith } from "./segment.ts";
+import { anyKept, SEGMENT_MOST, Segment, segmentWith } from "./segment.ts";
 import { Syncing } from "./syncing.ts";
 import { SpoolTrouble } from "./trouble.ts";
 import type { SpoolOwner, Stored } from "./types.ts";
@@ -267,7 +267,7 @@ export class Spool {
       this.#next = Math.max(this.#next, last + 1);
       this.#remove(segment);
       this.owner.madeRoom(last, unread + (kept ?? 0));
-      if (kept !== null && this.#segments.every((s) => s.kept === null)) this.owner.unreadable(null);
+      if (kept !== null) this.owner.unreadableGone(segment.name, !anyKept(this.#segments));
     }
   }
 

@@ -26,6 +26,10 @@ export function spoolOwner(sink: SpoolSink): SpoolOwner {
     trouble: (of, why) => trouble.is(of, why, server()),
     lost: (rows, why) => drops.lost(rows, server(), why),
     unreadable: (why) => trouble.unreadable(why, server()),
+    unreadableGone(file, isLast) {
+      host.log.error("a file of the queue that cannot be read has made room: what was in it is lost", { server: server(), file });
+      if (isLast) trouble.unreadable(null, server());
+    },
     torn(file, bytes) {
       trouble.torn += bytes;
       host.log.warn("the end of a file was cut off: it was not written to its end", { server: server(), file, bytes });

@@ -161,8 +161,10 @@ export interface SpoolOwner {
   readable(): void;
   /** So many cannot be read, and are gone, and why. */
   lost(rows: number, why: string): void;
-  /** A file cannot be read, and stays for a later start, and why; null = there is none any more: a full disk has taken something newer. */
-  unreadable(why: string | null): void;
+  /** A file cannot be read, and stays for a later start, and why. */
+  unreadable(why: string): void;
+  /** Such a one has made room, and nobody knows for sure how many rows were in it. `isLast`: there is none any more. */
+  unreadableGone(file: string, isLast: boolean): void;
   /** Nothing up to this number is on the disk any more: a full one has taken something newer. So many of them are not in memory either. */
   madeRoom(seq: number, lost: number): void;
   /** It is known what a former run has left, and something new is to be written. Whatever is appended now stands before what has come meanwhile. */

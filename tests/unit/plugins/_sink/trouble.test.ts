@@ -171,6 +171,7 @@ describe("a file that cannot be read makes room as any other", () => {
     }
     expect([w.counts.dropped, w.report.waiting, w.alarms.has("unreadable")]).toEqual([2, 0, false]);
     expect([...w.disk.files.keys()]).not.toContain("segment-0000000001");
+    expect(w.lines("error")).toContain("a file of the queue that cannot be read has made room: what was in it is lost");
     expect(w.taken.map(({ n }) => n)).toEqual(numbers(3, 30));
   });
 
