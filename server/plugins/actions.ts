@@ -101,6 +101,12 @@ export interface Action {
   handOver?(): Promise<Legacy>;
   /** Take over what one of the same kind has left, before the first row. False = it cannot be used. Never throws. */
   inherit?(legacy: Legacy): boolean;
+  /**
+   * It may not come to be its rule's, or what it is to take over comes later: what lies on the disk stays there until `begin`. Called in the turn in
+   * which it was opened, if at all; no row comes before `begin`.
+   */
+  hold?(): void;
+  begin?(): void;
 }
 
 /** What an action has left to the next one in its place: whoever made it knows what it is. */

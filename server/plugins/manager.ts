@@ -119,7 +119,7 @@ export class PluginManager {
 
   /** Unload everything; what is to run at the next start stays as it is. */
   async stopAll(): Promise<void> {
-    for (const slot of this.remembered.inOrder(this.slots.values()).reverse()) await this.exclusive(() => this.stop(slot));
+    for (const slot of this.remembered.inEndOrder(this.slots.values())) await this.exclusive(() => this.stop(slot));
   }
 
   // ---- what there is

@@ -38,6 +38,8 @@ export interface PluginManifest<N extends string, C extends ConfigTable> {
   readonly activeByDefault: boolean;
   /** All its settings are taken over while it runs, by `ctx.changed`: it is never stopped for a change, so that nobody gets by it meanwhile. */
   readonly inPlace?: boolean;
+  /** It makes something of what others `offer`, and ends before them when the node stops. */
+  readonly usesKinds?: boolean;
   readonly config: C;
   /** Keys that `PUT /configs/:app` sets while the plugin runs, with their type's name as 3.1 shows it. */
   readonly liveKeys?: { readonly [K in keyof C & string]?: string };
@@ -55,6 +57,7 @@ export interface AnyPlugin {
   readonly required?: boolean;
   readonly guards?: boolean;
   readonly inPlace?: boolean;
+  readonly usesKinds?: boolean;
   readonly activeByDefault: boolean;
   readonly config: ConfigTable;
   readonly liveKeys?: Readonly<Record<string, string>>;

@@ -48,6 +48,14 @@ export class Remembered {
     return [...all].sort((a, b) => place(a) - place(b) || (a.plugin.name < b.plugin.name ? -1 : 1));
   }
 
+  /** As they end: the last one first, but whoever makes something of what others offer before all of those. */
+  inEndOrder<T extends { plugin: AnyPlugin }>(all: Iterable<T>): T[] {
+    const uses = ({ plugin }: T): number => Number(plugin.usesKinds ?? false);
+    return this.inOrder(all)
+      .reverse()
+      .sort((a, b) => uses(b) - uses(a));
+  }
+
   #places(): number[] {
     return this.#kv.entries().flatMap(([key, value]) => (key.startsWith("order/") ? [Number(value)] : []));
   }

@@ -12,6 +12,8 @@ export class MemoryDisk implements Disk {
   failingFiles = /./;
   /** Code of the system's error for whoever opens a file; null = it can be opened. */
   refuses: (name: string) => string | null = () => null;
+  /** The same for whoever reads one, from that offset. */
+  failsRead: (name: string, offset: number) => string | null = () => null;
   /** The same for whoever lists them. */
   refusesList: string | null = null;
   /** A disk that is full may still take the name of a file. */
@@ -124,7 +126,12 @@ export class MemoryDisk implements Disk {
           size += copy.length;
         });
       },
-      read: (offset, length) => this.#call(() => new Uint8Array(bytes().subarray(offset, offset + length))),
+      read: (offset, length) =>
+        this.#call(() => {
+          const code = this.failsRead(name, offset);
+          if (code !== null) throw Object.assign(new Error(`${code}: ${name}`), { code });
+          return new Uint8Array(bytes().subarray(offset, offset + length));
+        }),
       sync: () => this.#call(() => {}),
       close: () =>
         this.#call(() => {

@@ -29,9 +29,18 @@ export const QUEUE = {
     "Disk Size",
     "What waits on the disk at most, in MiB: it survives a restart. 0 = nothing is kept there.",
   ),
-  ordered: flag(true, "Ordered", "What is done about one client is done in order. Off: whatever connection is free takes the next rows."),
+  ordered: flag(
+    true,
+    "Ordered",
+    "What is done about one client is done in order, except that a row that is tried again by itself (retries) may come behind rows that were sent with it. Off: whatever connection is free takes the next rows.",
+  ),
   max_age: number(86_400, [1, 2_592_000], "Max Age", "A row that could not be sent for so long is given up, in seconds."),
-  retries: number(3, [0, 1000], "Retries", "So often a row is sent again that may itself be what is wrong; then it is given up."),
+  retries: number(
+    3,
+    [0, 1000],
+    "Retries",
+    "So often a row is sent again that may itself be what is wrong; then it is given up. Rows of the same client that were sent with it may arrive before it.",
+  ),
 } as const satisfies ParamsSpec;
 
 const MIB = 1024 * 1024;
@@ -110,6 +119,8 @@ export function deliver<D, I>(
       sink.inherit(legacy as Left<Made<I> | Foreign>);
       return true;
     },
+    hold: () => sink.reading.hold(),
+    begin: () => sink.reading.begin(),
   };
 }
 
@@ -117,7 +128,8 @@ const FOREIGN = new SendError("give up", "it was made for other parameters than 
 
 /**
  * One try to send a batch, in parts as large as the pace has it, one after the other. What may be a row's own fault is tried again here: the server has
- * answered, so that it is no failure of its own, and nobody else's rows wait for a server that is there. Later ones of its key wait for it.
+ * answered, so that it is no failure of its own, and nobody else's rows wait for a server that is there. Those of its key in later parts wait for it; one in
+ * the same part may have arrived.
  */
 class Sending<D, I> {
   readonly #failed = new Map<number, SendError>();

@@ -1,6 +1,6 @@
 /**
  * That the disk does not take a queue or its dead letters, as it is told: in the log when it begins and when it is over, by an alarm, in the state. That
- * a file cannot be read: by an alarm, until a later start reads it.
+ * a file cannot be read: in the log, and by an alarm, until it makes room or a later start reads it.
  */
 import type { BackendHost } from "../_backend/host.ts";
 import type { Kept } from "./types.ts";
@@ -29,14 +29,15 @@ export class DiskTrouble {
     this.#tell(before, what);
   }
 
-  /** A file stays unread. The last one is told. */
-  unreadable(why: string, what: string): void {
-    this.#isUnreadable = true;
-    this.host.alarm(`unreadable${this.suffix}`, {
-      severity: "error",
-      title: `${what}: a file of the queue cannot be read`,
-      summary: `${why}. Its rows count as dropped. The file stays, and is tried again at the next start.`,
-    });
+  /** A file stays unread, and why: the last one is told; null = none does. */
+  unreadable(why: string | null, what: string): void {
+    if (why === null && !this.#isUnreadable) return;
+    this.#isUnreadable = why !== null;
+    if (why !== null) this.host.log.error("a file of the queue cannot be read", { server: what, error: why });
+    const title = `${what}: a file of the queue cannot be read`;
+    const stays =
+      "It stays as long as the queue has room on the disk, and is tried again at the next start: what is in it waits until then.";
+    this.host.alarm(`unreadable${this.suffix}`, why === null ? null : { severity: "error", title, summary: `${why}. ${stays}` });
   }
 
   /** Nothing is to be written any more. */
@@ -44,8 +45,7 @@ export class DiskTrouble {
     const before = this.why;
     this.#of.queue = this.#of.letters = null;
     this.#tell(before, what);
-    if (this.#isUnreadable) this.host.alarm(`unreadable${this.suffix}`, null);
-    this.#isUnreadable = false;
+    this.unreadable(null, what);
   }
 
   #tell(before: string | null, what: string): void {

@@ -165,6 +165,15 @@ export class LetterBook {
       .catch((err: unknown) => this.#failed(err));
   }
 
+  /** Resolves when nothing is under way; what the disk did not take is tried again at once. */
+  async lastTry(): Promise<void> {
+    await this.#line;
+    if (this.#again === null) return;
+    this.#again = 0 as MonoMs;
+    this.#try();
+    await this.#line;
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     await this.#line;

@@ -19,12 +19,22 @@ export interface ReadingOwner {
 export class Reading {
   /** What is being read is not in memory yet. */
   isUnderWay = false;
+  #isHeld = false;
 
   constructor(private readonly owner: ReadingOwner) {}
 
+  /** Nothing is read until `begin`: something older may still come from whoever was here before. Call it in the turn in which the spool is opened. */
+  hold(): void {
+    this.#isHeld = true;
+  }
+
+  begin(): void {
+    this.#isHeld = false;
+  }
+
   on(spool: Spool): void {
     const { owner } = this;
-    if (this.isUnderWay || spool.caughtUp || !owner.isOpen() || !owner.hasRoom()) return;
+    if (this.#isHeld || this.isUnderWay || spool.caughtUp || !owner.isOpen() || !owner.hasRoom()) return;
     this.isUnderWay = true;
     const { rowsMax, bytesMax } = owner.bounds();
     void spool.read(Math.min(ROWS, Math.max(1, rowsMax >> 1)), Math.max(1, bytesMax >> 1)).then((found) => {

@@ -49,9 +49,15 @@ export class Room<T> {
     return this.rows < rowsMax && this.bytes + bytes <= bytesMax && !this.#isShort;
   }
 
-  /** Half of it is free: what waits elsewhere may come. */
-  get isHalfFree(): boolean {
+  /** Of what waits elsewhere half of this may come at a time: while the node is short of memory that is little. */
+  get readable(): { readonly rowsMax: number; readonly bytesMax: number } {
     const { rowsMax, bytesMax } = this.bounds();
+    return { rowsMax, bytesMax: this.host.memoryShort === true ? Math.min(bytesMax, 2 * SHORT_BYTES) : bytesMax };
+  }
+
+  /** Half of it is free: it may come. */
+  get isHalfFree(): boolean {
+    const { rowsMax, bytesMax } = this.readable;
     return this.rows <= rowsMax / 2 && this.bytes <= bytesMax / 2;
   }
 

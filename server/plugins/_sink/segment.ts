@@ -19,6 +19,8 @@ export class Segment {
   loaded = 0;
   /** Its bytes that are there for sure. */
   size = 0;
+  /** It cannot be read, and stays for a later start: so many items of it wait there, as far as is known. null = it can. */
+  kept: number | null = null;
   /** It is deleted, or about to be. */
   gone = false;
   /** Of a former run: which of its items are done. */
@@ -41,6 +43,13 @@ export class Segment {
   static async create(number: number, disk: Disk, behind: number): Promise<Segment> {
     const segment = new Segment(number, disk, behind);
     segment.#file = await disk.create(segment.name);
+    return segment;
+  }
+
+  /** One of which nothing can be read. */
+  static unreadable(number: number, disk: Disk, behind: number): Segment {
+    const segment = new Segment(number, disk, behind);
+    segment.kept = 0;
     return segment;
   }
 
@@ -91,6 +100,20 @@ export class Segment {
 
   get unread(): number {
     return this.left - this.loaded;
+  }
+  /** Nobody needs it, nor, for its sake, those behind it, which say what of it is done. */
+  get isOver(): boolean {
+    return this.left === 0 && this.kept === null;
+  }
+
+  /** Nothing more of it is read: what is not in memory is lost, or waits for a later start. Returns how many those are. */
+  passOver(isKept: boolean): number {
+    const { unread } = this;
+    if (isKept && unread > 0) {
+      this.loaded += unread;
+      this.kept = unread;
+    } else this.left -= unread;
+    return unread;
   }
 
   has(seq: number): boolean {
@@ -148,3 +171,6 @@ export function segmentWith(segments: readonly Segment[], seq: number): Segment 
   const found = segments[low];
   return found?.has(seq) === true ? found : undefined;
 }
+
+/** There is one that cannot be read. */
+export const anyKept = (segments: readonly Segment[]): boolean => segments.some((s) => s.kept !== null);

@@ -39,7 +39,8 @@ export class Sink<T> {
   readonly deadLetters: DeadLetters;
   #store: SinkStore<T> | null = null;
   #discarded: Promise<void> = Promise.resolve();
-  readonly #reading: Reading;
+  /** The next tick begins it where it was held. */
+  readonly reading: Reading;
   readonly #trouble: DiskTrouble;
   /** closing: what may be sent still is. ending: nothing is any more. */
   #state: "open" | "closing" | "ending" | "closed" = "open";
@@ -81,10 +82,10 @@ export class Sink<T> {
     const dropped = (rows: number): void => this.#dropped(rows);
     const pushedOut = (seq: number): void => this.#store?.spool.done([seq]);
     this.#room = new Room<T>(host, this.#lanes, () => this.settings, { dropped, pushedOut });
-    this.#reading = new Reading({
+    this.reading = new Reading({
       isOpen: () => this.#state === "open",
       hasRoom: () => this.#room.isHalfFree,
-      bounds: () => this.settings,
+      bounds: () => this.#room.readable,
       found: (all) => {
         for (const stored of all) this.#restore(stored);
         this.#due.soon();
@@ -112,7 +113,7 @@ export class Sink<T> {
 
   /** Everything that waits is in memory. What is being read is not yet. */
   get #isCaughtUp(): boolean {
-    return !this.#reading.isUnderWay && (this.#store?.spool.caughtUp ?? true);
+    return !this.reading.isUnderWay && (this.#store?.spool.caughtUp ?? true);
   }
 
   /** What comes goes to the disk. Behind what waits there it waits there, too. */
@@ -232,8 +233,7 @@ export class Sink<T> {
     for (const entry of entries) this.#room.remove(entry);
     this.options.gaveUp?.(itemsOf(entries), why);
     this.#letters.gaveUp(entries, why, this.host.clock.now());
-    const store = this.#store;
-    void store?.lettersWritten().then(() => store.spool.done(seqsOf(entries)));
+    this.#store?.lettered(seqsOf(entries));
   }
 
   #again({ item, key, bytes }: Letter<T>): boolean {
@@ -280,7 +280,7 @@ export class Sink<T> {
   }
 
   #readOn(): void {
-    if (this.#store !== null) this.#reading.on(this.#store.spool);
+    if (this.#store !== null) this.reading.on(this.#store.spool);
   }
 
   #restore(stored: Stored): void {

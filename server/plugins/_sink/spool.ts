@@ -16,7 +16,7 @@ import { checkItem, encodeFrame, rangesOf } from "./frames.ts";
 import { leftoverOn } from "./leftover.ts";
 import { Planned } from "./planned.ts";
 import { pieces } from "./scan.ts";
-import { SEGMENT_MOST, Segment, segmentWith } from "./segment.ts";
+import { anyKept, SEGMENT_MOST, Segment, segmentWith } from "./segment.ts";
 import { Syncing } from "./syncing.ts";
 import { SpoolTrouble } from "./trouble.ts";
 import type { SpoolOwner, Stored } from "./types.ts";
@@ -69,14 +69,14 @@ export class Spool {
   }
   /** Nothing of it is still to be done. */
   get isEmpty(): boolean {
-    return this.#state === "open" && this.#unwritten.items === 0 && this.#early.count === 0 && this.#segments.every((s) => s.left === 0);
+    return this.#state === "open" && this.#unwritten.items === 0 && this.#early.count === 0 && this.#segments.every((s) => s.isOver);
   }
   get hasUnread(): boolean {
     return this.#segments.some((s) => s.unread > 0);
   }
   /** On the disk, or about to be, and not in memory. */
   get unread(): number {
-    return this.#unread + this.#early.count;
+    return this.#unread + this.#early.count + this.#segments.reduce((n, s) => n + (s.kept ?? 0), 0);
   }
   get bytes(): number {
     return this.#segments.reduce((n, s) => n + s.size, 0);
@@ -104,7 +104,7 @@ export class Spool {
 
   /** Read what a former run has left. Never rejects: what cannot be read is told and passed over. */
   async open(): Promise<void> {
-    const { segments, lastSeq, nextSegment } = await leftoverOn(this.disk, this.owner, (err) => this.#trouble.failed(err));
+    const { segments, lastSeq, nextSegment } = await leftoverOn(this.disk, this.owner);
     if (this.#state !== "opening") return;
     this.#state = "open";
     this.#segments = segments;
@@ -211,9 +211,8 @@ export class Spool {
   }
 
   async #room(length: number): Promise<Segment> {
-    const most = Segment.sizeWithin(this.#most);
     const active = this.#active;
-    if (active !== null && (active.size === 0 || active.size + length <= most)) return active;
+    if (active !== null && (active.size === 0 || active.size + length <= Segment.sizeWithin(this.#most))) return active;
     const segment = await Segment.create(this.#nextSegment++, this.disk, this.#segments.at(-1)?.last ?? 0);
     this.#endActive();
     this.#segments.push(segment);
@@ -263,17 +262,18 @@ export class Spool {
   #bound(): void {
     while (this.#segments.length > 1 && this.bytes > this.#most) {
       const segment = this.#segments.shift() as Segment;
-      const { unread, last } = segment;
+      const { unread, last, kept } = segment;
       this.#unread -= unread;
       this.#next = Math.max(this.#next, last + 1);
       this.#remove(segment);
-      this.owner.madeRoom(last, unread);
+      this.owner.madeRoom(last, unread + (kept ?? 0));
+      if (kept !== null) this.owner.unreadableGone(segment.name, !anyKept(this.#segments));
     }
   }
 
   #removeDone(): void {
     if (this.#state !== "open") return;
-    for (let s = this.#segments[0]; s !== undefined && s !== this.#active && s.left === 0; s = this.#segments[0]) {
+    for (let s = this.#segments[0]; s !== undefined && s !== this.#active && s.isOver; s = this.#segments[0]) {
       this.#segments.shift();
       this.#remove(s);
     }
@@ -303,10 +303,8 @@ export class Spool {
         const before = this.#reading;
         const found = await this.#readIn(segment, rows - out.length, bytes - size);
         if (found === null) return;
-        for (const stored of found) {
-          out.push(stored);
-          size += stored.item.length;
-        }
+        out.push(...found);
+        size += found.reduce((n, { item }) => n + item.length, 0);
         if (before !== null && before !== this.#reading) await this.#release([before]);
       }
     });
@@ -320,7 +318,7 @@ export class Spool {
     const out: Stored[] = [];
     const from = this.#reading === segment ? this.#offset : segment.offsetOf(this.#next);
     let size = 0;
-    let why = "its file is damaged";
+    let [why, isKept] = ["its file is damaged", false];
     try {
       for await (const piece of pieces(file, from, segment.size, () => {})) {
         if (segment.gone) return out;
@@ -343,9 +341,10 @@ export class Spool {
         return out.length > 0 ? out : null;
       }
       why = wordsOf(err);
+      isKept = true;
     }
-    // It cannot be read to its end: the rest is lost.
-    if (this.#next <= segment.last) this.#passOver(segment, why, false);
+    // It cannot be read to its end: the rest is lost, or waits for a later start.
+    if (this.#next <= segment.last) this.#passOver(segment, why, isKept);
     this.#removeDone();
     return out;
   }
@@ -363,12 +362,13 @@ export class Spool {
 
   /** Nothing more of it is read. `isKept`: it is there for a later start. */
   #passOver(segment: Segment, why: string, isKept: boolean): void {
-    const { unread } = segment;
-    if (isKept) segment.loaded += unread;
-    else segment.left -= unread;
-    this.#unread -= unread;
+    const rows = segment.passOver(isKept);
+    this.#unread -= rows;
     this.#next = Math.max(this.#next, segment.last + 1);
-    this.owner.lost(unread, `${segment.name}: ${why}`, isKept);
+    if (rows === 0) return;
+    const what = `${segment.name}: ${why}`;
+    if (isKept) this.owner.unreadable(what);
+    else this.owner.lost(rows, what);
   }
 
   tick(now: MonoMs): void {
@@ -387,7 +387,7 @@ export class Spool {
     this.#state = "closed";
     await this.#line;
     await this.#syncing.running;
-    const isOver = this.#unwritten.items + this.#early.count === 0 && this.#segments.every((s) => s.left === 0);
+    const isOver = this.#unwritten.items + this.#early.count === 0 && this.#segments.every((s) => s.isOver);
     for (const segment of this.#segments) {
       try {
         await segment.end(!isOver, this.#syncing.has(segment));

@@ -24,9 +24,11 @@ export function spoolOwner(sink: SpoolSink): SpoolOwner {
     diskMax: () => sink.settings().diskMax,
     unwrittenMax: sink.unwrittenMax ?? UNWRITTEN_MAX,
     trouble: (of, why) => trouble.is(of, why, server()),
-    lost(rows, why, isKept) {
-      drops.lost(rows, server(), why);
-      if (isKept) trouble.unreadable(why, server());
+    lost: (rows, why) => drops.lost(rows, server(), why),
+    unreadable: (why) => trouble.unreadable(why, server()),
+    unreadableGone(file, isLast) {
+      host.log.error("a file of the queue that cannot be read has made room: what was in it is lost", { server: server(), file });
+      if (isLast) trouble.unreadable(null, server());
     },
     torn(file, bytes) {
       trouble.torn += bytes;

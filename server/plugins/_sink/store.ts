@@ -8,6 +8,9 @@ import type { Codec, Entry, SinkHost, SpoolOwner, Stored } from "./types.ts";
 
 type Clock = SinkHost["clock"];
 
+/** Letters are fewer, and the oldest makes room: of what is further back none is there any more. */
+const OWED_MAX = 100_000;
+
 export class SinkStore<T> {
   readonly spool: Spool;
   readonly #book: LetterBook;
@@ -17,6 +20,8 @@ export class SinkStore<T> {
   #written: Promise<void> = Promise.resolve();
   /** Letters that are in the queue now, which is not written down yet. */
   readonly #resent: number[] = [];
+  /** In the queue, of what has come to be letters that could not be written. */
+  readonly #owed: number[] = [];
 
   constructor(
     disk: Disk,
@@ -34,7 +39,10 @@ export class SinkStore<T> {
         return letters.bytes;
       },
       now: () => owner.now(),
-      trouble: (why) => owner.trouble("letters", why),
+      trouble: (why) => {
+        owner.trouble("letters", why);
+        if (why === null) this.#settle();
+      },
       torn: (file, bytes) => owner.torn(file, bytes),
     });
     this.opened = this.#open(owner);
@@ -46,7 +54,7 @@ export class SinkStore<T> {
       try {
         before.push({ ...letter, item: this.codec.decode(item), bytes: item.length });
       } catch {
-        owner.lost(1, "it is no dead letter of this queue", false);
+        owner.lost(1, "it is no dead letter of this queue");
       }
     }
     this.#isOpen = true;
@@ -103,9 +111,16 @@ export class SinkStore<T> {
     return this.#book.isWhole;
   }
 
-  /** Resolves when the letters so far stand there, or cannot. */
-  lettersWritten(): Promise<void> {
-    return this.#isOpen ? this.#written : this.opened;
+  /** These have come to be letters: they leave the queue when those stand here. */
+  lettered(seqs: readonly number[]): void {
+    void this.#written.then(() => {
+      this.#owed.push(...seqs);
+      this.#settle(this.#book.isWhole ? this.#owed.length : this.#owed.length - OWED_MAX);
+    });
+  }
+
+  #settle(count = this.#owed.length): void {
+    if (count > 0) this.spool.done(this.#owed.splice(0, count));
   }
 
   #stored({ id, at, tries, why, key, item }: Letter<T>) {
@@ -120,8 +135,9 @@ export class SinkStore<T> {
   /** Returns what neither the disk nor memory has, in order; `isTaken`: somebody takes it, so that what was a letter is none any more. */
   async close(isTaken: boolean): Promise<Stored[]> {
     await this.opened;
-    // Whoever has come to be a letter leaves the queue first.
-    await this.#written;
+    // Whoever has come to be a letter leaves the queue first, also where another one gets the letter.
+    await this.#book.lastTry();
+    if (isTaken) this.#settle();
     const unwritten = await this.spool.close();
     if (isTaken || unwritten.length === 0) this.writeResent();
     await this.#book.close();

@@ -160,8 +160,12 @@ export interface SpoolOwner {
   trouble(of: Kept, why: string | null): void;
   /** Something may be read that could not be before. */
   readable(): void;
-  /** So many cannot be read, and why. `isKept`: their file stays, for a later start. */
-  lost(rows: number, why: string, isKept: boolean): void;
+  /** So many cannot be read, and are gone, and why. */
+  lost(rows: number, why: string): void;
+  /** A file cannot be read, and stays for a later start, and why. */
+  unreadable(why: string): void;
+  /** Such a one has made room, and nobody knows for sure how many rows were in it. `isLast`: there is none any more. */
+  unreadableGone(file: string, isLast: boolean): void;
   /** Nothing up to this number is on the disk any more: a full one has taken something newer. So many of them are not in memory either. */
   madeRoom(seq: number, lost: number): void;
   /** It is known what a former run has left, and something new is to be written. Whatever is appended now stands before what has come meanwhile. */

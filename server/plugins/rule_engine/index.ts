@@ -16,6 +16,7 @@ export const ruleEngine = definePlugin({
   description: "EMQ X Rule Engine",
   version: "v3.1.0",
   activeByDefault: true,
+  usesKinds: true,
   config: {
     "rule_engine.ignore_sys_message": flag("on", "Messages below $SYS/ are nobody's business: no rule sees them."),
     "rule_engine.max_waiting": bytes(

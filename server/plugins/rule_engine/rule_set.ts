@@ -178,7 +178,10 @@ export class RuleSet {
     storeOthers();
     for (const { stored } of planned) this.ports.store.putRule(stored);
     for (const { rule, fresh } of drafts) {
-      for (const { slot } of fresh) slot.own();
+      for (const { slot } of fresh) {
+        slot.own();
+        slot.action?.begin?.();
+      }
       this.#set(rule);
       if (turns.over) await turns.rest();
     }
@@ -208,6 +211,8 @@ export class RuleSet {
       for (const { slot } of slots) {
         slot.sync();
         if (slot.reason !== null) throw badArguments(`${slot.stored.name}: ${slot.reason}`);
+        // It sends nothing before it is its rule's, and what was left for it has to come first.
+        slot.action?.hold?.();
         if (turns.over) await turns.rest();
       }
     };

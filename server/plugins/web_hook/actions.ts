@@ -261,6 +261,8 @@ function openAction(params: Params, host: ActionHost, resource: Resource | null,
       sink.inherit(legacy as Left<WebHookEvent>);
       return true;
     },
+    hold: () => sink.reading.hold(),
+    begin: () => sink.reading.begin(),
   };
 }
 

@@ -65,12 +65,13 @@ export const kinds: Readonly<Record<string, string>> = {
   "What waits on the disk at most, in MiB: it survives a restart. 0 = nothing is kept there.":
     "磁盘上最多等待的数据，单位为 MiB，重启后仍在。0 表示不使用磁盘。",
   Ordered: "保持顺序",
-  "What is done about one client is done in order. Off: whatever connection is free takes the next rows.":
-    "同一客户端的数据按顺序写入。关闭后，由任意空闲的连接写入下一批。",
+  "What is done about one client is done in order, except that a row that is tried again by itself (retries) may come behind rows that were sent with it. Off: whatever connection is free takes the next rows.":
+    "同一客户端的数据按顺序写入，但单独重试的行（见重试次数）可能晚于与它一起发送的行到达。关闭后，由任意空闲的连接写入下一批。",
   "Max Age": "最长等待",
   "A row that could not be sent for so long is given up, in seconds.": "超过这段时间仍无法发送的行将被放弃，单位为秒。",
   Retries: "重试次数",
-  "So often a row is sent again that may itself be what is wrong; then it is given up.": "问题可能出在行本身时重发的次数，之后放弃。",
+  "So often a row is sent again that may itself be what is wrong; then it is given up. Rows of the same client that were sent with it may arrive before it.":
+    "问题可能出在行本身时重发的次数，之后放弃。同一客户端与它一起发送的行可能先于它到达。",
   "Variables in it are filled in; empty = the whole row as JSON.": "其中的变量会被填入；留空则为整行的 JSON。",
   Headers: "消息头",
   "Name and value of each; values may have variables.": "每项的名称和值；值中可以有变量。",

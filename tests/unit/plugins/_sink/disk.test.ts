@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Directory } from "../../../../server/plugins/_sink/disk.ts";
 import { SendError } from "../../../../server/plugins/_sink/types.ts";
-import { World } from "./world.ts";
+import { MemoryDisk } from "../../../support/memory_disk.ts";
+import { numbers, ROOMY, sendAll, World } from "./world.ts";
 
 const DISK = { lanes: 4, diskMax: 10_000_000 };
 const count = (w: World): number => w.taken.length;
@@ -294,4 +295,23 @@ describe("a directory", () => {
     writeFileSync(join(dir, "file"), "");
     expect(new Directory(join(dir, "file")).list()).rejects.toThrow();
   });
+});
+
+test("while memory is short little of what waits on the disk is read at a time, and all of it is sent", async () => {
+  const first = new World({ ...ROOMY, rowsMax: 4 }, new MemoryDisk());
+  for (const n of numbers(1, 100)) first.push("a", n, 100, 30_000);
+  await first.turn();
+  const w = new World({ ...ROOMY, bytesMax: 100_000_000 }, first.disk.crash());
+  w.memoryShort = true;
+  await w.pass(500);
+  expect(w.report.queue.bytes).toBeLessThan(300_000);
+  for (let n = 1; n <= 50; n++) {
+    await w.answer();
+    expect(w.report.queue.bytes).toBeLessThan(600_000);
+  }
+  expect(w.taken.map(({ n }) => n)).toEqual(numbers(1, 50));
+  w.memoryShort = false;
+  await w.pass(500);
+  expect(w.report.queue.bytes).toBeGreaterThan(1_400_000);
+  expect(await sendAll(w)).toEqual(numbers(1, 100));
 });

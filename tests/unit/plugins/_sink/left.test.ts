@@ -113,4 +113,27 @@ describe("handed over", () => {
       expect(heir.lines("error")).toEqual(["an item cannot be queued"]);
     }
   });
+
+  test("what is older than the disk's comes first, however late it is given", async () => {
+    const settings = { ...ROOMY, diskMax: 512_000, rowsMax: 10, bytesMax: 1e9 };
+    const w = new World(settings, new MemoryDisk());
+    await w.turn();
+    for (const n of numbers(1, 40)) {
+      w.push("a", n, 100, 30_000);
+      await w.turn();
+      if (n === 1) await w.answer(away());
+    }
+    const left = await handedOver(w);
+    expect(left.waiting.older).toBe(10);
+    const heir = new World(settings, w.disk);
+    heir.sink.reading.hold();
+    await heir.pass(2000);
+    expect(heir.requests).toEqual([]);
+    heir.sink.inherit(left);
+    heir.sink.reading.begin();
+    const taken = await sendAll(heir);
+    expect(taken.slice(0, 10)).toEqual(numbers(1, 10));
+    expect(taken).toEqual([...taken].sort((a, b) => a - b));
+    expect(taken.at(-1)).toBe(40);
+  });
 });

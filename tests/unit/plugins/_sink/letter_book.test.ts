@@ -1,7 +1,7 @@
 /** Dead letters on a disk that fails: told, tried again, and no file left open; one that cannot be read stays. */
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { SendError } from "../../../../server/plugins/_sink/types.ts";
-import { World } from "./world.ts";
+import { sendAll, World } from "./world.ts";
 
 const DISK = { lanes: 1, diskMax: 10_000_000 };
 
@@ -71,4 +71,55 @@ test("a file that cannot be read at the start is not written anew without what i
   const third = new World(DISK, second.disk.crash());
   await third.turn();
   expect(third.letters).toEqual(["a3", "a2", "a1"]);
+});
+
+describe("given up while letters cannot be written", () => {
+  const full = async (): Promise<World> => {
+    const w = new World(DISK);
+    await w.turn();
+    w.disk.failing = "ENOSPC: no space left on device";
+    w.disk.failingFiles = /^letters/;
+    w.disk.part = () => 0;
+    await given(3, w);
+    await w.pass(1500);
+    expect(w.letters).toEqual(["a3", "a2", "a1"]);
+    return w;
+  };
+  /** What the next one has: letters, and what it sends. */
+  const next = async (w: World): Promise<[string[], number[]]> => {
+    const second = new World(DISK, w.disk.crash());
+    const taken = await sendAll(second);
+    return [second.letters, taken];
+  };
+
+  test("and killed: it is still in the queue", async () => {
+    expect(await next(await full())).toEqual([[], [1, 2, 3]]);
+  });
+
+  test("and they can be written again: it is a letter, and in the queue no more", async () => {
+    const w = await full();
+    w.disk.failing = null;
+    await w.pass(1100);
+    expect(await next(w)).toEqual([["a3", "a2", "a1"], []]);
+  });
+
+  test("and stopped: it is tried once more, and else it is still in the queue", async () => {
+    for (const works of [true, false]) {
+      const w = await full();
+      if (works) w.disk.failing = null;
+      const closing = w.sink.close();
+      await w.passWithoutTicks(3000);
+      await closing;
+      expect([works, ...(await next(w))]).toEqual(works ? [true, ["a3", "a2", "a1"], []] : [false, [], [1, 2, 3]]);
+    }
+  });
+
+  test("and handed over: the next one has it as a letter alone", async () => {
+    const w = await full();
+    const handed = w.sink.handOver();
+    await w.pass(3000);
+    const heir = new World(DISK, w.disk);
+    heir.sink.inherit(await handed);
+    expect([await sendAll(heir), heir.letters]).toEqual([[], ["a3", "a2", "a1"]]);
+  });
 });

@@ -1,5 +1,5 @@
 /** A disk that fails to be read, and is well again. */
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { SpoolTrouble } from "../../../../server/plugins/_sink/trouble.ts";
 import { FakeClock } from "../../../support/access.ts";
 import { MemoryDisk } from "../../../support/memory_disk.ts";
@@ -20,7 +20,7 @@ test("a write waits a second behind one that failed; what nothing is written for
   expect([trouble.is, told]).toEqual([false, ["full", null]]);
 });
 
-test("a file that cannot be opened stays for a later start, and an alarm says so; what was in it counts as lost until then, and nobody is said to be full", async () => {
+test("a file that cannot be opened stays for a later start, and an alarm says so; what is in it waits until then", async () => {
   const first = new World({ ...ROOMY, rowsMax: 4 }, new MemoryDisk());
   for (const n of numbers(1, 40)) first.push("a", n, 100, 1000);
   await first.turn();
@@ -29,9 +29,10 @@ test("a file that cannot be opened stays for a later start, and an alarm says so
   let opens = 0;
   disk.refuses = () => (opens++ >= 1 ? "EIO" : null);
   await w.pass(1000);
-  expect([w.counts.dropped, [...w.alarms.keys()], [...disk.files.keys()]]).toEqual([40, ["unreadable"], ["segment-0000000001"]]);
+  expect([w.counts.dropped, w.report.waiting, [...w.alarms.keys()]]).toEqual([0, 40, ["unreadable"]]);
+  expect([...disk.files.keys()]).toEqual(["segment-0000000001"]);
   expect(w.alarms.get("unreadable")?.summary).toStartWith("segment-0000000001: EIO");
-  expect(w.lines("error")).toEqual(["rows that waited on the disk are lost"]);
+  expect(w.lines("error")).toEqual(["a file of the queue cannot be read"]);
   disk.refuses = () => null;
   w.push("a", 41);
   expect(await sendAll(w)).toEqual([41]);
@@ -67,4 +68,122 @@ test("a file in which all is done is not opened to be read, whatever became of i
   await w.pass(3000);
   await closing;
   expect([...disk.files.keys()]).toEqual([]);
+});
+
+describe("a file that cannot be read at the start stays for a later one", () => {
+  for (const [name, offset] of [
+    ["from its beginning", 0],
+    ["from some place on", 1],
+  ] as const)
+    test(`${name}: nothing of it is lost, nothing of it comes twice`, async () => {
+      const first = new World({ ...ROOMY, rowsMax: 4 }, new MemoryDisk());
+      for (const n of numbers(1, 40)) first.push("a", n, 100, 30_000);
+      await first.turn();
+      const disk = first.disk.crash();
+      disk.failsRead = (file, from) => (file.endsWith("01") && from >= offset ? "EIO" : null);
+      const w = new World(ROOMY, disk);
+      w.push("a", 41);
+      expect(await sendAll(w)).toEqual([41]);
+      expect([w.counts.dropped, [...w.alarms.keys()], w.lines("error")]).toEqual([
+        0,
+        ["unreadable"],
+        ["a file of the queue cannot be read"],
+      ]);
+      expect([...disk.files.keys()]).toContain("segment-0000000001");
+      disk.failsRead = () => null;
+      const closing = w.sink.close();
+      await w.pass(3000);
+      await closing;
+      expect([w.alarms.size, w.lines("notice")]).toEqual([0, []]);
+      expect(await sendAll(new World(ROOMY, disk.crash()))).toEqual(numbers(1, 40));
+    });
+
+  test("and so do those behind it, which say what of it is done", async () => {
+    const settings = { ...ROOMY, diskMax: 512_000 };
+    const first = new World(settings, new MemoryDisk());
+    await first.turn();
+    for (const n of numbers(1, 10)) {
+      first.push("a", n, 100, 30_000);
+      await first.turn();
+    }
+    await first.answer();
+    await first.turn();
+    const disk = first.disk.crash();
+    disk.refuses = (name) => (name.endsWith("01") ? "EACCES" : null);
+    const w = new World(settings, disk);
+    expect(await sendAll(w)).toEqual(numbers(3, 10));
+    expect([w.lines("error"), [...w.alarms.keys()]]).toEqual([["a file of the queue cannot be read"], ["unreadable"]]);
+    const closing = w.sink.close();
+    await w.pass(3000);
+    await closing;
+    disk.refuses = () => null;
+    expect(await sendAll(new World(settings, disk.crash()))).toEqual([2]);
+  });
+});
+
+test("starts that can read other files each: no number is given twice, and nothing is taken for what is there already", async () => {
+  let disk = new MemoryDisk();
+  const files = (): string[] => [...disk.files.keys()].sort();
+  const start = async (hours: number, broken: (name: string) => boolean, from: number, to: number): Promise<void> => {
+    disk = disk.crash();
+    disk.refuses = (name) => (broken(name) ? "EACCES" : null);
+    const w = new World({ ...ROOMY, rowsMax: 1 }, disk);
+    w.clock.forward(hours * 3_600_000);
+    await w.turn();
+    for (const n of numbers(from, to)) w.push("a", n, 100, 1000);
+    await w.turn();
+  };
+  await start(0, () => false, 1, 3);
+  await start(1, (name) => name === files()[0], 4, 12);
+  await start(2, (name) => name === files()[1], 13, 30);
+  await start(3, (name) => name === files()[2], 31, 33);
+  expect(files()).toHaveLength(4);
+  expect(await sendAll(new World(ROOMY, disk.crash()))).toEqual(numbers(1, 33));
+});
+
+describe("a file that cannot be read makes room as any other", () => {
+  const settings = { ...ROOMY, rowsMax: 4, diskMax: 512_000 };
+  /** Its first file cannot be read any more, and has two rows, of which none is in memory. */
+  const kept = async (): Promise<World> => {
+    const w = new World(settings, new MemoryDisk());
+    await w.turn();
+    for (const n of numbers(1, 8)) {
+      w.push("a", n, 100, 30_000);
+      await w.turn();
+    }
+    const next = new World(settings, w.disk.crash());
+    let reads = 0;
+    next.disk.failsRead = (name) => (name.endsWith("01") && ++reads > 1 ? "EIO" : null);
+    await next.turn();
+    return next;
+  };
+
+  test("its rows wait, until they are dropped with it; the alarm ends with it", async () => {
+    const w = await kept();
+    expect([w.counts.dropped, w.report.waiting, [...w.alarms.keys()]]).toEqual([0, 8, ["unreadable"]]);
+    expect(w.alarms.get("unreadable")?.summary).toContain("as long as the queue has room on the disk");
+    const taken = await sendAll(w);
+    expect([taken, w.report.waiting]).toEqual([numbers(3, 8), 2]);
+    for (let n = 9; n <= 30; n++) {
+      w.push("a", n, 100, 30_000);
+      await w.turn();
+      await w.answerAll();
+    }
+    expect([w.counts.dropped, w.report.waiting, w.alarms.has("unreadable")]).toEqual([2, 0, false]);
+    expect([...w.disk.files.keys()]).not.toContain("segment-0000000001");
+    expect(w.lines("error")).toContain("a file of the queue that cannot be read has made room: what was in it is lost");
+    expect(w.taken.map(({ n }) => n)).toEqual(numbers(3, 30));
+  });
+
+  test("the next one of the same queue reads them, and none counts twice", async () => {
+    const w = await kept();
+    await sendAll(w);
+    const handed = w.sink.handOver();
+    await w.pass(3000);
+    w.disk.failsRead = () => null;
+    const heir = new World(settings, w.disk);
+    heir.sink.inherit(await handed);
+    expect(await sendAll(heir)).toEqual([1, 2]);
+    expect([w.counts.done + heir.counts.done, w.counts.dropped + heir.counts.dropped]).toEqual([8, 0]);
+  });
 });

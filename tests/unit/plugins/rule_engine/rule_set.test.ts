@@ -34,6 +34,16 @@ async function start(wishes: Wishes = {}) {
           { ...kind, name: "test:see", open: () => ({ run: (row) => void seen.push(row), close: () => {} }) },
           {
             ...kind,
+            name: "test:held",
+            open({ what }) {
+              if (what === "refused") throw new Error("it cannot be");
+              queueMicrotask(() => void seen.push(`later ${what}`));
+              const on = (which: string) => (): void => void seen.push(`${which} ${what}`);
+              return { run: () => {}, close: on("close"), hold: on("hold"), begin: on("begin") };
+            },
+          },
+          {
+            ...kind,
             name: "test:keep",
             open(_, host) {
               host.directory();
@@ -261,4 +271,46 @@ test("what waits counts with its topics and names", async () => {
   c.subscribe(filter);
   expect(service.line().bytes).toBeGreaterThan(30_000);
   await turns(kit);
+});
+
+test("actions of a change are held at once, until all of it is through; those of one that is refused never begin", async () => {
+  const { service, seen } = await start();
+  const held = (...whats: string[]): object[] => whats.map((what) => ({ name: "test:held", params: { what } }));
+  const made = await service.createRule({ name: "r", rawsql: 'SELECT * FROM "t"', actions: held("a", "b") });
+  expect(seen).toEqual(["hold a", "hold b", "later a", "later b", "begin a", "begin b"]);
+  seen.length = 0;
+  const ids = made.actions.map(({ id }) => id);
+  const actions = held("c", "refused").map((action, i) => ({ ...action, id: ids[i] }));
+  await expect(service.updateRule(made.id, { actions })).rejects.toThrow("it cannot be");
+  expect(seen.filter((what) => /begin c|hold c|close c/.test(String(what)))).toEqual(["hold c", "close c"]);
+});
+
+test("when the node stops actions close, with what waits, before the plugins that bring their kinds, whichever was loaded first", async () => {
+  const seen: string[] = [];
+  const bringer = definePlugin({
+    name: "test_bringer",
+    description: "",
+    version: "v1",
+    activeByDefault: false,
+    config: {},
+    start(ctx) {
+      const kind = { for: "$any", type: "built_in", title: "", description: "", params: {} } as const;
+      const action = {
+        run: () => {},
+        close: () => void seen.push("close"),
+        async handOver() {
+          seen.push("hand over");
+          return { rows: 1, bytes: 1, letters: 0 };
+        },
+      };
+      ctx.offer({ actions: [{ ...kind, name: "test:waits", open: () => action }] });
+    },
+  });
+  const m = manage([ruleEngine, bringer]);
+  await m.manager.load("emqx_rule_engine");
+  await m.manager.load("test_bringer");
+  const service = m.manager.service("emqx_rule_engine") as RuleEngineService;
+  await service.createRule({ name: "r", rawsql: 'SELECT * FROM "t"', actions: [{ name: "test:waits", params: {} }] });
+  await m.manager.stopAll();
+  expect(seen).toEqual(["close"]);
 });
