@@ -2,6 +2,7 @@
  * From a matched message to its receivers: who gets it, now, later or not at all. In which bytes is writer.ts's business.
  */
 import { stackOf } from "../lib/errors.ts";
+import { loggedName } from "../lib/mask.ts";
 import type { QoS } from "../mqtt/types.ts";
 import type { Broker } from "./broker.ts";
 import type { Channel } from "./channel.ts";
@@ -61,7 +62,7 @@ export class Delivery {
   #failed({ session: { channel, clientId } }: Subscription, err: unknown): void {
     const { log, output } = this.broker;
     if (channel !== null) output.broke(channel, err);
-    else log.error("a message for a session is lost", { clientid: clientId, error: stackOf(err) });
+    else log.error("a message for a session is lost", { clientid: loggedName(clientId), error: stackOf(err) });
   }
 
   /** QoS 0 without retain: the frame itself goes out where it can; only the other receivers need a message object. */

@@ -9,8 +9,8 @@ import { between } from "../../lib/time.ts";
 export const isOnlyExplained = (client: ClientInfo): boolean => noteOf(client) !== undefined;
 
 /**
- * Whom this plugin does not know is refused, so that the time of the answer must not tell whether there is such a name: where it is let in, or somebody
- * else is asked, the answer itself tells.
+ * Whom this plugin does not know is refused, so that the time of the answer must not tell whether there is such a name: where it is let in
+ * the answer itself tells. Where somebody else is asked the time does: only the last one knows that all have been.
  */
 export function isTheLastWord(client: ClientInfo, { isLast }: Pick<Credentials, "isLast">): boolean {
   return isLast === true && !client.zone.allowAnonymous && !isOnlyExplained(client);

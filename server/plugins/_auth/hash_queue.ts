@@ -75,7 +75,8 @@ export class HashQueue {
       return this.#inPlace(whole);
     }
     const line: Line = this.#lines.get(from) ?? { jobs: [], of: new Map() };
-    const max = this.waitingMs * this.atATime;
+    // One turn of four is nobody's.
+    const max = (this.waitingMs * this.atATime) / (from === NOBODY ? 2 : 1);
     // As with `Shares`: one address alone has half of it, a further one half of the rest.
     if (timeOf(line) + measured.ms > max - this.#waitingMs) return null;
     this.#lines.set(from, line);

@@ -132,8 +132,12 @@ function refused(err: BackendError): AuthStep {
   return { allow: false, code: err.kind === "busy" ? RC.SERVER_BUSY : RC.SERVER_UNAVAILABLE, why: err.message, failed: true };
 }
 
-/** The next one is asked, as with whom the server does not know; but nobody has said that it does not. */
+/**
+ * The next one is asked, as with whom the server does not know; where it is away nobody has said that it does not. Whom others know, with a wrong
+ * password, hears another code then: `ignore` tells that much while it lasts.
+ */
 function passedOn(err: BackendError): AuthStep {
+  if (err.kind === "refused") return null;
   return { allow: null, failed: true, code: RC.SERVER_UNAVAILABLE, why: err.message };
 }
 

@@ -4,7 +4,7 @@ import type { Clock } from "../../core/ports.ts";
 import { wordsOf } from "../../lib/errors.ts";
 import { between, type MonoMs } from "../../lib/time.ts";
 import type { BackendError } from "../_backend/errors.ts";
-import { causeBytes } from "../_sink/cause.ts";
+import { CauseBytes } from "../_sink/cause.ts";
 import { Directory } from "../_sink/disk.ts";
 import { Left } from "../_sink/left.ts";
 import { Sink } from "../_sink/sink.ts";
@@ -97,6 +97,7 @@ export function deliver<D, I>(
     closeMs: CLOSE_MS,
   };
   const sink = new Sink<Made<I> | Foreign>(sinkHost(host), options, settings, (path) => new Directory(path));
+  const causes = new CauseBytes();
   let n = 0;
   return {
     run(row, event) {
@@ -108,7 +109,7 @@ export function deliver<D, I>(
         return;
       }
       const cause = event.cause();
-      sink.push({ item, cause }, q.ordered ? event.clientId : String(n++), sizeOf(item) + causeBytes(cause));
+      sink.push({ item, cause }, q.ordered ? event.clientId : String(n++), sizeOf(item) + causes.of(cause));
     },
     waiting: () => sink.waiting,
     deadLetters: sink.deadLetters,
@@ -128,16 +129,13 @@ const FOREIGN = new SendError("give up", "it was made for other parameters than 
 
 /**
  * One try to send a batch, in parts as large as the pace has it, one after the other. What may be a row's own fault is tried again here: the server has
- * answered, so that it is no failure of its own, and nobody else's rows wait for a server that is there. Those of its key in later parts wait for it; one in
- * the same part may have arrived.
+ * answered, so that it is no failure of its own, and nobody else's rows wait for a server that is there. It may come behind
+ * rows of its key that were sent with it: only what a row names itself (a topic, a key) is blamed, and there its rows mostly fail together.
  */
 class Sending<D, I> {
   readonly #failed = new Map<number, SendError>();
   /** Why, as it was said the last time. */
   readonly #blamed = new Map<number, SendError>();
-  readonly #blamedKeys = new Set<string>();
-  /** Their key is a blamed one's. */
-  readonly #behind: number[] = [];
 
   constructor(
     private readonly resource: Connected<D>,
@@ -157,38 +155,24 @@ class Sending<D, I> {
       if (item instanceof Foreign) this.#failed.set(at, FOREIGN);
       else ours.push(at);
     }
-    let away = await this.#parts(ours, this.retries === 0);
-    for (let again = 1; away === null && this.#blamed.size > 0 && again <= this.retries; again++) {
-      await pause(again - 1, this.signal);
-      away = await this.#parts(this.#takeThese(), again === this.retries);
+    let away = await this.#parts(ours);
+    for (let again = 0; away === null && this.#blamed.size > 0 && again < this.retries; again++) {
+      await pause(again, this.signal);
+      const these = [...this.#blamed.keys()];
+      this.#blamed.clear();
+      away = await this.#parts(these);
     }
     // Without an answer they are sent again, as all the others.
     for (const [at, why] of this.#blamed) this.#failed.set(at, away ?? why);
-    if (away !== null) for (const at of this.#behind) this.#failed.set(at, away);
     if (away !== null && this.#failed.size === items.length && new Set(this.#failed.values()).size === 1) throw away;
     if (this.#failed.size > 0) throw new PartError(this.#failed);
   }
 
-  /** What is to be tried again, and what waits for it. */
-  #takeThese(): number[] {
-    const these = [...this.#blamed.keys(), ...this.#behind].sort((a, b) => a - b);
-    this.#blamed.clear();
-    this.#blamedKeys.clear();
-    this.#behind.length = 0;
-    return these;
-  }
-
-  /** `isLast`: what is blamed now is given up, and nothing waits for it. Returns why what has no failure of its own has not arrived; null = all of that has. */
-  async #parts(places: readonly number[], isLast: boolean): Promise<SendError | null> {
-    const { keys } = this.batch;
+  /** Returns why what has no failure of its own has not arrived; null = all of that has. */
+  async #parts(places: readonly number[]): Promise<SendError | null> {
     for (let from = 0; from < places.length; ) {
-      const part: number[] = [];
-      for (; from < places.length && part.length < this.pace.most; from++) {
-        const at = places[from] as number;
-        const waits = !isLast && this.#blamedKeys.has(keys[at] as string);
-        (waits ? this.#behind : part).push(at);
-      }
-      if (part.length === 0) break;
+      const part = places.slice(from, from + this.pace.most);
+      from += part.length;
       const { left, why } = await this.#part(part);
       if (why === null) continue;
       for (const at of left) this.#failed.set(at, why);
@@ -249,13 +233,8 @@ class Sending<D, I> {
     for (const [i, err] of missing) {
       const at = asked[i] as number;
       const kind = this.#kindOf(err);
-      if (kind === "away") {
-        left.push(at);
-        continue;
-      }
-      const isBlamed = kind === "retry";
-      (isBlamed ? this.#blamed : this.#failed).set(at, new SendError("give up", this.resource.words(err)));
-      if (isBlamed) this.#blamedKeys.add(this.batch.keys[at] as string);
+      if (kind === "away") left.push(at);
+      else (kind === "retry" ? this.#blamed : this.#failed).set(at, new SendError("give up", this.resource.words(err)));
     }
     return left.sort((a, b) => a - b);
   }

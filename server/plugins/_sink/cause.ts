@@ -4,9 +4,17 @@ import type { Cause } from "../actions.ts";
 /** What one costs beside its texts. */
 const CAUSE_BYTES = 64;
 
-/** About what it takes in memory; null = there is none. */
-export const causeBytes = (cause: Cause | null): number =>
-  cause === null ? 0 : CAUSE_BYTES + 2 * (cause.clientId.length + (cause.topic?.length ?? 0) + (cause.payload?.length ?? 0));
+/** About what causes take in memory: rows of one event, which come one after the other, share theirs. */
+export class CauseBytes {
+  #last: Cause | null = null;
+
+  /** null = there is none. */
+  of(cause: Cause | null): number {
+    if (cause === null || cause === this.#last) return 0;
+    this.#last = cause;
+    return CAUSE_BYTES + 2 * (cause.clientId.length + (cause.topic?.length ?? 0) + (cause.payload?.length ?? 0));
+  }
+}
 
 export type StoredCause = readonly [event: string, clientId: string, topic: string | null, payload: string | null];
 

@@ -235,7 +235,6 @@ export class Lane<T> {
     for (const entry of this.#batch) entry.sends++;
     const batch: Batch<T> = {
       items: this.#sent?.items ?? this.#batch.map(({ item }) => item),
-      keys: this.#sent?.keys ?? this.#batch.map(({ key }) => key),
       tries: this.#sent === null ? 0 : this.#sent.tries + 1,
     };
     this.#sent = batch;

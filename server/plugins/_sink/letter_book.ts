@@ -34,8 +34,9 @@ export class LetterBook {
   #unsynced = false;
   /** It is not on the disk as it should be, and is written anew then; null = it is. */
   #again: MonoMs | null = null;
-  /** Of a former run; what is in them is not here, so they stay. */
-  readonly #unread = new Set<string>();
+  /** What is in these is here. Others, which could not be read or listed at the start, stay for a later one. */
+  readonly #known = new Set<string>();
+  #hasUnread = false;
 
   constructor(
     private readonly disk: Disk,
@@ -45,6 +46,11 @@ export class LetterBook {
   /** What it was given is there, or on its way. */
   get isWhole(): boolean {
     return this.#again === null;
+  }
+
+  /** Some could not be read: which numbers their letters have nobody knows. */
+  get hasUnread(): boolean {
+    return this.#hasUnread;
   }
 
   static numberIn(name: string): number | null {
@@ -60,6 +66,7 @@ export class LetterBook {
       this.#number = numbers.at(-1) ?? 0;
       for (const number of numbers) await this.#look(`letters-${number}`, found);
     } catch (err) {
+      this.#hasUnread = true;
       await this.#failed(err);
     }
     return [...found.values()].sort((a, b) => a.id - b.id);
@@ -68,8 +75,9 @@ export class LetterBook {
   async #look(name: string, found: Map<number, StoredLetter>): Promise<void> {
     try {
       await this.#scan(name, found);
+      this.#known.add(name);
     } catch (err) {
-      this.#unread.add(name);
+      this.#hasUnread = true;
       await this.#failed(err);
     }
   }
@@ -120,9 +128,11 @@ export class LetterBook {
     this.owner.trouble(null);
   }
 
-  /** Those that are not needed when all that is known is written elsewhere. */
+  /** Those that are not needed when all that is known is written elsewhere. None that is there has a larger number than `#number` behind it. */
   async #files(): Promise<string[]> {
-    return (await this.disk.list()).filter((name) => LetterBook.numberIn(name) !== null && !this.#unread.has(name));
+    const names = (await this.disk.list()).filter((name) => LetterBook.numberIn(name) !== null);
+    this.#number = Math.max(this.#number, ...names.map((name) => LetterBook.numberIn(name) ?? 0));
+    return names.filter((name) => this.#known.has(name));
   }
 
   /** The old file goes when the new one is on the disk. */
@@ -141,7 +151,11 @@ export class LetterBook {
       throw err;
     }
     this.#file = file;
-    for (const other of old) await this.disk.remove(other);
+    this.#known.add(name);
+    for (const other of old) {
+      await this.disk.remove(other);
+      this.#known.delete(other);
+    }
   }
 
   tick(): void {

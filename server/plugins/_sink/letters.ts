@@ -59,20 +59,20 @@ export class Letters<T> implements DeadLetters {
     this.#bound();
   }
 
-  /** Those that were written down before. What was given up meanwhile comes behind them, and is written down too. */
-  restored(before: readonly Letter<T>[]): void {
+  /** Those that were written down before. What was given up meanwhile comes behind them, and is written down too. `from`: the first number for it. */
+  restored(before: readonly Letter<T>[], from = 1): void {
     const since = [...this.#all.values()];
     this.#all.clear();
     this.#bytes = 0;
-    this.#next = 1;
+    this.#next = from;
     for (const letter of before) this.#keep(letter);
-    // A disk that failed may have some of what was handed over.
-    this.inherit(since.filter((letter) => !isSame(letter, this.#all.get(letter.id))));
+    this.inherit(since);
   }
 
-  /** Those of somebody who was here before. They keep their numbers where those are free. */
+  /** Those of somebody who was here before. They keep their numbers where those are free. A disk that failed may have some of them. */
   inherit(letters: readonly Letter<T>[]): void {
     for (const letter of letters) {
+      if (isSame(letter, this.#all.get(letter.id))) continue;
       const own = letter.id >= this.#next ? letter : { ...letter, id: this.#next };
       this.#keep(own);
       this.owner.added(own);

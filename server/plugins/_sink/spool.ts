@@ -129,7 +129,7 @@ export class Spool {
   append(at: number, key: string, item: Uint8Array, isLoaded: boolean, was: number | null): number | null {
     const { unwrittenMax } = this.owner;
     if (this.#state === "closed" || (was === null && this.unwritten > 0 && this.unwritten + item.length > unwrittenMax)) return null;
-    if (this.#state === "open") return this.#take(at, key, item, isLoaded);
+    if (this.#state === "open") return was !== null && this.has(was) ? was : this.#take(at, key, item, isLoaded);
     checkItem(key, item);
     this.#early.add({ seq: was ?? 0, at, key, item });
     return 0;

@@ -58,7 +58,8 @@ export class SinkStore<T> {
       }
     }
     this.#isOpen = true;
-    this.letters.restored(before);
+    // Numbers that none of theirs has: a later start that reads them finds both.
+    this.letters.restored(before, this.#book.hasUnread ? owner.wall() : 1);
     await this.spool.open();
   }
 

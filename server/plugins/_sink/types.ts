@@ -5,8 +5,6 @@ import type { BackendHost } from "../_backend/host.ts";
 /** Several items of one lane, in order. The same object however often it is sent: whoever takes part of it away makes another one. */
 export interface Batch<T> {
   readonly items: readonly T[];
-  /** Of each: those of one key are to arrive in order. */
-  readonly keys: readonly string[];
   /** How often it was sent before. */
   readonly tries: number;
 }

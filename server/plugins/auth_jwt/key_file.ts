@@ -15,18 +15,24 @@ const LOOK_MS = 10_000;
 export function keyFile({ clock, log }: Pick<SourceHost, "clock" | "log">, file: string): KeyRing {
   let seen = stampOf(file);
   let ring = keyIn(file);
+  /** Why it is not the one that is there; "" = it is. */
+  let trouble = "";
   let lookedAt = clock.mono();
 
   function look(): void {
     // Before it is read: what is written meanwhile is seen the next time.
     const stamp = stampOf(file);
     if (stamp === seen) return;
-    seen = stamp;
     try {
       ring = keyIn(file);
+      // Only now: whether it may be read changes nothing of the file.
+      seen = stamp;
+      trouble = "";
       log.notice(`${KEY} has another key`, { file });
     } catch (err) {
-      log.warn(`${KEY} goes on with the key that it had`, { error: wordsOf(err) });
+      const why = wordsOf(err);
+      if (why !== trouble) log.warn(`${KEY} goes on with the key that it had`, { error: why });
+      trouble = why;
     }
   }
 

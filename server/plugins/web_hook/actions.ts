@@ -8,6 +8,7 @@ import { NO_CALLS } from "../_backend/figures.ts";
 import { compileRowTemplate, rowJson, wholeRowJson } from "../_backend/row_template.ts";
 import { addCounts, together } from "../_backend/together.ts";
 import { withoutLogin } from "../_backend/url_login.ts";
+import { CauseBytes } from "../_sink/cause.ts";
 import { Directory } from "../_sink/disk.ts";
 import { Left } from "../_sink/left.ts";
 import { Sink } from "../_sink/sink.ts";
@@ -239,11 +240,12 @@ function openAction(params: Params, host: ActionHost, resource: Resource | null,
   );
   const leave = resource.add(sink);
   const nextId = eventIds(systemRandom.hex(8));
+  const causes = new CauseBytes();
   return {
     run(row, event) {
       const [body, cause] = [makeBody(row), event.cause()];
       const made = { id: nextId(), hook: event.event, subject: event.clientId, at: host.clock.now(), body, cause };
-      sink.push(made, event.clientId, eventBytes(made));
+      sink.push(made, event.clientId, eventBytes(made) + causes.of(cause));
     },
     waiting: () => sink.waiting,
     deadLetters: sink.deadLetters,

@@ -1,6 +1,6 @@
 /** One event on its way to the service, as it waits and as it lies on the disk. */
 
-import { causeBytes, causeIn, storedCause } from "../_sink/cause.ts";
+import { causeIn, storedCause } from "../_sink/cause.ts";
 import type { Codec } from "../_sink/types.ts";
 import type { Cause } from "../actions.ts";
 
@@ -39,9 +39,8 @@ export const eventCodec: Codec<WebHookEvent> = {
 /** What its texts take in memory beside the body. */
 const HEAD_BYTES = 200;
 
-/** About; a text takes a byte a character, or two. */
-export const eventBytes = ({ body, subject, cause }: WebHookEvent): number =>
-  body.length + subject.length + HEAD_BYTES + causeBytes(cause ?? null);
+/** About, without its cause; a text takes a byte a character, or two. */
+export const eventBytes = ({ body, subject }: WebHookEvent): number => body.length + subject.length + HEAD_BYTES;
 
 /** Ids that nobody else has. `start`: of this start. */
 export function eventIds(start: string): () => string {

@@ -1,7 +1,9 @@
 /** Dead letters on a disk that fails: told, tried again, and no file left open; one that cannot be read stays. */
 import { describe, expect, test } from "bun:test";
+import type { WallMs } from "../../../../server/lib/time.ts";
+import { Left } from "../../../../server/plugins/_sink/left.ts";
 import { SendError } from "../../../../server/plugins/_sink/types.ts";
-import { sendAll, World } from "./world.ts";
+import { codec, type Item, sendAll, World } from "./world.ts";
 
 const DISK = { lanes: 1, diskMax: 10_000_000 };
 
@@ -122,4 +124,44 @@ describe("given up while letters cannot be written", () => {
     heir.sink.inherit(await handed);
     expect([await sendAll(heir), heir.letters]).toEqual([[], ["a3", "a2", "a1"]]);
   });
+});
+
+test("letters whose file could not be listed at the start stay, beside those that come, also where both were the first", async () => {
+  const first = new World(DISK);
+  await given(2, first);
+  const disk = first.disk.crash();
+  disk.refusesList = "EMFILE";
+  const second = new World(DISK, disk);
+  await second.turn();
+  expect(second.letters).toEqual([]);
+  disk.refusesList = null;
+  second.push("b", 1);
+  await second.answerAll(() => new SendError("give up", "http 400"));
+  await second.pass(2000);
+  expect(second.letters).toEqual(["b1"]);
+  const third = new World(DISK, second.disk.crash());
+  await third.turn();
+  expect(third.letters.toSorted()).toEqual(["a1", "a2", "b1"]);
+  third.sink.deadLetters.remove(third.sink.deadLetters.list().map(({ id }) => id));
+  await third.turn();
+  const fourth = new World(DISK, third.disk.crash());
+  await fourth.turn();
+  expect(fourth.letters).toEqual([]);
+});
+
+test("one that is handed over and stands on the disk is there once, though the disk was read before", async () => {
+  const first = new World(DISK);
+  await given(2, first);
+  const letters = first.sink.deadLetters.list();
+  const left = new Left<Item>(
+    { entries: [], older: 0 },
+    letters.map(({ id, at_ms, why, tries }) => ({ id, at: at_ms as WallMs, why, tries, key: "a", bytes: 1, item: { key: "a", n: id } })),
+    2,
+    codec,
+  );
+  const second = new World(DISK, first.disk.crash());
+  await second.turn();
+  expect(second.letters).toHaveLength(2);
+  second.sink.inherit(left);
+  expect(second.letters).toHaveLength(2);
 });

@@ -44,4 +44,13 @@ test("another key in the file counts within ten seconds; what is no key leaves t
   write(pem(a));
   kit.clock.time += 10_000;
   expect(await codes()).toEqual([0, 0x87]);
+
+  // Nothing of the file tells that it can be read now, as when its rights are mended.
+  const at = ++written;
+  for (const text of [pem(b).replace("PUBLIC KEY", "PUBLIX KEY"), pem(b)]) {
+    writeFileSync(file, text);
+    utimesSync(file, at, at);
+    kit.clock.time += 10_000;
+    expect(await codes()).toEqual(text === pem(b) ? [0x87, 0] : [0, 0x87]);
+  }
 });
