@@ -35,7 +35,7 @@ testing("what comes while the master is away waits, and goes to the next one, in
   const rows = (): number[] => all.replica.run("LRANGE", "rows", "0", "-1").split("\n").filter(Boolean).map(Number);
   for (let i = 0; i < 100; i++) give();
   await until(() => w.state !== "up", "it is noticed");
-  await until(() => all.replica.run("ROLE").startsWith("master"), "the replica takes its place");
+  await until(() => all.replicaLeads, "the replica takes its place");
   for (let i = 0; i < 100; i++) give();
   await until(() => w.settled, "all have arrived");
   expect([w.host.counts, w.letters]).toEqual([{ done: 300, failed: 0, dropped: 0 }, []]);

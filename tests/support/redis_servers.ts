@@ -118,6 +118,15 @@ export class RedisSentinels {
     }, "the replica has everything");
   }
 
+  /** The replica is master. When it comes to be one it closes its clients' connections, also that of whoever asks. */
+  get replicaLeads(): boolean {
+    try {
+      return this.replica.run("ROLE").startsWith("master");
+    } catch {
+      return false;
+    }
+  }
+
   async remove(): Promise<void> {
     for (const server of [...this.sentinels, this.replica, this.master]) await server.remove();
   }
