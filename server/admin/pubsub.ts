@@ -4,16 +4,19 @@ import { wordsOf } from "../lib/errors.ts";
 import { RC } from "../mqtt/reason_codes.ts";
 import { hasWildcard, parseSharedFilter, validTopicFilter, validTopicName } from "../mqtt/topic.ts";
 import type { QoS } from "../mqtt/types.ts";
+import { wellFormedUtf8 } from "../mqtt/utf8.ts";
 import { CODE } from "./codes.ts";
 import { type AdminDeps, AdminError } from "./deps.ts";
 import type { BatchResult, LiveMessage, MessageProperties } from "./extra_rows.ts";
 import { createKeeping } from "./keeping.ts";
-import { encodePayload, fromBase64, readProperties, showProperties, type WantedEncoding } from "./payload.ts";
+import { encodePayload, fromBase64, isMqttString, readProperties, showProperties, type WantedEncoding } from "./payload.ts";
 import { badTopic, badValue, notOneOf, offline, tooMany } from "./refusals.ts";
 import { restBetween, Slices } from "./slices.ts";
 
 /** Longest topic the API takes, in bytes (EMQ X 3.1). */
 const TOPIC_MAX = 4096;
+/** Longest name of a sender, as `mqtt.max_clientid_len` is shipped. */
+const CLIENT_ID_MAX = 1024;
 /** Topics one request may name, and elements a batch may have. */
 export const TOPICS_MAX = 10_000;
 
@@ -71,7 +74,7 @@ function tooLong(topic: string): boolean {
 function publishTopics(params: PubSubParams): string[] {
   const names: string[] = [];
   for (const topic of topicList(params)) {
-    if (validTopicName(topic)) names.push(topic);
+    if (validTopicName(topic) && isMqttString(topic)) names.push(topic);
     else if (!hasWildcard(topic) || !validTopicFilter(topic)) throw badTopic();
   }
   if (names.length === 0) throw badTopic();
@@ -128,9 +131,13 @@ export function createPubSub({ broker, plugins, log }: AdminDeps) {
     const qos = readQos(params.qos);
     const payload = payloadBytes(params.payload, params.encoding);
     const properties = readProperties(params.properties);
+    if (properties?.payloadFormat === 1 && !wellFormedUtf8(payload, 0, payload.length))
+      throw badValue("properties.payload_format", "0, as the payload is not UTF-8");
     const now = broker.clock.now();
     const expiresAt = properties?.messageExpiry === undefined ? 0 : now + properties.messageExpiry * 1000;
     const from = typeof params.client_id === "string" ? params.client_id : "";
+    // It is kept with each message.
+    if (from.length > CLIENT_ID_MAX) throw badValue("client_id", `of ${CLIENT_ID_MAX} characters at most`);
     const retain = params.retain === true;
     let kept = false;
     for (const topic of topics) {

@@ -1,13 +1,14 @@
 /** Users of the dashboard. */
 
+import type { UserRow } from "../core/ports.ts";
 import { CODE } from "./codes.ts";
 import { type AdminDeps, AdminError } from "./deps.ts";
 import { missing, optionalText } from "./refusals.ts";
 import type { User } from "./rows.ts";
 import { orUndefined } from "./text.ts";
 
-/** What everybody knows: who has it may come from this machine alone. */
-const WELL_KNOWN = "public";
+/** What everybody knows, or need not know: who has it may come from this machine alone. */
+const WELL_KNOWN: readonly string[] = ["public", ""];
 /** Never deleted, whatever the configured default user is called (EMQ X 3.1). */
 const ADMIN = "admin";
 
@@ -25,12 +26,16 @@ export function createUsers({ broker, system }: AdminDeps) {
   const weak = broker.store.kv("weak_passwords");
   let generation = 0;
 
-  async function store(username: string, password: string, tags: string | null): Promise<void> {
+  /** `before`: the row as it was; false = while the password was hashed it was deleted or got another one, and that counts. */
+  async function store(username: string, password: string, before: UserRow | undefined, tags: string | null): Promise<boolean> {
     const passwordHash = await system.hashPassword(password);
-    users.put({ username, passwordHash, tags });
-    if (password === WELL_KNOWN) weak.set(username, "1");
+    const now = users.get(username);
+    if (now?.passwordHash !== before?.passwordHash) return false;
+    users.put({ username, passwordHash, tags: now === undefined ? tags : now.tags });
+    if (WELL_KNOWN.includes(password)) weak.set(username, "1");
     else weak.delete(username);
     changed();
+    return true;
   }
 
   function changed(): void {
@@ -60,7 +65,7 @@ export function createUsers({ broker, system }: AdminDeps) {
 
     /** Make the default user when it does not exist. */
     async ensure(username: string, password: string): Promise<void> {
-      if (!users.get(username)) await store(username, password, "administrator");
+      if (!users.get(username)) await store(username, password, undefined, "administrator");
     },
 
     /** @throws AdminError 104, 108, 113 */
@@ -68,8 +73,8 @@ export function createUsers({ broker, system }: AdminDeps) {
       const name = required(username, "Username or password undefined");
       const secret = required(password, "Username or password undefined");
       const remark = optionalText(tags, "tags");
-      if (users.get(name)) throw new AdminError(CODE.USER_EXISTS, "Username Already Exist");
-      await store(name, secret, remark);
+      if (users.get(name) || !(await store(name, secret, undefined, remark)))
+        throw new AdminError(CODE.USER_EXISTS, "Username Already Exist");
     },
 
     /** @throws AdminError 105, 108 */
@@ -94,19 +99,22 @@ export function createUsers({ broker, system }: AdminDeps) {
       if (newPassword === undefined || newPassword === null) throw missing("new_pwd");
       if (typeof oldPassword !== "string" || typeof newPassword !== "string")
         throw new AdminError(CODE.BAD_PARAMETER, "passwords must be strings");
+      const before = users.get(username);
       const result = await login(username, oldPassword);
       if (result === "unknown_user") throw new AdminError(CODE.NO_SUCH_USER, "Username Not Found");
       if (result === "wrong_password") throw new AdminError(CODE.WRONG_OLD_PASSWORD, "Password Error");
-      const user = users.get(username);
-      if (user) await store(username, newPassword, user.tags);
+      if (before === undefined || (await store(username, newPassword, before, before.tags))) return;
+      if (!users.get(username)) throw new AdminError(CODE.NO_SUCH_USER, "Username Not Found");
+      throw new AdminError(CODE.WRONG_OLD_PASSWORD, "Password Error");
     },
 
     /** Without asking for the old one: for the machine's owner, at the command line. @throws AdminError 105, 108 */
     async setPassword(username: string, password: unknown): Promise<void> {
-      const user = users.get(username);
-      if (!user) throw new AdminError(CODE.NO_SUCH_USER, "Username Not Found");
       if (typeof password !== "string" || password === "") throw new AdminError(CODE.BAD_PARAMETER, "the password must not be empty");
-      await store(username, password, user.tags);
+      // Whoever changes it meanwhile was before the owner.
+      for (let user = users.get(username); user !== undefined; user = users.get(username))
+        if (await store(username, password, user, user.tags)) return;
+      throw new AdminError(CODE.NO_SUCH_USER, "Username Not Found");
     },
   };
 }

@@ -117,8 +117,9 @@ export function createListen({ log, answer, tls }: ListenDeps) {
       if (existsSync(path)) unlinkSync(path);
       const before = process.umask(0o177);
       try {
-        const { idleTimeout: _none, ...options } = common("ctl", NO_LIMITS);
-        ctl = { server: Bun.serve({ ...options, unix: path }) as Server, path };
+        // Without it the runtime ends what takes ten seconds; its types do not know it for such a socket.
+        const options = { ...common("ctl", NO_LIMITS), idleTimeout: 0, unix: path } as unknown as Bun.Serve.Options<undefined>;
+        ctl = { server: Bun.serve(options) as Server, path };
       } finally {
         process.umask(before);
       }

@@ -56,11 +56,15 @@ function parse(argv: string[], takesWords: boolean) {
 }
 
 function adminPassword(text: string | undefined, file: string | undefined): string | null {
+  if (text === "") throw new UsageError("--admin-password is empty: the dashboard's user has to have one");
   if (text !== undefined) return text;
   if (file === undefined) return null;
+  let read: string;
   try {
-    return readFileSync(file, "utf8").trim();
+    read = readFileSync(file, "utf8").trim();
   } catch (err) {
     throw new UsageError(`--admin-password-file ${file} cannot be read: ${whyUnreadable(err)}`);
   }
+  if (read === "") throw new UsageError(`--admin-password-file ${file} is empty: the dashboard's user has to have a password`);
+  return read;
 }

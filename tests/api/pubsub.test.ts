@@ -50,6 +50,11 @@ describe("publish: bad input", () => {
     bad("topic is a list", { topic: ["x"] }, 115),
     bad("U+0000 in the topic", { topic: "x\0y" }, 115),
     bad("half a character in the topic", { topic: "x\ud800" }, 115),
+    bad("a control character in the topic", { topic: "x\u0001y" }, 115),
+    bad("a content type that no packet has room for", { topic: "x", properties: { content_type: "x".repeat(65_536) } }, 108),
+    bad("an answer's topic with a wildcard", { topic: "x", properties: { response_topic: "a/#" } }, 108),
+    bad("said to be UTF-8, and is none", { topic: "x", payload: "/w==", encoding: "base64", properties: { payload_format: 1 } }, 108),
+    bad("a sender's name that is kept with each message", { topic: "x", client_id: "c".repeat(1025) }, 108),
     bad("qos 3", { topic: "x", qos: 3 }, 108),
     bad("qos -1", { topic: "x", qos: -1 }, 108),
     bad("qos 0.5", { topic: "x", qos: 0.5 }, 108),
@@ -71,6 +76,12 @@ describe("publish", () => {
     expect(answer.text).toBe('{"code":0}');
     return came;
   };
+
+  test("in a batch each is looked at as if it came alone", async () => {
+    const body = [{ topic: "x", properties: { content_type: 5 } }, { topic: "x", properties: null }, { topic: "x" }];
+    const { json } = await node.ask("POST", "/mqtt/publish_batch", { body });
+    expect((json as { data: { code: number }[] }).data.map(({ code }) => code)).toEqual([108, 108, 0]);
+  });
 
   test("a subscriber receives it, and the answer tells how many did", async () => {
     const came = nextMessage(client);

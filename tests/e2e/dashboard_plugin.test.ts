@@ -258,6 +258,7 @@ needing(CHROMIUM, describe)("the page of a plugin", () => {
     takes = true;
     await letters.getByRole("button", { name: "Send again" }).click();
     await letters.getByText("All 10").waitFor();
+    await until(() => told.length > 0, "the chosen one");
     expect(told).toEqual(["1"]);
     await letters.getByText("All 10").click();
     await letters.getByRole("button", { name: "Send again" }).click();

@@ -37,6 +37,34 @@ describe("properties", () => {
     expect(showProperties(readProperties(shown))).toEqual(shown);
   });
 
+  test("what would break whoever receives it is none", () => {
+    const long = "x".repeat(65_536);
+    const bad: [string, unknown][] = [
+      ["properties", null],
+      ["properties", []],
+      ["properties", 5],
+      ["properties.payload_format", { payload_format: 2 }],
+      ["properties.message_expiry", { message_expiry: -1 }],
+      ["properties.message_expiry", { message_expiry: 1.5 }],
+      ["properties.content_type", { content_type: 5 }],
+      ["properties.content_type", { content_type: null }],
+      ["properties.content_type", { content_type: long }],
+      ["properties.content_type", { content_type: "ü".repeat(32_768) }],
+      ["properties.content_type", { content_type: "a\u0001" }],
+      ["properties.content_type", { content_type: "\ud800" }],
+      ["properties.response_topic", { response_topic: "a/+" }],
+      ["properties.response_topic", { response_topic: "" }],
+      ["properties.correlation_data", { correlation_data: toBase64(new Uint8Array(65_536)) }],
+      ["properties.user_properties", { user_properties: [["a"]] }],
+      ["properties.user_properties", { user_properties: [["a", 1]] }],
+      ["properties.user_properties", { user_properties: { a: "b" } }],
+      ["properties.user_properties", { user_properties: [["a", long]] }],
+    ];
+    for (const [name, p] of bad) expect(() => readProperties(p as never)).toThrow(`value of '${name}' must be `);
+    const most = { content_type: "x".repeat(65_535), correlation_data: toBase64(new Uint8Array(65_535)) };
+    expect(showProperties(readProperties(most))).toEqual(most);
+  });
+
   test("none", () => {
     expect(readProperties(undefined)).toBeNull();
     expect(readProperties({})).toBeNull();

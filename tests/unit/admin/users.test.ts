@@ -41,14 +41,35 @@ describe("users", () => {
     expect(users.mustChange("admin")).toBe(true);
     await users.changePassword("admin", "public", "better");
     expect([users.mustChange("admin"), await users.login("admin", "better"), users.tags("admin")]).toEqual([false, "ok", "administrator"]);
-    // An empty password is a password (EMQ X 3.1), and not the well-known one.
+    // An empty password is a password (EMQ X 3.1), and one that nobody has to know.
     await users.changePassword("admin", "better", "");
-    expect([users.mustChange("admin"), await users.login("admin", "")]).toEqual([false, "ok"]);
+    expect([users.mustChange("admin"), await users.login("admin", "")]).toEqual([true, "ok"]);
     await users.setPassword("admin", "public");
     expect(users.mustChange("admin")).toBe(true);
     await users.add("eve", "public", null);
     users.remove("eve");
     expect(users.mustChange("eve")).toBe(false);
+  });
+
+  test("while a password is hashed: who is deleted stays deleted, who has another one keeps it, other tags stay", async () => {
+    const { admin } = await administer();
+    const { users } = admin;
+    for (const name of ["a", "b", "c"]) await users.add(name, "old", "x");
+    const deleted = users.changePassword("a", "old", "new");
+    await Promise.resolve();
+    users.remove("a");
+    await expect(deleted).rejects.toEqual(refusal(105, "Username Not Found"));
+    expect(users.exists("a")).toBe(false);
+    const slower = users.changePassword("b", "old", "new");
+    await users.setPassword("b", "owner's");
+    await expect(slower).rejects.toEqual(refusal(114, "Password Error"));
+    expect(await users.login("b", "owner's")).toBe("ok");
+    const changed = users.changePassword("c", "old", "new");
+    users.update("c", "y");
+    await changed;
+    expect([users.tags("c"), await users.login("c", "new")]).toEqual(["y", "ok"]);
+    const both = await Promise.allSettled([users.add("d", "1", null), users.add("d", "2", null)]);
+    expect(both.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
   });
 
   test("refusals", async () => {
