@@ -19,6 +19,7 @@ import {
   text,
 } from "../lib/config_entry.ts";
 import { isOriginRule } from "../lib/origin.ts";
+import { ranges } from "../lib/range_entry.ts";
 import { TLS_VERSIONS } from "../lib/tls_versions.ts";
 import { type Address, ValueError } from "../lib/units.ts";
 import type { ListenerKind } from "./types.ts";
@@ -44,20 +45,6 @@ function accessRule(): Entry<{ allow: boolean; cidr: string }> {
       return { allow: m[1] === "allow", cidr: m[2] as string };
     },
   };
-}
-
-/** "127.0.0.1,10.0.0.0/8" */
-function proxies(): Entry<string[]> {
-  const doc =
-    "Proxies whose proxy_address_header is believed: the client's is the last address in it that is none of theirs. Unset: whoever connects is believed as to the last one.";
-  const e = list("127.0.0.1,10.0.0.0/8", doc, boot);
-  const expects = "addresses and ranges separated by commas, such as 127.0.0.1,10.0.0.0/8";
-  const parse = (t: string): string[] => {
-    const ranges = e.parse(t);
-    if (ranges.some((r) => parseCidr(r) === null)) throw new ValueError(t, expects);
-    return ranges;
-  };
-  return { ...e, expects, parse };
 }
 
 /** "https://app.example.com", "app.example.com", "null", "all" */
@@ -142,7 +129,12 @@ const WEB: ConfigTable = {
       boot,
     ),
   ),
-  trusted_proxies: optional(proxies()),
+  trusted_proxies: optional(
+    ranges(
+      "Proxies whose proxy_address_header is believed: the client's is the last address in it that is none of theirs. Unset: whoever connects is believed as to the last one.",
+      boot,
+    ),
+  ),
   proxy_port_header: optional(text("X-Forwarded-Port", "Header in which it tells the port.", boot)),
   compress: optional(flag("true", "Compress frames?", boot)),
   ...Object.fromEntries(DEFLATE.split(" ").map((k) => [`deflate_opts.${k}`, ignored("", RUNTIME, { required: false })])),

@@ -1,7 +1,8 @@
 /** What the configuration tables of emqx_management and emqx_dashboard have in common: an HTTP listener and an optional HTTPS one. */
 import type { HttpListenerConfig, HttpTlsConfig } from "../../config/types.ts";
 import { parseCidr } from "../../lib/cidr.ts";
-import { type Entry, inert, integer, list, listOf, optional, pattern } from "../../lib/config_entry.ts";
+import { type Entry, inert, integer, listOf, optional, pattern } from "../../lib/config_entry.ts";
+import { ranges } from "../../lib/range_entry.ts";
 import { TLS_VERSIONS } from "../../lib/tls_versions.ts";
 import { type Address, ValueError } from "../../lib/units.ts";
 
@@ -35,14 +36,7 @@ export function accessRules(rules: ReadonlyMap<string, string | null>): HttpList
 export function trustedProxies(): Entry<string[] | null> {
   const doc =
     "Reverse proxies that are believed when they tell the client's address (X-Forwarded-For, Forwarded) and the name it asked for (X-Forwarded-Host); unset: none.";
-  const e = list("127.0.0.1,10.0.0.0/8", doc, { required: false });
-  const expects = "addresses and ranges separated by commas, such as 127.0.0.1,10.0.0.0/8";
-  const parse = (t: string): string[] => {
-    const ranges = e.parse(t);
-    if (ranges.some((r) => parseCidr(r) === null)) throw new ValueError(t, expects);
-    return ranges;
-  };
-  return optional({ ...e, expects, parse });
+  return optional(ranges(doc, { required: false }));
 }
 
 /** Connections that may wait to be accepted: the runtime takes no number. */
