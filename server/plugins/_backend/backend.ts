@@ -168,21 +168,15 @@ export class Backend<D> {
 
   // ---- one question
 
-  /** Behind a connection that had been lost, unnoticed, the question is put again, `retries` times at most. */
   async #tries<T>(question: (driver: D) => Promise<T>, left: () => number, unnoticed = false): Promise<T> {
     const opened = this.#drivers.take();
     const began = this.host.clock.mono();
     try {
-      for (let again = 0; ; again++) {
-        try {
-          const answer = await question(await opened.driver);
-          if (!unnoticed) this.#heard(began);
-          return answer;
-        } catch (err) {
-          if (again >= this.o.retries || opened.closeBy !== null || left() <= 0 || this.o.judge(err) !== "lost") throw err;
-          if (!unnoticed) this.figures.counts.retries++;
-        }
-      }
+      const answer = await this.#drivers.ask(opened, question, left, () => {
+        if (!unnoticed) this.figures.counts.retries++;
+      });
+      if (!unnoticed) this.#heard(began);
+      return answer;
     } finally {
       this.#drivers.giveBack(opened);
     }
@@ -321,7 +315,9 @@ export class Backend<D> {
     if (this.#closed || !this.#probing.begin(this.host.clock.mono())) return;
     const opened = this.#drivers.take();
     try {
-      await this.#lines.probes.run(async () => this.o.probe(await opened.driver, this.#breaker.open), always);
+      // Whoever ends all connections, and not the server, ends the probe's as well.
+      const probe = async (driver: D): Promise<void> => void (await this.o.probe(driver, this.#breaker.open));
+      await this.#lines.probes.run((left) => this.#drivers.ask(opened, probe, left), always);
       this.#probed(this.host.clock.mono());
     } catch (err) {
       this.#probeFailed(opened, err);

@@ -5,12 +5,21 @@
  */
 import { later, type MonoMs, reached } from "../../lib/time.ts";
 
+/**
+ * What an error of a driver means: the connection was lost before the question arrived; the server said no to the question; it is away; or
+ * that part of it is which would have answered, others are asked as before.
+ */
+export type Judgement = "lost" | "refused" | "down" | "part";
+
 export interface DriversOptions<D> {
   /** Make the driver's object. That need not connect yet. */
   open(): D | Promise<D>;
   close(driver: D): void | Promise<void>;
   /** Have connections been lost since it was last asked, as its library was told by their ends? Absent = it does not tell. */
   lost?(driver: D): boolean;
+  judge(err: unknown): Judgement;
+  /** How often a question is put again behind lost connections. */
+  retries: number;
   /** So long a former one is kept for those who wait, ms. */
   keptMs: number;
 }
@@ -41,6 +50,18 @@ export class Drivers<D> {
   giveBack(opened: Opened<D>): void {
     opened.inUse--;
     if (opened.inUse === 0 && opened === this.#former) this.closeFormer();
+  }
+
+  /** Behind a connection that had been lost, unnoticed, the question is put again, `retries` times at most; `again` is told each time. */
+  async ask<T>(opened: Opened<D>, question: (driver: D) => Promise<T>, left: () => number, again: () => void = () => {}): Promise<T> {
+    for (let n = 0; ; n++) {
+      try {
+        return await question(await opened.driver);
+      } catch (err) {
+        if (n >= this.o.retries || opened.closeBy !== null || left() <= 0 || this.o.judge(err) !== "lost") throw err;
+        again();
+      }
+    }
   }
 
   isCurrent(opened: Opened<D>): boolean {

@@ -99,6 +99,20 @@ describe("connections are lost while nobody asks", () => {
     expect([state(), ...log.lines.map((l) => l.message)]).toEqual(["down", "server is down"]);
   });
 
+  test("it was not the server, and the probe's connection goes with them: nobody is refused", async () => {
+    const { world, state, settle, pass, ask, backend, log } = setUp("up", 4);
+    await settle();
+    await pass(3000);
+    world.mode = "lost";
+    world.lost = 4;
+    world.closesIdle = true;
+    await pass(100);
+    expect(world.lost).toBeLessThanOrEqual(0);
+    expect([state(), await ask(), log.lines]).toEqual(["up", "q by 0", []]);
+    // Only questions are counted.
+    expect(backend.status().retries).toBe(0);
+  });
+
   test("the server closes them as soon as they are made: it is asked once a second, and is up", async () => {
     const { world, state, settle, pass, questions, log } = setUp();
     await settle();
