@@ -32,7 +32,7 @@ export interface History {
   steps: Step[];
 }
 
-const TOPICS = ["a", "a/b", "a/b/c", "b", "b/c", "x/y", "a//b", "/a", "$dollar/a", "d/1", "w/1", "s/1", "no/1"];
+const TOPICS = ["a", "a/b", "a/b/c", "b", "b/c", "x/y", "a//b", "/a", "$dollar/a", "d/1", "w/1", "s/1", "no/1", "st/1"];
 const FILTERS = [
   "#",
   "+",

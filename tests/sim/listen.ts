@@ -3,6 +3,7 @@ import type { AclStep, AuthStep, ClientInfo } from "../../server/core/types.ts";
 import type { Conn } from "./conn.ts";
 import { SLOW } from "./model/packets.ts";
 import { numberOf } from "./model/payload.ts";
+import { STOPPED } from "./model/topics.ts";
 import type { World } from "./world.ts";
 
 /** An answer of the access chain that is not there yet. */
@@ -29,6 +30,8 @@ export function listen(w: World): void {
       { prefix },
     );
   }
+  // Before anybody else, the retainer too.
+  managed.hook("message.publish", "sim stops", () => null, 1000, { prefix: STOPPED });
   managed.hook("client.authenticate", "sim", (client) => authenticate(w, client), 10, null);
   if (w.acl) managed.hook("client.check_acl", "sim", (client, action, topic) => allow(w, client, action, topic), 10, null);
 }

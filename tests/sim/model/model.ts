@@ -5,7 +5,7 @@ import type { Conn } from "../conn.ts";
 import type { SentProps } from "../encode.ts";
 import { violate } from "../violation.ts";
 import { payloadOf } from "./payload.ts";
-import { matches } from "./topics.ts";
+import { matches, STOPPED } from "./topics.ts";
 import { type Came, type Delivery, type Msg, orderKey, Session, type Share, type Sub } from "./types.ts";
 
 /** So much for one client in one turn may pass for a slow reader: what is kept back for the commit counts as unread. */
@@ -119,6 +119,7 @@ export class Model {
     const doubtful = unsure || this.storeFails;
     this.stamp(m);
     m.times++;
+    if (m.topic.startsWith(STOPPED)) return true;
     const grows = m.retain && this.retainer ? this.grows(m) : "yes";
     if (grows !== "yes") this.keep(m, doubtful || grows === "perhaps");
     let any = false;

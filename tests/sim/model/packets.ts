@@ -1,7 +1,7 @@
 /** The naive broker reads a client's packet: what must be answered, who is owed what, and who must be closed. */
 import type { Conn, Sent } from "../conn.ts";
 import { letOff, type Model } from "./model.ts";
-import { matches, parseFilter } from "./topics.ts";
+import { matches, parseFilter, STOPPED } from "./topics.ts";
 import type { Delivery, Msg, Session, Sub } from "./types.ts";
 
 /** Topics under it are denied by the access rules, those under CHANGED now and then; under SLOW the answer comes later. */
@@ -300,7 +300,8 @@ function publish(model: Model, conn: Conn, sent: Sent & { kind: "publish" }, out
     answer(doubtful ? null : [0], !doubtful);
     return;
   }
-  const grows = m.retain && model.retainer ? model.grows(m) : "no";
+  const retains = m.retain && model.retainer && !m.topic.startsWith(STOPPED);
+  const grows = retains ? model.grows(m) : "no";
   if (conn.version === 5 && m.qos > 0 && grows !== "no") {
     if (grows === "yes" && !doubtful) {
       // Refused, and nobody gets it.
@@ -313,7 +314,7 @@ function publish(model: Model, conn: Conn, sent: Sent & { kind: "publish" }, out
     const waits = s.awaitingRel.get(pid);
     if (waits !== undefined) waits.unsure = true;
   }
-  const keeps = grows === "no" && m.retain && model.retainer && !doubtful && m.payload.length > 0;
+  const keeps = grows === "no" && retains && !doubtful && m.payload.length > 0;
   const any = sent.delay !== undefined ? false : model.publish(m, doubtful);
   const durable = kept(model, m) || keeps || (m.qos === 2 && s.persistent);
   answer(doubtful || model.disturbedEv === model.ev ? null : any ? [0] : [0x10], durable && !doubtful);

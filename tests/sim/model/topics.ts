@@ -1,5 +1,8 @@
 /** Topic matching by lists, level by level. */
 
+/** A hook takes messages to topics under it: their publishers hear of success, and nobody gets them. */
+export const STOPPED = "st/";
+
 export function matches(topic: string, filter: string): boolean {
   const t = topic.split("/");
   const f = filter.split("/");
