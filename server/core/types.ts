@@ -24,6 +24,8 @@ export interface ClientInfo {
   isBridge: boolean;
   /** TLS peer certificate, when the client gave one. */
   cert: PeerCertificate | null;
+  /** Its CONNECT is not answered yet: what is asked about it, the topic of its will too, keeps it from coming in. Absent = it is. */
+  isComing?: boolean;
   /** Goes up when what is kept of this client's access is to be asked anew; absent = 0. */
   aclGeneration?: number;
 }

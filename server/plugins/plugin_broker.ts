@@ -52,7 +52,14 @@ export function createPluginBroker(broker: Broker, later: (fn: () => void) => vo
     },
     deliverTo(session, message, options, retain) {
       flush();
-      broker.deliverTo(session as Session, message, options, retain);
+      const to = session as Session;
+      try {
+        broker.deliverTo(to, message, options, retain);
+      } catch (err) {
+        // As with a message to many: it would miss what is left and never know, so its connection ends; whoever else is served has no part in it.
+        if (to.channel === null) throw err;
+        broker.output.broke(to.channel, err);
+      }
     },
     session: (clientId) => broker.sessions.get(clientId),
     client: (clientId) => broker.sessions.get(clientId)?.channel?.client ?? undefined,

@@ -149,6 +149,7 @@ function describe(ch: Channel, p: ConnectPacket): ClientInfo {
     keepalive: p.keepalive,
     isBridge: p.isBridge,
     cert,
+    isComing: true,
   };
 }
 
@@ -223,6 +224,7 @@ function accept(ch: Channel, p: ConnectPacket, client: ClientInfo, authData: Uin
   }
   for (const older of connecting.before(ch)) overtaken(older);
   connecting.leave(ch);
+  client.isComing = false;
   ch.connectedAt = broker.now;
   ch.will = p.will;
   setUp(ch, p, client);

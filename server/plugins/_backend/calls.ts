@@ -32,6 +32,9 @@ export interface CallsOptions {
 /** In which line a call waits: "first" who comes in, "second" what somebody who is in may do. */
 export type Rank = "first" | "second";
 
+/** Of a question about rights: for a will it is asked before the client is in, and would keep it out. */
+export const rankOf = ({ isComing = false }: { isComing?: boolean }): Rank => (isComing ? "first" : "second");
+
 /** So many of the first line go before one of the second. */
 const AHEAD_MAX = 3;
 /** Of the time limit: whoever has waited longer hardly gets an answer any more. */

@@ -11,7 +11,7 @@ import type { StoredKind } from "../_auth/stored.ts";
 import { shownAddress } from "../_backend/address.ts";
 import { advised, asQuestion, type SettingKeys } from "../_backend/advice.ts";
 import { Backend } from "../_backend/backend.ts";
-import type { Rank } from "../_backend/calls.ts";
+import { type Rank, rankOf } from "../_backend/calls.ts";
 import { BackendError } from "../_backend/errors.ts";
 import { variableValue } from "../_backend/template.ts";
 import { SQL_ADVICE } from "./advice.ts";
@@ -108,7 +108,7 @@ export function sqlSource(host: SourceHost, o: SqlAuthSettings): Source {
 
   async function rulesOf(query: Query, client: ClientInfo): Promise<RuleSet> {
     const isSaved = host.isSaved(o.queries.acl.key);
-    const rows = await ask(o.queries.acl.key, query, client, (rows) => rulesTold(rows, client, isSaved), undefined, "second");
+    const rows = await ask(o.queries.acl.key, query, client, (rows) => rulesTold(rows, client, isSaved), undefined, rankOf(client));
     if (rows.length > RULES_MAX) throw new BackendError("refused", `${rows.length} rules for one client, at most ${RULES_MAX}`);
     if (rows.some((row) => isOnlyAlike(columnText(row[2]), client.username)))
       odd(client)(

@@ -10,7 +10,7 @@ import { onErrorEntry, passesOn } from "../_auth/outside.ts";
 import { defineOutside, type OutsidePlugin, type Source, type SourceHost } from "../_auth/source.ts";
 import { NONE, serverUrl, serverUrlOrNone } from "../_backend/address.ts";
 import { type SettingKeys, tlsKeys } from "../_backend/advice.ts";
-import { laterTimeLimitEntry, timeLimitEntry } from "../_backend/calls.ts";
+import { laterTimeLimitEntry, rankOf, timeLimitEntry } from "../_backend/calls.ts";
 import { Unread } from "../_backend/http.ts";
 import { CLIENT_VARIABLES, type Values } from "../_backend/template.ts";
 import { tlsEntries, tlsOf } from "../_backend/tls.ts";
@@ -151,7 +151,7 @@ function httpSource(host: SourceHost, c: Values_, headers: ReadonlyMap<string, s
       values.client,
       `${request.method.toUpperCase()} ${request.url.origin}${request.url.pathname}`,
       (client) => shownFields(request, { ...values, client }),
-      (unnoticed) => backend.ask(() => sent(request, values, began), wanted, unnoticed, which === "acl" ? "second" : "first"),
+      (unnoticed) => backend.ask(() => sent(request, values, began), wanted, unnoticed, which === "acl" ? rankOf(values.client) : "first"),
       answerTold,
     );
   };

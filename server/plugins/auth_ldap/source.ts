@@ -10,7 +10,7 @@ import { allowRule, type Rule, type RuleSet } from "../_auth/rules.ts";
 import type { Source, SourceHost } from "../_auth/source.ts";
 import { advised, asQuestion } from "../_backend/advice.ts";
 import { Backend } from "../_backend/backend.ts";
-import type { Rank } from "../_backend/calls.ts";
+import { type Rank, rankOf } from "../_backend/calls.ts";
 import { LDAP_ADVICE, LDAP_KEYS, NAMING } from "./advice.ts";
 import { escapedInDn } from "./dn.ts";
 import { type Found, judgeLdap, type LdapDriver, type LdapServers, ldapDrivers, ldapWords } from "./driver.ts";
@@ -80,7 +80,7 @@ export function ldapSource(host: SourceHost, o: LdapAuthSettings): Source {
   }
 
   const kept = new KeptRules(host, async (client) => {
-    const entry = client.username ? await entryOf(client, undefined, "second") : null;
+    const entry = client.username ? await entryOf(client, undefined, rankOf(client)) : null;
     return entry === null || !isSpeltSo(entry, client) ? NO_RULES : rulesOf(entry, odd(client));
   });
 

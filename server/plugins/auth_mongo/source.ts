@@ -10,7 +10,7 @@ import type { StoredKind } from "../_auth/stored.ts";
 import { shownAddresses } from "../_backend/address.ts";
 import { advised, asQuestion } from "../_backend/advice.ts";
 import { Backend } from "../_backend/backend.ts";
-import type { Rank } from "../_backend/calls.ts";
+import { type Rank, rankOf } from "../_backend/calls.ts";
 import { BackendError } from "../_backend/errors.ts";
 import { MONGO_ADVICE } from "../_mongo/advice.ts";
 import type { Document } from "../_mongo/document.ts";
@@ -98,7 +98,7 @@ export function mongoSource(host: SourceHost, o: MongoAuthSettings): Source {
     const told = (found: Document | null): Told => rulesTold(found, client);
     const found = await Promise.all(
       selectors.map((selector) =>
-        ask("auth.mongo.acl_query.collection", { collection, selector }, Object.keys(TOPICS), client, told, undefined, "second"),
+        ask("auth.mongo.acl_query.collection", { collection, selector }, Object.keys(TOPICS), client, told, undefined, rankOf(client)),
       ),
     );
     const documents = found.filter((document) => document !== null);

@@ -10,7 +10,7 @@ import type { StoredKind } from "../_auth/stored.ts";
 import { shownAddresses } from "../_backend/address.ts";
 import { advised, asQuestion } from "../_backend/advice.ts";
 import { Backend } from "../_backend/backend.ts";
-import type { Rank } from "../_backend/calls.ts";
+import { type Rank, rankOf } from "../_backend/calls.ts";
 import { BackendError } from "../_backend/errors.ts";
 import { REDIS_ADVICE, redisWords } from "../_redis/advice.ts";
 import { judgeRedis, type RedisDriver, type RedisServers, redisDrivers } from "../_redis/driver.ts";
@@ -81,7 +81,14 @@ export function redisSource(host: SourceHost, o: RedisAuthSettings): Source {
         ? null
         : async (client) => {
             const isSaved = host.isSaved(keys.rules);
-            const answer = await ask(keys.rules, acl, client, (answer) => rulesTold(acl, answer, client, isSaved), undefined, "second");
+            const answer = await ask(
+              keys.rules,
+              acl,
+              client,
+              (answer) => rulesTold(acl, answer, client, isSaved),
+              undefined,
+              rankOf(client),
+            );
             return rulesOf(answer, odd(client), isSaved);
           },
     keys,

@@ -1,6 +1,7 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { Message } from "../../../../server/core/message.ts";
 import type { StoredMessage } from "../../../../server/core/ports.ts";
+import type { Session } from "../../../../server/core/session.ts";
 import type { RetainerService } from "../../../../server/plugins/plugin.ts";
 import { retainer } from "../../../../server/plugins/retainer/index.ts";
 import type { MemoryStore } from "../../../support/memory_store.ts";
@@ -44,6 +45,20 @@ describe("keeping", () => {
     expect(stored(kit).map((m) => Buffer.from(m.payload).toString())).toEqual(["later"]);
     service.delete("t");
     expect(stored(kit)).toEqual([]);
+  });
+
+  test("an exception for one receiver ends its connection: it would miss what is left, and never know", async () => {
+    const { from, kit } = await start();
+    retain(from, "a");
+    const [bad, good] = [kit.connected("bad"), kit.connected("good")];
+    (kit.broker.sessions.get("bad") as Session).qosOf = () => {
+      throw new Error("a bug");
+    };
+    for (const c of [bad, good]) c.subscribe("a", 1);
+    await turns(kit);
+    expect(topicsOf(good)).toEqual(["a"]);
+    expect(kit.broker.sessions.get("bad")?.channel ?? null).toBeNull();
+    expect(kit.log.errors.join()).toContain("connection failed");
   });
 
   test("the last retained message of a topic, with what came with it, and the publisher's chunk let go", async () => {
