@@ -59,11 +59,14 @@ export function createApps({ broker, system }: AdminDeps) {
     broker.flush();
   }
 
-  function valid(id: string, secret: string): boolean {
+  /** The secret by which an application may come in now; null = by none: it is not there, switched off, or expired. */
+  function standing(id: string): string | null {
     const app = apps.get(id);
-    if (!app || app.secret !== secret || !app.status) return false;
-    return app.expired === null || app.expired >= Math.floor(broker.clock.now() / 1000);
+    if (!app?.status) return null;
+    return app.expired === null || app.expired >= Math.floor(broker.clock.now() / 1000) ? app.secret : null;
   }
+
+  const valid = (id: string, secret: string): boolean => standing(id) === secret;
 
   return {
     /** Secret of applications created without one; "" = a random one each. */
@@ -110,5 +113,7 @@ export function createApps({ broker, system }: AdminDeps) {
 
     /** The same for credentials that were right before: their secret may be compared in any time. */
     stillValid: valid,
+
+    standing,
   };
 }

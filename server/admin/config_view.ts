@@ -23,7 +23,7 @@ export interface ConfigLayers {
   fixedBy(key: string): string | null;
   change(changes: SettingChanges): void;
   /** As it would be with the changes; nobody else sees it. */
-  with(changes: SettingChanges): { texts(app: string): SettingSource };
+  with(changes: SettingChanges): { texts(app: string): SettingSource; raw(key: string): string };
 }
 
 export interface SettingsPorts {

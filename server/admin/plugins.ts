@@ -8,7 +8,7 @@ import type { PluginTest, PluginTestStep } from "./extra_rows.ts";
 import { commandError, configError, settingError } from "./plugins_view.ts";
 import { checkAskedTopic, missing } from "./refusals.ts";
 import type { ConfigItem, NodeConfigs, NodePlugins, Plugin, PluginConfigRow, PluginQueue, PluginServer, PluginStatus } from "./rows.ts";
-import type { Settings } from "./settings.ts";
+import type { ChangedBy, Settings } from "./settings.ts";
 
 export function createPlugins({ broker, plugins }: AdminDeps, settings: Pick<Settings, "commit">) {
   const node = broker.node.nodeName;
@@ -24,7 +24,7 @@ export function createPlugins({ broker, plugins }: AdminDeps, settings: Pick<Set
     }
   }
 
-  const committed = async (changes: () => SettingChanges): Promise<void> => void (await settings.commit(changes()));
+  const committed = async (by: ChangedBy, changes: () => SettingChanges): Promise<void> => void (await settings.commit(changes(), by));
 
   const list = (): Plugin[] =>
     plugins.list().map((p) => ({
@@ -56,13 +56,13 @@ export function createPlugins({ broker, plugins }: AdminDeps, settings: Pick<Set
     allConfigs: (): NodeConfigs[] => [{ node, config: plugins.liveItems() }],
 
     /** One setting of a running plugin, at once. @throws AdminError 102, 107, 108 */
-    setConfig(plugin: string, key: unknown, value: unknown): Promise<void> {
+    setConfig(plugin: string, key: unknown, value: unknown, by: ChangedBy = "ctl"): Promise<void> {
       const absent = Object.entries({ key, value }).filter(([, v]) => v === undefined);
       if (absent.length > 0) throw missing(...absent.map(([name]) => name));
       if (typeof key !== "string" || typeof value !== "string")
         throw new AdminError(CODE.BAD_PARAMETER, "'key' and 'value' must be strings");
       return translated(
-        committed(() => plugins.liveChange(plugin, key, value)),
+        committed(by, () => plugins.liveChange(plugin, key, value)),
         settingError,
       );
     },
@@ -84,9 +84,9 @@ export function createPlugins({ broker, plugins }: AdminDeps, settings: Pick<Set
     pluginConfig: (plugin: string): PluginConfigRow[] => plugins.configRows(plugin),
 
     /** The whole set; keys left out fall back to their defaults. @throws AdminError 102 */
-    replacePluginConfig: (plugin: string, values: Readonly<Record<string, unknown>>): Promise<void> =>
+    replacePluginConfig: (plugin: string, values: Readonly<Record<string, unknown>>, by: ChangedBy = "ctl"): Promise<void> =>
       translated(
-        committed(() => plugins.replacement(plugin, values)),
+        committed(by, () => plugins.replacement(plugin, values)),
         configError,
       ),
   };

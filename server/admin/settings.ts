@@ -15,8 +15,13 @@ import { Slices } from "./slices.ts";
 
 /** Keys of one change: it is looked at, and put into force, as a whole. */
 const CHANGES_MAX = 1000;
+/** Who is a user of the dashboard is settled there, or by the machine's owner: an application must not make itself one. */
+const OF_USERS = "dashboard.default_user.";
 /** Raised while the node runs without values that were set through the API. */
 const ASIDE_ALARM = "settings_set_aside";
+
+/** An application, a user of the dashboard, or the machine's owner at the command line. */
+export type ChangedBy = "app" | "user" | "ctl";
 
 interface Alarms {
   set(id: string, desc: { severity: "error"; title: string; summary: string }): void;
@@ -89,11 +94,15 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
     return real;
   }
 
-  async function change(changes: SettingChanges): Promise<SettingsApplied> {
+  async function change(changes: SettingChanges, by: ChangedBy): Promise<SettingsApplied> {
     if (changes.size > CHANGES_MAX) throw new AdminError(CODE.BAD_PARAMETER, `a change has no more than ${CHANGES_MAX} keys`);
     const real = checked(changes);
     const before = new Map([...real.keys()].map((key) => [key, layers.override(key)]));
     const changed = [...real.keys()];
+    const next = layers.with(real);
+    const closed = by === "app" ? changed.find((key) => key.startsWith(OF_USERS) && next.raw(key) !== layers.raw(key)) : undefined;
+    if (closed !== undefined)
+      throw new AdminError(CODE.BAD_PARAMETER, `${closed} can be changed in the dashboard and at the command line, not by an application`);
     layers.change(real);
     const { refused } = await plugins.updateSettings(changed);
     if (refused.size > 0) {
@@ -113,8 +122,8 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
     return { applied: keys.filter(inForce), restart: keys.filter((key) => !inForce(key)) };
   }
 
-  function commit(changes: SettingChanges): Promise<SettingsApplied> {
-    const mine = last.then(() => change(changes));
+  function commit(changes: SettingChanges, by: ChangedBy = "ctl"): Promise<SettingsApplied> {
+    const mine = last.then(() => change(changes, by));
     last = mine.catch(() => {});
     return mine;
   }
@@ -179,8 +188,8 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
      * All or nothing, kept over a restart; null = back to what the files or the default say.
      * @throws AdminError 108 naming the key; 102 when a plugin does not run with it. Then nothing is changed.
      */
-    apply: (changes: ReadonlyMap<string, string | null>): Promise<SettingsApplied> =>
-      commit(new Map([...changes].map(([key, text]) => [key, text ?? undefined]))),
+    apply: (changes: ReadonlyMap<string, string | null>, by: ChangedBy = "ctl"): Promise<SettingsApplied> =>
+      commit(new Map([...changes].map(([key, text]) => [key, text ?? undefined])), by),
 
     /** As `apply`; here null = as by default, undefined = back to the files. */
     commit,

@@ -2,7 +2,7 @@
 import type { Subscription as CoreSubscription } from "../core/subscription.ts";
 import type { AdminDeps } from "./deps.ts";
 import { FILTERS } from "./filters.ts";
-import { fromIterable, type Listed, list, listQuery, type Query, rowOf, SKIP_STRIDE, type Source, type Table } from "./query.ts";
+import { fromIterable, type Listed, list, listQuery, type Query, SKIP_STRIDE, type Source, type Table } from "./query.ts";
 import type { Subscription } from "./rows.ts";
 
 function tableOf(node: string): Table<CoreSubscription, Subscription> {
@@ -64,8 +64,18 @@ export function createSubscriptions({ broker }: AdminDeps, limits: { maxRows: nu
       return list(table, source, count(), q, () => broker.clock.mono());
     },
 
-    lookup(clientId: string): Subscription[] {
-      return [...of(clientId)].map((s) => rowOf(table, s));
+    /** All of one client; it may have very many. */
+    async lookup(clientId: string): Promise<Subscription[]> {
+      const all = { page: 1, limit: Number.MAX_SAFE_INTEGER, filters: [], sort: null };
+      return (
+        await list(
+          table,
+          fromIterable(() => of(clientId)),
+          0,
+          all,
+          () => broker.clock.mono(),
+        )
+      ).rows;
     },
   };
 }

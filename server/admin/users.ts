@@ -57,6 +57,9 @@ export function createUsers({ broker, system }: AdminDeps) {
 
     login,
     exists: (username: string): boolean => users.get(username) !== undefined,
+    /** Other than before when the user got another password; null = there is no such user. */
+    standing: (username: string): string | null => users.get(username)?.passwordHash ?? null,
+
     /** Changes whenever a user or a password does: answers of `login` from before are void. */
     generation: (): number => generation,
 
@@ -85,10 +88,13 @@ export function createUsers({ broker, system }: AdminDeps) {
       broker.flush();
     },
 
-    /** @throws AdminError 105, 106 */
+    /** @throws AdminError 105, 106 of admin (EMQ X 3.1) and of the last user */
     remove(username: string): void {
       if (username === ADMIN) throw new AdminError(CODE.ADMIN_STAYS, "Cannot delete admin");
-      if (!users.delete(username)) throw new AdminError(CODE.NO_SUCH_USER, "Username Not Found");
+      if (!users.get(username)) throw new AdminError(CODE.NO_SUCH_USER, "Username Not Found");
+      // Nobody could log in to make another one.
+      if (users.all().length === 1) throw new AdminError(CODE.ADMIN_STAYS, "Cannot delete the last user");
+      users.delete(username);
       weak.delete(username);
       changed();
     },

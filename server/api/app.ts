@@ -130,13 +130,13 @@ export function createApp(admin: Admin, log: Log, incoming: WeakMap<Request, Inc
       if (!from || (route.on && !route.on.includes(from.kind))) return notFound();
       const { caller, query, login, stream } = from;
       try {
+        if (route.plugin && !admin.plugins.isRunning(route.plugin)) return notFound();
         const body = route.method === "GET" ? undefined : jsonOf(await from.read(request));
         const params = route.method === "GET" ? {} : mergeParams(query, body, route.body);
         if (route.strict) mustBeKnown(route.body?.properties ?? {}, body);
         if (route.method !== "GET" && !fits(params)) return invalid(route, params);
         const path = read(from.segments);
         if (withNode && !admin.hasNode(path.node ?? "")) return notFound();
-        if (route.plugin && !admin.plugins.isRunning(route.plugin)) return notFound();
         if (route.keeps === "or refuse") admin.keeping.mayChange();
         const response = await route.handle({ admin, caller, server: from.kind, path, query, params, json: body, request, login, stream });
         if (route.keeps !== undefined && route.keeps !== "by itself") {

@@ -26,30 +26,70 @@ export async function readAll(request: Request, max: number): Promise<Uint8Array
   return bytes;
 }
 
-/** Piece by piece, so that no more than `max` bytes are ever held. @throws BadBody, LateBody when `stop` is aborted before the end */
-export async function readCarefully(request: Request, max: number, stop: AbortSignal): Promise<Uint8Array> {
+/** Room for the first bytes of a body that does not say how long it is. */
+const FIRST_ROOM = 16 * 1024;
+
+/** What has come of a body, in one place that grows by doubling: a body that comes byte by byte costs no more than its bytes. */
+class Gathered {
+  #room = new Uint8Array();
+  #length = 0;
+
+  constructor(
+    private readonly max: number,
+    private readonly grow: (bytes: number) => void,
+  ) {}
+
+  /** @throws BadBody, and what `grow` throws */
+  add(piece: Uint8Array): void {
+    const length = this.#length + piece.length;
+    if (length > this.max) throw new BadBody();
+    if (length > this.#room.length) this.#enlarge(length);
+    this.#room.set(piece, this.#length);
+    this.#length = length;
+  }
+
+  #enlarge(least: number): void {
+    const size = Math.min(this.max, Math.max(least, this.#room.length * 2, FIRST_ROOM));
+    this.grow(size - this.#room.length);
+    const larger = new Uint8Array(size);
+    larger.set(this.#room.subarray(0, this.#length));
+    this.#room = larger;
+  }
+
+  bytes(): Uint8Array {
+    return this.#room.subarray(0, this.#length);
+  }
+}
+
+/**
+ * Piece by piece, so that no more than `max` bytes are ever held; `grow` is told of bytes before they are held, and refuses them by throwing.
+ * @throws BadBody, LateBody when `stop` is aborted before the end, and what `grow` throws
+ */
+export async function readCarefully(
+  request: Request,
+  max: number,
+  stop: AbortSignal,
+  grow: (bytes: number) => void = () => {},
+): Promise<Uint8Array> {
   if (request.body === null) return new Uint8Array();
   if (announced(request) > max) throw new BadBody();
   const reader = request.body.getReader();
-  const stopped = new Promise<null>((resolve) => {
-    stop.addEventListener("abort", () => resolve(null), { once: true });
-    if (stop.aborted) resolve(null);
-  });
-  const pieces: Uint8Array[] = [];
-  let length = 0;
+  // Whoever waits for the rest is told that nobody wants it; what is being waited for ends with it.
+  const giveUp = (): void => void reader.cancel().catch(() => {});
+  stop.addEventListener("abort", giveUp, { once: true });
+  const gathered = new Gathered(max, grow);
   try {
     for (;;) {
-      const next = await Promise.race([reader.read().catch(() => null), stopped]);
-      if (next === null) throw new LateBody();
-      if (next.done) return Buffer.concat(pieces);
-      length += next.value.length;
-      if (length > max) throw new BadBody();
-      pieces.push(next.value);
+      const next = stop.aborted ? null : await reader.read().catch(() => null);
+      if (next === null || stop.aborted) throw new LateBody();
+      if (next.done) return gathered.bytes();
+      gathered.add(next.value);
     }
   } catch (err) {
-    // Whoever waits for the rest is told that nobody wants it.
-    void reader.cancel().catch(() => {});
+    giveUp();
     throw err;
+  } finally {
+    stop.removeEventListener("abort", giveUp);
   }
 }
 
@@ -121,9 +161,9 @@ export function mergeParams(query: Readonly<Record<string, string>>, json: unkno
   return params;
 }
 
-/** `_page`, `_sort` and the like, which steer lists; never a key of anything. */
+/** `_page`, `_sort` and the like, which steer lists, and `_`, by which jQuery passes caches by; never a key of anything. */
 export function isQueryWord(name: string): boolean {
-  return /^_[a-z]/.test(name);
+  return /^_(?:[a-z]|$)/.test(name);
 }
 
 /** Plain assignment would take `__proto__` for something else. */

@@ -3,7 +3,7 @@ import type { HttpListenerConfig } from "../config/types.ts";
 import { type Cidr, cidrContains, parseCidr, parseIp } from "../lib/cidr.ts";
 import { type Peer, peerOf } from "./peer.ts";
 import { busy, endOf, text } from "./reply.ts";
-import type { Kind } from "./route.ts";
+import type { Kind, Streaming } from "./route.ts";
 import { Places, Slots } from "./slots.ts";
 
 export type Server = Bun.Server<undefined>;
@@ -34,7 +34,8 @@ function accessRules(rules: HttpListenerConfig["access"]): ((address: string) =>
   if (ranges.length === 0) return null;
   return (address) => {
     const ip = parseIp(address);
-    return ranges.find((r) => ip !== null && cidrContains(r.range, ip))?.allow ?? true;
+    // An address that cannot be read is in no range, and so in none that `deny` may be about.
+    return ip !== null && (ranges.find((r) => cidrContains(r.range, ip))?.allow ?? true);
   };
 }
 
@@ -49,6 +50,7 @@ export class Gate {
   readonly sendTimeoutS: number;
   readonly #allows: ((address: string) => boolean) | null;
   readonly #max: number;
+  #isClosed = false;
 
   constructor(
     readonly kind: Kind,
@@ -61,6 +63,15 @@ export class Gate {
     this.requests = new Slots(part(o.maxClients, 2), o.maxClients);
     this.streams = new Slots(part(o.maxClients, 4), part(o.maxClients, 2));
     this.sendTimeoutS = Math.min(TIMEOUT_MAX_S, Math.max(AT_ONCE_S, Math.ceil(o.sendTimeoutMs / 1000)));
+  }
+
+  /** Its listener has been stopped: what goes on for as long as its client likes ends. */
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
   }
 
   /** Before anything is looked at. The rules look at the socket's own address, as those of the MQTT listeners. null = come in. */
@@ -91,15 +102,18 @@ export class Visit {
     this.#held.push(release);
   }
 
-  /** The answer goes on for as long as the client likes: its comments keep the idle time-out away. @throws Busy */
-  stream(key: string): void {
+  /**
+   * The answer goes on for as long as the client likes: its comments keep the idle time-out away. `standing`: what the caller comes in by, as
+   * it is when asked; null = nothing does any more. @throws Busy
+   */
+  stream(key: string, standing: () => string | null): Streaming {
     this.take(this.gate.streams, key, "Too many event streams at a time for one application or user");
     this.#streams = true;
-  }
-
-  /** The client does not read: it is disconnected. */
-  cut(): void {
-    this.server.timeout(this.request, AT_ONCE_S);
+    const before = standing();
+    return {
+      cut: () => void this.server.timeout(this.request, AT_ONCE_S),
+      isOver: () => this.gate.isClosed || before === null || standing() !== before,
+    };
   }
 
   /** What was held goes back when the last byte is on its way. */

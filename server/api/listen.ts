@@ -7,7 +7,6 @@ import { wordsOf } from "../lib/errors.ts";
 import type { Listener } from "./contract.ts";
 import { Gate, type Limits, type Server, Visit } from "./gate.ts";
 import { text } from "./reply.ts";
-import type { Kind } from "./route.ts";
 
 /** Bytes of a body; longer ones are refused by the runtime itself. Bodies above `BODY_MAX` are answered with 400. */
 const REQUEST_MAX = 16 * 1024 * 1024;
@@ -31,6 +30,8 @@ interface Open {
   secure: Bun.TLSOptions | null;
   /** null = stopped. */
   server: Server | null;
+  /** Of the server that runs, or ran last. */
+  gate: Gate;
   port: number;
 }
 
@@ -42,8 +43,8 @@ export function createListen({ log, answer, tls }: ListenDeps) {
   let open: Open[] = [];
   let ctl: { server: Server; path: string } | null = null;
 
-  function common(kind: Kind, limits: Limits) {
-    const gate = new Gate(kind, limits);
+  function common(gate: Gate) {
+    const { kind } = gate;
     return {
       maxRequestBodySize: REQUEST_MAX,
       idleTimeout: IDLE_S,
@@ -68,9 +69,10 @@ export function createListen({ log, answer, tls }: ListenDeps) {
 
   function listen(l: Open): void {
     const { host } = l.config;
+    l.gate = new Gate(l.kind, l.config);
     try {
       l.server = Bun.serve({
-        ...common(l.kind, l.config),
+        ...common(l.gate),
         hostname: host,
         port: l.port,
         // Said aloud: with `development: false` alone Bun 1.4 shares a port that somebody else listens on.
@@ -91,7 +93,14 @@ export function createListen({ log, answer, tls }: ListenDeps) {
   async function stop(kind: Port): Promise<void> {
     const mine = open.filter((l) => l.kind === kind);
     open = open.filter((l) => l.kind !== kind);
-    for (const l of mine) void l.server?.stop(false);
+    for (const l of mine) close(l);
+  }
+
+  /** What is being answered is answered to its end; streams, which have none, are ended. */
+  function close(l: Open): void {
+    l.gate.close();
+    void l.server?.stop(false);
+    l.server = null;
   }
 
   return {
@@ -103,7 +112,7 @@ export function createListen({ log, answer, tls }: ListenDeps) {
       try {
         for (const config of listeners) {
           const secure = config.tls ? await tls(`${kind}.listener.https`, config.tls) : null;
-          const l: Open = { kind, config, secure, server: null, port: config.port };
+          const l: Open = { kind, config, secure, server: null, gate: new Gate(kind, config), port: config.port };
           listen(l);
           open.push(l);
         }
@@ -118,7 +127,7 @@ export function createListen({ log, answer, tls }: ListenDeps) {
       const before = process.umask(0o177);
       try {
         // Without it the runtime ends what takes ten seconds; its types do not know it for such a socket.
-        const options = { ...common("ctl", NO_LIMITS), idleTimeout: 0, unix: path } as unknown as Bun.Serve.Options<undefined>;
+        const options = { ...common(new Gate("ctl", NO_LIMITS)), idleTimeout: 0, unix: path } as unknown as Bun.Serve.Options<undefined>;
         ctl = { server: Bun.serve(options) as Server, path };
       } finally {
         process.umask(before);
@@ -150,8 +159,7 @@ export function createListen({ log, answer, tls }: ListenDeps) {
     stopOne(protocol: string, port: number): boolean {
       const l = find(protocol, port);
       if (!l?.server) return false;
-      void l.server.stop(false);
-      l.server = null;
+      close(l);
       return true;
     },
 

@@ -26,8 +26,16 @@ export interface Call<Body = Record<string, unknown>> {
   readonly request: Request;
   /** `POST /auth`. */
   login(username: unknown, password: unknown): Promise<Response>;
-  /** The answer goes on for as long as the client likes. Returns how to cut off one that does not read. @throws Busy */
-  stream(): () => void;
+  /** The answer goes on for as long as the client likes, and may. @throws Busy */
+  stream(): Streaming;
+}
+
+/** An answer that goes on. */
+export interface Streaming {
+  /** The client does not read: its connection is cut. */
+  cut(): void;
+  /** Whoever asked may not come in any more (application, user or password are others now), or its listener has been stopped. */
+  isOver(): boolean;
 }
 
 export interface RouteDef<Body extends TObject = TObject> {

@@ -49,8 +49,10 @@ export function createHttp({ admin, log, dashboardDir, tls }: HttpDeps) {
   function read(visit: Visit, caller: Caller): Incoming["read"] {
     return async (request) => {
       if (request.body === null) return new Uint8Array();
-      const bytes = request.headers.has("content-length") ? Math.min(announced(request), BODY_MAX) : BODY_MAX;
-      visit.take(visit.gate.bodies, keyOf(caller), "Too many bytes are being received", bytes);
+      const grow = (bytes: number): void => visit.take(visit.gate.bodies, keyOf(caller), "Too many bytes are being received", bytes);
+      // Who does not say how much will come has room for what has come.
+      if (!request.headers.has("content-length")) return readCarefully(request, BODY_MAX, request.signal, grow);
+      grow(Math.min(announced(request), BODY_MAX));
       return readAll(request, BODY_MAX);
     };
   }
@@ -80,12 +82,15 @@ export function createHttp({ admin, log, dashboardDir, tls }: HttpDeps) {
       query: parseQuery(search),
       read: caller === null ? (r) => readLogin(visit, r) : read(visit, caller),
       login: (username, password) => auth.login(username, password, peer),
-      stream: () => {
-        visit.stream(keyOf(known));
-        return () => visit.cut();
-      },
+      stream: () => visit.stream(keyOf(known), () => standing(known)),
     });
     return app.fetch(final);
+  }
+
+  /** What a caller comes in by, as it is now; null = it may not any more. To be compared only. */
+  function standing({ kind, name }: Caller): string | null {
+    if (kind === "ctl") return "";
+    return kind === "app" ? admin.apps.standing(name) : admin.users.standing(name);
   }
 
   /** Who is asking is settled; null = that is what the request is about. */

@@ -6,7 +6,10 @@ import type { Call } from "./route.ts";
 
 /** Bytes that may wait for a reader. One that is so far behind loses events, and is told how many when it has caught up. */
 export const UNSENT_MAX = 1024 * 1024;
-/** How often a reader is looked at: one that loses events and has taken nothing since the last time does not read, and is cut off. */
+/**
+ * How often a reader is looked at: one that loses events and has taken nothing since the last time does not read, and is cut off; for one
+ * that may not come in any more this is the end.
+ */
 const LOOK_MS = 5000;
 /** Every so many looks a comment: it keeps proxies from closing a quiet line. */
 const LOOKS_PER_COMMENT = 3;
@@ -20,16 +23,19 @@ export function eventStream(
   { lookMs = LOOK_MS }: { lookMs?: number } = {},
 ): Response {
   if (call.request.signal.aborted) throw new AdminError(CODE.UNKNOWN, "the client has gone");
-  const cut = call.stream();
+  const streaming = call.stream();
   const reader = new Reader();
   const stop = open((event, value) => reader.send(event, JSON.stringify(value)));
   return streamed(
     (ended) => {
       let looks = 0;
       const timer = setInterval(() => {
-        if (reader.stuck()) {
+        if (streaming.isOver()) {
+          reader.close();
+          end();
+        } else if (reader.stuck()) {
           reader.fail();
-          cut();
+          streaming.cut();
           end();
         } else if (++looks % LOOKS_PER_COMMENT === 0) reader.comment();
       }, lookMs);
@@ -80,6 +86,12 @@ class Reader {
   /** What waits is thrown away. */
   fail(): void {
     this.#controller?.error(new Error("the reader does not read"));
+    this.#controller = null;
+  }
+
+  /** What waits is still sent. */
+  close(): void {
+    this.#controller?.close();
     this.#controller = null;
   }
 

@@ -117,10 +117,21 @@ export function createStatic(dir: string): StaticFiles {
 
   let app: ReturnType<typeof load> | null = null;
 
-  async function get(path: string, request: Request): Promise<Response | null> {
+  /** What failed once (files that cannot be read at the moment) is tried again with the next request. */
+  async function loaded() {
     app ??= load();
+    const mine = app;
+    try {
+      return await mine;
+    } catch (err) {
+      if (app === mine) app = null;
+      throw err;
+    }
+  }
+
+  async function get(path: string, request: Request): Promise<Response | null> {
     const { method, headers } = request;
-    const response = await (await app).handle(new Request(`http://localhost${path}`, { method, headers }));
+    const response = await (await loaded()).handle(new Request(`http://localhost${path}`, { method, headers }));
     return response.status === 404 ? null : response;
   }
 

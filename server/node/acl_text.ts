@@ -17,7 +17,8 @@ export function aclText(config: Config): string {
     parseAclRules(text);
   } catch (err) {
     if (!(err instanceof TermError)) throw err;
-    throw new Error(`acl_file = ${file}: ${err.message}`);
+    // Not what stands there: whoever may name a file through the API may not be who may read it.
+    throw new Error(`acl_file = ${file}: line ${err.line}, column ${err.column}: expected ${err.expected}`);
   }
   return text;
 }

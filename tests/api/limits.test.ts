@@ -173,6 +173,36 @@ describe("one caller leaves room for others", () => {
     }
   });
 
+  test("an event stream ends with what its reader came in by, and with its listener; those of others go on", async () => {
+    const own = await TestNode.start();
+    try {
+      const of = (as: "app" | "user", name: string) => {
+        const headers = { Authorization: basic(name, "secret") };
+        return new RawRequest(own.port(as), requestText("GET /api/v3/mqtt/subscribe?topic=a", headers));
+      };
+      const isOver = (r: RawRequest): boolean => r.closed || r.text.endsWith("\r\n0\r\n\r\n");
+      for (const app_id of ["gone", "off", "stays"]) await own.ask("POST", "/apps", { body: { app_id, secret: "secret" } });
+      for (const username of ["ann", "bob", "eve"]) await own.ask("POST", "/users", { as: "user", body: { username, password: "secret" } });
+      const ending = [of("app", "gone"), of("app", "off"), of("user", "ann"), of("user", "bob")];
+      const staying = [of("app", "stays"), of("user", "eve")];
+      for (const r of [...ending, ...staying]) await r.until((x) => x.text.includes("subscribed"));
+      await own.ask("DELETE", "/apps/gone");
+      await own.ask("PUT", "/apps/off", { body: { status: false } });
+      await own.ask("PUT", "/change_pwd/ann", { as: "user", body: { old_pwd: "secret", new_pwd: "other" } });
+      await own.ask("DELETE", "/users/bob", { as: "user" });
+      for (const r of ending) await r.until(isOver);
+      const told = await own.ask("POST", "/mqtt/publish", { body: { topic: "a", payload: "still here" } });
+      expect(told.headers.get("x-receivers")).toBe("2");
+      for (const r of staying) await r.until((x) => x.text.includes("still here"));
+      expect(own.node.http.stopOne("http:dashboard", own.port("user"))).toBe(true);
+      await staying[1]?.until(isOver);
+      expect(staying.map(isOver)).toEqual([false, true]);
+      for (const r of [...ending, ...staying]) r.destroy();
+    } finally {
+      await own.stop();
+    }
+  });
+
   test("half-sent bodies of an application: half of the requests, the rest is for others", async () => {
     const own = await TestNode.start({ "management.listener.http.max_clients": "8" });
     try {
@@ -199,6 +229,21 @@ describe("one caller leaves room for others", () => {
     expect(refused.text).toStartWith("HTTP/1.1 503 ");
     expect((await node.ask("POST", "/mqtt/publish", { body: { topic: "t", payload: "x" } })).json?.code).toBe(0);
     for (const r of open) r.destroy();
+  });
+
+  test("… and where nothing is announced, by what has come", async () => {
+    const headers = { Authorization: basic(APP.id, APP.secret), "Transfer-Encoding": "chunked" };
+    const half = Array.from(
+      { length: 20 },
+      () => new RawRequest(node.port("app"), requestText("POST /api/v3/mqtt/publish", headers, "1\r\n{\r\n")),
+    );
+    const pending = () => node.node.http.list().find((l) => l.protocol === "http:management")?.current_conns ?? 0;
+    while (pending() < half.length) await Bun.sleep(2);
+    for (const r of half) r.send('b\r\n"topic":"t"\r\n1\r\n}\r\n0\r\n\r\n');
+    for (const r of half) {
+      expect(await r.status()).toBe(200);
+      r.destroy();
+    }
   });
 });
 
@@ -247,6 +292,7 @@ describe("send_timeout", () => {
         const topics = Array.from({ length: 1000 }, (_, k) => `${"long/".repeat(80)}${i + k}`);
         await client.subscribeAsync(topics);
       }
+      expect(await own.get("/subscriptions/rows")).toHaveLength(12_000);
       const text = requestText("GET /api/v3/subscriptions/?_limit=12000", { Authorization: basic(APP.id, APP.secret) });
       const stuck = new RawRequest(own.port("app"), text, { reads: false });
       const pending = () => own.node.http.list().find((l) => l.protocol === "http:management")?.current_conns;

@@ -47,6 +47,11 @@ describe("a change that would keep the node from starting", () => {
     await refused({ acl_file: "/nope" }, "acl_file = /nope: expected a file of access rules, but it cannot be read: there is no such file");
     await refused({ acl_file: dir }, "it is a directory");
     await refused({ acl_file: at("bad.conf") }, "acl_file", "bad.conf: line 2, column");
+    // Whoever may name a file need not be who may read it.
+    writeFileSync(at("shadow"), "root_hash_of_somebody:x\n");
+    const { json } = await put({ acl_file: at("shadow") });
+    expect(json?.message).toContain("shadow: line 1, column");
+    expect(json?.message).not.toContain("root_hash");
   });
 
   test("a log file whose name no file system takes", async () => {

@@ -163,6 +163,36 @@ describe("the default password", () => {
       const ask = { as: "user", authorization: basic("root", "own1") } as const;
       expect(await own.get<WhoAmI>("/whoami", ask)).toMatchObject({ name: "root", must_change_password: false });
       expect((await own.ask("GET", "/brokers", { as: "user" })).status).toBe(401);
+      // Nobody could log in to make another one.
+      expect((await own.ask("DELETE", "/users/root", ask)).json).toEqual({ code: 106, message: "Cannot delete the last user" });
+      expect((await own.ask("DELETE", "/users/nobody", ask)).json?.code).toBe(105);
+      await own.ask("POST", "/users", { ...ask, body: { username: "ann", password: "p" } });
+      expect((await own.ask("DELETE", "/users/root", ask)).json).toEqual({ code: 0 });
+    } finally {
+      await own.stop();
+    }
+  });
+
+  test("no application makes itself a user by the user whom the configuration names", async () => {
+    const own = await TestNode.start();
+    try {
+      const login = { "dashboard.default_user.login": "eve" };
+      const conf = `/nodes/${NODE}/plugin_configs/emqx_dashboard`;
+      const rows = await own.get<{ key: string; value: string }[]>(conf);
+      const all = Object.fromEntries(rows.flatMap(({ key, value }) => (value === "" ? [] : [[key, value]])));
+      for (const [path, body] of [
+        ["/settings", login],
+        ["/settings", { "dashboard.default_user.password": "mine" }],
+        [conf, { ...all, ...login }],
+      ] as const) {
+        const { json } = await own.ask("PUT", path, { body });
+        expect(json?.code).not.toBe(0);
+        expect(json?.message).toContain("not by an application");
+      }
+      expect(await own.get("/users", { as: "user" })).toEqual([{ username: "admin", tags: "administrator" }]);
+      // Everything as it is shown is no change.
+      expect((await own.ask("PUT", conf, { body: all })).json).toEqual({ code: 0 });
+      expect((await own.ask("PUT", "/settings?_=1574", { as: "user", body: login })).json?.code).toBe(0);
     } finally {
       await own.stop();
     }

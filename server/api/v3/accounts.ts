@@ -1,7 +1,7 @@
 /** Accounts of MQTT clients: routes of emqx_auth_username and emqx_auth_clientid, there while the plugin runs. */
 import { Type } from "@sinclair/typebox";
 import type { Admin } from "../../admin/index.ts";
-import { data, ok } from "../reply.ts";
+import { data, ok, whole } from "../reply.ts";
 import { type AnyRoute, route } from "../route.ts";
 import * as S from "../schemas.ts";
 
@@ -17,7 +17,7 @@ function routes(plugin: string, field: "username" | "clientid", of: (admin: Admi
       descr: `List available ${field} in the cluster`,
       plugin,
       data: S.list(S.text),
-      handle: ({ admin }) => data(of(admin).list()),
+      handle: ({ admin }) => whole(of(admin).list()),
     }),
     route({
       name: `lookup_${field}`,

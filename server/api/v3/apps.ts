@@ -1,6 +1,6 @@
 /** Applications: the credentials of this API. */
 import { Type } from "@sinclair/typebox";
-import { data, ok } from "../reply.ts";
+import { data, ok, whole } from "../reply.ts";
 import { type AnyRoute, route } from "../route.ts";
 import * as S from "../schemas.ts";
 
@@ -19,7 +19,7 @@ export const appRoutes: readonly AnyRoute[] = [
     path: "/apps/",
     descr: "List Applications",
     data: S.list(S.appRow),
-    handle: ({ admin }) => data(admin.apps.list()),
+    handle: ({ admin }) => whole(admin.apps.list()),
   }),
   route({
     name: "add_app",

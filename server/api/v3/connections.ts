@@ -1,7 +1,7 @@
 /** Connected clients. */
 import { Type } from "@sinclair/typebox";
 import { FILTERS } from "../../admin/filters.ts";
-import { data, ok, page } from "../reply.ts";
+import { data, ok, page, whole } from "../reply.ts";
 import { type AnyRoute, type Call, route } from "../route.ts";
 import * as S from "../schemas.ts";
 
@@ -10,7 +10,7 @@ const listed = { query, data: S.list(S.connection), paged: true } as const;
 const rows = { data: S.list(S.connection) } as const;
 const list = async ({ admin, query: q }: Call): Promise<Response> => page(await admin.connections.list(q));
 const lookup = ({ admin, path }: Call): Response => data(admin.connections.lookup(path.clientid ?? ""));
-const byUsername = async ({ admin, path }: Call): Promise<Response> => data(await admin.connections.byUsername(path.username ?? ""));
+const byUsername = async ({ admin, path }: Call): Promise<Response> => whole(await admin.connections.byUsername(path.username ?? ""));
 
 export const connectionRoutes: readonly AnyRoute[] = [
   route({

@@ -49,19 +49,19 @@ const configBody = Type.Object({ key: Type.Optional(Type.Unknown()), value: Type
 
 /** The core is an application too, but none of its keys may be set this way: `PUT /settings` is the way. */
 async function setConfig(call: Call): Promise<Response> {
-  const { admin, params, path } = call;
+  const { admin, caller, params, path } = call;
   const app = path.app ?? "";
   if (app !== "emqx" && !admin.plugins.has(app)) return notFound();
   if (app === "emqx") throw new AdminError(CODE.UNKNOWN, "no key of emqx can be set here");
-  await admin.plugins.setConfig(app, params.key, params.value);
+  await admin.plugins.setConfig(app, params.key, params.value, caller.kind);
   return ok();
 }
 
 /** `{}` is refused, no body at all means: everything as by default (EMQ X 3.1). */
-const replaceConfig = known(async ({ admin, json, params }, plugin) => {
+const replaceConfig = known(async ({ admin, caller, json, params }, plugin) => {
   const given = Object.fromEntries(Object.entries(params).filter(([key]) => !isQueryWord(key)));
   if (Object.keys(given).length === 0 && json !== undefined) throw new AdminError(CODE.UNKNOWN, "unknown_error");
-  await admin.plugins.replacePluginConfig(plugin, given);
+  await admin.plugins.replacePluginConfig(plugin, given, caller.kind);
   return ok();
 });
 

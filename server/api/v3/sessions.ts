@@ -1,7 +1,7 @@
 /** Sessions, subscriptions and the route table. */
 
 import { FILTERS } from "../../admin/filters.ts";
-import { data, ok, page } from "../reply.ts";
+import { data, ok, page, whole } from "../reply.ts";
 import { type AnyRoute, type Call, route } from "../route.ts";
 import * as S from "../schemas.ts";
 
@@ -22,7 +22,7 @@ const removeSession = ({ admin, path }: Call): Response => {
   return ok();
 };
 const subscriptions = async ({ admin, query }: Call): Promise<Response> => page(await admin.subscriptions.list(query));
-const subscriptionsOf = ({ admin, path }: Call): Response => data(admin.subscriptions.lookup(path.clientid ?? ""));
+const subscriptionsOf = async ({ admin, path }: Call): Promise<Response> => whole(await admin.subscriptions.lookup(path.clientid ?? ""));
 
 /** With a slash at its end both the topic and, as in EMQ X 3.1, the topic without it may be meant. */
 function lookupRoute({ admin, path }: Call): Response {

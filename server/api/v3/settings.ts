@@ -19,7 +19,7 @@ async function listSettings({ admin, query }: Call): Promise<Response> {
   );
 }
 
-async function changeSettings({ admin, params }: Call): Promise<Response> {
+async function changeSettings({ admin, caller, params }: Call): Promise<Response> {
   const changes = new Map<string, string | null>();
   for (const [key, value] of Object.entries(params)) {
     if (isQueryWord(key)) continue;
@@ -28,7 +28,7 @@ async function changeSettings({ admin, params }: Call): Promise<Response> {
     else throw badValue(key, "text or null");
   }
   if (changes.size === 0) throw new AdminError(CODE.MISSING_PARAMETER, "no setting was given");
-  return data(await admin.settings.apply(changes));
+  return data(await admin.settings.apply(changes, caller.kind));
 }
 
 /** What figures are asked for. @throws AdminError 108 */

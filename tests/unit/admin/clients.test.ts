@@ -171,8 +171,8 @@ describe("subscriptions", () => {
       expect(part.rows).toEqual(rows.slice(2 * (page - 1), 2 * page));
       expect(part.meta).toEqual({ page, limit: 2, count: 9 });
     }
-    expect(admin.subscriptions.lookup("d").map((s) => s.topic)).toEqual(["d/0", "d/1", "d/2", "d/3"]);
-    expect(admin.subscriptions.lookup("nobody")).toEqual([]);
+    expect((await admin.subscriptions.lookup("d")).map((s) => s.topic)).toEqual(["d/0", "d/1", "d/2", "d/3"]);
+    expect(await admin.subscriptions.lookup("nobody")).toEqual([]);
   });
 
   test("those of event streams are nobody's", async () => {

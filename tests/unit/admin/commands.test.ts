@@ -20,7 +20,7 @@ const WRITES: Readonly<Record<string, readonly [before: Do | null, command: Do]>
   "apps.remove": [(a) => a.apps.add("id", undefined, {}), (a) => a.apps.remove("id")],
   "users.add": [null, (a) => a.users.add("u", "secret", null)],
   "users.update": [(a) => a.users.add("u", "secret", null), (a) => a.users.update("u", "tags")],
-  "users.remove": [(a) => a.users.add("u", "secret", null), (a) => a.users.remove("u")],
+  "users.remove": [(a) => Promise.all(["u", "v"].map((name) => a.users.add(name, "secret", null))), (a) => a.users.remove("u")],
   "users.changePassword": [(a) => a.users.add("u", "secret", null), (a) => a.users.changePassword("u", "secret", "other")],
   "users.setPassword": [(a) => a.users.add("u", "secret", null), (a) => a.users.setPassword("u", "other")],
   "users.ensure": [null, (a) => a.users.ensure("admin", "public")],

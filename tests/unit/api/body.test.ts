@@ -82,6 +82,37 @@ describe("reading", () => {
     expect(cancelled).toBe(true);
   });
 
+  test("room is asked for before bytes are held, however small they come, and what refuses it ends the reading", async () => {
+    const drops = (n: number, cancelled = () => {}) => {
+      let left = n;
+      return request(
+        new ReadableStream({
+          pull(c) {
+            if (left-- > 0) c.enqueue(bytes("a"));
+            else c.close();
+          },
+          cancel: cancelled,
+        }),
+      );
+    };
+    const never = new AbortController().signal;
+    const room: number[] = [];
+    expect(await readCarefully(drops(40_000), 100_000, never, (n) => void room.push(n))).toEqual(bytes("a".repeat(40_000)));
+    expect(room).toEqual([16_384, 16_384, 32_768]);
+    room.length = 0;
+    expect(await readCarefully(request("b".repeat(60_000)), 100_000, never, (n) => void room.push(n))).toHaveLength(60_000);
+    expect(room.reduce((a, n) => a + n, 0)).toBeLessThan(120_001);
+    let left = 40_000;
+    let cancelled = 0;
+    const full = (n: number): void => {
+      left -= n;
+      if (left < 0) throw new Error("no room");
+    };
+    const many = drops(100_000, () => void cancelled++);
+    await expect(readCarefully(many, 100_000, never, full)).rejects.toThrow("no room");
+    expect(cancelled).toBe(1);
+  });
+
   test("carefully: not longer than one has", async () => {
     const half = new ReadableStream({ start: (c) => c.enqueue(bytes("{")) });
     const stop = new AbortController();

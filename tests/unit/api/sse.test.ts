@@ -7,6 +7,7 @@ class Stream {
   send: Send = () => {};
   stopped = 0;
   cut = 0;
+  isOver = false;
   ended = false;
   readonly gone = new AbortController();
   readonly response: Response;
@@ -14,7 +15,7 @@ class Stream {
 
   constructor(lookMs = 60_000, early: (send: Send) => void = () => {}) {
     const request = new Request("http://x/", { signal: this.gone.signal });
-    const stream = () => () => void this.cut++;
+    const stream = () => ({ cut: () => void this.cut++, isOver: () => this.isOver });
     const open = (send: Send) => {
       early(send);
       this.send = send;
@@ -121,6 +122,17 @@ describe("the end", () => {
     expect(s.stopped).toBe(1);
   });
 
+  test("whoever may not come in any more: what waits is still sent, and nothing after it", async () => {
+    const s = new Stream(5);
+    s.send("message", "before");
+    s.isOver = true;
+    await until(() => s.ended);
+    s.send("message", "after");
+    expect(await s.next()).toContain("before");
+    expect((await s.reader.read()).done).toBe(true);
+    expect([s.stopped, s.cut]).toEqual([1, 0]);
+  });
+
   test("the reader leaves", async () => {
     const s = new Stream();
     await s.reader.cancel();
@@ -142,7 +154,7 @@ describe("the end", () => {
       opened = true;
       return () => {};
     };
-    expect(() => eventStream({ request, stream: () => () => {} }, open)).toThrow("the client has gone");
+    expect(() => eventStream({ request, stream: () => ({ cut: () => {}, isOver: () => false }) }, open)).toThrow("the client has gone");
     expect(opened).toBe(false);
   });
 });
