@@ -14,6 +14,15 @@ interface Plugins {
   pluginConfig(name: string): PluginConfigRow[];
 }
 
+/** Of these `on_error = ignore` speaks of topics only: log-ins are refused all the same. */
+const TOPICS_ONLY: ReadonlySet<string> = new Set(["emqx_auth_http"]);
+/** It asks no server, but scripts, which can fail. */
+const SCRIPTS = "emqx_lua_hook";
+
+/** While something of it is down, or fails, a log-in is left to the others, as if it were not there. */
+const passesOn = ({ step, on_error, status }: AccessStep): boolean =>
+  on_error === "ignore" && !TOPICS_ONLY.has(step) && (step === SCRIPTS || status === null || status.servers.length > 0);
+
 export function createAccess({ broker, aclFile, aclRules, fittingKinds }: AdminDeps, plugins: Plugins) {
   const node = broker.node.nodeName;
 
@@ -45,7 +54,7 @@ export function createAccess({ broker, aclFile, aclRules, fittingKinds }: AdminD
     return view.zones.flatMap(({ zone, allow_anonymous, enable_acl, acl_nomatch }) => {
       const found: AccessWarning["what"][] = [];
       if (allow_anonymous) found.push(view.authentication.length === 0 ? "everybody" : "unknown");
-      if (allow_anonymous && view.authentication.some(({ on_error }) => on_error === "ignore")) found.push("ignored_errors");
+      if (allow_anonymous && view.authentication.some(passesOn)) found.push("ignored_errors");
       if (!enable_acl) found.push("no_acl");
       return [...found.map((what) => ({ what, zone })), ...(enable_acl && aclRules ? openTo(aclRules(), zone, acl_nomatch) : [])];
     });

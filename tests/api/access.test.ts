@@ -306,6 +306,25 @@ describe("the access chain", () => {
     for (const name of ["emqx_auth_clientid", "emqx_auth_username"]) await node.data("PUT", `/nodes/${NODE}/plugins/${name}/unload`);
   });
 
+  test("that outages let strangers in is warned of where they do", async () => {
+    const warned = async (): Promise<boolean> =>
+      (await node.data<AccessView>("GET", `/nodes/${NODE}/access`)).warnings.some(({ what }) => what === "ignored_errors");
+    for (const [plugin, settings, lets] of [
+      ["emqx_auth_redis", { "auth.redis.server": "127.0.0.1:1", "auth.redis.on_error": "ignore" }, true],
+      ["emqx_auth_redis", { "auth.redis.server": "127.0.0.1:1", "auth.redis.on_error": "deny" }, false],
+      // Log-ins are refused all the same, as in EMQ X 3.1.
+      ["emqx_auth_http", { "auth.http.auth_req": "http://127.0.0.1:1/auth", "auth.http.on_error": "ignore" }, false],
+      // Without a URL of keys nothing of it can be down.
+      ["emqx_auth_jwt", { "auth.jwt.secret": "x".repeat(40), "auth.jwt.on_error": "ignore" }, false],
+    ] as const) {
+      await node.data("PUT", "/settings", { body: settings });
+      await node.data("PUT", `/nodes/${NODE}/plugins/${plugin}/load`);
+      expect([plugin, settings, await warned()]).toEqual([plugin, settings, lets]);
+      await node.data("PUT", `/nodes/${NODE}/plugins/${plugin}/unload`);
+      await node.data("PUT", "/settings", { body: Object.fromEntries(Object.keys(settings).map((key) => [key, null])) });
+    }
+  });
+
   test("whether a plugin that asks others asks about topics is said, and why not", async () => {
     const plugin = "emqx_auth_jwt";
     const asks = async (): Promise<boolean[]> => {

@@ -3,8 +3,12 @@
 import { describe, expect, test } from "bun:test";
 import type { RuleRow } from "../../dashboard/src/api/client.ts";
 import { createRuleEditor } from "../../dashboard/src/models/rule_editor.ts";
+import { RULE_STARTS } from "../../dashboard/src/models/rule_starts.ts";
 import { createRules } from "../../dashboard/src/models/rules.ts";
 import { waitingOf } from "../../dashboard/src/models/waiting_rows.ts";
+import { connectors } from "../../server/plugins/_connectors/index.ts";
+import { builtinKinds } from "../../server/plugins/rule_engine/builtin.ts";
+import { webHookKinds } from "../../server/plugins/web_hook/actions.ts";
 import { until } from "../support/until.ts";
 import { loggedIn, settle, type World } from "./support.ts";
 
@@ -58,11 +62,23 @@ describe("a ready-made statement", () => {
 });
 
 describe("a beginning", () => {
+  test("names kinds of actions that there are, also where nothing but the rule engine runs", () => {
+    const ports = {} as Parameters<typeof builtinKinds>[0];
+    const builtIn = builtinKinds(ports).actions ?? [];
+    const kinds = new Set(
+      [...builtIn, ...connectors({ files: () => "" }).actions, ...(webHookKinds("n").actions ?? [])].map((k) => k.name),
+    );
+    for (const start of RULE_STARTS) {
+      expect([start.id, start.actions.filter((name) => !kinds.has(name))]).toEqual([start.id, []]);
+      expect(start.actions.some((name) => builtIn.some((k) => k.name === name))).toBe(true);
+    }
+  });
+
   test("takes the place of another one at once where nothing was typed", async () => {
     const { model, app } = await begin(null, "threshold");
     await model.begin("offline");
     await settle();
-    expect(model.draft.value).toMatchObject({ name: "device went offline", actions: [{ name: "data_to_webserver" }] });
+    expect(model.draft.value).toMatchObject({ name: "device went offline", actions: [{ name: "web_hook:event_action" }] });
     expect([model.dirty.value, model.trial.sample.value.reason]).toEqual([false, "keepalive_timeout"]);
     expect(app.router.place.value).toEqual({ path: ["rules", "new"], query: { start: "offline" } });
     await model.begin("");

@@ -106,14 +106,24 @@ export const ACTION_KINDS: readonly ActionKindRow[] = [
     description: "Store data in PostgreSQL",
   },
   {
-    name: "data_to_webserver",
+    name: "web_hook:publish_action",
     app: "emqx_web_hook",
-    for: "$any",
+    for: "$messages",
     type: "web_hook",
     types: ["web_hook"],
     params: { $resource: bound, body: { type: "string", format: "template", title: "Body", description: "Empty: the row as JSON" } },
-    title: "Data to Web Server",
+    title: "Forward Messages to Web Server",
     description: "Forward Messages to Web Server",
+  },
+  {
+    name: "web_hook:event_action",
+    app: "emqx_web_hook",
+    for: "$events",
+    type: "web_hook",
+    types: ["web_hook"],
+    params: { $resource: bound, body: { type: "string", format: "template", title: "Body", description: "Empty: the row as JSON" } },
+    title: "Forward Events to Web Server",
+    description: "Forward Events to Web Server",
   },
 ];
 

@@ -30,7 +30,7 @@ export const RULE_STARTS: readonly RuleStart[] = [
     name: "temperature above 30",
     sql: `SELECT clientid, topic, payload.temperature AS temperature, timestamp\nFROM "sensors/#"\nWHERE payload.temperature > 30`,
     sample: READING,
-    actions: ["data_to_pgsql", "data_to_mysql", "data_to_webserver", "built_in:republish_action"],
+    actions: ["data_to_pgsql", "data_to_mysql", "web_hook:publish_action", "built_in:republish_action"],
     icon: "threshold",
   },
   {
@@ -40,7 +40,7 @@ export const RULE_STARTS: readonly RuleStart[] = [
     name: "every message",
     sql: `SELECT clientid, topic, qos, payload, timestamp\nFROM "sensors/#"`,
     sample: READING,
-    actions: ["data_to_webserver", "data_to_pgsql", "built_in:inspect_action"],
+    actions: ["web_hook:publish_action", "data_to_pgsql", "built_in:inspect_action"],
     icon: "every",
   },
   {
@@ -50,7 +50,7 @@ export const RULE_STARTS: readonly RuleStart[] = [
     name: "device went offline",
     sql: `SELECT clientid, username, reason, timestamp\nFROM "$events/client_disconnected"\nWHERE reason <> 'normal'`,
     sample: { reason: "keepalive_timeout", reason_code: "keepalive_timeout", clientid: "s1", client_id: "s1" },
-    actions: ["data_to_webserver", "built_in:republish_action"],
+    actions: ["web_hook:event_action", "built_in:republish_action"],
     icon: "offline",
   },
   {

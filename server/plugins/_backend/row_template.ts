@@ -192,8 +192,9 @@ export const wholeRowJson = (row: Row): string => rowJson(withEncodings(row));
 function withEncodings(row: Row): Row {
   let told: Record<string, unknown> | null = null;
   for (const name in row) {
+    if (!(row[name] instanceof Uint8Array)) continue;
     const encoding = `${name}_encoding`;
-    if (!(row[name] instanceof Uint8Array) || Object.hasOwn(row, encoding)) continue;
+    if (Object.hasOwn(row, encoding)) continue;
     told ??= { ...row };
     told[encoding] = "base64";
   }

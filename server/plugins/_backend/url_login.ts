@@ -7,7 +7,7 @@ export interface WithLogin {
   readonly authorization: string | null;
 }
 
-/** @throws Error naming `key`, that of the URL: what stands there is not percent-encoded (RFC 3986, 3.2.1) */
+/** @throws Error naming `key`, that of the URL: what stands there is not percent-encoded as UTF-8 (RFC 3986, 3.2.1) */
 export function withoutLogin(given: URL, key: string): WithLogin {
   const url = new URL(given);
   if (url.username === "" && url.password === "") return { url, authorization: null };
@@ -21,6 +21,6 @@ function plain(part: string, key: string): string {
   try {
     return decodeURIComponent(part);
   } catch {
-    throw new Error(`${key}: expected user and password of the URL percent-encoded, "%" itself as %25`);
+    throw new Error(`${key}: expected user and password of the URL percent-encoded as UTF-8, "%" itself as %25`);
   }
 }

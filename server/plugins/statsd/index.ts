@@ -8,6 +8,7 @@ import { wordsOf } from "../../lib/errors.ts";
 import { between } from "../../lib/time.ts";
 import { NONE } from "../_backend/address.ts";
 import { tlsOf } from "../_backend/tls.ts";
+import { withoutLogin } from "../_backend/url_login.ts";
 import { definePlugin, type PluginContext, type TestContext, type TestStep, type ValuesOf } from "../plugin.ts";
 import type { Destination } from "./destination.ts";
 import { type OtlpTarget, type Signal, tryOtlp } from "./otlp.ts";
@@ -34,6 +35,7 @@ export const statsd = definePlugin({
     const destinations: Destination[] = [];
     // What cannot be used is found before anything is opened.
     const tls = tlsOf("statsd.ssl", ctx.config);
+    mustHaveLogins(ctx.config);
     const target = otlpTarget(ctx.config, (key) => ctx.many(key), tls);
     startPush(ctx, tls, destinations);
     startUdp(ctx, destinations);
@@ -100,6 +102,14 @@ const signalsOf = (c: Values): Signal[] => [
 ];
 
 /** null = there is none, or nothing is sent to it. @throws Error naming the key that is no header */
+/** What stands in the URLs for a log-in can be one. @throws Error naming the key */
+function mustHaveLogins(c: Values): void {
+  for (const key of ["statsd.push.gateway.server", "statsd.otlp.endpoint"] as const) {
+    const url = c[key];
+    if (url !== null && url !== NONE) withoutLogin(url, key);
+  }
+}
+
 function otlpTarget(c: Values, many: Many, tls: Bun.TLSOptions): OtlpTarget | null {
   const endpoint = c["statsd.otlp.endpoint"];
   if (endpoint === null || signalsOf(c).length === 0) return null;
@@ -146,6 +156,7 @@ async function testSettings({ config: c, many, clock }: TestContext<typeof confi
   let target: OtlpTarget | null = null;
   const usable = await step("settings", async () => {
     tls = tlsOf("statsd.ssl", c);
+    mustHaveLogins(c);
     target = otlpTarget(c, many, tls);
     if (server === NONE && udp === null && target === null)
       throw new Error("figures go nowhere; see statsd.push.gateway.server, statsd.udp.server, statsd.otlp.endpoint");

@@ -653,6 +653,15 @@ describe("the test of settings", () => {
     return steps.map(({ step, verdict, why }) => [`${step} ${verdict}`, why]);
   }
 
+  test.each(["statsd.push.gateway.server", "statsd.otlp.endpoint"])(
+    "a log-in in %s that is none is told before anything is tried",
+    async (key) => {
+      const steps = await tried({ [key]: "http://u:50%@127.0.0.1:1" });
+      expect(steps).toHaveLength(1);
+      expect(steps[0]).toEqual(["settings error", expect.stringContaining(`${key}: expected user and password`)]);
+    },
+  );
+
   test("all three, and nothing stays", async () => {
     const gateway = new Gateway();
     const server = new StatsdServer();
