@@ -4,7 +4,7 @@ import type { Cause } from "../actions.ts";
 /** What one costs beside its texts. */
 const CAUSE_BYTES = 64;
 
-/** About what causes take in memory: rows of one event, which come one after the other, share theirs. */
+/** About what causes take in memory (most texts have a byte for a character): rows of one event, which come one after the other, share theirs. */
 export class CauseBytes {
   #last: Cause | null = null;
 
@@ -12,7 +12,7 @@ export class CauseBytes {
   of(cause: Cause | null): number {
     if (cause === null || cause === this.#last) return 0;
     this.#last = cause;
-    return CAUSE_BYTES + 2 * (cause.clientId.length + (cause.topic?.length ?? 0) + (cause.payload?.length ?? 0));
+    return CAUSE_BYTES + cause.clientId.length + (cause.topic?.length ?? 0) + (cause.payload?.length ?? 0);
   }
 }
 

@@ -3,7 +3,7 @@ import { lineOf } from "../../lib/errors.ts";
 import { validTopicFilter } from "../../mqtt/topic.ts";
 import type { Cause } from "../plugin.ts";
 import type { RuleCondition, RuleMetrics, RuleState } from "../rules.ts";
-import { causeOf } from "./cause.ts";
+import { causeOf, PAYLOAD_KEPT } from "./cause.ts";
 import type { EventColumns } from "./columns.ts";
 import { filterFault, namesEvent, SourceError, type Sources, sourcesOf } from "./events.ts";
 import { EVERY, Figures, rateRow } from "./figures.ts";
@@ -146,7 +146,7 @@ export class Rule implements Consumer {
       },
       column: (name) => this.#columns?.get(name),
       cause: () => {
-        this.#cause ??= causeOf(noted());
+        this.#cause ??= causeOf(noted(), PAYLOAD_KEPT);
         return this.#cause;
       },
       kept: () => {
