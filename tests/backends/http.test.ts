@@ -449,7 +449,7 @@ needing(NGINX, describe)("with nginx", () => {
     await nginx.remove();
   });
 
-  test("a service that is not there, that hangs or that has another's certificate: the setting to look at", async () => {
+  test("a service that is not there, whose host there is not, or that does not speak TLS: the setting to look at", async () => {
     const at = (auth_req: string): Promise<string> => kit.why({ username: "u1", password: "p1" }, { "auth.http.auth_req": auth_req });
     expect(await at("http://127.0.0.1:1/auth")).toMatch(/nobody listens there: .*; see auth\.http\.auth_req/);
     expect(await at("http://nix.invalid/auth")).toMatch(/there is no such host: .*; see auth\.http\.auth_req/);

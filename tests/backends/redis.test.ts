@@ -39,7 +39,7 @@ needing(REDIS, describe)("one server", () => {
     await kit.start({ server: `127.0.0.1:${redis.port}`, password: redis.password, timeout: "1s" });
   });
   afterAll(async () => {
-    await kit.stop([redis.password, "p1-secret", sha256("peppublic")]);
+    await kit.stop([redis.password, sha256("peppublic")]);
     await redis.remove();
   });
 

@@ -133,7 +133,7 @@ for (const k of KINDS) {
       await kit.start({ server: `127.0.0.1:${db.port}`, username: db.user, password: db.password, timeout: "1s" });
     });
     afterAll(async () => {
-      await kit.stop([db.password, sha256("p1"), "p0-secret"]);
+      await kit.stop([db.password, sha256("p1")]);
       await db.remove();
     });
 

@@ -89,11 +89,14 @@ export class AuthKit {
   /** The broker has ended well, and told nothing of these, nor any error but such. */
   async stop(secrets: readonly string[], wanted?: RegExp): Promise<void> {
     const { broker } = this;
-    const code = await broker.stop();
+    // Of a client, too, and nobody's.
+    const typed = "typed-by-nobody-else-5f1c";
+    await this.code("u1", typed);
+    const ended = await broker.stop();
     await this.#baomq?.remove();
-    expect(code).toBe(0);
+    expect(ended).toBe(0);
     expect(broker.log.split("\n").filter((line) => /\[(error|critical)\]/.test(line) && wanted?.test(line) !== true)).toEqual([]);
-    for (const secret of secrets) expect(broker.log.includes(secret)).toBe(false);
+    for (const secret of [...secrets, typed]) expect([secret, broker.log.includes(secret)]).toEqual([secret, false]);
   }
 
   #keyed(lines: Record<string, string>): Record<string, string> {
