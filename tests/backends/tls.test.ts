@@ -3,7 +3,8 @@ import { expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { AuthKit } from "../support/auth_kit.ts";
 import { Certificates } from "../support/certificates.ts";
-import { MARIADB, needing, type Peer, POSTGRESQL, REDIS } from "../support/peers.ts";
+import { Nginx } from "../support/nginx.ts";
+import { MARIADB, NGINX, needing, type Peer, POSTGRESQL, REDIS } from "../support/peers.ts";
 import { freePorts } from "../support/ports.ts";
 import { RedisServer } from "../support/redis_servers.ts";
 import { MariaDb, Postgres, type Server } from "../support/servers.ts";
@@ -25,6 +26,8 @@ interface Kind {
   /** Of the keys about files; of the one that says how to verify. */
   files: string;
   off: string;
+  /** What is asked with TLS its URL says. */
+  isByUrl?: boolean;
   make(pair: { cert: string; key: string }, certs: Certificates): Promise<Made>;
 }
 
@@ -98,6 +101,21 @@ const KINDS: readonly Kind[] = [
       };
     },
   },
+  {
+    name: "emqx_auth_http",
+    prefix: "auth.http",
+    peer: NGINX,
+    files: "ssl",
+    off: "off",
+    isByUrl: true,
+    async make(pair, certs) {
+      certs.openTo("nobody");
+      const nginx = new Nginx();
+      nginx.tls = { ...pair, ca: certs.ca.cert };
+      await nginx.start();
+      return { server: nginx, lines: nginx.settings, seen: () => nginx.clients.filter((dn) => dn.includes("client")).length };
+    },
+  },
 ];
 
 for (const kind of KINDS) {
@@ -107,9 +125,9 @@ for (const kind of KINDS) {
     const kit = new AuthKit(kind.name, kind.prefix);
     try {
       await kit.start(null);
-      const tls = { ...lines, ssl: "on", ...own(kind, certs) };
-      expect(await tried(kit, tls)).toEqual(["settings ok", "connect error"]);
-      expect(await kit.why({}, keyed(kit, tls))).toContain("its certificate is for another name");
+      const tls = { ...lines, ...own(kind, certs) };
+      expect(await tried(kit, tls)).toEqual(noTls(kind));
+      expect(await kit.why({ username: "u1", password: "p1" }, keyed(kit, tls))).toContain("its certificate is for another name");
       expect(await tried(kit, { ...tls, [`${kind.files}.verify`]: kind.off })).toEqual(["settings ok", "connect ok", "authenticate allow"]);
       await kit.stop([]);
     } finally {
@@ -123,16 +141,13 @@ for (const kind of KINDS) {
     const { server, lines, seen } = await kind.make(certs.server, certs);
     const kit = new AuthKit(kind.name, kind.prefix);
     try {
-      await kit.start({ ...lines, ssl: "on", ...own(kind, certs) });
+      await kit.start({ ...lines, ...own(kind, certs) });
       expect([await kit.code("u1", "p1"), await kit.code("u1", "no")]).toEqual([0, 5]);
       expect(seen()).toBeGreaterThan(0);
       for (const cacertfile of [certs.strangersCa.cert, ""])
-        expect(await tried(kit, { ...lines, ssl: "on", ...own(kind, certs), [`${kind.files}.cacertfile`]: cacertfile })).toEqual([
-          "settings ok",
-          "connect error",
-        ]);
-      const stranger = { ...lines, ssl: "on", ...own(kind, certs), [`${kind.files}.cacertfile`]: certs.strangersCa.cert };
-      const why = await kit.why({}, keyed(kit, stranger));
+        expect(await tried(kit, { ...lines, ...own(kind, certs), [`${kind.files}.cacertfile`]: cacertfile })).toEqual(noTls(kind));
+      const stranger = { ...lines, ...own(kind, certs), [`${kind.files}.cacertfile`]: certs.strangersCa.cert };
+      const why = await kit.why({ username: "u1", password: "p1" }, keyed(kit, stranger));
       expect([
         why,
         why.includes("its certificate is signed by nobody who is trusted"),
@@ -146,8 +161,20 @@ for (const kind of KINDS) {
   });
 }
 
-function own({ files }: Kind, certs: Certificates): Record<string, string> {
-  return { [`${files}.cacertfile`]: certs.ca.cert, [`${files}.certfile`]: certs.client.cert, [`${files}.keyfile`]: certs.client.key };
+/** A web service is looked for without TLS first. */
+const noTls = ({ isByUrl = false }: Kind): string[] => [
+  "settings ok",
+  ...(isByUrl ? ["connect ok", "authenticate error"] : ["connect error"]),
+];
+
+function own({ files, isByUrl = false }: Kind, certs: Certificates): Record<string, string> {
+  const on: Record<string, string> = isByUrl ? {} : { ssl: "on" };
+  return {
+    ...on,
+    [`${files}.cacertfile`]: certs.ca.cert,
+    [`${files}.certfile`]: certs.client.cert,
+    [`${files}.keyfile`]: certs.client.key,
+  };
 }
 
 const keyed = (kit: AuthKit, lines: Record<string, string>): Record<string, string> =>
