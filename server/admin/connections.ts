@@ -3,7 +3,7 @@
 import type { Channel } from "../core/channel.ts";
 import type { Session } from "../core/session.ts";
 import type { ClientInfo } from "../core/types.ts";
-import { loggedName } from "../lib/mask.ts";
+import { loggedName, loggedTopic } from "../lib/mask.ts";
 import { NO_MONO } from "../lib/time.ts";
 import { formatLocalTime } from "../lib/time_format.ts";
 import type { AdminDeps } from "./deps.ts";
@@ -27,13 +27,6 @@ const peercert = ({ client }: Item): string => {
   return client.listener === "mqtt:tcp" ? "nossl" : "undefined";
 };
 
-/** With a `%u` in it that is a token's name it is shown as the name is. */
-function mountpointOf({ mountpoint, username }: ClientInfo): string {
-  const shown = loggedName(username);
-  if (username === null || shown === null || shown === username) return mountpoint || "undefined";
-  return mountpoint.replaceAll(username, shown) || "undefined";
-}
-
 function tableOf(node: string): Table<Item, Connection> {
   return {
     fields: {
@@ -51,7 +44,8 @@ function tableOf(node: string): Table<Item, Connection> {
       zone: (c) => c.client.zone.name,
       peercert,
       is_super: (c) => c.client.isSuper,
-      mountpoint: (c) => mountpointOf(c.client),
+      // With a `%u` in it that is a token's name it is shown as the name is.
+      mountpoint: ({ client }) => loggedTopic(client.mountpoint, client.username) || "undefined",
       will_topic: (c) => orUndefined(c.channel.will?.topic),
       conn_mod: (c) => (c.channel.listener.isWebSocket ? "emqx_ws_connection" : "emqx_connection"),
       recv_oct: (c) => c.channel.recvOct,

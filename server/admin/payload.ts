@@ -1,7 +1,7 @@
 /** Payloads and MQTT 5 properties as JSON, and back. */
 import { validTopicName } from "../mqtt/topic.ts";
 import type { PublishProperties } from "../mqtt/types.ts";
-import { validUtf8 } from "../mqtt/utf8.ts";
+import { isMqttString } from "../mqtt/utf8.ts";
 import type { MessageProperties } from "./extra_rows.ts";
 import { badValue, notOneOf } from "./refusals.ts";
 import type { Encoding } from "./rows.ts";
@@ -56,13 +56,6 @@ export function showProperties(p: PublishProperties | null): MessageProperties |
   return Object.keys(shown).length > 0 ? shown : undefined;
 }
 
-/** A string as MQTT has them: UTF-8 of 65,535 bytes at most, without control characters (section 1.5.4). */
-export function isMqttString(text: unknown): text is string {
-  if (typeof text !== "string" || text.length > 65_535 || !text.isWellFormed()) return false;
-  const bytes = Buffer.from(text);
-  return bytes.length <= 65_535 && validUtf8(bytes, 0, bytes.length);
-}
-
 type Check = (value: unknown) => boolean;
 const isWhole =
   (most: number): Check =>
@@ -74,7 +67,7 @@ const CHECKS: Readonly<Record<keyof MessageProperties, readonly [check: Check, e
   payload_format: [isWhole(1), "0 or 1"],
   message_expiry: [isWhole(0xffffffff), "whole seconds"],
   content_type: [isMqttString, "a string without control characters, of 65,535 bytes at most"],
-  response_topic: [(value) => isMqttString(value) && validTopicName(value), "a topic without wildcards"],
+  response_topic: [(value) => typeof value === "string" && validTopicName(value), "a topic without wildcards and control characters"],
   correlation_data: [(value) => typeof value === "string" && value.length <= 4 * Math.ceil(65_535 / 3), "base64 of 65,535 bytes at most"],
   user_properties: [
     (value) => Array.isArray(value) && value.every((pair) => Array.isArray(pair) && pair.length === 2 && pair.every(isMqttString)),

@@ -9,7 +9,7 @@ import { CODE } from "./codes.ts";
 import { type AdminDeps, AdminError } from "./deps.ts";
 import type { BatchResult, LiveMessage, MessageProperties } from "./extra_rows.ts";
 import { createKeeping } from "./keeping.ts";
-import { encodePayload, fromBase64, isMqttString, readProperties, showProperties, type WantedEncoding } from "./payload.ts";
+import { encodePayload, fromBase64, readProperties, showProperties, type WantedEncoding } from "./payload.ts";
 import { badTopic, badValue, notOneOf, offline, tooMany } from "./refusals.ts";
 import { restBetween, Slices } from "./slices.ts";
 
@@ -74,7 +74,7 @@ function tooLong(topic: string): boolean {
 function publishTopics(params: PubSubParams): string[] {
   const names: string[] = [];
   for (const topic of topicList(params)) {
-    if (validTopicName(topic) && isMqttString(topic)) names.push(topic);
+    if (validTopicName(topic)) names.push(topic);
     else if (!hasWildcard(topic) || !validTopicFilter(topic)) throw badTopic();
   }
   if (names.length === 0) throw badTopic();

@@ -35,7 +35,10 @@ export function unknownField(name: string, known: readonly string[]): AdminError
 /** 115: what is asked about is neither a topic that can be published to nor a filter. @throws AdminError */
 export function checkAskedTopic(action: "publish" | "subscribe", topic: string): void {
   if (action === "publish" && !validTopicName(topic))
-    throw new AdminError(CODE.BAD_TOPIC, `'${topic}' is no topic that can be published to: no level may be + or #`);
+    throw new AdminError(
+      CODE.BAD_TOPIC,
+      `'${topic}' is no topic that can be published to: it may have neither + or # nor control characters`,
+    );
   if (action === "subscribe" && parseSharedFilter(topic) === null) throw new AdminError(CODE.BAD_TOPIC, `'${topic}' is no topic filter`);
 }
 

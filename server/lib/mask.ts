@@ -47,7 +47,21 @@ export function hasMask(text: string, shown: (text: string) => string): boolean 
   return shown(given).split(SENTINEL).length < given.split(SENTINEL).length;
 }
 
-/** A user name, or a client id, which may be one (`use_username_as_clientid`), for the log: one that is a token (`auth.jwt.from = username`) lets in whoever reads it. */
-export function loggedName(name: string | null | undefined): string | null {
-  return name == null ? null : tokenParts(name) !== null ? `${name.slice(0, 8)}… (a token)` : name;
+/** What may be a name: a client id has others before it (`built_in:republish_action:`), a topic has levels, a list has more of them. */
+const NAME = /[^/:\s]+/g;
+
+/**
+ * For the log: a user name, or what has one in it, as a client id (`use_username_as_clientid`) and a topic (below a mountpoint of `%u` or
+ * `%c`). A name that is a token (`auth.jwt.from = username`) lets in whoever reads it.
+ */
+export function loggedName(text: string): string;
+export function loggedName(text: string | null | undefined): string | null;
+export function loggedName(text: string | null | undefined): string | null {
+  return text == null ? null : text.replace(NAME, (name) => (tokenParts(name) !== null ? `${name.slice(0, 8)}… (a token)` : name));
+}
+
+/** The same of a topic, or a mountpoint, of somebody with this user name, which need not be a whole level there. */
+export function loggedTopic(topic: string, username: string | null): string {
+  const shown = loggedName(username);
+  return loggedName(username === null || shown === null || shown === username ? topic : topic.replaceAll(username, shown));
 }

@@ -1,27 +1,29 @@
 /** Topic names and filters (section 4.7), shared subscriptions (section 4.8.2). */
-import { utf8Length } from "./utf8.ts";
+import { fitsString, hasUnwanted } from "./utf8.ts";
 
-/** Longest UTF-8 string of the protocol [MQTT-4.7.3-3]. */
-const MAX_BYTES = 65_535;
 const SLASH = 0x2f;
 const PLUS = 0x2b;
 const HASH = 0x23;
 const DOLLAR = 0x24;
 
-/** At least one character [MQTT-4.7.3-1], and no more bytes than a string can have. */
+/** At least one character [MQTT-4.7.3-1], and no more bytes than a string can have [MQTT-4.7.3-3]. */
 export function validTopicLength(s: string): boolean {
-  // A UTF-16 unit takes at most three bytes, so short strings need no count.
-  return s.length > 0 && (s.length <= MAX_BYTES / 3 || (s.length <= MAX_BYTES && utf8Length(s) <= MAX_BYTES));
+  return s.length > 0 && fitsString(s);
 }
 
-/** May a message be published to it? No wildcards [MQTT-3.3.2-2], no U+0000 [MQTT-4.7.3-2], 1..65535 bytes. */
+/**
+ * May a message be published to it? No wildcards [MQTT-3.3.2-2], no U+0000 [MQTT-4.7.3-2] and nothing else that may not stand in a
+ * string: names need not come from a packet, where they were read as one. 1..65535 bytes.
+ */
 export function validTopicName(s: string): boolean {
   if (!validTopicLength(s)) return false;
+  let plain = true;
   for (let i = 0; i < s.length; i++) {
     const c = s.charCodeAt(i);
-    if (c === PLUS || c === HASH || c === 0) return false;
+    if (c === PLUS || c === HASH || c < 0x20) return false;
+    if (c > 0x7e) plain = false;
   }
-  return s.isWellFormed();
+  return plain || !hasUnwanted(s);
 }
 
 /** `#` only as the last level [MQTT-4.7.1-1], `+` only as a whole level [MQTT-4.7.1-2]. Shared prefixes: see `parseSharedFilter`. */

@@ -79,6 +79,33 @@ export function wellFormedUtf8(buf: Uint8Array, start: number, end: number): boo
   return true;
 }
 
+/** Longest UTF-8 Encoded String, in bytes: its length has two of them. */
+const STRING_MAX = 65_535;
+/** What `validUtf8` refuses, of a string of ours. */
+const UNWANTED = /[\p{Cc}\p{Cs}\p{Noncharacter_Code_Point}]/u;
+
+/** Is it short enough? */
+export function fitsString(s: string): boolean {
+  // A UTF-16 unit takes at most three bytes, so short strings need no count.
+  return s.length <= STRING_MAX / 3 || (s.length <= STRING_MAX && utf8Length(s) <= STRING_MAX);
+}
+
+/** Has it characters that may not stand in a string of MQTT (see `validUtf8`)? */
+export function hasUnwanted(s: string): boolean {
+  return UNWANTED.test(s);
+}
+
+/** What is wrong with it as a UTF-8 Encoded String, in words; null = nothing. A receiver that is sent such a one ends its connection. */
+export function whyNoString(s: string): string | null {
+  if (!fitsString(s)) return "is longer than 65,535 bytes";
+  return hasUnwanted(s) ? "has control characters, or others that MQTT does not allow" : null;
+}
+
+/** May it stand in a packet as a UTF-8 Encoded String? */
+export function isMqttString(text: unknown): text is string {
+  return typeof text === "string" && whyNoString(text) === null;
+}
+
 /** Check and decode in one pass; null = refused (see `validUtf8`). A BOM is kept as U+FEFF [MQTT-1.5.4-3]. */
 export function readUtf8(buf: Uint8Array, start: number, end: number): string | null {
   const kind = classify(buf, start, end);

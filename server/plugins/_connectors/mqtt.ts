@@ -1,6 +1,7 @@
 /** A bridge to another MQTT broker. */
 import { randomBytes } from "node:crypto";
 import { validTopicName } from "../../mqtt/topic.ts";
+import { whyNoString } from "../../mqtt/utf8.ts";
 import { shownAddress } from "../_backend/address.ts";
 import type { Advice, SettingKeys } from "../_backend/advice.ts";
 import { compileRowTemplate } from "../_backend/row_template.ts";
@@ -123,12 +124,14 @@ function mqttWriting(
       const name = topicOf.strict(row);
       if (name === null) throw new Error("forward_topic: a variable in it is not there");
       checkTopic(name);
+      const userProperties = propertiesOf(row);
+      checkProperties(userProperties);
       return {
         topic: name,
         payload: payloadOf(row),
         qos: readQos(qosOf.strict(row) ?? "0"),
         retain: readFlag(retainOf.strict(row) ?? "false"),
-        userProperties: propertiesOf(row),
+        userProperties,
       };
     },
     shown: ({ topic, payload }) => `${topic} ${shownPayload(payload)}`,
@@ -139,6 +142,14 @@ function mqttWriting(
 
 function checkTopic(topic: string): void {
   if (!validTopicName(topic)) throw new Error(`forward_topic: ${JSON.stringify(topic.slice(0, 100))} is no topic to publish to`);
+}
+
+/** The library would stop in the middle of a packet, or the broker end the connection, each time that the row is sent. */
+function checkProperties(properties: Readonly<Record<string, string>>): void {
+  for (const [name, value] of Object.entries(properties)) {
+    const why = whyNoString(name) ?? whyNoString(value);
+    if (why !== null) throw new Error(`user_properties.${name.slice(0, 64)} ${why}`);
+  }
 }
 
 function readQos(text: string): 0 | 1 | 2 {

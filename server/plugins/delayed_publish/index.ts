@@ -2,7 +2,7 @@
 import { Message } from "../../core/message.ts";
 import type { AclStep } from "../../core/types.ts";
 import { integer } from "../../lib/config_entry.ts";
-import { loggedName } from "../../lib/mask.ts";
+import { loggedName, loggedTopic } from "../../lib/mask.ts";
 import { later, NO_MONO } from "../../lib/time.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
 import { type DelayedService, definePlugin, ownCopy } from "../plugin.ts";
@@ -68,7 +68,7 @@ export const delayedPublish = definePlugin({
       const now = clock.mono();
       if (now - warnedAt >= WARN_EVERY_MS) {
         warnedAt = now;
-        ctx.log.warn("delayed message refused", { topic: m.topic, from: loggedName(m.from), why });
+        ctx.log.warn("delayed message refused", { topic: loggedTopic(m.topic, m.username), from: loggedName(m.from), why });
       }
       return null;
     }

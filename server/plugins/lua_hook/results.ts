@@ -57,7 +57,7 @@ export function messageOf(values: readonly Value[], m: Message): Message | null 
   const [first, body, level, keep] = values;
   const topic = textOf(first);
   if (values.length !== 4 || topic === null) return wrong("topic, payload, qos and retain, or false");
-  if (!validTopicName(topic)) return wrong("a topic without wildcards, of 1 to 65535 bytes");
+  if (!validTopicName(topic)) return wrong("a topic without wildcards and control characters, of 1 to 65535 bytes");
   if (typeof body !== "string" && !(body instanceof Uint8Array)) return wrong("a payload that is a string");
   const qos = typeof level === "number" ? Math.round(level) : Number.NaN;
   if (qos !== 0 && qos !== 1 && qos !== 2) return wrong("a qos of 0, 1 or 2");

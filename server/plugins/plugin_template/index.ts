@@ -28,6 +28,7 @@
 import type { HookPoint } from "../../core/hooks.ts";
 import type { Message } from "../../core/message.ts";
 import type { ClientInfo } from "../../core/types.ts";
+import { loggedName } from "../../lib/mask.ts";
 import { definePlugin } from "../plugin.ts";
 
 export const pluginTemplate = definePlugin({
@@ -37,7 +38,7 @@ export const pluginTemplate = definePlugin({
   activeByDefault: false,
   config: {},
   start(ctx) {
-    const say = (hook: HookPoint, fields: Record<string, unknown>): void => ctx.log.info(hook, fields);
+    const say = (hook: HookPoint, fields: Record<string, unknown>): void => ctx.log.info(hook, withoutTokens(fields));
 
     // Two folds: the first answer that is not null decides, so an onlooker answers null. They may return a promise.
     ctx.hook("client.authenticate", (client) => {
@@ -75,6 +76,11 @@ export const pluginTemplate = definePlugin({
     ctx.hook("message.dropped", (message, reason, clientid) => say("message.dropped", { reason, clientid, ...of(message) }));
   },
 });
+
+/** A user name that is a token is a password, wherever it stands. */
+function withoutTokens(fields: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, typeof value === "string" ? loggedName(value) : value]));
+}
 
 /** No password, no payload: logs are read by many. */
 function about(client: ClientInfo): Record<string, unknown> {

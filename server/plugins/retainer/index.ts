@@ -1,7 +1,7 @@
 /** Retained messages (section 3.3.1.3 of MQTT 5.0) as the plugin emqx_retainer of EMQ X 3.1. */
 import { Message } from "../../core/message.ts";
 import { bytes, type Entry as ConfigEntry, duration, integer, oneOf } from "../../lib/config_entry.ts";
-import { loggedName } from "../../lib/mask.ts";
+import { loggedName, loggedTopic } from "../../lib/mask.ts";
 import { between, later } from "../../lib/time.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
 import { topicMatches } from "../../mqtt/topic.ts";
@@ -186,7 +186,8 @@ class RetainedMessages implements RetainerService {
     const now = this.ctx.clock.mono();
     if (now - this.warnedAt < WARN_EVERY_MS) return;
     this.warnedAt = now;
-    this.ctx.log.warn("message not retained", { topic: m.topic, from: loggedName(m.from), why, size: m.payloadEnd - m.payloadStart });
+    const [topic, from] = [loggedTopic(m.topic, m.username), loggedName(m.from)];
+    this.ctx.log.warn("message not retained", { topic, from, why, size: m.payloadEnd - m.payloadStart });
   }
 
   /** False = it has expired; then it is gone. */

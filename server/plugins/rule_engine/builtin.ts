@@ -3,6 +3,7 @@ import { type Lineage, Message } from "../../core/message.ts";
 import type { Clock } from "../../core/ports.ts";
 import { validTopicName } from "../../mqtt/topic.ts";
 import type { PublishProperties, QoS, UserProperty } from "../../mqtt/types.ts";
+import { whyNoString } from "../../mqtt/utf8.ts";
 import { compileRowTemplate, rowJson, wholeRowJson } from "../_backend/row_template.ts";
 import type { Action, ActionEvent, ActionHost, ActionKind, Kinds, Params } from "../plugin.ts";
 import type { InspectedRow } from "../rules.ts";
@@ -131,9 +132,7 @@ function republish(params: Params, host: ActionHost, ports: BuiltinPorts): Actio
   if (!validTopicName(topic.source.replaceAll(/\$\{[^{}]*\}/g, "x")))
     throw new Error(`target_topic ${topic.source} is no topic that can be published to`);
   const payload = params.payload_tmpl === "" ? null : compileRowTemplate(params.payload_tmpl as string);
-  const given = Object.entries(params.user_properties as Record<string, unknown>);
-  if (given.length > USER_PROPERTIES_MAX) throw new Error(`user_properties has at most ${USER_PROPERTIES_MAX} fields`);
-  const properties = given.map(([key, value]) => [key, compileRowTemplate(typeof value === "string" ? value : rowJson(value))] as const);
+  const propertiesIn = compileProperties(params.user_properties as Record<string, unknown>);
   const qos = params.target_qos as number;
   const retain = params.target_retain as string;
   /** The last one that was found good: most rules publish to few topics. */
@@ -158,6 +157,11 @@ function republish(params: Params, host: ActionHost, ports: BuiltinPorts): Actio
         return;
       }
       good = name;
+      const given = propertiesIn(row);
+      if (typeof given === "string") {
+        host.failed(1, given);
+        return;
+      }
       const text = payload === null ? wholeRowJson(row) : payload.value(row);
       const flag = retain === "as_received" ? event.column("retain") === true : retain === "true";
       const level = qos < 0 ? ((event.column("qos") as QoS | undefined) ?? 0) : (qos as QoS);
@@ -171,10 +175,7 @@ function republish(params: Params, host: ActionHost, ports: BuiltinPorts): Actio
         typeof username === "string" ? username : null,
         ports.clock.now(),
         0,
-        propertiesOf(
-          properties.map(([key, value]) => [key, value.text(row)] as const),
-          event,
-        ),
+        propertiesOf(given, event),
       );
       if (lineage.depth > 0) lineage.family.made++;
       message.lineage = { depth: lineage.depth + 1, family: lineage.family };
@@ -198,9 +199,34 @@ const firstPublisher = (clientId: string): string => (clientId.startsWith(FROM) 
 /** Of one event all messages have the same ones: one may have thousands of rows, and tens of thousands of properties. */
 const COPIED = new WeakMap<object, PublishProperties>();
 
+const NONE: UserProperty[] = [];
+
+/** The user properties that a row gives, or in words why no packet can have them. @throws Error, in words: there are none for any row */
+function compileProperties(
+  templates: Readonly<Record<string, unknown>>,
+): (row: Readonly<Record<string, unknown>>) => UserProperty[] | string {
+  const all = Object.entries(templates).map(([key, value]) => {
+    const why = whyNoString(key);
+    if (why !== null) throw new Error(`user_properties: the name ${JSON.stringify(key.slice(0, 64))} ${why}`);
+    return [key, compileRowTemplate(typeof value === "string" ? value : rowJson(value))] as const;
+  });
+  if (all.length > USER_PROPERTIES_MAX) throw new Error(`user_properties has at most ${USER_PROPERTIES_MAX} fields`);
+  if (all.length === 0) return () => NONE;
+  return (row) => {
+    const given: UserProperty[] = [];
+    for (const [key, template] of all) {
+      const value = template.text(row);
+      const why = whyNoString(value);
+      if (why !== null) return `user_properties.${key} ${why}`;
+      given.push([key, value]);
+    }
+    return given;
+  };
+}
+
 /** Those that are given; else those of the message, as 3.1 copied its headers. null = none. */
-function propertiesOf(given: readonly (readonly [string, string])[], event: ActionEvent): PublishProperties | null {
-  if (given.length > 0) return { userProperties: given.map(([key, value]): UserProperty => [key, value]) };
+function propertiesOf(given: UserProperty[], event: ActionEvent): PublishProperties | null {
+  if (given.length > 0) return { userProperties: given };
   if (event.column("user_properties") === undefined) return null;
   const all = event.column("pub_props") as { "User-Property-Pairs"?: { key: string; value: string }[] } | undefined;
   const pairs = all?.["User-Property-Pairs"];

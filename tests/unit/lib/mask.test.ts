@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { hasMask, loggedName, withoutSecretFields, withoutSecrets } from "../../../server/lib/mask.ts";
+import { hasMask, loggedName, loggedTopic, withoutSecretFields, withoutSecrets } from "../../../server/lib/mask.ts";
 import { readToken } from "../../../server/plugins/auth_jwt/token.ts";
 
 test("the password of a URL is not shown; what is no such URL is left as it is", () => {
@@ -57,6 +57,17 @@ test("a user name that is a token is not logged, any other is", () => {
     null,
     null,
   ]);
+});
+
+test("nor is it where it is a part of another name, or of a topic", () => {
+  const token = `${btoa('{"alg":"HS256"}')}.${btoa('{"a":1}')}.abc-_`.replaceAll("=", "");
+  const shown = `${token.slice(0, 8)}… (a token)`;
+  for (const around of ["built_in:republish_action:T", "T/a/b", "$delayed/5/T/a", "a/T", "x:T/T", "T/a (QoS 1) b/T (QoS 0)"])
+    expect(loggedName(around.replaceAll("T", token))).toBe(around.replaceAll("T", shown));
+  for (const text of ["a/b", "/", "//a", "", "built_in:republish_action:", "a:b:c", "h.example.com/x"]) expect(loggedName(text)).toBe(text);
+  expect(loggedTopic(`dev-${token}/a`, token)).toBe(`dev-${shown}/a`);
+  expect(loggedTopic(`${token}/joe`, "joe")).toBe(`${shown}/joe`);
+  expect([loggedTopic("a/b", null), loggedTopic("a/b", ""), loggedTopic("a/a", "a")]).toEqual(["a/b", "a/b", "a/a"]);
 });
 
 test("a token is what emqx_auth_jwt takes for one, however it is written", () => {

@@ -14,6 +14,12 @@ describe("validTopicName", () => {
     ["[MQTT-4.7.3-3] 65,536 bytes in two-byte characters", "é".repeat(32_768)],
     ["[MQTT-4.7.3-3] 65,538 bytes in three-byte characters", "温".repeat(21_846)],
     ["lone surrogate", "a\ud800"],
+    ["[MQTT-1.5.4] a control character", "a\u0001b"],
+    ["a line feed at the end", "a\n"],
+    ["U+007F", "a\u007f"],
+    ["U+009F", "a\u009f"],
+    ["a non-character", "a\ufffe"],
+    ["a non-character of two units", "a\u{1ffff}"],
   ];
   for (const name of good) test(`accepts ${name.slice(0, 10)} (${name.length})`, () => expect(validTopicName(name)).toBe(true));
   for (const [why, name] of bad) test(`refuses: ${why}`, () => expect(validTopicName(name)).toBe(false));

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { readUtf8, utf8Length, validUtf8, wellFormedUtf8, writeUtf8 } from "../../../server/mqtt/utf8.ts";
+import { isMqttString, readUtf8, utf8Length, validUtf8, wellFormedUtf8, writeUtf8 } from "../../../server/mqtt/utf8.ts";
 import { bytes } from "../../packets/wire.ts";
 
 const whole = (b: Uint8Array): [Uint8Array, number, number] => [b, 0, b.length];
@@ -110,6 +110,39 @@ describe("properties", () => {
       }),
       { numRuns: 3000 },
     );
+  });
+
+  test("a string may be written when what is written may be read", () => {
+    const near = fc.constantFrom(
+      "a",
+      "\u001f",
+      " ",
+      "~",
+      "\u007f",
+      "\u009f",
+      "\u00a0",
+      "\ud7ff",
+      "\ud800",
+      "\udfff",
+      "\ue000",
+      "\ufdcf",
+      "\ufdd0",
+    );
+    const more = fc.constantFrom("\ufdef", "\ufdf0", "\ufffd", "\ufffe", "\uffff", "\u{1fffd}", "\u{1fffe}", "\u{10ffff}", "\u{1f680}");
+    fc.assert(
+      fc.property(fc.array(fc.oneof(near, more, fc.string({ unit: "binary", maxLength: 1 })), { maxLength: 4 }), (parts) => {
+        const s = parts.join("");
+        const written = Buffer.from(s);
+        expect(isMqttString(s)).toBe(s.isWellFormed() && validUtf8(...whole(written)));
+      }),
+      { numRuns: 3000 },
+    );
+    for (const [length, may] of [
+      [65_535, true],
+      [65_536, false],
+    ] as const)
+      expect(isMqttString("x".repeat(length))).toBe(may);
+    expect([isMqttString("é".repeat(32_767)), isMqttString("é".repeat(32_768)), isMqttString(5)]).toEqual([true, false, false]);
   });
 
   test("strings come back as written, from within a larger buffer", () => {

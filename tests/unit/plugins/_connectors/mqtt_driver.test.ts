@@ -151,3 +151,15 @@ test("a broker that takes longer for a batch than anybody waits gets it in parts
   expect(new Set(broker.published).size).toBe(100);
   expect(broker.published.length).toBeLessThan(400);
 });
+
+test("a row whose user properties no packet can have is refused, and the connection goes on", async () => {
+  broker = await Broker.start(10, () => ({ ms: 1 }));
+  w = wire({}, { forward_topic: "$" + "{t}", user_properties: { x: "$" + "{x}" } });
+  for (const [t, x] of Object.entries({ a: "1", long: "x".repeat(70_000), b: "2", control: "\u0001", c: "3" })) w.run({ t, x });
+  await until(() => w.settled, "all is over");
+  expect([w.host.counts, broker.published, broker.connects]).toEqual([{ done: 3, failed: 2, dropped: 0 }, ["a", "b", "c"], ["bridge"]]);
+  expect(w.host.reasons).toEqual([
+    "user_properties.x is longer than 65,535 bytes",
+    "user_properties.x has control characters, or others that MQTT does not allow",
+  ]);
+});

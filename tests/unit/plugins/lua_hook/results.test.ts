@@ -43,6 +43,7 @@ describe("what on_message_publish returned", () => {
     ["an empty topic", ["", "y", 0, false], "a topic without wildcards"],
     ["a topic with a wildcard", ["a/#", "y", 0, false], "a topic without wildcards"],
     ["a topic with a zero byte", ["a\0", "y", 0, false], "a topic without wildcards"],
+    ["a topic with a control character", ["a\u0001", "y", 0, false], "a topic without wildcards and control characters"],
     ["a topic that is too long", ["a".repeat(65536), "y", 0, false], "a topic without wildcards"],
     ["a payload that is a number", ["x", 1, 0, false], "a payload"],
     ["a qos of 3", ["x", "y", 3, false], "a qos"],
