@@ -366,7 +366,7 @@ export interface WhoAmI {
   kind: "user" | "app" | "ctl";
   name: string;
   tags: string;
-  /** The default password still stands. */
+  /** The default password still stands, or an empty one. */
   must_change_password: boolean;
   node: string;
   version: string;

@@ -22,7 +22,7 @@ function required(value: unknown, message: string): string {
 
 export function createUsers({ broker, system }: AdminDeps) {
   const { users } = broker.store;
-  /** Users whose password is the well-known one. */
+  /** Users whose password is a well-known one. */
   const weak = broker.store.kv("weak_passwords");
   let generation = 0;
 
@@ -38,6 +38,8 @@ export function createUsers({ broker, system }: AdminDeps) {
     return true;
   }
 
+  const isUnmarked = (username: string, password: string): boolean => WELL_KNOWN.includes(password) && weak.get(username) === undefined;
+
   function changed(): void {
     generation++;
     broker.flush();
@@ -47,7 +49,13 @@ export function createUsers({ broker, system }: AdminDeps) {
   async function login(username: string, password: string): Promise<Login> {
     const user = users.get(username);
     if (!user) return "unknown_user";
-    return (await system.verifyPassword(password, user.passwordHash)) ? "ok" : "wrong_password";
+    if (!(await system.verifyPassword(password, user.passwordHash))) return "wrong_password";
+    // Stored by a version that did not mark them. Who has another password by now is not meant.
+    if (isUnmarked(username, password) && users.get(username)?.passwordHash === user.passwordHash) {
+      weak.set(username, "1");
+      broker.flush();
+    }
+    return "ok";
   }
 
   return {
@@ -63,7 +71,7 @@ export function createUsers({ broker, system }: AdminDeps) {
     /** Changes whenever a user or a password does: answers of `login` from before are void. */
     generation: (): number => generation,
 
-    /** The password everybody knows still stands. */
+    /** The password everybody knows still stands, or there is none. */
     mustChange: (username: string): boolean => weak.get(username) !== undefined,
 
     /** Make the default user when it does not exist. */

@@ -26,6 +26,7 @@ export interface Incoming {
   /** Decoded, below `/api/v3`. */
   readonly segments: readonly string[];
   readonly query: Query;
+  readonly isLocal: Call["isLocal"];
   readonly login: Call["login"];
   readonly stream: Call["stream"];
   /** The whole body, in the limits that hold for this caller. @throws BadBody, LateBody, Busy */
@@ -138,7 +139,19 @@ export function createApp(admin: Admin, log: Log, incoming: WeakMap<Request, Inc
         const path = read(from.segments);
         if (withNode && !admin.hasNode(path.node ?? "")) return notFound();
         if (route.keeps === "or refuse") admin.keeping.mayChange();
-        const response = await route.handle({ admin, caller, server: from.kind, path, query, params, json: body, request, login, stream });
+        const response = await route.handle({
+          admin,
+          caller,
+          server: from.kind,
+          isLocal: from.isLocal,
+          path,
+          query,
+          params,
+          json: body,
+          request,
+          login,
+          stream,
+        });
         if (route.keeps !== undefined && route.keeps !== "by itself") {
           const why = refusalOf(() => admin.keeping.changed());
           if (why !== null) return inMemoryOnly(why, response);

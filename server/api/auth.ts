@@ -14,7 +14,7 @@ const KEPT_MAX = 1000;
 
 /** `port`: the one they came to, as they know it; "" = not said. */
 const defaultPassword = (port: string): string =>
-  `The default password still stands: it is accepted from this machine alone. Log in there (127.0.0.1${port === "" ? "" : `:${port}`}) and change it, or set one at the command line (ctl admins passwd).`;
+  `The default password still stands, or none is set: it is accepted from this machine alone. Log in there (127.0.0.1${port === "" ? "" : `:${port}`}) and change it, or set one at the command line (ctl admins passwd).`;
 
 const BUSY = "Busy: too many passwords are being checked, try again in a second";
 

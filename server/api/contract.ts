@@ -71,7 +71,7 @@
  * application/json, 503 with Retry-After when a limit is in use. A body of more than 8 MiB, 64 levels or 200,000 values is 400 `Bad Request`.
  *
  * POST /auth {username, password} is the only route open without credentials (port 18083); its body has at most 16 KiB. Wrong ones: code 103; too many: HTTP 401 with Retry-After.
- * While the default password stands and the caller is not on this machine: HTTP 403, text/plain, an explanation.
+ * While the default password stands, or an empty one, and the caller is not on this machine: HTTP 403, text/plain, an explanation.
  */
 
 import type { Code } from "../admin/codes.ts";

@@ -75,7 +75,7 @@ function operation(r: AnyRoute, operationId: string): unknown {
         },
       }),
       ...(!r.open && { "401": { description: "No or wrong credentials" } }),
-      "403": { description: "Asked by a page of another origin, or with the default password from elsewhere" },
+      "403": { description: "Asked by a page of another origin, or with the default password, or an empty one, from elsewhere" },
       "503": { description: "A limit is in use; Retry-After tells when to come again" },
       "404": { description: "No such route, node or plugin", content: { "text/plain": { schema: { const: "Not found." } } } },
     },

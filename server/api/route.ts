@@ -16,6 +16,8 @@ export interface Call<Body = Record<string, unknown>> {
   readonly admin: Admin;
   readonly caller: Caller;
   readonly server: Kind;
+  /** Asked from this machine. */
+  isLocal(): boolean;
   /** Path parameters, percent-decoded. */
   readonly path: Readonly<Record<string, string>>;
   readonly query: Query;

@@ -77,6 +77,7 @@ export function createHttp({ admin, log, dashboardDir, tls }: HttpDeps) {
     const known = caller ?? { kind: "user", name: "" };
     incoming.set(final, {
       kind: visit.gate.kind,
+      isLocal: () => visit.gate.kind === "ctl" || peer.isLocal(),
       caller: known,
       segments: to.kind === "root" ? [] : to.segments,
       query: parseQuery(search),

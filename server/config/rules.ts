@@ -18,7 +18,7 @@ const TLS_KEYS = ["keyfile", "certfile", "cacertfile", "verify", "fail_if_no_pee
 const HTTP_LISTENER = /^\w+\.listener\.(https?)$/;
 
 export function brokenRules(config: Config): SettingProblem[] {
-  return [...missingZones(config), ...sharedAddresses(config)];
+  return [...missingZones(config), ...unreadProxies(config), ...sharedAddresses(config)];
 }
 
 function missingZones(config: Config): SettingProblem[] {
@@ -30,6 +30,21 @@ function missingZones(config: Config): SettingProblem[] {
       const key = `listener.${l.kind}.${l.name}.zone`;
       const there = [...zones.keys()].join(", ");
       return { keys: [key], message: `${key} = ${l.zone}: there is no such zone; expected one of ${there}, or set zone.${l.zone}.*` };
+    });
+}
+
+/** Proxies that are named, and no header of theirs that is read: all clients would count as the proxy, and nothing would say so. */
+function unreadProxies(config: Config): SettingProblem[] {
+  return config
+    .listeners()
+    .filter((l) => l.trustedProxies.length > 0 && l.proxyAddressHeader === "" && l.proxyPortHeader === "")
+    .map((l) => {
+      const prefix = `listener.${l.kind}.${l.name}`;
+      const [key, header] = [`${prefix}.trusted_proxies`, `${prefix}.proxy_address_header`];
+      return {
+        keys: [key, header],
+        message: `${key} = ${config.raw(key)}: without ${header} nothing that these proxies tell is read; expected that header, too, e.g. X-Forwarded-For`,
+      };
     });
 }
 

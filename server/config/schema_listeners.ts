@@ -131,7 +131,7 @@ const WEB: ConfigTable = {
   ),
   trusted_proxies: optional(
     ranges(
-      "Proxies whose proxy_address_header is believed: the client's is the last address in it that is none of theirs. Unset: whoever connects is believed as to the last one.",
+      "Proxies whose proxy_address_header and proxy_port_header are believed, one of which must be set: the client's is the last address there that is none of theirs. Unset: whoever connects is believed as to the last one.",
       boot,
     ),
   ),

@@ -157,6 +157,27 @@ describe("the default password", () => {
     }
   });
 
+  test("an empty one counts from this machine only, is told so, and is set only here", async () => {
+    const own = await TestNode.start();
+    try {
+      const set = (old_pwd: string, new_pwd: string, headers: Record<string, string> = {}) =>
+        own.ask("PUT", "/change_pwd/admin", { as: "user", authorization: basic("admin", old_pwd), headers, body: { old_pwd, new_pwd } });
+      expect((await set("public", "better")).json).toEqual({ code: 0 });
+      expect((await set("better", "", far)).json).toEqual({
+        code: 108,
+        message: "the new password must not be empty: an empty one is accepted from this machine alone, and only there it can be set",
+      });
+      expect((await set("better", "best", far)).json).toEqual({ code: 0 });
+      expect((await set("best", "")).json).toEqual({ code: 0 });
+      const empty = { as: "user", authorization: basic("admin", "") } as const;
+      expect(await own.get<WhoAmI>("/whoami", empty)).toMatchObject({ must_change_password: true });
+      const refused = await own.ask("GET", "/brokers", { ...empty, headers: far });
+      expect([refused.status, refused.text]).toEqual([403, expect.stringMatching(/^The default password still stands, or none is set: /)]);
+    } finally {
+      await own.stop();
+    }
+  });
+
   test("another one by configuration is no default", async () => {
     const own = await TestNode.start({ "dashboard.default_user.login": "root", "dashboard.default_user.password": "own1" });
     try {

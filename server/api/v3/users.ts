@@ -1,8 +1,14 @@
 /** Users of the dashboard, and logging in. */
 import { Type } from "@sinclair/typebox";
+import { CODE } from "../../admin/codes.ts";
+import { AdminError } from "../../admin/index.ts";
 import { data, ok } from "../reply.ts";
 import { type AnyRoute, type Kind, route } from "../route.ts";
 import * as S from "../schemas.ts";
+
+/** Whoever set it would have shut himself out. */
+const NOT_FROM_ELSEWHERE =
+  "the new password must not be empty: an empty one is accepted from this machine alone, and only there it can be set";
 
 const any = Type.Optional(Type.Unknown());
 const on: readonly Kind[] = ["dashboard", "ctl"];
@@ -73,7 +79,8 @@ export const userRoutes: readonly AnyRoute[] = [
     descr: "Change password for an user",
     on,
     body: Type.Object({ old_pwd: any, new_pwd: any }),
-    handle: async ({ admin, path, params }) => {
+    handle: async ({ admin, isLocal, path, params }) => {
+      if (params.new_pwd === "" && !isLocal()) throw new AdminError(CODE.BAD_PARAMETER, NOT_FROM_ELSEWHERE);
       await admin.users.changePassword(path.username ?? "", params.old_pwd, params.new_pwd);
       return ok();
     },

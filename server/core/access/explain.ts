@@ -151,7 +151,7 @@ async function authentication(deps: ExplainDeps, trail: Trail, client: ClientInf
       return refused(h.id, "error", `failed, so the client is refused: ${wordsOf(err)}`);
     }
   }
-  if (otherwise !== null) return refused("authentication", "deny", otherwise);
+  if (otherwise !== null) return refused("authentication", "deny", otherwise + hearsOf(away));
   anonymous(trail, client, away.length > 0 ? awayWords(away, client) : unknownBecause(handlers.length, all.length));
   return ANYBODY;
 }
@@ -171,6 +171,11 @@ function mounted(trail: Trail, client: ClientInfo, given: Entered["mountpoint"])
 
 const SHOWN_MAX = 200;
 const shortened = (text: string): string => (text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)}…` : text);
+
+/** Behind another reason: whoever could not be asked might have let it in, so that is what the client hears. */
+function hearsOf(away: readonly string[]): string {
+  return away.length === 0 ? "" : `; ${away.join(", ")} could ask nobody, so the client hears that the server is unavailable`;
+}
 
 function awayWords(away: readonly string[], { zone }: ClientInfo): string {
   const why = `${away.join(", ")} could ask nobody, and no other authentication plugin knows this client`;

@@ -59,7 +59,8 @@ export class PasswordCheck {
 
   /**
    * Takes as long as a slow check that comes out wrong. null = nothing is to be waited for: it would be known to be wrong at once, or too many of
-   * these wait already, beyond which the time tells that there is no such account.
+   * these wait already. While many come the time tells that there is no such account: they wait in one line, for longer than a wrong password
+   * does, and beyond it not at all.
    */
   verifyNobody({ password, wanted = always }: Credentials): Promise<unknown> | null {
     if (password === null || password.length === 0) return null;

@@ -122,7 +122,8 @@ export class StoredCheck {
 
   /**
    * Takes as long as a password that comes out wrong; of bcrypt hashes whose costs differ as that of the last one. null = nothing is to be waited for: it
-   * would be known to be wrong at once, or too many of these wait already, beyond which the time tells that there is no such user.
+   * would be known to be wrong at once, or too many of these wait already. While many come the time tells that there is no such user: they wait in
+   * one line, for longer than a wrong password does, and beyond it not at all.
    */
   verifyNobody(kind: StoredKind, password: Uint8Array, wanted = always): Promise<unknown> | null {
     if (password.length === 0 || (kind.kind !== "pbkdf2" && kind.kind !== "bcrypt")) return null;

@@ -103,17 +103,20 @@ export class Jwks implements KeyRing {
     return this.#isOlderThan(this.#goodMs);
   }
 
-  /** What holds while the URL is away; "" = nothing was ever fetched. */
-  get #ageWords(): string {
-    if (this.#fetchedAt === null) return "";
-    const age = Math.floor(between(this.#fetchedAt, this.host.clock.mono()) / HOUR_MS);
+  /** What holds of keys from then while the URL is away; "" = nothing was ever fetched. */
+  #ageWords(fetchedAt: MonoMs | null): string {
+    if (fetchedAt === null) return "";
+    const ms = between(fetchedAt, this.host.clock.mono());
     const good = `${Math.floor(this.#goodMs / HOUR_MS)} h`;
-    const then = this.#isOld ? `are too old to let in anybody: ${good}` : `let in until they are ${good} old`;
+    const then = ms >= this.#goodMs ? `are too old to let in anybody: ${good}` : `let in until they are ${good} old`;
+    const age = Math.floor(ms / HOUR_MS);
     return `; the keys that were fetched ${age} h ago ${then} (${GOOD_TIMES} times auth.jwt.jwks.refresh_interval, at least a day)`;
   }
 
   #withAge(desc: AlarmDetails): AlarmDetails {
-    const age = (): string => this.#ageWords;
+    const before = this.#fetchedAt;
+    // The history takes the summary when the outage is over, and there are new keys mostly: it is to say how things stood with those before.
+    const age = (): string => this.#ageWords(this.host.outages.has(ALARM) ? this.#fetchedAt : before);
     return {
       ...desc,
       get summary() {
@@ -137,7 +140,7 @@ export class Jwks implements KeyRing {
     try {
       await (this.#look ?? this.#looked(unnoticed));
     } catch (err) {
-      throw err instanceof BackendError && this.#isOld ? new BackendError(err.kind, err.message + this.#ageWords) : err;
+      throw err instanceof BackendError && this.#isOld ? new BackendError(err.kind, err.message + this.#ageWords(this.#fetchedAt)) : err;
     }
     return true;
   }

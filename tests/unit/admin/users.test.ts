@@ -1,5 +1,6 @@
 /** Users of the dashboard, applications, accounts of MQTT clients. */
 import { describe, expect, test } from "bun:test";
+import { createSystem } from "../../../server/machine/machine.ts";
 import { administer } from "./harness.ts";
 
 const refusal = (code: number, message: string) => expect.objectContaining({ code, message });
@@ -49,6 +50,32 @@ describe("users", () => {
     await users.add("eve", "public", null);
     users.remove("eve");
     expect(users.mustChange("eve")).toBe(false);
+  });
+
+  test("who has no password, and was stored before such were marked, is marked when it logs in", async () => {
+    const system = createSystem();
+    let held: Promise<void> | null = null;
+    const verifyPassword: typeof system.verifyPassword = async (...of) => {
+      const good = await system.verifyPassword(...of);
+      await held;
+      return good;
+    };
+    const { admin, store, settled } = await administer({ system: { ...system, verifyPassword } });
+    const { users } = admin;
+    await users.add("ann", "secret", null);
+    await users.changePassword("ann", "secret", "");
+    const marks = store.kv("weak_passwords");
+    marks.delete("ann");
+    expect([await users.login("ann", "secret"), users.mustChange("ann")]).toEqual(["wrong_password", false]);
+    expect([await users.login("ann", ""), users.mustChange("ann"), settled()]).toEqual(["ok", true, true]);
+    // Another password by the time the old one is found to be right.
+    marks.delete("ann");
+    const { promise, resolve } = Promise.withResolvers<void>();
+    held = promise;
+    const late = users.login("ann", "");
+    await users.setPassword("ann", "better");
+    resolve();
+    expect([await late, users.mustChange("ann")]).toEqual(["ok", false]);
   });
 
   test("while a password is hashed: who is deleted stays deleted, who has another one keeps it, other tags stay", async () => {

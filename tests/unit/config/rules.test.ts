@@ -30,6 +30,21 @@ test("a listener's zone must be there", () => {
   expect(brokenRules(load({ "listener.tcp.external.zone": "plant", "zone.plant.max_inflight": "1" }))).toEqual([]);
 });
 
+test("proxies that are named need a header of theirs that is read", () => {
+  for (const listener of ["listener.ws.external", "listener.wss.external"]) {
+    const named = { [`${listener}.trusted_proxies`]: "10.0.0.0/8" };
+    expect(brokenRules(load(named))).toEqual([
+      {
+        keys: [`${listener}.trusted_proxies`, `${listener}.proxy_address_header`],
+        message: `${listener}.trusted_proxies = 10.0.0.0/8: without ${listener}.proxy_address_header nothing that these proxies tell is read; expected that header, too, e.g. X-Forwarded-For`,
+      },
+    ]);
+    expect(brokenRules(load({ ...named, [`${listener}.proxy_address_header`]: "" }))).toHaveLength(1);
+    expect(brokenRules(load({ ...named, [`${listener}.proxy_address_header`]: "X-Forwarded-For" }))).toEqual([]);
+    expect(brokenRules(load({ ...named, [`${listener}.proxy_port_header`]: "X-Forwarded-Port" }))).toEqual([]);
+  }
+});
+
 describe("two listeners on one port", () => {
   const cases: [a: string, b: string, clash: boolean][] = [
     ["0.0.0.0:30001", "127.0.0.1:30001", true],

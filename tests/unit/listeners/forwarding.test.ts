@@ -40,6 +40,11 @@ describe("with them: the last that is none of theirs, told by one of them", () =
   });
   test("whose address is not believed, his port is not either", () => {
     expect(told({ trusted }, f(CLIENT), "198.51.100.1")).toEqual(["198.51.100.1", 1]);
+    expect(told({ trusted }, f("198.51.100.1"), "198.51.100.1")).toEqual(["198.51.100.1", 1]);
+  });
+  test("a port alone is believed of them alone", () => {
+    expect(told({ trusted, address: "" }, f(""), "198.51.100.1")).toEqual(["198.51.100.1", 1]);
+    expect(told({ trusted, address: "" }, f(""))).toEqual([PROXY, 4711]);
   });
 });
 

@@ -110,7 +110,8 @@ export const shell = {
   "login.foot": "BaoMQ · MQTT broker",
 
   "password.first": "Choose your own password",
-  "password.firstText": "The default password is public knowledge. Until you replace it, the dashboard can only be used from this machine.",
+  "password.firstText":
+    "The default password is public knowledge, and an empty one keeps nobody out. Until you choose your own, the dashboard can only be used from this machine.",
   "password.change": "Change password",
   "password.old": "Present password",
   "password.new": "New password",

@@ -110,7 +110,7 @@ export const shell = {
   "login.foot": "BaoMQ · MQTT 消息服务器",
 
   "password.first": "设置您自己的密码",
-  "password.firstText": "默认密码众所周知。在更换之前，只能从本机使用控制台。",
+  "password.firstText": "默认密码众所周知，空密码则形同虚设。在设置您自己的密码之前，只能从本机使用控制台。",
   "password.change": "修改密码",
   "password.old": "当前密码",
   "password.new": "新密码",

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { Access } from "../../../../server/core/access/access.ts";
 import { registerAclFile } from "../../../../server/core/access/acl_file.ts";
 import { Banned } from "../../../../server/core/access/banned.ts";
 import { type ExplainRequest, type ExplainStep, explain } from "../../../../server/core/access/explain.ts";
@@ -253,6 +254,24 @@ test("a handler that could ask nobody passes on: allow_anonymous decides, and th
     ...asked,
     "allow_anonymous deny: db could ask nobody, and no other authentication plugin knows this client, who hears that the server is unavailable; allow_anonymous is off in zone external",
   ]);
+});
+
+test("one that knows half of it and one that could ask nobody: the client hears of the second, and the step says so", async () => {
+  for (const order of [[1, 2] as const, [2, 1] as const]) {
+    for (const allowAnonymous of [true, false]) {
+      const s = setUp();
+      s.hooks.add("client.authenticate", "half", () => ({ allow: null, code: 0x86, why: "no password" }), order[0]);
+      s.hooks.add("client.authenticate", "db", () => ({ allow: null, failed: true, code: 0x88, why: "HTTP is down" }), order[1]);
+      const client = aClient({ zone: testZone({ allowAnonymous }) });
+      expect(await new Access(s.hooks, new Metrics()).authenticate(client, PASSWORD)).toMatchObject({ allow: false, code: 0x88 });
+      const { authentication } = await explain(s, client, PASSWORD);
+      expect(authentication.steps.at(-1)).toMatchObject({
+        step: "authentication",
+        verdict: "deny",
+        why: "half knows no more than this: no password; db could ask nobody, so the client hears that the server is unavailable",
+      });
+    }
+  }
 });
 
 test("what is known of a client from its log-in is known when a topic is asked about", async () => {

@@ -50,10 +50,14 @@ for (const [interval, hours] of [
       const refused = kit.log.lines.findLast((line) => line.message === "connection refused");
       expect(refused?.fields?.why).toEndWith(` is down: ${old}`);
 
+      kit.clock.time += 6 * HOUR;
       k.state.status = 200;
       kit.pass(2000);
       await becomes("up");
       expect([await code(), alarm()]).toEqual([0, undefined]);
+      // What was, not what is behind it.
+      const past = kit.alarms.history().find((a) => a.id === "emqx_auth_jwt_keys")?.desc as { summary: string } | undefined;
+      expect(past?.summary).toBe(`${away} ${hours + 6} h ago are too old to let in anybody: ${hours} h (${LIMIT})`);
     } finally {
       await manager.unload("emqx_auth_jwt");
       await k.server.stop(true);
