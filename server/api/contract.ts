@@ -62,7 +62,7 @@
  * | GET, POST /rules/capture                                 | {topic, seconds?, limit?}                      | CaptureRow (null: there was none) |
  * | GET /rules_export, POST /rules_import                    | dry_run; a RulesFile                           | RulesFile, ImportResult |
  * | GET /resource_status/:id, POST /resources/:id (start), POST /resources/test | {name, type, config}        | ResourceStatusRow, –, PluginTestStep[] |
- * | PUT /acl/reload, PUT /reload                             |                                                | –, string[] (what was read again; of lines that are not in force: why) |
+ * | PUT /acl/reload, PUT /reload                             |                                                | –, string[] (what was read again; of lines that are not in force: why; 102: what failed, and what was done all the same) |
  * | GET /whoami                                              |                                                | WhoAmI |
  * | GET /openapi.json                                        |                                                | OpenAPI 3.1 document, no envelope |
  * | GET /prometheus/metrics                                  |                                                | Prometheus text |

@@ -157,7 +157,8 @@ async function openManagement(
   const { broker } = core;
   const system = createSystem();
   let http: Http | undefined;
-  const reload = createReload(config, core, listeners, log, () => plugins);
+  const reloadCertificates = () => listeners.reloadCertificates();
+  const reload = createReload({ config, core, log, plugins: () => plugins, reloadCertificates });
   const firstLoaded = new Remembered(store).isDecided ? null : loadedPlugins(config, dataDir, log);
   const plugins: PluginManager = new PluginManager({
     plugins: builtIn,

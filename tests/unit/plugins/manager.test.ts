@@ -191,7 +191,7 @@ describe("load and unload", () => {
   });
 
   test("the service is there while the plugin runs", async () => {
-    const door = { reloadNow: async () => ["x"] };
+    const door = { reloadNow: async () => ({ done: ["x"], failed: [] }) };
     const plugin = definePlugin({
       name: "emqx_reloader",
       description: "",
