@@ -1,5 +1,5 @@
 /** All MQTT listeners of the node. */
-import type { ListenerConfig } from "../config/types.ts";
+import type { CertificateReload, ListenerConfig } from "../config/types.ts";
 import { lineOf } from "../lib/errors.ts";
 import { ConnectionBudget } from "./limits.ts";
 import type { ListenerDeps } from "./link.ts";
@@ -34,14 +34,6 @@ export interface ListenerRow {
   accepted: number;
   /** Cause -> connections that were not let in, or never became a client's. */
   rejected: ReadonlyMap<string, number>;
-}
-
-export interface CertificateReload {
-  /** e.g. "listener.ssl.external" */
-  listener: string;
-  changed: boolean;
-  /** Why the new files could not be used; the old certificate stays. null = fine. */
-  error: string | null;
 }
 
 export class Listeners {

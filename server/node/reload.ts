@@ -2,10 +2,10 @@
 import { statSync } from "node:fs";
 import type { Config } from "../config/config.ts";
 import type { Overridden } from "../config/layers.ts";
+import type { CertificateReload } from "../config/types.ts";
 import type { Core } from "../core/core.ts";
 import type { Log } from "../core/ports.ts";
 import { wordsOf } from "../lib/errors.ts";
-import type { CertificateReload } from "../listeners/index.ts";
 import type { PluginManager } from "../plugins/manager.ts";
 import type { Reloaded } from "../plugins/services.ts";
 import { problemsOf } from "./checks.ts";

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { loadConfig } from "../../../server/config/config.ts";
-import type { CertificateReload } from "../../../server/listeners/index.ts";
+import type { CertificateReload } from "../../../server/config/types.ts";
 import { createReload } from "../../../server/node/reload.ts";
 import { pluginTables } from "../../../server/plugins/index.ts";
 import type { Reloaded } from "../../../server/plugins/services.ts";
