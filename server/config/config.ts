@@ -212,18 +212,19 @@ export class Config {
     return { changed, overridden: this.#layers.overridden(others) };
   }
 
-  /** Read again what the files say of one application, and what is wrong with its own. Returns what takes it back, at once or never. @throws ConfigErrors */
+  /** Read again what the files say of one application, and what is wrong with its own. Returns what takes it back. @throws ConfigErrors */
   rereadOf(app: string): () => void {
     const fresh = loadConfig(this.loaded);
-    const [before, fault] = [this.#layers.of("file"), this.faults.get(app)];
     const isOwn = ([key]: [string, unknown]): boolean => this.keys.find(key)?.app === app;
-    const rest = [...before].filter((line) => !isOwn(line));
-    this.#takeFile(new Map([...rest, ...[...fresh.#layers.of("file")].filter(isOwn)]), app, fresh.faults.get(app));
-    return () => this.#takeFile(before, app, fault);
+    const [before, fault] = [[...this.#layers.of("file")].filter(isOwn), this.faults.get(app)];
+    this.#takeLines(app, isOwn, [...fresh.#layers.of("file")].filter(isOwn), fresh.faults.get(app));
+    return () => this.#takeLines(app, isOwn, before, fault);
   }
 
-  #takeFile(lines: Map<string, Given>, app: string, fault: string | undefined): void {
-    this.#layers.replace("file", lines);
+  /** Lines of other applications stay as they are by then. */
+  #takeLines(app: string, isOwn: (line: [string, Given]) => boolean, lines: [string, Given][], fault: string | undefined): void {
+    const rest = [...this.#layers.of("file")].filter((line) => !isOwn(line));
+    this.#layers.replace("file", new Map([...rest, ...lines]));
     this.faults.delete(app);
     if (fault !== undefined) this.faults.set(app, fault);
     this.#values.clear();
