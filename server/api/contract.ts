@@ -44,7 +44,7 @@
  * | PUT /settings                                            | {key: text or null = back to file/default}     | SettingsApplied (108 names the key; nothing changed) |
  * | GET /alarms/present, /alarms/present/:node               |                                                | NodeAlarms[], Alarm[] |
  * | GET /alarms/history, /alarms/history/:node; DELETE /alarms/history | limit                                | NodeAlarmHistory[], AlarmHistory[]; – |
- * | PUT /nodes/:node/listeners/:protocol/:port/(start,stop,restart) | protocol as in the list, e.g. mqtt:tcp  | – (102 not_found) |
+ * | PUT /nodes/:node/listeners/:protocol/:port/(start,stop,restart) | protocol as in the list, e.g. mqtt:tcp; for the port also listen_on, the address or the name | – (102 not_found) |
  * | GET /topics/tree                                         | prefix, limit (200, max 1000)                  | TopicTree |
  * | GET, POST /trace; DELETE /trace/:kind/:what               | TraceRequest                                   | Trace[], –, – |
  * | GET /auth_username, GET, PUT, DELETE /auth_username/:username; POST /auth_username | {username, password}     | string[], Account; 404 while the plugin is off |
