@@ -6,7 +6,7 @@ import { concreteKeys, type KeyRow, Keys, type NamedTable } from "./keys.ts";
 import { type Given, type Layer, Layers, type Overridden } from "./layers.ts";
 import { listenersOf } from "./listeners.ts";
 import { CORE_KEYS } from "./schema.ts";
-import { ConfigError, ConfigErrors, type PluginFile, readDirectory, readEnvironment, readFile, type Written } from "./sources.ts";
+import { ConfigError, ConfigErrors, type PluginFile, readSources, type SourceOptions, type Written } from "./sources.ts";
 import type { ConfigRow, ListenerConfig, NodeConfig, Origin, SettingText, ZoneConfig } from "./types.ts";
 import { fillNode, fillZone, keysByZone, plainZone, zoneOf } from "./zones.ts";
 
@@ -14,13 +14,9 @@ export type { NamedTable } from "./keys.ts";
 export { ConfigError, ConfigErrors } from "./sources.ts";
 export type { ConfigRow } from "./types.ts";
 
-export interface LoadOptions {
+export interface LoadOptions extends SourceOptions {
   /** The plugins' tables. */
   tables: readonly NamedTable[];
-  /** Main configuration file; null = none. */
-  file: string | null;
-  env?: Readonly<Record<string, string | undefined>>;
-  flags?: ReadonlyMap<string, string>;
 }
 
 const API_VERSION = "v3.1.0";
@@ -30,14 +26,10 @@ const CONTROL = /[\0-\x08\x0a-\x1f\x7f]/;
 /** @throws ConfigErrors */
 export function loadConfig(o: LoadOptions): Config {
   const keys = new Keys([{ app: "emqx", table: CORE_KEYS }, ...o.tables]);
-  const errors: ConfigError[] = [];
-  const main = o.file === null ? [] : readFile(o.file, errors);
-  const env = readEnvironment(o.env ?? {}, (k) => keys.find(k) !== undefined);
-  const flags = [...(o.flags ?? [])].map(([key, text]): Written => ({ key, text, origin: "flag", where: `--set ${key}` }));
+  const { lines, files, errors } = readSources(o, (k) => keys.find(k) !== undefined);
   const config = new Config(keys, o);
-  const etcDir = [...main, ...env, ...flags].findLast((w) => w.key === "plugins.etc_dir")?.text ?? "etc/plugins/";
-  for (const file of readDirectory(etcDir)) errors.push(...config.takePluginFile(file));
-  errors.push(...[...main, ...env, ...flags].flatMap((w) => config.write(w) ?? []));
+  for (const file of files) errors.push(...config.takePluginFile(file));
+  errors.push(...lines.flatMap((w) => config.write(w) ?? []));
   if (errors.length > 0) throw new ConfigErrors(errors);
   config.resolve();
   return config;

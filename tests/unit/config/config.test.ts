@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ConfigErrors, type LoadOptions, loadConfig } from "../../../server/config/config.ts";
@@ -110,6 +110,25 @@ describe("file", () => {
     expect(errors("", { file: join(dir, "none.conf") })).toEqual([
       "configuration file DIR/none.conf cannot be read: there is no such file",
     ]);
+  });
+
+  test("a directory of the plugins' files that is named must be there; the one that is meant by default need not", () => {
+    const wrong = (where: string, named: string, why: string): string[] => [
+      `${where}: plugins.etc_dir = ${named}: expected the directory of the plugins' files, but it cannot be read: ${why}`,
+    ];
+    const none = "there is no such file";
+    expect(errors("\nplugins.etc_dir = etc/plugin")).toEqual(wrong("DIR/emqx.conf:2", "etc/plugin", none));
+    expect(errors("plugins.etc_dir =")).toEqual(wrong("DIR/emqx.conf:1", "", none));
+    expect(errors("", { env: { EMQX_PLUGINS__ETC_DIR: "/nowhere" } })).toEqual(wrong("EMQX_PLUGINS__ETC_DIR", "/nowhere", none));
+    const named = (text: string): Partial<LoadOptions> => ({ flags: new Map([["plugins.etc_dir", text]]) });
+    const file = join(dir, "emqx.conf");
+    const isFile = wrong("--set plugins.etc_dir", "DIR/emqx.conf", "a part of its path is no directory");
+    expect(errors("", named(file))).toEqual(isFile);
+    for (const text of ["etc/plugins/", "./etc/plugins"]) expect(errors(`plugins.etc_dir = ${text}`)).toEqual([]);
+    const plugins = join(dir, "plugins");
+    mkdirSync(plugins);
+    writeFileSync(join(plugins, "emqx_retainer.conf"), "retainer.max_payload_size = 5KB");
+    expect(load("", named(plugins)).raw("retainer.max_payload_size")).toBe("5KB");
   });
 
   test("keys of the Erlang VM, the cluster and bridges are taken and reported as ignored", () => {
