@@ -25,14 +25,20 @@ const CONTROL = /[\0-\x08\x0a-\x1f\x7f]/;
 
 /** @throws ConfigErrors */
 export function loadConfig(o: LoadOptions): Config {
+  const { config, errors } = readAll(o);
+  if (errors.length > 0) throw new ConfigErrors(errors);
+  config.resolve();
+  return config;
+}
+
+/** With what is right of it, not resolved. */
+function readAll(o: LoadOptions): { config: Config; errors: ConfigError[] } {
   const keys = new Keys([{ app: "emqx", table: CORE_KEYS }, ...o.tables]);
   const { lines, files, errors } = readSources(o, (k) => keys.find(k) !== undefined);
   const config = new Config(keys, o);
   for (const file of files) errors.push(...config.takePluginFile(file));
   errors.push(...lines.flatMap((w) => config.write(w) ?? []));
-  if (errors.length > 0) throw new ConfigErrors(errors);
-  config.resolve();
-  return config;
+  return { config, errors };
 }
 
 export class Config {
@@ -204,9 +210,14 @@ export class Config {
     return { changed, overridden: this.#layers.overridden(others) };
   }
 
-  /** Read again what the files say of one application, and what is wrong with its own. Returns what takes it back. @throws ConfigErrors */
+  /**
+   * Read again what the files say of one application, and what is wrong with its own. What is wrong with others is no reason against it.
+   * Returns what takes it back. @throws ConfigErrors
+   */
   rereadOf(app: string): () => void {
-    const fresh = loadConfig(this.loaded);
+    const { config: fresh, errors } = readAll(this.loaded);
+    const own = errors.filter(({ about }) => about === null || about.includes(app));
+    if (own.length > 0) throw new ConfigErrors(own);
     const isOwn = ([key]: [string, unknown]): boolean => this.keys.find(key)?.app === app;
     const [before, fault] = [[...this.#layers.of("file")].filter(isOwn), this.faults.get(app)];
     this.#takeLines(app, isOwn, [...fresh.#layers.of("file")].filter(isOwn), fresh.faults.get(app));
@@ -225,7 +236,7 @@ export class Config {
   /** Take over one line of a source, without resolving. */
   write(w: Written, layer: Layer = w.origin === "default" ? "file" : w.origin): ConfigError | null {
     const error = this.check(w.key, w.text);
-    if (error !== null) return new ConfigError(`${w.where}: ${error}`);
+    if (error !== null) return new ConfigError(`${w.where}: ${error}`, [w.app ?? [], this.keys.find(w.key)?.app ?? []].flat());
     const where = w.origin === "file" ? `in ${w.where}` : w.origin === "env" ? `by ${w.where} in the environment` : `by ${w.where}`;
     this.#layers.of(layer).set(w.key, { text: w.text, where });
     return null;

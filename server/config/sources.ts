@@ -14,10 +14,19 @@ export interface Written {
   origin: Origin;
   /** For messages: "etc/emqx.conf:12", "EMQX_MQTT__MAX_PACKET_SIZE", "--set mqtt.max_packet_size". */
   where: string;
+  /** The plugin whose file it is in. */
+  app?: string | undefined;
 }
 
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
+  /** `about`: the applications whose settings it concerns; null = those of any, as where they stand cannot be read. */
+  constructor(
+    message: string,
+    readonly about: readonly string[] | null = null,
+  ) {
+    super(message);
+  }
 }
 
 /** All that is wrong, not only the first of it. */
@@ -28,19 +37,19 @@ export class ConfigErrors extends Error {
   }
 }
 
-/** The lines of a file; what is wrong with it goes to `errors`. */
-function readFile(file: string, errors: ConfigError[]): Written[] {
+/** The lines of a file; what is wrong with it goes to `errors`. `app`: the plugin that it is for. */
+function readFile(file: string, errors: ConfigError[], app?: string): Written[] {
   let textOfFile: string;
   try {
     textOfFile = readFileSync(file, "utf8");
   } catch (err) {
-    errors.push(new ConfigError(`configuration file ${file} cannot be read: ${whyUnreadable(err)}`));
+    errors.push(new ConfigError(`configuration file ${file} cannot be read: ${whyUnreadable(err)}`, app === undefined ? null : [app]));
     return [];
   }
-  return parseFile(file, textOfFile, errors);
+  return parseFile(file, textOfFile, errors, app);
 }
 
-function parseFile(file: string, content: string, errors: ConfigError[]): Written[] {
+function parseFile(file: string, content: string, errors: ConfigError[], app?: string): Written[] {
   const rows: Written[] = [];
   for (const [i, raw] of content
     .replace(/^\uFEFF/, "")
@@ -51,10 +60,12 @@ function parseFile(file: string, content: string, errors: ConfigError[]): Writte
     const at = line.indexOf("=");
     const where = `${file}:${i + 1}`;
     if (at < 1) {
-      errors.push(new ConfigError(`${where}: expected key = value, found ${JSON.stringify(line.slice(0, 60))}`));
+      errors.push(
+        new ConfigError(`${where}: expected key = value, found ${JSON.stringify(line.slice(0, 60))}`, app === undefined ? [] : [app]),
+      );
       continue;
     }
-    rows.push({ key: line.slice(0, at).trim(), text: unquoted(line.slice(at + 1).trim()), origin: "file", where });
+    rows.push({ key: line.slice(0, at).trim(), text: unquoted(line.slice(at + 1).trim()), origin: "file", where, app });
   }
   return rows;
 }
@@ -94,7 +105,8 @@ function readDirectory(named: Written | undefined, errors: ConfigError[]): Plugi
   return names.map((name) => {
     const path = join(dir, name);
     const errors: ConfigError[] = [];
-    return { path, app: name.replace(/\.conf$/, ""), lines: readFile(path, errors), errors };
+    const app = name.replace(/\.conf$/, "");
+    return { path, app, lines: readFile(path, errors, app), errors };
   });
 }
 

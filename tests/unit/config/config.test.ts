@@ -247,6 +247,42 @@ describe("files read again", () => {
   });
 });
 
+test("what the files say of one plugin is read again whatever is wrong with others; what cannot be known of it counts", () => {
+  const plugins = mkdtempSync(join(dir, "own-"));
+  const flags = new Map([["plugins.etc_dir", plugins]]);
+  const write = (app: string, text: string): void => writeFileSync(join(plugins, `${app}.conf`), text);
+  const main = join(dir, "emqx.conf");
+  const size = "retainer.max_payload_size";
+  const c = load("", { flags });
+  const why = (app: string): string => {
+    try {
+      c.rereadOf(app);
+      return c.faults.get(app) ?? "";
+    } catch (err) {
+      return (err as Error).message.replaceAll(dir, "DIR");
+    }
+  };
+  write("emqx_retainer", `${size} = 5KB\n`);
+  write("emqx_management", "management.max_row_limit = many\nnonsense\n");
+  write("emqx_statsd", "statsd.timeout = soon\n");
+  writeFileSync(main, "nonsense\nno.such.key = 1\nzone.external.max_inflight = many\n");
+  expect(why("emqx_retainer")).toBe("");
+  expect([c.raw(size), c.raw("zone.external.max_inflight"), [...c.faults.keys()]]).toEqual(["5KB", "32", []]);
+  expect(why("emqx_management")).toMatch(
+    /emqx_management\.conf:2: expected key = value.*\n.*emqx_management\.conf:1: management\.max_row_limit = many/,
+  );
+  expect(why("emqx_statsd")).toMatch(/emqx_statsd\.conf:1: statsd\.timeout = soon/);
+  // In the main file a plugin's line is the plugin's.
+  writeFileSync(main, `${size} = much\n`);
+  expect(why("emqx_retainer")).toMatch(/^DIR\/emqx\.conf:1: retainer\.max_payload_size = much: expected /);
+  rmSync(main);
+  expect(why("emqx_retainer")).toBe("configuration file DIR/emqx.conf cannot be read: there is no such file");
+  writeFileSync(main, "");
+  rmSync(plugins, { recursive: true });
+  expect(why("emqx_retainer")).toMatch(/^--set plugins\.etc_dir: .*there is no such file$/);
+  expect(c.raw(size)).toBe("5KB");
+});
+
 describe("sample", () => {
   test("parses as it is, and with every line in force says the defaults", () => {
     const sample = sampleConfig(pluginTables);
