@@ -37,13 +37,13 @@ export interface MqttListeners {
     readonly currentConns: number;
     readonly shutdownCount: ReadonlyMap<string, number>;
   }[];
-  /** false = there is none, or it does not run. */
-  stopOne(protocol: string, port: number): boolean;
-  /** Close and open. false = there is none. Rejects when the port cannot be opened. */
-  restartOne(protocol: string, port: number): Promise<boolean>;
+  /** By protocol and name, which no two have in common. false = there is none, or it does not run. */
+  stopOne(protocol: string, name: string): boolean;
+  /** false = there is none, or it runs. Rejects when the port cannot be opened. */
+  startOne(protocol: string, name: string): Promise<boolean>;
 }
 
-/** The listeners of the API itself. */
+/** The listeners of the API itself: one for each protocol. */
 export interface HttpListeners {
   list(): Listener[];
   stopOne(protocol: string, port: number): boolean;

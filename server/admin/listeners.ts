@@ -11,11 +11,14 @@ export type ListenerCommand = "start" | "stop" | "restart";
 /** One listener and what can be done with it. */
 interface Handle {
   row: Listener;
+  /** As configured, also where the list shows the port alone. */
+  address: string;
   port: number;
   stop(): boolean | Promise<boolean>;
   start(): boolean | Promise<boolean>;
 }
 
+const told = (l: Handle): string => `${l.address} (${l.row.name})`;
 const plain = (l: Handle): boolean => l.row.protocol === "mqtt:tcp" || l.row.protocol === "mqtt:ssl";
 
 function mqttHandles(listeners: MqttListeners): Handle[] {
@@ -33,10 +36,10 @@ function mqttHandles(listeners: MqttListeners): Handle[] {
         name: l.name,
         running: l.running,
       },
+      address: l.listenOn,
       port: l.port,
-      stop: () => listeners.stopOne(l.protocol, l.port),
-      // Opening again is all a stopped listener needs.
-      start: () => (l.running ? false : listeners.restartOne(l.protocol, l.port)),
+      stop: () => listeners.stopOne(l.protocol, l.name),
+      start: () => listeners.startOne(l.protocol, l.name),
     };
   });
 }
@@ -44,6 +47,7 @@ function mqttHandles(listeners: MqttListeners): Handle[] {
 function httpHandles(listeners: HttpListeners): Handle[] {
   return listeners.list().map((row) => ({
     row,
+    address: row.listen_on,
     port: Number(row.listen_on),
     stop: () => listeners.stopOne(row.protocol, Number(row.listen_on)),
     start: () => listeners.startOne(row.protocol, Number(row.listen_on)),
@@ -64,11 +68,20 @@ export function createListeners({ broker, listeners }: AdminDeps) {
 
   const list = (): Listener[] => handles().map((h) => h.row);
 
-  /** `listenOn` as in the list, or the bare port. */
-  function find(protocol: string, listenOn: string): Handle {
-    const found = handles().find((h) => h.row.protocol === protocol && (h.row.listen_on === listenOn || String(h.port) === listenOn));
-    if (!found) throw notFound();
-    return found;
+  /** `at`: as in the list, the address as configured, the bare port, or the name; the first that fits counts. @throws AdminError 102 */
+  function find(protocol: string, at: string): Handle {
+    const own = handles().filter((h) => h.row.protocol === protocol);
+    const ways: readonly ((h: Handle) => string)[] = [(h) => h.row.listen_on, (h) => h.address, (h) => String(h.port), (h) => h.row.name];
+    for (const way of ways) {
+      const [found, ...others] = own.filter((h) => way(h) === at);
+      if (found && others.length === 0) return found;
+      if (found)
+        throw new AdminError(
+          CODE.UNKNOWN,
+          `${at} is more than one: ${[found, ...others].map(told).join(", ")}; say which by address or name`,
+        );
+    }
+    throw notFound();
   }
 
   return {

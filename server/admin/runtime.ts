@@ -102,11 +102,14 @@ export function createRuntime(deps: AdminDeps, listeners: () => readonly Listene
       broker.access.invalidate();
     },
 
-    /** Re-read changed files and certificates; what was done, in words. @throws AdminError 102 */
+    /** Re-read changed files and certificates; what was done, in words. @throws AdminError 102, also when a part of it failed */
     async reload(): Promise<string[]> {
       const service = plugins.service("emqx_reloader");
-      if (service) return service.reloadNow();
-      throw notRunning("emqx_reloader");
+      if (!service) throw notRunning("emqx_reloader");
+      const { done, failed } = await service.reloadNow();
+      if (failed.length === 0) return done;
+      const rest = done.length === 0 ? "" : `; read again all the same: ${done.join("; ")}`;
+      throw new AdminError(CODE.UNKNOWN, `${failed.join("; ")}${rest}`);
     },
   };
 }

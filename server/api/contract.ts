@@ -44,7 +44,7 @@
  * | PUT /settings                                            | {key: text or null = back to file/default}     | SettingsApplied (108 names the key; nothing changed) |
  * | GET /alarms/present, /alarms/present/:node               |                                                | NodeAlarms[], Alarm[] |
  * | GET /alarms/history, /alarms/history/:node; DELETE /alarms/history | limit                                | NodeAlarmHistory[], AlarmHistory[]; – |
- * | PUT /nodes/:node/listeners/:protocol/:port/(start,stop,restart) | protocol as in the list, e.g. mqtt:tcp  | – (102 not_found) |
+ * | PUT /nodes/:node/listeners/:protocol/:port/(start,stop,restart) | protocol as in the list, e.g. mqtt:tcp; for the port also listen_on, the address or the name | – (102 not_found) |
  * | GET /topics/tree                                         | prefix, limit (200, max 1000)                  | TopicTree |
  * | GET, POST /trace; DELETE /trace/:kind/:what               | TraceRequest                                   | Trace[], –, – |
  * | GET /auth_username, GET, PUT, DELETE /auth_username/:username; POST /auth_username | {username, password}     | string[], Account; 404 while the plugin is off |
@@ -62,7 +62,7 @@
  * | GET, POST /rules/capture                                 | {topic, seconds?, limit?}                      | CaptureRow (null: there was none) |
  * | GET /rules_export, POST /rules_import                    | dry_run; a RulesFile                           | RulesFile, ImportResult |
  * | GET /resource_status/:id, POST /resources/:id (start), POST /resources/test | {name, type, config}        | ResourceStatusRow, –, PluginTestStep[] |
- * | PUT /acl/reload, PUT /reload                             |                                                | –, string[] (what was read again; of lines that are not in force: why) |
+ * | PUT /acl/reload, PUT /reload                             |                                                | –, string[] (what was read again; of lines that are not in force: why; 102: what failed, and what was done all the same) |
  * | GET /whoami                                              |                                                | WhoAmI |
  * | GET /openapi.json                                        |                                                | OpenAPI 3.1 document, no envelope |
  * | GET /prometheus/metrics                                  |                                                | Prometheus text |

@@ -1,9 +1,9 @@
 /** The HTTP listeners: opening and closing, TLS, and the socket of the command line. What is answered is decided in server.ts. */
 
 import { chmodSync, existsSync, unlinkSync } from "node:fs";
-import type { HttpListenerConfig, HttpTlsConfig } from "../config/types.ts";
+import type { CertificateReload, HttpListenerConfig, HttpTlsConfig } from "../config/types.ts";
 import type { Log } from "../core/ports.ts";
-import { wordsOf } from "../lib/errors.ts";
+import { lineOf, wordsOf } from "../lib/errors.ts";
 import type { Listener } from "./contract.ts";
 import { Gate, type Limits, type Server, Visit } from "./gate.ts";
 import { text } from "./reply.ts";
@@ -12,14 +12,23 @@ import { text } from "./reply.ts";
 const REQUEST_MAX = 16 * 1024 * 1024;
 /** Seconds a connection may be idle. */
 const IDLE_S = 60;
+/** How often the certificate files are looked at. */
+const WATCH_MS = 10_000;
 /** Whoever may open the command line's socket is the machine's owner. */
 const NO_LIMITS: Limits = { access: [], maxClients: Number.MAX_SAFE_INTEGER, sendTimeoutMs: 60_000, trustedProxies: [] };
+
+/** What TLS needs, and the state of the files it was read from: then, and now. */
+export interface Secure {
+  options: Bun.TLSOptions;
+  stamp: string;
+  stampNow(): string;
+}
 
 export interface ListenDeps {
   log: Log;
   answer(visit: Visit): Response | Promise<Response>;
   /** Key, certificate and all else that TLS needs. `label` is for errors. Rejects when the files are no good. */
-  tls(label: string, config: HttpTlsConfig): Promise<Bun.TLSOptions>;
+  tls(label: string, config: HttpTlsConfig): Promise<Secure>;
 }
 
 type Port = "management" | "dashboard";
@@ -27,21 +36,25 @@ type Port = "management" | "dashboard";
 interface Open {
   kind: Port;
   config: HttpListenerConfig;
-  secure: Bun.TLSOptions | null;
+  secure: Secure | null;
+  /** State of the certificate files at the last attempt that failed: told once, not every ten seconds. */
+  failedAt: string;
   /** null = stopped. */
   server: Server | null;
-  /** Of the server that runs, or ran last. */
+  /** Of the server that runs, or ran last. With another certificate it is the same: whoever is in counts on. */
   gate: Gate;
   port: number;
 }
 
 /** `[::1]` for an address with colons. */
 const shown = (host: string, port: number): string => (host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`);
+const labelOf = (kind: Port): string => `${kind}.listener.https`;
 const protocolOf = (l: Open): string => `${l.config.tls ? "https" : "http"}:${l.kind}`;
 
 export function createListen({ log, answer, tls }: ListenDeps) {
   let open: Open[] = [];
   let ctl: { server: Server; path: string } | null = null;
+  let watch: ReturnType<typeof setInterval> | null = null;
 
   function common(gate: Gate) {
     const { kind } = gate;
@@ -67,24 +80,79 @@ export function createListen({ log, answer, tls }: ListenDeps) {
     };
   }
 
-  function listen(l: Open): void {
+  /** `reusePort` is said aloud: with `development: false` alone Bun 1.4 shares a port that somebody else listens on. */
+  function serve(l: Open, reusePort: boolean): Server {
     const { host } = l.config;
-    l.gate = new Gate(l.kind, l.config);
     try {
-      l.server = Bun.serve({
+      return Bun.serve({
         ...common(l.gate),
         hostname: host,
         port: l.port,
-        // Said aloud: with `development: false` alone Bun 1.4 shares a port that somebody else listens on.
-        reusePort: false,
-        ...(l.secure && { tls: l.secure }),
+        reusePort,
+        ...(l.secure && { tls: l.secure.options }),
       });
     } catch (err) {
       const why = (err as { code?: string }).code === "EADDRINUSE" ? "the port is in use" : wordsOf(err);
       throw new Error(`${l.kind} listener cannot open ${shown(host, l.port)}: ${why}`);
     }
+  }
+
+  function listen(l: Open): void {
+    if (l.gate.isClosed) l.gate = new Gate(l.kind, l.config);
+    // With TLS the port is opened a second time when the certificate changes, so it can be shared: that nobody else has it is tried before.
+    if (l.secure !== null && l.port !== 0) void serve(l, false).stop(true);
+    l.server = serve(l, l.secure !== null);
     l.port = l.server.port ?? l.port;
-    log.info("listening", { listener: protocolOf(l), address: shown(host, l.port) });
+    log.info("listening", { listener: protocolOf(l), address: shown(l.config.host, l.port) });
+  }
+
+  /** What is being answered is answered to its end, but by `now`; streams, which have none, are ended. */
+  function close(l: Open, now: boolean): void {
+    l.gate.close();
+    void l.server?.stop(now);
+    l.server = null;
+  }
+
+  /** As with WSS: Bun cannot exchange a certificate, so a second server takes over the port, and the first one ends with its connections. */
+  async function renew(l: Open, secure: Secure, config: HttpTlsConfig): Promise<boolean> {
+    const fresh = await tls(labelOf(l.kind), config);
+    const before = l.server;
+    // Stopped, or renewed by somebody else, meanwhile.
+    if (before === null || l.secure !== secure) return false;
+    l.secure = fresh;
+    try {
+      l.server = serve(l, true);
+    } catch (err) {
+      l.secure = secure;
+      throw err;
+    }
+    void before.stop(false);
+    return true;
+  }
+
+  async function reload(l: Open): Promise<CertificateReload> {
+    const listener = labelOf(l.kind);
+    const { secure, config } = l;
+    if (secure === null || config.tls === null) return { listener, changed: false, error: null };
+    const stamp = secure.stampNow();
+    try {
+      const changed = stamp !== secure.stamp && (await renew(l, secure, config.tls));
+      if (changed) log.info("certificate reloaded", { listener });
+      l.failedAt = "";
+      return { listener, changed, error: null };
+    } catch (err) {
+      const error = lineOf(err);
+      if (stamp !== l.failedAt) log.error("certificate not reloaded, the old one stays in use", { listener, error });
+      l.failedAt = stamp;
+      return { listener, changed: false, error };
+    }
+  }
+
+  const secured = (): Open[] => open.filter((l) => l.secure !== null && l.server !== null);
+
+  /** A key and its certificate are seldom replaced in the same moment: a failed attempt is repeated when the files change again. */
+  async function checkFiles(): Promise<void> {
+    for (const l of secured()) if (l.secure?.stampNow() !== l.failedAt) await reload(l);
   }
 
   const find = (protocol: string, port: number): Open | undefined => open.find((l) => protocolOf(l) === protocol && l.port === port);
@@ -93,14 +161,7 @@ export function createListen({ log, answer, tls }: ListenDeps) {
   async function stop(kind: Port): Promise<void> {
     const mine = open.filter((l) => l.kind === kind);
     open = open.filter((l) => l.kind !== kind);
-    for (const l of mine) close(l);
-  }
-
-  /** What is being answered is answered to its end; streams, which have none, are ended. */
-  function close(l: Open): void {
-    l.gate.close();
-    void l.server?.stop(false);
-    l.server = null;
+    for (const l of mine) close(l, false);
   }
 
   return {
@@ -111,11 +172,13 @@ export function createListen({ log, answer, tls }: ListenDeps) {
       await stop(kind);
       try {
         for (const config of listeners) {
-          const secure = config.tls ? await tls(`${kind}.listener.https`, config.tls) : null;
-          const l: Open = { kind, config, secure, server: null, gate: new Gate(kind, config), port: config.port };
+          const secure = config.tls ? await tls(labelOf(kind), config.tls) : null;
+          const l: Open = { kind, config, gate: new Gate(kind, config), secure, failedAt: "", server: null, port: config.port };
           listen(l);
           open.push(l);
         }
+        watch ??= setInterval(() => void checkFiles(), WATCH_MS);
+        watch.unref();
       } catch (err) {
         await stop(kind);
         throw err;
@@ -136,12 +199,21 @@ export function createListen({ log, answer, tls }: ListenDeps) {
     },
 
     async stopAll(): Promise<void> {
-      for (const l of open) void l.server?.stop(true);
+      if (watch !== null) clearInterval(watch);
+      watch = null;
+      for (const l of open) close(l, true);
       open = [];
       if (ctl === null) return;
       void ctl.server.stop(true);
       if (existsSync(ctl.path)) unlinkSync(ctl.path);
       ctl = null;
+    },
+
+    /** Use certificate files that have changed; connections stay as they are. */
+    async reloadCertificates(): Promise<CertificateReload[]> {
+      const rows: CertificateReload[] = [];
+      for (const l of secured()) rows.push(await reload(l));
+      return rows;
     },
 
     list: (): Listener[] =>
@@ -159,7 +231,7 @@ export function createListen({ log, answer, tls }: ListenDeps) {
     stopOne(protocol: string, port: number): boolean {
       const l = find(protocol, port);
       if (!l?.server) return false;
-      close(l);
+      close(l, false);
       return true;
     },
 

@@ -6,7 +6,7 @@ import { concreteKeys, type KeyRow, Keys, type NamedTable } from "./keys.ts";
 import { type Given, type Layer, Layers, type Overridden } from "./layers.ts";
 import { listenersOf } from "./listeners.ts";
 import { CORE_KEYS } from "./schema.ts";
-import { ConfigError, ConfigErrors, type PluginFile, readDirectory, readEnvironment, readFile, type Written } from "./sources.ts";
+import { ConfigError, ConfigErrors, type PluginFile, readSources, type SourceOptions, type Written } from "./sources.ts";
 import type { ConfigRow, ListenerConfig, NodeConfig, Origin, SettingText, ZoneConfig } from "./types.ts";
 import { fillNode, fillZone, keysByZone, plainZone, zoneOf } from "./zones.ts";
 
@@ -14,13 +14,9 @@ export type { NamedTable } from "./keys.ts";
 export { ConfigError, ConfigErrors } from "./sources.ts";
 export type { ConfigRow } from "./types.ts";
 
-export interface LoadOptions {
+export interface LoadOptions extends SourceOptions {
   /** The plugins' tables. */
   tables: readonly NamedTable[];
-  /** Main configuration file; null = none. */
-  file: string | null;
-  env?: Readonly<Record<string, string | undefined>>;
-  flags?: ReadonlyMap<string, string>;
 }
 
 const API_VERSION = "v3.1.0";
@@ -29,18 +25,20 @@ const CONTROL = /[\0-\x08\x0a-\x1f\x7f]/;
 
 /** @throws ConfigErrors */
 export function loadConfig(o: LoadOptions): Config {
-  const keys = new Keys([{ app: "emqx", table: CORE_KEYS }, ...o.tables]);
-  const errors: ConfigError[] = [];
-  const main = o.file === null ? [] : readFile(o.file, errors);
-  const env = readEnvironment(o.env ?? {}, (k) => keys.find(k) !== undefined);
-  const flags = [...(o.flags ?? [])].map(([key, text]): Written => ({ key, text, origin: "flag", where: `--set ${key}` }));
-  const config = new Config(keys, o);
-  const etcDir = [...main, ...env, ...flags].findLast((w) => w.key === "plugins.etc_dir")?.text ?? "etc/plugins/";
-  for (const file of readDirectory(etcDir)) errors.push(...config.takePluginFile(file));
-  errors.push(...[...main, ...env, ...flags].flatMap((w) => config.write(w) ?? []));
+  const { config, errors } = readAll(o);
   if (errors.length > 0) throw new ConfigErrors(errors);
   config.resolve();
   return config;
+}
+
+/** With what is right of it, not resolved. */
+function readAll(o: LoadOptions): { config: Config; errors: ConfigError[] } {
+  const keys = new Keys([{ app: "emqx", table: CORE_KEYS }, ...o.tables]);
+  const { lines, files, errors } = readSources(o, (k) => keys.find(k) !== undefined);
+  const config = new Config(keys, o);
+  for (const file of files) errors.push(...config.takePluginFile(file));
+  errors.push(...lines.flatMap((w) => config.write(w) ?? []));
+  return { config, errors };
 }
 
 export class Config {
@@ -212,18 +210,24 @@ export class Config {
     return { changed, overridden: this.#layers.overridden(others) };
   }
 
-  /** Read again what the files say of one application, and what is wrong with its own. Returns what takes it back, at once or never. @throws ConfigErrors */
+  /**
+   * Read again what the files say of one application, and what is wrong with its own. What is wrong with others is no reason against it.
+   * Returns what takes it back. @throws ConfigErrors
+   */
   rereadOf(app: string): () => void {
-    const fresh = loadConfig(this.loaded);
-    const [before, fault] = [this.#layers.of("file"), this.faults.get(app)];
+    const { config: fresh, errors } = readAll(this.loaded);
+    const own = errors.filter(({ about }) => about === null || about.includes(app));
+    if (own.length > 0) throw new ConfigErrors(own);
     const isOwn = ([key]: [string, unknown]): boolean => this.keys.find(key)?.app === app;
-    const rest = [...before].filter((line) => !isOwn(line));
-    this.#takeFile(new Map([...rest, ...[...fresh.#layers.of("file")].filter(isOwn)]), app, fresh.faults.get(app));
-    return () => this.#takeFile(before, app, fault);
+    const [before, fault] = [[...this.#layers.of("file")].filter(isOwn), this.faults.get(app)];
+    this.#takeLines(app, isOwn, [...fresh.#layers.of("file")].filter(isOwn), fresh.faults.get(app));
+    return () => this.#takeLines(app, isOwn, before, fault);
   }
 
-  #takeFile(lines: Map<string, Given>, app: string, fault: string | undefined): void {
-    this.#layers.replace("file", lines);
+  /** Lines of other applications stay as they are by then. */
+  #takeLines(app: string, isOwn: (line: [string, Given]) => boolean, lines: [string, Given][], fault: string | undefined): void {
+    const rest = [...this.#layers.of("file")].filter((line) => !isOwn(line));
+    this.#layers.replace("file", new Map([...rest, ...lines]));
     this.faults.delete(app);
     if (fault !== undefined) this.faults.set(app, fault);
     this.#values.clear();
@@ -232,7 +236,7 @@ export class Config {
   /** Take over one line of a source, without resolving. */
   write(w: Written, layer: Layer = w.origin === "default" ? "file" : w.origin): ConfigError | null {
     const error = this.check(w.key, w.text);
-    if (error !== null) return new ConfigError(`${w.where}: ${error}`);
+    if (error !== null) return new ConfigError(`${w.where}: ${error}`, [w.app ?? [], this.keys.find(w.key)?.app ?? []].flat());
     const where = w.origin === "file" ? `in ${w.where}` : w.origin === "env" ? `by ${w.where} in the environment` : `by ${w.where}`;
     this.#layers.of(layer).set(w.key, { text: w.text, where });
     return null;

@@ -1,8 +1,11 @@
 /** Where settings are written: files (`key = value`, `##` comments) and the environment. */
 import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { whyUnreadable } from "../lib/file_errors.ts";
 import type { Origin } from "./types.ts";
+
+/** Those who need no plugin's file need not have it. */
+const PLUGIN_FILES = "etc/plugins/";
 
 /** One setting as somebody wrote it. */
 export interface Written {
@@ -11,10 +14,19 @@ export interface Written {
   origin: Origin;
   /** For messages: "etc/emqx.conf:12", "EMQX_MQTT__MAX_PACKET_SIZE", "--set mqtt.max_packet_size". */
   where: string;
+  /** The plugin whose file it is in. */
+  app?: string | undefined;
 }
 
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
+  /** `about`: the applications whose settings it concerns; null = those of any, as where they stand cannot be read. */
+  constructor(
+    message: string,
+    readonly about: readonly string[] | null = null,
+  ) {
+    super(message);
+  }
 }
 
 /** All that is wrong, not only the first of it. */
@@ -25,19 +37,19 @@ export class ConfigErrors extends Error {
   }
 }
 
-/** The lines of a file; what is wrong with it goes to `errors`. */
-export function readFile(file: string, errors: ConfigError[]): Written[] {
+/** The lines of a file; what is wrong with it goes to `errors`. `app`: the plugin that it is for. */
+function readFile(file: string, errors: ConfigError[], app?: string): Written[] {
   let textOfFile: string;
   try {
     textOfFile = readFileSync(file, "utf8");
   } catch (err) {
-    errors.push(new ConfigError(`configuration file ${file} cannot be read: ${whyUnreadable(err)}`));
+    errors.push(new ConfigError(`configuration file ${file} cannot be read: ${whyUnreadable(err)}`, app === undefined ? null : [app]));
     return [];
   }
-  return parseFile(file, textOfFile, errors);
+  return parseFile(file, textOfFile, errors, app);
 }
 
-function parseFile(file: string, content: string, errors: ConfigError[]): Written[] {
+function parseFile(file: string, content: string, errors: ConfigError[], app?: string): Written[] {
   const rows: Written[] = [];
   for (const [i, raw] of content
     .replace(/^\uFEFF/, "")
@@ -48,10 +60,12 @@ function parseFile(file: string, content: string, errors: ConfigError[]): Writte
     const at = line.indexOf("=");
     const where = `${file}:${i + 1}`;
     if (at < 1) {
-      errors.push(new ConfigError(`${where}: expected key = value, found ${JSON.stringify(line.slice(0, 60))}`));
+      errors.push(
+        new ConfigError(`${where}: expected key = value, found ${JSON.stringify(line.slice(0, 60))}`, app === undefined ? [] : [app]),
+      );
       continue;
     }
-    rows.push({ key: line.slice(0, at).trim(), text: unquoted(line.slice(at + 1).trim()), origin: "file", where });
+    rows.push({ key: line.slice(0, at).trim(), text: unquoted(line.slice(at + 1).trim()), origin: "file", where, app });
   }
   return rows;
 }
@@ -72,20 +86,27 @@ export interface PluginFile {
   errors: ConfigError[];
 }
 
-/** The plugins' files, when the directory is there. */
-export function readDirectory(dir: string): PluginFile[] {
+/** `named`: where somebody says which it is. One that was meant and is not there would leave an authentication plugin without its settings. */
+function readDirectory(named: Written | undefined, errors: ConfigError[]): PluginFile[] {
+  const dir = named?.text ?? PLUGIN_FILES;
   let names: string[];
   try {
     names = readdirSync(dir)
       .filter((n) => n.endsWith(".conf"))
       .sort();
-  } catch {
+  } catch (err) {
+    // Also where it is named: EMQ X's own file does.
+    const isNotNeeded = (err as { code?: string }).code === "ENOENT" && resolve(dir) === resolve(PLUGIN_FILES);
+    const where = named === undefined ? "" : `${named.where}: `;
+    const why = `${where}plugins.etc_dir = ${dir}: expected the directory of the plugins' files, but it cannot be read: ${whyUnreadable(err)}`;
+    if (!isNotNeeded) errors.push(new ConfigError(why));
     return [];
   }
   return names.map((name) => {
     const path = join(dir, name);
     const errors: ConfigError[] = [];
-    return { path, app: name.replace(/\.conf$/, ""), lines: readFile(path, errors), errors };
+    const app = name.replace(/\.conf$/, "");
+    return { path, app, lines: readFile(path, errors, app), errors };
   });
 }
 
@@ -95,7 +116,7 @@ const PREFIXES = ["EMQX_", "BAOMQ_"];
  * `EMQX_MQTT__MAX_PACKET_SIZE` is mqtt.max_packet_size. Names that are no key and have no `__` are somebody else's
  * (container platforms put EMQX_PORT and the like there).
  */
-export function readEnvironment(env: Readonly<Record<string, string | undefined>>, known: (key: string) => boolean): Written[] {
+function readEnvironment(env: Readonly<Record<string, string | undefined>>, known: (key: string) => boolean): Written[] {
   const rows: Written[] = [];
   for (const prefix of PREFIXES) {
     for (const [name, value] of Object.entries(env)) {
@@ -106,4 +127,27 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
     }
   }
   return rows;
+}
+
+export interface SourceOptions {
+  /** Main configuration file; null = none. */
+  file: string | null;
+  env?: Readonly<Record<string, string | undefined>>;
+  flags?: ReadonlyMap<string, string>;
+}
+
+/** All that is written, and what cannot be read of it. `lines`: of the main file, then environment, then flags. */
+export function readSources(
+  o: SourceOptions,
+  known: (key: string) => boolean,
+): { lines: Written[]; files: PluginFile[]; errors: ConfigError[] } {
+  const errors: ConfigError[] = [];
+  const main = o.file === null ? [] : readFile(o.file, errors);
+  const flags = [...(o.flags ?? [])].map(([key, text]): Written => ({ key, text, origin: "flag", where: `--set ${key}` }));
+  const lines = [...main, ...readEnvironment(o.env ?? {}, known), ...flags];
+  const files = readDirectory(
+    lines.findLast((w) => w.key === "plugins.etc_dir"),
+    errors,
+  );
+  return { lines, files, errors };
 }

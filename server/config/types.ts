@@ -117,6 +117,15 @@ export interface TlsConfig {
   handshakeTimeoutMs: number;
 }
 
+/** What came of looking at a listener's certificate files again. */
+export interface CertificateReload {
+  /** e.g. "listener.ssl.external" */
+  listener: string;
+  changed: boolean;
+  /** Why the new files could not be used; the old certificate stays. null = fine. */
+  error: string | null;
+}
+
 export interface ListenerConfig {
   kind: ListenerKind;
   /** The name in the key, e.g. "external". */

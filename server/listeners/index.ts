@@ -1,5 +1,5 @@
 /** All MQTT listeners of the node. */
-import type { ListenerConfig } from "../config/types.ts";
+import type { CertificateReload, ListenerConfig } from "../config/types.ts";
 import { lineOf } from "../lib/errors.ts";
 import { ConnectionBudget } from "./limits.ts";
 import type { ListenerDeps } from "./link.ts";
@@ -18,9 +18,10 @@ const STOP_MS = 1500;
 export interface ListenerRow {
   /** "mqtt:tcp", "mqtt:ssl", "mqtt:ws", "mqtt:wss". */
   protocol: string;
+  /** No other listener of the protocol has it: several may have one port, on different addresses. */
   name: string;
   zone: string;
-  /** As configured, WebSocket by the port alone; with the real port when port 0 was configured. */
+  /** As configured; with the real port when port 0 was configured. */
   listenOn: string;
   port: number;
   /** False after `stopOne`. */
@@ -34,14 +35,6 @@ export interface ListenerRow {
   accepted: number;
   /** Cause -> connections that were not let in, or never became a client's. */
   rejected: ReadonlyMap<string, number>;
-}
-
-export interface CertificateReload {
-  /** e.g. "listener.ssl.external" */
-  listener: string;
-  changed: boolean;
-  /** Why the new files could not be used; the old certificate stays. null = fine. */
-  error: string | null;
 }
 
 export class Listeners {
@@ -101,15 +94,14 @@ export class Listeners {
     this.#openings.stop();
   }
 
-  /** "mqtt:tcp" or "tcp"; the port, or the address as in `list()`. */
-  #find(protocol: string, address: number | string): Listener | undefined {
-    const name = protocol.startsWith("mqtt:") ? protocol : `mqtt:${protocol}`;
-    return this.#all.find((l) => l.info.protocol === name && (l.port === Number(address) || listenOn(l) === address));
+  /** Protocol and name are those of `list()`. */
+  #find(protocol: string, name: string): Listener | undefined {
+    return this.#all.find(({ info }) => info.protocol === protocol && info.name === name);
   }
 
   /** Close one listener; its clients are told, their connections close within a second. False = there is none, or it is stopped. */
-  stopOne(protocol: string, address: number | string): boolean {
-    const l = this.#find(protocol, address);
+  stopOne(protocol: string, name: string): boolean {
+    const l = this.#find(protocol, name);
     if (l === undefined || !l.open) return false;
     l.dismiss();
     this.deps.log.info("listener stopped", { listener: l.key });
@@ -117,17 +109,11 @@ export class Listeners {
   }
 
   /** Open a stopped listener again. False = there is none, or it is open. Throws ListenerError as `start` does. */
-  async startOne(protocol: string, address: number | string): Promise<boolean> {
-    const l = this.#find(protocol, address);
+  async startOne(protocol: string, name: string): Promise<boolean> {
+    const l = this.#find(protocol, name);
     if (l === undefined || l.open) return false;
     await this.#open(l);
     return true;
-  }
-
-  /** `stopOne` if it is open, then `startOne`. False = there is none. */
-  async restartOne(protocol: string, address: number | string): Promise<boolean> {
-    this.stopOne(protocol, address);
-    return await this.startOne(protocol, address);
   }
 
   /** Use certificate files that have changed; connections stay as they are. */
@@ -178,8 +164,6 @@ export class Listeners {
   }
 }
 
-/** EMQ X 3.1 shows WebSocket listeners by their port only. */
 function listenOn(l: Listener): string {
-  if (l.info.isWebSocket) return String(l.port);
   return l.config.port === 0 ? l.config.listenOn.replace(/(^|:)0$/, `$1${l.port}`) : l.config.listenOn;
 }

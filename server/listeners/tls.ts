@@ -184,12 +184,16 @@ function cipherList(text: string): string {
     .join(":");
 }
 
-/** Changes when one of the files does. Missing files count as a state of their own. */
+/** Changes when one of the files does. Those that are missing, or cannot be looked at, count as a state of their own. */
 export function stampOf(files: readonly string[]): string {
   return files
     .map((f) => {
-      const s = statSync(f, { throwIfNoEntry: false });
-      return s === undefined ? "-" : `${s.mtimeMs}/${s.size}/${s.ino}`;
+      try {
+        const s = statSync(f);
+        return `${s.mtimeMs}/${s.size}/${s.ino}`;
+      } catch {
+        return "-";
+      }
     })
     .join(" ");
 }

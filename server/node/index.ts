@@ -16,7 +16,7 @@ import type { Logger } from "../lib/log.ts";
 import { systemRandom } from "../lib/random.ts";
 import { seldomRun } from "../lib/seldom.ts";
 import { Listeners } from "../listeners/index.ts";
-import { loadTls } from "../listeners/tls.ts";
+import { loadTls, stampOf } from "../listeners/tls.ts";
 import { createSystem } from "../machine/machine.ts";
 import { fittingKinds } from "../plugins/_auth/fitting.ts";
 import { plugins as builtIn } from "../plugins/index.ts";
@@ -157,7 +157,8 @@ async function openManagement(
   const { broker } = core;
   const system = createSystem();
   let http: Http | undefined;
-  const reload = createReload(config, core, listeners, log, () => plugins);
+  const reloadCertificates = async () => [...(await listeners.reloadCertificates()), ...((await http?.reloadCertificates()) ?? [])];
+  const reload = createReload({ config, core, log, plugins: () => plugins, reloadCertificates });
   const firstLoaded = new Remembered(store).isDecided ? null : loadedPlugins(config, dataDir, log);
   const plugins: PluginManager = new PluginManager({
     plugins: builtIn,
@@ -210,7 +211,10 @@ async function openManagement(
     aclFile: aclFilePort(config, () => core.reloadAcl()),
     fittingKinds,
   });
-  const tls = async (label: string, c: HttpTlsConfig) => (await loadTls(label, c, "http/1.1", dataDir, systemClock.now())).options;
+  const tls = async (label: string, c: HttpTlsConfig) => {
+    const { options, files, stamp } = await loadTls(label, c, "http/1.1", dataDir, systemClock.now());
+    return { options, stamp, stampNow: () => stampOf(files) };
+  };
   http = createHttp({ admin, log, dashboardDir: dashboardDir(), tls });
   const opened = http;
   undo.push(() => opened.stopAll());

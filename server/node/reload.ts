@@ -2,49 +2,89 @@
 import { statSync } from "node:fs";
 import type { Config } from "../config/config.ts";
 import type { Overridden } from "../config/layers.ts";
+import type { CertificateReload } from "../config/types.ts";
 import type { Core } from "../core/core.ts";
 import type { Log } from "../core/ports.ts";
 import { wordsOf } from "../lib/errors.ts";
-import type { Listeners } from "../listeners/index.ts";
 import type { PluginManager } from "../plugins/manager.ts";
+import type { Reloaded } from "../plugins/services.ts";
 import { problemsOf } from "./checks.ts";
 
-type Plugins = Pick<PluginManager, "isRunning" | "updateSettings">;
+export interface ReloadParts {
+  config: Config;
+  core: Pick<Core, "refresh" | "reloadAcl">;
+  log: Pick<Log, "error" | "warn">;
+  /** They have their settings from the files too; they come after the reload is made. */
+  plugins(): Pick<PluginManager, "isRunning" | "updateSettings">;
+  /** Of all listeners. What cannot be used is logged there. */
+  reloadCertificates(): Promise<CertificateReload[]>;
+}
 
-/** The plugins have their settings from the files too; they come after this function is made. */
-export function createReload(config: Config, core: Core, listeners: Listeners, log: Log, plugins: () => Plugins): () => Promise<string[]> {
+/** Each part is read, whatever is wrong with another one. */
+export function createReload({ config, core, log, plugins, reloadCertificates }: ReloadParts): () => Promise<Reloaded> {
+  const tell = toldOnce(log);
   let aclStamp = stampOf(String(config.get("acl_file")));
-  return async () => {
-    const done: string[] = [];
+
+  function settingsRead(failed: string[]): ReturnType<Config["reread"]> {
+    const what = "configuration stays as it was";
     try {
-      const { changed: keys, overridden } = config.reread((plugin) => plugins().isRunning(plugin));
-      done.push(...overridden.map(({ key, where, by }) => `${key} ${where}, which is not in force: it is set ${by}`));
-      tellOverridden(overridden, log);
-      if (keys.length > 0) {
-        core.refresh();
-        await plugins().updateSettings(keys);
-        // What acts after a restart only is told now, while somebody is looking.
-        for (const { message } of problemsOf(config)) log.error("the node would not start with this configuration", { why: message });
-        done.push(`settings ${keys.join(", ")}`);
-      }
+      const read = config.reread((plugin) => plugins().isRunning(plugin));
+      tell(what, null);
+      return read;
     } catch (err) {
-      log.error("configuration stays as it was", { error: wordsOf(err) });
+      const why = lineOfAll(err);
+      tell(what, why);
+      failed.push(`the settings stay as they were: ${why}`);
+      return { changed: [], overridden: [] };
     }
+  }
+
+  async function settings({ done, failed }: Reloaded): Promise<void> {
+    const { changed, overridden } = settingsRead(failed);
+    done.push(...overridden.map(({ key, where, by }) => `${key} ${where}, which is not in force: it is set ${by}`));
+    tellOverridden(overridden, log);
+    if (changed.length === 0) return;
+    core.refresh();
+    const { refused } = await plugins().updateSettings(changed);
+    const taken = changed.filter((key) => !refused.has(config.keys.find(key)?.app ?? ""));
+    if (taken.length > 0) done.push(`settings ${taken.join(", ")}`);
+    failed.push(...[...refused].map(([plugin, why]) => `${plugin} goes on with its settings of before: ${why}`));
+    // What acts after a restart only is told now, while somebody is looking.
+    for (const { message } of problemsOf(config)) {
+      log.error("the node would not start with this configuration", { why: message });
+      failed.push(`the node would not start with this configuration: ${message}`);
+    }
+  }
+
+  function accessRules({ done, failed }: Reloaded): void {
     const stamp = stampOf(String(config.get("acl_file")));
-    if (stamp !== aclStamp) {
+    if (stamp === aclStamp) return;
+    const what = "access rules stay as they were";
+    try {
+      core.reloadAcl();
       aclStamp = stamp;
-      try {
-        core.reloadAcl();
-        done.push(`access rules (${config.get("acl_file")})`);
-      } catch (err) {
-        log.error("access rules stay as they were", { error: wordsOf(err) });
-      }
+      tell(what, null);
+      done.push(`access rules (${config.get("acl_file")})`);
+    } catch (err) {
+      const why = lineOfAll(err);
+      tell(what, why);
+      failed.push(`the ${what}: ${why}`);
     }
-    for (const r of await listeners.reloadCertificates()) {
-      if (r.error !== null) log.error("certificate stays as it was", { listener: r.listener, error: r.error });
-      else if (r.changed) done.push(`certificate of ${r.listener}`);
+  }
+
+  async function certificates({ done, failed }: Reloaded): Promise<void> {
+    for (const { listener, changed, error } of await reloadCertificates()) {
+      if (error !== null) failed.push(`the certificate of ${listener} stays as it was: ${error}`);
+      else if (changed) done.push(`certificate of ${listener}`);
     }
-    return done;
+  }
+
+  return async () => {
+    const came: Reloaded = { done: [], failed: [] };
+    await settings(came);
+    accessRules(came);
+    await certificates(came);
+    return came;
   };
 }
 
@@ -52,6 +92,18 @@ export function createReload(config: Config, core: Core, listeners: Listeners, l
 export function tellOverridden(lines: readonly Overridden[], log: Pick<Log, "warn">): void {
   for (const { key, where, by } of lines) log.warn("a line of a file is not in force", { key, written: where, because: `it is set ${by}` });
 }
+
+/** A file that stays wrong is told in the log once, not each time it is looked at. `error` null = it is right again. */
+function toldOnce(log: Pick<Log, "error">): (what: string, error: string | null) => void {
+  const told = new Map<string, string | null>();
+  return (what, error) => {
+    if (error !== null && told.get(what) !== error) log.error(what, { error });
+    told.set(what, error);
+  };
+}
+
+/** All faults of a configuration, on one line. */
+const lineOfAll = (err: unknown): string => wordsOf(err).replaceAll(/\s*\n\s*/g, "; ");
 
 /** Changes when the file does; "" = there is none. */
 function stampOf(file: string): string {

@@ -186,17 +186,11 @@ export class PluginManager {
     });
   }
 
-  /**
-   * Stop it if it runs, start it; one that takes its settings over in place goes on with those of its file as that is now. A plugin of other
-   * people is read again from its file.
-   */
+  /** With the settings of its file as that is now; a plugin of other people is read again from its own file. One that is stopped is started. */
   reload(name: string): Promise<void> {
     return this.exclusive(async () => {
       const found = this.find(name);
-      if (found.running && found.plugin.inPlace === true) {
-        this.again(found);
-        return;
-      }
+      if (found.running && found.file === null) return this.again(found);
       await this.stop(found);
       const slot = await this.fresh(found);
       await this.start(slot);
@@ -205,25 +199,30 @@ export class PluginManager {
     });
   }
 
-  /** With its settings as they are in its file now, all of them. What cannot be used leaves it as it was. @throws PluginError */
-  private again(slot: Slot): void {
+  /** With its settings as they are in its file now, all of them. What cannot be used leaves it running as it was. @throws PluginError */
+  private async again(slot: Slot): Promise<void> {
     const { plugin, settings, running } = slot;
     const before = settings.source;
     let takeBack = (): void => {};
+    // Else the next change of anything else would bring it in again, whole or in part.
+    const restore = (): void => {
+      takeBack();
+      settings.refresh(before);
+    };
     try {
       takeBack = this.o.configuration.reread(plugin.name);
       const fault = this.o.configuration.fault(plugin.name);
       if (fault !== null) throw new PluginError("failed", fault);
       settings.refresh(this.o.configuration.texts(plugin.name));
-      running?.apply(Object.keys(plugin.config), (key) => settings.value(key));
+      if (plugin.inPlace === true) running?.apply(Object.keys(plugin.config), (key) => settings.value(key));
+      else await this.restart(slot, restore);
       slot.error = null;
       this.o.log.notice("plugin reloaded", { plugin: plugin.name });
+      this.remember(slot, "loaded");
     } catch (err) {
-      // Else the next change of anything else would bring it in again, whole or in part.
-      takeBack();
-      settings.refresh(before);
+      restore();
       slot.error = wordsOf(err);
-      this.o.log.error("plugin goes on as it was", { plugin: plugin.name, error: slot.error });
+      if (slot.running) this.o.log.error("plugin goes on as it was", { plugin: plugin.name, error: slot.error });
       throw err instanceof PluginError ? err : new PluginError("failed", slot.error);
     }
   }
@@ -331,7 +330,6 @@ export class PluginManager {
     await this.stop(slot);
     try {
       await this.start(slot);
-      this.o.log.notice("plugin reloaded", { plugin: slot.plugin.name, why: "its settings have changed" });
     } catch (err) {
       restore();
       const error = slot.error;
@@ -378,8 +376,10 @@ export class PluginManager {
     const changed = settings.refresh(this.o.configuration.texts(plugin.name));
     if (changed.length === 0 || !running) return changed;
     try {
-      if (plugin.inPlace !== true && changed.some((key) => !settings.isLive(key))) await this.restart(slot, () => settings.refresh(before));
-      else running.apply(changed, (key) => settings.value(key));
+      if (plugin.inPlace !== true && changed.some((key) => !settings.isLive(key))) {
+        await this.restart(slot, () => settings.refresh(before));
+        this.o.log.notice("plugin reloaded", { plugin: plugin.name, why: "its settings have changed" });
+      } else running.apply(changed, (key) => settings.value(key));
       return changed;
     } catch (err) {
       settings.refresh(before);

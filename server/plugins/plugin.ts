@@ -13,7 +13,7 @@ import type { MetricFamily } from "../lib/metric_family.ts";
 import type { QoS } from "../mqtt/types.ts";
 import type { ActionKinds, Kinds } from "./actions.ts";
 import type { PluginReport, TestRequest, TestStep } from "./reports.ts";
-import type { PluginServices } from "./services.ts";
+import type { PluginServices, Reloaded } from "./services.ts";
 
 export type * from "./actions.ts";
 export type * from "./reports.ts";
@@ -185,8 +185,8 @@ export interface Host {
     start(config: HttpServerConfig): void | Promise<void>;
     stop(which: HttpServerConfig["which"]): void | Promise<void>;
   };
-  /** Re-read changed configuration files and certificates; tells what was reloaded, in words. */
-  reload(): string[] | Promise<string[]>;
+  /** Re-read changed configuration files and certificates. What fails is logged here. */
+  reload(): Reloaded | Promise<Reloaded>;
   /** Every figure of the node, as `GET /prometheus/metrics` has them. */
   figures(): readonly MetricFamily[];
 }

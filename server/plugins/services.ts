@@ -94,9 +94,16 @@ export interface ReconService {
   heapSnapshot(path: string): Promise<number>;
 }
 
+/** What came of reading files again, in words. */
+export interface Reloaded {
+  /** What is in force now, and lines that are others now but not in force. [] = nothing had changed. */
+  done: string[];
+  /** What stays as it was, or would keep the node from starting, and why. */
+  failed: string[];
+}
+
 export interface ReloaderService {
-  /** Returns what was reloaded, in words; [] = nothing had changed. */
-  reloadNow(): Promise<string[]>;
+  reloadNow(): Promise<Reloaded>;
 }
 
 export interface ScriptRowView {

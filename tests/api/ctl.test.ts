@@ -150,6 +150,15 @@ describe("the node", () => {
     await prints("recon gc", /^freed/);
     await refuses("recon remote_load x", /not applicable/);
     await prints("reload", /^(Nothing has changed\.|reloaded: )/);
+    const file = join(node.dir, "emqx.conf");
+    const good = readFileSync(file, "utf8");
+    const acl = join(node.dir, "acl.conf");
+    writeFileSync(file, `${good}zone.external.max_inflight = many\n`);
+    writeFileSync(acl, `${readFileSync(acl, "utf8")}% a comment\n`);
+    const wrong = `the settings stay as they were: ${file}:2: zone.external.max_inflight = many: expected a whole number`;
+    await refuses("reload", new RegExp(`^Error: ${wrong}.*; read again all the same: access rules \\(${acl}\\)\n$`));
+    writeFileSync(file, good);
+    await prints("reload", "Nothing has changed.");
   });
 
   test("vm: names, their order and their columns", async () => {

@@ -1,11 +1,12 @@
 /** HTTPS listeners of both APIs: versions, ciphers, clients' certificates, files that are no good. */
 import { afterAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
+import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import tls from "node:tls";
+import { until } from "../support/until.ts";
 import { certificate } from "../unit/listeners/harness.ts";
-import { ADMIN, APP, basic, TestNode } from "./support/node.ts";
+import { ADMIN, APP, basic, NODE, TestNode } from "./support/node.ts";
 import { requestText } from "./support/raw.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "baomq-https-"));
@@ -108,6 +109,82 @@ for (const [kind, authorization] of PORTS) {
     });
   });
 }
+
+/** A connection whose handshake is done, and whom it has met. */
+function connected(port: number): Promise<{ socket: tls.TLSSocket; peer: string; text: () => string }> {
+  return new Promise((resolve, reject) => {
+    let got = "";
+    const socket = tls.connect({ port, host: "127.0.0.1", rejectUnauthorized: false }, () =>
+      resolve({ socket, peer: String(socket.getPeerCertificate().subject?.CN), text: () => got }),
+    );
+    socket.on("data", (d) => {
+      got += d.toString();
+    });
+    socket.on("error", reject);
+  });
+}
+
+test("a certificate that changes: new connections get it, requests that run go on; files that are no good change nothing", async () => {
+  const [first, second] = [await certificate("CN=first", dir), await certificate("CN=second", dir)];
+  const [keyfile, certfile] = [join(dir, "live.key"), join(dir, "live.pem")];
+  copyFileSync(first.pair.keyfile, keyfile);
+  copyFileSync(first.pair.certfile, certfile);
+  const settings = PORTS.flatMap(([kind]) => [
+    [`${kind}.listener.https`, "127.0.0.1:0"],
+    [`${kind}.listener.https.keyfile`, keyfile],
+    [`${kind}.listener.https.certfile`, certfile],
+  ]);
+  const node = await TestNode.start(Object.fromEntries(settings));
+  try {
+    await node.ask("PUT", `/nodes/${NODE}/plugins/emqx_reloader/load`);
+    const port = (kind: string): number => Number(node.node.http.list().find((l) => l.protocol === `https:${kind}`)?.listen_on);
+    const ports = PORTS.map(([kind]) => port(kind));
+    const met = (): Promise<string[]> =>
+      Promise.all(
+        ports.map(async (p) => {
+          const { socket, peer } = await connected(p);
+          socket.destroy();
+          return peer;
+        }),
+      );
+    const old = await connected(port("dashboard"));
+    old.socket.write(requestText("GET /api/v3/mqtt/subscribe?topic=a", { Authorization: basic(ADMIN.login, ADMIN.password) }));
+    await until(() => old.text().includes("subscribed"));
+    expect(await node.data<string[]>("PUT", "/reload")).toEqual([]);
+
+    copyFileSync(second.pair.keyfile, keyfile);
+    const { json } = await node.ask("PUT", "/reload");
+    expect(json?.code).toBe(102);
+    for (const [kind] of PORTS)
+      expect(json?.message).toMatch(
+        new RegExp(`the certificate of ${kind}\\.listener\\.https stays as it was: .*does not belong to the certificate`),
+      );
+    expect(await met()).toEqual(["first", "first"]);
+
+    copyFileSync(second.pair.certfile, certfile);
+    expect((await node.data<string[]>("PUT", "/reload")).sort()).toEqual([
+      "certificate of dashboard.listener.https",
+      "certificate of management.listener.https",
+    ]);
+    for (let i = 0; i < 5; i++) expect(await met()).toEqual(["second", "second"]);
+    expect(PORTS.map(([kind]) => port(kind))).toEqual(ports);
+    await node.ask("POST", "/mqtt/publish", { body: { topic: "a", payload: "still here", client_id: "c" } });
+    await until(() => old.text().includes("still here"));
+    old.socket.destroy();
+  } finally {
+    await node.stop();
+  }
+});
+
+test("the port of HTTPS is nobody else's, although it can be opened again", async () => {
+  const node = await TestNode.start({ "management.listener.https": "127.0.0.1:0" });
+  try {
+    const port = node.node.http.list().find((l) => l.protocol === "https:management")?.listen_on;
+    await expect(TestNode.start({ "management.listener.https": `127.0.0.1:${port}` })).rejects.toThrow(/in use/);
+  } finally {
+    await node.stop();
+  }
+});
 
 test("limits hold inside TLS: a log-in that does not come, and streams that end give back what they held", async () => {
   const settings = { "dashboard.listener.https": "127.0.0.1:0", "dashboard.listener.https.max_clients": "4" };

@@ -1,7 +1,8 @@
 /** Plugins, their configuration, live settings, every setting. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { ConfigItem, NodePlugins, Plugin, PluginConfigRow, Setting } from "../../server/api/contract.ts";
 import { NODE, TestNode } from "./support/node.ts";
 import { scenarios, unauthorized, wrongMethod } from "./support/table.ts";
@@ -83,6 +84,27 @@ describe("load and unload", () => {
     expect((await node.ask("PUT", "/plugins/emqx_auth_username/unload")).text).toBe('{"code":0}');
     expect(await active()).toBe(false);
     expect((await node.ask("GET", "/auth_username")).status).toBe(404);
+  });
+
+  test("a reload of those one administers by, with a file that is wrong: it is told, and they go on", async () => {
+    const own = await TestNode.start();
+    try {
+      for (const [plugin, key, as] of [
+        ["emqx_dashboard", "dashboard.listener.http.max_clients", "user"],
+        ["emqx_management", "management.listener.http.max_clients", "app"],
+      ] as const) {
+        const good = readFileSync(join(own.dir, "emqx.conf"), "utf8");
+        writeFileSync(join(own.dir, "emqx.conf"), `${good}${key} = many\n`);
+        const { json } = await own.ask("PUT", at(plugin, "reload"), { as });
+        expect([json?.code, json?.message]).toEqual([102, expect.stringContaining(`${key} = many: expected`)]);
+        const row = (await own.get<Plugin[]>(`/nodes/${NODE}/plugins`, { as })).find((p) => p.name === plugin);
+        expect(row).toMatchObject({ active: true, error: expect.stringContaining(`${key} = many`) });
+        writeFileSync(join(own.dir, "emqx.conf"), good);
+        expect((await own.ask("PUT", at(plugin, "reload"), { as })).json).toEqual({ code: 0 });
+      }
+    } finally {
+      await own.stop();
+    }
   });
 
   test("unloading the retainer: nothing is retained, its settings are gone, statistics go on", async () => {

@@ -1,6 +1,8 @@
 /** The models over the in-memory broker: what a page would show and do. */
 
 import { describe, expect, test } from "bun:test";
+import type { Listener } from "../../dashboard/src/api/client.ts";
+import { LISTENERS } from "../../dashboard/src/api/fake_static.ts";
 import { createEventParser } from "../../dashboard/src/api/http.ts";
 import { ApiError, queryText } from "../../dashboard/src/api/transport.ts";
 import { encodePayload, propsOf } from "../../dashboard/src/components/PublishForm.tsx";
@@ -12,7 +14,7 @@ import { createBanned } from "../../dashboard/src/models/banned.ts";
 import { createClientDetail, fullTopic, rates } from "../../dashboard/src/models/client_detail.ts";
 import { createClients } from "../../dashboard/src/models/clients.ts";
 import { fillPath, operationsOf } from "../../dashboard/src/models/http_api.ts";
-import { portOf } from "../../dashboard/src/models/listeners.ts";
+import { addressOf, portOf } from "../../dashboard/src/models/listeners.ts";
 import { createLive } from "../../dashboard/src/models/live.ts";
 import { createLiveMessages } from "../../dashboard/src/models/live_messages.ts";
 import { urlFrom } from "../../dashboard/src/models/mqtt_tool.ts";
@@ -391,6 +393,9 @@ describe("system", () => {
       "8883",
       "8083",
     ]);
+    const ws = (name: string, listen_on: string) => ({ ...(LISTENERS[0] as Listener), protocol: "mqtt:ws", name, listen_on });
+    const [inner, outer, third] = [ws("inner", "8083"), ws("outer", "8083"), ws("third", "8084")];
+    expect([inner, outer, third].map((l) => addressOf(l, [inner, outer, third]))).toEqual(["inner", "outer", "8084"]);
     const list = [
       { protocol: "mqtt:ws", listen_on: "9001", running: true },
       { protocol: "mqtt:wss", listen_on: "9002", running: false },

@@ -159,7 +159,7 @@ export class World implements Outside {
       clock: this.clock,
       log: this.log,
       dataDir: "/nonexistent",
-      host: { http: { start: nothing, stop: nothing }, reload: () => [], figures: () => [] },
+      host: { http: { start: nothing, stop: nothing }, reload: () => ({ done: [], failed: [] }), figures: () => [] },
     });
     this.#settle(this.plugins.startAll());
     listen(this);

@@ -134,8 +134,8 @@ export function createApi(transport: Transport) {
     scriptCommand: (name: string, command: C.ScriptCommand) => post<void>(`/lua_hook/scripts/${seg(name)}/${command}`, {}),
 
     listeners: () => get<C.NodeListeners[]>("/listeners"),
-    listenerAction: (node: string, protocol: string, port: string, action: "start" | "stop" | "restart") =>
-      put<void>(`/nodes/${seg(node)}/listeners/${seg(protocol)}/${port}/${action}`),
+    listenerAction: (node: string, protocol: string, at: string, action: "start" | "stop" | "restart") =>
+      put<void>(`/nodes/${seg(node)}/listeners/${seg(protocol)}/${seg(at)}/${action}`),
 
     alarms: () => get<C.NodeAlarms[]>("/alarms/present"),
     alarmHistory: () => get<C.NodeAlarmHistory[]>("/alarms/history", { limit: 200 }),

@@ -119,7 +119,7 @@ export function system(s: State, on: On): void {
   on("GET", "/listeners", "Listeners", () => data([{ node: NODE, listeners: s.listeners }]));
   for (const action of ["start", "stop", "restart"] as const)
     on("PUT", `/nodes/:node/listeners/:protocol/:port/${action}`, `${action} a listener`, ({ params }) => {
-      const l = s.listeners.find((x) => x.protocol === params.protocol && x.listen_on.endsWith(params.port ?? ""));
+      const l = s.listeners.find((x) => x.protocol === params.protocol && (x.listen_on === params.port || x.name === params.port));
       if (!l) return fail(102, "not_found");
       l.running = action !== "stop";
       if (action !== "start") l.current_conns = 0;

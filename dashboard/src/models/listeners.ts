@@ -12,6 +12,10 @@ export interface ListenersModel {
 /** "0.0.0.0:1883" → "1883"; "8883" → "8883". */
 export const portOf = (l: Pick<Listener, "listen_on">): string => l.listen_on.slice(l.listen_on.lastIndexOf(":") + 1);
 
+/** What tells it from the others of its protocol: WebSocket listeners are listed by their port alone, which several may have. */
+export const addressOf = (l: Listener, all: readonly Listener[]): string =>
+  all.some((o) => o.protocol === l.protocol && o.listen_on === l.listen_on && o.name !== l.name) ? l.name : l.listen_on;
+
 export function createListeners(app: App): ListenersModel {
   const { api, i18n, link, notices } = app;
   const list = createLive(() => api.listeners(), { link, every: 5000 });
@@ -30,7 +34,8 @@ export function createListeners(app: App): ListenersModel {
         }))
       )
         return;
-      await app.act(() => api.listenerAction(node, l.protocol, portOf(l), action), t("done.saved"));
+      const all = list.data.value?.find((n) => n.node === node)?.listeners ?? [];
+      await app.act(() => api.listenerAction(node, l.protocol, addressOf(l, all), action), t("done.saved"));
       void list.refresh();
     },
     dispose: () => list.dispose(),

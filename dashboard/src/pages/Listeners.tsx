@@ -24,7 +24,7 @@ export function Listeners() {
             <SimpleTable<Listener>
               label={t("page.listeners")}
               rows={n.listeners}
-              rowKey={(l) => `${l.protocol} ${l.listen_on}`}
+              rowKey={(l) => `${l.protocol} ${l.name}`}
               columns={[
                 {
                   id: "protocol",

@@ -141,7 +141,7 @@ export const settingRoutes: readonly AnyRoute[] = [
     name: "reload",
     method: "PUT",
     path: "/reload",
-    descr: "Read changed configuration files and certificates again",
+    descr: "Read changed configuration files and certificates again; 102 when a part of it failed, with what was done all the same",
     plugin: "emqx_reloader",
     data: S.list(S.text),
     handle: async ({ admin }) => data(await admin.runtime.reload()),

@@ -3,7 +3,7 @@ import { appendFileSync, mkdirSync } from "node:fs";
 import { dirname, isAbsolute, relative, resolve } from "node:path";
 import { duration, text } from "../../lib/config_entry.ts";
 import { wordsOf } from "../../lib/errors.ts";
-import { definePlugin, type ReloaderService } from "../plugin.ts";
+import { definePlugin, type Reloaded, type ReloaderService } from "../plugin.ts";
 
 export const reloader = definePlugin({
   name: "emqx_reloader",
@@ -29,13 +29,13 @@ export const reloader = definePlugin({
       appendFileSync(path, what.map((line) => `${time} ${line}\n`).join(""));
     }
 
-    let running: Promise<string[]> | null = null;
-    async function reload(): Promise<string[]> {
-      const what = await ctx.host.reload();
-      if (what.length > 0) note(what);
-      return what;
+    let running: Promise<Reloaded> | null = null;
+    async function reload(): Promise<Reloaded> {
+      const came = await ctx.host.reload();
+      if (came.done.length > 0) note(came.done);
+      return came;
     }
-    function reloadNow(): Promise<string[]> {
+    function reloadNow(): Promise<Reloaded> {
       running ??= reload().finally(() => {
         running = null;
       });

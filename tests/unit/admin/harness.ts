@@ -44,7 +44,7 @@ export async function administer(more: Partial<AdminDeps> = {}, store = memorySt
         kit.broker.flush();
       },
     },
-    listeners: { list: () => [], stopOne: () => false, restartOne: () => Promise.resolve(false) },
+    listeners: { list: () => [], stopOne: () => false, startOne: () => Promise.resolve(false) },
     system: createSystem(),
     log: kit.log,
     product: { name: "BaoMQ", version: "0" },

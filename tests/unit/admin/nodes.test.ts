@@ -105,10 +105,19 @@ describe("figures of the runtime", () => {
         { ...listener, currentConns: 4, shutdownCount },
         { ...listener, protocol: "mqtt:ws", port: 8083, listenOn: "0.0.0.0:8083", currentConns: 2, shutdownCount },
         { ...listener, protocol: "mqtt:ssl", port: 8883, listenOn: "127.0.0.1:8883", currentConns: 0, shutdownCount },
-        { ...listener, port: 1884, listenOn: "1884", running: false, currentConns: 0, shutdownCount: new Map<string, number>() },
+        {
+          ...listener,
+          name: "second",
+          port: 1884,
+          listenOn: "1884",
+          running: false,
+          currentConns: 0,
+          shutdownCount: new Map<string, number>(),
+        },
       ],
       stopOne: () => false,
-      restartOne: () => Promise.reject(new Error("port 1884 is in use")),
+      startOne: (_protocol: string, name: string) =>
+        name === "second" ? Promise.reject(new Error("port 1884 is in use")) : Promise.resolve(false),
     };
     const { admin, kit } = await administer({ system: machine(), listeners });
     new TestClient(kit, 4, kit.listener).connect("c");
@@ -126,7 +135,7 @@ describe("figures of the runtime", () => {
       ["mqtt:tcp", "1884", []],
       ["mqtt:ws", "8083", []],
     ]);
-    await expect(admin.listeners.command("mqtt:ws", "0.0.0.0:8083", "stop")).rejects.toMatchObject({ message: "not_found" });
+    await expect(admin.listeners.command("mqtt:ws", "0.0.0.0:8083", "stop")).rejects.toMatchObject({ message: "not_started" });
     await expect(admin.listeners.command("mqtt:ssl", "127.0.0.1:8883", "stop")).rejects.toMatchObject({ message: "not_started" });
     await expect(admin.listeners.command("mqtt:ssl", "8883", "stop")).rejects.toMatchObject({ message: "not_started" });
     await expect(admin.listeners.command("mqtt:tcp", "1884", "start")).rejects.toMatchObject({ code: 102, message: "port 1884 is in use" });
@@ -135,6 +144,38 @@ describe("figures of the runtime", () => {
     await expect(admin.listeners.command("mqtt:tcp", "5", "stop")).rejects.toMatchObject({ message: "not_found" });
     await expect(admin.listeners.command("mqtt:ssl", "1883", "restart")).rejects.toMatchObject({ message: "not_found" });
   });
+});
+
+test("listeners of one protocol with one port, on two addresses: each is found, and what may be either is not guessed", async () => {
+  const row = { running: true, acceptors: 1, maxConns: 9, currentConns: 0, shutdownCount: new Map<string, number>() };
+  const rows = (["mqtt:tcp", "mqtt:ws"] as const).flatMap((protocol) => [
+    { ...row, protocol, name: "inner", port: 1883, listenOn: "127.0.0.1:1883" },
+    { ...row, protocol, name: "outer", port: 1883, listenOn: "10.0.0.1:1883" },
+  ]);
+  const other = { ...row, protocol: "mqtt:ssl", port: 8883, listenOn: "127.0.0.1:8883", name: "1999" };
+  const named = { ...row, protocol: "mqtt:ssl", port: 1999, listenOn: "127.0.0.1:1999", name: "8883" };
+  const done: string[] = [];
+  const listeners = {
+    list: () => [...rows, other, named],
+    stopOne: (protocol: string, name: string) => done.push(`stop ${protocol} ${name}`) > 0,
+    startOne: async (protocol: string, name: string) => done.push(`start ${protocol} ${name}`) > 0,
+  };
+  const { admin } = await administer({ listeners });
+  for (const protocol of ["mqtt:tcp", "mqtt:ws"])
+    for (const [at, name] of [
+      ["127.0.0.1:1883", "inner"],
+      ["10.0.0.1:1883", "outer"],
+      ["outer", "outer"],
+    ] as const) {
+      await admin.listeners.command(protocol, at, "restart");
+      expect(done.splice(0)).toEqual([`stop ${protocol} ${name}`, `start ${protocol} ${name}`]);
+    }
+  const words = "1883 is more than one: 127.0.0.1:1883 (inner), 10.0.0.1:1883 (outer); say which by address or name";
+  for (const protocol of ["mqtt:tcp", "mqtt:ws"])
+    await expect(admin.listeners.command(protocol, "1883", "stop")).rejects.toMatchObject({ code: 102, message: words });
+  // A port goes before somebody's name.
+  await admin.listeners.command("mqtt:ssl", "1999", "stop");
+  expect(done).toEqual(["stop mqtt:ssl 8883"]);
 });
 
 test("levels of the log: of all, of one handler; nobody else's words", async () => {

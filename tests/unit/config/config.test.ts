@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ConfigErrors, type LoadOptions, loadConfig } from "../../../server/config/config.ts";
@@ -110,6 +110,25 @@ describe("file", () => {
     expect(errors("", { file: join(dir, "none.conf") })).toEqual([
       "configuration file DIR/none.conf cannot be read: there is no such file",
     ]);
+  });
+
+  test("a directory of the plugins' files that is named must be there; the one that is meant by default need not", () => {
+    const wrong = (where: string, named: string, why: string): string[] => [
+      `${where}: plugins.etc_dir = ${named}: expected the directory of the plugins' files, but it cannot be read: ${why}`,
+    ];
+    const none = "there is no such file";
+    expect(errors("\nplugins.etc_dir = etc/plugin")).toEqual(wrong("DIR/emqx.conf:2", "etc/plugin", none));
+    expect(errors("plugins.etc_dir =")).toEqual(wrong("DIR/emqx.conf:1", "", none));
+    expect(errors("", { env: { EMQX_PLUGINS__ETC_DIR: "/nowhere" } })).toEqual(wrong("EMQX_PLUGINS__ETC_DIR", "/nowhere", none));
+    const named = (text: string): Partial<LoadOptions> => ({ flags: new Map([["plugins.etc_dir", text]]) });
+    const file = join(dir, "emqx.conf");
+    const isFile = wrong("--set plugins.etc_dir", "DIR/emqx.conf", "a part of its path is no directory");
+    expect(errors("", named(file))).toEqual(isFile);
+    for (const text of ["etc/plugins/", "./etc/plugins"]) expect(errors(`plugins.etc_dir = ${text}`)).toEqual([]);
+    const plugins = join(dir, "plugins");
+    mkdirSync(plugins);
+    writeFileSync(join(plugins, "emqx_retainer.conf"), "retainer.max_payload_size = 5KB");
+    expect(load("", named(plugins)).raw("retainer.max_payload_size")).toBe("5KB");
   });
 
   test("keys of the Erlang VM, the cluster and bridges are taken and reported as ignored", () => {
@@ -226,6 +245,42 @@ describe("files read again", () => {
     expect(() => c.reread(() => false)).toThrow(ConfigErrors);
     expect(zone?.maxPacketSize).toBe(2048);
   });
+});
+
+test("what the files say of one plugin is read again whatever is wrong with others; what cannot be known of it counts", () => {
+  const plugins = mkdtempSync(join(dir, "own-"));
+  const flags = new Map([["plugins.etc_dir", plugins]]);
+  const write = (app: string, text: string): void => writeFileSync(join(plugins, `${app}.conf`), text);
+  const main = join(dir, "emqx.conf");
+  const size = "retainer.max_payload_size";
+  const c = load("", { flags });
+  const why = (app: string): string => {
+    try {
+      c.rereadOf(app);
+      return c.faults.get(app) ?? "";
+    } catch (err) {
+      return (err as Error).message.replaceAll(dir, "DIR");
+    }
+  };
+  write("emqx_retainer", `${size} = 5KB\n`);
+  write("emqx_management", "management.max_row_limit = many\nnonsense\n");
+  write("emqx_statsd", "statsd.timeout = soon\n");
+  writeFileSync(main, "nonsense\nno.such.key = 1\nzone.external.max_inflight = many\n");
+  expect(why("emqx_retainer")).toBe("");
+  expect([c.raw(size), c.raw("zone.external.max_inflight"), [...c.faults.keys()]]).toEqual(["5KB", "32", []]);
+  expect(why("emqx_management")).toMatch(
+    /emqx_management\.conf:2: expected key = value.*\n.*emqx_management\.conf:1: management\.max_row_limit = many/,
+  );
+  expect(why("emqx_statsd")).toMatch(/emqx_statsd\.conf:1: statsd\.timeout = soon/);
+  // In the main file a plugin's line is the plugin's.
+  writeFileSync(main, `${size} = much\n`);
+  expect(why("emqx_retainer")).toMatch(/^DIR\/emqx\.conf:1: retainer\.max_payload_size = much: expected /);
+  rmSync(main);
+  expect(why("emqx_retainer")).toBe("configuration file DIR/emqx.conf cannot be read: there is no such file");
+  writeFileSync(main, "");
+  rmSync(plugins, { recursive: true });
+  expect(why("emqx_retainer")).toMatch(/^--set plugins\.etc_dir: .*there is no such file$/);
+  expect(c.raw(size)).toBe("5KB");
 });
 
 describe("sample", () => {

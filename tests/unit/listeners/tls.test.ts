@@ -225,7 +225,7 @@ describe("changing the certificate", () => {
     expect(ch.reason).toBeNull();
 
     // Old and new connections are on one list.
-    f.listeners.stopOne("mqtt:ssl", f.port);
+    f.listeners.stopOne("mqtt:ssl", "external");
     await until(() => old.ended() || old.closed());
     expect((await connect(f.port)).error()).toBe("ECONNREFUSED");
   });

@@ -94,7 +94,7 @@ describe("the request", () => {
     ]);
     expect(ch.info).toMatchObject({ protocol: "mqtt:ws", isWebSocket: true });
     expect(ch.transport.ip).toBe("127.0.0.1");
-    expect(f.listeners.list()[0]).toMatchObject({ protocol: "mqtt:ws", listenOn: String(f.port), currentConns: 1 });
+    expect(f.listeners.list()[0]).toMatchObject({ protocol: "mqtt:ws", listenOn: `127.0.0.1:${f.port}`, currentConns: 1 });
   });
 
   test("byte by byte, and with frames already behind it", async () => {

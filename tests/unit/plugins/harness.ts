@@ -8,7 +8,7 @@ import { Overrides, takeOverrides } from "../../../server/config/overrides.ts";
 import type { HttpServerConfig } from "../../../server/config/types.ts";
 import type { MetricFamily } from "../../../server/lib/metric_family.ts";
 import { PluginManager, type PluginManagerOptions, type SettingChanges, type SettingsUpdate } from "../../../server/plugins/manager.ts";
-import type { AnyPlugin, Host } from "../../../server/plugins/plugin.ts";
+import type { AnyPlugin, Host, Reloaded } from "../../../server/plugins/plugin.ts";
 import { createPluginBroker } from "../../../server/plugins/plugin_broker.ts";
 import { TestKit } from "../../support/test_broker.ts";
 import { until } from "../../support/until.ts";
@@ -17,6 +17,7 @@ export class HostRecorder implements Host {
   readonly calls: [what: string, settings: unknown][] = [];
   /** What `reload` tells. */
   reloaded: string[] = [];
+  failed: string[] = [];
   refusing = false;
   readonly http = {
     start: ({ which, ...settings }: HttpServerConfig): void => {
@@ -30,9 +31,9 @@ export class HostRecorder implements Host {
   /** What `figures` answers. */
   families: MetricFamily[] = [];
   figures = (): MetricFamily[] => this.families;
-  reload(): string[] {
+  reload(): Reloaded {
     this.calls.push(["reload", null]);
-    return this.reloaded;
+    return { done: this.reloaded, failed: this.failed };
   }
 }
 

@@ -191,7 +191,7 @@ describe("load and unload", () => {
   });
 
   test("the service is there while the plugin runs", async () => {
-    const door = { reloadNow: async () => ["x"] };
+    const door = { reloadNow: async () => ({ done: ["x"], failed: [] }) };
     const plugin = definePlugin({
       name: "emqx_reloader",
       description: "",
@@ -669,6 +669,47 @@ describe("settings", () => {
     rewrite("probe.word = mended\n");
     await manager.reload("probe");
     expect([p.starts.length, p.starts[0]?.config["probe.word"]]).toEqual([1, "mended"]);
+  });
+
+  test("a reload that has to stop the plugin: with a file that is wrong it is not stopped, and one it does not start with is left for the former", async () => {
+    const p = probe("probe", {}, (ctx) => {
+      if (ctx.config["probe.word"] === "bad") throw new Error("not bad");
+    });
+    const m = await running(p.plugin, { settings: { "probe.word": "good" } });
+    const { manager, config, settings, rewrite } = m;
+    for (const [lines, why, starts] of [
+      ["probe.word = new\nprobe.limit = 9\nprobe.pause = soon\n", "probe.pause = soon: expected a duration", 1],
+      ["nonsense\n", "probe.conf:1: expected key = value", 1],
+      ["probe.word = bad\nprobe.limit = 9\n", "not bad", 3],
+    ] as const) {
+      rewrite(lines);
+      expect((await failure(manager.reload("probe"))).message).toContain(why);
+      expect(manager.list()[0]).toMatchObject({ active: true, error: expect.stringContaining(why) });
+      expect(m.kit.log.errors.at(-1)).toStartWith("plugin goes on as it was");
+      expect([p.starts.length, p.starts.at(-1)?.config["probe.word"], p.starts.at(-1)?.config["probe.limit"]]).toEqual([starts, "good", 5]);
+      expect([config.raw("probe.word"), config.raw("probe.limit"), config.faults.size]).toEqual(["good", "5", 0]);
+    }
+    await settings.apply(new Map([["probe.pause", "1m"]]));
+    expect(p.starts.at(-1)?.config).toMatchObject({ "probe.word": "good", "probe.pause": 60_000 });
+    rewrite("probe.word = mended\n");
+    await manager.reload("probe");
+    expect(manager.list()[0]).toMatchObject({ active: true, error: null });
+    expect(p.starts.at(-1)?.config["probe.word"]).toBe("mended");
+  });
+
+  test("what is taken back are the plugin's own lines: those of others stay as they are by then", async () => {
+    const other = probe("other", { config: { "other.limit": integer(5, "A limit.") } });
+    const p = probe("probe", {}, (ctx) => {
+      if (ctx.config["probe.word"] !== "bad") return;
+      m.rewrite("probe.word = bad\nother.limit = 7\n");
+      m.config.rereadOf("other");
+      throw new Error("not bad");
+    });
+    const m = manage([p.plugin, other.plugin], { settings: { "probe.word": "good" } });
+    await m.manager.load("probe");
+    m.rewrite("probe.word = bad\n");
+    await failure(m.manager.reload("probe"));
+    expect([m.config.raw("probe.word"), m.config.raw("other.limit")]).toEqual(["good", "7"]);
   });
 
   test("who does not run with what its file says is asked about its own keys alone", async () => {
