@@ -15,6 +15,8 @@ import { Slices } from "./slices.ts";
 
 /** Keys of one change: it is looked at, and put into force, as a whole. */
 const CHANGES_MAX = 1000;
+/** Keys set through the API, in all: each change looks at all that there are. */
+const KEPT_MAX = 10_000;
 /** Raised while the node runs without values that were set through the API. */
 const ASIDE_ALARM = "settings_set_aside";
 
@@ -67,6 +69,15 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
     return text === line && !isSecret(key) ? undefined : text;
   }
 
+  /** Whoever is beyond it (from a run before) can still change and take back. @throws AdminError 108 */
+  function checkRoom(real: SettingChanges): void {
+    const isKept = (key: string): boolean => layers.override(key) !== undefined || aside.has(key);
+    const added = [...real].reduce((n, [key, text]) => n + Number(text !== undefined) - Number(isKept(key)), 0);
+    if (added <= 0 || layers.overrides() + aside.size + added <= KEPT_MAX) return;
+    const why = `no more than ${KEPT_MAX} keys can be set through the API in all: take some back, or set them in the configuration files`;
+    throw new AdminError(CODE.BAD_PARAMETER, why);
+  }
+
   /** What really changes. @throws AdminError 108, naming of each that is wrong key, value and what was expected */
   function checked(changes: SettingChanges): Map<string, string | null | undefined> {
     const faults = [...changes].map(([key, text]) => fault(key, text)).filter((why) => why !== null);
@@ -82,6 +93,7 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
       const kept = toKeep(key, text);
       if (kept !== layers.override(key) || aside.has(key)) real.set(key, kept);
     }
+    checkRoom(real);
     const astray = plugins.astray([...real.keys()], (plugin) => layers.with(real).texts(plugin), typed);
     if (astray !== null) throw new SecretAstray(CODE.BAD_PARAMETER, astray);
     const problems = ports.problems(real);
