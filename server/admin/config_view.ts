@@ -15,6 +15,8 @@ export interface ConfigLayers {
   shown(key: string, text: string): string;
   /** What the API's layer says, in force or not; undefined = nothing, null = as by default. */
   override(key: string): string | null | undefined;
+  /** Number of keys of which the API's layer says something. */
+  overrides(): number;
   /** What a file says of a key, in force or not; undefined = nothing. */
   line(key: string): string | undefined;
   /** The key is one of those that a `$name` key stands for. */

@@ -17,6 +17,8 @@ import { Slices } from "./slices.ts";
 const CHANGES_MAX = 1000;
 /** Who is a user of the dashboard is settled there, or by the machine's owner: an application must not make itself one. */
 const OF_USERS = "dashboard.default_user.";
+/** Keys set through the API, in all: each change looks at all that there are. */
+const KEPT_MAX = 10_000;
 /** Raised while the node runs without values that were set through the API. */
 const ASIDE_ALARM = "settings_set_aside";
 
@@ -72,6 +74,15 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
     return text === line && !isSecret(key) ? undefined : text;
   }
 
+  /** Whoever is beyond it (from a run before) can still change and take back. @throws AdminError 108 */
+  function checkRoom(real: SettingChanges): void {
+    const isKept = (key: string): boolean => layers.override(key) !== undefined || aside.has(key);
+    const added = [...real].reduce((n, [key, text]) => n + Number(text !== undefined) - Number(isKept(key)), 0);
+    if (added <= 0 || layers.overrides() + aside.size + added <= KEPT_MAX) return;
+    const why = `no more than ${KEPT_MAX} keys can be set through the API in all: take some back, or set them in the configuration files`;
+    throw new AdminError(CODE.BAD_PARAMETER, why);
+  }
+
   /** What really changes. @throws AdminError 108, naming of each that is wrong key, value and what was expected */
   function checked(changes: SettingChanges): Map<string, string | null | undefined> {
     const faults = [...changes].map(([key, text]) => fault(key, text)).filter((why) => why !== null);
@@ -87,6 +98,7 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
       const kept = toKeep(key, text);
       if (kept !== layers.override(key) || aside.has(key)) real.set(key, kept);
     }
+    checkRoom(real);
     const astray = plugins.astray([...real.keys()], (plugin) => layers.with(real).texts(plugin), typed);
     if (astray !== null) throw new SecretAstray(CODE.BAD_PARAMETER, astray);
     const problems = ports.problems(real);

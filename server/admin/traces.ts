@@ -15,6 +15,8 @@ export interface TraceParams {
   level?: unknown;
 }
 
+/** Each looks at every packet, and has a file open. */
+const TRACES_MAX = 64;
 /** Longest name of a file, in characters. */
 const FILE_MAX = 1024;
 
@@ -63,6 +65,8 @@ export function createTraces({ traces }: AdminDeps) {
       const traces = control();
       const { tracer } = traces;
       if (tracer.list().some((t) => t.kind === kind && t.what === what)) throw new AdminError(CODE.UNKNOWN, "already_existed");
+      const full = `no more than ${TRACES_MAX} traces can run at once: stop some`;
+      if (tracer.list().length >= TRACES_MAX) throw new AdminError(CODE.BAD_PARAMETER, full);
       tracer.start({ ...row, level: levelOf(row.level) }, open(traces, row.file));
     },
 

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { withoutSecrets } from "../lib/mask.ts";
 import { ValueError } from "../lib/units.ts";
-import { concreteKeys, type KeyRow, Keys, type NamedTable } from "./keys.ts";
+import { byDefault, concreteKeys, type KeyRow, Keys, type NamedTable } from "./keys.ts";
 import { type Given, type Layer, Layers, type Overridden } from "./layers.ts";
 import { listenersOf } from "./listeners.ts";
 import { CORE_KEYS } from "./schema.ts";
@@ -78,15 +78,12 @@ export class Config {
   /** The value of a key when nobody said anything about it. */
   shipped(key: string): unknown {
     const { entry } = this.#row(key);
-    return entry.parse(entry.optional ? "" : entry.default);
+    return entry.parse(byDefault(entry));
   }
 
   /** As text; the default when nobody set it, "" for an unset optional key. */
   raw(key: string): string {
-    const text = this.#layers.top(key)?.text ?? null;
-    if (text !== null) return text;
-    const { entry } = this.#row(key);
-    return entry.optional ? "" : entry.default;
+    return this.#layers.top(key)?.text ?? byDefault(this.#row(key).entry);
   }
 
   /** What is shown of a text for a key. */
@@ -120,6 +117,11 @@ export class Config {
   override(key: string): string | null | undefined {
     const given = this.#layers.of("api").get(key);
     return given === undefined ? this.#strangers.get(key) : given.text;
+  }
+
+  /** Of how many keys the API's layer says something. */
+  overrides(): number {
+    return this.#layers.of("api").size + this.#strangers.size;
   }
 
   /** The environment or a flag stands above the API's layer; where it was written. null = neither. */
@@ -210,10 +212,7 @@ export class Config {
     return { changed, overridden: this.#layers.overridden(others) };
   }
 
-  /**
-   * Read again what the files say of one application, and what is wrong with its own. What is wrong with others is no reason against it.
-   * Returns what takes it back. @throws ConfigErrors
-   */
+  /** Read again what the files say of one application, whatever is wrong with others. Returns what takes it back. @throws ConfigErrors */
   rereadOf(app: string): () => void {
     const { config: fresh, errors } = readAll(this.loaded);
     const own = errors.filter(({ about }) => about === null || about.includes(app));
@@ -368,7 +367,7 @@ export class Config {
     return {
       key,
       value: this.raw(key),
-      default: entry.optional ? "" : entry.default,
+      default: byDefault(entry),
       type: entry.type,
       expects: entry.expects,
       doc: entry.doc,
@@ -380,13 +379,13 @@ export class Config {
     };
   }
 
-  #namesOf(prefix: string, index: number): string[] {
-    return [...this.written()].filter((k) => k.startsWith(`${prefix}.`)).map((k) => k.split(".")[index] as string);
+  #namesOf(prefix: string, index: number, keys: Iterable<string> = this.written()): string[] {
+    return [...keys].filter((k) => k.startsWith(`${prefix}.`)).map((k) => k.split(".")[index] as string);
   }
 
-  /** What stands for the `$id` of rows such as module.rewrite.rule.$id that are set, numbers by their size. */
-  ids(prefix: string): string[] {
-    const found = new Set(this.#namesOf(prefix, prefix.split(".").length));
+  /** What stands for the `$id` of rows such as module.rewrite.rule.$id that are set (among these keys), numbers by their size. */
+  ids(prefix: string, keys?: Iterable<string>): string[] {
+    const found = new Set(this.#namesOf(prefix, prefix.split(".").length, keys));
     return [...found].sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
   }
 

@@ -10,6 +10,9 @@ export interface KeyRow {
   app: string;
 }
 
+/** What counts while nobody says anything. */
+export const byDefault = ({ optional, default: text }: Entry<unknown>): string => (optional ? "" : text);
+
 export interface NamedTable {
   app: string;
   table: ConfigTable;

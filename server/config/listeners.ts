@@ -7,10 +7,28 @@ const KINDS: readonly ListenerKind[] = ["tcp", "ssl", "ws", "wss"];
 
 /** In the order in which EMQ X lists them. `exists` tells whether a file is there. */
 export function listenersOf(config: Config, exists: (file: string) => boolean): ListenerConfig[] {
-  return KINDS.flatMap((kind) => config.listenerNames(kind).flatMap((name) => listener(config, kind, name, exists)));
+  // Gathered for all of them at once: each looking through all keys would take time with the square of them.
+  const written = Map.groupBy(config.written(), (key) => key.split(".", 3).join("."));
+  const one = (kind: ListenerKind, name: string): ListenerConfig[] => {
+    const prefix = `listener.${kind}.${name}`;
+    return listener(config, kind, name, config.ids(`${prefix}.access`, written.get(prefix) ?? []), exists);
+  };
+  return KINDS.flatMap((kind) => config.listenerNames(kind).flatMap((name) => one(kind, name)));
 }
 
-function listener(config: Config, kind: ListenerKind, name: string, exists: (file: string) => boolean): ListenerConfig[] {
+/** What opens each of them, whether it is set or not. */
+export function listenerKeys(config: Config): string[] {
+  return KINDS.flatMap((kind) => config.listenerNames(kind).map((name) => `listener.${kind}.${name}`));
+}
+
+/** `rules`: what its access rules are called, in their order. */
+function listener(
+  config: Config,
+  kind: ListenerKind,
+  name: string,
+  rules: readonly string[],
+  exists: (file: string) => boolean,
+): ListenerConfig[] {
   const prefix = `listener.${kind}.${name}`;
   const where = config.get(prefix) as Address | null;
   if (where === null) return [];
@@ -29,7 +47,7 @@ function listener(config: Config, kind: ListenerKind, name: string, exists: (fil
       acceptors: n("acceptors"),
       maxConnections: n("max_connections"),
       maxConnRate: n("max_conn_rate"),
-      access: config.ids(`${prefix}.access`).map((i) => of(`access.${i}`) as { allow: boolean; cidr: string }),
+      access: rules.map((i) => of(`access.${i}`) as { allow: boolean; cidr: string }),
       rateLimit: of("rate_limit") as ListenerConfig["rateLimit"],
       proxyProtocol: of("proxy_protocol") === true,
       proxyProtocolTimeoutMs: n("proxy_protocol_timeout"),

@@ -1,6 +1,7 @@
 /** What values of the right form must be besides: rules over more than one key. What needs files or sockets is looked at elsewhere. */
 import type { Address } from "../lib/units.ts";
 import type { Config } from "./config.ts";
+import { listenerKeys } from "./listeners.ts";
 import type { SettingProblem, TlsConfig } from "./types.ts";
 
 /** A key that opens a port. */
@@ -15,20 +16,27 @@ export interface SecureListener {
 }
 
 const TLS_KEYS = ["keyfile", "certfile", "cacertfile", "verify", "fail_if_no_peer_cert", "tls_versions", "ciphers"];
+const NAMES_MAX = 20;
 const HTTP_LISTENER = /^\w+\.listener\.(https?)$/;
 
 export function brokenRules(config: Config): SettingProblem[] {
   return [...missingZones(config), ...unreadProxies(config), ...sharedAddresses(config)];
 }
 
+/** As many as somebody reads. */
+function namesOf(names: readonly string[]): string {
+  const more = names.length - NAMES_MAX;
+  return more > 0 ? `${names.slice(0, NAMES_MAX).join(", ")} and ${more} more` : names.join(", ");
+}
+
 function missingZones(config: Config): SettingProblem[] {
   const zones = config.zones();
+  const there = namesOf([...zones.keys()]);
   return config
     .listeners()
     .filter((l) => !zones.has(l.zone))
     .map((l) => {
       const key = `listener.${l.kind}.${l.name}.zone`;
-      const there = [...zones.keys()].join(", ");
       return { keys: [key], message: `${key} = ${l.zone}: there is no such zone; expected one of ${there}, or set zone.${l.zone}.*` };
     });
 }
@@ -48,18 +56,20 @@ function unreadProxies(config: Config): SettingProblem[] {
     });
 }
 
-/** Two listeners cannot open one port. Port 0 is another one each time. */
+/** Two listeners cannot open one port. Port 0 is another one each time. Of each is told the first that has its port, since there may be many. */
 function sharedAddresses(config: Config): SettingProblem[] {
-  const all = listeningKeys(config);
-  return all.flatMap((a, i) =>
-    all
-      .slice(i + 1)
-      .filter((b) => overlap(a.address, b.address))
-      .map((b) => ({
-        keys: [b.key, a.key],
-        message: `${b.key} = ${b.address.text}: expected an address that no other listener has; ${a.key} = ${a.address.text} has it`,
-      })),
+  const ofPort = Map.groupBy(listeningKeys(config), ({ address }) => address.port);
+  return [...ofPort.values()].flatMap((all) =>
+    all.flatMap((b, i) => {
+      const a = all.find((other, j) => j >= i || overlap(other.address, b.address));
+      return a === undefined || a === b ? [] : [shared(a, b)];
+    }),
   );
+}
+
+function shared(a: ListeningKey, b: ListeningKey): SettingProblem {
+  const message = `${b.key} = ${b.address.text}: expected an address that no other listener has; ${a.key} = ${a.address.text} has it`;
+  return { keys: [b.key, a.key], message };
 }
 
 function overlap(a: Address, b: Address): boolean {
@@ -73,8 +83,7 @@ function overlap(a: Address, b: Address): boolean {
 
 /** All addresses the node will listen on: MQTT, and the HTTP servers of the plugins that cannot be unloaded. */
 export function listeningKeys(config: Config): ListeningKey[] {
-  const mqtt = config.listeners().map((l) => `listener.${l.kind}.${l.name}`);
-  return [...mqtt, ...httpKeys(config)].flatMap((key) => {
+  return [...listenerKeys(config), ...httpKeys(config)].flatMap((key) => {
     const address = config.get(key) as Address | null;
     return address === null ? [] : [{ key, address }];
   });

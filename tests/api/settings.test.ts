@@ -328,3 +328,24 @@ test("a change of as many keys as may be holds nobody up for long; more are refu
   expect(new Set(data.map((s) => s.key)).size).toBe(data.length);
   await put(Object.fromEntries(Object.keys(zones(0, 1000)).map((key) => [key, null])));
 });
+
+test("ten thousand keys can be set through the API in all; what is there can still be changed and taken back", async () => {
+  const own = await TestNode.start();
+  try {
+    const set = async (changes: Record<string, string | null>) => (await own.ask("PUT", "/settings", { body: changes })).json;
+    const many = (from: number, n: number) =>
+      Object.fromEntries(Array.from({ length: n }, (_, i) => [`zone.many${from + i}.max_inflight`, "2"]));
+    for (let i = 0; i < 9; i++) expect((await set(many(i * 1000, 1000)))?.code).toBe(0);
+    expect((await set(many(9000, 999)))?.code).toBe(0);
+    const why = "no more than 10000 keys can be set through the API in all: take some back, or set them in the configuration files";
+    expect(await set(many(9999, 2))).toEqual({ code: 108, message: why });
+    expect((await set(many(9999, 1)))?.code).toBe(0);
+    const key = "zone.external.max_inflight";
+    expect((await set({ [key]: "5" }))?.code).toBe(108);
+    expect((await set({ [key]: "5", "zone.many0.max_inflight": null, "zone.many1.max_inflight": "3" }))?.code).toBe(0);
+    expect((await set({ [key]: null }))?.code).toBe(0);
+    expect((await set({ "mqtt.max_topic_levels": "9" }))?.code).toBe(0);
+  } finally {
+    await own.stop();
+  }
+});

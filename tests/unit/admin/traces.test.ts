@@ -64,6 +64,18 @@ describe("traces", () => {
     expect(opened).toHaveLength(1);
   });
 
+  test("sixty-four at once", async () => {
+    const { admin, opened } = await traced();
+    for (let i = 0; i < 64; i++) admin.traces.start({ kind: i % 2 === 0 ? "client" : "topic", what: `t${i}` });
+    const full = expect.objectContaining({ code: 108, message: "no more than 64 traces can run at once: stop some" });
+    expect(() => admin.traces.start({ kind: "client", what: "one more" })).toThrow(full);
+    expect(() => admin.traces.start({ kind: "client", what: "t0" })).toThrow(expect.objectContaining({ message: "already_existed" }));
+    expect([opened.length, admin.traces.list().length]).toEqual([64, 64]);
+    admin.traces.stop("client", "t0");
+    admin.traces.start({ kind: "client", what: "one more" });
+    expect(admin.traces.list()).toHaveLength(64);
+  });
+
   test("where the program offers none", async () => {
     const { admin } = await administer();
     expect(admin.traces.list()).toEqual([]);

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, spyOn, test } from "bun:test";
 import { type Config, loadConfig } from "../../../server/config/config.ts";
 import { brokenRules, listeningKeys, secureListeners } from "../../../server/config/rules.ts";
 import { pluginTables } from "../../../server/plugins/index.ts";
@@ -71,6 +71,31 @@ describe("two listeners on one port", () => {
       }
     });
   }
+});
+
+test("of many listeners each is told of the first that has its port, and of many zones some", () => {
+  const many = (n: number, key: (i: number) => string, text: string) =>
+    Object.fromEntries(Array.from({ length: n }, (_, i) => [key(i), text]));
+  const problems = brokenRules(load(many(50, (i) => `listener.tcp.x${i}`, "30001")));
+  expect(problems.map((p) => p.keys)).toEqual(Array.from({ length: 49 }, (_, i) => [`listener.tcp.x${i + 1}`, "listener.tcp.x0"]));
+  const zones = many(100, (i) => `zone.z${i}.max_inflight`, "1");
+  expect(brokenRules(load({ ...zones, "listener.tcp.external.zone": "plant" }))[0]?.message).toEndWith(
+    "one of external, internal, z0, z1, z2, z3, z4, z5, z6, z7, z8, z9, z10, z11, z12, z13, z14, z15, z16, z17 and 82 more, or set zone.plant.*",
+  );
+});
+
+test("no listener looks through all keys for itself", () => {
+  const addresses = Array.from({ length: 50 }, (_, i): [string, string] => [`listener.tcp.x${i}`, String(30001 + i)]);
+  const rules = ["allow 10.0.0.0/8", "deny all"].map((rule, i): [string, string] => [`listener.tcp.x7.access.${10 - i}`, rule]);
+  const c = load(Object.fromEntries([...addresses, ...rules]));
+  const written = spyOn(c, "written");
+  expect(
+    c
+      .listeners()
+      .find((l) => l.name === "x7")
+      ?.access.map((a) => a.allow),
+  ).toEqual([false, true]);
+  expect(written.mock.calls.length).toBeLessThan(10);
 });
 
 test("listeners with TLS, those of the HTTP servers only where they are switched on", () => {
