@@ -23,7 +23,7 @@ export async function leftoverOn(disk: Disk, owner: Pick<SpoolOwner, "wall" | "t
   try {
     numbers = (await disk.list()).flatMap((name) => Segment.numberIn(name) ?? []).sort((a, b) => a - b);
   } catch (err) {
-    owner.unreadable(wordsOf(err));
+    owner.unreadable("queue", wordsOf(err));
     return { ...left, lastSeq: owner.wall() * PER_MS, nextSegment: owner.wall() };
   }
   left.nextSegment = (numbers.at(-1) ?? 0) + 1;
@@ -43,7 +43,7 @@ export async function leftoverOn(disk: Disk, owner: Pick<SpoolOwner, "wall" | "t
   // What is in those is found again when they can be read, and is older than now; where the clock was set back no file has more than that.
   const now = owner.wall() * PER_MS;
   left.lastSeq = now > left.lastSeq ? now : left.lastSeq + unread.length * SPREAD_MAX;
-  owner.unreadable(`${unread[0]}${unread.length > 1 ? `, and ${unread.length - 1} more` : ""}`);
+  owner.unreadable("queue", `${unread[0]}${unread.length > 1 ? `, and ${unread.length - 1} more` : ""}`);
   return left;
 }
 

@@ -22,6 +22,8 @@ export interface BookOwner {
   now(): MonoMs;
   /** The disk does not take them, and why; null = it does again. */
   trouble(why: string | null): void;
+  /** Some cannot be read, and stay for a later start, and why; null = none of those that are there. */
+  unreadable(why: string | null): void;
   torn(file: string, bytes: number): void;
 }
 
@@ -65,9 +67,9 @@ export class LetterBook {
       const numbers = (await this.disk.list()).flatMap((name) => LetterBook.numberIn(name) ?? []).sort((a, b) => a - b);
       this.#number = numbers.at(-1) ?? 0;
       for (const number of numbers) await this.#look(`letters-${number}`, found);
+      if (!this.#hasUnread) this.owner.unreadable(null);
     } catch (err) {
-      this.#hasUnread = true;
-      await this.#failed(err);
+      this.#isUnread(wordsOf(err));
     }
     return [...found.values()].sort((a, b) => a.id - b.id);
   }
@@ -77,9 +79,13 @@ export class LetterBook {
       await this.#scan(name, found);
       this.#known.add(name);
     } catch (err) {
-      this.#hasUnread = true;
-      await this.#failed(err);
+      this.#isUnread(`${name}: ${wordsOf(err)}`);
     }
+  }
+
+  #isUnread(why: string): void {
+    this.#hasUnread = true;
+    this.owner.unreadable(why);
   }
 
   async #scan(name: string, found: Map<number, StoredLetter>): Promise<void> {
