@@ -36,7 +36,7 @@ export class LetterBook {
   #unsynced = false;
   /** It is not on the disk as it should be, and is written anew then; null = it is. */
   #again: MonoMs | null = null;
-  /** What is in these is here. Others, which could not be read or listed at the start, stay for a later one. */
+  /** What is in these is here, or they are our own. Others, which could not be read or listed at the start, stay for a later one. */
   readonly #known = new Set<string>();
   #hasUnread = false;
 
@@ -146,7 +146,9 @@ export class LetterBook {
     const old = await this.#files();
     await this.#file?.close();
     this.#file = null;
-    const name = `letters-${++this.#number}`;
+    const name = `letters-${this.#number + 1}`;
+    // It holds nobody else's letters, also where it is there and could not be finished.
+    this.#known.add(name);
     const file = await this.disk.create(name);
     try {
       for (const letter of [...this.owner.all()]) await file.append(encoded({ kind: "letter", ...letter }) ?? NO_BYTES);
@@ -157,7 +159,6 @@ export class LetterBook {
       throw err;
     }
     this.#file = file;
-    this.#known.add(name);
     for (const other of old) {
       await this.disk.remove(other);
       this.#known.delete(other);

@@ -61,6 +61,29 @@ for (const createFails of [false, true])
     expect(w.disk.files.size).toBeLessThan(4);
   });
 
+test("files that are there and could not be finished are gone when one can be", async () => {
+  const w = new World({ ...DISK, lettersMax: 1000 });
+  await given(1, w);
+  const { disk } = w;
+  const create = disk.create.bind(disk);
+  // As where the name of a new file cannot be brought to the disk.
+  disk.create = async (name) => {
+    await (await create(name)).close();
+    throw Object.assign(new Error("EMFILE"), { code: "EMFILE" });
+  };
+  disk.failing = "ENOSPC: no space left on device";
+  disk.failingFiles = /^letters-1$/;
+  await given(3, w);
+  await w.pass(10_000);
+  expect(disk.files.size).toBeGreaterThan(8);
+  disk.create = create;
+  await w.pass(2000);
+  expect([...disk.files.keys()].filter((name) => name.startsWith("letters"))).toHaveLength(1);
+  const next = new World(DISK, disk.crash());
+  await next.turn();
+  expect(next.letters).toEqual(["a3", "a2", "a1", "a1"]);
+});
+
 test("a file that cannot be read at the start is not written anew without what is in it", async () => {
   const first = new World(DISK);
   await given(3, first);
