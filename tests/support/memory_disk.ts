@@ -100,6 +100,10 @@ export class MemoryDisk implements Disk {
     });
   }
 
+  sizeOf(name: string): Promise<number> {
+    return this.#call(() => this.files.get(name)?.length ?? 0);
+  }
+
   remove(name: string): Promise<void> {
     return this.#call(() => {
       if (!this.#tearing) this.files.delete(name);

@@ -203,11 +203,16 @@ function withEncodings(row: Row): Row {
 
 /** JSON of a value: bytes are base64, whole numbers of any length their digits, what is not there is left out. @throws Error: it is too long */
 export function rowJson(value: unknown): string {
-  left = ROW_TEXT_MAX;
   // With a function to ask about every value it takes three times as long.
-  const json = (isJson(value) ? JSON.stringify(value) : exactText(value, withBase64)) ?? "null";
+  const json = (boundedJson(value) ? JSON.stringify(value) : exactText(value, withBase64)) ?? "null";
   boundedText(json.length);
   return json;
+}
+
+/** Before JSON is made of it: it is not too long, as far as that can be seen. True = nothing in it is bytes, or a bigint. @throws Error: it is too long */
+export function boundedJson(value: unknown): boolean {
+  left = ROW_TEXT_MAX;
+  return isJson(value);
 }
 
 /** The value as it stands: a Buffer's own `toJSON` has been asked before. */

@@ -4,7 +4,7 @@ import { shownAddresses } from "../_backend/address.ts";
 import type { SettingKeys } from "../_backend/advice.ts";
 import { BackendError, notWanted } from "../_backend/errors.ts";
 import type { Judgement } from "../_backend/options.ts";
-import { compileRowTemplate, rowJson } from "../_backend/row_template.ts";
+import { boundedJson, compileRowTemplate, rowJson } from "../_backend/row_template.ts";
 import { MONGO_ADVICE } from "../_mongo/advice.ts";
 import { type Document, storable } from "../_mongo/document.ts";
 import { judgeMongo, MongoDriver } from "../_mongo/driver.ts";
@@ -130,17 +130,11 @@ const NO_COLLECTION = /^$|[\0$]|^system\./;
 function mongoWriting(collection: string, text: string): Writing<MongoDriver, Item> {
   const named = compileRowTemplate(collection);
   const json = text.trim() === "" ? null : compileJsonTemplate(text);
-  const codec = jsonCodec<Document>();
   return {
     make(row) {
       const name = named.text(row);
       if (NO_COLLECTION.test(name)) throw new Error(`collection: ${JSON.stringify(name.slice(0, 100))} can be none`);
-      // An own copy of whatever is in it.
-      return {
-        collection: name,
-        id: newId(Date.now()),
-        row: json === null ? (storable(codec.decode(codec.encode(row))) as Document) : json(row),
-      };
+      return { collection: name, id: newId(Date.now()), row: json === null ? ownDocument(row) : json(row) };
     },
     shown: ({ row }) => (typeof row === "string" ? row : rowJson(row)),
     async write(driver, items, { wanted }) {
@@ -162,6 +156,14 @@ function mongoWriting(collection: string, text: string): Writing<MongoDriver, It
     // The right to a collection that is the same for all can be given, and all wait for that.
     blames: (err) => !named.constant && (err as { code?: unknown } | null)?.code === NO_RIGHT,
   };
+}
+
+const DOCUMENTS = jsonCodec<Document>();
+
+/** The row, with an own copy of whatever is in it. @throws Error: it is too long */
+function ownDocument(row: Document): Document {
+  boundedJson(row);
+  return storable(DOCUMENTS.decode(DOCUMENTS.encode(row))) as Document;
 }
 
 function byCollection(items: readonly Item[]): Map<string, number[]> {

@@ -1,5 +1,5 @@
 /** What an action sends of a row: its template filled, or the whole row as JSON. */
-import { compileRowTemplate, wholeRowJson } from "../_backend/row_template.ts";
+import { boundedText, compileRowTemplate, wholeRowJson } from "../_backend/row_template.ts";
 import type { Row } from "./connector.ts";
 import { ownBytes } from "./item.ts";
 import { template } from "./params.ts";
@@ -25,7 +25,10 @@ export const payloadBytes = (payload: Payload): Buffer =>
 
 export const shownPayload = (payload: Payload): string => payloadBytes(payload).toString("utf8");
 
-/** Names that are fixed, values that are filled: user properties, headers, tags. What is not there is left out. @throws Error naming one that is none */
+/**
+ * Names that are fixed, values that are filled: user properties, headers, tags. What is not there is left out. What is returned throws an Error where
+ * the row makes them too long together. @throws Error naming one that is none
+ */
 export function compileFields(name: string, given: Readonly<Record<string, unknown>>): (row: Row) => Record<string, string> {
   const all = Object.entries(given).map(([field, value]) => {
     if (typeof value !== "string") throw new Error(`${name}.${field}: expected a text`);
@@ -33,8 +36,11 @@ export function compileFields(name: string, given: Readonly<Record<string, unkno
   });
   return (row) => {
     const out: Record<string, string> = {};
+    let length = 0;
     for (const [field, value] of all) {
       const filled = value.strict(row);
+      length += filled?.length ?? 0;
+      boundedText(length);
       if (filled !== null) Object.defineProperty(out, field, { value: filled, enumerable: true, configurable: true, writable: true });
     }
     return out;

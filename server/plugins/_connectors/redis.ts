@@ -3,7 +3,7 @@ import { MASK } from "../../lib/mask.ts";
 import { shownAddresses } from "../_backend/address.ts";
 import type { SettingKeys } from "../_backend/advice.ts";
 import type { Judgement } from "../_backend/options.ts";
-import { compileRowTemplate, type RowTemplate } from "../_backend/row_template.ts";
+import { boundedText, compileRowTemplate, type RowTemplate } from "../_backend/row_template.ts";
 import { REDIS_ADVICE, redisWords } from "../_redis/advice.ts";
 import { commandWords, secretWords, withoutCommandSecrets } from "../_redis/command.ts";
 import { judgeRedis, type RedisDriver, type RedisServers, redisDrivers } from "../_redis/driver.ts";
@@ -133,11 +133,16 @@ function commandOf(text: string): RowTemplate[] {
 function redisWriting(cmd: string): Writing<RedisDriver, Item> {
   const words = commandOf(cmd);
   return {
-    make: (row) =>
-      words.map((word) => {
+    make(row) {
+      let length = 0;
+      return words.map((word) => {
         const value = word.value(row);
-        return value instanceof Uint8Array ? ownBytes(value) : word.text(row);
-      }),
+        const filled = value instanceof Uint8Array ? ownBytes(value) : word.text(row);
+        length += filled.length;
+        boundedText(length);
+        return filled;
+      });
+    },
     shown: shownCommand,
     write: (driver, items, { wanted }) => asWritten("cmd", run(driver, items, wanted)),
     // Of a command that the account may not run at all that can be mended.

@@ -1,6 +1,6 @@
 /** The files of one directory, as a spool needs them: nothing here holds the event loop for long. Tests have a twin of it in memory that fails and tears. */
 import { constants, writeSync } from "node:fs";
-import { type FileHandle, mkdir, open, readdir, unlink } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readdir, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
 
 export interface DiskFile {
@@ -22,6 +22,8 @@ export interface Disk {
   create(name: string): Promise<DiskFile>;
   /** One that is there, for reading. @throws Error of the system */
   open(name: string): Promise<DiskFile>;
+  /** Bytes of one, also where it cannot be opened. @throws Error of the system */
+  sizeOf(name: string): Promise<number>;
   remove(name: string): Promise<void>;
 }
 
@@ -60,6 +62,10 @@ export class Directory implements Disk {
   async open(name: string): Promise<DiskFile> {
     const handle = await open(join(this.path, name), constants.O_RDONLY);
     return new OpenFile(handle, (await handle.stat()).size);
+  }
+
+  async sizeOf(name: string): Promise<number> {
+    return (await stat(join(this.path, name))).size;
   }
 
   remove(name: string): Promise<void> {

@@ -23,7 +23,7 @@ export async function leftoverOn(disk: Disk, owner: Pick<SpoolOwner, "wall" | "t
   try {
     numbers = (await disk.list()).flatMap((name) => Segment.numberIn(name) ?? []).sort((a, b) => a - b);
   } catch (err) {
-    owner.unreadable(wordsOf(err));
+    owner.unreadable("queue", wordsOf(err));
     return { ...left, lastSeq: owner.wall() * PER_MS, nextSegment: owner.wall() };
   }
   left.nextSegment = (numbers.at(-1) ?? 0) + 1;
@@ -36,15 +36,20 @@ export async function leftoverOn(disk: Disk, owner: Pick<SpoolOwner, "wall" | "t
     } catch (err) {
       unread.push(`${segment.name}: ${wordsOf(err)}`);
       // Also where some of it was read: what is in the rest nobody knows.
-      left.segments.push(Segment.unreadable(number, disk, left.lastSeq));
+      left.segments.push(Segment.unreadable(number, disk, left.lastSeq, await sizeOf(segment, disk)));
     }
   }
   if (unread.length === 0) return left;
   // What is in those is found again when they can be read, and is older than now; where the clock was set back no file has more than that.
   const now = owner.wall() * PER_MS;
   left.lastSeq = now > left.lastSeq ? now : left.lastSeq + unread.length * SPREAD_MAX;
-  owner.unreadable(`${unread[0]}${unread.length > 1 ? `, and ${unread.length - 1} more` : ""}`);
+  owner.unreadable("queue", `${unread[0]}${unread.length > 1 ? `, and ${unread.length - 1} more` : ""}`);
   return left;
+}
+
+/** Of one that could not be read, or not even be opened. Never rejects. */
+async function sizeOf({ size, name }: Segment, disk: Disk): Promise<number> {
+  return size > 0 ? size : disk.sizeOf(name).catch(() => 0);
 }
 
 async function scan(segment: Segment, left: Leftover, owner: Pick<SpoolOwner, "torn">): Promise<void> {

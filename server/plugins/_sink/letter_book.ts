@@ -22,6 +22,8 @@ export interface BookOwner {
   now(): MonoMs;
   /** The disk does not take them, and why; null = it does again. */
   trouble(why: string | null): void;
+  /** Some cannot be read, and stay for a later start, and why; null = none of those that are there. */
+  unreadable(why: string | null): void;
   torn(file: string, bytes: number): void;
 }
 
@@ -34,7 +36,7 @@ export class LetterBook {
   #unsynced = false;
   /** It is not on the disk as it should be, and is written anew then; null = it is. */
   #again: MonoMs | null = null;
-  /** What is in these is here. Others, which could not be read or listed at the start, stay for a later one. */
+  /** What is in these is here, or they are our own. Others, which could not be read or listed at the start, stay for a later one. */
   readonly #known = new Set<string>();
   #hasUnread = false;
 
@@ -65,9 +67,9 @@ export class LetterBook {
       const numbers = (await this.disk.list()).flatMap((name) => LetterBook.numberIn(name) ?? []).sort((a, b) => a - b);
       this.#number = numbers.at(-1) ?? 0;
       for (const number of numbers) await this.#look(`letters-${number}`, found);
+      if (!this.#hasUnread) this.owner.unreadable(null);
     } catch (err) {
-      this.#hasUnread = true;
-      await this.#failed(err);
+      this.#isUnread(wordsOf(err));
     }
     return [...found.values()].sort((a, b) => a.id - b.id);
   }
@@ -77,9 +79,13 @@ export class LetterBook {
       await this.#scan(name, found);
       this.#known.add(name);
     } catch (err) {
-      this.#hasUnread = true;
-      await this.#failed(err);
+      this.#isUnread(`${name}: ${wordsOf(err)}`);
     }
+  }
+
+  #isUnread(why: string): void {
+    this.#hasUnread = true;
+    this.owner.unreadable(why);
   }
 
   async #scan(name: string, found: Map<number, StoredLetter>): Promise<void> {
@@ -140,7 +146,9 @@ export class LetterBook {
     const old = await this.#files();
     await this.#file?.close();
     this.#file = null;
-    const name = `letters-${++this.#number}`;
+    const name = `letters-${this.#number + 1}`;
+    // It holds nobody else's letters, also where it is there and could not be finished.
+    this.#known.add(name);
     const file = await this.disk.create(name);
     try {
       for (const letter of [...this.owner.all()]) await file.append(encoded({ kind: "letter", ...letter }) ?? NO_BYTES);
@@ -151,7 +159,6 @@ export class LetterBook {
       throw err;
     }
     this.#file = file;
-    this.#known.add(name);
     for (const other of old) {
       await this.disk.remove(other);
       this.#known.delete(other);

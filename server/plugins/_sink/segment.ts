@@ -17,7 +17,7 @@ export class Segment {
   /** Items that are not done, and how many of them are in memory. */
   left = 0;
   loaded = 0;
-  /** Its bytes that are there for sure. */
+  /** Its bytes that are there for sure, also where nobody can read them. */
   size = 0;
   /** It cannot be read, and stays for a later start: so many items of it wait there, as far as is known. null = it can. */
   kept: number | null = null;
@@ -46,10 +46,11 @@ export class Segment {
     return segment;
   }
 
-  /** One of which nothing can be read. */
-  static unreadable(number: number, disk: Disk, behind: number): Segment {
+  /** One of which nothing can be read. `size`: what it takes of the disk's share, and gives back when it makes room. */
+  static unreadable(number: number, disk: Disk, behind: number, size: number): Segment {
     const segment = new Segment(number, disk, behind);
     segment.kept = 0;
+    segment.size = size;
     return segment;
   }
 

@@ -367,7 +367,7 @@ export class Spool {
     this.#next = Math.max(this.#next, segment.last + 1);
     if (rows === 0) return;
     const what = `${segment.name}: ${why}`;
-    if (isKept) this.owner.unreadable(what);
+    if (isKept) this.owner.unreadable("queue", what);
     else this.owner.lost(rows, what);
   }
 

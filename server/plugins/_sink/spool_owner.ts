@@ -25,10 +25,10 @@ export function spoolOwner(sink: SpoolSink): SpoolOwner {
     unwrittenMax: sink.unwrittenMax ?? UNWRITTEN_MAX,
     trouble: (of, why) => trouble.is(of, why, server()),
     lost: (rows, why) => drops.lost(rows, server(), why),
-    unreadable: (why) => trouble.unreadable(why, server()),
+    unreadable: (of, why) => trouble.unreadable(of, why, server()),
     unreadableGone(file, isLast) {
       host.log.error("a file of the queue that cannot be read has made room: what was in it is lost", { server: server(), file });
-      if (isLast) trouble.unreadable(null, server());
+      if (isLast) trouble.unreadable("queue", null, server());
     },
     torn(file, bytes) {
       trouble.torn += bytes;

@@ -43,6 +43,7 @@ export class SinkStore<T> {
         owner.trouble("letters", why);
         if (why === null) this.#settle();
       },
+      unreadable: (why) => owner.unreadable("letters", why),
       torn: (file, bytes) => owner.torn(file, bytes),
     });
     this.opened = this.#open(owner);

@@ -160,8 +160,8 @@ export interface SpoolOwner {
   readable(): void;
   /** So many cannot be read, and are gone, and why. */
   lost(rows: number, why: string): void;
-  /** A file cannot be read, and stays for a later start, and why. */
-  unreadable(why: string): void;
+  /** A file cannot be read, and stays for a later start, and why; null = all can. */
+  unreadable(of: Kept, why: string | null): void;
   /** Such a one has made room, and nobody knows for sure how many rows were in it. `isLast`: there is none any more. */
   unreadableGone(file: string, isLast: boolean): void;
   /** Nothing up to this number is on the disk any more: a full one has taken something newer. So many of them are not in memory either. */

@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import type { WallMs } from "../../../../server/lib/time.ts";
 import { Left } from "../../../../server/plugins/_sink/left.ts";
 import { SendError } from "../../../../server/plugins/_sink/types.ts";
+import { MemoryDisk } from "../../../support/memory_disk.ts";
 import { codec, type Item, sendAll, World } from "./world.ts";
 
 const DISK = { lanes: 1, diskMax: 10_000_000 };
@@ -60,6 +61,29 @@ for (const createFails of [false, true])
     expect(w.disk.files.size).toBeLessThan(4);
   });
 
+test("files that are there and could not be finished are gone when one can be", async () => {
+  const w = new World({ ...DISK, lettersMax: 1000 });
+  await given(1, w);
+  const { disk } = w;
+  const create = disk.create.bind(disk);
+  // As where the name of a new file cannot be brought to the disk.
+  disk.create = async (name) => {
+    await (await create(name)).close();
+    throw Object.assign(new Error("EMFILE"), { code: "EMFILE" });
+  };
+  disk.failing = "ENOSPC: no space left on device";
+  disk.failingFiles = /^letters-1$/;
+  await given(3, w);
+  await w.pass(10_000);
+  expect(disk.files.size).toBeGreaterThan(8);
+  disk.create = create;
+  await w.pass(2000);
+  expect([...disk.files.keys()].filter((name) => name.startsWith("letters"))).toHaveLength(1);
+  const next = new World(DISK, disk.crash());
+  await next.turn();
+  expect(next.letters).toEqual(["a3", "a2", "a1", "a1"]);
+});
+
 test("a file that cannot be read at the start is not written anew without what is in it", async () => {
   const first = new World(DISK);
   await given(3, first);
@@ -73,6 +97,53 @@ test("a file that cannot be read at the start is not written anew without what i
   const third = new World(DISK, second.disk.crash());
   await third.turn();
   expect(third.letters).toEqual(["a3", "a2", "a1"]);
+});
+
+describe("a file that cannot be read at the start", () => {
+  const unread = async (): Promise<World> => {
+    const first = new World(DISK);
+    await given(3, first);
+    await first.pass(1100);
+    const disk = first.disk.crash();
+    disk.refuses = (name) => (name.startsWith("letters") ? "EACCES" : null);
+    const w = new World(DISK, disk);
+    await w.pass(5000);
+    return w;
+  };
+
+  test("is told as what it is, and as long as it is: nobody is told that nothing can be written", async () => {
+    const w = await unread();
+    await given(1, w);
+    await w.pass(5000);
+    expect([w.letters, w.report.queue.diskError, [...w.alarms.keys()]]).toEqual([["a1"], null, ["unreadable"]]);
+    expect(w.alarms.get("unreadable")?.title).toBe("the service: a file of dead letters cannot be read");
+    expect(w.alarms.get("unreadable")?.summary).toStartWith("letters-1: EACCES: letters-1. It stays, and is tried again at the next start");
+    expect([w.lines("error"), w.lines("notice")]).toEqual([["a file of dead letters cannot be read"], []]);
+  });
+
+  test("and one of the queue: both are told, and of the letters also when that of the queue has made room", async () => {
+    const disk = new MemoryDisk();
+    disk.files.set("segment-0000000001", Buffer.alloc(DISK.diskMax));
+    disk.files.set("letters-1", Buffer.alloc(1));
+    disk.refuses = (name) => (disk.files.get(name)?.at(0) === 0 ? "EACCES" : null);
+    const w = new World(DISK, disk);
+    await w.turn();
+    expect(w.alarms.get("unreadable")?.summary).toMatch(/^segment-0000000001: .* letters-1: /);
+    w.push("a", 1);
+    await w.turn();
+    expect([...disk.files.keys()]).not.toContain("segment-0000000001");
+    expect(w.alarms.get("unreadable")?.summary).toStartWith("letters-1: ");
+  });
+
+  test("is read when the queue is kept on the disk again, and the alarm is over", async () => {
+    const w = await unread();
+    w.change({ diskMax: 0 });
+    await w.pass(1000);
+    w.disk.refuses = () => null;
+    w.change({ diskMax: DISK.diskMax });
+    await w.pass(1000);
+    expect([w.letters, [...w.alarms.keys()]]).toEqual([["a3", "a2", "a1"], []]);
+  });
 });
 
 describe("given up while letters cannot be written", () => {

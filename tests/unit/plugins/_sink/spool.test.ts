@@ -33,7 +33,7 @@ describe("a start that cannot read all there is", () => {
       const second = await keeping(disk);
       for (const n of numbers(101, 110)) second.push("a", n, 100, 30_000);
       await second.turn();
-      const letters = name === "the directory" ? ["the queue cannot be written to the disk"] : [];
+      const letters = name === "the directory" ? ["a file of dead letters cannot be read"] : [];
       expect([second.lines("error"), second.alarms.has("unreadable")]).toEqual([[...letters, "a file of the queue cannot be read"], true]);
       const third = await keeping(second.disk.crash());
       expect(await sendAll(third)).toEqual([...numbers(1, 20), ...numbers(101, 110)]);

@@ -175,6 +175,30 @@ describe("a file that cannot be read makes room as any other", () => {
     expect(w.taken.map(({ n }) => n)).toEqual(numbers(3, 30));
   });
 
+  test("none of those that nobody may open goes before there is no room for it, and then one at a time; all of them count", async () => {
+    const first = new World(settings, new MemoryDisk());
+    await first.turn();
+    for (const n of numbers(1, 14)) {
+      first.push("a", n, 100, 30_000);
+      await first.turn();
+    }
+    const disk = first.disk.crash();
+    const before = [...disk.files.keys()];
+    disk.refuses = (name) => (before.includes(name) ? "EACCES" : null);
+    const w = new World(settings, disk);
+    await w.turn();
+    expect(w.report.queue.diskBytes).toBeGreaterThan(14 * 30_000);
+    for (const n of numbers(15, 20)) {
+      w.push("a", n, 100, 30_000);
+      await w.turn();
+    }
+    expect(w.report.queue.diskBytes).toBeLessThanOrEqual(settings.diskMax);
+    const there = before.filter((name) => disk.files.has(name));
+    expect(there).toEqual(before.slice(-5));
+    disk.refuses = () => null;
+    expect(await sendAll(new World(settings, disk.crash()))).toEqual(numbers(5, 20));
+  });
+
   test("the next one of the same queue reads them, and none counts twice", async () => {
     const w = await kept();
     await sendAll(w);
