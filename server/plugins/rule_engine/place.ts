@@ -81,9 +81,9 @@ export class Place {
     this.figures.dropped += this.take().length;
   }
 
+  /** Where what another one has left is still there, whoever leaves now was never given it, nor any row: it leaves nothing. */
   leave(legacy: Legacy): void {
-    this.#forgetLegacy();
-    this.#legacy = legacy;
+    this.#legacy ??= legacy;
   }
 
   /** Give the one that takes this place what the last one has left. */

@@ -125,7 +125,8 @@ export class ActionSlot implements Teller {
   own(): void {
     this.place.owner = this;
     this.sync();
-    this.#begin();
+    // Where it closes, because its kind has come anew or gone since it was opened, `sync` sees to what is held.
+    if (this.#opened.closing === null) this.#begin();
   }
 
   /** What was left and held for it comes first. */
