@@ -47,7 +47,7 @@ export interface MqttListeners {
 export interface HttpListeners {
   list(): Listener[];
   stopOne(protocol: string, port: number): boolean;
-  startOne(protocol: string, port: number): boolean;
+  startOne(protocol: string, port: number): Promise<boolean>;
 }
 
 /** The process and its machine; implemented in machine/, because what it takes (Bun, node:os) is not for the admin layer. */

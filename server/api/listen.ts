@@ -150,9 +150,9 @@ export function createListen({ log, answer, tls }: ListenDeps) {
 
   const secured = (): Open[] => open.filter((l) => l.secure !== null && l.server !== null);
 
-  /** A key and its certificate are seldom replaced in the same moment: a failed attempt is repeated when the files change again. */
+  /** A key and its certificate are seldom replaced in the same moment, and what keeps them from being read may leave no trace in them. */
   async function checkFiles(): Promise<void> {
-    for (const l of secured()) if (l.secure?.stampNow() !== l.failedAt) await reload(l);
+    for (const l of secured()) await reload(l);
   }
 
   const find = (protocol: string, port: number): Open | undefined => open.find((l) => protocolOf(l) === protocol && l.port === port);
@@ -235,9 +235,14 @@ export function createListen({ log, answer, tls }: ListenDeps) {
       return true;
     },
 
-    startOne(protocol: string, port: number): boolean {
+    /** With its certificate files as they are now. Rejects when they are no good, or the port cannot be opened. */
+    async startOne(protocol: string, port: number): Promise<boolean> {
       const l = find(protocol, port);
       if (!l || l.server) return false;
+      const { secure, config } = l;
+      if (secure !== null && config.tls !== null && secure.stampNow() !== secure.stamp) l.secure = await tls(labelOf(l.kind), config.tls);
+      // Opened by somebody else meanwhile, or gone with its plugin.
+      if (l.server !== null || !open.includes(l)) return false;
       listen(l);
       return true;
     },

@@ -235,7 +235,10 @@ export class Config {
   /** Take over one line of a source, without resolving. */
   write(w: Written, layer: Layer = w.origin === "default" ? "file" : w.origin): ConfigError | null {
     const error = this.check(w.key, w.text);
-    if (error !== null) return new ConfigError(`${w.where}: ${error}`, [w.app ?? [], this.keys.find(w.key)?.app ?? []].flat());
+    if (error !== null) {
+      const about = [w.app ?? [], this.keys.find(w.key)?.app ?? []].flat();
+      return new ConfigError(`${w.where}: ${error}`, about.length === 0 ? null : about);
+    }
     const where = w.origin === "file" ? `in ${w.where}` : w.origin === "env" ? `by ${w.where} in the environment` : `by ${w.where}`;
     this.#layers.of(layer).set(w.key, { text: w.text, where });
     return null;

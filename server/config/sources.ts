@@ -20,7 +20,7 @@ export interface Written {
 
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
-  /** `about`: the applications whose settings it concerns; null = those of any, as where they stand cannot be read. */
+  /** `about`: the applications whose settings it concerns; null = it may be any's: a file that cannot be read, a key that nobody has. */
   constructor(
     message: string,
     readonly about: readonly string[] | null = null,
@@ -60,9 +60,8 @@ function parseFile(file: string, content: string, errors: ConfigError[], app?: s
     const at = line.indexOf("=");
     const where = `${file}:${i + 1}`;
     if (at < 1) {
-      errors.push(
-        new ConfigError(`${where}: expected key = value, found ${JSON.stringify(line.slice(0, 60))}`, app === undefined ? [] : [app]),
-      );
+      const about = app === undefined ? null : [app];
+      errors.push(new ConfigError(`${where}: expected key = value, found ${JSON.stringify(line.slice(0, 60))}`, about));
       continue;
     }
     rows.push({ key: line.slice(0, at).trim(), text: unquoted(line.slice(at + 1).trim()), origin: "file", where, app });

@@ -123,25 +123,26 @@ export class Listeners {
     return rows;
   }
 
-  async #reload(l: Listener): Promise<CertificateReload> {
+  /** `tells`: a failure is logged. */
+  async #reload(l: Listener, tells = true): Promise<CertificateReload> {
     try {
       const changed = await l.reloadCertificate();
       this.#failedAt.delete(l);
       if (changed) this.deps.log.info("certificate reloaded", { listener: l.key });
       return { listener: l.key, changed, error: null };
     } catch (err) {
-      this.deps.log.error("certificate not reloaded, the old one stays in use", { listener: l.key, error: lineOf(err) });
+      if (tells) this.deps.log.error("certificate not reloaded, the old one stays in use", { listener: l.key, error: lineOf(err) });
       return { listener: l.key, changed: false, error: lineOf(err) };
     }
   }
 
-  /** A key and its certificate are seldom replaced in the same moment: a failed attempt is repeated when the files change again. */
+  /** A key and its certificate are seldom replaced in the same moment, and what keeps them from being read may leave no trace in them. */
   async #checkFiles(): Promise<void> {
     for (const l of this.#all) {
       if (l.tls === null || !l.open) continue;
       const stamp = stampOf(l.tls.files);
-      if (stamp === l.tls.stamp || stamp === this.#failedAt.get(l)) continue;
-      const row = await this.#reload(l);
+      if (stamp === l.tls.stamp) continue;
+      const row = await this.#reload(l, stamp !== this.#failedAt.get(l));
       if (row.error !== null) this.#failedAt.set(l, stamp);
     }
   }

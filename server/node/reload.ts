@@ -48,7 +48,8 @@ export function createReload({ config, core, log, plugins, reloadCertificates }:
     const { refused } = await plugins().updateSettings(changed);
     const taken = changed.filter((key) => !refused.has(config.keys.find(key)?.app ?? ""));
     if (taken.length > 0) done.push(`settings ${taken.join(", ")}`);
-    failed.push(...[...refused].map(([plugin, why]) => `${plugin} goes on with its settings of before: ${why}`));
+    for (const [plugin, why] of refused)
+      failed.push(`${plugin} ${plugins().isRunning(plugin) ? "goes on with its settings of before" : "has stopped"}: ${why}`);
     // What acts after a restart only is told now, while somebody is looking.
     for (const { message } of problemsOf(config)) {
       log.error("the node would not start with this configuration", { why: message });

@@ -171,6 +171,14 @@ test("a certificate that changes: new connections get it, requests that run go o
     await node.ask("POST", "/mqtt/publish", { body: { topic: "a", payload: "still here", client_id: "c" } });
     await until(() => old.text().includes("still here"));
     old.socket.destroy();
+
+    // Nobody looks at the files of one that is stopped, before it is started.
+    for (const [i, [kind]] of PORTS.entries()) expect(node.node.http.stopOne(`https:${kind}`, ports[i] as number)).toBe(true);
+    copyFileSync(first.pair.keyfile, keyfile);
+    copyFileSync(first.pair.certfile, certfile);
+    expect(await node.data<string[]>("PUT", "/reload")).toEqual([]);
+    for (const [i, [kind]] of PORTS.entries()) expect(await node.node.http.startOne(`https:${kind}`, ports[i] as number)).toBe(true);
+    expect(await met()).toEqual(["first", "first"]);
   } finally {
     await node.stop();
   }

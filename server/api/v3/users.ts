@@ -8,7 +8,7 @@ import * as S from "../schemas.ts";
 
 /** Whoever set it would have shut himself out. */
 const NOT_FROM_ELSEWHERE =
-  "the new password must not be empty: an empty one is accepted from this machine alone, and only there it can be set";
+  "the new password must not be empty or public: such a one is accepted from this machine alone, and only there it can be set";
 
 const any = Type.Optional(Type.Unknown());
 const on: readonly Kind[] = ["dashboard", "ctl"];
@@ -80,7 +80,7 @@ export const userRoutes: readonly AnyRoute[] = [
     on,
     body: Type.Object({ old_pwd: any, new_pwd: any }),
     handle: async ({ admin, isLocal, path, params }) => {
-      if (params.new_pwd === "" && !isLocal()) throw new AdminError(CODE.BAD_PARAMETER, NOT_FROM_ELSEWHERE);
+      if (admin.users.isWellKnown(params.new_pwd) && !isLocal()) throw new AdminError(CODE.BAD_PARAMETER, NOT_FROM_ELSEWHERE);
       await admin.users.changePassword(path.username ?? "", params.old_pwd, params.new_pwd);
       return ok();
     },

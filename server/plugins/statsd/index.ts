@@ -101,15 +101,16 @@ const signalsOf = (c: Values): Signal[] => [
   ...(c["statsd.otlp.traces"] ? (["traces"] as const) : []),
 ];
 
-/** null = there is none, or nothing is sent to it. @throws Error naming the key that is no header */
-/** What stands in the URLs for a log-in can be one. @throws Error naming the key */
+/** What stands for a log-in in the URLs that something is sent to can be one. @throws Error naming the key */
 function mustHaveLogins(c: Values): void {
-  for (const key of ["statsd.push.gateway.server", "statsd.otlp.endpoint"] as const) {
+  const used = ["statsd.push.gateway.server", ...(signalsOf(c).length > 0 ? (["statsd.otlp.endpoint"] as const) : [])] as const;
+  for (const key of used) {
     const url = c[key];
     if (url !== null && url !== NONE) withoutLogin(url, key);
   }
 }
 
+/** null = there is none, or nothing is sent to it. @throws Error naming the key that is no header */
 function otlpTarget(c: Values, many: Many, tls: Bun.TLSOptions): OtlpTarget | null {
   const endpoint = c["statsd.otlp.endpoint"];
   if (endpoint === null || signalsOf(c).length === 0) return null;

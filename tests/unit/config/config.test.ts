@@ -265,13 +265,18 @@ test("what the files say of one plugin is read again whatever is wrong with othe
   write("emqx_retainer", `${size} = 5KB\n`);
   write("emqx_management", "management.max_row_limit = many\nnonsense\n");
   write("emqx_statsd", "statsd.timeout = soon\n");
-  writeFileSync(main, "nonsense\nno.such.key = 1\nzone.external.max_inflight = many\n");
+  writeFileSync(main, "zone.external.max_inflight = many\n");
   expect(why("emqx_retainer")).toBe("");
   expect([c.raw(size), c.raw("zone.external.max_inflight"), [...c.faults.keys()]]).toEqual(["5KB", "32", []]);
   expect(why("emqx_management")).toMatch(
     /emqx_management\.conf:2: expected key = value.*\n.*emqx_management\.conf:1: management\.max_row_limit = many/,
   );
   expect(why("emqx_statsd")).toMatch(/emqx_statsd\.conf:1: statsd\.timeout = soon/);
+  // What nobody has may be a misspelt key of this one, or of where its file is.
+  for (const line of ["nonsense", "no.such.key = 1", "plugins.etc_dir /srv"]) {
+    writeFileSync(main, `${line}\n`);
+    expect(why("emqx_retainer")).toStartWith("DIR/emqx.conf:1: ");
+  }
   // In the main file a plugin's line is the plugin's.
   writeFileSync(main, `${size} = much\n`);
   expect(why("emqx_retainer")).toMatch(/^DIR\/emqx\.conf:1: retainer\.max_payload_size = much: expected /);
