@@ -6,7 +6,7 @@ import { byDefault, concreteKeys, type KeyRow, Keys, type NamedTable } from "./k
 import { type Given, type Layer, Layers, type Overridden } from "./layers.ts";
 import { listenersOf } from "./listeners.ts";
 import { CORE_KEYS } from "./schema.ts";
-import { ConfigError, ConfigErrors, type PluginFile, readSources, type SourceOptions, type Written } from "./sources.ts";
+import { aboutOf, ConfigError, ConfigErrors, type PluginFile, readSources, type SourceOptions, type Written } from "./sources.ts";
 import type { ConfigRow, ListenerConfig, NodeConfig, Origin, SettingText, ZoneConfig } from "./types.ts";
 import { fillNode, fillZone, keysByZone, plainZone, zoneOf } from "./zones.ts";
 
@@ -235,10 +235,7 @@ export class Config {
   /** Take over one line of a source, without resolving. */
   write(w: Written, layer: Layer = w.origin === "default" ? "file" : w.origin): ConfigError | null {
     const error = this.check(w.key, w.text);
-    if (error !== null) {
-      const about = [w.app ?? [], this.keys.find(w.key)?.app ?? []].flat();
-      return new ConfigError(`${w.where}: ${error}`, about.length === 0 ? null : about);
-    }
+    if (error !== null) return new ConfigError(`${w.where}: ${error}`, aboutOf(w.app, this.keys.find(w.key)?.app));
     const where = w.origin === "file" ? `in ${w.where}` : w.origin === "env" ? `by ${w.where} in the environment` : `by ${w.where}`;
     this.#layers.of(layer).set(w.key, { text: w.text, where });
     return null;

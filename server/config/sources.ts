@@ -29,6 +29,12 @@ export class ConfigError extends Error {
   }
 }
 
+/** Those of the applications that are known; null = none is. */
+export function aboutOf(...apps: (string | undefined)[]): string[] | null {
+  const known = apps.filter((app) => app !== undefined);
+  return known.length === 0 ? null : known;
+}
+
 /** All that is wrong, not only the first of it. */
 export class ConfigErrors extends Error {
   override readonly name = "ConfigErrors";
@@ -43,7 +49,7 @@ function readFile(file: string, errors: ConfigError[], app?: string): Written[] 
   try {
     textOfFile = readFileSync(file, "utf8");
   } catch (err) {
-    errors.push(new ConfigError(`configuration file ${file} cannot be read: ${whyUnreadable(err)}`, app === undefined ? null : [app]));
+    errors.push(new ConfigError(`configuration file ${file} cannot be read: ${whyUnreadable(err)}`, aboutOf(app)));
     return [];
   }
   return parseFile(file, textOfFile, errors, app);
@@ -60,8 +66,7 @@ function parseFile(file: string, content: string, errors: ConfigError[], app?: s
     const at = line.indexOf("=");
     const where = `${file}:${i + 1}`;
     if (at < 1) {
-      const about = app === undefined ? null : [app];
-      errors.push(new ConfigError(`${where}: expected key = value, found ${JSON.stringify(line.slice(0, 60))}`, about));
+      errors.push(new ConfigError(`${where}: expected key = value, found ${JSON.stringify(line.slice(0, 60))}`, aboutOf(app)));
       continue;
     }
     rows.push({ key: line.slice(0, at).trim(), text: unquoted(line.slice(at + 1).trim()), origin: "file", where, app });

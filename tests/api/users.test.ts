@@ -165,7 +165,8 @@ describe("the default password", () => {
       expect((await set("public", "better")).json).toEqual({ code: 0 });
       expect((await set("better", "", far)).json).toEqual({
         code: 108,
-        message: "the new password must not be empty or public: such a one is accepted from this machine alone, and only there it can be set",
+        message:
+          "the new password must not be empty or public: such a one is accepted from this machine alone, and only there it can be set",
       });
       expect((await set("better", "best", far)).json).toEqual({ code: 0 });
       expect((await set("best", "")).json).toEqual({ code: 0 });
