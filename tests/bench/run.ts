@@ -2,10 +2,10 @@
  * `bun run bench`: BaoMQ's executable beside every other broker that is installed, in one table.
  *
  *   bun run bench                      what the wire carries, and what matching costs
- *   bun run bench wire matching codec scale auth   the parts by name
+ *   bun run bench wire matching codec scale auth hook   the parts by name
  *   --quick                            one short round          --rounds N (3)   --seconds T (3)
  *   --only pairs0,fanin                scenarios (auth: servers) by how their names begin      --brokers baomq,mosquitto
- *   --group traffic,latency,topics,connections,storage                         scenarios by what they are about
+ *   --group traffic,latency,topics,connections,storage,rules                   scenarios by what they are about
  *   --base FILE                        another build of BaoMQ, to compare with: its executable
  *   --json FILE                        every measurement, for machines
  *
