@@ -6,9 +6,11 @@ import * as E from "./encode.ts";
 import { cancelled, many } from "./many.ts";
 import { dropSub, owedRetained } from "./model/packets.ts";
 import { parseFilter } from "./model/topics.ts";
+import { accept, close, drain, feed } from "./sockets.ts";
 import type { Step, StepOf } from "./steps.ts";
 import { DISK_FULL } from "./store.ts";
 import { pass } from "./time.ts";
+import { ADDRESS } from "./transport.ts";
 import type { World } from "./world.ts";
 
 type Doers = { [K in Step["k"]]: (w: World, s: StepOf<K>) => void };
@@ -17,7 +19,7 @@ export function apply(w: World, step: Step): void {
   (DOERS[step.k] as (w: World, s: Step) => void)(w, step);
   if ("c" in step && step.hold !== true) {
     const { conn } = clientOf(w, step.c);
-    if (conn !== null && step.k !== "send" && step.k !== "net" && step.k !== "drain" && step.k !== "close") w.feed(conn);
+    if (conn !== null && step.k !== "send" && step.k !== "net" && step.k !== "drain" && step.k !== "close") feed(w, conn);
   }
   if (step.more === true) return;
   w.endTurn();
@@ -40,7 +42,7 @@ export function answer(w: World): void {
     const { conn } = client;
     if (conn === null || conn.todo.length === 0 || client.answering !== "auto") continue;
     say(conn, 0, Number.POSITIVE_INFINITY);
-    w.feed(conn);
+    feed(w, conn);
   }
 }
 
@@ -95,7 +97,7 @@ function again(conn: Conn, pid: number): void {
 function connect(w: World, s: StepOf<"connect">): void {
   const client = clientOf(w, s.c);
   const fresh = client.conn?.live === true && client.conn.fields === null;
-  const conn = fresh ? (client.conn as Conn) : w.accept(client);
+  const conn = fresh ? (client.conn as Conn) : accept(w, client);
   client.answering = s.how ?? "auto";
   client.holdsRel = s.holdsRel === true;
   const m =
@@ -233,13 +235,14 @@ function api(w: World, s: StepOf<"api">): void {
       );
       return;
     }
-    case "ban":
-      run(() => broker.banned.add({ who: id, as: "client_id", reason: null, desc: null, by: null, until: null }));
-      w.bans.add(id);
+    case "ban": {
+      const ban = s.q === 2 ? ({ who: ADDRESS, as: "ip_address" } as const) : ({ who: id, as: "client_id" } as const);
+      run(() => broker.banned.add({ ...ban, reason: null, desc: null, by: null, until: null }));
+      w.bans.add(ban.who);
       return;
+    }
     case "unban":
-      run(() => void broker.banned.remove("client_id", id));
-      w.bans.delete(id);
+      run(() => w.unban([id, ADDRESS]));
       return;
     case "sendNow":
     case "cancel": {
@@ -262,7 +265,7 @@ function api(w: World, s: StepOf<"api">): void {
 const DOERS: Doers = {
   connect,
   open: (w, s) => {
-    if (clientOf(w, s.c).conn?.live !== true) w.accept(clientOf(w, s.c));
+    if (clientOf(w, s.c).conn?.live !== true) accept(w, clientOf(w, s.c));
   },
   sub(w, s) {
     const conn = connected(w, s.c);
@@ -300,17 +303,17 @@ const DOERS: Doers = {
   close(w, s) {
     const own = w.conns.filter((c) => c.client === clientOf(w, s.c) && !c.gone);
     const conn = s.old === true ? own[0] : own[own.length - 1];
-    if (conn !== undefined) w.close(conn);
+    if (conn !== undefined) close(w, conn);
   },
   send(w, s) {
     const { conn } = clientOf(w, s.c);
-    if (conn !== null) w.feed(conn, s.piece, s.left);
+    if (conn !== null) feed(w, conn, s.piece, s.left);
   },
   net(w, s) {
     const { conn } = clientOf(w, s.c);
     if (conn === null || !conn.live) return;
     const t = conn.transport;
-    if (s.mode === "open") w.drain(conn, Number.POSITIVE_INFINITY);
+    if (s.mode === "open") drain(w, conn, Number.POSITIVE_INFINITY);
     else if (s.mode === "full") t.room = s.room;
     else {
       conn.mayClose = "its socket fails";
@@ -324,7 +327,7 @@ const DOERS: Doers = {
   },
   drain(w, s) {
     const { conn } = clientOf(w, s.c);
-    if (conn !== null) w.drain(conn, s.room);
+    if (conn !== null) drain(w, conn, s.room);
   },
   bad(w, s) {
     const conn = connected(w, s.c);

@@ -4,6 +4,7 @@ import type { Conn } from "./conn.ts";
 import * as E from "./encode.ts";
 import { between, empty, settled } from "./invariants.ts";
 import type { Share } from "./model/types.ts";
+import { accept, close, drain, feed } from "./sockets.ts";
 import { pass } from "./time.ts";
 import { violate } from "./violation.ts";
 import type { World } from "./world.ts";
@@ -21,10 +22,9 @@ export function calm(w: World): void {
   w.answerAll();
   w.endTurn();
   // Who has vanished is noticed now.
-  for (const c of w.conns) if (!c.gone && (c.transport.gone || c.silent || c.transport.closed || c.client.conn !== c)) w.close(c);
+  for (const c of w.conns) if (!c.gone && (c.transport.gone || c.silent || c.transport.closed || c.client.conn !== c)) close(w, c);
   w.endTurn();
-  for (const id of w.bans) w.broker.banned.remove("client_id", id);
-  w.bans.clear();
+  w.unban([...w.bans]);
   for (const c of w.clients) {
     c.answering = "auto";
     c.holdsRel = false;
@@ -51,10 +51,10 @@ function comeBack(w: World): void {
     const s = w.model.session(client.id);
     const { conn } = client;
     if (conn?.live && conn.phase === "connected") continue;
-    if (conn !== null && !conn.gone) w.close(conn);
+    if (conn !== null && !conn.gone) close(w, conn);
     if (s === undefined) continue;
     const last = client.lastConnect;
-    const c = w.accept(client);
+    const c = accept(w, client);
     const fields: E.ConnectFields = {
       version: s.version,
       clientId: client.id,
@@ -67,7 +67,7 @@ function comeBack(w: World): void {
     c.fields = fields;
     c.decoder.version = s.version;
     c.put(E.connect(fields), { kind: "connect", fields, will: null, refuse: undefined });
-    w.feed(c);
+    feed(w, c);
     w.answerAll();
   }
 }
@@ -77,9 +77,9 @@ function quiet(w: World): void {
   for (let round = 0; round < ROUNDS_MAX; round++) {
     for (const c of w.conns) {
       if (c.gone) continue;
-      w.drain(c, Number.POSITIVE_INFINITY);
+      drain(w, c, Number.POSITIVE_INFINITY);
       if (c.transport.paused) continue;
-      w.feed(c);
+      feed(w, c);
     }
     w.answerAll();
     w.endTurn();
@@ -99,7 +99,7 @@ function pingAll(w: World): void {
     if (!c.live || c.phase !== "connected" || c.silent) continue;
     say(c, 0, Number.POSITIVE_INFINITY);
     c.put(E.PINGREQ, { kind: "ping" });
-    w.feed(c);
+    feed(w, c);
   }
 }
 
@@ -164,10 +164,10 @@ function leave(w: World): void {
     if (!c.live || c.phase !== "connected") continue;
     const expiry = c.version === 5 ? 0 : undefined;
     c.put(E.disconnect(c.version, 0, expiry), { kind: "disconnect", code: 0, expiry });
-    w.feed(c);
+    feed(w, c);
   }
   w.endTurn();
-  for (const c of w.conns) if (!c.gone) w.close(c);
+  for (const c of w.conns) if (!c.gone) close(w, c);
   w.endTurn();
   for (const s of [...w.model.sessions.values()]) {
     w.event(

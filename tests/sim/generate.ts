@@ -25,6 +25,8 @@ export interface Setup {
   random: number;
   /** `storage.sync = always`, and a kill is a loss of power. */
   always: boolean;
+  /** `storage.on_error = accept`: a disk that fails changes nothing, until the process ends. */
+  accept: boolean;
 }
 
 export interface History {
@@ -99,7 +101,7 @@ function makeSetup(r: Rng): Setup {
     [1, r.between(8, 24)],
   ]);
   const one = r.chance(0.3) ? r.pick([3, 4, 5] as const) : null;
-  return {
+  const setup = {
     clients,
     versions: Array.from(
       { length: clients },
@@ -128,6 +130,8 @@ function makeSetup(r: Rng): Setup {
     random: r.u32(),
     always: r.chance(0.2),
   };
+  // From a row of numbers of its own: a seed stays the history that it was.
+  return { ...setup, accept: new Rng(setup.random + 2).chance(0.25) };
 }
 
 type Maker = () => Step[];

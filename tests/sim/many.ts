@@ -2,6 +2,7 @@
 import { Message } from "../../server/core/message.ts";
 import { clientOf } from "./apply.ts";
 import * as E from "./encode.ts";
+import { feed } from "./sockets.ts";
 import type { StepOf } from "./steps.ts";
 import { violate } from "./violation.ts";
 import type { World } from "./world.ts";
@@ -34,7 +35,7 @@ export function many(w: World, s: StepOf<"many">): void {
   })); // biome-ignore format: one thing
   const id = client.pid();
   conn.put(E.subscribe(conn.version, id, requests, 0), { kind: "subscribe", id, requests, subId: 0 });
-  w.feed(conn);
+  feed(w, conn);
   const session = w.broker.sessions.get(client.id);
   if (session === undefined || conn.phase !== "connected") return;
   let looks = 0;
@@ -60,7 +61,7 @@ export function many(w: World, s: StepOf<"many">): void {
     pid: 0,
     dup: false,
   });
-  w.feed(conn);
+  feed(w, conn);
   if (looks > LOOKS_MAX * n + 1000) violate("work", `one message to ${n} overlapping filters of one client took ${looks} looks at them`);
   const un = client.pid();
   const filters = requests.map((r) => r.filter);

@@ -1,6 +1,9 @@
 /** The socket of one simulated connection, with all that a real one may do to whoever writes to it. */
 import type { Transport } from "../../server/core/ports.ts";
 
+/** Where all clients come from. */
+export const ADDRESS = "10.0.0.1";
+
 /** Bytes the peer's side has taken, and how much was durable when they left. */
 export interface Taken {
   readonly bytes: Buffer;

@@ -3,7 +3,6 @@ import { drainMicrotasks } from "bun:jsc";
 import type { NodeConfig, ZoneConfig } from "../../server/config/types.ts";
 import type { Broker } from "../../server/core/broker.ts";
 import { buildCore, type Core } from "../../server/core/core.ts";
-import type { ListenerInfo } from "../../server/core/ports.ts";
 import type { MemoryLevel } from "../../server/core/watch/memory.ts";
 import { delayedPublish } from "../../server/plugins/delayed_publish/index.ts";
 import { PluginManager } from "../../server/plugins/manager.ts";
@@ -12,7 +11,7 @@ import { retainer } from "../../server/plugins/retainer/index.ts";
 import { testNode, testZone } from "../support/zone.ts";
 import { Chaos } from "./chaos.ts";
 import { SimClock } from "./clock.ts";
-import { Client, Conn, type Sent } from "./conn.ts";
+import { Client, type Conn, type Sent } from "./conn.ts";
 import type { Setup } from "./generate.ts";
 import { type Awaited, listen } from "./listen.ts";
 import { SimLog } from "./log.ts";
@@ -23,8 +22,9 @@ import { read } from "./model/receive.ts";
 import { dueAnew, restored } from "./model/restore.ts";
 import { PoolWatch } from "./pool_watch.ts";
 import { Rng } from "./rng.ts";
+import { left } from "./sockets.ts";
 import { type Disk, memoryDisk, SimStore, sqliteDisk } from "./store.ts";
-import { SimTransport } from "./transport.ts";
+import { ADDRESS } from "./transport.ts";
 import { surface, violate } from "./violation.ts";
 
 export interface WorldOptions {
@@ -98,12 +98,12 @@ export class World implements Outside {
       idleTimeoutMs,
     });
     this.zone.sessionExpiryIntervalMs = setup.sessionExpiryMs;
-    this.node = testNode({ sharedStrategy: setup.strategy });
+    this.node = testNode({ sharedStrategy: setup.strategy, storageOnError: setup.accept ? "accept" : "refuse" });
     this.acl = setup.acl;
     this.mqueueLimitMax = maxMqueueLen === 0 ? Number.POSITIVE_INFINITY : maxMqueueLen;
     this.#random = new Rng(setup.random);
     this.#fate = new Rng(setup.random + 1);
-    this.model = new Model(this.clock, this.zone);
+    this.model = new Model(this.clock, this.zone, setup.accept);
     this.chaos = new Chaos(this);
     this.disk = o.sqlite === true ? sqliteDisk(this.log) : memoryDisk(setup.always);
     this.clients = setup.versions.map((v, i) => new Client(i, `c${i}`, v));
@@ -125,7 +125,9 @@ export class World implements Outside {
         model.committed = Math.max(model.committed, upTo);
       },
       () => {
-        model.storeFails = model.everFailed = true;
+        model.everFailed = true;
+        // With `accept` nobody may notice.
+        model.storeFails = !this.setup.accept;
       },
     );
     let ids = 0;
@@ -195,7 +197,7 @@ export class World implements Outside {
     return false;
   }
   banned(clientId: string): boolean {
-    return this.bans.has(clientId);
+    return this.bans.has(clientId) || this.bans.has(ADDRESS);
   }
   denies(topic: string): boolean {
     return this.acl && (topic.startsWith(DENIED) || (this.denyMore && topic.startsWith(CHANGED)));
@@ -252,7 +254,7 @@ export class World implements Outside {
     if (conn !== null) conn.doubtful = false;
     if (!this.store.pending && !this.store.unsynced) model.committed = model.ev;
     // Until the broker has noticed that the disk works again.
-    model.storeFails = this.broker.durability.failed;
+    model.storeFails = this.broker.durability.failed && !this.setup.accept;
     for (const s of model.sessions.values()) {
       const real = this.broker.sessions.get(s.id);
       s.real ??= real ?? null;
@@ -269,7 +271,7 @@ export class World implements Outside {
     const max = c.fields?.maxPacket ?? 0;
     // What has to be said does not fit into what the client takes.
     if (c.reason === "packet_too_large" && max > 0 && max < 300) return true;
-    return this.model.everFailed && c.reason.startsWith("storage");
+    return this.model.everFailed && !this.setup.accept && c.reason.startsWith("storage");
   }
 
   /** Whom the broker has closed: it must, it may, or it must not. */
@@ -285,7 +287,7 @@ export class World implements Outside {
       if (c.mayClose === "" && !this.model.storeFails)
         violate("unexpected_close", `${c.name} (version ${c.version}) was closed: ${c.reason}`);
       if (c.left) {
-        this.#left(c);
+        left(this, c);
         continue;
       }
       c.session?.disturbedIn.add(this.model.ev);
@@ -345,80 +347,6 @@ export class World implements Outside {
     this.event(a.answer);
   }
 
-  // ---- connections
-
-  accept(client: Client): Conn {
-    const transport = new SimTransport("10.0.0.1", 40_000 + this.conns.length, () => this.model.committed);
-    const listener: ListenerInfo = {
-      protocol: "mqtt:tcp",
-      name: "external",
-      isWebSocket: false,
-      zone: "external",
-      peerCertAsUsername: "",
-      shutdowns: new Map(),
-    };
-    let conn!: Conn;
-    this.event(() => {
-      const channel = this.broker.accept(transport, listener, null);
-      conn = new Conn(this.conns.length, client, transport, channel, this.clock.monotonic, listener.shutdowns);
-      this.conns.push(conn);
-      client.conns.push(conn);
-    });
-    client.conn = conn;
-    return conn;
-  }
-
-  /** Hand over what is on the client's wire, in pieces; `left` bytes stay. */
-  feed(conn: Conn, piece = 0, left = 0): void {
-    let n = conn.pendingBytes - left;
-    while (n > 0 && conn.live && !conn.transport.paused && !conn.silent) {
-      const k = piece > 0 ? Math.min(piece, n) : n;
-      n -= k;
-      const chunk = conn.take(k);
-      const cut = conn.wire[0];
-      // Seen to be wrong before it is whole.
-      if (cut?.sent.kind === "bad" && cut.at > 0) conn.mayClose ||= "bad bytes";
-      conn.fedBytes += chunk.length;
-      conn.lastRecv = this.clock.monotonic;
-      this.event(() => conn.channel.onData(chunk), conn);
-      // While the connection waits for an answer it may keep what has come; small chunks are held on to by what is in flight.
-      if (chunk.length > this.broker.slab.light && !this.awaited.some((a) => a.conn === conn)) conn.poison.push(chunk);
-    }
-  }
-
-  close(conn: Conn, reason = "closed"): void {
-    if (conn.gone || conn.left) return;
-    // What the kernel has taken arrives before the end.
-    read(this.model, conn);
-    conn.silent = true;
-    this.event(
-      () => conn.channel.onClose(reason),
-      null,
-      () => {
-        conn.transport.gone = true;
-        conn.left = true;
-        if (conn.channel.phase === "closed") this.#left(conn);
-        // What it has sent is to be handled first.
-        else conn.mayClose ||= "has left";
-      },
-    );
-  }
-
-  #left(conn: Conn): void {
-    conn.gone = true;
-    this.model.closed(conn, false);
-  }
-
-  drain(conn: Conn, room: number): void {
-    const t = conn.transport;
-    t.room = room;
-    if (!t.owesDrain || t.closed || conn.gone || t.gone || room === 0) return;
-    t.owesDrain = false;
-    this.event(() => conn.channel.onDrain(), conn);
-    // Only somebody who has just been refused hears of room again.
-    if (t.room === 0) t.owesDrain = true;
-  }
-
   // ---- the end of the process
 
   kill(): void {
@@ -459,6 +387,14 @@ export class World implements Outside {
     this.model.retainer = this.plugins.isRunning("emqx_retainer");
     // What it was still to send to slow readers, it does not any more.
     if (name === "emqx_retainer" && what !== "load") this.model.noneRetained("the retainer was unloaded");
+  }
+
+  /** Client identifiers, or where all come from. */
+  unban(who: readonly string[]): void {
+    for (const name of who) {
+      this.broker.banned.remove(name === ADDRESS ? "ip_address" : "client_id", name);
+      this.bans.delete(name);
+    }
   }
 
   /** The model takes over what the broker has, where nobody can foretell it. */

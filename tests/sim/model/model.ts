@@ -56,8 +56,15 @@ export class Model {
   constructor(
     readonly clock: SimClock,
     readonly zone: ZoneConfig,
+    /** `storage.on_error = accept`. */
+    readonly accept: boolean,
   ) {
     this.relLimited(zone.awaitRelTimeoutMs);
+  }
+
+  /** Was somebody told of event `ev` before it was durable, who must not be? `committed`: up to where everything was then. */
+  tooEarly(ev: number, committed: number): boolean {
+    return ev > committed && !(this.accept && this.everFailed);
   }
 
   /** The time the broker waits for PUBREL has changed. */

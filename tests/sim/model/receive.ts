@@ -126,7 +126,7 @@ function answered(model: Model, conn: Conn, type: string, id: number, codes: rea
   if (bad && !e.may)
     violate("answer_code", `${conn.name}: ${type} ${id} says ${codes.join(" ")}, expected ${JSON.stringify(e.each ?? e.codes)}`);
   const refused = (codes[0] ?? 0) >= 0x80;
-  if (e.durable && !refused && e.ev > committed) {
+  if (e.durable && !refused && model.tooEarly(e.ev, committed)) {
     violate(
       `ack_before_commit${model.everFailed ? "_failing" : ""}`,
       `${conn.name}: ${type} ${id} left before what it promises was committed`,
@@ -145,7 +145,7 @@ function released(model: Model, conn: Conn, pid: number, committed: number): voi
   if (at >= 0) {
     const e = (list as Expected[])[at] as Expected;
     list?.splice(at, 1);
-    if (e.durable && e.ev > committed)
+    if (e.durable && model.tooEarly(e.ev, committed))
       violate(`ack_before_commit${model.everFailed ? "_failing" : ""}`, `${conn.name}: PUBREL ${pid} left before PUBREC was committed`);
   } else if (s !== null && !conn.unsure && !s.recs.has(pid))
     violate("pubrel_unexpected", `${conn.name}: PUBREL ${pid}, but no PUBREC was sent for it`);
