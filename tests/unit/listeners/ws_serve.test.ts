@@ -1,4 +1,5 @@
-import { afterEach, describe, expect, test } from "bun:test";
+import { afterEach, describe, expect, spyOn, test } from "bun:test";
+import { WsOpenings } from "../../../server/listeners/ws_openings.ts";
 import { asksFor } from "../../../server/listeners/ws_serve.ts";
 import { config, connect, type Recorder, serve, stopAll, until } from "./harness.ts";
 
@@ -260,8 +261,10 @@ describe("WebSockets by Bun.serve whose CONNECT has not come", () => {
     b.write(half);
     const c = await come(f.port);
     say(c);
+    const looks = spyOn(WsOpenings.prototype, "tick");
     f.clock.forward(999);
-    await Bun.sleep(250);
+    await until(() => looks.mock.calls.length >= 2);
+    looks.mockRestore();
     expect(f.channels.map((x) => x.reason)).toEqual([null, null, null]);
     f.clock.forward(1);
     await until(() => f.channels[2]?.chunks.length === 1);
