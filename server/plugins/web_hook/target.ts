@@ -69,6 +69,7 @@ async function post(
   unixMs: number,
 ): Promise<Answer & { afterMs: number }> {
   const { url, method, tls } = target;
+  const { href, origin } = fixedOf(target);
   const { body, headers } = requestOf(target, events, unixMs);
   const init: BunFetchRequestInit = {
     method,
@@ -81,9 +82,11 @@ async function post(
     ...(url.protocol === "https:" && tls !== null && { tls }),
   };
   try {
-    return await sendingSlots.run(url.origin, signal, async () => {
-      const response = await fetch(url, init);
-      return { status: response.status, text: await toldBy(response), afterMs: retryAfter(response, unixMs) };
+    return await sendingSlots.run(origin, signal, async () => {
+      const response = await fetch(href, init);
+      const { status } = response;
+      const text = status === 204 ? "" : await toldBy(response);
+      return { status, text, afterMs: response.ok ? 0 : retryAfter(response, unixMs) };
     });
   } catch (err) {
     throw new SendError("away", wordsWith(target.keys, err));
@@ -135,6 +138,26 @@ function retryAfter({ headers }: Response, unixMs: number): number {
   return Number.isFinite(ms) && ms > 0 ? ms : 0;
 }
 
+/** What is the same in every request to it. */
+interface Fixed {
+  /** A URL makes these texts anew each time it is asked for them. */
+  readonly href: string;
+  readonly origin: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+const fixed = new WeakMap<Target, Fixed>();
+
+function fixedOf(target: Target): Fixed {
+  let found = fixed.get(target);
+  if (found === undefined) {
+    const { href, origin } = target.url;
+    found = { href, origin, headers: Object.fromEntries(target.headers) };
+    fixed.set(target, found);
+  }
+  return found;
+}
+
 export function requestOf(
   target: Target,
   events: readonly WebHookEvent[],
@@ -149,7 +172,7 @@ export function requestOf(
       "content-type": type,
       ...(target.cloudEvents === "binary" && first !== undefined && binaryHeaders(target, first)),
       ...(target.secret !== null && signatureOf(target.secret, id, Math.floor(unixMs / 1000), body)),
-      ...Object.fromEntries(target.headers),
+      ...fixedOf(target).headers,
     },
   };
 }
