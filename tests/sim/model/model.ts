@@ -197,7 +197,7 @@ export class Model {
     }
     if (this.much(s, m) && qos === 0) letOffShare(share, "much in one turn");
     if (m.payload.length === 0) letOffShare(share, "empty payloads look alike");
-    if (tooLarge(s, m, 1)) letOffShare(share, "too large");
+    if (tooLarge(s.conn?.fields?.maxPacket ?? 0, m, 1)) letOffShare(share, "too large");
     if (qos === 0 && !this.takesQos0(s)) share.must = false;
     else if (qos > 0 && s.conn === null && !s.persistent) share.must = false;
     this.crowd(s);
@@ -232,7 +232,7 @@ export class Model {
       d.loose = true;
     } else if (qos === 0 && !this.takesQos0(s)) letOff(d, "QoS 0 to somebody who does not read");
     else if (s.conn === null && !s.persistent) letOff(d, "no session");
-    else if (tooLarge(s, m, ids.length)) letOff(d, "too large");
+    else if (tooLarge(s.conn?.fields?.maxPacket ?? 0, m, ids.length)) letOff(d, "too large");
     if (this.much(s, m)) for (const x of [...s.waiting, d]) if (x.qos === 0) letOff(x, "much in one turn");
     if (m.payload.length === 0) letOff(d, "empty payloads look alike");
     s.waiting.add(d);
@@ -288,9 +288,14 @@ export class Model {
     for (const d of s.waiting) s.turnBytes += d.m.payload.length;
     for (const list of this.shares.values())
       for (const x of list) if (x.taken === null && x.members.has(s)) s.turnBytes += x.m.payload.length;
-    for (const d of s.waiting) if (tooLarge(s, d.m, d.ids.length)) letOff(d, "too large");
+    this.dropTooLarge(s, s.conn?.fields?.maxPacket ?? 0);
+  }
+
+  /** What waits for it, and is more than a connection takes. `max`: its Maximum Packet Size; 0 = any. */
+  dropTooLarge(s: Session, max: number): void {
+    for (const d of s.waiting) if (tooLarge(max, d.m, d.ids.length)) letOff(d, "too large");
     for (const list of this.shares.values())
-      for (const x of list) if (x.taken === null && x.members.has(s) && tooLarge(s, x.m, 1)) letOffShare(x, "too large");
+      for (const x of list) if (x.taken === null && x.members.has(s) && tooLarge(max, x.m, 1)) letOffShare(x, "too large");
   }
 
   /** The connection is over: will, then the session's own fate. */
@@ -394,8 +399,7 @@ export class Model {
 }
 
 /** More than the packet can take with everything the broker may add. */
-function tooLarge(s: Session, m: Msg, ids: number): boolean {
-  const max = s.conn?.fields?.maxPacket ?? 0;
+function tooLarge(max: number, m: Msg, ids: number): boolean {
   return max > 0 && m.payload.length + Buffer.byteLength(m.topic) + 60 + ids * 5 + (m.props.user === undefined ? 0 : 30) > max;
 }
 

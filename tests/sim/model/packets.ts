@@ -119,9 +119,12 @@ function connect(model: Model, conn: Conn, sent: Sent & { kind: "connect" }, out
     conn.pendingWill = sent.will === null || fields.will === undefined ? null : { m: sent.will, delay: fields.will.delay };
     conn.phase = "connecting";
     conn.unsure = true;
-    // It may have been connected for a moment.
+    // It may have been connected for a moment, in which what is too large for it was dropped.
     const known = model.session(fields.clientId);
-    if (known !== undefined) known.connNo++;
+    if (known !== undefined) {
+      known.connNo++;
+      model.dropTooLarge(known, fields.maxPacket ?? 0);
+    }
     return;
   }
   let s = model.session(fields.clientId);
