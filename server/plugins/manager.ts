@@ -306,7 +306,7 @@ export class PluginManager {
     return touched.reduce<string | null>((why, { plugin, settings }) => why ?? settings.astray(() => next(plugin.name), typed), null);
   }
 
-  /** With the settings as they are now; when it does not start with them, with those of before. */
+  /** As it is to be now; when it does not start so, as it was before. @throws PluginError that says so where it runs no more */
   private async restart(slot: Slot, restore: () => void): Promise<void> {
     // What cannot be read is no reason to stop it.
     slot.settings.values();
@@ -315,9 +315,10 @@ export class PluginManager {
       await this.start(slot);
     } catch (err) {
       restore();
-      const error = slot.error;
-      await this.start(slot).catch(() => {});
-      slot.error = error;
+      await this.start(slot).catch((second: unknown) => {
+        const stopped = `it has stopped: as it was before it does not start either (${wordsOf(second)})`;
+        throw new PluginError("failed", `${wordsOf(err)}; ${stopped}`);
+      });
       throw err;
     }
   }

@@ -712,6 +712,39 @@ describe("settings", () => {
     expect([m.config.raw("probe.word"), m.config.raw("other.limit")]).toEqual(["good", "7"]);
   });
 
+  test("what is taken back is taken back once: what was read while it was started again stays", async () => {
+    const p = probe("probe", {}, (ctx) => {
+      if (ctx.config["probe.word"] === "bad") throw new Error("not bad");
+      if (p.starts.length < 3) return;
+      m.rewrite("probe.word = newer\n");
+      m.config.reread(() => true);
+    });
+    const m = await running(p.plugin, { settings: { "probe.word": "good" } });
+    m.rewrite("probe.word = bad\n");
+    await failure(m.manager.reload("probe"));
+    expect([m.config.raw("probe.word"), p.starts.length]).toEqual(["newer", 3]);
+  });
+
+  test("where it does not start as it was before either, it says that it has stopped, and why", async () => {
+    const world = { fails: false };
+    const p = probe("probe", {}, (ctx) => {
+      if (ctx.config["probe.word"] === "bad") throw new Error("not bad");
+      if (world.fails) throw new Error("the port is in use");
+    });
+    const { manager, rewrite, replaceConfig } = await running(p.plugin, { settings: { "probe.word": "good" } });
+    const why = "not bad; it has stopped: as it was before it does not start either (the port is in use)";
+    world.fails = true;
+    rewrite("probe.word = bad\n");
+    expect((await failure(manager.reload("probe"))).message).toBe(why);
+    expect(manager.list()[0]).toMatchObject({ active: false, error: why });
+    world.fails = false;
+    rewrite("");
+    await manager.load("probe");
+    world.fails = true;
+    await expect(replaceConfig("probe", { "probe.word": "bad" })).rejects.toThrow(`probe does not run with it: ${why}`);
+    expect(manager.list()[0]).toMatchObject({ active: false, error: `config: ${why}` });
+  });
+
   test("who does not run with what its file says is asked about its own keys alone", async () => {
     const p = probe("probe", {}, (ctx) => {
       if (ctx.config["probe.word"] === "bad") throw new Error("word refused");
