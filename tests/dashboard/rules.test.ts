@@ -319,7 +319,7 @@ describe("dead letters", () => {
     // Its queue has room for no more.
     app.api.resendLetters = async () => ({ resent: 4 });
     await model.resend();
-    expect(app.notices.toasts.value.at(-1)?.text).toBe("4 are sent again");
+    expect(app.notices.toasts.value.at(-1)?.text).toBe("Sent again: 4 of 9. The queue has no room for more.");
     model.dispose();
   });
 });

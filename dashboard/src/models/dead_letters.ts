@@ -48,8 +48,8 @@ export function createDeadLetters({ api, link, act, i18n, notices }: App, keeper
       const done = await act(async () => {
         ({ resent } = await api.resendLetters(keeper, ids));
       });
-      // No more than the queue has room for.
-      if (done) notices.ok(i18n.t("letters.resent", { n: resent }));
+      const isAll = resent === ids.length;
+      if (done) notices.ok(isAll ? i18n.t("letters.resent", { n: resent }) : i18n.t("letters.noRoom", { n: resent, count: ids.length }));
       await after(done);
     },
     async remove() {
