@@ -306,20 +306,26 @@ export class PluginManager {
     return touched.reduce<string | null>((why, { plugin, settings }) => why ?? settings.astray(() => next(plugin.name), typed), null);
   }
 
-  /** As it is to be now; when it does not start so, as it was before. @throws PluginError that says so where it runs no more */
+  /**
+   * As it is to be now; when it does not start so, as it was before. Whoever it may refuse is refused meanwhile: a start may take long, and hang on the
+   * access chain at its end. @throws PluginError that says so where it runs no more, and then nobody is refused for it
+   */
   private async restart(slot: Slot, restore: () => void): Promise<void> {
     // What cannot be read is no reason to stop it.
     slot.settings.values();
-    await this.stop(slot);
+    const takeBar = slot.running?.bar() ?? null;
+    const stopped = takeBar === null ? "it has stopped" : "it has stopped, and refuses nobody any more";
     try {
-      await this.start(slot);
-    } catch (err) {
-      restore();
-      await this.start(slot).catch((second: unknown) => {
-        const stopped = `it has stopped: as it was before it does not start either (${wordsOf(second)})`;
-        throw new PluginError("failed", `${wordsOf(err)}; ${stopped}`);
+      await this.stop(slot);
+      await this.start(slot).catch(async (err: unknown) => {
+        restore();
+        await this.start(slot).catch((second: unknown) => {
+          throw new PluginError("failed", `${wordsOf(err)}; ${stopped}: as it was before it does not start either (${wordsOf(second)})`);
+        });
+        throw err;
       });
-      throw err;
+    } finally {
+      takeBar?.();
     }
   }
 

@@ -131,7 +131,7 @@ describe("a plugin from a file that keeps strangers out, and is read again", () 
   /** It refuses everybody, and says in the log that it has started. */
   const guard = (version: string, start = "", name = "guard", type = "text"): string => `export default {
     name: "${name}", version: "${version}", activeByDefault: true, config: { "guard.word": { type: "${type}" } },
-    start(ctx) {
+    async start(ctx) {
       ${start}
       ctx.log.info("started ${version}");
       ctx.hook("client.authenticate", () => ({ allow: false }));
@@ -152,10 +152,10 @@ describe("a plugin from a file that keeps strangers out, and is read again", () 
     return packet?.cmd === "connack" && packet.reasonCode;
   }
   /** What strangers hear while it is under way and behind it, and why it failed. */
-  async function reloaded(m: Managed): Promise<{ heard: unknown[]; why: string | null }> {
+  async function during(m: Managed, work: Promise<unknown>): Promise<{ heard: unknown[]; why: string | null }> {
     const heard = new Set<unknown>();
     let why: string | null | undefined;
-    void m.manager.reload("guard").then(
+    void work.then(
       () => (why = null),
       (err: Error) => (why = err.message),
     );
@@ -166,6 +166,7 @@ describe("a plugin from a file that keeps strangers out, and is read again", () 
     heard.add(answer(m));
     return { heard: [...heard], why };
   }
+  const reloaded = (m: Managed) => during(m, m.manager.reload("guard"));
 
   const wrong: [what: string, files: Record<string, string>, why: RegExp, starts: string[]][] = [
     ["a file that does not compile", { "guard.ts": "export default {" }, /line 1/, ["v1"]],
@@ -199,6 +200,19 @@ describe("a plugin from a file that keeps strangers out, and is read again", () 
       writeFileSync(join(dir, "guard.conf"), "");
       expect([await reloaded(m), row(m, "guard")]).toMatchObject([{ heard: [0x87], why: null }, { version: "v3", active: true, error: null }]);
     });
+
+  test("a start that takes its time before it refuses anybody: until then nobody comes in, whether it starts or not", async () => {
+    const slow = "for (let turns = 0; turns < 5; turns++) await new Promise((done) => setImmediate(done));";
+    const dir = dirWith({ "guard.ts": guard("v1", slow) });
+    const m = await guarded(dir);
+    writeFileSync(join(dir, "guard.ts"), guard("v2", slow));
+    expect(await reloaded(m)).toEqual({ heard: [0x87, 0x88], why: null });
+    expect(await during(m, m.replaceConfig("guard", { "guard.word": "mine" }))).toEqual({ heard: [0x87, 0x88], why: null });
+    writeFileSync(join(dir, "guard.ts"), guard("v3", `${slow} throw new Error('no server');`));
+    expect(await reloaded(m)).toEqual({ heard: [0x87, 0x88], why: "no server" });
+    expect(starts(m)).toEqual(["started v1", "started v2", "started v2", "started v2"]);
+    expect(m.kit.hooks.at["client.authenticate"].map(({ id }) => id)).toEqual(["guard"]);
+  });
 
   test("a value of the API's that it cannot use any more is no reason to stop it", async () => {
     const dir = dirWith({ "guard.ts": guard("v1") });
