@@ -31,9 +31,10 @@ export interface Described {
 export async function reread(one: Described, configuration: PluginConfiguration, isTaken: (name: string) => boolean): Promise<() => void> {
   const { plugin: former, settings, file } = one;
   const { source } = settings;
+  // Before the file, whose import runs what stands in it: for a slip in these lines nothing of it is to have happened.
+  const lines = file === null ? [] : linesBeside(file);
   const plugin = file === null ? former : await importExternal(file);
   if (isTaken(plugin.name)) throw new Error(`the name ${plugin.name} is taken`);
-  const lines = file === null ? [] : linesBeside(file);
   const undo = [configuration.reread(former.name)];
   const takeBack = (): void => {
     if (undo.length === 0) return;

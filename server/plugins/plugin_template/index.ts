@@ -24,8 +24,9 @@
  * What `ctx` offers is described in ../plugin.ts, the hook points and their arguments in ../../core/hooks.ts. Mind what a hook costs:
  * a `message.publish` handler without a filter ({ prefix } or { retained: true }) and a `message.delivered` handler make the broker
  * look at every single message, which it otherwise forwards as it came. `plugins reload` imports the file while the former one runs: what can be
- * there only once, such as a port, is opened by `start`. Whoever hangs on `client.authenticate` or `client.check_acl`, if only to look on, keeps everybody
- * out, or from any topic, from its stop until its `start` is through.
+ * there only once, such as a port, is opened by `start`. Import modules of your own at the top of the file: one that `start` imports may be newer than the
+ * file, which is started again as it was where the new one cannot be used. Whoever hangs on `client.authenticate` or `client.check_acl`, if only to look on,
+ * is in the way of everybody from its stop until its `start` is through.
  */
 import type { HookPoint } from "../../core/hooks.ts";
 import type { Message } from "../../core/message.ts";

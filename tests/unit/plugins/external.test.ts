@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from "bun:test";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { externalFiles, importExternal } from "../../../server/plugins/external.ts";
 import { TestKit } from "../../support/test_broker.ts";
@@ -172,7 +172,12 @@ describe("a plugin from a file that keeps strangers out, and is read again", () 
     ["a file that does not compile", { "guard.ts": "export default {" }, /line 1/, ["v1"]],
     ["one that is no plugin", { "guard.ts": "export default 5;" }, /no default export/, ["v1"]],
     ["a line that is none", { "guard.conf": "guard.word : x\n" }, /guard\.conf:1: expected key = value/, ["v1"]],
-    ["a key that it has not", { "guard.ts": guard("v2"), "guard.conf": "guard.nope = 1\n" }, /guard\.conf:1: guard has no key guard\.nope/, ["v1"]],
+    [
+      "a key that it has not",
+      { "guard.ts": guard("v2"), "guard.conf": "guard.nope = 1\n" },
+      /guard\.conf:1: guard has no key guard\.nope/,
+      ["v1"],
+    ],
     [
       "a value of another kind",
       { "guard.ts": guard("v2", "", "guard", "integer"), "guard.conf": "guard.word = x\n" },
@@ -198,8 +203,23 @@ describe("a plugin from a file that keeps strangers out, and is read again", () 
       expect([m.manager.configRows("guard")[0]?.value, starts(m).at(-1), answer(m)]).toEqual(["yours", "started v1", 0x87]);
       writeFileSync(join(dir, "guard.ts"), guard("v3"));
       writeFileSync(join(dir, "guard.conf"), "");
-      expect([await reloaded(m), row(m, "guard")]).toMatchObject([{ heard: [0x87], why: null }, { version: "v3", active: true, error: null }]);
+      expect([await reloaded(m), row(m, "guard")]).toMatchObject([
+        { heard: [0x87], why: null },
+        { version: "v3", active: true, error: null },
+      ]);
     });
+
+  test("nothing in the file is run while the lines beside it cannot be read", async () => {
+    const dir = dirWith({ "guard.ts": guard("v1") });
+    const m = await guarded(dir);
+    const ran = join(dir, "ran");
+    const text = `import { writeFileSync } from "node:fs";\nwriteFileSync(${JSON.stringify(ran)}, "");\n${guard("v2")}`;
+    for (const [name, written] of Object.entries({ "guard.ts": text, "guard.conf": "guard.word : x\n" }))
+      writeFileSync(join(dir, name), written);
+    expect([(await reloaded(m)).why, existsSync(ran)]).toEqual([expect.stringContaining("guard.conf:1: expected key = value"), false]);
+    writeFileSync(join(dir, "guard.conf"), "");
+    expect([(await reloaded(m)).why, existsSync(ran)]).toEqual([null, true]);
+  });
 
   test("a start that takes its time before it refuses anybody: until then nobody comes in, whether it starts or not", async () => {
     const slow = "for (let turns = 0; turns < 5; turns++) await new Promise((done) => setImmediate(done));";
