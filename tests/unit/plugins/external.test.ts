@@ -228,7 +228,8 @@ describe("a plugin from a file that keeps strangers out, and is read again", () 
     writeFileSync(join(dir, "guard.ts"), guard("v2", slow));
     expect(await reloaded(m)).toEqual({ heard: [0x87, 0x88], why: null });
     expect(await during(m, m.replaceConfig("guard", { "guard.word": "mine" }))).toEqual({ heard: [0x87, 0x88], why: null });
-    writeFileSync(join(dir, "guard.ts"), guard("v3", `${slow} throw new Error('no server');`));
+    const passing = 'ctx.hook("client.authenticate", () => null);';
+    writeFileSync(join(dir, "guard.ts"), guard("v3", `${passing} ${slow} throw new Error('no server');`));
     expect(await reloaded(m)).toEqual({ heard: [0x87, 0x88], why: "no server" });
     expect(starts(m)).toEqual(["started v1", "started v2", "started v2", "started v2"]);
     expect(m.kit.hooks.at["client.authenticate"].map(({ id }) => id)).toEqual(["guard"]);
