@@ -281,11 +281,12 @@ export class Config {
     throw new ConfigErrors(wrong);
   }
 
-  /** Another table, and other lines beside it. What the API says of keys counts where somebody has them, and can use it, now. */
+  /** Another table, and other lines beside it. What the API says of a key waits while nobody has it, and then for somebody who can use it. */
   #takeTable(app: string, table: NamedTable | undefined, isOwn: (line: [string, unknown]) => boolean, beside: [string, Given][]): void {
     this.keys.put(app, table);
     const rest = [...this.#layers.of("beside")].filter((line) => !isOwn(line));
     this.#layers.replace("beside", new Map([...rest, ...beside]));
+    // Where a key stays its value does, usable or not: whoever reads it says what is wrong, instead of going without it in silence.
     for (const key of [...this.#layers.of("api").keys()]) if (this.keys.find(key) === undefined) this.#setAside(key);
     // A copy: what stays one is put behind the others.
     for (const [key, text] of [...this.#strangers]) if (text === null || this.check(key, text) === null) this.#override(key, text);
