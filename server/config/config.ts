@@ -2,9 +2,10 @@
 import { existsSync } from "node:fs";
 import { withoutSecrets } from "../lib/mask.ts";
 import { ValueError } from "../lib/units.ts";
-import { byDefault, concreteKeys, type KeyRow, Keys, type NamedTable } from "./keys.ts";
+import { byDefault, type KeyRow, Keys, type NamedTable } from "./keys.ts";
 import { type Given, type Layer, Layers, type Overridden } from "./layers.ts";
 import { listenersOf } from "./listeners.ts";
+import { rowOf, rowsOf } from "./rows.ts";
 import { CORE_KEYS } from "./schema.ts";
 import { aboutOf, ConfigError, ConfigErrors, type PluginFile, readSources, type SourceOptions, type Written } from "./sources.ts";
 import type { ConfigRow, ListenerConfig, NodeConfig, Origin, SettingText, ZoneConfig } from "./types.ts";
@@ -256,19 +257,48 @@ export class Config {
     return [];
   }
 
-  /** A plugin that is not built in has come, with the lines of the file beside it. @throws ConfigErrors */
-  adopt(table: NamedTable, lines: readonly Omit<Written, "origin">[]): void {
+  /**
+   * A plugin that is not built in has come (again), with the lines of the file beside it. Returns what takes it back.
+   * @throws ConfigErrors; then everything is as it was
+   */
+  adopt(table: NamedTable, lines: readonly Omit<Written, "origin">[]): () => void {
     const own = new Keys([table]);
     const errors = lines.filter((w) => own.find(w.key) === undefined);
     if (errors.length > 0) throw new ConfigErrors(errors.map((w) => new ConfigError(`${w.where}: ${table.app} has no key ${w.key}`)));
-    this.keys.adopt(table);
-    for (const key of this.#layers.of("beside").keys()) if (own.find(key) !== undefined) this.#layers.of("beside").delete(key);
-    for (const w of lines) {
-      const error = this.write({ ...w, origin: "file" }, "beside");
-      if (error !== null) throw new ConfigErrors([error]);
-    }
-    for (const [key, text] of this.#strangers) if (text === null || this.check(key, text) === null) this.#override(key, text);
+    const { app } = table;
+    const former = this.keys.app(app);
+    const both = new Keys(former === undefined ? [table] : [former, table]);
+    const isOwn = ([key]: [string, unknown]): boolean => both.find(key) !== undefined;
+    const [beside, strangers] = [[...this.#layers.of("beside")].filter(isOwn), this.strangers()];
+    const takeBack = (): void => {
+      for (const key of strangers) this.#setAside(key);
+      this.#takeTable(app, former, isOwn, beside);
+    };
+    this.#takeTable(app, table, isOwn, []);
+    const wrong = lines.flatMap((w) => this.write({ ...w, origin: "file" }, "beside") ?? []);
+    if (wrong.length === 0) return takeBack;
+    takeBack();
+    throw new ConfigErrors(wrong);
+  }
+
+  /** Another table, and other lines beside it. What the API says of a key waits while nobody has it, and then for somebody who can use it. */
+  #takeTable(app: string, table: NamedTable | undefined, isOwn: (line: [string, unknown]) => boolean, beside: [string, Given][]): void {
+    this.keys.put(app, table);
+    const rest = [...this.#layers.of("beside")].filter((line) => !isOwn(line));
+    this.#layers.replace("beside", new Map([...rest, ...beside]));
+    // Where a key stays its value does, usable or not: whoever reads it says what is wrong, instead of going without it in silence.
+    for (const key of [...this.#layers.of("api").keys()]) if (this.keys.find(key) === undefined) this.#setAside(key);
+    // A copy: what stays one is put behind the others.
+    for (const [key, text] of [...this.#strangers]) if (text === null || this.check(key, text) === null) this.#override(key, text);
     this.#values.clear();
+  }
+
+  /** What the API says of it does not count, until somebody has the key who can use it. */
+  #setAside(key: string): void {
+    const given = this.#layers.of("api").get(key);
+    if (given === undefined) return;
+    this.#layers.of("api").delete(key);
+    this.#strangers.set(key, given.text);
   }
 
   /** Hear of every change of a key that begins so. Returns the function that ends it. */
@@ -343,41 +373,11 @@ export class Config {
     });
   }
 
-  /** Every concrete key: placeholders are filled with the names there are. Made one by one: there may be many. */
-  *entries(): Iterable<ConfigRow> {
-    const names = new Map(["tcp", "ssl", "ws", "wss"].map((kind) => [`listener.${kind}`, this.listenerNames(kind)]));
-    names.set("zone", [...this.#zones.keys()]);
-    const seen = new Set<string>();
-    for (const keys of [...this.keys.rows.map((row) => concreteKeys(row.pattern, names)), this.written()])
-      for (const key of keys) {
-        if (seen.has(key)) continue;
-        seen.add(key);
-        const row = this.row(key);
-        if (row !== undefined) yield row;
-      }
-  }
+  /** Every key, as in `rowsOf`. */
+  entries = (): Iterable<ConfigRow> => rowsOf(this);
 
   /** One key, as in `entries`; undefined = unknown, or without a meaning here. */
-  row(key: string): ConfigRow | undefined {
-    return this.keys.find(key)?.entry.ignored === null ? this.#describe(key) : undefined;
-  }
-
-  #describe(key: string): ConfigRow {
-    const { entry, app } = this.#row(key);
-    return {
-      key,
-      value: this.raw(key),
-      default: byDefault(entry),
-      type: entry.type,
-      expects: entry.expects,
-      doc: entry.doc,
-      origin: this.origin(key),
-      live: entry.live,
-      app,
-      choices: entry.choices,
-      secret: entry.type === "secret",
-    };
-  }
+  row = (key: string): ConfigRow | undefined => rowOf(this, key);
 
   #namesOf(prefix: string, index: number, keys: Iterable<string> = this.written()): string[] {
     return [...keys].filter((k) => k.startsWith(`${prefix}.`)).map((k) => k.split(".")[index] as string);

@@ -45,9 +45,9 @@ export class Keys {
     );
   }
 
-  /** Put an application's table in place of the one it had. */
-  adopt(table: NamedTable): void {
-    this.#tables = [...this.#tables.filter((t) => t.app !== table.app), table];
+  /** Put an application's table in place of the one it had; undefined = it has none any more. */
+  put(app: string, table: NamedTable | undefined): void {
+    this.#tables = [...this.#tables.filter((t) => t.app !== app), ...(table === undefined ? [] : [table])];
     this.#index();
   }
 

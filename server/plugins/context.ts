@@ -1,6 +1,8 @@
 /** The context a running plugin works in, and the list of all it registered. */
-import type { HookPoint, HookPoints } from "../core/hooks.ts";
+import type { HookFilter, HookPoint, HookPoints } from "../core/hooks.ts";
 import type { Clock, Log, Store } from "../core/ports.ts";
+import type { AclStep, AuthStep } from "../core/types.ts";
+import { RC } from "../mqtt/reason_codes.ts";
 import type { ActionKinds } from "./actions.ts";
 import type { AnyPlugin, ConfigTable, HookOptions, Host, PluginContext, PluginReport } from "./plugin.ts";
 import type { ManagedBroker } from "./plugin_broker.ts";
@@ -23,8 +25,18 @@ export interface Running {
   value(key: string): unknown;
   /** null = it has nothing to tell. */
   report(): PluginReport | null;
+  /** Whoever it may refuse is refused, also when it is closed, until what is returned is called. null = it does not hang on the access chain. */
+  bar(): (() => void) | null;
   /** Take back everything, last registered first. Errors are reported, the rest still runs. */
   close(): Promise<void>;
+}
+
+/** A handler that stands on a hook. */
+interface Hung {
+  readonly point: HookPoint;
+  readonly id: string;
+  readonly priority: number;
+  readonly filter: HookFilter | null;
 }
 
 export interface ContextWishes {
@@ -43,6 +55,7 @@ export function createContext(plugin: AnyPlugin, parts: ContextParts, wishes: Co
   const place = broker.place();
   /** Numbers of its handlers. */
   const numbers = new Map<HookPoint, Set<number>>();
+  const hung = new Set<Hung>();
   const listeners: ((keys: readonly string[]) => void)[] = [];
   const alarms = new Set<string>();
   let reporter: (() => PluginReport) | null = null;
@@ -118,9 +131,11 @@ export function createContext(plugin: AnyPlugin, parts: ContextParts, wishes: Co
         let n = 1;
         while (taken.has(n)) n++;
         taken.add(n);
-        const id = n === 1 ? plugin.name : `${plugin.name}#${n}`;
-        const back = broker.hook(point, id, watched(point, fn), priority, narrowed, place);
+        const handler: Hung = { point, id: n === 1 ? plugin.name : `${plugin.name}#${n}`, priority, filter: narrowed };
+        const back = broker.hook(point, handler.id, watched(point, fn), priority, narrowed, place);
+        hung.add(handler);
         return () => {
+          hung.delete(handler);
           taken.delete(n);
           back();
         };
@@ -175,6 +190,14 @@ export function createContext(plugin: AnyPlugin, parts: ContextParts, wishes: Co
       }
     },
     report: () => reporter?.() ?? null,
+    bar() {
+      const why = `${plugin.name} is being started again`;
+      const bars = [...hung].flatMap((handler) => barred(broker, handler, place, why) ?? []);
+      const takeBack = (): void => {
+        for (const back of bars) back();
+      };
+      return bars.length === 0 ? null : takeBack;
+    },
     async close() {
       closed = true;
       for (const back of [...undo].reverse()) {
@@ -187,6 +210,22 @@ export function createContext(plugin: AnyPlugin, parts: ContextParts, wishes: Co
       }
     },
   };
+}
+
+/**
+ * Refuses whoever the handler is asked about, in its place: that is no wrong password, and no verdict that is kept. Returns what takes it back; null = the
+ * handler is not on the access chain.
+ */
+function barred(broker: ManagedBroker, { point, id, priority, filter }: Hung, place: number, why: string): (() => void) | null {
+  // Of its own: the plugin's next handler has the id of this one, and would replace it.
+  const own = `${id} (starting)`;
+  if (point === "client.authenticate") {
+    const refused: AuthStep = { allow: false, code: RC.SERVER_UNAVAILABLE, why, failed: true };
+    return broker.hook(point, own, () => refused, priority, filter?.anonymous === true ? { anonymous: true } : null, place);
+  }
+  if (point !== "client.check_acl") return null;
+  const denied: AclStep = { verdict: "deny", why, failed: true };
+  return broker.hook(point, own, () => denied, priority, null, place);
 }
 
 function prefixed(log: Log, plugin: string): Log {

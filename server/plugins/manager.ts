@@ -6,27 +6,16 @@
 import { wordsOf } from "../lib/errors.ts";
 import { ActionKinds } from "./actions.ts";
 import { type ContextParts, createContext, type Running } from "./context.ts";
-import { type ExternalFile, externalFiles, importExternal, type LineBeside, linesBeside, unusable } from "./external.ts";
+import { type ExternalFile, externalFiles, importExternal, linesBeside, unusable } from "./external.ts";
 import type { AnyPlugin, PluginReport, PluginServices, TestContext, TestRequest, TestStep } from "./plugin.ts";
 import { Remembered } from "./remembered.ts";
+import { type Described, type PluginConfiguration, reread } from "./reread.ts";
 import type { LiveConfigRow, PluginRow } from "./rows.ts";
 import type { ServiceName } from "./services.ts";
 import { type PluginConfigRow, PluginError, PluginSettings, type SettingChanges, type SettingSource } from "./settings.ts";
 import { Trials } from "./trials.ts";
 
 export { type PluginConfigRow, PluginError, type SettingChanges, type SettingSource } from "./settings.ts";
-
-/** The configuration, as far as plugins go. */
-export interface PluginConfiguration {
-  /** What anybody said about the keys of a plugin. */
-  texts(plugin: string): SettingSource;
-  /** A plugin that is not built in has come (again), with the lines of the file beside it. @throws Error naming file and line */
-  adopt(plugin: AnyPlugin, lines: readonly LineBeside[]): void;
-  /** What is wrong with the plugin's own configuration file; null = nothing. */
-  fault(plugin: string): string | null;
-  /** Read the plugin's file again. Returns what takes it back. @throws Error in words */
-  reread(plugin: string): () => void;
-}
 
 export interface PluginManagerOptions extends ContextParts {
   plugins: readonly AnyPlugin[];
@@ -45,10 +34,7 @@ export interface SettingsUpdate {
   refused: Map<string, string>;
 }
 
-interface Slot {
-  plugin: AnyPlugin;
-  settings: PluginSettings;
-  readonly file: ExternalFile | null;
+interface Slot extends Described {
   running: Running | null;
   error: string | null;
   failures: number;
@@ -77,12 +63,6 @@ export class PluginManager {
     return slot;
   }
 
-  /** A plugin of other people, as its file is now. @throws Error */
-  private take(plugin: AnyPlugin, file: ExternalFile): Slot {
-    this.o.configuration.adopt(plugin, linesBeside(file));
-    return this.add(plugin, file);
-  }
-
   /** Find the plugins of other people and start all that should run. Returns those that did not; `required`: the node needs it, or it guards it. */
   async startAll(): Promise<{ name: string; required: boolean; error: string }[]> {
     for (const file of externalFiles(this.o.expandPluginsDir)) await this.discover(file);
@@ -108,7 +88,8 @@ export class PluginManager {
       const plugin = await importExternal(file);
       const taken = this.slots.get(plugin.name);
       if (taken) throw new Error(`the name ${plugin.name} is taken by ${taken.file?.path ?? "a built-in plugin"}`);
-      this.take(plugin, file);
+      this.o.configuration.adopt(plugin, linesBeside(file));
+      this.add(plugin, file);
     } catch (err) {
       const error = wordsOf(err);
       log.error("plugin file cannot be used", { file: file.path, error });
@@ -166,9 +147,9 @@ export class PluginManager {
 
   load(name: string): Promise<void> {
     return this.exclusive(async () => {
-      const slot = await this.fresh(this.find(name));
+      const slot = this.find(name);
       if (slot.running) throw new PluginError("already_started");
-      await this.start(slot);
+      await this.startAnew(slot);
       this.o.log.notice("plugin loaded", { plugin: slot.plugin.name });
       this.remember(slot, "loaded");
     });
@@ -189,40 +170,32 @@ export class PluginManager {
   /** With the settings of its file as that is now; a plugin of other people is read again from its own file. One that is stopped is started. */
   reload(name: string): Promise<void> {
     return this.exclusive(async () => {
-      const found = this.find(name);
-      if (found.running && found.file === null) return this.again(found);
-      await this.stop(found);
-      const slot = await this.fresh(found);
-      await this.start(slot);
+      const slot = this.find(name);
+      if (slot.running) await this.again(slot);
+      else await this.startAnew(slot);
+      slot.error = null;
       this.o.log.notice("plugin reloaded", { plugin: slot.plugin.name });
       this.remember(slot, "loaded");
     });
   }
 
-  /** With its settings as they are in its file now, all of them. What cannot be used leaves it running as it was. @throws PluginError */
+  /** With its files as they are now. What cannot be used leaves it running as it was. @throws PluginError */
   private async again(slot: Slot): Promise<void> {
-    const { plugin, settings, running } = slot;
-    const before = settings.source;
-    let takeBack = (): void => {};
-    // Else the next change of anything else would bring it in again, whole or in part.
-    const restore = (): void => {
-      takeBack();
-      settings.refresh(before);
-    };
+    let restore = (): void => {};
     try {
-      takeBack = this.o.configuration.reread(plugin.name);
+      // While it runs: it may be the one that keeps strangers out, and is stopped for nothing that has still to be read.
+      restore = await this.read(slot);
+      const { plugin, settings, running } = slot;
       const fault = this.o.configuration.fault(plugin.name);
       if (fault !== null) throw new PluginError("failed", fault);
-      settings.refresh(this.o.configuration.texts(plugin.name));
       if (plugin.inPlace === true) running?.apply(Object.keys(plugin.config), (key) => settings.value(key));
       else await this.restart(slot, restore);
-      slot.error = null;
-      this.o.log.notice("plugin reloaded", { plugin: plugin.name });
-      this.remember(slot, "loaded");
     } catch (err) {
+      // Else the next change of anything else would bring it in again, whole or in part.
       restore();
       slot.error = wordsOf(err);
-      if (slot.running) this.o.log.error("plugin goes on as it was", { plugin: plugin.name, error: slot.error });
+      const { plugin, file, running, error } = slot;
+      if (running) this.o.log.error("plugin goes on as it was", { plugin: plugin.name, file: file?.path, error });
       throw err instanceof PluginError ? err : new PluginError("failed", slot.error);
     }
   }
@@ -233,24 +206,32 @@ export class PluginManager {
     return slot;
   }
 
-  /** About to be started: with its configuration file as it is now (EMQ X 3.1); of a plugin from a file, as that is now. */
-  private async fresh(slot: Slot): Promise<Slot> {
-    if (slot.running) return slot;
+  /** Its files as they are now. Returns what takes it back. @throws Error in words; then it is as it was */
+  private async read(slot: Slot): Promise<() => void> {
+    const takeBack = await reread(slot, this.o.configuration, (name) => this.slots.has(name) && this.slots.get(name) !== slot);
+    this.rename(slot);
+    return () => {
+      takeBack();
+      this.rename(slot);
+    };
+  }
+
+  /** A file may bring its plugin under another name. */
+  private rename(slot: Slot): void {
+    for (const [name, other] of this.slots) if (other === slot) this.slots.delete(name);
+    this.slots.set(slot.plugin.name, slot);
+  }
+
+  /** With its files as they are now, as EMQ X 3.1 does it. @throws PluginError */
+  private async startAnew(slot: Slot): Promise<void> {
     try {
-      this.o.configuration.reread(slot.plugin.name);
-      slot.settings.refresh(this.o.configuration.texts(slot.plugin.name));
-      if (slot.file === null) return slot;
-      const plugin = await importExternal(slot.file);
-      const taken = this.slots.get(plugin.name);
-      if (taken && taken !== slot) throw new Error(`the name ${plugin.name} is taken`);
-      const fresh = this.take(plugin, slot.file);
-      if (plugin.name !== slot.plugin.name) this.slots.delete(slot.plugin.name);
-      return fresh;
+      await this.read(slot);
     } catch (err) {
       slot.error = wordsOf(err);
       this.o.log.error("plugin file cannot be used", { plugin: slot.plugin.name, file: slot.file?.path, error: slot.error });
       throw new PluginError("failed", slot.error);
     }
+    await this.start(slot);
   }
 
   private async start(slot: Slot): Promise<void> {
@@ -325,17 +306,26 @@ export class PluginManager {
     return touched.reduce<string | null>((why, { plugin, settings }) => why ?? settings.astray(() => next(plugin.name), typed), null);
   }
 
-  /** With the settings as they are now; when it does not start with them, with those of before. */
+  /**
+   * As it is to be now; when it does not start so, as it was before. Whoever it may refuse is refused meanwhile: a start may take long, and hang on the
+   * access chain at its end. @throws PluginError that says so where it runs no more, and then nobody is refused for it
+   */
   private async restart(slot: Slot, restore: () => void): Promise<void> {
-    await this.stop(slot);
+    // What cannot be read is no reason to stop it.
+    slot.settings.values();
+    const takeBar = slot.running?.bar() ?? null;
+    const stopped = takeBar === null ? "it has stopped" : "it has stopped, and refuses nobody any more";
     try {
-      await this.start(slot);
-    } catch (err) {
-      restore();
-      const error = slot.error;
-      await this.start(slot).catch(() => {});
-      slot.error = error;
-      throw err;
+      await this.stop(slot);
+      await this.start(slot).catch(async (err: unknown) => {
+        restore();
+        await this.start(slot).catch((second: unknown) => {
+          throw new PluginError("failed", `${wordsOf(err)}; ${stopped}: as it was before it does not start either (${wordsOf(second)})`);
+        });
+        throw err;
+      });
+    } finally {
+      takeBar?.();
     }
   }
 

@@ -14,7 +14,7 @@ import { createBanned } from "../../dashboard/src/models/banned.ts";
 import { createClientDetail, fullTopic, rates } from "../../dashboard/src/models/client_detail.ts";
 import { createClients } from "../../dashboard/src/models/clients.ts";
 import { fillPath, operationsOf } from "../../dashboard/src/models/http_api.ts";
-import { addressOf, portOf } from "../../dashboard/src/models/listeners.ts";
+import { addressOf, createListeners, nameOf, portOf } from "../../dashboard/src/models/listeners.ts";
 import { createLive } from "../../dashboard/src/models/live.ts";
 import { createLiveMessages } from "../../dashboard/src/models/live_messages.ts";
 import { urlFrom } from "../../dashboard/src/models/mqtt_tool.ts";
@@ -387,6 +387,20 @@ describe("system", () => {
     model.dispose();
   });
 
+  test("listeners: of two on one port the question names the one that is meant", async () => {
+    const { app, broker } = await loggedIn();
+    const on = (name: string): Listener => ({ ...(LISTENERS[0] as Listener), protocol: "mqtt:ws", name, listen_on: "8083" });
+    app.api.listeners = async () => [{ node: "n", listeners: [on("inner"), on("outer")] }];
+    const model = createListeners(app);
+    await settle();
+    const acting = model.act("n", on("outer"), "stop");
+    expect(app.notices.question.value?.title).toBe("Stop mqtt:ws outer?");
+    app.notices.answer(false);
+    await acting;
+    expect(broker.requests.filter((request) => request.startsWith("PUT"))).toEqual([]);
+    model.dispose();
+  });
+
   test("listeners: ports, and where the WebSocket client finds its address", () => {
     expect([portOf({ listen_on: "0.0.0.0:1883" }), portOf({ listen_on: "8883" }), portOf({ listen_on: "[::]:8083" })]).toEqual([
       "1883",
@@ -396,6 +410,7 @@ describe("system", () => {
     const ws = (name: string, listen_on: string) => ({ ...(LISTENERS[0] as Listener), protocol: "mqtt:ws", name, listen_on });
     const [inner, outer, third] = [ws("inner", "8083"), ws("outer", "8083"), ws("third", "8084")];
     expect([inner, outer, third].map((l) => addressOf(l, [inner, outer, third]))).toEqual(["inner", "outer", "8084"]);
+    expect([nameOf(outer, [inner, outer, third]), nameOf(third, [inner, outer, third])]).toEqual(["mqtt:ws outer", "mqtt:ws 8084"]);
     const list = [
       { protocol: "mqtt:ws", listen_on: "9001", running: true },
       { protocol: "mqtt:wss", listen_on: "9002", running: false },

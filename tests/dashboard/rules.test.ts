@@ -316,10 +316,29 @@ describe("dead letters", () => {
     await app.api.deleteLetters({ plugin: "emqx_web_hook" }, [2]);
     await model.list.refresh();
     expect(model.selected.value.size).toBe(9);
-    // Its queue has room for no more.
-    app.api.resendLetters = async () => ({ resent: 4 });
-    await model.resend();
-    expect(app.notices.toasts.value.at(-1)?.text).toBe("4 are sent again");
+    model.dispose();
+  });
+
+  test("not all that were chosen are sent again: the queue has no room for more, or others have taken them meanwhile", async () => {
+    const { app } = await loggedIn();
+    const keeper = { plugin: "emqx_web_hook" };
+    const model = createDeadLetters(app, keeper);
+    await settle();
+    const { resendLetters: resend, deleteLetters: remove } = app.api;
+    /** All that are there are chosen, `taken` of them go otherwise before the others are sent, and there is room for `room`. */
+    async function told(taken: number, room: number): Promise<unknown[]> {
+      model.selectAll(true);
+      app.api.resendLetters = async (of, ids) => {
+        await remove(of, ids.slice(0, taken));
+        return resend(of, ids.slice(taken, taken + room));
+      };
+      await model.resend();
+      const toast = app.notices.toasts.value.at(-1);
+      return [toast?.tone, toast?.text, model.count.value];
+    }
+    expect(await told(0, 0)).toEqual(["bad", "Sent again: 0 of 12. The queue has no room for more.", 12]);
+    expect(await told(1, 4)).toEqual(["ok", "Sent again: 4 of 12. The queue has no room for more.", 7]);
+    expect(await told(5, 9)).toEqual(["ok", "2 are sent again", 0]);
     model.dispose();
   });
 });

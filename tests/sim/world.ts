@@ -154,7 +154,7 @@ export class World implements Outside {
     const nothing = (): void => {};
     this.plugins = new PluginManager({
       plugins: [delayedPublish, retainer],
-      configuration: { texts: () => new Map(), adopt: nothing, fault: () => null, reread: () => nothing },
+      configuration: { texts: () => new Map(), adopt: () => nothing, fault: () => null, reread: () => nothing },
       expandPluginsDir: "",
       broker: this.managed,
       store: this.store,

@@ -48,9 +48,14 @@ export function createDeadLetters({ api, link, act, i18n, notices }: App, keeper
       const done = await act(async () => {
         ({ resent } = await api.resendLetters(keeper, ids));
       });
-      // No more than the queue has room for.
-      if (done) notices.ok(i18n.t("letters.resent", { n: resent }));
       await after(done);
+      if (!done) return;
+      const { t } = i18n;
+      // Others may have sent or deleted some of them meanwhile: the queue has no room for those that are still there.
+      const areLeft = list.error.peek() === null && rows.peek().some((l) => ids.includes(l.id));
+      if (resent === ids.length || !areLeft) return notices.ok(t("letters.resent", { n: resent }));
+      const tell = resent === 0 ? notices.bad : notices.ok;
+      tell(t("letters.noRoom", { n: resent, count: ids.length }));
     },
     async remove() {
       const ids = [...selected.peek()];

@@ -16,6 +16,9 @@ export const portOf = (l: Pick<Listener, "listen_on">): string => l.listen_on.sl
 export const addressOf = (l: Listener, all: readonly Listener[]): string =>
   all.some((o) => o.protocol === l.protocol && o.listen_on === l.listen_on && o.name !== l.name) ? l.name : l.listen_on;
 
+/** The same for people. */
+export const nameOf = (l: Listener, all: readonly Listener[]): string => `${l.protocol} ${addressOf(l, all)}`;
+
 export function createListeners(app: App): ListenersModel {
   const { api, i18n, link, notices } = app;
   const list = createLive(() => api.listeners(), { link, every: 5000 });
@@ -23,7 +26,8 @@ export function createListeners(app: App): ListenersModel {
     list,
     async act(node, l, action) {
       const { t } = i18n;
-      const name = `${l.protocol} ${l.listen_on}`;
+      const all = list.data.value?.find((n) => n.node === node)?.listeners ?? [];
+      const name = nameOf(l, all);
       if (
         action !== "start" &&
         !(await notices.ask({
@@ -34,7 +38,6 @@ export function createListeners(app: App): ListenersModel {
         }))
       )
         return;
-      const all = list.data.value?.find((n) => n.node === node)?.listeners ?? [];
       await app.act(() => api.listenerAction(node, l.protocol, addressOf(l, all), action), t("done.saved"));
       void list.refresh();
     },

@@ -5,7 +5,7 @@ import { useApp, useModel } from "../components/context.ts";
 import { Icon } from "../components/Icon.tsx";
 import { SimpleTable } from "../components/SimpleTable.tsx";
 import { compact, integer } from "../lib/format.ts";
-import { createListeners } from "../models/listeners.ts";
+import { createListeners, nameOf } from "../models/listeners.ts";
 
 export function Listeners() {
   const { i18n } = useApp();
@@ -58,7 +58,7 @@ export function Listeners() {
                       <button
                         type="button"
                         class="btn small icon ghost"
-                        aria-label={t("listeners.restartOne", { name: `${l.protocol} ${l.listen_on}` })}
+                        aria-label={t("listeners.restartOne", { name: nameOf(l, n.listeners) })}
                         title={t("listeners.restart")}
                         onClick={() => void model.act(n.node, l, "restart")}
                       >
@@ -68,7 +68,7 @@ export function Listeners() {
                     <button
                       type="button"
                       class={l.running ? "btn small icon ghost danger" : "btn small icon ghost"}
-                      aria-label={t(l.running ? "listeners.stopOne" : "listeners.startOne", { name: `${l.protocol} ${l.listen_on}` })}
+                      aria-label={t(l.running ? "listeners.stopOne" : "listeners.startOne", { name: nameOf(l, n.listeners) })}
                       title={t(l.running ? "listeners.stop" : "listeners.start")}
                       onClick={() => void model.act(n.node, l, l.running ? "stop" : "start")}
                     >

@@ -1,12 +1,11 @@
 /** A bridge to another MQTT broker. */
 import { randomBytes } from "node:crypto";
-import { validTopicName } from "../../mqtt/topic.ts";
 import { whyNoString } from "../../mqtt/utf8.ts";
 import { shownAddress } from "../_backend/address.ts";
 import type { Advice, SettingKeys } from "../_backend/advice.ts";
 import { compileRowTemplate } from "../_backend/row_template.ts";
 import { actionKind, asWritten, resourceKind, type Writing } from "./connector.ts";
-import { blamesMessage, judgeMqtt, MqttDriver, type Publication } from "./mqtt_driver.ts";
+import { blamesMessage, judgeMqtt, MqttDriver, type Publication, whyNoTopic } from "./mqtt_driver.ts";
 import * as P from "./params.ts";
 import { compileFields, compilePayload, fieldsParam, PAYLOAD, shownPayload } from "./payload.ts";
 
@@ -23,6 +22,8 @@ const KEYS: SettingKeys = {
 };
 
 const ADVICE: readonly Advice[] = [
+  // It says itself where to look.
+  { words: /^(?:forward_topic: |user_properties\.)/, says: "no packet can have it", see: [] },
   {
     words: /Connection refused: (?:Bad (?:username|User Name)|Not authorized)/i,
     says: "account and password are not taken",
@@ -115,6 +116,7 @@ function mqttWriting(
     compileRowTemplate(qos),
     compileRowTemplate(retain),
   ];
+  for (const name of Object.keys(properties)) checkName(name);
   const propertiesOf = compileFields("user_properties", properties);
   if (qosOf.constant) readQos(qos);
   if (retainOf.constant) readFlag(retain);
@@ -124,14 +126,12 @@ function mqttWriting(
       const name = topicOf.strict(row);
       if (name === null) throw new Error("forward_topic: a variable in it is not there");
       checkTopic(name);
-      const userProperties = propertiesOf(row);
-      checkProperties(userProperties);
       return {
         topic: name,
         payload: payloadOf(row),
         qos: readQos(qosOf.strict(row) ?? "0"),
         retain: readFlag(retainOf.strict(row) ?? "false"),
-        userProperties,
+        userProperties: propertiesOf(row),
       };
     },
     shown: ({ topic, payload }) => `${topic} ${shownPayload(payload)}`,
@@ -141,15 +141,14 @@ function mqttWriting(
 }
 
 function checkTopic(topic: string): void {
-  if (!validTopicName(topic)) throw new Error(`forward_topic: ${JSON.stringify(topic.slice(0, 100))} is no topic to publish to`);
+  const why = whyNoTopic(topic);
+  if (why !== null) throw new Error(why);
 }
 
-/** The library would stop in the middle of a packet, or the broker end the connection, each time that the row is sent. */
-function checkProperties(properties: Readonly<Record<string, string>>): void {
-  for (const [name, value] of Object.entries(properties)) {
-    const why = whyNoString(name) ?? whyNoString(value);
-    if (why !== null) throw new Error(`user_properties.${name.slice(0, 64)} ${why}`);
-  }
+/** Of every row; values are looked at where they are sent. */
+function checkName(name: string): void {
+  const why = whyNoString(name);
+  if (why !== null) throw new Error(`user_properties: the name ${JSON.stringify(name.slice(0, 64))} ${why}`);
 }
 
 function readQos(text: string): 0 | 1 | 2 {

@@ -1,6 +1,8 @@
 /** mqtt.js, as a client that publishes. Its own reconnecting and queueing are off: connections are made when they are needed (`Links`). */
 import type { Socket } from "node:net";
 import type { ErrorWithReasonCode, IClientOptions, IClientPublishOptions, MqttClient } from "mqtt";
+import { validTopicName } from "../../mqtt/topic.ts";
+import { whyNoString } from "../../mqtt/utf8.ts";
 import { type ServerAddress, shownAddress } from "../_backend/address.ts";
 import { BackendError } from "../_backend/errors.ts";
 import { Links } from "../_backend/links.ts";
@@ -33,6 +35,10 @@ export interface Publication {
   readonly userProperties: Readonly<Record<string, string>>;
 }
 
+/** In words; null = it is one. */
+export const whyNoTopic = (topic: string): string | null =>
+  validTopicName(topic) ? null : `forward_topic: ${JSON.stringify(topic.slice(0, 100))} is no topic to publish to`;
+
 /** The connection has gone while something was under way. */
 class Gone extends Error {
   override readonly name = "Gone";
@@ -44,6 +50,8 @@ class Link {
   /** For all that is published here: the broker counts what it has not acknowledged (MQTT 5, 3.3.4). */
   readonly window = new Window(() => Math.min(this.#limits.receiveMaximum, this.o.inflight));
   isOpen = true;
+  /** Names of properties that a packet can have: an action's rows all have the same ones. */
+  readonly #names = new Set<string>();
 
   constructor(
     readonly client: MqttClient,
@@ -71,6 +79,8 @@ class Link {
   }
 
   async #publish({ topic, payload, qos, retain, userProperties }: Publication): Promise<void> {
+    const refusal = whyNoTopic(topic) ?? this.#whyNoProperties(userProperties);
+    if (refusal !== null) throw new BackendError("refused", refusal);
     const bytes = payloadBytes(payload);
     if (retain && !this.#limits.retain) throw new BackendError("refused", "the broker keeps no retained messages");
     const size = bytes.length + Buffer.byteLength(topic) + 64 + JSON.stringify(userProperties).length;
@@ -78,6 +88,20 @@ class Link {
     const options: IClientPublishOptions = { qos: Math.min(qos, this.#limits.qos) as 0 | 1 | 2, retain };
     if (this.o.version === 5 && Object.keys(userProperties).length > 0) options.properties = { userProperties: { ...userProperties } };
     await this.#answered((done) => this.client.publish(topic, bytes, options, done));
+  }
+
+  /**
+   * In words; null = they can be sent, or are not. Looked at here, since what has waited on the disk may be from before that was done: the library would
+   * stop in the middle of a packet, or the broker end the connection, each time that the row is sent.
+   */
+  #whyNoProperties(properties: Readonly<Record<string, string>>): string | null {
+    if (this.o.version !== 5) return null;
+    for (const [name, value] of Object.entries(properties)) {
+      const why = (this.#names.has(name) ? null : whyNoString(name)) ?? whyNoString(value);
+      if (why !== null) return `user_properties.${name.slice(0, 64)} ${why}`;
+      this.#names.add(name);
+    }
+    return null;
   }
 
   /** The answer to a ping: it is there. */

@@ -18,7 +18,7 @@ export interface DiskFile {
 export interface Disk {
   /** Names of its files. */
   list(): Promise<string[]>;
-  /** A new file for appending; one of that name is emptied. @throws Error of the system */
+  /** A new file for appending; one of that name is emptied. @throws Error of the system; then none is left, as far as that can be */
   create(name: string): Promise<DiskFile>;
   /** One that is there, for reading. @throws Error of the system */
   open(name: string): Promise<DiskFile>;
@@ -53,7 +53,9 @@ export class Directory implements Disk {
     try {
       await this.#sync();
     } catch (err) {
-      await handle.close();
+      await handle.close().catch(() => {});
+      // Nobody knows of it: each try would leave another one.
+      await this.remove(name).catch(() => {});
       throw err;
     }
     return new OpenFile(handle, 0);

@@ -9,7 +9,8 @@ import type { Kept } from "./types.ts";
 const UNREAD: Record<Kept, { readonly said: string; readonly stays: string }> = {
   queue: {
     said: "a file of the queue cannot be read",
-    stays: "It stays as long as the queue has room on the disk, and is tried again at the next start: what is in it waits until then.",
+    stays:
+      "It stays as long as the queue has room on the disk, and is tried again at the next start: what is in it waits until then. Dead letters are sent again only as far as there is room beside it.",
   },
   letters: {
     said: "a file of dead letters cannot be read",

@@ -101,11 +101,13 @@ export class LetterBook {
     }
   }
 
-  /** Resolves when it is there, or cannot be; never rejects. */
+  /** Resolves when it is there, or cannot be for now; never rejects. */
   write(frame: Frame): Promise<void> {
     const bytes = this.#closed ? null : encoded(frame);
     if (bytes === null) return this.#line;
     this.#line = this.#line.then(async () => {
+      // All of them are written anew when the time for that has come, not for each that comes.
+      if (this.#again !== null && !reached(this.#again, this.owner.now())) return;
       try {
         if (this.#file === null || this.#file.size > LEAST + 2 * this.owner.bytes) await this.#anew();
         // What was written anew has it already, or knows nothing of it: twice does no harm.

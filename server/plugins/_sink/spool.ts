@@ -96,7 +96,7 @@ export class Spool {
     return segmentWith(this.#segments, seq) !== undefined;
   }
 
-  /** An item of so many bytes can be written without pushing out another one. */
+  /** An item of so many bytes can be written without pushing out another one, also of a file that cannot be read: a later start may read it. */
   hasRoom(bytes: number): boolean {
     if (this.#state === "closed" || (this.unwritten > 0 && this.unwritten + bytes > this.owner.unwrittenMax)) return false;
     return this.bytes + this.unwritten + bytes <= this.#most;

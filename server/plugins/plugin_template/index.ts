@@ -23,12 +23,15 @@
  *
  * What `ctx` offers is described in ../plugin.ts, the hook points and their arguments in ../../core/hooks.ts. Mind what a hook costs:
  * a `message.publish` handler without a filter ({ prefix } or { retained: true }) and a `message.delivered` handler make the broker
- * look at every single message, which it otherwise forwards as it came.
+ * look at every single message, which it otherwise forwards as it came. `plugins reload` imports the file while the former one runs: what can be
+ * there only once, such as a port, is opened by `start`. Import modules of your own at the top of the file: one that `start` imports may be newer than the
+ * file, which is started again as it was where the new one cannot be used. Whoever hangs on `client.authenticate` or `client.check_acl`, if only to look on,
+ * is in the way of everybody from its stop until its `start` is through.
  */
 import type { HookPoint } from "../../core/hooks.ts";
 import type { Message } from "../../core/message.ts";
 import type { ClientInfo } from "../../core/types.ts";
-import { loggedName } from "../../lib/mask.ts";
+import { loggedName, loggedTopic } from "../../lib/mask.ts";
 import { definePlugin } from "../plugin.ts";
 
 export const pluginTemplate = definePlugin({
@@ -46,7 +49,7 @@ export const pluginTemplate = definePlugin({
       return null;
     });
     ctx.hook("client.check_acl", (client, action, topic) => {
-      say("client.check_acl", { ...about(client), action, topic });
+      say("client.check_acl", { ...about(client), action, topic: loggedTopic(topic, client.username) });
       return null;
     });
 
@@ -54,14 +57,21 @@ export const pluginTemplate = definePlugin({
     ctx.hook("client.disconnected", (client, reason) => say("client.disconnected", { ...about(client), reason }));
     // Filters and options may be changed in place, entries removed.
     ctx.hook("client.subscribe", (client, topics) => {
-      say("client.subscribe", { ...about(client), filters: topics.map((t) => `${t.filter} (QoS ${t.options.qos})`).join(" ") });
+      const filters = topics.map((t) => `${loggedTopic(t.filter, client.username)} (QoS ${t.options.qos})`);
+      say("client.subscribe", { ...about(client), filters: filters.join(" ") });
     });
-    ctx.hook("client.unsubscribe", (client, filters) => say("client.unsubscribe", { ...about(client), filters: filters.join(" ") }));
+    ctx.hook("client.unsubscribe", (client, filters) => {
+      say("client.unsubscribe", { ...about(client), filters: filters.map((f) => loggedTopic(f, client.username)).join(" ") });
+    });
 
     ctx.hook("session.created", (clientid) => say("session.created", { clientid }));
     ctx.hook("session.resumed", (clientid) => say("session.resumed", { clientid }));
-    ctx.hook("session.subscribed", (clientid, filter, { qos }, isNew) => say("session.subscribed", { clientid, filter, qos, isNew }));
-    ctx.hook("session.unsubscribed", (clientid, filter) => say("session.unsubscribed", { clientid, filter }));
+    // Filters, as topics, stand below the client's mountpoint, which may have its user name in it.
+    const shown = (clientid: string, filter: string): string => loggedTopic(filter, ctx.broker.session(clientid)?.username ?? null);
+    ctx.hook("session.subscribed", (clientid, filter, { qos }, isNew) => {
+      say("session.subscribed", { clientid, filter: shown(clientid, filter), qos, isNew });
+    });
+    ctx.hook("session.unsubscribed", (clientid, filter) => say("session.unsubscribed", { clientid, filter: shown(clientid, filter) }));
     ctx.hook("session.terminated", (clientid, reason) => say("session.terminated", { clientid, reason }));
 
     // Another fold: the message goes on as it is returned, changed or not; null stops it.
@@ -77,7 +87,7 @@ export const pluginTemplate = definePlugin({
   },
 });
 
-/** A user name that is a token is a password, wherever it stands. */
+/** A user name that is a token is a password, wherever it stands; in a topic or filter it need not be a whole level (`loggedTopic`). */
 function withoutTokens(fields: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, typeof value === "string" ? loggedName(value) : value]));
 }
@@ -88,5 +98,5 @@ function about(client: ClientInfo): Record<string, unknown> {
 }
 
 function of(m: Message): Record<string, unknown> {
-  return { topic: m.topic, qos: m.qos, retain: m.retain, from: m.from, bytes: m.payloadEnd - m.payloadStart };
+  return { topic: loggedTopic(m.topic, m.username), qos: m.qos, retain: m.retain, from: m.from, bytes: m.payloadEnd - m.payloadStart };
 }

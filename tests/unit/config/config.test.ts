@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ConfigErrors, type LoadOptions, loadConfig } from "../../../server/config/config.ts";
 import { sampleConfig } from "../../../server/config/sample.ts";
+import { type ConfigTable, integer, text } from "../../../server/lib/config_entry.ts";
 import { pluginTables } from "../../../server/plugins/index.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "baomq-config-"));
@@ -286,6 +287,50 @@ test("what the files say of one plugin is read again whatever is wrong with othe
   rmSync(plugins, { recursive: true });
   expect(why("emqx_retainer")).toMatch(/^--set plugins\.etc_dir: .*there is no such file$/);
   expect(c.raw(size)).toBe("5KB");
+});
+
+describe("a plugin that is not built in", () => {
+  const greeter = (more: ConfigTable) => ({ app: "greeter", table: { "greeter.text": text("hello", "Words."), ...more } });
+  const line = (key: string, written: string) => ({ key, text: written, where: "greeter.conf:1" });
+  const count = integer(5, "A number.");
+
+  test("comes again without a key that it had: what was said of that one waits until somebody has it, and is in nobody's way", () => {
+    const c = load();
+    c.adopt(greeter({ "greeter.old": count }), [line("greeter.old", "7")]);
+    c.change(new Map([["greeter.old", "8"]]));
+    c.adopt(greeter({}), [line("greeter.text", "hi")]);
+    expect([[...c.texts("greeter").keys()], c.strangers()]).toEqual([["greeter.text"], ["greeter.old"]]);
+    c.adopt(greeter({ "greeter.old": count }), []);
+    expect([c.raw("greeter.old"), c.raw("greeter.text"), c.strangers()]).toEqual(["8", "hello", []]);
+  });
+
+  test("taken back, or refused for a line that is wrong: all is as it was", () => {
+    const c = load();
+    c.adopt(greeter({ "greeter.n": count, "greeter.m": count }), [line("greeter.n", "7")]);
+    c.change(new Map([["greeter.m", "8"]]));
+    c.change(new Map([["greeter.later", "soon"]]));
+    c.change(new Map([["nobody.knows", null]]));
+    const state = () => ({ texts: c.texts("greeter"), waits: c.strangers().sort(), n: c.get("greeter.n"), m: c.get("greeter.m") });
+    const before = state();
+    expect(before).toMatchObject({ waits: ["greeter.later", "nobody.knows"], n: 7, m: 8 });
+    const next = greeter({ "greeter.n": text("", "Words now."), "greeter.later": text("", "New.") });
+    const takeBack = c.adopt(next, [line("greeter.n", "seven")]);
+    expect([c.raw("greeter.n"), c.raw("greeter.later"), c.strangers().sort()]).toEqual(["seven", "soon", ["greeter.m", "nobody.knows"]]);
+    takeBack();
+    expect(state()).toEqual(before);
+    expect(c.keys.find("greeter.later")).toBeUndefined();
+    const wrong = [line("greeter.text", "hi"), line("greeter.n", "1"), line("greeter.m", "many")];
+    expect(() => c.adopt(greeter({ "greeter.n": text("", ""), "greeter.m": count }), wrong)).toThrow("greeter.m = many: expected a whole number");
+    expect(() => c.adopt(next, [line("greeter.text", "hi"), line("greeter.m", "1")])).toThrow("greeter has no key greeter.m");
+    expect(state()).toEqual(before);
+  });
+
+  test("a word of the API on a key that nobody knows, which is to be as by default, waits as others do", () => {
+    const c = load();
+    c.change(new Map([["other.key", null]]));
+    c.adopt(greeter({}), []);
+    expect([c.strangers(), c.override("other.key")]).toEqual([["other.key"], null]);
+  });
 });
 
 describe("sample", () => {

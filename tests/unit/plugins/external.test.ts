@@ -1,7 +1,8 @@
 import { afterAll, describe, expect, test } from "bun:test";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { externalFiles, importExternal } from "../../../server/plugins/external.ts";
+import { TestKit } from "../../support/test_broker.ts";
 import { type Managed, manage, removeTempDirs, tempDir } from "./harness.ts";
 
 afterAll(removeTempDirs);
@@ -99,11 +100,14 @@ describe("a plugin from a file", () => {
     });
     writeFileSync(join(dir, "greeter.conf"), "greeter.text = x\ngreeter.nope = 1\n");
     await expect(m.manager.reload("greeter")).rejects.toThrow(/greeter\.conf:2: greeter has no key greeter\.nope/);
-    expect(row(m, "greeter")).toMatchObject({ active: false, error: expect.stringContaining("greeter.conf:2") });
+    expect(row(m, "greeter")).toMatchObject({ active: true, error: expect.stringContaining("greeter.conf:2") });
     for (const name of ["constructor", "toString", "__proto__"]) {
       writeFileSync(join(dir, "greeter.conf"), `${name} = x\n`);
       await expect(m.manager.reload("greeter")).rejects.toThrow(`greeter.conf:1: greeter has no key ${name}`);
     }
+    m.kit.connected("you");
+    expect(greetings(m)).toEqual(["first from the file", "first from the file"]);
+    await m.manager.unload("greeter");
     writeFileSync(join(dir, "greeter.conf"), "greeter.pause = soon\n");
     await expect(m.manager.load("greeter")).rejects.toThrow(/greeter\.conf:1: greeter\.pause = soon: expected a duration/);
     writeFileSync(join(dir, "greeter.conf"), "");
@@ -120,6 +124,125 @@ describe("a plugin from a file", () => {
     const second = manage([], { expandPluginsDir: dir, kit: first.kit });
     await second.manager.startAll();
     expect(row(second, "quiet")).toMatchObject({ active: true });
+  });
+});
+
+describe("a plugin from a file that keeps strangers out, and is read again", () => {
+  /** It refuses everybody, and says in the log that it has started. */
+  const guard = (version: string, start = "", name = "guard", type = "text"): string => `export default {
+    name: "${name}", version: "${version}", activeByDefault: true, config: { "guard.word": { type: "${type}" } },
+    async start(ctx) {
+      ${start}
+      ctx.log.info("started ${version}");
+      ctx.hook("client.authenticate", () => ({ allow: false }));
+    },
+  };`;
+  /** It runs, and answers however often somebody is refused. */
+  async function guarded(dir: string): Promise<Managed> {
+    const m = manage([], { expandPluginsDir: dir, kit: new TestKit({ zone: { authFailureLimit: null } }) });
+    await m.manager.startAll();
+    return m;
+  }
+  const starts = ({ kit }: Managed): string[] => kit.log.lines.map((l) => l.message).filter((line) => line.startsWith("started"));
+  function answer({ kit }: Managed): unknown {
+    const [packet] = kit
+      .client(5)
+      .connect("c", { username: "joe", password: Buffer.from("p") })
+      .take();
+    return packet?.cmd === "connack" && packet.reasonCode;
+  }
+  /** What strangers hear while it is under way and behind it, and why it failed. */
+  async function during(m: Managed, work: Promise<unknown>): Promise<{ heard: unknown[]; why: string | null }> {
+    const heard = new Set<unknown>();
+    let why: string | null | undefined;
+    void work.then(
+      () => (why = null),
+      (err: Error) => (why = err.message),
+    );
+    do {
+      heard.add(answer(m));
+      await new Promise((done) => setImmediate(done));
+    } while (why === undefined);
+    heard.add(answer(m));
+    return { heard: [...heard], why };
+  }
+  const reloaded = (m: Managed) => during(m, m.manager.reload("guard"));
+
+  const wrong: [what: string, files: Record<string, string>, why: RegExp, starts: string[]][] = [
+    ["a file that does not compile", { "guard.ts": "export default {" }, /line 1/, ["v1"]],
+    ["one that is no plugin", { "guard.ts": "export default 5;" }, /no default export/, ["v1"]],
+    ["a line that is none", { "guard.conf": "guard.word : x\n" }, /guard\.conf:1: expected key = value/, ["v1"]],
+    [
+      "a key that it has not",
+      { "guard.ts": guard("v2"), "guard.conf": "guard.nope = 1\n" },
+      /guard\.conf:1: guard has no key guard\.nope/,
+      ["v1"],
+    ],
+    [
+      "a value of another kind",
+      { "guard.ts": guard("v2", "", "guard", "integer"), "guard.conf": "guard.word = x\n" },
+      /guard\.conf:1: guard\.word = x: expected a whole number/,
+      ["v1"],
+    ],
+    ["a start that fails", { "guard.ts": guard("v2", "throw new Error('no server');") }, /^no server$/, ["v1", "v1"]],
+    ["and one under another name", { "guard.ts": guard("v2", "throw new Error('no server');", "other") }, /^no server$/, ["v1", "v1"]],
+  ];
+  for (const [what, files, why, started] of wrong)
+    test(`${what}: it goes on as it was, and nobody is let in meanwhile`, async () => {
+      const dir = dirWith({ "guard.ts": guard("v1"), "guard.conf": "guard.word = mine\n" });
+      const m = await guarded(dir);
+      for (const [name, text] of Object.entries(files)) writeFileSync(join(dir, name), text);
+      const came = await reloaded(m);
+      expect(came).toEqual({ heard: [0x87], why: expect.stringMatching(why) });
+      expect(m.manager.list().map((r) => [r.name, r.version, r.active, r.error])).toEqual([["guard", "v1", true, came.why]]);
+      expect(starts(m)).toEqual(started.map((version) => `started ${version}`));
+      expect(m.kit.log.errors.at(-1)).toStartWith("plugin goes on as it was");
+      expect(m.manager.configRows("guard")).toMatchObject([{ key: "guard.word", value: "mine", type: "text" }]);
+      // A change of its settings brings in nothing of what was refused.
+      await m.replaceConfig("guard", { "guard.word": "yours" });
+      expect([m.manager.configRows("guard")[0]?.value, starts(m).at(-1), answer(m)]).toEqual(["yours", "started v1", 0x87]);
+      writeFileSync(join(dir, "guard.ts"), guard("v3"));
+      writeFileSync(join(dir, "guard.conf"), "");
+      expect([await reloaded(m), row(m, "guard")]).toMatchObject([
+        { heard: [0x87], why: null },
+        { version: "v3", active: true, error: null },
+      ]);
+    });
+
+  test("nothing in the file is run while the lines beside it cannot be read", async () => {
+    const dir = dirWith({ "guard.ts": guard("v1") });
+    const m = await guarded(dir);
+    const ran = join(dir, "ran");
+    const text = `import { writeFileSync } from "node:fs";\nwriteFileSync(${JSON.stringify(ran)}, "");\n${guard("v2")}`;
+    for (const [name, written] of Object.entries({ "guard.ts": text, "guard.conf": "guard.word : x\n" }))
+      writeFileSync(join(dir, name), written);
+    expect([(await reloaded(m)).why, existsSync(ran)]).toEqual([expect.stringContaining("guard.conf:1: expected key = value"), false]);
+    writeFileSync(join(dir, "guard.conf"), "");
+    expect([(await reloaded(m)).why, existsSync(ran)]).toEqual([null, true]);
+  });
+
+  test("a start that takes its time before it refuses anybody: until then nobody comes in, whether it starts or not", async () => {
+    const slow = "for (let turns = 0; turns < 5; turns++) await new Promise((done) => setImmediate(done));";
+    const dir = dirWith({ "guard.ts": guard("v1", slow) });
+    const m = await guarded(dir);
+    writeFileSync(join(dir, "guard.ts"), guard("v2", slow));
+    expect(await reloaded(m)).toEqual({ heard: [0x87, 0x88], why: null });
+    expect(await during(m, m.replaceConfig("guard", { "guard.word": "mine" }))).toEqual({ heard: [0x87, 0x88], why: null });
+    const passing = 'ctx.hook("client.authenticate", () => null);';
+    writeFileSync(join(dir, "guard.ts"), guard("v3", `${passing} ${slow} throw new Error('no server');`));
+    expect(await reloaded(m)).toEqual({ heard: [0x87, 0x88], why: "no server" });
+    expect(starts(m)).toEqual(["started v1", "started v2", "started v2", "started v2"]);
+    expect(m.kit.hooks.at["client.authenticate"].map(({ id }) => id)).toEqual(["guard"]);
+  });
+
+  test("a value of the API's that it cannot use any more is no reason to stop it", async () => {
+    const dir = dirWith({ "guard.ts": guard("v1") });
+    const m = await guarded(dir);
+    await m.replaceConfig("guard", { "guard.word": "words" });
+    writeFileSync(join(dir, "guard.ts"), guard("v2", "", "guard", "integer"));
+    const before = starts(m).length;
+    expect(await reloaded(m)).toEqual({ heard: [0x87], why: expect.stringMatching(/^guard\.word: expected a whole number.*"words"/) });
+    expect([starts(m).length, m.manager.configRows("guard")[0]?.value, row(m, "guard")?.version]).toEqual([before, "words", "v1"]);
   });
 });
 

@@ -53,12 +53,15 @@ test("what a rule publishes again, and is not retained or not delayed", async ()
   expect(JSON.stringify(kit.log.lines)).not.toContain(TOKEN);
 });
 
-test("the plugin that logs every hook", async () => {
-  const { kit, manager, client } = await start("%u/");
+test.each(["%u/", "of-%u/"])("the plugin that logs every hook, below a mountpoint of %s", async (mountpoint) => {
+  const { kit, manager, client } = await start(mountpoint);
   await manager.load("emqx_plugin_template");
-  client.subscribe("#", 1).publish("a", "x").disconnect();
+  const within = `at-${TOKEN}/+`;
+  client.subscribe("#", 1).publish("a", "x").subscribe(within);
+  client.send({ cmd: "unsubscribe", messageId: 3, unsubscriptions: [within] }).disconnect();
   kit.connected("d", 5, { username: TOKEN });
   const named = kit.log.lines.filter((line) => JSON.stringify(line.fields).includes(SHOWN)).map((line) => line.message);
-  expect(named).toEqual(expect.arrayContaining(["client.connected", "client.subscribe", "session.subscribed", "message.publish"]));
+  const hooks = ["client.connected", "client.subscribe", "session.subscribed", "message.publish", "client.unsubscribe", "session.unsubscribed"];
+  expect(named).toEqual(expect.arrayContaining(hooks));
   expect(JSON.stringify(kit.log.lines)).not.toContain(TOKEN);
 });

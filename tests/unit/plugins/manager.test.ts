@@ -3,6 +3,7 @@ import { Message } from "../../../server/core/message.ts";
 import { duration, integer, optional, parsed, secret, stays, text } from "../../../server/lib/config_entry.ts";
 import { MASK_ALONE } from "../../../server/lib/mask.ts";
 import { QueueFull } from "../../../server/lib/work_queue.ts";
+import { RC } from "../../../server/mqtt/reason_codes.ts";
 import { serverAddress, serverUrlOrNone } from "../../../server/plugins/_backend/address.ts";
 import { PluginError } from "../../../server/plugins/manager.ts";
 import { type AnyPlugin, definePlugin, type PluginContext } from "../../../server/plugins/plugin.ts";
@@ -710,6 +711,81 @@ describe("settings", () => {
     m.rewrite("probe.word = bad\n");
     await failure(m.manager.reload("probe"));
     expect([m.config.raw("probe.word"), m.config.raw("other.limit")]).toEqual(["good", "7"]);
+  });
+
+  test("what is taken back is taken back once: what was read while it was started again stays", async () => {
+    const p = probe("probe", {}, (ctx) => {
+      if (ctx.config["probe.word"] === "bad") throw new Error("not bad");
+      if (p.starts.length < 3) return;
+      m.rewrite("probe.word = newer\n");
+      m.config.reread(() => true);
+    });
+    const m = await running(p.plugin, { settings: { "probe.word": "good" } });
+    m.rewrite("probe.word = bad\n");
+    await failure(m.manager.reload("probe"));
+    expect([m.config.raw("probe.word"), p.starts.length]).toEqual(["newer", 3]);
+  });
+
+  test("where it does not start as it was before either, it says that it has stopped, and why", async () => {
+    const world = { fails: false };
+    const p = probe("probe", {}, (ctx) => {
+      if (ctx.config["probe.word"] === "bad") throw new Error("not bad");
+      if (world.fails) throw new Error("the port is in use");
+    });
+    const { manager, rewrite, replaceConfig } = await running(p.plugin, { settings: { "probe.word": "good" } });
+    const why = "not bad; it has stopped: as it was before it does not start either (the port is in use)";
+    world.fails = true;
+    rewrite("probe.word = bad\n");
+    expect((await failure(manager.reload("probe"))).message).toBe(why);
+    expect(manager.list()[0]).toMatchObject({ active: false, error: why });
+    world.fails = false;
+    rewrite("");
+    await manager.load("probe");
+    world.fails = true;
+    await expect(replaceConfig("probe", { "probe.word": "bad" })).rejects.toThrow(`probe does not run with it: ${why}`);
+    expect(manager.list()[0]).toMatchObject({ active: false, error: `config: ${why}` });
+  });
+
+  test("while it is started again whoever it may refuse is refused; where it starts neither way nobody is any more, which is said", async () => {
+    const world = { gate: Promise.resolve(), fails: false };
+    const { plugin } = probe("probe", {
+      async start(ctx) {
+        await world.gate;
+        if (world.fails) throw new Error("the port is in use");
+        ctx.hook("client.authenticate", () => ({ allow: false, code: RC.NOT_AUTHORIZED, why: "a stranger" }));
+        ctx.hook("client.check_acl", () => ({ verdict: "deny" }));
+      },
+    });
+    const { manager, kit } = await running(plugin);
+    const { access, metrics } = kit;
+    /** What somebody with a name, and somebody without one, hears at the door, and what may be done behind it. */
+    async function answers(): Promise<unknown[]> {
+      const results = [aClient(), aClient({ username: null })].map((client) => access.authenticate(client, { password: null }));
+      const doors = (await Promise.all(results)).map((result) => result.allow || result.why);
+      return [...doors, await access.checkAcl(aClient(), "publish", "t")];
+    }
+    const failed = (): number[] => [metrics.authError, metrics.aclError];
+    expect(await answers()).toEqual(["a stranger", true, "deny"]);
+    const inUse = "the port is in use";
+    const stopped = `${inUse}; it has stopped, and refuses nobody any more: as it was before it does not start either (${inUse})`;
+    for (const [fails, behind, why] of [
+      [false, ["a stranger", true, "deny"], null],
+      [true, [true, true, "allow"], stopped],
+    ] as const) {
+      const before = failed();
+      const gate = Promise.withResolvers<void>();
+      Object.assign(world, { gate: gate.promise, fails });
+      const reloading = manager.reload("probe").then(
+        () => null,
+        (err: Error) => err.message,
+      );
+      await turns(kit);
+      expect(await answers()).toEqual(["probe is being started again", true, "deny"]);
+      expect(failed()).toEqual(before.map((n) => n + 1));
+      gate.resolve();
+      expect([await reloading, await answers()]).toEqual([why, [...behind]]);
+      expect(manager.list()[0]).toMatchObject({ active: !fails, error: why });
+    }
   });
 
   test("who does not run with what its file says is asked about its own keys alone", async () => {

@@ -173,6 +173,7 @@ export const rules = {
   "letters.chosen": "{n} of {count}",
   "letters.resend": "Send again",
   "letters.resent": "{n} is sent again|{n} are sent again",
+  "letters.noRoom": "Sent again: {n} of {count}. The queue has no room for more.",
   "letters.deleteMany": "Delete {n} dead letter?|Delete {n} dead letters?",
   "letters.deleteText": "They are gone for good.",
   "letters.deleted": "{n} dead letter deleted|{n} dead letters deleted",

@@ -173,6 +173,7 @@ export const rules = {
   "letters.chosen": "已选 {n}／{count}",
   "letters.resend": "重发",
   "letters.resent": "正在重发 {n} 条|正在重发 {n} 条",
+  "letters.noRoom": "已重发 {n} 条，共 {count} 条：队列没有更多空间。",
   "letters.deleteMany": "删除 {n} 条死信？|删除 {n} 条死信？",
   "letters.deleteText": "删除后无法恢复。",
   "letters.deleted": "已删除 {n} 条死信|已删除 {n} 条死信",

@@ -1,7 +1,10 @@
 import { afterEach, expect, test } from "bun:test";
 import { createServer, type Server, type Socket } from "node:net";
 import { generate, type IConnectPacket, type IPublishPacket, type Packet, parser } from "mqtt-packet";
+import { wordsOf } from "../../../../server/lib/errors.ts";
+import type { Connected } from "../../../../server/plugins/_connectors/connector.ts";
 import { MQTT } from "../../../../server/plugins/_connectors/mqtt.ts";
+import { judgeMqtt, type MqttDriver, type Publication } from "../../../../server/plugins/_connectors/mqtt_driver.ts";
 import { kindOf, Wired } from "../../../support/connector_host.ts";
 import { until } from "../../../support/until.ts";
 
@@ -18,12 +21,13 @@ class Broker {
     private readonly receiveMaximum: number,
     /** Reason code of a message, after so many ms. */
     private readonly answer: (topic: string) => { code?: number; ms: number },
+    private readonly protocolVersion: 4 | 5,
   ) {
     this.#server = createServer((socket) => this.#serve(socket));
   }
 
-  static async start(receiveMaximum: number, answer: Broker["answer"]): Promise<Broker> {
-    const broker = new Broker(receiveMaximum, answer);
+  static async start(receiveMaximum: number, answer: Broker["answer"], protocolVersion: 4 | 5 = 5): Promise<Broker> {
+    const broker = new Broker(receiveMaximum, answer, protocolVersion);
     await new Promise<void>((resolve) => broker.#server.listen(0, "127.0.0.1", resolve));
     return broker;
   }
@@ -33,9 +37,10 @@ class Broker {
   }
 
   #serve(socket: Socket): void {
-    const reading = parser({ protocolVersion: 5 });
+    const { protocolVersion } = this;
+    const reading = parser({ protocolVersion });
     const out = (packet: Packet): void => {
-      if (!socket.destroyed) socket.write(generate(packet, { protocolVersion: 5 }));
+      if (!socket.destroyed) socket.write(generate(packet, { protocolVersion }));
     };
     let under = 0;
     socket.on("error", () => {});
@@ -67,7 +72,7 @@ class Broker {
       if (this.clients.get(clientId) === socket) this.clients.delete(clientId);
     });
     this.connects.push(clientId);
-    out({ cmd: "connack", reasonCode: 0, sessionPresent: false, properties: { receiveMaximum: this.receiveMaximum } });
+    out({ cmd: "connack", reasonCode: 0, returnCode: 0, sessionPresent: false, properties: { receiveMaximum: this.receiveMaximum } });
   }
 
   #answer({ topic, messageId }: IPublishPacket, done: (ack: Packet) => void): void {
@@ -159,7 +164,46 @@ test("a row whose user properties no packet can have is refused, and the connect
   await until(() => w.settled, "all is over");
   expect([w.host.counts, broker.published, broker.connects]).toEqual([{ done: 3, failed: 2, dropped: 0 }, ["a", "b", "c"], ["bridge"]]);
   expect(w.host.reasons).toEqual([
-    "user_properties.x is longer than 65,535 bytes",
-    "user_properties.x has control characters, or others that MQTT does not allow",
+    "no packet can have it: user_properties.x is longer than 65,535 bytes",
+    "no packet can have it: user_properties.x has control characters, or others that MQTT does not allow",
   ]);
+  expect(w.letters).toHaveLength(2);
+});
+
+test("to a broker of MQTT 3.1.1 no user properties are sent, and no row fails for them", async () => {
+  broker = await Broker.start(10, () => ({ ms: 1 }), 4);
+  w = wire({ proto_ver: "mqttv4" }, { forward_topic: "$" + "{t}", user_properties: { x: "$" + "{x}" } });
+  w.run({ t: "a", x: "\u0001" });
+  await until(() => w.settled, "all is over");
+  expect([w.host.counts, broker.published]).toEqual([{ done: 1, failed: 0, dropped: 0 }, ["a"]]);
+});
+
+test("what was made when nobody looked at it, and has waited on the disk since, is refused where it is sent", async () => {
+  broker = await Broker.start(10, () => ({ ms: 1 }));
+  w = wire({}, { forward_topic: "t" });
+  const good: Publication = { topic: "a", payload: "x", qos: 1, retain: false, userProperties: { x: "1" } };
+  const items: Publication[] = [
+    good,
+    { ...good, userProperties: { x: "\u0001" } },
+    { ...good, userProperties: { "\u0001": "x" } },
+    { ...good, topic: "a\u0001" },
+    { ...good, topic: "b" },
+  ];
+  const { backend } = w.resource as Connected<MqttDriver>;
+  const missing = await backend.ask((driver) => driver.publish(items, () => true));
+  const why = "has control characters, or others that MQTT does not allow";
+  expect([...missing].map(([at, err]) => [at, judgeMqtt(err), wordsOf(err)])).toEqual([
+    [1, "refused", `user_properties.x ${why}`],
+    [2, "refused", `user_properties.\u0001 ${why}`],
+    [3, "refused", 'forward_topic: "a\\u0001" is no topic to publish to'],
+  ]);
+  expect([broker.published, broker.connects]).toEqual([["a", "b"], ["bridge"]]);
+});
+
+test("a name of a user property that no packet can have is refused when the action is made", async () => {
+  broker = await Broker.start(10, () => ({ ms: 1 }));
+  w = wire({}, { forward_topic: "t" });
+  const { action } = kindOf(MQTT, "data_to_mqtt_broker");
+  const opened = (name: string) => () => action.open({ forward_topic: "t", user_properties: { [name]: "x" } }, w.host, w.resource);
+  for (const name of ["x".repeat(65_536), "a\u0001"]) expect(opened(name)).toThrow("user_properties: the name");
 });

@@ -1,6 +1,6 @@
 /** What a sink keeps on the disk: over restarts, on a full disk, with more than memory has room for, switched on and off; and the real directory. */
 import { afterAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Directory } from "../../../../server/plugins/_sink/disk.ts";
@@ -289,6 +289,13 @@ describe("a directory", () => {
     expect(statSync(join(dir, "queue")).mode & 0o777).toBe(0o700);
     await disk.remove("one");
     expect(await disk.list()).toEqual([]);
+  });
+
+  test("a file whose name cannot be brought to the disk does not stay", async () => {
+    // There its files can be found, but it itself cannot be opened by that name.
+    const disk = new Directory(`${dir}/nowhere/..`);
+    await expect(disk.create("two")).rejects.toThrow("ENOENT");
+    expect(readdirSync(dir)).not.toContain("two");
   });
 
   test("one that cannot be made is told, and nothing else happens", async () => {

@@ -4,7 +4,7 @@ import type { WallMs } from "../../../../server/lib/time.ts";
 import { Left } from "../../../../server/plugins/_sink/left.ts";
 import { SendError } from "../../../../server/plugins/_sink/types.ts";
 import { MemoryDisk } from "../../../support/memory_disk.ts";
-import { codec, type Item, sendAll, World } from "./world.ts";
+import { codec, type Item, numbers, sendAll, World } from "./world.ts";
 
 const DISK = { lanes: 1, diskMax: 10_000_000 };
 
@@ -61,27 +61,32 @@ for (const createFails of [false, true])
     expect(w.disk.files.size).toBeLessThan(4);
   });
 
-test("files that are there and could not be finished are gone when one can be", async () => {
+test("a file that cannot be finished: another one is tried each second, however many letters come; all that stay are gone when one can be", async () => {
   const w = new World({ ...DISK, lettersMax: 1000 });
   await given(1, w);
   const { disk } = w;
   const create = disk.create.bind(disk);
-  // As where the name of a new file cannot be brought to the disk.
+  const files = (): string[] => [...disk.files.keys()].filter((name) => name.startsWith("letters"));
+  // As where the name of a new file cannot be brought to the disk, nor taken back.
   disk.create = async (name) => {
     await (await create(name)).close();
     throw Object.assign(new Error("EMFILE"), { code: "EMFILE" });
   };
   disk.failing = "ENOSPC: no space left on device";
   disk.failingFiles = /^letters-1$/;
-  await given(3, w);
-  await w.pass(10_000);
-  expect(disk.files.size).toBeGreaterThan(8);
+  await given(30, w);
+  expect(files()).toEqual(["letters-1"]);
+  for (let second = 1; second <= 10; second++) {
+    await w.pass(1000);
+    expect(files().length).toBeLessThan(second + 2);
+  }
+  expect(files().length).toBeGreaterThan(8);
   disk.create = create;
   await w.pass(2000);
-  expect([...disk.files.keys()].filter((name) => name.startsWith("letters"))).toHaveLength(1);
+  expect(files()).toHaveLength(1);
   const next = new World(DISK, disk.crash());
   await next.turn();
-  expect(next.letters).toEqual(["a3", "a2", "a1", "a1"]);
+  expect(next.letters).toEqual([...numbers(1, 30).reverse(), 1].map((n) => `a${n}`));
 });
 
 test("a file that cannot be read at the start is not written anew without what is in it", async () => {

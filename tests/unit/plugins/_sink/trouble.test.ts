@@ -1,6 +1,7 @@
 /** A disk that fails to be read, and is well again. */
 import { describe, expect, test } from "bun:test";
 import { SpoolTrouble } from "../../../../server/plugins/_sink/trouble.ts";
+import { SendError } from "../../../../server/plugins/_sink/types.ts";
 import { FakeClock } from "../../../support/access.ts";
 import { MemoryDisk } from "../../../support/memory_disk.ts";
 import { numbers, ROOMY, sendAll, World } from "./world.ts";
@@ -173,6 +174,20 @@ describe("a file that cannot be read makes room as any other", () => {
     expect([...w.disk.files.keys()]).not.toContain("segment-0000000001");
     expect(w.lines("error")).toContain("a file of the queue that cannot be read has made room: what was in it is lost");
     expect(w.taken.map(({ n }) => n)).toEqual(numbers(3, 30));
+  });
+
+  test("but not for a dead letter: it is not sent again in its place, and the alarm says so", async () => {
+    const w = await kept();
+    await sendAll(w);
+    w.push("letter", 9, 100, 31_500);
+    await w.answerAll(() => new SendError("give up", "http 400"));
+    for (let n = 10; settings.diskMax - w.report.queue.diskBytes > 31_000; n++) {
+      w.push("a", n, 100, 30_000);
+      await w.turn();
+      await w.answerAll();
+    }
+    expect([w.sink.deadLetters.resend(), w.letters, w.report.waiting, w.counts.dropped]).toEqual([0, ["letter9"], 2, 0]);
+    expect(w.alarms.get("unreadable")?.summary).toContain("Dead letters are sent again only as far as there is room beside it");
   });
 
   test("none of those that nobody may open goes before there is no room for it, and then one at a time; all of them count", async () => {
