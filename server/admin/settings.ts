@@ -47,6 +47,12 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
 
   const isSecret = (key: string): boolean => layers.row(key)?.secret === true;
 
+  /** What may be known of what is in force: of a secret that somebody has set no guess is told to be right. */
+  function known(key: string): string {
+    const row = layers.row(key);
+    return row?.secret === true && row.origin !== "default" ? layers.shown(key, row.value) : layers.raw(key);
+  }
+
   /** It is what is shown of a secret: that stays as it is. */
   function isKept(key: string, text: string): boolean {
     if (isSecret(key)) return text === MASK;
@@ -62,7 +68,7 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
     // Saved, the mask would be the secret.
     if (!isSecret(key) && text !== layers.raw(key) && hasMask(text, (t) => layers.shown(key, t))) return `${key}: ${MASK_ALONE}`;
     const by = layers.fixedBy(key);
-    if (by === null || text === layers.raw(key)) return null;
+    if (by === null || text === known(key)) return null;
     return `${key} is set ${by}, which stands above what is changed here: change it there`;
   }
 
@@ -83,8 +89,17 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
     throw new AdminError(CODE.BAD_PARAMETER, why);
   }
 
+  /** A key that is not an application's to change: of a secret any text, or the right one is found by trying. `next`: with the changes. */
+  function closed(changes: SettingChanges, next: Pick<SettingsPorts["layers"], "raw">): string | undefined {
+    const isClosed = (key: string, text: string | null | undefined): boolean => {
+      if (typeof text === "string" && isSecret(key)) return !isKept(key, text) && text !== known(key);
+      return next.raw(key) !== layers.raw(key);
+    };
+    return [...changes].find(([key, text]) => key.startsWith(OF_USERS) && isClosed(key, text))?.[0];
+  }
+
   /** What really changes. @throws AdminError 108, naming of each that is wrong key, value and what was expected */
-  function checked(changes: SettingChanges): Map<string, string | null | undefined> {
+  function checked(changes: SettingChanges, by: ChangedBy): Map<string, string | null | undefined> {
     const faults = [...changes].map(([key, text]) => fault(key, text)).filter((why) => why !== null);
     if (faults.length > 0) throw new AdminError(CODE.BAD_PARAMETER, faults.join("; "));
     const real = new Map<string, string | null | undefined>();
@@ -99,7 +114,11 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
       if (kept !== layers.override(key) || aside.has(key)) real.set(key, kept);
     }
     checkRoom(real);
-    const astray = plugins.astray([...real.keys()], (plugin) => layers.with(real).texts(plugin), typed);
+    const next = layers.with(real);
+    const own = by === "app" ? closed(changes, next) : undefined;
+    if (own !== undefined)
+      throw new AdminError(CODE.BAD_PARAMETER, `${own} can be changed in the dashboard and at the command line, not by an application`);
+    const astray = plugins.astray([...real.keys()], (plugin) => next.texts(plugin), typed);
     if (astray !== null) throw new SecretAstray(CODE.BAD_PARAMETER, astray);
     const problems = ports.problems(real);
     if (problems.length > 0) throw new AdminError(CODE.BAD_PARAMETER, problems.map((p) => p.message).join("; "));
@@ -108,13 +127,9 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
 
   async function change(changes: SettingChanges, by: ChangedBy): Promise<SettingsApplied> {
     if (changes.size > CHANGES_MAX) throw new AdminError(CODE.BAD_PARAMETER, `a change has no more than ${CHANGES_MAX} keys`);
-    const real = checked(changes);
+    const real = checked(changes, by);
     const before = new Map([...real.keys()].map((key) => [key, layers.override(key)]));
     const changed = [...real.keys()];
-    const next = layers.with(real);
-    const closed = by === "app" ? changed.find((key) => key.startsWith(OF_USERS) && next.raw(key) !== layers.raw(key)) : undefined;
-    if (closed !== undefined)
-      throw new AdminError(CODE.BAD_PARAMETER, `${closed} can be changed in the dashboard and at the command line, not by an application`);
     layers.change(real);
     const { refused } = await plugins.updateSettings(changed);
     if (refused.size > 0) {

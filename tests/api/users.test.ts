@@ -220,6 +220,26 @@ describe("the default password", () => {
     }
   });
 
+  test("no application finds it out by trying: the right one is refused as a wrong one is", async () => {
+    const key = "dashboard.default_user.password";
+    const own = await TestNode.start();
+    const fixed = await TestNode.start({ [key]: "topsecret1" });
+    try {
+      expect((await own.ask("PUT", "/settings", { as: "user", body: { [key]: "topsecret1" } })).json?.code).toBe(0);
+      for (const [node, why] of [
+        [own, `${key} can be changed in the dashboard and at the command line, not by an application`],
+        [fixed, `${key} is set by --set ${key}, which stands above what is changed here: change it there`],
+      ] as const) {
+        const set = async (text: string) => (await node.ask("PUT", "/settings", { body: { [key]: text } })).json;
+        for (const guess of ["topsecret1", "topsecret2", "public", ""]) expect(await set(guess)).toEqual({ code: 108, message: why });
+        expect((await set("******"))?.code).toBe(0);
+      }
+    } finally {
+      await own.stop();
+      await fixed.stop();
+    }
+  });
+
   test("who asks is told to applications and at the socket too", async () => {
     expect(await node.get<WhoAmI>("/whoami")).toMatchObject({ kind: "app", name: APP.id, must_change_password: false });
     expect(await node.get<WhoAmI>("/whoami", { as: "ctl" })).toMatchObject({ kind: "ctl" });
