@@ -20,10 +20,15 @@ export interface ReloadParts {
   reloadCertificates(): Promise<CertificateReload[]>;
 }
 
-/** Each part is read, whatever is wrong with another one. */
-export function createReload({ config, core, log, plugins, reloadCertificates }: ReloadParts): () => Promise<Reloaded> {
+/** Each part is read, whatever is wrong with another one. `isAsked`: by somebody who waits for the answer, not by the clock. */
+export function createReload({ config, core, log, plugins, reloadCertificates }: ReloadParts): (isAsked: boolean) => Promise<Reloaded> {
   const tell = toldOnce(log);
+  const appOf = (key: string): string => config.keys.find(key)?.app ?? "";
   let aclStamp = stampOf(String(config.get("acl_file")));
+  /** Plugins that go on without what the files say by now: of which keys, and why. */
+  const refusals = new Map<string, { keys: string[]; why: string }>();
+  /** As it was when it was last looked at. */
+  let wouldStart = true;
 
   function settingsRead(failed: string[]): ReturnType<Config["reread"]> {
     const what = "configuration stays as it was";
@@ -39,22 +44,44 @@ export function createReload({ config, core, log, plugins, reloadCertificates }:
     }
   }
 
-  async function settings({ done, failed }: Reloaded): Promise<void> {
-    const { changed, overridden } = settingsRead(failed);
-    done.push(...overridden.map(({ key, where, by }) => `${key} ${where}, which is not in force: it is set ${by}`));
-    tellOverridden(overridden, log);
-    if (changed.length === 0) return;
-    core.refresh();
-    const { refused } = await plugins().updateSettings(changed);
-    const taken = changed.filter((key) => !refused.has(config.keys.find(key)?.app ?? ""));
+  async function settings(came: Reloaded, isAsked: boolean): Promise<void> {
+    const { done, failed } = came;
+    let changed: string[] = [];
+    let tried = new Set<string>();
+    const { refused } = await plugins().updateSettings(() => {
+      const read = settingsRead(failed);
+      changed = read.changed;
+      done.push(...read.overridden.map(({ key, where, by }) => `${key} ${where}, which is not in force: it is set ${by}`));
+      tellOverridden(read.overridden, log);
+      if (changed.length > 0) core.refresh();
+      // What was in the way may be gone. By the clock a plugin would be stopped every minute for what it has refused.
+      tried = new Set([...changed, ...(isAsked ? [...refusals.values()].flatMap(({ keys }) => keys) : [])]);
+      return [...tried];
+    });
+    asked([...tried], refused, came);
+    if (changed.length > 0 || !wouldStart) nextStart(failed);
+  }
+
+  /** What plugins said to these keys. `refused`: plugin -> why. */
+  function asked(keys: readonly string[], refused: ReadonlyMap<string, string>, { done, failed }: Reloaded): void {
+    const taken = keys.filter((key) => !refused.has(appOf(key)));
     if (taken.length > 0) done.push(`settings ${taken.join(", ")}`);
-    for (const [plugin, why] of refused)
-      failed.push(`${plugin} ${plugins().isRunning(plugin) ? "goes on with its settings of before" : "has stopped"}: ${why}`);
-    // What acts after a restart only is told now, while somebody is looking.
-    for (const { message } of problemsOf(config)) {
-      log.error("the node would not start with this configuration", { why: message });
-      failed.push(`the node would not start with this configuration: ${message}`);
+    for (const key of taken) refusals.delete(appOf(key));
+    for (const [plugin, why] of refused) {
+      const own = keys.filter((key) => appOf(key) === plugin);
+      refusals.set(plugin, { keys: [...new Set([...(refusals.get(plugin)?.keys ?? []), ...own])], why });
     }
+    for (const [plugin, { why }] of refusals)
+      failed.push(`${plugin} ${plugins().isRunning(plugin) ? "goes on with its settings of before" : "has stopped"}: ${why}`);
+  }
+
+  /** What acts after a restart only is told now, while somebody is looking, and until it is mended. */
+  function nextStart(failed: string[]): void {
+    const what = "the node would not start with this configuration";
+    const problems = problemsOf(config).map(({ message }) => message);
+    wouldStart = problems.length === 0;
+    tell(what, wouldStart ? null : problems.join("; "));
+    failed.push(...problems.map((why) => `${what}: ${why}`));
   }
 
   function accessRules({ done, failed }: Reloaded): void {
@@ -80,9 +107,9 @@ export function createReload({ config, core, log, plugins, reloadCertificates }:
     }
   }
 
-  return async () => {
+  return async (isAsked) => {
     const came: Reloaded = { done: [], failed: [] };
-    await settings(came);
+    await settings(came, isAsked);
     accessRules(came);
     await certificates(came);
     return came;

@@ -351,11 +351,12 @@ export class PluginManager {
   }
 
   /**
-   * The configuration says something else of these keys: live keys change in place, plugins with other changes are restarted. Plugins that have
-   * none of them are not asked: what is wrong with one of those is no reason against a change of something else.
+   * The configuration says something else of these keys: live keys change in place, other changes restart the plugin. A plugin that has none of
+   * them is not asked: what is wrong with it is no reason against the change. A function finds them while no plugin is between stop and start.
    */
-  updateSettings(keys: readonly string[]): Promise<SettingsUpdate> {
+  updateSettings(changed: readonly string[] | (() => readonly string[])): Promise<SettingsUpdate> {
     return this.exclusive(async () => {
+      const keys = typeof changed === "function" ? changed() : changed;
       const update: SettingsUpdate = { changed: [], refused: new Map() };
       for (const slot of this.sorted()) {
         if (!slot.settings.hasAny(keys)) continue;

@@ -185,8 +185,11 @@ export interface Host {
     start(config: HttpServerConfig): void | Promise<void>;
     stop(which: HttpServerConfig["which"]): void | Promise<void>;
   };
-  /** Re-read changed configuration files and certificates. What fails is logged here. */
-  reload(): Reloaded | Promise<Reloaded>;
+  /**
+   * Re-read changed configuration files and certificates. What fails is logged here. `isAsked`: somebody waits for the answer, so what a plugin
+   * has refused is tried again.
+   */
+  reload(isAsked: boolean): Reloaded | Promise<Reloaded>;
   /** Every figure of the node, as `GET /prometheus/metrics` has them. */
   figures(): readonly MetricFamily[];
 }

@@ -30,13 +30,13 @@ export const reloader = definePlugin({
     }
 
     let running: Promise<Reloaded> | null = null;
-    async function reload(): Promise<Reloaded> {
-      const came = await ctx.host.reload();
+    async function reload(isAsked: boolean): Promise<Reloaded> {
+      const came = await ctx.host.reload(isAsked);
       if (came.done.length > 0) note(came.done);
       return came;
     }
-    function reloadNow(): Promise<Reloaded> {
-      running ??= reload().finally(() => {
+    function once(isAsked: boolean): Promise<Reloaded> {
+      running ??= reload(isAsked).finally(() => {
         running = null;
       });
       return running;
@@ -45,9 +45,9 @@ export const reloader = definePlugin({
     const interval = ctx.config["reloader.interval"];
     if (interval > 0) {
       ctx.every(interval, () => {
-        reloadNow().catch((err: unknown) => ctx.log.error("reload failed", { error: wordsOf(err) }));
+        once(false).catch((err: unknown) => ctx.log.error("reload failed", { error: wordsOf(err) }));
       });
     }
-    return { reloadNow };
+    return { reloadNow: () => once(true) };
   },
 });

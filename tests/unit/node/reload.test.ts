@@ -1,17 +1,25 @@
 /** What was read again, and what was not and why: told to who asked for it, and in the log. */
-import { afterAll, beforeEach, expect, test } from "bun:test";
+import { afterAll, beforeEach, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { loadConfig } from "../../../server/config/config.ts";
 import type { CertificateReload } from "../../../server/config/types.ts";
+import { integer } from "../../../server/lib/config_entry.ts";
+import { selfSignedFiles } from "../../../server/listeners/self_signed.ts";
 import { createReload } from "../../../server/node/reload.ts";
 import { pluginTables } from "../../../server/plugins/index.ts";
+import type { AnyPlugin } from "../../../server/plugins/plugin.ts";
 import type { Reloaded } from "../../../server/plugins/services.ts";
 import { recordingLog } from "../../support/access.ts";
+import { until } from "../../support/until.ts";
+import { manage, removeTempDirs } from "../plugins/harness.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "baomq-reload-"));
-afterAll(() => rmSync(dir, { recursive: true }));
+afterAll(() => {
+  removeTempDirs();
+  rmSync(dir, { recursive: true });
+});
 const [file, acl] = [join(dir, "emqx.conf"), join(dir, "acl.conf")];
 
 let lines: string[];
@@ -28,6 +36,8 @@ function reloading() {
   const log = recordingLog();
   const config = loadConfig({ tables: pluginTables, file, env: {} });
   const refused = new Map<string, string>();
+  /** Keys that plugins were asked about, each time. */
+  const tried: string[][] = [];
   const certificates: CertificateReload[] = [];
   let wrongAcl: string | null = null;
   const reload = createReload({
@@ -39,12 +49,19 @@ function reloading() {
         if (wrongAcl !== null) throw new Error(wrongAcl);
       },
     },
-    plugins: () => ({ isRunning: () => true, updateSettings: async () => ({ changed: [], refused }) }),
+    plugins: () => ({
+      isRunning: () => true,
+      async updateSettings(keys) {
+        tried.push([...(typeof keys === "function" ? keys() : keys)]);
+        return { changed: [], refused };
+      },
+    }),
     reloadCertificates: async () => certificates,
   });
   return {
-    reload,
+    reload: (isAsked = true) => reload(isAsked),
     refused,
+    tried,
     certificates,
     errors: () => log.lines.filter((l) => l.level === "error").map((l) => `${l.message}: ${l.fields.error ?? l.fields.why}`),
     /** `why` null = the rules are good again. */
@@ -101,15 +118,82 @@ test("a plugin that does not go on with what its file says now; what others say 
   });
 });
 
-test("what would keep the node from starting", async () => {
+test("what a plugin has refused is told and tried again until it takes it; by the clock it is left in peace", async () => {
+  const { reload, refused, tried } = reloading();
+  const [key, why] = ["retainer.max_payload_size", "emqx_retainer goes on with its settings of before: the disk is full"];
+  refused.set("emqx_retainer", "the disk is full");
+  write(`${key} = 5KB`);
+  for (let i = 0; i < 2; i++) expect(await reload()).toEqual({ done: [], failed: [why] });
+  refused.clear();
+  expect(await reload(false)).toEqual({ done: [], failed: [why] });
+  expect(await reload()).toEqual({ done: [`settings ${key}`], failed: [] });
+  expect(await reload()).toEqual(nothing);
+  expect(tried).toEqual([[key], [key], [], [key], []]);
+});
+
+test("what would keep the node from starting is told until it is mended, and logged once", async () => {
   const { reload, errors } = reloading();
-  write("listener.ssl.external.keyfile = /nowhere/key.pem", "listener.ssl.external.certfile = /nowhere/cert.pem");
-  const { done, failed } = await reload();
-  expect(done).toEqual(["settings listener.ssl.external.keyfile, listener.ssl.external.certfile"]);
-  expect(failed).toEqual([
-    expect.stringMatching(/^the node would not start with this configuration: .*\/nowhere\/key\.pem cannot be read/),
+  const [keyfile, certfile] = [join(dir, "certs", "key.pem"), join(dir, "certs", "cert.pem")];
+  write(`listener.ssl.external.keyfile = ${keyfile}`, `listener.ssl.external.certfile = ${certfile}`);
+  const first = await reload();
+  expect(first.done).toEqual(["settings listener.ssl.external.keyfile, listener.ssl.external.certfile"]);
+  expect(first.failed).toEqual([
+    expect.stringMatching(/^the node would not start with this configuration: .*\/certs\/key\.pem cannot be read/),
   ]);
-  expect(errors()).toHaveLength(1);
+  expect(await reload()).toEqual({ done: [], failed: first.failed });
+  expect(errors()).toEqual(first.failed);
+  expect(await selfSignedFiles(dir, Date.now())).toEqual({ keyfile, certfile });
+  expect(await reload()).toEqual(nothing);
+});
+
+describe("while a plugin is being restarted", () => {
+  const key = "probe.limit";
+  /** A plugin that is closed when `closed` is called, and does not run with 13. */
+  async function restarting() {
+    const closing = Promise.withResolvers<void>();
+    const plugin: AnyPlugin = {
+      name: "probe",
+      description: "",
+      version: "",
+      activeByDefault: false,
+      config: { [key]: integer(5, "A limit.") },
+      start(ctx) {
+        if (ctx.config[key] === 13) throw new Error("not 13");
+        ctx.closing(() => closing.promise);
+      },
+    };
+    const m = manage([plugin], { flags: { acl_file: acl, "log.dir": join(dir, "log") } });
+    await m.manager.load("probe");
+    const core = { refresh() {}, reloadAcl() {} };
+    const reload = createReload({ config: m.config, log: m.kit.log, core, plugins: () => m.manager, reloadCertificates: async () => [] });
+    const stopped = () => until(() => !m.manager.isRunning("probe"), "the plugin stops");
+    return { ...m, reload, stopped, closed: () => closing.resolve() };
+  }
+
+  test("a file that is wrong is refused as while it runs, and does not keep it from running again", async () => {
+    const { manager, config, settings, rewrite, reload, stopped, closed } = await restarting();
+    const restarted = settings.apply(new Map([[key, "6"]]));
+    await stopped();
+    rewrite(`${key} = many\n`);
+    const reloaded = reload(true);
+    closed();
+    expect(await restarted).toEqual({ applied: [key], restart: [] });
+    expect(await reloaded).toEqual({ done: [], failed: [expect.stringContaining(`${key} = many: expected a whole number`)] });
+    expect([manager.isRunning("probe"), config.faults.size]).toEqual([true, 0]);
+  });
+
+  test("what is read is not taken back with what the restart was for", async () => {
+    const { manager, config, rewrite, reload, stopped, closed } = await restarting();
+    rewrite(`${key} = 13\n`);
+    const refused = manager.reload("probe").catch((err: Error) => err.message);
+    await stopped();
+    rewrite(`${key} = 7\n`);
+    const reloaded = reload(true);
+    closed();
+    expect(await refused).toBe("not 13");
+    expect(await reloaded).toEqual({ done: [`settings ${key}`], failed: [] });
+    expect([config.raw(key), manager.configRows("probe")[0]?.value]).toEqual(["7", "7"]);
+  });
 });
 
 test("certificates", async () => {

@@ -328,6 +328,7 @@ describe("emqx_reloader", () => {
     host.reloaded = ["certificate of mqtt:ssl", "access rules"];
     host.failed = ["the settings stay as they were"];
     expect(await manager.service("emqx_reloader")?.reloadNow()).toEqual({ done: host.reloaded, failed: host.failed });
+    expect(host.calls.map(([, isAsked]) => isAsked)).toEqual([false, false, true]);
     const lines = readFileSync(join(dataDir, "log/r.log"), "utf8").trimEnd().split("\n");
     expect(lines.map((l) => l.replace(/^\S+ /, ""))).toEqual(["certificate of mqtt:ssl", "access rules"]);
     expect(Date.parse(lines[0]?.split(" ")[0] ?? "")).toBe(kit.clock.time);
