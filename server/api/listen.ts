@@ -130,6 +130,14 @@ export function createListen({ log, answer, tls }: ListenDeps) {
     return true;
   }
 
+  /** The files are no good, `stamp` being their state. Returns why. */
+  function notReloaded(l: Open, stamp: string, err: unknown): string {
+    const error = lineOf(err);
+    if (stamp !== l.failedAt) log.error("certificate not reloaded, the old one stays in use", { listener: labelOf(l.kind), error });
+    l.failedAt = stamp;
+    return error;
+  }
+
   async function reload(l: Open): Promise<CertificateReload> {
     const listener = labelOf(l.kind);
     const { secure, config } = l;
@@ -141,10 +149,21 @@ export function createListen({ log, answer, tls }: ListenDeps) {
       l.failedAt = "";
       return { listener, changed, error: null };
     } catch (err) {
-      const error = lineOf(err);
-      if (stamp !== l.failedAt) log.error("certificate not reloaded, the old one stays in use", { listener, error });
-      l.failedAt = stamp;
-      return { listener, changed: false, error };
+      return { listener, changed: false, error: notReloaded(l, stamp, err) };
+    }
+  }
+
+  /** As the files are now. Where they are no good what it had before is still in memory: whoever restarts a listener does not lose it. */
+  async function secureNow(l: Open): Promise<Secure | null> {
+    const { secure, config } = l;
+    if (secure === null || config.tls === null) return secure;
+    const stamp = secure.stampNow();
+    if (stamp === secure.stamp) return secure;
+    try {
+      return await tls(labelOf(l.kind), config.tls);
+    } catch (err) {
+      notReloaded(l, stamp, err);
+      return secure;
     }
   }
 
@@ -235,14 +254,14 @@ export function createListen({ log, answer, tls }: ListenDeps) {
       return true;
     },
 
-    /** With its certificate files as they are now. Rejects when they are no good, or the port cannot be opened. */
+    /** With its certificate files as they are now, if they are any good. Rejects when the port cannot be opened. */
     async startOne(protocol: string, port: number): Promise<boolean> {
       const l = find(protocol, port);
       if (!l || l.server) return false;
-      const { secure, config } = l;
-      if (secure !== null && config.tls !== null && secure.stampNow() !== secure.stamp) l.secure = await tls(labelOf(l.kind), config.tls);
+      const secure = await secureNow(l);
       // Opened by somebody else meanwhile, or gone with its plugin.
       if (l.server !== null || !open.includes(l)) return false;
+      l.secure = secure;
       listen(l);
       return true;
     },
