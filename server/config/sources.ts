@@ -63,15 +63,19 @@ function parseFile(file: string, content: string, errors: ConfigError[], app?: s
     .entries()) {
     const line = raw.trim();
     if (line === "" || line.startsWith("#")) continue;
-    const at = line.indexOf("=");
     const where = `${file}:${i + 1}`;
-    if (at < 1) {
-      errors.push(new ConfigError(`${where}: expected key = value, found ${JSON.stringify(line.slice(0, 60))}`, aboutOf(app)));
-      continue;
-    }
-    rows.push({ key: line.slice(0, at).trim(), text: unquoted(line.slice(at + 1).trim()), origin: "file", where, app });
+    const [, key, text] = /^([^\s=]+)\s*=(.*)$/s.exec(line) ?? [];
+    if (key === undefined || text === undefined)
+      errors.push(new ConfigError(`${where}: expected key = value${beginning(line)}`, aboutOf(app)));
+    else rows.push({ key, text: unquoted(text.trim()), origin: "file", where, app });
   }
   return rows;
+}
+
+/** Of a line that is none what may be a key: behind it may be a password, and whoever has the files read again hears of it. */
+function beginning(line: string): string {
+  const key = /^[\w.$-]{0,60}/.exec(line)?.[0] ?? "";
+  return key === "" ? "" : `, found ${JSON.stringify(key === line ? key : `${key} …`)}`;
 }
 
 /** A comment may follow a value after a blank; quotes keep everything. */

@@ -107,6 +107,10 @@ describe("file", () => {
   });
 
   test("secrets are not repeated in messages; a missing file is named", () => {
+    const key = "auth.mysql.password";
+    for (const line of [`${key} s3cret`, `${key}: s3cret`, `${key}:s3cret`, `${key}  czNjcmV0==`])
+      expect(errors(line)).toEqual([`DIR/emqx.conf:1: expected key = value, found "${key} …"`]);
+    for (const line of ["= s3cret", '"s3cret"']) expect(errors(line)).toEqual(["DIR/emqx.conf:1: expected key = value"]);
     expect(errors("", { file: join(dir, "none.conf") })).toEqual([
       "configuration file DIR/none.conf cannot be read: there is no such file",
     ]);
