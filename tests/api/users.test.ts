@@ -159,16 +159,18 @@ describe("the default password", () => {
 
   test("an empty one counts from this machine only, is told so, and is set only here", async () => {
     const own = await TestNode.start();
+    const why =
+      "the new password must not be empty or public: such a one is accepted from this machine alone, and only there it can be set";
     try {
       const set = (old_pwd: string, new_pwd: string, headers: Record<string, string> = {}) =>
         own.ask("PUT", "/change_pwd/admin", { as: "user", authorization: basic("admin", old_pwd), headers, body: { old_pwd, new_pwd } });
       expect((await set("public", "better")).json).toEqual({ code: 0 });
-      expect((await set("better", "", far)).json).toEqual({
-        code: 108,
-        message:
-          "the new password must not be empty or public: such a one is accepted from this machine alone, and only there it can be set",
-      });
+      expect((await set("better", "", far)).json).toEqual({ code: 108, message: why });
       expect((await set("better", "best", far)).json).toEqual({ code: 0 });
+      const add = (password: string, headers: Record<string, string> = {}) =>
+        own.ask("POST", "/users", { as: "user", authorization: basic("admin", "best"), headers, body: { username: "ann", password } });
+      expect((await add("public", far)).json).toEqual({ code: 108, message: why });
+      expect((await add("public")).json).toEqual({ code: 0 });
       expect((await set("best", "")).json).toEqual({ code: 0 });
       const empty = { as: "user", authorization: basic("admin", "") } as const;
       expect(await own.get<WhoAmI>("/whoami", empty)).toMatchObject({ must_change_password: true });
