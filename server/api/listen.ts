@@ -12,8 +12,6 @@ import { text } from "./reply.ts";
 const REQUEST_MAX = 16 * 1024 * 1024;
 /** Seconds a connection may be idle. */
 const IDLE_S = 60;
-/** How often the certificate files are looked at. */
-const WATCH_MS = 10_000;
 /** Whoever may open the command line's socket is the machine's owner. */
 const NO_LIMITS: Limits = { access: [], maxClients: Number.MAX_SAFE_INTEGER, sendTimeoutMs: 60_000, trustedProxies: [] };
 
@@ -54,7 +52,6 @@ const protocolOf = (l: Open): string => `${l.config.tls ? "https" : "http"}:${l.
 export function createListen({ log, answer, tls }: ListenDeps) {
   let open: Open[] = [];
   let ctl: { server: Server; path: string } | null = null;
-  let watch: ReturnType<typeof setInterval> | null = null;
 
   function common(gate: Gate) {
     const { kind } = gate;
@@ -167,13 +164,6 @@ export function createListen({ log, answer, tls }: ListenDeps) {
     }
   }
 
-  const secured = (): Open[] => open.filter((l) => l.secure !== null && l.server !== null);
-
-  /** A key and its certificate are seldom replaced in the same moment, and what keeps them from being read may leave no trace in them. */
-  async function checkFiles(): Promise<void> {
-    for (const l of secured()) await reload(l);
-  }
-
   const find = (protocol: string, port: number): Open | undefined => open.find((l) => protocolOf(l) === protocol && l.port === port);
 
   /** The request that asked for it is answered before its server closes. */
@@ -196,8 +186,6 @@ export function createListen({ log, answer, tls }: ListenDeps) {
           listen(l);
           open.push(l);
         }
-        watch ??= setInterval(() => void checkFiles(), WATCH_MS);
-        watch.unref();
       } catch (err) {
         await stop(kind);
         throw err;
@@ -218,8 +206,6 @@ export function createListen({ log, answer, tls }: ListenDeps) {
     },
 
     async stopAll(): Promise<void> {
-      if (watch !== null) clearInterval(watch);
-      watch = null;
       for (const l of open) close(l, true);
       open = [];
       if (ctl === null) return;
@@ -231,7 +217,7 @@ export function createListen({ log, answer, tls }: ListenDeps) {
     /** Use certificate files that have changed; connections stay as they are. */
     async reloadCertificates(): Promise<CertificateReload[]> {
       const rows: CertificateReload[] = [];
-      for (const l of secured()) rows.push(await reload(l));
+      for (const l of open.filter(({ secure, server }) => secure !== null && server !== null)) rows.push(await reload(l));
       return rows;
     },
 

@@ -9,8 +9,6 @@ import { WsOpenings } from "./ws_openings.ts";
 
 export type { ListenerDeps } from "./link.ts";
 
-/** How often the certificate files are looked at. */
-const WATCH_MS = 10_000;
 /** Time for the slow close of all connections at the end. */
 const STOP_MS = 1500;
 
@@ -41,7 +39,6 @@ export class Listeners {
   readonly budget: ConnectionBudget;
   readonly #openings: WsOpenings;
   #all: Listener[] = [];
-  #watch: ReturnType<typeof setInterval> | null = null;
   /** Listener -> state of its files at the last attempt that failed: told once, not every ten seconds. */
   readonly #failedAt = new Map<Listener, string>();
 
@@ -62,10 +59,6 @@ export class Listeners {
     } catch (err) {
       await this.stop();
       throw err;
-    }
-    if (this.#all.some((l) => l.secure)) {
-      this.#watch = setInterval(() => void this.reloadCertificates(), WATCH_MS);
-      this.#watch.unref();
     }
   }
 
@@ -101,8 +94,6 @@ export class Listeners {
 
   /** Close everything; returns when the last connection is gone, after 1.5 s at most. */
   async stop(): Promise<void> {
-    if (this.#watch !== null) clearInterval(this.#watch);
-    this.#watch = null;
     for (const l of this.#all) l.dismiss();
     const until = this.deps.clock.mono() + STOP_MS;
     while (this.#all.some((l) => l.current > 0) && this.deps.clock.mono() < until) await Bun.sleep(10);
