@@ -52,6 +52,8 @@ const protocolOf = (l: Open): string => `${l.config.tls ? "https" : "http"}:${l.
 export function createListen({ log, answer, tls }: ListenDeps) {
   let open: Open[] = [];
   let ctl: { server: Server; path: string } | null = null;
+  /** The HTTPS that was opened last, also when it is closed: a plugin whose settings change closes what it has and opens it again. */
+  const lastSecure = new Map<Port, Open>();
 
   function common(gate: Gate) {
     const { kind } = gate;
@@ -153,12 +155,13 @@ export function createListen({ log, answer, tls }: ListenDeps) {
   /** As the files are now. Where they are no good what it had before is still in memory: whoever restarts a listener does not lose it. */
   async function secureNow(l: Open): Promise<Secure | null> {
     const { secure, config } = l;
-    if (secure === null || config.tls === null) return secure;
-    const stamp = secure.stampNow();
-    if (stamp === secure.stamp) return secure;
+    if (config.tls === null) return null;
+    const stamp = secure?.stampNow() ?? "";
+    if (stamp === secure?.stamp) return secure;
     try {
       return await tls(labelOf(l.kind), config.tls);
     } catch (err) {
+      if (secure === null) throw err;
       notReloaded(l, stamp, err);
       return secure;
     }
@@ -176,15 +179,21 @@ export function createListen({ log, answer, tls }: ListenDeps) {
   return {
     stop,
 
-    /** In place of those of the kind that are open. Rejects when one cannot be opened, and then none is. */
+    /**
+     * In place of those of the kind that are open, of HTTPS with the certificate that it had, where it has the same settings and its files are
+     * no good. Rejects when one cannot be opened, and then none is.
+     */
     async openAll(kind: Port, listeners: readonly HttpListenerConfig[]): Promise<void> {
       await stop(kind);
       try {
         for (const config of listeners) {
-          const secure = config.tls ? await tls(labelOf(kind), config.tls) : null;
+          const before = lastSecure.get(kind);
+          const secure = before !== undefined && Bun.deepEquals(before.config.tls, config.tls) ? before.secure : null;
           const l: Open = { kind, config, gate: new Gate(kind, config), secure, failedAt: "", server: null, port: config.port };
+          l.secure = await secureNow(l);
           listen(l);
           open.push(l);
+          if (l.secure !== null) lastSecure.set(kind, l);
         }
       } catch (err) {
         await stop(kind);

@@ -52,13 +52,15 @@ async function https(files: { state: string; read: () => void | Promise<void> })
     trustedProxies: [],
     tls: tlsConfig(),
   };
-  await listen.openAll("management", [config]);
-  const port = Number(listen.list()[0]?.listen_on);
+  const open = (more: Partial<HttpListenerConfig> = {}) => listen.openAll("management", [{ ...config, ...more }]);
+  await open();
+  const port = (): number => Number(listen.list()[0]?.listen_on);
   return {
     listen,
-    stop: () => listen.stopOne("https:management", port),
-    start: () => listen.startOne("https:management", port),
-    answer: async () => (await fetch(`https://127.0.0.1:${port}/`, { tls: { rejectUnauthorized: false } })).text(),
+    open,
+    stop: () => listen.stopOne("https:management", port()),
+    start: () => listen.startOne("https:management", port()),
+    answer: async () => (await fetch(`https://127.0.0.1:${port()}/`, { tls: { rejectUnauthorized: false } })).text(),
     errors: () => log.lines.filter((l) => l.level === "error").map((l) => `${l.message}: ${l.fields.error}`),
   };
 }
@@ -81,6 +83,25 @@ test("HTTPS whose files are no good by now starts again with the certificate it 
     files.read = () => {};
     expect(await listen.reloadCertificates()).toEqual([{ ...row, changed: true, error: null }]);
     expect(await answer()).toBe("here");
+  } finally {
+    await listen.stopAll();
+  }
+});
+
+test("opened anew, HTTPS has the certificate it had while its files are no good; with other settings of TLS it is not opened", async () => {
+  const files = { state: "good", read() {} };
+  const { listen, open, answer, errors } = await https(files);
+  try {
+    files.state = "bad";
+    files.read = () => {
+      throw new Error("no such key");
+    };
+    await listen.stop("management");
+    await open({ maxClients: 5 });
+    expect(await answer()).toBe("here");
+    expect(errors()).toEqual(["certificate not reloaded, the old one stays in use: no such key"]);
+    await expect(open({ tls: tlsConfig({ versions: ["tlsv1.3"] }) })).rejects.toThrow("no such key");
+    expect(listen.list()).toEqual([]);
   } finally {
     await listen.stopAll();
   }
