@@ -47,10 +47,10 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
 
   const isSecret = (key: string): boolean => layers.row(key)?.secret === true;
 
-  /** What may be known of what is in force: of a secret that somebody has set no guess is told to be right. */
-  function known(key: string): string {
-    const row = layers.row(key);
-    return row?.secret === true && row.origin !== "default" ? layers.shown(key, row.value) : layers.raw(key);
+  /** What he may know of what is in force: of a secret that somebody has set no guess is told to be right, but the machine's owner can read it. */
+  function known(key: string, by: ChangedBy): string {
+    const now = layers.raw(key);
+    return by === "ctl" || layers.row(key)?.origin === "default" ? now : layers.shown(key, now);
   }
 
   /** It is what is shown of a secret: that stays as it is. */
@@ -60,16 +60,16 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
     return now !== text && layers.shown(key, now) === text;
   }
 
-  /** Why this text cannot be set; null = it can. */
-  function fault(key: string, text: string | null | undefined): string | null {
+  /** Why he cannot set this text; null = he can. */
+  function fault(key: string, text: string | null | undefined, by: ChangedBy): string | null {
     const isTakenBack = text === undefined && (layers.override(key) !== undefined || aside.has(key));
     const error = isTakenBack ? null : layers.checkOverride(key, text ?? null);
     if (error !== null || typeof text !== "string" || isKept(key, text)) return error;
     // Saved, the mask would be the secret.
     if (!isSecret(key) && text !== layers.raw(key) && hasMask(text, (t) => layers.shown(key, t))) return `${key}: ${MASK_ALONE}`;
-    const by = layers.fixedBy(key);
-    if (by === null || text === known(key)) return null;
-    return `${key} is set ${by}, which stands above what is changed here: change it there`;
+    const fixed = layers.fixedBy(key);
+    if (fixed === null || text === known(key, by)) return null;
+    return `${key} is set ${fixed}, which stands above what is changed here: change it there`;
   }
 
   /** What is kept of it: what a file says too is the file's, and of many keys one that is not to be there is not there. */
@@ -89,10 +89,10 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
     throw new AdminError(CODE.BAD_PARAMETER, why);
   }
 
-  /** A key that is not an application's to change: of a secret any text, or the right one is found by trying. `next`: with the changes. */
+  /** A key that no application may change: of a secret any text, or the right one is found by trying. `next`: with the changes. */
   function closed(changes: SettingChanges, next: Pick<SettingsPorts["layers"], "raw">): string | undefined {
     const isClosed = (key: string, text: string | null | undefined): boolean => {
-      if (typeof text === "string" && isSecret(key)) return !isKept(key, text) && text !== known(key);
+      if (typeof text === "string" && isSecret(key)) return !isKept(key, text) && text !== known(key, "app");
       return next.raw(key) !== layers.raw(key);
     };
     return [...changes].find(([key, text]) => key.startsWith(OF_USERS) && isClosed(key, text))?.[0];
@@ -100,7 +100,7 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
 
   /** What really changes. @throws AdminError 108, naming of each that is wrong key, value and what was expected */
   function checked(changes: SettingChanges, by: ChangedBy): Map<string, string | null | undefined> {
-    const faults = [...changes].map(([key, text]) => fault(key, text)).filter((why) => why !== null);
+    const faults = [...changes].map(([key, text]) => fault(key, text, by)).filter((why) => why !== null);
     if (faults.length > 0) throw new AdminError(CODE.BAD_PARAMETER, faults.join("; "));
     const real = new Map<string, string | null | undefined>();
     const typed = new Set<string>();

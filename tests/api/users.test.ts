@@ -222,20 +222,25 @@ describe("the default password", () => {
     }
   });
 
-  test("no application finds it out by trying: the right one is refused as a wrong one is", async () => {
+  test("nobody finds it out by trying: the right one is refused as a wrong one is", async () => {
     const key = "dashboard.default_user.password";
     const own = await TestNode.start();
     const fixed = await TestNode.start({ [key]: "topsecret1" });
     try {
       expect((await own.ask("PUT", "/settings", { as: "user", body: { [key]: "topsecret1" } })).json?.code).toBe(0);
-      for (const [node, why] of [
-        [own, `${key} can be changed in the dashboard and at the command line, not by an application`],
-        [fixed, `${key} is set by --set ${key}, which stands above what is changed here: change it there`],
+      const above = `${key} is set by --set ${key}, which stands above what is changed here: change it there`;
+      const user = { as: "user", authorization: basic("admin", "topsecret1") } as const;
+      for (const [node, door, why] of [
+        [own, {}, `${key} can be changed in the dashboard and at the command line, not by an application`],
+        [fixed, {}, above],
+        [fixed, user, above],
       ] as const) {
-        const set = async (text: string) => (await node.ask("PUT", "/settings", { body: { [key]: text } })).json;
+        const set = async (text: string) => (await node.ask("PUT", "/settings", { ...door, body: { [key]: text } })).json;
         for (const guess of ["topsecret1", "topsecret2", "public", ""]) expect(await set(guess)).toEqual({ code: 108, message: why });
         expect((await set("******"))?.code).toBe(0);
       }
+      // The machine's owner can read it.
+      expect((await fixed.ask("PUT", "/settings", { as: "ctl", body: { [key]: "topsecret1" } })).json?.code).toBe(0);
     } finally {
       await own.stop();
       await fixed.stop();
