@@ -65,18 +65,26 @@ function parseFile(file: string, content: string, errors: ConfigError[], app?: s
     if (line === "" || line.startsWith("#")) continue;
     const where = `${file}:${i + 1}`;
     const [, key, text] = /^([^\s=]+)\s*=(.*)$/s.exec(line) ?? [];
-    if (key === undefined || text === undefined)
-      errors.push(new ConfigError(`${where}: expected key = value${beginning(line)}`, aboutOf(app)));
-    else rows.push({ key, text: unquoted(text.trim()), origin: "file", where, app });
+    if (key === undefined || text === undefined) {
+      const beginning = quotable(line);
+      const found = beginning === "" ? "" : `, found ${JSON.stringify(cutShort(beginning, line))}`;
+      errors.push(new ConfigError(`${where}: expected key = value${found}`, aboutOf(app)));
+    } else rows.push({ key, text: unquoted(text.trim()), origin: "file", where, app });
   }
   return rows;
 }
 
-/** Of a line that is none what may be a key: behind it may be a password, and whoever has the files read again hears of it. */
-function beginning(line: string): string {
-  const key = /^[\w.$-]{0,60}/.exec(line)?.[0] ?? "";
-  return key === "" ? "" : `, found ${JSON.stringify(key === line ? key : `${key} …`)}`;
+/**
+ * The beginning that may be quoted of a line, or of a key that nobody has; "" = nothing. Whoever has the files read again hears of it: behind a key may
+ * be a password, and what has no dot may be one, or the rest of one.
+ */
+export function quotable(text: string): string {
+  const key = /^[\w.$-]{0,60}/.exec(text)?.[0] ?? "";
+  return key.includes(".") ? key : "";
 }
+
+/** With what shows that there is more. */
+export const cutShort = (quoted: string, text: string): string => (quoted === text ? quoted : `${quoted} …`);
 
 /** A comment may follow a value after a blank; quotes keep everything. */
 function unquoted(t: string): string {
