@@ -76,8 +76,8 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
   function toKeep(key: string, text: string | null | undefined): string | null | undefined {
     const line = layers.line(key);
     if (text === null) return line === undefined && layers.isMember(key) ? undefined : null;
-    // Of a secret nobody learns in this way that it is the file's.
-    return text === line && !isSecret(key) ? undefined : text;
+    // Of a secret, and of one within a text, nobody learns in this way that it is the file's.
+    return text !== undefined && text === line && layers.shown(key, text) === text ? undefined : text;
   }
 
   /** Whoever is beyond it (from a run before) can still change and take back. @throws AdminError 108 */
