@@ -118,6 +118,8 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
     const own = by === "app" ? closed(changes, next) : undefined;
     if (own !== undefined)
       throw new AdminError(CODE.BAD_PARAMETER, `${own} can be changed in the dashboard and at the command line, not by an application`);
+    // What is left of them is as it is in force. Kept, it would stand above the files, and a listed default be a secret that is refused the next time.
+    if (by === "app") for (const key of [...real.keys()]) if (key.startsWith(OF_USERS)) real.delete(key);
     const astray = plugins.astray([...real.keys()], (plugin) => next.texts(plugin), typed);
     if (astray !== null) throw new SecretAstray(CODE.BAD_PARAMETER, astray);
     const problems = ports.problems(real);

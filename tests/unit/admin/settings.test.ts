@@ -1,7 +1,7 @@
 /** The alarm of settings that were made through the API and are not in force, and what no change tells or keeps. */
 import { afterAll, describe, expect, test } from "bun:test";
 import { createSettings } from "../../../server/admin/settings.ts";
-import { type ConfigTable, text } from "../../../server/lib/config_entry.ts";
+import { type ConfigTable, secret, text } from "../../../server/lib/config_entry.ts";
 import type { AnyPlugin } from "../../../server/plugins/plugin.ts";
 import { removeTempDirs, running, type Wishes } from "../plugins/harness.ts";
 import { administer } from "./harness.ts";
@@ -64,4 +64,13 @@ describe("a secret within a text is not found out by trying it", () => {
       }
     }
   });
+});
+
+test("what an application sends back of the user whom the configuration names is not kept, however often it does", async () => {
+  const [login, password] = ["dashboard.default_user.login", "dashboard.default_user.password"];
+  const { settings, config } = await settingsOf({ [login]: text("admin", "A user."), [password]: secret("public", "Its password.") });
+  const listed = { [login]: "admin", [password]: "public" };
+  for (const sent of [listed, listed, { [login]: null, [password]: null }])
+    expect(await settings.commit(new Map(Object.entries(sent)), "app")).toEqual({ applied: [login, password], restart: [] });
+  expect(config.overrides()).toBe(0);
 });
