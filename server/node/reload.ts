@@ -48,6 +48,7 @@ export function createReload({ config, core, log, plugins, reloadCertificates }:
     const { done, failed } = came;
     let changed: string[] = [];
     let tried = new Set<string>();
+    let down: string[] = [];
     const { refused } = await plugins().updateSettings(() => {
       const read = settingsRead(failed);
       changed = read.changed;
@@ -56,9 +57,11 @@ export function createReload({ config, core, log, plugins, reloadCertificates }:
       if (changed.length > 0) core.refresh();
       // What was in the way may be gone. By the clock a plugin would be stopped every minute for what it has refused.
       tried = new Set([...changed, ...(isAsked ? [...refusals.values()].flatMap(({ keys }) => keys) : [])]);
+      down = [...refusals.keys()].filter((plugin) => !plugins().isRunning(plugin));
       return [...tried];
     });
     asked([...tried], refused, came);
+    done.push(...down.filter((plugin) => plugins().isRunning(plugin)).map((plugin) => `${plugin} runs again`));
     if (changed.length > 0 || !wouldStart) nextStart(failed);
   }
 

@@ -146,28 +146,78 @@ test("what would keep the node from starting is told until it is mended, and log
   expect(await reload()).toEqual(nothing);
 });
 
+const key = "probe.limit";
+
+/** With a real manager that has one plugin, which runs. `start`: how it starts. */
+async function reloadingWith(start: AnyPlugin["start"]) {
+  const config = { [key]: integer(5, "A limit.") };
+  const plugin: AnyPlugin = { name: "probe", description: "", version: "", activeByDefault: false, config, start };
+  const m = manage([plugin], { flags: { acl_file: acl, "log.dir": join(dir, "log") } });
+  await m.manager.load("probe");
+  const core = { refresh() {}, reloadAcl() {} };
+  const reload = createReload({ config: m.config, log: m.kit.log, core, plugins: () => m.manager, reloadCertificates: async () => [] });
+  return { ...m, reload };
+}
+
+describe("a plugin that starts neither with what its file says nor as it was before", () => {
+  /** One that does not start while `works` is false. */
+  async function stopping() {
+    const probe = { works: true, starts: 0 };
+    const m = await reloadingWith(() => {
+      probe.starts++;
+      if (!probe.works) throw new Error("the port is taken");
+    });
+    return { ...m, probe, limit: () => m.manager.configRows("probe")[0]?.value };
+  }
+  const down = { done: [], failed: [expect.stringMatching(/^probe has stopped: the port is taken/)] };
+
+  test("is told of and started again by whoever asks, until it runs", async () => {
+    const { manager, rewrite, reload, probe, limit } = await stopping();
+    probe.works = false;
+    rewrite(`${key} = 6\n`);
+    for (let i = 0; i < 2; i++) expect(await reload(true)).toEqual(down);
+    const { starts } = probe;
+    expect(await reload(false)).toEqual(down);
+    expect(probe.starts).toBe(starts);
+    probe.works = true;
+    expect(await reload(true)).toEqual({ done: [`settings ${key}`, "probe runs again"], failed: [] });
+    expect([manager.isRunning("probe"), limit()]).toEqual([true, "6"]);
+    expect(await reload(true)).toEqual(nothing);
+  });
+
+  test("is started when its file says something else, by the clock as well", async () => {
+    const { manager, rewrite, reload, probe, limit } = await stopping();
+    probe.works = false;
+    rewrite(`${key} = 6\n`);
+    expect(await reload(false)).toEqual(down);
+    probe.works = true;
+    rewrite(`${key} = 7\n`);
+    expect(await reload(false)).toEqual({ done: [`settings ${key}`, "probe runs again"], failed: [] });
+    expect([manager.isRunning("probe"), limit()]).toEqual([true, "7"]);
+  });
+
+  test("is not started where nobody wants it to run", async () => {
+    const { manager, rewrite, reload, probe, limit } = await stopping();
+    await manager.unload("probe");
+    probe.works = false;
+    await expect(manager.load("probe")).rejects.toThrow("the port is taken");
+    probe.works = true;
+    rewrite(`${key} = 6\n`);
+    expect(await reload(true)).toEqual({ done: [`settings ${key}`], failed: [] });
+    expect([manager.isRunning("probe"), limit()]).toEqual([false, "6"]);
+  });
+});
+
 describe("while a plugin is being restarted", () => {
-  const key = "probe.limit";
   /** A plugin that is closed when `closed` is called, and does not run with 13. */
   async function restarting() {
     const closing = Promise.withResolvers<void>();
-    const plugin: AnyPlugin = {
-      name: "probe",
-      description: "",
-      version: "",
-      activeByDefault: false,
-      config: { [key]: integer(5, "A limit.") },
-      start(ctx) {
-        if (ctx.config[key] === 13) throw new Error("not 13");
-        ctx.closing(() => closing.promise);
-      },
-    };
-    const m = manage([plugin], { flags: { acl_file: acl, "log.dir": join(dir, "log") } });
-    await m.manager.load("probe");
-    const core = { refresh() {}, reloadAcl() {} };
-    const reload = createReload({ config: m.config, log: m.kit.log, core, plugins: () => m.manager, reloadCertificates: async () => [] });
+    const m = await reloadingWith((ctx) => {
+      if (ctx.config[key] === 13) throw new Error("not 13");
+      ctx.closing(() => closing.promise);
+    });
     const stopped = () => until(() => !m.manager.isRunning("probe"), "the plugin stops");
-    return { ...m, reload, stopped, closed: () => closing.resolve() };
+    return { ...m, stopped, closed: () => closing.resolve() };
   }
 
   test("a file that is wrong is refused as while it runs, and does not keep it from running again", async () => {
