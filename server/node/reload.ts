@@ -6,7 +6,7 @@ import type { CertificateReload } from "../config/types.ts";
 import type { Core } from "../core/core.ts";
 import type { Log } from "../core/ports.ts";
 import { wordsOf } from "../lib/errors.ts";
-import type { PluginManager } from "../plugins/manager.ts";
+import type { PluginManager, SettingsUpdate } from "../plugins/manager.ts";
 import type { Reloaded } from "../plugins/services.ts";
 import { problemsOf } from "./checks.ts";
 
@@ -47,28 +47,32 @@ export function createReload({ config, core, log, plugins, reloadCertificates }:
   async function settings(came: Reloaded, isAsked: boolean): Promise<void> {
     const { done, failed } = came;
     let changed: string[] = [];
-    let tried = new Set<string>();
+    let again: string[] = [];
     let down: string[] = [];
-    const { refused } = await plugins().updateSettings(() => {
+    const update = await plugins().updateSettings(() => {
       const read = settingsRead(failed);
       changed = read.changed;
       done.push(...read.overridden.map(({ key, where, by }) => `${key} ${where}, which is not in force: it is set ${by}`));
       tellOverridden(read.overridden, log);
       if (changed.length > 0) core.refresh();
       // What was in the way may be gone. By the clock a plugin would be stopped every minute for what it has refused.
-      tried = new Set([...changed, ...(isAsked ? [...refusals.values()].flatMap(({ keys }) => keys) : [])]);
+      again = isAsked ? [...refusals.values()].flatMap(({ keys }) => keys.filter((key) => !changed.includes(key))) : [];
       down = [...refusals.keys()].filter((plugin) => !plugins().isRunning(plugin));
-      return [...tried];
+      return [...changed, ...again];
     });
-    asked([...tried], refused, came);
+    asked(changed, again, update, came);
     done.push(...down.filter((plugin) => plugins().isRunning(plugin)).map((plugin) => `${plugin} runs again`));
     if (changed.length > 0 || !wouldStart) nextStart(failed);
   }
 
-  /** What plugins said to these keys. `refused`: plugin -> why. */
-  function asked(keys: readonly string[], refused: ReadonlyMap<string, string>, { done, failed }: Reloaded): void {
+  /** What plugins said to keys that are others now, and to those that they had refused. */
+  function asked(changed: readonly string[], again: readonly string[], update: SettingsUpdate, { done, failed }: Reloaded): void {
+    const { refused } = update;
+    const keys = [...changed, ...again];
+    // What was refused may have come into force by somebody else since.
+    const isNew = (key: string): boolean => changed.includes(key) || update.changed.includes(config.keys.find(key)?.pattern ?? "");
     const taken = keys.filter((key) => !refused.has(appOf(key)));
-    if (taken.length > 0) done.push(`settings ${taken.join(", ")}`);
+    if (taken.some(isNew)) done.push(`settings ${taken.filter(isNew).join(", ")}`);
     for (const key of taken) refusals.delete(appOf(key));
     for (const [plugin, why] of refused) {
       const own = keys.filter((key) => appOf(key) === plugin);

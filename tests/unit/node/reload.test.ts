@@ -52,8 +52,9 @@ function reloading() {
     plugins: () => ({
       isRunning: () => true,
       async updateSettings(keys) {
-        tried.push([...(typeof keys === "function" ? keys() : keys)]);
-        return { changed: [], refused };
+        const asked = [...(typeof keys === "function" ? keys() : keys)];
+        tried.push(asked);
+        return { changed: asked.filter((key) => !refused.has(config.keys.find(key)?.app ?? "")), refused };
       },
     }),
     reloadCertificates: async () => certificates,
@@ -206,6 +207,20 @@ describe("a plugin that starts neither with what its file says nor as it was bef
     expect(await reload(true)).toEqual({ done: [`settings ${key}`], failed: [] });
     expect([manager.isRunning("probe"), limit()]).toEqual([false, "6"]);
   });
+});
+
+test("what a plugin has refused and somebody else has put into force since is not told as done", async () => {
+  let works = true;
+  const { manager, rewrite, reload } = await reloadingWith((ctx) => {
+    if (ctx.config[key] === 6 && !works) throw new Error("no room for 6");
+  });
+  works = false;
+  rewrite(`${key} = 6\n`);
+  expect(await reload(true)).toEqual({ done: [], failed: ["probe goes on with its settings of before: no room for 6"] });
+  works = true;
+  await manager.reload("probe");
+  expect(manager.configRows("probe")[0]?.value).toBe("6");
+  expect(await reload(true)).toEqual(nothing);
 });
 
 describe("while a plugin is being restarted", () => {
