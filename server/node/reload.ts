@@ -20,7 +20,10 @@ export interface ReloadParts {
   reloadCertificates(): Promise<CertificateReload[]>;
 }
 
-/** Each part is read, whatever is wrong with another one. `isAsked`: by somebody who waits for the answer, not by the clock. */
+/**
+ * Each part is read, whatever is wrong with another one, or keeps it waiting. `isAsked`: by somebody who waits for the answer, not by the clock. As
+ * many may run at once as ask.
+ */
 export function createReload({ config, core, log, plugins, reloadCertificates }: ReloadParts): (isAsked: boolean) => Promise<Reloaded> {
   const tell = toldOnce(log);
   const appOf = (key: string): string => config.keys.find(key)?.app ?? "";
@@ -29,6 +32,9 @@ export function createReload({ config, core, log, plugins, reloadCertificates }:
   const refusals = new Map<string, { keys: string[]; why: string }>();
   /** As it was when it was last looked at. */
   let wouldStart = true;
+  /** Files that are still to be read, for all who want that until then; whether one of them has asked. */
+  let next: Promise<Reloaded> | null = null;
+  let nextIsAsked = false;
 
   function settingsRead(failed: string[]): ReturnType<Config["reread"]> {
     const what = "configuration stays as it was";
@@ -44,12 +50,24 @@ export function createReload({ config, core, log, plugins, reloadCertificates }:
     }
   }
 
-  async function settings(came: Reloaded, isAsked: boolean): Promise<void> {
+  /** Plugins do one thing after the other. Who comes while files are being read may have written something since: they are read once more. */
+  function settings(isAsked: boolean): Promise<Reloaded> {
+    // By the clock nobody waits for an answer: where plugins are held up, what stands in line is enough.
+    if (!isAsked && next !== null) return Promise.resolve(nothing());
+    nextIsAsked ||= isAsked;
+    next ??= Promise.resolve().then(readSettings);
+    return next;
+  }
+
+  async function readSettings(): Promise<Reloaded> {
+    const came = nothing();
     const { done, failed } = came;
     let changed: string[] = [];
     let again: string[] = [];
     let down: string[] = [];
     const update = await plugins().updateSettings(() => {
+      const isAsked = nextIsAsked;
+      [next, nextIsAsked] = [null, false];
       const read = settingsRead(failed);
       changed = read.changed;
       done.push(...read.overridden.map(({ key, where, by }) => `${key} ${where}, which is not in force: it is set ${by}`));
@@ -63,6 +81,7 @@ export function createReload({ config, core, log, plugins, reloadCertificates }:
     asked(changed, again, update, came);
     done.push(...down.filter((plugin) => plugins().isRunning(plugin)).map((plugin) => `${plugin} runs again`));
     if (changed.length > 0 || !wouldStart) nextStart(failed);
+    return came;
   }
 
   /** What plugins said to keys that are others now, and to those that they had refused. */
@@ -91,37 +110,46 @@ export function createReload({ config, core, log, plugins, reloadCertificates }:
     failed.push(...problems.map((why) => `${what}: ${why}`));
   }
 
-  function accessRules({ done, failed }: Reloaded): void {
+  /** `tells`: a failure is logged. */
+  function accessRules(tells: boolean): Reloaded {
+    const came = nothing();
     const stamp = stampOf(String(config.get("acl_file")));
-    if (stamp === aclStamp) return;
+    if (stamp === aclStamp) return came;
     const what = "access rules stay as they were";
     try {
       core.reloadAcl();
       aclStamp = stamp;
       tell(what, null);
-      done.push(`access rules (${config.get("acl_file")})`);
+      came.done.push(`access rules (${config.get("acl_file")})`);
     } catch (err) {
       const why = lineOfAll(err);
-      tell(what, why);
-      failed.push(`the ${what}: ${why}`);
+      if (tells) tell(what, why);
+      came.failed.push(`the ${what}: ${why}`);
     }
+    return came;
   }
 
-  async function certificates({ done, failed }: Reloaded): Promise<void> {
+  async function certificates(): Promise<Reloaded> {
+    const came = nothing();
     for (const { listener, changed, error } of await reloadCertificates()) {
-      if (error !== null) failed.push(`the certificate of ${listener} stays as it was: ${error}`);
-      else if (changed) done.push(`certificate of ${listener}`);
+      if (error !== null) came.failed.push(`the certificate of ${listener} stays as it was: ${error}`);
+      else if (changed) came.done.push(`certificate of ${listener}`);
     }
+    return came;
   }
 
   return async (isAsked) => {
-    const came: Reloaded = { done: [], failed: [] };
-    await settings(came, isAsked);
-    accessRules(came);
-    await certificates(came);
-    return came;
+    // Not behind the settings: those wait for plugins, and one of somebody else's may hang.
+    const early = accessRules(false);
+    const [read, renewed] = await Promise.all([settings(isAsked), certificates()]);
+    // The settings may name another file by now. What failed before is tried again by this, and counts here.
+    const rules = accessRules(true);
+    const done = [read.done, early.done, rules.done, renewed.done];
+    return { done: done.flat(), failed: [read.failed, rules.failed, renewed.failed].flat() };
   };
 }
+
+const nothing = (): Reloaded => ({ done: [], failed: [] });
 
 /** Whoever has written a line waits for it to act. Keys only: values may be secrets. */
 export function tellOverridden(lines: readonly Overridden[], log: Pick<Log, "warn">): void {

@@ -40,6 +40,7 @@ function reloading() {
   const tried: string[][] = [];
   const certificates: CertificateReload[] = [];
   let wrongAcl: string | null = null;
+  let restarts = Promise.resolve();
   const reload = createReload({
     config,
     log,
@@ -54,6 +55,7 @@ function reloading() {
       async updateSettings(keys) {
         const asked = [...(typeof keys === "function" ? keys() : keys)];
         tried.push(asked);
+        await restarts;
         return { changed: asked.filter((key) => !refused.has(config.keys.find(key)?.app ?? "")), refused };
       },
     }),
@@ -65,6 +67,12 @@ function reloading() {
     tried,
     certificates,
     errors: () => log.lines.filter((l) => l.level === "error").map((l) => `${l.message}: ${l.fields.error ?? l.fields.why}`),
+    /** Plugins are being restarted until what it returns is called. */
+    restart(): () => void {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      restarts = promise;
+      return resolve;
+    },
     /** `why` null = the rules are good again. */
     writeAcl(text: string, why: string | null) {
       writeFileSync(acl, text);
@@ -132,6 +140,33 @@ test("what a plugin has refused is told and tried again until it takes it; by th
   expect(tried).toEqual([[key], [key], [], [key], []]);
 });
 
+test("who asks while the clock's reload is under way has what was refused tried again, and all who ask before that have one answer", async () => {
+  const { reload, refused, tried, restart } = reloading();
+  const retained = "retainer.max_payload_size";
+  refused.set("emqx_retainer", "the disk is full");
+  write(`${retained} = 5KB`);
+  await reload();
+  refused.clear();
+  const restarted = restart();
+  const clock = reload(false);
+  await until(() => tried.length === 2, "the clock's reload has read the files");
+  const all = [reload(false), reload(true), reload(true)];
+  restarted();
+  await clock;
+  for (const answer of await Promise.all(all)) expect(answer).toEqual({ done: [`settings ${retained}`], failed: [] });
+  expect(tried).toEqual([[retained], [], [retained]]);
+});
+
+test("another file of access rules is read by the reload that finds it named", async () => {
+  const { reload } = reloading();
+  const other = join(dir, "other.conf");
+  writeFileSync(other, "{deny, all}.\n");
+  lines[0] = `acl_file = ${other}`;
+  write();
+  expect(await reload()).toEqual({ done: ["settings acl_file", `access rules (${other})`], failed: [] });
+  expect(await reload()).toEqual(nothing);
+});
+
 test("what would keep the node from starting is told until it is mended, and logged once", async () => {
   const { reload, errors } = reloading();
   const [keyfile, certfile] = [join(dir, "certs", "key.pem"), join(dir, "certs", "cert.pem")];
@@ -155,9 +190,19 @@ async function reloadingWith(start: AnyPlugin["start"]) {
   const plugin: AnyPlugin = { name: "probe", description: "", version: "", activeByDefault: false, config, start };
   const m = manage([plugin], { flags: { acl_file: acl, "log.dir": join(dir, "log") } });
   await m.manager.load("probe");
-  const core = { refresh() {}, reloadAcl() {} };
-  const reload = createReload({ config: m.config, log: m.kit.log, core, plugins: () => m.manager, reloadCertificates: async () => [] });
-  return { ...m, reload };
+  /** What is read beside the settings. */
+  const read: string[] = [];
+  const reload = createReload({
+    config: m.config,
+    log: m.kit.log,
+    core: { refresh() {}, reloadAcl: () => void read.push("access rules") },
+    plugins: () => m.manager,
+    async reloadCertificates() {
+      read.push("certificates");
+      return [];
+    },
+  });
+  return { ...m, reload, read };
 }
 
 describe("a plugin that starts neither with what its file says nor as it was before", () => {
@@ -258,6 +303,29 @@ describe("while a plugin is being restarted", () => {
     expect(await refused).toBe("not 13");
     expect(await reloaded).toEqual({ done: [`settings ${key}`], failed: [] });
     expect([config.raw(key), manager.configRows("probe")[0]?.value]).toEqual(["7", "7"]);
+  });
+
+  test("access rules and certificates are read all the same, each time; the settings are read once for all who wait for them", async () => {
+    const { settings, rewrite, reload, read, stopped, closed } = await restarting();
+    const restarted = settings.apply(new Map([[key, "6"]]));
+    await stopped();
+    rewrite(`${key} = 7\n`);
+    const asked: Promise<Reloaded>[] = [];
+    for (const rules of ["{deny, all}.\n", "{allow, all}.\n{deny, all}.\n"]) {
+      writeFileSync(acl, rules);
+      asked.push(reload(true));
+    }
+    expect(read).toEqual(["access rules", "certificates", "access rules", "certificates"]);
+    writeFileSync(acl, "{allow, all}.\n% longer\n");
+    const rules = `access rules (${acl})`;
+    expect(await reload(false)).toEqual({ done: [rules], failed: [] });
+    closed();
+    await restarted;
+    for (const answer of await Promise.all(asked))
+      expect(answer).toEqual({
+        done: [expect.stringMatching(/^probe\.limit .* is not in force: it is set through the API$/), rules],
+        failed: [],
+      });
   });
 });
 
