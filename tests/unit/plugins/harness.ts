@@ -31,7 +31,7 @@ export class HostRecorder implements Host {
   /** What `figures` answers. */
   families: MetricFamily[] = [];
   figures = (): MetricFamily[] => this.families;
-  reload(isAsked: boolean): Reloaded {
+  reload(isAsked: boolean): Reloaded | Promise<Reloaded> {
     this.calls.push(["reload", isAsked]);
     return { done: this.reloaded, failed: this.failed };
   }
