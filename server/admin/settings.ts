@@ -47,6 +47,12 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
 
   const isSecret = (key: string): boolean => layers.row(key)?.secret === true;
 
+  /** What he may know of what is in force: of a secret that somebody has set no guess is told to be right, but the machine's owner can read it. */
+  function known(key: string, by: ChangedBy): string {
+    const now = layers.raw(key);
+    return by === "ctl" || layers.row(key)?.origin === "default" ? now : layers.shown(key, now);
+  }
+
   /** It is what is shown of a secret: that stays as it is. */
   function isKept(key: string, text: string): boolean {
     if (isSecret(key)) return text === MASK;
@@ -54,24 +60,24 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
     return now !== text && layers.shown(key, now) === text;
   }
 
-  /** Why this text cannot be set; null = it can. */
-  function fault(key: string, text: string | null | undefined): string | null {
+  /** Why he cannot set this text; null = he can. */
+  function fault(key: string, text: string | null | undefined, by: ChangedBy): string | null {
     const isTakenBack = text === undefined && (layers.override(key) !== undefined || aside.has(key));
     const error = isTakenBack ? null : layers.checkOverride(key, text ?? null);
     if (error !== null || typeof text !== "string" || isKept(key, text)) return error;
     // Saved, the mask would be the secret.
     if (!isSecret(key) && text !== layers.raw(key) && hasMask(text, (t) => layers.shown(key, t))) return `${key}: ${MASK_ALONE}`;
-    const by = layers.fixedBy(key);
-    if (by === null || text === layers.raw(key)) return null;
-    return `${key} is set ${by}, which stands above what is changed here: change it there`;
+    const fixed = layers.fixedBy(key);
+    if (fixed === null || text === known(key, by)) return null;
+    return `${key} is set ${fixed}, which stands above what is changed here: change it there`;
   }
 
   /** What is kept of it: what a file says too is the file's, and of many keys one that is not to be there is not there. */
   function toKeep(key: string, text: string | null | undefined): string | null | undefined {
     const line = layers.line(key);
     if (text === null) return line === undefined && layers.isMember(key) ? undefined : null;
-    // Of a secret nobody learns in this way that it is the file's.
-    return text === line && !isSecret(key) ? undefined : text;
+    // Of a secret, and of one within a text, nobody learns in this way that it is the file's.
+    return text !== undefined && text === line && layers.shown(key, text) === text ? undefined : text;
   }
 
   /** Whoever is beyond it (from a run before) can still change and take back. @throws AdminError 108 */
@@ -83,9 +89,18 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
     throw new AdminError(CODE.BAD_PARAMETER, why);
   }
 
+  /** A key that no application may change: of a secret any text, or the right one is found by trying. `next`: with the changes. */
+  function closed(changes: SettingChanges, next: Pick<SettingsPorts["layers"], "raw">): string | undefined {
+    const isClosed = (key: string, text: string | null | undefined): boolean => {
+      if (typeof text === "string" && isSecret(key)) return !isKept(key, text) && text !== known(key, "app");
+      return next.raw(key) !== layers.raw(key);
+    };
+    return [...changes].find(([key, text]) => key.startsWith(OF_USERS) && isClosed(key, text))?.[0];
+  }
+
   /** What really changes. @throws AdminError 108, naming of each that is wrong key, value and what was expected */
-  function checked(changes: SettingChanges): Map<string, string | null | undefined> {
-    const faults = [...changes].map(([key, text]) => fault(key, text)).filter((why) => why !== null);
+  function checked(changes: SettingChanges, by: ChangedBy): Map<string, string | null | undefined> {
+    const faults = [...changes].map(([key, text]) => fault(key, text, by)).filter((why) => why !== null);
     if (faults.length > 0) throw new AdminError(CODE.BAD_PARAMETER, faults.join("; "));
     const real = new Map<string, string | null | undefined>();
     const typed = new Set<string>();
@@ -99,7 +114,13 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
       if (kept !== layers.override(key) || aside.has(key)) real.set(key, kept);
     }
     checkRoom(real);
-    const astray = plugins.astray([...real.keys()], (plugin) => layers.with(real).texts(plugin), typed);
+    const next = layers.with(real);
+    const own = by === "app" ? closed(changes, next) : undefined;
+    if (own !== undefined)
+      throw new AdminError(CODE.BAD_PARAMETER, `${own} can be changed in the dashboard and at the command line, not by an application`);
+    // What is left of them is as it is in force. Kept, it would stand above the files, and a listed default be a secret that is refused the next time.
+    if (by === "app") for (const key of [...real.keys()]) if (key.startsWith(OF_USERS)) real.delete(key);
+    const astray = plugins.astray([...real.keys()], (plugin) => next.texts(plugin), typed);
     if (astray !== null) throw new SecretAstray(CODE.BAD_PARAMETER, astray);
     const problems = ports.problems(real);
     if (problems.length > 0) throw new AdminError(CODE.BAD_PARAMETER, problems.map((p) => p.message).join("; "));
@@ -108,13 +129,9 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
 
   async function change(changes: SettingChanges, by: ChangedBy): Promise<SettingsApplied> {
     if (changes.size > CHANGES_MAX) throw new AdminError(CODE.BAD_PARAMETER, `a change has no more than ${CHANGES_MAX} keys`);
-    const real = checked(changes);
+    const real = checked(changes, by);
     const before = new Map([...real.keys()].map((key) => [key, layers.override(key)]));
     const changed = [...real.keys()];
-    const next = layers.with(real);
-    const closed = by === "app" ? changed.find((key) => key.startsWith(OF_USERS) && next.raw(key) !== layers.raw(key)) : undefined;
-    if (closed !== undefined)
-      throw new AdminError(CODE.BAD_PARAMETER, `${closed} can be changed in the dashboard and at the command line, not by an application`);
     layers.change(real);
     const { refused } = await plugins.updateSettings(changed);
     if (refused.size > 0) {

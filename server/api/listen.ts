@@ -12,8 +12,6 @@ import { text } from "./reply.ts";
 const REQUEST_MAX = 16 * 1024 * 1024;
 /** Seconds a connection may be idle. */
 const IDLE_S = 60;
-/** How often the certificate files are looked at. */
-const WATCH_MS = 10_000;
 /** Whoever may open the command line's socket is the machine's owner. */
 const NO_LIMITS: Limits = { access: [], maxClients: Number.MAX_SAFE_INTEGER, sendTimeoutMs: 60_000, trustedProxies: [] };
 
@@ -54,7 +52,8 @@ const protocolOf = (l: Open): string => `${l.config.tls ? "https" : "http"}:${l.
 export function createListen({ log, answer, tls }: ListenDeps) {
   let open: Open[] = [];
   let ctl: { server: Server; path: string } | null = null;
-  let watch: ReturnType<typeof setInterval> | null = null;
+  /** The HTTPS that was opened last, also when it is closed: a plugin whose settings change closes what it has and opens it again. */
+  const lastSecure = new Map<Port, Open>();
 
   function common(gate: Gate) {
     const { kind } = gate;
@@ -130,6 +129,14 @@ export function createListen({ log, answer, tls }: ListenDeps) {
     return true;
   }
 
+  /** The files are no good, `stamp` being their state. Returns why. */
+  function notReloaded(l: Open, stamp: string, err: unknown): string {
+    const error = lineOf(err);
+    if (stamp !== l.failedAt) log.error("certificate not reloaded, the old one stays in use", { listener: labelOf(l.kind), error });
+    l.failedAt = stamp;
+    return error;
+  }
+
   async function reload(l: Open): Promise<CertificateReload> {
     const listener = labelOf(l.kind);
     const { secure, config } = l;
@@ -141,18 +148,23 @@ export function createListen({ log, answer, tls }: ListenDeps) {
       l.failedAt = "";
       return { listener, changed, error: null };
     } catch (err) {
-      const error = lineOf(err);
-      if (stamp !== l.failedAt) log.error("certificate not reloaded, the old one stays in use", { listener, error });
-      l.failedAt = stamp;
-      return { listener, changed: false, error };
+      return { listener, changed: false, error: notReloaded(l, stamp, err) };
     }
   }
 
-  const secured = (): Open[] => open.filter((l) => l.secure !== null && l.server !== null);
-
-  /** A key and its certificate are seldom replaced in the same moment, and what keeps them from being read may leave no trace in them. */
-  async function checkFiles(): Promise<void> {
-    for (const l of secured()) await reload(l);
+  /** As the files are now. Where they are no good what it had before is still in memory: whoever restarts a listener does not lose it. */
+  async function secureNow(l: Open): Promise<Secure | null> {
+    const { secure, config } = l;
+    if (config.tls === null) return null;
+    const stamp = secure?.stampNow() ?? "";
+    if (stamp === secure?.stamp) return secure;
+    try {
+      return await tls(labelOf(l.kind), config.tls);
+    } catch (err) {
+      if (secure === null) throw err;
+      notReloaded(l, stamp, err);
+      return secure;
+    }
   }
 
   const find = (protocol: string, port: number): Open | undefined => open.find((l) => protocolOf(l) === protocol && l.port === port);
@@ -167,18 +179,22 @@ export function createListen({ log, answer, tls }: ListenDeps) {
   return {
     stop,
 
-    /** In place of those of the kind that are open. Rejects when one cannot be opened, and then none is. */
+    /**
+     * In place of those of the kind that are open, of HTTPS with the certificate that it had, where it has the same settings and its files are
+     * no good. Rejects when one cannot be opened, and then none is.
+     */
     async openAll(kind: Port, listeners: readonly HttpListenerConfig[]): Promise<void> {
       await stop(kind);
       try {
         for (const config of listeners) {
-          const secure = config.tls ? await tls(labelOf(kind), config.tls) : null;
+          const before = lastSecure.get(kind);
+          const secure = before !== undefined && Bun.deepEquals(before.config.tls, config.tls) ? before.secure : null;
           const l: Open = { kind, config, gate: new Gate(kind, config), secure, failedAt: "", server: null, port: config.port };
+          l.secure = await secureNow(l);
           listen(l);
           open.push(l);
+          if (l.secure !== null) lastSecure.set(kind, l);
         }
-        watch ??= setInterval(() => void checkFiles(), WATCH_MS);
-        watch.unref();
       } catch (err) {
         await stop(kind);
         throw err;
@@ -199,8 +215,6 @@ export function createListen({ log, answer, tls }: ListenDeps) {
     },
 
     async stopAll(): Promise<void> {
-      if (watch !== null) clearInterval(watch);
-      watch = null;
       for (const l of open) close(l, true);
       open = [];
       if (ctl === null) return;
@@ -212,7 +226,7 @@ export function createListen({ log, answer, tls }: ListenDeps) {
     /** Use certificate files that have changed; connections stay as they are. */
     async reloadCertificates(): Promise<CertificateReload[]> {
       const rows: CertificateReload[] = [];
-      for (const l of secured()) rows.push(await reload(l));
+      for (const l of open.filter(({ secure, server }) => secure !== null && server !== null)) rows.push(await reload(l));
       return rows;
     },
 
@@ -235,14 +249,14 @@ export function createListen({ log, answer, tls }: ListenDeps) {
       return true;
     },
 
-    /** With its certificate files as they are now. Rejects when they are no good, or the port cannot be opened. */
+    /** With its certificate files as they are now, if they are any good. Rejects when the port cannot be opened. */
     async startOne(protocol: string, port: number): Promise<boolean> {
       const l = find(protocol, port);
       if (!l || l.server) return false;
-      const { secure, config } = l;
-      if (secure !== null && config.tls !== null && secure.stampNow() !== secure.stamp) l.secure = await tls(labelOf(l.kind), config.tls);
+      const secure = await secureNow(l);
       // Opened by somebody else meanwhile, or gone with its plugin.
       if (l.server !== null || !open.includes(l)) return false;
+      l.secure = secure;
       listen(l);
       return true;
     },

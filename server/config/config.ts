@@ -7,7 +7,7 @@ import { type Given, type Layer, Layers, type Overridden } from "./layers.ts";
 import { listenersOf } from "./listeners.ts";
 import { rowOf, rowsOf } from "./rows.ts";
 import { CORE_KEYS } from "./schema.ts";
-import { aboutOf, ConfigError, ConfigErrors, type PluginFile, readSources, type SourceOptions, type Written } from "./sources.ts";
+import { aboutOf, ConfigError, ConfigErrors, type PluginFile, quotable, readSources, type SourceOptions, type Written } from "./sources.ts";
 import type { ConfigRow, ListenerConfig, NodeConfig, Origin, SettingText, ZoneConfig } from "./types.ts";
 import { fillNode, fillZone, keysByZone, plainZone, zoneOf } from "./zones.ts";
 
@@ -138,10 +138,10 @@ export class Config {
 
   // ---- changes
 
-  /** What is wrong with a value for a key; null = nothing. `text` null = back to what lower layers say. */
-  check(key: string, text: string | null): string | null {
+  /** What is wrong with a value for a key; null = nothing. `text` null = back to what lower layers say. `quoted`: of a key that nobody has. */
+  check(key: string, text: string | null, quoted: string = key): string | null {
     const row = this.keys.find(key);
-    if (row === undefined) return this.keys.unknown(key);
+    if (row === undefined) return this.keys.unknown(key, quoted);
     if (text === null) return null;
     const shown = row.entry.shown(text);
     // What no file could say; a file's name with NUL in it is refused by everybody who gets it.
@@ -235,7 +235,7 @@ export class Config {
 
   /** Take over one line of a source, without resolving. */
   write(w: Written, layer: Layer = w.origin === "default" ? "file" : w.origin): ConfigError | null {
-    const error = this.check(w.key, w.text);
+    const error = this.check(w.key, w.text, quotable(w.key));
     if (error !== null) return new ConfigError(`${w.where}: ${error}`, aboutOf(w.app, this.keys.find(w.key)?.app));
     const where = w.origin === "file" ? `in ${w.where}` : w.origin === "env" ? `by ${w.where} in the environment` : `by ${w.where}`;
     this.#layers.of(layer).set(w.key, { text: w.text, where });

@@ -1,6 +1,7 @@
 /** Finding the row of a key: exact rows first, then rows in which `$name` stands for any part and `$n` for a number. */
 import type { ConfigTable, Entry } from "../lib/config_entry.ts";
 import { nearest } from "../lib/nearest.ts";
+import { cutShort } from "./sources.ts";
 
 export interface KeyRow {
   /** As in the table, placeholders included. */
@@ -78,10 +79,12 @@ export class Keys {
     return this.#rows.some((r) => r.pattern.split(".")[0] === part);
   }
 
-  /** What to say of a key that is none. */
-  unknown(key: string): string {
-    const like = this.nearest(key);
-    return `unknown key ${key}${like === null ? "; baomq config sample shows all keys" : `; did you mean ${like}?`}`;
+  /** What to say of a key that is none. `quoted`: what may be said of it; "" = nothing. */
+  unknown(key: string, quoted: string = key): string {
+    // What is like it may have parts of it, but for the first.
+    const like = this.nearest(quoted === "" ? (key.split(".")[0] ?? "") : quoted);
+    const named = quoted === "" ? "unknown key" : `unknown key ${cutShort(quoted, key)}`;
+    return `${named}${like === null ? "; baomq config sample shows all keys" : `; did you mean ${like}?`}`;
   }
 
   /** The known key that is most like an unknown one; placeholders are filled with the unknown key's own parts. */

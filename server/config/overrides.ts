@@ -66,18 +66,20 @@ export function takeOverrides(
     else aside.set(key, { text, why: error });
   }
   config.change(fitting);
-  for (let culprit = find(config, problems); culprit !== null; culprit = find(config, problems)) {
-    aside.set(culprit.key, { text: overrides.get(culprit.key) ?? null, why: culprit.why });
-    config.change(new Map([[culprit.key, undefined]]));
+  for (let found = culprits(config, problems); found.size > 0; found = culprits(config, problems)) {
+    for (const [key, why] of found) aside.set(key, { text: overrides.get(key) ?? null, why });
+    config.change(new Map([...found.keys()].map((key) => [key, undefined])));
   }
   return aside;
 }
 
-/** The first key to leave out. Each round leaves one less. */
-function find(config: Config, problems: (config: Config) => readonly SettingProblem[]): { key: string; why: string } | null {
+/** The keys to leave out, and why: of each problem the first, but none where a key is left out already, which may be all it takes. */
+function culprits(config: Config, problems: (config: Config) => readonly SettingProblem[]): Map<string, string> {
+  const found = new Map<string, string>();
   for (const { keys, message } of problems(config)) {
+    if (keys.some((k) => found.has(k))) continue;
     const key = keys.find((k) => config.override(k) !== undefined && config.fixedBy(k) === null);
-    if (key !== undefined) return { key, why: message };
+    if (key !== undefined) found.set(key, message);
   }
-  return null;
+  return found;
 }

@@ -63,16 +63,28 @@ function parseFile(file: string, content: string, errors: ConfigError[], app?: s
     .entries()) {
     const line = raw.trim();
     if (line === "" || line.startsWith("#")) continue;
-    const at = line.indexOf("=");
     const where = `${file}:${i + 1}`;
-    if (at < 1) {
-      errors.push(new ConfigError(`${where}: expected key = value, found ${JSON.stringify(line.slice(0, 60))}`, aboutOf(app)));
-      continue;
-    }
-    rows.push({ key: line.slice(0, at).trim(), text: unquoted(line.slice(at + 1).trim()), origin: "file", where, app });
+    const [, key, text] = /^([^\s=]+)\s*=(.*)$/s.exec(line) ?? [];
+    if (key === undefined || text === undefined) {
+      const beginning = quotable(line);
+      const found = beginning === "" ? "" : `, found ${JSON.stringify(cutShort(beginning, line))}`;
+      errors.push(new ConfigError(`${where}: expected key = value${found}`, aboutOf(app)));
+    } else rows.push({ key, text: unquoted(text.trim()), origin: "file", where, app });
   }
   return rows;
 }
+
+/**
+ * The beginning that may be quoted of a line, or of a key that nobody has; "" = nothing. Whoever has the files read again hears of it: behind a key may
+ * be a password, and what has no dot may be one, or the rest of one.
+ */
+export function quotable(text: string): string {
+  const key = /^[\w.$-]{0,60}/.exec(text)?.[0] ?? "";
+  return key.includes(".") ? key : "";
+}
+
+/** With what shows that there is more. */
+export const cutShort = (quoted: string, text: string): string => (quoted === text ? quoted : `${quoted} …`);
 
 /** A comment may follow a value after a blank; quotes keep everything. */
 function unquoted(t: string): string {

@@ -4,13 +4,11 @@ import { lineOf } from "../lib/errors.ts";
 import { ConnectionBudget } from "./limits.ts";
 import type { ListenerDeps } from "./link.ts";
 import { Listener } from "./listener.ts";
-import { stampOf } from "./tls.ts";
+import { stampOf, type TlsMaterial } from "./tls.ts";
 import { WsOpenings } from "./ws_openings.ts";
 
 export type { ListenerDeps } from "./link.ts";
 
-/** How often the certificate files are looked at. */
-const WATCH_MS = 10_000;
 /** Time for the slow close of all connections at the end. */
 const STOP_MS = 1500;
 
@@ -41,7 +39,6 @@ export class Listeners {
   readonly budget: ConnectionBudget;
   readonly #openings: WsOpenings;
   #all: Listener[] = [];
-  #watch: ReturnType<typeof setInterval> | null = null;
   /** Listener -> state of its files at the last attempt that failed: told once, not every ten seconds. */
   readonly #failedAt = new Map<Listener, string>();
 
@@ -63,18 +60,30 @@ export class Listeners {
       await this.stop();
       throw err;
     }
-    if (this.#all.some((l) => l.secure)) {
-      this.#watch = setInterval(() => void this.#checkFiles(), WATCH_MS);
-      this.#watch.unref();
-    }
   }
 
-  async #open(l: Listener): Promise<void> {
-    await l.start();
+  /** False = somebody else was faster. */
+  async #open(l: Listener): Promise<boolean> {
+    const tls = await this.#tlsNow(l);
+    if (l.open) return false;
+    l.start(tls);
     const { maxConnections, host } = l.config;
     this.deps.log.info("listening", { listener: l.key, address: `${host}:${l.port}` });
     if (maxConnections > this.budget.max) {
       this.deps.log.debug("max_connections is above the limit of open files", { listener: l.key, maxConnections, usable: this.budget.max });
+    }
+    return true;
+  }
+
+  /** As the files are now. Where they are no good what it had before is still in memory: whoever restarts a listener does not lose it. */
+  async #tlsNow(l: Listener): Promise<TlsMaterial | null> {
+    const stamp = l.tls === null ? "" : stampOf(l.tls.files);
+    try {
+      return await l.loadTls();
+    } catch (err) {
+      if (l.tls === null) throw err;
+      this.#notReloaded(l, stamp, err);
+      return l.tls;
     }
   }
 
@@ -85,8 +94,6 @@ export class Listeners {
 
   /** Close everything; returns when the last connection is gone, after 1.5 s at most. */
   async stop(): Promise<void> {
-    if (this.#watch !== null) clearInterval(this.#watch);
-    this.#watch = null;
     for (const l of this.#all) l.dismiss();
     const until = this.deps.clock.mono() + STOP_MS;
     while (this.#all.some((l) => l.current > 0) && this.deps.clock.mono() < until) await Bun.sleep(10);
@@ -108,12 +115,10 @@ export class Listeners {
     return true;
   }
 
-  /** Open a stopped listener again. False = there is none, or it is open. Throws ListenerError as `start` does. */
+  /** Open a stopped listener again. False = there is none, or it is open. Throws ListenerError when its port cannot be opened. */
   async startOne(protocol: string, name: string): Promise<boolean> {
     const l = this.#find(protocol, name);
-    if (l === undefined || l.open) return false;
-    await this.#open(l);
-    return true;
+    return l !== undefined && !l.open && this.#open(l);
   }
 
   /** Use certificate files that have changed; connections stay as they are. */
@@ -123,28 +128,25 @@ export class Listeners {
     return rows;
   }
 
-  /** `tells`: a failure is logged. */
-  async #reload(l: Listener, tells = true): Promise<CertificateReload> {
+  async #reload(l: Listener): Promise<CertificateReload> {
+    const stamp = l.tls === null ? "" : stampOf(l.tls.files);
     try {
       const changed = await l.reloadCertificate();
       this.#failedAt.delete(l);
       if (changed) this.deps.log.info("certificate reloaded", { listener: l.key });
       return { listener: l.key, changed, error: null };
     } catch (err) {
-      if (tells) this.deps.log.error("certificate not reloaded, the old one stays in use", { listener: l.key, error: lineOf(err) });
-      return { listener: l.key, changed: false, error: lineOf(err) };
+      return { listener: l.key, changed: false, error: this.#notReloaded(l, stamp, err) };
     }
   }
 
-  /** A key and its certificate are seldom replaced in the same moment, and what keeps them from being read may leave no trace in them. */
-  async #checkFiles(): Promise<void> {
-    for (const l of this.#all) {
-      if (l.tls === null || !l.open) continue;
-      const stamp = stampOf(l.tls.files);
-      if (stamp === l.tls.stamp) continue;
-      const row = await this.#reload(l, stamp !== this.#failedAt.get(l));
-      if (row.error !== null) this.#failedAt.set(l, stamp);
-    }
+  /** The files are no good, `stamp` being their state. Returns why. */
+  #notReloaded(l: Listener, stamp: string, err: unknown): string {
+    const error = lineOf(err);
+    if (stamp !== this.#failedAt.get(l))
+      this.deps.log.error("certificate not reloaded, the old one stays in use", { listener: l.key, error });
+    this.#failedAt.set(l, stamp);
+    return error;
   }
 
   list(): ListenerRow[] {

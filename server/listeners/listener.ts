@@ -96,8 +96,9 @@ export class Listener {
 
   // ---- the port
 
-  async start(): Promise<void> {
-    this.tls = await this.#loadTls();
+  /** `tls`: of `loadTls`. Throws ListenerError. */
+  start(tls: TlsMaterial | null): void {
+    this.tls = tls;
     // The port of a TLS listener is opened a second time when its certificate changes, which needs reusePort. Another process
     // with reusePort would share the port unnoticed, so it is tried without first.
     const reusable = this.secure && !this.config.proxyProtocol;
@@ -106,8 +107,8 @@ export class Listener {
     this.port = this.#server.port;
   }
 
-  /** null = no TLS. */
-  async #loadTls(): Promise<TlsMaterial | null> {
+  /** The certificate files as they are now; null = no TLS. Rejects with a ListenerError. */
+  async loadTls(): Promise<TlsMaterial | null> {
     const { deps, info, key } = this;
     const { tls } = this.config;
     return tls && loadTls(key, tls, info.isWebSocket ? "http/1.1" : "mqtt", deps.dataDir, deps.clock.now());
@@ -169,7 +170,7 @@ export class Listener {
   async reloadCertificate(): Promise<boolean> {
     const old = this.tls;
     if (old === null || this.#server === null || stampOf(old.files) === old.stamp) return false;
-    const fresh = await this.#loadTls();
+    const fresh = await this.loadTls();
     const before = this.#server;
     if (before === null || fresh === null) return false;
     this.tls = fresh;

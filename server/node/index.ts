@@ -34,6 +34,9 @@ import { createReload, tellOverridden } from "./reload.ts";
 import { type ApiLayer, restoreSettings, settingsPorts, syncOf } from "./settings.ts";
 import { startTicking } from "./ticking.ts";
 
+/** How often the certificate files are looked at. */
+const CERTIFICATES_MS = 10_000;
+
 export interface NodeOptions {
   config: Config;
   log: Logger;
@@ -158,6 +161,10 @@ async function openManagement(
   const system = createSystem();
   let http: Http | undefined;
   const reloadCertificates = async () => [...(await listeners.reloadCertificates()), ...((await http?.reloadCertificates()) ?? [])];
+  // Each time, also what was no good: a key and its certificate are seldom replaced in the same moment, and what keeps them from being read may
+  // leave no trace in them.
+  const watch = setInterval(() => void reloadCertificates(), CERTIFICATES_MS);
+  undo.push(() => clearInterval(watch));
   const reload = createReload({ config, core, log, plugins: () => plugins, reloadCertificates });
   const firstLoaded = new Remembered(store).isDecided ? null : loadedPlugins(config, dataDir, log);
   const plugins: PluginManager = new PluginManager({

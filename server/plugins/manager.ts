@@ -341,16 +341,18 @@ export class PluginManager {
   }
 
   /**
-   * The configuration says something else of these keys: live keys change in place, plugins with other changes are restarted. Plugins that have
-   * none of them are not asked: what is wrong with one of those is no reason against a change of something else.
+   * The configuration says something else of these keys: live keys change in place, other changes restart the plugin. A plugin that has none of
+   * them is not asked: what is wrong with it is no reason against the change. A function reads files for them while no plugin is between stop and
+   * start; then one of these plugins that should run, and has not started with what it had, is started as well.
    */
-  updateSettings(keys: readonly string[]): Promise<SettingsUpdate> {
+  updateSettings(changed: readonly string[] | (() => readonly string[])): Promise<SettingsUpdate> {
     return this.exclusive(async () => {
+      const keys = typeof changed === "function" ? changed() : changed;
       const update: SettingsUpdate = { changed: [], refused: new Map() };
       for (const slot of this.sorted()) {
         if (!slot.settings.hasAny(keys)) continue;
         try {
-          update.changed.push(...(await this.update(slot)));
+          update.changed.push(...(await this.update(slot, typeof changed === "function")));
         } catch (err) {
           this.failed(slot, "config", err);
           update.refused.set(slot.plugin.name, wordsOf(err));
@@ -360,15 +362,16 @@ export class PluginManager {
     });
   }
 
-  private async update(slot: Slot): Promise<string[]> {
+  private async update(slot: Slot, starts: boolean): Promise<string[]> {
     const { plugin, settings, running } = slot;
     const before = settings.source;
     const changed = settings.refresh(this.o.configuration.texts(plugin.name));
-    if (changed.length === 0 || !running) return changed;
+    const isDown = slot.error !== null && this.remembered.isWanted(plugin);
+    if (running === null ? !starts || !isDown : changed.length === 0) return changed;
     try {
-      if (plugin.inPlace !== true && changed.some((key) => !settings.isLive(key))) {
+      if (running === null || (plugin.inPlace !== true && changed.some((key) => !settings.isLive(key)))) {
         await this.restart(slot, () => settings.refresh(before));
-        this.o.log.notice("plugin reloaded", { plugin: plugin.name, why: "its settings have changed" });
+        this.o.log.notice("plugin reloaded", { plugin: plugin.name, why: running ? "its settings have changed" : "it had stopped" });
       } else running.apply(changed, (key) => settings.value(key));
       return changed;
     } catch (err) {
@@ -377,9 +380,7 @@ export class PluginManager {
     }
   }
 
-  private sorted(): Slot[] {
-    return [...this.slots.values()].sort((a, b) => (a.plugin.name < b.plugin.name ? -1 : 1));
-  }
+  private sorted = (): Slot[] => [...this.slots.values()].sort((a, b) => (a.plugin.name < b.plugin.name ? -1 : 1));
 
   private exclusive<T>(fn: () => T | Promise<T>): Promise<T> {
     const turn = this.queue.then(fn);

@@ -185,8 +185,12 @@ export interface Host {
     start(config: HttpServerConfig): void | Promise<void>;
     stop(which: HttpServerConfig["which"]): void | Promise<void>;
   };
-  /** Re-read changed configuration files and certificates. What fails is logged here. */
-  reload(): Reloaded | Promise<Reloaded>;
+  /**
+   * Re-read changed configuration files and certificates. What fails is logged here. `isAsked`: somebody waits for the answer, so what a plugin
+   * has refused is tried again. May be called while another one is under way. It waits until no plugin is between stop and start: whoever awaits
+   * it in its own start or closing waits for ever.
+   */
+  reload(isAsked: boolean): Reloaded | Promise<Reloaded>;
   /** Every figure of the node, as `GET /prometheus/metrics` has them. */
   figures(): readonly MetricFamily[];
 }

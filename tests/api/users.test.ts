@@ -159,16 +159,18 @@ describe("the default password", () => {
 
   test("an empty one counts from this machine only, is told so, and is set only here", async () => {
     const own = await TestNode.start();
+    const why =
+      "the new password must not be empty or public: such a one is accepted from this machine alone, and only there it can be set";
     try {
       const set = (old_pwd: string, new_pwd: string, headers: Record<string, string> = {}) =>
         own.ask("PUT", "/change_pwd/admin", { as: "user", authorization: basic("admin", old_pwd), headers, body: { old_pwd, new_pwd } });
       expect((await set("public", "better")).json).toEqual({ code: 0 });
-      expect((await set("better", "", far)).json).toEqual({
-        code: 108,
-        message:
-          "the new password must not be empty or public: such a one is accepted from this machine alone, and only there it can be set",
-      });
+      expect((await set("better", "", far)).json).toEqual({ code: 108, message: why });
       expect((await set("better", "best", far)).json).toEqual({ code: 0 });
+      const add = (password: string, headers: Record<string, string> = {}) =>
+        own.ask("POST", "/users", { as: "user", authorization: basic("admin", "best"), headers, body: { username: "ann", password } });
+      expect((await add("public", far)).json).toEqual({ code: 108, message: why });
+      expect((await add("public")).json).toEqual({ code: 0 });
       expect((await set("best", "")).json).toEqual({ code: 0 });
       const empty = { as: "user", authorization: basic("admin", "") } as const;
       expect(await own.get<WhoAmI>("/whoami", empty)).toMatchObject({ must_change_password: true });
@@ -212,11 +214,41 @@ describe("the default password", () => {
         expect(json?.message).toContain("not by an application");
       }
       expect(await own.get("/users", { as: "user" })).toEqual([{ username: "admin", tags: "administrator" }]);
-      // Everything as it is shown is no change.
-      expect((await own.ask("PUT", conf, { body: all })).json).toEqual({ code: 0 });
+      // Everything as it is shown is no change, however often.
+      for (let i = 0; i < 2; i++) expect((await own.ask("PUT", conf, { body: all })).json).toEqual({ code: 0 });
+      const kept = await own.get<{ value: string; origin: string }[]>("/settings?_like_key=dashboard.default_user");
+      expect(kept.map(({ value, origin }) => [value, origin])).toEqual([
+        ["admin", "default"],
+        ["public", "default"],
+      ]);
       expect((await own.ask("PUT", "/settings?_=1574", { as: "user", body: login })).json?.code).toBe(0);
     } finally {
       await own.stop();
+    }
+  });
+
+  test("nobody finds it out by trying: the right one is refused as a wrong one is", async () => {
+    const key = "dashboard.default_user.password";
+    const own = await TestNode.start();
+    const fixed = await TestNode.start({ [key]: "topsecret1" });
+    try {
+      expect((await own.ask("PUT", "/settings", { as: "user", body: { [key]: "topsecret1" } })).json?.code).toBe(0);
+      const above = `${key} is set by --set ${key}, which stands above what is changed here: change it there`;
+      const user = { as: "user", authorization: basic("admin", "topsecret1") } as const;
+      for (const [node, door, why] of [
+        [own, {}, `${key} can be changed in the dashboard and at the command line, not by an application`],
+        [fixed, {}, above],
+        [fixed, user, above],
+      ] as const) {
+        const set = async (text: string) => (await node.ask("PUT", "/settings", { ...door, body: { [key]: text } })).json;
+        for (const guess of ["topsecret1", "topsecret2", "public", ""]) expect(await set(guess)).toEqual({ code: 108, message: why });
+        expect((await set("******"))?.code).toBe(0);
+      }
+      // The machine's owner can read it.
+      expect((await fixed.ask("PUT", "/settings", { as: "ctl", body: { [key]: "topsecret1" } })).json?.code).toBe(0);
+    } finally {
+      await own.stop();
+      await fixed.stop();
     }
   });
 

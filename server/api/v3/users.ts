@@ -3,12 +3,16 @@ import { Type } from "@sinclair/typebox";
 import { CODE } from "../../admin/codes.ts";
 import { AdminError } from "../../admin/index.ts";
 import { data, ok } from "../reply.ts";
-import { type AnyRoute, type Kind, route } from "../route.ts";
+import { type AnyRoute, type Call, type Kind, route } from "../route.ts";
 import * as S from "../schemas.ts";
 
-/** Whoever set it would have shut himself out. */
 const NOT_FROM_ELSEWHERE =
   "the new password must not be empty or public: such a one is accepted from this machine alone, and only there it can be set";
+
+/** Who is to have it would be shut out. @throws AdminError 108 */
+function checkNewPassword({ admin, isLocal }: Pick<Call, "admin" | "isLocal">, password: unknown): void {
+  if (admin.users.isWellKnown(password) && !isLocal()) throw new AdminError(CODE.BAD_PARAMETER, NOT_FROM_ELSEWHERE);
+}
 
 const any = Type.Optional(Type.Unknown());
 const on: readonly Kind[] = ["dashboard", "ctl"];
@@ -41,7 +45,9 @@ export const userRoutes: readonly AnyRoute[] = [
     descr: "Create an user",
     on,
     body: Type.Object({ username: any, password: any, tags: any }),
-    handle: async ({ admin, params }) => {
+    handle: async (call) => {
+      const { admin, params } = call;
+      checkNewPassword(call, params.password);
       await admin.users.add(params.username, params.password, params.tags);
       return ok();
     },
@@ -79,8 +85,9 @@ export const userRoutes: readonly AnyRoute[] = [
     descr: "Change password for an user",
     on,
     body: Type.Object({ old_pwd: any, new_pwd: any }),
-    handle: async ({ admin, isLocal, path, params }) => {
-      if (admin.users.isWellKnown(params.new_pwd) && !isLocal()) throw new AdminError(CODE.BAD_PARAMETER, NOT_FROM_ELSEWHERE);
+    handle: async (call) => {
+      const { admin, path, params } = call;
+      checkNewPassword(call, params.new_pwd);
       await admin.users.changePassword(path.username ?? "", params.old_pwd, params.new_pwd);
       return ok();
     },

@@ -29,25 +29,18 @@ export const reloader = definePlugin({
       appendFileSync(path, what.map((line) => `${time} ${line}\n`).join(""));
     }
 
-    let running: Promise<Reloaded> | null = null;
-    async function reload(): Promise<Reloaded> {
-      const came = await ctx.host.reload();
+    async function reload(isAsked: boolean): Promise<Reloaded> {
+      const came = await ctx.host.reload(isAsked);
       if (came.done.length > 0) note(came.done);
       return came;
-    }
-    function reloadNow(): Promise<Reloaded> {
-      running ??= reload().finally(() => {
-        running = null;
-      });
-      return running;
     }
 
     const interval = ctx.config["reloader.interval"];
     if (interval > 0) {
       ctx.every(interval, () => {
-        reloadNow().catch((err: unknown) => ctx.log.error("reload failed", { error: wordsOf(err) }));
+        reload(false).catch((err: unknown) => ctx.log.error("reload failed", { error: wordsOf(err) }));
       });
     }
-    return { reloadNow };
+    return { reloadNow: () => reload(true) };
   },
 });

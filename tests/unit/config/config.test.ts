@@ -100,7 +100,7 @@ describe("file", () => {
 
   test("every fault at once, each with file, line, key, expectation, nearest key", () => {
     expect(errors("mqtt.max_paket_size = 1MB\nmqtt.max_packet_size = huge\nrubbish\nzone.external.max_inflight = 70000\n")).toEqual([
-      'DIR/emqx.conf:3: expected key = value, found "rubbish"',
+      "DIR/emqx.conf:3: expected key = value",
       "DIR/emqx.conf:1: unknown key mqtt.max_paket_size; did you mean mqtt.max_packet_size?",
       "DIR/emqx.conf:2: mqtt.max_packet_size = huge: expected a size such as 512, 64KB, 1MB or 1GB",
       "DIR/emqx.conf:4: zone.external.max_inflight = 70000: expected a whole number from 0 to 65535",
@@ -108,6 +108,14 @@ describe("file", () => {
   });
 
   test("secrets are not repeated in messages; a missing file is named", () => {
+    const key = "auth.mysql.password";
+    for (const line of [`${key} s3cret`, `${key}: s3cret`, `${key}:s3cret`, `${key}  czNjcmV0==`])
+      expect(errors(line)).toEqual([`DIR/emqx.conf:1: expected key = value, found "${key} …"`]);
+    for (const line of ["= s3cret", '"s3cret"', "s3cret"]) expect(errors(line)).toEqual(["DIR/emqx.conf:1: expected key = value"]);
+    // The = that ends a password in base64, behind a colon, and on a line of its own.
+    expect(errors(`${key}:czNjcmV0==`)).toEqual([`DIR/emqx.conf:1: unknown key ${key} …; did you mean ${key}?`]);
+    expect(errors("czNjcmV0==")).toEqual(["DIR/emqx.conf:1: unknown key; baomq config sample shows all keys"]);
+    expect(errors("allow_anonymos = true")).toEqual(["DIR/emqx.conf:1: unknown key; did you mean allow_anonymous?"]);
     expect(errors("", { file: join(dir, "none.conf") })).toEqual([
       "configuration file DIR/none.conf cannot be read: there is no such file",
     ]);

@@ -67,6 +67,27 @@ describe("at the start", () => {
     expect(config.zones().get("external")?.maxPacketSize).toBe(2 * 1024 * 1024);
   });
 
+  test("many that are wrong are left out together; what another one's leaving mends is not", () => {
+    const port = (n: number): string => `listener.tcp.n${n}`;
+    const overrides = new Map(Array.from({ length: 50 }, (_, n) => [port(n), `${20_000 + (n === 49 ? 48 : n)}`]));
+    let rounds = 0;
+    // All but the last two are at an address that is gone; the last one has the port of the one before it.
+    const aside = takeOverrides(load(), overrides, (config) => {
+      rounds++;
+      const open = [...overrides.keys()].filter((key) => config.override(key) !== undefined);
+      const gone = open.filter((key) => Number(config.raw(key)) < 20_048).map((key) => ({ keys: [key], message: `${key} is gone` }));
+      const [one, other] = [port(48), port(49)];
+      const shared = [
+        { keys: [other, one], message: `${one} has it` },
+        { keys: [one, other], message: `${other} has it` },
+      ];
+      return [...gone, ...(open.includes(one) && open.includes(other) ? shared : [])];
+    });
+    expect([rounds, aside.size, aside.has(port(48))]).toEqual([2, 49, false]);
+    expect(aside.get(port(7))).toEqual({ text: "20007", why: `${port(7)} is gone` });
+    expect(aside.get(port(49))).toEqual({ text: "20048", why: `${port(48)} has it` });
+  });
+
   test("a value that does not parse any more, or of a key that is needed earlier", () => {
     const config = load();
     const aside = takeOverrides(

@@ -230,6 +230,26 @@ describe("changing the certificate", () => {
     expect((await connect(f.port)).error()).toBe("ECONNREFUSED");
   });
 
+  test("one that is stopped starts again with the certificate it had while its files are no good, which is logged once", async () => {
+    const files = { keyfile: join(dir, "stopped.key"), certfile: join(dir, "stopped.pem") };
+    copyFileSync(server.keyfile, files.keyfile);
+    copyFileSync(server.certfile, files.certfile);
+    const f = await serve([ssl(files), config({ kind: "wss", name: "w", tls: tlsConfig(files) })]);
+    const all = f.listeners.list();
+    for (const { protocol, name } of all) expect(f.listeners.stopOne(protocol, name)).toBe(true);
+    copyFileSync(second.keyfile, files.keyfile);
+    for (const { protocol, name } of all) expect(await f.listeners.startOne(protocol, name)).toBe(true);
+    for (const { port } of all) expect(peerName(await secure(port))).toBe("server one");
+    for (let i = 0; i < 2; i++) {
+      const error = expect.stringContaining("does not belong to the certificate");
+      expect(await f.listeners.reloadCertificates()).toMatchObject([{ changed: false, error }, { error }]);
+    }
+    expect(f.logs.filter((line) => line.startsWith("error certificate not reloaded"))).toHaveLength(all.length);
+    copyFileSync(second.certfile, files.certfile);
+    expect(await f.listeners.reloadCertificates()).toMatchObject([{ changed: true }, { changed: true }]);
+    for (const { port } of all) expect(peerName(await secure(port))).toBe("server two");
+  });
+
   test("the port is exclusive although it can be opened again", async () => {
     const f = await serve([ssl()]);
     const failure = await serve([ssl({}, { port: f.port })]).catch((e: unknown) => e);

@@ -7,7 +7,7 @@ import { Message } from "../../../server/core/message.ts";
 import { dashboard } from "../../../server/plugins/dashboard/index.ts";
 import { plugins, pluginTables } from "../../../server/plugins/index.ts";
 import { management } from "../../../server/plugins/management/index.ts";
-import type { ReconService } from "../../../server/plugins/plugin.ts";
+import type { ReconService, Reloaded } from "../../../server/plugins/plugin.ts";
 import { pluginTemplate } from "../../../server/plugins/plugin_template/index.ts";
 import { recon } from "../../../server/plugins/recon/index.ts";
 import { reloader } from "../../../server/plugins/reloader/index.ts";
@@ -328,9 +328,18 @@ describe("emqx_reloader", () => {
     host.reloaded = ["certificate of mqtt:ssl", "access rules"];
     host.failed = ["the settings stay as they were"];
     expect(await manager.service("emqx_reloader")?.reloadNow()).toEqual({ done: host.reloaded, failed: host.failed });
+    expect(host.calls.map(([, isAsked]) => isAsked)).toEqual([false, false, true]);
     const lines = readFileSync(join(dataDir, "log/r.log"), "utf8").trimEnd().split("\n");
     expect(lines.map((l) => l.replace(/^\S+ /, ""))).toEqual(["certificate of mqtt:ssl", "access rules"]);
     expect(Date.parse(lines[0]?.split(" ")[0] ?? "")).toBe(kit.clock.time);
+  });
+
+  test("who asks while the clock's reload is under way has one of his own", async () => {
+    const { manager, host, kit } = await running(reloader, { settings: { "reloader.interval": "1s" } });
+    const answer: Reloaded = { done: [], failed: ["emqx_retainer goes on with its settings of before"] };
+    host.reload = (isAsked) => (isAsked ? answer : new Promise<Reloaded>(() => {}));
+    kit.pass(1000);
+    expect(await manager.service("emqx_reloader")?.reloadNow()).toEqual(answer);
   });
 
   test("a reload that fails is logged and tried again", async () => {

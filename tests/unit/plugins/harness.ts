@@ -31,8 +31,8 @@ export class HostRecorder implements Host {
   /** What `figures` answers. */
   families: MetricFamily[] = [];
   figures = (): MetricFamily[] => this.families;
-  reload(): Reloaded {
-    this.calls.push(["reload", null]);
+  reload(isAsked: boolean): Reloaded | Promise<Reloaded> {
+    this.calls.push(["reload", isAsked]);
     return { done: this.reloaded, failed: this.failed };
   }
 }
