@@ -264,7 +264,8 @@ export class Config {
   adopt(table: NamedTable, lines: readonly Omit<Written, "origin">[]): () => void {
     const own = new Keys([table]);
     const errors = lines.filter((w) => own.find(w.key) === undefined);
-    if (errors.length > 0) throw new ConfigErrors(errors.map((w) => new ConfigError(`${w.where}: ${table.app} has no key ${w.key}`)));
+    const told = (key: string): string => (quotable(key) === key ? `key ${key}` : "such key");
+    if (errors.length > 0) throw new ConfigErrors(errors.map((w) => new ConfigError(`${w.where}: ${table.app} has no ${told(w.key)}`)));
     const { app } = table;
     const former = this.keys.app(app);
     const both = new Keys(former === undefined ? [table] : [former, table]);
