@@ -171,7 +171,12 @@ describe("a plugin from a file that keeps strangers out, and is read again", () 
     ["a file that does not compile", { "guard.ts": "export default {" }, /line 1/, ["v1"]],
     ["one that is no plugin", { "guard.ts": "export default 5;" }, /no default export/, ["v1"]],
     ["a line that is none", { "guard.conf": "guard.word : x\n" }, /guard\.conf:1: expected key = value/, ["v1"]],
-    ["a key that it has not", { "guard.ts": guard("v2"), "guard.conf": "guard.nope = 1\n" }, /guard\.conf:1: guard has no key guard\.nope/, ["v1"]],
+    [
+      "a key that it has not",
+      { "guard.ts": guard("v2"), "guard.conf": "guard.nope = 1\n" },
+      /guard\.conf:1: guard has no key guard\.nope/,
+      ["v1"],
+    ],
     [
       "a value of another kind",
       { "guard.ts": guard("v2", "", "guard", "integer"), "guard.conf": "guard.word = x\n" },
@@ -197,7 +202,10 @@ describe("a plugin from a file that keeps strangers out, and is read again", () 
       expect([m.manager.configRows("guard")[0]?.value, starts(m).at(-1), answer(m)]).toEqual(["yours", "started v1", 0x87]);
       writeFileSync(join(dir, "guard.ts"), guard("v3"));
       writeFileSync(join(dir, "guard.conf"), "");
-      expect([await reloaded(m), row(m, "guard")]).toMatchObject([{ heard: [0x87], why: null }, { version: "v3", active: true, error: null }]);
+      expect([await reloaded(m), row(m, "guard")]).toMatchObject([
+        { heard: [0x87], why: null },
+        { version: "v3", active: true, error: null },
+      ]);
     });
 
   test("a value of the API's that it cannot use any more is no reason to stop it", async () => {

@@ -61,7 +61,14 @@ test.each(["%u/", "of-%u/"])("the plugin that logs every hook, below a mountpoin
   client.send({ cmd: "unsubscribe", messageId: 3, unsubscriptions: [within] }).disconnect();
   kit.connected("d", 5, { username: TOKEN });
   const named = kit.log.lines.filter((line) => JSON.stringify(line.fields).includes(SHOWN)).map((line) => line.message);
-  const hooks = ["client.connected", "client.subscribe", "session.subscribed", "message.publish", "client.unsubscribe", "session.unsubscribed"];
+  const hooks = [
+    "client.connected",
+    "client.subscribe",
+    "session.subscribed",
+    "message.publish",
+    "client.unsubscribe",
+    "session.unsubscribed",
+  ];
   expect(named).toEqual(expect.arrayContaining(hooks));
   expect(JSON.stringify(kit.log.lines)).not.toContain(TOKEN);
 });
