@@ -328,7 +328,9 @@ describe("a plugin that is not built in", () => {
     expect(state()).toEqual(before);
     expect(c.keys.find("greeter.later")).toBeUndefined();
     const wrong = [line("greeter.text", "hi"), line("greeter.n", "1"), line("greeter.m", "many")];
-    expect(() => c.adopt(greeter({ "greeter.n": text("", ""), "greeter.m": count }), wrong)).toThrow("greeter.m = many: expected a whole number");
+    expect(() => c.adopt(greeter({ "greeter.n": text("", ""), "greeter.m": count }), wrong)).toThrow(
+      "greeter.m = many: expected a whole number",
+    );
     expect(() => c.adopt(next, [line("greeter.text", "hi"), line("greeter.m", "1")])).toThrow("greeter has no key greeter.m");
     expect(state()).toEqual(before);
   });
