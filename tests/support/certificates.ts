@@ -1,4 +1,4 @@
-/** Certificates of two authorities: a server's for 127.0.0.1 and for another name, a client's, made anew for each test run. */
+/** Certificates of two authorities: a server's for 127.0.0.1 and for another name, a client's of each, made anew for each test run. */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -16,6 +16,7 @@ export class Certificates {
   readonly server = this.#signed("server", "subjectAltName=IP:127.0.0.1,DNS:localhost");
   readonly elsewhere = this.#signed("elsewhere", "subjectAltName=DNS:elsewhere.example");
   readonly client = this.#signed("client", "extendedKeyUsage=clientAuth");
+  readonly strangersClient = this.#signed("strangers-client", "extendedKeyUsage=clientAuth", this.strangersCa);
 
   #authority(name: string): Pair {
     const [cert, key] = [join(this.dir, `${name}.pem`), join(this.dir, `${name}.key`)];
@@ -24,7 +25,7 @@ export class Certificates {
     return { cert, key };
   }
 
-  #signed(name: string, extension: string): Pair {
+  #signed(name: string, extension: string, ca = this.ca): Pair {
     const [cert, key, request, more] = ["pem", "key", "csr", "ext"].map((end) => join(this.dir, `${name}.${end}`)) as [
       string,
       string,
@@ -34,7 +35,7 @@ export class Certificates {
     writeFileSync(more, extension);
     const made = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", key, "-out", request];
     runNow(["openssl", "req", ...made, "-subj", `/CN=${name}`]);
-    const by = ["-CA", this.ca.cert, "-CAkey", this.ca.key, "-CAcreateserial"];
+    const by = ["-CA", ca.cert, "-CAkey", ca.key, "-CAcreateserial"];
     runNow(["openssl", "x509", "-req", "-in", request, "-out", cert, ...by, "-days", "2", "-extfile", more]);
     return { cert, key };
   }

@@ -1,5 +1,6 @@
 /** Clients for the end-to-end tests: raw packets over a socket, mqtt.js, and the programs of mosquitto-clients. */
 import { connect as netConnect, type Socket } from "node:net";
+import { type ConnectionOptions, connect as tlsConnect } from "node:tls";
 import mqttJs, { type IClientOptions, type MqttClient } from "mqtt";
 import mqttPacket, { type IConnectPacket, type Packet } from "mqtt-packet";
 import { PATIENCE_MS, until } from "./until.ts";
@@ -57,6 +58,18 @@ export class RawClient {
       const socket = netConnect({ host: "127.0.0.1", port, noDelay: true });
       socket.once("error", reject);
       socket.once("connect", () => {
+        socket.off("error", reject);
+        resolve(new RawClient(socket, version));
+      });
+    });
+  }
+
+  /** The same over TLS, whatever the broker's certificate is. */
+  static secure(port: number, options: ConnectionOptions = {}, version: 3 | 4 | 5 = 4): Promise<RawClient> {
+    return new Promise((resolve, reject) => {
+      const socket = tlsConnect({ host: "127.0.0.1", port, rejectUnauthorized: false, ...options });
+      socket.once("error", reject);
+      socket.once("secureConnect", () => {
         socket.off("error", reject);
         resolve(new RawClient(socket, version));
       });

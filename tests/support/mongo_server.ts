@@ -1,10 +1,19 @@
-/** The twin of MongoDB as a server like the others, with what a test wants in it from the beginning. */
-import { writeFileSync } from "node:fs";
+/** The twin of MongoDB as a server like the others, alone or several as a replica set, with what a test wants in it from the beginning. */
+import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MongoClient } from "mongodb";
+import type { SetState, TwinOptions } from "./mongo_twin.ts";
 import { Server } from "./servers.ts";
 
 export type Collections = Readonly<Record<string, readonly Record<string, unknown>[]>>;
+
+/** Files. `clients`: it wants certificates that `ca` has signed, and there is one; absent = it wants none, and its own is its authority's. */
+export interface MongoTls {
+  cert: string;
+  key: string;
+  clients?: { ca: string; cert: string; key: string };
+}
 
 export class MongoTwin extends Server {
   /** With what a URL, and the protocol's own list of attributes, would stumble over. */
@@ -13,7 +22,8 @@ export class MongoTwin extends Server {
 
   constructor(
     private readonly seed: Collections,
-    private readonly tls: { cert: string; key: string } | null = null,
+    private readonly tls: MongoTls | null = null,
+    private readonly kind?: TwinOptions["kind"],
   ) {
     super();
   }
@@ -21,8 +31,12 @@ export class MongoTwin extends Server {
   protected command(): string[] {
     const account = join(this.dir, "account");
     writeFileSync(account, `${this.user}\n${this.password}`);
-    const tls = this.tls === null ? [] : [this.tls.cert, this.tls.key];
-    return [process.execPath, join(import.meta.dir, "mongo_twin.ts"), String(this.port), account, ...tls];
+    const { tls, kind } = this;
+    const options: TwinOptions = {
+      ...(tls !== null && { tls: { cert: tls.cert, key: tls.key, ...(tls.clients !== undefined && { ca: tls.clients.ca }) } }),
+      ...(kind !== undefined && { kind }),
+    };
+    return [process.execPath, join(import.meta.dir, "mongo_twin.ts"), String(this.port), account, JSON.stringify(options)];
   }
 
   protected async greet(): Promise<void> {
@@ -31,8 +45,52 @@ export class MongoTwin extends Server {
       authSource: "mqtt",
       directConnection: true,
       serverSelectionTimeoutMS: 1000,
-      ...(this.tls !== null && { tls: true, tlsCAFile: this.tls.cert }),
+      ...this.#tlsOfClient(),
     });
+  }
+
+  #tlsOfClient(): object {
+    if (this.tls === null) return {};
+    const { cert, clients } = this.tls;
+    if (clients === undefined) return { tls: true, tlsCAFile: cert };
+    return { tls: true, ca: readFileSync(clients.ca), cert: readFileSync(clients.cert), key: readFileSync(clients.key) };
+  }
+}
+
+/** Three twins as a replica set. */
+export class MongoSet {
+  readonly name = "the-set";
+  readonly #dir = mkdtempSync(join(tmpdir(), "baomq-set-"));
+  readonly #state = join(this.#dir, "state.json");
+  readonly members: readonly MongoTwin[];
+  #term = 0;
+
+  constructor(seed: Collections) {
+    this.members = Array.from({ length: 3 }, () => new MongoTwin(seed, null, { set: this.#state }));
+  }
+
+  get hosts(): string[] {
+    return this.members.map(({ port }) => `127.0.0.1:${port}`);
+  }
+
+  /** The first one is the primary. */
+  async start(): Promise<void> {
+    this.lead(0);
+    await Promise.all(this.members.map((member) => member.start()));
+  }
+
+  /** From now on this member is the primary; null = none is. */
+  lead(member: number | null): void {
+    const { hosts, name: setName } = this;
+    const state: SetState = { setName, hosts, primary: member === null ? null : (hosts[member] ?? null), term: ++this.#term };
+    // They read it at any time.
+    writeFileSync(`${this.#state}.new`, JSON.stringify(state));
+    renameSync(`${this.#state}.new`, this.#state);
+  }
+
+  async remove(): Promise<void> {
+    for (const member of this.members) await member.remove();
+    rmSync(this.#dir, { recursive: true, force: true });
   }
 }
 

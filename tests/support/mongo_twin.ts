@@ -1,16 +1,38 @@
 /**
  * What of MongoDB emqx_auth_mongo meets, as a program of its own: the wire protocol (OP_MSG, and OP_QUERY for the first word), hello, ping,
- * SCRAM-SHA-256, insert, find by equality and a few operators. There is no mongod in Debian: this one stands in for it, and shows that the
- * official driver and we get along with the protocol; not what a real server does beyond it.
+ * SCRAM-SHA-256, insert, find by equality and a few operators; alone, as a mongos, or as a member of a replica set, whose members have each the same
+ * from the beginning, since nothing is replicated. There is no mongod in Debian: this one stands in for it, and shows that the official driver and we
+ * get along with the protocol; not what a real server does beyond it.
  *
- *   bun mongo_twin.ts <port> <account file: user and password in two lines, empty = none> [<certificate> <key>]
+ *   bun mongo_twin.ts <port> <account file: user and password in two lines, empty = none> <JSON of TwinOptions>
  */
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { deserialize, serialize } from "bson";
+import { deserialize, ObjectId, serialize } from "bson";
+
+export interface TwinOptions {
+  /** Files. `ca`: who has to have signed the certificates of clients; absent = they need none. */
+  tls?: { cert: string; key: string; ca?: string };
+  /** What it is; absent = it stands alone. A member reads the file (SetState) each time it is asked. */
+  kind?: { mongos: true } | { set: string };
+}
+
+/** What the members of a replica set have agreed on. */
+export interface SetState {
+  setName: string;
+  /** "127.0.0.1:<port>" */
+  hosts: string[];
+  /** One of them; null = none is. */
+  primary: string | null;
+  /** Goes up with each election. */
+  term: number;
+}
 
 /** Of a collection whose name says so: `refused` takes no documents, `broken` tells none. */
 const BROKEN = { ok: 0, code: 2, codeName: "BadValue", errmsg: "something is wrong with it" };
+
+/** Of a member that is not the primary, to whoever wants to read from that. */
+const NOT_PRIMARY = { ok: 0, code: 13_435, codeName: "NotPrimaryNoSecondaryOk", errmsg: "not primary and secondaryOk=false" };
 
 type Doc = Record<string, unknown>;
 
@@ -35,9 +57,36 @@ class Twin {
   #id = 0;
 
   constructor(
+    private readonly me: string,
     private readonly user: string,
     private readonly password: string,
+    private readonly kind: TwinOptions["kind"],
   ) {}
+
+  /** null = it is no member of a set. */
+  get #set(): SetState | null {
+    const { kind } = this;
+    return kind !== undefined && "set" in kind ? (JSON.parse(readFileSync(kind.set, "utf8")) as SetState) : null;
+  }
+
+  /** What it says of itself. */
+  #standing(): Doc {
+    const set = this.#set;
+    if (set === null) return { ismaster: true, isWritablePrimary: true, ...(this.kind !== undefined && { msg: "isdbgrid" }) };
+    const { setName, hosts, primary, term } = set;
+    const isPrimary = primary === this.me;
+    return {
+      ismaster: isPrimary,
+      isWritablePrimary: isPrimary,
+      secondary: !isPrimary,
+      setName,
+      setVersion: 1,
+      hosts,
+      me: this.me,
+      ...(primary !== null && { primary }),
+      ...(isPrimary && { electionId: new ObjectId(term.toString(16).padStart(24, "0")) }),
+    };
+  }
 
   answer(c: Connection, command: Doc): Doc {
     const [name = ""] = Object.keys(command);
@@ -46,8 +95,7 @@ class Twin {
       case "hello":
       case "ismaster":
         return {
-          ismaster: true,
-          isWritablePrimary: true,
+          ...this.#standing(),
           helloOk: true,
           maxBsonObjectSize: 16_777_216,
           maxMessageSizeBytes: 48_000_000,
@@ -106,6 +154,9 @@ class Twin {
 
   #find(collection: string, command: Doc): Doc {
     if (collection.endsWith(".broken")) return BROKEN;
+    const set = this.#set;
+    const { mode = "primary" } = (command.$readPreference ?? {}) as { mode?: string };
+    if (set !== null && set.primary !== this.me && mode === "primary") return NOT_PRIMARY;
     const filter = command.filter as Doc;
     const found = (this.#collections.get(collection) ?? []).filter((doc) => Object.entries(filter).every(([k, v]) => fits(doc[k], v)));
     const projection = (command.projection ?? {}) as Doc;
@@ -212,16 +263,27 @@ function framed(id: number, to: number, op: number, parts: Uint8Array[]): Buffer
   return Buffer.concat([ints(16 + body.length, id, to, op), body]);
 }
 
-function serve(port: number, account: string, tls: { cert: string; key: string } | null): void {
+/** @throws Error when there is no such file */
+function tlsOf({ cert, key, ca }: NonNullable<TwinOptions["tls"]>): Bun.TLSOptions {
+  const file = (path: string): string => readFileSync(path, "utf8");
+  const pair = { cert: file(cert), key: file(key) };
+  return ca === undefined ? pair : { ...pair, ca: file(ca), requestCert: true, rejectUnauthorized: true };
+}
+
+function serve(port: number, account: string, { tls, kind }: TwinOptions): void {
   const [user = "", password = ""] = account.split("\n");
-  const twin = new Twin(user, password);
+  const twin = new Twin(`127.0.0.1:${port}`, user, password, kind);
   Bun.listen<Connection>({
     hostname: "127.0.0.1",
     port,
-    ...(tls !== null && { tls }),
+    ...(tls !== undefined && { tls: tlsOf(tls) }),
     socket: {
       open(socket) {
         socket.data = { pending: Buffer.alloc(0), scram: null, isKnown: false };
+      },
+      handshake(socket) {
+        // To the runtime one without a good certificate has come off as well.
+        if (tls?.ca !== undefined && !socket.authorized) socket.terminate();
       },
       data(socket, chunk) {
         for (const reply of twin.replies(socket.data, chunk)) socket.write(reply);
@@ -230,9 +292,5 @@ function serve(port: number, account: string, tls: { cert: string; key: string }
   });
 }
 
-const [port = "0", account = "", cert, key] = process.argv.slice(2);
-serve(
-  Number(port),
-  readFileSync(account, "utf8"),
-  cert === undefined || key === undefined ? null : { cert: readFileSync(cert, "utf8"), key: readFileSync(key, "utf8") },
-);
+const [port = "0", account = "", options = "{}"] = process.argv.slice(2);
+serve(Number(port), readFileSync(account, "utf8"), JSON.parse(options) as TwinOptions);

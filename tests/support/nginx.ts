@@ -1,4 +1,7 @@
-/** nginx as the web service that emqx_auth_http asks: who has the password p1, or p and the number of the user, gets in. */
+/**
+ * nginx as the web service that emqx_auth_http asks: who has the password p1, or p and the number of the user, gets in. What a test writes into
+ * jwks.json of its directory are the keys that emqx_auth_jwt fetches.
+ */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { NGINX } from "./peers.ts";
@@ -45,6 +48,7 @@ export class Nginx extends Server {
            location = /super { return 403; }
            location = /acl { return 200; }
            location = /taken { return 200; }
+           location = /jwks.json { alias ${this.dir}/jwks.json; }
            location = /hook { proxy_pass http://127.0.0.1:${this.upstream}; }
          }
        }`,

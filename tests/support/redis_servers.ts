@@ -5,6 +5,30 @@ import { freePorts } from "./ports.ts";
 import { runNow, Server } from "./servers.ts";
 import { until } from "./until.ts";
 
+/** Files: a certificate, its key, and who has to have signed those of others. */
+export interface RedisTls {
+  cert: string;
+  key: string;
+  ca: string;
+}
+
+/** Settings of a server that speaks nothing but TLS, with its like as well, to whoever shows a certificate. */
+function tlsSettings({ cert, key, ca }: RedisTls, port: number): [name: string, value: string][] {
+  return [
+    ["port", "0"],
+    ["tls-port", String(port)],
+    ["tls-cert-file", cert],
+    ["tls-key-file", key],
+    ["tls-ca-cert-file", ca],
+    ["tls-auth-clients", "yes"],
+    ["tls-replication", "yes"],
+  ];
+}
+
+/** Of redis-cli. */
+const tlsWords = (tls: RedisTls | null): string[] =>
+  tls === null ? [] : ["--tls", "--cacert", tls.ca, "--cert", tls.cert, "--key", tls.key];
+
 export class RedisServer extends Server {
   /** With what a shell, a URL and Redis' own quoting would stumble over. */
   readonly password = "se:c/r@t%'";
@@ -13,13 +37,16 @@ export class RedisServer extends Server {
     /** More words of its command line. */
     readonly more: readonly string[] = [],
     readonly withPassword = true,
+    private readonly tls: RedisTls | null = null,
   ) {
     super();
   }
 
   protected command(): string[] {
     const password = this.withPassword ? ["--requirepass", this.password, "--masterauth", this.password] : [];
-    return ["redis-server", "--port", String(this.port), "--bind", "127.0.0.1", "--save", "", "--dir", this.dir, ...password, ...this.more];
+    const port = this.tls === null ? [["port", String(this.port)]] : tlsSettings(this.tls, this.port);
+    const where = port.flatMap(([name, value]) => [`--${name}`, String(value)]);
+    return ["redis-server", ...where, "--bind", "127.0.0.1", "--save", "", "--dir", this.dir, ...password, ...this.more];
   }
 
   protected greet(): void {
@@ -32,25 +59,30 @@ export class RedisServer extends Server {
   /** The answer as redis-cli prints it. */
   run(...command: string[]): string {
     const who = this.withPassword ? ["-a", this.password, "--no-auth-warning"] : [];
-    return runNow(["redis-cli", "-h", "127.0.0.1", "-p", String(this.port), ...who, ...command]).trim();
+    return runNow(["redis-cli", ...tlsWords(this.tls), "-h", "127.0.0.1", "-p", String(this.port), ...who, ...command]).trim();
   }
 }
 
 export class RedisCluster {
-  readonly nodes = Array.from({ length: 3 }, () => {
-    const [bus] = freePorts(1);
-    return new RedisServer(["--cluster-enabled", "yes", "--cluster-port", String(bus), "--cluster-node-timeout", "1000"], false);
-  });
+  readonly nodes: readonly RedisServer[];
+
+  constructor(private readonly tls: RedisTls | null = null) {
+    this.nodes = Array.from({ length: 3 }, () => {
+      const [bus] = freePorts(1);
+      const words = ["--cluster-enabled", "yes", "--cluster-port", String(bus), "--cluster-node-timeout", "1000"];
+      return new RedisServer([...words, ...(tls === null ? [] : ["--tls-cluster", "yes"])], false, tls);
+    });
+  }
 
   async start(): Promise<void> {
     await Promise.all(this.nodes.map((node) => node.start()));
-    runNow(["redis-cli", "--cluster", "create", ...this.nodes.map((n) => `127.0.0.1:${n.port}`), "--cluster-yes"]);
+    runNow(["redis-cli", ...tlsWords(this.tls), "--cluster", "create", ...this.nodes.map((n) => `127.0.0.1:${n.port}`), "--cluster-yes"]);
     await until(() => this.nodes.every((n) => n.run("CLUSTER", "INFO").includes("cluster_state:ok")), "the cluster is one");
   }
 
   /** Wherever its key belongs. */
   run(...command: string[]): string {
-    return runNow(["redis-cli", "-c", "-h", "127.0.0.1", "-p", String(this.nodes[0]?.port), ...command]).trim();
+    return runNow(["redis-cli", ...tlsWords(this.tls), "-c", "-h", "127.0.0.1", "-p", String(this.nodes[0]?.port), ...command]).trim();
   }
 
   async remove(): Promise<void> {
@@ -59,7 +91,10 @@ export class RedisCluster {
 }
 
 class Sentinel extends Server {
-  constructor(private readonly master: RedisServer) {
+  constructor(
+    private readonly master: RedisServer,
+    private readonly tls: RedisTls | null,
+  ) {
     super();
   }
 
@@ -69,7 +104,7 @@ class Sentinel extends Server {
     writeFileSync(
       file,
       [
-        `port ${this.port}`,
+        ...(this.tls === null ? [`port ${this.port}`] : tlsSettings(this.tls, this.port).map((setting) => setting.join(" "))),
         "bind 127.0.0.1",
         `dir ${this.dir}`,
         `sentinel monitor the-master 127.0.0.1 ${this.master.port} 2`,
@@ -87,14 +122,20 @@ class Sentinel extends Server {
   }
 
   run(...command: string[]): string {
-    return runNow(["redis-cli", "-h", "127.0.0.1", "-p", String(this.port), "SENTINEL", ...command]).trim();
+    return runNow(["redis-cli", ...tlsWords(this.tls), "-h", "127.0.0.1", "-p", String(this.port), "SENTINEL", ...command]).trim();
   }
 }
 
 export class RedisSentinels {
-  readonly master = new RedisServer();
-  readonly replica: RedisServer = new RedisServer(["--replicaof", "127.0.0.1", String(this.master.port)]);
-  readonly sentinels = Array.from({ length: 3 }, () => new Sentinel(this.master));
+  readonly master: RedisServer;
+  readonly replica: RedisServer;
+  readonly sentinels: readonly Sentinel[];
+
+  constructor(tls: RedisTls | null = null) {
+    this.master = new RedisServer([], true, tls);
+    this.replica = new RedisServer(["--replicaof", "127.0.0.1", String(this.master.port)], true, tls);
+    this.sentinels = Array.from({ length: 3 }, () => new Sentinel(this.master, tls));
+  }
 
   async start(): Promise<void> {
     await this.master.start();

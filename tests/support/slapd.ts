@@ -32,8 +32,8 @@ export interface SlapdOptions {
   schema: string;
   /** What is in it from the beginning. */
   ldif: string;
-  /** Files: certificate, its key, and who has signed it. null = no TLS. */
-  tls: { cert: string; key: string; ca: string } | null;
+  /** Files: certificate, its key, and who has signed it; `demand`: whoever speaks TLS has to show one that it has signed. null = no TLS. */
+  tls: { cert: string; key: string; ca: string; demand?: boolean } | null;
 }
 
 export class Slapd extends Server {
@@ -58,6 +58,7 @@ export class Slapd extends Server {
         "modulepath /usr/lib/ldap",
         "moduleload back_mdb",
         ...tls,
+        ...(o.tls?.demand === true ? ["TLSVerifyClient demand"] : []),
         "database mdb",
         'suffix "dc=emqx,dc=io"',
         `rootdn "${this.bindDn}"`,

@@ -70,7 +70,12 @@ const ANYBODYS: readonly Advice[] = [
     says: "its certificate has run out, or is not yet good",
     see: ["verify"],
   },
-  { words: /\balert\b|certificate required/i, says: "it does not take our certificate, or there is none", see: ["certificate"] },
+  // The runtime's names of TLS's alerts, TLSV1_ALERT_CERTIFICATE_REQUIRED, are one word each.
+  {
+    words: /\balert\b|_ALERT_(?!PROTOCOL_VERSION)|certificate required/i,
+    says: "it does not take our certificate, or there is none",
+    see: ["certificate"],
+  },
   {
     codes: ["EPROTO"],
     words: /before secure TLS|wrong version number|TLS handshake/i,
@@ -90,7 +95,8 @@ const ANYBODYS: readonly Advice[] = [
     codes: ["ECONNRESET", "EPIPE"],
     words: /ECONNRESET|[Cc]onnection (?:is )?closed/,
     says: "it closes the connection",
-    see: ["server", "tls"],
+    // Some servers that want a certificate say no more than this.
+    see: ["server", "tls", "certificate"],
   },
 ];
 

@@ -47,7 +47,7 @@ export class MongoDriver {
   async first(collection: string, filter: Document, fields: readonly string[]): Promise<Document | null> {
     const projection = { _id: 0, ...Object.fromEntries(fields.map((name) => [name, 1])) };
     // A third cheaper than the cursor of `findOne`.
-    const answer = await this.db.command({ find: collection, filter, projection, limit: 1, singleBatch: true });
+    const answer = await this.#read({ find: collection, filter, projection, limit: 1, singleBatch: true });
     const { firstBatch } = (answer as { cursor: { firstBatch: Document[] } }).cursor;
     return firstBatch[0] ?? null;
   }
@@ -87,7 +87,12 @@ export class MongoDriver {
   }
 
   async probe(): Promise<void> {
-    await this.db.command({ ping: 1 });
+    await this.#read({ ping: 1 });
+  }
+
+  /** From whom the settings say: `command` by itself asks the primary alone, whatever the client's options are. */
+  #read(command: Document): Promise<Document> {
+    return this.db.command(command, { readPreference: this.db.readPreference });
   }
 
   /** Since it was last asked. */

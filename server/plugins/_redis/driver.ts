@@ -13,6 +13,7 @@ import { Links } from "../_backend/links.ts";
 import type { Judgement } from "../_backend/options.ts";
 import { Order, partOf } from "../_backend/order.ts";
 import { ShardAway, Shards } from "./shards.ts";
+import { tlsTrouble } from "./tls_trouble.ts";
 
 export interface RedisServers {
   type: "single" | "sentinel" | "cluster";
@@ -179,7 +180,7 @@ async function hasToBeMaster(client: Redis): Promise<void> {
 /** `then`: what is asked of the server before anybody else may ask. @throws Error, and nothing is left of the client */
 async function connected<C extends Client>(
   client: C,
-  { database, timeoutMs }: Pick<RedisServers, "database" | "timeoutMs">,
+  { type, addresses, database, timeoutMs, tls }: RedisServers,
   ended: AbortSignal,
   then?: (client: C) => Promise<void>,
 ): Promise<C> {
@@ -199,7 +200,9 @@ async function connected<C extends Client>(
     return client;
   } catch (err) {
     client.disconnect();
-    throw said.why ?? err;
+    const why = said.why ?? err;
+    const trouble = type === "single" ? null : await tlsTrouble(why, addresses[0], tls, partOf(timeoutMs, addresses.length));
+    throw trouble ?? why;
   }
 }
 

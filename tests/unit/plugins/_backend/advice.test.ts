@@ -53,7 +53,14 @@ describe("what a network and TLS say, of every driver", () => {
       ],
       [error("old", { code: "CERT_HAS_EXPIRED" }), "its certificate has run out, or is not yet good: old; see x.ssl.verify"],
       [error("EPROTO: The TLS handshake failed."), "it does not speak TLS there: EPROTO: The TLS handshake failed.; see x.ssl, x.server"],
-      [error("write ECONNRESET", { code: "ECONNRESET" }), "it closes the connection: write ECONNRESET; see x.server, x.ssl"],
+      [
+        error("write ECONNRESET", { code: "ECONNRESET" }),
+        "it closes the connection: write ECONNRESET; see x.server, x.ssl, x.ssl.certfile, x.ssl.keyfile",
+      ],
+      [
+        error("error:1000045c:SSL routines:OPENSSL_internal:TLSV1_ALERT_CERTIFICATE_REQUIRED"),
+        "it does not take our certificate, or there is none: error:1000045c:SSL routines:OPENSSL_internal:TLSV1_ALERT_CERTIFICATE_REQUIRED; see x.ssl.certfile, x.ssl.keyfile",
+      ],
       [error("something else"), "something else"],
     ]));
 
