@@ -10,6 +10,7 @@ const plugin = (name: string, description: string, active = false): Plugin => ({
   error: "undefined",
   failures: 0,
   testable: false,
+  on_error_of: null,
   status: null,
 });
 
