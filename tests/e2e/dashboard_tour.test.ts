@@ -86,7 +86,7 @@ needing(CHROMIUM, needing(POSTGRESQL, describe))("the tour to PostgreSQL", () =>
     await toast(page, "Resource pgsql saved");
     // What has to be there before is told, to be pasted where the person talks to the server.
     await hands.click(does.getByText("The table it needs"));
-    db.run((await does.locator("pre").textContent()) ?? "");
+    db.run((await does.locator(".rule-code pre").textContent()) ?? "");
     await hands.click(button("Create the rule"));
     await toast(page, "Rule temperature above 30 is created and runs");
     await measured(29);

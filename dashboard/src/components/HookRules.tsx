@@ -3,6 +3,7 @@ import { CircleAlert, Plus, Trash2 } from "lucide";
 import type { ComponentChildren } from "preact";
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 import type { PluginConfigRow } from "../api/client.ts";
+import { keyOf } from "../lib/config_keys.ts";
 import { actionOf, freeName, type Hook, hookOf, ruleText, topicOf } from "../lib/hook_rules.ts";
 import { filterError } from "../lib/topic.ts";
 import type { Family, PluginConfigModel } from "../models/plugin_config.ts";
@@ -31,8 +32,17 @@ const isFixed = ({ origin }: PluginConfigRow): boolean => origin === "env" || or
 /** Kept as it is written: nobody knows what it says. Looked at of what is kept, so that the field stays what it is while one types. */
 const isUnread = (hook: Hook, { value }: PluginConfigRow): boolean => value !== "" && topicOf(hook, value) === null;
 
-function addRule({ hook, pattern, rows }: HookState, model: PluginConfigModel): void {
-  model.add(pattern, freeName(rows.map((r) => r.key)), ruleText(hook, ""));
+/** For every topic. A name that says nothing any more is taken again; a file may have it. Returns the rule's key. */
+function addRule({ hook, pattern, rows }: HookState, model: PluginConfigModel): string {
+  const text = ruleText(hook, "");
+  const silent = rows.find((r) => model.value(r) === "" && !isFixed(r));
+  if (silent !== undefined) {
+    model.edit(silent, text);
+    return silent.key;
+  }
+  const name = freeName(rows.map((r) => r.key));
+  model.add(pattern, name, text);
+  return keyOf(pattern.key, name) ?? "";
 }
 
 /** `families`: those of the hooks. */
@@ -131,9 +141,9 @@ function Topics({ of, model }: { of: HookState; model: PluginConfigModel }) {
   const list = useRef<HTMLDivElement>(null);
   const adder = useRef<HTMLButtonElement>(null);
   /** What has just been added is to be filled in. */
-  const [fresh, setFresh] = useState(0);
+  const [fresh, setFresh] = useState({ key: "" });
   useEffect(() => {
-    if (fresh > 0) [...(list.current?.querySelectorAll("input") ?? [])].at(-1)?.focus();
+    [...(list.current?.querySelectorAll("input") ?? [])].find((field) => field.dataset.key === fresh.key)?.focus();
   }, [fresh]);
   const mine = rules.filter((r) => !isUnread(hook, r));
   const topics = mine.map((r) => topicOf(hook, model.value(r)) ?? "");
@@ -160,10 +170,7 @@ function Topics({ of, model }: { of: HookState; model: PluginConfigModel }) {
         class="btn small"
         ref={adder}
         aria-label={t("hooks.addTo", { hook: hook.name })}
-        onClick={() => {
-          addRule(of, model);
-          setFresh(fresh + 1);
-        }}
+        onClick={() => setFresh({ key: addRule(of, model) })}
       >
         <Icon of={Plus} size={14} /> {t("hooks.add")}
       </button>
@@ -246,6 +253,7 @@ function RuleLine({ row, model, label, value, placeholder, bad, hint, onInput, o
       </span>
       <input
         class="input mono"
+        data-key={row.key}
         aria-label={label}
         aria-invalid={Boolean(bad)}
         aria-describedby={bad || said ? `${id}-d` : undefined}
