@@ -4,9 +4,11 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
+import { jsClient } from "../support/clients.ts";
 import { Installation, type RunningBroker } from "../support/executable.ts";
 import { CHROMIUM, needing } from "../support/peers.ts";
 import { freePorts } from "../support/ports.ts";
+import { until } from "../support/until.ts";
 import { faults, go, PASSWORD, Surfer, tooWide } from "./dashboard_browser.ts";
 
 needing(CHROMIUM, describe)("the access page", () => {
@@ -98,6 +100,14 @@ needing(CHROMIUM, describe)("the access page", () => {
       };
       return [data.authentication.allow, data.acl?.allow ?? false];
     };
+    /** A device that tries, each time by another name: wrong passwords are counted by name. */
+    let names = 0;
+    const getsIn = async (): Promise<boolean> => {
+      const who = { username: `joe${names++}`, password: "x" };
+      const got = await jsClient(`mqtt://127.0.0.1:${broker.ports.tcp}`, who).catch(() => null);
+      got?.client.end(true);
+      return got !== null;
+    };
     /** Settings as they are now, seen by whoever comes to the page. */
     async function change(settings: Record<string, string | null>): Promise<void> {
       expect(await api("PUT", "settings", settings)).toMatchObject({ code: 0 });
@@ -139,7 +149,10 @@ needing(CHROMIUM, describe)("the access page", () => {
       await go(page, "plugins/emqx%40127.0.0.1/emqx_auth_http");
       await page.getByRole("heading", { level: 1, name: "emqx_auth_http" }).waitFor();
       await topicsOnly.waitFor();
+      expect(await getsIn()).toBe(false);
       const service = Bun.serve({ port, hostname: "127.0.0.1", fetch: () => new Response("") });
+      // That somebody listens again is not that he answers: the first one who asks finds out.
+      await until(getsIn, "the service is asked again");
       await go(page, "access");
       await step.getByText("answers", { exact: true }).first().waitFor();
       await step.getByText("down", { exact: true }).first().waitFor({ state: "detached" });
