@@ -23,7 +23,14 @@ test("the hooks are the plugin's, and what the form writes is what the plugin re
 test("a rule's topic; what the form cannot show is left as it is written", () => {
   const read = (text: string, of = PUBLISH): string | null => topicOf(of, text);
   expect([read('{"action": "on_message_publish"}'), read(' {"topic":"a/#","action":"on_message_publish"} ')]).toEqual(["", "a/#"]);
-  for (const odd of ['{"action": "on_message_acked"}', '{"action": "on_message_publish", "qos": 1}', "{", "[]", "null", "on_message_publish"])
+  for (const odd of [
+    '{"action": "on_message_acked"}',
+    '{"action": "on_message_publish", "qos": 1}',
+    "{",
+    "[]",
+    "null",
+    "on_message_publish",
+  ])
     expect([odd, read(odd)]).toEqual([odd, null]);
   expect(read('{"action": "on_client_connected", "topic": "a"}', hook("client.connected"))).toBeNull();
   expect([freeName([]), freeName(["a.1", "a.first", "a.9"])]).toEqual(["1", "10"]);

@@ -89,7 +89,8 @@ function HookRow({ of, model, isTold }: { of: HookState; model: PluginConfigMode
           <Tag tone={rules.length > 0 ? "accent" : ""}>{t(isTold ? "hooks.told" : "hooks.notTold")}</Tag>
         </p>
         <p class="muted small mono">
-          {hook.name} → {actionOf(hook)}
+          {hook.name}
+          <span class="hook-action"> → {actionOf(hook)}</span>
         </p>
       </div>
       <div class="hook-rules">

@@ -45,7 +45,11 @@ export function warningsOf(view: AccessView): Warning[] {
  * What concerns one plugin, with `on_error` as it stands on its page (null = it has no such setting). One that does not run is judged as if its server
  * could be down.
  */
-export function warningsOfPlugin(view: AccessView, { name, on_error_of }: Pick<Plugin, "name" | "on_error_of">, onError: string | null): Warning[] {
+export function warningsOfPlugin(
+  view: AccessView,
+  { name, on_error_of }: Pick<Plugin, "name" | "on_error_of">,
+  onError: string | null,
+): Warning[] {
   if (accountKind(name) !== null)
     return given([{ what: "unknown", zones: view.warnings.filter((w) => w.what === "unknown").map((w) => w.zone) }]);
   const found = view.authentication.find((s) => s.plugin === name);

@@ -202,8 +202,7 @@ export const manage = {
   "hooks.title": "What the service is told",
   "hooks.all": "all of these",
   "hooks.some": "{n} of {all}",
-  "hooks.allText":
-    "There is no rule, so the service is told of all of these. With the first rule it is told only of what has one.",
+  "hooks.allText": "There is no rule, so the service is told of all of these. With the first rule it is told only of what has one.",
   "hooks.someText":
     "The service is told only of what has a rule. A filter that is empty stands for every topic but those of the node itself ($SYS).",
   "hooks.each": "A rule for each",
