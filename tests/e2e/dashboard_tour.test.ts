@@ -87,6 +87,12 @@ needing(CHROMIUM, needing(POSTGRESQL, describe))("the tour to PostgreSQL", () =>
     // What has to be there before is told, to be pasted where the person talks to the server.
     await hands.click(does.getByText("The table it needs"));
     db.run((await does.locator(".rule-code pre").textContent()) ?? "");
+    // What is told of the resource does not lie on the button, also at the end of the page.
+    const [told, bar] = await page.evaluate(() => {
+      scrollTo({ top: document.documentElement.scrollHeight, behavior: "instant" });
+      return [".toasts", ".save-bar"].map((of) => document.querySelector(of)?.getBoundingClientRect().toJSON() as DOMRect);
+    });
+    expect(told && bar && told.bottom <= bar.top).toBe(true);
     await hands.click(button("Create the rule"));
     await toast(page, "Rule temperature above 30 is created and runs");
     await measured(29);
