@@ -14,28 +14,32 @@ interface Plugins {
   pluginConfig(name: string): PluginConfigRow[];
 }
 
-/** Of these `on_error = ignore` speaks of topics only: log-ins are refused all the same. */
-const TOPICS_ONLY: ReadonlySet<string> = new Set(["emqx_auth_http"]);
 /** It asks no server, but scripts, which can fail. */
 const SCRIPTS = "emqx_lua_hook";
 
-/** While something of it is down, or fails, a log-in is left to the others, as if it were not there. */
-const passesOn = ({ step, on_error, status }: AccessStep): boolean =>
-  on_error === "ignore" && !TOPICS_ONLY.has(step) && (step === SCRIPTS || status === null || status.servers.length > 0);
+type Point = "client.authenticate" | "client.check_acl";
+
+function whileDown(point: Point, { name, on_error_of, status }: Plugin, onError: string | null): AccessStep["while_down"] {
+  const canBeDown = name === SCRIPTS || status === null || status.servers.length > 0;
+  if (onError === null || !canBeDown) return null;
+  return onError === "ignore" && (point === "client.check_acl" || on_error_of !== "topics") ? "ignore" : "deny";
+}
 
 export function createAccess({ broker, aclFile, aclRules, fittingKinds }: AdminDeps, plugins: Plugins) {
   const node = broker.node.nodeName;
 
-  function steps(point: "client.authenticate" | "client.check_acl", rows: ReadonlyMap<string, Plugin>): AccessStep[] {
+  function steps(point: Point, rows: ReadonlyMap<string, Plugin>): AccessStep[] {
     return broker.hooks.at[point].map(({ id, failures }) => {
       const plugin = rows.get(id) ?? null;
+      const onError = plugin === null ? null : onErrorOf(plugin.name);
       const onTopics = broker.hooks.at["client.check_acl"].some((h) => h.id === id);
       return {
         step: id,
         plugin: plugin?.name ?? null,
         description: plugin?.description ?? "",
         failures,
-        on_error: plugin === null ? null : onErrorOf(plugin.name),
+        on_error: onError,
+        while_down: plugin === null ? null : whileDown(point, plugin, onError),
         // Those that ask others hang on the chain always: a setting may give them something to ask.
         asks_topics: onTopics && plugin?.status?.acl !== null,
         status: plugin?.status ?? null,
@@ -54,7 +58,7 @@ export function createAccess({ broker, aclFile, aclRules, fittingKinds }: AdminD
     return view.zones.flatMap(({ zone, allow_anonymous, enable_acl, acl_nomatch }) => {
       const found: AccessWarning["what"][] = [];
       if (allow_anonymous) found.push(view.authentication.length === 0 ? "everybody" : "unknown");
-      if (allow_anonymous && view.authentication.some(passesOn)) found.push("ignored_errors");
+      if (allow_anonymous && view.authentication.some((s) => s.while_down === "ignore")) found.push("ignored_errors");
       if (!enable_acl) found.push("no_acl");
       return [...found.map((what) => ({ what, zone })), ...(enable_acl && aclRules ? openTo(aclRules(), zone, acl_nomatch) : [])];
     });

@@ -182,6 +182,11 @@ export interface AccessStep {
   failures: number;
   /** "deny" or "ignore", also of the scripts that it runs (`lua_hook.on_failure`); null = it asks no server. */
   on_error: string | null;
+  /**
+   * What comes of it in this half of the chain while a server of its is down, or a script fails: "deny" refuses, "ignore" leaves it to the next one, as if
+   * the step were not there. null = nothing of it can be down.
+   */
+  while_down: "deny" | "ignore" | null;
   /** It has a word on what clients may do. false = nothing is asked there: the plugin has none, or no setting of it says what to ask. */
   asks_topics: boolean;
   status: PluginStatus | null;

@@ -36,6 +36,7 @@ export function createPlugins({ broker, plugins }: AdminDeps, settings: Pick<Set
       error: p.error ?? "undefined",
       failures: p.failures,
       testable: p.testable,
+      on_error_of: p.onErrorOf,
       status: statusOf(plugins.report(p.name)),
     }));
 

@@ -240,6 +240,11 @@ export interface Plugin {
   failures: number;
   /** Its settings can be tried: `POST …/test`. */
   testable: boolean;
+  /**
+   * What its setting `on_error` (or `on_failure`) = ignore leaves to the next one of the access chain: "all", or "topics": log-ins are refused all the
+   * same. null = it has no such setting.
+   */
+  on_error_of: "all" | "topics" | null;
   /** What it asks outside, and what came of it; null = nothing, or it does not run. */
   status: PluginStatus | null;
 }

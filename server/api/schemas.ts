@@ -205,6 +205,7 @@ export const plugin = row<C.Plugin>({
   error: text,
   failures: int,
   testable: flag,
+  on_error_of: nullable(text),
   status: nullable(pluginStatus),
 });
 export const nodePlugins = row<C.NodePlugins>({ node: text, plugins: list(plugin) });
@@ -347,6 +348,7 @@ function accessStep(): TSchema {
     description: text,
     failures: int,
     on_error: nullable(text),
+    while_down: nullable(text),
     asks_topics: flag,
     status: nullable(pluginStatus),
   });

@@ -115,6 +115,7 @@ export class PluginManager {
       failures,
       required: plugin.required ?? false,
       testable: plugin.test !== undefined,
+      onErrorOf: plugin.onErrorOf ?? null,
       file: file?.path ?? null,
     }));
   }

@@ -13,6 +13,7 @@ import type { MetricFamily } from "../lib/metric_family.ts";
 import type { QoS } from "../mqtt/types.ts";
 import type { ActionKinds, Kinds } from "./actions.ts";
 import type { PluginReport, TestRequest, TestStep } from "./reports.ts";
+import type { OnErrorOf } from "./rows.ts";
 import type { PluginServices, Reloaded } from "./services.ts";
 
 export type * from "./actions.ts";
@@ -34,6 +35,8 @@ export interface PluginManifest<N extends string, C extends ConfigTable> {
   readonly required?: boolean;
   /** It keeps strangers out: where it is to run and does not start, the node does not either. */
   readonly guards?: boolean;
+  /** What its setting `on_error` (or `on_failure`) = ignore leaves to the next one of the access chain: all questions, or those about topics alone. */
+  readonly onErrorOf?: OnErrorOf;
   /** Running at the first start; later the last explicit load or unload decides. */
   readonly activeByDefault: boolean;
   /** All its settings are taken over while it runs, by `ctx.changed`: it is never stopped for a change, so that nobody gets by it meanwhile. */
@@ -56,6 +59,7 @@ export interface AnyPlugin {
   readonly version: string;
   readonly required?: boolean;
   readonly guards?: boolean;
+  readonly onErrorOf?: OnErrorOf;
   readonly inPlace?: boolean;
   readonly usesKinds?: boolean;
   readonly activeByDefault: boolean;

@@ -1,5 +1,7 @@
 /** What the plugin manager shows. */
 
+export type OnErrorOf = "all" | "topics";
+
 /** One row of the plugin list. */
 export interface PluginRow {
   name: string;
@@ -12,6 +14,8 @@ export interface PluginRow {
   required: boolean;
   /** Its settings can be tried. */
   testable: boolean;
+  /** null = no setting of it says what happens while its server is down, or a script fails. */
+  onErrorOf: OnErrorOf | null;
   /** Path of a plugin that is not built in. */
   file: string | null;
 }

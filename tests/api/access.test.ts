@@ -307,19 +307,23 @@ describe("the access chain", () => {
   });
 
   test("that outages let strangers in is warned of where they do", async () => {
-    const warned = async (): Promise<boolean> =>
-      (await node.data<AccessView>("GET", `/nodes/${NODE}/access`)).warnings.some(({ what }) => what === "ignored_errors");
-    for (const [plugin, settings, lets] of [
-      ["emqx_auth_redis", { "auth.redis.server": "127.0.0.1:1", "auth.redis.on_error": "ignore" }, true],
-      ["emqx_auth_redis", { "auth.redis.server": "127.0.0.1:1", "auth.redis.on_error": "deny" }, false],
+    /** Is it warned of, and what comes of a log-in and of a topic meanwhile. */
+    const told = async (plugin: string): Promise<unknown[]> => {
+      const { warnings, authentication, acl } = await node.data<AccessView>("GET", `/nodes/${NODE}/access`);
+      const step = [authentication, acl].map((half) => half.find((s) => s.plugin === plugin)?.while_down);
+      return [warnings.some(({ what }) => what === "ignored_errors"), ...step];
+    };
+    for (const [plugin, settings, expected] of [
+      ["emqx_auth_redis", { "auth.redis.server": "127.0.0.1:1", "auth.redis.on_error": "ignore" }, [true, "ignore", "ignore"]],
+      ["emqx_auth_redis", { "auth.redis.server": "127.0.0.1:1", "auth.redis.on_error": "deny" }, [false, "deny", "deny"]],
       // Log-ins are refused all the same, as in EMQ X 3.1.
-      ["emqx_auth_http", { "auth.http.auth_req": "http://127.0.0.1:1/auth", "auth.http.on_error": "ignore" }, false],
+      ["emqx_auth_http", { "auth.http.auth_req": "http://127.0.0.1:1/auth", "auth.http.on_error": "ignore" }, [false, "deny", "ignore"]],
       // Without a URL of keys nothing of it can be down.
-      ["emqx_auth_jwt", { "auth.jwt.secret": "x".repeat(40), "auth.jwt.on_error": "ignore" }, false],
+      ["emqx_auth_jwt", { "auth.jwt.secret": "x".repeat(40), "auth.jwt.on_error": "ignore" }, [false, null, null]],
     ] as const) {
       await node.data("PUT", "/settings", { body: settings });
       await node.data("PUT", `/nodes/${NODE}/plugins/${plugin}/load`);
-      expect([plugin, settings, await warned()]).toEqual([plugin, settings, lets]);
+      expect([plugin, settings, await told(plugin)]).toEqual([plugin, settings, [...expected]]);
       await node.data("PUT", `/nodes/${NODE}/plugins/${plugin}/unload`);
       await node.data("PUT", "/settings", { body: Object.fromEntries(Object.keys(settings).map((key) => [key, null])) });
     }

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import type { AccessStep, AccessView } from "../../dashboard/src/api/client.ts";
 import { ApiError } from "../../dashboard/src/api/transport.ts";
 import { belongsTo, isInert, isLong, keyOf, prefixOf, sent, suggestions, wrongKeys } from "../../dashboard/src/lib/config_keys.ts";
-import { warningsOf, warningsOfPlugin, whileDown } from "../../dashboard/src/models/access_warnings.ts";
+import { warningsOf, warningsOfPlugin } from "../../dashboard/src/models/access_warnings.ts";
 import { createExplain } from "../../dashboard/src/models/explain.ts";
 import { createPluginConfig } from "../../dashboard/src/models/plugin_config.ts";
 import { loggedIn, server, settle, status } from "./support.ts";
@@ -17,13 +17,15 @@ function step(name: string, given: Partial<AccessStep> = {}): AccessStep {
     description: "",
     failures: 0,
     on_error: "ignore",
+    while_down: "ignore",
     asks_topics: true,
     status: status({ servers: [server()], authentication: VERDICTS, acl: VERDICTS }),
     ...given,
   };
 }
 
-function viewOf(steps: AccessStep[], warnings: AccessView["warnings"]): AccessView {
+/** `acl`: the steps as they stand in the other half. */
+function viewOf(steps: AccessStep[], warnings: AccessView["warnings"], acl = steps): AccessView {
   const zone = (name: string, allow_anonymous: boolean): AccessView["zones"][number] => ({
     zone: name,
     allow_anonymous,
@@ -33,7 +35,7 @@ function viewOf(steps: AccessStep[], warnings: AccessView["warnings"]): AccessVi
     enable_ban: true,
     enable_flapping_detect: false,
   });
-  return { node: "n", authentication: steps, acl: steps, zones: [zone("external", true), zone("internal", false)], warnings };
+  return { node: "n", authentication: steps, acl, zones: [zone("external", true), zone("internal", false)], warnings };
 }
 
 describe("what lets strangers in", () => {
@@ -42,55 +44,55 @@ describe("what lets strangers in", () => {
     { what: "ignored_errors", zone: "external" },
   ] as const;
 
+  const http = { logins: step("emqx_auth_http", { while_down: "deny" }), topics: step("emqx_auth_http") };
+  const of = (name: string, on_error_of: "all" | "topics" | null = "all") => ({ name, on_error_of });
+
   test("a server that is down lets log-ins by with most, with the web service topics only", () => {
-    const mysql = step("emqx_auth_mysql");
-    const http = step("emqx_auth_http");
-    expect([whileDown(mysql, "authentication"), whileDown(mysql, "acl")]).toEqual(["ignore", "ignore"]);
-    expect([whileDown(http, "authentication"), whileDown(http, "acl")]).toEqual(["deny", "ignore"]);
-    expect(warningsOf(viewOf([mysql], [...told]))).toEqual([
+    expect(warningsOf(viewOf([step("emqx_auth_mysql")], [...told]))).toEqual([
       { what: "ignored_errors", zones: ["external"] },
       { what: "unknown", zones: ["external"] },
     ]);
-    expect(warningsOf(viewOf([http], [...told]))).toEqual([
+    expect(warningsOf(viewOf([http.logins], [told[0]], [http.topics]))).toEqual([
       { what: "ignored_topics", zones: ["external", "internal"] },
       { what: "unknown", zones: ["external"] },
     ]);
+    const refuses = step("emqx_auth_mysql", { while_down: "deny" });
+    expect(warningsOf(viewOf([refuses], [told[0]]))).toEqual([{ what: "unknown", zones: ["external"] }]);
   });
 
   test("a plugin's page says the same, of what stands in the form", () => {
-    const view = viewOf([step("emqx_auth_mysql"), step("emqx_auth_http"), step("emqx_auth_username", { on_error: null })], [...told]);
-    expect(warningsOfPlugin(view, "emqx_auth_mysql", "ignore")).toEqual([{ what: "ignored_errors", zones: ["external"] }]);
-    expect(warningsOfPlugin(view, "emqx_auth_mysql", "deny")).toEqual([]);
-    expect(warningsOfPlugin(view, "emqx_auth_http", "ignore")).toEqual([{ what: "ignored_topics", zones: ["external", "internal"] }]);
-    expect(warningsOfPlugin(view, "emqx_auth_username", null)).toEqual([{ what: "unknown", zones: ["external"] }]);
+    const user = step("emqx_auth_username", { on_error: null, while_down: null });
+    const view = viewOf([step("emqx_auth_mysql"), http.logins, user], [...told]);
+    expect(warningsOfPlugin(view, of("emqx_auth_mysql"), "ignore")).toEqual([{ what: "ignored_errors", zones: ["external"] }]);
+    expect(warningsOfPlugin(view, of("emqx_auth_mysql"), "deny")).toEqual([]);
+    expect(warningsOfPlugin(view, of("emqx_auth_http", "topics"), "ignore")).toEqual([
+      { what: "ignored_topics", zones: ["external", "internal"] },
+    ]);
+    expect(warningsOfPlugin(view, of("emqx_auth_username", null), null)).toEqual([{ what: "unknown", zones: ["external"] }]);
     // One that does not run is judged as if.
-    expect(warningsOfPlugin(view, "emqx_auth_redis", "ignore")).toEqual([{ what: "ignored_errors", zones: ["external"] }]);
+    expect(warningsOfPlugin(view, of("emqx_auth_redis"), "ignore")).toEqual([{ what: "ignored_errors", zones: ["external"] }]);
+    expect(warningsOfPlugin(viewOf([], [...told]), of("emqx_auth_http", "topics"), "ignore")).toEqual([
+      { what: "ignored_topics", zones: ["external", "internal"] },
+    ]);
   });
 
   test("scripts: they can fail, where one of them is asked", () => {
     const scripts = step("emqx_lua_hook", { status: status({ authentication: VERDICTS }) });
-    expect([whileDown(scripts, "authentication"), whileDown(step("emqx_lua_hook", { on_error: "deny" }), "acl")]).toEqual([
-      "ignore",
-      "deny",
-    ]);
-    expect(warningsOf(viewOf([scripts], [...told]))[0]).toEqual({ what: "ignored_errors", zones: ["external"] });
-    expect(warningsOfPlugin(viewOf([scripts], [...told]), "emqx_lua_hook", "ignore")).toEqual([
+    expect(warningsOfPlugin(viewOf([scripts], [...told]), of("emqx_lua_hook"), "ignore")).toEqual([
       { what: "ignored_errors", zones: ["external"] },
     ]);
-    expect(warningsOfPlugin(viewOf([], [...told]), "emqx_lua_hook", "ignore")).toEqual([]);
+    expect(warningsOfPlugin(viewOf([], [...told]), of("emqx_lua_hook"), "ignore")).toEqual([]);
   });
 
   test("tokens that no server is asked about: nothing can be down", () => {
-    const jwt = step("emqx_auth_jwt", { status: status({ authentication: VERDICTS }) });
-    const view = viewOf([jwt], [...told]);
-    expect(whileDown(jwt, "authentication")).toBeNull();
+    const jwt = step("emqx_auth_jwt", { while_down: null, status: status({ authentication: VERDICTS }) });
+    const view = viewOf([jwt], [told[0]]);
     expect(warningsOf(view)).toEqual([{ what: "unknown", zones: ["external"] }]);
-    expect(warningsOfPlugin(view, "emqx_auth_jwt", "ignore")).toEqual([]);
+    expect(warningsOfPlugin(view, of("emqx_auth_jwt"), "ignore")).toEqual([]);
   });
 
   test("a web service that is not asked about topics lets nobody by with them", () => {
-    const http = step("emqx_auth_http", { asks_topics: false });
-    expect(warningsOf(viewOf([http], []))).toEqual([]);
+    expect(warningsOf(viewOf([http.logins], [], [step("emqx_auth_http", { asks_topics: false })]))).toEqual([]);
   });
 });
 

@@ -4,9 +4,12 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
+import { jsClient } from "../support/clients.ts";
 import { Installation, type RunningBroker } from "../support/executable.ts";
 import { CHROMIUM, needing } from "../support/peers.ts";
-import { faults, go, PASSWORD, Surfer } from "./dashboard_browser.ts";
+import { freePorts } from "../support/ports.ts";
+import { until } from "../support/until.ts";
+import { faults, go, PASSWORD, Surfer, tooWide } from "./dashboard_browser.ts";
 
 needing(CHROMIUM, describe)("the access page", () => {
   let baomq: Installation;
@@ -83,6 +86,80 @@ needing(CHROMIUM, describe)("the access page", () => {
     await page.getByRole("region", { name: "May it publish to a/b? allowed" }).waitFor();
     expect(await page.getByRole("region", { name: "May it connect?", exact: true }).count()).toBe(1);
     expect(await faults(page)).toEqual([]);
+  });
+
+  describe("a back end whose server is down", () => {
+    const half = (name: string, plugin: string) =>
+      page.getByRole("region", { name, exact: true }).getByRole("listitem").filter({ hasText: plugin });
+    const port = freePorts(1)[0] as number;
+    /** Does the broker really let a client in, and publish? */
+    const mayIt = async (): Promise<boolean[]> => {
+      const asked = { client_id: "c", username: "joe", password: "x", action: "publish", topic: "a" };
+      const { data } = (await api("POST", "explain", asked)) as {
+        data: { authentication: { allow: boolean }; acl: { allow: boolean } | null };
+      };
+      return [data.authentication.allow, data.acl?.allow ?? false];
+    };
+    /** A device that tries, each time by another name: wrong passwords are counted by name. */
+    let names = 0;
+    const getsIn = async (): Promise<boolean> => {
+      const who = { username: `joe${names++}`, password: "x" };
+      const got = await jsClient(`mqtt://127.0.0.1:${broker.ports.tcp}`, who).catch(() => null);
+      got?.client.end(true);
+      return got !== null;
+    };
+    /** Settings as they are now, seen by whoever comes to the page. */
+    async function change(settings: Record<string, string | null>): Promise<void> {
+      expect(await api("PUT", "settings", settings)).toMatchObject({ code: 0 });
+      await page.reload();
+    }
+
+    test("its state and last error in words; where it opens the chain the page warns, and so it is", async () => {
+      expect(await api("PUT", "plugins/emqx_auth_redis/load")).toMatchObject({ code: 0 });
+      await change({ "auth.redis.server": `127.0.0.1:${port}`, "auth.redis.on_error": "ignore" });
+      const step = half("May it connect?", "emqx_auth_redis");
+      await step.getByText("down", { exact: true }).waitFor();
+      await step.getByText(`Redis at 127.0.0.1:${port}`).waitFor();
+      await step
+        .getByRole("alert")
+        .getByText(/nobody listens there.*see auth\.redis\.server/)
+        .waitFor();
+      await step.getByText("passes on while it is down", { exact: true }).waitFor();
+      const open = page.getByRole("alert").getByText(/while a server is down, or a script fails, everybody is let in/);
+      await open.waitFor();
+      expect([await mayIt(), await faults(page), await tooWide(page)]).toEqual([[true, true], [], 0]);
+      await change({ "auth.redis.on_error": "deny" });
+      await step.getByText("refuses while it is down", { exact: true }).waitFor();
+      expect([await open.count(), await mayIt()]).toEqual([0, [false, false]]);
+      await api("PUT", "plugins/emqx_auth_redis/unload");
+    });
+
+    test("with the web service topics alone are left to others; when it is there again, the page says so", async () => {
+      expect(await api("PUT", "plugins/emqx_auth_http/load")).toMatchObject({ code: 0 });
+      const at = `http://127.0.0.1:${port}`;
+      const urls = { "auth.http.auth_req": `${at}/auth`, "auth.http.super_req": "", "auth.http.acl_req": `${at}/acl` };
+      await change({ ...urls, "auth.http.on_error": "ignore" });
+      const step = half("May it connect?", "emqx_auth_http");
+      await step.getByText("down", { exact: true }).first().waitFor();
+      await step.getByText("refuses while it is down", { exact: true }).waitFor();
+      await half("What may it do?", "emqx_auth_http").getByText("passes on while it is down", { exact: true }).waitFor();
+      const topicsOnly = page.getByText(/while the service of emqx_auth_http is down, topics are decided without it/);
+      await topicsOnly.waitFor();
+      expect([await page.getByText(/everybody is let in: on_error/).count(), await mayIt()]).toEqual([0, [false, false]]);
+      await go(page, "plugins/emqx%40127.0.0.1/emqx_auth_http");
+      await page.getByRole("heading", { level: 1, name: "emqx_auth_http" }).waitFor();
+      await topicsOnly.waitFor();
+      expect(await getsIn()).toBe(false);
+      const service = Bun.serve({ port, hostname: "127.0.0.1", fetch: () => new Response("") });
+      // That somebody listens again is not that he answers: the first one who asks finds out.
+      await until(getsIn, "the service is asked again");
+      await go(page, "access");
+      await step.getByText("answers", { exact: true }).first().waitFor();
+      await step.getByText("down", { exact: true }).first().waitFor({ state: "detached" });
+      expect(await mayIt()).toEqual([true, true]);
+      await api("PUT", "plugins/emqx_auth_http/unload");
+      await service.stop(true);
+    });
   });
 
   test("which password_hash fits", async () => {

@@ -33,10 +33,13 @@ export function access(s: State, on: On): void {
         description: p.description,
         failures: 0,
         on_error: p.status?.servers.length ? "deny" : null,
+        while_down: p.status?.servers.length ? "deny" : null,
         asks_topics: p.status !== null && p.status.acl !== null,
         status: p.status,
       })),
-      acl: [{ step: "acl_file", plugin: null, description: "", failures: 0, on_error: null, asks_topics: true, status: null }],
+      acl: [
+        { step: "acl_file", plugin: null, description: "", failures: 0, on_error: null, while_down: null, asks_topics: true, status: null },
+      ],
       zones: ["external", "internal"].map((zone) => ({
         zone,
         allow_anonymous: true,

@@ -1,4 +1,5 @@
 /** Lists of the made-up broker that hardly change: plugins, their settings, listeners, configuration. */
+import { HOOKS } from "../lib/hook_rules.ts";
 import type { Listener, Plugin, PluginConfigRow, Setting } from "./client.ts";
 
 const plugin = (name: string, description: string, active = false): Plugin => ({
@@ -10,6 +11,7 @@ const plugin = (name: string, description: string, active = false): Plugin => ({
   error: "undefined",
   failures: 0,
   testable: false,
+  on_error_of: null,
   status: null,
 });
 
@@ -49,6 +51,18 @@ export const CONFIGS: Readonly<Record<string, readonly PluginConfigRow[]>> = {
   emqx_auth_username: [
     row("auth.user.password_hash", "sha256", "enum", "sha256", "How passwords are stored.", ["plain", "md5", "sha", "sha256"]),
     row("auth.user.$id.username", "", "string", "", "Users made at the start."),
+  ],
+  emqx_web_hook: [
+    row("web.hook.api.url", "http://127.0.0.1:8080", "text", "http://127.0.0.1:8080", "The service that is told. Empty = nobody is told."),
+    ...HOOKS.map((h) => row(`web.hook.rule.${h.name}.$name`, "", "text", "", `The service is told of ${h.name}.`)),
+    row("web.hook.rule.client.connected.1", '{"action": "on_client_connected"}', "text", "", "The service is told of client.connected."),
+    row(
+      "web.hook.rule.message.publish.1",
+      '{"action": "on_message_publish", "topic": "alarms/#"}',
+      "text",
+      "",
+      "The service is told of message.publish.",
+    ),
   ],
   emqx_recon: [row("recon.gc_interval", "5m", "duration", "5m", "Global GC Interval")],
   emqx_reloader: [

@@ -2,7 +2,6 @@
 import { CircleAlert } from "lucide";
 import type { ComponentChildren } from "preact";
 import type { AccessStep } from "../api/client.ts";
-import { whileDown } from "../models/access_warnings.ts";
 import { link } from "../models/router.ts";
 import { Tag } from "./basics.tsx";
 import { useApp } from "./context.ts";
@@ -49,7 +48,7 @@ function Step({ step, node, half }: { step: AccessStep; node: string; half: Half
   const { t } = useApp().i18n;
   const servers = step.status?.servers ?? [];
   const counts = step.status?.[half] ?? null;
-  const down = whileDown(step, half);
+  const down = step.while_down;
   return (
     <li>
       <div class="row">

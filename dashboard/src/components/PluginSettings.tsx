@@ -1,12 +1,14 @@
-/** The form of a plugin's settings: each with its origin and the way back to the file; keys that stand for many; those without effect. */
+/** The form of a plugin's settings: each with its origin and the way back to the file; rules of hooks; keys that stand for many; those without effect. */
 import { CircleAlert, FileUp, Plus, Trash2 } from "lucide";
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 import type { PluginConfigRow } from "../api/client.ts";
 import { isLong, isPattern, prefixOf, sent, suggestions } from "../lib/config_keys.ts";
+import { hookOf } from "../lib/hook_rules.ts";
 import type { Family, PluginConfigModel } from "../models/plugin_config.ts";
 import { Tag } from "./basics.tsx";
 import { ConfigInput } from "./ConfigInput.tsx";
 import { useApp } from "./context.ts";
+import { HookRules } from "./HookRules.tsx";
 import { Icon } from "./Icon.tsx";
 import { OriginTag, useTypeName } from "./SettingTags.tsx";
 
@@ -14,6 +16,7 @@ export function PluginSettings({ model }: { model: PluginConfigModel }) {
   const { t } = useApp().i18n;
   const form = useRef<HTMLFormElement>(null);
   const { plain, families, inert } = model.parts.value;
+  const hooks = families.filter((f) => hookOf(f.pattern.key) !== undefined);
   const dirty = model.dirty.value;
   const wrong = model.wrong.value;
   useEffect(() => {
@@ -29,6 +32,7 @@ export function PluginSettings({ model }: { model: PluginConfigModel }) {
   };
   return (
     <form class="stack" ref={form} onSubmit={save}>
+      {hooks.length > 0 ? <HookRules families={hooks} model={model} /> : null}
       <section class="card settings-list" aria-label={t("page.settings")}>
         <header>
           <h2>{t("page.settings")}</h2>
@@ -40,9 +44,11 @@ export function PluginSettings({ model }: { model: PluginConfigModel }) {
           <Row key={r.key} row={r} model={model} />
         ))}
       </section>
-      {families.map((f) => (
-        <FamilyCard key={f.pattern.key} family={f} model={model} />
-      ))}
+      {families
+        .filter((f) => !hooks.includes(f))
+        .map((f) => (
+          <FamilyCard key={f.pattern.key} family={f} model={model} />
+        ))}
       {inert.length > 0 ? (
         <details class="card settings-list">
           <summary>{t("plugins.inert", { n: inert.length })}</summary>

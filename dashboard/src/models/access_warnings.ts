@@ -1,5 +1,5 @@
 /** What lets strangers in: of the whole chain, and of one plugin on its page. */
-import type { AccessStep, AccessView, AccessWarning } from "../api/client.ts";
+import type { AccessStep, AccessView, AccessWarning, Plugin } from "../api/client.ts";
 import { accountKind } from "./accounts.ts";
 
 export interface Warning {
@@ -9,21 +9,10 @@ export interface Warning {
   actions?: readonly ("publish" | "subscribe")[];
 }
 
-/** Of these `on_error = ignore` speaks of topics only: log-ins are refused all the same. */
-const TOPICS_ONLY: ReadonlySet<string> = new Set(["emqx_auth_http"]);
-
-/** It asks no server, but scripts, which can fail, and it stands in the chain while one of them has a word there. */
+/** It asks no server: it stands in the chain while one of its scripts has a word there. */
 const SCRIPTS = "emqx_lua_hook";
 
-/** Something of it can be down. A plugin that does not run is judged as if. */
-const asksOthers = ({ step, status }: Pick<AccessStep, "step" | "status">): boolean =>
-  step === SCRIPTS || status === null || status.servers.length > 0;
-
-/** What a step answers while its server is down; null = it has none. */
-export function whileDown(step: AccessStep, half: "authentication" | "acl"): "deny" | "ignore" | null {
-  if (step.on_error === null || !asksOthers(step)) return null;
-  return step.on_error === "ignore" && (half === "acl" || !TOPICS_ONLY.has(step.step)) ? "ignore" : "deny";
-}
+const isPassedOn = ({ while_down }: Pick<AccessStep, "while_down">): boolean => while_down === "ignore";
 
 const zonesWith = (view: AccessView, fits: (zone: AccessView["zones"][number]) => boolean): string[] =>
   view.zones.filter(fits).map((z) => z.zone);
@@ -39,10 +28,10 @@ export function warningsOf(view: AccessView): Warning[] {
     zones: told(what),
     actions: view.warnings.find((w) => w.what === what)?.actions ?? [],
   });
-  const passes = view.authentication.some((s) => whileDown(s, "authentication") === "ignore");
-  const passesTopics = view.acl.some((s) => TOPICS_ONLY.has(s.step) && s.asks_topics && whileDown(s, "acl") === "ignore");
+  const refusesLogins = new Set(view.authentication.filter((s) => !isPassedOn(s)).map((s) => s.step));
+  const passesTopics = view.acl.some((s) => refusesLogins.has(s.step) && s.asks_topics && isPassedOn(s));
   return given([
-    { what: "ignored_errors", zones: passes ? told("ignored_errors") : [] },
+    { what: "ignored_errors", zones: told("ignored_errors") },
     { what: "everybody", zones: told("everybody") },
     { what: "ignored_topics", zones: passesTopics ? zonesWith(view, (z) => z.enable_acl) : [] },
     { what: "unknown", zones: told("unknown") },
@@ -52,14 +41,21 @@ export function warningsOf(view: AccessView): Warning[] {
   ]);
 }
 
-/** What concerns one plugin, with `on_error` as it stands on its page (null = it has no such setting). */
-export function warningsOfPlugin(view: AccessView, name: string, onError: string | null): Warning[] {
+/**
+ * What concerns one plugin, with `on_error` as it stands on its page (null = it has no such setting). One that does not run is judged as if its server
+ * could be down.
+ */
+export function warningsOfPlugin(
+  view: AccessView,
+  { name, on_error_of }: Pick<Plugin, "name" | "on_error_of">,
+  onError: string | null,
+): Warning[] {
   if (accountKind(name) !== null)
     return given([{ what: "unknown", zones: view.warnings.filter((w) => w.what === "unknown").map((w) => w.zone) }]);
   const found = view.authentication.find((s) => s.plugin === name);
-  if (onError !== "ignore" || (found === undefined ? name === SCRIPTS : !asksOthers(found))) return [];
+  if (onError !== "ignore" || (found === undefined ? name === SCRIPTS : found.while_down === null)) return [];
   return given([
-    TOPICS_ONLY.has(name)
+    on_error_of === "topics"
       ? { what: "ignored_topics", zones: zonesWith(view, (z) => z.enable_acl) }
       : { what: "ignored_errors", zones: zonesWith(view, (z) => z.allow_anonymous) },
   ]);

@@ -23,8 +23,8 @@ export interface PluginConfigModel {
   rows: Live<PluginConfigRow[]>;
   parts: ReadonlySignal<ConfigParts>;
   plugin: Live<Plugin | null>;
-  /** What the person changed: key → text. */
-  edits: Signal<Readonly<Record<string, string>>>;
+  /** What the person changed: key → text; null = it is not to be there. */
+  edits: Signal<Readonly<Record<string, string | null>>>;
   dirty: ReadonlySignal<boolean>;
   /** All that was changed is taken over by the running plugin. */
   inPlace: ReadonlySignal<boolean>;
@@ -33,11 +33,13 @@ export interface PluginConfigModel {
   value(row: PluginConfigRow): string;
   edit(row: PluginConfigRow, value: string): void;
   /** One more of a family; false = no such name can be given, or it is there. */
-  add(pattern: PluginConfigRow, name: string): boolean;
+  add(pattern: PluginConfigRow, name: string, text?: string): boolean;
   /** One that was added and is not saved yet. */
   isNew(row: PluginConfigRow): boolean;
-  /** It is not to be there. */
+  /** It is not to be there, at once. */
   remove(row: PluginConfigRow): Promise<void>;
+  /** The same, when all is saved. */
+  drop(row: PluginConfigRow): void;
   discard(): void;
   save(): Promise<void>;
   /** Back to what the file, or else the default, says. */
@@ -94,7 +96,7 @@ export function createPluginConfig(app: App, node: string, name: string): Plugin
     link,
     every: 8000,
   });
-  const edits = signal<Readonly<Record<string, string>>>({});
+  const edits = signal<Readonly<Record<string, string | null>>>({});
   const added = signal<readonly PluginConfigRow[]>([]);
   const wrong = signal<Readonly<Record<string, string>>>({});
   const all = computed(() => [...(rows.data.value ?? []), ...added.value]);
@@ -106,10 +108,15 @@ export function createPluginConfig(app: App, node: string, name: string): Plugin
   });
   const edited = computed(() => all.value.filter((r) => r.key in edits.value));
   const texts = (): Record<string, string> => Object.fromEntries(edited.peek().map((r) => [r.key, sent(r, edits.peek()[r.key] ?? "")]));
+  /** What a file has goes when it is empty, what was set here when it is taken back. */
+  const changes = (): Record<string, string | null> => {
+    const gone = edited.peek().filter((r) => edits.peek()[r.key] === null && r.origin === "api");
+    return { ...texts(), ...Object.fromEntries(gone.map((r) => [r.key, null])) };
+  };
 
   /** `typed`: what stood in the fields. Whoever has typed on meanwhile keeps that. */
   function forget(keys: readonly string[], typed = edits.peek()): void {
-    const without = (of: Readonly<Record<string, string>>, isLeft: (key: string) => boolean) =>
+    const without = <T>(of: Readonly<Record<string, T>>, isLeft: (key: string) => boolean): Record<string, T> =>
       Object.fromEntries(Object.entries(of).filter(([k]) => !keys.includes(k) || isLeft(k)));
     const now = edits.peek();
     edits.value = without(now, (key) => now[key] !== typed[key]);
@@ -124,20 +131,20 @@ export function createPluginConfig(app: App, node: string, name: string): Plugin
   }
 
   /** Only what is to be another one: the rest stays as the file has it. `of`: as they were, for the way back. */
-  async function put(changes: Record<string, string | null>, of: readonly PluginConfigRow[], done: string): Promise<void> {
+  async function put(wanted: Record<string, string | null>, of: readonly PluginConfigRow[], done: string): Promise<void> {
     const before = Object.fromEntries(of.map((r) => [r.key, wayBack(r) ?? null]));
     const isLost = of.some((r) => wayBack(r) === undefined);
     const typed = edits.peek();
     try {
-      await api.saveSettings(changes);
+      await api.saveSettings(wanted);
     } catch (e) {
       const error = asApiError(e);
       link.report(error);
-      if (!mark(error, Object.keys(changes))) notices.bad(app.explainError(error));
+      if (!mark(error, Object.keys(wanted))) notices.bad(app.explainError(error));
       return;
     }
     await rows.refresh();
-    forget(Object.keys(changes), typed);
+    forget(Object.keys(wanted), typed);
     if (of.length === 0 || isLost) return notices.ok(done);
     notices.ok(done, {
       label: i18n.t("action.undo"),
@@ -161,18 +168,21 @@ export function createPluginConfig(app: App, node: string, name: string): Plugin
     wrong,
     dirty: computed(() => Object.keys(edits.value).length > 0),
     inPlace: computed(() => edited.value.every((r) => r.live)),
-    value: (row) => edits.value[row.key] ?? row.value,
+    value(row) {
+      const edit = edits.value[row.key];
+      return edit === undefined ? row.value : (edit ?? "");
+    },
     edit(row, value) {
       const { [row.key]: _, ...rest } = edits.peek();
       const { [row.key]: __, ...others } = wrong.peek();
       edits.value = value === row.value && !added.peek().includes(row) ? rest : { ...rest, [row.key]: value };
       wrong.value = others;
     },
-    add(pattern, given) {
+    add(pattern, given, text = "") {
       const key = keyOf(pattern.key, given);
       if (key === null || all.peek().some((r) => r.key === key)) return false;
       added.value = [...added.peek(), { ...pattern, key, value: "", origin: "default" }];
-      edits.value = { ...edits.peek(), [key]: "" };
+      edits.value = { ...edits.peek(), [key]: text };
       return true;
     },
     isNew: (row) => added.value.includes(row),
@@ -180,12 +190,18 @@ export function createPluginConfig(app: App, node: string, name: string): Plugin
       if (added.peek().includes(row)) forget([row.key]);
       else await reset(row);
     },
+    drop(row) {
+      if (added.peek().includes(row)) return forget([row.key]);
+      const { [row.key]: _, ...others } = wrong.peek();
+      edits.value = { ...edits.peek(), [row.key]: null };
+      wrong.value = others;
+    },
     discard() {
       edits.value = {};
       wrong.value = {};
       added.value = [];
     },
-    save: () => put(texts(), edited.peek(), i18n.t("plugins.saved")),
+    save: () => put(changes(), edited.peek(), i18n.t("plugins.saved")),
     reset,
     async resetAll() {
       const { t } = i18n;

@@ -1,4 +1,5 @@
 import { ChevronLeft, Settings2 } from "lucide";
+import type { Plugin } from "../api/client.ts";
 import { AccessWarnings } from "../components/AccessWarnings.tsx";
 import { Accounts } from "../components/Accounts.tsx";
 import { Empty, Failed, Loading, Page } from "../components/basics.tsx";
@@ -38,7 +39,9 @@ export function PluginConfig({ node, name }: { node: string; name: string }) {
       actions={plugin ? <PluginState plugin={plugin} /> : null}
     >
       <div class="stack">
-        {kind || onError ? <Warnings node={node} name={name} onError={onError ? model.value(onError) || onError.default : null} /> : null}
+        {plugin && (kind || onError) ? (
+          <Warnings node={node} plugin={plugin} onError={onError ? model.value(onError) || onError.default : null} />
+        ) : null}
         {kind ? <Accounts kind={kind} /> : null}
         {plugin?.active && name === SCRIPTS ? <Scripts /> : null}
         {plugin?.status ? <PluginServers status={plugin.status} /> : null}
@@ -59,7 +62,7 @@ export function PluginConfig({ node, name }: { node: string; name: string }) {
 }
 
 /** As they would be with what stands on the page. */
-function Warnings({ node, name, onError }: { node: string; name: string; onError: string | null }) {
+function Warnings({ node, plugin, onError }: { node: string; plugin: Plugin; onError: string | null }) {
   const view = useModel(({ api, link }) => createLive(() => api.access(node), { link, every: 8000 })).data.value;
-  return view ? <AccessWarnings of={warningsOfPlugin(view, name, onError)} /> : null;
+  return view ? <AccessWarnings of={warningsOfPlugin(view, plugin, onError)} /> : null;
 }

@@ -49,7 +49,7 @@ function halfLines(half: Half, steps: readonly AccessStep[]): string[] {
   const row = (s: AccessStep, i: number): (string | number | null)[] => {
     const counts = s.status?.[half] ?? null;
     const figures = counts === null ? [null, null, null, null] : [counts.allowed, counts.denied, counts.ignored, counts.errors];
-    return [i + 1, s.plugin ?? s.step, stateOf(s), s.on_error, ...figures, s.failures];
+    return [i + 1, s.plugin ?? s.step, stateOf(s), s.while_down, ...figures, s.failures];
   };
   return [half, ...(steps.length === 0 ? ["nobody is asked"] : tableLines(STEP_HEAD, steps.map(row)))];
 }

@@ -70,6 +70,7 @@ export function defineOutside<const N extends string, const C extends ConfigTabl
     version: "v3.1.0",
     activeByDefault: false,
     guards: true,
+    onErrorOf: (outside.passesOn ?? passesOn)("authenticate", "down") ? "all" : "topics",
     inPlace: true,
     start(ctx: PluginContext<C>) {
       startOutside(ctx, outside);

@@ -24,6 +24,7 @@ export const luaHook = definePlugin({
   activeByDefault: false,
   inPlace: true,
   guards: true,
+  onErrorOf: "all",
   config: {
     "lua_hook.budget": duration("20ms", "How long a call of a script may take; then it is ended, and counts as failed.", {
       least: "1ms",

@@ -44,6 +44,7 @@ test("rows of plugins: no error is undefined", async () => {
     error: "undefined",
     failures: 0,
     testable: false,
+    on_error_of: null,
     status: null,
   });
   expect(admin.plugins.all()).toEqual([{ node: admin.node, plugins: admin.plugins.list() }]);

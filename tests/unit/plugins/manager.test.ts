@@ -70,6 +70,7 @@ describe("load and unload", () => {
       failures: 0,
       required: false,
       testable: false,
+      onErrorOf: null,
       file: null,
     });
   });
