@@ -55,12 +55,12 @@ export class AuthKit {
   }
 
   /** As `start`, with the plugin in EMQ X 3.1's list of those that run: it starts with the node, whether or not its server is there. */
-  async startWithNode(lines: Record<string, string | number>, set: Record<string, string> = {}): Promise<void> {
+  async startWithNode(lines: Record<string, string | number>): Promise<void> {
     const baomq = this.#install(lines);
     mkdirSync(baomq.dataDir());
     const loaded = ["emqx_management", "emqx_dashboard", this.plugin];
     writeFileSync(join(baomq.dataDir(), "loaded_plugins"), loaded.map((name) => `${name}.\n`).join(""));
-    await this.#run(baomq, set);
+    await this.#run(baomq, {});
   }
 
   #install(lines: Record<string, string | number> | null): Installation {
