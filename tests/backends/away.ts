@@ -114,7 +114,7 @@ export function whenAway(
     test("killed while 50 log-ins are under way: each is answered, and none let by; back again: none is wrongly refused", async () => {
       const fifty = (): Promise<number[]> => Promise.all(Array.from({ length: 50 }, (_, i) => (i % 2 === 0 ? good() : bad())));
       // Nobody is refused because his time is over.
-      await withSettings({ timeout: "20s" }, async () => {
+      await withSettings({ timeout: "10s" }, async () => {
         await kit.isUp();
         const { timeouts = 0 } = (await status()).servers[0] ?? {};
         await server().freeze();
