@@ -457,6 +457,11 @@ needing(NGINX, describe)("with nginx", () => {
   });
 
   const known = { username: "u1", password: "p1" };
-  whenFar(kit, () => nginx, known, (port) => ({ ...nginx.settingsAt(port), pool: "25" }));
+  whenFar(
+    kit,
+    () => nginx,
+    known,
+    (port) => ({ ...nginx.settingsAt(port), pool: "25" }),
+  );
   whenAway(kit, () => nginx, known, { refusesAllTheSame: true, hearsOfEnds: false });
 });

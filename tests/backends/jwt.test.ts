@@ -147,7 +147,13 @@ describe("times", () => {
 
   test("expired, not yet valid, issued tomorrow", async () => {
     const codes: number[] = [];
-    for (const claims of [{ exp: inSeconds(600) }, { exp: inSeconds(-1) }, { nbf: inSeconds(600) }, { iat: inSeconds(600) }, { exp: "never" }])
+    for (const claims of [
+      { exp: inSeconds(600) },
+      { exp: inSeconds(-1) },
+      { nbf: inSeconds(600) },
+      { iat: inSeconds(600) },
+      { exp: "never" },
+    ])
       codes.push(await code(signed("HS256", SECRET, claims)));
     expect(codes).toEqual([0, 5, 5, 5, 5]);
   });

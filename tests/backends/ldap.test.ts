@@ -300,6 +300,11 @@ needing(SLAPD, describe)("emqx_auth_ldap", () => {
   });
 
   const known = { username: "joe", password: "public" };
-  whenFar(kit, () => ldap, known, (port) => ({ port: String(port), pool: "1" }));
+  whenFar(
+    kit,
+    () => ldap,
+    known,
+    (port) => ({ port: String(port), pool: "1" }),
+  );
   whenAway(kit, () => ldap, known, { many: 10_000 });
 });

@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { selfSignedFiles } from "../../server/listeners/self_signed.ts";
 import { MASK } from "../../server/lib/mask.ts";
+import { selfSignedFiles } from "../../server/listeners/self_signed.ts";
 import type { PluginConfigRow } from "../../server/plugins/settings.ts";
 import { connectPacket, RawClient } from "../support/clients.ts";
 import { Installation, newPorts, type RunningBroker } from "../support/executable.ts";
@@ -123,7 +123,11 @@ describe("plugins that ask outside, with the files they came with", () => {
   const [nobody] = freePorts(1);
 
   /** Tree with these files, on ports of their own. `text`: of a file. */
-  function outside(name: string, loaded: readonly string[], text: (file: string) => string = (file) => file): [cwd: string, files: Map<string, string>] {
+  function outside(
+    name: string,
+    loaded: readonly string[],
+    text: (file: string) => string = (file) => file,
+  ): [cwd: string, files: Map<string, string>] {
     const cwd = tree(name, "3.1.2", loaded);
     const elsewhere = (file: string): string => file.replaceAll(/(127\.0\.0\.1:|ldap\.port = )\d+/g, `$1${nobody}`);
     const files = new Map(NAMES.map((plugin) => [plugin, elsewhere(text(AUTH_FILES[plugin] ?? ""))]));
@@ -157,10 +161,16 @@ describe("plugins that ask outside, with the files they came with", () => {
       expect([apps, done]).toEqual([`Start apps: [${plugin}]`, `Plugin ${plugin} loaded successfully.`]);
       // A token is checked here.
       if (plugin === "emqx_auth_jwt") expect(rest).toEqual([]);
-      else expect(rest).toEqual([expect.stringMatching(new RegExp(`127\\.0\\.0\\.1:${nobody} (?:is down: \\S|has not answered within 3 s)`))]);
+      else
+        expect(rest).toEqual([expect.stringMatching(new RegExp(`127\\.0\\.0\\.1:${nobody} (?:is down: \\S|has not answered within 3 s)`))]);
       const rows = JSON.parse((await ctl("config", plugin, "--json")).stdout) as PluginConfigRow[];
       const shown = linesOf(file).map(([key, value]) => [key, rows.find((row) => row.key === key)?.secret ? MASK : value]);
-      expect(rows.filter((row) => row.required).map(({ key, value }) => [key, value]).sort()).toEqual(shown.sort());
+      expect(
+        rows
+          .filter((row) => row.required)
+          .map(({ key, value }) => [key, value])
+          .sort(),
+      ).toEqual(shown.sort());
     }
     expect(await activePlugins(cwd)).toEqual([...NAMES, "emqx_dashboard", "emqx_management"]);
     expect(await enter(broker)).toBe(3);
