@@ -239,7 +239,6 @@ needing(REDIS, describe)("one server", () => {
     known,
     (port) => ({ server: `127.0.0.1:${port}`, pool: "1" }),
   );
-  // Of 10,000 the kernel drops so many that all others wait for those that it tries again seconds later.
   whenAway(kit, () => redis, known, { many: 5000 });
 });
 
