@@ -68,10 +68,7 @@ export function whenFar(kit: AuthKit, server: () => Server, known: Known, settin
 }
 
 interface Size {
-  /**
-   * Clients that come back at once behind an outage. Of 10,000 the kernel drops some where the listener has no room, and tries again seconds later, by
-   * itself: on a busy machine that takes half a minute.
-   */
+  /** Clients that come back at once behind an outage. */
   many?: number;
   /** With `on_error = ignore`: EMQ X 3.1 refused log-ins all the same. */
   refusesAllTheSame?: boolean;

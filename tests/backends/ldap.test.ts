@@ -306,5 +306,5 @@ needing(SLAPD, describe)("emqx_auth_ldap", () => {
     known,
     (port) => ({ port: String(port), pool: "1" }),
   );
-  whenAway(kit, () => ldap, known, { many: 5000 });
+  whenAway(kit, () => ldap, known, { many: 10_000 });
 });

@@ -239,7 +239,7 @@ needing(REDIS, describe)("one server", () => {
     known,
     (port) => ({ server: `127.0.0.1:${port}`, pool: "1" }),
   );
-  whenAway(kit, () => redis, known, { many: 5000 });
+  whenAway(kit, () => redis, known, { many: 10_000 });
 });
 
 needing(REDIS, describe)("a cluster", () => {
