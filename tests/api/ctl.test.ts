@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { AccessView, PluginServer } from "../../server/api/contract.ts";
 import { ctl } from "../../server/cli/index.ts";
 import { until } from "../support/until.ts";
 import { APP, basic, closed, NODE, nextMessage, TestNode } from "./support/node.ts";
@@ -522,6 +523,55 @@ describe("access", () => {
     const loaded = JSON.parse((await run("plugins load emqx_auth_http --json")).out);
     expect(loaded).toMatchObject({ plugin: "emqx_auth_http", done: "load", servers: [{ state: "down" }] });
     await run("plugins unload emqx_auth_http");
+  });
+
+  test("the servers of the chain: connections in use and at most, who waits, and the times of answers, as the API has them", async () => {
+    let gate = Promise.withResolvers<void>();
+    const service = Bun.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      async fetch() {
+        await gate.promise;
+        return new Response("");
+      },
+    });
+    const settings = { auth_req: `http://127.0.0.1:${service.port}/auth`, super_req: "", acl_req: "", pool: "2", timeout: "1m" };
+    const body = Object.fromEntries(Object.entries(settings).map(([key, value]) => [`auth.http.${key}`, value]));
+    await node.ask("PUT", `/nodes/${NODE}/plugin_configs/emqx_auth_http`, { body });
+    await run("plugins load emqx_auth_http");
+    /** Title -> what stands beneath it. */
+    const row = async (): Promise<Record<string, string>> => {
+      const lines = (await run("access")).out.split("\n");
+      const at = lines.indexOf("servers");
+      const [titles = [], cells = []] = lines.slice(at + 1, at + 3).map((line) => line.trim().split(/ {2,}/));
+      return Object.fromEntries(titles.map((title, i) => [title, cells[i] ?? ""]));
+    };
+    const server = async (): Promise<PluginServer | undefined> => {
+      const view = JSON.parse((await run("access --json")).out) as AccessView;
+      return view.authentication[0]?.status?.servers[0];
+    };
+    await until(async () => (await server())?.state === "up", "the service is reached");
+    const comers = Array.from({ length: 5 }, (_, i) => node.mqtt(`comer${i}`, { username: "joe", password: "x" }));
+    await until(async () => (await server())?.waiting === 3, "three of five wait");
+    expect(await row()).toEqual({
+      ...{ of: "emqx_auth_http", server: `HTTP service at http://127.0.0.1:${service.port}`, state: "up" },
+      ...{ "in use": "2", pool: "2", waiting: "3", calls: "5", answered: "0", failed: "0", timeouts: "0", "not asked": "0" },
+      ...{ "p50 ms": "-", "p95 ms": "-", "p99 ms": "-" },
+    });
+    gate.resolve();
+    for (const comer of await Promise.all(comers)) await comer.endAsync();
+    // One that takes longer than the others: what most see, and what the slowest does.
+    gate = Promise.withResolvers();
+    const last = node.mqtt("comer5", { username: "joe", password: "x" });
+    await until(async () => (await server())?.running === 1, "it is asked about");
+    gate.resolve();
+    await (await last).endAsync();
+    const found = await server();
+    const times = Object.fromEntries((["p50", "p95", "p99"] as const).map((name) => [`${name} ms`, found?.[name]?.toFixed(1)]));
+    expect(await row()).toMatchObject({ "in use": "0", pool: "2", waiting: "0", calls: "6", answered: "6", ...times });
+    expect(found?.p95).toBeGreaterThan(0);
+    await run("plugins unload emqx_auth_http");
+    await service.stop(true);
   });
 
   test("passwords from a file, and from standard input", async () => {

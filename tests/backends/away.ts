@@ -4,6 +4,7 @@ import type { AuthKit } from "../support/auth_kit.ts";
 import { until } from "../support/clients.ts";
 import { herd } from "../support/herd.ts";
 import type { Server } from "../support/servers.ts";
+import { LongLine } from "../support/sockets.ts";
 
 /** One who gets in with this password and not with another, and is asked about at the server. */
 interface Known {
@@ -13,28 +14,56 @@ interface Known {
 
 const median = (times: number[]): number => times.sort((a, b) => a - b)[Math.floor(times.length / 2)] ?? Number.NaN;
 
+/** While answers come slowly. */
+async function allAreAnswered(kit: AuthKit, { username, password }: Known): Promise<void> {
+  await kit.isUp();
+  const other = await kit.client(null, null, "other");
+  const asked = Promise.all(Array.from({ length: 50 }, (_, i) => kit.code(username, i % 2 === 0 ? password : "not this one")));
+  let waiting = true;
+  void asked.finally(() => (waiting = false));
+  const pings: number[] = [];
+  while (waiting) {
+    const t0 = performance.now();
+    await other.ping();
+    pings.push(performance.now() - t0);
+    await Bun.sleep(10);
+  }
+  expect(await asked).toEqual(Array.from({ length: 50 }, (_, i) => (i % 2 === 0 ? 0 : 5)));
+  expect(pings.length).toBeGreaterThan(10);
+  expect(median(pings)).toBeLessThan(100);
+  other.drop();
+}
+
+const SLOWLY = "all who come at once are answered rightly, and nobody else waits";
+
 /** `settings`: with which an answer takes a while, from `begin` on. */
-export function whenSlow(kit: AuthKit, { username, password }: Known, settings: Record<string, string>, begin: () => void): void {
-  test("slow: all who come at once are answered rightly, and nobody else waits", async () => {
+export function whenSlow(kit: AuthKit, known: Known, settings: Record<string, string>, begin: () => void): void {
+  test(`slow: ${SLOWLY}`, async () => {
     begin();
-    await kit.withSettings(settings, async () => {
-      await kit.isUp();
-      const other = await kit.client(null, null, "other");
-      const asked = Promise.all(Array.from({ length: 50 }, (_, i) => kit.code(username, i % 2 === 0 ? password : "not this one")));
-      let waiting = true;
-      void asked.finally(() => (waiting = false));
-      const pings: number[] = [];
-      while (waiting) {
-        const t0 = performance.now();
-        await other.ping();
-        pings.push(performance.now() - t0);
-        await Bun.sleep(10);
-      }
-      expect(await asked).toEqual(Array.from({ length: 50 }, (_, i) => (i % 2 === 0 ? 0 : 5)));
-      expect(pings.length).toBeGreaterThan(10);
-      expect(median(pings)).toBeLessThan(100);
-      other.drop();
-    });
+    await kit.withSettings(settings, () => allAreAnswered(kit, known));
+  });
+}
+
+/** Ms. */
+const ON_ITS_WAY = 500;
+
+/** `settings`: those that lead to a port of this machine; behind it is the server, and a long way. */
+export function whenFar(kit: AuthKit, server: () => Server, known: Known, settings: (port: number) => Record<string, string>): void {
+  test(`answers are long on their way: ${SLOWLY}`, async () => {
+    const line = new LongLine(server().port, ON_ITS_WAY);
+    await line.start();
+    try {
+      await kit.withSettings({ ...kit.secrets, ...settings(line.port), timeout: "20s" }, async () => {
+        await allAreAnswered(kit, known);
+        // Figures are kept by address: those of this way alone.
+        const { p50 = 0, timeouts = 0, failed = 0 } = (await kit.status()).servers[0] ?? {};
+        expect(p50).toBeGreaterThan(ON_ITS_WAY / 2);
+        expect([timeouts, failed]).toEqual([0, 0]);
+      });
+    } finally {
+      await line.stop();
+    }
+    await kit.isUp();
   });
 }
 
@@ -45,13 +74,15 @@ interface Size {
   refusesAllTheSame?: boolean;
   /** Its driver hears of a connection's end while nobody asks. */
   hearsOfEnds?: boolean;
+  /** Its driver looks for a server that has gone, or for one in its place, until the time of who asks is over. */
+  looksOn?: boolean;
 }
 
 export function whenAway(
   kit: AuthKit,
   server: () => Server,
   { username, password }: Known,
-  { many = 1000, refusesAllTheSame = false, hearsOfEnds = true }: Size = {},
+  { many = 1000, refusesAllTheSame = false, hearsOfEnds = true, looksOn = false }: Size = {},
 ): void {
   const { put, status, withSettings, enter, client, code, alarmed, plugin } = kit;
   const good = (clientId?: string): Promise<number> => code(username, password, clientId);
@@ -80,6 +111,28 @@ export function whenAway(
       );
       await until(async () => !(await alarmed()), "the alarm is cleared");
       kept.drop();
+    });
+
+    test("killed while 50 log-ins are under way: each is answered, and none let by; back again: none is wrongly refused", async () => {
+      const fifty = (): Promise<number[]> => Promise.all(Array.from({ length: 50 }, (_, i) => (i % 2 === 0 ? good() : bad())));
+      await withSettings({ timeout: looksOn ? "2s" : "20s" }, async () => {
+        await kit.isUp();
+        const { timeouts = 0 } = (await status()).servers[0] ?? {};
+        await server().freeze();
+        const asked = fifty();
+        await until(async () => {
+          const { running = 0, waiting = 0 } = (await status()).servers[0] ?? {};
+          return running + waiting === 50;
+        }, "all of them are under way");
+        await server().kill();
+        expect(await asked).toEqual(times(50, () => 3));
+        // Nobody had to wait until his time was over.
+        if (!looksOn) expect((await status()).servers[0]?.timeouts).toBe(timeouts);
+        await server().start();
+        await until(async () => (await good()) === 0, "it is back");
+        expect(await fifty()).toEqual(times(50, (i) => (i % 2 === 0 ? 0 : 5)));
+      });
+      await kit.isUp();
     });
 
     for (const how of hearsOfEnds ? (["kill", "stop"] as const) : [])

@@ -9,7 +9,7 @@ import { Installation, type RunningBroker } from "../support/executable.ts";
 import { Nginx } from "../support/nginx.ts";
 import { NGINX, needing } from "../support/peers.ts";
 import { mostDuring } from "../support/sockets.ts";
-import { whenAway } from "./away.ts";
+import { whenAway, whenFar } from "./away.ts";
 
 const NAME = "emqx_auth_http";
 
@@ -456,5 +456,12 @@ needing(NGINX, describe)("with nginx", () => {
     expect(await at(`https://127.0.0.1:${nginx.port}/auth`)).toMatch(/it does not speak TLS there: .*; see auth\.http\.auth_req/);
   });
 
-  whenAway(kit, () => nginx, { username: "u1", password: "p1" }, { refusesAllTheSame: true, hearsOfEnds: false });
+  const known = { username: "u1", password: "p1" };
+  whenFar(
+    kit,
+    () => nginx,
+    known,
+    (port) => ({ ...nginx.settingsAt(port), pool: "25" }),
+  );
+  whenAway(kit, () => nginx, known, { refusesAllTheSame: true, hearsOfEnds: false });
 });

@@ -10,7 +10,7 @@ import { needing, SLAPD } from "../support/peers.ts";
 import { runNow } from "../support/servers.ts";
 import { directory, ldapEntry, type Slapd } from "../support/slapd.ts";
 import { connectionsAt, mostDuring, SilentServer } from "../support/sockets.ts";
-import { whenAway } from "./away.ts";
+import { whenAway, whenFar } from "./away.ts";
 import { findNobody } from "./names.ts";
 
 function hashed(scheme: string, digest: string, salt: string): string {
@@ -299,5 +299,12 @@ needing(SLAPD, describe)("emqx_auth_ldap", () => {
     await kit.isUp();
   });
 
-  whenAway(kit, () => ldap, { username: "joe", password: "public" });
+  const known = { username: "joe", password: "public" };
+  whenFar(
+    kit,
+    () => ldap,
+    known,
+    (port) => ({ port: String(port), pool: "1" }),
+  );
+  whenAway(kit, () => ldap, known, { many: 10_000 });
 });

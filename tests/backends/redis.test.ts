@@ -6,7 +6,7 @@ import { AuthKit } from "../support/auth_kit.ts";
 import { until } from "../support/clients.ts";
 import { needing, REDIS } from "../support/peers.ts";
 import { RedisCluster, RedisSentinels, RedisServer } from "../support/redis_servers.ts";
-import { whenAway } from "./away.ts";
+import { whenAway, whenFar } from "./away.ts";
 import { findNobody } from "./names.ts";
 
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
@@ -232,7 +232,14 @@ needing(REDIS, describe)("one server", () => {
     expect(await code("u1", "p1")).toBe(0);
   });
 
-  whenAway(kit, () => redis, { username: "u1", password: "p1" });
+  const known = { username: "u1", password: "p1" };
+  whenFar(
+    kit,
+    () => redis,
+    known,
+    (port) => ({ server: `127.0.0.1:${port}`, pool: "1" }),
+  );
+  whenAway(kit, () => redis, known, { many: 10_000 });
 });
 
 needing(REDIS, describe)("a cluster", () => {

@@ -3,10 +3,14 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { MASK } from "../../server/lib/mask.ts";
 import { selfSignedFiles } from "../../server/listeners/self_signed.ts";
+import type { PluginConfigRow } from "../../server/plugins/settings.ts";
+import { connectPacket, RawClient } from "../support/clients.ts";
 import { Installation, newPorts, type RunningBroker } from "../support/executable.ts";
-import { waitForPort } from "../support/ports.ts";
-import { foreignPlugins, RELEASES, type Release, writeTree } from "../support/stock_tree.ts";
+import { freePorts, waitForPort } from "../support/ports.ts";
+import { AUTH_FILES, uncommented } from "../support/stock_auth.ts";
+import { foreignPlugins, linesOf, RELEASES, type Release, writeTree } from "../support/stock_tree.ts";
 
 let baomq: Installation;
 const scratch = mkdtempSync(join(tmpdir(), "baomq-pem-"));
@@ -110,5 +114,79 @@ describe("a stock tree", () => {
       expect(r.code).toBe(1);
       expect(r.stderr).toContain("baomq: etc/plugins/emqx_auth_username.conf:1: auth.user.password_hash = rot13: expected");
     }
+  });
+});
+
+describe("plugins that ask outside, with the files they came with", () => {
+  const NAMES = Object.keys(AUTH_FILES).sort();
+  /** Where nobody listens: at the ports of the files somebody may. */
+  const [nobody] = freePorts(1);
+
+  /** Tree with these files, on ports of their own. `text`: of a file. */
+  function outside(
+    name: string,
+    loaded: readonly string[],
+    text: (file: string) => string = (file) => file,
+  ): [cwd: string, files: Map<string, string>] {
+    const cwd = tree(name, "3.1.2", loaded);
+    const elsewhere = (file: string): string => file.replaceAll(/(127\.0\.0\.1:|ldap\.port = )\d+/g, `$1${nobody}`);
+    const files = new Map(NAMES.map((plugin) => [plugin, elsewhere(text(AUTH_FILES[plugin] ?? ""))]));
+    for (const [plugin, file] of files) writeFileSync(join(cwd, `etc/plugins/${plugin}.conf`), `${file}\n`);
+    return [cwd, files];
+  }
+
+  async function enter(broker: RunningBroker): Promise<number | undefined> {
+    const c = await RawClient.open(broker.ports.tcp);
+    c.send(connectPacket(4, "dev", { username: "joe", password: Buffer.from("public") }));
+    const { returnCode } = await c.next("connack");
+    c.drop();
+    return returnCode;
+  }
+
+  test("each is loaded, says that its server is not there, and has the settings of its file", async () => {
+    const [cwd, files] = outside("outside", ["emqx_management", "emqx_dashboard"]);
+    const check = await baomq.run(["config", "check"], { cwd });
+    expect([check.code, check.stderr]).toEqual([0, ""]);
+    // What has no meaning here is told with the reason, and nothing is unknown.
+    expect(check.stdout.split("\n").filter((line) => /ignored: (?:auth\.|emqx_auth)/.test(line))).toEqual([
+      expect.stringMatching(/^ignored: auth\.mongo\.topology\.pool_size \(the driver looks after its connections itself/),
+      expect.stringMatching(/^ignored: auth\.mongo\.topology\.max_overflow \(the driver looks after its connections itself/),
+    ]);
+    const broker = await start(cwd);
+    const ctl = (...words: string[]) => baomq.run(["ctl", "plugins", ...words], { cwd });
+    for (const [plugin, file] of files) {
+      const load = await ctl("load", plugin);
+      expect(load.code).toBe(0);
+      const [apps, done, ...rest] = load.stdout.trimEnd().split("\n");
+      expect([apps, done]).toEqual([`Start apps: [${plugin}]`, `Plugin ${plugin} loaded successfully.`]);
+      // A token is checked here.
+      if (plugin === "emqx_auth_jwt") expect(rest).toEqual([]);
+      else
+        expect(rest).toEqual([expect.stringMatching(new RegExp(`127\\.0\\.0\\.1:${nobody} (?:is down: \\S|has not answered within 3 s)`))]);
+      const rows = JSON.parse((await ctl("config", plugin, "--json")).stdout) as PluginConfigRow[];
+      const shown = linesOf(file).map(([key, value]) => [key, rows.find((row) => row.key === key)?.secret ? MASK : value]);
+      expect(
+        rows
+          .filter((row) => row.required)
+          .map(({ key, value }) => [key, value])
+          .sort(),
+      ).toEqual(shown.sort());
+    }
+    expect(await activePlugins(cwd)).toEqual([...NAMES, "emqx_dashboard", "emqx_management"]);
+    expect(await enter(broker)).toBe(3);
+    expect(await broker.stop()).toBe(0);
+  });
+
+  test("all of them run from the first start on, also with every line in force that is commented out there", async () => {
+    const [cwd] = outside("outside-all", ["emqx_management", "emqx_dashboard", ...NAMES], uncommented);
+    cpSync(join(cwd, "etc/certs/cert.pem"), join(cwd, "etc/certs/cacert.pem"));
+    // A certificate is a public key, too.
+    cpSync(join(cwd, "etc/certs/cert.pem"), join(cwd, "etc/certs/jwt_public_key.pem"));
+    const check = await baomq.run(["config", "check"], { cwd });
+    expect([check.code, check.stderr]).toEqual([0, ""]);
+    const broker = await start(cwd);
+    expect(await activePlugins(cwd)).toEqual([...NAMES, "emqx_dashboard", "emqx_management"]);
+    expect(await enter(broker)).toBe(3);
+    expect(await broker.stop()).toBe(0);
   });
 });

@@ -47,17 +47,34 @@ export class AuthKit {
     set: Record<string, string> = {},
     env: Record<string, string> = {},
   ): Promise<void> {
-    const baomq = new Installation();
-    this.#baomq = baomq;
-    if (lines !== null) this.#write(join(baomq.dir, "etc/plugins"), lines);
-    this.#broker = await baomq.start({
-      set: { "listener.tcp.external.max_conn_rate": "0", "zone.external.auth_failure_limit": "off", "log.level": "info", ...set },
-      env,
-    });
+    await this.#run(this.#install(lines), set, env);
     if (lines === null) return;
     await this.put(`plugins/${this.plugin}/load`);
     const { servers } = await this.status();
     if (servers.length > 0) await this.isUp();
+  }
+
+  /** As `start`, with the plugin in EMQ X 3.1's list of those that run: it starts with the node, whether or not its server is there. */
+  async startWithNode(lines: Record<string, string | number>): Promise<void> {
+    const baomq = this.#install(lines);
+    mkdirSync(baomq.dataDir());
+    const loaded = ["emqx_management", "emqx_dashboard", this.plugin];
+    writeFileSync(join(baomq.dataDir(), "loaded_plugins"), loaded.map((name) => `${name}.\n`).join(""));
+    await this.#run(baomq, {});
+  }
+
+  #install(lines: Record<string, string | number> | null): Installation {
+    const baomq = new Installation();
+    this.#baomq = baomq;
+    if (lines !== null) this.#write(join(baomq.dir, "etc/plugins"), lines);
+    return baomq;
+  }
+
+  async #run(baomq: Installation, set: Record<string, string>, env: Record<string, string> = {}): Promise<void> {
+    this.#broker = await baomq.start({
+      set: { "listener.tcp.external.max_conn_rate": "0", "zone.external.auth_failure_limit": "off", "log.level": "info", ...set },
+      env,
+    });
   }
 
   /** With the lines of questions that EMQ X 3.1's file came with: what a file leaves out is not asked. */

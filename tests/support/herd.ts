@@ -21,24 +21,39 @@ function connectBytes(clientId: string, username: string, password: string): Uin
   return Buffer.concat([Buffer.from([0x10, body.length]), body]);
 }
 
+/**
+ * Without an answer for so long one hangs up and comes again, ms, as devices do. Of so many the kernel drops some for which the listener has no room,
+ * and tries them again by itself, each time after twice as long: they would be the last by half a minute.
+ */
+const ANSWER_MS = 8000;
+
 /** One try: its return code, or null when the connection ended without one. Who is let in stays until `leave` is settled. */
 function tryOnce(port: number, bytes: Uint8Array, leave: Promise<void>): Promise<number | null> {
   return new Promise((settle) => {
+    let hangUp = (): void => {};
+    const late = setTimeout(() => hangUp(), ANSWER_MS);
+    const settled = (code: number | null): void => {
+      clearTimeout(late);
+      settle(code);
+    };
     Bun.connect({
       hostname: "127.0.0.1",
       port,
       socket: {
-        open: (s) => void s.write(bytes),
+        open(s) {
+          hangUp = () => s.terminate();
+          s.write(bytes);
+        },
         data(s, chunk) {
           const code = chunk[3] ?? null;
-          settle(code);
+          settled(code);
           if (code === 0) void leave.then(() => s.end());
           else s.end();
         },
-        close: () => settle(null),
-        error: () => settle(null),
+        close: () => settled(null),
+        error: () => settled(null),
       },
-    }).catch(() => settle(null));
+    }).catch(() => settled(null));
   });
 }
 

@@ -18,7 +18,12 @@ export class Nginx extends Server {
 
   /** The plugin's settings, without the prefix. */
   get settings(): Record<string, string> {
-    const at = (path: string): string => `http${this.tls === null ? "" : "s"}://127.0.0.1:${this.port}/${path}`;
+    return this.settingsAt(this.port);
+  }
+
+  /** Those that lead to another port of this machine, where somebody passes everything on. */
+  settingsAt(port: number): Record<string, string> {
+    const at = (path: string): string => `http${this.tls === null ? "" : "s"}://127.0.0.1:${port}/${path}`;
     return { auth_req: at("auth"), "auth_req.method": "get", super_req: at("super"), acl_req: at("acl") };
   }
 

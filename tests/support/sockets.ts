@@ -1,6 +1,8 @@
-/** Connections as the kernel counts them, and a server that takes them and never says a word. */
+/** Connections as the kernel counts them, a server that takes them and never says a word, and a long line to one that does. */
 import { readFileSync } from "node:fs";
+import { connect, createServer, type Server as NetServer, type Socket as NetSocket } from "node:net";
 import type { Socket, TCPSocketListener } from "bun";
+import { freePorts } from "./ports.ts";
 
 const ESTABLISHED = "01";
 
@@ -63,5 +65,37 @@ export class SilentServer {
 
   stop(): void {
     this.#listener.stop(true);
+  }
+}
+
+/** A line to a server of this machine: whatever that says is `ms` on its way. */
+export class LongLine {
+  readonly port: number = freePorts(1)[0] as number;
+  readonly #here: NetServer;
+  readonly #sockets = new Set<NetSocket>();
+
+  /** `to`: the server's port. */
+  constructor(to: number, ms: number) {
+    this.#here = createServer((client) => {
+      const server = connect({ host: "127.0.0.1", port: to, noDelay: true });
+      for (const socket of [client, server]) {
+        this.#sockets.add(socket);
+        socket.on("error", () => {});
+        socket.on("close", () => this.#sockets.delete(socket));
+      }
+      client.on("data", (chunk) => server.write(chunk));
+      client.on("close", () => server.destroy());
+      server.on("data", (chunk) => setTimeout(() => client.destroyed || client.write(chunk), ms));
+      server.on("close", () => setTimeout(() => client.destroy(), ms));
+    });
+  }
+
+  start(): Promise<void> {
+    return new Promise((done) => this.#here.listen(this.port, "127.0.0.1", done));
+  }
+
+  async stop(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
+    await new Promise<void>((done) => this.#here.close(() => done()));
   }
 }

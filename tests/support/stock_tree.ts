@@ -1,6 +1,7 @@
 /** What EMQ X 3.1.0, 3.1.1, 3.1.2 and 3.2.0 ship: keys, values, which files there are and which plugins run. Trees are made from it. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { AUTH_FILES } from "./stock_auth.ts";
 
 export type Release = "3.1.0" | "3.1.1" | "3.1.2" | "3.2.0";
 export const RELEASES: readonly Release[] = ["3.1.0", "3.1.1", "3.1.2", "3.2.0"];
@@ -391,13 +392,7 @@ reloader.logfile = reloader.log`,
   emqx_auth_username: "auth.user.password_hash = sha256",
   emqx_auth_clientid: "auth.client.password_hash = sha256",
   emqx_delayed_publish: "",
-  emqx_auth_http: "auth.http.auth_req = http://127.0.0.1:8991/mqtt/auth",
-  emqx_auth_jwt: "auth.jwt.secret = emqxsecret",
-  emqx_auth_ldap: "auth.ldap.servers = 127.0.0.1",
-  emqx_auth_mongo: "auth.mongo.type = single",
-  emqx_auth_mysql: "auth.mysql.server = 127.0.0.1:3306",
-  emqx_auth_pgsql: "auth.pgsql.server = 127.0.0.1:5432",
-  emqx_auth_redis: "auth.redis.type = single",
+  ...AUTH_FILES,
   emqx_coap: "coap.port = 5683",
   emqx_lwm2m: "lwm2m.port = 5683",
   emqx_psk_file: "psk.file.path = etc/psk.txt",
@@ -423,10 +418,11 @@ web.hook.rule.message.acked.1     = {"action": "on_message_acked"}`,
 
 type Lines = readonly (readonly [key: string, value: string])[];
 
-const linesOf = (text: string): Lines =>
+/** Key and value of each line in force. */
+export const linesOf = (text: string): Lines =>
   text
     .split("\n")
-    .filter((l) => l.includes("="))
+    .filter((l) => /^[^#].*=/.test(l))
     .map((l) => {
       const at = l.indexOf("=");
       return [l.slice(0, at).trim(), l.slice(at + 1).trim()] as const;

@@ -8,7 +8,24 @@ import { tableLines } from "../table.ts";
 type Half = "authentication" | "acl";
 
 const STEP_HEAD = ["#", "asked", "state", "while down", "allowed", "denied", "ignored", "errors", "failures"];
-const SERVER_HEAD = ["of", "server", "state", "calls", "answered", "failed", "timeouts", "not asked", "p50 ms", "p99 ms"];
+/** A column of servers: its title, and what stands in it. */
+type Column = readonly [title: string, cell: (s: PluginServer) => string | number | null];
+const ms = (time: number | null): string | null => (time === null ? null : time.toFixed(1));
+const SERVER_COLUMNS: readonly Column[] = [
+  ["server", (s) => s.what],
+  ["state", (s) => s.state],
+  ["in use", (s) => s.running],
+  ["pool", (s) => s.pool],
+  ["waiting", (s) => s.waiting],
+  ["calls", (s) => s.calls],
+  ["answered", (s) => s.answered],
+  ["failed", (s) => s.failed],
+  ["timeouts", (s) => s.timeouts],
+  ["not asked", (s) => s.not_asked],
+  ["p50 ms", (s) => ms(s.p50)],
+  ["p95 ms", (s) => ms(s.p95)],
+  ["p99 ms", (s) => ms(s.p99)],
+];
 
 const WARNINGS: Readonly<Record<AccessWarning["what"], (zone: string, actions: string) => string>> = {
   everybody: (zone) => `zone ${zone}: everybody is let in: allow_anonymous is on, and no plugin is asked`,
@@ -69,23 +86,11 @@ function serverLines(steps: readonly AccessStep[]): string[] {
   );
   if (servers.size === 0) return [];
   const all = [...servers.values()];
-  const rows = all.map(({ of, server: s }) => [
-    of,
-    s.what,
-    s.state,
-    s.calls,
-    s.answered,
-    s.failed,
-    s.timeouts,
-    s.not_asked,
-    ms(s.p50),
-    ms(s.p99),
-  ]);
+  const head = ["of", ...SERVER_COLUMNS.map(([title]) => title)];
+  const rows = all.map(({ of, server }) => [of, ...SERVER_COLUMNS.map(([, cell]) => cell(server))]);
   const errors = all.flatMap(({ server }) => (server.last_error === null ? [] : [lastError(server)]));
-  return ["", "servers", ...tableLines(SERVER_HEAD, rows), ...errors];
+  return ["", "servers", ...tableLines(head, rows), ...errors];
 }
-
-const ms = (time: number | null): string | null => (time === null ? null : time.toFixed(1));
 
 function lastError({ what, last_error, last_error_ms }: PluginServer): string {
   const at = last_error_ms === null ? "" : ` at ${new Date(last_error_ms).toISOString()}`;

@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Config, ConfigErrors, loadConfig } from "../../../server/config/config.ts";
 import { pluginTables } from "../../../server/plugins/index.ts";
-import { everyLine, foreignPlugins, RELEASES, shippedLines, writeTree } from "../../support/stock_tree.ts";
+import { AUTH_FILES, uncommented } from "../../support/stock_auth.ts";
+import { everyLine, foreignPlugins, linesOf, RELEASES, shippedLines, writeTree } from "../../support/stock_tree.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "baomq-stock-"));
 afterAll(() => rmSync(dir, { recursive: true }));
@@ -36,6 +37,17 @@ describe("every line", () => {
       expect(config.where("management.listener.http")).toMatch(/in .*etc\/plugins\/emqx_management\.conf:\d+$/);
     });
   }
+
+  test("of the files of plugins that ask outside, also those that stand there commented out", () => {
+    const secrets = /(?:secret|password)$/;
+    for (const text of [(file: string): string => file, uncommented]) {
+      const config = load("", Object.fromEntries(Object.entries(AUTH_FILES).map(([name, file]) => [`${name}.conf`, text(file)])));
+      expect([...config.faults]).toEqual([]);
+      const lines = Object.values(AUTH_FILES).flatMap((file) => [...new Map(linesOf(text(file)))]);
+      expect(lines.map(([key]) => [key, config.raw(key)])).toEqual(lines);
+      for (const [key, value] of lines) if (secrets.test(key)) expect(config.shown(key, value)).toBe("******");
+    }
+  });
 
   test("of all schemas, one at a time", () => {
     expect(everyLine.length).toBeGreaterThan(290);

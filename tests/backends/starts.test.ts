@@ -1,0 +1,113 @@
+/** Nodes that start while the server is away that one of their plugins asks, or takes connections and says nothing; in the executable, with real servers. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { AuthKit } from "../support/auth_kit.ts";
+import { until } from "../support/clients.ts";
+import { Nginx } from "../support/nginx.ts";
+import { NGINX, needing, type Peer, POSTGRESQL, REDIS } from "../support/peers.ts";
+import { RedisServer } from "../support/redis_servers.ts";
+import { Postgres, type Server } from "../support/servers.ts";
+import { SilentServer } from "../support/sockets.ts";
+
+/** It does not run; when it does it knows u1 with the password p1. */
+interface Away {
+  server: Server;
+  /** Of the plugin's file, without the prefix. */
+  lines: Record<string, string>;
+  secrets: string[];
+}
+
+interface Kind {
+  plugin: string;
+  prefix: string;
+  peer: Peer;
+  make(): Promise<Away>;
+}
+
+const KINDS: Kind[] = [
+  {
+    plugin: "emqx_auth_pgsql",
+    prefix: "auth.pgsql",
+    peer: POSTGRESQL,
+    async make() {
+      const db = new Postgres();
+      await db.start();
+      db.run("create database mqtt");
+      db.run(
+        "create table mqtt_user (username text, password text, is_superuser boolean default false); insert into mqtt_user values ('u1', 'p1');",
+        "mqtt",
+      );
+      await db.stop();
+      const account = { username: db.user, password: db.password };
+      return { server: db, lines: { ...account, server: `127.0.0.1:${db.port}`, password_hash: "plain" }, secrets: [db.password] };
+    },
+  },
+  {
+    plugin: "emqx_auth_redis",
+    prefix: "auth.redis",
+    peer: REDIS,
+    async make() {
+      const redis = new RedisServer();
+      redis.seeded = () => void redis.run("HSET", "mqtt_user:u1", "password", "p1");
+      return { server: redis, lines: { server: `127.0.0.1:${redis.port}`, password: redis.password }, secrets: [redis.password] };
+    },
+  },
+  {
+    plugin: "emqx_auth_http",
+    prefix: "auth.http",
+    peer: NGINX,
+    async make() {
+      const nginx = new Nginx();
+      return { server: nginx, lines: nginx.settings, secrets: [] };
+    },
+  },
+];
+
+for (const k of KINDS) {
+  needing(k.peer, describe)(k.plugin, () => {
+    let away: Away;
+    beforeAll(async () => {
+      away = await k.make();
+    });
+    afterAll(() => away.server.remove());
+
+    for (const how of ["is away", "says nothing"] as const)
+      describe(`the node starts while its server ${how}`, () => {
+        const kit = new AuthKit(k.plugin, k.prefix);
+        const { code, status } = kit;
+        let silent: SilentServer | null = null;
+        const said = (what: string): number => kit.broker.log.split(what).length - 1;
+
+        beforeAll(async () => {
+          if (how === "says nothing") silent = new SilentServer("127.0.0.1", away.server.port);
+          await kit.startWithNode({ ...away.lines, timeout: "1s" });
+        });
+        afterAll(async () => {
+          await kit.stop(away.secrets);
+          await away.server.stop();
+        });
+
+        test("that is told, and keeps out whoever would be asked about, and nobody else", async () => {
+          expect(await Promise.all([code("u1", "p1"), code("u1", "no"), code("unknown", "x")])).toEqual([3, 3, 3]);
+          expect(await code(null, null)).toBe(0);
+          // A service that takes connections answers nothing before somebody asks.
+          await until(async () => {
+            expect(await code("u1", "no")).toBe(3);
+            return (await status()).servers[0]?.state === "down";
+          }, "it is told as down");
+          const { data } = await kit.api<{ name: string; active: boolean }[]>("GET", "plugins");
+          expect([data.find((p) => p.name === k.plugin)?.active, await kit.alarmed()]).toEqual([true, true]);
+          await until(() => said("server cannot be reached") + said("server is down") === 1, "the log tells of it, once");
+        });
+
+        test("it comes: everybody is answered rightly, without anybody's doing", async () => {
+          silent?.stop();
+          await away.server.start();
+          await until(async () => (await code("u1", "p1")) === 0, "it is asked");
+          expect([await code("u1", "p1"), await code("u1", "no")]).toEqual([0, 5]);
+          expect((await status()).servers[0]).toMatchObject({ state: "up" });
+          await until(async () => !(await kit.alarmed()), "the alarm is cleared");
+          await until(() => said("server is back") === 1, "the log tells of it");
+        });
+      });
+  });
+}
