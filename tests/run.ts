@@ -6,7 +6,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { PEERS } from "./support/peers.ts";
+import { isGate, missingWords, PEERS } from "./support/peers.ts";
 
 /** For a test without one of its own, ms. On the command line, because a default that is set in code holds for one file only. */
 const TIMEOUT_MS = 300_000;
@@ -37,16 +37,12 @@ export function readReport(xml: string, exitCode: number): Result {
   return { passed, failed: Math.max(count("failures"), exitCode !== 0 || passed === 0 ? 1 : 0), skipped };
 }
 
-/** What is not tested on this machine, and the one command that helps; nothing where everything is there. */
-function missing(): string[] {
-  const peers = PEERS.filter((p) => p.find() === null);
-  if (peers.length === 0) return [];
-  const outcome = process.env.CI ? "FAILS" : "is SKIPPED";
-  return [
-    ...peers.map((p) => `not on this machine: ${p.name}; ${p.tests} ${outcome}`),
-    `to test it too: sudo apt-get install -y ${peers.map((p) => p.apt).join(" ")}`,
-  ];
-}
+/** What is not tested on this machine, and what helps; nothing where everything is there. */
+const missing = (): string[] =>
+  missingWords(
+    PEERS.filter((p) => p.find() === null),
+    isGate(),
+  );
 
 function banner(lines: readonly string[]): void {
   if (lines.length > 0) console.log(`\n${lines.map((line) => `!! ${line}`).join("\n")}\n`);

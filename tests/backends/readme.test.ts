@@ -8,18 +8,10 @@ import { MongoTwin } from "../support/mongo_server.ts";
 import { OtlpCollector } from "../support/otlp.ts";
 import { MARIADB, MOSQUITTO_CLIENTS, needing, POSTGRESQL, PROMETHEUS, PUSHGATEWAY, REDIS, SLAPD } from "../support/peers.ts";
 import { freePorts } from "../support/ports.ts";
+import { commandsOf, typeInto } from "../support/readme.ts";
 import { RedisServer } from "../support/redis_servers.ts";
 import { MariaDb, Postgres } from "../support/servers.ts";
 import { StatsdServer } from "../support/statsd.ts";
-
-const README = readFileSync(join(import.meta.dir, "../../README.md"), "utf8");
-
-/** The commands beneath the line that begins so. */
-function typed(title: string): string {
-  const block = README.split(`\n**${title}`)[1]?.split("```sh\n")[1]?.split("```")[0];
-  if (block === undefined) throw new Error(`the README has no commands for ${title}`);
-  return block;
-}
 
 let baomq: Installation;
 let broker: RunningBroker;
@@ -34,19 +26,7 @@ afterAll(async () => {
   await baomq.remove();
 });
 
-/** In a shell where these words stand for other commands. Returns what was printed. */
-async function type(commands: string, words: Record<string, string>): Promise<string> {
-  const bin = join(baomq.dir, "words");
-  mkdirSync(bin, { recursive: true });
-  for (const [word, command] of Object.entries({ baomq: `exec ${baomq.path} "$@"`, ...words })) {
-    writeFileSync(join(bin, word), `#!/bin/sh\n${command}\n`, { mode: 0o755 });
-  }
-  const env = { ...process.env, PATH: `${bin}:${process.env.PATH ?? ""}` };
-  const child = Bun.spawn(["bash", "-e", "-o", "pipefail", "-c", commands], { cwd: baomq.dir, env, stdio: ["ignore", "pipe", "pipe"] });
-  const [out, err, code] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text(), child.exited]);
-  expect({ code, out, err }).toMatchObject({ code: 0 });
-  return out;
-}
+const type = (commands: string, words: Record<string, string>): Promise<string> => typeInto(baomq, commands, words);
 
 /** May this client subscribe to it? null = it is not let in. */
 async function may(username: string, password: string, topic: string): Promise<boolean | null> {
@@ -64,7 +44,7 @@ async function may(username: string, password: string, topic: string): Promise<b
 async function seen(password = "public"): Promise<void> {
   if (MOSQUITTO_CLIENTS.find() === null && !process.env.CI) return;
   const client = (name: string): string => `exec ${Bun.which(name)} -p ${broker.ports.tcp} "$@" 2>&1`;
-  const commands = typed("All of them**").replaceAll("-P public", `-P '${password}'`);
+  const commands = commandsOf("All of them**").replaceAll("-P public", `-P '${password}'`);
   const out = await type(commands, { mosquitto_sub: client("mosquitto_sub"), mosquitto_pub: client("mosquitto_pub") });
   const said = [...commands.matchAll(/# (.+)$/gm)].map(([, words]) => words ?? "");
   expect(said).toEqual(["hello", "refused", expect.stringContaining("denied")]);
@@ -84,7 +64,7 @@ needing(POSTGRESQL, describe)("PostgreSQL", () => {
   test("joe has his rules, root all rights, others nothing", async () => {
     const db = new Postgres();
     await db.start();
-    const commands = typed("PostgreSQL**")
+    const commands = commandsOf("PostgreSQL**")
       .replaceAll("127.0.0.1/mqtt", `127.0.0.1:${db.port}/mqtt`)
       .replace("127.0.0.1:5432", `127.0.0.1:${db.port}`);
     const admin = `shift 3; PGPASSWORD="${db.password}" exec psql -h 127.0.0.1 -p ${db.port} -U ${db.user} -d postgres "$@"`;
@@ -98,7 +78,7 @@ needing(MARIADB, describe)("MariaDB", () => {
     const db = new MariaDb();
     await db.start();
     // The account of the tests has the same name.
-    const commands = typed("MySQL and MariaDB**")
+    const commands = commandsOf("MySQL and MariaDB**")
       .replace("create user", "create or replace user")
       .replace("127.0.0.1:3306", `127.0.0.1:${db.port}`);
     const client = `exec /usr/bin/mariadb --no-defaults -P ${db.port}`;
@@ -112,7 +92,7 @@ needing(REDIS, describe)("Redis", () => {
   test("joe has his rules, root all rights, others nothing", async () => {
     const redis = new RedisServer([], false);
     await redis.start();
-    const commands = typed("Redis**").replace("127.0.0.1:6379", `127.0.0.1:${redis.port}`);
+    const commands = commandsOf("Redis**").replace("127.0.0.1:6379", `127.0.0.1:${redis.port}`);
     await holds("emqx_auth_redis", await type(commands, { "redis-cli": `exec /usr/bin/redis-cli -p ${redis.port} "$@"` }));
     await redis.remove();
   });
@@ -121,7 +101,7 @@ needing(REDIS, describe)("Redis", () => {
 needing(SLAPD, describe)("LDAP", () => {
   test("joe may do what his entry says; who is switched off, or no entry, is not let in", async () => {
     const [port = 0] = freePorts(1);
-    const commands = typed("LDAP**").replaceAll("127.0.0.1:389", `127.0.0.1:${port}`).replace("port = 389", `port = ${port}`);
+    const commands = commandsOf("LDAP**").replaceAll("127.0.0.1:389", `127.0.0.1:${port}`).replace("port = 389", `port = ${port}`);
     const out = await type(commands, { slapd: `exec ${SLAPD.find()} "$@"` });
     const pid = Number(readFileSync(join(baomq.dir, "ldap/slapd.pid"), "utf8"));
     try {
@@ -148,7 +128,7 @@ describe("MongoDB's twin", () => {
     const mongo = new MongoTwin({});
     await mongo.start();
     const account = `auth.mongo.login = ${mongo.user}\nauth.mongo.password = ${mongo.password}`;
-    const commands = typed("MongoDB**")
+    const commands = commandsOf("MongoDB**")
       .replace("127.0.0.1:27017", `127.0.0.1:${mongo.port}`)
       .replace("auth.mongo.database", `${account}\n$&`);
     const shell = join(import.meta.dir, "../support/mongosh_twin.ts");
@@ -168,7 +148,9 @@ describe("MongoDB's twin", () => {
 describe("a web service", () => {
   test("of a few lines is asked for all three", async () => {
     const [port = 0] = freePorts(1);
-    const commands = typed("A web service**").replaceAll("127.0.0.1:8991", `127.0.0.1:${port}`).replace("listen(8991", `listen(${port}`);
+    const commands = commandsOf("A web service**")
+      .replaceAll("127.0.0.1:8991", `127.0.0.1:${port}`)
+      .replace("listen(8991", `listen(${port}`);
     const pidFile = join(baomq.dir, "service.pid");
     const node = Bun.which("node") ?? process.execPath;
     const out = await type(commands, { node: `echo $$ > ${pidFile}; exec ${node} "$@" > service.log 2>&1` });
@@ -185,7 +167,7 @@ describe("a web service", () => {
 
 describe("JSON Web Tokens", () => {
   test("a token that openssl has signed lets in, and brings its rules", async () => {
-    const out = await type(`${typed("JSON Web Tokens**")}\necho "token $token"`, {});
+    const out = await type(`${commandsOf("JSON Web Tokens**")}\necho "token $token"`, {});
     const token = /token (\S+\.\S+\.\S+)/.exec(out)?.[1] ?? "";
     expect([await may("joe", token, "joe/both/1"), await may("joe", token, "x"), await may("joe", `${token}x`, "x")]).toEqual([
       true,
@@ -203,18 +185,18 @@ needing(PUSHGATEWAY, needing(PROMETHEUS, describe))("metrics out", () => {
     const here = (commands: string): string =>
       commands.replaceAll("127.0.0.1:9091", `127.0.0.1:${gate}`).replaceAll("127.0.0.1:8080", `127.0.0.1:${broker.ports.api}`);
     /** In the background, its number in a file. */
-    const program = (name: string, port: number): string =>
-      `echo $$ > ${baomq.dir}/${name}.pid; exec ${Bun.which(name)} --web.listen-address=127.0.0.1:${port} "$@" > ${name}.log 2>&1`;
+    const program = (name: string, port: number, more = ""): string =>
+      `echo $$ > ${baomq.dir}/${name}.pid; exec ${Bun.which(name)} --web.listen-address=127.0.0.1:${port} ${more} "$@" > ${name}.log 2>&1`;
     const statsd = new StatsdServer();
     const collector = new OtlpCollector();
     await statsd.start();
     collector.start();
     try {
-      await type(here(typed("Prometheus scrapes**")).replace("scrape_interval: 15s", "scrape_interval: 1s"), {
+      await type(here(commandsOf("Prometheus scrapes**")).replace("scrape_interval: 15s", "scrape_interval: 1s"), {
         prometheus: program("prometheus", at),
       });
-      const out = await type(here(typed("A push gateway**")), {
-        "prometheus-pushgateway": program("prometheus-pushgateway", gate),
+      const out = await type(here(commandsOf("A push gateway**")), {
+        "prometheus-pushgateway": program("prometheus-pushgateway", gate, "--persistence.file="),
         sleep: `until curl -s http://127.0.0.1:${gate}/-/ready; do /bin/sleep 0.1; done`,
       });
       expect(out).toMatch(/^emqx_connections_count\{instance="emqx~127\.0\.0\.1",job="emqx"\} 0$/m);
@@ -228,7 +210,7 @@ needing(PUSHGATEWAY, needing(PROMETHEUS, describe))("metrics out", () => {
       };
       await until(async () => (await answered("baomq_uptime_seconds")).join() === "baomq", "what was scraped");
       await until(async () => (await answered('emqx_bytes_received{job="emqx"}')).length === 1, "what was pushed");
-      const second = typed("StatsD and OpenTelemetry**")
+      const second = commandsOf("StatsD and OpenTelemetry**")
         .replace("127.0.0.1:8125", `127.0.0.1:${statsd.port}`)
         .replace("127.0.0.1:4318", `127.0.0.1:${collector.port}`);
       expect((await type(second, {})).match(/^connect +ok /gm)).toHaveLength(2);

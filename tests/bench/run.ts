@@ -1,7 +1,7 @@
 /**
  * `bun run bench`: BaoMQ's executable beside every other broker that is installed, in one table.
  *
- *   bun run bench                      what the wire carries, and what matching costs
+ *   bun run bench                      what the wire carries, what matching costs, and the web hook
  *   bun run bench wire matching codec scale auth hook   the parts by name
  *   --quick                            one short round          --rounds N (3)   --seconds T (3)
  *   --only pairs0,fanin                scenarios (auth: servers) by how their names begin      --brokers baomq,mosquitto
@@ -97,7 +97,10 @@ const PARTS: Record<string, () => string | Promise<string>> = {
   hook: () => benchWebHook(quick),
 };
 
-for (const name of positionals.length > 0 ? positionals : ["wire", "matching"]) {
+/** Whoever names scenarios means those. */
+const DEFAULT = values.only === undefined && values.group === undefined ? ["wire", "matching", "hook"] : ["wire"];
+
+for (const name of positionals.length > 0 ? positionals : DEFAULT) {
   const part = PARTS[name];
   if (part === undefined) {
     console.error(`no benchmark ${name}; there are: ${Object.keys(PARTS).join(", ")}`);

@@ -4,6 +4,7 @@ import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { RawClient, until } from "../support/clients.ts";
 import { Installation, type RunningBroker } from "../support/executable.ts";
+import { needing, PRLIMIT } from "../support/peers.ts";
 
 let baomq: Installation;
 beforeAll(() => {
@@ -100,27 +101,24 @@ describe.skipIf(process.platform === "win32")("a disk that is full", () => {
     expect(errors[1]).not.toContain("kept in memory");
   });
 
-  test.skipIf(Bun.which("prlimit") === null)(
-    "when there is room again, service is whole again, and everything taken is stored",
-    async () => {
-      let broker = await baomq.start({ data: "room", set: SETTINGS, fileBlocks: 4000 });
-      const { ports } = broker;
-      await keptSession(ports.tcp);
-      const acknowledged = await fill(ports.tcp);
-      const lifted = Bun.spawnSync(["prlimit", "--pid", String(broker.pid), "--fsize=unlimited:"]);
-      expect(lifted.exitCode).toBe(0);
-      await until(() => broker.log.includes("data can be stored again"), "the disk works again");
-      const p = await RawClient.connected(ports.tcp, "publisher", 5);
-      p.publish("t", "9999 again", 1, 5);
-      expect((await p.next("puback")).reasonCode ?? 0).toBe(0);
-      expect(await ctl(broker, "alarms", "list")).not.toContain("storage_failed");
-      await broker.crash();
-      broker = await baomq.start({ data: "room", set: SETTINGS, ports });
-      const found = await kept(ports.tcp, acknowledged.length + 1);
-      expect([...acknowledged, 9999].filter((n) => !found.includes(n))).toEqual([]);
-      expect(await broker.stop()).toBe(0);
-    },
-  );
+  needing(PRLIMIT, test)("when there is room again, service is whole again, and everything taken is stored", async () => {
+    let broker = await baomq.start({ data: "room", set: SETTINGS, fileBlocks: 4000 });
+    const { ports } = broker;
+    await keptSession(ports.tcp);
+    const acknowledged = await fill(ports.tcp);
+    const lifted = Bun.spawnSync(["prlimit", "--pid", String(broker.pid), "--fsize=unlimited:"]);
+    expect(lifted.exitCode).toBe(0);
+    await until(() => broker.log.includes("data can be stored again"), "the disk works again");
+    const p = await RawClient.connected(ports.tcp, "publisher", 5);
+    p.publish("t", "9999 again", 1, 5);
+    expect((await p.next("puback")).reasonCode ?? 0).toBe(0);
+    expect(await ctl(broker, "alarms", "list")).not.toContain("storage_failed");
+    await broker.crash();
+    broker = await baomq.start({ data: "room", set: SETTINGS, ports });
+    const found = await kept(ports.tcp, acknowledged.length + 1);
+    expect([...acknowledged, 9999].filter((n) => !found.includes(n))).toEqual([]);
+    expect(await broker.stop()).toBe(0);
+  });
 });
 
 test("a damaged redo log: the start says what is lost, raises an alarm and counts it", async () => {

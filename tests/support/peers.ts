@@ -1,14 +1,21 @@
-/** Programs of others that some tests need. Where one is missing its tests are skipped, and `tests/run.ts` says so; with CI set they fail. */
+/** What some tests need of the machine: programs of others, mostly. Where it is missing they are skipped, and `tests/run.ts` says so; with CI set they fail. */
+import { test } from "bun:test";
 import { existsSync } from "node:fs";
 
-export interface Peer {
+export interface Need {
   name: string;
   /** What is not tested without it. */
   tests: string;
-  /** Debian's package. */
-  apt: string;
+  /** How to come by it, in words. */
+  get: string;
   /** Where it is; null when it is not here. */
   find(): string | null;
+}
+
+/** A program. */
+export interface Peer extends Omit<Need, "get"> {
+  /** Debian's package. */
+  apt: string;
 }
 
 const BROWSERS = ["chromium", "chromium-browser", "google-chrome"];
@@ -108,6 +115,13 @@ export const KCAT: Peer = {
   find: () => Bun.which("kcat"),
 };
 
+export const PRLIMIT: Peer = {
+  name: "prlimit",
+  tests: "a disk that has room again",
+  apt: "util-linux",
+  find: () => Bun.which("prlimit"),
+};
+
 export const PEERS: readonly Peer[] = [
   CHROMIUM,
   MOSQUITTO_CLIENTS,
@@ -122,9 +136,33 @@ export const PEERS: readonly Peer[] = [
   KCAT,
   PROMETHEUS,
   PUSHGATEWAY,
+  PRLIMIT,
 ];
 
-/** `test` or `describe`, or its `skip` where the program is missing. A developer's machine may lack it; where the gate is decided it may not. */
-export function needing<T extends { skip: T }>(peer: Peer, run: T): T {
-  return peer.find() !== null || process.env.CI ? run : run.skip;
+/** What is not tested without these, or fails where the gate is decided, and what helps. */
+export function missingWords(missing: readonly (Need | Peer)[], isGate: boolean): string[] {
+  if (missing.length === 0) return [];
+  const outcome = isGate ? "FAILS" : "is SKIPPED";
+  const packages = missing.flatMap((m) => ("apt" in m ? [m.apt] : []));
+  return [
+    ...missing.map((m) => `not on this machine: ${m.name}; ${m.tests} ${outcome}${"apt" in m ? "" : `; ${m.get}`}`),
+    ...(packages.length === 0 ? [] : [`to test it too: sudo apt-get install -y ${packages.join(" ")}`]),
+  ];
+}
+
+/** The gate is decided here. */
+export const isGate = (): boolean => Boolean(process.env.CI);
+
+/**
+ * `test` or `describe` for what needs something of the machine. Where that is missing, its `skip`: a developer may lack it. Where the gate is decided
+ * nobody may: in its place there is one test that fails, and says how to come by it.
+ */
+export function needing<T extends { skip: T }>(need: Need | Peer, run: T): T {
+  if (need.find() !== null) return run;
+  if (!isGate()) return run.skip;
+  const fails = (name: string): void =>
+    test(name, () => {
+      throw new Error(missingWords([need], true).join("\n"));
+    });
+  return Object.assign(fails, { skip: run.skip }) as unknown as T;
 }

@@ -31,7 +31,13 @@ export class PushGateway extends Server {
 
   protected command(): string[] {
     const guarded = this.#guard === null ? [] : [`--web.config.file=${this.#file}`];
-    return [PUSHGATEWAY.find() ?? "prometheus-pushgateway", `--web.listen-address=127.0.0.1:${this.port}`, ...guarded];
+    return [
+      PUSHGATEWAY.find() ?? "prometheus-pushgateway",
+      `--web.listen-address=127.0.0.1:${this.port}`,
+      // Debian's keeps figures below /var/lib, where it would find those of another run.
+      "--persistence.file=",
+      ...guarded,
+    ];
   }
 
   async ask(path: string): Promise<Response> {

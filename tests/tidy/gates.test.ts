@@ -1,8 +1,10 @@
 /** What decides whether a change is good, looked at itself: the reading of a test report, one lockfile, no second tries. */
 import { describe, expect, test } from "bun:test";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { readReport } from "../run.ts";
+import { missingWords, type Need, type Peer } from "../support/peers.ts";
 
 const ROOT = resolve(import.meta.dir, "../..");
 const read = (file: string): string => readFileSync(join(ROOT, file), "utf8");
@@ -26,6 +28,67 @@ describe("the last line counts", () => {
     expect(readReport(report('tests="3" failures="0" skipped="0"'), 1)).toMatchObject({ passed: 3, failed: 1 });
     expect(readReport("", 0)).toMatchObject({ passed: 0, failed: 1 });
     expect(readReport(report('tests="2" failures="0" skipped="2"'), 0)).toMatchObject({ passed: 0, failed: 1 });
+  });
+});
+
+describe("what the machine lacks", () => {
+  const program = (name: string, apt: string): Peer => ({ name, tests: `the tests of ${name}`, apt, find: () => null });
+  const disk: Need = { name: "a small disk", tests: "a full disk", get: "be root", find: () => null };
+
+  test("is named, with what is not tested for it, what becomes of that, and the one command that helps", () => {
+    expect(missingWords([], true)).toEqual([]);
+    expect(missingWords([program("One", "one"), program("Two", "two two-tools")], false)).toEqual([
+      "not on this machine: One; the tests of One is SKIPPED",
+      "not on this machine: Two; the tests of Two is SKIPPED",
+      "to test it too: sudo apt-get install -y one two two-tools",
+    ]);
+    expect(missingWords([disk], true)).toEqual(["not on this machine: a small disk; a full disk FAILS; be root"]);
+    expect(missingWords([program("One", "one"), disk], true).at(-1)).toBe("to test it too: sudo apt-get install -y one");
+  });
+
+  /** How a run of two tests and a group ends that need what is not there. */
+  async function run(ci: string | undefined): Promise<{ code: number; said: string }> {
+    const dir = mkdtempSync(join(tmpdir(), "baomq-needing-"));
+    const file = join(dir, "needing.test.ts");
+    writeFileSync(
+      file,
+      `import { describe, expect, test } from "bun:test";
+import { needing } from "${join(ROOT, "tests/support/peers.ts")}";
+const lacking = { name: "Nothing", tests: "all of it", apt: "no-such-package", find: () => null };
+const here = { ...lacking, find: () => "/bin/true" };
+needing(lacking, test)("a test", () => expect(1).toBe(2));
+needing(here, needing(lacking, describe))("a group", () => test("in it", () => expect(1).toBe(2)));
+needing(here, test)("it is here", () => expect(1).toBe(1));
+`,
+    );
+    const { CI: _, GITHUB_ACTIONS: __, ...env } = process.env;
+    const child = Bun.spawn([process.execPath, "test", "./needing.test.ts"], {
+      cwd: dir,
+      env: { ...env, ...(ci !== undefined && { CI: ci }) },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const [out, err, code] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text(), child.exited]);
+    rmSync(dir, { recursive: true });
+    return { code, said: out + err };
+  }
+
+  test("is skipped by who develops, and fails where the gate is decided, in these words", async () => {
+    const skipped = await run(undefined);
+    expect([skipped.code, skipped.said]).toEqual([0, expect.stringMatching(/ 1 pass\n 2 skip\n 0 fail/)]);
+    const failed = await run("1");
+    expect([failed.code, failed.said]).toEqual([1, expect.stringMatching(/ 1 pass\n 2 fail/)]);
+    expect(
+      failed.said.match(/not on this machine: Nothing; all of it FAILS\nto test it too: sudo apt-get install -y no-such-package/g),
+    ).toHaveLength(2);
+  });
+
+  test("is asked for in that one way: what else is skipped is of another system or account", () => {
+    const files = [...new Bun.Glob("tests/**/*.test.ts").scanSync({ cwd: ROOT })].filter((f) => f !== "tests/tidy/gates.test.ts");
+    const skips = files.flatMap((f) =>
+      (read(f).match(/^.*(?:\.skip\b|\b(?:skipIf|runIf|todoIf)\().*$/gm) ?? []).map((line) => `${f}: ${line.trim()}`),
+    );
+    expect(skips.length).toBeGreaterThan(5);
+    expect(skips.filter((line) => !/process\.(?:platform|getuid)|\bisRoot\b/.test(line))).toEqual([]);
   });
 });
 

@@ -3,52 +3,11 @@ import { describe, expect, test } from "bun:test";
 import { emqxAsText } from "../../../server/lib/exposition.ts";
 import { createSystem } from "../../../server/machine/machine.ts";
 import { PUSHED } from "../../../server/plugins/statsd/names.ts";
+import { BOARDS, HOSTS_OF, namesIn } from "../../support/boards.ts";
 import { administer } from "./harness.ts";
 
-/**
- * What the panels and variables of each board ask for: `expr` and `query` of grafana_template/EMQ.json and EMQ_Dashboard.json in
- * github.com/emqx/emqx-statsd, branch release-3.1 (66771568); the same in release-3.2. The third board there, ErlangVM.json, asks for Erlang's
- * machine only (`erlang_vm_*`), which does not exist here.
- */
-const BOARDS = {
-  "EMQ.json": [
-    "emqx_bytes_received",
-    "emqx_bytes_sent",
-    "emqx_clients_count",
-    "emqx_messages_dropped",
-    "emqx_messages_received",
-    "emqx_messages_retained",
-    "emqx_messages_sent",
-    "emqx_packets_connack",
-    "emqx_packets_connect",
-    "emqx_packets_disconnect",
-    "emqx_packets_pingreq",
-    "emqx_packets_pingresp",
-    "emqx_packets_puback_received",
-    "emqx_packets_puback_sent",
-    "emqx_packets_pubcomp_received",
-    "emqx_packets_pubcomp_sent",
-    "emqx_packets_publish_received",
-    "emqx_packets_publish_sent",
-    "emqx_packets_pubrel_received",
-    "emqx_packets_pubrel_sent",
-    "emqx_packets_suback",
-    "emqx_packets_subscribe",
-    "emqx_packets_unsuback",
-    "emqx_packets_unsubscribe",
-    "emqx_routes_count",
-    "emqx_sessions_count",
-    "emqx_subscriptions_count",
-  ],
-  "EMQ_Dashboard.json": [
-    "emqx_bytes_received",
-    "emqx_bytes_sent",
-    "emqx_clients_count",
-    "emqx_messages_received",
-    "emqx_messages_sent",
-    "emqx_routes_count",
-  ],
-} as const;
+/** Names of what each board asks for. */
+const WANTED = Object.entries(BOARDS).map(([board, queries]) => [board, namesIn([HOSTS_OF, ...queries])] as const);
 
 /** `emqx_metrics()`, `emqx_stats()`, `emqx_vm()` and `emqx_messages()` of src/emqx_statsd.erl there. */
 const SENT_BY_3_1 = [
@@ -71,7 +30,7 @@ const ABSENT = ["emqx_vm_run_queue", "emqx_vm_process_messages_in_queues"];
 
 const measured = { system: { ...createSystem(), machineCpu: () => 30 } };
 
-const namesIn = (text: string): string[] =>
+const typedIn = (text: string): string[] =>
   text
     .split("\n")
     .filter((line) => line.startsWith("# TYPE"))
@@ -81,15 +40,15 @@ describe("what is pushed", () => {
   test("is what emqx_statsd 3.1 sent, and what its boards ask for", async () => {
     const { admin } = await administer(measured);
     admin.start();
-    const pushed = namesIn(emqxAsText(admin.figures(), PUSHED));
+    const pushed = typedIn(emqxAsText(admin.figures(), PUSHED));
     admin.stop();
-    const wanted = new Set([...SENT_BY_3_1, ...Object.values(BOARDS).flat()].filter((name) => !ABSENT.includes(name)));
+    const wanted = new Set([...SENT_BY_3_1, ...WANTED.flatMap(([, names]) => names)].filter((name) => !ABSENT.includes(name)));
     // It had no counter of all packets that were sent, in its list, though in its code.
     expect(new Set(pushed)).toEqual(new Set([...wanted, "emqx_packets_sent"]));
     expect(new Set(pushed)).toEqual(new Set(PUSHED));
   });
 
-  for (const [board, names] of Object.entries(BOARDS))
+  for (const [board, names] of WANTED)
     test(`${board} finds all it asks for`, async () => {
       const { admin } = await administer();
       const there = new Set(admin.figures().flatMap((f) => f.emqx));
