@@ -59,6 +59,7 @@ const here = { ...lacking, find: () => "/bin/true" };
 needing(lacking, test)("a test", () => expect(1).toBe(2));
 needing(here, needing(lacking, describe))("a group", () => test("in it", () => expect(1).toBe(2)));
 needing(here, test)("it is here", () => expect(1).toBe(1));
+needing({ ...lacking, isRight: true }, test)("a right", () => expect(1).toBe(2));
 `,
     );
     const { CI: _, GITHUB_ACTIONS: __, ...env } = process.env;
@@ -74,9 +75,9 @@ needing(here, test)("it is here", () => expect(1).toBe(1));
 
   test("is skipped by who develops, and fails where the gate is decided, in these words", async () => {
     const skipped = await run(undefined);
-    expect([skipped.code, skipped.said]).toEqual([0, expect.stringMatching(/ 1 pass\n 2 skip\n 0 fail/)]);
+    expect([skipped.code, skipped.said]).toEqual([0, expect.stringMatching(/ 1 pass\n 3 skip\n 0 fail/)]);
     const failed = await run("1");
-    expect([failed.code, failed.said]).toEqual([1, expect.stringMatching(/ 1 pass\n 2 fail/)]);
+    expect([failed.code, failed.said]).toEqual([1, expect.stringMatching(/ 1 pass\n 1 skip\n 2 fail/)]);
     expect(
       failed.said.match(/not on this machine: Nothing; all of it FAILS\nto test it too: sudo apt-get install -y no-such-package/g),
     ).toHaveLength(2);
