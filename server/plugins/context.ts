@@ -60,6 +60,8 @@ export function createContext(plugin: AnyPlugin, parts: ContextParts, wishes: Co
   const alarms = new Set<string>();
   let reporter: (() => PluginReport) | null = null;
   let closed = false;
+  /** Why whoever comes meanwhile is refused, of one that is started again; null = nobody is. */
+  let barredBy: string | null = null;
 
   /** Later registrations of a plugin that is gone (an answer that came late) do nothing. */
   function keep(take: () => () => void | Promise<void>): () => void {
@@ -87,6 +89,9 @@ export function createContext(plugin: AnyPlugin, parts: ContextParts, wishes: Co
       return undefined;
     };
     const outer = (a?: unknown, b?: unknown, c?: unknown, d?: unknown): unknown => {
+      // Whoever was under way when it closed is asked about by the handler of before.
+      if (closed && barredBy !== null && point === "client.authenticate") return refused(barredBy);
+      if (closed && barredBy !== null && point === "client.check_acl") return denied(barredBy);
       try {
         const result = inner(a, b, c, d);
         if (result instanceof Promise) return settle(result);
@@ -192,6 +197,7 @@ export function createContext(plugin: AnyPlugin, parts: ContextParts, wishes: Co
     report: () => reporter?.() ?? null,
     bar() {
       const why = `${plugin.name} is being started again`;
+      barredBy = why;
       const bars = [...hung].flatMap((handler) => barred(broker, handler, place, why) ?? []);
       const takeBack = (): void => {
         for (const back of bars) back();
@@ -219,14 +225,14 @@ export function createContext(plugin: AnyPlugin, parts: ContextParts, wishes: Co
 function barred(broker: ManagedBroker, { point, id, priority, filter }: Hung, place: number, why: string): (() => void) | null {
   // Of its own: the plugin's next handler has the id of this one, and would replace it.
   const own = `${id} (starting)`;
-  if (point === "client.authenticate") {
-    const refused: AuthStep = { allow: false, code: RC.SERVER_UNAVAILABLE, why, failed: true };
-    return broker.hook(point, own, () => refused, priority, filter?.anonymous === true ? { anonymous: true } : null, place);
-  }
+  if (point === "client.authenticate")
+    return broker.hook(point, own, () => refused(why), priority, filter?.anonymous === true ? { anonymous: true } : null, place);
   if (point !== "client.check_acl") return null;
-  const denied: AclStep = { verdict: "deny", why, failed: true };
-  return broker.hook(point, own, () => denied, priority, null, place);
+  return broker.hook(point, own, () => denied(why), priority, null, place);
 }
+
+const refused = (why: string): AuthStep => ({ allow: false, code: RC.SERVER_UNAVAILABLE, why, failed: true });
+const denied = (why: string): AclStep => ({ verdict: "deny", why, failed: true });
 
 function prefixed(log: Log, plugin: string): Log {
   return {

@@ -789,6 +789,20 @@ describe("settings", () => {
     }
   });
 
+  test("who waits for another plugin while one is started again meets the one that was there, which refuses him", async () => {
+    const asked = Promise.withResolvers<null>();
+    const slow = probe("a_slow", { start: (ctx) => ctx.hook("client.authenticate", () => asked.promise) });
+    const guard = probe("probe", {
+      start: (ctx) => ctx.hook("client.authenticate", () => ({ allow: false, code: RC.NOT_AUTHORIZED, why: "a stranger" })),
+    });
+    const { manager, kit } = manage([slow.plugin, guard.plugin]);
+    for (const name of ["a_slow", "probe"]) await manager.load(name);
+    const result = kit.access.authenticate(aClient(), { password: null });
+    await manager.reload("probe");
+    asked.resolve(null);
+    expect(await result).toMatchObject({ allow: false, why: "probe is being started again" });
+  });
+
   test("who does not run with what its file says is asked about its own keys alone", async () => {
     const p = probe("probe", {}, (ctx) => {
       if (ctx.config["probe.word"] === "bad") throw new Error("word refused");
