@@ -49,6 +49,8 @@ export class PluginManager {
   private readonly trials: Trials;
   /** One change at a time. */
   private queue: Promise<unknown> = Promise.resolve();
+  /** The node stops: what has stopped is not started again. */
+  private ending = false;
 
   constructor(private readonly o: PluginManagerOptions) {
     this.remembered = new Remembered(o.store);
@@ -100,6 +102,7 @@ export class PluginManager {
 
   /** Unload everything; what is to run at the next start stays as it is. */
   async stopAll(): Promise<void> {
+    this.ending = true;
     for (const slot of this.remembered.inEndOrder(this.slots.values())) await this.exclusive(() => this.stop(slot));
   }
 
@@ -367,7 +370,7 @@ export class PluginManager {
     const { plugin, settings, running } = slot;
     const before = settings.source;
     const changed = settings.refresh(this.o.configuration.texts(plugin.name));
-    const isDown = slot.error !== null && this.remembered.isWanted(plugin);
+    const isDown = !this.ending && slot.error !== null && this.remembered.isWanted(plugin);
     if (running === null ? !starts || !isDown : changed.length === 0) return changed;
     try {
       if (running === null || (plugin.inPlace !== true && changed.some((key) => !settings.isLive(key)))) {
