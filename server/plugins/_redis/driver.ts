@@ -201,8 +201,12 @@ async function connected<C extends Client>(
   } catch (err) {
     client.disconnect();
     const why = said.why ?? err;
-    const trouble = type === "single" ? null : await tlsTrouble(why, addresses[0], tls, partOf(timeoutMs, addresses.length));
-    throw trouble ?? why;
+    if (type !== "single")
+      for (const address of addresses) {
+        const trouble = await tlsTrouble(why, address, tls, partOf(timeoutMs, addresses.length));
+        if (trouble !== null) throw trouble;
+      }
+    throw why;
   }
 }
 
