@@ -66,6 +66,21 @@ describe("on the page", () => {
     model.dispose();
   });
 
+  test("away with one that was set here above a file's: that one does not come back", async () => {
+    const { app, model, row, value } = await open();
+    const file = value(key(1)) ?? "";
+    model.edit(row(key(1)), ruleText(PUBLISH, "b"));
+    await model.save();
+    const { saveSettings } = app.api;
+    // Taken back is what the file says.
+    app.api.saveSettings = (changes) =>
+      saveSettings(Object.fromEntries(Object.entries(changes).map(([k, text]) => [k, text === null && k === key(1) ? file : text])));
+    model.drop(row(key(1)));
+    await model.save();
+    expect([value(key(1)), model.value(row(key(1)))]).toEqual(["", ""]);
+    model.dispose();
+  });
+
   test("away with one: a file's is emptied, one that was set here is taken back, one that is not saved is forgotten; undone in one", async () => {
     const { app, model, row, pattern, stored, value } = await open();
     const file = value(key(1));

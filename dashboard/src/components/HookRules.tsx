@@ -32,10 +32,14 @@ const isFixed = ({ origin }: PluginConfigRow): boolean => origin === "env" || or
 /** Kept as it is written: nobody knows what it says. Looked at of what is kept, so that the field stays what it is while one types. */
 const isUnread = (hook: Hook, { value }: PluginConfigRow): boolean => value !== "" && topicOf(hook, value) === null;
 
+/** As it is written, on the page too: whoever empties it to write it anew keeps his field. */
+const isWritten = (hook: Hook, row: PluginConfigRow, model: PluginConfigModel): boolean =>
+  isUnread(hook, row) && model.edits.value[row.key] !== null;
+
 /** For every topic. A name that says nothing any more is taken again; a file may have it. Returns the rule's key. */
 function addRule({ hook, pattern, rows }: HookState, model: PluginConfigModel): string {
   const text = ruleText(hook, "");
-  const silent = rows.find((r) => model.value(r) === "" && !isFixed(r));
+  const silent = rows.find((r) => model.value(r) === "" && !isFixed(r) && !isWritten(hook, r, model));
   if (silent !== undefined) {
     model.edit(silent, text);
     return silent.key;
@@ -94,8 +98,8 @@ function HookRow({ of, model, isTold }: { of: HookState; model: PluginConfigMode
         </p>
       </div>
       <div class="hook-rules">
-        {rules
-          .filter((r) => isUnread(hook, r))
+        {rows
+          .filter((r) => isWritten(hook, r, model))
           .map((r) => (
             <WrittenRule key={r.key} row={r} model={model} />
           ))}

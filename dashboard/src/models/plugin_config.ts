@@ -137,6 +137,10 @@ export function createPluginConfig(app: App, node: string, name: string): Plugin
     const typed = edits.peek();
     try {
       await api.saveSettings(wanted);
+      await rows.refresh();
+      // Dropped, and a file has something below: that is to be silent, too.
+      const below = (rows.data.peek() ?? []).filter((r) => wanted[r.key] === null && typed[r.key] === null && r.value !== "");
+      if (below.length > 0) await api.saveSettings(Object.fromEntries(below.map((r) => [r.key, ""])));
     } catch (e) {
       const error = asApiError(e);
       link.report(error);
