@@ -602,8 +602,8 @@ describe("settings", () => {
     });
 
   test("a header that is none, a file that cannot be read: the plugin does not start, and says which", async () => {
-    const bad = { ...OFF, "statsd.otlp.endpoint": "http://127.0.0.1:1", "statsd.otlp.header.a b": "x" };
-    expect(start(bad)).rejects.toThrow("statsd.otlp.header.a b: expected a header's name and value");
+    const bad = { ...OFF, "statsd.otlp.endpoint": "http://127.0.0.1:1", "statsd.otlp.header.a(b": "x" };
+    expect(start(bad)).rejects.toThrow("statsd.otlp.header.a(b: expected a header's name and value");
     expect(start({ ...OFF, "statsd.ssl.cacertfile": "/none.pem" })).rejects.toThrow("statsd.ssl.cacertfile = /none.pem");
   });
 

@@ -154,7 +154,7 @@ describe("settings", () => {
       { "web.hook.api.url": "http://u:50%@127.0.0.1/" },
       "web.hook.api.url: expected user and password",
     ],
-    ["no header", { "web.hook.headers.a b": "x" }, "web.hook.headers.a b"],
+    ["no header", { "web.hook.headers.a(b": "x" }, "web.hook.headers.a(b"],
   ];
   for (const [name, settings, why] of refused) test(name, async () => expect(start(settings)).rejects.toThrow(why));
 
