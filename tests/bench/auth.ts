@@ -18,7 +18,6 @@ import { RedisServer } from "../support/redis_servers.ts";
 import { MariaDb, Postgres, type Server, type SqlDatabase } from "../support/servers.ts";
 import { directory, ldapEntry } from "../support/slapd.ts";
 import { compileGenerator, type Generator, runLoad } from "./generator.ts";
-import { benchHashes } from "./hashes.ts";
 import { machine, median, toMarkdown } from "./table.ts";
 import { benchTokens } from "./tokens.ts";
 
@@ -317,7 +316,7 @@ export async function benchAuth(quick: boolean, only = ""): Promise<string> {
     "k messages per broker CPU s",
     "of without",
   ];
-  const more = only === "" ? ["", benchTokens(quick), "", await benchHashes(generator, quick)] : [];
+  const more = only === "" ? ["", benchTokens(quick)] : [];
   return [
     `Log-ins of ${USERS.toLocaleString("en-US")} users, each asked about at the server: password and super user, in turn with a broker without a plugin. ${new Date().toISOString().slice(0, 10)}, ${machine()}.`,
     "",

@@ -13,12 +13,7 @@ export interface Contestant {
   /** Has the rule engine of EMQ X 3.1, and its API on `data/ctl.sock` of its directory. */
   readonly rules?: true;
   command(at: Place): string[];
-  /** Plugins that are loaded before anything is measured, by its API; nobody they would ask is there. */
-  readonly loaded?: readonly string[];
 }
-
-/** Every plugin that asks somebody else whether a client may come in. */
-export const LOADED = ["http", "jwt", "ldap", "mongo", "mysql", "pgsql", "redis"].map((x) => `emqx_auth_${x}`);
 
 const EXECUTABLE = join(import.meta.dir, "../../dist/baomq");
 
@@ -39,7 +34,7 @@ export function programOf(name: string, env: Record<string, string | undefined>,
   return resolve(told);
 }
 
-function baomq(name: string, executable: string, more: Readonly<Record<string, string>> = {}): Contestant {
+function baomq(name: string, executable: string): Contestant {
   if (!existsSync(executable)) throw new Error(`${executable} is missing: bun run build`);
   return {
     name,
@@ -57,7 +52,6 @@ function baomq(name: string, executable: string, more: Readonly<Record<string, s
         "management.listener.http": "127.0.0.1:0",
         "dashboard.listener.http": "127.0.0.1:0",
         "log.to": "console",
-        ...more,
       };
       // The defaults are there for protection, and no peer has any.
       for (const kind of ["tcp", "ws", "ssl"]) set[`listener.${kind}.external.max_conn_rate`] = "1000000";
@@ -164,17 +158,8 @@ function emqx(): Contestant | null {
 /** What competes with BaoMQ. */
 export const peers = (): Contestant[] => [mosquitto(true), mosquitto(false), flashmq(), nanomq(), emqx()].filter((c) => c !== null);
 
-/** Whoever cannot be asked lets the next one decide, so that everybody comes in. */
-const IDLE: Readonly<Record<string, string>> = Object.fromEntries(
-  LOADED.map((name) => [`${name.replace("emqx_auth_", "auth.")}.on_error`, "ignore"]),
-);
-
-/**
- * BaoMQ, another build of it (`base`: its executable), and BaoMQ with plugins that have nothing to do (`loaded`), if they are wanted. Throws
- * when one is missing.
- */
-export const ours = (base?: string, loaded = false): { own: Contestant; base: Contestant | null; loaded: Contestant | null } => ({
+/** BaoMQ, and another build of it (`base`: its executable), if there is one. Throws when one is missing. */
+export const ours = (base?: string): { own: Contestant; base: Contestant | null } => ({
   own: baomq("BaoMQ", EXECUTABLE),
   base: base === undefined ? null : baomq("base", resolve(base)),
-  loaded: loaded ? { ...baomq("loaded", EXECUTABLE, IDLE), loaded: LOADED } : null,
 });

@@ -33,12 +33,10 @@ export function suits(s: Scenario, c: Contestant): boolean {
   return c.via.includes(s.via ?? "tcp") && (s.restart === undefined || c.keeps) && (s.rules === undefined || c.rules === true);
 }
 
-type Ask = (method: string, path: string, body?: unknown) => Promise<void>;
-
-/** BaoMQ's API, as its command line asks it. Throws when the broker refuses. */
-const asking = (dir: string): Ask => {
+/** @throws Error when the broker refuses */
+async function setRules(dir: string, rules: Scenario["rules"] & {}): Promise<void> {
   const unix = join(dir, "data/ctl.sock");
-  return async (method, path, body) => {
+  const ask = async (method: string, path: string, body?: unknown): Promise<void> => {
     const response = await fetch(`http://localhost/api/v3${path}`, {
       method,
       unix,
@@ -47,10 +45,6 @@ const asking = (dir: string): Ask => {
     const text = await response.text();
     if (!response.ok || (JSON.parse(text) as { code: number }).code !== 0) throw new Error(`${method} ${path}: ${text}`);
   };
-};
-
-/** @throws Error when the broker refuses */
-async function setRules(ask: Ask, rules: Scenario["rules"] & {}): Promise<void> {
   if (rules === "off") return ask("PUT", "/plugins/emqx_rule_engine/unload");
   for (const { count, rawsql, action } of rules)
     for (let n = 0; n < count; n++)
@@ -69,8 +63,7 @@ export async function measure(generator: Generator, s: Scenario, c: Contestant, 
     }
     const broker = await launch(c, at);
     try {
-      for (const plugin of c.loaded ?? []) await asking(at.dir)("PUT", `/plugins/${plugin}/load`);
-      if (s.rules !== undefined) await setRules(asking(at.dir), s.rules);
+      if (s.rules !== undefined) await setRules(at.dir, s.rules);
       const common = ["--port", String(at.ports[via]), "--pid", String(broker.pid), ...VIA[via]];
       if (s.warm) await runLoad(generator, [...s.warm, ...common]);
       const other = s.watched ? await waits(at.ports.tcp) : null;

@@ -7,7 +7,6 @@
  *   --only pairs0,fanin                scenarios (auth: servers) by how their names begin      --brokers baomq,mosquitto
  *   --group traffic,latency,topics,connections,storage,rules                   scenarios by what they are about
  *   --base FILE                        another build of BaoMQ, to compare with: its executable
- *   --loaded                           BaoMQ once more, with seven plugins that have nothing to do
  *   --json FILE                        every measurement, for machines
  *
  * MOSQUITTO=, FLASHMQ=, NANOMQ= and EMQX= in the environment say where a broker's program is that is not on the PATH.
@@ -38,7 +37,6 @@ const { values, positionals } = parseArgs({
     group: { type: "string" },
     brokers: { type: "string" },
     base: { type: "string" },
-    loaded: { type: "boolean", default: false },
     json: { type: "string" },
   },
 });
@@ -60,8 +58,8 @@ function scenariosFor(generator: Generator): Scenario[] {
 
 async function benchWire(): Promise<string> {
   const generator = compileGenerator();
-  const { own, base, loaded } = ours(values.base, values.loaded);
-  const there = [own, base, loaded, ...peers()].filter((c) => c !== null);
+  const { own, base } = ours(values.base);
+  const there = [own, base, ...peers()].filter((c) => c !== null);
   const brokers = chosen(there, values.brokers, (c) => c.name, "broker");
   const scenarios = scenariosFor(generator);
   const all: Measurement[] = [];
@@ -84,7 +82,7 @@ async function benchWire(): Promise<string> {
     `${new Date().toISOString().slice(0, 10)}, ${machine()}. ${versions}.`,
     ...(quick ? ["Quick: a tenth of the usual connects, sessions and retained messages."] : []),
     "",
-    table(scenarios, { names: brokers.map((c) => c.name), own: own.name, base: base?.name ?? loaded?.name }, all),
+    table(scenarios, { names: brokers.map((c) => c.name), own: own.name, base: base?.name }, all),
   ].join("\n");
 }
 
