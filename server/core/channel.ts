@@ -8,7 +8,7 @@
 import { stackOf } from "../lib/errors.ts";
 import { loggedName } from "../lib/mask.ts";
 import { type MonoMs, NO_MONO, type WallMs } from "../lib/time.ts";
-import { AUTH, bodyStart, CONNECT, checkFlags, frameLength, PUBLISH } from "../mqtt/frame.ts";
+import { AUTH, bodyStart, CONNECT, checkFlags, frameLength, PUBACK, PUBCOMP, PUBLISH } from "../mqtt/frame.ts";
 import { writeAck } from "../mqtt/packets/acks.ts";
 import { RC, reasonName } from "../mqtt/reason_codes.ts";
 import type { ProtocolVersion, WillPacket } from "../mqtt/types.ts";
@@ -16,6 +16,7 @@ import type { AclCache } from "./access/acl_cache.ts";
 import type { AliasesIn, AliasesOut } from "./aliases.ts";
 import type { Broker } from "./broker.ts";
 import { CutPacket } from "./cut_packet.ts";
+import { handleAcks } from "./handle/ack.ts";
 import { handleAuth } from "./handle/auth.ts";
 import { goneBefore, handleConnect, leftInLine, refusePacket } from "./handle/connect.ts";
 import { logClosed, sendDisconnect, unsendable } from "./handle/disconnect.ts";
@@ -135,7 +136,7 @@ export class Channel {
     else this.#guarded(chunk);
     if (opening || this.#waiting || this.#partial !== null || this.#held !== 0) this.#tellHeld();
     if (broker.memory.short && (this.recvMsg + broker.metrics.subscribe !== asked || this.#partial !== null)) {
-      this.slowDown(broker.memory.pauseFor(chunk.length), PAUSED.MEMORY);
+      this.intake.slowDown(broker, broker.memory.pauseFor(chunk.length), PAUSED.MEMORY);
     }
     broker.flush();
   }
@@ -237,7 +238,9 @@ export class Channel {
       }
       const opening = this.phase !== "connected";
       // A call less for every message.
-      if (!opening && (buf[pos] as number) >> 4 === PUBLISH) this.#publish(buf, pos, pos + n);
+      const type = (buf[pos] as number) >> 4;
+      if (!opening && type === PUBLISH) this.#publish(buf, pos, pos + n);
+      else if (!opening && type >= PUBACK && type <= PUBCOMP) pos += handleAcks(this, buf, pos, n, Math.min(end, look)) - n;
       else this.#packet(buf, pos, pos + n);
       pos += n;
       if (this.phase === ("closed" as Phase)) return;
@@ -261,8 +264,9 @@ export class Channel {
   #packet(buf: Uint8Array, pos: number, end: number): void {
     const first = buf[pos] as number;
     const type = first >> 4;
-    if (this.phase === "connected" && type === PUBLISH) {
-      this.#publish(buf, pos, end);
+    if (this.phase === "connected" && type >= PUBLISH && type <= PUBCOMP) {
+      if (type === PUBLISH) this.#publish(buf, pos, end);
+      else handleAcks(this, buf, pos, end - pos, end);
       return;
     }
     const body = bodyStart(buf, pos);
@@ -297,13 +301,6 @@ export class Channel {
       this.#failed(err);
       done();
     });
-  }
-
-  /** Stop reading from this client for a while: it sends more than it may (`zone.*.publish_limit`, `max_awaiting_rel`), or memory is short. */
-  slowDown(ms: number, why: number = PAUSED.LIMIT): void {
-    if (ms <= 0 || this.intake.paused(why)) return;
-    this.intake.pause(why);
-    this.broker.after(ms, () => this.intake.resume(why));
   }
 
   /** Go on with the cut packet. Returns the position behind it in the chunk; -1 = its length is still unknown. */

@@ -7,7 +7,7 @@ import type { QoS } from "../mqtt/types.ts";
 import type { Broker } from "./broker.ts";
 import type { Channel } from "./channel.ts";
 import { type Frame, messageOf } from "./incoming.ts";
-import type { Inflight } from "./inflight.ts";
+import { type Inflight, MUCH } from "./inflight.ts";
 import { planRetry } from "./keepalive.ts";
 import type { Message } from "./message.ts";
 import type { Mqueue, QueueItem } from "./mqueue.ts";
@@ -22,8 +22,6 @@ import { Source, Writer, writePatched } from "./writer.ts";
 
 /** While memory is short, in a zone without `max_inflight`. */
 const SOME = 32;
-/** Windows of fewer bytes of messages are let alone. */
-const MUCH = 16 * 1024;
 /** Of a queue, so many messages are sent in one turn. */
 const PUMP_SLICE = 1000;
 
@@ -141,7 +139,9 @@ export class Delivery {
 
   toSubscription(s: Subscription, m: Message): number {
     const session = s.session;
-    if (m.from === session.clientId && session.receive === null) {
+    // Whose name it bears is asked only where that makes a difference: for many receivers the names alone are a good part of the work.
+    const asks = s.nl || s.ownCopy !== null || session.zone.ignoreLoopDeliver;
+    if (asks && m.from === session.clientId && session.receive === null) {
       const own = ownCopy(s);
       if (own === null) {
         this.broker.metrics.dropNoLocal++;
@@ -217,17 +217,15 @@ export class Delivery {
   #mayStart(session: Session, qos: QoS): boolean {
     if (qos === 2 && session.storeKey !== 0 && this.broker.durability.refusing) return false;
     const w = session.inflight;
-    return (
-      w === null ||
-      (w.sent < session.maxInflight &&
-        !w.exhausted &&
-        !w.behind &&
-        ((w.bytes < MUCH && !this.broker.held.short) || this.#mayGrow(session, w)))
-    );
+    if (w === null) return true;
+    if (w.sent >= session.maxInflight || w.behind) return false;
+    return w.little || this.#mayGrow(session, w);
   }
 
   /** Its window holds much: more only within the bounds of its queue, and of its zone while memory is short. */
   #mayGrow(session: Session, w: Inflight): boolean {
+    if (w.exhausted) return false;
+    if (w.bytes < MUCH && !this.broker.held.short) return true;
     const { maxMqueueBytes, maxInflight } = session.zone;
     if (maxMqueueBytes > 0 && w.bytes >= maxMqueueBytes) return false;
     return !this.broker.held.short || w.sent < (maxInflight || SOME);
@@ -281,14 +279,14 @@ export class Delivery {
     const src = this.source;
     if (src.message === m && src.form !== 0) m.detachPacket(src.buf, src.start, src.end, src.form);
     else m.detach();
-    const item: QueueItem = { message: m, terms, seq: 0 };
+    let seq = 0;
     if (session.storeKey !== 0 && qos > 0) {
-      item.seq = ++session.seq;
-      broker.store.sessions.enqueue(session.storeKey, item.seq, m, qos, 0, terms.subIds, terms.retain);
+      seq = ++session.seq;
+      broker.store.sessions.enqueue(session.storeKey, seq, m, qos, 0, terms.subIds, terms.retain);
     }
     session.enqueueCount++;
     const queue = session.queue();
-    queue.push(item);
+    queue.push(m, terms, seq);
     for (let out = queue.overflow(); out !== null; out = queue.overflow()) this.#overflowed(session, out);
     return 1;
   }
@@ -324,13 +322,12 @@ export class Delivery {
         this.#pumpOn(session);
         return;
       }
-      const next = q.peek() as QueueItem;
-      const { message: m, terms } = next;
+      const { message: m, terms, seq } = q.peek();
       if (terms.qos > 0 && !this.#mayStart(session, terms.qos)) return;
       q.shift();
-      if (m.expired(this.broker.mono)) this.expired(session, m, next.seq);
+      if (m.expired(this.broker.mono)) this.expired(session, m, seq);
       else if (terms.qos === 0) this.#write(session, ch, m, terms, 0);
-      else this.#start(session, ch, m, terms, next.seq);
+      else this.#start(session, ch, m, terms, seq);
     }
   }
 

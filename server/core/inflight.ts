@@ -48,6 +48,8 @@ function gap(from: number, to: number): number {
   return (to - from + IDS) % IDS;
 }
 
+/** Windows of fewer bytes of messages are let alone. */
+export const MUCH = 16 * 1024;
 const NONE: (Block | null)[] = [];
 
 export class Inflight {
@@ -79,6 +81,11 @@ export class Inflight {
   #places = 0;
 
   constructor(private readonly held = new Held()) {}
+
+  /** It holds so little that none of its bounds can be near, except the client's own. */
+  get little(): boolean {
+    return this.#ring !== null && this.bytes < MUCH && !this.held.short;
+  }
 
   /** No identifier is left before the oldest entry is acknowledged. */
   get exhausted(): boolean {

@@ -27,6 +27,10 @@ export interface IntakeOwner {
   listens(): void;
 }
 
+interface IntakeClock {
+  after(ms: number, fn: () => void): unknown;
+}
+
 export class Intake {
   /** Bytes kept. */
   bytes = 0;
@@ -57,6 +61,13 @@ export class Intake {
     this.#room = room;
     if (this.bytes >= room) this.pause(PAUSED.HANDLER);
     else if (this.#reasons === 0) this.transport.watch?.();
+  }
+
+  /** Not for so long: the client sends more than it may (`zone.*.publish_limit`, `max_awaiting_rel`), or memory is short. */
+  slowDown(clock: IntakeClock, ms: number, reason: number): void {
+    if (ms <= 0 || this.paused(reason)) return;
+    this.pause(reason);
+    clock.after(ms, () => this.resume(reason));
   }
 
   resume(reason: number): void {

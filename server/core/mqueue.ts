@@ -7,38 +7,90 @@ import type { Message } from "./message.ts";
 import type { Terms } from "./terms.ts";
 
 export interface QueueItem {
-  message: Message;
-  terms: Terms;
+  readonly message: Message;
+  readonly terms: Terms;
   /** The journal's number of this delivery; 0 = not journalled (QoS 0 of a transient session). */
-  seq: number;
+  readonly seq: number;
 }
 
-/** First in, first out, without shifting the array on every take. */
-class Fifo {
-  #items: (QueueItem | null)[] = [];
-  #head = 0;
+/** Places of the first ring. */
+const SMALL = 4;
+/** An empty ring of more places is given up. */
+const LARGE = 256;
 
-  get length(): number {
-    return this.#items.length - this.#head;
+/** First in, first out: a ring of parallel arrays, so that nothing is made for a message that waits. */
+class Fifo {
+  length = 0;
+  #head = 0;
+  /** Size of the ring less 1; a power of two. */
+  #mask = SMALL - 1;
+  #messages = new Array<Message | null>(SMALL).fill(null);
+  #terms = new Array<Terms | null>(SMALL).fill(null);
+  /** Where one of them is journalled; null = none is. */
+  #seqs: Float64Array | null = null;
+
+  // ---- the first one, only while there is one
+
+  get message(): Message {
+    return this.#messages[this.#head] as Message;
   }
-  push(item: QueueItem): void {
-    this.#items.push(item);
+  get terms(): Terms {
+    return this.#terms[this.#head] as Terms;
   }
-  shift(): QueueItem | null {
-    if (this.#head >= this.#items.length) return null;
-    const item = this.#items[this.#head] as QueueItem;
-    this.#items[this.#head++] = null;
-    if (this.#head > 64 && this.#head * 2 > this.#items.length) {
-      this.#items = this.#items.slice(this.#head);
-      this.#head = 0;
-    }
-    return item;
+  get seq(): number {
+    return this.#seqs === null ? 0 : (this.#seqs[this.#head] as number);
   }
-  peek(): QueueItem | null {
-    return this.#items[this.#head] ?? null;
+
+  push(m: Message, terms: Terms, seq: number): void {
+    if (this.length > this.#mask) this.#grow();
+    const i = (this.#head + this.length++) & this.#mask;
+    this.#messages[i] = m;
+    this.#terms[i] = terms;
+    if (seq > 0) this.#seqs ??= new Float64Array(this.#mask + 1);
+    if (this.#seqs !== null) this.#seqs[i] = seq;
   }
+
+  /** Without the first one. */
+  shift(): void {
+    const i = this.#head;
+    this.#messages[i] = null;
+    this.#terms[i] = null;
+    this.#head = (i + 1) & this.#mask;
+    if (--this.length === 0 && this.#mask >= LARGE) this.#resize(SMALL);
+  }
+
+  /** None of them is journalled any more. */
+  forgetSeqs(): void {
+    this.#seqs = null;
+  }
+
   *[Symbol.iterator](): Generator<QueueItem> {
-    for (let i = this.#head; i < this.#items.length; i++) yield this.#items[i] as QueueItem;
+    for (let n = 0; n < this.length; n++) {
+      const i = (this.#head + n) & this.#mask;
+      yield { message: this.#messages[i] as Message, terms: this.#terms[i] as Terms, seq: this.#seqs?.[i] ?? 0 };
+    }
+  }
+
+  #grow(): void {
+    this.#resize((this.#mask + 1) * 2);
+  }
+
+  /** A ring of so many places, enough for all, with the first one at its beginning. */
+  #resize(size: number): void {
+    const messages = new Array<Message | null>(size).fill(null);
+    const terms = new Array<Terms | null>(size).fill(null);
+    const seqs = this.#seqs === null || this.length === 0 ? null : new Float64Array(size);
+    for (let n = 0; n < this.length; n++) {
+      const i = (this.#head + n) & this.#mask;
+      messages[n] = this.#messages[i] as Message;
+      terms[n] = this.#terms[i] as Terms;
+      if (seqs !== null) seqs[n] = (this.#seqs as Float64Array)[i] as number;
+    }
+    this.#head = 0;
+    this.#mask = size - 1;
+    this.#messages = messages;
+    this.#terms = terms;
+    this.#seqs = seqs;
   }
 }
 
@@ -68,26 +120,36 @@ export class Mqueue {
     private readonly held = new Held(),
   ) {}
 
-  /** Append. Then ask `overflow` until nothing has to go. */
-  push(item: QueueItem): void {
+  /** Append. Then ask `overflow` until nothing has to go. `seq`: the journal's number of the delivery; 0 = it is not journalled. */
+  push(m: Message, terms: Terms, seq: number): void {
     const max = this.limits.maxMqueueBytes === 0 ? Number.POSITIVE_INFINITY : this.limits.maxMqueueBytes;
     this.#allowed = this.held.full ? Math.min(max, this.bytes) : max;
-    this.#fifoFor(item.message.topic).push(item);
-    this.held.add(item.message);
+    this.#fifoFor(m).push(m, terms, seq);
+    this.held.add(m);
     this.length++;
-    this.bytes += item.message.heldBytes;
-    if (item.terms.qos === 0) this.qos0++;
+    this.bytes += m.heldBytes;
+    if (terms.qos === 0) this.qos0++;
   }
 
   /** Take out what has to go, the oldest of the lowest priority, one at a time: the queue is too long or too large. null = it is not. */
   overflow(): QueueItem | null {
     const max = this.limits.maxMqueueLen;
     if ((max === 0 || this.length <= max) && this.bytes <= this.#allowed) return null;
-    return this.#take(this.#lowest());
+    const fifo = this.#lowest();
+    if (fifo.length === 0) return null;
+    const { message, terms, seq } = fifo;
+    this.#shift(fifo);
+    return { message, terms, seq };
   }
 
-  shift(): QueueItem | null {
-    return this.#take(this.#highest());
+  /** What goes out next; only while there is something. Valid until the queue changes. */
+  peek(): QueueItem {
+    return this.#highest();
+  }
+
+  /** Without what `peek` shows. */
+  shift(): void {
+    this.#shift(this.#highest());
   }
 
   /** Nobody waits for them any more. */
@@ -95,18 +157,19 @@ export class Mqueue {
     while (this.length > 0) this.shift();
   }
 
-  #take(fifo: Fifo): QueueItem | null {
-    const item = fifo.shift();
-    if (item === null) return null;
-    this.length--;
-    this.bytes -= item.message.heldBytes;
-    if (item.terms.qos === 0) this.qos0--;
-    this.held.remove(item.message);
-    return item;
+  /** Nothing in it is journalled any more. */
+  forgetSeqs(): void {
+    this.#plain.forgetSeqs();
+    for (const fifo of this.#byPriority?.values() ?? []) fifo.forgetSeqs();
   }
 
-  peek(): QueueItem | null {
-    return this.#highest().peek();
+  #shift(fifo: Fifo): void {
+    const { message: m, terms } = fifo;
+    fifo.shift();
+    this.length--;
+    this.bytes -= m.heldBytes;
+    if (terms.qos === 0) this.qos0--;
+    this.held.remove(m);
   }
 
   *[Symbol.iterator](): Generator<QueueItem> {
@@ -114,7 +177,7 @@ export class Mqueue {
     yield* this.#plain;
   }
 
-  #fifoFor(topic: string): Fifo {
+  #fifoFor({ topic }: Message): Fifo {
     const table = this.limits.mqueuePriorities;
     if (table === null || table.size === 0) return this.#plain;
     const priority = table.get(topic) ?? (this.limits.mqueueDefaultPriority === "highest" ? Number.POSITIVE_INFINITY : 0);

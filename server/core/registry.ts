@@ -101,10 +101,8 @@ export class Registry {
       sessions.done(key, (w as Inflight).seq(n), (w as Inflight).message(n));
       (w as Inflight).setSeq(n, 0);
     }
-    for (const item of session.mqueue ?? []) {
-      sessions.done(key, item.seq, item.message);
-      item.seq = 0;
-    }
+    for (const { seq, message } of session.mqueue ?? []) sessions.done(key, seq, message);
+    session.mqueue?.forgetSeqs();
     sessions.remove(key);
     session.storeKey = 0;
     this.persistentCount--;
@@ -312,7 +310,7 @@ function restoreDeliveries(session: Session, rows: StoredDelivery[], message: (m
   for (const d of rows) {
     session.seq = Math.max(session.seq, d.seq);
     if (d.state !== "queued") continue;
-    session.queue().push({ message: message(d.message), terms: restoredTerms(d), seq: d.seq });
+    session.queue().push(message(d.message), restoredTerms(d), d.seq);
     session.enqueueCount++;
   }
 }

@@ -39,6 +39,20 @@ export class Source {
   alone = false;
 }
 
+/** See `Writer.#common`. Offsets and length in bytes; `form` 0 = none. */
+interface Common {
+  /** null = there is nothing of the kind. */
+  message: Message | null;
+  /** Of the receivers that it is for. */
+  terms: Terms;
+  form: number;
+  start: number;
+  length: number;
+  /** Of the packet identifier, from `start`. */
+  idAt: number;
+  first: number;
+}
+
 export class Writer {
   /** Filled anew for each packet that is encoded. */
   readonly #header: PublishHeader = {
@@ -54,6 +68,8 @@ export class Writer {
 
   /** On its way to all its receivers: a form that is encoded now may serve others. */
   #shared: Message | null = null;
+  /** What most of them get, a copy of the frame it came in: worked out once. */
+  readonly #common: Common = { message: null, terms: plainTerms(0, false), form: 0, start: 0, length: 0, idAt: 0, first: 0 };
 
   constructor(private readonly source: Source) {}
 
@@ -61,22 +77,52 @@ export class Writer {
   begin(m: Message): Message | null {
     const outer = this.#shared;
     this.#shared = m;
+    const { source: src } = this;
+    if (src.message === m && !src.alone && src.end - src.start <= PIECE_MAX) this.#prepare(m, src);
     return outer;
+  }
+
+  #prepare(m: Message, src: Source): void {
+    const c = this.#common;
+    c.message = m;
+    c.terms = plainTerms(m.qos, m.retain);
+    c.form = src.form;
+    c.start = src.start;
+    c.length = src.end - src.start;
+    c.idAt = src.idOffset;
+    c.first = firstByte(m.qos, m.retain);
   }
 
   /** Its encoded forms have served: whoever keeps it would keep them too. */
   end(m: Message, outer: Message | null): void {
     this.#shared = outer;
+    this.#common.message = null;
     if (m.holders > 0) m.dropEncoded();
   }
 
   /** Nothing is on its way: what an exception left does not stay. */
   settled(): void {
     this.#shared = null;
+    this.#common.message = null;
   }
 
   /** For the first time to this receiver. False = larger than it takes, nothing is written. */
   write(ch: Channel, m: Message, terms: Terms, id: number): boolean {
+    const c = this.#common;
+    if (c.message !== m || c.terms !== terms || c.form !== ch.rawForm) return this.#writeElse(ch, m, terms, id);
+    const { out } = ch;
+    const at = out.reserve(c.length);
+    const st = out.staging;
+    copyBytes(this.source.buf, st, at, c.start, c.start + c.length);
+    st[at] = c.first;
+    if (id > 0) {
+      st[at + c.idAt] = id >> 8;
+      st[at + c.idAt + 1] = id & 255;
+    }
+    return true;
+  }
+
+  #writeElse(ch: Channel, m: Message, terms: Terms, id: number): boolean {
     const src = this.source;
     const { qos, retain, subIds } = terms;
     if (src.message === m && ch.rawForm === src.form && qos === m.qos && retain === m.retain && subIds === null) {

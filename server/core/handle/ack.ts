@@ -3,22 +3,48 @@
  * is tolerated, it may be an answer that came late; an answer that does not belong to the message's state is a Protocol Error (1.2).
  */
 
-import { PUBACK, PUBCOMP, PUBREC, PUBREL } from "../../mqtt/frame.ts";
+import { bodyStart, PUBACK, PUBCOMP, PUBREC, PUBREL } from "../../mqtt/frame.ts";
 import { readAck } from "../../mqtt/packets/acks.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
 import type { Channel } from "../channel.ts";
 import type { Inflight } from "../inflight.ts";
 import type { Session } from "../session.ts";
 
-export function handleAck(ch: Channel, type: number, buf: Uint8Array, body: number, end: number): void {
+/** Of an acknowledgement without reason code: nearly all. */
+const SHORT = 4;
+
+/**
+ * The acknowledgement at `pos`, which is `n` bytes long, and those of its kind right behind it up to `until`: they come in runs, and what they make
+ * room for is sent once. What that takes their bytes tell well enough: a message at most for each four. Returns the bytes handled, `n` at least.
+ */
+export function handleAcks(ch: Channel, buf: Uint8Array, pos: number, n: number, until: number): number {
+  const first = buf[pos] as number;
+  const type = first >> 4;
+  const session = ch.session as Session;
+  ch.recvPkt++;
+  handleAck(ch, session, type, buf, bodyStart(buf, pos), pos + n);
+  let at = pos + n;
+  while (at + SHORT <= until && buf[at] === first && buf[at + 1] === 2 && ch.phase === "connected") {
+    const id = ((buf[at + 2] as number) << 8) | (buf[at + 3] as number);
+    if (id === 0) break;
+    ch.recvPkt++;
+    acknowledged(ch, session, type, id, RC.SUCCESS);
+    at += SHORT;
+  }
+  if (session.mqueueLen > 0 || session.inflight?.behind === true) ch.broker.delivery.pump(session);
+  return at - pos;
+}
+
+function handleAck(ch: Channel, session: Session, type: number, buf: Uint8Array, body: number, end: number): void {
   const ack = readAck(buf, body, end, ch.version, type);
   if (ack < 0) {
     ch.malformed(-ack, "acknowledgement");
     return;
   }
-  const session = ch.session as Session;
-  const id = ack & 0xffff;
-  const code = ack >> 16;
+  acknowledged(ch, session, type, ack & 0xffff, ack >> 16);
+}
+
+function acknowledged(ch: Channel, session: Session, type: number, id: number, code: number): void {
   if (type === PUBACK) puback(ch, session, id);
   else if (type === PUBREC) pubrec(ch, session, id, code);
   else if (type === PUBCOMP) pubcomp(ch, session, id);
@@ -92,5 +118,4 @@ function finish(ch: Channel, session: Session, w: Inflight, n: number): void {
   if (session.storeKey !== 0) broker.store.sessions.done(session.storeKey, w.seq(n), m);
   w.remove(n);
   if (broker.hooks.at["message.acked"].length > 0) broker.hooks.run("message.acked", session.clientId, m);
-  if (session.mqueueLen > 0 || w.behind) broker.delivery.pump(session);
 }

@@ -1,9 +1,8 @@
-/** Which file handles which packet of a connected client; PUBLISH goes its own way (the hot path). */
+/** Which file handles which packet of a connected client; PUBLISH and the acknowledgements go their own way (the hot path). */
 import * as T from "../../mqtt/frame.ts";
 import { RC } from "../../mqtt/reason_codes.ts";
 import type { Channel } from "../channel.ts";
 import { PACKET_WORK } from "../turn.ts";
-import { handleAck } from "./ack.ts";
 import { handleAuth } from "./auth.ts";
 import { handleDisconnect } from "./disconnect.ts";
 import { handlePing } from "./ping.ts";
@@ -12,8 +11,6 @@ import { handleUnsubscribe } from "./unsubscribe.ts";
 
 /** The flags of the fixed header are checked. A promise: nothing more is handled before it has settled. */
 export function handlePacket(ch: Channel, type: number, buf: Uint8Array, body: number, end: number): void | Promise<void> {
-  // What acknowledgements take their bytes tell well enough: a message at most for each four.
-  if (type >= T.PUBACK && type <= T.PUBCOMP) return handleAck(ch, type, buf, body, end);
   return handle(ch, type, buf, body, end) ?? ch.broker.turn.spend(PACKET_WORK, ch.broker.mono);
 }
 

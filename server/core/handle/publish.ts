@@ -10,6 +10,7 @@ import { readUtf8, wellFormedUtf8 } from "../../mqtt/utf8.ts";
 import { AliasesIn } from "../aliases.ts";
 import type { Channel } from "../channel.ts";
 import { type Frame, messageOf } from "../incoming.ts";
+import { PAUSED } from "../intake.ts";
 import { planAwaitRel } from "../keepalive.ts";
 import type { Message } from "../message.ts";
 import type { Route } from "../route.ts";
@@ -203,7 +204,7 @@ function limit(ch: Channel): void {
   tokens.at = now;
   if (tokens.left >= 1) return;
   broker.metrics.publishLimited++;
-  ch.slowDown(Math.max(100, Math.ceil((1 - tokens.left) / rate)));
+  ch.intake.slowDown(ch.broker, Math.max(100, Math.ceil((1 - tokens.left) / rate)), PAUSED.LIMIT);
 }
 
 /** Ask the access chain. Its answer for this topic holds for as long as the ACL cache would keep it. */
@@ -291,7 +292,7 @@ function tooMany(ch: Channel, session: Session): "receive_maximum_exceeded" | "m
   if (max === 0 || session.awaitingRelLen <= max) return null;
   if (ch.version === 5) return "receive_maximum_exceeded";
   if (ch.broker.memory.short) return "memory";
-  ch.slowDown(SLOW_MS);
+  ch.intake.slowDown(ch.broker, SLOW_MS, PAUSED.LIMIT);
   return null;
 }
 
