@@ -2,6 +2,7 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { Message } from "../../../../server/core/message.ts";
 import type { StoredMessage } from "../../../../server/core/ports.ts";
 import type { Session } from "../../../../server/core/session.ts";
+import { sysMessage } from "../../../../server/core/watch/sys_message.ts";
 import type { RetainerService } from "../../../../server/plugins/plugin.ts";
 import { retainer } from "../../../../server/plugins/retainer/index.ts";
 import type { MemoryStore } from "../../../support/memory_store.ts";
@@ -29,7 +30,13 @@ const stored = (kit: TestKit): StoredMessage[] => {
 const kept = (service: RetainerService, filter?: string): (string | undefined)[] => [...service.messages(filter)].map((m) => m?.topic);
 /** As the broker tells of itself. */
 const ownOne = (kit: TestKit, topic: string): void => {
-  kit.broker.publish(new Message(topic, Buffer.from("n"), 0, true, "", null, kit.clock.time, 0, null));
+  kit.broker.publish(sysMessage(topic, "n", kit.clock.time, 0, true));
+};
+/** As the API publishes for whoever names no sender. */
+const fromApi = (kit: TestKit, topic: string, payload: string): Message => {
+  const m = new Message(topic, Buffer.from(payload), 0, true, "", null, kit.clock.time, 0, null);
+  kit.broker.publish(m);
+  return m;
 };
 const topicsOf = (c: TestClient): string[] => c.messages().map((m) => m.topic);
 
@@ -91,7 +98,7 @@ describe("keeping", () => {
 
   test("exactly max_retained_messages topics, replacing allowed, $SYS not counted", async () => {
     const { service, from, kit } = await start({ "retainer.max_retained_messages": "2" });
-    kit.broker.publish(new Message("$SYS/brokers", Buffer.from("n"), 0, true, "", null, kit.clock.time, 0, null));
+    ownOne(kit, "$SYS/brokers");
     for (const t of ["a", "b", "c"]) retain(from, t, "1");
     retain(from, "a", "2");
     expect(kept(service).sort()).toEqual(["$SYS/brokers", "a", "b"]);
@@ -181,6 +188,15 @@ describe("keeping", () => {
     expect(kept(short.service)).toEqual(["$SYS/own"]);
   });
 
+  test("nor is $SYS of the API the broker's own, where it names no sender", async () => {
+    const few = await start({ "retainer.max_retained_messages": "1" });
+    for (const t of ["$SYS/mine/1", "$SYS/mine/2"]) fromApi(few.kit, t, "x");
+    expect(kept(few.service)).toEqual(["$SYS/mine/1"]);
+    const short = await start();
+    short.kit.broker.memory.watch({ read: () => ({ used: 80, limit: 100, container: false }), collect() {} });
+    expect([fromApi(short.kit, "$SYS/mine", "x").refusedWith, short.service.count]).toEqual([0x97, 0]);
+  });
+
   test("a payload above max_payload_size is delivered, not kept; the limit itself is kept", async () => {
     const { service, from, kit } = await start({ "retainer.max_payload_size": "4" });
     const live = kit.connected("live").subscribe("#");
@@ -215,7 +231,7 @@ describe("on disk", () => {
       kit.pass(100);
     }
     retain(from, "m", "m2");
-    kit.broker.publish(new Message("$SYS/x", Buffer.from("n"), 0, true, "", null, 0, 0, null));
+    ownOne(kit, "$SYS/x");
     kit.store.commit();
     const next = await start({}, new TestKit({ store: (kit.store as MemoryStore).crash(), clock: kit.clock }));
     expect(kept(next.service)).toEqual(["z", "a", "m"]);
@@ -239,8 +255,9 @@ describe("on disk", () => {
   });
 });
 
-test("$SYS of a client is on disk, the broker's own is not, whichever replaces the other", async () => {
+test("$SYS of a client, and of the API, is on disk, the broker's own is not, whichever replaces the other", async () => {
   const { from, kit } = await start();
+  fromApi(kit, "$SYS/of-api", "0");
   retain(from, "$SYS/mine", "1");
   ownOne(kit, "$SYS/becomes-mine");
   retain(from, "$SYS/becomes-mine", "2");
@@ -248,9 +265,9 @@ test("$SYS of a client is on disk, the broker's own is not, whichever replaces t
   ownOne(kit, "$SYS/becomes-own");
   kit.store.commit();
   const next = await start({}, new TestKit({ store: (kit.store as MemoryStore).crash(), clock: kit.clock }));
-  expect(kept(next.service)).toEqual(["$SYS/mine", "$SYS/becomes-mine"]);
+  expect(kept(next.service)).toEqual(["$SYS/of-api", "$SYS/mine", "$SYS/becomes-mine"]);
   ownOne(next.kit, "$SYS/mine");
-  next.service.delete("$SYS/becomes-mine");
+  for (const topic of ["$SYS/becomes-mine", "$SYS/of-api"]) next.service.delete(topic);
   expect(stored(next.kit)).toEqual([]);
 });
 
@@ -267,7 +284,7 @@ describe("expiry", () => {
     retain(from, "by-setting");
     retain(from, "sooner", "x", 0, { properties: { messageExpiryInterval: 5 } });
     retain(from, "later", "x", 0, { properties: { messageExpiryInterval: 30 } });
-    kit.broker.publish(new Message("$SYS/x", Buffer.from("n"), 0, true, "", null, kit.clock.time, 0, null));
+    ownOne(kit, "$SYS/x");
     const left = (): string[] => ["by-setting", "sooner", "later", "$SYS/x"].filter((t) => service.get(t) !== undefined);
     kit.clock.time += 4999;
     expect(left()).toEqual(["by-setting", "sooner", "later", "$SYS/x"]);
@@ -322,7 +339,7 @@ describe("sending to new subscribers", () => {
   test("none for shared subscriptions, none of one's own with No Local, none of $SYS for #", async () => {
     const { from, kit } = await start();
     retain(from, "t");
-    kit.broker.publish(new Message("$SYS/x", Buffer.from("n"), 0, true, "", null, 0, 0, null));
+    ownOne(kit, "$SYS/x");
     expect(topicsOf(kit.connected("shared", 5).subscribe("$share/g/t"))).toEqual([]);
     expect(topicsOf(kit.connected("queue").subscribe("$queue/t"))).toEqual([]);
     expect(topicsOf(from.subscribe("t", 0, { nl: true }))).toEqual([]);
