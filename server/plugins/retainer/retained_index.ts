@@ -61,7 +61,7 @@ export class RetainedIndex {
   }
 
   /** Topics that are retained now, each once, oldest first, though it is replaced or others come meanwhile: those are left out. */
-  *walk(): Generator<Entry> {
+  *walk(): Generator<Entry, void> {
     const walk: Walk = { at: 0, last: this.seq, moved: [] };
     this.walks.add(walk);
     try {

@@ -7,6 +7,7 @@ import type { RetainerService } from "../../../../server/plugins/plugin.ts";
 import { retainer } from "../../../../server/plugins/retainer/index.ts";
 import type { MemoryStore } from "../../../support/memory_store.ts";
 import { type TestClient, TestKit } from "../../../support/test_broker.ts";
+import { until } from "../../../support/until.ts";
 import { type Managed, removeTempDirs, running, turns } from "../harness.ts";
 
 afterAll(removeTempDirs);
@@ -382,6 +383,88 @@ describe("sending to new subscribers", () => {
     expect(kit.connected("c").subscribe("#").messages()).toEqual([]);
     await manager.load("emqx_retainer");
     expect(topicsOf(kit.connected("d").subscribe("#"))).toEqual(["t"]);
+  });
+});
+
+describe("settings that change, and files that are read again, while it runs", () => {
+  const RELOADS: [how: string, reload: (m: Kept) => Promise<unknown>][] = [
+    ["plugins reload", ({ manager }) => manager.reload("emqx_retainer")],
+    ["a limit that changes", ({ replaceConfig }) => replaceConfig("emqx_retainer", { "retainer.max_retained_bytes": "1GB" })],
+    ["another place for them", ({ replaceConfig }) => replaceConfig("emqx_retainer", { "retainer.storage_type": "ram" })],
+  ];
+  for (const [how, reload] of RELOADS)
+    test(`${how}: who reads slowly gets all that the filter has selected`, async () => {
+      const m = await start({}, new TestKit({ zone: { maxInflight: 5, maxMqueueLen: 20 } }));
+      for (let i = 0; i < 100; i++) retain(m.from, `t/${i}`, "x", 1);
+      const slow = m.kit.connected("slow", 4).subscribe("t/#", 1);
+      const seen: string[] = [];
+      const read = (): { topic: string; messageId?: number }[] => {
+        const came = slow.messages();
+        seen.push(...came.map(({ topic }) => topic));
+        return came;
+      };
+      const first = read();
+      expect([first.length, m.kit.broker.sessions.get("slow")?.mqueueLen]).toEqual([5, 10]);
+      await reload(m);
+      retain(m.from, "t/0", "again", 1);
+      let waiting = first;
+      await until(async () => {
+        for (const { messageId = 0 } of waiting) slow.send({ cmd: "puback", messageId });
+        m.kit.pass(100);
+        await turns(m.kit);
+        waiting = read();
+        return seen.length > 100;
+      }, "all that was retained, and what came later");
+      const all = Array.from({ length: 100 }, (_, i) => `t/${i}`);
+      expect([new Set(seen).size, seen.length, seen.filter((topic) => topic !== "t/0")]).toEqual([100, 101, all.slice(1)]);
+    });
+
+  test("unloaded, it gives nobody anything any more", async () => {
+    const { kit, from, manager } = await start({}, new TestKit({ zone: { maxInflight: 5, maxMqueueLen: 20 } }));
+    for (let i = 0; i < 100; i++) retain(from, `t/${i}`, "x", 1);
+    const slow = kit.connected("slow", 4).subscribe("t/#", 1);
+    await manager.unload("emqx_retainer");
+    for (let rounds = 0; rounds < 10; rounds++) {
+      for (const { messageId = 0 } of slow.messages()) slow.send({ cmd: "puback", messageId });
+      kit.pass(100);
+      await turns(kit);
+    }
+    // Those that it had given before.
+    expect([kit.metrics.get("messages/sent"), kit.broker.sessions.get("slow")?.mqueueLen]).toEqual([15, 0]);
+  });
+
+  test("to the disk: all that memory has is written, a part at a time; away from it: nothing is left there, and nothing is lost", async () => {
+    const m = await start({ "retainer.storage_type": "ram" });
+    const topics = Array.from({ length: 1200 }, (_, i) => `t/${i}`);
+    for (const topic of topics) retain(m.from, topic);
+    ownOne(m.kit, "$SYS/own");
+    const live = (type: string) => m.replaceConfig("emqx_retainer", { "retainer.storage_type": type });
+    await live("disc");
+    expect(stored(m.kit).length).toBeLessThan(1200);
+    // Before its turn has come, and behind it.
+    retain(m.from, "t/1100", "");
+    retain(m.from, "t/0", "again");
+    retain(m.from, "new");
+    const left = [...topics.filter((topic) => topic !== "t/1100" && topic !== "t/0"), "t/0", "new"].sort();
+    await until(async () => {
+      await turns(m.kit);
+      return stored(m.kit).length === left.length;
+    }, "all of them on disk");
+    expect(stored(m.kit).map(({ topic }) => topic).sort()).toEqual(left);
+    const next = await start({}, new TestKit({ store: (m.kit.store as MemoryStore).crash() }));
+    expect(Buffer.from(next.service.get("t/0")?.payload ?? []).toString()).toBe("again");
+    await live("ram");
+    m.service.delete("t/1");
+    expect([stored(m.kit), m.service.count]).toEqual([[], left.length]);
+    // There and back before it was done: each once, and what was deleted is not back.
+    await live("disc");
+    await live("ram");
+    await live("disc");
+    await until(async () => {
+      await turns(m.kit);
+      return stored(m.kit).length === left.length - 1;
+    }, "all of them on disk again");
+    expect(stored(m.kit).map(({ topic }) => topic).sort()).toEqual(left.filter((topic) => topic !== "t/1"));
   });
 });
 
