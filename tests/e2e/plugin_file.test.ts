@@ -95,7 +95,7 @@ test("a value made through the API that its file does not know any more at a sta
   writeFileSync(join(dir(), "shout.ts"), SHOUT);
   expect(await ask("PUT", "/nodes/emqx@127.0.0.1/plugins/shout/reload")).toEqual({ code: 0 });
   expect(await alarms()).not.toContain("settings_set_aside");
-  expect(await ask("GET", "/nodes/emqx@127.0.0.1/configs")).toMatchObject({
+  expect(await ask("GET", "/nodes/emqx@127.0.0.1/configs/")).toMatchObject({
     data: expect.arrayContaining([expect.objectContaining({ key: "shout.mark", value: "#" })]),
   });
 });

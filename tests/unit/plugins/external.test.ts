@@ -259,6 +259,7 @@ describe("a value of the API's that its plugin cannot use when the node starts",
     const first = manage([], { expandPluginsDir: dir });
     await first.manager.startAll();
     await first.settings.apply(new Map([[KEY, "many"]]));
+    await first.manager.stopAll();
     writeFileSync(join(dir, "greeter.ts"), GREETER);
     writeFileSync(join(dir, "greeter.conf"), `${KEY} = 7\n`);
     const second = manage([], { expandPluginsDir: dir, kit: first.kit });
