@@ -34,7 +34,9 @@ describe("publish", () => {
     const counted = (): number[] => names.map((name) => kit.metrics.get(name) ?? -1);
     const before = counted();
     for (const client_id of [undefined, "joe"]) {
-      expect(await admin.pubsub.publish({ topic: "$SYS/mine/1", payload: "p", qos: 1, ...(client_id !== undefined && { client_id }) })).toBe(1);
+      expect(
+        await admin.pubsub.publish({ topic: "$SYS/mine/1", payload: "p", qos: 1, ...(client_id !== undefined && { client_id }) }),
+      ).toBe(1);
       expect(await admin.pubsub.publish({ topic: "$SYS/nobody", payload: "p" })).toBe(0);
     }
     kit.settle();

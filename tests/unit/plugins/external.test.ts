@@ -308,7 +308,10 @@ describe("a value of the API's that its plugin cannot use when the node starts",
 
   test("a change that the plugin refuses leaves it aside as it was", async () => {
     const m = await started();
-    const failing = GREETER.replace("start(ctx: any) {", 'start(ctx: any) { if (ctx.config["greeter.max"] === 9) throw new Error("not nine");');
+    const failing = GREETER.replace(
+      "start(ctx: any) {",
+      'start(ctx: any) { if (ctx.config["greeter.max"] === 9) throw new Error("not nine");',
+    );
     writeFileSync(join(m.dir, "greeter.ts"), failing);
     await m.manager.reload("greeter");
     await expect(m.settings.apply(new Map([[KEY, "9"]]))).rejects.toThrow("not nine");

@@ -450,7 +450,11 @@ describe("settings that change, and files that are read again, while it runs", (
       await turns(m.kit);
       return stored(m.kit).length === left.length;
     }, "all of them on disk");
-    expect(stored(m.kit).map(({ topic }) => topic).sort()).toEqual(left);
+    expect(
+      stored(m.kit)
+        .map(({ topic }) => topic)
+        .sort(),
+    ).toEqual(left);
     const next = await start({}, new TestKit({ store: (m.kit.store as MemoryStore).crash() }));
     expect(Buffer.from(next.service.get("t/0")?.payload ?? []).toString()).toBe("again");
     await live("ram");
@@ -464,7 +468,11 @@ describe("settings that change, and files that are read again, while it runs", (
       await turns(m.kit);
       return stored(m.kit).length === left.length - 1;
     }, "all of them on disk again");
-    expect(stored(m.kit).map(({ topic }) => topic).sort()).toEqual(left.filter((topic) => topic !== "t/1"));
+    expect(
+      stored(m.kit)
+        .map(({ topic }) => topic)
+        .sort(),
+    ).toEqual(left.filter((topic) => topic !== "t/1"));
   });
 });
 
