@@ -30,8 +30,10 @@ export interface ConfigLayers {
 
 export interface SettingsPorts {
   layers: ConfigLayers;
-  /** Values of the API's layer that the node did not start with, and why. What is changed or taken back leaves it. */
+  /** Values of the API's layer that are not in force because the node, or the plugin that has the key, cannot use them, and why. What is changed or taken back leaves it. */
   aside: Map<string, { text: string | null; why: string }>;
+  /** Bring `aside` up to date with the plugins that there are by now; what is new there is logged. */
+  review(): void;
   /** What would keep the node from starting with these changes. */
   problems(changes: SettingChanges): SettingProblem[];
   /** Write to the store. */

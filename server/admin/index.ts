@@ -88,7 +88,7 @@ export function createAdmin(deps: AdminDeps) {
     runtime: createRuntime(deps, listeners.list, nodes.processes),
     traces: createTraces(deps),
     start(): void {
-      settings.start();
+      settings.review();
       monitor.start();
     },
     stop(): void {

@@ -10,7 +10,7 @@ import { checkAskedTopic, missing } from "./refusals.ts";
 import type { ConfigItem, NodeConfigs, NodePlugins, Plugin, PluginConfigRow, PluginQueue, PluginServer, PluginStatus } from "./rows.ts";
 import type { ChangedBy, Settings } from "./settings.ts";
 
-export function createPlugins({ broker, plugins }: AdminDeps, settings: Pick<Settings, "commit">) {
+export function createPlugins({ broker, plugins }: AdminDeps, settings: Pick<Settings, "commit" | "review">) {
   const node = broker.node.nodeName;
 
   async function translated(work: Promise<void>, words: (err: unknown) => unknown): Promise<void> {
@@ -22,6 +22,14 @@ export function createPlugins({ broker, plugins }: AdminDeps, settings: Pick<Set
       // Plugins write to the store and publish when they start: let it out.
       broker.flush();
     }
+  }
+
+  async function command(work: Promise<void>): Promise<void> {
+    // From a file that has changed it comes with other keys.
+    await translated(
+      work.finally(() => settings.review()),
+      commandError,
+    );
   }
 
   const committed = async (by: ChangedBy, changes: () => SettingChanges): Promise<void> => void (await settings.commit(changes(), by));
@@ -47,11 +55,11 @@ export function createPlugins({ broker, plugins }: AdminDeps, settings: Pick<Set
     all: (): NodePlugins[] => [{ node, plugins: list() }],
 
     /** @throws AdminError 102 already_started, not_found, or why it does not start */
-    load: (name: string): Promise<void> => translated(plugins.load(name), commandError),
+    load: (name: string): Promise<void> => command(plugins.load(name)),
     /** @throws AdminError 102 not_started, not_found, or that the plugin is required */
-    unload: (name: string): Promise<void> => translated(plugins.unload(name), commandError),
+    unload: (name: string): Promise<void> => command(plugins.unload(name)),
     /** @throws AdminError 102 */
-    reload: (name: string): Promise<void> => translated(plugins.reload(name), commandError),
+    reload: (name: string): Promise<void> => command(plugins.reload(name)),
 
     configs: (): ConfigItem[] => plugins.liveItems(),
     allConfigs: (): NodeConfigs[] => [{ node, config: plugins.liveItems() }],

@@ -19,7 +19,7 @@ const CHANGES_MAX = 1000;
 const OF_USERS = "dashboard.default_user.";
 /** Keys set through the API, in all: each change looks at all that there are. */
 const KEPT_MAX = 10_000;
-/** Raised while the node runs without values that were set through the API. */
+/** Raised while the node, or a plugin, runs without values that were set through the API. */
 const ASIDE_ALARM = "settings_set_aside";
 
 /** An application, a user of the dashboard, or the machine's owner at the command line. */
@@ -37,12 +37,15 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
   /** One change at a time: each is judged by what the ones before it left. */
   let last: Promise<unknown> = Promise.resolve();
 
+  /** Each time an alarm is raised it is published. */
+  let told: string | null = null;
+
   function tellAside(): void {
+    const summary = [...aside.values()].map((a) => a.why).join("; ");
+    if (summary === told) return;
+    told = summary;
     if (aside.size === 0) alarms.clear(ASIDE_ALARM);
-    else {
-      const summary = [...aside.values()].map((a) => a.why).join("; ");
-      alarms.set(ASIDE_ALARM, { severity: "error", title: "Settings made through the API are not in force", summary });
-    }
+    else alarms.set(ASIDE_ALARM, { severity: "error", title: "Settings made through the API are not in force", summary });
   }
 
   const isSecret = (key: string): boolean => layers.row(key)?.secret === true;
@@ -84,7 +87,9 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
   function checkRoom(real: SettingChanges): void {
     const isKept = (key: string): boolean => layers.override(key) !== undefined || aside.has(key);
     const added = [...real].reduce((n, [key, text]) => n + Number(text !== undefined) - Number(isKept(key)), 0);
-    if (added <= 0 || layers.overrides() + aside.size + added <= KEPT_MAX) return;
+    // What waits for a plugin that can use it is the layer's still.
+    const leftOut = [...aside.keys()].filter((key) => layers.override(key) === undefined).length;
+    if (added <= 0 || layers.overrides() + leftOut + added <= KEPT_MAX) return;
     const why = `no more than ${KEPT_MAX} keys can be set through the API in all: take some back, or set them in the configuration files`;
     throw new AdminError(CODE.BAD_PARAMETER, why);
   }
@@ -223,7 +228,10 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
     /** As `apply`; here null = as by default, undefined = back to the files. */
     commit,
 
-    /** Raise the alarm of values the node did not start with. */
-    start: tellAside,
+    /** The node has started, or plugins have come, again or anew: raise or end the alarm of values that are not in force. */
+    review(): void {
+      ports.review();
+      tellAside();
+    },
   };
 }

@@ -13,8 +13,20 @@ export interface Peer {
   host(): string | null;
 }
 
-/** What a proxy says when it speaks for somebody else. */
-const FORWARDING = ["x-forwarded-for", "forwarded", "x-real-ip"];
+/** What a proxy says when it speaks for somebody else, beside `X-Forwarded-…`: RFC 7239, RFC 9110 section 7.6.3, and what proxies and those before them have of their own. */
+const FORWARDING: ReadonlySet<string> = new Set([
+  "forwarded",
+  "via",
+  "x-real-ip",
+  "x-client-ip",
+  "x-cluster-client-ip",
+  "x-original-forwarded-for",
+  "true-client-ip",
+  "cf-connecting-ip",
+  "fly-client-ip",
+]);
+const isForwarded = (headers: Headers): boolean =>
+  [...headers.keys()].some((name) => name.startsWith("x-forwarded-") || FORWARDING.has(name));
 
 export function peerOf(socketAddress: () => string, headers: Headers, trusted: readonly Cidr[]): Peer {
   let socket: string | null = null;
@@ -24,7 +36,7 @@ export function peerOf(socketAddress: () => string, headers: Headers, trusted: r
     headers,
     address: () => (address ??= clientAddress(direct(), headers, trusted)),
     // A page whose name was bound to 127.0.0.1 by its owner comes from here too, but asks for that name (DNS rebinding).
-    isLocal: () => isLoopback(direct()) && !FORWARDING.some((name) => headers.has(name)) && isLocalHost(parseHost(headers.get("host"))),
+    isLocal: () => isLoopback(direct()) && !isForwarded(headers) && isLocalHost(parseHost(headers.get("host"))),
     host: () => (anyContains(trusted, direct()) ? firstOf(headers.get("x-forwarded-host")) : null) ?? headers.get("host"),
   };
 }

@@ -48,7 +48,7 @@ export class Config {
   /** Plugins the node can do without -> what is wrong with their files. It counts when they are to run. */
   readonly faults = new Map<string, string>();
   readonly #layers: Layers;
-  /** The API's words on keys that nobody knows (yet): those of plugins that are not built in are known when they are found. */
+  /** The API's words that wait for somebody who can use them: keys of plugins that are not built in are known when those are found. */
   readonly #strangers: Map<string, string | null>;
   readonly #values = new Map<string, unknown>();
   readonly #zones = new Map<string, ZoneConfig>();
@@ -181,8 +181,9 @@ export class Config {
     this.#layers.of("api").delete(key);
     this.#strangers.delete(key);
     if (text === undefined) return;
-    if (this.keys.find(key) === undefined) this.#strangers.set(key, text);
-    else this.#layers.of("api").set(key, { text, where: "through the API" });
+    const isUsable = this.keys.find(key) !== undefined && this.check(key, text) === null;
+    if (isUsable) this.#layers.of("api").set(key, { text, where: "through the API" });
+    else this.#strangers.set(key, text);
   }
 
   /** A configuration as this one would be with the changes; nobody else sees it. */
@@ -290,7 +291,7 @@ export class Config {
     // Where a key stays its value does, usable or not: whoever reads it says what is wrong, instead of going without it in silence.
     for (const key of [...this.#layers.of("api").keys()]) if (this.keys.find(key) === undefined) this.#setAside(key);
     // A copy: what stays one is put behind the others.
-    for (const [key, text] of [...this.#strangers]) if (text === null || this.check(key, text) === null) this.#override(key, text);
+    for (const [key, text] of [...this.#strangers]) this.#override(key, text);
     this.#values.clear();
   }
 
@@ -360,7 +361,7 @@ export class Config {
     return texts;
   }
 
-  /** Keys of the API's layer that nobody knows, e.g. of a plugin that is gone. */
+  /** Keys of the API's layer that nobody knows, e.g. of a plugin that is gone, or whose plugin cannot use what was set (`unusableOf`). */
   strangers(): string[] {
     return [...this.#strangers.keys()];
   }

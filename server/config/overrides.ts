@@ -73,6 +73,17 @@ export function takeOverrides(
   return aside;
 }
 
+/** Values that a plugin that is not built in has the key of, and cannot use (any more), by key: what lies below stands in their place until it can. */
+export function unusableOf(config: Config): Map<string, SetAside> {
+  const found = new Map<string, SetAside>();
+  for (const key of config.strangers()) {
+    const text = config.override(key) ?? null;
+    const why = config.keys.find(key) === undefined ? null : config.check(key, text);
+    if (why !== null) found.set(key, { text, why });
+  }
+  return found;
+}
+
 /** The keys to leave out, and why: of each problem the first, but none where a key is left out already, which may be all it takes. */
 function culprits(config: Config, problems: (config: Config) => readonly SettingProblem[]): Map<string, string> {
   const found = new Map<string, string>();

@@ -195,7 +195,8 @@ export class Delivery {
       return 0;
     }
     const ch = session.channel;
-    if (ch === null || !ch.ready) return this.#queue(session, m, terms);
+    // Who has left while what it sent before is still looked at is away, too.
+    if (ch === null || !ch.ready || ch.out.closed) return this.#queue(session, m, terms);
     if (terms.qos === 0) {
       if (ch.out.blocked) {
         this.broker.metrics.dropSlowReader++;

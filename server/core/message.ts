@@ -62,6 +62,7 @@ class Rare {
   expiresAt = 0 as WallMs;
   refusedWith = 0;
   lineage: Lineage | null = null;
+  sys = false;
   encoded: (Uint8Array | undefined)[] | null = null;
 }
 
@@ -88,7 +89,7 @@ export class Message {
     payload: Uint8Array,
     public qos: QoS,
     public retain: boolean,
-    /** Client id of the publisher; "" for the broker itself. */
+    /** Client id of the publisher; "" for the broker itself, and for whoever publishes through the API and names none. */
     public from: string,
     public username: string | null,
     /** Unix ms. */
@@ -195,6 +196,14 @@ export class Message {
     this.own().lineage = lineage;
   }
 
+  /** The broker tells this of itself, as EMQ X's flag of that name; of those that are not retained none has it. Topic and sender do not say so: the API may have both. */
+  get sys(): boolean {
+    return this.rare?.sys === true;
+  }
+  set sys(is: boolean) {
+    this.own().sys = is;
+  }
+
   /** Encoded forms shared by receivers, filled on first use (writer.ts). */
   encodedForms(): (Uint8Array | undefined)[] {
     const rare = this.own();
@@ -262,6 +271,7 @@ export class Message {
     if (this.expires) m.deadline = this.deadline;
     if (this.refusedWith > 0) m.refusedWith = this.refusedWith;
     if (this.lineage !== null) m.lineage = this.lineage;
+    if (this.sys) m.sys = true;
     return m;
   }
 }

@@ -36,7 +36,7 @@ const CLOSED = 2;
 const WAITING = 3;
 
 export class Out {
-  /** More than HIGH_WATER bytes wait for the peer. */
+  /** More than HIGH_WATER bytes wait for the peer, or it is closed: nothing more is to be put in. */
   blocked = false;
   /** Among the unflushed bytes is a promise (acknowledgement of QoS 1/2 …): they may only leave after the journal's commit. */
   holdsAcks = false;
@@ -363,6 +363,7 @@ export class Out {
   /** Forget what was not written yet, and write no more. */
   close(): void {
     this.#state = CLOSED;
+    this.blocked = true;
     const st = this.#st;
     if (this.#backlog !== null) this.pool.backlog -= this.#backlog.bytes;
     this.#seg = this.#st = this.#backlog = null;

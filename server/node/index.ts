@@ -206,7 +206,7 @@ async function openManagement(
     broker,
     stats: core.stats,
     plugins,
-    settings: settingsPorts(config, layer, store, core, openPorts),
+    settings: settingsPorts(config, layer, store, core, log, openPorts),
     listeners,
     system,
     log,
@@ -232,7 +232,8 @@ async function openManagement(
     if (failed.required && port !== undefined) throw new Error(located(config, port));
     if (failed.required || config.faults.has(failed.name)) throw new Error(failed.error);
   }
-  if (config.strangers().length > 0) log.notice("settings of plugins that are not here are kept", { keys: config.strangers() });
+  const strangers = config.strangers().filter((key) => config.keys.find(key) === undefined);
+  if (strangers.length > 0) log.notice("settings of plugins that are not here are kept", { keys: strangers });
   opened.startCtl(join(dataDir, CTL_SOCKET));
   admin.start();
   undo.push(() => admin.stop());

@@ -1,7 +1,7 @@
 /** The API's layer of the configuration: taken over at the start, and what a change of it touches. */
 import type { SettingsPorts } from "../admin/config_view.ts";
 import { type Config, ConfigError, ConfigErrors } from "../config/config.ts";
-import { Overrides, takeOverrides } from "../config/overrides.ts";
+import { Overrides, type SetAside, takeOverrides, unusableOf } from "../config/overrides.ts";
 import type { SettingProblem } from "../config/types.ts";
 import type { Core } from "../core/core.ts";
 import { lineOf } from "../lib/errors.ts";
@@ -30,16 +30,31 @@ export function restoreSettings(config: Config, store: SqliteStore, log: Logger)
   const wrong = problemsOf(config);
   if (wrong.length > 0) throw new ConfigErrors(wrong.map((p) => new ConfigError(located(config, p))));
   store.setSync(syncOf(config));
-  for (const [key, { text, why }] of aside) {
-    const now = config.shown(key, config.raw(key));
-    log.error("a setting made through the API is not used; what lies below it is in force", {
-      key,
-      value: config.shown(key, text ?? ""),
-      why,
-      now,
-    });
-  }
+  for (const [key, left] of aside) tellAside(config, key, left, log);
   return { overrides, aside };
+}
+
+function tellAside(config: Config, key: string, { text, why }: SetAside, log: Pick<Logger, "error">): void {
+  const now = config.shown(key, config.raw(key));
+  const value = config.shown(key, text ?? "");
+  log.error("a setting made through the API is not used; what lies below it is in force", { key, value, why, now });
+}
+
+/**
+ * Plugins that are not built in come after the start's look at the API's layer, and come again with other keys: a value that one of them cannot use is put
+ * `aside` and told, once for each reason, and leaves it when it is in force, or its plugin has gone. Returns who looks.
+ */
+export function reviewOf(config: Config, aside: SettingsPorts["aside"], log: Pick<Logger, "error">): () => void {
+  let known: ReadonlyMap<string, SetAside> = new Map();
+  return () => {
+    const found = unusableOf(config);
+    for (const key of known.keys()) if (!found.has(key)) aside.delete(key);
+    for (const [key, left] of found) {
+      if (known.get(key)?.why !== left.why) tellAside(config, key, left, log);
+      aside.set(key, left);
+    }
+    known = found;
+  };
 }
 
 /** The log as the API's layer wants it. Whether its files can be opened is known for sure only by opening them. */
@@ -54,10 +69,18 @@ function openApiLog(config: Config, log: Logger): SettingProblem[] {
 }
 
 /** `ports`: those this node has open. */
-export function settingsPorts(config: Config, layer: ApiLayer, store: SqliteStore, core: Core, ports: () => number[]): SettingsPorts {
+export function settingsPorts(
+  config: Config,
+  layer: ApiLayer,
+  store: SqliteStore,
+  core: Core,
+  log: Logger,
+  ports: () => number[],
+): SettingsPorts {
   return {
     layers: config,
     aside: layer.aside,
+    review: reviewOf(config, layer.aside, log),
     problems(changes) {
       const open = new Set(ports());
       return problemsOfChange(

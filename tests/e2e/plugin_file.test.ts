@@ -76,3 +76,26 @@ test("it runs, is configured, reloaded from its changed files and unloaded; a br
   expect(broker.log).toContain("broken.ts");
   client.drop();
 });
+
+test("a value made through the API that its file does not know any more at a start: told, with the alarm, until it is in force again", async () => {
+  expect(await ask("PUT", "/nodes/emqx@127.0.0.1/plugins/shout/load")).toEqual({ code: 0 });
+  expect(await ask("PUT", "/configs/shout", { key: "shout.mark", value: "#" })).toEqual({ code: 0 });
+  expect(await broker.stop()).toBe(0);
+  writeFileSync(join(dir(), "shout.ts"), SHOUT.replace('{ type: "text", default: "!" }', '{ type: "integer", default: 5 }'));
+  writeFileSync(join(dir(), "shout.conf"), "");
+  broker = await broker.restart();
+  const why = "shout.mark = #: expected a whole number";
+  const line = broker.log.split("\n").find((l) => l.includes("key=shout.mark ")) ?? "";
+  expect(line).toContain("[error] a setting made through the API is not used; what lies below it is in force");
+  expect(line).toContain(why);
+  expect(broker.log).not.toContain("settings of plugins that are not here are kept");
+  const alarms = async (): Promise<string> => JSON.stringify(await ask("GET", "/alarms/present"));
+  expect(await alarms()).toContain("settings_set_aside");
+  expect(await alarms()).toContain(why);
+  writeFileSync(join(dir(), "shout.ts"), SHOUT);
+  expect(await ask("PUT", "/nodes/emqx@127.0.0.1/plugins/shout/reload")).toEqual({ code: 0 });
+  expect(await alarms()).not.toContain("settings_set_aside");
+  expect(await ask("GET", "/nodes/emqx@127.0.0.1/configs/")).toMatchObject({
+    data: expect.arrayContaining([expect.objectContaining({ key: "shout.mark", value: "#" })]),
+  });
+});

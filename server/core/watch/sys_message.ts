@@ -16,5 +16,8 @@ export function sysTopic(nodeName: string, rest: string): string {
 
 /** `now`: Unix ms. */
 export function sysMessage(topic: string, payload: string, now: number, qos: QoS = 0, retain = false): Message {
-  return new Message(topic, encoder.encode(payload), qos, retain, "", null, now, 0, null);
+  const m = new Message(topic, encoder.encode(payload), qos, retain, "", null, now, 0, null);
+  // Who keeps it asks. Most are not kept, and there are two for each client that comes and goes.
+  if (retain) m.sys = true;
+  return m;
 }

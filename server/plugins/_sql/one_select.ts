@@ -1,6 +1,7 @@
 /**
  * What may be asked with: one question that reads. A slip in a setting, or in a test of one, must not cost anybody a table. What a server might
- * read otherwise than we do is none: in what we take for a text there could be anything.
+ * read otherwise than we do is none: in what we take for a text there could be anything. What its functions do (`lo_export` writes a file) nobody
+ * reads in their names: that is for the rights of the account.
  */
 import type { Dialect } from "./query.ts";
 

@@ -44,6 +44,8 @@ const SWEEP_ENTRIES = 10_000;
 const WARN_EVERY_MS = 60_000;
 /** For finding messages level by level, which is one piece; beyond it all of them are looked at, in order and with rests. */
 const BUDGET = { found: 2000, visited: 10_000 };
+/** So much is written to the disk in one turn, when memory alone has had it: there may be millions. */
+const MOVED = { messages: 500, bytes: 1024 * 1024 };
 /** Messages that do not fit, between two moments to look at the clock. */
 const STRIDE = 64;
 
@@ -52,6 +54,8 @@ export const retainer = definePlugin({
   description: "EMQ X Retainer",
   version: "v3.1.0",
   activeByDefault: true,
+  // Whoever reads slowly is still to get what he subscribed to before, and what is published meanwhile is to be kept.
+  inPlace: true,
   config,
   liveKeys: {
     "retainer.expiry_interval": "integer, duration",
@@ -74,6 +78,7 @@ export const retainer = definePlugin({
       sender.send(clientId, filter, options);
     });
     ctx.hook("session.unsubscribed", (clientId, filter) => sender.cancel(clientId, filter));
+    ctx.changed(() => store.settle());
     ctx.every(SWEEP_MS, () => store.sweep());
     ctx.broker.setRetained({ count: () => store.count, bytes: () => store.index.bytes });
     ctx.closing(() => {
@@ -97,16 +102,51 @@ class RetainedMessages implements RetainerService {
   private lastRow = 0;
   /** The plugin has been unloaded: its rows in the store may be a successor's already. */
   closed = false;
-  private readonly disc: boolean;
+  private disc: boolean;
   private cursor: Iterator<Entry> | null = null;
+  /** What is still to be written, since it is to be on disk from now on. */
+  private moving: Generator<Entry, void> | null = null;
   private warnedAt = Number.NEGATIVE_INFINITY;
 
   constructor(private readonly ctx: PluginContext<typeof config>) {
-    this.disc = ctx.config["retainer.storage_type"] !== "ram";
+    this.disc = this.isForDisc();
     const stored = ctx.store.retained;
     // What memory alone holds ends with it; old rows would come back as if they were news.
     if (!this.disc) stored.clear();
     else this.load();
+  }
+
+  private isForDisc(): boolean {
+    return this.ctx.config["retainer.storage_type"] !== "ram";
+  }
+
+  /** Messages go on living where the settings say now. */
+  settle(): void {
+    if (this.disc === this.isForDisc()) return;
+    this.disc = !this.disc;
+    this.moving?.return(undefined);
+    this.moving = this.disc ? this.index.walk() : null;
+    if (this.disc) this.move();
+    else this.ctx.store.retained.clear();
+  }
+
+  /** A part at a time. A crash until then finds what is written. */
+  private move(): void {
+    const { moving, ctx } = this;
+    if (moving === null || this.closed) return;
+    let [messages, bytes] = [0, 0];
+    while (!ctx.broker.storageFull && messages < MOVED.messages && bytes < MOVED.bytes) {
+      const next = moving.next();
+      if (next.done === true) {
+        this.moving = null;
+        return;
+      }
+      this.write(next.value);
+      messages++;
+      bytes += next.value.message.size;
+    }
+    if (ctx.broker.storageFull) ctx.after(SWEEP_MS, () => this.move());
+    else ctx.broker.soon(() => this.move());
   }
 
   private load(): void {
@@ -239,7 +279,7 @@ class RetainedMessages implements RetainerService {
   delete(topic: string): boolean {
     const entry = this.index.delete(topic);
     if (entry === null) return false;
-    if (entry.row !== 0) this.ctx.store.retained.delete(entry.row);
+    if (entry.row !== 0 && this.disc) this.ctx.store.retained.delete(entry.row);
     return true;
   }
 

@@ -61,7 +61,7 @@ export class RetainedIndex {
   }
 
   /** Topics that are retained now, each once, oldest first, though it is replaced or others come meanwhile: those are left out. */
-  *walk(): Generator<Entry> {
+  *walk(): Generator<Entry, void> {
     const walk: Walk = { at: 0, last: this.seq, moved: [] };
     this.walks.add(walk);
     try {
@@ -161,7 +161,7 @@ function byTime(entries: Entry[]): Entry[] {
   return entries.some(isLate) ? entries.sort((a, b) => a.message.timestamp - b.message.timestamp) : entries;
 }
 
-/** The broker's own, which no limit is for. The topic alone does not tell: clients may publish to $SYS where the rules allow it. */
+/** The broker's own, which no limit is for. The topic does not tell: clients may publish to $SYS where the rules allow it, and the API may. */
 export function isOwn(m: Message): boolean {
-  return m.from === "" && m.topic.startsWith("$SYS/");
+  return m.sys;
 }

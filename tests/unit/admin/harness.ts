@@ -37,6 +37,7 @@ export async function administer(more: Partial<AdminDeps> = {}, store = memorySt
     settings: {
       layers: loadConfig({ tables: pluginTables, file: null, env: {}, flags: new Map() }),
       aside: new Map(),
+      review: () => {},
       problems: () => [],
       keep: (changes) => overrides.write(changes),
       changed() {

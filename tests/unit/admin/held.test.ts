@@ -84,7 +84,8 @@ test("a deletion ends with the plugin: what its successor has read is not touche
   let ticks = 0;
   kit.clock.mono = () => ++ticks as never;
   const deletion = admin.retained.removeMatching("#");
-  await manager.reload("emqx_retainer");
+  await manager.unload("emqx_retainer");
+  await manager.load("emqx_retainer");
   const deleted = await deletion;
   expect(deleted).toBeLessThan(12_000);
   expect((await admin.retained.list({ _filter: "d/#" })).meta.count).toBe(12_000 - deleted);

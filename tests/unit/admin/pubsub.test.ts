@@ -25,6 +25,36 @@ describe("publish", () => {
     expect(b.messages().map((m) => [m.topic, m.qos])).toEqual([["x/1", 0]]);
   });
 
+  test("under $SYS: sent to whom it is sent, in no sum, received and dropped by nobody, as EMQ X 3.1 counts it", async () => {
+    const { admin, kit } = await administer();
+    const reader = kit.connected("reader", 5);
+    reader.subscribe("$SYS/mine/#", 1);
+    reader.take();
+    const names = ["packets/publish/sent", "messages/sent", "messages/qos1/sent", "packets/sent", "messages/received", "messages/dropped"];
+    const counted = (): number[] => names.map((name) => kit.metrics.get(name) ?? -1);
+    const before = counted();
+    for (const client_id of [undefined, "joe"]) {
+      expect(
+        await admin.pubsub.publish({ topic: "$SYS/mine/1", payload: "p", qos: 1, ...(client_id !== undefined && { client_id }) }),
+      ).toBe(1);
+      expect(await admin.pubsub.publish({ topic: "$SYS/nobody", payload: "p" })).toBe(0);
+    }
+    kit.settle();
+    expect(reader.messages().map((m) => [m.topic, m.qos])).toEqual([
+      ["$SYS/mine/1", 1],
+      ["$SYS/mine/1", 1],
+    ]);
+    expect([counted(), kit.metrics.get("packets/publish/sys_sent")]).toEqual([before, 2]);
+    expect(before).not.toContain(-1);
+  });
+
+  test("retained under $SYS without a sender: kept as any other, also over a crash", async () => {
+    const { admin, store } = await administer();
+    expect(await admin.pubsub.publish({ topic: "$SYS/mine", payload: "p", retain: true })).toBe(0);
+    const stored = [...store.crash().retained.load()];
+    expect(stored.map(({ message: m }) => [m.topic, Buffer.from(m.payload).toString(), m.from])).toEqual([["$SYS/mine", "p", ""]]);
+  });
+
   test("topic goes before topics; names with wildcards are left out while one is left", async () => {
     const { admin, kit } = await administer();
     const all = kit.connected("all", 5);

@@ -14,7 +14,7 @@ function alarmOf(why: readonly string[]): unknown[] {
   const said: unknown[] = [];
   const aside = new Map(why.map((w, i) => [`key.${i}`, { text: "x", why: w }]));
   const alarms: Parts[2] = { set: (id, desc) => said.push(["set", id, desc]), clear: (id) => said.push(["clear", id]) > 0 };
-  createSettings({ aside } as unknown as Parts[0], {} as Parts[1], alarms).start();
+  createSettings({ aside, review: () => {} } as unknown as Parts[0], {} as Parts[1], alarms).review();
   return said;
 }
 

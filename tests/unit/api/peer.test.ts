@@ -39,11 +39,17 @@ describe("this machine", () => {
     for (const a of ["10.0.0.1", "::ffff:10.0.0.1", "fe80::1", "", "1.127.0.1"]) expect([a, peer(a, LOCAL).isLocal()]).toEqual([a, false]);
   });
 
-  for (const header of ["x-forwarded-for", "forwarded", "x-real-ip"]) {
-    test(`not when ${header} says that a proxy speaks for somebody`, () => {
-      expect(peer("127.0.0.1", { ...LOCAL, [header]: "127.0.0.1" }).isLocal()).toBe(false);
+  const hints = ["x-forwarded-for", "X-Forwarded-Proto", "x-forwarded-server", "forwarded", "Via", "x-real-ip", "cf-connecting-ip"];
+  for (const header of hints) {
+    test(`not when ${header} says that a proxy speaks for somebody, whether it is one that is believed or not`, () => {
+      for (const trusted of [[], PROXIES]) expect(peer("127.0.0.1", { ...LOCAL, [header]: "127.0.0.1" }, trusted).isLocal()).toBe(false);
     });
   }
+
+  test("what a browser or a program says of itself is no such hint", () => {
+    const own = { "user-agent": "x-forwarded-for", "sec-fetch-site": "same-origin", referer: "http://127.0.0.1:18083/", cookie: "via=1" };
+    expect(peer("127.0.0.1", { ...LOCAL, ...own }).isLocal()).toBe(true);
+  });
 
   test("not when it was asked for by a name that others decide about", () => {
     for (const host of ["localhost:18083", "[::1]:18083", "dashboard.localhost"]) expect(peer("::1", { host }).isLocal()).toBe(true);

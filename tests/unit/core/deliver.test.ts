@@ -874,3 +874,90 @@ test("who cannot take a message because it is too large is no receiver", () => {
     kit.broker.publish(new Message("t", Buffer.alloc(bytes), 0, false, "", null, kit.broker.now, 0, null));
   expect([publish(10), publish(1000)]).toEqual([2, 1]);
 });
+
+describe("who has left while what it sent before is still looked at", () => {
+  /** Its session is kept; it waits for a verdict about what it has published, and is gone. `later`: what its own client hears when it is back. */
+  function leaving(version: 4 | 5 = 4) {
+    const kit = new TestKit({ zone: { maxInflight: 2 } });
+    const publisher = kit.connected("p", version);
+    const options = version === 5 ? { clean: false, properties: { sessionExpiryInterval: 1000 } } : { clean: false };
+    const c = kit.connected("c", version, options);
+    let answer = (): void => {};
+    kit.hooks.add("client.check_acl", "slow", ({ clientId }, action) => {
+      if (clientId !== "c" || action === "subscribe") return { verdict: "allow" };
+      return new Promise((done) => (answer = () => done({ verdict: "allow" })));
+    });
+    const judged = async (): Promise<void> => {
+      answer();
+      await Bun.sleep(0);
+      kit.settle();
+    };
+    const leaves = (): void => c.publish("own", "x").drop();
+    const back = () =>
+      kit
+        .client(version)
+        .connect("c", options)
+        .messages()
+        .map((m) => [m.payload, m.qos]);
+    return { kit, publisher, c, judged, leaves, back };
+  }
+
+  for (const version of [4, 5] as const)
+    test(`MQTT ${version}: gets what came meanwhile when it is back, also QoS 0`, async () => {
+      const { kit, publisher, c, judged, leaves, back } = leaving(version);
+      c.subscribe("t", 1);
+      leaves();
+      expect(kit.broker.connections).toBe(2);
+      publisher.publish("t", "1").publish("t", "2", 1).publish("t", "3");
+      kit.broker.publish(new Message("t", Buffer.from("4"), 0, false, "", null, kit.clock.time, 0, null));
+      expect(kit.metrics.get("messages/sent")).toBe(0);
+      await judged();
+      expect([kit.broker.connections, kit.broker.sessions.get("c")?.mqueueLen]).toEqual([1, 4]);
+      expect(back()).toEqual([
+        ["1", 0],
+        ["2", 1],
+        ["3", 0],
+        ["4", 0],
+      ]);
+    });
+
+  test("what waited for it stays, though its acknowledgements are still handled", async () => {
+    const { kit, publisher, c, judged, back } = leaving();
+    c.subscribe("t", 1).drop();
+    for (const n of [1, 2, 3]) publisher.publish("t", `${n}`, 1);
+    publisher.publish("t", "4");
+    const again = kit.client(4).connect("c", { clean: false });
+    const came = again.messages();
+    expect(came.map((m) => m.payload)).toEqual(["1", "2"]);
+    again.publish("own", "x");
+    for (const { messageId = 0 } of came) again.send({ cmd: "puback", messageId });
+    again.drop();
+    await judged();
+    expect(kit.broker.connections).toBe(1);
+    expect(back()).toEqual([
+      ["3", 1],
+      ["4", 0],
+    ]);
+  });
+
+  test("a shared subscription gives its messages to somebody who is there", async () => {
+    const { kit, publisher, c, judged, leaves, back } = leaving();
+    // The group begins with it.
+    c.subscribe("$share/g/t");
+    const other = kit.connected("other").subscribe("$share/g/t");
+    other.take();
+    leaves();
+    for (const n of [1, 2, 3, 4]) publisher.publish("t", `${n}`);
+    await judged();
+    expect([other.messages().map((m) => m.payload), back()]).toEqual([["1", "2", "3", "4"], []]);
+  });
+
+  test("a session that is not kept ends with what was to come", async () => {
+    const { kit, publisher, judged } = leaving();
+    const c = kit.connected("c", 4).subscribe("t");
+    c.publish("own", "x").drop();
+    publisher.publish("t", "1");
+    await judged();
+    expect([kit.broker.sessions.has("c"), kit.broker.held.bytes]).toEqual([false, 0]);
+  });
+});

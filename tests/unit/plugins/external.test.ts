@@ -247,6 +247,80 @@ describe("a plugin from a file that keeps strangers out, and is read again", () 
   });
 });
 
+describe("a value of the API's that its plugin cannot use when the node starts", () => {
+  const KEY = "greeter.max";
+  const TITLE = "a setting made through the API is not used; what lies below it is in force";
+  const EXPECTED = "expected a whole number, 1 or more";
+  const text = GREETER.replace('{ type: "integer", default: 3, min: 1 }', '{ type: "text", default: "few" }');
+
+  /** It was a text when it was set, and is a number now. */
+  async function started(): Promise<Managed & { dir: string }> {
+    const dir = greeterDir({ "greeter.ts": text, "greeter.conf": "" });
+    const first = manage([], { expandPluginsDir: dir });
+    await first.manager.startAll();
+    await first.settings.apply(new Map([[KEY, "many"]]));
+    await first.manager.stopAll();
+    writeFileSync(join(dir, "greeter.ts"), GREETER);
+    writeFileSync(join(dir, "greeter.conf"), `${KEY} = 7\n`);
+    const second = manage([], { expandPluginsDir: dir, kit: first.kit });
+    expect(await second.manager.startAll()).toEqual([]);
+    second.settings.review();
+    return { ...second, dir };
+  }
+  const told = ({ kit }: Managed): unknown[] => kit.log.lines.filter((l) => l.message === TITLE).map((l) => l.fields);
+  const alarm = ({ kit }: Managed): string => JSON.stringify(kit.alarms.present().filter((a) => a.id === "settings_set_aside"));
+  const inForce = ({ config }: Managed): string => config.raw(KEY);
+  const unused = async ({ settings }: Managed): Promise<unknown> => (await settings.list((s) => s.key === KEY))[0]?.unused;
+
+  test("is left out, with a line and the alarm, as any other; taken back, all of that ends", async () => {
+    const m = await started();
+    const why = `${KEY} = many: ${EXPECTED}`;
+    expect([inForce(m), told(m)]).toEqual(["7", [{ key: KEY, value: "many", why, now: "7" }]]);
+    expect(alarm(m)).toContain(why);
+    expect(await unused(m)).toEqual({ value: "many", why });
+    m.kit.connected("me");
+    expect(m.kit.log.lines.at(-1)?.fields?.config).toMatchObject({ [KEY]: 7 });
+    m.settings.review();
+    expect(told(m)).toHaveLength(1);
+    await m.settings.apply(new Map([[KEY, null]]));
+    expect([alarm(m), inForce(m), await unused(m), m.config.overrides()]).toEqual(["[]", "7", undefined, 0]);
+  });
+
+  test("comes into force with a file that can use it, and is told again where the next one cannot", async () => {
+    const m = await started();
+    writeFileSync(join(m.dir, "greeter.ts"), text);
+    await m.manager.reload("greeter");
+    m.settings.review();
+    expect([alarm(m), inForce(m), await unused(m)]).toEqual(["[]", "many", undefined]);
+    await m.settings.apply(new Map([[KEY, "some"]]));
+    // Gone and back: what waited for it is looked at anew.
+    writeFileSync(join(m.dir, "greeter.conf"), "");
+    writeFileSync(join(m.dir, "greeter.ts"), text.replace(/"greeter\.max": .*/, ""));
+    await m.manager.reload("greeter");
+    m.settings.review();
+    expect([alarm(m), m.config.strangers()]).toEqual(["[]", [KEY]]);
+    writeFileSync(join(m.dir, "greeter.ts"), GREETER);
+    await m.manager.reload("greeter");
+    m.settings.review();
+    expect([inForce(m), told(m).length]).toEqual(["3", 2]);
+    expect(alarm(m)).toContain(`${KEY} = some: ${EXPECTED}`);
+  });
+
+  test("a change that the plugin refuses leaves it aside as it was", async () => {
+    const m = await started();
+    const failing = GREETER.replace(
+      "start(ctx: any) {",
+      'start(ctx: any) { if (ctx.config["greeter.max"] === 9) throw new Error("not nine");',
+    );
+    writeFileSync(join(m.dir, "greeter.ts"), failing);
+    await m.manager.reload("greeter");
+    await expect(m.settings.apply(new Map([[KEY, "9"]]))).rejects.toThrow("not nine");
+    m.settings.review();
+    expect([inForce(m), row(m, "greeter")?.active, await unused(m)]).toMatchObject(["7", true, { value: "many" }]);
+    expect(alarm(m)).toContain("many");
+  });
+});
+
 describe("a file that is no plugin", () => {
   const bad: Record<string, [text: string, why: RegExp]> = {
     syntax: ["export default { name: 'x' start }", /line 1/],

@@ -7,6 +7,7 @@ import { type Config, loadConfig } from "../../../server/config/config.ts";
 import { Overrides, takeOverrides } from "../../../server/config/overrides.ts";
 import type { HttpServerConfig } from "../../../server/config/types.ts";
 import type { MetricFamily } from "../../../server/lib/metric_family.ts";
+import { reviewOf } from "../../../server/node/settings.ts";
 import { PluginManager, type PluginManagerOptions, type SettingChanges, type SettingsUpdate } from "../../../server/plugins/manager.ts";
 import type { AnyPlugin, Host, Reloaded } from "../../../server/plugins/plugin.ts";
 import { createPluginBroker } from "../../../server/plugins/plugin_broker.ts";
@@ -105,6 +106,7 @@ export function manage(
   const ports = {
     layers: config,
     aside,
+    review: reviewOf(config, aside, kit.log),
     problems: () => [],
     keep: (changes: SettingChanges) => overrides.write(changes),
     changed: () => kit.broker.flush(),

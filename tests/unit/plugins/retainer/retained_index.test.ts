@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { Message } from "../../../../server/core/message.ts";
+import { sysMessage } from "../../../../server/core/watch/sys_message.ts";
 import { topicMatches } from "../../../../server/mqtt/topic.ts";
 import { type Entry, RetainedIndex } from "../../../../server/plugins/retainer/retained_index.ts";
 import { mono } from "../../../support/time.ts";
@@ -93,12 +94,14 @@ test("the order is live: an iterator sees what is stored and misses what is dele
   expect(seen).toEqual(["a", "c", "d"]);
 });
 
-const own = (topic: string): Message => new Message(topic, Buffer.from("x"), 0, true, "", null, 0, 0, null);
+const own = (topic: string): Message => sysMessage(topic, "x", 0, 0, true);
+/** As the API publishes for whoever names no sender. */
+const nameless = (topic: string): Message => new Message(topic, Buffer.from("x"), 0, true, "", null, 0, 0, null);
 
 test("who is ordinary is told by the message that is there, not by the topic", () => {
   const index = new RetainedIndex();
   const counts: number[] = [];
-  for (const m of [own("$SYS/a"), message("$SYS/a"), message("$SYS/a"), own("$SYS/a"), own("$SYS/a"), own("a")]) {
+  for (const m of [own("$SYS/a"), message("$SYS/a"), message("$SYS/a"), own("$SYS/a"), own("$SYS/a"), nameless("$SYS/a")]) {
     index.set(m, mono(0));
     counts.push(index.ordinary);
   }

@@ -2,10 +2,12 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { Message } from "../../../../server/core/message.ts";
 import type { StoredMessage } from "../../../../server/core/ports.ts";
 import type { Session } from "../../../../server/core/session.ts";
+import { sysMessage } from "../../../../server/core/watch/sys_message.ts";
 import type { RetainerService } from "../../../../server/plugins/plugin.ts";
 import { retainer } from "../../../../server/plugins/retainer/index.ts";
 import type { MemoryStore } from "../../../support/memory_store.ts";
 import { type TestClient, TestKit } from "../../../support/test_broker.ts";
+import { until } from "../../../support/until.ts";
 import { type Managed, removeTempDirs, running, turns } from "../harness.ts";
 
 afterAll(removeTempDirs);
@@ -29,7 +31,13 @@ const stored = (kit: TestKit): StoredMessage[] => {
 const kept = (service: RetainerService, filter?: string): (string | undefined)[] => [...service.messages(filter)].map((m) => m?.topic);
 /** As the broker tells of itself. */
 const ownOne = (kit: TestKit, topic: string): void => {
-  kit.broker.publish(new Message(topic, Buffer.from("n"), 0, true, "", null, kit.clock.time, 0, null));
+  kit.broker.publish(sysMessage(topic, "n", kit.clock.time, 0, true));
+};
+/** As the API publishes for whoever names no sender. */
+const fromApi = (kit: TestKit, topic: string, payload: string): Message => {
+  const m = new Message(topic, Buffer.from(payload), 0, true, "", null, kit.clock.time, 0, null);
+  kit.broker.publish(m);
+  return m;
 };
 const topicsOf = (c: TestClient): string[] => c.messages().map((m) => m.topic);
 
@@ -91,7 +99,7 @@ describe("keeping", () => {
 
   test("exactly max_retained_messages topics, replacing allowed, $SYS not counted", async () => {
     const { service, from, kit } = await start({ "retainer.max_retained_messages": "2" });
-    kit.broker.publish(new Message("$SYS/brokers", Buffer.from("n"), 0, true, "", null, kit.clock.time, 0, null));
+    ownOne(kit, "$SYS/brokers");
     for (const t of ["a", "b", "c"]) retain(from, t, "1");
     retain(from, "a", "2");
     expect(kept(service).sort()).toEqual(["$SYS/brokers", "a", "b"]);
@@ -181,6 +189,15 @@ describe("keeping", () => {
     expect(kept(short.service)).toEqual(["$SYS/own"]);
   });
 
+  test("nor is $SYS of the API the broker's own, where it names no sender", async () => {
+    const few = await start({ "retainer.max_retained_messages": "1" });
+    for (const t of ["$SYS/mine/1", "$SYS/mine/2"]) fromApi(few.kit, t, "x");
+    expect(kept(few.service)).toEqual(["$SYS/mine/1"]);
+    const short = await start();
+    short.kit.broker.memory.watch({ read: () => ({ used: 80, limit: 100, container: false }), collect() {} });
+    expect([fromApi(short.kit, "$SYS/mine", "x").refusedWith, short.service.count]).toEqual([0x97, 0]);
+  });
+
   test("a payload above max_payload_size is delivered, not kept; the limit itself is kept", async () => {
     const { service, from, kit } = await start({ "retainer.max_payload_size": "4" });
     const live = kit.connected("live").subscribe("#");
@@ -215,7 +232,7 @@ describe("on disk", () => {
       kit.pass(100);
     }
     retain(from, "m", "m2");
-    kit.broker.publish(new Message("$SYS/x", Buffer.from("n"), 0, true, "", null, 0, 0, null));
+    ownOne(kit, "$SYS/x");
     kit.store.commit();
     const next = await start({}, new TestKit({ store: (kit.store as MemoryStore).crash(), clock: kit.clock }));
     expect(kept(next.service)).toEqual(["z", "a", "m"]);
@@ -239,8 +256,9 @@ describe("on disk", () => {
   });
 });
 
-test("$SYS of a client is on disk, the broker's own is not, whichever replaces the other", async () => {
+test("$SYS of a client, and of the API, is on disk, the broker's own is not, whichever replaces the other", async () => {
   const { from, kit } = await start();
+  fromApi(kit, "$SYS/of-api", "0");
   retain(from, "$SYS/mine", "1");
   ownOne(kit, "$SYS/becomes-mine");
   retain(from, "$SYS/becomes-mine", "2");
@@ -248,9 +266,9 @@ test("$SYS of a client is on disk, the broker's own is not, whichever replaces t
   ownOne(kit, "$SYS/becomes-own");
   kit.store.commit();
   const next = await start({}, new TestKit({ store: (kit.store as MemoryStore).crash(), clock: kit.clock }));
-  expect(kept(next.service)).toEqual(["$SYS/mine", "$SYS/becomes-mine"]);
+  expect(kept(next.service)).toEqual(["$SYS/of-api", "$SYS/mine", "$SYS/becomes-mine"]);
   ownOne(next.kit, "$SYS/mine");
-  next.service.delete("$SYS/becomes-mine");
+  for (const topic of ["$SYS/becomes-mine", "$SYS/of-api"]) next.service.delete(topic);
   expect(stored(next.kit)).toEqual([]);
 });
 
@@ -267,7 +285,7 @@ describe("expiry", () => {
     retain(from, "by-setting");
     retain(from, "sooner", "x", 0, { properties: { messageExpiryInterval: 5 } });
     retain(from, "later", "x", 0, { properties: { messageExpiryInterval: 30 } });
-    kit.broker.publish(new Message("$SYS/x", Buffer.from("n"), 0, true, "", null, kit.clock.time, 0, null));
+    ownOne(kit, "$SYS/x");
     const left = (): string[] => ["by-setting", "sooner", "later", "$SYS/x"].filter((t) => service.get(t) !== undefined);
     kit.clock.time += 4999;
     expect(left()).toEqual(["by-setting", "sooner", "later", "$SYS/x"]);
@@ -322,7 +340,7 @@ describe("sending to new subscribers", () => {
   test("none for shared subscriptions, none of one's own with No Local, none of $SYS for #", async () => {
     const { from, kit } = await start();
     retain(from, "t");
-    kit.broker.publish(new Message("$SYS/x", Buffer.from("n"), 0, true, "", null, 0, 0, null));
+    ownOne(kit, "$SYS/x");
     expect(topicsOf(kit.connected("shared", 5).subscribe("$share/g/t"))).toEqual([]);
     expect(topicsOf(kit.connected("queue").subscribe("$queue/t"))).toEqual([]);
     expect(topicsOf(from.subscribe("t", 0, { nl: true }))).toEqual([]);
@@ -365,6 +383,96 @@ describe("sending to new subscribers", () => {
     expect(kit.connected("c").subscribe("#").messages()).toEqual([]);
     await manager.load("emqx_retainer");
     expect(topicsOf(kit.connected("d").subscribe("#"))).toEqual(["t"]);
+  });
+});
+
+describe("settings that change, and files that are read again, while it runs", () => {
+  const RELOADS: [how: string, reload: (m: Kept) => Promise<unknown>][] = [
+    ["plugins reload", ({ manager }) => manager.reload("emqx_retainer")],
+    ["a limit that changes", ({ replaceConfig }) => replaceConfig("emqx_retainer", { "retainer.max_retained_bytes": "1GB" })],
+    ["another place for them", ({ replaceConfig }) => replaceConfig("emqx_retainer", { "retainer.storage_type": "ram" })],
+  ];
+  for (const [how, reload] of RELOADS)
+    test(`${how}: who reads slowly gets all that the filter has selected`, async () => {
+      const m = await start({}, new TestKit({ zone: { maxInflight: 5, maxMqueueLen: 20 } }));
+      for (let i = 0; i < 100; i++) retain(m.from, `t/${i}`, "x", 1);
+      const slow = m.kit.connected("slow", 4).subscribe("t/#", 1);
+      const seen: string[] = [];
+      const read = (): { topic: string; messageId?: number }[] => {
+        const came = slow.messages();
+        seen.push(...came.map(({ topic }) => topic));
+        return came;
+      };
+      const first = read();
+      expect([first.length, m.kit.broker.sessions.get("slow")?.mqueueLen]).toEqual([5, 10]);
+      await reload(m);
+      retain(m.from, "t/0", "again", 1);
+      let waiting = first;
+      await until(async () => {
+        for (const { messageId = 0 } of waiting) slow.send({ cmd: "puback", messageId });
+        m.kit.pass(100);
+        await turns(m.kit);
+        waiting = read();
+        return seen.length > 100;
+      }, "all that was retained, and what came later");
+      const all = Array.from({ length: 100 }, (_, i) => `t/${i}`);
+      expect([new Set(seen).size, seen.length, seen.filter((topic) => topic !== "t/0")]).toEqual([100, 101, all.slice(1)]);
+    });
+
+  test("unloaded, it gives nobody anything any more", async () => {
+    const { kit, from, manager } = await start({}, new TestKit({ zone: { maxInflight: 5, maxMqueueLen: 20 } }));
+    for (let i = 0; i < 100; i++) retain(from, `t/${i}`, "x", 1);
+    const slow = kit.connected("slow", 4).subscribe("t/#", 1);
+    await manager.unload("emqx_retainer");
+    for (let rounds = 0; rounds < 10; rounds++) {
+      for (const { messageId = 0 } of slow.messages()) slow.send({ cmd: "puback", messageId });
+      kit.pass(100);
+      await turns(kit);
+    }
+    // Those that it had given before.
+    expect([kit.metrics.get("messages/sent"), kit.broker.sessions.get("slow")?.mqueueLen]).toEqual([15, 0]);
+  });
+
+  test("to the disk: all that memory has is written, a part at a time; away from it: nothing is left there, and nothing is lost", async () => {
+    const m = await start({ "retainer.storage_type": "ram" });
+    const topics = Array.from({ length: 1200 }, (_, i) => `t/${i}`);
+    for (const topic of topics) retain(m.from, topic);
+    ownOne(m.kit, "$SYS/own");
+    const live = (type: string) => m.replaceConfig("emqx_retainer", { "retainer.storage_type": type });
+    await live("disc");
+    expect(stored(m.kit).length).toBeLessThan(1200);
+    // Before its turn has come, and behind it.
+    retain(m.from, "t/1100", "");
+    retain(m.from, "t/0", "again");
+    retain(m.from, "new");
+    const left = [...topics.filter((topic) => topic !== "t/1100" && topic !== "t/0"), "t/0", "new"].sort();
+    await until(async () => {
+      await turns(m.kit);
+      return stored(m.kit).length === left.length;
+    }, "all of them on disk");
+    expect(
+      stored(m.kit)
+        .map(({ topic }) => topic)
+        .sort(),
+    ).toEqual(left);
+    const next = await start({}, new TestKit({ store: (m.kit.store as MemoryStore).crash() }));
+    expect(Buffer.from(next.service.get("t/0")?.payload ?? []).toString()).toBe("again");
+    await live("ram");
+    m.service.delete("t/1");
+    expect([stored(m.kit), m.service.count]).toEqual([[], left.length]);
+    // There and back before it was done: each once, and what was deleted is not back.
+    await live("disc");
+    await live("ram");
+    await live("disc");
+    await until(async () => {
+      await turns(m.kit);
+      return stored(m.kit).length === left.length - 1;
+    }, "all of them on disk again");
+    expect(
+      stored(m.kit)
+        .map(({ topic }) => topic)
+        .sort(),
+    ).toEqual(left.filter((topic) => topic !== "t/1"));
   });
 });
 
