@@ -11,7 +11,7 @@ import { type Inflight, MUCH } from "./inflight.ts";
 import { planRetry } from "./keepalive.ts";
 import type { Message } from "./message.ts";
 import type { Mqueue, QueueItem } from "./mqueue.ts";
-import { Resend } from "./resend.ts";
+import { PUMP_SLICE, Resend } from "./resend.ts";
 import type { Route } from "./route.ts";
 import type { Session } from "./session.ts";
 import type { ShareGroup } from "./shared.ts";
@@ -22,8 +22,6 @@ import { Source, Writer, writePatched } from "./writer.ts";
 
 /** While memory is short, in a zone without `max_inflight`. */
 const SOME = 32;
-/** Of a queue, so many messages are sent in one turn. */
-const PUMP_SLICE = 1000;
 
 export class Delivery {
   readonly source = new Source();
@@ -320,7 +318,7 @@ export class Delivery {
   #pumpQueue(session: Session, ch: Channel, q: Mqueue): void {
     for (let n = 0; q.length > 0 && ch.ready && !ch.out.blocked; n++) {
       if (n === PUMP_SLICE) {
-        this.#pumpOn(session);
+        this.pumpOn(session);
         return;
       }
       const { message: m, terms, seq } = q.peek();
@@ -332,7 +330,8 @@ export class Delivery {
     }
   }
 
-  #pumpOn(session: Session): void {
+  /** There is more: in the next turn. */
+  pumpOn(session: Session): void {
     const { broker } = this;
     session.pumping = true;
     broker.pieces.add(() => {

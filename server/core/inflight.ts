@@ -82,7 +82,7 @@ export class Inflight {
 
   constructor(private readonly held = new Held()) {}
 
-  /** It holds so little that none of its bounds can be near, except the client's own. */
+  /** It holds so little that only the client's own bound counts. */
   get little(): boolean {
     return this.#ring !== null && this.bytes < MUCH && !this.held.short;
   }

@@ -15,8 +15,10 @@ export interface QueueItem {
 
 /** Places of the first ring. */
 const SMALL = 4;
-/** An empty ring of more places is given up. */
-const LARGE = 256;
+/** Places that stay in use: to make the ring anew for each burst would cost more. */
+const USED = 64;
+/** Of a place, bytes: two references. Those that stay in use are not counted. */
+const PLACE_BYTES = 16;
 
 /** First in, first out: a ring of parallel arrays, so that nothing is made for a message that waits. */
 class Fifo {
@@ -28,6 +30,8 @@ class Fifo {
   #terms = new Array<Terms | null>(SMALL).fill(null);
   /** Where one of them is journalled; null = none is. */
   #seqs: Float64Array | null = null;
+
+  constructor(private readonly held: Held) {}
 
   // ---- the first one, only while there is one
 
@@ -56,7 +60,13 @@ class Fifo {
     this.#messages[i] = null;
     this.#terms[i] = null;
     this.#head = (i + 1) & this.#mask;
-    if (--this.length === 0 && this.#mask >= LARGE) this.#resize(SMALL);
+    const size = this.#mask + 1;
+    if (--this.length * 4 < size && size > USED) this.#resize(size / 2);
+  }
+
+  /** Nothing will come for a while. */
+  rest(): void {
+    if (this.length === 0 && this.#mask >= SMALL) this.#resize(SMALL);
   }
 
   /** None of them is journalled any more. */
@@ -86,6 +96,7 @@ class Fifo {
       terms[n] = this.#terms[i] as Terms;
       if (seqs !== null) seqs[n] = (this.#seqs as Float64Array)[i] as number;
     }
+    this.held.took((Math.max(size, USED) - Math.max(this.#mask + 1, USED)) * PLACE_BYTES);
     this.#head = 0;
     this.#mask = size - 1;
     this.#messages = messages;
@@ -110,7 +121,7 @@ export class Mqueue {
   /** What `bytes` may be after the last `push`. */
   #allowed = 0;
   /** Without priorities: one queue. */
-  readonly #plain = new Fifo();
+  readonly #plain: Fifo;
   /** Priority -> queue, highest first. */
   #byPriority: Map<number, Fifo> | null = null;
 
@@ -118,7 +129,9 @@ export class Mqueue {
     /** Of the zone its client is in now. */
     public limits: MqueueLimits,
     private readonly held = new Held(),
-  ) {}
+  ) {
+    this.#plain = new Fifo(held);
+  }
 
   /** Append. Then ask `overflow` until nothing has to go. `seq`: the journal's number of the delivery; 0 = it is not journalled. */
   push(m: Message, terms: Terms, seq: number): void {
@@ -155,6 +168,13 @@ export class Mqueue {
   /** Nobody waits for them any more. */
   clear(): void {
     while (this.length > 0) this.shift();
+    this.rest();
+  }
+
+  /** Nothing will be sent for a while: an empty queue takes little. */
+  rest(): void {
+    this.#plain.rest();
+    for (const fifo of this.#byPriority?.values() ?? []) fifo.rest();
   }
 
   /** Nothing in it is journalled any more. */
@@ -184,7 +204,7 @@ export class Mqueue {
     this.#byPriority ??= new Map();
     let fifo = this.#byPriority.get(priority);
     if (!fifo) {
-      fifo = new Fifo();
+      fifo = new Fifo(this.held);
       this.#byPriority.set(priority, fifo);
       this.#byPriority = new Map([...this.#byPriority].sort((a, b) => b[0] - a[0]));
     }

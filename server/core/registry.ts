@@ -131,6 +131,7 @@ export class Registry {
   private away(session: Session, will: WillPacket | null): void {
     const { broker } = this;
     session.inflight?.rest();
+    session.mqueue?.rest();
     if (session.expiry !== NEVER_EXPIRES) {
       session.waits().cancelExpiry = broker.after(session.expiry * 1000, () => this.expire(session));
     }

@@ -8,6 +8,9 @@ import type { Inflight } from "./inflight.ts";
 import type { Session } from "./session.ts";
 import type { Writer } from "./writer.ts";
 
+/** Of a queue or a window, so many messages are sent in one turn. */
+export const PUMP_SLICE = 1000;
+
 export class Resend {
   constructor(
     private readonly broker: Broker,
@@ -17,12 +20,18 @@ export class Resend {
 
   /**
    * After a reconnect: everything unacknowledged again, in order, with DUP and the same identifiers [MQTT-4.4.0-1], no more PUBLISH
-   * packets at a time than the client takes now [MQTT-3.3.4-9]. True = all have been sent.
+   * packets at a time than the client takes now [MQTT-3.3.4-9]. True = all have been sent; of many a part
+   * in each turn.
    */
   sendAgain(session: Session, ch: Channel, w: Inflight): boolean {
     const now = this.broker.mono;
+    let slice = PUMP_SLICE;
     for (let n = w.unsent; n >= 0; n = w.unsent) {
       if (!ch.ready || ch.out.blocked) return false;
+      if (slice-- === 0) {
+        this.delivery.pumpOn(session);
+        return false;
+      }
       if (w.released(n)) {
         w.resent(n, now);
         this.broker.durability.acknowledge(ch, PUBREL, w.packetId(n), 0);

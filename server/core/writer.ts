@@ -5,7 +5,7 @@
  * to change; also of one that has waited), encoded where it goes out (nobody else is sent it now), a form encoded once and shared by all
  * receivers that take it, and a form of a receiver's own (topic alias, subscription identifiers, expiry, DUP).
  */
-import { copyBytes } from "../lib/bytes.ts";
+import { copyBytes, NO_BYTES } from "../lib/bytes.ts";
 import { between } from "../lib/time.ts";
 import { PUBLISH, varIntSize } from "../mqtt/frame.ts";
 import {
@@ -39,13 +39,14 @@ export class Source {
   alone = false;
 }
 
-/** See `Writer.#common`. Offsets and length in bytes; `form` 0 = none. */
+/** See `Writer.#common`. Offsets and length in bytes. */
 interface Common {
   /** null = there is nothing of the kind. */
   message: Message | null;
+  buf: Uint8Array;
   /** Of the receivers that it is for. */
   terms: Terms;
-  form: number;
+  form: 0 | 4 | 5;
   start: number;
   length: number;
   /** Of the packet identifier, from `start`. */
@@ -69,7 +70,7 @@ export class Writer {
   /** On its way to all its receivers: a form that is encoded now may serve others. */
   #shared: Message | null = null;
   /** What most of them get, a copy of the frame it came in: worked out once. */
-  readonly #common: Common = { message: null, terms: plainTerms(0, false), form: 0, start: 0, length: 0, idAt: 0, first: 0 };
+  readonly #common: Common = { message: null, buf: NO_BYTES, terms: plainTerms(0, false), form: 4, start: 0, length: 0, idAt: 0, first: 0 };
 
   constructor(private readonly source: Source) {}
 
@@ -85,6 +86,7 @@ export class Writer {
   #prepare(m: Message, src: Source): void {
     const c = this.#common;
     c.message = m;
+    c.buf = src.buf;
     c.terms = plainTerms(m.qos, m.retain);
     c.form = src.form;
     c.start = src.start;
@@ -96,14 +98,19 @@ export class Writer {
   /** Its encoded forms have served: whoever keeps it would keep them too. */
   end(m: Message, outer: Message | null): void {
     this.#shared = outer;
-    this.#common.message = null;
+    this.#forgetCommon();
     if (m.holders > 0) m.dropEncoded();
   }
 
   /** Nothing is on its way: what an exception left does not stay. */
   settled(): void {
     this.#shared = null;
+    this.#forgetCommon();
+  }
+
+  #forgetCommon(): void {
     this.#common.message = null;
+    this.#common.buf = NO_BYTES;
   }
 
   /** For the first time to this receiver. False = larger than it takes, nothing is written. */
@@ -113,7 +120,7 @@ export class Writer {
     const { out } = ch;
     const at = out.reserve(c.length);
     const st = out.staging;
-    copyBytes(this.source.buf, st, at, c.start, c.start + c.length);
+    copyBytes(c.buf, st, at, c.start, c.start + c.length);
     st[at] = c.first;
     if (id > 0) {
       st[at + c.idAt] = id >> 8;

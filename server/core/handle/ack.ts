@@ -15,7 +15,7 @@ const SHORT = 4;
 
 /**
  * The acknowledgement at `pos`, which is `n` bytes long, and those of its kind right behind it up to `until`: they come in runs, and what they make
- * room for is sent once. What that takes their bytes tell well enough: a message at most for each four. Returns the bytes handled, `n` at least.
+ * room for is sent once, as much of it as a turn may send. Returns the bytes handled, `n` at least.
  */
 export function handleAcks(ch: Channel, buf: Uint8Array, pos: number, n: number, until: number): number {
   const first = buf[pos] as number;

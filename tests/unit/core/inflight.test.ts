@@ -257,8 +257,8 @@ describe("a window of many blocks", () => {
     // The head's block, and the tail's.
     expect(held.bytes - one).toBeLessThan(2 * 256 * 40);
     const ids = Array.from({ length: 3000 }, () => push(w));
-    expect(held.bytes - one).toBeGreaterThan(3000 * (100 + 33));
-    expect(held.bytes - one).toBeLessThan(3600 * (100 + 33));
+    expect(held.bytes - one).toBeGreaterThan(3000 * (48 + 33));
+    expect(held.bytes - one).toBeLessThan(3600 * (48 + 33));
     // One is left in every block.
     for (const id of ids) if (id % 256 !== 0) w.remove(w.find(id));
     expect([...w.positions()].map((n) => w.packetId(n))).toEqual([1, ...ids.filter((id) => id % 256 === 0)]);

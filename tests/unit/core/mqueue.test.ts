@@ -123,7 +123,7 @@ describe("Mqueue", () => {
     expect([q.length, q.bytes, [...q]]).toEqual([0, 0, []]);
   });
 
-  test("what went is let go, and a ring that was large", () => {
+  test("what went is let go: by the queue, and in what is counted", async () => {
     const held = new Held();
     const q = new Mqueue(limits(0), held);
     for (let round = 0; round < 3; round++) {
@@ -134,6 +134,32 @@ describe("Mqueue", () => {
       expect([q.peek().message.topic, q.peek().seq]).toEqual(["one", 0]);
       q.shift();
     }
+    const gone = new WeakRef(item("gone"));
+    push(q, gone.deref() as Message);
+    q.shift();
+    push(q, item("stays"));
+    // What the test itself has in hand lives until the turn is over.
+    await Bun.sleep(0);
+    Bun.gc(true);
+    expect([gone.deref(), q.length]).toEqual([undefined, 1]);
+    q.clear();
+    expect(held.bytes).toBe(0);
+  });
+
+  test("a ring that was large is not kept for the few that are left, and counts while it is", () => {
+    const held = new Held();
+    const q = new Mqueue(limits(0), held);
+    const one = item("t");
+    q.push(one, plainTerms(1, false), 0);
+    const alone = held.bytes;
+    for (let i = 1; i < 1000; i++) q.push(one, plainTerms(1, false), i);
+    const perEntry = (held.bytes - alone - (1024 - 64) * 16) / 999;
+    expect(perEntry).toBe(48);
+    while (q.length > 250) q.shift();
+    expect(held.bytes - alone).toBe(249 * perEntry + (512 - 64) * 16);
+    while (q.length > 1) q.shift();
+    expect([held.bytes - alone, q.peek().seq]).toEqual([0, 999]);
+    q.shift();
     expect(held.bytes).toBe(0);
   });
 });

@@ -48,6 +48,28 @@ describe("a long chunk", () => {
     expect(kit.log.errors).toEqual([]);
   });
 
+  test("of acknowledgements is no different", async () => {
+    const kit = new TestKit();
+    kit.zone.maxInflight = 0;
+    const s = kit.connected("s").subscribe("t", 1);
+    const p = kit.connected("p");
+    for (let i = 1; i <= 10_000; i++) p.publish("t", String(i), 1, { messageId: i });
+    const acked: string[] = [];
+    kit.hooks.add("message.acked", "slow", (_id, m) => {
+      kit.clock.time += 0.01;
+      acked.push(Buffer.from(m.payload).toString());
+    });
+    s.channel.onData(Buffer.from(Array.from({ length: 10_000 }, (_, i) => [0x40, 2, (i + 1) >> 8, (i + 1) & 255]).flat()));
+    expect(acked.length).toBeLessThan(5000);
+    expect(s.transport.paused).toBe(true);
+    for (let turns = 0; s.transport.paused; turns++) {
+      expect(turns).toBeLessThan(100);
+      await turn(kit);
+    }
+    expect(acked).toEqual(Array.from({ length: 10_000 }, (_, i) => String(i + 1)));
+    expect([kit.metrics.pubackReceived, kit.broker.inputBytes]).toEqual([10_000, 0]);
+  });
+
   test("in a turn in which others have worked already it gets a kilobyte", async () => {
     const kit = slow(3);
     const s = kit.connected("s").subscribe("#");
