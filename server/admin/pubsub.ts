@@ -1,10 +1,12 @@
 /** Publish, and subscribe or unsubscribe on behalf of a session. */
 import { Message } from "../core/message.ts";
+import type { VirtualClient } from "../core/virtual_client.ts";
 import { wordsOf } from "../lib/errors.ts";
 import { RC } from "../mqtt/reason_codes.ts";
 import { hasWildcard, parseSharedFilter, validTopicFilter, validTopicName } from "../mqtt/topic.ts";
 import type { QoS } from "../mqtt/types.ts";
 import { wellFormedUtf8 } from "../mqtt/utf8.ts";
+import type { RetainerService } from "../plugins/services.ts";
 import { CODE } from "./codes.ts";
 import { type AdminDeps, AdminError } from "./deps.ts";
 import type { BatchResult, LiveMessage, MessageProperties } from "./extra_rows.ts";
@@ -109,6 +111,19 @@ function refuse(result: BatchResult, err: unknown): void {
   if (!(err instanceof AdminError)) throw err;
   const { code, message } = err;
   Object.assign(result, { code, message });
+}
+
+export interface StreamEvents {
+  /** To all of `topics`. */
+  subscribed(topics: readonly string[], qos: QoS): void;
+  message(m: LiveMessage): void;
+}
+
+/** Somebody who hears of messages. */
+interface Hearing {
+  isOver: boolean;
+  readonly subscribed: StreamEvents["subscribed"];
+  readonly show: (m: Message) => void;
 }
 
 /** Retained messages sent at the begin of an event stream, those of all its filters together. */
@@ -237,27 +252,46 @@ export function createPubSub({ broker, plugins, log }: AdminDeps) {
     return items;
   }
 
-  /** What is retained now; what comes later is live. */
-  async function showRetained(filters: readonly string[], show: (m: Message) => void, stopped: () => boolean): Promise<void> {
+  /** Subscribes to all of them, tells `to` when that is done, and shows what was retained before. */
+  async function hear(to: Hearing, client: VirtualClient, filters: readonly string[], qos: QoS): Promise<void> {
     const retained = plugins.service("emqx_retainer");
-    if (!retained) return;
     const slices = working();
-    const until = retained.seq;
-    let left = RETAINED_MAX;
+    const last: number[] = [];
     for (const filter of filters) {
+      client.subscribe(filter, { qos, nl: false, rap: true, rh: 0, subId: 0 });
+      // What is stored from now on comes to it live.
+      last.push(retained?.seq ?? 0);
+      if (slices.over()) await restBetween(broker, slices);
+      if (to.isOver) return;
+    }
+    broker.flush();
+    to.subscribed(filters, qos);
+    if (retained) await showRetained(to, retained, filters, last, slices);
+  }
+
+  /** `last`: `seq` of the retained message that is shown last of each filter. */
+  async function showRetained(
+    to: Hearing,
+    retained: RetainerService,
+    filters: readonly string[],
+    last: readonly number[],
+    slices: Slices,
+  ): Promise<void> {
+    let left = RETAINED_MAX;
+    for (const [i, filter] of filters.entries()) {
       // Shared subscriptions get no retained messages [MQTT-4.8.2-7].
-      const selected = parseSharedFilter(filter)?.group === null ? retained.messages(filter, until) : [];
+      const selected = parseSharedFilter(filter)?.group === null ? retained.messages(filter, last[i] as number) : [];
       for (const m of selected) {
         if (m !== null) {
-          show(m);
+          to.show(m);
           if (--left === 0) return;
         }
         if (slices.over()) await slices.rest();
-        if (stopped()) return;
+        if (to.isOver) return;
       }
       // Looking it up takes its time, though nothing is found.
       if (slices.over()) await slices.rest();
-      if (stopped()) return;
+      if (to.isOver) return;
     }
   }
 
@@ -283,34 +317,38 @@ export function createPubSub({ broker, plugins, log }: AdminDeps) {
 
     /**
      * Messages as they come, until the returned function is called; those retained before are sent a part at a time, which may go on for a
-     * while. `topics` as in subscribe, each once.
+     * while. `topics` as in subscribe, each once; of many some may be heard before `subscribed` tells that all are.
      * @throws AdminError 108, 115
      */
-    listen(
-      params: PubSubParams,
-      encoding: WantedEncoding,
-      onMessage: (m: LiveMessage) => void,
-    ): { topics: string[]; qos: QoS; stop: () => void } {
+    listen(params: PubSubParams, encoding: WantedEncoding, events: StreamEvents): () => void {
       const topics = filterList(params);
       const qos = readQos(params.qos);
-      const show = (m: Message): void => {
-        const properties = showProperties(m.properties);
-        const { payload, encoding: used } = encodePayload(m.payload, encoding);
-        const shown: LiveMessage = { topic: m.topic, payload, encoding: used, qos: m.qos, retain: m.retain, ts: m.timestamp, from: m.from };
-        onMessage(properties ? { ...shown, properties } : shown);
+      const to: Hearing = {
+        isOver: false,
+        subscribed: events.subscribed,
+        show(m) {
+          const properties = showProperties(m.properties);
+          const { payload, encoding: used } = encodePayload(m.payload, encoding);
+          const shown: LiveMessage = {
+            topic: m.topic,
+            payload,
+            encoding: used,
+            qos: m.qos,
+            retain: m.retain,
+            ts: m.timestamp,
+            from: m.from,
+          };
+          events.message(properties ? { ...shown, properties } : shown);
+        },
       };
-      const client = broker.attach(`$api/${broker.random.hex(8)}`, show);
-      for (const topic of topics) client.subscribe(topic, { qos, nl: false, rap: true, rh: 0, subId: 0 });
-      broker.flush();
-      let stopped = false;
-      showRetained(topics, show, () => stopped).catch((err: unknown) => {
-        log.error("retained messages of an event stream failed", { error: wordsOf(err) });
+      const client = broker.attach(`$api/${broker.random.hex(8)}`, to.show);
+      hear(to, client, topics, qos).catch((err: unknown) => {
+        log.error("the beginning of an event stream failed", { error: wordsOf(err) });
       });
-      const stop = (): void => {
-        stopped = true;
+      return () => {
+        to.isOver = true;
         client.close();
       };
-      return { topics, qos, stop };
     },
   };
 }

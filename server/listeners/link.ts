@@ -63,6 +63,29 @@ export const NOBODY: ChannelLike = {
   onClose() {},
 };
 
+/** A piece of a connection that stands on another link: what it has no part in is the lower one's. */
+export abstract class Layer {
+  channel: ChannelLike = NOBODY;
+
+  constructor(protected readonly link: Link) {}
+
+  probe(): void {
+    this.link.probe();
+  }
+  expectWithin(ms: number, reason: string): void {
+    this.link.expectWithin(ms, reason);
+  }
+  settled(): void {
+    this.link.settled();
+  }
+  because(reason: string): void {
+    this.link.because(reason);
+  }
+  abort(reason: string): void {
+    this.link.abort(reason);
+  }
+}
+
 /** Bytes of a buffer beside the chunk: a header's worth. */
 const BESIDE = 64;
 

@@ -4,7 +4,7 @@
  */
 import { Duplex } from "node:stream";
 import { TLSSocket } from "node:tls";
-import { type ChannelLike, type Link, lightened, NOBODY } from "./link.ts";
+import { type ChannelLike, Layer, type Link, lightened, NOBODY } from "./link.ts";
 import type { TlsMaterial } from "./tls.ts";
 
 /** The stream is given so many bytes at a time, until it says that some wait: what it keeps is counted by nobody. */
@@ -59,20 +59,20 @@ class Records extends Duplex {
   }
 }
 
-export class TlsLayer implements Link, ChannelLike {
-  channel: ChannelLike = NOBODY;
+export class TlsLayer extends Layer implements Link, ChannelLike {
   readonly #records: Records;
   readonly #tls: TLSSocket;
   #ended = false;
 
   constructor(
-    private readonly link: Link,
+    link: Link,
     tls: TlsMaterial,
     alpn: readonly string[],
     /** The handshake is done; verification of the client's certificate is up to the caller. */
     secured: (layer: TlsLayer, socket: TLSSocket) => void,
     failed: (why: string) => void,
   ) {
+    super(link);
     this.#records = new Records(link, () => {
       // The stream also ends itself when the peer does: then there is more to do than to close slowly.
       if (this.#ended) link.end();
@@ -158,20 +158,5 @@ export class TlsLayer implements Link, ChannelLike {
   }
   resume(): void {
     this.#tls.resume();
-  }
-  probe(): void {
-    this.link.probe();
-  }
-  expectWithin(ms: number, reason: string): void {
-    this.link.expectWithin(ms, reason);
-  }
-  settled(): void {
-    this.link.settled();
-  }
-  because(reason: string): void {
-    this.link.because(reason);
-  }
-  abort(reason: string): void {
-    this.link.abort(reason);
   }
 }

@@ -7,7 +7,7 @@ import type { ListenerConfig } from "../config/types.ts";
 import { copyBytes } from "../lib/bytes.ts";
 import type { OriginCheck } from "../lib/origin.ts";
 import { Forwarding } from "./forwarding.ts";
-import { type ChannelLike, copyOf, type Link, lightened, NOBODY } from "./link.ts";
+import { type ChannelLike, copyOf, Layer, type Link, lightened, NOBODY } from "./link.ts";
 import { BINARY, closeFrame, FrameReader, type FrameSink, frameOf, headerSize, PONG, writeHeader } from "./ws_frames.ts";
 import { answerUpgrade, type HttpRefusal, parseRequest, refusalText, type UpgradeRules } from "./ws_request.ts";
 import { Unfinished } from "./ws_unfinished.ts";
@@ -119,8 +119,7 @@ export class WsShared {
 }
 
 /** An open WebSocket: a transport for the channel, whose bytes travel in binary frames. */
-export class WsLink implements Link, ChannelLike, FrameSink {
-  channel: ChannelLike = NOBODY;
+export class WsLink extends Layer implements Link, ChannelLike, FrameSink {
   readonly #reader: FrameReader;
   /** What the kernel has not taken of a header, a control frame or a compressed frame: nothing else may go out before it. */
   #rest: Uint8Array | null = null;
@@ -133,13 +132,14 @@ export class WsLink implements Link, ChannelLike, FrameSink {
   #closing = false;
 
   constructor(
-    private readonly link: Link,
+    link: Link,
     public ip: string,
     public port: number,
     private readonly maxFrame: number,
     private readonly compress: boolean,
     private readonly shared: WsShared,
   ) {
+    super(link);
     this.#reader = new FrameReader(this, maxFrame, compress, shared.unfinished);
   }
 
@@ -328,20 +328,5 @@ export class WsLink implements Link, ChannelLike, FrameSink {
   }
   resume(): void {
     this.link.resume();
-  }
-  probe(): void {
-    this.link.probe();
-  }
-  expectWithin(ms: number, reason: string): void {
-    this.link.expectWithin(ms, reason);
-  }
-  settled(): void {
-    this.link.settled();
-  }
-  because(reason: string): void {
-    this.link.because(reason);
-  }
-  abort(reason: string): void {
-    this.link.abort(reason);
   }
 }

@@ -242,7 +242,7 @@ const ALL: Kind[] = [
 ];
 
 for (const kind of ALL) {
-  (kind.peer === null ? describe : needing(kind.peer, describe))(kind.title, () => {
+  needing(kind.peer, describe)(kind.title, () => {
     let f: Fixture;
     const open = new Set<Wired>();
     const wire = (params: Params = {}, config: Params = {}, keptIn: string | null = null): Wired => {

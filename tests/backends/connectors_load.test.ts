@@ -13,6 +13,7 @@ import { firsts } from "../support/clients_durable.ts";
 import { Installation, type RunningBroker } from "../support/executable.ts";
 import { needing, POSTGRESQL, REDIS } from "../support/peers.ts";
 import { RedisServer } from "../support/redis_servers.ts";
+import { Rest } from "../support/rest.ts";
 import { Postgres } from "../support/servers.ts";
 
 const MIB = 1024 * 1024;
@@ -27,16 +28,7 @@ beforeAll(() => {
 });
 afterAll(() => baomq?.remove());
 
-async function api<T>(method: string, path: string, body?: unknown): Promise<T> {
-  const answer = await fetch(`http://127.0.0.1:${broker.ports.dashboard}/api/v3/${path}`, {
-    method,
-    headers: { authorization: `Basic ${btoa("admin:public")}`, "content-type": "application/json" },
-    ...(body !== undefined && { body: JSON.stringify(body) }),
-  });
-  const { code, data, message } = (await answer.json()) as { code: number; data: T; message?: string };
-  if (code !== 0) throw new Error(`${method} ${path}: ${code} ${message ?? ""}`);
-  return data;
-}
+const { api } = new Rest(() => broker);
 
 type Metrics = RuleRow["actions"][0]["metrics"];
 

@@ -6,22 +6,14 @@ import { join } from "node:path";
 import { connectAsync } from "mqtt";
 import { Installation, type RunningBroker } from "../support/executable.ts";
 import { needing, POSTGRESQL } from "../support/peers.ts";
+import { Rest } from "../support/rest.ts";
 import { Postgres } from "../support/servers.ts";
 import { until } from "../support/until.ts";
 
 let baomq: Installation;
 let broker: RunningBroker;
 
-async function api<T>(method: string, path: string, body?: unknown): Promise<T> {
-  const answer = await fetch(`http://127.0.0.1:${broker.ports.dashboard}/api/v3/${path}`, {
-    method,
-    headers: { authorization: `Basic ${btoa("admin:public")}`, "content-type": "application/json" },
-    ...(body !== undefined && { body: JSON.stringify(body) }),
-  });
-  const { code, data, message } = (await answer.json()) as { code: number; data: T; message?: string };
-  if (code !== 0) throw new Error(`${method} ${path}: ${code} ${message ?? ""}`);
-  return data;
-}
+const { api } = new Rest(() => broker);
 
 async function publish(rows: readonly { n: number; t: number }[], topic = "room/1"): Promise<void> {
   const client = await connectAsync(`mqtt://127.0.0.1:${broker.ports.tcp}`, { clientId: "sensor", protocolVersion: 5 });

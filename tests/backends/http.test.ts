@@ -8,6 +8,7 @@ import { connectPacket, RawClient, until } from "../support/clients.ts";
 import { Installation, type RunningBroker } from "../support/executable.ts";
 import { Nginx } from "../support/nginx.ts";
 import { NGINX, needing } from "../support/peers.ts";
+import { Rest } from "../support/rest.ts";
 import { mostDuring } from "../support/sockets.ts";
 import { whenAway, whenFar } from "./away.ts";
 
@@ -82,7 +83,7 @@ afterAll(async () => {
   await proxy.stop(true);
   await baomq.remove();
   expect(code).toBe(0);
-  expect(broker.log.split("\n").filter((line) => /\[(error|critical)\]/.test(line))).toEqual([]);
+  expect(broker.complaints).toEqual([]);
   expect(broker.log).not.toContain("s3cret");
 });
 beforeEach(() => {
@@ -90,16 +91,9 @@ beforeEach(() => {
   answers = { "/auth": () => ok(), "/super": () => new Response("", { status: 403 }), "/acl": () => ok() };
 });
 
-async function api<T>(method: string, path: string, body?: unknown): Promise<T> {
-  const answer = await fetch(`http://127.0.0.1:${broker.ports.dashboard}/api/v3/nodes/emqx@127.0.0.1/${path}`, {
-    method,
-    headers: { authorization: `Basic ${btoa("admin:public")}`, "content-type": "application/json" },
-    ...(body !== undefined && { body: JSON.stringify(body) }),
-  });
-  const { code, data, message } = (await answer.json()) as { code: number; data: T; message?: string };
-  expect([code, message]).toEqual([0, undefined]);
-  return data;
-}
+const rest = new Rest(() => broker);
+/** Of this node. */
+const api = <T>(method: string, path: string, body?: unknown): Promise<T> => rest.api<T>(method, `nodes/emqx@127.0.0.1/${path}`, body);
 const status = async (): Promise<PluginStatus> =>
   (await api<{ name: string; status: PluginStatus }[]>("GET", "plugins")).find((p) => p.name === NAME)?.status as PluginStatus;
 
@@ -373,9 +367,7 @@ test("what is told of it: the request, its fields without the password, the answ
 
 test("figures for Prometheus, and the words of the command line", async () => {
   expect(await code("joe", "s3cret")).toBe(0);
-  const answer = await fetch(`http://127.0.0.1:${broker.ports.dashboard}/api/v3/prometheus/metrics`, {
-    headers: { authorization: `Basic ${btoa("admin:public")}` },
-  });
+  const answer = await rest.ask("GET", "prometheus/metrics");
   const lines = (await answer.text()).split("\n");
   const labels = `plugin="${NAME}",server="HTTP service at http://127.0.0.1:${service.port}"`;
   expect(lines).toContain(`baomq_plugin_server_up{${labels}} 1`);

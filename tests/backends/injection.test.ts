@@ -4,11 +4,11 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { AuthKit } from "../support/auth_kit.ts";
+import { AUTH, type AuthPlugin, redisWithUsers, startWithUsers } from "../support/auth_servers.ts";
 import { connectPacket, RawClient } from "../support/clients.ts";
 import { MongoTwin } from "../support/mongo_server.ts";
 import { OddNames } from "../support/odd_names.ts";
-import { MARIADB, needing, type Peer, POSTGRESQL, REDIS, SLAPD } from "../support/peers.ts";
-import { RedisServer } from "../support/redis_servers.ts";
+import { needing } from "../support/peers.ts";
 import { MariaDb, Postgres, type SqlDatabase } from "../support/servers.ts";
 import { directory, ldapEntry } from "../support/slapd.ts";
 
@@ -24,11 +24,7 @@ interface Made {
   isWhole(): boolean;
 }
 
-interface Kind {
-  plugin: string;
-  prefix: string;
-  /** null = nobody else's program. */
-  peer: Peer | null;
+interface Kind extends AuthPlugin {
   /** Settings with which the user is looked for by that. null = the user name alone can be looked for. */
   by: ((variable: Variable) => Lines) | null;
   /** Settings with which the same is asked in other forms. */
@@ -77,21 +73,13 @@ const FORBIDDEN = [
   "\tu1",
 ];
 
-const sql = (plugin: string, prefix: string, peer: Peer, create: () => SqlDatabase): Kind => ({
-  plugin,
-  prefix,
-  peer,
+const sql = (plugin: AuthPlugin, create: () => SqlDatabase): Kind => ({
+  ...plugin,
   by: (variable) => ({ auth_query: `select password from mqtt_user where username = '${variable}' limit 1` }),
   forms: [{}],
   async make() {
     const db = create();
-    await db.start();
-    db.run("create database mqtt");
-    const rows = Object.entries(USERS).map(([name, password]) => `('${name}', '${password}', 0)`);
-    db.run(
-      `create table mqtt_user (username varchar(100), password varchar(100), is_superuser int); insert into mqtt_user values ${rows.join(", ")}`,
-      "mqtt",
-    );
+    await startWithUsers(db, USERS);
     return {
       server: db,
       lines: { server: `127.0.0.1:${db.port}`, username: db.user, password: db.password, password_hash: "plain" },
@@ -125,18 +113,14 @@ function webService() {
 }
 
 const KINDS: readonly Kind[] = [
-  sql("emqx_auth_pgsql", "auth.pgsql", POSTGRESQL, () => new Postgres()),
-  sql("emqx_auth_mysql", "auth.mysql", MARIADB, () => new MariaDb()),
+  sql(AUTH.pgsql, () => new Postgres()),
+  sql(AUTH.mysql, () => new MariaDb()),
   {
-    plugin: "emqx_auth_redis",
-    prefix: "auth.redis",
-    peer: REDIS,
+    ...AUTH.redis,
     by: (variable) => ({ auth_cmd: `HMGET mqtt_user:${variable} password` }),
     forms: [{}],
     async make() {
-      const redis = new RedisServer();
-      await redis.start();
-      for (const [name, password] of Object.entries(USERS)) redis.run("HSET", `mqtt_user:${name}`, "password", password);
+      const redis = await redisWithUsers(USERS);
       return {
         server: redis,
         lines: { server: `127.0.0.1:${redis.port}`, password: redis.password },
@@ -146,9 +130,7 @@ const KINDS: readonly Kind[] = [
     },
   },
   {
-    plugin: "emqx_auth_ldap",
-    prefix: "auth.ldap",
-    peer: SLAPD,
+    ...AUTH.ldap,
     by: null,
     forms: [{}],
     async make() {
@@ -164,9 +146,7 @@ const KINDS: readonly Kind[] = [
     },
   },
   {
-    plugin: "emqx_auth_mongo",
-    prefix: "auth.mongo",
-    peer: null,
+    ...AUTH.mongo,
     by: (variable) => ({ "auth_query.selector": `username=${variable}` }),
     forms: [{}],
     async make() {
@@ -182,9 +162,7 @@ const KINDS: readonly Kind[] = [
     },
   },
   {
-    plugin: "emqx_auth_http",
-    prefix: "auth.http",
-    peer: null,
+    ...AUTH.http,
     by: (variable) => ({ "auth_req.params": `name=${variable},password=%P` }),
     forms: [{}, { content_type: "json" }, { "auth_req.method": "get" }],
     async make() {
@@ -210,8 +188,7 @@ afterAll(() => certs.remove());
 const shown = (name: string): string => name.slice(0, 40);
 
 for (const kind of KINDS) {
-  const grouped = kind.peer === null ? describe : needing(kind.peer, describe);
-  grouped(kind.plugin, () => {
+  needing(kind.peer, describe)(kind.plugin, () => {
     const { plugin, prefix, by, forms } = kind;
     const kit = new AuthKit(plugin, prefix);
     let made: Made;

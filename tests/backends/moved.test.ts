@@ -4,8 +4,8 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { AuthKit } from "../support/auth_kit.ts";
-import { MARIADB, needing, type Peer, POSTGRESQL, REDIS } from "../support/peers.ts";
-import { RedisServer } from "../support/redis_servers.ts";
+import { AUTH, type AuthPlugin, redisWithUsers, startWithUsers } from "../support/auth_servers.ts";
+import { needing } from "../support/peers.ts";
 import { Relay } from "../support/relay.ts";
 import { MariaDb, Postgres, type SqlDatabase } from "../support/servers.ts";
 import { until } from "../support/until.ts";
@@ -23,29 +23,20 @@ interface Made {
   allow(allowed: boolean): void;
 }
 
-interface Kind {
-  plugin: string;
-  prefix: string;
-  /** null = nobody else's program. */
-  peer: Peer | null;
+interface Kind extends AuthPlugin {
   /** Its driver closes what nobody asks any more; else the runtime keeps connections for a while. */
   closes: boolean;
   make(): Promise<Made>;
 }
 
-const sql = (plugin: string, prefix: string, peer: Peer, create: () => SqlDatabase): Kind => ({
-  plugin,
-  prefix,
-  peer,
+const sql = (plugin: AuthPlugin, create: () => SqlDatabase): Kind => ({
+  ...plugin,
   closes: true,
   async make() {
     const db = create();
-    await db.start();
-    db.run("create database mqtt");
+    await startWithUsers(db, { u1: "p1" });
     db.run(
-      `create table mqtt_user (username varchar(99), password varchar(99), is_superuser int);
-       create table mqtt_acl (allow int, ipaddr varchar(60), username varchar(99), clientid varchar(99), access int, topic varchar(99));
-       insert into mqtt_user values ('u1', 'p1', 0);
+      `create table mqtt_acl (allow int, ipaddr varchar(60), username varchar(99), clientid varchar(99), access int, topic varchar(99));
        insert into mqtt_acl values (1, null, 'u1', null, 3, 'pub/#'), (1, null, 'u1', null, 3, 'own/#');`,
       "mqtt",
     );
@@ -60,17 +51,13 @@ const sql = (plugin: string, prefix: string, peer: Peer, create: () => SqlDataba
 });
 
 const KINDS: readonly Kind[] = [
-  sql("emqx_auth_pgsql", "auth.pgsql", POSTGRESQL, () => new Postgres()),
-  sql("emqx_auth_mysql", "auth.mysql", MARIADB, () => new MariaDb()),
+  sql(AUTH.pgsql, () => new Postgres()),
+  sql(AUTH.mysql, () => new MariaDb()),
   {
-    plugin: "emqx_auth_redis",
-    prefix: "auth.redis",
-    peer: REDIS,
+    ...AUTH.redis,
     closes: true,
     async make() {
-      const redis = new RedisServer();
-      await redis.start();
-      redis.run("HSET", "mqtt_user:u1", "password", "p1");
+      const redis = await redisWithUsers({ u1: "p1" });
       redis.run("HSET", "mqtt_acl:u1", "pub/#", "3", "own/#", "3");
       return {
         port: redis.port,
@@ -82,9 +69,7 @@ const KINDS: readonly Kind[] = [
     },
   },
   {
-    plugin: "emqx_auth_http",
-    prefix: "auth.http",
-    peer: null,
+    ...AUTH.http,
     closes: false,
     async make() {
       let isAllowed = true;
@@ -116,8 +101,7 @@ const KINDS: readonly Kind[] = [
 ];
 
 for (const kind of KINDS) {
-  const grouped = kind.peer === null ? describe : needing(kind.peer, describe);
-  grouped(kind.plugin, () => {
+  needing(kind.peer, describe)(kind.plugin, () => {
     const kit = new AuthKit(kind.plugin, kind.prefix);
     const { client, code, may } = kit;
     let made: Made;

@@ -1,9 +1,10 @@
 /** Nodes that start while the server is away that one of their plugins asks, or takes connections and says nothing; in the executable, with real servers. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { AuthKit } from "../support/auth_kit.ts";
+import { AUTH, type AuthPlugin, startWithUsers } from "../support/auth_servers.ts";
 import { until } from "../support/clients.ts";
 import { Nginx } from "../support/nginx.ts";
-import { NGINX, needing, type Peer, POSTGRESQL, REDIS } from "../support/peers.ts";
+import { NGINX, needing } from "../support/peers.ts";
 import { RedisServer } from "../support/redis_servers.ts";
 import { Postgres, type Server } from "../support/servers.ts";
 import { SilentServer } from "../support/sockets.ts";
@@ -16,35 +17,23 @@ interface Away {
   secrets: string[];
 }
 
-interface Kind {
-  plugin: string;
-  prefix: string;
-  peer: Peer;
+interface Kind extends AuthPlugin {
   make(): Promise<Away>;
 }
 
 const KINDS: Kind[] = [
   {
-    plugin: "emqx_auth_pgsql",
-    prefix: "auth.pgsql",
-    peer: POSTGRESQL,
+    ...AUTH.pgsql,
     async make() {
       const db = new Postgres();
-      await db.start();
-      db.run("create database mqtt");
-      db.run(
-        "create table mqtt_user (username text, password text, is_superuser boolean default false); insert into mqtt_user values ('u1', 'p1');",
-        "mqtt",
-      );
+      await startWithUsers(db, { u1: "p1" });
       await db.stop();
       const account = { username: db.user, password: db.password };
       return { server: db, lines: { ...account, server: `127.0.0.1:${db.port}`, password_hash: "plain" }, secrets: [db.password] };
     },
   },
   {
-    plugin: "emqx_auth_redis",
-    prefix: "auth.redis",
-    peer: REDIS,
+    ...AUTH.redis,
     async make() {
       const redis = new RedisServer();
       redis.seeded = () => void redis.run("HSET", "mqtt_user:u1", "password", "p1");
@@ -52,8 +41,7 @@ const KINDS: Kind[] = [
     },
   },
   {
-    plugin: "emqx_auth_http",
-    prefix: "auth.http",
+    ...AUTH.http,
     peer: NGINX,
     async make() {
       const nginx = new Nginx();

@@ -7,10 +7,11 @@ import { createHash } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { AuthKit } from "../support/auth_kit.ts";
+import { AUTH, type AuthPlugin } from "../support/auth_servers.ts";
 import { Certificates } from "../support/certificates.ts";
 import { MongoTwin } from "../support/mongo_server.ts";
 import { Nginx } from "../support/nginx.ts";
-import { NGINX, needing, type Peer, REDIS, SLAPD } from "../support/peers.ts";
+import { NGINX, needing } from "../support/peers.ts";
 import { RedisCluster, RedisSentinels, type RedisTls } from "../support/redis_servers.ts";
 import { directory, ldapEntry } from "../support/slapd.ts";
 import { until } from "../support/until.ts";
@@ -25,12 +26,8 @@ interface Made {
   secrets: string[];
 }
 
-interface Kind {
+interface Kind extends AuthPlugin {
   title: string;
-  plugin: string;
-  prefix: string;
-  /** null = a twin. */
-  peer: Peer | null;
   /** Of the keys about files. */
   files: string;
   ways: readonly string[];
@@ -47,12 +44,13 @@ const REFUSES = /(?:it does not take our certificate, or there is none|it closes
 const [ours, strangers] = [pair(), pair()];
 const redisTls = ({ ca, server }: Certificates): RedisTls => ({ ...server, ca: ca.cert });
 
+/** By sentinels, and as a cluster. */
+const REDIS = { ...AUTH.redis, files: "ssl", password: "p1", wrong: "no", refuses: REFUSES };
+
 const KINDS: readonly Kind[] = [
   {
     title: "a directory",
-    plugin: "emqx_auth_ldap",
-    prefix: "auth.ldap",
-    peer: SLAPD,
+    ...AUTH.ldap,
     files: "ssl",
     ways: ["ldaps", "StartTLS"],
     password: "public",
@@ -71,9 +69,7 @@ const KINDS: readonly Kind[] = [
   },
   {
     title: "MongoDB (the twin)",
-    plugin: "emqx_auth_mongo",
-    prefix: "auth.mongo",
-    peer: null,
+    ...AUTH.mongo,
     files: "ssl_opts",
     ways: ["alone"],
     password: "p1",
@@ -90,8 +86,7 @@ const KINDS: readonly Kind[] = [
   },
   {
     title: "keys from a URL",
-    plugin: "emqx_auth_jwt",
-    prefix: "auth.jwt",
+    ...AUTH.jwt,
     peer: NGINX,
     files: "jwks.ssl",
     ways: ["alone"],
@@ -108,15 +103,9 @@ const KINDS: readonly Kind[] = [
     },
   },
   {
+    ...REDIS,
     title: "Redis by sentinels",
-    plugin: "emqx_auth_redis",
-    prefix: "auth.redis",
-    peer: REDIS,
-    files: "ssl",
     ways: ["sentinels"],
-    password: "p1",
-    wrong: "no",
-    refuses: REFUSES,
     async make(certs) {
       const redis = new RedisSentinels(redisTls(certs));
       await redis.start();
@@ -129,15 +118,9 @@ const KINDS: readonly Kind[] = [
     },
   },
   {
+    ...REDIS,
     title: "a Redis cluster",
-    plugin: "emqx_auth_redis",
-    prefix: "auth.redis",
-    peer: REDIS,
-    files: "ssl",
     ways: ["cluster"],
-    password: "p1",
-    wrong: "no",
-    refuses: REFUSES,
     async make(certs) {
       const redis = new RedisCluster(redisTls(certs));
       await redis.start();
@@ -149,8 +132,7 @@ const KINDS: readonly Kind[] = [
 ];
 
 for (const kind of KINDS) {
-  const grouped = kind.peer === null ? describe : needing(kind.peer, describe);
-  grouped(kind.title, () => {
+  needing(kind.peer, describe)(kind.title, () => {
     const { plugin, prefix, files, password, wrong, refuses } = kind;
     const kit = new AuthKit(plugin, prefix);
     const { code, status } = kit;

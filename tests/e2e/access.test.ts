@@ -6,6 +6,7 @@ import { join } from "node:path";
 import mqttPacket from "mqtt-packet";
 import { connectPacket, RawClient, until } from "../support/clients.ts";
 import { Installation, type RunningBroker } from "../support/executable.ts";
+import { Rest } from "../support/rest.ts";
 
 const KIB_PER_MB = 1024;
 
@@ -17,7 +18,7 @@ beforeAll(() => {
 afterAll(() => baomq.remove());
 afterEach(async () => {
   expect(await broker.stop()).toBe(0);
-  expect(broker.log.split("\n").filter((line) => /\[(error|critical)\]/.test(line))).toEqual([]);
+  expect(broker.complaints).toEqual([]);
 });
 
 async function start(data: string, set: Record<string, string> = {}, memoryGroup?: string): Promise<number> {
@@ -34,15 +35,10 @@ async function ctl(...words: string[]): Promise<void> {
   expect(`${stdout}${stderr} ${code}`).toEndWith(" 0");
 }
 
+const { ask, api } = new Rest(() => broker);
 /** One of the node's figures. */
-async function api<T>(path: string): Promise<T> {
-  const answer = await fetch(`http://127.0.0.1:${broker.ports.dashboard}/api/v3/${path}`, {
-    headers: { authorization: `Basic ${btoa("admin:public")}` },
-  });
-  return ((await answer.json()) as { data: T }).data;
-}
 const metric = async (name: string): Promise<number> => {
-  const [row] = await api<{ extra: Record<string, number> }[]>("metrics/");
+  const [row] = await api<{ extra: Record<string, number> }[]>("GET", "metrics/");
   return row?.extra[name] ?? 0;
 };
 
@@ -134,7 +130,7 @@ describe("memory", () => {
     // In its group from the start: a limit that changes while the broker runs is seen within a minute.
     if (grouped) writeFileSync(join(GROUP, "memory.limit_in_bytes"), String(300 * 1024 * 1024));
     const port = grouped ? await start("memory", {}, GROUP) : await start("memory", { "node.memory_limit": "300MB" });
-    const limit = async (): Promise<unknown> => (await api<Record<string, unknown>>("nodes/emqx@127.0.0.1")).memory_limit;
+    const limit = async (): Promise<unknown> => (await api<Record<string, unknown>>("GET", "nodes/emqx@127.0.0.1")).memory_limit;
     await until(async () => (await limit()) === 300 * 1024 * 1024, "the limit is seen");
     for (let i = 0; i < 20; i++) {
       const c = await RawClient.connected(port, `away${i}`, 4, { clean: false });
@@ -143,7 +139,7 @@ describe("memory", () => {
     }
     const publishers = await Promise.all(Array.from({ length: 4 }, (_, i) => RawClient.connected(port, `p${i}`)));
     const alarmed = async (): Promise<boolean> => {
-      const [row] = await api<{ alarms: { id: string; desc: string }[] }[]>("alarms/present");
+      const [row] = await api<{ alarms: { id: string; desc: string }[] }[]>("GET", "alarms/present");
       return row?.alarms.some((a) => a.id === "node_memory_high_watermark") === true;
     };
     let acknowledged = 0;
@@ -172,7 +168,7 @@ describe("memory", () => {
     await until(passed, "it goes on");
     // While it is being filled: what is measured falls when the runtime gives back what nobody needs, and rises again.
     await until(async () => {
-      const node = await api<Record<string, number | string>>("nodes/emqx@127.0.0.1");
+      const node = await api<Record<string, number | string>>("GET", "nodes/emqx@127.0.0.1");
       const kept = Number(node.memory_queues) + Number(node.memory_retained);
       return node.memory_limit === 300 * 1024 * 1024 && node.memory_level !== "normal" && kept > 50 * 1024 * 1024 && (await alarmed());
     }, "the alarm, and what holds the memory");
@@ -189,13 +185,9 @@ describe("memory", () => {
     expect(await metric("retained/refused/memory")).toBeGreaterThan(0);
     // The sessions come, empty their queues, and there is memory again.
     for (let i = 0; i < 20; i++) (await RawClient.connected(port, `away${i}`)).drop();
-    const text = await (
-      await fetch(`http://127.0.0.1:${broker.ports.dashboard}/api/v3/prometheus/metrics`, {
-        headers: { authorization: `Basic ${btoa("admin:public")}` },
-      })
-    ).text();
+    const text = await (await ask("GET", "prometheus/metrics")).text();
     expect(text).toContain("baomq_memory_queues_bytes 0\n");
-    const back = async (): Promise<boolean> => (await api<Record<string, string>>("nodes/emqx@127.0.0.1")).memory_level === "normal";
+    const back = async (): Promise<boolean> => (await api<Record<string, string>>("GET", "nodes/emqx@127.0.0.1")).memory_level === "normal";
     await until(back, "the memory is given back");
     (await RawClient.connected(port, "new")).drop();
     for (const c of publishers) c.drop();

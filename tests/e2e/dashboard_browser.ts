@@ -1,5 +1,5 @@
 /** A headless Chromium on the dashboard of a running broker, and what a person does in it, in few words. */
-
+import { expect } from "bun:test";
 import { readFileSync } from "node:fs";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
 import { CHROMIUM } from "../support/peers.ts";
@@ -103,6 +103,19 @@ export async function faults(page: Page): Promise<string[]> {
 
 /** Px by which the page is wider than the screen. */
 export const tooWide = (page: Page): Promise<number> => page.evaluate(() => Math.max(0, document.documentElement.scrollWidth - innerWidth));
+
+/** As it stands now, on a phone in the dark and on a screen in daylight: nothing wrong for axe, nothing wider than the screen. */
+export async function looksWell(page: Page): Promise<void> {
+  for (const [width, theme] of [
+    [375, "dark"],
+    [1440, "light"],
+  ] as const) {
+    await page.setViewportSize({ width, height: 900 });
+    await page.emulateMedia({ colorScheme: theme });
+    await page.waitForFunction((wanted) => document.documentElement.dataset.theme === wanted, theme);
+    expect({ width, faults: await faults(page), wide: await tooWide(page) }).toEqual({ width, faults: [], wide: 0 });
+  }
+}
 
 export async function go(page: Page, path: string): Promise<void> {
   await page.evaluate((p) => {

@@ -1,21 +1,18 @@
 /** The web hook's rules on its page, in a browser: what the service is told of is chosen, checked as one types, saved, and is what it is told of. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import type { Locator, Page } from "playwright-core";
-import { Installation, type RunningBroker } from "../support/executable.ts";
 import { CHROMIUM, needing } from "../support/peers.ts";
 import { until } from "../support/until.ts";
-import { faults, go, PASSWORD, Surfer, toast, tooWide } from "./dashboard_browser.ts";
+import { go, looksWell, toast } from "./dashboard_browser.ts";
+import { DashboardKit } from "./dashboard_kit.ts";
 
 const PAGE = "plugins/emqx%40127.0.0.1/emqx_web_hook";
 const CONNECTED = "web.hook.rule.client.connected.1";
 const PUBLISH = "web.hook.rule.message.publish.1";
 
 needing(CHROMIUM, describe)("the rules of the web hook", () => {
-  let baomq: Installation;
-  let broker: RunningBroker;
-  let surfer: Surfer;
+  const kit = new DashboardKit();
+  const { api } = kit.rest;
   let page: Page;
   const told: { action: string; topic?: string }[] = [];
   const service = Bun.serve({
@@ -27,19 +24,8 @@ needing(CHROMIUM, describe)("the rules of the web hook", () => {
     },
   });
 
-  async function api<T>(method: string, path: string, body?: unknown, password = PASSWORD): Promise<T> {
-    const answer = await fetch(`http://127.0.0.1:${broker.ports.dashboard}/api/v3/${path}`, {
-      method,
-      headers: { authorization: `Basic ${btoa(`admin:${password}`)}`, "content-type": "application/json" },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-    });
-    return ((await answer.json()) as { data: T }).data;
-  }
   /** What the API says of a rule. */
-  const stored = async (key: string): Promise<{ value: string; origin: string } | undefined> => {
-    const rows = await api<{ key: string; value: string; origin: string }[]>("GET", "nodes/emqx@127.0.0.1/plugin_configs/emqx_web_hook");
-    return rows.find((r) => r.key === key);
-  };
+  const stored = (key: string) => kit.setting("emqx_web_hook", key);
   const card = (): Locator => page.getByRole("region", { name: "What the service is told" });
   const hook = (name: string): Locator => card().getByRole("group", { name });
   const heading = (text: string): Promise<void> => card().locator("header").getByText(text, { exact: true }).waitFor();
@@ -49,38 +35,20 @@ needing(CHROMIUM, describe)("the rules of the web hook", () => {
     // The next one is another one.
     await page.locator(".toast", { hasText: "Settings saved" }).getByRole("button", { name: "Close" }).click();
   };
-  async function looksWell(): Promise<void> {
-    for (const [width, theme] of [
-      [375, "dark"],
-      [1440, "light"],
-    ] as const) {
-      await page.setViewportSize({ width, height: 900 });
-      await page.emulateMedia({ colorScheme: theme });
-      await page.waitForFunction((wanted) => document.documentElement.dataset.theme === wanted, theme);
-      expect({ width, faults: await faults(page), wide: await tooWide(page) }).toEqual({ width, faults: [], wide: 0 });
-    }
-  }
 
   beforeAll(async () => {
-    baomq = new Installation();
-    mkdirSync(join(baomq.dir, "etc/plugins"), { recursive: true });
-    writeFileSync(
-      join(baomq.dir, "etc/plugins/emqx_web_hook.conf"),
-      `web.hook.api.url = http://127.0.0.1:${service.port}/\n${CONNECTED} = {"action": "on_client_connected"}\n`,
-    );
-    broker = await baomq.start({ set: { "web.hook.rule.session.created.1": '{"action": "on_session_created"}' } });
-    await api("PUT", "change_pwd/admin", { old_pwd: "public", new_pwd: PASSWORD }, "public");
-    await api("PUT", "plugins/emqx_web_hook/load");
-    surfer = await Surfer.open(broker.ports.dashboard);
-    page = await surfer.inside();
+    const lines = `web.hook.api.url = http://127.0.0.1:${service.port}/\n${CONNECTED} = {"action": "on_client_connected"}\n`;
+    await kit.start({
+      files: { "etc/plugins/emqx_web_hook.conf": lines },
+      set: { "web.hook.rule.session.created.1": '{"action": "on_session_created"}' },
+      plugins: ["emqx_web_hook"],
+    });
+    page = await kit.surfer.inside();
     await go(page, PAGE);
   });
   afterAll(async () => {
-    await surfer.close();
-    expect(await broker.stop()).toBe(0);
+    await kit.stop();
     await service.stop(true);
-    await baomq.remove();
-    expect(surfer.problems).toEqual([]);
   });
 
   test("eleven hooks, of which two have rules; one that is set at the start of the node stays", async () => {
@@ -91,7 +59,7 @@ needing(CHROMIUM, describe)("the rules of the web hook", () => {
     expect([await file.getByRole("switch").isChecked(), await flag.getByRole("switch").isChecked()]).toEqual([true, true]);
     expect(await flag.getByRole("switch").isDisabled()).toBe(true);
     await hook("A client has gone").getByText("not told", { exact: true }).waitFor();
-    await looksWell();
+    await looksWell(page);
   });
 
   test("topics: checked as one types, not saved while one is none, then told of those and of no others", async () => {
@@ -106,7 +74,7 @@ needing(CHROMIUM, describe)("the rules of the web hook", () => {
       "true",
       await wrong.getAttribute("id"),
     ]);
-    await looksWell();
+    await looksWell(page);
     // The API says no, too, and the field is where one is.
     await page.locator(".save-bar button[type=submit]").click();
     await field.and(page.locator(":focus")).waitFor();

@@ -1,9 +1,9 @@
 /** Every page of the dashboard in both themes, both languages and at phone width: drawn, no wider than the screen, no serious axe fault. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { jsClient } from "../support/clients.ts";
-import { Installation, type RunningBroker } from "../support/executable.ts";
 import { CHROMIUM, needing } from "../support/peers.ts";
-import { faults, go, type Look, PASSWORD, Surfer, tooWide } from "./dashboard_browser.ts";
+import { faults, go, type Look, PASSWORD, tooWide } from "./dashboard_browser.ts";
+import { DashboardKit } from "./dashboard_kit.ts";
 
 const PAGES = [
   "",
@@ -53,23 +53,16 @@ const LOOKS: Required<Look>[] = [
 ];
 
 needing(CHROMIUM, describe)("dashboard pages", () => {
-  let baomq: Installation;
-  let broker: RunningBroker;
-  let surfer: Surfer;
+  const kit = new DashboardKit();
+  const { api } = kit.rest;
   let client: Awaited<ReturnType<typeof jsClient>>["client"];
   /** Takes nothing: whatever it is told is a dead letter. */
   const service = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response("no such device", { status: 400 }) });
   const told = `http://127.0.0.1:${service.port}/told`;
 
   beforeAll(async () => {
-    baomq = new Installation();
-    broker = await baomq.start();
-    const auth = { authorization: `Basic ${btoa("admin:public")}` };
-    const body = JSON.stringify({ old_pwd: "public", new_pwd: PASSWORD });
-    await fetch(`http://127.0.0.1:${broker.ports.dashboard}/api/v3/change_pwd/admin`, { method: "PUT", headers: auth, body });
+    await kit.start();
     // Nobody answers it: what the page says of a server that is down.
-    const page = `http://127.0.0.1:${broker.ports.dashboard}/api/v3`;
-    const admin = { authorization: `Basic ${btoa(`admin:${PASSWORD}`)}` };
     const down = {
       "auth.http.auth_req": "http://127.0.0.1:1/a",
       "auth.http.super_req": "",
@@ -80,10 +73,8 @@ needing(CHROMIUM, describe)("dashboard pages", () => {
       ["plugins/emqx_auth_http/load", {}],
       ["nodes/emqx@127.0.0.1/plugin_configs/emqx_web_hook", { "web.hook.api.url": told }],
       ["plugins/emqx_web_hook/load", {}],
-    ] as const) {
-      const answer = await fetch(`${page}/${path}`, { method: "PUT", headers: admin, body: JSON.stringify(json) });
-      expect(await answer.json()).toMatchObject({ code: 0 });
-    }
+    ] as const)
+      await api("PUT", path, json);
     // What a rule's page says of one that works and one event that it could not look at.
     const rule = {
       id: "page:1",
@@ -102,29 +93,22 @@ needing(CHROMIUM, describe)("dashboard pages", () => {
       { name: "page", type: "web_hook", config: { url: told, headers: { "X-Auth": "s3cret" } } },
       { name: "page", type: "file", config: { path: "page.jsonl" } },
     ];
-    const imported = await fetch(`${page}/rules_import`, {
-      method: "POST",
-      headers: { ...admin, "content-type": "application/json" },
-      body: JSON.stringify({ version: 1, resources, rules: [rule, refused] }),
-    });
-    expect(await imported.json()).toMatchObject({ code: 0, data: { applied: true } });
-    ({ client } = await jsClient(`mqtt://127.0.0.1:${broker.ports.tcp}`, { clientId: "page-client" }));
+    expect(await api("POST", "rules_import", { version: 1, resources, rules: [rule, refused] })).toMatchObject({ applied: true });
+    ({ client } = await jsClient(`mqtt://127.0.0.1:${kit.broker.ports.tcp}`, { clientId: "page-client" }));
     await client.subscribeAsync("a/b", { qos: 1 });
     await client.publishAsync("a/kept", "1", { retain: true, qos: 1 });
     await client.publishAsync("page/a", '{"t": 31}', { qos: 1 });
     await client.publishAsync("page/a", "no json", { qos: 1 });
-    surfer = await Surfer.open(broker.ports.dashboard);
   });
   afterAll(async () => {
     client.end(true);
-    await surfer.close();
-    await broker.stop();
+    await kit.stop();
     await service.stop(true);
-    await baomq.remove();
   });
 
   for (const look of LOOKS)
     test(`${look.theme}, ${look.lang}, ${look.width} px`, async () => {
+      const { surfer } = kit;
       const page = await surfer.visit(look);
       expect(await faults(page)).toEqual([]);
       await surfer.login(page, "admin", PASSWORD);
@@ -146,11 +130,12 @@ needing(CHROMIUM, describe)("dashboard pages", () => {
     });
 
   test("no page said anything on the console", () => {
-    expect(surfer.problems).toEqual([]);
+    expect(kit.surfer.problems).toEqual([]);
   });
 
   test("strict headers, hashed assets cached for ever, first load small", async () => {
-    const base = `http://127.0.0.1:${broker.ports.dashboard}`;
+    const { surfer } = kit;
+    const base = `http://127.0.0.1:${kit.broker.ports.dashboard}`;
     const index = await fetch(base);
     const csp = index.headers.get("content-security-policy") ?? "";
     expect(csp).not.toContain("unsafe");

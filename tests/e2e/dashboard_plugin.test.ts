@@ -1,52 +1,26 @@
 /** The page of a plugin that keeps strangers out, in a browser: a client is tried, values are refused, come from a file and go back to it. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import type { Locator, Page } from "playwright-core";
-import { Installation, type RunningBroker } from "../support/executable.ts";
 import { CHROMIUM, needing } from "../support/peers.ts";
 import { until } from "../support/until.ts";
-import { agree, faults, go, PASSWORD, Surfer, toast, tooWide } from "./dashboard_browser.ts";
+import { agree, faults, go, looksWell, toast } from "./dashboard_browser.ts";
+import { DashboardKit } from "./dashboard_kit.ts";
 
 const HTTP = "plugins/emqx%40127.0.0.1/emqx_auth_http";
 
 needing(CHROMIUM, describe)("the page of a plugin", () => {
-  let baomq: Installation;
-  let broker: RunningBroker;
-  let surfer: Surfer;
+  const kit = new DashboardKit();
+  const { api } = kit.rest;
   let page: Page;
   /** Lets joe in with "public", and to topics below his name. */
   let service: Bun.Server<undefined>;
 
-  async function api<T>(method: string, path: string, body?: unknown, password = PASSWORD): Promise<T> {
-    const answer = await fetch(`http://127.0.0.1:${broker.ports.dashboard}/api/v3/${path}`, {
-      method,
-      headers: { authorization: `Basic ${btoa(`admin:${password}`)}`, "content-type": "application/json" },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-    });
-    return ((await answer.json()) as { data: T }).data;
-  }
   /** What the API says of a setting. */
-  const stored = async (key: string): Promise<{ value: string; origin: string } | undefined> => {
-    const rows = await api<{ key: string; value: string; origin: string }[]>("GET", "nodes/emqx@127.0.0.1/plugin_configs/emqx_auth_http");
-    return rows.find((r) => r.key === key);
-  };
+  const stored = (key: string) => kit.setting("emqx_auth_http", key);
   const row = (key: string): Locator => page.locator(".setting").filter({ has: page.getByText(key, { exact: true }) });
   const field = (key: string): Locator => page.getByLabel(key, { exact: true });
   const hasFocus = (of: Locator): Promise<void> => of.and(page.locator(":focus")).waitFor();
   const save = (): Promise<void> => page.locator(".save-bar button[type=submit]").click();
-  /** As it stands now, and in the other theme on a phone: nothing wrong for axe, nothing wider than the screen. */
-  async function looksWell(): Promise<void> {
-    for (const [width, theme] of [
-      [375, "dark"],
-      [1440, "light"],
-    ] as const) {
-      await page.setViewportSize({ width, height: 900 });
-      await page.emulateMedia({ colorScheme: theme });
-      await page.waitForFunction((wanted) => document.documentElement.dataset.theme === wanted, theme);
-      expect({ width, faults: await faults(page), wide: await tooWide(page) }).toEqual({ width, faults: [], wide: 0 });
-    }
-  }
 
   beforeAll(async () => {
     service = Bun.serve({
@@ -60,25 +34,17 @@ needing(CHROMIUM, describe)("the page of a plugin", () => {
         return new Response("", { status: yes ? 200 : 403 });
       },
     });
-    baomq = new Installation();
-    mkdirSync(join(baomq.dir, "etc/plugins"), { recursive: true });
     const at = `http://127.0.0.1:${service.port}`;
-    writeFileSync(
-      join(baomq.dir, "etc/plugins/emqx_auth_http.conf"),
-      `auth.http.auth_req = ${at}/auth\nauth.http.acl_req = ${at}/acl\nauth.http.timeout = 2s\n`,
-    );
-    broker = await baomq.start();
-    await api("PUT", "change_pwd/admin", { old_pwd: "public", new_pwd: PASSWORD }, "public");
-    for (const name of ["emqx_auth_http", "emqx_auth_username", "emqx_auth_clientid"]) await api("PUT", `plugins/${name}/load`);
-    surfer = await Surfer.open(broker.ports.dashboard);
-    page = await surfer.inside();
+    const lines = `auth.http.auth_req = ${at}/auth\nauth.http.acl_req = ${at}/acl\nauth.http.timeout = 2s\n`;
+    await kit.start({
+      files: { "etc/plugins/emqx_auth_http.conf": lines },
+      plugins: ["emqx_auth_http", "emqx_auth_username", "emqx_auth_clientid"],
+    });
+    page = await kit.surfer.inside();
   });
   afterAll(async () => {
-    await surfer.close();
+    await kit.stop();
     await service.stop(true);
-    expect(await broker.stop()).toBe(0);
-    await baomq.remove();
-    expect(surfer.problems).toEqual([]);
   });
 
   describe("a client that is tried", () => {
@@ -102,7 +68,7 @@ needing(CHROMIUM, describe)("the page of a plugin", () => {
       await step("authenticate").getByText('username = "joe"').waitFor();
       await ask("wrong", "joe/1");
       await step("authenticate").getByText("denied", { exact: true }).waitFor();
-      await looksWell();
+      await looksWell(page);
     });
 
     test("with what stands on the page, saved or not; a value that is none is marked where it stands", async () => {
@@ -145,7 +111,7 @@ needing(CHROMIUM, describe)("the page of a plugin", () => {
       expect(await page.locator(`[id="${ids[1]}"]`).count()).toBe(1);
     }
     await hasFocus(field("auth.http.timeout"));
-    await looksWell();
+    await looksWell(page);
     await field("auth.http.timeout").fill("3s");
     expect([await row("auth.http.timeout").getByRole("alert").count(), await field("auth.http.pool").getAttribute("aria-invalid")]).toEqual(
       [0, "true"],
@@ -179,7 +145,7 @@ needing(CHROMIUM, describe)("the page of a plugin", () => {
       "true",
       await message.getAttribute("id"),
     ]);
-    await looksWell();
+    await looksWell(page);
     await name.fill("x-from");
     await name.press("Enter");
     await hasFocus(field(key));
@@ -212,7 +178,7 @@ needing(CHROMIUM, describe)("the page of a plugin", () => {
       await dialog.getByLabel("Password", { exact: true }).fill("second");
       await agree(page);
       await toast(page, "Password changed");
-      await looksWell();
+      await looksWell(page);
       const may = async (password: string): Promise<boolean> => {
         const asked = { client_id: "sensor 1", username: "sensor 1", password };
         const { authentication } = await api<{ authentication: { steps: { step: string; verdict: string }[] } }>("POST", "explain", asked);
@@ -254,7 +220,7 @@ needing(CHROMIUM, describe)("the page of a plugin", () => {
     await letters.getByText('"payload":"1"').waitFor();
     await letters.getByLabel("Choose letter 1").check();
     await letters.getByText("1 of 11", { exact: true }).waitFor();
-    await looksWell();
+    await looksWell(page);
     takes = true;
     await letters.getByRole("button", { name: "Send again" }).click();
     await letters.getByText("All 10").waitFor();

@@ -6,11 +6,11 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import type { Locator, Page } from "playwright-core";
 import { jsClient } from "../support/clients.ts";
-import { Installation, type RunningBroker } from "../support/executable.ts";
 import { CHROMIUM, needing, POSTGRESQL } from "../support/peers.ts";
 import { Postgres } from "../support/servers.ts";
 import { until } from "../support/until.ts";
-import { agree, faults, PASSWORD, Surfer, toast, tooWide } from "./dashboard_browser.ts";
+import { agree, faults, toast, tooWide } from "./dashboard_browser.ts";
+import { DashboardKit } from "./dashboard_kit.ts";
 
 /** Deciding, pointing and pressing; a key. [Card, Moran, Newell: The keystroke-level model, 1980] */
 const CLICK_MS = 1350 + 1100 + 200;
@@ -32,10 +32,8 @@ class Hands {
 }
 
 needing(CHROMIUM, needing(POSTGRESQL, describe))("the tour to PostgreSQL", () => {
-  let baomq: Installation;
-  let broker: RunningBroker;
+  const kit = new DashboardKit();
   let db: Postgres;
-  let surfer: Surfer;
   let page: Page;
   let device: Awaited<ReturnType<typeof jsClient>>["client"];
 
@@ -47,24 +45,14 @@ needing(CHROMIUM, needing(POSTGRESQL, describe))("the tour to PostgreSQL", () =>
 
   beforeAll(async () => {
     db = new Postgres();
-    baomq = new Installation();
-    [broker] = await Promise.all([baomq.start(), db.start()]);
-    await fetch(`http://127.0.0.1:${broker.ports.dashboard}/api/v3/change_pwd/admin`, {
-      method: "PUT",
-      headers: { authorization: `Basic ${btoa("admin:public")}`, "content-type": "application/json" },
-      body: JSON.stringify({ old_pwd: "public", new_pwd: PASSWORD }),
-    });
-    ({ client: device } = await jsClient(`mqtt://127.0.0.1:${broker.ports.tcp}`, { clientId: "s7" }));
-    surfer = await Surfer.open(broker.ports.dashboard);
-    page = await surfer.inside();
+    await Promise.all([kit.start(), db.start()]);
+    ({ client: device } = await jsClient(`mqtt://127.0.0.1:${kit.broker.ports.tcp}`, { clientId: "s7" }));
+    page = await kit.surfer.inside();
   });
   afterAll(async () => {
     device.end(true);
-    await surfer.close();
-    expect(await broker.stop()).toBe(0);
+    await kit.stop();
     await db.remove();
-    await baomq.remove();
-    expect(surfer.problems).toEqual([]);
   });
 
   test("temperature above 30 becomes a row, with a minute and a half of handiwork", async () => {

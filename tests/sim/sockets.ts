@@ -1,5 +1,5 @@
 /** What happens to the sockets of the simulated clients: they come, bring bytes, take bytes, and end. */
-import type { ListenerInfo } from "../../server/core/ports.ts";
+import { testListener } from "../support/zone.ts";
 import { type Client, Conn } from "./conn.ts";
 import { read } from "./model/receive.ts";
 import { ADDRESS, SimTransport } from "./transport.ts";
@@ -8,14 +8,7 @@ import type { World } from "./world.ts";
 /** A new connection of this client's. */
 export function accept(w: World, client: Client): Conn {
   const transport = new SimTransport(ADDRESS, 40_000 + w.conns.length, () => w.model.committed);
-  const listener: ListenerInfo = {
-    protocol: "mqtt:tcp",
-    name: "external",
-    isWebSocket: false,
-    zone: "external",
-    peerCertAsUsername: "",
-    shutdowns: new Map(),
-  };
+  const listener = testListener();
   let conn!: Conn;
   w.event(() => {
     const channel = w.broker.accept(transport, listener, null);

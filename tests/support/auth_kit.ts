@@ -6,12 +6,7 @@ import type { PluginStatus } from "../../server/admin/rows.ts";
 import { plugins } from "../../server/plugins/index.ts";
 import { connectPacket, RawClient, until } from "./clients.ts";
 import { Installation, type RunningBroker } from "./executable.ts";
-
-export interface ApiAnswer<T> {
-  code: number;
-  data: T;
-  message?: string;
-}
+import { type ApiAnswer, Rest } from "./rest.ts";
 
 interface Alarm {
   id: string;
@@ -22,6 +17,7 @@ interface Alarm {
 export class AuthKit {
   #baomq: Installation | null = null;
   #broker: RunningBroker | null = null;
+  readonly #rest = new Rest(() => this.broker);
   /** Of the plugin's file. */
   #lines: Record<string, string> = {};
 
@@ -112,7 +108,7 @@ export class AuthKit {
     const ended = await broker.stop();
     await this.#baomq?.remove();
     expect(ended).toBe(0);
-    expect(broker.log.split("\n").filter((line) => /\[(error|critical)\]/.test(line) && wanted?.test(line) !== true)).toEqual([]);
+    expect(broker.complaints.filter((line) => wanted?.test(line) !== true)).toEqual([]);
     for (const secret of [...secrets, typed]) expect([secret, broker.log.includes(secret)]).toEqual([secret, false]);
   }
 
@@ -123,14 +119,8 @@ export class AuthKit {
   // ---- the API
 
   /** Of this node, unless `path` leads out of it. */
-  api = async <T>(method: string, path: string, body?: unknown): Promise<ApiAnswer<T>> => {
-    const answer = await fetch(`http://127.0.0.1:${this.broker.ports.dashboard}/api/v3/nodes/emqx@127.0.0.1/${path}`, {
-      method,
-      headers: { authorization: `Basic ${btoa("admin:public")}`, "content-type": "application/json" },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-    });
-    return (await answer.json()) as ApiAnswer<T>;
-  };
+  api = <T>(method: string, path: string, body?: unknown): Promise<ApiAnswer<T>> =>
+    this.#rest.answer<T>(method, `nodes/emqx@127.0.0.1/${path}`, body);
   put = async (path: string, body?: unknown): Promise<void> => void expect(await this.api("PUT", path, body)).toMatchObject({ code: 0 });
   status = async (): Promise<PluginStatus> => {
     const { data } = await this.api<{ name: string; status: PluginStatus }[]>("GET", "plugins");

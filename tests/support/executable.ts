@@ -99,6 +99,11 @@ export class RunningBroker {
     return Number(readFileSync(`/proc/${this.pid}/schedstat`, "utf8").split(" ")[0]) / 1e6;
   }
 
+  /** Lines of its log that tell of an error. */
+  get complaints(): string[] {
+    return this.log.split("\n").filter((line) => /\[(error|critical)\]/.test(line));
+  }
+
   /** Ask it to stop; its exit code. */
   async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<number> {
     this.child.kill(signal);

@@ -156,11 +156,11 @@ export function missingWords(missing: readonly (Need | Peer)[], isGate: boolean)
 export const isGate = (): boolean => Boolean(process.env.CI);
 
 /**
- * `test` or `describe` for what needs something of the machine. Where that is missing, its `skip`: a developer may lack it. Where the gate is decided
+ * `test` or `describe` for what needs something of the machine; null = nothing. Where that is missing, its `skip`: a developer may lack it. Where the gate is decided
  * nobody may: in its place there is one test that fails, and says how to come by it.
  */
-export function needing<T extends { skip: T }>(need: Need | Peer, run: T): T {
-  if (need.find() !== null) return run;
+export function needing<T extends { skip: T }>(need: Need | Peer | null, run: T): T {
+  if (need === null || need.find() !== null) return run;
   if (!isGate() || need.isRight === true) return run.skip;
   const fails = (name: string): void =>
     test(name, () => {

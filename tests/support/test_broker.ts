@@ -12,7 +12,7 @@ import type { Alarms } from "../../server/core/watch/alarms.ts";
 import type { Metrics } from "../../server/core/watch/metrics.ts";
 import type { MonoMs, WallMs } from "../../server/lib/time.ts";
 import { memoryStore } from "./memory_store.ts";
-import { testNode, testZone } from "./zone.ts";
+import { testListener, testNode, testZone } from "./zone.ts";
 
 /** Two hands that move together, until somebody sets the wall clock (`jump`). */
 export class TestClock {
@@ -216,14 +216,7 @@ export class TestKit {
   readonly node: NodeConfig;
   readonly store: Store;
   readonly #deferred: (() => void)[] = [];
-  readonly listener: ListenerInfo = {
-    protocol: "mqtt:tcp",
-    name: "external",
-    isWebSocket: false,
-    zone: "external",
-    peerCertAsUsername: "",
-    shutdowns: new Map(),
-  };
+  readonly listener: ListenerInfo = testListener();
 
   constructor(options: TestKitOptions = {}) {
     this.clock = options.clock ?? new TestClock();

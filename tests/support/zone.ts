@@ -1,5 +1,6 @@
-/** A zone with the defaults of EMQ X 3.1's external zone, for tests of the core. */
+/** EMQ X 3.1's external zone and listener, with their defaults, for tests of the core. */
 import type { NodeConfig, ZoneConfig } from "../../server/config/types.ts";
+import type { ListenerInfo } from "../../server/core/ports.ts";
 
 export function testZone(change: Partial<ZoneConfig> = {}): ZoneConfig {
   return {
@@ -64,4 +65,9 @@ export function testNode(change: Partial<NodeConfig> = {}): NodeConfig {
     rewrite: [],
     ...change,
   };
+}
+
+/** Plain MQTT into the external zone; nobody has come through it yet. */
+export function testListener(): ListenerInfo {
+  return { protocol: "mqtt:tcp", name: "external", isWebSocket: false, zone: "external", peerCertAsUsername: "", shutdowns: new Map() };
 }

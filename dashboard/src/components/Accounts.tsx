@@ -6,6 +6,7 @@ import { useApp, useModel } from "./context.ts";
 import { Dialog } from "./Dialog.tsx";
 import { SearchBox, TextField } from "./form.tsx";
 import { Icon } from "./Icon.tsx";
+import { IconButton } from "./IconButton.tsx";
 import { Pager } from "./Pager.tsx";
 import { Loaded } from "./Records.tsx";
 import { SimpleTable } from "./SimpleTable.tsx";
@@ -53,24 +54,19 @@ export function Accounts({ kind, title }: { kind: AccountKind; title?: string })
                 ]}
                 actions={(n) => (
                   <>
-                    <button
-                      type="button"
-                      class="btn small icon ghost"
-                      aria-label={t("accounts.password", { name: n })}
+                    <IconButton
+                      of={KeyRound}
+                      label={t("accounts.password", { name: n })}
                       title={t("password.change")}
                       onClick={() => setOpen({ name: n })}
-                    >
-                      <Icon of={KeyRound} size={15} />
-                    </button>
-                    <button
-                      type="button"
-                      class="btn small icon ghost danger"
-                      aria-label={t("accounts.deleteOne", { name: n })}
+                    />
+                    <IconButton
+                      of={Trash2}
+                      label={t("accounts.deleteOne", { name: n })}
                       title={t("action.delete")}
+                      danger
                       onClick={() => void model.remove(n)}
-                    >
-                      <Icon of={Trash2} size={15} />
-                    </button>
+                    />
                   </>
                 )}
               />

@@ -7,20 +7,11 @@ import { useApp } from "./context.ts";
 import { Icon } from "./Icon.tsx";
 import { Menu } from "./Menu.tsx";
 import { Pager } from "./Pager.tsx";
+import { ActionsHead, type CellColumn, TableCells } from "./TableCells.tsx";
 
-export interface Column<T> {
-  id: string;
-  label: string;
-  cell: (row: T) => ComponentChildren;
+export interface Column<T> extends CellColumn<T> {
   /** API field to sort by; without it the column cannot be sorted. */
   sort?: string;
-  num?: boolean;
-  /** The row's name: always shown, first on a phone. */
-  lead?: boolean;
-  /** Cut long text off. */
-  clip?: boolean;
-  /** Not shown on a phone. */
-  wideOnly?: boolean;
   /** Hidden until chosen. */
   off?: boolean;
 }
@@ -178,11 +169,7 @@ function Rows<T>({ label, model, rows, columns, rowKey, actions, pick }: RowsPro
                 )}
               </th>
             ))}
-            {actions ? (
-              <th scope="col">
-                <span class="sr">{t("table.actions")}</span>
-              </th>
-            ) : null}
+            {actions ? <ActionsHead /> : null}
           </tr>
         </thead>
         <tbody>
@@ -201,16 +188,7 @@ function Rows<T>({ label, model, rows, columns, rowKey, actions, pick }: RowsPro
                     />
                   </td>
                 )}
-                {columns.map((c) => (
-                  <td key={c.id} data-label={c.label} class={cellClass(c)}>
-                    {c.clip ? <span>{c.cell(row)}</span> : c.cell(row)}
-                  </td>
-                ))}
-                {actions ? (
-                  <td class="acts">
-                    <div class="row">{actions(row)}</div>
-                  </td>
-                ) : null}
+                <TableCells row={row} columns={columns} actions={actions} />
               </tr>
             );
           })}
@@ -220,9 +198,6 @@ function Rows<T>({ label, model, rows, columns, rowKey, actions, pick }: RowsPro
     </div>
   );
 }
-
-const cellClass = <T,>(c: Column<T>): string =>
-  [c.num ? "num nowrap" : "", c.lead ? "lead" : "", c.clip ? "clip" : "", c.wideOnly ? "wide-only" : ""].filter(Boolean).join(" ");
 
 const Gap = ({ height, width }: { height: number; width: number }) => (
   <tr role="presentation">

@@ -3,6 +3,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { useApp } from "./context.ts";
 import { Icon } from "./Icon.tsx";
+import { IconButton } from "./IconButton.tsx";
 
 interface DialogProps {
   title: string;
@@ -77,9 +78,7 @@ export function Dialog({
       <form method="dialog" onSubmit={(e) => void submit(e)} noValidate>
         <div class="dialog-head">
           <h2 id={titleId}>{title}</h2>
-          <button type="button" class="btn small icon ghost" aria-label={t("action.close")} onClick={onClose}>
-            <Icon of={X} />
-          </button>
+          <IconButton of={X} label={t("action.close")} size={16} onClick={onClose} />
         </div>
         <div class="dialog-main">{children}</div>
         <div class="dialog-foot">

@@ -1,6 +1,5 @@
 /** Which hooks the web hook's service is told of, on its plugin's page: a switch for each, or, where a hook has a topic, the topics. Saved with all the other settings. */
-import { CircleAlert, Plus, Trash2 } from "lucide";
-import type { ComponentChildren } from "preact";
+import { Plus, Trash2 } from "lucide";
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 import type { PluginConfigRow } from "../api/client.ts";
 import { keyOf } from "../lib/config_keys.ts";
@@ -11,7 +10,8 @@ import { Tag } from "./basics.tsx";
 import { useApp } from "./context.ts";
 import { Switch } from "./form.tsx";
 import { Icon } from "./Icon.tsx";
-import { OriginTag } from "./SettingTags.tsx";
+import { IconButton } from "./IconButton.tsx";
+import { OriginTag, WrongValue } from "./SettingTags.tsx";
 
 interface HookState {
   hook: Hook;
@@ -133,7 +133,7 @@ function OneSwitch({ of, model }: { of: HookState; model: PluginConfigModel }) {
         />
         {first === undefined || model.isNew(first) ? null : <OriginTag of={first} />}
       </div>
-      {bad ? <Wrong>{bad}</Wrong> : null}
+      {bad ? <WrongValue>{bad}</WrongValue> : null}
       {mine.length > 1 ? <p class="muted small">{t("hooks.times", { n: mine.length })}</p> : null}
       {mine.some(isFixed) ? <p class="muted small">{t("plugins.fixed")}</p> : null}
     </>
@@ -272,17 +272,16 @@ function RuleLine({ row, model, label, value, placeholder, bad, hint, onInput, o
       />
       {model.isNew(row) ? null : <OriginTag of={row} />}
       {isFixed(row) ? null : (
-        <button
-          type="button"
-          class="btn small icon ghost danger"
-          aria-label={t("plugins.removeOne", { key: row.key })}
+        <IconButton
+          of={Trash2}
+          label={t("plugins.removeOne", { key: row.key })}
           title={t("plugins.remove")}
+          size={14}
+          danger
           onClick={onDrop}
-        >
-          <Icon of={Trash2} size={14} />
-        </button>
+        />
       )}
-      {bad ? <Wrong id={`${id}-d`}>{bad}</Wrong> : null}
+      {bad ? <WrongValue id={`${id}-d`}>{bad}</WrongValue> : null}
       {!bad && said ? (
         <p id={`${id}-d`} class="muted small">
           {said}
@@ -291,9 +290,3 @@ function RuleLine({ row, model, label, value, placeholder, bad, hint, onInput, o
     </div>
   );
 }
-
-const Wrong = ({ id, children }: { id?: string; children: ComponentChildren }) => (
-  <p id={id} class="bad small row" role="alert">
-    <Icon of={CircleAlert} size={13} /> <span class="grow">{children}</span>
-  </p>
-);

@@ -5,6 +5,7 @@ import { createLiveMessages } from "../models/live_messages.ts";
 import { Status } from "./basics.tsx";
 import { useApp, useModel } from "./context.ts";
 import { Icon } from "./Icon.tsx";
+import { IconButton } from "./IconButton.tsx";
 import { MessageList, ViewChoice } from "./MessageList.tsx";
 
 interface Props {
@@ -35,17 +36,14 @@ export function LiveMessages({ title, lead, topics, auto = false }: Props) {
           </Status>
         ) : null}
         <ViewChoice view={view} onChange={setView} />
-        <button
-          type="button"
-          class="btn small icon ghost"
-          aria-label={t("live.clear")}
+        <IconButton
+          of={Eraser}
+          label={t("live.clear")}
           title={t("live.clear")}
           onClick={() => {
             model.messages.value = [];
           }}
-        >
-          <Icon of={Eraser} size={15} />
-        </button>
+        />
         <button type="button" class="btn small" onClick={() => (running ? model.stop() : model.start(topics))}>
           <Icon of={running ? Pause : Play} size={14} /> {t(running ? "live.stop" : "live.start")}
         </button>

@@ -10,6 +10,7 @@ import { CodeField } from "./CodeField.tsx";
 import { useApp } from "./context.ts";
 import { Check, Field, SelectField, TextField } from "./form.tsx";
 import { Icon } from "./Icon.tsx";
+import { IconButton } from "./IconButton.tsx";
 
 interface Props {
   specs: Specs;
@@ -251,14 +252,12 @@ function Pairs({ label, hint, bad, value, onChange, made }: Loose) {
             spellcheck={false}
             onInput={(e) => set(rows.map((r, n) => (n === i ? [r[0], e.currentTarget.value] : r)))}
           />
-          <button
-            type="button"
-            class="btn small icon ghost"
-            aria-label={t("params.removePair", { n: i + 1, label })}
+          <IconButton
+            of={X}
+            label={t("params.removePair", { n: i + 1, label })}
+            size={14}
             onClick={() => set(rows.filter((_, n) => n !== i))}
-          >
-            <Icon of={X} size={14} />
-          </button>
+          />
         </div>
       ))}
       <div class="row">

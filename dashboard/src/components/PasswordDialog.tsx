@@ -22,7 +22,6 @@ export function PasswordDialog({ onClose }: { onClose: () => void }) {
     setBad(explainError(error));
     return false;
   };
-  const short = next !== "" && next.length < MIN_PASSWORD;
   const differ = again !== "" && again !== next;
   return (
     <Dialog
@@ -41,14 +40,7 @@ export function PasswordDialog({ onClose }: { onClose: () => void }) {
         bad={bad}
         autofocus
       />
-      <TextField
-        label={t("password.new")}
-        type="password"
-        autocomplete="new-password"
-        value={next}
-        onInput={setNext}
-        bad={short ? t("password.short", { min: MIN_PASSWORD }) : undefined}
-      />
+      <NewPassword label={t("password.new")} value={next} onInput={setNext} />
       <TextField
         label={t("password.again")}
         type="password"
@@ -58,5 +50,31 @@ export function PasswordDialog({ onClose }: { onClose: () => void }) {
         bad={differ ? t("password.differ") : undefined}
       />
     </Dialog>
+  );
+}
+
+interface NewProps {
+  label: string;
+  value: string;
+  onInput: (password: string) => void;
+  hint?: string;
+  required?: boolean;
+}
+
+/** One that is to be set; that it is too short is said once there is something. */
+export function NewPassword({ label, value, onInput, hint, required = false }: NewProps) {
+  const { t } = useApp().i18n;
+  const short = value !== "" && value.length < MIN_PASSWORD;
+  return (
+    <TextField
+      label={label}
+      type="password"
+      autocomplete="new-password"
+      value={value}
+      onInput={onInput}
+      bad={short ? t("password.short", { min: MIN_PASSWORD }) : undefined}
+      hint={hint}
+      required={required}
+    />
   );
 }

@@ -1,5 +1,5 @@
 /** The form of a plugin's settings: each with its origin and the way back to the file; rules of hooks; keys that stand for many; those without effect. */
-import { CircleAlert, FileUp, Plus, Trash2 } from "lucide";
+import { FileUp, Plus, Trash2 } from "lucide";
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 import type { PluginConfigRow } from "../api/client.ts";
 import { isLong, isPattern, prefixOf, sent, suggestions } from "../lib/config_keys.ts";
@@ -10,7 +10,8 @@ import { ConfigInput } from "./ConfigInput.tsx";
 import { useApp } from "./context.ts";
 import { HookRules } from "./HookRules.tsx";
 import { Icon } from "./Icon.tsx";
-import { OriginTag, useTypeName } from "./SettingTags.tsx";
+import { IconButton } from "./IconButton.tsx";
+import { OriginTag, useTypeName, WrongValue } from "./SettingTags.tsx";
 
 export function PluginSettings({ model }: { model: PluginConfigModel }) {
   const { t } = useApp().i18n;
@@ -108,33 +109,27 @@ function Row({ row, model, member = false }: { row: PluginConfigRow; model: Plug
             disabled={isFixed}
             onChange={(v) => model.edit(row, v)}
           />
-          {bad ? (
-            <p id={`${id}-e`} class="bad small row" role="alert">
-              <Icon of={CircleAlert} size={13} /> <span class="grow">{bad}</span>
-            </p>
-          ) : null}
+          {bad ? <WrongValue id={`${id}-e`}>{bad}</WrongValue> : null}
         </div>
         {model.isNew(row) ? (
-          <button
-            type="button"
-            class="btn small icon ghost danger"
-            aria-label={t("plugins.removeOne", { key: row.key })}
+          <IconButton
+            of={Trash2}
+            label={t("plugins.removeOne", { key: row.key })}
             title={t("plugins.remove")}
+            size={14}
+            danger
             onClick={() => void model.remove(row)}
-          >
-            <Icon of={Trash2} size={14} />
-          </button>
+          />
         ) : null}
         {row.origin === "api" ? (
-          <button
-            type="button"
-            class={member ? "btn small icon ghost danger" : "btn small icon ghost"}
-            aria-label={t(member ? "plugins.removeOne" : "settings.resetOne", { key: row.key })}
+          <IconButton
+            of={member ? Trash2 : FileUp}
+            label={t(member ? "plugins.removeOne" : "settings.resetOne", { key: row.key })}
             title={t(member ? "plugins.remove" : "settings.reset")}
+            size={14}
+            danger={member}
             onClick={() => void (member ? model.remove(row) : model.reset(row))}
-          >
-            <Icon of={member ? Trash2 : FileUp} size={14} />
-          </button>
+          />
         ) : null}
       </div>
       <div class="row setting-tags">

@@ -13,6 +13,7 @@ import { CopyButton, Empty, Status } from "./basics.tsx";
 import { useApp } from "./context.ts";
 import { Field } from "./form.tsx";
 import { Icon } from "./Icon.tsx";
+import { IconButton } from "./IconButton.tsx";
 import { ParamsForm } from "./ParamsForm.tsx";
 import { ResourceDialog } from "./ResourceDialog.tsx";
 
@@ -116,15 +117,13 @@ function ActionCard({ at, action, model, fields, made, row, running, refused }: 
             ))}
           </select>
         </label>
-        <button
-          type="button"
-          class="btn small icon ghost danger"
-          aria-label={t("rules.actions.remove", { n: at + 1 })}
+        <IconButton
+          of={Trash2}
+          label={t("rules.actions.remove", { n: at + 1 })}
           title={t("action.delete")}
+          danger
           onClick={() => model.removeAction(action.key)}
-        >
-          <Icon of={Trash2} size={15} />
-        </button>
+        />
       </div>
       {kind === undefined ? <p class="bad small">{t("rules.actions.noKind", { name: action.name })}</p> : null}
       {kind && kind.description !== kind.title ? <p class="muted small">{kind.description}</p> : null}

@@ -16,6 +16,7 @@ import type { PathRow } from "../lib/value_paths.ts";
 import { useApp } from "./context.ts";
 import { Segments } from "./form.tsx";
 import { Icon } from "./Icon.tsx";
+import { IconButton } from "./IconButton.tsx";
 
 interface Props {
   sql: string;
@@ -263,7 +264,5 @@ const AddButton = ({ label, onClick }: { label: string; onClick: () => void }) =
 );
 
 const RemoveButton = ({ label, onClick }: { label: string; onClick: () => void }) => (
-  <button type="button" class="btn small icon ghost" aria-label={label} title={label} onClick={onClick}>
-    <Icon of={X} size={14} />
-  </button>
+  <IconButton of={X} label={label} title={label} size={14} onClick={onClick} />
 );

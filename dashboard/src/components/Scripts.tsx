@@ -6,6 +6,7 @@ import { createScripts, type ScriptsModel } from "../models/scripts.ts";
 import { Empty, Failed, Loading, Status, Tag, Time } from "./basics.tsx";
 import { useApp, useModel } from "./context.ts";
 import { Icon } from "./Icon.tsx";
+import { IconButton } from "./IconButton.tsx";
 import { SimpleTable } from "./SimpleTable.tsx";
 
 const STATES = {
@@ -115,36 +116,22 @@ function Actions({ of: script, model }: { of: Script; model: ScriptsModel }) {
   const errors = t("scripts.errorsOf", { name });
   return (
     <>
-      <button
-        type="button"
-        class="btn small icon ghost"
-        aria-label={errors}
-        title={errors}
-        aria-pressed={model.shown.value === name}
-        onClick={() => model.show(name)}
-      >
-        <Icon of={ListX} size={15} />
-      </button>
+      <IconButton of={ListX} label={errors} title={errors} pressed={model.shown.value === name} onClick={() => model.show(name)} />
       {isOff ? null : (
-        <button
-          type="button"
-          class="btn small icon ghost"
-          aria-label={t("scripts.reloadOne", { name })}
+        <IconButton
+          of={RotateCw}
+          label={t("scripts.reloadOne", { name })}
           title={t("scripts.reload")}
           onClick={() => void model.command(script, "reload")}
-        >
-          <Icon of={RotateCw} size={15} />
-        </button>
+        />
       )}
-      <button
-        type="button"
-        class={isOff ? "btn small icon ghost" : "btn small icon ghost danger"}
-        aria-label={t(isOff ? "scripts.enableOne" : "scripts.disableOne", { name })}
+      <IconButton
+        of={isOff ? CirclePlay : CirclePause}
+        label={t(isOff ? "scripts.enableOne" : "scripts.disableOne", { name })}
         title={t(isOff ? "scripts.enable" : "scripts.disable")}
+        danger={!isOff}
         onClick={() => void model.command(script, isOff ? "enable" : "disable")}
-      >
-        <Icon of={isOff ? CirclePlay : CirclePause} size={15} />
-      </button>
+      />
     </>
   );
 }

@@ -1,9 +1,12 @@
-/** What is told of a setting in a word: where its value comes from, and its type. */
+/** What is told of a setting: where its value comes from, its type, and what is wrong with it. */
+import { CircleAlert } from "lucide";
+import type { ComponentChildren } from "preact";
 import type { Setting } from "../api/client.ts";
 import { en } from "../i18n/en.ts";
 import type { TextKey } from "../models/i18n.ts";
 import { Tag } from "./basics.tsx";
 import { useApp } from "./context.ts";
+import { Icon } from "./Icon.tsx";
 
 const TONES: Readonly<Record<Setting["origin"], string>> = { default: "", file: "info", env: "info", flag: "info", api: "accent" };
 
@@ -26,3 +29,10 @@ export function useTypeName(): (type: string) => string {
     return isText(key) ? t(key) : type;
   };
 }
+
+/** Right under the field that it is about. */
+export const WrongValue = ({ id, children }: { id?: string; children: ComponentChildren }) => (
+  <p id={id} class="bad small row" role="alert">
+    <Icon of={CircleAlert} size={13} /> <span class="grow">{children}</span>
+  </p>
+);

@@ -20,26 +20,40 @@ export function SubscribeDialog({ onClose, onSubscribe }: Props) {
   const { t } = useApp().i18n;
   const [topic, setTopic] = useState("");
   const [qos, setQos] = useState<"0" | "1" | "2">("0");
-  const wrong = filterError(topic);
   return (
     <Dialog
       title={t("client.subscribe")}
       yes={t("client.subscribe")}
-      disabled={wrong !== null}
+      disabled={filterError(topic) !== null}
       onClose={onClose}
       onYes={() => onSubscribe(topic, Number(qos) as 0 | 1 | 2)}
     >
-      <TextField
-        label={t("field.filter")}
-        value={topic}
-        onInput={setTopic}
-        placeholder="sensors/+/temperature"
-        hint={t("topic.hint")}
-        bad={topic !== "" && wrong ? t(wrong) : undefined}
-        mono
-        autofocus
-      />
+      <FilterField value={topic} onInput={setTopic} autofocus />
       <SelectField label="QoS" value={qos} options={QOS} onChange={setQos} />
     </Dialog>
+  );
+}
+
+interface FieldProps {
+  value: string;
+  onInput: (topic: string) => void;
+  autofocus?: boolean;
+}
+
+/** A topic filter; what is wrong with it is said once there is something. */
+export function FilterField({ value, onInput, autofocus = false }: FieldProps) {
+  const { t } = useApp().i18n;
+  const wrong = value === "" ? null : filterError(value);
+  return (
+    <TextField
+      label={t("field.filter")}
+      value={value}
+      onInput={onInput}
+      placeholder="sensors/+/temperature"
+      hint={t("topic.hint")}
+      bad={wrong ? t(wrong) : undefined}
+      mono
+      autofocus={autofocus}
+    />
   );
 }

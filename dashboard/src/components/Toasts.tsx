@@ -1,6 +1,7 @@
 import { CircleAlert, CircleCheck, X } from "lucide";
 import { useApp } from "./context.ts";
 import { Icon } from "./Icon.tsx";
+import { IconButton } from "./IconButton.tsx";
 
 export function Toasts() {
   const { notices, i18n } = useApp();
@@ -22,9 +23,7 @@ export function Toasts() {
               {toast.action.label}
             </button>
           ) : null}
-          <button type="button" class="btn small icon ghost" aria-label={i18n.t("action.close")} onClick={() => notices.dismiss(toast.id)}>
-            <Icon of={X} size={14} />
-          </button>
+          <IconButton of={X} label={i18n.t("action.close")} size={14} onClick={() => notices.dismiss(toast.id)} />
         </div>
       ))}
     </div>

@@ -3,6 +3,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { useApp } from "./context.ts";
 import { Icon } from "./Icon.tsx";
+import { IconButton } from "./IconButton.tsx";
 
 interface FieldProps {
   label: string;
@@ -79,9 +80,7 @@ export function TextField({ label, value, onInput, hint, bad, full = false, type
         return (
           <div class="with-icon secret">
             {input}
-            <button type="button" class="btn small icon ghost" aria-label={name} title={name} onClick={() => setShown(!shown)}>
-              <Icon of={shown ? EyeOff : Eye} size={15} />
-            </button>
+            <IconButton of={shown ? EyeOff : Eye} label={name} title={name} onClick={() => setShown(!shown)} />
           </div>
         );
       }}
@@ -199,17 +198,15 @@ export function SearchBox({ value, label, onSearch }: { value: string; label: st
         }}
       />
       {text === "" ? null : (
-        <button
-          type="button"
-          class="btn small icon ghost"
-          aria-label={t("action.clear")}
+        <IconButton
+          of={X}
+          label={t("action.clear")}
+          size={14}
           onClick={() => {
             setText("");
             send("");
           }}
-        >
-          <Icon of={X} size={14} />
-        </button>
+        />
       )}
     </div>
   );

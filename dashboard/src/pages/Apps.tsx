@@ -6,6 +6,7 @@ import { useApp, useModel } from "../components/context.ts";
 import { Dialog } from "../components/Dialog.tsx";
 import { Switch, TextField } from "../components/form.tsx";
 import { Icon } from "../components/Icon.tsx";
+import { IconButton } from "../components/IconButton.tsx";
 import { SimpleTable } from "../components/SimpleTable.tsx";
 import { isSet } from "../lib/format.ts";
 import { createAddresses } from "../models/addresses.ts";
@@ -81,33 +82,25 @@ export function Apps() {
             ]}
             actions={(a) => (
               <>
-                <button
-                  type="button"
-                  class="btn small icon ghost"
-                  aria-label={t("apps.secretOf", { id: a.app_id })}
+                <IconButton
+                  of={Eye}
+                  label={t("apps.secretOf", { id: a.app_id })}
                   title={t("apps.showSecret")}
                   onClick={() => void model.reveal(a.app_id)}
-                >
-                  <Icon of={Eye} size={15} />
-                </button>
-                <button
-                  type="button"
-                  class="btn small icon ghost"
-                  aria-label={t("apps.editOne", { id: a.app_id })}
+                />
+                <IconButton
+                  of={Pencil}
+                  label={t("apps.editOne", { id: a.app_id })}
                   title={t("action.edit")}
                   onClick={() => setEditing(a)}
-                >
-                  <Icon of={Pencil} size={15} />
-                </button>
-                <button
-                  type="button"
-                  class="btn small icon ghost danger"
-                  aria-label={t("apps.deleteOne", { id: a.app_id })}
+                />
+                <IconButton
+                  of={Trash2}
+                  label={t("apps.deleteOne", { id: a.app_id })}
                   title={t("action.delete")}
+                  danger
                   onClick={() => void model.remove(a)}
-                >
-                  <Icon of={Trash2} size={15} />
-                </button>
+                />
               </>
             )}
           />

@@ -6,6 +6,7 @@ import { useApp, useModel } from "../components/context.ts";
 import { DataTable } from "../components/DataTable.tsx";
 import { Dialog } from "../components/Dialog.tsx";
 import { FilterSearch } from "../components/FilterSearch.tsx";
+import { FilterSelect } from "../components/FilterSelect.tsx";
 import { Check, SelectField, TextField } from "../components/form.tsx";
 import { Icon } from "../components/Icon.tsx";
 import { type BannedModel, createBanned } from "../models/banned.ts";
@@ -60,19 +61,13 @@ export function BannedPage() {
                 ["reason", t("banned.reason")],
               ]}
             />
-            <select
-              class="select"
-              aria-label={t("banned.as")}
-              value={model.table.filters.value.as ?? ""}
-              onChange={(e) => model.table.setFilter("as", e.currentTarget.value)}
-            >
-              <option value="">{t("banned.any")}</option>
-              {(["client_id", "username", "ip_address"] as const).map((as) => (
-                <option key={as} value={as}>
-                  {kind(as)}
-                </option>
-              ))}
-            </select>
+            <FilterSelect
+              model={model.table}
+              field="as"
+              label={t("banned.as")}
+              any={t("banned.any")}
+              options={(["client_id", "username", "ip_address"] as const).map((as) => [as, kind(as)])}
+            />
           </>
         }
         actions={(b) => (

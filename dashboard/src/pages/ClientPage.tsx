@@ -5,6 +5,7 @@ import { CopyButton, Empty, Failed, Loading, Page, Pairs, Status, Tag, Time, Val
 import { Chart, Legend } from "../components/Chart.tsx";
 import { useApp, useModel } from "../components/context.ts";
 import { Icon } from "../components/Icon.tsx";
+import { IconButton } from "../components/IconButton.tsx";
 import { LiveMessages } from "../components/LiveMessages.tsx";
 import { SimpleTable } from "../components/SimpleTable.tsx";
 import { SubscribeDialog } from "../components/SubscribeDialog.tsx";
@@ -283,15 +284,13 @@ function Subscriptions({ model }: { model: ClientDetail }) {
             { id: "rh", label: t("field.rh"), wideOnly: true, cell: (s) => s.rh },
           ]}
           actions={(s) => (
-            <button
-              type="button"
-              class="btn small icon ghost danger"
-              aria-label={t("client.unsubscribeFrom", { topic: s.topic })}
+            <IconButton
+              of={Trash2}
+              label={t("client.unsubscribeFrom", { topic: s.topic })}
               title={t("client.unsubscribe")}
+              danger
               onClick={() => void model.unsubscribe(s)}
-            >
-              <Icon of={Trash2} size={15} />
-            </button>
+            />
           )}
         />
       )}

@@ -4,7 +4,9 @@ import { CopyButton, Page, Tag, Time, Value } from "../components/basics.tsx";
 import { useApp, useModel } from "../components/context.ts";
 import { type Column, DataTable } from "../components/DataTable.tsx";
 import { FilterSearch } from "../components/FilterSearch.tsx";
+import { FilterSelect } from "../components/FilterSelect.tsx";
 import { Icon } from "../components/Icon.tsx";
+import { IconButton } from "../components/IconButton.tsx";
 import { bytes, integer } from "../lib/format.ts";
 import { createAddresses } from "../models/addresses.ts";
 import { createClients } from "../models/clients.ts";
@@ -85,41 +87,30 @@ function Clients() {
                 ["ip", t("field.address")],
               ]}
             />
-            <select
-              class="select"
-              aria-label={t("field.version")}
-              value={table.filters.value.ver ?? ""}
-              onChange={(e) => table.setFilter("ver", e.currentTarget.value)}
-            >
-              <option value="">{t("clients.anyVersion")}</option>
-              {Object.entries(VERSIONS).map(([v, text]) => (
-                <option key={v} value={v}>
-                  MQTT {text}
-                </option>
-              ))}
-            </select>
+            <FilterSelect
+              model={table}
+              field="ver"
+              label={t("field.version")}
+              any={t("clients.anyVersion")}
+              options={Object.entries(VERSIONS).map(([v, text]) => [v, `MQTT ${text}`])}
+            />
           </>
         }
         actions={(c) => (
           <>
-            <button
-              type="button"
-              class="btn small icon ghost"
-              aria-label={t("clients.banOne", { id: c.client_id })}
+            <IconButton
+              of={Ban}
+              label={t("clients.banOne", { id: c.client_id })}
               title={t("banned.ban")}
               onClick={() => void model.ban(c.client_id)}
-            >
-              <Icon of={Ban} size={15} />
-            </button>
-            <button
-              type="button"
-              class="btn small icon ghost danger"
-              aria-label={t("clients.kickOne", { id: c.client_id })}
+            />
+            <IconButton
+              of={Unplug}
+              label={t("clients.kickOne", { id: c.client_id })}
               title={t("clients.kick")}
+              danger
               onClick={() => void model.kick([c.client_id])}
-            >
-              <Icon of={Unplug} size={15} />
-            </button>
+            />
           </>
         )}
         empty={{

@@ -2,7 +2,7 @@ import { Play, RotateCw, Square } from "lucide";
 import type { Listener } from "../api/client.ts";
 import { Failed, Loading, Page, Status, Tag } from "../components/basics.tsx";
 import { useApp, useModel } from "../components/context.ts";
-import { Icon } from "../components/Icon.tsx";
+import { IconButton } from "../components/IconButton.tsx";
 import { SimpleTable } from "../components/SimpleTable.tsx";
 import { compact, integer } from "../lib/format.ts";
 import { createListeners, nameOf } from "../models/listeners.ts";
@@ -55,25 +55,20 @@ export function Listeners() {
                 l.protocol.startsWith("http") ? null : (
                   <>
                     {l.running ? (
-                      <button
-                        type="button"
-                        class="btn small icon ghost"
-                        aria-label={t("listeners.restartOne", { name: nameOf(l, n.listeners) })}
+                      <IconButton
+                        of={RotateCw}
+                        label={t("listeners.restartOne", { name: nameOf(l, n.listeners) })}
                         title={t("listeners.restart")}
                         onClick={() => void model.act(n.node, l, "restart")}
-                      >
-                        <Icon of={RotateCw} size={15} />
-                      </button>
+                      />
                     ) : null}
-                    <button
-                      type="button"
-                      class={l.running ? "btn small icon ghost danger" : "btn small icon ghost"}
-                      aria-label={t(l.running ? "listeners.stopOne" : "listeners.startOne", { name: nameOf(l, n.listeners) })}
+                    <IconButton
+                      of={l.running ? Square : Play}
+                      label={t(l.running ? "listeners.stopOne" : "listeners.startOne", { name: nameOf(l, n.listeners) })}
                       title={t(l.running ? "listeners.stop" : "listeners.start")}
+                      danger={l.running}
                       onClick={() => void model.act(n.node, l, l.running ? "stop" : "start")}
-                    >
-                      <Icon of={l.running ? Square : Play} size={15} />
-                    </button>
+                    />
                   </>
                 )
               }

@@ -4,6 +4,7 @@ import { Empty, Failed, Loading, Page, Tag } from "../components/basics.tsx";
 import { useApp, useModel } from "../components/context.ts";
 import { Switch } from "../components/form.tsx";
 import { Icon } from "../components/Icon.tsx";
+import { IconButton } from "../components/IconButton.tsx";
 import { PluginState, ServerState } from "../components/PluginServers.tsx";
 import { StateSearch } from "../components/StateSearch.tsx";
 import { isSet } from "../lib/format.ts";
@@ -70,16 +71,14 @@ function Plugins() {
                   <Tag>{p.version}</Tag>
                   <PluginState plugin={p} />
                   <div class="row acts">
-                    <button
-                      type="button"
-                      class="btn small icon ghost"
-                      aria-label={t("plugins.reloadOne", { name: p.name })}
+                    <IconButton
+                      of={RotateCw}
+                      label={t("plugins.reloadOne", { name: p.name })}
                       title={t("plugins.reload")}
+                      spin={model.busy.value.has(p.name)}
                       disabled={!p.active || p.required || model.busy.value.has(p.name)}
                       onClick={() => void model.reload(n.node, p)}
-                    >
-                      <Icon of={RotateCw} size={15} spin={model.busy.value.has(p.name)} />
-                    </button>
+                    />
                     <a
                       class="btn small icon ghost"
                       href={link("plugins", n.node, p.name)}

@@ -4,6 +4,7 @@ import { useState } from "preact/hooks";
 import { Empty, Loading, Page, Status, Tag } from "../components/basics.tsx";
 import { useApp, useModel } from "../components/context.ts";
 import { Icon } from "../components/Icon.tsx";
+import { IconButton } from "../components/IconButton.tsx";
 import { ServerState } from "../components/PluginServers.tsx";
 import { ResourceDialog } from "../components/ResourceDialog.tsx";
 import { RuleEngineOff } from "../components/RuleEngineOff.tsx";
@@ -72,34 +73,26 @@ export function Resources() {
             ]}
             actions={(r) => (
               <>
-                <button
-                  type="button"
-                  class="btn small icon ghost"
-                  aria-label={t("resources.restartOne", { name: r.name })}
+                <IconButton
+                  of={RotateCw}
+                  label={t("resources.restartOne", { name: r.name })}
                   title={t("resources.restart")}
                   onClick={() => void model.restart(r)}
-                >
-                  <Icon of={RotateCw} size={15} />
-                </button>
-                <button
-                  type="button"
-                  class="btn small icon ghost"
-                  aria-label={t("resources.editOne", { name: r.name })}
+                />
+                <IconButton
+                  of={Pencil}
+                  label={t("resources.editOne", { name: r.name })}
                   title={t("action.edit")}
                   disabled={!types.some((k) => k.name === r.type)}
                   onClick={() => setEditing(r)}
-                >
-                  <Icon of={Pencil} size={15} />
-                </button>
-                <button
-                  type="button"
-                  class="btn small icon ghost danger"
-                  aria-label={t("resources.deleteOne", { name: r.name })}
+                />
+                <IconButton
+                  of={Trash2}
+                  label={t("resources.deleteOne", { name: r.name })}
                   title={t("action.delete")}
+                  danger
                   onClick={() => void model.remove(r)}
-                >
-                  <Icon of={Trash2} size={15} />
-                </button>
+                />
               </>
             )}
           />

@@ -8,6 +8,7 @@ import { Dialog } from "../components/Dialog.tsx";
 import { FilterSearch } from "../components/FilterSearch.tsx";
 import { SelectField, TextField } from "../components/form.tsx";
 import { Icon } from "../components/Icon.tsx";
+import { IconButton } from "../components/IconButton.tsx";
 import { ViewChoice } from "../components/MessageList.tsx";
 import { QOS } from "../components/SubscribeDialog.tsx";
 import { Tabs } from "../components/Tabs.tsx";
@@ -103,15 +104,13 @@ function RetainedList({ adding, onAdded }: { adding: boolean; onAdded: () => voi
           </>
         }
         actions={(r) => (
-          <button
-            type="button"
-            class="btn small icon ghost danger"
-            aria-label={t("retained.deleteOne", { topic: r.topic })}
+          <IconButton
+            of={Trash2}
+            label={t("retained.deleteOne", { topic: r.topic })}
             title={t("action.delete")}
+            danger
             onClick={() => void model.remove(r.topic)}
-          >
-            <Icon of={Trash2} size={15} />
-          </button>
+          />
         )}
         empty={{ icon: Pin, title: t("retained.empty"), children: <p>{t("retained.emptyText")}</p> }}
       />
@@ -216,24 +215,19 @@ function DelayedList() {
       toolbar={<FilterSearch model={model.table} label={t("table.searchIn")} fields={[["topic", t("field.topic")]]} />}
       actions={(d) => (
         <>
-          <button
-            type="button"
-            class="btn small icon ghost"
-            aria-label={t("delayed.sendOne", { topic: d.topic })}
+          <IconButton
+            of={Send}
+            label={t("delayed.sendOne", { topic: d.topic })}
             title={t("delayed.send")}
             onClick={() => void model.send(d)}
-          >
-            <Icon of={Send} size={15} />
-          </button>
-          <button
-            type="button"
-            class="btn small icon ghost danger"
-            aria-label={t("delayed.deleteOne", { topic: d.topic })}
+          />
+          <IconButton
+            of={Trash2}
+            label={t("delayed.deleteOne", { topic: d.topic })}
             title={t("action.delete")}
+            danger
             onClick={() => void model.remove(d)}
-          >
-            <Icon of={Trash2} size={15} />
-          </button>
+          />
         </>
       )}
       empty={{

@@ -6,6 +6,7 @@ import { Empty, Loading, Page, Status, Tag, Time } from "../components/basics.ts
 import { useApp, useModel } from "../components/context.ts";
 import { Switch } from "../components/form.tsx";
 import { Icon } from "../components/Icon.tsx";
+import { IconButton } from "../components/IconButton.tsx";
 import { Pager } from "../components/Pager.tsx";
 import { RuleEngineOff } from "../components/RuleEngineOff.tsx";
 import { RuleStartMenu, RuleStarts } from "../components/RuleStarts.tsx";
@@ -154,15 +155,13 @@ function Row({ rule, model }: { rule: RuleRow; model: RulesModel }) {
         </div>
       </dl>
       <div class="row acts">
-        <button
-          type="button"
-          class="btn small icon ghost danger"
-          aria-label={t("rules.deleteOne", { name: rule.name })}
+        <IconButton
+          of={Trash2}
+          label={t("rules.deleteOne", { name: rule.name })}
           title={t("action.delete")}
+          danger
           onClick={() => void model.remove(rule)}
-        >
-          <Icon of={Trash2} size={15} />
-        </button>
+        />
         <Switch
           label={t("rules.enable", { name: rule.name })}
           checked={rule.enabled}

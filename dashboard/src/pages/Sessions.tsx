@@ -4,7 +4,8 @@ import { Page, Status, Tag, Time, Value } from "../components/basics.tsx";
 import { useApp, useModel } from "../components/context.ts";
 import { type Column, DataTable } from "../components/DataTable.tsx";
 import { FilterSearch } from "../components/FilterSearch.tsx";
-import { Icon } from "../components/Icon.tsx";
+import { FilterSelect } from "../components/FilterSelect.tsx";
+import { IconButton } from "../components/IconButton.tsx";
 import { duration, integer } from "../lib/format.ts";
 import { link } from "../models/router.ts";
 import { createSessions } from "../models/sessions.ts";
@@ -77,29 +78,27 @@ export function Sessions() {
                 ["user", t("field.username")],
               ]}
             />
-            <select
-              class="select"
-              aria-label={t("field.state")}
-              value={table.filters.value.on ?? ""}
-              onChange={(e) => table.setFilter("on", e.currentTarget.value)}
-            >
-              <option value="">{t("sessions.any")}</option>
-              <option value="true">{t("state.connected")}</option>
-              <option value="false">{t("state.offline")}</option>
-            </select>
+            <FilterSelect
+              model={table}
+              field="on"
+              label={t("field.state")}
+              any={t("sessions.any")}
+              options={[
+                ["true", t("state.connected")],
+                ["false", t("state.offline")],
+              ]}
+            />
           </>
         }
         actions={(s) =>
           s.connected ? null : (
-            <button
-              type="button"
-              class="btn small icon ghost danger"
-              aria-label={t("sessions.dropOne", { id: s.client_id })}
+            <IconButton
+              of={Trash2}
+              label={t("sessions.dropOne", { id: s.client_id })}
               title={t("sessions.drop")}
+              danger
               onClick={() => void model.drop(s.client_id)}
-            >
-              <Icon of={Trash2} size={15} />
-            </button>
+            />
           )
         }
         empty={{ icon: Unplug, title: t("sessions.empty"), children: <p>{t("sessions.emptyText")}</p> }}

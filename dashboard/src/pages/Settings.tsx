@@ -7,6 +7,7 @@ import { useApp, useModel } from "../components/context.ts";
 import { Dialog } from "../components/Dialog.tsx";
 import { Field, SearchBox, Segments } from "../components/form.tsx";
 import { Icon } from "../components/Icon.tsx";
+import { IconButton } from "../components/IconButton.tsx";
 import { OriginTag, useTypeName } from "../components/SettingTags.tsx";
 import { createSettings, type SettingsModel, type Show } from "../models/settings.ts";
 import "../styles/settings.css";
@@ -100,25 +101,15 @@ function Row({ setting: s, onEdit, model }: { setting: Setting; onEdit: () => vo
         ) : null}
         <OriginTag of={s} />
         {s.origin === "api" || s.unused ? (
-          <button
-            type="button"
-            class="btn small icon ghost"
-            aria-label={t("settings.resetOne", { key: s.key })}
+          <IconButton
+            of={RotateCcw}
+            label={t("settings.resetOne", { key: s.key })}
             title={t("settings.reset")}
+            size={14}
             onClick={() => void model.save(s, null)}
-          >
-            <Icon of={RotateCcw} size={14} />
-          </button>
+          />
         ) : null}
-        <button
-          type="button"
-          class="btn small icon ghost"
-          aria-label={t("settings.editOne", { key: s.key })}
-          title={t("action.edit")}
-          onClick={onEdit}
-        >
-          <Icon of={Pencil} size={14} />
-        </button>
+        <IconButton of={Pencil} label={t("settings.editOne", { key: s.key })} title={t("action.edit")} size={14} onClick={onEdit} />
       </div>
     </div>
   );

@@ -6,9 +6,11 @@ import { useApp, useModel } from "../components/context.ts";
 import { type Column, DataTable } from "../components/DataTable.tsx";
 import { Dialog } from "../components/Dialog.tsx";
 import { FilterSearch } from "../components/FilterSearch.tsx";
+import { FilterSelect } from "../components/FilterSelect.tsx";
 import { SelectField, TextField } from "../components/form.tsx";
 import { Icon } from "../components/Icon.tsx";
-import { QOS } from "../components/SubscribeDialog.tsx";
+import { IconButton } from "../components/IconButton.tsx";
+import { FilterField, QOS } from "../components/SubscribeDialog.tsx";
 import { isSet } from "../lib/format.ts";
 import { filterError } from "../lib/topic.ts";
 import { fullTopic } from "../models/client_detail.ts";
@@ -81,31 +83,23 @@ export function Subscriptions() {
                 ["id", t("field.clientId")],
               ]}
             />
-            <select
-              class="select"
-              aria-label="QoS"
-              value={model.table.filters.value.qos ?? ""}
-              onChange={(e) => model.table.setFilter("qos", e.currentTarget.value)}
-            >
-              <option value="">{t("subscriptions.anyQos")}</option>
-              {QOS.map(([q]) => (
-                <option key={q} value={q}>
-                  QoS {q}
-                </option>
-              ))}
-            </select>
+            <FilterSelect
+              model={model.table}
+              field="qos"
+              label="QoS"
+              any={t("subscriptions.anyQos")}
+              options={QOS.map(([q]) => [q, `QoS ${q}`])}
+            />
           </>
         }
         actions={(s) => (
-          <button
-            type="button"
-            class="btn small icon ghost danger"
-            aria-label={t("client.unsubscribeFrom", { topic: s.topic })}
+          <IconButton
+            of={Trash2}
+            label={t("client.unsubscribeFrom", { topic: s.topic })}
             title={t("client.unsubscribe")}
+            danger
             onClick={() => void model.remove(s)}
-          >
-            <Icon of={Trash2} size={15} />
-          </button>
+          />
         )}
         empty={{ icon: Rss, title: t("subscriptions.empty"), children: <p>{t("subscriptions.emptyText")}</p> }}
       />
@@ -119,25 +113,16 @@ function Add({ model, onClose }: { model: Model; onClose: () => void }) {
   const [id, setId] = useState("");
   const [topic, setTopic] = useState("");
   const [qos, setQos] = useState<"0" | "1" | "2">("0");
-  const wrong = filterError(topic);
   return (
     <Dialog
       title={t("subscriptions.add")}
       yes={t("client.subscribe")}
-      disabled={id === "" || wrong !== null}
+      disabled={id === "" || filterError(topic) !== null}
       onClose={onClose}
       onYes={() => model.add(id, topic, Number(qos) as 0 | 1 | 2)}
     >
       <TextField label={t("field.clientId")} value={id} onInput={setId} hint={t("subscriptions.addHint")} mono autofocus />
-      <TextField
-        label={t("field.filter")}
-        value={topic}
-        onInput={setTopic}
-        placeholder="sensors/+/temperature"
-        hint={t("topic.hint")}
-        bad={topic !== "" && wrong ? t(wrong) : undefined}
-        mono
-      />
+      <FilterField value={topic} onInput={setTopic} />
       <SelectField label="QoS" value={qos} options={QOS} onChange={setQos} />
     </Dialog>
   );

@@ -6,6 +6,7 @@ import { DataTable } from "../components/DataTable.tsx";
 import { FilterSearch } from "../components/FilterSearch.tsx";
 import { Segments } from "../components/form.tsx";
 import { Icon } from "../components/Icon.tsx";
+import { IconButton } from "../components/IconButton.tsx";
 import { LiveMessages } from "../components/LiveMessages.tsx";
 import { integer } from "../lib/format.ts";
 import { link } from "../models/router.ts";
@@ -177,9 +178,7 @@ function Look({ topic }: { topic: string }) {
     <aside class="look" aria-label={t("topics.look")}>
       <div class="look-head">
         <h2 class="mono">{topic}</h2>
-        <button type="button" class="btn small icon ghost" aria-label={t("action.close")} onClick={() => router.patch({ look: null })}>
-          <Icon of={X} />
-        </button>
+        <IconButton of={X} label={t("action.close")} size={16} onClick={() => router.patch({ look: null })} />
       </div>
       <div class="row look-links">
         <a class="btn small" href={link("subscriptions", { exact: topic })}>

@@ -6,7 +6,8 @@ import { useApp, useModel } from "../components/context.ts";
 import { Dialog } from "../components/Dialog.tsx";
 import { TextField } from "../components/form.tsx";
 import { Icon } from "../components/Icon.tsx";
-import { MIN_PASSWORD } from "../components/PasswordDialog.tsx";
+import { IconButton } from "../components/IconButton.tsx";
+import { MIN_PASSWORD, NewPassword } from "../components/PasswordDialog.tsx";
 import { SimpleTable } from "../components/SimpleTable.tsx";
 import { isSet } from "../lib/format.ts";
 import { createUsers, type UsersModel } from "../models/users.ts";
@@ -64,34 +65,26 @@ export function UsersPage() {
             ]}
             actions={(u) => (
               <>
-                <button
-                  type="button"
-                  class="btn small icon ghost"
-                  aria-label={t("users.editOne", { name: u.username })}
+                <IconButton
+                  of={Pencil}
+                  label={t("users.editOne", { name: u.username })}
                   title={t("action.edit")}
                   onClick={() => setOpen({ kind: "tags", user: u })}
-                >
-                  <Icon of={Pencil} size={15} />
-                </button>
-                <button
-                  type="button"
-                  class="btn small icon ghost"
-                  aria-label={t("users.passwordOf", { name: u.username })}
+                />
+                <IconButton
+                  of={KeyRound}
+                  label={t("users.passwordOf", { name: u.username })}
                   title={t("password.change")}
                   onClick={() => setOpen({ kind: "password", user: u })}
-                >
-                  <Icon of={KeyRound} size={15} />
-                </button>
-                <button
-                  type="button"
-                  class="btn small icon ghost danger"
-                  aria-label={t("users.deleteOne", { name: u.username })}
+                />
+                <IconButton
+                  of={Trash2}
+                  label={t("users.deleteOne", { name: u.username })}
                   title={t(u.username === "admin" ? "error.106" : "action.delete")}
+                  danger
                   disabled={u.username === "admin" || u.username === me}
                   onClick={() => void model.remove(u.username)}
-                >
-                  <Icon of={Trash2} size={15} />
-                </button>
+                />
               </>
             )}
           />
@@ -110,7 +103,6 @@ function Create({ model, onClose }: { model: UsersModel; onClose: () => void }) 
   const [password, setPassword] = useState("");
   const [tags, setTags] = useState("");
   const badName = name.includes(":") ? t("users.colon") : undefined;
-  const short = password !== "" && password.length < MIN_PASSWORD;
   return (
     <Dialog
       title={t("users.add")}
@@ -120,13 +112,10 @@ function Create({ model, onClose }: { model: UsersModel; onClose: () => void }) 
       onYes={() => model.create(name.trim(), password, tags)}
     >
       <TextField label={t("field.username")} value={name} onInput={setName} bad={badName} maxLength={64} autofocus required />
-      <TextField
+      <NewPassword
         label={t("login.password")}
-        type="password"
-        autocomplete="new-password"
         value={password}
         onInput={setPassword}
-        bad={short ? t("password.short", { min: MIN_PASSWORD }) : undefined}
         hint={t("password.hint", { min: MIN_PASSWORD })}
         required
       />
@@ -155,7 +144,6 @@ function Password({ model, user, onClose }: { model: UsersModel; user: User; onC
   const { t } = useApp().i18n;
   const [old, setOld] = useState("");
   const [next, setNext] = useState("");
-  const short = next !== "" && next.length < MIN_PASSWORD;
   return (
     <Dialog
       title={t("users.passwordOf", { name: user.username })}
@@ -165,14 +153,7 @@ function Password({ model, user, onClose }: { model: UsersModel; user: User; onC
       onYes={() => model.setPassword(user.username, old, next)}
     >
       <TextField label={t("password.old")} type="password" autocomplete="current-password" value={old} onInput={setOld} autofocus />
-      <TextField
-        label={t("password.new")}
-        type="password"
-        autocomplete="new-password"
-        value={next}
-        onInput={setNext}
-        bad={short ? t("password.short", { min: MIN_PASSWORD }) : undefined}
-      />
+      <NewPassword label={t("password.new")} value={next} onInput={setNext} />
     </Dialog>
   );
 }

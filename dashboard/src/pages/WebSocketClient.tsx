@@ -4,6 +4,7 @@ import { Empty, Page, Status, Tag, type Tone } from "../components/basics.tsx";
 import { useApp } from "../components/context.ts";
 import { Check, SelectField, TextField } from "../components/form.tsx";
 import { Icon } from "../components/Icon.tsx";
+import { IconButton } from "../components/IconButton.tsx";
 import { MessageList, ViewChoice } from "../components/MessageList.tsx";
 import { PublishForm } from "../components/PublishForm.tsx";
 import { QOS } from "../components/SubscribeDialog.tsx";
@@ -42,14 +43,7 @@ export function WebSocketClient() {
               </Status>
             </button>
             {all.length > 1 ? (
-              <button
-                type="button"
-                class="btn small icon ghost"
-                aria-label={t("mqtt.close", { id: c.options.value.clientId })}
-                onClick={() => tool.remove(c)}
-              >
-                <Icon of={X} size={13} />
-              </button>
+              <IconButton of={X} label={t("mqtt.close", { id: c.options.value.clientId })} size={13} onClick={() => tool.remove(c)} />
             ) : null}
           </span>
         ))}
@@ -271,14 +265,13 @@ function SubscribeCard({ c }: { c: Connection }) {
               <li key={s.filter} class="row sub">
                 <span class="mono grow">{s.filter}</span>
                 <Tag>QoS {s.options.qos}</Tag>
-                <button
-                  type="button"
-                  class="btn small icon ghost danger"
-                  aria-label={t("client.unsubscribeFrom", { topic: s.filter })}
+                <IconButton
+                  of={X}
+                  label={t("client.unsubscribeFrom", { topic: s.filter })}
+                  size={14}
+                  danger
                   onClick={() => void c.unsubscribe(s.filter)}
-                >
-                  <Icon of={X} size={14} />
-                </button>
+                />
               </li>
             ))}
           </ul>
@@ -322,17 +315,14 @@ function Messages({ c }: { c: Connection }) {
           <option value="out">{t("mqtt.out")}</option>
         </select>
         <ViewChoice view={view} onChange={setView} />
-        <button
-          type="button"
-          class="btn small icon ghost"
-          aria-label={t("live.clear")}
+        <IconButton
+          of={Eraser}
+          label={t("live.clear")}
           title={t("live.clear")}
           onClick={() => {
             c.messages.value = [];
           }}
-        >
-          <Icon of={Eraser} size={15} />
-        </button>
+        />
       </header>
       {shown.length > 0 ? (
         <MessageList messages={shown} view={view} />

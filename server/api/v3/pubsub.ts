@@ -38,11 +38,12 @@ function listen(call: Call): Response {
   const { query } = call;
   const params = { ...query, ...(query.qos !== undefined && { qos: Number(query.qos) }) };
   const wanted = wantedEncoding(query.encoding);
-  return eventStream(call, (send) => {
-    const { topics: subscribed, qos: granted, stop } = call.admin.pubsub.listen(params, wanted, (m) => send("message", m));
-    send("subscribed", { topics: subscribed, qos: granted });
-    return stop;
-  });
+  return eventStream(call, (send) =>
+    call.admin.pubsub.listen(params, wanted, {
+      subscribed: (subscribed, granted) => send("subscribed", { topics: subscribed, qos: granted }),
+      message: (m) => send("message", m),
+    }),
+  );
 }
 
 export const pubsubRoutes: readonly AnyRoute[] = [

@@ -3,13 +3,13 @@
  * row becomes an item, and how items are written; everything else (asking, breaker, queue, retries, dead letters, figures) is the same for all.
  */
 import { wordsOf } from "../../lib/errors.ts";
-import { between } from "../../lib/time.ts";
 import { type Advice, advised, asQuestion, noteQuestion, type SettingKeys } from "../_backend/advice.ts";
 import { Backend } from "../_backend/backend.ts";
 import type { BackendOptions, Judgement } from "../_backend/options.ts";
 import { quietHost } from "../_backend/quiet_host.ts";
+import { backendHost } from "../_backend/resource_host.ts";
+import { TestSteps } from "../_backend/test_steps.ts";
 import type { ActionEvent, ActionKind, Params, ParamsSpec, Resource, ResourceHost, ResourceKind, TestStep } from "../plugin.ts";
-import { backendHost } from "./backend_host.ts";
 import { deliver, QUEUE } from "./delivery.ts";
 import { RESOURCE, type ValuesIn, valuesIn } from "./params.ts";
 
@@ -162,29 +162,20 @@ async function tried<D>(
   config: Params,
   { clock }: ResourceHost,
 ): Promise<TestStep[]> {
-  const steps: TestStep[] = [];
+  const steps = new TestSteps(clock);
   const quiet = quietHost(clock);
   let opened: Connected<D> | null = null;
-  const step = async (name: string, run: () => Promise<string>): Promise<boolean> => {
-    const since = clock.mono();
-    const found = await run().then(
-      (why) => ({ verdict: "ok" as const, why }),
-      (err: unknown) => ({ verdict: "error" as const, why: wordsOf(err) }),
-    );
-    steps.push({ step: name, ...found, ms: between(since, clock.mono()), asked: [] });
-    return found.verdict === "ok";
-  };
   try {
-    const usable = await step("settings", async () => {
+    const usable = await steps.take("settings", async () => {
       opened = open(config, quiet.host, true);
       return "the settings can be used";
     });
-    if (usable) await step("connect", () => answers(opened as unknown as Connected<D>));
+    if (usable) await steps.take("connect", () => answers(opened as unknown as Connected<D>));
   } finally {
     await (opened as Connected<D> | null)?.close();
     quiet.end();
   }
-  return steps;
+  return steps.taken;
 }
 
 async function answers<D>({ backend }: Connected<D>): Promise<string> {

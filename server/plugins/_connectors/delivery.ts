@@ -4,14 +4,14 @@ import type { Clock } from "../../core/ports.ts";
 import { wordsOf } from "../../lib/errors.ts";
 import { between, type MonoMs } from "../../lib/time.ts";
 import type { BackendError } from "../_backend/errors.ts";
+import { sinkHost } from "../_sink/action_host.ts";
 import { CauseBytes } from "../_sink/cause.ts";
 import { Directory } from "../_sink/disk.ts";
 import { Left } from "../_sink/left.ts";
 import { Sink } from "../_sink/sink.ts";
 import { realTimer } from "../_sink/timer.ts";
-import { type Batch, type FailureKind, PartError, SendError, type SinkHost, type SinkOptions, type SinkSettings } from "../_sink/types.ts";
+import { type Batch, type FailureKind, PartError, SendError, type SinkOptions, type SinkSettings } from "../_sink/types.ts";
 import type { Action, ActionHost, ParamsSpec } from "../plugin.ts";
-import { backendHost } from "./backend_host.ts";
 import type { Attempt, Connected, Missing, Writing } from "./connector.ts";
 import { sizeOf } from "./item.ts";
 import { Foreign, keptCodec, type Made } from "./kept.ts";
@@ -253,19 +253,4 @@ async function pause(again: number, signal: AbortSignal): Promise<void> {
   signal.addEventListener("abort", () => resolve(), { once: true });
   await promise;
   cancel();
-}
-
-function sinkHost(host: ActionHost): SinkHost {
-  return {
-    ...backendHost(host),
-    soon: (fn) => void setImmediate(fn),
-    timer: realTimer,
-    random: Math.random,
-    get memoryShort() {
-      return host.memoryShort;
-    },
-    countWaiting: (bytes) => host.countWaiting(bytes),
-    done: (rows, ms) => host.done(rows, ms),
-    dropped: (rows) => host.dropped(rows),
-  };
 }

@@ -5,8 +5,8 @@
 import { hostname } from "node:os";
 import { buildInfo } from "../../lib/build_info.ts";
 import { wordsOf } from "../../lib/errors.ts";
-import { between } from "../../lib/time.ts";
 import { NONE } from "../_backend/address.ts";
+import { TestSteps } from "../_backend/test_steps.ts";
 import { tlsOf } from "../_backend/tls.ts";
 import { withoutLogin } from "../_backend/url_login.ts";
 import { definePlugin, type PluginContext, type TestContext, type TestStep, type ValuesOf } from "../plugin.ts";
@@ -141,21 +141,12 @@ function resourceOf(c: Values, nodeName: string): Resource {
 
 /** What is tried leaves nothing behind: a group of its own at the gateway, an empty datagram, an empty request. */
 async function testSettings({ config: c, many, clock }: TestContext<typeof config>): Promise<TestStep[]> {
-  const steps: TestStep[] = [];
-  const step = async (name: string, run: () => Promise<string>): Promise<boolean> => {
-    const since = clock.mono();
-    const found = await run().then(
-      (why) => ({ verdict: "ok" as const, why }),
-      (err: unknown) => ({ verdict: "error" as const, why: wordsOf(err) }),
-    );
-    steps.push({ step: name, ...found, ms: between(since, clock.mono()), asked: [] });
-    return found.verdict === "ok";
-  };
+  const steps = new TestSteps(clock);
   const server = c["statsd.push.gateway.server"];
   const udp = c["statsd.udp.server"];
   let tls: Bun.TLSOptions = {};
   let target: OtlpTarget | null = null;
-  const usable = await step("settings", async () => {
+  const usable = await steps.take("settings", async () => {
     tls = tlsOf("statsd.ssl", c);
     mustHaveLogins(c);
     target = otlpTarget(c, many, tls);
@@ -163,10 +154,10 @@ async function testSettings({ config: c, many, clock }: TestContext<typeof confi
       throw new Error("figures go nowhere; see statsd.push.gateway.server, statsd.udp.server, statsd.otlp.endpoint");
     return "the settings can be used";
   });
-  if (!usable) return steps;
+  if (!usable) return steps.taken;
   const timeoutMs = c["statsd.timeout"];
-  if (server !== NONE) await step("connect", () => tryPush({ server, tls, timeoutMs }));
-  if (udp !== null) await step("connect", () => tryUdp(udp, Bun.sleep));
-  if (target !== null) await step("connect", () => tryOtlp(target as OtlpTarget, signalsOf(c)));
-  return steps;
+  if (server !== NONE) await steps.take("connect", () => tryPush({ server, tls, timeoutMs }));
+  if (udp !== null) await steps.take("connect", () => tryUdp(udp, Bun.sleep));
+  if (target !== null) await steps.take("connect", () => tryOtlp(target as OtlpTarget, signalsOf(c)));
+  return steps.taken;
 }

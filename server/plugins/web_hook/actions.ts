@@ -8,12 +8,12 @@ import { NO_CALLS } from "../_backend/figures.ts";
 import { compileRowTemplate, rowJson, wholeRowJson } from "../_backend/row_template.ts";
 import { addCounts, together } from "../_backend/together.ts";
 import { withoutLogin } from "../_backend/url_login.ts";
+import { sinkHost } from "../_sink/action_host.ts";
 import { CauseBytes } from "../_sink/cause.ts";
 import { Directory } from "../_sink/disk.ts";
 import { Left } from "../_sink/left.ts";
 import { Sink } from "../_sink/sink.ts";
-import { realTimer } from "../_sink/timer.ts";
-import type { SinkHost, SinkSettings } from "../_sink/types.ts";
+import type { SinkSettings } from "../_sink/types.ts";
 import type { Action, ActionHost, Kinds, Params, ParamsSpec, Resource, ServerReport, TestStep } from "../plugin.ts";
 import { eventBytes, eventCodec, eventIds, type WebHookEvent } from "./event.ts";
 import { whatOf } from "./keys.ts";
@@ -219,7 +219,7 @@ function openAction(params: Params, host: ActionHost, resource: Resource | null,
     },
   };
   const sink = new Sink<WebHookEvent>(
-    hostOf(host),
+    sinkHost(host),
     {
       codec: eventCodec,
       shown: ({ body }) => body,
@@ -265,25 +265,6 @@ function openAction(params: Params, host: ActionHost, resource: Resource | null,
     },
     hold: () => sink.reading.hold(),
     begin: () => sink.reading.begin(),
-  };
-}
-
-function hostOf(host: ActionHost): SinkHost {
-  return {
-    clock: host.clock,
-    log: host.log,
-    outages: new Map(),
-    every: (ms, fn) => host.every(ms, fn),
-    alarm: (what, desc) => host.alarm(what, desc),
-    soon: (fn) => void setImmediate(fn),
-    timer: realTimer,
-    random: () => systemRandom.next(),
-    get memoryShort() {
-      return host.memoryShort;
-    },
-    countWaiting: (bytes) => host.countWaiting(bytes),
-    done: (rows, ms) => host.done(rows, ms),
-    dropped: (rows) => host.dropped(rows),
   };
 }
 

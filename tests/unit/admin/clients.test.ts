@@ -178,11 +178,11 @@ describe("subscriptions", () => {
   test("those of event streams are nobody's", async () => {
     const { admin, kit } = await administer();
     kit.connected("c").subscribe("t");
-    const stream = admin.pubsub.listen({ topic: "t,other" }, "auto", () => {});
+    const stop = admin.pubsub.listen({ topic: "t,other" }, "auto", { subscribed() {}, message() {} });
     expect((await admin.subscriptions.list({})).meta.count).toBe(1);
     expect((await admin.subscriptions.list({ topic: "t" })).rows.map((s) => s.client_id)).toEqual(["c"]);
     expect((await admin.subscriptions.list({ topic: "other" })).rows).toEqual([]);
-    stream.stop();
+    stop();
     expect(kit.broker.router.hasFilter("other")).toBe(false);
   });
 });

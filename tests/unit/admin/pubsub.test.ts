@@ -299,8 +299,12 @@ describe("listening", () => {
       properties: { content_type: "text" },
     });
     const seen: object[] = [];
-    const stream = admin.pubsub.listen({ topic: "l/#,$share/g/l/#", qos: 1 }, "auto", (m) => seen.push(m));
-    expect([stream.topics, stream.qos]).toEqual([["l/#", "$share/g/l/#"], 1]);
+    const told: unknown[] = [];
+    const stop = admin.pubsub.listen({ topic: "l/#,$share/g/l/#", qos: 1 }, "auto", {
+      subscribed: (...what) => told.push(what),
+      message: (m) => seen.push(m),
+    });
+    expect(told).toEqual([[["l/#", "$share/g/l/#"], 1]]);
     const old = { topic: "l/1", payload: "old", encoding: "plain", qos: 1, retain: true, ts: kit.clock.time, from: "me" };
     // Shared subscriptions get no retained messages [MQTT-4.8.2-7]: once, not twice.
     expect(seen).toEqual([{ ...old, properties: { content_type: "text" } }]);
@@ -310,7 +314,7 @@ describe("listening", () => {
     expect(seen.slice(1).map((m) => (m as { retain: boolean }).retain)).toEqual([true, true]);
     expect(seen.slice(1).map((m) => (m as { topic: string }).topic)).toEqual(["l/2", "l/2"]);
     expect(seen[1]).not.toHaveProperty("properties");
-    stream.stop();
+    stop();
     await admin.pubsub.publish({ topic: "l/3", payload: "late" });
     kit.settle();
     expect(seen).toHaveLength(3);
@@ -330,12 +334,16 @@ describe("listening", () => {
       }
     };
     const seen: string[] = [];
-    const stream = admin.pubsub.listen({ topic: Array(1000).fill("#").join(",") }, "auto", (m) => seen.push(m.topic));
+    const told: unknown[] = [];
+    const stop = admin.pubsub.listen({ topic: Array(1000).fill("#").join(",") }, "auto", {
+      subscribed: (topics) => told.push(topics),
+      message: (m) => seen.push(m.topic),
+    });
     await until(() => seen.length === 1000);
-    expect(stream.topics).toEqual(["#"]);
+    expect(told).toEqual([["#"]]);
     expect(seen).toEqual(Array.from({ length: 1000 }, (_, i) => `l/${i}`));
     expect(taken).toBeLessThan(1100);
-    stream.stop();
+    stop();
   });
 
   /** Thousands of retained messages, and each look at the clock is a millisecond later. */
@@ -346,13 +354,18 @@ describe("listening", () => {
     let ticks = 0;
     it.kit.clock.mono = () => ++ticks as never;
     const seen: string[] = [];
-    const listen = (topic: string) => it.admin.pubsub.listen({ topic }, "auto", (m) => seen.push(`${m.topic} ${m.payload}`));
-    return { ...it, from, seen, listen };
+    const told: number[] = [];
+    const listen = (topic: string) =>
+      it.admin.pubsub.listen({ topic }, "auto", {
+        subscribed: (topics) => told.push(topics.length),
+        message: (m) => seen.push(`${m.topic} ${m.payload}`),
+      });
+    return { ...it, from, seen, told, listen };
   };
 
   test("what is retained comes a part at a time; what is replaced or new meanwhile comes once, as it is live", async () => {
     const { from, seen, listen, kit } = await many();
-    const stream = listen("l/+");
+    const stop = listen("l/+");
     expect(seen.length).toBeLessThan(5);
     from.publish("l/500", "new", 0, { retain: true });
     from.publish("l/new", "new", 0, { retain: true });
@@ -361,33 +374,62 @@ describe("listening", () => {
     await until(() => seen.some((m) => m === "l/899 old"));
     expect(seen.filter((m) => /^l.(500|501|new) /.test(m)).sort()).toEqual(["l/500 new", "l/501 ", "l/new new"]);
     expect(seen).toHaveLength(899 + 2);
-    stream.stop();
+    stop();
   });
 
   test("many filters that select nothing take turns too", async () => {
     const { seen, listen } = await many();
     let turns = 0;
-    const stop = everyTurn(() => turns++);
-    const stream = listen([...Array.from({ length: 500 }, (_, i) => `+/nothing/${i}`), "l/7"].join(","));
+    const unwatch = everyTurn(() => turns++);
+    const stop = listen([...Array.from({ length: 500 }, (_, i) => `+/nothing/${i}`), "l/7"].join(","));
     await until(() => seen.length > 0);
-    stop();
+    unwatch();
     expect(seen).toEqual(["l/7 old"]);
     expect(turns).toBeGreaterThan(100);
-    stream.stop();
+    stop();
+  });
+
+  const thousand = Array.from({ length: 1000 }, (_, i) => `m/${i}`).join(",");
+
+  test("a thousand filters are subscribed to in turns; of what is retained meanwhile each comes once; it is told when all are", async () => {
+    const { from, seen, told, listen, kit } = await many();
+    const { router } = kit.broker;
+    let turns = 0;
+    const unwatch = everyTurn(() => turns++);
+    const stop = listen(thousand);
+    expect([told, router.hasFilter("m/0"), router.hasFilter("m/999")]).toEqual([[], true, false]);
+    // To the one it is subscribed already, not yet to the other.
+    for (const topic of ["m/0", "m/999"]) from.publish(topic, "kept", 0, { retain: true });
+    kit.settle();
+    expect(seen).toEqual(["m/0 kept"]);
+    await until(() => told.length > 0);
+    unwatch();
+    expect([told, router.hasFilter("m/999"), turns > 100]).toEqual([[1000], true, true]);
+    await until(() => seen.includes("m/999 kept"));
+    expect(seen).toEqual(["m/0 kept", "m/999 kept"]);
+    stop();
+  });
+
+  test("one that ends before it is subscribed to all leaves nothing behind", async () => {
+    const { told, listen, kit } = await many();
+    const stop = listen(thousand);
+    stop();
+    for (let i = 0; i < 20; i++) await new Promise((done) => setImmediate(done));
+    expect([told, [...kit.broker.router.topics()].filter((filter) => filter.startsWith("m/"))]).toEqual([[], []]);
   });
 
   for (const [name, end] of [
-    ["the stream is stopped", ({ stream }: { stream: { stop(): void } }) => stream.stop()],
+    ["the stream is stopped", ({ stop }: { stop(): void }) => stop()],
     ["the retainer is unloaded", ({ manager }: { manager: { unload(name: string): Promise<unknown> } }) => manager.unload("emqx_retainer")],
   ] as const) {
     test(`nothing more of what was retained when ${name}`, async () => {
       const { seen, listen, manager } = await many();
-      const stream = listen("l/+");
-      await end({ stream, manager });
+      const stop = listen("l/+");
+      await end({ stop, manager });
       const before = seen.length;
       for (let i = 0; i < 20; i++) await new Promise((done) => setImmediate(done));
       expect([seen.length - before, before < 100]).toEqual([0, true]);
-      stream.stop();
+      stop();
     });
   }
 
@@ -398,6 +440,6 @@ describe("listening", () => {
       [{}, 115],
       [{ topic: "a", qos: 3 }, 108],
     ] as const)
-      expect(() => admin.pubsub.listen(params, "auto", () => {})).toThrow(expect.objectContaining({ code }));
+      expect(() => admin.pubsub.listen(params, "auto", { subscribed() {}, message() {} })).toThrow(expect.objectContaining({ code }));
   });
 });

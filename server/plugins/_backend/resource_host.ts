@@ -1,6 +1,6 @@
 /** What the rule engine gives a resource, or an action, as a back end wants it. */
-import type { BackendHost } from "../_backend/host.ts";
 import type { ResourceHost } from "../actions.ts";
+import type { BackendHost } from "./host.ts";
 
 export function backendHost(host: ResourceHost): BackendHost {
   return {
