@@ -138,7 +138,7 @@ export class Delivery {
   toSubscription(s: Subscription, m: Message): number {
     const session = s.session;
     // Whose name it bears is asked only where that makes a difference: for many receivers the names alone are a good part of the work.
-    const asks = s.nl || s.ownCopy !== null || session.zone.ignoreLoopDeliver;
+    const asks = s.mindsOwn || session.zone.ignoreLoopDeliver;
     if (asks && m.from === session.clientId && session.receive === null) {
       const own = ownCopy(s);
       if (own === null) {

@@ -45,6 +45,11 @@ export class Durability {
 
   constructor(private readonly broker: Broker) {}
 
+  /** It fails, and promises are made from memory meanwhile. */
+  get serving(): boolean {
+    return this.failed && this.broker.node.storageOnError === "accept";
+  }
+
   /** How long the commit of what was appended will take, ms, as far as can be told: it is a part of the turn that it ends. */
   get cost(): number {
     const { store } = this.broker;
@@ -63,7 +68,7 @@ export class Durability {
       return true;
     } catch (err) {
       this.#fails(err);
-      return this.broker.node.storageOnError === "accept";
+      return this.serving;
     }
   }
 

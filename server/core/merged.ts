@@ -10,7 +10,8 @@ import { Subscription } from "./subscription.ts";
 
 /** A topic filter with its subscriptions. */
 export class FilterEntry {
-  subs: Subscription[] = [];
+  /** One that nobody has asked for as a list is none yet: most filters have one subscription, and many are never published to. */
+  #subs: Subscription | Subscription[] | null = null;
   groups: Map<string, ShareGroup> | null = null;
   /** Some merged list has been made of it: changes here make that one stale. */
   merged = false;
@@ -26,7 +27,28 @@ export class FilterEntry {
   ) {}
 
   get empty(): boolean {
-    return this.subs.length === 0 && this.groups === null;
+    const subs = this.#subs;
+    return (subs === null || (Array.isArray(subs) && subs.length === 0)) && this.groups === null;
+  }
+
+  get subs(): Subscription[] {
+    const subs = this.#subs;
+    return Array.isArray(subs) ? subs : this.#listed(subs);
+  }
+  set subs(subs: Subscription[]) {
+    this.#subs = subs;
+  }
+
+  #listed(only: Subscription | null): Subscription[] {
+    const list = only === null ? [] : [only];
+    this.#subs = list;
+    return list;
+  }
+
+  /** The first, of a filter that is new. */
+  begin(s: Subscription): void {
+    s.index = 0;
+    this.#subs = s;
   }
 
   /** Its groups as a list, which stays as it is; null = none. */

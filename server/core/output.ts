@@ -115,7 +115,7 @@ export class Output {
       else this.pool.uncover(covered);
       this.#flushing = false;
       // The next commit has all of it again; while none succeeds there is nothing to wait for.
-      if (!onDisk && this.broker.durability.failed) this.#cutPromises();
+      if (!onDisk && this.broker.durability.failed && !this.broker.durability.serving) this.#cutPromises();
       if (!this.deferred) this.#flushLater();
     });
   }

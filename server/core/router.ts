@@ -101,7 +101,8 @@ export class Router {
 
   add(s: Subscription): void {
     this.subscriptionCount++;
-    const entry = this.#filters.get(s.filter) ?? this.#create(s.filter);
+    const known = this.#filters.get(s.filter);
+    const entry = known ?? this.#create(s.filter);
     if (s.group !== null) {
       this.sharedCount++;
       entry.groups ??= new Map();
@@ -113,6 +114,10 @@ export class Router {
         this.#changed(entry.filter);
       }
       g.add(s);
+      return;
+    }
+    if (known === undefined) {
+      entry.begin(s);
       return;
     }
     const subs = this.#writable(entry);

@@ -5,20 +5,28 @@ import type { ShareGroup } from "./shared.ts";
 import { plainTerms, type Terms, termsIndex } from "./terms.ts";
 import type { SubscribeOptions } from "./types.ts";
 
+const F_QOS = 3;
+const F_NL = 4;
+const F_RAP = 8;
+/** Some of the overlapping subscriptions that it stands for have No Local, and others have not. */
+const F_OWN_COPY = 16;
+const RH_SHIFT = 5;
+
+/** What few subscriptions have. */
+class Rare {
+  terms: (Terms | undefined)[] | null = null;
+  ownCopy: Subscription | null = null;
+}
+
+/** There may be millions: the options are one number. */
 export class Subscription {
   /** Position in the filter's (or group's) list, for removal without a search; -1 = in no list (any more). */
   index = -1;
   share: ShareGroup | null = null;
   /** All subscription identifiers of overlapping subscriptions [MQTT-3.3.4-3]; null = none. */
   subIds: number[] | null = null;
-  /** Only where overlapping subscriptions were merged and some of them have No Local: what the others make of its own messages. */
-  ownCopy: Subscription | null = null;
-  qos: QoS;
-  nl: boolean;
-  rap: boolean;
-  rh: 0 | 1 | 2;
-  /** Made on first use; null = none yet. */
-  #terms: (Terms | undefined)[] | null = null;
+  #flags: number;
+  #rare: Rare | null = null;
 
   constructor(
     readonly session: Session,
@@ -27,11 +35,38 @@ export class Subscription {
     readonly group: string | null,
     options: SubscribeOptions,
   ) {
-    this.qos = options.qos;
-    this.nl = options.nl;
-    this.rap = options.rap;
-    this.rh = options.rh;
+    this.#flags = flagsOf(options);
     if (options.subId > 0) this.subIds = [options.subId];
+  }
+
+  get qos(): QoS {
+    return (this.#flags & F_QOS) as QoS;
+  }
+  /** No Local. */
+  get nl(): boolean {
+    return (this.#flags & F_NL) !== 0;
+  }
+  /** Retain As Published. */
+  get rap(): boolean {
+    return (this.#flags & F_RAP) !== 0;
+  }
+  /** Retain Handling. */
+  get rh(): 0 | 1 | 2 {
+    return (this.#flags >> RH_SHIFT) as 0 | 1 | 2;
+  }
+
+  /** Who has published the message makes a difference. */
+  get mindsOwn(): boolean {
+    return (this.#flags & (F_NL | F_OWN_COPY)) !== 0;
+  }
+  /** Only where overlapping subscriptions were merged and some of them have No Local: what the others make of its own messages. */
+  get ownCopy(): Subscription | null {
+    return this.#rare === null ? null : this.#rare.ownCopy;
+  }
+  set ownCopy(s: Subscription) {
+    this.#flags |= F_OWN_COPY;
+    this.#rare ??= new Rare();
+    this.#rare.ownCopy = s;
   }
 
   get subId(): number {
@@ -45,24 +80,27 @@ export class Subscription {
   }
 
   set(options: SubscribeOptions): void {
-    this.qos = options.qos;
-    this.nl = options.nl;
-    this.rap = options.rap;
-    this.rh = options.rh;
+    this.#flags = flagsOf(options);
     this.subIds = options.subId > 0 ? [options.subId] : null;
-    this.#terms = null;
+    this.#rare = null;
   }
 
   /** How its session gets a message at that QoS, with that retain flag. */
   terms(qos: QoS, retain: boolean): Terms {
     if (this.subIds === null && this.share === null) return plainTerms(qos, retain);
     const i = termsIndex(qos, retain);
-    this.#terms ??= new Array<Terms | undefined>(6);
-    let t = this.#terms[i];
+    this.#rare ??= new Rare();
+    this.#rare.terms ??= new Array<Terms | undefined>(6);
+    const { terms } = this.#rare;
+    let t = terms[i];
     if (t === undefined) {
       t = { qos, retain, subIds: this.subIds, share: this.share };
-      this.#terms[i] = t;
+      terms[i] = t;
     }
     return t;
   }
+}
+
+function flagsOf({ qos, nl, rap, rh }: SubscribeOptions): number {
+  return qos | (nl ? F_NL : 0) | (rap ? F_RAP : 0) | (rh << RH_SHIFT);
 }

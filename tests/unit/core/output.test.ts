@@ -319,6 +319,22 @@ describe("storage.sync = always", () => {
     expect(words(s)).toEqual(["connack"]);
   });
 
+  test("a commit fails while a sync runs, and the sync fails then: with storage.on_error = accept nobody is cut", () => {
+    for (const storageOnError of ["refuse", "accept"] as const) {
+      const { kit, store } = always();
+      kit.node.storageOnError = storageOnError;
+      const s = persistent(kit, "s");
+      store.failure = new Error("the disk is broken");
+      const later = persistent(kit, "later");
+      expect(kit.alarms.has("storage_failed")).toBe(true);
+      synced(kit, store, false);
+      const served: unknown = [["connack"], false];
+      const cut: unknown = [[], true];
+      const want = storageOnError === "accept" ? served : cut;
+      expect([s, later].map((c): unknown => [words(c), c.transport.destroyed])).toEqual([want, want]);
+    }
+  });
+
   test("… and when the next commit fails, too, who waits is cut; with storage.on_error = accept he hears", () => {
     for (const storageOnError of ["refuse", "accept"] as const) {
       const { kit, store } = always();
