@@ -254,7 +254,7 @@ export const CORE_KEYS: ConfigTable = {
   acl_file: text("etc/acl.conf", "The access rules; built-in ones while the default file does not exist.", boot),
   enable_acl_cache: flag("on", "Are verdicts of the access rules kept per connection?"),
   acl_cache_max_size: integer(32, "How many."),
-  acl_cache_ttl: duration("1m", "For how long."),
+  acl_cache_ttl: duration("1m", "For how long. One that a failure has a part in: for a second at most."),
   acl_deny_action: oneOf(["ignore", "disconnect"], "ignore", "As zone.<name>.acl_deny_action, which goes before."),
   flapping_clean_interval: ignored("1h", "Forgotten clients are swept once a minute.", { required: false }),
   ...under("mqtt", MQTT),

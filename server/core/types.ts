@@ -68,7 +68,7 @@ export type AuthResult =
 
 /**
  * Answer of one step of the ACL fold; null, or a verdict that is null = pass on. `failed`: whoever would know could not be asked, so what comes of
- * it is not kept.
+ * it is kept for a second at most.
  */
 export type AclStep = null | { verdict: AclVerdict; why?: string; failed?: true } | { verdict: null; why: string; failed: true };
 

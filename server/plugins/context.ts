@@ -219,8 +219,8 @@ export function createContext(plugin: AnyPlugin, parts: ContextParts, wishes: Co
 }
 
 /**
- * Refuses whoever the handler is asked about, in its place: that is no wrong password, and no verdict that is kept. Returns what takes it back; null = the
- * handler is not on the access chain.
+ * Refuses whoever the handler is asked about, in its place: that is no wrong password, and no verdict that outlasts the bar. Returns what takes it back;
+ * null = the handler is not on the access chain.
  */
 function barred(broker: ManagedBroker, { point, id, priority, filter }: Hung, place: number, why: string): (() => void) | null {
   // Of its own: the plugin's next handler has the id of this one, and would replace it.

@@ -235,7 +235,8 @@ for (const k of KINDS) {
         const c = await client("u1", "p1");
         expect(await may(c, "own/u1/x")).toBe(false);
         db.run("delete from mqtt_acl where access = 9", "mqtt");
-        expect(await may(c, "own/u1/x")).toBe(true);
+        // Rules that cannot be read are a failure: what came of it stands for a second.
+        await until(() => may(c, "own/u1/x"), "it is asked again");
         c.drop();
       });
 

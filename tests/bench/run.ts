@@ -4,7 +4,7 @@
  *   bun run bench                      what the wire carries, what matching costs, and the web hook
  *   bun run bench wire matching codec scale auth hook   the parts by name
  *   --quick                            one short round          --rounds N (3)   --seconds T (3)
- *   --only pairs0,fanin                scenarios (auth: servers) by how their names begin      --brokers baomq,mosquitto
+ *   --only pairs0,fanin                scenarios (auth: servers, idle, ping) by how their names begin      --brokers baomq,mosquitto
  *   --group traffic,latency,topics,connections,storage,rules                   scenarios by what they are about
  *   --base FILE                        another build of BaoMQ, to compare with: its executable
  *   --json FILE                        every measurement, for machines

@@ -13,6 +13,23 @@ interface Alarm {
   raised_at_ms: number;
 }
 
+/** `lines`: of a plugin's file, without the prefix of its keys. */
+export interface PluginLines {
+  plugin: string;
+  prefix: string;
+  lines: Record<string, string | number>;
+}
+
+/** With the lines of questions that EMQ X 3.1's file came with: what a file leaves out is not asked. */
+function wholeLines({ plugin, prefix, lines }: PluginLines): Record<string, string> {
+  const config = plugins.find((p) => p.name === plugin)?.config ?? {};
+  const questions = Object.entries(config).flatMap(([key, entry]) =>
+    entry.unset === null ? [] : [[key.slice(prefix.length + 1), entry.default] as const],
+  );
+  const all = { ...Object.fromEntries(questions), ...lines };
+  return Object.fromEntries(Object.entries(all).map(([key, value]) => [key, String(value)]));
+}
+
 /** Its functions may be taken out of it by name. */
 export class AuthKit {
   #baomq: Installation | null = null;
@@ -20,6 +37,8 @@ export class AuthKit {
   readonly #rest = new Rest(() => this.broker);
   /** Of the plugin's file. */
   #lines: Record<string, string> = {};
+  /** Further plugins that `start` loads, behind its own. */
+  beside: readonly PluginLines[] = [];
 
   constructor(
     readonly plugin: string,
@@ -45,9 +64,11 @@ export class AuthKit {
   ): Promise<void> {
     await this.#run(this.#install(lines), set, env);
     if (lines === null) return;
-    await this.put(`plugins/${this.plugin}/load`);
-    const { servers } = await this.status();
-    if (servers.length > 0) await this.isUp();
+    for (const plugin of [this.plugin, ...this.beside.map((b) => b.plugin)]) {
+      await this.put(`plugins/${plugin}/load`);
+      const { servers } = await this.statusOf(plugin);
+      if (servers.length > 0) await this.isUp(plugin);
+    }
   }
 
   /** As `start`, with the plugin in EMQ X 3.1's list of those that run: it starts with the node, whether or not its server is there. */
@@ -73,17 +94,14 @@ export class AuthKit {
     });
   }
 
-  /** With the lines of questions that EMQ X 3.1's file came with: what a file leaves out is not asked. */
   #write(dir: string, lines: Record<string, string | number>): void {
-    const config = plugins.find((p) => p.name === this.plugin)?.config ?? {};
-    const questions = Object.entries(config).flatMap(([key, entry]) =>
-      entry.unset === null ? [] : [[key.slice(this.prefix.length + 1), entry.default] as const],
-    );
-    const all = { ...Object.fromEntries(questions), ...lines };
     mkdirSync(dir, { recursive: true });
-    const text = Object.entries(all).map(([key, value]) => `${this.prefix}.${key} = ${value}\n`);
-    this.#lines = Object.fromEntries(Object.entries(all).map(([key, value]) => [key, String(value)]));
-    writeFileSync(join(dir, `${this.plugin}.conf`), text.join(""));
+    const own: PluginLines = { plugin: this.plugin, prefix: this.prefix, lines };
+    this.#lines = wholeLines(own);
+    for (const each of [own, ...this.beside]) {
+      const text = Object.entries(wholeLines(each)).map(([key, value]) => `${each.prefix}.${key} = ${value}\n`);
+      writeFileSync(join(dir, `${each.plugin}.conf`), text.join(""));
+    }
   }
 
   /** The plugin's file. */
@@ -97,7 +115,10 @@ export class AuthKit {
     return Object.fromEntries(Object.entries(this.#lines).filter(([key]) => config[`${this.prefix}.${key}`]?.type === "secret"));
   }
 
-  isUp = (): Promise<void> => until(async () => (await this.status()).servers[0]?.state === "up", "the server is up");
+  isUp = (plugin = this.plugin): Promise<void> => this.#is("up", plugin);
+  isDown = (plugin = this.plugin): Promise<void> => this.#is("down", plugin);
+  #is = (state: "up" | "down", plugin: string): Promise<void> =>
+    until(async () => (await this.statusOf(plugin)).servers[0]?.state === state, `the server of ${plugin} is ${state}`);
 
   /** The broker has ended well, and told nothing of these, nor any error but such. */
   async stop(secrets: readonly string[], wanted?: RegExp): Promise<void> {
@@ -122,9 +143,10 @@ export class AuthKit {
   api = <T>(method: string, path: string, body?: unknown): Promise<ApiAnswer<T>> =>
     this.#rest.answer<T>(method, `nodes/emqx@127.0.0.1/${path}`, body);
   put = async (path: string, body?: unknown): Promise<void> => void expect(await this.api("PUT", path, body)).toMatchObject({ code: 0 });
-  status = async (): Promise<PluginStatus> => {
+  status = (): Promise<PluginStatus> => this.statusOf(this.plugin);
+  statusOf = async (plugin: string): Promise<PluginStatus> => {
     const { data } = await this.api<{ name: string; status: PluginStatus }[]>("GET", "plugins");
-    return data.find((p) => p.name === this.plugin)?.status as PluginStatus;
+    return data.find((p) => p.name === plugin)?.status as PluginStatus;
   };
   set = (key: string, value: string): Promise<void> => this.put(`configs/${this.plugin}`, { key: `${this.prefix}.${key}`, value });
   /** All settings that are not empty. */

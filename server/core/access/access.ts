@@ -10,7 +10,7 @@ import { RC, refusalCode } from "../../mqtt/reason_codes.ts";
 import type { AnyTopic, HookHandler, Hooks } from "../hooks.ts";
 import type { AclStep, AclVerdict, Action, AuthResult, AuthStep, ClientInfo, Credentials } from "../types.ts";
 import type { Metrics } from "../watch/metrics.ts";
-import { AclCache } from "./acl_cache.ts";
+import { AclCache, failedTtl } from "./acl_cache.ts";
 
 /** A connection as far as its ACL cache goes. */
 export interface AclHolder {
@@ -225,7 +225,7 @@ export class Access {
   }
 
   /**
-   * As `checkAcl`, with the connection's cache. A verdict that came about by a failure is not kept.
+   * As `checkAcl`, with the connection's cache. A verdict that came about by a failure is kept for a moment only.
    * A verdict given at once is the same object at every call: read it before the next one.
    */
   checkCached(holder: AclHolder, action: Action, topic: string, now: MonoMs): Readonly<TimedVerdict> | Promise<AclVerdict> {
@@ -239,7 +239,7 @@ export class Access {
     const known = holder.aclCache.get(action, topic, now, zone.aclCacheTtlMs, this.epoch);
     if (known !== undefined) {
       this.metrics.aclCacheHit++;
-      return this.answer(known, later(holder.aclCache.hitAt, zone.aclCacheTtlMs));
+      return this.answer(known, holder.aclCache.hitUntil);
     }
     this.metrics.aclCacheMiss++;
     // It has no room for a client of many topics, whose every message would be looked up in the rules.
@@ -283,16 +283,19 @@ export class Access {
     now: MonoMs,
   ): Readonly<TimedVerdict> | Promise<AclVerdict> {
     const { epoch } = this;
+    const { aclCacheTtlMs, aclCacheMaxSize } = client.zone;
     // Its own: what others ask meanwhile may fail.
     const course: Course = { failed: false };
     const generation = client.aclGeneration;
     const verdict = this.ask(client, action, topic, course);
     const keep = (v: AclVerdict): AclVerdict => {
-      if (!course.failed && client.aclGeneration === generation) cache.put(action, topic, v, now, client.zone.aclCacheMaxSize, epoch);
+      if (client.aclGeneration !== generation) return v;
+      if (course.failed) cache.putFailed(action, topic, v, now, aclCacheMaxSize, epoch);
+      else cache.put(action, topic, v, now, aclCacheMaxSize, epoch);
       return v;
     };
     if (verdict instanceof Promise) return verdict.then(keep);
-    return this.answer(keep(verdict), course.failed ? NO_MONO : later(now, client.zone.aclCacheTtlMs));
+    return this.answer(keep(verdict), later(now, course.failed ? failedTtl(aclCacheTtlMs) : aclCacheTtlMs));
   }
 
   private async checkLater(

@@ -2,8 +2,17 @@
  * ACL verdicts of one connection, made on its first check.
  * Bounded by size (the oldest verdict goes first) and by age.
  */
-import { between, type MonoMs, NO_MONO } from "../../lib/time.ts";
+import { between, later, type MonoMs, NO_MONO } from "../../lib/time.ts";
 import type { AclVerdict, Action } from "../types.ts";
+
+/**
+ * For so long at most a verdict stands that came about by a failure, ms: whoever publishes on while nobody can be asked is not asked about with each
+ * message, and what others said instead is over soon behind the failure.
+ */
+const FAILED_MS = 1000;
+
+/** How long a verdict that came about by a failure stands where others do for `ttlMs`. */
+export const failedTtl = (ttlMs: number): number => Math.min(ttlMs, FAILED_MS);
 
 interface Entry {
   readonly topic: string;
@@ -23,14 +32,17 @@ export interface AclCacheRow {
 }
 
 export class AclCache {
-  /** When the verdict that `get` found last had been made. */
-  hitAt = NO_MONO;
+  /** The verdict that `get` found last stands until then. */
+  hitUntil = NO_MONO;
   /** Generation of the rules the verdicts were made under; a newer one empties the cache. */
   private generation = 0;
   // One table per action: a look-up needs no key to be put together.
   private publish: Table = null;
   private subscribe: Table = null;
+  /** Verdicts by a failure: apart, so that they push out none of those that stay. */
+  private failed: AclCache | null = null;
 
+  /** Verdicts by a failure are not counted. */
   get size(): number {
     return sizeOf(this.publish) + sizeOf(this.subscribe);
   }
@@ -42,22 +54,35 @@ export class AclCache {
       return undefined;
     }
     const e = find(this[action], topic);
-    if (e === undefined) return undefined;
-    if (between(e.at, now) < ttlMs) {
-      this.hitAt = e.at;
+    if (e !== undefined && between(e.at, now) < ttlMs) {
+      this.hitUntil = later(e.at, ttlMs);
       return e.verdict;
     }
-    this[action] = without(this[action], topic);
-    return undefined;
+    if (e !== undefined) this[action] = without(this[action], topic);
+    const { failed } = this;
+    if (failed === null) return undefined;
+    const verdict = failed.get(action, topic, now, failedTtl(ttlMs), generation);
+    this.hitUntil = failed.hitUntil;
+    return verdict;
   }
 
-  /** `generation` is that of the rules when the check began: a verdict made under older rules is not kept. */
+  /** `now`, `generation`: when the check began, and of the rules then; a verdict made under older rules is not kept. */
   put(action: Action, topic: string, verdict: AclVerdict, now: MonoMs, maxSize: number, generation: number): void {
     if (maxSize <= 0 || generation !== this.generation) return;
+    // Whoever could not be asked is likely to answer again: each of those is asked about anew.
+    this.failed = null;
     // Deleted first, so that the table stays in order of age.
     this[action] = without(this[action], topic);
     while (this.size >= maxSize) this.evict();
     this[action] = including(this[action], { topic, verdict, at: now });
+  }
+
+  /** As `put`, of a verdict that came about by a failure. */
+  putFailed(action: Action, topic: string, verdict: AclVerdict, now: MonoMs, maxSize: number, generation: number): void {
+    if (generation !== this.generation) return;
+    this.failed ??= new AclCache();
+    this.failed.generation = generation;
+    this.failed.put(action, topic, verdict, now, maxSize, generation);
   }
 
   /** Forget what is known of a topic; returns how many verdicts that were. */
@@ -65,15 +90,16 @@ export class AclCache {
     const before = this.size;
     this.publish = without(this.publish, topic);
     this.subscribe = without(this.subscribe, topic);
-    return before - this.size;
+    return before - this.size + (this.failed?.drop(topic) ?? 0);
   }
 
   clear(): void {
     this.publish = null;
     this.subscribe = null;
+    this.failed = null;
   }
 
-  /** Verdicts still in force, oldest first within an action. */
+  /** Verdicts still in force, oldest first within an action; behind them those by a failure, likewise. */
   list(now: MonoMs, ttlMs: number): AclCacheRow[] {
     const rows: AclCacheRow[] = [];
     for (const action of ["publish", "subscribe"] as const) {
@@ -82,7 +108,7 @@ export class AclCache {
         if (age < ttlMs) rows.push({ action, topic, verdict, age });
       }
     }
-    return rows;
+    return this.failed === null ? rows : [...rows, ...this.failed.list(now, failedTtl(ttlMs))];
   }
 
   private evict(): void {

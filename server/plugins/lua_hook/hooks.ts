@@ -202,7 +202,7 @@ export class ScriptHooks {
     if (says === "none") return { verdict: "deny", why, failed: true };
     if (says !== null) {
       counts[says === "allow" ? "allowed" : "denied"]++;
-      // Of what came about by a failure nothing is kept.
+      // What came about by a failure is kept for a moment only.
       return failed ? { verdict: says, why, failed } : { verdict: says, why };
     }
     counts.ignored++;

@@ -435,56 +435,102 @@ describe("checks of a connected client", () => {
     expect(state.asked).toBe(2);
   });
 
-  test("what others say where one could not be asked is not kept", async () => {
-    for (const inTime of [true, false]) {
-      const { hooks, check, fresh, metrics } = withCache();
+  test("what came about by a failure is kept for a second: what others say, a denial of one who says so, throws or rejects", async () => {
+    const failures: Record<string, [fail: () => AclStep | Promise<AclStep>, verdict: AclVerdict]> = {
+      "passed on": [() => ({ verdict: null, why: "the service is down", failed: true }), "allow"],
+      "passed on later": [async () => ({ verdict: null, why: "the service is down", failed: true }), "allow"],
+      denied: [() => ({ verdict: "deny", failed: true }), "deny"],
+      "denied later": [async () => ({ verdict: "deny", failed: true }), "deny"],
+      thrown: [
+        () => {
+          throw new Error("down");
+        },
+        "deny",
+      ],
+      rejected: [() => Promise.reject(new Error("down")), "deny"],
+    };
+    for (const [how, [fail, verdict]] of Object.entries(failures)) {
+      const { hooks, check, fresh, metrics, time } = withCache();
+      const otherwise = verdict === "allow" ? "deny" : "allow";
       let down = true;
-      const step = (): AclStep => (down ? { verdict: null, why: "the service is down", failed: true } : { verdict: "deny" });
-      hooks.add("client.check_acl", "p", () => (inTime ? step() : Promise.resolve(step())));
-      expect(await check("publish", "a")).toBe("allow");
-      expect([inTime ? fresh() : 0, metrics.aclError]).toEqual([0, 1]);
+      let asked = 0;
+      hooks.add("client.check_acl", "outside", () => {
+        asked++;
+        return down ? fail() : { verdict: otherwise };
+      });
+      hooks.add("client.check_acl", "p", () => ({ verdict: "allow" }), -1);
+      time.now = 5000;
+      expect([how, await check("publish", "a"), asked]).toEqual([how, verdict, 1]);
+      time.now = 5999;
+      // By now it is given at once, also where it was promised.
+      expect([how, check("publish", "a"), fresh(), asked]).toEqual([how, verdict, 6000, 1]);
+      // Another topic, and another action, are other questions.
+      expect([await check("publish", "b"), await check("subscribe", "a"), asked]).toEqual([verdict, verdict, 3]);
       down = false;
-      expect([await check("publish", "a"), await check("publish", "a"), metrics.aclError]).toEqual(["deny", "deny", 1]);
+      expect([how, check("publish", "a"), asked]).toEqual([how, verdict, 3]);
+      time.now = 6000;
+      expect([how, await check("publish", "a"), asked]).toEqual([how, otherwise, 4]);
+      time.now = 65_999;
+      expect([how, check("publish", "a"), fresh(), asked]).toEqual([how, otherwise, 66_000, 4]);
+      expect([metrics.aclError, metrics.aclCacheHit]).toEqual([3, 3]);
     }
   });
 
-  test("a denial by a failure is not kept", async () => {
-    const { hooks, check, fresh, metrics } = withCache();
-    let broken = true;
-    hooks.add("client.check_acl", "p", () => {
-      if (broken) throw new Error("down");
-      return { verdict: "allow" };
-    });
-    expect(check("publish", "a")).toBe("deny");
-    expect(fresh()).toBe(0);
-    broken = false;
-    expect(check("publish", "a")).toBe("allow");
-    hooks.add("client.check_acl", "p", () => Promise.reject(new Error("down")));
-    expect(await check("publish", "b")).toBe("deny");
-    expect(check("publish", "b")).toBeInstanceOf(Promise);
-    expect(metrics.aclError).toBeGreaterThan(1);
+  test("such a verdict stands as long as others where those are kept for less, and not at all where none are", () => {
+    const { holder, check, fresh, time, state, access } = withCache({ verdict: "deny", failed: true });
+    holder.client.zone.aclCacheTtlMs = 200;
+    time.now = 5000;
+    expect([check("publish", "a"), fresh(), state.asked]).toEqual(["deny", 5200, 1]);
+    time.now = 5199;
+    expect([check("publish", "a"), fresh(), state.asked]).toEqual(["deny", 5200, 1]);
+    time.now = 5200;
+    expect([check("publish", "a"), fresh(), state.asked]).toEqual(["deny", 5400, 2]);
+    holder.client.zone.enableAclCache = false;
+    expect([check("publish", "a"), check("publish", "a"), fresh(), state.asked]).toEqual(["deny", "deny", 0, 4]);
+    // Nor does `checkAcl` know of it.
+    holder.client.zone.enableAclCache = true;
+    expect([access.checkAcl(holder.client, "publish", "a"), state.asked]).toEqual(["deny", 5]);
   });
 
-  test("nor is one that says itself that nobody could be asked", async () => {
-    const { hooks, check, fresh, metrics } = withCache();
-    let down = true;
-    const step = (): AclStep => (down ? { verdict: "deny", failed: true } : { verdict: "allow" });
-    hooks.add("client.check_acl", "p", step);
-    expect([check("publish", "a"), fresh()]).toEqual(["deny", 0]);
-    down = false;
-    expect(check("publish", "a")).toBe("allow");
-    hooks.add("client.check_acl", "p", async () => step());
-    down = true;
-    expect(await check("publish", "b")).toBe("deny");
-    down = false;
-    expect(await check("publish", "b")).toBe("allow");
-    // Now it is kept: nobody is asked.
-    expect(check("publish", "b")).toBe("allow");
-    expect(metrics.aclError).toBe(2);
-    expect(hooks.at["client.check_acl"].every((h) => h.failures === 0)).toBe(true);
+  test("its second begins with the question: one that fails late is asked again", async () => {
+    const answer = Promise.withResolvers<AclStep>();
+    const { check, time, state } = withCache(answer.promise);
+    time.now = 5000;
+    const pending = check("publish", "a");
+    time.now = 6000;
+    answer.resolve({ verdict: "deny", failed: true });
+    expect(await pending).toBe("deny");
+    state.answer = { verdict: "allow" };
+    expect([check("publish", "a"), state.asked]).toEqual(["allow", 2]);
   });
 
-  test("nor is a verdict that was asked for before what is kept of the client was thrown away", async () => {
+  test("new rules, and what is thrown away of the client, end it", async () => {
+    for (const promised of [false, true]) {
+      const step: AclStep = { verdict: "deny", failed: true };
+      const { access, check, state, holder } = withCache(promised ? Promise.resolve(step) : step);
+      await check("publish", "a");
+      expect([promised, check("publish", "a"), state.asked]).toEqual([promised, "deny", 1]);
+      access.invalidate();
+      await check("publish", "a");
+      expect([promised, check("publish", "a"), state.asked]).toEqual([promised, "deny", 2]);
+      holder.aclCache?.clear();
+      await check("publish", "a");
+      expect([promised, state.asked]).toEqual([promised, 3]);
+    }
+  });
+
+  test("nor is it kept where either happened while the question was under way", async () => {
+    for (const what of ["rules", "client"]) {
+      const { access, check, state, holder } = withCache(Promise.resolve({ verdict: "deny", failed: true }));
+      const pending = check("publish", "a");
+      if (what === "rules") access.invalidate();
+      else holder.client.aclGeneration = 1;
+      await pending;
+      expect([what, check("publish", "a") instanceof Promise, state.asked]).toEqual([what, true, 2]);
+    }
+  });
+
+  test("a verdict that was asked for before what is kept of the client was thrown away is not kept", async () => {
     const { check, state, holder } = withCache(Promise.resolve({ verdict: "deny" }));
     const pending = check("publish", "a");
     holder.client.aclGeneration = 1;

@@ -81,6 +81,57 @@ describe("ACL cache", () => {
     expect(c.list(at(350), TTL)).toEqual([{ action: "publish", topic: "a", verdict: "allow", age: 250 }]);
   });
 
+  test("a verdict by a failure stands for a second, or for the time to live where that is shorter", () => {
+    for (const [ttl, until] of [
+      [TTL, 1000],
+      [300, 300],
+    ] as const) {
+      const c = new AclCache();
+      c.putFailed("publish", "a", "deny", at(0), 9, 0);
+      expect(c.get("publish", "a", at(until - 1), ttl, 0)).toBe("deny");
+      expect(Number(c.hitUntil)).toBe(until);
+      expect(c.get("subscribe", "a", at(1), ttl, 0)).toBeUndefined();
+      expect(c.get("publish", "b", at(1), ttl, 0)).toBeUndefined();
+      const row = { action: "publish" as const, topic: "a", verdict: "deny" as const };
+      expect([c.list(at(until - 1), ttl), c.list(at(until), ttl)]).toEqual([[{ ...row, age: until - 1 }], []]);
+      expect(c.get("publish", "a", at(until), ttl, 0)).toBeUndefined();
+    }
+  });
+
+  test("verdicts by a failure push out no others, and are no more of them than fit", () => {
+    const c = new AclCache();
+    for (const topic of ["a", "b"]) c.put("publish", topic, "allow", at(0), 2, 0);
+    for (const topic of ["c", "d", "e"]) c.putFailed("publish", topic, "deny", at(1), 2, 0);
+    const known = ["a", "b", "c", "d", "e"].map((topic) => c.get("publish", topic, at(2), TTL, 0));
+    expect(known).toEqual(["allow", "allow", undefined, "deny", "deny"]);
+    expect(c.size).toBe(2);
+  });
+
+  test("a verdict by a failure goes with its topic, with all, with the rules, and when anybody is asked again", () => {
+    const ends: ((c: AclCache) => unknown)[] = [
+      (c) => expect(c.drop("a")).toBe(1),
+      (c) => c.clear(),
+      (c) => c.get("publish", "b", at(2), TTL, 1),
+      (c) => c.put("publish", "b", "allow", at(2), 9, 0),
+    ];
+    for (const [i, end] of ends.entries()) {
+      const c = new AclCache();
+      c.putFailed("publish", "a", "deny", at(1), 9, 0);
+      end(c);
+      expect([i, c.get("publish", "a", at(3), TTL, i === 2 ? 1 : 0)]).toEqual([i, undefined]);
+    }
+  });
+
+  test("of older rules, or where nothing is kept, nor is a verdict by a failure", () => {
+    const c = new AclCache();
+    c.get("publish", "a", at(1), TTL, 1);
+    c.putFailed("publish", "a", "deny", at(1), 9, 0);
+    c.putFailed("publish", "b", "deny", at(1), 0, 1);
+    expect(["a", "b"].map((topic) => c.get("publish", topic, at(1), TTL, 1))).toEqual([undefined, undefined]);
+    c.putFailed("publish", "a", "deny", at(1), 9, 1);
+    expect(c.get("publish", "a", at(1), TTL, 1)).toBe("deny");
+  });
+
   test("is what a list is, whatever is kept, dropped or has become old", () => {
     const step = fc.record({
       what: fc.constantFrom("put", "put", "put", "get", "get", "drop"),
@@ -106,7 +157,7 @@ describe("ACL cache", () => {
             const known = list.find(is);
             const fresh = known !== undefined && now - known.at < 100;
             expect(c.get(action, topic, at(now), 100, 0)).toBe(fresh ? known.verdict : undefined);
-            if (fresh) expect(Number(c.hitAt)).toBe(known.at);
+            if (fresh) expect(Number(c.hitUntil)).toBe(known.at + 100);
             else list = list.filter((e) => !is(e));
           } else {
             expect(c.drop(topic)).toBe(list.filter((e) => e.topic === topic).length);

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import type { AclStep } from "../../../../server/core/types.ts";
 import { memoryStore } from "../../../support/memory_store.ts";
 import { type TestClient, TestKit } from "../../../support/test_broker.ts";
 
@@ -125,6 +126,47 @@ test("a client of many topics whose rules are the same for all is asked no more,
   expect(publish(300, 400)).toBe(100);
   expect(kit.metrics.aclCacheMiss - before).toBe(1);
 });
+
+for (const promised of [false, true])
+  test(`while nobody can be asked, ${promised ? "which a promise tells" : "told at once"}: asked once a second about each topic`, async () => {
+    const kit = new TestKit();
+    let step: AclStep = { verdict: null, why: "the server is down", failed: true };
+    let asked = 0;
+    kit.hooks.add("client.check_acl", "outside", (_c, action) => {
+      if (action === "subscribe") return null;
+      asked++;
+      return promised ? Promise.resolve(step) : step;
+    });
+    const s = kit.connected("s").subscribe("#");
+    s.take();
+    const p = kit.connected("p");
+    const publish = async (...topics: string[]): Promise<number> => {
+      for (let i = 0; i < 100; i++) p.publish(topics[i % topics.length] as string);
+      for (let i = 0; i < 50; i++) {
+        await Promise.resolve();
+        kit.settle();
+      }
+      return s.messages().length;
+    };
+    const { metrics } = kit;
+    const before = metrics.aclCacheHit;
+    expect([await publish("t"), asked]).toEqual([100, 1]);
+    // The channel remembers it, however it was told.
+    expect(metrics.aclCacheHit - before).toBeLessThan(3);
+    expect([await publish("t", "u"), asked]).toEqual([100, 2]);
+    kit.pass(900);
+    expect([await publish("t"), asked]).toEqual([100, 2]);
+    kit.pass(100);
+    expect([await publish("t"), asked]).toEqual([100, 3]);
+    step = { verdict: "deny", failed: true };
+    kit.pass(1000);
+    expect([await publish("t"), asked, metrics.publishDenied]).toEqual([0, 4, 100]);
+    kit.hooks.add("client.check_acl", "outside", () => null);
+    kit.pass(900);
+    expect([await publish("t"), metrics.publishDenied]).toEqual([0, 200]);
+    kit.pass(100);
+    expect([await publish("t"), metrics.publishDenied]).toEqual([100, 200]);
+  });
 
 describe("properties that are passed on unread", () => {
   const properties = {

@@ -84,7 +84,7 @@ describe("a call that fails", () => {
     });
   });
 
-  test("a script behind it that decides is told with it, and what it says is not kept", async () => {
+  test("a script behind it that decides is told with it, and what it says counts as what came of a failure", async () => {
     const m = await start({ "a.lua": FAILS, "b.lua": script('return "ok"', 'return "allow"') }, { [FAILURE]: "ignore" });
     const errors = m.kit.metrics.aclError;
     expect([await m.logIn(), await m.may("t")]).toEqual([0, "allow"]);
