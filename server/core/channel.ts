@@ -328,7 +328,7 @@ export class Channel {
     this.out.holdsAcks = true;
     this.sendOther++;
     this.broker.metrics.ackSent(type);
-    if (this.out.blocked) this.intake.pause(PAUSED.UNREAD);
+    if (this.out.unread) this.intake.pause(PAUSED.UNREAD);
   }
 
   /** Any other packet. A promise tells of what the journal may keep (CONNACK, SUBACK, UNSUBACK): not before the commit. */
@@ -341,7 +341,7 @@ export class Channel {
     this.out.copy(bytes, 0, bytes.length);
     if (promise && this.session !== null && this.session.storeKey !== 0) this.out.holdsAcks = true;
     this.sendOther++;
-    if (this.out.blocked) this.intake.pause(PAUSED.UNREAD);
+    if (this.out.unread) this.intake.pause(PAUSED.UNREAD);
   }
 
   /** Does the client take a packet of so many bytes [MQTT-3.1.2-24]? */

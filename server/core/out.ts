@@ -64,6 +64,10 @@ export class Out {
   get closed(): boolean {
     return this.#state === CLOSED;
   }
+  /** The peer is there, and does not read. */
+  get unread(): boolean {
+    return this.blocked && this.#state !== CLOSED;
+  }
   /** For the disk. */
   get waits(): boolean {
     return this.#state === WAITING;

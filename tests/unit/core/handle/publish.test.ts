@@ -281,3 +281,13 @@ test("by an alias after its name, and the name again: the same topic", () => {
       .publish("", "alias", 0, { properties: { topicAlias: 1 } });
   expect(s.messages().map((m) => [m.topic, m.payload])).toEqual(["named", "sets", "alias", "named", "sets", "alias"].map((x) => ["t", x]));
 });
+
+test("whose transport is gone, though nobody has said so yet, is read on: or its end would not be seen", () => {
+  const kit = new TestKit();
+  const p = kit.connected("p");
+  p.transport.write = () => -1;
+  p.publish("t", "x", 1);
+  expect([p.channel.out.closed, p.channel.out.blocked, p.channel.out.unread]).toEqual([true, true, false]);
+  p.publish("t", "x", 1).send({ cmd: "pingreq" });
+  expect(p.transport.paused).toBe(false);
+});
