@@ -70,7 +70,7 @@ beforeAll(async () => {
     },
   });
   broker = await baomq.start({
-    set: { "listener.tcp.external.max_conn_rate": "0", "zone.external.auth_failure_limit": "off" },
+    set: { "listener.tcp.external.max_conn_rate": "0", "zone.external.auth_failure_limit": "off", "log.level": "debug" },
     env: { http_proxy: proxy.url.href, HTTPS_PROXY: proxy.url.href },
   });
   await api("PUT", `plugins/${NAME}/load`);

@@ -18,12 +18,17 @@ interface Alarm {
   raised_at_ms: number;
 }
 
+/** A secret of fewer characters may be in any line. */
+const TELLING = 5;
+
 /** Its functions may be taken out of it by name. */
 export class AuthKit {
   #baomq: Installation | null = null;
   #broker: RunningBroker | null = null;
   /** Of the plugin's file. */
   #lines: Record<string, string> = {};
+  /** Whatever was the value of a secret setting. */
+  readonly #given = new Set<string>();
 
   constructor(
     readonly plugin: string,
@@ -63,6 +68,30 @@ export class AuthKit {
     await this.#run(baomq, {});
   }
 
+  /** As `start`, with a file as somebody else has written it. */
+  async startFrom(text: string): Promise<void> {
+    const baomq = this.#install(null);
+    mkdirSync(join(baomq.dir, "etc/plugins"), { recursive: true });
+    writeFileSync(this.conf, text);
+    const lines = text.split("\n").filter((line) => line.startsWith(`${this.prefix}.`));
+    const pairs = lines.map((line) => [
+      line.slice(this.prefix.length + 1, line.indexOf("=")).trim(),
+      line.slice(line.indexOf("=") + 1).trim(),
+    ]);
+    this.#note(Object.fromEntries(pairs) as Record<string, string>);
+    await this.#run(baomq, {});
+    await this.put(`plugins/${this.plugin}/load`);
+    const { servers } = await this.status();
+    if (servers.length > 0) await this.isUp();
+  }
+
+  /** What a command of `ctl` prints. */
+  async ctl(...words: string[]): Promise<string> {
+    const { code, stdout, stderr } = (await this.#baomq?.run(["ctl", ...words])) ?? { code: -1, stdout: "", stderr: "" };
+    expect([code, stderr]).toEqual([0, ""]);
+    return stdout;
+  }
+
   #install(lines: Record<string, string | number> | null): Installation {
     const baomq = new Installation();
     this.#baomq = baomq;
@@ -72,7 +101,7 @@ export class AuthKit {
 
   async #run(baomq: Installation, set: Record<string, string>, env: Record<string, string> = {}): Promise<void> {
     this.#broker = await baomq.start({
-      set: { "listener.tcp.external.max_conn_rate": "0", "zone.external.auth_failure_limit": "off", "log.level": "info", ...set },
+      set: { "listener.tcp.external.max_conn_rate": "0", "zone.external.auth_failure_limit": "off", "log.level": "debug", ...set },
       env,
     });
   }
@@ -86,7 +115,7 @@ export class AuthKit {
     const all = { ...Object.fromEntries(questions), ...lines };
     mkdirSync(dir, { recursive: true });
     const text = Object.entries(all).map(([key, value]) => `${this.prefix}.${key} = ${value}\n`);
-    this.#lines = Object.fromEntries(Object.entries(all).map(([key, value]) => [key, String(value)]));
+    this.#note(Object.fromEntries(Object.entries(all).map(([key, value]) => [key, String(value)])));
     writeFileSync(join(dir, `${this.plugin}.conf`), text.join(""));
   }
 
@@ -95,15 +124,29 @@ export class AuthKit {
     return join(this.#baomq?.dir ?? "", `etc/plugins/${this.plugin}.conf`);
   }
 
+  #note(lines: Record<string, string>): void {
+    this.#lines = lines;
+    for (const secret of Object.values(this.secrets)) this.#given.add(secret);
+  }
+
   /** Those of its file: whoever leads it to another server has to give them again, for no masked one is sent there. */
   get secrets(): Record<string, string> {
-    const config = plugins.find((p) => p.name === this.plugin)?.config ?? {};
-    return Object.fromEntries(Object.entries(this.#lines).filter(([key]) => config[`${this.prefix}.${key}`]?.type === "secret"));
+    return this.#secretsIn(this.#lines);
+  }
+
+  /** Keys without the prefix. */
+  #secretsIn(lines: Record<string, string>): Record<string, string> {
+    const config = Object.entries(plugins.find((p) => p.name === this.plugin)?.config ?? {});
+    const isSecret = (key: string): boolean =>
+      config.some(
+        ([name, { type }]) => type === "secret" && (name === key || (name.includes("$") && key.startsWith(name.replace(/\$.*/, "")))),
+      );
+    return Object.fromEntries(Object.entries(lines).filter(([key]) => isSecret(`${this.prefix}.${key}`)));
   }
 
   isUp = (): Promise<void> => until(async () => (await this.status()).servers[0]?.state === "up", "the server is up");
 
-  /** The broker has ended well, and told nothing of these, nor any error but such. */
+  /** The broker has ended well, and told nothing of these or of any secret setting, nor any error but such; it logs all that there is. */
   async stop(secrets: readonly string[], wanted?: RegExp): Promise<void> {
     const { broker } = this;
     // Of a client, too, and nobody's.
@@ -113,7 +156,8 @@ export class AuthKit {
     await this.#baomq?.remove();
     expect(ended).toBe(0);
     expect(broker.log.split("\n").filter((line) => /\[(error|critical)\]/.test(line) && wanted?.test(line) !== true)).toEqual([]);
-    for (const secret of [...secrets, typed]) expect([secret, broker.log.includes(secret)]).toEqual([secret, false]);
+    const given = [...this.#given].filter(({ length }) => length >= TELLING);
+    for (const secret of [...secrets, ...given, typed]) expect([secret, broker.log.includes(secret)]).toEqual([secret, false]);
   }
 
   #keyed(lines: Record<string, string>): Record<string, string> {
@@ -145,6 +189,7 @@ export class AuthKit {
   /** With these settings beside those that it has, `run`; then as before, secrets too, which `settings` shows masked. */
   withSettings = async (more: Record<string, string>, run: () => Promise<void>): Promise<void> => {
     const before = await this.settings();
+    for (const secret of Object.values(this.#secretsIn(more))) this.#given.add(secret);
     await this.put(`plugin_configs/${this.plugin}`, { ...before, ...this.#keyed(more) });
     try {
       await run();
