@@ -463,5 +463,5 @@ needing(NGINX, describe)("with nginx", () => {
     known,
     (port) => ({ ...nginx.settingsAt(port), pool: "25" }),
   );
-  whenAway(kit, () => nginx, known, { refusesAllTheSame: true, hearsOfEnds: false });
+  whenAway(kit, () => nginx, known, { many: 10_000, refusesAllTheSame: true, hearsOfEnds: false });
 });
