@@ -71,7 +71,7 @@ beforeAll(async () => {
     },
   });
   broker = await baomq.start({
-    set: { "listener.tcp.external.max_conn_rate": "0", "zone.external.auth_failure_limit": "off" },
+    set: { "listener.tcp.external.max_conn_rate": "0", "zone.external.auth_failure_limit": "off", "log.level": "debug" },
     env: { http_proxy: proxy.url.href, HTTPS_PROXY: proxy.url.href },
   });
   await api("PUT", `plugins/${NAME}/load`);
@@ -455,5 +455,5 @@ needing(NGINX, describe)("with nginx", () => {
     known,
     (port) => ({ ...nginx.settingsAt(port), pool: "25" }),
   );
-  whenAway(kit, () => nginx, known, { refusesAllTheSame: true, hearsOfEnds: false });
+  whenAway(kit, () => nginx, known, { many: 10_000, refusesAllTheSame: true, hearsOfEnds: false });
 });

@@ -3,6 +3,7 @@
  * back end such a value is one value, never part of a query, a command, a filter or a request. (User names that MQTT allows: `findNobody`.)
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import mqttPacket from "mqtt-packet";
 import { AuthKit } from "../support/auth_kit.ts";
 import { AUTH, type AuthPlugin, redisWithUsers, startWithUsers } from "../support/auth_servers.ts";
 import { connectPacket, RawClient } from "../support/clients.ts";
@@ -29,6 +30,8 @@ interface Kind extends AuthPlugin {
   by: ((variable: Variable) => Lines) | null;
   /** Settings with which the same is asked in other forms. */
   forms: readonly Lines[];
+  /** Who is there besides, with odd passwords, where those go out as well. */
+  passwords?: ReadonlyMap<string, string>;
   make(): Promise<Made>;
 }
 
@@ -59,7 +62,8 @@ const ODD = [
   "$1",
   "?",
 ];
-/** With the rest of its packet it is about as much as who is not connected yet may send. */
+/** Of the packet of who is not connected yet, with all that is in it, bytes. */
+const PACKET_MAX = 64 * 1024;
 const LONG = "x".repeat(60_000);
 /** And those that it does not allow. */
 const FORBIDDEN = [
@@ -72,6 +76,9 @@ const FORBIDDEN = [
   "u1\n",
   "\tu1",
 ];
+
+/** A password may be any bytes. */
+const ODD_PASSWORDS: ReadonlyMap<string, string> = new Map([...ODD, ...FORBIDDEN].map((password, i) => [`odd${i}`, password]));
 
 const sql = (plugin: AuthPlugin, create: () => SqlDatabase): Kind => ({
   ...plugin,
@@ -91,7 +98,7 @@ const sql = (plugin: AuthPlugin, create: () => SqlDatabase): Kind => ({
 
 /** A service that lets in with anything but the two fields that it is to be asked with: whoever can make up a third one is in. */
 function webService() {
-  const known = new Map(Object.entries(USERS));
+  const known = new Map([...Object.entries(USERS), ...ODD_PASSWORDS]);
   const verdict = (fields: [name: string, value: string][]): Response => {
     const [[first, name] = ["", ""], [second, password] = ["", ""]] = fields;
     if (fields.length !== 2 || first !== "name" || second !== "password") return new Response();
@@ -165,6 +172,7 @@ const KINDS: readonly Kind[] = [
     ...AUTH.http,
     by: (variable) => ({ "auth_req.params": `name=${variable},password=%P` }),
     forms: [{}, { content_type: "json" }, { "auth_req.method": "get" }],
+    passwords: ODD_PASSWORDS,
     async make() {
       const service = webService();
       const at = (path: string): string => `http://127.0.0.1:${service.port}/${path}`;
@@ -224,6 +232,35 @@ for (const kind of KINDS) {
       for (const name of names) found.push([shown(name), await enter(name, "p1")]);
       expect(found).toEqual(names.map((name) => [shown(name), none]));
     }
+
+    test("the longest user name that a CONNECT has room for is nobody's; with a longer one nobody is asked", () =>
+      looking("%u", async () => {
+        const connect = (length: number): Buffer =>
+          mqttPacket.generate(connectPacket(4, "long", { username: "x".repeat(length), password: Buffer.from("p1") }));
+        // The packet's own length takes as many bytes with any of these names.
+        const longest = 60_000 + PACKET_MAX - connect(60_000).length;
+        expect([connect(longest).length, await kit.code("x".repeat(longest), "p1", "long")]).toEqual([PACKET_MAX, 5]);
+        const before = (await kit.status()).servers[0]?.calls;
+        for (const length of [longest + 1, 65_535]) {
+          const c = await RawClient.open(kit.broker.ports.tcp);
+          c.send(connect(length));
+          await c.whenClosed();
+          expect([length, c.inbox]).toEqual([length, []]);
+        }
+        expect((await kit.status()).servers[0]?.calls).toBe(before);
+      }));
+
+    if (kind.passwords !== undefined)
+      for (const form of forms)
+        test(`passwords${Object.entries(form).map((line) => `, ${line.join(" = ")}`)}`, () =>
+          looking(
+            "%u",
+            async () => {
+              for (const [name, password] of kind.passwords ?? [])
+                expect([password, await kit.code(name, password), await kit.code("u1", password)]).toEqual([password, 0, 5]);
+            },
+            form,
+          ));
 
     if (by !== null) {
       for (const form of forms)

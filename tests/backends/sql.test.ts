@@ -14,7 +14,26 @@ import { connectionsAt } from "../support/sockets.ts";
 import { whenAway, whenSlow } from "./away.ts";
 import { findNobody } from "./names.ts";
 
-const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
+const hex = (digest: string, text: string): string => createHash(digest).update(text).digest("hex");
+const sha256 = (text: string): string => hex("sha256", text);
+
+const BCRYPT = Bun.password.hashSync("public", { algorithm: "bcrypt", cost: 4 });
+/** How "public" stands in the table for each `password_hash`. */
+const STORED: [kind: string, password: string, salt: string][] = [
+  ["plain", "public", ""],
+  ...Object.entries({ md5: "md5", sha: "sha1", sha256: "sha256", sha512: "sha512" }).flatMap(
+    ([name, digest]): [kind: string, password: string, salt: string][] => [
+      [name, hex(digest, "public"), ""],
+      [`salt,${name}`, hex(digest, "peppublic"), "pep"],
+      [`${name},salt`, hex(digest, "publicpep"), "pep"],
+    ],
+  ),
+  ["pbkdf2,sha256,1000,20", pbkdf2Sync("public", "pep", 1000, 20, "sha256").toString("hex"), "pep"],
+  ["bcrypt", BCRYPT, ""],
+  // The column of the salt has the beginning of the hash.
+  ["salt,bcrypt", BCRYPT, BCRYPT.slice(0, 29)],
+  ["bcrypt,salt", BCRYPT, BCRYPT.slice(0, 29)],
+];
 
 interface Step {
   step: string;
@@ -87,9 +106,7 @@ function seed(db: SqlDatabase, k: Kind): void {
     ["u0", sha256("p0"), "", true],
     ["u1", sha256("p1"), "", false],
     ["nobody", null, "", false],
-    ["salted", sha256("peppublic"), "pep", false],
-    ["derived", pbkdf2Sync("public", "pep", 1000, 20, "sha256").toString("hex"), "pep", false],
-    ["crypted", Bun.password.hashSync("public", { algorithm: "bcrypt", cost: 4 }), "", false],
+    ...STORED.map(([kind, password, salt]): [string, string, string, boolean] => [`of ${kind}`, password, salt, false]),
   ];
   const rules: [allow: number, ip: string | null, user: string | null, id: string | null, access: number, topic: string][] = [
     [1, null, "$all", null, 2, "#"],
@@ -153,13 +170,14 @@ for (const k of KINDS) {
         const query = "select password, salt from mqtt_user where username = '%u' limit 1";
         const before = await settings();
         await put(`plugin_configs/${k.plugin}`, { ...before, [`${k.prefix}.auth_query`]: query });
-        for (const [user, kind] of [
-          ["salted", "salt,sha256"],
-          ["derived", "pbkdf2,sha256,1000,20"],
-          ["crypted", "bcrypt"],
-        ] as const) {
+        for (const [kind, stored] of STORED) {
           await set("password_hash", kind);
-          expect([user, await code(user, "public"), await code(user, "Public"), await code(user, "")]).toEqual([user, 0, 5, 4]);
+          const user = `of ${kind}`;
+          // What stands in the table is no password, but where it is plain.
+          const passwords = ["public", "Public", "", ...(kind === "plain" ? [] : [stored])];
+          const codes: number[] = [];
+          for (const password of passwords) codes.push(await code(user, password));
+          expect([kind, ...codes]).toEqual([kind, 0, 5, 4, ...(kind === "plain" ? [] : [5])]);
         }
         await set("password_hash", "sha256");
         await put(`plugin_configs/${k.plugin}`, before);
@@ -170,7 +188,7 @@ for (const k of KINDS) {
       findNobody(kit, [...injected, "%u", "$1", "?", "x".repeat(60_000)], ["p0", "p1"]);
 
       test("and they harm nothing", () => {
-        expect(Number(db.run("select count(*) from mqtt_user", "mqtt").trim())).toBe(6);
+        expect(Number(db.run("select count(*) from mqtt_user", "mqtt").trim())).toBe(3 + STORED.length);
       });
 
       test("a name that the server cannot hold is refused, not let by", async () => {
@@ -364,7 +382,7 @@ for (const k of KINDS) {
         expect(await kit.reasons({ username: "nobody", password: "x" })).toEqual([
           `${k.prefix}.auth_query finds the user, but no password`,
         ]);
-        expect(await kit.reasons({ username: "crypted", password: "public" })).toEqual([
+        expect(await kit.reasons({ username: "of bcrypt", password: "public" })).toEqual([
           `no password fits, with ${hash}: what is stored is not 64 hexadecimal digits`,
         ]);
         expect((await kit.reasons({ username: "u1" }))[0]).toContain("not both a user name and a password: nobody is asked");

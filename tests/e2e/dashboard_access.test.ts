@@ -7,7 +7,7 @@ import { jsClient } from "../support/clients.ts";
 import { CHROMIUM, needing } from "../support/peers.ts";
 import { freePorts } from "../support/ports.ts";
 import { until } from "../support/until.ts";
-import { faults, go, tooWide } from "./dashboard_browser.ts";
+import { agree, faults, go, tooWide } from "./dashboard_browser.ts";
 import { DashboardKit } from "./dashboard_kit.ts";
 
 needing(CHROMIUM, describe)("the access page", () => {
@@ -28,6 +28,29 @@ needing(CHROMIUM, describe)("the access page", () => {
     await page.getByText("whoever is not known to the plugins is let in").waitFor();
     await page.getByRole("link", { name: "emqx_auth_username" }).waitFor();
     await page.getByText("Not asked what a client may do").waitFor();
+  });
+
+  test("an account of the user name plugin is made and deleted there, and that is what its owner notices", async () => {
+    const accounts = page.getByRole("region", { name: "Accounts of emqx_auth_username", exact: true });
+    const verdict = async (): Promise<string | undefined> => {
+      const { data } = (await api("POST", "explain", { client_id: "c", username: "sensor", password: "its own" })) as {
+        data: { authentication: { steps: { step: string; verdict: string }[] } };
+      };
+      return data.authentication.steps.find(({ step }) => step === "emqx_auth_username")?.verdict;
+    };
+    await accounts.getByText("No accounts yet.").waitFor();
+    expect(await verdict()).toBe("ignore");
+    await accounts.getByRole("button", { name: "New account" }).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByLabel("User name").fill("sensor");
+    await dialog.getByLabel("Password", { exact: true }).fill("its own");
+    await agree(page);
+    await accounts.getByRole("cell", { name: "sensor", exact: true }).waitFor();
+    expect([await verdict(), await faults(page), await tooWide(page)]).toEqual(["allow", [], 0]);
+    await accounts.getByRole("button", { name: "Delete the account sensor?" }).click();
+    await agree(page);
+    await accounts.getByText("No accounts yet.").waitFor();
+    expect(await verdict()).toBe("ignore");
   });
 
   test("rules are checked as they are typed; wrong ones cannot be saved, good ones are in force at once", async () => {

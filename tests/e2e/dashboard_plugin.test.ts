@@ -1,6 +1,7 @@
 /** The page of a plugin that keeps strangers out, in a browser: a client is tried, values are refused, come from a file and go back to it. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { Locator, Page } from "playwright-core";
+import { jsClient } from "../support/clients.ts";
 import { CHROMIUM, needing } from "../support/peers.ts";
 import { until } from "../support/until.ts";
 import { agree, faults, go, looksWell, toast } from "./dashboard_browser.ts";
@@ -45,6 +46,39 @@ needing(CHROMIUM, describe)("the page of a plugin", () => {
   afterAll(async () => {
     await kit.stop();
     await service.stop(true);
+  });
+
+  test("what clients that came, and were not let in, have cost its server, and what it said of them", async () => {
+    const server = page.getByRole("region", { name: `HTTP service at http://127.0.0.1:${service.port}`, exact: true });
+    const said = page.getByRole("region", { name: "What it said of clients", exact: true });
+    const figure = async (name: string): Promise<string | null> =>
+      server
+        .locator(".figures > div")
+        .filter({ has: page.getByText(name, { exact: true }) })
+        .locator("dd")
+        .textContent();
+    /** Allowed, denied, passed on, unanswered. */
+    const verdicts = (of: "Authentication" | "Rights"): Promise<string[]> => said.locator(`h3:has-text("${of}") + dl dd`).allTextContents();
+    const url = `mqtt://127.0.0.1:${kit.broker.ports.tcp}`;
+    const { client } = await jsClient(url, { username: "joe", password: "public" });
+    await expect(jsClient(url, { username: "joe", password: "wrong" })).rejects.toThrow("Not authorized");
+    await go(page, HTTP);
+    expect([await figure("Answered"), await figure("In use / pool"), await figure("Waiting"), await figure("Failed")]).toEqual([
+      "2",
+      "0 / 50",
+      "0",
+      "0",
+    ]);
+    expect(await figure("p95")).toMatch(/^\d+(\.\d)? ms$/);
+    expect([await verdicts("Authentication"), await verdicts("Rights")]).toEqual([
+      ["1", "1", "0", "0"],
+      ["0", "0", "0", "0"],
+    ]);
+    await client.subscribeAsync("joe/1");
+    await client.subscribeAsync("ann/1").catch(() => {});
+    await until(async () => (await figure("Answered")) === "4", "topics are answered");
+    expect(await verdicts("Rights")).toEqual(["1", "1", "0", "0"]);
+    await client.endAsync();
   });
 
   describe("a client that is tried", () => {

@@ -30,6 +30,9 @@ function wholeLines({ plugin, prefix, lines }: PluginLines): Record<string, stri
   return Object.fromEntries(Object.entries(all).map(([key, value]) => [key, String(value)]));
 }
 
+/** A secret of fewer characters may be in any line. */
+const TELLING = 5;
+
 /** Its functions may be taken out of it by name. */
 export class AuthKit {
   #baomq: Installation | null = null;
@@ -39,6 +42,8 @@ export class AuthKit {
   #lines: Record<string, string> = {};
   /** Further plugins that `start` loads, behind its own. */
   beside: readonly PluginLines[] = [];
+  /** Whatever was the value of a secret setting. */
+  readonly #given = new Set<string>();
 
   constructor(
     readonly plugin: string,
@@ -80,6 +85,30 @@ export class AuthKit {
     await this.#run(baomq, {});
   }
 
+  /** As `start`, with a file as somebody else has written it. */
+  async startFrom(text: string): Promise<void> {
+    const baomq = this.#install(null);
+    mkdirSync(join(baomq.dir, "etc/plugins"), { recursive: true });
+    writeFileSync(this.conf, text);
+    const lines = text.split("\n").filter((line) => line.startsWith(`${this.prefix}.`));
+    const pairs = lines.map((line) => [
+      line.slice(this.prefix.length + 1, line.indexOf("=")).trim(),
+      line.slice(line.indexOf("=") + 1).trim(),
+    ]);
+    this.#note(Object.fromEntries(pairs) as Record<string, string>);
+    await this.#run(baomq, {});
+    await this.put(`plugins/${this.plugin}/load`);
+    const { servers } = await this.status();
+    if (servers.length > 0) await this.isUp();
+  }
+
+  /** What a command of `ctl` prints. */
+  async ctl(...words: string[]): Promise<string> {
+    const { code, stdout, stderr } = (await this.#baomq?.run(["ctl", ...words])) ?? { code: -1, stdout: "", stderr: "" };
+    expect([code, stderr]).toEqual([0, ""]);
+    return stdout;
+  }
+
   #install(lines: Record<string, string | number> | null): Installation {
     const baomq = new Installation();
     this.#baomq = baomq;
@@ -89,7 +118,7 @@ export class AuthKit {
 
   async #run(baomq: Installation, set: Record<string, string>, env: Record<string, string> = {}): Promise<void> {
     this.#broker = await baomq.start({
-      set: { "listener.tcp.external.max_conn_rate": "0", "zone.external.auth_failure_limit": "off", "log.level": "info", ...set },
+      set: { "listener.tcp.external.max_conn_rate": "0", "zone.external.auth_failure_limit": "off", "log.level": "debug", ...set },
       env,
     });
   }
@@ -97,7 +126,7 @@ export class AuthKit {
   #write(dir: string, lines: Record<string, string | number>): void {
     mkdirSync(dir, { recursive: true });
     const own: PluginLines = { plugin: this.plugin, prefix: this.prefix, lines };
-    this.#lines = wholeLines(own);
+    this.#note(wholeLines(own));
     for (const each of [own, ...this.beside]) {
       const text = Object.entries(wholeLines(each)).map(([key, value]) => `${each.prefix}.${key} = ${value}\n`);
       writeFileSync(join(dir, `${each.plugin}.conf`), text.join(""));
@@ -109,10 +138,24 @@ export class AuthKit {
     return join(this.#baomq?.dir ?? "", `etc/plugins/${this.plugin}.conf`);
   }
 
+  #note(lines: Record<string, string>): void {
+    this.#lines = lines;
+    for (const secret of Object.values(this.secrets)) this.#given.add(secret);
+  }
+
   /** Those of its file: whoever leads it to another server has to give them again, for no masked one is sent there. */
   get secrets(): Record<string, string> {
-    const config = plugins.find((p) => p.name === this.plugin)?.config ?? {};
-    return Object.fromEntries(Object.entries(this.#lines).filter(([key]) => config[`${this.prefix}.${key}`]?.type === "secret"));
+    return this.#secretsIn(this.#lines);
+  }
+
+  /** Keys without the prefix. */
+  #secretsIn(lines: Record<string, string>): Record<string, string> {
+    const config = Object.entries(plugins.find((p) => p.name === this.plugin)?.config ?? {});
+    const isSecret = (key: string): boolean =>
+      config.some(
+        ([name, { type }]) => type === "secret" && (name === key || (name.includes("$") && key.startsWith(name.replace(/\$.*/, "")))),
+      );
+    return Object.fromEntries(Object.entries(lines).filter(([key]) => isSecret(`${this.prefix}.${key}`)));
   }
 
   isUp = (plugin = this.plugin): Promise<void> => this.#is("up", plugin);
@@ -120,7 +163,7 @@ export class AuthKit {
   #is = (state: "up" | "down", plugin: string): Promise<void> =>
     until(async () => (await this.statusOf(plugin)).servers[0]?.state === state, `the server of ${plugin} is ${state}`);
 
-  /** The broker has ended well, and told nothing of these, nor any error but such. */
+  /** The broker has ended well, and told nothing of these or of any secret setting, nor any error but such; it logs all that there is. */
   async stop(secrets: readonly string[], wanted?: RegExp): Promise<void> {
     const { broker } = this;
     // Of a client, too, and nobody's.
@@ -130,7 +173,8 @@ export class AuthKit {
     await this.#baomq?.remove();
     expect(ended).toBe(0);
     expect(broker.complaints.filter((line) => wanted?.test(line) !== true)).toEqual([]);
-    for (const secret of [...secrets, typed]) expect([secret, broker.log.includes(secret)]).toEqual([secret, false]);
+    const given = [...this.#given].filter(({ length }) => length >= TELLING);
+    for (const secret of [...secrets, ...given, typed]) expect([secret, broker.log.includes(secret)]).toEqual([secret, false]);
   }
 
   #keyed(lines: Record<string, string>): Record<string, string> {
@@ -157,6 +201,7 @@ export class AuthKit {
   /** With these settings beside those that it has, `run`; then as before, secrets too, which `settings` shows masked. */
   withSettings = async (more: Record<string, string>, run: () => Promise<void>): Promise<void> => {
     const before = await this.settings();
+    for (const secret of Object.values(this.#secretsIn(more))) this.#given.add(secret);
     await this.put(`plugin_configs/${this.plugin}`, { ...before, ...this.#keyed(more) });
     try {
       await run();

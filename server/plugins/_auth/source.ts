@@ -51,6 +51,8 @@ export interface OutsidePlugin<C extends ConfigTable> {
   /** @throws Error naming the key whose value cannot be used; before a back end is made, which would ask on for nobody */
   open(host: SourceHost, config: ValuesOf<C>, many: Settings<C>["many"]): Source;
   onError(config: ValuesOf<C>): OnError;
+  /** The key with which a server that is asked over TLS may be anybody; null = its certificate is looked at, or there is no TLS. */
+  unverified?(config: ValuesOf<C>): string | null;
   /** Whoever comes without a user name or a password is asked about, too. */
   takesHalf?: true;
   /** Where `on_error = ignore` is not what it is with most. */
@@ -103,10 +105,15 @@ export function startOutside<C extends ConfigTable>(ctx: PluginContext<C>, plugi
   let deciding = new Deciding();
   const isPassedOn = plugin.passesOn ?? passesOn;
   let wasOpen = false;
+  let unverified: string | null = null;
   const warn = (): void => {
     const isOpen = plugin.onError(ctx.config) === "ignore" && isPassedOn("authenticate", "down") && ctx.broker.allowsAnonymous;
     if (isOpen && !wasOpen) ctx.log.warn("on_error = ignore: while the server is down, whoever allow_anonymous lets in comes in unasked");
     wasOpen = isOpen;
+    const key = plugin.unverified?.(ctx.config) ?? null;
+    if (key !== null && key !== unverified)
+      ctx.log.warn("TLS without a look at the server's certificate: whoever is on the way can read passwords, and let in anybody", { key });
+    unverified = key;
   };
   warn();
   // Zones are not the plugin's settings: nobody tells it of them.

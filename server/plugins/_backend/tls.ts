@@ -39,6 +39,12 @@ export function nodeTlsOptions(tls: Bun.TLSOptions, host: string): ConnectionOpt
   return { host, ...(isIP(host) === 0 && { servername: host }), ...tls } as ConnectionOptions;
 }
 
+/** The key below `prefix` that lets the certificate of a server go unlooked at; null = it is looked at, or there is no TLS to any. */
+export function unverifiedBy(prefix: string, isTls: boolean, values: Readonly<Record<string, unknown>>): string | null {
+  const key = `${prefix}.verify`;
+  return isTls && (values[key] === false || values[key] === "verify_none") ? key : null;
+}
+
 type TlsTable<P extends string> = { readonly [K in `${P}.${"cacertfile" | "certfile" | "keyfile"}`]: Entry<string> } & {
   readonly [K in `${P}.verify`]: Entry<boolean>;
 };

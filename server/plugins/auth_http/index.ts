@@ -13,7 +13,7 @@ import { type SettingKeys, tlsKeys } from "../_backend/advice.ts";
 import { laterTimeLimitEntry, rankOf, timeLimitEntry } from "../_backend/calls.ts";
 import { Unread } from "../_backend/http.ts";
 import { CLIENT_VARIABLES, type Values } from "../_backend/template.ts";
-import { tlsEntries, tlsOf } from "../_backend/tls.ts";
+import { tlsEntries, tlsOf, unverifiedBy } from "../_backend/tls.ts";
 import type { ValuesOf } from "../plugin.ts";
 import { fill, type HttpAnswer, type Method, parseParams, type RequestTemplate, send, shownFields, withoutLiterals } from "./request.ts";
 import { type Service, serviceAt } from "./service.ts";
@@ -86,6 +86,14 @@ type Values_ = ValuesOf<typeof config>;
 const outside: OutsidePlugin<typeof config> = {
   open: (host, c, many) => httpSource(host, c, headersOf(many("auth.http.header.$name"))),
   onError: (c) => c["auth.http.on_error"],
+  unverified(c) {
+    const urls = [c["auth.http.auth_req"], c["auth.http.super_req"], c["auth.http.acl_req"]];
+    return unverifiedBy(
+      "auth.http.ssl",
+      urls.some((url) => url !== NONE && url.protocol === "https:"),
+      c,
+    );
+  },
   // A service that answers with an error has answered: EMQ X 3.1 denies by any status but 200, whatever `on_error` says.
   passesOn: (question, failure) => question === "check" && failure !== "refused" && passesOn(question, failure),
 };

@@ -7,7 +7,7 @@ import { defineOutside, type OutsidePlugin } from "../_auth/source.ts";
 import { serverUrl } from "../_backend/address.ts";
 import { timeLimitEntry } from "../_backend/calls.ts";
 import { CLIENT_VARIABLES, parseTemplate } from "../_backend/template.ts";
-import { tlsEntries, tlsOf } from "../_backend/tls.ts";
+import { tlsEntries, tlsOf, unverifiedBy } from "../_backend/tls.ts";
 import { endConnections } from "./expiry.ts";
 import type { JwksOptions } from "./jwks.ts";
 import { jwtSource, type TokenNotes } from "./source.ts";
@@ -60,7 +60,12 @@ const config = {
   "auth.jwt.disconnect_after_expire": flag("off", "End a connection when its token runs out.", OURS),
 };
 
-const NOTES: TokenNotes = { ends: new WeakMap<ClientInfo, number>(), rules: new WeakMap<ClientInfo, RuleSet>(), jwks: new WeakMap() };
+const NOTES: TokenNotes = {
+  ends: new WeakMap<ClientInfo, number>(),
+  rules: new WeakMap<ClientInfo, RuleSet>(),
+  jwks: new WeakMap(),
+  endless: new WeakSet(),
+};
 
 const outside: OutsidePlugin<typeof config> = {
   takesHalf: true,
@@ -88,6 +93,7 @@ const outside: OutsidePlugin<typeof config> = {
     return jwtSource(host, settings, NOTES);
   },
   onError: (c) => c["auth.jwt.on_error"],
+  unverified: (c) => unverifiedBy("auth.jwt.jwks.ssl", c["auth.jwt.jwks"]?.protocol === "https:", c),
 };
 
 export const authJwt = defineOutside({ name: "emqx_auth_jwt", description: "EMQ X Authentication with JWT", config }, outside, (ctx) => {

@@ -33,10 +33,14 @@ export interface TokenNotes {
   readonly rules: WeakMap<ClientInfo, RuleSet>;
   /** By plugin's life: keys from a URL with the settings that came last. */
   readonly jwks: WeakMap<SourceHost, Jwks>;
+  /** By plugin's life: that a token never ends has been told. */
+  readonly endless: WeakSet<SourceHost>;
 }
 
-/** @throws Error naming the key whose value cannot be used */
+/** @throws Error naming the key whose value cannot be used, or that there is none */
 export function jwtSource(host: SourceHost, o: JwtSettings, notes: TokenNotes): Source {
+  if (o.secret === "" && o.pubkey === null && o.jwks === null)
+    throw new Error("auth.jwt.secret: there is no key, so that no token could be good; set it, auth.jwt.pubkey or auth.jwt.jwks");
   const file = o.pubkey === null ? null : keyFile(host, o.pubkey);
   const jwks = o.jwks === null ? null : new Jwks(host, o.jwks, notes.jwks.get(host));
   if (jwks === null) notes.jwks.delete(host);
@@ -54,9 +58,17 @@ export function jwtSource(host: SourceHost, o: JwtSettings, notes: TokenNotes): 
     sayWhy(client, () => why);
     if (step?.allow !== true || claims === null) return step;
     if (exp !== null) notes.ends.set(client, exp * 1000);
+    else if (!isOnlyExplained(client)) tellEndless();
     const found = o.aclClaim === "" || !Object.hasOwn(claims, o.aclClaim) ? null : rulesOfClaim(claims[o.aclClaim]);
     if (found !== null) notes.rules.set(client, found);
     return step;
+  }
+
+  /** EMQ X 3.1 asks for none, and neither may whoever signs tokens know of it: once says it. */
+  function tellEndless(): void {
+    if (notes.endless.has(host)) return;
+    notes.endless.add(host);
+    host.log.warn("a token without exp is good for ever: whoever gets hold of it comes in until its key is changed; others are not told");
   }
 
   function note(client: ClientInfo, text: string, checked: Checked): void {

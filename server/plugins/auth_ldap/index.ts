@@ -4,7 +4,7 @@ import { flag, inert, integer, leadsTo, list, secret, text } from "../../lib/con
 import { onErrorEntry } from "../_auth/outside.ts";
 import { defineOutside, type OutsidePlugin } from "../_auth/source.ts";
 import { timeLimitEntry } from "../_backend/calls.ts";
-import { peerTlsEntries, peerTlsOf } from "../_backend/tls.ts";
+import { peerTlsEntries, peerTlsOf, unverifiedBy } from "../_backend/tls.ts";
 import type { ValuesOf } from "../plugin.ts";
 import type { LdapServers } from "./driver.ts";
 import { ldapSource } from "./source.ts";
@@ -60,6 +60,7 @@ const outside: OutsidePlugin<typeof config> = {
       bindAsUser: c["auth.ldap.bind_as_user"],
     }),
   onError: (c) => c["auth.ldap.on_error"],
+  unverified: (c) => unverifiedBy("auth.ldap.ssl", c["auth.ldap.ssl"] || c["auth.ldap.starttls"], c),
 };
 
 function serversOf(c: Values): LdapServers {

@@ -5,7 +5,7 @@ import { defineOutside, type OutsidePlugin } from "../_auth/source.ts";
 import { passwordHash } from "../_auth/stored.ts";
 import { serverAddresses } from "../_backend/address.ts";
 import { laterTimeLimitEntry, timeLimitEntry } from "../_backend/calls.ts";
-import { peerTlsEntries, peerTlsOf } from "../_backend/tls.ts";
+import { peerTlsEntries, peerTlsOf, unverifiedBy } from "../_backend/tls.ts";
 import type { MongoServers } from "../_mongo/driver.ts";
 import type { ValuesOf } from "../plugin.ts";
 import { parseSelector } from "./selector.ts";
@@ -84,6 +84,7 @@ const outside: OutsidePlugin<typeof config> = {
       hash: c["auth.mongo.auth_query.password_hash"],
     }),
   onError: (c) => c["auth.mongo.on_error"],
+  unverified: (c) => unverifiedBy("auth.mongo.ssl_opts", c["auth.mongo.ssl"], c),
 };
 
 function passwordFields(text: string): string[] {

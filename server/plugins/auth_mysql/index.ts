@@ -6,7 +6,7 @@ import { passwordHash } from "../_auth/stored.ts";
 import { serverAddress } from "../_backend/address.ts";
 import { type SettingKeys, tlsKeys } from "../_backend/advice.ts";
 import { laterTimeLimitEntry, timeLimitEntry } from "../_backend/calls.ts";
-import { tlsEntries, tlsOf } from "../_backend/tls.ts";
+import { tlsEntries, tlsOf, unverifiedBy } from "../_backend/tls.ts";
 import { sqlSource } from "../_sql/auth.ts";
 import * as K from "../_sql/keys.ts";
 import type { ValuesOf } from "../plugin.ts";
@@ -35,8 +35,12 @@ const config = {
   "auth.mysql.ssl.cafile": text("", "Later versions' name of auth.mysql.ssl.cacertfile.", { hidden: true, required: false }),
 };
 
-const tlsWith = (c: ValuesOf<typeof config>): Bun.TLSOptions | null => {
-  if (!c["auth.mysql.ssl"] && !c["auth.mysql.enable_ssl"]) return null;
+type Values = ValuesOf<typeof config>;
+
+const isTls = (c: Values): boolean => c["auth.mysql.ssl"] || c["auth.mysql.enable_ssl"];
+
+const tlsWith = (c: Values): Bun.TLSOptions | null => {
+  if (!isTls(c)) return null;
   const cacertfile = c["auth.mysql.ssl.cacertfile"] || c["auth.mysql.ssl.cafile"];
   return tlsOf("auth.mysql.ssl", { ...c, "auth.mysql.ssl.cacertfile": cacertfile });
 };
@@ -77,6 +81,7 @@ const outside: OutsidePlugin<typeof config> = {
       matchCase: { key: "auth.mysql.match_case", on: c["auth.mysql.match_case"] },
     }),
   onError: (c) => c["auth.mysql.on_error"],
+  unverified: (c) => unverifiedBy("auth.mysql.ssl", isTls(c), c),
 };
 
 export const authMysql = defineOutside(

@@ -6,7 +6,7 @@ import { passwordHash } from "../_auth/stored.ts";
 import { serverAddress } from "../_backend/address.ts";
 import { type SettingKeys, tlsKeys } from "../_backend/advice.ts";
 import { timeLimitEntry } from "../_backend/calls.ts";
-import { peerTlsEntries, peerTlsOf } from "../_backend/tls.ts";
+import { peerTlsEntries, peerTlsOf, unverifiedBy } from "../_backend/tls.ts";
 import { sqlSource } from "../_sql/auth.ts";
 import * as K from "../_sql/keys.ts";
 
@@ -70,6 +70,7 @@ const outside: OutsidePlugin<typeof config> = {
       matchCase: null,
     }),
   onError: (c) => c["auth.pgsql.on_error"],
+  unverified: (c) => unverifiedBy("auth.pgsql.ssl_opts", c["auth.pgsql.ssl"], c),
 };
 
 export const authPgsql = defineOutside(

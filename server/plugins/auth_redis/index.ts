@@ -5,7 +5,7 @@ import { defineOutside, type OutsidePlugin } from "../_auth/source.ts";
 import { passwordHash } from "../_auth/stored.ts";
 import { serverAddresses } from "../_backend/address.ts";
 import { laterTimeLimitEntry, timeLimitEntry } from "../_backend/calls.ts";
-import { tlsEntries, tlsOf } from "../_backend/tls.ts";
+import { tlsEntries, tlsOf, unverifiedBy } from "../_backend/tls.ts";
 import type { RedisServers } from "../_redis/driver.ts";
 import type { ValuesOf } from "../plugin.ts";
 import { READING_COMMAND, readingCommand } from "./command.ts";
@@ -57,6 +57,7 @@ const outside: OutsidePlugin<typeof config> = {
       hash: c["auth.redis.password_hash"],
     }),
   onError: (c) => c["auth.redis.on_error"],
+  unverified: (c) => unverifiedBy("auth.redis.ssl", c["auth.redis.ssl"], c),
 };
 
 function serversOf(c: Values): RedisServers {

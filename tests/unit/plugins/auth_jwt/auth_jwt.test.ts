@@ -93,6 +93,30 @@ describe("the token", () => {
     }
   });
 
+  test("without any key it does not start, nor take settings that leave it none", async () => {
+    const none = { "auth.jwt.secret": "" };
+    await expect(running(authJwt, { settings: none })).rejects.toThrow("auth.jwt.secret: there is no key");
+    const { kit, replaceConfig } = await running(authJwt, { settings: SECRET });
+    await expect(replaceConfig("emqx_auth_jwt", none)).rejects.toThrow("auth.jwt.secret: there is no key");
+    expect([code(kit, "joe", signed({})), code(kit, "joe", signed({}, ""))]).toEqual([0, 0x87]);
+  });
+
+  test("that never ends is told of once, whatever settings come, and without a name", async () => {
+    const { kit, replaceConfig } = await running(authJwt, { settings: SECRET });
+    const told = (): unknown[] => kit.log.lines.filter(({ message }) => message.includes("without exp"));
+    const exp = Math.floor(kit.clock.now() / 1000) + 600;
+    expect([code(kit, "joe", signed({ exp })), code(kit, "joe", signed({}, "x")), told()]).toEqual([0, 0x87, []]);
+    const client = aClient({ zone: kit.zone, username: "joe", clientId: "c1", ip: "127.0.0.1" });
+    await explain(kit.broker, client, { password: Buffer.from(signed({})) }, { action: "publish", topic: "a/b" });
+    expect(told()).toEqual([]);
+    expect([code(kit, "joe", signed({})), code(kit, "jim", signed({}), "c2")]).toEqual([0, 0]);
+    await replaceConfig("emqx_auth_jwt", { ...SECRET, "auth.jwt.leeway": "1s" });
+    expect(code(kit, "joe", signed({}))).toBe(0);
+    expect(told()).toEqual([
+      { level: "warn", message: expect.stringContaining("a token without exp"), fields: { plugin: "emqx_auth_jwt" } },
+    ]);
+  });
+
   test("claims as the lines say, while they are to be looked at", async () => {
     const lines = { "auth.jwt.verify_claims.username": "%u", "auth.jwt.verify_claims.site": "north" };
     const off = await running(authJwt, { settings: { ...SECRET, ...lines } });
