@@ -9,7 +9,7 @@ import { filterFault, namesEvent, SourceError, type Sources, sourcesOf } from ".
 import { EVERY, Figures, rateRow } from "./figures.ts";
 import type { RowEvent } from "./place.ts";
 import type { ActionSlot, StoredAction } from "./slots.ts";
-import { type CompiledRule, compileRule, type Row } from "./sql/index.ts";
+import { type CompiledRule, compileRule, type Row, RuleError } from "./sql/index.ts";
 import { lastSaid } from "./telling.ts";
 import { warningsOf } from "./warnings.ts";
 import type { Consumer } from "./watching.ts";
@@ -35,7 +35,15 @@ export interface RuleWorld {
   mono(): number;
   /** `causes`: an event each that it could not do with. */
   failed(rule: Rule, where: string, why: string, causes: readonly Cause[]): void;
+  /** It looks at nothing any more, until it is changed or enabled: `reason` says why. */
+  paused(rule: Rule): void;
+  /** One that was paused has gone, or another one is in its place. */
+  pauseEnded(rule: Rule): void;
 }
+
+/** After so many events in a row that cost all that one may: whoever is connected waits for each of them. */
+const EXHAUSTED_MOST = 10;
+const PAUSED = `it is paused: each of the last ${EXHAUSTED_MOST} events was too much work for its SQL, and everybody waited for it; let it do less and save it, or enable it to try again`;
 
 export interface Compiled {
   readonly sql: CompiledRule;
@@ -107,6 +115,9 @@ export class Rule implements Consumer {
   #given = 0;
   /** In making them, ms. */
   #spent = 0;
+  /** Events in a row that were too much work. */
+  #exhausted = 0;
+  #paused = false;
   /** It has gone. */
   #ended = false;
   /** What waits for it is looked at by this one. null = it is not looked at any more. */
@@ -164,7 +175,12 @@ export class Rule implements Consumer {
 
   /** It is asked about events. */
   get active(): boolean {
-    return this.stored.enabled && this.#sql !== null && !this.#ended;
+    return this.stored.enabled && this.#sql !== null && !this.#paused && !this.#ended;
+  }
+
+  /** It is enabled, and looks at nothing: its SQL was too much work, event after event. */
+  get paused(): boolean {
+    return this.#paused;
   }
 
   /** The event that it looks at first, given or not. */
@@ -187,6 +203,7 @@ export class Rule implements Consumer {
 
   get reason(): string | null {
     if (this.#fault !== null) return this.#fault;
+    if (this.#paused) return PAUSED;
     for (const slot of this.slots) if (slot.reason !== null) return `${slot.stored.name}: ${slot.reason}`;
     return null;
   }
@@ -207,8 +224,15 @@ export class Rule implements Consumer {
       this.#making = null;
       this.figures.failed++;
       world.failed(this, "sql", lineOf(err), [causeOf(columns.noted)]);
+      this.#exhausted = err instanceof RuleError && err.isExhausted ? this.#exhausted + 1 : 0;
+      if (this.#exhausted >= EXHAUSTED_MOST) this.#pause();
     }
     return this.#making !== null || this.#rows.length > 0;
+  }
+
+  #pause(): void {
+    this.#paused = true;
+    this.world.paused(this);
   }
 
   #evaluate(sql: CompiledRule, columns: EventColumns): void {
@@ -228,6 +252,7 @@ export class Rule implements Consumer {
       rows = made.value;
     }
     if (measured) figures.times.add(sql.pieces === null ? world.mono() - began : this.#spent);
+    this.#exhausted = 0;
     if (rows.length === 0) {
       figures.noResult++;
       return;
@@ -243,6 +268,7 @@ export class Rule implements Consumer {
   /** It is changed, or deleted. What it is at is given up; what else waits for it is its successor's, if that one looks at the same. */
   end(heir: Rule | null): void {
     this.#ended = true;
+    if (this.#paused) this.world.pauseEnded(this);
     this.#heir = heir !== null && sameSources(this.sources, heir.sources) ? heir : null;
   }
 
