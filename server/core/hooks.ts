@@ -37,7 +37,7 @@ export interface HookPoints {
   "message.publish": (message: Message) => Message | null;
   "message.delivered": (clientId: string, message: Message) => void;
   "message.acked": (clientId: string, message: Message) => void;
-  /** reason: "no_subscribers", "queue_full", "expired", … */
+  /** reason: "no_subscribers", "queue_full", "expired", "no_local", … */
   "message.dropped": (message: Message, reason: string, clientId: string | null) => void;
 }
 export type HookPoint = keyof HookPoints;

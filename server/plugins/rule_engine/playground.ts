@@ -156,8 +156,8 @@ function sampleOf(given: Given): Sample {
 function eventFor({ sources }: Compiled, sample: Given): EventRow {
   const named = sample.event_type ?? sample.event;
   const word = typeof named === "string" ? named.replace(/^\$events\//, "").replace("_", ".") : "";
-  const event = eventOf(word);
-  return event !== undefined && sources.events.includes(event) ? event : (sources.events[0] ?? PUBLISH);
+  const name = eventOf(word)?.name;
+  return sources.events.find((event) => event.name === name) ?? sources.events[0] ?? PUBLISH;
 }
 
 function actionsOf(given: unknown, rows: readonly Row[], kinds: ActionKinds, room: Room): RuleTestResult["actions"] {

@@ -5,7 +5,7 @@ import { SYS } from "../../core/route.ts";
 import type { ClientInfo } from "../../core/types.ts";
 import type { HookOptions, PluginBroker, PluginContext } from "../plugin.ts";
 import { type EventColumns, type Noted, readsClient, shownFilters, shownOptions } from "./columns.ts";
-import { EVENTS, type EventName, type EventRow, eventOf, PUBLISH, type Sources } from "./events.ts";
+import { DROPPED_ANYHOW, EVENTS, type EventName, type EventRow, eventOf, PUBLISH, type Sources } from "./events.ts";
 import { Matching } from "./matching.ts";
 import type { Value } from "./sql/index.ts";
 
@@ -192,8 +192,8 @@ export class Watching {
   }
 
   /** Of a message in somebody's hands. */
-  #handled(name: EventName, m: Message, clientId: string, more?: Readonly<Record<string, Value>>): void {
-    const event = eventOf(name) as EventRow;
+  #handled(what: EventName | EventRow, m: Message, clientId: string, more?: Readonly<Record<string, Value>>): void {
+    const event = typeof what === "string" ? (eventOf(what) as EventRow) : what;
     const consumers = this.#lookers.get(event)?.inOrder;
     if (consumers === undefined || (m.topic.startsWith(SYS) && this.ports.ignoresSys())) return;
     this.#note(event, consumers, m, this.ports.broker.client(clientId) ?? null, clientId, more ?? null);
@@ -221,6 +221,7 @@ export class Watching {
         return hook(
           point,
           (m, reason, clientId) => {
+            this.#handled(DROPPED_ANYHOW, m, m.from, { reason });
             if (clientId === null || reason === "shared_topic") this.#handled("message.dropped", m, m.from, { reason });
             else this.#handled("delivery.dropped", m, clientId, { reason });
           },
