@@ -20,7 +20,9 @@ export type EventName =
   | "session.resumed"
   | "session.subscribed"
   | "session.unsubscribed"
-  | "session.terminated";
+  | "session.terminated"
+  | "alarm.activated"
+  | "alarm.deactivated";
 
 export interface EventRow {
   /** As in `for`. */
@@ -56,6 +58,12 @@ const SENT = {
   retain: false,
 };
 const GOT = { ...SENT, from_clientid: "c_sender", from_username: "u_sender" };
+const ALARM = {
+  name: "system_memory_high",
+  details: { severity: "warning", title: "memory is short", summary: "81 % of it is used" },
+  message: "memory is short: 81 % of it is used",
+  activated_at: 1_736_512_728_666,
+};
 const TWO_FILTERS = [
   { topic: "t/a", qos: 0 },
   { topic: "t/b", qos: 1 },
@@ -201,6 +209,26 @@ export const EVENTS: readonly EventRow[] = [
     description: "A client's session has ended",
     columns: [...SESSION, "reason", ...END],
     sample: { ...WHO, reason: "normal" },
+  },
+  {
+    name: "alarm.activated",
+    also: [],
+    topic: "sys/alarm_activated",
+    hook: "alarm.activated",
+    title: "alarm activated",
+    description: "An alarm was raised",
+    columns: ["event", "name", "details", "message", "activated_at", ...END],
+    sample: ALARM,
+  },
+  {
+    name: "alarm.deactivated",
+    also: [],
+    topic: "sys/alarm_deactivated",
+    hook: "alarm.deactivated",
+    title: "alarm deactivated",
+    description: "An alarm was cleared",
+    columns: ["event", "name", "details", "message", "activated_at", "deactivated_at", ...END],
+    sample: { ...ALARM, deactivated_at: 1_736_512_788_999 },
   },
 ];
 

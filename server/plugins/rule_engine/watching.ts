@@ -3,6 +3,7 @@ import type { HookPoint } from "../../core/hooks.ts";
 import type { Lineage, Message } from "../../core/message.ts";
 import { SYS } from "../../core/route.ts";
 import type { ClientInfo } from "../../core/types.ts";
+import type { PresentAlarm } from "../../core/watch/alarms.ts";
 import type { HookOptions, PluginBroker, PluginContext } from "../plugin.ts";
 import { type EventColumns, type Noted, readsClient, shownFilters, shownOptions } from "./columns.ts";
 import { DROPPED_ANYHOW, EVENTS, type EventName, type EventRow, eventOf, PUBLISH, type Sources } from "./events.ts";
@@ -208,6 +209,17 @@ export class Watching {
     this.#note(event, consumers, null, client ?? null, clientId, more ?? null);
   }
 
+  /** Nobody's: as EMQX 5 shows it. */
+  #alarmed(name: EventName, { id, desc, raisedAt }: PresentAlarm, more: Readonly<Record<string, Value>> = {}): void {
+    const event = eventOf(name) as EventRow;
+    const consumers = this.#lookers.get(event)?.inOrder;
+    if (consumers === undefined) return;
+    const isText = typeof desc === "string";
+    const details = isText ? {} : { severity: desc.severity, title: desc.title, summary: desc.summary };
+    const message = isText ? desc : `${desc.title}: ${desc.summary}`;
+    this.#note(event, consumers, null, null, "", { name: id, details, message, activated_at: raisedAt, ...more });
+  }
+
   #hookEvent(point: HookPoint): () => void {
     const options: HookOptions = { priority: PRIORITY };
     const { hook, clock } = this.ports;
@@ -248,6 +260,10 @@ export class Watching {
         return hook(point, (clientId, topic) => this.#happened(point, clientId, { topic }), options);
       case "session.terminated":
         return hook(point, (clientId, reason) => this.#happened(point, clientId, { reason }), options);
+      case "alarm.activated":
+        return hook(point, (alarm) => this.#alarmed(point, alarm), options);
+      case "alarm.deactivated":
+        return hook(point, (alarm) => this.#alarmed(point, alarm, { deactivated_at: alarm.clearedAt }), options);
       default:
         return () => {};
     }

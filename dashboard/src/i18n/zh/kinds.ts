@@ -277,4 +277,8 @@ export const kinds: Readonly<Record<string, string>> = {
   "A client has unsubscribed": "客户端已取消订阅",
   "session terminated": "会话已结束",
   "A client's session has ended": "客户端的会话已结束",
+  "alarm activated": "告警激活",
+  "An alarm was raised": "告警已产生",
+  "alarm deactivated": "告警解除",
+  "An alarm was cleared": "告警已解除",
 };
