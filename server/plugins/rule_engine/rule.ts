@@ -43,7 +43,13 @@ export interface RuleWorld {
 
 /** After so many events in a row that cost all that one may: whoever is connected waits for each of them. */
 const EXHAUSTED_MOST = 10;
-const PAUSED = `it is paused: each of the last ${EXHAUSTED_MOST} events was too much work for its SQL, and everybody waited for it; let it do less and save it, or enable it to try again`;
+/** What one of them takes, about, ms; and so much of the time they may take where others come between, and so much more than that, ms. */
+const EXHAUSTED_MS = 50;
+const EXHAUSTED_SHARE = 0.25;
+const EXHAUSTED_ABOVE_MS = 1000;
+const WHAT_TO_DO = "and everybody waited for it; let it do less and save it, or enable it to try again";
+const IN_A_ROW = `it is paused: each of the last ${EXHAUSTED_MOST} events was too much work for its SQL, ${WHAT_TO_DO}`;
+const TOO_OFTEN = `it is paused: events that were too much work for its SQL took more than a quarter of the time, ${WHAT_TO_DO}`;
 
 export interface Compiled {
   readonly sql: CompiledRule;
@@ -117,7 +123,11 @@ export class Rule implements Consumer {
   #spent = 0;
   /** Events in a row that were too much work. */
   #exhausted = 0;
-  #paused = false;
+  /** What events that were too much work have taken beyond their share, ms; and when the last one was. */
+  #above = 0;
+  #exhaustedAt = 0;
+  /** Why it looks at nothing, though it is enabled. */
+  #paused: string | null = null;
   /** It has gone. */
   #ended = false;
   /** What waits for it is looked at by this one. null = it is not looked at any more. */
@@ -175,12 +185,12 @@ export class Rule implements Consumer {
 
   /** It is asked about events. */
   get active(): boolean {
-    return this.stored.enabled && this.#sql !== null && !this.#paused && !this.#ended;
+    return this.stored.enabled && this.#sql !== null && this.#paused === null && !this.#ended;
   }
 
   /** It is enabled, and looks at nothing: its SQL was too much work, event after event. */
   get paused(): boolean {
-    return this.#paused;
+    return this.#paused !== null;
   }
 
   /** The event that it looks at first, given or not. */
@@ -203,7 +213,7 @@ export class Rule implements Consumer {
 
   get reason(): string | null {
     if (this.#fault !== null) return this.#fault;
-    if (this.#paused) return PAUSED;
+    if (this.#paused !== null) return this.#paused;
     for (const slot of this.slots) if (slot.reason !== null) return `${slot.stored.name}: ${slot.reason}`;
     return null;
   }
@@ -224,15 +234,21 @@ export class Rule implements Consumer {
       this.#making = null;
       this.figures.failed++;
       world.failed(this, "sql", lineOf(err), [causeOf(columns.noted)]);
-      this.#exhausted = err instanceof RuleError && err.isExhausted ? this.#exhausted + 1 : 0;
-      if (this.#exhausted >= EXHAUSTED_MOST) this.#pause();
+      if (err instanceof RuleError && err.isExhausted) this.#tooMuch();
+      else this.#exhausted = 0;
     }
     return this.#making !== null || this.#rows.length > 0;
   }
 
-  #pause(): void {
-    this.#paused = true;
-    this.world.paused(this);
+  /** An event was too much work: what is sent on and on that way would take all of everybody's time. */
+  #tooMuch(): void {
+    const now = this.world.mono();
+    this.#exhausted++;
+    this.#above = Math.max(0, this.#above - (now - this.#exhaustedAt) * EXHAUSTED_SHARE) + EXHAUSTED_MS;
+    this.#exhaustedAt = now;
+    if (this.#exhausted >= EXHAUSTED_MOST) this.#paused = IN_A_ROW;
+    else if (this.#above >= EXHAUSTED_ABOVE_MS) this.#paused = TOO_OFTEN;
+    if (this.#paused !== null) this.world.paused(this);
   }
 
   #evaluate(sql: CompiledRule, columns: EventColumns): void {
@@ -268,7 +284,7 @@ export class Rule implements Consumer {
   /** It is changed, or deleted. What it is at is given up; what else waits for it is its successor's, if that one looks at the same. */
   end(heir: Rule | null): void {
     this.#ended = true;
-    if (this.#paused) this.world.pauseEnded(this);
+    if (this.#paused !== null) this.world.pauseEnded(this);
     this.#heir = heir !== null && sameSources(this.sources, heir.sources) ? heir : null;
   }
 

@@ -17,9 +17,10 @@ async function start(name = "r") {
   const service = manager.service("emqx_rule_engine") as RuleEngineService;
   const made = await service.createRule({ name, rawsql: HEAVY, actions: [] });
   const publisher = kit.connected("c");
-  /** One after the other, each looked at. */
+  /** One after the other, each looked at; so seldom that they take less than their share of the time. */
   const publish = async (...payloads: string[]): Promise<void> => {
     for (const payload of payloads) {
+      kit.pass(250);
       publisher.publish("t/1", payload);
       await turns(kit);
     }
@@ -57,6 +58,27 @@ test("one that is evaluated in between, or is an error of another kind, is the e
   expect(row().state).toBe("broken");
 });
 
+test("where others come between, it is paused when such events take more than a quarter of the time", async () => {
+  const { kit, row, alarms } = await start();
+  const c = kit.connected("mixed");
+  const mixed = async (n: number, apart: number): Promise<void> => {
+    for (let i = 0; i < n; i++) {
+      kit.pass(apart);
+      c.publish("t/1", LONG).publish("t/1", SHORT);
+      await turns(kit, 4);
+    }
+  };
+  await mixed(30, 200);
+  expect(row()).toMatchObject({ state: "running", metrics: { passed: 30, failed: 30 } });
+  // Each is 50 ms; of these 100 ms it may have 25.
+  await mixed(37, 100);
+  expect(row()).toMatchObject({ state: "running", metrics: { failed: 67 } });
+  await mixed(1, 100);
+  const reason = expect.stringMatching(/^it is paused: events that were too much work .* more than a quarter of the time, .* enable it/);
+  expect(row()).toMatchObject({ state: "broken", reason, metrics: { failed: 68, dropped: 1 } });
+  expect(alarms()).toMatchObject([{ summary: expect.stringContaining("a quarter of the time") }]);
+});
+
 test.each<[how: string, resume: (service: RuleEngineService, id: string) => Promise<unknown>]>([
   ["enabled", (service, id) => service.enableRule(id, true)],
   ["changed", (service, id) => service.updateRule(id, { rawsql: 'SELECT topic FROM "t/#"' })],
@@ -76,6 +98,7 @@ test.each<[how: string, end: (service: RuleEngineService, id: string) => Promise
 ])("%s, it is not paused any more, and the alarm has gone", async (how, end) => {
   const { service, made, publish, alarms, isHooked } = await start();
   await publish(...times(10, LONG));
+  expect([service.rule(made.id)?.state, alarms()]).toMatchObject(["broken", [{ severity: "warning" }]]);
   await end(service, made.id);
   expect([service.rule(made.id)?.state ?? "deleted", alarms(), isHooked()]).toEqual([how, [], false]);
 });
