@@ -49,7 +49,7 @@ export function buildCore(o: CoreOptions): Core {
   const access = new Access(hooks, metrics);
   const banned = new Banned(store.banned, clock);
   const flapping = new Flapping(banned, clock, log, metrics);
-  const alarms = new Alarms(node, store.alarms, clock, log);
+  const alarms = new Alarms(node, store.alarms, clock, log, hooks);
   const broker = new Broker({
     node,
     zones: o.zones,

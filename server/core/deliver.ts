@@ -143,6 +143,7 @@ export class Delivery {
       const own = ownCopy(s);
       if (own === null) {
         this.broker.metrics.dropNoLocal++;
+        this.#dropped(m, "no_local", session);
         return 0;
       }
       s = own;

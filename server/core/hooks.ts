@@ -9,6 +9,7 @@ import type { Message } from "./message.ts";
 import type { Log } from "./ports.ts";
 import { type Route, SYS } from "./route.ts";
 import type { AclStep, AclVerdict, Action, AuthStep, ClientInfo, Credentials, SubscribeOptions } from "./types.ts";
+import type { PastAlarm, PresentAlarm } from "./watch/alarms.ts";
 
 export interface SubscribeTopic {
   filter: string;
@@ -37,8 +38,11 @@ export interface HookPoints {
   "message.publish": (message: Message) => Message | null;
   "message.delivered": (clientId: string, message: Message) => void;
   "message.acked": (clientId: string, message: Message) => void;
-  /** reason: "no_subscribers", "queue_full", "expired", … */
+  /** reason: "no_subscribers", "queue_full", "expired", "no_local", … */
   "message.dropped": (message: Message, reason: string, clientId: string | null) => void;
+  /** EMQX 5. Not for one that is raised already and gets another description. */
+  "alarm.activated": (alarm: PresentAlarm) => void;
+  "alarm.deactivated": (alarm: PastAlarm) => void;
 }
 export type HookPoint = keyof HookPoints;
 
@@ -89,6 +93,8 @@ const POINTS: readonly HookPoint[] = [
   "message.delivered",
   "message.acked",
   "message.dropped",
+  "alarm.activated",
+  "alarm.deactivated",
 ];
 
 const NARROWING = ["retained", "prefix", "topic", "anonymous", "secretName", "anyTopic"] as const;

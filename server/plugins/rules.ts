@@ -44,6 +44,7 @@ export interface RuleMetrics {
   last_error_at_ms: number | null;
 }
 
+/** `broken`: it looks at nothing, or an action of it does not run, and `reason` says why; also where it was paused because each event was too much work. */
 export type RuleState = "running" | "disabled" | "broken";
 /** How it really is: `failing` runs, and since its figures began an event or a row of it has failed or found no room, or rows wait that cannot be sent. */
 export type RuleCondition = RuleState | "failing";

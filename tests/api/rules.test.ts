@@ -155,20 +155,30 @@ describe("a rule's life", () => {
     expect(list.json).not.toHaveProperty("meta");
     const c = await node.mqtt("rules-pub");
     c.publish("api/1", '{"t": 25}');
+    c.publish("api/1", '{"t": 5}');
     c.publish("api/1", "no json");
-    await until(async () => (await node.get<RuleRow>(where)).metrics.failed === 1);
-    expect((await node.get<RuleRow>(where)).metrics).toMatchObject({ matched: 2, passed: 1, failed: 1, actions_success: 1 });
+    const metrics = async (): Promise<RuleRow["metrics"]> => (await node.get<RuleRow>(where)).metrics;
+    // Rates are looked at once a second.
+    await until(async () => (await metrics()).failed === 1 && (await metrics()).rate_max > 0);
+    const { rate_max, p95_ms, ...counted } = await metrics();
+    expect(counted).toMatchObject({ matched: 3, passed: 1, no_result: 1, failed: 1, actions_success: 1 });
+    expect(rate_max).toBeLessThanOrEqual(3);
+    // The first evaluation is measured.
+    expect(p95_ms).toBeGreaterThanOrEqual(0);
     expect(await node.get(`${where}/inspected`)).toMatchObject([{ client_id: "rules-pub", selected: '{"t":25}', params: { a: 1 } }]);
     expect(await node.get(`${where}/errors`)).toMatchObject([{ where: "sql", topic: "api/1", payload: "no json" }]);
     const text = (await node.ask("GET", "/prometheus/metrics")).text;
     expect(text).toContain(`baomq_rule_events_total{rule="${made.id}",result="passed"} 1\n`);
+    expect(text).toContain(`baomq_rule_events_total{rule="${made.id}",result="no_result"} 1\n`);
     expect(text).toContain('baomq_rule_action_rows_total{rule="');
     const letters = await node.ask("GET", `${where}/actions/${seg(made.actions[0]?.id ?? "")}/dead_letters`);
     expect(letters.json).toMatchObject({ code: 400, message: expect.stringContaining("keeps nothing") });
     expect(await node.data<RuleRow>("PUT", where, { body: { description: "new" } })).toMatchObject({ description: "new", rawsql: SQL });
     expect(await node.data<RuleRow>("PUT", `${where}/disable`)).toMatchObject({ enabled: false, state: "disabled" });
     expect((await node.ask("PUT", `${where}/reset_metrics`)).text).toBe('{"code":0}');
-    expect((await node.get<RuleRow>(where)).metrics).toMatchObject({ matched: 0, last_error: null });
+    expect((await node.get<RuleRow>(where)).metrics).toMatchObject({
+      ...{ matched: 0, no_result: 0, failed: 0, rate_max: 0, p95_ms: null, last_error: null },
+    });
     for (let i = 0; i < 2; i++) expect((await node.ask("DELETE", where)).text).toBe('{"code":0}');
     expect(await node.get<RuleRow[]>("/rules/")).toEqual([]);
   });

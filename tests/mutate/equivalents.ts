@@ -304,8 +304,8 @@ export const EQUIVALENTS: readonly Equivalent[] = [
     reason: "closed: a place in the sink, which nobody reads",
   },
   ...["1024 -> (1024 - 1)", "1024 -> (1024 + 1)"].map((change) => ({
-    file: "server/core/deliver.ts",
-    line: "const MUCH = 16 * 1024;",
+    file: "server/core/inflight.ts",
+    line: "export const MUCH = 16 * 1024;",
     change,
     reason: "from when a window's bytes are looked at against the bounds that matter",
   })),

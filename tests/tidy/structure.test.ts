@@ -56,6 +56,16 @@ describe("files", () => {
     expect(wrong).toEqual([]);
   });
 
+  /** SQL, templates and filters are texts of strangers: none of them becomes JavaScript, which would also be the end of any bound on its work. */
+  test("no text becomes a program: no eval, no new Function", () => {
+    const wrong = files
+      .filter((f) => f.startsWith("server/"))
+      .flatMap((f) =>
+        (text.get(f) ?? "").split("\n").flatMap((line, n) => (/\beval\b|(?<![\w.])Function\s*\(/.test(line) ? [`${f}:${n + 1}`] : [])),
+      );
+    expect(wrong).toEqual([]);
+  });
+
   test("imports carry their extension", () => {
     const bare = imports
       .filter((i) => i.isOurs && !/(?:\.(?:tsx?|json|css|svg)|^package\.json)$/.test(i.to))

@@ -2,6 +2,7 @@
 import type { NodeConfig } from "../../config/types.ts";
 import { wordsOf } from "../../lib/errors.ts";
 import { formatLocalTime } from "../../lib/time_format.ts";
+import type { Hooks } from "../hooks.ts";
 import type { Message } from "../message.ts";
 import type { AlarmStore, Clock, Log } from "../ports.ts";
 import { sysMessage, sysTopic } from "./sys_message.ts";
@@ -37,6 +38,7 @@ export class Alarms {
     private readonly store: AlarmStore,
     private readonly clock: Clock,
     private readonly log: Log,
+    private readonly hooks: Hooks,
   ) {}
 
   /** Where alarms are told; the broker does not exist yet when the alarms are made. */
@@ -49,10 +51,12 @@ export class Alarms {
     const now = this.clock.now();
     const before = this.raised.get(id);
     if (!before) this.log.warn("alarm", { id, desc });
-    this.raised.set(id, { id, desc: dated(desc, now), raisedAt: before?.raisedAt ?? now });
+    const alarm = { id, desc: dated(desc, now), raisedAt: before?.raisedAt ?? now };
+    this.raised.set(id, alarm);
     const told =
       typeof desc === "string" ? desc : { severity: desc.severity, title: desc.title, summary: desc.summary, ts: Math.floor(now / 1000) };
     this.tell(id, "alert", JSON.stringify({ id, desc: told }), now);
+    if (!before) this.hooks.run("alarm.activated", alarm);
   }
 
   /** False = it was not raised; then nothing happens. */
@@ -65,6 +69,7 @@ export class Alarms {
     const desc = typeof alarm.desc === "string" ? alarm.desc : JSON.stringify(alarm.desc);
     this.store.add({ id, desc, raisedAt: alarm.raisedAt, clearedAt: now });
     this.tell(id, "clear", "", now);
+    this.hooks.run("alarm.deactivated", { ...alarm, clearedAt: now });
     return true;
   }
 

@@ -190,6 +190,21 @@ export class Engine implements RuleWorld, SlotWorld {
     for (const cause of causes) this.#list(id, where, why, cause);
   }
 
+  /** Its hooks go with it: what it would look at does not even wait. */
+  paused(rule: Rule): void {
+    this.watching.remove(rule);
+    this.watching.settle();
+    this.ctx.alarm(pausedAlarm(rule), {
+      severity: "warning",
+      title: `rule "${rule.stored.name}" is paused`,
+      summary: `Rule ${rule.id}: ${rule.reason}.`,
+    });
+  }
+
+  pauseEnded(rule: Rule): void {
+    this.ctx.alarm(pausedAlarm(rule), null);
+  }
+
   told(rule: string, action: string, why: string): void {
     this.#list(rule, action, why, null);
   }
@@ -223,3 +238,6 @@ export class Engine implements RuleWorld, SlotWorld {
     this.errors.add(id, row, 200 + error.length + (row.topic?.length ?? 0) + (row.payload?.length ?? 0));
   }
 }
+
+/** Alarms are told in topics: an id may have what no topic has. */
+const pausedAlarm = (rule: Rule): string => `rule_${rule.id.replaceAll(/[+#/]/g, "_")}_paused`;

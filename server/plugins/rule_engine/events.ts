@@ -20,7 +20,9 @@ export type EventName =
   | "session.resumed"
   | "session.subscribed"
   | "session.unsubscribed"
-  | "session.terminated";
+  | "session.terminated"
+  | "alarm.activated"
+  | "alarm.deactivated";
 
 export interface EventRow {
   /** As in `for`. */
@@ -56,6 +58,12 @@ const SENT = {
   retain: false,
 };
 const GOT = { ...SENT, from_clientid: "c_sender", from_username: "u_sender" };
+const ALARM = {
+  name: "system_memory_high",
+  details: { severity: "warning", title: "memory is short", summary: "81 % of it is used" },
+  message: "memory is short: 81 % of it is used",
+  activated_at: 1_736_512_728_666,
+};
 const TWO_FILTERS = [
   { topic: "t/a", qos: 0 },
   { topic: "t/b", qos: 1 },
@@ -108,7 +116,7 @@ export const EVENTS: readonly EventRow[] = [
     topic: "delivery_dropped",
     hook: "message.dropped",
     title: "delivery dropped",
-    description: "A message found no room in a client's queue, had expired, or was too large for it",
+    description: "A message found no room in a client's queue, had expired, was too large for it, or was its own (no local)",
     columns: [...MESSAGE, ...RECEIVER, "reason", ...TIMES],
     sample: { ...GOT, reason: "queue_full" },
   },
@@ -202,6 +210,26 @@ export const EVENTS: readonly EventRow[] = [
     columns: [...SESSION, "reason", ...END],
     sample: { ...WHO, reason: "normal" },
   },
+  {
+    name: "alarm.activated",
+    also: [],
+    topic: "sys/alarm_activated",
+    hook: "alarm.activated",
+    title: "alarm activated",
+    description: "An alarm was raised",
+    columns: ["event", "name", "details", "message", "activated_at", ...END],
+    sample: ALARM,
+  },
+  {
+    name: "alarm.deactivated",
+    also: [],
+    topic: "sys/alarm_deactivated",
+    hook: "alarm.deactivated",
+    title: "alarm deactivated",
+    description: "An alarm was cleared",
+    columns: ["event", "name", "details", "message", "activated_at", "deactivated_at", ...END],
+    sample: { ...ALARM, deactivated_at: 1_736_512_788_999 },
+  },
 ];
 
 const PREFIX = "$events/";
@@ -209,6 +237,15 @@ const BY_NAME = new Map(EVENTS.flatMap((e) => [e.name, ...e.also].map((name) => 
 const BY_TOPIC = new Map(EVENTS.map((e) => [e.topic, e]));
 
 export const PUBLISH = BY_NAME.get("message.publish") as EventRow;
+const DROPPED = BY_NAME.get("message.dropped") as EventRow;
+/**
+ * The hook of EMQ X 3 by its name, in `for` or FROM: also what found no room with somebody, or was his own (no local), as its publisher's. (The
+ * engine of 3.1 takes a session with it there; that of 3.2 does not.) `$events/message_dropped` of 4 and 5 is only what nobody subscribes to.
+ */
+export const DROPPED_ANYHOW: EventRow = { ...DROPPED };
+
+const ofHook = (event: EventRow | undefined): EventRow | undefined => (event === DROPPED ? DROPPED_ANYHOW : event);
+const isNamed = (events: readonly EventRow[], { name }: EventRow): boolean => events.some((event) => event.name === name);
 
 /** By a word of `for`. */
 export const eventOf = (name: string): EventRow | undefined => BY_NAME.get(name);
@@ -263,7 +300,7 @@ export class SourceError extends Error {
  * @throws SourceError
  */
 export function sourcesOf(from: readonly string[], wanted: string | null): Sources {
-  const hook = wanted === null ? undefined : eventOf(wanted);
+  const hook = wanted === null ? undefined : ofHook(eventOf(wanted));
   if (wanted !== null && hook === undefined)
     throw new SourceError(`there is no event ${wanted}`, { hook: wanted, hint: nearest(wanted, BY_NAME.keys()) });
   const events: EventRow[] = [];
@@ -271,7 +308,7 @@ export function sourcesOf(from: readonly string[], wanted: string | null): Sourc
   for (const [i, source] of from.entries()) {
     const event = inFrom(source, hook, i);
     if (event !== null) {
-      if (!events.includes(event)) events.push(event);
+      if (!isNamed(events, event)) events.push(event);
       // 3.2: all messages.
       if (event === PUBLISH) filters.push("#");
     } else filters.push(source);
@@ -286,11 +323,11 @@ export function sourcesOf(from: readonly string[], wanted: string | null): Sourc
     return { events: [hook], filters: hook === PUBLISH ? ["#"] : [] };
   }
   if (hook !== undefined) {
-    if (!events.includes(hook)) {
+    if (!isNamed(events, hook)) {
       const names = events.map((e) => e.name).join(" and ");
       throw new SourceError(`\`for\` is ${hook.name}, but FROM names ${names}: leave one out`, { source: 0 });
     }
-    events.sort((a, b) => Number(b === hook) - Number(a === hook));
+    events.sort((a, b) => Number(b.name === hook.name) - Number(a.name === hook.name));
   }
   return { events, filters };
 }
@@ -309,7 +346,7 @@ function inFrom(source: string, hook: EventRow | undefined, position: number): E
     throw new SourceError(`there is no ${source.slice(0, SHOWN)}`, { source: position, hint: near && PREFIX + near });
   }
   // With `for` = message.publish it is 3.1's, where FROM has topics and nothing else.
-  return hook === PUBLISH ? null : (BY_NAME.get(source) ?? null);
+  return hook === PUBLISH ? null : (ofHook(BY_NAME.get(source)) ?? null);
 }
 
 /** Of a topic filter, characters. */

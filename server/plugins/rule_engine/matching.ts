@@ -26,6 +26,11 @@ export class Matching<T extends { readonly order: number }> {
     return this.#trie.size === 0;
   }
 
+  /** Nodes of the trie that were looked at so far. */
+  get steps(): number {
+    return this.#trie.steps;
+  }
+
   add(consumer: T, filters: readonly string[]): void {
     for (const filter of filters) {
       const path = pathOf(filter);

@@ -155,9 +155,9 @@ function sampleOf(given: Given): Sample {
 /** Of several events the one that the example says it is of (4.x: `event_type`). */
 function eventFor({ sources }: Compiled, sample: Given): EventRow {
   const named = sample.event_type ?? sample.event;
-  const word = typeof named === "string" ? named.replace(/^\$events\//, "").replace("_", ".") : "";
-  const event = eventOf(word);
-  return event !== undefined && sources.events.includes(event) ? event : (sources.events[0] ?? PUBLISH);
+  const word = typeof named === "string" ? named.replace(/^\$events\/(?:sys\/)?/, "").replace("_", ".") : "";
+  const name = eventOf(word)?.name;
+  return sources.events.find((event) => event.name === name) ?? sources.events[0] ?? PUBLISH;
 }
 
 function actionsOf(given: unknown, rows: readonly Row[], kinds: ActionKinds, room: Room): RuleTestResult["actions"] {

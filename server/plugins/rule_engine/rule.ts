@@ -9,7 +9,7 @@ import { filterFault, namesEvent, SourceError, type Sources, sourcesOf } from ".
 import { EVERY, Figures, rateRow } from "./figures.ts";
 import type { RowEvent } from "./place.ts";
 import type { ActionSlot, StoredAction } from "./slots.ts";
-import { type CompiledRule, compileRule, type Row } from "./sql/index.ts";
+import { type CompiledRule, compileRule, type Row, RuleError } from "./sql/index.ts";
 import { lastSaid } from "./telling.ts";
 import { warningsOf } from "./warnings.ts";
 import type { Consumer } from "./watching.ts";
@@ -35,7 +35,21 @@ export interface RuleWorld {
   mono(): number;
   /** `causes`: an event each that it could not do with. */
   failed(rule: Rule, where: string, why: string, causes: readonly Cause[]): void;
+  /** It looks at nothing any more, until it is changed or enabled: `reason` says why. */
+  paused(rule: Rule): void;
+  /** One that was paused has gone, or another one is in its place. */
+  pauseEnded(rule: Rule): void;
 }
+
+/** After so many events in a row that cost all that one may: whoever is connected waits for each of them. */
+const EXHAUSTED_MOST = 10;
+/** What one of them takes, about, ms; and so much of the time they may take where others come between, and so much more than that, ms. */
+const EXHAUSTED_MS = 50;
+const EXHAUSTED_SHARE = 0.25;
+const EXHAUSTED_ABOVE_MS = 1000;
+const WHAT_TO_DO = "and everybody waited for it; let it do less and save it, or enable it to try again";
+const IN_A_ROW = `it is paused: each of the last ${EXHAUSTED_MOST} events was too much work for its SQL, ${WHAT_TO_DO}`;
+const TOO_OFTEN = `it is paused: events that were too much work for its SQL took more than a quarter of the time, ${WHAT_TO_DO}`;
 
 export interface Compiled {
   readonly sql: CompiledRule;
@@ -107,6 +121,13 @@ export class Rule implements Consumer {
   #given = 0;
   /** In making them, ms. */
   #spent = 0;
+  /** Events in a row that were too much work. */
+  #exhausted = 0;
+  /** What events that were too much work have taken beyond their share, ms; and when the last one was. */
+  #above = 0;
+  #exhaustedAt = 0;
+  /** Why it looks at nothing, though it is enabled. */
+  #paused: string | null = null;
   /** It has gone. */
   #ended = false;
   /** What waits for it is looked at by this one. null = it is not looked at any more. */
@@ -164,7 +185,12 @@ export class Rule implements Consumer {
 
   /** It is asked about events. */
   get active(): boolean {
-    return this.stored.enabled && this.#sql !== null && !this.#ended;
+    return this.stored.enabled && this.#sql !== null && this.#paused === null && !this.#ended;
+  }
+
+  /** It is enabled, and looks at nothing: its SQL was too much work, event after event. */
+  get paused(): boolean {
+    return this.#paused !== null;
   }
 
   /** The event that it looks at first, given or not. */
@@ -187,6 +213,7 @@ export class Rule implements Consumer {
 
   get reason(): string | null {
     if (this.#fault !== null) return this.#fault;
+    if (this.#paused !== null) return this.#paused;
     for (const slot of this.slots) if (slot.reason !== null) return `${slot.stored.name}: ${slot.reason}`;
     return null;
   }
@@ -207,8 +234,21 @@ export class Rule implements Consumer {
       this.#making = null;
       this.figures.failed++;
       world.failed(this, "sql", lineOf(err), [causeOf(columns.noted)]);
+      if (err instanceof RuleError && err.isExhausted) this.#tooMuch();
+      else this.#exhausted = 0;
     }
     return this.#making !== null || this.#rows.length > 0;
+  }
+
+  /** An event was too much work: what is sent on and on that way would take all of everybody's time. */
+  #tooMuch(): void {
+    const now = this.world.mono();
+    this.#exhausted++;
+    this.#above = Math.max(0, this.#above - (now - this.#exhaustedAt) * EXHAUSTED_SHARE) + EXHAUSTED_MS;
+    this.#exhaustedAt = now;
+    if (this.#exhausted >= EXHAUSTED_MOST) this.#paused = IN_A_ROW;
+    else if (this.#above >= EXHAUSTED_ABOVE_MS) this.#paused = TOO_OFTEN;
+    if (this.#paused !== null) this.world.paused(this);
   }
 
   #evaluate(sql: CompiledRule, columns: EventColumns): void {
@@ -228,6 +268,7 @@ export class Rule implements Consumer {
       rows = made.value;
     }
     if (measured) figures.times.add(sql.pieces === null ? world.mono() - began : this.#spent);
+    this.#exhausted = 0;
     if (rows.length === 0) {
       figures.noResult++;
       return;
@@ -243,6 +284,7 @@ export class Rule implements Consumer {
   /** It is changed, or deleted. What it is at is given up; what else waits for it is its successor's, if that one looks at the same. */
   end(heir: Rule | null): void {
     this.#ended = true;
+    if (this.#paused !== null) this.world.pauseEnded(this);
     this.#heir = heir !== null && sameSources(this.sources, heir.sources) ? heir : null;
   }
 

@@ -80,7 +80,7 @@ export function ruleEngineService(engine: Engine): RuleEngineService {
       changes.run(async () => {
         const rule = ruleOf(id);
         const plan = rules.planEnabled(rule, enabled);
-        return rule.stored.enabled === enabled ? row(rule) : put(plan);
+        return rule.stored.enabled === enabled && !rule.paused ? row(rule) : put(plan);
       }),
     resetMetrics(id) {
       const rule = rules.get(id);

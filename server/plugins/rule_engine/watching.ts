@@ -3,9 +3,10 @@ import type { HookPoint } from "../../core/hooks.ts";
 import type { Lineage, Message } from "../../core/message.ts";
 import { SYS } from "../../core/route.ts";
 import type { ClientInfo } from "../../core/types.ts";
+import type { PresentAlarm } from "../../core/watch/alarms.ts";
 import type { HookOptions, PluginBroker, PluginContext } from "../plugin.ts";
 import { type EventColumns, type Noted, readsClient, shownFilters, shownOptions } from "./columns.ts";
-import { EVENTS, type EventName, type EventRow, eventOf, PUBLISH, type Sources } from "./events.ts";
+import { DROPPED_ANYHOW, EVENTS, type EventName, type EventRow, eventOf, PUBLISH, type Sources } from "./events.ts";
 import { Matching } from "./matching.ts";
 import type { Value } from "./sql/index.ts";
 
@@ -192,8 +193,8 @@ export class Watching {
   }
 
   /** Of a message in somebody's hands. */
-  #handled(name: EventName, m: Message, clientId: string, more?: Readonly<Record<string, Value>>): void {
-    const event = eventOf(name) as EventRow;
+  #handled(what: EventName | EventRow, m: Message, clientId: string, more?: Readonly<Record<string, Value>>): void {
+    const event = typeof what === "string" ? (eventOf(what) as EventRow) : what;
     const consumers = this.#lookers.get(event)?.inOrder;
     if (consumers === undefined || (m.topic.startsWith(SYS) && this.ports.ignoresSys())) return;
     this.#note(event, consumers, m, this.ports.broker.client(clientId) ?? null, clientId, more ?? null);
@@ -206,6 +207,17 @@ export class Watching {
     const client = typeof who === "string" ? this.ports.broker.client(who) : who;
     const clientId = typeof who === "string" ? who : who.clientId;
     this.#note(event, consumers, null, client ?? null, clientId, more ?? null);
+  }
+
+  /** Nobody's: as EMQX 5 shows it. */
+  #alarmed(name: EventName, { id, desc, raisedAt }: PresentAlarm, more: Readonly<Record<string, Value>> = {}): void {
+    const event = eventOf(name) as EventRow;
+    const consumers = this.#lookers.get(event)?.inOrder;
+    if (consumers === undefined) return;
+    const isText = typeof desc === "string";
+    const details = isText ? {} : { severity: desc.severity, title: desc.title, summary: desc.summary };
+    const message = isText ? desc : `${desc.title}: ${desc.summary}`;
+    this.#note(event, consumers, null, null, "", { name: id, details, message, activated_at: raisedAt, ...more });
   }
 
   #hookEvent(point: HookPoint): () => void {
@@ -221,6 +233,7 @@ export class Watching {
         return hook(
           point,
           (m, reason, clientId) => {
+            this.#handled(DROPPED_ANYHOW, m, m.from, { reason });
             if (clientId === null || reason === "shared_topic") this.#handled("message.dropped", m, m.from, { reason });
             else this.#handled("delivery.dropped", m, clientId, { reason });
           },
@@ -247,6 +260,10 @@ export class Watching {
         return hook(point, (clientId, topic) => this.#happened(point, clientId, { topic }), options);
       case "session.terminated":
         return hook(point, (clientId, reason) => this.#happened(point, clientId, { reason }), options);
+      case "alarm.activated":
+        return hook(point, (alarm) => this.#alarmed(point, alarm), options);
+      case "alarm.deactivated":
+        return hook(point, (alarm) => this.#alarmed(point, alarm, { deactivated_at: alarm.clearedAt }), options);
       default:
         return () => {};
     }

@@ -257,7 +257,8 @@ export const kinds: Readonly<Record<string, string>> = {
   "message dropped": "消息丢弃",
   "A message was published that nobody subscribes to": "发布的消息无人订阅",
   "delivery dropped": "投递丢弃",
-  "A message found no room in a client's queue, had expired, or was too large for it": "消息因客户端队列已满、已过期或过大而未投递",
+  "A message found no room in a client's queue, had expired, was too large for it, or was its own (no local)":
+    "消息因客户端队列已满、已过期、过大或为其自身发布（no local）而未投递",
   "client connected": "客户端已连接",
   "A client has connected": "客户端已连接",
   "client disconnected": "客户端已断开",
@@ -276,4 +277,8 @@ export const kinds: Readonly<Record<string, string>> = {
   "A client has unsubscribed": "客户端已取消订阅",
   "session terminated": "会话已结束",
   "A client's session has ended": "客户端的会话已结束",
+  "alarm activated": "告警激活",
+  "An alarm was raised": "告警已产生",
+  "alarm deactivated": "告警解除",
+  "An alarm was cleared": "告警已解除",
 };

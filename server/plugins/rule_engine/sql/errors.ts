@@ -29,6 +29,14 @@ export class SqlError extends Error {
 /** An event that the rule cannot be evaluated for: it says nothing of the others. Never carries more than a piece of a value. */
 export class RuleError extends Error {
   override readonly name = "RuleError";
+
+  constructor(
+    message: string,
+    /** It has cost what an event may, and everybody has waited for it. */
+    readonly isExhausted = false,
+  ) {
+    super(message);
+  }
 }
 
 /** An argument is not what a function or an operator can work with; whoever called it knows its name. `expected` reads on after "expected ". */
@@ -53,7 +61,7 @@ export class Exhausted extends Refusal {}
 /** `what`: a function or an operator, as it is written. */
 export function named(what: string, err: unknown): RuleError {
   if (err instanceof RuleError) return err;
-  if (err instanceof ArgumentError || err instanceof Refusal) return new RuleError(`${what}: ${err.message}`);
+  if (err instanceof ArgumentError || err instanceof Refusal) return new RuleError(`${what}: ${err.message}`, err instanceof Exhausted);
   // The stack is at its end, or a library did not like what it was given.
   return new RuleError(`${what}: ${piece(err instanceof Error ? err.message : String(err))}`);
 }

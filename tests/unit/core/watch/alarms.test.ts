@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { Hooks } from "../../../../server/core/hooks.ts";
 import type { AlarmRow } from "../../../../server/core/ports.ts";
 import { Alarms } from "../../../../server/core/watch/alarms.ts";
 import { formatLocalTime } from "../../../../server/lib/time_format.ts";
@@ -13,10 +14,11 @@ function setUp() {
     history: (n: number) => rows.slice(0, n),
     clear: () => void rows.splice(0),
   };
-  const alarms = new Alarms({ nodeName: "emqx@127.0.0.1" }, store, clock, log);
+  const hooks = new Hooks(log);
+  const alarms = new Alarms({ nodeName: "emqx@127.0.0.1" }, store, clock, log, hooks);
   const told: { topic: string; payload: string; retain: boolean }[] = [];
   alarms.publishTo((m) => told.push({ topic: m.topic, payload: new TextDecoder().decode(m.payload), retain: m.retain }));
-  return { clock, log, rows, alarms, told };
+  return { clock, log, rows, alarms, told, hooks };
 }
 const PREFIX = "$SYS/brokers/emqx@127.0.0.1/alarms";
 
@@ -38,6 +40,23 @@ describe("alarms", () => {
     expect(log.lines.map((l) => `${l.level} ${l.message} ${String(l.fields.id)}`)).toEqual([
       "warn alarm cpu_high_watermark",
       "notice alarm cleared cpu_high_watermark",
+    ]);
+  });
+
+  test("hooks hear of it when one is raised, and when it is cleared, and not of other words for it", () => {
+    const { alarms, hooks, clock } = setUp();
+    const heard: unknown[] = [];
+    hooks.add("alarm.activated", "test", (alarm) => void heard.push(alarm));
+    hooks.add("alarm.deactivated", "test", (alarm) => void heard.push(alarm));
+    const raisedAt = clock.ms;
+    alarms.set("a", "one");
+    clock.forward(1000);
+    alarms.set("a", "two");
+    alarms.clear("a");
+    alarms.clear("a");
+    expect(heard).toEqual([
+      { id: "a", desc: "one", raisedAt },
+      { id: "a", desc: "two", raisedAt, clearedAt: raisedAt + 1000 },
     ]);
   });
 

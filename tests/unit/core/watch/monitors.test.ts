@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { Hooks } from "../../../../server/core/hooks.ts";
 import type { Message } from "../../../../server/core/message.ts";
 import { Alarms } from "../../../../server/core/watch/alarms.ts";
 import { type MonitorSettings, Monitors, type Readings, type Usage } from "../../../../server/core/watch/monitors.ts";
@@ -23,7 +24,7 @@ const DISK = '{disk_almost_full,"/data"}';
 
 function setUp() {
   const clock = new FakeClock();
-  const alarms = new Alarms({ nodeName: "n" }, { add() {}, history: () => [], clear() {} }, clock, silentLog);
+  const alarms = new Alarms({ nodeName: "n" }, { add() {}, history: () => [], clear() {} }, clock, silentLog, new Hooks(silentLog));
   const events: string[] = [];
   alarms.publishTo((m) => void events.push(m.topic.replace("$SYS/brokers/n/alarms/", "")));
   const now = {

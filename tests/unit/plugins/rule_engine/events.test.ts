@@ -18,6 +18,8 @@ describe("FROM and `for` together", () => {
     [["$events/client_connected"], "client.connected", ["client.connected"], []],
     [["$events/message_delivered"], "message.delivered", ["message.deliver"], []],
     [["client.disconnected"], null, ["client.disconnected"], []],
+    [["$events/message_dropped"], "message.dropped", ["message.dropped"], []],
+    [["$events/message_dropped", "message.dropped"], null, ["message.dropped"], []],
     // 3.2: the hook's name is all messages; 3.1: it is a topic.
     [["message.publish"], null, ["message.publish"], ["#"]],
     [["message.publish"], "message.publish", ["message.publish"], ["message.publish"]],

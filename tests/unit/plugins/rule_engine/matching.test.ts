@@ -51,3 +51,32 @@ test("topics that come once do not stay for ever", () => {
   Bun.gc(true);
   expect(process.memoryUsage().heapUsed - before).toBeLessThan(32 * 1024 * 1024);
 });
+
+test("a topic that was not there before costs no more beside 10,000 other filters than beside ten", () => {
+  const steps = (others: number): number => {
+    const matching = new Matching<{ order: number }>();
+    matching.add({ order: 0 }, ["site/+/temp"]);
+    for (let i = 1; i <= others; i++) matching.add({ order: i }, [`site/other${i}/temp`, `site/other${i}/+`, `else${i}/#`]);
+    const before = matching.steps;
+    for (let i = 0; i < 100; i++) expect(matching.of(`site/fresh${i}/temp`)).toEqual([{ order: 0 }]);
+    return matching.steps - before;
+  };
+  const few = steps(10);
+  // At least a node for each level: they are counted.
+  expect(few).toBeGreaterThanOrEqual(300);
+  expect(steps(10_000) / few).toBeLessThan(3);
+});
+
+test("a topic that comes again takes no step, until filters change", () => {
+  const matching = new Matching<{ order: number }>();
+  matching.add({ order: 0 }, ["site/+/temp"]);
+  const taken = (topic: string): number => {
+    const before = matching.steps;
+    matching.of(topic);
+    return matching.steps - before;
+  };
+  expect([taken("site/a/temp"), taken("site/b/temp")].every((n) => n > 0)).toBe(true);
+  expect([taken("site/a/temp"), taken("site/b/temp")]).toEqual([0, 0]);
+  matching.add({ order: 1 }, ["else"]);
+  expect(taken("site/a/temp")).toBeGreaterThan(0);
+});
