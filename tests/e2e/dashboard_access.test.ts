@@ -33,10 +33,10 @@ needing(CHROMIUM, describe)("the access page", () => {
   test("an account of the user name plugin is made and deleted there, and that is what its owner notices", async () => {
     const accounts = page.getByRole("region", { name: "Accounts of emqx_auth_username", exact: true });
     const verdict = async (): Promise<string | undefined> => {
-      const { data } = (await api("POST", "explain", { client_id: "c", username: "sensor", password: "its own" })) as {
-        data: { authentication: { steps: { step: string; verdict: string }[] } };
+      const { authentication } = (await api("POST", "explain", { client_id: "c", username: "sensor", password: "its own" })) as {
+        authentication: { steps: { step: string; verdict: string }[] };
       };
-      return data.authentication.steps.find(({ step }) => step === "emqx_auth_username")?.verdict;
+      return authentication.steps.find(({ step }) => step === "emqx_auth_username")?.verdict;
     };
     await accounts.getByText("No accounts yet.").waitFor();
     expect(await verdict()).toBe("ignore");
