@@ -185,13 +185,16 @@ class RetainedMessages implements RetainerService {
   async finishMove(): Promise<void> {
     const { broker, log } = this.ctx;
     const rest = (): Promise<void> => new Promise((done) => broker.soon(done));
+    if (this.moving !== null && !broker.storageFailed)
+      log.notice("retained messages are still being written to the disk; the plugin ends when they are");
     while (this.moving !== null && !broker.storageFailed) {
       this.movePart();
       await rest();
     }
     const unwritten = this.moving;
     this.moving = null;
-    if (unwritten === null) return;
+    // None that somebody wants to find there.
+    if (unwritten === null || !this.isForDisc()) return;
     let messages = 0;
     for (const { message } of unwritten) if (!isOwn(message) && ++messages % SWEEP_ENTRIES === 0) await rest();
     log.error("retained messages are lost: data cannot be stored", { messages });
