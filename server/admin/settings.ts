@@ -48,6 +48,11 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
     else alarms.set(ASIDE_ALARM, { severity: "error", title: "Settings made through the API are not in force", summary });
   }
 
+  function review(): void {
+    ports.review();
+    tellAside();
+  }
+
   const isSecret = (key: string): boolean => layers.row(key)?.secret === true;
 
   /** What he may know of what is in force: of a secret that somebody has set no guess is told to be right, but the machine's owner can read it. */
@@ -142,6 +147,8 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
     if (refused.size > 0) {
       layers.change(before);
       await plugins.updateSettings(changed);
+      // Whoever has looked meanwhile took what was refused for what is in force.
+      review();
       throw new AdminError(CODE.UNKNOWN, [...refused].map(([plugin, why]) => `${plugin} does not run with it: ${why}`).join("; "));
     }
     ports.keep(real);
@@ -229,9 +236,6 @@ export function createSettings(ports: SettingsPorts, plugins: PluginsView, alarm
     commit,
 
     /** The node has started, or plugins have come, again or anew: raise or end the alarm of values that are not in force. */
-    review(): void {
-      ports.review();
-      tellAside();
-    },
+    review,
   };
 }

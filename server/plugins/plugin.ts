@@ -180,6 +180,8 @@ export interface PluginBroker {
   readonly memoryShort: boolean;
   /** The disk fails, and as much waits for it as may (`storage.pending_limit`): nothing more is to be stored. */
   readonly storageFull: boolean;
+  /** The disk fails: what is stored waits in memory until it works again, and is lost if the process ends before. */
+  readonly storageFailed: boolean;
 }
 
 /** What the program that embeds the broker offers to plugins that stand for a part of it. */

@@ -138,6 +138,9 @@ export function createPluginBroker(broker: Broker, later: (fn: () => void) => vo
     get storageFull() {
       return broker.durability.full;
     },
+    get storageFailed() {
+      return broker.durability.failed;
+    },
 
     place: () => broker.hooks.place(),
     hook(point, id, fn, priority, filter, place) {

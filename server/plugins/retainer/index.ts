@@ -46,6 +46,8 @@ const WARN_EVERY_MS = 60_000;
 const BUDGET = { found: 2000, visited: 10_000 };
 /** So much is written to the disk in one turn, when memory alone has had it: there may be millions. */
 const MOVED = { messages: 500, bytes: 1024 * 1024 };
+/** So long the disk goes on having them when memory alone is to: the change may still be taken back, or lost in a crash. */
+const LEAVE_MS = 5000;
 /** Messages that do not fit, between two moments to look at the clock. */
 const STRIDE = 64;
 
@@ -86,6 +88,8 @@ export const retainer = definePlugin({
       sender.close();
       ctx.broker.setRetained(null);
     });
+    // Before that: it takes messages until it has come to its end.
+    ctx.closing(() => store.finishMove());
     return store;
   },
 });
@@ -106,6 +110,8 @@ class RetainedMessages implements RetainerService {
   private cursor: Iterator<Entry> | null = null;
   /** What is still to be written, since it is to be on disk from now on. */
   private moving: Generator<Entry, void> | null = null;
+  /** Memory alone is to have them, and will soon. Cancels that. */
+  private leaving: (() => void) | null = null;
   private warnedAt = Number.NEGATIVE_INFINITY;
 
   constructor(private readonly ctx: PluginContext<typeof config>) {
@@ -122,21 +128,49 @@ class RetainedMessages implements RetainerService {
 
   /** Messages go on living where the settings say now. */
   settle(): void {
-    if (this.disc === this.isForDisc()) return;
-    this.disc = !this.disc;
+    if (!this.isForDisc()) {
+      if (this.disc) this.leaving ??= this.ctx.after(LEAVE_MS, () => this.leaveDisc());
+      return;
+    }
+    this.leaving?.();
+    this.leaving = null;
+    if (this.disc) return;
+    this.disc = true;
+    this.moving = this.upTo(this.index.seq);
+    this.move();
+  }
+
+  /** Those that memory alone has had; what is retained from now on goes behind them, and to the disk at once. */
+  private *upTo(last: number): Generator<Entry, void> {
+    for (const entry of this.index.entries()) {
+      if (entry.seq > last) return;
+      yield entry;
+    }
+  }
+
+  private leaveDisc(): void {
+    this.leaving = null;
+    this.disc = false;
     this.moving?.return(undefined);
-    this.moving = this.disc ? this.index.walk() : null;
-    if (this.disc) this.move();
-    else this.ctx.store.retained.clear();
+    this.moving = null;
+    this.ctx.store.retained.clear();
   }
 
   /** A part at a time. A crash until then finds what is written. */
   private move(): void {
-    const { moving, ctx } = this;
-    if (moving === null || this.closed) return;
+    const { ctx } = this;
+    if (this.closed) return;
+    this.movePart();
+    if (this.moving === null) return;
+    if (ctx.broker.storageFailed) ctx.after(SWEEP_MS, () => this.move());
+    else ctx.broker.soon(() => this.move());
+  }
+
+  /** While the disk fails nothing moves: what waits for it is bounded, and has its place for what is published now. */
+  private movePart(): void {
     let [messages, bytes] = [0, 0];
-    while (!ctx.broker.storageFull && messages < MOVED.messages && bytes < MOVED.bytes) {
-      const next = moving.next();
+    while (this.moving !== null && !this.ctx.broker.storageFailed && messages < MOVED.messages && bytes < MOVED.bytes) {
+      const next = this.moving.next();
       if (next.done === true) {
         this.moving = null;
         return;
@@ -145,8 +179,25 @@ class RetainedMessages implements RetainerService {
       messages++;
       bytes += next.value.message.size;
     }
-    if (ctx.broker.storageFull) ctx.after(SWEEP_MS, () => this.move());
-    else ctx.broker.soon(() => this.move());
+  }
+
+  /** The plugin ends, and memory with it: what is still to be written is, unless the disk fails. */
+  async finishMove(): Promise<void> {
+    const { broker, log } = this.ctx;
+    const rest = (): Promise<void> => new Promise((done) => broker.soon(done));
+    if (this.moving !== null && !broker.storageFailed)
+      log.notice("retained messages are still being written to the disk; the plugin ends when they are");
+    while (this.moving !== null && !broker.storageFailed) {
+      this.movePart();
+      await rest();
+    }
+    const unwritten = this.moving;
+    this.moving = null;
+    // None that somebody wants to find there.
+    if (unwritten === null || !this.isForDisc()) return;
+    let messages = 0;
+    for (const { message } of unwritten) if (!isOwn(message) && ++messages % SWEEP_ENTRIES === 0) await rest();
+    log.error("retained messages are lost: data cannot be stored", { messages });
   }
 
   private load(): void {

@@ -255,7 +255,7 @@ describe("a value of the API's that its plugin cannot use when the node starts",
 
   /** It was a text when it was set, and is a number now. */
   async function started(): Promise<Managed & { dir: string }> {
-    const dir = greeterDir({ "greeter.ts": text, "greeter.conf": "" });
+    const dir = greeterDir({ "greeter.ts": text, "greeter.conf": "", "idle.js": "export default { name: 'idle', start() {} };" });
     const first = manage([], { expandPluginsDir: dir });
     await first.manager.startAll();
     await first.settings.apply(new Map([[KEY, "many"]]));
@@ -314,8 +314,15 @@ describe("a value of the API's that its plugin cannot use when the node starts",
     );
     writeFileSync(join(m.dir, "greeter.ts"), failing);
     await m.manager.reload("greeter");
+    // As a command that ends while the change waits for it.
+    let meanwhile: unknown[] = [];
+    const loaded = m.manager.load("idle").finally(() => {
+      m.settings.review();
+      meanwhile = [inForce(m), alarm(m)];
+    });
     await expect(m.settings.apply(new Map([[KEY, "9"]]))).rejects.toThrow("not nine");
-    m.settings.review();
+    await loaded;
+    expect(meanwhile).toEqual(["9", "[]"]);
     expect([inForce(m), row(m, "greeter")?.active, await unused(m)]).toMatchObject(["7", true, { value: "many" }]);
     expect(alarm(m)).toContain("many");
   });

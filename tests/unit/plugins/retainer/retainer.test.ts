@@ -1,14 +1,15 @@
-import { afterAll, describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, spyOn, test } from "bun:test";
 import { Message } from "../../../../server/core/message.ts";
 import type { StoredMessage } from "../../../../server/core/ports.ts";
 import type { Session } from "../../../../server/core/session.ts";
 import { sysMessage } from "../../../../server/core/watch/sys_message.ts";
-import type { RetainerService } from "../../../../server/plugins/plugin.ts";
+import { integer } from "../../../../server/lib/config_entry.ts";
+import { definePlugin, type RetainerService } from "../../../../server/plugins/plugin.ts";
 import { retainer } from "../../../../server/plugins/retainer/index.ts";
 import type { MemoryStore } from "../../../support/memory_store.ts";
 import { type TestClient, TestKit } from "../../../support/test_broker.ts";
 import { until } from "../../../support/until.ts";
-import { type Managed, removeTempDirs, running, turns } from "../harness.ts";
+import { type Managed, manage, removeTempDirs, running, turns } from "../harness.ts";
 
 afterAll(removeTempDirs);
 
@@ -459,6 +460,8 @@ describe("settings that change, and files that are read again, while it runs", (
     expect(Buffer.from(next.service.get("t/0")?.payload ?? []).toString()).toBe("again");
     await live("ram");
     m.service.delete("t/1");
+    expect([stored(m.kit).length, stored(m.kit).some(({ topic }) => topic === "t/1")]).toEqual([left.length - 1, false]);
+    m.kit.pass(5000);
     expect([stored(m.kit), m.service.count]).toEqual([[], left.length]);
     // There and back before it was done: each once, and what was deleted is not back.
     await live("disc");
@@ -473,6 +476,104 @@ describe("settings that change, and files that are read again, while it runs", (
         .map(({ topic }) => topic)
         .sort(),
     ).toEqual(left.filter((topic) => topic !== "t/1"));
+  });
+});
+
+describe("on the way to the disk, and away from it", () => {
+  const TOPICS = Array.from({ length: 1200 }, (_, i) => `t/${i}`);
+  /** Memory alone has them all, and one of the broker's own. */
+  async function inMemory(): Promise<Kept & { store: MemoryStore; toDisk(): Promise<unknown> }> {
+    const m = await start({ "retainer.storage_type": "ram" });
+    for (const topic of TOPICS) retain(m.from, topic);
+    ownOne(m.kit, "$SYS/own");
+    const toDisk = () => m.replaceConfig("emqx_retainer", { "retainer.storage_type": "disc" });
+    return { ...m, store: m.kit.store as MemoryStore, toDisk };
+  }
+  /** Something that is to be kept finds that the disk fails. */
+  function fail({ kit, store }: { kit: TestKit; store: MemoryStore }): void {
+    store.failure = new Error("ENOSPC");
+    store.kv("any").set("key", "value");
+    kit.broker.flush();
+    kit.settle();
+  }
+
+  const ENDS: [how: string, end: (m: Kept) => Promise<unknown>][] = [
+    ["the node stops", ({ manager }) => manager.stopAll()],
+    ["it is unloaded", ({ manager }) => manager.unload("emqx_retainer")],
+  ];
+  for (const [how, end] of ENDS) {
+    test(`${how} before all are there: first they are written`, async () => {
+      const m = await inMemory();
+      await m.toDisk();
+      expect(stored(m.kit).length).toBeLessThan(TOPICS.length);
+      await end(m);
+      expect([stored(m.kit).map(({ topic }) => topic), m.kit.log.errors]).toEqual([TOPICS, []]);
+    });
+
+    test(`${how} while the disk fails: the log says how many are lost`, async () => {
+      const m = await inMemory();
+      fail(m);
+      await m.toDisk();
+      retain(m.from, "t/0", "again");
+      retain(m.from, "t/1", "");
+      await end(m);
+      // Those two have come to wait for the disk with all else that does.
+      expect(m.kit.log.errors.filter((line) => line.includes("emqx_retainer"))).toEqual([
+        `retained messages are lost: data cannot be stored {"plugin":"emqx_retainer","messages":${TOPICS.length - 2}}`,
+      ]);
+    });
+  }
+
+  test("while the disk fails nothing moves, and takes the place of what is published; then all of it does", async () => {
+    const m = await inMemory();
+    fail(m);
+    const put = spyOn(m.store.retained, "put");
+    await m.toDisk();
+    m.kit.pass(3000);
+    await turns(m.kit);
+    expect([m.kit.broker.durability.full, put.mock.calls]).toEqual([false, []]);
+    m.store.failure = null;
+    await until(async () => {
+      m.kit.pass(1000);
+      await turns(m.kit);
+      return put.mock.calls.length === TOPICS.length;
+    }, "all of them written");
+    expect(stored(m.kit).map(({ topic }) => topic)).toEqual(TOPICS);
+  });
+
+  test("away from it with a change that another plugin refuses: nothing is gone, not even after a crash in between", async () => {
+    const kit = new TestKit();
+    const store = kit.store as MemoryStore;
+    const crashed: MemoryStore[] = [];
+    const fussy = definePlugin({
+      name: "fussy",
+      description: "",
+      version: "v1",
+      activeByDefault: true,
+      inPlace: true,
+      config: { "fussy.limit": integer(0, "") },
+      start(ctx) {
+        ctx.changed(() => {
+          store.commit();
+          crashed.push(store.crash());
+          throw new Error("not with me");
+        });
+      },
+    });
+    const m = manage([retainer, fussy], { kit });
+    await m.manager.startAll();
+    const from = kit.connected("publisher", 5);
+    for (const topic of ["a", "b", "c"]) retain(from, topic);
+    const changes = new Map([
+      ["retainer.storage_type", "ram"],
+      ["fussy.limit", "1"],
+    ]);
+    await expect(m.settings.apply(changes)).rejects.toThrow("not with me");
+    const next = await start({}, new TestKit({ store: crashed[0] as MemoryStore }));
+    expect(kept(next.service)).toEqual(["a", "b", "c"]);
+    const clear = spyOn(store.retained, "clear");
+    kit.pass(10_000);
+    expect([stored(kit).map(({ topic }) => topic), clear.mock.calls]).toEqual([["a", "b", "c"], []]);
   });
 });
 
