@@ -11,7 +11,7 @@ import { AuthKit } from "../support/auth_kit.ts";
 import { until } from "../support/clients.ts";
 import { type Collections, fill, MongoTwin } from "../support/mongo_server.ts";
 import { runNow } from "../support/servers.ts";
-import { whenAway } from "./away.ts";
+import { whenAway, whenFar } from "./away.ts";
 import { findNobody } from "./names.ts";
 
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
@@ -166,7 +166,15 @@ describe("the twin", () => {
     });
   });
 
-  whenAway(kit, () => mongo, { username: "u1", password: "p1" }, { looksOn: true });
+  const known = { username: "u1", password: "p1" };
+  whenFar(
+    kit,
+    () => mongo,
+    known,
+    (port) => ({ server: `127.0.0.1:${port}`, pool: "20" }),
+    200,
+  );
+  whenAway(kit, () => mongo, known, { looksOn: true });
 });
 
 describe("over TLS", () => {

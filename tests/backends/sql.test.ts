@@ -38,7 +38,7 @@ const STORED: [kind: string, password: string, salt: string][] = [
 interface Step {
   step: string;
   why: string;
-  asked?: { question: string; values: string[]; answer: string; rows?: { name: string; value: string | null }[][] }[];
+  asked?: { question: string; values: string[]; answer: string; rows?: { name: string; value: string | null }[][]; ms: number }[];
 }
 
 interface Kind {
@@ -142,6 +142,7 @@ for (const k of KINDS) {
     const kit = new AuthKit(k.plugin, k.prefix);
     const { api, put, status, set, settings, tried, explained, client, code, may } = kit;
     let db: SqlDatabase;
+    const nap = (seconds: number): void => void db.run(`update nap set s = ${seconds}`, "mqtt");
 
     beforeAll(async () => {
       db = k.make();
@@ -182,6 +183,22 @@ for (const k of KINDS) {
         await set("password_hash", "sha256");
         await put(`plugin_configs/${k.plugin}`, before);
         expect(await code("u1", "p1")).toBe(0);
+      });
+
+      test("two rows for one name: the first one counts, and the log tells of it", async () => {
+        const several = "the query has more than one row for a user; the first one counts";
+        expect(kit.broker.log).not.toContain(several);
+        for (const [order, first, second] of [
+          ["desc", "p1", "p0"],
+          ["asc", "p0", "p1"],
+        ] as const) {
+          const auth_query = `select password from mqtt_user where username = '%u' or username = 'u0' order by username ${order}`;
+          await kit.withSettings({ auth_query }, async () => {
+            expect([order, await code("u1", first), await code("u1", second)]).toEqual([order, 0, 5]);
+          });
+        }
+        await kit.isUp();
+        await until(() => kit.broker.log.includes(several), "it is told");
       });
 
       const injected = ["' or '1'='1", "u1'; drop table mqtt_user; -- ", "\\' or 1=1 -- ", "u1' --", 'u1" or ""="', "u1\\"];
@@ -321,6 +338,27 @@ for (const k of KINDS) {
           "topic: eq #",
         ]);
         expect(rules?.why).toBe("row 3: deny subscribe eq #, for $all");
+      });
+
+      test("explain and a test tell how long the server took to answer", async () => {
+        nap(0.3);
+        const joe = { username: "u1", password: "p1" };
+        await kit.withSettings({ auth_query: k.napping, timeout: "20s" }, async () => {
+          await kit.isUp();
+          const t0 = performance.now();
+          const { data } = await api<{ authentication: { steps: Step[] } }>("POST", "../../explain", { client_id: "c", ...joe });
+          const took = performance.now() - t0;
+          const asked = data.authentication.steps.find((s) => s.step === k.plugin)?.asked ?? [];
+          const all = asked.map(({ ms }) => ms);
+          expect([all[0], all.length]).toEqual([expect.any(Number), 2]);
+          // The server's clock may be ahead of ours by a little.
+          expect(all[0]).toBeGreaterThanOrEqual(299);
+          expect(all.reduce((sum, ms) => sum + ms, 0)).toBeLessThanOrEqual(took);
+          const steps = await api<(Step & { ms: number })[]>("POST", `plugins/${k.plugin}/test`, joe);
+          expect(steps.data.find((s) => s.step === "authenticate")?.ms).toBeGreaterThanOrEqual(299);
+        });
+        nap(0);
+        await kit.isUp();
       });
 
       test("a password, hash or salt is not shown where it was not looked for, either", async () => {
@@ -567,8 +605,6 @@ for (const k of KINDS) {
         expect([...codes]).toEqual([0]);
       });
     });
-
-    const nap = (seconds: number): void => void db.run(`update nap set s = ${seconds}`, "mqtt");
 
     whenSlow(kit, { username: "u1", password: "p1" }, { auth_query: k.napping, timeout: "20s" }, () => nap(0.3));
 

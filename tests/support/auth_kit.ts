@@ -163,6 +163,12 @@ export class AuthKit {
   #is = (state: "up" | "down", plugin: string): Promise<void> =>
     until(async () => (await this.statusOf(plugin)).servers[0]?.state === state, `the server of ${plugin} is ${state}`);
 
+  /** The broker ends well and begins anew on the same data; its log begins anew, too. */
+  restart = async (): Promise<void> => {
+    expect(await this.broker.stop()).toBe(0);
+    this.#broker = await this.broker.restart();
+  };
+
   /** The broker has ended well, and told nothing of these or of any secret setting, nor any error but such; it logs all that there is. */
   async stop(secrets: readonly string[], wanted?: RegExp): Promise<void> {
     const { broker } = this;
@@ -243,14 +249,14 @@ export class AuthKit {
     const answer = await this.api("POST", "../../explain", body);
     return JSON.stringify(answer);
   };
-  /** That its server is down, if it stands. */
+  /** That its server is down, or that keys cannot be fetched, if it stands. */
   alarm = async (): Promise<Alarm | undefined> => (await this.#alarms("present"))[0];
   alarmed = async (): Promise<boolean> => (await this.alarm()) !== undefined;
   /** How often it has stood. */
   pastAlarms = async (): Promise<number> => (await this.#alarms("history")).length;
   async #alarms(which: "present" | "history"): Promise<Alarm[]> {
     const { data } = await this.api<{ alarms: Alarm[] }[]>("GET", `../../alarms/${which}/`);
-    return (data[0]?.alarms ?? []).filter(({ id }) => id.startsWith(`${this.plugin}_down`));
+    return (data[0]?.alarms ?? []).filter(({ id }) => ["down", "keys"].some((what) => id.startsWith(`${this.plugin}_${what}`)));
   }
 
   // ---- clients

@@ -39,8 +39,13 @@ export class MongoTwin extends Server {
     return [process.execPath, join(import.meta.dir, "mongo_twin.ts"), String(this.port), account, JSON.stringify(options)];
   }
 
-  protected async greet(): Promise<void> {
-    await fill(`mongodb://127.0.0.1:${this.port}/`, this.seed, {
+  protected greet(): Promise<void> {
+    return this.hold(this.seed);
+  }
+
+  /** From now on these documents are what stands in these collections. */
+  async hold(documents: Collections): Promise<void> {
+    await fill(`mongodb://127.0.0.1:${this.port}/`, documents, {
       auth: { username: this.user, password: this.password },
       authSource: "mqtt",
       directConnection: true,

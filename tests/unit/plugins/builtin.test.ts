@@ -56,6 +56,56 @@ describe("the list", () => {
     for (const p of plugins) for (const key of Object.keys(p.liveKeys ?? {})) expect(key in p.config).toBe(true);
   });
 
+  /** Without "auth.…."; those of 3.1's files, then BaoMQ's own. */
+  const KEYS = {
+    http: [
+      "auth_req auth_req.method auth_req.params super_req super_req.method super_req.params acl_req acl_req.method",
+      "acl_req.params timeout on_error pool content_type header.$name ssl.cacertfile ssl.certfile ssl.keyfile",
+      "ssl.verify request.timeout request.connect_timout request.connect_timeout request.retry_times",
+      "request.retry_interval request.retry_backoff",
+    ].join(" "),
+    jwt: [
+      "secret from verify_claims pubkey verify_claims.$name jwks jwks.refresh_interval jwks.timeout",
+      "jwks.ssl.cacertfile jwks.ssl.certfile jwks.ssl.keyfile jwks.ssl.verify on_error acl_claim_name leeway",
+      "disconnect_after_expire",
+    ].join(" "),
+    ldap: [
+      "servers port pool bind_dn bind_password timeout device_dn match_objectclass username.attributetype",
+      "password.attributetype ssl ssl.keyfile ssl.certfile ssl.cacertfile ssl.verify ssl.fail_if_no_peer_cert starttls",
+      "bind_as_user match_case on_error",
+    ].join(" "),
+    mongo: [
+      "type server pool database auth_query.collection auth_query.password_field auth_query.password_hash",
+      "auth_query.selector super_query super_query.collection super_query.super_field super_query.selector acl_query",
+      "acl_query.collection acl_query.selector rs_set_name login password auth_source ssl ssl_opts.keyfile",
+      "ssl_opts.certfile ssl_opts.cacertfile ssl_opts.verify w_mode r_mode topology.$name acl_query.selector.$id",
+      "timeout query_timeout on_error",
+    ].join(" "),
+    mysql: [
+      "server pool database auth_query password_hash super_query acl_query username password timeout query_timeout",
+      "match_case on_error ssl ssl.cacertfile ssl.certfile ssl.keyfile ssl.verify enable_ssl ssl.cafile",
+    ].join(" "),
+    pgsql: [
+      "server pool username database encoding ssl auth_query password_hash super_query acl_query password",
+      "ssl_opts.keyfile ssl_opts.certfile ssl_opts.cacertfile ssl_opts.verify pbkdf2_macfun pbkdf2_iterations",
+      "pbkdf2_dklen timeout on_error prepare",
+    ].join(" "),
+    redis: [
+      "type server pool database auth_cmd password_hash super_cmd acl_cmd sentinel password username sentinel_password",
+      "timeout query_timeout on_error ssl ssl.cacertfile ssl.certfile ssl.keyfile ssl.verify",
+    ].join(" "),
+  };
+  for (const [kind, keys] of Object.entries(KEYS))
+    test(`emqx_auth_${kind} has these keys and no others: one that goes would be an unknown line of a file that somebody has`, () => {
+      const { config = {} } = plugins.find((p) => p.name === `emqx_auth_${kind}`) ?? {};
+      expect(Object.keys(config).toSorted()).toEqual(
+        keys
+          .split(" ")
+          .map((key) => `auth.${kind}.${key}`)
+          .toSorted(),
+      );
+    });
+
   test("required keys are those of 3.1's files, with its values", () => {
     const { manager } = manage(plugins);
     const shipped = (name: string): Record<string, string> =>

@@ -1,8 +1,10 @@
 /** Passwords as other people's tables keep them: each kind, right and wrong, against values made elsewhere. */
 import { describe, expect, test } from "bun:test";
-import { createHash, pbkdf2Sync } from "node:crypto";
+import { createHash, pbkdf2, pbkdf2Sync } from "node:crypto";
+import { promisify } from "node:util";
 import { HashQueue } from "../../../../server/plugins/_auth/hash_queue.ts";
 import { parseStoredKind, StoredCheck, type StoredKind } from "../../../../server/plugins/_auth/stored.ts";
+import { everyTurn } from "../../../support/turns.ts";
 
 const bytes = (text: string): Uint8Array => Buffer.from(text);
 const kindOf = (text: string): StoredKind => {
@@ -137,6 +139,39 @@ test("slow kinds are asked once for the right password, again for a wrong one, a
   expect(await first).toBe(true);
   expect(check.verify(kindOf("bcrypt"), row, bytes("p"))).toBe(true);
   expect(check.verify(kindOf("bcrypt"), row, bytes("q"))).toBeInstanceOf(Promise);
+});
+
+describe("slow kinds are hashed beside the event loop, which goes on turning", () => {
+  /** A good one of each takes some tenths of a second. */
+  const SLOW: [kind: string, make: () => Promise<{ stored: string; salt: string }>][] = [
+    ["bcrypt", async () => ({ stored: await Bun.password.hash("p", { algorithm: "bcrypt", cost: 12 }), salt: "" })],
+    [
+      "pbkdf2,sha256,1000000,20",
+      async () => ({ stored: (await promisify(pbkdf2)("p", "s", 1_000_000, 20, "sha256")).toString("hex"), salt: "s" }),
+    ],
+  ];
+  for (const [text, make] of SLOW)
+    test(`${text}: for the right password, a wrong one, and a name that is nobody's`, async () => {
+      const check = new StoredCheck(new HashQueue(1));
+      const [kind, row] = [kindOf(text), await make()];
+      const during = async (hash: () => unknown): Promise<[answer: unknown, turns: number]> => {
+        let turns = 0;
+        const stop = everyTurn(() => void turns++);
+        const answer = await hash();
+        stop();
+        return [answer, turns];
+      };
+      const asked: [what: string, answer: boolean, hash: () => unknown][] = [
+        ["right", true, () => check.verify(kind, row, bytes("p"))],
+        ["wrong", false, () => check.verify(kind, row, bytes("q"))],
+        ["nobody's", false, () => check.verifyNobody(kind, bytes("p"))],
+      ];
+      for (const [what, answer, hash] of asked) {
+        const [found, turns] = await during(hash);
+        expect([what, found]).toEqual([what, answer]);
+        expect(turns).toBeGreaterThan(50);
+      }
+    });
 });
 
 test("what was right by one kind is not right by another", async () => {
