@@ -138,7 +138,7 @@ export const RESOURCE_TYPES: readonly ResourceTypeRow[] = [
       user: { type: "string", default: "postgres", title: "User", description: "Account at the server." },
       password: { type: "string", default: "", secret: true, title: "Password", description: "Its password." },
       pool_size: { type: "number", default: 8, range: [1, 64], title: "Pool Size", description: "Connections to the server." },
-      ssl: { type: "boolean", default: false, title: "TLS", description: "Speak TLS with the server." },
+      ssl: { type: "boolean", enum: [true, false], default: false, title: "TLS", description: "Speak TLS with the server." },
     },
     title: "PostgreSQL",
     description: "PostgreSQL",

@@ -95,6 +95,14 @@ function Param({ name, spec, value, onChange, fields, made, bad }: ParamProps) {
   const needed = spec.required === true;
   const hint = spec.description === spec.title ? "" : spec.description;
   const common = { label: needed ? `${label} *` : label, hint, bad };
+  // Before `enum`, which a flag may have for other forms than this one.
+  if (spec.type === "boolean")
+    return (
+      <div class="field">
+        <Check label={label} checked={value === true || value === "true"} onChange={onChange} />
+        <span class={bad ? "bad" : "hint"}>{bad ?? hint}</span>
+      </div>
+    );
   if (spec.enum !== undefined) {
     const options = spec.enum.map((e) => [JSON.stringify(e), textOf(e)] as const);
     const now = spec.enum.find((e) => e === value || textOf(e) === textOf(value));
@@ -109,13 +117,6 @@ function Param({ name, spec, value, onChange, fields, made, bad }: ParamProps) {
       />
     );
   }
-  if (spec.type === "boolean")
-    return (
-      <div class="field">
-        <Check label={label} checked={value === true || value === "true"} onChange={onChange} />
-        <span class={bad ? "bad" : "hint"}>{bad ?? hint}</span>
-      </div>
-    );
   if (spec.type === "object" && spec.schema !== undefined && Object.keys(spec.schema).length > 0)
     return (
       <fieldset class="full params-group">

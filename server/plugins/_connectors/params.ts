@@ -40,8 +40,9 @@ export const template = <const D extends string>(def: D, title: string, descript
   ({ type: "string", format: "template", default: def, title, description }) as const;
 export const number = (def: number, range: readonly [number, number], title: string, description: string) =>
   ({ type: "number", default: def, range, title, description }) as const;
+/** With `enum`, of which EMQ X 3.1's dashboard makes a choice of the two: what is typed into its text fields is no boolean, and refused there. */
 export const flag = <const D extends boolean>(def: D, title: string, description: string) =>
-  ({ type: "boolean", default: def, title, description }) as const;
+  ({ type: "boolean", enum: [true, false], default: def, title, description }) as const;
 export const choice = <const E extends readonly string[]>(of: E, def: E[number], title: string, description: string) =>
   ({ type: "string", enum: of, default: def, title, description }) as const;
 

@@ -192,7 +192,8 @@ export const EVENTS: readonly EventRow[] = [
   },
   {
     name: "session.unsubscribed",
-    also: [],
+    // The event page of EMQ X 3.1's dashboard offers it by this word.
+    also: ["session.unsubscribe"],
     topic: "session_unsubscribed",
     hook: "session.unsubscribed",
     title: "session unsubscribed",

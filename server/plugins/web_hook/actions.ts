@@ -36,7 +36,13 @@ const RESOURCE: ParamsSpec = {
   cacertfile: { type: "string", default: "", title: "CA file", description: "Certificates to trust; empty = those of the system" },
   certfile: { type: "string", default: "", title: "Certificate", description: "Certificate to show to the server" },
   keyfile: { type: "string", default: "", title: "Key", description: "Its key" },
-  verify: { type: "boolean", default: true, title: "Verify", description: "The server's certificate must be good for its name" },
+  verify: {
+    type: "boolean",
+    enum: [true, false],
+    default: true,
+    title: "Verify",
+    description: "The server's certificate must be good for its name",
+  },
 };
 
 const QUEUE: ParamsSpec = {

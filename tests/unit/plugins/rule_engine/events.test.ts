@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { actionIsFor, EVENTS, eventOf, SourceError, sourcesOf } from "../../../../server/plugins/rule_engine/events.ts";
+import { actionIsFor, EVENTS, type EventName, eventOf, SourceError, sourcesOf } from "../../../../server/plugins/rule_engine/events.ts";
 
 describe("FROM and `for` together", () => {
   const of = (from: string[], wanted: string | null): [string[], string[]] => {
@@ -52,6 +52,24 @@ test("names are different ones, and every sample has only columns of its event",
   for (const hook of ["client.connected", "client.disconnected", "client.subscribe", "client.unsubscribe"])
     expect(eventOf(hook)).toBeDefined();
   for (const hook of ["message.publish", "message.dropped", "message.deliver", "message.acked"]) expect(eventOf(hook)).toBeDefined();
+});
+
+test.each<[word: string, name: EventName]>([
+  ["client.connected", "client.connected"],
+  ["client.disconnected", "client.disconnected"],
+  ["client.subscribe", "client.subscribe"],
+  ["client.unsubscribe", "client.unsubscribe"],
+  ["session.created", "session.created"],
+  ["session.resumed", "session.resumed"],
+  ["session.subscribed", "session.subscribed"],
+  ["session.unsubscribe", "session.unsubscribed"],
+  ["session.terminated", "session.terminated"],
+  ["message.deliver", "message.deliver"],
+  ["message.acked", "message.acked"],
+  ["message.dropped", "message.dropped"],
+])("%s, which the event page of 3.1's dashboard offers with SQL for any topic, is %s", (word, name) => {
+  const { events, filters } = sourcesOf(["#"], word);
+  expect([events.map((e) => e.name), filters]).toEqual([[name], []]);
 });
 
 test("classes of hooks, as 3.1 expands them", () => {
