@@ -46,7 +46,7 @@ export function buildCore(o: CoreOptions): Core {
   const { node, store, log, clock } = o;
   const metrics = new Metrics();
   const hooks = new Hooks(log);
-  const access = new Access(hooks, metrics);
+  const access = new Access(hooks, metrics, clock);
   const banned = new Banned(store.banned, clock);
   const flapping = new Flapping(banned, clock, log, metrics);
   const alarms = new Alarms(node, store.alarms, clock, log, hooks);

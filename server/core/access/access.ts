@@ -8,6 +8,7 @@ import { seldom, seldomOf } from "../../lib/seldom.ts";
 import { later, type MonoMs, NO_MONO } from "../../lib/time.ts";
 import { RC, refusalCode } from "../../mqtt/reason_codes.ts";
 import type { AnyTopic, HookHandler, Hooks } from "../hooks.ts";
+import type { Clock } from "../ports.ts";
 import type { AclStep, AclVerdict, Action, AuthResult, AuthStep, ClientInfo, Credentials } from "../types.ts";
 import type { Metrics } from "../watch/metrics.ts";
 import { AclCache, failedTtl } from "./acl_cache.ts";
@@ -107,6 +108,7 @@ export class Access {
   constructor(
     private readonly hooks: Hooks,
     private readonly metrics: Metrics,
+    private readonly clock: Pick<Clock, "mono">,
   ) {}
 
   /** Rules, plugins or zone settings have changed: every kept ACL verdict is void. */
@@ -288,14 +290,15 @@ export class Access {
     const course: Course = { failed: false };
     const generation = client.aclGeneration;
     const verdict = this.ask(client, action, topic, course);
-    const keep = (v: AclVerdict): AclVerdict => {
+    // A question that ran out of time has taken longer than its verdict stands: that begins when it is there.
+    const keep = (v: AclVerdict, failedAt: MonoMs): AclVerdict => {
       if (client.aclGeneration !== generation) return v;
-      if (course.failed) cache.putFailed(action, topic, v, now, aclCacheMaxSize, epoch);
+      if (course.failed) cache.putFailed(action, topic, v, failedAt, aclCacheMaxSize, epoch);
       else cache.put(action, topic, v, now, aclCacheMaxSize, epoch);
       return v;
     };
-    if (verdict instanceof Promise) return verdict.then(keep);
-    return this.answer(keep(verdict), later(now, course.failed ? failedTtl(aclCacheTtlMs) : aclCacheTtlMs));
+    if (verdict instanceof Promise) return verdict.then((v) => keep(v, this.clock.mono()));
+    return this.answer(keep(verdict, now), later(now, course.failed ? failedTtl(aclCacheTtlMs) : aclCacheTtlMs));
   }
 
   private async checkLater(

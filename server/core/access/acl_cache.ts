@@ -77,7 +77,7 @@ export class AclCache {
     this[action] = including(this[action], { topic, verdict, at: now });
   }
 
-  /** As `put`, of a verdict that came about by a failure. */
+  /** As `put`, of a verdict that came about by a failure, at `now`. */
   putFailed(action: Action, topic: string, verdict: AclVerdict, now: MonoMs, maxSize: number, generation: number): void {
     if (generation !== this.generation) return;
     this.failed ??= new AclCache();

@@ -167,9 +167,9 @@ class RetainedMessages implements RetainerService {
   }
 
   /** While the disk fails nothing moves: what waits for it is bounded, and has its place for what is published now. */
-  private movePart(): void {
+  private movePart(isRefused = (): boolean => this.ctx.broker.storageFailed): void {
     let [messages, bytes] = [0, 0];
-    while (this.moving !== null && !this.ctx.broker.storageFailed && messages < MOVED.messages && bytes < MOVED.bytes) {
+    while (this.moving !== null && !isRefused() && messages < MOVED.messages && bytes < MOVED.bytes) {
       const next = this.moving.next();
       if (next.done === true) {
         this.moving = null;
@@ -181,14 +181,14 @@ class RetainedMessages implements RetainerService {
     }
   }
 
-  /** The plugin ends, and memory with it: what is still to be written is, unless the disk fails. */
+  /** The plugin ends, and memory with it: what is still to be written is. Of a disk that fails as much as may wait for the last attempt. */
   async finishMove(): Promise<void> {
     const { broker, log } = this.ctx;
     const rest = (): Promise<void> => new Promise((done) => broker.soon(done));
     if (this.moving !== null && !broker.storageFailed)
       log.notice("retained messages are still being written to the disk; the plugin ends when they are");
-    while (this.moving !== null && !broker.storageFailed) {
-      this.movePart();
+    while (this.moving !== null && !broker.storageFull) {
+      this.movePart(() => broker.storageFull);
       await rest();
     }
     const unwritten = this.moving;
@@ -197,7 +197,7 @@ class RetainedMessages implements RetainerService {
     if (unwritten === null || !this.isForDisc()) return;
     let messages = 0;
     for (const { message } of unwritten) if (!isOwn(message) && ++messages % SWEEP_ENTRIES === 0) await rest();
-    log.error("retained messages are lost: data cannot be stored", { messages });
+    if (messages > 0) log.error("retained messages are lost: data cannot be stored", { messages });
   }
 
   private load(): void {

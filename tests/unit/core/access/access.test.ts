@@ -14,7 +14,7 @@ function setUp() {
   const log = recordingLog();
   const hooks = new Hooks(log);
   const metrics = new Metrics();
-  return { log, hooks, metrics, access: new Access(hooks, metrics) };
+  return { log, hooks, metrics, access: new Access(hooks, metrics, { mono: () => mono(0) }) };
 }
 const code = (r: AuthResult | Promise<AuthResult>): number | "allow" | "promise" =>
   r instanceof Promise ? "promise" : r.allow ? "allow" : r.code;
@@ -298,9 +298,9 @@ function withCache(answer: AclStep | Promise<AclStep> = { verdict: "allow" }) {
     state.asked++;
     return state.answer;
   });
-  const access = new Access(hooks, metrics);
-  const holder: AclHolder & { readonly client: ClientInfo } = { client: aClient({}), aclCache: null };
   const time = { now: 0 };
+  const access = new Access(hooks, metrics, { mono: () => mono(time.now) });
+  const holder: AclHolder & { readonly client: ClientInfo } = { client: aClient({}), aclCache: null };
   let until: number = Number.NaN;
   const check = (action: Action, topic: string): AclVerdict | Promise<AclVerdict> => {
     const answer = access.checkCached(holder, action, topic, mono(time.now));
@@ -492,15 +492,18 @@ describe("checks of a connected client", () => {
     expect([access.checkAcl(holder.client, "publish", "a"), state.asked]).toEqual(["deny", 5]);
   });
 
-  test("its second begins with the question: one that fails late is asked again", async () => {
+  test("its second begins with the answer: to ask again at once somebody who does not answer would hold the client up each time", async () => {
     const answer = Promise.withResolvers<AclStep>();
-    const { check, time, state } = withCache(answer.promise);
+    const { check, time, state, fresh } = withCache(answer.promise);
     time.now = 5000;
     const pending = check("publish", "a");
-    time.now = 6000;
+    time.now = 10_000;
     answer.resolve({ verdict: "deny", failed: true });
     expect(await pending).toBe("deny");
     state.answer = { verdict: "allow" };
+    time.now = 10_999;
+    expect([check("publish", "a"), state.asked, fresh()]).toEqual(["deny", 1, 11_000]);
+    time.now = 11_000;
     expect([check("publish", "a"), state.asked]).toEqual(["allow", 2]);
   });
 

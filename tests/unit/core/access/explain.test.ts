@@ -10,6 +10,7 @@ import { Hooks } from "../../../../server/core/hooks.ts";
 import type { ClientInfo } from "../../../../server/core/types.ts";
 import { Metrics } from "../../../../server/core/watch/metrics.ts";
 import { aClient, FakeClock, silentLog } from "../../../support/access.ts";
+import { mono } from "../../../support/time.ts";
 import { testZone } from "../../../support/zone.ts";
 
 const PASSWORD = { password: new Uint8Array(1) };
@@ -263,7 +264,10 @@ test("one that knows half of it and one that could ask nobody: the client hears 
       s.hooks.add("client.authenticate", "half", () => ({ allow: null, code: 0x86, why: "no password" }), order[0]);
       s.hooks.add("client.authenticate", "db", () => ({ allow: null, failed: true, code: 0x88, why: "HTTP is down" }), order[1]);
       const client = aClient({ zone: testZone({ allowAnonymous }) });
-      expect(await new Access(s.hooks, new Metrics()).authenticate(client, PASSWORD)).toMatchObject({ allow: false, code: 0x88 });
+      expect(await new Access(s.hooks, new Metrics(), { mono: () => mono(0) }).authenticate(client, PASSWORD)).toMatchObject({
+        allow: false,
+        code: 0x88,
+      });
       const { authentication } = await explain(s, client, PASSWORD);
       expect(authentication.steps.at(-1)).toMatchObject({
         step: "authentication",
