@@ -53,6 +53,8 @@ export class Engine implements RuleWorld, SlotWorld {
   /** Of what a rule publishes now: whatever else happens because of it is as deep. */
   #lineage: Lineage | null = null;
   readonly #erredAt = new Map<string, number>();
+  /** Rules that are paused: call it, and they are not told to go on. */
+  readonly #pauses = new Map<Rule, () => void>();
   #warnedAt = Number.NEGATIVE_INFINITY;
 
   constructor(
@@ -109,6 +111,10 @@ export class Engine implements RuleWorld, SlotWorld {
       unwatch();
       await this.#close();
     });
+  }
+
+  now(): number {
+    return this.ctx.clock.now();
   }
 
   mono(): number {
@@ -191,9 +197,13 @@ export class Engine implements RuleWorld, SlotWorld {
   }
 
   /** Its hooks go with it: what it would look at does not even wait. */
-  paused(rule: Rule): void {
+  paused(rule: Rule, ms: number): void {
     this.watching.remove(rule);
     this.watching.settle();
+    this.#pauses.set(
+      rule,
+      this.ctx.after(ms, () => rule.goOn()),
+    );
     this.ctx.alarm(pausedAlarm(rule), {
       severity: "warning",
       title: `rule "${rule.stored.name}" is paused`,
@@ -202,6 +212,12 @@ export class Engine implements RuleWorld, SlotWorld {
   }
 
   pauseEnded(rule: Rule): void {
+    this.#pauses.get(rule)?.();
+    this.#pauses.delete(rule);
+    if (rule.active) {
+      this.watching.add(rule);
+      this.watching.settle();
+    }
     this.ctx.alarm(pausedAlarm(rule), null);
   }
 

@@ -7,6 +7,7 @@ import { causeOf, PAYLOAD_KEPT } from "./cause.ts";
 import type { EventColumns } from "./columns.ts";
 import { filterFault, namesEvent, SourceError, type Sources, sourcesOf } from "./events.ts";
 import { EVERY, Figures, rateRow } from "./figures.ts";
+import { Overwork, type TooMuch } from "./overwork.ts";
 import type { RowEvent } from "./place.ts";
 import type { ActionSlot, StoredAction } from "./slots.ts";
 import { type CompiledRule, compileRule, type Row, RuleError } from "./sql/index.ts";
@@ -33,23 +34,20 @@ export interface StoredRule {
 export interface RuleWorld {
   /** Ms, monotonic. */
   mono(): number;
+  /** Unix ms. */
+  now(): number;
   /** `causes`: an event each that it could not do with. */
   failed(rule: Rule, where: string, why: string, causes: readonly Cause[]): void;
-  /** It looks at nothing any more, until it is changed or enabled: `reason` says why. */
-  paused(rule: Rule): void;
-  /** One that was paused has gone, or another one is in its place. */
+  /** It looks at nothing for so long, ms, and is told to go on then: `reason` says why. */
+  paused(rule: Rule, ms: number): void;
+  /** One that was paused goes on, has gone, or another one is in its place. */
   pauseEnded(rule: Rule): void;
 }
 
-/** After so many events in a row that cost all that one may: whoever is connected waits for each of them. */
-const EXHAUSTED_MOST = 10;
-/** What one of them takes, about, ms; and so much of the time they may take where others come between, and so much more than that, ms. */
-const EXHAUSTED_MS = 50;
-const EXHAUSTED_SHARE = 0.25;
-const EXHAUSTED_ABOVE_MS = 1000;
-const WHAT_TO_DO = "and everybody waited for it; let it do less and save it, or enable it to try again";
-const IN_A_ROW = `it is paused: each of the last ${EXHAUSTED_MOST} events was too much work for its SQL, ${WHAT_TO_DO}`;
-const TOO_OFTEN = `it is paused: events that were too much work for its SQL took more than a quarter of the time, ${WHAT_TO_DO}`;
+const WHY: Readonly<Record<TooMuch, string>> = {
+  row: "each of the last 10 events was too much work for its SQL",
+  share: "events that were too much work for its SQL took more than a quarter of the time",
+};
 
 export interface Compiled {
   readonly sql: CompiledRule;
@@ -119,13 +117,11 @@ export class Rule implements Consumer {
   /** Rows that it made, and how many of them the actions have had. */
   #rows = NO_ROWS;
   #given = 0;
-  /** In making them, ms. */
+  /** In the pieces of the event in hand that are done, ms; when the last one began, and whether the figures have it. */
   #spent = 0;
-  /** Events in a row that were too much work. */
-  #exhausted = 0;
-  /** What events that were too much work have taken beyond their share, ms; and when the last one was. */
-  #above = 0;
-  #exhaustedAt = 0;
+  #began = 0;
+  #isMeasured = false;
+  readonly #overwork = new Overwork();
   /** Why it looks at nothing, though it is enabled. */
   #paused: string | null = null;
   /** It has gone. */
@@ -235,40 +231,52 @@ export class Rule implements Consumer {
       this.figures.failed++;
       world.failed(this, "sql", lineOf(err), [causeOf(columns.noted)]);
       if (err instanceof RuleError && err.isExhausted) this.#tooMuch();
-      else this.#exhausted = 0;
+      else this.#overwork.passed();
     }
     return this.#making !== null || this.#rows.length > 0;
   }
 
   /** An event was too much work: what is sent on and on that way would take all of everybody's time. */
   #tooMuch(): void {
-    const now = this.world.mono();
-    this.#exhausted++;
-    this.#above = Math.max(0, this.#above - (now - this.#exhaustedAt) * EXHAUSTED_SHARE) + EXHAUSTED_MS;
-    this.#exhaustedAt = now;
-    if (this.#exhausted >= EXHAUSTED_MOST) this.#paused = IN_A_ROW;
-    else if (this.#above >= EXHAUSTED_ABOVE_MS) this.#paused = TOO_OFTEN;
-    if (this.#paused !== null) this.world.paused(this);
+    const { world } = this;
+    const now = world.mono();
+    const why = this.#overwork.book(this.#spent + now - this.#began, now);
+    if (why === null) return;
+    const ms = this.#overwork.pause(now);
+    const goesOn = new Date(world.now() + ms).toISOString();
+    this.#paused = `it is paused: ${WHY[why]}, and everybody waited for it; it goes on at ${goesOn}; let it do less and save it, or enable it to try again`;
+    world.paused(this, ms);
+  }
+
+  /** Its pause is over. */
+  goOn(): void {
+    if (this.#paused === null || this.#ended) return;
+    this.#paused = null;
+    this.world.pauseEnded(this);
   }
 
   #evaluate(sql: CompiledRule, columns: EventColumns): void {
     const { figures, world } = this;
-    const isFirst = this.#making === null;
-    const measured = isFirst ? figures.matched++ % EVERY === 0 : this.#spent >= 0;
-    const began = measured ? world.mono() : 0;
+    if (this.#making === null) {
+      this.#isMeasured = figures.matched++ % EVERY === 0;
+      this.#spent = 0;
+    }
+    // Of each: which of them will be too much work nobody knows before.
+    this.#began = world.mono();
     let rows: readonly Row[];
     if (sql.pieces === null) rows = sql.run(columns);
     else {
       this.#making ??= sql.pieces(columns);
       const made = this.#making.next();
-      if (isFirst) this.#spent = measured ? 0 : -1;
-      if (measured) this.#spent += world.mono() - began;
-      if (made.done !== true) return;
+      if (made.done !== true) {
+        this.#spent += world.mono() - this.#began;
+        return;
+      }
       this.#making = null;
       rows = made.value;
     }
-    if (measured) figures.times.add(sql.pieces === null ? world.mono() - began : this.#spent);
-    this.#exhausted = 0;
+    if (this.#isMeasured) figures.times.add(this.#spent + world.mono() - this.#began);
+    this.#overwork.passed();
     if (rows.length === 0) {
       figures.noResult++;
       return;

@@ -150,9 +150,9 @@ function planRule(
   }
 }
 
-/** Nothing but a `for` that says what FROM says anyway. */
+/** Nothing but a `for` that says what FROM says anyway. One that is paused is not: brought in again it goes on, as when it is saved. */
 function isSame(old: Rule, { stored, compiled }: PlannedRule): boolean {
-  if (JSON.stringify({ ...old.stored, for: null }) !== JSON.stringify({ ...stored, for: null })) return false;
+  if (old.paused || JSON.stringify({ ...old.stored, for: null }) !== JSON.stringify({ ...stored, for: null })) return false;
   return old.stored.for === stored.for || (typeof compiled !== "string" && sameSources(old.sources, compiled.sources));
 }
 

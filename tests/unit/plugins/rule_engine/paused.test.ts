@@ -1,6 +1,8 @@
 /** A rule whose SQL is too much work for every event: everybody would wait for each of them, for ever. */
 import { afterAll, expect, test } from "bun:test";
+import type { MonoMs } from "../../../../server/lib/time.ts";
 import { ruleEngine } from "../../../../server/plugins/rule_engine/index.ts";
+import { Overwork } from "../../../../server/plugins/rule_engine/overwork.ts";
 import type { RuleEngineService, RuleRow } from "../../../../server/plugins/rules.ts";
 import { removeTempDirs, running, turns } from "../harness.ts";
 
@@ -11,9 +13,16 @@ const HEAVY = `SELECT ${Array.from({ length: 40 }, (_, i) => `upper(payload.s) A
 const LONG = JSON.stringify({ s: "x".repeat(600_000) });
 const SHORT = JSON.stringify({ s: "x" });
 
-async function start(name = "r") {
+/** `took`: what passes between two looks at the clock, and so what each piece of an evaluation takes, ms. */
+async function start(name = "r", took = 25) {
   const m = await running(ruleEngine);
   const { kit, manager } = m;
+  const { mono } = kit.clock;
+  let more = 0;
+  kit.clock.mono = () => {
+    more += took;
+    return (mono() + more) as MonoMs;
+  };
   const service = manager.service("emqx_rule_engine") as RuleEngineService;
   const made = await service.createRule({ name, rawsql: HEAVY, actions: [] });
   const publisher = kit.connected("c");
@@ -39,7 +48,9 @@ test("ten events in a row, and it is paused: it says so, an alarm stands, and no
   expect(row()).toMatchObject({ state: "running", condition: "failing", reason: null, metrics: { matched: 9, failed: 9 } });
   expect([alarms(), isHooked()]).toEqual([[], true]);
   await publish(LONG);
-  const reason = expect.stringMatching(/^it is paused: each of the last 10 events was too much work .* enable it to try again$/);
+  const reason = expect.stringMatching(
+    /^it is paused: each of the last 10 events was too much work .* it goes on at 20.* enable it to try again$/,
+  );
   expect(row()).toMatchObject({ state: "broken", condition: "broken", enabled: true, reason, metrics: { matched: 10, failed: 10 } });
   expect(alarms()).toMatchObject([
     { severity: "warning", title: 'rule "r" is paused', summary: expect.stringContaining("let it do less and save it") },
@@ -58,25 +69,50 @@ test("one that is evaluated in between, or is an error of another kind, is the e
   expect(row().state).toBe("broken");
 });
 
-test("where others come between, it is paused when such events take more than a quarter of the time", async () => {
-  const { kit, row, alarms } = await start();
-  const c = kit.connected("mixed");
-  const mixed = async (n: number, apart: number): Promise<void> => {
-    for (let i = 0; i < n; i++) {
-      kit.pass(apart);
-      c.publish("t/1", LONG).publish("t/1", SHORT);
-      await turns(kit, 4);
-    }
-  };
-  await mixed(30, 200);
-  expect(row()).toMatchObject({ state: "running", metrics: { passed: 30, failed: 30 } });
-  // Each is 50 ms; of these 100 ms it may have 25.
-  await mixed(37, 100);
-  expect(row()).toMatchObject({ state: "running", metrics: { failed: 67 } });
-  await mixed(1, 100);
-  const reason = expect.stringMatching(/^it is paused: events that were too much work .* more than a quarter of the time, .* enable it/);
-  expect(row()).toMatchObject({ state: "broken", reason, metrics: { failed: 68, dropped: 1 } });
-  expect(alarms()).toMatchObject([{ summary: expect.stringContaining("a quarter of the time") }]);
+test("events that are too much work by what they are charged alone, and took no time, pause nothing", async () => {
+  const { publish, row, alarms } = await start("r", 0);
+  await publish(...times(30, LONG));
+  expect([row().state, row().metrics.failed, alarms()]).toEqual(["running", 30, []]);
+});
+
+test("where others come between, it is paused when such events take more than a quarter of the time", () => {
+  const seldom = new Overwork();
+  for (let at = 200; at < 200_000; at += 200) {
+    expect(seldom.book(50, at)).toBe(null);
+    seldom.passed();
+  }
+  const often = new Overwork();
+  const said: unknown[] = [];
+  for (let at = 100; said.at(-1) !== "share" && at < 200_000; at += 100) {
+    said.push(often.book(50, at));
+    often.passed();
+  }
+  // 25 ms too much of each 100 ms, until that is two seconds.
+  expect(said).toHaveLength(79);
+});
+
+test("ten in a row over hours pause nothing, however long each took; each pause is twice as long, up to an hour", () => {
+  const work = new Overwork();
+  for (let i = 1; i <= 30; i++) expect(work.book(50, i * 3_600_000)).toBe(null);
+  const pauses: number[] = [];
+  for (let at = 0; pauses.length < 8; at += pauses.at(-1) as number) pauses.push(work.pause(at) / 60_000);
+  expect(pauses).toEqual([1, 2, 4, 8, 16, 32, 60, 60]);
+});
+
+test("a pause ends by itself: it goes on, the alarm has gone", async () => {
+  const { kit, publish, row, alarms, isHooked } = await start();
+  await publish(...times(10, LONG));
+  expect([row().state, isHooked()]).toEqual(["broken", false]);
+  kit.pass(61_000);
+  expect([row().state, row().reason, alarms(), isHooked()]).toEqual(["running", null, [], true]);
+});
+
+test("a file brought in with a paused rule as it is lets it go on", async () => {
+  const { service, made, publish, row, alarms } = await start();
+  await publish(...times(10, LONG));
+  expect(await service.imported(service.exported(), false)).toMatchObject({ rules: { update: [made.id], same: [] } });
+  expect([row().state, alarms()]).toEqual(["running", []]);
+  expect(await service.imported(service.exported(), false)).toMatchObject({ rules: { update: [], same: [made.id] } });
 });
 
 test.each<[how: string, resume: (service: RuleEngineService, id: string) => Promise<unknown>]>([
@@ -111,8 +147,8 @@ test("what waits when it is paused is given up, and counted", async () => {
   expect(row()).toMatchObject({ state: "broken", metrics: { matched: 10, failed: 10, dropped: 4 } });
 });
 
-test("a FOREACH that spends what an event may in pieces is paused as well", async () => {
-  const { service, publish, made, row, kit } = await start();
+test("a FOREACH that spends what an event may in pieces is paused as well: all of them count", async () => {
+  const { service, publish, made, row, kit } = await start("r", 12);
   const rawsql = `FOREACH payload.a DO ${Array.from({ length: 40 }, (_, i) => `upper(payload.s) AS f${i}`).join(", ")} FROM "t/#"`;
   await service.updateRule(made.id, { rawsql });
   const payload = JSON.stringify({ a: [1], s: "x".repeat(600_000) });
